@@ -1,0 +1,86 @@
+/**
+ * The errors of the library. Each message names the argument, says what was received and what to do. Nothing else is ever
+ * thrown for bad input: no number, no bare WebAssembly trap.
+ */
+
+/** Names of the error classes, also used to carry an error through a worker's message. */
+export type RQVAEErrorName =
+  | "RQVAEError"
+  | "InvalidInputError"
+  | "ModelFormatError"
+  | "NotInitializedError"
+  | "BusyError"
+  | "OutOfMemoryError"
+  | "DisposedError"
+  | "DivergedError"
+  | "WasmLoadError"
+  | "WorkerError";
+
+/** Base class of every error that the library throws. */
+export class RQVAEError extends Error {
+  override readonly name: RQVAEErrorName = "RQVAEError";
+}
+
+/** An argument is not what it must be: shape, range, type, NaN, unknown option. */
+export class InvalidInputError extends RQVAEError {
+  override readonly name = "InvalidInputError";
+}
+
+/** Bytes that are not a model file of ours: truncated, damaged, foreign, or of a newer format. */
+export class ModelFormatError extends RQVAEError {
+  override readonly name = "ModelFormatError";
+}
+
+/** The model has neither been trained, initialised nor loaded, so that its codes would mean nothing. */
+export class NotInitializedError extends RQVAEError {
+  override readonly name = "NotInitializedError";
+}
+
+/** A long call is running on this model already. */
+export class BusyError extends RQVAEError {
+  override readonly name = "BusyError";
+}
+
+/** The WebAssembly memory (4 GB at most) could not hold what was asked for. */
+export class OutOfMemoryError extends RQVAEError {
+  override readonly name = "OutOfMemoryError";
+}
+
+/** The model or optimizer was disposed. */
+export class DisposedError extends RQVAEError {
+  override readonly name = "DisposedError";
+}
+
+/** Training reached a loss that is not finite. The model keeps the last step before it. */
+export class DivergedError extends RQVAEError {
+  override readonly name = "DivergedError";
+}
+
+/** The WebAssembly module could not be fetched or compiled. */
+export class WasmLoadError extends RQVAEError {
+  override readonly name = "WasmLoadError";
+}
+
+/** The worker crashed, could not start, or was terminated while calls were pending. */
+export class WorkerError extends RQVAEError {
+  override readonly name = "WorkerError";
+}
+
+const classes: Record<RQVAEErrorName, new (message: string, options?: ErrorOptions) => RQVAEError> = {
+  RQVAEError,
+  InvalidInputError,
+  ModelFormatError,
+  NotInitializedError,
+  BusyError,
+  OutOfMemoryError,
+  DisposedError,
+  DivergedError,
+  WasmLoadError,
+  WorkerError,
+};
+
+/** Makes the error of a given class name; an unknown name gives the base class. */
+export function makeError(name: string, message: string, options?: ErrorOptions): RQVAEError {
+  const ErrorClass = Object.hasOwn(classes, name) ? classes[name as RQVAEErrorName] : RQVAEError;
+  return new ErrorClass(message, options);
+}

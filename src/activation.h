@@ -1,0 +1,22 @@
+// Activation functions and their derivatives, on F32x4 lanes with an exponential of our own: the same bits in every lane,
+// tail and engine (see matrix.h on why Eigen's exp is not used).
+#ifndef RQVAE_ACTIVATION_H_
+#define RQVAE_ACTIVATION_H_
+
+#include "config.h"
+#include "matrix.h"
+
+namespace rqvae {
+
+// out = f(x).  x, out: n x m.  SiLU: x sigmoid(x) (Elfwing et al. 2018). ReLU: max(x, 0).
+void ActivationForward(Activation activation, const ConstMatrixRef& x, MatrixRef out);
+
+// dx = dout * f'(x), from the pre-activation x.  dx may be dout.
+void ActivationBackward(Activation activation, const ConstMatrixRef& x, const ConstMatrixRef& dout, MatrixRef dx);
+
+// out = 1 / (1 + exp(-x)).
+void Sigmoid(const ConstMatrixRef& x, MatrixRef out);
+
+}  // namespace rqvae
+
+#endif  // RQVAE_ACTIVATION_H_

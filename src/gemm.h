@@ -1,0 +1,25 @@
+// The three matrix products of a linear layer, in the project's summation order (matrix.h): every element sums over the
+// inner index in ascending order in one float accumulator, so that a row's result is the same in every batch.
+#ifndef RQVAE_GEMM_H_
+#define RQVAE_GEMM_H_
+
+#include "matrix.h"
+
+namespace rqvae {
+
+// out = x w^T.  x: n x k, w: m x k, out: n x m.  (A layer's output from weights stored out x in, as PyTorch does.)
+void MultiplyTransposed(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out);
+
+// out = x w.  x: n x k, w: k x m, out: n x m.  (The gradient of a layer's input.)
+void Multiply(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out);
+
+// out += a^T b, the sum over rows taken in blocks of kRowBlock.  a: n x p, b: n x q, out: p x q.  (The gradient of a layer's
+// weights.)
+void AccumulateTransposedProduct(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef out);
+
+// out += the sum of a's rows, in blocks of kRowBlock.  a: n x m, out: m.  (The gradient of a bias.)
+void AccumulateRows(const ConstMatrixRef& a, VectorRef out);
+
+}  // namespace rqvae
+
+#endif  // RQVAE_GEMM_H_

@@ -1,0 +1,53 @@
+// A multilayer perceptron: Linear + activation per hidden width, then a Linear without activation; optionally a linear path
+// beside it (out = skip(x) + mlp(x)). Encoder and decoder are one of these each.
+#ifndef RQVAE_MLP_H_
+#define RQVAE_MLP_H_
+
+#include <string>
+#include <vector>
+
+#include "config.h"
+#include "parameter_store.h"
+#include "random.h"
+
+namespace rqvae {
+
+class Mlp {
+ public:
+  // What Forward keeps for Backward.
+  struct Tape {
+    std::vector<Matrix> pre;   // pre-activation of each hidden layer, n x width
+    std::vector<Matrix> post;  // its activation, n x width
+  };
+
+  // Declares the parameters PREFIX.network.{0,2,4,...}.{weight,bias} and, with a skip, PREFIX.skip.{weight,bias}.
+  // dims: input width, hidden widths, output width.
+  Mlp(ParameterStore& store, const std::string& prefix, std::vector<Index> dims, Activation activation, bool skip,
+      ParameterGroup group);
+
+  // Weights and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)) as torch.nn.Linear; with a skip the last Linear of the MLP is zero
+  // and the skip path too, until it is given its directions.
+  void Initialize(ParameterStore& store, Random& random) const;
+
+  // out = [skip(x) +] mlp(x).  x: n x in, out: n x out.
+  void Forward(const ParameterStore& store, const ConstMatrixRef& x, Tape& tape, MatrixRef out) const;
+
+  // Adds the parameters' gradients to the store. dx (n x in) may be null.  x and tape as in Forward, dout: n x out.
+  void Backward(ParameterStore& store, const ConstMatrixRef& x, const Tape& tape, const ConstMatrixRef& dout,
+                Matrix* dx) const;
+
+  Index skip_weight() const { return skip_weight_; }  // handles, -1 without a skip
+  Index skip_bias() const { return skip_bias_; }
+
+ private:
+  std::vector<Index> dims_;
+  Activation activation_;
+  std::vector<Index> weights_;  // handles, one per Linear
+  std::vector<Index> biases_;
+  Index skip_weight_ = -1;
+  Index skip_bias_ = -1;
+};
+
+}  // namespace rqvae
+
+#endif  // RQVAE_MLP_H_

@@ -1,0 +1,79 @@
+// All parameters of a model in one aligned float buffer, with named matrix views onto it and the gradients in a second
+// buffer of the same layout. Optimisers, saving and fingerprints work on the buffers; layers on their views.
+#ifndef RQVAE_PARAMETER_STORE_H_
+#define RQVAE_PARAMETER_STORE_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "matrix.h"
+
+namespace rqvae {
+
+enum class ParameterGroup {
+  kEncoder,
+  kDecoder,
+  kCodebook,
+  kInput,  // statistics of the input, saved with the model and never trained
+};
+
+struct Parameter {
+  std::string name;         // the reference's state_dict name, for example "encoder.network.0.weight"
+  std::vector<Index> shape;  // one or two dimensions, as PyTorch's
+  ParameterGroup group;
+  bool decayed;   // subject to weight decay
+  Index offset;   // of the first element in the buffer; a multiple of kAlignment
+  Index size;     // number of elements
+
+  Index rows() const { return shape[0]; }
+  Index cols() const { return shape.size() > 1 ? shape[1] : 1; }
+  bool trained() const { return group != ParameterGroup::kInput; }
+};
+
+class ParameterStore {
+ public:
+  static constexpr Index kAlignment = 4;  // floats: one 16-byte SIMD register
+
+  // Declares a parameter and returns its handle. Not to be called after Allocate().
+  Index Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed);
+  // Makes both buffers, all zero. Handles stay valid; views may be taken from now on.
+  void Allocate();
+
+  Index count() const { return static_cast<Index>(parameters_.size()); }
+  const Parameter& parameter(Index handle) const { return parameters_[handle]; }
+  // The handle of a name, or -1.
+  Index Find(std::string_view name) const;
+
+  // A vector parameter is a matrix of one column.
+  MatrixMap value(Index handle) { return View(values_, handle); }
+  ConstMatrixMap value(Index handle) const { return ConstView(values_, handle); }
+  MatrixMap gradient(Index handle) { return View(gradients_, handle); }
+  ConstMatrixMap gradient(Index handle) const { return ConstView(gradients_, handle); }
+
+  // The whole buffers, padding (always zero) included.
+  Vector& values() { return values_; }
+  const Vector& values() const { return values_; }
+  Vector& gradients() { return gradients_; }
+  const Vector& gradients() const { return gradients_; }
+  void ZeroGradients() { gradients_.setZero(); }
+
+ private:
+  MatrixMap View(Vector& buffer, Index handle) {
+    const Parameter& p = parameters_[handle];
+    return MatrixMap(buffer.data() + p.offset, p.rows(), p.cols());
+  }
+  ConstMatrixMap ConstView(const Vector& buffer, Index handle) const {
+    const Parameter& p = parameters_[handle];
+    return ConstMatrixMap(buffer.data() + p.offset, p.rows(), p.cols());
+  }
+
+  std::vector<Parameter> parameters_;
+  Index size_ = 0;
+  Vector values_;
+  Vector gradients_;
+};
+
+}  // namespace rqvae
+
+#endif  // RQVAE_PARAMETER_STORE_H_

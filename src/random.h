@@ -1,0 +1,60 @@
+// Seeded, portable random numbers: integer arithmetic and IEEE +,-,*,/ only, so that every engine draws the same ones.
+//
+// Everything is a function of (seed, stream, counter): a draw does not depend on what was drawn before it elsewhere. A
+// stream names a purpose (initial weights, k-means of a level, the shuffle of an epoch), so that adding a draw to one
+// leaves the others as they were.
+#ifndef RQVAE_RANDOM_H_
+#define RQVAE_RANDOM_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "matrix.h"
+
+namespace rqvae {
+
+enum class Stream : uint32_t {
+  kWeights = 1,
+  kCodebook = 2,
+  kSample = 3,
+  kKmeans = 4,
+  kPca = 5,
+  kShuffle = 6,
+  kNoise = 7,
+};
+
+// A 64-bit mix of (seed, stream, a, b): splitmix64's finaliser (Steele et al. 2014) applied to each part in turn.
+uint64_t Hash(uint64_t seed, Stream stream, uint64_t a = 0, uint64_t b = 0);
+
+// A sequential generator for one purpose: splitmix64 from Hash(seed, stream, a, b).
+class Random {
+ public:
+  Random(uint64_t seed, Stream stream, uint64_t a = 0, uint64_t b = 0) : state_(Hash(seed, stream, a, b)) {}
+
+  uint64_t Next();
+  double Uniform();                         // in [0, 1), 53 bits
+  float Uniform(float low, float high);     // in [low, high)
+  uint64_t Below(uint64_t bound);           // in [0, bound), unbiased; bound > 0
+  double Normal();                          // N(0, 1), Marsaglia's polar method
+
+ private:
+  uint64_t state_;
+  double spare_ = 0;
+  bool has_spare_ = false;
+};
+
+// The rows of an epoch in training order. Blocks of 4,096 rows are permuted, then rows within windows of 16 blocks, so
+// that a streamed catalogue needs one window in memory and gives the same order as one in memory.
+std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows);
+
+// The `count` rows with the smallest Hash(seed, kSample, row), in ascending row order; all rows when count >= rows.
+std::vector<uint32_t> SampleRows(uint64_t seed, Index rows, Index count);
+
+// x += standard_deviation * noise(seed, step, row), in place.  x: n x m; `rows` names each row, so that a row's noise does
+// not depend on its place in the batch. The noise is the sum of eight uniform bytes, scaled (Irwin-Hall of eight: mean 0,
+// variance 1, excess kurtosis -0.15): close enough to normal for denoising and an order of magnitude cheaper.
+void AddNoise(uint64_t seed, uint64_t step, const uint32_t* rows, float standard_deviation, MatrixRef x);
+
+}  // namespace rqvae
+
+#endif  // RQVAE_RANDOM_H_
