@@ -95,6 +95,8 @@ class RqVae {
   struct Workspace;  // buffers of one block
 
   void ForwardBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, bool noise, Workspace& w) const;
+  void AddLosses(const Workspace& w, Losses& sums) const;
+  Losses MeanLosses(Losses sums, const std::vector<uint32_t>& codes, Index batch_size) const;
   void OutputForward(Workspace& w) const;
   void OutputBackward(Workspace& w) const;
 
@@ -109,7 +111,6 @@ class RqVae {
 
   // The step in progress.
   Index batch_size_ = 0;
-  Index rows_done_ = 0;
   std::vector<uint32_t> batch_codes_;
   Losses sums_;
   std::unique_ptr<Workspace> workspace_;

@@ -104,6 +104,7 @@ class TrainJob : public Job {
   Index step() const { return step_; }          // whole steps done
   Index total_steps() const { return total_steps_; }
   const Losses& last_losses() const { return last_losses_; }  // of the last whole step
+  Index last_batch_size() const { return last_batch_size_; }
   const std::vector<EpochRecord>& history() const { return history_; }
 
  private:
@@ -130,6 +131,7 @@ class TrainJob : public Job {
   std::vector<uint32_t> order_;
   Matrix block_;
   Losses last_losses_;
+  Index last_batch_size_ = 0;
   Losses epoch_sums_;    // weighted by items
   double last_rate_ = 0;
   CodeMatrix codes_;     // of the evaluation pass

@@ -24,10 +24,12 @@ export class SemanticIds implements Iterable<number[]> {
   /** Number of codes of each level. */
   readonly codebookSizes: readonly number[];
   /** The model that made the IDs (16 hexadecimal digits); IDs of different models must not be mixed. */
-  readonly fingerprint?: string;
+  declare readonly fingerprint?: string;
+  /** n x levels, after `encode(items, { margins: true })`: squared distance to the runner-up minus that to the chosen code. */
+  declare readonly margins?: Float32Array;
 
   /** Prefer `SemanticIds.from`. `codes.length` must be a multiple of `codebookSizes.length`. */
-  constructor(codes: CodeArray, codebookSizes: readonly number[], fingerprint?: string) {
+  constructor(codes: CodeArray, codebookSizes: readonly number[], fingerprint?: string, margins?: Float32Array) {
     const levels = codebookSizes.length;
     if (levels === 0) throw new InvalidInputError("codebookSizes is empty: an ID needs at least one level");
     if (codes.length % levels !== 0) {
@@ -38,6 +40,7 @@ export class SemanticIds implements Iterable<number[]> {
     this.levels = levels;
     this.codebookSizes = Object.freeze([...codebookSizes]);
     if (fingerprint !== undefined) this.fingerprint = fingerprint;
+    if (margins !== undefined) this.margins = margins;
   }
 
   /**
@@ -49,32 +52,44 @@ export class SemanticIds implements Iterable<number[]> {
     rows: readonly (readonly number[])[] | { codes: ArrayLike<number>; levels: number },
     options: { codebookSizes: readonly number[]; fingerprint?: string },
   ): SemanticIds {
-    const { codebookSizes } = options;
+    const codebookSizes = options?.codebookSizes;
     if (!Array.isArray(codebookSizes) || codebookSizes.length === 0) {
       throw new InvalidInputError("codebookSizes must be an array with the number of codes of each level");
     }
-    codebookSizes.forEach((size, level) => {
-      if (!Number.isInteger(size) || size < 1 || size > 2 ** 32 - 1) {
-        throw new InvalidInputError(`codebookSizes[${level}] is ${size}; a codebook has a positive whole number of codes`);
+    for (const [level, size] of codebookSizes.entries()) {
+      if (!Number.isInteger(size) || size < 1 || size > 2 ** 32) {
+        throw new InvalidInputError(
+          `codebookSizes[${level}] is ${size}; a codebook has a positive whole number of codes, at most 2^32`,
+        );
       }
-    });
+    }
     const levels = codebookSizes.length;
-    const flat = "codes" in rows ? rows.codes : undefined;
-    if ("codes" in rows && rows.levels !== levels) {
-      throw new InvalidInputError(`levels is ${rows.levels}, but codebookSizes has ${levels} entries`);
+    const table = Array.isArray(rows) ? (rows as readonly (readonly number[])[]) : undefined;
+    const flat = table ? undefined : (rows as { codes?: ArrayLike<number>; levels: number } | null)?.codes;
+    if (!table && typeof flat?.length !== "number") {
+      throw new InvalidInputError(
+        "rows must be an array of rows of codes, or { codes, levels } with a flat array of codes",
+      );
+    }
+    if (flat && (rows as { levels: number }).levels !== levels) {
+      throw new InvalidInputError(
+        `levels is ${(rows as { levels: number }).levels}, but codebookSizes has ${levels} entries`,
+      );
     }
     if (flat && flat.length % levels !== 0) {
       throw new InvalidInputError(`codes has ${flat.length} entries, which is not a multiple of the ${levels} levels`);
     }
-    const n = flat ? flat.length / levels : (rows as readonly (readonly number[])[]).length;
+    const n = table ? table.length : flat!.length / levels;
     const codes = SemanticIds.allocate(n, codebookSizes);
     for (let i = 0; i < n; i++) {
-      const row = flat ? undefined : (rows as readonly (readonly number[])[])[i];
-      if (row && row.length !== levels) {
-        throw new InvalidInputError(`row ${i} has ${row.length} codes, but codebookSizes has ${levels} entries`);
+      const row = table ? table[i] : undefined;
+      if (table && row?.length !== levels) {
+        throw new InvalidInputError(
+          `row ${i} ${row?.length === undefined ? "is no array" : `has ${row.length} codes`}, but codebookSizes has ${levels} entries`,
+        );
       }
       for (let l = 0; l < levels; l++) {
-        const code = (flat ? flat[i * levels + l] : row?.[l]) as number;
+        const code = (row ? row[l] : flat![i * levels + l]) as number;
         if (!Number.isInteger(code) || code < 0 || code >= codebookSizes[l]!) {
           throw new InvalidInputError(
             `row ${i}, level ${l}: code ${code} is not a whole number from 0 to ${codebookSizes[l]! - 1}`,
@@ -118,4 +133,29 @@ export class SemanticIds implements Iterable<number[]> {
       ...(this.fingerprint === undefined ? {} : { fingerprint: this.fingerprint }),
     };
   }
+}
+
+/**
+ * Row numbers in the lexicographic order of their IDs, equal IDs in the order of their rows: a stable radix sort, exact for every
+ * number of levels and codes.
+ */
+export function sortedRows(ids: SemanticIds): Uint32Array {
+  const { codes, length, levels, codebookSizes } = ids;
+  let order = new Uint32Array(length);
+  let next = new Uint32Array(length);
+  for (let row = 0; row < length; row++) order[row] = row;
+  for (let level = levels - 1; level >= 0; level--) {
+    const passes = codebookSizes[level]! > 2 ** 16 ? 2 : 1;
+    for (let shift = 0; shift < 16 * passes; shift += 16) {
+      const starts = new Uint32Array(2 ** 16 + 1);
+      for (let k = level; k < codes.length; k += levels) starts[((codes[k]! >>> shift) & 0xffff) + 1]!++;
+      for (let digit = 0; digit < 2 ** 16; digit++) starts[digit + 1]! += starts[digit]!;
+      for (let i = 0; i < length; i++) {
+        const row = order[i]!;
+        next[starts[(codes[row * levels + level]! >>> shift) & 0xffff]!++] = row;
+      }
+      [order, next] = [next, order];
+    }
+  }
+  return order;
 }

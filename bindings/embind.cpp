@@ -1,0 +1,289 @@
+// The table of what JavaScript can call. The TypeScript side of each entry is in bindings/js/native.ts.
+#include <emscripten/bind.h>
+#include <emscripten/version.h>
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <numeric>
+
+#include "adaptors.h"
+#include "hash.h"
+#include "optimizer.h"
+#include "trainer.h"
+
+namespace rqvae::bindings {
+namespace {
+
+// -- Configuration. Options were validated and completed in TypeScript; enumerations come as numbers in the order of config.h.
+
+ModelConfig ReadModelConfig(const val& options) {
+  ModelConfig config;
+  config.input_dim = options["inputDim"].as<int>();
+  config.latent_dim = options["latentDim"].as<int>();
+  config.hidden_dims = ReadIndices(options["hiddenDims"]);
+  config.codebook_sizes = ReadIndices(options["codebookSizes"]);
+  config.activation = static_cast<Activation>(options["activation"].as<int>());
+  config.input_scaling = static_cast<InputScaling>(options["inputScaling"].as<int>());
+  config.linear_skip = static_cast<LinearSkip>(options["linearSkip"].as<int>());
+  config.codebook_gradient = static_cast<CodebookGradient>(options["codebookGradient"].as<int>());
+  config.compat = static_cast<Compat>(options["compat"].as<int>());
+  config.codebook_sim_vq = options["codebookSimVq"].as<bool>();
+  config.codebook_kmeans_init = options["codebookKmeansInit"].as<bool>();
+  config.commitment_weight = options["commitmentWeight"].as<double>();
+  config.reconstruction_weight = options["reconstructionWeight"].as<double>();
+  config.input_noise = options["inputNoise"].as<double>();
+  config.seed = static_cast<uint64_t>(options["seed"].as<double>());
+  return config;
+}
+
+OptimizerConfig ReadOptimizerConfig(const val& options) {
+  OptimizerConfig config;
+  config.kind = static_cast<OptimizerKind>(options["kind"].as<int>());
+  config.learning_rate = options["learningRate"].as<double>();
+  config.codebook_learning_rate_scale = options["codebookLearningRateScale"].as<double>();
+  config.weight_decay = options["weightDecay"].as<double>();
+  config.beta1 = options["beta1"].as<double>();
+  config.beta2 = options["beta2"].as<double>();
+  config.epsilon = options["epsilon"].as<double>();
+  config.momentum = options["momentum"].as<double>();
+  return config;
+}
+
+TrainConfig ReadTrainConfig(const val& options) {
+  TrainConfig config;
+  config.optimizer = ReadOptimizerConfig(options["optimizer"]);
+  config.epochs = options["epochs"].as<int>();
+  config.batch_size = options["batchSize"].as<int>();
+  config.schedule = static_cast<Schedule>(options["schedule"].as<int>());
+  config.warmup = options["warmup"].as<double>();
+  config.evaluate_every = options["evaluateEvery"].as<int>();
+  return config;
+}
+
+// -- Model
+
+std::unique_ptr<RqVae> CreateModel(val options, bool encoder_only) {
+  return std::make_unique<RqVae>(ReadModelConfig(options), encoder_only ? Part::kEncoder : Part::kFull);
+}
+
+bool Initialized(const RqVae& model) { return model.initialized(); }
+std::string Fingerprint(const RqVae& model) { return Hex(model.Fingerprint()); }
+
+// Name, shape and address of every tensor that belongs into a model file, in file order.
+val Tensors(RqVae& model) {
+  val result = val::array();
+  ParameterStore& store = model.store();
+  for (Index handle = 0; handle < store.count(); ++handle) {
+    const Parameter& parameter = store.parameter(handle);
+    val tensor = val::object();
+    tensor.set("name", parameter.name);
+    tensor.set("shape", ToArray(parameter.shape));
+    tensor.set("address", reinterpret_cast<uintptr_t>(store.value(handle).data()));
+    tensor.set("size", static_cast<double>(parameter.size));
+    result.set(static_cast<int>(handle), tensor);
+  }
+  return result;
+}
+
+// After the tensors were written from outside.
+void TensorsChanged(RqVae& model, bool initialized) {
+  model.set_initialized(initialized);
+  model.ParametersChanged();
+}
+
+void Latents(const RqVae& model, uintptr_t items, int rows, uintptr_t latents) {
+  const ModelConfig& config = model.config();
+  model.Latents(ReadMatrix(items, rows, config.input_dim), WriteMatrix(latents, rows, config.latent_dim));
+}
+
+// margins may be 0.
+void Encode(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t margins) {
+  const ModelConfig& config = model.config();
+  const ConstMatrixMap matrix = ReadMatrix(items, rows, config.input_dim);
+  if (margins == 0) {
+    model.Encode(matrix, WriteCodes(codes, rows, config.levels()), nullptr);
+  } else {
+    MatrixRef out(WriteMatrix(margins, rows, config.levels()));
+    model.Encode(matrix, WriteCodes(codes, rows, config.levels()), &out);
+  }
+}
+
+void Decode(const RqVae& model, uintptr_t codes, int rows, uintptr_t items) {
+  const ModelConfig& config = model.config();
+  model.Decode(ReadCodes(codes, rows, config.levels()), WriteMatrix(items, rows, config.input_dim));
+}
+
+void Quantize(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t embeddings, uintptr_t residuals,
+              uintptr_t quantize_loss) {
+  const ModelConfig& config = model.config();
+  const Index width = config.levels() * config.latent_dim;
+  Eigen::Map<Vector> loss(reinterpret_cast<float*>(quantize_loss), rows);
+  model.Quantize(ReadMatrix(items, rows, config.input_dim), WriteCodes(codes, rows, config.levels()),
+                 WriteMatrix(embeddings, rows, width), WriteMatrix(residuals, rows, width), loss);
+}
+
+// The effective codebook of a level (after out_proj with SimVQ), in the latent space or decoded.
+void Codebook(const RqVae& model, int level, bool input_space, uintptr_t out) {
+  const Matrix codebook = input_space ? model.CodebookInInputSpace(level) : model.quantizer().codebook(level);
+  WriteMatrix(out, codebook.rows(), codebook.cols()) = codebook;
+}
+
+val Evaluate(const RqVae& model, uintptr_t items, int rows) {
+  return BatchLosses(model.Evaluate(ReadMatrix(items, rows, model.config().input_dim)), rows);
+}
+
+// -- A training loop of the caller's own
+
+std::unique_ptr<Optimizer> CreateOptimizer(const RqVae& model, val options) {
+  return std::make_unique<Optimizer>(ReadOptimizerConfig(options), model.store());
+}
+
+val TrainStep(RqVae& model, Optimizer& optimizer, uintptr_t items, int rows) {
+  const ConstMatrixMap matrix = ReadMatrix(items, rows, model.config().input_dim);
+  std::vector<uint32_t> names(static_cast<size_t>(rows));
+  std::iota(names.begin(), names.end(), 0u);
+  model.BeginStep(rows);
+  for (Index first = 0; first < rows; first += kRowBlock) {
+    model.AddBlock(matrix.middleRows(first, std::min<Index>(kRowBlock, rows - first)), names.data() + first,
+                   static_cast<uint64_t>(optimizer.steps()));
+  }
+  const Losses losses = model.FinishStep();
+  if (!std::isfinite(losses.loss)) {
+    throw Error(ErrorKind::kDiverged,
+                "the loss of this step is not finite; the step was not applied. Lower learningRate or check the items for "
+                "extreme values");
+  }
+  optimizer.Step(model.store());
+  model.ParametersChanged();
+  return BatchLosses(losses, rows);
+}
+
+// -- Jobs. Their rows live on the wasm heap for as long as the job does.
+
+std::unique_ptr<MatrixRows> CreateRows(int rows, int dim) { return std::make_unique<MatrixRows>(Matrix(rows, dim)); }
+uintptr_t RowsAddress(MatrixRows& rows) { return reinterpret_cast<uintptr_t>(rows.data().data()); }
+
+std::unique_ptr<InitializeJob> CreateInitializeJob(RqVae* model, const MatrixRows* rows) {
+  return std::make_unique<InitializeJob>(model, rows);
+}
+bool AdvanceInitialize(InitializeJob& job) { return job.Advance(); }
+double InitializeProgress(const InitializeJob& job) { return job.progress(); }
+
+std::unique_ptr<TrainJob> CreateTrainJob(RqVae* model, const MatrixRows* rows, val options) {
+  return std::make_unique<TrainJob>(model, rows, ReadTrainConfig(options));
+}
+bool AdvanceTrain(TrainJob& job) { return job.Advance(); }
+
+val TrainState(const TrainJob& job) {
+  val result = val::object();
+  result.set("initializing", job.initializing());
+  result.set("initializeProgress", job.initialize_progress());
+  result.set("epoch", static_cast<double>(job.epoch()));
+  result.set("step", static_cast<double>(job.step()));
+  result.set("totalSteps", static_cast<double>(job.total_steps()));
+  result.set("finishedEpochs", static_cast<double>(job.history().size()));
+  return result;
+}
+
+val TrainLosses(const TrainJob& job) { return BatchLosses(job.last_losses(), job.last_batch_size()); }
+
+val TrainRecord(const TrainJob& job, int index) {
+  const EpochRecord& record = job.history().at(static_cast<size_t>(index));
+  val result = ToJs(record.losses);
+  result.set("epoch", static_cast<double>(record.epoch));
+  result.set("learningRate", record.learning_rate);
+  result.set("ids", ToJs(record.ids));
+  result.set("evaluated", record.evaluated);
+  return result;
+}
+
+// -- Helpers on arrays
+
+// Index of the first value that is NaN or infinite, or -1.
+double FindNonFinite(uintptr_t values, double count) {
+  const auto* p = reinterpret_cast<const float*>(values);
+  const auto n = static_cast<Index>(count);
+  for (Index i = 0; i < n; ++i) {
+    if (!std::isfinite(p[i])) return static_cast<double>(i);
+  }
+  return -1;
+}
+
+// IEEE half floats to floats, exactly. The halves may be the upper half of the floats' space: byte copies, front to back.
+void HalfToFloat(uintptr_t halves, double count, uintptr_t floats) {
+  const auto* source = reinterpret_cast<const char*>(halves);
+  auto* target = reinterpret_cast<char*>(floats);
+  const auto n = static_cast<size_t>(count);
+  for (size_t i = 0; i < n; ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, source + sizeof bits * i, sizeof bits);
+    const auto value = static_cast<float>(Eigen::numext::bit_cast<Eigen::half>(bits));
+    std::memcpy(target + sizeof value * i, &value, sizeof value);
+  }
+}
+
+std::string Hash(uintptr_t bytes, double count) {
+  return Hex(HashBytes(reinterpret_cast<const void*>(bytes), static_cast<size_t>(count)));
+}
+
+void SetErrorFactory(val factory) { ErrorFactory() = factory; }
+
+val BuildInfo() {
+  val result = val::object();
+  result.set("version", std::string(RQVAE_VERSION));
+  result.set("numerics", static_cast<double>(kNumericsVersion));
+  result.set("emscripten", std::to_string(__EMSCRIPTEN_MAJOR__) + "." + std::to_string(__EMSCRIPTEN_MINOR__) + "." +
+                               std::to_string(__EMSCRIPTEN_TINY__));
+  result.set("eigen", std::string(RQVAE_EIGEN_VERSION));
+  return result;
+}
+
+}  // namespace
+
+EMSCRIPTEN_BINDINGS(rqvae) {
+  using emscripten::allow_raw_pointers;
+  using emscripten::class_;
+  using emscripten::function;
+
+  // Handles: made here, used by the functions below, given back with delete().
+  class_<RqVae>("Model");
+  class_<Optimizer>("Optimizer");
+  class_<MatrixRows>("Rows");
+  class_<InitializeJob>("InitializeJob");
+  class_<TrainJob>("TrainJob");
+
+  function("createModel", &Guard<&CreateModel>::Call);
+  function("initialized", &Guard<&Initialized>::Call);
+  function("fingerprint", &Guard<&Fingerprint>::Call);
+  function("tensors", &Guard<&Tensors>::Call);
+  function("tensorsChanged", &Guard<&TensorsChanged>::Call);
+  function("latents", &Guard<&Latents>::Call);
+  function("encode", &Guard<&Encode>::Call);
+  function("decode", &Guard<&Decode>::Call);
+  function("quantize", &Guard<&Quantize>::Call);
+  function("codebook", &Guard<&Codebook>::Call);
+  function("evaluate", &Guard<&Evaluate>::Call);
+
+  function("createOptimizer", &Guard<&CreateOptimizer>::Call);
+  function("trainStep", &Guard<&TrainStep>::Call);
+
+  function("createRows", &Guard<&CreateRows>::Call);
+  function("rowsAddress", &Guard<&RowsAddress>::Call);
+  function("createInitializeJob", &Guard<&CreateInitializeJob>::Call, allow_raw_pointers());
+  function("advanceInitialize", &Guard<&AdvanceInitialize>::Call);
+  function("initializeProgress", &Guard<&InitializeProgress>::Call);
+  function("createTrainJob", &Guard<&CreateTrainJob>::Call, allow_raw_pointers());
+  function("advanceTrain", &Guard<&AdvanceTrain>::Call);
+  function("trainState", &Guard<&TrainState>::Call);
+  function("trainLosses", &Guard<&TrainLosses>::Call);
+  function("trainRecord", &Guard<&TrainRecord>::Call);
+
+  function("findNonFinite", &Guard<&FindNonFinite>::Call);
+  function("halfToFloat", &Guard<&HalfToFloat>::Call);
+  function("hash", &Guard<&Hash>::Call);
+  function("setErrorFactory", &Guard<&SetErrorFactory>::Call);
+  function("buildInfo", &Guard<&BuildInfo>::Call);
+}
+
+}  // namespace rqvae::bindings

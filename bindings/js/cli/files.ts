@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import { access, constants, open, readFile, realpath, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { checkLabels, readItems, readLabels } from "../formats/index.ts";
+import type { ItemLabels, ItemMatrix } from "../types.ts";
+
+/** A file cannot be read or written. The message begins with its name. */
+export class FileError extends Error {}
+
+const reasons: Record<string, string> = {
+  ENOENT: "no such file",
+  EISDIR: "is a folder, not a file",
+  ENOTDIR: "a part of the path is not a folder",
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  ENOSPC: "no space left on the disk",
+  EROFS: "the file system is read-only",
+  ERR_FS_FILE_TOO_LARGE: "larger than the 2 GiB that can be read at once",
+};
+
+/** Runs a file operation; what the system says about it becomes one plain sentence. */
+async function on<T>(path: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new FileError(`${path}: ${reasons[code ?? ""] ?? message}`);
+  }
+}
+
+/** The bytes of a file. @throws FileError */
+export function readBytes(path: string): Promise<Uint8Array> {
+  return on(path, () => readFile(path));
+}
+
+/** The items of a file, with the labels of another one or those that it has itself. */
+export async function readCatalogue(
+  itemsPath: string,
+  labelsPath: string | undefined,
+): Promise<{ items: ItemMatrix; labels: ItemLabels | undefined }> {
+  const bytes = await readBytes(itemsPath);
+  const { items, labels: ownLabels } = naming(itemsPath, () => readItems(bytes, basename(itemsPath)));
+  if (labelsPath === undefined) return { items, labels: ownLabels };
+  const text = new TextDecoder().decode(await readBytes(labelsPath));
+  const labels = naming(labelsPath, () => {
+    const read = readLabels(text);
+    checkLabels(read, items.rows);
+    return read;
+  });
+  return { items, labels };
+}
+
+/** An error about the content of a file says which file. */
+export function naming<T>(path: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw nameFile(path, error);
+  }
+}
+
+/** The error with the file's name before its message, unless the message has it. */
+export function nameFile(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error.message.includes(basename(path))) return error;
+  return new FileError(`${path}: ${error.message}`);
+}
+
+/**
+ * Looks, before any work is done, whether a file can be written. An existing one is refused unless `overwrite`, and never
+ * may an input be overwritten.
+ * @throws FileError
+ */
+export async function checkOutput(path: string, options: { overwrite: boolean; inputs: string[] }): Promise<void> {
+  const folder = dirname(path);
+  const folderStat = await stat(folder).catch(() => undefined);
+  if (!folderStat?.isDirectory()) throw new FileError(`${path}: the folder ${folder} does not exist`);
+  await on(path, () => access(folder, constants.W_OK));
+  const target = await stat(path).catch(() => undefined);
+  if (!target) return;
+  if (target.isDirectory()) throw new FileError(`${path}: ${reasons.EISDIR}`);
+  if (!target.isFile()) return;
+  const real = await realpath(path);
+  for (const input of options.inputs) {
+    if ((await realpath(input).catch(() => undefined)) === real) {
+      throw new FileError(`${path}: is an input of this command and would be overwritten`);
+    }
+  }
+  if (!options.overwrite) throw new FileError(`${path}: exists already; name an output yourself or use --force`);
+}
+
+/**
+ * Writes a file whole or not at all: to a temporary file beside it, which then takes its name. What is not a regular file
+ * (a pipe, a device) is written to directly.
+ * @throws FileError
+ */
+export function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+  return on(path, async () => {
+    const existing = await stat(path).catch(() => undefined);
+    if (existing && !existing.isFile()) return writeFile(path, content);
+    const target = existing ? await realpath(path) : path; // a symbolic link stays one
+    const temporary = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.tmp`);
+    try {
+      const file = await open(temporary, "wx", existing?.mode ?? 0o666);
+      try {
+        await file.writeFile(content);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, target);
+    } catch (error) {
+      await unlink(temporary).catch(() => {});
+      throw error;
+    }
+  });
+}

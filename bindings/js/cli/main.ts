@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+/** The command line: `rqvae train`, `rqvae encode`. */
+import { VERSION } from "../version.ts";
+import { type Command, helpOf, parseCommandLine, suggest, UsageError } from "./command.ts";
+import { encode } from "./encode.ts";
+import { Interrupted } from "./interrupt.ts";
+import { train } from "./train.ts";
+
+const commands: Command[] = [train, encode];
+
+const help = `Semantic IDs for every item of a catalogue, learned from its embeddings.
+
+Usage: rqvae <command> ...
+
+Commands:
+${commands.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join("\n")}
+
+Options:
+  -h, --help     show this help; rqvae <command> --help shows a command's own
+  -V, --version  show the version
+
+Example:
+  rqvae train items.npy --labels titles.txt
+  rqvae encode model.safetensors new-items.npy
+`;
+
+/** @returns the exit code: 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C. */
+async function main([name, ...args]: string[]): Promise<number> {
+  const command = commands.find((candidate) => candidate.name === name);
+  try {
+    if (name === "--version" || name === "-V") return print(`${VERSION}\n`);
+    if (name === "--help" || name === "-h" || name === "help") {
+      const asked = commands.find((candidate) => candidate.name === args[0]);
+      return print(asked ? helpOf(asked) : help);
+    }
+    if (name === undefined) throw new UsageError("a command is missing");
+    if (!command) {
+      const names = commands.map((candidate) => candidate.name);
+      throw new UsageError(
+        `unknown ${name.startsWith("-") ? "option" : "command"} "${name}"${suggest(name, [...names, "--help", "--version"])}`,
+      );
+    }
+    const given = parseCommandLine(command, args);
+    return given.values.help ? print(helpOf(command)) : await command.run(given);
+  } catch (error) {
+    if (error instanceof Interrupted) return error.exitCode;
+    const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");
+    const hint = error instanceof UsageError ? ` (see rqvae ${command ? `${command.name} ` : ""}--help)` : "";
+    process.stderr.write(`rqvae: ${message}${hint}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+// `rqvae encode ... | head` closes the pipe early: that is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+// Not process.exit: what was written to a pipe must get through.
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,124 @@
+import type { JobProgress, TrainProgress } from "../types.ts";
+import { bar, columnsOf, count, duration, type Palette, paletteFor, percent, short, shorten } from "./text.ts";
+
+/** Shows how far a long call has come. */
+export interface ProgressView<Event> {
+  update(event: Event): void;
+  /** Takes the last state away, or leaves it standing. */
+  end(): void;
+}
+
+/** What a view says about an event: one line for logs, or the lines of a block for a terminal. */
+interface Wording<Event> {
+  progress(event: Event): number;
+  line(event: Event): string;
+  block(event: Event, columns: number, palette: Palette): string[];
+}
+
+/** Progress of training on a stream: a block that updates itself on a terminal, now and then a line elsewhere. */
+export function trainView(stream: NodeJS.WriteStream): ProgressView<TrainProgress> {
+  return viewOn(stream, { progress: (event) => event.progress, line: trainLine, block: trainBlock });
+}
+
+/** Progress of encoding. */
+export function encodeView(stream: NodeJS.WriteStream): ProgressView<JobProgress> {
+  return viewOn(stream, {
+    progress: (event) => event.progress,
+    line: (event) => `encoding ${percent(event.progress, 0)}`,
+    block: (event, columns, palette) => [barLine("Encoding", event.progress, "", columns, palette)],
+  });
+}
+
+function viewOn<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): ProgressView<Event> {
+  return stream.isTTY && process.env.TERM !== "dumb" ? blockView(stream, wording) : lineView(stream, wording);
+}
+
+/** One block at the foot of the terminal, drawn over itself. */
+function blockView<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): ProgressView<Event> {
+  let drawn = 0;
+  // To the first line of the block, and clear from there to the end of the screen.
+  const back = () => (drawn > 0 ? `\x1b[${drawn}A\x1b[0J` : "");
+  return {
+    update(event) {
+      const lines = wording.block(event, columnsOf(stream) - 1, paletteFor(stream));
+      stream.write(back() + lines.map((line) => `${line}\n`).join(""));
+      drawn = lines.length;
+    },
+    end() {
+      stream.write(back());
+      drawn = 0;
+    },
+  };
+}
+
+/** A line at the start, at the end, and in between whenever two seconds or a tenth of the work have passed. */
+function lineView<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): ProgressView<Event> {
+  let shownAt = Number.NEGATIVE_INFINITY;
+  let shownProgress = 0;
+  let shownLine = "";
+  let pending = "";
+  const show = (line: string) => {
+    if (line && line !== shownLine) stream.write(`${line}\n`);
+    shownLine = line;
+    pending = "";
+  };
+  return {
+    update(event) {
+      pending = wording.line(event);
+      const progress = wording.progress(event);
+      if (performance.now() - shownAt < 2000 && progress < shownProgress + 0.1) return;
+      shownAt = performance.now();
+      shownProgress = progress;
+      show(pending);
+    },
+    end: () => show(pending),
+  };
+}
+
+function barLine(title: string, share: number, right: string, columns: number, palette: Palette): string {
+  const number = percent(share, 0).padStart(5);
+  const width = Math.min(50, Math.max(10, columns - title.length - number.length - right.length - 8));
+  return `  ${palette.bold(title)}  ${bar(share, width, palette)} ${number}  ${right}`;
+}
+
+/** The facts of an event, in the order of their weight; each is left out until it is known. */
+function trainFacts(event: TrainProgress) {
+  const { losses, lastEpoch, itemsPerSecond, remainingSeconds } = event;
+  return {
+    epoch: `epoch ${Math.min(event.epoch + 1, event.epochs)} of ${event.epochs}`,
+    losses: losses
+      ? [
+          `loss ${short(losses.loss)}`,
+          `reconstruction ${short(losses.reconstructionLoss)}`,
+          `quantisation ${short(losses.quantizeLoss)}`,
+        ]
+      : [],
+    unique: lastEpoch ? [`unique IDs ${percent(lastEpoch.ids.uniqueShare)}`] : [],
+    usage: lastEpoch ? lastEpoch.ids.usage : [],
+    pace: itemsPerSecond ? [`${count(itemsPerSecond)} items/s`] : [],
+    left: remainingSeconds === undefined ? [] : [`${duration(remainingSeconds)} left`],
+  };
+}
+
+function trainLine(event: TrainProgress): string {
+  if (event.phase === "initialize") return `preparing the codebooks, ${percent(event.initializeProgress, 0)}`;
+  const { epoch, losses, unique, usage, pace, left } = trainFacts(event);
+  const codes = usage.length > 0 ? [`codes in use ${usage.map((share) => percent(share, 0)).join(" / ")}`] : [];
+  return [epoch, ...losses, ...codes, ...unique, ...pace, ...left].join(", ");
+}
+
+function trainBlock(event: TrainProgress, columns: number, palette: Palette): string[] {
+  const elapsed = `${duration(event.elapsedSeconds)} so far`;
+  if (event.phase === "initialize") {
+    return [barLine("Preparing", event.initializeProgress, "", columns, palette), palette.dim(`  ${elapsed}`)];
+  }
+  const { epoch, losses, unique, usage, pace, left } = trainFacts(event);
+  const levels = usage.map((share, level) => `level ${level + 1} ${percent(share, 0)}`);
+  const codes = levels.length > 0 ? [`codes in use: ${levels.join(", ")}`] : [];
+  return [
+    barLine("Training", event.progress, epoch, columns, palette),
+    shorten(`  ${losses.join("   ")}`, columns),
+    shorten(`  ${[...unique, ...codes].join("   ")}`, columns),
+    palette.dim(shorten(`  ${[...pace, elapsed, ...left].join("   ")}`, columns)),
+  ];
+}

@@ -1,0 +1,146 @@
+import { assessIds } from "../report.ts";
+import { levelLetter, type SemanticIds, sortedRows } from "../semantic-ids.ts";
+import { type CodeTreeNode, codeTree } from "../tree.ts";
+import type { ItemLabels } from "../types.ts";
+import { bar, count, displayWidth, listed, oneLine, type Palette, percent, plural, short, shorten } from "./text.ts";
+
+/** What `rqvae train` tells at the end. */
+export interface TrainSummary {
+  ids: SemanticIds;
+  dim: number;
+  labels: ItemLabels | undefined;
+  /** "100 epochs in 4.2 s" */
+  effort: string;
+  losses: { reconstruction: number; quantization: number };
+  explainedVariance: number | undefined;
+  files: { path: string; what: string; size: string }[];
+  /** A command to go on with. */
+  next: string;
+}
+
+/** First codes, and second codes under each, that the tree shows; items in the sample. */
+const firstCodes = 6;
+const secondCodes = 3;
+const sampleSize = 8;
+
+/** The summary as text for a terminal of this many columns. */
+export async function describeTraining(summary: TrainSummary, columns: number, palette: Palette): Promise<string> {
+  const width = Math.min(columns, 120);
+  const { ids, labels } = summary;
+  const titleOf = (row: number) => (labels ? oneLine(labels.titles[row] ?? "") : `row ${row}`);
+  const heading = (text: string) => ["", palette.bold(text)];
+  return [
+    ...about(summary, width, palette),
+    ...heading("The IDs"),
+    ...(await aboutIds(ids, palette)),
+    ...heading(labels ? "Some items" : "Some items (give --labels to see titles)"),
+    ...sample(ids, titleOf, width, palette),
+    ...heading("The tree of codes: what is alike begins alike"),
+    ...tree(ids, titleOf, width, palette),
+    ...heading("Written"),
+    ...written(summary.files, palette),
+    "",
+    `Next: ${palette.code(summary.next)}`,
+  ].join("\n");
+}
+
+function about(
+  { ids, dim, effort, losses, explainedVariance }: TrainSummary,
+  width: number,
+  palette: Palette,
+): string[] {
+  const codes = ids.codebookSizes.map(count).join(" x ");
+  const facts = [
+    effort,
+    `reconstruction loss ${short(losses.reconstruction)}`,
+    `quantisation loss ${short(losses.quantization)}`,
+    ...(explainedVariance === undefined ? [] : [`explained variance ${percent(explainedVariance)}`]),
+  ];
+  return [
+    palette.bold(
+      `Learned ${plural(ids.length, "item")} of dimension ${dim}: ${plural(ids.levels, "code")} each, ${codes}`,
+    ),
+    ...wrapped(facts, width),
+  ];
+}
+
+/** Facts side by side, on as many lines as they need. */
+function wrapped(facts: string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const fact of facts) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + fact.length + 3 <= width) lines[lines.length - 1] = `${last}   ${fact}`;
+    else lines.push(`  ${fact}`);
+  }
+  return lines;
+}
+
+async function aboutIds(ids: SemanticIds, palette: Palette): Promise<string[]> {
+  const { items, itemsSharing, distinctIds, largestGroup, perLevel } = await assessIds(ids);
+  const alone = items - itemsSharing;
+  const sharing =
+    itemsSharing === 0
+      ? [`  Every item has an ID of its own.`]
+      : [
+          `  ${count(alone)} of ${plural(items, "item")} (${percent(alone / items)}) have an ID of their own.`,
+          `  ${count(itemsSharing)} share theirs, at most ${count(largestGroup)} items on one; ${count(distinctIds)} different IDs in all.`,
+        ];
+  const used = perLevel.map(({ usedCodes, codebookSize }) => `${count(usedCodes)} of ${count(codebookSize)}`);
+  const column = Math.max(...used.map((text) => text.length));
+  const levels = perLevel.map(
+    ({ usage, perplexity }, level) =>
+      `  level ${level + 1} (${levelLetter(level)})  ${bar(usage, 20, palette)}  ${used[level]!.padStart(column)} codes used${palette.dim(`, as diverse as ${count(perplexity)}`)}`,
+  );
+  return [...sharing, ...levels];
+}
+
+/** Items at equal distances in the order of the IDs, so that they come from all over the tree. */
+function sample(ids: SemanticIds, titleOf: (row: number) => string, width: number, palette: Palette): string[] {
+  const rows = spread(sortedRows(ids), sampleSize);
+  const column = Math.max(...rows.map((row) => ids.toTokens(row).length));
+  return rows.map((row) => {
+    const id = ids.toTokens(row).padEnd(column);
+    return `  ${palette.code(id)}  ${shorten(titleOf(row), width - column - 4)}`;
+  });
+}
+
+function tree(ids: SemanticIds, titleOf: (row: number) => string, width: number, palette: Palette): string[] {
+  const root = codeTree(ids, { maxDepth: Math.min(2, ids.levels), itemsPerNode: 1000 });
+  const shown = root.children.slice(0, firstCodes);
+  const rows: ({ node: CodeTreeNode; level: number } | { hidden: number })[] = shown.flatMap((node) => [
+    { node, level: 0 },
+    ...node.children.slice(0, secondCodes).map((child) => ({ node: child, level: 1 })),
+    { hidden: node.children.length - secondCodes },
+  ]);
+  const nameOf = (node: CodeTreeNode, level: number) => `${"  ".repeat(level)}<${levelLetter(level)}_${node.code}>`;
+  const nameColumn = Math.max(5, ...rows.map((row) => ("node" in row ? nameOf(row.node, row.level).length : 0)));
+  const countColumn = Math.max(5, count(shown[0]?.count ?? 0).length);
+  const lines = rows.flatMap((row) => {
+    if ("hidden" in row) return row.hidden > 0 ? [palette.dim(`    and ${count(row.hidden)} more`)] : [];
+    const name = nameOf(row.node, row.level).padEnd(nameColumn);
+    const items = count(row.node.count).padStart(countColumn);
+    const titles = spread(row.node.items ?? [], 16).map(titleOf);
+    const examples = listed(titles, width - nameColumn - countColumn - 6, row.node.count);
+    return [`  ${row.level === 0 ? palette.code(name) : name}  ${palette.dim(items)}  ${examples}`];
+  });
+  const hidden = root.children.length - shown.length;
+  return [
+    palette.dim(`  ${"code".padEnd(nameColumn)}  ${"items".padStart(countColumn)}  for example`),
+    ...lines,
+    ...(hidden > 0 ? [palette.dim(`  and ${count(hidden)} more first codes`)] : []),
+  ];
+}
+
+/** At most n of the values, at equal distances. */
+function spread<T>(values: ArrayLike<T>, n: number): T[] {
+  const chosen = Math.min(n, values.length);
+  return Array.from({ length: chosen }, (_, i) => values[Math.floor(((i + 0.5) * values.length) / chosen)] as T);
+}
+
+function written(files: TrainSummary["files"], palette: Palette): string[] {
+  const column = Math.max(...files.map(({ path }) => displayWidth(path)));
+  return files.map(({ path, what, size }) => {
+    const name = path + " ".repeat(column - displayWidth(path));
+    return `  ${name}  ${palette.dim(`${what}, ${size}`)}`;
+  });
+}

@@ -1,0 +1,138 @@
+/** What the readers share: recognising bytes, decoding text, naming a bad value. */
+
+import { InvalidInputError } from "../errors.ts";
+
+const textChunkBytes = 1 << 20;
+
+/** The bytes themselves, or a view of an ArrayBuffer. @throws InvalidInputError for anything else. */
+export function asBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
+  if (ArrayBuffer.isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const tag = Object.prototype.toString.call(bytes);
+  if (tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]") return new Uint8Array(bytes);
+  throw new InvalidInputError(`bytes must be a Uint8Array or an ArrayBuffer, got ${describeValue(bytes)}`);
+}
+
+/** The text itself. @throws InvalidInputError for anything else. */
+export function asText(text: string): string {
+  if (typeof text === "string") return text.startsWith("\uFEFF") ? text.slice(1) : text;
+  throw new InvalidInputError(`text must be a string, got ${describeValue(text)}`);
+}
+
+/** Formats that are recognised by their first bytes; only "npy" has a reader so far. */
+const signatures: readonly { bytes: readonly number[]; kind: string; advice: string }[] = [
+  { bytes: [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59], kind: "npy", advice: "" },
+  {
+    bytes: [0x50, 0x4b, 0x03, 0x04],
+    kind: "a zip archive (npz, xlsx or a PyTorch checkpoint)",
+    advice: "save the array alone with numpy.save, or the sheet as CSV",
+  },
+  { bytes: [0x1f, 0x8b], kind: "gzip-compressed", advice: "decompress it first" },
+  { bytes: [0x28, 0xb5, 0x2f, 0xfd], kind: "zstd-compressed", advice: "decompress it first" },
+  { bytes: [0x50, 0x41, 0x52, 0x31], kind: "Parquet", advice: "convert the embedding column with numpy.save" },
+  {
+    bytes: [0x41, 0x52, 0x52, 0x4f, 0x57, 0x31],
+    kind: "Arrow",
+    advice: "convert the embedding column with numpy.save",
+  },
+  { bytes: [0x89, 0x48, 0x44, 0x46], kind: "HDF5", advice: "convert the data set with numpy.save" },
+  { bytes: [0x25, 0x50, 0x44, 0x46], kind: "a PDF", advice: "embeddings are expected" },
+  { bytes: [0x89, 0x50, 0x4e, 0x47], kind: "a PNG image", advice: "embeddings are expected" },
+  { bytes: [0xff, 0xd8, 0xff], kind: "a JPEG image", advice: "embeddings are expected" },
+];
+
+/** What bytes look like, judged by their beginning; `foreign` when no reader of text could help, `advice` says what would. */
+export function sniff(bytes: Uint8Array): { kind: string; advice: string; foreign: boolean } {
+  if (bytes.length === 0) return { kind: "empty", advice: "choose a file with content", foreign: true };
+  for (const { bytes: magic, kind, advice } of signatures) {
+    if (magic.every((byte, i) => bytes[i] === byte)) return { kind, advice, foreign: true };
+  }
+  // safetensors: a 64-bit header length, then the JSON header.
+  if (bytes[8] === 0x7b && bytes.subarray(4, 8).every((byte) => byte === 0)) {
+    return {
+      kind: "safetensors",
+      advice: "a model is loaded with RQVAE.load; save a tensor with numpy.save",
+      foreign: true,
+    };
+  }
+  if (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5) {
+    return {
+      kind: "a Python pickle",
+      advice: "pickles run code when read; save the array with numpy.save",
+      foreign: true,
+    };
+  }
+  if (isUtf16(bytes)) return { kind: "UTF-16 text", advice: "", foreign: false };
+  const head = bytes.subarray(0, 4096);
+  if (head.includes(0)) return { kind: "binary data of an unknown format", advice: "convert it first", foreign: true };
+  if (/^\s*<(!doctype|html|\?xml)/i.test(String.fromCharCode(...head.subarray(0, 64)))) {
+    return { kind: "an HTML or XML page", advice: "download the file itself", foreign: true };
+  }
+  const first = firstVisible(head);
+  if (first === 0x7b || first === 0x5b) return { kind: "JSON text", advice: "", foreign: false };
+  return { kind: "text", advice: "", foreign: false };
+}
+
+function isUtf16(bytes: Uint8Array): boolean {
+  return (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+}
+
+/** The first byte that is neither white space nor part of a UTF-8 byte order mark. */
+function firstVisible(bytes: Uint8Array): number | undefined {
+  const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  return bytes.subarray(start).find((byte) => byte > 0x20);
+}
+
+/**
+ * Text of bytes, UTF-8 or (with a byte order mark) UTF-16, a piece at a time: a file may be longer than the longest string.
+ * @throws InvalidInputError when the bytes are not text in that encoding.
+ */
+export function* decodeText(bytes: Uint8Array): Generator<string> {
+  const encoding = !isUtf16(bytes) ? "utf-8" : bytes[0] === 0xff ? "utf-16le" : "utf-16be";
+  const decoder = new TextDecoder(encoding, { fatal: true });
+  for (let start = 0; start < bytes.length; start += textChunkBytes) {
+    const end = Math.min(start + textChunkBytes, bytes.length);
+    let text: string;
+    try {
+      // slice, not subarray: browsers refuse to decode shared memory.
+      text = decoder.decode(bytes.slice(start, end), { stream: end < bytes.length });
+    } catch {
+      throw new InvalidInputError(
+        `the text is not valid ${encoding.toUpperCase()} (somewhere in the bytes ${start} to ${end - 1}): save it as UTF-8`,
+      );
+    }
+    yield text;
+  }
+}
+
+/** All text of bytes as one string. @throws InvalidInputError when it is not text, or too long for a string. */
+export function decodeWholeText(bytes: Uint8Array): string {
+  const longest = 2 ** 29 - 25; // V8's limit, in UTF-16 units
+  if (bytes.length > longest) {
+    throw new InvalidInputError(
+      `${count(bytes.length)} bytes of JSON are too long to read in one piece (limit ${count(longest)}): save the embeddings as npy`,
+    );
+  }
+  return [...decodeText(bytes)].join("");
+}
+
+/** 1234567 -> "1,234,567", the same in every locale. */
+export function count(n: number): string {
+  return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+}
+
+/** A value as it is shown in a message, shortened. */
+export function describeValue(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (Array.isArray(value)) return `an array of ${count(value.length)}`;
+  if (typeof value === "object" && value !== null) return "an object";
+  return typeof value === "function" ? "a function" : String(value);
+}
+
+/** Of the columns or fields beside the embedding, the one that gives the titles: named title, name or id, else the first. */
+export function titleField(names: readonly string[]): number {
+  for (const wanted of ["title", "name", "id"]) {
+    const found = names.findIndex((name) => name.trim().toLowerCase() === wanted);
+    if (found >= 0) return found;
+  }
+  return 0;
+}

@@ -1,0 +1,75 @@
+import { InvalidInputError } from "../errors.ts";
+import type { ItemLabels } from "../types.ts";
+import { asText, count, describeValue } from "./bytes.ts";
+
+/**
+ * Reads titles and labels, one entry an item, from `{ titles: string[], labels?: { [name]: (string | number)[] } }` or an array
+ * of titles in JSON, or from plain text with one title a line (an empty line is an empty title).
+ *
+ * @throws InvalidInputError for JSON that is cut short or has another form, labels of another length than the titles, or no
+ *   titles at all.
+ */
+export function readLabels(text: string): ItemLabels {
+  const content = asText(text);
+  let value: unknown;
+  try {
+    value = JSON.parse(content);
+  } catch (error) {
+    if (/^\s*(\{\s*"|\[\s*"|\[\s*$)/.test(content)) {
+      throw new InvalidInputError(`the labels begin like JSON but are not: ${(error as Error).message}`);
+    }
+  }
+  if (Array.isArray(value)) return toItemLabels(value, undefined);
+  if (typeof value === "object" && value !== null) {
+    const { titles, labels } = value as { titles?: unknown; labels?: unknown };
+    return toItemLabels(titles, labels);
+  }
+  if (content.trim() === "") throw new InvalidInputError("the labels are empty: one title per item is expected");
+  return { titles: content.replace(/(\r\n|\n|\r)$/, "").split(/\r\n|\n|\r/) };
+}
+
+/** Checks what JSON gave and copies it. @throws InvalidInputError naming the field and entry that is not as it must be. */
+export function toItemLabels(titles: unknown, labels: unknown): ItemLabels {
+  if (!Array.isArray(titles)) {
+    throw new InvalidInputError(`titles must be an array with one string per item, got ${describeValue(titles)}`);
+  }
+  if (titles.length === 0) throw new InvalidInputError("titles is empty: one title per item is expected");
+  const checkedTitles = titles.map((title, i) => String(checkEntry(title, `titles[${i}]`)));
+  if (labels === undefined || labels === null) return { titles: checkedTitles };
+  if (typeof labels !== "object" || Array.isArray(labels)) {
+    throw new InvalidInputError(`labels must be an object of arrays, { [name]: [...] }, got ${describeValue(labels)}`);
+  }
+  const entries = Object.entries(labels).map(([name, values]) => {
+    const field = `labels[${describeValue(name)}]`;
+    if (!Array.isArray(values)) throw new InvalidInputError(`${field} must be an array, got ${describeValue(values)}`);
+    if (values.length !== titles.length) {
+      throw new InvalidInputError(
+        `${field} has ${count(values.length)} entries, but there are ${count(titles.length)} titles`,
+      );
+    }
+    return [name, values.map((value, i) => checkEntry(value, `${field}[${i}]`))] as const;
+  });
+  return { titles: checkedTitles, ...(entries.length > 0 && { labels: Object.fromEntries(entries) }) };
+}
+
+function checkEntry(value: unknown, field: string): string | number {
+  if (typeof value === "string" || typeof value === "number") return value;
+  throw new InvalidInputError(`${field} must be a string or a number, got ${describeValue(value)}`);
+}
+
+/**
+ * Checks that there is one title, and one label of each name, for each of `rows` items.
+ * @throws InvalidInputError with both counts.
+ */
+export function checkLabels(labels: ItemLabels, rows: number): void {
+  const lists = Object.entries(labels.labels ?? {}).map(
+    ([name, values]) => [`labels[${describeValue(name)}]`, values] as const,
+  );
+  for (const [field, values] of [["titles", labels.titles] as const, ...lists]) {
+    if (values.length !== rows) {
+      throw new InvalidInputError(
+        `${field} has ${count(values.length)} entries, but there are ${count(rows)} items: the files do not belong together`,
+      );
+    }
+  }
+}

@@ -1,0 +1,216 @@
+import { InvalidInputError } from "../errors.ts";
+import type { CodeArray, SemanticIds } from "../semantic-ids.ts";
+import type { ItemMatrix } from "../types.ts";
+import { asBytes, count, describeValue, sniff } from "./bytes.ts";
+
+type NumberArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | BigUint64Array;
+
+interface Dtype {
+  bytes: number;
+  view: new (buffer: ArrayBuffer) => NumberArray;
+  /** What the numbers become; absent when the view itself is the result. */
+  target?: new (
+    length: number,
+  ) => Float32Array | Float64Array;
+}
+
+/** Typed arrays are little-endian on every platform that runs JavaScript today, as is WebAssembly's memory. */
+const dtypes: Readonly<Record<string, Dtype>> = {
+  f2: { bytes: 2, view: Uint16Array },
+  f4: { bytes: 4, view: Float32Array },
+  f8: { bytes: 8, view: Float64Array },
+  i1: { bytes: 1, view: Int8Array, target: Float32Array },
+  u1: { bytes: 1, view: Uint8Array, target: Float32Array },
+  i2: { bytes: 2, view: Int16Array, target: Float32Array },
+  u2: { bytes: 2, view: Uint16Array, target: Float32Array },
+  i4: { bytes: 4, view: Int32Array, target: Float32Array },
+  u4: { bytes: 4, view: Uint32Array, target: Float32Array },
+  i8: { bytes: 8, view: BigInt64Array, target: Float64Array },
+  u8: { bytes: 8, view: BigUint64Array, target: Float64Array },
+};
+
+/**
+ * Reads a NumPy array of two dimensions, rows x dim, as `numpy.save` writes it (format versions 1 to 3, both byte orders, C and
+ * Fortran order). float16 stays 16-bit (Uint16Array), float32 and float64 stay what they are; integers of up to 32 bits become
+ * float32, 64-bit integers float64 (rounded to nearest). Bytes after the array are ignored, as NumPy does. The result is a copy,
+ * row-major. Whether the numbers are finite is checked where they are used.
+ *
+ * @throws InvalidInputError when the bytes are no npy file, are cut short, hold another type of element (objects, complex numbers,
+ *   records), have no rows, or do not have two dimensions: a single embedding is a 1 x dim array.
+ */
+export function readNpy(file: Uint8Array | ArrayBuffer): ItemMatrix {
+  const bytes = asBytes(file);
+  const { header, dataStart } = readHeader(bytes);
+  const dtype = parseDtype(header);
+  const [rows, dim] = parseShape(header);
+  const fortran = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
+  if (fortran === undefined)
+    throw new InvalidInputError("the npy header does not say whether fortran_order is True or False");
+
+  const needed = rows * dim * dtype.bytes;
+  const present = bytes.length - dataStart;
+  if (needed > present) {
+    throw new InvalidInputError(
+      `the npy file is cut short: ${count(rows)} x ${count(dim)} elements of ${dtype.bytes} bytes need ${count(needed)} bytes, but ${count(present)} follow the header`,
+    );
+  }
+  // A copy, so that the data is aligned and the caller's bytes stay as they are.
+  const copy = new Uint8Array(needed);
+  copy.set(bytes.subarray(dataStart, dataStart + needed));
+  if (dtype.bigEndian) reverseElements(copy, dtype.bytes);
+  const stored = new dtype.view(copy.buffer);
+  const data = dtype.target ? convert(stored, dtype.target) : (stored as ItemMatrix["data"]);
+  return { data: fortran === "True" ? toRowMajor(data, rows, dim) : data, rows, dim };
+}
+
+function readHeader(bytes: Uint8Array): { header: string; dataStart: number } {
+  const { kind, advice } = sniff(bytes);
+  if (kind !== "npy") {
+    throw new InvalidInputError(
+      `not an npy file: it looks ${kind === "empty" ? "empty" : `like ${kind}`}${advice && `; ${advice}`}`,
+    );
+  }
+  const version = bytes[6];
+  if (bytes.length >= 8 && (version! < 1 || version! > 3)) {
+    throw new InvalidInputError(`npy format version ${version}.${bytes[7]} is not known; versions 1 to 3 are`);
+  }
+  const lengthBytes = version === 1 ? 2 : 4;
+  const headerStart = 8 + lengthBytes;
+  let headerLength = 0;
+  for (let i = lengthBytes - 1; i >= 0; i--) headerLength = headerLength * 256 + (bytes[8 + i] ?? 0);
+  const dataStart = headerStart + headerLength;
+  if (headerLength > 2 ** 20) {
+    throw new InvalidInputError(`the npy header is said to have ${count(headerLength)} bytes: the file is damaged`);
+  }
+  if (bytes.length < headerStart || bytes.length < dataStart) {
+    const needed = Math.max(headerStart, dataStart);
+    throw new InvalidInputError(
+      `the npy file is cut short: the header ends at byte ${count(needed)}, but the file has ${count(bytes.length)} bytes`,
+    );
+  }
+  return { header: new TextDecoder().decode(bytes.slice(headerStart, dataStart)), dataStart };
+}
+
+function parseDtype(header: string): Dtype & { bigEndian: boolean } {
+  const descr = /['"]descr['"]\s*:\s*(?:['"]([^'"]*)['"]|(\[))/.exec(header);
+  if (!descr) throw new InvalidInputError("the npy header has no descr, the type of the elements");
+  const [, name, record] = descr;
+  const simple = name === undefined ? undefined : /^([<>|=])?([a-z]\d+)$/i.exec(name);
+  const dtype = simple && Object.hasOwn(dtypes, simple[2]!) ? dtypes[simple[2]!] : undefined;
+  if (dtype) return { ...dtype, bigEndian: simple?.[1] === ">" };
+
+  let what = `elements of type ${describeValue(name)}`;
+  let advice = 'convert it in NumPy first: arr.astype("float32")';
+  if (record) {
+    what = "records (a structured array)";
+    advice = "stack its fields in NumPy first: numpy.lib.recfunctions.structured_to_unstructured(arr)";
+  } else if (/^[<>|=]?O/.test(name!)) {
+    what = "Python objects";
+    advice = 'stack them in NumPy first: numpy.stack(list(arr)).astype("float32")';
+  } else if (/^[<>|=]?c\d/.test(name!)) {
+    what = "complex numbers";
+    advice = 'take real numbers in NumPy first: arr.real.astype("float32"), or real and imaginary part side by side';
+  } else if (/^[<>|=]?[US]\d/.test(name!)) {
+    what = "strings";
+  }
+  throw new InvalidInputError(`the npy array holds ${what}, which are not supported; ${advice}`);
+}
+
+function parseShape(header: string): [rows: number, dim: number] {
+  // Python 2 wrote long integers with an L.
+  const text = /['"]shape['"]\s*:\s*\(([\d,\sL]*)\)/.exec(header)?.[1];
+  if (text === undefined) throw new InvalidInputError("the npy header has no shape");
+  const shape = text
+    .split(",")
+    .map((part) => part.trim().replace(/L$/, ""))
+    .filter((part) => part !== "")
+    .map(Number);
+  const written = `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
+  if (shape.length !== 2) {
+    const advice =
+      shape.length === 1
+        ? "write arr.reshape(-1, dim) in NumPy, with one row an item"
+        : "write arr.reshape(len(arr), -1) in NumPy, with one row an item";
+    throw new InvalidInputError(
+      `embeddings need two dimensions, rows x dim, but the npy array has the shape ${written}${shape.length === 0 ? "" : `; ${advice}`}`,
+    );
+  }
+  const [rows, dim] = shape as [number, number];
+  if (!(rows > 0 && dim > 0)) {
+    throw new InvalidInputError(`the npy array has the shape ${written}: at least one row and one column are needed`);
+  }
+  return [rows, dim];
+}
+
+/** Swaps the byte order of every element, in place. */
+function reverseElements(bytes: Uint8Array, size: number): void {
+  for (let start = 0; start < bytes.length; start += size) {
+    for (let a = start, b = start + size - 1; a < b; a++, b--) {
+      const byte = bytes[a]!;
+      bytes[a] = bytes[b]!;
+      bytes[b] = byte;
+    }
+  }
+}
+
+function convert(
+  from: NumberArray,
+  Target: new (length: number) => Float32Array | Float64Array,
+): Float32Array | Float64Array {
+  const to = new Target(from.length);
+  for (let i = 0; i < to.length; i++) to[i] = Number(from[i]);
+  return to;
+}
+
+/** Column-major rows x dim -> row-major. */
+function toRowMajor<T extends ItemMatrix["data"]>(columns: T, rows: number, dim: number): T {
+  const result = columns.slice() as T;
+  for (let i = 0, k = 0; i < rows; i++) {
+    for (let j = 0; j < dim; j++) result[k++] = columns[j * rows + i]!;
+  }
+  return result;
+}
+
+/**
+ * Writes a matrix, or the codes of IDs (n x L, uint16 or uint32), as `numpy.save` does: format version 1, little-endian, C order.
+ * A matrix keeps its type: Float32Array float32, Float64Array float64, Uint16Array float16.
+ *
+ * @throws InvalidInputError when `data` is not one of these, or its length is not rows x dim.
+ */
+export function writeNpy(source: ItemMatrix | SemanticIds): Uint8Array {
+  const isIds = "codes" in source;
+  const data: ItemMatrix["data"] | CodeArray = isIds ? source.codes : source.data;
+  const [rows, dim] = isIds ? [source.length, source.levels] : [source.rows, source.dim];
+  const size = ArrayBuffer.isView(data) ? data.BYTES_PER_ELEMENT : 0;
+  // By name, so that an array of another realm is one as well.
+  const type = Object.prototype.toString.call(data).slice(8, -1);
+  const kind = isIds ? "u" : "f";
+  if (
+    !(type === "Float32Array" || type === "Float64Array" || type === "Uint16Array" || (isIds && type === "Uint32Array"))
+  ) {
+    throw new InvalidInputError(
+      `data must be a Float32Array, a Float64Array or a Uint16Array (float16), got ${ArrayBuffer.isView(data) ? `a ${type}` : describeValue(data)}`,
+    );
+  }
+  if (!(Number.isInteger(rows) && Number.isInteger(dim)) || data.length !== rows * dim) {
+    throw new InvalidInputError(`data has ${count(data.length)} entries, but rows x dim is ${rows} x ${dim}`);
+  }
+  const header = `{'descr': '<${kind}${size}', 'fortran_order': False, 'shape': (${rows}, ${dim}), }`;
+  const dataStart = Math.ceil((10 + header.length + 1) / 64) * 64;
+  const bytes = new Uint8Array(dataStart + data.byteLength).fill(0x20, 0, dataStart);
+  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (dataStart - 10) & 0xff, (dataStart - 10) >> 8]);
+  bytes.set(new TextEncoder().encode(header), 10);
+  bytes[dataStart - 1] = 0x0a;
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), dataStart);
+  return bytes;
+}

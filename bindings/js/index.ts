@@ -1,0 +1,25 @@
+/**
+ * Semantic IDs for every item of a catalogue: a residual-quantised autoencoder (RQ-VAE) in Node and in the browser. Importing has
+ * no side effect; the WebAssembly is loaded at the first `create`, `load` or `fit`.
+ */
+
+export {
+  BusyError,
+  DisposedError,
+  DivergedError,
+  InvalidInputError,
+  ModelFormatError,
+  NotInitializedError,
+  OutOfMemoryError,
+  RQVAEError,
+  WasmLoadError,
+  WorkerError,
+} from "./errors.ts";
+export { initialize, type WasmSource } from "./native.ts";
+export { assessIds, type IdReport } from "./report.ts";
+export { type Optimizer, RQVAE } from "./rqvae.ts";
+export { type CodeArray, SemanticIds } from "./semantic-ids.ts";
+export { type CatalogueShape, suggestConfig } from "./suggest-config.ts";
+export { type CodeTreeNode, type CodeTreeOptions, codeTree } from "./tree.ts";
+export type * from "./types.ts";
+export { VERSION } from "./version.ts";

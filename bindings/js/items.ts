@@ -1,0 +1,157 @@
+/** Item embeddings in any of their forms, checked, and copied onto the wasm heap in slices. */
+
+import { show } from "./config.ts";
+import { InvalidInputError } from "./errors.ts";
+import type { NativeModule } from "./native.ts";
+import type { ItemMatrix, Items } from "./types.ts";
+
+type Flat = Float32Array | Float64Array | Uint16Array;
+
+/** "Float32Array" and so on, for arrays of any realm; undefined for what is not a typed array. */
+function typedArrayName(value: unknown): string | undefined {
+  if (!ArrayBuffer.isView(value)) return undefined;
+  return (value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag];
+}
+
+const FLAT = ["Float32Array", "Float64Array", "Uint16Array"];
+
+/** Items whose form and sizes were checked; the values are checked as they are copied. */
+export interface ItemRows {
+  readonly rows: number;
+  readonly dim: number;
+  /** Copies rows [first, first + count) to `address` as floats. @throws InvalidInputError for a value that is not finite. */
+  copy(module: NativeModule, first: number, count: number, address: number): void;
+}
+
+/**
+ * Checks the form of `items` against the dimension `dim`.
+ * @throws InvalidInputError that names the argument `name`, what was received and what to do.
+ */
+export function openItems(items: Items, dim: number, name = "items"): ItemRows {
+  const form = typedArrayName(items);
+  if (form !== undefined) {
+    if (form === "Uint16Array") {
+      throw new InvalidInputError(`${name}: half floats need their shape: pass { data, rows, dim }`);
+    }
+    if (!FLAT.includes(form)) throw wrongForm(name, items);
+    const flat = items as Float32Array | Float64Array;
+    if (flat.length % dim !== 0) {
+      throw new InvalidInputError(
+        `${name}: a flat array must hold whole rows of inputDim ${dim} values, received ${flat.length} values (${Math.floor(flat.length / dim)} rows and ${flat.length % dim} left over)`,
+      );
+    }
+    return flatRows(flat, flat.length / dim, dim, name);
+  }
+  if (Array.isArray(items)) return arrayRows(items as readonly ArrayLike<number>[], dim, name);
+  if (items !== null && typeof items === "object" && "data" in items) return matrixRows(items as ItemMatrix, dim, name);
+  throw wrongForm(name, items);
+}
+
+function wrongForm(name: string, items: unknown): InvalidInputError {
+  return new InvalidInputError(
+    `${name}: expected { data, rows, dim }, a Float32Array or Float64Array, or an array of rows, received ${show(items)}`,
+  );
+}
+
+function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
+  const form = typedArrayName(matrix.data);
+  if (form === undefined || !FLAT.includes(form)) {
+    throw new InvalidInputError(
+      `${name}.data: expected a Float32Array, Float64Array or Uint16Array (half floats), received ${show(matrix.data)}`,
+    );
+  }
+  for (const key of ["rows", "dim"] as const) {
+    if (!Number.isInteger(matrix[key]) || matrix[key] < 0) {
+      throw new InvalidInputError(`${name}.${key}: expected a whole number, received ${show(matrix[key])}`);
+    }
+  }
+  if (matrix.dim !== dim) {
+    throw new InvalidInputError(
+      `${name}: the model takes vectors of inputDim ${dim}, received vectors of dimension ${matrix.dim}: use the embeddings the model was made for`,
+    );
+  }
+  if (matrix.data.length !== matrix.rows * matrix.dim) {
+    throw new InvalidInputError(
+      `${name}: rows x dim is ${matrix.rows} x ${matrix.dim} = ${matrix.rows * matrix.dim}, but data has ${matrix.data.length} values`,
+    );
+  }
+  return flatRows(matrix.data, matrix.rows, dim, name);
+}
+
+function requireRows(rows: number, name: string): void {
+  if (rows === 0) throw new InvalidInputError(`${name}: there are no rows; at least one item is needed`);
+}
+
+function flatRows(data: Flat, rows: number, dim: number, name: string): ItemRows {
+  requireRows(rows, name);
+  const half = typedArrayName(data) === "Uint16Array";
+  return {
+    rows,
+    dim,
+    copy(module, first, count, address) {
+      const slice = data.subarray(first * dim, (first + count) * dim);
+      if (half) {
+        // The halves go to the upper half of the target's space and are widened from there, front to back.
+        const halves = address + 2 * slice.length;
+        module.HEAPU8.set(new Uint8Array(slice.buffer, slice.byteOffset, slice.byteLength), halves);
+        module.halfToFloat(halves, slice.length, address);
+      } else {
+        module.HEAPF32.set(slice, address / 4);
+      }
+      requireFinite(module, address, first, count, dim, name, (i, j) =>
+        half ? undefined : (data[i * dim + j] as number),
+      );
+    },
+  };
+}
+
+function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: string): ItemRows {
+  requireRows(source.length, name);
+  source.forEach((row, i) => {
+    if (!Array.isArray(row) && !["Float32Array", "Float64Array"].includes(typedArrayName(row) ?? "")) {
+      throw new InvalidInputError(`${name}: row ${i} is ${show(row)}; expected an array of ${dim} numbers`);
+    }
+    if (row.length !== dim) {
+      throw new InvalidInputError(
+        `${name}: row ${i} has ${row.length} values, but the model's inputDim is ${dim}: every row must have that many`,
+      );
+    }
+  });
+  return {
+    rows: source.length,
+    dim,
+    copy(module, first, count, address) {
+      const target = module.HEAPF32;
+      for (let i = first; i < first + count; i++) {
+        const row = source[i]!;
+        const base = address / 4 + (i - first) * dim;
+        for (let j = 0; j < dim; j++) {
+          const value = row[j];
+          if (typeof value !== "number") {
+            throw new InvalidInputError(`${name}: row ${i}, column ${j} is ${show(value)}; expected a number`);
+          }
+          target[base + j] = value;
+        }
+      }
+      requireFinite(module, address, first, count, dim, name, (i, j) => source[i]![j] as number);
+    },
+  };
+}
+
+function requireFinite(
+  module: NativeModule,
+  address: number,
+  first: number,
+  count: number,
+  dim: number,
+  name: string,
+  original: (row: number, column: number) => number | undefined,
+): void {
+  const index = module.findNonFinite(address, count * dim);
+  if (index < 0) return;
+  const row = first + Math.floor(index / dim);
+  const column = index % dim;
+  const value = original(row, column) ?? module.HEAPF32[address / 4 + index]!;
+  const what = Number.isFinite(value) ? `${value}, which is beyond the range of float32` : String(value);
+  throw new InvalidInputError(`${name}: row ${row}, column ${column} is ${what}; every value must be a finite number`);
+}

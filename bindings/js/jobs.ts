@@ -1,0 +1,53 @@
+/** Running a long computation in slices, so that the event loop gets its turn, progress is told and an abort is heard. */
+
+/** Milliseconds of work between two turns of the event loop. */
+const SLICE_MS = 12;
+/** Milliseconds between two progress events. */
+const PROGRESS_MS = 100;
+
+/** Resolves in a later macrotask: a promise alone would not let timers, input or rendering through. */
+const nextTurn: () => Promise<void> = (() => {
+  // Not by the environment's name but by what it has; setImmediate is not clamped to 4 ms as setTimeout is.
+  if (typeof setImmediate === "function") return () => new Promise<void>((resolve) => setImmediate(resolve));
+  let channel: MessageChannel | undefined;
+  const waiting: (() => void)[] = [];
+  return () =>
+    new Promise<void>((resolve) => {
+      if (channel === undefined) {
+        channel = new MessageChannel();
+        channel.port1.onmessage = () => waiting.shift()?.();
+      }
+      waiting.push(resolve);
+      channel.port2.postMessage(undefined);
+    });
+})();
+
+/** What drives a job. */
+export interface Drive {
+  /** Does one slice; false when there was nothing left to do. */
+  advance(): boolean;
+  /** Called at most ten times a second while the job runs, between slices. */
+  report?: (() => void) | undefined;
+  signal?: AbortSignal | undefined;
+  /** Asked after each turn of the event loop: throws when the job must not go on. */
+  check?: (() => void) | undefined;
+}
+
+/** Runs a job to its end. Rejects with `signal.reason` when aborted. */
+export async function drive({ advance, report, signal, check }: Drive): Promise<void> {
+  let reported = performance.now();
+  for (;;) {
+    // Before any work too: what was started must be seen by the caller first, and a signal may be aborted already.
+    await nextTurn();
+    signal?.throwIfAborted();
+    check?.();
+    const start = performance.now();
+    do {
+      if (!advance()) return;
+    } while (performance.now() - start < SLICE_MS);
+    if (report && performance.now() - reported >= PROGRESS_MS) {
+      reported = performance.now();
+      report();
+    }
+  }
+}

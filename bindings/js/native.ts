@@ -1,0 +1,299 @@
+/**
+ * The raw WebAssembly module (bindings/embind.cpp) and how it is loaded. Internal: everything here works with addresses on the
+ * wasm heap and trusts its arguments.
+ */
+
+import { loadGlue, openDefaultWasm } from "#load-wasm";
+import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./errors.ts";
+import type { EpochRecord, Losses } from "./types.ts";
+import { VERSION } from "./version.ts";
+
+/** An object on the wasm heap. */
+export interface Handle {
+  delete(): void;
+}
+
+/** A tensor of a model: its values lie at `address`, in `size` floats. */
+export interface NativeTensor {
+  name: string;
+  shape: number[];
+  address: number;
+  size: number;
+}
+
+/** State of a training job. */
+export interface NativeTrainState {
+  initializing: boolean;
+  initializeProgress: number;
+  epoch: number;
+  step: number;
+  totalSteps: number;
+  finishedEpochs: number;
+}
+
+/** What the wasm was built from. */
+export interface BuildInfo {
+  version: string;
+  numerics: number;
+  emscripten: string;
+  eigen: string;
+}
+
+/** The functions of bindings/embind.cpp. `NATIVE_FUNCTIONS` lists them; a test compares it with the module. */
+export interface NativeFunctions {
+  createModel(options: object, encoderOnly: boolean): Handle;
+  initialized(model: Handle): boolean;
+  fingerprint(model: Handle): string;
+  tensors(model: Handle): NativeTensor[];
+  tensorsChanged(model: Handle, initialized: boolean): void;
+  latents(model: Handle, items: number, rows: number, latents: number): void;
+  encode(model: Handle, items: number, rows: number, codes: number, margins: number): void;
+  decode(model: Handle, codes: number, rows: number, items: number): void;
+  quantize(
+    model: Handle,
+    items: number,
+    rows: number,
+    codes: number,
+    embeddings: number,
+    residuals: number,
+    quantizeLoss: number,
+  ): void;
+  codebook(model: Handle, level: number, inputSpace: boolean, out: number): void;
+  evaluate(model: Handle, items: number, rows: number): Losses;
+  createOptimizer(model: Handle, options: object): Handle;
+  trainStep(model: Handle, optimizer: Handle, items: number, rows: number): Losses;
+  createRows(rows: number, dim: number): Handle;
+  rowsAddress(rows: Handle): number;
+  createInitializeJob(model: Handle, rows: Handle): Handle;
+  advanceInitialize(job: Handle): boolean;
+  initializeProgress(job: Handle): number;
+  createTrainJob(model: Handle, rows: Handle, options: object): Handle;
+  advanceTrain(job: Handle): boolean;
+  trainState(job: Handle): NativeTrainState;
+  trainLosses(job: Handle): Losses;
+  trainRecord(job: Handle, index: number): EpochRecord;
+  findNonFinite(values: number, count: number): number;
+  halfToFloat(halves: number, count: number, floats: number): void;
+  hash(bytes: number, count: number): string;
+  setErrorFactory(factory: (name: string, message: string) => Error): void;
+  buildInfo(): BuildInfo;
+}
+
+/** The names of `NativeFunctions`, complete by its type. */
+export const NATIVE_FUNCTIONS = Object.keys({
+  createModel: 1,
+  initialized: 1,
+  fingerprint: 1,
+  tensors: 1,
+  tensorsChanged: 1,
+  latents: 1,
+  encode: 1,
+  decode: 1,
+  quantize: 1,
+  codebook: 1,
+  evaluate: 1,
+  createOptimizer: 1,
+  trainStep: 1,
+  createRows: 1,
+  rowsAddress: 1,
+  createInitializeJob: 1,
+  advanceInitialize: 1,
+  initializeProgress: 1,
+  createTrainJob: 1,
+  advanceTrain: 1,
+  trainState: 1,
+  trainLosses: 1,
+  trainRecord: 1,
+  findNonFinite: 1,
+  halfToFloat: 1,
+  hash: 1,
+  setErrorFactory: 1,
+  buildInfo: 1,
+} satisfies Record<keyof NativeFunctions, 1>);
+
+/** The embind module: its functions, and what Emscripten adds. Read `HEAP*` afresh after anything that may allocate. */
+export interface NativeModule extends NativeFunctions {
+  readonly HEAPU8: Uint8Array;
+  readonly HEAPU32: Uint32Array;
+  readonly HEAPF32: Float32Array;
+  _malloc(bytes: number): number;
+  _free(address: number): void;
+}
+
+/** Emscripten's factory of module instances. */
+export type NativeFactory = (options: {
+  instantiateWasm(
+    imports: WebAssembly.Imports,
+    receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+  ): object;
+}) => Promise<NativeModule>;
+
+/** Where the WebAssembly comes from, when not from beside the package's own files. */
+export type WasmSource = URL | Response | BufferSource | WebAssembly.Module;
+
+let pending: Promise<NativeModule> | undefined;
+
+/** The module, loaded at the first call. A failed load is tried again at the next. */
+export function native(source?: WasmSource): Promise<NativeModule> {
+  if (source !== undefined && pending !== undefined) {
+    throw new InvalidInputError(
+      "initialize({ wasm }) came too late: the WebAssembly is loaded already. Call it before the first create, load or fit",
+    );
+  }
+  pending ??= load(source).catch((error: unknown) => {
+    pending = undefined;
+    throw error;
+  });
+  return pending;
+}
+
+async function load(source: WasmSource | undefined): Promise<NativeModule> {
+  const [factory, wasm] = await Promise.all([loadGlue(), compile(source)]);
+  const module = await new Promise<NativeModule>((resolve, reject) => {
+    const instantiateWasm = (
+      imports: WebAssembly.Imports,
+      receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+    ) => {
+      WebAssembly.instantiate(wasm, imports).then(
+        (instance) => receive(instance, wasm),
+        (cause: unknown) =>
+          reject(
+            new WasmLoadError(
+              `the WebAssembly could not be started: ${message(cause)}. Glue and wasm of different versions? This is rqvae ${VERSION}`,
+              { cause },
+            ),
+          ),
+      );
+      return {};
+    };
+    factory({ instantiateWasm }).then(resolve, reject);
+  });
+  const { version } = module.buildInfo();
+  if (version !== VERSION) {
+    throw new WasmLoadError(
+      `the WebAssembly is of rqvae ${version}, the JavaScript of rqvae ${VERSION}: serve the rqvae.wasm of the same release`,
+    );
+  }
+  module.setErrorFactory((name, text) => makeError(name, text));
+  return module;
+}
+
+/** Bytes, a URL or a response become a compiled module. */
+async function compile(source: WasmSource | undefined): Promise<WebAssembly.Module> {
+  if (isWasmModule(source)) return source;
+  const opened = source === undefined ? await openDefaultWasm() : source;
+  if (opened instanceof URL) return compileResponse(await fetchWasm(opened));
+  if (isResponse(opened)) return compileResponse(opened);
+  return compileBytes(opened as BufferSource, "the given bytes");
+}
+
+function isWasmModule(source: unknown): source is WebAssembly.Module {
+  return Object.prototype.toString.call(source) === "[object WebAssembly.Module]";
+}
+
+function isResponse(source: unknown): source is Response {
+  return Object.prototype.toString.call(source) === "[object Response]";
+}
+
+async function fetchWasm(url: URL): Promise<Response> {
+  try {
+    return await fetch(url);
+  } catch (cause) {
+    throw new WasmLoadError(`the WebAssembly could not be fetched from ${url.href}: ${message(cause)}`, { cause });
+  }
+}
+
+async function compileResponse(response: Response): Promise<WebAssembly.Module> {
+  if (!response.ok) {
+    throw new WasmLoadError(`the WebAssembly could not be fetched from ${response.url}: HTTP ${response.status}`);
+  }
+  // Streaming needs the MIME type application/wasm; many servers do not send it.
+  if (response.headers.get("content-type")?.startsWith("application/wasm") && WebAssembly.compileStreaming) {
+    try {
+      return await WebAssembly.compileStreaming(response);
+    } catch (cause) {
+      throw new WasmLoadError(`the WebAssembly from ${response.url} could not be compiled: ${message(cause)}`, { cause });
+    }
+  }
+  return compileBytes(await response.arrayBuffer(), response.url || "the given response");
+}
+
+async function compileBytes(source: BufferSource, origin: string): Promise<WebAssembly.Module> {
+  const bytes = ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source);
+  const head = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart();
+  if (head.startsWith("<")) {
+    throw new WasmLoadError(
+      `expected WebAssembly from ${origin} but received HTML: the server answers a missing file with a page. Serve rqvae.wasm there`,
+    );
+  }
+  try {
+    return await WebAssembly.compile(bytes as BufferSource);
+  } catch (cause) {
+    throw new WasmLoadError(`the WebAssembly from ${origin} could not be compiled: ${message(cause)}`, { cause });
+  }
+}
+
+function message(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/**
+ * Loads the WebAssembly now instead of at the first `create`, `load` or `fit`, or from elsewhere than beside the package's files:
+ * a URL, a response, bytes, or a compiled module (edge workers).
+ */
+export async function initialize(options: { wasm?: WasmSource } = {}): Promise<void> {
+  for (const key of Object.keys(options)) {
+    if (key !== "wasm") throw new InvalidInputError(`initialize: unknown option "${key}"; there is "wasm"`);
+  }
+  await native(options.wasm);
+}
+
+/**
+ * Space on the wasm heap for one synchronous call: allocated at once, given back by `release`. Views are made afresh from the
+ * current memory, since growth empties earlier ones.
+ */
+export class Arena {
+  readonly #module: NativeModule;
+  readonly #blocks: number[] = [];
+
+  constructor(module: NativeModule) {
+    this.#module = module;
+  }
+
+  /** Address of `bytes` new bytes, aligned to 16. @throws OutOfMemoryError */
+  allocate(bytes: number): number {
+    const address = this.#module._malloc(Math.max(bytes, 16)) >>> 0;
+    if (address === 0) {
+      throw makeError(
+        "OutOfMemoryError",
+        `the WebAssembly memory could not grow by ${bytes} bytes (4 GB at most). Use fewer items at a time`,
+      );
+    }
+    this.#blocks.push(address);
+    return address;
+  }
+
+  floats(count: number): number {
+    return this.allocate(4 * count);
+  }
+
+  release(): void {
+    for (const address of this.#blocks) this.#module._free(address);
+    this.#blocks.length = 0;
+  }
+}
+
+/** Runs `body` with an arena that is released whatever happens, and turns what is not our error into one. */
+export function withArena<T>(module: NativeModule, body: (arena: Arena) => T): T {
+  const arena = new Arena(module);
+  try {
+    return body(arena);
+  } catch (cause) {
+    if (cause instanceof RQVAEError) throw cause;
+    throw new RQVAEError(`internal error: ${message(cause)}`, { cause });
+  } finally {
+    arena.release();
+  }
+}

@@ -1,0 +1,728 @@
+import {
+  configToOptions,
+  nativeModelConfig,
+  nativeOptimizerConfig,
+  nativeTrainConfig,
+  resolveModelConfig,
+  show,
+  validateJobOptions,
+} from "./config.ts";
+import {
+  BusyError,
+  DisposedError,
+  InvalidInputError,
+  ModelFormatError,
+  NotInitializedError,
+} from "./errors.ts";
+import { type ItemRows, openItems } from "./items.ts";
+import { drive } from "./jobs.ts";
+import { type FileTensor, readModelFile, type TrainingSummary, writeModelFile } from "./model-file.ts";
+import { type Arena, type Handle, type NativeModule, native, withArena } from "./native.ts";
+import { SemanticIds } from "./semantic-ids.ts";
+import { readSource } from "./source.ts";
+import { modelFromTensors } from "./state-dict.ts";
+import { suggestConfig } from "./suggest-config.ts";
+import type {
+  EpochRecord,
+  Items,
+  JobOptions,
+  Losses,
+  ModelConfig,
+  ModelOptions,
+  ModelSource,
+  OptimizerOptions,
+  SemanticIdsOutput,
+  TrainHistory,
+  TrainOptions,
+  TrainProgress,
+} from "./types.ts";
+
+/** Rows that a slice of a long encode takes; the core's block size. */
+const SLICE_ROWS = 256;
+/** Bytes of items on the wasm heap at a time in synchronous calls, so that a large catalogue does not grow the memory for good. */
+const CHUNK_BYTES = 8 << 20;
+
+/** An optimiser for training loops of one's own; made by `RQVAE.createOptimizer`, used with that model only. */
+export class Optimizer {
+  /** @internal */
+  handle: Handle | undefined;
+  /** @internal */
+  readonly model: RQVAE;
+
+  /** @internal */
+  constructor(handle: Handle, model: RQVAE) {
+    this.handle = handle;
+    this.model = model;
+  }
+
+  /** Gives its memory back. May be called twice. */
+  dispose(): void {
+    this.handle?.delete();
+    this.handle = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * A residual-quantised autoencoder that gives every item of a catalogue a semantic ID.
+ *
+ * Made by `RQVAE.fit` (choose, create and train in one go), `RQVAE.create` or `RQVAE.load`. `encode` and its relatives are
+ * synchronous and pure: an item's ID is a function of its vector and the weights, never of its batch. The weights live on the
+ * WebAssembly heap: call `dispose` when done (or write `using model = ...`).
+ */
+export class RQVAE {
+  /** Every option with its value. */
+  readonly config: ModelConfig;
+  /** "encoder" for a model loaded from `save({ part: "encoder" })`: it encodes, and has neither decoder nor losses. */
+  readonly part: "full" | "encoder";
+
+  readonly #native: NativeModule;
+  #model: Handle | undefined;
+  #history: TrainHistory | undefined;
+  #training: TrainingSummary | null = null;
+  #fingerprint: string | undefined;
+  /** The long call that may change weights, if one runs. */
+  #running: string | undefined;
+  /** Number of `encodeAsync` calls under way. */
+  #readers = 0;
+
+  private constructor(module: NativeModule, config: ModelConfig, part: "full" | "encoder") {
+    this.#native = module;
+    this.config = deepFreeze(config);
+    this.part = part;
+    this.#model = module.createModel(nativeModelConfig(config), part === "encoder");
+    handles.register(this, this.#model, this);
+  }
+
+  /**
+   * A new model, its weights drawn from the seed. It can encode after `train` or `kmeansInitCodebooks`.
+   * @throws InvalidInputError for a missing `inputDim`, a value out of range or an unknown option.
+   */
+  static async create(options: ModelOptions): Promise<RQVAE> {
+    const config = resolveModelConfig(options);
+    return new RQVAE(await native(), config, "full");
+  }
+
+  /**
+   * Chooses a configuration for the items (`suggestConfig`), creates a model and trains it. Options of the model and of the
+   * training may be given to override what is chosen; `history` of the result tells how it went.
+   */
+  static async fit(items: Items, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
+    if (options === null || typeof options !== "object") {
+      throw new InvalidInputError(`RQVAE.fit: expected an object of options, received ${show(options)}`);
+    }
+    const inputDim = options.inputDim ?? impliedDim(items);
+    const { rows: n } = openItems(items, inputDim);
+    const { nQuantizationLayers, codebookSize, seed } = options;
+    const suggested = suggestConfig({
+      n,
+      inputDim,
+      ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
+      ...(codebookSize === undefined ? {} : { codebookSize }),
+      ...(seed === undefined ? {} : { seed }),
+    });
+    // An option belongs to the model if the model has one of that name; the rest is the training's.
+    const modelNames = new Set(Object.keys(configToOptions(resolveModelConfig({ inputDim }))));
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    const modelOptions = Object.fromEntries(given.filter(([name]) => modelNames.has(name)));
+    const trainOptions = Object.fromEntries(given.filter(([name]) => !modelNames.has(name)));
+    const train: TrainOptions = { ...suggested.train, ...trainOptions };
+    nativeTrainConfig(train); // before anything is made
+    const model = await RQVAE.create({ ...suggested.model, ...modelOptions });
+    try {
+      await model.train(items, train);
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+    return model;
+  }
+
+  /**
+   * A model from its file: bytes, a URL, a path (Node), a Blob or a Response. A safetensors file without our metadata is taken as
+   * a state_dict of the Hopwise tutorial's program (`compat: "hopwise"`, SiLU, sizes from the shapes); `config` overrides that.
+   * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format.
+   */
+  static async load(source: ModelSource, options: { config?: Partial<ModelOptions> } = {}): Promise<RQVAE> {
+    for (const key of Object.keys(options)) {
+      if (key !== "config") throw new InvalidInputError(`RQVAE.load: unknown option "${key}"; there is "config"`);
+    }
+    const bytes = await readSource(source);
+    const module = await native();
+    const file = readModelFile(bytes, (data) => hashOf(module, data));
+    const overrides = options.config ?? {};
+    const { metadata } = file;
+    let config: ModelConfig;
+    let part: "full" | "encoder";
+    let tensors: ReadonlyMap<string, FileTensor> = file.tensors;
+    if (metadata) {
+      if (metadata.numerics !== module.buildInfo().numerics) {
+        throw new ModelFormatError(
+          `the model file was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${module.buildInfo().numerics}: its IDs would differ. Use the release that made it, or train again`,
+        );
+      }
+      config = asFormatError(() => resolveModelConfig({ ...configToOptions(metadata.config), ...overrides }, "the model file"));
+      part = metadata.part;
+    } else {
+      ({ config, part, tensors } = modelFromTensors(file.tensors, overrides));
+    }
+    const model = new RQVAE(module, config, part);
+    try {
+      model.#setTensors(tensors, metadata?.initialized ?? true);
+      model.#training = metadata?.training ?? null;
+      const overridden = Object.keys(overrides).length > 0;
+      if (metadata && !overridden && model.fingerprint !== metadata.fingerprint) {
+        throw new ModelFormatError(
+          `the model file's fingerprint is ${metadata.fingerprint}, but its weights have ${model.fingerprint}`,
+        );
+      }
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+    return model;
+  }
+
+  /** How the last `train` of this object went; undefined before it. */
+  get history(): TrainHistory | undefined {
+    return this.#history;
+  }
+
+  /** Whether the model can encode: it was trained, initialised or loaded, or needs no data. */
+  get initialized(): boolean {
+    return this.#native.initialized(this.#open());
+  }
+
+  /**
+   * 16 hexadecimal digits over everything that an ID depends on: numerics version, input statistics, encoder, codebooks. A model
+   * and its encoder part have the same. Travels in IDs and files; IDs of another fingerprint are refused.
+   */
+  get fingerprint(): string {
+    this.#fingerprint ??= this.#native.fingerprint(this.#open());
+    return this.#fingerprint;
+  }
+
+  /**
+   * Fits the input statistics and, with `linearSkip: "pca"`, the principal directions, then the codebooks by k-means, level by
+   * level on what the levels before left over. `train` does this first by itself. Uses a seeded sample of large catalogues.
+   * Aborted or failed, it leaves the model as it was.
+   */
+  async kmeansInitCodebooks(items: Items, options: JobOptions = {}): Promise<void> {
+    validateJobOptions(options, "kmeansInitCodebooks");
+    const { signal, onProgress } = options;
+    await this.#exclusive("kmeansInitCodebooks", items, async (rows) => {
+      const module = this.#native;
+      const job = module.createInitializeJob(this.#open(), rows);
+      try {
+        const report = onProgress && (() => onProgress({ phase: "initialize", progress: module.initializeProgress(job) }));
+        await drive({ advance: () => module.advanceInitialize(job), report, signal, check: () => this.#open() });
+      } finally {
+        job.delete();
+        this.#fingerprint = undefined;
+      }
+      onProgress?.({ phase: "initialize", progress: 1 });
+    });
+  }
+
+  /**
+   * Trains on the items, initialising first unless that was done. Gives the event loop a turn about every 12 ms where a block of 256
+   * items allows. Aborting rejects with `signal.reason`: the model is as it was if still initialising, else it keeps the last whole
+   * step. The items are copied at the start.
+   * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite.
+   */
+  async train(items: Items, options: TrainOptions = {}): Promise<TrainHistory> {
+    const config = nativeTrainConfig(options);
+    const { signal, onProgress } = options;
+    return this.#exclusive("train", items, async (rows, n) => {
+      const module = this.#native;
+      const job = module.createTrainJob(this.#open(), rows, config);
+      try {
+        const watch = new TrainWatch(module, job, config.epochs, n);
+        await drive({
+          advance: () => {
+            this.#fingerprint = undefined;
+            return module.advanceTrain(job);
+          },
+          report: onProgress && (() => onProgress(watch.event())),
+          signal,
+          check: () => this.#open(),
+        });
+        const last = watch.event();
+        const history: TrainHistory = {
+          epochs: watch.records,
+          selectedEpoch: config.epochs - 1,
+          ids: last.lastEpoch!.ids,
+          steps: last.step,
+        };
+        this.#history = history;
+        this.#training = {
+          items: n,
+          epochs: config.epochs,
+          steps: last.step,
+          selectedEpoch: history.selectedEpoch,
+          reconstructionLoss: last.lastEpoch!.reconstructionLoss,
+          quantizeLoss: last.lastEpoch!.quantizeLoss,
+          uniqueShare: history.ids.uniqueShare,
+        };
+        onProgress?.(last);
+        return history;
+      } finally {
+        job.delete();
+        this.#fingerprint = undefined;
+      }
+    });
+  }
+
+  /**
+   * The semantic IDs of the items. With `margins: true` the result's `margins` (n x L) tell how much nearer each chosen code is than
+   * the runner-up, in squared distance: 0 is a tie.
+   * @throws NotInitializedError when the model was neither trained, initialised nor loaded.
+   */
+  encode(items: Items, options: { margins?: boolean } = {}): SemanticIds {
+    const model = this.#ready();
+    for (const key of Object.keys(options)) {
+      if (key !== "margins") throw new InvalidInputError(`encode: unknown option "${key}"; there is "margins"`);
+    }
+    const { codebookSizes, nQuantizationLayers: levels } = this.config;
+    const source = openItems(items, this.config.inputDim);
+    const codes = SemanticIds.allocate(source.rows, codebookSizes);
+    const margins = options.margins ? new Float32Array(source.rows * levels) : undefined;
+    this.#chunks(source, 2 * levels, (address, first, count, arena) => {
+      const codesAt = arena.allocate(4 * count * levels);
+      const marginsAt = margins ? arena.floats(count * levels) : 0;
+      this.#native.encode(model, address, count, codesAt, marginsAt);
+      codes.set(this.#read32(codesAt, count * levels), first * levels);
+      margins?.set(this.#readFloats(marginsAt, count * levels), first * levels);
+    });
+    return new SemanticIds(codes, codebookSizes, this.fingerprint, margins);
+  }
+
+  /**
+   * `encode` for large catalogues: gives the event loop its turn, tells progress, can be aborted. The items are read while it runs:
+   * do not change them before it resolves.
+   */
+  async encodeAsync(items: Items, options: JobOptions = {}): Promise<SemanticIds> {
+    validateJobOptions(options, "encodeAsync");
+    const { signal, onProgress } = options;
+    const { codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
+    this.#ready();
+    if (this.#running !== undefined) throw this.#busy("encodeAsync");
+    const source = openItems(items, inputDim);
+    const codes = SemanticIds.allocate(source.rows, codebookSizes);
+    const { fingerprint } = this;
+    let first = 0;
+    this.#readers++;
+    try {
+      await drive({
+        advance: () => {
+          const count = Math.min(SLICE_ROWS, source.rows - first);
+          withArena(this.#native, (arena) => {
+            const address = arena.floats(count * inputDim);
+            const codesAt = arena.allocate(4 * count * levels);
+            source.copy(this.#native, first, count, address);
+            this.#native.encode(this.#open(), address, count, codesAt, 0);
+            codes.set(this.#read32(codesAt, count * levels), first * levels);
+          });
+          first += count;
+          return first < source.rows;
+        },
+        report: onProgress && (() => onProgress({ phase: "encode", progress: first / source.rows })),
+        signal,
+        check: () => this.#open(),
+      });
+    } finally {
+      this.#readers--;
+      this.#freeIfDisposed();
+    }
+    onProgress?.({ phase: "encode", progress: 1 });
+    return new SemanticIds(codes, codebookSizes, fingerprint);
+  }
+
+  /** IDs with what led to them: the codes' vectors, the residual before each level, and each item's quantisation loss. */
+  getSemanticIds(items: Items): SemanticIdsOutput {
+    const model = this.#ready();
+    const { codebookSizes, nQuantizationLayers: levels, latentDim } = this.config;
+    const source = openItems(items, this.config.inputDim);
+    const width = levels * latentDim;
+    const codes = SemanticIds.allocate(source.rows, codebookSizes);
+    const embeddings = new Float32Array(source.rows * width);
+    const residuals = new Float32Array(source.rows * width);
+    const quantizeLoss = new Float32Array(source.rows);
+    this.#chunks(source, levels + 2 * width + 1, (address, first, count, arena) => {
+      const codesAt = arena.allocate(4 * count * levels);
+      const [embeddingsAt, residualsAt] = [arena.floats(count * width), arena.floats(count * width)];
+      const lossAt = arena.floats(count);
+      this.#native.quantize(model, address, count, codesAt, embeddingsAt, residualsAt, lossAt);
+      codes.set(this.#read32(codesAt, count * levels), first * levels);
+      embeddings.set(this.#readFloats(embeddingsAt, count * width), first * width);
+      residuals.set(this.#readFloats(residualsAt, count * width), first * width);
+      quantizeLoss.set(this.#readFloats(lossAt, count), first);
+    });
+    return { semIds: new SemanticIds(codes, codebookSizes, this.fingerprint), embeddings, residuals, quantizeLoss };
+  }
+
+  /** n x latentDim: what the encoder makes of the items, before quantisation. */
+  latents(items: Items): Float32Array {
+    const model = this.#ready();
+    const { latentDim } = this.config;
+    const source = openItems(items, this.config.inputDim);
+    const latents = new Float32Array(source.rows * latentDim);
+    this.#chunks(source, latentDim, (address, first, count, arena) => {
+      const at = arena.floats(count * latentDim);
+      this.#native.latents(model, address, count, at);
+      latents.set(this.#readFloats(at, count * latentDim), first * latentDim);
+    });
+    return latents;
+  }
+
+  /**
+   * n x inputDim: the vectors that the IDs stand for, in the items' own units.
+   * @throws InvalidInputError for IDs of another model (fingerprint), another shape, or codes out of range.
+   */
+  decode(ids: SemanticIds | readonly (readonly number[])[]): Float32Array {
+    const model = this.#ready();
+    this.#requireFull("decode");
+    const { inputDim, nQuantizationLayers: levels } = this.config;
+    const checked = this.#checkIds(ids);
+    const n = checked.length / levels;
+    const result = new Float32Array(n * inputDim);
+    const step = chunkRows(inputDim + levels);
+    for (let first = 0; first < n; first += step) {
+      const count = Math.min(step, n - first);
+      withArena(this.#native, (arena) => {
+        const codesAt = arena.allocate(4 * count * levels);
+        const itemsAt = arena.floats(count * inputDim);
+        this.#native.HEAPU32.set(checked.subarray(first * levels, (first + count) * levels), codesAt / 4);
+        this.#native.decode(model, codesAt, count, itemsAt);
+        result.set(this.#readFloats(itemsAt, count * inputDim), first * inputDim);
+      });
+    }
+    return result;
+  }
+
+  /** n x inputDim: equals `decode(encode(items))` bit for bit. */
+  reconstruct(items: Items): Float32Array {
+    this.#requireFull("reconstruct");
+    return this.decode(this.encode(items));
+  }
+
+  /**
+   * The codebooks, one a level: K x latentDim, or K x inputDim with `space: "input"`, where each row is what the decoder makes of
+   * that code alone.
+   */
+  codebooks(options: { space?: "latent" | "input" } = {}): Float32Array[] {
+    const model = this.#ready();
+    const space = options.space ?? "latent";
+    if (space !== "latent" && space !== "input") {
+      throw new InvalidInputError(`codebooks: space must be "latent" or "input", received ${show(space)}`);
+    }
+    if (space === "input") this.#requireFull('codebooks({ space: "input" })');
+    const width = space === "input" ? this.config.inputDim : this.config.latentDim;
+    return this.config.codebookSizes.map((size, level) =>
+      withArena(this.#native, (arena) => {
+        const at = arena.floats(size * width);
+        this.#native.codebook(model, level, space === "input", at);
+        return this.#readFloats(at, size * width).slice();
+      }),
+    );
+  }
+
+  /** The losses of a batch, in evaluation: no noise, and the model is not changed. */
+  forward(items: Items): Losses {
+    const model = this.#ready();
+    this.#requireFull("forward");
+    return this.#wholeBatch(items, (address, rows) => this.#native.evaluate(model, address, rows));
+  }
+
+  /** An optimiser for `trainStep`. @throws InvalidInputError for a value out of range or an unknown option. */
+  createOptimizer(options: OptimizerOptions = {}): Optimizer {
+    const config = nativeOptimizerConfig(options);
+    return new Optimizer(this.#native.createOptimizer(this.#open(), config), this);
+  }
+
+  /**
+   * One step of a training loop of one's own: forward in training mode, backward, optimiser. Returns the losses before the step.
+   * The model must be initialised (`kmeansInitCodebooks`) unless its configuration needs no data.
+   */
+  trainStep(items: Items, optimizer: Optimizer): Losses {
+    const model = this.#ready();
+    this.#requireFull("trainStep");
+    if (!(optimizer instanceof Optimizer)) {
+      throw new InvalidInputError(`trainStep: optimizer must come from createOptimizer, received ${show(optimizer)}`);
+    }
+    if (optimizer.model !== this) throw new InvalidInputError("trainStep: the optimizer belongs to another model");
+    const { handle } = optimizer;
+    if (handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
+    if (this.#running !== undefined || this.#readers > 0) throw this.#busy("trainStep");
+    try {
+      return this.#wholeBatch(items, (address, rows) => this.#native.trainStep(model, handle, address, rows));
+    } finally {
+      this.#fingerprint = undefined;
+    }
+  }
+
+  /**
+   * The model's file (safetensors): the same weights give the same bytes. `part: "encoder"` leaves the decoder out, for clients that
+   * only encode. Holds no optimiser state.
+   */
+  save(options: { part?: "full" | "encoder" } = {}): Uint8Array {
+    for (const key of Object.keys(options)) {
+      if (key !== "part") throw new InvalidInputError(`save: unknown option "${key}"; there is "part"`);
+    }
+    const part = options.part ?? this.part;
+    if (part !== "full" && part !== "encoder") {
+      throw new InvalidInputError(`save: part must be "full" or "encoder", received ${show(part)}`);
+    }
+    if (part === "full") this.#requireFull('save({ part: "full" })');
+    const module = this.#native;
+    const model = this.#open();
+    const tensors = module
+      .tensors(model)
+      .filter(({ name }) => part === "full" || !name.startsWith("decoder."))
+      .map(({ name, shape, address, size }) => ({ name, shape, data: this.#readFloats(address, size).slice() }));
+    return writeModelFile(
+      tensors,
+      {
+        numerics: module.buildInfo().numerics,
+        part,
+        config: this.config,
+        initialized: module.initialized(model),
+        training: this.#training,
+        fingerprint: this.fingerprint,
+      },
+      (bytes) => hashOf(module, bytes),
+    );
+  }
+
+  /** Gives the model's memory back. A long call that runs rejects with DisposedError. May be called twice. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#freeIfDisposed();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #disposed = false;
+
+  /** Frees the handle unless a job still holds it; the job's end frees it then. */
+  #freeIfDisposed(): void {
+    if (!this.#disposed || this.#model === undefined || this.#running !== undefined || this.#readers > 0) return;
+    handles.unregister(this);
+    this.#model.delete();
+    this.#model = undefined;
+  }
+
+  #open(): Handle {
+    if (this.#disposed || this.#model === undefined) throw new DisposedError("the model was disposed");
+    return this.#model;
+  }
+
+  #ready(): Handle {
+    const model = this.#open();
+    if (!this.#native.initialized(model)) {
+      throw new NotInitializedError(
+        "the model has neither been trained, initialised nor loaded: call train(items) or kmeansInitCodebooks(items) first",
+      );
+    }
+    return model;
+  }
+
+  #requireFull(what: string): void {
+    if (this.part !== "full") {
+      throw new InvalidInputError(`${what}: this model was loaded from its encoder part and has no decoder; load the full model`);
+    }
+  }
+
+  #busy(what: string): BusyError {
+    return new BusyError(`${what}: ${this.#running ?? "encodeAsync"} is running on this model; wait for it or abort it first`);
+  }
+
+  /** Runs the one long call that may change the weights, with the items copied onto the wasm heap. */
+  async #exclusive<T>(what: string, items: Items, body: (rows: Handle, n: number) => Promise<T>): Promise<T> {
+    this.#open();
+    this.#requireFull(what);
+    if (this.#running !== undefined || this.#readers > 0) throw this.#busy(what);
+    const source = openItems(items, this.config.inputDim);
+    const module = this.#native;
+    let rows: Handle | undefined;
+    this.#running = what;
+    try {
+      rows = module.createRows(source.rows, source.dim);
+      source.copy(module, 0, source.rows, module.rowsAddress(rows));
+      return await body(rows, source.rows);
+    } finally {
+      rows?.delete();
+      this.#running = undefined;
+      this.#freeIfDisposed();
+    }
+  }
+
+  /** Copies the items in chunks and calls `body` for each; `extra` floats a row are what the body allocates. */
+  #chunks(
+    source: ItemRows,
+    extra: number,
+    body: (address: number, first: number, count: number, arena: Arena) => void,
+  ): void {
+    const step = chunkRows(source.dim + extra);
+    for (let first = 0; first < source.rows; first += step) {
+      const count = Math.min(step, source.rows - first);
+      withArena(this.#native, (arena) => {
+        const address = arena.floats(count * source.dim);
+        source.copy(this.#native, first, count, address);
+        body(address, first, count, arena);
+      });
+    }
+  }
+
+  #wholeBatch(items: Items, body: (address: number, rows: number) => Losses): Losses {
+    const source = openItems(items, this.config.inputDim);
+    return withArena(this.#native, (arena) => {
+      const address = arena.floats(source.rows * source.dim);
+      source.copy(this.#native, 0, source.rows, address);
+      return body(address, source.rows);
+    });
+  }
+
+  /** Views of the current heap: to be copied before anything else is called. */
+  #readFloats(address: number, count: number): Float32Array {
+    return this.#native.HEAPF32.subarray(address / 4, address / 4 + count);
+  }
+  #read32(address: number, count: number): Uint32Array {
+    return this.#native.HEAPU32.subarray(address / 4, address / 4 + count);
+  }
+
+  #checkIds(ids: SemanticIds | readonly (readonly number[])[]): SemanticIds["codes"] {
+    const { codebookSizes } = this.config;
+    if (!(ids instanceof SemanticIds)) return SemanticIds.from(ids, { codebookSizes }).codes;
+    if (ids.fingerprint !== undefined && ids.fingerprint !== this.fingerprint) {
+      throw new InvalidInputError(
+        `ids: these IDs were made by model ${ids.fingerprint}, this is model ${this.fingerprint}: codes of different models mean different things`,
+      );
+    }
+    if (ids.levels !== codebookSizes.length || ids.codebookSizes.some((size, level) => size !== codebookSizes[level])) {
+      throw new InvalidInputError(
+        `ids: codebook sizes are [${ids.codebookSizes.join(", ")}], the model's are [${codebookSizes.join(", ")}]`,
+      );
+    }
+    return SemanticIds.from(ids, { codebookSizes }).codes;
+  }
+
+  #setTensors(tensors: ReadonlyMap<string, FileTensor>, initialized: boolean): void {
+    const module = this.#native;
+    const expected = module.tensors(this.#open());
+    for (const { name, shape, address } of expected) {
+      const tensor = tensors.get(name);
+      if (tensor === undefined) throw new ModelFormatError(`the model file has no tensor "${name}"`);
+      if (tensor.shape.length !== shape.length || tensor.shape.some((extent, i) => extent !== shape[i])) {
+        throw new ModelFormatError(
+          `tensor "${name}" has shape [${tensor.shape.join(", ")}], but the configuration needs [${shape.join(", ")}]`,
+        );
+      }
+      module.HEAPF32.set(tensor.data, address / 4);
+    }
+    const known = new Set(expected.map(({ name }) => name));
+    for (const name of tensors.keys()) {
+      if (!known.has(name)) throw new ModelFormatError(`the model file has a tensor "${name}" that the configuration has no place for`);
+    }
+    module.tensorsChanged(this.#open(), initialized);
+    this.#fingerprint = undefined;
+  }
+}
+
+/** A safety net for models that nobody disposed. */
+const handles = new FinalizationRegistry<Handle>((handle) => handle.delete());
+
+/** Gathers what a training job tells into events. */
+class TrainWatch {
+  readonly records: EpochRecord[] = [];
+  readonly #native: NativeModule;
+  readonly #job: Handle;
+  readonly #epochs: number;
+  readonly #items: number;
+  readonly #started = performance.now();
+  #told = 0;
+  #trainingSince: { time: number; step: number } | undefined;
+
+  constructor(module: NativeModule, job: Handle, epochs: number, items: number) {
+    this.#native = module;
+    this.#job = job;
+    this.#epochs = epochs;
+    this.#items = items;
+  }
+
+  event(): TrainProgress {
+    const state = this.#native.trainState(this.#job);
+    while (this.records.length < state.finishedEpochs) {
+      this.records.push(this.#native.trainRecord(this.#job, this.records.length));
+    }
+    const now = performance.now();
+    const event: TrainProgress = {
+      phase: state.initializing ? "initialize" : "train",
+      progress: state.step / state.totalSteps,
+      initializeProgress: state.initializeProgress,
+      epoch: Math.min(state.epoch, this.#epochs - 1),
+      epochs: this.#epochs,
+      step: state.step,
+      totalSteps: state.totalSteps,
+      newEpochs: this.records.slice(this.#told),
+      elapsedSeconds: (now - this.#started) / 1000,
+    };
+    this.#told = this.records.length;
+    const lastEpoch = this.records.at(-1);
+    if (lastEpoch) event.lastEpoch = lastEpoch;
+    if (state.step > 0) event.losses = this.#native.trainLosses(this.#job);
+    if (!state.initializing) {
+      this.#trainingSince ??= { time: now, step: state.step };
+      const seconds = (now - this.#trainingSince.time) / 1000;
+      const steps = state.step - this.#trainingSince.step;
+      if (steps > 0 && seconds > 0) {
+        event.itemsPerSecond = (steps * this.#items * this.#epochs) / state.totalSteps / seconds;
+        event.remainingSeconds = ((state.totalSteps - state.step) * seconds) / steps;
+      }
+    }
+    return event;
+  }
+}
+
+/** Rows of `floats` values each that a chunk holds: whole blocks of the core. */
+function chunkRows(floats: number): number {
+  return Math.max(1, Math.floor(CHUNK_BYTES / (4 * floats) / SLICE_ROWS)) * SLICE_ROWS;
+}
+
+function hashOf(module: NativeModule, bytes: Uint8Array): string {
+  return withArena(module, (arena) => {
+    const address = arena.allocate(bytes.length);
+    module.HEAPU8.set(bytes, address);
+    return module.hash(address, bytes.length);
+  });
+}
+
+/** The dimension that items tell of themselves; a flat array tells none. */
+function impliedDim(items: Items): number {
+  const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
+  if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
+  throw new InvalidInputError(
+    "RQVAE.fit: items do not tell their dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array",
+  );
+}
+
+/** A configuration in a file that does not check out is the file's fault, not the caller's. */
+function asFormatError<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    if (cause instanceof InvalidInputError) throw new ModelFormatError(cause.message, { cause });
+    throw cause;
+  }
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const entry of Object.values(value)) if (typeof entry === "object" && entry !== null) Object.freeze(entry);
+  return Object.freeze(value);
+}

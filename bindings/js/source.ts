@@ -1,0 +1,43 @@
+/** Reading a model's bytes from wherever they are. */
+
+import { readLocalFile } from "#load-wasm";
+import { show } from "./config.ts";
+import { InvalidInputError, ModelFormatError } from "./errors.ts";
+import type { ModelSource } from "./types.ts";
+
+/** The bytes of a source. The caller's array is not kept. */
+export async function readSource(source: ModelSource): Promise<Uint8Array> {
+  const kind = Object.prototype.toString.call(source).slice(8, -1);
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  if (kind === "ArrayBuffer" || kind === "SharedArrayBuffer") return new Uint8Array(source as ArrayBuffer);
+  if (kind === "Response") return responseBytes(source as Response);
+  if (kind === "Blob" || kind === "File") return new Uint8Array(await (source as Blob).arrayBuffer());
+  if (typeof source === "string" || kind === "URL") return locationBytes(source as string | URL);
+  throw new InvalidInputError(
+    `RQVAE.load: expected bytes, a URL, a path, a Blob or a Response, received ${show(source)}`,
+  );
+}
+
+async function locationBytes(location: string | URL): Promise<Uint8Array> {
+  const href = String(location);
+  const isUrl = typeof location !== "string" || /^(https?|data|blob|file):/i.test(href);
+  if (readLocalFile && (!isUrl || href.startsWith("file:"))) {
+    try {
+      return await readLocalFile(isUrl ? new URL(href) : href);
+    } catch (cause) {
+      throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${(cause as Error).message}`, { cause });
+    }
+  }
+  let response: Response;
+  try {
+    response = await fetch(location);
+  } catch (cause) {
+    throw new InvalidInputError(`RQVAE.load: could not fetch ${href}: ${(cause as Error).message}`, { cause });
+  }
+  return responseBytes(response);
+}
+
+async function responseBytes(response: Response): Promise<Uint8Array> {
+  if (!response.ok) throw new ModelFormatError(`the model could not be fetched from ${response.url}: HTTP ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}

@@ -1,0 +1,64 @@
+/** A PyTorch state_dict in the reference's naming, without our metadata: its architecture is read off the shapes. */
+
+import { resolveModelConfig } from "./config.ts";
+import { InvalidInputError, ModelFormatError } from "./errors.ts";
+import type { FileTensor } from "./model-file.ts";
+import type { ModelConfig, ModelOptions } from "./types.ts";
+
+/**
+ * Configuration and tensors, under our names, of a foreign file: `encoder.network.{0,2,...}`, `quantization_layers.{l}.embedding`,
+ * optionally `.out_proj` (SimVQ) and `decoder.network.{0,2,...}`. Taken as `compat: "hopwise"`, SiLU, unless `overrides` say otherwise.
+ * @throws ModelFormatError when it is no such state_dict.
+ */
+export function modelFromTensors(
+  file: ReadonlyMap<string, FileTensor>,
+  overrides: Partial<ModelOptions>,
+): { config: ModelConfig; part: "full" | "encoder"; tensors: Map<string, FileTensor> } {
+  const tensors = new Map<string, FileTensor>();
+  // The reference wrapped out_proj in a Sequential for a while.
+  for (const [name, tensor] of file) tensors.set(name.replace(".out_proj.0.weight", ".out_proj.weight"), tensor);
+
+  const matrix = (name: string): readonly number[] | undefined => {
+    const shape = tensors.get(name)?.shape;
+    return shape?.length === 2 ? shape : undefined;
+  };
+  const encoder: (readonly number[])[] = [];
+  for (let i = 0; ; i += 2) {
+    const shape = matrix(`encoder.network.${i}.weight`);
+    if (shape === undefined) break;
+    encoder.push(shape);
+  }
+  const codebooks: (readonly number[])[] = [];
+  for (let l = 0; ; l++) {
+    const shape = matrix(`quantization_layers.${l}.embedding.weight`);
+    if (shape === undefined) break;
+    codebooks.push(shape);
+  }
+  if (encoder.length === 0 || codebooks.length === 0) {
+    const names = [...file.keys()].slice(0, 3).map((name) => `"${name}"`);
+    throw new ModelFormatError(
+      `this safetensors file is neither an rqvae model nor a state_dict with "encoder.network.0.weight" and "quantization_layers.0.embedding.weight"; it holds ${names.join(", ") || "no tensors"}${file.size > 3 ? ", ..." : ""}`,
+    );
+  }
+  const options: ModelOptions = {
+    compat: "hopwise",
+    codebookSimVq: tensors.has("quantization_layers.0.out_proj.weight"),
+    ...overrides,
+    inputDim: encoder[0]![1]!,
+    latentDim: encoder.at(-1)![0]!,
+    hiddenDims: encoder.slice(0, -1).map((shape) => shape[0]!),
+    codebookSize: codebooks.map((shape) => shape[0]!),
+  };
+  // The default of SimVQ does not fit when another compat was asked for.
+  if (options.compat !== "hopwise" && overrides.codebookSimVq === undefined) delete options.codebookSimVq;
+  // A foreign file has input statistics and a skip path only if it has their tensors.
+  if (!tensors.has("input.mean")) options.inputScaling ??= "none";
+  if (!tensors.has("encoder.skip.weight")) options.linearSkip ??= "none";
+  try {
+    const config = resolveModelConfig(options, "the state_dict");
+    return { config, part: tensors.has("decoder.network.0.weight") ? "full" : "encoder", tensors };
+  } catch (cause) {
+    if (cause instanceof InvalidInputError) throw new ModelFormatError(cause.message, { cause });
+    throw cause;
+  }
+}

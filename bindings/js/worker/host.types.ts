@@ -1,0 +1,15 @@
+import type { Reply, Request } from "./protocol.ts";
+
+/** A running worker as the client sees it, the same for every kind of host. */
+export interface WorkerPort {
+  post(request: Request, transfer: ArrayBuffer[]): void;
+  onReply(listener: (reply: Reply) => void): void;
+  /** Called when the worker crashes, cannot start, sends what cannot be read, or ends by itself. */
+  onFailure(listener: (message: string, cause?: unknown) => void): void;
+  /** Whether a call is pending. A worker thread without one does not keep the process alive. */
+  setBusy(busy: boolean): void;
+  terminate(): Promise<void>;
+}
+
+/** Starts a worker that runs `serve`. Implemented by `host.node.ts` and `host.web.ts`, chosen by the import condition. */
+export declare function startWorker(): WorkerPort;

@@ -1,0 +1,26 @@
+import type { WorkerPort } from "./host.types.ts";
+
+/** Starts a module Web Worker. The literal `new URL` is what bundlers look for; its file is the built one. */
+export function startWorker(): WorkerPort {
+  const worker = new Worker(new URL("./entry.web.js", import.meta.url), { type: "module", name: "rqvae" });
+  return {
+    post: (request, transfer) => worker.postMessage(request, transfer),
+    onReply: (listener) => worker.addEventListener("message", (event) => listener(event.data)),
+    onFailure(listener) {
+      // A script that cannot be fetched gives an event without a message.
+      worker.addEventListener("error", (event) =>
+        listener(
+          event.message
+            ? `The worker crashed: ${event.message}`
+            : "The worker could not start: its script was not found or is blocked (check the bundler's output and the page's Content-Security-Policy, worker-src)",
+          event.error,
+        ),
+      );
+      worker.addEventListener("messageerror", () => listener("A message from the worker could not be read"));
+    },
+    setBusy() {},
+    async terminate() {
+      worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * What the two sides of a worker say to each other.
+ *
+ *     client.ts                                   serve.ts
+ *       call   { id, call }            ------>      runs it on its model
+ *                                      <------      progress { id, event }     any number, when asked for
+ *       abort  { id }                  ------>      aborts that call's signal
+ *                                      <------      result { id, value, state }   exactly one of these two
+ *                                      <------      error { id, error, aborted }   for every call
+ *
+ * Every message is plain data. Arrays are copies owned by the message: their buffers are transferred, in both directions.
+ */
+
+import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
+import type {
+  Items,
+  JobOptions,
+  JobProgress,
+  Losses,
+  ModelConfig,
+  ModelOptions,
+  OptimizerOptions,
+  TrainHistory,
+  TrainOptions,
+  TrainProgress,
+} from "../types.ts";
+
+/** `SemanticIds` as plain data. */
+export interface WireIds {
+  codes: CodeArray;
+  codebookSizes: readonly number[];
+  fingerprint: string | undefined;
+  margins: Float32Array | undefined;
+}
+
+export function toWire({ codes, codebookSizes, fingerprint, margins }: SemanticIds): WireIds {
+  return { codes, codebookSizes, fingerprint, margins };
+}
+
+export function fromWire({ codes, codebookSizes, fingerprint, margins }: WireIds): SemanticIds {
+  return new SemanticIds(codes, codebookSizes, fingerprint, margins);
+}
+
+/** Functions and signals stay on the caller's side. */
+type Plain<T> = Omit<T, "onProgress" | "signal">;
+
+/** A call of a method of `RQVAE`, by its name. `progress` asks for progress messages. */
+export type Call =
+  | { method: "create"; options: ModelOptions }
+  | { method: "fit"; items: Items; options: Plain<Partial<ModelOptions> & TrainOptions>; progress: boolean }
+  | { method: "load"; bytes: Uint8Array; options: { config?: Partial<ModelOptions> } }
+  | { method: "kmeansInitCodebooks"; items: Items; options: Plain<JobOptions>; progress: boolean }
+  | { method: "train"; items: Items; options: Plain<TrainOptions>; progress: boolean }
+  | { method: "encode"; items: Items; options: { margins?: boolean } }
+  | { method: "encodeAsync"; items: Items; options: Plain<JobOptions>; progress: boolean }
+  | { method: "getSemanticIds"; items: Items }
+  | { method: "latents"; items: Items }
+  | { method: "decode"; ids: WireIds }
+  | { method: "reconstruct"; items: Items }
+  | { method: "codebooks"; options: { space?: "latent" | "input" } }
+  | { method: "forward"; items: Items }
+  | { method: "createOptimizer"; options: OptimizerOptions }
+  | { method: "trainStep"; items: Items; optimizer: number }
+  | { method: "disposeOptimizer"; optimizer: number }
+  | { method: "save"; options: { part?: "full" | "encoder" } };
+
+/** What each call resolves to. An optimizer is known by a number. */
+export interface Results {
+  create: undefined;
+  fit: TrainHistory | undefined;
+  load: undefined;
+  kmeansInitCodebooks: undefined;
+  train: TrainHistory;
+  encode: WireIds;
+  encodeAsync: WireIds;
+  getSemanticIds: { semIds: WireIds; embeddings: Float32Array; residuals: Float32Array; quantizeLoss: Float32Array };
+  latents: Float32Array;
+  decode: Float32Array;
+  reconstruct: Float32Array;
+  codebooks: Float32Array[];
+  forward: Losses;
+  createOptimizer: number;
+  trainStep: Losses;
+  disposeOptimizer: undefined;
+  save: Uint8Array;
+}
+
+/** What the client knows of the model without asking. */
+export interface ModelState {
+  config: ModelConfig;
+  fingerprint: string;
+  initialized: boolean;
+  part: "full" | "encoder";
+}
+
+/** From the client to the worker. */
+export type Request = { type: "call"; id: number; call: Call } | { type: "abort"; id: number };
+
+/** From the worker to the client. */
+export type Reply =
+  | { type: "progress"; id: number; event: TrainProgress | JobProgress }
+  | { type: "result"; id: number; value: Results[Call["method"]]; state: ModelState }
+  /** `aborted`: the call ended because it was told to, so that the client rejects with the caller's own reason. */
+  | { type: "error"; id: number; error: { name: string; message: string }; aborted: boolean; state?: ModelState };
+
+/** The buffers of the typed arrays in a value of plain data: the list of what a message transfers. */
+export function buffersOf(value: unknown): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  const visit = (part: unknown): void => {
+    if (ArrayBuffer.isView(part)) {
+      if (!isShared(part.buffer)) buffers.add(part.buffer);
+    } else if (Array.isArray(part)) {
+      if (typeof part[0] === "object") for (const item of part) visit(item);
+    } else if (typeof part === "object" && part !== null) {
+      for (const item of Object.values(part)) visit(item);
+    }
+  };
+  visit(value);
+  return [...buffers];
+}
+
+function isShared(buffer: ArrayBufferLike): buffer is SharedArrayBuffer {
+  return typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
+}

@@ -1,0 +1,114 @@
+import { DisposedError } from "../errors.ts";
+import { type Optimizer, RQVAE } from "../rqvae.ts";
+import type { JobProgress, TrainProgress } from "../types.ts";
+import {
+  buffersOf,
+  type Call,
+  type ModelState,
+  type Reply,
+  type Request,
+  type Results,
+  type WireIds,
+} from "./protocol.ts";
+
+/** The worker's end of the line. */
+export interface ServerPort {
+  post(reply: Reply, transfer: ArrayBuffer[]): void;
+  onRequest(listener: (request: Request) => void): void;
+}
+
+/** The reason of every abort on this side; the client has the caller's. */
+const aborted = new Error("aborted");
+
+/** Answers every request of the port with one model, which the first call (`create`, `fit` or `load`) makes. */
+export function serve(port: ServerPort): void {
+  let model: RQVAE | undefined;
+  let lastOptimizer = 0;
+  const optimizers = new Map<number, Optimizer>();
+  const controllers = new Map<number, AbortController>();
+
+  port.onRequest((request) => {
+    if (request.type === "abort") controllers.get(request.id)?.abort(aborted);
+    else void answer(request.id, request.call);
+  });
+
+  /** Never rejects: whatever goes wrong becomes the reply. */
+  async function answer(id: number, call: Call): Promise<void> {
+    const controller = new AbortController();
+    controllers.set(id, controller);
+    const onProgress = (event: TrainProgress | JobProgress) => port.post({ type: "progress", id, event }, []);
+    const watch = "progress" in call && call.progress ? { onProgress } : {};
+    try {
+      const value = await run(call, { signal: controller.signal, ...watch });
+      port.post({ type: "result", id, value, state: stateOf(model as RQVAE) }, buffersOf(value));
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : { name: "RQVAEError", message: String(error) };
+      const state = model ? { state: stateOf(model) } : {};
+      port.post({ type: "error", id, error: { name, message }, aborted: error === aborted, ...state }, []);
+    } finally {
+      controllers.delete(id);
+    }
+  }
+
+  // Calls that the model answers at once are answered before the next message is read.
+  async function run(
+    call: Call,
+    watched: { signal: AbortSignal; onProgress?: (event: TrainProgress | JobProgress) => void },
+  ): Promise<Results[Call["method"]]> {
+    switch (call.method) {
+      case "create":
+        model = await RQVAE.create(call.options);
+        return undefined;
+      case "fit":
+        model = await RQVAE.fit(call.items, { ...call.options, ...watched });
+        return model.history;
+      case "load":
+        model = await RQVAE.load(call.bytes, call.options);
+        return undefined;
+    }
+    if (!model) throw new DisposedError("The worker has no model");
+    switch (call.method) {
+      case "kmeansInitCodebooks":
+        await model.kmeansInitCodebooks(call.items, { ...call.options, ...watched });
+        return undefined;
+      case "train":
+        return model.train(call.items, { ...call.options, ...watched });
+      case "encode":
+        return toWire(model.encode(call.items, call.options));
+      case "encodeAsync":
+        return toWire(await model.encodeAsync(call.items, { ...call.options, ...watched }));
+      case "getSemanticIds": {
+        const out = model.getSemanticIds(call.items);
+        return { ...out, semIds: toWire(out.semIds) };
+      }
+      case "latents":
+        return model.latents(call.items);
+      case "decode":
+        return model.decode(fromWire(call.ids));
+      case "reconstruct":
+        return model.reconstruct(call.items);
+      case "codebooks":
+        return model.codebooks(call.options);
+      case "forward":
+        return model.forward(call.items);
+      case "createOptimizer":
+        optimizers.set(++lastOptimizer, model.createOptimizer(call.options));
+        return lastOptimizer;
+      case "trainStep": {
+        const optimizer = optimizers.get(call.optimizer);
+        if (!optimizer) throw new DisposedError("trainStep: the optimizer was disposed");
+        return model.trainStep(call.items, optimizer);
+      }
+      case "disposeOptimizer":
+        optimizers.get(call.optimizer)?.dispose();
+        optimizers.delete(call.optimizer);
+        return undefined;
+      case "save":
+        return model.save(call.options);
+    }
+  }
+}
+
+function stateOf({ config, fingerprint, initialized, part }: RQVAE): ModelState {
+  return { config, fingerprint, initialized, part };
+}

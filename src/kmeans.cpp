@@ -1,0 +1,210 @@
+#include "kmeans.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "simd.h"
+
+namespace rqvae {
+namespace {
+
+constexpr Index kPanelRows = 4;
+constexpr Index kMaxCandidates = 8;
+
+}  // namespace
+
+KmeansJob::KmeansJob(const Matrix* data, Index clusters, Random random, KmeansOptions options)
+    : data_(data), clusters_(clusters), random_(random), options_(options), centers_(clusters, data->cols()) {}
+
+bool KmeansJob::Advance() {
+  switch (phase_) {
+    case Phase::kPack:
+      Pack();
+      return true;
+    case Phase::kSeed:
+      SeedNext();
+      return true;
+    case Phase::kAssign:
+      AssignBlock();
+      return true;
+    case Phase::kUpdate:
+      Update();
+      return true;
+    case Phase::kDone:
+      return false;
+  }
+  return false;
+}
+
+// Panels of four rows let one SIMD lane hold one row: a row's distance is then summed in ascending order like everything else.
+void KmeansJob::Pack() {
+  const Index n = data_->rows(), d = data_->cols();
+  const Index panels = (n + kPanelRows - 1) / kPanelRows;
+  panels_.assign(static_cast<size_t>(panels * d * kPanelRows), 0.0f);
+  std::vector<double> sum(static_cast<size_t>(d)), square(static_cast<size_t>(d));
+  for (Index i = 0; i < n; ++i) {
+    float* panel = panels_.data() + (i / kPanelRows) * d * kPanelRows + i % kPanelRows;
+    for (Index j = 0; j < d; ++j) {
+      const float x = (*data_)(i, j);
+      panel[j * kPanelRows] = x;
+      sum[static_cast<size_t>(j)] += x;
+    }
+  }
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j < d; ++j) {
+      const double x = (*data_)(i, j) - sum[static_cast<size_t>(j)] / static_cast<double>(n);
+      square[static_cast<size_t>(j)] += x * x;
+    }
+  }
+  double variance = 0;
+  for (double s : square) variance += s / static_cast<double>(n);
+  tolerance_ = options_.tolerance * variance / static_cast<double>(d);
+  nearest_.assign(static_cast<size_t>(panels * kPanelRows), std::numeric_limits<float>::infinity());
+  phase_ = Phase::kSeed;
+}
+
+// Chooses one centre: candidates are drawn with probability proportional to the squared distance to the nearest centre so far,
+// and the one that lowers the sum of those distances most is taken. Distances are differences squared, not expanded, so that a
+// row equal to a centre has exactly zero.
+void KmeansJob::SeedNext() {
+  const Index n = data_->rows(), d = data_->cols();
+  if (seeded_ > 0 && potential_ <= 0) {  // every distinct row is a centre
+    for (; seeded_ < clusters_; ++seeded_) centers_.row(seeded_) = centers_.row(0);
+    StartAssignment();
+    return;
+  }
+  const Index trials =
+      seeded_ == 0 ? 1 : std::min<Index>(kMaxCandidates, 2 + static_cast<Index>(std::log(static_cast<double>(clusters_))));
+  Index candidates[kMaxCandidates];
+  for (Index t = 0; t < trials; ++t) {
+    if (seeded_ == 0) {
+      candidates[t] = static_cast<Index>(random_.Below(static_cast<uint64_t>(n)));
+      continue;
+    }
+    double target = random_.Uniform() * potential_;
+    Index chosen = -1;
+    for (Index i = 0; i < n; ++i) {
+      const double weight = nearest_[static_cast<size_t>(i)];
+      if (weight <= 0) continue;
+      chosen = i;  // rounding may leave a little of the target: the last row with weight takes it
+      target -= weight;
+      if (target < 0) break;
+    }
+    candidates[t] = chosen;
+  }
+  const Index panels = static_cast<Index>(nearest_.size()) / kPanelRows;
+  std::vector<float> distances[kMaxCandidates];
+  double potentials[kMaxCandidates];
+  for (Index t = 0; t < trials; ++t) {
+    const float* center = data_->row(candidates[t]).data();
+    std::vector<float>& distance = distances[t];
+    distance.resize(nearest_.size());
+    for (Index p = 0; p < panels; ++p) {
+      const float* panel = panels_.data() + p * d * kPanelRows;
+      F32x4 sum = Splat(0);
+      for (Index j = 0; j < d; ++j, panel += kPanelRows) {
+        const F32x4 difference = Load(panel) - Splat(center[j]);
+        sum += difference * difference;
+      }
+      float* slot = distance.data() + p * kPanelRows;
+      Store(slot, Min(sum, Load(nearest_.data() + p * kPanelRows)));
+    }
+    potentials[t] = 0;
+    for (Index i = 0; i < n; ++i) potentials[t] += distance[static_cast<size_t>(i)];
+  }
+  const Index best = std::min_element(potentials, potentials + trials) - potentials;
+  nearest_ = std::move(distances[best]);
+  potential_ = potentials[best];
+  centers_.row(seeded_++) = data_->row(candidates[best]);
+  if (seeded_ == clusters_) StartAssignment();
+}
+
+void KmeansJob::StartAssignment() {
+  searchable_.Prepare(centers_);
+  assignment_.resize(static_cast<size_t>(data_->rows()));
+  distance_.resize(static_cast<size_t>(data_->rows()));
+  next_row_ = 0;
+  phase_ = Phase::kAssign;
+}
+
+void KmeansJob::AssignBlock() {
+  const Index n = data_->rows(), d = data_->cols();
+  const Index rows = std::min(kRowBlock, n - next_row_);
+  FindNearest(searchable_, data_->middleRows(next_row_, rows), assignment_.data() + next_row_, nullptr);
+  for (Index i = next_row_; i < next_row_ + rows; ++i) {
+    const float* x = data_->row(i).data();
+    const float* c = centers_.row(assignment_[static_cast<size_t>(i)]).data();
+    float sum = 0;
+    for (Index j = 0; j < d; ++j) sum += (x[j] - c[j]) * (x[j] - c[j]);
+    distance_[static_cast<size_t>(i)] = sum;
+  }
+  next_row_ += rows;
+  if (next_row_ < n) return;
+  inertia_ = std::accumulate(distance_.begin(), distance_.end(), 0.0);
+  if (last_pass_ || assignment_ == previous_) {
+    panels_ = {};
+    phase_ = Phase::kDone;
+  } else {
+    phase_ = Phase::kUpdate;
+  }
+}
+
+// Moves every centre to the mean of its rows.
+void KmeansJob::Update() {
+  const Index n = data_->rows(), d = data_->cols();
+  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> sums =
+      Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>::Zero(clusters_, d);
+  auto block = sums;
+  std::vector<Index> counts(static_cast<size_t>(clusters_));
+  for (Index first = 0; first < n; first += kRowBlock) {
+    block.setZero();
+    for (Index i = first; i < std::min(first + kRowBlock, n); ++i) {
+      const uint32_t code = assignment_[static_cast<size_t>(i)];
+      block.row(code) += data_->row(i).cast<double>();
+      ++counts[code];
+    }
+    sums += block;
+  }
+  // Rows for the empty clusters, furthest first. A row at distance zero would only repeat its centre.
+  std::vector<Index> far;
+  const auto empty = static_cast<size_t>(std::count(counts.begin(), counts.end(), 0));
+  if (empty > 0) {
+    for (Index i = 0; i < n; ++i) {
+      if (distance_[static_cast<size_t>(i)] > 0) far.push_back(i);
+    }
+    std::stable_sort(far.begin(), far.end(), [this](Index a, Index b) {
+      return distance_[static_cast<size_t>(a)] > distance_[static_cast<size_t>(b)];
+    });
+    // Equal rows would fill several clusters with one centre.
+    std::vector<Index> distinct;
+    for (Index i : far) {
+      if (distinct.size() == empty) break;
+      const bool repeated = std::any_of(distinct.begin(), distinct.end(), [&](Index other) {
+        return std::equal(data_->row(i).data(), data_->row(i).data() + d, data_->row(other).data());
+      });
+      if (!repeated) distinct.push_back(i);
+    }
+    far = std::move(distinct);
+  }
+  double shift = 0;
+  size_t next_far = 0;
+  for (Index c = 0; c < clusters_; ++c) {
+    const Index count = counts[static_cast<size_t>(c)];
+    if (count == 0 && next_far >= far.size()) continue;  // fewer distinct rows than codes: it keeps its place
+    for (Index j = 0; j < d; ++j) {
+      const auto moved = count > 0 ? static_cast<float>(sums(c, j) / static_cast<double>(count)) : (*data_)(far[next_far], j);
+      const double difference = static_cast<double>(moved) - centers_(c, j);
+      shift += difference * difference;
+      centers_(c, j) = moved;
+    }
+    if (count == 0) ++next_far;
+  }
+  previous_ = assignment_;
+  ++iterations_;
+  last_pass_ = (shift <= tolerance_ && next_far == 0) || iterations_ >= options_.max_iterations;
+  StartAssignment();
+}
+
+}  // namespace rqvae

@@ -1,0 +1,69 @@
+// Builds the package into dist/: the wasm and its glue by CMake, the TypeScript by tsc. Does nothing when no input changed.
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { inToolchain, packageJson, ROOT, run, setup } from "./setup.mjs";
+
+/** Hash over every file that the build reads. */
+function inputHash() {
+  const hash = createHash("sha256");
+  const visit = (path) => {
+    for (const entry of readdirSync(join(ROOT, path), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const child = join(path, entry.name);
+      if (entry.isDirectory()) visit(child);
+      else hash.update(child).update("\0").update(readFileSync(join(ROOT, child)));
+    }
+  };
+  visit("src");
+  visit("bindings");
+  for (const file of ["CMakeLists.txt", "CMakePresets.json", "package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json", "tools/build.mjs", "tools/toolchain.sh"]) {
+    hash.update(file).update(readFileSync(join(ROOT, file)));
+  }
+  return hash.digest("hex");
+}
+
+/** Configures and builds a CMake preset (targets: all when none are named) in the toolchain; quiet unless it fails. */
+export function cmake(preset, targets = []) {
+  const wasm = preset.startsWith("wasm");
+  const configure = `${wasm ? "emcmake " : ""}cmake --preset ${preset} --log-level=WARNING`;
+  const build = `cmake --build --preset ${preset}${targets.length ? ` --target ${targets.join(" ")}` : ""}`;
+  inToolchain(["sh", "-c", `${configure} && ${build}`], { stdio: "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
+}
+
+/** Makes dist/ current. */
+export async function build() {
+  const stamp = join(ROOT, "dist/.inputs");
+  const inputs = inputHash();
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
+  const { version } = packageJson();
+  if (!readFileSync(join(ROOT, "bindings/js/version.ts"), "utf8").includes(`"${version}"`)) {
+    console.error(`bindings/js/version.ts does not say version ${version}, as package.json does`);
+    process.exit(1);
+  }
+  const started = performance.now();
+  console.error("build: C++ to WebAssembly");
+  cmake("wasm", ["rqvae-node", "rqvae-web"]);
+  console.error("build: TypeScript");
+  rmSync(join(ROOT, "dist"), { recursive: true, force: true });
+  run("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: ["ignore", 2, 2] });
+  mkdirSync(join(ROOT, "dist/wasm"), { recursive: true });
+  const wasm = (name) => join(ROOT, "build/wasm", name);
+  // Two glues, one wasm: only what surrounds the module differs by environment.
+  if (!readFileSync(wasm("rqvae-node.wasm")).equals(readFileSync(wasm("rqvae-web.wasm")))) {
+    console.error("build: the wasm of the two glues differs");
+    process.exit(1);
+  }
+  copyFileSync(wasm("rqvae-web.wasm"), join(ROOT, "dist/wasm/rqvae.wasm"));
+  for (const glue of ["rqvae-node.mjs", "rqvae-web.mjs"]) copyFileSync(wasm(glue), join(ROOT, "dist/wasm", glue));
+  for (const file of readdirSync(join(ROOT, "bindings/js/wasm"))) {
+    if (/\.d\.m?ts$/.test(file)) copyFileSync(join(ROOT, "bindings/js/wasm", file), join(ROOT, "dist/wasm", file));
+  }
+  writeFileSync(stamp, inputs);
+  console.error(`build: done in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  setup();
+  await build();
+}

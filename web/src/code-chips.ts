@@ -1,0 +1,28 @@
+import type { SemanticIds } from "rqvae";
+import { make } from "./dom.ts";
+
+/** The tokens of item i's ID, one a level: ["<a_17>", "<b_203>", "<c_9>"]. */
+export const tokensOf = (ids: SemanticIds, item: number): string[] => ids.toTokens(item).match(/<[^>]+>/g) ?? [];
+
+/** A hue for each first code, neighbours far apart (the golden angle); a second code shades it. */
+function hue(codes: readonly number[], level: number): number {
+  const family = codes[0]! * 137.508;
+  return Math.round(level === 0 ? family : family + ((codes[1]! * 47) % 80) - 40) % 360;
+}
+
+/** One code as a coloured chip: the same beginning has the same colours. */
+export function codeChip(codes: readonly number[], tokens: readonly string[], level: number): HTMLElement {
+  const chip = make("span", level > 1 ? "code plain" : "code", tokens[level] ?? "");
+  if (level < 2) chip.style.setProperty("--hue", String(hue(codes, level)));
+  return chip;
+}
+
+/** The first `depth` codes of an item's ID as chips. */
+export function idChips(ids: SemanticIds, item: number, depth = ids.levels): HTMLElement {
+  const codes = ids.at(item);
+  const tokens = tokensOf(ids, item);
+  return make("span", "id", ...tokens.slice(0, depth).map((_, level) => codeChip(codes, tokens, level)));
+}
+
+/** Hue of a first code, for what stands for the whole family. */
+export const familyHue = (codes: readonly number[]): string => String(hue(codes, 0));

@@ -1,0 +1,143 @@
+import type { CatalogueIndex } from "./catalogue-index.ts";
+import { idChips } from "./code-chips.ts";
+import { type DataSet, titleOf } from "./data-set.ts";
+import { hook, make } from "./dom.ts";
+import { formatCount } from "./words.ts";
+
+/** Browsers cap an element's height (17 million pixels in Firefox): taller lists scroll in proportion. */
+const MAX_HEIGHT = 8_000_000;
+const OVERSCAN = 6;
+
+/** Item, ID and title; of millions of rows only those in view are in the page. */
+export class ResultTable {
+  private readonly scroller = hook("result-table", HTMLElement);
+  private readonly table = make("div", "table");
+  private readonly space = make("div", "table-space");
+  private readonly body = make("div", "table-body");
+  private readonly head = make("div", "table-row table-head");
+  private readonly onPick: (item: number) => void;
+  private readonly onSort: (sort: "item" | "id") => void;
+  private rows: Uint32Array = new Uint32Array();
+  private shown = new Map<number, HTMLElement>();
+  private rowHeight = 44;
+  private data: DataSet | undefined;
+  private index: CatalogueIndex | undefined;
+
+  constructor(onPick: (item: number) => void, onSort: (sort: "item" | "id") => void) {
+    this.onPick = onPick;
+    this.onSort = onSort;
+    this.table.setAttribute("role", "table");
+    this.table.setAttribute("aria-label", "Items and their IDs");
+    this.head.setAttribute("role", "row");
+    this.body.setAttribute("role", "rowgroup");
+    this.space.append(this.body);
+    this.table.append(this.head, this.space);
+    this.scroller.replaceChildren(this.table);
+    this.scroller.tabIndex = 0; // scrolled with the arrow keys
+    this.scroller.addEventListener("scroll", () => this.render(), { passive: true });
+    new ResizeObserver(() => this.measure()).observe(this.scroller);
+  }
+
+  setCatalogue(data: DataSet, index: CatalogueIndex): void {
+    this.data = data;
+    this.index = index;
+    this.table.style.setProperty("--levels", String(index.ids.levels));
+    this.table.classList.toggle("stacked", index.ids.levels > 4);
+  }
+
+  /** Shows these items in this order. */
+  setRows(rows: Uint32Array, sort: "item" | "id"): void {
+    this.rows = rows;
+    this.renderHead(sort);
+    this.table.setAttribute("aria-rowcount", String(rows.length + 1));
+    this.clear();
+    this.scroller.scrollTop = 0;
+    this.measure();
+  }
+
+  private renderHead(sort: "item" | "id"): void {
+    const column = (label: string, key?: "item" | "id") => {
+      const cell = make("div", "table-cell");
+      cell.setAttribute("role", "columnheader");
+      if (key) {
+        cell.setAttribute("aria-sort", sort === key ? "ascending" : "none");
+        const button = make("button", "sort", label);
+        button.type = "button";
+        button.title = key === "id" ? "Sort by ID: like items come together" : "Sort as in the file";
+        button.addEventListener("click", () => this.onSort(key));
+        cell.append(button);
+      } else cell.textContent = label;
+      return cell;
+    };
+    this.head.replaceChildren(column("Item", "item"), column("ID", "id"), column("Title"));
+  }
+
+  private clear(): void {
+    this.shown.clear();
+    this.body.replaceChildren();
+  }
+
+  private measure(): void {
+    if (this.scroller.clientHeight === 0) return;
+    const height = Number.parseFloat(getComputedStyle(this.space).getPropertyValue("--row-height"));
+    if (height !== this.rowHeight) this.clear();
+    this.rowHeight = height;
+    this.space.style.blockSize = `${Math.min(this.rows.length * height, MAX_HEIGHT)}px`;
+    this.render();
+  }
+
+  private render(): void {
+    const { rows, rowHeight, scroller } = this;
+    const view = Math.max(0, scroller.clientHeight - this.head.offsetHeight);
+    const full = rows.length * rowHeight;
+    const tall = Math.min(full, MAX_HEIGHT);
+    const ratio = tall > view ? (full - view) / (tall - view) : 1;
+    const top = scroller.scrollTop * ratio;
+    const first = Math.max(0, Math.floor(top / rowHeight) - OVERSCAN);
+    const last = Math.min(rows.length, Math.ceil((top + view) / rowHeight) + OVERSCAN);
+    for (const [row, element] of this.shown) {
+      if (row < first || row >= last) {
+        element.remove();
+        this.shown.delete(row);
+      }
+    }
+    for (let row = first; row < last; row++) {
+      let element = this.shown.get(row);
+      if (!element) {
+        element = this.makeRow(row);
+        this.shown.set(row, element);
+        this.body.append(element);
+      }
+      element.style.transform = `translateY(${scroller.scrollTop + row * rowHeight - top}px)`;
+    }
+  }
+
+  private makeRow(row: number): HTMLElement {
+    const { data, index } = this;
+    const item = this.rows[row]!;
+    const element = make("div", "table-row");
+    element.setAttribute("role", "row");
+    element.setAttribute("aria-rowindex", String(row + 2));
+    if (!data || !index) return element;
+    const cell = (className: string, ...children: (Node | string)[]) => {
+      const made = make("div", `table-cell ${className}`, ...children);
+      made.setAttribute("role", "cell");
+      return made;
+    };
+    const title = titleOf(data, item);
+    const pick = make("button", "pick", title);
+    pick.type = "button";
+    pick.title = `${title}: show what is alike`;
+    pick.addEventListener("click", () => this.onPick(item));
+    const sharing = index.sharing[item]!;
+    const mark = make("span", "shared", make("span", "visually-hidden", "ID shared by "), `×${formatCount(sharing)}`);
+    mark.title = `${formatCount(sharing)} items have this very ID`;
+    element.append(
+      cell("item-number", formatCount(item)),
+      cell("item-id", idChips(index.ids, item)),
+      cell("item-title", pick, ...(sharing > 1 ? [mark] : [])),
+    );
+    if (sharing > 1) element.classList.add("is-shared");
+    return element;
+  }
+}

@@ -1,0 +1,27 @@
+/** A frame has 16 ms: half of it for a slice of work leaves room to paint and to answer a key. */
+const SLICE_MS = 8;
+
+const channel = new MessageChannel();
+const waiting: (() => void)[] = [];
+channel.port1.onmessage = () => waiting.shift()?.();
+
+/** Lets the page paint and handle input. A macrotask: a resolved promise would not let it, a timeout would wait 4 ms. */
+export function nextTask(): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.push(resolve);
+    channel.port2.postMessage(0);
+  });
+}
+
+/** Calls `step` for 0 ... n - 1 in slices, so that no task of the page's thread is long. Stops early when aborted. */
+export async function inSlices(n: number, step: (i: number) => void, signal?: AbortSignal): Promise<void> {
+  let end = performance.now() + SLICE_MS;
+  for (let i = 0; i < n; i++) {
+    step(i);
+    if ((i & 63) === 63 && performance.now() > end) {
+      await nextTask();
+      signal?.throwIfAborted();
+      end = performance.now() + SLICE_MS;
+    }
+  }
+}

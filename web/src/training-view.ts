@@ -1,0 +1,97 @@
+import type { EpochRecord, IdStatistics, TrainProgress } from "rqvae";
+import { hook } from "./dom.ts";
+import { LossChart } from "./loss-chart.ts";
+import { UsageBars } from "./usage-bars.ts";
+import { formatCount, formatDuration, formatShare } from "./words.ts";
+
+/** The second step of the page: progress, health and losses of the run. */
+export class TrainingView {
+  readonly section = document.querySelector<HTMLElement>("#training")!;
+  private readonly progress = hook("progress", HTMLProgressElement);
+  private readonly text = hook("progress-text", HTMLParagraphElement);
+  private readonly announcement = hook("announce", HTMLParagraphElement);
+  private readonly unique = hook("unique-share", HTMLElement);
+  private readonly uniqueNote = hook("unique-note", HTMLElement);
+  private readonly speed = hook("items-per-second", HTMLElement);
+  private readonly timeLeft = hook("time-left", HTMLElement);
+  private readonly timeNote = hook("time-note", HTMLElement);
+  private readonly stop = hook("stop-button", HTMLButtonElement);
+  private readonly chart = new LossChart();
+  private readonly usage = new UsageBars();
+  private phase = "";
+  private epochSeen = false;
+  private elapsed = 0;
+
+  constructor(onStop: () => void) {
+    this.stop.addEventListener("click", onStop);
+  }
+
+  start(levels: number): void {
+    this.section.hidden = false;
+    this.stop.hidden = false;
+    this.phase = "";
+    this.epochSeen = false;
+    this.elapsed = 0;
+    this.progress.removeAttribute("value");
+    this.text.textContent = "Getting ready…";
+    this.unique.textContent = "–";
+    this.uniqueNote.textContent = "counted over the whole catalogue";
+    this.speed.textContent = "–";
+    this.timeLeft.textContent = "–";
+    this.timeNote.textContent = "";
+    this.chart.reset();
+    this.usage.reset(levels);
+  }
+
+  update(event: TrainProgress): void {
+    this.elapsed = event.elapsedSeconds;
+    this.progress.value = event.progress;
+    const epoch = Math.min(event.epoch + 1, event.epochs);
+    this.text.textContent =
+      event.phase === "initialize"
+        ? `Finding a good starting point: ${Math.round(event.initializeProgress * 100)}%`
+        : `Epoch ${formatCount(epoch)} of ${formatCount(event.epochs)}`;
+    if (event.phase !== this.phase) {
+      this.phase = event.phase;
+      this.announcement.textContent =
+        event.phase === "initialize" ? "Finding a good starting point." : "Training has begun.";
+    }
+    if (event.itemsPerSecond !== undefined) this.speed.textContent = formatCount(event.itemsPerSecond);
+    if (event.remainingSeconds !== undefined) this.timeLeft.textContent = formatDuration(event.remainingSeconds);
+    this.timeNote.textContent = `${formatDuration(event.elapsedSeconds)} so far`;
+    for (const record of event.newEpochs) this.addEpoch(record);
+    // On a large catalogue the first epoch takes a while: until it ends the batches' losses stand in for it.
+    if (!this.epochSeen && event.losses && event.totalSteps > 0) {
+      const { reconstructionLoss, quantizeLoss } = event.losses;
+      this.chart.add((event.step / event.totalSteps) * event.epochs, reconstructionLoss, quantizeLoss);
+    }
+    if (event.lastEpoch) this.showIds(event.lastEpoch.ids);
+  }
+
+  private addEpoch(record: EpochRecord): void {
+    if (!this.epochSeen) this.chart.reset();
+    this.epochSeen = true;
+    this.chart.add(record.epoch + 1, record.reconstructionLoss, record.quantizeLoss);
+  }
+
+  showIds(ids: IdStatistics): void {
+    this.unique.textContent = formatShare(ids.uniqueShare);
+    this.uniqueNote.textContent = `${formatCount(ids.distinctIds)} different IDs for ${formatCount(ids.items)} items`;
+    this.usage.show(ids);
+  }
+
+  /** Training is over, the IDs are on their way. */
+  finishing(): void {
+    this.stop.hidden = true;
+    this.text.textContent = "Giving every item its ID…";
+  }
+
+  done(message: string): void {
+    this.stop.hidden = true;
+    if (!this.progress.hasAttribute("value")) this.progress.value = 0;
+    this.text.textContent = message;
+    this.announcement.textContent = message;
+    this.timeLeft.textContent = "0 s";
+    this.timeNote.textContent = `${formatDuration(this.elapsed)} in all`;
+  }
+}

@@ -1,0 +1,31 @@
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const significant = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+
+/** 1914 → "1,914" */
+export const formatCount = (n: number): string => whole.format(n);
+
+/** A share that is not quite all never reads 100 %. */
+export function formatShare(share: number): string {
+  if (share >= 1) return "100%";
+  return percent.format(Math.min(share, 0.999));
+}
+
+/** 0.012345 → "0.0123" */
+export const formatLoss = (loss: number): string => significant.format(loss);
+
+/** 1 item, 2 items */
+export const plural = (n: number, one: string, many = `${one}s`): string => `${formatCount(n)} ${n === 1 ? one : many}`;
+
+/** 75.2 → "1 min 15 s" */
+export function formatDuration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+/** "first", "second", ...: the level's place in an ID, from 0. */
+export function ordinal(level: number): string {
+  return ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"][level] ?? `${level + 1}th`;
+}
