@@ -41,9 +41,9 @@ PcaJob::PcaJob(const Matrix* data, Index components, Random random)
 bool PcaJob::Advance() {
   switch (phase_) {
     case Phase::kMean: {
-      mean_ = Vector::Zero(data_->cols());
-      AccumulateRows(*data_, mean_);
-      mean_ /= static_cast<float>(data_->rows());
+      Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(data_->cols());
+      for (Index i = 0; i < data_->rows(); ++i) sum += data_->row(i).cast<double>();
+      mean_ = (sum / static_cast<double>(data_->rows())).cast<float>().transpose();
       covariance_ = Matrix::Zero(data_->cols(), data_->cols());
       phase_ = Phase::kCovariance;
       return true;
@@ -115,9 +115,12 @@ void PcaJob::Iterate() {
   directions_ = Matrix::Zero(components_, data_->cols());
   variances_ = Vector::Zero(components_);
   const double largest = std::max(0.0, solver.eigenvalues()[width - 1]);
+  // What rounding makes of equal rows: the variance of an error of one part in a million of the largest mean.
+  double rounding = 0;
+  for (Index j = 0; j < mean_.size(); ++j) rounding = std::max(rounding, 1e-12 * mean_[j] * mean_[j]);
   for (Index c = 0; c < kept; ++c) {
     const double variance = solver.eigenvalues()[width - 1 - c];
-    if (variance <= 1e-6 * largest) break;  // beyond the data's rank, float accuracy
+    if (variance <= std::max(1e-6 * largest, rounding)) break;  // beyond the data's rank
     const auto column = basis_.col(c);
     Index pivot = 0;
     for (Index j = 1; j < column.size(); ++j) {

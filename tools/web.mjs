@@ -1,6 +1,8 @@
 /** The demo page: `node tools/web.mjs serve [--port N]` shows it, `node tools/web.mjs build` writes it to web/dist. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { build as buildPackage } from "./build.mjs";
+import { setup } from "./setup.mjs";
 
 const usage = "usage: node tools/web.mjs serve [--port N] [--host NAME] | build";
 
@@ -15,11 +17,9 @@ async function main() {
   if (!Number.isInteger(port) || port < 0 || port > 65535)
     throw new Error(`--port must be a whole number from 0 to 65535, got ${values.port}`);
 
-  const { setup, build: buildPackage } = await import("./build.mjs");
-  await setup?.();
+  setup();
   await buildPackage();
-
-  const vite = await import("vite");
+  const vite = await import("vite"); // after setup, which installs it
   const configFile = fileURLToPath(new URL("../web/vite.config.ts", import.meta.url));
   if (command === "build") {
     await vite.build({ configFile });

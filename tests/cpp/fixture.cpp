@@ -202,12 +202,10 @@ ModelConfig Fixture::model_config() const {
   c.latent_dim = config_["latent_dim"].index();
   c.hidden_dims = config_["hidden_dims"].indices();
   c.codebook_sizes = config_["codebook_sizes"].indices();
-  c.activation =
-      config_["activation"].text() == "relu" ? Activation::kRelu : Activation::kSilu;
+  c.activation = config_["activation"].text() == "relu" ? Activation::kRelu : Activation::kSilu;
   c.input_scaling = config_["input_scaling"].text() == "common_scale" ? InputScaling::kCommonScale
                                                                       : InputScaling::kNone;
-  c.linear_skip =
-      config_["linear_skip"].text() == "pca" ? LinearSkip::kPca : LinearSkip::kNone;
+  c.linear_skip = config_["linear_skip"].text() == "pca" ? LinearSkip::kPca : LinearSkip::kNone;
   c.codebook_gradient = config_["codebook_gradient"].text() == "joint"
                             ? CodebookGradient::kJoint
                             : CodebookGradient::kQuantization;

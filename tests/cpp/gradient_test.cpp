@@ -244,8 +244,8 @@ TEST(ResidualQuantizerGradientTest, ReconstructionGoesStraightThrough) {
 // instead of the detached code would make it zero at every level but the first.
 TEST(ResidualQuantizerGradientTest, CommitmentOfEveryLevelReachesTheLatent) {
   TestRandom random(3);
-  const std::vector<Matrix> codebooks = {RandomMatrix(random, 7, 5), RandomMatrix(random, 6, 5, 0.7),
-                                         RandomMatrix(random, 4, 5, 0.5)};
+  const std::vector<Matrix> codebooks = {
+      RandomMatrix(random, 7, 5), RandomMatrix(random, 6, 5, 0.7), RandomMatrix(random, 4, 5, 0.5)};
   const Matrix z = RandomMatrix(random, 21, 5);
   const float scale = 1.0f / 21;
   const double beta = 0.375;
@@ -371,9 +371,8 @@ TEST(ExtraLevelsTest, ZeroCodebooksAddTheirCommitment) {
   RqVae more = ModelWithZeroLevels(2, beta, kQuantization);
   CopyShared(plain, more);
   const Losses losses = Step(more, x);
-  const oracle::Frozen frozen =
-      oracle::Freeze(more.config(), oracle::FromStore<double>(more.store()),
-                     oracle::FromMatrix<double>(x));
+  const oracle::Frozen frozen = oracle::Freeze(
+      more.config(), oracle::FromStore<double>(more.store()), oracle::FromMatrix<double>(x));
   const Eigen::MatrixXd left = oracle::ToMatrix(frozen.residuals[2]);
   EXPECT_NEAR(losses.loss - without, 2 * (1 + beta) * left.squaredNorm() / 23, 1e-4);
   const char* bias = "encoder.network.2.bias";
@@ -397,9 +396,8 @@ TEST(ExtraLevelsTest, EveryLevelsCommitmentReachesTheEncoder) {
     }
   }
   const Matrix x = RandomMatrix(random, 19, 9);
-  const oracle::Frozen frozen =
-      oracle::Freeze(config, oracle::FromStore<double>(full.store()),
-                     oracle::FromMatrix<double>(x));
+  const oracle::Frozen frozen = oracle::Freeze(config, oracle::FromStore<double>(full.store()),
+                                               oracle::FromMatrix<double>(x));
   Eigen::MatrixXd below = Eigen::MatrixXd::Zero(5, 1);
   for (size_t levels = 1; levels <= 3; ++levels) {
     ModelConfig part = config;
@@ -483,8 +481,8 @@ TEST_P(MlpGradientTest, AgreesWithFiniteDifferences) {
   Mlp::Tape tape;
   Matrix out(n, c.dims.back()), dx;
   mlp.Forward(store, x, tape, out);
-  EXPECT_TRUE(Close(
-      out, oracle::ToMatrix(oracle::Network(p, "net", rows, hidden, c.activation)), 1e-6));
+  EXPECT_TRUE(
+      Close(out, oracle::ToMatrix(oracle::Network(p, "net", rows, hidden, c.activation)), 1e-6));
   store.ZeroGradients();
   mlp.Backward(store, x, tape, g, &dx);
   for (Index handle = 0; handle < store.count(); ++handle) {
@@ -502,17 +500,16 @@ TEST_P(MlpGradientTest, AgreesWithFiniteDifferences) {
   EXPECT_TRUE(SameBits(store.gradients(), once));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Layers, MlpGradientTest,
-    ::testing::Values(MlpCase{"Linear", {6, 5}, kSilu, false},
-                      MlpCase{"LinearSkip", {6, 5}, kSilu, true},
-                      MlpCase{"Silu", {6, 7, 5}, kSilu, false},
-                      MlpCase{"Relu", {6, 7, 5}, kRelu, false},
-                      MlpCase{"SiluSkip", {6, 7, 3, 5}, kSilu, true},
-                      MlpCase{"ReluSkip", {6, 7, 3, 5}, kRelu, true},
-                      MlpCase{"Narrow", {1, 1, 1}, kSilu, true},
-                      MlpCase{"Wide", {33, 17, 9}, kSilu, false}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Layers, MlpGradientTest,
+                         ::testing::Values(MlpCase{"Linear", {6, 5}, kSilu, false},
+                                           MlpCase{"LinearSkip", {6, 5}, kSilu, true},
+                                           MlpCase{"Silu", {6, 7, 5}, kSilu, false},
+                                           MlpCase{"Relu", {6, 7, 5}, kRelu, false},
+                                           MlpCase{"SiluSkip", {6, 7, 3, 5}, kSilu, true},
+                                           MlpCase{"ReluSkip", {6, 7, 3, 5}, kRelu, true},
+                                           MlpCase{"Narrow", {1, 1, 1}, kSilu, true},
+                                           MlpCase{"Wide", {33, 17, 9}, kSilu, false}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace rqvae

@@ -143,7 +143,8 @@ TEST(KmeansTest, FewerRowsThanCodes) {
   EXPECT_EQ(Used(result), 5u);
   EXPECT_EQ(DistinctCenters(result), 5u);
   // The surplus repeats the first centre and is never chosen.
-  for (Index k = 5; k < 12; ++k) EXPECT_TRUE(SameBits(result.centers.row(k), result.centers.row(0)));
+  for (Index k = 5; k < 12; ++k)
+    EXPECT_TRUE(SameBits(result.centers.row(k), result.centers.row(0)));
   for (const uint32_t code : result.assignment) EXPECT_LT(code, 5u);
 }
 

@@ -116,7 +116,8 @@ Array<T> Linear(const Array<T>& x, const Array<T>& w, const Array<T>& b) {
   return out;
 }
 
-// PREFIX.network.{0, 2, ...} with an activation between, and PREFIX.skip beside it where there is one.
+// PREFIX.network.{0, 2, ...} with an activation between, and PREFIX.skip beside it where there is
+// one.
 template <typename T>
 Array<T> Network(const Parameters<T>& p, const std::string& prefix, const Array<T>& x,
                  size_t hidden, Activation activation) {
@@ -157,10 +158,10 @@ Array<T> Codebook(const Parameters<T>& p, Index level) {
 
 // What stands still in the surrogate.
 struct Frozen {
-  Array<double> z;                                       // n x d
-  std::vector<std::vector<Index>> codes;                 // L of n
-  std::vector<Array<double>> residuals, before, chosen;  // rho_l, s_l, kappa_l: L of n x d
-  Array<double> sum;                                     // sum of q_l, n x d
+  Array<double> z;                                          // n x d
+  std::vector<std::vector<Index>> codes;                    // L of n
+  std::vector<Array<double>> residuals, before, chosen;     // rho_l, s_l, kappa_l: L of n x d
+  Array<double> sum;                                        // sum of q_l, n x d
   double margin = std::numeric_limits<double>::infinity();  // smallest gap to a runner-up
 };
 
@@ -206,8 +207,7 @@ inline Frozen Freeze(const ModelConfig& config, const Parameters<double>& p,
 }
 
 template <typename T>
-T Surrogate(const ModelConfig& config, const Parameters<T>& p, const Array<T>& x,
-            const Frozen& f) {
+T Surrogate(const ModelConfig& config, const Parameters<T>& p, const Array<T>& x, const Frozen& f) {
   const bool hopwise = config.compat == Compat::kHopwise;
   const Array<T> target = ScaledInput(p, x);
   const size_t hidden = config.hidden_dims.size();

@@ -142,8 +142,8 @@ TEST_P(ParityTest, TenSteps) {
     EXPECT_TRUE(Close(value, fixture_.matrix("after." + p.name), kTolerance)) << p.name;
     // What the steps changed, so that large weights do not hide a wrong step.
     const Eigen::MatrixXd start = fixture_.matrix(p.name);
-    EXPECT_TRUE(Close(value.cast<double>() - start, fixture_.matrix("after." + p.name) - start,
-                      1e-3))
+    EXPECT_TRUE(
+        Close(value.cast<double>() - start, fixture_.matrix("after." + p.name) - start, 1e-3))
         << p.name << ", the change";
   }
 }

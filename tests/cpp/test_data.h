@@ -59,8 +59,8 @@ template <typename A, typename B>
 ::testing::AssertionResult SameBits(const A& a, const B& b) {
   static_assert(std::is_same_v<typename A::Scalar, typename B::Scalar>);
   if (a.rows() != b.rows() || a.cols() != b.cols()) {
-    return ::testing::AssertionFailure() << a.rows() << " x " << a.cols() << " against " << b.rows()
-                                         << " x " << b.cols();
+    return ::testing::AssertionFailure()
+           << a.rows() << " x " << a.cols() << " against " << b.rows() << " x " << b.cols();
   }
   for (Index i = 0; i < a.rows(); ++i) {
     for (Index j = 0; j < a.cols(); ++j) {

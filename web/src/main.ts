@@ -86,7 +86,7 @@ async function train(): Promise<void> {
     const levels = settings.model.nQuantizationLayers ?? (typeof sizes === "object" ? sizes.length : 3);
     results.hide();
     setRunning(true, trainedBefore);
-    view.start(levels);
+    view.start(levels, settings.train.epochs ?? 100);
     scrollTo(view.section);
     const model = await trainModel(
       items,

@@ -86,7 +86,7 @@ export class Results {
     const shared = n - own;
     this.summary.textContent =
       `${formatShare(own / n)} of the ${plural(n, ...data.noun)} have an ID of their own` +
-      (shared > 0 ? `; ${formatCount(shared)} share one with a near twin, and are marked below. ` : ". ") +
+      (shared > 0 ? `; ${formatCount(shared)} share theirs with others whose numbers are nearly the same. ` : ". ") +
       "The network only ever saw the numbers, never a title.";
   }
 

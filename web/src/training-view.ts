@@ -21,12 +21,13 @@ export class TrainingView {
   private phase = "";
   private epochSeen = false;
   private elapsed = 0;
+  private epochs = 1;
 
   constructor(onStop: () => void) {
     this.stop.addEventListener("click", onStop);
   }
 
-  start(levels: number): void {
+  start(levels: number, epochs: number): void {
     this.section.hidden = false;
     this.stop.hidden = false;
     this.phase = "";
@@ -39,7 +40,8 @@ export class TrainingView {
     this.speed.textContent = "–";
     this.timeLeft.textContent = "–";
     this.timeNote.textContent = "";
-    this.chart.reset();
+    this.chart.reset(epochs);
+    this.epochs = epochs;
     this.usage.reset(levels);
   }
 
@@ -69,7 +71,7 @@ export class TrainingView {
   }
 
   private addEpoch(record: EpochRecord): void {
-    if (!this.epochSeen) this.chart.reset();
+    if (!this.epochSeen) this.chart.reset(this.epochs);
     this.epochSeen = true;
     this.chart.add(record.epoch + 1, record.reconstructionLoss, record.quantizeLoss);
   }

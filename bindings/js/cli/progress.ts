@@ -75,10 +75,12 @@ function lineView<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): P
   };
 }
 
+/** A bar with its title, and on its right what there is room for. */
 function barLine(title: string, share: number, right: string, columns: number, palette: Palette): string {
   const number = percent(share, 0).padStart(5);
-  const width = Math.min(50, Math.max(10, columns - title.length - number.length - right.length - 8));
-  return `  ${palette.bold(title)}  ${bar(share, width, palette)} ${number}  ${right}`;
+  const room = columns - title.length - number.length - 5;
+  const note = right && room - right.length >= 12 ? `  ${right}` : "";
+  return `  ${palette.bold(title)}  ${bar(share, Math.min(50, room - note.length), palette)} ${number}${note}`;
 }
 
 /** The facts of an event, in the order of their weight; each is left out until it is known. */
@@ -93,7 +95,7 @@ function trainFacts(event: TrainProgress) {
           `quantisation ${short(losses.quantizeLoss)}`,
         ]
       : [],
-    unique: lastEpoch ? [`unique IDs ${percent(lastEpoch.ids.uniqueShare)}`] : [],
+    distinct: lastEpoch ? [`distinct IDs ${percent(lastEpoch.ids.uniqueShare)}`] : [],
     usage: lastEpoch ? lastEpoch.ids.usage : [],
     pace: itemsPerSecond ? [`${count(itemsPerSecond)} items/s`] : [],
     left: remainingSeconds === undefined ? [] : [`${duration(remainingSeconds)} left`],
@@ -102,9 +104,9 @@ function trainFacts(event: TrainProgress) {
 
 function trainLine(event: TrainProgress): string {
   if (event.phase === "initialize") return `preparing the codebooks, ${percent(event.initializeProgress, 0)}`;
-  const { epoch, losses, unique, usage, pace, left } = trainFacts(event);
+  const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
   const codes = usage.length > 0 ? [`codes in use ${usage.map((share) => percent(share, 0)).join(" / ")}`] : [];
-  return [epoch, ...losses, ...codes, ...unique, ...pace, ...left].join(", ");
+  return [epoch, ...losses, ...codes, ...distinct, ...pace, ...left].join(", ");
 }
 
 function trainBlock(event: TrainProgress, columns: number, palette: Palette): string[] {
@@ -112,13 +114,13 @@ function trainBlock(event: TrainProgress, columns: number, palette: Palette): st
   if (event.phase === "initialize") {
     return [barLine("Preparing", event.initializeProgress, "", columns, palette), palette.dim(`  ${elapsed}`)];
   }
-  const { epoch, losses, unique, usage, pace, left } = trainFacts(event);
+  const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
   const levels = usage.map((share, level) => `level ${level + 1} ${percent(share, 0)}`);
   const codes = levels.length > 0 ? [`codes in use: ${levels.join(", ")}`] : [];
   return [
     barLine("Training", event.progress, epoch, columns, palette),
     shorten(`  ${losses.join("   ")}`, columns),
-    shorten(`  ${[...unique, ...codes].join("   ")}`, columns),
+    shorten(`  ${[...distinct, ...codes].join("   ")}`, columns),
     palette.dim(shorten(`  ${[...pace, elapsed, ...left].join("   ")}`, columns)),
   ];
 }

@@ -19,8 +19,8 @@ export interface TrainSummary {
 }
 
 /** First codes, and second codes under each, that the tree shows; items in the sample. */
-const firstCodes = 6;
-const secondCodes = 3;
+const firstCodes = 9;
+const secondCodes = 2;
 const sampleSize = 8;
 
 /** The summary as text for a terminal of this many columns. */
@@ -32,10 +32,10 @@ export async function describeTraining(summary: TrainSummary, columns: number, p
   return [
     ...about(summary, width, palette),
     ...heading("The IDs"),
-    ...(await aboutIds(ids, palette)),
+    ...(await aboutIds(ids, width, palette)),
     ...heading(labels ? "Some items" : "Some items (give --labels to see titles)"),
     ...sample(ids, titleOf, width, palette),
-    ...heading("The tree of codes: what is alike begins alike"),
+    ...heading("The largest branches of the code tree: alike items begin alike"),
     ...tree(ids, titleOf, width, palette),
     ...heading("Written"),
     ...written(summary.files, palette),
@@ -75,22 +75,28 @@ function wrapped(facts: string[], width: number): string[] {
   return lines;
 }
 
-async function aboutIds(ids: SemanticIds, palette: Palette): Promise<string[]> {
+async function aboutIds(ids: SemanticIds, width: number, palette: Palette): Promise<string[]> {
   const { items, itemsSharing, distinctIds, largestGroup, perLevel } = await assessIds(ids);
   const alone = items - itemsSharing;
   const sharing =
     itemsSharing === 0
-      ? [`  Every item has an ID of its own.`]
+      ? ["  Every item has an ID of its own."]
       : [
           `  ${count(alone)} of ${plural(items, "item")} (${percent(alone / items)}) have an ID of their own.`,
-          `  ${count(itemsSharing)} share theirs, at most ${count(largestGroup)} items on one; ${count(distinctIds)} different IDs in all.`,
+          `  ${count(itemsSharing)} share theirs, at most ${count(largestGroup)} items on one: ${count(distinctIds)} distinct IDs in all.`,
         ];
+  if (itemsSharing > items / 10) {
+    sharing.push(palette.dim("  More codes (--codes) or levels (--levels) tell more items apart."));
+  }
   const used = perLevel.map(({ usedCodes, codebookSize }) => `${count(usedCodes)} of ${count(codebookSize)}`);
   const column = Math.max(...used.map((text) => text.length));
-  const levels = perLevel.map(
-    ({ usage, perplexity }, level) =>
-      `  level ${level + 1} (${levelLetter(level)})  ${bar(usage, 20, palette)}  ${used[level]!.padStart(column)} codes used${palette.dim(`, as diverse as ${count(perplexity)}`)}`,
-  );
+  const levels = perLevel.map(({ usage, perplexity }, level) => {
+    const name = `  level ${level + 1}  `;
+    const codes = `  ${used[level]!.padStart(column)} codes used`;
+    const diversity = `, as diverse as ${count(perplexity)}`;
+    const room = width - name.length - codes.length - diversity.length;
+    return `${name}${bar(usage, Math.min(20, Math.max(room, 0)), palette)}${codes}${palette.dim(diversity)}`;
+  });
   return [...sharing, ...levels];
 }
 
@@ -107,21 +113,19 @@ function sample(ids: SemanticIds, titleOf: (row: number) => string, width: numbe
 function tree(ids: SemanticIds, titleOf: (row: number) => string, width: number, palette: Palette): string[] {
   const root = codeTree(ids, { maxDepth: Math.min(2, ids.levels), itemsPerNode: 1000 });
   const shown = root.children.slice(0, firstCodes);
-  const rows: ({ node: CodeTreeNode; level: number } | { hidden: number })[] = shown.flatMap((node) => [
+  const rows = shown.flatMap((node) => [
     { node, level: 0 },
     ...node.children.slice(0, secondCodes).map((child) => ({ node: child, level: 1 })),
-    { hidden: node.children.length - secondCodes },
   ]);
   const nameOf = (node: CodeTreeNode, level: number) => `${"  ".repeat(level)}<${levelLetter(level)}_${node.code}>`;
-  const nameColumn = Math.max(5, ...rows.map((row) => ("node" in row ? nameOf(row.node, row.level).length : 0)));
+  const nameColumn = Math.max(...rows.map(({ node, level }) => nameOf(node, level).length));
   const countColumn = Math.max(5, count(shown[0]?.count ?? 0).length);
-  const lines = rows.flatMap((row) => {
-    if ("hidden" in row) return row.hidden > 0 ? [palette.dim(`    and ${count(row.hidden)} more`)] : [];
-    const name = nameOf(row.node, row.level).padEnd(nameColumn);
-    const items = count(row.node.count).padStart(countColumn);
-    const titles = spread(row.node.items ?? [], 16).map(titleOf);
-    const examples = listed(titles, width - nameColumn - countColumn - 6, row.node.count);
-    return [`  ${row.level === 0 ? palette.code(name) : name}  ${palette.dim(items)}  ${examples}`];
+  const lines = rows.map(({ node, level }) => {
+    const name = nameOf(node, level).padEnd(nameColumn);
+    const items = count(node.count).padStart(countColumn);
+    const titles = spread(node.items ?? [], 16).map(titleOf);
+    const examples = listed(titles, width - nameColumn - countColumn - 6, node.count);
+    return `  ${level === 0 ? palette.code(name) : name}  ${palette.dim(items)}  ${examples}`;
   });
   const hidden = root.children.length - shown.length;
   return [

@@ -40,10 +40,11 @@ export function percent(share: number, digits = 1): string {
   return `${value.toFixed(value === 100 || value === 0 ? 0 : digits)} %`;
 }
 
-/** Four significant digits: 0.4213, 12.35, 1.234e-7. */
+/** Four significant digits: 0.4213, 12.35, 12,346, 1.234e-7. */
 export function short(x: number): string {
-  if (x !== 0 && (Math.abs(x) < 1e-4 || Math.abs(x) >= 1e6)) return x.toExponential(3);
-  return x.toPrecision(4).replace(/e.*/, "");
+  const size = Math.abs(x);
+  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return x.toExponential(3);
+  return size < 1000 ? x.toPrecision(4) : count(x);
 }
 
 /** 8.2 -> "8 s", 75 -> "1 min 15 s", 4000 -> "1 h 7 min" */
@@ -79,7 +80,9 @@ const wide =
 function graphemeWidth(grapheme: string): number {
   let width = 0;
   for (const character of grapheme) {
-    if (!/[\p{M}\p{Cf}]/u.test(character)) width += wide.test(character) ? 2 : 1;
+    // Two regional indicators make a flag of two columns.
+    if (/\p{RI}/u.test(character)) width += 1;
+    else if (!/[\p{M}\p{Cf}]/u.test(character)) width += wide.test(character) ? 2 : 1;
   }
   return grapheme.includes("\ufe0f") ? Math.max(width, 2) : width;
 }

@@ -1,5 +1,6 @@
 import { startWorker } from "#worker-host";
-import { InvalidInputError, ModelFormatError, makeError, WorkerError } from "../errors.ts";
+import { validateJobOptions } from "../config.ts";
+import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { readSource } from "../source.ts";
 import type {
@@ -81,7 +82,7 @@ export class RQVAEWorker {
   /** Starts a worker and trains a model in it, with `suggestConfig`'s values where `options` has none. */
   static fit(items: Items, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAEWorker> {
     return RQVAEWorker.#start(async (worker) => {
-      const { watch, plain, progress } = split(options);
+      const { watch, plain, progress } = split("fit", options);
       worker.#history = await worker.#call({ method: "fit", items: copyItems(items), options: plain, progress }, watch);
     });
   }
@@ -128,12 +129,12 @@ export class RQVAEWorker {
   }
 
   async kmeansInitCodebooks(items: Items, options: JobOptions = {}): Promise<void> {
-    const { watch, plain, progress } = split(options);
+    const { watch, plain, progress } = split("kmeansInitCodebooks", options);
     await this.#call({ method: "kmeansInitCodebooks", items: copyItems(items), options: plain, progress }, watch);
   }
 
   async train(items: Items, options: TrainOptions = {}): Promise<TrainHistory> {
-    const { watch, plain, progress } = split(options);
+    const { watch, plain, progress } = split("train", options);
     this.#history = await this.#call({ method: "train", items: copyItems(items), options: plain, progress }, watch);
     return this.#history;
   }
@@ -143,7 +144,7 @@ export class RQVAEWorker {
   }
 
   async encodeAsync(items: Items, options: JobOptions = {}): Promise<SemanticIds> {
-    const { watch, plain, progress } = split(options);
+    const { watch, plain, progress } = split("encodeAsync", options);
     return fromWire(
       await this.#call({ method: "encodeAsync", items: copyItems(items), options: plain, progress }, watch),
     );
@@ -308,13 +309,13 @@ export class WorkerOptimizer {
   }
 }
 
-/** What stays here and what the worker is told. Options that are none go to the model, which refuses them. */
+/** What stays here and what the worker is told. @throws InvalidInputError when the options are none. */
 function split<T extends Watch<never>>(
+  method: string,
   options: T,
 ): { watch: T; plain: Omit<T, keyof Watch<never>>; progress: boolean } {
-  if (options === null || typeof options !== "object") return { watch: {} as T, plain: options, progress: false };
-  const { onProgress, signal, ...plain } = options;
-  validateJobOptions({ onProgress, signal }, "worker");
+  const { onProgress, signal, ...plain } = options ?? {};
+  validateJobOptions(options && { onProgress, signal }, method);
   return { watch: options, plain, progress: onProgress !== undefined };
 }
 

@@ -4,11 +4,12 @@ import type { JobProgress, TrainProgress } from "../types.ts";
 import {
   buffersOf,
   type Call,
+  fromWire,
   type ModelState,
   type Reply,
   type Request,
   type Results,
-  type WireIds,
+  toWire,
 } from "./protocol.ts";
 
 /** The worker's end of the line. */

@@ -1,0 +1,92 @@
+// The products against naive loops in the summation order of matrix.h, bit for bit, over every tail.
+#include "gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "random.h"
+
+namespace rqvae {
+namespace {
+
+Matrix RandomMatrix(Index rows, Index cols, uint64_t salt) {
+  Random random(7, Stream::kWeights, salt);
+  Matrix m(rows, cols);
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = 0; j < cols; ++j) m(i, j) = random.Uniform(-1.0f, 1.0f);
+  }
+  return m;
+}
+
+bool SameBits(const Matrix& a, const Matrix& b) {
+  return a.rows() == b.rows() && a.cols() == b.cols() && std::equal(a.data(), a.data() + a.size(), b.data());
+}
+
+TEST(Gemm, MultiplyTransposedIsTheAscendingSumInEveryTail) {
+  for (Index n : {1, 2, 3, 4, 5, 7, 8, 9, 255, 257}) {
+    for (Index m : {1, 3, 7, 8, 9, 15, 16, 17}) {
+      for (Index k : {1, 2, 5, 64, 100}) {
+        const Matrix x = RandomMatrix(n, k, 1), w = RandomMatrix(m, k, 2);
+        Matrix expected(n, m), out(n, m);
+        for (Index i = 0; i < n; ++i) {
+          for (Index j = 0; j < m; ++j) {
+            float sum = 0;
+            for (Index c = 0; c < k; ++c) sum += x(i, c) * w(j, c);
+            expected(i, j) = sum;
+          }
+        }
+        MultiplyTransposed(x, w, out);
+        ASSERT_TRUE(SameBits(out, expected)) << n << " x " << k << " x " << m;
+        Multiply(x, w.transpose().eval(), out);
+        ASSERT_TRUE(SameBits(out, expected)) << n << " x " << k << " x " << m;
+      }
+    }
+  }
+}
+
+TEST(Gemm, TransposedProductSumsInBlocksOfRows) {
+  for (Index n : {1, 3, 255, 256, 257, 512, 700}) {
+    for (Index p : {1, 4, 5, 9}) {
+      for (Index q : {1, 7, 8, 10}) {
+        const Matrix a = RandomMatrix(n, p, 3), b = RandomMatrix(n, q, 4);
+        Matrix expected = RandomMatrix(p, q, 5), out = expected;
+        for (Index first = 0; first < n; first += kRowBlock) {
+          for (Index i = 0; i < p; ++i) {
+            for (Index j = 0; j < q; ++j) {
+              float sum = 0;
+              for (Index r = first; r < std::min(first + kRowBlock, n); ++r) sum += a(r, i) * b(r, j);
+              expected(i, j) += sum;
+            }
+          }
+        }
+        AccumulateTransposedProduct(a, b, out);
+        ASSERT_TRUE(SameBits(out, expected)) << n << ": " << p << " x " << q;
+      }
+    }
+  }
+}
+
+TEST(Gemm, RowSumsInBlocks) {
+  const Matrix a = RandomMatrix(600, 5, 6);
+  Vector expected = Vector::Zero(5), out = expected;
+  for (Index first = 0; first < 600; first += kRowBlock) {
+    Vector block = Vector::Zero(5);
+    for (Index i = first; i < std::min<Index>(first + kRowBlock, 600); ++i) block += a.row(i).transpose();
+    expected += block;
+  }
+  AccumulateRows(a, out);
+  EXPECT_TRUE((out.array() == expected.array()).all());
+}
+
+TEST(Gemm, ReadsStridedOperands) {
+  const Matrix wide = RandomMatrix(9, 20, 8), w = RandomMatrix(6, 7, 9);
+  Matrix out(9, 6), expected(9, 6);
+  MultiplyTransposed(wide.middleCols(3, 7), w, out);
+  MultiplyTransposed(Matrix(wide.middleCols(3, 7)), w, expected);
+  EXPECT_TRUE(SameBits(out, expected));
+}
+
+}  // namespace
+}  // namespace rqvae

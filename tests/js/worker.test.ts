@@ -1,0 +1,332 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire, syncBuiltinESMExports } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Worker } from "node:worker_threads";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+// Every worker thread that is started, so that a test can make one crash. Before rqvae/worker is imported.
+const threads: Worker[] = [];
+const workerThreads = createRequire(import.meta.url)("node:worker_threads");
+const NodeWorker = workerThreads.Worker;
+workerThreads.Worker = class extends NodeWorker {
+  constructor(...options: unknown[]) {
+    super(...options);
+    threads.push(this as unknown as Worker);
+  }
+};
+syncBuiltinESMExports();
+
+const {
+  BusyError,
+  DisposedError,
+  InvalidInputError,
+  ModelFormatError,
+  NotInitializedError,
+  RQVAE,
+  SemanticIds,
+  WorkerError,
+} = await import("rqvae");
+const { RQVAEWorker } = await import("rqvae/worker");
+type RQVAEWorker = InstanceType<typeof RQVAEWorker>;
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const options = { inputDim: 6, latentDim: 4, hiddenDims: [8], codebookSize: [4, 8], seed: 3 };
+const items = catalogue(90, 6);
+
+/** Rows around a few centres, the same on every run. */
+function catalogue(rows: number, dim: number) {
+  const data = Float32Array.from({ length: rows * dim }, (_, k) => {
+    const [i, j] = [Math.floor(k / dim), k % dim];
+    return ((((i % 7) * 31 + j * 17) % 13) - 6) / 3 + ((k * 7919) % 101) / 500;
+  });
+  return { data, rows, dim };
+}
+
+const workers: RQVAEWorker[] = [];
+async function start(extra: object = {}): Promise<RQVAEWorker> {
+  const worker = await RQVAEWorker.create({ ...options, ...extra });
+  workers.push(worker);
+  return worker;
+}
+async function startTrained(): Promise<RQVAEWorker> {
+  const worker = await start();
+  await worker.train(items, { epochs: 2, batchSize: 32 });
+  return worker;
+}
+
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
+});
+
+it("starts no thread when it is imported", () => {
+  expect(threads).toHaveLength(0);
+});
+
+describe("the same as without a worker", () => {
+  it("trains, encodes, decodes and saves to the same bytes", async () => {
+    const model = await RQVAE.create(options);
+    const worker = await start();
+    expect(worker.config).toEqual(model.config);
+    expect(worker.fingerprint).toBe(model.fingerprint);
+    expect([worker.initialized, worker.part]).toEqual([false, "full"]);
+
+    const history = await model.train(items, { epochs: 3, batchSize: 32 });
+    expect(await worker.train(items, { epochs: 3, batchSize: 32 })).toEqual(history);
+    expect(worker.history).toEqual(history);
+    expect(worker.initialized).toBe(true);
+    expect(worker.fingerprint).toBe(model.fingerprint);
+    expect(await worker.save()).toEqual(model.save());
+    expect(await worker.save({ part: "encoder" })).toEqual(model.save({ part: "encoder" }));
+
+    const ids = await worker.encode(items, { margins: true });
+    expect(ids).toBeInstanceOf(SemanticIds);
+    expect(ids).toEqual(model.encode(items, { margins: true }));
+    expect(await worker.encode(items)).toEqual(model.encode(items));
+    expect(await worker.encodeAsync(items)).toEqual(model.encode(items));
+    expect(await worker.getSemanticIds(items)).toEqual(model.getSemanticIds(items));
+    expect(await worker.latents(items)).toEqual(model.latents(items));
+    expect(await worker.decode(ids)).toEqual(model.decode(ids));
+    expect(await worker.decode([[1, 2]])).toEqual(model.decode([[1, 2]]));
+    expect(await worker.reconstruct(items)).toEqual(model.reconstruct(items));
+    expect(await worker.codebooks()).toEqual(model.codebooks());
+    expect(await worker.codebooks({ space: "input" })).toEqual(model.codebooks({ space: "input" }));
+    expect(await worker.forward(items)).toEqual(model.forward(items));
+    expect(ids.codes).toHaveLength(2 * items.rows);
+    model.dispose();
+  });
+
+  it("initialises by k-means and takes the steps of an own training loop", async () => {
+    const model = await RQVAE.create(options);
+    const worker = await start();
+    const phases = new Set<string>();
+    await worker.kmeansInitCodebooks(items, {
+      onProgress: ({ phase, progress }) => phases.add(`${phase} ${progress}`),
+    });
+    await model.kmeansInitCodebooks(items);
+    expect(phases).toContain("initialize 1");
+    expect(worker.fingerprint).toBe(model.fingerprint);
+
+    const adagrad = { kind: "adagrad", learningRate: 0.01 } as const;
+    const [mine, theirs] = [await worker.createOptimizer(adagrad), model.createOptimizer(adagrad)];
+    for (let step = 0; step < 3; step++) {
+      expect(await worker.trainStep(items, mine)).toEqual(model.trainStep(items, theirs));
+    }
+    expect(worker.fingerprint).toBe(model.fingerprint);
+
+    await mine.dispose();
+    await expect(worker.trainStep(items, mine)).rejects.toThrow(DisposedError);
+    const other = await start();
+    await expect(other.trainStep(items, mine)).rejects.toThrow(InvalidInputError);
+    model.dispose();
+  });
+
+  it("fits", async () => {
+    const given = { seed: 1, codebookSize: 8, epochs: 2 };
+    const model = await RQVAE.fit(items, given);
+    const worker = await RQVAEWorker.fit(items, given);
+    workers.push(worker);
+    expect(worker.history).toEqual(model.history);
+    expect(await worker.save()).toEqual(model.save());
+    model.dispose();
+  });
+
+  it("takes items in every form and leaves them as they are", async () => {
+    const worker = await startTrained();
+    const expected = await worker.encode(items);
+    const rows = Array.from({ length: items.rows }, (_, i) => items.data.subarray(6 * i, 6 * i + 6));
+    const forms = {
+      matrix: items,
+      double: { ...items, data: Float64Array.from(items.data) },
+      flat: items.data,
+      flatDouble: Float64Array.from(items.data),
+      rows,
+      numbers: rows.map((row) => Array.from(row)),
+    };
+    for (const [name, form] of Object.entries(forms)) expect(await worker.encode(form), name).toEqual(expected);
+    const halfs = { data: new Uint16Array(12).fill(0x3c00), rows: 2, dim: 6 };
+    expect(await worker.encode(halfs)).toEqual(
+      await worker.encode({ data: new Float32Array(12).fill(1), rows: 2, dim: 6 }),
+    );
+    expect(items.data).toHaveLength(540);
+    expect(halfs.data).toHaveLength(12);
+    expect(expected.codes).toHaveLength(180);
+    await worker.decode(expected);
+    expect(expected.codes).toHaveLength(180);
+  });
+});
+
+describe("loading", () => {
+  let folder: string;
+  let bytes: Uint8Array;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "rqvae-worker-"));
+    bytes = await (await startTrained()).save();
+    writeFileSync(join(folder, "model 100%.safetensors"), bytes);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("takes bytes, a path, a URL, a Blob and a Response", async () => {
+    const path = join(folder, "model 100%.safetensors");
+    const buffer = Buffer.from(bytes);
+    const sources = {
+      bytes,
+      buffer,
+      arrayBuffer: new Uint8Array(bytes).buffer,
+      path,
+      url: pathToFileURL(path),
+      blob: new Blob([new Uint8Array(bytes)]),
+      response: new Response(new Uint8Array(bytes)),
+    };
+    for (const [name, source] of Object.entries(sources)) {
+      const worker = await RQVAEWorker.load(source);
+      workers.push(worker);
+      expect(await worker.save(), name).toEqual(bytes);
+    }
+    expect(buffer).toHaveLength(bytes.length); // not detached
+    expect(bytes.length).toBeGreaterThan(0);
+  });
+
+  it("refuses a damaged file and ends the worker", async () => {
+    const started = threads.length;
+    await expect(RQVAEWorker.load(bytes.slice(0, 100))).rejects.toThrow(ModelFormatError);
+    await expect(RQVAEWorker.load(join(folder, "none"))).rejects.toThrow(InvalidInputError);
+    await Promise.all(threads.slice(started).map((thread) => thread.terminate()));
+  });
+});
+
+describe("long calls", () => {
+  it("tells every epoch once", async () => {
+    const worker = await start();
+    const epochs: number[] = [];
+    let last = 0;
+    await worker.train(items, {
+      epochs: 400,
+      onProgress(event) {
+        epochs.push(...event.newEpochs.map(({ epoch }) => epoch));
+        last = event.progress;
+      },
+    });
+    expect(epochs).toEqual(Array.from({ length: 400 }, (_, epoch) => epoch));
+    expect(last).toBe(1);
+  });
+
+  it("rejects with the signal's own reason and stays usable", async () => {
+    const worker = await start();
+    const controller = new AbortController();
+    const reason = { why: "enough" };
+    const training = worker.train(items, { epochs: 1e6, signal: controller.signal });
+    setTimeout(() => controller.abort(reason), 100);
+    await expect(training).rejects.toBe(reason);
+    await expect(worker.train(items, { signal: controller.signal })).rejects.toBe(reason);
+    await worker.train(items, { epochs: 1 });
+    expect(await worker.encode(items)).toHaveLength(items.rows);
+  });
+
+  it("ends a call whose onProgress throws, with what it threw", async () => {
+    const worker = await start();
+    const error = new Error("from onProgress");
+    const onProgress = () => {
+      throw error;
+    };
+    await expect(worker.train(items, { epochs: 1e6, onProgress })).rejects.toBe(error);
+    await worker.train(items, { epochs: 1 });
+  });
+
+  it("answers other calls during train, but no second train", async () => {
+    const worker = await start();
+    await worker.kmeansInitCodebooks(items);
+    const controller = new AbortController();
+    const training = worker.train(items, { epochs: 1e6, signal: controller.signal });
+    await expect(worker.train(items)).rejects.toThrow(BusyError);
+    expect(await worker.encode(items)).toHaveLength(items.rows);
+    controller.abort();
+    await expect(training).rejects.toHaveProperty("name", "AbortError");
+  });
+});
+
+describe("errors", () => {
+  it("are of the model's classes, with the model's messages", async () => {
+    const model = await RQVAE.create(options);
+    await model.kmeansInitCodebooks(items);
+    const worker = await start();
+    await expect(worker.encode(items)).rejects.toThrow(NotInitializedError);
+    await worker.kmeansInitCodebooks(items);
+    const wrong: [string, unknown][] = [
+      ["NaN", [1, 2, 3, 4, 5, Number.NaN]],
+      ["a row of strings", [["1", "2", "3", "4", "5", "6"]]],
+      ["ragged rows", [[1, 2, 3, 4, 5, 6], [1]]],
+      ["no rows", []],
+      ["another dimension", { data: new Float32Array(10), rows: 2, dim: 5 }],
+      ["a wrong type", { data: new Uint8Array(12), rows: 2, dim: 6 }],
+      ["no items", undefined],
+    ];
+    for (const [name, value] of wrong) {
+      const refused = await worker.encode(value as never).catch((error) => error);
+      expect(refused, name).toBeInstanceOf(InvalidInputError);
+      expect(() => model.encode(value as never), name).toThrow(refused.message);
+    }
+    await expect(worker.train(items, { epoch: 3 } as never)).rejects.toThrow('did you mean "epochs"');
+    await expect(worker.train(items, { onProgress: 3 } as never)).rejects.toThrow(InvalidInputError);
+    await expect(worker.train(items, null as never)).rejects.toThrow(InvalidInputError);
+    await expect(worker.encode([[() => {}]] as never)).rejects.toThrow(InvalidInputError);
+    await expect(worker.createOptimizer({ learningRate: () => {} } as never)).rejects.toThrow(InvalidInputError);
+    await expect(RQVAEWorker.create({} as never)).rejects.toThrow(InvalidInputError);
+    expect(await worker.encode(items)).toHaveLength(items.rows);
+    model.dispose();
+  });
+});
+
+describe("the end of the worker", () => {
+  it("rejects pending calls and later ones", async () => {
+    const worker = await start();
+    const training = worker.train(items, { epochs: 1e6 });
+    const started = performance.now();
+    const ended = worker.terminate();
+    await expect(training).rejects.toThrow(WorkerError);
+    expect(performance.now() - started).toBeLessThan(1000);
+    await ended;
+    await expect(worker.encode(items)).rejects.toThrow(WorkerError);
+    await worker.terminate();
+    await worker.dispose();
+  });
+
+  it.each([
+    ["crashes", (thread: Worker) => thread.emit("error", new Error("boom")), "boom"],
+    ["exits", (thread: Worker) => void thread.terminate(), "ended by itself"],
+    [
+      "sends what cannot be read",
+      (thread: Worker) => thread.emit("messageerror", new Error("what")),
+      "could not be read",
+    ],
+  ])("is a WorkerError when it %s", async (_, break_, message) => {
+    const worker = await start();
+    const calls = [worker.train(items, { epochs: 1e6 }), worker.kmeansInitCodebooks(items)];
+    break_(threads.at(-1) as Worker);
+    for (const call of calls) {
+      const error = await call.catch((reason) => reason);
+      if (error instanceof BusyError) continue; // answered before the end
+      expect(error).toBeInstanceOf(WorkerError);
+      expect(error.message).toContain(message);
+    }
+    await expect(worker.forward(items)).rejects.toThrow(WorkerError);
+  });
+
+  it("does not keep an idle process alive, nor end a busy one", () => {
+    const program = `
+      import { RQVAEWorker } from "rqvae/worker";
+      const worker = await RQVAEWorker.create({ inputDim: 2, codebookSize: 2, hiddenDims: [4] });
+      await worker.train([[1, 2], [3, 4], [5, 6]], { epochs: 200 });
+      console.log((await worker.encode([[1, 2]])).toTokens(0));
+    `;
+    const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+      cwd: root,
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+    expect(stdout).toMatch(/^<a_\d><b_\d><c_\d>\n$/);
+  });
+});
