@@ -103,7 +103,11 @@ case "${1:-}" in
     shift
     have_local_toolchain && die "the toolchain on PATH is used: install $* yourself, or set RQVAE_TOOLCHAIN=suite"
     prepare_suite
-    inside "$ROOT" dpkg -s "$@" >/dev/null 2>&1 || { say "installing $*"; inside "$ROOT" apt-get update -q >/dev/null; inside "$ROOT" apt-get install -y -q --no-install-recommends "$@"; }
+    inside "$ROOT" dpkg -s "$@" >/dev/null 2>&1 && exit
+    say "installing $*"
+    # The lists that came with the suite first: a suite in development moves on, and its lists expire.
+    inside "$ROOT" apt-get install -y -q --no-install-recommends "$@" ||
+      { inside "$ROOT" apt-get update -q && inside "$ROOT" apt-get install -y -q --no-install-recommends "$@"; }
     ;;
   where)
     if have_local_toolchain; then echo "on PATH: $(emcc --version | head -n 1)"; else prepare_suite; echo "suite: $ROOT"; inside "$ROOT" emcc --version | head -n 1; fi

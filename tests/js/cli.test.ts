@@ -154,7 +154,6 @@ describe("rqvae train", () => {
     expectError(rqvae("train", "items.npy/x"), 1, "items.npy/x");
     expectError(rqvae("train", "items.npy", "-l", "short.json"), 1, "short.json", "60 items");
     expectError(rqvae("train", "items.npy", "-l", "none.json"), 1, "none.json: no such file");
-    expectError(rqvae("train", "items.npy", "--epochs", "0"), 1, "epochs");
     expect(files().filter((name) => name.startsWith("model"))).toEqual([]);
   });
 
@@ -190,6 +189,7 @@ describe("rqvae encode", () => {
     const toStdout = rqvae("encode", "m.safetensors", "items.npy", "--labels", "labels.json");
     expect(toStdout.status).toBe(0);
     expect(toStdout.stdout).toBe(read("m.ids.csv"));
+    expect(toStdout.stderr).toBe("");
     const toFile = rqvae("encode", "m.safetensors", "items.npy", "-o", "ids.csv");
     expect(toFile).toMatchObject({ status: 0, stdout: "" });
     expect(toFile.stderr).toContain("Gave 60 items their IDs: ids.csv");
@@ -239,6 +239,9 @@ describe("the command line", () => {
     [["train", "items.npy", "--lr", "fast"], "--lr must be a number"],
     [["train", "items.npy", "--codes", "8,x"], "--codes"],
     [["train", "items.npy", "--optimizer", "adamm"], "did you mean adam?"],
+    [["train", "items.npy", "--epochs", "0"], "--epochs must be a whole number from 1"],
+    [["train", "items.npy", "--batch", "0"], "--batch must be"],
+    [["train", "items.npy", "--codes", "8,4", "--levels", "3"], "--codes has 2 entries but levels is 3"],
     [["train", "items.npy", "--quiet=yes"], "--quiet takes no value"],
     [["train", "items.npy", "more.npy"], 'unexpected argument "more.npy"'],
     [["train", "items.npy", "-o", "same", "--ids", "same"], "same file"],

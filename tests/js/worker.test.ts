@@ -30,7 +30,7 @@ const {
   WorkerError,
 } = await import("rqvae");
 const { RQVAEWorker } = await import("rqvae/worker");
-type RQVAEWorker = InstanceType<typeof RQVAEWorker>;
+type RQVAEWorker = import("rqvae/worker").RQVAEWorker;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const options = { inputDim: 6, latentDim: 4, hiddenDims: [8], codebookSize: [4, 8], seed: 3 };
@@ -321,7 +321,7 @@ describe("the end of the worker", () => {
       await worker.train([[1, 2], [3, 4], [5, 6]], { epochs: 200 });
       console.log((await worker.encode([[1, 2]])).toTokens(0));
     `;
-    const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+    const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type", "module", "-e", program], {
       cwd: root,
       encoding: "utf8",
       timeout: 20_000,

@@ -4,10 +4,12 @@ import { make } from "./dom.ts";
 /** The tokens of item i's ID, one a level: ["<a_17>", "<b_203>", "<c_9>"]. */
 export const tokensOf = (ids: SemanticIds, item: number): string[] => ids.toTokens(item).match(/<[^>]+>/g) ?? [];
 
-/** A hue for each first code, neighbours far apart (the golden angle); a second code shades it. */
+/** A hue for each first code, neighbours far apart (the golden angle); a second code lies to one side of it or the other. */
 function hue(codes: readonly number[], level: number): number {
   const family = codes[0]! * 137.508;
-  return Math.round(level === 0 ? family : family + ((codes[1]! * 47) % 80) - 40) % 360;
+  if (level === 0) return Math.round(family) % 360;
+  const turn = 25 + ((codes[1]! * 47) % 40);
+  return Math.round(family + 360 + (codes[1]! % 2 === 0 ? turn : -turn)) % 360;
 }
 
 /** One code as a coloured chip: the same beginning has the same colours. */

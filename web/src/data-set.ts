@@ -14,8 +14,8 @@ export interface DataSet {
   labels: ItemLabels | undefined;
   /** What to call one item and many. */
   noun: [one: string, many: string];
-  /** Title of the item to show first. */
-  showFirst?: string;
+  /** Titles of items that are good to show first. */
+  showFirst?: string[];
 }
 
 /** The title of an item, or its number where there are no titles. */
@@ -89,6 +89,6 @@ export async function loadSample(): Promise<DataSet> {
     type: numberType(items),
     labels,
     noun: ["emoji", "emoji"],
-    showFirst: "❤️ red heart",
+    showFirst: ["❤️ red heart", "🐈 cat", "🍎 red apple", "🎸 guitar", "🚲 bicycle", "🌧️ cloud with rain"],
   };
 }

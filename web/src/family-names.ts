@@ -11,6 +11,7 @@ export interface FamilyName {
 }
 
 const word = /\p{L}{3,}/gu;
+const stopWords = new Set(["and", "for", "from", "its", "the", "with"]);
 
 /**
  * Names the families after their titles: a word scores its count in the family times the logarithm of how much more frequent
@@ -33,6 +34,7 @@ export async function nameFamilies(data: DataSet, index: CatalogueIndex, signal:
       const item = index.order[i]!;
       const family = familyAt[i]!;
       for (const found of new Set(titleOf(data, item).toLowerCase().match(word))) {
+        if (stopWords.has(found)) continue;
         add(everywhere, found);
         add(families[family]!, found);
       }

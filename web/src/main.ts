@@ -35,7 +35,7 @@ async function useData(name: string, load: () => Promise<DataSet>): Promise<bool
   clearError();
   endRun();
   resetTouched();
-  results.hide();
+  results.forget();
   view.section.hidden = true;
   data = undefined;
   showReading(name);
@@ -101,6 +101,7 @@ async function train(): Promise<void> {
   } catch (error) {
     if (replaced()) return;
     view.section.hidden = true;
+    results.restore();
     showError(error);
   } finally {
     if (run === controller) {

@@ -25,24 +25,37 @@ const touched = new Set<FieldName>();
 let suggested: Settings | undefined;
 let shape = { n: 0, inputDim: 0 };
 
-/** A field's number; NaN for what is no number, so that the library's own check answers. Blank means the suggestion. */
+/** What was typed as a number. Blank means the suggestion; ranges are left to the library's own checks. */
 function readNumber(name: FieldName): number | undefined {
-  const text = field[name].value.trim().replaceAll(",", "");
-  return text === "" ? undefined : Number(text);
+  const text = field[name].value.trim();
+  return text === "" ? undefined : toNumber(name, text);
+}
+
+function toNumber(name: FieldName, text: string): number {
+  const number = Number(text);
+  if (!Number.isNaN(number)) return number;
+  const label = field[name].labels?.[0]?.querySelector(".field-name")?.textContent ?? name;
+  throw Object.assign(new PageError(`“${label}” must be a whole number, but it says “${text}”.`), { field: name });
 }
 
 /** "32", or one size a level: "16, 32, 64". */
 function readCodes(): number | number[] | undefined {
   const parts = field.codes.value.split(/[\s,;]+/).filter((part) => part !== "");
-  if (parts.length === 0) return undefined;
-  const sizes = parts.map(Number);
-  return sizes.length === 1 ? sizes[0] : sizes;
+  const sizes = parts.map((part) => toNumber("codes", part));
+  return sizes.length < 2 ? sizes[0] : sizes;
 }
 
 /** The levels' codebook sizes as the form has them, or undefined where they make no sense yet. */
 function readSizes(): number[] | undefined {
-  const codes = readCodes() ?? suggested?.model.codebookSize;
-  const levels = readNumber("levels") ?? suggested?.model.nQuantizationLayers ?? 3;
+  try {
+    return sizesOf(readCodes() ?? suggested?.model.codebookSize, readNumber("levels"));
+  } catch {
+    return undefined;
+  }
+}
+
+function sizesOf(codes: number | readonly number[] | undefined, typedLevels: number | undefined): number[] | undefined {
+  const levels = typedLevels ?? suggested?.model.nQuantizationLayers ?? 3;
   const sizes =
     typeof codes === "object"
       ? [...codes]
@@ -102,7 +115,9 @@ export function readSettings(): Settings {
   const codes = readCodes();
   const levels = readNumber("levels");
   if (codes !== undefined) model.codebookSize = codes;
-  if (levels !== undefined) model.nQuantizationLayers = levels;
+  // A list of sizes says how many levels there are, unless both were typed: then the library compares them.
+  if (typeof codes === "object" && !touched.has("levels")) delete model.nQuantizationLayers;
+  else if (levels !== undefined) model.nQuantizationLayers = levels;
   const latent = readNumber("latent");
   if (latent !== undefined) model.latentDim = latent;
   const seed = readNumber("seed");

@@ -3,19 +3,29 @@ import { hook, scrollTo } from "./dom.ts";
 /** A message for the visitor, to be shown as it is. */
 export class PageError extends Error {
   override readonly name = "PageError";
+  /** The field of the form that it is about. */
+  field?: string;
 }
 
 const region = hook("error", HTMLDivElement);
 
-/** The argument that a message of the library begins with or names, and the field of the form it was given in. */
-const fieldOfArgument: [RegExp, string][] = [
-  [/\bnQuantizationLayers\b/, "levels"],
-  [/\bcodebookSizes?\b/, "codes"],
-  [/\bepochs\b/, "epochs"],
-  [/\bbatchSize\b/, "batch"],
-  [/\blatentDim\b/, "latent"],
-  [/\bseed\b/, "seed"],
-];
+/** The library's arguments, the fields of the form that they come from and what the page calls these. */
+const fields: Record<string, [field: string, label: string]> = {
+  nQuantizationLayers: ["levels", "Levels"],
+  codebookSize: ["codes", "Codes per level"],
+  epochs: ["epochs", "Epochs"],
+  batchSize: ["batch", "Batch size"],
+  latentDim: ["latent", "Latent width"],
+  seed: ["seed", "Seed"],
+};
+const argumentName = new RegExp(`\\b(${Object.keys(fields).join("|")})\\b`, "g");
+
+/** The library's message in the page's words: without the name of the call, with fields named as in the form. */
+function inPlainWords(message: string): string {
+  return message
+    .replace(/^(RQVAE\.create|train|suggestConfig): /, "")
+    .replace(argumentName, (name) => `“${fields[name]![1]}”`);
+}
 
 export function clearError(): void {
   region.hidden = true;
@@ -31,15 +41,14 @@ export function showError(error: unknown): void {
   clearError();
   console.error(error);
   const message = error instanceof Error ? error.message : String(error);
-  region.textContent = message || "Something went wrong. Please try again.";
+  const ready = error instanceof PageError;
+  region.textContent = (ready ? message : inPlainWords(message)) || "Something went wrong. Please try again.";
   region.hidden = false;
-  if (error instanceof Error && error.name !== "PageError") {
-    const field = fieldOfArgument.find(([argument]) => argument.test(message))?.[1];
-    const input = field && document.querySelector<HTMLInputElement>(`input[name="${field}"]`);
-    if (input) {
-      input.setAttribute("aria-invalid", "true");
-      input.setAttribute("aria-describedby", region.id);
-    }
+  const field = ready ? error.field : fields[message.match(argumentName)?.[0] ?? ""]?.[0];
+  const input = field && document.querySelector<HTMLInputElement>(`input[name="${field}"]`);
+  if (input) {
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", region.id);
   }
   scrollTo(region, "center");
 }

@@ -54,6 +54,18 @@ export class Results {
     this.section.hidden = true;
   }
 
+  /** Shows the last results again, when the run that was to replace them could not start. */
+  restore(): void {
+    this.section.hidden = this.index === undefined;
+  }
+
+  /** Another data set: what is there belongs to none of its items. */
+  forget(): void {
+    this.hide();
+    this.index = undefined;
+    this.model = undefined;
+  }
+
   async show(data: DataSet, model: TrainedModel): Promise<void> {
     this.showing.abort();
     this.showing = new AbortController();

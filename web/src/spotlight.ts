@@ -25,13 +25,18 @@ export class Spotlight {
   start(data: DataSet, index: CatalogueIndex): void {
     this.data = data;
     this.index = index;
-    const wanted = data.showFirst === undefined ? -1 : (data.labels?.titles.indexOf(data.showFirst) ?? -1);
     const groups = index.families.flatMap((family) => (family.children.length > 0 ? family.children : [family]));
     const handful = groups.reduce(
       (best, group) => (Math.abs(group.end - group.start - 7) < Math.abs(best.end - best.start - 7) ? group : best),
       groups[0]!,
     );
-    this.show(wanted >= 0 ? wanted : index.order[handful.start]!);
+    const wanted = data.showFirst?.map((title) => data.labels?.titles.indexOf(title) ?? -1) ?? [];
+    const familiar = wanted.find((item) => {
+      if (item < 0) return false;
+      const { start, end } = index.range(index.ids.at(item).slice(0, groups[0]!.prefix.length));
+      return end - start >= 3;
+    });
+    this.show(familiar ?? index.order[handful.start]!);
   }
 
   show(item: number): void {

@@ -59,10 +59,10 @@ export function naming<T>(path: string, parse: () => T): T {
   }
 }
 
-/** The error with the file's name before its message, unless the message has it. */
+/** The error with the file's name before its message, unless the message has it. What the library calls items is the file. */
 export function nameFile(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error.message.includes(basename(path))) return error;
-  return new FileError(`${path}: ${error.message}`);
+  return new FileError(`${path}: ${error.message.replace(/^items: /, "")}`);
 }
 
 /**

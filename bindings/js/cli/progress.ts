@@ -10,6 +10,8 @@ export interface ProgressView<Event> {
 
 /** What a view says about an event: one line for logs, or the lines of a block for a terminal. */
 interface Wording<Event> {
+  /** Milliseconds before anything is shown: what is done sooner needs no progress. */
+  patience: number;
   progress(event: Event): number;
   line(event: Event): string;
   block(event: Event, columns: number, palette: Palette): string[];
@@ -17,12 +19,13 @@ interface Wording<Event> {
 
 /** Progress of training on a stream: a block that updates itself on a terminal, now and then a line elsewhere. */
 export function trainView(stream: NodeJS.WriteStream): ProgressView<TrainProgress> {
-  return viewOn(stream, { progress: (event) => event.progress, line: trainLine, block: trainBlock });
+  return viewOn(stream, { patience: 0, progress: (event) => event.progress, line: trainLine, block: trainBlock });
 }
 
 /** Progress of encoding. */
 export function encodeView(stream: NodeJS.WriteStream): ProgressView<JobProgress> {
   return viewOn(stream, {
+    patience: 1000,
     progress: (event) => event.progress,
     line: (event) => `encoding ${percent(event.progress, 0)}`,
     block: (event, columns, palette) => [barLine("Encoding", event.progress, "", columns, palette)],
@@ -30,7 +33,14 @@ export function encodeView(stream: NodeJS.WriteStream): ProgressView<JobProgress
 }
 
 function viewOn<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): ProgressView<Event> {
-  return stream.isTTY && process.env.TERM !== "dumb" ? blockView(stream, wording) : lineView(stream, wording);
+  const view = stream.isTTY && process.env.TERM !== "dumb" ? blockView(stream, wording) : lineView(stream, wording);
+  const started = performance.now();
+  return {
+    update(event) {
+      if (performance.now() - started >= wording.patience) view.update(event);
+    },
+    end: view.end,
+  };
 }
 
 /** One block at the foot of the terminal, drawn over itself. */
@@ -115,8 +125,7 @@ function trainBlock(event: TrainProgress, columns: number, palette: Palette): st
     return [barLine("Preparing", event.initializeProgress, "", columns, palette), palette.dim(`  ${elapsed}`)];
   }
   const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
-  const levels = usage.map((share, level) => `level ${level + 1} ${percent(share, 0)}`);
-  const codes = levels.length > 0 ? [`codes in use: ${levels.join(", ")}`] : [];
+  const codes = usage.length > 0 ? [`codes in use by level ${usage.map((share) => percent(share, 0)).join(", ")}`] : [];
   return [
     barLine("Training", event.progress, epoch, columns, palette),
     shorten(`  ${losses.join("   ")}`, columns),

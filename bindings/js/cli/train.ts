@@ -1,3 +1,4 @@
+import { InvalidInputError } from "../errors.ts";
 import { idsCsvChunks } from "../formats/index.ts";
 import { RQVAE, suggestConfig } from "../index.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
@@ -66,11 +67,12 @@ async function run(given: Given): Promise<number> {
 
   const quiet = given.values.quiet === true;
   const defaults = chooseDefaults(items, modelOptions, trainOptions);
-  const model = await RQVAE.create({ ...defaults.model, ...modelOptions });
+  const explain = (error: unknown): never => {
+    throw inOptionNames(error) ?? nameFile(itemsPath, error);
+  };
+  const model = await RQVAE.create({ ...defaults.model, ...modelOptions }).catch(explain);
   try {
-    const outcome = await trainWatched(model, items, { ...defaults.train, ...trainOptions }, quiet).catch((error) => {
-      throw nameFile(itemsPath, error);
-    });
+    const outcome = await trainWatched(model, items, { ...defaults.train, ...trainOptions }, quiet).catch(explain);
     if (outcome.interrupted && !model.initialized) {
       process.stderr.write("Stopped before training began: there is no model yet, nothing was written.\n");
       return outcome.interrupted.exitCode;
@@ -136,6 +138,28 @@ function readOptions(given: Given): { modelOptions: Partial<ModelOptions>; train
   };
   if (codes?.length === 0) throw new UsageError("--codes needs at least one number");
   return { modelOptions: defined(modelOptions), trainOptions: defined(trainOptions) };
+}
+
+/** The options of the library by the names that they have here. */
+const optionNames: Record<string, string> = {
+  nQuantizationLayers: "levels",
+  codebookSize: "codes",
+  latentDim: "latent",
+  hiddenDims: "hidden",
+  commitmentWeight: "commitment",
+  inputNoise: "noise",
+  batchSize: "batch",
+  learningRate: "lr",
+  weightDecay: "weight-decay",
+};
+
+/** The library's complaint about an option as one about the command line; undefined for other errors. */
+function inOptionNames(error: unknown): UsageError | undefined {
+  if (!(error instanceof InvalidInputError)) return undefined;
+  const [, complaint] = /^(?:RQVAE\.create|train): (.*)$/s.exec(error.message) ?? [];
+  return complaint === undefined
+    ? undefined
+    : new UsageError(`--${complaint.replaceAll(/\w+/g, (word) => optionNames[word] ?? word)}`);
 }
 
 /** An object without its undefined entries. */

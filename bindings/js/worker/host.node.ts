@@ -3,9 +3,8 @@ import type { WorkerPort } from "./host.types.ts";
 
 /** Starts a worker thread. Deno and Bun take this way too. */
 export function startWorker(): WorkerPort {
-  // `node --input-type=module -e ...` would hand that flag on, and a worker made from a file refuses it.
-  const execArgv = process.execArgv.filter((argument) => !argument.startsWith("--input-type"));
-  const worker = new Worker(new URL("./entry.node.js", import.meta.url), { name: "rqvae", execArgv });
+  // None of the process's own flags: our file needs none, and a worker refuses some (`--input-type`, say).
+  const worker = new Worker(new URL("./entry.node.js", import.meta.url), { name: "rqvae", execArgv: [] });
   worker.unref();
   return {
     post: (request, transfer) => worker.postMessage(request, transfer),

@@ -29,11 +29,19 @@ export function serve(port: ServerPort): void {
   const controllers = new Map<number, AbortController>();
 
   port.onRequest((request) => {
-    if (request.type === "abort") controllers.get(request.id)?.abort(aborted);
-    else void answer(request.id, request.call);
+    if (request.type === "abort") {
+      controllers.get(request.id)?.abort(aborted);
+      return;
+    }
+    // When not even an error can be answered, the worker fails as a whole: no call is left hanging.
+    answer(request.id, request.call).catch((error: unknown) =>
+      setTimeout(() => {
+        throw error;
+      }),
+    );
   });
 
-  /** Never rejects: whatever goes wrong becomes the reply. */
+  /** Whatever goes wrong becomes the reply. */
   async function answer(id: number, call: Call): Promise<void> {
     const controller = new AbortController();
     controllers.set(id, controller);
