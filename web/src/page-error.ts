@@ -24,7 +24,8 @@ const argumentName = new RegExp(`\\b(${Object.keys(fields).join("|")})\\b`, "g")
 function inPlainWords(message: string): string {
   return message
     .replace(/^(RQVAE\.create|train|suggestConfig): /, "")
-    .replace(argumentName, (name) => `“${fields[name]![1]}”`);
+    .replace(argumentName, (name) => `“${fields[name]![1]}”`)
+    .replace(/[^.!?]$/, "$&.");
 }
 
 export function clearError(): void {

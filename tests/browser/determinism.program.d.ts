@@ -1,0 +1,3 @@
+import type { RQVAE } from "rqvae";
+
+export function program(rqvae: typeof RQVAE): Promise<string>;
