@@ -9,15 +9,30 @@ import { inToolchain, packageJson, ROOT, run, setup } from "./setup.mjs";
 function inputHash() {
   const hash = createHash("sha256");
   const visit = (path) => {
-    for (const entry of readdirSync(join(ROOT, path), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of readdirSync(join(ROOT, path), { withFileTypes: true }).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
       const child = join(path, entry.name);
       if (entry.isDirectory()) visit(child);
-      else hash.update(child).update("\0").update(readFileSync(join(ROOT, child)));
+      else
+        hash
+          .update(child)
+          .update("\0")
+          .update(readFileSync(join(ROOT, child)));
     }
   };
   visit("src");
   visit("bindings");
-  for (const file of ["CMakeLists.txt", "CMakePresets.json", "package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json", "tools/build.mjs", "tools/toolchain.sh"]) {
+  for (const file of [
+    "CMakeLists.txt",
+    "CMakePresets.json",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "tsconfig.build.json",
+    "tools/build.mjs",
+    "tools/toolchain.sh",
+  ]) {
     hash.update(file).update(readFileSync(join(ROOT, file)));
   }
   return hash.digest("hex");
@@ -55,7 +70,17 @@ export async function build() {
     process.exit(1);
   }
   copyFileSync(wasm("rqvae-web.wasm"), join(ROOT, "dist/wasm/rqvae.wasm"));
-  for (const glue of ["rqvae-node.mjs", "rqvae-web.mjs"]) copyFileSync(wasm(glue), join(ROOT, "dist/wasm", glue));
+  for (const glue of ["rqvae-node.mjs", "rqvae-web.mjs"]) {
+    // The package compiles the wasm itself (native.ts) and hands it over: the glue's own address of it is never used, and would
+    // send bundlers looking for a file of that name.
+    const text = readFileSync(wasm(glue), "utf8");
+    const address = `new URL("${glue.replace(".mjs", ".wasm")}",import.meta.url).href`;
+    if (!text.includes(address)) {
+      console.error(`build: ${glue} no longer holds ${address}: look at what it does instead`);
+      process.exit(1);
+    }
+    writeFileSync(join(ROOT, "dist/wasm", glue), text.replaceAll(address, '""'));
+  }
   for (const file of readdirSync(join(ROOT, "bindings/js/wasm"))) {
     if (/\.d\.m?ts$/.test(file)) copyFileSync(join(ROOT, "bindings/js/wasm", file), join(ROOT, "dist/wasm", file));
   }

@@ -40,7 +40,9 @@ export function installPackages() {
 export function ensureDebianPackage(name, command) {
   if (existsSync(command)) return true;
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
-    console.error(`setup: ${command} is missing; install the package ${name} (needs root and apt-get). Tests that need it are skipped`);
+    console.error(
+      `setup: ${command} is missing; install the package ${name} (needs root and apt-get). Tests that need it are skipped`,
+    );
     return false;
   }
   console.error(`setup: installing ${name}`);

@@ -19,7 +19,8 @@ const MAX_SIZE = 2 ** 24;
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
   if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "number" || typeof value === "boolean" || value === undefined || value === null) return String(value);
+  if (typeof value === "number" || typeof value === "boolean" || value === undefined || value === null)
+    return String(value);
   if (Array.isArray(value)) return value.length > 8 ? `an array of ${value.length}` : `[${value.map(show).join(", ")}]`;
   if (typeof value === "function") return "a function";
   return Object.prototype.toString.call(value).slice(8, -1);
@@ -51,7 +52,10 @@ class OptionReader {
   integer(name: string, fallback: number | undefined, min: number, max: number): number {
     const value = this.get(name) ?? fallback;
     if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
-      this.fail(name, max === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`);
+      this.fail(
+        name,
+        max === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`,
+      );
     }
     return value;
   }
@@ -141,7 +145,8 @@ export function resolveModelConfig(options: ModelOptions, where = "RQVAE.create"
   let codebookSizes: number[];
   if (Array.isArray(size) || ArrayBuffer.isView(size)) {
     codebookSizes = read.integers("codebookSize", [], 1, MAX_SIZE);
-    if (codebookSizes.length < 1 || codebookSizes.length > 64) read.fail("codebookSize", "a number, or 1 to 64 of them");
+    if (codebookSizes.length < 1 || codebookSizes.length > 64)
+      read.fail("codebookSize", "a number, or 1 to 64 of them");
     const levels = read.integer("nQuantizationLayers", codebookSizes.length, 1, 64);
     if (levels !== codebookSizes.length) {
       throw new InvalidInputError(
@@ -247,7 +252,8 @@ function checkJobOptions(read: OptionReader): void {
   const onProgress = read.get("onProgress");
   if (onProgress !== undefined && typeof onProgress !== "function") read.fail("onProgress", "a function");
   const signal = read.get("signal");
-  if (signal !== undefined && typeof (signal as AbortSignal)?.aborted !== "boolean") read.fail("signal", "an AbortSignal");
+  if (signal !== undefined && typeof (signal as AbortSignal)?.aborted !== "boolean")
+    read.fail("signal", "an AbortSignal");
 }
 
 /** Checks the options of a job that has only progress and signal. @throws InvalidInputError */

@@ -116,7 +116,9 @@ export interface ModelFile {
  */
 export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile {
   if (bytes.length < 8) {
-    throw new ModelFormatError(`the model file has ${bytes.length} bytes; a safetensors file has at least 8: it is truncated or empty`);
+    throw new ModelFormatError(
+      `the model file has ${bytes.length} bytes; a safetensors file has at least 8: it is truncated or empty`,
+    );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerLength = view.getBigUint64(0, true);
@@ -175,7 +177,8 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
 function describeStart(bytes: Uint8Array): string {
   const head = new TextDecoder().decode(bytes.subarray(0, 16));
   if (head.trimStart().startsWith("<")) return "HTML (a web server's page instead of the file?)";
-  if (head.startsWith("PK")) return "a zip archive (a PyTorch .pt file? Save its state_dict with safetensors.torch.save_file)";
+  if (head.startsWith("PK"))
+    return "a zip archive (a PyTorch .pt file? Save its state_dict with safetensors.torch.save_file)";
   if (bytes[0] === 0x93 && head.slice(1).startsWith("NUMPY")) return "a NumPy array (items, not a model)";
   if (bytes[0] === 0x80) return "a Python pickle (save the state_dict with safetensors.torch.save_file)";
   return [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
@@ -198,7 +201,9 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
       `the model file has format ${parsed.format}; this release of rqvae reads up to format ${FORMAT}: update the package`,
     );
   }
-  const unknown = Array.isArray(parsed.requires) ? parsed.requires.filter((feature) => !FEATURES.includes(feature)) : undefined;
+  const unknown = Array.isArray(parsed.requires)
+    ? parsed.requires.filter((feature) => !FEATURES.includes(feature))
+    : undefined;
   if (unknown === undefined || unknown.length > 0) {
     throw new ModelFormatError(
       `the model file requires ${unknown === undefined ? "something unreadable" : unknown.map((f) => `"${f}"`).join(", ")}, which this release of rqvae does not know: update the package`,
@@ -218,12 +223,20 @@ const WIDTH: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
 function readTensor(name: string, entry: unknown, data: Uint8Array): [number, number, FileTensor] {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const natural = (x: unknown): x is number => Number.isSafeInteger(x) && (x as number) >= 0;
-  if (!Array.isArray(shape) || !shape.every(natural) || !Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(natural)) {
+  if (
+    !Array.isArray(shape) ||
+    !shape.every(natural) ||
+    !Array.isArray(offsets) ||
+    offsets.length !== 2 ||
+    !offsets.every(natural)
+  ) {
     throw new ModelFormatError(`the model file is damaged: the entry of tensor "${name}" is not a safetensors entry`);
   }
   const width = typeof dtype === "string" && Object.hasOwn(WIDTH, dtype) ? WIDTH[dtype]! : undefined;
   if (width === undefined) {
-    throw new ModelFormatError(`tensor "${name}" has dtype ${JSON.stringify(dtype)}; save the model in float32 (or F16, BF16, F64)`);
+    throw new ModelFormatError(
+      `tensor "${name}" has dtype ${JSON.stringify(dtype)}; save the model in float32 (or F16, BF16, F64)`,
+    );
   }
   const size = shape.reduce((product, extent) => product * extent, 1);
   const [begin, end] = offsets as [number, number];

@@ -212,7 +212,9 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
     try {
       return await WebAssembly.compileStreaming(response);
     } catch (cause) {
-      throw new WasmLoadError(`the WebAssembly from ${response.url} could not be compiled: ${message(cause)}`, { cause });
+      throw new WasmLoadError(`the WebAssembly from ${response.url} could not be compiled: ${message(cause)}`, {
+        cause,
+      });
     }
   }
   return compileBytes(await response.arrayBuffer(), response.url || "the given response");

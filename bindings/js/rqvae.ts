@@ -7,13 +7,7 @@ import {
   show,
   validateJobOptions,
 } from "./config.ts";
-import {
-  BusyError,
-  DisposedError,
-  InvalidInputError,
-  ModelFormatError,
-  NotInitializedError,
-} from "./errors.ts";
+import { BusyError, DisposedError, InvalidInputError, ModelFormatError, NotInitializedError } from "./errors.ts";
 import { type ItemRows, openItems } from "./items.ts";
 import { drive } from "./jobs.ts";
 import { type FileTensor, readModelFile, type TrainingSummary, writeModelFile } from "./model-file.ts";
@@ -21,7 +15,7 @@ import { type Arena, type Handle, type NativeModule, native, withArena } from ".
 import { SemanticIds } from "./semantic-ids.ts";
 import { readSource } from "./source.ts";
 import { modelFromTensors } from "./state-dict.ts";
-import { suggestConfig } from "./suggest-config.ts";
+import { overrideTraining, suggestConfig } from "./suggest-config.ts";
 import type {
   EpochRecord,
   Items,
@@ -116,20 +110,21 @@ export class RQVAE {
     }
     const inputDim = options.inputDim ?? impliedDim(items);
     const { rows: n } = openItems(items, inputDim);
-    const { nQuantizationLayers, codebookSize, seed } = options;
+    const { nQuantizationLayers, codebookSize, seed, compat } = options;
     const suggested = suggestConfig({
       n,
       inputDim,
       ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
       ...(codebookSize === undefined ? {} : { codebookSize }),
       ...(seed === undefined ? {} : { seed }),
+      ...(compat === undefined ? {} : { compat }),
     });
     // An option belongs to the model if the model has one of that name; the rest is the training's.
     const modelNames = new Set(Object.keys(configToOptions(resolveModelConfig({ inputDim }))));
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
     const modelOptions = Object.fromEntries(given.filter(([name]) => modelNames.has(name)));
     const trainOptions = Object.fromEntries(given.filter(([name]) => !modelNames.has(name)));
-    const train: TrainOptions = { ...suggested.train, ...trainOptions };
+    const train = overrideTraining(suggested.train, trainOptions);
     nativeTrainConfig(train); // before anything is made
     const model = await RQVAE.create({ ...suggested.model, ...modelOptions });
     try {
@@ -164,7 +159,9 @@ export class RQVAE {
           `the model file was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${module.buildInfo().numerics}: its IDs would differ. Use the release that made it, or train again`,
         );
       }
-      config = asFormatError(() => resolveModelConfig({ ...configToOptions(metadata.config), ...overrides }, "the model file"));
+      config = asFormatError(() =>
+        resolveModelConfig({ ...configToOptions(metadata.config), ...overrides }, "the model file"),
+      );
       part = metadata.part;
     } else {
       ({ config, part, tensors } = modelFromTensors(file.tensors, overrides));
@@ -217,7 +214,8 @@ export class RQVAE {
       const module = this.#native;
       const job = module.createInitializeJob(this.#open(), rows);
       try {
-        const report = onProgress && (() => onProgress({ phase: "initialize", progress: module.initializeProgress(job) }));
+        const report =
+          onProgress && (() => onProgress({ phase: "initialize", progress: module.initializeProgress(job) }));
         await drive({ advance: () => module.advanceInitialize(job), report, signal, check: () => this.#open() });
       } finally {
         job.delete();
@@ -535,12 +533,16 @@ export class RQVAE {
 
   #requireFull(what: string): void {
     if (this.part !== "full") {
-      throw new InvalidInputError(`${what}: this model was loaded from its encoder part and has no decoder; load the full model`);
+      throw new InvalidInputError(
+        `${what}: this model was loaded from its encoder part and has no decoder; load the full model`,
+      );
     }
   }
 
   #busy(what: string): BusyError {
-    return new BusyError(`${what}: ${this.#running ?? "encodeAsync"} is running on this model; wait for it or abort it first`);
+    return new BusyError(
+      `${what}: ${this.#running ?? "encodeAsync"} is running on this model; wait for it or abort it first`,
+    );
   }
 
   /** Runs the one long call that may change the weights, with the items copied onto the wasm heap. */
@@ -628,7 +630,8 @@ export class RQVAE {
     }
     const known = new Set(expected.map(({ name }) => name));
     for (const name of tensors.keys()) {
-      if (!known.has(name)) throw new ModelFormatError(`the model file has a tensor "${name}" that the configuration has no place for`);
+      if (!known.has(name))
+        throw new ModelFormatError(`the model file has a tensor "${name}" that the configuration has no place for`);
     }
     module.tensorsChanged(this.#open(), initialized);
     this.#fingerprint = undefined;

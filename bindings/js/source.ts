@@ -25,7 +25,9 @@ async function locationBytes(location: string | URL): Promise<Uint8Array> {
     try {
       return await readLocalFile(isUrl ? new URL(href) : href);
     } catch (cause) {
-      throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${(cause as Error).message}`, { cause });
+      throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${(cause as Error).message}`, {
+        cause,
+      });
     }
   }
   let response: Response;
@@ -38,6 +40,7 @@ async function locationBytes(location: string | URL): Promise<Uint8Array> {
 }
 
 async function responseBytes(response: Response): Promise<Uint8Array> {
-  if (!response.ok) throw new ModelFormatError(`the model could not be fetched from ${response.url}: HTTP ${response.status}`);
+  if (!response.ok)
+    throw new ModelFormatError(`the model could not be fetched from ${response.url}: HTTP ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }

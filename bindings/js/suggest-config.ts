@@ -13,6 +13,8 @@ export interface CatalogueShape {
   /** Codes per level, when given. */
   codebookSize?: number | readonly number[];
   seed?: number;
+  /** With "hopwise" only the sizes are suggested: the rest stays as the reference program has it. */
+  compat?: "none" | "hopwise";
 }
 
 /**
@@ -23,13 +25,15 @@ export interface CatalogueShape {
  * codebooks, reconstruction weighted 3); with fewer, a narrow one with strong noise and weight decay over-fits less.
  */
 export function suggestConfig(shape: CatalogueShape): { model: ModelOptions; train: TrainOptions } {
-  const { n, inputDim, nQuantizationLayers, codebookSize, seed } = shape;
+  const { n, inputDim, nQuantizationLayers, codebookSize, seed, compat } = shape;
   for (const [name, value] of [
     ["n", n],
     ["inputDim", inputDim],
   ] as const) {
     if (!Number.isInteger(value) || value < 1) {
-      throw new InvalidInputError(`suggestConfig: ${name} must be a whole number of at least 1, received ${show(value)}`);
+      throw new InvalidInputError(
+        `suggestConfig: ${name} must be a whole number of at least 1, received ${show(value)}`,
+      );
     }
   }
   let codes = 8; // 2 sqrt(n) lies above codes * sqrt(2) <=> codes^2 / 2 < n; whole numbers only, the same on every host
@@ -39,11 +43,19 @@ export function suggestConfig(shape: CatalogueShape): { model: ModelOptions; tra
     codebookSize: codebookSize ?? codes,
     ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
     ...(seed === undefined ? {} : { seed }),
+    ...(compat === undefined ? {} : { compat }),
   };
+  if (compat === "hopwise") return { model, train: {} };
   const schedule = { schedule: "cosine", warmup: 0.05 } as const;
   if (n >= 8 * inputDim) {
     return {
-      model: { ...model, latentDim: Math.min(64, inputDim), hiddenDims: [512], inputNoise: 0.3, reconstructionWeight: 3 },
+      model: {
+        ...model,
+        latentDim: Math.min(64, inputDim),
+        hiddenDims: [512],
+        inputNoise: 0.3,
+        reconstructionWeight: 3,
+      },
       train: { ...schedule, epochs: 100, batchSize: 512, learningRate: 1e-3, codebookLearningRateScale: 5 },
     };
   }
@@ -59,4 +71,11 @@ export function suggestConfig(shape: CatalogueShape): { model: ModelOptions; tra
       weightDecay: 0.5,
     },
   };
+}
+
+/** Suggested training options with those given on top. A weight decay was suggested for its optimiser and goes with it. */
+export function overrideTraining(suggested: TrainOptions, given: TrainOptions): TrainOptions {
+  const { weightDecay: _, ...rest } = suggested;
+  const changed = given.optimizer !== undefined && given.optimizer !== suggested.optimizer;
+  return { ...(changed ? rest : suggested), ...given };
 }

@@ -30,16 +30,29 @@ function catalogue(rows, dim) {
 
 const SHAPES = [
   { options: {}, train: { optimizer: "adam", schedule: "cosine", warmup: 0.1, codebookLearningRateScale: 5 } },
-  { options: { inputNoise: 0.3, codebookSize: [7, 40, 19], activation: "relu" }, train: { optimizer: "adamw", weightDecay: 0.1 } },
+  {
+    options: { inputNoise: 0.3, codebookSize: [7, 40, 19], activation: "relu" },
+    train: { optimizer: "adamw", weightDecay: 0.1 },
+  },
   { options: { compat: "hopwise", hiddenDims: [17, 9] }, train: { optimizer: "adagrad", learningRate: 0.01 } },
-  { options: { linearSkip: "none", inputScaling: "center", codebookGradient: "quantization" }, train: { optimizer: "sgd", momentum: 0.9 } },
+  {
+    options: { linearSkip: "none", inputScaling: "center", codebookGradient: "quantization" },
+    train: { optimizer: "sgd", momentum: 0.9 },
+  },
 ];
 
 export async function program(RQVAE) {
   const items = catalogue(1000, 37);
   const lines = [];
   for (const { options, train } of SHAPES) {
-    const model = await RQVAE.create({ inputDim: 37, latentDim: 11, hiddenDims: [29], codebookSize: 32, seed: 5, ...options });
+    const model = await RQVAE.create({
+      inputDim: 37,
+      latentDim: 11,
+      hiddenDims: [29],
+      codebookSize: 32,
+      seed: 5,
+      ...options,
+    });
     const history = await model.train(items, { epochs: 4, batchSize: 300, ...train });
     const parts = {
       model: model.save(),
@@ -48,7 +61,9 @@ export async function program(RQVAE) {
       reconstruction: model.reconstruct(items),
     };
     lines.push(
-      `${model.fingerprint} ${Object.entries(parts).map(([name, view]) => `${name} ${fnv(view)}`).join(" ")} ${JSON.stringify(history.epochs.at(-1))}`,
+      `${model.fingerprint} ${Object.entries(parts)
+        .map(([name, view]) => `${name} ${fnv(view)}`)
+        .join(" ")} ${JSON.stringify(history.epochs.at(-1))}`,
     );
     model.dispose();
   }

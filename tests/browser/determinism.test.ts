@@ -80,12 +80,17 @@ describe.skipIf(!hasChromium)("loading the WebAssembly (Chromium; skipped when i
 
   it("works under a strict content-security policy", async () => {
     // The import map is inline, hence its hash would be needed; the package itself needs no more than this.
-    const headers = { "content-security-policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; worker-src 'self'" };
+    const headers = {
+      "content-security-policy":
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; worker-src 'self'",
+    };
     expect(await load({ pages: { "/": PAGE }, headers }, create)).toBe("ok");
   });
 
   it("says so when HTML comes instead, with the URL", async () => {
     const answer = await load({ pages: { "/": PAGE, "/dist/wasm/rqvae.wasm": "<!doctype html><p>index</p>" } }, create);
-    expect(answer).toMatch(/^WasmLoadError: expected WebAssembly from http:\/\/127\.0\.0\.1:\d+\/dist\/wasm\/rqvae\.wasm but received HTML/);
+    expect(answer).toMatch(
+      /^WasmLoadError: expected WebAssembly from http:\/\/127\.0\.0\.1:\d+\/dist\/wasm\/rqvae\.wasm but received HTML/,
+    );
   });
 });

@@ -18,24 +18,49 @@ function poisoned(row: number, column: number, value: number): Float32Array {
   return data;
 }
 
-const rows = (count: number, dim: number): number[][] => Array.from({ length: count }, () => new Array<number>(dim).fill(0));
+const rows = (count: number, dim: number): number[][] =>
+  Array.from({ length: count }, () => new Array<number>(dim).fill(0));
 
 const badItems: [string, unknown, RegExp][] = [
   ["NaN", poisoned(7, 3, Number.NaN), /^items: row 7, column 3 is NaN; every value must be a finite number$/],
   ["Infinity", poisoned(299, 19, Number.POSITIVE_INFINITY), /row 299, column 19 is Infinity/],
-  ["-Infinity in a matrix", { data: poisoned(0, 0, Number.NEGATIVE_INFINITY), rows: 300, dim: 20 }, /row 0, column 0 is -Infinity/],
-  ["beyond float32", Float64Array.from(poisoned(1, 2, 0)).fill(1e300, 22, 23), /row 1, column 2 is 1e\+300, which is beyond the range of float32/],
+  [
+    "-Infinity in a matrix",
+    { data: poisoned(0, 0, Number.NEGATIVE_INFINITY), rows: 300, dim: 20 },
+    /row 0, column 0 is -Infinity/,
+  ],
+  [
+    "beyond float32",
+    Float64Array.from(poisoned(1, 2, 0)).fill(1e300, 22, 23),
+    /row 1, column 2 is 1e\+300, which is beyond the range of float32/,
+  ],
   ["a half-float NaN", { data: new Uint16Array(40).fill(0x7e00, 25, 26), rows: 2, dim: 20 }, /row 1, column 5 is NaN/],
   ["NaN in rows", [...rows(2, 20), [...new Array<number>(19).fill(0), Number.NaN]], /row 2, column 19 is NaN/],
   ["a string in rows", [[..."x".repeat(20)]], /row 0, column 0 is "x"; expected a number/],
   ["a hole in rows", [new Array<number>(20)], /row 0, column 0 is undefined; expected a number/],
-  ["left-over values", new Float32Array(50), /whole rows of inputDim 20 values, received 50 values \(2 rows and 10 left over\)/],
+  [
+    "left-over values",
+    new Float32Array(50),
+    /whole rows of inputDim 20 values, received 50 values \(2 rows and 10 left over\)/,
+  ],
   ["an empty array", new Float32Array(0), /there are no rows/],
   ["no rows", [], /there are no rows/],
   ["no rows in a matrix", { data: new Float32Array(0), rows: 0, dim: 20 }, /there are no rows/],
-  ["the wrong dimension", { data: new Float32Array(64), rows: 2, dim: 32 }, /takes vectors of inputDim 20, received vectors of dimension 32/],
-  ["a wrong size", { data: new Float32Array(64), rows: 2, dim: 20 }, /rows x dim is 2 x 20 = 40, but data has 64 values/],
-  ["fractional rows", { data: new Float32Array(30), rows: 1.5, dim: 20 }, /items.rows: expected a whole number, received 1.5/],
+  [
+    "the wrong dimension",
+    { data: new Float32Array(64), rows: 2, dim: 32 },
+    /takes vectors of inputDim 20, received vectors of dimension 32/,
+  ],
+  [
+    "a wrong size",
+    { data: new Float32Array(64), rows: 2, dim: 20 },
+    /rows x dim is 2 x 20 = 40, but data has 64 values/,
+  ],
+  [
+    "fractional rows",
+    { data: new Float32Array(30), rows: 1.5, dim: 20 },
+    /items.rows: expected a whole number, received 1.5/,
+  ],
   ["no data", { rows: 1, dim: 20, data: undefined }, /items.data: expected a Float32Array/],
   ["a ragged row", [...rows(3, 20), [1, 2]], /row 3 has 2 values, but the model's inputDim is 20/],
   ["a row that is none", [...rows(1, 20), "abc"], /row 1 is "abc"/],
@@ -84,9 +109,17 @@ const badModels: [string, object | null, RegExp][] = [
   ["hidden", { inputDim: 4, hiddenDims: [8, 0] }, /hiddenDims\[1\] must be .* received 0/],
   ["hidden as a number", { inputDim: 4, hiddenDims: 8 }, /hiddenDims must be an array/],
   ["codes", { inputDim: 4, codebookSize: [4, -1] }, /codebookSize\[1\] must be .* received -1/],
-  ["levels", { inputDim: 4, codebookSize: [4, 4], nQuantizationLayers: 3 }, /codebookSize has 2 entries but nQuantizationLayers is 3/],
+  [
+    "levels",
+    { inputDim: 4, codebookSize: [4, 4], nQuantizationLayers: 3 },
+    /codebookSize has 2 entries but nQuantizationLayers is 3/,
+  ],
   ["no levels", { inputDim: 4, nQuantizationLayers: 0 }, /nQuantizationLayers must be .* received 0/],
-  ["commitment", { inputDim: 4, commitmentWeight: -0.1 }, /commitmentWeight must be a number of at least 0, received -0.1/],
+  [
+    "commitment",
+    { inputDim: 4, commitmentWeight: -0.1 },
+    /commitmentWeight must be a number of at least 0, received -0.1/,
+  ],
   ["noise", { inputDim: 4, inputNoise: Number.POSITIVE_INFINITY }, /inputNoise must be .* received Infinity/],
   ["seed", { inputDim: 4, seed: -1 }, /seed must be .* received -1/],
   ["a large seed", { inputDim: 4, seed: 2 ** 53 }, /seed must be/],
@@ -96,7 +129,11 @@ const badModels: [string, object | null, RegExp][] = [
   ["unknown", { inputDim: 4, latentdim: 8 }, /unknown option "latentdim"; did you mean "latentDim"\?/],
   ["far from any", { inputDim: 4, zzzzzzzzzz: 8 }, /unknown option "zzzzzzzzzz"$/],
   ["SimVQ alone", { inputDim: 4, codebookSimVq: true }, /codebookSimVq needs compat: "hopwise"/],
-  ["compat and scaling", { inputDim: 4, compat: "hopwise", inputScaling: "center" }, /compat "hopwise" needs inputScaling "none"/],
+  [
+    "compat and scaling",
+    { inputDim: 4, compat: "hopwise", inputScaling: "center" },
+    /compat "hopwise" needs inputScaling "none"/,
+  ],
 ];
 
 describe("options of a model", () => {
@@ -133,7 +170,9 @@ describe("options of training", () => {
     expect(() => model.createOptimizer({ kind: "adam", learningRate: -1 })).toThrow(/learningRate/);
     expect(() => model.createOptimizer({ rate: 1 } as object)).toThrow(/unknown option "rate"/);
     expect(() => model.encode(items, { margin: true } as object)).toThrow(/unknown option "margin"/);
-    expect(() => model.save({ part: "decoder" as "encoder" })).toThrow(/part must be "full" or "encoder", received "decoder"/);
+    expect(() => model.save({ part: "decoder" as "encoder" })).toThrow(
+      /part must be "full" or "encoder", received "decoder"/,
+    );
     expect(() => model.codebooks({ space: "outer" as "input" })).toThrow(/space must be/);
     await expect(model.kmeansInitCodebooks(items, { epochs: 3 } as object)).rejects.toThrow(/unknown option "epochs"/);
     await expect(RQVAE.fit(items.data)).rejects.toThrow(/do not tell their dimension/);
@@ -143,11 +182,22 @@ describe("options of training", () => {
 describe("IDs", () => {
   it.each<[string, unknown, RegExp]>([
     ["out of range", [[1, 2, 16]], /row 0, level 2: code 16 is not a whole number from 0 to 15/],
-    ["negative", [[1, 2, 3], [1, -2, 3]], /row 1, level 1: code -2/],
+    [
+      "negative",
+      [
+        [1, 2, 3],
+        [1, -2, 3],
+      ],
+      /row 1, level 1: code -2/,
+    ],
     ["fractional", [[1, 2, 0.5]], /code 0.5/],
     ["too short", [[1, 2]], /row 0 has 2 codes/],
     ["nothing", null, /rows must be an array of rows/],
-    ["other sizes", SemanticIds.from([[1, 2, 3]], { codebookSizes: [16, 16, 17] }), /codebook sizes are \[16, 16, 17\], the model's are \[16, 16, 16\]/],
+    [
+      "other sizes",
+      SemanticIds.from([[1, 2, 3]], { codebookSizes: [16, 16, 17] }),
+      /codebook sizes are \[16, 16, 17\], the model's are \[16, 16, 16\]/,
+    ],
   ])("%s", (_name, bad, message) => {
     expect(() => model.decode(bad as number[][])).toThrow(message);
     expect(() => model.decode(bad as number[][])).toThrow(RQVAEError);
@@ -183,7 +233,12 @@ describe("states", () => {
     expect(() => own.trainStep(items, {} as never)).toThrow(/must come from createOptimizer/);
     own.dispose();
     own.dispose();
-    for (const call of [() => own.encode(items), () => own.save(), () => own.fingerprint, () => own.createOptimizer()]) {
+    for (const call of [
+      () => own.encode(items),
+      () => own.save(),
+      () => own.fingerprint,
+      () => own.createOptimizer(),
+    ]) {
       expect(call).toThrow(/disposed/);
     }
     await expect(own.train(items)).rejects.toHaveProperty("name", "DisposedError");
@@ -194,7 +249,11 @@ describe("states", () => {
     expect(encoder.part).toBe("encoder");
     expect(encoder.fingerprint).toBe(model.fingerprint);
     expect(sameBits(encoder.encode(items).codes, model.encode(items).codes)).toBe(true);
-    for (const call of [() => encoder.decode([[1, 2, 3]]), () => encoder.forward(items), () => encoder.reconstruct(items)]) {
+    for (const call of [
+      () => encoder.decode([[1, 2, 3]]),
+      () => encoder.forward(items),
+      () => encoder.reconstruct(items),
+    ]) {
       expect(call).toThrow(/loaded from its encoder part/);
     }
     await expect(encoder.train(items)).rejects.toThrow(/encoder part/);
@@ -211,7 +270,10 @@ describe("states", () => {
 
   it("diverging training says so and keeps a usable model", async () => {
     using own = await RQVAE.create({ inputDim: 20, ...small });
-    await expect(own.train(items, { optimizer: "sgd", learningRate: 1e4, epochs: 300 })).rejects.toHaveProperty("name", "DivergedError");
+    await expect(own.train(items, { optimizer: "sgd", learningRate: 1e4, epochs: 300 })).rejects.toHaveProperty(
+      "name",
+      "DivergedError",
+    );
     expect(own.encode(items)).toHaveLength(300);
   });
 });

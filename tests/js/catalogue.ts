@@ -31,8 +31,10 @@ export const small = { latentDim: 8, hiddenDims: [16], codebookSize: 16, inputNo
 
 /** Equality of the bits, NaN included. */
 export function sameBits(a: ArrayBufferView, b: ArrayBufferView): boolean {
-  return Buffer.compare(
-    Buffer.from(a.buffer, a.byteOffset, a.byteLength),
-    Buffer.from(b.buffer, b.byteOffset, b.byteLength),
-  ) === 0;
+  return (
+    Buffer.compare(
+      Buffer.from(a.buffer, a.byteOffset, a.byteLength),
+      Buffer.from(b.buffer, b.byteOffset, b.byteLength),
+    ) === 0
+  );
 }

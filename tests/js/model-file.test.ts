@@ -20,7 +20,10 @@ afterAll(() => model.dispose());
 /** Header and data of a safetensors file. */
 function open(file: Uint8Array): { header: Record<string, unknown>; data: Uint8Array } {
   const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-  return { header: JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))), data: file.subarray(8 + length) };
+  return {
+    header: JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))),
+    data: file.subarray(8 + length),
+  };
 }
 
 function close(header: Record<string, unknown>, data: Uint8Array): Uint8Array {
@@ -72,7 +75,9 @@ describe("save and load", () => {
     }
     rmSync(folder, { recursive: true });
     await expect(RQVAE.load(path)).rejects.toThrow(/could not read the file .*a model.safetensors/);
-    await expect(RQVAE.load(42 as never)).rejects.toThrow(/expected bytes, a URL, a path, a Blob or a Response, received 42/);
+    await expect(RQVAE.load(42 as never)).rejects.toThrow(
+      /expected bytes, a URL, a path, a Blob or a Response, received 42/,
+    );
     await expect(RQVAE.load(new Response("gone", { status: 404 }))).rejects.toThrow(/HTTP 404/);
   });
 
@@ -129,7 +134,8 @@ describe("files that are not right", () => {
 
   it("truncated anywhere", async () => {
     const cuts = [0, 1, 7, 8, 9, 100, 1000, 2000, bytes.length - 4, bytes.length - 1];
-    for (const cut of cuts) await expect(RQVAE.load(bytes.subarray(0, cut)), `${cut} bytes`).rejects.toBeInstanceOf(ModelFormatError);
+    for (const cut of cuts)
+      await expect(RQVAE.load(bytes.subarray(0, cut)), `${cut} bytes`).rejects.toBeInstanceOf(ModelFormatError);
     await refused(bytes.subarray(0, bytes.length - 1), /truncated/);
     await refused(new Uint8Array(0), /0 bytes/);
   });
@@ -149,11 +155,26 @@ describe("files that are not right", () => {
   });
 
   it("of a newer format, with unknown features, or of other numerics", async () => {
-    await refused(withMetadata((m) => (m.format = 2)), /has format 2; this release of rqvae reads up to format 1: update the package/);
-    await refused(withMetadata((m) => (m.requires = ["rotation"])), /requires "rotation", which this release of rqvae does not know/);
-    await refused(withMetadata((m) => (m.config = null)), /no config/);
-    await refused(withMetadata((m) => (m.part = "left")), /part/);
-    await refused(withMetadata((m) => (m.seed = 1)), /checksum/);
+    await refused(
+      withMetadata((m) => (m.format = 2)),
+      /has format 2; this release of rqvae reads up to format 1: update the package/,
+    );
+    await refused(
+      withMetadata((m) => (m.requires = ["rotation"])),
+      /requires "rotation", which this release of rqvae does not know/,
+    );
+    await refused(
+      withMetadata((m) => (m.config = null)),
+      /no config/,
+    );
+    await refused(
+      withMetadata((m) => (m.part = "left")),
+      /part/,
+    );
+    await refused(
+      withMetadata((m) => (m.seed = 1)),
+      /checksum/,
+    );
   });
 
   it("foreign", async () => {
@@ -161,10 +182,19 @@ describe("files that are not right", () => {
     await refused(new TextEncoder().encode("PK\u0003\u0004 and so on and on"), /zip archive.*save_file/);
     await refused(new Uint8Array([0x93, ..."NUMPY".split("").map((c) => c.charCodeAt(0)), 1, 0, 0, 0]), /NumPy array/);
     await refused(new Uint8Array(100), /not a safetensors model file: it begins with 00 00/);
-    await refused(close({ weight: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }, new Uint8Array(4)), /neither an rqvae model nor a state_dict.*"weight"/);
+    await refused(
+      close({ weight: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }, new Uint8Array(4)),
+      /neither an rqvae model nor a state_dict.*"weight"/,
+    );
     await refused(close({ a: { dtype: "I64", shape: [1], data_offsets: [0, 8] } }, new Uint8Array(8)), /dtype "I64"/);
-    await refused(close({ a: { dtype: "F32", shape: [3], data_offsets: [0, 8] } }, new Uint8Array(8)), /takes 12 bytes, not 8/);
-    await refused(close({ a: { dtype: "F32", shape: [1], data_offsets: [4, 8] } }, new Uint8Array(8)), /begins at byte 4/);
+    await refused(
+      close({ a: { dtype: "F32", shape: [3], data_offsets: [0, 8] } }, new Uint8Array(8)),
+      /takes 12 bytes, not 8/,
+    );
+    await refused(
+      close({ a: { dtype: "F32", shape: [1], data_offsets: [4, 8] } }, new Uint8Array(8)),
+      /begins at byte 4/,
+    );
     await refused(close({ a: null }, new Uint8Array(0)), /not a safetensors entry/);
     const huge = bytes.slice();
     new DataView(huge.buffer).setBigUint64(0, 2n ** 60n, true);
@@ -179,7 +209,12 @@ describe("a state_dict of the reference, saved by PyTorch", () => {
   it("loads and gives PyTorch's IDs", async () => {
     expect(existsSync(path)).toBe(true);
     using loaded = await RQVAE.load(path);
-    expect(loaded.config).toMatchObject({ compat: "hopwise", codebookSimVq: true, inputScaling: "none", linearSkip: "none" });
+    expect(loaded.config).toMatchObject({
+      compat: "hopwise",
+      codebookSimVq: true,
+      inputScaling: "none",
+      linearSkip: "none",
+    });
     expect([...loaded.encode(expected.items)]).toEqual(expected.codes);
     expect(loaded.reconstruct(expected.items)).toHaveLength(expected.items.length * loaded.config.inputDim);
     // Saved again it is a file of ours that says so by itself.

@@ -46,7 +46,15 @@ describe("determinism", () => {
   it("gives an item the same ID and latent alone and in any batch, bit for bit", () => {
     const ids = model.encode(items);
     const latents = model.latents(items);
-    for (const [first, count] of [[0, 1], [1, 3], [5, 4], [0, 255], [3, 256], [100, 257], [699, 1]] as const) {
+    for (const [first, count] of [
+      [0, 1],
+      [1, 3],
+      [5, 4],
+      [0, 255],
+      [3, 256],
+      [100, 257],
+      [699, 1],
+    ] as const) {
       const part = slice(first, count);
       expect(sameBits(model.encode(part).codes, ids.codes.slice(first * 3, (first + count) * 3))).toBe(true);
       expect(sameBits(model.latents(part), latents.slice(first * 8, (first + count) * 8))).toBe(true);
@@ -142,7 +150,11 @@ describe("encode and its relatives", () => {
           const q = codebooks[l]![codes[l]! * 8 + j]!;
           const r = residuals[at + l * 8 + j]!;
           expect(embeddings[at + l * 8 + j]).toBe(q);
-          expect(r).toBe(l === 0 ? latents[i * 8 + j] : Math.fround(residuals[at + (l - 1) * 8 + j]! - embeddings[at + (l - 1) * 8 + j]!));
+          expect(r).toBe(
+            l === 0
+              ? latents[i * 8 + j]
+              : Math.fround(residuals[at + (l - 1) * 8 + j]! - embeddings[at + (l - 1) * 8 + j]!),
+          );
           loss += 1.25 * (r - q) ** 2;
         }
       }

@@ -41,8 +41,12 @@ export class ResultTable {
   setCatalogue(data: DataSet, index: CatalogueIndex): void {
     this.data = data;
     this.index = index;
-    this.table.style.setProperty("--levels", String(index.ids.levels));
-    this.table.classList.toggle("stacked", index.ids.levels > 4);
+    // Wide enough for the longest ID; where that would leave no room for titles, the ID goes below its title.
+    const { codebookSizes } = index.ids;
+    const letters = codebookSizes.reduce((sum, size) => sum + `<a_${size - 1}>`.length, 0);
+    const width = letters * 0.495 + codebookSizes.length * 0.9;
+    this.table.style.setProperty("--id-width", `${width}rem`);
+    this.table.classList.toggle("stacked", width > 16);
   }
 
   /** Shows these items in this order. */

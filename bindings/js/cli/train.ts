@@ -1,7 +1,8 @@
 import { InvalidInputError } from "../errors.ts";
 import { idsCsvChunks } from "../formats/index.ts";
-import { RQVAE, suggestConfig } from "../index.ts";
+import { RQVAE } from "../index.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
+import { overrideTraining, suggestConfig } from "../suggest-config.ts";
 import type { ItemLabels, ItemMatrix, ModelOptions, TrainOptions, TrainProgress } from "../types.ts";
 import { type Command, type Given, number, oneOf, text, UsageError, wholeNumber, wholeNumbers } from "./command.ts";
 import { checkOutput, nameFile, readCatalogue, writeWhole } from "./files.ts";
@@ -66,13 +67,17 @@ async function run(given: Given): Promise<number> {
   }
 
   const quiet = given.values.quiet === true;
-  const defaults = chooseDefaults(items, modelOptions, trainOptions);
+  const { nQuantizationLayers, codebookSize, compat } = modelOptions;
+  const shape = { n: items.rows, inputDim: items.dim, ...defined({ nQuantizationLayers, codebookSize, compat }) };
+  const suggested = suggestConfig(shape);
   const explain = (error: unknown): never => {
     throw inOptionNames(error) ?? nameFile(itemsPath, error);
   };
-  const model = await RQVAE.create({ ...defaults.model, ...modelOptions }).catch(explain);
+  const model = await RQVAE.create({ ...suggested.model, ...modelOptions }).catch(explain);
   try {
-    const outcome = await trainWatched(model, items, { ...defaults.train, ...trainOptions }, quiet).catch(explain);
+    const outcome = await trainWatched(model, items, overrideTraining(suggested.train, trainOptions), quiet).catch(
+      explain,
+    );
     if (outcome.interrupted && !model.initialized) {
       process.stderr.write("Stopped before training began: there is no model yet, nothing was written.\n");
       return outcome.interrupted.exitCode;
@@ -167,23 +172,6 @@ function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K],
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as ReturnType<
     typeof defined<T>
   >;
-}
-
-/** What is not given: suggested for a catalogue of this shape, or as the reference program has it. */
-function chooseDefaults(
-  { rows, dim }: ItemMatrix,
-  { nQuantizationLayers, codebookSize, compat }: Partial<ModelOptions>,
-  { optimizer }: TrainOptions,
-): { model: ModelOptions; train: TrainOptions } {
-  const shape = { n: rows, inputDim: dim, ...defined({ nQuantizationLayers, codebookSize }) };
-  const { model, train } = suggestConfig(shape);
-  if (compat === "hopwise") {
-    const { inputDim, codebookSize } = model;
-    return { model: { inputDim, ...defined({ nQuantizationLayers, codebookSize }) }, train: {} };
-  }
-  // The weight decay was suggested for the optimizer that it came with.
-  if (optimizer !== undefined && optimizer !== train.optimizer) delete train.weightDecay;
-  return { model, train };
 }
 
 interface Outcome {

@@ -1,0 +1,132 @@
+/** The packed package, installed into an empty folder as a user would, with scripts disabled and offline. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { snippets } from "./snippets.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+let folder: string;
+let installed: string;
+
+/** Runs Node in the user's folder; a process that does not end by itself is a failure. */
+function node(...args: string[]): string {
+  return execFileSync(process.execPath, args, { cwd: folder, encoding: "utf8", timeout: 60_000 });
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "rqvae user % "));
+  const [{ filename }] = JSON.parse(
+    execFileSync("npm", ["pack", "--json", "--pack-destination", folder], {
+      cwd: ROOT,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }),
+  );
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
+  execFileSync("npm", ["install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund", join(folder, filename)], {
+    cwd: folder,
+    stdio: "ignore",
+  });
+  installed = join(folder, "node_modules/rqvae");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function files(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? files(join(path, entry.name)) : [join(path, entry.name)],
+  );
+}
+
+describe("the packed package", () => {
+  it("has no runtime dependency and no install script", () => {
+    const { dependencies, scripts } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+    expect(dependencies).toBeUndefined();
+    for (const name of ["preinstall", "install", "postinstall", "prepare"]) expect(scripts?.[name]).toBeUndefined();
+    expect(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["rqvae"]);
+  });
+
+  it("keeps its size budgets", () => {
+    const gzipped = (name: string) => gzipSync(readFileSync(join(installed, "dist", name)), { level: 9 }).length;
+    expect(gzipped("wasm/rqvae.wasm")).toBeLessThanOrEqual(100 * 1024);
+    const main = mainEntryFiles(join(installed, "dist"));
+    const bytes = Buffer.concat(
+      [...main, join(installed, "dist/wasm/rqvae-web.mjs")].map((file) => readFileSync(file)),
+    );
+    expect(gzipSync(bytes, { level: 9 }).length).toBeLessThanOrEqual(30 * 1024);
+    const unpacked = files(installed).reduce((sum, file) => sum + statSync(file).size, 0);
+    expect(unpacked).toBeLessThanOrEqual(1.5 * 1024 * 1024);
+  });
+
+  it("has the files that its package.json promises", () => {
+    const { exports, imports, bin } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+    const paths = JSON.stringify([exports, imports, bin]).match(/\.\/[^"]+\.[a-z]+/g)!;
+    expect(paths.length).toBeGreaterThan(10);
+    for (const path of paths) expect(statSync(join(installed, path)).isFile(), path).toBe(true);
+    expect(statSync(join(installed, "LICENSE")).isFile()).toBe(true);
+    expect(statSync(join(installed, "README.md")).isFile()).toBe(true);
+  });
+
+  it("imports without side effect and works by import and by require", () => {
+    const quiet =
+      "const before = Object.keys(globalThis).join(); await import('rqvae'); await import('rqvae/worker'); await import('rqvae/formats'); console.log(before === Object.keys(globalThis).join());";
+    expect(node("--input-type=module", "-e", quiet)).toBe("true\n");
+    const body =
+      "RQVAE.fit([[1, 2], [3, 4], [5, 7]], { epochs: 2 }).then((m) => console.log(m.encode([[1, 2]]).length));";
+    expect(node("--input-type=module", "-e", `import { RQVAE } from "rqvae"; ${body}`)).toBe("1\n");
+    expect(node("--no-warnings", "--input-type=commonjs", "-e", `const { RQVAE } = require("rqvae"); ${body}`)).toBe(
+      "1\n",
+    );
+  });
+
+  it("lets a process that only encoded end by itself", () => {
+    const train = `import { writeFileSync } from "node:fs"; import { RQVAE } from "rqvae";
+      const model = await RQVAE.fit(Array.from({ length: 50 }, (_, i) => [Math.sin(i), Math.cos(i), i % 7]), { epochs: 2 });
+      writeFileSync("model.safetensors", model.save());`;
+    node("--input-type=module", "-e", train);
+    const encode = `import { RQVAE } from "rqvae"; const model = await RQVAE.load("model.safetensors"); console.log(model.encode([[1, 2, 3]]).toTokens(0));`;
+    expect(node("--input-type=module", "-e", encode)).toMatch(/^(<[a-z]_\d+>){3}\n$/);
+  });
+
+  it("runs every Node snippet of the README", () => {
+    const found = snippets(readFileSync(join(ROOT, "README.md"), "utf8")).filter(({ run }) => run === "node");
+    expect(found.length).toBeGreaterThanOrEqual(3);
+    mkdirSync(join(folder, "examples"), { recursive: true });
+    for (const { code, line } of found) {
+      const file = join(folder, `readme-line-${line}.mjs`);
+      writeFileSync(file, code);
+      expect(() => node(file), `the snippet at line ${line} of the README`).not.toThrow();
+    }
+  });
+
+  it("runs the README's command line", () => {
+    const found = snippets(readFileSync(join(ROOT, "README.md"), "utf8")).filter(({ run }) => run === "cli");
+    expect(found.length).toBeGreaterThanOrEqual(1);
+    for (const { code, line } of found) {
+      expect(
+        () => execFileSync("bash", ["-euc", code], { cwd: folder, stdio: "pipe", timeout: 120_000 }),
+        `line ${line}`,
+      ).not.toThrow();
+    }
+  });
+});
+
+/** The main entry and all that it imports statically. */
+function mainEntryFiles(dist: string): string[] {
+  const seen = new Set<string>();
+  const visit = (file: string) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const [, path] of readFileSync(file, "utf8").matchAll(
+      /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"/g,
+    )) {
+      if (path!.startsWith(".")) visit(join(file, "..", path!));
+      else if (path === "#load-wasm") visit(join(dist, "load-wasm.web.js"));
+    }
+  };
+  visit(join(dist, "index.js"));
+  return [...seen];
+}
