@@ -1,6 +1,15 @@
 // Builds the package into dist/: the wasm and its glue by CMake, the TypeScript by tsc. Does nothing when no input changed.
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inToolchain, packageJson, ROOT, run, setup } from "./setup.mjs";
@@ -60,16 +69,18 @@ export async function build() {
   console.error("build: C++ to WebAssembly");
   cmake("wasm", ["rqvae-node", "rqvae-web"]);
   console.error("build: TypeScript");
-  rmSync(join(ROOT, "dist"), { recursive: true, force: true });
-  run("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: ["ignore", 2, 2] });
-  mkdirSync(join(ROOT, "dist/wasm"), { recursive: true });
+  // Made beside the old one and put in its place when whole: a failed build leaves the last good package.
+  const made = join(ROOT, "build/dist");
+  rmSync(made, { recursive: true, force: true });
+  run("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--outDir", made], { stdio: ["ignore", 2, 2] });
+  mkdirSync(join(made, "wasm"), { recursive: true });
   const wasm = (name) => join(ROOT, "build/wasm", name);
   // Two glues, one wasm: only what surrounds the module differs by environment.
   if (!readFileSync(wasm("rqvae-node.wasm")).equals(readFileSync(wasm("rqvae-web.wasm")))) {
     console.error("build: the wasm of the two glues differs");
     process.exit(1);
   }
-  copyFileSync(wasm("rqvae-web.wasm"), join(ROOT, "dist/wasm/rqvae.wasm"));
+  copyFileSync(wasm("rqvae-web.wasm"), join(made, "wasm/rqvae.wasm"));
   for (const glue of ["rqvae-node.mjs", "rqvae-web.mjs"]) {
     // The package compiles the wasm itself (native.ts) and hands it over: the glue's own address of it is never used, and would
     // send bundlers looking for a file of that name.
@@ -79,12 +90,14 @@ export async function build() {
       console.error(`build: ${glue} no longer holds ${address}: look at what it does instead`);
       process.exit(1);
     }
-    writeFileSync(join(ROOT, "dist/wasm", glue), text.replaceAll(address, '""'));
+    writeFileSync(join(made, "wasm", glue), text.replaceAll(address, '""'));
   }
   for (const file of readdirSync(join(ROOT, "bindings/js/wasm"))) {
-    if (/\.d\.m?ts$/.test(file)) copyFileSync(join(ROOT, "bindings/js/wasm", file), join(ROOT, "dist/wasm", file));
+    if (/\.d\.m?ts$/.test(file)) copyFileSync(join(ROOT, "bindings/js/wasm", file), join(made, "wasm", file));
   }
-  writeFileSync(stamp, inputs);
+  writeFileSync(join(made, ".inputs"), inputs);
+  rmSync(join(ROOT, "dist"), { recursive: true, force: true });
+  renameSync(made, join(ROOT, "dist"));
   console.error(`build: done in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 

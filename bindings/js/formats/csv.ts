@@ -331,6 +331,8 @@ function describeBadNumber(cell: string, decimalComma: boolean): string {
   if (cell.trim() === "") return "the cell is empty; every item needs a number here";
   const what = `${describeValue(cell)} is`;
   if (isNumber(cell, decimalComma)) return `${what} beyond the range of float32 (3.4e38)`;
+  // A missing value is no text: to list its column among the labels would be the wrong remedy.
+  if (missing.test(cell.trim())) return `${what} not a finite number; every item needs one here`;
   return `${what} not a finite number; columns of text are listed in labelColumns`;
 }
 
