@@ -72,7 +72,10 @@ export async function build() {
   // Made beside the old one and put in its place when whole: a failed build leaves the last good package.
   const made = join(ROOT, "build/dist");
   rmSync(made, { recursive: true, force: true });
-  run("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--outDir", made], { stdio: ["ignore", 2, 2] });
+  // Twice: the declarations keep the documentation, the JavaScript goes to users' clients without it.
+  for (const flags of [["--emitDeclarationOnly"], ["--declaration", "false", "--removeComments"]]) {
+    run("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--outDir", made, ...flags], { stdio: ["ignore", 2, 2] });
+  }
   mkdirSync(join(made, "wasm"), { recursive: true });
   const wasm = (name) => join(ROOT, "build/wasm", name);
   // Two glues, one wasm: only what surrounds the module differs by environment.
