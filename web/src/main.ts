@@ -34,7 +34,7 @@ async function useData(name: string, load: () => Promise<DataSet>): Promise<bool
   const turn = ++reading;
   clearError();
   endRun();
-  resetTouched();
+  if (data) resetTouched(); // what was typed for the last data set; not what was typed before the first
   results.forget();
   view.section.hidden = true;
   data = undefined;
