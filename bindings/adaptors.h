@@ -1,7 +1,7 @@
 // Between C++ and JavaScript: errors, arrays on the heap, results as plain objects.
 //
-// Arrays cross as addresses on the wasm heap. The TypeScript side allocates, copies in, calls, copies out and frees within one
-// synchronous turn, so that no view outlives a growth of the memory.
+// Arrays cross as addresses on the wasm heap. The TypeScript side allocates, copies in, calls, copies out and frees
+// within one synchronous turn, so that no view outlives a growth of the memory.
 #ifndef RQVAE_BINDINGS_ADAPTORS_H_
 #define RQVAE_BINDINGS_ADAPTORS_H_
 
@@ -29,7 +29,8 @@ inline val& ErrorFactory() {
 }
 
 [[noreturn]] inline void ThrowToJs(const char* name, const std::string& message) {
-  val error = ErrorFactory().isUndefined() ? val::global("Error").new_(message) : ErrorFactory()(std::string(name), message);
+  val error =
+      ErrorFactory().isUndefined() ? val::global("Error").new_(message) : ErrorFactory()(std::string(name), message);
   error.throw_();
   __builtin_unreachable();
 }
@@ -98,7 +99,8 @@ inline val ToJs(const IdStatistics& ids) {
   val result = val::object();
   result.set("items", static_cast<double>(ids.items));
   result.set("distinctIds", static_cast<double>(ids.distinct_ids));
-  result.set("uniqueShare", ids.items == 0 ? 0.0 : static_cast<double>(ids.distinct_ids) / static_cast<double>(ids.items));
+  result.set("uniqueShare",
+             ids.items == 0 ? 0.0 : static_cast<double>(ids.distinct_ids) / static_cast<double>(ids.items));
   result.set("itemsSharing", static_cast<double>(ids.items_sharing));
   result.set("largestGroup", static_cast<double>(ids.largest_group));
   result.set("usedCodes", ToArray(ids.used_codes));
@@ -112,7 +114,8 @@ inline val ToJs(const Losses& losses) {
   val per_level = val::array();
   for (size_t l = 0; l < losses.quantization_error.size(); ++l) {
     val level = val::object();
-    for (const char* name : {"quantizationError", "codebookLoss", "commitmentLoss"}) level.set(name, losses.quantization_error[l]);
+    for (const char* name : {"quantizationError", "codebookLoss", "commitmentLoss"})
+      level.set(name, losses.quantization_error[l]);
     per_level.set(l, level);
   }
   val result = val::object();

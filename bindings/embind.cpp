@@ -15,7 +15,8 @@
 namespace rqvae::bindings {
 namespace {
 
-// -- Configuration. Options were validated and completed in TypeScript; enumerations come as numbers in the order of config.h.
+// -- Configuration. Options were validated and completed in TypeScript; enumerations come as numbers in the order of
+// config.h.
 
 ModelConfig ReadModelConfig(const val& options) {
   ModelConfig config;
@@ -150,9 +151,10 @@ val TrainStep(RqVae& model, Optimizer& optimizer, uintptr_t items, int rows) {
   }
   const Losses losses = model.FinishStep();
   if (!std::isfinite(losses.loss)) {
-    throw Error(ErrorKind::kDiverged,
-                "the loss of this step is not finite; the step was not applied. Lower learningRate or check the items for "
-                "extreme values");
+    throw Error(
+        ErrorKind::kDiverged,
+        "the loss of this step is not finite; the step was not applied. Lower learningRate or check the items for "
+        "extreme values");
   }
   optimizer.Step(model.store());
   model.ParametersChanged();
@@ -210,7 +212,8 @@ double FindNonFinite(uintptr_t values, double count) {
   return -1;
 }
 
-// IEEE half floats to floats, exactly. The halves may be the upper half of the floats' space: byte copies, front to back.
+// IEEE half floats to floats, exactly. The halves may be the upper half of the floats' space: byte copies, front to
+// back.
 void HalfToFloat(uintptr_t halves, double count, uintptr_t floats) {
   const auto* source = reinterpret_cast<const char*>(halves);
   auto* target = reinterpret_cast<char*>(floats);

@@ -21,8 +21,8 @@ enum class InputScaling {
 // A linear path beside each MLP: enc(x) = S x + s + mlp(x), dec(z) = T z + t + mlp'(z).
 enum class LinearSkip {
   kNone,
-  kPca,  // S, T start at the first principal directions and the last layers of both MLPs at zero: the untrained model is
-         // residual k-means in a PCA space
+  kPca,  // S, T start at the first principal directions and the last layers of both MLPs at zero: the untrained model
+         // is residual k-means in a PCA space
 };
 
 // Which loss reaches the codebooks. The encoder always gets the reconstruction's gradient straight through.

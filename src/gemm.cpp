@@ -9,14 +9,15 @@ namespace rqvae {
 namespace {
 
 // One tile of the output is kTileRows x kTileCols and lives in eight registers. The left operand is packed in panels of
-// kTileRows rows, the right one in panels of kTileCols columns, both with the inner index outermost, so that the kernel reads
-// both in order. Panels are padded with zeros; padded results are not stored.
+// kTileRows rows, the right one in panels of kTileCols columns, both with the inner index outermost, so that the kernel
+// reads both in order. Panels are padded with zeros; padded results are not stored.
 constexpr Index kTileRows = 4;
 constexpr Index kTileCols = 8;
 
 Index RoundUp(Index n, Index multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-// A strided view: element (i, k) of an operand at data[i * outer + k * inner], where k is the inner index of the product.
+// A strided view: element (i, k) of an operand at data[i * outer + k * inner], where k is the inner index of the
+// product.
 struct Operand {
   const float* data;
   Index count;  // rows of the left operand or columns of the right one

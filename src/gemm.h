@@ -13,8 +13,8 @@ void MultiplyTransposed(const ConstMatrixRef& x, const ConstMatrixRef& w, Matrix
 // out = x w.  x: n x k, w: k x m, out: n x m.  (The gradient of a layer's input.)
 void Multiply(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out);
 
-// out += a^T b, the sum over rows taken in blocks of kRowBlock.  a: n x p, b: n x q, out: p x q.  (The gradient of a layer's
-// weights.)
+// out += a^T b, the sum over rows taken in blocks of kRowBlock.  a: n x p, b: n x q, out: p x q.  (The gradient of a
+// layer's weights.)
 void AccumulateTransposedProduct(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef out);
 
 // out += the sum of a's rows, in blocks of kRowBlock.  a: n x m, out: m.  (The gradient of a bias.)

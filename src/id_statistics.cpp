@@ -8,7 +8,8 @@
 namespace rqvae {
 namespace {
 
-// Size of each group of equal IDs, by open addressing on the hash of a row; equality is always checked on the codes themselves.
+// Size of each group of equal IDs, by open addressing on the hash of a row; equality is always checked on the codes
+// themselves.
 std::vector<Index> GroupSizes(const ConstCodeMatrixRef& codes) {
   const Index n = codes.rows();
   const size_t row_bytes = sizeof(uint32_t) * static_cast<size_t>(codes.cols());

@@ -10,12 +10,12 @@ namespace rqvae {
 
 struct IdStatistics {
   Index items = 0;
-  Index distinct_ids = 0;         // number of different IDs; distinct_ids / items is the reference's p_unique_ids
-  Index items_sharing = 0;        // items whose ID another item has too
-  Index largest_group = 0;        // items that share the most frequent ID
-  std::vector<Index> used_codes;  // per level
-  std::vector<double> usage;      // per level: used_codes / codebook size, in [0, 1]
-  std::vector<double> perplexity; // per level: exp(entropy of the codes' frequencies), in [1, codebook size]
+  Index distinct_ids = 0;          // number of different IDs; distinct_ids / items is the reference's p_unique_ids
+  Index items_sharing = 0;         // items whose ID another item has too
+  Index largest_group = 0;         // items that share the most frequent ID
+  std::vector<Index> used_codes;   // per level
+  std::vector<double> usage;       // per level: used_codes / codebook size, in [0, 1]
+  std::vector<double> perplexity;  // per level: exp(entropy of the codes' frequencies), in [1, codebook size]
 };
 
 // codes: n x L.  codebook_sizes: L.

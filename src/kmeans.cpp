@@ -38,7 +38,8 @@ bool KmeansJob::Advance() {
   return false;
 }
 
-// Panels of four rows let one SIMD lane hold one row: a row's distance is then summed in ascending order like everything else.
+// Panels of four rows let one SIMD lane hold one row: a row's distance is then summed in ascending order like
+// everything else.
 void KmeansJob::Pack() {
   const Index n = data_->rows(), d = data_->cols();
   const Index panels = (n + kPanelRows - 1) / kPanelRows;
@@ -65,9 +66,9 @@ void KmeansJob::Pack() {
   phase_ = Phase::kSeed;
 }
 
-// Chooses one centre: candidates are drawn with probability proportional to the squared distance to the nearest centre so far,
-// and the one that lowers the sum of those distances most is taken. Distances are differences squared, not expanded, so that a
-// row equal to a centre has exactly zero.
+// Chooses one centre: candidates are drawn with probability proportional to the squared distance to the nearest centre
+// so far, and the one that lowers the sum of those distances most is taken. Distances are differences squared, not
+// expanded, so that a row equal to a centre has exactly zero.
 void KmeansJob::SeedNext() {
   const Index n = data_->rows(), d = data_->cols();
   if (seeded_ > 0 && potential_ <= 0) {  // every distinct row is a centre
@@ -76,7 +77,8 @@ void KmeansJob::SeedNext() {
     return;
   }
   const Index trials =
-      seeded_ == 0 ? 1 : std::min<Index>(kMaxCandidates, 2 + static_cast<Index>(std::log(static_cast<double>(clusters_))));
+      seeded_ == 0 ? 1
+                   : std::min<Index>(kMaxCandidates, 2 + static_cast<Index>(std::log(static_cast<double>(clusters_))));
   Index candidates[kMaxCandidates];
   for (Index t = 0; t < trials; ++t) {
     if (seeded_ == 0) {
@@ -194,7 +196,8 @@ void KmeansJob::Update() {
     const Index count = counts[static_cast<size_t>(c)];
     if (count == 0 && next_far >= far.size()) continue;  // fewer distinct rows than codes: it keeps its place
     for (Index j = 0; j < d; ++j) {
-      const auto moved = count > 0 ? static_cast<float>(sums(c, j) / static_cast<double>(count)) : (*data_)(far[next_far], j);
+      const auto moved =
+          count > 0 ? static_cast<float>(sums(c, j) / static_cast<double>(count)) : (*data_)(far[next_far], j);
       const double difference = static_cast<double>(moved) - centers_(c, j);
       shift += difference * difference;
       centers_(c, j) = moved;

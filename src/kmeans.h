@@ -1,5 +1,5 @@
-// k-means: greedy k-means++ seeding (Arthur & Vassilvitskii 2007, several candidates a centre as scikit-learn does), then
-// Lloyd's iterations.
+// k-means: greedy k-means++ seeding (Arthur & Vassilvitskii 2007, several candidates a centre as scikit-learn does),
+// then Lloyd's iterations.
 #ifndef RQVAE_KMEANS_H_
 #define RQVAE_KMEANS_H_
 
@@ -19,8 +19,8 @@ struct KmeansOptions {
 
 // Clusters the rows of `data` (n x d, n >= 1), which must outlive the job.
 //   * An empty cluster takes the row that is furthest from its centre (each row once; ties: the lowest row).
-//   * With fewer distinct rows than codes, every distinct row is a centre and the surplus centres repeat the first one: a
-//     tie goes to the lowest index, so that they are never chosen.
+//   * With fewer distinct rows than codes, every distinct row is a centre and the surplus ones repeat the first: a tie
+//     goes to the lowest index, so that they are never chosen.
 class KmeansJob : public Job {
  public:
   KmeansJob(const Matrix* data, Index clusters, Random random, KmeansOptions options = {});
@@ -28,9 +28,9 @@ class KmeansJob : public Job {
   bool Advance() override;
 
   // Valid once Advance() has returned false.
-  const Matrix& centers() const { return centers_; }               // K x d
+  const Matrix& centers() const { return centers_; }                       // K x d
   const std::vector<uint32_t>& assignment() const { return assignment_; }  // n, by FindNearest of the final centres
-  double inertia() const { return inertia_; }                      // sum of squared distances to the assigned centres
+  double inertia() const { return inertia_; }  // sum of squared distances to the assigned centres
   Index iterations() const { return iterations_; }
 
  private:
@@ -48,17 +48,17 @@ class KmeansJob : public Job {
   KmeansOptions options_;
   Phase phase_ = Phase::kPack;
 
-  std::vector<float> panels_;     // data in panels of four rows, k-major: [n/4][d][4]
-  std::vector<float> nearest_;    // n: squared distance to the nearest centre chosen so far (seeding)
-  double potential_ = 0;          // sum of nearest_
+  std::vector<float> panels_;   // data in panels of four rows, k-major: [n/4][d][4]
+  std::vector<float> nearest_;  // n: squared distance to the nearest centre chosen so far (seeding)
+  double potential_ = 0;        // sum of nearest_
   Index seeded_ = 0;
 
   Matrix centers_;
   SearchableCodebook searchable_;
   std::vector<uint32_t> assignment_;
   std::vector<uint32_t> previous_;
-  std::vector<float> distance_;   // n: squared distance to the assigned centre
-  Index next_row_ = 0;            // of the assignment pass
+  std::vector<float> distance_;  // n: squared distance to the assigned centre
+  Index next_row_ = 0;           // of the assignment pass
   bool last_pass_ = false;
   double tolerance_ = 0;
   double inertia_ = 0;

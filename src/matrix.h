@@ -1,15 +1,16 @@
 // The vocabulary of the core: row-major float matrices, one row an item.
 //
-// Summation order (promise "the same IDs everywhere", numerics version 1). A float sum depends on the order of its terms,
-// so the order is part of the model format:
+// Summation order (promise "the same IDs everywhere", numerics version 1). A float sum depends on the order of its
+// terms, so the order is part of the model format:
 //   * an element of a matrix product sums over the inner index in ascending order in one float accumulator, in every
 //     kernel, tail and batch size: an item's result never depends on the batch it came in;
 //   * a sum over rows (gradients, k-means centres, losses) is taken in blocks of kRowBlock rows: ascending within the
 //     block from zero, and the blocks' sums are added in block order, whatever the number of threads;
 //   * Eigen's reductions (.sum(), .norm(), .dot(), its products) are not used for anything that reaches a result: they
-//     choose their order by size and alignment. Element-wise Eigen arithmetic (+ - * / sqrt) is exact per IEEE 754 and is
-//     used freely; its transcendental functions are not, since tails of a row go through another implementation. (PCA's
-//     small dense algebra is the exception: it works on whole matrices of its own, so that its order is fixed too.)
+//     choose their order by size and alignment. Element-wise Eigen arithmetic (+ - * / sqrt) is exact per IEEE 754 and
+//     is used freely; its transcendental functions are not, since tails of a row go through another implementation.
+//     (PCA's small dense algebra is the exception: it works on whole matrices of its own, so that its order is fixed
+//     too.)
 #ifndef RQVAE_MATRIX_H_
 #define RQVAE_MATRIX_H_
 

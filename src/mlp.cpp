@@ -16,8 +16,8 @@ void LinearForward(const ConstMatrixRef& x, const ConstMatrixMap& w, const Const
 }
 
 // dw += dout^T x, db += sum of dout's rows; dx = dout w unless null.
-void LinearBackward(const ConstMatrixRef& x, const ConstMatrixMap& w, const ConstMatrixRef& dout, MatrixMap dw, MatrixMap db,
-                    Matrix* dx) {
+void LinearBackward(const ConstMatrixRef& x, const ConstMatrixMap& w, const ConstMatrixRef& dout, MatrixMap dw,
+                    MatrixMap db, Matrix* dx) {
   AccumulateTransposedProduct(dout, x, dw);
   AccumulateRows(dout, Eigen::Map<Vector>(db.data(), db.size()));
   if (dx == nullptr) return;
@@ -85,7 +85,8 @@ void Mlp::Backward(ParameterStore& store, const ConstMatrixRef& x, const Tape& t
   for (size_t i = weights_.size(); i-- > 0;) {
     const ConstMatrixRef input = i == 0 ? x : ConstMatrixRef(tape.post[i - 1]);
     Matrix* target = i > 0 ? &below : dx;
-    LinearBackward(input, values.value(weights_[i]), gradient, store.gradient(weights_[i]), store.gradient(biases_[i]), target);
+    LinearBackward(input, values.value(weights_[i]), gradient, store.gradient(weights_[i]), store.gradient(biases_[i]),
+                   target);
     if (i > 0) {
       ActivationBackward(activation_, tape.pre[i - 1], below, below);
       gradient.swap(below);

@@ -1,5 +1,5 @@
-// A multilayer perceptron: Linear + activation per hidden width, then a Linear without activation; optionally a linear path
-// beside it (out = skip(x) + mlp(x)). Encoder and decoder are one of these each.
+// A multilayer perceptron: Linear + activation per hidden width, then a Linear without activation; optionally a linear
+// path beside it (out = skip(x) + mlp(x)). Encoder and decoder are one of these each.
 #ifndef RQVAE_MLP_H_
 #define RQVAE_MLP_H_
 
@@ -25,8 +25,8 @@ class Mlp {
   Mlp(ParameterStore& store, const std::string& prefix, std::vector<Index> dims, Activation activation, bool skip,
       ParameterGroup group);
 
-  // Weights and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)) as torch.nn.Linear; with a skip the last Linear of the MLP is zero
-  // and the skip path too, until it is given its directions.
+  // Weights and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)) as torch.nn.Linear; with a skip the last Linear of the MLP is
+  // zero and the skip path too, until it is given its directions.
   void Initialize(ParameterStore& store, Random& random) const;
 
   // out = [skip(x) +] mlp(x).  x: n x in, out: n x out.

@@ -1,5 +1,5 @@
-// Optimisers over a ParameterStore, with PyTorch's definitions and defaults: Adam (Kingma & Ba 2015, weight decay as L2 in the
-// gradient), AdamW (Loshchilov & Hutter 2019, decoupled), Adagrad (Duchi et al. 2011), SGD with momentum.
+// Optimisers over a ParameterStore, with PyTorch's definitions and defaults: Adam (Kingma & Ba 2015, weight decay as L2
+// in the gradient), AdamW (Loshchilov & Hutter 2019, decoupled), Adagrad (Duchi et al. 2011), SGD with momentum.
 #ifndef RQVAE_OPTIMIZER_H_
 #define RQVAE_OPTIMIZER_H_
 
@@ -8,7 +8,8 @@
 
 namespace rqvae {
 
-// Holds only its own state. Statistics of the input are never touched; weight decay applies to parameters marked `decayed`.
+// Holds only its own state. Statistics of the input are never touched; weight decay applies to parameters marked
+// `decayed`.
 class Optimizer {
  public:
   Optimizer(const OptimizerConfig& config, const ParameterStore& store);
@@ -25,8 +26,8 @@ class Optimizer {
   int64_t steps_ = 0;
   double beta1_power_ = 1;  // beta1^steps, by repeated multiplication: pow differs between hosts
   double beta2_power_ = 1;
-  Vector first_;            // Adam: first moment; SGD: momentum buffer
-  Vector second_;           // Adam: second moment; Adagrad: sum of squares
+  Vector first_;   // Adam: first moment; SGD: momentum buffer
+  Vector second_;  // Adam: second moment; Adagrad: sum of squares
 };
 
 }  // namespace rqvae

@@ -19,12 +19,12 @@ enum class ParameterGroup {
 };
 
 struct Parameter {
-  std::string name;         // the reference's state_dict name, for example "encoder.network.0.weight"
+  std::string name;          // the reference's state_dict name, for example "encoder.network.0.weight"
   std::vector<Index> shape;  // one or two dimensions, as PyTorch's
   ParameterGroup group;
-  bool decayed;   // subject to weight decay
-  Index offset;   // of the first element in the buffer; a multiple of kAlignment
-  Index size;     // number of elements
+  bool decayed;  // subject to weight decay
+  Index offset;  // of the first element in the buffer; a multiple of kAlignment
+  Index size;    // number of elements
 
   Index rows() const { return shape[0]; }
   Index cols() const { return shape.size() > 1 ? shape[1] : 1; }
@@ -34,8 +34,9 @@ struct Parameter {
 class ParameterStore {
  public:
   static constexpr Index kAlignment = 4;  // floats: one 16-byte SIMD register
+  static constexpr int64_t kMaxSize = int64_t{1} << 29;  // floats in all: 2 GB, with as many gradients all that wasm has
 
-  // Declares a parameter and returns its handle. Not to be called after Allocate().
+  // Declares a parameter and returns its handle. Not to be called after Allocate(). Throws std::bad_alloc beyond kMaxSize.
   Index Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed);
   // Makes both buffers, all zero. Handles stay valid; views may be taken from now on.
   void Allocate();

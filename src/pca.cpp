@@ -15,7 +15,8 @@ constexpr Index kMaxIterations = 60;
 constexpr double kTolerance = 1e-6;
 constexpr Index kCovarianceColumns = 256;  // of one slice
 
-// Orthonormalises the columns by modified Gram-Schmidt, twice, in double. Columns that depend on earlier ones become zero.
+// Orthonormalises the columns by modified Gram-Schmidt, twice, in double. Columns that depend on earlier ones become
+// zero.
 void Orthonormalize(Matrix& basis) {
   Eigen::MatrixXd q = basis.cast<double>();
   for (Index c = 0; c < q.cols(); ++c) {

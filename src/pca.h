@@ -1,5 +1,5 @@
-// Principal directions by block power iteration (subspace iteration with Rayleigh-Ritz, Halko et al. 2011) on the covariance
-// matrix, in slices.
+// Principal directions by block power iteration (subspace iteration with Rayleigh-Ritz, Halko et al. 2011) on the
+// covariance matrix, in slices.
 #ifndef RQVAE_PCA_H_
 #define RQVAE_PCA_H_
 
@@ -19,8 +19,8 @@ class PcaJob : public Job {
   bool Advance() override;
 
   // Valid once Advance() has returned false.
-  // components x D, orthonormal rows in order of falling variance; each row's component of largest magnitude is positive.
-  // Rows beyond the data's rank (or beyond D) are zero.
+  // components x D, orthonormal rows in order of falling variance; each row's component of largest magnitude is
+  // positive. Rows beyond the data's rank (or beyond D) are zero.
   const Matrix& directions() const { return directions_; }
   const Vector& variances() const { return variances_; }  // components
   const Vector& mean() const { return mean_; }            // D
@@ -38,12 +38,12 @@ class PcaJob : public Job {
   Phase phase_ = Phase::kMean;
   Vector mean_;
   Matrix covariance_;
-  Matrix block_;          // centred rows of the current block
+  Matrix block_;  // centred rows of the current block
   Index next_row_ = 0;
   Index next_col_ = 0;
-  Matrix basis_;          // D x p, orthonormal columns
+  Matrix basis_;  // D x p, orthonormal columns
   Index iterations_ = 0;
-  double captured_ = 0;   // variance captured by the leading components at the last iteration
+  double captured_ = 0;  // variance captured by the leading components at the last iteration
   Matrix directions_;
   Vector variances_;
 };

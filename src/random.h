@@ -32,10 +32,10 @@ class Random {
   Random(uint64_t seed, Stream stream, uint64_t a = 0, uint64_t b = 0) : state_(Hash(seed, stream, a, b)) {}
 
   uint64_t Next();
-  double Uniform();                         // in [0, 1), 53 bits
-  float Uniform(float low, float high);     // in [low, high)
-  uint64_t Below(uint64_t bound);           // in [0, bound), unbiased; bound > 0
-  double Normal();                          // N(0, 1), Marsaglia's polar method
+  double Uniform();                      // in [0, 1), 53 bits
+  float Uniform(float low, float high);  // in [low, high)
+  uint64_t Below(uint64_t bound);        // in [0, bound), unbiased; bound > 0
+  double Normal();                       // N(0, 1), Marsaglia's polar method
 
  private:
   uint64_t state_;
@@ -50,9 +50,9 @@ std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows);
 // The `count` rows with the smallest Hash(seed, kSample, row), in ascending row order; all rows when count >= rows.
 std::vector<uint32_t> SampleRows(uint64_t seed, Index rows, Index count);
 
-// x += standard_deviation * noise(seed, step, row), in place.  x: n x m; `rows` names each row, so that a row's noise does
-// not depend on its place in the batch. The noise is the sum of eight uniform bytes, scaled (Irwin-Hall of eight: mean 0,
-// variance 1, excess kurtosis -0.15): close enough to normal for denoising and an order of magnitude cheaper.
+// x += standard_deviation * noise(seed, step, row), in place.  x: n x m; `rows` names each row, so that a row's noise
+// does not depend on its place in the batch. The noise is the sum of eight uniform bytes, scaled (Irwin-Hall of eight:
+// mean 0, variance 1, excess kurtosis -0.15): close enough to normal for denoising and an order of magnitude cheaper.
 void AddNoise(uint64_t seed, uint64_t step, const uint32_t* rows, float standard_deviation, MatrixRef x);
 
 }  // namespace rqvae

@@ -135,7 +135,8 @@ void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, Mat
   std::vector<uint32_t> level_codes(static_cast<size_t>(n));
   Vector level_margins(margins == nullptr ? 0 : n);
   for (Index l = 0; l < levels(); ++l) {
-    FindNearest(searchable_[static_cast<size_t>(l)], r, level_codes.data(), margins == nullptr ? nullptr : level_margins.data());
+    FindNearest(searchable_[static_cast<size_t>(l)], r, level_codes.data(),
+                margins == nullptr ? nullptr : level_margins.data());
     for (Index i = 0; i < n; ++i) {
       codes(i, l) = level_codes[static_cast<size_t>(i)];
       r.row(i) -= codebooks_[static_cast<size_t>(l)].row(codes(i, l));

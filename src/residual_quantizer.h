@@ -5,10 +5,10 @@
 //   z^  = sum_l q_l, summed in level order
 //   loss_l = ||sg(r_l) - q_l||^2 + beta ||r_l - sg(q_l)||^2, per item
 //
-// The codes are subtracted detached and the straight-through estimator is applied once, to the sum: each level's commitment
-// term then reaches the encoder with weight one. (Subtracting a straight-through output instead makes the commitment gradient
-// of all levels but the first exactly zero; summing straight-through outputs of every level multiplies the decoder's gradient
-// by the number of levels.)
+// The codes are subtracted detached and the straight-through estimator is applied once, to the sum: each level's
+// commitment term then reaches the encoder with weight one. (Subtracting a straight-through output instead makes the
+// commitment gradient of all levels but the first exactly zero; summing straight-through outputs of every level
+// multiplies the decoder's gradient by the number of levels.)
 #ifndef RQVAE_RESIDUAL_QUANTIZER_H_
 #define RQVAE_RESIDUAL_QUANTIZER_H_
 
@@ -44,7 +44,8 @@ class ResidualQuantizer {
     std::vector<Vector> error;      // L of n: ||r_l - q_l||^2
   };
 
-  // Declares quantization_layers.{l}.embedding.weight (K x d) and, with SimVQ, quantization_layers.{l}.out_proj.weight (d x d).
+  // Declares quantization_layers.{l}.embedding.weight (K x d) and, with SimVQ, quantization_layers.{l}.out_proj.weight
+  // (d x d).
   ResidualQuantizer(ParameterStore& store, const ModelConfig& config);
 
   // Codes N(0, 1) as torch.nn.Embedding; out_proj as torch.nn.Linear.

@@ -25,7 +25,8 @@ const ModelConfig& Validated(const ModelConfig& config) {
   require(!config.codebook_sizes.empty(), "codebookSize needs at least one level");
   for (Index size : config.codebook_sizes) require(size > 0, "codebookSize must be positive at every level");
   for (Index dim : config.hidden_dims) require(dim > 0, "hiddenDims must be positive");
-  require(std::isfinite(config.commitment_weight) && config.commitment_weight >= 0, "commitmentWeight must be at least 0");
+  require(std::isfinite(config.commitment_weight) && config.commitment_weight >= 0,
+          "commitmentWeight must be at least 0");
   require(std::isfinite(config.reconstruction_weight) && config.reconstruction_weight >= 0,
           "reconstructionWeight must be at least 0");
   require(std::isfinite(config.input_noise) && config.input_noise >= 0, "inputNoise must be at least 0");
@@ -199,8 +200,8 @@ void RqVae::Decode(const ConstCodeMatrixRef& codes, MatrixRef items) const {
     if (input_mean_ < 0) {
       items.middleRows(first, rows) = w.output;
     } else {
-      items.middleRows(first, rows) = (w.output * store_.value(input_scale_)(0, 0)).rowwise() +
-                                      store_.value(input_mean_).col(0).transpose();
+      items.middleRows(first, rows) =
+          (w.output * store_.value(input_scale_)(0, 0)).rowwise() + store_.value(input_mean_).col(0).transpose();
     }
   }
 }
@@ -241,7 +242,8 @@ void RqVae::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef
   }
 }
 
-void RqVae::ForwardBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, bool noise, Workspace& w) const {
+void RqVae::ForwardBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, bool noise,
+                         Workspace& w) const {
   if (!decoder_) throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and has no losses");
   const Index n = items.rows();
   w.target.resize(n, config_.input_dim);
@@ -259,7 +261,8 @@ void RqVae::ForwardBlock(const ConstMatrixRef& items, const uint32_t* rows, uint
   OutputForward(w);
 }
 
-// Adds a block's sums of losses (not yet divided by the batch size). Within the block from zero, then added, as everywhere.
+// Adds a block's sums of losses (not yet divided by the batch size). Within the block from zero, then added, as
+// everywhere.
 void RqVae::AddLosses(const Workspace& w, Losses& sums) const {
   double reconstruction = 0;
   for (Index i = 0; i < w.output.rows(); ++i) {
@@ -329,8 +332,8 @@ void RqVae::AddBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t
 
   // d loss / dy = 2 w (y - x~) / batch; hopwise sums over the batch.
   const float per_item = 1.0f / static_cast<float>(batch_size_);
-  const float scale = 2 * static_cast<float>(config_.reconstruction_weight) *
-                      (config_.compat == Compat::kHopwise ? 1.0f : per_item);
+  const float scale =
+      2 * static_cast<float>(config_.reconstruction_weight) * (config_.compat == Compat::kHopwise ? 1.0f : per_item);
   w.doutput = scale * (w.output - w.target);
   OutputBackward(w);
   decoder_->Backward(store_, w.quantized, w.decoder_tape, w.doutput, &w.dquantized);

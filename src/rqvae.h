@@ -5,12 +5,12 @@
 //   y  = dec(z^)                                               linear output
 //   loss = mean over items of [ w ||y - x~||^2 + sum_l ( ||sg(r_l) - q_l||^2 + beta ||r_l - sg(q_l)||^2 ) ]
 //
-// Both terms are squared L2 norms per item, then a mean over the batch: the objective depends neither on the batch size nor on
-// duplicated rows.
+// Both terms are squared L2 norms per item, then a mean over the batch: the objective depends neither on the batch size
+// nor on duplicated rows.
 //
-// Compat::kHopwise computes the functions of the Hopwise tutorial's program instead: no input scaling, sigmoid output then
-// L2 normalisation, y = u / max(||u||, 1e-12) with u = sigmoid(dec(z^)); reconstruction ||y - x||^2 summed over batch *and*
-// features; the commitment term of level 1 only reaches the encoder (its residual is cut from the graph).
+// Compat::kHopwise computes the functions of the Hopwise tutorial's program instead: no input scaling, sigmoid output
+// then L2 normalisation, y = u / max(||u||, 1e-12) with u = sigmoid(dec(z^)); reconstruction ||y - x||^2 summed over
+// batch *and* features; the commitment term of level 1 only reaches the encoder (its residual is cut from the graph).
 //
 // The rows of a batch are taken in blocks of kRowBlock; gradients add up in block order (matrix.h).
 #ifndef RQVAE_RQVAE_H_
@@ -29,19 +29,21 @@ namespace rqvae {
 
 // Means over the batch, in double.
 struct Losses {
-  double loss = 0;                        // w * reconstruction + quantize (hopwise: the sum over the batch + the mean)
-  double reconstruction = 0;              // ||y - x~||^2 (hopwise: its sum over the batch)
-  double quantize = 0;                    // sum_l (1 + beta) ||r_l - q_l||^2
-  std::vector<double> quantization_error; // per level: ||r_l - q_l||^2; codebook and commitment loss both have this value
-  std::vector<double> embedding_norm;     // per level: ||q_l||
-  Index distinct_ids = 0;                 // of the batch
+  double loss = 0;            // w * reconstruction + quantize (hopwise: the sum over the batch + the mean)
+  double reconstruction = 0;  // ||y - x~||^2 (hopwise: its sum over the batch)
+  double quantize = 0;        // sum_l (1 + beta) ||r_l - q_l||^2
+  std::vector<double>
+      quantization_error;              // per level: ||r_l - q_l||^2; codebook and commitment loss both have this value
+  std::vector<double> embedding_norm;  // per level: ||q_l||
+  Index distinct_ids = 0;              // of the batch
 };
 
 enum class Part { kFull, kEncoder };
 
 class RqVae {
  public:
-  // Weights by the seed; nothing that needs data is set yet. kEncoder leaves the decoder out: such a model encodes only.
+  // Weights by the seed; nothing that needs data is set yet. kEncoder leaves the decoder out: such a model encodes
+  // only.
   explicit RqVae(const ModelConfig& config, Part part = Part::kFull);
 
   const ModelConfig& config() const { return config_; }
@@ -55,15 +57,16 @@ class RqVae {
   // Must be called after parameters were changed from outside (loading, an optimiser's step).
   void ParametersChanged();
 
-  // 64-bit hash over the numerics version and everything that an ID depends on: input statistics, encoder, codebooks. The
-  // decoder is left out, so that a model and its encoder part make IDs of one fingerprint.
+  // 64-bit hash over the numerics version and everything that an ID depends on: input statistics, encoder, codebooks.
+  // The decoder is left out, so that a model and its encoder part make IDs of one fingerprint.
   uint64_t Fingerprint() const;
 
   // -- Inference. Row-wise functions of the items: pure, any number of rows, the same bits in any batch.
 
-  void Latents(const ConstMatrixRef& items, MatrixRef latents) const;                 // n x D -> n x d
-  void Encode(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef* margins) const;  // n x D -> n x L (margins: n x L)
-  void Decode(const ConstCodeMatrixRef& codes, MatrixRef items) const;                // n x L -> n x D, in input units
+  void Latents(const ConstMatrixRef& items, MatrixRef latents) const;  // n x D -> n x d
+  void Encode(const ConstMatrixRef& items, CodeMatrixRef codes,
+              MatrixRef* margins) const;                                // n x D -> n x L (margins: n x L)
+  void Decode(const ConstCodeMatrixRef& codes, MatrixRef items) const;  // n x L -> n x D, in input units
   // Everything about the quantisation of each item. embeddings, residuals: n x (L d), level-major; quantize_loss: n.
   void Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef embeddings, MatrixRef residuals,
                 VectorRef quantize_loss) const;
@@ -72,8 +75,8 @@ class RqVae {
   // The losses of a batch without noise.
   Losses Evaluate(const ConstMatrixRef& items) const;
 
-  // -- Training. One step: BeginStep(n), AddBlock for each block of at most kRowBlock rows in order, then FinishStep; the
-  // gradients are then in store().gradients(). A step may be dropped at any point: BeginStep starts anew.
+  // -- Training. One step: BeginStep(n), AddBlock for each block of at most kRowBlock rows in order, then FinishStep;
+  // the gradients are then in store().gradients(). A step may be dropped at any point: BeginStep starts anew.
 
   ~RqVae();
   void BeginStep(Index batch_size);

@@ -1,5 +1,5 @@
-// Four float lanes, as the compilers' vector extension: the same source becomes wasm SIMD, SSE or NEON, and one multiply and
-// one add stay two instructions (built with -ffp-contract=off), so that every target gives the same bits.
+// Four float lanes, as the compilers' vector extension: the same source becomes wasm SIMD, SSE or NEON, and one
+// multiply and one add stay two instructions (built with -ffp-contract=off), so that every target gives the same bits.
 #ifndef RQVAE_SIMD_H_
 #define RQVAE_SIMD_H_
 
@@ -27,8 +27,9 @@ inline F32x4 Select(I32x4 mask, F32x4 a, F32x4 b) { return (F32x4)((mask & (I32x
 inline F32x4 Min(F32x4 a, F32x4 b) { return Select(a < b, a, b); }
 inline F32x4 Max(F32x4 a, F32x4 b) { return Select(a > b, a, b); }
 
-// exp(x) to about 2 ulp: x = n ln 2 + r with |r| <= ln 2 / 2, then a degree-6 polynomial (coefficients of Cephes' expf by
-// S. Moshier). x is clamped to [-87, 88], where the result is a normal float. The clamp swallows NaN: callers bring it back.
+// exp(x) to about 2 ulp: x = n ln 2 + r with |r| <= ln 2 / 2, then a degree-6 polynomial (coefficients of Cephes' expf
+// by S. Moshier). x is clamped to [-87, 88], where the result is a normal float. The clamp swallows NaN: callers bring
+// it back.
 inline F32x4 Exp(F32x4 x) {
   x = Max(Min(x, Splat(88.0f)), Splat(-87.0f));
   // Round to nearest by adding and subtracting 1.5 * 2^23.
@@ -47,8 +48,8 @@ inline F32x4 Exp(F32x4 x) {
   return p * (F32x4)exponent;
 }
 
-// Applies `f(F32x4...)` along rows of equally shaped matrices and writes the result to `out`. A row's tail goes through the same
-// lanes as its body, padded with zeros, so that an element's result does not depend on its column.
+// Applies `f(F32x4...)` along rows of equally shaped matrices and writes the result to `out`. A row's tail goes through
+// the same lanes as its body, padded with zeros, so that an element's result does not depend on its column.
 template <typename F, typename... Inputs>
 void ForEachLane(F f, MatrixRef out, const Inputs&... inputs) {
   const Index cols = out.cols();

@@ -115,7 +115,8 @@ bool InitializeJob::Advance() {
       auto block = residuals_.middleRows(next_row_, rows);
       std::vector<uint32_t> codes(static_cast<size_t>(rows));
       FindNearest(draft_->quantizer().searchable(level_), block, codes.data(), nullptr);
-      for (Index i = 0; i < rows; ++i) block.row(i) -= draft_->quantizer().codebook(level_).row(codes[static_cast<size_t>(i)]);
+      for (Index i = 0; i < rows; ++i)
+        block.row(i) -= draft_->quantizer().codebook(level_).row(codes[static_cast<size_t>(i)]);
       next_row_ += rows;
       if (next_row_ < residuals_.rows()) return true;
       next_row_ = 0;
@@ -223,7 +224,7 @@ TrainJob::TrainJob(RqVae* model, const RowSource* source, const TrainConfig& con
                       : std::make_unique<InitializeJob>(model, source, model->config().codebook_kmeans_init)),
       phase_(initialize_ ? Phase::kInitialize : Phase::kStartEpoch) {
   config_.batch_size = std::min(config_.batch_size, source->rows());
-  total_steps_ = config_.epochs * ((source->rows() + config_.batch_size - 1) / config_.batch_size);
+  total_steps_ = int64_t{config_.epochs} * ((source->rows() + config_.batch_size - 1) / config_.batch_size);
 }
 
 TrainJob::~TrainJob() = default;
@@ -292,10 +293,10 @@ double TrainJob::RateScale() const {
 void TrainJob::FinishStep() {
   Losses losses = model_->FinishStep();
   if (!std::isfinite(losses.loss)) {
-    throw Error(ErrorKind::kDiverged, "training diverged in epoch " + std::to_string(epoch_) + ", step " +
-                                          std::to_string(step_) +
-                                          ": the loss is not finite. The model keeps the step before it. Lower learningRate "
-                                          "or check the items for extreme values");
+    throw Error(ErrorKind::kDiverged,
+                "training diverged in epoch " + std::to_string(epoch_) + ", step " + std::to_string(step_) +
+                    ": the loss is not finite. The model keeps the step before it. Lower learningRate "
+                    "or check the items for extreme values");
   }
   const double rate_scale = RateScale();
   optimizer_.Step(model_->store(), rate_scale);

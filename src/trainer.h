@@ -38,9 +38,9 @@ class MatrixRows : public RowSource {
   Matrix data_;
 };
 
-// Fits what needs data: input statistics on all rows, then on the k-means sample the principal directions (linear skip) and the
-// codebooks, level by level on what the levels before left over. Works on a draft: the model changes in the last slice, all at
-// once, so that a dropped job leaves it as it was.
+// Fits what needs data: input statistics on all rows, then on the k-means sample the principal directions (linear skip)
+// and the codebooks, level by level on what the levels before left over. Works on a draft: the model changes in the
+// last slice, all at once, so that a dropped job leaves it as it was.
 class InitializeJob : public Job {
  public:
   // Rows of the sample that PCA and k-means see: all rows up to this many, and at least 40 for each code.
@@ -51,7 +51,7 @@ class InitializeJob : public Job {
   ~InitializeJob() override;
 
   bool Advance() override;
-  double progress() const;  // in [0, 1], for a progress bar
+  double progress() const;                                         // in [0, 1], for a progress bar
   const std::vector<double>& inertia() const { return inertia_; }  // per level, over the sample
 
  private:
@@ -79,8 +79,9 @@ class InitializeJob : public Job {
   std::vector<double> inertia_;
 };
 
-// What one epoch came to: losses are means over its steps' items, while the weights moved; the ID statistics are of the whole
-// catalogue with the weights at the end of the epoch (of the last evaluated epoch, see TrainConfig::evaluate_every).
+// What one epoch came to: losses are means over its steps' items, while the weights moved; the ID statistics are of the
+// whole catalogue with the weights at the end of the epoch (of the last evaluated epoch, see
+// TrainConfig::evaluate_every).
 struct EpochRecord {
   Index epoch = 0;  // from 0
   Losses losses;
@@ -89,8 +90,9 @@ struct EpochRecord {
   double learning_rate = 0;  // at its last step
 };
 
-// Trains a model. Initialises it first unless it is initialised. Dropped during initialisation, the model is as it was; dropped
-// later, it keeps the last whole step. A loss that is not finite throws Error(kDiverged) before the step is applied.
+// Trains a model. Initialises it first unless it is initialised. Dropped during initialisation, the model is as it was;
+// dropped later, it keeps the last whole step. A loss that is not finite throws Error(kDiverged) before the step is
+// applied.
 class TrainJob : public Job {
  public:
   TrainJob(RqVae* model, const RowSource* source, const TrainConfig& config);
@@ -100,8 +102,8 @@ class TrainJob : public Job {
 
   bool initializing() const { return initialize_ != nullptr; }
   double initialize_progress() const { return initialize_ ? initialize_->progress() : 1.0; }
-  Index epoch() const { return epoch_; }        // in progress
-  Index step() const { return step_; }          // whole steps done
+  Index epoch() const { return epoch_; }  // in progress
+  Index step() const { return step_; }    // whole steps done
   Index total_steps() const { return total_steps_; }
   const Losses& last_losses() const { return last_losses_; }  // of the last whole step
   Index last_batch_size() const { return last_batch_size_; }
@@ -124,17 +126,17 @@ class TrainJob : public Job {
   std::unique_ptr<InitializeJob> initialize_;
   Phase phase_;
   Index epoch_ = 0;
-  Index step_ = 0;
-  Index total_steps_ = 0;
-  Index position_ = 0;   // within the epoch's order: first row not yet seen
-  Index in_batch_ = 0;   // rows of the current batch already added
+  int64_t step_ = 0;
+  int64_t total_steps_ = 0;
+  Index position_ = 0;  // within the epoch's order: first row not yet seen
+  Index in_batch_ = 0;  // rows of the current batch already added
   std::vector<uint32_t> order_;
   Matrix block_;
   Losses last_losses_;
   Index last_batch_size_ = 0;
-  Losses epoch_sums_;    // weighted by items
+  Losses epoch_sums_;  // weighted by items
   double last_rate_ = 0;
-  CodeMatrix codes_;     // of the evaluation pass
+  CodeMatrix codes_;  // of the evaluation pass
   IdStatistics last_ids_;
   std::vector<EpochRecord> history_;
 };

@@ -74,7 +74,9 @@ export async function build() {
   rmSync(made, { recursive: true, force: true });
   // Twice: the declarations keep the documentation, the JavaScript goes to users' clients without it.
   for (const flags of [["--emitDeclarationOnly"], ["--declaration", "false", "--removeComments"]]) {
-    run("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--outDir", made, ...flags], { stdio: ["ignore", 2, 2] });
+    run("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--outDir", made, ...flags], {
+      stdio: ["ignore", 2, 2],
+    });
   }
   mkdirSync(join(made, "wasm"), { recursive: true });
   const wasm = (name) => join(ROOT, "build/wasm", name);

@@ -203,12 +203,11 @@ ModelConfig Fixture::model_config() const {
   c.hidden_dims = config_["hidden_dims"].indices();
   c.codebook_sizes = config_["codebook_sizes"].indices();
   c.activation = config_["activation"].text() == "relu" ? Activation::kRelu : Activation::kSilu;
-  c.input_scaling = config_["input_scaling"].text() == "common_scale" ? InputScaling::kCommonScale
-                                                                      : InputScaling::kNone;
+  c.input_scaling =
+      config_["input_scaling"].text() == "common_scale" ? InputScaling::kCommonScale : InputScaling::kNone;
   c.linear_skip = config_["linear_skip"].text() == "pca" ? LinearSkip::kPca : LinearSkip::kNone;
-  c.codebook_gradient = config_["codebook_gradient"].text() == "joint"
-                            ? CodebookGradient::kJoint
-                            : CodebookGradient::kQuantization;
+  c.codebook_gradient =
+      config_["codebook_gradient"].text() == "joint" ? CodebookGradient::kJoint : CodebookGradient::kQuantization;
   c.compat = config_["compat"].text() == "hopwise" ? Compat::kHopwise : Compat::kNone;
   c.codebook_sim_vq = config_["codebook_sim_vq"].boolean();
   c.commitment_weight = config_["commitment_weight"].number();

@@ -43,30 +43,13 @@ const Case kCases[] = {
     {"Joint", {6, 4}, {4, 3, 5}, kSilu, kNoSkip, kJoint, 0.25, 1},
     {"JointRelu", {6}, {4, 3}, kRelu, kNoSkip, kJoint, 1.5, 0.5},
     {"SkipQuantization", {6, 4}, {4, 3, 5}, kSilu, kSkip, kQuantization, 1, 3},
-    {"SkipJointScaled",
-     {6, 4},
-     {4, 3, 5, 2},
-     kSilu,
-     kSkip,
-     kJoint,
-     0.25,
-     3,
-     InputScaling::kCommonScale},
+    {"SkipJointScaled", {6, 4}, {4, 3, 5, 2}, kSilu, kSkip, kJoint, 0.25, 3, InputScaling::kCommonScale},
     {"SkipRelu", {5}, {4}, kRelu, kSkip, kJoint, 0.5, 1},
     {"NoHidden", {}, {4, 3}, kSilu, kNoSkip, kQuantization, 0.25, 2},
     {"NoHiddenSkip", {}, {4, 3}, kSilu, kSkip, kJoint, 0.25, 2, InputScaling::kCenter},
     {"OneLevelNoCommitment", {6}, {5}, kSilu, kNoSkip, kQuantization, 0, 1},
     {"NoReconstruction", {6}, {5, 4, 3}, kSilu, kNoSkip, kJoint, 0.25, 0},
-    {"Hopwise",
-     {6, 4},
-     {4, 3, 5},
-     kSilu,
-     kNoSkip,
-     kQuantization,
-     0.25,
-     1,
-     InputScaling::kNone,
-     Compat::kHopwise},
+    {"Hopwise", {6, 4}, {4, 3, 5}, kSilu, kNoSkip, kQuantization, 0.25, 1, InputScaling::kNone, Compat::kHopwise},
     {"HopwiseSimVq",
      {6, 4},
      {4, 3, 5},
@@ -131,8 +114,8 @@ class GradientTest : public ::testing::TestWithParam<Case> {
     do {
       Randomize(model_, random);
       x_ = RandomMatrix(random, 11, 5);
-      frozen_ = oracle::Freeze(model_.config(), oracle::FromStore<double>(model_.store()),
-                               oracle::FromMatrix<double>(x_));
+      frozen_ =
+          oracle::Freeze(model_.config(), oracle::FromStore<double>(model_.store()), oracle::FromMatrix<double>(x_));
     } while (frozen_.margin < 1e-3 || !SeveralCodes());
   }
 
@@ -153,10 +136,10 @@ TEST_P(GradientTest, OracleAgreesWithFiniteDifferences) {
   const auto dual = oracle::FromStore<oracle::Dual>(model_.store());
   for (const auto& [name, value] : p) {
     if (name.rfind("input.", 0) == 0) continue;
-    const Eigen::MatrixXd exact = oracle::Gradient(
-        model_.config(), dual, oracle::FromMatrix<oracle::Dual>(x_), frozen_, name);
-    const Eigen::MatrixXd differences = oracle::FiniteDifferences(
-        model_.config(), p, oracle::FromMatrix<double>(x_), frozen_, name);
+    const Eigen::MatrixXd exact =
+        oracle::Gradient(model_.config(), dual, oracle::FromMatrix<oracle::Dual>(x_), frozen_, name);
+    const Eigen::MatrixXd differences =
+        oracle::FiniteDifferences(model_.config(), p, oracle::FromMatrix<double>(x_), frozen_, name);
     EXPECT_TRUE(Close(differences, exact, 1e-6, 1e-2)) << name;
   }
 }
@@ -164,8 +147,7 @@ TEST_P(GradientTest, OracleAgreesWithFiniteDifferences) {
 TEST_P(GradientTest, CoreAgreesWithOracle) {
   const Losses losses = Step(model_, x_);
   const auto p = oracle::FromStore<double>(model_.store());
-  const double loss =
-      oracle::Surrogate(model_.config(), p, oracle::FromMatrix<double>(x_), frozen_);
+  const double loss = oracle::Surrogate(model_.config(), p, oracle::FromMatrix<double>(x_), frozen_);
   EXPECT_NEAR(losses.loss, loss, 1e-5 * loss);
   EXPECT_NEAR(model_.Evaluate(x_).loss, loss, 1e-5 * loss);
 
@@ -175,8 +157,7 @@ TEST_P(GradientTest, CoreAgreesWithOracle) {
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& parameter = store.parameter(handle);
     if (!parameter.trained()) continue;
-    const Eigen::MatrixXd exact =
-        oracle::Gradient(model_.config(), dual, x, frozen_, parameter.name);
+    const Eigen::MatrixXd exact = oracle::Gradient(model_.config(), dual, x, frozen_, parameter.name);
     EXPECT_TRUE(Close(store.gradient(handle), exact, 2e-5, 1e-3)) << parameter.name;
     const bool decoder = parameter.group == ParameterGroup::kDecoder;
     if (!decoder || GetParam().weight > 0) {
@@ -200,8 +181,7 @@ struct Quantizer {
   ResidualQuantizer quantizer;
 };
 
-ModelConfig QuantizerConfig(std::vector<Index> codebooks, double beta,
-                            CodebookGradient gradient = kQuantization) {
+ModelConfig QuantizerConfig(std::vector<Index> codebooks, double beta, CodebookGradient gradient = kQuantization) {
   ModelConfig config;
   config.input_dim = 9;
   config.latent_dim = 5;
@@ -244,8 +224,8 @@ TEST(ResidualQuantizerGradientTest, ReconstructionGoesStraightThrough) {
 // instead of the detached code would make it zero at every level but the first.
 TEST(ResidualQuantizerGradientTest, CommitmentOfEveryLevelReachesTheLatent) {
   TestRandom random(3);
-  const std::vector<Matrix> codebooks = {
-      RandomMatrix(random, 7, 5), RandomMatrix(random, 6, 5, 0.7), RandomMatrix(random, 4, 5, 0.5)};
+  const std::vector<Matrix> codebooks = {RandomMatrix(random, 7, 5), RandomMatrix(random, 6, 5, 0.7),
+                                         RandomMatrix(random, 4, 5, 0.5)};
   const Matrix z = RandomMatrix(random, 21, 5);
   const float scale = 1.0f / 21;
   const double beta = 0.375;
@@ -268,8 +248,7 @@ TEST(ResidualQuantizerGradientTest, CommitmentOfEveryLevelReachesTheLatent) {
       }
     }
     const Eigen::MatrixXd of_this_level = dz.cast<double>() - below;
-    EXPECT_TRUE(Close(of_this_level, Eigen::MatrixXd(2 * beta / 21 * left), 1e-5))
-        << "level " << levels;
+    EXPECT_TRUE(Close(of_this_level, Eigen::MatrixXd(2 * beta / 21 * left), 1e-5)) << "level " << levels;
     below = dz.cast<double>();
   }
 }
@@ -297,9 +276,7 @@ TEST(ResidualQuantizerGradientTest, CodebookGradientGoesToTheChosenCodes) {
       expected.row(code) -= left.row(i);  // 2 scale (q - r), scale = 1/2
       expected.row(code) += dquantized.row(i).cast<double>();
     }
-    EXPECT_TRUE(
-        Close(q.store.gradient(q.quantizer.embedding(static_cast<Index>(l))), expected, 1e-6))
-        << "level " << l;
+    EXPECT_TRUE(Close(q.store.gradient(q.quantizer.embedding(static_cast<Index>(l))), expected, 1e-6)) << "level " << l;
   }
 }
 
@@ -371,8 +348,8 @@ TEST(ExtraLevelsTest, ZeroCodebooksAddTheirCommitment) {
   RqVae more = ModelWithZeroLevels(2, beta, kQuantization);
   CopyShared(plain, more);
   const Losses losses = Step(more, x);
-  const oracle::Frozen frozen = oracle::Freeze(
-      more.config(), oracle::FromStore<double>(more.store()), oracle::FromMatrix<double>(x));
+  const oracle::Frozen frozen =
+      oracle::Freeze(more.config(), oracle::FromStore<double>(more.store()), oracle::FromMatrix<double>(x));
   const Eigen::MatrixXd left = oracle::ToMatrix(frozen.residuals[2]);
   EXPECT_NEAR(losses.loss - without, 2 * (1 + beta) * left.squaredNorm() / 23, 1e-4);
   const char* bias = "encoder.network.2.bias";
@@ -396,8 +373,8 @@ TEST(ExtraLevelsTest, EveryLevelsCommitmentReachesTheEncoder) {
     }
   }
   const Matrix x = RandomMatrix(random, 19, 9);
-  const oracle::Frozen frozen = oracle::Freeze(config, oracle::FromStore<double>(full.store()),
-                                               oracle::FromMatrix<double>(x));
+  const oracle::Frozen frozen =
+      oracle::Freeze(config, oracle::FromStore<double>(full.store()), oracle::FromMatrix<double>(x));
   Eigen::MatrixXd below = Eigen::MatrixXd::Zero(5, 1);
   for (size_t levels = 1; levels <= 3; ++levels) {
     ModelConfig part = config;
@@ -407,8 +384,8 @@ TEST(ExtraLevelsTest, EveryLevelsCommitmentReachesTheEncoder) {
     Step(model, x);
     const Eigen::MatrixXd gradient =
         model.store().gradient(model.store().Find("encoder.network.2.bias")).cast<double>();
-    const Eigen::MatrixXd left = oracle::ToMatrix(frozen.residuals[levels - 1]) -
-                                 oracle::ToMatrix(frozen.chosen[levels - 1]);
+    const Eigen::MatrixXd left =
+        oracle::ToMatrix(frozen.residuals[levels - 1]) - oracle::ToMatrix(frozen.chosen[levels - 1]);
     const Eigen::MatrixXd expected = 2 * beta / 19 * left.colwise().sum().transpose();
     ASSERT_GT(expected.norm(), 1e-3);
     EXPECT_TRUE(Close(Eigen::MatrixXd(gradient - below), expected, 1e-4)) << "level " << levels;
@@ -481,8 +458,7 @@ TEST_P(MlpGradientTest, AgreesWithFiniteDifferences) {
   Mlp::Tape tape;
   Matrix out(n, c.dims.back()), dx;
   mlp.Forward(store, x, tape, out);
-  EXPECT_TRUE(
-      Close(out, oracle::ToMatrix(oracle::Network(p, "net", rows, hidden, c.activation)), 1e-6));
+  EXPECT_TRUE(Close(out, oracle::ToMatrix(oracle::Network(p, "net", rows, hidden, c.activation)), 1e-6));
   store.ZeroGradients();
   mlp.Backward(store, x, tape, g, &dx);
   for (Index handle = 0; handle < store.count(); ++handle) {
@@ -500,16 +476,13 @@ TEST_P(MlpGradientTest, AgreesWithFiniteDifferences) {
   EXPECT_TRUE(SameBits(store.gradients(), once));
 }
 
-INSTANTIATE_TEST_SUITE_P(Layers, MlpGradientTest,
-                         ::testing::Values(MlpCase{"Linear", {6, 5}, kSilu, false},
-                                           MlpCase{"LinearSkip", {6, 5}, kSilu, true},
-                                           MlpCase{"Silu", {6, 7, 5}, kSilu, false},
-                                           MlpCase{"Relu", {6, 7, 5}, kRelu, false},
-                                           MlpCase{"SiluSkip", {6, 7, 3, 5}, kSilu, true},
-                                           MlpCase{"ReluSkip", {6, 7, 3, 5}, kRelu, true},
-                                           MlpCase{"Narrow", {1, 1, 1}, kSilu, true},
-                                           MlpCase{"Wide", {33, 17, 9}, kSilu, false}),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Layers, MlpGradientTest,
+    ::testing::Values(MlpCase{"Linear", {6, 5}, kSilu, false}, MlpCase{"LinearSkip", {6, 5}, kSilu, true},
+                      MlpCase{"Silu", {6, 7, 5}, kSilu, false}, MlpCase{"Relu", {6, 7, 5}, kRelu, false},
+                      MlpCase{"SiluSkip", {6, 7, 3, 5}, kSilu, true}, MlpCase{"ReluSkip", {6, 7, 3, 5}, kRelu, true},
+                      MlpCase{"Narrow", {1, 1, 1}, kSilu, true}, MlpCase{"Wide", {33, 17, 9}, kSilu, false}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace rqvae

@@ -35,10 +35,8 @@ ModelConfig ConfigOf(const Shape& s) {
   config.activation = s.activation;
   config.linear_skip = s.skip;
   config.compat = s.compat;
-  config.input_scaling =
-      s.skip == LinearSkip::kNone ? InputScaling::kNone : InputScaling::kCommonScale;
-  config.codebook_gradient =
-      s.skip == LinearSkip::kNone ? CodebookGradient::kQuantization : CodebookGradient::kJoint;
+  config.input_scaling = s.skip == LinearSkip::kNone ? InputScaling::kNone : InputScaling::kCommonScale;
+  config.codebook_gradient = s.skip == LinearSkip::kNone ? CodebookGradient::kQuantization : CodebookGradient::kJoint;
   return config;
 }
 
@@ -119,8 +117,7 @@ TEST_P(InvarianceTest, AnItemIsTheSameInEveryBatch) {
   for (const Index n : {1, 2, 3, 4, 5, 7, 8, 255, 256, 257, 599, 600}) {
     for (const Index first : {Index{0}, Index{1}, Index{299}, 600 - n}) {
       if (first + n > 600) continue;
-      EXPECT_TRUE(SameRows(Answers(model_, x_.middleRows(first, n)), all, first))
-          << n << " rows from " << first;
+      EXPECT_TRUE(SameRows(Answers(model_, x_.middleRows(first, n)), all, first)) << n << " rows from " << first;
     }
   }
   for (Index i = 0; i < 600; ++i) {
@@ -132,8 +129,7 @@ TEST_P(InvarianceTest, AnItemIsTheSameInEveryBatch) {
 TEST_P(InvarianceTest, AnItemIsTheSameInEveryLayout) {
   const Answers all(model_, x_);
   for (const Index padding : {1, 2, 3}) {
-    Matrix wide =
-        Matrix::Constant(600, x_.cols() + padding, std::numeric_limits<float>::quiet_NaN());
+    Matrix wide = Matrix::Constant(600, x_.cols() + padding, std::numeric_limits<float>::quiet_NaN());
     wide.rightCols(x_.cols()) = x_;
     EXPECT_TRUE(SameRows(Answers(model_, wide.rightCols(x_.cols())), all, 0)) << padding;
   }

@@ -115,8 +115,7 @@ TEST(KmeansTest, FindsSeparatedClusters) {
     const Result result = Cluster(data, 6, seed);
     ExpectConsistent(data, 6, result);
     for (Index i = 0; i < 240; ++i) {
-      EXPECT_EQ(result.assignment[static_cast<size_t>(i)],
-                result.assignment[static_cast<size_t>(i % 6)]);
+      EXPECT_EQ(result.assignment[static_cast<size_t>(i)], result.assignment[static_cast<size_t>(i % 6)]);
     }
     EXPECT_EQ(Used(result), 6u);
   }
@@ -143,8 +142,7 @@ TEST(KmeansTest, FewerRowsThanCodes) {
   EXPECT_EQ(Used(result), 5u);
   EXPECT_EQ(DistinctCenters(result), 5u);
   // The surplus repeats the first centre and is never chosen.
-  for (Index k = 5; k < 12; ++k)
-    EXPECT_TRUE(SameBits(result.centers.row(k), result.centers.row(0)));
+  for (Index k = 5; k < 12; ++k) EXPECT_TRUE(SameBits(result.centers.row(k), result.centers.row(0)));
   for (const uint32_t code : result.assignment) EXPECT_LT(code, 5u);
 }
 

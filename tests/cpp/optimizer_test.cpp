@@ -25,7 +25,8 @@ struct Toy {
 };
 
 TEST(Optimizer, EachKindFindsTheMinimum) {
-  for (OptimizerKind kind : {OptimizerKind::kAdam, OptimizerKind::kAdamW, OptimizerKind::kAdagrad, OptimizerKind::kSgd}) {
+  for (OptimizerKind kind :
+       {OptimizerKind::kAdam, OptimizerKind::kAdamW, OptimizerKind::kAdagrad, OptimizerKind::kSgd}) {
     for (double momentum : {0.0, 0.9}) {
       Toy toy;
       OptimizerConfig config;
@@ -47,7 +48,8 @@ TEST(Optimizer, EachKindFindsTheMinimum) {
 }
 
 TEST(Optimizer, DecaysWeightsOnly) {
-  for (OptimizerKind kind : {OptimizerKind::kAdam, OptimizerKind::kAdamW, OptimizerKind::kAdagrad, OptimizerKind::kSgd}) {
+  for (OptimizerKind kind :
+       {OptimizerKind::kAdam, OptimizerKind::kAdamW, OptimizerKind::kAdagrad, OptimizerKind::kSgd}) {
     Toy toy;
     OptimizerConfig config;
     config.kind = kind;

@@ -37,9 +37,7 @@ struct Dual {
 };
 inline Dual operator+(Dual a, Dual b) { return {a.value + b.value, a.derivative + b.derivative}; }
 inline Dual operator-(Dual a, Dual b) { return {a.value - b.value, a.derivative - b.derivative}; }
-inline Dual operator*(Dual a, Dual b) {
-  return {a.value * b.value, a.derivative * b.value + a.value * b.derivative};
-}
+inline Dual operator*(Dual a, Dual b) { return {a.value * b.value, a.derivative * b.value + a.value * b.derivative}; }
 inline Dual operator/(Dual a, Dual b) {
   const double q = a.value / b.value;
   return {q, (a.derivative - q * b.derivative) / b.value};
@@ -119,8 +117,8 @@ Array<T> Linear(const Array<T>& x, const Array<T>& w, const Array<T>& b) {
 // PREFIX.network.{0, 2, ...} with an activation between, and PREFIX.skip beside it where there is
 // one.
 template <typename T>
-Array<T> Network(const Parameters<T>& p, const std::string& prefix, const Array<T>& x,
-                 size_t hidden, Activation activation) {
+Array<T> Network(const Parameters<T>& p, const std::string& prefix, const Array<T>& x, size_t hidden,
+                 Activation activation) {
   Array<T> h = x;
   for (size_t layer = 0; layer <= hidden; ++layer) {
     const std::string name = prefix + ".network." + std::to_string(2 * layer);
@@ -165,8 +163,7 @@ struct Frozen {
   double margin = std::numeric_limits<double>::infinity();  // smallest gap to a runner-up
 };
 
-inline Frozen Freeze(const ModelConfig& config, const Parameters<double>& p,
-                     const Array<double>& x) {
+inline Frozen Freeze(const ModelConfig& config, const Parameters<double>& p, const Array<double>& x) {
   Frozen f;
   f.z = Network(p, "encoder", ScaledInput(p, x), config.hidden_dims.size(), config.activation);
   const Index n = f.z.rows, d = f.z.cols;
@@ -224,8 +221,7 @@ T Surrogate(const ModelConfig& config, const Parameters<T>& p, const Array<T>& x
         const T to_codebook = T(f.residuals[l](i, j)) - code;
         const T moving = hopwise && level > 0 ? T(f.z(i, j)) : z(i, j);
         const T to_encoder = moving - T(f.before[l](i, j)) - T(f.chosen[l](i, j));
-        quantize = quantize + to_codebook * to_codebook +
-                   T(config.commitment_weight) * to_encoder * to_encoder;
+        quantize = quantize + to_codebook * to_codebook + T(config.commitment_weight) * to_encoder * to_encoder;
         sum(i, j) = sum(i, j) + code;
       }
     }
@@ -233,9 +229,8 @@ T Surrogate(const ModelConfig& config, const Parameters<T>& p, const Array<T>& x
   Array<T> input(n, d);
   for (Index i = 0; i < n; ++i) {
     for (Index j = 0; j < d; ++j) {
-      input(i, j) = config.codebook_gradient == CodebookGradient::kJoint
-                        ? sum(i, j) + z(i, j) - T(f.z(i, j))
-                        : z(i, j) + T(f.sum(i, j) - f.z(i, j));
+      input(i, j) = config.codebook_gradient == CodebookGradient::kJoint ? sum(i, j) + z(i, j) - T(f.z(i, j))
+                                                                         : z(i, j) + T(f.sum(i, j) - f.z(i, j));
     }
   }
   Array<T> y = Network(p, "decoder", input, hidden, config.activation);
@@ -260,8 +255,8 @@ T Surrogate(const ModelConfig& config, const Parameters<T>& p, const Array<T>& x
 }
 
 // The derivative of the surrogate by one parameter, exactly: one evaluation for each element.
-inline Eigen::MatrixXd Gradient(const ModelConfig& config, const Parameters<Dual>& p,
-                                const Array<Dual>& x, const Frozen& f, const std::string& name) {
+inline Eigen::MatrixXd Gradient(const ModelConfig& config, const Parameters<Dual>& p, const Array<Dual>& x,
+                                const Frozen& f, const std::string& name) {
   Parameters<Dual> moved = p;
   Array<Dual>& a = moved.at(name);
   Eigen::MatrixXd out(a.rows, a.cols);
@@ -276,9 +271,8 @@ inline Eigen::MatrixXd Gradient(const ModelConfig& config, const Parameters<Dual
 }
 
 // The same by central differences.
-inline Eigen::MatrixXd FiniteDifferences(const ModelConfig& config, const Parameters<double>& p,
-                                         const Array<double>& x, const Frozen& f,
-                                         const std::string& name, double h = 1e-5) {
+inline Eigen::MatrixXd FiniteDifferences(const ModelConfig& config, const Parameters<double>& p, const Array<double>& x,
+                                         const Frozen& f, const std::string& name, double h = 1e-5) {
   Parameters<double> moved = p;
   Array<double>& a = moved.at(name);
   Eigen::MatrixXd out(a.rows, a.cols);

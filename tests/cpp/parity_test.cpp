@@ -142,15 +142,14 @@ TEST_P(ParityTest, TenSteps) {
     EXPECT_TRUE(Close(value, fixture_.matrix("after." + p.name), kTolerance)) << p.name;
     // What the steps changed, so that large weights do not hide a wrong step.
     const Eigen::MatrixXd start = fixture_.matrix(p.name);
-    EXPECT_TRUE(
-        Close(value.cast<double>() - start, fixture_.matrix("after." + p.name) - start, 1e-3))
+    EXPECT_TRUE(Close(value.cast<double>() - start, fixture_.matrix("after." + p.name) - start, 1e-3))
         << p.name << ", the change";
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, ParityTest,
-                         ::testing::Values("plain", "plain_relu_adamw", "skip_joint",
-                                           "sgd_momentum", "blocks", "hopwise", "hopwise_simvq"),
+                         ::testing::Values("plain", "plain_relu_adamw", "skip_joint", "sgd_momentum", "blocks",
+                                           "hopwise", "hopwise_simvq"),
                          [](const auto& info) { return std::string(info.param); });
 
 // The reference's state_dict, read as a user's file is: shapes from the tensors, names mapped.
@@ -193,8 +192,7 @@ TEST(StateDictTest, GivesTheReferencesCodes) {
   for (Index i = 0; i < codes.rows(); ++i) {
     const std::vector<Index> row = rows[static_cast<size_t>(i)].indices();
     for (Index l = 0; l < 3; ++l) {
-      EXPECT_EQ(codes(i, l), static_cast<uint32_t>(row.at(static_cast<size_t>(l))))
-          << "row " << i << ", level " << l;
+      EXPECT_EQ(codes(i, l), static_cast<uint32_t>(row.at(static_cast<size_t>(l)))) << "row " << i << ", level " << l;
     }
   }
 }

@@ -47,8 +47,7 @@ Matrix Spectrum(TestRandom& random, Index rows, Index dims, Index rank, double r
   double scale = 1;
   for (Index j = 0; j < dims; ++j, scale *= ratio) x.col(j) *= j < rank ? scale : 0.0;
   const Eigen::MatrixXd noise = RandomMatrix(random, dims, dims).cast<double>();
-  const Eigen::MatrixXd turn =
-      Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(noise + noise.transpose()).eigenvectors();
+  const Eigen::MatrixXd turn = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(noise + noise.transpose()).eigenvectors();
   Eigen::MatrixXd turned = x * turn;
   turned.rowwise() += RandomMatrix(random, 1, dims, 2).row(0).cast<double>();
   return turned.cast<float>();
@@ -79,14 +78,12 @@ void ExpectExact(const Matrix& data, Index components, Index rank, double tolera
   ExpectOrthonormal(result.directions, known);
   ExpectSigns(result.directions, known);
   for (Index c = 0; c < known; ++c) {
-    EXPECT_NEAR(result.variances[c], exact.variances[c],
-                tolerance * exact.variances[c] + 1e-6 * exact.variances[0])
+    EXPECT_NEAR(result.variances[c], exact.variances[c], tolerance * exact.variances[c] + 1e-6 * exact.variances[0])
         << c;
     if (c > 0) {
       EXPECT_LE(result.variances[c], result.variances[c - 1]);
     }
-    const double cosine =
-        std::abs(result.directions.row(c).cast<double>().dot(exact.directions.row(c)));
+    const double cosine = std::abs(result.directions.row(c).cast<double>().dot(exact.directions.row(c)));
     EXPECT_GT(cosine, 1 - tolerance) << "direction " << c;
   }
   for (Index c = known; c < components; ++c) {
@@ -154,8 +151,8 @@ TEST(PcaTest, FewerRowsThanDimensions) {
 
 TEST(PcaTest, NoVariance) {
   TestRandom random(7);
-  std::vector<Matrix> cases = {RandomMatrix(random, 1, 6), Matrix::Zero(50, 6),
-                               Matrix::Constant(300, 6, 0.1f), Matrix::Constant(777, 6, -3.3e4f)};
+  std::vector<Matrix> cases = {RandomMatrix(random, 1, 6), Matrix::Zero(50, 6), Matrix::Constant(300, 6, 0.1f),
+                               Matrix::Constant(777, 6, -3.3e4f)};
   cases.push_back(RandomMatrix(random, 1, 6).replicate(301, 1));
   for (size_t i = 0; i < cases.size(); ++i) {
     const Result result = Decompose(cases[i], 3);

@@ -83,7 +83,8 @@ TEST(EpochOrder, DiffersByEpochAndSeed) {
 }
 
 TEST(EpochOrder, AWindowHoldsWholeBlocks) {
-  // The first 16 blocks of 4,096 come from 16 blocks of rows only, so that a streamed catalogue needs one window in memory.
+  // The first 16 blocks of 4,096 come from 16 blocks of rows only, so that a streamed catalogue needs one window in
+  // memory.
   const std::vector<uint32_t> order = EpochOrder(1, 0, 40 * 4096);
   std::set<uint32_t> blocks;
   for (size_t i = 0; i < 16 * 4096; ++i) blocks.insert(order[i] / 4096);

@@ -34,8 +34,7 @@ class TestRandom {
   std::mt19937_64 engine_;
 };
 
-inline Matrix RandomMatrix(TestRandom& random, Index rows, Index cols, double scale = 1,
-                           double offset = 0) {
+inline Matrix RandomMatrix(TestRandom& random, Index rows, Index cols, double scale = 1, double offset = 0) {
   Matrix m(rows, cols);
   for (Index i = 0; i < rows; ++i) {
     for (Index j = 0; j < cols; ++j) {
@@ -46,8 +45,7 @@ inline Matrix RandomMatrix(TestRandom& random, Index rows, Index cols, double sc
 }
 
 // Rows around a few centres, as real embeddings are.
-inline Matrix ClusteredRows(TestRandom& random, Index rows, Index cols, Index clusters,
-                            double spread) {
+inline Matrix ClusteredRows(TestRandom& random, Index rows, Index cols, Index clusters, double spread) {
   const Matrix centers = RandomMatrix(random, clusters, cols);
   Matrix m = RandomMatrix(random, rows, cols, spread);
   for (Index i = 0; i < rows; ++i) m.row(i) += centers.row(random.Below(clusters));
@@ -59,16 +57,15 @@ template <typename A, typename B>
 ::testing::AssertionResult SameBits(const A& a, const B& b) {
   static_assert(std::is_same_v<typename A::Scalar, typename B::Scalar>);
   if (a.rows() != b.rows() || a.cols() != b.cols()) {
-    return ::testing::AssertionFailure()
-           << a.rows() << " x " << a.cols() << " against " << b.rows() << " x " << b.cols();
+    return ::testing::AssertionFailure() << a.rows() << " x " << a.cols() << " against " << b.rows() << " x "
+                                         << b.cols();
   }
   for (Index i = 0; i < a.rows(); ++i) {
     for (Index j = 0; j < a.cols(); ++j) {
       const auto left = a(i, j);
       const auto right = b(i, j);
       if (std::memcmp(&left, &right, sizeof left) != 0) {
-        return ::testing::AssertionFailure()
-               << "(" << i << ", " << j << "): " << left << " against " << right;
+        return ::testing::AssertionFailure() << "(" << i << ", " << j << "): " << left << " against " << right;
       }
     }
   }
@@ -78,11 +75,10 @@ template <typename A, typename B>
 // Whether |actual - expected| <= tolerance * max(|expected|, floor) element by element, where
 // |expected| is the largest magnitude of the whole matrix.
 template <typename A, typename B>
-::testing::AssertionResult Close(const A& actual, const B& expected, double tolerance,
-                                 double floor = 1e-12) {
+::testing::AssertionResult Close(const A& actual, const B& expected, double tolerance, double floor = 1e-12) {
   if (actual.rows() != expected.rows() || actual.cols() != expected.cols()) {
-    return ::testing::AssertionFailure() << actual.rows() << " x " << actual.cols() << " against "
-                                         << expected.rows() << " x " << expected.cols();
+    return ::testing::AssertionFailure() << actual.rows() << " x " << actual.cols() << " against " << expected.rows()
+                                         << " x " << expected.cols();
   }
   double scale = floor;
   for (Index i = 0; i < expected.rows(); ++i) {
@@ -95,9 +91,8 @@ template <typename A, typename B>
       const double a = static_cast<double>(actual(i, j));
       const double e = static_cast<double>(expected(i, j));
       if (!(std::abs(a - e) <= tolerance * scale)) {  // so that NaN fails
-        return ::testing::AssertionFailure()
-               << "(" << i << ", " << j << "): " << a << ", expected " << e << ", off by "
-               << std::abs(a - e) / scale << " of the largest magnitude " << scale;
+        return ::testing::AssertionFailure() << "(" << i << ", " << j << "): " << a << ", expected " << e << ", off by "
+                                             << std::abs(a - e) / scale << " of the largest magnitude " << scale;
       }
     }
   }

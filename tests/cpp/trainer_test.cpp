@@ -185,7 +185,7 @@ TEST(TrainJob, DroppedItKeepsTheLastWholeStep) {
   RunToEnd(initialize);
   TrainJob job(&model, &rows, ShortTraining());
   Vector last = model.store().values();
-  Index step = 0;
+  int64_t step = 0;
   for (int i = 0; i < 20; ++i) {
     job.Advance();
     const bool same = (model.store().values().array() == last.array()).all();

@@ -204,6 +204,27 @@ describe("IDs", () => {
   });
 });
 
+describe("more than the memory holds", () => {
+  it("a model", async () => {
+    for (const options of [
+      { inputDim: 100_000, hiddenDims: [100_000] },
+      { inputDim: 2 ** 24, latentDim: 2 ** 24 },
+      { inputDim: 4, codebookSize: 2 ** 24, latentDim: 256 },
+    ]) {
+      await expect(RQVAE.create(options)).rejects.toHaveProperty("name", "OutOfMemoryError");
+    }
+  });
+
+  it("a catalogue", async () => {
+    using wide = await RQVAE.create({ inputDim: 1000, ...small });
+    const row = new Float32Array(1000);
+    const items = new Array<Float32Array>(2_000_000).fill(row);
+    await expect(wide.train(items)).rejects.toThrow(/memory is full/);
+    await expect(wide.train(items)).rejects.toHaveProperty("name", "OutOfMemoryError");
+    await wide.train(items.slice(0, 10), { epochs: 1 });
+  });
+});
+
 describe("states", () => {
   it("a model that was neither trained, initialised nor loaded", async () => {
     using fresh = await RQVAE.create({ inputDim: 20, ...small });
