@@ -34,9 +34,11 @@ struct Parameter {
 class ParameterStore {
  public:
   static constexpr Index kAlignment = 4;  // floats: one 16-byte SIMD register
-  static constexpr int64_t kMaxSize = int64_t{1} << 29;  // floats in all: 2 GB, with as many gradients all that wasm has
+  static constexpr int64_t kMaxSize = int64_t{1}
+                                      << 29;  // floats in all: 2 GB, with as many gradients all that wasm has
 
-  // Declares a parameter and returns its handle. Not to be called after Allocate(). Throws std::bad_alloc beyond kMaxSize.
+  // Declares a parameter and returns its handle. Not to be called after Allocate(). Throws std::bad_alloc beyond
+  // kMaxSize.
   Index Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed);
   // Makes both buffers, all zero. Handles stay valid; views may be taken from now on.
   void Allocate();
