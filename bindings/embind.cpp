@@ -1,4 +1,4 @@
-// The table of what JavaScript can call. The TypeScript side of each entry is in bindings/js/native.ts.
+// The table of what JavaScript can call. The TypeScript side of each entry is in bindings/js/native-module.ts.
 #include <emscripten/bind.h>
 #include <emscripten/version.h>
 

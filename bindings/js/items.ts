@@ -2,7 +2,7 @@
 
 import { show } from "./config.ts";
 import { InvalidInputError } from "./errors.ts";
-import type { NativeModule } from "./native.ts";
+import type { NativeModule } from "./native-module.ts";
 import type { ItemMatrix, Items } from "./types.ts";
 
 type Flat = Float32Array | Float64Array | Uint16Array;

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { NativeFactory } from "./native.ts";
+import type { NativeFactory } from "./native-module.ts";
 
 export async function loadGlue(): Promise<NativeFactory> {
   return (await import("./wasm/rqvae-node.mjs")).default;

@@ -1,6 +1,6 @@
 /** What the two loaders offer. Chosen by the import condition "node" of `#load-wasm` in package.json. */
 
-import type { NativeFactory } from "./native.ts";
+import type { NativeFactory } from "./native-module.ts";
 
 /** Imports the glue for this environment. */
 export declare function loadGlue(): Promise<NativeFactory>;

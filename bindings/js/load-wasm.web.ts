@@ -1,4 +1,4 @@
-import type { NativeFactory } from "./native.ts";
+import type { NativeFactory } from "./native-module.ts";
 
 export async function loadGlue(): Promise<NativeFactory> {
   return (await import("./wasm/rqvae-web.mjs")).default;

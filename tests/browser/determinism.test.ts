@@ -32,29 +32,33 @@ describe("the same bytes as Node", () => {
   });
 
   it.skipIf(!hasChromium)("Chromium (skipped when it is not installed)", async () => {
-    const browser = await launchChromium();
-    try {
-      const page = await browser.newPage();
-      await page.goto(site.url);
-      expect(await page.evaluate(RUN)).toBe(expected);
-    } finally {
-      await browser.close();
-    }
+    expect(await evaluateIn(await launchChromium())).toBe(expected);
   });
 
   it.skipIf(!hasFirefox)("Firefox (skipped when it is not installed)", async () => {
     // Playwright needs a Firefox build of its own; the stock one speaks WebDriver BiDi.
     const { launch } = await import("puppeteer-core");
-    const browser = await launch({ browser: "firefox", executablePath: FIREFOX, headless: true });
-    try {
-      const page = await browser.newPage();
-      await page.goto(site.url);
-      expect(await page.evaluate(RUN)).toBe(expected);
-    } finally {
-      await browser.close();
-    }
+    expect(await evaluateIn(await launch({ browser: "firefox", executablePath: FIREFOX, headless: true }))).toBe(
+      expected,
+    );
   });
 });
+
+/** What the two drivers share. */
+interface AnyBrowser {
+  newPage(): Promise<{ goto(url: string): Promise<unknown>; evaluate(script: string): Promise<unknown> }>;
+  close(): Promise<void>;
+}
+
+async function evaluateIn(browser: AnyBrowser): Promise<unknown> {
+  try {
+    const page = await browser.newPage();
+    await page.goto(site.url);
+    return await page.evaluate(RUN);
+  } finally {
+    await browser.close();
+  }
+}
 
 describe.skipIf(!hasChromium)("loading the WebAssembly (Chromium; skipped when it is not installed)", () => {
   const load = async (options: Parameters<typeof serve>[1], script: string): Promise<string> => {

@@ -6,22 +6,14 @@
 #include <algorithm>
 #include <vector>
 
-#include "random.h"
+#include "test_data.h"
 
 namespace rqvae {
 namespace {
 
-Matrix RandomMatrix(Index rows, Index cols, uint64_t salt) {
-  Random random(7, Stream::kWeights, salt);
-  Matrix m(rows, cols);
-  for (Index i = 0; i < rows; ++i) {
-    for (Index j = 0; j < cols; ++j) m(i, j) = random.Uniform(-1.0f, 1.0f);
-  }
-  return m;
-}
-
-bool SameBits(const Matrix& a, const Matrix& b) {
-  return a.rows() == b.rows() && a.cols() == b.cols() && std::equal(a.data(), a.data() + a.size(), b.data());
+Matrix RandomMatrix(Index rows, Index cols, uint64_t seed) {
+  TestRandom random(seed);
+  return RandomMatrix(random, rows, cols);
 }
 
 TEST(Gemm, MultiplyTransposedIsTheAscendingSumInEveryTail) {

@@ -1,7 +1,8 @@
 import { runInNewContext } from "node:vm";
 import { initialize, type Losses, RQVAE, SemanticIds, suggestConfig, type TrainProgress } from "rqvae";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { NATIVE_FUNCTIONS, native } from "../../bindings/js/native.ts";
+import { native } from "../../bindings/js/native.ts";
+import { NATIVE_FUNCTIONS } from "../../bindings/js/native-module.ts";
 import { catalogue, sameBits, small } from "./catalogue.ts";
 
 const items = catalogue(700, 20);

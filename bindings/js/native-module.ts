@@ -1,0 +1,123 @@
+/** The interface of the raw WebAssembly module, bindings/embind.cpp. Everything here works with addresses and trusts its arguments. */
+
+import type { EpochRecord, Losses } from "./types.ts";
+
+/** An object on the wasm heap. */
+export interface Handle {
+  delete(): void;
+}
+
+/** A tensor of a model: its values lie at `address`, in `size` floats. */
+export interface NativeTensor {
+  name: string;
+  shape: number[];
+  address: number;
+  size: number;
+}
+
+/** State of a training job. */
+export interface NativeTrainState {
+  initializing: boolean;
+  initializeProgress: number;
+  epoch: number;
+  step: number;
+  totalSteps: number;
+  finishedEpochs: number;
+}
+
+/** What the wasm was built from. */
+export interface BuildInfo {
+  version: string;
+  numerics: number;
+  emscripten: string;
+  eigen: string;
+}
+
+/** The functions of bindings/embind.cpp. `NATIVE_FUNCTIONS` lists them; a test compares it with the module. */
+export interface NativeFunctions {
+  createModel(options: object, encoderOnly: boolean): Handle;
+  initialized(model: Handle): boolean;
+  fingerprint(model: Handle): string;
+  tensors(model: Handle): NativeTensor[];
+  tensorsChanged(model: Handle, initialized: boolean): void;
+  latents(model: Handle, items: number, rows: number, latents: number): void;
+  encode(model: Handle, items: number, rows: number, codes: number, margins: number): void;
+  decode(model: Handle, codes: number, rows: number, items: number): void;
+  quantize(
+    model: Handle,
+    items: number,
+    rows: number,
+    codes: number,
+    embeddings: number,
+    residuals: number,
+    quantizeLoss: number,
+  ): void;
+  codebook(model: Handle, level: number, inputSpace: boolean, out: number): void;
+  evaluate(model: Handle, items: number, rows: number): Losses;
+  createOptimizer(model: Handle, options: object): Handle;
+  trainStep(model: Handle, optimizer: Handle, items: number, rows: number): Losses;
+  createRows(rows: number, dim: number): Handle;
+  rowsAddress(rows: Handle): number;
+  createInitializeJob(model: Handle, rows: Handle): Handle;
+  advanceInitialize(job: Handle): boolean;
+  initializeProgress(job: Handle): number;
+  createTrainJob(model: Handle, rows: Handle, options: object): Handle;
+  advanceTrain(job: Handle): boolean;
+  trainState(job: Handle): NativeTrainState;
+  trainLosses(job: Handle): Losses;
+  trainRecord(job: Handle, index: number): EpochRecord;
+  findNonFinite(values: number, count: number): number;
+  halfToFloat(halves: number, count: number, floats: number): void;
+  hash(bytes: number, count: number): string;
+  setErrorFactory(factory: (name: string, message: string) => Error): void;
+  buildInfo(): BuildInfo;
+}
+
+/** The names of `NativeFunctions`, complete by its type. */
+export const NATIVE_FUNCTIONS = Object.keys({
+  createModel: 1,
+  initialized: 1,
+  fingerprint: 1,
+  tensors: 1,
+  tensorsChanged: 1,
+  latents: 1,
+  encode: 1,
+  decode: 1,
+  quantize: 1,
+  codebook: 1,
+  evaluate: 1,
+  createOptimizer: 1,
+  trainStep: 1,
+  createRows: 1,
+  rowsAddress: 1,
+  createInitializeJob: 1,
+  advanceInitialize: 1,
+  initializeProgress: 1,
+  createTrainJob: 1,
+  advanceTrain: 1,
+  trainState: 1,
+  trainLosses: 1,
+  trainRecord: 1,
+  findNonFinite: 1,
+  halfToFloat: 1,
+  hash: 1,
+  setErrorFactory: 1,
+  buildInfo: 1,
+} satisfies Record<keyof NativeFunctions, 1>);
+
+/** The embind module: its functions, and what Emscripten adds. Read `HEAP*` afresh after anything that may allocate. */
+export interface NativeModule extends NativeFunctions {
+  readonly HEAPU8: Uint8Array;
+  readonly HEAPU32: Uint32Array;
+  readonly HEAPF32: Float32Array;
+  _malloc(bytes: number): number;
+  _free(address: number): void;
+}
+
+/** Emscripten's factory of module instances. */
+export type NativeFactory = (options: {
+  instantiateWasm(
+    imports: WebAssembly.Imports,
+    receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+  ): object;
+}) => Promise<NativeModule>;
