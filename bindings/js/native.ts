@@ -1,6 +1,7 @@
 /** How the WebAssembly module is loaded, and space on its heap. Internal. */
 
-import { loadGlue, openDefaultWasm } from "#load-wasm";
+import { loadGlue, openDefaultWasm, readLocalFile } from "#load-wasm";
+import { show } from "./config.ts";
 import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./errors.ts";
 import type { NativeModule } from "./native-module.ts";
 import { VERSION } from "./version.ts";
@@ -31,19 +32,19 @@ async function load(source: WasmSource | undefined): Promise<NativeModule> {
       imports: WebAssembly.Imports,
       receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
     ) => {
-      WebAssembly.instantiate(wasm, imports).then(
-        (instance) => receive(instance, wasm),
-        (cause: unknown) =>
-          reject(
-            new WasmLoadError(
-              `the WebAssembly could not be started: ${message(cause)}. Glue and wasm of different versions? This is rqvae ${VERSION}`,
-              { cause },
-            ),
-          ),
-      );
+      WebAssembly.instantiate(wasm, imports)
+        .then((instance) => receive(instance, wasm))
+        .catch(fail);
       return {};
     };
-    factory({ instantiateWasm }).then(resolve, reject);
+    const fail = (cause: unknown) =>
+      reject(
+        new WasmLoadError(
+          `the WebAssembly could not be started: ${message(cause)}. Glue and wasm of different versions? This is rqvae ${VERSION}`,
+          { cause },
+        ),
+      );
+    factory({ instantiateWasm }).then(resolve, fail);
   });
   const { version } = module.buildInfo();
   if (version !== VERSION) {
@@ -57,19 +58,25 @@ async function load(source: WasmSource | undefined): Promise<NativeModule> {
 
 /** Bytes, a URL or a response become a compiled module. */
 async function compile(source: WasmSource | undefined): Promise<WebAssembly.Module> {
-  if (isWasmModule(source)) return source;
   const opened = source === undefined ? await openDefaultWasm() : source;
-  if (opened instanceof URL) return compileResponse(await fetchWasm(opened));
-  if (isResponse(opened)) return compileResponse(opened);
-  return compileBytes(opened as BufferSource, "the given bytes");
-}
-
-function isWasmModule(source: unknown): source is WebAssembly.Module {
-  return Object.prototype.toString.call(source) === "[object WebAssembly.Module]";
-}
-
-function isResponse(source: unknown): source is Response {
-  return Object.prototype.toString.call(source) === "[object Response]";
+  // By tag, not by instanceof: what comes from another realm serves as well.
+  switch (Object.prototype.toString.call(opened).slice(8, -1)) {
+    case "WebAssembly.Module":
+      return opened as WebAssembly.Module;
+    case "Response":
+      return compileResponse(opened as Response);
+    case "URL": {
+      const url = opened as URL;
+      if (url.protocol === "file:" && readLocalFile) return compileBytes(await readLocalFile(url), url.href);
+      return compileResponse(await fetchWasm(url));
+    }
+    case "ArrayBuffer":
+      return compileBytes(opened as ArrayBuffer, "the given bytes");
+  }
+  if (ArrayBuffer.isView(opened)) return compileBytes(opened, "the given bytes");
+  throw new InvalidInputError(
+    `initialize: wasm must be a URL, a Response, bytes or a WebAssembly.Module, received ${show(opened)}`,
+  );
 }
 
 async function fetchWasm(url: URL): Promise<Response> {
@@ -97,7 +104,7 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
   return compileBytes(await response.arrayBuffer(), response.url || "the given response");
 }
 
-async function compileBytes(source: BufferSource, origin: string): Promise<WebAssembly.Module> {
+async function compileBytes(source: ArrayBuffer | ArrayBufferView, origin: string): Promise<WebAssembly.Module> {
   const bytes = ArrayBuffer.isView(source)
     ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
     : new Uint8Array(source);

@@ -1,0 +1,56 @@
+/** Where the WebAssembly may come from. Each in a process of its own: a process loads it once. */
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+function run(wasm: string): string {
+  const script = `
+    import { readFileSync } from "node:fs";
+    import { initialize, RQVAE } from "rqvae";
+    const url = new URL("dist/wasm/rqvae.wasm", "file://${ROOT.replaceAll(" ", "%20")}");
+    const bytes = readFileSync(url);
+    const attempt = async (wasm) => {
+      try { await initialize({ wasm }); return "ok"; } catch (error) { return error.name + ": " + error.message; }
+    };
+    console.log(await attempt(${wasm}));
+    // What failed may be tried again.
+    const model = await RQVAE.fit([[1, 2], [3, 4]], { epochs: 1 });
+    console.log(model.encode([[1, 2]]).length);`;
+  return execFileSync(process.execPath, ["--input-type=module", "-e", script], { cwd: ROOT, encoding: "utf8" });
+}
+
+describe("initialize({ wasm })", () => {
+  it.each([
+    ["bytes", "bytes"],
+    ["an ArrayBuffer", "bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)"],
+    ["a file URL", "url"],
+    ["a response", `new Response(bytes, { headers: { "content-type": "application/wasm" } })`],
+    ["a response of the wrong type", "new Response(bytes)"],
+    ["a compiled module, as edge workers need it", "await WebAssembly.compile(bytes)"],
+  ])("takes %s", (_name, wasm) => {
+    expect(run(wasm)).toBe("ok\n1\n");
+  });
+
+  it.each([
+    ["HTML", `new Response("<!doctype html><p>index")`, /^WasmLoadError: expected WebAssembly .* but received HTML/],
+    [
+      "damaged bytes",
+      "bytes.subarray(0, 1000)",
+      /^WasmLoadError: the WebAssembly from the given bytes could not be compiled/,
+    ],
+    ["a missing file", `new Response("", { status: 404 })`, /^WasmLoadError: .*HTTP 404/],
+    [
+      "an unreachable URL",
+      `new URL("http://127.0.0.1:1/rqvae.wasm")`,
+      /^WasmLoadError: .*could not be fetched from http:\/\/127\.0\.0\.1:1/,
+    ],
+    ["another module", "await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))", /^WasmLoadError/],
+    ["a path", `"dist/wasm/rqvae.wasm"`, /^InvalidInputError: initialize: wasm must be a URL/],
+  ])("says what is wrong with %s, and the next attempt works", (_name, wasm, message) => {
+    const [first, second] = run(wasm).split("\n");
+    expect(first).toMatch(message);
+    expect(second).toBe("1");
+  });
+});
