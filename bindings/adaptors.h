@@ -39,10 +39,6 @@ inline const char* ErrorName(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kInvalidInput:
       return "InvalidInputError";
-    case ErrorKind::kNotInitialized:
-      return "NotInitializedError";
-    case ErrorKind::kModelFormat:
-      return "ModelFormatError";
     case ErrorKind::kDiverged:
       return "DivergedError";
   }

@@ -150,14 +150,8 @@ val TrainStep(RqVae& model, Optimizer& optimizer, uintptr_t items, int rows) {
                    static_cast<uint64_t>(optimizer.steps()));
   }
   const Losses losses = model.FinishStep();
-  if (!std::isfinite(losses.loss)) {
-    throw Error(
-        ErrorKind::kDiverged,
-        "the loss of this step is not finite; the step was not applied. Lower learningRate or check the items for "
-        "extreme values");
-  }
-  optimizer.Step(model.store());
-  model.ParametersChanged();
+  Vector backup;
+  ApplyStep(model, optimizer, losses, 1.0, "this step was not applied", backup);
   return BatchLosses(losses, rows);
 }
 

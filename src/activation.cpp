@@ -5,9 +5,9 @@
 namespace rqvae {
 namespace {
 
-F32x4 SigmoidLanes(F32x4 x) { return Splat(1.0f) / (Splat(1.0f) + Exp(-x)); }
+// A NaN must come out as NaN, so that divergence is seen: Exp clamps it away.
+F32x4 SigmoidLanes(F32x4 x) { return Select(x == x, Splat(1.0f) / (Splat(1.0f) + Exp(-x)), x); }
 
-// A NaN must come out as NaN, so that divergence is seen: Exp clamps it away, the product brings it back.
 F32x4 Silu(F32x4 x) { return x * SigmoidLanes(x); }
 
 F32x4 SiluDerivative(F32x4 x) {

@@ -7,7 +7,7 @@
 
 namespace rqvae {
 
-enum class ErrorKind { kInvalidInput, kNotInitialized, kModelFormat, kDiverged };
+enum class ErrorKind { kInvalidInput, kDiverged };
 
 class Error : public std::runtime_error {
  public:

@@ -1,4 +1,5 @@
-// Seeded, portable random numbers: integer arithmetic and IEEE +,-,*,/ only, so that every engine draws the same ones.
+// Seeded, portable random numbers: integer arithmetic and IEEE +,-,*,/,sqrt, so that every engine draws the same ones.
+// (Normal() also takes a logarithm: musl's, compiled into the wasm.)
 //
 // Everything is a function of (seed, stream, counter): a draw does not depend on what was drawn before it elsewhere. A
 // stream names a purpose (initial weights, k-means of a level, the shuffle of an epoch), so that adding a draw to one

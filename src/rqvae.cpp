@@ -128,6 +128,14 @@ void RqVae::ScaleInput(const ConstMatrixRef& items, MatrixRef scaled) const {
   scaled = (items.rowwise() - store_.value(input_mean_).col(0).transpose()) / store_.value(input_scale_)(0, 0);
 }
 
+void RqVae::UnscaleInput(const ConstMatrixRef& scaled, MatrixRef items) const {
+  if (input_mean_ < 0) {
+    items = scaled;
+    return;
+  }
+  items = (scaled * store_.value(input_scale_)(0, 0)).rowwise() + store_.value(input_mean_).col(0).transpose();
+}
+
 void RqVae::Latents(const ConstMatrixRef& items, MatrixRef latents) const {
   Matrix scaled;
   Mlp::Tape tape;
@@ -197,12 +205,7 @@ void RqVae::Decode(const ConstCodeMatrixRef& codes, MatrixRef items) const {
     quantizer_.Lookup(codes.middleRows(first, rows), w.quantized);
     decoder_->Forward(store_, w.quantized, w.decoder_tape, w.decoded);
     OutputForward(w);
-    if (input_mean_ < 0) {
-      items.middleRows(first, rows) = w.output;
-    } else {
-      items.middleRows(first, rows) =
-          (w.output * store_.value(input_scale_)(0, 0)).rowwise() + store_.value(input_mean_).col(0).transpose();
-    }
+    UnscaleInput(w.output, items.middleRows(first, rows));
   }
 }
 
@@ -213,8 +216,9 @@ Matrix RqVae::CodebookInInputSpace(Index level) const {
   w.decoded.resize(codebook.rows(), config_.input_dim);
   decoder_->Forward(store_, codebook, w.decoder_tape, w.decoded);
   OutputForward(w);
-  if (input_mean_ < 0) return w.output;
-  return (w.output * store_.value(input_scale_)(0, 0)).rowwise() + store_.value(input_mean_).col(0).transpose();
+  Matrix items(codebook.rows(), config_.input_dim);
+  UnscaleInput(w.output, items);
+  return items;
 }
 
 void RqVae::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef embeddings, MatrixRef residuals,

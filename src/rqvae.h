@@ -87,6 +87,9 @@ class RqVae {
   // x~ of a block of items, exposed for initialisation.
   void ScaleInput(const ConstMatrixRef& items, MatrixRef scaled) const;
 
+  // Its inverse: from units of x~ back to the items' own.
+  void UnscaleInput(const ConstMatrixRef& scaled, MatrixRef items) const;
+
   const ResidualQuantizer& quantizer() const { return quantizer_; }
   const Mlp& encoder() const { return encoder_; }
   const Mlp& decoder() const { return *decoder_; }

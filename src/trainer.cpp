@@ -30,8 +30,10 @@ InitializeJob::InitializeJob(RqVae* model, const RowSource* source, bool codeboo
       source_(source),
       codebooks_(codebooks),
       draft_(std::make_unique<RqVae>(model->config(), model->part())),
+      phase_(model->initialized() ? Phase::kGather : Phase::kMean),
       mean_(static_cast<size_t>(source->dim())) {
   draft_->store().values() = model->store().values();
+  draft_->ParametersChanged();
 }
 
 InitializeJob::~InitializeJob() = default;
@@ -68,11 +70,11 @@ bool InitializeJob::Advance() {
     case Phase::kGather: {
       Index rows = kSampleRows;
       for (Index size : config.codebook_sizes) rows = std::max(rows, 40 * size);
-      sample_rows_ = SampleRows(config.seed, source_->rows(), rows);
-      sample_.resize(static_cast<Index>(sample_rows_.size()), source_->dim());
-      source_->Read(sample_rows_.data(), sample_.rows(), sample_);
+      const std::vector<uint32_t> names = SampleRows(config.seed, source_->rows(), rows);
+      sample_.resize(static_cast<Index>(names.size()), source_->dim());
+      source_->Read(names.data(), sample_.rows(), sample_);
       draft_->ScaleInput(sample_, sample_);
-      if (config.linear_skip == LinearSkip::kPca) {
+      if (config.linear_skip == LinearSkip::kPca && !model_->initialized()) {
         pca_ = std::make_unique<PcaJob>(&sample_, config.latent_dim, Random(config.seed, Stream::kPca));
         phase_ = Phase::kPca;
       } else {
@@ -125,6 +127,11 @@ bool InitializeJob::Advance() {
       return true;
     }
     case Phase::kCommit:
+      if (!draft_->store().values().allFinite()) {
+        throw Error(ErrorKind::kInvalidInput,
+                    "items: their values are too large to be fitted in float32; scale them down (inputScaling "
+                    "\"commonScale\" takes the widest range)");
+      }
       model_->store().values() = draft_->store().values();
       model_->ParametersChanged();
       model_->set_initialized(true);
@@ -214,6 +221,25 @@ void InitializeJob::FinishLevel() {
 
 // -- TrainJob
 
+void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where,
+               Vector& backup) {
+  Vector& values = model.store().values();
+  backup = values;
+  bool finite = std::isfinite(losses.loss);
+  if (finite) {
+    optimizer.Step(model.store(), rate_scale);
+    finite = values.allFinite();
+  }
+  if (!finite) {
+    values = backup;
+    throw Error(ErrorKind::kDiverged,
+                where +
+                    ": the loss or a weight is no longer finite. The model keeps the step before it. "
+                    "Lower learningRate or check the items for extreme values");
+  }
+  model.ParametersChanged();
+}
+
 TrainJob::TrainJob(RqVae* model, const RowSource* source, const TrainConfig& config)
     : model_(model),
       source_(source),
@@ -292,15 +318,9 @@ double TrainJob::RateScale() const {
 
 void TrainJob::FinishStep() {
   Losses losses = model_->FinishStep();
-  if (!std::isfinite(losses.loss)) {
-    throw Error(ErrorKind::kDiverged,
-                "training diverged in epoch " + std::to_string(epoch_) + ", step " + std::to_string(step_) +
-                    ": the loss is not finite. The model keeps the step before it. Lower learningRate "
-                    "or check the items for extreme values");
-  }
   const double rate_scale = RateScale();
-  optimizer_.Step(model_->store(), rate_scale);
-  model_->ParametersChanged();
+  ApplyStep(*model_, optimizer_, losses, rate_scale,
+            "training diverged in epoch " + std::to_string(epoch_) + ", step " + std::to_string(step_), backup_);
   last_rate_ = config_.optimizer.learning_rate * rate_scale;
   ++step_;
 

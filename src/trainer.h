@@ -3,6 +3,7 @@
 #define RQVAE_TRAINER_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "config.h"
@@ -38,9 +39,10 @@ class MatrixRows : public RowSource {
   Matrix data_;
 };
 
-// Fits what needs data: input statistics on all rows, then on the k-means sample the principal directions (linear skip)
-// and the codebooks, level by level on what the levels before left over. Works on a draft: the model changes in the
-// last slice, all at once, so that a dropped job leaves it as it was.
+// Fits what needs data. On an initialised model that is the codebooks only: a new skip path or new statistics under
+// trained layers would undo what they learned. Otherwise: input statistics on all rows, then on the k-means sample the
+// principal directions (linear skip) and the codebooks, level by level on what the levels before left over. Works on a
+// draft: the model changes in the last slice, all at once, so that a dropped job leaves it as it was.
 class InitializeJob : public Job {
  public:
   // Rows of the sample that PCA and k-means see: all rows up to this many, and at least 40 for each code.
@@ -65,12 +67,11 @@ class InitializeJob : public Job {
   const RowSource* source_;
   bool codebooks_;
   std::unique_ptr<RqVae> draft_;
-  Phase phase_ = Phase::kMean;
+  Phase phase_;
   Index next_row_ = 0;
   std::vector<double> mean_;
   std::vector<double> sums_;
   double square_sum_ = 0;
-  std::vector<uint32_t> sample_rows_;
   Matrix sample_;     // scaled, m x D
   Matrix residuals_;  // m x d
   Index level_ = 0;
@@ -90,6 +91,11 @@ struct EpochRecord {
   double learning_rate = 0;  // at its last step
 };
 
+// Applies one optimiser step from the gradients in the store. A loss or a weight that is not finite throws
+// Error(kDiverged) with `where` in its message, and the weights are as before the step. `backup` is scratch space.
+void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where,
+               Vector& backup);
+
 // Trains a model. Initialises it first unless it is initialised. Dropped during initialisation, the model is as it was;
 // dropped later, it keeps the last whole step. A loss that is not finite throws Error(kDiverged) before the step is
 // applied.
@@ -103,8 +109,8 @@ class TrainJob : public Job {
   bool initializing() const { return initialize_ != nullptr; }
   double initialize_progress() const { return initialize_ ? initialize_->progress() : 1.0; }
   Index epoch() const { return epoch_; }  // in progress
-  Index step() const { return step_; }    // whole steps done
-  Index total_steps() const { return total_steps_; }
+  int64_t step() const { return step_; }  // whole steps done
+  int64_t total_steps() const { return total_steps_; }
   const Losses& last_losses() const { return last_losses_; }  // of the last whole step
   Index last_batch_size() const { return last_batch_size_; }
   const std::vector<EpochRecord>& history() const { return history_; }
@@ -136,6 +142,7 @@ class TrainJob : public Job {
   Index last_batch_size_ = 0;
   Losses epoch_sums_;  // weighted by items
   double last_rate_ = 0;
+  Vector backup_;
   CodeMatrix codes_;  // of the evaluation pass
   IdStatistics last_ids_;
   std::vector<EpochRecord> history_;

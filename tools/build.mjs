@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -57,9 +58,9 @@ export function cmake(preset, targets = []) {
 
 /** Makes dist/ current. */
 export async function build() {
-  const stamp = join(ROOT, "dist/.inputs");
+  const stamp = join(ROOT, "build/dist.inputs"); // beside dist, not in it: what is in it is published
   const inputs = inputHash();
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
+  if (existsSync(join(ROOT, "dist/index.js")) && existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
   const { version } = packageJson();
   if (!readFileSync(join(ROOT, "bindings/js/version.ts"), "utf8").includes(`"${version}"`)) {
     console.error(`bindings/js/version.ts does not say version ${version}, as package.json does`);
@@ -100,13 +101,13 @@ export async function build() {
   for (const file of readdirSync(join(ROOT, "bindings/js/wasm"))) {
     if (/\.d\.m?ts$/.test(file)) copyFileSync(join(ROOT, "bindings/js/wasm", file), join(made, "wasm", file));
   }
-  writeFileSync(join(made, ".inputs"), inputs);
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
   renameSync(made, join(ROOT, "dist"));
+  writeFileSync(stamp, inputs);
   console.error(`build: done in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   setup();
   await build();
 }

@@ -1,6 +1,6 @@
 // Makes the machine ready: npm packages and the C++ toolchain. Idempotent; quick when all is there.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
@@ -75,4 +75,4 @@ export function packageJson() {
   return JSON.parse(readFileSync(`${ROOT}/package.json`, "utf8"));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) setup();
+if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) setup();

@@ -29,17 +29,22 @@ have_local_toolchain() {
   local major
   major=$(emcc --version 2>/dev/null | sed -n '1s/.*) \([0-9][0-9]*\)\..*/\1/p')
   [ -n "$major" ] && [ "$major" -ge 4 ] || return 1
-  command -v cmake >/dev/null && command -v ninja >/dev/null && command -v c++ >/dev/null || return 1
+  local tool
+  for tool in cmake ninja c++ clang-format; do command -v "$tool" >/dev/null || return 1; done
   local eigen="${RQVAE_EIGEN_DIR:-/usr/include/eigen3}" gtest="${RQVAE_GTEST_DIR:-/usr/src/googletest}"
   [ -f "$eigen/Eigen/Version" ] && [ -f "$gtest/CMakeLists.txt" ]
 }
 
 # Runs a command inside the suite at $1, in a mount namespace of its own.
 inside() {
-  local root="$1"
+  local root="$1" here
   shift
+  [ "$(id -u)" = 0 ] || die "running in Debian's $SUITE suite needs root. Work as root, or put an emcc of version 4 or newer on PATH (emsdk) with Eigen 5 in RQVAE_EIGEN_DIR and GoogleTest in RQVAE_GTEST_DIR."
+  # Only the checkout is visible inside; elsewhere there is nothing of this directory.
+  here=$(pwd -P)
+  case "$here/" in "$CHECKOUT"/*) ;; *) here=/ ;; esac
   mkdir -p "$root$CHECKOUT"
-  RQVAE_INSIDE_ROOT="$root" RQVAE_INSIDE_CHECKOUT="$CHECKOUT" RQVAE_INSIDE_PWD="$PWD" \
+  RQVAE_INSIDE_ROOT="$root" RQVAE_INSIDE_CHECKOUT="$CHECKOUT" RQVAE_INSIDE_PWD="$here" \
     unshare --mount --propagation private bash -euc '
       mount -t proc proc "$RQVAE_INSIDE_ROOT/proc"
       mount --rbind /dev "$RQVAE_INSIDE_ROOT/dev"
@@ -47,13 +52,13 @@ inside() {
       exec chroot "$RQVAE_INSIDE_ROOT" /usr/bin/env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
         PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin EM_CACHE=/var/cache/emscripten DEBIAN_FRONTEND=noninteractive \
         CI="${CI:-}" UPDATE_GOLDEN="${UPDATE_GOLDEN:-}" \
-        bash -c '"'"'cd "$1" 2>/dev/null || cd /; shift; exec "$@"'"'"' inside "$RQVAE_INSIDE_PWD" "$@"
+        bash -c '"'"'if [ "$1" != / ]; then cd "$1"; fi; shift; exec "$@"'"'"' inside "$RQVAE_INSIDE_PWD" "$@"
     ' inside "$@"
 }
 
 prepare_suite() {
   [ -f "$ROOT/.ready" ] && return
-  [ "$(id -u)" = 0 ] || die "preparing Debian's $SUITE suite needs root. Run this once as root, or put an emcc of version 4 or newer on PATH (emsdk) with Eigen 5 in RQVAE_EIGEN_DIR and GoogleTest in RQVAE_GTEST_DIR."
+  [ "$(id -u)" = 0 ] || die "preparing Debian's $SUITE suite needs root. Work as root, or put an emcc of version 4 or newer on PATH (emsdk) with Eigen 5 in RQVAE_EIGEN_DIR and GoogleTest in RQVAE_GTEST_DIR."
   command -v unshare >/dev/null || die "the command 'unshare' (package util-linux) is missing"
   mkdir -p "$CACHE"
   exec 9>"$CACHE/.lock"

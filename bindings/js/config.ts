@@ -256,6 +256,32 @@ function checkJobOptions(read: OptionReader): void {
     read.fail("signal", "an AbortSignal");
 }
 
+/** Checks that options are an object with no other names than these. @throws InvalidInputError */
+export function checkOptionNames(options: object, where: string, names: readonly string[]): void {
+  const read = new OptionReader(options, where);
+  for (const name of names) read.get(name);
+  read.refuseUnknown();
+}
+
+/** The names of all options of training, for telling them from a model's. */
+export const TRAIN_OPTION_NAMES: readonly string[] = [
+  "epochs",
+  "batchSize",
+  "schedule",
+  "warmup",
+  "evaluateEvery",
+  "optimizer",
+  "learningRate",
+  "codebookLearningRateScale",
+  "weightDecay",
+  "beta1",
+  "beta2",
+  "epsilon",
+  "momentum",
+  "onProgress",
+  "signal",
+];
+
 /** Checks the options of a job that has only progress and signal. @throws InvalidInputError */
 export function validateJobOptions(options: object, where: string): void {
   const read = new OptionReader(options, where);

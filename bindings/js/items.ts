@@ -107,7 +107,8 @@ function flatRows(data: Flat, rows: number, dim: number, name: string): ItemRows
 
 function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: string): ItemRows {
   requireRows(source.length, name);
-  source.forEach((row, i) => {
+  for (let i = 0; i < source.length; i++) {
+    const row = source[i] as ArrayLike<number>; // by index: forEach would pass over holes
     if (!Array.isArray(row) && !["Float32Array", "Float64Array"].includes(typedArrayName(row) ?? "")) {
       throw new InvalidInputError(`${name}: row ${i} is ${show(row)}; expected an array of ${dim} numbers`);
     }
@@ -116,7 +117,7 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
         `${name}: row ${i} has ${row.length} values, but the model's inputDim is ${dim}: every row must have that many`,
       );
     }
-  });
+  }
   return {
     rows: source.length,
     dim,

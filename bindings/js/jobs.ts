@@ -5,22 +5,26 @@ const SLICE_MS = 12;
 /** Milliseconds between two progress events. */
 const PROGRESS_MS = 100;
 
+let channel: MessageChannel | undefined;
+const waiting: (() => void)[] = [];
+
 /** Resolves in a later macrotask: a promise alone would not let timers, input or rendering through. */
-const nextTurn: () => Promise<void> = (() => {
-  // Not by the environment's name but by what it has; setImmediate is not clamped to 4 ms as setTimeout is.
-  if (typeof setImmediate === "function") return () => new Promise<void>((resolve) => setImmediate(resolve));
-  let channel: MessageChannel | undefined;
-  const waiting: (() => void)[] = [];
-  return () =>
-    new Promise<void>((resolve) => {
-      if (channel === undefined) {
-        channel = new MessageChannel();
-        channel.port1.onmessage = () => waiting.shift()?.();
-      }
-      waiting.push(resolve);
-      channel.port2.postMessage(undefined);
-    });
-})();
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    // Not by the environment's name but by what it has; neither is clamped to 4 ms as setTimeout is.
+    if (typeof setImmediate === "function") {
+      setImmediate(resolve);
+      return;
+    }
+    if (channel === undefined) {
+      channel = new MessageChannel();
+      channel.port1.onmessage = () => waiting.shift()?.();
+      (channel.port1 as { unref?: () => void }).unref?.(); // where a port would keep the process alive
+    }
+    waiting.push(resolve);
+    channel.port2.postMessage(undefined);
+  });
+}
 
 /** What drives a job. */
 export interface Drive {

@@ -52,7 +52,7 @@ export interface FileTensor {
 /** Hash of bytes, 16 hexadecimal digits (src/hash.h). */
 export type HashFunction = (bytes: Uint8Array) => string;
 
-/** Writes a model file. Tensors stand in the given order, each 8-byte aligned by the header's padding and float32 data. */
+/** Writes a model file. Tensors stand in the given order without gaps; the data begins at a multiple of 8 bytes. */
 export function writeModelFile(
   tensors: readonly FileTensor[],
   metadata: Omit<ModelMetadata, "format" | "requires" | "checksum">,
@@ -94,13 +94,19 @@ export function writeModelFile(
 
 /** Byte offset of the checksum's digits: it is the last field of the metadata, which is a JSON string within JSON. */
 function checksumPosition(bytes: Uint8Array): number {
+  const position = findChecksum(bytes);
+  if (position === undefined) throw new ModelFormatError("the model file's metadata has no checksum: it is damaged");
+  return position;
+}
+
+function findChecksum(bytes: Uint8Array): number | undefined {
   const needle = new TextEncoder().encode('\\"checksum\\":\\"');
   const end = Math.min(bytes.length, 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)));
   outer: for (let i = 8; i + needle.length + 16 <= end; i++) {
     for (let j = 0; j < needle.length; j++) if (bytes[i + j] !== needle[j]) continue outer;
     return i + needle.length;
   }
-  throw new ModelFormatError("the model file's metadata has no checksum: it is damaged");
+  return undefined;
 }
 
 /** A parsed file; `metadata` is absent in a file that is not ours, such as a PyTorch state_dict. */
@@ -138,6 +144,11 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
     throw new ModelFormatError("the model file is damaged: its header is not valid JSON", { cause });
   }
   const metadata = readMetadata(header.__metadata__);
+  if (metadata === undefined && findChecksum(bytes) !== undefined) {
+    throw new ModelFormatError(
+      "the model file is damaged: the name of its rqvae metadata is lost. Fetch or copy it again",
+    );
+  }
   const data = bytes.subarray(dataStart);
   const tensors = new Map<string, FileTensor>();
   const ranges: [number, number, string][] = [];
@@ -268,11 +279,12 @@ function readTensor(name: string, entry: unknown, data: Uint8Array): [number, nu
   return [begin, end, { name, shape: shape as number[], data: values }];
 }
 
+const TWO_56 = 72057594037927936;
+
+/** A half's exponent and fraction, moved to a float's place, are the value divided by 2^112. Integers and one exact product only. */
 function halfToNumber(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 31;
-  const fraction = half & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  if ((half & 0x7c00) === 0x7c00) return Number.NaN; // infinite or NaN: refused either way
+  const bits = new DataView(new ArrayBuffer(4));
+  bits.setUint32(0, (half & 0x7fff) << 13);
+  return (half & 0x8000 ? -1 : 1) * bits.getFloat32(0) * TWO_56 * TWO_56;
 }

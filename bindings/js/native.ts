@@ -1,7 +1,7 @@
 /** How the WebAssembly module is loaded, and space on its heap. Internal. */
 
 import { loadGlue, openDefaultWasm, readLocalFile } from "#load-wasm";
-import { show } from "./config.ts";
+import { checkOptionNames, show } from "./config.ts";
 import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./errors.ts";
 import type { NativeModule } from "./native-module.ts";
 import { VERSION } from "./version.ts";
@@ -26,7 +26,10 @@ export function native(source?: WasmSource): Promise<NativeModule> {
 }
 
 async function load(source: WasmSource | undefined): Promise<NativeModule> {
-  const [factory, wasm] = await Promise.all([loadGlue(), compile(source)]);
+  const [factory, wasm] = await Promise.all([loadGlue(), compile(source)]).catch((cause: unknown) => {
+    if (cause instanceof RQVAEError) throw cause;
+    throw new WasmLoadError(`the WebAssembly could not be loaded: ${message(cause)}`, { cause });
+  });
   const module = await new Promise<NativeModule>((resolve, reject) => {
     const instantiateWasm = (
       imports: WebAssembly.Imports,
@@ -130,9 +133,7 @@ function message(cause: unknown): string {
  * a URL, a response, bytes, or a compiled module (edge workers).
  */
 export async function initialize(options: { wasm?: WasmSource } = {}): Promise<void> {
-  for (const key of Object.keys(options)) {
-    if (key !== "wasm") throw new InvalidInputError(`initialize: unknown option "${key}"; there is "wasm"`);
-  }
+  checkOptionNames(options, "initialize", ["wasm"]);
   await native(options.wasm);
 }
 
@@ -148,9 +149,10 @@ export class Arena {
     this.#module = module;
   }
 
-  /** Address of `bytes` new bytes, aligned to 16. @throws OutOfMemoryError */
+  /** Address of `bytes` new bytes, aligned to 8. @throws OutOfMemoryError */
   allocate(bytes: number): number {
-    const address = this.#module._malloc(Math.max(bytes, 16)) >>> 0;
+    // A size beyond 32 bits would wrap around to a small one.
+    const address = bytes < 2 ** 32 ? this.#module._malloc(Math.max(bytes, 16)) >>> 0 : 0;
     if (address === 0) {
       throw makeError(
         "OutOfMemoryError",

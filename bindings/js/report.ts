@@ -1,4 +1,5 @@
 import { InvalidInputError } from "./errors.ts";
+import { nextTurn } from "./jobs.ts";
 import { type SemanticIds, sortedRows } from "./semantic-ids.ts";
 
 /** How the items fall into groups that share the first `depth` codes. */
@@ -86,26 +87,10 @@ export async function assessIds(ids: SemanticIds): Promise<IdReport> {
   const { perDepth, itemsSharing } = countGroups(ids);
   const perLevel: LevelReport[] = [];
   for (let level = 0; level < ids.levels; level++) {
-    await nextTask();
+    await nextTurn();
     perLevel.push(assessLevel(ids, level));
   }
   return new IdReport(ids.length, itemsSharing, perDepth, perLevel);
-}
-
-/** Lets the event loop turn, so that a page or a server stays responsive. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === "function") {
-      setImmediate(resolve);
-      return;
-    }
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
 }
 
 /** In the order of their IDs, items with the same prefix stand side by side: the runs are the groups. */

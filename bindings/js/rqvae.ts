@@ -1,10 +1,12 @@
 import {
+  checkOptionNames,
   configToOptions,
   nativeModelConfig,
   nativeOptimizerConfig,
   nativeTrainConfig,
   resolveModelConfig,
   show,
+  TRAIN_OPTION_NAMES,
   validateJobOptions,
 } from "./config.ts";
 import { BusyError, DisposedError, InvalidInputError, ModelFormatError, NotInitializedError } from "./errors.ts";
@@ -47,10 +49,12 @@ export class Optimizer {
   constructor(handle: Handle, model: RQVAE) {
     this.handle = handle;
     this.model = model;
+    handles.register(this, handle, this);
   }
 
   /** Gives its memory back. May be called twice. */
   dispose(): void {
+    handles.unregister(this);
     this.handle?.delete();
     this.handle = undefined;
   }
@@ -85,7 +89,7 @@ export class RQVAE {
 
   private constructor(module: NativeModule, config: ModelConfig, part: "full" | "encoder") {
     this.#native = module;
-    this.config = deepFreeze(config);
+    this.config = freezeConfig(config);
     this.part = part;
     this.#model = module.createModel(nativeModelConfig(config), part === "encoder");
     handles.register(this, this.#model, this);
@@ -105,9 +109,9 @@ export class RQVAE {
    * training may be given to override what is chosen; `history` of the result tells how it went.
    */
   static async fit(items: Items, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
-    if (options === null || typeof options !== "object") {
-      throw new InvalidInputError(`RQVAE.fit: expected an object of options, received ${show(options)}`);
-    }
+    // An option belongs to the model if the model has one of that name; the rest is the training's.
+    const modelNames = Object.keys(configToOptions(resolveModelConfig({ inputDim: 1 })));
+    checkOptionNames(options, "RQVAE.fit", [...modelNames, ...TRAIN_OPTION_NAMES]);
     const inputDim = options.inputDim ?? impliedDim(items);
     const { rows: n } = openItems(items, inputDim);
     const { nQuantizationLayers, codebookSize, seed, compat } = options;
@@ -119,11 +123,9 @@ export class RQVAE {
       ...(seed === undefined ? {} : { seed }),
       ...(compat === undefined ? {} : { compat }),
     });
-    // An option belongs to the model if the model has one of that name; the rest is the training's.
-    const modelNames = new Set(Object.keys(configToOptions(resolveModelConfig({ inputDim }))));
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    const modelOptions = Object.fromEntries(given.filter(([name]) => modelNames.has(name)));
-    const trainOptions = Object.fromEntries(given.filter(([name]) => !modelNames.has(name)));
+    const modelOptions = Object.fromEntries(given.filter(([name]) => modelNames.includes(name)));
+    const trainOptions = Object.fromEntries(given.filter(([name]) => !modelNames.includes(name)));
     const train = overrideTraining(suggested.train, trainOptions);
     nativeTrainConfig(train); // before anything is made
     const model = await RQVAE.create({ ...suggested.model, ...modelOptions });
@@ -142,9 +144,7 @@ export class RQVAE {
    * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format.
    */
   static async load(source: ModelSource, options: { config?: Partial<ModelOptions> } = {}): Promise<RQVAE> {
-    for (const key of Object.keys(options)) {
-      if (key !== "config") throw new InvalidInputError(`RQVAE.load: unknown option "${key}"; there is "config"`);
-    }
+    checkOptionNames(options, "RQVAE.load", ["config"]);
     const bytes = await readSource(source);
     const module = await native();
     const file = readModelFile(bytes, (data) => hashOf(module, data));
@@ -159,9 +159,8 @@ export class RQVAE {
           `the model file was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${module.buildInfo().numerics}: its IDs would differ. Use the release that made it, or train again`,
         );
       }
-      config = asFormatError(() =>
-        resolveModelConfig({ ...configToOptions(metadata.config), ...overrides }, "the model file"),
-      );
+      const own = asFormatError(() => resolveModelConfig(configToOptions(metadata.config), "the model file"));
+      config = resolveModelConfig({ ...configToOptions(own), ...overrides }, "RQVAE.load: config");
       part = metadata.part;
     } else {
       ({ config, part, tensors } = modelFromTensors(file.tensors, overrides));
@@ -183,7 +182,7 @@ export class RQVAE {
     return model;
   }
 
-  /** How the last `train` of this object went; undefined before it. */
+  /** How the last `train` of this object went; undefined before it and once the weights have changed since. */
   get history(): TrainHistory | undefined {
     return this.#history;
   }
@@ -204,7 +203,8 @@ export class RQVAE {
 
   /**
    * Fits the input statistics and, with `linearSkip: "pca"`, the principal directions, then the codebooks by k-means, level by
-   * level on what the levels before left over. `train` does this first by itself. Uses a seeded sample of large catalogues.
+   * level on what the levels before left over. `train` does this first by itself. Uses a seeded sample of large catalogues. On a
+   * model that is initialised already only the codebooks are fitted anew, to what its encoder makes of the items.
    * Aborted or failed, it leaves the model as it was.
    */
   async kmeansInitCodebooks(items: Items, options: JobOptions = {}): Promise<void> {
@@ -216,11 +216,19 @@ export class RQVAE {
       try {
         const report =
           onProgress && (() => onProgress({ phase: "initialize", progress: module.initializeProgress(job) }));
-        await drive({ advance: () => module.advanceInitialize(job), report, signal, check: () => this.#open() });
+        await drive({
+          advance: () => {
+            this.#fingerprint = undefined;
+            return module.advanceInitialize(job);
+          },
+          report,
+          signal,
+          check: () => this.#open(),
+        });
       } finally {
         job.delete();
-        this.#fingerprint = undefined;
       }
+      this.#weightsChanged();
       onProgress?.({ phase: "initialize", progress: 1 });
     });
   }
@@ -255,6 +263,7 @@ export class RQVAE {
           ids: last.lastEpoch!.ids,
           steps: last.step,
         };
+        this.#weightsChanged();
         this.#history = history;
         this.#training = {
           items: n,
@@ -269,7 +278,6 @@ export class RQVAE {
         return history;
       } finally {
         job.delete();
-        this.#fingerprint = undefined;
       }
     });
   }
@@ -281,9 +289,7 @@ export class RQVAE {
    */
   encode(items: Items, options: { margins?: boolean } = {}): SemanticIds {
     const model = this.#ready();
-    for (const key of Object.keys(options)) {
-      if (key !== "margins") throw new InvalidInputError(`encode: unknown option "${key}"; there is "margins"`);
-    }
+    checkOptionNames(options, "encode", ["margins"]);
     const { codebookSizes, nQuantizationLayers: levels } = this.config;
     const source = openItems(items, this.config.inputDim);
     const codes = SemanticIds.allocate(source.rows, codebookSizes);
@@ -413,6 +419,7 @@ export class RQVAE {
    */
   codebooks(options: { space?: "latent" | "input" } = {}): Float32Array[] {
     const model = this.#ready();
+    checkOptionNames(options, "codebooks", ["space"]);
     const space = options.space ?? "latent";
     if (space !== "latent" && space !== "input") {
       throw new InvalidInputError(`codebooks: space must be "latent" or "input", received ${show(space)}`);
@@ -455,11 +462,9 @@ export class RQVAE {
     const { handle } = optimizer;
     if (handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
     if (this.#running !== undefined || this.#readers > 0) throw this.#busy("trainStep");
-    try {
-      return this.#wholeBatch(items, (address, rows) => this.#native.trainStep(model, handle, address, rows));
-    } finally {
-      this.#fingerprint = undefined;
-    }
+    const losses = this.#wholeBatch(items, (address, rows) => this.#native.trainStep(model, handle, address, rows));
+    this.#weightsChanged(); // a step that failed was not applied
+    return losses;
   }
 
   /**
@@ -467,9 +472,7 @@ export class RQVAE {
    * only encode. Holds no optimiser state.
    */
   save(options: { part?: "full" | "encoder" } = {}): Uint8Array {
-    for (const key of Object.keys(options)) {
-      if (key !== "part") throw new InvalidInputError(`save: unknown option "${key}"; there is "part"`);
-    }
+    checkOptionNames(options, "save", ["part"]);
     const part = options.part ?? this.part;
     if (part !== "full" && part !== "encoder") {
       throw new InvalidInputError(`save: part must be "full" or "encoder", received ${show(part)}`);
@@ -488,7 +491,8 @@ export class RQVAE {
         part,
         config: this.config,
         initialized: module.initialized(model),
-        training: this.#training,
+        // While they move, nothing is known of the weights.
+        training: this.#running === undefined ? this.#training : null,
         fingerprint: this.fingerprint,
       },
       (bytes) => hashOf(module, bytes),
@@ -514,6 +518,13 @@ export class RQVAE {
     handles.unregister(this);
     this.#model.delete();
     this.#model = undefined;
+  }
+
+  /** What was known of the old weights is forgotten. */
+  #weightsChanged(): void {
+    this.#fingerprint = undefined;
+    this.#history = undefined;
+    this.#training = null;
   }
 
   #open(): Handle {
@@ -553,11 +564,18 @@ export class RQVAE {
     const source = openItems(items, this.config.inputDim);
     const module = this.#native;
     let rows: Handle | undefined;
+    const before = this.fingerprint;
     this.#running = what;
     try {
       rows = module.createRows(source.rows, source.dim);
-      source.copy(module, 0, source.rows, module.rowsAddress(rows));
+      const address = module.rowsAddress(rows);
+      withArena(module, () => source.copy(module, 0, source.rows, address));
       return await body(rows, source.rows);
+    } catch (error) {
+      // Ended early: what is known of the weights holds if they are still the same.
+      this.#fingerprint = undefined;
+      if (!this.#disposed && this.fingerprint !== before) this.#weightsChanged();
+      throw error;
     } finally {
       rows?.delete();
       this.#running = undefined;
@@ -673,7 +691,8 @@ function asFormatError<T>(body: () => T): T {
   }
 }
 
-function deepFreeze<T extends object>(value: T): T {
-  for (const entry of Object.values(value)) if (typeof entry === "object" && entry !== null) Object.freeze(entry);
-  return Object.freeze(value);
+function freezeConfig(config: ModelConfig): ModelConfig {
+  Object.freeze(config.hiddenDims);
+  Object.freeze(config.codebookSizes);
+  return Object.freeze(config);
 }

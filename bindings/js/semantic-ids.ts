@@ -25,7 +25,8 @@ export class SemanticIds implements Iterable<number[]> {
   readonly codebookSizes: readonly number[];
   /** The model that made the IDs (16 hexadecimal digits); IDs of different models must not be mixed. */
   declare readonly fingerprint?: string;
-  /** n x levels, after `encode(items, { margins: true })`: squared distance to the runner-up minus that to the chosen code. */
+  /** n x levels, after `encode(items, { margins: true })`: squared distance to the runner-up minus that to the chosen code;
+   * Infinity where a level has one code. */
   declare readonly margins?: Float32Array;
 
   /** Prefer `SemanticIds.from`. `codes.length` must be a multiple of `codebookSizes.length`. */

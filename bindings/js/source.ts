@@ -42,5 +42,9 @@ async function locationBytes(location: string | URL): Promise<Uint8Array> {
 async function responseBytes(response: Response): Promise<Uint8Array> {
   if (!response.ok)
     throw new ModelFormatError(`the model could not be fetched from ${response.url}: HTTP ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (cause) {
+    throw new InvalidInputError(`RQVAE.load: the response could not be read: ${(cause as Error).message}`, { cause });
+  }
 }

@@ -1,6 +1,6 @@
 /** A PyTorch state_dict in the reference's naming, without our metadata: its architecture is read off the shapes. */
 
-import { resolveModelConfig } from "./config.ts";
+import { resolveModelConfig, show } from "./config.ts";
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
 import type { FileTensor } from "./model-file.ts";
 import type { ModelConfig, ModelOptions } from "./types.ts";
@@ -40,25 +40,35 @@ export function modelFromTensors(
       `this safetensors file is neither an rqvae model nor a state_dict with "encoder.network.0.weight" and "quantization_layers.0.embedding.weight"; it holds ${names.join(", ") || "no tensors"}${file.size > 3 ? ", ..." : ""}`,
     );
   }
-  const options: ModelOptions = {
-    compat: "hopwise",
-    codebookSimVq: tensors.has("quantization_layers.0.out_proj.weight"),
-    ...overrides,
+  const sizes = {
     inputDim: encoder[0]![1]!,
     latentDim: encoder.at(-1)![0]!,
     hiddenDims: encoder.slice(0, -1).map((shape) => shape[0]!),
     codebookSize: codebooks.map((shape) => shape[0]!),
+    nQuantizationLayers: codebooks.length,
+  };
+  for (const [name, size] of Object.entries(sizes)) {
+    const given = overrides[name as keyof typeof sizes];
+    const stated = name === "codebookSize" && typeof given === "number" ? codebooks.map(() => given) : given;
+    if (stated !== undefined && JSON.stringify(stated) !== JSON.stringify(size)) {
+      throw new InvalidInputError(
+        `RQVAE.load: config.${name} is ${show(given)}, but the file's tensors have ${show(size)}: leave it out`,
+      );
+    }
+  }
+  // Input statistics or a skip path: weights of ours that were saved again without the metadata.
+  const ours = tensors.has("input.mean") || tensors.has("encoder.skip.weight");
+  const options: ModelOptions = {
+    compat: ours ? "none" : "hopwise",
+    codebookSimVq: tensors.has("quantization_layers.0.out_proj.weight"),
+    ...overrides,
+    ...sizes,
   };
   // The default of SimVQ does not fit when another compat was asked for.
   if (options.compat !== "hopwise" && overrides.codebookSimVq === undefined) delete options.codebookSimVq;
   // A foreign file has input statistics and a skip path only if it has their tensors.
   if (!tensors.has("input.mean")) options.inputScaling ??= "none";
   if (!tensors.has("encoder.skip.weight")) options.linearSkip ??= "none";
-  try {
-    const config = resolveModelConfig(options, "the state_dict");
-    return { config, part: tensors.has("decoder.network.0.weight") ? "full" : "encoder", tensors };
-  } catch (cause) {
-    if (cause instanceof InvalidInputError) throw new ModelFormatError(cause.message, { cause });
-    throw cause;
-  }
+  const config = resolveModelConfig(options, "RQVAE.load: config");
+  return { config, part: tensors.has("decoder.network.0.weight") ? "full" : "encoder", tensors };
 }

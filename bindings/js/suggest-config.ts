@@ -1,4 +1,4 @@
-import { show } from "./config.ts";
+import { checkOptionNames, show } from "./config.ts";
 import { InvalidInputError } from "./errors.ts";
 import type { ModelOptions, TrainOptions } from "./types.ts";
 
@@ -25,6 +25,7 @@ export interface CatalogueShape {
  * codebooks, reconstruction weighted 3); with fewer, a narrow one with strong noise and weight decay over-fits less.
  */
 export function suggestConfig(shape: CatalogueShape): { model: ModelOptions; train: TrainOptions } {
+  checkOptionNames(shape, "suggestConfig", ["n", "inputDim", "nQuantizationLayers", "codebookSize", "seed", "compat"]);
   const { n, inputDim, nQuantizationLayers, codebookSize, seed, compat } = shape;
   for (const [name, value] of [
     ["n", n],

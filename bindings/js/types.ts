@@ -77,7 +77,7 @@ export interface ModelConfig {
   readonly seed: number;
 }
 
-/** An optimiser with PyTorch's definitions and defaults. */
+/** An optimiser with PyTorch's definitions. Defaults are the same for all kinds. */
 export interface OptimizerOptions {
   /** Default: "adam". */
   kind?: "adam" | "adamw" | "adagrad" | "sgd";
@@ -85,7 +85,7 @@ export interface OptimizerOptions {
   learningRate?: number;
   /** The codebooks' learning rate is `learningRate` times this. Default: 1. */
   codebookLearningRateScale?: number;
-  /** L2 penalty in the gradient, decoupled for "adamw". Weights only; biases and codebooks are not decayed. Default: 0. */
+  /** L2 penalty in the gradient, decoupled for "adamw". The MLPs' weights only: no biases, codebooks or skip path. Default: 0. */
   weightDecay?: number;
   /** Default: 0.9. */
   beta1?: number;
@@ -109,7 +109,7 @@ export interface TrainOptions extends Omit<OptimizerOptions, "kind"> {
   schedule?: "constant" | "cosine" | "linear";
   /** Share of all steps in which the learning rate rises from zero. Default: 0. */
   warmup?: number;
-  /** Epochs between evaluations of the IDs of all items; the last epoch is always evaluated. Default: epochs / 50, at least 1. */
+  /** Epochs between evaluations of the IDs of all items; the first and the last are always evaluated. Default: epochs / 50, at least 1. */
   evaluateEvery?: number;
   /** Called at most ten times a second, and once at the end. */
   onProgress?: (event: TrainProgress) => void;
@@ -141,7 +141,10 @@ export interface LevelLosses {
   commitmentLoss: number;
 }
 
-/** Losses of a batch: squared L2 norms per item, means over the batch. */
+/**
+ * Losses of a batch: squared L2 norms per item, means over the batch. With `compat: "hopwise"` the reconstruction is the sum over the
+ * batch, as in the reference.
+ */
 export interface Losses {
   /** reconstructionWeight x reconstructionLoss + quantizeLoss */
   loss: number;

@@ -61,6 +61,8 @@ TEST(Activation, ExtremesStayFiniteAndNanIsSeen) {
     EXPECT_TRUE(std::isnan(out(0, 2)));
     EXPECT_EQ(out(0, 3), 0.0f);
   }
+  Sigmoid(x, out);
+  EXPECT_TRUE(std::isnan(out(0, 2)));
 }
 
 }  // namespace

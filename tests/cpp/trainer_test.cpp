@@ -248,6 +248,43 @@ TEST(TrainJob, DivergenceIsAnErrorAndTheModelStaysFinite) {
     EXPECT_EQ(e.kind(), ErrorKind::kDiverged);
     EXPECT_NE(std::string(e.what()).find("learningRate"), std::string::npos);
   }
+  EXPECT_TRUE(model.store().values().allFinite());
+
+  // One step only, and so large that the weights, not the loss, are the first to go.
+  RqVae other(SmallConfig(20));
+  config.epochs = 1;
+  config.batch_size = 400;
+  config.optimizer.learning_rate = 1e300;
+  TrainJob one(&other, &rows, config);
+  EXPECT_THROW(RunToEnd(one), Error);
+  EXPECT_TRUE(other.store().values().allFinite());
+}
+
+TEST(InitializeJob, RefusesValuesThatFloatCannotFit) {
+  const MatrixRows rows(Matrix(Catalogue(300, 20) * 3e37f));
+  ModelConfig config = SmallConfig(20);
+  config.input_scaling = InputScaling::kNone;
+  RqVae model(config);
+  InitializeJob job(&model, &rows);
+  EXPECT_THROW(RunToEnd(job), Error);
+  EXPECT_FALSE(model.initialized());
+  EXPECT_TRUE(model.store().values().allFinite());
+}
+
+TEST(InitializeJob, RefitsTheCodebooksOnlyOfATrainedModel) {
+  const MatrixRows rows(Catalogue(1000, 20));
+  MatrixRows copy(Catalogue(1000, 20));
+  RqVae model(SmallConfig(20));
+  TrainConfig config = ShortTraining();
+  config.epochs = 30;
+  TrainJob train(&model, &rows, config);
+  RunToEnd(train);
+  const Matrix skip = model.store().value(model.encoder().skip_weight());
+  const double before = model.Evaluate(copy.data()).loss;
+  InitializeJob job(&model, &rows);
+  RunToEnd(job);
+  EXPECT_TRUE((skip.array() == model.store().value(model.encoder().skip_weight()).array()).all());
+  EXPECT_LT(model.Evaluate(copy.data()).loss, 1.05 * before);
 }
 
 TEST(TrainJob, TrainsEveryKindOfModel) {

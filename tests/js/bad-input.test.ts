@@ -1,5 +1,5 @@
 /** Wrong input of every kind: a clear error that names the argument, the place and the remedy, and nothing changed. */
-import { type Items, type ModelOptions, RQVAE, RQVAEError, SemanticIds, type TrainOptions } from "rqvae";
+import { type Items, type ModelOptions, RQVAE, RQVAEError, SemanticIds, suggestConfig, type TrainOptions } from "rqvae";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { catalogue, sameBits, small } from "./catalogue.ts";
 
@@ -62,6 +62,11 @@ const badItems: [string, unknown, RegExp][] = [
     /items.rows: expected a whole number, received 1.5/,
   ],
   ["no data", { rows: 1, dim: 20, data: undefined }, /items.data: expected a Float32Array/],
+  [
+    "a hole instead of a row",
+    Object.assign(new Array(3), { 0: rows(1, 20)[0], 2: rows(1, 20)[0] }),
+    /row 1 is undefined/,
+  ],
   ["a ragged row", [...rows(3, 20), [1, 2]], /row 3 has 2 values, but the model's inputDim is 20/],
   ["a row that is none", [...rows(1, 20), "abc"], /row 1 is "abc"/],
   ["null", null, /received null/],
@@ -167,6 +172,21 @@ describe("options of training", () => {
   });
 
   it("of the others", async () => {
+    const nothing = null as unknown as object;
+    for (const call of [
+      () => model.encode(items, nothing),
+      () => model.save(nothing),
+      () => model.codebooks(nothing),
+      () => model.createOptimizer(nothing),
+      () => suggestConfig(nothing as never),
+    ]) {
+      expect(call).toThrow(/expected an object of options, received null/);
+    }
+    await expect(model.train(items, nothing)).rejects.toThrow(/received null/);
+    await expect(RQVAE.fit(items, { latntDim: 3 } as object)).rejects.toThrow(
+      /unknown option "latntDim"; did you mean "latentDim"/,
+    );
+    await expect(RQVAE.fit(items, nothing)).rejects.toThrow(/received null/);
     expect(() => model.createOptimizer({ kind: "adam", learningRate: -1 })).toThrow(/learningRate/);
     expect(() => model.createOptimizer({ rate: 1 } as object)).toThrow(/unknown option "rate"/);
     expect(() => model.encode(items, { margin: true } as object)).toThrow(/unknown option "margin"/);
@@ -296,5 +316,9 @@ describe("states", () => {
       "DivergedError",
     );
     expect(own.encode(items)).toHaveLength(300);
+    using once = await RQVAE.create({ inputDim: 20, ...small });
+    const wild = { optimizer: "sgd", learningRate: 1e300, epochs: 1, batchSize: 300 } as const;
+    await expect(once.train(items, wild)).rejects.toHaveProperty("name", "DivergedError");
+    await RQVAE.load(once.save());
   });
 });

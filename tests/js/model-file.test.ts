@@ -81,6 +81,46 @@ describe("save and load", () => {
     await expect(RQVAE.load(new Response("gone", { status: 404 }))).rejects.toThrow(/HTTP 404/);
   });
 
+  it("reads its own weights saved again without the metadata, and half floats", async () => {
+    const { header, data } = open(bytes);
+    delete header.__metadata__;
+    using bare = await RQVAE.load(close(header, data));
+    expect(bare.fingerprint).toBe(model.fingerprint);
+    // 1, -2, 2^-24, 0.333251953125 as halves in the first bias.
+    using fresh = await RQVAE.create({ inputDim: 4, latentDim: 2, hiddenDims: [4], codebookSize: 2 });
+    const { header: small16, data: data16 } = open(fresh.save());
+    delete small16.__metadata__;
+    const entry = small16["encoder.network.0.bias"] as { dtype: string; data_offsets: [number, number] };
+    const [begin, end] = entry.data_offsets;
+    entry.dtype = "F16";
+    entry.data_offsets = [begin, begin + 8];
+    const shorter = new Uint8Array(data16.length - 8);
+    shorter.set(data16.subarray(0, begin));
+    shorter.set(new Uint8Array(Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x3555).buffer), begin);
+    shorter.set(data16.subarray(end), begin + 8);
+    for (const other of Object.values(small16) as { data_offsets: [number, number] }[]) {
+      if (other !== entry && other.data_offsets[0] >= end)
+        other.data_offsets = [other.data_offsets[0] - 8, other.data_offsets[1] - 8];
+    }
+    using half = await RQVAE.load(close(small16, shorter));
+    const saved = open(half.save());
+    const [at] = (saved.header["encoder.network.0.bias"] as { data_offsets: [number, number] }).data_offsets;
+    const view = new DataView(saved.data.buffer, saved.data.byteOffset + at);
+    expect([0, 4, 8, 12].map((i) => view.getFloat32(i, true))).toEqual([1, -2, 2 ** -24, 0.333251953125]);
+  });
+
+  it("forgets its training once the weights change otherwise", async () => {
+    using own = await RQVAE.load(bytes);
+    const training = (file: Uint8Array) =>
+      JSON.parse((open(file).header.__metadata__ as { rqvae: string }).rqvae).training;
+    expect(training(own.save())).toMatchObject({ items: 300, epochs: 2 });
+    await own.kmeansInitCodebooks(items);
+    expect(training(own.save())).toBe(null);
+    expect(own.history).toBe(undefined);
+    using again = await RQVAE.load(own.save());
+    expect(again.fingerprint).toBe(own.fingerprint);
+  });
+
   it("keeps an uninitialised model uninitialised", async () => {
     using fresh = await RQVAE.create({ inputDim: 20, ...small });
     using loaded = await RQVAE.load(fresh.save());
@@ -226,7 +266,13 @@ describe("a state_dict of the reference, saved by PyTorch", () => {
   it("takes overrides, and refuses those that do not fit", async () => {
     using loaded = await RQVAE.load(path, { config: { activation: "relu" } });
     expect(loaded.config.activation).toBe("relu");
-    await expect(RQVAE.load(path, { config: { linearSkip: "pca" } })).rejects.toBeInstanceOf(ModelFormatError);
+    await expect(RQVAE.load(path, { config: { linearSkip: "pca" } })).rejects.toThrow(
+      /config: compat "hopwise" needs linearSkip/,
+    );
+    await expect(RQVAE.load(path, { config: { latentDim: 99 } })).rejects.toThrow(
+      /config.latentDim is 99, but the file's tensors have 6/,
+    );
+    await expect(RQVAE.load(bytes, { config: { latentDim: -1 } })).rejects.toHaveProperty("name", "InvalidInputError");
     await expect(RQVAE.load(path, { config: { codebookSimVq: false } })).rejects.toThrow(/no place for/);
     await expect(RQVAE.load(path, { confg: {} } as object)).rejects.toThrow(/unknown option "confg"/);
   });

@@ -339,7 +339,8 @@ function clone(items: Items): Items {
 }
 
 /** Rows as a matrix, when they are rows. Float32Arrays stay such, numbers go as doubles: nothing is rounded on the way. */
-function copyRows(rows: readonly unknown[]): ItemMatrix | undefined {
+function copyRows(source: readonly unknown[]): ItemMatrix | undefined {
+  const rows = Array.from(source); // holes become undefined, which `every` would pass over
   if (!rows.every(isRow)) return undefined;
   const dim = rows[0]?.length ?? 0;
   if (dim === 0 || rows.some((row) => row.length !== dim)) return undefined;
