@@ -51,7 +51,7 @@ inside() {
       mount --bind "$RQVAE_INSIDE_CHECKOUT" "$RQVAE_INSIDE_ROOT$RQVAE_INSIDE_CHECKOUT"
       exec chroot "$RQVAE_INSIDE_ROOT" /usr/bin/env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
         PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin EM_CACHE=/var/cache/emscripten DEBIAN_FRONTEND=noninteractive \
-        CI="${CI:-}" UPDATE_GOLDEN="${UPDATE_GOLDEN:-}" \
+        CI="${CI:-}" \
         bash -c '"'"'if [ "$1" != / ]; then cd "$1"; fi; shift; exec "$@"'"'"' inside "$RQVAE_INSIDE_PWD" "$@"
     ' inside "$@"
 }
