@@ -329,10 +329,8 @@ void TrainJob::FinishStep() {
   epoch_sums_.reconstruction += n * losses.reconstruction;
   epoch_sums_.quantize += n * losses.quantize;
   epoch_sums_.quantization_error.resize(losses.quantization_error.size());
-  epoch_sums_.embedding_norm.resize(losses.embedding_norm.size());
   for (size_t l = 0; l < losses.quantization_error.size(); ++l) {
     epoch_sums_.quantization_error[l] += n * losses.quantization_error[l];
-    epoch_sums_.embedding_norm[l] += n * losses.embedding_norm[l];
   }
   last_losses_ = std::move(losses);
   last_batch_size_ = in_batch_;
@@ -372,9 +370,7 @@ void TrainJob::FinishEpoch() {
   record.losses.reconstruction /= n;
   record.losses.quantize /= n;
   for (double& error : record.losses.quantization_error) error /= n;
-  for (double& norm : record.losses.embedding_norm) norm /= n;
   record.ids = last_ids_;
-  record.losses.distinct_ids = last_ids_.distinct_ids;
   record.evaluated = phase_ == Phase::kEvaluate;
   record.learning_rate = last_rate_;
   history_.push_back(std::move(record));

@@ -80,9 +80,9 @@ class InitializeJob : public Job {
   std::vector<double> inertia_;
 };
 
-// What one epoch came to: losses are means over its steps' items, while the weights moved; the ID statistics are of the
-// whole catalogue with the weights at the end of the epoch (of the last evaluated epoch, see
-// TrainConfig::evaluate_every).
+// What one epoch came to: losses (without norms and distinct IDs) are means over its steps' items, while the weights
+// moved; the ID statistics are of the whole catalogue with the weights at the end of the epoch (of the last evaluated
+// epoch, see TrainConfig::evaluate_every).
 struct EpochRecord {
   Index epoch = 0;  // from 0
   Losses losses;

@@ -35,11 +35,15 @@ have_local_toolchain() {
   [ -f "$eigen/Eigen/Version" ] && [ -f "$gtest/CMakeLists.txt" ]
 }
 
+need_root() {
+  [ "$(id -u)" = 0 ] || die "working in Debian's $SUITE suite needs root. Work as root, or put an emcc of version 4 or newer on PATH (emsdk) with Eigen 5 in RQVAE_EIGEN_DIR and GoogleTest in RQVAE_GTEST_DIR."
+}
+
 # Runs a command inside the suite at $1, in a mount namespace of its own.
 inside() {
   local root="$1" here
   shift
-  [ "$(id -u)" = 0 ] || die "running in Debian's $SUITE suite needs root. Work as root, or put an emcc of version 4 or newer on PATH (emsdk) with Eigen 5 in RQVAE_EIGEN_DIR and GoogleTest in RQVAE_GTEST_DIR."
+  need_root
   # Only the checkout is visible inside; elsewhere there is nothing of this directory.
   here=$(pwd -P)
   case "$here/" in "$CHECKOUT"/*) ;; *) here=/ ;; esac
@@ -58,7 +62,7 @@ inside() {
 
 prepare_suite() {
   [ -f "$ROOT/.ready" ] && return
-  [ "$(id -u)" = 0 ] || die "preparing Debian's $SUITE suite needs root. Work as root, or put an emcc of version 4 or newer on PATH (emsdk) with Eigen 5 in RQVAE_EIGEN_DIR and GoogleTest in RQVAE_GTEST_DIR."
+  need_root
   command -v unshare >/dev/null || die "the command 'unshare' (package util-linux) is missing"
   mkdir -p "$CACHE"
   exec 9>"$CACHE/.lock"

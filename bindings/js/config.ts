@@ -263,24 +263,24 @@ export function checkOptionNames(options: object, where: string, names: readonly
   read.refuseUnknown();
 }
 
-/** The names of all options of training, for telling them from a model's. */
-export const TRAIN_OPTION_NAMES: readonly string[] = [
-  "epochs",
-  "batchSize",
-  "schedule",
-  "warmup",
-  "evaluateEvery",
-  "optimizer",
-  "learningRate",
-  "codebookLearningRateScale",
-  "weightDecay",
-  "beta1",
-  "beta2",
-  "epsilon",
-  "momentum",
-  "onProgress",
-  "signal",
-];
+/** The names of all options of training, for telling them from a model's; complete by its type. */
+export const TRAIN_OPTION_NAMES = Object.keys({
+  epochs: 1,
+  batchSize: 1,
+  schedule: 1,
+  warmup: 1,
+  evaluateEvery: 1,
+  optimizer: 1,
+  learningRate: 1,
+  codebookLearningRateScale: 1,
+  weightDecay: 1,
+  beta1: 1,
+  beta2: 1,
+  epsilon: 1,
+  momentum: 1,
+  onProgress: 1,
+  signal: 1,
+} satisfies Record<keyof TrainOptions, 1>);
 
 /** Checks the options of a job that has only progress and signal. @throws InvalidInputError */
 export function validateJobOptions(options: object, where: string): void {

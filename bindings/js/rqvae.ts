@@ -197,6 +197,8 @@ export class RQVAE {
    * and its encoder part have the same. Travels in IDs and files; IDs of another fingerprint are refused.
    */
   get fingerprint(): string {
+    // Not kept while a long call moves the weights.
+    if (this.#running !== undefined) return this.#native.fingerprint(this.#open());
     this.#fingerprint ??= this.#native.fingerprint(this.#open());
     return this.#fingerprint;
   }
@@ -217,10 +219,7 @@ export class RQVAE {
         const report =
           onProgress && (() => onProgress({ phase: "initialize", progress: module.initializeProgress(job) }));
         await drive({
-          advance: () => {
-            this.#fingerprint = undefined;
-            return module.advanceInitialize(job);
-          },
+          advance: () => module.advanceInitialize(job),
           report,
           signal,
           check: () => this.#open(),
@@ -248,10 +247,7 @@ export class RQVAE {
       try {
         const watch = new TrainWatch(module, job, config.epochs, n);
         await drive({
-          advance: () => {
-            this.#fingerprint = undefined;
-            return module.advanceTrain(job);
-          },
+          advance: () => module.advanceTrain(job),
           report: onProgress && (() => onProgress(watch.event())),
           signal,
           check: () => this.#open(),
@@ -573,7 +569,6 @@ export class RQVAE {
       return await body(rows, source.rows);
     } catch (error) {
       // Ended early: what is known of the weights holds if they are still the same.
-      this.#fingerprint = undefined;
       if (!this.#disposed && this.fingerprint !== before) this.#weightsChanged();
       throw error;
     } finally {
