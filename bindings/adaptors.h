@@ -17,6 +17,7 @@
 #include "id_statistics.h"
 #include "matrix.h"
 #include "rqvae.h"
+#include "trainer.h"
 
 namespace rqvae::bindings {
 
@@ -112,6 +113,7 @@ inline val ToJs(const Losses& losses) {
     val level = val::object();
     for (const char* name : {"quantizationError", "codebookLoss", "commitmentLoss"})
       level.set(name, losses.quantization_error[l]);
+    level.set("residualEnergy", losses.latent_energy > 0 ? losses.quantization_error[l] / losses.latent_energy : 0.0);
     per_level.set(l, level);
   }
   val result = val::object();
@@ -120,6 +122,18 @@ inline val ToJs(const Losses& losses) {
   result.set("quantizeLoss", losses.quantize);
   result.set("perLevel", per_level);
   return result;
+}
+
+// Sets what an evaluation found on an epoch's record or the like.
+inline void SetEvaluation(val& record, const Evaluation& evaluation) {
+  record.set("ids", ToJs(evaluation.ids));
+  if (evaluation.validation_rows == 0) return;
+  val validation = val::object();
+  validation.set("items", static_cast<double>(evaluation.validation_rows));
+  validation.set("reconstructionLoss", evaluation.reconstruction);
+  validation.set("quantizeLoss", evaluation.quantize);
+  validation.set("explainedVariance", evaluation.explained_variance);
+  record.set("validation", validation);
 }
 
 // Losses of a batch of n items.

@@ -2,6 +2,7 @@
 #include <emscripten/bind.h>
 #include <emscripten/version.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -28,12 +29,21 @@ ModelConfig ReadModelConfig(const val& options) {
   config.input_scaling = static_cast<InputScaling>(options["inputScaling"].as<int>());
   config.linear_skip = static_cast<LinearSkip>(options["linearSkip"].as<int>());
   config.codebook_gradient = static_cast<CodebookGradient>(options["codebookGradient"].as<int>());
+  config.codebook_update = static_cast<CodebookUpdate>(options["codebookUpdate"].as<int>());
+  config.gradient_estimator = static_cast<GradientEstimator>(options["gradientEstimator"].as<int>());
+  config.reconstruction = static_cast<Reconstruction>(options["reconstruction"].as<int>());
   config.compat = static_cast<Compat>(options["compat"].as<int>());
+  config.layer_norm = options["layerNorm"].as<bool>();
   config.codebook_sim_vq = options["codebookSimVq"].as<bool>();
   config.codebook_kmeans_init = options["codebookKmeansInit"].as<bool>();
   config.commitment_weight = options["commitmentWeight"].as<double>();
   config.reconstruction_weight = options["reconstructionWeight"].as<double>();
+  config.codebook_weight = options["codebookWeight"].as<double>();
   config.input_noise = options["inputNoise"].as<double>();
+  config.ema_decay = options["emaDecay"].as<double>();
+  config.sinkhorn_epsilon = emscripten::convertJSArrayToNumberVector<double>(options["sinkhornEpsilon"]);
+  config.sinkhorn_iterations = options["sinkhornIterations"].as<int>();
+  config.encode_beam = options["encodeBeam"].as<int>();
   config.seed = static_cast<uint64_t>(options["seed"].as<double>());
   return config;
 }
@@ -42,7 +52,10 @@ OptimizerConfig ReadOptimizerConfig(const val& options) {
   OptimizerConfig config;
   config.kind = static_cast<OptimizerKind>(options["kind"].as<int>());
   config.learning_rate = options["learningRate"].as<double>();
+  config.encoder_learning_rate_scale = options["encoderLearningRateScale"].as<double>();
+  config.decoder_learning_rate_scale = options["decoderLearningRateScale"].as<double>();
   config.codebook_learning_rate_scale = options["codebookLearningRateScale"].as<double>();
+  config.gradient_clip = options["gradientClip"].as<double>();
   config.weight_decay = options["weightDecay"].as<double>();
   config.beta1 = options["beta1"].as<double>();
   config.beta2 = options["beta2"].as<double>();
@@ -59,6 +72,13 @@ TrainConfig ReadTrainConfig(const val& options) {
   config.schedule = static_cast<Schedule>(options["schedule"].as<int>());
   config.warmup = options["warmup"].as<double>();
   config.evaluate_every = options["evaluateEvery"].as<int>();
+  config.validation_share = options["validationShare"].as<double>();
+  config.select = static_cast<Select>(options["select"].as<int>());
+  config.patience = options["patience"].as<int>();
+  config.dead_code_restart = options["deadCodeRestart"].as<bool>();
+  config.residual_noise = options["residualNoise"].as<double>();
+  config.separation_weight = options["separationWeight"].as<double>();
+  config.separation_margin = options["separationMargin"].as<double>();
   return config;
 }
 
@@ -77,12 +97,13 @@ val Tensors(RqVae& model) {
   ParameterStore& store = model.store();
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& parameter = store.parameter(handle);
+    if (parameter.group == ParameterGroup::kState) continue;
     val tensor = val::object();
     tensor.set("name", parameter.name);
     tensor.set("shape", ToArray(parameter.shape));
     tensor.set("address", reinterpret_cast<uintptr_t>(store.value(handle).data()));
     tensor.set("size", static_cast<double>(parameter.size));
-    result.set(static_cast<int>(handle), tensor);
+    result.call<void>("push", tensor);
   }
   return result;
 }
@@ -144,11 +165,18 @@ val TrainStep(RqVae& model, Optimizer& optimizer, uintptr_t items, int rows) {
   const ConstMatrixMap matrix = ReadMatrix(items, rows, model.config().input_dim);
   std::vector<uint32_t> names(static_cast<size_t>(rows));
   std::iota(names.begin(), names.end(), 0u);
+  const auto step = static_cast<uint64_t>(optimizer.steps());
+  auto for_each_block = [&](auto add) {
+    for (Index first = 0; first < rows; first += kRowBlock) {
+      add(matrix.middleRows(first, std::min<Index>(kRowBlock, rows - first)), names.data() + first);
+    }
+  };
   model.BeginStep(rows);
-  for (Index first = 0; first < rows; first += kRowBlock) {
-    model.AddBlock(matrix.middleRows(first, std::min<Index>(kRowBlock, rows - first)), names.data() + first,
-                   static_cast<uint64_t>(optimizer.steps()));
+  if (model.config().balanced()) {
+    for_each_block([&](const ConstMatrixRef& block, const uint32_t* of) { model.PlanBlock(block, of, step); });
+    model.Plan();
   }
+  for_each_block([&](const ConstMatrixRef& block, const uint32_t* of) { model.AddBlock(block, of, step); });
   const Losses losses = model.FinishStep();
   Vector backup;
   ApplyStep(model, optimizer, losses, 1.0, "this step was not applied", backup);
@@ -178,20 +206,77 @@ val TrainState(const TrainJob& job) {
   result.set("epoch", static_cast<double>(job.epoch()));
   result.set("step", static_cast<double>(job.step()));
   result.set("totalSteps", static_cast<double>(job.total_steps()));
-  result.set("finishedEpochs", static_cast<double>(job.history().size()));
+  // The record of an epoch whose evaluation is under way is not whole yet.
+  result.set("finishedEpochs", static_cast<double>(std::max<Index>(0, job.epoch())));
+  result.set("trainingRows", static_cast<double>(job.training_rows()));
   return result;
 }
 
-val TrainLosses(const TrainJob& job) { return BatchLosses(job.last_losses(), job.last_batch_size()); }
+// Undefined before the first step of this job.
+val TrainLosses(const TrainJob& job) {
+  return job.last_batch_size() == 0 ? val::undefined() : BatchLosses(job.last_losses(), job.last_batch_size());
+}
 
 val TrainRecord(const TrainJob& job, int index) {
   const EpochRecord& record = job.history().at(static_cast<size_t>(index));
   val result = ToJs(record.losses);
   result.set("epoch", static_cast<double>(record.epoch));
   result.set("learningRate", record.learning_rate);
-  result.set("ids", ToJs(record.ids));
-  result.set("evaluated", record.evaluated);
+  result.set("deadCodes", ToArray(record.dead_codes));
+  result.set("restartedCodes", ToArray(record.restarted));
+  result.set("evaluated", record.evaluation.has_value());
+  if (record.evaluation) SetEvaluation(result, *record.evaluation);
   return result;
+}
+
+// Undefined unless there are validation rows and the start was evaluated.
+val TrainStart(const TrainJob& job) {
+  if (!job.start()) return val::undefined();
+  val result = val::object();
+  SetEvaluation(result, *job.start());
+  return result;
+}
+
+val ToJs(const std::optional<Snapshot>& snapshot) {
+  if (!snapshot) return val::undefined();
+  val result = val::object();
+  result.set("epoch", static_cast<double>(snapshot->epoch));
+  result.set("loss", snapshot->loss);
+  SetEvaluation(result, snapshot->evaluation);
+  return result;
+}
+
+// How the job came to what it left in the model.
+val TrainOutcome(const TrainJob& job) {
+  val result = val::object();
+  const Snapshot* selected = job.selected();
+  result.set("selectedEpoch",
+             static_cast<double>(selected != nullptr ? selected->epoch : static_cast<Index>(job.history().size()) - 1));
+  result.set("stoppedEarly", job.stopped_early());
+  result.set("bestByLoss", ToJs(job.best_by_loss()));
+  result.set("bestByCollision", ToJs(job.best_by_collision()));
+  return result;
+}
+
+// All values of a model in one piece, to be kept and put back: those of now, or of one of the job's snapshots.
+double ValuesSize(const RqVae& model) { return static_cast<double>(model.store().values().size()); }
+void ReadSnapshot(const TrainJob& job, bool by_collision, uintptr_t out) {
+  const Vector& values = (by_collision ? job.best_by_collision() : job.best_by_loss())->values;
+  Eigen::Map<Vector>(reinterpret_cast<float*>(out), values.size()) = values;
+}
+void WriteValues(RqVae& model, uintptr_t values) {
+  Vector& own = model.store().values();
+  own = Eigen::Map<const Vector>(reinterpret_cast<const float*>(values), own.size());
+  model.ParametersChanged();
+}
+
+// The state of a job as a Uint8Array of its own.
+val SaveTrainState(TrainJob& job) {
+  const std::vector<uint8_t> bytes = job.Save();
+  return val(emscripten::typed_memory_view(bytes.size(), bytes.data())).call<val>("slice");
+}
+void RestoreTrainState(TrainJob& job, uintptr_t bytes, double size) {
+  job.Restore(reinterpret_cast<const uint8_t*>(bytes), static_cast<size_t>(size));
 }
 
 // -- Helpers on arrays
@@ -275,6 +360,13 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   function("trainState", &Guard<&TrainState>::Call);
   function("trainLosses", &Guard<&TrainLosses>::Call);
   function("trainRecord", &Guard<&TrainRecord>::Call);
+  function("trainStart", &Guard<&TrainStart>::Call);
+  function("trainOutcome", &Guard<&TrainOutcome>::Call);
+  function("saveTrainState", &Guard<&SaveTrainState>::Call);
+  function("restoreTrainState", &Guard<&RestoreTrainState>::Call);
+  function("valuesSize", &Guard<&ValuesSize>::Call);
+  function("readSnapshot", &Guard<&ReadSnapshot>::Call);
+  function("writeValues", &Guard<&WriteValues>::Call);
 
   function("findNonFinite", &Guard<&FindNonFinite>::Call);
   function("halfToFloat", &Guard<&HalfToFloat>::Call);

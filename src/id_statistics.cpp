@@ -3,34 +3,18 @@
 #include <algorithm>
 #include <cmath>
 
-#include "hash.h"
+#include "id_table.h"
 
 namespace rqvae {
 namespace {
 
-// Size of each group of equal IDs, by open addressing on the hash of a row; equality is always checked on the codes
-// themselves.
 std::vector<Index> GroupSizes(const ConstCodeMatrixRef& codes) {
-  const Index n = codes.rows();
-  const size_t row_bytes = sizeof(uint32_t) * static_cast<size_t>(codes.cols());
-  size_t capacity = 16;
-  while (capacity < 2 * static_cast<size_t>(n)) capacity *= 2;
-  constexpr uint32_t kEmpty = UINT32_MAX;
-  std::vector<uint32_t> slots(capacity, kEmpty);  // group number
-  std::vector<uint32_t> first_row;                // of each group
+  IdTable table(codes.cols());
   std::vector<Index> sizes;
-  for (Index i = 0; i < n; ++i) {
-    const uint32_t* row = codes.row(i).data();
-    size_t slot = HashBytes(row, row_bytes) & (capacity - 1);
-    while (slots[slot] != kEmpty && !std::equal(row, row + codes.cols(), codes.row(first_row[slots[slot]]).data())) {
-      slot = (slot + 1) & (capacity - 1);
-    }
-    if (slots[slot] == kEmpty) {
-      slots[slot] = static_cast<uint32_t>(sizes.size());
-      first_row.push_back(static_cast<uint32_t>(i));
-      sizes.push_back(0);
-    }
-    ++sizes[slots[slot]];
+  for (Index i = 0; i < codes.rows(); ++i) {
+    const uint32_t group = table.Add(codes.row(i).data());
+    if (group == sizes.size()) sizes.push_back(0);
+    ++sizes[group];
   }
   return sizes;
 }

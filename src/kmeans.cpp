@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "simd.h"
+#include "sorting.h"
 
 namespace rqvae {
 namespace {
@@ -173,12 +174,13 @@ void KmeansJob::Update() {
   std::vector<Index> far;
   const auto empty = static_cast<size_t>(std::count(counts.begin(), counts.end(), 0));
   if (empty > 0) {
+    std::vector<KeyedRow> furthest;
     for (Index i = 0; i < n; ++i) {
-      if (distance_[static_cast<size_t>(i)] > 0) far.push_back(i);
+      const float distance = distance_[static_cast<size_t>(i)];
+      if (distance > 0) furthest.push_back({OrderedKey(-distance), static_cast<uint32_t>(i)});
     }
-    std::stable_sort(far.begin(), far.end(), [this](Index a, Index b) {
-      return distance_[static_cast<size_t>(a)] > distance_[static_cast<size_t>(b)];
-    });
+    SortRows(furthest);
+    for (const KeyedRow& one : furthest) far.push_back(one.row);
     // Equal rows would fill several clusters with one centre.
     std::vector<Index> distinct;
     for (Index i : far) {

@@ -9,8 +9,7 @@
 //   * Eigen's reductions (.sum(), .norm(), .dot(), its products) are not used for anything that reaches a result: they
 //     choose their order by size and alignment. Element-wise Eigen arithmetic (+ - * / sqrt) is exact per IEEE 754 and
 //     is used freely; its transcendental functions are not, since tails of a row go through another implementation.
-//     (PCA's small dense algebra is the exception: it works on whole matrices of its own, so that its order is fixed
-//     too.)
+//     (PCA's small dense algebra, in double, has loops of its own in blas1.h and symmetric_eigen.h.)
 #ifndef RQVAE_MATRIX_H_
 #define RQVAE_MATRIX_H_
 

@@ -27,14 +27,22 @@ void LinearBackward(const ConstMatrixRef& x, const ConstMatrixMap& w, const Cons
 
 }  // namespace
 
-Mlp::Mlp(ParameterStore& store, const std::string& prefix, std::vector<Index> dims, Activation activation, bool skip,
-         ParameterGroup group)
+Mlp::Mlp(ParameterStore& store, const std::string& prefix, std::vector<Index> dims, Activation activation,
+         bool layer_norm, bool skip, ParameterGroup group)
     : dims_(std::move(dims)), activation_(activation) {
-  for (size_t i = 0; i + 1 < dims_.size(); ++i) {
-    // The reference's Sequential counts the activations too: 0, 2, 4, ...
-    const std::string layer = prefix + ".network." + std::to_string(2 * i);
-    weights_.push_back(store.Add(layer + ".weight", {dims_[i + 1], dims_[i]}, group, true));
-    biases_.push_back(store.Add(layer + ".bias", {dims_[i + 1]}, group, false));
+  const size_t layers = skip && dims_.size() == 2 ? 0 : dims_.size() - 1;
+  for (size_t i = 0; i < layers; ++i) {
+    // A Sequential counts the layer norms and activations too.
+    const size_t number = (layer_norm ? 3 : 2) * i;
+    auto name = [&](size_t module, const char* tensor) {
+      return prefix + ".network." + std::to_string(module) + tensor;
+    };
+    weights_.push_back(store.Add(name(number, ".weight"), {dims_[i + 1], dims_[i]}, group, true));
+    biases_.push_back(store.Add(name(number, ".bias"), {dims_[i + 1]}, group, false));
+    if (layer_norm && i + 1 < layers) {
+      norm_gains_.push_back(store.Add(name(number + 1, ".weight"), {dims_[i + 1]}, group, false));
+      norm_biases_.push_back(store.Add(name(number + 1, ".bias"), {dims_[i + 1]}, group, false));
+    }
   }
   if (skip) {
     skip_weight_ = store.Add(prefix + ".skip.weight", {dims_.back(), dims_.front()}, group, false);
@@ -53,12 +61,18 @@ void Mlp::Initialize(ParameterStore& store, Random& random) const {
       }
     }
   }
+  for (const Index gain : norm_gains_) store.value(gain).setOnes();
 }
 
 void Mlp::Forward(const ParameterStore& store, const ConstMatrixRef& x, Tape& tape, MatrixRef out) const {
   const size_t layers = weights_.size();
+  if (layers == 0) {
+    LinearForward(x, store.value(skip_weight_), store.value(skip_bias_), out);
+    return;
+  }
   tape.pre.resize(layers - 1);
   tape.post.resize(layers - 1);
+  tape.norms.resize(norm_gains_.size());
   for (size_t i = 0; i < layers; ++i) {
     const ConstMatrixRef input = i == 0 ? x : ConstMatrixRef(tape.post[i - 1]);
     if (i + 1 == layers) {
@@ -67,6 +81,10 @@ void Mlp::Forward(const ParameterStore& store, const ConstMatrixRef& x, Tape& ta
       tape.pre[i].resize(x.rows(), dims_[i + 1]);
       tape.post[i].resize(x.rows(), dims_[i + 1]);
       LinearForward(input, store.value(weights_[i]), store.value(biases_[i]), tape.pre[i]);
+      if (!norm_gains_.empty()) {
+        LayerNormForward(tape.pre[i], store.value(norm_gains_[i]), store.value(norm_biases_[i]), tape.norms[i],
+                         tape.pre[i]);
+      }
       ActivationForward(activation_, tape.pre[i], tape.post[i]);
     }
   }
@@ -89,6 +107,10 @@ void Mlp::Backward(ParameterStore& store, const ConstMatrixRef& x, const Tape& t
                    target);
     if (i > 0) {
       ActivationBackward(activation_, tape.pre[i - 1], below, below);
+      if (!norm_gains_.empty()) {
+        LayerNormBackward(tape.norms[i - 1], values.value(norm_gains_[i - 1]), below,
+                          store.gradient(norm_gains_[i - 1]), store.gradient(norm_biases_[i - 1]), below);
+      }
       gradient.swap(below);
     }
   }
@@ -96,7 +118,12 @@ void Mlp::Backward(ParameterStore& store, const ConstMatrixRef& x, const Tape& t
     Matrix skip_dx;
     LinearBackward(x, values.value(skip_weight_), dout, store.gradient(skip_weight_), store.gradient(skip_bias_),
                    dx == nullptr ? nullptr : &skip_dx);
-    if (dx != nullptr) *dx += skip_dx;
+    if (dx == nullptr) return;
+    if (weights_.empty()) {
+      dx->swap(skip_dx);
+    } else {
+      *dx += skip_dx;
+    }
   }
 }
 

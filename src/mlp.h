@@ -1,5 +1,6 @@
-// A multilayer perceptron: Linear + activation per hidden width, then a Linear without activation; optionally a linear
-// path beside it (out = skip(x) + mlp(x)). Encoder and decoder are one of these each.
+// A multilayer perceptron: Linear [+ LayerNorm] + activation per hidden width, then a Linear without activation;
+// optionally a linear path beside it (out = skip(x) + mlp(x)), which without a hidden layer is all there is. Encoder
+// and decoder are one of these each.
 #ifndef RQVAE_MLP_H_
 #define RQVAE_MLP_H_
 
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "config.h"
+#include "layer_norm.h"
 #include "parameter_store.h"
 #include "random.h"
 
@@ -16,17 +18,20 @@ class Mlp {
  public:
   // What Forward keeps for Backward.
   struct Tape {
-    std::vector<Matrix> pre;   // pre-activation of each hidden layer, n x width
-    std::vector<Matrix> post;  // its activation, n x width
+    std::vector<LayerNormTape> norms;  // with layer norm: of each hidden layer
+    std::vector<Matrix> pre;           // pre-activation of each hidden layer, n x width
+    std::vector<Matrix> post;          // its activation, n x width
   };
 
-  // Declares the parameters PREFIX.network.{0,2,4,...}.{weight,bias} and, with a skip, PREFIX.skip.{weight,bias}.
+  // Declares the parameters PREFIX.network.{i}.{weight,bias}, numbered as the modules of a torch.nn.Sequential (0, 2,
+  // 4,
+  // ...; with layer norm Linear 0, 3, 6, ... and LayerNorm 1, 4, ...), and with a skip PREFIX.skip.{weight,bias}.
   // dims: input width, hidden widths, output width.
-  Mlp(ParameterStore& store, const std::string& prefix, std::vector<Index> dims, Activation activation, bool skip,
-      ParameterGroup group);
+  Mlp(ParameterStore& store, const std::string& prefix, std::vector<Index> dims, Activation activation, bool layer_norm,
+      bool skip, ParameterGroup group);
 
   // Weights and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)) as torch.nn.Linear; with a skip the last Linear of the MLP is
-  // zero and the skip path too, until it is given its directions.
+  // zero and the skip path too, until it is given its directions. Layer norm: gain 1, bias 0.
   void Initialize(ParameterStore& store, Random& random) const;
 
   // out = [skip(x) +] mlp(x).  x: n x in, out: n x out.
@@ -42,8 +47,10 @@ class Mlp {
  private:
   std::vector<Index> dims_;
   Activation activation_;
-  std::vector<Index> weights_;  // handles, one per Linear
+  std::vector<Index> weights_;  // handles, one per Linear; none when the linear path is all
   std::vector<Index> biases_;
+  std::vector<Index> norm_gains_;  // handles, one per hidden layer; none without layer norm
+  std::vector<Index> norm_biases_;
   Index skip_weight_ = -1;
   Index skip_bias_ = -1;
 };

@@ -2,13 +2,67 @@
 
 #include <cmath>
 
+#include "simd.h"
+
 namespace rqvae {
+namespace {
+
+double GroupScale(const OptimizerConfig& config, ParameterGroup group) {
+  switch (group) {
+    case ParameterGroup::kEncoder:
+      return config.encoder_learning_rate_scale;
+    case ParameterGroup::kDecoder:
+      return config.decoder_learning_rate_scale;
+    case ParameterGroup::kCodebook:
+      return config.codebook_learning_rate_scale;
+    case ParameterGroup::kInput:
+    case ParameterGroup::kState:
+      break;
+  }
+  return 0;
+}
+
+void ClipGradients(ParameterStore& store, double clip) {
+  double square = 0;
+  for (Index handle = 0; handle < store.count(); ++handle) {
+    const Parameter& p = store.parameter(handle);
+    if (!p.trained) continue;
+    // Four sums side by side: a single one would wait for each addition.
+    double lanes[4] = {0, 0, 0, 0};
+    const float* g = store.gradients().data() + p.offset;
+    for (Index i = 0; i < p.size; ++i) lanes[i % 4] += static_cast<double>(g[i]) * g[i];
+    square += lanes[0] + lanes[1] + lanes[2] + lanes[3];
+  }
+  const double scale = clip / (std::sqrt(square) + 1e-6);
+  if (scale < 1) store.gradients() *= static_cast<float>(scale);
+}
+
+}  // namespace
 
 Optimizer::Optimizer(const OptimizerConfig& config, const ParameterStore& store) : config_(config) {
   const Index size = store.values().size();
   const bool moments = config.kind == OptimizerKind::kAdam || config.kind == OptimizerKind::kAdamW;
   if (moments || (config.kind == OptimizerKind::kSgd && config.momentum != 0)) first_ = Vector::Zero(size);
   if (moments || config.kind == OptimizerKind::kAdagrad) second_ = Vector::Zero(size);
+}
+
+void Optimizer::Forget(const ParameterStore& store, Index handle, Index row) {
+  const Parameter& parameter = store.parameter(handle);
+  for (Vector* moments : {&first_, &second_}) {
+    if (moments->size() > 0) {
+      moments->segment(parameter.offset + row * parameter.cols(), parameter.cols()).setZero();
+    }
+  }
+}
+
+void Optimizer::Visit(Archive& archive) {
+  const Index sizes[] = {first_.size(), second_.size()};
+  archive.Visit(steps_);
+  archive.Visit(beta1_power_);
+  archive.Visit(beta2_power_);
+  archive.Visit(first_);
+  archive.Visit(second_);
+  if (first_.size() != sizes[0] || second_.size() != sizes[1]) Archive::Fail();
 }
 
 // Per parameter p with gradient g, rate a, decay w (element-wise; hats are divisions by 1 - beta^t):
@@ -25,43 +79,60 @@ void Optimizer::Step(ParameterStore& store, double rate_scale) {
   const float one_minus_beta2 = static_cast<float>(1 - config_.beta2);
   const float root_correction2 = static_cast<float>(std::sqrt(1 - beta2_power_));
   const float epsilon = static_cast<float>(config_.epsilon);
+  if (config_.gradient_clip > 0) ClipGradients(store, config_.gradient_clip);
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& parameter = store.parameter(handle);
-    if (!parameter.trained()) continue;
-    const double rate = config_.learning_rate * rate_scale *
-                        (parameter.group == ParameterGroup::kCodebook ? config_.codebook_learning_rate_scale : 1.0);
+    if (!parameter.trained) continue;
+    const double rate = config_.learning_rate * rate_scale * GroupScale(config_, parameter.group);
     const double decay = parameter.decayed ? config_.weight_decay : 0.0;
-    auto p = store.values().segment(parameter.offset, parameter.size).array();
-    auto g = store.gradients().segment(parameter.offset, parameter.size).array();
-    auto m = first_.segment(first_.size() ? parameter.offset : 0, first_.size() ? parameter.size : 0).array();
-    auto v = second_.segment(second_.size() ? parameter.offset : 0, second_.size() ? parameter.size : 0).array();
-    if (decay != 0) {
-      if (config_.kind == OptimizerKind::kAdamW) {
-        p *= static_cast<float>(1 - rate * decay);
-      } else {
-        g += static_cast<float>(decay) * p;
+    const bool decoupled = config_.kind == OptimizerKind::kAdamW;
+    const F32x4 shrink = Splat(decoupled ? static_cast<float>(1 - rate * decay) : 1.0f);
+    const F32x4 l2 = Splat(decoupled ? 0.0f : static_cast<float>(decay));
+    const bool decays = decay != 0;
+    // Whole lanes: the padding behind a parameter is zero and stays so.
+    const Index size = (parameter.size + kLanes - 1) / kLanes * kLanes;
+    float* p = store.values().data() + parameter.offset;
+    float* g = store.gradients().data() + parameter.offset;
+    float* m = first_.size() ? first_.data() + parameter.offset : nullptr;
+    float* v = second_.size() ? second_.data() + parameter.offset : nullptr;
+    // update(p, g, i) -> what is subtracted from p.
+    auto each = [&](auto update) {
+      for (Index i = 0; i < size; i += kLanes) {
+        F32x4 value = Load(p + i), gradient = Load(g + i);
+        if (decays) {
+          value *= shrink;
+          if (!decoupled) gradient += l2 * value;
+        }
+        Store(p + i, value - update(gradient, i));
       }
-    }
+    };
     switch (config_.kind) {
       case OptimizerKind::kAdam:
       case OptimizerKind::kAdamW: {
-        const float step_size = static_cast<float>(rate / (1 - beta1_power_));
-        m = beta1 * m + one_minus_beta1 * g;
-        v = beta2 * v + one_minus_beta2 * (g * g);
-        p -= step_size * m / (v.sqrt() / root_correction2 + epsilon);
+        const F32x4 step_size = Splat(static_cast<float>(rate / (1 - beta1_power_)));
+        each([&](F32x4 gradient, Index i) {
+          const F32x4 first = Splat(beta1) * Load(m + i) + Splat(one_minus_beta1) * gradient;
+          const F32x4 second = Splat(beta2) * Load(v + i) + Splat(one_minus_beta2) * (gradient * gradient);
+          Store(m + i, first);
+          Store(v + i, second);
+          return step_size * first / (Sqrt(second) / Splat(root_correction2) + Splat(epsilon));
+        });
         break;
       }
       case OptimizerKind::kAdagrad:
-        v += g * g;
-        p -= static_cast<float>(rate) * g / (v.sqrt() + epsilon);
+        each([&](F32x4 gradient, Index i) {
+          const F32x4 squares = Load(v + i) + gradient * gradient;
+          Store(v + i, squares);
+          return Splat(static_cast<float>(rate)) * gradient / (Sqrt(squares) + Splat(epsilon));
+        });
         break;
       case OptimizerKind::kSgd:
-        if (config_.momentum != 0) {
-          m = static_cast<float>(config_.momentum) * m + g;
-          p -= static_cast<float>(rate) * m;
-        } else {
-          p -= static_cast<float>(rate) * g;
-        }
+        each([&](F32x4 gradient, Index i) {
+          if (m == nullptr) return Splat(static_cast<float>(rate)) * gradient;
+          const F32x4 momentum = Splat(static_cast<float>(config_.momentum)) * Load(m + i) + gradient;
+          Store(m + i, momentum);
+          return Splat(static_cast<float>(rate)) * momentum;
+        });
         break;
     }
   }

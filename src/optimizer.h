@@ -3,6 +3,7 @@
 #ifndef RQVAE_OPTIMIZER_H_
 #define RQVAE_OPTIMIZER_H_
 
+#include "archive.h"
 #include "config.h"
 #include "parameter_store.h"
 
@@ -14,9 +15,15 @@ class Optimizer {
  public:
   Optimizer(const OptimizerConfig& config, const ParameterStore& store);
 
-  // One step from store.gradients(), at learning rate config.learning_rate * rate_scale (times
-  // codebook_learning_rate_scale for codebooks).
+  // One step from store.gradients(), at learning rate config.learning_rate * rate_scale (times the group's scale). With
+  // gradient_clip the gradients are first scaled as torch.nn.utils.clip_grad_norm_ does: by clip / (norm + 1e-6) if
+  // that is below one, norm being that of all trained parameters' gradients together.
   void Step(ParameterStore& store, double rate_scale = 1.0);
+
+  // Forgets the moments of one row of a parameter: it was replaced by something unrelated.
+  void Forget(const ParameterStore& store, Index handle, Index row);
+
+  void Visit(Archive& archive);
 
   int64_t steps() const { return steps_; }
   const OptimizerConfig& config() const { return config_; }

@@ -5,7 +5,8 @@
 
 namespace rqvae {
 
-Index ParameterStore::Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed) {
+Index ParameterStore::Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed,
+                          bool trained) {
   // In 64 bits: Index has 32 on wasm, and a product of large widths must not wrap around to something small.
   int64_t wide = 1;
   for (Index extent : shape) {
@@ -14,7 +15,8 @@ Index ParameterStore::Add(std::string name, std::vector<Index> shape, ParameterG
   }
   if (size_ + wide > kMaxSize) throw std::bad_alloc();
   const auto size = static_cast<Index>(wide);
-  parameters_.push_back({std::move(name), std::move(shape), group, decayed, size_, size});
+  trained = trained && group != ParameterGroup::kInput && group != ParameterGroup::kState;
+  parameters_.push_back({std::move(name), std::move(shape), group, decayed, trained, size_, size});
   size_ += (size + kAlignment - 1) / kAlignment * kAlignment;
   return count() - 1;
 }

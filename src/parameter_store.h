@@ -16,6 +16,7 @@ enum class ParameterGroup {
   kDecoder,
   kCodebook,
   kInput,  // statistics of the input, saved with the model and never trained
+  kState,  // what training keeps beside the parameters; in checkpoints only
 };
 
 struct Parameter {
@@ -23,12 +24,12 @@ struct Parameter {
   std::vector<Index> shape;  // one or two dimensions, as PyTorch's
   ParameterGroup group;
   bool decayed;  // subject to weight decay
+  bool trained;  // moved by the optimiser
   Index offset;  // of the first element in the buffer; a multiple of kAlignment
   Index size;    // number of elements
 
   Index rows() const { return shape[0]; }
   Index cols() const { return shape.size() > 1 ? shape[1] : 1; }
-  bool trained() const { return group != ParameterGroup::kInput; }
 };
 
 class ParameterStore {
@@ -37,9 +38,9 @@ class ParameterStore {
   static constexpr int64_t kMaxSize = int64_t{1}
                                       << 29;  // floats in all: 2 GB, with as many gradients all that wasm has
 
-  // Declares a parameter and returns its handle. Not to be called after Allocate(). Throws std::bad_alloc beyond
-  // kMaxSize.
-  Index Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed);
+  // Declares a parameter and returns its handle; kInput and kState are never trained. Not to be called after
+  // Allocate(). Throws std::bad_alloc beyond kMaxSize.
+  Index Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed, bool trained = true);
   // Makes both buffers, all zero. Handles stay valid; views may be taken from now on.
   void Allocate();
 

@@ -1,10 +1,12 @@
 #include "pca.h"
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "blas1.h"
 #include "gemm.h"
+#include "symmetric_eigen.h"
 
 namespace rqvae {
 namespace {
@@ -15,21 +17,22 @@ constexpr Index kMaxIterations = 60;
 constexpr double kTolerance = 1e-6;
 constexpr Index kCovarianceColumns = 256;  // of one slice
 
-// Orthonormalises the columns by modified Gram-Schmidt, twice, in double. Columns that depend on earlier ones become
-// zero.
+// Orthonormalises the rows by modified Gram-Schmidt, twice, in double. Rows that depend on earlier ones become zero.
 void Orthonormalize(Matrix& basis) {
-  Eigen::MatrixXd q = basis.cast<double>();
-  for (Index c = 0; c < q.cols(); ++c) {
-    const double before = q.col(c).norm();
+  DoubleMatrix q = basis.cast<double>();
+  const Index d = q.cols();
+  for (Index c = 0; c < q.rows(); ++c) {
+    double* const row = q.row(c).data();
+    const double before = std::sqrt(Dot(d, row, row));
     for (int pass = 0; pass < 2; ++pass) {
-      for (Index e = 0; e < c; ++e) q.col(c) -= q.col(e).dot(q.col(c)) * q.col(e);
+      for (Index e = 0; e < c; ++e) {
+        const double* const earlier = q.row(e).data();
+        Axpy(d, -Dot(d, earlier, row), earlier, row);
+      }
     }
-    const double norm = q.col(c).norm();
-    if (norm > 1e-6 * before && norm > 0) {
-      q.col(c) /= norm;
-    } else {
-      q.col(c).setZero();
-    }
+    const double norm = std::sqrt(Dot(d, row, row));
+    const bool independent = norm > 1e-6 * before && norm > 0;
+    for (Index k = 0; k < d; ++k) row[k] = independent ? row[k] / norm : 0;
   }
   basis = q.cast<float>();
 }
@@ -82,31 +85,36 @@ void PcaJob::CovarianceSlice() {
 void PcaJob::Start() {
   const Index d = data_->cols();
   const Index width = std::min(d, components_ + kOversampling);
-  basis_.resize(d, width);
+  basis_.resize(width, d);
   for (Index i = 0; i < d; ++i) {
-    for (Index j = 0; j < width; ++j) basis_(i, j) = random_.Uniform(-1.0f, 1.0f);
+    for (Index j = 0; j < width; ++j) basis_(j, i) = random_.Uniform(-1.0f, 1.0f);
   }
   Orthonormalize(basis_);
   phase_ = Phase::kIterate;
 }
 
-// One power iteration with Rayleigh-Ritz: Q <- orth(C Q), then rotated to the eigenvectors of Q^T C Q.
+// One power iteration with Rayleigh-Ritz: Q <- orth(Q C), then rotated to the eigenvectors of Q C Q^T.
 void PcaJob::Iterate() {
-  Matrix image(basis_.rows(), basis_.cols());
-  Multiply(covariance_, basis_, image);
+  const Index width = basis_.rows(), d = basis_.cols(), kept = std::min(components_, width);
+  Matrix image(width, d);
+  Multiply(basis_, covariance_, image);
   Orthonormalize(image);
   basis_.swap(image);
-  Multiply(covariance_, basis_, image);
-  const Eigen::MatrixXd q = basis_.cast<double>();
-  Eigen::MatrixXd projected = q.transpose() * image.cast<double>();
-  projected = (0.5 * (projected + projected.transpose())).eval();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(projected);
-  // Eigenvalues come in ascending order.
-  const Index width = basis_.cols(), kept = std::min(components_, width);
-  const Eigen::MatrixXd rotated = q * solver.eigenvectors().rowwise().reverse();
-  basis_ = rotated.cast<float>();
+  Multiply(basis_, covariance_, image);
+  const DoubleMatrix q = basis_.cast<double>();
+  DoubleMatrix rows = image.cast<double>();
+  DoubleMatrix projected(width, width);  // symmetric: the lower triangle is enough
+  for (Index i = 0; i < width; ++i) {
+    for (Index j = 0; j <= i; ++j) projected(i, j) = Dot(d, q.row(i).data(), rows.row(j).data());
+  }
+  const SymmetricEigen eigen = DecomposeSymmetric(std::move(projected));
+  rows.setZero();
+  for (Index i = 0; i < width; ++i) {
+    for (Index k = 0; k < width; ++k) Axpy(d, eigen.vectors(i, k), q.row(k).data(), rows.row(i).data());
+  }
+  basis_ = rows.cast<float>();
   double captured = 0;
-  for (Index c = 0; c < kept; ++c) captured += std::max(0.0, solver.eigenvalues()[width - 1 - c]);
+  for (Index c = 0; c < kept; ++c) captured += std::max(0.0, eigen.values[c]);
   ++iterations_;
   const bool exact = width == data_->cols();  // the basis spans everything: one rotation is the answer
   if (!exact && iterations_ < kMaxIterations && captured - captured_ > kTolerance * captured) {
@@ -115,19 +123,19 @@ void PcaJob::Iterate() {
   }
   directions_ = Matrix::Zero(components_, data_->cols());
   variances_ = Vector::Zero(components_);
-  const double largest = std::max(0.0, solver.eigenvalues()[width - 1]);
+  const double largest = std::max(0.0, eigen.values[0]);
   // What rounding makes of equal rows: the variance of an error of one part in a million of the largest mean.
   double rounding = 0;
   for (Index j = 0; j < mean_.size(); ++j) rounding = std::max(rounding, 1e-12 * mean_[j] * mean_[j]);
   for (Index c = 0; c < kept; ++c) {
-    const double variance = solver.eigenvalues()[width - 1 - c];
+    const double variance = eigen.values[c];
     if (variance <= std::max(1e-6 * largest, rounding)) break;  // beyond the data's rank
-    const auto column = basis_.col(c);
+    const auto direction = basis_.row(c);
     Index pivot = 0;
-    for (Index j = 1; j < column.size(); ++j) {
-      if (std::abs(column[j]) > std::abs(column[pivot])) pivot = j;
+    for (Index j = 1; j < direction.size(); ++j) {
+      if (std::abs(direction[j]) > std::abs(direction[pivot])) pivot = j;
     }
-    directions_.row(c) = (column[pivot] < 0 ? -1.0f : 1.0f) * column.transpose();
+    directions_.row(c) = (direction[pivot] < 0 ? -1.0f : 1.0f) * direction;
     variances_[c] = static_cast<float>(variance);
   }
   covariance_.resize(0, 0);

@@ -41,7 +41,7 @@ class PcaJob : public Job {
   Matrix block_;  // centred rows of the current block
   Index next_row_ = 0;
   Index next_col_ = 0;
-  Matrix basis_;  // D x p, orthonormal columns
+  Matrix basis_;  // p x D, orthonormal rows
   Index iterations_ = 0;
   double captured_ = 0;  // variance captured by the leading components at the last iteration
   Matrix directions_;

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "hash.h"
+#include "sorting.h"
 
 namespace rqvae {
 namespace {
@@ -86,17 +87,21 @@ std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows) {
   return order;
 }
 
-std::vector<uint32_t> SampleRows(uint64_t seed, Index rows, Index count) {
-  std::vector<uint32_t> sample(static_cast<size_t>(rows));
-  std::iota(sample.begin(), sample.end(), 0u);
-  if (count >= rows) return sample;
-  auto before = [seed](uint32_t a, uint32_t b) {
-    const uint64_t ha = Hash(seed, Stream::kSample, a), hb = Hash(seed, Stream::kSample, b);
-    return ha != hb ? ha < hb : a < b;
-  };
-  std::nth_element(sample.begin(), sample.begin() + count, sample.end(), before);
-  sample.resize(static_cast<size_t>(count));
-  std::sort(sample.begin(), sample.end());
+std::vector<uint32_t> SampleRows(uint64_t seed, Stream stream, Index rows, Index count) {
+  std::vector<uint32_t> sample;
+  if (count >= rows) {
+    sample.resize(static_cast<size_t>(rows));
+    std::iota(sample.begin(), sample.end(), 0u);
+    return sample;
+  }
+  std::vector<KeyedRow> keyed;
+  keyed.reserve(static_cast<size_t>(rows));
+  for (uint32_t row = 0; row < static_cast<uint32_t>(rows); ++row) keyed.push_back({Hash(seed, stream, row), row});
+  SelectSmallest(keyed, static_cast<size_t>(count));
+  keyed.resize(static_cast<size_t>(count));
+  for (KeyedRow& one : keyed) one.key = 0;  // from now on by row
+  SortRows(keyed);
+  for (const KeyedRow& one : keyed) sample.push_back(one.row);
   return sample;
 }
 

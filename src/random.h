@@ -22,6 +22,8 @@ enum class Stream : uint32_t {
   kPca = 5,
   kShuffle = 6,
   kNoise = 7,
+  kValidation = 8,
+  kResidual = 9,
 };
 
 // A 64-bit mix of (seed, stream, a, b): splitmix64's finaliser (Steele et al. 2014) applied to each part in turn.
@@ -48,8 +50,8 @@ class Random {
 // that a streamed catalogue needs one window in memory and gives the same order as one in memory.
 std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows);
 
-// The `count` rows with the smallest Hash(seed, kSample, row), in ascending row order; all rows when count >= rows.
-std::vector<uint32_t> SampleRows(uint64_t seed, Index rows, Index count);
+// The `count` rows with the smallest Hash(seed, stream, row), in ascending row order; all rows when count >= rows.
+std::vector<uint32_t> SampleRows(uint64_t seed, Stream stream, Index rows, Index count);
 
 // x += standard_deviation * noise(seed, step, row), in place.  x: n x m; `rows` names each row, so that a row's noise
 // does not depend on its place in the batch. The noise is the sum of eight uniform bytes, scaled (Irwin-Hall of eight:

@@ -5,7 +5,9 @@
 #include <limits>
 #include <string>
 
+#include "beam_search.h"
 #include "gemm.h"
+#include "sinkhorn.h"
 
 namespace rqvae {
 
@@ -53,15 +55,30 @@ void FindNearest(const SearchableCodebook& codebook, const ConstMatrixRef& r, ui
 
 ResidualQuantizer::ResidualQuantizer(ParameterStore& store, const ModelConfig& config)
     : gradient_(config.codebook_gradient),
+      estimator_(config.gradient_estimator),
       compat_(config.compat),
-      commitment_weight_(static_cast<float>(config.commitment_weight)) {
+      kmeans_init_(config.codebook_kmeans_init),
+      commitment_weight_(static_cast<float>(config.commitment_weight)),
+      codebook_weight_(static_cast<float>(config.codebook_weight)),
+      ema_decay_(static_cast<float>(config.ema_decay)),
+      sinkhorn_epsilon_(config.sinkhorn_epsilon),
+      sinkhorn_iterations_(config.sinkhorn_iterations),
+      encode_beam_(config.encode_beam) {
+  sinkhorn_epsilon_.resize(config.codebook_sizes.size(), 0.0);
   const Index d = config.latent_dim;
   for (Index l = 0; l < config.levels(); ++l) {
     const std::string layer = "quantization_layers." + std::to_string(l);
     const Index k = config.codebook_sizes[static_cast<size_t>(l)];
-    embeddings_.push_back(store.Add(layer + ".embedding.weight", {k, d}, ParameterGroup::kCodebook, false));
+    const bool fixed =
+        (config.codebook_sim_vq && config.compat == Compat::kNone) || config.codebook_update == CodebookUpdate::kEma;
+    embeddings_.push_back(store.Add(layer + ".embedding.weight", {k, d}, ParameterGroup::kCodebook, false, !fixed));
     projections_.push_back(
         config.codebook_sim_vq ? store.Add(layer + ".out_proj.weight", {d, d}, ParameterGroup::kCodebook, false) : -1);
+    if (config.codebook_update == CodebookUpdate::kEma) {
+      average_counts_.push_back(store.Add(layer + ".cluster_size", {k}, ParameterGroup::kState, false));
+      average_sums_.push_back(store.Add(layer + ".embed_avg", {k, d}, ParameterGroup::kState, false));
+      step_counts_.emplace_back(Vector::Zero(k));
+    }
     codebooks_.emplace_back(k, d);
     codebook_gradients_.emplace_back(Matrix::Zero(k, d));
   }
@@ -77,6 +94,10 @@ void ResidualQuantizer::Initialize(ParameterStore& store, uint64_t seed) const {
     }
     if (projections_[l] < 0) continue;
     MatrixMap projection = store.value(projections_[l]);
+    if (compat_ == Compat::kNone && kmeans_init_) {
+      projection.setIdentity();
+      continue;
+    }
     const float bound = static_cast<float>(1.0 / std::sqrt(static_cast<double>(projection.cols())));
     for (Index i = 0; i < projection.rows(); ++i) {
       for (Index j = 0; j < projection.cols(); ++j) projection(i, j) = random.Uniform(-bound, bound);
@@ -95,25 +116,26 @@ void ResidualQuantizer::Prepare(const ParameterStore& store) {
   }
 }
 
-void ResidualQuantizer::Forward(const ConstMatrixRef& z, Tape& tape, MatrixRef quantized) const {
+void ResidualQuantizer::Forward(const ConstMatrixRef& z, const CodeMatrix* codes, Tape& tape,
+                                MatrixRef quantized) const {
   const Index n = z.rows(), d = z.cols();
   const size_t levels = embeddings_.size();
   tape.codes.resize(n, this->levels());
+  if (codes != nullptr) tape.codes = *codes;
   tape.residuals.resize(levels + 1);
   tape.error.resize(levels);
   tape.residuals[0] = z;
-  std::vector<uint32_t> codes(static_cast<size_t>(n));
+  std::vector<uint32_t> nearest(static_cast<size_t>(n));
   for (size_t l = 0; l < levels; ++l) {
+    const auto level = static_cast<Index>(l);
     const Matrix& r = tape.residuals[l];
     Matrix& next = tape.residuals[l + 1];
     next.resize(n, d);
     tape.error[l].resize(n);
-    FindNearest(searchable_[l], r, codes.data(), nullptr);
+    if (codes == nullptr) FindNearest(searchable_[l], r, nearest.data(), nullptr);
     for (Index i = 0; i < n; ++i) {
-      const uint32_t code = codes[static_cast<size_t>(i)];
-      tape.codes(i, static_cast<Index>(l)) = code;
-      const auto q = codebooks_[l].row(code);
-      next.row(i) = r.row(i) - q;
+      if (codes == nullptr) tape.codes(i, level) = nearest[static_cast<size_t>(i)];
+      next.row(i) = r.row(i) - codebooks_[l].row(tape.codes(i, level));
       float error = 0;
       for (Index j = 0; j < d; ++j) error += next(i, j) * next(i, j);
       tape.error[l][i] = error;
@@ -131,28 +153,122 @@ void ResidualQuantizer::Lookup(const ConstCodeMatrixRef& codes, MatrixRef quanti
 
 void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const {
   const Index n = z.rows();
+  if (encode_beam_ > 1) BeamSearch(codebooks_, searchable_, z, encode_beam_, 1, codes, nullptr);
   Matrix r = z;
-  std::vector<uint32_t> level_codes(static_cast<size_t>(n));
-  Vector level_margins(margins == nullptr ? 0 : n);
+  std::vector<uint32_t> nearest(static_cast<size_t>(n));
+  Vector gaps(margins == nullptr ? 0 : n);
   for (Index l = 0; l < levels(); ++l) {
-    FindNearest(searchable_[static_cast<size_t>(l)], r, level_codes.data(),
-                margins == nullptr ? nullptr : level_margins.data());
+    const SearchableCodebook& codebook = searchable_[static_cast<size_t>(l)];
+    if (encode_beam_ == 1) {
+      FindNearest(codebook, r, nearest.data(), margins == nullptr ? nullptr : gaps.data());
+      for (Index i = 0; i < n; ++i) codes(i, l) = nearest[static_cast<size_t>(i)];
+    } else if (margins != nullptr) {
+      FindNearest(codebook, r, nearest.data(), gaps.data());
+      for (Index i = 0; i < n; ++i) {
+        const uint32_t near = nearest[static_cast<size_t>(i)];
+        if (near == codes(i, l)) continue;
+        // The nearest other code is the nearest of all.
+        const auto& own = codebooks_[static_cast<size_t>(l)];
+        float difference = 0;
+        for (Index j = 0; j < z.cols(); ++j) {
+          const float to_near = r(i, j) - own(near, j), to_chosen = r(i, j) - own(codes(i, l), j);
+          difference += to_near * to_near - to_chosen * to_chosen;
+        }
+        gaps[i] = std::min(difference, 0.0f);
+      }
+    } else {
+      return;
+    }
+    for (Index i = 0; i < n; ++i) r.row(i) -= codebooks_[static_cast<size_t>(l)].row(codes(i, l));
+    if (margins != nullptr) margins->col(l) = gaps;
+  }
+}
+
+void ResidualQuantizer::Candidates(const ConstMatrixRef& z, Index count, CodeMatrixRef codes, float* errors) const {
+  BeamSearch(codebooks_, searchable_, z, std::max(count, encode_beam_), count, codes, errors);
+}
+
+void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes) const {
+  const Index n = z.rows();
+  Matrix r = z, cost;
+  std::vector<uint32_t> assigned(static_cast<size_t>(n));
+  for (Index l = 0; l < levels(); ++l) {
+    const SearchableCodebook& codebook = searchable_[static_cast<size_t>(l)];
+    if (sinkhorn_epsilon_[static_cast<size_t>(l)] > 0) {
+      const Matrix centred = r.rowwise() - codebook.mean.transpose();
+      cost.resize(n, codebook.centred.rows());
+      MultiplyTransposed(centred, codebook.centred, cost);
+      for (Index i = 0; i < n; ++i) {
+        float length = 0;
+        for (Index j = 0; j < centred.cols(); ++j) length += centred(i, j) * centred(i, j);
+        cost.row(i) = length + 2 * (codebook.half_norm.transpose() - cost.row(i)).array();
+      }
+      AssignBalanced(sinkhorn_epsilon_[static_cast<size_t>(l)], sinkhorn_iterations_, cost, assigned.data());
+    } else {
+      FindNearest(codebook, r, assigned.data(), nullptr);
+    }
     for (Index i = 0; i < n; ++i) {
-      codes(i, l) = level_codes[static_cast<size_t>(i)];
+      codes(i, l) = assigned[static_cast<size_t>(i)];
       r.row(i) -= codebooks_[static_cast<size_t>(l)].row(codes(i, l));
     }
-    if (margins != nullptr) margins->col(l) = level_margins;
+  }
+}
+
+void ResidualQuantizer::SetCodebook(ParameterStore& store, Index level, const ConstMatrixRef& centers) const {
+  const auto l = static_cast<size_t>(level);
+  store.value(embeddings_[l]) = centers;
+  if (projections_[l] >= 0 && compat_ == Compat::kNone) store.value(projections_[l]).setIdentity();
+  if (ema()) store.value(average_counts_[l]).setZero();  // to be taken up anew
+}
+
+void ResidualQuantizer::SetCode(ParameterStore& store, Index level, Index code, const ConstVectorRef& vector) const {
+  const auto l = static_cast<size_t>(level);
+  store.value(embeddings_[l]).row(code) = vector.transpose();
+  if (ema()) {
+    store.value(average_counts_[l])(code, 0) = 1;
+    store.value(average_sums_[l]).row(code) = vector.transpose();
   }
 }
 
 void ResidualQuantizer::ZeroGradients() {
   for (Matrix& gradient : codebook_gradients_) gradient.setZero();
+  for (Vector& counts : step_counts_) counts.setZero();
 }
 
-void ResidualQuantizer::Backward(const Tape& tape, const ConstMatrixRef& dquantized, float scale, MatrixRef dz) {
+// J^T g = lambda (g - 2 s (s.g) + 2 e (u.g)), in place.
+void ResidualQuantizer::RotateGradient(const ConstMatrixRef& z, const ConstMatrixRef& quantized, MatrixRef dz) const {
+  const Index d = z.cols();
+  for (Index i = 0; i < z.rows(); ++i) {
+    double z_square = 0, q_square = 0;
+    for (Index j = 0; j < d; ++j) {
+      z_square += static_cast<double>(z(i, j)) * z(i, j);
+      q_square += static_cast<double>(quantized(i, j)) * quantized(i, j);
+    }
+    if (z_square <= 0 || q_square <= 0) continue;
+    const double z_norm = std::sqrt(z_square), q_norm = std::sqrt(q_square);
+    double s_square = 0, s_dot = 0, u_dot = 0;
+    for (Index j = 0; j < d; ++j) {
+      const double u = quantized(i, j) / q_norm, s = z(i, j) / z_norm + u;
+      s_square += s * s;
+      s_dot += s * dz(i, j);
+      u_dot += u * dz(i, j);
+    }
+    if (s_square < 1e-12) continue;  // opposite directions: no rotation of least angle
+    const double lambda = q_norm / z_norm;
+    for (Index j = 0; j < d; ++j) {
+      const double e = z(i, j) / z_norm, s = e + quantized(i, j) / q_norm;
+      dz(i, j) = static_cast<float>(lambda * (dz(i, j) - 2 * s * s_dot / s_square + 2 * e * u_dot));
+    }
+  }
+}
+
+void ResidualQuantizer::Backward(const Tape& tape, const ConstMatrixRef& quantized, const ConstMatrixRef& dquantized,
+                                 float scale, MatrixRef dz) {
   const Index n = dquantized.rows();
   dz = dquantized;
+  if (estimator_ == GradientEstimator::kRotation) RotateGradient(tape.residuals[0], quantized, dz);
   const float commitment = 2 * scale * commitment_weight_;
+  const float codebook = 2 * scale * codebook_weight_;
   Matrix block;
   for (size_t l = 0; l < embeddings_.size(); ++l) {
     const Matrix& left = tape.residuals[l + 1];  // r_l - q_l
@@ -160,15 +276,42 @@ void ResidualQuantizer::Backward(const Tape& tape, const ConstMatrixRef& dquanti
     // This block's sums start from zero and are then added, as everywhere (matrix.h).
     block.setZero(codebook_gradients_[l].rows(), codebook_gradients_[l].cols());
     for (Index i = 0; i < n; ++i) {
-      auto target = block.row(tape.codes(i, static_cast<Index>(l)));
-      target -= (2 * scale) * left.row(i);
+      const uint32_t code = tape.codes(i, static_cast<Index>(l));
+      auto target = block.row(code);
+      if (ema()) {
+        target += tape.residuals[l].row(i);
+        step_counts_[l][code] += 1;
+        continue;
+      }
+      target -= codebook * left.row(i);
       if (gradient_ == CodebookGradient::kJoint) target += dquantized.row(i);
     }
     codebook_gradients_[l] += block;
   }
 }
 
+void ResidualQuantizer::UpdateAverages(ParameterStore& store) {
+  constexpr float kEpsilon = 1e-5f;
+  for (size_t l = 0; l < average_counts_.size(); ++l) {
+    MatrixMap counts = store.value(average_counts_[l]), sums = store.value(average_sums_[l]);
+    MatrixMap embedding = store.value(embeddings_[l]);
+    const auto codes = static_cast<float>(embedding.rows());
+    if (counts.isZero(0)) {
+      counts.setOnes();
+      sums = embedding;
+    }
+    counts = ema_decay_ * counts + (1 - ema_decay_) * step_counts_[l];
+    sums = ema_decay_ * sums + (1 - ema_decay_) * codebook_gradients_[l];
+    float total = 0;
+    for (Index k = 0; k < counts.rows(); ++k) total += counts(k, 0);
+    for (Index k = 0; k < counts.rows(); ++k) {
+      embedding.row(k) = sums.row(k) / ((counts(k, 0) + kEpsilon) / (total + codes * kEpsilon) * total);
+    }
+  }
+}
+
 void ResidualQuantizer::FinishBackward(ParameterStore& store) {
+  if (ema()) return;
   const ParameterStore& values = store;
   for (size_t l = 0; l < embeddings_.size(); ++l) {
     const Matrix& gradient = codebook_gradients_[l];

@@ -45,33 +45,57 @@ class ResidualQuantizer {
   };
 
   // Declares quantization_layers.{l}.embedding.weight (K x d) and, with SimVQ, quantization_layers.{l}.out_proj.weight
-  // (d x d).
+  // (d x d); with EMA also .cluster_size (K) and .embed_avg (K x d), which training keeps to itself. Outside compat the
+  // embedding of SimVQ is fixed and only the projection learns (Zhu et al. 2024).
   ResidualQuantizer(ParameterStore& store, const ModelConfig& config);
 
-  // Codes N(0, 1) as torch.nn.Embedding; out_proj as torch.nn.Linear.
+  // Codes N(0, 1) as torch.nn.Embedding; out_proj as torch.nn.Linear, or the identity where k-means will set the codes.
   void Initialize(ParameterStore& store, uint64_t seed) const;
 
   // Must be called after any change of the codebooks and before Forward: projects them (SimVQ) and prepares the search.
   void Prepare(const ParameterStore& store);
 
-  // Fills the tape.  z: n x d, quantized (n x d) = sum_l q_l.
-  void Forward(const ConstMatrixRef& z, Tape& tape, MatrixRef quantized) const;
+  // Fills the tape.  z: n x d, quantized (n x d) = sum_l q_l.  The codes are the nearest ones, or `codes` (n x L) if
+  // given.
+  void Forward(const ConstMatrixRef& z, const CodeMatrix* codes, Tape& tape, MatrixRef quantized) const;
 
   // Gradient of  sum over rows of scale * sum_l loss_l  and of the reconstruction, whose gradient with respect to the
-  // decoder's input is dquantized (n x d). Adds to the effective codebooks' gradients and writes dz (n x d).
-  //   quantization: dz = dquantized + commitment;  dC_l[k_l] += 2 scale (q_l - r_l)
+  // decoder's input is dquantized (n x d). Adds to the effective codebooks' gradients (or to EMA's sums) and writes dz
+  // (n x d).  tape, quantized: as Forward left them.
+  //   quantization: dz = J^T dquantized + commitment;  dC_l[k_l] += 2 scale w_c (q_l - r_l), w_c the codebook weight
   //   joint:        the same, and dC_l[k_l] += dquantized
   //   hopwise:      the commitment term of level 1 only, as the reference's graph has it
-  void Backward(const Tape& tape, const ConstMatrixRef& dquantized, float scale, MatrixRef dz);
+  // J is the identity (straight through), or with the rotation estimator the linear map that takes z to z^:
+  //   J = lambda (I - 2 s s^T + 2 u e^T),  e = z/||z||, u = z^/||z^||, s = (e + u)/||e + u||, lambda = ||z^||/||z||,
+  // taken as constant (Fifty et al. 2024, eq. 4). The identity where it is not defined.
+  void Backward(const Tape& tape, const ConstMatrixRef& quantized, const ConstMatrixRef& dquantized, float scale,
+                MatrixRef dz);
 
   // Turns the gradients of the effective codebooks, gathered since ZeroGradients(), into those of the parameters.
   void FinishBackward(ParameterStore& store);
   void ZeroGradients();
 
+  // With CodebookUpdate::kEma: moves the codebooks by what Backward gathered since ZeroGradients(), n_k items with
+  // residuals that sum to s_k (van den Oord et al. 2017, A.1; Laplace smoothing as in Razavi et al. 2019):
+  //   N_k = g N_k + (1 - g) n_k,  m_k = g m_k + (1 - g) s_k,  c_k = m_k / ((N_k + e) / (N + K e) N)
+  // with g = ema_decay, e = 1e-5, N = sum_k N_k. At first N_k = 1 and m_k = c_k. Otherwise does nothing.
+  void UpdateAverages(ParameterStore& store);
+
   // codes: n x L -> quantized: n x d, the sum of the codes' vectors in level order.
   void Lookup(const ConstCodeMatrixRef& codes, MatrixRef quantized) const;
-  // margins (may be null): n x L.
+  // The codes that are an item's ID, by beam search if encode_beam is above one.
+  // margins (may be null): n x L, the squared distance of the level's residual to the nearest other code minus that to
+  // the chosen one: negative where the beam took a farther code.
   void Encode(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const;
+  // The `count` best IDs that a beam of at least that width finds, see BeamSearch.  codes: n count x L, errors: n
+  // count.
+  void Candidates(const ConstMatrixRef& z, Index count, CodeMatrixRef codes, float* errors) const;
+  // The codes of a whole batch in training: balanced at the levels with a sinkhorn_epsilon.
+  void AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes) const;
+
+  // Sets a codebook to the given centres (K x d), or one code to a vector (d), and what is kept beside it.
+  void SetCodebook(ParameterStore& store, Index level, const ConstMatrixRef& centers) const;
+  void SetCode(ParameterStore& store, Index level, Index code, const ConstVectorRef& vector) const;
 
   Index levels() const { return static_cast<Index>(embeddings_.size()); }
   // The effective codebook of a level, K x d: after out_proj with SimVQ.
@@ -80,14 +104,27 @@ class ResidualQuantizer {
   Index embedding(Index level) const { return embeddings_[level]; }  // handle
 
  private:
+  bool ema() const { return !average_counts_.empty(); }
+  void RotateGradient(const ConstMatrixRef& z, const ConstMatrixRef& quantized, MatrixRef dz) const;
+
   CodebookGradient gradient_;
+  GradientEstimator estimator_;
   Compat compat_;
+  bool kmeans_init_;
   float commitment_weight_;
-  std::vector<Index> embeddings_;   // handles
-  std::vector<Index> projections_;  // handles, -1 without SimVQ
+  float codebook_weight_;
+  float ema_decay_;
+  std::vector<double> sinkhorn_epsilon_;
+  Index sinkhorn_iterations_;
+  Index encode_beam_;
+  std::vector<Index> embeddings_;      // handles
+  std::vector<Index> projections_;     // handles, -1 without SimVQ
+  std::vector<Index> average_counts_;  // handles of N (K x 1); none without EMA
+  std::vector<Index> average_sums_;    // handles of m (K x d)
   std::vector<Matrix> codebooks_;
   std::vector<SearchableCodebook> searchable_;
-  std::vector<Matrix> codebook_gradients_;
+  std::vector<Matrix> codebook_gradients_;  // EMA: the sums s of a step
+  std::vector<Vector> step_counts_;         // EMA: the counts n of a step
 };
 
 }  // namespace rqvae

@@ -15,6 +15,26 @@ namespace {
 
 // torch.nn.functional.normalize's eps.
 constexpr float kNormalizeEpsilon = 1e-12f;
+// torch.nn.functional.cosine_similarity's eps.
+constexpr double kCosineEpsilon = 1e-8;
+
+// cos(y, x) of row i, with norms of at least kCosineEpsilon.
+struct Cosine {
+  double cosine;
+  double y_norm;
+  double x_norm;
+};
+Cosine CosineOf(const Matrix& y, const Matrix& x, Index i) {
+  double dot = 0, y_square = 0, x_square = 0;
+  for (Index j = 0; j < y.cols(); ++j) {
+    dot += static_cast<double>(y(i, j)) * x(i, j);
+    y_square += static_cast<double>(y(i, j)) * y(i, j);
+    x_square += static_cast<double>(x(i, j)) * x(i, j);
+  }
+  const double y_norm = std::max(std::sqrt(y_square), kCosineEpsilon);
+  const double x_norm = std::max(std::sqrt(x_square), kCosineEpsilon);
+  return {dot / (y_norm * x_norm), y_norm, x_norm};
+}
 
 const ModelConfig& Validated(const ModelConfig& config) {
   auto require = [](bool ok, const char* message) {
@@ -27,14 +47,32 @@ const ModelConfig& Validated(const ModelConfig& config) {
   for (Index dim : config.hidden_dims) require(dim > 0, "hiddenDims must be positive");
   require(std::isfinite(config.commitment_weight) && config.commitment_weight >= 0,
           "commitmentWeight must be at least 0");
+  require(std::isfinite(config.codebook_weight) && config.codebook_weight >= 0, "codebookWeight must be at least 0");
   require(std::isfinite(config.reconstruction_weight) && config.reconstruction_weight >= 0,
           "reconstructionWeight must be at least 0");
   require(std::isfinite(config.input_noise) && config.input_noise >= 0, "inputNoise must be at least 0");
   const bool hopwise = config.compat == Compat::kHopwise;
-  require(hopwise || !config.codebook_sim_vq, "codebookSimVq needs compat \"hopwise\"");
-  require(!hopwise || (config.input_scaling == InputScaling::kNone && config.linear_skip == LinearSkip::kNone &&
-                       config.codebook_gradient == CodebookGradient::kQuantization),
-          "compat \"hopwise\" needs inputScaling \"none\", linearSkip \"none\" and codebookGradient \"quantization\"");
+  require(
+      !hopwise || (config.input_scaling == InputScaling::kNone && config.linear_skip == LinearSkip::kNone &&
+                   config.codebook_gradient == CodebookGradient::kQuantization &&
+                   config.codebook_update == CodebookUpdate::kGradient &&
+                   config.gradient_estimator == GradientEstimator::kStraightThrough &&
+                   config.reconstruction == Reconstruction::kMse && !config.layer_norm),
+      "compat \"hopwise\" needs inputScaling \"none\", linearSkip \"none\", codebookGradient \"quantization\", "
+      "codebookUpdate \"gradient\", gradientEstimator \"straightThrough\", reconstruction \"mse\" and no layerNorm");
+  require(config.codebook_update == CodebookUpdate::kGradient ||
+              (config.codebook_gradient == CodebookGradient::kQuantization && !config.codebook_sim_vq),
+          "codebookUpdate \"ema\" needs codebookGradient \"quantization\" and no codebookSimVq");
+  require(config.ema_decay >= 0 && config.ema_decay < 1, "emaDecay must be from 0 to below 1");
+  require(config.linear_skip != LinearSkip::kIdentity || config.latent_dim == config.input_dim,
+          "linearSkip \"identity\" needs latentDim to be inputDim");
+  require(config.encode_beam > 0, "encodeBeam must be positive");
+  require(config.sinkhorn_epsilon.empty() || static_cast<Index>(config.sinkhorn_epsilon.size()) == config.levels(),
+          "sinkhornEpsilon needs one value a level");
+  for (double epsilon : config.sinkhorn_epsilon) {
+    require(std::isfinite(epsilon) && epsilon >= 0, "sinkhornEpsilon must be at least 0");
+  }
+  require(config.sinkhorn_iterations > 0, "sinkhornIterations must be positive");
   return config;
 }
 
@@ -72,18 +110,13 @@ struct RqVae::Workspace {
 
 RqVae::RqVae(const ModelConfig& config, Part part)
     : config_(Validated(config)),
-      input_mean_(config.input_scaling == InputScaling::kNone
-                      ? -1
-                      : store_.Add("input.mean", {config.input_dim}, ParameterGroup::kInput, false)),
-      input_scale_(config.input_scaling == InputScaling::kNone
-                       ? -1
-                       : store_.Add("input.scale", {1}, ParameterGroup::kInput, false)),
-      encoder_(store_, "encoder", EncoderDims(config), config.activation, config.linear_skip != LinearSkip::kNone,
-               ParameterGroup::kEncoder),
+      scaler_(store_, config),
+      encoder_(store_, "encoder", EncoderDims(config), config.activation, config.layer_norm,
+               config.linear_skip != LinearSkip::kNone, ParameterGroup::kEncoder),
       quantizer_(store_, config),
       decoder_(part == Part::kEncoder
                    ? nullptr
-                   : std::make_unique<Mlp>(store_, "decoder", DecoderDims(config), config.activation,
+                   : std::make_unique<Mlp>(store_, "decoder", DecoderDims(config), config.activation, config.layer_norm,
                                            config.linear_skip != LinearSkip::kNone, ParameterGroup::kDecoder)),
       workspace_(std::make_unique<Workspace>()) {
   store_.Allocate();
@@ -91,7 +124,7 @@ RqVae::RqVae(const ModelConfig& config, Part part)
   encoder_.Initialize(store_, random);
   if (decoder_) decoder_->Initialize(store_, random);
   quantizer_.Initialize(store_, config_.seed);
-  if (input_scale_ >= 0) store_.value(input_scale_)(0, 0) = 1;
+  scaler_.Initialize(store_);
   // Nothing needs data: the model may be used as it is.
   initialized_ = !config_.codebook_kmeans_init && config_.linear_skip == LinearSkip::kNone &&
                  config_.input_scaling == InputScaling::kNone;
@@ -102,14 +135,32 @@ RqVae::~RqVae() = default;
 
 void RqVae::ParametersChanged() { quantizer_.Prepare(store_); }
 
+void RqVae::FinishUpdate() {
+  quantizer_.UpdateAverages(store_);
+  ParametersChanged();
+}
+
+void RqVae::ReplaceCode(Index level, Index code, const ConstVectorRef& vector) {
+  quantizer_.SetCode(store_, level, code, vector);
+}
+
+void RqVae::ReplaceCodebook(Index level, const ConstMatrixRef& centers) {
+  quantizer_.SetCodebook(store_, level, centers);
+  ParametersChanged();
+}
+
+const ResidualQuantizer::Tape& RqVae::last_block() const { return workspace_->tape; }
+
 uint64_t RqVae::Fingerprint() const {
   uint64_t hash = kNumericsVersion;
   auto add = [&hash](const void* data, size_t size) { hash = HashBytes(data, size, hash); };
-  const uint32_t functions[] = {static_cast<uint32_t>(config_.activation), static_cast<uint32_t>(config_.compat)};
+  const uint32_t functions[] = {static_cast<uint32_t>(config_.activation), static_cast<uint32_t>(config_.compat),
+                                static_cast<uint32_t>(config_.input_scaling),
+                                static_cast<uint32_t>(config_.encode_beam)};
   add(functions, sizeof functions);
   for (Index handle = 0; handle < store_.count(); ++handle) {
     const Parameter& p = store_.parameter(handle);
-    if (p.group == ParameterGroup::kDecoder) continue;
+    if (p.group == ParameterGroup::kDecoder || p.group == ParameterGroup::kState) continue;
     add(p.name.data(), p.name.size());
     for (const Index extent : p.shape) {
       const auto fixed = static_cast<uint64_t>(extent);
@@ -118,22 +169,6 @@ uint64_t RqVae::Fingerprint() const {
     add(store_.values().data() + p.offset, sizeof(float) * static_cast<size_t>(p.size));
   }
   return hash;
-}
-
-void RqVae::ScaleInput(const ConstMatrixRef& items, MatrixRef scaled) const {
-  if (input_mean_ < 0) {
-    scaled = items;
-    return;
-  }
-  scaled = (items.rowwise() - store_.value(input_mean_).col(0).transpose()) / store_.value(input_scale_)(0, 0);
-}
-
-void RqVae::UnscaleInput(const ConstMatrixRef& scaled, MatrixRef items) const {
-  if (input_mean_ < 0) {
-    items = scaled;
-    return;
-  }
-  items = (scaled * store_.value(input_scale_)(0, 0)).rowwise() + store_.value(input_mean_).col(0).transpose();
 }
 
 void RqVae::Latents(const ConstMatrixRef& items, MatrixRef latents) const {
@@ -205,7 +240,7 @@ void RqVae::Decode(const ConstCodeMatrixRef& codes, MatrixRef items) const {
     quantizer_.Lookup(codes.middleRows(first, rows), w.quantized);
     decoder_->Forward(store_, w.quantized, w.decoder_tape, w.decoded);
     OutputForward(w);
-    UnscaleInput(w.output, items.middleRows(first, rows));
+    scaler_.Unscale(store_, w.output, items.middleRows(first, rows));
   }
 }
 
@@ -217,23 +252,26 @@ Matrix RqVae::CodebookInInputSpace(Index level) const {
   decoder_->Forward(store_, codebook, w.decoder_tape, w.decoded);
   OutputForward(w);
   Matrix items(codebook.rows(), config_.input_dim);
-  UnscaleInput(w.output, items);
+  scaler_.Unscale(store_, w.output, items);
   return items;
 }
 
 void RqVae::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef embeddings, MatrixRef residuals,
                      VectorRef quantize_loss) const {
   const Index d = config_.latent_dim;
-  const float weight = static_cast<float>(1 + config_.commitment_weight);
+  const float weight = static_cast<float>(config_.codebook_weight + config_.commitment_weight);
   Matrix latents, quantized;
+  CodeMatrix chosen;
   ResidualQuantizer::Tape tape;
   for (Index first = 0; first < items.rows(); first += kRowBlock) {
     const Index rows = std::min(kRowBlock, items.rows() - first);
     latents.resize(rows, d);
     quantized.resize(rows, d);
     Latents(items.middleRows(first, rows), latents);
-    quantizer_.Forward(latents, tape, quantized);
-    codes.middleRows(first, rows) = tape.codes;
+    chosen.resize(rows, config_.levels());
+    quantizer_.Encode(latents, chosen, nullptr);
+    quantizer_.Forward(latents, &chosen, tape, quantized);
+    codes.middleRows(first, rows) = chosen;
     auto loss = quantize_loss.segment(first, rows);
     loss.setZero();
     for (Index l = 0; l < config_.levels(); ++l) {
@@ -246,21 +284,33 @@ void RqVae::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef
   }
 }
 
-void RqVae::ForwardBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, bool noise,
-                         Workspace& w) const {
+void RqVae::EncoderForward(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras,
+                           Workspace& w) const {
   if (!decoder_) throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and has no losses");
-  const Index n = items.rows();
-  w.target.resize(n, config_.input_dim);
+  w.target.resize(items.rows(), config_.input_dim);
   ScaleInput(items, w.target);
   w.input = w.target;
-  if (noise && config_.input_noise > 0) {
+  if (rows != nullptr && config_.input_noise > 0) {
     AddNoise(config_.seed, step, rows, static_cast<float>(config_.input_noise), w.input);
   }
-  w.latent.resize(n, config_.latent_dim);
+  if (rows != nullptr && extras.residuals != nullptr) {
+    const auto pool = static_cast<uint64_t>(extras.residuals->rows());
+    for (Index i = 0; i < items.rows(); ++i) {
+      const uint64_t hash = Hash(config_.seed, Stream::kResidual, step, rows[i]);
+      const auto chosen = static_cast<Index>(((hash >> 32) * pool) >> 32);
+      const float factor = (hash & 1) != 0 ? extras.residual_noise : -extras.residual_noise;
+      w.input.row(i) += factor * extras.residuals->row(chosen);
+    }
+  }
+  w.latent.resize(items.rows(), config_.latent_dim);
+  encoder_.Forward(store_, w.input, w.encoder_tape, w.latent);
+}
+
+void RqVae::DecoderForward(const CodeMatrix* codes, Workspace& w) const {
+  const Index n = w.latent.rows();
   w.quantized.resize(n, config_.latent_dim);
   w.decoded.resize(n, config_.input_dim);
-  encoder_.Forward(store_, w.input, w.encoder_tape, w.latent);
-  quantizer_.Forward(w.latent, w.tape, w.quantized);
+  quantizer_.Forward(w.latent, codes, w.tape, w.quantized);
   decoder_->Forward(store_, w.quantized, w.decoder_tape, w.decoded);
   OutputForward(w);
 }
@@ -268,14 +318,18 @@ void RqVae::ForwardBlock(const ConstMatrixRef& items, const uint32_t* rows, uint
 // Adds a block's sums of losses (not yet divided by the batch size). Within the block from zero, then added, as
 // everywhere.
 void RqVae::AddLosses(const Workspace& w, Losses& sums) const {
-  double reconstruction = 0;
+  double square_error = 0, energy = 0, cosine_loss = 0;
   for (Index i = 0; i < w.output.rows(); ++i) {
     for (Index j = 0; j < w.output.cols(); ++j) {
       const double difference = static_cast<double>(w.output(i, j)) - w.target(i, j);
-      reconstruction += difference * difference;
+      square_error += difference * difference;
     }
+    for (Index j = 0; j < w.latent.cols(); ++j) energy += static_cast<double>(w.latent(i, j)) * w.latent(i, j);
+    if (config_.reconstruction == Reconstruction::kCosine) cosine_loss += 1 - CosineOf(w.output, w.target, i).cosine;
   }
-  sums.reconstruction += reconstruction;
+  sums.square_error += square_error;
+  sums.latent_energy += energy;
+  sums.reconstruction += config_.reconstruction == Reconstruction::kCosine ? cosine_loss : square_error;
   const auto levels = static_cast<size_t>(config_.levels());
   sums.quantization_error.resize(levels);
   sums.embedding_norm.resize(levels);
@@ -297,23 +351,44 @@ void RqVae::AddLosses(const Workspace& w, Losses& sums) const {
 Losses RqVae::MeanLosses(Losses sums, const std::vector<uint32_t>& codes, Index batch_size) const {
   const auto n = static_cast<double>(batch_size);
   if (config_.compat != Compat::kHopwise) sums.reconstruction /= n;
+  sums.separation /= n;
+  sums.square_error /= n;
+  sums.latent_energy /= n;
   sums.quantize = 0;
   for (double& error : sums.quantization_error) {
     error /= n;
-    sums.quantize += (1 + config_.commitment_weight) * error;
+    sums.quantize += (config_.codebook_weight + config_.commitment_weight) * error;
   }
   for (double& norm : sums.embedding_norm) norm /= n;
-  sums.loss = config_.reconstruction_weight * sums.reconstruction + sums.quantize;
+  sums.loss = config_.reconstruction_weight * sums.reconstruction + sums.quantize + sums.separation;
   sums.distinct_ids = CountDistinct(Eigen::Map<const CodeMatrix>(codes.data(), batch_size, config_.levels()));
   return sums;
+}
+
+void RqVae::Residuals(const ConstMatrixRef& items, MatrixRef residuals) const {
+  Workspace w;
+  CodeMatrix chosen;
+  for (Index first = 0; first < items.rows(); first += kRowBlock) {
+    const Index rows = std::min(kRowBlock, items.rows() - first);
+    EncoderForward(items.middleRows(first, rows), nullptr, 0, {}, w);
+    chosen.resize(rows, config_.levels());
+    quantizer_.Encode(w.latent, chosen, nullptr);
+    DecoderForward(&chosen, w);
+    residuals.middleRows(first, rows) = w.target - w.output;
+  }
 }
 
 Losses RqVae::Evaluate(const ConstMatrixRef& items) const {
   Workspace w;
   Losses sums;
   std::vector<uint32_t> codes;
+  CodeMatrix chosen;
   for (Index first = 0; first < items.rows(); first += kRowBlock) {
-    ForwardBlock(items.middleRows(first, std::min(kRowBlock, items.rows() - first)), nullptr, 0, false, w);
+    const Index rows = std::min(kRowBlock, items.rows() - first);
+    EncoderForward(items.middleRows(first, rows), nullptr, 0, {}, w);
+    chosen.resize(rows, config_.levels());
+    quantizer_.Encode(w.latent, chosen, nullptr);
+    DecoderForward(&chosen, w);
     AddLosses(w, sums);
     codes.insert(codes.end(), w.tape.codes.data(), w.tape.codes.data() + w.tape.codes.size());
   }
@@ -324,26 +399,67 @@ void RqVae::BeginStep(Index batch_size) {
   store_.ZeroGradients();
   quantizer_.ZeroGradients();
   batch_size_ = batch_size;
+  added_ = 0;
+  planned_latents_.resize(config_.balanced() ? batch_size : 0, config_.latent_dim);
   sums_ = {};
   batch_codes_.clear();
 }
 
-void RqVae::AddBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step) {
+void RqVae::PlanBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras) {
+  EncoderForward(items, rows, step, extras, *workspace_);
+  planned_latents_.middleRows(added_, items.rows()) = workspace_->latent;
+  added_ += items.rows();
+}
+
+void RqVae::Plan() {
+  planned_codes_.resize(planned_latents_.rows(), config_.levels());
+  quantizer_.AssignBatch(planned_latents_, planned_codes_);
+  added_ = 0;
+}
+
+void RqVae::AddBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras) {
   Workspace& w = *workspace_;
-  ForwardBlock(items, rows, step, true, w);
+  EncoderForward(items, rows, step, extras, w);
+  if (config_.balanced()) {
+    const CodeMatrix codes = planned_codes_.middleRows(added_, items.rows());
+    DecoderForward(&codes, w);
+  } else {
+    DecoderForward(nullptr, w);
+  }
+  added_ += items.rows();
   AddLosses(w, sums_);
   batch_codes_.insert(batch_codes_.end(), w.tape.codes.data(), w.tape.codes.data() + w.tape.codes.size());
 
-  // d loss / dy = 2 w (y - x~) / batch; hopwise sums over the batch.
-  const float per_item = 1.0f / static_cast<float>(batch_size_);
-  const float scale =
-      2 * static_cast<float>(config_.reconstruction_weight) * (config_.compat == Compat::kHopwise ? 1.0f : per_item);
-  w.doutput = scale * (w.output - w.target);
+  ReconstructionBackward(w);
   OutputBackward(w);
   decoder_->Backward(store_, w.quantized, w.decoder_tape, w.doutput, &w.dquantized);
   w.dlatent.resize(w.latent.rows(), w.latent.cols());
-  quantizer_.Backward(w.tape, w.dquantized, per_item, w.dlatent);
+  const float per_item = 1.0f / static_cast<float>(batch_size_);
+  quantizer_.Backward(w.tape, w.quantized, w.dquantized, per_item, w.dlatent);
+  if (extras.separation != nullptr) {
+    sums_.separation += extras.separation->AddGradient(quantizer_, rows, w.latent, per_item, w.dlatent);
+  }
   encoder_.Backward(store_, w.input, w.encoder_tape, w.dlatent, nullptr);
+}
+
+// mse:    d loss / dy = 2 w (y - x~) / batch; hopwise sums over the batch
+// cosine: d loss / dy = -w (x~ / |x~| - cos y / |y|) / (|y| batch), the second term only where |y| is not clamped
+void RqVae::ReconstructionBackward(Workspace& w) const {
+  const float per_item = 1.0f / static_cast<float>(batch_size_);
+  const auto weight = static_cast<float>(config_.reconstruction_weight);
+  if (config_.reconstruction == Reconstruction::kMse) {
+    const float scale = 2 * weight * (config_.compat == Compat::kHopwise ? 1.0f : per_item);
+    w.doutput = scale * (w.output - w.target);
+    return;
+  }
+  w.doutput.resize(w.output.rows(), w.output.cols());
+  for (Index i = 0; i < w.output.rows(); ++i) {
+    const Cosine c = CosineOf(w.output, w.target, i);
+    const auto toward = static_cast<float>(-weight * per_item / (c.y_norm * c.x_norm));
+    const auto along =
+        static_cast<float>(c.y_norm > kCosineEpsilon ? weight * per_item * c.cosine / (c.y_norm * c.y_norm) : 0.0);
+    w.doutput.row(i) = toward * w.target.row(i) + along * w.output.row(i);
+  }
 }
 
 Losses RqVae::FinishStep() {

@@ -3,7 +3,9 @@
 //   x~ = (x - mean) / scale                                    input scaling, learned on the training set
 //   z  = enc(x~ + noise),  codes and z^ = sum_l q_l            ResidualQuantizer
 //   y  = dec(z^)                                               linear output
-//   loss = mean over items of [ w ||y - x~||^2 + sum_l ( ||sg(r_l) - q_l||^2 + beta ||r_l - sg(q_l)||^2 ) ]
+//   loss = mean over items of [ w rec(y, x~) + sum_l ( w_c ||sg(r_l) - q_l||^2 + beta ||r_l - sg(q_l)||^2 ) ]
+//   rec(y, x~) = ||y - x~||^2 or 1 - cos(y, x~), as torch.nn.functional.cosine_similarity has it (norms of at least
+//   1e-8)
 //
 // Both terms are squared L2 norms per item, then a mean over the batch: the objective depends neither on the batch size
 // nor on duplicated rows.
@@ -21,17 +23,22 @@
 #include <vector>
 
 #include "config.h"
+#include "input_scaler.h"
 #include "mlp.h"
 #include "parameter_store.h"
 #include "residual_quantizer.h"
+#include "separation.h"
 
 namespace rqvae {
 
 // Means over the batch, in double.
 struct Losses {
   double loss = 0;            // w * reconstruction + quantize (hopwise: the sum over the batch + the mean)
-  double reconstruction = 0;  // ||y - x~||^2 (hopwise: its sum over the batch)
-  double quantize = 0;        // sum_l (1 + beta) ||r_l - q_l||^2
+  double reconstruction = 0;  // rec(y, x~) (hopwise: its sum over the batch)
+  double quantize = 0;        // sum_l (w_c + beta) ||r_l - q_l||^2
+  double separation = 0;      // see separation.h
+  double square_error = 0;    // ||y - x~||^2, whatever rec is
+  double latent_energy = 0;   // ||z||^2
   std::vector<double>
       quantization_error;              // per level: ||r_l - q_l||^2; codebook and commitment loss both have this value
   std::vector<double> embedding_norm;  // per level: ||q_l||
@@ -39,6 +46,16 @@ struct Losses {
 };
 
 enum class Part { kFull, kEncoder };
+
+// What training adds to a step beyond the rows.
+struct StepExtras {
+  // Residual noise: each row gets the residual x~ - y of a random row of `residuals` (P x D), with a random sign, times
+  // `residual_noise`, before the encoder. Its directions and sizes are those in which items differ from what their IDs
+  // say, so that the noise fits tight clusters and wide ones alike.
+  const Matrix* residuals = nullptr;
+  float residual_noise = 0;
+  const Separation* separation = nullptr;
+};
 
 class RqVae {
  public:
@@ -72,35 +89,52 @@ class RqVae {
                 VectorRef quantize_loss) const;
   // What the decoder makes of each code of a level alone, in input units.  K x D.
   Matrix CodebookInInputSpace(Index level) const;
-  // The losses of a batch without noise.
+  // The losses of a batch without noise and with the codes that Encode gives.
   Losses Evaluate(const ConstMatrixRef& items) const;
 
   // -- Training. One step: BeginStep(n), AddBlock for each block of at most kRowBlock rows in order, then FinishStep;
-  // the gradients are then in store().gradients(). A step may be dropped at any point: BeginStep starts anew.
+  // the gradients are then in store().gradients(). A step may be dropped at any point: BeginStep starts anew. Balanced
+  // assignment needs the whole batch before the first gradient: if config().balanced(), all blocks go through PlanBlock
+  // first, then Plan() assigns the codes.
 
   ~RqVae();
   void BeginStep(Index batch_size);
   // items: rows of the batch, not scaled, at most kRowBlock; rows, step: name the noise (AddNoise).
-  void AddBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step);
+  void AddBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras = {});
   Losses FinishStep();
+  void PlanBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras = {});
+  void Plan();
+  // What the last AddBlock quantised and how.
+  const ResidualQuantizer::Tape& last_block() const;
+
+  // After the optimiser's step: moves what is not moved by gradients (EMA), then as ParametersChanged.
+  void FinishUpdate();
+  // Replaces one code of a level by a vector (d). ParametersChanged must follow.
+  void ReplaceCode(Index level, Index code, const ConstVectorRef& vector);
+  // Replaces a codebook (K x d), then as ParametersChanged.
+  void ReplaceCodebook(Index level, const ConstMatrixRef& centers);
+
+  // x~ - y of each item, y being what its ID decodes to.  items, residuals: n x D.
+  void Residuals(const ConstMatrixRef& items, MatrixRef residuals) const;
 
   // x~ of a block of items, exposed for initialisation.
-  void ScaleInput(const ConstMatrixRef& items, MatrixRef scaled) const;
-
-  // Its inverse: from units of x~ back to the items' own.
-  void UnscaleInput(const ConstMatrixRef& scaled, MatrixRef items) const;
+  void ScaleInput(const ConstMatrixRef& items, MatrixRef scaled) const { scaler_.Scale(store_, items, scaled); }
+  const InputScaler& scaler() const { return scaler_; }
 
   const ResidualQuantizer& quantizer() const { return quantizer_; }
   const Mlp& encoder() const { return encoder_; }
   const Mlp& decoder() const { return *decoder_; }
   Part part() const { return decoder_ ? Part::kFull : Part::kEncoder; }
-  Index input_mean() const { return input_mean_; }    // handle, -1 without input scaling
-  Index input_scale() const { return input_scale_; }  // handle, -1 without input scaling
 
  private:
   struct Workspace;  // buffers of one block
 
-  void ForwardBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, bool noise, Workspace& w) const;
+  // Without rows: evaluation, no noise.
+  void EncoderForward(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras,
+                      Workspace& w) const;
+  // codes: n x L, or null for the nearest ones.
+  void DecoderForward(const CodeMatrix* codes, Workspace& w) const;
+  void ReconstructionBackward(Workspace& w) const;
   void AddLosses(const Workspace& w, Losses& sums) const;
   Losses MeanLosses(Losses sums, const std::vector<uint32_t>& codes, Index batch_size) const;
   void OutputForward(Workspace& w) const;
@@ -108,8 +142,7 @@ class RqVae {
 
   ModelConfig config_;
   ParameterStore store_;
-  Index input_mean_ = -1;
-  Index input_scale_ = -1;
+  InputScaler scaler_;
   Mlp encoder_;
   ResidualQuantizer quantizer_;
   std::unique_ptr<Mlp> decoder_;  // null in an encoder part
@@ -118,6 +151,9 @@ class RqVae {
   // The step in progress.
   Index batch_size_ = 0;
   std::vector<uint32_t> batch_codes_;
+  Index added_ = 0;         // rows that AddBlock has seen
+  Matrix planned_latents_;  // of PlanBlock's rows, batch x d
+  CodeMatrix planned_codes_;
   Losses sums_;
   std::unique_ptr<Workspace> workspace_;
 };

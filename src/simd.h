@@ -3,6 +3,7 @@
 #ifndef RQVAE_SIMD_H_
 #define RQVAE_SIMD_H_
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -26,6 +27,14 @@ inline void Store(float* p, F32x4 v) { std::memcpy(p, &v, sizeof v); }
 inline F32x4 Select(I32x4 mask, F32x4 a, F32x4 b) { return (F32x4)((mask & (I32x4)a) | (~mask & (I32x4)b)); }
 inline F32x4 Min(F32x4 a, F32x4 b) { return Select(a < b, a, b); }
 inline F32x4 Max(F32x4 a, F32x4 b) { return Select(a > b, a, b); }
+
+inline F32x4 Sqrt(F32x4 x) {
+#if defined(__clang__)
+  return __builtin_elementwise_sqrt(x);
+#else
+  return F32x4{std::sqrt(x[0]), std::sqrt(x[1]), std::sqrt(x[2]), std::sqrt(x[3])};
+#endif
+}
 
 // exp(x) to about 2 ulp: x = n ln 2 + r with |r| <= ln 2 / 2, then a degree-6 polynomial (coefficients of Cephes' expf
 // by S. Moshier). x is clamped to [-87, 88], where the result is a normal float. The clamp swallows NaN: callers bring

@@ -3,223 +3,19 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <string>
 #include <utility>
 
 #include "error.h"
-#include "gemm.h"
+#include "random.h"
+#include "schedule.h"
 
 namespace rqvae {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
-
-// Rows per slice when all that is done with them is adding up.
-constexpr Index kStatisticsRows = 16 * kRowBlock;
+// Rows whose residuals serve as noise: enough that a row seldom meets the same one twice.
+constexpr Index kResidualRows = 4096;
 
 }  // namespace
-
-void MatrixRows::Read(const uint32_t* rows, Index count, MatrixRef out) const {
-  for (Index i = 0; i < count; ++i) out.row(i) = data_.row(rows[i]);
-}
-
-// -- InitializeJob
-
-InitializeJob::InitializeJob(RqVae* model, const RowSource* source, bool codebooks)
-    : model_(model),
-      source_(source),
-      codebooks_(codebooks),
-      draft_(std::make_unique<RqVae>(model->config(), model->part())),
-      phase_(model->initialized() ? Phase::kGather : Phase::kMean),
-      mean_(static_cast<size_t>(source->dim())) {
-  draft_->store().values() = model->store().values();
-  draft_->ParametersChanged();
-}
-
-InitializeJob::~InitializeJob() = default;
-
-double InitializeJob::progress() const {
-  // Rough shares of the time, for a progress bar only.
-  const auto levels = static_cast<double>(model_->config().levels());
-  switch (phase_) {
-    case Phase::kMean:
-    case Phase::kVariance:
-      return 0.05 * static_cast<double>(next_row_) / static_cast<double>(source_->rows());
-    case Phase::kGather:
-    case Phase::kPca:
-      return 0.1;
-    case Phase::kLatents:
-      return 0.2;
-    case Phase::kKmeans:
-    case Phase::kResidual:
-      return 0.2 + 0.8 * (static_cast<double>(level_) + 0.5) / levels;
-    case Phase::kCommit:
-    case Phase::kDone:
-      break;
-  }
-  return 1.0;
-}
-
-bool InitializeJob::Advance() {
-  const ModelConfig& config = model_->config();
-  switch (phase_) {
-    case Phase::kMean:
-    case Phase::kVariance:
-      StatisticsSlice();
-      return true;
-    case Phase::kGather: {
-      Index rows = kSampleRows;
-      for (Index size : config.codebook_sizes) rows = std::max(rows, 40 * size);
-      const std::vector<uint32_t> names = SampleRows(config.seed, source_->rows(), rows);
-      sample_.resize(static_cast<Index>(names.size()), source_->dim());
-      source_->Read(names.data(), sample_.rows(), sample_);
-      draft_->ScaleInput(sample_, sample_);
-      if (config.linear_skip == LinearSkip::kPca && !model_->initialized()) {
-        pca_ = std::make_unique<PcaJob>(&sample_, config.latent_dim, Random(config.seed, Stream::kPca));
-        phase_ = Phase::kPca;
-      } else {
-        phase_ = Phase::kLatents;
-      }
-      return true;
-    }
-    case Phase::kPca:
-      if (!pca_->Advance()) {
-        ApplyPca();
-        phase_ = Phase::kLatents;
-      }
-      return true;
-    case Phase::kLatents: {
-      if (!codebooks_) {
-        phase_ = Phase::kCommit;
-        return true;
-      }
-      residuals_.resize(sample_.rows(), config.latent_dim);
-      const Index rows = std::min(kRowBlock, sample_.rows() - next_row_);
-      Mlp::Tape tape;
-      draft_->encoder().Forward(draft_->store(), sample_.middleRows(next_row_, rows), tape,
-                                residuals_.middleRows(next_row_, rows));
-      next_row_ += rows;
-      if (next_row_ < sample_.rows()) return true;
-      next_row_ = 0;
-      sample_.resize(0, 0);
-      phase_ = Phase::kKmeans;
-      return true;
-    }
-    case Phase::kKmeans:
-      if (!kmeans_) {
-        kmeans_ = std::make_unique<KmeansJob>(&residuals_, config.codebook_sizes[static_cast<size_t>(level_)],
-                                              Random(config.seed, Stream::kKmeans, static_cast<uint64_t>(level_)));
-      }
-      if (!kmeans_->Advance()) FinishLevel();
-      return true;
-    case Phase::kResidual: {
-      const Index rows = std::min(kRowBlock, residuals_.rows() - next_row_);
-      auto block = residuals_.middleRows(next_row_, rows);
-      std::vector<uint32_t> codes(static_cast<size_t>(rows));
-      FindNearest(draft_->quantizer().searchable(level_), block, codes.data(), nullptr);
-      for (Index i = 0; i < rows; ++i)
-        block.row(i) -= draft_->quantizer().codebook(level_).row(codes[static_cast<size_t>(i)]);
-      next_row_ += rows;
-      if (next_row_ < residuals_.rows()) return true;
-      next_row_ = 0;
-      ++level_;
-      phase_ = level_ < config.levels() ? Phase::kKmeans : Phase::kCommit;
-      return true;
-    }
-    case Phase::kCommit:
-      if (!draft_->store().values().allFinite()) {
-        throw Error(ErrorKind::kInvalidInput,
-                    "items: their values are too large to be fitted in float32; scale them down (inputScaling "
-                    "\"commonScale\" takes the widest range)");
-      }
-      model_->store().values() = draft_->store().values();
-      model_->ParametersChanged();
-      model_->set_initialized(true);
-      draft_.reset();
-      residuals_.resize(0, 0);
-      phase_ = Phase::kDone;
-      return true;
-    case Phase::kDone:
-      return false;
-  }
-  return false;
-}
-
-// Mean per dimension, then the mean variance over all dimensions, in double, over all rows of the training set.
-void InitializeJob::StatisticsSlice() {
-  const InputScaling scaling = model_->config().input_scaling;
-  if (scaling == InputScaling::kNone) {
-    phase_ = Phase::kGather;
-    return;
-  }
-  const Index n = source_->rows(), dim = source_->dim();
-  Matrix block;
-  std::vector<uint32_t> rows;
-  for (Index slice = 0; slice < kStatisticsRows && next_row_ < n; slice += kRowBlock) {
-    const Index count = std::min(kRowBlock, n - next_row_);
-    rows.resize(static_cast<size_t>(count));
-    std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(next_row_));
-    block.resize(count, dim);
-    source_->Read(rows.data(), count, block);
-    if (phase_ == Phase::kMean) {
-      sums_.assign(static_cast<size_t>(dim), 0.0);
-      for (Index i = 0; i < count; ++i) {
-        for (Index j = 0; j < dim; ++j) sums_[static_cast<size_t>(j)] += block(i, j);
-      }
-      for (Index j = 0; j < dim; ++j) mean_[static_cast<size_t>(j)] += sums_[static_cast<size_t>(j)];
-    } else {
-      double sum = 0;
-      for (Index i = 0; i < count; ++i) {
-        for (Index j = 0; j < dim; ++j) {
-          const double difference = block(i, j) - mean_[static_cast<size_t>(j)];
-          sum += difference * difference;
-        }
-      }
-      square_sum_ += sum;
-    }
-    next_row_ += count;
-  }
-  if (next_row_ < n) return;
-  next_row_ = 0;
-  if (phase_ == Phase::kMean) {
-    MatrixMap target = draft_->store().value(draft_->input_mean());
-    for (Index j = 0; j < dim; ++j) {
-      mean_[static_cast<size_t>(j)] /= static_cast<double>(n);
-      target(j, 0) = static_cast<float>(mean_[static_cast<size_t>(j)]);
-    }
-    phase_ = scaling == InputScaling::kCommonScale ? Phase::kVariance : Phase::kGather;
-  } else {
-    const auto scale = static_cast<float>(std::sqrt(square_sum_ / static_cast<double>(n) / static_cast<double>(dim)));
-    draft_->store().value(draft_->input_scale())(0, 0) = scale > 0 ? scale : 1.0f;
-    phase_ = Phase::kGather;
-  }
-}
-
-// S = directions, s = -S mean;  T = S^T, t = mean:  dec(enc(x)) is the projection of x onto the directions.
-void InitializeJob::ApplyPca() {
-  ParameterStore& store = draft_->store();
-  const Matrix& directions = pca_->directions();
-  store.value(draft_->encoder().skip_weight()) = directions;
-  MatrixMap bias = store.value(draft_->encoder().skip_bias());
-  for (Index i = 0; i < directions.rows(); ++i) {
-    float dot = 0;
-    for (Index j = 0; j < directions.cols(); ++j) dot += directions(i, j) * pca_->mean()[j];
-    bias(i, 0) = -dot;
-  }
-  store.value(draft_->decoder().skip_weight()) = directions.transpose();
-  store.value(draft_->decoder().skip_bias()).col(0) = pca_->mean();
-  pca_.reset();
-}
-
-void InitializeJob::FinishLevel() {
-  inertia_.push_back(kmeans_->inertia());
-  draft_->store().value(draft_->quantizer().embedding(level_)) = kmeans_->centers();
-  draft_->ParametersChanged();
-  kmeans_.reset();
-  phase_ = Phase::kResidual;
-}
-
-// -- TrainJob
 
 void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where,
                Vector& backup) {
@@ -228,29 +24,37 @@ void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double 
   bool finite = std::isfinite(losses.loss);
   if (finite) {
     optimizer.Step(model.store(), rate_scale);
+    model.FinishUpdate();
     finite = values.allFinite();
   }
   if (!finite) {
     values = backup;
+    model.ParametersChanged();
     throw Error(ErrorKind::kDiverged,
                 where +
                     ": the loss or a weight is no longer finite. The model keeps the step before it. "
                     "Lower learningRate or check the items for extreme values");
   }
-  model.ParametersChanged();
 }
 
 TrainJob::TrainJob(RqVae* model, const RowSource* source, const TrainConfig& config)
     : model_(model),
       source_(source),
       config_(config),
+      split_(SplitRows(model->config().seed, source->rows(), config.validation_share)),
+      training_(source, std::move(split_.training)),
+      validation_(source, std::move(split_.validation)),
       optimizer_(config.optimizer, model->store()),
-      initialize_(model->initialized()
-                      ? nullptr
-                      : std::make_unique<InitializeJob>(model, source, model->config().codebook_kmeans_init)),
-      phase_(initialize_ ? Phase::kInitialize : Phase::kStartEpoch) {
-  config_.batch_size = std::min(config_.batch_size, source->rows());
-  total_steps_ = int64_t{config_.epochs} * ((source->rows() + config_.batch_size - 1) / config_.batch_size);
+      dead_codes_(model->config(), config.dead_code_restart),
+      separation_(model->config(), config.separation_weight, config.separation_margin, training_.rows()) {
+  if (model->initialized()) {
+    Begin();
+  } else {
+    initialize_ = std::make_unique<InitializeJob>(model, &training_, model->config().codebook_kmeans_init);
+    phase_ = Phase::kInitialize;
+  }
+  config_.batch_size = std::min(config_.batch_size, training_.rows());
+  total_steps_ = int64_t{config_.epochs} * ((training_.rows() + config_.batch_size - 1) / config_.batch_size);
 }
 
 TrainJob::~TrainJob() = default;
@@ -260,8 +64,20 @@ bool TrainJob::Advance() {
     case Phase::kInitialize:
       if (!initialize_->Advance()) {
         initialize_.reset();
-        phase_ = Phase::kStartEpoch;
+        Begin();
       }
+      return true;
+    case Phase::kResiduals:
+      ResidualBlock();
+      return true;
+    case Phase::kEvaluate:
+      EvaluateBlock();
+      return true;
+    case Phase::kValidate:
+      ValidateBlock();
+      return true;
+    case Phase::kSeparate:
+      if (!separation_.Advance(*model_, training_)) FinishEvaluation();
       return true;
     case Phase::kStartEpoch:
       StartEpoch();
@@ -269,58 +85,97 @@ bool TrainJob::Advance() {
     case Phase::kTrain:
       TrainBlock();
       return true;
-    case Phase::kEvaluate:
-      EvaluateBlock();
-      return true;
     case Phase::kDone:
       return false;
   }
   return false;
 }
 
-void TrainJob::StartEpoch() {
-  order_ = EpochOrder(model_->config().seed, static_cast<uint64_t>(epoch_), source_->rows());
+// Of training proper: the model is initialised.
+void TrainJob::Begin() {
+  epoch_ = -1;
+  if (config_.residual_noise <= 0) {
+    EvaluateOrGoOn();
+    return;
+  }
   position_ = 0;
-  in_batch_ = 0;
+  residuals_.resize(std::min(kResidualRows, training_.rows()), training_.dim());
+  phase_ = Phase::kResiduals;
+}
+
+void TrainJob::ResidualBlock() {
+  const std::vector<uint32_t> names =
+      SampleRows(model_->config().seed, Stream::kResidual, training_.rows(), residuals_.rows());
+  const Index rows = std::min(kRowBlock, residuals_.rows() - position_);
+  block_.resize(rows, training_.dim());
+  training_.Read(names.data() + position_, rows, block_);
+  model_->Residuals(block_, residuals_.middleRows(position_, rows));
+  position_ += rows;
+  if (position_ == residuals_.rows()) EvaluateOrGoOn();
+}
+
+StepExtras TrainJob::Extras() const {
+  StepExtras extras;
+  if (residuals_.rows() > 0) {
+    extras.residuals = &residuals_;
+    extras.residual_noise = static_cast<float>(config_.residual_noise);
+  }
+  if (separation_.targets() > 0) extras.separation = &separation_;
+  return extras;
+}
+
+// The start (epoch -1) is evaluated if there is something to compare it by; an epoch if it is due.
+void TrainJob::EvaluateOrGoOn() {
+  const Index done = epoch_ + 1;
+  const bool due =
+      epoch_ < 0 ? validation_.rows() > 0 : done == config_.epochs || done % config_.evaluate_every == 0 || epoch_ == 0;
+  if (!due) {
+    NextEpoch();
+    return;
+  }
+  codes_.resize(source_->rows(), model_->config().levels());
+  evaluation_ = {};
+  validation_error_ = validation_energy_ = 0;
+  validation_mean_.assign(static_cast<size_t>(source_->dim()), 0.0);
+  position_ = 0;
+  phase_ = Phase::kEvaluate;
+}
+
+void TrainJob::StartEpoch() {
+  order_ = EpochOrder(model_->config().seed, static_cast<uint64_t>(epoch_), training_.rows());
+  position_ = in_batch_ = planned_ = 0;
   epoch_sums_ = {};
+  dead_codes_.Clear();
   phase_ = Phase::kTrain;
 }
 
 void TrainJob::TrainBlock() {
-  const Index batch = std::min(config_.batch_size, source_->rows() - position_);
-  if (in_batch_ == 0) model_->BeginStep(batch);
-  const Index rows = std::min(kRowBlock, batch - in_batch_);
-  const uint32_t* names = order_.data() + position_ + in_batch_;
+  const Index batch = std::min(config_.batch_size, training_.rows() - position_);
+  const bool planning = model_->config().balanced() && planned_ < batch;
+  Index& done = planning ? planned_ : in_batch_;
+  if (done == 0 && (planning || !model_->config().balanced())) model_->BeginStep(batch);
+  const Index rows = std::min(kRowBlock, batch - done);
+  const uint32_t* names = order_.data() + position_ + done;
   block_.resize(rows, source_->dim());
-  source_->Read(names, rows, block_);
-  model_->AddBlock(block_, names, static_cast<uint64_t>(step_));
+  training_.Read(names, rows, block_);
+  if (planning) {
+    model_->PlanBlock(block_, names, static_cast<uint64_t>(step_), Extras());
+    planned_ += rows;
+    if (planned_ == batch) model_->Plan();
+    return;
+  }
+  model_->AddBlock(block_, names, static_cast<uint64_t>(step_), Extras());
+  dead_codes_.Observe(model_->last_block(), names);
   in_batch_ += rows;
   if (in_batch_ == batch) FinishStep();
 }
 
-// The rate rises linearly over the warm-up, then follows the schedule down to zero over what is left.
-double TrainJob::RateScale() const {
-  const auto total = static_cast<double>(total_steps_);
-  const double warmup = std::floor(config_.warmup * total);
-  const auto step = static_cast<double>(step_);
-  if (step < warmup) return (step + 1) / warmup;
-  const double t = (step - warmup) / std::max(1.0, total - warmup);
-  switch (config_.schedule) {
-    case Schedule::kConstant:
-      return 1.0;
-    case Schedule::kCosine:
-      return 0.5 * (1 + std::cos(kPi * t));
-    case Schedule::kLinear:
-      return 1 - t;
-  }
-  return 1.0;
-}
-
 void TrainJob::FinishStep() {
   Losses losses = model_->FinishStep();
-  const double rate_scale = RateScale();
+  const double rate_scale = RateScale(config_.schedule, config_.warmup, step_, total_steps_);
   ApplyStep(*model_, optimizer_, losses, rate_scale,
             "training diverged in epoch " + std::to_string(epoch_) + ", step " + std::to_string(step_), backup_);
+  dead_codes_.CommitStep();
   last_rate_ = config_.optimizer.learning_rate * rate_scale;
   ++step_;
 
@@ -328,6 +183,9 @@ void TrainJob::FinishStep() {
   epoch_sums_.loss += n * losses.loss;
   epoch_sums_.reconstruction += n * losses.reconstruction;
   epoch_sums_.quantize += n * losses.quantize;
+  epoch_sums_.separation += n * losses.separation;
+  epoch_sums_.square_error += n * losses.square_error;
+  epoch_sums_.latent_energy += n * losses.latent_energy;
   epoch_sums_.quantization_error.resize(losses.quantization_error.size());
   for (size_t l = 0; l < losses.quantization_error.size(); ++l) {
     epoch_sums_.quantization_error[l] += n * losses.quantization_error[l];
@@ -336,16 +194,32 @@ void TrainJob::FinishStep() {
   last_batch_size_ = in_batch_;
 
   position_ += in_batch_;
-  in_batch_ = 0;
-  if (position_ < source_->rows()) return;
-  const bool last = epoch_ + 1 == config_.epochs;
-  if (last || (epoch_ + 1) % config_.evaluate_every == 0 || epoch_ == 0) {
-    codes_.resize(source_->rows(), model_->config().levels());
-    position_ = 0;
-    phase_ = Phase::kEvaluate;
-  } else {
-    FinishEpoch();
+  in_batch_ = planned_ = 0;
+  if (position_ == training_.rows()) FinishTraining();
+}
+
+// The epoch's steps are done.
+void TrainJob::FinishTraining() {
+  EpochRecord record;
+  record.epoch = epoch_;
+  record.losses = epoch_sums_;
+  const auto n = static_cast<double>(training_.rows());
+  record.losses.loss /= n;
+  record.losses.reconstruction /= n;
+  record.losses.quantize /= n;
+  record.losses.separation /= n;
+  record.losses.square_error /= n;
+  record.losses.latent_energy /= n;
+  for (double& error : record.losses.quantization_error) error /= n;
+  record.learning_rate = last_rate_;
+  for (Index l = 0; l < model_->config().levels(); ++l) record.dead_codes.push_back(dead_codes_.dead(l));
+  record.restarted.assign(record.dead_codes.size(), 0);
+  // Not in the last fifth: a restarted code needs time to find its place.
+  if (config_.dead_code_restart && 5 * (epoch_ + 1) <= 4 * config_.epochs) {
+    record.restarted = dead_codes_.Restart(*model_, optimizer_);
   }
+  history_.push_back(std::move(record));
+  EvaluateOrGoOn();
 }
 
 void TrainJob::EvaluateBlock() {
@@ -357,25 +231,269 @@ void TrainJob::EvaluateBlock() {
   model_->Encode(block_, codes_.middleRows(position_, rows), nullptr);
   position_ += rows;
   if (position_ < source_->rows()) return;
-  last_ids_ = CountIds(codes_, model_->config().codebook_sizes);
-  FinishEpoch();
+  evaluation_.ids = CountIds(codes_, model_->config().codebook_sizes);
+  position_ = 0;
+  if (validation_.rows() > 0) {
+    phase_ = Phase::kValidate;
+  } else {
+    SeparateOrGoOn();
+  }
 }
 
-void TrainJob::FinishEpoch() {
-  EpochRecord record;
-  record.epoch = epoch_;
-  record.losses = epoch_sums_;
-  const auto n = static_cast<double>(source_->rows());
-  record.losses.loss /= n;
-  record.losses.reconstruction /= n;
-  record.losses.quantize /= n;
-  for (double& error : record.losses.quantization_error) error /= n;
-  record.ids = last_ids_;
-  record.evaluated = phase_ == Phase::kEvaluate;
-  record.learning_rate = last_rate_;
-  history_.push_back(std::move(record));
+void TrainJob::ValidateBlock() {
+  const Index rows = std::min(kRowBlock, validation_.rows() - position_);
+  std::vector<uint32_t> names(static_cast<size_t>(rows));
+  std::iota(names.begin(), names.end(), static_cast<uint32_t>(position_));
+  block_.resize(rows, source_->dim());
+  validation_.Read(names.data(), rows, block_);
+  const Losses losses = model_->Evaluate(block_);
+  // Hopwise's reconstruction is a sum already.
+  const auto n = static_cast<double>(rows);
+  evaluation_.reconstruction += (model_->config().compat == Compat::kHopwise ? 1.0 : n) * losses.reconstruction;
+  evaluation_.quantize += n * losses.quantize;
+  validation_error_ += n * losses.square_error;
+  Matrix scaled(rows, source_->dim());
+  model_->ScaleInput(block_, scaled);
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = 0; j < scaled.cols(); ++j) {
+      validation_energy_ += static_cast<double>(scaled(i, j)) * scaled(i, j);
+      validation_mean_[static_cast<size_t>(j)] += scaled(i, j);
+    }
+  }
+  position_ += rows;
+  if (position_ < validation_.rows()) return;
+  const auto total = static_cast<double>(validation_.rows());
+  evaluation_.validation_rows = validation_.rows();
+  evaluation_.reconstruction /= total;
+  evaluation_.quantize /= total;
+  double spread = validation_energy_;  // around the rows' mean
+  for (double sum : validation_mean_) spread -= sum * sum / total;
+  evaluation_.explained_variance = spread > 0 ? 1 - validation_error_ / spread : 0;
+  SeparateOrGoOn();
+}
+
+// What the next epochs need of the codes that the evaluation found. At the start there is no epoch's error yet to
+// measure distances by, and at the end no epoch to come.
+void TrainJob::SeparateOrGoOn() {
+  if (separation_.enabled() && epoch_ >= 0 && epoch_ + 1 < config_.epochs) {
+    separation_.Begin(codes_, training_.names(), history_.back().losses.quantization_error.back());
+    phase_ = Phase::kSeparate;
+  } else {
+    FinishEvaluation();
+  }
+}
+
+void TrainJob::FinishEvaluation() {
+  if (epoch_ < 0) {
+    start_ = evaluation_;
+  } else {
+    history_.back().evaluation = evaluation_;
+  }
+  Consider(evaluation_, validation_.rows() > 0 ? evaluation_.reconstruction : history_.back().losses.loss, epoch_);
+  NextEpoch();
+}
+
+// Keeps the weights if they are the best so far by either measure.
+void TrainJob::Consider(const Evaluation& evaluation, double loss, Index epoch) {
+  const Index distinct = evaluation.ids.distinct_ids;
+  const bool less_loss = !best_by_loss_ || loss < best_by_loss_->loss;
+  const bool less_collision =
+      !best_by_collision_ || distinct > best_by_collision_->evaluation.ids.distinct_ids ||
+      (distinct == best_by_collision_->evaluation.ids.distinct_ids && loss < best_by_collision_->loss);
+  if (less_loss) best_by_loss_ = Snapshot{epoch, loss, evaluation, model_->store().values()};
+  if (less_collision) best_by_collision_ = Snapshot{epoch, loss, evaluation, model_->store().values()};
+  const bool better = config_.select == Select::kCollision ? less_collision : less_loss;
+  without_better_ = better ? 0 : without_better_ + 1;
+}
+
+void TrainJob::NextEpoch() {
   ++epoch_;
-  phase_ = epoch_ < config_.epochs ? Phase::kStartEpoch : Phase::kDone;
+  stopped_early_ = config_.patience > 0 && without_better_ >= config_.patience && epoch_ < config_.epochs;
+  if (epoch_ < config_.epochs && !stopped_early_) {
+    phase_ = Phase::kStartEpoch;
+  } else {
+    Finish();
+  }
+}
+
+void TrainJob::Finish() {
+  phase_ = Phase::kDone;
+  if (const Snapshot* chosen = selected()) {
+    model_->store().values() = chosen->values;
+    model_->ParametersChanged();
+  }
+}
+
+const Snapshot* TrainJob::selected() const {
+  if (phase_ != Phase::kDone) return nullptr;
+  switch (config_.select) {
+    case Select::kLast:
+      return nullptr;
+    case Select::kLoss:
+      return &*best_by_loss_;
+    case Select::kCollision:
+      return &*best_by_collision_;
+  }
+  return nullptr;
+}
+
+// -- State as bytes
+
+namespace {
+
+void VisitFields(Archive& archive, Losses& losses) {
+  for (double* value : {&losses.loss, &losses.reconstruction, &losses.quantize, &losses.separation,
+                        &losses.square_error, &losses.latent_energy}) {
+    archive.Visit(*value);
+  }
+  archive.Visit(losses.quantization_error);
+  archive.Visit(losses.embedding_norm);
+  archive.Visit(losses.distinct_ids);
+}
+
+void VisitFields(Archive& archive, IdStatistics& ids) {
+  for (Index* count : {&ids.items, &ids.distinct_ids, &ids.items_sharing, &ids.largest_group}) archive.Visit(*count);
+  archive.Visit(ids.used_codes);
+  archive.Visit(ids.usage);
+  archive.Visit(ids.perplexity);
+}
+
+void VisitFields(Archive& archive, Evaluation& evaluation) {
+  VisitFields(archive, evaluation.ids);
+  archive.Visit(evaluation.validation_rows);
+  archive.Visit(evaluation.reconstruction);
+  archive.Visit(evaluation.quantize);
+  archive.Visit(evaluation.explained_variance);
+}
+
+void VisitFields(Archive& archive, Snapshot& snapshot) {
+  archive.Visit(snapshot.epoch);
+  archive.Visit(snapshot.loss);
+  VisitFields(archive, snapshot.evaluation);
+  archive.Visit(snapshot.values);
+}
+
+template <typename T>
+void VisitFields(Archive& archive, std::optional<T>& value) {
+  bool there = value.has_value();
+  archive.Visit(there);
+  if (archive.reading()) {
+    value.reset();
+    if (there) value.emplace();
+  }
+  if (there) VisitFields(archive, *value);
+}
+
+void VisitFields(Archive& archive, EpochRecord& record) {
+  archive.Visit(record.epoch);
+  VisitFields(archive, record.losses);
+  archive.Visit(record.learning_rate);
+  archive.Visit(record.dead_codes);
+  archive.Visit(record.restarted);
+  VisitFields(archive, record.evaluation);
+}
+
+}  // namespace
+
+void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
+  archive.Visit(phase);
+  if (phase == Phase::kInitialize) return;  // which starts anew
+  const Index size = values.size();
+  archive.Visit(values);
+  if (values.size() != size) Archive::Fail();
+  optimizer_.Visit(archive);
+  dead_codes_.Visit(archive);
+  separation_.Visit(archive);
+  Vector residuals = Eigen::Map<const Vector>(residuals_.data(), residuals_.size());
+  archive.Visit(residuals);
+  if (archive.reading()) {
+    if (residuals.size() % training_.dim() != 0) Archive::Fail();
+    residuals_ = Eigen::Map<const Matrix>(residuals.data(), residuals.size() / training_.dim(), training_.dim());
+  }
+  archive.Visit(epoch_);
+  archive.Visit(step_);
+  archive.Visit(position_);
+  VisitFields(archive, epoch_sums_);
+  archive.Visit(last_rate_);
+  auto epochs = static_cast<Index>(history_.size());
+  archive.Visit(epochs);
+  if (archive.reading()) {
+    if (epochs < 0 || epochs > config_.epochs) Archive::Fail();
+    history_.resize(static_cast<size_t>(epochs));
+  }
+  for (EpochRecord& record : history_) VisitFields(archive, record);
+  VisitFields(archive, start_);
+  VisitFields(archive, best_by_loss_);
+  VisitFields(archive, best_by_collision_);
+  archive.Visit(without_better_);
+  archive.Visit(stopped_early_);
+}
+
+std::vector<uint8_t> TrainJob::Save() {
+  Archive archive;
+  // An evaluation begins anew; so does the step in progress, since position_ is where its batch begins.
+  const bool evaluating = phase_ == Phase::kValidate || phase_ == Phase::kSeparate;
+  Phase phase = evaluating ? Phase::kEvaluate : phase_;
+  Visit(archive, phase, model_->store().values());
+  return archive.bytes();
+}
+
+// Whether what was read can be gone on with: sizes that loops rely on, and places that exist.
+bool TrainJob::Fits(Phase phase) const {
+  const auto levels = static_cast<size_t>(model_->config().levels());
+  auto whole = [levels](const Evaluation& evaluation) {
+    const IdStatistics& ids = evaluation.ids;
+    return ids.used_codes.size() == levels && ids.usage.size() == levels && ids.perplexity.size() == levels;
+  };
+  for (const EpochRecord& record : history_) {
+    if (record.losses.quantization_error.size() != levels || record.dead_codes.size() != levels ||
+        record.restarted.size() != levels || (record.evaluation && !whole(*record.evaluation))) {
+      return false;
+    }
+  }
+  if (start_ && !whole(*start_)) return false;
+  for (const std::optional<Snapshot>* snapshot : {&best_by_loss_, &best_by_collision_}) {
+    if (*snapshot &&
+        ((*snapshot)->values.size() != model_->store().values().size() || !whole((*snapshot)->evaluation))) {
+      return false;
+    }
+  }
+  const auto epochs = static_cast<Index>(history_.size());  // whose steps are done
+  if (epochs > config_.epochs || step_ < 0 || step_ > total_steps_) return false;
+  switch (phase) {
+    case Phase::kTrain:
+      return epoch_ == epochs && epoch_ < config_.epochs && position_ >= 0 && position_ < training_.rows();
+    case Phase::kStartEpoch:
+      return epoch_ == epochs && epoch_ < config_.epochs;
+    case Phase::kDone:
+      return epoch_ == epochs && best_by_loss_ && best_by_collision_;
+    default:
+      return epoch_ + 1 == epochs;
+  }
+}
+
+void TrainJob::Restore(const uint8_t* bytes, size_t size) {
+  Archive archive(bytes, size);
+  Vector values = model_->store().values();
+  Phase phase = phase_;
+  Visit(archive, phase, values);
+  if (!archive.at_end() || phase > Phase::kDone) Archive::Fail();
+  if (phase == Phase::kInitialize) return;
+  if (!Fits(phase)) Archive::Fail();
+  initialize_.reset();
+  model_->store().values() = values;
+  model_->set_initialized(true);
+  model_->ParametersChanged();
+  phase_ = phase;
+  in_batch_ = planned_ = 0;
+  dead_codes_.DiscardStep();
+  if (phase == Phase::kTrain) {
+    order_ = EpochOrder(model_->config().seed, static_cast<uint64_t>(epoch_), training_.rows());
+  } else if (phase == Phase::kEvaluate) {
+    EvaluateOrGoOn();
+  } else if (phase == Phase::kResiduals) {
+    Begin();
+  }
 }
 
 }  // namespace rqvae

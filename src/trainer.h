@@ -1,104 +1,62 @@
-// Initialisation and training as jobs.
+// Training as a job: epochs of steps, evaluation, the choice of the best epoch, and its whole state as bytes.
 #ifndef RQVAE_TRAINER_H_
 #define RQVAE_TRAINER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config.h"
+#include "dead_codes.h"
 #include "id_statistics.h"
+#include "initializer.h"
 #include "job.h"
-#include "kmeans.h"
 #include "optimizer.h"
-#include "pca.h"
+#include "row_source.h"
 #include "rqvae.h"
 
 namespace rqvae {
 
-// Where a job reads its rows from.
-class RowSource {
- public:
-  virtual ~RowSource() = default;
-  virtual Index rows() const = 0;
-  virtual Index dim() const = 0;
-  // Copies the given rows, in the given order.  out: count x dim.
-  virtual void Read(const uint32_t* rows, Index count, MatrixRef out) const = 0;
-};
-
-// Rows of a matrix in memory; owns it.
-class MatrixRows : public RowSource {
- public:
-  explicit MatrixRows(Matrix data) : data_(std::move(data)) {}
-  Index rows() const override { return data_.rows(); }
-  Index dim() const override { return data_.cols(); }
-  void Read(const uint32_t* rows, Index count, MatrixRef out) const override;
-  Matrix& data() { return data_; }
-
- private:
-  Matrix data_;
-};
-
-// Fits what needs data. On an initialised model that is the codebooks only: a new skip path or new statistics under
-// trained layers would undo what they learned. Otherwise: input statistics on all rows, then on the k-means sample the
-// principal directions (linear skip) and the codebooks, level by level on what the levels before left over. Works on a
-// draft: the model changes in the last slice, all at once, so that a dropped job leaves it as it was.
-class InitializeJob : public Job {
- public:
-  // Rows of the sample that PCA and k-means see: all rows up to this many, and at least 40 for each code.
-  static constexpr Index kSampleRows = 20480;
-
-  // Without `codebooks` only the input statistics and the linear skip are fitted.
-  InitializeJob(RqVae* model, const RowSource* source, bool codebooks = true);
-  ~InitializeJob() override;
-
-  bool Advance() override;
-  double progress() const;                                         // in [0, 1], for a progress bar
-  const std::vector<double>& inertia() const { return inertia_; }  // per level, over the sample
-
- private:
-  enum class Phase { kMean, kVariance, kGather, kPca, kLatents, kKmeans, kResidual, kCommit, kDone };
-
-  void StatisticsSlice();
-  void ApplyPca();
-  void FinishLevel();
-
-  RqVae* model_;
-  const RowSource* source_;
-  bool codebooks_;
-  std::unique_ptr<RqVae> draft_;
-  Phase phase_;
-  Index next_row_ = 0;
-  std::vector<double> mean_;
-  std::vector<double> sums_;
-  double square_sum_ = 0;
-  Matrix sample_;     // scaled, m x D
-  Matrix residuals_;  // m x d
-  Index level_ = 0;
-  std::unique_ptr<PcaJob> pca_;
-  std::unique_ptr<KmeansJob> kmeans_;
-  std::vector<double> inertia_;
+// What the weights of one moment are worth: IDs are those that Encode gives to all rows, the rest is of the validation
+// rows.
+struct Evaluation {
+  IdStatistics ids;
+  Index validation_rows = 0;
+  double reconstruction = 0;
+  double quantize = 0;
+  double explained_variance = 0;  // 1 - sum ||y - x~||^2 / sum ||x~ - mean||^2
 };
 
 // What one epoch came to: losses (without norms and distinct IDs) are means over its steps' items, while the weights
-// moved; the ID statistics are of the whole catalogue with the weights at the end of the epoch (of the last evaluated
-// epoch, see TrainConfig::evaluate_every).
+// moved.
 struct EpochRecord {
-  Index epoch = 0;  // from 0
+  Index epoch = 0;
   Losses losses;
-  IdStatistics ids;
-  bool evaluated = false;
-  double learning_rate = 0;  // at its last step
+  double learning_rate = 0;              // of the last step
+  std::vector<Index> dead_codes;         // per level: codes that no item chose in the epoch's steps
+  std::vector<Index> restarted;          // per level: how many of them were restarted
+  std::optional<Evaluation> evaluation;  // at the end of the epoch, see TrainConfig::evaluate_every
 };
 
-// Applies one optimiser step from the gradients in the store. A loss or a weight that is not finite throws
-// Error(kDiverged) with `where` in its message, and the weights are as before the step. `backup` is scratch space.
+// The weights of one moment, kept.
+struct Snapshot {
+  Index epoch = -1;  // -1: before the first epoch
+  double loss = 0;   // what Select::kLoss goes by
+  Evaluation evaluation;
+  Vector values;
+};
+
+// Applies the optimiser's step to a model whose gradients are ready. Throws kDiverged and leaves the weights as they
+// were when the loss or a weight is no longer finite; `where` begins the message. backup: room for the weights.
 void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where,
                Vector& backup);
 
-// Trains a model. Initialises it first unless it is initialised. Dropped during initialisation, the model is as it was;
-// dropped later, it keeps the last whole step. A loss that is not finite throws Error(kDiverged) before the step is
-// applied.
+// Trains the model in place, initialising it first where needed. A dropped job leaves the last whole step in the model
+// (or, while initialising, the model as it was); a finished one leaves what TrainConfig::select says.
+//
+// Validation rows (SplitRows) take no part in initialisation and steps; with them, the start (before the first epoch)
+// is evaluated and kept too, so that what is selected by loss is never worse on them than where it began.
 class TrainJob : public Job {
  public:
   TrainJob(RqVae* model, const RowSource* source, const TrainConfig& config);
@@ -111,31 +69,63 @@ class TrainJob : public Job {
   Index epoch() const { return epoch_; }  // in progress
   int64_t step() const { return step_; }  // whole steps done
   int64_t total_steps() const { return total_steps_; }
+  Index training_rows() const { return training_.rows(); }
   const Losses& last_losses() const { return last_losses_; }  // of the last whole step
-  Index last_batch_size() const { return last_batch_size_; }
+  Index last_batch_size() const { return last_batch_size_; }  // 0 before the first step of this object
   const std::vector<EpochRecord>& history() const { return history_; }
+  const std::optional<Evaluation>& start() const { return start_; }  // with validation rows
+  const std::optional<Snapshot>& best_by_loss() const { return best_by_loss_; }
+  const std::optional<Snapshot>& best_by_collision() const { return best_by_collision_; }
+  bool stopped_early() const { return stopped_early_; }
+  // The snapshot that a finished job has put into the model; null when that is the last step's weights.
+  const Snapshot* selected() const;
+
+  // Everything that the rest of the training depends on, at the last whole step; a step in progress is left out.
+  // Restore() needs a job made with the same model configuration, rows and TrainConfig (the caller's business to
+  // check), changes the model's weights, and throws kInvalidInput for bytes that do not fit, leaving the model as it
+  // was. A job that was restored goes on to the same bytes as one that was never interrupted.
+  std::vector<uint8_t> Save();
+  void Restore(const uint8_t* bytes, size_t size);
 
  private:
-  enum class Phase { kInitialize, kStartEpoch, kTrain, kEvaluate, kDone };
+  enum class Phase : uint8_t { kInitialize, kResiduals, kEvaluate, kValidate, kSeparate, kStartEpoch, kTrain, kDone };
 
+  void Begin();
+  void ResidualBlock();
+  void EvaluateOrGoOn();
   void StartEpoch();
   void TrainBlock();
   void FinishStep();
+  void FinishTraining();
   void EvaluateBlock();
-  void FinishEpoch();
-  double RateScale() const;
+  void ValidateBlock();
+  void SeparateOrGoOn();
+  void FinishEvaluation();
+  void NextEpoch();
+  StepExtras Extras() const;
+  void Consider(const Evaluation& evaluation, double loss, Index epoch);
+  void Finish();
+  void Visit(Archive& archive, Phase& phase, Vector& values);
+  bool Fits(Phase phase) const;
 
   RqVae* model_;
   const RowSource* source_;
   TrainConfig config_;
+  Split split_;
+  SubsetRows training_;
+  SubsetRows validation_;
   Optimizer optimizer_;
+  DeadCodes dead_codes_;
+  Separation separation_;
+  Matrix residuals_;  // pool of the residual noise
   std::unique_ptr<InitializeJob> initialize_;
   Phase phase_;
-  Index epoch_ = 0;
+  Index epoch_ = 0;  // -1 while the start is evaluated
   int64_t step_ = 0;
   int64_t total_steps_ = 0;
-  Index position_ = 0;  // within the epoch's order: first row not yet seen
+  Index position_ = 0;  // within the epoch's order, or of an evaluation: first row not yet seen
   Index in_batch_ = 0;  // rows of the current batch already added
+  Index planned_ = 0;   // rows of the current batch already planned (balanced assignment)
   std::vector<uint32_t> order_;
   Matrix block_;
   Losses last_losses_;
@@ -144,8 +134,16 @@ class TrainJob : public Job {
   double last_rate_ = 0;
   Vector backup_;
   CodeMatrix codes_;  // of the evaluation pass
-  IdStatistics last_ids_;
+  Evaluation evaluation_;
+  double validation_error_ = 0;  // sums over the validation rows
+  double validation_energy_ = 0;
+  std::vector<double> validation_mean_;
   std::vector<EpochRecord> history_;
+  std::optional<Evaluation> start_;
+  std::optional<Snapshot> best_by_loss_;
+  std::optional<Snapshot> best_by_collision_;
+  Index without_better_ = 0;  // evaluations since the last better one
+  bool stopped_early_ = false;
 };
 
 }  // namespace rqvae

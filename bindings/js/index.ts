@@ -16,7 +16,9 @@ export {
   WorkerError,
 } from "./errors.ts";
 export { initialize, type WasmSource } from "./native.ts";
+export { type PresetName, presets, type Recipe, type RecipeShape } from "./presets.ts";
 export { assessIds, type IdReport } from "./report.ts";
+export { type ResidualKMeansOptions, residualKMeans } from "./residual-kmeans.ts";
 export { type Optimizer, RQVAE } from "./rqvae.ts";
 export { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 export { type CatalogueShape, suggestConfig } from "./suggest-config.ts";

@@ -1,8 +1,8 @@
 /** Item embeddings in any of their forms, checked, and copied onto the wasm heap in slices. */
 
-import { show } from "./config.ts";
 import { InvalidInputError } from "./errors.ts";
 import type { NativeModule } from "./native-module.ts";
+import { show } from "./option-reader.ts";
 import type { ItemMatrix, Items } from "./types.ts";
 
 type Flat = Float32Array | Float64Array | Uint16Array;

@@ -30,6 +30,8 @@ export function nextTurn(): Promise<void> {
 export interface Drive {
   /** Does one slice; false when there was nothing left to do. */
   advance(): boolean;
+  /** Awaited after each turn of work: a chance to wait for something. */
+  pause?: (() => Promise<void>) | undefined;
   /** Called at most ten times a second while the job runs, between slices. */
   report?: (() => void) | undefined;
   signal?: AbortSignal | undefined;
@@ -38,7 +40,7 @@ export interface Drive {
 }
 
 /** Runs a job to its end. Rejects with `signal.reason` when aborted. */
-export async function drive({ advance, report, signal, check }: Drive): Promise<void> {
+export async function drive({ advance, report, signal, check, pause }: Drive): Promise<void> {
   let reported = performance.now();
   for (;;) {
     // Before any work too: what was started must be seen by the caller first, and a signal may be aborted already.
@@ -49,6 +51,7 @@ export async function drive({ advance, report, signal, check }: Drive): Promise<
     do {
       if (!advance()) return;
     } while (performance.now() - start < SLICE_MS);
+    await pause?.();
     if (report && performance.now() - reported >= PROGRESS_MS) {
       reported = performance.now();
       report();

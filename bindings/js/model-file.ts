@@ -4,13 +4,16 @@
  * bytes: no time, host, thread count or path is in it.
  */
 
+import type { CheckpointInfo } from "./checkpoint.ts";
 import { ModelFormatError } from "./errors.ts";
 import type { ModelConfig } from "./types.ts";
 
 /** Format of the metadata; a reader refuses a higher one. */
 export const FORMAT = 1;
-/** Features that a reader must know to use a file; `requires` may name these only. */
-const FEATURES: readonly string[] = [];
+/** Features that a reader must know to use a file; `requires` may name these only. "encodeBeam": IDs come from a beam search. */
+const FEATURES: readonly string[] = ["encodeBeam"];
+/** The tensor of a checkpoint that holds the training job's state. */
+const STATE = "train.state";
 /** Longest header that is read: the format's own cap. */
 const MAX_HEADER = 100_000_000;
 const BLANK_CHECKSUM = "0".repeat(16);
@@ -21,8 +24,11 @@ export interface TrainingSummary {
   epochs: number;
   steps: number;
   selectedEpoch: number;
-  reconstructionLoss: number;
-  quantizeLoss: number;
+  /** Training losses of the selected epoch; null for the start. */
+  reconstructionLoss: number | null;
+  quantizeLoss: number | null;
+  /** Reconstruction loss of the validation items, if there were any. */
+  validationLoss: number | null;
   uniqueShare: number;
 }
 
@@ -36,6 +42,8 @@ export interface ModelMetadata {
   config: ModelConfig;
   initialized: boolean;
   training: TrainingSummary | null;
+  /** In checkpoints only. */
+  checkpoint?: CheckpointInfo;
   /** 16 hexadecimal digits, see `RQVAE.fingerprint`. */
   fingerprint: string;
   /** Hash of the whole file with this field all zeros. */
@@ -52,21 +60,26 @@ export interface FileTensor {
 /** Hash of bytes, 16 hexadecimal digits (src/hash.h). */
 export type HashFunction = (bytes: Uint8Array) => string;
 
-/** Writes a model file. Tensors stand in the given order without gaps; the data begins at a multiple of 8 bytes. */
+/**
+ * Writes a model file. Tensors stand in the given order without gaps, the state of a checkpoint's training job behind them; the data
+ * begins at a multiple of 8 bytes.
+ */
 export function writeModelFile(
   tensors: readonly FileTensor[],
   metadata: Omit<ModelMetadata, "format" | "requires" | "checksum">,
   hash: HashFunction,
+  state?: Uint8Array,
 ): Uint8Array {
-  const { numerics, part, config, initialized, training, fingerprint } = metadata;
+  const { numerics, part, config, initialized, training, checkpoint, fingerprint } = metadata;
   const complete: ModelMetadata = {
     format: FORMAT,
     numerics,
-    requires: [],
+    requires: config.encodeBeam > 1 ? ["encodeBeam"] : [],
     part,
     config,
     initialized,
     training,
+    ...(checkpoint ? { checkpoint } : {}),
     fingerprint,
     checksum: BLANK_CHECKSUM,
   };
@@ -76,10 +89,11 @@ export function writeModelFile(
     header[name] = { dtype: "F32", shape, data_offsets: [offset, offset + 4 * data.length] };
     offset += 4 * data.length;
   }
+  if (state) header[STATE] = { dtype: "U8", shape: [state.length], data_offsets: [offset, offset + state.length] };
   let json = JSON.stringify(header);
   json += " ".repeat((8 - (json.length % 8)) % 8);
   const text = new TextEncoder().encode(json);
-  const bytes = new Uint8Array(8 + text.length + offset);
+  const bytes = new Uint8Array(8 + text.length + offset + (state?.length ?? 0));
   new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
   bytes.set(text, 8);
   offset = 8 + text.length;
@@ -88,6 +102,7 @@ export function writeModelFile(
     for (let i = 0; i < data.length; i++) view.setFloat32(4 * i, data[i]!, true);
     offset += 4 * data.length;
   }
+  if (state) bytes.set(state, offset);
   bytes.set(new TextEncoder().encode(hash(bytes)), checksumPosition(bytes));
   return bytes;
 }
@@ -113,6 +128,8 @@ function findChecksum(bytes: Uint8Array): number | undefined {
 export interface ModelFile {
   tensors: Map<string, FileTensor>;
   metadata?: ModelMetadata;
+  /** Of a checkpoint. */
+  state?: Uint8Array;
 }
 
 /**
@@ -152,8 +169,15 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
   const data = bytes.subarray(dataStart);
   const tensors = new Map<string, FileTensor>();
   const ranges: [number, number, string][] = [];
+  let state: Uint8Array | undefined;
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") continue;
+    if (name === STATE && metadata?.checkpoint) {
+      const [begin, end] = readRange(name, entry, 1, data);
+      ranges.push([begin, end, name]);
+      state = data.slice(begin, end);
+      continue;
+    }
     const [begin, end, tensor] = readTensor(name, entry, data);
     ranges.push([begin, end, name]);
     tensors.set(name, tensor);
@@ -182,7 +206,7 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
       `the model file is damaged: its checksum is ${checksum}, but it was written with ${metadata.checksum}. Fetch or copy it again`,
     );
   }
-  return { tensors, metadata };
+  return { tensors, metadata, ...(state ? { state } : {}) };
 }
 
 function describeStart(bytes: Uint8Array): string {
@@ -231,7 +255,8 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
 
 const WIDTH: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
 
-function readTensor(name: string, entry: unknown, data: Uint8Array): [number, number, FileTensor] {
+/** Where a tensor's bytes lie, checked against its shape. */
+function readRange(name: string, entry: unknown, width: number, data: Uint8Array): [number, number, number[]] {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const natural = (x: unknown): x is number => Number.isSafeInteger(x) && (x as number) >= 0;
   if (
@@ -242,12 +267,6 @@ function readTensor(name: string, entry: unknown, data: Uint8Array): [number, nu
     !offsets.every(natural)
   ) {
     throw new ModelFormatError(`the model file is damaged: the entry of tensor "${name}" is not a safetensors entry`);
-  }
-  const width = typeof dtype === "string" && Object.hasOwn(WIDTH, dtype) ? WIDTH[dtype]! : undefined;
-  if (width === undefined) {
-    throw new ModelFormatError(
-      `tensor "${name}" has dtype ${JSON.stringify(dtype)}; save the model in float32 (or F16, BF16, F64)`,
-    );
   }
   const size = shape.reduce((product, extent) => product * extent, 1);
   const [begin, end] = offsets as [number, number];
@@ -261,6 +280,21 @@ function readTensor(name: string, entry: unknown, data: Uint8Array): [number, nu
       `the model file is damaged: tensor "${name}" of shape [${shape}] and ${dtype} takes ${size * width} bytes, not ${end - begin}`,
     );
   }
+  return [begin, end, shape];
+}
+
+function readTensor(name: string, entry: unknown, data: Uint8Array): [number, number, FileTensor] {
+  const { dtype } = (entry ?? {}) as Record<string, unknown>;
+  const width = typeof dtype === "string" && Object.hasOwn(WIDTH, dtype) ? WIDTH[dtype]! : undefined;
+  if (width === undefined) {
+    throw new ModelFormatError(
+      entry === null || typeof entry !== "object" || dtype === undefined
+        ? `the model file is damaged: the entry of tensor "${name}" is not a safetensors entry`
+        : `tensor "${name}" has dtype ${JSON.stringify(dtype)}; save the model in float32 (or F16, BF16, F64)`,
+    );
+  }
+  const [begin, end, shape] = readRange(name, entry, width, data);
+  const size = (end - begin) / width;
   const view = new DataView(data.buffer, data.byteOffset + begin, end - begin);
   const values = new Float32Array(size);
   const bits = new DataView(new ArrayBuffer(4));
@@ -276,7 +310,7 @@ function readTensor(name: string, entry: unknown, data: Uint8Array): [number, nu
       throw new ModelFormatError(`tensor "${name}" holds ${values[i]} at position ${i}: the model is not usable`);
     }
   }
-  return [begin, end, { name, shape: shape as number[], data: values }];
+  return [begin, end, { name, shape, data: values }];
 }
 
 const TWO_56 = 72057594037927936;

@@ -1,6 +1,6 @@
 /** The interface of the raw WebAssembly module, bindings/embind.cpp. Everything here works with addresses and trusts its arguments. */
 
-import type { EpochRecord, Losses } from "./types.ts";
+import type { BestEpoch, EpochRecord, Losses, TrainEvaluation } from "./types.ts";
 
 /** An object on the wasm heap. */
 export interface Handle {
@@ -23,6 +23,19 @@ export interface NativeTrainState {
   step: number;
   totalSteps: number;
   finishedEpochs: number;
+  /** Rows that train: without the validation rows. */
+  trainingRows: number;
+}
+
+/** A record as the core gives it: what was not evaluated at this epoch is absent. */
+export type NativeEpochRecord = Omit<EpochRecord, "ids" | "validation" | "warnings"> & Partial<TrainEvaluation>;
+
+/** How a finished job came to what it left in the model. */
+export interface NativeOutcome {
+  selectedEpoch: number;
+  stoppedEarly: boolean;
+  bestByLoss: BestEpoch | undefined;
+  bestByCollision: BestEpoch | undefined;
 }
 
 /** What the wasm was built from. */
@@ -64,8 +77,15 @@ export interface NativeFunctions {
   createTrainJob(model: Handle, rows: Handle, options: object): Handle;
   advanceTrain(job: Handle): boolean;
   trainState(job: Handle): NativeTrainState;
-  trainLosses(job: Handle): Losses;
-  trainRecord(job: Handle, index: number): EpochRecord;
+  trainLosses(job: Handle): Losses | undefined;
+  trainRecord(job: Handle, index: number): NativeEpochRecord;
+  trainStart(job: Handle): TrainEvaluation | undefined;
+  trainOutcome(job: Handle): NativeOutcome;
+  saveTrainState(job: Handle): Uint8Array;
+  restoreTrainState(job: Handle, bytes: number, size: number): void;
+  valuesSize(model: Handle): number;
+  readSnapshot(job: Handle, byCollision: boolean, values: number): void;
+  writeValues(model: Handle, values: number): void;
   findNonFinite(values: number, count: number): number;
   halfToFloat(halves: number, count: number, floats: number): void;
   hash(bytes: number, count: number): string;
@@ -98,6 +118,13 @@ export const NATIVE_FUNCTIONS = Object.keys({
   trainState: 1,
   trainLosses: 1,
   trainRecord: 1,
+  trainStart: 1,
+  trainOutcome: 1,
+  saveTrainState: 1,
+  restoreTrainState: 1,
+  valuesSize: 1,
+  readSnapshot: 1,
+  writeValues: 1,
   findNonFinite: 1,
   halfToFloat: 1,
   hash: 1,

@@ -1,9 +1,9 @@
 /** How the WebAssembly module is loaded, and space on its heap. Internal. */
 
 import { loadGlue, openDefaultWasm, readLocalFile } from "#load-wasm";
-import { checkOptionNames, show } from "./config.ts";
 import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./errors.ts";
 import type { NativeModule } from "./native-module.ts";
+import { checkOptionNames, show } from "./option-reader.ts";
 import { VERSION } from "./version.ts";
 
 /** Where the WebAssembly comes from, when not from beside the package's own files. */

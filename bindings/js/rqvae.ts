@@ -1,25 +1,24 @@
-import {
-  checkOptionNames,
-  configToOptions,
-  nativeModelConfig,
-  nativeOptimizerConfig,
-  nativeTrainConfig,
-  resolveModelConfig,
-  show,
-  TRAIN_OPTION_NAMES,
-  validateJobOptions,
-} from "./config.ts";
+import { type DataIdentity, requireSameData, resumedConfig } from "./checkpoint.ts";
 import { BusyError, DisposedError, InvalidInputError, ModelFormatError, NotInitializedError } from "./errors.ts";
 import { type ItemRows, openItems } from "./items.ts";
 import { drive } from "./jobs.ts";
-import { type FileTensor, readModelFile, type TrainingSummary, writeModelFile } from "./model-file.ts";
+import { configToOptions, MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
+import {
+  type FileTensor,
+  type ModelMetadata,
+  readModelFile,
+  type TrainingSummary,
+  writeModelFile,
+} from "./model-file.ts";
 import { type Arena, native, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
+import { checkOptionNames, show, validateJobOptions } from "./option-reader.ts";
 import { SemanticIds } from "./semantic-ids.ts";
 import { readSource } from "./source.ts";
 import { modelFromTensors } from "./state-dict.ts";
 import { overrideTraining, suggestConfig } from "./suggest-config.ts";
-import { TrainWatch } from "./train-watch.ts";
+import { nativeOptimizerConfig, resolveTrainConfig, TRAIN_OPTION_NAMES } from "./train-config.ts";
+import { Training } from "./training.ts";
 import type {
   Items,
   JobOptions,
@@ -80,7 +79,9 @@ export class RQVAE {
   readonly #native: NativeModule;
   #model: Handle | undefined;
   #history: TrainHistory | undefined;
-  #training: TrainingSummary | null = null;
+  #summary: TrainingSummary | null = null;
+  /** The training that runs or was the last, as long as its weights are the model's. */
+  #training: { run: Training; data: DataIdentity } | undefined;
   #fingerprint: string | undefined;
   /** The long call that may change weights, if one runs. */
   #running: string | undefined;
@@ -110,8 +111,7 @@ export class RQVAE {
    */
   static async fit(items: Items, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
     // An option belongs to the model if the model has one of that name; the rest is the training's.
-    const modelNames = Object.keys(configToOptions(resolveModelConfig({ inputDim: 1 })));
-    checkOptionNames(options, "RQVAE.fit", [...modelNames, ...TRAIN_OPTION_NAMES]);
+    checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES]);
     const inputDim = options.inputDim ?? impliedDim(items);
     const { rows: n } = openItems(items, inputDim);
     const { nQuantizationLayers, codebookSize, seed, compat } = options;
@@ -124,10 +124,9 @@ export class RQVAE {
       ...(compat === undefined ? {} : { compat }),
     });
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    const modelOptions = Object.fromEntries(given.filter(([name]) => modelNames.includes(name)));
-    const trainOptions = Object.fromEntries(given.filter(([name]) => !modelNames.includes(name)));
+    const modelOptions = Object.fromEntries(given.filter(([name]) => MODEL_OPTION_NAMES.includes(name)));
+    const trainOptions = Object.fromEntries(given.filter(([name]) => !MODEL_OPTION_NAMES.includes(name)));
     const train = overrideTraining(suggested.train, trainOptions);
-    nativeTrainConfig(train); // before anything is made
     const model = await RQVAE.create({ ...suggested.model, ...modelOptions });
     try {
       await model.train(items, train);
@@ -168,7 +167,7 @@ export class RQVAE {
     const model = new RQVAE(module, config, part);
     try {
       model.#setTensors(tensors, metadata?.initialized ?? true);
-      model.#training = metadata?.training ?? null;
+      model.#summary = metadata?.training ?? null;
       const overridden = Object.keys(overrides).length > 0;
       if (metadata && !overridden && model.fingerprint !== metadata.fingerprint) {
         throw new ModelFormatError(
@@ -235,47 +234,96 @@ export class RQVAE {
   /**
    * Trains on the items, initialising first unless that was done. Gives the event loop a turn about every 12 ms where a block of 256
    * items allows. Aborting rejects with `signal.reason`: the model is as it was if still initialising, else it keeps the last whole
-   * step. The items are copied at the start.
-   * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite.
+   * step, and `saveCheckpoint` has what is needed to go on. The items are copied at the start.
+   * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite;
+   * InvalidInputError for a bad option, or `resume` with other items, configuration or options than the checkpoint's.
    */
   async train(items: Items, options: TrainOptions = {}): Promise<TrainHistory> {
-    const config = nativeTrainConfig(options);
-    const { signal, onProgress } = options;
+    const module = this.#native;
+    const resumed = options?.resume
+      ? resumedConfig(
+          readModelFile(new Uint8Array(options.resume), (data) => hashOf(module, data)),
+          this.config,
+          options,
+          module.buildInfo().numerics,
+        )
+      : undefined;
+    const config = resumed?.train ?? resolveTrainConfig(options, this.config);
+    const { signal, onProgress, checkpoint } = options;
     return this.#exclusive("train", items, async (rows, n) => {
-      const module = this.#native;
-      const job = module.createTrainJob(this.#open(), rows, config);
-      try {
-        const watch = new TrainWatch(module, job, config.epochs, n);
-        await drive({
-          advance: () => module.advanceTrain(job),
-          report: onProgress && (() => onProgress(watch.event())),
-          signal,
-          check: () => this.#open(),
-        });
-        const last = watch.event();
-        const history: TrainHistory = {
-          epochs: watch.records,
-          selectedEpoch: config.epochs - 1,
-          ids: last.lastEpoch!.ids,
-          steps: last.step,
-        };
-        this.#weightsChanged();
-        this.#history = history;
-        this.#training = {
-          items: n,
-          epochs: config.epochs,
-          steps: last.step,
-          selectedEpoch: history.selectedEpoch,
-          reconstructionLoss: last.lastEpoch!.reconstructionLoss,
-          quantizeLoss: last.lastEpoch!.quantizeLoss,
-          uniqueShare: history.ids.uniqueShare,
-        };
-        onProgress?.(last);
-        return history;
-      } finally {
-        job.delete();
+      const data = this.#identify(rows, n);
+      if (resumed) {
+        requireSameData(resumed.data, data);
+        if (!resumed.metadata.initialized && this.initialized) {
+          throw new InvalidInputError(
+            "resume: the checkpoint was taken during initialisation, and this model is initialised already: resume on a new model",
+          );
+        }
       }
+      this.#forgetTraining();
+      const run = new Training(module, this.#open(), this.config, rows, n, config);
+      this.#training = { run, data };
+      if (resumed) run.restore(resumed.state);
+      let due = performance.now();
+      await drive({
+        advance: () => run.advance(),
+        report: onProgress && (() => onProgress(run.event())),
+        signal,
+        check: () => this.#open(),
+        pause:
+          checkpoint &&
+          (async () => {
+            if (performance.now() - due < (checkpoint.everyMs ?? CHECKPOINT_MS)) return;
+            await checkpoint.write(this.saveCheckpoint());
+            due = performance.now();
+          }),
+      });
+      const last = run.event();
+      this.#fingerprint = undefined;
+      this.#history = run.history();
+      this.#summary = run.summary(this.#history);
+      onProgress?.(last);
+      return this.#history;
     });
+  }
+
+  /**
+   * Everything that `train(items, { resume })` needs to go on where training is now, or where it ended or was aborted: a model file
+   * (`RQVAE.load` reads it) with the training's state beside the weights.
+   * @throws InvalidInputError when nothing was trained, or the weights have changed since.
+   */
+  saveCheckpoint(): Uint8Array {
+    this.#open();
+    if (this.#training === undefined) {
+      throw new InvalidInputError(
+        "saveCheckpoint: there is no training to go on with: call it during train, or after it ended; save() gives the model",
+      );
+    }
+    const { run, data } = this.#training;
+    return this.#write("full", this.#summary, { checkpoint: { train: run.config, data } }, run.saveState());
+  }
+
+  /**
+   * Gives the model the weights of the epoch that was best by "loss" or by "collision" in the last `train`, see
+   * `TrainOptions.select` and `TrainHistory.best`. Returns the history with that epoch selected.
+   * @throws InvalidInputError when there is no finished training, or the weights have changed since.
+   */
+  select(by: "loss" | "collision"): TrainHistory {
+    const model = this.#open();
+    if (by !== "loss" && by !== "collision") {
+      throw new InvalidInputError(`select: expected "loss" or "collision", received ${show(by)}`);
+    }
+    if (this.#running !== undefined || this.#readers > 0) throw this.#busy("select");
+    const best = this.#history?.best[by];
+    if (this.#training === undefined || this.#history === undefined || best === undefined) {
+      throw new InvalidInputError("select: there is no finished training to choose an epoch of: call train first");
+    }
+    const { run } = this.#training;
+    run.takeBest(model, by);
+    this.#fingerprint = undefined;
+    this.#history = run.reselected(this.#history, by, best);
+    this.#summary = run.summary(this.#history);
+    return this.#history;
   }
 
   /**
@@ -474,6 +522,16 @@ export class RQVAE {
       throw new InvalidInputError(`save: part must be "full" or "encoder", received ${show(part)}`);
     }
     if (part === "full") this.#requireFull('save({ part: "full" })');
+    // While they move, nothing is known of the weights.
+    return this.#write(part, this.#running === undefined ? this.#summary : null);
+  }
+
+  #write(
+    part: "full" | "encoder",
+    training: TrainingSummary | null,
+    extra: Pick<ModelMetadata, "checkpoint"> = {},
+    state?: Uint8Array,
+  ): Uint8Array {
     const module = this.#native;
     const model = this.#open();
     const tensors = module
@@ -487,11 +545,12 @@ export class RQVAE {
         part,
         config: this.config,
         initialized: module.initialized(model),
-        // While they move, nothing is known of the weights.
-        training: this.#running === undefined ? this.#training : null,
+        training,
+        ...extra,
         fingerprint: this.fingerprint,
       },
       (bytes) => hashOf(module, bytes),
+      state,
     );
   }
 
@@ -511,6 +570,7 @@ export class RQVAE {
   /** Frees the handle unless a job still holds it; the job's end frees it then. */
   #freeIfDisposed(): void {
     if (!this.#disposed || this.#model === undefined || this.#running !== undefined || this.#readers > 0) return;
+    this.#forgetTraining();
     handles.unregister(this);
     this.#model.delete();
     this.#model = undefined;
@@ -520,7 +580,23 @@ export class RQVAE {
   #weightsChanged(): void {
     this.#fingerprint = undefined;
     this.#history = undefined;
-    this.#training = null;
+    this.#summary = null;
+    this.#forgetTraining();
+  }
+
+  #forgetTraining(): void {
+    this.#training?.run.dispose();
+    this.#training = undefined;
+  }
+
+  /** Knows items on the wasm heap again: shape, and a hash of the first and the last block. */
+  #identify(rows: Handle, n: number): DataIdentity {
+    const module = this.#native;
+    const address = module.rowsAddress(rows);
+    const dim = this.config.inputDim;
+    const block = Math.min(n, SLICE_ROWS) * dim * 4;
+    const hash = module.hash(address, block) + module.hash(address + 4 * n * dim - block, block);
+    return { rows: n, dim, hash };
   }
 
   #open(): Handle {
@@ -568,8 +644,12 @@ export class RQVAE {
       withArena(module, () => source.copy(module, 0, source.rows, address));
       return await body(rows, source.rows);
     } catch (error) {
-      // Ended early: what is known of the weights holds if they are still the same.
-      if (!this.#disposed && this.fingerprint !== before) this.#weightsChanged();
+      // Ended early: what is known of the weights holds if they are still the same. A training's state is kept.
+      if (!this.#disposed && this.fingerprint !== before) {
+        this.#fingerprint = undefined;
+        this.#history = undefined;
+        this.#summary = null;
+      }
       throw error;
     } finally {
       rows?.delete();
@@ -651,6 +731,9 @@ export class RQVAE {
   }
 }
 
+/** Milliseconds between two checkpoints unless told otherwise. */
+const CHECKPOINT_MS = 10_000;
+
 /** A safety net for models that nobody disposed. */
 const handles = new FinalizationRegistry<Handle>((handle) => handle.delete());
 
@@ -668,11 +751,11 @@ function hashOf(module: NativeModule, bytes: Uint8Array): string {
 }
 
 /** The dimension that items tell of themselves; a flat array tells none. */
-function impliedDim(items: Items): number {
+export function impliedDim(items: Items, where = "RQVAE.fit"): number {
   const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
   if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
   throw new InvalidInputError(
-    "RQVAE.fit: items do not tell their dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array",
+    `${where}: items do not tell their dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array`,
   );
 }
 

@@ -1,8 +1,8 @@
 /** Reading a model's bytes from wherever they are. */
 
 import { readLocalFile } from "#load-wasm";
-import { show } from "./config.ts";
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
+import { show } from "./option-reader.ts";
 import type { ModelSource } from "./types.ts";
 
 /** The bytes of a source. The caller's array is not kept. */

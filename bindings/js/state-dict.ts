@@ -1,8 +1,9 @@
 /** A PyTorch state_dict in the reference's naming, without our metadata: its architecture is read off the shapes. */
 
-import { resolveModelConfig, show } from "./config.ts";
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
+import { resolveModelConfig } from "./model-config.ts";
 import type { FileTensor } from "./model-file.ts";
+import { show } from "./option-reader.ts";
 import type { ModelConfig, ModelOptions } from "./types.ts";
 
 /**
@@ -64,8 +65,6 @@ export function modelFromTensors(
     ...overrides,
     ...sizes,
   };
-  // The default of SimVQ does not fit when another compat was asked for.
-  if (options.compat !== "hopwise" && overrides.codebookSimVq === undefined) delete options.codebookSimVq;
   // A foreign file has input statistics and a skip path only if it has their tensors.
   if (!tensors.has("input.mean")) options.inputScaling ??= "none";
   if (!tensors.has("encoder.skip.weight")) options.linearSkip ??= "none";

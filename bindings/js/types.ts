@@ -37,25 +37,68 @@ export interface ModelOptions {
   codebookKmeansInit?: boolean;
   /** Weight beta of the commitment loss (van den Oord et al. 2017). Default: 0.25. */
   commitmentWeight?: number;
+  /** Weight of the codebook loss ||sg(r) - q||^2. Default: 1. */
+  codebookWeight?: number;
   /** Weight of the reconstruction loss. Default: 1. */
   reconstructionWeight?: number;
+  /** Reconstruction loss of an item: squared distance, or 1 - cosine, of the scaled input. Default: "mse". */
+  reconstruction?: "mse" | "cosine";
   /** Activation of the hidden layers. Default: "silu". */
   activation?: "silu" | "relu";
-  /** Shift and scale of the input, learned on the training set and undone by `decode`. Default: "commonScale". */
-  inputScaling?: "none" | "center" | "commonScale";
+  /** Layer normalisation (Ba et al. 2016) after every hidden Linear, before its activation. Default: false. */
+  layerNorm?: boolean;
+  /**
+   * Shift and scale of the input, learned on the training set and undone by `decode`: "center" subtracts the mean; "commonScale"
+   * also divides by one number, so that distances keep their ratios; "perDimension" divides each dimension by its standard
+   * deviation; "l2" brings every row to unit length first (the way back gives the typical length). Default: "commonScale".
+   */
+  inputScaling?: InputScaling;
   /** Standard deviation of the noise added to the encoder's input in training, in units of the scaled input. Default: 0. */
   inputNoise?: number;
-  /** A linear path beside encoder and decoder; "pca" starts it at the principal directions. Default: "pca". */
-  linearSkip?: "none" | "pca";
-  /** Which loss reaches the codebooks: "joint" adds the reconstruction's. Default: "joint". */
+  /**
+   * A linear path beside encoder and decoder: "pca" starts it at the principal directions, "identity" (with `latentDim` =
+   * `inputDim`) at the identity. With empty `hiddenDims` it is all there is: the untrained model is residual k-means. Default: "pca".
+   */
+  linearSkip?: "none" | "pca" | "identity";
+  /** Which loss reaches the codebooks: "joint" adds the reconstruction's. Default: "joint", with "ema" "quantization". */
   codebookGradient?: "quantization" | "joint";
+  /**
+   * What moves the codebooks: the optimiser, or exponential moving averages of the residuals assigned to each code (van den Oord
+   * et al. 2017, A.1, with Laplace smoothing). Default: "gradient".
+   */
+  codebookUpdate?: "gradient" | "ema";
+  /** Decay of the averages per step. Default: 0.99. */
+  emaDecay?: number;
+  /**
+   * How the gradient passes the quantiser: straight through (Bengio et al. 2013), or by the rotation trick (Fifty et al. 2024).
+   * Default: "straightThrough".
+   */
+  gradientEstimator?: "straightThrough" | "rotation";
+  /**
+   * Balances the assignment of each batch to the codes in training, by Sinkhorn's algorithm (LC-Rec, Zheng et al. 2024, uses 0.003 at
+   * its last level): one number, or one a level; 0 takes the nearest code. Encoding always takes the nearest. Default: 0.
+   */
+  sinkhornEpsilon?: number | readonly number[];
+  /** Default: 50. */
+  sinkhornIterations?: number;
+  /**
+   * Width of the beam search over the levels that finds an item's ID: the codes of least total error instead of the nearest one at
+   * each level. Part of the model, since it changes IDs. Default: 1 (greedy).
+   */
+  encodeBeam?: number;
   /** "hopwise" computes the functions of the Hopwise tutorial's program, for parity with it. Default: "none". */
   compat?: "none" | "hopwise";
-  /** Codebook = embedding times a learned square matrix (SimVQ); with `compat: "hopwise"` only, where it is the default. */
+  /**
+   * Codebook = embedding times a learned square matrix (SimVQ, Zhu et al. 2024): the embedding is fixed and the matrix learns (with
+   * `compat: "hopwise"`, where it is the default, both learn). Default: false.
+   */
   codebookSimVq?: boolean;
   /** Seed of weights, k-means, shuffles and noise: an integer from 0 to 2^53 - 1. Default: 0. */
   seed?: number;
 }
+
+/** See `ModelOptions.inputScaling`. */
+export type InputScaling = "none" | "center" | "commonScale" | "perDimension" | "l2";
 
 /** `ModelOptions` with every default filled in and `codebookSizes` written out. */
 export interface ModelConfig {
@@ -66,12 +109,21 @@ export interface ModelConfig {
   readonly nQuantizationLayers: number;
   readonly codebookKmeansInit: boolean;
   readonly commitmentWeight: number;
+  readonly codebookWeight: number;
   readonly reconstructionWeight: number;
+  readonly reconstruction: "mse" | "cosine";
   readonly activation: "silu" | "relu";
-  readonly inputScaling: "none" | "center" | "commonScale";
+  readonly layerNorm: boolean;
+  readonly inputScaling: InputScaling;
   readonly inputNoise: number;
-  readonly linearSkip: "none" | "pca";
+  readonly linearSkip: "none" | "pca" | "identity";
   readonly codebookGradient: "quantization" | "joint";
+  readonly codebookUpdate: "gradient" | "ema";
+  readonly emaDecay: number;
+  readonly gradientEstimator: "straightThrough" | "rotation";
+  readonly sinkhornEpsilon: readonly number[];
+  readonly sinkhornIterations: number;
+  readonly encodeBeam: number;
   readonly compat: "none" | "hopwise";
   readonly codebookSimVq: boolean;
   readonly seed: number;
@@ -83,8 +135,14 @@ export interface OptimizerOptions {
   kind?: "adam" | "adamw" | "adagrad" | "sgd";
   /** Default: 1e-3. */
   learningRate?: number;
-  /** The codebooks' learning rate is `learningRate` times this. Default: 1. */
+  /** The encoder's learning rate is `learningRate` times this. Default: 1. */
+  encoderLearningRateScale?: number;
+  /** The decoder's likewise. Default: 1. */
+  decoderLearningRateScale?: number;
+  /** The codebooks' likewise. Default: 1. */
   codebookLearningRateScale?: number;
+  /** Largest norm of all gradients together, to which longer ones are shortened (as torch's `clip_grad_norm_`); 0 is none. Default: 0. */
+  gradientClip?: number;
   /** L2 penalty in the gradient, decoupled for "adamw". The MLPs' weights only: no biases, codebooks or skip path. Default: 0. */
   weightDecay?: number;
   /** Default: 0.9. */
@@ -111,10 +169,79 @@ export interface TrainOptions extends Omit<OptimizerOptions, "kind"> {
   warmup?: number;
   /** Epochs between evaluations of the IDs of all items; the first and the last are always evaluated. Default: epochs / 50, at least 1. */
   evaluateEvery?: number;
+  /**
+   * Share of the items, from 0 to 0.5, that takes no part in training: the loss on them tells which epoch was best. They are chosen by
+   * a hash of the seed and their row. Default: 0.
+   */
+  validationShare?: number;
+  /**
+   * Which weights the model keeps: the "last"; those of the evaluated epoch with the lowest "loss" (reconstruction of the validation
+   * items, the start before the first epoch included; without validation items, training loss); or those with the fewest ID
+   * collisions over all items. Both best ones stay at hand, see `RQVAE.select`. Default: "loss" with validation items, else "last".
+   */
+  select?: "last" | "loss" | "collision";
+  /** Stop after this many evaluations without a better one by `select`; 0 is never. Default: 0. */
+  patience?: number;
+  /**
+   * After each epoch of the first 80 %, move codes that no item chose in it to the residuals that were quantised worst. Refused beside
+   * `sinkhornEpsilon` unless written as "withSinkhorn". Default: false.
+   */
+  deadCodeRestart?: boolean | "withSinkhorn";
+  /**
+   * Noise on the encoder's input in the directions and sizes in which items differ from what their IDs say: each row gets the residual
+   * x - decode(encode(x)) that a random training item had before the first epoch, with a random sign, times this. Unlike `inputNoise` it
+   * fits tight clusters and wide ones alike. Default: 0.
+   */
+  residualNoise?: number;
+  /**
+   * Weight of a loss that separates items which share an ID: after each evaluation, all but one of them are pulled towards the nearest
+   * free ID, w [||z - q_free||^2 - ||z - q_shared||^2 + m e]_+ with e the mean quantisation error, until they are there. Needs
+   * evaluations every few epochs (`evaluateEvery`). Default: 0.
+   */
+  separationWeight?: number;
+  /** The margin m of that loss. Default: 0.05. */
+  separationMargin?: number;
   /** Called at most ten times a second, and once at the end. */
   onProgress?: (event: TrainProgress) => void;
   /** Aborting rejects with `signal.reason`; the model keeps the last whole step (or its state before initialisation). */
   signal?: AbortSignal;
+  /**
+   * Where to put checkpoints: `write` is called with everything that `resume` needs every `everyMs` milliseconds (default: 10,000), and
+   * training waits for what it returns. See also `RQVAE.saveCheckpoint`.
+   */
+  checkpoint?: { write: (bytes: Uint8Array) => void | Promise<void>; everyMs?: number };
+  /**
+   * Goes on from a checkpoint of the same items, model configuration and training options (those left out are taken from it): the
+   * final model is the same, byte for byte, as without the interruption.
+   */
+  resume?: Uint8Array;
+}
+
+/** `TrainOptions` with every default filled in, without callbacks. */
+export interface TrainConfig {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly optimizer: "adam" | "adamw" | "adagrad" | "sgd";
+  readonly learningRate: number;
+  readonly encoderLearningRateScale: number;
+  readonly decoderLearningRateScale: number;
+  readonly codebookLearningRateScale: number;
+  readonly gradientClip: number;
+  readonly weightDecay: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly momentum: number;
+  readonly schedule: "constant" | "cosine" | "linear";
+  readonly warmup: number;
+  readonly evaluateEvery: number;
+  readonly validationShare: number;
+  readonly select: "last" | "loss" | "collision";
+  readonly patience: number;
+  readonly deadCodeRestart: boolean;
+  readonly residualNoise: number;
+  readonly separationWeight: number;
+  readonly separationMargin: number;
 }
 
 /** Options of `kmeansInitCodebooks` and `encodeAsync`. */
@@ -139,6 +266,8 @@ export interface LevelLosses {
   codebookLoss: number;
   /** ||r - sg(q)||^2: moves the residuals to the codes. */
   commitmentLoss: number;
+  /** Mean ||r - q||^2 / mean ||z||^2: the share of the latents' energy that is left after this level. */
+  residualEnergy: number;
 }
 
 /**
@@ -149,7 +278,7 @@ export interface Losses {
   /** reconstructionWeight x reconstructionLoss + quantizeLoss */
   loss: number;
   reconstructionLoss: number;
-  /** Sum over the levels of codebookLoss + commitmentWeight x commitmentLoss. */
+  /** Sum over the levels of codebookWeight x codebookLoss + commitmentWeight x commitmentLoss. */
   quantizeLoss: number;
   perLevel: LevelLosses[];
   /** Mean L2 norm of the chosen codes' vectors, one a level. */
@@ -188,8 +317,48 @@ export interface EpochRecord {
   learningRate: number;
   /** Of the whole catalogue, with the weights at the end of the epoch `ids` was last evaluated at. */
   ids: IdStatistics;
-  /** Whether `ids` was evaluated at the end of this very epoch. */
+  /** Whether `ids` and `validation` were evaluated at the end of this very epoch. */
   evaluated: boolean;
+  /** With `validationShare`, of the last evaluated epoch. */
+  validation?: ValidationResult;
+  /** Per level: codes that no item chose in the epoch's training steps. */
+  deadCodes: number[];
+  /** Per level: how many of them were restarted. */
+  restartedCodes: number[];
+  /** What this epoch gives cause to worry about. */
+  warnings: TrainWarning[];
+}
+
+/** How the validation items fare, with the codes that `encode` gives. */
+export interface ValidationResult {
+  items: number;
+  reconstructionLoss: number;
+  quantizeLoss: number;
+  /** 1 - sum ||x' - x||^2 / sum ||x - mean||^2, in units of the scaled input. */
+  explainedVariance: number;
+}
+
+/** IDs of all items, and the validation items, at one moment of training. */
+export interface TrainEvaluation {
+  ids: IdStatistics;
+  validation?: ValidationResult;
+}
+
+/** An evaluated epoch that was the best by some measure; epoch -1 is the start. */
+export interface BestEpoch extends TrainEvaluation {
+  epoch: number;
+  /** What "loss" goes by: the validation items' reconstruction loss, or without them the epoch's training loss. */
+  loss: number;
+}
+
+/** Something that went wrong in training, or is about to. */
+export interface TrainWarning {
+  kind: "collapse" | "collisions" | "divergence" | "learningRate" | "overfitting";
+  epoch: number;
+  /** The quantisation level it is about, from 0; absent when it is about the whole. */
+  level?: number;
+  /** What was seen, and what to do. */
+  message: string;
 }
 
 /** State of a training run. */
@@ -222,10 +391,22 @@ export interface TrainProgress {
 /** What `train` resolves to. */
 export interface TrainHistory {
   epochs: EpochRecord[];
-  /** The epoch whose weights the model holds. */
+  /** With `validationShare`: the start, before the first epoch. */
+  start?: TrainEvaluation;
+  /** The epoch whose weights the model holds; -1 is the start. */
   selectedEpoch: number;
-  /** Statistics of the IDs that the model now gives to the training items. */
+  /** Why that one, in words. */
+  selectedBecause: string;
+  /** The evaluated epochs that were best by loss and by collisions; see `RQVAE.select`. */
+  best: { loss?: BestEpoch; collision?: BestEpoch };
+  /** Whether `patience` ended the training. */
+  stoppedEarly: boolean;
+  /** Statistics of the IDs that the model now gives to the items. */
   ids: IdStatistics;
+  /** With `validationShare`: the validation items with the weights that the model now has. */
+  validation?: ValidationResult;
+  /** Warnings that still hold for the selected epoch, or that were about the run as a whole; one of a kind and level. */
+  warnings: TrainWarning[];
   steps: number;
 }
 

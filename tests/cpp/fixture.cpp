@@ -203,8 +203,10 @@ ModelConfig Fixture::model_config() const {
   c.hidden_dims = config_["hidden_dims"].indices();
   c.codebook_sizes = config_["codebook_sizes"].indices();
   c.activation = config_["activation"].text() == "relu" ? Activation::kRelu : Activation::kSilu;
-  c.input_scaling =
-      config_["input_scaling"].text() == "common_scale" ? InputScaling::kCommonScale : InputScaling::kNone;
+  const std::string& scaling = config_["input_scaling"].text();
+  c.input_scaling = scaling == "common_scale"    ? InputScaling::kCommonScale
+                    : scaling == "per_dimension" ? InputScaling::kPerDimension
+                                                 : InputScaling::kNone;
   c.linear_skip = config_["linear_skip"].text() == "pca" ? LinearSkip::kPca : LinearSkip::kNone;
   c.codebook_gradient =
       config_["codebook_gradient"].text() == "joint" ? CodebookGradient::kJoint : CodebookGradient::kQuantization;
@@ -212,6 +214,16 @@ ModelConfig Fixture::model_config() const {
   c.codebook_sim_vq = config_["codebook_sim_vq"].boolean();
   c.commitment_weight = config_["commitment_weight"].number();
   c.reconstruction_weight = config_["reconstruction_weight"].number();
+  // What only some fixtures name.
+  auto is = [this](const char* key, const char* value) { return config_.Has(key) && config_[key].text() == value; };
+  c.layer_norm = config_.Has("layer_norm") && config_["layer_norm"].boolean();
+  if (is("reconstruction", "cosine")) c.reconstruction = Reconstruction::kCosine;
+  if (is("gradient_estimator", "rotation")) c.gradient_estimator = GradientEstimator::kRotation;
+  if (is("codebook_update", "ema")) {
+    c.codebook_update = CodebookUpdate::kEma;
+    c.ema_decay = config_["ema_decay"].number();
+  }
+  if (config_.Has("codebook_weight")) c.codebook_weight = config_["codebook_weight"].number();
   return c;
 }
 
@@ -229,6 +241,7 @@ OptimizerConfig Fixture::optimizer_config() const {
   c.codebook_learning_rate_scale = o["codebook_learning_rate_scale"].number();
   c.weight_decay = o["weight_decay"].number();
   c.momentum = o["momentum"].number();
+  if (o.Has("gradient_clip")) c.gradient_clip = o["gradient_clip"].number();
   return c;
 }
 

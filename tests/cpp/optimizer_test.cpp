@@ -3,8 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "test_data.h"
 
 namespace rqvae {
 namespace {
@@ -79,6 +84,298 @@ TEST(Optimizer, ScalesRates) {
   EXPECT_EQ(moved(4, 1), std::pair(0.875f, 0.5f));
   EXPECT_EQ(moved(1, 0), std::pair(1.0f, 1.0f));
   EXPECT_EQ(moved(4, 0.5), std::pair(0.9375f, 0.75f));
+}
+
+// -- The definitions once more, in double.
+
+struct Network {
+  Network() {
+    parameters = {store.Add("encoder.weight", {4, 3}, ParameterGroup::kEncoder, true),
+                  store.Add("encoder.bias", {4}, ParameterGroup::kEncoder, false),
+                  store.Add("codes", {5, 3}, ParameterGroup::kCodebook, false),
+                  store.Add("fixed", {2, 3}, ParameterGroup::kCodebook, false, false),
+                  store.Add("decoder.weight", {3, 4}, ParameterGroup::kDecoder, true),
+                  store.Add("mean", {3}, ParameterGroup::kInput, false),
+                  store.Add("averages", {3}, ParameterGroup::kState, true)};
+    store.Allocate();
+    TestRandom random(1);
+    for (const Index handle : parameters) Draw(random, store.value(handle), 1);
+  }
+  static void Draw(TestRandom& random, MatrixMap target, double scale) {
+    target = RandomMatrix(random, target.rows(), target.cols(), scale);
+  }
+  // Gradients of every parameter, those that must not count too.
+  void DrawGradients(TestRandom& random, double scale) {
+    for (const Index handle : parameters) Draw(random, store.gradient(handle), scale);
+  }
+
+  ParameterStore store;
+  std::vector<Index> parameters;
+};
+
+struct Naive {
+  Naive(const OptimizerConfig& c, const Network& network) : config(c), p(Values(network.store)) {
+    m.assign(p.size(), Eigen::MatrixXd());
+    v = m;
+    for (size_t i = 0; i < p.size(); ++i) m[i] = v[i] = Eigen::MatrixXd::Zero(p[i].rows(), p[i].cols());
+  }
+  static std::vector<Eigen::MatrixXd> Values(const ParameterStore& store) {
+    std::vector<Eigen::MatrixXd> out;
+    for (Index handle = 0; handle < store.count(); ++handle) out.push_back(store.value(handle).cast<double>());
+    return out;
+  }
+
+  void Step(const ParameterStore& store, double rate_scale) {
+    ++t;
+    std::vector<Eigen::MatrixXd> g;
+    double square = 0;
+    for (Index handle = 0; handle < store.count(); ++handle) {
+      g.push_back(store.gradient(handle).cast<double>());
+      if (store.parameter(handle).trained) square += g.back().squaredNorm();
+    }
+    if (config.gradient_clip > 0) {
+      const double coefficient = std::min(1.0, config.gradient_clip / (std::sqrt(square) + 1e-6));
+      for (Eigen::MatrixXd& gradient : g) gradient *= coefficient;
+    }
+    for (size_t i = 0; i < p.size(); ++i) {
+      const Parameter& parameter = store.parameter(static_cast<Index>(i));
+      if (!parameter.trained) continue;
+      double rate = config.learning_rate * rate_scale;
+      if (parameter.group == ParameterGroup::kEncoder) rate *= config.encoder_learning_rate_scale;
+      if (parameter.group == ParameterGroup::kDecoder) rate *= config.decoder_learning_rate_scale;
+      if (parameter.group == ParameterGroup::kCodebook) rate *= config.codebook_learning_rate_scale;
+      const double decay = parameter.decayed ? config.weight_decay : 0;
+      if (config.kind == OptimizerKind::kAdamW) {
+        p[i] *= 1 - rate * decay;
+      } else {
+        g[i] += decay * p[i];
+      }
+      switch (config.kind) {
+        case OptimizerKind::kAdam:
+        case OptimizerKind::kAdamW:
+          m[i] = config.beta1 * m[i] + (1 - config.beta1) * g[i];
+          v[i] = config.beta2 * v[i] + (1 - config.beta2) * g[i].cwiseAbs2();
+          p[i].array() -= rate * (m[i] / (1 - std::pow(config.beta1, t))).array() /
+                          ((v[i] / (1 - std::pow(config.beta2, t))).array().sqrt() + config.epsilon);
+          break;
+        case OptimizerKind::kAdagrad:
+          v[i] += g[i].cwiseAbs2();
+          p[i].array() -= rate * g[i].array() / (v[i].array().sqrt() + config.epsilon);
+          break;
+        case OptimizerKind::kSgd:
+          m[i] = t == 1 ? g[i] : Eigen::MatrixXd(config.momentum * m[i] + g[i]);
+          p[i] -= rate * m[i];
+          break;
+      }
+    }
+  }
+  void Forget(Index handle, Index row) {
+    m[static_cast<size_t>(handle)].row(row).setZero();
+    v[static_cast<size_t>(handle)].row(row).setZero();
+  }
+
+  OptimizerConfig config;
+  std::vector<Eigen::MatrixXd> p, m, v;
+  int t = 0;
+};
+
+std::vector<OptimizerConfig> Kinds() {
+  std::vector<OptimizerConfig> out;
+  for (OptimizerKind kind :
+       {OptimizerKind::kAdam, OptimizerKind::kAdamW, OptimizerKind::kAdagrad, OptimizerKind::kSgd}) {
+    for (const double momentum : {0.0, 0.9}) {
+      if (momentum != 0 && kind != OptimizerKind::kSgd) continue;
+      OptimizerConfig config;
+      config.kind = kind;
+      config.momentum = momentum;
+      config.learning_rate = 0.01;
+      config.weight_decay = 0.1;
+      out.push_back(config);
+    }
+  }
+  return out;
+}
+
+void ExpectSame(const Network& network, const Naive& naive, double tolerance) {
+  for (const Index handle : network.parameters) {
+    EXPECT_TRUE(Close(network.store.value(handle), naive.p[static_cast<size_t>(handle)], tolerance))
+        << network.store.parameter(handle).name;
+  }
+}
+
+TEST(Optimizer, TakesTheStepsOfTheDefinitions) {
+  for (OptimizerConfig config : Kinds()) {
+    for (const double clip : {0.0, 0.5, 1e9}) {
+      config.gradient_clip = clip;
+      config.encoder_learning_rate_scale = 0.5;
+      config.decoder_learning_rate_scale = 3;
+      config.codebook_learning_rate_scale = 7;
+      Network network;
+      Naive naive(config, network);
+      const std::vector<Eigen::MatrixXd> start = naive.p;
+      Optimizer optimizer(config, network.store);
+      TestRandom random(2);
+      for (int step = 0; step < 12; ++step) {
+        network.DrawGradients(random, step % 2 == 0 ? 1 : 0.01);
+        const double rate_scale = 1.0 / (1 + step);
+        naive.Step(network.store, rate_scale);  // first: clipping changes the gradients
+        optimizer.Step(network.store, rate_scale);
+      }
+      SCOPED_TRACE("kind " + std::to_string(static_cast<int>(config.kind)) + ", clip " + std::to_string(clip));
+      ExpectSame(network, naive, 1e-5);
+      for (const Index handle : network.parameters) {
+        const auto i = static_cast<size_t>(handle);
+        EXPECT_EQ(naive.p[i] != start[i], network.store.parameter(handle).trained);
+      }
+    }
+  }
+}
+
+// torch.nn.utils.clip_grad_norm_: one norm over all trained parameters; gradients within it stay as they are.
+TEST(Optimizer, ClipsTheGlobalNorm) {
+  OptimizerConfig config;
+  config.kind = OptimizerKind::kSgd;
+  config.learning_rate = 1;
+  config.gradient_clip = 2;
+  for (const double scale : {1e-3, 0.1, 1.0, 1e4, 1e15}) {
+    Network network;
+    const Vector before = network.store.values();
+    Optimizer optimizer(config, network.store);
+    TestRandom random(3);
+    network.DrawGradients(random, scale);
+    // Those of what is not trained must not count, however large.
+    for (const char* name : {"fixed", "mean", "averages"}) {
+      network.store.gradient(network.store.Find(name)).setConstant(1e12f);
+    }
+    const Vector gradients = network.store.gradients();
+    double square = 0;
+    for (const Index handle : network.parameters) {
+      if (network.store.parameter(handle).trained) {
+        square += network.store.gradient(handle).cast<double>().squaredNorm();
+      }
+    }
+    const double norm = std::sqrt(square);
+    optimizer.Step(network.store);
+    double moved = 0;
+    for (const Index handle : network.parameters) {
+      const Parameter& p = network.store.parameter(handle);
+      const Vector change = before.segment(p.offset, p.size) - network.store.values().segment(p.offset, p.size);
+      moved += change.cast<double>().squaredNorm();
+      if (norm <= 1.9 && p.trained) {
+        EXPECT_TRUE(SameBits(network.store.gradients().segment(p.offset, p.size), gradients.segment(p.offset, p.size)))
+            << "within the norm nothing is scaled";
+      }
+    }
+    EXPECT_NEAR(std::sqrt(moved), std::min(norm, 2.0), 1e-5 * std::min(norm, 2.0)) << scale;
+  }
+}
+
+TEST(Optimizer, ScalesTheRateOfEachGroup) {
+  for (const OptimizerConfig& kind : Kinds()) {
+    auto moved = [&](double encoder, double decoder, double codebook) {
+      OptimizerConfig config = kind;
+      config.weight_decay = 0;
+      config.encoder_learning_rate_scale = encoder;
+      config.decoder_learning_rate_scale = decoder;
+      config.codebook_learning_rate_scale = codebook;
+      Network network;
+      const Vector before = network.store.values();
+      Optimizer optimizer(config, network.store);
+      TestRandom random(4);
+      network.DrawGradients(random, 1);
+      optimizer.Step(network.store);
+      std::vector<double> out;
+      for (const Index handle : network.parameters) {
+        const Parameter& p = network.store.parameter(handle);
+        out.push_back((network.store.values() - before).segment(p.offset, p.size).cast<double>().norm());
+      }
+      return out;
+    };
+    const std::vector<double> one = moved(1, 1, 1), scaled = moved(2, 0.25, 5), none = moved(0, 0, 0);
+    const double factors[] = {2, 2, 5, 0, 0.25, 0, 0};
+    for (size_t i = 0; i < one.size(); ++i) {
+      EXPECT_NEAR(scaled[i], factors[i] * one[i], 1e-4 * factors[i] * one[i]) << i;
+      EXPECT_EQ(none[i], 0);
+      EXPECT_EQ(one[i] > 0, factors[i] > 0);
+    }
+  }
+}
+
+// A replaced row starts with moments of zero; all others keep theirs.
+TEST(Optimizer, ForgetsTheMomentsOfOneRow) {
+  for (const OptimizerConfig& config : Kinds()) {
+    Network network;
+    Naive naive(config, network);
+    Optimizer optimizer(config, network.store);
+    TestRandom random(5);
+    const Index codes = network.store.Find("codes");
+    for (int step = 0; step < 8; ++step) {
+      if (step == 4) {
+        optimizer.Forget(network.store, codes, 3);
+        naive.Forget(codes, 3);
+      }
+      network.DrawGradients(random, 1);
+      naive.Step(network.store, 1);
+      optimizer.Step(network.store);
+    }
+    SCOPED_TRACE(static_cast<int>(config.kind));
+    ExpectSame(network, naive, 1e-5);
+  }
+}
+
+TEST(Optimizer, GoesOnFromItsBytes) {
+  for (OptimizerConfig config : Kinds()) {
+    config.gradient_clip = 1;
+    Network whole, half;
+    Optimizer first(config, whole.store), before(config, half.store);
+    TestRandom random(6), other(6);
+    for (int step = 0; step < 5; ++step) {
+      whole.DrawGradients(random, 1);
+      first.Step(whole.store);
+      half.DrawGradients(other, 1);
+      before.Step(half.store);
+    }
+    Archive writer;
+    before.Visit(writer);
+    Optimizer after(config, half.store);
+    Archive reader(writer.bytes().data(), writer.bytes().size());
+    after.Visit(reader);
+    EXPECT_TRUE(reader.at_end());
+    EXPECT_EQ(after.steps(), 5);
+    for (int step = 0; step < 5; ++step) {
+      whole.DrawGradients(random, 1);
+      first.Step(whole.store);
+      half.DrawGradients(other, 1);
+      after.Step(half.store);
+    }
+    EXPECT_TRUE(SameBits(half.store.values(), whole.store.values()));
+  }
+}
+
+TEST(Optimizer, RefusesTheBytesOfAnotherKindOrModel) {
+  const std::vector<OptimizerConfig> kinds = Kinds();
+  Network network;
+  Toy toy;
+  auto moments = [](const OptimizerConfig& config) {  // how many buffers of which use
+    if (config.kind == OptimizerKind::kAdam || config.kind == OptimizerKind::kAdamW) return 3;
+    if (config.kind == OptimizerKind::kAdagrad) return 2;
+    return config.momentum != 0 ? 1 : 0;
+  };
+  for (const OptimizerConfig& of_bytes : kinds) {
+    Archive writer;
+    Optimizer(of_bytes, network.store).Visit(writer);
+    const std::vector<uint8_t>& bytes = writer.bytes();
+    for (const OptimizerConfig& config : kinds) {
+      if (moments(config) == moments(of_bytes)) continue;
+      Archive reader(bytes.data(), bytes.size());
+      Optimizer optimizer(config, network.store);
+      EXPECT_THROW(optimizer.Visit(reader), Error);
+    }
+    if (moments(of_bytes) == 0) continue;
+    Archive reader(bytes.data(), bytes.size());
+    Optimizer optimizer(of_bytes, toy.store);
+    EXPECT_THROW(optimizer.Visit(reader), Error);
+  }
 }
 
 TEST(ParameterStore, LaysParametersOutAlignedAndFindsThemByName) {

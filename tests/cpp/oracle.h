@@ -2,11 +2,12 @@
 // the gradients.
 //
 // Surrogate() is the loss in which every sg(.) and every code k_l is a constant, frozen at theta_0:
-//   L(theta) = w ||dec(z + c) - x~||^2
-//            + sum_l ( ||rho_l - C_l[k_l]||^2 + beta ||z - s_l - kappa_l||^2 )
+//   L(theta) = w rec(dec(z + c), x~)
+//            + sum_l ( w_c ||rho_l - C_l[k_l]||^2 + beta ||z - s_l - kappa_l||^2 )
 // with c = sum q - z, rho_l = r_l, s_l = sum of q_m over m < l, kappa_l = q_l, all at theta_0. With
-// CodebookGradient::kJoint the decoder's input is sum_l C_l[k_l] + z - z_0. Its value at theta_0 is
-// the loss, and its ordinary derivative is the gradient that backward passes must give.
+// CodebookGradient::kJoint the decoder's input is sum_l C_l[k_l] + z - z_0. With GradientEstimator::kRotation z moves
+// it through J, the rotation and scaling that take z to sum q, frozen too: the input is c + J z with c = sum q - J z_0.
+// Its value at theta_0 is the loss, and its ordinary derivative is the gradient that backward passes must give.
 // Compat::kHopwise: commitment of level 1 only, sigmoid and normalised output, the reconstruction
 // summed over the batch.
 //
@@ -114,17 +115,43 @@ Array<T> Linear(const Array<T>& x, const Array<T>& w, const Array<T>& b) {
   return out;
 }
 
-// PREFIX.network.{0, 2, ...} with an activation between, and PREFIX.skip beside it where there is
-// one.
+// Rows to mean 0 and variance 1, then gain and bias (m x 1 each).
+template <typename T>
+Array<T> LayerNorm(const Array<T>& x, const Array<T>& gain, const Array<T>& bias) {
+  Array<T> out = x;
+  const T features = T(static_cast<double>(x.cols));
+  for (Index i = 0; i < x.rows; ++i) {
+    T mean = T(0.0), variance = T(0.0);
+    for (Index j = 0; j < x.cols; ++j) mean = mean + x(i, j) / features;
+    for (Index j = 0; j < x.cols; ++j) variance = variance + (x(i, j) - mean) * (x(i, j) - mean) / features;
+    for (Index j = 0; j < x.cols; ++j) {
+      out(i, j) = (x(i, j) - mean) / Sqrt(variance + T(1e-5)) * gain(j, 0) + bias(j, 0);
+    }
+  }
+  return out;
+}
+
+// PREFIX.network: Linear, then LayerNorm where there is one, and an activation per hidden layer, numbered as in a
+// torch.nn.Sequential; PREFIX.skip beside it, or instead of it where the network would be linear too.
 template <typename T>
 Array<T> Network(const Parameters<T>& p, const std::string& prefix, const Array<T>& x, size_t hidden,
                  Activation activation) {
+  if (hidden == 0 && p.count(prefix + ".skip.weight") > 0) {
+    return Linear(x, p.at(prefix + ".skip.weight"), p.at(prefix + ".skip.bias"));
+  }
+  const bool layer_norm = p.count(prefix + ".network.1.weight") > 0;
   Array<T> h = x;
-  for (size_t layer = 0; layer <= hidden; ++layer) {
-    const std::string name = prefix + ".network." + std::to_string(2 * layer);
-    h = Linear(h, p.at(name + ".weight"), p.at(name + ".bias"));
+  for (size_t layer = 0, module = 0; layer <= hidden; ++layer) {
+    auto parameter = [&](const char* tensor) { return p.at(prefix + ".network." + std::to_string(module) + tensor); };
+    h = Linear(h, parameter(".weight"), parameter(".bias"));
     if (layer == hidden) break;
+    ++module;
+    if (layer_norm) {
+      h = LayerNorm(h, parameter(".weight"), parameter(".bias"));
+      ++module;
+    }
     for (T& value : h.data) value = Activate(activation, value);
+    ++module;
   }
   if (p.count(prefix + ".skip.weight") > 0) {
     const Array<T> skip = Linear(x, p.at(prefix + ".skip.weight"), p.at(prefix + ".skip.bias"));
@@ -136,10 +163,17 @@ Array<T> Network(const Parameters<T>& p, const std::string& prefix, const Array<
 template <typename T>
 Array<T> ScaledInput(const Parameters<T>& p, const Array<T>& x) {
   if (p.count("input.mean") == 0) return x;
+  const Array<T>&mean = p.at("input.mean"), &scale = p.at("input.scale");
   Array<T> out = x;
   for (Index i = 0; i < x.rows; ++i) {
+    T length = T(1.0);
+    if (p.count("input.norm") > 0) {
+      T square = T(0.0);
+      for (Index j = 0; j < x.cols; ++j) square = square + x(i, j) * x(i, j);
+      length = Sqrt(square);
+    }
     for (Index j = 0; j < x.cols; ++j) {
-      out(i, j) = (x(i, j) - p.at("input.mean")(j, 0)) / p.at("input.scale")(0, 0);
+      out(i, j) = (x(i, j) / length - mean(j, 0)) / scale(scale.rows == 1 ? 0 : j, 0);
     }
   }
   return out;
@@ -203,6 +237,43 @@ inline Frozen Freeze(const ModelConfig& config, const Parameters<double>& p, con
   return f;
 }
 
+// The rotation and scaling that take row i of z_0 to that of sum q, written out: lambda (I - 2 s s^T + 2 u e^T).
+inline Array<double> Rotation(const Frozen& f, Index row) {
+  const Index d = f.z.cols;
+  double z = 0, q = 0, s = 0;
+  for (Index j = 0; j < d; ++j) z += f.z(row, j) * f.z(row, j);
+  for (Index j = 0; j < d; ++j) q += f.sum(row, j) * f.sum(row, j);
+  z = std::sqrt(z);
+  q = std::sqrt(q);
+  auto e = [&](Index j) { return f.z(row, j) / z; };
+  auto u = [&](Index j) { return f.sum(row, j) / q; };
+  for (Index j = 0; j < d; ++j) s += (e(j) + u(j)) * (e(j) + u(j));
+  Array<double> out(d, d);
+  for (Index i = 0; i < d; ++i) {
+    for (Index j = 0; j < d; ++j) {
+      const double reflection = 2 * (e(i) + u(i)) * (e(j) + u(j)) / s;
+      out(i, j) = q / z * ((i == j ? 1 : 0) - reflection + 2 * u(i) * e(j));
+    }
+  }
+  return out;
+}
+
+// 1 - cos of each row of y and x, summed.
+template <typename T>
+T CosineLoss(const Array<T>& y, const Array<T>& x) {
+  T sum = T(0.0);
+  for (Index i = 0; i < y.rows; ++i) {
+    T dot = T(0.0), y_square = T(0.0), x_square = T(0.0);
+    for (Index j = 0; j < y.cols; ++j) {
+      dot = dot + y(i, j) * x(i, j);
+      y_square = y_square + y(i, j) * y(i, j);
+      x_square = x_square + x(i, j) * x(i, j);
+    }
+    sum = sum + T(1.0) - dot / (Sqrt(y_square) * Sqrt(x_square));
+  }
+  return sum;
+}
+
 template <typename T>
 T Surrogate(const ModelConfig& config, const Parameters<T>& p, const Array<T>& x, const Frozen& f) {
   const bool hopwise = config.compat == Compat::kHopwise;
@@ -221,16 +292,23 @@ T Surrogate(const ModelConfig& config, const Parameters<T>& p, const Array<T>& x
         const T to_codebook = T(f.residuals[l](i, j)) - code;
         const T moving = hopwise && level > 0 ? T(f.z(i, j)) : z(i, j);
         const T to_encoder = moving - T(f.before[l](i, j)) - T(f.chosen[l](i, j));
-        quantize = quantize + to_codebook * to_codebook + T(config.commitment_weight) * to_encoder * to_encoder;
+        quantize = quantize + T(config.codebook_weight) * to_codebook * to_codebook +
+                   T(config.commitment_weight) * to_encoder * to_encoder;
         sum(i, j) = sum(i, j) + code;
       }
     }
   }
   Array<T> input(n, d);
   for (Index i = 0; i < n; ++i) {
+    const bool rotated = config.gradient_estimator == GradientEstimator::kRotation;
+    const Array<double> rotation = rotated ? Rotation(f, i) : Array<double>();
     for (Index j = 0; j < d; ++j) {
-      input(i, j) = config.codebook_gradient == CodebookGradient::kJoint ? sum(i, j) + z(i, j) - T(f.z(i, j))
-                                                                         : z(i, j) + T(f.sum(i, j) - f.z(i, j));
+      input(i, j) = config.codebook_gradient == CodebookGradient::kJoint ? sum(i, j) : T(f.sum(i, j));
+      if (!rotated) {
+        input(i, j) = input(i, j) + z(i, j) - T(f.z(i, j));
+        continue;
+      }
+      for (Index k = 0; k < d; ++k) input(i, j) = input(i, j) + T(rotation(j, k)) * (z(i, k) - T(f.z(i, k)));
     }
   }
   Array<T> y = Network(p, "decoder", input, hidden, config.activation);
@@ -245,9 +323,13 @@ T Surrogate(const ModelConfig& config, const Parameters<T>& p, const Array<T>& x
     }
   }
   T reconstruction = T(0.0);
-  for (size_t i = 0; i < y.data.size(); ++i) {
-    const T difference = y.data[i] - target.data[i];
-    reconstruction = reconstruction + difference * difference;
+  if (config.reconstruction == Reconstruction::kCosine) {
+    reconstruction = CosineLoss(y, target);
+  } else {
+    for (size_t i = 0; i < y.data.size(); ++i) {
+      const T difference = y.data[i] - target.data[i];
+      reconstruction = reconstruction + difference * difference;
+    }
   }
   const T per_item = T(1.0 / static_cast<double>(n));
   if (!hopwise) reconstruction = reconstruction * per_item;

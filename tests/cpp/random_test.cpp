@@ -92,12 +92,13 @@ TEST(EpochOrder, AWindowHoldsWholeBlocks) {
 }
 
 TEST(SampleRows, TakesDistinctRowsInOrderAndGrowsMonotonically) {
-  const std::vector<uint32_t> small = SampleRows(9, 10000, 100), large = SampleRows(9, 10000, 500);
+  const std::vector<uint32_t> small = SampleRows(9, Stream::kSample, 10000, 100),
+                              large = SampleRows(9, Stream::kSample, 10000, 500);
   EXPECT_EQ(small.size(), 100u);
   EXPECT_TRUE(std::is_sorted(small.begin(), small.end()));
   EXPECT_TRUE(std::includes(large.begin(), large.end(), small.begin(), small.end()));
   EXPECT_GT(small.back(), 5000u);  // not the first rows
-  EXPECT_EQ(SampleRows(9, 10, 20).size(), 10u);
+  EXPECT_EQ(SampleRows(9, Stream::kSample, 10, 20).size(), 10u);
 }
 
 TEST(AddNoise, HasTheStandardDeviationAndFollowsTheRow) {

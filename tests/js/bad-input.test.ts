@@ -133,7 +133,37 @@ const badModels: [string, object | null, RegExp][] = [
   ["boolean", { inputDim: 4, codebookKmeansInit: 1 }, /codebookKmeansInit must be true or false, received 1/],
   ["unknown", { inputDim: 4, latentdim: 8 }, /unknown option "latentdim"; did you mean "latentDim"\?/],
   ["far from any", { inputDim: 4, zzzzzzzzzz: 8 }, /unknown option "zzzzzzzzzz"$/],
-  ["SimVQ alone", { inputDim: 4, codebookSimVq: true }, /codebookSimVq needs compat: "hopwise"/],
+  [
+    "averages with SimVQ",
+    { inputDim: 4, codebookSimVq: true, codebookUpdate: "ema" },
+    /codebookUpdate "ema" and codebookSimVq exclude/,
+  ],
+  [
+    "averages with joint",
+    { inputDim: 4, codebookGradient: "joint", codebookUpdate: "ema" },
+    /cannot take codebookGradient "joint"/,
+  ],
+  [
+    "identity of another width",
+    { inputDim: 4, latentDim: 2, linearSkip: "identity" },
+    /needs latentDim to be inputDim \(4\), received 2/,
+  ],
+  ["a beam of nothing", { inputDim: 4, encodeBeam: 0 }, /encodeBeam must be a whole number from 1 to 256, received 0/],
+  [
+    "balance at too many levels",
+    { inputDim: 4, sinkhornEpsilon: [0, 0.003] },
+    /sinkhornEpsilon must be a number of at least 0, or one a level \(3\)/,
+  ],
+  [
+    "a negative balance",
+    { inputDim: 4, sinkhornEpsilon: [0, 0, -1] },
+    /sinkhornEpsilon must be a number of at least 0/,
+  ],
+  [
+    "layer norm for compat",
+    { inputDim: 4, compat: "hopwise", layerNorm: true },
+    /compat "hopwise" needs layerNorm false, received true/,
+  ],
   [
     "compat and scaling",
     { inputDim: 4, compat: "hopwise", inputScaling: "center" },

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { nearestName } from "../config.ts";
+import { nearestName } from "../option-reader.ts";
 
 /** One option of a command, as it is parsed and as the help shows it. */
 export interface Option {

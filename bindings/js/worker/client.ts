@@ -1,6 +1,6 @@
 import { startWorker } from "#worker-host";
-import { validateJobOptions } from "../config.ts";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
+import { validateJobOptions } from "../option-reader.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { readSource } from "../source.ts";
 import type {

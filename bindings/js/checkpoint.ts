@@ -1,0 +1,80 @@
+/** Checkpoints: a model file with the training job's state beside the weights, and what must be the same to resume. Internal. */
+
+import { InvalidInputError } from "./errors.ts";
+import type { ModelFile, ModelMetadata } from "./model-file.ts";
+import { show } from "./option-reader.ts";
+import { resolveTrainConfig } from "./train-config.ts";
+import type { ModelConfig, TrainConfig, TrainOptions } from "./types.ts";
+
+/** The items of a training run, known again by their shape and a hash of the first and last block of 256 rows. */
+export interface DataIdentity {
+  rows: number;
+  dim: number;
+  hash: string;
+}
+
+/** The part of a checkpoint's metadata that a model's does not have. */
+export interface CheckpointInfo {
+  train: TrainConfig;
+  data: DataIdentity;
+}
+
+/** The options of training that decide nothing about its result. */
+const CALLBACKS: readonly string[] = ["onProgress", "signal", "checkpoint", "resume"];
+
+/**
+ * Checks that a checkpoint goes on with this model, these options and these items, and gives the training configuration.
+ * @throws InvalidInputError that names the first difference.
+ */
+export function resumedConfig(
+  file: ModelFile,
+  model: ModelConfig,
+  options: TrainOptions,
+  numerics: number,
+): CheckpointInfo & { state: Uint8Array; metadata: ModelMetadata } {
+  const { metadata, state } = file;
+  const info = metadata?.checkpoint;
+  if (!metadata || !info || !state) {
+    throw new InvalidInputError(
+      "resume: these bytes are a model, not a checkpoint: pass what `checkpoint.write` or `saveCheckpoint()` gave",
+    );
+  }
+  if (metadata.numerics !== numerics) {
+    throw new InvalidInputError(
+      `resume: the checkpoint was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}: resume with the release that made it`,
+    );
+  }
+  requireSame("the model's", metadata.config, model);
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([name, value]) => value !== undefined && !CALLBACKS.includes(name)),
+  );
+  const callbacks = Object.fromEntries(Object.entries(options).filter(([name]) => CALLBACKS.includes(name)));
+  // The stored configuration is complete: a spread of it resolves to itself.
+  const train = resolveTrainConfig({ ...info.train, ...given, ...callbacks }, model);
+  requireSame("training's", info.train, train);
+  return { train, data: info.data, state, metadata };
+}
+
+function requireSame(whose: string, stored: object, now: object): void {
+  for (const [name, value] of Object.entries(stored)) {
+    const own = (now as Record<string, unknown>)[name];
+    if (JSON.stringify(own) === JSON.stringify(value)) continue;
+    throw new InvalidInputError(
+      `resume: the checkpoint was made with ${whose} ${name} ${show(value)}, now it is ${show(own)}: use the same options`,
+    );
+  }
+}
+
+/** @throws InvalidInputError when the items are others than those of the checkpoint. */
+export function requireSameData(stored: DataIdentity, now: DataIdentity): void {
+  if (stored.rows !== now.rows || stored.dim !== now.dim) {
+    throw new InvalidInputError(
+      `resume: the checkpoint was made with ${stored.rows} items of dimension ${stored.dim}, received ${now.rows} of ${now.dim}: use the same items`,
+    );
+  }
+  if (stored.hash !== now.hash) {
+    throw new InvalidInputError(
+      "resume: the checkpoint was made with other items: their first or last rows differ (or their order)",
+    );
+  }
+}

@@ -1,0 +1,162 @@
+/** Reading a caller's options: every message names the option, what was received and what is allowed. */
+
+import { InvalidInputError } from "./errors.ts";
+
+/** Largest dimension, codebook size and batch: far above any use, and small enough for 32-bit sizes. */
+export const MAX_SIZE = 2 ** 24;
+
+/** Shows a received value in a message, short. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "number" || typeof value === "boolean" || value === undefined || value === null)
+    return String(value);
+  if (Array.isArray(value)) return value.length > 8 ? `an array of ${value.length}` : `[${value.map(show).join(", ")}]`;
+  if (typeof value === "function") return "a function";
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+/** Reads options one by one and complains about those that nobody asked for. */
+export class OptionReader {
+  readonly #options: Record<string, unknown>;
+  readonly #known = new Set<string>();
+  readonly #where: string;
+
+  constructor(options: unknown, where: string) {
+    if (options === null || typeof options !== "object" || Array.isArray(options)) {
+      throw new InvalidInputError(`${where}: expected an object of options, received ${show(options)}`);
+    }
+    this.#options = options as Record<string, unknown>;
+    this.#where = where;
+  }
+
+  get(name: string): unknown {
+    this.#known.add(name);
+    return this.#options[name];
+  }
+
+  fail(name: string, rule: string): never {
+    throw new InvalidInputError(`${this.#where}: ${name} must be ${rule}, received ${show(this.#options[name])}`);
+  }
+
+  integer(name: string, fallback: number | undefined, min: number, max: number): number {
+    const value = this.get(name) ?? fallback;
+    if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
+      this.fail(
+        name,
+        max === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`,
+      );
+    }
+    return value;
+  }
+
+  number(name: string, fallback: number, min: number, max = Number.MAX_VALUE, open = false): number {
+    const value = this.get(name) ?? fallback;
+    if (typeof value !== "number" || !(value >= min) || !(value <= max) || (open && value === min)) {
+      const range = max === Number.MAX_VALUE ? (open ? `above ${min}` : `of at least ${min}`) : `from ${min} to ${max}`;
+      this.fail(name, `a number ${range}`);
+    }
+    return value;
+  }
+
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.get(name) ?? fallback;
+    if (typeof value !== "boolean") this.fail(name, "true or false");
+    return value;
+  }
+
+  choice<T extends string>(name: string, choices: readonly T[], fallback: T): T {
+    const value = this.get(name) ?? fallback;
+    if (!(choices as readonly unknown[]).includes(value)) {
+      this.fail(name, `one of ${choices.map((choice) => `"${choice}"`).join(", ")}`);
+    }
+    return value as T;
+  }
+
+  integers(name: string, fallback: readonly number[], min: number, max: number): number[] {
+    const value = this.get(name) ?? fallback;
+    if (!Array.isArray(value) && !ArrayBuffer.isView(value)) this.fail(name, "an array of whole numbers");
+    const numbers = Array.from(value as ArrayLike<number>);
+    numbers.forEach((entry, i) => {
+      if (!Number.isInteger(entry) || entry < min || entry > max) {
+        throw new InvalidInputError(
+          `${this.#where}: ${name}[${i}] must be a whole number from ${min} to ${max}, received ${show(entry)}`,
+        );
+      }
+    });
+    return numbers;
+  }
+
+  /** One number for all `count` places, or one for each. */
+  numbers(name: string, fallback: number, count: number, min: number): number[] {
+    const value = this.get(name) ?? fallback;
+    const numbers =
+      typeof value === "number"
+        ? new Array<number>(count).fill(value)
+        : Array.isArray(value) || ArrayBuffer.isView(value)
+          ? Array.from(value as ArrayLike<number>)
+          : this.fail(name, `a number of at least ${min}, or one a level (${count})`);
+    const good = numbers.every((entry) => typeof entry === "number" && entry >= min && entry <= Number.MAX_VALUE);
+    if (numbers.length !== count || !good) this.fail(name, `a number of at least ${min}, or one a level (${count})`);
+    return numbers;
+  }
+
+  /** To be called last. */
+  refuseUnknown(): void {
+    for (const name of Object.keys(this.#options)) {
+      if (this.#known.has(name)) continue;
+      const nearest = nearestName(name, [...this.#known]);
+      throw new InvalidInputError(
+        `${this.#where}: unknown option "${name}"${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`,
+      );
+    }
+  }
+}
+
+/** The known name within a small edit distance of a mistyped one. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const distance = (a: string, b: string): number => {
+    let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+    for (let i = 1; i <= a.length; i++) {
+      const next = [i];
+      for (let j = 1; j <= b.length; j++) {
+        next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      }
+      row = next;
+    }
+    return row[b.length]!;
+  };
+  let best: string | undefined;
+  let least = Math.max(3, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const d = distance(name.toLowerCase(), candidate.toLowerCase());
+    if (d < least) {
+      least = d;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+/** Checks that options are an object with no other names than these. @throws InvalidInputError */
+export function checkOptionNames(options: object, where: string, names: readonly string[]): void {
+  const read = new OptionReader(options, where);
+  for (const name of names) read.get(name);
+  read.refuseUnknown();
+}
+
+/** Checks what every long call takes. */
+export function checkJobOptions(read: OptionReader): void {
+  const onProgress = read.get("onProgress");
+  if (onProgress !== undefined && typeof onProgress !== "function") read.fail("onProgress", "a function");
+  const signal = read.get("signal");
+  if (signal !== undefined && typeof (signal as AbortSignal)?.aborted !== "boolean")
+    read.fail("signal", "an AbortSignal");
+}
+
+/** Checks the options of a job that has only progress and signal. @throws InvalidInputError */
+export function validateJobOptions(options: object, where: string): void {
+  const read = new OptionReader(options, where);
+  checkJobOptions(read);
+  read.refuseUnknown();
+}

@@ -1,0 +1,216 @@
+/** A training job of the core, with everything that is told about it: events, records, warnings, the history at the end. Internal. */
+
+import { diagnose, summarizeWarnings } from "./health.ts";
+import type { TrainingSummary } from "./model-file.ts";
+import { withArena } from "./native.ts";
+import type { Handle, NativeModule } from "./native-module.ts";
+import { nativeTrainConfig } from "./train-config.ts";
+import type {
+  BestEpoch,
+  EpochRecord,
+  ModelConfig,
+  TrainConfig,
+  TrainEvaluation,
+  TrainHistory,
+  TrainProgress,
+} from "./types.ts";
+
+export class Training {
+  readonly config: TrainConfig;
+  readonly items: number;
+  readonly records: EpochRecord[] = [];
+  readonly #native: NativeModule;
+  readonly #model: ModelConfig;
+  readonly #started = performance.now();
+  #job: Handle | undefined;
+  #told = 0;
+  #trainingSince: { time: number; step: number } | undefined;
+
+  constructor(
+    module: NativeModule,
+    model: Handle,
+    modelConfig: ModelConfig,
+    rows: Handle,
+    items: number,
+    config: TrainConfig,
+  ) {
+    this.config = config;
+    this.items = items;
+    this.#native = module;
+    this.#model = modelConfig;
+    this.#job = module.createTrainJob(model, rows, nativeTrainConfig(config));
+  }
+
+  get #handle(): Handle {
+    return this.#job as Handle;
+  }
+
+  /** One slice; false when there was nothing left to do. */
+  advance(): boolean {
+    return this.#native.advanceTrain(this.#handle);
+  }
+
+  /** Everything that `restore` needs, at the last whole step. */
+  saveState(): Uint8Array {
+    return this.#native.saveTrainState(this.#handle);
+  }
+
+  /** @throws InvalidInputError for bytes that do not fit; the model is then as it was. */
+  restore(state: Uint8Array): void {
+    withArena(this.#native, (arena) => {
+      const address = arena.allocate(state.length);
+      this.#native.HEAPU8.set(state, address);
+      this.#native.restoreTrainState(this.#handle, address, state.length);
+    });
+    this.#gather();
+    this.#told = this.records.length;
+  }
+
+  /** Gives the job's memory back: optimiser state and the best epochs' weights. */
+  dispose(): void {
+    this.#job?.delete();
+    this.#job = undefined;
+  }
+
+  event(): TrainProgress {
+    const state = this.#gather();
+    const { epochs } = this.config;
+    const now = performance.now();
+    const event: TrainProgress = {
+      phase: state.initializing ? "initialize" : "train",
+      progress: state.step / state.totalSteps,
+      initializeProgress: state.initializeProgress,
+      epoch: Math.max(0, Math.min(state.epoch, epochs - 1)),
+      epochs,
+      step: state.step,
+      totalSteps: state.totalSteps,
+      newEpochs: this.records.slice(this.#told),
+      elapsedSeconds: (now - this.#started) / 1000,
+    };
+    this.#told = this.records.length;
+    const lastEpoch = this.records.at(-1);
+    if (lastEpoch) event.lastEpoch = lastEpoch;
+    const losses = this.#native.trainLosses(this.#handle);
+    if (losses) event.losses = losses;
+    if (!state.initializing) {
+      this.#trainingSince ??= { time: now, step: state.step };
+      const seconds = (now - this.#trainingSince.time) / 1000;
+      const steps = state.step - this.#trainingSince.step;
+      if (steps > 0 && seconds > 0) {
+        event.itemsPerSecond = (steps * state.trainingRows * epochs) / state.totalSteps / seconds;
+        event.remainingSeconds = ((state.totalSteps - state.step) * seconds) / steps;
+      }
+    }
+    return event;
+  }
+
+  /** Takes over the epochs that finished since the last time. */
+  #gather() {
+    const state = this.#native.trainState(this.#handle);
+    while (this.records.length < state.finishedEpochs) {
+      const earlier = this.records;
+      const last = earlier.at(-1);
+      const found = this.#native.trainRecord(this.#handle, earlier.length);
+      const record = {
+        ...found,
+        ids: found.ids ?? (last as EpochRecord).ids,
+        ...(found.validation || last?.validation ? { validation: found.validation ?? last?.validation } : {}),
+      } as EpochRecord;
+      record.warnings = diagnose(record, {
+        config: this.#model,
+        learningRate: this.config.learningRate,
+        items: this.items,
+        earlier,
+        start: this.#start(),
+        deadCodeRestart: this.config.deadCodeRestart,
+      });
+      this.records.push(record);
+    }
+    return state;
+  }
+
+  #start(): TrainEvaluation | undefined {
+    return this.#native.trainStart(this.#handle);
+  }
+
+  /** Of a finished job. */
+  history(): TrainHistory {
+    const { step } = this.#gather();
+    const { selectedEpoch, stoppedEarly, bestByLoss, bestByCollision } = this.#native.trainOutcome(this.#handle);
+    const start = this.#start();
+    const best = {
+      ...(bestByLoss ? { loss: bestByLoss } : {}),
+      ...(bestByCollision ? { collision: bestByCollision } : {}),
+    };
+    const selected = this.#evaluationOf(selectedEpoch, start, best);
+    return {
+      epochs: this.records,
+      ...(start ? { start } : {}),
+      selectedEpoch,
+      selectedBecause: because(this.config, selectedEpoch, selected, stoppedEarly),
+      best,
+      stoppedEarly,
+      ids: selected.ids,
+      ...(selected.validation ? { validation: selected.validation } : {}),
+      warnings: summarizeWarnings(this.records, selectedEpoch),
+      steps: step,
+    };
+  }
+
+  /** The history after the weights of another best epoch were taken. */
+  reselected(history: TrainHistory, by: "loss" | "collision", best: BestEpoch): TrainHistory {
+    const { validation: _, ...rest } = history;
+    return {
+      ...rest,
+      selectedEpoch: best.epoch,
+      selectedBecause: because({ ...this.config, select: by }, best.epoch, best, history.stoppedEarly),
+      ids: best.ids,
+      ...(best.validation ? { validation: best.validation } : {}),
+      warnings: summarizeWarnings(this.records, best.epoch),
+    };
+  }
+
+  /** Copies the weights of a best epoch into the model. */
+  takeBest(model: Handle, by: "loss" | "collision"): void {
+    withArena(this.#native, (arena) => {
+      const address = arena.floats(this.#native.valuesSize(model));
+      this.#native.readSnapshot(this.#handle, by === "collision", address);
+      this.#native.writeValues(model, address);
+    });
+  }
+
+  /** What the model file tells of the training. */
+  summary(history: TrainHistory): TrainingSummary {
+    const record = this.records[history.selectedEpoch];
+    return {
+      items: this.items,
+      epochs: this.records.length,
+      steps: history.steps,
+      selectedEpoch: history.selectedEpoch,
+      reconstructionLoss: record?.reconstructionLoss ?? null,
+      quantizeLoss: record?.quantizeLoss ?? null,
+      validationLoss: history.validation?.reconstructionLoss ?? null,
+      uniqueShare: history.ids.uniqueShare,
+    };
+  }
+
+  #evaluationOf(epoch: number, start: TrainEvaluation | undefined, best: TrainHistory["best"]): TrainEvaluation {
+    if (epoch < 0 && start) return start;
+    return Object.values(best).find((candidate) => candidate.epoch === epoch) ?? (this.records[epoch] as EpochRecord);
+  }
+}
+
+function because(config: TrainConfig, epoch: number, { ids, validation }: TrainEvaluation, stopped: boolean): string {
+  const which = epoch < 0 ? "the start, before any training," : `epoch ${epoch}`;
+  const early = stopped ? `; training stopped early, after ${config.patience} evaluations without a better one` : "";
+  switch (config.select) {
+    case "last":
+      return `${which} is the last one${early}`;
+    case "loss":
+      return validation
+        ? `${which} has the lowest reconstruction loss on the ${validation.items} validation items (explained variance ${(100 * validation.explainedVariance).toFixed(1)} %)${early}`
+        : `${which} has the lowest training loss${early}`;
+    case "collision":
+      return `${which} has the most distinct IDs (${ids.distinctIds} of ${ids.items})${early}`;
+  }
+}

@@ -1,0 +1,32 @@
+// A set of IDs (rows of codes), each known by the number of its first appearance: groups items by ID.
+#ifndef RQVAE_ID_TABLE_H_
+#define RQVAE_ID_TABLE_H_
+
+#include <vector>
+
+#include "matrix.h"
+
+namespace rqvae {
+
+class IdTable {
+ public:
+  explicit IdTable(Index levels) : levels_(static_cast<size_t>(levels)) {}
+
+  // The number of an ID, which is new if it was not there: 0, 1, 2, ... in order of appearance.  codes: L.
+  uint32_t Add(const uint32_t* codes);
+  bool Contains(const uint32_t* codes) const;
+  Index size() const { return static_cast<Index>(ids_.size() / levels_); }
+
+ private:
+  // Open addressing on the hash of the codes; equality is always checked on the codes themselves.
+  size_t Slot(const uint32_t* codes) const;
+  void Grow();
+
+  size_t levels_;
+  std::vector<uint32_t> slots_;  // number of an ID, or kEmpty
+  std::vector<uint32_t> ids_;    // codes, L each
+};
+
+}  // namespace rqvae
+
+#endif  // RQVAE_ID_TABLE_H_

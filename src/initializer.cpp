@@ -1,0 +1,199 @@
+#include "initializer.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "error.h"
+#include "random.h"
+
+namespace rqvae {
+namespace {
+
+// Rows per slice when all that is done with them is adding up.
+constexpr Index kStatisticsRows = 16 * kRowBlock;
+
+}  // namespace
+
+InitializeJob::InitializeJob(RqVae* model, const RowSource* source, bool codebooks)
+    : model_(model),
+      source_(source),
+      codebooks_(codebooks),
+      draft_(std::make_unique<RqVae>(model->config(), model->part())),
+      phase_(model->initialized() ? Phase::kGather : Phase::kMean),
+      statistics_(model->config()) {
+  draft_->store().values() = model->store().values();
+  draft_->ParametersChanged();
+}
+
+InitializeJob::~InitializeJob() = default;
+
+double InitializeJob::progress() const {
+  // Rough shares of the time, for a progress bar only.
+  const auto levels = static_cast<double>(model_->config().levels());
+  switch (phase_) {
+    case Phase::kMean:
+    case Phase::kVariance:
+      return 0.05 * static_cast<double>(next_row_) / static_cast<double>(source_->rows());
+    case Phase::kGather:
+    case Phase::kPca:
+      return 0.1;
+    case Phase::kLatents:
+      return 0.2;
+    case Phase::kKmeans:
+    case Phase::kResidual:
+      return 0.2 + 0.8 * (static_cast<double>(level_) + 0.5) / levels;
+    case Phase::kCommit:
+    case Phase::kDone:
+      break;
+  }
+  return 1.0;
+}
+
+bool InitializeJob::Advance() {
+  const ModelConfig& config = model_->config();
+  switch (phase_) {
+    case Phase::kMean:
+    case Phase::kVariance:
+      StatisticsSlice();
+      return true;
+    case Phase::kGather: {
+      Index rows = kSampleRows;
+      for (Index size : config.codebook_sizes) rows = std::max(rows, 40 * size);
+      const std::vector<uint32_t> names = SampleRows(config.seed, Stream::kSample, source_->rows(), rows);
+      sample_.resize(static_cast<Index>(names.size()), source_->dim());
+      source_->Read(names.data(), sample_.rows(), sample_);
+      draft_->ScaleInput(Matrix(sample_), sample_);
+      if (config.linear_skip == LinearSkip::kPca && !model_->initialized()) {
+        pca_ = std::make_unique<PcaJob>(&sample_, config.latent_dim, Random(config.seed, Stream::kPca));
+        phase_ = Phase::kPca;
+      } else {
+        if (config.linear_skip == LinearSkip::kIdentity && !model_->initialized()) {
+          SetLinearPath(Matrix::Identity(config.latent_dim, config.input_dim), Vector::Zero(config.input_dim));
+        }
+        phase_ = Phase::kLatents;
+      }
+      return true;
+    }
+    case Phase::kPca:
+      if (!pca_->Advance()) {
+        SetLinearPath(pca_->directions(), pca_->mean());
+        pca_.reset();
+        phase_ = Phase::kLatents;
+      }
+      return true;
+    case Phase::kLatents: {
+      if (!codebooks_) {
+        phase_ = Phase::kCommit;
+        return true;
+      }
+      residuals_.resize(sample_.rows(), config.latent_dim);
+      const Index rows = std::min(kRowBlock, sample_.rows() - next_row_);
+      Mlp::Tape tape;
+      draft_->encoder().Forward(draft_->store(), sample_.middleRows(next_row_, rows), tape,
+                                residuals_.middleRows(next_row_, rows));
+      next_row_ += rows;
+      if (next_row_ < sample_.rows()) return true;
+      next_row_ = 0;
+      sample_.resize(0, 0);
+      phase_ = Phase::kKmeans;
+      return true;
+    }
+    case Phase::kKmeans:
+      if (!kmeans_) {
+        kmeans_ = std::make_unique<KmeansJob>(&residuals_, config.codebook_sizes[static_cast<size_t>(level_)],
+                                              Random(config.seed, Stream::kKmeans, static_cast<uint64_t>(level_)));
+      }
+      if (!kmeans_->Advance()) FinishLevel();
+      return true;
+    case Phase::kResidual: {
+      const Index rows = std::min(kRowBlock, residuals_.rows() - next_row_);
+      auto block = residuals_.middleRows(next_row_, rows);
+      std::vector<uint32_t> codes(static_cast<size_t>(rows));
+      FindNearest(draft_->quantizer().searchable(level_), block, codes.data(), nullptr);
+      for (Index i = 0; i < rows; ++i)
+        block.row(i) -= draft_->quantizer().codebook(level_).row(codes[static_cast<size_t>(i)]);
+      next_row_ += rows;
+      if (next_row_ < residuals_.rows()) return true;
+      next_row_ = 0;
+      ++level_;
+      phase_ = level_ < config.levels() ? Phase::kKmeans : Phase::kCommit;
+      return true;
+    }
+    case Phase::kCommit:
+      if (!draft_->store().values().allFinite()) {
+        throw Error(ErrorKind::kInvalidInput,
+                    "items: their values are too large to be fitted in float32; scale them down (inputScaling "
+                    "\"commonScale\" takes the widest range)");
+      }
+      model_->store().values() = draft_->store().values();
+      model_->ParametersChanged();
+      model_->set_initialized(true);
+      draft_.reset();
+      residuals_.resize(0, 0);
+      phase_ = Phase::kDone;
+      return true;
+    case Phase::kDone:
+      return false;
+  }
+  return false;
+}
+
+// Mean per dimension, then variances, over all rows of the training set.
+void InitializeJob::StatisticsSlice() {
+  if (!draft_->scaler().learned()) {
+    phase_ = Phase::kGather;
+    return;
+  }
+  const Index n = source_->rows(), dim = source_->dim();
+  Matrix block;
+  std::vector<uint32_t> rows;
+  for (Index slice = 0; slice < kStatisticsRows && next_row_ < n; slice += kRowBlock) {
+    const Index count = std::min(kRowBlock, n - next_row_);
+    rows.resize(static_cast<size_t>(count));
+    std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(next_row_));
+    block.resize(count, dim);
+    source_->Read(rows.data(), count, block);
+    if (phase_ == Phase::kMean) {
+      statistics_.AddToMean(block);
+    } else {
+      statistics_.AddToVariance(block);
+    }
+    next_row_ += count;
+  }
+  if (next_row_ < n) return;
+  next_row_ = 0;
+  if (phase_ == Phase::kMean) {
+    statistics_.FinishMean(n);
+    if (statistics_.needs_variance()) {
+      phase_ = Phase::kVariance;
+      return;
+    }
+  } else {
+    statistics_.FinishVariance(n);
+  }
+  draft_->scaler().Learn(draft_->store(), statistics_);
+  phase_ = Phase::kGather;
+}
+
+// S = directions, s = -S mean;  T = S^T, t = mean:  dec(enc(x)) is the projection of x onto the directions.
+void InitializeJob::SetLinearPath(const Matrix& directions, const Vector& mean) {
+  ParameterStore& store = draft_->store();
+  store.value(draft_->encoder().skip_weight()) = directions;
+  MatrixMap bias = store.value(draft_->encoder().skip_bias());
+  for (Index i = 0; i < directions.rows(); ++i) {
+    float dot = 0;
+    for (Index j = 0; j < directions.cols(); ++j) dot += directions(i, j) * mean[j];
+    bias(i, 0) = -dot;
+  }
+  store.value(draft_->decoder().skip_weight()) = directions.transpose();
+  store.value(draft_->decoder().skip_bias()).col(0) = mean;
+}
+
+void InitializeJob::FinishLevel() {
+  inertia_.push_back(kmeans_->inertia());
+  draft_->ReplaceCodebook(level_, kmeans_->centers());
+  kmeans_.reset();
+  phase_ = Phase::kResidual;
+}
+
+}  // namespace rqvae

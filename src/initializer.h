@@ -1,0 +1,58 @@
+// Initialisation from data as a job.
+#ifndef RQVAE_INITIALIZER_H_
+#define RQVAE_INITIALIZER_H_
+
+#include <memory>
+#include <vector>
+
+#include "input_scaler.h"
+#include "job.h"
+#include "kmeans.h"
+#include "pca.h"
+#include "row_source.h"
+#include "rqvae.h"
+
+namespace rqvae {
+
+// Fits what needs data. On an initialised model that is the codebooks only: a new skip path or new statistics under
+// trained layers would undo what they learned. Otherwise: input statistics on all rows, then on the k-means sample the
+// principal directions (linear skip) and the codebooks, level by level on what the levels before left over. Works on a
+// draft: the model changes in the last slice, all at once, so that a dropped job leaves it as it was.
+class InitializeJob : public Job {
+ public:
+  // Rows of the sample that PCA and k-means see: all rows up to this many, and at least 40 for each code.
+  static constexpr Index kSampleRows = 20480;
+
+  // Without `codebooks` only the input statistics and the linear skip are fitted.
+  InitializeJob(RqVae* model, const RowSource* source, bool codebooks = true);
+  ~InitializeJob() override;
+
+  bool Advance() override;
+  double progress() const;                                         // in [0, 1], for a progress bar
+  const std::vector<double>& inertia() const { return inertia_; }  // per level, over the sample
+
+ private:
+  enum class Phase { kMean, kVariance, kGather, kPca, kLatents, kKmeans, kResidual, kCommit, kDone };
+
+  void StatisticsSlice();
+  void SetLinearPath(const Matrix& directions, const Vector& mean);
+  void FinishLevel();
+
+  RqVae* model_;
+  const RowSource* source_;
+  bool codebooks_;
+  std::unique_ptr<RqVae> draft_;
+  Phase phase_;
+  Index next_row_ = 0;
+  InputScaler::Statistics statistics_;
+  Matrix sample_;     // scaled, m x D
+  Matrix residuals_;  // m x d
+  Index level_ = 0;
+  std::unique_ptr<PcaJob> pca_;
+  std::unique_ptr<KmeansJob> kmeans_;
+  std::vector<double> inertia_;
+};
+
+}  // namespace rqvae
+
+#endif  // RQVAE_INITIALIZER_H_

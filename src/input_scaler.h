@@ -1,0 +1,64 @@
+// Shift and scale of the input: x~ = (x - mean) / scale, learned on the training set, saved with the model and undone
+// on the way out.
+//
+//   none          x~ = x; there are no parameters
+//   center        scale is 1
+//   commonScale   scale is one number, the root of the mean variance over all dimensions: distances keep their ratios
+//   perDimension  scale is the standard deviation of each dimension
+//   l2            every row is divided by its length first (a zero row stays zero), then as commonScale. The way out
+//                 gives the typical length back: the root of the mean squared length of the training rows.
+//
+// A scale of zero (a constant dimension, a catalogue of one point) counts as one.
+#ifndef RQVAE_INPUT_SCALER_H_
+#define RQVAE_INPUT_SCALER_H_
+
+#include <vector>
+
+#include "config.h"
+#include "parameter_store.h"
+
+namespace rqvae {
+
+class InputScaler {
+ public:
+  // Declares input.mean (D), input.scale (1, or D with perDimension) and with l2 input.norm (1).
+  InputScaler(ParameterStore& store, const ModelConfig& config);
+  // Identity, until statistics are learned.
+  void Initialize(ParameterStore& store) const;
+
+  // items, scaled: n x D.  The two may not overlap.
+  void Scale(const ParameterStore& store, const ConstMatrixRef& items, MatrixRef scaled) const;
+  void Unscale(const ParameterStore& store, const ConstMatrixRef& scaled, MatrixRef items) const;
+
+  bool learned() const { return mean_ >= 0; }  // whether there is anything to learn from data
+
+  // Learning, in two passes over blocks of rows and in double: means first, then the variances around them.
+  class Statistics {
+   public:
+    explicit Statistics(const ModelConfig& config);
+    void AddToMean(Matrix& block);  // may rescale the block's rows
+    void FinishMean(Index rows);
+    bool needs_variance() const;
+    void AddToVariance(Matrix& block);
+    void FinishVariance(Index rows);
+
+   private:
+    friend class InputScaler;
+    InputScaling scaling_;
+    double square_length_ = 0;  // l2: mean squared length of the rows
+    std::vector<double> mean_;
+    std::vector<double> variance_;  // per dimension
+    std::vector<double> block_;
+  };
+  void Learn(ParameterStore& store, const Statistics& statistics) const;
+
+ private:
+  InputScaling scaling_;
+  Index mean_ = -1;  // handles
+  Index scale_ = -1;
+  Index norm_ = -1;
+};
+
+}  // namespace rqvae
+
+#endif  // RQVAE_INPUT_SCALER_H_

@@ -1,0 +1,17 @@
+// The course of the learning rate over a training run.
+#ifndef RQVAE_SCHEDULE_H_
+#define RQVAE_SCHEDULE_H_
+
+#include <cstdint>
+
+#include "config.h"
+
+namespace rqvae {
+
+// The factor on the learning rate at a step, 0 <= step < total: rises linearly over the warm-up (a share of all steps),
+// then follows the schedule down to zero over what is left (cosine: Loshchilov & Hutter 2017, without restarts).
+double RateScale(Schedule schedule, double warmup, int64_t step, int64_t total);
+
+}  // namespace rqvae
+
+#endif  // RQVAE_SCHEDULE_H_

@@ -1,0 +1,83 @@
+// Separating colliding items in training: items that are not alike but share an ID are pulled towards a free ID nearby.
+//
+// After an evaluation of the whole catalogue, in every group of training rows that share an ID all but one get a
+// target: the ID they have ("taken") and the best free one among the candidates of a beam search ("alternative"). The
+// one whose alternative is worst stays. While the target stands, the row's loss has a hinge more,
+//
+//   w [ ||z - z^_alternative||^2 - ||z - z^_taken||^2 + m e ]_+ ,
+//
+// with the codebooks held fixed, so that only the encoder moves: 2 w (z^_taken - z^_alternative) while the hinge is
+// active. e is the mean quantisation error, the scale of distances. A target stands until an evaluation finds the row
+// neither at its alternative nor in need of another. Colliding items are near neighbours: what tells them apart is less
+// than a code's cell, and no loss that is a mean over all items sees it.
+#ifndef RQVAE_SEPARATION_H_
+#define RQVAE_SEPARATION_H_
+
+#include <vector>
+
+#include "archive.h"
+#include "id_table.h"
+#include "residual_quantizer.h"
+#include "row_source.h"
+
+namespace rqvae {
+
+class RqVae;
+
+class Separation {
+ public:
+  // rows: number of training rows.
+  Separation(const ModelConfig& config, double weight, double margin, Index rows);
+
+  bool enabled() const { return weight_ > 0; }
+
+  // New targets, in slices: Begin with the codes of all rows of the catalogue (n x L) and which of them are training
+  // rows, then Advance until it returns false, when the new ones take the place of the old. error: e above.
+  void Begin(const CodeMatrix& codes, const std::vector<uint32_t>& training, double error);
+  bool Advance(const RqVae& model, const RowSource& training);
+
+  Index targets() const { return targets_.taken.rows(); }
+  // Adds the gradient of scale * sum of hinges over the block's rows to dz (n x d) and returns that sum, not scaled.
+  // rows: n, of the training source; z: n x d.
+  double AddGradient(const ResidualQuantizer& quantizer, const uint32_t* rows, const ConstMatrixRef& z, float scale,
+                     MatrixRef dz) const;
+
+  void Visit(Archive& archive);  // targets, not a search in progress
+
+ private:
+  // A training row that shares its ID.
+  struct Member {
+    uint32_t row;
+    uint32_t group;
+    float own_error = 0;               // ||z - z^||^2 with the ID it has
+    std::vector<uint32_t> candidates;  // other IDs, L codes each, the best first
+    std::vector<float> errors;
+  };
+
+  struct Targets {
+    float error = 0;
+    std::vector<int32_t> of_row;  // per training row: its place in the two below, or -1
+    CodeMatrix taken;
+    CodeMatrix alternative;
+  };
+
+  void FindCandidates(const RqVae& model, const RowSource& training);
+  void Assign();
+
+  Index levels_;
+  float weight_;
+  float margin_;
+  Targets targets_;
+
+  // The search in progress.
+  Targets found_;                // begins with the targets that stand
+  IdTable used_;                 // every ID of the catalogue, and the alternatives given
+  std::vector<bool> has_guest_;  // per ID: a row that does not train has it
+  std::vector<Member> members_;  // by group, then by row
+  size_t next_ = 0;              // member without candidates yet
+  CodeMatrix member_codes_;      // the ID that each member has
+};
+
+}  // namespace rqvae
+
+#endif  // RQVAE_SEPARATION_H_

@@ -1,0 +1,33 @@
+// All eigenvalues and eigenvectors of a small dense symmetric matrix, in one go: the time grows with the cube of its
+// size, about 0.3 ms at 64 and 0.1 s at 512.
+//
+// Householder tridiagonalisation (Martin, Reinsch & Wilkinson 1968; EISPACK's tred2), then QL with implicit shifts
+// (Martin & Wilkinson 1968, Dubrulle 1970; EISPACK's imtql2), in double. Only + - * / and sqrt in one fixed order, so
+// that every target gives the same bits. Our own because Eigen's solver, with the blocked products that it brings,
+// makes the WebAssembly a fifth larger and chooses its order by the size of the vectors.
+#ifndef RQVAE_SYMMETRIC_EIGEN_H_
+#define RQVAE_SYMMETRIC_EIGEN_H_
+
+#include "matrix.h"
+
+namespace rqvae {
+
+using DoubleMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using DoubleVector = Eigen::Matrix<double, Eigen::Dynamic, 1>;
+
+// A = vectors^T diag(values) vectors.
+struct SymmetricEigen {
+  DoubleVector values;   // n, falling
+  DoubleMatrix vectors;  // n x n; row i is the eigenvector of values[i], of length 1 and either sign
+};
+
+// `matrix` (n x n, n >= 0) is read on and below its diagonal only. Its norm sets the accuracy: the residuals, the
+// errors of the eigenvalues and the eigenvectors' departures from orthonormality stay within a small multiple of n
+// 2^-53 of it, so that an eigenvalue far smaller than the largest may be rounding alone. Equal eigenvalues get
+// orthonormal vectors like any others. Scaling the matrix by a power of two changes no bit of the vectors, short of
+// overflow and underflow. An element that is not finite makes every result NaN.
+SymmetricEigen DecomposeSymmetric(DoubleMatrix matrix);
+
+}  // namespace rqvae
+
+#endif  // RQVAE_SYMMETRIC_EIGEN_H_

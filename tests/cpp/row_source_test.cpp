@@ -1,0 +1,119 @@
+// Which rows validate, and reading some rows of a source.
+#include "row_source.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include "random.h"
+#include "test_data.h"
+
+namespace rqvae {
+namespace {
+
+TEST(SplitRows, IsDisjointCompleteAndAscending) {
+  for (const Index rows : {1, 2, 3, 10, 257, 1000}) {
+    for (const double share : {0.0, 0.001, 0.05, 0.1, 0.5, 0.9, 0.9999}) {
+      const Split split = SplitRows(3, rows, share);
+      EXPECT_TRUE(std::is_sorted(split.training.begin(), split.training.end()));
+      EXPECT_TRUE(std::is_sorted(split.validation.begin(), split.validation.end()));
+      std::set<uint32_t> all(split.training.begin(), split.training.end());
+      all.insert(split.validation.begin(), split.validation.end());
+      EXPECT_EQ(all.size(), static_cast<size_t>(rows));
+      EXPECT_EQ(split.training.size() + split.validation.size(), static_cast<size_t>(rows)) << "a row on both sides";
+      EXPECT_EQ(*all.rbegin(), static_cast<uint32_t>(rows - 1));
+    }
+  }
+}
+
+TEST(SplitRows, RoundsTheShareAndKeepsOneRowForTraining) {
+  auto validation = [](Index rows, double share) { return SplitRows(0, rows, share).validation.size(); };
+  EXPECT_EQ(validation(100, 0.1), 10u);
+  EXPECT_EQ(validation(104, 0.1), 10u);
+  EXPECT_EQ(validation(105, 0.1), 11u);
+  EXPECT_EQ(validation(4, 0.1), 0u);
+  EXPECT_EQ(validation(5, 0.1), 1u);
+  EXPECT_EQ(validation(1, 0.9), 0u);
+  EXPECT_EQ(validation(2, 0.9), 1u);
+  EXPECT_EQ(validation(10, 0.99), 9u);
+  EXPECT_EQ(validation(1000, 0.0), 0u);
+}
+
+// A row validates by its own number: those with the smallest hashes, so that a smaller share is part of a larger one.
+TEST(SplitRows, TakesTheRowsWithTheSmallestHashes) {
+  const Index rows = 500;
+  const Split split = SplitRows(7, rows, 0.2);
+  ASSERT_EQ(split.validation.size(), 100u);
+  uint64_t largest = 0;
+  for (const uint32_t row : split.validation) largest = std::max(largest, Hash(7, Stream::kValidation, row));
+  for (const uint32_t row : split.training) EXPECT_GT(Hash(7, Stream::kValidation, row), largest);
+  const Split smaller = SplitRows(7, rows, 0.1);
+  EXPECT_TRUE(std::includes(split.validation.begin(), split.validation.end(), smaller.validation.begin(),
+                            smaller.validation.end()));
+  // With more rows, a row that trained goes on training.
+  const Split longer = SplitRows(7, 5 * rows, 0.04);
+  ASSERT_EQ(longer.validation.size(), 100u);
+  for (const uint32_t row : longer.validation) {
+    if (row < static_cast<uint32_t>(rows)) {
+      EXPECT_TRUE(std::binary_search(split.validation.begin(), split.validation.end(), row));
+    }
+  }
+  EXPECT_EQ(SplitRows(7, rows, 0.2).validation, split.validation);
+  EXPECT_NE(SplitRows(8, rows, 0.2).validation, split.validation);
+  // Not the k-means sample, which is another draw.
+  EXPECT_NE(SampleRows(7, Stream::kSample, rows, 100), split.validation);
+}
+
+// Every part of the catalogue has its share.
+TEST(SplitRows, SpreadsOverTheCatalogue) {
+  const Split split = SplitRows(1, 20000, 0.1);
+  std::vector<int> tenths(10);
+  for (const uint32_t row : split.validation) ++tenths[row / 2000];
+  for (const int count : tenths) EXPECT_NEAR(count, 200, 50);
+}
+
+TEST(MatrixRows, ReadsInTheGivenOrderAndRepeats) {
+  TestRandom random(2);
+  const Matrix data = RandomMatrix(random, 20, 3);
+  const MatrixRows rows(data);
+  EXPECT_EQ(rows.rows(), 20);
+  EXPECT_EQ(rows.dim(), 3);
+  const uint32_t names[] = {19, 0, 7, 7};
+  Matrix out(4, 3);
+  rows.Read(names, 4, out);
+  for (Index i = 0; i < 4; ++i) EXPECT_TRUE(SameBits(out.row(i), data.row(names[i])));
+}
+
+TEST(SubsetRows, ReadsTheNamedRowsOfItsSource) {
+  TestRandom random(3);
+  const Matrix data = RandomMatrix(random, 20, 3);
+  const MatrixRows rows(data);
+  const SubsetRows subset(&rows, {2, 3, 11, 19});
+  EXPECT_EQ(subset.rows(), 4);
+  EXPECT_EQ(subset.dim(), 3);
+  EXPECT_EQ(subset.names(), (std::vector<uint32_t>{2, 3, 11, 19}));
+  const uint32_t names[] = {3, 0, 0, 2, 1};
+  const Index expected[] = {19, 2, 2, 11, 3};
+  Matrix out(5, 3);
+  subset.Read(names, 5, out);
+  for (Index i = 0; i < 5; ++i) EXPECT_TRUE(SameBits(out.row(i), data.row(expected[i])));
+  // Into part of a larger matrix.
+  Matrix large = Matrix::Zero(9, 3);
+  subset.Read(names, 2, large.middleRows(4, 2));
+  EXPECT_TRUE(SameBits(large.row(4), data.row(19)));
+  EXPECT_TRUE(SameBits(large.row(5), data.row(2)));
+  EXPECT_EQ(large.row(3).cwiseAbs().sum() + large.row(6).cwiseAbs().sum(), 0);
+
+  const SubsetRows nothing(&rows, {});
+  EXPECT_EQ(nothing.rows(), 0);
+  nothing.Read(names, 0, large.topRows(0));
+  const SubsetRows of_subset(&subset, {1, 3});
+  of_subset.Read(names + 1, 1, out.topRows(1));
+  EXPECT_TRUE(SameBits(out.row(0), data.row(3)));
+}
+
+}  // namespace
+}  // namespace rqvae

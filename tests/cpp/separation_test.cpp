@@ -1,0 +1,307 @@
+// Separating items that share an ID: who gets which target, the gradient of its loss, and what it does in training.
+#include "separation.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <numeric>
+#include <set>
+#include <vector>
+
+#include "id_statistics.h"
+#include "test_data.h"
+#include "trainer.h"
+#include "training_data.h"
+
+namespace rqvae {
+namespace {
+
+// An untrained model whose IDs collide, with all that Separation is told of it.
+struct Crowd {
+  explicit Crowd(Matrix items, double weight = 3) : rows(std::move(items)), model(Config(rows.dim())) {
+    InitializeJob job(&model, &rows);
+    RunToEnd(job);
+    codes.resize(rows.rows(), 2);
+    model.Encode(rows.data(), codes, nullptr);
+    training.resize(static_cast<size_t>(rows.rows()));
+    std::iota(training.begin(), training.end(), 0u);
+    separation = std::make_unique<Separation>(model.config(), weight, 0.05, rows.rows());
+  }
+  static ModelConfig Config(Index dim) {
+    ModelConfig config;
+    config.input_dim = dim;
+    config.latent_dim = 6;
+    config.hidden_dims = {16};
+    config.codebook_sizes = {8, 16};
+    return config;
+  }
+  void Search(double error = 2) {
+    separation->Begin(codes, training, error);
+    const SubsetRows source(&rows, training);
+    while (separation->Advance(model, source)) {
+    }
+  }
+  // The sum of hinges and its gradient for all rows, by the class.
+  double Gradient(Matrix* dz) {
+    latents.resize(rows.rows(), 6);
+    model.Latents(rows.data(), latents);
+    std::vector<uint32_t> names(static_cast<size_t>(rows.rows()));
+    std::iota(names.begin(), names.end(), 0u);
+    *dz = Matrix::Zero(rows.rows(), 6);
+    return separation->AddGradient(model.quantizer(), names.data(), latents, 0.5f, *dz);
+  }
+
+  MatrixRows rows;
+  RqVae model;
+  CodeMatrix codes;
+  Matrix latents;
+  std::vector<uint32_t> training;
+  std::unique_ptr<Separation> separation;
+};
+
+Index Sharing(const CodeMatrix& codes) { return codes.rows() - CountDistinct(codes); }
+
+TEST(Separation, GivesATargetToAllButOneOfEachGroup) {
+  TestRandom random(4);
+  Crowd crowd(ClusteredRows(random, 150, 9, 12, 0.4));
+  ASSERT_GT(Sharing(crowd.codes), 20);
+  crowd.Search();
+  // Free IDs run out in none of the groups here: the beam finds eight, and 128 IDs are not all used.
+  EXPECT_GT(crowd.separation->targets(), Sharing(crowd.codes) / 2);
+  EXPECT_LE(crowd.separation->targets(), Sharing(crowd.codes));
+  Matrix dz;
+  EXPECT_GT(crowd.Gradient(&dz), 0);
+  std::map<std::vector<uint32_t>, std::pair<int, int>> groups;  // members, moved
+  for (Index i = 0; i < 150; ++i) {
+    auto& [members, moved] = groups[{crowd.codes(i, 0), crowd.codes(i, 1)}];
+    ++members;
+    if (!dz.row(i).isZero(0)) ++moved;
+  }
+  for (const auto& [id, group] : groups) {
+    if (group.first == 1) EXPECT_EQ(group.second, 0);
+    EXPECT_LT(group.second, group.first);
+  }
+}
+
+// The gradient points from the taken ID's vector to that of an ID which nobody has, and is that of the hinge.
+TEST(Separation, GradientIsThatOfTheHinge) {
+  TestRandom random(5);
+  Crowd crowd(ClusteredRows(random, 120, 9, 10, 0.4));
+  crowd.Search();
+  Matrix dz;
+  const double sum = crowd.Gradient(&dz);
+  std::set<std::vector<uint32_t>> used, given;
+  for (Index i = 0; i < 120; ++i) used.insert({crowd.codes(i, 0), crowd.codes(i, 1)});
+  const ResidualQuantizer& quantizer = crowd.model.quantizer();
+  double expected_sum = 0;
+  for (Index i = 0; i < 120; ++i) {
+    if (dz.row(i).isZero(0)) continue;
+    const Matrix own = quantizer.codebook(0).row(crowd.codes(i, 0)) + quantizer.codebook(1).row(crowd.codes(i, 1));
+    int matches = 0;
+    for (uint32_t a = 0; a < 8; ++a) {
+      for (uint32_t b = 0; b < 16; ++b) {
+        const Matrix other = quantizer.codebook(0).row(a) + quantizer.codebook(1).row(b);
+        // scale 0.5, weight 3: 2 * 0.5 * 3 (taken - alternative).
+        if (!Close(dz.row(i), 3 * (own - other), 1e-5)) continue;
+        ++matches;
+        EXPECT_FALSE(used.contains({a, b}));
+        EXPECT_TRUE(given.insert({a, b}).second) << "one ID for two items";
+        const double hinge =
+            (crowd.latents.row(i) - other).squaredNorm() - (crowd.latents.row(i) - own).squaredNorm() + 0.05 * 2;
+        EXPECT_GT(hinge, 0);
+        expected_sum += 3 * hinge;
+      }
+    }
+    EXPECT_EQ(matches, 1) << i;
+  }
+  EXPECT_NEAR(sum, expected_sum, 1e-3 * expected_sum);
+}
+
+TEST(Separation, IdenticalItemsStayTogether) {
+  TestRandom random(6);
+  Matrix items = RandomMatrix(random, 60, 9);
+  for (Index i = 30; i < 60; ++i) items.row(i) = items.row(i - 30);
+  Crowd crowd(items);
+  crowd.Search();
+  Matrix dz;
+  crowd.Gradient(&dz);
+  for (Index i = 0; i < 30; ++i) EXPECT_TRUE(SameBits(Matrix(dz.row(i)), Matrix(dz.row(i + 30)))) << i;
+  // All items the same: there is nothing to separate.
+  Matrix same(40, 9);
+  same.rowwise() = items.row(0);
+  Crowd one(same);
+  one.Search();
+  EXPECT_EQ(one.separation->targets(), 0);
+}
+
+TEST(Separation, ARowThatDoesNotTrainKeepsTheId) {
+  Matrix items(2, 9);
+  items.setOnes();
+  items(0, 0) = 1.001f;
+  TestRandom random(7);
+  Matrix many = RandomMatrix(random, 40, 9);
+  many.topRows(2) = items;
+  Crowd crowd(many);
+  crowd.codes.row(1) = crowd.codes.row(0);
+  crowd.training.erase(crowd.training.begin());  // row 0 validates; training row 0 is row 1 of the catalogue
+  crowd.separation = std::make_unique<Separation>(crowd.model.config(), 3, 0.05, 39);
+  for (Index i = 2; i < 40; ++i) crowd.codes.row(i) << static_cast<uint32_t>(i % 8), static_cast<uint32_t>(i % 16);
+  const Index sharing = Sharing(crowd.codes.bottomRows(38));
+  crowd.Search();
+  const uint32_t moved = 0;
+  Matrix z(1, 6), dz = Matrix::Zero(1, 6);
+  crowd.model.Latents(crowd.rows.data().row(1), z);
+  crowd.separation->AddGradient(crowd.model.quantizer(), &moved, z, 1, dz);
+  EXPECT_FALSE(dz.isZero(0));
+  EXPECT_GE(crowd.separation->targets(), 1);
+  EXPECT_LE(crowd.separation->targets(), 1 + sharing);
+}
+
+TEST(Separation, ATargetStandsWhileItsRowIsThere) {
+  TestRandom random(8);
+  Crowd crowd(ClusteredRows(random, 150, 9, 12, 0.4));
+  crowd.Search();
+  Matrix before, after;
+  crowd.Gradient(&before);
+  // Every moved row arrives at its alternative: read off the gradient.
+  const ResidualQuantizer& quantizer = crowd.model.quantizer();
+  for (Index i = 0; i < 150; ++i) {
+    if (before.row(i).isZero(0)) continue;
+    const Matrix own = quantizer.codebook(0).row(crowd.codes(i, 0)) + quantizer.codebook(1).row(crowd.codes(i, 1));
+    for (uint32_t a = 0; a < 8; ++a) {
+      for (uint32_t b = 0; b < 16; ++b) {
+        const Matrix other = quantizer.codebook(0).row(a) + quantizer.codebook(1).row(b);
+        if (Close(before.row(i), 3 * (own - other), 1e-5)) crowd.codes.row(i) << a, b;
+      }
+    }
+  }
+  crowd.Search();
+  crowd.Gradient(&after);
+  for (Index i = 0; i < 150; ++i) {
+    if (!before.row(i).isZero(0)) EXPECT_TRUE(SameBits(Matrix(before.row(i)), Matrix(after.row(i)))) << i;
+  }
+  // A row that went elsewhere loses its target.
+  for (Index i = 0; i < 150; ++i) crowd.codes.row(i) << static_cast<uint32_t>(i % 8), static_cast<uint32_t>(i / 8 % 16);
+  CodeMatrix distinct = crowd.codes.topRows(128);
+  crowd.codes = distinct;
+  crowd.training.resize(128);
+  crowd.separation->Begin(crowd.codes, crowd.training, 2);
+  const SubsetRows source(&crowd.rows, crowd.training);
+  while (crowd.separation->Advance(crowd.model, source)) {
+  }
+  EXPECT_LE(crowd.separation->targets(), 3);  // those that are by chance where their target is
+}
+
+TEST(Separation, GoesThroughAnArchive) {
+  TestRandom random(9);
+  Crowd crowd(ClusteredRows(random, 150, 9, 12, 0.4));
+  crowd.Search();
+  Matrix before, after;
+  const double sum = crowd.Gradient(&before);
+  Archive writer;
+  crowd.separation->Visit(writer);
+  crowd.separation = std::make_unique<Separation>(crowd.model.config(), 3, 0.05, 150);
+  Archive reader(writer.bytes().data(), writer.bytes().size());
+  crowd.separation->Visit(reader);
+  EXPECT_TRUE(reader.at_end());
+  EXPECT_EQ(crowd.Gradient(&after), sum);
+  EXPECT_TRUE(SameBits(before, after));
+  Separation other(crowd.model.config(), 3, 0.05, 149);
+  Archive again(writer.bytes().data(), writer.bytes().size());
+  EXPECT_THROW(other.Visit(again), Error);
+}
+
+TEST(Separation, TrainingSeparatesItems) {
+  TestRandom random(10);
+  const MatrixRows rows(ClusteredRows(random, 400, 12, 30, 0.5));
+  auto distinct = [&](double weight) {
+    ModelConfig model_config = Crowd::Config(12);
+    model_config.codebook_sizes = {32, 64};
+    model_config.encode_beam = 4;
+    RqVae model(model_config);
+    TrainConfig config;
+    config.epochs = 30;
+    config.batch_size = 100;
+    config.schedule = Schedule::kCosine;
+    config.optimizer.learning_rate = 2e-3;
+    config.evaluate_every = 2;
+    config.separation_weight = weight;
+    TrainJob job(&model, &rows, config);
+    RunToEnd(job);
+    for (const EpochRecord& record : job.history()) {
+      EXPECT_NEAR(record.losses.loss, record.losses.reconstruction + record.losses.quantize + record.losses.separation,
+                  1e-9 * record.losses.loss);
+    }
+    EXPECT_EQ(job.history().back().losses.separation > 0, weight > 0);
+    return job.history().back().evaluation->ids.distinct_ids;
+  };
+  const Index without = distinct(0), with = distinct(10);
+  EXPECT_LT(400 - with, (400 - without) / 2) << without << " -> " << with;
+}
+
+// Residual noise: what is added is the residual of some row at the start, with either sign, times the factor.
+TEST(ResidualNoise, MovesTrainingOnlyAndFollowsTheSeed) {
+  const MatrixRows rows(Catalogue(300, 20));
+  auto train = [&](double noise) {
+    RqVae model(SmallConfig(20));
+    TrainConfig config = ShortTraining();
+    config.residual_noise = noise;
+    TrainJob job(&model, &rows, config);
+    RunToEnd(job);
+    return std::make_pair(Vector(model.store().values()), job.history().back().losses.reconstruction);
+  };
+  const auto none = train(0), some = train(1.0), again = train(1.0);
+  EXPECT_EQ(some.first, again.first);
+  EXPECT_NE(some.first, none.first);
+  EXPECT_GT(some.second, none.second);
+}
+
+TEST(ResidualNoise, HasTheSpreadOfTheResiduals) {
+  MatrixRows rows(Catalogue(600, 20));
+  RqVae model(SmallConfig(20));
+  InitializeJob job(&model, &rows);
+  RunToEnd(job);
+  Matrix residuals(600, 20), scaled(600, 20), decoded(600, 20);
+  model.Residuals(rows.data(), residuals);
+  CodeMatrix codes(600, model.config().levels());
+  model.Encode(rows.data(), codes, nullptr);
+  model.Decode(codes, decoded);
+  Matrix rescaled(600, 20);
+  model.ScaleInput(decoded, rescaled);
+  model.ScaleInput(rows.data(), scaled);
+  EXPECT_TRUE(Close(residuals, Matrix(scaled - rescaled), 1e-4));
+  // One pool row of ones in one dimension: the noise is plus or minus the factor there and nothing elsewhere.
+  Matrix pool = Matrix::Zero(1, 20);
+  pool(0, 3) = 1;
+  StepExtras extras;
+  extras.residuals = &pool;
+  extras.residual_noise = 0.7f;
+  std::vector<uint32_t> names(200);
+  std::iota(names.begin(), names.end(), 0u);
+  auto latents_with = [&](const StepExtras& with, const Matrix& items, uint64_t step) {
+    model.BeginStep(200);
+    model.AddBlock(items, names.data(), step, with);
+    return Matrix(model.last_block().residuals[0]);
+  };
+  const Matrix items = rows.data().topRows(200);
+  const Matrix plain = latents_with({}, items, 0), noisy = latents_with(extras, items, 0);
+  const float scale = model.store().value(model.store().Find("input.scale"))(0, 0);
+  Matrix plus = items, minus = items;
+  plus.col(3).array() += 0.7f * scale;
+  minus.col(3).array() -= 0.7f * scale;
+  const Matrix up = latents_with({}, plus, 0), down = latents_with({}, minus, 0);
+  int ups = 0;
+  for (Index i = 0; i < 200; ++i) {
+    const bool is_up = static_cast<bool>(Close(Matrix(noisy.row(i)), Matrix(up.row(i)), 1e-4));
+    EXPECT_TRUE(is_up || Close(Matrix(noisy.row(i)), Matrix(down.row(i)), 1e-4)) << i;
+    ups += is_up ? 1 : 0;
+  }
+  EXPECT_GT(ups, 70);
+  EXPECT_LT(ups, 130);
+  EXPECT_FALSE(SameBits(latents_with(extras, items, 1), noisy)) << "another step, other signs";
+  EXPECT_FALSE(SameBits(plain, noisy));
+}
+
+}  // namespace
+}  // namespace rqvae

@@ -1,0 +1,43 @@
+// A catalogue with structure, and a small model and training for it.
+#ifndef RQVAE_TESTS_TRAINING_DATA_H_
+#define RQVAE_TESTS_TRAINING_DATA_H_
+
+#include "config.h"
+#include "matrix.h"
+#include "random.h"
+
+namespace rqvae {
+
+// Clusters with structure: centres, sub-centres, noise, and an offset shared by all.
+inline Matrix Catalogue(Index rows, Index dim, uint64_t seed = 0) {
+  Random random(seed, Stream::kSample);
+  Matrix centers(12, dim), fine(40, dim), data(rows, dim);
+  for (Index i = 0; i < centers.size(); ++i) centers.data()[i] = static_cast<float>(random.Normal());
+  for (Index i = 0; i < fine.size(); ++i) fine.data()[i] = 0.5f * static_cast<float>(random.Normal());
+  for (Index i = 0; i < rows; ++i) {
+    data.row(i) = centers.row(static_cast<Index>(random.Below(12))) + fine.row(static_cast<Index>(random.Below(40)));
+    for (Index j = 0; j < dim; ++j) data(i, j) += 5.0f + 0.2f * static_cast<float>(random.Normal());
+  }
+  return data;
+}
+
+inline ModelConfig SmallConfig(Index dim) {
+  ModelConfig config;
+  config.input_dim = dim;
+  config.latent_dim = 8;
+  config.hidden_dims = {16};
+  config.codebook_sizes = {16, 16, 16};
+  config.input_noise = 0.2;
+  return config;
+}
+
+inline TrainConfig ShortTraining() {
+  TrainConfig config;
+  config.epochs = 5;
+  config.batch_size = 300;  // ragged last batch, and blocks of 256 + 44
+  return config;
+}
+
+}  // namespace rqvae
+
+#endif  // RQVAE_TESTS_TRAINING_DATA_H_
