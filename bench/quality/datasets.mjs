@@ -1,0 +1,147 @@
+/**
+ * The catalogues of the bench, each with the number of levels and codes it is measured at. They lie in `../shared/data` beside the
+ * checkout, or where RQVAE_DATA points; a set that is not there is skipped. Emoji come with the repository.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readCsv, readLabels, readNpy } from "rqvae/formats";
+import { pickRows, sampleRows } from "./split.mjs";
+import { syntheticCatalogue, syntheticPath } from "./synthetic.mjs";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+export const DATA = process.env.RQVAE_DATA ?? join(ROOT, "../shared/data");
+
+/**
+ * @typedef {object} Catalogue
+ * @property {string} name
+ * @property {string} title
+ * @property {import("./measures.mjs").Matrix} items
+ * @property {number} levels
+ * @property {number} codes Per level.
+ * @property {{ name: string, values: (string | null)[] }} [category] What is known of each item; null where it is not.
+ * @property {number[][]} [attributes] Per item.
+ */
+
+/** @type {Record<string, { title: string, levels: number, codes: number, load(): Partial<Catalogue> | undefined }>} */
+const SETS = {
+  emoji: {
+    title: "Emoji, GloVe of their names",
+    levels: 3,
+    codes: 32,
+    load: () => labelled("ship_ok/emoji/emoji", "glovesif100.f16", "group", join(ROOT, "examples/data/emoji/emoji")),
+  },
+  fiori: {
+    title: "SAP Fiori articles, MiniLM",
+    levels: 3,
+    codes: 32,
+    load: () => labelled("ship_ok/sap-fiori/fiori", "minilm384.f32", "category"),
+  },
+  mdi: {
+    title: "Material icons, GloVe of their names",
+    levels: 3,
+    codes: 64,
+    load: () => labelled("ship_ok/mdi/mdi", "glovesif100.f16", "tag"),
+  },
+  wordnet: {
+    title: "WordNet, 20,000 synsets, GloVe",
+    levels: 3,
+    codes: 256,
+    load: () => sampled(labelled("ship_ok/wordnet/wordnet", "glovesif100.f16", "lexfile"), 20_000),
+  },
+  s3rec: { title: "Amazon Beauty, vectors of S3Rec", levels: 3, codes: 256, load: () => beauty("s3rec") },
+  iclrec: { title: "Amazon Beauty, vectors of ICLRec", levels: 3, codes: 256, load: () => beauty("iclrec") },
+  industrial: { title: "Amazon Industrial, GloVe of the text", levels: 3, codes: 256, load: industrial },
+  movies: { title: "Movies, MiniLM", levels: 3, codes: 64, load: movies },
+  synthetic: { title: "Synthetic catalogue, 50,000 x 768", levels: 3, codes: 256, load: synthetic },
+};
+
+export const SET_NAMES = Object.keys(SETS);
+/** What is measured unless more is asked for. */
+export const DEFAULT_SETS = ["emoji", "fiori", "s3rec", "iclrec", "industrial"];
+
+/**
+ * @param {string} name
+ * @returns {Catalogue | undefined} undefined when the data is not at hand
+ */
+export function loadCatalogue(name) {
+  const { title, levels, codes, load } = SETS[name];
+  const loaded = load();
+  return loaded && /** @type {Catalogue} */ ({ name, title, levels, codes, ...loaded });
+}
+
+/**
+ * A matrix from an npy file, as float32.
+ * @param {string} path
+ * @returns {import("./measures.mjs").Matrix}
+ */
+export function readMatrix(path) {
+  const { data, rows, dim } = readNpy(readFileSync(path));
+  return {
+    data: data instanceof Uint16Array ? Float32Array.from(data, halfToNumber) : Float32Array.from(data),
+    rows,
+    dim,
+  };
+}
+
+/** @param {number} half bits of an IEEE half float */
+function halfToNumber(half) {
+  const exponent = (half >> 10) & 31;
+  const fraction = half & 1023;
+  const size = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
+  return half & 0x8000 ? -size : size;
+}
+
+function labelled(path, kind, label, shipped) {
+  const base = [shipped, join(DATA, path)].find((each) => each && existsSync(`${each}-${kind}.npy`));
+  if (base === undefined) return undefined;
+  const { labels } = readLabels(readFileSync(`${base}.labels.json`, "utf8"));
+  return { items: readMatrix(`${base}-${kind}.npy`), category: { name: label, values: labels[label] } };
+}
+
+function sampled(catalogue, count) {
+  if (catalogue === undefined) return undefined;
+  const rows = sampleRows(catalogue.items.rows, count, 0);
+  const { name, values } = catalogue.category;
+  return { items: pickRows(catalogue.items, rows), category: { name, values: Array.from(rows, (row) => values[row]) } };
+}
+
+function beauty(model) {
+  const path = join(DATA, `test_only/beauty/${model}-Beauty-64.f32.npy`);
+  return existsSync(path) ? { items: readMatrix(path), attributes: beautyAttributes() } : undefined;
+}
+
+/**
+ * Attributes of the items of Amazon Beauty; row i is item i + 1.
+ * @returns {number[][]}
+ */
+export function beautyAttributes() {
+  const byItem = JSON.parse(readFileSync(join(DATA, "test_only/beauty/Beauty_item2attributes.json"), "utf8"));
+  return Array.from({ length: Object.keys(byItem).length }, (_, row) => byItem[row + 1]);
+}
+
+function industrial() {
+  const base = join(DATA, "test_only/minionerec/Industrial_and_Scientific");
+  if (!existsSync(`${base}-glovesif100.f32.npy`)) return undefined;
+  const items = readMatrix(`${base}-glovesif100.f32.npy`);
+  const facts = JSON.parse(readFileSync(`${base}.item.json`, "utf8"));
+  const values = Array.from({ length: items.rows }, (_, row) => facts[row].brand || null);
+  return { items, category: { name: "brand", values } };
+}
+
+function movies() {
+  const folder = join(DATA, "test_only/text-minilm");
+  if (!existsSync(join(folder, "mood2movie-2112x384.npy"))) return undefined;
+  // The library's reader of tables: the columns of text are labels, the others (id, vote_average) are of no interest here.
+  const { labels } = readCsv(readFileSync(join(folder, "mood2movie.csv"), "utf8"), {
+    labelColumns: ["title", "overview", "genre_ids", "poster_path"],
+  });
+  const values = labels.labels.genre_ids.map((list) => String(JSON.parse(list)[0] ?? "") || null);
+  return { items: readMatrix(join(folder, "mood2movie-2112x384.npy")), category: { name: "first genre", values } };
+}
+
+function synthetic() {
+  const items = syntheticCatalogue(50_000);
+  const values = Array.from({ length: items.rows }, (_, row) => String(syntheticPath(0, row)[0]));
+  return { items, category: { name: "branch", values } };
+}
