@@ -121,21 +121,21 @@ void ResidualQuantizer::Forward(const ConstMatrixRef& z, const CodeMatrix* codes
   const Index n = z.rows(), d = z.cols();
   const size_t levels = embeddings_.size();
   tape.codes.resize(n, this->levels());
-  if (codes != nullptr) tape.codes = *codes;
+  if (codes != nullptr) {
+    tape.codes = *codes;
+  } else {
+    Encode(z, tape.codes, nullptr);
+  }
   tape.residuals.resize(levels + 1);
   tape.error.resize(levels);
   tape.residuals[0] = z;
-  std::vector<uint32_t> nearest(static_cast<size_t>(n));
   for (size_t l = 0; l < levels; ++l) {
-    const auto level = static_cast<Index>(l);
     const Matrix& r = tape.residuals[l];
     Matrix& next = tape.residuals[l + 1];
     next.resize(n, d);
     tape.error[l].resize(n);
-    if (codes == nullptr) FindNearest(searchable_[l], r, nearest.data(), nullptr);
     for (Index i = 0; i < n; ++i) {
-      if (codes == nullptr) tape.codes(i, level) = nearest[static_cast<size_t>(i)];
-      next.row(i) = r.row(i) - codebooks_[l].row(tape.codes(i, level));
+      next.row(i) = r.row(i) - codebooks_[l].row(tape.codes(i, static_cast<Index>(l)));
       float error = 0;
       for (Index j = 0; j < d; ++j) error += next(i, j) * next(i, j);
       tape.error[l][i] = error;

@@ -55,8 +55,8 @@ class ResidualQuantizer {
   // Must be called after any change of the codebooks and before Forward: projects them (SimVQ) and prepares the search.
   void Prepare(const ParameterStore& store);
 
-  // Fills the tape.  z: n x d, quantized (n x d) = sum_l q_l.  The codes are the nearest ones, or `codes` (n x L) if
-  // given.
+  // Fills the tape.  z: n x d, quantized (n x d) = sum_l q_l.  The codes are those of Encode, or `codes` (n x L) if
+  // given: training assigns as encoding does, so that the codebooks fit the search that will use them.
   void Forward(const ConstMatrixRef& z, const CodeMatrix* codes, Tape& tape, MatrixRef quantized) const;
 
   // Gradient of  sum over rows of scale * sum_l loss_l  and of the reconstruction, whose gradient with respect to the

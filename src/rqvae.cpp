@@ -261,17 +261,14 @@ void RqVae::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef
   const Index d = config_.latent_dim;
   const float weight = static_cast<float>(config_.codebook_weight + config_.commitment_weight);
   Matrix latents, quantized;
-  CodeMatrix chosen;
   ResidualQuantizer::Tape tape;
   for (Index first = 0; first < items.rows(); first += kRowBlock) {
     const Index rows = std::min(kRowBlock, items.rows() - first);
     latents.resize(rows, d);
     quantized.resize(rows, d);
     Latents(items.middleRows(first, rows), latents);
-    chosen.resize(rows, config_.levels());
-    quantizer_.Encode(latents, chosen, nullptr);
-    quantizer_.Forward(latents, &chosen, tape, quantized);
-    codes.middleRows(first, rows) = chosen;
+    quantizer_.Forward(latents, nullptr, tape, quantized);
+    codes.middleRows(first, rows) = tape.codes;
     auto loss = quantize_loss.segment(first, rows);
     loss.setZero();
     for (Index l = 0; l < config_.levels(); ++l) {
@@ -367,13 +364,10 @@ Losses RqVae::MeanLosses(Losses sums, const std::vector<uint32_t>& codes, Index 
 
 void RqVae::Residuals(const ConstMatrixRef& items, MatrixRef residuals) const {
   Workspace w;
-  CodeMatrix chosen;
   for (Index first = 0; first < items.rows(); first += kRowBlock) {
     const Index rows = std::min(kRowBlock, items.rows() - first);
     EncoderForward(items.middleRows(first, rows), nullptr, 0, {}, w);
-    chosen.resize(rows, config_.levels());
-    quantizer_.Encode(w.latent, chosen, nullptr);
-    DecoderForward(&chosen, w);
+    DecoderForward(nullptr, w);
     residuals.middleRows(first, rows) = w.target - w.output;
   }
 }
@@ -382,13 +376,10 @@ Losses RqVae::Evaluate(const ConstMatrixRef& items) const {
   Workspace w;
   Losses sums;
   std::vector<uint32_t> codes;
-  CodeMatrix chosen;
   for (Index first = 0; first < items.rows(); first += kRowBlock) {
     const Index rows = std::min(kRowBlock, items.rows() - first);
     EncoderForward(items.middleRows(first, rows), nullptr, 0, {}, w);
-    chosen.resize(rows, config_.levels());
-    quantizer_.Encode(w.latent, chosen, nullptr);
-    DecoderForward(&chosen, w);
+    DecoderForward(nullptr, w);
     AddLosses(w, sums);
     codes.insert(codes.end(), w.tape.codes.data(), w.tape.codes.data() + w.tape.codes.size());
   }

@@ -1,5 +1,5 @@
 /** The ways of giving IDs that are compared: all see the same items and have the same number of levels and codes, and the same seed. */
-import { RQVAE, SemanticIds } from "rqvae";
+import { residualKMeans as kmeans, RQVAE, SemanticIds } from "rqvae";
 import { hash } from "./hash.mjs";
 
 /**
@@ -35,7 +35,7 @@ export async function ownStart(seen, trained) {
 
 /**
  * The recipe that public programs have in common (TIGER's, LC-Rec's): a ReLU MLP to 32 dimensions, k-means initialisation, codebooks
- * trained by the quantisation loss alone, AdamW.
+ * trained by the quantisation loss alone, AdamW, dead codes restarted.
  * @param {Matrix} seen
  * @param {Shape} shape
  */
@@ -50,26 +50,25 @@ export async function fieldRecipe(seen, shape) {
     inputScaling: "commonScale",
     ...modelShape(shape),
   });
-  await model.train(seen, { epochs: 60, batchSize: 256, optimizer: "adamw", learningRate: 1e-3 });
+  await model.train(seen, {
+    epochs: 60,
+    batchSize: 256,
+    optimizer: "adamw",
+    learningRate: 1e-3,
+    deadCodeRestart: true,
+  });
   return model;
 }
 
 /**
- * Residual k-means in the first `latentDim` principal components, which is what an untrained model with a linear skip is. To be
- * replaced by the library's `residualKMeans(seen, { levels, codebookSize, latentDim, beam })`: until then `beam` has no effect.
+ * Residual k-means in the first `latentDim` principal components, IDs by a beam of that width.
  * @param {Matrix} seen
  * @param {Shape} shape
  * @param {{ latentDim: number, beam: number }} options
  * @returns {Promise<Fitted>}
  */
-export function residualKMeans(seen, shape, { latentDim }) {
-  return initialized(seen, {
-    inputDim: seen.dim,
-    latentDim,
-    hiddenDims: [8],
-    linearSkip: "pca",
-    ...modelShape(shape),
-  });
+export function residualKMeans(seen, { levels, codes, seed }, { latentDim, beam }) {
+  return kmeans(seen, { levels, codebookSize: codes, latentDim, beam, seed });
 }
 
 /** @returns {Promise<RQVAE>} */

@@ -1,7 +1,7 @@
 import { InvalidInputError } from "./errors.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 import type { Recipe } from "./presets.ts";
-import type { ModelOptions, TrainOptions } from "./types.ts";
+import type { TrainOptions } from "./types.ts";
 
 /** What `suggestConfig` goes by. */
 export interface CatalogueShape {
@@ -22,13 +22,15 @@ export interface CatalogueShape {
  * Model and training options for a catalogue of n items: a residual k-means that training moves on from.
  *
  * The untrained model is residual k-means in a PCA space; a linear path with a zero-started MLP beside it, the reconstruction's gradient
- * into the codebooks, faster codebooks and a threefold weight on the reconstruction make it better. What is chosen by the catalogue:
+ * into the codebooks, faster codebooks, a fivefold weight on the reconstruction and beam search in training make it better. What is
+ * chosen by the catalogue:
  *
- * - Codes per level: the power of two nearest to 2 sqrt(n), from 8 to 256, so that levels two and three are not starved.
+ * - K, codes per level: the power of two nearest to 2 sqrt(n), from 8 to 256, so that levels two and three are not starved.
  * - q = items per dimension tells how much the data can support: latent width 12 sqrt(q) in steps of 8, from 24 to 64; hidden width 256
- *   below q = 8, else 512; epochs 25, 40 or 50, fewer when there are many items (about a million items trained in all, at least 10 epochs).
- * - Noise: what the untrained IDs leave over of other items (`residualNoise`), by a factor of 1.2 q^(-1/8), from 0.55 to 1.1: strong where
- *   there is little data to learn from, and never wider than the clusters are.
+ *   below q = 8, else 512; 40 epochs (25 below q = 8), fewer when that is more than 200,000 items trained in all, at least 10.
+ * - Noise: what the untrained IDs leave over of other items (`residualNoise`), by a factor of 1.2 (1 + 7 K / n) q^(-1/8), from 0.55 to
+ *   1.25: strong where there is little data to learn from and where few items share a code, for their residuals are smaller than those
+ *   of items to come; and never wider than the clusters are.
  * - Items that share an ID are pulled apart (`separationWeight`), IDs are found by a beam of 8.
  * - Validation: a tenth of the items, at most 300, so that what is kept is never worse on unseen items than the start.
  *
@@ -49,7 +51,7 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   }
   let codes = 8; // 2 sqrt(n) lies above codes * sqrt(2) <=> codes^2 / 2 < n; whole numbers only, the same on every host
   while (codes < 256 && codes * codes <= 2 * n) codes *= 2;
-  const model: ModelOptions = {
+  const model = {
     inputDim,
     codebookSize: codebookSize ?? codes,
     ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
@@ -58,13 +60,14 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   };
   if (compat === "hopwise") return { model, train: {} };
   const q = n / inputDim;
-  const epochs = Math.min(q < 8 ? 25 : q < 100 ? 40 : 50, Math.max(10, Math.round(MANY_ITEMS / n)));
+  const k = meanCodes(model.codebookSize);
+  const epochs = clamp(Math.round(MANY_ITEMS / n), 10, q < 8 ? 25 : 40);
   return {
     model: {
       ...model,
       latentDim: Math.min(inputDim, clamp(8 * Math.round(1.5 * Math.sqrt(q)), 24, 64)),
       hiddenDims: [q < 8 ? 256 : 512],
-      reconstructionWeight: 3,
+      reconstructionWeight: 5,
       encodeBeam: 8,
     },
     train: {
@@ -75,7 +78,11 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
       codebookLearningRateScale: 10,
       schedule: "cosine",
       warmup: 0.05,
-      residualNoise: clamp(Math.round(120 / Math.sqrt(Math.sqrt(Math.sqrt(q)))) / 100, 0.55, 1.1),
+      residualNoise: clamp(
+        Math.round((120 * (1 + (7 * k) / n)) / Math.sqrt(Math.sqrt(Math.sqrt(q)))) / 100,
+        0.55,
+        1.25,
+      ),
       separationWeight: 30,
       evaluateEvery: Math.max(1, Math.round(epochs / 12)),
       validationShare: n < 20 ? 0 : Math.min(0.1, 300 / n),
@@ -84,7 +91,10 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
 }
 
 /** Items trained in all (items times epochs) that a large catalogue gets. */
-const MANY_ITEMS = 1_000_000;
+const MANY_ITEMS = 200_000;
+
+const meanCodes = (sizes: number | readonly number[]): number =>
+  typeof sizes === "number" ? sizes : sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
 
 const clamp = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);
 

@@ -82,8 +82,9 @@ export interface ModelOptions {
   /** Default: 50. */
   sinkhornIterations?: number;
   /**
-   * Width of the beam search over the levels that finds an item's ID: the codes of least total error instead of the nearest one at
-   * each level. Part of the model, since it changes IDs. Default: 1 (greedy).
+   * Width of the beam search over the levels that finds an item's ID, in training as in encoding: the codes of least total error
+   * instead of the nearest one at each level (Babenko and Lempitsky 2014 search additive codes so). Part of the model, since it changes
+   * IDs. Default: 1 (greedy).
    */
   encodeBeam?: number;
   /** "hopwise" computes the functions of the Hopwise tutorial's program, for parity with it. Default: "none". */

@@ -490,6 +490,30 @@ TEST(Forward, TakesGivenCodes) {
 }
 
 // As many candidates as asked for, by a beam of at least that width.
+// Training searches as encoding does: the codebooks come to fit the search that will use them.
+TEST(Forward, SearchesAsEncodeDoes) {
+  TestRandom random(77);
+  const Matrix z = RandomMatrix(random, 200, 5);
+  std::vector<CodeMatrix> found;
+  for (const Index beam : {1, 4}) {
+    ModelConfig config = Config({8, 8, 8});
+    config.encode_beam = beam;
+    Quantizer q(config);
+    q.Draw(5);
+    ResidualQuantizer::Tape tape;
+    Matrix quantized(200, 5);
+    q.quantizer.Forward(z, nullptr, tape, quantized);
+    CodeMatrix codes(200, 3);
+    q.quantizer.Encode(z, codes, nullptr);
+    EXPECT_TRUE(tape.codes == codes);
+    for (Index i = 0; i < 200; ++i) {
+      EXPECT_NEAR(tape.error[2][i], (z.row(i) - quantized.row(i)).squaredNorm(), 1e-5);
+    }
+    found.push_back(codes);
+  }
+  EXPECT_FALSE(found[0] == found[1]);
+}
+
 TEST(Candidates, AreThoseOfTheBeamSearch) {
   for (const Index beam : {1, 3, 12}) {
     ModelConfig config = Config({7, 6, 5});
