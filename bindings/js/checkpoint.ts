@@ -49,13 +49,14 @@ export function resumedConfig(
     Object.entries(options).filter(([name, value]) => value !== undefined && !CALLBACKS.includes(name)),
   );
   const callbacks = Object.fromEntries(Object.entries(options).filter(([name]) => CALLBACKS.includes(name)));
-  // The stored configuration is complete: a spread of it resolves to itself.
-  const train = resolveTrainConfig({ ...info.train, ...given, ...callbacks }, model);
+  // The stored configuration is complete: a spread of it resolves to itself, what was said to be meant beside Sinkhorn included.
+  const stored = { ...info.train, deadCodeRestart: info.train.deadCodeRestart && ("withSinkhorn" as const) };
+  const train = resolveTrainConfig({ ...stored, ...given, ...callbacks }, model);
   requireSame("training's", info.train, train);
   return { train, data: info.data, state, metadata };
 }
 
-function requireSame(whose: string, stored: object, now: object): void {
+export function requireSame(whose: string, stored: object, now: object): void {
   for (const [name, value] of Object.entries(stored)) {
     const own = (now as Record<string, unknown>)[name];
     if (JSON.stringify(own) === JSON.stringify(value)) continue;

@@ -12,12 +12,17 @@ import {
 } from "./model-file.ts";
 import { type Arena, native, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
-import { checkOptionNames, show, validateJobOptions } from "./option-reader.ts";
+import { checkOptionNames, OptionReader, show, validateJobOptions } from "./option-reader.ts";
 import { SemanticIds } from "./semantic-ids.ts";
 import { readSource } from "./source.ts";
 import { modelFromTensors } from "./state-dict.ts";
 import { overrideTraining, suggestConfig } from "./suggest-config.ts";
-import { nativeOptimizerConfig, resolveTrainConfig, TRAIN_OPTION_NAMES } from "./train-config.ts";
+import {
+  checkCheckpointOptions,
+  nativeOptimizerConfig,
+  resolveTrainConfig,
+  TRAIN_OPTION_NAMES,
+} from "./train-config.ts";
 import { Training } from "./training.ts";
 import type {
   Items,
@@ -240,7 +245,8 @@ export class RQVAE {
    */
   async train(items: Items, options: TrainOptions = {}): Promise<TrainHistory> {
     const module = this.#native;
-    const resumed = options?.resume
+    checkCheckpointOptions(new OptionReader(options, "train"));
+    const resumed = options.resume
       ? resumedConfig(
           readModelFile(new Uint8Array(options.resume), (data) => hashOf(module, data)),
           this.config,

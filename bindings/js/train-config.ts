@@ -88,7 +88,8 @@ function readRestart(read: OptionReader, model: ModelConfig, where: string): boo
   return value !== false;
 }
 
-function checkCheckpointOptions(read: OptionReader): void {
+/** Checks `checkpoint` and `resume`. @throws InvalidInputError */
+export function checkCheckpointOptions(read: OptionReader): void {
   const checkpoint = read.get("checkpoint");
   if (checkpoint !== undefined) {
     const { everyMs, write } = (checkpoint ?? {}) as { everyMs?: unknown; write?: unknown };
