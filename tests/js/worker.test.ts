@@ -26,6 +26,7 @@ const {
   ModelFormatError,
   NotInitializedError,
   RQVAE,
+  residualKMeans,
   SemanticIds,
   WorkerError,
 } = await import("rqvae");
@@ -131,6 +132,34 @@ describe("the same as without a worker", () => {
     expect(worker.history).toEqual(model.history);
     expect(await worker.save()).toEqual(model.save());
     model.dispose();
+  });
+
+  it("selects an epoch, and makes residual k-means", async () => {
+    const training = { epochs: 12, batchSize: 32, validationShare: 0.2, evaluateEvery: 1, learningRate: 0.02 };
+    const model = await RQVAE.create(options);
+    const worker = await start();
+    await model.train(items, training);
+    await worker.train(items, training);
+    for (const by of ["collision", "loss"] as const) {
+      expect(await worker.select(by)).toEqual(model.select(by));
+      expect(worker.history).toEqual(model.history);
+      expect(worker.fingerprint).toBe(model.fingerprint);
+      expect(await worker.save()).toEqual(model.save());
+    }
+    await expect(worker.select("best" as never)).rejects.toThrow(InvalidInputError);
+    await expect((await start()).select("loss")).rejects.toThrow("call train first");
+    model.dispose();
+
+    const kmeans = { levels: 2, codebookSize: 8, latentDim: 3, beam: 2, seed: 5 };
+    const baseline = await residualKMeans(items, kmeans);
+    const told: string[] = [];
+    const onProgress = ({ phase, progress }: { phase: string; progress: number }) => told.push(`${phase} ${progress}`);
+    const remote = await RQVAEWorker.residualKMeans(items, { ...kmeans, onProgress });
+    workers.push(remote);
+    expect(told.at(-1)).toBe("initialize 1");
+    expect(await remote.save()).toEqual(baseline.save());
+    await expect(RQVAEWorker.residualKMeans(items, { level: 2 } as never)).rejects.toThrow('did you mean "levels"');
+    baseline.dispose();
   });
 
   it("takes items in every form and leaves them as they are", async () => {
@@ -244,6 +273,132 @@ describe("long calls", () => {
     expect(await worker.encode(items)).toHaveLength(items.rows);
     controller.abort();
     await expect(training).rejects.toHaveProperty("name", "AbortError");
+  });
+});
+
+describe("checkpoints", () => {
+  const training = { epochs: 400, batchSize: 16, validationShare: 0.1 };
+
+  it("are those of a model without a worker, and go on to the same bytes", async () => {
+    const model = await RQVAE.create(options);
+    await model.train(items, training);
+    const worker = await start();
+    const given: Uint8Array[] = [];
+    // The first is of a moment in the middle; a write of some time holds the training up.
+    let writing = 0;
+    const write = async (bytes: Uint8Array) => {
+      expect(++writing).toBe(1);
+      given.push(bytes);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      writing--;
+    };
+    await worker.train(items, { ...training, checkpoint: { everyMs: 0, write } });
+    expect(given.length).toBeGreaterThan(1);
+    expect(await worker.save()).toEqual(model.save());
+
+    // Each side goes on from the other's.
+    for (const resume of [given[0]!, given.at(-1)!]) {
+      const size = resume.length;
+      const [here, there] = [await RQVAE.create(options), await start()];
+      const history = await there.train(items, { resume });
+      expect(resume).toHaveLength(size); // not detached
+      expect(await there.save()).toEqual(model.save());
+      expect(history).toEqual(await here.train(items, { resume }));
+      expect(here.save()).toEqual(model.save());
+      expect(await there.saveCheckpoint()).toEqual(here.saveCheckpoint());
+      here.dispose();
+    }
+    // As a view into a larger buffer, and as a plain one.
+    const larger = new Uint8Array(given[0]!.length + 9);
+    larger.set(given[0]!, 9);
+    for (const resume of [larger.subarray(9), new Uint8Array(given[0]!).buffer]) {
+      const other = await start();
+      await other.train(items, { ...training, resume: resume as Uint8Array });
+      expect(await other.save()).toEqual(model.save());
+    }
+    model.dispose();
+  });
+
+  it("are saved during training, and of a training that was stopped", async () => {
+    const worker = await start();
+    await expect(worker.saveCheckpoint()).rejects.toThrow("there is no training to go on with");
+    const controller = new AbortController();
+    const forever = { ...training, epochs: 100_000 };
+    const stopped = worker.train(items, { ...forever, signal: controller.signal });
+    const during = await worker.saveCheckpoint();
+    controller.abort();
+    await expect(stopped).rejects.toHaveProperty("name", "AbortError");
+    const after = await worker.saveCheckpoint();
+    const again = (await start()).train(items, { resume: after, epochs: 3 });
+    await expect(again).rejects.toThrow("training's epochs 100000, now it is 3");
+    for (const bytes of [during, after]) (await RQVAE.load(bytes)).dispose();
+  });
+
+  it("end the call with what write throws, and training waits for it", async () => {
+    const error = new Error("the disk is full");
+    const throwing = [
+      () => {
+        throw error;
+      },
+      () => Promise.reject(error),
+      () => new Promise<void>((_, reject) => setTimeout(() => reject(error), 20)),
+    ];
+    for (const write of throwing) {
+      const worker = await start();
+      const lost = worker.train(items, { epochs: 1e6, checkpoint: { everyMs: 0, write } });
+      await expect(lost).rejects.toBe(error);
+      // What was reached is kept, and the worker serves on.
+      expect((await worker.saveCheckpoint()).length).toBeGreaterThan(0);
+      await worker.train(items, { epochs: 1 });
+    }
+    // An abort while it is written is heard when it is written.
+    const worker = await start();
+    const controller = new AbortController();
+    let written = false;
+    const write = async () => {
+      controller.abort();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      written = true;
+    };
+    const stopped = worker.train(items, { epochs: 1e6, signal: controller.signal, checkpoint: { everyMs: 0, write } });
+    await expect(stopped).rejects.toHaveProperty("name", "AbortError");
+    expect(written).toBe(true);
+  });
+
+  it("are written by fit too", async () => {
+    let first: Uint8Array | undefined;
+    const checkpoint = {
+      everyMs: 0,
+      write(bytes: Uint8Array) {
+        expect(this).toBe(checkpoint);
+        first ??= bytes;
+      },
+    };
+    const fitted = await RQVAEWorker.fit(items, { seed: 1, epochs: 150, checkpoint });
+    workers.push(fitted);
+    const resumed = await RQVAEWorker.load(first!);
+    workers.push(resumed);
+    await resumed.train(items, { resume: first! });
+    expect(await resumed.save()).toEqual(await fitted.save());
+  });
+
+  it("are refused as they are without a worker", async () => {
+    const worker = await start();
+    const model = await RQVAE.create(options);
+    const wrong: object[] = [
+      { checkpoint: {} },
+      { checkpoint: { write: 3 } },
+      { checkpoint: { write() {}, everyMs: "often" } },
+      { resume: "a path" },
+      { resume: model.save() },
+      { resume: new Uint8Array(5) },
+    ];
+    for (const bad of wrong) {
+      const refused = await worker.train(items, bad).catch((error) => error);
+      await expect(model.train(items, bad)).rejects.toThrow(refused.message);
+      expect(refused.name).toMatch(/^(InvalidInputError|ModelFormatError)$/);
+    }
+    model.dispose();
   });
 });
 

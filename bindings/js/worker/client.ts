@@ -1,8 +1,10 @@
 import { startWorker } from "#worker-host";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
-import { validateJobOptions } from "../option-reader.ts";
+import { OptionReader, validateJobOptions } from "../option-reader.ts";
+import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { readSource } from "../source.ts";
+import { checkCheckpointOptions } from "../train-config.ts";
 import type {
   FloatArray,
   ItemMatrix,
@@ -28,22 +30,25 @@ import {
   type Reply,
   type Results,
   toWire,
+  type Watched,
   type WireIds,
 } from "./protocol.ts";
 
 type Progress = TrainProgress | JobProgress;
 
-/** What a caller hangs on a long call; neither crosses to the worker. */
+/** What a caller hangs on a long call; no function or signal crosses to the worker. */
 interface Watch<Event> {
   onProgress?: ((event: Event) => void) | undefined;
   signal?: AbortSignal | undefined;
+  checkpoint?: TrainOptions["checkpoint"] | undefined;
 }
 
 interface PendingCall {
   resolve(value: Results[Call["method"]]): void;
   reject(reason: unknown): void;
   onProgress: ((event: Progress) => void) | undefined;
-  /** Why the call was told to stop: the caller's reason, or what its `onProgress` threw. */
+  checkpoint: TrainOptions["checkpoint"] | undefined;
+  /** Why the call was told to stop: the caller's reason, or what a callback of its threw. */
   stop?: { reason: unknown };
 }
 
@@ -82,8 +87,19 @@ export class RQVAEWorker {
   /** Starts a worker and trains a model in it, with `suggestConfig`'s values where `options` has none. */
   static fit(items: Items, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAEWorker> {
     return RQVAEWorker.#start(async (worker) => {
-      const { watch, plain, progress } = split("fit", options);
-      worker.#history = await worker.#call({ method: "fit", items: copyItems(items), options: plain, progress }, watch);
+      const { watch, plain, watched } = splitTraining("fit", options);
+      worker.#history = await worker.#call(
+        { method: "fit", items: copyItems(items), options: plain, ...watched },
+        watch,
+      );
+    });
+  }
+
+  /** Starts a worker and makes a model by residual k-means in it, as `residualKMeans` does. */
+  static residualKMeans(items: Items, options: ResidualKMeansOptions = {}): Promise<RQVAEWorker> {
+    return RQVAEWorker.#start((worker) => {
+      const { watch, plain, watched } = split("residualKMeans", options);
+      return worker.#call({ method: "residualKMeans", items: copyItems(items), options: plain, ...watched }, watch);
     });
   }
 
@@ -123,19 +139,22 @@ export class RQVAEWorker {
     return this.#state.part;
   }
 
-  /** Of the last `train` or `fit` that this object finished. */
+  /** Of the last `train` or `fit` that this object finished, as `select` left it. */
   get history(): TrainHistory | undefined {
     return this.#history;
   }
 
   async kmeansInitCodebooks(items: Items, options: JobOptions = {}): Promise<void> {
-    const { watch, plain, progress } = split("kmeansInitCodebooks", options);
-    await this.#call({ method: "kmeansInitCodebooks", items: copyItems(items), options: plain, progress }, watch);
+    const { watch, plain, watched } = split("kmeansInitCodebooks", options);
+    await this.#call({ method: "kmeansInitCodebooks", items: copyItems(items), options: plain, ...watched }, watch);
   }
 
+  /**
+   * As without a worker; `checkpoint.write` is called on this side, with bytes that are the caller's to keep, while the worker waits.
+   */
   async train(items: Items, options: TrainOptions = {}): Promise<TrainHistory> {
-    const { watch, plain, progress } = split("train", options);
-    this.#history = await this.#call({ method: "train", items: copyItems(items), options: plain, progress }, watch);
+    const { watch, plain, watched } = splitTraining("train", options);
+    this.#history = await this.#call({ method: "train", items: copyItems(items), options: plain, ...watched }, watch);
     return this.#history;
   }
 
@@ -144,9 +163,9 @@ export class RQVAEWorker {
   }
 
   async encodeAsync(items: Items, options: JobOptions = {}): Promise<SemanticIds> {
-    const { watch, plain, progress } = split("encodeAsync", options);
+    const { watch, plain, watched } = split("encodeAsync", options);
     return fromWire(
-      await this.#call({ method: "encodeAsync", items: copyItems(items), options: plain, progress }, watch),
+      await this.#call({ method: "encodeAsync", items: copyItems(items), options: plain, ...watched }, watch),
     );
   }
 
@@ -197,6 +216,17 @@ export class RQVAEWorker {
     return this.#call({ method: "save", options });
   }
 
+  /** Everything that `train(items, { resume })` needs to go on where training is, or where it ended. During `train` too. */
+  async saveCheckpoint(): Promise<Uint8Array> {
+    return this.#call({ method: "saveCheckpoint" });
+  }
+
+  /** Gives the model the weights of the epoch that was best by "loss" or by "collision" in the last `train` or `fit`. */
+  async select(by: "loss" | "collision"): Promise<TrainHistory> {
+    this.#history = await this.#call({ method: "select", by });
+    return this.#history;
+  }
+
   /**
    * Ends the worker, and with it the model. Pending calls reject at once with `WorkerError`, later ones too. Resolves when
    * the worker is gone.
@@ -239,12 +269,12 @@ export class RQVAEWorker {
     try {
       return (await new Promise<Results[Call["method"]]>((resolve, reject) => {
         const onProgress = watch.onProgress as ((event: Progress) => void) | undefined;
-        this.#pending.set(id, { resolve, reject, onProgress });
+        this.#pending.set(id, { resolve, reject, onProgress, checkpoint: watch.checkpoint });
         this.#port.setBusy(true);
         signal?.addEventListener("abort", stop);
         try {
-          const { items, ids, bytes } = call as { items?: Items; ids?: WireIds; bytes?: Uint8Array };
-          this.#port.post({ type: "call", id, call }, buffersOf([{ items, ids, bytes }]));
+          const { items, ids, bytes, options } = call as Sent;
+          this.#port.post({ type: "call", id, call }, buffersOf([{ items, ids, bytes, resume: options?.resume }]));
         } catch (error) {
           // A function or another thing that no message can carry.
           const { message } = error as Error;
@@ -266,6 +296,17 @@ export class RQVAEWorker {
     this.#port.post({ type: "abort", id }, []);
   }
 
+  /** Hands a checkpoint to the caller, and tells the worker to go on. */
+  async #write(id: number, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#pending.get(id)?.checkpoint?.write(bytes);
+    } catch (error) {
+      this.#stop(id, error);
+    }
+    // The call waits for this, unless the worker is gone.
+    if (this.#pending.has(id)) this.#port.post({ type: "written", id }, []);
+  }
+
   #receive(reply: Reply): void {
     const call = this.#pending.get(reply.id);
     if (reply.type === "progress") {
@@ -275,6 +316,10 @@ export class RQVAEWorker {
       } catch (error) {
         this.#stop(reply.id, error);
       }
+      return;
+    }
+    if (reply.type === "checkpoint") {
+      void this.#write(reply.id, reply.bytes);
       return;
     }
     if (reply.state) this.#state = reply.state;
@@ -309,14 +354,35 @@ export class WorkerOptimizer {
   }
 }
 
+/** The arrays that a call may hold. */
+interface Sent {
+  items?: Items;
+  ids?: WireIds;
+  bytes?: Uint8Array;
+  options?: { resume?: Uint8Array };
+}
+
 /** What stays here and what the worker is told. @throws InvalidInputError when the options are none. */
 function split<T extends Watch<never>>(
   method: string,
   options: T,
-): { watch: T; plain: Omit<T, keyof Watch<never>>; progress: boolean } {
+): { watch: T; plain: Omit<T, "onProgress" | "signal">; watched: Watched } {
   const { onProgress, signal, ...plain } = options ?? {};
   validateJobOptions(options && { onProgress, signal }, method);
-  return { watch: options, plain, progress: onProgress !== undefined };
+  return { watch: options, plain, watched: { progress: onProgress !== undefined } };
+}
+
+/** `split` for training: of `checkpoint` only the pace crosses, `resume` goes as a copy. */
+function splitTraining<T extends TrainOptions>(method: string, options: T) {
+  const { watch, plain, watched } = split(method, options);
+  const { checkpoint, resume, ...rest } = plain;
+  checkCheckpointOptions(new OptionReader({ checkpoint, resume }, method));
+  const { everyMs } = checkpoint ?? {};
+  return {
+    watch,
+    plain: resume === undefined ? rest : { ...rest, resume: new Uint8Array(resume).slice() },
+    watched: checkpoint ? { ...watched, checkpoints: everyMs === undefined ? {} : { everyMs } } : watched,
+  };
 }
 
 /**

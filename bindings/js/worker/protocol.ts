@@ -4,13 +4,17 @@
  *     client.ts                                   serve.ts
  *       call   { id, call }            ------>      runs it on its model
  *                                      <------      progress { id, event }     any number, when asked for
+ *                                      <------      checkpoint { id, bytes }   with `checkpoints`; the call waits for the answer
+ *       written { id }                 ------>      the call goes on
  *       abort  { id }                  ------>      aborts that call's signal
  *                                      <------      result { id, value, state }   exactly one of these two
  *                                      <------      error { id, error, aborted }   for every call
  *
- * Every message is plain data. Arrays are copies owned by the message: their buffers are transferred, in both directions.
+ * Every message is plain data: functions stay on the caller's side. A callback that fails there sends `abort`, as a signal does, and the
+ * client rejects with its error. Arrays are copies owned by the message: their buffers are transferred, in both directions.
  */
 
+import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
 import type {
   Items,
@@ -42,17 +46,26 @@ export function fromWire({ codes, codebookSizes, fingerprint, margins }: WireIds
 }
 
 /** Functions and signals stay on the caller's side. */
-type Plain<T> = Omit<T, "onProgress" | "signal">;
+type Plain<T> = Omit<T, "onProgress" | "signal" | "checkpoint">;
 
-/** A call of a method of `RQVAE`, by its name. `progress` asks for progress messages. */
+/** What a long call is to tell while it runs. */
+export interface Watched {
+  /** Asks for progress messages. */
+  progress: boolean;
+  /** Asks for checkpoint messages, every so many milliseconds. */
+  checkpoints?: { everyMs?: number };
+}
+
+/** A call of a method of `RQVAE`, by its name. */
 export type Call =
   | { method: "create"; options: ModelOptions }
-  | { method: "fit"; items: Items; options: Plain<Partial<ModelOptions> & TrainOptions>; progress: boolean }
+  | ({ method: "fit"; items: Items; options: Plain<Partial<ModelOptions> & TrainOptions> } & Watched)
+  | ({ method: "residualKMeans"; items: Items; options: Plain<ResidualKMeansOptions> } & Watched)
   | { method: "load"; bytes: Uint8Array; options: { config?: Partial<ModelOptions> } }
-  | { method: "kmeansInitCodebooks"; items: Items; options: Plain<JobOptions>; progress: boolean }
-  | { method: "train"; items: Items; options: Plain<TrainOptions>; progress: boolean }
+  | ({ method: "kmeansInitCodebooks"; items: Items; options: Plain<JobOptions> } & Watched)
+  | ({ method: "train"; items: Items; options: Plain<TrainOptions> } & Watched)
   | { method: "encode"; items: Items; options: { margins?: boolean } }
-  | { method: "encodeAsync"; items: Items; options: Plain<JobOptions>; progress: boolean }
+  | ({ method: "encodeAsync"; items: Items; options: Plain<JobOptions> } & Watched)
   | { method: "getSemanticIds"; items: Items }
   | { method: "latents"; items: Items }
   | { method: "decode"; ids: WireIds }
@@ -62,12 +75,15 @@ export type Call =
   | { method: "createOptimizer"; options: OptimizerOptions }
   | { method: "trainStep"; items: Items; optimizer: number }
   | { method: "disposeOptimizer"; optimizer: number }
-  | { method: "save"; options: { part?: "full" | "encoder" } };
+  | { method: "save"; options: { part?: "full" | "encoder" } }
+  | { method: "saveCheckpoint" }
+  | { method: "select"; by: "loss" | "collision" };
 
 /** What each call resolves to. An optimizer is known by a number. */
 export interface Results {
   create: undefined;
   fit: TrainHistory | undefined;
+  residualKMeans: undefined;
   load: undefined;
   kmeansInitCodebooks: undefined;
   train: TrainHistory;
@@ -83,6 +99,8 @@ export interface Results {
   trainStep: Losses;
   disposeOptimizer: undefined;
   save: Uint8Array;
+  saveCheckpoint: Uint8Array;
+  select: TrainHistory;
 }
 
 /** What the client knows of the model without asking. */
@@ -94,11 +112,15 @@ export interface ModelState {
 }
 
 /** From the client to the worker. */
-export type Request = { type: "call"; id: number; call: Call } | { type: "abort"; id: number };
+export type Request =
+  | { type: "call"; id: number; call: Call }
+  | { type: "written"; id: number }
+  | { type: "abort"; id: number };
 
 /** From the worker to the client. */
 export type Reply =
   | { type: "progress"; id: number; event: TrainProgress | JobProgress }
+  | { type: "checkpoint"; id: number; bytes: Uint8Array }
   | { type: "result"; id: number; value: Results[Call["method"]]; state: ModelState }
   /** `aborted`: the call ended because it was told to, so that the client rejects with the caller's own reason. */
   | { type: "error"; id: number; error: { name: string; message: string }; aborted: boolean; state?: ModelState };

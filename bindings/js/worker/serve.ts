@@ -1,6 +1,7 @@
 import { DisposedError } from "../errors.ts";
+import { residualKMeans } from "../residual-kmeans.ts";
 import { type Optimizer, RQVAE } from "../rqvae.ts";
-import type { JobProgress, TrainProgress } from "../types.ts";
+import type { JobProgress, TrainOptions, TrainProgress } from "../types.ts";
 import {
   buffersOf,
   type Call,
@@ -18,19 +19,32 @@ export interface ServerPort {
   onRequest(listener: (request: Request) => void): void;
 }
 
+/** What a long call is given here for what the caller has. */
+interface Watching {
+  signal: AbortSignal;
+  onProgress?: (event: TrainProgress | JobProgress) => void;
+  checkpoint?: NonNullable<TrainOptions["checkpoint"]>;
+}
+
 /** The reason of every abort on this side; the client has the caller's. */
 const aborted = new Error("aborted");
 
-/** Answers every request of the port with one model, which the first call (`create`, `fit` or `load`) makes. */
+/** Answers every request of the port with one model, which the first call (`create`, `fit`, `residualKMeans` or `load`) makes. */
 export function serve(port: ServerPort): void {
   let model: RQVAE | undefined;
   let lastOptimizer = 0;
   const optimizers = new Map<number, Optimizer>();
   const controllers = new Map<number, AbortController>();
+  /** The calls that wait until their checkpoint is written. */
+  const writing = new Map<number, () => void>();
 
   port.onRequest((request) => {
     if (request.type === "abort") {
       controllers.get(request.id)?.abort(aborted);
+      return;
+    }
+    if (request.type === "written") {
+      writing.get(request.id)?.();
       return;
     }
     // When not even an error can be answered, the worker fails as a whole: no call is left hanging.
@@ -45,10 +59,13 @@ export function serve(port: ServerPort): void {
   async function answer(id: number, call: Call): Promise<void> {
     const controller = new AbortController();
     controllers.set(id, controller);
-    const onProgress = (event: TrainProgress | JobProgress) => port.post({ type: "progress", id, event }, []);
-    const watch = "progress" in call && call.progress ? { onProgress } : {};
+    const watched: Watching = { signal: controller.signal };
+    if ("progress" in call) {
+      if (call.progress) watched.onProgress = (event) => port.post({ type: "progress", id, event }, []);
+      if (call.checkpoints) watched.checkpoint = { ...call.checkpoints, write: (bytes) => write(id, bytes) };
+    }
     try {
-      const value = await run(call, { signal: controller.signal, ...watch });
+      const value = await run(call, watched);
       port.post({ type: "result", id, value, state: stateOf(model as RQVAE) }, buffersOf(value));
     } catch (error) {
       const { name, message } = error instanceof Error ? error : { name: "RQVAEError", message: String(error) };
@@ -59,11 +76,19 @@ export function serve(port: ServerPort): void {
     }
   }
 
+  /** Has a checkpoint written on the other side. An abort meanwhile is heard when that is done, as it is without a worker. */
+  function write(id: number, bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve) => {
+      writing.set(id, () => {
+        writing.delete(id);
+        resolve();
+      });
+      port.post({ type: "checkpoint", id, bytes }, buffersOf(bytes));
+    });
+  }
+
   // Calls that the model answers at once are answered before the next message is read.
-  async function run(
-    call: Call,
-    watched: { signal: AbortSignal; onProgress?: (event: TrainProgress | JobProgress) => void },
-  ): Promise<Results[Call["method"]]> {
+  async function run(call: Call, watched: Watching): Promise<Results[Call["method"]]> {
     switch (call.method) {
       case "create":
         model = await RQVAE.create(call.options);
@@ -71,6 +96,9 @@ export function serve(port: ServerPort): void {
       case "fit":
         model = await RQVAE.fit(call.items, { ...call.options, ...watched });
         return model.history;
+      case "residualKMeans":
+        model = await residualKMeans(call.items, { ...call.options, ...watched });
+        return undefined;
       case "load":
         model = await RQVAE.load(call.bytes, call.options);
         return undefined;
@@ -114,6 +142,10 @@ export function serve(port: ServerPort): void {
         return undefined;
       case "save":
         return model.save(call.options);
+      case "saveCheckpoint":
+        return model.saveCheckpoint();
+      case "select":
+        return model.select(call.by);
     }
   }
 }
