@@ -1,69 +1,26 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { RQVAE, residualKMeans } from "rqvae";
+import { readItems } from "rqvae/formats";
+import { beforeEach, describe, expect, it } from "vitest";
+import { displayWidth } from "../../bindings/js/cli/text.ts";
 import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { stripVTControlCharacters } from "node:util";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { trainView } from "../../bindings/js/cli/progress.ts";
-import { describeTraining } from "../../bindings/js/cli/show.ts";
-import { displayWidth, duration, listed, paletteFor, percent, short, shorten } from "../../bindings/js/cli/text.ts";
-import { writeNpy } from "../../bindings/js/formats/index.ts";
-import { SemanticIds } from "../../bindings/js/semantic-ids.ts";
+  dim,
+  expectError,
+  files,
+  inFolder,
+  interruptOnce,
+  npy,
+  quick,
+  read,
+  readBytes,
+  rows,
+  rqvae,
+  start,
+  useFolder,
+  write,
+} from "./cli-harness.ts";
 
-const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-const rows = 60;
-const dim = 5;
-const titles = Array.from({ length: rows }, (_, i) => `item ${i}, of kind ${i % 4}`);
-const quick = ["--epochs", "3", "--codes", "8,4", "--hidden", "8", "--latent", "3"];
-let folder: string;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "rqvae-cli-"));
-  writeFileSync(join(folder, "items.npy"), npy());
-  writeFileSync(join(folder, "labels.json"), JSON.stringify({ titles }));
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** Rows around four centres as an npy file; one number may be replaced. */
-function npy(replace: { at: number; by: number } = { at: -1, by: 0 }, columns = dim): Uint8Array {
-  const data = Float32Array.from({ length: rows * columns }, (_, k) => {
-    const [i, j] = [Math.floor(k / columns), k % columns];
-    return k === replace.at ? replace.by : (((i % 4) * (j + 1)) % 5) + ((k * 7919) % 101) / 300;
-  });
-  return writeNpy({ data, rows, dim: columns });
-}
-
-const environment = { ...process.env, NO_COLOR: "", COLUMNS: "80" };
-
-function rqvae(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
-    cwd: folder,
-    encoding: "utf8",
-    env: environment,
-  });
-  return { status, stdout, stderr };
-}
-
-const read = (name: string) => readFileSync(join(folder, name), "utf8");
-const files = () => readdirSync(folder).sort();
-
-/** One line that names the program, and nothing on standard output. */
-function expectError(result: ReturnType<typeof rqvae>, status: number, ...parts: string[]) {
-  expect(result.stderr).toMatch(/^rqvae: [^\n]+\n$/);
-  for (const part of parts) expect(result.stderr).toContain(part);
-  expect(result.stderr).not.toMatch(/\n\s+at /);
-  expect(result).toMatchObject({ status, stdout: "" });
-}
+useFolder();
 
 describe("rqvae train", () => {
   it("writes model and IDs, and tells what was learned", () => {
@@ -80,7 +37,7 @@ describe("rqvae train", () => {
     for (const line of stdout.split("\n")) expect(displayWidth(line)).toBeLessThanOrEqual(80);
     // Lines, not a block, since stderr is no terminal.
     expect(stderr).toMatch(
-      /^(preparing the codebooks.*\n)?(epoch \d of 3, .*\n)*epoch 3 of 3, loss .*distinct IDs.*\n$/,
+      /^(preparing the codebooks.*\n)?((epoch \d of 3|warning in epoch \d:).*\n)*epoch 3 of 3, loss .*distinct IDs.*\n$/,
     );
 
     const lines = read("model.ids.csv").trimEnd().split("\n");
@@ -105,12 +62,12 @@ describe("rqvae train", () => {
   it("says nothing with --quiet", () => {
     const result = rqvae("train", "items.npy", "--quiet", "--ids", "x.csv", ...quick);
     expect(result).toEqual({ status: 0, stdout: "", stderr: "" });
-    expect(existsSync(join(folder, "x.csv"))).toBe(true);
+    expect(existsSync(inFolder("x.csv"))).toBe(true);
   });
 
   it("reads csv with titles in it, and every training option", () => {
     const table = Array.from({ length: rows }, (_, i) => `thing ${i},${i % 4},${(i * 7) % 5},${i % 3}`);
-    writeFileSync(join(folder, "items.csv"), ["title,x,y,z", ...table].join("\n"));
+    write("items.csv", ["title,x,y,z", ...table].join("\n"));
     const { status, stdout } = rqvae(
       ..."train items.csv --levels 2 --codes 4 --latent 2 --hidden none --epochs 2 --batch 16 --lr 0.01".split(" "),
       ..."--optimizer adamw --schedule linear --warmup 0.1 --weight-decay 0.1 --commitment 0.5 --noise 0.1 --seed 5".split(
@@ -124,14 +81,14 @@ describe("rqvae train", () => {
   });
 
   it("overwrites only what was named", () => {
-    writeFileSync(join(folder, "model.safetensors"), "precious");
+    write("model.safetensors", "precious");
     expectError(rqvae("train", "items.npy", ...quick), 1, "model.safetensors", "exists already", "--force");
     expect(read("model.safetensors")).toBe("precious");
     expect(rqvae("train", "items.npy", "-o", "model.safetensors", "-q", ...quick).status).toBe(0);
     expectError(rqvae("train", "items.npy", "-o", "model.safetensors", ...quick), 1, "model.ids.csv", "exists already");
     expect(rqvae("train", "items.npy", "--force", "-q", ...quick).status).toBe(0);
     expectError(rqvae("train", "items.npy", "-o", "items.npy", ...quick), 1, "items.npy", "input");
-    symlinkSync("items.npy", join(folder, "link"));
+    symlinkSync("items.npy", inFolder("link"));
     expectError(rqvae("train", "items.npy", "-o", "link", ...quick), 1, "link", "input");
     expectError(rqvae("train", "items.npy", "-o", "none/model.safetensors", ...quick), 1, "none", "does not exist");
     expectError(rqvae("train", "items.npy", "-o", ".", ...quick), 1, "folder");
@@ -139,13 +96,13 @@ describe("rqvae train", () => {
   });
 
   it("refuses items that are none, in one line that names the file", () => {
-    writeFileSync(join(folder, "nan.npy"), npy({ at: 17, by: Number.NaN }));
-    writeFileSync(join(folder, "infinite.npy"), npy({ at: 0, by: Number.NEGATIVE_INFINITY }));
-    writeFileSync(join(folder, "cut.npy"), npy().subarray(0, 300));
-    writeFileSync(join(folder, "empty.npy"), "");
-    writeFileSync(join(folder, "text.csv"), "hello\nworld\n");
-    writeFileSync(join(folder, "short.json"), JSON.stringify({ titles: ["one"] }));
-    mkdirSync(join(folder, "folder.npy"));
+    write("nan.npy", npy({ at: 17, by: Number.NaN }));
+    write("infinite.npy", npy({ at: 0, by: Number.NEGATIVE_INFINITY }));
+    write("cut.npy", npy().subarray(0, 300));
+    write("empty.npy", "");
+    write("text.csv", "hello\nworld\n");
+    write("short.json", JSON.stringify({ titles: ["one"] }));
+    mkdirSync(inFolder("folder.npy"));
     expectError(rqvae("train", "nan.npy", ...quick), 1, "nan.npy", "row 3, column 2 is NaN");
     expectError(rqvae("train", "infinite.npy", ...quick), 1, "infinite.npy", "row 0, column 0 is -Infinity");
     for (const name of ["cut.npy", "empty.npy", "text.csv"]) expectError(rqvae("train", name, ...quick), 1, name);
@@ -158,10 +115,7 @@ describe("rqvae train", () => {
   });
 
   it.skipIf(process.platform === "win32")("keeps the model so far on Ctrl-C", async () => {
-    const child = spawn(process.execPath, [program, "train", "items.npy", ...quick, "--epochs", "1000000"], {
-      cwd: folder,
-      env: environment,
-    });
+    const child = start("train", "items.npy", ...quick, "--epochs", "1000000");
     const stderr = await interruptOnce(child, "epoch ");
     expect(child.exitCode).toBe(130);
     expect(stderr).toMatch(/Stopped in epoch \d+ of 1000000\. The model so far is in model\.safetensors/);
@@ -169,16 +123,167 @@ describe("rqvae train", () => {
   });
 });
 
-/** Sends SIGINT when `text` was seen, and waits for the end. @returns what came on stderr. */
-function interruptOnce(child: ChildProcess, text: string): Promise<string> {
-  let stderr = "";
-  let sent = false;
-  child.stderr?.setEncoding("utf8").on("data", (chunk) => {
-    stderr += chunk;
-    if (!sent && stderr.includes(text)) sent = child.kill("SIGINT");
+describe("the options of rqvae train", () => {
+  const configOf = async (name: string) => {
+    const model = await RQVAE.load(readBytes(name));
+    model.dispose();
+    return model.config;
+  };
+
+  it("follow a preset, with single ones on top", async () => {
+    const fast = ["items.npy", "--epochs", "2", "-q", "--hidden", "8"];
+    expect(rqvae("train", ...fast, "--preset", "tiger", "--codes", "8,4", "-o", "tiger").status).toBe(0);
+    expect(await configOf("tiger")).toMatchObject({
+      activation: "relu",
+      linearSkip: "none",
+      latentDim: 32,
+      hiddenDims: [8],
+      codebookSizes: [8, 4],
+    });
+    expect(rqvae("train", ...fast, "--preset", "lcrec", "--codes", "8", "--beam", "2", "-o", "lcrec").status).toBe(0);
+    expect(await configOf("lcrec")).toMatchObject({
+      codebookSizes: [8, 8, 8, 8],
+      sinkhornEpsilon: [0, 0, 0, 0.003],
+      reconstructionWeight: 32 / dim,
+      encodeBeam: 2,
+    });
+    expect(rqvae("train", ...fast, "--preset", "hopwise", "--codes", "8", "-o", "hopwise").status).toBe(0);
+    expect(await configOf("hopwise")).toMatchObject({ compat: "hopwise", codebookSimVq: true });
+    expectError(
+      rqvae("train", ...fast, "--preset", "lcrec", "--levels", "2", "-o", "x"),
+      2,
+      "--set sinkhornEpsilon must be",
+      "(2)",
+      "it comes from --preset lcrec",
+    );
   });
-  return new Promise((resolve) => child.on("close", () => resolve(stderr)));
-}
+
+  it("are those of the library by --set", async () => {
+    const set = (...assignments: string[]) => assignments.flatMap((assignment) => ["--set", assignment]);
+    const given = set(
+      "gradientEstimator=rotation",
+      "sinkhornEpsilon=0,0.003",
+      "layerNorm=true",
+      "emaDecay=9e-1",
+      "latentDim=2",
+      "hiddenDims=8",
+      "epochs=2",
+      "evaluateEvery=1",
+      "validationShare=0.2",
+    );
+    const { status, stdout } = rqvae("train", "items.npy", "--codes", "8,4", ...given);
+    expect(status).toBe(0);
+    expect(await configOf("model.safetensors")).toMatchObject({
+      gradientEstimator: "rotation",
+      sinkhornEpsilon: [0, 0.003],
+      layerNorm: true,
+      emaDecay: 0.9,
+      latentDim: 2,
+      hiddenDims: [8],
+    });
+    expect(stdout).toMatch(/on\s+the\s+\d+\s+validation\s+items/);
+    // The same in both spellings.
+    const named = ["--latent", "2", "--hidden", "8", "--epochs", "2", "--validation", "0.2"];
+    const rest = set("gradientEstimator=rotation", "sinkhornEpsilon=0,0.003", "layerNorm=true", "emaDecay=0.9");
+    const both = [
+      "train",
+      "items.npy",
+      "--codes",
+      "8,4",
+      ...named,
+      ...rest,
+      ...set("evaluateEvery=1"),
+      "-q",
+      "-o",
+      "c",
+    ];
+    expect(rqvae(...both).status).toBe(0);
+    expect(readBytes("c").equals(readBytes("model.safetensors"))).toBe(true);
+  });
+
+  it("choose the epoch that is kept, and the summary tells why", () => {
+    const run = (...options: string[]) => {
+      const { status, stdout } = rqvae("train", "items.npy", ...quick, "--force", ...options);
+      expect(status).toBe(0);
+      return stdout.replaceAll(/\s+/g, " ");
+    };
+    const held = ["--epochs", "6", "--validation", "0.25", "--set", "evaluateEvery=1"];
+    const byLoss = run(...held, "--lr", "1e-3");
+    expect(byLoss).toMatch(
+      /Kept: (epoch [1-6]|the start, .*,) has the lowest reconstruction loss on the \d+ validation/,
+    );
+    expect(byLoss).toMatch(
+      /Validation: explained variance -?[\d.]+ %(, from -?[\d.]+ % by residual k-means alone|; tr)/,
+    );
+    expect(run(...held, "--select", "collision")).toMatch(/has the most distinct IDs \(\d+ of 60\)/);
+    expect(run(...held, "--select", "last")).toContain("Kept: epoch 6 is the last one.");
+    expect(run(...held, "--lr", "0.5", "--patience", "2")).toMatch(/training stopped early, after 2 evaluations/);
+    expect(run("--validation", "0")).not.toContain("Validation:");
+  });
+
+  it("include all those of training", () => {
+    const { status, stderr } = rqvae(
+      ...["train", "items.npy", ...quick, "--clip", "1", "--restart-dead-codes", "--beam", "4", "-q"],
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  });
+
+  it("are warned of when training goes wrong, in their own words", () => {
+    const wild = ["--lr", "0.4", "--optimizer", "adagrad", "--validation", "0", "--set", "hiddenDims=32"];
+    const { status, stdout, stderr } = rqvae("train", "items.npy", "--codes", "16", "--epochs", "8", ...wild);
+    expect(status).toBe(0);
+    const warnings = stderr.split("\n").filter((line) => line.startsWith("warning in epoch "));
+    expect(warnings.length).toBeGreaterThan(0);
+    // One of a kind and level, which their first words tell.
+    const kinds = warnings.map((line) => line.replace(/^warning in epoch \d+: /, "").slice(0, 12));
+    expect(new Set(kinds).size, stderr).toBe(kinds.length);
+    const summary = stdout.slice(stdout.indexOf("Warnings\n"), stdout.indexOf("The IDs"));
+    expect(summary).toMatch(/^Warnings\n {2}epoch \d+: /);
+    expect(stderr + summary).toMatch(/--lr \(it is 0\.4\)|--restart-dead-codes/);
+    expect(stderr + summary).not.toMatch(/learningRate|deadCodeRestart|codebookSize/);
+    for (const line of summary.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    const diverged = rqvae("train", "items.npy", ...quick, "-q", "--lr", "1e9", "-o", "x");
+    expectError(diverged, 1, "training diverged in epoch ", "Lower --lr");
+    expect(diverged.stderr).toMatch(/in epoch [1-3],/);
+    expect(files()).not.toContain("x");
+  });
+});
+
+describe("rqvae kmeans", () => {
+  it("gives the bytes that the library gives, and IDs for items", async () => {
+    const options = ["--levels", "2", "--codes", "8", "--latent", "3", "--beam", "2", "--seed", "4"];
+    const { status, stdout, stderr } = rqvae("kmeans", "items.npy", "-l", "labels.json", ...options);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain("Learned 60 items of dimension 5: 2 codes each, 8 x 8");
+    expect(stdout).toMatch(/residual k-means in .*reconstruction loss/);
+    const { items } = readItems(npy(), "items.npy");
+    const model = await residualKMeans(items, { levels: 2, codebookSize: 8, latentDim: 3, beam: 2, seed: 4 });
+    expect(readBytes("model.safetensors").equals(Buffer.from(model.save()))).toBe(true);
+    model.dispose();
+    expect(rqvae("encode", "model.safetensors", "items.npy", "-l", "labels.json").stdout).toBe(read("model.ids.csv"));
+    expectError(rqvae("kmeans", "items.npy", ...options), 1, "model.safetensors", "exists already", "--force");
+    expect(rqvae("kmeans", "items.npy", "--codes", "8,4", "-q", "--force")).toMatchObject({ status: 0, stdout: "" });
+  });
+
+  it.skipIf(process.platform === "win32")("writes nothing on Ctrl-C", async () => {
+    write("big.npy", npy(undefined, 16, 20_000));
+    const child = start("kmeans", "big.npy", "--levels", "60");
+    const stderr = await interruptOnce(child, "fitting");
+    expect(child.exitCode).toBe(130);
+    expect(stderr).toMatch(/^(fitting the codebooks \d+ %\n)+Stopped before [^\n]*: nothing was written\.\n$/);
+    expect(files()).toEqual(["big.npy", "items.npy", "labels.json"]);
+  });
+
+  it("refuses what does not fit", () => {
+    write("nan.npy", npy({ at: 17, by: Number.NaN }));
+    expectError(rqvae("kmeans", "nan.npy"), 1, "nan.npy", "row 3, column 2 is NaN");
+    expectError(rqvae("kmeans", "items.npy", "--latent", "6"), 2, "--latent must be at most the items' dimension 5");
+    expectError(rqvae("kmeans", "items.npy", "--beam", "0"), 2, "--beam must be a whole number from 1");
+    expectError(rqvae("kmeans", "items.npy", "--codes", "none"), 2, "--codes needs at least one number");
+    expectError(rqvae("kmeans", "items.npy", "--epochs", "3"), 2, "unknown option --epochs");
+    expect(files()).toEqual(["items.npy", "labels.json", "nan.npy"]);
+  });
+});
 
 describe("rqvae encode", () => {
   beforeEach(() => {
@@ -197,16 +302,16 @@ describe("rqvae encode", () => {
   });
 
   it("refuses what does not fit", () => {
-    writeFileSync(join(folder, "wide.npy"), npy(undefined, 7));
-    writeFileSync(join(folder, "nan.npy"), npy({ at: 17, by: Number.NaN }));
-    writeFileSync(join(folder, "damaged.safetensors"), readFileSync(join(folder, "m.safetensors")).subarray(0, 999));
+    write("wide.npy", npy(undefined, 7));
+    write("nan.npy", npy({ at: 17, by: Number.NaN }));
+    write("damaged.safetensors", readBytes("m.safetensors").subarray(0, 999));
     expectError(rqvae("encode", "m.safetensors", "wide.npy"), 1, "wide.npy", "5", "7");
     expectError(rqvae("encode", "m.safetensors", "nan.npy", "-o", "x.csv"), 1, "nan.npy", "row 3, column 2");
     expectError(rqvae("encode", "damaged.safetensors", "items.npy"), 1, "damaged.safetensors");
     expectError(rqvae("encode", "items.npy", "items.npy"), 1, "items.npy");
     expectError(rqvae("encode", "none", "items.npy"), 1, "none: no such file");
     expectError(rqvae("encode", "m.safetensors"), 2, "<items> is missing");
-    expect(existsSync(join(folder, "x.csv"))).toBe(false);
+    expect(existsSync(inFolder("x.csv"))).toBe(false);
   });
 });
 
@@ -215,15 +320,16 @@ describe("the command line", () => {
     for (const args of [["--help"], ["-h"], ["help"]]) {
       const { status, stdout } = rqvae(...args);
       expect(status).toBe(0);
-      expect(stdout).toMatch(/train .*\n.*encode/);
+      expect(stdout).toMatch(/train .*\n.*kmeans .*\n.*encode/);
       expect(stdout).toContain("Example:");
+      for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     }
-    for (const command of ["train", "encode"]) {
+    for (const command of ["train", "kmeans", "encode"]) {
       const { status, stdout } = rqvae(command, "--help");
       expect(status).toBe(0);
       expect(stdout).toContain(`Usage: rqvae ${command} <`);
-      expect(stdout).toContain(`Example:\n  rqvae ${command} `);
-      for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
+      expect(stdout).toMatch(new RegExp(`Examples?:\n  rqvae ${command} `));
+      for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     }
     expect(rqvae("--version").stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
@@ -241,113 +347,31 @@ describe("the command line", () => {
     [["train", "items.npy", "--optimizer", "adamm"], "did you mean adam?"],
     [["train", "items.npy", "--epochs", "0"], "--epochs must be a whole number from 1"],
     [["train", "items.npy", "--batch", "0"], "--batch must be"],
-    [["train", "items.npy", "--codes", "8,4", "--levels", "3"], "--codes has 2 entries but levels is 3"],
+    [["train", "items.npy", "--codes", "8,4", "--levels", "3"], "--codes has 2 entries but --levels is 3"],
     [["train", "items.npy", "--quiet=yes"], "--quiet takes no value"],
     [["train", "items.npy", "more.npy"], 'unexpected argument "more.npy"'],
+    [["train", "items.npy", "--resume"], "--resume needs --checkpoint FILE"],
+    [["train", "items.npy", "--checkpoint-every", "3"], "--checkpoint-every needs --checkpoint FILE"],
+    [["train", "items.npy", "--checkpoint", "c", "--checkpoint-every", "-1"], "--checkpoint-every must be"],
+    [["train", "items.npy", "--preset", "tigr"], "did you mean tiger?"],
+    [["train", "items.npy", "--set", "evaluateEvery"], "--set needs name=value, such as --set evaluateEvery=5, but is"],
+    [["train", "items.npy", "--set", "evaluateEvry=3"], 'unknown option "evaluateEvry"; did you mean "evaluateEvery"?'],
+    [["train", "items.npy", "--set", "gradientEstimator=x"], "--set gradientEstimator must be one of"],
+    [["train", "items.npy", "--set", "deadCodeRestart=maybe"], "--set deadCodeRestart must be true, false or"],
+    [["train", "items.npy", "--set", "lr=3"], "--set lr: this is an option of its own, --lr"],
+    [["train", "items.npy", "--set", "resume=3"], "this is an option of its own, --resume"],
+    [["train", "items.npy", "--set", "inputDim=3"], "the items tell their dimension"],
+    [["train", "items.npy", "--set", "onProgress=3"], 'unknown option "onProgress"'],
+    [["train", "items.npy", "--set", "learningRate=fast"], '--lr must be a number, but is "fast"'],
+    [["train", "items.npy", "--set", "learningRate=1", "--lr", "2"], "are the same option"],
+    [["train", "items.npy", "--validation", "0.7"], "--validation must be a number from 0 to 0.5"],
+    [["train", "items.npy", "--validation", "0", "--patience", "2"], "set --validation, or --select loss"],
+    [
+      ["train", "items.npy", "--compat", "hopwise", "--set", "linearSkip=pca"],
+      "--compat hopwise needs --set linearSkip=",
+    ],
     [["train", "items.npy", "-o", "same", "--ids", "same"], "same file"],
   ])("refuses %j with exit code 2", (args, message) => {
     expectError(rqvae(...args), 2, message, "--help");
-  });
-});
-
-describe("on a terminal", () => {
-  const event = {
-    phase: "train" as const,
-    progress: 0.5,
-    initializeProgress: 1,
-    epoch: 4,
-    epochs: 10,
-    step: 5,
-    totalSteps: 10,
-    newEpochs: [],
-    elapsedSeconds: 1.5,
-    remainingSeconds: 75,
-    itemsPerSecond: 12345,
-  };
-
-  function terminal(columns: number) {
-    let written = "";
-    const write = (text: string) => {
-      written += text;
-      return true;
-    };
-    return { stream: { isTTY: true, columns, write } as unknown as NodeJS.WriteStream, text: () => written };
-  }
-
-  it("draws one block over itself and takes it away", () => {
-    const { stream, text } = terminal(80);
-    const view = trainView(stream);
-    view.update({ ...event, phase: "initialize", initializeProgress: 0.25 });
-    view.update(event);
-    view.end();
-    expect(text()).toContain("Preparing");
-    expect(text()).toContain("25 %");
-    expect(text()).toContain("epoch 5 of 10");
-    expect(text()).toContain("12,345 items/s   1.5 s so far   1 min 15 s left");
-    expect(text().split("\x1b[2A\x1b[0J")).toHaveLength(2);
-    expect(text().endsWith("\x1b[4A\x1b[0J")).toBe(true);
-  });
-
-  it("never lets a line of the block wrap", () => {
-    for (const columns of [40, 80, 120]) {
-      const { stream, text } = terminal(columns);
-      trainView(stream).update({ ...event, epoch: 99_999, epochs: 100_000 });
-      const lines = stripVTControlCharacters(text()).split("\n");
-      for (const line of lines) expect(displayWidth(line)).toBeLessThan(columns);
-    }
-  });
-
-  it("has colours only where they are wanted", () => {
-    const { stream } = terminal(80);
-    const { NO_COLOR } = process.env;
-    try {
-      delete process.env.NO_COLOR;
-      expect(paletteFor(stream).bold("x")).toBe("\x1b[1mx\x1b[22m");
-      process.env.NO_COLOR = "1";
-      expect(paletteFor(stream).bold("x")).toBe("x");
-    } finally {
-      if (NO_COLOR === undefined) delete process.env.NO_COLOR;
-      else process.env.NO_COLOR = NO_COLOR;
-    }
-    expect(paletteFor({ isTTY: false } as NodeJS.WriteStream).code("x")).toBe("x");
-  });
-
-  it("fits the summary into the width, emoji and all", async () => {
-    const ids = SemanticIds.from(
-      Array.from({ length: 300 }, (_, i) => [i % 3, (i * i) % 11, i % 7]),
-      { codebookSizes: [4, 11, 7] },
-    );
-    const summary = {
-      ids,
-      dim: 3,
-      labels: { titles: Array.from({ length: 300 }, (_, i) => `👩‍🚀 ${"漢字".repeat(i % 40)}\x1b[2J\n${i}`) },
-      effort: "1 epoch in 0.1 s",
-      losses: { reconstruction: 1, quantization: 2 },
-      explainedVariance: 0.5,
-      files: [{ path: "m", what: "the model", size: "1 kB" }],
-      next: "rqvae",
-    };
-    for (const columns of [80, 120, 200]) {
-      const text = await describeTraining(summary, columns, paletteFor({ isTTY: false } as NodeJS.WriteStream));
-      for (const line of text.split("\n")) expect(displayWidth(line)).toBeLessThanOrEqual(Math.min(columns, 120));
-      expect(text).not.toContain("\x1b");
-    }
-  });
-
-  it("words numbers", () => {
-    expect([0, 0.5, 0.99999, 1].map((share) => percent(share))).toEqual(["0 %", "50.0 %", "99.9 %", "100 %"]);
-    expect([0.04, 59.6, 75, 4000].map(duration)).toEqual(["0.0 s", "1 min 0 s", "1 min 15 s", "1 h 6 min"]);
-    expect([0, 1.23456, 123.456, 12345.6, 1.5e-7].map(short)).toEqual([
-      "0.000",
-      "1.235",
-      "123.5",
-      "12,346",
-      "1.500e-7",
-    ]);
-    expect(["a", "é", "漢", "❤️", "🇩🇪", "👍"].map(displayWidth)).toEqual([1, 1, 2, 2, 2, 2]);
-    expect(shorten("👍👍👍", 5)).toBe("👍👍…");
-    expect(listed(["aa", "bb", "cc"], 20)).toBe("aa, bb, cc");
-    expect(listed(["aa", "bb", "cc"], 9)).toBe("aa, bb, …");
-    expect(listed(["aa"], 20, 5)).toBe("aa, …");
   });
 });

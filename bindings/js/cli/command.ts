@@ -6,13 +6,20 @@ export interface Option {
   short?: string;
   /** What the value is called in the help; an option without it is a switch. */
   value?: string;
+  /** May be given several times; otherwise the last one counts. */
+  repeats?: true;
   help: string;
 }
 
-/** The options that were given: a string for those with a value, true for switches. */
+/** The options that were given. */
 export interface Given {
+  /** A string for those with a value, true for switches. */
   values: Partial<Record<string, string | true>>;
+  /** The values of those that may be given several times, in order. */
+  lists: Partial<Record<string, string[]>>;
   positionals: string[];
+  /** All of it as it was typed. */
+  args: readonly string[];
 }
 
 /** A subcommand of `rqvae`. */
@@ -21,7 +28,8 @@ export interface Command {
   summary: string;
   /** The positional arguments, as the usage line names them. */
   positionals: string[];
-  options: Record<string, Option>;
+  /** By the headings that the help has them under. */
+  options: Record<string, Record<string, Option>>;
   /** Paragraphs of the help after the options. */
   notes: string;
   /** Resolves to the exit code. */
@@ -36,8 +44,9 @@ export class UsageError extends Error {}
  * @throws UsageError naming the argument, with the nearest option when one is unknown.
  */
 export function parseCommandLine(command: Command, args: string[]): Given {
+  const known: Record<string, Option> = Object.assign({}, ...Object.values(command.options));
   const options = Object.fromEntries(
-    Object.entries(command.options).map(([name, { short, value }]) => [
+    Object.entries(known).map(([name, { short, value }]) => [
       name,
       { type: value ? ("string" as const) : ("boolean" as const), ...(short ? { short } : {}) },
     ]),
@@ -45,40 +54,47 @@ export function parseCommandLine(command: Command, args: string[]): Given {
   // Not strict: the checks below say more than parseArgs does.
   const { tokens, positionals } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true });
   const values: Given["values"] = {};
+  const lists: Given["lists"] = {};
   for (const token of tokens) {
     if (token.kind !== "option") continue;
-    const option = Object.hasOwn(command.options, token.name) ? command.options[token.name] : undefined;
+    const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (!option) {
-      throw new UsageError(`unknown option ${token.rawName}${suggest(token.name, Object.keys(command.options), "--")}`);
+      throw new UsageError(`unknown option ${token.rawName}${suggest(token.name, Object.keys(known), "--")}`);
     }
     if (!option.value && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
     if (option.value && (token.value === undefined || token.value === "")) {
       throw new UsageError(`${token.rawName} needs a value: ${token.rawName} ${option.value}`);
     }
-    values[token.name] = option.value ? (token.value as string) : true;
+    if (option.repeats) lists[token.name] = [...(lists[token.name] ?? []), token.value as string];
+    else values[token.name] = option.value ? (token.value as string) : true;
   }
-  if (values.help) return { values, positionals };
+  const given = { values, lists, positionals, args };
+  if (values.help) return given;
   const missing = command.positionals[positionals.length];
   if (missing) throw new UsageError(`${missing} is missing`);
   if (positionals.length > command.positionals.length) {
     throw new UsageError(`unexpected argument "${positionals[command.positionals.length]}"`);
   }
-  return { values, positionals };
+  return given;
 }
 
 /** The help page of a command. */
 export function helpOf(command: Command): string {
-  const rows = Object.entries(command.options).map(([name, { short, value, help }]) => ({
-    left: `${short ? `-${short}, ` : "    "}--${name}${value ? ` ${value}` : ""}`,
-    help,
-  }));
-  const width = Math.max(...rows.map(({ left }) => left.length)) + 2;
+  const leftOf = (name: string, { short, value }: Option) =>
+    `  ${short ? `-${short}, ` : "    "}--${name}${value ? ` ${value}` : ""}`;
+  const names = Object.values(command.options).flatMap((options) => Object.entries(options));
+  const width = Math.max(...names.map(([name, option]) => leftOf(name, option).length)) + 2;
+  const indent = `\n${" ".repeat(width)}`;
+  const groups = Object.entries(command.options).map(([heading, options]) => {
+    const rows = Object.entries(options).map(
+      ([name, option]) => `${leftOf(name, option).padEnd(width)}${option.help.replaceAll("\n", indent)}\n`,
+    );
+    return `${heading}:\n${rows.join("")}`;
+  });
   return [
     `${command.summary}\n`,
     `Usage: rqvae ${command.name} ${command.positionals.join(" ")} [options]\n`,
-    "Options:",
-    ...rows.map(({ left, help }) => `  ${left.padEnd(width)}${help.replaceAll("\n", `\n${" ".repeat(width + 2)}`)}`),
-    "",
+    ...groups,
     command.notes,
   ].join("\n");
 }

@@ -3,23 +3,24 @@ import { RQVAE } from "../index.ts";
 import { type Command, type Given, text } from "./command.ts";
 import { checkOutput, nameFile, readBytes, readCatalogue } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
-import { encodeView } from "./progress.ts";
+import { generalOptions, labelsOption, writeIds } from "./outputs.ts";
+import { jobView } from "./progress.ts";
 import { plural } from "./text.ts";
-import { writeIds } from "./train.ts";
 
 export const encode: Command = {
   name: "encode",
   summary: "Gives items their semantic IDs, by a trained model.",
   positionals: ["<model>", "<items>"],
   options: {
-    labels: { short: "l", value: "FILE", help: "titles of the items: JSON, or text with a title a line" },
-    output: { short: "o", value: "FILE", help: "the IDs as CSV (default: standard output)" },
-    quiet: { short: "q", help: "say nothing but errors" },
-    help: { short: "h", help: "show this help" },
+    Options: {
+      labels: labelsOption,
+      output: { short: "o", value: "FILE", help: "the IDs as CSV (default: standard output)" },
+      ...generalOptions,
+    },
   },
-  notes: `<model> is what rqvae train wrote. <items> is a table of numbers, one row an item
-of the model's dimension: npy, csv, tsv, json or jsonl. A file that you name with
---output is overwritten.
+  notes: `<model> is what rqvae train or rqvae kmeans wrote. <items> is a table of
+numbers, one row an item of the model's dimension: npy, csv, tsv, json or jsonl.
+A file that you name with --output is overwritten.
 
 Example:
   rqvae encode emoji.safetensors new-emoji.npy -o new-emoji.ids.csv
@@ -44,7 +45,7 @@ async function run(given: Given): Promise<number> {
     throw nameFile(modelPath, error);
   });
   try {
-    const view = encodeView(process.stderr);
+    const view = jobView(process.stderr, "Encoding");
     const watch = quiet ? {} : { onProgress: view.update };
     const ids = await interruptible((signal) => model.encodeAsync(items, { signal, ...watch }))
       .catch((error) => {

@@ -1,8 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { access, constants, open, readFile, realpath, rename, stat, unlink, writeFile } from "node:fs/promises";
+import {
+  access,
+  constants,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { checkLabels, readItems, readLabels } from "../formats/index.ts";
 import type { ItemLabels, ItemMatrix } from "../types.ts";
+import { Interrupted } from "./interrupt.ts";
 
 /** A file cannot be read or written. The message begins with its name. */
 export class FileError extends Error {}
@@ -59,9 +72,13 @@ export function naming<T>(path: string, parse: () => T): T {
   }
 }
 
-/** The error with the file's name before its message, unless the message has it. What the library calls items is the file. */
+/**
+ * The error with the file's name before its message, unless the message has one or it is no complaint. What the library calls items
+ * is the file.
+ */
 export function nameFile(path: string, error: unknown): unknown {
-  if (!(error instanceof Error) || error.message.includes(basename(path))) return error;
+  if (!(error instanceof Error) || error instanceof FileError || error instanceof Interrupted) return error;
+  if (error.message.includes(basename(path))) return error;
   return new FileError(`${path}: ${error.message.replace(/^items: /, "")}`);
 }
 
@@ -88,6 +105,16 @@ export async function checkOutput(path: string, options: { overwrite: boolean; i
   if (!options.overwrite) throw new FileError(`${path}: exists already; name an output yourself or use --force`);
 }
 
+/** Whether there is a file of this name. */
+export async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
+
+/** Removes a file. @throws FileError */
+export function remove(path: string): Promise<void> {
+  return on(path, () => rm(path, { force: true }));
+}
+
 /**
  * Writes a file whole or not at all: to a temporary file beside it, which then takes its name. What is not a regular file
  * (a pipe, a device) is written to directly.
@@ -98,7 +125,7 @@ export function writeWhole(path: string, content: Uint8Array | string): Promise<
     const existing = await stat(path).catch(() => undefined);
     if (existing && !existing.isFile()) return writeFile(path, content);
     const target = existing ? await realpath(path) : path; // a symbolic link stays one
-    const temporary = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.tmp`);
+    const temporary = join(dirname(target), temporaryName(target, randomUUID().slice(0, 8)));
     try {
       const file = await open(temporary, "wx", existing?.mode ?? 0o666);
       try {
@@ -113,4 +140,18 @@ export function writeWhole(path: string, content: Uint8Array | string): Promise<
       throw error;
     }
   });
+}
+
+const temporaryName = (target: string, unique: string) => `.${basename(target)}.${unique}.tmp`;
+
+/** Removes what a process that was killed while it wrote this file whole has left behind. */
+export async function sweepTemporaries(path: string): Promise<void> {
+  const target = await realpath(path).catch(() => path);
+  const [before, after] = temporaryName(target, "\0").split("\0") as [string, string];
+  for (const name of await readdir(dirname(target)).catch(() => [])) {
+    const unique = name.slice(before.length, -after.length);
+    if (name.startsWith(before) && name.endsWith(after) && /^[0-9a-f]{8}$/.test(unique)) {
+      await rm(join(dirname(target), name), { force: true }).catch(() => {});
+    }
+  }
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
-/** The command line: `rqvae train`, `rqvae encode`. */
+/** The command line: `rqvae train`, `rqvae kmeans`, `rqvae encode`. */
 import { VERSION } from "../version.ts";
 import { type Command, helpOf, parseCommandLine, suggest, UsageError } from "./command.ts";
 import { encode } from "./encode.ts";
 import { Interrupted } from "./interrupt.ts";
+import { kmeans } from "./kmeans.ts";
 import { train } from "./train.ts";
 
-const commands: Command[] = [train, encode];
+const commands: Command[] = [train, kmeans, encode];
 
 const help = `Semantic IDs for every item of a catalogue, learned from its embeddings.
 

@@ -1,5 +1,17 @@
-import type { JobProgress, TrainProgress } from "../types.ts";
-import { bar, columnsOf, count, duration, type Palette, paletteFor, percent, short, shorten } from "./text.ts";
+import type { JobProgress, TrainProgress, TrainWarning } from "../types.ts";
+import { inOptionNames } from "./options.ts";
+import {
+  bar,
+  columnsOf,
+  count,
+  duration,
+  type Palette,
+  paletteFor,
+  percent,
+  short,
+  shorten,
+  wordWrap,
+} from "./text.ts";
 
 /** Shows how far a long call has come. */
 export interface ProgressView<Event> {
@@ -14,22 +26,68 @@ interface Wording<Event> {
   patience: number;
   progress(event: Event): number;
   line(event: Event): string;
+  /** Lines of an event that stand in the log whatever came before. */
+  notices?(event: Event): string[];
   block(event: Event, columns: number, palette: Palette): string[];
 }
 
 /** Progress of training on a stream: a block that updates itself on a terminal, now and then a line elsewhere. */
 export function trainView(stream: NodeJS.WriteStream): ProgressView<TrainProgress> {
-  return viewOn(stream, { patience: 0, progress: (event) => event.progress, line: trainLine, block: trainBlock });
+  const warnings = watchWarnings();
+  return viewOn(stream, {
+    patience: 0,
+    progress: (event) => event.progress,
+    line: trainLine,
+    notices: (event) => warnings.take(event).map(warningText),
+    block(event, columns, palette) {
+      warnings.take(event);
+      const { standing } = warnings;
+      return [...trainBlock(event, columns, palette), ...(standing ? warningBlock(standing, columns, palette) : [])];
+    },
+  });
 }
 
-/** Progress of encoding. */
-export function encodeView(stream: NodeJS.WriteStream): ProgressView<JobProgress> {
+/** Progress of a long call that is not training. */
+export function jobView(stream: NodeJS.WriteStream, title: string): ProgressView<JobProgress> {
   return viewOn(stream, {
     patience: 1000,
     progress: (event) => event.progress,
-    line: (event) => `encoding ${percent(event.progress, 0)}`,
-    block: (event, columns, palette) => [barLine("Encoding", event.progress, "", columns, palette)],
+    line: (event) => `${title.toLowerCase()} ${percent(event.progress, 0)}`,
+    block: (event, columns, palette) => [barLine(title, event.progress, "", columns, palette)],
   });
+}
+
+/** What training warns of, epoch by epoch. */
+function watchWarnings() {
+  const told = new Set<string>();
+  return {
+    /** The latest warning, until an evaluated epoch has none. */
+    standing: undefined as TrainWarning | undefined,
+    /** Takes the new epochs of an event in. @returns the warnings of a kind and level that there were none of before. */
+    take({ newEpochs, epochs }: TrainProgress): TrainWarning[] {
+      const news: TrainWarning[] = [];
+      for (const { epoch, evaluated, warnings } of newEpochs) {
+        // Shared IDs are what training still takes away: worth a word near its end only.
+        const worth = warnings.filter(({ kind }) => kind !== "collisions" || 4 * (epoch + 1) > 3 * epochs);
+        this.standing = worth.at(-1) ?? (evaluated ? undefined : this.standing);
+        for (const warning of worth) {
+          const key = `${warning.kind} ${warning.level}`;
+          if (!told.has(key)) news.push(warning);
+          told.add(key);
+        }
+      }
+      return news;
+    },
+  };
+}
+
+const warningText = ({ epoch, message }: TrainWarning) => `warning in epoch ${epoch + 1}: ${inOptionNames(message)}`;
+
+/** A warning below the block, on three lines at most. */
+function warningBlock(warning: TrainWarning, columns: number, palette: Palette): string[] {
+  const lines = wordWrap(warningText(warning), columns - 2, "  ");
+  const shown = lines.length > 3 ? [...lines.slice(0, 2), lines.slice(2).join(" ")] : lines;
+  return shown.map((line) => palette.warning(`  ${shorten(line, columns - 2)}`));
 }
 
 function viewOn<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): ProgressView<Event> {
@@ -74,8 +132,10 @@ function lineView<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): P
   };
   return {
     update(event) {
+      for (const notice of wording.notices?.(event) ?? []) stream.write(`${notice}\n`);
       pending = wording.line(event);
       const progress = wording.progress(event);
+      if (progress === 1) return; // the end shows it, with all that is known then
       if (performance.now() - shownAt < 2000 && progress < shownProgress + 0.1) return;
       shownAt = performance.now();
       shownProgress = progress;
@@ -108,7 +168,7 @@ function trainFacts(event: TrainProgress) {
     distinct: lastEpoch ? [`distinct IDs ${percent(lastEpoch.ids.uniqueShare)}`] : [],
     usage: lastEpoch ? lastEpoch.ids.usage : [],
     pace: itemsPerSecond ? [`${count(itemsPerSecond)} items/s`] : [],
-    left: remainingSeconds === undefined ? [] : [`${duration(remainingSeconds)} left`],
+    left: remainingSeconds === undefined || event.progress === 1 ? [] : [`${duration(remainingSeconds)} left`],
   };
 }
 

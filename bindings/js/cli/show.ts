@@ -2,15 +2,34 @@ import { assessIds } from "../report.ts";
 import { levelLetter, type SemanticIds, sortedRows } from "../semantic-ids.ts";
 import { type CodeTreeNode, codeTree } from "../tree.ts";
 import type { ItemLabels } from "../types.ts";
-import { bar, count, displayWidth, listed, oneLine, type Palette, percent, plural, short, shorten } from "./text.ts";
+import {
+  bar,
+  count,
+  displayWidth,
+  listed,
+  oneLine,
+  type Palette,
+  percent,
+  plural,
+  short,
+  shorten,
+  wordWrap,
+} from "./text.ts";
 
-/** What `rqvae train` tells at the end. */
-export interface TrainSummary {
+/** How a model came about. */
+export interface Story {
+  /** "100 epochs in 4.2 s" */
+  effort: string;
+  /** More about it, a sentence each. */
+  remarks?: readonly string[];
+  warnings?: readonly string[];
+}
+
+/** What is told at the end about a model that was made. */
+export interface Summary extends Story {
   ids: SemanticIds;
   dim: number;
   labels: ItemLabels | undefined;
-  /** "100 epochs in 4.2 s" */
-  effort: string;
   losses: { reconstruction: number; quantization: number };
   explainedVariance: number | undefined;
   files: { path: string; what: string; size: string }[];
@@ -24,15 +43,17 @@ const secondCodes = 2;
 const sampleSize = 8;
 
 /** The summary as text for a terminal of this many columns. */
-export async function describeTraining(summary: TrainSummary, columns: number, palette: Palette): Promise<string> {
+export async function describeModel(summary: Summary, columns: number, palette: Palette): Promise<string> {
   const width = Math.min(columns, 120);
-  const { ids, labels } = summary;
+  const { ids, labels, warnings = [] } = summary;
   const titleOf = (row: number) => (labels ? oneLine(labels.titles[row] ?? "") : `row ${row}`);
   const heading = (text: string) => ["", palette.bold(text)];
   return [
     ...about(summary, width, palette),
+    ...(warnings.length > 0 ? heading("Warnings") : []),
+    ...warnings.flatMap((warning) => paragraph(warning, width)).map(palette.warning),
     ...heading("The IDs"),
-    ...(await aboutIds(ids, width, palette)),
+    ...(await aboutIds(ids, warnings.length === 0, width, palette)),
     ...heading(labels ? "Some items" : "Some items (give --labels to see titles)"),
     ...sample(ids, titleOf, width, palette),
     ...heading("The largest branches of the code tree: alike items begin alike"),
@@ -45,7 +66,7 @@ export async function describeTraining(summary: TrainSummary, columns: number, p
 }
 
 function about(
-  { ids, dim, effort, losses, explainedVariance }: TrainSummary,
+  { ids, dim, effort, remarks = [], losses, explainedVariance }: Summary,
   width: number,
   palette: Palette,
 ): string[] {
@@ -61,6 +82,7 @@ function about(
       `Learned ${plural(ids.length, "item")} of dimension ${dim}: ${plural(ids.levels, "code")} each, ${codes}`,
     ),
     ...wrapped(facts, width),
+    ...remarks.flatMap((remark) => paragraph(remark, width)),
   ];
 }
 
@@ -75,7 +97,12 @@ function wrapped(facts: string[], width: number): string[] {
   return lines;
 }
 
-async function aboutIds(ids: SemanticIds, width: number, palette: Palette): Promise<string[]> {
+/** A sentence on as many lines as it needs; the ones after the first are indented. */
+function paragraph(text: string, width: number): string[] {
+  return wordWrap(text, width - 2, "  ").map((line) => `  ${line}`);
+}
+
+async function aboutIds(ids: SemanticIds, hint: boolean, width: number, palette: Palette): Promise<string[]> {
   const { items, itemsSharing, distinctIds, largestGroup, perLevel } = await assessIds(ids);
   const alone = items - itemsSharing;
   const sharing =
@@ -85,7 +112,7 @@ async function aboutIds(ids: SemanticIds, width: number, palette: Palette): Prom
           `  ${count(alone)} of ${plural(items, "item")} (${percent(alone / items)}) have an ID of their own.`,
           `  ${count(itemsSharing)} share theirs, at most ${count(largestGroup)} items on one: ${count(distinctIds)} distinct IDs in all.`,
         ];
-  if (itemsSharing > items / 10) {
+  if (hint && itemsSharing > items / 10) {
     sharing.push(palette.dim("  More codes (--codes) or levels (--levels) tell more items apart."));
   }
   const used = perLevel.map(({ usedCodes, codebookSize }) => `${count(usedCodes)} of ${count(codebookSize)}`);
@@ -141,7 +168,7 @@ function spread<T>(values: ArrayLike<T>, n: number): T[] {
   return Array.from({ length: chosen }, (_, i) => values[Math.floor(((i + 0.5) * values.length) / chosen)] as T);
 }
 
-function written(files: TrainSummary["files"], palette: Palette): string[] {
+function written(files: Summary["files"], palette: Palette): string[] {
   const column = Math.max(...files.map(({ path }) => displayWidth(path)));
   return files.map(({ path, what, size }) => {
     const name = path + " ".repeat(column - displayWidth(path));

@@ -8,6 +8,7 @@ export interface Palette {
   dim: Paint;
   code: Paint;
   bar: Paint;
+  warning: Paint;
 }
 
 const wrap =
@@ -18,8 +19,14 @@ const plain: Paint = (text) => text;
 
 export function paletteFor(stream: NodeJS.WriteStream): Palette {
   const colour = stream.isTTY && !process.env.NO_COLOR && process.env.TERM !== "dumb";
-  if (!colour) return { bold: plain, dim: plain, code: plain, bar: plain };
-  return { bold: wrap(1, 22), dim: wrap(2, 22), code: wrap(36, 39), bar: wrap(32, 39) };
+  if (!colour) return { bold: plain, dim: plain, code: plain, bar: plain, warning: plain };
+  return {
+    bold: wrap(1, 22),
+    dim: wrap(2, 22),
+    code: wrap(36, 39),
+    bar: wrap(32, 39),
+    warning: wrap(33, 39),
+  };
 }
 
 /** Columns of a stream, 80 when it has none. */
@@ -124,3 +131,15 @@ export function listed(texts: readonly string[], columns: number, total = texts.
 
 /** A title on one line, without control characters that could move the cursor. */
 export const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim();
+
+/** The text in lines of at most `columns` columns, broken between words; a longer word stands alone. `indent` begins all but the first. */
+export function wordWrap(text: string, columns: number, indent = ""): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    const longer = `${last} ${word}`;
+    if (last !== undefined && displayWidth(longer) <= columns) lines[lines.length - 1] = longer;
+    else lines.push(last === undefined ? word : indent + word);
+  }
+  return lines;
+}

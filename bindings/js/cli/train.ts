@@ -1,177 +1,224 @@
-import { InvalidInputError } from "../errors.ts";
-import { idsCsvChunks } from "../formats/index.ts";
-import { RQVAE } from "../index.ts";
-import type { SemanticIds } from "../semantic-ids.ts";
+import { requireSame } from "../checkpoint.ts";
+import { DivergedError } from "../errors.ts";
+import { configToOptions } from "../model-config.ts";
+import { type PresetName, presets } from "../presets.ts";
+import { RQVAE } from "../rqvae.ts";
 import { overrideTraining, suggestConfig } from "../suggest-config.ts";
-import type { ItemLabels, ItemMatrix, ModelOptions, TrainOptions, TrainProgress } from "../types.ts";
-import { type Command, type Given, number, oneOf, text, UsageError, wholeNumber, wholeNumbers } from "./command.ts";
-import { checkOutput, nameFile, readCatalogue, writeWhole } from "./files.ts";
+import type { ItemMatrix, ModelOptions, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
+import { CheckpointFile } from "./checkpoint-file.ts";
+import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
+import { FileError, nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
+import { defined, type GivenOptions, inCommandLine, inOptionNames, readOptions } from "./options.ts";
+import { fileOptions, generalOptions, openWorkplace, shellWord, type Workplace, writeModel } from "./outputs.ts";
 import { trainView } from "./progress.ts";
-import { describeTraining } from "./show.ts";
-import { columnsOf, duration, fileSize, paletteFor, plural } from "./text.ts";
+import { duration, percent, plural } from "./text.ts";
 
 export const train: Command = {
   name: "train",
-  summary: "Learns semantic IDs from item embeddings: writes the model and the IDs.",
+  summary: "Learns semantic IDs from item embeddings: writes model and IDs.",
   positionals: ["<items>"],
   options: {
-    labels: { short: "l", value: "FILE", help: "titles of the items: JSON, or text with a title a line" },
-    output: { short: "o", value: "FILE", help: "the model (default: model.safetensors)" },
-    ids: { value: "FILE", help: "the IDs as CSV (default: the model's name with .ids.csv)" },
-    force: { short: "f", help: "overwrite default outputs that exist already" },
-    levels: { value: "N", help: "codes per ID" },
-    codes: { value: "N", help: "codes to choose from at each level: 256, or 64,256,1024" },
-    latent: { value: "N", help: "dimension of the latent space" },
-    hidden: { value: "N,N", help: "widths of the hidden layers, or none" },
-    epochs: { value: "N", help: "passes over the items" },
-    batch: { value: "N", help: "items per training step" },
-    lr: { value: "X", help: "learning rate" },
-    optimizer: { value: "NAME", help: "adam, adamw, adagrad or sgd" },
-    schedule: { value: "NAME", help: "course of the learning rate: constant, cosine or linear" },
-    warmup: { value: "X", help: "share of the steps in which the learning rate rises" },
-    "weight-decay": { value: "X", help: "weight decay" },
-    commitment: { value: "X", help: "weight of the commitment loss" },
-    noise: { value: "X", help: "noise on the input in training, in units of its scale" },
-    seed: { value: "N", help: "same items, options and seed: same model, same IDs (default: 0)" },
-    compat: { value: "NAME", help: "hopwise: the functions of the Hopwise tutorial's program" },
-    quiet: { short: "q", help: "say nothing but errors" },
-    help: { short: "h", help: "show this help" },
+    Files: {
+      ...fileOptions,
+      checkpoint: { value: "FILE", help: "keep the state of the training there while it runs" },
+      "checkpoint-every": { value: "S", help: "seconds between two checkpoints (default: 10)" },
+      resume: { help: "go on from the --checkpoint file if there is one" },
+    },
+    Model: {
+      preset: { value: "NAME", help: "a recipe of the field: tiger, lcrec or hopwise" },
+      levels: { value: "N", help: "codes per ID" },
+      codes: { value: "N", help: "codes to choose from at each level: 256, or 64,256" },
+      latent: { value: "N", help: "dimension of the latent space" },
+      hidden: { value: "N,N", help: "widths of the hidden layers, or none" },
+      beam: { value: "N", help: "width of the search for an item's ID" },
+      commitment: { value: "X", help: "weight of the commitment loss" },
+      noise: { value: "X", help: "noise on the input, in units of its scale" },
+      compat: { value: "NAME", help: "hopwise: the functions of the Hopwise tutorial" },
+      seed: { value: "N", help: "same items, options, seed: same IDs (default: 0)" },
+    },
+    Training: {
+      epochs: { value: "N", help: "passes over the items" },
+      batch: { value: "N", help: "items per training step" },
+      lr: { value: "X", help: "learning rate" },
+      optimizer: { value: "NAME", help: "adam, adamw, adagrad or sgd" },
+      schedule: { value: "NAME", help: "of the learning rate: constant, cosine or linear" },
+      warmup: { value: "X", help: "share of the steps in which the learning rate rises" },
+      "weight-decay": { value: "X", help: "weight decay" },
+      clip: { value: "X", help: "largest norm of the gradients; 0: any" },
+      validation: { value: "X", help: "share of the items to hold out, 0 to 0.5" },
+      select: {
+        value: "NAME",
+        help: "epoch to keep: last, loss (the best on the items\nheld out) or collision (the most distinct IDs)",
+      },
+      patience: { value: "N", help: "stop after N evaluations without a better one" },
+      "restart-dead-codes": { help: "move codes that no item chooses" },
+      set: { value: "NAME=VALUE", repeats: true, help: "any other option of the library, see below" },
+    },
+    General: generalOptions,
   },
   notes: `<items> is a table of numbers, one row an item: npy, csv, tsv, json or jsonl.
-Options without a default are chosen from the number of items and their dimension.
+Options without a default are chosen from the number of items and their
+dimension, with --preset by the recipe.
+
+--set takes the library's options of a model and its training by their names,
+numbers separated by commas, and may be repeated:
+  --set gradientEstimator=rotation --set sinkhornEpsilon=0,0,0.003
 
 A file that you name with --output or --ids is overwritten; a default one only
-with --force. Ctrl-C stops the training and writes the model so far (exit code 130).
+with --force. Ctrl-C stops the training and writes the model so far (exit code
+130).
 
-Example:
-  rqvae train emoji.npy --labels emoji.labels.json -o emoji.safetensors --codes 32 --epochs 50
+With --checkpoint and --resume the same command goes on wherever it was stopped,
+be it by Ctrl-C, kill -9 or a power cut, and ends with the same model, byte for
+byte. The checkpoint is removed once model and IDs are written. Without --resume
+an existing one is overwritten only with --force.
+
+Examples:
+  rqvae train emoji.npy --labels emoji.labels.json --codes 32
+  rqvae train items.npy --epochs 500 --checkpoint items.checkpoint --resume
 `,
   run,
 };
 
 async function run(given: Given): Promise<number> {
-  const itemsPath = given.positionals[0] as string;
-  const labelsPath = text(given, "labels");
-  const modelPath = text(given, "output") ?? "model.safetensors";
-  const idsPath = text(given, "ids") ?? `${modelPath.replace(/\.safetensors$/, "")}.ids.csv`;
-  const { modelOptions, trainOptions } = readOptions(given);
-  if (modelPath === idsPath) throw new UsageError(`--output and --ids are the same file, ${modelPath}`);
-  const inputs = [itemsPath, ...(labelsPath === undefined ? [] : [labelsPath])];
-  const { items, labels } = await readCatalogue(itemsPath, labelsPath);
-  for (const [option, path] of [
-    ["output", modelPath],
-    ["ids", idsPath],
-  ] as const) {
-    await checkOutput(path, { overwrite: Boolean(given.values.force ?? given.values[option]), inputs });
-  }
-
-  const quiet = given.values.quiet === true;
-  const { nQuantizationLayers, codebookSize, compat } = modelOptions;
-  const shape = { n: items.rows, inputDim: items.dim, ...defined({ nQuantizationLayers, codebookSize, compat }) };
-  const suggested = suggestConfig(shape);
+  const options = readOptions(given);
+  const preset = oneOf(given, "preset", Object.keys(presets) as PresetName[]);
+  const checkpoint = readCheckpointOptions(given);
+  const resuming = (await checkpoint?.exists()) === true && given.values.resume === true;
+  const place = await openWorkplace(
+    given,
+    // What stands there when a training goes on is its own model so far.
+    given.values.force === true || resuming,
+    checkpoint ? { checkpoint: checkpoint.path } : {},
+  );
+  await checkpoint?.open({ overwrite: resuming || given.values.force === true, inputs: place.inputs });
   const explain = (error: unknown): never => {
-    throw inOptionNames(error) ?? nameFile(itemsPath, error);
+    throw explained(error, place.itemsPath, options, preset, checkpoint?.path);
   };
-  const model = await RQVAE.create({ ...suggested.model, ...modelOptions }).catch(explain);
+
+  const { model, trainOptions } = await (resuming && checkpoint
+    ? resume(checkpoint, place, withPreset(options, place.items, preset))
+    : begin(place.items, options, preset)
+  ).catch(explain);
   try {
-    const outcome = await trainWatched(model, items, overrideTraining(suggested.train, trainOptions), quiet).catch(
-      explain,
-    );
-    if (outcome.interrupted && !model.initialized) {
-      process.stderr.write("Stopped before training began: there is no model yet, nothing was written.\n");
-      return outcome.interrupted.exitCode;
-    }
-    const ids = model.encode(items);
-    const bytes = model.save();
-    await writeWhole(modelPath, bytes);
-    const idsBytes = await writeIds(idsPath, ids, labels);
+    const greeting = resuming
+      ? `Going on from the checkpoint ${checkpoint?.path}.`
+      : given.values.resume && `There is no checkpoint ${checkpoint?.path} yet: starting from the beginning.`;
+    const saving = checkpoint ? { checkpoint: checkpoint.options } : {};
+    const outcome = await trainWatched(model, place, { ...trainOptions, ...saving }, greeting || "").catch(explain);
     if (outcome.interrupted) {
-      const { epoch, epochs } = outcome.last ?? { epoch: 0, epochs: 0 };
-      process.stderr.write(
-        `Stopped in epoch ${epoch + 1} of ${epochs}. The model so far is in ${modelPath}, its IDs in ${idsPath}.\n`,
-      );
+      await checkpoint?.write(model.saveCheckpoint()); // first: all else can be made from it
+      const told = [await keepSoFar(place, model, outcome)];
+      if (checkpoint) told.push(`The checkpoint is in ${checkpoint.path}. To go on:`, `  ${commandToGoOn(given)}`);
+      process.stderr.write(`${told.join("\n")}\n`);
       return outcome.interrupted.exitCode;
     }
-    if (quiet) return 0;
-    const losses = meanLosses(model, items);
-    const summary = await describeTraining(
-      {
-        ids,
-        dim: items.dim,
-        labels,
-        effort: `${plural(outcome.last?.epochs ?? 0, "epoch")} in ${duration(outcome.seconds)}`,
-        losses,
-        explainedVariance: explainedVariance(model, losses.reconstruction),
-        files: [
-          { path: modelPath, what: "the model", size: fileSize(bytes.length) },
-          { path: idsPath, what: `the IDs, ${plural(ids.length, "row")}`, size: fileSize(idsBytes) },
-        ],
-        next: `rqvae encode ${modelPath} new-items.npy`,
-      },
-      columnsOf(process.stdout),
-      paletteFor(process.stdout),
-    );
-    process.stdout.write(`${summary}\n`);
+    const tell = await writeModel(place, model);
+    await checkpoint?.remove();
+    if (place.quiet) return 0;
+    const history = model.history as TrainHistory;
+    const since = resuming ? " since the checkpoint" : "";
+    await tell({
+      effort: `${plural(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}${since}`,
+      remarks: remarks(model, history),
+      warnings: history.warnings.map(({ epoch, message }) => `epoch ${epoch + 1}: ${inOptionNames(message)}`),
+    });
     return 0;
   } finally {
     model.dispose();
   }
 }
 
-/** The options that were given, and only those. */
-function readOptions(given: Given): { modelOptions: Partial<ModelOptions>; trainOptions: TrainOptions } {
-  const codes = wholeNumbers(given, "codes");
-  const modelOptions = {
-    nQuantizationLayers: wholeNumber(given, "levels"),
-    codebookSize: codes?.length === 1 ? codes[0] : codes,
-    latentDim: wholeNumber(given, "latent"),
-    hiddenDims: wholeNumbers(given, "hidden"),
-    commitmentWeight: number(given, "commitment"),
-    inputNoise: number(given, "noise"),
-    seed: wholeNumber(given, "seed"),
-    compat: oneOf(given, "compat", ["none", "hopwise"]),
-  };
-  const trainOptions = {
-    epochs: wholeNumber(given, "epochs"),
-    batchSize: wholeNumber(given, "batch"),
-    learningRate: number(given, "lr"),
-    optimizer: oneOf(given, "optimizer", ["adam", "adamw", "adagrad", "sgd"]),
-    schedule: oneOf(given, "schedule", ["constant", "cosine", "linear"]),
-    warmup: number(given, "warmup"),
-    weightDecay: number(given, "weight-decay"),
-  };
-  if (codes?.length === 0) throw new UsageError("--codes needs at least one number");
-  return { modelOptions: defined(modelOptions), trainOptions: defined(trainOptions) };
+/** @throws UsageError */
+function readCheckpointOptions(given: Given): CheckpointFile | undefined {
+  const path = text(given, "checkpoint");
+  const seconds = number(given, "checkpoint-every");
+  if (seconds !== undefined && seconds < 0) {
+    throw new UsageError(`--checkpoint-every must be a number of at least 0, but is "${seconds}"`);
+  }
+  if (path !== undefined) return new CheckpointFile(path, seconds ?? 10);
+  for (const name of ["resume", "checkpoint-every"]) {
+    if (given.values[name] !== undefined) throw new UsageError(`--${name} needs --checkpoint FILE`);
+  }
+  return undefined;
 }
 
-/** The options of the library by the names that they have here. */
-const optionNames: Record<string, string> = {
-  nQuantizationLayers: "levels",
-  codebookSize: "codes",
-  latentDim: "latent",
-  hiddenDims: "hidden",
-  commitmentWeight: "commitment",
-  inputNoise: "noise",
-  batchSize: "batch",
-  learningRate: "lr",
-  weightDecay: "weight-decay",
-};
-
-/** The library's complaint about an option as one about the command line; undefined for other errors. */
-function inOptionNames(error: unknown): UsageError | undefined {
-  if (!(error instanceof InvalidInputError)) return undefined;
-  const [, complaint] = /^(?:RQVAE\.create|train): (.*)$/s.exec(error.message) ?? [];
-  return complaint === undefined
-    ? undefined
-    : new UsageError(`--${complaint.replaceAll(/\w+/g, (word) => optionNames[word] ?? word)}`);
+/** Preset and options together, those given by themselves on top. */
+function withPreset(given: GivenOptions, { dim }: ItemMatrix, preset: PresetName | undefined): GivenOptions {
+  if (preset === undefined) return given;
+  const { model, train } = presets[preset]({ inputDim: dim });
+  // Sizes for each level tell how many there are.
+  const { codebookSize } = given.model;
+  const levels = Array.isArray(codebookSize) ? { nQuantizationLayers: codebookSize.length } : {};
+  return { model: { ...model, ...levels, ...given.model }, train: overrideTraining(train, given.train) };
 }
 
-/** An object without its undefined entries. */
-function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as ReturnType<
-    typeof defined<T>
-  >;
+interface Start {
+  model: RQVAE;
+  trainOptions: TrainOptions;
+}
+
+/** A new model, by a preset or for a catalogue of this size. */
+async function begin(items: ItemMatrix, given: GivenOptions, preset: PresetName | undefined): Promise<Start> {
+  const inputDim = items.dim;
+  if (preset !== undefined) {
+    const { model, train } = withPreset(given, items, preset);
+    return { model: await RQVAE.create({ ...model, inputDim }), trainOptions: train };
+  }
+  const { nQuantizationLayers, codebookSize, compat } = given.model;
+  const shape = defined({ nQuantizationLayers, codebookSize, compat });
+  const suggested = suggestConfig({ n: items.rows, inputDim, ...shape });
+  const model = await RQVAE.create({ ...suggested.model, ...given.model });
+  return { model, trainOptions: overrideTraining(suggested.train, given.train) };
+}
+
+/**
+ * The model of a checkpoint, to go on with. Options that are not given are taken from it, the others must be the same.
+ * @throws InvalidInputError, FileError
+ */
+async function resume(
+  checkpoint: CheckpointFile,
+  { items, itemsPath }: Workplace,
+  given: GivenOptions,
+): Promise<Start> {
+  const bytes = await checkpoint.read();
+  const model = await RQVAE.load(bytes).catch((error) => checkpoint.refuse(error));
+  try {
+    const stored = configToOptions(model.config);
+    if (items.dim !== stored.inputDim) {
+      throw new FileError(
+        `${checkpoint.path}: the checkpoint was made with items of dimension ${stored.inputDim}, those of ${itemsPath} have ${items.dim}`,
+      );
+    }
+    for (const [name, value] of Object.entries(given.model) as [keyof ModelOptions, unknown][]) {
+      const own = stored[name];
+      // One number for all levels, or the same written out.
+      const written = Array.isArray(own) && typeof value === "number" ? own.map(() => value) : value;
+      requireSame("the model's", { [name]: own }, { [name]: written });
+    }
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return { model, trainOptions: { ...given.train, resume: bytes } };
+}
+
+/** An error of the library as one about the command line or about a file. */
+function explained(
+  error: unknown,
+  itemsPath: string,
+  given: GivenOptions,
+  preset: PresetName | undefined,
+  checkpointPath: string | undefined,
+): unknown {
+  if (error instanceof DivergedError) return new Error(fromOne(inOptionNames(error.message)));
+  const said = inCommandLine(error, checkpointPath);
+  if (!(said instanceof UsageError) || preset === undefined) return said ?? nameFile(itemsPath, error);
+  const [, name = ""] = /^[\w.]+: (\w+)/.exec((error as Error).message) ?? [];
+  const recipe = presets[preset]({ inputDim: 1 });
+  const fromPreset = name in { ...recipe.model, ...recipe.train } && !(name in { ...given.model, ...given.train });
+  return fromPreset ? new UsageError(`${said.message} (it comes from --preset ${preset})`) : said;
 }
 
 interface Outcome {
@@ -181,12 +228,18 @@ interface Outcome {
   seconds: number;
 }
 
-/** Trains, showing the progress on stderr; Ctrl-C ends it early. */
-async function trainWatched(model: RQVAE, items: ItemMatrix, options: TrainOptions, quiet: boolean): Promise<Outcome> {
+/** Trains, showing the progress on stderr, the greeting once it runs; Ctrl-C ends it early. */
+async function trainWatched(
+  model: RQVAE,
+  { items, quiet }: Workplace,
+  options: TrainOptions,
+  greeting: string,
+): Promise<Outcome> {
   const view = trainView(process.stderr);
   const start = performance.now();
   const outcome: Outcome = { interrupted: undefined, last: undefined, seconds: 0 };
   const onProgress = (event: TrainProgress) => {
+    if (greeting && !quiet && outcome.last === undefined) process.stderr.write(`${greeting}\n`);
     outcome.last = event;
     if (!quiet) view.update(event);
   };
@@ -202,30 +255,33 @@ async function trainWatched(model: RQVAE, items: ItemMatrix, options: TrainOptio
   return outcome;
 }
 
-/** Writes the IDs as CSV. @returns the size in bytes. */
-export async function writeIds(path: string, ids: SemanticIds, labels: ItemLabels | undefined): Promise<number> {
-  const bytes = Buffer.concat([...idsCsvChunks(ids, labels)].map((chunk) => Buffer.from(chunk)));
-  await writeWhole(path, bytes);
-  return bytes.length;
+/** Writes what there is of an interrupted training. @returns what to tell. */
+async function keepSoFar(place: Workplace, model: RQVAE, { last }: Outcome): Promise<string> {
+  if (!model.initialized) return "Stopped before training began: there is no model yet.";
+  await writeModel(place, model);
+  const { epoch, epochs } = last ?? { epoch: 0, epochs: 0 };
+  return `Stopped in epoch ${epoch + 1} of ${epochs}. The model so far is in ${place.modelPath}, its IDs in ${place.idsPath}.`;
 }
 
-/** Losses of the final model over all items, a few thousand at a time. */
-function meanLosses(model: RQVAE, { data, rows, dim }: ItemMatrix): { reconstruction: number; quantization: number } {
-  let reconstruction = 0;
-  let quantization = 0;
-  for (let start = 0; start < rows; start += 4096) {
-    const part = Math.min(4096, rows - start);
-    const losses = model.forward({ data: data.subarray(start * dim, (start + part) * dim), rows: part, dim });
-    reconstruction += (losses.reconstructionLoss * part) / rows;
-    quantization += (losses.quantizeLoss * part) / rows;
+/** The command that goes on with an interrupted one. */
+function commandToGoOn({ args, values }: Given): string {
+  return ["rqvae", "train", ...args, ...(values.resume ? [] : ["--resume"])].map(shellWord).join(" ");
+}
+
+/** Epochs counted from 1, as in the progress. */
+const fromOne = (message: string) =>
+  message.replace(/\bepoch (\d+)/, (_, epoch: string) => `epoch ${Number(epoch) + 1}`);
+
+/** Which epoch was kept and why, and what training was worth on items that it did not see. */
+function remarks({ config }: RQVAE, { selectedBecause, selectedEpoch, validation, start }: TrainHistory): string[] {
+  const why = fromOne(selectedBecause).replace(/ \(explained variance [^)]*\)/, "");
+  const kept = `Kept: ${why}.`;
+  if (validation === undefined || start?.validation === undefined) return [kept];
+  const [now, before] = [validation, start.validation].map(({ explainedVariance }) => percent(explainedVariance));
+  if (selectedEpoch < 0) {
+    return [kept, `Validation: explained variance ${now}; training found nothing better, try a smaller --lr.`];
   }
-  return { reconstruction, quantization };
-}
-
-/**
- * Share of the items' variance that their IDs explain. With `commonScale` the scaled items' mean squared distance from their
- * mean is `inputDim` by construction; with other scalings it is not known here.
- */
-function explainedVariance({ config }: RQVAE, reconstructionLoss: number): number | undefined {
-  return config.inputScaling === "commonScale" ? 1 - reconstructionLoss / config.inputDim : undefined;
+  const untrained = config.linearSkip !== "none" && config.codebookKmeansInit;
+  const origin = untrained ? "by residual k-means alone" : "before training";
+  return [kept, `Validation: explained variance ${now}, from ${before} ${origin}.`];
 }

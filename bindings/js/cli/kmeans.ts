@@ -1,0 +1,73 @@
+import { type ResidualKMeansOptions, residualKMeans } from "../residual-kmeans.ts";
+import type { RQVAE } from "../rqvae.ts";
+import { type Command, type Given, wholeNumber } from "./command.ts";
+import { nameFile } from "./files.ts";
+import { Interrupted, interruptible } from "./interrupt.ts";
+import { defined, inCommandLine, readCodes } from "./options.ts";
+import { fileOptions, generalOptions, openWorkplace, type Workplace, writeModel } from "./outputs.ts";
+import { jobView } from "./progress.ts";
+import { duration } from "./text.ts";
+
+export const kmeans: Command = {
+  name: "kmeans",
+  summary: "Makes semantic IDs by residual k-means, without training a network.",
+  positionals: ["<items>"],
+  options: {
+    Files: fileOptions,
+    Model: {
+      levels: { value: "N", help: "codes per ID (default: 3)" },
+      codes: { value: "N", help: "codes to choose from at each level: 256, or\n64,256,1024 (default: 256)" },
+      latent: { value: "N", help: "quantise in the first N principal directions only\n(default: in all dimensions)" },
+      beam: { value: "N", help: "width of the search for an item's ID (default: 1)" },
+      seed: { value: "N", help: "same items, options, seed: same IDs (default: 0)" },
+    },
+    General: generalOptions,
+  },
+  notes: `<items> is a table of numbers, one row an item: npy, csv, tsv, json or jsonl.
+k-means on the items, then on what it leaves over, level by level: the baseline
+of every RQ-VAE, in a fraction of the time. Model and IDs are used as those of
+rqvae train. A file that you name with --output or --ids is overwritten; a
+default one only with --force.
+
+Example:
+  rqvae kmeans emoji.npy --labels emoji.labels.json --codes 64
+`,
+  run,
+};
+
+async function run(given: Given): Promise<number> {
+  const options = defined({
+    levels: wholeNumber(given, "levels"),
+    codebookSize: readCodes(given, "codes"),
+    latentDim: wholeNumber(given, "latent"),
+    beam: wholeNumber(given, "beam"),
+    seed: wholeNumber(given, "seed"),
+  });
+  const place = await openWorkplace(given, given.values.force === true);
+  const start = performance.now();
+  const model = await fitWatched(place, options);
+  try {
+    const seconds = (performance.now() - start) / 1000;
+    const tell = await writeModel(place, model);
+    if (!place.quiet) await tell({ effort: `residual k-means in ${duration(seconds)}` });
+    return 0;
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Fits the codebooks, showing the progress on stderr. */
+async function fitWatched({ items, itemsPath, quiet }: Workplace, options: ResidualKMeansOptions): Promise<RQVAE> {
+  const view = jobView(process.stderr, "Fitting the codebooks");
+  const watch = quiet ? {} : { onProgress: view.update };
+  try {
+    return await interruptible((signal) => residualKMeans(items, { ...options, signal, ...watch }));
+  } catch (error) {
+    if (error instanceof Interrupted) {
+      process.stderr.write("Stopped before the codebooks were ready: nothing was written.\n");
+    }
+    throw inCommandLine(error) ?? nameFile(itemsPath, error);
+  } finally {
+    if (!quiet) view.end();
+  }
+}

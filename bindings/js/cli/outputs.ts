@@ -1,0 +1,135 @@
+/** What every command that makes a model shares: its files, the summary at the end, and the words for an early one. */
+
+import { idsCsvChunks } from "../formats/index.ts";
+import type { RQVAE } from "../rqvae.ts";
+import type { SemanticIds } from "../semantic-ids.ts";
+import type { ItemLabels, ItemMatrix } from "../types.ts";
+import { type Given, type Option, text, UsageError } from "./command.ts";
+import { checkOutput, readCatalogue, writeWhole } from "./files.ts";
+import { describeModel, type Story } from "./show.ts";
+import { columnsOf, fileSize, paletteFor, plural } from "./text.ts";
+
+export const labelsOption: Option = {
+  short: "l",
+  value: "FILE",
+  help: "titles of the items: JSON, or text, a title a line",
+};
+
+/** Options about files of a command that makes a model. */
+export const fileOptions: Record<string, Option> = {
+  labels: labelsOption,
+  output: { short: "o", value: "FILE", help: "the model (default: model.safetensors)" },
+  ids: { value: "FILE", help: "the IDs as CSV (default: <model>.ids.csv)" },
+  force: { short: "f", help: "overwrite default outputs that exist already" },
+};
+
+export const generalOptions: Record<string, Option> = {
+  quiet: { short: "q", help: "say nothing but errors" },
+  help: { short: "h", help: "show this help" },
+};
+
+/** The files of a command that makes a model, and the items. */
+export interface Workplace {
+  itemsPath: string;
+  modelPath: string;
+  idsPath: string;
+  /** What must not be overwritten. */
+  inputs: string[];
+  items: ItemMatrix;
+  labels: ItemLabels | undefined;
+  quiet: boolean;
+}
+
+/**
+ * Reads the items and makes sure that the outputs can be written.
+ * @param taken Other files that the command writes, by their options.
+ */
+export async function openWorkplace(
+  given: Given,
+  overwrite: boolean,
+  taken: Record<string, string> = {},
+): Promise<Workplace> {
+  const itemsPath = given.positionals[0] as string;
+  const labelsPath = text(given, "labels");
+  const modelPath = text(given, "output") ?? "model.safetensors";
+  const idsPath = text(given, "ids") ?? `${modelPath.replace(/\.safetensors$/, "")}.ids.csv`;
+  const outputs = Object.entries({ ...taken, output: modelPath, ids: idsPath });
+  for (const [i, [option, path]] of outputs.entries()) {
+    const twin = outputs.slice(0, i).find(([, earlier]) => earlier === path)?.[0];
+    if (twin) throw new UsageError(`--${twin} and --${option} are the same file, ${path}`);
+  }
+  const inputs = [itemsPath, ...(labelsPath === undefined ? [] : [labelsPath])];
+  const { items, labels } = await readCatalogue(itemsPath, labelsPath);
+  for (const [option, path] of [
+    ["output", modelPath],
+    ["ids", idsPath],
+  ] as const) {
+    await checkOutput(path, { overwrite: overwrite || given.values[option] !== undefined, inputs });
+  }
+  const quiet = given.values.quiet === true;
+  return { itemsPath, modelPath, idsPath, inputs, items, labels, quiet };
+}
+
+/** Writes the model and its IDs. Resolves to how to print the summary, with what there is to tell beside them. */
+export async function writeModel(place: Workplace, model: RQVAE): Promise<(story: Story) => Promise<void>> {
+  const { items, labels, modelPath, idsPath } = place;
+  const ids = model.encode(items);
+  const bytes = model.save();
+  await writeWhole(modelPath, bytes);
+  const idsBytes = await writeIds(idsPath, ids, labels);
+  return async (story) => {
+    const losses = meanLosses(model, items);
+    const summary = await describeModel(
+      {
+        ids,
+        dim: items.dim,
+        labels,
+        losses,
+        explainedVariance: explainedVariance(model, losses.reconstruction),
+        files: [
+          { path: modelPath, what: "the model", size: fileSize(bytes.length) },
+          { path: idsPath, what: `the IDs, ${plural(ids.length, "row")}`, size: fileSize(idsBytes) },
+        ],
+        next: `rqvae encode ${shellWord(modelPath)} new-items.npy`,
+        ...story,
+      },
+      columnsOf(process.stdout),
+      paletteFor(process.stdout),
+    );
+    process.stdout.write(`${summary}\n`);
+  };
+}
+
+/** Writes the IDs as CSV. @returns the size in bytes. */
+export async function writeIds(path: string, ids: SemanticIds, labels: ItemLabels | undefined): Promise<number> {
+  const bytes = Buffer.concat([...idsCsvChunks(ids, labels)].map((chunk) => Buffer.from(chunk)));
+  await writeWhole(path, bytes);
+  return bytes.length;
+}
+
+/** A word of a command line, quoted for a shell where it needs it. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+/** Losses of the final model over all items, a few thousand at a time. */
+function meanLosses(model: RQVAE, { data, rows, dim }: ItemMatrix): { reconstruction: number; quantization: number } {
+  let reconstruction = 0;
+  let quantization = 0;
+  for (let start = 0; start < rows; start += 4096) {
+    const part = Math.min(4096, rows - start);
+    const losses = model.forward({ data: data.subarray(start * dim, (start + part) * dim), rows: part, dim });
+    reconstruction += (losses.reconstructionLoss * part) / rows;
+    quantization += (losses.quantizeLoss * part) / rows;
+  }
+  return { reconstruction, quantization };
+}
+
+/**
+ * Share of the items' variance that their IDs explain. With `commonScale` the scaled items' mean squared distance from their
+ * mean is `inputDim` by construction; with other scalings, or another loss, it is not known here.
+ */
+function explainedVariance({ config }: RQVAE, reconstructionLoss: number): number | undefined {
+  return config.inputScaling === "commonScale" && config.reconstruction === "mse"
+    ? 1 - reconstructionLoss / config.inputDim
+    : undefined;
+}
