@@ -93,14 +93,14 @@ describe("the packed package", () => {
     expect(node("--input-type=module", "-e", encode)).toMatch(/^(<[a-z]_\d+>){3}\n$/);
   });
 
-  it("runs every Node snippet of the README", () => {
-    const found = snippets(readFileSync(join(ROOT, "README.md"), "utf8")).filter(({ run }) => run === "node");
+  it.each(["README.md", "docs/training.md"])("runs every Node snippet of %s", (page) => {
+    const found = snippets(readFileSync(join(ROOT, page), "utf8")).filter(({ run }) => run === "node");
     expect(found.length).toBeGreaterThanOrEqual(3);
     mkdirSync(join(folder, "examples"), { recursive: true });
     for (const { code, line } of found) {
-      const file = join(folder, `readme-line-${line}.mjs`);
+      const file = join(folder, `snippet-line-${line}.mjs`);
       writeFileSync(file, code);
-      expect(() => node(file), `the snippet at line ${line} of the README`).not.toThrow();
+      expect(() => node(file), `the snippet at line ${line} of ${page}`).not.toThrow();
     }
   });
 
