@@ -38,3 +38,25 @@ export function sameBits(a: ArrayBufferView, b: ArrayBufferView): boolean {
     ) === 0
   );
 }
+
+/** The tensors of a safetensors file, float32 as the library writes them. */
+export function readTensors(file: Uint8Array): Map<string, Float32Array> {
+  const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))) as Record<
+    string,
+    { dtype: string; data_offsets: [number, number] }
+  >;
+  const tensors = new Map<string, Float32Array>();
+  for (const [name, { dtype, data_offsets: offsets }] of Object.entries(header)) {
+    if (dtype === "F32")
+      tensors.set(name, new Float32Array(file.slice(...offsets.map((at) => 8 + length + at)).buffer));
+  }
+  return tensors;
+}
+
+/** ||a - b||^2 */
+export function squaredDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
+  return sum;
+}
