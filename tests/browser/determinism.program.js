@@ -1,6 +1,6 @@
 /**
  * The same training everywhere: run in Node and, served as it is, in every browser. Returns hashes of the model file, the IDs, the
- * latents and the reconstruction.
+ * latents and the reconstruction, and of the model file of the same training with an interruption.
  */
 
 /** FNV-1a over bytes, 32 bits: whatever the host, integer arithmetic only. */
@@ -28,6 +28,7 @@ function catalogue(rows, dim) {
   return { data, rows, dim };
 }
 
+/** Between them, every kind of computation that training and encoding know. */
 const SHAPES = [
   { options: {}, train: { optimizer: "adam", schedule: "cosine", warmup: 0.1, codebookLearningRateScale: 5 } },
   {
@@ -39,26 +40,76 @@ const SHAPES = [
     options: { linearSkip: "none", inputScaling: "center", codebookGradient: "quantization" },
     train: { optimizer: "sgd", momentum: 0.9 },
   },
+  {
+    // Averages, balanced assignment, layer normalisation, a beam, and what training adds around the steps.
+    options: {
+      codebookUpdate: "ema",
+      emaDecay: 0.9,
+      sinkhornEpsilon: [0, 0.01, 0.003],
+      layerNorm: true,
+      inputScaling: "perDimension",
+      encodeBeam: 5,
+    },
+    train: { deadCodeRestart: "withSinkhorn", validationShare: 0.15, patience: 3, gradientClip: 0.5 },
+  },
+  {
+    // Codes that nobody chooses at first: N(0, 1) and no k-means.
+    options: {
+      codebookKmeansInit: false,
+      linearSkip: "none",
+      gradientEstimator: "rotation",
+      reconstruction: "cosine",
+      inputScaling: "l2",
+      codebookSize: [64, 9, 33],
+    },
+    train: { deadCodeRestart: true, schedule: "linear", learningRate: 0.01 },
+  },
+  {
+    options: { latentDim: 37, linearSkip: "identity", codebookSimVq: true, codebookSize: 8, inputScaling: "none" },
+    train: { residualNoise: 0.8, select: "collision", evaluateEvery: 2 },
+  },
+  {
+    // As suggestConfig has it, with few codes so that IDs are shared and pulled apart.
+    options: { codebookSize: 8, reconstructionWeight: 3, encodeBeam: 8 },
+    train: { residualNoise: 0.7, separationWeight: 30, validationShare: 0.1, optimizer: "adamw", learningRate: 2e-3 },
+  },
 ];
+
+/** Stopped in the middle, saved, and gone on with from the bytes in a new model. */
+async function interrupted(RQVAE, items, options, train) {
+  const stopper = new AbortController();
+  const first = await RQVAE.create(options);
+  let bytes;
+  const checkpoint = {
+    everyMs: 0,
+    write(written) {
+      bytes = written;
+      stopper.abort();
+    },
+  };
+  // A fast engine may be done before the first slice ends: then the run of the whole is the same anyway.
+  await first.train(items, { ...train, checkpoint, signal: stopper.signal }).catch(() => {});
+  first.dispose();
+  const second = await RQVAE.create(options);
+  await second.train(items, bytes === undefined ? train : { resume: bytes });
+  return second;
+}
 
 export async function program(RQVAE) {
   const items = catalogue(1000, 37);
   const lines = [];
   for (const { options, train } of SHAPES) {
-    const model = await RQVAE.create({
-      inputDim: 37,
-      latentDim: 11,
-      hiddenDims: [29],
-      codebookSize: 32,
-      seed: 5,
-      ...options,
-    });
-    const history = await model.train(items, { epochs: 4, batchSize: 300, ...train });
+    const all = { inputDim: 37, latentDim: 11, hiddenDims: [29], codebookSize: 32, seed: 5, ...options };
+    const how = { epochs: 4, batchSize: 300, ...train };
+    const model = await RQVAE.create(all);
+    const history = await model.train(items, how);
+    const resumed = await interrupted(RQVAE, items, all, how);
     const parts = {
       model: model.save(),
       ids: model.encode(items).codes,
       latents: model.latents(items),
       reconstruction: model.reconstruct(items),
+      resumed: resumed.save(),
     };
     lines.push(
       `${model.fingerprint} ${Object.entries(parts)
@@ -66,6 +117,7 @@ export async function program(RQVAE) {
         .join(" ")} ${JSON.stringify(history.epochs.at(-1))}`,
     );
     model.dispose();
+    resumed.dispose();
   }
   return lines.join("\n");
 }
