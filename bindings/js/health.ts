@@ -129,15 +129,24 @@ function listed(words: readonly string[]): string {
 
 /**
  * The warnings of a whole run, the last of each kind and level: collapse, collisions and overfitting only if the selected epoch has
- * them (of the start, epoch -1, none is known), the others wherever they came up.
+ * them (of the start, epoch -1, none is known), divergence unless the run made up for it later, the learning rate wherever it came up.
  */
 export function summarizeWarnings(records: readonly EpochRecord[], selectedEpoch: number): TrainWarning[] {
   const last = new Map<string, TrainWarning>();
-  for (const record of records) {
+  for (const [i, record] of records.entries()) {
     for (const warning of record.warnings) {
-      const ofTheRun = warning.kind === "divergence" || warning.kind === "learningRate";
-      if (ofTheRun || record.epoch === selectedEpoch) last.set(`${warning.kind} ${warning.level}`, warning);
+      const holds =
+        warning.kind === "learningRate" ||
+        (warning.kind === "divergence" ? !madeUp(records, i) : record.epoch === selectedEpoch);
+      if (holds) last.set(`${warning.kind} ${warning.level}`, warning);
     }
   }
   return [...last.values()];
+}
+
+/** Whether a later record is as good as the best before this one: a loss that rises and falls again is the warm-up, not divergence. */
+function madeUp(records: readonly EpochRecord[], i: number): boolean {
+  const losses = records.map(({ reconstructionLoss }) => reconstructionLoss);
+  const best = losses.slice(0, i).reduce((least, loss) => Math.min(least, loss), Infinity);
+  return losses.slice(i + 1).some((loss) => loss <= best);
 }
