@@ -68,13 +68,13 @@ function collisions(record: Omit<EpochRecord, "warnings">, context: HealthContex
   const before = context.start?.ids.uniqueShare;
   const lost = before !== undefined && before >= FEW_DISTINCT;
   const remedy = lost
-    ? `training took them away (before it ${percent(before)} were distinct): less inputNoise or a smaller learningRate, or select: "collision"`
-    : `more codes a level, or one level more (${room} IDs are possible now), unless many items are identical`;
+    ? `training took them away (before it ${percent(before)} were distinct): try less inputNoise or a smaller learningRate, or select: "collision"`
+    : `try more codes a level, or one level more (${room} IDs are possible now), unless many items are identical`;
   return [
     {
       kind: "collisions",
       epoch: record.epoch,
-      message: `${items} items have ${distinctIds} distinct IDs (${percent(uniqueShare)}), the largest group is ${largestGroup}: try ${remedy}`,
+      message: `${items} items have ${distinctIds} distinct IDs (${percent(uniqueShare)}), the largest group is ${largestGroup}: ${remedy}`,
     },
   ];
 }
@@ -116,7 +116,7 @@ function overfitting(record: Omit<EpochRecord, "warnings">, context: HealthConte
     {
       kind: "overfitting",
       epoch: record.epoch,
-      message: `the validation items' loss is ${short(now)}, up from ${short(best)} at its best: more inputNoise or weightDecay, fewer epochs or a smaller model (the best epoch is kept)`,
+      message: `the validation items' loss is ${short(now)}, up from ${short(best)} at its best: more inputNoise or weightDecay, fewer epochs or a smaller model (the best epoch is kept, see RQVAE.select)`,
     },
   ];
 }
