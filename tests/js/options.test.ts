@@ -213,7 +213,6 @@ const MODEL_ROWS: Rows<Omit<ModelOptions, "inputDim">> = {
   },
   encodeBeam: {
     values: [8],
-    sameWeights: true,
     effect: (a, b) => {
       expect(a.ids).not.toEqual(b.ids);
       expect(a.error).toBeLessThan(b.error);
