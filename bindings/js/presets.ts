@@ -55,30 +55,37 @@ export const presets = {
 
   /**
    * LC-Rec (Zheng et al., "Adapting Large Language Models by Integrating Collaborative Semantics for Recommendation", ICDE 2024; the
-   * program's index/main.py): encoder 2048 ... 64 with ReLU, latent 32, four levels of 256 codes, beta 0.25, AdamW with learning rate 1e-3
-   * and weight decay 1e-4, batches of 1,024, Sinkhorn-balanced assignment with epsilon 0.003 at the last level, the epoch with the fewest
-   * collisions kept. Its losses are means over the features where ours are sums: `reconstructionWeight` sets the same proportion.
+   * program's index/run.sh): encoder 2048 ... 64 with ReLU, latent 32, four levels of 256 codes, beta 0.25, AdamW with learning rate 1e-3
+   * and weight decay 1e-4, linear schedule with 50 of 10,000 epochs of warm-up, gradients clipped to 1, batches of 1,024,
+   * Sinkhorn-balanced assignment with epsilon 0.003 at the last level, the epoch with the fewest collisions kept. Its losses are means
+   * over the features and over the levels where ours are sums: `reconstructionWeight` sets the same proportion, which makes our loss
+   * levels x latentDim times theirs, and `gradientClip` likewise.
    */
   lcrec(shape: RecipeShape): Recipe {
+    const levels = 4;
     const latentDim = 32;
+    const scale = levels * latentDim;
     return {
       model: {
         ...check("lcrec", shape),
         ...PLAIN,
         hiddenDims: [2048, 1024, 512, 256, 128, 64],
         latentDim,
-        nQuantizationLayers: 4,
+        nQuantizationLayers: levels,
         codebookSize: 256,
         sinkhornEpsilon: [0, 0, 0, 0.003],
         sinkhornIterations: 50,
-        reconstructionWeight: latentDim / shape.inputDim,
+        reconstructionWeight: scale / shape.inputDim,
       },
       train: {
-        epochs: 5000,
+        epochs: 10_000,
         batchSize: 1024,
         optimizer: "adamw",
         learningRate: 1e-3,
         weightDecay: 1e-4,
+        gradientClip: scale,
+        schedule: "linear",
+        warmup: 50 / 10_000,
         evaluateEvery: 50,
         select: "collision",
       },

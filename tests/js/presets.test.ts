@@ -47,7 +47,7 @@ describe("the numbers of the references", () => {
     });
   });
 
-  it("LC-Rec: the program's index/main.py", () => {
+  it("LC-Rec: the program's index/run.sh, models/rq.py and trainer.py", () => {
     const { model, train } = resolved(presets.lcrec({ inputDim: 4096 }));
     expect(model).toMatchObject({
       inputDim: 4096,
@@ -58,18 +58,21 @@ describe("the numbers of the references", () => {
       commitmentWeight: 0.25,
       sinkhornEpsilon: [0, 0, 0, 0.003],
       sinkhornIterations: 50,
-      // mean over 4,096 features : mean over 32 = sum / 4,096 : sum / 32
-      reconstructionWeight: 32 / 4096,
+      // There: mean over 4,096 features + mean over 4 levels of means over 32 features.
+      reconstructionWeight: (4 * 32) / 4096,
       inputScaling: "none",
       linearSkip: "none",
       codebookGradient: "quantization",
     });
     expect(train).toMatchObject({
-      epochs: 5000,
+      epochs: 10_000,
       batchSize: 1024,
       optimizer: "adamw",
       learningRate: 1e-3,
       weightDecay: 1e-4,
+      schedule: "linear",
+      warmup: 0.005,
+      gradientClip: 4 * 32, // 1, of a loss that is so many times theirs
       evaluateEvery: 50,
       select: "collision",
     });
