@@ -13,6 +13,8 @@ const FEW_DISTINCT = 0.9;
 const DIVERGING = 1.5;
 /** A level of which more energy than this is left over for each that came in makes things worse instead of better. */
 const WORSE_THAN_NOTHING = 1;
+/** Share of the items' or the latents' energy that is not worth an alarm, however much smaller it once was. */
+const NEGLIGIBLE = 0.02;
 /** Validation loss above its best by this factor means that more training does harm. */
 const OVERFITTING = 1.05;
 
@@ -43,8 +45,9 @@ function collapse(record: Omit<EpochRecord, "warnings">, context: HealthContext)
   const { config, items, deadCodeRestart } = context;
   return record.ids.usedCodes.flatMap((used, level) => {
     const codes = config.codebookSizes[level]!;
-    // No level can use more codes than there are items.
+    // No level can use more codes than there are items; and where one level can tell them all apart, little is left to the others.
     if (used >= COLLAPSED_USAGE * Math.min(codes, items)) return [];
+    if (items <= codes && record.ids.uniqueShare >= FEW_DISTINCT) return [];
     const remedy = [
       ...(deadCodeRestart ? [] : ["deadCodeRestart: true"]),
       "a smaller learningRate",
@@ -80,12 +83,13 @@ function collisions(record: Omit<EpochRecord, "warnings">, context: HealthContex
 }
 
 function divergence(record: Omit<EpochRecord, "warnings">, context: HealthContext): TrainWarning[] {
-  const { earlier, learningRate } = context;
+  const { earlier, learningRate, config } = context;
   // By the reconstruction: the quantisation loss may rise while all is well, since the latents grow.
   const best = earlier.reduce((least, { reconstructionLoss }) => Math.min(least, reconstructionLoss), Infinity);
   const previous = earlier.at(-1)?.reconstructionLoss ?? Infinity;
   const warnings: TrainWarning[] = [];
-  if (record.reconstructionLoss > DIVERGING * best && record.reconstructionLoss > previous) {
+  const matters = record.reconstructionLoss > NEGLIGIBLE * itemEnergy(config);
+  if (matters && record.reconstructionLoss > DIVERGING * best && record.reconstructionLoss > previous) {
     warnings.push({
       kind: "divergence",
       epoch: record.epoch,
@@ -94,7 +98,7 @@ function divergence(record: Omit<EpochRecord, "warnings">, context: HealthContex
   }
   record.perLevel.forEach(({ residualEnergy }, level) => {
     const before = level === 0 ? 1 : record.perLevel[level - 1]!.residualEnergy;
-    if (!(residualEnergy > WORSE_THAN_NOTHING * before)) return;
+    if (!(residualEnergy > NEGLIGIBLE && residualEnergy > WORSE_THAN_NOTHING * before)) return;
     warnings.push({
       kind: "learningRate",
       epoch: record.epoch,
@@ -103,6 +107,12 @@ function divergence(record: Omit<EpochRecord, "warnings">, context: HealthContex
     });
   });
   return warnings;
+}
+
+/** What the reconstruction loss is when the decoder gives the mean; 0 where only the data could tell. */
+function itemEnergy({ reconstruction, inputScaling, inputDim }: ModelConfig): number {
+  if (reconstruction === "cosine") return 1;
+  return inputScaling === "none" || inputScaling === "center" ? 0 : inputDim;
 }
 
 function overfitting(record: Omit<EpochRecord, "warnings">, context: HealthContext): TrainWarning[] {
@@ -131,22 +141,30 @@ function listed(words: readonly string[]): string {
  * The warnings of a whole run, the last of each kind and level: collapse, collisions and overfitting only if the selected epoch has
  * them (of the start, epoch -1, none is known), divergence unless the run made up for it later, the learning rate wherever it came up.
  */
-export function summarizeWarnings(records: readonly EpochRecord[], selectedEpoch: number): TrainWarning[] {
+export function summarizeWarnings(
+  records: readonly EpochRecord[],
+  selectedEpoch: number,
+  config: ModelConfig,
+): TrainWarning[] {
   const last = new Map<string, TrainWarning>();
   for (const [i, record] of records.entries()) {
     for (const warning of record.warnings) {
       const holds =
         warning.kind === "learningRate" ||
-        (warning.kind === "divergence" ? !madeUp(records, i) : record.epoch === selectedEpoch);
+        (warning.kind === "divergence" ? !madeUp(records, i, config) : record.epoch === selectedEpoch);
       if (holds) last.set(`${warning.kind} ${warning.level}`, warning);
     }
   }
   return [...last.values()];
 }
 
-/** Whether a later record is as good as the best before this one: a loss that rises and falls again is the warm-up, not divergence. */
-function madeUp(records: readonly EpochRecord[], i: number): boolean {
+/**
+ * Whether a later record is as good as the best before this one, or its loss next to nothing: a loss that rises and falls again is the
+ * warm-up, not divergence.
+ */
+function madeUp(records: readonly EpochRecord[], i: number, config: ModelConfig): boolean {
   const losses = records.map(({ reconstructionLoss }) => reconstructionLoss);
   const best = losses.slice(0, i).reduce((least, loss) => Math.min(least, loss), Infinity);
-  return losses.slice(i + 1).some((loss) => loss <= best);
+  const goal = Math.max(best, NEGLIGIBLE * itemEnergy(config));
+  return losses.slice(i + 1).some((loss) => loss <= goal);
 }

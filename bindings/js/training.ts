@@ -152,7 +152,7 @@ export class Training {
       stoppedEarly,
       ids: selected.ids,
       ...(selected.validation ? { validation: selected.validation } : {}),
-      warnings: summarizeWarnings(this.records, selectedEpoch),
+      warnings: summarizeWarnings(this.records, selectedEpoch, this.#model),
       steps: step,
     };
   }
@@ -166,7 +166,7 @@ export class Training {
       selectedBecause: because({ ...this.config, select: by }, best.epoch, best, history.stoppedEarly),
       ids: best.ids,
       ...(best.validation ? { validation: best.validation } : {}),
-      warnings: summarizeWarnings(this.records, best.epoch),
+      warnings: summarizeWarnings(this.records, best.epoch, this.#model),
     };
   }
 
