@@ -41,7 +41,8 @@ function record(changes: Partial<Omit<EpochRecord, "ids">> & { ids?: Partial<IdS
 
 function context(changes: Partial<HealthContext> = {}): HealthContext {
   return {
-    config: resolveModelConfig({ inputDim: 4, codebookSize: [10, 10] }),
+    // The scale of the items is not known, so that no loss is negligible.
+    config: resolveModelConfig({ inputDim: 4, codebookSize: [10, 10], inputScaling: "center" }),
     learningRate: 1e-3,
     items: 1000,
     earlier: [],
@@ -88,7 +89,15 @@ describe("diagnose", () => {
       const at = (used: number, items: number) =>
         kinds(diagnose(record({ ids: { usedCodes: [used, 10] } }), context({ items })));
       expect([at(9, 1000), at(8, 1000)]).toEqual([[], ["collapse"]]);
-      expect([at(5, 5), at(4, 5)]).toEqual([[], ["collapse"]]);
+      expect([at(10, 11), at(8, 11)]).toEqual([[], ["collapse"]]);
+    });
+
+    it("is none where one level could tell all items apart and all are told apart", () => {
+      const at = (items: number, uniqueShare: number) =>
+        kinds(diagnose(record({ ids: { usedCodes: [4, 1], uniqueShare, items } }), context({ items })));
+      expect(at(10, 1)).toEqual([]);
+      expect(at(11, 1)).toEqual(["collapse", "collapse"]);
+      expect(at(5, 0.8)).toEqual(["collapse", "collapse", "collisions"]);
     });
   });
 
@@ -131,6 +140,23 @@ describe("diagnose", () => {
       expect(at(1000, [])).toEqual([]);
     });
 
+    it("is none where the loss is next to nothing", () => {
+      const scaled = (options: object) => resolveModelConfig({ inputDim: 100, codebookSize: [10, 10], ...options });
+      const at = (loss: number, options: object) =>
+        kinds(
+          diagnose(record({ reconstructionLoss: loss }), {
+            ...context({ earlier: [record({ reconstructionLoss: 1e-9 })] }),
+            config: scaled(options),
+          }),
+        );
+      expect([at(1.9, {}), at(2.1, {})]).toEqual([[], ["divergence"]]);
+      expect([at(0.019, { reconstruction: "cosine" }), at(0.021, { reconstruction: "cosine" })]).toEqual([
+        [],
+        ["divergence"],
+      ]);
+      expect(at(1e-8, { inputScaling: "none" })).toEqual(["divergence"]);
+    });
+
     it("names the numbers and the rate", () => {
       const [warning] = diagnose(record({ reconstructionLoss: 3056.4 }), context({ earlier, learningRate: 0.5 }));
       expect(warning).toEqual({
@@ -164,7 +190,8 @@ describe("diagnose", () => {
       expect(diagnose(energies(0.2, 0.3), context()).map(({ level }) => level)).toEqual([1]);
     });
 
-    it("says nothing of latents that are all zero", () => {
+    it("says nothing of energy that is next to nothing, or of latents that are all zero", () => {
+      expect(diagnose(energies(0.001, 0.019), context())).toEqual([]);
       expect(diagnose(energies(Number.NaN, Number.NaN), context())).toEqual([]);
     });
   });
@@ -199,6 +226,9 @@ describe("diagnose", () => {
 });
 
 describe("summarizeWarnings", () => {
+  const summary = (records: EpochRecord[], selected: number, config = context().config) =>
+    summarizeWarnings(records, selected, config);
+
   const warned = (epoch: number, kind: TrainWarning["kind"], level?: number, reconstructionLoss = 1) =>
     record({
       epoch,
@@ -209,15 +239,15 @@ describe("summarizeWarnings", () => {
   it("has collapse, collisions and overfitting of the selected epoch only", () => {
     for (const kind of ["collapse", "collisions", "overfitting"] as const) {
       const records = [warned(0, kind, 1), warned(1, kind, 1), record({ epoch: 2 })];
-      expect(messages(summarizeWarnings(records, 1))).toEqual([`${kind} of 1`]);
-      expect(summarizeWarnings(records, 2)).toEqual([]);
-      expect(summarizeWarnings(records, -1)).toEqual([]);
+      expect(messages(summary(records, 1))).toEqual([`${kind} of 1`]);
+      expect(summary(records, 2)).toEqual([]);
+      expect(summary(records, -1)).toEqual([]);
     }
   });
 
   it("has the learning rate wherever it came up, the last time of each level", () => {
     const records = [warned(0, "learningRate", 0), warned(1, "learningRate", 1), warned(2, "learningRate", 0)];
-    expect(messages(summarizeWarnings([...records, record({ epoch: 3 })], 3))).toEqual([
+    expect(messages(summary([...records, record({ epoch: 3 })], 3))).toEqual([
       "learningRate of 2",
       "learningRate of 1",
     ]);
@@ -227,13 +257,17 @@ describe("summarizeWarnings", () => {
     const before = record({ epoch: 0, reconstructionLoss: 1 });
     const up = warned(1, "divergence", undefined, 9);
     const down = (reconstructionLoss: number) => record({ epoch: 2, reconstructionLoss });
-    expect(kinds(summarizeWarnings([before, up], 1))).toEqual(["divergence"]);
-    expect(kinds(summarizeWarnings([before, up, down(1.01)], 2))).toEqual(["divergence"]);
-    expect(kinds(summarizeWarnings([before, up, down(1.01)], -1))).toEqual(["divergence"]);
-    expect(summarizeWarnings([before, up, down(1)], 2)).toEqual([]);
+    expect(kinds(summary([before, up], 1))).toEqual(["divergence"]);
+    expect(kinds(summary([before, up, down(1.01)], 2))).toEqual(["divergence"]);
+    expect(kinds(summary([before, up, down(1.01)], -1))).toEqual(["divergence"]);
+    expect(summary([before, up, down(1)], 2)).toEqual([]);
+    // Next to nothing, of items whose scaled energy is 100, is as good.
+    const scaled = resolveModelConfig({ inputDim: 100 });
+    expect(summary([before, up, down(1.9)], 2, scaled)).toEqual([]);
+    expect(kinds(summary([before, up, down(2.1)], 2, scaled))).toEqual(["divergence"]);
   });
 
-  it("is empty for a run without epochs", () => expect(summarizeWarnings([], -1)).toEqual([]));
+  it("is empty for a run without epochs", () => expect(summary([], -1)).toEqual([]));
 });
 
 const items = catalogue(400, 12);
