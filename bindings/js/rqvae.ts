@@ -16,7 +16,7 @@ import { checkOptionNames, OptionReader, show, validateJobOptions } from "./opti
 import { SemanticIds } from "./semantic-ids.ts";
 import { readSource } from "./source.ts";
 import { modelFromTensors } from "./state-dict.ts";
-import { overrideTraining, suggestConfig } from "./suggest-config.ts";
+import { suggestConfig } from "./suggest-config.ts";
 import {
   checkCheckpointOptions,
   nativeOptimizerConfig,
@@ -131,10 +131,9 @@ export class RQVAE {
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
     const modelOptions = Object.fromEntries(given.filter(([name]) => MODEL_OPTION_NAMES.includes(name)));
     const trainOptions = Object.fromEntries(given.filter(([name]) => !MODEL_OPTION_NAMES.includes(name)));
-    const train = overrideTraining(suggested.train, trainOptions);
     const model = await RQVAE.create({ ...suggested.model, ...modelOptions });
     try {
-      await model.train(items, train);
+      await model.train(items, { ...suggested.train, ...trainOptions });
     } catch (error) {
       model.dispose();
       throw error;

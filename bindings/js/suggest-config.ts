@@ -1,7 +1,6 @@
 import { InvalidInputError } from "./errors.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 import type { Recipe } from "./presets.ts";
-import type { TrainOptions } from "./types.ts";
 
 /** What `suggestConfig` goes by. */
 export interface CatalogueShape {
@@ -32,7 +31,8 @@ export interface CatalogueShape {
  *   1.25: strong where there is little data to learn from and where few items share a code, for their residuals are smaller than those
  *   of items to come; and never wider than the clusters are.
  * - Items that share an ID are pulled apart (`separationWeight`), IDs are found by a beam of 8.
- * - Validation: a tenth of the items, at most 300, so that what is kept is never worse on unseen items than the start.
+ * - Validation: a tenth of the items, at most 300, so that what is kept is never worse on unseen items than the start. Below 20 items
+ *   there are none, and training hardly moves (rate 1e-5 instead of 2e-3).
  *
  * Measured by `npm run bench:quality`. Only + - * / and square roots: the same options on every host.
  */
@@ -74,7 +74,7 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
       epochs,
       batchSize: n < 2048 ? 128 : n < 8192 ? 256 : n < 16384 ? 384 : 512,
       optimizer: "adamw",
-      learningRate: 2e-3,
+      learningRate: n < FEW_ITEMS ? 1e-5 : 2e-3,
       codebookLearningRateScale: 10,
       schedule: "cosine",
       warmup: 0.05,
@@ -85,10 +85,13 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
       ),
       separationWeight: 30,
       evaluateEvery: Math.max(1, Math.round(epochs / 12)),
-      validationShare: n < 20 ? 0 : Math.min(0.1, 300 / n),
+      validationShare: n < FEW_ITEMS ? 0 : Math.min(0.1, 300 / n),
     },
   };
 }
+
+/** Too few to hold any out, and k-means alone gives almost each a code of its own: there is nothing to gain, and much to lose. */
+const FEW_ITEMS = 20;
 
 /** Items trained in all (items times epochs) that a large catalogue gets. */
 const MANY_ITEMS = 200_000;
@@ -97,10 +100,3 @@ const meanCodes = (sizes: number | readonly number[]): number =>
   typeof sizes === "number" ? sizes : sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
 
 const clamp = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);
-
-/** Suggested training options with those given on top. A weight decay was suggested for its optimiser and goes with it. */
-export function overrideTraining(suggested: TrainOptions, given: TrainOptions): TrainOptions {
-  const { weightDecay: _, ...rest } = suggested;
-  const changed = given.optimizer !== undefined && given.optimizer !== suggested.optimizer;
-  return { ...(changed ? rest : suggested), ...given };
-}

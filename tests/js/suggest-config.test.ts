@@ -2,7 +2,6 @@
 import { type ModelOptions, RQVAE, residualKMeans, suggestConfig, type TrainOptions } from "rqvae";
 import { describe, expect, it } from "vitest";
 import { resolveModelConfig } from "../../bindings/js/model-config.ts";
-import { overrideTraining } from "../../bindings/js/suggest-config.ts";
 import { resolveTrainConfig } from "../../bindings/js/train-config.ts";
 import { catalogue, generator, sameBits } from "./catalogue.ts";
 
@@ -24,19 +23,37 @@ describe("the choice", () => {
     ]);
   });
 
-  it("takes widths, epochs and noise by items per dimension", () => {
+  it("takes widths and epochs by items per dimension", () => {
     const at = (q: number) => {
       const { model, train } = suggest(64 * q);
-      return [model.latentDim, model.hiddenDims![0], train.epochs, train.residualNoise];
+      return [model.latentDim, model.hiddenDims![0], train.epochs];
     };
-    expect(at(1)).toEqual([24, 256, 25, 1.1]);
-    expect(at(7)).toEqual([32, 256, 25, 0.94]);
-    expect(at(8)).toEqual([32, 512, 40, 0.93]);
-    expect(at(99)).toEqual([64, 512, 40, 0.68]);
-    expect(at(100)).toEqual([64, 512, 50, 0.67]);
-    expect(at(1000)).toEqual([64, 512, 16, 0.55]); // 64,000 items: a million in all
-    expect(at(100_000)).toEqual([64, 512, 10, 0.55]);
-    expect(suggest(1, 4096).train.residualNoise).toBe(1.1);
+    expect(at(1)).toEqual([24, 256, 25]);
+    expect(at(7)).toEqual([32, 256, 25]);
+    expect(at(8)).toEqual([32, 512, 40]);
+    expect(at(70)).toEqual([64, 512, 40]);
+    expect(at(100)).toEqual([64, 512, 31]); // 6,400 items: 200,000 in all
+    expect(at(1000)).toEqual([64, 512, 10]);
+    expect(at(100_000)).toEqual([64, 512, 10]);
+  });
+
+  it("takes noise by items per dimension and items per code", () => {
+    const noise = (n: number, codebookSize: number | number[], inputDim = 64) =>
+      suggestConfig({ n, inputDim, codebookSize }).train.residualNoise!;
+    for (const [n, k, dim] of [
+      [9681, 256, 64],
+      [2949, 256, 100],
+      [5957, 64, 100],
+      [1531, 32, 100],
+    ] as const) {
+      expect(noise(n, k, dim)).toBeCloseTo((1.2 * (1 + (7 * k) / n)) / (n / dim) ** (1 / 8), 2);
+    }
+    expect(noise(9681, [64, 256, 448])).toBe(noise(9681, 256));
+    expect([noise(64e6, 256), noise(64, 256)]).toEqual([0.55, 1.25]);
+  });
+
+  it("hardly moves what cannot be validated", () => {
+    expect([1, 19, 20, 1e6].map((n) => suggest(n).train.learningRate)).toEqual([1e-5, 1e-5, 2e-3, 2e-3]);
   });
 
   it("has a latent no wider than the items, batches by their number, evaluations a dozen times", () => {
@@ -45,7 +62,7 @@ describe("the choice", () => {
     expect([1, 2047, 2048, 8191, 8192, 16_383, 16_384, 1e7].map(batch)).toEqual([
       128, 128, 256, 256, 384, 384, 512, 512,
     ]);
-    expect([64, 1000, 10_000].map((n) => suggest(n).train.evaluateEvery)).toEqual([2, 3, 4]);
+    expect([64, 1000, 10_000].map((n) => suggest(n).train.evaluateEvery)).toEqual([2, 3, 2]);
   });
 
   it("keeps a tenth of the items for validation, at most 300, none below 20", () => {
@@ -87,20 +104,6 @@ describe("the choice", () => {
     [null, /expected an object of options/],
   ])("refuses %j", (shape, message) => {
     expect(() => suggestConfig(shape as never)).toThrow(message);
-  });
-});
-
-describe("overrideTraining", () => {
-  it("puts what is given on top; a weight decay goes with the optimiser that it was suggested for", () => {
-    const suggested = { optimizer: "adamw", weightDecay: 0.1, epochs: 5 } as const;
-    expect(overrideTraining(suggested, { epochs: 9 })).toEqual({ optimizer: "adamw", weightDecay: 0.1, epochs: 9 });
-    expect(overrideTraining(suggested, { optimizer: "adamw" })).toEqual(suggested);
-    expect(overrideTraining(suggested, { optimizer: "sgd" })).toEqual({ optimizer: "sgd", epochs: 5 });
-    expect(overrideTraining(suggested, { optimizer: "sgd", weightDecay: 0.2 })).toEqual({
-      optimizer: "sgd",
-      weightDecay: 0.2,
-      epochs: 5,
-    });
   });
 });
 

@@ -3,7 +3,7 @@ import { DivergedError } from "../errors.ts";
 import { configToOptions } from "../model-config.ts";
 import { type PresetName, presets } from "../presets.ts";
 import { RQVAE } from "../rqvae.ts";
-import { overrideTraining, suggestConfig } from "../suggest-config.ts";
+import { suggestConfig } from "../suggest-config.ts";
 import type { ItemMatrix, ModelOptions, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
 import { CheckpointFile } from "./checkpoint-file.ts";
 import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
@@ -151,7 +151,7 @@ function withPreset(given: GivenOptions, { dim }: ItemMatrix, preset: PresetName
   // Sizes for each level tell how many there are.
   const { codebookSize } = given.model;
   const levels = Array.isArray(codebookSize) ? { nQuantizationLayers: codebookSize.length } : {};
-  return { model: { ...model, ...levels, ...given.model }, train: overrideTraining(train, given.train) };
+  return { model: { ...model, ...levels, ...given.model }, train: { ...train, ...given.train } };
 }
 
 interface Start {
@@ -170,7 +170,7 @@ async function begin(items: ItemMatrix, given: GivenOptions, preset: PresetName 
   const shape = defined({ nQuantizationLayers, codebookSize, compat });
   const suggested = suggestConfig({ n: items.rows, inputDim, ...shape });
   const model = await RQVAE.create({ ...suggested.model, ...given.model });
-  return { model, trainOptions: overrideTraining(suggested.train, given.train) };
+  return { model, trainOptions: { ...suggested.train, ...given.train } };
 }
 
 /**
