@@ -36,6 +36,7 @@ class Archive {
       auto fixed = static_cast<int64_t>(value);
       Bytes(&fixed, sizeof fixed);
       value = static_cast<Index>(fixed);
+      if (value != fixed) Fail();
     } else if constexpr (std::is_same_v<T, bool>) {  // a byte that is neither 0 nor 1 may not become a bool
       auto byte = static_cast<uint8_t>(value);
       Bytes(&byte, 1);

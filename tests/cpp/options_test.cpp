@@ -191,9 +191,11 @@ TEST_P(OptionsTest, ChangesWhatComesOut) {
   const Outcome with(options);
   const std::string name = GetParam().name;
   const bool same = SameBits(with.model.store().values(), without.model.store().values());
-  if (name == "EvaluateEvery" || name == "Patience") {
+  if (name == "EvaluateEvery") {
     EXPECT_TRUE(same);
     EXPECT_NE(with.evaluated, without.evaluated);
+  } else if (name == "Patience") {
+    EXPECT_LT(with.evaluated.size(), without.evaluated.size());  // a later epoch might have been better
   } else {
     EXPECT_FALSE(same);
   }
