@@ -3,6 +3,7 @@
  * no side effect; the WebAssembly is loaded at the first `create`, `load` or `fit`.
  */
 
+export { assessIds } from "./assess-ids.ts";
 export {
   BusyError,
   DisposedError,
@@ -17,7 +18,7 @@ export {
 } from "./errors.ts";
 export { initialize, type WasmSource } from "./native.ts";
 export { type PresetName, presets, type Recipe, type RecipeShape } from "./presets.ts";
-export { assessIds, type IdReport } from "./report.ts";
+export type { IdReport } from "./report.ts";
 export { type ResidualKMeansOptions, residualKMeans } from "./residual-kmeans.ts";
 export { type Optimizer, RQVAE } from "./rqvae.ts";
 export { type CodeArray, SemanticIds } from "./semantic-ids.ts";

@@ -76,12 +76,7 @@ export class IdReport {
   }
 }
 
-/**
- * Counts over the IDs of a whole catalogue: how many are distinct, how the items divide level by level, how the codes are used.
- * Exact for every number of levels and codes; the same numbers on every platform.
- *
- * @throws InvalidInputError when there are no IDs.
- */
+/** See `assessIds` in assess-ids.ts. */
 export async function assessIds(ids: SemanticIds): Promise<IdReport> {
   if (ids.length === 0) throw new InvalidInputError("ids is empty: there is nothing to report on");
   const { perDepth, itemsSharing } = countGroups(ids);

@@ -1,4 +1,4 @@
-import { type DataIdentity, requireSameData, resumedConfig } from "./checkpoint.ts";
+import type { DataIdentity } from "./checkpoint.ts";
 import { BusyError, DisposedError, InvalidInputError, ModelFormatError, NotInitializedError } from "./errors.ts";
 import { type ItemRows, openItems } from "./items.ts";
 import { drive } from "./jobs.ts";
@@ -15,7 +15,6 @@ import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, OptionReader, show, validateJobOptions } from "./option-reader.ts";
 import { SemanticIds } from "./semantic-ids.ts";
 import { readSource } from "./source.ts";
-import { modelFromTensors } from "./state-dict.ts";
 import { suggestConfig } from "./suggest-config.ts";
 import {
   checkCheckpointOptions,
@@ -23,7 +22,7 @@ import {
   resolveTrainConfig,
   TRAIN_OPTION_NAMES,
 } from "./train-config.ts";
-import { Training } from "./training.ts";
+import type { Training } from "./training.ts";
 import type {
   Items,
   JobOptions,
@@ -166,6 +165,7 @@ export class RQVAE {
       config = resolveModelConfig({ ...configToOptions(own), ...overrides }, "RQVAE.load: config");
       part = metadata.part;
     } else {
+      const { modelFromTensors } = await import("./state-dict.ts"); // few need it
       ({ config, part, tensors } = modelFromTensors(file.tensors, overrides));
     }
     const model = new RQVAE(module, config, part);
@@ -245,8 +245,10 @@ export class RQVAE {
   async train(items: Items, options: TrainOptions = {}): Promise<TrainHistory> {
     const module = this.#native;
     checkCheckpointOptions(new OptionReader(options, "train"));
+    // A client that only encodes is spared what only training needs.
+    const checkpoints = options.resume ? await import("./checkpoint.ts") : undefined;
     const resumed = options.resume
-      ? resumedConfig(
+      ? checkpoints?.resumedConfig(
           readModelFile(new Uint8Array(options.resume), (data) => hashOf(module, data)),
           this.config,
           options,
@@ -258,13 +260,14 @@ export class RQVAE {
     return this.#exclusive("train", items, async (rows, n) => {
       const data = this.#identify(rows, n);
       if (resumed) {
-        requireSameData(resumed.data, data);
+        checkpoints?.requireSameData(resumed.data, data);
         if (!resumed.metadata.initialized && this.initialized) {
           throw new InvalidInputError(
             "resume: the checkpoint was taken during initialisation, and this model is initialised already: resume on a new model",
           );
         }
       }
+      const { Training } = await import("./training.ts");
       this.#forgetTraining();
       const run = new Training(module, this.#open(), this.config, rows, n, config);
       this.#training = { run, data };

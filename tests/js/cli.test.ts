@@ -144,7 +144,7 @@ describe("the options of rqvae train", () => {
     expect(await configOf("lcrec")).toMatchObject({
       codebookSizes: [8, 8, 8, 8],
       sinkhornEpsilon: [0, 0, 0, 0.003],
-      reconstructionWeight: 32 / dim,
+      reconstructionWeight: (4 * 32) / dim,
       encodeBeam: 2,
     });
     expect(rqvae("train", ...fast, "--preset", "hopwise", "--codes", "8", "-o", "hopwise").status).toBe(0);

@@ -464,12 +464,14 @@ describe("the options of training", () => {
   );
 
   it("onProgress, signal, checkpoint and resume", async () => {
-    const plain = await runOf({}, {});
+    const long = { epochs: 300 }; // several slices, also on a fast machine
+    const plain = await runOf({}, long);
     let events = 0;
     const checkpoints: Uint8Array[] = [];
     const watched = await runOf(
       {},
       {
+        ...long,
         onProgress: () => events++,
         signal: new AbortController().signal,
         checkpoint: { everyMs: 0, write: (bytes) => void checkpoints.push(bytes) },

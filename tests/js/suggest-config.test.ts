@@ -42,7 +42,7 @@ describe("the choice", () => {
       suggestConfig({ n, inputDim, codebookSize }).train.residualNoise!;
     for (const [n, k, dim] of [
       [9681, 256, 64],
-      [2949, 256, 100],
+      [5000, 256, 100],
       [5957, 64, 100],
       [1531, 32, 100],
     ] as const) {
