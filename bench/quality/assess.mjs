@@ -44,6 +44,7 @@ import { pickRows, sampleRows, splitRows } from "./split.mjs";
  * @property {Measured[]} start
  * @property {Measured[]} recipe
  * @property {Measured[]} kmeansFull Greedy, in the space of the items.
+ * @property {Measured[]} kmeansBeam In the space of the items, with the default's beam.
  * @property {Measured[]} kmeansOurs In the default's width, with the default's beam.
  * @property {Measured[]} hash
  * @property {string} settings Of the default, in short.
@@ -55,6 +56,7 @@ export const METHODS = {
   start: "  its own start",
   recipe: "field's recipe",
   kmeansFull: "k-means, greedy",
+  kmeansBeam: "k-means, our beam",
   kmeansOurs: "k-means, our width",
   hash: "random hash",
 };
@@ -97,7 +99,7 @@ export async function compareMethods(catalogue, seeds, tell = () => {}) {
   /** @type {Comparison} */
   const comparison = {
     ...{ catalogue, seenRows: 0, distinctVectors, settings: "" },
-    ...{ default: [], start: [], recipe: [], kmeansFull: [], kmeansOurs: [], hash: [] },
+    ...{ default: [], start: [], recipe: [], kmeansFull: [], kmeansBeam: [], kmeansOurs: [], hash: [] },
   };
 
   for (const seed of seeds) {
@@ -150,6 +152,7 @@ export async function compareMethods(catalogue, seeds, tell = () => {}) {
     );
     await measure("recipe", () => fieldRecipe(seen, shape));
     await measure("kmeansFull", () => residualKMeans(seen, shape, { latentDim: items.dim, beam: 1 }));
+    await measure("kmeansBeam", () => residualKMeans(seen, shape, { ...ours, latentDim: items.dim }));
     await measure("kmeansOurs", () => residualKMeans(seen, shape, ours));
     await measure("hash", () => randomHash(seen, shape));
   }

@@ -74,7 +74,7 @@ describe("a comparison", () => {
     expect(first!.evSeen).toBeCloseTo(0, 6);
     expect(first!.evUnseen).toBeLessThan(0);
     expect(first!.neighbours[0]).toBeLessThan(0.25); // chance is 1 / 8
-    for (const method of ["default", "kmeansFull", "kmeansOurs"] as const) {
+    for (const method of ["default", "kmeansFull", "kmeansBeam", "kmeansOurs"] as const) {
       expect(comparison[method][0]!.evSeen).toBeGreaterThan(0.4);
       expect(comparison[method][0]!.evUnseen).toBeGreaterThan(0.3);
       expect(comparison[method][0]!.neighbours[0]).toBeGreaterThan(3 * comparison[method][0]!.chance[0]!);

@@ -39,6 +39,7 @@ function comparison(set: string, rows: number, better: Partial<Measured>[], base
     start: list({}),
     recipe: list({}),
     kmeansFull: list({ evUnseen: 0.59 }),
+    kmeansBeam: list({ evUnseen: 0.59 }),
     kmeansOurs: list(baseline),
     hash: list({}),
   };
@@ -125,7 +126,7 @@ test("seen items are only reported where there are few", () => {
 describe("seeds", () => {
   test("the baseline is the better k-means of each seed", () => {
     const both = comparison("emoji", 1914, [{}, {}]);
-    both.kmeansFull[1]!.evUnseen = 0.61;
+    both.kmeansBeam[1]!.evUnseen = 0.61;
     expect(baselineOf(both).map(({ evUnseen }) => evUnseen)).toEqual([0.6, 0.61]);
   });
 
