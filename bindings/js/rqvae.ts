@@ -41,6 +41,15 @@ const SLICE_ROWS = 256;
 /** Bytes of items on the wasm heap at a time in synchronous calls, so that a large catalogue does not grow the memory for good. */
 const CHUNK_BYTES = 8 << 20;
 
+/**
+ * What only training needs comes with `create`, so that `train` begins at once; a client that loads a model and encodes is spared it.
+ */
+let trainingModule: typeof import("./training.ts") | undefined;
+async function loadTraining(): Promise<typeof import("./training.ts")> {
+  trainingModule ??= await import("./training.ts");
+  return trainingModule;
+}
+
 /** An optimiser for training loops of one's own; made by `RQVAE.createOptimizer`, used with that model only. */
 export class Optimizer {
   /** @internal */
@@ -106,7 +115,8 @@ export class RQVAE {
    */
   static async create(options: ModelOptions): Promise<RQVAE> {
     const config = resolveModelConfig(options);
-    return new RQVAE(await native(), config, "full");
+    const [module] = await Promise.all([native(), loadTraining()]);
+    return new RQVAE(module, config, "full");
   }
 
   /**
@@ -267,7 +277,7 @@ export class RQVAE {
           );
         }
       }
-      const { Training } = await import("./training.ts");
+      const { Training } = trainingModule ?? (await loadTraining());
       this.#forgetTraining();
       const run = new Training(module, this.#open(), this.config, rows, n, config);
       this.#training = { run, data };

@@ -59,7 +59,7 @@ describe("a comparison", () => {
     const steps: string[] = [];
     const comparison = await compareMethods(small, [0, 1], (text) => steps.push(text));
     expect(comparison).toMatchObject({ seenRows: 208, distinctVectors: 259 });
-    expect(steps).toHaveLength(1 + 2 * 6);
+    expect(steps).toHaveLength(1 + 2 * Object.keys(METHODS).length);
     for (const method of Object.keys(METHODS) as (keyof typeof METHODS)[]) {
       expect(comparison[method]).toHaveLength(2);
       for (const m of comparison[method]) {
