@@ -15,6 +15,10 @@ namespace {
 // Rows whose residuals serve as noise: enough that a row seldom meets the same one twice.
 constexpr Index kResidualRows = 4096;
 
+// What an epoch has the mean of, beside the error per level.
+constexpr double Losses::* kMeans[] = {&Losses::loss,       &Losses::reconstruction, &Losses::quantize,
+                                       &Losses::separation, &Losses::square_error,   &Losses::latent_energy};
+
 }  // namespace
 
 void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where,
@@ -104,14 +108,17 @@ void TrainJob::Begin() {
 }
 
 void TrainJob::ResidualBlock() {
-  const std::vector<uint32_t> names =
-      SampleRows(model_->config().seed, Stream::kResidual, training_.rows(), residuals_.rows());
+  if (residual_names_.empty()) {  // once for all blocks, after a resume too
+    residual_names_ = SampleRows(model_->config().seed, Stream::kResidual, training_.rows(), residuals_.rows());
+  }
   const Index rows = std::min(kRowBlock, residuals_.rows() - position_);
   block_.resize(rows, training_.dim());
-  training_.Read(names.data() + position_, rows, block_);
+  training_.Read(residual_names_.data() + position_, rows, block_);
   model_->Residuals(block_, residuals_.middleRows(position_, rows));
   position_ += rows;
-  if (position_ == residuals_.rows()) EvaluateOrGoOn();
+  if (position_ < residuals_.rows()) return;
+  residual_names_ = {};
+  EvaluateOrGoOn();
 }
 
 StepExtras TrainJob::Extras() const {
@@ -180,12 +187,7 @@ void TrainJob::FinishStep() {
   ++step_;
 
   const auto n = static_cast<double>(in_batch_);
-  epoch_sums_.loss += n * losses.loss;
-  epoch_sums_.reconstruction += n * losses.reconstruction;
-  epoch_sums_.quantize += n * losses.quantize;
-  epoch_sums_.separation += n * losses.separation;
-  epoch_sums_.square_error += n * losses.square_error;
-  epoch_sums_.latent_energy += n * losses.latent_energy;
+  for (const auto mean : kMeans) epoch_sums_.*mean += n * losses.*mean;
   epoch_sums_.quantization_error.resize(losses.quantization_error.size());
   for (size_t l = 0; l < losses.quantization_error.size(); ++l) {
     epoch_sums_.quantization_error[l] += n * losses.quantization_error[l];
@@ -204,12 +206,7 @@ void TrainJob::FinishTraining() {
   record.epoch = epoch_;
   record.losses = epoch_sums_;
   const auto n = static_cast<double>(training_.rows());
-  record.losses.loss /= n;
-  record.losses.reconstruction /= n;
-  record.losses.quantize /= n;
-  record.losses.separation /= n;
-  record.losses.square_error /= n;
-  record.losses.latent_energy /= n;
+  for (const auto mean : kMeans) record.losses.*mean /= n;
   for (double& error : record.losses.quantization_error) error /= n;
   record.learning_rate = last_rate_;
   for (Index l = 0; l < model_->config().levels(); ++l) record.dead_codes.push_back(dead_codes_.dead(l));
@@ -342,10 +339,7 @@ const Snapshot* TrainJob::selected() const {
 namespace {
 
 void VisitFields(Archive& archive, Losses& losses) {
-  for (double* value : {&losses.loss, &losses.reconstruction, &losses.quantize, &losses.separation,
-                        &losses.square_error, &losses.latent_energy}) {
-    archive.Visit(*value);
-  }
+  for (const auto mean : kMeans) archive.Visit(losses.*mean);
   archive.Visit(losses.quantization_error);
   archive.Visit(losses.embedding_norm);
   archive.Visit(losses.distinct_ids);

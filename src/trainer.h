@@ -117,7 +117,8 @@ class TrainJob : public Job {
   Optimizer optimizer_;
   DeadCodes dead_codes_;
   Separation separation_;
-  Matrix residuals_;  // pool of the residual noise
+  Matrix residuals_;                      // pool of the residual noise
+  std::vector<uint32_t> residual_names_;  // its rows, while it is being filled
   std::unique_ptr<InitializeJob> initialize_;
   Phase phase_;
   Index epoch_ = 0;  // -1 while the start is evaluated
