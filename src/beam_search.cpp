@@ -9,8 +9,8 @@
 namespace rqvae {
 namespace {
 
-// Rows of residuals that are compared with a codebook at a time: 256 / width items.
-constexpr Index kCandidateRows = kRowBlock;
+// Residuals that are kept at a time: 1024 / width items.
+constexpr Index kCandidateRows = 4 * kRowBlock;
 
 struct Candidate {
   float error;    // ||r||^2 after its code, up to a term that all candidates of the item share
@@ -43,24 +43,90 @@ class Best {
   float worst_ = 0;
 };
 
-bool AnyBelow(F32x4 values, F32x4 bound) {
-  const I32x4 mask = values < bound;
-  return (mask[0] | mask[1] | mask[2] | mask[3]) != 0;
+// ||x||^2 in four sums that are added at the end: short rows of many partial IDs are measured at each level.
+float SquaredLength(const float* x, Index d) {
+  F32x4 sum = Splat(0);
+  Index j = 0;
+  for (; j + kLanes <= d; j += kLanes) sum += Load(x + j) * Load(x + j);
+  float rest = 0;
+  for (; j < d; ++j) rest += x[j] * x[j];
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]) + rest;
+}
+
+bool Any(I32x4 mask) {
+  using I64x2 = int64_t __attribute__((vector_size(16)));
+  const auto halves = (I64x2)mask;
+  return (halves[0] | halves[1]) != 0;
+}
+
+// Offers the k codes after the partial ID `from`: code c has the error half + scores[c].
+void Offer(const float* scores, Index k, float half, uint32_t from, Best& best) {
+  constexpr Index kStep = 4 * kLanes;  // most steps hold nothing that is better than what is kept
+  const F32x4 halves = Splat(half);
+  auto add = [&](Index first, Index end) {
+    for (Index c = first; c < end; ++c) {
+      const float error = half + scores[c];
+      if (error < best.worst()) best.Add({error, from, static_cast<uint32_t>(c)});
+    }
+  };
+  Index c = 0;
+  for (; c + kStep <= k; c += kStep) {
+    const F32x4 worst = Splat(best.worst());
+    const float* at = scores + c;
+    const I32x4 below = ((halves + Load(at)) < worst) | ((halves + Load(at + 4)) < worst) |
+                        ((halves + Load(at + 8)) < worst) | ((halves + Load(at + 12)) < worst);
+    if (Any(below)) add(c, c + kStep);
+  }
+  add(c, k);
+}
+
+void Add(const float* x, Index n, float* sum) {
+  Index i = 0;
+  for (; i + kLanes <= n; i += kLanes) Store(sum + i, Load(sum + i) + Load(x + i));
+  for (; i < n; ++i) sum[i] += x[i];
 }
 
 }  // namespace
 
+void CodeProducts::Prepare(const std::vector<SearchableCodebook>& codebooks) {
+  Index floats = 0, before = 0;
+  for (const SearchableCodebook& codebook : codebooks) {
+    floats += before * codebook.centred.rows();
+    before += codebook.centred.rows();
+  }
+  if (floats > kMaxProducts) {
+    tables_.clear();
+    return;
+  }
+  tables_.resize(codebooks.size() * (codebooks.size() - 1) / 2);
+  size_t at = 0;
+  for (size_t later = 1; later < codebooks.size(); ++later) {
+    for (size_t level = 0; level < later; ++level, ++at) {
+      tables_[at].resize(codebooks[level].centred.rows(), codebooks[later].centred.rows());
+      MultiplyTransposed(codebooks[level].centred, codebooks[later].centred, tables_[at]);
+    }
+  }
+}
+
+const float* CodeProducts::row(Index level, uint32_t code, Index later) const {
+  return tables_[static_cast<size_t>(later * (later - 1) / 2 + level)].row(code).data();
+}
+
 void BeamSearch(const std::vector<Matrix>& codebooks, const std::vector<SearchableCodebook>& searchable,
-                const ConstMatrixRef& z, Index width, Index keep, CodeMatrixRef codes, float* errors) {
-  const Index d = z.cols(), levels = static_cast<Index>(codebooks.size());
+                const CodeProducts& products, const ConstMatrixRef& z, Index width, Index keep, CodeMatrixRef codes,
+                float* errors) {
+  const Index levels = static_cast<Index>(codebooks.size());
+  const bool shared = width > 1 && !products.empty();  // one product for all partial IDs of an item
   const Index items_at_once = std::max<Index>(1, kCandidateRows / width);
-  Matrix residuals, next, centred, dots;
+  Matrix residuals, next, centred, reduced, dots;
   CodeMatrix paths, next_paths;  // one row a partial ID
+  std::vector<float> scores;
   Best best(width);
   for (Index first = 0; first < z.rows(); first += items_at_once) {
     const Index items = std::min(items_at_once, z.rows() - first);
     Index alive = 1;  // partial IDs of each item
     residuals = z.middleRows(first, items);
+    if (shared) reduced = residuals;
     paths.resize(items, levels);
     for (Index l = 0; l < levels; ++l) {
       const SearchableCodebook& codebook = searchable[static_cast<size_t>(l)];
@@ -68,9 +134,12 @@ void BeamSearch(const std::vector<Matrix>& codebooks, const std::vector<Searchab
       const Index kept = std::min(l + 1 == levels ? keep : width, alive * k);
       // ||r - c||^2 = ||r - m||^2 + 2 (||c - m||^2 / 2 - (r - m).(c - m)), see SearchableCodebook.
       centred = residuals.rowwise() - codebook.mean.transpose();
-      dots.resize(centred.rows(), k);
-      MultiplyTransposed(centred, codebook.centred, dots);
-      next.resize(items * kept, d);
+      if (shared) reduced.rowwise() -= codebook.mean.transpose();
+      const Matrix& factors = shared ? reduced : centred;
+      dots.resize(factors.rows(), k);
+      MultiplyTransposed(factors, codebook.centred, dots);
+      dots = codebook.half_norm.transpose().replicate(dots.rows(), 1) - dots;
+      next.resize(items * kept, centred.cols());
       next_paths.resize(items * kept, levels);
       best = Best(kept);
       for (Index i = 0; i < items; ++i) {
@@ -79,24 +148,16 @@ void BeamSearch(const std::vector<Matrix>& codebooks, const std::vector<Searchab
           const Index row = i * alive + b;
           // Left out where all candidates share it, so that far from the codebook it does not take the digits that tell
           // the codes apart: a width of one is the greedy search in every bit.
-          float length = 0;
-          if (alive > 1) {
-            for (Index j = 0; j < d; ++j) length += centred(row, j) * centred(row, j);
+          const float half = alive > 1 ? 0.5f * SquaredLength(centred.row(row).data(), centred.cols()) : 0.0f;
+          const float* score = dots.row(shared ? i : row).data();
+          if (shared && l > 0) {
+            scores.assign(score, score + k);
+            for (Index before = 0; before < l; ++before) {
+              Add(products.row(before, paths(row, before), l), k, scores.data());
+            }
+            score = scores.data();
           }
-          const float half = 0.5f * length;
-          const float* dot = dots.row(row).data();
-          const float* norm = codebook.half_norm.data();
-          auto consider = [&](Index c) {
-            const float error = half + (norm[c] - dot[c]);
-            if (error < best.worst()) best.Add({error, static_cast<uint32_t>(b), static_cast<uint32_t>(c)});
-          };
-          Index c = 0;
-          for (; c + kLanes <= k; c += kLanes) {
-            // Most lanes hold nothing that is better than what is kept.
-            if (!AnyBelow(Splat(half) + (Load(norm + c) - Load(dot + c)), Splat(best.worst()))) continue;
-            for (Index lane = 0; lane < kLanes; ++lane) consider(c + lane);
-          }
-          for (; c < k; ++c) consider(c);
+          Offer(score, k, half, static_cast<uint32_t>(b), best);
         }
         for (Index b = 0; b < kept; ++b) {
           const Candidate candidate = best[static_cast<size_t>(b)];
@@ -115,9 +176,8 @@ void BeamSearch(const std::vector<Matrix>& codebooks, const std::vector<Searchab
         const Index from = i * alive + std::min(b, alive - 1), to = (first + i) * keep + b;
         codes.row(to) = paths.row(from);
         if (errors == nullptr) continue;
-        float error = b < alive ? 0.0f : std::numeric_limits<float>::infinity();
-        for (Index j = 0; j < d; ++j) error += residuals(from, j) * residuals(from, j);
-        errors[to] = error;
+        errors[to] =
+            b < alive ? SquaredLength(residuals.row(from).data(), z.cols()) : std::numeric_limits<float>::infinity();
       }
     }
   }

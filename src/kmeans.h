@@ -8,7 +8,7 @@
 #include "job.h"
 #include "matrix.h"
 #include "random.h"
-#include "residual_quantizer.h"
+#include "searchable_codebook.h"
 
 namespace rqvae {
 

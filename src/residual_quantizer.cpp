@@ -2,56 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 
-#include "beam_search.h"
 #include "gemm.h"
 #include "sinkhorn.h"
 
 namespace rqvae {
-
-void SearchableCodebook::Prepare(const ConstMatrixRef& codebook) {
-  const Index k = codebook.rows(), d = codebook.cols();
-  mean = Vector::Zero(d);
-  AccumulateRows(codebook, mean);
-  mean /= static_cast<float>(k);
-  centred = codebook.rowwise() - mean.transpose();
-  half_norm.resize(k);
-  for (Index i = 0; i < k; ++i) {
-    float norm = 0;
-    for (Index j = 0; j < d; ++j) norm += centred(i, j) * centred(i, j);
-    half_norm[i] = 0.5f * norm;
-  }
-}
-
-void FindNearest(const SearchableCodebook& codebook, const ConstMatrixRef& r, uint32_t* codes, float* margin) {
-  const Index k = codebook.centred.rows();
-  Matrix centred, dots;
-  for (Index first = 0; first < r.rows(); first += kRowBlock) {
-    const Index rows = std::min(kRowBlock, r.rows() - first);
-    centred = r.middleRows(first, rows).rowwise() - codebook.mean.transpose();
-    dots.resize(rows, k);
-    MultiplyTransposed(centred, codebook.centred, dots);
-    for (Index i = 0; i < rows; ++i) {
-      const float* dot = dots.row(i).data();
-      float best = std::numeric_limits<float>::infinity(), second = best;
-      uint32_t code = 0;
-      for (Index c = 0; c < k; ++c) {
-        const float score = codebook.half_norm[c] - dot[c];
-        if (score < best) {
-          second = best;
-          best = score;
-          code = static_cast<uint32_t>(c);
-        } else if (score < second) {
-          second = score;
-        }
-      }
-      codes[first + i] = code;
-      if (margin != nullptr) margin[first + i] = 2 * (second - best);
-    }
-  }
-}
 
 ResidualQuantizer::ResidualQuantizer(ParameterStore& store, const ModelConfig& config)
     : gradient_(config.codebook_gradient),
@@ -114,6 +70,7 @@ void ResidualQuantizer::Prepare(const ParameterStore& store) {
     }
     searchable_[l].Prepare(codebooks_[l]);
   }
+  if (encode_beam_ > 1) products_.Prepare(searchable_);
 }
 
 void ResidualQuantizer::Forward(const ConstMatrixRef& z, const CodeMatrix* codes, Tape& tape,
@@ -153,7 +110,7 @@ void ResidualQuantizer::Lookup(const ConstCodeMatrixRef& codes, MatrixRef quanti
 
 void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const {
   const Index n = z.rows();
-  if (encode_beam_ > 1) BeamSearch(codebooks_, searchable_, z, encode_beam_, 1, codes, nullptr);
+  if (encode_beam_ > 1) BeamSearch(codebooks_, searchable_, products_, z, encode_beam_, 1, codes, nullptr);
   Matrix r = z;
   std::vector<uint32_t> nearest(static_cast<size_t>(n));
   Vector gaps(margins == nullptr ? 0 : n);
@@ -185,7 +142,7 @@ void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, Mat
 }
 
 void ResidualQuantizer::Candidates(const ConstMatrixRef& z, Index count, CodeMatrixRef codes, float* errors) const {
-  BeamSearch(codebooks_, searchable_, z, std::max(count, encode_beam_), count, codes, errors);
+  BeamSearch(codebooks_, searchable_, products_, z, std::max(count, encode_beam_), count, codes, errors);
 }
 
 void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes) const {

@@ -19,14 +19,23 @@ namespace {
 struct Levels {
   explicit Levels(std::vector<Matrix> books) : codebooks(std::move(books)), searchable(codebooks.size()) {
     for (size_t l = 0; l < codebooks.size(); ++l) searchable[l].Prepare(codebooks[l]);
+    products.Prepare(searchable);
+    EXPECT_EQ(products.empty(), codebooks.size() == 1);
   }
+  // The same codebooks, searched without the table of products.
+  Levels WithoutProducts() const {
+    Levels copy = *this;
+    copy.products = {};
+    return copy;
+  }
+
   // Codebooks that get finer, as residual quantisers' do.
   Levels(TestRandom& random, const std::vector<Index>& sizes, Index d, double offset = 0)
       : Levels(Draw(random, sizes, d, offset)) {}
 
   CodeMatrix Beam(const Matrix& z, Index width) const {
     CodeMatrix codes = CodeMatrix::Constant(z.rows(), static_cast<Index>(codebooks.size()), UINT32_MAX);
-    BeamSearch(codebooks, searchable, z, width, 1, codes, nullptr);
+    BeamSearch(codebooks, searchable, products, z, width, 1, codes, nullptr);
     for (Index l = 0; l < codes.cols(); ++l) {
       for (Index i = 0; i < codes.rows(); ++i) {
         EXPECT_LT(codes(i, l), static_cast<uint32_t>(codebooks[static_cast<size_t>(l)].rows()));
@@ -60,6 +69,7 @@ struct Levels {
 
   std::vector<Matrix> codebooks;
   std::vector<SearchableCodebook> searchable;
+  CodeProducts products;
 
  private:
   static std::vector<Matrix> Draw(TestRandom& random, const std::vector<Index>& sizes, Index d, double offset) {
@@ -198,27 +208,64 @@ TEST(BeamSearch, MoreLevelsAreSeldomWorseThanGreedy) {
   EXPECT_LT(last, 0.8 * greedy.sum());
 }
 
+// The table of products of codes against a product with every residual: where they take different IDs, these are as
+// good but for rounding. The offset is far from the origin, as embeddings with a common part are.
+TEST(BeamSearch, ProductsOfCodesFindWhatEveryResidualFinds) {
+  for (const std::vector<Index>& sizes : {std::vector<Index>{16, 16, 16}, {5, 33, 18, 7}, {64, 3, 19, 4, 16}}) {
+    for (const double offset : {0.0, 200.0}) {
+      for (const Index d : {3, 8, 33}) {
+        TestRandom random(sizes.size() * 100 + static_cast<uint64_t>(d));
+        const Levels levels(random, sizes, d, offset);
+        const Matrix z = RandomMatrix(random, 700, d, 1.0, offset);
+        for (const Index width : {2, 8}) {
+          const CodeMatrix with = levels.Beam(z, width), without = levels.WithoutProducts().Beam(z, width);
+          Index different = 0;
+          for (Index i = 0; i < z.rows(); ++i) {
+            if (SameBits(CodeMatrix(with.row(i)), CodeMatrix(without.row(i)))) continue;
+            ++different;
+            const double error = levels.Error(z, i, without);
+            EXPECT_NEAR(levels.Error(z, i, with), error, (offset > 0 ? 2e-2 : 1e-5) * (1 + error)) << "row " << i;
+          }
+          EXPECT_LE(different, offset > 0 ? 12 : 2) << sizes.size() << " levels, " << d << " dimensions, " << offset;
+        }
+      }
+    }
+  }
+}
+
+TEST(BeamSearch, LeavesOutProductsThatWouldTakeTooMuchMemory) {
+  std::vector<SearchableCodebook> searchable(2);
+  CodeProducts products;
+  for (const auto& [codes, empty] : {std::pair<Index, bool>{2048, false}, {2049, true}, {100, false}}) {
+    for (SearchableCodebook& codebook : searchable) codebook.Prepare(Matrix::Zero(codes, 1));
+    products.Prepare(searchable);
+    EXPECT_EQ(products.empty(), empty) << codes;
+  }
+}
+
 TEST(BeamSearch, ARowDoesNotDependOnTheOthers) {
   for (const std::vector<Index>& sizes : {std::vector<Index>{7, 9, 5}, {4, 16, 8}}) {
     TestRandom random(sizes.size() + static_cast<uint64_t>(sizes[0]));
-    const Levels levels(random, sizes, 5);
-    const Matrix z = RandomMatrix(random, 600, 5);
-    for (Index width = 1; width <= 9; ++width) {
-      const CodeMatrix all = levels.Beam(z, width);
-      const Index block = std::max<Index>(1, kRowBlock / width);  // rows that are searched at a time
-      for (const Index n : {Index{1}, Index{2}, block - 1, block, block + 1, 2 * block, 2 * block + 1, Index{599}}) {
-        if (n < 1 || n > 600) continue;
-        for (const Index first : {Index{0}, Index{1}, 600 - n}) {
-          if (first + n > 600) continue;
-          EXPECT_TRUE(SameBits(levels.Beam(z.middleRows(first, n), width), CodeMatrix(all.middleRows(first, n))))
-              << n << " rows from " << first << ", width " << width;
+    const Levels with(random, sizes, 5), without = with.WithoutProducts();
+    const Matrix z = RandomMatrix(random, 1100, 5);
+    for (const Levels& levels : {with, without}) {
+      for (Index width = 1; width <= 9; ++width) {
+        const CodeMatrix all = levels.Beam(z, width);
+        const Index block = std::max<Index>(1, 4 * kRowBlock / width);  // rows that are searched at a time
+        for (const Index n : {Index{1}, Index{2}, block - 1, block, block + 1, 2 * block, 2 * block + 1, Index{599}}) {
+          if (n < 1 || n > 1100) continue;
+          for (const Index first : {Index{0}, Index{1}, 1100 - n}) {
+            if (first + n > 1100) continue;
+            EXPECT_TRUE(SameBits(levels.Beam(z.middleRows(first, n), width), CodeMatrix(all.middleRows(first, n))))
+                << n << " rows from " << first << ", width " << width;
+          }
+        }
+        for (Index i = 0; i < 1100; i += 17) {
+          ASSERT_TRUE(SameBits(levels.Beam(z.row(i), width), CodeMatrix(all.row(i)))) << "row " << i << " alone";
         }
       }
-      for (Index i = 0; i < 600; i += 7) {
-        ASSERT_TRUE(SameBits(levels.Beam(z.row(i), width), CodeMatrix(all.row(i)))) << "row " << i << " alone";
-      }
+      EXPECT_TRUE(SameBits(levels.Beam(z.topRows(3), 300), CodeMatrix(levels.Beam(z, 300).topRows(3))));
     }
-    EXPECT_TRUE(SameBits(levels.Beam(z.topRows(3), 300), CodeMatrix(levels.Beam(z, 300).topRows(3))));
   }
 }
 
@@ -315,7 +362,7 @@ TEST(BeamSearch, KeepsTheBestInOrderWithTheirErrors) {
   for (const auto& [width, keep] : {std::pair<Index, Index>{1, 1}, {8, 3}, {20, 20}, {60, 60}, {100, 70}}) {
     CodeMatrix codes(90 * keep, 3);
     std::vector<float> errors(static_cast<size_t>(90 * keep), -1.0f);
-    BeamSearch(levels.codebooks, levels.searchable, z, width, keep, codes, errors.data());
+    BeamSearch(levels.codebooks, levels.searchable, levels.products, z, width, keep, codes, errors.data());
     const CodeMatrix alone = levels.Beam(z, width);
     const Index there = std::min<Index>(keep, 60);  // as many combinations as there are
     for (Index i = 0; i < 90; ++i) {
@@ -350,7 +397,7 @@ TEST(BeamSearch, KeepsWhatExhaustiveSearchFinds) {
   const Index keep = 5;
   CodeMatrix codes(30 * keep, 3);
   std::vector<float> errors(static_cast<size_t>(30 * keep));
-  BeamSearch(levels.codebooks, levels.searchable, z, 16, keep, codes, errors.data());
+  BeamSearch(levels.codebooks, levels.searchable, levels.products, z, 16, keep, codes, errors.data());
   for (Index i = 0; i < 30; ++i) {
     std::vector<double> all;
     for (uint32_t id = 0; id < 64; ++id) {

@@ -532,7 +532,9 @@ TEST(Candidates, AreThoseOfTheBeamSearch) {
         codebooks.push_back(q.quantizer.codebook(l));
         searchable.push_back(q.quantizer.searchable(l));
       }
-      BeamSearch(codebooks, searchable, z, std::max(beam, count), count, expected, expected_errors.data());
+      CodeProducts products;  // a quantiser that encodes greedily has none
+      if (beam > 1) products.Prepare(searchable);
+      BeamSearch(codebooks, searchable, products, z, std::max(beam, count), count, expected, expected_errors.data());
       EXPECT_TRUE(SameBits(codes, expected));
       EXPECT_EQ(errors, expected_errors);
     }
