@@ -3,15 +3,24 @@
 #ifndef RQVAE_GEMM_H_
 #define RQVAE_GEMM_H_
 
+#include "config.h"
 #include "matrix.h"
 
 namespace rqvae {
 
+// What happens to an element s of a product before it is stored, in this order.
+struct Epilogue {
+  const float* bias = nullptr;  // s += bias[column]
+  Activation activation = Activation::kSilu;
+  MatrixRef* activated = nullptr;       // f(s) is stored here too
+  const ConstMatrixRef* pre = nullptr;  // s *= f'(pre(row, column))
+};
+
 // out = x w^T.  x: n x k, w: m x k, out: n x m.  (A layer's output from weights stored out x in, as PyTorch does.)
-void MultiplyTransposed(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out);
+void MultiplyTransposed(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out, const Epilogue& epilogue = {});
 
 // out = x w.  x: n x k, w: k x m, out: n x m.  (The gradient of a layer's input.)
-void Multiply(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out);
+void Multiply(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out, const Epilogue& epilogue = {});
 
 // out += a^T b, the sum over rows taken in blocks of kRowBlock.  a: n x p, b: n x q, out: p x q.  (The gradient of a
 // layer's weights.)

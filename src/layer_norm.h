@@ -4,6 +4,7 @@
 #define RQVAE_LAYER_NORM_H_
 
 #include "matrix.h"
+#include "parallel.h"
 
 namespace rqvae {
 
@@ -11,15 +12,20 @@ namespace rqvae {
 struct LayerNormTape {
   Matrix normalized;  // n x m: (x - mean) / sqrt(variance + 1e-5)
   Vector inverse;     // n: 1 / sqrt(variance + 1e-5)
+
+  void Resize(Index n, Index m);
 };
 
-// y (n x m) from x (n x m), gain and bias (m x 1).  y may be x.
-void LayerNormForward(const ConstMatrixRef& x, const ConstMatrixMap& gain, const ConstMatrixMap& bias,
+// y from x, gain and bias (m x 1); `rows` are those of the tape that x and y (rows.count x m) are.  y may be x.
+void LayerNormForward(const ConstMatrixRef& x, const ConstMatrixMap& gain, const ConstMatrixMap& bias, Range rows,
                       LayerNormTape& tape, MatrixRef y);
 
-// dx from dy (n x m each; dx may be dy); adds to dgain and dbias (m x 1), the block's sums from zero.
-void LayerNormBackward(const LayerNormTape& tape, const ConstMatrixMap& gain, const ConstMatrixRef& dy, MatrixMap dgain,
-                       MatrixMap dbias, MatrixRef dx);
+// dx from dy (rows.count x m each; dx may be dy).
+void LayerNormBackward(const LayerNormTape& tape, const ConstMatrixMap& gain, Range rows, const ConstMatrixRef& dy,
+                       MatrixRef dx);
+// Adds to dgain and dbias (m x 1) what the stretch `features` of dy (n x m) gives, the block's sums from zero.
+void AddLayerNormGradient(const LayerNormTape& tape, const ConstMatrixRef& dy, Range features, MatrixMap dgain,
+                          MatrixMap dbias);
 
 }  // namespace rqvae
 

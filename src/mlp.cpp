@@ -1,28 +1,29 @@
 #include "mlp.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "activation.h"
 #include "gemm.h"
+#include "simd.h"
 
 namespace rqvae {
 namespace {
 
+ConstMatrixRef RowsOf(const Matrix& m, Range rows) { return m.middleRows(rows.first, rows.count); }
+MatrixRef RowsOf(Matrix& m, Range rows) { return m.middleRows(rows.first, rows.count); }
+
 // out = x w^T + b.  x: n x in, w: out x in, b: out x 1.
 void LinearForward(const ConstMatrixRef& x, const ConstMatrixMap& w, const ConstMatrixMap& b, MatrixRef out) {
-  MultiplyTransposed(x, w, out);
-  out.rowwise() += b.col(0).transpose();
+  MultiplyTransposed(x, w, out, {.bias = b.data()});
 }
 
-// dw += dout^T x, db += sum of dout's rows; dx = dout w unless null.
-void LinearBackward(const ConstMatrixRef& x, const ConstMatrixMap& w, const ConstMatrixRef& dout, MatrixMap dw,
-                    MatrixMap db, Matrix* dx) {
-  AccumulateTransposedProduct(dout, x, dw);
-  AccumulateRows(dout, Eigen::Map<Vector>(db.data(), db.size()));
-  if (dx == nullptr) return;
-  dx->resize(dout.rows(), w.cols());
-  Multiply(dout, w, *dx);
+// dw += dout^T x, db += sum of dout's rows: the given stretch of the outputs.
+void AddLinearGradient(const ConstMatrixRef& x, const ConstMatrixRef& dout, Range outputs, MatrixMap dw, MatrixMap db) {
+  const auto own = dout.middleCols(outputs.first, outputs.count);
+  AccumulateTransposedProduct(own, x, dw.middleRows(outputs.first, outputs.count));
+  AccumulateRows(own, Eigen::Map<Vector>(db.data() + outputs.first, outputs.count));
 }
 
 }  // namespace
@@ -64,67 +65,100 @@ void Mlp::Initialize(ParameterStore& store, Random& random) const {
   for (const Index gain : norm_gains_) store.value(gain).setOnes();
 }
 
+void Mlp::Resize(Index n, bool backward, Tape& tape) const {
+  const size_t hidden = weights_.empty() ? 0 : weights_.size() - 1;
+  auto resize = [&](std::vector<Matrix>& layers, size_t count) {
+    layers.resize(count);
+    for (size_t i = 0; i < count; ++i) layers[i].resize(n, dims_[i + 1]);
+  };
+  resize(tape.pre, hidden);
+  resize(tape.post, hidden);
+  resize(tape.gradient, backward ? hidden : 0);
+  resize(tape.norm_gradient, backward && normed() ? hidden : 0);
+  tape.norms.resize(norm_gains_.size());
+  for (size_t i = 0; i < tape.norms.size(); ++i) tape.norms[i].Resize(n, dims_[i + 1]);
+  if (skip_weight_ >= 0 && !weights_.empty()) tape.linear.resize(n, std::max(dims_.front(), dims_.back()));
+}
+
 void Mlp::Forward(const ParameterStore& store, const ConstMatrixRef& x, Tape& tape, MatrixRef out) const {
-  const size_t layers = weights_.size();
-  if (layers == 0) {
+  Resize(x.rows(), false, tape);
+  Forward(store, x, {0, x.rows()}, tape, out);
+}
+
+void Mlp::Forward(const ParameterStore& store, const ConstMatrixRef& all_x, Range rows, Tape& tape,
+                  MatrixRef all_out) const {
+  const ConstMatrixRef x = all_x.middleRows(rows.first, rows.count);
+  MatrixRef out = all_out.middleRows(rows.first, rows.count);
+  if (weights_.empty()) {
     LinearForward(x, store.value(skip_weight_), store.value(skip_bias_), out);
     return;
   }
-  tape.pre.resize(layers - 1);
-  tape.post.resize(layers - 1);
-  tape.norms.resize(norm_gains_.size());
-  for (size_t i = 0; i < layers; ++i) {
-    const ConstMatrixRef input = i == 0 ? x : ConstMatrixRef(tape.post[i - 1]);
-    if (i + 1 == layers) {
-      LinearForward(input, store.value(weights_[i]), store.value(biases_[i]), out);
-    } else {
-      tape.pre[i].resize(x.rows(), dims_[i + 1]);
-      tape.post[i].resize(x.rows(), dims_[i + 1]);
-      LinearForward(input, store.value(weights_[i]), store.value(biases_[i]), tape.pre[i]);
-      if (!norm_gains_.empty()) {
-        LayerNormForward(tape.pre[i], store.value(norm_gains_[i]), store.value(norm_biases_[i]), tape.norms[i],
-                         tape.pre[i]);
-      }
-      ActivationForward(activation_, tape.pre[i], tape.post[i]);
-    }
+  const size_t hidden = weights_.size() - 1;
+  for (size_t i = 0; i < hidden; ++i) {
+    const ConstMatrixRef input = i == 0 ? x : RowsOf(std::as_const(tape.post[i - 1]), rows);
+    MatrixRef pre = RowsOf(tape.pre[i], rows), post = RowsOf(tape.post[i], rows);
+    Epilogue epilogue{.bias = store.value(biases_[i]).data(), .activation = activation_};
+    if (!normed()) epilogue.activated = &post;
+    MultiplyTransposed(input, store.value(weights_[i]), pre, epilogue);
+    if (!normed()) continue;
+    LayerNormForward(pre, store.value(norm_gains_[i]), store.value(norm_biases_[i]), rows, tape.norms[i], pre);
+    ActivationForward(activation_, pre, post);
   }
+  const ConstMatrixRef input = hidden == 0 ? x : RowsOf(std::as_const(tape.post[hidden - 1]), rows);
+  LinearForward(input, store.value(weights_[hidden]), store.value(biases_[hidden]), out);
   if (skip_weight_ >= 0) {
-    Matrix linear(x.rows(), out.cols());
+    MatrixRef linear = RowsOf(tape.linear, rows).leftCols(out.cols());
     LinearForward(x, store.value(skip_weight_), store.value(skip_bias_), linear);
     out += linear;
   }
 }
 
-void Mlp::Backward(ParameterStore& store, const ConstMatrixRef& x, const Tape& tape, const ConstMatrixRef& dout,
-                   Matrix* dx) const {
-  const ParameterStore& values = store;
-  Matrix gradient = dout;  // of the current layer's output
-  Matrix below;
-  for (size_t i = weights_.size(); i-- > 0;) {
+void Mlp::Backward(const ParameterStore& store, const ConstMatrixRef& all_dout, Range rows, Tape& tape,
+                   MatrixRef* all_dx) const {
+  const ConstMatrixRef dout = all_dout.middleRows(rows.first, rows.count);
+  for (size_t i = weights_.size(); i-- > 1;) {
+    const ConstMatrixRef gradient = i + 1 == weights_.size() ? dout : RowsOf(std::as_const(tape.gradient[i]), rows);
+    const ConstMatrixRef pre = RowsOf(std::as_const(tape.pre[i - 1]), rows);
+    // Through the activation, and the norm if there is one.
+    MatrixRef below = RowsOf(normed() ? tape.norm_gradient[i - 1] : tape.gradient[i - 1], rows);
+    Multiply(gradient, store.value(weights_[i]), below, {.activation = activation_, .pre = &pre});
+    if (normed()) {
+      LayerNormBackward(tape.norms[i - 1], store.value(norm_gains_[i - 1]), rows, below,
+                        RowsOf(tape.gradient[i - 1], rows));
+    }
+  }
+  if (all_dx == nullptr) return;
+  MatrixRef dx = all_dx->middleRows(rows.first, rows.count);
+  if (!weights_.empty()) {
+    const ConstMatrixRef gradient = weights_.size() == 1 ? dout : RowsOf(std::as_const(tape.gradient[0]), rows);
+    Multiply(gradient, store.value(weights_[0]), dx);
+    if (skip_weight_ < 0) return;
+    MatrixRef linear = RowsOf(tape.linear, rows).leftCols(dx.cols());
+    Multiply(dout, store.value(skip_weight_), linear);
+    dx += linear;
+  } else {
+    Multiply(dout, store.value(skip_weight_), dx);
+  }
+}
+
+void Mlp::AddGradients(ParameterStore& store, const ConstMatrixRef& x, const ConstMatrixRef& dout, const Tape& tape,
+                       Index part, Index parts) const {
+  for (size_t i = 0; i < weights_.size(); ++i) {
     const ConstMatrixRef input = i == 0 ? x : ConstMatrixRef(tape.post[i - 1]);
-    Matrix* target = i > 0 ? &below : dx;
-    LinearBackward(input, values.value(weights_[i]), gradient, store.gradient(weights_[i]), store.gradient(biases_[i]),
-                   target);
-    if (i > 0) {
-      ActivationBackward(activation_, tape.pre[i - 1], below, below);
-      if (!norm_gains_.empty()) {
-        LayerNormBackward(tape.norms[i - 1], values.value(norm_gains_[i - 1]), below,
-                          store.gradient(norm_gains_[i - 1]), store.gradient(norm_biases_[i - 1]), below);
-      }
-      gradient.swap(below);
+    const bool last = i + 1 == weights_.size();
+    const ConstMatrixRef gradient = last ? dout : ConstMatrixRef(tape.gradient[i]);
+    const Range outputs = PartOf(gradient.cols(), part, parts, kLanes);
+    if (outputs.count == 0) continue;
+    AddLinearGradient(input, gradient, outputs, store.gradient(weights_[i]), store.gradient(biases_[i]));
+    if (normed() && !last) {
+      AddLayerNormGradient(tape.norms[i], tape.norm_gradient[i], outputs, store.gradient(norm_gains_[i]),
+                           store.gradient(norm_biases_[i]));
     }
   }
-  if (skip_weight_ >= 0) {
-    Matrix skip_dx;
-    LinearBackward(x, values.value(skip_weight_), dout, store.gradient(skip_weight_), store.gradient(skip_bias_),
-                   dx == nullptr ? nullptr : &skip_dx);
-    if (dx == nullptr) return;
-    if (weights_.empty()) {
-      dx->swap(skip_dx);
-    } else {
-      *dx += skip_dx;
-    }
-  }
+  if (skip_weight_ < 0) return;
+  const Range outputs = PartOf(dout.cols(), part, parts, kLanes);
+  if (outputs.count == 0) return;
+  AddLinearGradient(x, dout, outputs, store.gradient(skip_weight_), store.gradient(skip_bias_));
 }
 
 }  // namespace rqvae

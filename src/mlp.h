@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "layer_norm.h"
+#include "parallel.h"
 #include "parameter_store.h"
 #include "random.h"
 
@@ -16,11 +17,14 @@ namespace rqvae {
 
 class Mlp {
  public:
-  // What Forward keeps for Backward.
+  // What Forward keeps for Backward, and that for AddGradients.
   struct Tape {
-    std::vector<LayerNormTape> norms;  // with layer norm: of each hidden layer
-    std::vector<Matrix> pre;           // pre-activation of each hidden layer, n x width
-    std::vector<Matrix> post;          // its activation, n x width
+    std::vector<LayerNormTape> norms;   // with layer norm: of each hidden layer
+    std::vector<Matrix> pre;            // pre-activation of each hidden layer, n x width
+    std::vector<Matrix> post;           // its activation, n x width
+    std::vector<Matrix> gradient;       // of each hidden layer's Linear, n x width
+    std::vector<Matrix> norm_gradient;  // with layer norm: of its output, n x width
+    Matrix linear;                      // of the skip beside an MLP: its output, then the gradient of its input
   };
 
   // Declares the parameters PREFIX.network.{i}.{weight,bias}, numbered as the modules of a torch.nn.Sequential (0, 2,
@@ -34,17 +38,28 @@ class Mlp {
   // zero and the skip path too, until it is given its directions. Layer norm: gain 1, bias 0.
   void Initialize(ParameterStore& store, Random& random) const;
 
+  // Rows may be taken apart, by several threads: the functions with `rows` do these rows of whole matrices, after
+  // Resize made room in the tape.
+  void Resize(Index n, bool backward, Tape& tape) const;
+
   // out = [skip(x) +] mlp(x).  x: n x in, out: n x out.
   void Forward(const ParameterStore& store, const ConstMatrixRef& x, Tape& tape, MatrixRef out) const;
+  void Forward(const ParameterStore& store, const ConstMatrixRef& x, Range rows, Tape& tape, MatrixRef out) const;
 
-  // Adds the parameters' gradients to the store. dx (n x in) may be null.  x and tape as in Forward, dout: n x out.
-  void Backward(ParameterStore& store, const ConstMatrixRef& x, const Tape& tape, const ConstMatrixRef& dout,
-                Matrix* dx) const;
+  // The gradients of every layer's output, and of the input: dx (n x in) unless null.  x and tape as in Forward, dout:
+  // n x out.
+  void Backward(const ParameterStore& store, const ConstMatrixRef& dout, Range rows, Tape& tape, MatrixRef* dx) const;
+  // Adds the gradients of the parameters, sums over the rows, to the store: part `part` of `parts` of them.  x, dout,
+  // tape: as in Backward.
+  void AddGradients(ParameterStore& store, const ConstMatrixRef& x, const ConstMatrixRef& dout, const Tape& tape,
+                    Index part, Index parts) const;
 
   Index skip_weight() const { return skip_weight_; }  // handles, -1 without a skip
   Index skip_bias() const { return skip_bias_; }
 
  private:
+  bool normed() const { return !norm_gains_.empty(); }
+
   std::vector<Index> dims_;
   Activation activation_;
   std::vector<Index> weights_;  // handles, one per Linear; none when the linear path is all

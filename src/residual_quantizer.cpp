@@ -73,32 +73,35 @@ void ResidualQuantizer::Prepare(const ParameterStore& store) {
   if (encode_beam_ > 1) products_.Prepare(searchable_);
 }
 
-void ResidualQuantizer::Forward(const ConstMatrixRef& z, const CodeMatrix* codes, Tape& tape,
+void ResidualQuantizer::Resize(Index n, Tape& tape) const {
+  tape.codes.resize(n, levels());
+  tape.residuals.resize(embeddings_.size() + 1);
+  for (Matrix& residual : tape.residuals) residual.resize(n, codebooks_[0].cols());
+  tape.error.resize(embeddings_.size());
+  for (Vector& error : tape.error) error.resize(n);
+}
+
+void ResidualQuantizer::Forward(const ConstMatrixRef& z, const CodeMatrix* codes, Range rows, Tape& tape,
                                 MatrixRef quantized) const {
-  const Index n = z.rows(), d = z.cols();
-  const size_t levels = embeddings_.size();
-  tape.codes.resize(n, this->levels());
+  const Index d = z.cols(), end = rows.first + rows.count;
+  auto own = tape.codes.middleRows(rows.first, rows.count);
   if (codes != nullptr) {
-    tape.codes = *codes;
+    own = codes->middleRows(rows.first, rows.count);
   } else {
-    Encode(z, tape.codes, nullptr);
+    Encode(z.middleRows(rows.first, rows.count), own, nullptr);
   }
-  tape.residuals.resize(levels + 1);
-  tape.error.resize(levels);
-  tape.residuals[0] = z;
-  for (size_t l = 0; l < levels; ++l) {
+  tape.residuals[0].middleRows(rows.first, rows.count) = z.middleRows(rows.first, rows.count);
+  for (size_t l = 0; l < embeddings_.size(); ++l) {
     const Matrix& r = tape.residuals[l];
     Matrix& next = tape.residuals[l + 1];
-    next.resize(n, d);
-    tape.error[l].resize(n);
-    for (Index i = 0; i < n; ++i) {
+    for (Index i = rows.first; i < end; ++i) {
       next.row(i) = r.row(i) - codebooks_[l].row(tape.codes(i, static_cast<Index>(l)));
       float error = 0;
       for (Index j = 0; j < d; ++j) error += next(i, j) * next(i, j);
       tape.error[l][i] = error;
     }
   }
-  Lookup(tape.codes, quantized);
+  Lookup(own, quantized.middleRows(rows.first, rows.count));
 }
 
 void ResidualQuantizer::Lookup(const ConstCodeMatrixRef& codes, MatrixRef quantized) const {
@@ -193,7 +196,7 @@ void ResidualQuantizer::ZeroGradients() {
 }
 
 // J^T g = lambda (g - 2 s (s.g) + 2 e (u.g)), in place.
-void ResidualQuantizer::RotateGradient(const ConstMatrixRef& z, const ConstMatrixRef& quantized, MatrixRef dz) const {
+void ResidualQuantizer::RotateGradient(const ConstMatrixRef& z, const ConstMatrixRef& quantized, MatrixRef dz) {
   const Index d = z.cols();
   for (Index i = 0; i < z.rows(); ++i) {
     double z_square = 0, q_square = 0;
@@ -220,30 +223,38 @@ void ResidualQuantizer::RotateGradient(const ConstMatrixRef& z, const ConstMatri
 }
 
 void ResidualQuantizer::Backward(const Tape& tape, const ConstMatrixRef& quantized, const ConstMatrixRef& dquantized,
-                                 float scale, MatrixRef dz) {
-  const Index n = dquantized.rows();
-  dz = dquantized;
-  if (estimator_ == GradientEstimator::kRotation) RotateGradient(tape.residuals[0], quantized, dz);
+                                 float scale, Range rows, MatrixRef all_dz) const {
+  auto own = [rows](const auto& m) { return m.middleRows(rows.first, rows.count); };
+  MatrixRef dz = all_dz.middleRows(rows.first, rows.count);
+  dz = own(dquantized);
+  if (estimator_ == GradientEstimator::kRotation) RotateGradient(own(tape.residuals[0]), own(quantized), dz);
   const float commitment = 2 * scale * commitment_weight_;
-  const float codebook = 2 * scale * codebook_weight_;
-  Matrix block;
+  if (commitment == 0) return;
   for (size_t l = 0; l < embeddings_.size(); ++l) {
-    const Matrix& left = tape.residuals[l + 1];  // r_l - q_l
-    if (commitment != 0 && (l == 0 || compat_ != Compat::kHopwise)) dz += commitment * left;
+    if (l == 0 || compat_ != Compat::kHopwise) dz += commitment * own(tape.residuals[l + 1]);  // r_l - q_l
+  }
+}
+
+void ResidualQuantizer::AddGradients(const Tape& tape, const ConstMatrixRef& dquantized, float scale, Index part,
+                                     Index parts) {
+  const float weight = 2 * scale * codebook_weight_;
+  for (size_t l = 0; l < embeddings_.size(); ++l) {
+    const Range own = PartOf(codebook_gradients_[l].rows(), part, parts);
     // This block's sums start from zero and are then added, as everywhere (matrix.h).
-    block.setZero(codebook_gradients_[l].rows(), codebook_gradients_[l].cols());
-    for (Index i = 0; i < n; ++i) {
-      const uint32_t code = tape.codes(i, static_cast<Index>(l));
+    Matrix block = Matrix::Zero(own.count, codebook_gradients_[l].cols());
+    for (Index i = 0; i < dquantized.rows(); ++i) {
+      const Index code = static_cast<Index>(tape.codes(i, static_cast<Index>(l))) - own.first;
+      if (code < 0 || code >= own.count) continue;
       auto target = block.row(code);
       if (ema()) {
         target += tape.residuals[l].row(i);
-        step_counts_[l][code] += 1;
+        step_counts_[l][own.first + code] += 1;
         continue;
       }
-      target -= codebook * left.row(i);
+      target -= weight * tape.residuals[l + 1].row(i);  // r_l - q_l
       if (gradient_ == CodebookGradient::kJoint) target += dquantized.row(i);
     }
-    codebook_gradients_[l] += block;
+    codebook_gradients_[l].middleRows(own.first, own.count) += block;
   }
 }
 

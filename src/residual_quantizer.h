@@ -16,6 +16,7 @@
 
 #include "beam_search.h"
 #include "config.h"
+#include "parallel.h"
 #include "parameter_store.h"
 #include "random.h"
 #include "searchable_codebook.h"
@@ -24,7 +25,7 @@ namespace rqvae {
 
 class ResidualQuantizer {
  public:
-  // What Forward keeps for Backward and for the caller.
+  // What Forward keeps for Backward, AddGradients and the caller.
   struct Tape {
     CodeMatrix codes;               // n x L
     std::vector<Matrix> residuals;  // L + 1 of n x d: r_1 ... r_L and what is left after the last level
@@ -42,13 +43,17 @@ class ResidualQuantizer {
   // Must be called after any change of the codebooks and before Forward: projects them (SimVQ) and prepares the search.
   void Prepare(const ParameterStore& store);
 
+  // As with Mlp, the functions with `rows` do these rows of whole matrices, by several threads if need be, after Resize
+  // made room.
+  void Resize(Index n, Tape& tape) const;
+
   // Fills the tape.  z: n x d, quantized (n x d) = sum_l q_l.  The codes are those of Encode, or `codes` (n x L) if
   // given: training assigns as encoding does, so that the codebooks fit the search that will use them.
-  void Forward(const ConstMatrixRef& z, const CodeMatrix* codes, Tape& tape, MatrixRef quantized) const;
+  void Forward(const ConstMatrixRef& z, const CodeMatrix* codes, Range rows, Tape& tape, MatrixRef quantized) const;
 
   // Gradient of  sum over rows of scale * sum_l loss_l  and of the reconstruction, whose gradient with respect to the
-  // decoder's input is dquantized (n x d). Adds to the effective codebooks' gradients (or to EMA's sums) and writes dz
-  // (n x d).  tape, quantized: as Forward left them.
+  // decoder's input is dquantized (n x d). Backward writes dz (n x d); AddGradients adds to the effective codebooks'
+  // gradients (or to EMA's sums): part `part` of `parts` of the codes.  tape, quantized: as Forward left them.
   //   quantization: dz = J^T dquantized + commitment;  dC_l[k_l] += 2 scale w_c (q_l - r_l), w_c the codebook weight
   //   joint:        the same, and dC_l[k_l] += dquantized
   //   hopwise:      the commitment term of level 1 only, as the reference's graph has it
@@ -56,13 +61,14 @@ class ResidualQuantizer {
   //   J = lambda (I - 2 s s^T + 2 u e^T),  e = z/||z||, u = z^/||z^||, s = (e + u)/||e + u||, lambda = ||z^||/||z||,
   // taken as constant (Fifty et al. 2024, eq. 4). The identity where it is not defined.
   void Backward(const Tape& tape, const ConstMatrixRef& quantized, const ConstMatrixRef& dquantized, float scale,
-                MatrixRef dz);
+                Range rows, MatrixRef dz) const;
+  void AddGradients(const Tape& tape, const ConstMatrixRef& dquantized, float scale, Index part, Index parts);
 
   // Turns the gradients of the effective codebooks, gathered since ZeroGradients(), into those of the parameters.
   void FinishBackward(ParameterStore& store);
   void ZeroGradients();
 
-  // With CodebookUpdate::kEma: moves the codebooks by what Backward gathered since ZeroGradients(), n_k items with
+  // With CodebookUpdate::kEma: moves the codebooks by what AddGradients gathered since ZeroGradients(), n_k items with
   // residuals that sum to s_k (van den Oord et al. 2017, A.1; Laplace smoothing as in Razavi et al. 2019):
   //   N_k = g N_k + (1 - g) n_k,  m_k = g m_k + (1 - g) s_k,  c_k = m_k / ((N_k + e) / (N + K e) N)
   // with g = ema_decay, e = 1e-5, N = sum_k N_k. At first N_k = 1 and m_k = c_k. Otherwise does nothing.
@@ -92,7 +98,7 @@ class ResidualQuantizer {
 
  private:
   bool ema() const { return !average_counts_.empty(); }
-  void RotateGradient(const ConstMatrixRef& z, const ConstMatrixRef& quantized, MatrixRef dz) const;
+  static void RotateGradient(const ConstMatrixRef& z, const ConstMatrixRef& quantized, MatrixRef dz);
 
   CodebookGradient gradient_;
   GradientEstimator estimator_;

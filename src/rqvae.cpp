@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "activation.h"
 #include "error.h"
 #include "hash.h"
 #include "id_statistics.h"
+#include "simd.h"
 
 namespace rqvae {
 namespace {
@@ -34,6 +36,23 @@ Cosine CosineOf(const Matrix& y, const Matrix& x, Index i) {
   const double y_norm = std::max(std::sqrt(y_square), kCosineEpsilon);
   const double x_norm = std::max(std::sqrt(x_square), kCosineEpsilon);
   return {dot / (y_norm * x_norm), y_norm, x_norm};
+}
+
+// ||a - b||^2 (||a||^2 without b), in four sums that are added at the end: one alone would wait for each addition.
+double SquaredDistance(const float* a, const float* b, Index n) {
+  double sums[4] = {0, 0, 0, 0};
+  Index j = 0;
+  for (; j + 4 <= n; j += 4) {
+    for (Index lane = 0; lane < 4; ++lane) {
+      const double difference = static_cast<double>(a[j + lane]) - (b == nullptr ? 0.0 : b[j + lane]);
+      sums[lane] += difference * difference;
+    }
+  }
+  for (; j < n; ++j) {
+    const double difference = static_cast<double>(a[j]) - (b == nullptr ? 0.0 : b[j]);
+    sums[j % 4] += difference * difference;
+  }
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 const ModelConfig& Validated(const ModelConfig& config) {
@@ -106,7 +125,38 @@ struct RqVae::Workspace {
   Matrix doutput;
   Matrix dquantized;
   Matrix dlatent;
+  // Of each row.
+  std::vector<double> square_error, latent_energy, cosine_loss, hinge;
+  std::vector<double> embedding_norm;  // n x L
 };
+
+void RqVae::Resize(Index n, bool backward, Workspace& w) const {
+  w.target.resize(n, config_.input_dim);
+  w.input.resize(n, config_.input_dim);
+  encoder_.Resize(n, backward, w.encoder_tape);
+  w.latent.resize(n, config_.latent_dim);
+  if (decoder_) ResizeDecoder(n, backward, w);
+  if (!backward) return;
+  w.doutput.resize(n, config_.input_dim);
+  w.dquantized.resize(n, config_.latent_dim);
+  w.dlatent.resize(n, config_.latent_dim);
+}
+
+void RqVae::ResizeDecoder(Index n, bool backward, Workspace& w) const {
+  quantizer_.Resize(n, w.tape);
+  w.quantized.resize(n, config_.latent_dim);
+  decoder_->Resize(n, backward, w.decoder_tape);
+  w.decoded.resize(n, config_.input_dim);
+  w.output.resize(n, config_.input_dim);
+  if (config_.compat == Compat::kHopwise) {
+    w.sigmoid.resize(n, config_.input_dim);
+    w.norm.resize(n);
+  }
+  for (auto* of_rows : {&w.square_error, &w.latent_energy, &w.cosine_loss, &w.hinge}) {
+    of_rows->assign(static_cast<size_t>(n), 0.0);
+  }
+  w.embedding_norm.resize(static_cast<size_t>(n * config_.levels()));
+}
 
 RqVae::RqVae(const ModelConfig& config, Part part)
     : config_(Validated(config)),
@@ -129,6 +179,8 @@ RqVae::RqVae(const ModelConfig& config, Part part)
   initialized_ = !config_.codebook_kmeans_init && config_.linear_skip == LinearSkip::kNone &&
                  config_.input_scaling == InputScaling::kNone;
   ParametersChanged();
+  // Six operations a parameter and row in training, and a thread should have a million of them.
+  least_rows_ = std::max<Index>(32, 160000 / std::max<Index>(store_.values().size(), 1));
 }
 
 RqVae::~RqVae() = default;
@@ -171,54 +223,58 @@ uint64_t RqVae::Fingerprint() const {
   return hash;
 }
 
+// f(rows) for blocks of rows, shared among the threads.
+template <typename F>
+void RqVae::ForBlocks(Index n, F f) const {
+  ForRanges(n, least_rows_, kLanes, [&](Range own) {
+    for (Index first = own.first; first < own.first + own.count; first += kRowBlock) {
+      f(Range{first, std::min(kRowBlock, own.first + own.count - first)});
+    }
+  });
+}
+
 void RqVae::Latents(const ConstMatrixRef& items, MatrixRef latents) const {
-  Matrix scaled;
+  ForBlocks(items.rows(), [&](Range rows) { LatentsOfBlock(items, rows, latents.middleRows(rows.first, rows.count)); });
+}
+
+void RqVae::LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef latents) const {
+  Matrix scaled(rows.count, items.cols());
   Mlp::Tape tape;
-  for (Index first = 0; first < items.rows(); first += kRowBlock) {
-    const Index rows = std::min(kRowBlock, items.rows() - first);
-    scaled.resize(rows, items.cols());
-    ScaleInput(items.middleRows(first, rows), scaled);
-    encoder_.Forward(store_, scaled, tape, latents.middleRows(first, rows));
-  }
+  ScaleInput(items.middleRows(rows.first, rows.count), scaled);
+  encoder_.Forward(store_, scaled, tape, latents);
 }
 
 void RqVae::Encode(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef* margins) const {
-  Matrix latents;
-  for (Index first = 0; first < items.rows(); first += kRowBlock) {
-    const Index rows = std::min(kRowBlock, items.rows() - first);
-    latents.resize(rows, config_.latent_dim);
-    Latents(items.middleRows(first, rows), latents);
+  ForBlocks(items.rows(), [&](Range rows) {
+    Matrix latents(rows.count, config_.latent_dim);
+    LatentsOfBlock(items, rows, latents);
     if (margins == nullptr) {
-      quantizer_.Encode(latents, codes.middleRows(first, rows), nullptr);
+      quantizer_.Encode(latents, codes.middleRows(rows.first, rows.count), nullptr);
     } else {
-      MatrixRef block = margins->middleRows(first, rows);
-      quantizer_.Encode(latents, codes.middleRows(first, rows), &block);
+      MatrixRef block = margins->middleRows(rows.first, rows.count);
+      quantizer_.Encode(latents, codes.middleRows(rows.first, rows.count), &block);
     }
-  }
+  });
 }
 
-void RqVae::OutputForward(Workspace& w) const {
+void RqVae::OutputForward(Range rows, Workspace& w) const {
   if (config_.compat != Compat::kHopwise) {
-    w.output = w.decoded;
+    w.output.middleRows(rows.first, rows.count) = w.decoded.middleRows(rows.first, rows.count);
     return;
   }
-  const Index rows = w.decoded.rows(), cols = w.decoded.cols();
-  w.sigmoid.resize(rows, cols);
-  w.output.resize(rows, cols);
-  w.norm.resize(rows);
-  Sigmoid(w.decoded, w.sigmoid);
-  for (Index i = 0; i < rows; ++i) {
+  Sigmoid(w.decoded.middleRows(rows.first, rows.count), w.sigmoid.middleRows(rows.first, rows.count));
+  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
     float square = 0;
-    for (Index j = 0; j < cols; ++j) square += w.sigmoid(i, j) * w.sigmoid(i, j);
+    for (Index j = 0; j < w.sigmoid.cols(); ++j) square += w.sigmoid(i, j) * w.sigmoid(i, j);
     w.norm[i] = std::sqrt(square);
     w.output.row(i) = w.sigmoid.row(i) / std::max(w.norm[i], kNormalizeEpsilon);
   }
 }
 
 // y = u / max(||u||, eps):  du = (dy - y (y.dy)) / ||u||,  or dy / eps below eps;  u = sigmoid(o):  do = du u (1 - u).
-void RqVae::OutputBackward(Workspace& w) const {
+void RqVae::OutputBackward(Range rows, Workspace& w) const {
   if (config_.compat != Compat::kHopwise) return;
-  for (Index i = 0; i < w.doutput.rows(); ++i) {
+  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
     auto gradient = w.doutput.row(i);
     if (w.norm[i] > kNormalizeEpsilon) {
       float dot = 0;
@@ -232,113 +288,113 @@ void RqVae::OutputBackward(Workspace& w) const {
 
 void RqVae::Decode(const ConstCodeMatrixRef& codes, MatrixRef items) const {
   if (!decoder_) throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and cannot decode");
-  Workspace w;
-  for (Index first = 0; first < codes.rows(); first += kRowBlock) {
-    const Index rows = std::min(kRowBlock, codes.rows() - first);
-    w.quantized.resize(rows, config_.latent_dim);
-    w.decoded.resize(rows, config_.input_dim);
-    quantizer_.Lookup(codes.middleRows(first, rows), w.quantized);
-    decoder_->Forward(store_, w.quantized, w.decoder_tape, w.decoded);
-    OutputForward(w);
-    scaler_.Unscale(store_, w.output, items.middleRows(first, rows));
-  }
+  ForBlocks(codes.rows(), [&](Range rows) {
+    Matrix quantized(rows.count, config_.latent_dim);
+    quantizer_.Lookup(codes.middleRows(rows.first, rows.count), quantized);
+    DecodeLatents(quantized, items.middleRows(rows.first, rows.count));
+  });
 }
 
 Matrix RqVae::CodebookInInputSpace(Index level) const {
   if (!decoder_) throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and cannot decode");
   const Matrix& codebook = quantizer_.codebook(level);
-  Workspace w;
-  w.decoded.resize(codebook.rows(), config_.input_dim);
-  decoder_->Forward(store_, codebook, w.decoder_tape, w.decoded);
-  OutputForward(w);
   Matrix items(codebook.rows(), config_.input_dim);
-  scaler_.Unscale(store_, w.output, items);
+  DecodeLatents(codebook, items);
   return items;
+}
+
+// What the decoder makes of the latents, in input units.
+void RqVae::DecodeLatents(const ConstMatrixRef& latents, MatrixRef items) const {
+  Workspace w;
+  const Index n = latents.rows();
+  ResizeDecoder(n, false, w);
+  decoder_->Forward(store_, latents, {0, n}, w.decoder_tape, w.decoded);
+  OutputForward({0, n}, w);
+  scaler_.Unscale(store_, w.output, items);
 }
 
 void RqVae::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef embeddings, MatrixRef residuals,
                      VectorRef quantize_loss) const {
   const Index d = config_.latent_dim;
   const float weight = static_cast<float>(config_.codebook_weight + config_.commitment_weight);
-  Matrix latents, quantized;
-  ResidualQuantizer::Tape tape;
-  for (Index first = 0; first < items.rows(); first += kRowBlock) {
-    const Index rows = std::min(kRowBlock, items.rows() - first);
-    latents.resize(rows, d);
-    quantized.resize(rows, d);
-    Latents(items.middleRows(first, rows), latents);
-    quantizer_.Forward(latents, nullptr, tape, quantized);
-    codes.middleRows(first, rows) = tape.codes;
-    auto loss = quantize_loss.segment(first, rows);
+  ForBlocks(items.rows(), [&](Range rows) {
+    const Index n = rows.count;
+    Matrix latents(n, d), quantized(n, d);
+    ResidualQuantizer::Tape tape;
+    quantizer_.Resize(n, tape);
+    LatentsOfBlock(items, rows, latents);
+    quantizer_.Forward(latents, nullptr, {0, n}, tape, quantized);
+    codes.middleRows(rows.first, n) = tape.codes;
+    auto loss = quantize_loss.segment(rows.first, n);
     loss.setZero();
     for (Index l = 0; l < config_.levels(); ++l) {
-      residuals.block(first, l * d, rows, d) = tape.residuals[static_cast<size_t>(l)];
-      for (Index i = 0; i < rows; ++i) {
-        embeddings.block(first + i, l * d, 1, d) = quantizer_.codebook(l).row(tape.codes(i, l));
+      residuals.block(rows.first, l * d, n, d) = tape.residuals[static_cast<size_t>(l)];
+      for (Index i = 0; i < n; ++i) {
+        embeddings.block(rows.first + i, l * d, 1, d) = quantizer_.codebook(l).row(tape.codes(i, l));
       }
       loss += weight * tape.error[static_cast<size_t>(l)];
     }
-  }
+  });
 }
 
-void RqVae::EncoderForward(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras,
-                           Workspace& w) const {
+void RqVae::EncoderForward(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras,
+                           Range rows, Workspace& w) const {
   if (!decoder_) throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and has no losses");
-  w.target.resize(items.rows(), config_.input_dim);
-  ScaleInput(items, w.target);
-  w.input = w.target;
-  if (rows != nullptr && config_.input_noise > 0) {
-    AddNoise(config_.seed, step, rows, static_cast<float>(config_.input_noise), w.input);
+  ScaleInput(items.middleRows(rows.first, rows.count), w.target.middleRows(rows.first, rows.count));
+  auto input = w.input.middleRows(rows.first, rows.count);
+  input = w.target.middleRows(rows.first, rows.count);
+  if (names != nullptr && config_.input_noise > 0) {
+    AddNoise(config_.seed, step, names + rows.first, static_cast<float>(config_.input_noise), input);
   }
-  if (rows != nullptr && extras.residuals != nullptr) {
+  if (names != nullptr && extras.residuals != nullptr) {
     const auto pool = static_cast<uint64_t>(extras.residuals->rows());
-    for (Index i = 0; i < items.rows(); ++i) {
-      const uint64_t hash = Hash(config_.seed, Stream::kResidual, step, rows[i]);
+    for (Index i = rows.first; i < rows.first + rows.count; ++i) {
+      const uint64_t hash = Hash(config_.seed, Stream::kResidual, step, names[i]);
       const auto chosen = static_cast<Index>(((hash >> 32) * pool) >> 32);
       const float factor = (hash & 1) != 0 ? extras.residual_noise : -extras.residual_noise;
       w.input.row(i) += factor * extras.residuals->row(chosen);
     }
   }
-  w.latent.resize(items.rows(), config_.latent_dim);
-  encoder_.Forward(store_, w.input, w.encoder_tape, w.latent);
+  encoder_.Forward(store_, w.input, rows, w.encoder_tape, w.latent);
 }
 
-void RqVae::DecoderForward(const CodeMatrix* codes, Workspace& w) const {
-  const Index n = w.latent.rows();
-  w.quantized.resize(n, config_.latent_dim);
-  w.decoded.resize(n, config_.input_dim);
-  quantizer_.Forward(w.latent, codes, w.tape, w.quantized);
-  decoder_->Forward(store_, w.quantized, w.decoder_tape, w.decoded);
-  OutputForward(w);
+void RqVae::DecoderForward(const CodeMatrix* codes, Range rows, Workspace& w) const {
+  quantizer_.Forward(w.latent, codes, rows, w.tape, w.quantized);
+  decoder_->Forward(store_, w.quantized, rows, w.decoder_tape, w.decoded);
+  OutputForward(rows, w);
+  const Index levels = config_.levels();
+  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
+    const auto at = static_cast<size_t>(i);
+    w.square_error[at] = SquaredDistance(w.output.row(i).data(), w.target.row(i).data(), w.output.cols());
+    w.latent_energy[at] = SquaredDistance(w.latent.row(i).data(), nullptr, w.latent.cols());
+    if (config_.reconstruction == Reconstruction::kCosine) {
+      w.cosine_loss[at] = 1 - CosineOf(w.output, w.target, i).cosine;
+    }
+    for (Index l = 0; l < levels; ++l) {
+      const Matrix& codebook = quantizer_.codebook(l);
+      w.embedding_norm[static_cast<size_t>(i * levels + l)] =
+          std::sqrt(SquaredDistance(codebook.row(w.tape.codes(i, l)).data(), nullptr, codebook.cols()));
+    }
+  }
 }
 
 // Adds a block's sums of losses (not yet divided by the batch size). Within the block from zero, then added, as
 // everywhere.
 void RqVae::AddLosses(const Workspace& w, Losses& sums) const {
-  double square_error = 0, energy = 0, cosine_loss = 0;
-  for (Index i = 0; i < w.output.rows(); ++i) {
-    for (Index j = 0; j < w.output.cols(); ++j) {
-      const double difference = static_cast<double>(w.output(i, j)) - w.target(i, j);
-      square_error += difference * difference;
-    }
-    for (Index j = 0; j < w.latent.cols(); ++j) energy += static_cast<double>(w.latent(i, j)) * w.latent(i, j);
-    if (config_.reconstruction == Reconstruction::kCosine) cosine_loss += 1 - CosineOf(w.output, w.target, i).cosine;
-  }
+  auto sum = [](const std::vector<double>& of_rows) { return std::accumulate(of_rows.begin(), of_rows.end(), 0.0); };
+  const double square_error = sum(w.square_error);
   sums.square_error += square_error;
-  sums.latent_energy += energy;
-  sums.reconstruction += config_.reconstruction == Reconstruction::kCosine ? cosine_loss : square_error;
+  sums.latent_energy += sum(w.latent_energy);
+  sums.reconstruction += config_.reconstruction == Reconstruction::kCosine ? sum(w.cosine_loss) : square_error;
+  sums.separation += sum(w.hinge);
   const auto levels = static_cast<size_t>(config_.levels());
   sums.quantization_error.resize(levels);
   sums.embedding_norm.resize(levels);
   for (size_t l = 0; l < levels; ++l) {
     double error = 0, norm = 0;
-    const Matrix& codebook = quantizer_.codebook(static_cast<Index>(l));
-    for (Index i = 0; i < w.output.rows(); ++i) {
-      error += w.tape.error[l][i];
-      double square = 0;
-      const float* q = codebook.row(w.tape.codes(i, static_cast<Index>(l))).data();
-      for (Index j = 0; j < codebook.cols(); ++j) square += static_cast<double>(q[j]) * q[j];
-      norm += std::sqrt(square);
+    for (size_t i = 0; i < w.square_error.size(); ++i) {
+      error += w.tape.error[l][static_cast<Index>(i)];
+      norm += w.embedding_norm[i * levels + l];
     }
     sums.quantization_error[l] += error;
     sums.embedding_norm[l] += norm;
@@ -364,26 +420,32 @@ Losses RqVae::MeanLosses(Losses sums, const std::vector<uint32_t>& codes, Index 
 
 void RqVae::Residuals(const ConstMatrixRef& items, MatrixRef residuals) const {
   Workspace w;
-  for (Index first = 0; first < items.rows(); first += kRowBlock) {
-    const Index rows = std::min(kRowBlock, items.rows() - first);
-    EncoderForward(items.middleRows(first, rows), nullptr, 0, {}, w);
-    DecoderForward(nullptr, w);
-    residuals.middleRows(first, rows) = w.target - w.output;
-  }
+  EvaluateBlocks(items, w, [&](Index first) { residuals.middleRows(first, w.target.rows()) = w.target - w.output; });
 }
 
 Losses RqVae::Evaluate(const ConstMatrixRef& items) const {
   Workspace w;
   Losses sums;
   std::vector<uint32_t> codes;
-  for (Index first = 0; first < items.rows(); first += kRowBlock) {
-    const Index rows = std::min(kRowBlock, items.rows() - first);
-    EncoderForward(items.middleRows(first, rows), nullptr, 0, {}, w);
-    DecoderForward(nullptr, w);
+  EvaluateBlocks(items, w, [&](Index) {
     AddLosses(w, sums);
     codes.insert(codes.end(), w.tape.codes.data(), w.tape.codes.data() + w.tape.codes.size());
-  }
+  });
   return MeanLosses(std::move(sums), codes, items.rows());
+}
+
+// Encodes and decodes block after block, without noise, and calls f(first row) after each.
+template <typename F>
+void RqVae::EvaluateBlocks(const ConstMatrixRef& items, Workspace& w, F f) const {
+  for (Index first = 0; first < items.rows(); first += kRowBlock) {
+    const ConstMatrixRef block = items.middleRows(first, std::min(kRowBlock, items.rows() - first));
+    Resize(block.rows(), false, w);
+    ForRanges(block.rows(), least_rows_, kLanes, [&](Range rows) {
+      EncoderForward(block, nullptr, 0, {}, rows, w);
+      DecoderForward(nullptr, rows, w);
+    });
+    f(first);
+  }
 }
 
 void RqVae::BeginStep(Index batch_size) {
@@ -396,9 +458,12 @@ void RqVae::BeginStep(Index batch_size) {
   batch_codes_.clear();
 }
 
-void RqVae::PlanBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras) {
-  EncoderForward(items, rows, step, extras, *workspace_);
-  planned_latents_.middleRows(added_, items.rows()) = workspace_->latent;
+void RqVae::PlanBlock(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras) {
+  Workspace& w = *workspace_;
+  Resize(items.rows(), true, w);
+  ForRanges(items.rows(), least_rows_, kLanes,
+            [&](Range rows) { EncoderForward(items, names, step, extras, rows, w); });
+  planned_latents_.middleRows(added_, items.rows()) = w.latent;
   added_ += items.rows();
 }
 
@@ -408,43 +473,51 @@ void RqVae::Plan() {
   added_ = 0;
 }
 
-void RqVae::AddBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras) {
+void RqVae::AddBlock(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras) {
   Workspace& w = *workspace_;
-  EncoderForward(items, rows, step, extras, w);
-  if (config_.balanced()) {
-    const CodeMatrix codes = planned_codes_.middleRows(added_, items.rows());
-    DecoderForward(&codes, w);
-  } else {
-    DecoderForward(nullptr, w);
-  }
-  added_ += items.rows();
+  const Index n = items.rows();
+  const float per_item = 1.0f / static_cast<float>(batch_size_);
+  Resize(n, true, w);
+  CodeMatrix planned;
+  if (config_.balanced()) planned = planned_codes_.middleRows(added_, n);
+  // What concerns a row alone, there and back ...
+  ForRanges(n, least_rows_, kLanes, [&](Range rows) {
+    EncoderForward(items, names, step, extras, rows, w);
+    DecoderForward(config_.balanced() ? &planned : nullptr, rows, w);
+    ReconstructionBackward(rows, w);
+    OutputBackward(rows, w);
+    MatrixRef dquantized = w.dquantized;
+    decoder_->Backward(store_, w.doutput, rows, w.decoder_tape, &dquantized);
+    quantizer_.Backward(w.tape, w.quantized, w.dquantized, per_item, rows, w.dlatent);
+    if (extras.separation != nullptr) {
+      extras.separation->AddGradient(quantizer_, names, w.latent, per_item, rows, w.dlatent, w.hinge.data());
+    }
+    encoder_.Backward(store_, w.dlatent, rows, w.encoder_tape, nullptr);
+  });
+  // ... then the sums over rows, each thread for its parameters.
+  const Index parts = n < 2 * least_rows_ ? 1 : Threads();
+  ForParts(parts, [&](Index part) {
+    decoder_->AddGradients(store_, w.quantized, w.doutput, w.decoder_tape, part, parts);
+    quantizer_.AddGradients(w.tape, w.dquantized, per_item, part, parts);
+    encoder_.AddGradients(store_, w.input, w.dlatent, w.encoder_tape, part, parts);
+  });
+  added_ += n;
   AddLosses(w, sums_);
   batch_codes_.insert(batch_codes_.end(), w.tape.codes.data(), w.tape.codes.data() + w.tape.codes.size());
-
-  ReconstructionBackward(w);
-  OutputBackward(w);
-  decoder_->Backward(store_, w.quantized, w.decoder_tape, w.doutput, &w.dquantized);
-  w.dlatent.resize(w.latent.rows(), w.latent.cols());
-  const float per_item = 1.0f / static_cast<float>(batch_size_);
-  quantizer_.Backward(w.tape, w.quantized, w.dquantized, per_item, w.dlatent);
-  if (extras.separation != nullptr) {
-    sums_.separation += extras.separation->AddGradient(quantizer_, rows, w.latent, per_item, w.dlatent);
-  }
-  encoder_.Backward(store_, w.input, w.encoder_tape, w.dlatent, nullptr);
 }
 
 // mse:    d loss / dy = 2 w (y - x~) / batch; hopwise sums over the batch
 // cosine: d loss / dy = -w (x~ / |x~| - cos y / |y|) / (|y| batch), the second term only where |y| is not clamped
-void RqVae::ReconstructionBackward(Workspace& w) const {
+void RqVae::ReconstructionBackward(Range rows, Workspace& w) const {
   const float per_item = 1.0f / static_cast<float>(batch_size_);
   const auto weight = static_cast<float>(config_.reconstruction_weight);
   if (config_.reconstruction == Reconstruction::kMse) {
     const float scale = 2 * weight * (config_.compat == Compat::kHopwise ? 1.0f : per_item);
-    w.doutput = scale * (w.output - w.target);
+    w.doutput.middleRows(rows.first, rows.count) =
+        scale * (w.output.middleRows(rows.first, rows.count) - w.target.middleRows(rows.first, rows.count));
     return;
   }
-  w.doutput.resize(w.output.rows(), w.output.cols());
-  for (Index i = 0; i < w.output.rows(); ++i) {
+  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
     const Cosine c = CosineOf(w.output, w.target, i);
     const auto toward = static_cast<float>(-weight * per_item / (c.y_norm * c.x_norm));
     const auto along =

@@ -99,10 +99,10 @@ class RqVae {
 
   ~RqVae();
   void BeginStep(Index batch_size);
-  // items: rows of the batch, not scaled, at most kRowBlock; rows, step: name the noise (AddNoise).
-  void AddBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras = {});
+  // items: rows of the batch, not scaled, at most kRowBlock; names, step: name the noise (AddNoise).
+  void AddBlock(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras = {});
   Losses FinishStep();
-  void PlanBlock(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras = {});
+  void PlanBlock(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras = {});
   void Plan();
   // What the last AddBlock quantised and how.
   const ResidualQuantizer::Tape& last_block() const;
@@ -129,16 +129,28 @@ class RqVae {
  private:
   struct Workspace;  // buffers of one block
 
-  // Without rows: evaluation, no noise.
-  void EncoderForward(const ConstMatrixRef& items, const uint32_t* rows, uint64_t step, const StepExtras& extras,
-                      Workspace& w) const;
-  // codes: n x L, or null for the nearest ones.
-  void DecoderForward(const CodeMatrix* codes, Workspace& w) const;
-  void ReconstructionBackward(Workspace& w) const;
+  // Room for n rows.
+  void Resize(Index n, bool backward, Workspace& w) const;
+  void ResizeDecoder(Index n, bool backward, Workspace& w) const;
+  template <typename F>
+  void ForBlocks(Index n, F f) const;
+  template <typename F>
+  void EvaluateBlocks(const ConstMatrixRef& items, Workspace& w, F f) const;
+  void LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef latents) const;
+  void DecodeLatents(const ConstMatrixRef& latents, MatrixRef items) const;
+
+  // The parts of a step for some rows of the block, all in the workspace.
+  // Without names: evaluation, no noise.
+  void EncoderForward(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras,
+                      Range rows, Workspace& w) const;
+  // codes: n x L, or null for those of Encode. Also the rows' losses.
+  void DecoderForward(const CodeMatrix* codes, Range rows, Workspace& w) const;
+  void OutputForward(Range rows, Workspace& w) const;
+  void OutputBackward(Range rows, Workspace& w) const;
+  void ReconstructionBackward(Range rows, Workspace& w) const;
+
   void AddLosses(const Workspace& w, Losses& sums) const;
   Losses MeanLosses(Losses sums, const std::vector<uint32_t>& codes, Index batch_size) const;
-  void OutputForward(Workspace& w) const;
-  void OutputBackward(Workspace& w) const;
 
   ModelConfig config_;
   ParameterStore store_;
@@ -147,6 +159,7 @@ class RqVae {
   ResidualQuantizer quantizer_;
   std::unique_ptr<Mlp> decoder_;  // null in an encoder part
   bool initialized_ = false;
+  Index least_rows_ = 1;  // that a thread is given
 
   // The step in progress.
   Index batch_size_ = 0;

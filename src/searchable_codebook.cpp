@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "gemm.h"
+#include "gemm_kernel.h"
 
 namespace rqvae {
 
@@ -21,30 +23,79 @@ void SearchableCodebook::Prepare(const ConstMatrixRef& codebook) {
   }
 }
 
+namespace {
+
+// The nearest and the next nearest code of each row, kept in eight lanes: a lane sees every eighth column.
+class Nearest {
+ public:
+  static constexpr bool kParks = false;
+  Nearest(const Vector& half_norm, Index rows) : half_norm_(half_norm), rows_(static_cast<size_t>(2 * rows)) {}
+
+  void PutTile(Index i, Index j, const kernel::Accumulators& acc) {
+    RQVAE_ROLLED
+    for (Index part = 0; part < 2 * kernel::kTileRows; ++part) {
+      const Index col = j + part % 2 * kLanes;
+      See(2 * (i + part / 2) + part % 2, col, Load(half_norm_.data() + col) - acc[part / 2][part % 2]);
+    }
+  }
+  RQVAE_OUTLINED void Put(Index row, Index col, F32x4 dots, Index lanes) {
+    F32x4 scores = LoadLanes(half_norm_.data() + col, lanes) - dots;
+    for (Index lane = lanes; lane < kLanes; ++lane) scores[lane] = kInfinity;
+    See(2 * row + (col / kLanes) % 2, col, scores);
+  }
+
+  // The lowest code of least score; the gap to the next score in `margin` unless null.
+  uint32_t Take(Index row, float* margin) const {
+    float best = kInfinity, second = best;
+    int32_t code = 0;
+    for (Index half = 0; half < 2; ++half) {
+      const Lanes& from = rows_[static_cast<size_t>(2 * row + half)];
+      for (Index lane = 0; lane < kLanes; ++lane) {
+        const float score = from.best[lane];
+        second = std::min({second, std::max(best, score), from.second[lane]});
+        if (score < best || (score == best && from.code[lane] < code)) {
+          best = score;
+          code = from.code[lane];
+        }
+      }
+    }
+    if (margin != nullptr) *margin = second - best;
+    return static_cast<uint32_t>(code);
+  }
+
+ private:
+  static constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  struct Lanes {
+    F32x4 best = Splat(kInfinity), second = best;
+    I32x4 code = {0, 0, 0, 0};
+  };
+
+  void See(Index at, Index col, F32x4 scores) {
+    Lanes& to = rows_[static_cast<size_t>(at)];
+    const auto column = static_cast<int32_t>(col);
+    const I32x4 better = scores < to.best;
+    const F32x4 other = Select(better, to.best, scores);
+    to.second = Select(other < to.second, other, to.second);
+    to.best = Select(better, scores, to.best);
+    to.code = (better & I32x4{column, column + 1, column + 2, column + 3}) | (~better & to.code);
+  }
+
+  const Vector& half_norm_;
+  std::vector<Lanes> rows_;
+};
+
+}  // namespace
+
 void FindNearest(const SearchableCodebook& codebook, const ConstMatrixRef& r, uint32_t* codes, float* margin) {
-  const Index k = codebook.centred.rows();
-  Matrix centred, dots;
+  Matrix centred;
   for (Index first = 0; first < r.rows(); first += kRowBlock) {
     const Index rows = std::min(kRowBlock, r.rows() - first);
     centred = r.middleRows(first, rows).rowwise() - codebook.mean.transpose();
-    dots.resize(rows, k);
-    MultiplyTransposed(centred, codebook.centred, dots);
+    Nearest nearest(codebook.half_norm, rows);
+    kernel::ProductTransposed(centred, codebook.centred, nearest);
     for (Index i = 0; i < rows; ++i) {
-      const float* dot = dots.row(i).data();
-      float best = std::numeric_limits<float>::infinity(), second = best;
-      uint32_t code = 0;
-      for (Index c = 0; c < k; ++c) {
-        const float score = codebook.half_norm[c] - dot[c];
-        if (score < best) {
-          second = best;
-          best = score;
-          code = static_cast<uint32_t>(c);
-        } else if (score < second) {
-          second = score;
-        }
-      }
-      codes[first + i] = code;
-      if (margin != nullptr) margin[first + i] = 2 * (second - best);
+      codes[first + i] = nearest.Take(i, margin == nullptr ? nullptr : margin + first + i);
+      if (margin != nullptr) margin[first + i] *= 2;
     }
   }
 }

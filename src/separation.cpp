@@ -175,15 +175,15 @@ void Separation::Assign() {
   }
 }
 
-double Separation::AddGradient(const ResidualQuantizer& quantizer, const uint32_t* rows, const ConstMatrixRef& z,
-                               float scale, MatrixRef dz) const {
-  if (targets() == 0) return 0;
-  double sum = 0;
+void Separation::AddGradient(const ResidualQuantizer& quantizer, const uint32_t* names, const ConstMatrixRef& z,
+                             float scale, Range rows, MatrixRef dz, double* hinges) const {
+  if (targets() == 0) return;
   const Index d = z.cols();
   Matrix pair(2, d);
   CodeMatrix codes(2, levels_);
-  for (Index i = 0; i < z.rows(); ++i) {
-    const int32_t target = targets_.of_row[rows[i]];
+  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
+    hinges[i] = 0;
+    const int32_t target = targets_.of_row[names[i]];
     if (target < 0) continue;
     codes.row(0) = targets_.taken.row(target);
     codes.row(1) = targets_.alternative.row(target);
@@ -195,10 +195,9 @@ double Separation::AddGradient(const ResidualQuantizer& quantizer, const uint32_
     }
     const float hinge = to_alternative - to_taken + margin_ * targets_.error;
     if (!(hinge > 0)) continue;
-    sum += static_cast<double>(weight_) * hinge;
+    hinges[i] = static_cast<double>(weight_) * hinge;
     dz.row(i) += (2 * scale * weight_) * (pair.row(0) - pair.row(1));
   }
-  return sum;
 }
 
 void Separation::Visit(Archive& archive) {

@@ -37,10 +37,10 @@ class Separation {
   bool Advance(const RqVae& model, const RowSource& training);
 
   Index targets() const { return targets_.taken.rows(); }
-  // Adds the gradient of scale * sum of hinges over the block's rows to dz (n x d) and returns that sum, not scaled.
-  // rows: n, of the training source; z: n x d.
-  double AddGradient(const ResidualQuantizer& quantizer, const uint32_t* rows, const ConstMatrixRef& z, float scale,
-                     MatrixRef dz) const;
+  // Adds the gradient of scale * sum of hinges over these rows of the block to dz (n x d) and writes each row's hinge,
+  // not scaled.  names: n, rows of the training source; z: n x d; hinges: n.
+  void AddGradient(const ResidualQuantizer& quantizer, const uint32_t* names, const ConstMatrixRef& z, float scale,
+                   Range rows, MatrixRef dz, double* hinges) const;
 
   void Visit(Archive& archive);  // targets, not a search in progress
 

@@ -11,6 +11,14 @@
 
 namespace rqvae {
 
+// Where code size matters more than a few cycles: the wasm has a budget.
+#define RQVAE_OUTLINED __attribute__((noinline))
+#if defined(__clang__)
+#define RQVAE_ROLLED _Pragma("clang loop unroll(disable) vectorize(disable)")
+#else
+#define RQVAE_ROLLED
+#endif
+
 using F32x4 = float __attribute__((vector_size(16)));
 using I32x4 = int32_t __attribute__((vector_size(16)));
 
@@ -23,6 +31,28 @@ inline F32x4 Load(const float* p) {
   return v;
 }
 inline void Store(float* p, F32x4 v) { std::memcpy(p, &v, sizeof v); }
+
+// The first `lanes` floats at p, 1 <= lanes <= 4, and zeros behind; nothing else is read or written.
+inline F32x4 LoadLanes(const float* p, Index lanes) {
+  if (lanes == kLanes) return Load(p);
+  F32x4 v = Splat(0);
+  for (Index i = 0; i < lanes; ++i) v[i] = p[i];
+  return v;
+}
+inline void StoreLanes(float* p, F32x4 v, Index lanes) {
+  if (lanes == kLanes) return Store(p, v);
+  for (Index i = 0; i < lanes; ++i) p[i] = v[i];
+}
+
+// Four rows of four become four columns.
+inline void Transpose(F32x4 (&m)[4]) {
+  const F32x4 a = __builtin_shufflevector(m[0], m[1], 0, 4, 1, 5), b = __builtin_shufflevector(m[0], m[1], 2, 6, 3, 7);
+  const F32x4 c = __builtin_shufflevector(m[2], m[3], 0, 4, 1, 5), d = __builtin_shufflevector(m[2], m[3], 2, 6, 3, 7);
+  m[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+  m[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+  m[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+  m[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+}
 
 inline F32x4 Select(I32x4 mask, F32x4 a, F32x4 b) { return (F32x4)((mask & (I32x4)a) | (~mask & (I32x4)b)); }
 inline F32x4 Min(F32x4 a, F32x4 b) { return Select(a < b, a, b); }

@@ -12,6 +12,7 @@
 #include "residual_quantizer.h"
 #include "rqvae.h"
 #include "test_data.h"
+#include "whole_block.h"
 
 namespace rqvae {
 namespace {
@@ -357,9 +358,9 @@ TEST(ResidualQuantizerGradientTest, ReconstructionGoesStraightThrough) {
       dquantized(1, 1) = 1e-42f;  // subnormal
       Matrix quantized(37, 5), dz(37, 5);
       ResidualQuantizer::Tape tape;
-      q.quantizer.Forward(z, nullptr, tape, quantized);
+      Forward(q.quantizer, z, nullptr, tape, quantized);
       q.quantizer.ZeroGradients();
-      q.quantizer.Backward(tape, quantized, dquantized, 1.0f / 37, dz);
+      Backward(q.quantizer, tape, quantized, dquantized, 1.0f / 37, dz);
       EXPECT_TRUE(SameBits(dz, dquantized)) << levels << " levels";
     }
   }
@@ -382,9 +383,9 @@ TEST(ResidualQuantizerGradientTest, CommitmentOfEveryLevelReachesTheLatent) {
     SetCodebooks(q, {codebooks.begin(), codebooks.begin() + static_cast<ptrdiff_t>(levels)});
     Matrix quantized(21, 5), dz(21, 5);
     ResidualQuantizer::Tape tape;
-    q.quantizer.Forward(z, nullptr, tape, quantized);
+    Forward(q.quantizer, z, nullptr, tape, quantized);
     q.quantizer.ZeroGradients();
-    q.quantizer.Backward(tape, quantized, Matrix::Zero(21, 5), scale, dz);
+    Backward(q.quantizer, tape, quantized, Matrix::Zero(21, 5), scale, dz);
     // From z and the codes alone.
     Eigen::MatrixXd left = z.cast<double>();
     for (size_t l = 0; l < levels; ++l) {
@@ -407,9 +408,9 @@ TEST(ResidualQuantizerGradientTest, CodebookGradientGoesToTheChosenCodes) {
   const Matrix z = RandomMatrix(random, 13, 5), dquantized = RandomMatrix(random, 13, 5, 0.1);
   Matrix quantized(13, 5), dz(13, 5);
   ResidualQuantizer::Tape tape;
-  q.quantizer.Forward(z, nullptr, tape, quantized);
+  Forward(q.quantizer, z, nullptr, tape, quantized);
   q.quantizer.ZeroGradients();
-  q.quantizer.Backward(tape, quantized, dquantized, 0.5f, dz);
+  Backward(q.quantizer, tape, quantized, dquantized, 0.5f, dz);
   q.store.ZeroGradients();
   q.quantizer.FinishBackward(q.store);
   Eigen::MatrixXd left = z.cast<double>();
@@ -606,7 +607,7 @@ TEST_P(MlpGradientTest, AgreesWithFiniteDifferences) {
   mlp.Forward(store, x, tape, out);
   EXPECT_TRUE(Close(out, oracle::ToMatrix(oracle::Network(p, "net", rows, hidden, c.activation)), 1e-6));
   store.ZeroGradients();
-  mlp.Backward(store, x, tape, g, &dx);
+  Backward(mlp, store, x, g, tape, &dx);
   for (Index handle = 0; handle < store.count(); ++handle) {
     const std::string& name = store.parameter(handle).name;
     EXPECT_TRUE(Close(store.gradient(handle), differences(p.at(name)), 1e-5)) << name;
@@ -615,10 +616,10 @@ TEST_P(MlpGradientTest, AgreesWithFiniteDifferences) {
 
   // A second pass adds; without dx the parameters' gradients are the same bits.
   const Vector once = store.gradients();
-  mlp.Backward(store, x, tape, g, nullptr);
+  Backward(mlp, store, x, g, tape, nullptr);
   EXPECT_TRUE(Close(store.gradients(), Vector(2 * once), 1e-6));
   store.ZeroGradients();
-  mlp.Backward(store, x, tape, g, nullptr);
+  Backward(mlp, store, x, g, tape, nullptr);
   EXPECT_TRUE(SameBits(store.gradients(), once));
 }
 

@@ -8,6 +8,7 @@
 
 #include "oracle.h"
 #include "test_data.h"
+#include "whole_block.h"
 
 namespace rqvae {
 namespace {
@@ -22,7 +23,7 @@ struct Layer {
         bias(RandomMatrix(random, m, 1)),
         y(n, m) {}
 
-  void Forward() { LayerNormForward(x, Column(std::as_const(gain)), Column(std::as_const(bias)), tape, y); }
+  void Forward() { rqvae::Forward(x, Column(std::as_const(gain)), Column(std::as_const(bias)), tape, y); }
   Eigen::MatrixXd Expected() const {
     return oracle::ToMatrix(oracle::LayerNorm(oracle::FromMatrix<double>(x), oracle::FromMatrix<double>(gain),
                                               oracle::FromMatrix<double>(bias)));
@@ -66,8 +67,7 @@ TEST(LayerNorm, AConstantRowGivesTheBias) {
   layer.Forward();
   for (Index i = 0; i < 3; ++i) EXPECT_TRUE(SameBits(layer.y.row(i), layer.bias.transpose())) << i;
   Matrix dgain = Matrix::Zero(5, 1), dbias = Matrix::Zero(5, 1), dx(3, 5);
-  LayerNormBackward(layer.tape, Column(std::as_const(layer.gain)), RandomMatrix(random, 3, 5), Column(dgain),
-                    Column(dbias), dx);
+  Backward(layer.tape, Column(std::as_const(layer.gain)), RandomMatrix(random, 3, 5), Column(dgain), Column(dbias), dx);
   EXPECT_TRUE(dx.allFinite());
 }
 
@@ -77,7 +77,7 @@ TEST(LayerNorm, ForwardInPlaceGivesTheSameBits) {
   layer.Forward();
   LayerNormTape tape;
   Matrix in_place = layer.x;
-  LayerNormForward(in_place, Column(std::as_const(layer.gain)), Column(std::as_const(layer.bias)), tape, in_place);
+  rqvae::Forward(in_place, Column(std::as_const(layer.gain)), Column(std::as_const(layer.bias)), tape, in_place);
   EXPECT_TRUE(SameBits(in_place, layer.y));
   EXPECT_TRUE(SameBits(tape.normalized, layer.tape.normalized));
 }
@@ -89,7 +89,7 @@ TEST(LayerNorm, ARowIsTheSameInEveryBatch) {
   for (Index i = 0; i < 50; ++i) {
     LayerNormTape tape;
     Matrix one(1, 11);
-    LayerNormForward(layer.x.row(i), Column(std::as_const(layer.gain)), Column(std::as_const(layer.bias)), tape, one);
+    rqvae::Forward(layer.x.row(i), Column(std::as_const(layer.gain)), Column(std::as_const(layer.bias)), tape, one);
     EXPECT_TRUE(SameBits(one, layer.y.row(i))) << i;
   }
 }
@@ -123,13 +123,13 @@ TEST(LayerNorm, BackwardAgreesWithFiniteDifferences) {
     layer.Forward();
     // Gradients are added to what is there.
     Matrix dgain = Matrix::Constant(m, 1, 2), dbias = Matrix::Constant(m, 1, -3), dx(6, m);
-    LayerNormBackward(layer.tape, Column(std::as_const(layer.gain)), dy, Column(dgain), Column(dbias), dx);
+    Backward(layer.tape, Column(std::as_const(layer.gain)), dy, Column(dgain), Column(dbias), dx);
     EXPECT_TRUE(Close(dx, differences(x), 1e-5, 1e-2)) << m;
     EXPECT_TRUE(Close(Matrix(dgain.array() - 2), differences(gain), 1e-5, 1e-2)) << m;
     EXPECT_TRUE(Close(Matrix(dbias.array() + 3), differences(bias), 1e-5, 1e-2)) << m;
     // dx may be dy.
     Matrix in_place = dy;
-    LayerNormBackward(layer.tape, Column(std::as_const(layer.gain)), in_place, Column(dgain), Column(dbias), in_place);
+    Backward(layer.tape, Column(std::as_const(layer.gain)), in_place, Column(dgain), Column(dbias), in_place);
     EXPECT_TRUE(SameBits(in_place, dx));
   }
 }
@@ -140,8 +140,8 @@ TEST(LayerNorm, NoGradientAlongShiftAndScale) {
   Layer layer(random, 10, 8);
   layer.Forward();
   Matrix dgain = Matrix::Zero(8, 1), dbias = Matrix::Zero(8, 1), dx(10, 8);
-  LayerNormBackward(layer.tape, Column(std::as_const(layer.gain)), RandomMatrix(random, 10, 8), Column(dgain),
-                    Column(dbias), dx);
+  Backward(layer.tape, Column(std::as_const(layer.gain)), RandomMatrix(random, 10, 8), Column(dgain), Column(dbias),
+           dx);
   for (Index i = 0; i < 10; ++i) {
     const Eigen::RowVectorXd gradient = dx.row(i).cast<double>();
     const Eigen::RowVectorXd centred = layer.x.row(i).cast<double>().array() - layer.x.row(i).cast<double>().mean();

@@ -13,6 +13,7 @@
 #include "beam_search.h"
 #include "sinkhorn.h"
 #include "test_data.h"
+#include "whole_block.h"
 
 namespace rqvae {
 namespace {
@@ -106,8 +107,8 @@ CodeMatrix EmaStep(Quantizer& q, const Matrix& z) {
     const Index n = std::min(kRowBlock, z.rows() - first);
     ResidualQuantizer::Tape tape;
     Matrix quantized(n, z.cols()), dz(n, z.cols());
-    q.quantizer.Forward(z.middleRows(first, n), nullptr, tape, quantized);
-    q.quantizer.Backward(tape, quantized, Matrix::Zero(n, z.cols()), 1.0f / static_cast<float>(z.rows()), dz);
+    Forward(q.quantizer, z.middleRows(first, n), nullptr, tape, quantized);
+    Backward(q.quantizer, tape, quantized, Matrix::Zero(n, z.cols()), 1.0f / static_cast<float>(z.rows()), dz);
     codes.middleRows(first, n) = tape.codes;
   }
   q.store.ZeroGradients();
@@ -180,9 +181,9 @@ TEST(UpdateAverages, MovesNothingElse) {
     const Matrix z = RandomMatrix(random, 20, 5);
     Matrix quantized(20, 5), dz(20, 5);
     ResidualQuantizer::Tape tape;
-    quantizer.Forward(z, nullptr, tape, quantized);
+    Forward(quantizer, z, nullptr, tape, quantized);
     quantizer.ZeroGradients();
-    quantizer.Backward(tape, quantized, Matrix::Zero(20, 5), 0.05f, dz);
+    Backward(quantizer, tape, quantized, Matrix::Zero(20, 5), 0.05f, dz);
     const Vector before = store.values();
     quantizer.UpdateAverages(store);
     EXPECT_EQ((store.values().array() != before.array()).any(), ema);
@@ -209,9 +210,9 @@ TEST(UpdateAverages, LeavesTheLatentsGradientAsItWas) {
     ResidualQuantizer::Tape tape;
     Matrix quantized(33, 5);
     dz[at].resize(33, 5);
-    q->quantizer.Forward(z, nullptr, tape, quantized);
+    Forward(q->quantizer, z, nullptr, tape, quantized);
     q->quantizer.ZeroGradients();
-    q->quantizer.Backward(tape, quantized, dquantized, 1.0f / 33, dz[at++]);
+    Backward(q->quantizer, tape, quantized, dquantized, 1.0f / 33, dz[at++]);
   }
   EXPECT_TRUE(SameBits(dz[0], dz[1]));
 }
@@ -252,12 +253,12 @@ std::vector<Eigen::MatrixXd> Jacobians(Quantizer& q, const Matrix& z, Matrix* qu
   std::vector<Eigen::MatrixXd> out(static_cast<size_t>(n), Eigen::MatrixXd(d, d));
   ResidualQuantizer::Tape tape;
   quantized->resize(n, d);
-  q.quantizer.Forward(z, nullptr, tape, *quantized);
+  Forward(q.quantizer, z, nullptr, tape, *quantized);
   for (Index j = 0; j < d; ++j) {
     Matrix unit = Matrix::Zero(n, d), dz(n, d);
     unit.col(j).setOnes();
     q.quantizer.ZeroGradients();
-    q.quantizer.Backward(tape, *quantized, unit, 1.0f, dz);
+    Backward(q.quantizer, tape, *quantized, unit, 1.0f, dz);
     for (Index i = 0; i < n; ++i) out[static_cast<size_t>(i)].row(j) = dz.row(i).cast<double>();
   }
   return out;
@@ -316,9 +317,9 @@ TEST(RotationEstimator, IsTheIdentityWhereItIsNotDefined) {
   z(1, 0) = 0.5f;  // to zero
   z(2, 0) = -3;    // to the opposite direction; row 0 is zero itself
   z(3, 0) = 1;     // a quarter turn, which is defined
-  q.quantizer.Forward(z, &codes, tape, quantized);
+  Forward(q.quantizer, z, &codes, tape, quantized);
   q.quantizer.ZeroGradients();
-  q.quantizer.Backward(tape, quantized, gradient, 1.0f, dz);
+  Backward(q.quantizer, tape, quantized, gradient, 1.0f, dz);
   for (Index i = 0; i < 3; ++i) EXPECT_TRUE(SameBits(dz.row(i), gradient.row(i))) << i;
   // J = 7 (rotation that takes axis 0 to axis 1): J^T g turns back.
   Eigen::RowVectorXd expected = gradient.row(3).cast<double>();
@@ -353,9 +354,9 @@ TEST(RotationEstimator, LeavesTheCommitmentAlone) {
     ResidualQuantizer::Tape tape;
     Matrix quantized(30, 5);
     dz[at].resize(30, 5);
-    q->quantizer.Forward(z, nullptr, tape, quantized);
+    Forward(q->quantizer, z, nullptr, tape, quantized);
     q->quantizer.ZeroGradients();
-    q->quantizer.Backward(tape, quantized, Matrix::Zero(30, 5), 1.0f / 30, dz[at++]);
+    Backward(q->quantizer, tape, quantized, Matrix::Zero(30, 5), 1.0f / 30, dz[at++]);
   }
   EXPECT_TRUE(SameBits(dz[0], dz[1]));
   EXPECT_GT(dz[0].cwiseAbs().maxCoeff(), 1e-3f);
@@ -478,7 +479,7 @@ TEST(Forward, TakesGivenCodes) {
   for (Index i = 0; i < 40; ++i) codes.row(i) << static_cast<uint32_t>(i % 7), static_cast<uint32_t>(i % 6);
   ResidualQuantizer::Tape tape;
   Matrix quantized(40, 5);
-  q.quantizer.Forward(z, &codes, tape, quantized);
+  Forward(q.quantizer, z, &codes, tape, quantized);
   EXPECT_TRUE(SameBits(tape.codes, codes));
   for (Index i = 0; i < 40; ++i) {
     const Matrix first = q.quantizer.codebook(0).row(i % 7), second = q.quantizer.codebook(1).row(i % 6);
@@ -502,7 +503,7 @@ TEST(Forward, SearchesAsEncodeDoes) {
     q.Draw(5);
     ResidualQuantizer::Tape tape;
     Matrix quantized(200, 5);
-    q.quantizer.Forward(z, nullptr, tape, quantized);
+    Forward(q.quantizer, z, nullptr, tape, quantized);
     CodeMatrix codes(200, 3);
     q.quantizer.Encode(z, codes, nullptr);
     EXPECT_TRUE(tape.codes == codes);

@@ -49,7 +49,9 @@ struct Crowd {
     std::vector<uint32_t> names(static_cast<size_t>(rows.rows()));
     std::iota(names.begin(), names.end(), 0u);
     *dz = Matrix::Zero(rows.rows(), 6);
-    return separation->AddGradient(model.quantizer(), names.data(), latents, 0.5f, *dz);
+    std::vector<double> hinges(names.size());
+    separation->AddGradient(model.quantizer(), names.data(), latents, 0.5f, {0, latents.rows()}, *dz, hinges.data());
+    return std::accumulate(hinges.begin(), hinges.end(), 0.0);
   }
 
   MatrixRows rows;
@@ -152,7 +154,8 @@ TEST(Separation, ARowThatDoesNotTrainKeepsTheId) {
   const uint32_t moved = 0;
   Matrix z(1, 6), dz = Matrix::Zero(1, 6);
   crowd.model.Latents(crowd.rows.data().row(1), z);
-  crowd.separation->AddGradient(crowd.model.quantizer(), &moved, z, 1, dz);
+  double hinge = 0;
+  crowd.separation->AddGradient(crowd.model.quantizer(), &moved, z, 1, {0, z.rows()}, dz, &hinge);
   EXPECT_FALSE(dz.isZero(0));
   EXPECT_GE(crowd.separation->targets(), 1);
   EXPECT_LE(crowd.separation->targets(), 1 + sharing);
