@@ -178,8 +178,7 @@ val TrainStep(RqVae& model, Optimizer& optimizer, uintptr_t items, int rows) {
   }
   for_each_block([&](const ConstMatrixRef& block, const uint32_t* of) { model.AddBlock(block, of, step); });
   const Losses losses = model.FinishStep();
-  Vector backup;
-  ApplyStep(model, optimizer, losses, 1.0, "this step was not applied", backup);
+  ApplyStep(model, optimizer, losses, 1.0, "this step was not applied");
   return BatchLosses(losses, rows);
 }
 

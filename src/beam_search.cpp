@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "gemm.h"
+#include "parallel.h"
 #include "simd.h"
 
 namespace rqvae {
@@ -11,6 +12,8 @@ namespace {
 
 // Residuals that are kept at a time: 1024 / width items.
 constexpr Index kCandidateRows = 4 * kRowBlock;
+
+constexpr Index kLeastCodes = 64;  // of a table of products that a thread should have
 
 struct Candidate {
   float error;    // ||r||^2 after its code, up to a term that all candidates of the item share
@@ -103,7 +106,10 @@ void CodeProducts::Prepare(const std::vector<SearchableCodebook>& codebooks) {
   for (size_t later = 1; later < codebooks.size(); ++later) {
     for (size_t level = 0; level < later; ++level, ++at) {
       tables_[at].resize(codebooks[level].centred.rows(), codebooks[later].centred.rows());
-      MultiplyTransposed(codebooks[level].centred, codebooks[later].centred, tables_[at]);
+      ForRanges(tables_[at].rows(), kLeastCodes, kLanes, [&](Range range) {
+        MultiplyTransposed(codebooks[level].centred.middleRows(range.first, range.count), codebooks[later].centred,
+                           tables_[at].middleRows(range.first, range.count));
+      });
     }
   }
 }

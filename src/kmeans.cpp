@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "parallel.h"
 #include "simd.h"
 #include "sorting.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr Index kPanelRows = 4;
 constexpr Index kMaxCandidates = 8;
+constexpr Index kLeastWork = 1 << 18;  // multiplications that a thread should have
 
 }  // namespace
 
@@ -99,23 +101,24 @@ void KmeansJob::SeedNext() {
   }
   const Index panels = static_cast<Index>(nearest_.size()) / kPanelRows;
   std::vector<float> distances[kMaxCandidates];
+  for (Index t = 0; t < trials; ++t) distances[t].resize(nearest_.size());
+  ForRanges(panels, kLeastWork / (kPanelRows * d * trials) + 1, 1, [&](Range range) {
+    for (Index t = 0; t < trials; ++t) {
+      const float* center = data_->row(candidates[t]).data();
+      for (Index p = range.first; p < range.first + range.count; ++p) {
+        const float* panel = panels_.data() + p * d * kPanelRows;
+        F32x4 sum = Splat(0);
+        for (Index j = 0; j < d; ++j, panel += kPanelRows) {
+          const F32x4 difference = Load(panel) - Splat(center[j]);
+          sum += difference * difference;
+        }
+        Store(distances[t].data() + p * kPanelRows, Min(sum, Load(nearest_.data() + p * kPanelRows)));
+      }
+    }
+  });
   double potentials[kMaxCandidates];
   for (Index t = 0; t < trials; ++t) {
-    const float* center = data_->row(candidates[t]).data();
-    std::vector<float>& distance = distances[t];
-    distance.resize(nearest_.size());
-    for (Index p = 0; p < panels; ++p) {
-      const float* panel = panels_.data() + p * d * kPanelRows;
-      F32x4 sum = Splat(0);
-      for (Index j = 0; j < d; ++j, panel += kPanelRows) {
-        const F32x4 difference = Load(panel) - Splat(center[j]);
-        sum += difference * difference;
-      }
-      float* slot = distance.data() + p * kPanelRows;
-      Store(slot, Min(sum, Load(nearest_.data() + p * kPanelRows)));
-    }
-    potentials[t] = 0;
-    for (Index i = 0; i < n; ++i) potentials[t] += distance[static_cast<size_t>(i)];
+    potentials[t] = std::accumulate(distances[t].begin(), distances[t].begin() + n, 0.0);
   }
   const Index best = std::min_element(potentials, potentials + trials) - potentials;
   nearest_ = std::move(distances[best]);
@@ -135,14 +138,17 @@ void KmeansJob::StartAssignment() {
 void KmeansJob::AssignBlock() {
   const Index n = data_->rows(), d = data_->cols();
   const Index rows = std::min(kRowBlock, n - next_row_);
-  FindNearest(searchable_, data_->middleRows(next_row_, rows), assignment_.data() + next_row_, nullptr);
-  for (Index i = next_row_; i < next_row_ + rows; ++i) {
-    const float* x = data_->row(i).data();
-    const float* c = centers_.row(assignment_[static_cast<size_t>(i)]).data();
-    float sum = 0;
-    for (Index j = 0; j < d; ++j) sum += (x[j] - c[j]) * (x[j] - c[j]);
-    distance_[static_cast<size_t>(i)] = sum;
-  }
+  ForRanges(rows, kLeastWork / (d * clusters_) + 1, kPanelRows, [&](Range range) {
+    const Index first = next_row_ + range.first;
+    FindNearest(searchable_, data_->middleRows(first, range.count), assignment_.data() + first, nullptr);
+    for (Index i = first; i < first + range.count; ++i) {
+      const float* x = data_->row(i).data();
+      const float* c = centers_.row(assignment_[static_cast<size_t>(i)]).data();
+      float sum = 0;
+      for (Index j = 0; j < d; ++j) sum += (x[j] - c[j]) * (x[j] - c[j]);
+      distance_[static_cast<size_t>(i)] = sum;
+    }
+  });
   next_row_ += rows;
   if (next_row_ < n) return;
   inertia_ = std::accumulate(distance_.begin(), distance_.end(), 0.0);

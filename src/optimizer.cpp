@@ -1,11 +1,17 @@
 #include "optimizer.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 
+#include "parallel.h"
 #include "simd.h"
 
 namespace rqvae {
 namespace {
+
+// Below this, starting a thread's share takes longer than doing it.
+constexpr Index kLeastFloats = 1 << 15;
 
 double GroupScale(const OptimizerConfig& config, ParameterGroup group) {
   switch (group) {
@@ -70,40 +76,60 @@ void Optimizer::Visit(Archive& archive) {
 //   AdamW     p -= a w p;  then Adam without decay
 //   Adagrad   g += w p;  s += g^2;  p -= a g / (sqrt(s) + eps)
 //   SGD       g += w p;  m = momentum m + g (m = g at the first step);  p -= a m
-void Optimizer::Step(ParameterStore& store, double rate_scale) {
+bool Optimizer::Step(ParameterStore& store, double rate_scale) {
   ++steps_;
   beta1_power_ *= config_.beta1;
   beta2_power_ *= config_.beta2;
+  if (config_.gradient_clip > 0) ClipGradients(store, config_.gradient_clip);
+  store.KeepPrevious();
+  std::atomic<bool> finite = true;
+  ForRanges(store.values().size(), kLeastFloats, kLanes, [&](Range range) {
+    if (!StepRange(store, rate_scale, range)) finite = false;
+  });
+  return finite;
+}
+
+// The part of the step that is in this range of the buffers.
+bool Optimizer::StepRange(ParameterStore& store, double rate_scale, Range range) {
   const float beta1 = static_cast<float>(config_.beta1), beta2 = static_cast<float>(config_.beta2);
   const float one_minus_beta1 = static_cast<float>(1 - config_.beta1);
   const float one_minus_beta2 = static_cast<float>(1 - config_.beta2);
   const float root_correction2 = static_cast<float>(std::sqrt(1 - beta2_power_));
   const float epsilon = static_cast<float>(config_.epsilon);
-  if (config_.gradient_clip > 0) ClipGradients(store, config_.gradient_clip);
+  F32x4 nothing = Splat(0);  // stays zero while all values are finite
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& parameter = store.parameter(handle);
-    if (!parameter.trained) continue;
+    // Whole lanes: the padding behind a parameter is zero and stays so.
+    const Index end =
+        std::min(parameter.offset + (parameter.size + kLanes - 1) / kLanes * kLanes, range.first + range.count);
+    const Index first = std::max(parameter.offset, range.first);
+    if (first >= end) continue;
+    const float* before = store.previous().data();
+    float* p = store.values().data();
+    if (!parameter.trained) {
+      std::copy(before + first, before + end, p + first);
+      continue;
+    }
     const double rate = config_.learning_rate * rate_scale * GroupScale(config_, parameter.group);
     const double decay = parameter.decayed ? config_.weight_decay : 0.0;
     const bool decoupled = config_.kind == OptimizerKind::kAdamW;
     const F32x4 shrink = Splat(decoupled ? static_cast<float>(1 - rate * decay) : 1.0f);
     const F32x4 l2 = Splat(decoupled ? 0.0f : static_cast<float>(decay));
     const bool decays = decay != 0;
-    // Whole lanes: the padding behind a parameter is zero and stays so.
-    const Index size = (parameter.size + kLanes - 1) / kLanes * kLanes;
-    float* p = store.values().data() + parameter.offset;
-    float* g = store.gradients().data() + parameter.offset;
-    float* m = first_.size() ? first_.data() + parameter.offset : nullptr;
-    float* v = second_.size() ? second_.data() + parameter.offset : nullptr;
-    // update(p, g, i) -> what is subtracted from p.
+    const float* g = store.gradients().data();
+    float* m = first_.size() ? first_.data() : nullptr;
+    float* v = second_.size() ? second_.data() : nullptr;
+    // update(gradient, i) -> what is subtracted from p.
     auto each = [&](auto update) {
-      for (Index i = 0; i < size; i += kLanes) {
-        F32x4 value = Load(p + i), gradient = Load(g + i);
+      for (Index i = first; i < end; i += kLanes) {
+        F32x4 value = Load(before + i), gradient = Load(g + i);
         if (decays) {
           value *= shrink;
           if (!decoupled) gradient += l2 * value;
         }
-        Store(p + i, value - update(gradient, i));
+        value -= update(gradient, i);
+        nothing += value * Splat(0);
+        Store(p + i, value);
       }
     };
     switch (config_.kind) {
@@ -111,11 +137,11 @@ void Optimizer::Step(ParameterStore& store, double rate_scale) {
       case OptimizerKind::kAdamW: {
         const F32x4 step_size = Splat(static_cast<float>(rate / (1 - beta1_power_)));
         each([&](F32x4 gradient, Index i) {
-          const F32x4 first = Splat(beta1) * Load(m + i) + Splat(one_minus_beta1) * gradient;
-          const F32x4 second = Splat(beta2) * Load(v + i) + Splat(one_minus_beta2) * (gradient * gradient);
-          Store(m + i, first);
-          Store(v + i, second);
-          return step_size * first / (Sqrt(second) / Splat(root_correction2) + Splat(epsilon));
+          const F32x4 first_moment = Splat(beta1) * Load(m + i) + Splat(one_minus_beta1) * gradient;
+          const F32x4 second_moment = Splat(beta2) * Load(v + i) + Splat(one_minus_beta2) * (gradient * gradient);
+          Store(m + i, first_moment);
+          Store(v + i, second_moment);
+          return step_size * first_moment / (Sqrt(second_moment) / Splat(root_correction2) + Splat(epsilon));
         });
         break;
       }
@@ -136,6 +162,7 @@ void Optimizer::Step(ParameterStore& store, double rate_scale) {
         break;
     }
   }
+  return nothing[0] == 0 && nothing[1] == 0 && nothing[2] == 0 && nothing[3] == 0;
 }
 
 }  // namespace rqvae

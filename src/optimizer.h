@@ -5,6 +5,7 @@
 
 #include "archive.h"
 #include "config.h"
+#include "parallel.h"
 #include "parameter_store.h"
 
 namespace rqvae {
@@ -17,8 +18,9 @@ class Optimizer {
 
   // One step from store.gradients(), at learning rate config.learning_rate * rate_scale (times the group's scale). With
   // gradient_clip the gradients are first scaled as torch.nn.utils.clip_grad_norm_ does: by clip / (norm + 1e-6) if
-  // that is below one, norm being that of all trained parameters' gradients together.
-  void Step(ParameterStore& store, double rate_scale = 1.0);
+  // that is below one, norm being that of all trained parameters' gradients together. Returns whether all values are
+  // finite; the values before the step are then in store.previous() until the next one.
+  bool Step(ParameterStore& store, double rate_scale = 1.0);
 
   // Forgets the moments of one row of a parameter: it was replaced by something unrelated.
   void Forget(const ParameterStore& store, Index handle, Index row);
@@ -29,6 +31,8 @@ class Optimizer {
   const OptimizerConfig& config() const { return config_; }
 
  private:
+  bool StepRange(ParameterStore& store, double rate_scale, Range range);
+
   OptimizerConfig config_;
   int64_t steps_ = 0;
   double beta1_power_ = 1;  // beta1^steps, by repeated multiplication: pow differs between hosts

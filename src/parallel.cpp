@@ -15,6 +15,14 @@ Range PartOf(Index n, Index part, Index parts, Index unit) {
   return {first, end - first};
 }
 
+namespace {
+
+void RunHere(Index parts, void (*run)(void*, Index), void* context) {
+  for (Index part = 0; part < parts; ++part) run(context, part);
+}
+
+}  // namespace
+
 #if defined(RQVAE_THREADS)
 
 namespace {
@@ -47,6 +55,8 @@ class Pool {
     may_block_ = may_block;
   }
   Index threads() const { return threads_; }
+
+  bool busy() const { return left_.load() > 0; }  // a task within a task
 
   void Run(Index parts, void (*run)(void*, Index), void* context) {
     while (helpers_ + 1 < threads_) Start();
@@ -135,16 +145,17 @@ Pool& ThePool() {
 bool ThreadsSupported() { return true; }
 void SetThreads(Index count, bool may_block) { ThePool().SetThreads(count, may_block); }
 Index Threads() { return ThePool().threads(); }
-void RunParts(Index parts, void (*run)(void*, Index), void* context) { ThePool().Run(parts, run, context); }
+void RunParts(Index parts, void (*run)(void*, Index), void* context) {
+  if (parts > 1 && !ThePool().busy()) return ThePool().Run(parts, run, context);
+  RunHere(parts, run, context);
+}
 
 #else
 
 bool ThreadsSupported() { return false; }
 void SetThreads(Index, bool) {}
 Index Threads() { return 1; }
-void RunParts(Index parts, void (*run)(void*, Index), void* context) {
-  for (Index part = 0; part < parts; ++part) run(context, part);
-}
+void RunParts(Index parts, void (*run)(void*, Index), void* context) { RunHere(parts, run, context); }
 
 #endif
 

@@ -35,7 +35,6 @@ void RunParts(Index parts, void (*run)(void* context, Index part), void* context
 // f(part) for every part in [0, parts).
 template <typename F>
 void ForParts(Index parts, F f) {
-  if (parts == 1) return f(Index{0});
   RunParts(parts, [](void* context, Index part) { (*static_cast<F*>(context))(part); }, &f);
 }
 

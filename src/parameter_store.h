@@ -60,6 +60,13 @@ class ParameterStore {
   const Vector& values() const { return values_; }
   Vector& gradients() { return gradients_; }
   const Vector& gradients() const { return gradients_; }
+  // Puts the values aside, for a step that makes all of them anew from previous(): no copy, the buffers change places.
+  void KeepPrevious() {
+    previous_.resize(values_.size());
+    values_.swap(previous_);
+  }
+  const Vector& previous() const { return previous_; }
+  void RestorePrevious() { values_.swap(previous_); }
   void ZeroGradients() { gradients_.setZero(); }
 
  private:
@@ -75,6 +82,7 @@ class ParameterStore {
   std::vector<Parameter> parameters_;
   Index size_ = 0;
   Vector values_;
+  Vector previous_;  // once a step was made
   Vector gradients_;
 };
 

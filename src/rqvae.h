@@ -109,6 +109,7 @@ class RqVae {
 
   // After the optimiser's step: moves what is not moved by gradients (EMA), then as ParametersChanged.
   void FinishUpdate();
+  bool moves_averages() const { return config_.codebook_update == CodebookUpdate::kEma; }
   // Replaces one code of a level by a vector (d). ParametersChanged must follow.
   void ReplaceCode(Index level, Index code, const ConstVectorRef& vector);
   // Replaces a codebook (K x d), then as ParametersChanged.

@@ -21,19 +21,21 @@ constexpr double Losses::* kMeans[] = {&Losses::loss,       &Losses::reconstruct
 
 }  // namespace
 
-void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where,
-               Vector& backup) {
-  Vector& values = model.store().values();
-  backup = values;
+void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where) {
+  ParameterStore& store = model.store();
   bool finite = std::isfinite(losses.loss);
   if (finite) {
-    optimizer.Step(model.store(), rate_scale);
-    model.FinishUpdate();
-    finite = values.allFinite();
+    finite = optimizer.Step(store, rate_scale);
+    if (finite) {
+      model.FinishUpdate();
+      finite = !model.moves_averages() || store.values().allFinite();
+    }
+    if (!finite) {
+      store.RestorePrevious();
+      model.ParametersChanged();
+    }
   }
   if (!finite) {
-    values = backup;
-    model.ParametersChanged();
     throw Error(ErrorKind::kDiverged,
                 where +
                     ": the loss or a weight is no longer finite. The model keeps the step before it. "
@@ -181,7 +183,7 @@ void TrainJob::FinishStep() {
   Losses losses = model_->FinishStep();
   const double rate_scale = RateScale(config_.schedule, config_.warmup, step_, total_steps_);
   ApplyStep(*model_, optimizer_, losses, rate_scale,
-            "training diverged in epoch " + std::to_string(epoch_) + ", step " + std::to_string(step_), backup_);
+            "training diverged in epoch " + std::to_string(epoch_) + ", step " + std::to_string(step_));
   dead_codes_.CommitStep();
   last_rate_ = config_.optimizer.learning_rate * rate_scale;
   ++step_;

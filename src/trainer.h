@@ -48,9 +48,8 @@ struct Snapshot {
 };
 
 // Applies the optimiser's step to a model whose gradients are ready. Throws kDiverged and leaves the weights as they
-// were when the loss or a weight is no longer finite; `where` begins the message. backup: room for the weights.
-void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where,
-               Vector& backup);
+// were when the loss or a weight is no longer finite; `where` begins the message.
+void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where);
 
 // Trains the model in place, initialising it first where needed. A dropped job leaves the last whole step in the model
 // (or, while initialising, the model as it was); a finished one leaves what TrainConfig::select says.
@@ -133,7 +132,6 @@ class TrainJob : public Job {
   Index last_batch_size_ = 0;
   Losses epoch_sums_;  // weighted by items
   double last_rate_ = 0;
-  Vector backup_;
   CodeMatrix codes_;  // of the evaluation pass
   Evaluation evaluation_;
   double validation_error_ = 0;  // sums over the validation rows

@@ -432,7 +432,6 @@ TEST(TrainJob, SelectLastIsTheTrainingLoopAlone) {
   InitializeJob initialize(&model, &rows);
   RunToEnd(initialize);
   Optimizer optimizer(config.optimizer, model.store());
-  Vector backup;
   int64_t step = 0;
   for (uint64_t epoch = 0; epoch < 5; ++epoch) {
     const std::vector<uint32_t> order = EpochOrder(0, epoch, 700);
@@ -445,8 +444,7 @@ TEST(TrainJob, SelectLastIsTheTrainingLoopAlone) {
         rows.Read(&order[static_cast<size_t>(first + at)], n, block);
         model.AddBlock(block, &order[static_cast<size_t>(first + at)], static_cast<uint64_t>(step));
       }
-      ApplyStep(model, optimizer, model.FinishStep(), (1 + std::cos(3.14159265358979323846 * step / 15)) / 2, "",
-                backup);
+      ApplyStep(model, optimizer, model.FinishStep(), (1 + std::cos(3.14159265358979323846 * step / 15)) / 2, "");
       ++step;
     }
   }
@@ -789,9 +787,8 @@ ModelConfig SmallEma() {
 // Adam for the networks, averages for the codebooks; each touches its own only.
 TEST(ApplyStep, WithAveragesBothMove) {
   StepOf step(SmallEma(), {}), twin(SmallEma(), {});
-  Vector backup;
   for (int i = 0; i < 3; ++i) {
-    ApplyStep(step.model, step.optimizer, step.Gradients(), 0.5, "", backup);
+    ApplyStep(step.model, step.optimizer, step.Gradients(), 0.5, "");
     twin.Gradients();
     const Vector start = twin.model.store().values();
     twin.optimizer.Step(twin.model.store(), 0.5);
@@ -826,8 +823,7 @@ TEST(ApplyStep, DivergenceRestoresTheAveragesToo) {
     OptimizerConfig config;
     config.kind = OptimizerKind::kSgd;
     StepOf step(SmallEma(), config);
-    Vector backup;
-    ApplyStep(step.model, step.optimizer, step.Gradients(), 1, "", backup);
+    ApplyStep(step.model, step.optimizer, step.Gradients(), 1, "");
     const Vector before = step.model.store().values();
     const Losses evaluated = step.model.Evaluate(step.data);
     const uint64_t fingerprint = step.model.Fingerprint();
@@ -835,7 +831,7 @@ TEST(ApplyStep, DivergenceRestoresTheAveragesToo) {
     // The averages move before a weight is found that is not finite.
     if (by_loss) losses.loss = std::numeric_limits<double>::quiet_NaN();
     try {
-      ApplyStep(step.model, step.optimizer, losses, by_loss ? 1 : 1e300, "here", backup);
+      ApplyStep(step.model, step.optimizer, losses, by_loss ? 1 : 1e300, "here");
       FAIL() << "it went well";
     } catch (const Error& e) {
       EXPECT_EQ(e.kind(), ErrorKind::kDiverged);
