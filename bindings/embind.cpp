@@ -11,6 +11,7 @@
 #include "adaptors.h"
 #include "hash.h"
 #include "optimizer.h"
+#include "parallel.h"
 #include "trainer.h"
 
 namespace rqvae::bindings {
@@ -82,6 +83,25 @@ TrainConfig ReadTrainConfig(const val& options) {
   return config;
 }
 
+// -- Threads
+
+// How many threads a job may use, and a call that encodes.
+Index job_threads = 1, encode_threads = 1;
+bool may_block = true;
+
+void UseThreads(int jobs, int encode, bool caller_may_block) {
+  job_threads = jobs;
+  encode_threads = encode;
+  may_block = caller_may_block;
+}
+
+// As many threads as its life is long.
+class Working {
+ public:
+  explicit Working(Index threads) { SetThreads(threads, may_block); }
+  ~Working() { SetThreads(1, may_block); }
+};
+
 // -- Model
 
 std::unique_ptr<RqVae> CreateModel(val options, bool encoder_only) {
@@ -115,12 +135,14 @@ void TensorsChanged(RqVae& model, bool initialized) {
 }
 
 void Latents(const RqVae& model, uintptr_t items, int rows, uintptr_t latents) {
+  const Working working(encode_threads);
   const ModelConfig& config = model.config();
   model.Latents(ReadMatrix(items, rows, config.input_dim), WriteMatrix(latents, rows, config.latent_dim));
 }
 
 // margins may be 0.
 void Encode(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t margins) {
+  const Working working(encode_threads);
   const ModelConfig& config = model.config();
   const ConstMatrixMap matrix = ReadMatrix(items, rows, config.input_dim);
   if (margins == 0) {
@@ -132,12 +154,14 @@ void Encode(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uint
 }
 
 void Decode(const RqVae& model, uintptr_t codes, int rows, uintptr_t items) {
+  const Working working(encode_threads);
   const ModelConfig& config = model.config();
   model.Decode(ReadCodes(codes, rows, config.levels()), WriteMatrix(items, rows, config.input_dim));
 }
 
 void Quantize(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t embeddings, uintptr_t residuals,
               uintptr_t quantize_loss) {
+  const Working working(encode_threads);
   const ModelConfig& config = model.config();
   const Index width = config.levels() * config.latent_dim;
   Eigen::Map<Vector> loss(reinterpret_cast<float*>(quantize_loss), rows);
@@ -152,6 +176,7 @@ void Codebook(const RqVae& model, int level, bool input_space, uintptr_t out) {
 }
 
 val Evaluate(const RqVae& model, uintptr_t items, int rows) {
+  const Working working(encode_threads);
   return BatchLosses(model.Evaluate(ReadMatrix(items, rows, model.config().input_dim)), rows);
 }
 
@@ -162,6 +187,7 @@ std::unique_ptr<Optimizer> CreateOptimizer(const RqVae& model, val options) {
 }
 
 val TrainStep(RqVae& model, Optimizer& optimizer, uintptr_t items, int rows) {
+  const Working working(job_threads);
   const ConstMatrixMap matrix = ReadMatrix(items, rows, model.config().input_dim);
   std::vector<uint32_t> names(static_cast<size_t>(rows));
   std::iota(names.begin(), names.end(), 0u);
@@ -190,13 +216,19 @@ uintptr_t RowsAddress(MatrixRows& rows) { return reinterpret_cast<uintptr_t>(row
 std::unique_ptr<InitializeJob> CreateInitializeJob(RqVae* model, const MatrixRows* rows) {
   return std::make_unique<InitializeJob>(model, rows);
 }
-bool AdvanceInitialize(InitializeJob& job) { return job.Advance(); }
+bool AdvanceInitialize(InitializeJob& job) {
+  const Working working(job_threads);
+  return job.Advance();
+}
 double InitializeProgress(const InitializeJob& job) { return job.progress(); }
 
 std::unique_ptr<TrainJob> CreateTrainJob(RqVae* model, const MatrixRows* rows, val options) {
   return std::make_unique<TrainJob>(model, rows, ReadTrainConfig(options));
 }
-bool AdvanceTrain(TrainJob& job) { return job.Advance(); }
+bool AdvanceTrain(TrainJob& job) {
+  const Working working(job_threads);
+  return job.Advance();
+}
 
 val TrainState(const TrainJob& job) {
   val result = val::object();
@@ -317,6 +349,7 @@ val BuildInfo() {
   result.set("emscripten", std::to_string(__EMSCRIPTEN_MAJOR__) + "." + std::to_string(__EMSCRIPTEN_MINOR__) + "." +
                                std::to_string(__EMSCRIPTEN_TINY__));
   result.set("eigen", std::string(RQVAE_EIGEN_VERSION));
+  result.set("threads", ThreadsSupported());
   return result;
 }
 
@@ -372,6 +405,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   function("hash", &Guard<&Hash>::Call);
   function("setErrorFactory", &Guard<&SetErrorFactory>::Call);
   function("buildInfo", &Guard<&BuildInfo>::Call);
+  function("useThreads", &Guard<&UseThreads>::Call);
 }
 
 }  // namespace rqvae::bindings

@@ -56,6 +56,29 @@ export function cmake(preset, targets = []) {
   inToolchain(["sh", "-c", `${configure} && ${build}`], { stdio: "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
 }
 
+/** Copies one build of the wasm and its two glues. */
+function takeWasm(name, target) {
+  const built = (file) => join(ROOT, `build/${name.replace("rqvae", "wasm")}`, file);
+  // Two glues, one wasm: only what surrounds the module differs by environment.
+  if (!readFileSync(built(`${name}-node.wasm`)).equals(readFileSync(built(`${name}-web.wasm`)))) {
+    console.error(`build: the wasm of the two glues of ${name} differs`);
+    process.exit(1);
+  }
+  copyFileSync(built(`${name}-web.wasm`), join(target, `${name}.wasm`));
+  for (const environment of ["node", "web"]) {
+    // The package compiles the wasm itself (native.ts) and hands it over: the glue's own address of it is never used, and would
+    // send bundlers looking for a file of that name.
+    const glue = `${name}-${environment}`;
+    const text = readFileSync(built(`${glue}.mjs`), "utf8");
+    const address = `new URL("${glue}.wasm",import.meta.url).href`;
+    if (!text.includes(address)) {
+      console.error(`build: ${glue}.mjs no longer holds ${address}: look at what it does instead`);
+      process.exit(1);
+    }
+    writeFileSync(join(target, `${glue}.mjs`), text.replaceAll(address, '""'));
+  }
+}
+
 /** Makes dist/ current. */
 export async function build() {
   const stamp = join(ROOT, "build/dist.inputs"); // beside dist, not in it: what is in it is published
@@ -68,7 +91,7 @@ export async function build() {
   }
   const started = performance.now();
   console.error("build: C++ to WebAssembly");
-  cmake("wasm", ["rqvae-node", "rqvae-web"]);
+  for (const preset of ["wasm", "wasm-threads"]) cmake(preset, ["rqvae-node", "rqvae-web"]);
   console.error("build: TypeScript");
   // Made beside the old one and put in its place when whole: a failed build leaves the last good package.
   const made = join(ROOT, "build/dist");
@@ -80,24 +103,7 @@ export async function build() {
     });
   }
   mkdirSync(join(made, "wasm"), { recursive: true });
-  const wasm = (name) => join(ROOT, "build/wasm", name);
-  // Two glues, one wasm: only what surrounds the module differs by environment.
-  if (!readFileSync(wasm("rqvae-node.wasm")).equals(readFileSync(wasm("rqvae-web.wasm")))) {
-    console.error("build: the wasm of the two glues differs");
-    process.exit(1);
-  }
-  copyFileSync(wasm("rqvae-web.wasm"), join(made, "wasm/rqvae.wasm"));
-  for (const glue of ["rqvae-node.mjs", "rqvae-web.mjs"]) {
-    // The package compiles the wasm itself (native.ts) and hands it over: the glue's own address of it is never used, and would
-    // send bundlers looking for a file of that name.
-    const text = readFileSync(wasm(glue), "utf8");
-    const address = `new URL("${glue.replace(".mjs", ".wasm")}",import.meta.url).href`;
-    if (!text.includes(address)) {
-      console.error(`build: ${glue} no longer holds ${address}: look at what it does instead`);
-      process.exit(1);
-    }
-    writeFileSync(join(made, "wasm", glue), text.replaceAll(address, '""'));
-  }
+  for (const name of ["rqvae", "rqvae-threads"]) takeWasm(name, join(made, "wasm"));
   for (const file of readdirSync(join(ROOT, "bindings/js/wasm"))) {
     if (/\.d\.m?ts$/.test(file)) copyFileSync(join(ROOT, "bindings/js/wasm", file), join(made, "wasm", file));
   }

@@ -1,13 +1,23 @@
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import type { NativeFactory } from "./native-module.ts";
 
-export async function loadGlue(): Promise<NativeFactory> {
-  return (await import("./wasm/rqvae-node.mjs")).default;
+export async function loadGlue(threads: boolean): Promise<NativeFactory> {
+  const glue = threads ? await import("./wasm/rqvae-threads-node.mjs") : await import("./wasm/rqvae-node.mjs");
+  return glue.default;
 }
 
 /** Read as a file: `fetch` of file URLs is not to be had in every Node. */
-export async function openDefaultWasm(): Promise<BufferSource> {
-  return (await readFile(new URL("./wasm/rqvae.wasm", import.meta.url))) as BufferSource;
+export async function openDefaultWasm(threads: boolean): Promise<BufferSource> {
+  const url = threads
+    ? new URL("./wasm/rqvae-threads.wasm", import.meta.url)
+    : new URL("./wasm/rqvae.wasm", import.meta.url);
+  return (await readFile(url)) as BufferSource;
+}
+
+/** Bun's worker threads never hear what Emscripten tells them. */
+export async function availableThreads(): Promise<number> {
+  return "bun" in process.versions ? 1 : availableParallelism();
 }
 
 export const readLocalFile = (path: string | URL): Promise<Uint8Array> => readFile(path);

@@ -1,12 +1,20 @@
 import type { NativeFactory } from "./native-module.ts";
 
-export async function loadGlue(): Promise<NativeFactory> {
-  return (await import("./wasm/rqvae-web.mjs")).default;
+export async function loadGlue(threads: boolean): Promise<NativeFactory> {
+  const glue = threads ? await import("./wasm/rqvae-threads-web.mjs") : await import("./wasm/rqvae-web.mjs");
+  return glue.default;
 }
 
-/** Written so that bundlers see the asset: a literal path with `import.meta.url`. */
-export async function openDefaultWasm(): Promise<URL> {
-  return new URL("./wasm/rqvae.wasm", import.meta.url);
+/** Written so that bundlers see the assets: literal paths with `import.meta.url`. */
+export async function openDefaultWasm(threads: boolean): Promise<URL> {
+  return threads ? new URL("./wasm/rqvae-threads.wasm", import.meta.url) : new URL("./wasm/rqvae.wasm", import.meta.url);
+}
+
+/** Threads share memory, which only an isolated page may; and a thread is a worker, which not every environment has. */
+export async function availableThreads(): Promise<number> {
+  const possible =
+    globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer !== "undefined" && typeof Worker !== "undefined";
+  return possible ? (navigator.hardwareConcurrency ?? 1) : 1;
 }
 
 export const readLocalFile = undefined;

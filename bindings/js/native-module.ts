@@ -44,6 +44,8 @@ export interface BuildInfo {
   numerics: number;
   emscripten: string;
   eigen: string;
+  /** Whether this build has threads. */
+  threads: boolean;
 }
 
 /** The functions of bindings/embind.cpp. `NATIVE_FUNCTIONS` lists them; a test compares it with the module. */
@@ -91,6 +93,8 @@ export interface NativeFunctions {
   hash(bytes: number, count: number): string;
   setErrorFactory(factory: (name: string, message: string) => Error): void;
   buildInfo(): BuildInfo;
+  /** `callerMayBlock`: whether the calling thread may sleep while others finish; a browser's main thread may not. */
+  useThreads(jobs: number, encode: number, callerMayBlock: boolean): void;
 }
 
 /** The names of `NativeFunctions`, complete by its type. */
@@ -130,6 +134,7 @@ export const NATIVE_FUNCTIONS = Object.keys({
   hash: 1,
   setErrorFactory: 1,
   buildInfo: 1,
+  useThreads: 1,
 } satisfies Record<keyof NativeFunctions, 1>);
 
 /** The embind module: its functions, and what Emscripten adds. Read `HEAP*` afresh after anything that may allocate. */
@@ -137,6 +142,7 @@ export interface NativeModule extends NativeFunctions {
   readonly HEAPU8: Uint8Array;
   readonly HEAPU32: Uint32Array;
   readonly HEAPF32: Float32Array;
+  readonly wasmMemory: WebAssembly.Memory;
   _malloc(bytes: number): number;
   _free(address: number): void;
 }

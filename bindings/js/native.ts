@@ -1,32 +1,64 @@
 /** How the WebAssembly module is loaded, and space on its heap. Internal. */
 
-import { loadGlue, openDefaultWasm, readLocalFile } from "#load-wasm";
+import { availableThreads, loadGlue, openDefaultWasm, readLocalFile } from "#load-wasm";
 import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./errors.ts";
-import type { NativeModule } from "./native-module.ts";
+import type { NativeFactory, NativeModule } from "./native-module.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 import { VERSION } from "./version.ts";
 
 /** Where the WebAssembly comes from, when not from beside the package's own files. */
 export type WasmSource = URL | Response | BufferSource | WebAssembly.Module;
 
-let pending: Promise<NativeModule> | undefined;
+/** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
+const AUTO_THREADS = 4;
+
+interface Wanted {
+  wasm?: WasmSource | undefined;
+  threads?: number | "auto" | undefined;
+}
+
+interface Loaded {
+  module: NativeModule;
+  threads: number;
+}
+
+let pending: Promise<Loaded> | undefined;
 
 /** The module, loaded at the first call. A failed load is tried again at the next. */
-export function native(source?: WasmSource): Promise<NativeModule> {
-  if (source !== undefined && pending !== undefined) {
-    throw new InvalidInputError(
-      "initialize({ wasm }) came too late: the WebAssembly is loaded already. Call it before the first create, load or fit",
-    );
-  }
-  pending ??= load(source).catch((error: unknown) => {
+export async function native(): Promise<NativeModule> {
+  return (await loadOnce({})).module;
+}
+
+function loadOnce(wanted: Wanted): Promise<Loaded> {
+  pending ??= load(wanted).catch((error: unknown) => {
     pending = undefined;
     throw error;
   });
   return pending;
 }
 
-async function load(source: WasmSource | undefined): Promise<NativeModule> {
-  const [factory, wasm] = await Promise.all([loadGlue(), compile(source)]).catch((cause: unknown) => {
+/** One thread unless there are more to be had. */
+async function countThreads({ threads = "auto" }: Wanted): Promise<number> {
+  const available = threads === 1 ? 1 : await availableThreads();
+  return threads === "auto" ? Math.min(available, AUTO_THREADS) : available > 1 ? threads : 1;
+}
+
+async function load(wanted: Wanted): Promise<Loaded> {
+  const { module, threads } = await start(wanted);
+  const { version } = module.buildInfo();
+  if (version !== VERSION) {
+    throw new WasmLoadError(
+      `the WebAssembly is of rqvae ${version}, the JavaScript of rqvae ${VERSION}: serve the rqvae.wasm of the same release`,
+    );
+  }
+  module.setErrorFactory((name, text) => makeError(name, text));
+  // A single call that encodes is short: it takes more threads only when told to.
+  module.useThreads(threads, typeof wanted.threads === "number" ? threads : 1, typeof window === "undefined");
+  return { module, threads };
+}
+
+async function start(wanted: Wanted): Promise<Loaded> {
+  const { wasm, glue, threads } = await find(wanted).catch((cause: unknown) => {
     if (cause instanceof RQVAEError) throw cause;
     throw new WasmLoadError(`the WebAssembly could not be loaded: ${message(cause)}`, { cause });
   });
@@ -47,21 +79,51 @@ async function load(source: WasmSource | undefined): Promise<NativeModule> {
           { cause },
         ),
       );
-    factory({ instantiateWasm }).then(resolve, fail);
+    glue({ instantiateWasm }).then(resolve, fail);
   });
-  const { version } = module.buildInfo();
-  if (version !== VERSION) {
+  if (threads > 1) watchMemory(module);
+  return { module, threads };
+}
+
+/** The wasm, the glue that fits it, and how many threads there will be. */
+async function find(wanted: Wanted): Promise<{ wasm: WebAssembly.Module; glue: NativeFactory; threads: number }> {
+  const threads = await countThreads(wanted);
+  if (wanted.wasm === undefined) {
+    const [glue, wasm] = await Promise.all([loadGlue(threads > 1), openDefaultWasm(threads > 1).then(compile)]);
+    return { wasm, glue, threads };
+  }
+  // Which build it is shows in what it imports: threads share a memory that is made outside.
+  const wasm = await compile(wanted.wasm);
+  const shares = WebAssembly.Module.imports(wasm).some(({ kind }) => kind === "memory");
+  if (shares && threads === 1) {
     throw new WasmLoadError(
-      `the WebAssembly is of rqvae ${version}, the JavaScript of rqvae ${VERSION}: serve the rqvae.wasm of the same release`,
+      "the given WebAssembly is the build with threads (rqvae-threads.wasm), which cannot run here or with threads: 1. Give rqvae.wasm instead",
     );
   }
-  module.setErrorFactory((name, text) => makeError(name, text));
-  return module;
+  return { wasm, glue: await loadGlue(shares), threads: shares ? threads : 1 };
+}
+
+/** A thread may have grown the memory: the views on it are then made anew where they are read. */
+function watchMemory(module: NativeModule): void {
+  const memory = module.wasmMemory;
+  for (const [name, View] of [
+    ["HEAPU8", Uint8Array],
+    ["HEAPU32", Uint32Array],
+    ["HEAPF32", Float32Array],
+  ] as const) {
+    let view = new View(memory.buffer);
+    Object.defineProperty(module, name, {
+      get: () => {
+        if (view.buffer !== memory.buffer) view = new View(memory.buffer);
+        return view;
+      },
+      set: () => {}, // the glue's own, after a growth that it made
+    });
+  }
 }
 
 /** Bytes, a URL or a response become a compiled module. */
-async function compile(source: WasmSource | undefined): Promise<WebAssembly.Module> {
-  const opened = source === undefined ? await openDefaultWasm() : source;
+async function compile(opened: WasmSource): Promise<WebAssembly.Module> {
   // By tag, not by instanceof: what comes from another realm serves as well.
   switch (Object.prototype.toString.call(opened).slice(8, -1)) {
     case "WebAssembly.Module":
@@ -129,12 +191,31 @@ function message(cause: unknown): string {
 }
 
 /**
- * Loads the WebAssembly now instead of at the first `create`, `load` or `fit`, or from elsewhere than beside the package's files:
- * a URL, a response, bytes, or a compiled module (edge workers).
+ * Loads the WebAssembly now instead of at the first `create`, `load` or `fit`, and says how. To be called before these.
+ *
+ * @param options.wasm where it comes from, when not from beside the package's files: a URL, a response, bytes, or a compiled module
+ *   (edge workers). Both `rqvae.wasm` and `rqvae-threads.wasm` serve, the latter where threads can be used.
+ * @param options.threads how many threads may work at once. Default "auto": 1 to encode, and as many as there are cores, at most 4, to
+ *   train. A number holds for both. Results are the same bytes with any number. Threads are used where they can be: in Node and Deno,
+ *   and on pages that are cross-origin isolated; elsewhere there is one.
+ * @returns how many threads training will use.
+ * @throws InvalidInputError when the WebAssembly is loaded already
+ * @throws WasmLoadError
  */
-export async function initialize(options: { wasm?: WasmSource } = {}): Promise<void> {
-  checkOptionNames(options, "initialize", ["wasm"]);
-  await native(options.wasm);
+export async function initialize(options: Wanted = {}): Promise<{ threads: number }> {
+  checkOptionNames(options, "initialize", ["wasm", "threads"]);
+  const { wasm, threads } = options;
+  if (threads !== undefined && threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
+    throw new InvalidInputError(
+      `initialize: threads must be "auto" or a whole number from 1 to 64, received ${show(threads)}`,
+    );
+  }
+  if ((wasm !== undefined || threads !== undefined) && pending !== undefined) {
+    throw new InvalidInputError(
+      `initialize({ ${wasm === undefined ? "threads" : "wasm"} }) came too late: the WebAssembly is loaded already. Call it before the first create, load or fit`,
+    );
+  }
+  return { threads: (await loadOnce(options)).threads };
 }
 
 /**
