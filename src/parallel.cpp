@@ -2,9 +2,10 @@
 
 #if !defined(__wasm__) || defined(__wasm_atomics__)
 #define RQVAE_THREADS 1
+#include <pthread.h>  // not std::thread, whose errors bring a table of texts into the wasm
+
 #include <atomic>
 #include <exception>
-#include <thread>
 #endif
 
 namespace rqvae {
@@ -80,10 +81,26 @@ class Pool {
   }
 
  private:
+  struct Beginning {
+    Pool* pool;
+    Index helper;
+  };
+
+  // A helper lives as long as the process and has nothing to put away. Without it the others do its share.
   void Start() {
-    const Index helper = helpers_++;
-    // Never joined: it lives as long as the process and has nothing to put away.
-    std::thread([this, helper] { Help(helper); }).detach();
+    auto* start = new Beginning{this, helpers_++};
+    pthread_t thread;
+    auto run = [](void* argument) -> void* {
+      const Beginning beginning = *static_cast<Beginning*>(argument);
+      delete static_cast<Beginning*>(argument);
+      beginning.pool->Help(beginning.helper);
+      return nullptr;
+    };
+    if (pthread_create(&thread, nullptr, run, start) == 0) {
+      pthread_detach(thread);
+    } else {
+      delete start;
+    }
   }
 
   void Help(Index helper) {
