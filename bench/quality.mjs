@@ -7,11 +7,12 @@
 //   --seeds N    --json FILE    --check (exit code 1 when a target is missed)
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { describeTargets, reported } from "./figures.mjs";
 import { assessWithLabels, compareMethods } from "./quality/assess.mjs";
 import { DATA, DEFAULT_SETS, loadCatalogue, SET_NAMES } from "./quality/datasets.mjs";
 import { loadPublished } from "./quality/published.mjs";
-import { describeComparison, describePublished, describeTargets, figuresOf } from "./quality/table.mjs";
-import { reported, rulerChecks, targetsOf } from "./quality/targets.mjs";
+import { describeComparison, describePublished, figuresOf } from "./quality/table.mjs";
+import { rulerChecks, targetsOf } from "./quality/targets.mjs";
 
 /** @type {(message: string) => never} */
 function refuse(message) {
@@ -46,7 +47,7 @@ if (!Number.isInteger(seedCount) || seedCount < 1) refuse(`--seeds must be a who
 const seeds = Array.from({ length: seedCount }, (_, seed) => seed);
 
 const started = performance.now();
-/** @type {import("./quality/targets.mjs").Figure[]} */
+/** @type {import("./figures.mjs").Figure[]} */
 const figures = [];
 for (const name of names) {
   const catalogue = loadCatalogue(name);

@@ -1,28 +1,17 @@
 /** The results as text for people, and as a flat list of figures. */
+import { alignColumns, reported } from "../figures.mjs";
 import { METHODS } from "./assess.mjs";
 import { median } from "./measures.mjs";
-import { reported } from "./targets.mjs";
 
 /**
  * @typedef {import("./assess.mjs").Comparison} Comparison
  * @typedef {import("./assess.mjs").Measured} Measured
- * @typedef {import("./targets.mjs").Figure} Figure
+ * @typedef {import("../figures.mjs").Figure} Figure
  */
 
 const share = (value) => (value === null || value === undefined ? "-" : value.toFixed(3));
 const percent = (value) => `${(100 * value).toFixed(2)}`;
 const perLevel = (values) => values.map((value) => value.toFixed(2).replace(/^0/, "")).join(" ");
-
-/**
- * Columns of words aligned to the left, then columns of figures to the right.
- * @param {string[][]} rows
- * @param {number} [words]
- */
-export function alignColumns(rows, words = 1) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const pad = (cell, column) => (column < words ? cell.padEnd(widths[column]) : cell.padStart(widths[column]));
-  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
-}
 
 /**
  * The median over the seeds of every figure.
@@ -85,21 +74,6 @@ export function describePublished(published) {
   });
   const columns = ["", "levels", "collision %", "first codes", "entropy, levels 1-4", "overlap 1, 2"];
   return ["", "Published IDs, by the same ruler", alignColumns([columns, ...rows])].join("\n");
-}
-
-/**
- * @param {readonly Figure[]} figures with a target
- */
-export function describeTargets(figures) {
-  const show = ({ value, unit }) => (value === null ? "-" : `${Number(value.toFixed(4))}${unit && ` ${unit}`}`);
-  const rows = figures.map((figure) => [
-    figure.holds ? "holds " : "MISSES",
-    figure.name,
-    show(figure),
-    figure.target ?? "",
-  ]);
-  const held = figures.filter((figure) => figure.holds).length;
-  return ["", `Targets: ${held} of ${figures.length} hold`, alignColumns(rows, 2)].join("\n");
 }
 
 /**

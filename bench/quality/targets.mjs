@@ -3,17 +3,13 @@
  * the default's width, both with the default's beam, chosen on the unseen items, of the same run, split and seed. Differences are taken
  * per seed; the median over the seeds counts, except where every seed must hold.
  */
+import { atLeast, atMost, reported } from "../figures.mjs";
 import { median } from "./measures.mjs";
 
 /**
  * @typedef {import("./assess.mjs").Measured} Measured
  * @typedef {import("./assess.mjs").Comparison} Comparison
- * @typedef {object} Figure
- * @property {string} name
- * @property {number | null} value
- * @property {string} unit "" for a share or a difference of shares.
- * @property {string | null} target null: measured, no target.
- * @property {boolean | null} holds
+ * @typedef {import("../figures.mjs").Figure} Figure
  */
 
 /** Least gain of explained variance over the baseline on unseen items. */
@@ -36,24 +32,6 @@ const COLLISION_STRETCH = 0.006;
 const SECONDS = { s3rec: 30, iclrec: 30 };
 /** Least usage of a level that is not said to have collapsed (field-notes.md, A1). */
 const COLLAPSED = { fiori: 0.9 };
-
-/** Sums of rounded figures must not miss by the last bit. */
-const SLACK = 1e-12;
-
-/** @type {(name: string, value: number | null, target: number, unit?: string) => Figure} */
-const atLeast = (name, value, target, unit = "") => ({
-  ...{ name, value, unit, target: `>= ${target}` },
-  holds: value !== null && value >= target - SLACK,
-});
-
-/** @type {(name: string, value: number | null, target: number, unit?: string) => Figure} */
-const atMost = (name, value, target, unit = "") => ({
-  ...{ name, value, unit, target: `<= ${target}` },
-  holds: value !== null && value <= target + SLACK,
-});
-
-/** @type {(name: string, value: number | null, unit?: string) => Figure} */
-export const reported = (name, value, unit = "") => ({ name, value, unit, target: null, holds: null });
 
 /**
  * The better of two k-means on unseen items, seed by seed.

@@ -28,14 +28,22 @@ function chains(accumulators) {
   const get = (/** @type {number} */ local) => [0x20, ...leb(local)];
   const set = (/** @type {number} */ local) => [0x21, ...leb(local)];
   const each = Array.from({ length: accumulators }, (_, i) => first + i);
-  const step = each.flatMap((acc) => [...get(acc), ...get(factor), ...simd(MUL), ...get(term), ...simd(ADD), ...set(acc)]);
+  const step = each.flatMap((acc) => [
+    ...get(acc),
+    ...get(factor),
+    ...simd(MUL),
+    ...get(term),
+    ...simd(ADD),
+    ...set(acc),
+  ]);
   const code = [
     ...[...get(1), ...simd(SPLAT), ...set(factor), ...get(1), ...simd(SPLAT), ...set(term)],
     ...each.flatMap((acc) => [...get(1), ...simd(SPLAT), ...set(acc)]),
     ...[0x03, 0x40], // loop
     ...Array.from({ length: UNROLL }, () => step).flat(),
     ...[...get(0), 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0, 0x0b], // br_if --rounds
-    ...each.slice(1).reduce((sum, acc) => [...sum, ...get(acc), ...simd(ADD)], get(first)),
+    ...get(first),
+    ...each.slice(1).flatMap((acc) => [...get(acc), ...simd(ADD)]),
     ...[...simd(LANE, 0), 0x0b],
   ];
   const locals = [1, ...leb(2 + accumulators), V128];

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeNpy } from "rqvae/formats";
 import { afterAll, describe, expect, test } from "vitest";
+import { alignColumns, describeTargets } from "../../bench/figures.mjs";
 import { compareMethods, METHODS } from "../../bench/quality/assess.mjs";
 import { DATA, loadCatalogue, readMatrix, SET_NAMES } from "../../bench/quality/datasets.mjs";
-import { alignColumns, describeComparison, describeTargets, figuresOf } from "../../bench/quality/table.mjs";
+import { describeComparison, figuresOf } from "../../bench/quality/table.mjs";
 import { targetsOf } from "../../bench/quality/targets.mjs";
 import { catalogue } from "./catalogue.ts";
 
