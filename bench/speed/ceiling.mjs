@@ -61,7 +61,7 @@ function chains(accumulators) {
  * A function that runs for about `ms` and returns GFLOP/s (a multiply and an add are two), warmed up.
  * @type {(accumulators: number) => Promise<(ms: number) => number>}
  */
-async function loop(accumulators) {
+export async function loop(accumulators) {
   const { instance } = await WebAssembly.instantiate(chains(accumulators));
   const run = /** @type {(rounds: number, x: number) => number} */ (instance.exports.run);
   const rounds = 20_000;

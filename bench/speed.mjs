@@ -1,0 +1,60 @@
+// How fast the library is: beside what WebAssembly can do on this machine, beside what people would use instead, and by itself. Every
+// comparison is a ratio within this run, contenders taking turns.
+//
+//   npm run bench                             all parts, all peers (about ten minutes; the first time it installs the peers)
+//   npm run bench -- --peer none              ours alone (three minutes)
+//   npm run bench -- --peer pytorch --only train
+//   --json FILE    an array of { name, value, unit, target, holds }
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { describeTargets } from "./figures.mjs";
+import { Bench } from "./speed/bench.mjs";
+import { PARTS } from "./speed/parts.mjs";
+import { PEER_NAMES } from "./speed/peers.mjs";
+
+/** @type {(message: string) => never} */
+function refuse(message) {
+  console.error(`bench: ${message}`);
+  process.exit(2);
+}
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        json: { type: "string" },
+        peer: { type: "string", multiple: true },
+        only: { type: "string", multiple: true },
+      },
+    });
+    return values;
+  } catch (error) {
+    return refuse(/** @type {Error} */ (error).message);
+  }
+}
+
+/** The names given, or all; refuses one that is not there. */
+function choose(option, given, names) {
+  const unknown = given?.find((name) => !names.includes(name));
+  if (unknown !== undefined) refuse(`unknown ${option} "${unknown}"; there are ${names.join(", ")}`);
+  return given ?? names;
+}
+
+const options = readArguments();
+const peers = choose("peer", options.peer, [...PEER_NAMES, "none"]);
+const parts = choose("part", options.only, Object.keys(PARTS));
+
+const started = performance.now();
+const bench = new Bench(peers.includes("none") && options.peer ? [] : peers);
+try {
+  for (const name of Object.keys(PARTS).filter((each) => parts.includes(each))) {
+    await bench.part(PARTS[name].title, PARTS[name].run);
+  }
+} finally {
+  await bench.close();
+}
+const judged = bench.figures.filter((figure) => figure.target !== null);
+if (judged.length > 0) console.log(describeTargets(judged));
+console.log(`\n${((performance.now() - started) / 1000).toFixed(0)} s in all`);
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(bench.figures, null, 2)}\n`);
+if (bench.hasFailed) process.exitCode = 1;

@@ -1,0 +1,13 @@
+/** The parts of the bench, in the order in which they run. A part measures and adds its figures to the run (bench.mjs). */
+import { measureEncoding } from "./encode.mjs";
+import { measureMachine } from "./machine.mjs";
+import { measureSizes } from "./sizes.mjs";
+import { measureTraining } from "./train.mjs";
+
+/** @type {Record<string, { title: string, run: (bench: import("./bench.mjs").Bench) => void | Promise<void> }>} */
+export const PARTS = {
+  ceiling: { title: "The machine's ceiling", run: measureMachine },
+  train: { title: "Training, 768 -> [256, 128] -> 64, 3 x 256", run: measureTraining },
+  encode: { title: "Encoding, the same shape", run: measureEncoding },
+  sizes: { title: "Sizes", run: measureSizes },
+};

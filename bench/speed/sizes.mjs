@@ -1,0 +1,55 @@
+// The part "sizes": what a client has to fetch, and what an installation takes.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { ROOT } from "../../tools/setup.mjs";
+import { atMost } from "../figures.mjs";
+
+/** The modules that come with `import "rqvae"` in a browser. @type {(dist: string) => string[]} */
+export function mainEntryFiles(dist) {
+  /** @type {Set<string>} */
+  const seen = new Set();
+  const visit = (/** @type {string} */ file) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const [, path] of readFileSync(file, "utf8").matchAll(
+      /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"/g,
+    )) {
+      if (path.startsWith(".")) visit(join(file, "..", path));
+      else if (path === "#load-wasm") visit(join(dist, "load-wasm.web.js"));
+    }
+  };
+  visit(join(dist, "index.js"));
+  return [...seen];
+}
+
+/**
+ * Gzipped bytes of what a client that encodes fetches.
+ * @param {string} dist
+ */
+export function clientSizes(dist) {
+  const gzipped = (/** @type {string[]} */ paths) =>
+    gzipSync(Buffer.concat(paths.map((path) => readFileSync(path))), { level: 9 }).length;
+  return {
+    wasm: gzipped([join(dist, "wasm/rqvae.wasm")]),
+    javaScript: gzipped([...mainEntryFiles(dist), join(dist, "wasm/rqvae-web.mjs")]),
+  };
+}
+
+/** @type {(bench: import("./bench.mjs").Bench) => void} */
+export function measureSizes(bench) {
+  const { wasm, javaScript } = clientSizes(join(ROOT, "dist"));
+  const [{ unpackedSize }] = JSON.parse(
+    execFileSync("npm", ["pack", "--dry-run", "--json"], {
+      cwd: ROOT,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }),
+  );
+  bench.add(
+    atMost("WebAssembly, gzipped", wasm / 1024, 100, "KB"),
+    atMost("entry and glue for the browser, gzipped", javaScript / 1024, 30, "KB"),
+    atMost("package, unpacked", unpackedSize / 1024 ** 2, 1.5, "MB"),
+  );
+}
