@@ -83,7 +83,7 @@ export async function atBestThreads(bench, name) {
  * @param {Bench} bench
  * @param {string} label
  * @param {Work} work
- * @param {{ ours: Contender, peer: Contender, same: boolean, target?: number }} contest
+ * @param {{ ours: Contender, peer: Contender, same: boolean, target?: number | undefined }} contest
  */
 export async function contest(bench, label, work, { ours, peer, same, target }) {
   const name = `${label}: ours / ${peer.name}`;

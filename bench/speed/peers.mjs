@@ -13,17 +13,24 @@ import { Contender } from "./contender.mjs";
  * @property {string[]} [debian] packages that have it
  */
 
+/** OpenBLAS must be named: it is only recommended, and the reference BLAS that comes instead is twenty times slower. */
+const NUMERICS = ["python3-numpy", "libopenblas0-openmp"];
+
+/** @type {Peer} */
+const TFJS = {
+  script: "tfjs.mjs",
+  npm: { "@tensorflow/tfjs": "4.22.0", "@tensorflow/tfjs-backend-wasm": "4.22.0" },
+};
+
 /** @type {Record<string, Peer>} */
 const CATALOGUE = {
-  tfjs: {
-    script: "tfjs.mjs",
-    npm: { "@tensorflow/tfjs": "4.22.0", "@tensorflow/tfjs-backend-wasm": "4.22.0" },
-  },
+  tfjs: TFJS,
+  "tfjs-tuned": TFJS,
   "onnxruntime-web": { script: "onnxruntime.mjs", npm: { "onnxruntime-web": "1.30.0" } },
   "onnxruntime-node": { script: "onnxruntime.mjs", npm: { "onnxruntime-node": "1.30.0" } },
   "ml-kmeans": { script: "ml-kmeans.mjs", npm: { "ml-kmeans": "7.0.1" } },
-  pytorch: { script: "pytorch.py", module: "torch", debian: ["python3-torch", "python3-numpy"] },
-  "scikit-learn": { script: "scikit_learn.py", module: "sklearn", debian: ["python3-sklearn", "python3-numpy"] },
+  pytorch: { script: "pytorch.py", module: "torch", debian: ["python3-torch", ...NUMERICS] },
+  "scikit-learn": { script: "scikit_learn.py", module: "sklearn", debian: ["python3-sklearn", ...NUMERICS] },
 };
 
 export const PEER_NAMES = Object.keys(CATALOGUE);
@@ -37,9 +44,9 @@ function attempt(command, args, options = {}) {
   if (status !== 0) throw new Error(stderr.trim().split("\n").slice(-3).join(" ") || `${command} failed: ${status}`);
 }
 
-/** The folder that has the packages, each peer's of its own. @type {(name: string, packages: Record<string, string>) => string} */
+/** The folder that has the packages; peers of the same packages share one. @type {(name: string, packages: Record<string, string>) => string} */
 function installFromNpm(name, packages) {
-  const folder = join(ROOT, "build/peers", name);
+  const folder = join(ROOT, "build/peers", Object.keys(packages)[0].replace("/", "-"));
   const hasAll = Object.entries(packages).every(([each, version]) => {
     const manifest = join(folder, "node_modules", each, "package.json");
     return existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).version === version;
@@ -55,14 +62,12 @@ function installFromNpm(name, packages) {
 
 /** Makes sure of a module of Python. @type {(module: string, packages: string[]) => void} */
 function installFromDebian(module, packages) {
-  const find = () => attempt(TOOLCHAIN, ["run", "python3", "-c", `import ${module}`]);
   try {
-    find();
-  } catch {
-    console.error(`bench: installing ${packages.join(", ")} into the toolchain's suite`);
-    attempt(TOOLCHAIN, ["add", ...packages]);
-    find();
+    attempt(TOOLCHAIN, ["add", ...packages]); // quick when they are there
+  } catch (error) {
+    console.error(`bench: ${/** @type {Error} */ (error).message}`); // a toolchain on PATH may have them all the same
   }
+  attempt(TOOLCHAIN, ["run", "python3", "-c", `import ${module}`]);
 }
 
 /**

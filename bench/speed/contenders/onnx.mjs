@@ -1,0 +1,90 @@
+// The encoder and its search for codes as an ONNX graph. The file is protocol buffers, of which a graph needs very little.
+
+/** @type {(value: number) => number[]} */
+function varint(value) {
+  const bytes = [];
+  for (; value >= 0x80; value = Math.floor(value / 0x80)) bytes.push((value % 0x80) + 0x80);
+  return [...bytes, value];
+}
+/** A field that is a number. @type {(field: number, value: number) => Uint8Array} */
+const number = (field, value) => Uint8Array.from([...varint(field * 8), ...varint(value)]);
+/** A field that is bytes: a message, a text, raw data. @type {(field: number, ...parts: Uint8Array[]) => Uint8Array} */
+function bytes(field, ...parts) {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([Uint8Array.from([...varint(field * 8 + 2), ...varint(body.length)]), body]);
+}
+/** @type {(field: number, value: string) => Uint8Array} */
+const text = (field, value) => bytes(field, Buffer.from(value));
+
+const [FLOAT, INT64] = [1, 7]; // TensorProto.DataType
+const [IR_VERSION, OPSET] = [8, 13];
+
+/** TensorProto @type {(name: string, tensor: import("./tensors.mjs").Tensor) => Uint8Array} */
+function initializer(name, { shape, data }) {
+  const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return bytes(5, ...shape.map((extent) => number(1, extent)), number(2, FLOAT), text(8, name), bytes(9, raw));
+}
+
+/** ValueInfoProto; "n" is the number of rows. @type {(field: number, name: string, type: number, shape: (number | "n")[]) => Uint8Array} */
+function value(field, name, type, shape) {
+  const extents = shape.map((extent) => bytes(1, extent === "n" ? text(2, extent) : number(1, extent)));
+  return bytes(field, text(1, name), bytes(2, bytes(1, number(1, type), bytes(2, ...extents))));
+}
+
+/** NodeProto with whole-number attributes. @type {(type: string, inputs: string[], output: string, attributes?: Record<string, number>) => Uint8Array} */
+function node(type, inputs, output, attributes = {}) {
+  const INT = 2; // AttributeProto.AttributeType
+  const each = Object.entries(attributes).map(([name, n]) => bytes(5, text(1, name), number(3, n), number(20, INT)));
+  return bytes(1, ...inputs.map((name) => text(1, name)), text(2, output), text(4, type), ...each);
+}
+
+/** The input's name. */
+export const INPUT = "items";
+/** The output of a level. @type {(level: number) => string} */
+export const outputOf = (level) => `codes.${level}`;
+
+/**
+ * ||r - c||^2 without ||r||^2, which is the same for all codes: a product with -2 C to which the codes' squared lengths are added.
+ * @type {(codebook: import("./tensors.mjs").Tensor) => { factors: import("./tensors.mjs").Tensor, lengths: import("./tensors.mjs").Tensor }}
+ */
+function searchable({ shape, data }) {
+  const [codes, dim] = shape;
+  const lengths = new Float32Array(codes);
+  for (let k = 0; k < codes; k++) lengths[k] = data.subarray(k * dim, (k + 1) * dim).reduce((sum, x) => sum + x * x, 0);
+  return { factors: { shape, data: data.map((x) => -2 * x) }, lengths: { shape: [codes], data: lengths } };
+}
+
+/**
+ * ModelProto: items (n x D) to one output of n codes a level.
+ * @param {ReturnType<typeof import("./tensors.mjs").readWeights>} weights
+ * @returns {Uint8Array}
+ */
+export function encoderGraph({ encoder, codebooks }) {
+  /** @type {Uint8Array[]} */
+  const parts = [];
+  let current = INPUT;
+  encoder.forEach(({ weight, bias }, i) => {
+    const name = `layer.${i}`;
+    parts.push(initializer(`${name}.weight`, weight), initializer(`${name}.bias`, bias));
+    parts.push(node("Gemm", [current, `${name}.weight`, `${name}.bias`], name, { transB: 1 }));
+    current = name;
+    if (i + 1 === encoder.length) return;
+    parts.push(node("Sigmoid", [name], `${name}.sigmoid`), node("Mul", [name, `${name}.sigmoid`], `${name}.silu`));
+    current = `${name}.silu`;
+  });
+  codebooks.forEach((codebook, level) => {
+    const name = `level.${level}`;
+    const { factors, lengths } = searchable(codebook);
+    parts.push(initializer(`${name}.factors`, factors), initializer(`${name}.lengths`, lengths));
+    parts.push(node("Gemm", [current, `${name}.factors`, `${name}.lengths`], `${name}.distances`, { transB: 1 }));
+    parts.push(node("ArgMin", [`${name}.distances`], outputOf(level), { axis: 1, keepdims: 0 }));
+    parts.push(value(12, outputOf(level), INT64, ["n"]));
+    if (level + 1 === codebooks.length) return;
+    parts.push(initializer(`${name}.codebook`, codebook));
+    parts.push(node("Gather", [`${name}.codebook`, outputOf(level)], `${name}.chosen`, { axis: 0 }));
+    parts.push(node("Sub", [current, `${name}.chosen`], `${name}.residual`));
+    current = `${name}.residual`;
+  });
+  parts.push(text(2, "encoder"), value(11, INPUT, FLOAT, ["n", encoder[0].weight.shape[1]]));
+  return Buffer.concat([number(1, IR_VERSION), bytes(8, text(1, ""), number(2, OPSET)), bytes(7, ...parts)]);
+}
