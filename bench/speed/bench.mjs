@@ -122,18 +122,18 @@ export class Bench {
   }
 
   /**
-   * A peer that is ready, with the plain model; undefined, with a word why, when it is not to be had, and without one when it was not
-   * asked for.
+   * A peer that is ready; undefined, with a word why, when it is not to be had, and without one when it was not asked for.
    * @param {string} name
    * @param {number} [threads]
+   * @param {(peer: Contender) => Promise<unknown>} [load] Unless told otherwise, it gets the plain model and its items.
    * @returns {Promise<Contender | undefined>}
    */
-  async peer(name, threads = 1) {
+  async peer(name, threads = 1, load = (peer) => this.#load(peer, threads, "plain")) {
     if (!this.#peers.includes(name)) return undefined;
     try {
       return await this.#once(`${name} ${threads}`, async () => {
         const peer = this.#keep(await startPeer(name, threads));
-        await this.#load(peer, threads, "plain");
+        await load(peer);
         return peer;
       });
     } catch (error) {

@@ -1,5 +1,6 @@
 /** The parts of the bench, in the order in which they run. A part measures and adds its figures to the run (bench.mjs). */
 import { measureEncoding } from "./encode.mjs";
+import { measureKMeans } from "./kmeans.mjs";
 import { measureMachine } from "./machine.mjs";
 import { measureSizes } from "./sizes.mjs";
 import { measureTraining } from "./train.mjs";
@@ -9,5 +10,6 @@ export const PARTS = {
   ceiling: { title: "The machine's ceiling", run: measureMachine },
   train: { title: "Training, 768 -> [256, 128] -> 64, 3 x 256", run: measureTraining },
   encode: { title: "Encoding, the same shape", run: measureEncoding },
+  kmeans: { title: "Codebooks by residual k-means", run: measureKMeans },
   sizes: { title: "Sizes", run: measureSizes },
 };

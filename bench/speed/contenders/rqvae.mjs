@@ -25,6 +25,27 @@ async function fitRate() {
   return (1000 * items.rows) / (performance.now() - started);
 }
 
+/** K-means of the rows as they are, level by level; the model is the identity around it. */
+async function residualKMeans({ rows: file, levels, codes, seed }) {
+  const rows = readRows(file);
+  const quantizer = await RQVAE.create({
+    inputDim: rows.dim,
+    latentDim: rows.dim,
+    hiddenDims: [],
+    linearSkip: "identity",
+    inputScaling: "none",
+    nQuantizationLayers: levels,
+    codebookSize: codes,
+    seed,
+  });
+  const started = performance.now();
+  await quantizer.kmeansInitCodebooks(rows);
+  const seconds = (performance.now() - started) / 1000;
+  const restored = quantizer.reconstruct(rows);
+  quantizer.dispose();
+  return { seconds, inertia: rows.data.reduce((sum, x, i) => sum + (x - restored[i]) ** 2, 0) };
+}
+
 /** Asks for so many threads; false where this release has no such option. */
 async function useThreads(/** @type {number} */ threads) {
   try {
@@ -60,4 +81,5 @@ serve({
     },
   }),
   fitRate,
+  residualKMeans,
 });
