@@ -42,6 +42,7 @@ function choose(option, given, names) {
 
 const options = readArguments();
 const peers = choose("peer", options.peer, [...PEER_NAMES, "none"]);
+if (options.peer && peers.length > 1 && peers.includes("none")) refuse('--peer: "none" stands alone');
 const parts = choose("part", options.only, Object.keys(PARTS));
 
 const started = performance.now();

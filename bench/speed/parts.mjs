@@ -1,8 +1,11 @@
 /** The parts of the bench, in the order in which they run. A part measures and adds its figures to the run (bench.mjs). */
 import { measureEncoding } from "./encode.mjs";
+import { measureGrowth } from "./growth.mjs";
 import { measureKMeans } from "./kmeans.mjs";
 import { measureMachine } from "./machine.mjs";
+import { measureMemory } from "./memory.mjs";
 import { measureSizes } from "./sizes.mjs";
+import { measureStart } from "./start.mjs";
 import { measureTraining } from "./train.mjs";
 
 /** @type {Record<string, { title: string, run: (bench: import("./bench.mjs").Bench) => void | Promise<void> }>} */
@@ -11,5 +14,8 @@ export const PARTS = {
   train: { title: "Training, 768 -> [256, 128] -> 64, 3 x 256", run: measureTraining },
   encode: { title: "Encoding, the same shape", run: measureEncoding },
   kmeans: { title: "Codebooks by residual k-means", run: measureKMeans },
+  growth: { title: "Ten thousand to a million items, 32 -> [16] -> 8, 3 x 16", run: measureGrowth },
+  start: { title: "From import to the first ID", run: measureStart },
+  memory: { title: "WebAssembly heap, the reference shape", run: measureMemory },
   sizes: { title: "Sizes", run: measureSizes },
 };

@@ -7,7 +7,7 @@ import { ROOT } from "../../tools/setup.mjs";
 import { atMost } from "../figures.mjs";
 
 /** The modules that come with `import "rqvae"` in a browser. @type {(dist: string) => string[]} */
-export function mainEntryFiles(dist) {
+function mainEntryFiles(dist) {
   /** @type {Set<string>} */
   const seen = new Set();
   const visit = (/** @type {string} */ file) => {

@@ -1,9 +1,9 @@
 /** The same bytes in Node, Chromium and Firefox: model files, IDs, latents, reconstructions and history. */
 import { RQVAE } from "rqvae";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FIREFOX, hasChromium, hasFirefox, launchChromium } from "./browsers.ts";
+import { FIREFOX, hasChromium, hasFirefox, launchChromium } from "./browsers.mjs";
 import { program } from "./determinism.program.js";
-import { ROOT, type Site, serve } from "./server.ts";
+import { ROOT, type Site, serve } from "./server.mjs";
 
 const PAGE = `<!doctype html><title>rqvae</title>
 <script type="importmap">{ "imports": {

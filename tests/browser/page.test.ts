@@ -7,8 +7,8 @@ import { RQVAE, suggestConfig } from "rqvae";
 import { readItems, readLabels, writeIdsCsv } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { catalogue } from "../js/catalogue.ts";
-import { hasChromium, launchChromium } from "./browsers.ts";
-import { ROOT, type Site, serve } from "./server.ts";
+import { hasChromium, launchChromium } from "./browsers.mjs";
+import { ROOT, type Site, serve } from "./server.mjs";
 
 const EMOJI = join(ROOT, "examples/data/emoji");
 

@@ -6,8 +6,8 @@ import { RQVAE } from "rqvae";
 import { describe, expect, it } from "vitest";
 import { catalogue, small } from "../js/catalogue.ts";
 import { snippets } from "../package/snippets.ts";
-import { hasChromium, launchChromium } from "./browsers.ts";
-import { ROOT, serve } from "./server.ts";
+import { hasChromium, launchChromium } from "./browsers.mjs";
+import { ROOT, serve } from "./server.mjs";
 
 describe("the README in a browser", () => {
   it.skipIf(!hasChromium)("its page encodes (Chromium; skipped when it is not installed)", async () => {

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { clientSizes } from "../../bench/speed/sizes.mjs";
 import { snippets } from "./snippets.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -50,13 +50,9 @@ describe("the packed package", () => {
   });
 
   it("keeps its size budgets", () => {
-    const gzipped = (name: string) => gzipSync(readFileSync(join(installed, "dist", name)), { level: 9 }).length;
-    expect(gzipped("wasm/rqvae.wasm")).toBeLessThanOrEqual(100 * 1024);
-    const main = mainEntryFiles(join(installed, "dist"));
-    const bytes = Buffer.concat(
-      [...main, join(installed, "dist/wasm/rqvae-web.mjs")].map((file) => readFileSync(file)),
-    );
-    expect(gzipSync(bytes, { level: 9 }).length).toBeLessThanOrEqual(30 * 1024);
+    const { wasm, javaScript } = clientSizes(join(installed, "dist"));
+    expect(wasm).toBeLessThanOrEqual(100 * 1024);
+    expect(javaScript).toBeLessThanOrEqual(30 * 1024);
     const unpacked = files(installed).reduce((sum, file) => sum + statSync(file).size, 0);
     expect(unpacked).toBeLessThanOrEqual(1.5 * 1024 * 1024);
   });
@@ -115,20 +111,3 @@ describe("the packed package", () => {
     }
   });
 });
-
-/** The main entry and all that it imports statically. */
-function mainEntryFiles(dist: string): string[] {
-  const seen = new Set<string>();
-  const visit = (file: string) => {
-    if (seen.has(file)) return;
-    seen.add(file);
-    for (const [, path] of readFileSync(file, "utf8").matchAll(
-      /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"/g,
-    )) {
-      if (path!.startsWith(".")) visit(join(file, "..", path!));
-      else if (path === "#load-wasm") visit(join(dist, "load-wasm.web.js"));
-    }
-  };
-  visit(join(dist, "index.js"));
-  return [...seen];
-}

@@ -1,13 +1,13 @@
 /** The browsers of Debian, driven from Node. */
 import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import { chromium } from "playwright-core";
 
 export const CHROMIUM = "/usr/bin/chromium";
 export const FIREFOX = "/usr/bin/firefox-esr";
 export const hasChromium = existsSync(CHROMIUM);
 export const hasFirefox = existsSync(FIREFOX);
 
-export function launchChromium(): Promise<Browser> {
+export function launchChromium() {
   return chromium.launch({
     executablePath: CHROMIUM,
     args: [
