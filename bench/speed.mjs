@@ -1,7 +1,7 @@
 // How fast the library is: beside what WebAssembly can do on this machine, beside what people would use instead, and by itself. Every
 // comparison is a ratio within this run, contenders taking turns.
 //
-//   npm run bench                             all parts, all peers (about ten minutes; the first time it installs the peers)
+//   npm run bench                             all parts, all peers (seven minutes; the first time it installs the peers)
 //   npm run bench -- --peer none              ours alone (three minutes)
 //   npm run bench -- --peer pytorch --only train
 //   --json FILE    an array of { name, value, unit, target, holds }
@@ -49,7 +49,7 @@ const started = performance.now();
 const bench = new Bench(peers.includes("none") && options.peer ? [] : peers);
 try {
   for (const name of Object.keys(PARTS).filter((each) => parts.includes(each))) {
-    await bench.part(PARTS[name].title, PARTS[name].run);
+    await bench.part(name, PARTS[name]);
   }
 } finally {
   await bench.close();

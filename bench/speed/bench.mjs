@@ -23,6 +23,8 @@ export class Bench {
   #made = new Map();
   /** @type {Contender[]} */
   #contenders = [];
+  /** What the names of the part's figures begin with in the list of all. */
+  #part = "";
   /** @type {Figure[]} */
   #section = [];
   /** @type {Set<string>} */
@@ -35,7 +37,7 @@ export class Bench {
 
   /** @type {(...figures: Figure[]) => void} */
   add(...figures) {
-    this.figures.push(...figures);
+    this.figures.push(...figures.map((figure) => ({ ...figure, name: `${this.#part}${figure.name}` })));
     this.#section.push(...figures);
   }
 
@@ -44,12 +46,13 @@ export class Bench {
     this.#notes.add(text);
   }
 
-  /** Runs a part and prints what it added. @type {(title: string, body: (bench: Bench) => unknown) => Promise<void>} */
-  async part(title, body) {
+  /** Runs a part and prints what it added. @type {(name: string, part: { title: string, run: (bench: Bench) => unknown }) => Promise<void>} */
+  async part(name, { title, run }) {
+    this.#part = `${name}: `;
     [this.#section, this.#notes] = [[], new Set()];
     const started = performance.now();
     try {
-      await body(this);
+      await run(this);
     } catch (error) {
       this.hasFailed = true;
       this.note(`broken off: ${/** @type {Error} */ (error).stack}`);

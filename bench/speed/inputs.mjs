@@ -1,11 +1,11 @@
 // What every contender gets: the same items and the same weights, as files that any language reads.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RQVAE } from "rqvae";
 import { ROOT } from "../../tools/setup.mjs";
 import { draw, hash, uniform } from "../quality/hash.mjs";
 
-export const FOLDER = join(ROOT, "build/bench");
+const FOLDER = join(ROOT, "build/bench");
 
 /** The reference shape. */
 export const SHAPE = {
@@ -65,9 +65,6 @@ export function writeRows(name, { data, dim }) {
   return { path, dim };
 }
 
-/** The options of `RQVAE.create` for the plain reference shape. */
-export const plainOptions = () => /** @type {import("rqvae").ModelOptions} */ ({ ...SHAPE, ...PLAIN });
-
 /**
  * Items and models of the reference shape. The plain model is trained a little, so that its IDs mean something.
  * @returns {Promise<{ items: RowsFile, models: Record<"plain" | "default", string> }>}
@@ -98,7 +95,3 @@ export async function makeSmallModel() {
   model.dispose();
   return path;
 }
-
-/** Whether the package was built. */
-export const isBuilt = () =>
-  existsSync(join(ROOT, "dist/index.js")) && readFileSync(join(ROOT, "dist/index.js")).length > 0;

@@ -123,15 +123,16 @@ describe("a comparison", () => {
   test("gives no figure when the results differ, and says so", async () => {
     const bench = new Bench([]);
     const log = vi.spyOn(console, "log").mockImplementation(() => {});
-    await bench.part("Part", async () => {
+    const run = async () => {
       const peer = stub("theirs", { losses: [1.1], rate: 10 });
       const same = await agrees(bench, "train", ours, peer);
       await contest(bench, "plain", work, { ours, peer, same, target: 2 });
-    });
+    };
+    await bench.part("train", { title: "Training", run });
     const text = log.mock.calls.flat().join("\n");
     log.mockRestore();
     expect(bench.figures).toEqual([
-      { name: "plain: ours / theirs", value: null, unit: "x", target: ">= 2", holds: false },
+      { name: "train: plain: ours / theirs", value: null, unit: "x", target: ">= 2", holds: false },
     ]);
     expect(text).toContain("* theirs: no figure, for its results differ: loss of step 0 is 1.1, ours 1;");
   });
@@ -140,13 +141,16 @@ describe("a comparison", () => {
 test("a part that breaks off leaves the others alone", async () => {
   const bench = new Bench([]);
   const log = vi.spyOn(console, "log").mockImplementation(() => {});
-  await bench.part("First", () => {
+  const fail = () => {
     throw new Error("no luck");
-  });
-  await bench.part("Second", (self: Bench) => self.add(reported("speed", 1234.5, "m/s"), atLeast("share", 0.5, 1)));
+  };
+  await bench.part("first", { title: "First", run: fail });
+  const run = (self: Bench) => self.add(reported("speed", 1234.5, "m/s"), atLeast("share", 0.5, 1));
+  await bench.part("second", { title: "Second", run });
   const text = log.mock.calls.flat().join("\n");
   log.mockRestore();
   expect(bench.hasFailed).toBe(true);
+  expect(bench.figures.map(({ name }) => name)).toEqual(["second: speed", "second: share"]);
   expect(text).toContain("* broken off: Error: no luck");
   expect(text).toMatch(/\n {2}speed {2}1,235 {2}m\/s\n {2}share {4}0\.5 +>= 1 {2}MISSES/);
 });

@@ -16,7 +16,7 @@ serve({
     let residual = rows;
     for (let level = 0; level < levels; level++) {
       const { clusters, centroids } = kmeans(residual, codes, {
-        initialization: "kmeans++",
+        initialization: "random", // its k-means++ takes half a minute a level
         maxIterations: iterations,
         seed: seed + level,
       });
