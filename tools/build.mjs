@@ -56,6 +56,19 @@ export function cmake(preset, targets = []) {
   inToolchain(["sh", "-c", `${configure} && ${build}`], { stdio: "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
 }
 
+/** What is changed in Emscripten's glues: [what it says, what it shall say, the glues concerned]. */
+const GLUE_CHANGES = [
+  // The package compiles the wasm itself (native.ts) and hands it over: the glue's own address of it is never used, and would send
+  // bundlers looking for a file of that name.
+  [(glue) => `new URL("${glue}.wasm",import.meta.url).href`, '""', /./],
+  // A library does not put things into the global scope.
+  [() => "globalThis.Worker=worker_threads.Worker", "var Worker=worker_threads.Worker", /threads-node/],
+  // `node --input-type=module -e ...` and other options of the process are not a thread's.
+  [() => 'workerData:"em-pthread"', 'workerData:"em-pthread",execArgv:[]', /threads-node/],
+  // A helper that cannot start (a policy forbids workers) is done without: src/parallel.h.
+  [() => "${e.message}`);throw e}", "${e.message}`)}", /threads/],
+];
+
 /** Copies one build of the wasm and its two glues. */
 function takeWasm(name, target) {
   const built = (file) => join(ROOT, `build/${name.replace("rqvae", "wasm")}`, file);
@@ -65,17 +78,17 @@ function takeWasm(name, target) {
     process.exit(1);
   }
   copyFileSync(built(`${name}-web.wasm`), join(target, `${name}.wasm`));
-  for (const environment of ["node", "web"]) {
-    // The package compiles the wasm itself (native.ts) and hands it over: the glue's own address of it is never used, and would
-    // send bundlers looking for a file of that name.
-    const glue = `${name}-${environment}`;
-    const text = readFileSync(built(`${glue}.mjs`), "utf8");
-    const address = `new URL("${glue}.wasm",import.meta.url).href`;
-    if (!text.includes(address)) {
-      console.error(`build: ${glue}.mjs no longer holds ${address}: look at what it does instead`);
-      process.exit(1);
+  for (const glue of [`${name}-node`, `${name}-web`]) {
+    let text = readFileSync(built(`${glue}.mjs`), "utf8");
+    for (const [says, shall, concerns] of GLUE_CHANGES) {
+      if (!concerns.test(glue)) continue;
+      if (!text.includes(says(glue))) {
+        console.error(`build: ${glue}.mjs no longer holds ${says(glue)}: look at what it does instead`);
+        process.exit(1);
+      }
+      text = text.replaceAll(says(glue), shall);
     }
-    writeFileSync(join(target, `${glue}.mjs`), text.replaceAll(address, '""'));
+    writeFileSync(join(target, `${glue}.mjs`), text);
   }
 }
 

@@ -15,9 +15,11 @@ export async function openDefaultWasm(threads: boolean): Promise<BufferSource> {
   return (await readFile(url)) as BufferSource;
 }
 
-/** Bun's worker threads never hear what Emscripten tells them. */
+/** Bun's worker threads never hear what Emscripten tells them; Node's permission model may forbid workers. */
 export async function availableThreads(): Promise<number> {
-  return "bun" in process.versions ? 1 : availableParallelism();
+  const { permission } = process as { permission?: { has(scope: string): boolean } };
+  const possible = !("bun" in process.versions) && (permission?.has("worker") ?? true);
+  return possible ? availableParallelism() : 1;
 }
 
 export const readLocalFile = (path: string | URL): Promise<Uint8Array> => readFile(path);

@@ -7,13 +7,17 @@ export async function loadGlue(threads: boolean): Promise<NativeFactory> {
 
 /** Written so that bundlers see the assets: literal paths with `import.meta.url`. */
 export async function openDefaultWasm(threads: boolean): Promise<URL> {
-  return threads ? new URL("./wasm/rqvae-threads.wasm", import.meta.url) : new URL("./wasm/rqvae.wasm", import.meta.url);
+  return threads
+    ? new URL("./wasm/rqvae-threads.wasm", import.meta.url)
+    : new URL("./wasm/rqvae.wasm", import.meta.url);
 }
 
 /** Threads share memory, which only an isolated page may; and a thread is a worker, which not every environment has. */
 export async function availableThreads(): Promise<number> {
   const possible =
-    globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer !== "undefined" && typeof Worker !== "undefined";
+    globalThis.crossOriginIsolated === true &&
+    typeof SharedArrayBuffer !== "undefined" &&
+    typeof Worker !== "undefined";
   return possible ? (navigator.hardwareConcurrency ?? 1) : 1;
 }
 

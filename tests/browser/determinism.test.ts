@@ -40,6 +40,25 @@ describe("the same bytes as Node", () => {
     expect(await evaluateIn(await launchChromium())).toBe(expected);
   });
 
+  it.skipIf(!hasChromium)("Chromium with threads, on an isolated page (skipped when it is not installed)", async () => {
+    const headers = {
+      "cross-origin-opener-policy": "same-origin",
+      "cross-origin-embedder-policy": "require-corp",
+    };
+    const isolated = await serve(ROOT, { pages: { "/": PAGE }, headers });
+    const browser = await launchChromium();
+    try {
+      const page = await browser.newPage();
+      await page.goto(isolated.url);
+      const threads = `(async () => (await (await import("rqvae")).initialize({ threads: 4 })).threads)()`;
+      expect(await page.evaluate(threads)).toBe(4);
+      expect(await page.evaluate(RUN)).toBe(expected);
+    } finally {
+      await browser.close();
+      await isolated.close();
+    }
+  });
+
   it.skipIf(!hasFirefox)("Firefox (skipped when it is not installed)", async () => {
     // Playwright needs a Firefox build of its own; the stock one speaks WebDriver BiDi.
     const { launch } = await import("puppeteer-core");
