@@ -66,6 +66,7 @@ const GLUE_CHANGES = [
   // `node --input-type=module -e ...` and other options of the process are not a thread's.
   [() => 'workerData:"em-pthread"', 'workerData:"em-pthread",execArgv:[]', /threads-node/],
   // A helper that cannot start (a policy forbids workers) is done without: src/parallel.h.
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the glue's
   [() => "${e.message}`);throw e}", "${e.message}`)}", /threads/],
 ];
 

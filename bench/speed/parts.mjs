@@ -4,6 +4,7 @@ import { measureGrowth } from "./growth.mjs";
 import { measureKMeans } from "./kmeans.mjs";
 import { measureMachine } from "./machine.mjs";
 import { measureMemory } from "./memory.mjs";
+import { measureProducts } from "./products.mjs";
 import { measureSizes } from "./sizes.mjs";
 import { measureStart } from "./start.mjs";
 import { measureTraining } from "./train.mjs";
@@ -11,6 +12,7 @@ import { measureTraining } from "./train.mjs";
 /** @type {Record<string, { title: string, run: (bench: import("./bench.mjs").Bench) => void | Promise<void> }>} */
 export const PARTS = {
   ceiling: { title: "The machine's ceiling", run: measureMachine },
+  products: { title: "The products of a layer, one thread", run: measureProducts },
   train: { title: "Training, 768 -> [256, 128] -> 64, 3 x 256", run: measureTraining },
   encode: { title: "Encoding, the same shape", run: measureEncoding },
   kmeans: { title: "Codebooks by residual k-means", run: measureKMeans },
