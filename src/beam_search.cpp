@@ -144,7 +144,7 @@ void BeamSearch(const std::vector<Matrix>& codebooks, const std::vector<Searchab
       const Matrix& factors = shared ? reduced : centred;
       dots.resize(factors.rows(), k);
       MultiplyTransposed(factors, codebook.centred, dots);
-      dots = codebook.half_norm.transpose().replicate(dots.rows(), 1) - dots;
+      for (Index i = 0; i < dots.rows(); ++i) dots.row(i) = codebook.half_norm.transpose() - dots.row(i);
       next.resize(items * kept, centred.cols());
       next_paths.resize(items * kept, levels);
       best = Best(kept);

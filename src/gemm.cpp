@@ -77,7 +77,12 @@ class Added {
 void MultiplyTransposed(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out, const Epilogue& epilogue) {
   eigen_assert(x.cols() == w.cols() && out.rows() == x.rows() && out.cols() == w.rows());
   Stored stored(out, epilogue);
-  kernel::ProductTransposed(x, w, stored);
+  const Operand left{x.data(), x.rows(), x.outerStride(), 1}, right{w.data(), w.rows(), w.outerStride(), 1};
+  if (x.rows() <= kernel::kFewRows) {
+    kernel::ProductOfFewRows(left, right, x.cols(), stored);
+  } else {
+    kernel::Product(left, right, x.cols(), stored);
+  }
 }
 
 void Multiply(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out, const Epilogue& epilogue) {

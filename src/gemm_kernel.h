@@ -40,9 +40,9 @@ struct Operand {
   Index inner;
 };
 
-// panel[k][i] = operand(first + i, first_k + k), i < width.
-template <Index width>
-RQVAE_OUTLINED void PackPanel(const Operand& a, Index first, Index first_k, Index depth, float* panel) {
+// panel[k][i] = operand(first + i, first_k + k), i < width, a multiple of four.
+RQVAE_OUTLINED inline void PackPanel(Index width, const Operand& a, Index first, Index first_k, Index depth,
+                                     float* panel) {
   const Index valid = std::min(width, a.count - first);
   const float* source = a.data + first * a.outer + first_k * a.inner;
   if (valid < width) std::fill_n(panel, depth * width, 0.0f);
@@ -59,7 +59,11 @@ RQVAE_OUTLINED void PackPanel(const Operand& a, Index first, Index first_k, Inde
         const float* corner = source + i * a.outer + k;
         F32x4 block[4] = {Load(corner), Load(corner + a.outer), Load(corner + 2 * a.outer), Load(corner + 3 * a.outer)};
         Transpose(block);
-        for (Index r = 0; r < kLanes; ++r) Store(panel + (k + r) * width + i, block[r]);
+        float* target = panel + k * width + i;
+        Store(target, block[0]);
+        Store(target + width, block[1]);
+        Store(target + 2 * width, block[2]);
+        Store(target + 3 * width, block[3]);
       }
     }
   }
@@ -138,10 +142,10 @@ void Product(const Operand& left, const Operand& right, Index depth, Out& out) {
     do {
       const Index stretch = std::min(block, depth - k);
       for (Index i = first; i < end; i += kTileRows) {
-        PackPanel<kTileRows>(left, i, k, stretch, left_panels.data() + (i - first) * stretch);
+        PackPanel(kTileRows, left, i, k, stretch, left_panels.data() + (i - first) * stretch);
       }
       for (Index j = 0; j < right.count; j += kTileCols) {
-        PackPanel<kTileCols>(right, j, k, stretch, right_panel.data());
+        PackPanel(kTileCols, right, j, k, stretch, right_panel.data());
         for (Index i = first; i < end; i += kTileRows) {
           const bool whole = i + kTileRows <= left.count && j + kTileCols <= right.count;
           const float* panel = left_panels.data() + (i - first) * stretch;
@@ -216,17 +220,6 @@ void ProductOfFewRows(const Operand& left, const Operand& right, Index depth, Ou
       for (Index k = 0; k < depth; ++k) sum += x[k] * w[k];
       out.Put(i, j, Splat(sum), 1);
     }
-  }
-}
-
-// out takes x w^T.  x: n x k, w: m x k.
-template <typename Out>
-void ProductTransposed(const ConstMatrixRef& x, const ConstMatrixRef& w, Out& out) {
-  const Operand left{x.data(), x.rows(), x.outerStride(), 1}, right{w.data(), w.rows(), w.outerStride(), 1};
-  if (x.rows() <= kFewRows) {
-    ProductOfFewRows(left, right, x.cols(), out);
-  } else {
-    Product(left, right, x.cols(), out);
   }
 }
 

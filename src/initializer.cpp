@@ -62,7 +62,12 @@ bool InitializeJob::Advance() {
       const std::vector<uint32_t> names = SampleRows(config.seed, Stream::kSample, source_->rows(), rows);
       sample_.resize(static_cast<Index>(names.size()), source_->dim());
       source_->Read(names.data(), sample_.rows(), sample_);
-      draft_->ScaleInput(Matrix(sample_), sample_);
+      Matrix block;  // not the whole at once: a sample is tens of megabytes
+      for (Index first = 0; first < sample_.rows(); first += kRowBlock) {
+        auto rows_of_sample = sample_.middleRows(first, std::min(kRowBlock, sample_.rows() - first));
+        block = rows_of_sample;
+        draft_->ScaleInput(block, rows_of_sample);
+      }
       if (config.linear_skip == LinearSkip::kPca && !model_->initialized()) {
         pca_ = std::make_unique<PcaJob>(&sample_, config.latent_dim, Random(config.seed, Stream::kPca));
         phase_ = Phase::kPca;

@@ -87,12 +87,25 @@ class Nearest {
 }  // namespace
 
 void FindNearest(const SearchableCodebook& codebook, const ConstMatrixRef& r, uint32_t* codes, float* margin) {
-  Matrix centred;
+  Matrix centred, dots;
   for (Index first = 0; first < r.rows(); first += kRowBlock) {
     const Index rows = std::min(kRowBlock, r.rows() - first);
     centred = r.middleRows(first, rows).rowwise() - codebook.mean.transpose();
     Nearest nearest(codebook.half_norm, rows);
-    kernel::ProductTransposed(centred, codebook.centred, nearest);
+    const Matrix& codes_of = codebook.centred;
+    if (rows <= kernel::kFewRows) {  // the scores of few rows are soon read again
+      dots.resize(rows, codes_of.rows());
+      MultiplyTransposed(centred, codes_of, dots);
+      for (Index i = 0; i < rows; ++i) {
+        for (Index c = 0; c < dots.cols(); c += kLanes) {
+          const Index lanes = std::min(kLanes, dots.cols() - c);
+          nearest.Put(i, c, LoadLanes(&dots(i, c), lanes), lanes);
+        }
+      }
+    } else {
+      kernel::Product({centred.data(), rows, centred.cols(), 1}, {codes_of.data(), codes_of.rows(), codes_of.cols(), 1},
+                      centred.cols(), nearest);
+    }
     for (Index i = 0; i < rows; ++i) {
       codes[first + i] = nearest.Take(i, margin == nullptr ? nullptr : margin + first + i);
       if (margin != nullptr) margin[first + i] *= 2;

@@ -299,8 +299,9 @@ void TrainJob::Consider(const Evaluation& evaluation, double loss, Index epoch) 
   const bool less_collision =
       !best_by_collision_ || distinct > best_by_collision_->evaluation.ids.distinct_ids ||
       (distinct == best_by_collision_->evaluation.ids.distinct_ids && loss < best_by_collision_->loss);
-  if (less_loss) best_by_loss_ = Snapshot{epoch, loss, evaluation, model_->store().values()};
-  if (less_collision) best_by_collision_ = Snapshot{epoch, loss, evaluation, model_->store().values()};
+  for (auto* best : {less_loss ? &best_by_loss_ : nullptr, less_collision ? &best_by_collision_ : nullptr}) {
+    if (best != nullptr) *best = Snapshot{epoch, loss, evaluation, model_->store().values()};
+  }
   const bool better = config_.select == Select::kCollision ? less_collision : less_loss;
   without_better_ = better ? 0 : without_better_ + 1;
 }
