@@ -3,6 +3,12 @@ import { defineConfig } from "vite";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+/** An isolated page: training may use threads. */
+const headers = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
 export default defineConfig({
   root: here("."),
   base: "./",
@@ -14,7 +20,9 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   worker: { format: "es" },
+  preview: { headers },
   server: {
+    headers,
     fs: { allow: [here("..")] }, // the package itself and the sample data are outside web/
   },
 });

@@ -33,13 +33,14 @@ export function clientSizes(dist) {
     gzipSync(Buffer.concat(paths.map((path) => readFileSync(path))), { level: 9 }).length;
   return {
     wasm: gzipped([join(dist, "wasm/rqvae.wasm")]),
+    wasmWithThreads: gzipped([join(dist, "wasm/rqvae-threads.wasm")]),
     javaScript: gzipped([...mainEntryFiles(dist), join(dist, "wasm/rqvae-web.mjs")]),
   };
 }
 
 /** @type {(bench: import("./bench.mjs").Bench) => void} */
 export function measureSizes(bench) {
-  const { wasm, javaScript } = clientSizes(join(ROOT, "dist"));
+  const { wasm, wasmWithThreads, javaScript } = clientSizes(join(ROOT, "dist"));
   const [{ unpackedSize }] = JSON.parse(
     execFileSync("npm", ["pack", "--dry-run", "--json"], {
       cwd: ROOT,
@@ -49,6 +50,7 @@ export function measureSizes(bench) {
   );
   bench.add(
     atMost("WebAssembly, gzipped", wasm / 1024, 100, "KB"),
+    atMost("WebAssembly with threads, gzipped", wasmWithThreads / 1024, 100, "KB"),
     atMost("entry and glue for the browser, gzipped", javaScript / 1024, 30, "KB"),
     atMost("package, unpacked", unpackedSize / 1024 ** 2, 1.5, "MB"),
   );
