@@ -8,11 +8,8 @@
 
 namespace rqvae {
 
-// out = f(x).  x, out: n x m.  SiLU: x sigmoid(x) (Elfwing et al. 2018). ReLU: max(x, 0).
-void ActivationForward(Activation activation, const ConstMatrixRef& x, MatrixRef out);
-
-// dx = dout * f'(x), from the pre-activation x.  dx may be dout.
-void ActivationBackward(Activation activation, const ConstMatrixRef& x, const ConstMatrixRef& dout, MatrixRef dx);
+// out = f(x), slope = f'(x).  x, out, slope: n x m; slope may be x.  SiLU: x sigmoid(x) (Elfwing et al. 2018). ReLU: max(x, 0).
+void ActivationForward(Activation activation, const ConstMatrixRef& x, MatrixRef out, MatrixRef slope);
 
 // out = 1 / (1 + exp(-x)).
 void Sigmoid(const ConstMatrixRef& x, MatrixRef out);

@@ -10,18 +10,15 @@ namespace rqvae {
 // A NaN must come out as NaN, so that divergence is seen: Exp clamps it away.
 inline F32x4 SigmoidLanes(F32x4 x) { return Select(x == x, Splat(1.0f) / (Splat(1.0f) + Exp(-x)), x); }
 
-inline F32x4 Activate(Activation activation, F32x4 x) {
-  if (activation == Activation::kSilu) return x * SigmoidLanes(x);
-  return Select(x < Splat(0), Splat(0), x);  // max(x, 0) written so that NaN passes
-}
-
-// Times d: f'(x) d. ReLU as PyTorch: the derivative at 0 is 0, whatever d is.
-inline F32x4 ActivationBackwardLanes(Activation activation, F32x4 x, F32x4 d) {
+// f(x), and f'(x) in `slope`: one exponential for both. ReLU as PyTorch: the derivative at 0 is 0.
+inline F32x4 Activate(Activation activation, F32x4 x, F32x4& slope) {
   if (activation == Activation::kSilu) {
     const F32x4 s = SigmoidLanes(x);
-    return d * (s * (Splat(1.0f) + x * (Splat(1.0f) - s)));
+    slope = s * (Splat(1.0f) + x * (Splat(1.0f) - s));
+    return x * s;
   }
-  return Select(x > Splat(0), d, Splat(0));
+  slope = Select(x > Splat(0), Splat(1.0f), Splat(0));
+  return Select(x < Splat(0), Splat(0), x);  // max(x, 0) written so that NaN passes
 }
 
 }  // namespace rqvae

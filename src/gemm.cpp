@@ -18,7 +18,7 @@ class Stored {
   Stored(MatrixRef& out, const Epilogue& epilogue)
       : out_(out),
         epilogue_(epilogue),
-        plain_(epilogue.bias == nullptr && epilogue.activated == nullptr && epilogue.pre == nullptr) {}
+        plain_(epilogue.bias == nullptr && epilogue.activated == nullptr && epilogue.factor == nullptr) {}
 
   float* place(Index row, Index col) { return &out_(row, col); }
   Index stride() const { return out_.outerStride(); }
@@ -35,11 +35,11 @@ class Stored {
   RQVAE_OUTLINED void Put(Index row, Index col, F32x4 sum, Index lanes) {
     if (epilogue_.bias != nullptr) sum += LoadLanes(epilogue_.bias + col, lanes);
     if (epilogue_.activated != nullptr) {
-      StoreLanes(&(*epilogue_.activated)(row, col), Activate(epilogue_.activation, sum), lanes);
+      F32x4 slope;
+      StoreLanes(&(*epilogue_.activated)(row, col), Activate(epilogue_.activation, sum, slope), lanes);
+      sum = slope;
     }
-    if (epilogue_.pre != nullptr) {
-      sum = ActivationBackwardLanes(epilogue_.activation, LoadLanes(&(*epilogue_.pre)(row, col), lanes), sum);
-    }
+    if (epilogue_.factor != nullptr) sum *= LoadLanes(&(*epilogue_.factor)(row, col), lanes);
     StoreLanes(&out_(row, col), sum, lanes);
   }
 

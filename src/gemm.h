@@ -12,8 +12,8 @@ namespace rqvae {
 struct Epilogue {
   const float* bias = nullptr;  // s += bias[column]
   Activation activation = Activation::kSilu;
-  MatrixRef* activated = nullptr;       // f(s) is stored here too
-  const ConstMatrixRef* pre = nullptr;  // s *= f'(pre(row, column))
+  MatrixRef* activated = nullptr;          // f(s) is stored here, and f'(s) in the output
+  const ConstMatrixRef* factor = nullptr;  // s *= factor(row, column)
 };
 
 // out = x w^T.  x: n x k, w: m x k, out: n x m.  (A layer's output from weights stored out x in, as PyTorch does.)

@@ -71,7 +71,7 @@ void Mlp::Resize(Index n, bool backward, Tape& tape) const {
     layers.resize(count);
     for (size_t i = 0; i < count; ++i) layers[i].resize(n, dims_[i + 1]);
   };
-  resize(tape.pre, hidden);
+  resize(tape.slope, hidden);
   resize(tape.post, hidden);
   resize(tape.gradient, backward ? hidden : 0);
   resize(tape.norm_gradient, backward && normed() ? hidden : 0);
@@ -96,13 +96,13 @@ void Mlp::Forward(const ParameterStore& store, const ConstMatrixRef& all_x, Rang
   const size_t hidden = weights_.size() - 1;
   for (size_t i = 0; i < hidden; ++i) {
     const ConstMatrixRef input = i == 0 ? x : RowsOf(std::as_const(tape.post[i - 1]), rows);
-    MatrixRef pre = RowsOf(tape.pre[i], rows), post = RowsOf(tape.post[i], rows);
+    MatrixRef slope = RowsOf(tape.slope[i], rows), post = RowsOf(tape.post[i], rows);
     Epilogue epilogue{.bias = store.value(biases_[i]).data(), .activation = activation_};
     if (!normed()) epilogue.activated = &post;
-    MultiplyTransposed(input, store.value(weights_[i]), pre, epilogue);
+    MultiplyTransposed(input, store.value(weights_[i]), slope, epilogue);
     if (!normed()) continue;
-    LayerNormForward(pre, store.value(norm_gains_[i]), store.value(norm_biases_[i]), rows, tape.norms[i], pre);
-    ActivationForward(activation_, pre, post);
+    LayerNormForward(slope, store.value(norm_gains_[i]), store.value(norm_biases_[i]), rows, tape.norms[i], slope);
+    ActivationForward(activation_, slope, post, slope);
   }
   const ConstMatrixRef input = hidden == 0 ? x : RowsOf(std::as_const(tape.post[hidden - 1]), rows);
   LinearForward(input, store.value(weights_[hidden]), store.value(biases_[hidden]), out);
@@ -118,10 +118,10 @@ void Mlp::Backward(const ParameterStore& store, const ConstMatrixRef& all_dout, 
   const ConstMatrixRef dout = all_dout.middleRows(rows.first, rows.count);
   for (size_t i = weights_.size(); i-- > 1;) {
     const ConstMatrixRef gradient = i + 1 == weights_.size() ? dout : RowsOf(std::as_const(tape.gradient[i]), rows);
-    const ConstMatrixRef pre = RowsOf(std::as_const(tape.pre[i - 1]), rows);
+    const ConstMatrixRef slope = RowsOf(std::as_const(tape.slope[i - 1]), rows);
     // Through the activation, and the norm if there is one.
     MatrixRef below = RowsOf(normed() ? tape.norm_gradient[i - 1] : tape.gradient[i - 1], rows);
-    Multiply(gradient, store.value(weights_[i]), below, {.activation = activation_, .pre = &pre});
+    Multiply(gradient, store.value(weights_[i]), below, {.factor = &slope});
     if (normed()) {
       LayerNormBackward(tape.norms[i - 1], store.value(norm_gains_[i - 1]), rows, below,
                         RowsOf(tape.gradient[i - 1], rows));

@@ -20,8 +20,8 @@ class Mlp {
   // What Forward keeps for Backward, and that for AddGradients.
   struct Tape {
     std::vector<LayerNormTape> norms;   // with layer norm: of each hidden layer
-    std::vector<Matrix> pre;            // pre-activation of each hidden layer, n x width
-    std::vector<Matrix> post;           // its activation, n x width
+    std::vector<Matrix> post;           // activation of each hidden layer, n x width
+    std::vector<Matrix> slope;          // its derivative, n x width
     std::vector<Matrix> gradient;       // of each hidden layer's Linear, n x width
     std::vector<Matrix> norm_gradient;  // with layer norm: of its output, n x width
     Matrix linear;                      // of the skip beside an MLP: its output, then the gradient of its input

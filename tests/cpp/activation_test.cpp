@@ -17,7 +17,8 @@ Matrix Ramp(Index cols) {
 TEST(Activation, SiluAndSigmoidMatchDoublePrecision) {
   const Matrix x = Ramp(1001);
   Matrix silu(1, 1001), sigmoid(1, 1001);
-  ActivationForward(Activation::kSilu, x, silu);
+  Matrix slope(1, 1001);
+  ActivationForward(Activation::kSilu, x, silu, slope);
   Sigmoid(x, sigmoid);
   for (Index j = 0; j < x.cols(); ++j) {
     const double s = 1 / (1 + std::exp(-static_cast<double>(x(0, j))));
@@ -30,7 +31,8 @@ TEST(Activation, DerivativesMatchFiniteDifferences) {
   const Matrix x = Ramp(401);
   for (Activation activation : {Activation::kSilu, Activation::kRelu}) {
     Matrix dx(1, x.cols());
-    ActivationBackward(activation, x, Matrix::Ones(1, x.cols()), dx);
+    Matrix out(1, x.cols());
+    ActivationForward(activation, x, out, dx);
     for (Index j = 0; j < x.cols(); ++j) {
       const double v = x(0, j), h = 1e-6;
       if (activation == Activation::kRelu && std::abs(v) < h) continue;
@@ -43,8 +45,12 @@ TEST(Activation, DerivativesMatchFiniteDifferences) {
 // A lane of the body and an element of the tail go through the same code.
 TEST(Activation, AnElementIsTheSameInEveryColumn) {
   for (Index cols = 1; cols <= 9; ++cols) {
-    Matrix x = Matrix::Constant(3, cols, 0.7310585f), out(3, cols);
-    ActivationForward(Activation::kSilu, x, out);
+    Matrix x = Matrix::Constant(3, cols, 0.7310585f), out(3, cols), slope(3, cols);
+    ActivationForward(Activation::kSilu, x, out, slope);
+    EXPECT_TRUE((slope.array() == slope(0, 0)).all()) << cols;
+    Matrix in_place = x;
+    ActivationForward(Activation::kSilu, in_place, out, in_place);
+    EXPECT_TRUE((in_place.array() == slope.array()).all()) << cols;
     EXPECT_TRUE((out.array() == out(0, 0)).all()) << cols;
     static float first = out(0, 0);
     EXPECT_EQ(out(0, 0), first);
@@ -52,10 +58,10 @@ TEST(Activation, AnElementIsTheSameInEveryColumn) {
 }
 
 TEST(Activation, ExtremesStayFiniteAndNanIsSeen) {
-  Matrix x(1, 4), out(1, 4);
+  Matrix x(1, 4), out(1, 4), slope(1, 4);
   x << -1000.0f, 1000.0f, std::numeric_limits<float>::quiet_NaN(), 0.0f;
   for (Activation activation : {Activation::kSilu, Activation::kRelu}) {
-    ActivationForward(activation, x, out);
+    ActivationForward(activation, x, out, slope);
     EXPECT_NEAR(out(0, 0), 0, 1e-30);
     EXPECT_EQ(out(0, 1), 1000.0f);
     EXPECT_TRUE(std::isnan(out(0, 2)));
