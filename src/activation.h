@@ -8,7 +8,8 @@
 
 namespace rqvae {
 
-// out = f(x), slope = f'(x).  x, out, slope: n x m; slope may be x.  SiLU: x sigmoid(x) (Elfwing et al. 2018). ReLU: max(x, 0).
+// out = f(x), slope = f'(x).  x, out, slope: n x m; slope may be x.  SiLU: x sigmoid(x) (Elfwing et al. 2018). ReLU:
+// max(x, 0).
 void ActivationForward(Activation activation, const ConstMatrixRef& x, MatrixRef out, MatrixRef slope);
 
 // out = 1 / (1 + exp(-x)).
