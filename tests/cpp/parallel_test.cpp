@@ -94,19 +94,8 @@ TEST(ForRanges, GivesNoThreadLessThanAsked) {
   }
 }
 
-struct Case {
-  const char* name;
-  void (*set)(ModelConfig&, TrainConfig&);
-};
-
-std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
-
-const Case kCases[] = {
-    {"Plain",
-     [](ModelConfig& m, TrainConfig&) {
-       m.linear_skip = LinearSkip::kNone;
-       m.codebook_gradient = CodebookGradient::kQuantization;
-     }},
+const TrainingCase kCases[] = {
+    kPlainTraining,
     {"Default",
      [](ModelConfig& m, TrainConfig& t) {
        m.encode_beam = 4;
@@ -140,7 +129,7 @@ const Case kCases[] = {
      }},
 };
 
-class ThreadCount : public ::testing::TestWithParam<Case> {};
+class ThreadCount : public ::testing::TestWithParam<TrainingCase> {};
 
 // Wide enough that a block's rows and the parameters are shared out.
 TEST_P(ThreadCount, ChangesNoByteOfATraining) {

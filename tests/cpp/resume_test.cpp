@@ -17,19 +17,8 @@ namespace {
 
 constexpr Index kRows = 330;  // batches of 300 and 30: blocks of 256, 44 and 30
 
-struct Case {
-  const char* name;
-  void (*set)(ModelConfig&, TrainConfig&);
-};
-
-std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
-
-const Case kCases[] = {
-    {"Plain",
-     [](ModelConfig& m, TrainConfig&) {
-       m.linear_skip = LinearSkip::kNone;
-       m.codebook_gradient = CodebookGradient::kQuantization;
-     }},
+const TrainingCase kCases[] = {
+    kPlainTraining,
     {"SkipJointNoiseAdamW",
      [](ModelConfig& m, TrainConfig& t) {
        m.input_noise = 0.2;
@@ -116,7 +105,7 @@ const Case kCases[] = {
      }},
 };
 
-class ResumeTest : public ::testing::TestWithParam<Case> {
+class ResumeTest : public ::testing::TestWithParam<TrainingCase> {
  protected:
   ResumeTest() : rows_(Catalogue(kRows, 6)) {
     model_config_.input_dim = 6;

@@ -2,6 +2,8 @@
 #ifndef RQVAE_TESTS_TRAINING_DATA_H_
 #define RQVAE_TESTS_TRAINING_DATA_H_
 
+#include <ostream>
+
 #include "config.h"
 #include "matrix.h"
 #include "random.h"
@@ -37,6 +39,19 @@ inline TrainConfig ShortTraining() {
   config.batch_size = 300;  // ragged last batch, and blocks of 256 + 44
   return config;
 }
+
+// One way to train, for tests that go through several.
+struct TrainingCase {
+  const char* name;
+  void (*set)(ModelConfig&, TrainConfig&);
+};
+
+inline std::ostream& operator<<(std::ostream& out, const TrainingCase& c) { return out << c.name; }
+
+inline const TrainingCase kPlainTraining = {"Plain", [](ModelConfig& m, TrainConfig&) {
+                                              m.linear_skip = LinearSkip::kNone;
+                                              m.codebook_gradient = CodebookGradient::kQuantization;
+                                            }};
 
 }  // namespace rqvae
 
