@@ -8,31 +8,26 @@
 namespace rqvae {
 namespace {
 
-using kernel::Accumulators;
 using kernel::Operand;
 
 // A product that is stored, through an epilogue.
-class Stored {
+class Stored final : public kernel::Output {
  public:
-  static constexpr bool kParks = true;
   Stored(MatrixRef& out, const Epilogue& epilogue)
       : out_(out),
         epilogue_(epilogue),
-        plain_(epilogue.bias == nullptr && epilogue.activated == nullptr && epilogue.factor == nullptr) {}
-
-  float* place(Index row, Index col) { return &out_(row, col); }
-  Index stride() const { return out_.outerStride(); }
-  void PutTile(Index i, Index j, const Accumulators& acc) {
-    if (!plain_) {
-      RQVAE_ROLLED
-      for (Index part = 0; part < 2 * kernel::kTileRows; ++part) {
-        Put(i + part / 2, j + part % 2 * kLanes, acc[part / 2][part % 2], kLanes);
-      }
-      return;
-    }
-    kernel::Park(acc, place(i, j), stride());
+        plain_(epilogue.bias == nullptr && epilogue.activated == nullptr && epilogue.factor == nullptr) {
+    place = out.data();
+    stride = out.outerStride();
   }
-  RQVAE_OUTLINED void Put(Index row, Index col, F32x4 sum, Index lanes) {
+
+  void Take(const kernel::Strip& strip) override {
+    if (plain_ && strip.sums == &out_(strip.row, strip.col)) return;
+    strip.ForEach([this](Index row, Index col, Index lanes, const float* sums) { Put(row, col, Load(sums), lanes); });
+  }
+
+ private:
+  void Put(Index row, Index col, F32x4 sum, Index lanes) {
     if (epilogue_.bias != nullptr) sum += LoadLanes(epilogue_.bias + col, lanes);
     if (epilogue_.activated != nullptr) {
       F32x4 slope;
@@ -43,29 +38,21 @@ class Stored {
     StoreLanes(&out_(row, col), sum, lanes);
   }
 
- private:
   MatrixRef& out_;
   const Epilogue& epilogue_;
   bool plain_;
 };
 
 // A product that is added to what is there.
-class Added {
+class Added final : public kernel::Output {
  public:
-  static constexpr bool kParks = false;
   explicit Added(MatrixRef& out) : out_(out) {}
 
-  void PutTile(Index i, Index j, const Accumulators& acc) {
-    float* target = &out_(i, j);
-    for (const auto& row : acc) {
-      Store(target, Load(target) + row[0]);
-      Store(target + kLanes, Load(target + kLanes) + row[1]);
-      target += out_.outerStride();
-    }
-  }
-  RQVAE_OUTLINED void Put(Index row, Index col, F32x4 sum, Index lanes) {
-    float* target = &out_(row, col);
-    StoreLanes(target, LoadLanes(target, lanes) + sum, lanes);
+  void Take(const kernel::Strip& strip) override {
+    strip.ForEach([this](Index row, Index col, Index lanes, const float* sums) {
+      float* target = &out_(row, col);
+      StoreLanes(target, LoadLanes(target, lanes) + Load(sums), lanes);
+    });
   }
 
  private:
@@ -77,12 +64,7 @@ class Added {
 void MultiplyTransposed(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out, const Epilogue& epilogue) {
   eigen_assert(x.cols() == w.cols() && out.rows() == x.rows() && out.cols() == w.rows());
   Stored stored(out, epilogue);
-  const Operand left{x.data(), x.rows(), x.outerStride(), 1}, right{w.data(), w.rows(), w.outerStride(), 1};
-  if (x.rows() <= kernel::kFewRows) {
-    kernel::ProductOfFewRows(left, right, x.cols(), stored);
-  } else {
-    kernel::Product(left, right, x.cols(), stored);
-  }
+  kernel::Product({x.data(), x.rows(), x.outerStride(), 1}, {w.data(), w.rows(), w.outerStride(), 1}, x.cols(), stored);
 }
 
 void Multiply(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out, const Epilogue& epilogue) {

@@ -26,26 +26,15 @@ void SearchableCodebook::Prepare(const ConstMatrixRef& codebook) {
 namespace {
 
 // The nearest and the next nearest code of each row, kept in eight lanes: a lane sees every eighth column.
-class Nearest {
+class Nearest final : public kernel::Output {
  public:
-  static constexpr bool kParks = false;
   Nearest(const Vector& half_norm, Index rows) : half_norm_(half_norm), rows_(static_cast<size_t>(2 * rows)) {}
 
-  void PutTile(Index i, Index j, const kernel::Accumulators& acc) {
-    RQVAE_ROLLED
-    for (Index part = 0; part < 2 * kernel::kTileRows; ++part) {
-      const Index col = j + part % 2 * kLanes;
-      See(2 * (i + part / 2) + part % 2, col, Load(half_norm_.data() + col) - acc[part / 2][part % 2]);
-    }
+  void Take(const kernel::Strip& strip) override {
+    strip.ForEach([this](Index row, Index col, Index lanes, const float* sums) { Put(row, col, Load(sums), lanes); });
   }
-  RQVAE_OUTLINED void Put(Index row, Index col, F32x4 dots, Index lanes) {
-    F32x4 scores = LoadLanes(half_norm_.data() + col, lanes) - dots;
-    for (Index lane = lanes; lane < kLanes; ++lane) scores[lane] = kInfinity;
-    See(2 * row + (col / kLanes) % 2, col, scores);
-  }
-
   // The lowest code of least score; the gap to the next score in `margin` unless null.
-  uint32_t Take(Index row, float* margin) const {
+  uint32_t Code(Index row, float* margin) const {
     float best = kInfinity, second = best;
     int32_t code = 0;
     for (Index half = 0; half < 2; ++half) {
@@ -64,6 +53,12 @@ class Nearest {
   }
 
  private:
+  void Put(Index row, Index col, F32x4 dots, Index lanes) {
+    F32x4 scores = LoadLanes(half_norm_.data() + col, lanes) - dots;
+    for (Index lane = lanes; lane < kLanes; ++lane) scores[lane] = kInfinity;
+    See(2 * row + (col / kLanes) % 2, col, scores);
+  }
+
   static constexpr float kInfinity = std::numeric_limits<float>::infinity();
   struct Lanes {
     F32x4 best = Splat(kInfinity), second = best;
@@ -87,27 +82,16 @@ class Nearest {
 }  // namespace
 
 void FindNearest(const SearchableCodebook& codebook, const ConstMatrixRef& r, uint32_t* codes, float* margin) {
-  Matrix centred, dots;
+  Matrix centred;
   for (Index first = 0; first < r.rows(); first += kRowBlock) {
     const Index rows = std::min(kRowBlock, r.rows() - first);
     centred = r.middleRows(first, rows).rowwise() - codebook.mean.transpose();
     Nearest nearest(codebook.half_norm, rows);
     const Matrix& codes_of = codebook.centred;
-    if (rows <= kernel::kFewRows) {  // the scores of few rows are soon read again
-      dots.resize(rows, codes_of.rows());
-      MultiplyTransposed(centred, codes_of, dots);
-      for (Index i = 0; i < rows; ++i) {
-        for (Index c = 0; c < dots.cols(); c += kLanes) {
-          const Index lanes = std::min(kLanes, dots.cols() - c);
-          nearest.Put(i, c, LoadLanes(&dots(i, c), lanes), lanes);
-        }
-      }
-    } else {
-      kernel::Product({centred.data(), rows, centred.cols(), 1}, {codes_of.data(), codes_of.rows(), codes_of.cols(), 1},
-                      centred.cols(), nearest);
-    }
+    kernel::Product({centred.data(), rows, centred.cols(), 1}, {codes_of.data(), codes_of.rows(), codes_of.cols(), 1},
+                    centred.cols(), nearest);
     for (Index i = 0; i < rows; ++i) {
-      codes[first + i] = nearest.Take(i, margin == nullptr ? nullptr : margin + first + i);
+      codes[first + i] = nearest.Code(i, margin == nullptr ? nullptr : margin + first + i);
       if (margin != nullptr) margin[first + i] *= 2;
     }
   }
