@@ -2,6 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { CodeArray, SemanticIds } from "../semantic-ids.ts";
 import type { ItemMatrix } from "../types.ts";
 import { asBytes, count, describeValue, sniff } from "./bytes.ts";
+import { type IdTableOptions, idsOf } from "./id-table.ts";
 
 type NumberArray =
   | Int8Array
@@ -49,12 +50,48 @@ const dtypes: Readonly<Record<string, Dtype>> = {
  *   records), have no rows, or do not have two dimensions: a single embedding is a 1 x dim array.
  */
 export function readNpy(file: Uint8Array | ArrayBuffer): ItemMatrix {
+  const { stored, dtype, fortran, rows, dim } = readArray(file, "embeddings");
+  const data = dtype.target ? convert(stored, dtype.target) : (stored as ItemMatrix["data"]);
+  return { data: fortran ? toRowMajor(data, rows, dim) : data, rows, dim };
+}
+
+/**
+ * Reads semantic IDs from a NumPy array of integers, n x L, as GRID, TIGER's programs and `writeIdsNpy` write them: any signed or
+ * unsigned type, both byte orders, C and Fortran order. The items are numbered by their rows.
+ *
+ * @throws InvalidInputError when the bytes are no npy file, or hold no table of integers from 0 to 2^32 - 1, or codes beyond their
+ *   codebooks.
+ */
+export function readIdsNpy(file: Uint8Array | ArrayBuffer, options: IdTableOptions = {}): SemanticIds {
+  const { stored, dtype, fortran, rows, dim: levels } = readArray(file, "semantic IDs");
+  if (!dtype.target) {
+    throw new InvalidInputError(
+      'the npy array holds floats, but codes are integers: write arr.astype("int64") in NumPy',
+    );
+  }
+  const codes = new Uint32Array(rows * levels);
+  const sizes = new Array<number>(levels).fill(1);
+  for (let row = 0, k = 0; row < rows; row++) {
+    for (let level = 0; level < levels; level++, k++) {
+      const code = Number(stored[fortran ? level * rows + row : k]);
+      if (code < 0 || code >= 2 ** 32) {
+        throw new InvalidInputError(`row ${row}, level ${level}: code ${code} is not from 0 to 2^32 - 1`);
+      }
+      codes[k] = code;
+      sizes[level] = Math.max(sizes[level]!, code + 1);
+    }
+  }
+  return idsOf(codes, levels, sizes, options);
+}
+
+/** The array of an npy file as it is stored, in the byte order of this host. */
+function readArray(file: Uint8Array | ArrayBuffer, what: string) {
   const bytes = asBytes(file);
   const { header, dataStart } = readHeader(bytes);
   const dtype = parseDtype(header);
-  const [rows, dim] = parseShape(header);
-  const fortran = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
-  if (fortran === undefined)
+  const [rows, dim] = parseShape(header, what);
+  const order = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
+  if (order === undefined)
     throw new InvalidInputError("the npy header does not say whether fortran_order is True or False");
 
   const needed = rows * dim * dtype.bytes;
@@ -68,9 +105,7 @@ export function readNpy(file: Uint8Array | ArrayBuffer): ItemMatrix {
   const copy = new Uint8Array(needed);
   copy.set(bytes.subarray(dataStart, dataStart + needed));
   if (dtype.bigEndian) reverseElements(copy, dtype.bytes);
-  const stored = new dtype.view(copy.buffer);
-  const data = dtype.target ? convert(stored, dtype.target) : (stored as ItemMatrix["data"]);
-  return { data: fortran === "True" ? toRowMajor(data, rows, dim) : data, rows, dim };
+  return { stored: new dtype.view(copy.buffer), dtype, fortran: order === "True", rows, dim };
 }
 
 function readHeader(bytes: Uint8Array): { header: string; dataStart: number } {
@@ -126,7 +161,7 @@ function parseDtype(header: string): Dtype & { bigEndian: boolean } {
   throw new InvalidInputError(`the npy array holds ${what}, which are not supported; ${advice}`);
 }
 
-function parseShape(header: string): [rows: number, dim: number] {
+function parseShape(header: string, what: string): [rows: number, dim: number] {
   // Python 2 wrote long integers with an L.
   const text = /['"]shape['"]\s*:\s*\(([\d,\sL]*)\)/.exec(header)?.[1];
   if (text === undefined) throw new InvalidInputError("the npy header has no shape");
@@ -142,7 +177,7 @@ function parseShape(header: string): [rows: number, dim: number] {
         ? "write arr.reshape(-1, dim) in NumPy, with one row an item"
         : "write arr.reshape(len(arr), -1) in NumPy, with one row an item";
     throw new InvalidInputError(
-      `embeddings need two dimensions, rows x dim, but the npy array has the shape ${written}${shape.length === 0 ? "" : `; ${advice}`}`,
+      `${what} need two dimensions, rows x dim, but the npy array has the shape ${written}${shape.length === 0 ? "" : `; ${advice}`}`,
     );
   }
   const [rows, dim] = shape as [number, number];
@@ -205,7 +240,35 @@ export function writeNpy(source: ItemMatrix | SemanticIds): Uint8Array {
   if (!(Number.isInteger(rows) && Number.isInteger(dim)) || data.length !== rows * dim) {
     throw new InvalidInputError(`data has ${count(data.length)} entries, but rows x dim is ${rows} x ${dim}`);
   }
-  const header = `{'descr': '<${kind}${size}', 'fortran_order': False, 'shape': (${rows}, ${dim}), }`;
+  return npyFile(`<${kind}${size}`, rows, dim, data);
+}
+
+/** Types of integers that IDs are written as. */
+export type IdsNpyType = "int16" | "int32" | "int64";
+
+/**
+ * Writes IDs as GRID and TIGER's programs read them: a table of signed integers, n x L.
+ * @param type Default: the narrowest that holds the codes of every codebook.
+ * @throws InvalidInputError when a codebook has more codes than the type can number.
+ */
+export function writeIdsNpy(ids: SemanticIds, type?: IdsNpyType): Uint8Array {
+  const largest = Math.max(...ids.codebookSizes);
+  const chosen = type ?? (largest <= 2 ** 15 ? "int16" : largest <= 2 ** 31 ? "int32" : "int64");
+  const { length, levels, codes } = ids;
+  if (chosen === "int64") return npyFile("<i8", length, levels, BigInt64Array.from(codes, BigInt));
+  if (chosen !== "int16" && chosen !== "int32") {
+    throw new InvalidInputError(`type must be "int16", "int32" or "int64", got ${describeValue(type)}`);
+  }
+  if (largest > (chosen === "int16" ? 2 ** 15 : 2 ** 31)) {
+    throw new InvalidInputError(`type "${chosen}" cannot number the ${count(largest)} codes of a level: leave it out`);
+  }
+  return chosen === "int16"
+    ? npyFile("<i2", length, levels, Int16Array.from(codes))
+    : npyFile("<i4", length, levels, Int32Array.from(codes));
+}
+
+function npyFile(descr: string, rows: number, dim: number, data: ArrayBufferView): Uint8Array {
+  const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${rows}, ${dim}), }`;
   const dataStart = Math.ceil((10 + header.length + 1) / 64) * 64;
   const bytes = new Uint8Array(dataStart + data.byteLength).fill(0x20, 0, dataStart);
   bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (dataStart - 10) & 0xff, (dataStart - 10) >> 8]);

@@ -1,0 +1,164 @@
+import { InvalidInputError } from "../errors.ts";
+import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
+import { count, describeValue } from "./bytes.ts";
+
+/** Semantic IDs and the items that they belong to, a row each. */
+export interface IdTable {
+  ids: SemanticIds;
+  /** The caller's IDs of the items; the row numbers where a file has none. */
+  itemIds: string[];
+}
+
+/** What is written: IDs, and the caller's IDs of the items. Default of these: the row numbers. */
+export interface IdTableSource {
+  ids: SemanticIds;
+  itemIds?: readonly (string | number)[];
+}
+
+/** What a file of IDs does not say. */
+export interface IdTableOptions {
+  /** Number of codes of each level. Default: as few as hold the codes of the file. */
+  codebookSizes?: readonly number[];
+  /** Fingerprint of the model that made the IDs. */
+  fingerprint?: string;
+}
+
+/**
+ * The items' IDs as texts, checked: one a row, none empty, none twice.
+ * @throws InvalidInputError naming the row.
+ */
+export function checkedItemIds({ ids, itemIds }: IdTableSource): (row: number) => string {
+  if (itemIds === undefined) return String;
+  if (itemIds.length !== ids.length) {
+    throw new InvalidInputError(
+      `itemIds has ${count(itemIds.length)} entries, but there are ${count(ids.length)} semantic IDs: one item a row`,
+    );
+  }
+  const known = new Map<string, number>();
+  itemIds.forEach((itemId, row) => {
+    requireItemId(itemId, `itemIds[${row}]`);
+    const earlier = known.get(String(itemId));
+    if (earlier !== undefined) {
+      throw new InvalidInputError(
+        `itemIds[${earlier}] and itemIds[${row}] are the same item, ${describeValue(itemId)}`,
+      );
+    }
+    known.set(String(itemId), row);
+  });
+  return (row) => String(itemIds[row]);
+}
+
+function requireItemId(itemId: unknown, where: string): void {
+  if (typeof itemId !== "string" && typeof itemId !== "number") {
+    throw new InvalidInputError(`${where} must be a string or a number, got ${describeValue(itemId)}`);
+  }
+  if (itemId === "") throw new InvalidInputError(`${where} is empty: every item needs an ID`);
+  if (/\p{Surrogate}/u.test(String(itemId))) {
+    throw new InvalidInputError(`${where} holds half of a character, which no file can: ${describeValue(itemId)}`);
+  }
+}
+
+/** Puts together the table that a reader finds, row by row. */
+export class IdTableBuilder {
+  readonly itemIds: string[] = [];
+  #codes: CodeArray = new Uint32Array(1024);
+  #levels = 0;
+  readonly #sizes: number[] = [];
+  readonly #known = new Map<string, string>();
+
+  /** @throws InvalidInputError for an item that was there before, or an ID of another length. */
+  add(itemId: string, codes: readonly number[], where: string): void {
+    requireItemId(itemId, `${where}: the item's ID`);
+    const earlier = this.#known.get(itemId);
+    if (earlier !== undefined) {
+      throw new InvalidInputError(`${where}: item ${describeValue(itemId)} was there before, at ${earlier}`);
+    }
+    const row = this.itemIds.length;
+    if (row === 0) this.#levels = codes.length;
+    if (codes.length !== this.#levels || codes.length === 0) {
+      throw new InvalidInputError(
+        codes.length === 0
+          ? `${where}: item ${describeValue(itemId)} has no codes`
+          : `${where}: the ID has ${codes.length} codes, but those before it have ${this.#levels}: all must have as many`,
+      );
+    }
+    codes.forEach((code, level) => {
+      if (!Number.isInteger(code) || code < 0 || code >= 2 ** 32) {
+        throw new InvalidInputError(
+          `${where}: code ${describeValue(code)} of level ${level} is not a whole number from 0 to 2^32 - 1`,
+        );
+      }
+      this.#sizes[level] = Math.max(this.#sizes[level] ?? 1, code + 1);
+    });
+    const end = (row + 1) * this.#levels;
+    if (end > this.#codes.length) {
+      const larger = new Uint32Array(2 * end);
+      larger.set(this.#codes);
+      this.#codes = larger;
+    }
+    this.#codes.set(codes, end - this.#levels);
+    this.#known.set(itemId, where);
+    this.itemIds.push(itemId);
+  }
+
+  /** @throws InvalidInputError without rows, or when the codes are not of the codebooks that were named. */
+  finish(options: IdTableOptions = {}): IdTable {
+    return {
+      ids: idsOf(this.#codes.subarray(0, this.itemIds.length * this.#levels), this.#levels, this.#sizes, options),
+      itemIds: this.itemIds,
+    };
+  }
+}
+
+/** IDs of the codes that a file holds. `found` are the smallest codebooks that hold them. */
+export function idsOf(
+  codes: ArrayLike<number>,
+  levels: number,
+  found: readonly number[],
+  { codebookSizes = found, fingerprint }: IdTableOptions,
+): SemanticIds {
+  if (codebookSizes.length === 0)
+    throw new InvalidInputError("there are no rows: one item with its ID a row is expected");
+  if (codes.length > 0 && codebookSizes.length !== levels) {
+    throw new InvalidInputError(
+      `the IDs have ${levels} codes, but codebookSizes has ${codebookSizes.length} entries; a last column beyond the model's levels is a suffix that tells items of one ID apart: list its size too`,
+    );
+  }
+  return SemanticIds.from(
+    { codes, levels: codebookSizes.length },
+    fingerprint === undefined ? { codebookSizes } : { codebookSizes, fingerprint },
+  );
+}
+
+/** Pieces of text of a few thousand characters at least, made of small ones. */
+export function* inChunks(parts: Iterable<string>): Generator<string> {
+  let chunk = "";
+  for (const part of parts) {
+    chunk += part;
+    if (chunk.length < 1 << 16) continue;
+    yield chunk;
+    chunk = "";
+  }
+  if (chunk !== "") yield chunk;
+}
+
+/** The lines of a text that comes whole or in pieces, without their ends (LF or CRLF); empty lines are skipped. */
+export function* linesOf(text: string | Iterable<string>): Generator<{ line: string; number: number }> {
+  let rest = "";
+  let number = 0;
+  const clean = (line: string) => {
+    number++;
+    const whole = number === 1 && line.startsWith("\uFEFF") ? line.slice(1) : line;
+    return { line: whole.endsWith("\r") ? whole.slice(0, -1) : whole, number };
+  };
+  for (const piece of typeof text === "string" ? [text] : text) {
+    const lines = (rest + piece).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) {
+      const entry = clean(line);
+      if (entry.line !== "") yield entry;
+    }
+  }
+  const last = clean(rest);
+  if (last.line !== "") yield last;
+}
