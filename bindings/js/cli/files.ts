@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   access,
   constants,
+  type FileHandle,
   open,
   readdir,
   readFile,
@@ -10,9 +11,9 @@ import {
   rm,
   stat,
   unlink,
-  writeFile,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { RQVAEError } from "../errors.ts";
 import { checkLabels, readItems, readLabels } from "../formats/index.ts";
 import type { ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
@@ -36,6 +37,7 @@ async function on<T>(path: string, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (error) {
+    if (error instanceof RQVAEError) throw error; // about what is written, not about the file
     const { code, message } = error as NodeJS.ErrnoException;
     throw new FileError(`${path}: ${reasons[code ?? ""] ?? message}`);
   }
@@ -116,20 +118,27 @@ export function remove(path: string): Promise<void> {
 }
 
 /**
- * Writes a file whole or not at all: to a temporary file beside it, which then takes its name. What is not a regular file
- * (a pipe, a device) is written to directly.
+ * Writes a file, in one or in pieces, whole or not at all: to a temporary file beside it, which then takes its name. What is not a
+ * regular file (a pipe, a device) is written to directly.
  * @throws FileError
  */
-export function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+export function writeWhole(path: string, content: Uint8Array | string | Iterable<Uint8Array | string>): Promise<void> {
   return on(path, async () => {
+    const pieces = typeof content === "string" || ArrayBuffer.isView(content) ? [content] : content;
+    const writeTo = async (file: FileHandle) => {
+      for (const piece of pieces) await file.appendFile(piece);
+    };
     const existing = await stat(path).catch(() => undefined);
-    if (existing && !existing.isFile()) return writeFile(path, content);
+    if (existing && !existing.isFile()) {
+      const file = await open(path, "w");
+      return writeTo(file).finally(() => file.close());
+    }
     const target = existing ? await realpath(path) : path; // a symbolic link stays one
     const temporary = join(dirname(target), temporaryName(target, randomUUID().slice(0, 8)));
     try {
       const file = await open(temporary, "wx", existing?.mode ?? 0o666);
       try {
-        await file.writeFile(content);
+        await writeTo(file);
         await file.sync();
       } finally {
         await file.close();

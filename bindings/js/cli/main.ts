@@ -1,13 +1,15 @@
 #!/usr/bin/env node
-/** The command line: `rqvae train`, `rqvae kmeans`, `rqvae encode`. */
+/** The command line: `rqvae train`, `rqvae encode` and the others. */
 import { VERSION } from "../version.ts";
 import { type Command, helpOf, parseCommandLine, suggest, UsageError } from "./command.ts";
+import { convert } from "./convert.ts";
 import { encode } from "./encode.ts";
+import { hopwise } from "./hopwise.ts";
 import { Interrupted } from "./interrupt.ts";
 import { kmeans } from "./kmeans.ts";
 import { train } from "./train.ts";
 
-const commands: Command[] = [train, kmeans, encode];
+const commands: Command[] = [train, kmeans, encode, convert, hopwise];
 
 const help = `Semantic IDs for every item of a catalogue, learned from its embeddings.
 

@@ -1,12 +1,12 @@
 /** What every command that makes a model shares: its files, the summary at the end, and the words for an early one. */
 
-import { idsCsvChunks } from "../formats/index.ts";
+import { type IdExtras, type IdFormat, type IdTableSource, idChunks } from "../formats/index.ts";
 import type { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels, ItemMatrix } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
 import { checkOutput, readCatalogue, writeWhole } from "./files.ts";
-import { describeModel, type Story } from "./show.ts";
+import { describeModel, type Story, type Summary } from "./show.ts";
 import { columnsOf, fileSize, paletteFor, plural } from "./text.ts";
 
 export const labelsOption: Option = {
@@ -19,7 +19,10 @@ export const labelsOption: Option = {
 export const fileOptions: Record<string, Option> = {
   labels: labelsOption,
   output: { short: "o", value: "FILE", help: "the model (default: model.safetensors)" },
-  ids: { value: "FILE", help: "the IDs as CSV (default: <model>.ids.csv)" },
+  ids: {
+    value: "FILE",
+    help: "the IDs, in the format of its name (rqvae convert\n--help lists them; default: <model>.ids.csv)",
+  },
   force: { short: "f", help: "overwrite default outputs that exist already" },
 };
 
@@ -76,35 +79,82 @@ export async function writeModel(place: Workplace, model: RQVAE): Promise<(story
   const ids = model.encode(items);
   const bytes = model.save();
   await writeWhole(modelPath, bytes);
-  const idsBytes = await writeIds(idsPath, ids, labels);
-  return async (story) => {
-    const losses = meanLosses(model, items);
-    const summary = await describeModel(
-      {
-        ids,
-        dim: items.dim,
-        labels,
-        losses,
-        explainedVariance: explainedVariance(model, losses.reconstruction),
-        files: [
-          { path: modelPath, what: "the model", size: fileSize(bytes.length) },
-          { path: idsPath, what: `the IDs, ${plural(ids.length, "row")}`, size: fileSize(idsBytes) },
-        ],
-        next: `rqvae encode ${shellWord(modelPath)} new-items.npy`,
-        ...story,
-      },
-      columnsOf(process.stdout),
-      paletteFor(process.stdout),
-    );
-    process.stdout.write(`${summary}\n`);
-  };
+  const idsBytes = await writeIds(
+    idsPath,
+    { ids },
+    { ...(labels && { labels }), vectors: { codebooks: model.codebooks() } },
+  );
+  return (story) =>
+    tellAbout(model, place, ids, {
+      files: [
+        { path: modelPath, what: "the model", size: fileSize(bytes.length) },
+        { path: idsPath, what: `the IDs, ${plural(ids.length, "row")}`, size: fileSize(idsBytes) },
+      ],
+      next: `rqvae encode ${shellWord(modelPath)} new-items.npy`,
+      ...story,
+    });
 }
 
-/** Writes the IDs as CSV. @returns the size in bytes. */
-export async function writeIds(path: string, ids: SemanticIds, labels: ItemLabels | undefined): Promise<number> {
-  const bytes = Buffer.concat([...idsCsvChunks(ids, labels)].map((chunk) => Buffer.from(chunk)));
-  await writeWhole(path, bytes);
-  return bytes.length;
+/** Prints the summary of a model that was made. */
+export async function tellAbout(
+  model: RQVAE,
+  { items, labels }: Pick<Workplace, "items" | "labels">,
+  ids: SemanticIds,
+  rest: Story & Pick<Summary, "files" | "next">,
+): Promise<void> {
+  const losses = meanLosses(model, items);
+  const summary = await describeModel(
+    {
+      ids,
+      dim: items.dim,
+      labels,
+      losses,
+      explainedVariance: explainedVariance(model, losses.reconstruction),
+      ...rest,
+    },
+    columnsOf(process.stdout),
+    paletteFor(process.stdout),
+  );
+  process.stdout.write(`${summary}\n`);
+}
+
+/** The formats of IDs by the ends of file names, the longer ones first. */
+const FORMAT_ENDS: [end: string, format: IdFormat][] = [
+  [".trie.json", "trie"],
+  [".json", "lcrec"],
+  [".jsonl", "jsonl"],
+  [".ndjson", "jsonl"],
+  [".npy", "npy"],
+  [".item", "recbole"],
+  [".semanticids", "semanticids"],
+  [".csv", "csv"],
+];
+
+/** The format of IDs that a file's name says. */
+export const formatOf = (path: string): IdFormat | undefined =>
+  FORMAT_ENDS.find(([end]) => path.toLowerCase().endsWith(end))?.[1];
+
+/** Writes IDs in a format, by default that of the file's name, or else as CSV. @returns the size in bytes. */
+export function writeIds(
+  path: string,
+  table: IdTableSource,
+  extras: IdExtras,
+  format = formatOf(path) ?? "csv",
+): Promise<number> {
+  return writeCounted(path, idChunks(format, table, extras));
+}
+
+/** Writes a file piece by piece. @returns its size in bytes. */
+export async function writeCounted(path: string, pieces: Iterable<string | Uint8Array>): Promise<number> {
+  let bytes = 0;
+  const counted = function* () {
+    for (const piece of pieces) {
+      bytes += Buffer.byteLength(piece);
+      yield piece;
+    }
+  };
+  await writeWhole(path, counted());
+  return bytes;
 }
 
 /** A word of a command line, quoted for a shell where it needs it. */

@@ -154,13 +154,13 @@ function withPreset(given: GivenOptions, { dim }: ItemMatrix, preset: PresetName
   return { model: { ...model, ...levels, ...given.model }, train: { ...train, ...given.train } };
 }
 
-interface Start {
+export interface Start {
   model: RQVAE;
   trainOptions: TrainOptions;
 }
 
 /** A new model, by a preset or for a catalogue of this size. */
-async function begin(items: ItemMatrix, given: GivenOptions, preset: PresetName | undefined): Promise<Start> {
+export async function begin(items: ItemMatrix, given: GivenOptions, preset: PresetName | undefined): Promise<Start> {
   const inputDim = items.dim;
   if (preset !== undefined) {
     const { model, train } = withPreset(given, items, preset);
@@ -205,7 +205,7 @@ async function resume(
 }
 
 /** An error of the library as one about the command line or about a file. */
-function explained(
+export function explained(
   error: unknown,
   itemsPath: string,
   given: GivenOptions,
@@ -221,7 +221,7 @@ function explained(
   return fromPreset ? new UsageError(`${said.message} (it comes from --preset ${preset})`) : said;
 }
 
-interface Outcome {
+export interface Outcome {
   interrupted: Interrupted | undefined;
   /** The last progress event. */
   last: TrainProgress | undefined;
@@ -229,9 +229,9 @@ interface Outcome {
 }
 
 /** Trains, showing the progress on stderr, the greeting once it runs; Ctrl-C ends it early. */
-async function trainWatched(
+export async function trainWatched(
   model: RQVAE,
-  { items, quiet }: Workplace,
+  { items, quiet }: Pick<Workplace, "items" | "quiet">,
   options: TrainOptions,
   greeting: string,
 ): Promise<Outcome> {
@@ -273,7 +273,10 @@ const fromOne = (message: string) =>
   message.replace(/\bepoch (\d+)/, (_, epoch: string) => `epoch ${Number(epoch) + 1}`);
 
 /** Which epoch was kept and why, and what training was worth on items that it did not see. */
-function remarks({ config }: RQVAE, { selectedBecause, selectedEpoch, validation, start }: TrainHistory): string[] {
+export function remarks(
+  { config }: RQVAE,
+  { selectedBecause, selectedEpoch, validation, start }: TrainHistory,
+): string[] {
   const why = fromOne(selectedBecause).replace(/ \(explained variance [^)]*\)/, "");
   const kept = `Kept: ${why}.`;
   if (validation === undefined || start?.validation === undefined) return [kept];

@@ -27,7 +27,10 @@ export interface IdTableOptions {
  * The items' IDs as texts, checked: one a row, none empty, none twice.
  * @throws InvalidInputError naming the row.
  */
-export function checkedItemIds({ ids, itemIds }: IdTableSource): (row: number) => string {
+export function checkedItemIds({
+  ids,
+  itemIds,
+}: Pick<IdTableSource, "itemIds"> & { ids: { readonly length: number } }): (row: number) => string {
   if (itemIds === undefined) return String;
   if (itemIds.length !== ids.length) {
     throw new InvalidInputError(

@@ -181,7 +181,7 @@ export function mergeRecBoleChunks(
       const row = isHeader ? undefined : rowOf.get(unquoted(cells[itemColumn]!));
       if (!isHeader && row === undefined && missing !== "empty") {
         throw new InvalidInputError(
-          `line ${number}: item ${describeValue(unquoted(cells[itemColumn]!))} has no semantic ID; set missing to "empty" to leave its cell empty`,
+          `line ${number}: item ${describeValue(unquoted(cells[itemColumn]!))} has no semantic ID: give it one, or merge with missing: "empty"`,
         );
       }
       const kept = replaced < 0 ? line : cells.filter((_, column) => column !== replaced).join(separator);

@@ -1,0 +1,69 @@
+import { basename } from "node:path";
+import { ID_FORMATS, mergeRecBoleChunks, readIds } from "../formats/index.ts";
+import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
+import { checkOutput, nameFile, naming, readBytes } from "./files.ts";
+import { formatOf, generalOptions, writeCounted, writeIds } from "./outputs.ts";
+import { fileSize, plural } from "./text.ts";
+
+export const convert: Command = {
+  name: "convert",
+  summary: "Writes IDs in the format of another program.",
+  positionals: ["<in>", "<out>"],
+  options: {
+    Options: {
+      from: { value: "NAME", help: "the format of <in> (default: by its content)" },
+      to: { value: "NAME", help: "the format of <out> (default: by its name)" },
+      item: { value: "FILE", help: "with recbole: an .item file whose columns are kept" },
+      ...generalOptions,
+    },
+  },
+  notes: `The formats, and the names that they go by:
+  csv          .csv          item, codes, tokens; what rqvae train writes
+  jsonl        .jsonl        {"id": ..., "codes": [...], "tokens": ...} a line
+  lcrec        .json         LC-Rec's index: {"item": ["<a_1>", "<b_2>"], ...}
+  recbole      .item         item_id:token, semantic_id:token_seq
+  semanticids  .semanticids  the Hopwise program's csv, with vectors if <in> has
+  npy          .npy          integers, a row an item, as GRID reads; no item IDs
+  trie         .trie.json    {"code": {"code": ["item", ...]}}
+<out> is overwritten.
+
+Examples:
+  rqvae convert model.ids.csv beauty.index.json
+  rqvae convert model.ids.csv new.item --item ml-1m/ml-1m.item
+`,
+  run,
+};
+
+async function run(given: Given): Promise<number> {
+  const [input, output] = given.positionals as [string, string];
+  const from = oneOf(given, "from", ID_FORMATS);
+  const to = oneOf(given, "to", ID_FORMATS) ?? formatOf(output);
+  if (to === undefined) throw new UsageError(`${output}: the name says no format; name it with --to`);
+  const itemPath = text(given, "item");
+  if (itemPath !== undefined && to !== "recbole") throw new UsageError(`--item is for recbole, not for ${to}`);
+
+  const bytes = await readBytes(input);
+  const read = naming(input, () => readIds(bytes, basename(input), from ? { format: from } : {}));
+  const item = itemPath === undefined ? undefined : new TextDecoder().decode(await readBytes(itemPath));
+  await checkOutput(output, { overwrite: true, inputs: [input, ...(itemPath === undefined ? [] : [itemPath])] });
+
+  const { ids, itemIds, titles, embeddings } = read;
+  const extras = { ...(titles && { labels: { titles } }), ...(embeddings && { vectors: { embeddings } }) };
+  const size = await (item === undefined
+    ? writeIds(output, { ids, itemIds }, extras, to)
+    : writeCounted(output, mergeRecBoleChunks(item, { ids, itemIds }))
+  ).catch((error) => {
+    throw nameFile(itemPath ?? input, error);
+  });
+  if (given.values.quiet) return 0;
+  const lost = [
+    ...(to === "npy" && read.format !== "npy" ? ["The items' IDs are not in it: row i is item i of the input."] : []),
+    ...(to === "trie" ? ["Its items are in the order of their IDs."] : []),
+    ...(to === "semanticids" && !embeddings
+      ? ["The input has no vectors: the column semantic_ids_embs is left out."]
+      : []),
+  ];
+  const told = `Read ${plural(ids.length, "item")} of ${plural(ids.levels, "code")} each (${read.format}), wrote ${output} (${to}, ${fileSize(size)}).`;
+  process.stderr.write(`${[told, ...lost].join("\n")}\n`);
+  return 0;
+}
