@@ -1,5 +1,6 @@
 /** What users of other implementations suffered, as they would meet it: whole runs through the public API. */
 import { RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
+import { Vocabulary } from "rqvae/vocabulary";
 import { describe, expect, it } from "vitest";
 import { catalogue, generator, readTensors, squaredDistance } from "./catalogue.ts";
 
@@ -266,6 +267,30 @@ describe("A5: embeddings of small scale, with an offset, with a constant column"
   it("the same by fit", async () => {
     using model = await RQVAE.fit(plain, { codebookSize: 64, epochs: 2 });
     expect(explainedVariance(plain, model.reconstruct(plain))).toBeGreaterThanOrEqual(0.6);
+  });
+});
+
+describe("A7: where are my IDs?", () => {
+  it("three items: tokens beside titles, integers by level, begin and end, and the tokens to add to a language model", async () => {
+    const catalogue = { apple: [0.9, 0.1, 0], pear: [0.7, 0.5, 0.1], boot: [0, 0.1, 0.9] };
+    using model = await RQVAE.fit(Object.values(catalogue), { codebookSize: [2, 3] });
+    const ids = model.encode(Object.values(catalogue));
+    const vocabulary = new Vocabulary(ids, { baseOffset: 1000 });
+    const offsets = [1005, 1007]; // after pad, begin, end, separator, unknown; then two codes of the first level
+    expect(vocabulary.offsets).toEqual(offsets);
+    const added = new Map(vocabulary.addedTokens().map(({ id, content }) => [content, id]));
+    expect([...added.keys()].slice(5)).toEqual(["<a_0>", "<a_1>", "<b_0>", "<b_1>", "<b_2>"]);
+    expect([added.get("<sid_begin>"), added.get("<sid_end>")]).toEqual([vocabulary.begin, vocabulary.eos]);
+    for (const [i, title] of Object.keys(catalogue).entries()) {
+      const line = `${ids.toTokens(i)} ${title}`;
+      expect(line).toMatch(/^<a_[01]><b_[012]> (apple|pear|boot)$/);
+      expect(vocabulary.parseAll(line)).toEqual([ids.at(i)]);
+      const tokens = ids.toTokens(i).match(/<.*?>/g)!;
+      expect(vocabulary.encode(ids.at(i))).toEqual(tokens.map((token) => added.get(token)));
+      expect(vocabulary.encode(ids.at(i))).toEqual(ids.at(i).map((code, level) => offsets[level]! + code));
+    }
+    expect(ids.at(0)[0]).toBe(ids.at(1)[0]);
+    expect(ids.at(0)[0]).not.toBe(ids.at(2)[0]);
   });
 });
 
