@@ -72,7 +72,7 @@ describe("the packed package", () => {
 
   it("imports without side effect and works by import and by require", () => {
     const quiet =
-      "const before = Object.keys(globalThis).join(); await import('rqvae'); await import('rqvae/worker'); await import('rqvae/formats'); console.log(before === Object.keys(globalThis).join());";
+      "const before = Object.keys(globalThis).join(); await import('rqvae'); await import('rqvae/worker'); await import('rqvae/formats'); await import('rqvae/vocabulary'); console.log(before === Object.keys(globalThis).join());";
     expect(node("--input-type=module", "-e", quiet)).toBe("true\n");
     const body =
       "RQVAE.fit([[1, 2], [3, 4], [5, 7]], { epochs: 2 }).then((m) => console.log(m.encode([[1, 2]]).length));";
@@ -91,9 +91,13 @@ describe("the packed package", () => {
     expect(node("--input-type=module", "-e", encode)).toMatch(/^(<[a-z]_\d+>){3}\n$/);
   });
 
-  it.each(["README.md", "docs/training.md"])("runs every Node snippet of %s", (page) => {
+  it.each([
+    ["README.md", 3],
+    ["docs/training.md", 3],
+    ["docs/hopwise.md", 1],
+  ])("runs every Node snippet of %s", (page, atLeast) => {
     const found = snippets(readFileSync(join(ROOT, page), "utf8")).filter(({ run }) => run === "node");
-    expect(found.length).toBeGreaterThanOrEqual(3);
+    expect(found.length).toBeGreaterThanOrEqual(atLeast);
     mkdirSync(join(folder, "examples"), { recursive: true });
     for (const { code, line } of found) {
       const file = join(folder, `snippet-line-${line}.mjs`);
@@ -102,8 +106,21 @@ describe("the packed package", () => {
     }
   });
 
-  it("runs the README's command line", () => {
-    const found = snippets(readFileSync(join(ROOT, "README.md"), "utf8")).filter(({ run }) => run === "cli");
+  it("prints IDs beside the items' titles in the README's first snippet", () => {
+    const [first] = snippets(readFileSync(join(ROOT, "README.md"), "utf8")).filter(({ run }) => run === "node");
+    const file = join(folder, "quick-start.mjs");
+    writeFileSync(file, first!.code);
+    const lines = node(file).split("\n");
+    const titles = [...first!.code.matchAll(/^\s+"([^"]+)": \[/gm)].map(([, title]) => title!);
+    expect(titles.length).toBeGreaterThanOrEqual(3);
+    for (const title of titles) {
+      const line = lines.find((text) => text.includes(title));
+      expect(line, title).toMatch(/<a_\d+><b_\d+>/);
+    }
+  });
+
+  it.each(["README.md", "docs/hopwise.md"])("runs the command lines of %s", (page) => {
+    const found = snippets(readFileSync(join(ROOT, page), "utf8")).filter(({ run }) => run === "cli");
     expect(found.length).toBeGreaterThanOrEqual(1);
     for (const { code, line } of found) {
       expect(
