@@ -4,7 +4,7 @@ import { RQVAE } from "../index.ts";
 import { type Command, type Given, oneOf, text } from "./command.ts";
 import { checkOutput, nameFile, naming, readBytes, readCatalogue } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
-import { formatOf, generalOptions, labelsOption, writeIds } from "./outputs.ts";
+import { extrasFor, formatOf, generalOptions, labelsOption, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { plural } from "./text.ts";
 
@@ -65,7 +65,7 @@ async function run(given: Given): Promise<number> {
       })
       .finally(() => quiet || view.end());
     const table = itemIds ? { ids, itemIds } : { ids };
-    const extras = { ...(labels && { labels }), vectors: { codebooks: model.codebooks() } };
+    const extras = extrasFor(format, model, labels);
     if (output === undefined) {
       for (const chunk of idChunks(format, table, extras)) process.stdout.write(chunk);
       return 0;

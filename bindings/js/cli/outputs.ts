@@ -79,11 +79,7 @@ export async function writeModel(place: Workplace, model: RQVAE): Promise<(story
   const ids = model.encode(items);
   const bytes = model.save();
   await writeWhole(modelPath, bytes);
-  const idsBytes = await writeIds(
-    idsPath,
-    { ids },
-    { ...(labels && { labels }), vectors: { codebooks: model.codebooks() } },
-  );
+  const idsBytes = await writeIds(idsPath, { ids }, extrasFor(formatOf(idsPath), model, labels));
   return (story) =>
     tellAbout(model, place, ids, {
       files: [
@@ -133,6 +129,14 @@ const FORMAT_ENDS: [end: string, format: IdFormat][] = [
 /** The format of IDs that a file's name says. */
 export const formatOf = (path: string): IdFormat | undefined =>
   FORMAT_ENDS.find(([end]) => path.toLowerCase().endsWith(end))?.[1];
+
+/** What a model has to add to its IDs in a format. */
+export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): IdExtras {
+  return {
+    ...(labels && { labels }),
+    ...(format === "semanticids" && { vectors: { codebooks: model.codebooks() } }),
+  };
+}
 
 /** Writes IDs in a format, by default that of the file's name, or else as CSV. @returns the size in bytes. */
 export function writeIds(
