@@ -1,32 +1,16 @@
 /**
  * The ruler: what IDs and reconstructions are worth, each figure in the most direct way that is still fast enough. Matrices are
  * `{ data, rows, dim }`, row-major; sums are in double precision. The counts per level and of distinct IDs are the library's
- * `assessIds`.
+ * `assessIds`, and the measures that its report has too are its own.
  */
 import { hash, uniform } from "./hash.mjs";
+
+export { countDistinctRows, explainedVariance, nearestNeighbours } from "rqvae/report";
 
 /**
  * @typedef {{ data: Float32Array, rows: number, dim: number }} Matrix
  * @typedef {{ codes: ArrayLike<number>, length: number, levels: number }} Ids
  */
-
-/**
- * 1 - SSE / sum ||x - mean||^2, with the mean of these rows: 1 is perfect, 0 as good as one vector for all.
- * @param {Matrix} items
- * @param {Float32Array} reconstruction rows x dim
- */
-export function explainedVariance({ data, rows, dim }, reconstruction) {
-  const mean = new Float64Array(dim);
-  for (let i = 0; i < rows * dim; i++) mean[i % dim] += data[i];
-  for (let j = 0; j < dim; j++) mean[j] /= rows;
-  let error = 0;
-  let total = 0;
-  for (let i = 0; i < rows * dim; i++) {
-    error += (data[i] - reconstruction[i]) ** 2;
-    total += (data[i] - mean[i % dim]) ** 2;
-  }
-  return 1 - error / total;
-}
 
 /**
  * Numbers the groups of items that share their first `depth` codes, in order of appearance.
@@ -46,32 +30,6 @@ export function prefixGroups({ codes, length, levels }, depth) {
     }
   }
   return groups;
-}
-
-/**
- * Number of different rows; 0 and -0 are the same.
- * @param {Matrix} items
- */
-export function countDistinctRows({ data, rows, dim }) {
-  const values = new Float32Array(data);
-  for (let i = 0; i < values.length; i++) values[i] += 0; // -0 becomes 0
-  const bits = new Uint32Array(values.buffer);
-  /** @type {Map<number, number[]>} */
-  const buckets = new Map();
-  let distinct = 0;
-  for (let i = 0; i < rows; i++) {
-    const key = hash(...bits.subarray(i * dim, (i + 1) * dim));
-    const bucket = buckets.get(key);
-    const isSame = (other) => {
-      for (let j = 0; j < dim; j++) if (bits[i * dim + j] !== bits[other * dim + j]) return false;
-      return true;
-    };
-    if (bucket?.some(isSame)) continue;
-    distinct++;
-    if (bucket) bucket.push(i);
-    else buckets.set(key, [i]);
-  }
-  return distinct;
 }
 
 /**
@@ -162,42 +120,6 @@ function membersOf(groups) {
     members[groups[i]].push(i);
   }
   return members;
-}
-
-/**
- * The rows that are nearest to each of the query rows: exact, Euclidean, the row itself left out, ties to the lower row.
- * @param {Matrix} items
- * @param {ArrayLike<number>} queries row numbers
- * @param {number} [k]
- * @returns {Int32Array} queries x k, the nearest first; -1 where there are fewer than k other rows
- */
-export function nearestNeighbours({ data, rows, dim }, queries, k = 10) {
-  const nearest = new Int32Array(queries.length * k).fill(-1);
-  const distances = new Float64Array(k);
-  for (let q = 0; q < queries.length; q++) {
-    const query = queries[q] * dim;
-    distances.fill(Number.POSITIVE_INFINITY);
-    for (let i = 0; i < rows; i++) {
-      if (i === queries[q]) continue;
-      const worst = distances[k - 1];
-      const row = i * dim;
-      let distance = 0;
-      for (let j = 0; j < dim; ) {
-        const end = Math.min(dim, j + 32); // gives up early, a block at a time
-        for (; j < end; j++) distance += (data[row + j] - data[query + j]) * (data[row + j] - data[query + j]);
-        if (distance >= worst) break;
-      }
-      if (distance >= worst) continue;
-      let place = k - 1;
-      for (; place > 0 && distances[place - 1] > distance; place--) {
-        distances[place] = distances[place - 1];
-        nearest[q * k + place] = nearest[q * k + place - 1];
-      }
-      distances[place] = distance;
-      nearest[q * k + place] = i;
-    }
-  }
-  return nearest;
 }
 
 /**

@@ -3,7 +3,7 @@
  * no side effect; the WebAssembly is loaded at the first `create`, `load` or `fit`.
  */
 
-export { assessIds } from "./assess-ids.ts";
+export { adviseCapacity, assessIds } from "./assess-ids.ts";
 export {
   BusyError,
   DisposedError,
@@ -18,7 +18,9 @@ export {
 } from "./errors.ts";
 export { initialize, type WasmSource } from "./native.ts";
 export { type PresetName, presets, type Recipe, type RecipeShape } from "./presets.ts";
-export type { IdReport } from "./report.ts";
+export type { AssessOptions } from "./report/assess.ts";
+export type { CapacityAdvice, CapacityOptions } from "./report/capacity.ts";
+export type { IdReport } from "./report/id-report.ts";
 export { type ResidualKMeansOptions, residualKMeans } from "./residual-kmeans.ts";
 export { type Optimizer, RQVAE } from "./rqvae.ts";
 export { type CodeArray, SemanticIds } from "./semantic-ids.ts";

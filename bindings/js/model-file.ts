@@ -316,7 +316,7 @@ function readTensor(name: string, entry: unknown, data: Uint8Array): [number, nu
 const TWO_56 = 72057594037927936;
 
 /** A half's exponent and fraction, moved to a float's place, are the value divided by 2^112. Integers and one exact product only. */
-function halfToNumber(half: number): number {
+export function halfToNumber(half: number): number {
   if ((half & 0x7c00) === 0x7c00) return Number.NaN; // infinite or NaN: refused either way
   const bits = new DataView(new ArrayBuffer(4));
   bits.setUint32(0, (half & 0x7fff) << 13);

@@ -760,7 +760,8 @@ function chunkRows(floats: number): number {
   return Math.max(1, Math.floor(CHUNK_BYTES / (4 * floats) / SLICE_ROWS)) * SLICE_ROWS;
 }
 
-function hashOf(module: NativeModule, bytes: Uint8Array): string {
+/** Hash of bytes by the core, 16 hexadecimal digits. */
+export function hashOf(module: NativeModule, bytes: Uint8Array): string {
   return withArena(module, (arena) => {
     const address = arena.allocate(bytes.length);
     module.HEAPU8.set(bytes, address);

@@ -11,7 +11,7 @@ import {
   unigenrec,
 } from "../../bench/quality/published.mjs";
 import { rulerChecks } from "../../bench/quality/targets.mjs";
-import { assessIds } from "../../bindings/js/report.ts";
+import { assessIds } from "../../bindings/js/assess-ids.ts";
 
 test("tokens", () => {
   expect(parseTokens(["<a_183>", "<b_0>", "<c_9>"])).toEqual([183, 0, 9]);

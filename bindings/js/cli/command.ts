@@ -28,6 +28,8 @@ export interface Command {
   summary: string;
   /** The positional arguments, as the usage line names them. */
   positionals: string[];
+  /** An option with which the command takes no positional arguments. */
+  standsAlone?: string;
   /** By the headings that the help has them under. */
   options: Record<string, Record<string, Option>>;
   /** Paragraphs of the help after the options. */
@@ -70,10 +72,12 @@ export function parseCommandLine(command: Command, args: string[]): Given {
   }
   const given = { values, lists, positionals, args };
   if (values.help) return given;
-  const missing = command.positionals[positionals.length];
+  const isAlone = command.standsAlone !== undefined && values[command.standsAlone] !== undefined;
+  const expected = isAlone ? [] : command.positionals;
+  const missing = expected[positionals.length];
   if (missing) throw new UsageError(`${missing} is missing`);
-  if (positionals.length > command.positionals.length) {
-    throw new UsageError(`unexpected argument "${positionals[command.positionals.length]}"`);
+  if (positionals.length > expected.length) {
+    throw new UsageError(`unexpected argument "${positionals[expected.length]}"`);
   }
   return given;
 }

@@ -7,9 +7,10 @@ import { encode } from "./encode.ts";
 import { hopwise } from "./hopwise.ts";
 import { Interrupted } from "./interrupt.ts";
 import { kmeans } from "./kmeans.ts";
+import { report } from "./report.ts";
 import { train } from "./train.ts";
 
-const commands: Command[] = [train, kmeans, encode, convert, hopwise];
+const commands: Command[] = [train, kmeans, encode, report, convert, hopwise];
 
 const help = `Semantic IDs for every item of a catalogue, learned from its embeddings.
 
@@ -25,6 +26,7 @@ Options:
 Example:
   rqvae train items.npy --labels titles.txt
   rqvae encode model.safetensors new-items.npy
+  rqvae report model.safetensors items.npy --html report.html
 `;
 
 /** @returns the exit code: 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C. */

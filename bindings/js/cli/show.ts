@@ -1,4 +1,4 @@
-import { assessIds } from "../report.ts";
+import { assessIds } from "../assess-ids.ts";
 import { levelLetter, type SemanticIds, sortedRows } from "../semantic-ids.ts";
 import { type CodeTreeNode, codeTree } from "../tree.ts";
 import type { ItemLabels } from "../types.ts";

@@ -1,0 +1,314 @@
+import { InvalidInputError } from "../errors.ts";
+import { drive, nextTurn } from "../jobs.ts";
+import { readModelFile, writeModelFile } from "../model-file.ts";
+import { native } from "../native.ts";
+import { checkOptionNames, show } from "../option-reader.ts";
+import { residualKMeans } from "../residual-kmeans.ts";
+import { hashOf, RQVAE } from "../rqvae.ts";
+import { SemanticIds, sortedRows } from "../semantic-ids.ts";
+import type { ItemLabels, Items } from "../types.ts";
+import { type LabelOption, readLabelOption, requireIds, requireOwnIds } from "./check.ts";
+import { assessLevel, commonPrefix, countGroups, labelAgreement } from "./groups.ts";
+import { type IdFigures, IdReport, type NeighbourReport, type ReconstructionReport } from "./id-report.ts";
+import { type ItemRows, type Matrix, readItemRows } from "./item-rows.ts";
+import { nearestNeighbours, squaredErrors, VectorClasses } from "./measures.ts";
+import { mix, sampleRows } from "./sample.ts";
+
+/** What `assessIds` goes by beside the IDs. */
+export interface AssessOptions {
+  /** The vectors that the IDs were made of, in the same order: tells exact duplicates from collisions, and near from far. */
+  items?: Items;
+  /** Titles of the items (for the HTML page) and labels, one entry an item; or the labels alone. An empty text is no label. */
+  labels?: LabelOption;
+  /** The model that made the IDs: tells what they stand for. Needs `items`. */
+  model?: RQVAE;
+  /** Whether to measure residual k-means and a random hash beside it, on the same items. Needs `items`. Default: false. */
+  baseline?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Numbers of the sample on which reconstruction and neighbours are measured, and its rows, at most. */
+const SAMPLE_VALUES = 2 ** 25;
+const SAMPLE_ROWS = 2 ** 16;
+/** Multiplications that the search for neighbours takes at most, unless there are very few queries then. */
+const NEIGHBOUR_PRODUCTS = 4e9;
+const MOST_QUERIES = 1000;
+const FEWEST_QUERIES = 100;
+/** Nearest items of each query. */
+const NEIGHBOURS = 10;
+/** Rows that are decoded, or read, between two turns of the event loop. */
+const SLICE = 1024;
+
+/** See `assessIds` in assess-ids.ts. */
+export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): Promise<IdReport> {
+  checkOptionNames(options, "assessIds", ["items", "labels", "model", "baseline", "signal"]);
+  const { model, baseline = false, signal } = options;
+  requireIds(ids, "assessIds");
+  if (typeof baseline !== "boolean") {
+    throw new InvalidInputError(`assessIds: baseline must be true or false, received ${show(baseline)}`);
+  }
+  for (const [name, given] of Object.entries({ model, baseline })) {
+    if (given && options.items === undefined) {
+      throw new InvalidInputError(`assessIds: ${name} needs items, the vectors that the IDs were made of`);
+    }
+  }
+  const labels = readLabelOption(options.labels, ids.length, "assessIds");
+  if (model) requireOwnIds(ids, model, "assessIds");
+  const items =
+    options.items === undefined
+      ? undefined
+      : readItemRows(options.items, ids.length, "assessIds", model?.config.inputDim);
+  const yardstick = items && (await layYardstick(items, signal));
+  const own = await measure(ids, labels, yardstick, model, signal);
+  if (!baseline || !yardstick) return new IdReport(own, ids, labels);
+  const baselines = await measureBaselines(ids, options.items!, labels, yardstick, model, signal);
+  return new IdReport({ ...own, baselines }, ids, labels);
+}
+
+/** What is known of the items whatever their IDs are. */
+interface Yardstick {
+  items: ItemRows;
+  /** Which vectors are the same. */
+  classes: VectorClasses;
+  itemsWithTwin: number;
+  /** Rows of the sample, and their vectors. */
+  rows: Uint32Array;
+  sample: Matrix;
+  /** Rows of the sample whose neighbours are looked at; queries x k rows of the sample. Empty when there is one item only. */
+  queries: Uint32Array;
+  nearest: Int32Array;
+  k: number;
+}
+
+async function layYardstick(items: ItemRows, signal: AbortSignal | undefined): Promise<Yardstick> {
+  const { rows: n, dim } = items;
+  const classes = new VectorClasses(items);
+  await inSlices(n, SLICE, signal, (row) => classes.add(row));
+  const members = new Uint32Array(n);
+  for (const first of classes.firstRows) members[first]!++;
+  let itemsWithTwin = 0;
+  for (const count of members) if (count > 1) itemsWithTwin += count;
+
+  const size = Math.min(n, SAMPLE_ROWS, Math.max(2, Math.floor(SAMPLE_VALUES / dim)));
+  const rows = sampleRows(n, size);
+  const sample = size === n ? items.take() : items.take(rows);
+  const affordable = Math.floor(NEIGHBOUR_PRODUCTS / (size * dim));
+  const queries = sampleRows(size, Math.min(MOST_QUERIES, Math.max(FEWEST_QUERIES, affordable)));
+  const k = Math.min(NEIGHBOURS, size - 1);
+  const nearest = k === 0 ? new Int32Array(0) : await findNeighbours(sample, queries, k, signal);
+  return {
+    items,
+    classes,
+    itemsWithTwin,
+    rows,
+    sample,
+    queries: k === 0 ? queries.subarray(0, 0) : queries,
+    nearest,
+    k,
+  };
+}
+
+async function findNeighbours(
+  sample: Matrix,
+  queries: Uint32Array,
+  k: number,
+  signal: AbortSignal | undefined,
+): Promise<Int32Array> {
+  const nearest = new Int32Array(queries.length * k);
+  await inSlices(queries.length, 1, signal, (q) => {
+    nearest.set(nearestNeighbours(sample, queries.subarray(q, q + 1), k), q * k);
+  });
+  return nearest;
+}
+
+/** Calls `body` for 0 ... count - 1, with turns of the event loop in between. */
+function inSlices(count: number, slice: number, signal: AbortSignal | undefined, body: (i: number) => void) {
+  let done = 0;
+  return drive({
+    advance() {
+      const end = Math.min(count, done + slice);
+      while (done < end) body(done++);
+      return done < count;
+    },
+    signal,
+  });
+}
+
+/** Something that gives vectors for IDs. */
+type Decoder = (ids: SemanticIds) => Float32Array;
+
+async function measure(
+  ids: SemanticIds,
+  labels: Partial<ItemLabels> | undefined,
+  yardstick: Yardstick | undefined,
+  model: RQVAE | undefined,
+  signal: AbortSignal | undefined,
+): Promise<IdFigures> {
+  const rows = sortedRows(ids);
+  await nextTurn();
+  const { perDepth, groupSizes, itemsIdentical } = countGroups(ids, rows, yardstick?.classes.firstRows);
+  const figures: IdFigures = {
+    items: ids.length,
+    itemsSharing: perDepth.at(-1)!.itemsSharing,
+    perDepth,
+    perLevel: [],
+    groupSizes,
+  };
+  for (let level = 0; level < ids.levels; level++) {
+    await nextTurn();
+    figures.perLevel.push(assessLevel(ids, level));
+  }
+  if (labels?.labels) {
+    figures.labels = [];
+    for (const [name, values] of Object.entries(labels.labels)) {
+      await nextTurn();
+      figures.labels.push(labelAgreement(ids, rows, name, values));
+    }
+  }
+  if (!yardstick) return figures;
+  const { classes, itemsWithTwin, queries } = yardstick;
+  figures.duplicates = {
+    distinctVectors: classes.distinct,
+    itemsWithTwin,
+    itemsIdentical: itemsIdentical!,
+    itemsColliding: perDepth.at(-1)!.itemsColliding!,
+  };
+  const decoded = model?.part === "full" ? await measureReconstruction(ids, yardstick, model, signal) : undefined;
+  if (decoded) figures.reconstruction = decoded.report;
+  if (queries.length > 0) figures.neighbours = await measureNeighbours(ids, yardstick, decoded?.vectors, signal);
+  return figures;
+}
+
+async function measureReconstruction(
+  ids: SemanticIds,
+  { rows, sample }: Yardstick,
+  model: RQVAE,
+  signal: AbortSignal | undefined,
+): Promise<{ report: ReconstructionReport; vectors: Float32Array }> {
+  const byDepth: number[] = [];
+  const vectors = new Float32Array(sample.rows * sample.dim);
+  let error = 0;
+  for (let depth = 1; depth <= ids.levels; depth++) {
+    const part = depth === ids.levels ? undefined : await firstLevels(model, depth);
+    try {
+      await decodeRows((prefixes) => (part ?? model).decode(prefixes), ids, rows, depth, vectors, signal);
+    } finally {
+      part?.dispose();
+    }
+    const errors = squaredErrors(sample, vectors);
+    byDepth.push(errors.total > 0 ? 1 - errors.error / errors.total : errors.error === 0 ? 1 : 0);
+    error = errors.error;
+  }
+  const report = {
+    items: sample.rows,
+    explainedVariance: byDepth.at(-1)!,
+    byDepth,
+    meanSquaredError: error / sample.rows,
+  };
+  return { report, vectors };
+}
+
+/** The vectors that the first `depth` codes of the given rows stand for. */
+async function decodeRows(
+  decode: Decoder,
+  { codes, levels, codebookSizes }: SemanticIds,
+  rows: Uint32Array,
+  depth: number,
+  vectors: Float32Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const dim = vectors.length / rows.length;
+  const sizes = codebookSizes.slice(0, depth);
+  const slices = Math.ceil(rows.length / SLICE);
+  await inSlices(slices, 1, signal, (slice) => {
+    const chosen = rows.subarray(slice * SLICE, (slice + 1) * SLICE);
+    const prefixes = SemanticIds.allocate(chosen.length, sizes);
+    chosen.forEach((row, i) => {
+      prefixes.set(codes.subarray(row * levels, row * levels + depth), i * depth);
+    });
+    vectors.set(decode(new SemanticIds(prefixes, sizes)), slice * SLICE * dim);
+  });
+}
+
+/** The model without the levels after `depth`: it decodes the first codes of an ID. */
+async function firstLevels(model: RQVAE, depth: number): Promise<RQVAE> {
+  const module = await native();
+  const hash = (bytes: Uint8Array) => hashOf(module, bytes);
+  const { tensors, metadata } = readModelFile(model.save(), hash);
+  const levelOf = (name: string) => Number(/^quantization_layers\.(\d+)\./.exec(name)?.[1] ?? 0);
+  const kept = [...tensors.values()].filter(({ name }) => levelOf(name) < depth);
+  const { config: whole } = metadata!;
+  const config = {
+    ...whole,
+    codebookSizes: whole.codebookSizes.slice(0, depth),
+    sinkhornEpsilon: whole.sinkhornEpsilon.slice(0, depth),
+    nQuantizationLayers: depth,
+  };
+  const bytes = writeModelFile(kept, { ...metadata!, config, training: null }, hash);
+  return RQVAE.load(bytes, { config: { nQuantizationLayers: depth } }); // overriding: the fingerprint is another one
+}
+
+async function measureNeighbours(
+  ids: SemanticIds,
+  { rows, sample, queries, nearest, k }: Yardstick,
+  vectors: Float32Array | undefined,
+  signal: AbortSignal | undefined,
+): Promise<NeighbourReport> {
+  const sharing = new Array<number>(ids.levels).fill(0);
+  nearest.forEach((neighbour, i) => {
+    const common = commonPrefix(ids, rows[queries[Math.floor(i / k)]!]!, rows[neighbour]!);
+    for (let depth = 0; depth < common; depth++) sharing[depth]!++;
+  });
+  const report: NeighbourReport = {
+    queries: queries.length,
+    among: sample.rows,
+    k,
+    sharing: sharing.map((count) => count / nearest.length),
+  };
+  if (!vectors) return report;
+  const after = await findNeighbours({ ...sample, data: vectors }, queries, k, signal);
+  let kept = 0;
+  for (let q = 0; q < queries.length; q++) {
+    const still = new Set(after.subarray(q * k, (q + 1) * k));
+    for (const neighbour of nearest.subarray(q * k, (q + 1) * k)) if (still.has(neighbour)) kept++;
+  }
+  return { ...report, kept: kept / nearest.length };
+}
+
+/** Residual k-means, with the model's beam, and codes by a hash of the vector. */
+async function measureBaselines(
+  ids: SemanticIds,
+  items: Items,
+  labels: Partial<ItemLabels> | undefined,
+  yardstick: Yardstick,
+  model: RQVAE | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ residualKMeans: IdReport; randomHash: IdReport }> {
+  const { codebookSizes, levels, length } = ids;
+  const watch = signal ? { signal } : {};
+  // Fitted on the sample, which is all items unless they are very many: k-means sees a sample anyway.
+  const kmeans = await residualKMeans(yardstick.sample, {
+    levels,
+    codebookSize: codebookSizes,
+    beam: model?.config.encodeBeam ?? 1,
+    ...watch,
+  });
+  let byKMeans: IdReport;
+  try {
+    const theirs = await kmeans.encodeAsync(items, watch);
+    byKMeans = new IdReport(await measure(theirs, labels, yardstick, kmeans, signal), theirs, labels);
+  } finally {
+    kmeans.dispose();
+  }
+  const codes = SemanticIds.allocate(length, codebookSizes);
+  const { firstRows } = yardstick.classes;
+  for (let row = 0; row < length; row++) {
+    for (let level = 0; level < levels; level++) {
+      // By the vector's first row: equal vectors have equal IDs, and nothing else has a meaning.
+      codes[row * levels + level] = mix(mix(firstRows[row]! + 0x9e3779b9) + level) % codebookSizes[level]!;
+    }
+  }
+  const hashed = new SemanticIds(codes, codebookSizes);
+  const byHash = new IdReport(await measure(hashed, labels, yardstick, undefined, signal), hashed, labels);
+  return { residualKMeans: byKMeans, randomHash: byHash };
+}

@@ -1,0 +1,53 @@
+/** What assessing and explaining ask of their arguments. */
+
+import { InvalidInputError } from "../errors.ts";
+import { checkLabels } from "../formats/labels.ts";
+import { show } from "../option-reader.ts";
+import type { RQVAE } from "../rqvae.ts";
+import type { SemanticIds } from "../semantic-ids.ts";
+import type { ItemLabels } from "../types.ts";
+
+/** Titles and labels, or labels alone. */
+export type LabelOption = Partial<ItemLabels> | readonly (string | number)[];
+
+/** Labels alone, or with titles; every list has one entry an item. @throws InvalidInputError */
+export function readLabelOption(
+  labels: LabelOption | undefined,
+  n: number,
+  where: string,
+): Partial<ItemLabels> | undefined {
+  if (labels === undefined) return undefined;
+  if (labels === null || typeof labels !== "object") {
+    throw new InvalidInputError(
+      `${where}: labels must be { titles, labels } or an array with one label an item, received ${show(labels)}`,
+    );
+  }
+  const read: Partial<ItemLabels> = Array.isArray(labels)
+    ? { labels: { label: labels as (string | number)[] } }
+    : (labels as Partial<ItemLabels>);
+  checkLabels({ titles: read.titles ?? new Array<string>(n), ...(read.labels && { labels: read.labels }) }, n);
+  return read;
+}
+
+/** There must be IDs. @throws InvalidInputError */
+export function requireIds(ids: SemanticIds, where: string): void {
+  if (!ids?.codes || !ids.codebookSizes) {
+    throw new InvalidInputError(`${where}: ids must be SemanticIds, received ${show(ids)}`);
+  }
+  if (ids.length === 0) throw new InvalidInputError(`${where}: ids is empty: there is nothing to report on`);
+}
+
+/** The IDs must be the model's own. @throws InvalidInputError */
+export function requireOwnIds(ids: SemanticIds, model: RQVAE, where: string): void {
+  const { codebookSizes } = model.config;
+  if (ids.fingerprint !== undefined && ids.fingerprint !== model.fingerprint) {
+    throw new InvalidInputError(
+      `${where}: ids were made by model ${ids.fingerprint}, but model is ${model.fingerprint}: its codes mean something else`,
+    );
+  }
+  if (ids.codebookSizes.join() !== codebookSizes.join()) {
+    throw new InvalidInputError(
+      `${where}: ids has codebook sizes [${ids.codebookSizes.join(", ")}], the model [${codebookSizes.join(", ")}]: give the IDs of model.encode, without a suffix`,
+    );
+  }
+}

@@ -1,0 +1,350 @@
+import { InvalidInputError } from "../errors.ts";
+import { OptionReader, show } from "../option-reader.ts";
+import type { RQVAE } from "../rqvae.ts";
+import { levelLetter, type SemanticIds } from "../semantic-ids.ts";
+import type { ItemLabels, Items } from "../types.ts";
+import { type LabelOption, readLabelOption, requireIds, requireOwnIds } from "./check.ts";
+import { commonPrefix, countCodes } from "./groups.ts";
+import { type ItemRows, readItemRows } from "./item-rows.ts";
+import { sampleRows } from "./sample.ts";
+import { percent, plural, short, thousands, tokens } from "./words.ts";
+
+/** What `explainIds` goes by beside model and items. */
+export interface ExplainOptions {
+  /** The items' IDs, when they are at hand: raw ones of this model. Default: the model gives them. */
+  ids?: SemanticIds;
+  /** Titles and labels of the items, one entry an item; or labels alone. */
+  labels?: LabelOption;
+  /** Items named for each code, those nearest to its centre. Default: 5. */
+  nearest?: number;
+  signal?: AbortSignal;
+}
+
+/** An item near a code's centre. */
+export interface NearItem {
+  item: number;
+  /** ||r - c||, of what was left of the item before this level. */
+  distance: number;
+  title?: string;
+}
+
+/** How many of the items with a code have a label. */
+export interface LabelCount {
+  /** Name of the labels, such as "category". */
+  name: string;
+  value: string | number;
+  items: number;
+  /** Of the items with the code that have a label of this name. */
+  share: number;
+}
+
+/** One code of an item's ID. Distances are Euclidean, in the latent space. */
+export interface LevelExplanation {
+  /** From 0. */
+  level: number;
+  code: number;
+  /** "<a_17>" */
+  token: string;
+  /** ||r||: what was left of the item before this level. */
+  residualNorm: number;
+  /** ||r - c||, to the code's centre: what is left after it. */
+  distance: number;
+  /** The nearest other code and its distance; absent where the level has one code. */
+  runnerUp?: { code: number; distance: number };
+  /** Squared distance to the runner-up minus that to the code, as in `encode(items, { margins: true })`: near 0 it was a close call, below
+   * 0 a beam search took the farther code for the sake of later levels. Infinity where the level has one code. */
+  margin: number;
+  /** Items with this code at this level, and items with all codes up to it. */
+  itemsWithCode: number;
+  itemsWithPrefix: number;
+  /** Those items with the code that are nearest to its centre (of 4,096 chosen by hash, where there are more). */
+  nearest: NearItem[];
+  /** The most frequent labels of the items with the code, three of each name. Empty without labels. */
+  labels: LabelCount[];
+}
+
+/** Why an item has its ID. */
+export interface Explanation {
+  item: number;
+  title?: string;
+  codes: number[];
+  /** "<a_17><b_203><c_9>" */
+  id: string;
+  levels: LevelExplanation[];
+  /** What the ID leaves over of the item: the last level's distance. */
+  leftOver: number;
+  text: string;
+  toString(): string;
+}
+
+/** Why two items share an ID. */
+export interface Collision {
+  items: [number, number];
+  /**
+   * - "different": they do not collide.
+   * - "identical": their vectors are the same, number by number.
+   * - "near": the vectors differ, but their latents lie nearer than the smallest cell of the last level is wide, the width of a cell being
+   *   the distance from its code to the nearest other one in use: the codes are too coarse for them even where they are finest.
+   * - "capacity": they are farther apart than that: codes could tell such items apart, but there are not enough of them here.
+   */
+  reason: "different" | "identical" | "near" | "capacity";
+  /** Leading codes that they have in common. */
+  sharedCodes: number;
+  /** Distance of their vectors, and of their latents. */
+  distance: number;
+  latentDistance: number;
+  /** Width of the last level's smallest cell. Infinity when one code is in use. */
+  smallestCell: number;
+  /** Items that have the first one's ID. */
+  itemsWithId: number;
+  text: string;
+  toString(): string;
+}
+
+/** Items with a code among which the nearest to its centre are sought. */
+const MOST_MEMBERS = 4096;
+/** Codes in use among which the smallest cell is sought: the most frequent. */
+const MOST_CELLS = 2048;
+const LABELS_PER_NAME = 3;
+
+/**
+ * Gets ready to say why items have the IDs that they have. The model and the items are used as long as the explainer is.
+ * @throws InvalidInputError when items, IDs or labels do not belong to the model or to one another.
+ */
+export async function explainIds(model: RQVAE, items: Items, options: ExplainOptions = {}): Promise<Explainer> {
+  const read = new OptionReader(options, "explainIds");
+  for (const name of ["ids", "labels", "signal"]) read.get(name);
+  const nearest = read.integer("nearest", 5, 0, MOST_MEMBERS);
+  read.refuseUnknown();
+  const ids = options.ids ?? (await model.encodeAsync(items, options.signal ? { signal: options.signal } : {}));
+  requireIds(ids, "explainIds");
+  requireOwnIds(ids, model, "explainIds");
+  const rows = readItemRows(items, ids.length, "explainIds", model.config.inputDim);
+  return new Explainer(model, rows, ids, readLabelOption(options.labels, ids.length, "explainIds"), nearest);
+}
+
+/** Says why items have their IDs. Made by `explainIds`. */
+export class Explainer {
+  readonly #model: RQVAE;
+  readonly #items: ItemRows;
+  readonly #ids: SemanticIds;
+  readonly #labels: Partial<ItemLabels> | undefined;
+  readonly #nearest: number;
+  readonly #codebooks: Float32Array[];
+  #cell: number | undefined;
+
+  /** @internal */
+  constructor(
+    model: RQVAE,
+    items: ItemRows,
+    ids: SemanticIds,
+    labels: Partial<ItemLabels> | undefined,
+    nearest: number,
+  ) {
+    this.#model = model;
+    this.#items = items;
+    this.#ids = ids;
+    this.#labels = labels;
+    this.#nearest = nearest;
+    this.#codebooks = model.codebooks();
+  }
+
+  /** Why item `i` has its ID. @throws InvalidInputError when there is no such item. */
+  explain(i: number): Explanation {
+    const codes = this.#ids.at(i);
+    const [residuals] = this.#residuals([i]);
+    const levels = codes.map((code, level) => this.#explainLevel(codes, level, residuals![level]!, code));
+    const id = tokens(codes);
+    const leftOver = levels.at(-1)!.distance;
+    const title = this.#labels?.titles?.[i];
+    const explanation = { item: i, ...(title === undefined ? {} : { title }), codes, id, levels, leftOver };
+    const text = describeExplanation(explanation);
+    return { ...explanation, text, toString: () => text };
+  }
+
+  /** Why two items have the same ID, or that they do not. @throws InvalidInputError when there is no such item. */
+  whyCollide(a: number, b: number): Collision {
+    const codes = this.#ids.at(a);
+    this.#ids.at(b); // complains about b
+    if (a === b) throw new InvalidInputError(`whyCollide: ${show(a)} is given twice; two different items are needed`);
+    const { data, dim } = this.#items.take([a, b]);
+    const distance = distanceOf(data.subarray(0, dim), data.subarray(dim));
+    const latents = this.#model.latents({ data, rows: 2, dim });
+    const latentDistance = distanceOf(latents.subarray(0, latents.length / 2), latents.subarray(latents.length / 2));
+    const sharedCodes = commonPrefix(this.#ids, a, b);
+    const smallestCell = this.#smallestCell();
+    const reason =
+      sharedCodes < this.#ids.levels
+        ? "different"
+        : distance === 0
+          ? "identical"
+          : latentDistance < smallestCell && Number.isFinite(smallestCell)
+            ? "near"
+            : "capacity";
+    const collision = {
+      items: [a, b] as [number, number],
+      reason,
+      sharedCodes,
+      distance,
+      latentDistance,
+      smallestCell,
+      itemsWithId: this.#rowsWith(codes, codes.length).length,
+    } as const;
+    const text = describeCollision(collision, codes, (i) => this.#nameOf(i));
+    return { ...collision, text, toString: () => text };
+  }
+
+  #explainLevel(codes: number[], level: number, residual: Float64Array, code: number): LevelExplanation {
+    const centre = this.#centre(level, code);
+    const distance = distanceOf(residual, centre);
+    let runnerUp: { code: number; distance: number } | undefined;
+    for (let other = 0; other < this.#ids.codebookSizes[level]!; other++) {
+      if (other === code) continue;
+      const its = distanceOf(residual, this.#centre(level, other));
+      if (runnerUp === undefined || its < runnerUp.distance) runnerUp = { code: other, distance: its };
+    }
+    const rows = this.#rowsWith([code], level + 1, level);
+    const sampled = sampleRows(rows.length, MOST_MEMBERS).map((k) => rows[k]!);
+    const members = this.#nearest === 0 ? [] : this.#residuals(sampled);
+    const nearest = members
+      .map((each, k) => ({ item: sampled[k]!, distance: distanceOf(each[level]!, centre) }))
+      .sort((a, b) => a.distance - b.distance || a.item - b.item)
+      .slice(0, this.#nearest)
+      .map((near) => ({ ...near, ...(this.#labels?.titles && { title: this.#labels.titles[near.item]! }) }));
+    return {
+      level,
+      code,
+      token: `<${levelLetter(level)}_${code}>`,
+      residualNorm: distanceOf(residual, new Float64Array(residual.length)),
+      distance,
+      ...(runnerUp && { runnerUp }),
+      margin: runnerUp ? runnerUp.distance * runnerUp.distance - distance * distance : Number.POSITIVE_INFINITY,
+      itemsWithCode: rows.length,
+      itemsWithPrefix: this.#rowsWith(codes, level + 1).length,
+      nearest,
+      labels: this.#countLabels(rows),
+    };
+  }
+
+  #centre(level: number, code: number): Float32Array {
+    const dim = this.#model.config.latentDim;
+    return this.#codebooks[level]!.subarray(code * dim, (code + 1) * dim);
+  }
+
+  /** What is left of each row before each level. */
+  #residuals(rows: ArrayLike<number>): Float64Array[][] {
+    const { latentDim: dim } = this.#model.config;
+    const latents = this.#model.latents(this.#items.take(rows));
+    const { codes, levels } = this.#ids;
+    return Array.from({ length: rows.length }, (_, k) => {
+      const left = Float64Array.from(latents.subarray(k * dim, (k + 1) * dim));
+      return Array.from({ length: levels }, (_, level) => {
+        const before = left.slice();
+        const centre = this.#centre(level, codes[rows[k]! * levels + level]!);
+        for (let j = 0; j < dim; j++) left[j]! -= centre[j]!;
+        return before;
+      });
+    });
+  }
+
+  /** Rows whose codes at the levels from `first` to before `end` are the given ones. */
+  #rowsWith(wanted: readonly number[], end: number, first = 0): Uint32Array {
+    const { codes, length, levels } = this.#ids;
+    const rows: number[] = [];
+    for (let row = 0; row < length; row++) {
+      let level = first;
+      while (level < end && codes[row * levels + level] === wanted[level - first]) level++;
+      if (level === end) rows.push(row);
+    }
+    return Uint32Array.from(rows);
+  }
+
+  #countLabels(rows: Uint32Array): LabelCount[] {
+    return Object.entries(this.#labels?.labels ?? {}).flatMap(([name, values]) => {
+      const counts = new Map<string | number, number>();
+      let labelled = 0;
+      for (const row of rows) {
+        const value = values[row]!;
+        if (value === "") continue;
+        labelled++;
+        counts.set(value, (counts.get(value) ?? 0) + 1);
+      }
+      return [...counts]
+        .sort((a, b) => b[1] - a[1]) // equally frequent ones in the order of their rows
+        .slice(0, LABELS_PER_NAME)
+        .map(([value, items]) => ({ name, value, items, share: items / labelled }));
+    });
+  }
+
+  #smallestCell(): number {
+    if (this.#cell !== undefined) return this.#cell;
+    const level = this.#ids.levels - 1;
+    const used = [...countCodes(this.#ids, level)].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, MOST_CELLS);
+    let cell = Number.POSITIVE_INFINITY;
+    used.forEach(([code], k) => {
+      for (const [other] of used.slice(0, k)) {
+        cell = Math.min(cell, distanceOf(this.#centre(level, code), this.#centre(level, other)));
+      }
+    });
+    this.#cell = cell;
+    return cell;
+  }
+
+  #nameOf(i: number): string {
+    const title = this.#labels?.titles?.[i];
+    return title ? `item ${i} (${title})` : `item ${i}`;
+  }
+}
+
+function distanceOf(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let j = 0; j < a.length; j++) {
+    const difference = a[j]! - b[j]!;
+    sum += difference * difference;
+  }
+  return Math.sqrt(sum);
+}
+
+function describeExplanation({ item, title, id, levels, leftOver }: Omit<Explanation, "text" | "toString">): string {
+  const lines = [`Item ${item}${title ? ` (${title})` : ""} has the ID ${id}.`];
+  for (const each of levels) {
+    const { level, token, distance, residualNorm, runnerUp, margin, itemsWithCode, itemsWithPrefix } = each;
+    const next = runnerUp
+      ? `; next best is <${levelLetter(level)}_${runnerUp.code}> at ${short(runnerUp.distance)}${margin < 0 ? ", nearer, but worse for the later levels" : margin < 0.05 * distance * distance ? ", a close call" : ""}`
+      : "";
+    lines.push(`  level ${level + 1}: ${token} at distance ${short(distance)}, of ${short(residualNorm)} left${next}`);
+    const sharing = level > 0 ? `; ${thousands(itemsWithPrefix)} with all codes up to here` : "";
+    lines.push(`    ${plural(itemsWithCode, "item")} with this code${sharing}`);
+    const named = each.nearest.filter((near) => near.title).map((near) => near.title);
+    if (named.length > 0) lines.push(`    nearest to its centre: ${named.join(", ")}`);
+    for (const name of new Set(each.labels.map((label) => label.name))) {
+      const top = each.labels.filter((label) => label.name === name);
+      lines.push(`    ${name}: ${top.map(({ value, share }) => `${value} ${percent(share)}`).join(", ")}`);
+    }
+  }
+  lines.push(`  left over at the end: ${short(leftOver)}`);
+  return lines.join("\n");
+}
+
+function describeCollision(
+  collision: Omit<Collision, "text" | "toString">,
+  codes: readonly number[],
+  nameOf: (i: number) => string,
+): string {
+  const { items, reason, sharedCodes, latentDistance, smallestCell, itemsWithId } = collision;
+  const [a, b] = items.map(nameOf);
+  const both = `${a![0]!.toUpperCase()}${a!.slice(1)} and ${b}`;
+  const apart = `they are ${short(latentDistance)} apart in the latent space`;
+  switch (reason) {
+    case "different":
+      return sharedCodes === 0
+        ? `${both} do not collide: their first codes differ already.`
+        : `${both} do not collide: they share ${tokens(codes.slice(0, sharedCodes))} and part at level ${sharedCodes + 1}.`;
+    case "identical":
+      return `${both} have the very same vector, so every model gives them the same ID, ${tokens(codes)}. Only a suffix tells them apart.`;
+    case "near":
+      return `${both} differ, but hardly: ${apart}, less than the ${short(smallestCell)} between the two closest codes of the last level. Codes as coarse as these cannot tell them apart; a suffix does, or a further level.`;
+    case "capacity":
+      return `${both} are not that alike: ${apart}, ${Number.isFinite(smallestCell) ? `and the two closest codes of the last level only ${short(smallestCell)}` : "and the last level uses one code only"}. There are too few codes where they lie: ${plural(itemsWithId, "item")} have the ID ${tokens(codes)}. More codes or one more level would part them; so would a suffix or reassigning the last code.`;
+  }
+}

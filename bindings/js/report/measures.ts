@@ -1,0 +1,144 @@
+/** What IDs and reconstructions are worth, each figure in the most direct way that is still fast enough. Sums are in double precision. */
+
+import type { ItemRows, Matrix } from "./item-rows.ts";
+import { mix } from "./sample.ts";
+
+/**
+ * SSE = sum of (x - x^)^2 and sum of (x - mean)^2 over all rows and columns.
+ * @param reconstruction rows x dim
+ */
+export function squaredErrors(
+  { data, rows, dim }: Matrix,
+  reconstruction: Float32Array,
+): { error: number; total: number } {
+  const mean = new Float64Array(dim);
+  for (let i = 0, at = 0; i < rows; i++) for (let j = 0; j < dim; j++, at++) mean[j]! += data[at]!;
+  for (let j = 0; j < dim; j++) mean[j]! /= rows;
+  let error = 0;
+  let total = 0;
+  for (let i = 0, at = 0; i < rows; i++) {
+    for (let j = 0; j < dim; j++, at++) {
+      const [off, spread] = [data[at]! - reconstruction[at]!, data[at]! - mean[j]!];
+      error += off * off;
+      total += spread * spread;
+    }
+  }
+  return { error, total };
+}
+
+/**
+ * 1 - SSE / sum ||x - mean||^2, with the mean of these rows: 1 is perfect, 0 as good as one vector for all. Of rows that are all the same
+ * it is 1 when they are met, else 0.
+ * @param reconstruction rows x dim
+ */
+export function explainedVariance(items: Matrix, reconstruction: Float32Array): number {
+  const { error, total } = squaredErrors(items, reconstruction);
+  return total > 0 ? 1 - error / total : error === 0 ? 1 : 0;
+}
+
+/** Finds out which vectors are the same; 0 and -0 are. Rows are added in order. */
+export class VectorClasses {
+  /** The class of each row so far: the number of the first row with its vector. */
+  readonly firstRows: Uint32Array;
+  /** Number of different vectors so far. */
+  distinct = 0;
+  readonly #items: ItemRows;
+  /** Open addressing: row + 1 of the first row with a vector, 0 where free. */
+  readonly #slots: Uint32Array;
+  readonly #row: Float32Array;
+  readonly #bits: Uint32Array;
+  readonly #other: Float32Array;
+
+  constructor(items: ItemRows) {
+    this.#items = items;
+    this.firstRows = new Uint32Array(items.rows);
+    let slots = 4;
+    while (slots < 2 * items.rows) slots *= 2;
+    this.#slots = new Uint32Array(slots);
+    this.#row = new Float32Array(items.dim);
+    this.#bits = new Uint32Array(this.#row.buffer);
+    this.#other = new Float32Array(items.dim);
+  }
+
+  /** @throws InvalidInputError for a value that is not finite. */
+  add(row: number): void {
+    this.#items.read(row, this.#row, 0);
+    let hash = 0x9e3779b9;
+    for (let j = 0; j < this.#bits.length; j++) hash = Math.imul(hash ^ this.#bits[j]!, 0x01000193) ^ (hash >>> 15);
+    let slot = mix(hash);
+    for (;;) {
+      slot = slot % this.#slots.length;
+      const first = this.#slots[slot]!;
+      if (first === 0) {
+        this.#slots[slot] = row + 1;
+        this.firstRows[row] = row;
+        this.distinct++;
+        return;
+      }
+      if (this.#isVectorOf(first - 1)) {
+        this.firstRows[row] = first - 1;
+        return;
+      }
+      slot++;
+    }
+  }
+
+  #isVectorOf(row: number): boolean {
+    this.#items.read(row, this.#other, 0);
+    for (let j = 0; j < this.#row.length; j++) if (this.#row[j] !== this.#other[j]) return false;
+    return true;
+  }
+}
+
+/** Number of different rows; 0 and -0 are the same. */
+export function countDistinctRows(items: Matrix): number {
+  const { data, rows, dim } = items;
+  const classes = new VectorClasses({
+    rows,
+    dim,
+    read: (i, target, at) => {
+      for (let j = 0; j < dim; j++) target[at + j] = data[i * dim + j]! + 0;
+    },
+    take: () => items,
+  });
+  for (let row = 0; row < rows; row++) classes.add(row);
+  return classes.distinct;
+}
+
+/**
+ * The rows that are nearest to each of the query rows: exact, Euclidean, the row itself left out, ties to the lower row.
+ * @param queries row numbers
+ * @param k Default: 10.
+ * @returns queries x k, the nearest first; -1 where there are fewer than k other rows
+ */
+export function nearestNeighbours({ data, rows, dim }: Matrix, queries: ArrayLike<number>, k = 10): Int32Array {
+  const nearest = new Int32Array(queries.length * k).fill(-1);
+  const distances = new Float64Array(k);
+  for (let q = 0; q < queries.length; q++) {
+    const query = queries[q]! * dim;
+    distances.fill(Number.POSITIVE_INFINITY);
+    for (let i = 0; i < rows; i++) {
+      if (i === queries[q]) continue;
+      const worst = distances[k - 1]!;
+      const row = i * dim;
+      let distance = 0;
+      for (let j = 0; j < dim; ) {
+        const end = Math.min(dim, j + 32); // gives up early, a block at a time
+        for (; j < end; j++) {
+          const difference = data[row + j]! - data[query + j]!;
+          distance += difference * difference;
+        }
+        if (distance >= worst) break;
+      }
+      if (distance >= worst) continue;
+      let place = k - 1;
+      for (; place > 0 && distances[place - 1]! > distance; place--) {
+        distances[place] = distances[place - 1]!;
+        nearest[q * k + place] = nearest[q * k + place - 1]!;
+      }
+      distances[place] = distance;
+      nearest[q * k + place] = i;
+    }
+  }
+  return nearest;
+}
