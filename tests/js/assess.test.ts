@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { adviseCapacity, assessIds, RQVAE, residualKMeans, SemanticIds } from "rqvae";
-import { readLabels, readNpy } from "rqvae/formats";
+import { readIdsCsv, readLabels, readNpy, writeIdsCsv } from "rqvae/formats";
 import { explainedVariance } from "rqvae/report";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ItemMatrix } from "../../bindings/js/types.ts";
@@ -114,6 +114,8 @@ describe("with a model", () => {
   test("A11: what is measured is what the model decodes", async () => {
     const restored = model.decode(ids);
     expect(sameBits(restored, model.reconstruct(items))).toBe(true);
+    const saved = readIdsCsv(writeIdsCsv(ids), { codebookSizes: ids.codebookSizes });
+    expect(sameBits(restored, model.decode(saved))).toBe(true);
     const { reconstruction, neighbours } = await assessIds(ids, { items, model });
     expect(reconstruction!.explainedVariance).toBe(explainedVariance(items, restored));
     expect(reconstruction!.byDepth.at(-1)).toBe(reconstruction!.explainedVariance);
@@ -253,6 +255,10 @@ describe("with a model", () => {
       [[ids, { items: items.data.subarray(8), model }], "items has 599 rows, but there are 600 IDs"],
       [[ids, { items: { ...items, dim: 4 }, model }], "received vectors of dimension 4"],
       [[ids, { items: items.data.subarray(1) }], "items do not tell their dimension"],
+      [
+        [ids, { items, model: { config: model.config } as never }],
+        "model must be an RQVAE, received Object; of a model in a worker",
+      ],
       [[ids, { items, model: other }], `ids were made by model ${ids.fingerprint}`],
       [
         [longer, { items, model }],

@@ -3,7 +3,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { checkLabels } from "../formats/labels.ts";
 import { show } from "../option-reader.ts";
-import type { RQVAE } from "../rqvae.ts";
+import { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 
@@ -37,8 +37,18 @@ export function requireIds(ids: SemanticIds, where: string): void {
   if (ids.length === 0) throw new InvalidInputError(`${where}: ids is empty: there is nothing to report on`);
 }
 
+/** There must be a model. @throws InvalidInputError */
+export function requireModel(model: RQVAE, where: string): void {
+  if (!(model instanceof RQVAE)) {
+    throw new InvalidInputError(
+      `${where}: model must be an RQVAE, received ${show(model)}; of a model in a worker, take RQVAE.load(await worker.save())`,
+    );
+  }
+}
+
 /** The IDs must be the model's own. @throws InvalidInputError */
 export function requireOwnIds(ids: SemanticIds, model: RQVAE, where: string): void {
+  requireModel(model, where);
   const { codebookSizes } = model.config;
   if (ids.fingerprint !== undefined && ids.fingerprint !== model.fingerprint) {
     throw new InvalidInputError(

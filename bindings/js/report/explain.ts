@@ -3,7 +3,7 @@ import { OptionReader, show } from "../option-reader.ts";
 import type { RQVAE } from "../rqvae.ts";
 import { levelLetter, type SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels, Items } from "../types.ts";
-import { type LabelOption, readLabelOption, requireIds, requireOwnIds } from "./check.ts";
+import { type LabelOption, readLabelOption, requireIds, requireModel, requireOwnIds } from "./check.ts";
 import { commonPrefix, countCodes } from "./groups.ts";
 import { type ItemRows, readItemRows } from "./item-rows.ts";
 import { sampleRows } from "./sample.ts";
@@ -116,6 +116,7 @@ export async function explainIds(model: RQVAE, items: Items, options: ExplainOpt
   for (const name of ["ids", "labels", "signal"]) read.get(name);
   const nearest = read.integer("nearest", 5, 0, MOST_MEMBERS);
   read.refuseUnknown();
+  requireModel(model, "explainIds");
   const ids = options.ids ?? (await model.encodeAsync(items, options.signal ? { signal: options.signal } : {}));
   requireIds(ids, "explainIds");
   requireOwnIds(ids, model, "explainIds");

@@ -103,7 +103,7 @@ const section = (heading: string, intro: string, body: string) =>
 const row = (cells: readonly string[], tag = "td") =>
   `<tr>${cells.map((cell) => `<${tag}${tag === "th" ? ' scope="col"' : ""}>${cell}</${tag}>`).join("")}</tr>`;
 const table = (heads: readonly string[], rows: readonly string[][]) =>
-  `<div class="wide"><table><thead>${row(heads, "th")}</thead><tbody>\n${rows.map((cells) => row(cells)).join("\n")}\n</tbody></table></div>`;
+  `<div class="wide" tabindex="0"><table><thead>${row(heads, "th")}</thead><tbody>\n${rows.map((cells) => row(cells)).join("\n")}\n</tbody></table></div>`;
 const shown = (share: number | null | undefined) => (share === null || share === undefined ? "–" : percent(share));
 
 function head(report: IdReport, title: string): string {
