@@ -15,6 +15,31 @@ namespace {
 constexpr Index kPanelRows = 4;
 constexpr Index kMaxCandidates = 8;
 constexpr Index kLeastWork = 1 << 18;  // multiplications that a thread should have
+constexpr Index kSliceWork = 1 << 25;  // and that a slice may have
+
+// A float that is not less.
+float RoundedUp(double x) { return static_cast<float>(x * (1 + 1e-6)); }
+
+// The squared distances of a panel's four rows to each candidate, each summed over ascending dimensions.
+void AddSquaredDifferences(const float* panel, const float* candidates, Index d, F32x4 (&sums)[kMaxCandidates]) {
+  F32x4 s0 = Splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+  const auto add = [](F32x4& sum, F32x4 x, float y) {
+    const F32x4 difference = x - Splat(y);
+    sum += difference * difference;
+  };
+  for (Index j = 0; j < d; ++j, panel += kPanelRows, candidates += kMaxCandidates) {
+    const F32x4 x = Load(panel);
+    add(s0, x, candidates[0]);
+    add(s1, x, candidates[1]);
+    add(s2, x, candidates[2]);
+    add(s3, x, candidates[3]);
+    add(s4, x, candidates[4]);
+    add(s5, x, candidates[5]);
+    add(s6, x, candidates[6]);
+    add(s7, x, candidates[7]);
+  }
+  sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3, sums[4] = s4, sums[5] = s5, sums[6] = s6, sums[7] = s7;
+}
 
 }  // namespace
 
@@ -65,6 +90,18 @@ void KmeansJob::Pack() {
   double variance = 0;
   for (double s : square) variance += s / static_cast<double>(n);
   tolerance_ = options_.tolerance * variance / static_cast<double>(d);
+  // Scores and distances are sums of d products of rows and centres about the mean, none longer than the longest row
+  // but for where the mean lies; each pass rounds a bound once more. Generous: what is not skipped is searched.
+  double longest = 0;
+  for (Index i = 0; i < n; ++i) {
+    double norm = 0;
+    for (Index j = 0; j < d; ++j) {
+      const double x = (*data_)(i, j) - sum[static_cast<size_t>(j)] / static_cast<double>(n);
+      norm += x * x;
+    }
+    longest = std::max(longest, norm);
+  }
+  rounding_ = static_cast<float>(16 * static_cast<double>(d + options_.max_iterations) * 0x1p-23 * longest);
   nearest_.assign(static_cast<size_t>(panels * kPanelRows), std::numeric_limits<float>::infinity());
   phase_ = Phase::kSeed;
 }
@@ -100,20 +137,20 @@ void KmeansJob::SeedNext() {
     candidates[t] = chosen;
   }
   const Index panels = static_cast<Index>(nearest_.size()) / kPanelRows;
+  // Side by side, so that a row is read once for all candidates.
+  std::vector<float> side_by_side(static_cast<size_t>(d * kMaxCandidates));
+  for (Index t = 0; t < trials; ++t) {
+    for (Index j = 0; j < d; ++j)
+      side_by_side[static_cast<size_t>(j * kMaxCandidates + t)] = (*data_)(candidates[t], j);
+  }
   std::vector<float> distances[kMaxCandidates];
   for (Index t = 0; t < trials; ++t) distances[t].resize(nearest_.size());
   ForRanges(panels, kLeastWork / (kPanelRows * d * trials) + 1, 1, [&](Range range) {
-    for (Index t = 0; t < trials; ++t) {
-      const float* center = data_->row(candidates[t]).data();
-      for (Index p = range.first; p < range.first + range.count; ++p) {
-        const float* panel = panels_.data() + p * d * kPanelRows;
-        F32x4 sum = Splat(0);
-        for (Index j = 0; j < d; ++j, panel += kPanelRows) {
-          const F32x4 difference = Load(panel) - Splat(center[j]);
-          sum += difference * difference;
-        }
-        Store(distances[t].data() + p * kPanelRows, Min(sum, Load(nearest_.data() + p * kPanelRows)));
-      }
+    for (Index p = range.first; p < range.first + range.count; ++p) {
+      F32x4 sums[kMaxCandidates];
+      AddSquaredDifferences(panels_.data() + p * d * kPanelRows, side_by_side.data(), d, sums);
+      const F32x4 nearest = Load(nearest_.data() + p * kPanelRows);
+      for (Index t = 0; t < trials; ++t) Store(distances[t].data() + p * kPanelRows, Min(sums[t], nearest));
     }
   });
   double potentials[kMaxCandidates];
@@ -129,26 +166,21 @@ void KmeansJob::SeedNext() {
 
 void KmeansJob::StartAssignment() {
   searchable_.Prepare(centers_);
-  assignment_.resize(static_cast<size_t>(data_->rows()));
-  distance_.resize(static_cast<size_t>(data_->rows()));
+  if (assignment_.empty()) {
+    const auto n = static_cast<size_t>(data_->rows());
+    assignment_.resize(n);
+    distance_.resize(n);
+    bound_.assign(n, -1.0f);
+  }
   next_row_ = 0;
   phase_ = Phase::kAssign;
 }
 
 void KmeansJob::AssignBlock() {
-  const Index n = data_->rows(), d = data_->cols();
-  const Index rows = std::min(kRowBlock, n - next_row_);
-  ForRanges(rows, kLeastWork / (d * clusters_) + 1, kPanelRows, [&](Range range) {
-    const Index first = next_row_ + range.first;
-    FindNearest(searchable_, data_->middleRows(first, range.count), assignment_.data() + first, nullptr);
-    for (Index i = first; i < first + range.count; ++i) {
-      const float* x = data_->row(i).data();
-      const float* c = centers_.row(assignment_[static_cast<size_t>(i)]).data();
-      float sum = 0;
-      for (Index j = 0; j < d; ++j) sum += (x[j] - c[j]) * (x[j] - c[j]);
-      distance_[static_cast<size_t>(i)] = sum;
-    }
-  });
+  const Index n = data_->rows(), work = data_->cols() * clusters_;
+  const Index rows = std::min(std::max<Index>(1, kSliceWork / (kRowBlock * work)) * kRowBlock, n - next_row_);
+  ForRanges(rows, kLeastWork / work + 1, kPanelRows,
+            [&](Range range) { Assign({next_row_ + range.first, range.count}); });
   next_row_ += rows;
   if (next_row_ < n) return;
   inertia_ = std::accumulate(distance_.begin(), distance_.end(), 0.0);
@@ -157,6 +189,42 @@ void KmeansJob::AssignBlock() {
     phase_ = Phase::kDone;
   } else {
     phase_ = Phase::kUpdate;
+  }
+}
+
+// The squared distance of each row to its centre, and its centre where it may have changed.
+void KmeansJob::Assign(Range rows) {
+  const Index d = data_->cols();
+  const auto squared_distance = [&](Index i) {
+    const float* x = data_->row(i).data();
+    const float* c = centers_.row(assignment_[static_cast<size_t>(i)]).data();
+    float sum = 0;
+    for (Index j = 0; j < d; ++j) sum += (x[j] - c[j]) * (x[j] - c[j]);
+    return sum;
+  };
+  std::vector<Index> open;  // rows to be searched
+  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
+    const auto at = static_cast<size_t>(i);
+    float& bound = bound_[at];
+    if (bound >= 0) {
+      distance_[at] = squared_distance(i);
+      // The other centres came nearer by the furthest move at most.
+      bound -= assignment_[at] == furthest_moved_ ? second_shift_ : first_shift_;
+    }
+    if (!(bound > 0 && distance_[at] + rounding_ < bound * bound)) open.push_back(i);
+  }
+  if (open.empty()) return;
+  const auto count = static_cast<Index>(open.size());
+  Matrix gathered(count, d);
+  for (Index k = 0; k < count; ++k) gathered.row(k) = data_->row(open[static_cast<size_t>(k)]);
+  std::vector<uint32_t> codes(open.size());
+  std::vector<float> margins(open.size());
+  FindNearest(searchable_, gathered, codes.data(), margins.data());
+  for (size_t k = 0; k < open.size(); ++k) {
+    const auto at = static_cast<size_t>(open[k]);
+    assignment_[at] = codes[k];
+    distance_[at] = squared_distance(open[k]);
+    bound_[at] = std::sqrt(std::max(0.0f, distance_[at] + margins[k] - rounding_));
   }
 }
 
@@ -198,20 +266,31 @@ void KmeansJob::Update() {
     }
     far = std::move(distinct);
   }
-  double shift = 0;
+  double shift = 0, first = 0, second = 0;
   size_t next_far = 0;
   for (Index c = 0; c < clusters_; ++c) {
     const Index count = counts[static_cast<size_t>(c)];
     if (count == 0 && next_far >= far.size()) continue;  // fewer distinct rows than codes: it keeps its place
+    double moved = 0;
     for (Index j = 0; j < d; ++j) {
-      const auto moved =
+      const auto target =
           count > 0 ? static_cast<float>(sums(c, j) / static_cast<double>(count)) : (*data_)(far[next_far], j);
-      const double difference = static_cast<double>(moved) - centers_(c, j);
-      shift += difference * difference;
-      centers_(c, j) = moved;
+      const double difference = static_cast<double>(target) - centers_(c, j);
+      moved += difference * difference;
+      centers_(c, j) = target;
     }
     if (count == 0) ++next_far;
+    shift += moved;
+    if (moved > first) {
+      second = first;
+      first = moved;
+      furthest_moved_ = static_cast<uint32_t>(c);
+    } else {
+      second = std::max(second, moved);
+    }
   }
+  first_shift_ = RoundedUp(std::sqrt(first));
+  second_shift_ = RoundedUp(std::sqrt(second));
   previous_ = assignment_;
   ++iterations_;
   last_pass_ = (shift <= tolerance_ && next_far == 0) || iterations_ >= options_.max_iterations;

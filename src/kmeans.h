@@ -1,5 +1,6 @@
 // k-means: greedy k-means++ seeding (Arthur & Vassilvitskii 2007, several candidates a centre as scikit-learn does),
-// then Lloyd's iterations.
+// then Lloyd's iterations, in which rows are skipped that cannot have another centre by the triangle inequality
+// (Hamerly 2010): nothing but the time depends on that.
 #ifndef RQVAE_KMEANS_H_
 #define RQVAE_KMEANS_H_
 
@@ -7,6 +8,7 @@
 
 #include "job.h"
 #include "matrix.h"
+#include "parallel.h"
 #include "random.h"
 #include "searchable_codebook.h"
 
@@ -40,6 +42,7 @@ class KmeansJob : public Job {
   void SeedNext();
   void StartAssignment();
   void AssignBlock();
+  void Assign(Range rows);
   void Update();
 
   const Matrix* data_;
@@ -58,7 +61,12 @@ class KmeansJob : public Job {
   std::vector<uint32_t> assignment_;
   std::vector<uint32_t> previous_;
   std::vector<float> distance_;  // n: squared distance to the assigned centre
-  Index next_row_ = 0;           // of the assignment pass
+  std::vector<float> bound_;     // n: no other centre is nearer than this; below zero: unknown
+  // How far the centre that moved most since the last pass moved, and the next.
+  float first_shift_ = 0, second_shift_ = 0;
+  uint32_t furthest_moved_ = 0;
+  float rounding_ = 0;  // what rounding can do to a squared distance
+  Index next_row_ = 0;  // of the assignment pass
   bool last_pass_ = false;
   double tolerance_ = 0;
   double inertia_ = 0;

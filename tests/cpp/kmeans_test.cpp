@@ -106,6 +106,21 @@ TEST(KmeansTest, CentersAreMeans) {
   }
 }
 
+// Rows are skipped in a pass when they cannot have another centre: after any number of passes the assignment is the one
+// of a search of all rows.
+TEST(KmeansTest, SkippedRowsWouldHaveKeptTheirCentre) {
+  TestRandom random(20);
+  const Matrix tight = ClusteredRows(random, 900, 6, 12, 0.05), loose = ClusteredRows(random, 700, 40, 30, 0.8);
+  Matrix offset = loose.array() + 100.0f;  // where rounding is coarse
+  for (const Matrix* data : {&tight, &loose, static_cast<const Matrix*>(&offset)}) {
+    for (Index passes = 1; passes <= 12; ++passes) {
+      KmeansOptions options;
+      options.max_iterations = passes;
+      ExpectConsistent(*data, 24, Cluster(*data, 24, 3, options));
+    }
+  }
+}
+
 TEST(KmeansTest, FindsSeparatedClusters) {
   TestRandom random(2);
   for (uint64_t seed = 0; seed < 5; ++seed) {
