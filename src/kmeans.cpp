@@ -81,26 +81,21 @@ void KmeansJob::Pack() {
       sum[static_cast<size_t>(j)] += x;
     }
   }
+  double longest = 0;
   for (Index i = 0; i < n; ++i) {
+    double norm = 0;
     for (Index j = 0; j < d; ++j) {
       const double x = (*data_)(i, j) - sum[static_cast<size_t>(j)] / static_cast<double>(n);
       square[static_cast<size_t>(j)] += x * x;
+      norm += x * x;
     }
+    longest = std::max(longest, norm);
   }
   double variance = 0;
   for (double s : square) variance += s / static_cast<double>(n);
   tolerance_ = options_.tolerance * variance / static_cast<double>(d);
   // Scores and distances are sums of d products of rows and centres about the mean, none longer than the longest row
   // but for where the mean lies; each pass rounds a bound once more. Generous: what is not skipped is searched.
-  double longest = 0;
-  for (Index i = 0; i < n; ++i) {
-    double norm = 0;
-    for (Index j = 0; j < d; ++j) {
-      const double x = (*data_)(i, j) - sum[static_cast<size_t>(j)] / static_cast<double>(n);
-      norm += x * x;
-    }
-    longest = std::max(longest, norm);
-  }
   rounding_ = static_cast<float>(16 * static_cast<double>(d + options_.max_iterations) * 0x1p-23 * longest);
   nearest_.assign(static_cast<size_t>(panels * kPanelRows), std::numeric_limits<float>::infinity());
   phase_ = Phase::kSeed;
