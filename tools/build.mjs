@@ -70,6 +70,30 @@ const GLUE_CHANGES = [
   [() => "${e.message}`);throw e}", "${e.message}`)}", /threads/],
 ];
 
+/** Left as they are: bundlers recognise what these load by the text. */
+const READ_BY_BUNDLERS = /load-wasm\.\w+\.js$|worker\/host\.\w+\.js$/;
+
+/**
+ * Shortens the JavaScript in a folder: no white space, local names of a letter. Names of functions and classes stay, for stack traces.
+ * @param {string} folder
+ */
+export async function minify(folder) {
+  const { minifySync } = await import("vite"); // not before it is installed
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!/\.m?js$/.test(name) || READ_BY_BUNDLERS.test(name)) continue;
+    const file = join(folder, name);
+    const { code, errors } = minifySync(name, readFileSync(file, "utf8"), {
+      module: true,
+      compress: true,
+      mangle: { toplevel: false, keepNames: !name.endsWith(".mjs") }, // the glues have no names worth keeping
+      codegen: { removeWhitespace: true },
+    });
+    if (errors.length > 0) throw new Error(`${name} cannot be minified: ${errors[0].message}`);
+    // What is imported stays a plain string, which every bundler can read.
+    writeFileSync(file, code.replace(/\bimport\(`([^`$]+)`\)/g, 'import("$1")'));
+  }
+}
+
 /** Copies one build of the wasm and its two glues. */
 function takeWasm(name, target) {
   const built = (file) => join(ROOT, `build/${name.replace("rqvae", "wasm")}`, file);
@@ -118,6 +142,7 @@ export async function build() {
   }
   mkdirSync(join(made, "wasm"), { recursive: true });
   for (const name of ["rqvae", "rqvae-threads"]) takeWasm(name, join(made, "wasm"));
+  await minify(made);
   for (const file of readdirSync(join(ROOT, "bindings/js/wasm"))) {
     if (/\.d\.m?ts$/.test(file)) copyFileSync(join(ROOT, "bindings/js/wasm", file), join(made, "wasm", file));
   }

@@ -13,8 +13,9 @@ function mainEntryFiles(dist) {
   const visit = (/** @type {string} */ file) => {
     if (seen.has(file)) return;
     seen.add(file);
+    // Minified or not; what stands in parentheses is a dynamic import.
     for (const [, path] of readFileSync(file, "utf8").matchAll(
-      /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"/g,
+      /(?:^|[\n;}])\s*(?:import|export)\b(?:[^;()"'`]*?\bfrom)?\s*["']([^"']+)["']/g,
     )) {
       if (path.startsWith(".")) visit(join(file, "..", path));
       else if (path === "#load-wasm") visit(join(dist, "load-wasm.web.js"));

@@ -3,25 +3,12 @@ import { BusyError, DisposedError, InvalidInputError, ModelFormatError, NotIniti
 import { type ItemRows, openItems } from "./items.ts";
 import { drive } from "./jobs.ts";
 import { configToOptions, MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
-import {
-  type FileTensor,
-  type ModelMetadata,
-  readModelFile,
-  type TrainingSummary,
-  writeModelFile,
-} from "./model-file.ts";
+import { type FileTensor, type ModelMetadata, type TrainingSummary, writeModelFile } from "./model-file.ts";
 import { type Arena, native, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, OptionReader, show, validateJobOptions } from "./option-reader.ts";
 import { SemanticIds } from "./semantic-ids.ts";
-import { readSource } from "./source.ts";
 import { suggestConfig } from "./suggest-config.ts";
-import {
-  checkCheckpointOptions,
-  nativeOptimizerConfig,
-  resolveTrainConfig,
-  TRAIN_OPTION_NAMES,
-} from "./train-config.ts";
 import type { Training } from "./training.ts";
 import type {
   Items,
@@ -42,12 +29,18 @@ const SLICE_ROWS = 256;
 const CHUNK_BYTES = 8 << 20;
 
 /**
- * What only training needs comes with `create`, so that `train` begins at once; a client that loads a model and encodes is spared it.
+ * What only training needs comes with `create`, so that `train` begins at once; a client that loads a model and encodes is spared it,
+ * but for the options, which `createOptimizer` checks at once and which come with every model that can be trained.
  */
 let trainingModule: typeof import("./training.ts") | undefined;
 async function loadTraining(): Promise<typeof import("./training.ts")> {
   trainingModule ??= await import("./training.ts");
   return trainingModule;
+}
+let trainOptionsModule: typeof import("./train-config.ts") | undefined;
+async function loadTrainOptions(): Promise<typeof import("./train-config.ts")> {
+  trainOptionsModule ??= await import("./train-config.ts");
+  return trainOptionsModule;
 }
 
 /** An optimiser for training loops of one's own; made by `RQVAE.createOptimizer`, used with that model only. */
@@ -115,7 +108,7 @@ export class RQVAE {
    */
   static async create(options: ModelOptions): Promise<RQVAE> {
     const config = resolveModelConfig(options);
-    const [module] = await Promise.all([native(), loadTraining()]);
+    const [module] = await Promise.all([native(), loadTraining(), loadTrainOptions()]);
     return new RQVAE(module, config, "full");
   }
 
@@ -125,6 +118,7 @@ export class RQVAE {
    */
   static async fit(items: Items, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
     // An option belongs to the model if the model has one of that name; the rest is the training's.
+    const { TRAIN_OPTION_NAMES } = await loadTrainOptions();
     checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES]);
     const inputDim = options.inputDim ?? impliedDim(items);
     const { rows: n } = openItems(items, inputDim);
@@ -157,6 +151,10 @@ export class RQVAE {
    */
   static async load(source: ModelSource, options: { config?: Partial<ModelOptions> } = {}): Promise<RQVAE> {
     checkOptionNames(options, "RQVAE.load", ["config"]);
+    const [{ readSource }, { readModelFile }] = await Promise.all([
+      import("./source.ts"),
+      import("./read-model-file.ts"),
+    ]);
     const bytes = await readSource(source);
     const module = await native();
     const file = readModelFile(bytes, (data) => hashOf(module, data));
@@ -178,6 +176,7 @@ export class RQVAE {
       const { modelFromTensors } = await import("./state-dict.ts"); // few need it
       ({ config, part, tensors } = modelFromTensors(file.tensors, overrides));
     }
+    if (part === "full") await loadTrainOptions();
     const model = new RQVAE(module, config, part);
     try {
       model.#setTensors(tensors, metadata?.initialized ?? true);
@@ -254,12 +253,15 @@ export class RQVAE {
    */
   async train(items: Items, options: TrainOptions = {}): Promise<TrainHistory> {
     const module = this.#native;
+    const { checkCheckpointOptions, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
     checkCheckpointOptions(new OptionReader(options, "train"));
     // A client that only encodes is spared what only training needs.
     const checkpoints = options.resume ? await import("./checkpoint.ts") : undefined;
     const resumed = options.resume
       ? checkpoints?.resumedConfig(
-          readModelFile(new Uint8Array(options.resume), (data) => hashOf(module, data)),
+          (await import("./read-model-file.ts")).readModelFile(new Uint8Array(options.resume), (data) =>
+            hashOf(module, data),
+          ),
           this.config,
           options,
           module.buildInfo().numerics,
@@ -506,7 +508,8 @@ export class RQVAE {
 
   /** An optimiser for `trainStep`. @throws InvalidInputError for a value out of range or an unknown option. */
   createOptimizer(options: OptimizerOptions = {}): Optimizer {
-    const config = nativeOptimizerConfig(options);
+    this.#requireFull("createOptimizer");
+    const config = trainOptionsModule!.nativeOptimizerConfig(options); // it came with the model
     return new Optimizer(this.#native.createOptimizer(this.#open(), config), this);
   }
 

@@ -2,7 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { openItems } from "../items.ts";
-import { halfToNumber } from "../model-file.ts";
+import { halfToNumber } from "../read-model-file.ts";
 import { impliedDim } from "../rqvae.ts";
 import type { ItemMatrix, Items } from "../types.ts";
 
