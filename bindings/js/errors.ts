@@ -13,6 +13,7 @@ export type RQVAEErrorName =
   | "OutOfMemoryError"
   | "DisposedError"
   | "DivergedError"
+  | "UnknownPrefixError"
   | "WasmLoadError"
   | "WorkerError";
 
@@ -26,7 +27,7 @@ export class InvalidInputError extends RQVAEError {
   override readonly name = "InvalidInputError";
 }
 
-/** Bytes that are not a model file of ours: truncated, damaged, foreign, or of a newer format. */
+/** Bytes that are not a model or index file of ours: truncated, damaged, foreign, or of a newer format. */
 export class ModelFormatError extends RQVAEError {
   override readonly name = "ModelFormatError";
 }
@@ -56,6 +57,11 @@ export class DivergedError extends RQVAEError {
   override readonly name = "DivergedError";
 }
 
+/** No item of the index has an ID that begins with the given codes. */
+export class UnknownPrefixError extends RQVAEError {
+  override readonly name = "UnknownPrefixError";
+}
+
 /** The WebAssembly module could not be fetched or compiled. */
 export class WasmLoadError extends RQVAEError {
   override readonly name = "WasmLoadError";
@@ -75,6 +81,7 @@ const classes: Record<RQVAEErrorName, new (message: string, options?: ErrorOptio
   OutOfMemoryError,
   DisposedError,
   DivergedError,
+  UnknownPrefixError,
   WasmLoadError,
   WorkerError,
 };

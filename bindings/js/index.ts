@@ -4,6 +4,7 @@
  */
 
 export { adviseCapacity, assessIds } from "./assess-ids.ts";
+export type { IdDrift } from "./drift.ts";
 export {
   BusyError,
   DisposedError,
@@ -13,9 +14,14 @@ export {
   NotInitializedError,
   OutOfMemoryError,
   RQVAEError,
+  UnknownPrefixError,
   WasmLoadError,
   WorkerError,
 } from "./errors.ts";
+export type { Collisions, IndexChange } from "./index-contents.ts";
+export type { IndexJson } from "./index-json.ts";
+export type { ItemId } from "./item-id.ts";
+export type { IdModel } from "./item-vectors.ts";
 export { initialize, type WasmSource } from "./native.ts";
 export { type PresetName, presets, type Recipe, type RecipeShape } from "./presets.ts";
 export type { AssessOptions } from "./report/assess.ts";
@@ -23,6 +29,7 @@ export type { CapacityAdvice, CapacityOptions } from "./report/capacity.ts";
 export type { IdReport } from "./report/id-report.ts";
 export { type ResidualKMeansOptions, residualKMeans } from "./residual-kmeans.ts";
 export { type Optimizer, RQVAE } from "./rqvae.ts";
+export { type IdPrefix, type IndexOptions, type IndexUpdate, SemanticIdIndex } from "./semantic-id-index.ts";
 export { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 export { type CatalogueShape, suggestConfig } from "./suggest-config.ts";
 export { type CodeTreeNode, type CodeTreeOptions, codeTree } from "./tree.ts";

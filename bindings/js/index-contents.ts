@@ -1,0 +1,121 @@
+import { ModelFormatError, RQVAEError } from "./errors.ts";
+import { checkItemIds, compareItemIds, type ItemId } from "./item-id.ts";
+import { ItemTable } from "./item-table.ts";
+import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
+import { compareCodes } from "./sorted-ids.ts";
+
+/** What becomes of items that share an ID. */
+export const COLLISIONS = ["share", "suffix", "reassign"] as const;
+export type Collisions = (typeof COLLISIONS)[number];
+
+/** What happened to an index: one entry a call, two when a call both added and replaced. */
+export interface IndexChange {
+  kind: "build" | "add" | "remove" | "replace";
+  /** Number of items concerned. */
+  items: number;
+  /** Who they are; of "build" it is not kept. */
+  itemIds: readonly ItemId[];
+  /** The published IDs that they had: of "remove" and "replace". */
+  before?: SemanticIds;
+  /** The published IDs that they got: of "add" and "replace". */
+  after?: SemanticIds;
+}
+
+/** All that an index knows, as it is written to files; n IDs in lexicographic order, equal ones by item ID. */
+export interface IndexContents {
+  collisions: Collisions;
+  /** Number of suffixes. */
+  capacity: number;
+  /** Of raw IDs. */
+  codebookSizes: readonly number[];
+  fingerprint?: string | undefined;
+  /** Without raw IDs, retired IDs and journal: for looking up only. */
+  compact: boolean;
+  /** Who holds each ID; undefined for a retired one whose item has another by now. */
+  itemIds: readonly (ItemId | undefined)[];
+  /** n x levels: published IDs. */
+  codes: CodeArray;
+  /** n x levels, of "reassign": what the model said. */
+  raw?: CodeArray | undefined;
+  /** Places of IDs that nobody holds any more and nobody gets. */
+  retired: readonly number[];
+  /** Of the catalogue the index was built on, see drift.ts. */
+  driftLimit?: number | undefined;
+  /** New items looked at since, and how many of them were beyond the limit. */
+  drift: readonly [items: number, outside: number];
+  journal: readonly IndexChange[];
+}
+
+/** Number of codes at each level of published IDs. */
+export function publishedSizes({
+  collisions,
+  capacity,
+  codebookSizes,
+}: Pick<IndexContents, "collisions" | "capacity" | "codebookSizes">): readonly number[] {
+  return collisions === "suffix" ? [...codebookSizes, capacity] : codebookSizes;
+}
+
+/**
+ * Checks what came from a file.
+ * @throws ModelFormatError
+ */
+export function checkContents(contents: IndexContents): void {
+  const { collisions, capacity, codebookSizes, itemIds, codes, raw, retired, driftLimit, drift, journal } = contents;
+  const require = (isGood: boolean, what: string) => {
+    if (!isGood) throw damaged(what);
+  };
+  const isCount = (x: unknown) => Number.isSafeInteger(x) && (x as number) >= 0;
+  require(COLLISIONS.includes(collisions), "it does not say how collisions are resolved");
+  require(Number.isInteger(capacity) && capacity > 0 && capacity <= 2 ** 32, "its capacity is no whole number");
+  require(driftLimit === undefined || Number.isFinite(driftLimit), "its drift limit is no number");
+  require(drift.length === 2 && drift.every(isCount), "its drift figures are no counts");
+  require(contents.fingerprint === undefined || /^[0-9a-f]{16}$/.test(contents.fingerprint), "its fingerprint is none");
+  require(journal.every(({ kind }) =>
+    ["build", "add", "remove", "replace"].includes(kind),
+  ), "its journal is unreadable");
+  const sizes = publishedSizes(contents);
+  const levels = sizes.length;
+  const n = itemIds.length;
+  readIds({ codes, levels }, sizes);
+  if (raw) readIds({ codes: raw, levels }, codebookSizes);
+  asDamaged(() => {
+    const held = itemIds.filter((id) => id !== undefined);
+    ItemTable.of(checkItemIds(held, "the index"), "the index");
+    for (const change of journal) checkItemIds(change.itemIds, "the journal");
+  });
+  require(codes.length === n * levels && (!raw || raw.length === codes.length), "it has not one ID an item");
+  for (let i = 1; i < n; i++) {
+    let comparison = compareCodes(codes, (i - 1) * levels, codes, i * levels, levels);
+    if (comparison === 0 && collisions === "share") comparison = compareItemIds(itemIds[i - 1]!, itemIds[i]!);
+    require(comparison < 0, "its IDs are not in order, or one is there twice");
+  }
+  const unheld = new Set(retired);
+  require(unheld.size === retired.length &&
+    retired.every((i) => isCount(i) && i < n), "its retired IDs are unreadable");
+  require(itemIds.every((id, i) => id !== undefined || unheld.has(i)), "an ID is held by no item");
+}
+
+/** IDs of a file. @throws ModelFormatError for codes that are out of range. */
+export function readIds(
+  rows: readonly (readonly number[])[] | { codes: ArrayLike<number>; levels: number },
+  codebookSizes: readonly number[],
+): SemanticIds {
+  return asDamaged(() => SemanticIds.from(rows, { codebookSizes }));
+}
+
+/** What is wrong with the content of a file is the file's fault, not the caller's. */
+function asDamaged<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof RQVAEError)) throw cause;
+    throw damaged(cause.message, cause);
+  }
+}
+
+export function damaged(what: string, cause?: unknown): ModelFormatError {
+  return new ModelFormatError(
+    `the index file is damaged: ${what}. Fetch or copy it again`,
+    cause === undefined ? undefined : { cause },
+  );
+}

@@ -1,0 +1,75 @@
+/** What the model makes of some of the items, a chunk at a time. */
+
+import { InvalidInputError } from "./errors.ts";
+import { openItems } from "./items.ts";
+import type { RQVAE } from "./rqvae.ts";
+import type { SemanticIds } from "./semantic-ids.ts";
+import { compareCodes } from "./sorted-ids.ts";
+import type { ItemMatrix, Items } from "./types.ts";
+
+/** What an index asks of a model. */
+export type IdModel = Pick<RQVAE, "config" | "fingerprint" | "getSemanticIds" | "codebooks">;
+
+const CHUNK_ROWS = 1024;
+
+/**
+ * Checks that there is one vector for each ID.
+ * @throws InvalidInputError with both counts.
+ */
+export function checkItemRows(model: IdModel, items: Items, ids: SemanticIds, where: string): void {
+  const { rows } = openItems(items, model.config.inputDim);
+  if (rows !== ids.length) {
+    throw new InvalidInputError(`${where}: items has ${rows} rows, but there are ${ids.length} IDs: one row an ID`);
+  }
+}
+
+/**
+ * Calls `use` for each of `rows`, with its place among them, its latent vector z (a view) and ||r||^2 of what its codes leave over.
+ * @throws InvalidInputError when the model gives an item another ID than `ids` says, or a value is not finite.
+ */
+export function forEachVector(
+  model: IdModel,
+  items: Items,
+  ids: SemanticIds,
+  rows: Uint32Array,
+  use: (place: number, latent: Float32Array, leftOver: number) => void,
+): void {
+  const { latentDim: d, nQuantizationLayers: levels } = model.config;
+  for (let first = 0; first < rows.length; first += CHUNK_ROWS) {
+    const chunk = rows.subarray(first, first + CHUNK_ROWS);
+    const { semIds, embeddings, residuals } = model.getSemanticIds(pickRows(items, model.config.inputDim, chunk));
+    for (let i = 0; i < chunk.length; i++) {
+      const row = chunk[i]!;
+      if (compareCodes(semIds.codes, i * levels, ids.codes, row * levels, levels) !== 0) {
+        throw new InvalidInputError(
+          `items: the model gives row ${row} the ID [${semIds.at(i)}], but ids has [${ids.at(row)}]: items and ids must be of the same items, in the same order`,
+        );
+      }
+      let leftOver = 0;
+      const last = (i * levels + levels - 1) * d;
+      for (let j = last; j < last + d; j++) leftOver += (residuals[j]! - embeddings[j]!) ** 2;
+      use(first + i, residuals.subarray(i * levels * d, (i * levels + 1) * d), leftOver);
+    }
+  }
+}
+
+/** Copies of some rows of items whose form was checked. */
+function pickRows(items: Items, dim: number, rows: Uint32Array): ItemMatrix {
+  const table = Array.isArray(items) ? (items as readonly ArrayLike<number>[]) : undefined;
+  const flat = table ? undefined : "data" in items ? (items as ItemMatrix).data : (items as Float32Array);
+  const isHalf = (flat as { [Symbol.toStringTag]?: string } | undefined)?.[Symbol.toStringTag] === "Uint16Array";
+  const data = new (isHalf ? Uint16Array : Float64Array)(rows.length * dim);
+  rows.forEach((row, i) => {
+    const source = table ? table[row]! : flat!;
+    const start = table ? 0 : row * dim;
+    for (let j = 0; j < dim; j++) {
+      const value = source[start + j]!;
+      if (isHalf ? (value & 0x7c00) === 0x7c00 : !Number.isFinite(Math.fround(value))) {
+        const what = isHalf ? "not finite" : value;
+        throw new InvalidInputError(`items: row ${row}, column ${j} is ${what}; every value must be a finite number`);
+      }
+      data[i * dim + j] = value;
+    }
+  });
+  return { data, rows: rows.length, dim };
+}
