@@ -420,8 +420,7 @@ export class SemanticIdIndex {
     this.#requireWhole(where);
     const batch = checkBatch(itemIds, ids, this.#rawSizes, where);
     requireSame(batch.ids.fingerprint, this.fingerprint, `${where}: the IDs were made by model`);
-    const model =
-      items || (this.collisions === "reassign" && batch.itemIds.length > 0) ? this.#usableModel(where) : undefined;
+    const model = items ? this.#usableModel(where) : this.#model;
     if (items) checkItemRows(model!, items, batch.ids, where);
     ItemTable.of(batch.itemIds, where);
 
