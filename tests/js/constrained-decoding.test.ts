@@ -92,9 +92,7 @@ describe("LogitsMask, for onnxruntime", () => {
   it("refuses logits of another model, an empty index, a vocabulary that is ambiguous", () => {
     const short = logits().subarray(0, 31);
     const before = short.slice();
-    expect(() => mask.apply(short, mask.start)).toThrow(
-      /31 entries, but the vocabulary has the token 31/,
-    );
+    expect(() => mask.apply(short, mask.start)).toThrow(/31 entries, but the vocabulary has the token 31/);
     expect(short).toEqual(before);
     const none = new LogitsMask(SemanticIdIndex.build([], SemanticIds.from([], { codebookSizes: [2] })), vocabulary);
     expect(() => none.apply(logits(), none.start)).toThrow(/the index is empty/);
