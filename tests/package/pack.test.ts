@@ -71,9 +71,8 @@ describe("the packed package", () => {
   });
 
   it("imports without side effect and works by import and by require", () => {
-    const quiet =
-      const entries = ["rqvae", "rqvae/worker", "rqvae/formats", "rqvae/vocabulary", "rqvae/report", "rqvae/decoding"];
-      const quiet = `const before = Object.keys(globalThis).join(); ${entries.map((entry) => `await import("${entry}");`).join(" ")} console.log(before === Object.keys(globalThis).join());`;
+    const entries = ["rqvae", "rqvae/worker", "rqvae/formats", "rqvae/vocabulary", "rqvae/report", "rqvae/decoding"];
+    const quiet = `const before = Object.keys(globalThis).join(); ${entries.map((entry) => `await import("${entry}");`).join(" ")} console.log(before === Object.keys(globalThis).join());`;
     expect(node("--input-type=module", "-e", quiet)).toBe("true\n");
     const body =
       "RQVAE.fit([[1, 2], [3, 4], [5, 7]], { epochs: 2 }).then((m) => console.log(m.encode([[1, 2]]).length));";

@@ -1,8 +1,9 @@
 import { InvalidInputError } from "../errors.ts";
 import { drive, nextTurn } from "../jobs.ts";
-import { readModelFile, writeModelFile } from "../model-file.ts";
+import { writeModelFile } from "../model-file.ts";
 import { native } from "../native.ts";
 import { checkOptionNames, show } from "../option-reader.ts";
+import { readModelFile } from "../read-model-file.ts";
 import { residualKMeans } from "../residual-kmeans.ts";
 import { hashOf, RQVAE } from "../rqvae.ts";
 import { SemanticIds, sortedRows } from "../semantic-ids.ts";
