@@ -78,7 +78,7 @@ const READ_BY_BUNDLERS = /load-wasm\.\w+\.js$|worker\/host\.\w+\.js$/;
  * @param {string} folder
  */
 export async function minify(folder) {
-  const { minifySync } = await import("vite"); // not before it is installed
+  const { minifySync, parseAst } = await import("vite"); // not before it is installed
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     if (!/\.m?js$/.test(name) || READ_BY_BUNDLERS.test(name)) continue;
     const file = join(folder, name);
@@ -90,8 +90,30 @@ export async function minify(folder) {
     });
     if (errors.length > 0) throw new Error(`${name} cannot be minified: ${errors[0].message}`);
     // What is imported stays a plain string, which every bundler can read.
-    writeFileSync(file, code.replace(/\bimport\(`([^`$]+)`\)/g, 'import("$1")'));
+    const plain = code.replace(/\bimport\(`([^`$]+)`\)/g, 'import("$1")');
+    writeFileSync(file, name.endsWith(".mjs") ? plain : inLines(plain, parseAst(plain)));
   }
+}
+
+/**
+ * A line for each statement and each member of a class: Node shows the whole line that throws to whoever does not catch an error.
+ * @param {string} code
+ * @param {any} program its syntax tree
+ */
+function inLines(code, program) {
+  /** @type {Set<number>} */
+  const starts = new Set();
+  const visit = (/** @type {any} */ node) => {
+    if (node === null || typeof node !== "object") return;
+    if (Array.isArray(node)) return node.forEach(visit);
+    if (["Program", "BlockStatement", "ClassBody"].includes(node.type)) {
+      for (const { start } of node.body) starts.add(start);
+    }
+    for (const value of Object.values(node)) visit(value);
+  };
+  visit(program);
+  const cuts = [...starts].filter((start) => start > 0 && code[start - 1] !== "\n").sort((a, b) => a - b);
+  return [0, ...cuts].map((start, i) => code.slice(start, cuts[i])).join("\n");
 }
 
 /** Copies one build of the wasm and its two glues. */
