@@ -8,8 +8,6 @@ namespace {
 // One tile of the output is kTileRows x kTileCols and lives in eight registers. The left operand is packed in panels of
 // kTileRows rows, the right one in panels of kTileCols columns, both with the inner index outermost, so that the kernel
 // reads both in order. Panels are padded with zeros; padded results are not used.
-inline constexpr Index kTileRows = 4;
-inline constexpr Index kTileCols = 8;
 // The output is worked on in strips as wide as a cache line and as high as keeps a strip in the first-level cache.
 inline constexpr Index kStripRows = 64;
 inline constexpr Index kStripCols = 16;
@@ -77,13 +75,13 @@ void Pack(const Operand& operand, Index first, Index count, Index first_k, Index
   }
 }
 
-// sums[i][j] = (fresh ? 0 : sums[i][j]) + sum over k, ascending, of left[k][i] * right[k][j], for whole panels.
-//
+}  // namespace
+
 // A function of its own, its innermost loop not unrolled: the engine's compiler unrolls it and keeps the accumulators
 // in registers; where the loop is unrolled already it moves the loads of several steps to the front and spills. The
 // order of the stores decides the order in which it multiplies, and this one is the order of its loads.
-RQVAE_OUTLINED void SumTiles(const float* left, Index left_panels, const float* right, Index right_panels, Index depth,
-                             bool fresh, float* sums, Index stride) {
+void SumTiles(const float* left, Index left_panels, const float* right, Index right_panels, Index depth, bool fresh,
+              float* sums, Index stride) {
   for (Index i = 0; i < left_panels; ++i) {
     for (Index j = 0; j < right_panels; ++j) {
       float* const row0 = sums + i * kTileRows * stride + j * kTileCols;
@@ -115,6 +113,8 @@ RQVAE_OUTLINED void SumTiles(const float* left, Index left_panels, const float* 
     }
   }
 }
+
+namespace {
 
 // Sums formed elsewhere than in the output wait there too.
 void TakeUp(const Output& out, const Strip& strip) {

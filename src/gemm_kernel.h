@@ -19,6 +19,16 @@ struct Operand {
   Index inner;
 };
 
+// One tile of the output is kTileRows x kTileCols and lives in eight registers. The left operand is packed in panels of
+// kTileRows rows, the right one in panels of kTileCols columns, both with the inner index outermost, so that the kernel
+// reads both in order. Panels are padded with zeros; padded results are not used.
+inline constexpr Index kTileRows = 4;
+inline constexpr Index kTileCols = 8;
+
+// sums[i][j] = (fresh ? 0 : sums[i][j]) + sum over k, ascending, of left[k][i] * right[k][j], for whole panels.
+void SumTiles(const float* left, Index left_panels, const float* right, Index right_panels, Index depth, bool fresh,
+              float* sums, Index stride);
+
 // Part of an output, rows x cols at (row, col), and its sums.
 struct Strip {
   Index row, rows;

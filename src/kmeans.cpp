@@ -4,42 +4,30 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
+#include "gemm_kernel.h"
 #include "parallel.h"
-#include "simd.h"
 #include "sorting.h"
 
 namespace rqvae {
 namespace {
 
-constexpr Index kPanelRows = 4;
-constexpr Index kMaxCandidates = 8;
+using kernel::kTileCols;  // candidates for a centre
+using kernel::kTileRows;
+
 constexpr Index kLeastWork = 1 << 18;  // multiplications that a thread should have
 constexpr Index kSliceWork = 1 << 25;  // and that a slice may have
 
+// Summed over ascending dimensions.
+float SquaredDistance(Matrix::ConstRowXpr x, Matrix::ConstRowXpr y) {
+  float sum = 0;
+  for (Index j = 0; j < x.size(); ++j) sum += (x[j] - y[j]) * (x[j] - y[j]);
+  return sum;
+}
+
 // A float that is not less.
 float RoundedUp(double x) { return static_cast<float>(x * (1 + 1e-6)); }
-
-// The squared distances of a panel's four rows to each candidate, each summed over ascending dimensions.
-void AddSquaredDifferences(const float* panel, const float* candidates, Index d, F32x4 (&sums)[kMaxCandidates]) {
-  F32x4 s0 = Splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
-  const auto add = [](F32x4& sum, F32x4 x, float y) {
-    const F32x4 difference = x - Splat(y);
-    sum += difference * difference;
-  };
-  for (Index j = 0; j < d; ++j, panel += kPanelRows, candidates += kMaxCandidates) {
-    const F32x4 x = Load(panel);
-    add(s0, x, candidates[0]);
-    add(s1, x, candidates[1]);
-    add(s2, x, candidates[2]);
-    add(s3, x, candidates[3]);
-    add(s4, x, candidates[4]);
-    add(s5, x, candidates[5]);
-    add(s6, x, candidates[6]);
-    add(s7, x, candidates[7]);
-  }
-  sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3, sums[4] = s4, sums[5] = s5, sums[6] = s6, sums[7] = s7;
-}
 
 }  // namespace
 
@@ -66,44 +54,63 @@ bool KmeansJob::Advance() {
   return false;
 }
 
-// Panels of four rows let one SIMD lane hold one row: a row's distance is then summed in ascending order like
-// everything else.
 void KmeansJob::Pack() {
   const Index n = data_->rows(), d = data_->cols();
-  const Index panels = (n + kPanelRows - 1) / kPanelRows;
-  panels_.assign(static_cast<size_t>(panels * d * kPanelRows), 0.0f);
-  std::vector<double> sum(static_cast<size_t>(d)), square(static_cast<size_t>(d));
+  std::vector<double> mean(static_cast<size_t>(d)), square(static_cast<size_t>(d));
   for (Index i = 0; i < n; ++i) {
-    float* panel = panels_.data() + (i / kPanelRows) * d * kPanelRows + i % kPanelRows;
-    for (Index j = 0; j < d; ++j) {
-      const float x = (*data_)(i, j);
-      panel[j * kPanelRows] = x;
-      sum[static_cast<size_t>(j)] += x;
-    }
+    for (Index j = 0; j < d; ++j) mean[static_cast<size_t>(j)] += (*data_)(i, j);
   }
-  double longest = 0;
+  for (double& m : mean) m /= static_cast<double>(n);
+  panels_.assign(static_cast<size_t>((n + kTileRows - 1) / kTileRows * kTileRows * d), 0.0f);
+  norms_.resize(static_cast<size_t>(n));
   for (Index i = 0; i < n; ++i) {
+    float* panel = panels_.data() + i / kTileRows * kTileRows * d + i % kTileRows;
     double norm = 0;
     for (Index j = 0; j < d; ++j) {
-      const double x = (*data_)(i, j) - sum[static_cast<size_t>(j)] / static_cast<double>(n);
+      const double x = (*data_)(i, j) - mean[static_cast<size_t>(j)];
+      panel[j * kTileRows] = static_cast<float>(x);
       square[static_cast<size_t>(j)] += x * x;
       norm += x * x;
     }
-    longest = std::max(longest, norm);
+    norms_[static_cast<size_t>(i)] = static_cast<float>(norm);
   }
   double variance = 0;
   for (double s : square) variance += s / static_cast<double>(n);
   tolerance_ = options_.tolerance * variance / static_cast<double>(d);
   // Scores and distances are sums of d products of rows and centres about the mean, none longer than the longest row
   // but for where the mean lies; each pass rounds a bound once more. Generous: what is not skipped is searched.
+  const float longest = *std::max_element(norms_.begin(), norms_.end());
   rounding_ = static_cast<float>(16 * static_cast<double>(d + options_.max_iterations) * 0x1p-23 * longest);
-  nearest_.assign(static_cast<size_t>(panels * kPanelRows), std::numeric_limits<float>::infinity());
+  nearest_.assign(static_cast<size_t>(n), std::numeric_limits<float>::infinity());
   phase_ = Phase::kSeed;
 }
 
-// Chooses one centre: candidates are drawn with probability proportional to the squared distance to the nearest centre
-// so far, and the one that lowers the sum of those distances most is taken. Distances are differences squared, not
-// expanded, so that a row equal to a centre has exactly zero.
+// A row, drawn with probability proportional to its squared distance to the nearest centre so far.
+Index KmeansJob::DrawCandidate() {
+  const Index n = data_->rows();
+  if (seeded_ == 0) return static_cast<Index>(random_.Below(static_cast<uint64_t>(n)));
+  double target = random_.Uniform() * potential_;
+  // Rounding may leave a little of the target: the last block and the last row with weight take it.
+  Index first = 0;
+  for (size_t block = 0; block < potentials_.size(); ++block) {
+    if (potentials_[block] <= 0) continue;
+    first = static_cast<Index>(block) * kRowBlock;
+    if (target < potentials_[block]) break;
+    target -= potentials_[block];
+  }
+  Index chosen = -1;
+  for (Index i = first; i < std::min(first + kRowBlock, n); ++i) {
+    const double weight = nearest_[static_cast<size_t>(i)];
+    if (weight <= 0) continue;
+    chosen = i;
+    target -= weight;
+    if (target < 0) break;
+  }
+  return chosen;
+}
+
+// Chooses one centre: of several candidates the one that lowers the sum of the squared distances to the nearest centre
+// most.
 void KmeansJob::SeedNext() {
   const Index n = data_->rows(), d = data_->cols();
   if (seeded_ > 0 && potential_ <= 0) {  // every distinct row is a centre
@@ -112,49 +119,48 @@ void KmeansJob::SeedNext() {
     return;
   }
   const Index trials =
-      seeded_ == 0 ? 1
-                   : std::min<Index>(kMaxCandidates, 2 + static_cast<Index>(std::log(static_cast<double>(clusters_))));
-  Index candidates[kMaxCandidates];
+      seeded_ == 0 ? 1 : std::min<Index>(kTileCols, 2 + static_cast<Index>(std::log(static_cast<double>(clusters_))));
+  Index candidates[kTileCols];
+  std::vector<float> panel(static_cast<size_t>(d * kTileCols));  // of the candidates
   for (Index t = 0; t < trials; ++t) {
-    if (seeded_ == 0) {
-      candidates[t] = static_cast<Index>(random_.Below(static_cast<uint64_t>(n)));
-      continue;
-    }
-    double target = random_.Uniform() * potential_;
-    Index chosen = -1;
-    for (Index i = 0; i < n; ++i) {
-      const double weight = nearest_[static_cast<size_t>(i)];
-      if (weight <= 0) continue;
-      chosen = i;  // rounding may leave a little of the target: the last row with weight takes it
-      target -= weight;
-      if (target < 0) break;
-    }
-    candidates[t] = chosen;
+    const Index row = candidates[t] = DrawCandidate();
+    const float* from = panels_.data() + row / kTileRows * kTileRows * d + row % kTileRows;
+    for (Index j = 0; j < d; ++j) panel[static_cast<size_t>(j * kTileCols + t)] = from[j * kTileRows];
   }
-  const Index panels = static_cast<Index>(nearest_.size()) / kPanelRows;
-  // Side by side, so that a row is read once for all candidates.
-  std::vector<float> side_by_side(static_cast<size_t>(d * kMaxCandidates));
-  for (Index t = 0; t < trials; ++t) {
-    for (Index j = 0; j < d; ++j)
-      side_by_side[static_cast<size_t>(j * kMaxCandidates + t)] = (*data_)(candidates[t], j);
-  }
-  std::vector<float> distances[kMaxCandidates];
-  for (Index t = 0; t < trials; ++t) distances[t].resize(nearest_.size());
-  ForRanges(panels, kLeastWork / (kPanelRows * d * trials) + 1, 1, [&](Range range) {
-    for (Index p = range.first; p < range.first + range.count; ++p) {
-      F32x4 sums[kMaxCandidates];
-      AddSquaredDifferences(panels_.data() + p * d * kPanelRows, side_by_side.data(), d, sums);
-      const F32x4 nearest = Load(nearest_.data() + p * kPanelRows);
-      for (Index t = 0; t < trials; ++t) Store(distances[t].data() + p * kPanelRows, Min(sums[t], nearest));
+  const Index blocks = (n + kRowBlock - 1) / kRowBlock;
+  std::vector<float> distances(static_cast<size_t>(n * trials));   // [trials][n]
+  std::vector<double> sums(static_cast<size_t>(blocks * trials));  // [trials][blocks]
+  ForRanges(blocks, kLeastWork / (kRowBlock * d * trials) + 1, 1, [&](Range range) {
+    float dots[kRowBlock * kTileCols];
+    for (Index block = range.first; block < range.first + range.count; ++block) {
+      const Index first = block * kRowBlock, rows = std::min(kRowBlock, n - first);
+      kernel::SumTiles(panels_.data() + first * d, (rows + kTileRows - 1) / kTileRows, panel.data(), 1, d, true, dots,
+                       kTileCols);
+      for (Index t = 0; t < trials; ++t) {
+        double sum = 0;
+        for (Index i = first; i < first + rows; ++i) {
+          const float squares = norms_[static_cast<size_t>(i)] + norms_[static_cast<size_t>(candidates[t])];
+          float distance = squares - 2 * dots[(i - first) * kTileCols + t];
+          // Little is left of the squares: exactly, so that a row equal to a centre has no weight.
+          if (distance < 1e-3f * squares) distance = SquaredDistance(data_->row(i), data_->row(candidates[t]));
+          distance = std::min(distance, nearest_[static_cast<size_t>(i)]);
+          distances[static_cast<size_t>(t * n + i)] = distance;
+          sum += distance;
+        }
+        sums[static_cast<size_t>(t * blocks + block)] = sum;
+      }
     }
   });
-  double potentials[kMaxCandidates];
+  Index best = 0;
   for (Index t = 0; t < trials; ++t) {
-    potentials[t] = std::accumulate(distances[t].begin(), distances[t].begin() + n, 0.0);
+    const double* own = sums.data() + t * blocks;
+    const double potential = std::accumulate(own, own + blocks, 0.0);
+    if (t > 0 && !(potential < potential_)) continue;
+    best = t;
+    potential_ = potential;
   }
-  const Index best = std::min_element(potentials, potentials + trials) - potentials;
-  nearest_ = std::move(distances[best]);
-  potential_ = potentials[best];
+  std::copy_n(distances.data() + best * n, n, nearest_.data());
+  potentials_.assign(sums.data() + best * blocks, sums.data() + (best + 1) * blocks);
   centers_.row(seeded_++) = data_->row(candidates[best]);
   if (seeded_ == clusters_) StartAssignment();
 }
@@ -174,13 +180,14 @@ void KmeansJob::StartAssignment() {
 void KmeansJob::AssignBlock() {
   const Index n = data_->rows(), work = data_->cols() * clusters_;
   const Index rows = std::min(std::max<Index>(1, kSliceWork / (kRowBlock * work)) * kRowBlock, n - next_row_);
-  ForRanges(rows, kLeastWork / work + 1, kPanelRows,
+  ForRanges(rows, kLeastWork / work + 1, kTileRows,
             [&](Range range) { Assign({next_row_ + range.first, range.count}); });
   next_row_ += rows;
   if (next_row_ < n) return;
   inertia_ = std::accumulate(distance_.begin(), distance_.end(), 0.0);
   if (last_pass_ || assignment_ == previous_) {
     panels_ = {};
+    norms_ = nearest_ = {};
     phase_ = Phase::kDone;
   } else {
     phase_ = Phase::kUpdate;
@@ -191,11 +198,7 @@ void KmeansJob::AssignBlock() {
 void KmeansJob::Assign(Range rows) {
   const Index d = data_->cols();
   const auto squared_distance = [&](Index i) {
-    const float* x = data_->row(i).data();
-    const float* c = centers_.row(assignment_[static_cast<size_t>(i)]).data();
-    float sum = 0;
-    for (Index j = 0; j < d; ++j) sum += (x[j] - c[j]) * (x[j] - c[j]);
-    return sum;
+    return SquaredDistance(data_->row(i), std::as_const(centers_).row(assignment_[static_cast<size_t>(i)]));
   };
   std::vector<Index> open;  // rows to be searched
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {

@@ -39,6 +39,7 @@ class KmeansJob : public Job {
   enum class Phase { kPack, kSeed, kAssign, kUpdate, kDone };
 
   void Pack();
+  Index DrawCandidate();
   void SeedNext();
   void StartAssignment();
   void AssignBlock();
@@ -51,9 +52,12 @@ class KmeansJob : public Job {
   KmeansOptions options_;
   Phase phase_ = Phase::kPack;
 
-  std::vector<float> panels_;   // data in panels of four rows, k-major: [n/4][d][4]
-  std::vector<float> nearest_;  // n: squared distance to the nearest centre chosen so far (seeding)
-  double potential_ = 0;        // sum of nearest_
+  // Of the seeding.
+  std::vector<float> panels_;       // data less its mean, in panels of four rows: [n/4][d][4]
+  std::vector<float> norms_;        // n: squared lengths of these rows
+  std::vector<float> nearest_;      // n: squared distance to the nearest centre so far
+  std::vector<double> potentials_;  // sums of nearest_ over blocks of kRowBlock rows
+  double potential_ = 0;            // their sum
   Index seeded_ = 0;
 
   Matrix centers_;
