@@ -15,12 +15,15 @@ function typedArrayName(value: unknown): string | undefined {
 
 const FLAT = ["Float32Array", "Float64Array", "Uint16Array"];
 
+/** Where items are copied to: the wasm heap, or what behaves like it. */
+export type ItemHeap = Pick<NativeModule, "HEAPU8" | "HEAPF32" | "findNonFinite" | "halfToFloat">;
+
 /** Items whose form and sizes were checked; the values are checked as they are copied. */
 export interface ItemRows {
   readonly rows: number;
   readonly dim: number;
   /** Copies rows [first, first + count) to `address` as floats. @throws InvalidInputError for a value that is not finite. */
-  copy(module: NativeModule, first: number, count: number, address: number): void;
+  copy(heap: ItemHeap, first: number, count: number, address: number): void;
 }
 
 /**
@@ -40,7 +43,7 @@ export function openItems(items: Items, dim: number, name = "items"): ItemRows {
         `${name}: a flat array must hold whole rows of inputDim ${dim} values, received ${flat.length} values (${Math.floor(flat.length / dim)} rows and ${flat.length % dim} left over)`,
       );
     }
-    return flatRows(flat, flat.length / dim, dim, name);
+    return new FlatRows(flat, flat.length / dim, dim, name);
   }
   if (Array.isArray(items)) return arrayRows(items as readonly ArrayLike<number>[], dim, name);
   if (items !== null && typeof items === "object" && "data" in items) return matrixRows(items as ItemMatrix, dim, name);
@@ -75,34 +78,45 @@ function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
       `${name}: rows x dim is ${matrix.rows} x ${matrix.dim} = ${matrix.rows * matrix.dim}, but data has ${matrix.data.length} values`,
     );
   }
-  return flatRows(matrix.data, matrix.rows, dim, name);
+  return new FlatRows(matrix.data, matrix.rows, dim, name);
 }
 
 function requireRows(rows: number, name: string): void {
   if (rows === 0) throw new InvalidInputError(`${name}: there are no rows; at least one item is needed`);
 }
 
-function flatRows(data: Flat, rows: number, dim: number, name: string): ItemRows {
-  requireRows(rows, name);
-  const half = typedArrayName(data) === "Uint16Array";
-  return {
-    rows,
-    dim,
-    copy(module, first, count, address) {
-      const slice = data.subarray(first * dim, (first + count) * dim);
-      if (half) {
-        // The halves go to the upper half of the target's space and are widened from there, front to back.
-        const halves = address + 2 * slice.length;
-        module.HEAPU8.set(new Uint8Array(slice.buffer, slice.byteOffset, slice.byteLength), halves);
-        module.halfToFloat(halves, slice.length, address);
-      } else {
-        module.HEAPF32.set(slice, address / 4);
-      }
-      requireFinite(module, address, first, count, dim, name, (i, j) =>
-        half ? undefined : (data[i * dim + j] as number),
-      );
-    },
-  };
+/** A class, and no views of the whole: encoding one vector leaves little for the garbage collector. */
+class FlatRows implements ItemRows {
+  readonly rows: number;
+  readonly dim: number;
+  readonly #data: Flat;
+  readonly #name: string;
+
+  constructor(data: Flat, rows: number, dim: number, name: string) {
+    requireRows(rows, name);
+    this.rows = rows;
+    this.dim = dim;
+    this.#data = data;
+    this.#name = name;
+  }
+
+  copy(heap: ItemHeap, first: number, count: number, address: number): void {
+    const data = this.#data;
+    const { dim } = this;
+    const slice = count === this.rows ? data : data.subarray(first * dim, (first + count) * dim);
+    const half = typedArrayName(data) === "Uint16Array";
+    if (half) {
+      // The halves go to the upper half of the target's space and are widened from there, front to back.
+      const halves = address + 2 * slice.length;
+      heap.HEAPU8.set(new Uint8Array(slice.buffer, slice.byteOffset, slice.byteLength), halves);
+      heap.halfToFloat(halves, slice.length, address);
+    } else {
+      heap.HEAPF32.set(slice, address / 4);
+    }
+    const index = firstNonFinite(heap, address, count * dim);
+    if (index < 0) return;
+    throw notFinite(half ? heap.HEAPF32[address / 4 + index] : slice[index], first, index, dim, this.#name);
+  }
 }
 
 function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: string): ItemRows {
@@ -121,8 +135,8 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
   return {
     rows: source.length,
     dim,
-    copy(module, first, count, address) {
-      const target = module.HEAPF32;
+    copy(heap, first, count, address) {
+      const target = heap.HEAPF32;
       for (let i = first; i < first + count; i++) {
         const row = source[i]!;
         const base = address / 4 + (i - first) * dim;
@@ -134,25 +148,37 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
           target[base + j] = value;
         }
       }
-      requireFinite(module, address, first, count, dim, name, (i, j) => source[i]![j] as number);
+      const index = firstNonFinite(heap, address, count * dim);
+      if (index < 0) return;
+      throw notFinite(source[first + Math.floor(index / dim)]![index % dim], first, index, dim, name);
     },
   };
 }
 
-function requireFinite(
-  module: NativeModule,
-  address: number,
+/** Values of which the heap is not asked: the call would cost more than the look. */
+const FEW = 4096;
+
+/** Index of the first of `count` floats that is NaN or infinite, or -1. */
+function firstNonFinite(heap: ItemHeap, address: number, count: number): number {
+  if (count > FEW) return heap.findNonFinite(address, count);
+  return indexOfNonFinite(heap.HEAPF32, address / 4, count);
+}
+
+/** Index, from `start`, of the first of `count` values that is NaN or infinite, or -1. */
+export function indexOfNonFinite(values: Float32Array, start: number, count: number): number {
+  for (let i = 0; i < count; i++) if (!Number.isFinite(values[start + i])) return i;
+  return -1;
+}
+
+/** `value` as the caller gave it, `index` as counted from row `first`. */
+function notFinite(
+  value: number | undefined,
   first: number,
-  count: number,
+  index: number,
   dim: number,
   name: string,
-  original: (row: number, column: number) => number | undefined,
-): void {
-  const index = module.findNonFinite(address, count * dim);
-  if (index < 0) return;
-  const row = first + Math.floor(index / dim);
-  const column = index % dim;
-  const value = original(row, column) ?? module.HEAPF32[address / 4 + index]!;
+): InvalidInputError {
+  const [row, column] = [first + Math.floor(index / dim), index % dim];
   const what = Number.isFinite(value) ? `${value}, which is beyond the range of float32` : String(value);
-  throw new InvalidInputError(`${name}: row ${row}, column ${column} is ${what}; every value must be a finite number`);
+  return new InvalidInputError(`${name}: row ${row}, column ${column} is ${what}; every value must be a finite number`);
 }

@@ -73,7 +73,7 @@ export function writeModelFile(
   metadata: Omit<ModelMetadata, "format" | "requires" | "checksum">,
   hash: HashFunction,
   state?: Uint8Array,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const { numerics, part, config, initialized, training, checkpoint, fingerprint } = metadata;
   const complete: ModelMetadata = {
     format: FORMAT,

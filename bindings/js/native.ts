@@ -1,7 +1,7 @@
 /** How the WebAssembly module is loaded, and space on its heap. Internal. */
 
 import { InvalidInputError, makeError, RQVAEError } from "./errors.ts";
-import type { NativeModule } from "./native-module.ts";
+import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 
 /** Where the WebAssembly comes from, when not from beside the package's own files. */
@@ -69,7 +69,9 @@ export async function initialize(options: Wanted = {}): Promise<{ threads: numbe
  */
 export class Arena {
   readonly #module: NativeModule;
+  /** The first `#count` of these are in use. */
   readonly #blocks: number[] = [];
+  #count = 0;
 
   constructor(module: NativeModule) {
     this.#module = module;
@@ -85,7 +87,7 @@ export class Arena {
         `the WebAssembly memory could not grow by ${bytes} bytes (4 GB at most). Use fewer items at a time`,
       );
     }
-    this.#blocks.push(address);
+    this.#blocks[this.#count++] = address;
     return address;
   }
 
@@ -94,8 +96,7 @@ export class Arena {
   }
 
   release(): void {
-    for (const address of this.#blocks) this.#module._free(address);
-    this.#blocks.length = 0;
+    while (this.#count > 0) this.#module._free(this.#blocks[--this.#count] as number);
   }
 }
 
@@ -105,12 +106,19 @@ export function withArena<T>(module: NativeModule, body: (arena: Arena) => T): T
   try {
     return body(arena);
   } catch (cause) {
-    if (cause instanceof RQVAEError) throw cause;
-    throw new RQVAEError(`internal error: ${message(cause)}`, { cause });
+    throw asOurs(cause);
   } finally {
     arena.release();
   }
 }
+
+/** What a call of the wasm threw, as an error of ours. */
+export function asOurs(cause: unknown): RQVAEError {
+  return cause instanceof RQVAEError ? cause : new RQVAEError(`internal error: ${message(cause)}`, { cause });
+}
+
+/** A safety net for what nobody disposed: frees the handle of an object that is gone. */
+export const handles = new FinalizationRegistry<Handle>((handle) => handle.delete());
 
 function message(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);

@@ -4,10 +4,10 @@ import { type ItemRows, openItems } from "./items.ts";
 import { drive } from "./jobs.ts";
 import { configToOptions, MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
 import { type FileTensor, type ModelMetadata, type TrainingSummary, writeModelFile } from "./model-file.ts";
-import { type Arena, native, withArena } from "./native.ts";
+import { Arena, asOurs, handles, native, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, OptionReader, show, validateJobOptions } from "./option-reader.ts";
-import { SemanticIds } from "./semantic-ids.ts";
+import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 import { suggestConfig } from "./suggest-config.ts";
 import type { Training } from "./training.ts";
 import type {
@@ -114,7 +114,8 @@ export class RQVAE {
 
   /**
    * Chooses a configuration for the items (`suggestConfig`), creates a model and trains it. Options of the model and of the
-   * training may be given to override what is chosen; `history` of the result tells how it went.
+   * training may be given to override what is chosen; `history` of the result tells how it went. Do not change the items before it
+   * resolves: they are read when the WebAssembly is loaded.
    */
   static async fit(items: Items, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
     // An option belongs to the model if the model has one of that name; the rest is the training's.
@@ -312,7 +313,7 @@ export class RQVAE {
    * (`RQVAE.load` reads it) with the training's state beside the weights.
    * @throws InvalidInputError when nothing was trained, or the weights have changed since.
    */
-  saveCheckpoint(): Uint8Array {
+  saveCheckpoint(): Uint8Array<ArrayBuffer> {
     this.#open();
     if (this.#training === undefined) {
       throw new InvalidInputError(
@@ -351,21 +352,43 @@ export class RQVAE {
    * the runner-up, in squared distance: 0 is a tie.
    * @throws NotInitializedError when the model was neither trained, initialised nor loaded.
    */
-  encode(items: Items, options: { margins?: boolean } = {}): SemanticIds {
-    const model = this.#ready();
-    checkOptionNames(options, "encode", ["margins"]);
-    const { codebookSizes, nQuantizationLayers: levels } = this.config;
-    const source = openItems(items, this.config.inputDim);
+  encode(items: Items, options?: { margins?: boolean }): SemanticIds {
+    this.#ready();
+    if (options !== undefined) checkOptionNames(options, "encode", ["margins"]);
+    const { codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
+    const source = openItems(items, inputDim);
     const codes = SemanticIds.allocate(source.rows, codebookSizes);
-    const margins = options.margins ? new Float32Array(source.rows * levels) : undefined;
-    this.#chunks(source, 2 * levels, (address, first, count, arena) => {
-      const codesAt = arena.allocate(4 * count * levels);
-      const marginsAt = margins ? arena.floats(count * levels) : 0;
-      this.#native.encode(model, address, count, codesAt, marginsAt);
-      codes.set(this.#read32(codesAt, count * levels), first * levels);
-      margins?.set(this.#readFloats(marginsAt, count * levels), first * levels);
-    });
+    const margins = options?.margins ? new Float32Array(source.rows * levels) : undefined;
+    const step = chunkRows(inputDim + 2 * levels);
+    for (let first = 0; first < source.rows; first += step) {
+      this.#encodeRows(source, first, Math.min(step, source.rows - first), codes, margins);
+    }
     return new SemanticIds(codes, codebookSizes, this.fingerprint, margins);
+  }
+
+  /** Encodes `count` rows into their places. Without closures and views: this is what a call for one vector consists of. */
+  #encodeRows(source: ItemRows, first: number, count: number, codes: CodeArray, margins?: Float32Array): void {
+    const module = this.#native;
+    const levels = this.config.nQuantizationLayers;
+    const size = count * levels;
+    // Taken, not shared: reading the items may run the caller's code (getters), which may encode.
+    const arena = this.#arena ?? new Arena(module);
+    this.#arena = undefined;
+    try {
+      const address = arena.floats(count * source.dim);
+      const codesAt = arena.allocate(4 * size);
+      const marginsAt = margins ? arena.floats(size) : 0;
+      source.copy(module, first, count, address);
+      module.encode(this.#open(), address, count, codesAt, marginsAt);
+      const found = module.HEAPU32;
+      for (let k = 0, at = codesAt >>> 2; k < size; k++) codes[first * levels + k] = found[at + k]!;
+      margins?.set(this.#readFloats(marginsAt, size), first * levels);
+    } catch (cause) {
+      throw asOurs(cause);
+    } finally {
+      arena.release();
+      this.#arena = arena;
+    }
   }
 
   /**
@@ -375,9 +398,10 @@ export class RQVAE {
   async encodeAsync(items: Items, options: JobOptions = {}): Promise<SemanticIds> {
     validateJobOptions(options, "encodeAsync");
     const { signal, onProgress } = options;
-    const { codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
-    this.#ready();
+    const { codebookSizes, inputDim } = this.config;
+    this.#open();
     if (this.#running !== undefined) throw this.#busy("encodeAsync");
+    this.#ready();
     const source = openItems(items, inputDim);
     const codes = SemanticIds.allocate(source.rows, codebookSizes);
     const { fingerprint } = this;
@@ -387,13 +411,7 @@ export class RQVAE {
       await drive({
         advance: () => {
           const count = Math.min(SLICE_ROWS, source.rows - first);
-          withArena(this.#native, (arena) => {
-            const address = arena.floats(count * inputDim);
-            const codesAt = arena.allocate(4 * count * levels);
-            source.copy(this.#native, first, count, address);
-            this.#native.encode(this.#open(), address, count, codesAt, 0);
-            codes.set(this.#read32(codesAt, count * levels), first * levels);
-          });
+          this.#encodeRows(source, first, count, codes);
           first += count;
           return first < source.rows;
         },
@@ -536,7 +554,7 @@ export class RQVAE {
    * The model's file (safetensors): the same weights give the same bytes. `part: "encoder"` leaves the decoder out, for clients that
    * only encode. Holds no optimiser state.
    */
-  save(options: { part?: "full" | "encoder" } = {}): Uint8Array {
+  save(options: { part?: "full" | "encoder" } = {}): Uint8Array<ArrayBuffer> {
     checkOptionNames(options, "save", ["part"]);
     const part = options.part ?? this.part;
     if (part !== "full" && part !== "encoder") {
@@ -552,7 +570,7 @@ export class RQVAE {
     training: TrainingSummary | null,
     extra: Pick<ModelMetadata, "checkpoint"> = {},
     state?: Uint8Array,
-  ): Uint8Array {
+  ): Uint8Array<ArrayBuffer> {
     const module = this.#native;
     const model = this.#open();
     const tensors = module
@@ -587,6 +605,10 @@ export class RQVAE {
   }
 
   #disposed = false;
+  /** Set once the model was seen initialised: nothing takes that back. */
+  #known = false;
+  /** The arena of the last call that encoded, for the next one. */
+  #arena: Arena | undefined;
 
   /** Frees the handle unless a job still holds it; the job's end frees it then. */
   #freeIfDisposed(): void {
@@ -627,7 +649,9 @@ export class RQVAE {
 
   #ready(): Handle {
     const model = this.#open();
-    if (!this.#native.initialized(model)) {
+    if (this.#known) return model;
+    this.#known = this.#native.initialized(model);
+    if (!this.#known) {
       throw new NotInitializedError(
         "the model has neither been trained, initialised nor loaded: call train(items) or kmeansInitCodebooks(items) first",
       );
@@ -754,9 +778,6 @@ export class RQVAE {
 
 /** Milliseconds between two checkpoints unless told otherwise. */
 const CHECKPOINT_MS = 10_000;
-
-/** A safety net for models that nobody disposed. */
-const handles = new FinalizationRegistry<Handle>((handle) => handle.delete());
 
 /** Rows of `floats` values each that a chunk holds: whole blocks of the core. */
 function chunkRows(floats: number): number {

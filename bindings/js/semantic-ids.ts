@@ -39,7 +39,7 @@ export class SemanticIds implements Iterable<number[]> {
     this.codes = codes;
     this.length = codes.length / levels;
     this.levels = levels;
-    this.codebookSizes = Object.freeze([...codebookSizes]);
+    this.codebookSizes = Object.isFrozen(codebookSizes) ? codebookSizes : Object.freeze([...codebookSizes]);
     if (fingerprint !== undefined) this.fingerprint = fingerprint;
     if (margins !== undefined) this.margins = margins;
   }
@@ -105,7 +105,9 @@ export class SemanticIds implements Iterable<number[]> {
   /** An array for n IDs, of the narrowest type that holds every code. */
   static allocate(n: number, codebookSizes: readonly number[]): CodeArray {
     const length = n * codebookSizes.length;
-    return codebookSizes.every((size) => size <= 65536) ? new Uint16Array(length) : new Uint32Array(length);
+    // By index: the iterator of a frozen array is garbage of every call.
+    for (let l = 0; l < codebookSizes.length; l++) if (codebookSizes[l]! > 65536) return new Uint32Array(length);
+    return new Uint16Array(length);
   }
 
   /** The codes of item i. @throws InvalidInputError when i is out of range. */

@@ -2,7 +2,7 @@
 
 import { diagnose, summarizeWarnings } from "./health.ts";
 import type { TrainingSummary } from "./model-file.ts";
-import { withArena } from "./native.ts";
+import { handles, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 import { nativeTrainConfig } from "./train-config.ts";
 import type {
@@ -39,6 +39,7 @@ export class Training {
     this.#native = module;
     this.#model = modelConfig;
     this.#job = module.createTrainJob(model, rows, nativeTrainConfig(config));
+    handles.register(this, this.#job, this);
   }
 
   get #handle(): Handle {
@@ -68,6 +69,7 @@ export class Training {
 
   /** Gives the job's memory back: optimiser state and the best epochs' weights. */
   dispose(): void {
+    handles.unregister(this);
     this.#job?.delete();
     this.#job = undefined;
   }
