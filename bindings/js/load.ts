@@ -24,6 +24,11 @@ export async function load(wanted: Wanted): Promise<Loaded> {
       `the WebAssembly is of rqvae ${version}, the JavaScript of rqvae ${VERSION}: serve the rqvae.wasm of the same release`,
     );
   }
+  if (typeof wanted.threads === "number" && wanted.threads > threads) {
+    console.warn(
+      `rqvae: ${wanted.threads} threads were asked for, but there is only one here: threads take Node, Deno or a page that is cross-origin isolated (its COOP and COEP headers), and rqvae-threads.wasm where a wasm is given. Models and IDs are the same, training takes longer`,
+    );
+  }
   module.setErrorFactory((name, text) => makeError(name, text));
   // A single call that encodes is short: it takes more threads only when told to.
   module.useThreads(threads, typeof wanted.threads === "number" ? threads : 1, typeof window === "undefined");
@@ -96,7 +101,7 @@ function watchMemory(module: NativeModule): void {
 }
 
 /** Bytes, a URL or a response become a compiled module. */
-async function compile(opened: WasmSource): Promise<WebAssembly.Module> {
+export async function compile(opened: WasmSource): Promise<WebAssembly.Module> {
   // By tag, not by instanceof: what comes from another realm serves as well.
   switch (Object.prototype.toString.call(opened).slice(8, -1)) {
     case "WebAssembly.Module":

@@ -42,7 +42,7 @@ function loadOnce(wanted: Wanted): Promise<Loaded> {
  *   (edge workers). Both `rqvae.wasm` and `rqvae-threads.wasm` serve, the latter where threads can be used.
  * @param options.threads how many threads may work at once. Default "auto": 1 to encode, and as many as there are cores, at most 4, to
  *   train. A number holds for both. Results are the same bytes with any number. Threads are used where they can be: in Node and Deno,
- *   and on pages that are cross-origin isolated; elsewhere there is one.
+ *   and on pages that are cross-origin isolated; elsewhere there is one, and a number gets a warning on the console.
  * @returns how many threads training will use.
  * @throws InvalidInputError when the WebAssembly is loaded already
  * @throws WasmLoadError

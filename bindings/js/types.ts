@@ -17,7 +17,7 @@ export interface ItemMatrix {
 
 /**
  * Item embeddings, one row an item: a matrix, a flat array whose length is a multiple of the model's `inputDim`, or an array of
- * rows. They are copied; the caller's arrays are never changed, detached or kept.
+ * rows. They are copied; the caller's arrays are never changed, detached (unless a worker is told to `transfer` them) or kept.
  */
 export type Items = ItemMatrix | FloatArray | readonly (readonly number[])[] | readonly Float32Array[];
 
@@ -210,7 +210,7 @@ export interface TrainOptions extends Omit<OptimizerOptions, "kind"> {
    * Where to put checkpoints: `write` is called with everything that `resume` needs every `everyMs` milliseconds (default: 10,000), and
    * training waits for what it returns. See also `RQVAE.saveCheckpoint`.
    */
-  checkpoint?: { write: (bytes: Uint8Array) => void | Promise<void>; everyMs?: number };
+  checkpoint?: { write: (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>; everyMs?: number };
   /**
    * Goes on from a checkpoint of the same items, model configuration and training options (those left out are taken from it): the
    * final model is the same, byte for byte, as without the interruption.

@@ -1,13 +1,12 @@
 import { startWorker } from "#worker-host";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
-import { OptionReader, validateJobOptions } from "../option-reader.ts";
+import type { WasmSource } from "../native.ts";
+import { checkOptionNames, OptionReader } from "../option-reader.ts";
 import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { readSource } from "../source.ts";
 import { checkCheckpointOptions } from "../train-config.ts";
 import type {
-  FloatArray,
-  ItemMatrix,
   Items,
   JobOptions,
   JobProgress,
@@ -22,6 +21,7 @@ import type {
   TrainProgress,
 } from "../types.ts";
 import type { WorkerPort } from "./host.types.ts";
+import { type LongCall, longCall, type Watch } from "./long-call.ts";
 import {
   buffersOf,
   type Call,
@@ -30,16 +30,23 @@ import {
   type Reply,
   type Results,
   toWire,
-  type Watched,
   type WireIds,
+  type WireWasm,
 } from "./protocol.ts";
+import { sentItems, type TransferOption } from "./sent-items.ts";
 
 type Progress = TrainProgress | JobProgress;
 
-/** What a caller hangs on a long call; no function or signal crosses to the worker. */
-interface Watch<Event> {
-  onProgress?: ((event: Event) => void) | undefined;
-  signal?: AbortSignal | undefined;
+/** What a worker is started with, as `initialize` takes it; with neither, it does as `initialize()` does. */
+export interface WorkerStart {
+  /** Where the WebAssembly comes from, when not from beside the package's files. A module is compiled once for many workers. */
+  wasm?: WasmSource;
+  /** How many threads this worker may use beside itself. Default: "auto". */
+  threads?: number | "auto";
+}
+
+/** What a call hangs on its messages; no function or signal crosses to the worker. */
+interface Hooks extends Partial<Watch<never>> {
   checkpoint?: TrainOptions["checkpoint"] | undefined;
 }
 
@@ -52,13 +59,18 @@ interface PendingCall {
   stop?: { reason: unknown };
 }
 
+/** A safety net: ends the worker of an object that nobody terminated. */
+const abandoned = new FinalizationRegistry<WorkerPort>((port) => void port.terminate());
+/** Whose calls are pending: kept, though nobody but the worker's answer may lead to them. */
+const busy = new Set<RQVAEWorker>();
+
 /**
  * `RQVAE` in a worker: the same methods, all of them asynchronous. Each instance has a worker of its own, which owns the
- * model; `terminate` ends it and gives its memory back. Calls are carried out in the order in which they are made; while
+ * model; `terminate` ends it, and only that gives its memory back. Calls are carried out in the order in which they are made; while
  * `train` runs, other calls are answered between its steps.
  *
- * The caller's arrays are copied, never detached, and results are the caller's to keep. In Node, a worker that has nothing
- * to do does not keep the process alive.
+ * The caller's arrays are copied, never detached unless `transfer` says so, and results are the caller's to keep. In Node, a worker that
+ * has nothing to do does not keep the process alive. A long call may be awaited, or iterated for its progress: see `LongCall`.
  */
 export class RQVAEWorker {
   readonly #port: WorkerPort;
@@ -70,50 +82,87 @@ export class RQVAEWorker {
   #gone: WorkerError | undefined;
 
   private constructor() {
-    this.#port = startWorker();
-    this.#port.onReply((reply) => this.#receive(reply));
-    this.#port.onFailure((message, cause) => {
-      if (this.#gone) return;
-      this.#end(new WorkerError(message, cause === undefined ? {} : { cause }));
-      void this.#port.terminate();
+    const port = startWorker();
+    this.#port = port;
+    abandoned.register(this, port, this);
+    // Not held by what the worker holds, or it would never be gone.
+    const self = new WeakRef(this);
+    port.onReply((reply) => {
+      const worker = self.deref();
+      if (worker) worker.#receive(reply);
+    });
+    port.onFailure((message, cause) => {
+      const worker = self.deref();
+      if (worker) worker.#end(new WorkerError(message, cause === undefined ? {} : { cause }));
+      void port.terminate();
     });
   }
 
   /** Starts a worker and creates a model in it. */
-  static create(options: ModelOptions): Promise<RQVAEWorker> {
-    return RQVAEWorker.#start((worker) => worker.#call({ method: "create", options }));
+  static create(options: ModelOptions, start: WorkerStart = {}): Promise<RQVAEWorker> {
+    return RQVAEWorker.#start(start, { method: "create", options });
   }
 
   /** Starts a worker and trains a model in it, with `suggestConfig`'s values where `options` has none. */
-  static fit(items: Items, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAEWorker> {
-    return RQVAEWorker.#start(async (worker) => {
-      const { watch, plain, watched } = splitTraining("fit", options);
-      worker.#history = await worker.#call(
-        { method: "fit", items: copyItems(items), options: plain, ...watched },
-        watch,
-      );
+  static fit(
+    items: Items,
+    options: Partial<ModelOptions> & TrainOptions & TransferOption = {},
+    start: WorkerStart = {},
+  ): LongCall<TrainProgress, RQVAEWorker> {
+    return longCall("fit", options, async (watch) => {
+      const { transfer, plain, checkpoint, watched } = splitTraining("fit", options);
+      const call = { method: "fit", items: sentItems(items, transfer, "fit"), options: plain, ...watched } as const;
+      return RQVAEWorker.#start(start, call, { ...watch, checkpoint });
     });
   }
 
   /** Starts a worker and makes a model by residual k-means in it, as `residualKMeans` does. */
-  static residualKMeans(items: Items, options: ResidualKMeansOptions = {}): Promise<RQVAEWorker> {
-    return RQVAEWorker.#start((worker) => {
-      const { watch, plain, watched } = split("residualKMeans", options);
-      return worker.#call({ method: "residualKMeans", items: copyItems(items), options: plain, ...watched }, watch);
+  static residualKMeans(
+    items: Items,
+    options: ResidualKMeansOptions & TransferOption = {},
+    start: WorkerStart = {},
+  ): LongCall<JobProgress, RQVAEWorker> {
+    return longCall("residualKMeans", options, async (watch) => {
+      const { transfer, plain } = split(options);
+      const sent = sentItems(items, transfer, "residualKMeans");
+      return RQVAEWorker.#start(start, { method: "residualKMeans", items: sent, options: plain }, watch);
     });
   }
 
   /** Starts a worker and loads a model in it, from bytes, a URL, a path (Node), a Blob or a Response. */
-  static async load(source: ModelSource, options: { config?: Partial<ModelOptions> } = {}): Promise<RQVAEWorker> {
+  static async load(
+    source: ModelSource,
+    options: { config?: Partial<ModelOptions> } = {},
+    start: WorkerStart = {},
+  ): Promise<RQVAEWorker> {
     // Read on this side, where a relative URL means what the caller means. A copy: the source may be the caller's array.
     const bytes = new Uint8Array(await readSource(source));
-    return RQVAEWorker.#start((worker) => worker.#call({ method: "load", bytes, options }));
+    return RQVAEWorker.#start(start, { method: "load", bytes, options });
   }
 
-  static async #start(firstCall: (worker: RQVAEWorker) => Promise<unknown>): Promise<RQVAEWorker> {
+  static async #start(
+    start: WorkerStart,
+    firstCall: Call & { method: "create" | "fit" | "residualKMeans" | "load" },
+    hooks: Hooks = {},
+  ): Promise<RQVAEWorker> {
+    checkOptionNames(start, `RQVAEWorker.${firstCall.method}: the worker's options`, ["wasm", "threads"]);
+    const { threads } = start;
+    const wasm = start.wasm === undefined ? undefined : await wireWasm(start.wasm);
+    hooks.signal?.throwIfAborted();
     const worker = new RQVAEWorker();
     try {
-      await firstCall(worker);
+      const calls: Promise<unknown>[] = [];
+      if (wasm !== undefined || threads !== undefined) {
+        calls.push(
+          worker.#call({
+            method: "initialize",
+            ...(wasm === undefined ? {} : { wasm }),
+            ...(threads === undefined ? {} : { threads }),
+          }),
+        );
+      }
+      calls.push(worker.#call(firstCall, hooks));
+      await Promise.all(calls);
     } catch (error) {
       void worker.terminate();
       throw error;
@@ -139,43 +188,51 @@ export class RQVAEWorker {
     return this.#state.part;
   }
 
-  /** Of the last `train` or `fit` that this object finished, as `select` left it. */
+  /** How the last `train` or `fit` went, as `select` left it; undefined once the weights have changed since. */
   get history(): TrainHistory | undefined {
     return this.#history;
   }
 
-  async kmeansInitCodebooks(items: Items, options: JobOptions = {}): Promise<void> {
-    const { watch, plain, watched } = split("kmeansInitCodebooks", options);
-    await this.#call({ method: "kmeansInitCodebooks", items: copyItems(items), options: plain, ...watched }, watch);
+  kmeansInitCodebooks(items: Items, options: JobOptions & TransferOption = {}): LongCall<JobProgress, void> {
+    return longCall("kmeansInitCodebooks", options, async (watch) => {
+      const { transfer, plain } = split(options);
+      const sent = sentItems(items, transfer, "kmeansInitCodebooks");
+      await this.#call({ method: "kmeansInitCodebooks", items: sent, options: plain }, watch);
+    });
   }
 
   /**
    * As without a worker; `checkpoint.write` is called on this side, with bytes that are the caller's to keep, while the worker waits.
    */
-  async train(items: Items, options: TrainOptions = {}): Promise<TrainHistory> {
-    const { watch, plain, watched } = splitTraining("train", options);
-    this.#history = await this.#call({ method: "train", items: copyItems(items), options: plain, ...watched }, watch);
-    return this.#history;
+  train(items: Items, options: TrainOptions & TransferOption = {}): LongCall<TrainProgress, TrainHistory> {
+    return longCall("train", options, async (watch) => {
+      const { transfer, plain, checkpoint, watched } = splitTraining("train", options);
+      const sent = sentItems(items, transfer, "train");
+      return this.#call({ method: "train", items: sent, options: plain, ...watched }, { ...watch, checkpoint });
+    });
   }
 
-  async encode(items: Items, options: { margins?: boolean } = {}): Promise<SemanticIds> {
-    return fromWire(await this.#call({ method: "encode", items: copyItems(items), options }));
+  async encode(items: Items, options: { margins?: boolean } & TransferOption = {}): Promise<SemanticIds> {
+    const { transfer, ...plain } = options ?? {};
+    const sent = sentItems(items, transfer, "encode");
+    return fromWire(await this.#call({ method: "encode", items: sent, options: options && plain }));
   }
 
-  async encodeAsync(items: Items, options: JobOptions = {}): Promise<SemanticIds> {
-    const { watch, plain, watched } = split("encodeAsync", options);
-    return fromWire(
-      await this.#call({ method: "encodeAsync", items: copyItems(items), options: plain, ...watched }, watch),
-    );
+  encodeAsync(items: Items, options: JobOptions & TransferOption = {}): LongCall<JobProgress, SemanticIds> {
+    return longCall("encodeAsync", options, async (watch) => {
+      const { transfer, plain } = split(options);
+      const sent = sentItems(items, transfer, "encodeAsync");
+      return fromWire(await this.#call({ method: "encodeAsync", items: sent, options: plain }, watch));
+    });
   }
 
-  async getSemanticIds(items: Items): Promise<SemanticIdsOutput> {
-    const result = await this.#call({ method: "getSemanticIds", items: copyItems(items) });
+  async getSemanticIds(items: Items, options: TransferOption = {}): Promise<SemanticIdsOutput> {
+    const result = await this.#call({ method: "getSemanticIds", items: onlyItems("getSemanticIds", items, options) });
     return { ...result, semIds: fromWire(result.semIds) };
   }
 
-  async latents(items: Items): Promise<Float32Array> {
-    return this.#call({ method: "latents", items: copyItems(items) });
+  async latents(items: Items, options: TransferOption = {}): Promise<Float32Array> {
+    return this.#call({ method: "latents", items: onlyItems("latents", items, options) });
   }
 
   async decode(ids: SemanticIds | readonly (readonly number[])[]): Promise<Float32Array> {
@@ -187,16 +244,16 @@ export class RQVAEWorker {
     });
   }
 
-  async reconstruct(items: Items): Promise<Float32Array> {
-    return this.#call({ method: "reconstruct", items: copyItems(items) });
+  async reconstruct(items: Items, options: TransferOption = {}): Promise<Float32Array> {
+    return this.#call({ method: "reconstruct", items: onlyItems("reconstruct", items, options) });
   }
 
   async codebooks(options: { space?: "latent" | "input" } = {}): Promise<Float32Array[]> {
     return this.#call({ method: "codebooks", options });
   }
 
-  async forward(items: Items): Promise<Losses> {
-    return this.#call({ method: "forward", items: copyItems(items) });
+  async forward(items: Items, options: TransferOption = {}): Promise<Losses> {
+    return this.#call({ method: "forward", items: onlyItems("forward", items, options) });
   }
 
   /** Makes an optimizer that lives in the worker, for `trainStep`. */
@@ -205,26 +262,26 @@ export class RQVAEWorker {
     return new WorkerOptimizer(this, id, () => this.#call({ method: "disposeOptimizer", optimizer: id }));
   }
 
-  async trainStep(items: Items, optimizer: WorkerOptimizer): Promise<Losses> {
+  async trainStep(items: Items, optimizer: WorkerOptimizer, options: TransferOption = {}): Promise<Losses> {
     if (optimizer?.worker !== this) {
       throw new InvalidInputError("optimizer must come from this worker's own createOptimizer");
     }
-    return this.#call({ method: "trainStep", items: copyItems(items), optimizer: optimizer.id });
+    const sent = onlyItems("trainStep", items, options);
+    return this.#call({ method: "trainStep", items: sent, optimizer: optimizer.id });
   }
 
-  async save(options: { part?: "full" | "encoder" } = {}): Promise<Uint8Array> {
+  async save(options: { part?: "full" | "encoder" } = {}): Promise<Uint8Array<ArrayBuffer>> {
     return this.#call({ method: "save", options });
   }
 
   /** Everything that `train(items, { resume })` needs to go on where training is, or where it ended. During `train` too. */
-  async saveCheckpoint(): Promise<Uint8Array> {
+  async saveCheckpoint(): Promise<Uint8Array<ArrayBuffer>> {
     return this.#call({ method: "saveCheckpoint" });
   }
 
   /** Gives the model the weights of the epoch that was best by "loss" or by "collision" in the last `train` or `fit`. */
   async select(by: "loss" | "collision"): Promise<TrainHistory> {
-    this.#history = await this.#call({ method: "select", by });
-    return this.#history;
+    return this.#call({ method: "select", by });
   }
 
   /**
@@ -232,7 +289,7 @@ export class RQVAEWorker {
    * the worker is gone.
    */
   terminate(): Promise<void> {
-    if (!this.#gone) this.#end(new WorkerError("The worker was terminated"));
+    this.#end(new WorkerError("The worker was terminated"));
     return this.#port.terminate();
   }
 
@@ -250,7 +307,10 @@ export class RQVAEWorker {
   }
 
   #end(error: WorkerError): void {
+    if (this.#gone) return;
     this.#gone = error;
+    abandoned.unregister(this);
+    busy.delete(this);
     const calls = [...this.#pending.values()];
     this.#pending.clear();
     this.#port.setBusy(false);
@@ -258,8 +318,8 @@ export class RQVAEWorker {
   }
 
   /** Sends a call, giving its arrays away. Rejects with the caller's own reason when its signal aborts. */
-  async #call<C extends Call>(call: C, watch: Watch<never> = {}): Promise<Results[C["method"]]> {
-    const { signal } = watch;
+  async #call<C extends Call>(call: C, hooks: Hooks = {}): Promise<Results[C["method"]]> {
+    const { signal, checkpoint } = hooks;
     // A WorkerError for each call, so that its stack tells where it was made.
     if (this.#gone) throw new WorkerError(this.#gone.message, { cause: this.#gone });
     signal?.throwIfAborted();
@@ -268,8 +328,9 @@ export class RQVAEWorker {
     const stop = () => this.#stop(id, signal?.reason);
     try {
       return (await new Promise<Results[Call["method"]]>((resolve, reject) => {
-        const onProgress = watch.onProgress as ((event: Progress) => void) | undefined;
-        this.#pending.set(id, { resolve, reject, onProgress, checkpoint: watch.checkpoint });
+        const onProgress = hooks.onProgress as ((event: Progress) => void) | undefined;
+        this.#pending.set(id, { resolve, reject, onProgress, checkpoint });
+        busy.add(this);
         this.#port.setBusy(true);
         signal?.addEventListener("abort", stop);
         try {
@@ -284,7 +345,10 @@ export class RQVAEWorker {
     } finally {
       signal?.removeEventListener("abort", stop);
       this.#pending.delete(id);
-      if (this.#pending.size === 0 && !this.#gone) this.#port.setBusy(false);
+      if (this.#pending.size === 0 && !this.#gone) {
+        busy.delete(this);
+        this.#port.setBusy(false);
+      }
     }
   }
 
@@ -297,7 +361,7 @@ export class RQVAEWorker {
   }
 
   /** Hands a checkpoint to the caller, and tells the worker to go on. */
-  async #write(id: number, bytes: Uint8Array): Promise<void> {
+  async #write(id: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     try {
       await this.#pending.get(id)?.checkpoint?.write(bytes);
     } catch (error) {
@@ -322,7 +386,10 @@ export class RQVAEWorker {
       void this.#write(reply.id, reply.bytes);
       return;
     }
-    if (reply.state) this.#state = reply.state;
+    if (reply.state) {
+      this.#state = reply.state;
+      if (reply.state.history !== undefined) this.#history = reply.state.history ?? undefined;
+    }
     if (reply.type === "result") call?.resolve(reply.value);
     else if (reply.aborted && call?.stop) call.reject(call.stop.reason);
     else call?.reject(makeError(reply.error.name, reply.error.message));
@@ -362,68 +429,42 @@ interface Sent {
   options?: { resume?: Uint8Array };
 }
 
-/** What stays here and what the worker is told. @throws InvalidInputError when the options are none. */
-function split<T extends Watch<never>>(
-  method: string,
-  options: T,
-): { watch: T; plain: Omit<T, "onProgress" | "signal">; watched: Watched } {
-  const { onProgress, signal, ...plain } = options ?? {};
-  validateJobOptions(options && { onProgress, signal }, method);
-  return { watch: options, plain, watched: { progress: onProgress !== undefined } };
+/** What stays here and what the worker is told. */
+function split<T extends JobHooks>(options: T) {
+  const { onProgress, signal, transfer, ...plain } = options;
+  return { transfer, plain };
+}
+
+interface JobHooks extends TransferOption {
+  onProgress?: unknown;
+  signal?: unknown;
 }
 
 /** `split` for training: of `checkpoint` only the pace crosses, `resume` goes as a copy. */
-function splitTraining<T extends TrainOptions>(method: string, options: T) {
-  const { watch, plain, watched } = split(method, options);
-  const { checkpoint, resume, ...rest } = plain;
+function splitTraining<T extends TrainOptions & TransferOption>(method: string, options: T) {
+  const { onProgress, signal, transfer, checkpoint, resume, ...rest } = options;
   checkCheckpointOptions(new OptionReader({ checkpoint, resume }, method));
   const { everyMs } = checkpoint ?? {};
   return {
-    watch,
+    transfer,
     plain: resume === undefined ? rest : { ...rest, resume: new Uint8Array(resume).slice() },
-    watched: checkpoint ? { ...watched, checkpoints: everyMs === undefined ? {} : { everyMs } } : watched,
+    checkpoint,
+    watched: checkpoint ? { checkpoints: everyMs === undefined ? {} : { everyMs } } : {},
   };
 }
 
-/**
- * A copy of the items that a message may take along. Rows are laid out as one matrix. What is not of a valid form is cloned
- * as it is: the model refuses it, with the message that it would have without a worker.
- */
-function copyItems(items: Items): Items {
-  if (isFloats(items)) return items.slice();
-  if (Array.isArray(items)) return copyRows(items) ?? clone(items);
-  const { data, rows, dim } = (items ?? {}) as ItemMatrix;
-  return isFloats(data) || isHalfs(data) ? { data: data.slice(), rows, dim } : clone(items);
+/** The items of a call that has no other option than `transfer`. */
+function onlyItems(method: string, items: Items, options: TransferOption): Items {
+  checkOptionNames(options, method, ["transfer"]);
+  return sentItems(items, options.transfer, method);
 }
 
-function clone(items: Items): Items {
-  try {
-    return structuredClone(items);
-  } catch (error) {
-    throw new InvalidInputError(`items cannot be sent to the worker: ${(error as Error).message}`);
-  }
+/** A response is read here, where it can be; bytes are copied without the rest of their buffer. */
+async function wireWasm(wasm: WasmSource): Promise<WireWasm> {
+  const kind = Object.prototype.toString.call(wasm).slice(8, -1);
+  if (kind === "URL") return { kind: "url", href: (wasm as URL).href };
+  if (kind === "Response") return { kind: "given", source: await (await import("../load.ts")).compile(wasm) };
+  return { kind: "given", source: ArrayBuffer.isView(wasm) ? bytesOf(wasm).slice() : (wasm as ArrayBuffer) };
 }
 
-/** Rows as a matrix, when they are rows. Float32Arrays stay such, numbers go as doubles: nothing is rounded on the way. */
-function copyRows(source: readonly unknown[]): ItemMatrix | undefined {
-  const rows = Array.from(source); // holes become undefined, which `every` would pass over
-  if (!rows.every(isRow)) return undefined;
-  const dim = rows[0]?.length ?? 0;
-  if (dim === 0 || rows.some((row) => row.length !== dim)) return undefined;
-  const data = new (rows.every((row) => tagOf(row) === "Float32Array") ? Float32Array : Float64Array)(
-    rows.length * dim,
-  );
-  rows.forEach((row, i) => {
-    data.set(row, i * dim);
-  });
-  return { data, rows: rows.length, dim };
-}
-
-function isRow(row: unknown): row is ArrayLike<number> {
-  return isFloats(row) || (Array.isArray(row) && row.every((x) => typeof x === "number"));
-}
-
-// By tag, not by `instanceof`: the array may come from another realm.
-const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
-const isFloats = (value: unknown): value is FloatArray => /^Float(32|64)Array$/.test(tagOf(value));
-const isHalfs = (value: unknown): value is Uint16Array => tagOf(value) === "Uint16Array";
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer, byteOffset, byteLength);

@@ -1,5 +1,8 @@
+import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { WorkerPort } from "./host.types.ts";
+
+export const availableCores = availableParallelism;
 
 /** Starts a worker thread. Deno and Bun take this way too. */
 export function startWorker(): WorkerPort {

@@ -11,5 +11,8 @@ export interface WorkerPort {
   terminate(): Promise<void>;
 }
 
+/** How many threads the machine can run at once. */
+export declare function availableCores(): number;
+
 /** Starts a worker that runs `serve`. Implemented by `host.node.ts` and `host.web.ts`, chosen by the import condition. */
 export declare function startWorker(): WorkerPort;

@@ -1,5 +1,7 @@
 import type { WorkerPort } from "./host.types.ts";
 
+export const availableCores = () => navigator.hardwareConcurrency ?? 1;
+
 /** Starts a module Web Worker. The literal `new URL` is what bundlers look for; its file is the built one. */
 export function startWorker(): WorkerPort {
   const worker = new Worker(new URL("./entry.web.js", import.meta.url), { type: "module", name: "rqvae" });

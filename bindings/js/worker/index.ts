@@ -1,4 +1,8 @@
 /**
- * `rqvae/worker`: the model in a worker, so that neither page nor event loop ever waits for it. Importing starts nothing.
+ * `rqvae/worker`: the model in a worker, so that neither page nor event loop ever waits for it, and a pool of workers that encodes large
+ * catalogues. Importing starts nothing.
  */
-export { RQVAEWorker, WorkerOptimizer } from "./client.ts";
+export { RQVAEWorker, WorkerOptimizer, type WorkerStart } from "./client.ts";
+export { EncodePool, type EncodePoolOptions } from "./encode-pool.ts";
+export type { LongCall } from "./long-call.ts";
+export type { TransferOption } from "./sent-items.ts";

@@ -3,15 +3,19 @@
  *
  *     client.ts                                   serve.ts
  *       call   { id, call }            ------>      runs it on its model
- *                                      <------      progress { id, event }     any number, when asked for
+ *                                      <------      progress { id, event }     any number, of long calls
  *                                      <------      checkpoint { id, bytes }   with `checkpoints`; the call waits for the answer
  *       written { id }                 ------>      the call goes on
  *       abort  { id }                  ------>      aborts that call's signal
  *                                      <------      result { id, value, state }   exactly one of these two
  *                                      <------      error { id, error, aborted }   for every call
  *
+ * The first call makes the model (`create`, `fit`, `residualKMeans` or `load`); `initialize` may come before it. Calls are carried out in
+ * the order in which they come; long ones let later ones in between their slices.
+ *
  * Every message is plain data: functions stay on the caller's side. A callback that fails there sends `abort`, as a signal does, and the
- * client rejects with its error. Arrays are copies owned by the message: their buffers are transferred, in both directions.
+ * client rejects with its error. Arrays are owned by the message (copies, or given away by the caller): their buffers are transferred, in
+ * both directions.
  */
 
 import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
@@ -48,24 +52,29 @@ export function fromWire({ codes, codebookSizes, fingerprint, margins }: WireIds
 /** Functions and signals stay on the caller's side. */
 type Plain<T> = Omit<T, "onProgress" | "signal" | "checkpoint">;
 
-/** What a long call is to tell while it runs. */
+/** What a training is to tell beside its progress. */
 export interface Watched {
-  /** Asks for progress messages. */
-  progress: boolean;
   /** Asks for checkpoint messages, every so many milliseconds. */
   checkpoints?: { everyMs?: number };
 }
 
-/** A call of a method of `RQVAE`, by its name. */
+/** Where the worker finds its WebAssembly: a URL cannot be sent as such, nor can a response. */
+export type WireWasm =
+  | { kind: "url"; href: string }
+  /** What `initialize` does not take is sent too: it is refused there as it is without a worker. */
+  | { kind: "given"; source: BufferSource | WebAssembly.Module };
+
+/** A call of `initialize`, or of a method of `RQVAE`, by its name. */
 export type Call =
+  | { method: "initialize"; wasm?: WireWasm; threads?: number | "auto" }
   | { method: "create"; options: ModelOptions }
   | ({ method: "fit"; items: Items; options: Plain<Partial<ModelOptions> & TrainOptions> } & Watched)
-  | ({ method: "residualKMeans"; items: Items; options: Plain<ResidualKMeansOptions> } & Watched)
+  | { method: "residualKMeans"; items: Items; options: Plain<ResidualKMeansOptions> }
   | { method: "load"; bytes: Uint8Array; options: { config?: Partial<ModelOptions> } }
-  | ({ method: "kmeansInitCodebooks"; items: Items; options: Plain<JobOptions> } & Watched)
+  | { method: "kmeansInitCodebooks"; items: Items; options: Plain<JobOptions> }
   | ({ method: "train"; items: Items; options: Plain<TrainOptions> } & Watched)
   | { method: "encode"; items: Items; options: { margins?: boolean } }
-  | ({ method: "encodeAsync"; items: Items; options: Plain<JobOptions> } & Watched)
+  | { method: "encodeAsync"; items: Items; options: Plain<JobOptions> }
   | { method: "getSemanticIds"; items: Items }
   | { method: "latents"; items: Items }
   | { method: "decode"; ids: WireIds }
@@ -81,8 +90,9 @@ export type Call =
 
 /** What each call resolves to. An optimizer is known by a number. */
 export interface Results {
+  initialize: undefined;
   create: undefined;
-  fit: TrainHistory | undefined;
+  fit: undefined;
   residualKMeans: undefined;
   load: undefined;
   kmeansInitCodebooks: undefined;
@@ -98,8 +108,8 @@ export interface Results {
   createOptimizer: number;
   trainStep: Losses;
   disposeOptimizer: undefined;
-  save: Uint8Array;
-  saveCheckpoint: Uint8Array;
+  save: Uint8Array<ArrayBuffer>;
+  saveCheckpoint: Uint8Array<ArrayBuffer>;
   select: TrainHistory;
 }
 
@@ -109,6 +119,8 @@ export interface ModelState {
   fingerprint: string;
   initialized: boolean;
   part: "full" | "encoder";
+  /** Given when it is another one than at the last reply; null when there is none any more. */
+  history?: TrainHistory | null;
 }
 
 /** From the client to the worker. */
@@ -120,8 +132,8 @@ export type Request =
 /** From the worker to the client. */
 export type Reply =
   | { type: "progress"; id: number; event: TrainProgress | JobProgress }
-  | { type: "checkpoint"; id: number; bytes: Uint8Array }
-  | { type: "result"; id: number; value: Results[Call["method"]]; state: ModelState }
+  | { type: "checkpoint"; id: number; bytes: Uint8Array<ArrayBuffer> }
+  | { type: "result"; id: number; value: Results[Call["method"]]; state?: ModelState }
   /** `aborted`: the call ended because it was told to, so that the client rejects with the caller's own reason. */
   | { type: "error"; id: number; error: { name: string; message: string }; aborted: boolean; state?: ModelState };
 

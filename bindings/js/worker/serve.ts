@@ -1,7 +1,8 @@
 import { DisposedError } from "../errors.ts";
+import { initialize } from "../native.ts";
 import { residualKMeans } from "../residual-kmeans.ts";
 import { type Optimizer, RQVAE } from "../rqvae.ts";
-import type { JobProgress, TrainOptions, TrainProgress } from "../types.ts";
+import type { JobProgress, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
 import {
   buffersOf,
   type Call,
@@ -22,7 +23,7 @@ export interface ServerPort {
 /** What a long call is given here for what the caller has. */
 interface Watching {
   signal: AbortSignal;
-  onProgress?: (event: TrainProgress | JobProgress) => void;
+  onProgress: (event: TrainProgress | JobProgress) => void;
   checkpoint?: NonNullable<TrainOptions["checkpoint"]>;
 }
 
@@ -32,6 +33,8 @@ const aborted = new Error("aborted");
 /** Answers every request of the port with one model, which the first call (`create`, `fit`, `residualKMeans` or `load`) makes. */
 export function serve(port: ServerPort): void {
   let model: RQVAE | undefined;
+  /** The history that the client knows. */
+  let told: TrainHistory | undefined;
   let lastOptimizer = 0;
   const optimizers = new Map<number, Optimizer>();
   const controllers = new Map<number, AbortController>();
@@ -59,25 +62,33 @@ export function serve(port: ServerPort): void {
   async function answer(id: number, call: Call): Promise<void> {
     const controller = new AbortController();
     controllers.set(id, controller);
-    const watched: Watching = { signal: controller.signal };
-    if ("progress" in call) {
-      if (call.progress) watched.onProgress = (event) => port.post({ type: "progress", id, event }, []);
-      if (call.checkpoints) watched.checkpoint = { ...call.checkpoints, write: (bytes) => write(id, bytes) };
-    }
+    const watched: Watching = {
+      signal: controller.signal,
+      onProgress: (event) => port.post({ type: "progress", id, event }, []),
+    };
+    if ("checkpoints" in call) watched.checkpoint = { ...call.checkpoints, write: (bytes) => write(id, bytes) };
     try {
       const value = await run(call, watched);
-      port.post({ type: "result", id, value, state: stateOf(model as RQVAE) }, buffersOf(value));
+      port.post({ type: "result", id, value, ...currentState() }, buffersOf(value));
     } catch (error) {
       const { name, message } = error instanceof Error ? error : { name: "RQVAEError", message: String(error) };
-      const state = model ? { state: stateOf(model) } : {};
-      port.post({ type: "error", id, error: { name, message }, aborted: error === aborted, ...state }, []);
+      port.post({ type: "error", id, error: { name, message }, aborted: error === aborted, ...currentState() }, []);
     } finally {
       controllers.delete(id);
     }
   }
 
+  /** What the client is to know of the model, if there is one. */
+  function currentState(): { state?: ModelState } {
+    if (!model) return {};
+    const { config, fingerprint, initialized, part, history } = model;
+    const news = history === told ? {} : { history: history ?? null };
+    told = history;
+    return { state: { config, fingerprint, initialized, part, ...news } };
+  }
+
   /** Has a checkpoint written on the other side. An abort meanwhile is heard when that is done, as it is without a worker. */
-  function write(id: number, bytes: Uint8Array): Promise<void> {
+  function write(id: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     return new Promise((resolve) => {
       writing.set(id, () => {
         writing.delete(id);
@@ -90,12 +101,18 @@ export function serve(port: ServerPort): void {
   // Calls that the model answers at once are answered before the next message is read.
   async function run(call: Call, watched: Watching): Promise<Results[Call["method"]]> {
     switch (call.method) {
+      case "initialize": {
+        const { wasm, threads } = call;
+        const source = wasm?.kind === "url" ? new URL(wasm.href) : wasm?.source;
+        await initialize({ wasm: source, threads });
+        return undefined;
+      }
       case "create":
         model = await RQVAE.create(call.options);
         return undefined;
       case "fit":
         model = await RQVAE.fit(call.items, { ...call.options, ...watched });
-        return model.history;
+        return undefined;
       case "residualKMeans":
         model = await residualKMeans(call.items, { ...call.options, ...watched });
         return undefined;
@@ -148,8 +165,4 @@ export function serve(port: ServerPort): void {
         return model.select(call.by);
     }
   }
-}
-
-function stateOf({ config, fingerprint, initialized, part }: RQVAE): ModelState {
-  return { config, fingerprint, initialized, part };
 }

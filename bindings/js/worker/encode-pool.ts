@@ -1,0 +1,173 @@
+import { availableCores } from "#worker-host";
+import { WorkerError } from "../errors.ts";
+import { type ItemRows, openItems } from "../items.ts";
+import type { WasmSource } from "../native.ts";
+import { OptionReader, validateJobOptions } from "../option-reader.ts";
+import { SemanticIds } from "../semantic-ids.ts";
+import { readSource } from "../source.ts";
+import type { Items, JobOptions, JobProgress, ModelConfig, ModelSource } from "../types.ts";
+import { RQVAEWorker, type WorkerStart } from "./client.ts";
+import { type LongCall, longCall, type Watch } from "./long-call.ts";
+import { copyShard } from "./shard.ts";
+
+/** What a pool is made with. */
+export interface EncodePoolOptions {
+  /** How many workers, each with a model of its own. Default: as many as the machine has cores, at most 4. */
+  workers?: number;
+  /** Where the WebAssembly comes from, as in `initialize`: `rqvae.wasm`, the build without threads. */
+  wasm?: WasmSource;
+}
+
+/** The core's block, of which a shard has whole ones. */
+const BLOCK_ROWS = 256;
+/** Bytes of items in a shard, at most: an abort waits for none, but copying one must not hold a page up. */
+const SHARD_BYTES = 4 << 20;
+/** Milliseconds between two progress events. */
+const PROGRESS_MS = 100;
+const DEFAULT_WORKERS = 4;
+
+/**
+ * Workers that encode one catalogue together, each with an instance of its own: several cores where threads cannot be had, on pages
+ * without cross-origin isolation for one. The IDs are those of a single model, to the byte, in the items' order. A worker that has
+ * nothing to do takes no CPU time; in Node it does not keep the process alive. `terminate` gives the memory back.
+ */
+export class EncodePool {
+  readonly #workers: readonly RQVAEWorker[];
+  /** Set once the pool is gone, for whatever reason. */
+  #gone: WorkerError | undefined;
+
+  private constructor(workers: readonly RQVAEWorker[]) {
+    this.#workers = workers;
+  }
+
+  /**
+   * Starts the workers and loads the model in each, from bytes (`model.save({ part: "encoder" })` is all that it takes), a URL, a path
+   * (Node), a Blob or a Response.
+   */
+  static async create(source: ModelSource, options: EncodePoolOptions = {}): Promise<EncodePool> {
+    const read = new OptionReader(options, "EncodePool.create");
+    const count = read.integer("workers", Math.min(availableCores(), DEFAULT_WORKERS), 1, 64);
+    let wasm = read.get("wasm") as WasmSource | undefined;
+    read.refuseUnknown();
+    const bytes = new Uint8Array(await readSource(source));
+    // A response can be read only once.
+    if (Object.prototype.toString.call(wasm) === "[object Response]")
+      wasm = await (await import("../load.ts")).compile(wasm as Response);
+    const start: WorkerStart = { threads: 1, ...(wasm === undefined ? {} : { wasm }) };
+    const started = await Promise.allSettled(Array.from({ length: count }, () => RQVAEWorker.load(bytes, {}, start)));
+    const workers = started.flatMap((attempt) => (attempt.status === "fulfilled" ? [attempt.value] : []));
+    const failed = started.find((attempt) => attempt.status === "rejected");
+    if (failed) {
+      await Promise.all(workers.map((worker) => worker.terminate()));
+      throw failed.reason;
+    }
+    return new EncodePool(workers);
+  }
+
+  get config(): ModelConfig {
+    return this.#first.config;
+  }
+
+  /** Of the model: 16 hexadecimal digits. */
+  get fingerprint(): string {
+    return this.#first.fingerprint;
+  }
+
+  /** Number of workers. */
+  get size(): number {
+    return this.#workers.length;
+  }
+
+  get #first(): RQVAEWorker {
+    return this.#workers[0] as RQVAEWorker;
+  }
+
+  /**
+   * The semantic IDs of the items. They are copied piece by piece while it runs: do not change them before it resolves. Aborting rejects
+   * with `signal.reason`; a bad item rejects with `InvalidInputError`, as in `RQVAE.encode`; the pool stays usable after both. When a
+   * worker crashes, the pool ends and the call rejects with `WorkerError`.
+   */
+  encode(items: Items, options: JobOptions = {}): LongCall<JobProgress, SemanticIds> {
+    return longCall("EncodePool.encode", options, async (watch) => {
+      validateJobOptions(options, "EncodePool.encode");
+      if (this.#gone) throw new WorkerError(this.#gone.message, { cause: this.#gone });
+      const { inputDim, codebookSizes } = this.config;
+      const source = openItems(items, inputDim);
+      const codes = SemanticIds.allocate(source.rows, codebookSizes);
+      await this.#encode(source, codes, watch);
+      watch.onProgress({ phase: "encode", progress: 1 });
+      return new SemanticIds(codes, codebookSizes, this.fingerprint);
+    });
+  }
+
+  /** Every worker takes the next shard whenever it is free. The first failure stops the others, and is thrown when they have stopped. */
+  async #encode(source: ItemRows, codes: SemanticIds["codes"], { onProgress, signal }: Watch<JobProgress>) {
+    const { rows, dim } = source;
+    const levels = this.config.nQuantizationLayers;
+    const step = shardRows(rows, dim, this.size);
+    let next = 0;
+    let done = 0;
+    let told = performance.now();
+    const parts = new Map<RQVAEWorker, number>();
+    const tell = (worker: RQVAEWorker, part: number) => {
+      parts.set(worker, part);
+      if (performance.now() - told < PROGRESS_MS) return;
+      told = performance.now();
+      let encoded = done;
+      for (const rowsOfPart of parts.values()) encoded += rowsOfPart;
+      onProgress({ phase: "encode", progress: encoded / rows });
+    };
+
+    const stop = new AbortController();
+    const follow = () => stop.abort(signal.reason);
+    signal.addEventListener("abort", follow);
+    const work = async (worker: RQVAEWorker) => {
+      while (next < rows && !stop.signal.aborted) {
+        const first = next;
+        const count = Math.min(step, rows - first);
+        next += count;
+        const { codes: found } = await worker.encodeAsync(
+          { data: copyShard(source, first, count), rows: count, dim },
+          { transfer: true, signal: stop.signal, onProgress: ({ progress }) => tell(worker, progress * count) },
+        );
+        codes.set(found, first * levels);
+        done += count;
+        tell(worker, 0);
+      }
+    };
+    await Promise.all(this.#workers.map((worker) => work(worker).catch((error: unknown) => stop.abort(error))));
+    signal.removeEventListener("abort", follow);
+    const { reason } = stop.signal;
+    if (reason instanceof WorkerError) void this.#end(reason);
+    if (stop.signal.aborted) throw reason;
+  }
+
+  /** Ends the workers. Pending calls reject at once with `WorkerError`, later ones too. Resolves when the workers are gone. */
+  terminate(): Promise<void> {
+    return this.#end(new WorkerError("The pool was terminated"));
+  }
+
+  async #end(error: WorkerError): Promise<void> {
+    this.#gone ??= error;
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  /** The same as `terminate`. */
+  dispose(): Promise<void> {
+    return this.terminate();
+  }
+
+  [Symbol.dispose](): void {
+    void this.terminate();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.terminate();
+  }
+}
+
+/** Whole blocks, few enough that every worker has some. */
+function shardRows(rows: number, dim: number, workers: number): number {
+  const blocks = Math.min(SHARD_BYTES / (4 * dim * BLOCK_ROWS), Math.ceil(rows / workers / BLOCK_ROWS));
+  return Math.max(1, Math.floor(blocks)) * BLOCK_ROWS;
+}

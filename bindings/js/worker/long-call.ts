@@ -1,0 +1,90 @@
+/** A long call of a worker: a promise of its result that tells its progress to whoever iterates it. */
+
+import { validateJobOptions } from "../option-reader.ts";
+
+/**
+ * What a long call returns. `await` gives the result; `for await (const event of call)` gives the events that `onProgress` gets, from
+ * then on, and throws what the call rejects with. Leaving the loop early (`break`, `return`, an exception) aborts the call, as a signal
+ * would, and waits until that is done: the model is usable behind the loop, and the promise rejects with an `AbortError`.
+ */
+export interface LongCall<Event, Result> extends Promise<Result>, AsyncIterable<Event> {}
+
+/** What the caller may hang on a long call. */
+interface Hooks<Event> {
+  onProgress?: ((event: Event) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What the call itself is given for them. */
+export interface Watch<Event> {
+  onProgress: (event: Event) => void;
+  signal: AbortSignal;
+}
+
+/** One loop over the events: those that it has not taken yet, and how it is woken. */
+interface Reader<Event> {
+  waiting: Event[];
+  wake(): void;
+}
+
+/** Checks the hooks among the options and starts `run` at once; whatever is thrown becomes a rejection. */
+export function longCall<Event, Result>(
+  method: string,
+  options: Hooks<Event>,
+  run: (watch: Watch<Event>) => Promise<Result>,
+): LongCall<Event, Result> {
+  const { onProgress, signal } = options ?? {};
+  const controller = new AbortController();
+  const readers = new Set<Reader<Event>>();
+  let settled = false;
+
+  async function start(): Promise<Result> {
+    validateJobOptions(options && { onProgress, signal }, method);
+    const follow = () => controller.abort(signal?.reason);
+    if (signal?.aborted) follow();
+    signal?.addEventListener("abort", follow);
+    try {
+      controller.signal.throwIfAborted();
+      return await run({ onProgress: tell, signal: controller.signal });
+    } finally {
+      signal?.removeEventListener("abort", follow);
+      settled = true;
+      for (const reader of readers) reader.wake();
+    }
+  }
+
+  function tell(event: Event): void {
+    onProgress?.(event);
+    for (const reader of readers) {
+      reader.waiting.push(event);
+      reader.wake();
+    }
+  }
+
+  async function* read(reader: Reader<Event>): AsyncGenerator<Event, void, undefined> {
+    try {
+      for (;;) {
+        while (reader.waiting.length > 0) yield reader.waiting.shift() as Event;
+        if (settled) break;
+        await new Promise<void>((resolve) => {
+          reader.wake = resolve;
+        });
+      }
+      await promise;
+    } finally {
+      readers.delete(reader);
+      if (!settled) controller.abort(new DOMException("The loop over the call's events was left", "AbortError"));
+      await promise.catch(() => {});
+    }
+  }
+
+  const promise = start();
+  return Object.assign(promise, {
+    [Symbol.asyncIterator]() {
+      const reader: Reader<Event> = { waiting: [], wake() {} };
+      readers.add(reader);
+      promise.catch(() => {}); // the loop throws it
+      return read(reader);
+    },
+  });
+}

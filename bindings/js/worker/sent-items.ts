@@ -1,0 +1,67 @@
+/** Items on their way to a worker: copies, unless the caller gives them away. */
+
+import { InvalidInputError } from "../errors.ts";
+import { show } from "../option-reader.ts";
+import type { FloatArray, ItemMatrix, Items } from "../types.ts";
+
+/** What every call that takes items can be told. */
+export interface TransferOption {
+  /**
+   * Gives the items' array to the worker instead of copying it: the caller's is empty afterwards, even if the call is refused. An array
+   * that is a part of a larger buffer, and an array of rows, are copied all the same; one over a SharedArrayBuffer is neither copied nor
+   * emptied, and must not be changed before the call is done. Default: false.
+   */
+  transfer?: boolean;
+}
+
+/**
+ * The items as a message can take them along. Rows are laid out as one matrix. What is not of a valid form is cloned as it is: the model
+ * refuses it, with the message that it would have without a worker.
+ */
+export function sentItems(items: Items, transfer: boolean | undefined, method: string): Items {
+  if (transfer !== undefined && typeof transfer !== "boolean") {
+    throw new InvalidInputError(`${method}: transfer must be true or false, received ${show(transfer)}`);
+  }
+  const own = <T extends FloatArray | Uint16Array>(data: T) => (transfer && isWhole(data) ? data : (data.slice() as T));
+  if (isFloats(items)) return own(items);
+  if (Array.isArray(items)) return copyRows(items) ?? clone(items);
+  const { data, rows, dim } = (items ?? {}) as ItemMatrix;
+  return isFloats(data) || isHalfs(data) ? { data: own(data), rows, dim } : clone(items);
+}
+
+/** Whether nothing else of the caller's goes with it. Shared memory stays the caller's. */
+function isWhole({ byteLength, buffer }: FloatArray | Uint16Array): boolean {
+  return byteLength === buffer.byteLength || Object.prototype.toString.call(buffer) === "[object SharedArrayBuffer]";
+}
+
+function clone(items: Items): Items {
+  try {
+    return structuredClone(items);
+  } catch (error) {
+    throw new InvalidInputError(`items cannot be sent to the worker: ${(error as Error).message}`);
+  }
+}
+
+/** Rows as a matrix, when they are rows. Float32Arrays stay such, numbers go as doubles: nothing is rounded on the way. */
+function copyRows(source: readonly unknown[]): ItemMatrix | undefined {
+  const rows = Array.from(source); // holes become undefined, which `every` would pass over
+  if (!rows.every(isRow)) return undefined;
+  const dim = rows[0]?.length ?? 0;
+  if (dim === 0 || rows.some((row) => row.length !== dim)) return undefined;
+  const data = new (rows.every((row) => tagOf(row) === "Float32Array") ? Float32Array : Float64Array)(
+    rows.length * dim,
+  );
+  rows.forEach((row, i) => {
+    data.set(row, i * dim);
+  });
+  return { data, rows: rows.length, dim };
+}
+
+function isRow(row: unknown): row is ArrayLike<number> {
+  return isFloats(row) || (Array.isArray(row) && row.every((x) => typeof x === "number"));
+}
+
+// By tag, not by `instanceof`: the array may come from another realm.
+const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
+const isFloats = (value: unknown): value is FloatArray => /^Float(32|64)Array$/.test(tagOf(value));
+const isHalfs = (value: unknown): value is Uint16Array => tagOf(value) === "Uint16Array";
