@@ -248,7 +248,8 @@ export class RQVAE {
   /**
    * Trains on the items, initialising first unless that was done. Gives the event loop a turn about every 12 ms where a block of 256
    * items allows. Aborting rejects with `signal.reason`: the model is as it was if still initialising, else it keeps the last whole
-   * step, and `saveCheckpoint` has what is needed to go on. The items are copied at the start.
+   * step, and `saveCheckpoint` has what is needed to go on. The items are copied once, as it begins:
+   * do not change them before its first event.
    * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite;
    * InvalidInputError for a bad option, or `resume` with other items, configuration or options than the checkpoint's.
    */

@@ -307,6 +307,17 @@ describe("training", () => {
     await own.train(items, { epochs: 1 });
   });
 
+  it("keeps encodeAsync waiting from its initialisation on, and says so", async () => {
+    using own = await RQVAE.create(options);
+    const controller = new AbortController();
+    const training = own.train(items, { epochs: 100_000, signal: controller.signal });
+    await expect(own.encodeAsync(items)).rejects.toThrow(/^encodeAsync: train is running/);
+    expect(() => own.encode(items)).toThrow(/neither been trained/); // at once, and there is nothing to encode with yet
+    controller.abort();
+    await expect(training).rejects.toHaveProperty("name", "AbortError");
+    await expect(own.encodeAsync(items)).rejects.toHaveProperty("name", "NotInitializedError");
+  });
+
   it("disposed meanwhile, rejects", async () => {
     const own = await RQVAE.create(options);
     const training = own.train(items, { epochs: 100_000 });

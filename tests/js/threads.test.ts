@@ -81,6 +81,24 @@ describe("threads", () => {
     expect(lines[7]).toBe("true");
   });
 
+  it("are missed once, aloud, when a number of them cannot be had (D18)", () => {
+    const script = (options: string) => `
+      import { readFileSync } from "node:fs";
+      import { initialize, RQVAE } from "rqvae";
+      const said = [];
+      console.warn = (text) => said.push(text);
+      const wasm = readFileSync("dist/wasm/rqvae.wasm");
+      console.log((await initialize(${options})).threads);
+      for (let i = 0; i < 2; i++) (await RQVAE.fit([[1, 2], [3, 4]], { epochs: 1 })).dispose();
+      console.log(said.join("|"));`;
+    expect(run(script("{ wasm, threads: 3 }"))).toMatch(
+      /^1\nrqvae: 3 threads were asked for, .*cross-origin isolated[^|]*$/,
+    );
+    for (const options of ["{ wasm }", "{ wasm, threads: 1 }", '{ wasm, threads: "auto" }', "{ threads: 3 }"]) {
+      expect(run(script(options)), options).toMatch(/^\d$/);
+    }
+  });
+
   it("come with the build that has them, when that is given", () => {
     const script = (file: string, threads: string) => `
       import { readFileSync } from "node:fs";

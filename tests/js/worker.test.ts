@@ -1,37 +1,25 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire, syncBuiltinESMExports } from "node:module";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Worker } from "node:worker_threads";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-
-// Every worker thread that is started, so that a test can make one crash. Before rqvae/worker is imported.
-const threads: Worker[] = [];
-const workerThreads = createRequire(import.meta.url)("node:worker_threads");
-const NodeWorker = workerThreads.Worker;
-workerThreads.Worker = class extends NodeWorker {
-  constructor(...options: unknown[]) {
-    super(...options);
-    threads.push(this as unknown as Worker);
-  }
-};
-syncBuiltinESMExports();
-
-const {
+import {
   BusyError,
   DisposedError,
   InvalidInputError,
+  type Items,
   ModelFormatError,
   NotInitializedError,
   RQVAE,
   residualKMeans,
   SemanticIds,
+  WasmLoadError,
   WorkerError,
-} = await import("rqvae");
-const { RQVAEWorker } = await import("rqvae/worker");
-type RQVAEWorker = import("rqvae/worker").RQVAEWorker;
+} from "rqvae";
+import { RQVAEWorker } from "rqvae/worker";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { threads } from "./started-threads.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const options = { inputDim: 6, latentDim: 4, hiddenDims: [8], codebookSize: [4, 8], seed: 3 };
@@ -187,6 +175,164 @@ describe("the same as without a worker", () => {
   });
 });
 
+describe("what the object knows", () => {
+  it("has every method and property of RQVAE", () => {
+    const names = (of: object) => Object.getOwnPropertyNames(of).filter((name) => typeof name === "string");
+    const ours = names(RQVAE.prototype);
+    expect(ours.length).toBeGreaterThanOrEqual(20);
+    expect(names(RQVAEWorker.prototype)).toEqual(expect.arrayContaining(ours));
+    const statics = names(RQVAE).filter((name) => !["length", "name", "prototype"].includes(name));
+    expect(statics).toEqual(expect.arrayContaining(["create", "fit", "load"]));
+    expect(names(RQVAEWorker)).toEqual(expect.arrayContaining([...statics, "residualKMeans"]));
+  });
+
+  it("forgets the history with the weights that it was about, as RQVAE does", async () => {
+    const training = { epochs: 2, batchSize: 32, validationShare: 0.2 };
+    const model = await RQVAE.create(options);
+    const worker = await start();
+    const [theirs, mine] = [model.createOptimizer(), await worker.createOptimizer()];
+    for (const change of [
+      [() => model.kmeansInitCodebooks(items), () => worker.kmeansInitCodebooks(items)],
+      [async () => model.trainStep(items, theirs), () => worker.trainStep(items, mine)],
+    ] as const) {
+      await model.train(items, training);
+      await worker.train(items, training);
+      expect(worker.history).toEqual(model.history);
+      expect(worker.history).toBeDefined();
+      await worker.encode(items); // changes nothing
+      expect(worker.history).toEqual(model.history);
+      for (const side of change) await side();
+      expect(model.history).toBeUndefined();
+      expect(worker.history).toBeUndefined();
+    }
+    // A training that was refused leaves it.
+    await worker.train(items, training);
+    await expect(worker.train(items, { epochs: -1 })).rejects.toThrow(InvalidInputError);
+    expect(worker.history?.epochs).toHaveLength(2);
+    model.dispose();
+  });
+});
+
+describe("transfer", () => {
+  it("gives the array away, and the result is the same", async () => {
+    const worker = await startTrained();
+    const optimizer = await worker.createOptimizer();
+    const give = { transfer: true };
+    const calls: Record<string, (items: Items, options: object) => Promise<unknown>> = {
+      encode: (given, o) => worker.encode(given, { margins: true, ...o }),
+      encodeAsync: (given, o) => worker.encodeAsync(given, o),
+      getSemanticIds: (given, o) => worker.getSemanticIds(given, o),
+      latents: (given, o) => worker.latents(given, o),
+      reconstruct: (given, o) => worker.reconstruct(given, o),
+      forward: (given, o) => worker.forward(given, o),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      const expected = await call(items, {});
+      const matrix = { ...items, data: items.data.slice() };
+      const flat = Float64Array.from(items.data);
+      expect(await call(matrix, give), name).toEqual(expected);
+      expect(await call(flat, give), name).toEqual(expected);
+      expect([matrix.data.length, flat.length], name).toEqual([0, 0]);
+    }
+    // Those that change the weights.
+    for (const call of [
+      (given: Items) => worker.trainStep(given, optimizer, give),
+      (given: Items) => worker.kmeansInitCodebooks(given, give),
+      (given: Items) => worker.train(given, { epochs: 1, ...give }),
+      async (given: Items) => workers.push(await RQVAEWorker.fit(given, { epochs: 1, inputDim: 6, ...give })),
+      async (given: Items) => workers.push(await RQVAEWorker.residualKMeans(given, { inputDim: 6, ...give })),
+    ]) {
+      const given = items.data.slice();
+      await call(given);
+      expect(given).toHaveLength(0);
+    }
+    expect(items.data).toHaveLength(540);
+  });
+
+  it("copies what is part of a larger buffer, or rows; shared memory is shared", async () => {
+    const worker = await startTrained();
+    const expected = await worker.encode(items);
+    const larger = new Float32Array(600);
+    larger.set(items.data, 60);
+    const part = larger.subarray(60);
+    const rows = Array.from({ length: items.rows }, (_, i) => items.data.slice(6 * i, 6 * i + 6));
+    const shared = new Float32Array(new SharedArrayBuffer(4 * 540));
+    shared.set(items.data);
+    for (const given of [part, rows, shared]) {
+      expect(await worker.encode(given, { transfer: true })).toEqual(expected);
+      expect(given.length).toBeGreaterThan(0);
+    }
+    expect(rows[3]).toHaveLength(6);
+    expect(larger).toHaveLength(600);
+  });
+
+  it("must be true or false, and the other options are checked still", async () => {
+    const worker = await startTrained();
+    for (const call of [
+      worker.encode(items, { transfer: "yes" } as never),
+      worker.latents(items, { transfer: 1 } as never),
+      worker.train(items, { transfer: "no" } as never),
+    ]) {
+      await expect(call).rejects.toThrow(/transfer must be true or false, received/);
+    }
+    await expect(worker.latents(items, { transfr: true } as never)).rejects.toThrow('did you mean "transfer"');
+    await expect(worker.encode(items, { margin: true } as never)).rejects.toThrow('did you mean "margins"');
+    for (const method of ["encode", "latents", "train", "encodeAsync"] as const) {
+      await expect(worker[method](items, null as never), method).rejects.toThrow(InvalidInputError);
+    }
+    expect(items.data).toHaveLength(540);
+  });
+});
+
+describe("the worker's own initialize", () => {
+  const url = new URL("../../dist/wasm/rqvae.wasm", import.meta.url);
+  const bytes = () => new Uint8Array(readFileSync(url));
+
+  it("takes a URL, bytes, a module and a response", async () => {
+    const larger = new Uint8Array(bytes().length + 100);
+    larger.set(bytes(), 50);
+    const expected = await (await start()).save();
+    const sources = {
+      url,
+      bytes: bytes(),
+      part: larger.subarray(50, larger.length - 50),
+      buffer: bytes().buffer,
+      module: await WebAssembly.compile(bytes()),
+      response: new Response(bytes(), { headers: { "content-type": "application/wasm" } }),
+    };
+    for (const [name, wasm] of Object.entries(sources)) {
+      const worker = await RQVAEWorker.create(options, { wasm, threads: 1 });
+      workers.push(worker);
+      expect(await worker.save(), name).toEqual(expected);
+    }
+    expect(larger).toHaveLength(bytes().length + 100);
+    const fitted = await RQVAEWorker.fit(items, { epochs: 1 }, { wasm: url });
+    const loaded = await RQVAEWorker.load(await fitted.save(), {}, { threads: 1 });
+    const quantised = await RQVAEWorker.residualKMeans(items, { codebookSize: 4 }, { threads: 1 });
+    workers.push(fitted, loaded, quantised);
+    expect(await loaded.encode(items)).toEqual(await fitted.encode(items));
+  });
+
+  it("uses what it is given, and says what is wrong with it", async () => {
+    const text = (body: string, init?: ResponseInit) => new Response(body, init);
+    const wrong: [object, new () => Error, RegExp][] = [
+      [{ wasm: new URL("file:///nowhere/rqvae.wasm") }, WasmLoadError, /nowhere/],
+      [{ wasm: text("<!doctype html>") }, WasmLoadError, /received HTML/],
+      [{ wasm: text("", { status: 404 }) }, WasmLoadError, /HTTP 404/],
+      [{ wasm: bytes().subarray(0, 900) }, WasmLoadError, /could not be compiled/],
+      [{ wasm: "rqvae.wasm" }, InvalidInputError, /wasm must be a URL, .* received "rqvae.wasm"/],
+      [{ threads: 0 }, InvalidInputError, /threads must be "auto" or a whole number from 1 to 64, received 0/],
+      [{ thread: 2 }, InvalidInputError, /did you mean "threads"/],
+      [{ wasm: () => {} }, InvalidInputError, /cannot be sent/],
+    ];
+    for (const [given, ErrorClass, message] of wrong) {
+      const error = await RQVAEWorker.create(options, given).catch((reason) => reason);
+      expect(error, String(message)).toBeInstanceOf(ErrorClass);
+      expect(error.message).toMatch(message);
+    }
+  });
+});
+
 describe("loading", () => {
   let folder: string;
   let bytes: Uint8Array;
@@ -252,6 +398,31 @@ describe("long calls", () => {
     await expect(worker.train(items, { signal: controller.signal })).rejects.toBe(reason);
     await worker.train(items, { epochs: 1 });
     expect(await worker.encode(items)).toHaveLength(items.rows);
+  });
+
+  it("is stopped within 250 ms of its batch, whatever it does", async () => {
+    const big = catalogue(3000, 64);
+    const worker = await RQVAEWorker.create({ inputDim: 64, hiddenDims: [128], codebookSize: 256, seed: 1 });
+    workers.push(worker);
+    const stopped = async (call: (signal: AbortSignal) => Promise<unknown>, after: number) => {
+      const controller = new AbortController();
+      const reason = new Error("enough");
+      let told = 0;
+      setTimeout(() => {
+        told = performance.now();
+        controller.abort(reason);
+      }, after);
+      await expect(call(controller.signal)).rejects.toBe(reason);
+      return performance.now() - told;
+    };
+    // The default batch of these sizes takes less than 250 ms even on a busy machine.
+    expect(await stopped((signal) => worker.kmeansInitCodebooks(big, { signal }), 60)).toBeLessThan(500);
+    expect(worker.initialized).toBe(false);
+    expect(await stopped((signal) => worker.train(big, { epochs: 1e6, signal }), 20)).toBeLessThan(500);
+    await worker.train(big, { epochs: 1 });
+    const much = { ...big, data: new Float32Array(64 * 200_000).fill(1), rows: 200_000 };
+    expect(await stopped((signal) => worker.encodeAsync(much, { signal }), 150)).toBeLessThan(500);
+    expect(await worker.encode(big)).toHaveLength(3000);
   });
 
   it("ends a call whose onProgress throws, with what it threw", async () => {
@@ -467,6 +638,86 @@ describe("the end of the worker", () => {
       expect(error.message).toContain(message);
     }
     await expect(worker.forward(items)).rejects.toThrow(WorkerError);
+  });
+
+  it("is a WorkerError when it crashes in earnest", async () => {
+    const worker = await start();
+    const training = worker.train(items, { epochs: 1e6 });
+    const started = performance.now();
+    threads.at(-1)?.postMessage({ type: "call", id: 99, call: null }); // no call at all: its code throws
+    await expect(training).rejects.toThrow(/^The worker thread crashed: /);
+    expect(performance.now() - started).toBeLessThan(1000);
+    await expect(worker.save()).rejects.toThrow(WorkerError);
+  });
+
+  it("comes by itself when nobody has the object any more", () => {
+    const program = `
+      import { Worker } from "node:worker_threads";
+      import { RQVAEWorker } from "rqvae/worker";
+      let ended = 0;
+      const { terminate } = Worker.prototype;
+      Worker.prototype.terminate = function () { ended++; return terminate.call(this); };
+      const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
+      const kept = await RQVAEWorker.create({ inputDim: 2, codebookSize: 2, hiddenDims: [4] });
+      await (async () => { await RQVAEWorker.create({ inputDim: 2, codebookSize: 2, hiddenDims: [4] }); })();
+      // The promise of a call is enough to hold on to.
+      const history = RQVAEWorker.create({ inputDim: 2, codebookSize: 2, hiddenDims: [4] })
+        .then((worker) => worker.train([[1, 2], [3, 4]], { epochs: 3000 }));
+      for (let i = 0; i < 200 && ended === 0; i++) { await turn(); gc(); }
+      console.log(ended, (await history).epochs.length);
+      await kept.train([[1, 2], [3, 4]], { epochs: 1 });
+    `;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--expose-gc", "--input-type", "module", "-e", program], {
+      cwd: root,
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    expect({ stdout, stderr }).toEqual({ stdout: "1 3000\n", stderr: "" });
+  });
+
+  it("gives the memory back, which nothing else does (D17)", () => {
+    // 64 MB of items lie on the worker's heap while it trains; the heap keeps its size until the end.
+    const program = `
+      import { RQVAEWorker } from "rqvae/worker";
+      const data = new Float32Array(16e6).map((_, i) => (i * 7919) % 101);
+      const worker = await RQVAEWorker.create({ inputDim: 64, hiddenDims: [], latentDim: 4, codebookSize: 2, nQuantizationLayers: 1, linearSkip: "none", codebookKmeansInit: false, inputScaling: "none" }, { threads: 1 });
+      await worker.train({ data, rows: 250_000, dim: 64 }, { epochs: 1, batchSize: 16384, transfer: true });
+      const idle = process.memoryUsage.rss();
+      await worker.terminate();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      console.log((idle - process.memoryUsage.rss()) / 2 ** 20);
+    `;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type", "module", "-e", program], {
+      cwd: root,
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    expect(stderr).toBe("");
+    expect(Number(stdout)).toBeGreaterThan(50);
+  });
+
+  it("works from a path with spaces and per cent signs (D10)", () => {
+    const folder = mkdtempSync(join(tmpdir(), "rqvae 100% wörk er %20 "));
+    try {
+      const installed = join(folder, "node_modules/rqvae");
+      mkdirSync(installed, { recursive: true });
+      cpSync(join(root, "dist"), join(installed, "dist"), { recursive: true });
+      cpSync(join(root, "package.json"), join(installed, "package.json"));
+      writeFileSync(
+        join(folder, "program.mjs"),
+        `import { EncodePool, RQVAEWorker } from "rqvae/worker";
+        const worker = await RQVAEWorker.fit([[1, 2], [3, 4], [5, 6]], { epochs: 1 });
+        const pool = await EncodePool.create(await worker.save(), { workers: 2 });
+        console.log((await pool.encode([[1, 2]])).length);`,
+      );
+      const { stdout, stderr } = spawnSync(process.execPath, [join(folder, "program.mjs")], {
+        encoding: "utf8",
+        timeout: 30_000,
+      });
+      expect({ stdout, stderr }).toEqual({ stdout: "1\n", stderr: "" });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("does not keep an idle process alive, nor end a busy one", () => {

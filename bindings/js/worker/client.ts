@@ -93,7 +93,8 @@ export class RQVAEWorker {
     });
     port.onFailure((message, cause) => {
       const worker = self.deref();
-      if (worker) worker.#end(new WorkerError(message, cause === undefined ? {} : { cause }));
+      if (!worker) return;
+      worker.#end(new WorkerError(message, cause === undefined ? {} : { cause }));
       void port.terminate();
     });
   }
