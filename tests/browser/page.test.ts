@@ -55,7 +55,10 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     await visit();
     await page.getByTestId("option-epochs").fill("6");
     await page.getByTestId("sample-button").click();
+    const models = () => page.workers().filter((worker) => /entry/.test(worker.url()));
+    await expect.poll(() => models().length).toBe(1);
     await finished();
+    await expect.poll(() => models().length).toBe(0); // ended, which alone gives its memory back (D17)
 
     const { items } = readItems(readFileSync(join(EMOJI, "emoji-glovesif100.f16.npy")), "emoji.npy");
     const labels = readLabels(readFileSync(join(EMOJI, "emoji.labels.json"), "utf8"));
