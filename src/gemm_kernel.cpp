@@ -80,8 +80,8 @@ void Pack(const Operand& operand, Index first, Index count, Index first_k, Index
 // A function of its own, its innermost loop not unrolled: the engine's compiler unrolls it and keeps the accumulators
 // in registers; where the loop is unrolled already it moves the loads of several steps to the front and spills. The
 // order of the stores decides the order in which it multiplies, and this one is the order of its loads.
-void SumTiles(const float* left, Index left_panels, const float* right, Index right_panels, Index depth, bool fresh,
-              float* sums, Index stride) {
+RQVAE_OUTLINED void SumTiles(const float* left, Index left_panels, const float* right, Index right_panels, Index depth,
+                             bool fresh, float* sums, Index stride) {
   for (Index i = 0; i < left_panels; ++i) {
     for (Index j = 0; j < right_panels; ++j) {
       float* const row0 = sums + i * kTileRows * stride + j * kTileCols;
