@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { inToolchain, packageJson, ROOT, run, setup } from "./setup.mjs";
 
 /** Hash over every file that the build reads. */
@@ -63,8 +64,14 @@ const GLUE_CHANGES = [
   [(glue) => `new URL("${glue}.wasm",import.meta.url).href`, '""', /./],
   // A library does not put things into the global scope.
   [() => "globalThis.Worker=worker_threads.Worker", "var Worker=worker_threads.Worker", /threads-node/],
-  // `node --input-type=module -e ...` and other options of the process are not a thread's.
-  [() => 'workerData:"em-pthread"', 'workerData:"em-pthread",execArgv:[]', /threads-node/],
+  // The loaders start the threads (load-wasm.*.ts): a glue that names itself as a worker's script is a circle in which a bundler may
+  // run for ever (Turbopack).
+  [
+    (glue) =>
+      `new Worker(new URL("${glue}.mjs",import.meta.url),{type:"module",${glue.endsWith("node") ? 'workerData:"em-pthread",' : ""}name:"em-pthread"})`,
+    "Module.startThread()",
+    /threads/,
+  ],
   // A helper that cannot start (a policy forbids workers) is done without: src/parallel.h.
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the glue's
   [() => "${e.message}`);throw e}", "${e.message}`)}", /threads/],
@@ -165,9 +172,15 @@ export async function build() {
   mkdirSync(join(made, "wasm"), { recursive: true });
   for (const name of ["rqvae", "rqvae-threads"]) takeWasm(name, join(made, "wasm"));
   await minify(made);
+  const inline = gzipSync(readFileSync(join(made, "wasm/rqvae.wasm")), { level: 9 }).toString("base64");
+  writeFileSync(join(made, "wasm/rqvae-inline.mjs"), `export default "${inline}";\n`);
   for (const file of readdirSync(join(ROOT, "bindings/js/wasm"))) {
     if (/\.d\.m?ts$/.test(file)) copyFileSync(join(ROOT, "bindings/js/wasm", file), join(made, "wasm", file));
   }
+  // tsc leaves references to hand-written declarations pointing at the sources.
+  const index = join(made, "index.d.ts");
+  const declarations = readFileSync(index, "utf8").replace(/path="[^"]+\/(wasm\/url\.d\.ts)"/, 'path="./$1"');
+  writeFileSync(index, declarations);
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
   renameSync(made, join(ROOT, "dist"));
   writeFileSync(stamp, inputs);

@@ -1,10 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
 import type { NativeFactory } from "./native-module.ts";
 
 export async function loadGlue(threads: boolean): Promise<NativeFactory> {
-  const glue = threads ? await import("./wasm/rqvae-threads-node.mjs") : await import("./wasm/rqvae-node.mjs");
-  return glue.default;
+  if (!threads) return (await import("./wasm/rqvae-node.mjs")).default;
+  const { default: glue } = await import("./wasm/rqvae-threads-node.mjs");
+  // None of the process's own flags: `node --input-type=module -e ...` and others are not a thread's.
+  const options = { workerData: "em-pthread", execArgv: [], name: "em-pthread" };
+  const startThread = () => new Worker(new URL("./wasm/rqvae-threads-node.mjs", import.meta.url), options);
+  return (given) => glue({ ...given, startThread });
 }
 
 /** Read as a file: `fetch` of file URLs is not to be had in every Node. */

@@ -1,8 +1,11 @@
 import type { NativeFactory } from "./native-module.ts";
 
 export async function loadGlue(threads: boolean): Promise<NativeFactory> {
-  const glue = threads ? await import("./wasm/rqvae-threads-web.mjs") : await import("./wasm/rqvae-web.mjs");
-  return glue.default;
+  if (!threads) return (await import("./wasm/rqvae-web.mjs")).default;
+  const { default: glue } = await import("./wasm/rqvae-threads-web.mjs");
+  const startThread = () =>
+    new Worker(new URL("./wasm/rqvae-threads-web.mjs", import.meta.url), { type: "module", name: "em-pthread" });
+  return (options) => glue({ ...options, startThread });
 }
 
 /** Written so that bundlers see the assets: literal paths with `import.meta.url`. */

@@ -5,6 +5,7 @@ import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./error
 import type { Loaded, Wanted, WasmSource } from "./native.ts";
 import type { NativeFactory, NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
+import { localFile } from "./source.ts";
 import { VERSION } from "./version.ts";
 
 /** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
@@ -24,15 +25,21 @@ export async function load(wanted: Wanted): Promise<Loaded> {
       `the WebAssembly is of rqvae ${version}, the JavaScript of rqvae ${VERSION}: serve the rqvae.wasm of the same release`,
     );
   }
-  if (typeof wanted.threads === "number" && wanted.threads > threads) {
-    console.warn(
-      `rqvae: ${wanted.threads} threads were asked for, but there is only one here: threads take Node, Deno or a page that is cross-origin isolated (its COOP and COEP headers), and rqvae-threads.wasm where a wasm is given. Models and IDs are the same, training takes longer`,
-    );
-  }
+  if (typeof wanted.threads === "number" && wanted.threads > threads) warnOfThreads(wanted.threads);
   module.setErrorFactory((name, text) => makeError(name, text));
   // A single call that encodes is short: it takes more threads only when told to.
   module.useThreads(threads, typeof wanted.threads === "number" ? threads : 1, typeof window === "undefined");
   return { module, threads };
+}
+
+let warned = false;
+
+function warnOfThreads(wanted: number): void {
+  if (warned) return;
+  warned = true;
+  console.warn(
+    `rqvae: ${wanted} threads were asked for, there is one. Threads need Node or Deno, or a page that is cross-origin isolated, and rqvae-threads.wasm where initialize is given a wasm. Results are the same`,
+  );
 }
 
 async function start(wanted: Wanted): Promise<Loaded> {
@@ -108,9 +115,11 @@ export async function compile(opened: WasmSource): Promise<WebAssembly.Module> {
       return opened as WebAssembly.Module;
     case "Response":
       return compileResponse(opened as Response);
+    case "String":
     case "URL": {
-      const url = opened as URL;
-      if (url.protocol === "file:" && readLocalFile) return compileBytes(await readLocalFile(url), url.href);
+      const url = opened as string | URL;
+      const file = localFile(url);
+      if (file !== undefined && readLocalFile) return compileBytes(await readLocalFile(file), String(url));
       return compileResponse(await fetchWasm(url));
     }
     case "ArrayBuffer":
@@ -118,15 +127,15 @@ export async function compile(opened: WasmSource): Promise<WebAssembly.Module> {
   }
   if (ArrayBuffer.isView(opened)) return compileBytes(opened, "the given bytes");
   throw new InvalidInputError(
-    `initialize: wasm must be a URL, a Response, bytes or a WebAssembly.Module, received ${show(opened)}`,
+    `initialize: wasm must be a URL, a path, a Response, bytes or a WebAssembly.Module, received ${show(opened)}`,
   );
 }
 
-async function fetchWasm(url: URL): Promise<Response> {
+async function fetchWasm(url: string | URL): Promise<Response> {
   try {
     return await fetch(url);
   } catch (cause) {
-    throw new WasmLoadError(`the WebAssembly could not be fetched from ${url.href}: ${message(cause)}`, { cause });
+    throw new WasmLoadError(`the WebAssembly could not be fetched from ${url}: ${message(cause)}`, { cause });
   }
 }
 

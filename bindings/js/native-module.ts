@@ -153,4 +153,6 @@ export type NativeFactory = (options: {
     imports: WebAssembly.Imports,
     receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
   ): object;
+  /** A worker that runs the glue, for the build with threads. */
+  startThread?(): object;
 }) => Promise<NativeModule>;

@@ -5,7 +5,7 @@ import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 
 /** Where the WebAssembly comes from, when not from beside the package's own files. */
-export type WasmSource = URL | Response | BufferSource | WebAssembly.Module;
+export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module;
 
 /** What `initialize` was asked for. */
 export interface Wanted {
@@ -19,6 +19,12 @@ export interface Loaded {
 }
 
 let pending: Promise<Loaded> | undefined;
+let inline: (() => Promise<BufferSource>) | undefined;
+
+/** Takes the WebAssembly from here where `initialize` was given none. For `rqvae/inline`. */
+export function useInlineWasm(bytes: () => Promise<BufferSource>): void {
+  inline = bytes;
+}
 
 /** The module, loaded at the first call. A failed load is tried again at the next. */
 export async function native(): Promise<NativeModule> {
@@ -27,7 +33,7 @@ export async function native(): Promise<NativeModule> {
 
 function loadOnce(wanted: Wanted): Promise<Loaded> {
   pending ??= import("./load.ts")
-    .then(({ load }) => load(wanted))
+    .then(async ({ load }) => load(wanted.wasm === undefined && inline ? { ...wanted, wasm: await inline() } : wanted))
     .catch((error: unknown) => {
       pending = undefined;
       throw error;
@@ -38,11 +44,12 @@ function loadOnce(wanted: Wanted): Promise<Loaded> {
 /**
  * Loads the WebAssembly now instead of at the first `create`, `load` or `fit`, and says how. To be called before these.
  *
- * @param options.wasm where it comes from, when not from beside the package's files: a URL, a response, bytes, or a compiled module
- *   (edge workers). Both `rqvae.wasm` and `rqvae-threads.wasm` serve, the latter where threads can be used.
+ * @param options.wasm where it comes from, when not from beside the package's files: a URL (also as text, as bundlers give it for
+ *   `rqvae/rqvae.wasm?url`), a path (Node), a response, bytes, or a compiled module (edge workers). Both `rqvae.wasm` and
+ *   `rqvae-threads.wasm` serve, the latter where threads can be used.
  * @param options.threads how many threads may work at once. Default "auto": 1 to encode, and as many as there are cores, at most 4, to
  *   train. A number holds for both. Results are the same bytes with any number. Threads are used where they can be: in Node and Deno,
- *   and on pages that are cross-origin isolated; elsewhere there is one, and a number gets a warning on the console.
+ *   and on pages that are cross-origin isolated; elsewhere there is one, and a number that cannot be had is warned of once.
  * @returns how many threads training will use.
  * @throws InvalidInputError when the WebAssembly is loaded already
  * @throws WasmLoadError

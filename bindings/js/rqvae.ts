@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { DataIdentity } from "./checkpoint.ts";
 import { BusyError, DisposedError, InvalidInputError, ModelFormatError, NotInitializedError } from "./errors.ts";
 import { type ItemRows, openItems } from "./items.ts";

@@ -18,12 +18,20 @@ export async function readSource(source: ModelSource): Promise<Uint8Array> {
   );
 }
 
-async function locationBytes(location: string | URL): Promise<Uint8Array> {
+/** The path or file URL, where there are files, that a location means; undefined when it is to be fetched. */
+export function localFile(location: string | URL): string | URL | undefined {
   const href = String(location);
   const isUrl = typeof location !== "string" || /^(https?|data|blob|file):/i.test(href);
-  if (readLocalFile && (!isUrl || href.startsWith("file:"))) {
+  if (!isUrl) return href;
+  return /^file:/i.test(href) ? new URL(href) : undefined;
+}
+
+async function locationBytes(location: string | URL): Promise<Uint8Array> {
+  const href = String(location);
+  const file = localFile(location);
+  if (readLocalFile && file !== undefined) {
     try {
-      return await readLocalFile(isUrl ? new URL(href) : href);
+      return await readLocalFile(file);
     } catch (cause) {
       throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${(cause as Error).message}`, {
         cause,

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { startWorker } from "#worker-host";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
 import type { WasmSource } from "../native.ts";
