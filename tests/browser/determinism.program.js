@@ -12,7 +12,7 @@ function fnv(view) {
 }
 
 /** rows x dim of structured values, integer arithmetic and exact divisions only. */
-function catalogue(rows, dim) {
+export function catalogue(rows, dim) {
   let state = 1;
   const next = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

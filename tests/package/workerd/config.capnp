@@ -1,0 +1,14 @@
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [ (name = "main", worker = .main) ],
+  sockets = [ (name = "http", address = "127.0.0.1:0", http = (), service = "main") ]
+);
+
+const main :Workerd.Worker = (
+  modules = [
+    (name = "main.js", esModule = embed "bundle/main.js"),
+    (name = "./rqvae.wasm", wasm = embed "bundle/rqvae.wasm")
+  ],
+  compatibilityDate = "COMPATIBILITY_DATE"
+);
