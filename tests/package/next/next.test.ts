@@ -47,8 +47,8 @@ describe.skipIf(!hasChromium || !tools)("Next.js 16 (skipped without Chromium or
       });
       await body(url);
     } finally {
-      server.kill("SIGKILL");
-      await once(server, "close");
+      server.kill(); // "exit", not "close": in development it has children, and ends them
+      await once(server, "exit");
     }
   }
 
