@@ -18,10 +18,9 @@ function mainEntryFiles(dist) {
       /(?:^|[\n;}])\s*(?:import|export)\b(?:[^;()"'`]*?\bfrom)?\s*["']([^"']+)["']/g,
     )) {
       if (path.startsWith(".")) visit(join(file, "..", path));
-      else if (path === "#load-wasm") visit(join(dist, "load-wasm.web.js"));
     }
   };
-  visit(join(dist, "index.js"));
+  for (const entry of ["index.js", "load-wasm.web.js"]) visit(join(dist, entry));
   return [...seen];
 }
 

@@ -1,10 +1,17 @@
 import type { NativeFactory } from "./native-module.ts";
+import { startModule } from "./start-module.web.ts";
 
 export async function loadGlue(threads: boolean): Promise<NativeFactory> {
   if (!threads) return (await import("./wasm/rqvae-web.mjs")).default;
   const { default: glue } = await import("./wasm/rqvae-threads-web.mjs");
   const startThread = () =>
-    new Worker(new URL("./wasm/rqvae-threads-web.mjs", import.meta.url), { type: "module", name: "em-pthread" });
+    startModule(
+      () =>
+        new Worker(new URL("./wasm/rqvae-threads-web.mjs", import.meta.url), { type: "module", name: "em-pthread" }),
+      "./wasm/rqvae-threads-web.mjs",
+      import.meta.url,
+      "em-pthread",
+    );
   return (options) => glue({ ...options, startThread });
 }
 

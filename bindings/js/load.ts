@@ -1,8 +1,7 @@
 /** Finding, compiling and starting the WebAssembly. Apart from native.ts, which everybody's first lines load. */
 
-import { availableThreads, loadGlue, openDefaultWasm, readLocalFile } from "#load-wasm";
 import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./errors.ts";
-import type { Loaded, Wanted, WasmSource } from "./native.ts";
+import { type Loaded, platform, type Wanted, type WasmSource } from "./native.ts";
 import type { NativeFactory, NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
 import { localFile } from "./source.ts";
@@ -13,7 +12,7 @@ const AUTO_THREADS = 4;
 
 /** One thread unless there are more to be had. */
 async function countThreads({ threads = "auto" }: Wanted): Promise<number> {
-  const available = threads === 1 ? 1 : await availableThreads();
+  const available = threads === 1 ? 1 : await (await platform()).availableThreads();
   return threads === "auto" ? Math.min(available, AUTO_THREADS) : available > 1 ? threads : 1;
 }
 
@@ -73,6 +72,7 @@ async function start(wanted: Wanted): Promise<Loaded> {
 /** The wasm, the glue that fits it, and how many threads there will be. */
 async function find(wanted: Wanted): Promise<{ wasm: WebAssembly.Module; glue: NativeFactory; threads: number }> {
   const threads = await countThreads(wanted);
+  const { loadGlue, openDefaultWasm } = await platform();
   if (wanted.wasm === undefined) {
     const [glue, wasm] = await Promise.all([loadGlue(threads > 1), openDefaultWasm(threads > 1).then(compile)]);
     return { wasm, glue, threads };
@@ -119,6 +119,7 @@ export async function compile(opened: WasmSource): Promise<WebAssembly.Module> {
     case "URL": {
       const url = opened as string | URL;
       const file = localFile(url);
+      const { readLocalFile } = await platform();
       if (file !== undefined && readLocalFile) return compileBytes(await readLocalFile(file), String(url));
       return compileResponse(await fetchWasm(url));
     }

@@ -18,8 +18,22 @@ export interface Loaded {
   threads: number;
 }
 
+type Platform = typeof import("#load-wasm");
+
 let pending: Promise<Loaded> | undefined;
+let known: Platform | undefined;
 let inline: (() => Promise<BufferSource>) | undefined;
+
+/** What this environment offers. Loaded when first needed, by the import condition "node". */
+export async function platform(): Promise<Platform> {
+  known ??= await import("#load-wasm");
+  return known;
+}
+
+/** Says which it is where `#load-wasm` may not resolve: a page's import map is unknown to its workers. */
+export function usePlatform(given: Platform): void {
+  known = given;
+}
 
 /** Takes the WebAssembly from here where `initialize` was given none. For `rqvae/inline`. */
 export function useInlineWasm(bytes: () => Promise<BufferSource>): void {

@@ -1,7 +1,7 @@
 /** Reading a model's bytes from wherever they are. */
 
-import { readLocalFile } from "#load-wasm";
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
+import { platform } from "./native.ts";
 import { show } from "./option-reader.ts";
 import type { ModelSource } from "./types.ts";
 
@@ -29,6 +29,7 @@ export function localFile(location: string | URL): string | URL | undefined {
 async function locationBytes(location: string | URL): Promise<Uint8Array> {
   const href = String(location);
   const file = localFile(location);
+  const { readLocalFile } = await platform();
   if (readLocalFile && file !== undefined) {
     try {
       return await readLocalFile(file);

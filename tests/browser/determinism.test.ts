@@ -1,9 +1,10 @@
-/** The same bytes in Node, Chromium and Firefox: model files, IDs, latents, reconstructions and history. */
+/** The same bytes in Node, Chromium, Firefox and WebKitGTK: model files, IDs, latents, reconstructions and history. */
 import { RQVAE } from "rqvae";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FIREFOX, hasChromium, hasFirefox, launchChromium } from "./browsers.mjs";
+import { type AnyBrowser, hasChromium, hasFirefox, launchChromium, launchFirefox } from "./browsers.mjs";
 import { program } from "./determinism.program.js";
 import { ROOT, type Site, serve } from "./server.mjs";
+import { hasWebKit, launchWebKit } from "./webkit.mjs";
 
 const PAGE = `<!doctype html><title>rqvae</title>
 <script type="importmap">{ "imports": {
@@ -60,19 +61,13 @@ describe("the same bytes as Node", () => {
   });
 
   it.skipIf(!hasFirefox)("Firefox (skipped when it is not installed)", async () => {
-    // Playwright needs a Firefox build of its own; the stock one speaks WebDriver BiDi.
-    const { launch } = await import("puppeteer-core");
-    expect(await evaluateIn(await launch({ browser: "firefox", executablePath: FIREFOX, headless: true }))).toBe(
-      expected,
-    );
+    expect(await evaluateIn(await launchFirefox())).toBe(expected);
+  });
+
+  it.skipIf(!hasWebKit)("WebKitGTK (skipped when it is not installed)", async () => {
+    expect(await evaluateIn(await launchWebKit())).toBe(expected);
   });
 });
-
-/** What the two drivers share. */
-interface AnyBrowser {
-  newPage(): Promise<{ goto(url: string): Promise<unknown>; evaluate(script: string): Promise<unknown> }>;
-  close(): Promise<void>;
-}
 
 async function evaluateIn(browser: AnyBrowser): Promise<unknown> {
   try {

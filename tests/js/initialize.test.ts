@@ -1,5 +1,5 @@
 /** Where the WebAssembly may come from. Each in a process of its own: a process loads it once. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
@@ -26,6 +26,8 @@ describe("initialize({ wasm })", () => {
     ["bytes", "bytes"],
     ["an ArrayBuffer", "bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)"],
     ["a file URL", "url"],
+    ["a file URL as text", "url.href"],
+    ["a path", `"dist/wasm/rqvae.wasm"`],
     ["a response", `new Response(bytes, { headers: { "content-type": "application/wasm" } })`],
     ["a response of the wrong type", "new Response(bytes)"],
     ["a compiled module, as edge workers need it", "await WebAssembly.compile(bytes)"],
@@ -47,10 +49,36 @@ describe("initialize({ wasm })", () => {
       /^WasmLoadError: .*could not be fetched from http:\/\/127\.0\.0\.1:1/,
     ],
     ["another module", "await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))", /^WasmLoadError/],
-    ["a path", `"dist/wasm/rqvae.wasm"`, /^InvalidInputError: initialize: wasm must be a URL/],
+    ["a path to nothing", `"dist/none.wasm"`, /^WasmLoadError: .*none\.wasm/],
+    ["what is none of these", "42", /^InvalidInputError: initialize: wasm must be a URL, a path/],
   ])("says what is wrong with %s, and the next attempt works", (_name, wasm, message) => {
     const [first, second] = run(wasm).split("\n");
     expect(first).toMatch(message);
     expect(second).toBe("1");
   });
+});
+
+describe("initialize({ threads })", () => {
+  const ask = (options: string) => {
+    const script = `
+      import { readFileSync } from "node:fs";
+      import { initialize } from "rqvae";
+      const wasm = readFileSync("dist/wasm/rqvae.wasm");
+      console.log((await initialize(${options})).threads);`;
+    const args = ["--input-type=module", "-e", script];
+    return spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
+  };
+
+  it("warns once when there are none, and says what they need", () => {
+    const { stdout, stderr } = ask("{ wasm, threads: 3 }");
+    expect(stdout).toBe("1\n");
+    expect(stderr).toMatch(/^rqvae: 3 threads were asked for, there is one\. .*cross-origin isolated.*\n$/);
+  });
+
+  it.each(["{ wasm }", "{ wasm, threads: 'auto' }", "{ wasm, threads: 1 }", "{ threads: 2 }"])(
+    "does not warn of %s",
+    (options) => {
+      expect(ask(options).stderr).toBe("");
+    },
+  );
 });

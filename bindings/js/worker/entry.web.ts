@@ -1,5 +1,9 @@
 /** The script of a Web Worker: `new Worker(new URL("./entry.web.js", import.meta.url), { type: "module" })`. */
+import * as platform from "../load-wasm.web.ts";
+import { usePlatform } from "../native.ts";
 import { serve } from "./serve.ts";
+
+usePlatform(platform);
 
 // Typed here because the DOM's types describe the page's `self`, not the worker's.
 const scope = self as unknown as {

@@ -1,10 +1,16 @@
+import { startModule } from "../start-module.web.ts";
 import type { WorkerPort } from "./host.types.ts";
 
 export const availableCores = () => navigator.hardwareConcurrency ?? 1;
 
 /** Starts a module Web Worker. The literal `new URL` is what bundlers look for; its file is the built one. */
 export function startWorker(): WorkerPort {
-  const worker = new Worker(new URL("./entry.web.js", import.meta.url), { type: "module", name: "rqvae" });
+  const worker = startModule(
+    () => new Worker(new URL("./entry.web.js", import.meta.url), { type: "module", name: "rqvae" }),
+    "./entry.web.js",
+    import.meta.url,
+    "rqvae",
+  );
   return {
     post: (request, transfer) => worker.postMessage(request, transfer),
     onReply: (listener) => worker.addEventListener("message", (event) => listener(event.data)),
