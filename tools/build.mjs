@@ -179,7 +179,7 @@ export async function build() {
   }
   // tsc leaves references to hand-written declarations pointing at the sources.
   const index = join(made, "index.d.ts");
-  const declarations = readFileSync(index, "utf8").replace(/path="[^"]+\/(wasm\/url\.d\.ts)"/, 'path="./$1"');
+  const declarations = readFileSync(index, "utf8").replace(/path="[^"]+\/(wasm\/globals\.d\.ts)"/, 'path="./$1"');
   writeFileSync(index, declarations);
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
   renameSync(made, join(ROOT, "dist"));

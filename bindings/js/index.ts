@@ -1,4 +1,4 @@
-/// <reference path="./wasm/url.d.ts" preserve="true" />
+/// <reference path="./wasm/globals.d.ts" preserve="true" />
 /**
  * Semantic IDs for every item of a catalogue: a residual-quantised autoencoder (RQ-VAE) in Node and in the browser. Importing has
  * no side effect; the WebAssembly is loaded at the first `create`, `load` or `fit`.

@@ -13,11 +13,11 @@ export async function loadGlue(threads: boolean): Promise<NativeFactory> {
 }
 
 /** Read as a file: `fetch` of file URLs is not to be had in every Node. */
-export async function openDefaultWasm(threads: boolean): Promise<BufferSource> {
+export async function openDefaultWasm(threads: boolean): Promise<Uint8Array> {
   const url = threads
     ? new URL("./wasm/rqvae-threads.wasm", import.meta.url)
     : new URL("./wasm/rqvae.wasm", import.meta.url);
-  return (await readFile(url)) as BufferSource;
+  return readFile(url);
 }
 
 /** Bun's worker threads never hear what Emscripten tells them; Node's permission model may forbid workers. */

@@ -6,7 +6,7 @@ import type { NativeFactory } from "./native-module.ts";
 export declare function loadGlue(threads: boolean): Promise<NativeFactory>;
 
 /** The wasm beside the package's files: its bytes (Node) or its URL. */
-export declare function openDefaultWasm(threads: boolean): Promise<URL | BufferSource>;
+export declare function openDefaultWasm(threads: boolean): Promise<URL | Uint8Array>;
 
 /** How many threads this environment can run at once; 1 where it has none. */
 export declare function availableThreads(): Promise<number>;

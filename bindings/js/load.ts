@@ -47,11 +47,8 @@ async function start(wanted: Wanted): Promise<Loaded> {
     throw new WasmLoadError(`the WebAssembly could not be loaded: ${message(cause)}`, { cause });
   });
   const module = await new Promise<NativeModule>((resolve, reject) => {
-    const instantiateWasm = (
-      imports: WebAssembly.Imports,
-      receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
-    ) => {
-      WebAssembly.instantiate(wasm, imports)
+    const instantiateWasm = (imports: object, receive: (instance: object, module: object) => void) => {
+      WebAssembly.instantiate(wasm, imports as WebAssembly.Imports)
         .then((instance) => receive(instance, wasm))
         .catch(fail);
       return {};

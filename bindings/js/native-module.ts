@@ -142,17 +142,15 @@ export interface NativeModule extends NativeFunctions {
   readonly HEAPU8: Uint8Array;
   readonly HEAPU32: Uint32Array;
   readonly HEAPF32: Float32Array;
-  readonly wasmMemory: WebAssembly.Memory;
+  readonly wasmMemory: { readonly buffer: ArrayBuffer };
   _malloc(bytes: number): number;
   _free(address: number): void;
 }
 
 /** Emscripten's factory of module instances. */
 export type NativeFactory = (options: {
-  instantiateWasm(
-    imports: WebAssembly.Imports,
-    receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
-  ): object;
+  /** The types of WebAssembly, not named here: they come with the DOM's, which not every project has. */
+  instantiateWasm(imports: object, receive: (instance: object, module: object) => void): object;
   /** A worker that runs the glue, for the build with threads. */
   startThread?(): object;
 }) => Promise<NativeModule>;

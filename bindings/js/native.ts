@@ -5,7 +5,7 @@ import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 
 /** Where the WebAssembly comes from, when not from beside the package's own files. */
-export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module;
+export type WasmSource = string | URL | Response | ArrayBuffer | ArrayBufferView | WebAssembly.Module;
 
 /** What `initialize` was asked for. */
 export interface Wanted {
@@ -22,7 +22,7 @@ type Platform = typeof import("#load-wasm");
 
 let pending: Promise<Loaded> | undefined;
 let known: Platform | undefined;
-let inline: (() => Promise<BufferSource>) | undefined;
+let inline: (() => Promise<ArrayBuffer>) | undefined;
 
 /** What this environment offers. Loaded when first needed, by the import condition "node". */
 export async function platform(): Promise<Platform> {
@@ -36,7 +36,7 @@ export function usePlatform(given: Platform): void {
 }
 
 /** Takes the WebAssembly from here where `initialize` was given none. For `rqvae/inline`. */
-export function useInlineWasm(bytes: () => Promise<BufferSource>): void {
+export function useInlineWasm(bytes: () => Promise<ArrayBuffer>): void {
   inline = bytes;
 }
 

@@ -1,0 +1,39 @@
+/** The declarations in a user's project: both resolutions, little around them, nothing skipped. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeProject, type Project, ROOT } from "../project.ts";
+
+describe("the declarations", () => {
+  let project: Project;
+  beforeAll(() => {
+    project = makeProject({ sources: ["types"] });
+    mkdirSync(join(project.folder, "node_modules/@types"), { recursive: true });
+    for (const name of ["@types/node", "undici-types"]) {
+      symlinkSync(join(ROOT, "node_modules", name), join(project.folder, "node_modules", name));
+    }
+  });
+  afterAll(() => project.remove());
+
+  it.each([
+    ["nodenext in a browser's project", { module: "nodenext", lib: ["ES2022", "DOM"], types: [] }],
+    ["bundler resolution", { module: "esnext", moduleResolution: "bundler", lib: ["ES2022", "DOM"], types: [] }],
+    ["an edge worker's", { module: "esnext", moduleResolution: "bundler", lib: ["ES2022", "WebWorker"], types: [] }],
+    ["nodenext in Node's", { module: "nodenext", lib: ["ES2022"], types: ["node"] }],
+  ])("type-check in %s, strictly and without skipLibCheck", (_name, options) => {
+    const compilerOptions = { strict: true, noEmit: true, skipLibCheck: false, target: "ES2022", ...options };
+    const config = join(project.folder, "tsconfig.json");
+    writeFileSync(config, JSON.stringify({ compilerOptions, files: ["consumer.mts"] }));
+    let said = "";
+    try {
+      execFileSync(join(ROOT, "node_modules/.bin/tsc"), ["-p", config, "--pretty", "false"], {
+        cwd: project.folder,
+        encoding: "utf8",
+      });
+    } catch (error) {
+      said = (error as { stdout: string }).stdout;
+    }
+    expect(said).toBe("");
+  });
+});
