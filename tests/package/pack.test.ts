@@ -1,14 +1,13 @@
 /** The packed package, installed into an empty folder as a user would, with scripts disabled and offline. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { clientSizes } from "../../bench/speed/sizes.mjs";
+import { makeProject, type Project, ROOT } from "./project.ts";
 import { snippets } from "./snippets.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+let project: Project;
 let folder: string;
 let installed: string;
 
@@ -18,22 +17,10 @@ function node(...args: string[]): string {
 }
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "rqvae user % "));
-  const [{ filename }] = JSON.parse(
-    execFileSync("npm", ["pack", "--json", "--pack-destination", folder], {
-      cwd: ROOT,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }),
-  );
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
-  execFileSync("npm", ["install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund", join(folder, filename)], {
-    cwd: folder,
-    stdio: "ignore",
-  });
-  installed = join(folder, "node_modules/rqvae");
+  project = makeProject({ name: "rqvae user % " });
+  ({ folder, installed } = project);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => project.remove());
 
 function files(path: string): string[] {
   return readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
@@ -47,6 +34,17 @@ describe("the packed package", () => {
     expect(dependencies).toBeUndefined();
     for (const name of ["preinstall", "install", "postinstall", "prepare"]) expect(scripts?.[name]).toBeUndefined();
     expect(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["rqvae"]);
+  });
+
+  it("names the versions of what it contains", async () => {
+    const script = `import { readFileSync } from "node:fs";
+      import { loadGlue, openDefaultWasm } from "./node_modules/rqvae/dist/load-wasm.node.js";
+      const wasm = await WebAssembly.compile(await openDefaultWasm(false));
+      const instantiateWasm = (imports, receive) => (WebAssembly.instantiate(wasm, imports).then((made) => receive(made, wasm)), {});
+      const { eigen, emscripten } = (await (await loadGlue(false))({ instantiateWasm })).buildInfo();
+      const notices = readFileSync("node_modules/rqvae/THIRD-PARTY-NOTICES", "utf8");
+      console.log(notices.includes(\`Eigen \${eigen} \`), notices.includes(\`Emscripten \${emscripten} \`), eigen, emscripten);`;
+    expect(node("--input-type=module", "-e", script)).toMatch(/^true true /);
   });
 
   it("keeps its size budgets", () => {
@@ -68,10 +66,12 @@ describe("the packed package", () => {
     for (const path of paths) expect(statSync(join(installed, path)).isFile(), path).toBe(true);
     expect(statSync(join(installed, "LICENSE")).isFile()).toBe(true);
     expect(statSync(join(installed, "README.md")).isFile()).toBe(true);
+    const notices = readFileSync(join(installed, "THIRD-PARTY-NOTICES"), "utf8");
+    for (const work of ["Eigen", "Emscripten", "musl", "libc++"]) expect(notices).toContain(work);
   });
 
   it("imports without side effect and works by import and by require", () => {
-    const entries = ["rqvae", "rqvae/worker", "rqvae/formats", "rqvae/vocabulary", "rqvae/report", "rqvae/decoding"];
+    const entries = ["rqvae", "rqvae/worker", "rqvae/inline", "rqvae/formats", "rqvae/vocabulary", "rqvae/report", "rqvae/decoding"];
     const quiet = `const before = Object.keys(globalThis).join(); ${entries.map((entry) => `await import("${entry}");`).join(" ")} console.log(before === Object.keys(globalThis).join());`;
     expect(node("--input-type=module", "-e", quiet)).toBe("true\n");
     const body =
