@@ -7,7 +7,8 @@ const config :Workerd.Config = (
 
 const main :Workerd.Worker = (
   modules = [
-    (name = "main.js", esModule = embed "bundle/main.js"),
+    (name = "main.js", esModule = embed "bundle/MAIN.js"),
+    (name = "./model.bin", data = embed "bundle/model.bin"),
     (name = "./rqvae.wasm", wasm = embed "bundle/rqvae.wasm")
   ],
   compatibilityDate = "COMPATIBILITY_DATE"
