@@ -71,7 +71,15 @@ describe("the packed package", () => {
   });
 
   it("imports without side effect and works by import and by require", () => {
-    const entries = ["rqvae", "rqvae/worker", "rqvae/inline", "rqvae/formats", "rqvae/vocabulary", "rqvae/report", "rqvae/decoding"];
+    const entries = [
+      "rqvae",
+      "rqvae/worker",
+      "rqvae/inline",
+      "rqvae/formats",
+      "rqvae/vocabulary",
+      "rqvae/report",
+      "rqvae/decoding",
+    ];
     const quiet = `const before = Object.keys(globalThis).join(); ${entries.map((entry) => `await import("${entry}");`).join(" ")} console.log(before === Object.keys(globalThis).join());`;
     expect(node("--input-type=module", "-e", quiet)).toBe("true\n");
     const body =
