@@ -4,6 +4,7 @@ import type { Vocabulary } from "./vocabulary.ts";
 
 /** Whatever knows the codes of an item: a Map, a SemanticIdIndex. */
 export interface CodeLookup<ItemId = string> {
+  /** The codes of an item; undefined for one that is not known. */
   get(itemId: ItemId): ArrayLike<number> | undefined;
 }
 

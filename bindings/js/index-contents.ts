@@ -6,6 +6,7 @@ import { compareCodes } from "./sorted-ids.ts";
 
 /** What becomes of items that share an ID. */
 export const COLLISIONS = ["share", "suffix", "reassign"] as const;
+/** See `IndexOptions.collisions`. */
 export type Collisions = (typeof COLLISIONS)[number];
 
 /** What happened to an index: one entry a call, two when a call both added and replaced. */

@@ -2,6 +2,8 @@
 /**
  * Semantic IDs for every item of a catalogue: a residual-quantised autoencoder (RQ-VAE) in Node and in the browser. Importing has
  * no side effect; the WebAssembly is loaded at the first `create`, `load` or `fit`.
+ *
+ * @module rqvae
  */
 
 export { adviseCapacity, assessIds } from "./assess-ids.ts";
@@ -15,6 +17,7 @@ export {
   NotInitializedError,
   OutOfMemoryError,
   RQVAEError,
+  type RQVAEErrorName,
   UnknownPrefixError,
   WasmLoadError,
   WorkerError,
@@ -27,6 +30,7 @@ export { initialize, type WasmSource } from "./native.ts";
 export { type PresetName, presets, type Recipe, type RecipeShape } from "./presets.ts";
 export type { AssessOptions } from "./report/assess.ts";
 export type { CapacityAdvice, CapacityOptions } from "./report/capacity.ts";
+export type { LabelOption } from "./report/check.ts";
 export type { IdReport } from "./report/id-report.ts";
 export { type ResidualKMeansOptions, residualKMeans } from "./residual-kmeans.ts";
 export { type Optimizer, RQVAE } from "./rqvae.ts";

@@ -19,6 +19,7 @@ export interface RecipeShape {
   seed?: number;
 }
 
+/** Names of the recipes in `presets`. */
 export type PresetName = "tiger" | "lcrec" | "hopwise";
 
 function check(name: PresetName, shape: RecipeShape): ModelOptions {
@@ -40,6 +41,7 @@ const PLAIN = {
   codebookGradient: "quantization",
 } as const satisfies Partial<ModelOptions>;
 
+/** Recipes that papers and programs publish: each gives the options of `RQVAE.create` and of `train`. To compare with. */
 export const presets = {
   /**
    * TIGER (Rajput et al., "Recommender Systems with Generative Retrieval", NeurIPS 2023, section 3.1 and appendix): encoder 512, 256, 128

@@ -65,6 +65,7 @@ export class Optimizer {
     this.handle = undefined;
   }
 
+  /** The same as `dispose`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -602,6 +603,7 @@ export class RQVAE {
     this.#freeIfDisposed();
   }
 
+  /** The same as `dispose`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

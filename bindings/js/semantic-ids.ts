@@ -125,10 +125,12 @@ export class SemanticIds implements Iterable<number[]> {
       .join("");
   }
 
+  /** The codes of each item, in order. */
   *[Symbol.iterator](): Iterator<number[]> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }
 
+  /** What `JSON.stringify` writes, and `SemanticIds.from` takes back by its `codes` and `codebookSizes`. */
   toJSON(): { codes: number[][]; codebookSizes: readonly number[]; fingerprint?: string } {
     return {
       codes: [...this],

@@ -210,7 +210,12 @@ export interface TrainOptions extends Omit<OptimizerOptions, "kind"> {
    * Where to put checkpoints: `write` is called with everything that `resume` needs every `everyMs` milliseconds (default: 10,000), and
    * training waits for what it returns. See also `RQVAE.saveCheckpoint`.
    */
-  checkpoint?: { write: (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>; everyMs?: number };
+  checkpoint?: {
+    /** Gets the bytes of a checkpoint, which are its own to keep. */
+    write: (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>;
+    /** Milliseconds from one to the next. Default: 10,000. */
+    everyMs?: number;
+  };
   /**
    * Goes on from a checkpoint of the same items, model configuration and training options (those left out are taken from it): the
    * final model is the same, byte for byte, as without the interruption.

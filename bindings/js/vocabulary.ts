@@ -1,3 +1,9 @@
+/**
+ * Semantic IDs as tokens of a language model: a token and an integer for each code, and users' histories as padded sequences.
+ *
+ * @module rqvae/vocabulary
+ */
+
 import { InvalidInputError } from "./errors.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 import type { SemanticIds } from "./semantic-ids.ts";

@@ -11,6 +11,7 @@ export interface LogitsTensor {
 /** What transformers.js takes as a logits processor: it is called, and some of its parts call `_call`. */
 export interface LogitsProcessorFunction {
   <Tensor extends LogitsTensor>(inputIds: ArrayLike<ArrayLike<bigint | number>>, logits: Tensor): Tensor;
+  /** The same as calling it. */
   _call<Tensor extends LogitsTensor>(inputIds: ArrayLike<ArrayLike<bigint | number>>, logits: Tensor): Tensor;
 }
 

@@ -14,6 +14,7 @@ import { readRecBole, recBoleChunks } from "./recbole.ts";
 
 /** Formats of files of IDs: each is written by a function of its own, and read by one. */
 export const ID_FORMATS = ["csv", "jsonl", "lcrec", "recbole", "semanticids", "npy", "trie"] as const;
+/** One of `ID_FORMATS`. */
 export type IdFormat = (typeof ID_FORMATS)[number];
 
 /** What a file of IDs holds. */

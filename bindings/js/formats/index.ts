@@ -1,4 +1,8 @@
-/** Readers and writers of files: pure functions over bytes and text, for browsers and Node alike. */
+/**
+ * Readers and writers of files: pure functions over bytes and text, for browsers and Node alike.
+ *
+ * @module rqvae/formats
+ */
 
 export { readAddedTokens, writeAddedTokens } from "./added-tokens.ts";
 export { type CsvItems, type CsvOptions, readCsv } from "./csv.ts";

@@ -37,6 +37,7 @@ export interface CapacityAdvice {
   suggestion: { levels: number; codebookSize: number | number[] };
   /** All of it in words. */
   text: string;
+  /** The same as `text`. */
   toString(): string;
 }
 

@@ -74,6 +74,7 @@ export interface Explanation {
   /** What the ID leaves over of the item: the last level's distance. */
   leftOver: number;
   text: string;
+  /** The same as `text`. */
   toString(): string;
 }
 
@@ -98,6 +99,7 @@ export interface Collision {
   /** Items that have the first one's ID. */
   itemsWithId: number;
   text: string;
+  /** The same as `text`. */
   toString(): string;
 }
 

@@ -180,6 +180,7 @@ export class IdReport {
     return lines.join("\n");
   }
 
+  /** The same as `text`. */
   toString(): string {
     return this.text;
   }

@@ -1,4 +1,8 @@
-/** Reports on semantic IDs: whether they are good, why an item has its ID, and why two share one. */
+/**
+ * Reports on semantic IDs: whether they are good, why an item has its ID, and why two share one.
+ *
+ * @module rqvae/report
+ */
 
 export { adviseCapacity, assessIds } from "../assess-ids.ts";
 export type { AssessOptions } from "./assess.ts";

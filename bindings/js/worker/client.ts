@@ -195,6 +195,7 @@ export class RQVAEWorker {
     return this.#history;
   }
 
+  /** As `RQVAE.kmeansInitCodebooks`. */
   kmeansInitCodebooks(items: Items, options: JobOptions & TransferOption = {}): LongCall<JobProgress, void> {
     return longCall("kmeansInitCodebooks", options, async (watch) => {
       const { transfer, plain } = split(options);
@@ -214,12 +215,14 @@ export class RQVAEWorker {
     });
   }
 
+  /** As `RQVAE.encode`. */
   async encode(items: Items, options: { margins?: boolean } & TransferOption = {}): Promise<SemanticIds> {
     const { transfer, ...plain } = options ?? {};
     const sent = sentItems(items, transfer, "encode");
     return fromWire(await this.#call({ method: "encode", items: sent, options: options && plain }));
   }
 
+  /** As `RQVAE.encodeAsync`. */
   encodeAsync(items: Items, options: JobOptions & TransferOption = {}): LongCall<JobProgress, SemanticIds> {
     return longCall("encodeAsync", options, async (watch) => {
       const { transfer, plain } = split(options);
@@ -228,15 +231,18 @@ export class RQVAEWorker {
     });
   }
 
+  /** As `RQVAE.getSemanticIds`. */
   async getSemanticIds(items: Items, options: TransferOption = {}): Promise<SemanticIdsOutput> {
     const result = await this.#call({ method: "getSemanticIds", items: onlyItems("getSemanticIds", items, options) });
     return { ...result, semIds: fromWire(result.semIds) };
   }
 
+  /** As `RQVAE.latents`. */
   async latents(items: Items, options: TransferOption = {}): Promise<Float32Array> {
     return this.#call({ method: "latents", items: onlyItems("latents", items, options) });
   }
 
+  /** As `RQVAE.decode`. */
   async decode(ids: SemanticIds | readonly (readonly number[])[]): Promise<Float32Array> {
     const { codebookSizes } = this.config;
     const checked = ids instanceof SemanticIds ? ids : SemanticIds.from(ids, { codebookSizes });
@@ -246,14 +252,17 @@ export class RQVAEWorker {
     });
   }
 
+  /** As `RQVAE.reconstruct`. */
   async reconstruct(items: Items, options: TransferOption = {}): Promise<Float32Array> {
     return this.#call({ method: "reconstruct", items: onlyItems("reconstruct", items, options) });
   }
 
+  /** As `RQVAE.codebooks`. */
   async codebooks(options: { space?: "latent" | "input" } = {}): Promise<Float32Array[]> {
     return this.#call({ method: "codebooks", options });
   }
 
+  /** As `RQVAE.forward`. */
   async forward(items: Items, options: TransferOption = {}): Promise<Losses> {
     return this.#call({ method: "forward", items: onlyItems("forward", items, options) });
   }
@@ -264,6 +273,7 @@ export class RQVAEWorker {
     return new WorkerOptimizer(this, id, () => this.#call({ method: "disposeOptimizer", optimizer: id }));
   }
 
+  /** As `RQVAE.trainStep`, with an optimizer of this worker. */
   async trainStep(items: Items, optimizer: WorkerOptimizer, options: TransferOption = {}): Promise<Losses> {
     if (optimizer?.worker !== this) {
       throw new InvalidInputError("optimizer must come from this worker's own createOptimizer");
@@ -272,6 +282,7 @@ export class RQVAEWorker {
     return this.#call({ method: "trainStep", items: sent, optimizer: optimizer.id });
   }
 
+  /** As `RQVAE.save`. */
   async save(options: { part?: "full" | "encoder" } = {}): Promise<Uint8Array<ArrayBuffer>> {
     return this.#call({ method: "save", options });
   }
@@ -300,10 +311,12 @@ export class RQVAEWorker {
     return this.terminate();
   }
 
+  /** The same as `terminate`. */
   [Symbol.dispose](): void {
     void this.terminate();
   }
 
+  /** The same as `terminate`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.terminate();
   }
@@ -418,6 +431,7 @@ export class WorkerOptimizer {
     await this.#dispose().catch(() => {});
   }
 
+  /** The same as `dispose`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

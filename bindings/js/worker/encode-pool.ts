@@ -157,10 +157,12 @@ export class EncodePool {
     return this.terminate();
   }
 
+  /** The same as `terminate`. */
   [Symbol.dispose](): void {
     void this.terminate();
   }
 
+  /** The same as `terminate`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.terminate();
   }
