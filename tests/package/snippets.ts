@@ -1,4 +1,13 @@
-/** Code blocks of a Markdown text that say how they are run: ```js node, ```sh cli, ```html browser, and so on. */
+import { readdirSync } from "node:fs";
+
+/**
+ * Code blocks of a Markdown text that say how they are run:
+ * - ```js node: by Node, in a folder in which the package is installed
+ * - ```sh cli: by a shell in that folder
+ * - ```html browser: as a page of its own, without a bundler
+ * - ```js vite: as the module of a page that Vite builds
+ * - ```js parsed: needs what the tests do not have (a server's runtime, another library); its syntax is checked
+ */
 export interface Snippet {
   language: string;
   run: string;
@@ -18,4 +27,13 @@ export function snippets(markdown: string): Snippet[] {
     i = end;
   }
   return result;
+}
+
+/** The Markdown files that people read, relative to the folder of the checkout. */
+export function markdownFiles(root: string): string[] {
+  const documents = readdirSync(`${root}/docs`, { recursive: true, encoding: "utf8" })
+    .map((name) => `docs/${name.replaceAll("\\", "/")}`)
+    .filter((name) => !name.startsWith("docs/site/"));
+  const top = readdirSync(root);
+  return [...top, ...documents].filter((name) => name.endsWith(".md")).sort();
 }
