@@ -158,7 +158,10 @@ if (wants("fixtures")) {
     entry.isDirectory(),
   );
   const paths = folders.map(({ name }) => `tests/package/${name}/`);
-  step("the packed package with bundlers and in other runtimes", () => vitest("fixtures", paths));
+  // One at a time: bundlers take all cores by themselves.
+  step("the packed package with bundlers and in other runtimes", () =>
+    vitest("fixtures", ["--maxWorkers=1", ...paths]),
+  );
 }
 if (wants("reproducible")) {
   step("a second build in another folder", () => check("equal bytes", "node", ["tools/reproducible.mjs"]));

@@ -16,9 +16,9 @@ export async function answerOfPage(url: string, before?: string): Promise<string
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
     page.on("requestfailed", (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
-    await page.goto(url);
+    await page.goto(url, { timeout: 120_000 }); // in development the first visit waits for the compiler
     try {
-      await page.waitForFunction("globalThis.answer !== undefined", undefined, { timeout: 30_000 });
+      await page.waitForFunction("globalThis.answer !== undefined", undefined, { timeout: 60_000 });
       return (await page.evaluate("answer")) as string;
     } catch (cause) {
       throw new Error(`no answer at ${url}: ${complaints.join("; ")}`, { cause });

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { hasChromium } from "../../browser/browsers.mjs";
 import { answerOfNode, answerOfPage } from "../answers.ts";
 import { makeProject, type Project, toolsFromNpm } from "../project.ts";
@@ -18,8 +18,9 @@ describe.skipIf(!hasChromium || !tools)("Next.js 16 (skipped without Chromium or
   });
   afterAll(() => project.remove());
 
-  const start = (...args: string[]): ChildProcess =>
-    spawn(process.execPath, [join(tools, "node_modules/next/dist/bin/next"), ...args], {
+  /** Next.js with these arguments; it ends with the test, whatever becomes of that. */
+  function start(...args: string[]): ChildProcess {
+    const next = spawn(process.execPath, [join(tools, "node_modules/next/dist/bin/next"), ...args], {
       cwd: project.folder,
       env: {
         ...process.env,
@@ -29,6 +30,9 @@ describe.skipIf(!hasChromium || !tools)("Next.js 16 (skipped without Chromium or
       } as NodeJS.ProcessEnv,
       stdio: ["ignore", "pipe", "pipe"],
     });
+    onTestFinished(() => void next.kill());
+    return next;
+  }
 
   /** Serves until `body` is done with the address. */
   async function serving(command: "dev" | "start", body: (url: string) => Promise<void>): Promise<void> {
@@ -57,7 +61,7 @@ describe.skipIf(!hasChromium || !tools)("Next.js 16 (skipped without Chromium or
     expect(await answerOfPage(url)).toBe(expected);
   }
 
-  it("built", { timeout: 120_000 }, async () => {
+  it("built", { timeout: 300_000 }, async () => {
     const builder = start("build");
     let said = "";
     for (const stream of [builder.stdout!, builder.stderr!]) stream.on("data", (chunk) => (said += chunk));
@@ -66,5 +70,5 @@ describe.skipIf(!hasChromium || !tools)("Next.js 16 (skipped without Chromium or
     await serving("start", bothAnswer);
   });
 
-  it("in development", { timeout: 120_000 }, () => serving("dev", bothAnswer));
+  it("in development", { timeout: 300_000 }, () => serving("dev", bothAnswer));
 });

@@ -25,7 +25,7 @@ describe.skipIf(!hasChromium || !tools)("webpack 5 (skipped without Chromium or 
   });
   afterAll(() => project.remove());
 
-  it.each(["production", "development"])("in mode %s", async (mode) => {
+  it.each(["production", "development"])("in mode %s", { timeout: 180_000 }, async (mode) => {
     const webpack = createRequire(join(tools!, "package.json"))("webpack") as Webpack;
     const output = join(project.folder, mode);
     const said = await new Promise<string>((resolve, reject) =>
