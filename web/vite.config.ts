@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -7,6 +9,36 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const headers = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+/** The built page runs its own files and nothing else. While it is being worked on, Vite adds styles and scripts of its own. */
+const policy: Plugin = {
+  name: "policy",
+  apply: "build",
+  transformIndexHtml: (html) =>
+    html.replace(
+      "connect-src 'self';",
+      "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; manifest-src 'self'; connect-src 'self';",
+    ),
+};
+
+/** The service worker knows every file of the build, and is another one whenever one of them is. */
+const offline: Plugin = {
+  name: "offline",
+  apply: "build",
+  generateBundle(_, bundle) {
+    const files = Object.keys(bundle).filter((name) => name !== "index.html");
+    const page = bundle["index.html"];
+    const version = createHash("sha256")
+      .update(files.join())
+      .update(page?.type === "asset" ? page.source : "")
+      .digest("hex")
+      .slice(0, 12);
+    const source = readFileSync(here("sw.js"), "utf8")
+      .replace("self.__FILES__", JSON.stringify(["./", ...files.map((name) => `./${name}`)]))
+      .replace("self.__VERSION__", JSON.stringify(version));
+    this.emitFile({ type: "asset", fileName: "sw.js", source });
+  },
 };
 
 export default defineConfig({
@@ -20,6 +52,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   worker: { format: "es" },
+  plugins: [policy, { ...offline, enforce: "post" }],
   preview: { headers },
   server: {
     headers,

@@ -3,11 +3,9 @@ import { inSlices } from "./slices.ts";
 
 /** The items whose IDs begin with `prefix`: `order[start]` ... `order[end - 1]` of the index. */
 export interface CodeGroup {
-  prefix: number[];
+  prefix: readonly number[];
   start: number;
   end: number;
-  /** One code further, most items first. */
-  children: CodeGroup[];
 }
 
 /** All items in the order of their IDs, in which every prefix is one stretch. */
@@ -17,14 +15,11 @@ export class CatalogueIndex {
   readonly order: Uint32Array;
   /** Per item: how many items have its ID. */
   readonly sharing: Uint32Array;
-  /** First codes with their second codes, most items first. */
-  readonly families: CodeGroup[];
 
-  private constructor(ids: SemanticIds, order: Uint32Array, sharing: Uint32Array, families: CodeGroup[]) {
+  private constructor(ids: SemanticIds, order: Uint32Array, sharing: Uint32Array) {
     this.ids = ids;
     this.order = order;
     this.sharing = sharing;
-    this.families = families;
   }
 
   /** Sorts in slices: a counting sort a level, from the last to the first. */
@@ -41,38 +36,58 @@ export class CatalogueIndex {
     }
 
     const sharing = new Uint32Array(length);
-    const families: CodeGroup[] = [];
-    const depth = Math.min(2, levels);
     let same = 0; // where the current ID's stretch begins
+    const close = (end: number) => {
+      for (let j = same; j < end; j++) sharing[order[j]!] = end - same;
+      same = end;
+    };
     await inSlices(
       length,
       (i) => {
+        if (i === 0) return;
         const at = order[i]! * levels;
-        const before = i === 0 ? -1 : order[i - 1]! * levels;
-        let common = 0;
-        while (i > 0 && common < levels && codes[at + common] === codes[before + common]) common++;
-        if (common < levels) {
-          for (let j = same; j < i; j++) sharing[order[j]!] = i - same;
-          same = i;
-        }
-        let siblings = families;
-        for (let level = 0; level < depth; level++) {
-          let group = siblings.at(-1);
-          if (!group || common <= level) {
-            group = { prefix: Array.from(codes.subarray(at, at + level + 1)), start: i, end: i, children: [] };
-            siblings.push(group);
-          }
-          group.end = i + 1;
-          siblings = group.children;
+        const before = order[i - 1]! * levels;
+        for (let level = 0; level < levels; level++) {
+          if (codes[at + level] === codes[before + level]) continue;
+          close(i);
+          return;
         }
       },
       signal,
     );
-    for (let j = same; j < length; j++) sharing[order[j]!] = length - same;
-    const bySize = (a: CodeGroup, b: CodeGroup) => b.end - b.start - (a.end - a.start);
-    families.sort(bySize);
-    await inSlices(families.length, (i) => families[i]!.children.sort(bySize), signal);
-    return new CatalogueIndex(ids, order, sharing, families);
+    close(length);
+    return new CatalogueIndex(ids, order, sharing);
+  }
+
+  /** The whole catalogue. */
+  get root(): CodeGroup {
+    return { prefix: [], start: 0, end: this.order.length };
+  }
+
+  /** The group of a prefix; empty where no ID begins so. */
+  group(prefix: readonly number[]): CodeGroup {
+    return { prefix, ...this.range(prefix) };
+  }
+
+  /** A group's parts by the next code, most items first. None for a whole ID. */
+  childrenOf({ prefix, start, end }: CodeGroup): CodeGroup[] {
+    const { ids, order } = this;
+    const level = prefix.length;
+    if (level >= ids.levels) return [];
+    const groups: CodeGroup[] = [];
+    for (let from = start; from < end; ) {
+      const code = ids.codes[order[from]! * ids.levels + level]!;
+      let low = from + 1;
+      let high = end;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (ids.codes[order[middle]! * ids.levels + level]! === code) low = middle + 1;
+        else high = middle;
+      }
+      groups.push({ prefix: [...prefix, code], start: from, end: low });
+      from = low;
+    }
+    return groups.sort((a, b) => b.end - b.start - (a.end - a.start));
   }
 
   /** Where the items whose IDs begin with `prefix` stand in `order`. */

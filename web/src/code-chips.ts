@@ -26,5 +26,5 @@ export function idChips(ids: SemanticIds, item: number, depth = ids.levels): HTM
   return make("span", "id", ...tokens.slice(0, depth).map((_, level) => codeChip(codes, tokens, level)));
 }
 
-/** Hue of a first code, for what stands for the whole family. */
-export const familyHue = (codes: readonly number[]): string => String(hue(codes, 0));
+/** Hue of a first code, for what stands for the whole family; of the first two, for what stands for a part of it. */
+export const familyHue = (codes: readonly number[]): number => hue(codes, codes.length > 1 ? 1 : 0);

@@ -1,51 +1,80 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { make } from "./dom.ts";
-import { formatLoss } from "./words.ts";
 
-/** One value over the epochs, growing while the model trains, with its name and latest value above it. */
+/** One line of a chart. */
+export interface Line {
+  name: string;
+  /** A custom property of the style sheet. */
+  color: string;
+}
+
+/** One or more values over the epochs, growing while the model trains, with their names and latest values above. */
 export class Curve {
   readonly element = make("div", "curve");
-  private readonly name: string;
-  private readonly color: string;
+  private readonly title: string;
+  private readonly format: (value: number) => string;
   private readonly host = make("div", "curve-plot");
-  private readonly latest = make("b", "", "–");
+  private readonly key = make("p", "curve-name");
+  private lines: Line[];
+  private latest: HTMLElement[] = [];
   private epochs: number[] = [];
-  private values: number[] = [];
+  private values: number[][] = [];
   private total = 1;
   private plot: uPlot | undefined;
   private scheduled = false;
 
-  /** `color` is a custom property of the style sheet. */
-  constructor(name: string, color: string) {
-    this.name = name;
-    this.color = color;
-    const key = make("i");
-    key.style.background = `var(${color})`;
-    this.element.append(make("p", "curve-name", key, `${name} `, this.latest), this.host);
+  constructor(title: string, lines: Line[], format: (value: number) => string) {
+    this.title = title;
+    this.format = format;
+    this.lines = lines;
+    this.element.append(this.key, this.host);
+    this.setLines(lines);
     new ResizeObserver(() => this.resize()).observe(this.host);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.build());
   }
 
   /** Begins anew, for a run of so many epochs. */
-  reset(epochs: number): void {
+  reset(epochs: number, lines = this.lines): void {
     this.total = epochs;
     this.epochs = [];
-    this.values = [];
+    this.setLines(lines);
+    this.plot?.destroy();
+    this.plot = undefined;
     this.draw();
   }
 
-  add(epoch: number, value: number): void {
+  add(epoch: number, ...values: number[]): void {
     this.epochs.push(epoch);
-    this.values.push(value);
+    values.forEach((value, i) => {
+      this.values[i]?.push(value);
+    });
     this.draw();
   }
 
-  /** The curve in words. */
+  /** The chart in words. */
   describe(): string {
-    if (this.values.length === 0) return `${this.name}: no epoch finished yet`;
-    const epoch = Math.floor(this.epochs.at(-1)!);
-    return `${this.name}: from ${formatLoss(this.values[0]!)} to ${formatLoss(this.values.at(-1)!)} by epoch ${epoch}`;
+    if (this.epochs.length === 0) return `${this.title}: no epoch finished yet`;
+    const each = this.lines.map(({ name }, i) => {
+      const values = this.values[i]!;
+      return `${name === this.title ? "" : `${name} `}from ${this.format(values[0]!)} to ${this.format(values.at(-1)!)}`;
+    });
+    return `${this.title}: ${each.join(", ")} by epoch ${Math.floor(this.epochs.at(-1)!)}`;
+  }
+
+  private setLines(lines: Line[]): void {
+    this.lines = lines;
+    this.values = lines.map(() => []);
+    this.latest = lines.map(() => make("b", "", "–"));
+    const single = lines.length === 1;
+    this.key.replaceChildren(
+      ...(single ? [] : [make("span", "curve-title", this.title)]),
+      ...lines.map(({ name, color }, i) => {
+        const swatch = make("i");
+        swatch.style.background = `var(${color})`;
+        return make("span", "curve-key", swatch, `${name} `, this.latest[i]!);
+      }),
+    );
   }
 
   private draw(): void {
@@ -53,8 +82,11 @@ export class Curve {
     this.scheduled = true;
     requestAnimationFrame(() => {
       this.scheduled = false;
-      this.latest.textContent = this.values.length === 0 ? "–" : formatLoss(this.values.at(-1)!);
-      if (this.plot) this.plot.setData([this.epochs, this.values]);
+      this.latest.forEach((element, i) => {
+        const value = this.values[i]!.at(-1);
+        element.textContent = value === undefined ? "–" : this.format(value);
+      });
+      if (this.plot) this.plot.setData([this.epochs, ...this.values]);
       else this.build();
     });
   }
@@ -71,7 +103,6 @@ export class Curve {
     const { clientWidth: width, clientHeight: height } = this.host;
     if (width === 0) return;
     this.plot?.destroy();
-    const line = resolveColor(this.host, `var(${this.color})`);
     const axis: uPlot.Axis = {
       stroke: resolveColor(this.host, "var(--muted)"),
       font: `12px ${getComputedStyle(this.host).fontFamily}`,
@@ -96,14 +127,21 @@ export class Curve {
             size: 28,
             incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000],
           },
-          { ...axis, space: 36, size: 46, values: (_, splits) => splits.map((value) => formatLoss(value)) },
+          { ...axis, space: 36, size: 46, values: (_, splits) => splits.map((value) => this.format(value)) },
         ],
         series: [
           {},
-          { stroke: line, width: 2, points: { show: (_, __, first, last) => last - first < 3, size: 6, fill: line } },
+          ...this.lines.map(({ color }): uPlot.Series => {
+            const stroke = resolveColor(this.host, `var(${color})`);
+            return {
+              stroke,
+              width: 2,
+              points: { show: (_, __, first, last) => last - first < 3, size: 6, fill: stroke },
+            };
+          }),
         ],
       },
-      [this.epochs, this.values],
+      [this.epochs, ...this.values],
       this.host,
     );
   }
@@ -116,7 +154,7 @@ function padded(low: number, high: number): [number, number] {
 }
 
 /** A colour as a canvas takes it: light-dark() and custom properties are worked out by the browser. */
-function resolveColor(host: HTMLElement, value: string): string {
+export function resolveColor(host: HTMLElement, value: string): string {
   const probe = make("span");
   probe.style.color = value;
   host.append(probe);

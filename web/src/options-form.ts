@@ -1,133 +1,248 @@
-import { type ModelOptions, suggestConfig, type TrainOptions } from "rqvae";
-import { hook } from "./dom.ts";
+import { adviseCapacity, type ModelOptions, SemanticIds, suggestConfig, type TrainOptions } from "rqvae";
+import { idChips } from "./code-chips.ts";
+import { hook, make } from "./dom.ts";
+import type { Settings } from "./lab/protocol.ts";
+import { type OptionField, optionFields } from "./option-list.ts";
 import { PageError } from "./page-error.ts";
 import { formatCount } from "./words.ts";
 
-export interface Settings {
-  model: ModelOptions;
-  train: TrainOptions;
-}
+type Control = HTMLInputElement | HTMLSelectElement;
 
 const form = hook("options", HTMLFormElement);
-const names = ["levels", "codes", "epochs", "batch", "latent", "seed"] as const;
-type FieldName = (typeof names)[number];
-
-const field = Object.fromEntries(names.map((name) => [name, hook(`option-${name}`, HTMLInputElement)])) as Record<
-  FieldName,
-  HTMLInputElement
->;
+const expert = hook("expert", HTMLDivElement);
 const capacity = hook("capacity", HTMLParagraphElement);
+const idShape = hook("id-shape", HTMLParagraphElement);
 const submit = hook("train-button", HTMLButtonElement);
 const hint = hook("train-hint", HTMLParagraphElement);
+const viewSwitch = hook("view-switch", HTMLFieldSetElement);
+
+const controls = new Map<string, Control>();
 
 /** Fields that the visitor has filled in: a suggestion does not overwrite them. */
-const touched = new Set<FieldName>();
-let suggested: Settings | undefined;
-let shape = { n: 0, inputDim: 0 };
+const touched = new Set<string>();
+let shape: { n: number; inputDim: number } | undefined;
+const listeners: (() => void)[] = [];
 
-/** What was typed as a number. Blank means the suggestion; ranges are left to the library's own checks. */
-function readNumber(name: FieldName): number | undefined {
-  const text = field[name].value.trim();
-  return text === "" ? undefined : toNumber(name, text);
+function makeControl({ field, kind, choices, hint: text, label }: OptionField): HTMLElement {
+  const hintId = `hint-${field}`;
+  let control: Control;
+  if (kind === "choice" || kind === "flag") {
+    control = make("select");
+    control.append(...["", ...(choices ?? ["yes", "no"])].map((choice) => new Option(choice, choice)));
+  } else {
+    control = make("input");
+    control.inputMode = kind === "list" ? "text" : "decimal";
+    control.autocomplete = "off";
+  }
+  control.name = field;
+  control.dataset.testid = `option-${field}`;
+  control.setAttribute("aria-describedby", hintId);
+  control.addEventListener("input", () => {
+    touched.add(field);
+    control.removeAttribute("aria-invalid");
+    changed();
+  });
+  controls.set(field, control);
+  const note = make("span", "hint", text);
+  note.id = hintId;
+  return make("label", "field", make("span", "field-name", label), control, note);
 }
 
-function toNumber(name: FieldName, text: string): number {
-  const number = Number(text);
-  if (!Number.isNaN(number)) return number;
-  const label = field[name].labels?.[0]?.querySelector(".field-name")?.textContent ?? name;
-  throw Object.assign(new PageError(`“${label}” must be a whole number, but it says “${text}”.`), { field: name });
+for (const field of optionFields) {
+  const simple = document.querySelector<HTMLElement>(`[data-fields="${field.group}"]`);
+  let host = simple ?? expert.querySelector<HTMLElement>(`[data-fields="${field.group}"]`);
+  if (!host) {
+    host = make("div", "fields");
+    host.dataset.fields = field.group;
+    expert.append(make("section", "option-group", make("h3", "", field.group), host));
+  }
+  host.append(makeControl(field));
 }
 
-/** "32", or one size a level: "16, 32, 64". */
-function readCodes(): number | number[] | undefined {
-  const parts = field.codes.value.split(/[\s,;]+/).filter((part) => part !== "");
-  const sizes = parts.map((part) => toNumber("codes", part));
-  return sizes.length < 2 ? sizes[0] : sizes;
+function changed(): void {
+  showAdvice();
+  for (const listener of listeners) listener();
+}
+
+function badNumber({ field, label }: OptionField, text: string): PageError {
+  return Object.assign(new PageError(`“${label}” must be a number, but it says “${text}”.`), { field });
+}
+
+function parseValue(option: OptionField, text: string): unknown {
+  const toNumber = (part: string) => {
+    const number = Number(part);
+    if (Number.isNaN(number)) throw badNumber(option, text);
+    return number;
+  };
+  if (option.kind === "number") return toNumber(text);
+  if (option.kind === "flag") return text === "yes";
+  if (option.kind === "choice") return text;
+  const numbers = text
+    .split(/[\s,;]+/)
+    .filter((part) => part !== "")
+    .map(toNumber);
+  return option.option === "hiddenDims" ? numbers : numbers.length < 2 ? numbers[0] : numbers;
+}
+
+/** What was typed, by the options' names. Blank means the suggestion; ranges are left to the library's own checks. */
+function readTyped(): { model: Partial<ModelOptions>; train: TrainOptions } {
+  const typed: { model: Record<string, unknown>; train: Record<string, unknown> } = { model: {}, train: {} };
+  for (const option of optionFields) {
+    const text = controls.get(option.field)!.value.trim();
+    if (!touched.has(option.field) || text === "") continue;
+    typed[option.of][option.option] = parseValue(option, text);
+  }
+  return typed;
+}
+
+/** The library's suggestion for the data there is and what was typed of its shape. */
+function suggestion({ codebookSize, nQuantizationLayers, compat }: Partial<ModelOptions>): Settings {
+  if (!shape) throw new PageError("Choose data first: take a sample or drop a file.");
+  const { model, train } = suggestConfig({
+    ...shape,
+    ...(codebookSize === undefined ? {} : { codebookSize }),
+    ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
+    ...(compat === undefined ? {} : { compat }),
+  });
+  return { model, train };
+}
+
+/** What the form says now. Ranges are checked by the library, whose messages are shown. */
+export function readSettings(): Settings {
+  const typed = readTyped();
+  const base = suggestion(typed.model);
+  return { model: { ...base.model, ...typed.model }, train: { ...base.train, ...typed.train } };
+}
+
+/** How many levels a model of these settings has. */
+export function levelsOf({ model }: Settings): number {
+  const { codebookSize, nQuantizationLayers } = model;
+  return nQuantizationLayers ?? (typeof codebookSize === "object" ? codebookSize.length : 3);
 }
 
 /** The levels' codebook sizes as the form has them, or undefined where they make no sense yet. */
 function readSizes(): number[] | undefined {
   try {
-    return sizesOf(readCodes() ?? suggested?.model.codebookSize, readNumber("levels"));
+    const settings = readSettings();
+    const { codebookSize = 256 } = settings.model;
+    const levels = levelsOf(settings);
+    const sizes =
+      typeof codebookSize === "object"
+        ? [...codebookSize]
+        : Array<number>(Number.isInteger(levels) && levels > 0 ? Math.min(levels, 64) : 0).fill(codebookSize);
+    return sizes.length > 0 && sizes.every((size) => Number.isInteger(size) && size > 0) ? sizes : undefined;
   } catch {
     return undefined;
   }
 }
 
-function sizesOf(codes: number | readonly number[] | undefined, typedLevels: number | undefined): number[] | undefined {
-  const levels = typedLevels ?? suggested?.model.nQuantizationLayers ?? 3;
-  const sizes =
-    typeof codes === "object"
-      ? [...codes]
-      : Array<number>(Number.isInteger(levels) ? Math.min(levels, 99) : 0).fill(codes ?? 0);
-  return sizes.length > 0 && sizes.every((size) => Number.isInteger(size) && size > 0) ? sizes : undefined;
-}
+let advice = 0;
 
-function showCapacity(): void {
+function showAdvice(): void {
+  const turn = ++advice;
   const sizes = readSizes();
-  if (!sizes || shape.n === 0) {
+  if (!sizes || !shape) {
     capacity.textContent = "";
+    idShape.replaceChildren();
     return;
   }
-  const total = sizes.reduce((product, size) => product * size, 1);
-  const same = sizes.every((size) => size === sizes[0]);
-  const product =
-    same && sizes.length > 4
-      ? `${formatCount(sizes[0]!)} to the power of ${sizes.length}`
-      : sizes.map(formatCount).join(" × ");
-  const enough = total >= shape.n ? "" : " That is too few: some items will have to share.";
-  capacity.textContent = `${product} = ${total < 1e15 ? formatCount(total) : "more than a quadrillion"} possible IDs for ${formatCount(shape.n)} items.${enough}`;
+  const shown = sizes.slice(0, 6);
+  const example = shown.map((size, level) => Math.floor(size * [0.53, 0.16, 0.78, 0.34, 0.9, 0.62][level]!));
+  idShape.replaceChildren(
+    ...idChips(SemanticIds.from([example], { codebookSizes: shown }), 0).childNodes,
+    ...(sizes.length > shown.length ? ["…"] : []),
+  );
+  const { n } = shape;
+  adviseCapacity(n, { codebookSize: sizes }).then(
+    ({ ids, verdict, realistic, suggestion: better }) => {
+      if (turn !== advice) return;
+      const room = ids < 1e15 ? formatCount(ids) : "more than a quadrillion";
+      const sharing = Math.round(realistic.itemsSharing);
+      const instead = Array.isArray(better.codebookSize) ? better.codebookSize.join(", ") : better.codebookSize;
+      const take = `${better.levels} levels of ${instead} codes would be enough.`;
+      capacity.dataset.verdict = verdict;
+      capacity.textContent =
+        verdict === "impossible"
+          ? `${room} possible IDs for ${formatCount(n)} items are too few: some must share. ${take}`
+          : `${room} possible IDs for ${formatCount(n)} items. ${
+              verdict === "tight"
+                ? `Catalogues of this size usually have about ${formatCount(sharing)} items that share an ID. ${take}`
+                : "That is enough for nearly every item to have its own."
+            }`;
+    },
+    () => {
+      if (turn === advice) capacity.textContent = "";
+    },
+  );
 }
 
-/** Starts on a new data set: what was typed for the last one is forgotten. */
-export function resetTouched(): void {
-  touched.clear();
+/** What a field would say without the visitor. */
+function suggestedText(base: Settings, option: OptionField): string {
+  const value = (base[option.of] as Record<string, unknown>)[option.option];
+  if (value === undefined) {
+    if (option.field === "latent") return String(Math.min(64, base.model.inputDim));
+    if (option.field === "levels") return String(levelsOf(base));
+    return option.fallback;
+  }
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "number" && !Number.isInteger(value)) return String(Number(value.toPrecision(4)));
+  return Array.isArray(value) ? value.join(", ") : String(value);
 }
 
 /** Fills in good settings for n items of a dimension. */
 export function suggest(n: number, inputDim: number): void {
   shape = { n, inputDim };
-  suggested = suggestConfig({ n, inputDim });
-  const { model, train } = suggested;
-  const sizes = model.codebookSize ?? 256;
-  const values: Record<FieldName, string> = {
-    levels: String(model.nQuantizationLayers ?? (typeof sizes === "object" ? sizes.length : 3)),
-    codes: typeof sizes === "object" ? sizes.join(", ") : String(sizes),
-    epochs: String(train.epochs ?? 100),
-    batch: String(train.batchSize ?? 1024),
-    latent: String(model.latentDim ?? Math.min(64, inputDim)),
-    seed: String(model.seed ?? 0),
-  };
-  for (const name of names) {
-    field[name].placeholder = values[name];
-    if (!touched.has(name)) field[name].value = values[name];
+  const base = suggestion({});
+  for (const option of optionFields) {
+    const control = controls.get(option.field)!;
+    const text = suggestedText(base, option);
+    const simple = document.querySelector(`[data-fields="${option.group}"]`)?.closest(".options-simple");
+    if (control instanceof HTMLSelectElement) control.options[0]!.text = `${text} (suggested)`;
+    else control.placeholder = text;
+    if (!touched.has(option.field)) control.value = simple ? text : "";
   }
   submit.disabled = false;
   hint.textContent = "These settings suit your data. Change what you like; an empty field means the suggestion.";
-  showCapacity();
+  showAdvice();
 }
 
-/** What the form says now. Ranges are checked by the library, whose messages are shown. */
-export function readSettings(): Settings {
-  if (!suggested) throw new PageError("Choose data first: take the emoji sample or drop a file.");
-  const model: ModelOptions = { ...suggested.model };
-  const train: TrainOptions = { ...suggested.train };
-  const codes = readCodes();
-  const levels = readNumber("levels");
-  if (codes !== undefined) model.codebookSize = codes;
-  // A list of sizes says how many levels there are, unless both were typed: then the library compares them.
-  if (typeof codes === "object" && !touched.has("levels")) delete model.nQuantizationLayers;
-  else if (levels !== undefined) model.nQuantizationLayers = levels;
-  const latent = readNumber("latent");
-  if (latent !== undefined) model.latentDim = latent;
-  const seed = readNumber("seed");
-  if (seed !== undefined) model.seed = seed;
-  const epochs = readNumber("epochs");
-  if (epochs !== undefined) train.epochs = epochs;
-  const batch = readNumber("batch");
-  if (batch !== undefined) train.batchSize = batch;
-  return { model, train };
+/** Starts on a new data set: what was typed for the last one is forgotten. */
+export function resetTouched(): void {
+  for (const name of touched) controls.get(name)!.value = "";
+  touched.clear();
 }
+
+/** What the visitor has filled in, by the fields' names. */
+export const typedFields = (): [name: string, text: string][] =>
+  [...touched]
+    .map((name): [string, string] => [name, controls.get(name)!.value.trim()])
+    .filter(([, text]) => text !== "");
+
+/** Fills fields in as if they had been typed. Unknown names and choices are passed over. */
+export function typeFields(fields: Iterable<[name: string, text: string]>): void {
+  for (const [name, text] of fields) {
+    const control = controls.get(name);
+    if (!control) continue;
+    control.value = text;
+    if (control.value === text) touched.add(name);
+  }
+  const isExpert = [...touched].some((name) => expert.contains(controls.get(name)!));
+  if (isExpert) setView("expert");
+}
+
+export function view(): "simple" | "expert" {
+  return expert.hidden ? "simple" : "expert";
+}
+
+export function setView(next: "simple" | "expert"): void {
+  expert.hidden = next === "simple";
+  for (const radio of viewSwitch.querySelectorAll("input")) radio.checked = radio.value === next;
+}
+
+viewSwitch.addEventListener("change", () => {
+  setView(viewSwitch.querySelector<HTMLInputElement>("input:checked")!.value as "simple" | "expert");
+  changed();
+});
 
 /** Says on the button what pressing it will do. */
 export function setRunning(running: boolean, again: boolean): void {
@@ -141,10 +256,6 @@ export function onTrain(start: () => void): void {
   });
 }
 
-for (const name of names) {
-  field[name].addEventListener("input", () => {
-    touched.add(name);
-    field[name].removeAttribute("aria-invalid");
-    showCapacity();
-  });
+export function onSettings(listener: () => void): void {
+  listeners.push(listener);
 }

@@ -1,4 +1,5 @@
 import { hook, scrollTo } from "./dom.ts";
+import { fieldOf, optionFields } from "./option-list.ts";
 
 /** A message for the visitor, to be shown as it is. */
 export class PageError extends Error {
@@ -8,23 +9,15 @@ export class PageError extends Error {
 }
 
 const region = hook("error", HTMLDivElement);
+const home = region.nextElementSibling!;
 
-/** The library's arguments, the fields of the form that they come from and what the page calls these. */
-const fields: Record<string, [field: string, label: string]> = {
-  nQuantizationLayers: ["levels", "Levels"],
-  codebookSize: ["codes", "Codes per level"],
-  epochs: ["epochs", "Epochs"],
-  batchSize: ["batch", "Batch size"],
-  latentDim: ["latent", "Latent width"],
-  seed: ["seed", "Seed"],
-};
-const argumentName = new RegExp(`\\b(${Object.keys(fields).join("|")})\\b`, "g");
+const argumentName = new RegExp(`\\b(${optionFields.map(({ option }) => option).join("|")})\\b`, "g");
 
 /** The library's message in the page's words: without the name of the call, with fields named as in the form. */
-function inPlainWords(message: string): string {
+export function inPlainWords(message: string): string {
   return message
-    .replace(/^(RQVAE\.create|train|suggestConfig): /, "")
-    .replace(argumentName, (name) => `“${fields[name]![1]}”`)
+    .replace(/^(RQVAE\.create|RQVAE\.load|train|suggestConfig|encode): /, "")
+    .replace(argumentName, (name) => `“${fieldOf(name)!.label}”`)
     .replace(/[^.!?]$/, "$&.");
 }
 
@@ -33,7 +26,7 @@ export function clearError(): void {
   region.textContent = "";
   for (const input of document.querySelectorAll("[aria-invalid]")) {
     input.removeAttribute("aria-invalid");
-    input.removeAttribute("aria-describedby");
+    input.removeAttribute("aria-errormessage");
   }
 }
 
@@ -45,11 +38,14 @@ export function showError(error: unknown): void {
   const ready = error instanceof PageError;
   region.textContent = (ready ? message : inPlainWords(message)) || "Something went wrong. Please try again.";
   region.hidden = false;
-  const field = ready ? error.field : fields[message.match(argumentName)?.[0] ?? ""]?.[0];
-  const input = field && document.querySelector<HTMLInputElement>(`input[name="${field}"]`);
+  const field = ready ? error.field : fieldOf(message.match(argumentName)?.[0] ?? "")?.field;
+  const input = field && document.querySelector<HTMLElement>(`[data-testid="option-${field}"]`);
+  // Beside what it is about.
+  if (input) input.closest("form")?.querySelector(".form-actions")?.before(region);
+  else home.before(region);
   if (input) {
     input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", region.id);
+    input.setAttribute("aria-errormessage", region.id);
   }
   scrollTo(region, "center");
 }

@@ -1,43 +1,125 @@
 import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
-import { formatCount } from "./words.ts";
+import type { DataChecks } from "./lab/protocol.ts";
+import { formatBytes, formatCount, formatNumber, plural } from "./words.ts";
 
-const TITLES = 8;
+/** Rows are of unit length, near enough, when none is off by more. */
+const UNIT = 0.01;
+/** Lengths that differ by less than this factor are alike. */
+const ALIKE = 10;
+
 const panel = hook("preview", HTMLDivElement);
 
 /** Says that a file is being read. */
 export function showReading(name: string): void {
-  panel.replaceChildren(make("p", "preview-empty", `Reading ${name}…`));
+  const skeleton = make("div", "skeleton");
+  skeleton.setAttribute("aria-hidden", "true");
+  for (let i = 0; i < 4; i++) skeleton.append(make("i"));
+  panel.replaceChildren(make("p", "preview-empty", `Reading ${name}…`), skeleton);
 }
 
 export function showNothing(): void {
-  panel.replaceChildren(make("p", "preview-empty", "No data yet. Take the emoji sample or drop a file."));
+  panel.replaceChildren(make("p", "preview-empty", "No data yet. Take a sample, or drop a file."));
 }
 
-/** What was read: its shape, its number type and the first titles. */
-export function showDataSet(data: DataSet): void {
-  const { rows, dim } = data.items;
+/** What was read: its shape, its number type, what is odd about it, and the first rows. */
+export function showDataSet(data: DataSet, onLeaveOut: () => void): void {
   const fact = (value: string, name: string) => make("span", "fact", make("b", "", value), ` ${name}`);
-  const titles = make("ul", "preview-titles");
-  for (let i = 0; i < Math.min(rows, TITLES); i++) titles.append(make("li", "", titleOf(data, i)));
-  if (rows > TITLES) titles.append(make("li", "rest", `and ${formatCount(rows - TITLES)} more`));
   panel.replaceChildren(
     make("p", "preview-name", data.name),
     make(
       "p",
       "facts",
-      fact(formatCount(rows), data.noun[1]),
-      fact(formatCount(dim), "numbers each"),
+      fact(formatCount(data.rows), data.noun[data.rows === 1 ? 0 : 1]),
+      fact(formatCount(data.dim), data.dim === 1 ? "number each" : "numbers each"),
       fact(data.type, "values"),
+      fact(formatBytes(data.bytes), "in memory"),
     ),
-    ...(data.labels
-      ? [titles]
-      : [
-          make(
-            "p",
-            "hint",
-            "No titles, so items go by their number. Add a titles file to read the results more easily.",
-          ),
-        ]),
+    makeChecks(data, onLeaveOut),
+    makeTable(data),
   );
+}
+
+function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
+  const { checks, rows, dim, labels } = data;
+  const list = make("ul", "checks");
+  const add = (kind: "good" | "note" | "problem", ...children: (Node | string)[]) => {
+    const word = { good: "Fine", note: "Note", problem: "To do" }[kind];
+    list.append(make("li", `finding ${kind}`, make("b", "", word), make("span", "", ...children)));
+  };
+  if (checks.badRows > 0) {
+    const leaveOut = make("button", "button small", `Leave ${checks.badRows === 1 ? "it" : "them"} out`);
+    leaveOut.type = "button";
+    leaveOut.dataset.testid = "leave-out";
+    leaveOut.addEventListener("click", onLeaveOut);
+    const which = checks.firstBadRows.map(formatCount).join(", ");
+    add(
+      "problem",
+      `${plural(checks.badRows, "row")} ${checks.badRows === 1 ? "holds" : "hold"} values that are no numbers (${checks.badRows === 1 ? "row" : "rows"} ${which}${checks.badRows > checks.firstBadRows.length ? ", …" : ""}). `,
+      ...(checks.badRows < rows ? [leaveOut] : []),
+    );
+  }
+  if (checks.zeroRows > 0) {
+    add("note", `${plural(checks.zeroRows, "row")} of nothing but zeros: these items will share an ID.`);
+  }
+  if (checks.repeatedRows > 0) {
+    add(
+      "note",
+      `${plural(checks.repeatedRows, "row")} the same as an earlier one: such items share an ID, whatever is learned.`,
+    );
+  }
+  if (checks.constantColumns > 0) {
+    add("note", `${plural(checks.constantColumns, "column")} with one value in every row: it does no harm.`);
+  }
+  if (rows < 100)
+    add("note", `${plural(rows, data.noun[0], data.noun[1])} are few to learn from. A few hundred are better.`);
+  if (rows * dim > 2e8)
+    add("note", "This is a lot of data: training takes minutes, and a computer rather than a phone.");
+  add(...aboutNorms(checks));
+  if (!labels) {
+    add("note", "No titles, so items go by their number. Add a titles file to read the results more easily.");
+  }
+  return list;
+}
+
+function aboutNorms({ norms }: DataChecks): ["good" | "note", string] {
+  const { least, mean, most } = norms;
+  if (most === 0) return ["note", "All values are zero."];
+  if (Math.abs(least - 1) < UNIT && Math.abs(most - 1) < UNIT) return ["good", "Every row is of length 1."];
+  const range = `Rows are from ${formatNumber(least)} to ${formatNumber(most)} long (${formatNumber(mean)} on average).`;
+  return most > ALIKE * Math.max(least, mean / ALIKE)
+    ? ["note", `${range} Long rows will count most. If only their direction matters, choose Expert, Input scaling, l2.`]
+    : ["good", `${range} They are not normalised; the model scales them itself.`];
+}
+
+function makeTable(data: DataSet): HTMLElement {
+  const table = make("table", "head-table");
+  const columns = data.head[0]?.length ?? 0;
+  const header = make("tr", "", make("th", "", data.labels ? "Title" : "Item"));
+  const labelNames = Object.keys(data.labels?.labels ?? {}).slice(0, 1);
+  for (const name of labelNames) header.append(make("th", "", name));
+  for (let j = 0; j < columns; j++) header.append(make("th", "number", String(j)));
+  if (data.dim > columns) header.append(make("th", "", "…"));
+  for (const cell of header.children) (cell as HTMLTableCellElement).scope = "col";
+  const body = make("tbody");
+  data.head.forEach((values, i) => {
+    const row = make("tr", "", make("td", "head-title", titleOf(data, i)));
+    for (const name of labelNames) row.append(make("td", "", String(data.labels!.labels![name]![i])));
+    for (const value of values) {
+      row.append(make("td", Number.isFinite(value) ? "number" : "number bad", formatNumber(value)));
+    }
+    if (data.dim > columns) row.append(make("td", "", "…"));
+    body.append(row);
+  });
+  const rest = data.rows - data.head.length;
+  if (rest > 0) {
+    const cell = make("td", "head-rest", `and ${formatCount(rest)} more`);
+    cell.colSpan = header.children.length;
+    body.append(make("tr", "", cell));
+  }
+  table.append(make("thead", "", header), body);
+  const scroller = make("section", "head-scroller", table);
+  scroller.tabIndex = 0;
+  scroller.setAttribute("aria-label", "First rows");
+  return scroller;
 }

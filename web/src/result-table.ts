@@ -2,11 +2,18 @@ import type { CatalogueIndex } from "./catalogue-index.ts";
 import { idChips } from "./code-chips.ts";
 import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
+import type { Sort } from "./row-filter.ts";
 import { formatCount } from "./words.ts";
 
 /** Browsers cap an element's height (17 million pixels in Firefox): taller lists scroll in proportion. */
 const MAX_HEIGHT = 8_000_000;
 const OVERSCAN = 6;
+const SORTS: Record<Sort, string> = {
+  item: "Sort as in the file",
+  id: "Sort by ID: like items come together",
+  title: "Sort by title",
+  shared: "Sort by how many items share the ID",
+};
 
 /** Item, ID and title; of millions of rows only those in view are in the page. */
 export class ResultTable {
@@ -16,14 +23,14 @@ export class ResultTable {
   private readonly body = make("div", "table-body");
   private readonly head = make("div", "table-row table-head");
   private readonly onPick: (item: number) => void;
-  private readonly onSort: (sort: "item" | "id") => void;
+  private readonly onSort: (sort: Sort) => void;
   private rows: Uint32Array = new Uint32Array();
   private shown = new Map<number, HTMLElement>();
   private rowHeight = 44;
   private data: DataSet | undefined;
   private index: CatalogueIndex | undefined;
 
-  constructor(onPick: (item: number) => void, onSort: (sort: "item" | "id") => void) {
+  constructor(onPick: (item: number) => void, onSort: (sort: Sort) => void) {
     this.onPick = onPick;
     this.onSort = onSort;
     this.table.setAttribute("role", "table");
@@ -50,7 +57,7 @@ export class ResultTable {
   }
 
   /** Shows these items in this order. */
-  setRows(rows: Uint32Array, sort: "item" | "id"): void {
+  setRows(rows: Uint32Array, sort: Sort): void {
     this.rows = rows;
     this.renderHead(sort);
     this.table.setAttribute("aria-rowcount", String(rows.length + 1));
@@ -59,21 +66,24 @@ export class ResultTable {
     this.measure();
   }
 
-  private renderHead(sort: "item" | "id"): void {
-    const column = (label: string, key?: "item" | "id") => {
+  private renderHead(sort: Sort): void {
+    const column = (label: string, key: Sort) => {
       const cell = make("div", "table-cell");
       cell.setAttribute("role", "columnheader");
-      if (key) {
-        cell.setAttribute("aria-sort", sort === key ? "ascending" : "none");
-        const button = make("button", "sort", label);
-        button.type = "button";
-        button.title = key === "id" ? "Sort by ID: like items come together" : "Sort as in the file";
-        button.addEventListener("click", () => this.onSort(key));
-        cell.append(button);
-      } else cell.textContent = label;
+      cell.setAttribute("aria-sort", sort !== key ? "none" : key === "shared" ? "descending" : "ascending");
+      const button = make("button", "sort", label);
+      button.type = "button";
+      button.title = SORTS[key];
+      button.addEventListener("click", () => this.onSort(key));
+      cell.append(button);
       return cell;
     };
-    this.head.replaceChildren(column("Item", "item"), column("ID", "id"), column("Title"));
+    this.head.replaceChildren(
+      column("Item", "item"),
+      column("ID", "id"),
+      column("Title", "title"),
+      column("Shared by", "shared"),
+    );
   }
 
   private clear(): void {
@@ -139,7 +149,8 @@ export class ResultTable {
     element.append(
       cell("item-number", formatCount(item)),
       cell("item-id", idChips(index.ids, item)),
-      cell("item-title", pick, ...(sharing > 1 ? [mark] : [])),
+      cell("item-title", pick),
+      cell("item-shared", ...(sharing > 1 ? [mark] : [])),
     );
     if (sharing > 1) element.classList.add("is-shared");
     return element;

@@ -1,51 +1,73 @@
+import { SemanticIds } from "rqvae";
 import { CatalogueIndex } from "./catalogue-index.ts";
 import { codeChip, tokensOf } from "./code-chips.ts";
-import { CodeTree } from "./code-tree.ts";
 import type { DataSet } from "./data-set.ts";
-import { hook, scrollTo } from "./dom.ts";
-import { download } from "./download.ts";
-import { nameFamilies } from "./family-names.ts";
-import { fileTask } from "./files.ts";
+import { hook, make, scrollTo } from "./dom.ts";
+import { IdLookup } from "./id-lookup.ts";
+import { ItemCard } from "./item-card.ts";
+import { type Lab, LabGone } from "./lab/client.ts";
+import type { RunResult } from "./lab/protocol.ts";
+import { LatentMapView } from "./latent-map.ts";
 import { showError } from "./page-error.ts";
+import { showReport, showReportError, showReportPending } from "./report-view.ts";
 import { ResultTable } from "./result-table.ts";
 import { filterRows, type RowFilter } from "./row-filter.ts";
-import { Spotlight } from "./spotlight.ts";
-import type { TrainedModel } from "./training-run.ts";
+import { makeTabs } from "./tabs.ts";
+import { term } from "./term.ts";
+import { TreeView } from "./tree-view.ts";
 import { formatCount, formatShare, plural } from "./words.ts";
 
-/** The third step of the page: what every item's ID is, which are alike, and the files to take away. */
+export type Trained = Extract<RunResult, { ids: unknown }>;
+
+const HINTS: Record<string, string> = {
+  "tab-tree": "Nobody told the network about these groups. Press one to walk in.",
+  "tab-map": "Each dot is an item, coloured by its first code. Like items lie close together.",
+};
+
+/** The fourth step of the page: what every item's ID is, which are alike, and how good the IDs are. */
 export class Results {
   readonly section = document.querySelector<HTMLElement>("#results")!;
+  private readonly lab: Lab;
   private readonly summary = hook("summary", HTMLParagraphElement);
+  private readonly hint = hook("view-hint", HTMLParagraphElement);
   private readonly search = hook("table-search", HTMLInputElement);
   private readonly sharedOnly = hook("shared-only", HTMLInputElement);
   private readonly count = hook("table-count", HTMLSpanElement);
   private readonly clearFilter = hook("clear-filter", HTMLButtonElement);
-  private readonly scroller = hook("result-table", HTMLElement);
-  private readonly tree = new CodeTree((prefix) => this.pickPrefix(prefix));
-  private readonly spotlight = new Spotlight((prefix) => this.pickPrefix(prefix));
+  private readonly tree = new TreeView({ walk: (prefix) => this.walk(prefix), pick: (item) => this.pick(item) });
+  private readonly map = new LatentMapView((item) => this.pick(item));
+  private readonly lookup = new IdLookup({ walk: (prefix) => this.walk(prefix), pick: (item) => this.pick(item) });
+  private readonly card: ItemCard;
   private readonly table = new ResultTable(
-    (item) => this.pickItem(item),
+    (item) => this.pick(item),
     (sort) => this.setFilter({ sort }),
   );
   private filter: RowFilter = { prefix: [], query: "", sharedOnly: false, sort: "item" };
   private data: DataSet | undefined;
-  private model: TrainedModel | undefined;
+  private trained: Trained | undefined;
   private index: CatalogueIndex | undefined;
   private showing = new AbortController();
   private filtering = new AbortController();
 
-  constructor() {
+  constructor(lab: Lab) {
+    this.lab = lab;
+    this.card = new ItemCard({
+      walk: (prefix) => this.walk(prefix),
+      pick: (item) => this.pick(item),
+      details: (item) => lab.call("explain", { item }),
+    });
     this.search.addEventListener("input", () => this.setFilter({ query: this.search.value }));
     this.sharedOnly.addEventListener("change", () => this.setFilter({ sharedOnly: this.sharedOnly.checked }));
     this.clearFilter.addEventListener("click", () => {
-      this.setFilter({ prefix: [] });
+      this.walk([]);
       this.search.focus();
     });
-    hook("download-model", HTMLButtonElement).addEventListener("click", () => {
-      if (this.model) download(this.model.file, "model.safetensors");
-    });
-    hook("download-ids", HTMLButtonElement).addEventListener("click", () => void this.downloadIds().catch(showError));
+    makeTabs(this.section.querySelector<HTMLElement>("[role=tablist]")!, (id) => this.showHint(id));
+    this.showHint("tab-tree");
+  }
+
+  private showHint(tab: string): void {
+    this.hint.textContent = HINTS[tab] ?? "";
   }
 
   hide(): void {
@@ -54,41 +76,58 @@ export class Results {
     this.section.hidden = true;
   }
 
-  /** Shows the last results again, when the run that was to replace them could not start. */
+  /** Shows the last results again, when the run that was to replace them came to nothing. */
   restore(): void {
-    this.section.hidden = this.index === undefined;
+    if (this.data && this.trained) this.show(this.data, this.trained).catch(showError);
   }
 
   /** Another data set: what is there belongs to none of its items. */
   forget(): void {
     this.hide();
     this.index = undefined;
-    this.model = undefined;
+    this.trained = undefined;
   }
 
-  async show(data: DataSet, model: TrainedModel): Promise<void> {
+  async show(data: DataSet, trained: Trained): Promise<void> {
     this.showing.abort();
     this.showing = new AbortController();
     const { signal } = this.showing;
     this.data = data;
-    this.model = model;
-    const index = await CatalogueIndex.build(model.ids, signal);
+    this.trained = trained;
+    const { codes, codebookSizes, fingerprint } = trained.ids;
+    const index = await CatalogueIndex.build(new SemanticIds(codes, codebookSizes, fingerprint), signal);
     this.index = index;
-    const names = await nameFamilies(data, index, signal);
     this.summarize(data, index);
     this.section.hidden = false;
     this.filter = { prefix: [], query: "", sharedOnly: false, sort: "item" };
     this.search.value = "";
     this.sharedOnly.checked = false;
-    this.table.setCatalogue(data, index);
-    this.spotlight.start(data, index);
+    for (const view of [this.table, this.tree, this.card, this.lookup]) view.setCatalogue(data, index);
+    this.map.clear();
+    showReportPending();
+    this.pick(this.card.firstItem(), false);
     this.setFilter({});
-    await this.tree.show(data, index, names, signal);
+    await this.tree.show([]);
+    this.measure(data, index, signal);
+  }
+
+  /** What takes the worker a while comes when it comes. */
+  private measure(data: DataSet, index: CatalogueIndex, signal: AbortSignal): void {
+    const failed = (error: Error) => {
+      if (!signal.aborted && !(error instanceof LabGone)) showReportError(error.message);
+    };
+    this.lab
+      .call("map", undefined)
+      .then((map) => (signal.aborted ? undefined : this.map.show(data, index, map)))
+      .catch(failed)
+      .then(() => (signal.aborted ? undefined : this.lab.call("report", undefined)))
+      .then((report) => report && !signal.aborted && showReport(report))
+      .catch(failed);
   }
 
   /** The same IDs with other titles. */
   async relabel(data: DataSet): Promise<void> {
-    if (this.model && this.data?.items === data.items && !this.section.hidden) await this.show(data, this.model);
+    if (this.trained && !this.section.hidden) await this.show(data, this.trained);
   }
 
   private summarize(data: DataSet, index: CatalogueIndex): void {
@@ -96,10 +135,18 @@ export class Results {
     let own = 0;
     for (const sharing of index.sharing) if (sharing === 1) own++;
     const shared = n - own;
-    this.summary.textContent =
-      `${formatShare(own / n)} of the ${plural(n, ...data.noun)} have an ID of their own` +
-      (shared > 0 ? `; ${formatCount(shared)} share theirs with others whose numbers are nearly the same. ` : ". ") +
-      "The network only ever saw the numbers, never a title.";
+    this.summary.replaceChildren(
+      make("b", "", formatShare(own / n)),
+      ` of the ${plural(n, ...data.noun)} have an ID of their own`,
+      ...(shared > 0
+        ? [
+            `; ${formatCount(shared)} `,
+            term("collision", "share theirs"),
+            " with others whose numbers are nearly the same. ",
+          ]
+        : [". "]),
+      "The network only ever saw the numbers, never a title.",
+    );
   }
 
   private setFilter(change: Partial<RowFilter>): void {
@@ -123,7 +170,6 @@ export class Results {
       },
       (error) => signal.aborted || showError(error),
     );
-    this.tree.highlight(filter.prefix);
     this.clearFilter.hidden = filter.prefix.length === 0;
     if (filter.prefix.length > 0) {
       const tokens = tokensOf(index.ids, index.order[index.range(filter.prefix).start]!);
@@ -138,30 +184,18 @@ export class Results {
     }
   }
 
-  /** Filters the table by a code; the same code again shows everything. */
-  private pickPrefix(prefix: readonly number[]): void {
-    const same =
-      prefix.length === this.filter.prefix.length && prefix.every((code, i) => code === this.filter.prefix[i]);
+  /** Shows a branch of the tree everywhere: as rings, on the map, in the table. */
+  private walk(prefix: readonly number[]): void {
     this.search.value = "";
-    this.setFilter({ prefix: same ? [] : prefix, query: "", sort: same ? "item" : "id" });
-    const { top, bottom } = this.scroller.getBoundingClientRect();
-    if (!same && (top > innerHeight - 160 || bottom < 160)) scrollTo(this.scroller.parentElement!);
+    this.setFilter({ prefix, query: "", sort: prefix.length === 0 ? "item" : "id" });
+    this.map.highlight(prefix);
+    this.tree.show(prefix).catch(showError);
   }
 
-  private pickItem(item: number): void {
-    this.spotlight.show(item);
-    scrollTo(this.spotlight.element, "nearest");
-  }
-
-  private async downloadIds(): Promise<void> {
-    if (!this.model || !this.data) return;
-    const { codes, codebookSizes, fingerprint } = this.model.ids;
-    const blob = await fileTask("writeIds", {
-      codes,
-      codebookSizes,
-      ...(fingerprint === undefined ? {} : { fingerprint }),
-      labels: this.data.labels,
-    });
-    download(blob, "ids.csv");
+  private pick(item: number, follow = true): void {
+    this.card.show(item);
+    this.map.select(item);
+    const { top, bottom } = this.card.element.getBoundingClientRect();
+    if (follow && (bottom < 80 || top > innerHeight - 80)) scrollTo(this.card.element);
   }
 }

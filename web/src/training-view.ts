@@ -1,10 +1,12 @@
 import type { EpochRecord, IdStatistics, TrainProgress } from "rqvae";
 import { hook } from "./dom.ts";
+import type { CodeCounts } from "./lab/protocol.ts";
 import { LossChart } from "./loss-chart.ts";
-import { UsageBars } from "./usage-bars.ts";
+import { UsageMap } from "./usage-map.ts";
+import { showWarnings } from "./warning-list.ts";
 import { formatCount, formatDuration, formatShare } from "./words.ts";
 
-/** The second step of the page: progress, health and losses of the run. */
+/** The third step of the page: progress, health and losses of the run. */
 export class TrainingView {
   readonly section = document.querySelector<HTMLElement>("#training")!;
   private readonly progress = hook("progress", HTMLProgressElement);
@@ -16,33 +18,66 @@ export class TrainingView {
   private readonly timeLeft = hook("time-left", HTMLElement);
   private readonly timeNote = hook("time-note", HTMLElement);
   private readonly stop = hook("stop-button", HTMLButtonElement);
+  private readonly pause = hook("pause-button", HTMLButtonElement);
   private readonly chart = new LossChart();
-  private readonly usage = new UsageBars();
+  private readonly usage = new UsageMap();
   private phase = "";
   private epochSeen = false;
   private elapsed = 0;
+  private levels = 1;
   private epochs = 1;
 
-  constructor(onStop: () => void) {
-    this.stop.addEventListener("click", onStop);
+  constructor(handlers: { stop: () => void; pause: () => void }) {
+    this.stop.addEventListener("click", handlers.stop);
+    this.pause.addEventListener("click", handlers.pause);
   }
 
   start(levels: number, epochs: number): void {
     this.section.hidden = false;
-    this.stop.hidden = false;
+    this.setRunning("Getting ready…");
     this.phase = "";
     this.epochSeen = false;
     this.elapsed = 0;
     this.progress.removeAttribute("value");
-    this.text.textContent = "Getting ready…";
     this.unique.textContent = "–";
     this.uniqueNote.textContent = "counted over the whole catalogue";
     this.speed.textContent = "–";
     this.timeLeft.textContent = "–";
     this.timeNote.textContent = "";
-    this.chart.reset(epochs);
+    this.levels = levels;
     this.epochs = epochs;
+    this.chart.reset(epochs, levels);
     this.usage.reset(levels);
+    showWarnings([]);
+  }
+
+  /** The same run goes on. */
+  goOn(): void {
+    this.setRunning("Going on…");
+  }
+
+  private setRunning(text: string): void {
+    this.section.dataset.state = "running";
+    this.stop.hidden = false;
+    this.pause.hidden = false;
+    this.pause.disabled = false;
+    this.pause.textContent = "Pause";
+    this.text.textContent = text;
+  }
+
+  /** A pause was asked for, and comes with the next step. */
+  pausing(): void {
+    this.pause.disabled = true;
+    this.text.textContent = "Pausing…";
+  }
+
+  paused(): void {
+    this.section.dataset.state = "paused";
+    this.pause.disabled = false;
+    this.pause.textContent = "Go on";
+    this.text.textContent = "Paused. It is kept in this browser, also if you close the page.";
+    this.announcement.textContent = "Training is paused.";
+    this.pause.focus({ preventScroll: true });
   }
 
   update(event: TrainProgress): void {
@@ -64,32 +99,41 @@ export class TrainingView {
     for (const record of event.newEpochs) this.addEpoch(record);
     // On a large catalogue the first epoch takes a while: until it ends the batches' losses stand in for it.
     if (!this.epochSeen && event.losses && event.totalSteps > 0) {
-      const { reconstructionLoss, quantizeLoss } = event.losses;
-      this.chart.add((event.step / event.totalSteps) * event.epochs, reconstructionLoss, quantizeLoss);
+      this.chart.add((event.step / event.totalSteps) * event.epochs, event.losses);
     }
-    if (event.lastEpoch) this.showIds(event.lastEpoch.ids);
+    if (event.lastEpoch) {
+      this.showIds(event.lastEpoch.ids);
+      showWarnings(event.lastEpoch.warnings);
+    }
   }
 
   private addEpoch(record: EpochRecord): void {
-    if (!this.epochSeen) this.chart.reset(this.epochs);
+    if (!this.epochSeen) this.chart.reset(this.epochs, this.levels);
     this.epochSeen = true;
-    this.chart.add(record.epoch + 1, record.reconstructionLoss, record.quantizeLoss);
+    this.chart.add(record.epoch + 1, record);
   }
 
   showIds(ids: IdStatistics): void {
     this.unique.textContent = formatShare(ids.uniqueShare);
     this.uniqueNote.textContent = `${formatCount(ids.distinctIds)} different IDs for ${formatCount(ids.items)} items`;
-    this.usage.show(ids);
+    this.usage.showStatistics(ids);
+  }
+
+  showCounts(counts: CodeCounts): void {
+    this.usage.showCounts(counts);
   }
 
   /** Training is over, the IDs are on their way. */
   finishing(): void {
     this.stop.hidden = true;
+    this.pause.hidden = true;
     this.text.textContent = "Giving every item its ID…";
   }
 
   done(message: string): void {
+    this.section.dataset.state = "done";
     this.stop.hidden = true;
+    this.pause.hidden = true;
     if (!this.progress.hasAttribute("value")) this.progress.value = 0;
     this.text.textContent = message;
     this.announcement.textContent = message;

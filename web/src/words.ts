@@ -29,3 +29,28 @@ export function formatDuration(seconds: number): string {
 export function ordinal(level: number): string {
   return ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"][level] ?? `${level + 1}th`;
 }
+
+/** 1234567 → "1.2 MB" */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} KB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+/** A value of a vector, or a length: three digits that count. */
+export function formatNumber(x: number): string {
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? "NaN" : x > 0 ? "∞" : "−∞";
+  return significant.format(Math.abs(x) < 1e-12 ? 0 : x).replace("-", "−");
+}
+
+/** A share in whole percent. */
+export const formatPercent = (share: number): string => `${Math.round(100 * share)}%`;
+
+/** "just now", "5 minutes ago" */
+export function formatAgo(milliseconds: number): string {
+  const minutes = Math.round(milliseconds / 60_000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${plural(minutes, "minute")} ago`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${plural(hours, "hour")} ago` : `${plural(Math.round(hours / 24), "day")} ago`;
+}

@@ -1,0 +1,99 @@
+import type { CatalogueIndex } from "./catalogue-index.ts";
+import { codeChip, tokensOf } from "./code-chips.ts";
+import { type DataSet, titleOf } from "./data-set.ts";
+import { hook, make } from "./dom.ts";
+import { type KnownIds, knownIds } from "./known-ids.ts";
+import { formatCount, plural } from "./words.ts";
+
+const SHOWN = 6;
+
+/** "Type an ID": the items that have it, those that begin so, or the nearest ID that some item has. */
+export class IdLookup {
+  private readonly form = hook("lookup", HTMLFormElement);
+  private readonly input = hook("lookup-input", HTMLInputElement);
+  private readonly answer = hook("lookup-answer", HTMLDivElement);
+  private readonly handlers: { walk(prefix: readonly number[]): void; pick(item: number): void };
+  private data: DataSet | undefined;
+  private index: CatalogueIndex | undefined;
+  private known: KnownIds | undefined;
+
+  constructor(handlers: IdLookup["handlers"]) {
+    this.handlers = handlers;
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.find();
+    });
+  }
+
+  setCatalogue(data: DataSet, index: CatalogueIndex): void {
+    this.data = data;
+    this.index = index;
+    this.known = knownIds(index);
+    this.input.value = "";
+    this.input.placeholder = index.ids.toTokens(index.order[0]!);
+    this.answer.replaceChildren();
+  }
+
+  private find(): void {
+    const { index, known, data } = this;
+    if (!index || !known || !data) return;
+    const say = (...children: (Node | string)[]) => this.answer.replaceChildren(make("p", "", ...children));
+    const codes = readCodes(this.input.value);
+    const { levels, codebookSizes } = index.ids;
+    if (!codes) {
+      say(`Write the codes of an ID, such as ${this.input.placeholder} or ${index.ids.at(index.order[0]!).join(" ")}.`);
+      return;
+    }
+    if (codes.length > levels) {
+      say(`An ID has ${plural(levels, "code")} here, and these are ${formatCount(codes.length)}.`);
+      return;
+    }
+    const beyond = codes.findIndex((code, level) => code >= codebookSizes[level]!);
+    if (beyond >= 0) {
+      say(
+        `Code ${beyond + 1} goes from 0 to ${formatCount(codebookSizes[beyond]! - 1)}, and this is ${codes[beyond]}.`,
+      );
+      return;
+    }
+    const items = known.items(codes);
+    if (items.length > 0) {
+      const what = codes.length === levels ? "has this ID" : "begins so";
+      say(
+        items.length === 1
+          ? `One item ${what}: `
+          : `${formatCount(items.length)} items ${what.replace("has", "have").replace("begins", "begin")}: `,
+      );
+      this.list(items);
+      if (codes.length < levels) this.handlers.walk(codes);
+      this.handlers.pick(items[0]!);
+      return;
+    }
+    const nearest = known.nearestValid(codes);
+    const near = known.items(nearest);
+    const tokens = tokensOf(index.ids, near[0]!);
+    say(
+      `No item has this ID. The nearest that one has: `,
+      make("span", "id", ...nearest.map((_, level) => codeChip(nearest, tokens, level))),
+      " ",
+    );
+    this.list(near);
+  }
+
+  private list(items: Uint32Array): void {
+    const line = this.answer.firstElementChild!;
+    for (const item of items.subarray(0, SHOWN)) {
+      const chip = make("button", "kin-item", titleOf(this.data!, item));
+      chip.type = "button";
+      chip.addEventListener("click", () => this.handlers.pick(item));
+      line.append(chip, " ");
+    }
+    if (items.length > SHOWN) line.append(`and ${formatCount(items.length - SHOWN)} more`);
+  }
+}
+
+/** "<a_17><b_4>", "a_17 b_4", "17, 4" or "17 4": the codes. Undefined for what is none of these. */
+export function readCodes(text: string): number[] | undefined {
+  const numbers = text.match(/\d+/g);
+  const rest = text.replace(/[a-z]_\d+/gi, "").replace(/[\d\s,;<>[\]()-]/g, "");
+  return numbers && rest === "" ? numbers.map(Number) : undefined;
+}

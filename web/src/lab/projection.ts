@@ -1,0 +1,67 @@
+import type { LatentMap } from "./protocol.ts";
+
+const ITERATIONS = 60;
+
+/**
+ * Principal components: the two directions in which the rows differ most, by power iteration on their covariance matrix, the second
+ * one kept at a right angle to the first.
+ * @param rows n x dim, row-major.
+ */
+export function projectToPlane(rows: Float32Array, dim: number): Pick<LatentMap, "points" | "shares"> {
+  const n = rows.length / dim;
+  const mean = new Float64Array(dim);
+  for (let i = 0; i < rows.length; i++) mean[i % dim]! += rows[i]! / n;
+  const covariance = new Float64Array(dim * dim);
+  const centred = new Float64Array(dim);
+  for (let i = 0; i < n; i++) {
+    for (let a = 0; a < dim; a++) centred[a] = rows[i * dim + a]! - mean[a]!;
+    for (let a = 0; a < dim; a++) {
+      for (let b = 0; b <= a; b++) covariance[a * dim + b]! += (centred[a]! * centred[b]!) / n;
+    }
+  }
+  let total = 0;
+  for (let a = 0; a < dim; a++) {
+    total += covariance[a * dim + a]!;
+    for (let b = 0; b < a; b++) covariance[b * dim + a] = covariance[a * dim + b]!;
+  }
+
+  const found: Float64Array[] = [];
+  const shares: [number, number] = [0, 0];
+  for (let k = 0; k < Math.min(2, dim); k++) {
+    let direction = new Float64Array(dim).map((_, j) => 1 + ((j * 7 + k * 3) % 5));
+    for (let step = 0; step < ITERATIONS; step++) {
+      const next = new Float64Array(dim);
+      for (let a = 0; a < dim; a++) {
+        for (let b = 0; b < dim; b++) next[a]! += covariance[a * dim + b]! * direction[b]!;
+      }
+      for (const other of found) {
+        const along = dot(next, other);
+        for (let a = 0; a < dim; a++) next[a]! -= along * other[a]!;
+      }
+      const length = Math.sqrt(dot(next, next));
+      if (length === 0) break;
+      shares[k] = total > 0 ? length / total : 0;
+      direction = next.map((x) => x / length);
+    }
+    found.push(direction);
+  }
+
+  const points = new Float32Array(2 * n);
+  let reach = 0;
+  for (let i = 0; i < n; i++) {
+    for (const [k, direction] of found.entries()) {
+      let at = 0;
+      for (let a = 0; a < dim; a++) at += (rows[i * dim + a]! - mean[a]!) * direction[a]!;
+      points[2 * i + k] = at;
+      reach = Math.max(reach, Math.abs(at));
+    }
+  }
+  if (reach > 0) for (let i = 0; i < points.length; i++) points[i]! /= reach;
+  return { points, shares };
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}

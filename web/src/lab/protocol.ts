@@ -1,0 +1,159 @@
+/**
+ * What the page and its worker say to each other. The worker (`worker.ts`) holds the items and the model, so that the page's thread never
+ * touches either; the page (`client.ts`) gets summaries, codes and points. One request, any number of events, one answer.
+ */
+
+import type {
+  CodeArray,
+  IdStatistics,
+  ItemLabels,
+  ModelConfig,
+  ModelOptions,
+  TrainOptions,
+  TrainProgress,
+  TrainWarning,
+} from "rqvae";
+import type { Explanation, Finding } from "rqvae/report";
+
+/** What a run is made with. */
+export interface Settings {
+  model: ModelOptions;
+  train: TrainOptions;
+}
+
+/** Where items come from: kept with a checkpoint, so that an interrupted run finds them again. */
+export type DataSource =
+  | { kind: "sample"; key: string; itemsUrl: string; labelsUrl: string }
+  | { kind: "files"; items: File; labels?: File; withoutBadRows?: boolean };
+
+/** What is to be known of the items before anything runs. */
+export interface DataChecks {
+  /** Rows that hold a number that is none, or an infinite one; the first few of them. */
+  badRows: number;
+  firstBadRows: number[];
+  /** Rows of nothing but zeros. */
+  zeroRows: number;
+  /** Rows that are equal to an earlier one. */
+  repeatedRows: number;
+  /** Columns with one value in every row. */
+  constantColumns: number;
+  /** Euclidean lengths of the rows. */
+  norms: { least: number; mean: number; most: number };
+}
+
+/** Items as the page knows them. */
+export interface DataSummary {
+  rows: number;
+  dim: number;
+  /** Number type of the items as they were read. */
+  type: string;
+  bytes: number;
+  labels: ItemLabels | undefined;
+  checks: DataChecks;
+  /** The first values of the first rows. */
+  head: number[][];
+}
+
+/** How often each code was chosen by a sample of the items, one array a level. */
+export interface CodeCounts {
+  items: number;
+  perLevel: Uint32Array[];
+}
+
+export type TrainEvent =
+  | { kind: "progress"; event: TrainProgress }
+  | { kind: "counts"; counts: CodeCounts }
+  | { kind: "finishing" };
+
+/** IDs as plain data. */
+export interface PlainIds {
+  codes: CodeArray;
+  codebookSizes: readonly number[];
+  fingerprint: string | undefined;
+}
+
+/** How a run ended. "empty": stopped before there was anything to keep. */
+export type RunResult =
+  | { status: "paused" }
+  | { status: "empty" }
+  | {
+      status: "done" | "stopped";
+      ids: PlainIds;
+      statistics: IdStatistics | undefined;
+      config: ModelConfig;
+      warnings: TrainWarning[];
+    };
+
+/** Latents in the plane of their two widest directions. */
+export interface LatentMap {
+  /** The item of each point; a sample of a large catalogue. */
+  items: Uint32Array;
+  /** x, y of each point, from -1 to 1. */
+  points: Float32Array;
+  /** Share of the latents' variance along each of the two directions. */
+  shares: [number, number];
+}
+
+/** The quality report as the page shows it. */
+export interface ReportSummary {
+  sharing: string;
+  findings: Finding[];
+  text: string;
+  /** A row a figure: of the IDs, of residual k-means, of IDs at random. */
+  compared: { name: string; better: "more" | "less"; values: (number | undefined)[] }[];
+}
+
+/** Why an item has its ID, and how much of it the ID keeps. */
+export interface ItemDetails {
+  explanation: Omit<Explanation, "toString">;
+  /** ||x - x^||^2 / mean ||x - mean||^2: 0 is perfect, 1 as bad as the mean of all items. Absent for an encoder without decoder. */
+  error: number | undefined;
+}
+
+/** A model that was loaded from a file. */
+export interface LoadedModel {
+  config: ModelConfig;
+  fingerprint: string;
+  part: "full" | "encoder";
+}
+
+/** Formats of IDs that the page offers. */
+export type IdFile = "csv" | "jsonl" | "lcrec" | "recbole";
+
+/** The worker's calls: what each takes, gives and tells meanwhile. */
+export interface LabApi {
+  open: { input: { source: DataSource }; output: DataSummary };
+  setLabels: { input: { file: File }; output: ItemLabels };
+  train: {
+    input: { settings: Settings; noun: [one: string, many: string]; from: "start" | "pause" | "store" };
+    output: RunResult;
+    event: TrainEvent;
+  };
+  /** Ends the run: "pause" keeps a checkpoint, "stop" takes the model as it is, "drop" forgets it. */
+  halt: { input: { why: "pause" | "stop" | "drop" }; output: undefined };
+  /** Takes the model of a paused run as it is. */
+  finish: { input: undefined; output: RunResult };
+  map: { input: undefined; output: LatentMap };
+  explain: { input: { item: number }; output: ItemDetails };
+  report: { input: undefined; output: ReportSummary };
+  modelFile: { input: undefined; output: Blob };
+  reportFile: { input: { title: string }; output: Blob };
+  idsFile: { input: { format: IdFile }; output: Blob };
+  loadModel: { input: { file: Blob }; output: LoadedModel };
+  /** Gives the items of a file their IDs, by the model there is; `idsFile` then writes these. */
+  encodeFile: { input: { file: File }; output: { ids: PlainIds; labels: ItemLabels | undefined } };
+}
+
+export type Method = keyof LabApi;
+export type EventOf<M extends Method> = LabApi[M] extends { event: infer E } ? E : never;
+
+export interface LabRequest<M extends Method = Method> {
+  call: number;
+  method: M;
+  input: LabApi[M]["input"];
+}
+
+export type LabReply =
+  | { call: number; type: "event"; event: unknown }
+  | { call: number; type: "result"; output: unknown }
+  | { call: number; type: "error"; error: { name: string; message: string } };

@@ -1,0 +1,133 @@
+import { type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
+import { holdRunLock, type StoredRun, storeRun } from "../stored-run.ts";
+import type { CodeCounts, RunResult, Settings, TrainEvent } from "./protocol.ts";
+
+/** Items whose codes are counted while the model trains. */
+const COUNTED = 2048;
+/** Milliseconds between two counts, and between two checkpoints. */
+const COUNT_MS = 400;
+const CHECKPOINT_MS = 5000;
+
+type Ended = "pause" | "stop" | "drop";
+
+/** One training run: it can be paused, stopped, and gone on with, in this worker or after a reload. */
+export class Run {
+  readonly model: RQVAE;
+  private readonly items: ItemMatrix;
+  private readonly settings: Settings;
+  /** What is stored with each checkpoint. */
+  private readonly about: Omit<StoredRun, "epoch" | "epochs" | "savedAt" | "checkpoint"> | undefined;
+  private readonly sample: ItemMatrix;
+  private controller = new AbortController();
+  private last: TrainProgress | undefined;
+  private paused: Uint8Array | undefined;
+  private counted = Number.NEGATIVE_INFINITY;
+
+  private constructor(model: RQVAE, items: ItemMatrix, settings: Settings, about: Run["about"]) {
+    this.model = model;
+    this.items = items;
+    this.settings = settings;
+    this.about = about;
+    this.sample = sampleOf(items);
+  }
+
+  static async create(items: ItemMatrix, settings: Settings, about: Run["about"]): Promise<Run> {
+    return new Run(await RQVAE.create(settings.model), items, settings, about);
+  }
+
+  halt(why: Ended): void {
+    this.controller.abort(why);
+  }
+
+  /** Trains to the end, or until `halt`; from the checkpoint of a pause or of `stored`, if there is one. */
+  async train(emit: (event: TrainEvent) => void, stored?: Uint8Array): Promise<RunResult> {
+    const resume = this.paused ?? stored;
+    this.controller = new AbortController();
+    this.paused = undefined;
+    const { signal } = this.controller;
+    const release = holdRunLock();
+    let history: TrainHistory | undefined;
+    try {
+      history = await this.model.train(this.items, {
+        ...this.settings.train,
+        signal,
+        onProgress: (event) => {
+          this.last = event;
+          emit({ kind: "progress", event });
+          this.count(event, emit);
+        },
+        ...(this.about ? { checkpoint: { everyMs: CHECKPOINT_MS, write: (bytes) => this.store(bytes) } } : {}),
+        ...(resume ? { resume } : {}),
+      });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      if (signal.reason === "pause") {
+        this.paused = this.model.saveCheckpoint();
+        await this.store(this.paused);
+        return { status: "paused" };
+      }
+      if (signal.reason === "drop" || !this.last || this.last.step === 0) return { status: "empty" };
+    } finally {
+      release();
+    }
+    emit({ kind: "finishing" });
+    return this.result(history);
+  }
+
+  /** The model as it is: after a whole run, or a part of one. */
+  async result(history?: TrainHistory): Promise<RunResult> {
+    if (!this.model.initialized) return { status: "empty" };
+    const ids = await this.model.encodeAsync(this.items);
+    return {
+      status: history ? "done" : "stopped",
+      ids: { codes: ids.codes, codebookSizes: ids.codebookSizes, fingerprint: ids.fingerprint },
+      statistics: history?.ids,
+      config: this.model.config,
+      warnings: history?.warnings ?? this.last?.lastEpoch?.warnings ?? [],
+    };
+  }
+
+  /** Storing is a convenience: where the browser refuses it, training goes on without. */
+  private async store(checkpoint: Uint8Array): Promise<void> {
+    if (!this.about) return;
+    const { epoch = 0, epochs = this.settings.train.epochs ?? 100 } = this.last ?? {};
+    await storeRun({
+      ...this.about,
+      epoch,
+      epochs,
+      savedAt: Date.now(),
+      checkpoint: new Blob([checkpoint as Uint8Array<ArrayBuffer>]),
+    }).catch(() => {});
+  }
+
+  private count(event: TrainProgress, emit: (event: TrainEvent) => void): void {
+    if (event.phase === "initialize" || performance.now() - this.counted < COUNT_MS) return;
+    emit({ kind: "counts", counts: this.countCodes() });
+    this.counted = performance.now();
+  }
+
+  private countCodes(): CodeCounts {
+    const { codes, levels, codebookSizes, length } = this.model.encode(this.sample);
+    const perLevel = codebookSizes.map((size) => new Uint32Array(size));
+    for (let i = 0; i < codes.length; i++) perLevel[i % levels]![codes[i]!]!++;
+    return { items: length, perLevel };
+  }
+}
+
+/** Evenly spaced rows. */
+function sampleOf(items: ItemMatrix): ItemMatrix {
+  if (items.rows <= COUNTED) return items;
+  return takeRows(items, evenly(items.rows, COUNTED));
+}
+
+/** `count` row numbers of `rows`, evenly spaced. */
+export function evenly(rows: number, count: number): Uint32Array {
+  const n = Math.min(rows, count);
+  return Uint32Array.from({ length: n }, (_, i) => Math.floor((i * rows) / n));
+}
+
+export function takeRows({ data, dim }: ItemMatrix, rows: ArrayLike<number>): ItemMatrix {
+  const taken = data.slice(0, rows.length * dim) as ItemMatrix["data"];
+  for (let i = 0; i < rows.length; i++) taken.set(data.subarray(rows[i]! * dim, (rows[i]! + 1) * dim), i * dim);
+  return { data: taken, rows: rows.length, dim };
+}

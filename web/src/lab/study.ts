@@ -1,0 +1,111 @@
+import { assessIds, type ItemMatrix, type RQVAE, type SemanticIds } from "rqvae";
+import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/report";
+import { nextTask } from "../slices.ts";
+import { rowReader } from "./checks.ts";
+import type { HeldItems } from "./items.ts";
+import { projectToPlane } from "./projection.ts";
+import type { ItemDetails, LatentMap, ReportSummary } from "./protocol.ts";
+import { evenly, takeRows } from "./run.ts";
+
+/** Points on the map at most. */
+const MAP_POINTS = 20_000;
+const SLICE = 1024;
+
+/** What can be found out about the IDs of a catalogue. */
+export class Study {
+  private readonly model: RQVAE;
+  private readonly held: HeldItems;
+  private readonly ids: SemanticIds;
+  private explainer: Promise<Explainer> | undefined;
+  private assessed: Promise<IdReport> | undefined;
+  private variance: number | undefined;
+
+  constructor(model: RQVAE, held: HeldItems, ids: SemanticIds) {
+    this.model = model;
+    this.held = held;
+    this.ids = ids;
+  }
+
+  async map(): Promise<LatentMap> {
+    const { items } = this.held;
+    const { latentDim } = this.model.config;
+    const rows = evenly(items.rows, MAP_POINTS);
+    const latents = new Float32Array(rows.length * latentDim);
+    for (let from = 0; from < rows.length; from += SLICE) {
+      latents.set(this.model.latents(takeRows(items, rows.subarray(from, from + SLICE))), from * latentDim);
+      await nextTask();
+    }
+    return { items: rows, ...projectToPlane(latents, latentDim) };
+  }
+
+  async explain(item: number): Promise<ItemDetails> {
+    const { items, labels } = this.held;
+    this.explainer ??= explainIds(this.model, items, { ids: this.ids, nearest: 0, ...(labels ? { labels } : {}) });
+    const { toString: _, ...explanation } = (await this.explainer).explain(item);
+    return { explanation, error: this.model.part === "full" ? this.errorOf(item) : undefined };
+  }
+
+  /** Squared error of an item's reconstruction, in units of the items' mean squared distance from their mean. */
+  private errorOf(item: number): number {
+    const { items } = this.held;
+    const [original, restored] = [takeRows(items, [item]), this.model.reconstruct(takeRows(items, [item]))];
+    const x = rowReader(original)(0, new Float64Array(items.dim));
+    let error = 0;
+    for (let j = 0; j < items.dim; j++) error += (x[j]! - restored[j]!) ** 2;
+    this.variance ??= meanSquaredDistance(takeRows(items, evenly(items.rows, MAP_POINTS)));
+    return this.variance > 0 ? error / this.variance : 0;
+  }
+
+  private assess(): Promise<IdReport> {
+    const { items, labels } = this.held;
+    this.assessed ??= assessIds(this.ids, { items, model: this.model, baseline: true, ...(labels ? { labels } : {}) });
+    return this.assessed;
+  }
+
+  async report(): Promise<ReportSummary> {
+    const report = await this.assess();
+    const all = [report, report.baselines?.residualKMeans, report.baselines?.randomHash];
+    const row = (
+      name: string,
+      of: (each: IdReport) => number | null | undefined,
+      better: "more" | "less" = "more",
+    ) => ({
+      name,
+      better,
+      values: all.map((each) => (each ? (of(each) ?? undefined) : undefined)),
+    });
+    const compared = [
+      row("Items with an ID of their own", (each) => 1 - each.itemsSharing / each.items),
+      row("Of what makes items differ, kept by the ID", (each) => each.reconstruction?.explainedVariance),
+      row("Nearest items that share the first code", (each) => each.neighbours?.sharing[0]),
+      row("Nearest items still nearest when rebuilt", (each) => each.neighbours?.kept),
+      ...(report.labels ?? []).map(({ name }, i) =>
+        row(`Same ${name}, of items sharing the first code`, (each) => each.labels?.[i]?.byDepth[0]),
+      ),
+    ].filter(({ values }) => values[0] !== undefined);
+    const [sharing = ""] = report.text.split("\n");
+    return { sharing, findings: [...report.findings], text: report.text, compared };
+  }
+
+  async reportFile(title: string): Promise<Blob> {
+    const { labels } = this.held;
+    const html = reportHtml(await this.assess(), { title, ...(labels ? { labels } : {}) });
+    return new Blob([html], { type: "text/html" });
+  }
+}
+
+function meanSquaredDistance(items: ItemMatrix): number {
+  const { rows, dim } = items;
+  const read = rowReader(items);
+  const row = new Float64Array(dim);
+  const mean = new Float64Array(dim);
+  let squares = 0;
+  for (let i = 0; i < rows; i++) {
+    read(i, row);
+    for (let j = 0; j < dim; j++) {
+      mean[j]! += row[j]! / rows;
+      squares += (row[j]! * row[j]!) / rows;
+    }
+  }
+  return squares - mean.reduce((sum, x) => sum + x * x, 0);
+}

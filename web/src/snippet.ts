@@ -1,0 +1,35 @@
+import type { ModelConfig } from "rqvae";
+
+/** What the code is about: one very model. */
+export interface SnippetModel {
+  config: ModelConfig;
+  fingerprint: string | undefined;
+  /** An ID of the catalogue, as tokens. */
+  example: string;
+}
+
+/** Ten lines that give items their IDs with this very model. */
+export function snippet(where: "node" | "browser", { config, fingerprint, example }: SnippetModel): string {
+  const check = fingerprint ? `\nif (model.fingerprint !== "${fingerprint}") throw new Error("another model");` : "";
+  return where === "node"
+    ? `// npm install rqvae
+import { readFile, writeFile } from "node:fs/promises";
+import { RQVAE } from "rqvae";
+import { readItems, writeIdsCsv } from "rqvae/formats";
+
+const model = await RQVAE.load("model.safetensors");${check}
+const file = "items.npy"; // or .csv, .json: rows of ${config.inputDim} numbers
+const { items, labels } = readItems(await readFile(file), file);
+const ids = model.encode(items);
+await writeFile("ids.csv", writeIdsCsv(ids, labels));
+console.log(ids.toTokens(0)); // such as ${example}
+`
+    : `import { RQVAE } from "rqvae"; // with a bundler, or an import map
+
+const url = new URL("model.safetensors", location.href);
+const model = await RQVAE.load(url);${check}
+const vector = new Float32Array(${config.inputDim}); // an item's embedding
+const ids = model.encode(vector);
+document.body.append(ids.toTokens(0)); // such as ${example}
+`;
+}

@@ -1,0 +1,68 @@
+import type { DataSource, Settings } from "./lab/protocol.ts";
+
+/** What a run that was interrupted leaves in this browser, and nowhere else. */
+export interface StoredRun {
+  source: DataSource;
+  settings: Settings;
+  items: number;
+  noun: [one: string, many: string];
+  epoch: number;
+  epochs: number;
+  /** Milliseconds since 1970. */
+  savedAt: number;
+  checkpoint: Blob;
+}
+
+/** A run holds it while it lasts, so that another tab does not offer it for resumption. */
+const LOCK = "rqvae-run";
+const STORE = "runs";
+const KEY = "last";
+
+function open(): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open("rqvae-demo", 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+async function inStore<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  const database = await open();
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const transaction = database.transaction(STORE, mode);
+      const request = work(transaction.objectStore(STORE));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error);
+      transaction.onerror = () => reject(transaction.error);
+    });
+  } finally {
+    database.close();
+  }
+}
+
+export const storeRun = (run: StoredRun): Promise<unknown> => inStore("readwrite", (store) => store.put(run, KEY));
+export const forgetStoredRun = (): Promise<unknown> => inStore("readwrite", (store) => store.delete(KEY));
+export const readStoredRun = (): Promise<StoredRun | undefined> => inStore("readonly", (store) => store.get(KEY));
+
+/** The interrupted run, unless another tab is at it. Undefined as well where the browser keeps nothing. */
+export async function findInterruptedRun(): Promise<StoredRun | undefined> {
+  try {
+    const locks = await navigator.locks?.query();
+    if (locks?.held?.some(({ name }) => name === LOCK)) return undefined;
+    return await readStoredRun();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Holds the run's lock until what it returns is called. */
+export function holdRunLock(): () => void {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  void navigator.locks?.request(LOCK, { mode: "shared" }, () => held);
+  return release;
+}

@@ -1,0 +1,222 @@
+import { type HierarchyRectangularNode, hierarchy, partition } from "d3-hierarchy";
+import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
+import { familyHue } from "./code-chips.ts";
+import { make } from "./dom.ts";
+import { hoverAt } from "./pointer.ts";
+
+type Arc = HierarchyRectangularNode<CodeGroup>;
+
+/** Rings around the middle; parts of the circle that are not worth drawing; the middle's share of the radius. */
+const RINGS = 3;
+const LEAST_SHARE = 0.0008;
+const HOLE = 0.27;
+const WALK_MS = 420;
+const TURN = 2 * Math.PI;
+
+/** The part of a layout that fills the circle, and how many rings it has moved inwards. */
+interface Window {
+  from: number;
+  to: number;
+  inwards: number;
+}
+
+const WHOLE: Window = { from: 0, to: TURN, inwards: 0 };
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+/** A branch of the code tree as rings: first the next code, around it those after. Pressing an arc walks in, the middle walks out. */
+export class Sunburst {
+  readonly element = make("div", "sunburst-box");
+  readonly middle = make("div", "sunburst-middle");
+  private readonly canvas = make("canvas", "sunburst-canvas");
+  private readonly handlers: { walk(prefix: readonly number[]): void; hover(group: CodeGroup | undefined): void };
+  private readonly labelOf: (group: CodeGroup) => string;
+  private index: CatalogueIndex | undefined;
+  private focus: CodeGroup | undefined;
+  private arcs: Arc[] = [];
+  private hovered: Arc | undefined;
+  private frame = 0;
+
+  constructor(labelOf: Sunburst["labelOf"], handlers: Sunburst["handlers"]) {
+    this.labelOf = labelOf;
+    this.handlers = handlers;
+    this.canvas.setAttribute("aria-hidden", "true"); // the list beside it says and does the same
+    this.element.append(this.canvas, this.middle);
+    new ResizeObserver(() => this.draw()).observe(this.element);
+    dark.addEventListener("change", () => this.draw());
+    hoverAt(this.canvas, (at) => this.setHovered(at && this.arcAt(at.x, at.y)));
+    this.canvas.addEventListener("click", (event) => {
+      const arc = this.arcAt(event.offsetX, event.offsetY);
+      const { focus } = this;
+      if (arc) this.handlers.walk(arc.data.prefix);
+      else if (focus && focus.prefix.length > 0 && this.inMiddle(event.offsetX, event.offsetY)) {
+        this.handlers.walk(focus.prefix.slice(0, -1));
+      }
+    });
+  }
+
+  show(index: CatalogueIndex, focus: CodeGroup): void {
+    const before = this.index === index ? this.focus : undefined;
+    const old = this.arcs;
+    this.index = index;
+    this.focus = focus;
+    this.arcs = layOut(index, focus);
+    this.hovered = undefined;
+    cancelAnimationFrame(this.frame);
+    const walked = before && before.prefix.length !== focus.prefix.length && !reducedMotion.matches;
+    const into = walked && before.prefix.length < focus.prefix.length ? find(old, focus) : undefined;
+    const outOf = walked && before.prefix.length > focus.prefix.length ? find(this.arcs, before) : undefined;
+    if (into) this.walk(old, WHOLE, windowOf(into));
+    else if (outOf) this.walk(this.arcs, windowOf(outOf), WHOLE);
+    else this.draw();
+  }
+
+  /** Moves from one window of a layout to another, so that the eye sees where it goes. */
+  private walk(arcs: Arc[], from: Window, to: Window): void {
+    const start = performance.now();
+    const step = () => {
+      const t = Math.min(1, (performance.now() - start) / WALK_MS);
+      const ease = t < 0.5 ? 2 * t * t : 1 - 2 * (1 - t) * (1 - t);
+      const between = (a: number, b: number) => a + (b - a) * ease;
+      this.paint(arcs, {
+        from: between(from.from, to.from),
+        to: between(from.to, to.to),
+        inwards: between(from.inwards, to.inwards),
+      });
+      if (t < 1) this.frame = requestAnimationFrame(step);
+      else this.draw();
+    };
+    step();
+  }
+
+  private draw(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.paint(this.arcs, WHOLE));
+  }
+
+  private get radius(): number {
+    return Math.min(this.canvas.clientWidth, this.canvas.clientHeight) / 2 - 2;
+  }
+
+  private paint(arcs: Arc[], window: Window): void {
+    const { canvas } = this;
+    const { clientWidth: width, clientHeight: height } = canvas;
+    const context = canvas.getContext("2d");
+    if (width === 0 || !context || !this.index || !this.focus) return;
+    const scale = devicePixelRatio;
+    if (canvas.width !== Math.round(width * scale)) canvas.width = Math.round(width * scale);
+    if (canvas.height !== Math.round(height * scale)) canvas.height = Math.round(height * scale);
+    context.setTransform(scale, 0, 0, scale, (width / 2) * scale, (height / 2) * scale);
+    context.clearRect(-width / 2, -height / 2, width, height);
+    const { radius } = this;
+    const rings = Math.max(1, Math.min(RINGS, this.index.ids.levels - this.focus.prefix.length));
+    const ring = (radius * (1 - HOLE)) / rings;
+    const style = getComputedStyle(this.element);
+    context.lineWidth = 1;
+    context.strokeStyle = style.getPropertyValue("--gap");
+    for (const arc of arcs) {
+      const depth = arc.depth - window.inwards;
+      if (depth < 0.01 || depth > rings + 0.01) continue;
+      const place = (x: number) =>
+        TURN * Math.min(1, Math.max(0, (x - window.from) / (window.to - window.from))) - Math.PI / 2;
+      const [start, end] = [place(arc.x0), place(arc.x1)];
+      if (end - start < 0.0015) continue;
+      const inner = Math.max(0, radius * HOLE + (depth - 1) * ring);
+      const outer = inner + ring;
+      context.beginPath();
+      context.arc(0, 0, outer, start, end);
+      context.arc(0, 0, inner, end, start, true);
+      context.closePath();
+      context.fillStyle = fillOf(arc, arc === this.hovered);
+      context.fill();
+      if ((end - start) * inner > 3) context.stroke();
+      this.label(context, arc, start, end, inner, outer);
+    }
+  }
+
+  /** A word or glyph along the radius, where the arc is broad enough for it. */
+  private label(
+    context: CanvasRenderingContext2D,
+    arc: Arc,
+    start: number,
+    end: number,
+    inner: number,
+    outer: number,
+  ): void {
+    const breadth = (end - start) * (inner + outer) * 0.5;
+    if (breadth < 13) return;
+    const text = this.labelOf(arc.data);
+    const isGlyph = [...text].length <= 2 || /\p{Extended_Pictographic}/u.test(text);
+    const size = isGlyph ? Math.min(22, breadth * 0.8) : Math.min(13, breadth * 0.85);
+    context.font = `500 ${size}px system-ui, sans-serif, "Noto Color Emoji"`;
+    context.fillStyle = dark.matches ? "#f2f1f8" : "#1c1b22";
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    const room = outer - inner - 8;
+    let shown = text;
+    while (shown.length > 2 && context.measureText(shown).width > room) shown = `${shown.slice(0, -2)}…`;
+    if (context.measureText(shown).width > room) return;
+    const angle = (start + end) / 2;
+    const middle = (inner + outer) / 2;
+    context.save();
+    context.rotate(angle);
+    context.translate(middle, 0);
+    if (isGlyph) context.rotate(-angle);
+    else if (Math.cos(angle) < 0) context.rotate(Math.PI);
+    context.fillText(shown, 0, 0);
+    context.restore();
+  }
+
+  private setHovered(arc: Arc | undefined): void {
+    if (arc === this.hovered) return;
+    this.hovered = arc;
+    this.canvas.style.cursor = arc ? "pointer" : "";
+    this.handlers.hover(arc?.data);
+    this.draw();
+  }
+
+  private inMiddle(x: number, y: number): boolean {
+    const { clientWidth, clientHeight } = this.canvas;
+    return Math.hypot(x - clientWidth / 2, y - clientHeight / 2) < this.radius * HOLE;
+  }
+
+  private arcAt(x: number, y: number): Arc | undefined {
+    const dx = x - this.canvas.clientWidth / 2;
+    const dy = y - this.canvas.clientHeight / 2;
+    const { radius, index, focus } = this;
+    const distance = Math.hypot(dx, dy);
+    if (!index || !focus || distance > radius || distance < radius * HOLE) return undefined;
+    const rings = Math.max(1, Math.min(RINGS, index.ids.levels - focus.prefix.length));
+    const depth = 1 + Math.floor((distance - radius * HOLE) / ((radius * (1 - HOLE)) / rings));
+    const angle = (Math.atan2(dy, dx) + Math.PI / 2 + TURN) % TURN;
+    return this.arcs.find((arc) => arc.depth === depth && arc.x0 <= angle && angle < arc.x1);
+  }
+}
+
+function layOut(index: CatalogueIndex, focus: CodeGroup): Arc[] {
+  const least = (focus.end - focus.start) * LEAST_SHARE;
+  const children = (group: CodeGroup) =>
+    group.prefix.length - focus.prefix.length < RINGS
+      ? index.childrenOf(group).filter(({ start, end }) => end - start >= least)
+      : [];
+  const root = hierarchy(focus, children);
+  root.each((node) => {
+    // The layout takes a node's value as it is: parts too small to draw leave a gap.
+    (node as { value?: number }).value = node.data.end - node.data.start;
+  });
+  return partition<CodeGroup>().size([TURN, RINGS])(root).descendants();
+}
+
+const find = (arcs: Arc[], { prefix }: CodeGroup) => arcs.find((arc) => arc.data.prefix.join() === prefix.join());
+
+const windowOf = (arc: Arc): Window => ({ from: arc.x0, to: arc.x1, inwards: arc.depth });
+
+function fillOf({ data: { prefix } }: Arc, hovered: boolean): string {
+  const outwards = Math.min(3, prefix.length - 1);
+  // Alternating shades tell neighbours apart.
+  const shade = ((prefix.at(-1)! * 7) % 5) * 0.012;
+  const chroma = (hovered ? 0.16 : 0.105) - outwards * 0.018;
+  return dark.matches
+    ? `oklch(${(hovered ? 0.6 : 0.46) - outwards * 0.035 + shade} ${chroma} ${familyHue(prefix)})`
+    : `oklch(${(hovered ? 0.76 : 0.83) + outwards * 0.025 - shade} ${chroma} ${familyHue(prefix)})`;
+}

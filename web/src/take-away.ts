@@ -1,0 +1,119 @@
+import type { DataSet } from "./data-set.ts";
+import { hook, make } from "./dom.ts";
+import { download } from "./download.ts";
+import type { Lab } from "./lab/client.ts";
+import type { IdFile } from "./lab/protocol.ts";
+import { showError } from "./page-error.ts";
+import { type SnippetModel, snippet } from "./snippet.ts";
+
+interface Offer {
+  testId: string;
+  title: string;
+  about: string;
+  fileName: string;
+  make(lab: Lab, data: DataSet): Promise<Blob>;
+}
+
+const ids = (testId: string, title: string, about: string, fileName: string, format: IdFile): Offer => ({
+  testId,
+  title,
+  about,
+  fileName,
+  make: (lab) => lab.call("idsFile", { format }),
+});
+
+const offers: readonly Offer[] = [
+  {
+    testId: "download-model",
+    title: "Model",
+    about: "one file, for Node, browsers and Python",
+    fileName: "model.safetensors",
+    make: (lab) => lab.call("modelFile", undefined),
+  },
+  ids("download-ids", "IDs as a table", "csv, for spreadsheets and programs", "ids.csv", "csv"),
+  ids("download-jsonl", "IDs as JSON lines", "an item a line", "ids.jsonl", "jsonl"),
+  ids("download-lcrec", "IDs for LC-Rec", "tokens by item, JSON", "ids.index.json", "lcrec"),
+  ids("download-recbole", "IDs for RecBole", "an atomic .item file", "ids.item", "recbole"),
+  {
+    testId: "download-report",
+    title: "Report",
+    about: "a page to pass on",
+    fileName: "report.html",
+    make: (lab, data) => lab.call("reportFile", { title: `Semantic IDs: ${data.name}` }),
+  },
+];
+
+/** The fifth step of the page: files, and the code that uses the model. */
+export class TakeAway {
+  private readonly empty = hook("takeaway-empty", HTMLParagraphElement);
+  private readonly grid = hook("takeaway", HTMLDivElement);
+  private readonly code = hook("snippet", HTMLElement);
+  private readonly lab: Lab;
+  private data: DataSet | undefined;
+  private model: SnippetModel | undefined;
+
+  constructor(lab: Lab) {
+    this.lab = lab;
+    const list = hook("downloads", HTMLUListElement);
+    for (const offer of offers) list.append(make("li", "", this.makeButton(offer)));
+    for (const radio of document.querySelectorAll<HTMLInputElement>("input[name=snippet]")) {
+      radio.addEventListener("change", () => this.showCode());
+    }
+    const copy = hook("copy-snippet", HTMLButtonElement);
+    copy.addEventListener("click", async () => {
+      const copied = await navigator.clipboard.writeText(this.code.textContent ?? "").then(
+        () => true,
+        () => false,
+      );
+      copy.textContent = copied ? "Copied" : "Select the code and copy it";
+      setTimeout(() => {
+        copy.textContent = "Copy";
+      }, 2000);
+    });
+  }
+
+  show(data: DataSet, model: SnippetModel): void {
+    this.data = data;
+    this.model = model;
+    this.empty.hidden = true;
+    this.grid.hidden = false;
+    this.showCode();
+  }
+
+  hide(): void {
+    this.empty.hidden = false;
+    this.grid.hidden = true;
+  }
+
+  private showCode(): void {
+    const where = document.querySelector<HTMLInputElement>("input[name=snippet]:checked")?.value;
+    if (this.model) this.code.textContent = snippet(where === "browser" ? "browser" : "node", this.model);
+  }
+
+  private makeButton(offer: Offer): HTMLElement {
+    const state = make("span", "download-about", offer.about);
+    const button = make(
+      "button",
+      "download",
+      make("span", "download-title", offer.title),
+      make("span", "file-name", offer.fileName),
+      state,
+    );
+    button.type = "button";
+    button.dataset.testid = offer.testId;
+    button.addEventListener("click", async () => {
+      if (!this.data || button.getAttribute("aria-busy") === "true") return;
+      button.setAttribute("aria-busy", "true");
+      state.textContent = "making it…";
+      try {
+        download(await offer.make(this.lab, this.data), offer.fileName);
+      } catch (error) {
+        showError(error);
+      } finally {
+        button.removeAttribute("aria-busy");
+        state.textContent = offer.about;
+      }
+    });
+    return button;
+  }
+}
