@@ -1,5 +1,6 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { resolveColor } from "./colors.ts";
 import { make } from "./dom.ts";
 
 /** One line of a chart. */
@@ -104,9 +105,9 @@ export class Curve {
     if (width === 0) return;
     this.plot?.destroy();
     const axis: uPlot.Axis = {
-      stroke: resolveColor(this.host, "var(--muted)"),
+      stroke: resolveColor("--muted"),
       font: `12px ${getComputedStyle(this.host).fontFamily}`,
-      grid: { stroke: resolveColor(this.host, "var(--line)"), width: 1 },
+      grid: { stroke: resolveColor("--line"), width: 1 },
       ticks: { show: false },
     };
     this.plot = new uPlot(
@@ -132,7 +133,7 @@ export class Curve {
         series: [
           {},
           ...this.lines.map(({ color }): uPlot.Series => {
-            const stroke = resolveColor(this.host, `var(${color})`);
+            const stroke = resolveColor(color);
             return {
               stroke,
               width: 2,
@@ -151,14 +152,4 @@ export class Curve {
 function padded(low: number, high: number): [number, number] {
   const room = Math.max((high - low) * 0.12, Math.abs(high) * 0.02, 1e-6);
   return [Math.max(0, low - room), high + room];
-}
-
-/** A colour as a canvas takes it: light-dark() and custom properties are worked out by the browser. */
-export function resolveColor(host: HTMLElement, value: string): string {
-  const probe = make("span");
-  probe.style.color = value;
-  host.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
 }

@@ -7,3 +7,6 @@ export function splitGlyph(title: string): { glyph: string | undefined; words: s
   if (!pictographic.test(first)) return { glyph: undefined, words: title };
   return { glyph: first, words: title.slice(first.length).trim() || first };
 }
+
+/** For canvases, which do not follow the style sheet. */
+export const EMOJI_FONT = '"Apple Color Emoji", "Segoe UI Emoji", "Noto Color Emoji", sans-serif';

@@ -2,7 +2,7 @@ import type { CatalogueIndex } from "./catalogue-index.ts";
 import { familyHue } from "./code-chips.ts";
 import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
-import { splitGlyph } from "./glyph.ts";
+import { EMOJI_FONT, splitGlyph } from "./glyph.ts";
 import type { LatentMap } from "./lab/protocol.ts";
 import { hoverAt } from "./pointer.ts";
 import { nextTask } from "./slices.ts";
@@ -184,7 +184,7 @@ export class LatentMapView {
         context.fillRect(x - size / 2, y - size / 2, size, size);
       }
     }
-    context.font = `19px "Noto Color Emoji", "Apple Color Emoji", "Segoe UI Emoji", sans-serif`;
+    context.font = `19px ${EMOJI_FONT}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     for (let i = 0; i < this.glyphs.length; i++) {
@@ -206,8 +206,10 @@ export class LatentMapView {
       const point = item < 0 ? -1 : map.items.indexOf(item);
       if (point < 0) continue;
       const [x, y] = this.place(point);
+      const glyph = this.glyphs[point];
+      if (glyph) context.fillText(glyph, x, y);
       context.beginPath();
-      context.arc(x, y, 12, 0, 2 * Math.PI);
+      context.arc(x, y, glyph ? 15 : 10, 0, 2 * Math.PI);
       context.lineWidth = width_;
       context.strokeStyle = dark.matches ? "#fff" : "#1c1b22";
       context.stroke();

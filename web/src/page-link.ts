@@ -29,4 +29,11 @@ function write(): void {
   history.replaceState(null, "", text === "" ? location.pathname + location.search : `#${text}`);
 }
 
-onSettings(write);
+/** Browsers limit how often an address may change. */
+const SETTLED_MS = 150;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+onSettings(() => {
+  clearTimeout(timer);
+  timer = setTimeout(write, SETTLED_MS);
+});

@@ -10,7 +10,7 @@ export interface SnippetModel {
 
 /** Ten lines that give items their IDs with this very model. */
 export function snippet(where: "node" | "browser", { config, fingerprint, example }: SnippetModel): string {
-  const check = fingerprint ? `\nif (model.fingerprint !== "${fingerprint}") throw new Error("another model");` : "";
+  const check = fingerprint ? `\nconsole.assert(model.fingerprint === "${fingerprint}");` : "";
   return where === "node"
     ? `// npm install rqvae
 import { readFile, writeFile } from "node:fs/promises";

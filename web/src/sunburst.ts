@@ -1,15 +1,24 @@
 import { type HierarchyRectangularNode, hierarchy, partition } from "d3-hierarchy";
 import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
 import { familyHue } from "./code-chips.ts";
+import { resolveColor } from "./colors.ts";
 import { make } from "./dom.ts";
+import { EMOJI_FONT } from "./glyph.ts";
 import { hoverAt } from "./pointer.ts";
 
 type Arc = HierarchyRectangularNode<CodeGroup>;
 
-/** Rings around the middle; parts of the circle that are not worth drawing; the middle's share of the radius. */
+/** Where rings begin and end, as shares of the radius, by how many there are: the innermost has the most to say. */
+const EDGES: Record<number, readonly number[]> = {
+  1: [0.34, 0.8],
+  2: [0.34, 0.7, 1],
+  3: [0.34, 0.63, 0.85, 1],
+};
 const RINGS = 3;
-const LEAST_SHARE = 0.0008;
-const HOLE = 0.27;
+const HOLE = 0.34;
+/** Parts of the circle that are not worth drawing, and pixels across that a label needs. */
+const LEAST_SHARE = 0.0004;
+const LABEL_ROOM = 8;
 const WALK_MS = 420;
 const TURN = 2 * Math.PI;
 
@@ -94,6 +103,11 @@ export class Sunburst {
     this.frame = requestAnimationFrame(() => this.paint(this.arcs, WHOLE));
   }
 
+  private get rings(): number {
+    const left = this.index!.ids.levels - this.focus!.prefix.length;
+    return Math.max(1, Math.min(RINGS, left));
+  }
+
   private get radius(): number {
     return Math.min(this.canvas.clientWidth, this.canvas.clientHeight) / 2 - 2;
   }
@@ -109,11 +123,9 @@ export class Sunburst {
     context.setTransform(scale, 0, 0, scale, (width / 2) * scale, (height / 2) * scale);
     context.clearRect(-width / 2, -height / 2, width, height);
     const { radius } = this;
-    const rings = Math.max(1, Math.min(RINGS, this.index.ids.levels - this.focus.prefix.length));
-    const ring = (radius * (1 - HOLE)) / rings;
-    const style = getComputedStyle(this.element);
+    const { rings } = this;
     context.lineWidth = 1;
-    context.strokeStyle = style.getPropertyValue("--gap");
+    context.strokeStyle = resolveColor("--gap");
     for (const arc of arcs) {
       const depth = arc.depth - window.inwards;
       if (depth < 0.01 || depth > rings + 0.01) continue;
@@ -121,8 +133,7 @@ export class Sunburst {
         TURN * Math.min(1, Math.max(0, (x - window.from) / (window.to - window.from))) - Math.PI / 2;
       const [start, end] = [place(arc.x0), place(arc.x1)];
       if (end - start < 0.0015) continue;
-      const inner = Math.max(0, radius * HOLE + (depth - 1) * ring);
-      const outer = inner + ring;
+      const [inner, outer] = [radius * edge(rings, depth - 1), radius * edge(rings, depth)];
       context.beginPath();
       context.arc(0, 0, outer, start, end);
       context.arc(0, 0, inner, end, start, true);
@@ -144,11 +155,11 @@ export class Sunburst {
     outer: number,
   ): void {
     const breadth = (end - start) * (inner + outer) * 0.5;
-    if (breadth < 13) return;
+    if (breadth < LABEL_ROOM) return;
     const text = this.labelOf(arc.data);
     const isGlyph = [...text].length <= 2 || /\p{Extended_Pictographic}/u.test(text);
-    const size = isGlyph ? Math.min(22, breadth * 0.8) : Math.min(13, breadth * 0.85);
-    context.font = `500 ${size}px system-ui, sans-serif, "Noto Color Emoji"`;
+    const size = isGlyph ? Math.min(26, breadth * 1.05) : Math.min(13, breadth * 0.9);
+    context.font = isGlyph ? `${size}px ${EMOJI_FONT}` : `500 ${size}px system-ui, sans-serif`;
     context.fillStyle = dark.matches ? "#f2f1f8" : "#1c1b22";
     context.textAlign = "center";
     context.textBaseline = "middle";
@@ -186,11 +197,19 @@ export class Sunburst {
     const { radius, index, focus } = this;
     const distance = Math.hypot(dx, dy);
     if (!index || !focus || distance > radius || distance < radius * HOLE) return undefined;
-    const rings = Math.max(1, Math.min(RINGS, index.ids.levels - focus.prefix.length));
-    const depth = 1 + Math.floor((distance - radius * HOLE) / ((radius * (1 - HOLE)) / rings));
+    const depth = EDGES[this.rings]!.findIndex((share) => distance < share * radius);
+    if (depth < 1) return undefined;
     const angle = (Math.atan2(dy, dx) + Math.PI / 2 + TURN) % TURN;
     return this.arcs.find((arc) => arc.depth === depth && arc.x0 <= angle && angle < arc.x1);
   }
+}
+
+/** Where a ring ends; between two rings while the picture moves. */
+function edge(rings: number, depth: number): number {
+  const edges = EDGES[rings]!;
+  const below = Math.max(0, Math.min(rings, Math.floor(depth)));
+  const above = Math.min(rings, below + 1);
+  return edges[below]! + (edges[above]! - edges[below]!) * Math.max(0, Math.min(1, depth - below));
 }
 
 function layOut(index: CatalogueIndex, focus: CodeGroup): Arc[] {

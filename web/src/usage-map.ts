@@ -1,5 +1,5 @@
 import type { IdStatistics } from "rqvae";
-import { resolveColor } from "./curve.ts";
+import { resolveColor } from "./colors.ts";
 import { hook, make } from "./dom.ts";
 import type { CodeCounts } from "./lab/protocol.ts";
 import { formatCount, ordinal } from "./words.ts";
@@ -75,8 +75,8 @@ export class UsageMap {
     this.scheduled = true;
     requestAnimationFrame(() => {
       this.scheduled = false;
-      const empty = resolveColor(this.list, "var(--cell)");
-      const full = resolveColor(this.list, "var(--accent)");
+      const empty = resolveColor("--cell");
+      const full = resolveColor("--accent");
       for (const map of this.maps) this.drawMap(map, empty, full);
     });
   }
@@ -87,9 +87,10 @@ export class UsageMap {
     const context = canvas.getContext("2d");
     if (!counts || width === 0 || !context) return;
     const scale = devicePixelRatio;
-    canvas.width = width * scale;
-    canvas.height = height * scale;
-    context.scale(scale, scale);
+    if (canvas.width !== Math.round(width * scale)) canvas.width = Math.round(width * scale);
+    if (canvas.height !== Math.round(height * scale)) canvas.height = Math.round(height * scale);
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, width, height);
     const perCell = Math.ceil(counts.length / MAX_CELLS);
     const cells = Math.ceil(counts.length / perCell);
     const { columns, side } = grid(cells, width, height);

@@ -6,7 +6,7 @@ import type { CodeCounts, RunResult, Settings, TrainEvent } from "./protocol.ts"
 const COUNTED = 2048;
 /** Milliseconds between two counts, and between two checkpoints. */
 const COUNT_MS = 400;
-const CHECKPOINT_MS = 5000;
+const CHECKPOINT_MS = 3000;
 
 type Ended = "pause" | "stop" | "drop";
 

@@ -1,0 +1,68 @@
+/** A visitor of the demo page: builds it, opens it, and waits for what a person would wait for. */
+import { readFileSync } from "node:fs";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+
+/** A page of the browser, and what it complained about. */
+export class Visitor {
+  page!: Page;
+  readonly complaints: string[] = [];
+  private context: BrowserContext | undefined;
+
+  constructor(
+    private readonly browser: Browser,
+    private readonly url: string,
+  ) {}
+
+  /** A fresh visit: nothing is remembered of the last one. Whatever the page logs as an error is kept. */
+  async arrive({ width = 1440, hash = "", dark = false } = {}): Promise<Page> {
+    await this.leave();
+    this.context = await this.browser.newContext({
+      viewport: { width, height: 900 },
+      colorScheme: dark ? "dark" : "light",
+    });
+    this.page = await this.context.newPage();
+    this.complaints.length = 0;
+    this.page.on("pageerror", (error) => this.complaints.push(String(error)));
+    this.page.on("console", (message) => message.type() === "error" && this.complaints.push(message.text()));
+    await this.page.goto(this.url + hash);
+    return this.page;
+  }
+
+  async leave(): Promise<void> {
+    await this.context?.close();
+    this.context = undefined;
+  }
+
+  get contextOfVisit(): BrowserContext {
+    return this.context!;
+  }
+
+  /** Waits until the run has ended. */
+  async finished(): Promise<void> {
+    await this.progress(/^(Done|Stopped)/);
+  }
+
+  /** Waits until the line beside the progress bar says so. */
+  async progress(text: RegExp): Promise<void> {
+    await this.page.waitForFunction(
+      ([source, flags]) =>
+        new RegExp(source!, flags).test(document.querySelector("[data-testid=progress-text]")?.textContent ?? ""),
+      [text.source, text.flags] as const,
+      { timeout: 90_000 },
+    );
+  }
+
+  async choose(testId: string, name: string, buffer: Buffer): Promise<void> {
+    await this.page.getByTestId(testId).setInputFiles({ name, mimeType: "application/octet-stream", buffer });
+  }
+
+  async download(testId: string): Promise<Buffer> {
+    const started = this.page.waitForEvent("download");
+    await this.page.getByTestId(testId).click();
+    return readFileSync(await (await started).path());
+  }
+
+  text(testId: string): Promise<string | null> {
+    return this.page.getByTestId(testId).textContent();
+  }
+}
