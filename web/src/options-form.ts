@@ -142,7 +142,10 @@ function showAdvice(): void {
   const turn = ++advice;
   const sizes = readSizes();
   if (!sizes || !shape) {
-    capacity.textContent = "";
+    delete capacity.dataset.verdict;
+    capacity.textContent = shape
+      ? "No ID yet: levels and codes must be whole numbers of at least 1."
+      : "Choose data first: how many codes are enough depends on the number of items.";
     idShape.replaceChildren();
     return;
   }
@@ -197,8 +200,11 @@ export function suggest(n: number, inputDim: number): void {
     const control = controls.get(option.field)!;
     const text = suggestedText(base, option);
     const simple = document.querySelector(`[data-fields="${option.group}"]`)?.closest(".options-simple");
-    if (control instanceof HTMLSelectElement) control.options[0]!.text = `${text} (suggested)`;
-    else control.placeholder = text;
+    if (control instanceof HTMLSelectElement) {
+      // The first entry is the suggestion, so that it is not there twice.
+      control.options[0]!.text = text;
+      for (const choice of control.options) choice.hidden = choice.value === text;
+    } else control.placeholder = text;
     if (!touched.has(option.field)) control.value = simple ? text : "";
   }
   submit.disabled = false;
@@ -259,3 +265,5 @@ export function onTrain(start: () => void): void {
 export function onSettings(listener: () => void): void {
   listeners.push(listener);
 }
+
+showAdvice();

@@ -60,7 +60,8 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
     );
   }
   if (checks.zeroRows > 0) {
-    add("note", `${plural(checks.zeroRows, "row")} of nothing but zeros: these items will share an ID.`);
+    const sharing = checks.zeroRows > 1 ? ": these items will share an ID" : "";
+    add("note", `${plural(checks.zeroRows, "row")} of nothing but zeros${sharing}.`);
   }
   if (checks.repeatedRows > 0) {
     add(

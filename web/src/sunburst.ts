@@ -6,7 +6,12 @@ import { make } from "./dom.ts";
 import { EMOJI_FONT } from "./glyph.ts";
 import { hoverAt } from "./pointer.ts";
 
-type Arc = HierarchyRectangularNode<CodeGroup>;
+/** A group, or what is left of one beside the parts that are large enough to draw: `rest` is the ring it stands in. */
+interface Part extends CodeGroup {
+  rest?: number;
+}
+
+type Arc = HierarchyRectangularNode<Part>;
 
 /** Where rings begin and end, as shares of the radius, by how many there are: the innermost has the most to say. */
 const EDGES: Record<number, readonly number[]> = {
@@ -155,7 +160,7 @@ export class Sunburst {
     outer: number,
   ): void {
     const breadth = (end - start) * (inner + outer) * 0.5;
-    if (breadth < LABEL_ROOM) return;
+    if (breadth < LABEL_ROOM || arc.data.rest !== undefined) return;
     const text = this.labelOf(arc.data);
     const isGlyph = [...text].length <= 2 || /\p{Extended_Pictographic}/u.test(text);
     const size = isGlyph ? Math.min(26, breadth * 1.05) : Math.min(13, breadth * 0.9);
@@ -182,7 +187,7 @@ export class Sunburst {
     if (arc === this.hovered) return;
     this.hovered = arc;
     this.canvas.style.cursor = arc ? "pointer" : "";
-    this.handlers.hover(arc?.data);
+    this.handlers.hover(arc?.data.rest === undefined ? arc?.data : undefined);
     this.draw();
   }
 
@@ -214,23 +219,34 @@ function edge(rings: number, depth: number): number {
 
 function layOut(index: CatalogueIndex, focus: CodeGroup): Arc[] {
   const least = (focus.end - focus.start) * LEAST_SHARE;
-  const children = (group: CodeGroup) =>
-    group.prefix.length - focus.prefix.length < RINGS
-      ? index.childrenOf(group).filter(({ start, end }) => end - start >= least)
-      : [];
-  const root = hierarchy(focus, children);
+  const rings = Math.min(RINGS, index.ids.levels - focus.prefix.length);
+  const children = (group: Part): Part[] => {
+    if (group.rest !== undefined) return group.rest < rings ? [{ ...group, rest: group.rest + 1 }] : [];
+    const ring = group.prefix.length - focus.prefix.length + 1;
+    if (ring > rings) return [];
+    const all = index.childrenOf(group);
+    const drawn: Part[] = all.filter(({ start, end }) => end - start >= least);
+    const left = all.slice(drawn.length).reduce((sum, { start, end }) => sum + end - start, 0);
+    return left === 0
+      ? drawn
+      : [...drawn, { prefix: group.prefix, start: group.start, end: group.start + left, rest: ring }];
+  };
+  const root = hierarchy<Part>(focus, children);
   root.each((node) => {
     // The layout takes a node's value as it is: parts too small to draw leave a gap.
     (node as { value?: number }).value = node.data.end - node.data.start;
   });
-  return partition<CodeGroup>().size([TURN, RINGS])(root).descendants();
+  return partition<Part>().size([TURN, RINGS])(root).descendants();
 }
 
 const find = (arcs: Arc[], { prefix }: CodeGroup) => arcs.find((arc) => arc.data.prefix.join() === prefix.join());
 
 const windowOf = (arc: Arc): Window => ({ from: arc.x0, to: arc.x1, inwards: arc.depth });
 
-function fillOf({ data: { prefix } }: Arc, hovered: boolean): string {
+function fillOf({ data: { prefix, rest } }: Arc, hovered: boolean): string {
+  if (rest !== undefined) {
+    return dark.matches ? `oklch(0.3 0.03 ${familyHue(prefix)})` : `oklch(0.94 0.025 ${familyHue(prefix)})`;
+  }
   const outwards = Math.min(3, prefix.length - 1);
   // Alternating shades tell neighbours apart.
   const shade = ((prefix.at(-1)! * 7) % 5) * 0.012;
