@@ -14,7 +14,7 @@ const CLOSE = 0.05;
 
 /** One item: its ID, why it has it, and the items that share the whole of it, its first codes, or nothing. */
 export class ItemCard {
-  private readonly panel = hook("spotlight", HTMLDivElement);
+  private readonly panel = hook("spotlight", HTMLElement);
   private readonly handlers: {
     walk(prefix: readonly number[]): void;
     pick(item: number): void;
@@ -26,6 +26,7 @@ export class ItemCard {
 
   constructor(handlers: ItemCard["handlers"]) {
     this.handlers = handlers;
+    this.panel.tabIndex = 0; // scrolled with the arrow keys
   }
 
   get element(): HTMLElement {

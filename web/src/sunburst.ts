@@ -3,7 +3,7 @@ import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
 import { familyHue } from "./code-chips.ts";
 import { resolveColor } from "./colors.ts";
 import { make } from "./dom.ts";
-import { EMOJI_FONT } from "./glyph.ts";
+import { EMOJI_FONT, splitGlyph } from "./glyph.ts";
 import { hoverAt } from "./pointer.ts";
 
 /** A group, or what is left of one beside the parts that are large enough to draw: `rest` is the ring it stands in. */
@@ -23,7 +23,7 @@ const RINGS = 3;
 const HOLE = 0.34;
 /** Parts of the circle that are not worth drawing, and pixels across that a label needs. */
 const LEAST_SHARE = 0.0004;
-const LABEL_ROOM = 8;
+const LABEL_ROOM = { glyph: 8, word: 10 };
 const WALK_MS = 420;
 const TURN = 2 * Math.PI;
 
@@ -160,9 +160,10 @@ export class Sunburst {
     outer: number,
   ): void {
     const breadth = (end - start) * (inner + outer) * 0.5;
-    if (breadth < LABEL_ROOM || arc.data.rest !== undefined) return;
+    if (breadth < LABEL_ROOM.glyph || arc.data.rest !== undefined) return;
     const text = this.labelOf(arc.data);
-    const isGlyph = [...text].length <= 2 || /\p{Extended_Pictographic}/u.test(text);
+    const isGlyph = splitGlyph(text).glyph !== undefined;
+    if (!isGlyph && breadth < LABEL_ROOM.word) return;
     const size = isGlyph ? Math.min(26, breadth * 1.05) : Math.min(13, breadth * 0.9);
     context.font = isGlyph ? `${size}px ${EMOJI_FONT}` : `500 ${size}px system-ui, sans-serif`;
     context.fillStyle = dark.matches ? "#f2f1f8" : "#1c1b22";
@@ -245,7 +246,8 @@ const windowOf = (arc: Arc): Window => ({ from: arc.x0, to: arc.x1, inwards: arc
 
 function fillOf({ data: { prefix, rest } }: Arc, hovered: boolean): string {
   if (rest !== undefined) {
-    return dark.matches ? `oklch(0.3 0.03 ${familyHue(prefix)})` : `oklch(0.94 0.025 ${familyHue(prefix)})`;
+    const hue = prefix.length > 0 ? familyHue(prefix) : 0;
+    return dark.matches ? `oklch(0.3 0.03 ${hue})` : `oklch(0.94 0.025 ${hue})`;
   }
   const outwards = Math.min(3, prefix.length - 1);
   // Alternating shades tell neighbours apart.

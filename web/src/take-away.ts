@@ -59,6 +59,7 @@ export class TakeAway {
     for (const radio of document.querySelectorAll<HTMLInputElement>("input[name=snippet]")) {
       radio.addEventListener("change", () => this.showCode());
     }
+    this.code.closest("section")!.tabIndex = 0; // scrolled with the arrow keys
     const copy = hook("copy-snippet", HTMLButtonElement);
     copy.addEventListener("click", async () => {
       const copied = await navigator.clipboard.writeText(this.code.textContent ?? "").then(
