@@ -320,7 +320,7 @@ describe("the worker's own initialize", () => {
       [{ wasm: text("<!doctype html>") }, WasmLoadError, /received HTML/],
       [{ wasm: text("", { status: 404 }) }, WasmLoadError, /HTTP 404/],
       [{ wasm: bytes().subarray(0, 900) }, WasmLoadError, /could not be compiled/],
-      [{ wasm: "rqvae.wasm" }, InvalidInputError, /wasm must be a URL, .* received "rqvae.wasm"/],
+      [{ wasm: "/nowhere/rqvae.wasm" }, WasmLoadError, /nowhere/],
       [{ threads: 0 }, InvalidInputError, /threads must be "auto" or a whole number from 1 to 64, received 0/],
       [{ thread: 2 }, InvalidInputError, /did you mean "threads"/],
       [{ wasm: () => {} }, InvalidInputError, /cannot be sent/],
