@@ -78,11 +78,13 @@ export function checkItems(items: ItemMatrix, bad: Uint32Array): DataChecks {
       hash = Math.imul(hash ^ (x * 1048573), 16777619);
     }
     const norm = Math.sqrt(square);
-    if (norm === 0) zeroRows++;
-    if (norm < least) least = norm;
-    if (norm > most) most = norm;
-    sum += norm;
     counted++;
+    if (norm === 0) zeroRows++;
+    else {
+      if (norm < least) least = norm;
+      if (norm > most) most = norm;
+      sum += norm;
+    }
     const alike = seen.get(hash);
     if (!alike) seen.set(hash, [i]);
     else if (alike.some((earlier) => read(earlier, other).every((x, j) => x === row[j]))) repeatedRows++;
@@ -94,6 +96,6 @@ export function checkItems(items: ItemMatrix, bad: Uint32Array): DataChecks {
     zeroRows,
     repeatedRows,
     constantColumns: counted > 1 ? varies.reduce((count, flag) => count + (flag === 0 ? 1 : 0), 0) : 0,
-    norms: counted > 0 ? { least, mean: sum / counted, most } : { least: 0, mean: 0, most: 0 },
+    norms: most > 0 ? { least, mean: sum / (counted - zeroRows), most } : { least: 0, mean: 0, most: 0 },
   };
 }

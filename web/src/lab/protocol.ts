@@ -37,7 +37,7 @@ export interface DataChecks {
   repeatedRows: number;
   /** Columns with one value in every row. */
   constantColumns: number;
-  /** Euclidean lengths of the rows. */
+  /** Euclidean lengths of the rows that are not all zeros. */
   norms: { least: number; mean: number; most: number };
 }
 
