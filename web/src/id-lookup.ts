@@ -2,7 +2,7 @@ import type { CatalogueIndex } from "./catalogue-index.ts";
 import { codeChip, tokensOf } from "./code-chips.ts";
 import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
-import { type KnownIds, knownIds } from "./known-ids.ts";
+import { type KnownIds, knownIds, readCodes } from "./known-ids.ts";
 import { formatCount, plural } from "./words.ts";
 
 const SHOWN = 6;
@@ -89,11 +89,4 @@ export class IdLookup {
     }
     if (items.length > SHOWN) line.append(`and ${formatCount(items.length - SHOWN)} more`);
   }
-}
-
-/** "<a_17><b_4>", "a_17 b_4", "17, 4" or "17 4": the codes. Undefined for what is none of these. */
-export function readCodes(text: string): number[] | undefined {
-  const numbers = text.match(/\d+/g);
-  const rest = text.replace(/[a-z]_\d+/gi, "").replace(/[\d\s,;<>[\]()-]/g, "");
-  return numbers && rest === "" ? numbers.map(Number) : undefined;
 }
