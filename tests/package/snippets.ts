@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs";
  * - ```sh cli: by a shell in that folder
  * - ```html browser: as a page of its own, without a bundler
  * - ```js vite: as the module of a page that Vite builds
+ * - ```js workerd: as a worker of workerd (fixtures of the package)
  * - ```js parsed: needs what the tests do not have (a server's runtime, another library); its syntax is checked
  */
 export interface Snippet {
