@@ -167,11 +167,19 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     await visitor.progress(/^Epoch [2-9] /);
     await page.getByTestId("pause-button").click();
     await visitor.progress(/^Paused/);
+    const began = async () => {
+      const curves = await page.getByTestId("loss-chart").getAttribute("aria-label");
+      return /Reconstruction: from ([\d.,]+) to/.exec(curves ?? "")?.[1];
+    };
+    const beginning = await began();
+    expect(beginning).toBeDefined();
     await page.reload();
     await page.getByTestId("resume").waitFor({ state: "visible" });
     expect(await visitor.text("resume-text")).toMatch(/2,500 items \(things\.csv\), epoch \d+ of 16/);
     await page.getByTestId("resume-stored").click();
     await visitor.finished();
+    // The curves begin where the run began.
+    expect(await began()).toBe(beginning);
     const { items } = readItems(things(2500, 24), "things.csv");
     using model = await inNode(items, 16);
     expect(Buffer.compare(await visitor.download("download-model"), Buffer.from(model.save()))).toBe(0);

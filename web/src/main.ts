@@ -115,6 +115,7 @@ async function train(stored?: StoredRun): Promise<void> {
   results.hide();
   takeAway.hide();
   view.start(levelsOf(settings), settings.train.epochs ?? 100);
+  if (stored) view.replay(stored.records);
   scrollTo(view.section);
   await follow(settings, stored ? "store" : "start");
 }

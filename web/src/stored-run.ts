@@ -1,3 +1,4 @@
+import type { EpochRecord } from "rqvae";
 import type { DataSource, Settings } from "./lab/protocol.ts";
 
 /** What a run that was interrupted leaves in this browser, and nowhere else. */
@@ -8,6 +9,8 @@ export interface StoredRun {
   noun: [one: string, many: string];
   epoch: number;
   epochs: number;
+  /** The epochs so far, for the curves. */
+  records: EpochRecord[];
   /** Milliseconds since 1970. */
   savedAt: number;
   checkpoint: Blob;

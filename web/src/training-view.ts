@@ -107,6 +107,13 @@ export class TrainingView {
     }
   }
 
+  /** Draws the epochs of a run that goes on after a reload. */
+  replay(records: readonly EpochRecord[]): void {
+    for (const record of records) this.addEpoch(record);
+    const last = records.at(-1);
+    if (last) this.showIds(last.ids);
+  }
+
   private addEpoch(record: EpochRecord): void {
     if (!this.epochSeen) this.chart.reset(this.epochs, this.levels);
     this.epochSeen = true;

@@ -1,4 +1,4 @@
-import { type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
+import { type EpochRecord, type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
 import { holdRunLock, type StoredRun, storeRun } from "../stored-run.ts";
 import type { CodeCounts, RunResult, Settings, TrainEvent } from "./protocol.ts";
 
@@ -16,10 +16,11 @@ export class Run {
   private readonly items: ItemMatrix;
   private readonly settings: Settings;
   /** What is stored with each checkpoint. */
-  private readonly about: Omit<StoredRun, "epoch" | "epochs" | "savedAt" | "checkpoint"> | undefined;
+  private readonly about: Omit<StoredRun, "epoch" | "epochs" | "records" | "savedAt" | "checkpoint"> | undefined;
   private readonly sample: ItemMatrix;
   private controller = new AbortController();
   private last: TrainProgress | undefined;
+  private records: EpochRecord[] = [];
   private paused: Uint8Array | undefined;
   private counted = Number.NEGATIVE_INFINITY;
 
@@ -40,9 +41,10 @@ export class Run {
   }
 
   /** Trains to the end, or until `halt`; from the checkpoint of a pause or of `stored`, if there is one. */
-  async train(emit: (event: TrainEvent) => void, stored?: Uint8Array): Promise<RunResult> {
-    const resume = this.paused ?? stored;
+  async train(emit: (event: TrainEvent) => void, stored?: StoredRun): Promise<RunResult> {
     this.controller = new AbortController();
+    const resume = this.paused ?? (stored && new Uint8Array(await stored.checkpoint.arrayBuffer()));
+    if (stored) this.records = stored.records;
     this.paused = undefined;
     const { signal } = this.controller;
     const release = holdRunLock();
@@ -53,6 +55,7 @@ export class Run {
         signal,
         onProgress: (event) => {
           this.last = event;
+          this.records.push(...event.newEpochs);
           emit({ kind: "progress", event });
           this.count(event, emit);
         },
@@ -95,6 +98,7 @@ export class Run {
       ...this.about,
       epoch,
       epochs,
+      records: this.records,
       savedAt: Date.now(),
       checkpoint: new Blob([checkpoint as Uint8Array<ArrayBuffer>]),
     }).catch(() => {});

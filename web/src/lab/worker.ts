@@ -83,7 +83,7 @@ const handlers: { [M in Method]: Handler<M> } = {
     }
     const current = need(run, "run");
     const stored = from === "store" ? await readStoredRun() : undefined;
-    training = current.train(emit, stored && new Uint8Array(await stored.checkpoint.arrayBuffer()));
+    training = current.train(emit, stored);
     try {
       const result = await training;
       if (result.status === "empty") takeBack(current);
