@@ -5,9 +5,6 @@
 namespace rqvae::kernel {
 namespace {
 
-// One tile of the output is kTileRows x kTileCols and lives in eight registers. The left operand is packed in panels of
-// kTileRows rows, the right one in panels of kTileCols columns, both with the inner index outermost, so that the kernel
-// reads both in order. Panels are padded with zeros; padded results are not used.
 // The output is worked on in strips as wide as a cache line and as high as keeps a strip in the first-level cache.
 inline constexpr Index kStripRows = 64;
 inline constexpr Index kStripCols = 16;
