@@ -21,6 +21,22 @@ export interface ItemMatrix {
  */
 export type Items = ItemMatrix | FloatArray | readonly (readonly number[])[] | readonly Float32Array[];
 
+/**
+ * Embeddings that are read as they are needed, for catalogues larger than memory: `train`, `kmeansInitCodebooks` and `encodeAsync`
+ * take one wherever they take items, with byte-identical results. `rqvae/formats` opens files as sources.
+ */
+export interface EmbeddingSource {
+  /** Number of items; it must not change while the source is in use. */
+  readonly rows: number;
+  /** Numbers an item. */
+  readonly dim: number;
+  /**
+   * Rows [first, first + count), row-major, count x dim; 0 <= first, first + count <= rows. Called with ascending ranges where
+   * possible, never twice at the same time. The array is not kept or changed; it may be the same one at every call.
+   */
+  read(first: number, count: number): Float32Array | Promise<Float32Array>;
+}
+
 /** What a model is. Everything but `inputDim` has a default. */
 export interface ModelOptions {
   /** Dimension of an item's embedding. */
