@@ -2,9 +2,9 @@
 import { SemanticIds } from "rqvae";
 import { describe, expect, it } from "vitest";
 import { CatalogueIndex } from "../../web/src/catalogue-index.ts";
-import { knownIds, readCodes } from "../../web/src/known-ids.ts";
 import { badRowsOf, checkItems } from "../../web/src/lab/checks.ts";
 import { projectToPlane } from "../../web/src/lab/projection.ts";
+import { readCodes } from "../../web/src/read-codes.ts";
 import { generator } from "../js/catalogue.ts";
 
 describe("the projection to the plane", () => {
@@ -98,8 +98,10 @@ describe("the lookup of an ID", () => {
     }
     for (const text of ["", "cat", "17 cats", "<a_>"]) expect(readCodes(text)).toBeUndefined();
   });
+});
 
-  it("finds items by a beginning, and the nearest ID by the longest one", async () => {
+describe("the index behind tree and table", () => {
+  it("puts items with one beginning side by side", async () => {
     const rows = [
       [1, 1],
       [1, 2],
@@ -108,12 +110,13 @@ describe("the lookup of an ID", () => {
     ];
     const ids = SemanticIds.from(rows, { codebookSizes: [4, 4] });
     const index = await CatalogueIndex.build(ids, new AbortController().signal);
-    const known = knownIds(index);
-    expect([...known.items([1])].sort()).toEqual([0, 1, 2]);
-    expect([...known.items([1, 2])].sort()).toEqual([1, 2]);
-    expect([...known.items([2])]).toEqual([]);
-    expect(known.nearestValid([1, 3])).toEqual([1, 2]);
-    expect(known.nearestValid([0, 0])).toEqual([1, 2]);
+    const items = (prefix: number[]) => {
+      const { start, end } = index.range(prefix);
+      return [...index.order.subarray(start, end)].sort();
+    };
+    expect(items([1])).toEqual([0, 1, 2]);
+    expect(items([1, 2])).toEqual([1, 2]);
+    expect(items([2])).toEqual([]);
     expect([...index.sharing]).toEqual([1, 2, 2, 1]);
     expect(index.childrenOf(index.root).map(({ prefix, start, end }) => [prefix, end - start])).toEqual([
       [[1], 3],

@@ -178,6 +178,8 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     expect(await visitor.text("resume-text")).toMatch(/2,500 items \(things\.csv\), epoch \d+ of 16/);
     await page.getByTestId("resume-stored").click();
     await visitor.finished();
+    // The form says what the run was made with, for the next one.
+    expect(await page.getByTestId("option-epochs").inputValue()).toBe("16");
     // The curves begin where the run began.
     expect(await began()).toBe(beginning);
     const { items } = readItems(things(2500, 24), "things.csv");

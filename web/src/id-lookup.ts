@@ -2,7 +2,9 @@ import type { CatalogueIndex } from "./catalogue-index.ts";
 import { codeChip, tokensOf } from "./code-chips.ts";
 import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
-import { type KnownIds, knownIds, readCodes } from "./known-ids.ts";
+import type { FoundIds } from "./lab/protocol.ts";
+import { showError } from "./page-error.ts";
+import { readCodes } from "./read-codes.ts";
 import { formatCount, plural } from "./words.ts";
 
 const SHOWN = 6;
@@ -12,31 +14,33 @@ export class IdLookup {
   private readonly form = hook("lookup", HTMLFormElement);
   private readonly input = hook("lookup-input", HTMLInputElement);
   private readonly answer = hook("lookup-answer", HTMLDivElement);
-  private readonly handlers: { walk(prefix: readonly number[]): void; pick(item: number): void };
+  private readonly handlers: {
+    walk(prefix: readonly number[]): void;
+    pick(item: number): void;
+    lookup(codes: number[]): Promise<FoundIds>;
+  };
   private data: DataSet | undefined;
   private index: CatalogueIndex | undefined;
-  private known: KnownIds | undefined;
 
   constructor(handlers: IdLookup["handlers"]) {
     this.handlers = handlers;
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.find();
+      this.find().catch(showError);
     });
   }
 
   setCatalogue(data: DataSet, index: CatalogueIndex): void {
     this.data = data;
     this.index = index;
-    this.known = knownIds(index);
     this.input.value = "";
     this.input.placeholder = index.ids.toTokens(index.order[0]!);
     this.answer.replaceChildren();
   }
 
-  private find(): void {
-    const { index, known, data } = this;
-    if (!index || !known || !data) return;
+  private async find(): Promise<void> {
+    const { index, data } = this;
+    if (!index || !data) return;
     const say = (...children: (Node | string)[]) => this.answer.replaceChildren(make("p", "", ...children));
     const codes = readCodes(this.input.value);
     const { levels, codebookSizes } = index.ids;
@@ -55,8 +59,9 @@ export class IdLookup {
       );
       return;
     }
-    const items = known.items(codes);
-    if (items.length > 0) {
+    const { items, nearest } = await this.handlers.lookup(codes);
+    if (index !== this.index) return; // of a catalogue that is no longer shown
+    if (!nearest) {
       const what = codes.length === levels ? "has this ID" : "begins so";
       say(
         items.length === 1
@@ -68,15 +73,13 @@ export class IdLookup {
       this.handlers.pick(items[0]!);
       return;
     }
-    const nearest = known.nearestValid(codes);
-    const near = known.items(nearest);
-    const tokens = tokensOf(index.ids, near[0]!);
+    const tokens = tokensOf(index.ids, items[0]!);
     say(
       `No item has this ID. The nearest that one has: `,
       make("span", "id", ...nearest.map((_, level) => codeChip(nearest, tokens, level))),
       " ",
     );
-    this.list(near);
+    this.list(items);
   }
 
   private list(items: Uint32Array): void {

@@ -6,7 +6,7 @@ import { hook, scrollTo } from "./dom.ts";
 import { Lab, LabGone } from "./lab/client.ts";
 import type { DataSource, RunResult, Settings, TrainEvent } from "./lab/protocol.ts";
 import { offerOffline } from "./offline.ts";
-import { levelsOf, onTrain, readSettings, resetTouched, setRunning, suggest } from "./options-form.ts";
+import { levelsOf, onTrain, readSettings, resetTouched, setRunning, suggest, typeSettings } from "./options-form.ts";
 import { clearError, showError } from "./page-error.ts";
 import { readLink, setLinkedSample } from "./page-link.ts";
 import { showDataSet, showNothing, showReading } from "./preview.ts";
@@ -216,7 +216,9 @@ async function finish(items: DataSet, result: RunResult): Promise<void> {
 async function resume(stored: StoredRun): Promise<void> {
   const { source } = stored;
   const found = source.kind === "sample" ? sampleSource(source.key) : source;
-  if (found && (await useData(found))) await train(stored);
+  if (!found || !(await useData(found))) return;
+  typeSettings(stored.settings);
+  await train(stored);
 }
 
 for (const place of document.querySelectorAll<HTMLElement>("[data-example]")) {

@@ -236,6 +236,16 @@ export function typeFields(fields: Iterable<[name: string, text: string]>): void
   if (isExpert) setView("expert");
 }
 
+/** Fills in the settings of a run: what the suggestion would not say counts as typed. */
+export function typeSettings(settings: Settings): void {
+  const base = suggestion({});
+  const different = optionFields
+    .map((option): [name: string, text: string] => [option.field, suggestedText(settings, option)])
+    .filter(([, text], i) => text !== suggestedText(base, optionFields[i]!));
+  typeFields(different);
+  changed();
+}
+
 export function view(): "simple" | "expert" {
   return expert.hidden ? "simple" : "expert";
 }

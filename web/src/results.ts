@@ -36,7 +36,7 @@ export class Results {
   private readonly clearFilter = hook("clear-filter", HTMLButtonElement);
   private readonly tree = new TreeView({ walk: (prefix) => this.walk(prefix), pick: (item) => this.pick(item) });
   private readonly map = new LatentMapView((item) => this.pick(item));
-  private readonly lookup = new IdLookup({ walk: (prefix) => this.walk(prefix), pick: (item) => this.pick(item) });
+  private readonly lookup: IdLookup;
   private readonly card: ItemCard;
   private readonly table = new ResultTable(
     (item) => this.pick(item),
@@ -55,6 +55,11 @@ export class Results {
       walk: (prefix) => this.walk(prefix),
       pick: (item) => this.pick(item),
       details: (item) => lab.call("explain", { item }),
+    });
+    this.lookup = new IdLookup({
+      walk: (prefix) => this.walk(prefix),
+      pick: (item) => this.pick(item),
+      lookup: (codes) => lab.call("lookup", { codes }),
     });
     this.search.addEventListener("input", () => this.setFilter({ query: this.search.value }));
     this.sharedOnly.addEventListener("change", () => this.setFilter({ sharedOnly: this.sharedOnly.checked }));

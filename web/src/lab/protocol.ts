@@ -110,6 +110,14 @@ export interface ItemDetails {
   error: number | undefined;
 }
 
+/** What there is to the codes that somebody typed. */
+export interface FoundIds {
+  /** The items whose IDs begin so, or, with `nearest`, those that have it. */
+  items: Uint32Array;
+  /** No ID begins so: the nearest one that an item has. */
+  nearest?: number[];
+}
+
 /** A model that was loaded from a file. */
 export interface LoadedModel {
   config: ModelConfig;
@@ -135,6 +143,8 @@ export interface LabApi {
   finish: { input: undefined; output: RunResult };
   map: { input: undefined; output: LatentMap };
   explain: { input: { item: number }; output: ItemDetails };
+  /** `codes`: a whole ID, or its beginning, within the codebooks. */
+  lookup: { input: { codes: number[] }; output: FoundIds };
   report: { input: undefined; output: ReportSummary };
   modelFile: { input: undefined; output: Blob };
   reportFile: { input: { title: string }; output: Blob };

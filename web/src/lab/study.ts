@@ -1,10 +1,10 @@
-import { assessIds, type ItemMatrix, type RQVAE, type SemanticIds } from "rqvae";
+import { assessIds, type ItemMatrix, type RQVAE, SemanticIdIndex, type SemanticIds } from "rqvae";
 import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/report";
 import { nextTask } from "../slices.ts";
 import { rowReader } from "./checks.ts";
 import type { HeldItems } from "./items.ts";
 import { projectToPlane } from "./projection.ts";
-import type { ItemDetails, LatentMap, ReportSummary } from "./protocol.ts";
+import type { FoundIds, ItemDetails, LatentMap, ReportSummary } from "./protocol.ts";
 import { evenly, takeRows } from "./run.ts";
 
 /** Points on the map at most. */
@@ -19,6 +19,7 @@ export class Study {
   private explainer: Promise<Explainer> | undefined;
   private assessed: Promise<IdReport> | undefined;
   private variance: number | undefined;
+  private index: SemanticIdIndex | undefined;
 
   constructor(model: RQVAE, held: HeldItems, ids: SemanticIds) {
     this.model = model;
@@ -54,6 +55,16 @@ export class Study {
     for (let j = 0; j < items.dim; j++) error += (x[j]! - restored[j]!) ** 2;
     this.variance ??= meanSquaredDistance(takeRows(items, evenly(items.rows, MAP_POINTS)));
     return this.variance > 0 ? error / this.variance : 0;
+  }
+
+  lookup(codes: readonly number[]): FoundIds {
+    const { ids, model } = this;
+    this.index ??= SemanticIdIndex.build([...Array(ids.length).keys()], ids, { model });
+    const having = (prefix: readonly number[]) => Uint32Array.from(this.index!.items(prefix) as number[]);
+    const items = having(codes);
+    if (items.length > 0) return { items };
+    const nearest = this.index.nearestValid(codes);
+    return { items: having(nearest), nearest };
   }
 
   private assess(): Promise<IdReport> {

@@ -104,6 +104,7 @@ const handlers: { [M in Method]: Handler<M> } = {
   finish: async () => keep(await need(run, "run").result()),
   map: () => need(study, "result").map(),
   explain: ({ item }) => need(study, "result").explain(item),
+  lookup: async ({ codes }) => need(study, "result").lookup(codes),
   report: () => need(study, "result").report(),
   reportFile: ({ title }) => need(study, "result").reportFile(title),
 
