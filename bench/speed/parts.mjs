@@ -8,6 +8,7 @@ import { measureProducts } from "./products.mjs";
 import { measureSizes } from "./sizes.mjs";
 import { measureStart } from "./start.mjs";
 import { measureTraining } from "./train.mjs";
+import { measureWorkers } from "./workers.mjs";
 
 /** @type {Record<string, { title: string, run: (bench: import("./bench.mjs").Bench) => void | Promise<void> }>} */
 export const PARTS = {
@@ -16,6 +17,7 @@ export const PARTS = {
   train: { title: "Training, 768 -> [256, 128] -> 64, 3 x 256", run: measureTraining },
   encode: { title: "Encoding, the same shape", run: measureEncoding },
   kmeans: { title: "Codebooks by residual k-means", run: measureKMeans },
+  workers: { title: "In workers, the reference shape", run: measureWorkers },
   growth: { title: "Ten thousand to a million items, 32 -> [16] -> 8, 3 x 16", run: measureGrowth },
   start: { title: "From import to the first ID", run: measureStart },
   memory: { title: "WebAssembly heap, the reference shape", run: measureMemory },
