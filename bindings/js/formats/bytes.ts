@@ -18,17 +18,44 @@ export function asText(text: string): string {
   throw new InvalidInputError(`text must be a string, got ${describeValue(text)}`);
 }
 
-/** Formats that are recognised by their first bytes; only "npy" has a reader so far. */
-const signatures: readonly { bytes: readonly number[]; kind: string; advice: string }[] = [
-  { bytes: [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59], kind: "npy", advice: "" },
+/** Formats of items that are recognised by their first bytes. */
+export type BinaryFormat = "npy" | "zip" | "gzip" | "parquet" | "safetensors";
+
+/** What the first bytes tell. */
+export interface Sniffed {
+  /** In words. */
+  kind: string;
+  /** What to do about it. */
+  advice: string;
+  /** No reader of text could help. */
+  foreign: boolean;
+  /** Set when `openEmbeddings` and `readItemsAsync` may read it. */
+  format?: BinaryFormat;
+}
+
+/** Formats that are recognised by their first bytes. */
+const signatures: readonly { bytes: readonly number[]; kind: string; advice: string; format?: BinaryFormat }[] = [
+  { bytes: [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59], kind: "npy", advice: "", format: "npy" },
   {
     bytes: [0x50, 0x4b, 0x03, 0x04],
     kind: "a zip archive (npz, xlsx or a PyTorch checkpoint)",
     advice: "save the array alone with numpy.save, or the sheet as CSV",
+    format: "zip",
   },
-  { bytes: [0x1f, 0x8b], kind: "gzip-compressed", advice: "decompress it first" },
+  {
+    bytes: [0x50, 0x4b, 0x05, 0x06],
+    kind: "an empty zip archive",
+    advice: "choose one with content",
+    format: "zip",
+  },
+  { bytes: [0x1f, 0x8b], kind: "gzip-compressed", advice: "decompress it first", format: "gzip" },
   { bytes: [0x28, 0xb5, 0x2f, 0xfd], kind: "zstd-compressed", advice: "decompress it first" },
-  { bytes: [0x50, 0x41, 0x52, 0x31], kind: "Parquet", advice: "convert the embedding column with numpy.save" },
+  {
+    bytes: [0x50, 0x41, 0x52, 0x31],
+    kind: "Parquet",
+    advice: "convert the embedding column with numpy.save",
+    format: "parquet",
+  },
   {
     bytes: [0x41, 0x52, 0x52, 0x4f, 0x57, 0x31],
     kind: "Arrow",
@@ -40,11 +67,11 @@ const signatures: readonly { bytes: readonly number[]; kind: string; advice: str
   { bytes: [0xff, 0xd8, 0xff], kind: "a JPEG image", advice: "embeddings are expected" },
 ];
 
-/** What bytes look like, judged by their beginning; `foreign` when no reader of text could help, `advice` says what would. */
-export function sniff(bytes: Uint8Array): { kind: string; advice: string; foreign: boolean } {
+/** What bytes look like, judged by their beginning. */
+export function sniff(bytes: Uint8Array): Sniffed {
   if (bytes.length === 0) return { kind: "empty", advice: "choose a file with content", foreign: true };
-  for (const { bytes: magic, kind, advice } of signatures) {
-    if (magic.every((byte, i) => bytes[i] === byte)) return { kind, advice, foreign: true };
+  for (const { bytes: magic, kind, advice, format } of signatures) {
+    if (magic.every((byte, i) => bytes[i] === byte)) return { kind, advice, foreign: true, ...(format && { format }) };
   }
   // safetensors: a 64-bit header length, then the JSON header.
   if (bytes[8] === 0x7b && bytes.subarray(4, 8).every((byte) => byte === 0)) {
@@ -52,6 +79,7 @@ export function sniff(bytes: Uint8Array): { kind: string; advice: string; foreig
       kind: "safetensors",
       advice: "a model is loaded with RQVAE.load; save a tensor with numpy.save",
       foreign: true,
+      format: "safetensors",
     };
   }
   if (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5) {
@@ -72,6 +100,16 @@ export function sniff(bytes: Uint8Array): { kind: string; advice: string; foreig
   return { kind: "text", advice: "", foreign: false };
 }
 
+/** Whether text is read as JSON or as a table: by its content, unless the name's end says otherwise. */
+export function textFormat({ kind }: Sniffed, fileName: string): "json" | "csv" {
+  const extension = extensionOf(fileName);
+  const isTable = ["csv", "tsv", "txt"].includes(extension);
+  return ["json", "jsonl", "ndjson"].includes(extension) || (kind === "JSON text" && !isTable) ? "json" : "csv";
+}
+
+/** The end of a file's name, in small letters, without the dot. */
+export const extensionOf = (fileName: string): string => /\.([a-z0-9]+)$/i.exec(fileName)?.[1]?.toLowerCase() ?? "";
+
 function isUtf16(bytes: Uint8Array): boolean {
   return (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
 }
@@ -87,21 +125,46 @@ function firstVisible(bytes: Uint8Array): number | undefined {
  * @throws InvalidInputError when the bytes are not text in that encoding.
  */
 export function* decodeText(bytes: Uint8Array): Generator<string> {
-  const encoding = !isUtf16(bytes) ? "utf-8" : bytes[0] === 0xff ? "utf-16le" : "utf-16be";
-  const decoder = new TextDecoder(encoding, { fatal: true });
+  const text = new TextBytes();
   for (let start = 0; start < bytes.length; start += textChunkBytes) {
     const end = Math.min(start + textChunkBytes, bytes.length);
-    let text: string;
+    // slice, not subarray: browsers refuse to decode shared memory.
+    yield text.push(bytes.slice(start, end), end === bytes.length);
+  }
+}
+
+/** The same of pieces of bytes that come one after the other. */
+export async function* decodeTextStream(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const text = new TextBytes();
+  for await (const piece of pieces) {
+    if (piece.length > 0) yield text.push(piece, false);
+  }
+  yield text.push(new Uint8Array(0), true);
+}
+
+/** Bytes of text, whose encoding the first ones tell. */
+class TextBytes {
+  #decoder: TextDecoder | undefined;
+  #done = 0;
+
+  push(bytes: Uint8Array, isLast: boolean): string {
+    const decoder = this.#decoder ?? decoderFor(bytes);
+    this.#decoder = decoder;
+    const start = this.#done;
+    this.#done += bytes.length;
     try {
-      // slice, not subarray: browsers refuse to decode shared memory.
-      text = decoder.decode(bytes.slice(start, end), { stream: end < bytes.length });
+      return decoder.decode(bytes, { stream: !isLast });
     } catch {
       throw new InvalidInputError(
-        `the text is not valid ${encoding.toUpperCase()} (somewhere in the bytes ${start} to ${end - 1}): save it as UTF-8`,
+        `the text is not valid ${decoder.encoding.toUpperCase()} (somewhere in the bytes ${start} to ${this.#done - 1}): save it as UTF-8`,
       );
     }
-    yield text;
   }
+}
+
+function decoderFor(bytes: Uint8Array): TextDecoder {
+  const encoding = !isUtf16(bytes) ? "utf-8" : bytes[0] === 0xff ? "utf-16le" : "utf-16be";
+  return new TextDecoder(encoding, { fatal: true });
 }
 
 /** All text of bytes as one string. @throws InvalidInputError when it is not text, or too long for a string. */

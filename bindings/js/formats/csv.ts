@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
-import { asText, describeValue, titleField } from "./bytes.ts";
+import { asText, count, describeValue, titleField } from "./bytes.ts";
+import { ItemIdList, isItemIdName, RowCollector, type SkippedRows } from "./row-collector.ts";
 
 /** How a table of text is read. Everything is detected by default. */
 export interface CsvOptions {
@@ -21,15 +22,24 @@ export interface CsvOptions {
    * column belongs to the embedding.
    */
   labelColumns?: readonly (string | number)[];
+  /**
+   * The column whose cells hold the whole embedding, by name or 0-based number: "[0.1, 0.2]", as pandas writes lists, "[0.1 0.2]", as it
+   * writes arrays, or "0.1 0.2". Default: detected where there is one.
+   */
+  listColumn?: string | number;
+  /** Leaves out rows that would be refused, and says which: `skipped`. Default: false. */
+  skipInvalid?: boolean;
 }
 
 /** A table of embeddings. */
 export interface CsvItems {
   items: { data: Float32Array; rows: number; dim: number };
-  /** Names of the embedding's `dim` columns; absent without a header. */
+  /** Names of the embedding's `dim` columns; absent without a header, and where one column holds the embedding. */
   columns?: string[];
   /** Absent when every column belongs to the embedding. */
   labels?: ItemLabels;
+  /** With `skipInvalid`. */
+  skipped?: SkippedRows;
 }
 
 /** One row of the file. */
@@ -163,10 +173,13 @@ const number = /^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i;
 const missing = /^([-+]?(nan|inf|infinity)|n\/?a|null|none|-|\?)?$/i;
 const keyName = /^(#|row|key|item|sku|index|unnamed: 0|(.*[ _-])?id)?$/;
 const sampleRows = 100;
+/** Characters from which the delimiter is chosen. */
+const headLength = 1 << 18;
 
 /**
- * Reads embeddings from comma-, tab-, semicolon- or space-separated text, one row an item: `dim` columns of numbers, beside
- * columns of titles and labels (see `CsvOptions.labelColumns`). Numbers may have a decimal comma when the delimiter is no comma.
+ * Reads embeddings from comma-, tab-, semicolon- or space-separated text, one row an item: `dim` columns of numbers, or one column that
+ * holds them all as a list, beside columns of titles and labels (see `CsvOptions.labelColumns`). Numbers may have a decimal comma when
+ * the delimiter is no comma. Atomic files of RecBole are read as well (`item_id:token`, `item_emb:float_seq`).
  * Row numbers in errors count the rows of data from 0; lines count the lines of the file from 1; columns from 0.
  *
  * @param text The text, or its pieces in order, cut anywhere.
@@ -177,51 +190,160 @@ export function readCsv(text: string | Iterable<string>, options: CsvOptions = {
   if (typeof text !== "string" && typeof (text as Iterable<string> | null)?.[Symbol.iterator] !== "function") {
     throw new InvalidInputError(`text must be a string or its pieces, got ${describeValue(text)}`);
   }
-  const { delimiter, first, rest } = beginning(text, options.delimiter);
-  if (delimiter === undefined)
-    throw new InvalidInputError("the text has no rows: a row of numbers per item is expected");
+  const table = new CsvTable(options);
+  for (const piece of typeof text === "string" ? [text] : text) table.push(piece);
+  return table.finish();
+}
 
-  const records = parseCsv(prepend(first, rest), delimiter);
-  const sample = take(records, sampleRows + 1);
-  const decimalComma = delimiter !== ",";
-  const layout = findLayout(sample, decimalComma, options);
+/** What `readCsv` does, fed piece by piece. */
+export class CsvTable {
+  readonly #options: CsvOptions;
+  #isFirst = true;
+  /** Read ahead to choose the delimiter. */
+  #head = "";
+  #isBlank = true;
+  #parser: CsvParser | undefined;
+  #decimalComma = false;
+  /** Rows read ahead to see which column is what. */
+  #sample: CsvRecord[] = [];
+  #layout: Layout | undefined;
+  readonly #collector: RowCollector;
+  #texts: string[][] = [];
+  readonly #itemIds = new ItemIdList();
+  readonly #uniqueIds: boolean;
+  #numbers = new Float32Array(0);
 
-  const { dimensions, textColumns, width, names } = layout;
-  const data = new GrowingArray();
-  const texts: string[][] = textColumns.map(() => []);
-  let row = 0;
-  for (const record of chain(sample.slice(names ? 1 : 0), records)) {
-    const { cells, line } = record;
+  /** @param uniqueIds Whether an item that is there twice is refused. */
+  constructor(options: CsvOptions = {}, uniqueIds = false) {
+    this.#options = options;
+    this.#uniqueIds = uniqueIds;
+    this.#collector = new RowCollector(options.skipInvalid);
+  }
+
+  /** @throws InvalidInputError as `readCsv` does. */
+  push(text: string): void {
+    const piece = this.#isFirst ? asText(text) : text;
+    this.#isFirst = false;
+    // Short pieces, so that the rows of a large text do not all exist at once.
+    const size = 1 << 16;
+    for (let i = 0; i < piece.length; i += size) this.#parse(piece.slice(i, i + size));
+  }
+
+  #parse(piece: string): void {
+    if (!this.#parser) {
+      this.#head += piece;
+      this.#isBlank &&= piece.trim() === "";
+      if (this.#head.length < headLength || this.#isBlank) return;
+      this.#begin();
+      return;
+    }
+    this.#take(this.#parser.push(piece));
+  }
+
+  #begin(): void {
+    const delimiter = this.#options.delimiter ?? findDelimiter(this.#head);
+    this.#parser = new CsvParser(delimiter);
+    this.#decimalComma = delimiter !== ",";
+    const head = this.#head;
+    this.#head = "";
+    this.#take(this.#parser.push(head));
+  }
+
+  #take(records: CsvRecord[]): void {
+    for (const record of records) {
+      if (this.#layout) this.#row(record, this.#layout);
+      else if (this.#sample.push(record) > sampleRows) this.#lay();
+    }
+  }
+
+  #lay(): void {
+    const layout = findLayout(this.#sample, this.#decimalComma, this.#options);
+    this.#layout = layout;
+    this.#texts = layout.textColumns.map(() => []);
+    this.#numbers = new Float32Array(layout.dimensions.length);
+    for (const record of this.#sample.slice(layout.names ? 1 : 0)) this.#row(record, layout);
+    this.#sample = [];
+  }
+
+  #row(record: CsvRecord, layout: Layout): void {
+    const row = this.#collector.seen;
+    const { cells } = record;
+    try {
+      const numbers = this.#numbersOf(record, layout, row);
+      if (layout.idColumn !== undefined) {
+        const id = cells[layout.idColumn]!;
+        if (this.#uniqueIds) this.#itemIds.check(id, row);
+        this.#itemIds.add(id, row);
+      }
+      this.#collector.add(numbers);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      this.#collector.refuse(error);
+      return;
+    }
+    for (const [t, column] of layout.textColumns.entries()) this.#texts[t]!.push(cells[column]!);
+  }
+
+  #numbersOf({ cells, line }: CsvRecord, layout: Layout, row: number): ArrayLike<number> {
+    const { dimensions, listColumn, width, names } = layout;
     if (cells.length !== width) {
       throw new InvalidInputError(
         `row ${row} (line ${line}) has ${cells.length} columns, but the first row has ${width}: every row must have as many`,
       );
     }
-    for (const column of dimensions) {
-      const cell = cells[column]!;
-      const value = parseNumber(cell, decimalComma);
-      if (!Number.isFinite(value)) {
-        const where = `row ${row} (line ${line}), column ${column}${names ? ` (${describeValue(names[column])})` : ""}`;
-        throw new InvalidInputError(`${where}: ${describeBadNumber(cell, decimalComma)}`);
-      }
-      data.push(value);
+    const nameOf = (column: number) => `column ${column}${names ? ` (${describeValue(names[column])})` : ""}`;
+    if (listColumn !== undefined) {
+      return listNumbers(cells[listColumn]!, this.#collector.dim, `row ${row} (line ${line}), ${nameOf(listColumn)}`);
     }
-    for (const [t, column] of textColumns.entries()) texts[t]!.push(cells[column]!);
-    row++;
+    for (const [j, column] of dimensions.entries()) {
+      const cell = cells[column]!;
+      const value = parseNumber(cell, this.#decimalComma);
+      if (!Number.isFinite(value)) {
+        throw new InvalidInputError(
+          `row ${row} (line ${line}), ${nameOf(column)}: ${describeBadNumber(cell, this.#decimalComma)}`,
+        );
+      }
+      this.#numbers[j] = value;
+    }
+    return this.#numbers;
   }
-  return {
-    items: { data: data.finish(), rows: row, dim: dimensions.length },
-    ...(names && { columns: dimensions.map((column) => names[column]!) }),
-    ...(texts.length > 0 && { labels: toLabels(layout, texts) }),
-  };
+
+  /** @throws InvalidInputError as `readCsv` does. */
+  finish(): CsvItems {
+    if (!this.#parser) {
+      if (this.#isBlank) throw new InvalidInputError("the text has no rows: a row of numbers per item is expected");
+      this.#begin();
+    }
+    this.#take(this.#parser!.finish());
+    if (!this.#layout) this.#lay();
+    const layout = this.#layout!;
+    const items = this.#collector.finish();
+    const { skipped } = this.#collector;
+    return {
+      items,
+      ...(layout.names &&
+        layout.listColumn === undefined && { columns: layout.dimensions.map((column) => layout.names![column]!) }),
+      ...(this.#texts.length > 0 && { labels: toLabels(layout, this.#texts) }),
+      ...(skipped && { skipped }),
+    };
+  }
+
+  /** The items' own IDs, once all is read: from a column named so. */
+  get itemIds(): string[] | undefined {
+    return this.#layout?.idColumn === undefined ? undefined : this.#itemIds.ids;
+  }
 }
 
 interface Layout {
   width: number;
-  /** Columns of the embedding. */
+  /** Columns of the embedding; none when one column holds it. */
   dimensions: number[];
+  /** The column whose cells hold the embedding. */
+  listColumn?: number;
   /** Columns of titles (first) and labels. */
   textColumns: number[];
+  /** Of the text columns, that of the items' IDs. */
+  idColumn?: number;
   names?: string[];
 }
 
@@ -231,38 +353,130 @@ function findLayout(sample: CsvRecord[], decimalComma: boolean, options: CsvOpti
   const body = sample.slice(1).map((record) => record.cells);
   const width = first.length;
   const columns = first.map((_, column) => column);
+  const types = atomicTypes(first);
 
   // Judged without the first row, which may be a header; empty cells and NaN are no evidence.
+  const judged = options.header === false || body.length === 0 ? [first, ...body] : body;
   const isText = columns.map((column) => {
-    const cells = (options.header === false || body.length === 0 ? [first, ...body] : body).map(
-      (cells) => cells[column] ?? "",
-    );
-    const evident = cells.filter((cell) => !missing.test(cell.trim()));
+    if (types) return types[column] !== "float";
+    const evident = judged.map((cells) => cells[column] ?? "").filter((cell) => !missing.test(cell.trim()));
     const numbers = evident.filter((cell) => isNumber(cell, decimalComma)).length;
     return evident.length > 0 && numbers * 2 < evident.length;
   });
   const numeric = columns.filter((column) => !isText[column]);
-  const isNamed = options.labelColumns?.some((column) => typeof column === "string");
-  const hasHeader = options.header ?? (isNamed || (body.length > 0 && isHeader(first, body, numeric, decimalComma)));
-  const names = hasHeader ? uniqueNames(first) : undefined;
+  const isNamed = [...(options.labelColumns ?? []), options.listColumn].some((column) => typeof column === "string");
+  const listed = findListColumn(judged, columns, numeric.length, types, options);
+  const isListHeader = typeof listed === "number" && body.length > 0 && parseList(first[listed]!) === undefined;
+  const hasHeader =
+    options.header ??
+    (isNamed ||
+      isListHeader ||
+      types !== undefined ||
+      (body.length > 0 && isHeader(first, body, numeric, decimalComma)));
+  const names = hasHeader
+    ? uniqueNames(types ? first.map((cell) => cell.slice(0, cell.lastIndexOf(":"))) : first)
+    : undefined;
+  const listColumn =
+    options.listColumn === undefined ? listed : findColumn(options.listColumn, width, names, "listColumn is");
 
   let textColumns: number[];
   if (options.labelColumns) {
-    textColumns = options.labelColumns.map((column) => findColumn(column, width, names));
+    textColumns = options.labelColumns.map((column) => findColumn(column, width, names, "labelColumns lists"));
   } else {
     const isKey = hasHeader && width > 1 && isKeyName(first[0]!);
-    textColumns = columns.filter((column) => isText[column] || (column === 0 && isKey));
+    textColumns = columns.filter(
+      (column) => column !== listColumn && (listColumn !== undefined || isText[column] || (column === 0 && isKey)),
+    );
     const title = names ? titleField(textColumns.map((column) => names[column]!)) : 0;
     textColumns = [...textColumns.splice(title, 1), ...textColumns];
   }
-  const dimensions = columns.filter((column) => !textColumns.includes(column));
+  const dimensions = listColumn === undefined ? columns.filter((column) => !textColumns.includes(column)) : [];
   if (hasHeader && body.length === 0) throw new InvalidInputError("the text has a header but no rows of data");
-  if (dimensions.length === 0) {
+  if (dimensions.length === 0 && listColumn === undefined) {
     throw new InvalidInputError(
       `no column holds numbers: embeddings are expected, one row an item, but the text begins with ${describeValue(first.join(" "))}`,
     );
   }
-  return { width, dimensions, textColumns, ...(names && { names }) };
+  const idColumn = names && columns.find((column) => textColumns.includes(column) && isItemIdName(names[column]!));
+  return {
+    width,
+    dimensions,
+    ...(listColumn !== undefined && { listColumn }),
+    textColumns,
+    ...(idColumn !== undefined && { idColumn }),
+    ...(names && { names }),
+  };
+}
+
+/** The types in the header of an atomic file, `name:type` in every cell; undefined for other files. */
+function atomicTypes(first: string[]): string[] | undefined {
+  const types = first.map((cell) => /^[^:]+:(token|token_seq|float|float_seq)$/.exec(cell.trim())?.[1]);
+  return types.every((type) => type !== undefined) ? types : undefined;
+}
+
+/** The column that holds the embedding as a list: by its type, or because its cells are lists; a named one counts most. */
+function findListColumn(
+  rows: string[][],
+  columns: number[],
+  numericColumns: number,
+  types: string[] | undefined,
+  options: CsvOptions,
+): number | undefined {
+  if (options.listColumn !== undefined) return undefined; // found by its name, once there are names
+  const candidates = columns
+    .map((column) => {
+      const cells = rows.map((cells) => cells[column] ?? "").filter((cell) => !missing.test(cell.trim()));
+      const lists = cells
+        .map(parseList)
+        .filter((list) => list && (list.isBracketed ? number.test(list.parts[0]!) : isAllNumbers(list.parts)));
+      const dim = lists[0]?.parts.length ?? 0;
+      const isList = lists.length * 2 > cells.length && (types ? types[column] === "float_seq" : dim > 1);
+      return { column, dim, isList, isSure: lists[0]?.isBracketed === true || types !== undefined };
+    })
+    // "12 34" may be a title; as embedding it counts when there is no other.
+    .filter(({ dim, isList, isSure }) => isList && (isSure || (columns.length > 1 && dim > numericColumns)));
+  if (candidates.length === 0) return undefined;
+  return candidates.reduce((a, b) => (b.dim > a.dim ? b : a)).column;
+}
+
+const isAllNumbers = (parts: string[]) => parts.every((part) => number.test(part));
+
+/** The parts of a cell that may be a list: "[1, 2]", "(1 2)", "1;2", "1 2". */
+function parseList(cell: string): { parts: string[]; isBracketed: boolean } | undefined {
+  const text = cell.trim();
+  const isBracketed = (text.startsWith("[") && text.endsWith("]")) || (text.startsWith("(") && text.endsWith(")"));
+  const inner = (isBracketed ? text.slice(1, -1) : text).trim();
+  if (inner === "") return isBracketed ? { parts: [], isBracketed } : undefined;
+  const parts = inner.replace(/\s+/g, " ").split(/ ?[,;|] ?| /);
+  return isBracketed || number.test(parts[0]!) ? { parts, isBracketed } : undefined;
+}
+
+function listNumbers(cell: string, dim: number, where: string): Float32Array {
+  const parts = parseList(cell)?.parts;
+  if (parts === undefined || parts.length === 0) {
+    throw new InvalidInputError(
+      `${where}: ${cell.trim() === "" ? "the cell is empty" : `${describeValue(cell)} is no list of numbers`}; every item needs one here`,
+    );
+  }
+  if (parts.includes("...")) {
+    throw new InvalidInputError(
+      `${where}: the list is printed with "..." in its place, its numbers are lost: write arrays with tolist() or as npy`,
+    );
+  }
+  if (dim > 0 && parts.length !== dim) {
+    throw new InvalidInputError(
+      `${where}: the list has ${count(parts.length)} numbers, but those before it have ${count(dim)}: every row must have as many`,
+    );
+  }
+  const numbers = new Float32Array(parts.length);
+  for (const [j, part] of parts.entries()) {
+    const value = parseNumber(part, false);
+    if (!Number.isFinite(value)) {
+      throw new InvalidInputError(`${where}, number ${j} of the list: ${describeBadNumber(part, false)}`);
+    }
+    numbers[j] = value;
+  }
+  return numbers;
 }
 
 function isKeyName(name: string): boolean {
@@ -288,12 +502,12 @@ function isHeader(first: string[], body: string[][], numeric: number[], decimalC
   );
 }
 
-function findColumn(column: string | number, width: number, names: string[] | undefined): number {
+function findColumn(column: string | number, width: number, names: string[] | undefined, said: string): number {
   const index = typeof column === "number" ? column : (names?.indexOf(column) ?? -1);
   if (Number.isInteger(index) && index >= 0 && index < width) return index;
   const known = names ? `${names.slice(0, 8).map(describeValue).join(", ")}${width > 8 ? ", …" : ""}` : "without names";
   throw new InvalidInputError(
-    `labelColumns lists ${describeValue(column)}, but the ${width} columns, numbered from 0, are ${known}`,
+    `${said} ${describeValue(column)}, but the ${width} columns, numbered from 0, are ${known}`,
   );
 }
 
@@ -336,22 +550,6 @@ function describeBadNumber(cell: string, decimalComma: boolean): string {
   return `${what} not a finite number; columns of text are listed in labelColumns`;
 }
 
-/** Reads ahead as much as it takes to choose the delimiter. `first` is what was read; the text goes on with `rest`. */
-function beginning(
-  text: string | Iterable<string>,
-  given: string | undefined,
-): { delimiter: string | undefined; first: string; rest: Iterable<string> } {
-  const wanted = 1 << 18;
-  const rest = pieces(text);
-  let first = "";
-  for (let next = rest.next(); !next.done; next = rest.next()) {
-    first += next.value;
-    if (first.length >= wanted && first.trim() !== "") break;
-  }
-  if (first.trim() === "") return { delimiter: undefined, first, rest };
-  return { delimiter: given ?? findDelimiter(first), first, rest };
-}
-
 function findDelimiter(text: string): string {
   const head = text.slice(0, 4096);
   const candidates = ["\t", ";", ","].map((delimiter) => ({
@@ -375,44 +573,19 @@ function countNumbers(text: string, delimiter: string): number {
   } catch {
     // The reader says what is wrong; the text may also just be cut inside quotes.
   }
-  return records.flatMap(({ cells }) => cells.filter((cell) => isNumber(cell, delimiter !== ","))).length;
-}
-
-function take<T>(source: Iterator<T>, n: number): T[] {
-  const taken: T[] = [];
-  while (taken.length < n) {
-    const next = source.next();
-    if (next.done) break;
-    taken.push(next.value);
-  }
-  return taken;
-}
-
-function* prepend(first: string, rest: Iterable<string>): Generator<string> {
-  yield first;
-  yield* rest;
-}
-
-function* chain<T>(first: Iterable<T>, rest: Iterable<T>): Generator<T> {
-  yield* first;
-  yield* rest;
-}
-
-/** A Float32Array of a length that is not known beforehand. */
-class GrowingArray {
-  #data = new Float32Array(1024);
-  #length = 0;
-
-  push(value: number): void {
-    if (this.#length === this.#data.length) {
-      const larger = new Float32Array(2 * this.#data.length);
-      larger.set(this.#data);
-      this.#data = larger;
+  let numbers = 0;
+  for (const { cells } of records) {
+    for (const cell of cells) {
+      if (isNumber(cell, delimiter !== ",")) numbers++;
+      else numbers += numbersOfList(cell, cells.length > 1);
     }
-    this.#data[this.#length++] = value;
   }
+  return numbers;
+}
 
-  finish(): Float32Array {
-    return this.#data.slice(0, this.#length);
-  }
+/** Numbers of a cell that is a list; one without brackets must be asked for: it may be a row that is split at spaces. */
+function numbersOfList(cell: string, withoutBrackets: boolean): number {
+  const list = parseList(cell);
+  if (list === undefined || !(list.isBracketed || withoutBrackets)) return 0;
+  return isAllNumbers(list.parts) ? list.parts.length : 0;
 }

@@ -1,6 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels, ItemMatrix } from "../types.ts";
-import { asBytes, decodeText, decodeWholeText, sniff } from "./bytes.ts";
+import { asBytes, decodeText, decodeWholeText, extensionOf, sniff, textFormat } from "./bytes.ts";
 import { readCsv } from "./csv.ts";
 import { readJson } from "./json.ts";
 import { readNpy } from "./npy.ts";
@@ -12,8 +12,8 @@ export interface ReadItems {
 }
 
 /**
- * Reads embeddings from a file of any format that has a reader: npy; JSON and JSON lines; text separated by commas, tabs,
- * semicolons or spaces. The content decides, then the name: text that begins like JSON is read as JSON, unless `fileName` ends
+ * Reads embeddings from a file of a format that needs no waiting: npy; JSON and JSON lines; text separated by commas, tabs,
+ * semicolons or spaces. `readItemsAsync` reads these and the others. The content decides, then the name: text that begins like JSON is read as JSON, unless `fileName` ends
  * with .csv, .tsv or .txt.
  *
  * @param file The file's bytes; they are not changed and not kept.
@@ -22,19 +22,16 @@ export interface ReadItems {
  */
 export function readItems(file: Uint8Array | ArrayBuffer, fileName = ""): ReadItems {
   const bytes = asBytes(file);
-  const extension = /\.([a-z0-9]+)$/i.exec(fileName)?.[1]?.toLowerCase() ?? "";
-  const { kind, advice, foreign } = sniff(bytes);
-  if (kind === "npy" || (extension === "npy" && bytes.length > 0)) return { items: readNpy(bytes) };
-  if (foreign) {
+  const seen = sniff(bytes);
+  if (seen.kind === "npy" || (extensionOf(fileName) === "npy" && bytes.length > 0)) return { items: readNpy(bytes) };
+  if (seen.foreign) {
     const name = fileName === "" ? "the file" : fileName;
+    const advice = seen.format ? `use readItemsAsync, which reads more formats, or ${seen.advice}` : seen.advice;
     throw new InvalidInputError(
-      `${name} is ${kind}, which cannot be read here; readable are npy, csv, tsv, json and jsonl. Please ${advice}.`,
+      `${name} is ${seen.kind}, which cannot be read here; readable are npy, csv, tsv, json and jsonl. Please ${advice}.`,
     );
   }
-  const isTable = ["csv", "tsv", "txt"].includes(extension);
-  if (["json", "jsonl", "ndjson"].includes(extension) || (kind === "JSON text" && !isTable)) {
-    return readJson(decodeWholeText(bytes));
-  }
+  if (textFormat(seen, fileName) === "json") return readJson(decodeWholeText(bytes));
   const { items, labels } = readCsv(decodeText(bytes));
   return labels ? { items, labels } : { items };
 }

@@ -1,10 +1,12 @@
 /**
- * Readers and writers of files: pure functions over bytes and text, for browsers and Node alike.
+ * Readers and writers of files, for browsers and Node alike: pure functions over bytes and text, and `openEmbeddings` for files that are
+ * read as they are needed.
  *
  * @module rqvae/formats
  */
 
 export { readAddedTokens, writeAddedTokens } from "./added-tokens.ts";
+export type { FileSource } from "./byte-source.ts";
 export { type CsvItems, type CsvOptions, readCsv } from "./csv.ts";
 export { type ReadItems, readItems } from "./detect.ts";
 export {
@@ -21,10 +23,19 @@ export type { IdTable, IdTableOptions, IdTableSource } from "./id-table.ts";
 export { idTrieChunks, readIdTrie, writeIdTrie } from "./id-trie.ts";
 export { type IdsCsvOptions, idsCsvChunks, readIdsCsv, readIdTableCsv, writeIdsCsv } from "./ids.ts";
 export { idsJsonlChunks, readIdsJsonl, writeIdsJsonl } from "./ids-jsonl.ts";
-export { type JsonItems, readJson } from "./json.ts";
-export { checkLabels, readLabels } from "./labels.ts";
+export { ITEM_FORMATS, type ItemFileOptions, type ItemFormat } from "./item-file.ts";
+export { type JsonItems, type JsonOptions, readJson } from "./json.ts";
+export { checkLabels } from "./labels.ts";
 export { type LcRecOptions, lcRecChunks, readLcRec, writeLcRec } from "./lcrec.ts";
 export { type IdsNpyType, readIdsNpy, readNpy, writeIdsNpy, writeNpy } from "./npy.ts";
+export {
+  type EmbeddingDescription,
+  type OpenEmbeddingsOptions,
+  type OpenedEmbeddings,
+  openEmbeddings,
+} from "./open-embeddings.ts";
+export { type ReadItemsOptions, type ReadItemsResult, readItemsAsync } from "./read-items.ts";
+export { readLabels } from "./read-labels.ts";
 export {
   type AtomicFile,
   mergeRecBoleChunks,
@@ -34,3 +45,4 @@ export {
   recBoleChunks,
   writeRecBole,
 } from "./recbole.ts";
+export type { SkippedRows } from "./row-collector.ts";

@@ -1,32 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
-import { asText, count, describeValue } from "./bytes.ts";
-
-/**
- * Reads titles and labels, one entry an item, from `{ titles: string[], labels?: { [name]: (string | number)[] } }` or an array
- * of titles in JSON, or from plain text with one title a line (an empty line is an empty title).
- *
- * @throws InvalidInputError for JSON that is cut short or has another form, labels of another length than the titles, or no
- *   titles at all.
- */
-export function readLabels(text: string): ItemLabels {
-  const content = asText(text);
-  let value: unknown;
-  try {
-    value = JSON.parse(content);
-  } catch (error) {
-    if (/^\s*(\{\s*"|\[\s*"|\[\s*$)/.test(content)) {
-      throw new InvalidInputError(`the labels begin like JSON but are not: ${(error as Error).message}`);
-    }
-  }
-  if (Array.isArray(value)) return toItemLabels(value, undefined);
-  if (typeof value === "object" && value !== null) {
-    const { titles, labels } = value as { titles?: unknown; labels?: unknown };
-    return toItemLabels(titles, labels);
-  }
-  if (content.trim() === "") throw new InvalidInputError("the labels are empty: one title per item is expected");
-  return { titles: content.replace(/(\r\n|\n|\r)$/, "").split(/\r\n|\n|\r/) };
-}
+import { count, describeValue } from "./bytes.ts";
 
 /** Checks what JSON gave and copies it. @throws InvalidInputError naming the field and entry that is not as it must be. */
 export function toItemLabels(titles: unknown, labels: unknown): ItemLabels {

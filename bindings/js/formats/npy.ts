@@ -4,7 +4,7 @@ import type { ItemMatrix } from "../types.ts";
 import { asBytes, count, describeValue, sniff } from "./bytes.ts";
 import { type IdTableOptions, idsOf } from "./id-table.ts";
 
-type NumberArray =
+export type NumberArray =
   | Int8Array
   | Uint8Array
   | Int16Array
@@ -16,9 +16,11 @@ type NumberArray =
   | BigInt64Array
   | BigUint64Array;
 
-interface Dtype {
+/** A type of elements, as the file has them. */
+export interface Dtype {
+  /** Of an element. */
   bytes: number;
-  view: new (buffer: ArrayBuffer) => NumberArray;
+  view: new (buffer: ArrayBuffer, byteOffset?: number, length?: number) => NumberArray;
   /** What the numbers become; absent when the view itself is the result. */
   target?: new (
     length: number,
@@ -26,7 +28,7 @@ interface Dtype {
 }
 
 /** Typed arrays are little-endian on every platform that runs JavaScript today, as is WebAssembly's memory. */
-const dtypes: Readonly<Record<string, Dtype>> = {
+export const dtypes: Readonly<Record<string, Dtype>> = {
   f2: { bytes: 2, view: Uint16Array },
   f4: { bytes: 4, view: Float32Array },
   f8: { bytes: 8, view: Float64Array },
@@ -87,28 +89,32 @@ export function readIdsNpy(file: Uint8Array | ArrayBuffer, options: IdTableOptio
 /** The array of an npy file as it is stored, in the byte order of this host. */
 function readArray(file: Uint8Array | ArrayBuffer, what: string) {
   const bytes = asBytes(file);
-  const { header, dataStart } = readHeader(bytes);
-  const dtype = parseDtype(header);
-  const [rows, dim] = parseShape(header, what);
-  const order = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
-  if (order === undefined)
-    throw new InvalidInputError("the npy header does not say whether fortran_order is True or False");
-
-  const needed = rows * dim * dtype.bytes;
-  const present = bytes.length - dataStart;
-  if (needed > present) {
-    throw new InvalidInputError(
-      `the npy file is cut short: ${count(rows)} x ${count(dim)} elements of ${dtype.bytes} bytes need ${count(needed)} bytes, but ${count(present)} follow the header`,
-    );
-  }
+  const { dtype, fortran, shape, dataStart } = parseNpyHeader(bytes, bytes.length);
+  const [rows, dim] = matrixShape(shape, what);
+  checkNpySize(dtype, [rows, dim], bytes.length - dataStart);
   // A copy, so that the data is aligned and the caller's bytes stay as they are.
+  const needed = rows * dim * dtype.bytes;
   const copy = new Uint8Array(needed);
   copy.set(bytes.subarray(dataStart, dataStart + needed));
   if (dtype.bigEndian) reverseElements(copy, dtype.bytes);
-  return { stored: new dtype.view(copy.buffer), dtype, fortran: order === "True", rows, dim };
+  return { stored: new dtype.view(copy.buffer), dtype, fortran, rows, dim };
 }
 
-function readHeader(bytes: Uint8Array): { header: string; dataStart: number } {
+/** What the header of an npy file says. */
+export interface NpyHeader {
+  dtype: Dtype & { bigEndian: boolean };
+  fortran: boolean;
+  shape: number[];
+  /** Byte of the file at which the elements begin. */
+  dataStart: number;
+}
+
+/** Bytes from which the header's length can be read, and the longest header that is. */
+export const NPY_PREAMBLE = 12;
+const MAX_NPY_HEADER = 2 ** 20;
+
+/** Bytes of an npy file until its data, from its first ones. @throws InvalidInputError when these are not npy. */
+export function npyDataStart(bytes: Uint8Array): number {
   const { kind, advice } = sniff(bytes);
   if (kind !== "npy") {
     throw new InvalidInputError(
@@ -120,20 +126,44 @@ function readHeader(bytes: Uint8Array): { header: string; dataStart: number } {
     throw new InvalidInputError(`npy format version ${version}.${bytes[7]} is not known; versions 1 to 3 are`);
   }
   const lengthBytes = version === 1 ? 2 : 4;
-  const headerStart = 8 + lengthBytes;
   let headerLength = 0;
   for (let i = lengthBytes - 1; i >= 0; i--) headerLength = headerLength * 256 + (bytes[8 + i] ?? 0);
-  const dataStart = headerStart + headerLength;
-  if (headerLength > 2 ** 20) {
+  if (headerLength > MAX_NPY_HEADER) {
     throw new InvalidInputError(`the npy header is said to have ${count(headerLength)} bytes: the file is damaged`);
   }
+  return 8 + lengthBytes + headerLength;
+}
+
+/**
+ * Reads the header.
+ * @param bytes The file's beginning, up to its data at least, unless it is cut short.
+ * @param fileSize Bytes of the whole file.
+ */
+export function parseNpyHeader(bytes: Uint8Array, fileSize: number): NpyHeader {
+  const dataStart = npyDataStart(bytes);
+  const headerStart = bytes[6] === 1 ? 10 : 12;
   if (bytes.length < headerStart || bytes.length < dataStart) {
     const needed = Math.max(headerStart, dataStart);
     throw new InvalidInputError(
-      `the npy file is cut short: the header ends at byte ${count(needed)}, but the file has ${count(bytes.length)} bytes`,
+      `the npy file is cut short: the header ends at byte ${count(needed)}, but the file has ${count(fileSize)} bytes`,
     );
   }
-  return { header: new TextDecoder().decode(bytes.slice(headerStart, dataStart)), dataStart };
+  const header = new TextDecoder().decode(bytes.slice(headerStart, dataStart));
+  const dtype = parseDtype(header);
+  const shape = parseShape(header);
+  const order = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
+  if (order === undefined)
+    throw new InvalidInputError("the npy header does not say whether fortran_order is True or False");
+  return { dtype, fortran: order === "True", shape, dataStart };
+}
+
+/** @throws InvalidInputError when fewer bytes are there than the shape needs. */
+export function checkNpySize({ bytes }: Dtype, [rows, dim]: [number, number], present: number): void {
+  const needed = rows * dim * bytes;
+  if (needed <= present) return;
+  throw new InvalidInputError(
+    `the npy file is cut short: ${count(rows)} x ${count(dim)} elements of ${bytes} bytes need ${count(needed)} bytes, but ${count(present)} follow the header`,
+  );
 }
 
 function parseDtype(header: string): Dtype & { bigEndian: boolean } {
@@ -161,16 +191,24 @@ function parseDtype(header: string): Dtype & { bigEndian: boolean } {
   throw new InvalidInputError(`the npy array holds ${what}, which are not supported; ${advice}`);
 }
 
-function parseShape(header: string, what: string): [rows: number, dim: number] {
+function parseShape(header: string): number[] {
   // Python 2 wrote long integers with an L.
   const text = /['"]shape['"]\s*:\s*\(([\d,\sL]*)\)/.exec(header)?.[1];
   if (text === undefined) throw new InvalidInputError("the npy header has no shape");
-  const shape = text
+  return text
     .split(",")
     .map((part) => part.trim().replace(/L$/, ""))
     .filter((part) => part !== "")
     .map(Number);
-  const written = `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
+}
+
+/** A shape as Python writes it. */
+export const writtenShape = (shape: readonly number[]): string =>
+  `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
+
+/** The two sizes of a matrix. @throws InvalidInputError for another number of dimensions, and for none in one of them. */
+export function matrixShape(shape: readonly number[], what: string): [rows: number, dim: number] {
+  const written = writtenShape(shape);
   if (shape.length !== 2) {
     const advice =
       shape.length === 1
@@ -188,7 +226,7 @@ function parseShape(header: string, what: string): [rows: number, dim: number] {
 }
 
 /** Swaps the byte order of every element, in place. */
-function reverseElements(bytes: Uint8Array, size: number): void {
+export function reverseElements(bytes: Uint8Array, size: number): void {
   for (let start = 0; start < bytes.length; start += size) {
     for (let a = start, b = start + size - 1; a < b; a++, b--) {
       const byte = bytes[a]!;

@@ -1,0 +1,276 @@
+/** Bytes wherever they are, read by ranges: the ground on which readers stand that do not read the whole. */
+
+import { openLocalFile } from "#local-file";
+import { InvalidInputError, type RQVAEError } from "../errors.ts";
+import { asBytes, count, describeValue } from "./bytes.ts";
+
+/** Bytes of which ranges can be read. */
+export interface ByteSource {
+  /** In bytes. */
+  readonly size: number;
+  /** Fills `target` with the bytes from `position` on. @throws InvalidInputError when the source ends before. */
+  read(target: Uint8Array, position: number): void | Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Where a file of embeddings is: a path (Node), a URL, a Blob or File, its bytes, or a stream of them (Node's, or any async iterable
+ * of Uint8Array).
+ */
+export type FileSource = string | URL | Blob | Uint8Array | ArrayBuffer | AsyncIterable<Uint8Array>;
+
+/** A source that was opened. */
+export interface OpenedFile {
+  bytes: ByteSource;
+  /** The file's name, "" when there is none. */
+  name: string;
+  /** The same as plain data: what another thread can open again. */
+  location: string | Blob | Uint8Array;
+}
+
+const STREAM_PIECE = 1 << 20;
+/** Of a remote file, read at least this much at once. */
+const REMOTE_PIECE = 1 << 22;
+
+/** Opens a source. @throws InvalidInputError when there is none, or it cannot be read. */
+export async function openFile(source: FileSource): Promise<OpenedFile> {
+  if (typeof source === "string" || tag(source) === "URL") return openLocation(String(source));
+  if (tag(source) === "Blob" || tag(source) === "File") {
+    const blob = source as Blob;
+    return { bytes: blobSource(blob), name: (blob as Partial<File>).name ?? "", location: blob };
+  }
+  if (
+    !ArrayBuffer.isView(source) &&
+    typeof (source as AsyncIterable<Uint8Array>)?.[Symbol.asyncIterator] === "function"
+  ) {
+    const whole = await collect(source as AsyncIterable<Uint8Array>);
+    return { bytes: memorySource(whole), name: "", location: whole };
+  }
+  if (ArrayBuffer.isView(source) || /^(Shared)?ArrayBuffer$/.test(tag(source))) {
+    const bytes = asBytes(source as Uint8Array);
+    return { bytes: memorySource(bytes), name: "", location: bytes };
+  }
+  throw new InvalidInputError(
+    `expected a path, a URL, a Blob, a stream or the bytes of a file, got ${describeValue(source)}`,
+  );
+}
+
+const tag = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    if (!ArrayBuffer.isView(chunk)) {
+      throw new InvalidInputError(`a stream must give pieces of bytes, got ${describeValue(chunk)}: set no encoding`);
+    }
+    parts.push(chunk);
+    size += chunk.byteLength;
+  }
+  return joined(parts, size);
+}
+
+/** Pieces as one array. */
+export function joined(
+  parts: readonly Uint8Array[],
+  size = parts.reduce((sum, part) => sum + part.length, 0),
+): Uint8Array {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+async function openLocation(location: string): Promise<OpenedFile> {
+  const isUrl = /^(https?|data|blob|file):/i.test(location);
+  if (!isUrl || /^file:/i.test(location)) {
+    if (openLocalFile) {
+      return { bytes: await localSource(isUrl ? new URL(location) : location), name: location, location };
+    }
+    if (/^file:/i.test(location)) {
+      throw new InvalidInputError(
+        `${location}: files of the machine are to be had in Node only; pass the File that was chosen`,
+      );
+    }
+  }
+  const bytes = await remoteSource(location);
+  const name = /^(data|blob):/i.test(location) ? "" : decodeURIComponentOr(new URL(location, "http://_").pathname);
+  return { bytes, name, location };
+}
+
+function decodeURIComponentOr(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Bytes in memory. */
+export function memorySource(bytes: Uint8Array): ByteSource {
+  return {
+    size: bytes.length,
+    read(target, position) {
+      if (position + target.length > bytes.length) throw endsEarly(bytes.length, position + target.length);
+      target.set(bytes.subarray(position, position + target.length));
+    },
+    close: async () => {},
+  };
+}
+
+function blobSource(blob: Blob): ByteSource {
+  return {
+    size: blob.size,
+    async read(target, position) {
+      const end = position + target.length;
+      if (end > blob.size) throw endsEarly(blob.size, end);
+      let piece: ArrayBuffer;
+      try {
+        piece = await blob.slice(position, end).arrayBuffer();
+      } catch (cause) {
+        throw new InvalidInputError(
+          `the bytes ${count(position)} to ${count(end - 1)} cannot be read: ${(cause as Error).message} Was it moved or changed?`,
+          { cause },
+        );
+      }
+      if (piece.byteLength !== target.length) throw endsEarly(position + piece.byteLength, end);
+      target.set(new Uint8Array(piece));
+    },
+    close: async () => {},
+  };
+}
+
+const reasons: Record<string, string> = {
+  ENOENT: "no such file",
+  EISDIR: "is a folder, not a file",
+  EACCES: "permission denied",
+};
+
+async function localSource(path: string | URL): Promise<ByteSource> {
+  const explain = (cause: unknown) => {
+    const { code, message } = cause as { code?: string; message: string };
+    return new InvalidInputError(`${path} cannot be read: ${reasons[code ?? ""] ?? message}`, { cause });
+  };
+  const file = await openLocalFile!(path).catch((cause) => {
+    throw explain(cause);
+  });
+  return {
+    size: file.size,
+    async read(target, position) {
+      for (let done = 0; done < target.length; ) {
+        const got = await file.read(done === 0 ? target : target.subarray(done), position + done).catch((cause) => {
+          throw explain(cause);
+        });
+        if (got === 0) throw endsEarly(position + done, position + target.length);
+        done += got;
+      }
+    },
+    close: () => file.close(),
+  };
+}
+
+/** By ranges when the server gives them, otherwise whole. */
+async function remoteSource(url: string): Promise<ByteSource> {
+  const isHttp = !/^(data|blob):/i.test(url);
+  const get = async (range?: string) => {
+    let response: Response;
+    try {
+      response = await fetch(url, range === undefined ? {} : { headers: { range } });
+    } catch (cause) {
+      throw new InvalidInputError(`could not fetch ${shortened(url)}: ${(cause as Error).message}`, { cause });
+    }
+    if (!response.ok && response.status !== 416) {
+      throw new InvalidInputError(`could not fetch ${shortened(url)}: HTTP ${response.status}`);
+    }
+    return response;
+  };
+  const body = async (response: Response) => {
+    try {
+      return new Uint8Array(await response.arrayBuffer());
+    } catch (cause) {
+      throw new InvalidInputError(`could not fetch ${shortened(url)}: ${(cause as Error).message}`, { cause });
+    }
+  };
+  const first = await get(isHttp ? `bytes=0-${REMOTE_PIECE - 1}` : undefined);
+  const total = Number(/^bytes 0-\d+\/(\d+)$/.exec(first.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
+  if (first.status === 416) return memorySource(new Uint8Array(0)); // no byte 0: an empty file
+  if (first.status !== 206) return memorySource(await body(first));
+  if (!Number.isSafeInteger(total)) {
+    await first.body?.cancel();
+    return memorySource(await body(await get()));
+  }
+  const version = (response: Response) => response.headers.get("etag") ?? response.headers.get("last-modified");
+  const original = version(first);
+  let held = await body(first);
+  let heldAt = 0;
+  return {
+    size: total,
+    async read(target, position) {
+      const end = position + target.length;
+      if (end > total) throw endsEarly(total, end);
+      for (let at = position; at < end; ) {
+        if (at < heldAt || at >= heldAt + held.length) {
+          const last = Math.min(total, Math.max(end, at + REMOTE_PIECE)) - 1;
+          const range = `bytes=${at}-${last}`;
+          const response = await get(range);
+          if (response.status !== 206 || version(response) !== original) {
+            await response.body?.cancel();
+            throw new InvalidInputError(
+              `${shortened(url)} changed while it was read: the server answered the request for ${range} with ${response.status === 206 ? "another version" : `HTTP ${response.status}`}`,
+            );
+          }
+          held = await body(response);
+          heldAt = at;
+          if (held.length === 0) throw endsEarly(at, end);
+        }
+        const piece = held.subarray(at - heldAt, end - heldAt);
+        target.set(piece, at - position);
+        at += piece.length;
+      }
+    },
+    close: async () => {
+      held = new Uint8Array(0);
+    },
+  };
+}
+
+const shortened = (url: string) => (url.length > 200 ? `${url.slice(0, 200)}…` : url);
+
+function endsEarly(size: number, wanted: number): RQVAEError {
+  return new InvalidInputError(
+    `the file is cut short: it ends at byte ${count(size)}, but ${count(wanted)} are needed`,
+  );
+}
+
+/** A part of a source. Its bounds must have been checked. */
+export function section(source: ByteSource, start: number, size: number): ByteSource {
+  return {
+    size,
+    read(target, position) {
+      if (position + target.length > size) throw endsEarly(size, position + target.length);
+      return source.read(target, start + position);
+    },
+    close: () => source.close(),
+  };
+}
+
+/** The bytes [start, end) as an array of their own. */
+export async function readBytes(source: ByteSource, start: number, end: number): Promise<Uint8Array> {
+  if (end > source.size) throw endsEarly(source.size, end);
+  const bytes = new Uint8Array(end - start);
+  await source.read(bytes, start);
+  return bytes;
+}
+
+/** The bytes [start, end) in pieces, each an array of its own. */
+export async function* streamBytes(
+  source: ByteSource,
+  start = 0,
+  end = source.size,
+  piece = STREAM_PIECE,
+): AsyncGenerator<Uint8Array> {
+  for (let at = start; at < end; at += piece) yield await readBytes(source, at, Math.min(end, at + piece));
+}

@@ -1,0 +1,132 @@
+/** Files of embeddings of every format, opened: some to be read by rows, the others read. */
+
+import { InvalidInputError } from "../errors.ts";
+import type { ItemLabels } from "../types.ts";
+import { type ByteSource, joined, memorySource, readBytes, streamBytes } from "./byte-source.ts";
+import { decodeTextStream, extensionOf, type Sniffed, sniff, textFormat } from "./bytes.ts";
+import { CsvTable } from "./csv.ts";
+import { inflate, inflatedLimit } from "./inflate.ts";
+import { JsonTable } from "./json.ts";
+import { openNpy, openNpz, readNpyStream } from "./npz.ts";
+import { openParquet } from "./parquet.ts";
+import type { RowTarget } from "./raw-matrix.ts";
+import type { SkippedRows } from "./row-collector.ts";
+import { openSafetensors } from "./safetensors.ts";
+
+/** Formats of embeddings, without what compresses them. */
+export const ITEM_FORMATS = ["npy", "npz", "safetensors", "parquet", "csv", "json"] as const;
+/** One of `ITEM_FORMATS`; "csv" is any table of text, "json" JSON lines as well. */
+export type ItemFormat = (typeof ITEM_FORMATS)[number];
+
+/** What to read of a file. */
+export interface ItemFileOptions {
+  /** Name of the array in an npz archive or safetensors file. Default: the only matrix, or the only one with a usual name. */
+  tensor?: string;
+  /**
+   * Name of the Parquet or csv column, or of the JSON field (inner ones by dots: "output.vector"), that holds the embedding as a list.
+   * Default: found by its shape.
+   */
+  column?: string;
+  /** Leaves out rows that would be refused (NaN, missing, of another length, an item ID that was there before). Default: false. */
+  skipInvalid?: boolean;
+}
+
+/** A matrix of which rows are read. */
+export interface RowSource {
+  rows: number;
+  dim: number;
+  /** Half floats, which can be read into a Uint16Array as they are. */
+  isHalf: boolean;
+  /** Writes rows [first, first + count) to the beginning of `target`, row-major. */
+  fill(target: RowTarget, first: number, count: number): void | Promise<void>;
+}
+
+/** A file of embeddings. */
+export interface ItemFile {
+  format: ItemFormat;
+  /** What can be read by rows. */
+  matrix?: RowSource;
+  /** What was read whole. */
+  whole?: { data: RowTarget; rows: number; dim: number };
+  /** Of the file's rows, or of those that were not skipped when it was read whole. */
+  labels?: ItemLabels;
+  itemIds?: string[];
+  /** Rows that a reader of text left out. */
+  skipped?: SkippedRows;
+}
+
+/** Opens a file by its content, then its name. @throws InvalidInputError, without the file's name. */
+export async function openItemFile(bytes: ByteSource, name: string, options: ItemFileOptions): Promise<ItemFile> {
+  const seen = sniff(await readBytes(bytes, 0, Math.min(4096, bytes.size)));
+  const extension = extensionOf(name);
+  if (bytes.size > 0 && (seen.format === "npy" || extension === "npy"))
+    return { format: "npy", matrix: await openNpy(bytes) };
+  if (seen.format === "zip") {
+    const { matrix, ...beside } = await openNpz(bytes, options.tensor);
+    return { format: "npz", ...beside, ...("fill" in matrix ? { matrix } : { whole: matrix }) };
+  }
+  if (seen.format === "safetensors" || (extension === "safetensors" && bytes.size > 0)) {
+    const { matrix, itemIds } = await openSafetensors(bytes, options.tensor);
+    return { format: "safetensors", matrix, ...(itemIds && { itemIds }) };
+  }
+  if (seen.format === "parquet") return { format: "parquet", ...(await openParquet(bytes, options)) };
+  if (seen.format === "gzip") return openGzip(bytes, name.replace(/\.gz$/i, ""), options);
+  refuseForeign(seen);
+  return readText(streamBytes(bytes), textFormat(seen, name), options);
+}
+
+function refuseForeign({ kind, advice, foreign }: Sniffed): void {
+  if (!foreign) return;
+  throw new InvalidInputError(
+    `it is ${kind}, which cannot be read here; readable are npy, npz, safetensors, Parquet, csv, tsv, json and jsonl. Please ${advice}.`,
+  );
+}
+
+async function openGzip(bytes: ByteSource, name: string, options: ItemFileOptions): Promise<ItemFile> {
+  const limit = inflatedLimit(bytes.size);
+  // Small pieces of compressed data: what comes out of one exists at once.
+  const chunks = inflate(streamBytes(bytes, 0, bytes.size, 1 << 16), "gzip", limit);
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    while (size < 4096) {
+      const next = await chunks.next();
+      if (next.done) break;
+      parts.push(next.value);
+      size += next.value.length;
+    }
+    const head = joined(parts);
+    const rest = (async function* () {
+      yield head;
+      yield* chunks;
+    })();
+    const seen = sniff(head);
+    if (seen.format === "npy") return { format: "npy", whole: await readNpyStream(rest, limit) };
+    if (!seen.foreign) return await readText(rest, textFormat(seen, name), options);
+    if (seen.format === undefined || seen.format === "gzip") refuseForeign(seen);
+    const all: Uint8Array[] = [];
+    for await (const part of rest) all.push(part);
+    return await openItemFile(memorySource(joined(all)), name, options);
+  } finally {
+    await chunks.return(undefined);
+  }
+}
+
+async function readText(
+  chunks: AsyncIterable<Uint8Array>,
+  format: "csv" | "json",
+  { column, skipInvalid = false }: ItemFileOptions,
+): Promise<ItemFile> {
+  const table =
+    format === "json"
+      ? new JsonTable({ skipInvalid, ...(column !== undefined && { column }) }, true)
+      : new CsvTable({ skipInvalid, ...(column !== undefined && { listColumn: column }) }, true);
+  let isFirst = true;
+  for await (const text of decodeTextStream(chunks)) {
+    table.push(isFirst ? text.replace(/^\uFEFF/, "") : text);
+    isFirst = false;
+  }
+  const { items, labels, skipped } = table.finish();
+  const { itemIds } = table;
+  return { format, whole: items, ...(labels && { labels }), ...(itemIds && { itemIds }), ...(skipped && { skipped }) };
+}

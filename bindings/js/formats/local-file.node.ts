@@ -1,0 +1,25 @@
+import { open } from "node:fs/promises";
+import type { LocalFile } from "./local-file.types.ts";
+
+/** Longest read: the system's calls take less than 2 GiB. */
+const MAX_READ = 1 << 30;
+
+export async function openLocalFile(path: string | URL): Promise<LocalFile> {
+  const file = await open(path, "r");
+  const stat = await file.stat().catch(async (error) => {
+    await file.close();
+    throw error;
+  });
+  if (stat.isDirectory()) {
+    await file.close();
+    throw Object.assign(new Error("is a folder, not a file"), { code: "EISDIR" });
+  }
+  return {
+    size: stat.size,
+    async read(target, position) {
+      const { bytesRead } = await file.read(target, 0, Math.min(target.length, MAX_READ), position);
+      return bytesRead;
+    },
+    close: () => file.close(),
+  };
+}

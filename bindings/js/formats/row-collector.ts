@@ -1,0 +1,105 @@
+/** Collects the rows of a file whose number is not known beforehand, and tells of those that are left out. */
+
+import { InvalidInputError } from "../errors.ts";
+import { count, describeValue } from "./bytes.ts";
+
+/** Rows that were left out of a file with `skipInvalid`. */
+export interface SkippedRows {
+  /** Their 0-based numbers in the file, ascending. */
+  rows: Uint32Array;
+  /** Why the first of them was left out, with its number; "" when there are none. */
+  reason: string;
+}
+
+/** Numbers, 4 MB at a time: growing by copies would hold them thrice. */
+const CHUNK = 1 << 20;
+
+export class RowCollector {
+  /** Of the rows that were kept. */
+  dim = 0;
+  /** Rows kept. */
+  rows = 0;
+  /** Rows of the file so far. */
+  seen = 0;
+  readonly #chunks: Float32Array[] = [];
+  #filled = CHUNK;
+  readonly #skipped: number[] = [];
+  #reason = "";
+  readonly #skipInvalid: boolean;
+
+  constructor(skipInvalid = false) {
+    this.#skipInvalid = skipInvalid;
+  }
+
+  /** A row that is kept; its length must be `dim`. */
+  add(row: ArrayLike<number>): void {
+    for (let j = 0; j < row.length; j++) {
+      if (this.#filled === CHUNK) {
+        this.#chunks.push(new Float32Array(CHUNK));
+        this.#filled = 0;
+      }
+      this.#chunks.at(-1)![this.#filled++] = row[j]!;
+    }
+    this.dim = row.length;
+    this.rows++;
+    this.seen++;
+  }
+
+  /** A row that is not as it must be. @throws the error, unless such rows are left out. */
+  refuse(error: InvalidInputError): void {
+    if (!this.#skipInvalid) throw error;
+    if (this.#skipped.length === 0) this.#reason = error.message;
+    this.#skipped.push(this.seen++);
+  }
+
+  /** @throws InvalidInputError when no row was kept. */
+  finish(): { data: Float32Array; rows: number; dim: number } {
+    requireSome(this.rows, this.seen, this.#reason);
+    const data = new Float32Array(this.rows * this.dim);
+    for (let at = 0; at < data.length; at += CHUNK) {
+      const chunk = this.#chunks.shift()!; // can be freed as soon as it is copied
+      data.set(chunk.subarray(0, Math.min(CHUNK, data.length - at)), at);
+    }
+    return { data, rows: this.rows, dim: this.dim };
+  }
+
+  /** The rows that were left out; undefined unless that was asked for. */
+  get skipped(): SkippedRows | undefined {
+    return this.#skipInvalid ? { rows: Uint32Array.from(this.#skipped), reason: this.#reason } : undefined;
+  }
+}
+
+/** @throws InvalidInputError when all rows of a file are invalid. */
+export function requireSome(kept: number, seen: number, reason: string): void {
+  if (kept > 0 || seen === 0) return;
+  throw new InvalidInputError(`all ${count(seen)} rows are invalid; the first: ${reason}`);
+}
+
+/** Item IDs as a file has them: each once. */
+export class ItemIdList {
+  readonly ids: string[] = [];
+  readonly #known = new Map<string, number>();
+
+  /** Why a row of the file cannot have this ID: it is empty, or another row has it. */
+  problem(id: string, row: number): string | undefined {
+    if (id === "") return `row ${row} has no item ID: every item needs one`;
+    const earlier = this.#known.get(id);
+    if (earlier === undefined) return undefined;
+    return `row ${row} is item ${describeValue(id)}, as row ${earlier} is: every item must be there once`;
+  }
+
+  /** @throws InvalidInputError when a row cannot have this ID. */
+  check(id: string, row: number): void {
+    const problem = this.problem(id, row);
+    if (problem !== undefined) throw new InvalidInputError(problem);
+  }
+
+  add(id: string, row: number): void {
+    this.#known.set(id, row);
+    this.ids.push(id);
+  }
+}
+
+/** Names of columns and fields that hold the items' IDs. */
+export const isItemIdName = (name: string): boolean =>
+  /^(_?id|item|item[ _-]?id|product[ _-]?id|sku|asin|key|uuid)$/i.test(name.trim());

@@ -1,0 +1,148 @@
+/** Embeddings in safetensors files. */
+
+import { InvalidInputError } from "../errors.ts";
+import { type ByteSource, readBytes } from "./byte-source.ts";
+import { count, describeValue } from "./bytes.ts";
+import { dtypes } from "./npy.ts";
+import { bfloat16, elementKind, RawMatrix } from "./raw-matrix.ts";
+import { isItemIdName } from "./row-collector.ts";
+import { chooseTensor, type TensorInfo } from "./tensor-choice.ts";
+
+/** Longest header that is read: the format's own cap. */
+const MAX_HEADER = 100_000_000;
+
+const floatKinds = {
+  F16: elementKind(dtypes.f2!, false),
+  BF16: bfloat16,
+  F32: elementKind(dtypes.f4!, false),
+  F64: elementKind(dtypes.f8!, false),
+};
+const otherSizes: Record<string, number> = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  U16: 2,
+  I16: 2,
+  U32: 4,
+  I32: 4,
+  U64: 8,
+  I64: 8,
+  C64: 8,
+};
+
+interface Tensor extends TensorInfo {
+  begin: number;
+  end: number;
+}
+
+/** A matrix of a file, with the IDs of its rows when a tensor of integers is named so. */
+export interface OpenSafetensors {
+  matrix: RawMatrix;
+  tensor: string;
+  itemIds?: string[];
+}
+
+/**
+ * Opens a matrix of floats (F16, BF16, F32, F64).
+ * @param wanted Its name. Default: the only one, or the only one with a usual name.
+ * @throws InvalidInputError when header and sizes contradict each other or the file, or there is no such matrix.
+ */
+export async function openSafetensors(source: ByteSource, wanted?: string): Promise<OpenSafetensors> {
+  const { tensors, dataStart, isModel } = await readHeader(source);
+  if (isModel && wanted === undefined) {
+    throw new InvalidInputError(
+      "it is a model of rqvae, not embeddings: RQVAE.load reads it; one of its tensors can be named (tensor)",
+    );
+  }
+  const chosen = chooseTensor(tensors, wanted, "the safetensors file");
+  const [rows, dim] = chosen.shape as [number, number];
+  const kind = floatKinds[chosen.type as keyof typeof floatKinds];
+  const matrix = new RawMatrix(source, { start: dataStart + chosen.begin, kind, fortran: false, rows, dim });
+  const ids = tensors.find(
+    ({ name, shape, type }) => isIdsName(name) && shape.length === 1 && shape[0] === rows && /^[IU](32|64)$/.test(type),
+  );
+  if (!ids) return { matrix, tensor: chosen.name };
+  const bytes = await readBytes(source, dataStart + ids.begin, dataStart + ids.end);
+  return { matrix, tensor: chosen.name, itemIds: integers(bytes, ids.type) };
+}
+
+/** "ids" and "item_ids" beside "id" and "item_id". */
+export const isIdsName = (name: string): boolean => isItemIdName(name) || isItemIdName(name.replace(/s$/i, ""));
+
+function integers(bytes: Uint8Array, type: string): string[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = otherSizes[type]!;
+  const read = {
+    I32: (at: number) => view.getInt32(at, true),
+    U32: (at: number) => view.getUint32(at, true),
+    I64: (at: number) => view.getBigInt64(at, true),
+    U64: (at: number) => view.getBigUint64(at, true),
+  }[type]!;
+  return Array.from({ length: bytes.length / size }, (_, i) => String(read(i * size)));
+}
+
+async function readHeader(source: ByteSource): Promise<{ tensors: Tensor[]; dataStart: number; isModel: boolean }> {
+  if (source.size < 8) throw damaged(`it has ${source.size} bytes, of at least 8`);
+  const length = new DataView((await readBytes(source, 0, 8)).buffer).getBigUint64(0, true);
+  if (length > BigInt(MAX_HEADER)) throw damaged(`its header is said to have ${count(Number(length))} bytes`);
+  const dataStart = 8 + Number(length);
+  if (dataStart > source.size) {
+    throw damaged(`its header should have ${count(Number(length))} bytes, but only ${count(source.size - 8)} follow`);
+  }
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await readBytes(source, 8, dataStart)));
+  } catch (cause) {
+    if (cause instanceof InvalidInputError) throw cause;
+    throw damaged("its header is not valid JSON");
+  }
+  if (typeof header !== "object" || header === null || Array.isArray(header)) throw damaged("its header is no object");
+  const size = source.size - dataStart;
+  const tensors = Object.entries(header)
+    .filter(([name]) => name !== "__metadata__")
+    .map(([name, entry]) => toTensor(name, entry, size));
+  checkLayout(tensors, size);
+  const metadata = (header as { __metadata__?: { rqvae?: unknown } | null }).__metadata__;
+  return { tensors, dataStart, isModel: typeof metadata?.rqvae === "string" };
+}
+
+function damaged(why: string): InvalidInputError {
+  return new InvalidInputError(`the safetensors file is damaged or cut short: ${why}`);
+}
+
+function toTensor(name: string, entry: unknown, dataSize: number): Tensor {
+  const where = `tensor ${describeValue(name)}`;
+  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
+  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+  if (typeof dtype !== "string" || !Array.isArray(shape) || !Array.isArray(offsets) || offsets.length !== 2) {
+    throw damaged(`${where} has no dtype, shape and data_offsets`);
+  }
+  if (!shape.every(isCount) || !offsets.every(isCount)) throw damaged(`${where} has impossible sizes`);
+  const [begin, end] = offsets as [number, number];
+  if (begin > end || end > dataSize) {
+    throw damaged(`${where} lies in the bytes ${count(begin)} to ${count(end)} of ${count(dataSize)}`);
+  }
+  const kind = Object.hasOwn(floatKinds, dtype) ? floatKinds[dtype as keyof typeof floatKinds] : undefined;
+  const bytes = kind?.bytes ?? (Object.hasOwn(otherSizes, dtype) ? otherSizes[dtype] : undefined);
+  const needed = (shape as number[]).reduce((product, n) => product * n, 1) * (bytes ?? 1);
+  if (bytes !== undefined && needed !== end - begin) {
+    throw damaged(`${where} needs ${count(needed)} bytes for its shape, but has ${count(end - begin)}`);
+  }
+  return { name, shape: shape as number[], type: dtype, isReadable: kind !== undefined, begin, end };
+}
+
+/** Tensors lie one after the other and fill the data: the format allows nothing else. */
+function checkLayout(tensors: readonly Tensor[], size: number): void {
+  let reached = 0;
+  for (const { name, begin, end } of [...tensors].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== reached) {
+      throw damaged(
+        `tensor ${describeValue(name)} begins at byte ${count(begin)} of the data instead of ${count(reached)}${begin < reached ? ": tensors overlap" : ""}`,
+      );
+    }
+    reached = end;
+  }
+  if (reached !== size) throw damaged(`its tensors take ${count(reached)} bytes, but ${count(size)} are there`);
+}

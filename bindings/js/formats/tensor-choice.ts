@@ -1,0 +1,57 @@
+/** Which of several arrays in a file are the embeddings. */
+
+import { InvalidInputError } from "../errors.ts";
+import { describeValue } from "./bytes.ts";
+import { writtenShape } from "./npy.ts";
+
+/** An array by what its file says of it. */
+export interface TensorInfo {
+  name: string;
+  shape: readonly number[];
+  /** As the file's format calls it. */
+  type: string;
+  /** Whether its elements can be read as embeddings. */
+  isReadable: boolean;
+}
+
+const usualNames =
+  /(^|[._/-])((item|text|sentence|product|doc)?_?(embeddings?|embs?|vectors?|vecs?|features?)|x|arr_0|data|weight)$/i;
+
+/**
+ * The array that was asked for, or the one that it can only be: the single matrix, or among several the single one of a usual name.
+ * @throws InvalidInputError that lists what there is.
+ */
+export function chooseTensor<T extends TensorInfo>(
+  tensors: readonly T[],
+  wanted: string | undefined,
+  where: string,
+): T {
+  const listed = tensors
+    .slice(0, 12)
+    .map(({ name, shape, type }) => `${describeValue(name)} ${type} ${writtenShape(shape)}`)
+    .join(", ");
+  const there = tensors.length === 0 ? "it has none" : `it has ${listed}${tensors.length > 12 ? ", …" : ""}`;
+  if (wanted !== undefined) {
+    const found = tensors.find(({ name }) => name === wanted);
+    if (!found) throw new InvalidInputError(`${where} has no tensor ${describeValue(wanted)}: ${there}`);
+    if (!found.isReadable) {
+      throw new InvalidInputError(
+        `${where}: tensor ${describeValue(wanted)} holds ${found.type}, which cannot be read as embeddings; convert it to float32`,
+      );
+    }
+    if (found.shape.length !== 2 || found.shape.includes(0)) {
+      throw new InvalidInputError(
+        `${where}: embeddings need two dimensions, rows x dim, but tensor ${describeValue(wanted)} has the shape ${writtenShape(found.shape)}`,
+      );
+    }
+    return found;
+  }
+  const matrices = tensors.filter(({ shape, isReadable }) => isReadable && shape.length === 2 && !shape.includes(0));
+  if (matrices.length === 1) return matrices[0]!;
+  if (matrices.length === 0) {
+    throw new InvalidInputError(`${where} has no matrix of numbers, rows x dim: ${there}`);
+  }
+  const named = matrices.filter(({ name }) => usualNames.test(name));
+  if (named.length === 1) return named[0]!;
+  throw new InvalidInputError(`${where} has several matrices: choose one by its name (tensor); ${there}`);
+}
