@@ -153,7 +153,7 @@ describe("sources", () => {
       file,
       file.slice().buffer as ArrayBuffer,
       blob,
-      new File([file.slice().buffer as ArrayBuffer], "a.npy") as unknown as Blob,
+      new File([file as Uint8Array<ArrayBuffer>], "a.npy") as unknown as Blob,
       Readable.from([Buffer.from(file.subarray(0, 100)), Buffer.from(file.subarray(100))]),
     ]) {
       const opened = await opening(source);

@@ -14,7 +14,8 @@ export interface TensorInfo {
   isReadable: boolean;
 }
 
-const usualNames =
+/** Names that people give to embeddings. */
+export const usualNames =
   /(^|[._/-])((item|text|sentence|product|doc)?_?(embeddings?|embs?|vectors?|vecs?|features?)|x|arr_0|data|weight)$/i;
 
 /**

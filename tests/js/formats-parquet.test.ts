@@ -1,0 +1,60 @@
+/** Files as PyArrow and NumPy write them (tests/fixtures/formats/generate.py). */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { openEmbeddings, readItemsAsync, readNpy } from "../../bindings/js/formats/index.ts";
+
+const folder = new URL("../fixtures/formats/", import.meta.url);
+const path = (name: string) => fileURLToPath(new URL(name, folder));
+const bytes = (name: string) => new Uint8Array(readFileSync(path(name)));
+const expected = readNpy(bytes("rows.npy"));
+const even = readdirSync(folder).filter((name) => /\.(parquet|npz)$/.test(name) && name !== "invalid.parquet");
+
+describe("files of PyArrow and NumPy", () => {
+  test.each(even)("%s", async (name) => {
+    const { items, labels, itemIds } = await readItemsAsync(bytes(name), name);
+    expect(items).toEqual(expected);
+    expect(itemIds).toEqual(Array.from({ length: 40 }, (_, i) => `i${i}`));
+    if (name.endsWith("parquet")) {
+      expect(labels!.titles.slice(2, 5)).toEqual(["Title 2 é", "", "Title 4 é"]);
+      expect(labels!.labels!.year![39]).toBe("2029");
+    }
+    const source = await openEmbeddings(path(name));
+    for (const [first, count] of [
+      [0, 40],
+      [14, 3],
+      [39, 1],
+      [0, 1],
+      [29, 2],
+      [40, 0],
+    ] as const) {
+      expect([...(await source.read(first, count))]).toEqual([
+        ...expected.data.subarray(first * 6, (first + count) * 6),
+      ]);
+    }
+    await source.close();
+  });
+
+  test("there are as many as this test is about", () => expect(even.length).toBe(12));
+
+  test("rows that are missing, shorter, or hold what is no number", async () => {
+    const file = bytes("invalid.parquet");
+    await expect(readItemsAsync(file, "a.parquet")).rejects.toThrow(/^a\.parquet: row 1 has no vector/);
+    for (const read of [
+      await readItemsAsync(file, "a.parquet", { skipInvalid: true }),
+      await openEmbeddings(file, { skipInvalid: true }),
+    ]) {
+      expect([...read.skipped!.rows]).toEqual([1, 2, 3, 5]);
+      expect(read.itemIds).toEqual(["1", "5"]);
+      const data = "read" in read ? await read.read(0, 2) : read.items.data;
+      expect([...data]).toEqual([...expected.data.subarray(0, 6), ...expected.data.subarray(24, 30)]);
+    }
+  });
+
+  test("the column is chosen by its name", async () => {
+    const read = (column: string) => readItemsAsync(bytes("snappy.parquet"), "a.parquet", { column });
+    expect((await read("embedding")).items.rows).toBe(40);
+    await expect(read("title")).rejects.toThrow(/no column "title" of lists of floats.*"item_id"/);
+    await expect(read("none")).rejects.toThrow(/no column "none": its columns are "item_id", "title"/);
+  });
+});
