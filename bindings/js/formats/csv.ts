@@ -233,6 +233,11 @@ export class CsvTable {
     if (!this.#parser) {
       this.#head += piece;
       this.#isBlank &&= piece.trim() === "";
+      if (this.#isBlank && this.#head.length > 4 * headLength) {
+        throw new InvalidInputError(
+          `the text begins with ${count(this.#head.length)} blanks: a table of numbers is expected`,
+        );
+      }
       if (this.#head.length < headLength || this.#isBlank) return;
       this.#begin();
       return;

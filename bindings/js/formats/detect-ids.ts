@@ -8,6 +8,7 @@ import type { IdTableOptions, IdTableSource } from "./id-table.ts";
 import { idTrieChunks, readIdTrie } from "./id-trie.ts";
 import { idsCsvChunks, readIdTableCsv } from "./ids.ts";
 import { idsJsonlChunks, readIdsJsonl } from "./ids-jsonl.ts";
+import { idsParquetChunks } from "./ids-parquet.ts";
 import { type LcRecOptions, lcRecChunks, readLcRec } from "./lcrec.ts";
 import { readIdsNpy, writeIdsNpy } from "./npy.ts";
 import { readRecBole, recBoleChunks } from "./recbole.ts";
@@ -16,6 +17,11 @@ import { readRecBole, recBoleChunks } from "./recbole.ts";
 export const ID_FORMATS = ["csv", "jsonl", "lcrec", "recbole", "semanticids", "npy", "trie"] as const;
 /** One of `ID_FORMATS`. */
 export type IdFormat = (typeof ID_FORMATS)[number];
+
+/** Formats that IDs are written to: those that are read, and Parquet. */
+export const ID_OUTPUT_FORMATS = [...ID_FORMATS, "parquet"] as const;
+/** One of `ID_OUTPUT_FORMATS`. */
+export type IdOutputFormat = (typeof ID_OUTPUT_FORMATS)[number];
 
 /** What a file of IDs holds. */
 export interface ReadIds extends HopwiseTable {
@@ -98,7 +104,7 @@ function recogniseJson(head: string, template: TokenTemplate): IdFormat {
 
 /** What `idChunks` may write beside the IDs, where the format has a place for it. */
 export interface IdExtras {
-  /** Titles: csv. */
+  /** Titles: csv, parquet. */
   labels?: ItemLabels;
   /** Vectors of the codes: semanticids. */
   vectors?: CodeVectors;
@@ -106,7 +112,7 @@ export interface IdExtras {
 
 /** A file of IDs in a format, in pieces. @throws InvalidInputError for what its writer refuses. */
 export function* idChunks(
-  format: IdFormat,
+  format: IdOutputFormat,
   table: IdTableSource,
   extras: IdExtras = {},
 ): Generator<string | Uint8Array> {
@@ -125,7 +131,11 @@ export function* idChunks(
       return yield writeIdsNpy(table.ids);
     case "trie":
       return yield* idTrieChunks(table);
+    case "parquet":
+      return yield* idsParquetChunks(table, extras.labels);
     default:
-      throw new InvalidInputError(`format must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`);
+      throw new InvalidInputError(
+        `format must be one of ${ID_OUTPUT_FORMATS.join(", ")}, got ${describeValue(format)}`,
+      );
   }
 }

@@ -11,8 +11,10 @@ export { type CsvItems, type CsvOptions, readCsv } from "./csv.ts";
 export { type ReadItems, readItems } from "./detect.ts";
 export {
   ID_FORMATS,
+  ID_OUTPUT_FORMATS,
   type IdExtras,
   type IdFormat,
+  type IdOutputFormat,
   idChunks,
   type ReadIds,
   type ReadIdsOptions,
@@ -23,6 +25,7 @@ export type { IdTable, IdTableOptions, IdTableSource } from "./id-table.ts";
 export { idTrieChunks, readIdTrie, writeIdTrie } from "./id-trie.ts";
 export { type IdsCsvOptions, idsCsvChunks, readIdsCsv, readIdTableCsv, writeIdsCsv } from "./ids.ts";
 export { idsJsonlChunks, readIdsJsonl, writeIdsJsonl } from "./ids-jsonl.ts";
+export { idsParquetChunks } from "./ids-parquet.ts";
 export { ITEM_FORMATS, type ItemFileOptions, type ItemFormat } from "./item-file.ts";
 export { type JsonItems, type JsonOptions, readJson } from "./json.ts";
 export { checkLabels } from "./labels.ts";
@@ -46,3 +49,4 @@ export {
   writeRecBole,
 } from "./recbole.ts";
 export type { SkippedRows } from "./row-collector.ts";
+export { VECTOR_FORMATS, type VectorBlocks, type VectorExtras, type VectorFormat, vectorChunks } from "./vectors.ts";

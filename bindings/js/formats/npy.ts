@@ -306,12 +306,20 @@ export function writeIdsNpy(ids: SemanticIds, type?: IdsNpyType): Uint8Array {
 }
 
 function npyFile(descr: string, rows: number, dim: number, data: ArrayBufferView): Uint8Array {
+  const header = npyHeader(descr, rows, dim);
+  const bytes = new Uint8Array(header.length + data.byteLength);
+  bytes.set(header);
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), header.length);
+  return bytes;
+}
+
+/** What stands before the elements of a matrix in C order: format version 1. */
+export function npyHeader(descr: string, rows: number, dim: number): Uint8Array {
   const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${rows}, ${dim}), }`;
   const dataStart = Math.ceil((10 + header.length + 1) / 64) * 64;
-  const bytes = new Uint8Array(dataStart + data.byteLength).fill(0x20, 0, dataStart);
+  const bytes = new Uint8Array(dataStart).fill(0x20);
   bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (dataStart - 10) & 0xff, (dataStart - 10) >> 8]);
   bytes.set(new TextEncoder().encode(header), 10);
   bytes[dataStart - 1] = 0x0a;
-  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), dataStart);
   return bytes;
 }

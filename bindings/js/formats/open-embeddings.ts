@@ -25,6 +25,11 @@ export interface EmbeddingDescription {
 
 /** An open file of embeddings. */
 export interface OpenedEmbeddings extends EmbeddingSource {
+  /**
+   * Rows [first, first + count) as float32, in a buffer that the next call uses again.
+   * @throws InvalidInputError for rows that are not there, a file that was closed, or that cannot be read any more.
+   */
+  read(first: number, count: number): Promise<Float32Array>;
   readonly format: ItemFormat;
   readonly labels?: ItemLabels;
   /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */

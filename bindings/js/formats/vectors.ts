@@ -1,0 +1,163 @@
+/** Writers of vectors (latents, embeddings), a block of rows at a time. */
+
+import { InvalidInputError } from "../errors.ts";
+import type { EmbeddingSource } from "../types.ts";
+import { count, describeValue } from "./bytes.ts";
+import { checkedItemIds } from "./id-table.ts";
+import { quoted } from "./ids.ts";
+import { npyHeader } from "./npy.ts";
+import { ParquetWriter } from "./parquet-writer.ts";
+
+/** Formats of vectors that are written. */
+export const VECTOR_FORMATS = ["npy", "csv", "jsonl", "parquet"] as const;
+/** One of `VECTOR_FORMATS`. */
+export type VectorFormat = (typeof VECTOR_FORMATS)[number];
+
+/** Vectors that come a block of rows at a time; their number must be known beforehand. */
+export interface VectorBlocks {
+  rows: number;
+  dim: number;
+  /** Each any whole number of rows, row-major; together `rows` x `dim`. They are used up before the next one is asked for. */
+  blocks: AsyncIterable<Float32Array> | Iterable<Float32Array>;
+}
+
+/** What is written beside the vectors. */
+export interface VectorExtras {
+  /** The items' IDs: csv, jsonl and parquet have them. Default: the row numbers. */
+  itemIds?: readonly (string | number)[];
+}
+
+/**
+ * A file of vectors in a format, in pieces, as float32:
+ *
+ * - npy: as `numpy.save` writes it; it has no item IDs;
+ * - csv: the header `item,x_0,x_1,...`, then a row an item, with as many digits as float32 needs;
+ * - jsonl: `{"id":"a","embedding":[0.1,0.2]}` a line;
+ * - parquet: the columns `item` and `embedding` (a list of floats), uncompressed.
+ *
+ * @param vectors Blocks, a matrix, or a source such as `openEmbeddings` gives.
+ * @throws InvalidInputError for an unknown format, blocks that are not of whole rows or not as many as said, and item IDs that are not one a
+ *   row or twice the same.
+ */
+export async function* vectorChunks(
+  format: VectorFormat,
+  vectors: VectorBlocks | EmbeddingSource | { data: Float32Array; rows: number; dim: number },
+  extras: VectorExtras = {},
+): AsyncGenerator<string | Uint8Array> {
+  const { rows, dim } = vectors;
+  if (!(Number.isSafeInteger(rows) && rows > 0 && Number.isSafeInteger(dim) && dim > 0)) {
+    throw new InvalidInputError(
+      `rows and dim must be whole numbers of at least 1, got ${describeValue(rows)} and ${describeValue(dim)}`,
+    );
+  }
+  const itemId = checkedItemIds({ ids: { length: rows }, ...(extras.itemIds && { itemIds: extras.itemIds }) });
+  const writer = writerOf(format, rows, dim, itemId);
+  yield* writer.begin();
+  let done = 0;
+  for await (const block of blocksOf(vectors)) {
+    const here = block.length / dim;
+    if (!Number.isInteger(here) || done + here > rows) {
+      throw new InvalidInputError(
+        `a block has ${count(block.length)} values: blocks must be of whole rows of ${dim}, together ${count(rows)} rows`,
+      );
+    }
+    yield* writer.block(block, done);
+    done += here;
+  }
+  if (done !== rows) throw new InvalidInputError(`the blocks have ${count(done)} rows instead of ${count(rows)}`);
+  yield* writer.end();
+}
+
+/** Values that are written at a time. */
+const BLOCK = 1 << 18;
+
+async function* blocksOf(
+  vectors: VectorBlocks | EmbeddingSource | { data: Float32Array; rows: number; dim: number },
+): AsyncGenerator<Float32Array> {
+  const { rows, dim } = vectors;
+  const most = Math.max(1, Math.floor(BLOCK / dim));
+  if ("blocks" in vectors) {
+    for await (const block of vectors.blocks) {
+      for (let at = 0; at < block.length; at += most * dim) yield block.subarray(at, at + most * dim);
+    }
+    return;
+  }
+  for (let first = 0; first < rows; first += most) {
+    const here = Math.min(most, rows - first);
+    if ("read" in vectors) yield await vectors.read(first, here);
+    else yield vectors.data.subarray(first * dim, (first + here) * dim);
+  }
+}
+
+interface Writer {
+  begin(): Iterable<string | Uint8Array>;
+  block(block: Float32Array, first: number): Iterable<string | Uint8Array>;
+  end(): Iterable<string | Uint8Array>;
+}
+
+function writerOf(format: VectorFormat, rows: number, dim: number, itemId: (row: number) => string): Writer {
+  const lines = (head: string, line: (row: number, values: Float32Array) => string): Writer => ({
+    begin: () => (head === "" ? [] : [head]),
+    *block(block, first) {
+      let text = "";
+      for (let at = 0, row = first; at < block.length; at += dim, row++) {
+        text += line(row, block.subarray(at, at + dim));
+        if (text.length > BLOCK) {
+          yield text;
+          text = "";
+        }
+      }
+      if (text !== "") yield text;
+    },
+    end: () => [],
+  });
+  switch (format) {
+    case "npy":
+      return {
+        begin: () => [npyHeader("<f4", rows, dim)],
+        // A copy: the block may be used again for the next one before this is written.
+        block: (block) => [new Uint8Array(block.slice().buffer)],
+        end: () => [],
+      };
+    case "csv":
+      return lines(
+        `item,${Array.from({ length: dim }, (_, j) => `x_${j}`).join(",")}\n`,
+        (row, values) => `${quoted(itemId(row))},${Array.from(values, digits).join(",")}\n`,
+      );
+    case "jsonl":
+      return lines("", (row, values) => {
+        const bad = values.findIndex((value) => !Number.isFinite(value));
+        if (bad >= 0) {
+          throw new InvalidInputError(`row ${row}, column ${bad} is ${values[bad]}, which JSON has no number for`);
+        }
+        return `{"id":${JSON.stringify(itemId(row))},"embedding":[${Array.from(values, digits).join(",")}]}\n`;
+      });
+    case "parquet": {
+      const writer = new ParquetWriter([
+        { name: "item", kind: "text" },
+        { name: "embedding", kind: "floats" },
+      ]);
+      return {
+        begin: () => [writer.begin()],
+        block: (block, first) => {
+          const here = block.length / dim;
+          return here === 0
+            ? []
+            : writer.group(here, [Array.from({ length: here }, (_, i) => itemId(first + i)), block]);
+        },
+        end: () => [writer.finish()],
+      };
+    }
+    default:
+      throw new InvalidInputError(`format must be one of ${VECTOR_FORMATS.join(", ")}, got ${describeValue(format)}`);
+  }
+}
+
+/** The shortest digits from which this float32 is read back: nine at most. */
+function digits(value: number): string {
+  for (let precision = 6; precision < 9; precision++) {
+    const short = Number(value.toPrecision(precision));
+    if (Math.fround(short) === value) return String(short);
+  }
+  return String(Number(value.toPrecision(9)));
+}
