@@ -56,6 +56,8 @@ export interface FileTensor {
 /** A parsed file; `metadata` is absent in a file that is not ours, such as a PyTorch state_dict. */
 export interface ModelFile {
   tensors: Map<string, FileTensor>;
+  /** Names of tensors that are no floats, in a file that is not ours: counters and flags of PyTorch's modules. */
+  others?: string[];
   metadata?: ModelMetadata;
   /** Of a checkpoint. */
   state?: Uint8Array;

@@ -55,6 +55,7 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
   const data = bytes.subarray(dataStart);
   const tensors = new Map<string, FileTensor>();
   const ranges: [number, number, string][] = [];
+  const others: string[] = [];
   let state: Uint8Array | undefined;
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") continue;
@@ -62,6 +63,13 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
       const [begin, end] = readRange(name, entry, 1, data);
       ranges.push([begin, end, name]);
       state = data.slice(begin, end);
+      continue;
+    }
+    const width = metadata === undefined ? otherWidth(entry) : undefined;
+    if (width !== undefined) {
+      const [begin, end] = readRange(name, entry, width, data);
+      ranges.push([begin, end, name]);
+      others.push(name);
       continue;
     }
     const [begin, end, tensor] = readTensor(name, entry, data);
@@ -83,7 +91,7 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
       `the model file is damaged: its tensors take ${reached} bytes, but ${data.length} bytes of data are there`,
     );
   }
-  if (metadata === undefined) return { tensors };
+  if (metadata === undefined) return { tensors, others };
   const blanked = bytes.slice();
   blanked.set(new TextEncoder().encode(BLANK_CHECKSUM), checksumPosition(blanked));
   const checksum = hash(blanked);
@@ -99,9 +107,10 @@ function describeStart(bytes: Uint8Array): string {
   const head = new TextDecoder().decode(bytes.subarray(0, 16));
   if (head.trimStart().startsWith("<")) return "HTML (a web server's page instead of the file?)";
   if (head.startsWith("PK"))
-    return "a zip archive (a PyTorch .pt file? Save its state_dict with safetensors.torch.save_file)";
+    return "a zip archive (a PyTorch .pt file? Save its state_dict with safetensors.torch.save_file, or convert it with examples/from-pytorch)";
   if (bytes[0] === 0x93 && head.slice(1).startsWith("NUMPY")) return "a NumPy array (items, not a model)";
-  if (bytes[0] === 0x80) return "a Python pickle (save the state_dict with safetensors.torch.save_file)";
+  if (bytes[0] === 0x80)
+    return "a Python pickle (a PyTorch .pt file? Save its state_dict with safetensors.torch.save_file, or convert it with examples/from-pytorch)";
   return [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
@@ -140,6 +149,14 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
 }
 
 const WIDTH: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
+/** Of whole numbers and truth values, which no weights are. */
+const OTHER_WIDTH: Record<string, number> = { I64: 8, U64: 8, I32: 4, U32: 4, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1 };
+
+/** Bytes a number of a tensor that is no float; undefined for floats and unknown types. */
+function otherWidth(entry: unknown): number | undefined {
+  const dtype = (entry as { dtype?: unknown } | null)?.dtype;
+  return typeof dtype === "string" && Object.hasOwn(OTHER_WIDTH, dtype) ? OTHER_WIDTH[dtype] : undefined;
+}
 
 /** Where a tensor's bytes lie, checked against its shape. */
 function readRange(name: string, entry: unknown, width: number, data: Uint8Array): [number, number, number[]] {

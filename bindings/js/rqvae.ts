@@ -12,6 +12,7 @@ import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 import { suggestConfig } from "./suggest-config.ts";
 import type { Training } from "./training.ts";
 import type {
+  HubConfig,
   Items,
   JobOptions,
   Losses,
@@ -149,10 +150,13 @@ export class RQVAE {
 
   /**
    * A model from its file: bytes, a URL, a path (Node), a Blob or a Response. A safetensors file without our metadata is taken as
-   * a state_dict of the Hopwise tutorial's program (`compat: "hopwise"`, SiLU, sizes from the shapes); `config` overrides that.
-   * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format.
+   * a PyTorch state_dict of Hopwise, Semantic-ID-Generation, RQ-VAE-Recommender or LC-Rec: which of them is known by the names, sizes
+   * by the shapes. `config` overrides what they do not say; it may be the `config.json` of PyTorchModelHubMixin, which is read by itself
+   * where it stands beside the file (Node). A folder is the `model.safetensors` in it.
+   * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format, and for a state_dict that cannot be
+   * expressed here; missing and unexpected names are listed.
    */
-  static async load(source: ModelSource, options: { config?: Partial<ModelOptions> } = {}): Promise<RQVAE> {
+  static async load(source: ModelSource, options: { config?: Partial<ModelOptions> & HubConfig } = {}): Promise<RQVAE> {
     checkOptionNames(options, "RQVAE.load", ["config"]);
     const [{ readSource }, { readModelFile }] = await Promise.all([
       import("./source.ts"),
@@ -177,7 +181,7 @@ export class RQVAE {
       part = metadata.part;
     } else {
       const { modelFromTensors } = await import("./state-dict.ts"); // few need it
-      ({ config, part, tensors } = modelFromTensors(file.tensors, overrides));
+      ({ config, part, tensors } = modelFromTensors(file, overrides, bytes));
     }
     if (part === "full") await loadTrainOptions();
     const model = new RQVAE(module, config, part);
@@ -666,7 +670,7 @@ export class RQVAE {
   #requireFull(what: string): void {
     if (this.part !== "full") {
       throw new InvalidInputError(
-        `${what}: this model was loaded from its encoder part and has no decoder; load the full model`,
+        `${what}: this model was loaded from its encoder part, or from a program whose decoder has no place here`,
       );
     }
   }

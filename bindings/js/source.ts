@@ -3,7 +3,11 @@
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
 import { platform } from "./native.ts";
 import { show } from "./option-reader.ts";
-import type { ModelSource } from "./types.ts";
+import { isHubConfig } from "./state-dicts/hub-config.ts";
+import type { HubConfig, ModelSource } from "./types.ts";
+
+/** The `config.json` of PyTorchModelHubMixin that stood beside the file that bytes were read from, if there was one. */
+export const configBeside = new WeakMap<Uint8Array, HubConfig>();
 
 /** The bytes of a source. The caller's array is not kept. */
 export async function readSource(source: ModelSource): Promise<Uint8Array> {
@@ -32,8 +36,9 @@ async function locationBytes(location: string | URL): Promise<Uint8Array> {
   const { readLocalFile } = await platform();
   if (readLocalFile && file !== undefined) {
     try {
-      return await readLocalFile(file);
+      return await readModel(file, readLocalFile);
     } catch (cause) {
+      if (cause instanceof ModelFormatError) throw cause;
       throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${(cause as Error).message}`, {
         cause,
       });
@@ -46,6 +51,48 @@ async function locationBytes(location: string | URL): Promise<Uint8Array> {
     throw new InvalidInputError(`RQVAE.load: could not fetch ${href}: ${(cause as Error).message}`, { cause });
   }
   return responseBytes(response);
+}
+
+/** A file, or a folder as `save_pretrained` writes it, with what stands beside a file that does not describe itself. */
+async function readModel(file: string | URL, read: (path: string | URL) => Promise<Uint8Array>): Promise<Uint8Array> {
+  let path = file;
+  const bytes = await read(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EISDIR") throw error;
+    path = within(file, "model.safetensors");
+    return read(path).catch(() => {
+      throw new Error("it is a folder without model.safetensors");
+    });
+  });
+  if (describesItself(bytes)) return bytes;
+  const beside = sibling(path, "config.json");
+  const json = await read(beside).catch(() => undefined);
+  if (json === undefined) return bytes;
+  try {
+    const config = JSON.parse(new TextDecoder().decode(json));
+    if (config !== null && typeof config === "object" && !Array.isArray(config) && isHubConfig(config)) {
+      configBeside.set(bytes, config);
+    }
+  } catch (cause) {
+    throw new ModelFormatError(`${beside}, which stands beside the state_dict, is not JSON`, { cause });
+  }
+  return bytes;
+}
+
+/** The path of a file in a folder. */
+const within = (folder: string | URL, name: string): string | URL =>
+  typeof folder === "string"
+    ? `${folder.replace(/[\\/]+$/, "")}/${name}`
+    : new URL(name, `${folder.href.replace(/\/+$/, "")}/`);
+
+/** The path of a file in the same folder as another. */
+const sibling = (path: string | URL, name: string): string | URL =>
+  typeof path === "string" ? path.replace(/[^\\/]*$/, name) : new URL(name, path);
+
+/** Whether a safetensors file has the metadata of rqvae. */
+function describesItself(bytes: Uint8Array): boolean {
+  if (bytes.length < 8) return false;
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  return new TextDecoder().decode(bytes.subarray(8, Math.min(8 + length, bytes.length))).includes('"rqvae":');
 }
 
 async function responseBytes(response: Response): Promise<Uint8Array> {

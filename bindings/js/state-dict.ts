@@ -1,73 +1,79 @@
-/** A PyTorch state_dict in the reference's naming, without our metadata: its architecture is read off the shapes. */
+/** A PyTorch state_dict, without our metadata: its program is known by its names, its architecture read off the shapes. */
 
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
-import { resolveModelConfig } from "./model-config.ts";
-import type { FileTensor } from "./model-file.ts";
+import { MODEL_OPTION_NAMES, resolveModelConfig } from "./model-config.ts";
+import type { FileTensor, ModelFile } from "./model-file.ts";
 import { show } from "./option-reader.ts";
-import type { ModelConfig, ModelOptions } from "./types.ts";
+import { configBeside } from "./source.ts";
+import { readHopwise, readOwn } from "./state-dicts/hopwise.ts";
+import { isHubConfig, readHubConfig } from "./state-dicts/hub-config.ts";
+import { quoteNames, type Sizes, type Translation } from "./state-dicts/layout.ts";
+import { readLcRec } from "./state-dicts/lc-rec.ts";
+import { readRqVaeRecommender } from "./state-dicts/rq-vae-recommender.ts";
+import { readSemanticIdGeneration } from "./state-dicts/semantic-id-generation.ts";
+import type { HubConfig, ModelConfig, ModelOptions } from "./types.ts";
+
+/** What wraps a model puts its name before all others: torch.compile, DistributedDataParallel. */
+const WRAPPERS = ["_orig_mod.", "module.", "model."];
 
 /**
- * Configuration and tensors, under our names, of a foreign file: `encoder.network.{0,2,...}`, `quantization_layers.{l}.embedding`,
- * optionally `.out_proj` (SimVQ) and `decoder.network.{0,2,...}`. Taken as `compat: "hopwise"`, SiLU, unless `overrides` say otherwise.
- * @throws ModelFormatError when it is no such state_dict.
+ * Configuration and tensors, under our names, of a foreign file. What the tensors do not say is as in the program that wrote them,
+ * unless `overrides` or the `config.json` that the bytes were found beside say otherwise.
+ * @throws ModelFormatError when it is no state_dict of a program that is known, or one that cannot be taken over.
  */
 export function modelFromTensors(
-  file: ReadonlyMap<string, FileTensor>,
-  overrides: Partial<ModelOptions>,
+  { tensors: found, others = [] }: ModelFile,
+  overrides: Partial<ModelOptions> & HubConfig,
+  bytes: Uint8Array,
 ): { config: ModelConfig; part: "full" | "encoder"; tensors: Map<string, FileTensor> } {
-  const tensors = new Map<string, FileTensor>();
-  // The reference wrapped out_proj in a Sequential for a while.
-  for (const [name, tensor] of file) tensors.set(name.replace(".out_proj.0.weight", ".out_proj.weight"), tensor);
+  const unwrapped = unwrap([...found.keys(), ...others]);
+  const names = new Map([...found].map(([name, tensor]) => [unwrapped(name), tensor]));
+  const { sizes, part, tensors, options } = recognise(names, others.map(unwrapped));
 
-  const matrix = (name: string): readonly number[] | undefined => {
-    const shape = tensors.get(name)?.shape;
-    return shape?.length === 2 ? shape : undefined;
-  };
-  const encoder: (readonly number[])[] = [];
-  for (let i = 0; ; i += 2) {
-    const shape = matrix(`encoder.network.${i}.weight`);
-    if (shape === undefined) break;
-    encoder.push(shape);
+  const given: Record<string, unknown> = { ...configBeside.get(bytes), ...overrides };
+  const stated = isHubConfig(given)
+    ? readHubConfig(given, MODEL_OPTION_NAMES)
+    : { options: given as Partial<ModelOptions>, names: new Map<string, string>() };
+  checkSizes(sizes, stated.options, stated.names);
+  const chosen: ModelOptions = { ...options, ...stated.options, ...sizes };
+  // A foreign file has input statistics and a skip path only if it has their tensors.
+  if (!tensors.has("input.mean")) chosen.inputScaling ??= "none";
+  if (!tensors.has("encoder.skip.weight")) chosen.linearSkip ??= "none";
+  return { config: resolveModelConfig(chosen, "RQVAE.load: config"), part, tensors };
+}
+
+function recognise(tensors: Map<string, FileTensor>, others: readonly string[]): Translation {
+  for (const read of [readOwn, readSemanticIdGeneration, readHopwise, readRqVaeRecommender, readLcRec]) {
+    const translation = read(tensors, others);
+    if (translation) return translation;
   }
-  const codebooks: (readonly number[])[] = [];
-  for (let l = 0; ; l++) {
-    const shape = matrix(`quantization_layers.${l}.embedding.weight`);
-    if (shape === undefined) break;
-    codebooks.push(shape);
-  }
-  if (encoder.length === 0 || codebooks.length === 0) {
-    const names = [...file.keys()].slice(0, 3).map((name) => `"${name}"`);
-    throw new ModelFormatError(
-      `this safetensors file is neither an rqvae model nor a state_dict with "encoder.network.0.weight" and "quantization_layers.0.embedding.weight"; it holds ${names.join(", ") || "no tensors"}${file.size > 3 ? ", ..." : ""}`,
+  const names = quoteNames([...tensors.keys(), ...others], 3);
+  throw new ModelFormatError(
+    `this safetensors file is neither an rqvae model nor a state_dict of Hopwise or Semantic-ID-Generation ("encoder.network.0.weight", "quantization_layers.0.embedding.weight"), RQ-VAE-Recommender ("encoder.mlp.0.weight", "layers.0.embedding.weight") or LC-Rec ("encoder.mlp_layers.1.weight", "rq.vq_layers.0.embedding.weight"); it holds ${names || "no tensors"}`,
+  );
+}
+
+/** What takes the wrappers' names off, where every name has them. */
+function unwrap(names: readonly string[]): (name: string) => string {
+  let length = 0;
+  for (;;) {
+    const wrapper = WRAPPERS.find(
+      (prefix) => names.length > 0 && names.every((name) => name.startsWith(prefix, length)),
     );
+    if (wrapper === undefined) return (name) => name.slice(length);
+    length += wrapper.length;
   }
-  const sizes = {
-    inputDim: encoder[0]![1]!,
-    latentDim: encoder.at(-1)![0]!,
-    hiddenDims: encoder.slice(0, -1).map((shape) => shape[0]!),
-    codebookSize: codebooks.map((shape) => shape[0]!),
-    nQuantizationLayers: codebooks.length,
-  };
+}
+
+function checkSizes(sizes: Sizes, stated: Partial<ModelOptions>, names: ReadonlyMap<string, string>): void {
   for (const [name, size] of Object.entries(sizes)) {
-    const given = overrides[name as keyof typeof sizes];
-    const stated = name === "codebookSize" && typeof given === "number" ? codebooks.map(() => given) : given;
-    if (stated !== undefined && JSON.stringify(stated) !== JSON.stringify(size)) {
+    const given = stated[name as keyof Sizes];
+    const one = name === "codebookSize" && typeof given === "number";
+    const spelled = one ? sizes.codebookSize.map(() => given) : given;
+    if (spelled !== undefined && JSON.stringify(spelled) !== JSON.stringify(size)) {
       throw new InvalidInputError(
-        `RQVAE.load: config.${name} is ${show(given)}, but the file's tensors have ${show(size)}: leave it out`,
+        `RQVAE.load: config.${names.get(name) ?? name} is ${show(given)}, but the file's tensors have ${show(size)}: leave it out`,
       );
     }
   }
-  // Input statistics or a skip path: weights of ours that were saved again without the metadata.
-  const ours = tensors.has("input.mean") || tensors.has("encoder.skip.weight");
-  const options: ModelOptions = {
-    compat: ours ? "none" : "hopwise",
-    codebookSimVq: tensors.has("quantization_layers.0.out_proj.weight"),
-    ...overrides,
-    ...sizes,
-  };
-  // A foreign file has input statistics and a skip path only if it has their tensors.
-  if (!tensors.has("input.mean")) options.inputScaling ??= "none";
-  if (!tensors.has("encoder.skip.weight")) options.linearSkip ??= "none";
-  const config = resolveModelConfig(options, "RQVAE.load: config");
-  return { config, part: tensors.has("decoder.network.0.weight") ? "full" : "encoder", tensors };
 }

@@ -443,7 +443,46 @@ export interface SemanticIdsOutput {
   quantizeLoss: Float32Array;
 }
 
-/** Where a model's bytes come from: the bytes, a URL, a path (Node), a Blob or a Response. */
+/**
+ * `config.json` of PyTorchModelHubMixin, or the arguments with which LC-Rec was started: what `RQVAE.load` looks at of it. Anything else
+ * in it is left out.
+ */
+export interface HubConfig {
+  input_dim?: number;
+  latent_dim?: number;
+  hidden_dims?: readonly number[];
+  codebook_size?: number;
+  n_quantization_layers?: number;
+  codebook_kmeans_init?: boolean;
+  codebook_sim_vq?: boolean;
+  commitment_weight?: number;
+  /** Of RQ-VAE-Recommender, where it is `latent_dim`. */
+  embed_dim?: number;
+  /** Of RQ-VAE-Recommender, where it is `n_quantization_layers`. */
+  n_layers?: number;
+  /** Of RQ-VAE-Recommender. true is refused: unit lengths of latents and codes have no place here. */
+  codebook_normalize?: boolean;
+  /** Of LC-Rec: `inputDim`. */
+  in_dim?: number;
+  /** Of LC-Rec: `latentDim`. */
+  e_dim?: number;
+  /** Of LC-Rec: `hiddenDims`. */
+  layers?: readonly number[];
+  /** Of LC-Rec: `codebookSize`. */
+  num_emb_list?: readonly number[];
+  /** Of LC-Rec: `commitmentWeight`. */
+  beta?: number;
+  /** Of LC-Rec: `codebookKmeansInit`. */
+  kmeans_init?: boolean;
+  /** Of LC-Rec: `sinkhornEpsilon`. */
+  sk_epsilons?: readonly number[];
+  /** Of LC-Rec: `sinkhornIterations`. */
+  sk_iters?: number;
+}
+
+/**
+ * Where a model's bytes come from: the bytes, a URL, a path (Node; a folder has them in `model.safetensors`), a Blob or a Response.
+ */
 export type ModelSource = Uint8Array | ArrayBuffer | URL | string | Blob | Response;
 
 /** Titles and labels of items, one entry a row. */

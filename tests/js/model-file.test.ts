@@ -226,7 +226,15 @@ describe("files that are not right", () => {
       close({ weight: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }, new Uint8Array(4)),
       /neither an rqvae model nor a state_dict.*"weight"/,
     );
-    await refused(close({ a: { dtype: "I64", shape: [1], data_offsets: [0, 8] } }, new Uint8Array(8)), /dtype "I64"/);
+    await refused(close({ a: { dtype: "C64", shape: [1], data_offsets: [0, 8] } }, new Uint8Array(8)), /dtype "C64"/);
+    await refused(
+      close({ a: { dtype: "I64", shape: [1], data_offsets: [0, 8] } }, new Uint8Array(8)),
+      /neither an rqvae model.*it holds "a"/,
+    );
+    await refused(
+      close({ a: { dtype: "I64", shape: [2], data_offsets: [0, 8] } }, new Uint8Array(8)),
+      /takes 16 bytes, not 8/,
+    );
     await refused(
       close({ a: { dtype: "F32", shape: [3], data_offsets: [0, 8] } }, new Uint8Array(8)),
       /takes 12 bytes, not 8/,

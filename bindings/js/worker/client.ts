@@ -5,9 +5,10 @@ import type { WasmSource } from "../native.ts";
 import { checkOptionNames, OptionReader } from "../option-reader.ts";
 import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
 import { SemanticIds } from "../semantic-ids.ts";
-import { readSource } from "../source.ts";
+import { configBeside, readSource } from "../source.ts";
 import { checkCheckpointOptions } from "../train-config.ts";
 import type {
+  HubConfig,
   Items,
   JobOptions,
   JobProgress,
@@ -134,12 +135,14 @@ export class RQVAEWorker {
   /** Starts a worker and loads a model in it, from bytes, a URL, a path (Node), a Blob or a Response. */
   static async load(
     source: ModelSource,
-    options: { config?: Partial<ModelOptions> } = {},
+    options: { config?: Partial<ModelOptions> & HubConfig } = {},
     start: WorkerStart = {},
   ): Promise<RQVAEWorker> {
     // Read on this side, where a relative URL means what the caller means. A copy: the source may be the caller's array.
-    const bytes = new Uint8Array(await readSource(source));
-    return RQVAEWorker.#start(start, { method: "load", bytes, options });
+    const read = await readSource(source);
+    const config = configBeside.get(read);
+    const told = config ? { ...options, config: { ...config, ...options.config } } : options;
+    return RQVAEWorker.#start(start, { method: "load", bytes: new Uint8Array(read), options: told });
   }
 
   static async #start(

@@ -21,6 +21,7 @@
 import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
 import type {
+  HubConfig,
   Items,
   JobOptions,
   JobProgress,
@@ -70,7 +71,7 @@ export type Call =
   | { method: "create"; options: ModelOptions }
   | ({ method: "fit"; items: Items; options: Plain<Partial<ModelOptions> & TrainOptions> } & Watched)
   | { method: "residualKMeans"; items: Items; options: Plain<ResidualKMeansOptions> }
-  | { method: "load"; bytes: Uint8Array; options: { config?: Partial<ModelOptions> } }
+  | { method: "load"; bytes: Uint8Array; options: { config?: Partial<ModelOptions> & HubConfig } }
   | { method: "kmeansInitCodebooks"; items: Items; options: Plain<JobOptions> }
   | ({ method: "train"; items: Items; options: Plain<TrainOptions> } & Watched)
   | { method: "encode"; items: Items; options: { margins?: boolean } }

@@ -1,0 +1,66 @@
+/**
+ * `config.json` as PyTorchModelHubMixin writes it: the arguments of the model's constructor, by the names that they have in the
+ * programs whose state_dicts are read.
+ */
+
+import { ModelFormatError } from "../errors.ts";
+import { show } from "../option-reader.ts";
+import type { ModelOptions } from "../types.ts";
+
+/** Arguments that are an option of ours by another name. */
+const OPTIONS: Record<string, keyof ModelOptions> = {
+  input_dim: "inputDim",
+  in_dim: "inputDim",
+  latent_dim: "latentDim",
+  embed_dim: "latentDim",
+  e_dim: "latentDim",
+  hidden_dims: "hiddenDims",
+  layers: "hiddenDims",
+  codebook_size: "codebookSize",
+  num_emb_list: "codebookSize",
+  n_quantization_layers: "nQuantizationLayers",
+  n_layers: "nQuantizationLayers",
+  codebook_kmeans_init: "codebookKmeansInit",
+  kmeans_init: "codebookKmeansInit",
+  codebook_sim_vq: "codebookSimVq",
+  commitment_weight: "commitmentWeight",
+  beta: "commitmentWeight",
+  sk_epsilons: "sinkhornEpsilon",
+  sk_iters: "sinkhornIterations",
+};
+
+/** Arguments that change an ID in a way which no configuration of ours expresses, and the values with which they do not. */
+const HARMLESS: Record<string, readonly unknown[]> = {
+  codebook_normalize: [false],
+  normalize_quantizer_inputs: [false],
+  distance_mode: [1, "l2", "L2"],
+};
+
+/** Whether an object has arguments of such a constructor. */
+export const isHubConfig = (config: object): boolean => Object.keys(config).some((name) => name in OPTIONS);
+
+/**
+ * The options that the arguments mean, and by which name each was given. What is neither an argument that is known nor an option of
+ * ours steers the training or another part of the program, and is left out; so is what is null.
+ * @throws ModelFormatError for an argument with which the model cannot be expressed here.
+ */
+export function readHubConfig(
+  config: Readonly<Record<string, unknown>>,
+  optionNames: readonly string[],
+): { options: Partial<ModelOptions>; names: Map<string, string> } {
+  const options: Record<string, unknown> = {};
+  const names = new Map<string, string>();
+  for (const [name, value] of Object.entries(config)) {
+    const harmless = HARMLESS[name];
+    if (harmless && value !== null && value !== undefined && !harmless.includes(value)) {
+      throw new ModelFormatError(
+        `the model's config has ${name} ${show(value)}, which has no place here: only with ${harmless.map(show).join(" or ")} are the IDs the same`,
+      );
+    }
+    const option = optionNames.includes(name) ? name : OPTIONS[name];
+    if (option === undefined || value === null || value === undefined) continue;
+    options[option] = value;
+    names.set(option, name);
+  }
+  return { options, names };
+}
