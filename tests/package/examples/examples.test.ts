@@ -1,0 +1,414 @@
+/** examples/node-service and examples/web-client, as a user has them: copied, with the packed package and what they need from npm. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { RQVAE, SemanticIdIndex, suggestConfig } from "rqvae";
+import { readItems, writeNpy } from "rqvae/formats";
+import { Vocabulary } from "rqvae/vocabulary";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hasChromium, launchChromium } from "../../browser/browsers.mjs";
+import { makeProject, type Project, ROOT, toolsFromNpm } from "../project.ts";
+
+/** What the service takes from npm, or undefined. better-sqlite3 is native: its binary is downloaded, or else built here, once. */
+function dependencies(): string | undefined {
+  const { rqvae: _, ...packages } = JSON.parse(
+    readFileSync(join(ROOT, "examples/node-service/package.json"), "utf8"),
+  ).dependencies;
+  const folder = toolsFromNpm("node-service", packages);
+  if (!folder || existsSync(join(folder, "node_modules/better-sqlite3/build/Release/better_sqlite3.node")))
+    return folder;
+  const prefix = dirname(dirname(process.execPath));
+  const headers = existsSync(join(prefix, "include/node/node.h")) ? { npm_config_nodedir: prefix } : {};
+  try {
+    execFileSync("npm", ["rebuild", "better-sqlite3"], {
+      cwd: folder,
+      stdio: "ignore",
+      env: { ...process.env, ...headers },
+    });
+    return folder;
+  } catch (error) {
+    if (process.env.CI) throw error;
+    console.warn(`node-service is skipped: better-sqlite3 can be neither downloaded nor built here`);
+    return undefined;
+  }
+}
+
+/** 400 items in 20 clusters; the last is a twin of the first, so that they need a suffix. */
+const DIM = 8;
+const embedding = (i: number) =>
+  Array.from({ length: DIM }, (_, j) => Math.sin((i % 20) * (j + 1.3)) + 0.15 * Math.sin(i * (j + 2.1) * 7));
+const rows = Array.from({ length: 400 }, (_, i) => ({ id: `sku-${i}`, embedding: embedding(i === 399 ? 0 : i) }));
+const jsonl = (items: object[]) => items.map((item) => JSON.stringify(item)).join("\n");
+const CATALOGUE = jsonl(rows);
+const OPTIONS = { epochs: 500, codebookSize: 32, seed: 3 };
+const QUERY = "epochs=500&codebookSize=32&seed=3";
+
+interface Status {
+  state: "idle" | "training" | "published" | "failed";
+  progress: number;
+  resumed?: boolean;
+}
+interface Item {
+  id: string;
+  raw: number[];
+  published: number[];
+  semanticId: string;
+}
+
+/** To a POST. */
+interface Answer {
+  error?: string;
+  added?: number;
+  unchanged?: number;
+  items?: Item[] | number;
+}
+
+/** A running service. */
+class Service {
+  readonly #process: ChildProcess;
+  readonly url: string;
+
+  private constructor(process: ChildProcess, url: string) {
+    this.#process = process;
+    this.url = url;
+  }
+
+  static async start(folder: string, data: string): Promise<Service> {
+    const server = spawn(process.execPath, ["server.js"], {
+      cwd: folder,
+      env: { ...process.env, PORT: "0", DATA: join(folder, data), CHECKPOINT_MS: "100" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let said = "";
+    const url = await new Promise<string>((resolve, reject) => {
+      const listen = (chunk: Buffer) => {
+        said += chunk;
+        const [, address] = /listening on (\S+)\n/.exec(said) ?? [];
+        if (address) resolve(address);
+      };
+      server.stdout!.on("data", listen);
+      server.stderr!.on("data", listen);
+      server.on("exit", () => reject(new Error(`the service ended: ${said}`)));
+    });
+    return new Service(server, url);
+  }
+
+  /** Ends it, and gives the exit code; null after a kill. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return this.#process.exitCode;
+    this.#process.kill(signal);
+    const [code] = await once(this.#process, "exit");
+    return code;
+  }
+
+  async get<Result>(path: string): Promise<Result> {
+    const response = await fetch(this.url + path);
+    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+    return (await response.json()) as Result;
+  }
+
+  async post(path: string, body: string | Uint8Array<ArrayBuffer>) {
+    const response = await fetch(this.url + path, { method: "POST", body });
+    return { status: response.status, answer: (await response.json()) as Answer };
+  }
+
+  /** What GET /training/events tells, until `enough`. */
+  async statuses(enough: (status: Status) => boolean): Promise<Status[]> {
+    const response = await fetch(`${this.url}/training/events`);
+    expect(response.headers.get("content-type")).toBe("text/event-stream");
+    const told: Status[] = [];
+    let text = "";
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      const events = text.split("\n\n");
+      text = events.pop()!;
+      for (const event of events) {
+        const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(event)!;
+        const status: Status = JSON.parse(data!);
+        expect(status.state).toBe(name);
+        told.push(status);
+        if (enough(status)) return told; // ends the request
+      }
+    }
+    throw new Error(`the events ended after ${JSON.stringify(told.at(-1))}`);
+  }
+}
+const isOver = ({ state }: Status) => state !== "training";
+const sharedCodes = (a: number[], b: number[]) => {
+  const at = a.findIndex((code, level) => code !== b[level]);
+  return at < 0 ? a.length : at;
+};
+
+const tools = dependencies()!;
+
+describe.skipIf(!tools)("examples/node-service (skipped without Fastify and better-sqlite3 from npm)", () => {
+  let project: Project;
+  let folder: string;
+  let service: Service;
+  let expected: { fingerprint: string; ids: number[][] };
+  const start = async (data = "data") => {
+    service = await Service.start(folder, data);
+  };
+
+  beforeAll(async () => {
+    project = makeProject({ within: tools });
+    for (const example of ["node-service", "web-client"]) {
+      const isOwn = (path: string) => !/node-service\/(node_modules|data)$/.test(path);
+      cpSync(join(ROOT, "examples", example), join(project.folder, example), { recursive: true, filter: isOwn });
+    }
+    folder = join(project.folder, "node-service");
+
+    // What an uninterrupted run gives.
+    const { items } = readItems(new TextEncoder().encode(CATALOGUE));
+    const { epochs, ...shape } = OPTIONS;
+    const { model: options, train } = suggestConfig({ n: items.rows, inputDim: items.dim, ...shape });
+    const model = await RQVAE.create(options);
+    await model.train(items, { ...train, epochs });
+    const ids = model.encode(items);
+    const index = SemanticIdIndex.build(
+      rows.map(({ id }) => id),
+      ids,
+      { collisions: "suffix" },
+    );
+    expected = { fingerprint: model.fingerprint, ids: rows.map(({ id }) => index.get(id)!) };
+    await start();
+  }, 300_000);
+  afterAll(async () => {
+    await service?.end("SIGKILL");
+    project?.remove();
+  });
+
+  it("has nothing to look up before a catalogue", async () => {
+    expect(await service.get("/training")).toEqual({ state: "idle" });
+    const { status, answer } = await service.post("/items", jsonl(rows.slice(0, 1)));
+    expect([status, answer.error]).toEqual([409, expect.stringContaining("nothing is published yet")]);
+  });
+
+  it.each([
+    ["an empty body", "", "", "the file is empty"],
+    ["rows of different length", "[[1, 2], [3]]", "", "row 1 has 1 numbers, but row 0 has 2"],
+    ["the same ID twice", jsonl([rows[0]!, rows[0]!]), "", 'rows 0 and 1 have the same ID "sku-0"'],
+    ["an unknown option", CATALOGUE, "?epoch=3", 'unknown option "epoch"'],
+    ["an option out of range", CATALOGUE, "?epochs=-3", "epochs must be"],
+    ["an option that is no number", CATALOGUE, "?codebookSize=many", "codebookSize must be"],
+  ])("refuses a catalogue with %s by the library's message", async (_, body, query, message) => {
+    const { status, answer } = await service.post(`/catalogue${query}`, body);
+    expect([status, answer.error]).toEqual([400, expect.stringContaining(message)]);
+    expect(await service.get("/training")).toEqual({ state: "idle" });
+  });
+
+  it("refuses a catalogue for a value deep in it, when the library has read it", async () => {
+    const file = new Uint8Array(writeNpy({ data: new Float32Array(3000 * DIM), rows: 3000, dim: DIM }));
+    const values = new DataView(file.buffer, file.length - 4 * 3000 * DIM);
+    values.setFloat32(4 * (1500 * DIM + 5), Number.NaN, true);
+    const { status, answer } = await service.post("/catalogue", file);
+    expect([status, answer.error]).toEqual([400, expect.stringContaining("row 1500, column 5 is NaN")]);
+    expect(await service.get("/training")).toEqual({ state: "idle" });
+  });
+
+  it("trains in a worker, is killed in the middle, and goes on to the model of an uninterrupted run", async () => {
+    const { status, answer } = await service.post(`/catalogue?${QUERY}`, CATALOGUE);
+    expect([status, answer]).toEqual([202, { items: 400, dim: DIM }]);
+    expect((await service.post("/catalogue", CATALOGUE)).status).toBe(409);
+
+    const before = await service.statuses(({ progress }) => progress >= 0.4);
+    expect(before.length).toBeGreaterThan(2);
+    expect(await service.end("SIGKILL")).toBeNull();
+
+    await start();
+    const after = await service.statuses(isOver);
+    const [first] = after.filter(({ progress }) => progress > 0);
+    expect(first).toMatchObject({ state: "training", resumed: true });
+    expect(first!.progress).toBeGreaterThan(0.2); // not from the beginning
+    expect(after.at(-1)!.state).toBe("published");
+    expect(await service.get("/training")).toEqual({
+      state: "published",
+      published: { items: 400, dim: DIM, fingerprint: expected.fingerprint },
+    });
+  });
+
+  it("keeps the state of the training when it is stopped politely", async () => {
+    const other = await Service.start(folder, "stopped");
+    try {
+      expect((await other.post(`/catalogue?${QUERY}`, CATALOGUE)).status).toBe(202);
+      await other.statuses(({ progress }) => progress >= 0.3);
+      const listening = other.statuses(isOver).catch((error) => error.message);
+      expect(await other.end("SIGTERM")).toBe(0);
+      expect(await listening).toContain("the events ended");
+      const again = await Service.start(folder, "stopped");
+      try {
+        const [first] = (await again.statuses(isOver)).filter(({ progress }) => progress > 0);
+        expect(first!.progress).toBeGreaterThan(0.29);
+        expect(await again.get("/training")).toMatchObject({ published: { fingerprint: expected.fingerprint } });
+      } finally {
+        expect(await again.end("SIGTERM")).toBe(0);
+      }
+    } finally {
+      await other.end("SIGKILL");
+    }
+  });
+
+  it("has the IDs in the database, each item its own", async () => {
+    const list: { id: string; semanticId: string }[] = [];
+    for (;;) {
+      const page = await service.get<typeof list>(`/items?limit=150&after=${list.at(-1)?.id ?? ""}`);
+      if (page.length === 0) break;
+      list.push(...page);
+    }
+    const vocabulary = new Vocabulary([32, 32, 32, 256]);
+    const ids = new Map(rows.map(({ id }, i) => [id, vocabulary.format(expected.ids[i]!)]));
+    expect(new Map(list.map(({ id, semanticId }) => [id, semanticId]))).toEqual(ids);
+    expect(new Set(ids.values()).size).toBe(400);
+    expect(await service.get("/items/sku-399")).toMatchObject({ published: expected.ids[399] });
+  });
+
+  it("gives new items IDs that stay theirs, over a crash too", async () => {
+    const added = [
+      { id: "new/1", embedding: embedding(5) }, // a twin
+      { id: "new-2", embedding: embedding(1234) },
+      { id: "ny å 3", embedding: embedding(5) },
+    ];
+    const answers: Item[] = [];
+    for (const item of added) {
+      const { status, answer } = await service.post("/items", JSON.stringify(item));
+      expect([status, answer.added, answer.unchanged]).toEqual([200, 1, 0]);
+      answers.push(...(answer.items as Item[]));
+    }
+    const [twin, , third] = answers;
+    const five = await service.get<Item>("/items/sku-5");
+    expect(twin!.raw).toEqual(five.raw);
+    expect(new Set([five, twin!, third!].map(({ semanticId }) => semanticId)).size).toBe(3);
+    const again = await service.post("/items", jsonl(added));
+    expect(again.answer).toMatchObject({ added: 0, unchanged: 3, items: answers });
+
+    await service.end("SIGKILL");
+    await start();
+    for (const item of answers) expect(await service.get(`/items/${encodeURIComponent(item.id)}`)).toEqual(item);
+    expect(await service.get("/items/sku-5")).toEqual(five);
+    expect(await service.get("/training")).toMatchObject({ published: { items: 403 } });
+  });
+
+  it.each([
+    ["that move a published ID", { id: "sku-1", embedding: embedding(10) }, "a published ID does not move"],
+    ["of another dimension", { id: "n", embedding: [1, 2] }, "vectors of inputDim 8, received vectors of dimension 2"],
+    ["without an ID", [embedding(1)], 'the items have no "id"'],
+  ])("refuses items %s, and nothing has changed", async (_, body, message) => {
+    const { status, answer } = await service.post("/items", JSON.stringify(body));
+    expect([status, answer.error]).toEqual([400, expect.stringContaining(message)]);
+    expect(await service.get("/training")).toMatchObject({ published: { items: 403 } });
+  });
+
+  it("finds similar items: those with the longest beginning in common", async () => {
+    const own = await service.get<Item>("/items/sku-5");
+    const similar = await service.get<{ id: string; sharedCodes: number }[]>("/items/sku-5/similar?limit=8");
+    expect(similar.map(({ id }) => id)).not.toContain("sku-5");
+    expect(similar.slice(0, 2).map(({ id, sharedCodes }) => [id, sharedCodes])).toEqual([
+      ["new/1", 3],
+      ["ny å 3", 3],
+    ]);
+    for (const { id, sharedCodes: shared } of similar) {
+      const { published } = await service.get<Item>(`/items/${encodeURIComponent(id)}`);
+      expect(sharedCodes(published, own.published)).toBe(shared);
+    }
+    // As many as there are with each length, by brute force, down to the length of the last.
+    const lengths = rows
+      .filter(({ id }) => id !== "sku-5")
+      .map((_row, i) => sharedCodes(expected.ids[i < 5 ? i : i + 1]!, own.published));
+    const longer = lengths.filter((length) => length > similar.at(-1)!.sharedCodes).length;
+    expect(
+      similar.filter(({ id, sharedCodes }) => id.startsWith("sku") && sharedCodes > similar.at(-1)!.sharedCodes).length,
+    ).toBe(longer);
+  });
+
+  it.each(["/items/nobody", "/items/nobody/similar", "/nowhere"])("answers 404 at %s", async (path) => {
+    const response = await fetch(service.url + path);
+    expect(response.status).toBe(404);
+    expect(((await response.json()) as { error: string }).error).toMatch(/item "nobody" is not in the index|no route/);
+  });
+
+  it.skipIf(!hasChromium)("examples/web-client: the IDs of the server (skipped without Chromium)", async () => {
+    const browser = await launchChromium();
+    try {
+      const page = await browser.newPage();
+      const complaints: string[] = [];
+      page.on("pageerror", (error) => complaints.push(String(error)));
+      await page.goto(service.url);
+      const shown = [
+        ...rows.slice(0, 30),
+        rows[399]!,
+        { id: "new/1", embedding: embedding(5) },
+        { id: "x", embedding: embedding(77) },
+      ];
+      await page
+        .locator("#file:enabled")
+        .setInputFiles({ name: "items.jsonl", mimeType: "text/plain", buffer: Buffer.from(jsonl(shown)) });
+      await page.getByText("33 items encoded here").waitFor();
+      const cells = await page
+        .locator("tbody tr")
+        .evaluateAll((lines) =>
+          lines.map((line) => Array.from(line.querySelectorAll("td"), (cell) => cell.textContent)),
+        );
+      const vocabulary = new Vocabulary([32, 32, 32]);
+      for (const [i, { id }] of shown.entries()) {
+        if (id === "x") {
+          expect(cells[i]!.slice(0, 3)).toEqual([id, vocabulary.format((await twinOf(77)).raw), "none yet"]);
+          continue;
+        }
+        const { raw, semanticId } = await service.get<Item>(`/items/${encodeURIComponent(id)}`);
+        expect(cells[i]!.slice(0, 3)).toEqual([id, vocabulary.format(raw), semanticId]);
+      }
+      const bad = { name: "bad.json", mimeType: "text/plain", buffer: Buffer.from("[[1, 2]]") };
+      await page.locator("#file").setInputFiles(bad);
+      await page.getByText("received vectors of dimension 2").waitFor();
+      expect(complaints).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+    /** The item of the catalogue with the same vector. */
+    function twinOf(i: number) {
+      return service.get<Item>(`/items/sku-${i}`);
+    }
+  });
+
+  it("answers 200 requests at once, reads and writes, and `npm run load` says how fast", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, i) =>
+        i % 10 === 0
+          ? service.post("/items", JSON.stringify({ id: `burst-${i}`, embedding: embedding(i + 0.5) }))
+          : fetch(`${service.url}/items/sku-${i}/similar`).then(async (response) => ({
+              status: response.status,
+              answer: await response.json(),
+            })),
+      ),
+    );
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    const said = project.run(["node-service/load.js", "--url", service.url, "--requests", "3000"]);
+    expect(said).toMatch(/^3000 requests by 200 clients in [\d.]+ s, 0 failed\n/);
+    expect(said).toMatch(/^all +3000 {2}p50 [\d.]+ ms {2}p99 [\d.]+ ms$/m);
+    expect(said).toMatch(/^write +150 {2}/m);
+    // Every one of them is stored: 403, 20 of the burst, 5 % of 2,000 to warm up and of 3,000.
+    await service.end("SIGKILL");
+    await start();
+    expect(await service.get("/training")).toMatchObject({ published: { items: 403 + 20 + 100 + 150 } });
+  });
+
+  it("retrains on a new catalogue while the old IDs are served, and takes over what comes meanwhile", async () => {
+    const old = await service.get<Item>("/items/sku-5");
+    expect((await service.post(`/catalogue?${QUERY.replace("seed=3", "seed=4")}`, CATALOGUE)).status).toBe(202);
+    expect(await service.get("/items/sku-5")).toEqual(old);
+    expect((await service.post("/items", JSON.stringify({ id: "meanwhile", embedding: embedding(7) }))).status).toBe(
+      200,
+    );
+    expect((await service.get<Status>("/training")).state).toBe("training");
+    expect((await service.statuses(isOver)).at(-1)!.state).toBe("published");
+    const now = await service.get<{ published: { items: number; fingerprint: string } }>("/training");
+    expect(now.published.items).toBe(401); // what was added before the upload is not in the catalogue
+    expect(now.published.fingerprint).not.toBe(expected.fingerprint);
+    const meanwhile = await service.get<Item>("/items/meanwhile");
+    expect(meanwhile.raw).toEqual((await service.get<Item>("/items/sku-7")).raw);
+    await service.end("SIGKILL");
+    await start();
+    expect(await service.get("/items/meanwhile")).toEqual(meanwhile);
+  });
+});
