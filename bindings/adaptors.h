@@ -59,7 +59,8 @@ struct Guard<function> {
       ThrowToJs(ErrorName(e.kind()), e.what());
     } catch (const std::bad_alloc&) {
       ThrowToJs("OutOfMemoryError",
-                "the WebAssembly memory is full (4 GB at most). Use fewer items at a time or a smaller model");
+                "the WebAssembly memory is full (4 GB at most). Give the items as an EmbeddingSource, which is read in "
+                "pieces");
     } catch (const std::exception& e) {
       ThrowToJs("RQVAEError", e.what());
     }

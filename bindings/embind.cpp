@@ -208,27 +208,49 @@ val TrainStep(RqVae& model, Optimizer& optimizer, uintptr_t items, int rows) {
   return BatchLosses(losses, rows);
 }
 
-// -- Jobs. Their rows live on the wasm heap for as long as the job does.
+// -- Jobs. Their rows live on the wasm heap for as long as the job does, or are fetched as the job misses them.
 
-std::unique_ptr<MatrixRows> CreateRows(int rows, int dim) { return std::make_unique<MatrixRows>(Matrix(rows, dim)); }
-uintptr_t RowsAddress(MatrixRows& rows) { return reinterpret_cast<uintptr_t>(rows.data().data()); }
+std::unique_ptr<RowSource> CreateRows(int rows, int dim, bool streamed) {
+  if (streamed) return std::make_unique<StreamedRows>(rows, dim);
+  return std::make_unique<MatrixRows>(rows, dim);
+}
+// Of rows in memory.
+uintptr_t RowsAddress(RowSource& rows) {
+  return reinterpret_cast<uintptr_t>(static_cast<MatrixRows&>(rows).data().data());
+}
+// Of streamed rows, after a job missed some: their names in a Uint32Array of its own, ascending, and the address where
+// their values belong.
+val TakeWanted(RowSource& rows) {
+  auto& streamed = static_cast<StreamedRows&>(rows);
+  const auto address = reinterpret_cast<uintptr_t>(streamed.Take());
+  const std::vector<uint32_t>& names = streamed.names();
+  val result = val::object();
+  result.set("address", address);
+  result.set("names", val(emscripten::typed_memory_view(names.size(), names.data())).call<val>("slice"));
+  return result;
+}
 
-std::unique_ptr<InitializeJob> CreateInitializeJob(RqVae* model, const MatrixRows* rows) {
+// What came of a slice of a job, the numbers of native-module.ts.
+enum Progress { kDone, kMore, kMissing };
+int Advance(Job& job) {
+  const Working working(job_threads);
+  try {
+    return job.Advance() ? kMore : kDone;
+  } catch (const RowsMissing&) {
+    return kMissing;
+  }
+}
+
+std::unique_ptr<InitializeJob> CreateInitializeJob(RqVae* model, const RowSource* rows) {
   return std::make_unique<InitializeJob>(model, rows);
 }
-bool AdvanceInitialize(InitializeJob& job) {
-  const Working working(job_threads);
-  return job.Advance();
-}
+int AdvanceInitialize(InitializeJob& job) { return Advance(job); }
 double InitializeProgress(const InitializeJob& job) { return job.progress(); }
 
-std::unique_ptr<TrainJob> CreateTrainJob(RqVae* model, const MatrixRows* rows, val options) {
+std::unique_ptr<TrainJob> CreateTrainJob(RqVae* model, const RowSource* rows, val options) {
   return std::make_unique<TrainJob>(model, rows, ReadTrainConfig(options));
 }
-bool AdvanceTrain(TrainJob& job) {
-  const Working working(job_threads);
-  return job.Advance();
-}
+int AdvanceTrain(TrainJob& job) { return Advance(job); }
 
 val TrainState(const TrainJob& job) {
   val result = val::object();
@@ -363,7 +385,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   // Handles: made here, used by the functions below, given back with delete().
   class_<RqVae>("Model");
   class_<Optimizer>("Optimizer");
-  class_<MatrixRows>("Rows");
+  class_<RowSource>("Rows");
   class_<InitializeJob>("InitializeJob");
   class_<TrainJob>("TrainJob");
 
@@ -384,6 +406,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
 
   function("createRows", &Guard<&CreateRows>::Call);
   function("rowsAddress", &Guard<&RowsAddress>::Call);
+  function("takeWanted", &Guard<&TakeWanted>::Call);
   function("createInitializeJob", &Guard<&CreateInitializeJob>::Call, allow_raw_pointers());
   function("advanceInitialize", &Guard<&AdvanceInitialize>::Call);
   function("initializeProgress", &Guard<&InitializeProgress>::Call);

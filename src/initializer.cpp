@@ -1,7 +1,6 @@
 #include "initializer.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "error.h"
 #include "random.h"
@@ -56,29 +55,9 @@ bool InitializeJob::Advance() {
     case Phase::kVariance:
       StatisticsSlice();
       return true;
-    case Phase::kGather: {
-      Index rows = kSampleRows;
-      for (Index size : config.codebook_sizes) rows = std::max(rows, 40 * size);
-      const std::vector<uint32_t> names = SampleRows(config.seed, Stream::kSample, source_->rows(), rows);
-      sample_.resize(static_cast<Index>(names.size()), source_->dim());
-      source_->Read(names.data(), sample_.rows(), sample_);
-      Matrix block;  // not the whole at once: a sample is tens of megabytes
-      for (Index first = 0; first < sample_.rows(); first += kRowBlock) {
-        auto rows_of_sample = sample_.middleRows(first, std::min(kRowBlock, sample_.rows() - first));
-        block = rows_of_sample;
-        draft_->ScaleInput(block, rows_of_sample);
-      }
-      if (config.linear_skip == LinearSkip::kPca && !model_->initialized()) {
-        pca_ = std::make_unique<PcaJob>(&sample_, config.latent_dim, Random(config.seed, Stream::kPca));
-        phase_ = Phase::kPca;
-      } else {
-        if (config.linear_skip == LinearSkip::kIdentity && !model_->initialized()) {
-          SetLinearPath(Matrix::Identity(config.latent_dim, config.input_dim), Vector::Zero(config.input_dim));
-        }
-        phase_ = Phase::kLatents;
-      }
+    case Phase::kGather:
+      GatherSlice();
       return true;
-    }
     case Phase::kPca:
       if (!pca_->Advance()) {
         SetLinearPath(pca_->directions(), pca_->mean());
@@ -151,13 +130,10 @@ void InitializeJob::StatisticsSlice() {
   }
   const Index n = source_->rows(), dim = source_->dim();
   Matrix block;
-  std::vector<uint32_t> rows;
   for (Index slice = 0; slice < kStatisticsRows && next_row_ < n; slice += kRowBlock) {
     const Index count = std::min(kRowBlock, n - next_row_);
-    rows.resize(static_cast<size_t>(count));
-    std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(next_row_));
     block.resize(count, dim);
-    source_->Read(rows.data(), count, block);
+    source_->ReadInOrder(next_row_, block);
     if (phase_ == Phase::kMean) {
       statistics_.AddToMean(block);
     } else {
@@ -178,6 +154,36 @@ void InitializeJob::StatisticsSlice() {
   }
   draft_->scaler().Learn(draft_->store(), statistics_);
   phase_ = Phase::kGather;
+}
+
+// Reads the k-means sample and scales it.
+void InitializeJob::GatherSlice() {
+  const ModelConfig& config = model_->config();
+  if (sample_names_.empty()) {
+    Index rows = kSampleRows;
+    for (Index size : config.codebook_sizes) rows = std::max(rows, 40 * size);
+    sample_names_ = SampleRows(config.seed, Stream::kSample, source_->rows(), rows);
+    sample_.resize(static_cast<Index>(sample_names_.size()), source_->dim());
+  }
+  Matrix block;
+  for (Index slice = 0; slice < kStatisticsRows && next_row_ < sample_.rows(); slice += kRowBlock) {
+    block.resize(std::min(kRowBlock, sample_.rows() - next_row_), sample_.cols());
+    source_->ReadListed(sample_names_, next_row_, block);
+    draft_->ScaleInput(block, sample_.middleRows(next_row_, block.rows()));
+    next_row_ += block.rows();
+  }
+  if (next_row_ < sample_.rows()) return;
+  next_row_ = 0;
+  sample_names_ = {};
+  if (config.linear_skip == LinearSkip::kPca && !model_->initialized()) {
+    pca_ = std::make_unique<PcaJob>(&sample_, config.latent_dim, Random(config.seed, Stream::kPca));
+    phase_ = Phase::kPca;
+    return;
+  }
+  if (config.linear_skip == LinearSkip::kIdentity && !model_->initialized()) {
+    SetLinearPath(Matrix::Identity(config.latent_dim, config.input_dim), Vector::Zero(config.input_dim));
+  }
+  phase_ = Phase::kLatents;
 }
 
 // S = directions, s = -S mean;  T = S^T, t = mean:  dec(enc(x)) is the projection of x onto the directions.

@@ -35,6 +35,7 @@ class InitializeJob : public Job {
   enum class Phase { kMean, kVariance, kGather, kPca, kLatents, kKmeans, kResidual, kCommit, kDone };
 
   void StatisticsSlice();
+  void GatherSlice();
   void SetLinearPath(const Matrix& directions, const Vector& mean);
   void FinishLevel();
 
@@ -45,8 +46,9 @@ class InitializeJob : public Job {
   Phase phase_;
   Index next_row_ = 0;
   InputScaler::Statistics statistics_;
-  Matrix sample_;     // scaled, m x D
-  Matrix residuals_;  // m x d
+  std::vector<uint32_t> sample_names_;  // while it is gathered
+  Matrix sample_;                       // scaled, m x D
+  Matrix residuals_;                    // m x d
   Index level_ = 0;
   std::unique_ptr<PcaJob> pca_;
   std::unique_ptr<KmeansJob> kmeans_;

@@ -66,7 +66,7 @@ double Random::Normal() {
   return u * scale;
 }
 
-std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows) {
+std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows, std::vector<Index>* window_ends) {
   const Index blocks = (rows + kShuffleBlock - 1) / kShuffleBlock;
   std::vector<uint32_t> block_order(static_cast<size_t>(blocks));
   std::iota(block_order.begin(), block_order.end(), 0u);
@@ -74,6 +74,7 @@ std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows) {
   Shuffle(block_order.data(), blocks, random);
   std::vector<uint32_t> order;
   order.reserve(static_cast<size_t>(rows));
+  if (window_ends != nullptr) window_ends->clear();
   for (Index first = 0; first < blocks; first += kShuffleWindow) {
     const size_t window = order.size();
     for (Index b = first; b < std::min(first + kShuffleWindow, blocks); ++b) {
@@ -83,6 +84,7 @@ std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows) {
       }
     }
     Shuffle(order.data() + window, static_cast<Index>(order.size() - window), random);
+    if (window_ends != nullptr) window_ends->push_back(static_cast<Index>(order.size()));
   }
   return order;
 }

@@ -48,7 +48,8 @@ class Random {
 
 // The rows of an epoch in training order. Blocks of 4,096 rows are permuted, then rows within windows of 16 blocks, so
 // that a streamed catalogue needs one window in memory and gives the same order as one in memory.
-std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows);
+// window_ends (may be null): for each window, the position in the order at which the next one begins.
+std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows, std::vector<Index>* window_ends = nullptr);
 
 // The `count` rows with the smallest Hash(seed, stream, row), in ascending row order; all rows when count >= rows.
 std::vector<uint32_t> SampleRows(uint64_t seed, Stream stream, Index rows, Index count);

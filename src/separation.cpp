@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 
 #include "rqvae.h"
 #include "sorting.h"
@@ -50,16 +49,10 @@ void Separation::Begin(const CodeMatrix& codes, const std::vector<uint32_t>& tra
     if (sizes[own] > 1) members_.push_back({row, own, 0, {}, {}});
     if (target >= 0 && targets_.alternative.row(target) == codes.row(i)) standing.push_back({row, target});
   }
-  // By group, then by row.
-  std::vector<KeyedRow> order;
-  for (size_t m = 0; m < members_.size(); ++m) order.push_back({members_[m].group, static_cast<uint32_t>(m)});
-  SortRows(order);
-  std::vector<Member> sorted;
-  sorted.reserve(order.size());
-  for (const KeyedRow& one : order) sorted.push_back(std::move(members_[one.row]));
-  members_ = std::move(sorted);
+  member_names_.resize(members_.size());
   member_codes_.resize(static_cast<Index>(members_.size()), levels_);
   for (size_t m = 0; m < members_.size(); ++m) {
+    member_names_[m] = members_[m].row;
     member_codes_.row(static_cast<Index>(m)) = codes.row(training[members_[m].row]);
   }
   found_.taken.resize(static_cast<Index>(standing.size()), levels_);
@@ -81,6 +74,7 @@ bool Separation::Advance(const RqVae& model, const RowSource& training) {
   Assign();
   targets_ = std::move(found_);
   members_ = {};
+  member_names_ = {};
   member_codes_.resize(0, levels_);
   return false;
 }
@@ -88,10 +82,8 @@ bool Separation::Advance(const RqVae& model, const RowSource& training) {
 void Separation::FindCandidates(const RqVae& model, const RowSource& training) {
   const auto rows = std::min<size_t>(kRowBlock, members_.size() - next_);
   const auto n = static_cast<Index>(rows);
-  std::vector<uint32_t> names(rows);
-  for (size_t i = 0; i < rows; ++i) names[i] = members_[next_ + i].row;
   Matrix block(n, training.dim()), z(n, model.config().latent_dim), own(n, model.config().latent_dim);
-  training.Read(names.data(), n, block);
+  training.ReadListed(member_names_, static_cast<Index>(next_), block);
   model.Latents(block, z);
   CodeMatrix candidates(n * kCandidates, levels_);
   std::vector<float> errors(static_cast<size_t>(n * kCandidates));
@@ -118,11 +110,15 @@ void Separation::Assign() {
   std::vector<std::vector<uint32_t>> taken, alternative;
   std::vector<uint32_t> rows;
   const auto levels = static_cast<size_t>(levels_);
-  for (size_t first = 0; first < members_.size();) {
+  std::vector<KeyedRow> order;  // by group, then by row
+  for (size_t m = 0; m < members_.size(); ++m) order.push_back({members_[m].group, static_cast<uint32_t>(m)});
+  SortRows(order);
+  for (size_t first = 0; first < order.size();) {
+    const uint32_t group = members_[order[first].row].group;
     size_t last = first;
-    while (last < members_.size() && members_[last].group == members_[first].group) ++last;
     std::vector<std::vector<size_t>> classes;
-    for (size_t m = first; m < last; ++m) {
+    for (; last < order.size() && members_[order[last].row].group == group; ++last) {
+      const size_t m = order[last].row;
       const auto same = std::find_if(classes.begin(), classes.end(), [&](const std::vector<size_t>& other) {
         const Member& a = members_[m];
         const Member& b = members_[other.front()];
@@ -143,7 +139,7 @@ void Separation::Assign() {
       by_gap.push_back({OrderedKey(gap(classes[c])), static_cast<uint32_t>(c)});
     SortRows(by_gap);
     // The last one stays, unless a row that does not train does.
-    if (!has_guest_[members_[first].group]) by_gap.pop_back();
+    if (!has_guest_[group]) by_gap.pop_back();
     for (const KeyedRow& keyed : by_gap) {
       const std::vector<size_t>& one = classes[keyed.row];
       const Member& member = members_[one.front()];

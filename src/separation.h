@@ -73,9 +73,10 @@ class Separation {
   Targets found_;                // begins with the targets that stand
   IdTable used_;                 // every ID of the catalogue, and the alternatives given
   std::vector<bool> has_guest_;  // per ID: a row that does not train has it
-  std::vector<Member> members_;  // by group, then by row
-  size_t next_ = 0;              // member without candidates yet
-  CodeMatrix member_codes_;      // the ID that each member has
+  std::vector<Member> members_;  // by row
+  std::vector<uint32_t> member_names_;
+  size_t next_ = 0;          // member without candidates yet
+  CodeMatrix member_codes_;  // the ID that each member has
 };
 
 }  // namespace rqvae

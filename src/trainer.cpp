@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "error.h"
@@ -115,7 +114,7 @@ void TrainJob::ResidualBlock() {
   }
   const Index rows = std::min(kRowBlock, residuals_.rows() - position_);
   block_.resize(rows, training_.dim());
-  training_.Read(residual_names_.data() + position_, rows, block_);
+  training_.ReadListed(residual_names_, position_, block_);
   model_->Residuals(block_, residuals_.middleRows(position_, rows));
   position_ += rows;
   if (position_ < residuals_.rows()) return;
@@ -150,23 +149,46 @@ void TrainJob::EvaluateOrGoOn() {
   phase_ = Phase::kEvaluate;
 }
 
+void TrainJob::ShuffleRows() {
+  order_ = EpochOrder(model_->config().seed, static_cast<uint64_t>(epoch_), training_.rows(), &window_ends_);
+  announced_ = block_read_ = 0;
+}
+
 void TrainJob::StartEpoch() {
-  order_ = EpochOrder(model_->config().seed, static_cast<uint64_t>(epoch_), training_.rows());
+  ShuffleRows();
   position_ = in_batch_ = planned_ = 0;
   epoch_sums_ = {};
   dead_codes_.Clear();
   phase_ = Phase::kTrain;
 }
 
+// Reads order_[first], ... into the block. Only one window of the shuffle need be there at a time: what was read of one
+// is kept while the next is fetched.
+void TrainJob::ReadShuffled(Index first, Index rows) {
+  block_.resize(rows, source_->dim());
+  while (block_read_ < rows) {
+    const Index at = first + block_read_;
+    const auto window = std::upper_bound(window_ends_.begin(), window_ends_.end(), at);
+    if (*window != announced_) {
+      const Index begin = window == window_ends_.begin() ? 0 : *(window - 1);
+      training_.Want(order_.data() + begin, *window - begin);
+      announced_ = *window;
+    }
+    const Index count = std::min(rows - block_read_, *window - at);
+    training_.Read(order_.data() + at, count, block_.middleRows(block_read_, count));
+    block_read_ += count;
+  }
+  block_read_ = 0;
+}
+
 void TrainJob::TrainBlock() {
   const Index batch = std::min(config_.batch_size, training_.rows() - position_);
   const bool planning = model_->config().balanced() && planned_ < batch;
   Index& done = planning ? planned_ : in_batch_;
-  if (done == 0 && (planning || !model_->config().balanced())) model_->BeginStep(batch);
   const Index rows = std::min(kRowBlock, batch - done);
   const uint32_t* names = order_.data() + position_ + done;
-  block_.resize(rows, source_->dim());
-  training_.Read(names, rows, block_);
+  ReadShuffled(position_ + done, rows);
+  if (done == 0 && (planning || !model_->config().balanced())) model_->BeginStep(batch);
   if (planning) {
     model_->PlanBlock(block_, names, static_cast<uint64_t>(step_), Extras());
     planned_ += rows;
@@ -223,10 +245,8 @@ void TrainJob::FinishTraining() {
 
 void TrainJob::EvaluateBlock() {
   const Index rows = std::min(kRowBlock, source_->rows() - position_);
-  std::vector<uint32_t> names(static_cast<size_t>(rows));
-  std::iota(names.begin(), names.end(), static_cast<uint32_t>(position_));
   block_.resize(rows, source_->dim());
-  source_->Read(names.data(), rows, block_);
+  source_->ReadInOrder(position_, block_);
   model_->Encode(block_, codes_.middleRows(position_, rows), nullptr);
   position_ += rows;
   if (position_ < source_->rows()) return;
@@ -241,10 +261,8 @@ void TrainJob::EvaluateBlock() {
 
 void TrainJob::ValidateBlock() {
   const Index rows = std::min(kRowBlock, validation_.rows() - position_);
-  std::vector<uint32_t> names(static_cast<size_t>(rows));
-  std::iota(names.begin(), names.end(), static_cast<uint32_t>(position_));
   block_.resize(rows, source_->dim());
-  validation_.Read(names.data(), rows, block_);
+  validation_.ReadInOrder(position_, block_);
   const Losses losses = model_->Evaluate(block_);
   // Hopwise's reconstruction is a sum already.
   const auto n = static_cast<double>(rows);
@@ -485,7 +503,7 @@ void TrainJob::Restore(const uint8_t* bytes, size_t size) {
   in_batch_ = planned_ = 0;
   dead_codes_.DiscardStep();
   if (phase == Phase::kTrain) {
-    order_ = EpochOrder(model_->config().seed, static_cast<uint64_t>(epoch_), training_.rows());
+    ShuffleRows();
   } else if (phase == Phase::kEvaluate) {
     EvaluateOrGoOn();
   } else if (phase == Phase::kResiduals) {

@@ -93,6 +93,8 @@ class TrainJob : public Job {
   void ResidualBlock();
   void EvaluateOrGoOn();
   void StartEpoch();
+  void ShuffleRows();
+  void ReadShuffled(Index first, Index rows);
   void TrainBlock();
   void FinishStep();
   void FinishTraining();
@@ -127,7 +129,10 @@ class TrainJob : public Job {
   Index in_batch_ = 0;  // rows of the current batch already added
   Index planned_ = 0;   // rows of the current batch already planned (balanced assignment)
   std::vector<uint32_t> order_;
+  std::vector<Index> window_ends_;  // in order_: where the shuffle's windows end
+  Index announced_ = 0;             // where the window ends that was announced to the rows' source
   Matrix block_;
+  Index block_read_ = 0;  // rows of the block that were read already: it may span windows
   Losses last_losses_;
   Index last_batch_size_ = 0;
   Losses epoch_sums_;  // weighted by items

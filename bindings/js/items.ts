@@ -159,7 +159,7 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
 const FEW = 4096;
 
 /** Index of the first of `count` floats that is NaN or infinite, or -1. */
-function firstNonFinite(heap: ItemHeap, address: number, count: number): number {
+export function firstNonFinite(heap: ItemHeap, address: number, count: number): number {
   if (count > FEW) return heap.findNonFinite(address, count);
   return indexOfNonFinite(heap.HEAPF32, address / 4, count);
 }
@@ -171,7 +171,7 @@ export function indexOfNonFinite(values: Float32Array, start: number, count: num
 }
 
 /** `value` as the caller gave it, `index` as counted from row `first`. */
-function notFinite(
+export function notFinite(
   value: number | undefined,
   first: number,
   index: number,

@@ -26,10 +26,15 @@ export function nextTurn(): Promise<void> {
   });
 }
 
+/** What a slice says when it could not begin, for want of rows. As in bindings/embind.cpp, where 0 is the end and 1 a slice. */
+export const MISSING = 2;
+
 /** What drives a job. */
 export interface Drive {
-  /** Does one slice; false when there was nothing left to do. */
-  advance(): boolean;
+  /** Does one slice; false or 0 when there was nothing left to do, MISSING when it must be called again after `fill`. */
+  advance(): boolean | number;
+  /** Fetches what a slice missed. Calls `proceed` after each wait for something, and lets through what that throws. */
+  fill?: (proceed: () => void) => Promise<void>;
   /** Awaited after each turn of work: a chance to wait for something. */
   pause?: (() => Promise<void>) | undefined;
   /** Called at most ten times a second while the job runs, between slices. */
@@ -40,16 +45,21 @@ export interface Drive {
 }
 
 /** Runs a job to its end. Rejects with `signal.reason` when aborted. */
-export async function drive({ advance, report, signal, check, pause }: Drive): Promise<void> {
+export async function drive({ advance, fill, report, signal, check, pause }: Drive): Promise<void> {
   let reported = performance.now();
+  const proceed = () => {
+    signal?.throwIfAborted();
+    check?.();
+  };
   for (;;) {
     // Before any work too: what was started must be seen by the caller first, and a signal may be aborted already.
     await nextTurn();
-    signal?.throwIfAborted();
-    check?.();
+    proceed();
     const start = performance.now();
     do {
-      if (!advance()) return;
+      const state = advance();
+      if (!state) return;
+      if (state === MISSING) await fill?.(proceed);
     } while (performance.now() - start < SLICE_MS);
     await pause?.();
     if (report && performance.now() - reported >= PROGRESS_MS) {

@@ -71,13 +71,16 @@ export interface NativeFunctions {
   evaluate(model: Handle, items: number, rows: number): Losses;
   createOptimizer(model: Handle, options: object): Handle;
   trainStep(model: Handle, optimizer: Handle, items: number, rows: number): Losses;
-  createRows(rows: number, dim: number): Handle;
+  createRows(rows: number, dim: number, streamed: boolean): Handle;
   rowsAddress(rows: Handle): number;
+  /** Of streamed rows, when a job has missed some: their names, ascending, and where their values belong. */
+  takeWanted(rows: Handle): { names: Uint32Array; address: number };
   createInitializeJob(model: Handle, rows: Handle): Handle;
-  advanceInitialize(job: Handle): boolean;
+  /** 0 when nothing was left to do, 1 after a slice, 2 (`MISSING`) when rows are wanted first. */
+  advanceInitialize(job: Handle): number;
   initializeProgress(job: Handle): number;
   createTrainJob(model: Handle, rows: Handle, options: object): Handle;
-  advanceTrain(job: Handle): boolean;
+  advanceTrain(job: Handle): number;
   trainState(job: Handle): NativeTrainState;
   trainLosses(job: Handle): Losses | undefined;
   trainRecord(job: Handle, index: number): NativeEpochRecord;
@@ -114,6 +117,7 @@ export const NATIVE_FUNCTIONS = Object.keys({
   trainStep: 1,
   createRows: 1,
   rowsAddress: 1,
+  takeWanted: 1,
   createInitializeJob: 1,
   advanceInitialize: 1,
   initializeProgress: 1,

@@ -1,8 +1,7 @@
 import { InvalidInputError } from "./errors.ts";
-import { openItems } from "./items.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 import { impliedDim, RQVAE } from "./rqvae.ts";
-import type { Items, JobOptions } from "./types.ts";
+import type { EmbeddingSource, Items, JobOptions } from "./types.ts";
 
 /** What `residualKMeans` is told. */
 export interface ResidualKMeansOptions extends JobOptions {
@@ -26,7 +25,10 @@ export interface ResidualKMeansOptions extends JobOptions {
  * same methods and the same file.
  * @throws InvalidInputError for a value out of range or an unknown option.
  */
-export async function residualKMeans(items: Items, options: ResidualKMeansOptions = {}): Promise<RQVAE> {
+export async function residualKMeans(
+  items: Items | EmbeddingSource,
+  options: ResidualKMeansOptions = {},
+): Promise<RQVAE> {
   checkOptionNames(options, "residualKMeans", [
     "levels",
     "codebookSize",
@@ -45,7 +47,7 @@ export async function residualKMeans(items: Items, options: ResidualKMeansOption
       `residualKMeans: latentDim must be at most the items' dimension ${inputDim}, received ${show(latentDim)}`,
     );
   }
-  openItems(items, inputDim); // complains before anything is made
+  (await import("./embedding-source.ts")).countRows(items, inputDim); // complains before anything is made
   const model = await RQVAE.create({
     inputDim,
     latentDim,

@@ -2,7 +2,7 @@
 import type { DataIdentity } from "./checkpoint.ts";
 import { BusyError, DisposedError, InvalidInputError, ModelFormatError, NotInitializedError } from "./errors.ts";
 import { type ItemRows, openItems } from "./items.ts";
-import { drive } from "./jobs.ts";
+import type { JobRows } from "./job-rows.ts";
 import { configToOptions, MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
 import { type FileTensor, type ModelMetadata, type TrainingSummary, writeModelFile } from "./model-file.ts";
 import { Arena, asOurs, handles, native, withArena } from "./native.ts";
@@ -12,7 +12,9 @@ import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 import { suggestConfig } from "./suggest-config.ts";
 import type { Training } from "./training.ts";
 import type {
+  EmbeddingSource,
   HubConfig,
+  ItemBatches,
   Items,
   JobOptions,
   Losses,
@@ -21,12 +23,13 @@ import type {
   ModelSource,
   OptimizerOptions,
   SemanticIdsOutput,
+  StreamOptions,
   TrainHistory,
   TrainOptions,
 } from "./types.ts";
 
-/** Rows that a slice of a long encode takes; the core's block size. */
-const SLICE_ROWS = 256;
+/** The core's block size. */
+const BLOCK_ROWS = 256;
 /** Bytes of items on the wasm heap at a time in synchronous calls, so that a large catalogue does not grow the memory for good. */
 const CHUNK_BYTES = 8 << 20;
 
@@ -94,7 +97,7 @@ export class RQVAE {
   #fingerprint: string | undefined;
   /** The long call that may change weights, if one runs. */
   #running: string | undefined;
-  /** Number of `encodeAsync` calls under way. */
+  /** Number of `encodeAsync` and `encodeStream` calls under way. */
   #readers = 0;
 
   private constructor(module: NativeModule, config: ModelConfig, part: "full" | "encoder") {
@@ -120,12 +123,12 @@ export class RQVAE {
    * training may be given to override what is chosen; `history` of the result tells how it went. Do not change the items before it
    * resolves: they are read when the WebAssembly is loaded.
    */
-  static async fit(items: Items, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
+  static async fit(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
     // An option belongs to the model if the model has one of that name; the rest is the training's.
     const { TRAIN_OPTION_NAMES } = await loadTrainOptions();
     checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES]);
     const inputDim = options.inputDim ?? impliedDim(items);
-    const { rows: n } = openItems(items, inputDim);
+    const n = (await import("./embedding-source.ts")).countRows(items, inputDim);
     const { nQuantizationLayers, codebookSize, seed, compat } = options;
     const suggested = suggestConfig({
       n,
@@ -228,24 +231,15 @@ export class RQVAE {
    * model that is initialised already only the codebooks are fitted anew, to what its encoder makes of the items.
    * Aborted or failed, it leaves the model as it was.
    */
-  async kmeansInitCodebooks(items: Items, options: JobOptions = {}): Promise<void> {
+  async kmeansInitCodebooks(items: Items | EmbeddingSource, options: JobOptions = {}): Promise<void> {
     validateJobOptions(options, "kmeansInitCodebooks");
     const { signal, onProgress } = options;
-    await this.#exclusive("kmeansInitCodebooks", items, async (rows) => {
-      const module = this.#native;
-      const job = module.createInitializeJob(this.#open(), rows);
-      try {
-        const report =
-          onProgress && (() => onProgress({ phase: "initialize", progress: module.initializeProgress(job) }));
-        await drive({
-          advance: () => module.advanceInitialize(job),
-          report,
-          signal,
-          check: () => this.#open(),
-        });
-      } finally {
-        job.delete();
-      }
+    await this.#exclusive("kmeansInitCodebooks", items, async (rows, { initialize }) => {
+      await initialize(this.#native, this.#open(), rows, {
+        report: onProgress && ((progress) => onProgress({ phase: "initialize", progress })),
+        signal,
+        check: () => this.#open(),
+      });
       this.#weightsChanged();
       onProgress?.({ phase: "initialize", progress: 1 });
     });
@@ -259,7 +253,7 @@ export class RQVAE {
    * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite;
    * InvalidInputError for a bad option, or `resume` with other items, configuration or options than the checkpoint's.
    */
-  async train(items: Items, options: TrainOptions = {}): Promise<TrainHistory> {
+  async train(items: Items | EmbeddingSource, options: TrainOptions = {}): Promise<TrainHistory> {
     const module = this.#native;
     const { checkCheckpointOptions, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
     checkCheckpointOptions(new OptionReader(options, "train"));
@@ -277,8 +271,8 @@ export class RQVAE {
       : undefined;
     const config = resumed?.train ?? resolveTrainConfig(options, this.config);
     const { signal, onProgress, checkpoint } = options;
-    return this.#exclusive("train", items, async (rows, n) => {
-      const data = this.#identify(rows, n);
+    return this.#exclusive("train", items, async (rows, { Training }) => {
+      const data = await rows.identify();
       if (resumed) {
         checkpoints?.requireSameData(resumed.data, data);
         if (!resumed.metadata.initialized && this.initialized) {
@@ -287,14 +281,13 @@ export class RQVAE {
           );
         }
       }
-      const { Training } = trainingModule ?? (await loadTraining());
+      const model = this.#open();
       this.#forgetTraining();
-      const run = new Training(module, this.#open(), this.config, rows, n, config);
+      const run = new Training(module, model, this.config, rows, config);
       this.#training = { run, data };
       if (resumed) run.restore(resumed.state);
       let due = performance.now();
-      await drive({
-        advance: () => run.advance(),
+      await run.run(rows, {
         report: onProgress && (() => onProgress(run.event())),
         signal,
         check: () => this.#open(),
@@ -402,36 +395,56 @@ export class RQVAE {
    * `encode` for large catalogues: gives the event loop its turn, tells progress, can be aborted. The items are read while it runs:
    * do not change them before it resolves.
    */
-  async encodeAsync(items: Items, options: JobOptions = {}): Promise<SemanticIds> {
+  async encodeAsync(items: Items | EmbeddingSource, options: JobOptions = {}): Promise<SemanticIds> {
     validateJobOptions(options, "encodeAsync");
-    const { signal, onProgress } = options;
-    const { codebookSizes, inputDim } = this.config;
-    this.#open();
-    if (this.#running !== undefined) throw this.#busy("encodeAsync");
-    this.#ready();
-    const source = openItems(items, inputDim);
-    const codes = SemanticIds.allocate(source.rows, codebookSizes);
-    const { fingerprint } = this;
-    let first = 0;
-    this.#readers++;
+    this.#beginReading("encodeAsync");
     try {
-      await drive({
-        advance: () => {
-          const count = Math.min(SLICE_ROWS, source.rows - first);
-          this.#encodeRows(source, first, count, codes);
-          first += count;
-          return first < source.rows;
-        },
-        report: onProgress && (() => onProgress({ phase: "encode", progress: first / source.rows })),
-        signal,
-        check: () => this.#open(),
+      return await this.#encodeLong(items, options);
+    } finally {
+      this.#endReading();
+    }
+  }
+
+  /**
+   * The IDs of batches of items, batch by batch, as they come: `for await (const ids of model.encodeStream(batches))`. Whoever takes the
+   * results sets the pace: at most one batch more is asked for. An `EmbeddingSource` is read in pieces of about 12 MB, 4,096 rows of
+   * dimension 768. Aborting, an error or leaving the loop ends the batches (`return` of their iterator). The model cannot be trained
+   * while it runs.
+   */
+  async *encodeStream(
+    batches: ItemBatches | EmbeddingSource,
+    options: StreamOptions = {},
+  ): AsyncGenerator<SemanticIds, void, undefined> {
+    this.#beginReading("encodeStream");
+    try {
+      const { encodeBatches } = await import("./encode-stream.ts");
+      yield* encodeBatches(batches, this.config.inputDim, options, (items, name) => {
+        const { signal } = options;
+        return this.#encodeLong(items, signal ? { signal } : {}, name);
       });
     } finally {
-      this.#readers--;
-      this.#freeIfDisposed();
+      this.#endReading();
     }
-    onProgress?.({ phase: "encode", progress: 1 });
-    return new SemanticIds(codes, codebookSizes, fingerprint);
+  }
+
+  async #encodeLong(items: Items | EmbeddingSource, options: JobOptions, name?: string): Promise<SemanticIds> {
+    const { fingerprint, config } = this;
+    const { encodeItems } = await import("./encode-async.ts");
+    const codes = await encodeItems({ module: this.#native, config, open: () => this.#open() }, items, options, name);
+    options.onProgress?.({ phase: "encode", progress: 1 });
+    return new SemanticIds(codes, config.codebookSizes, fingerprint);
+  }
+
+  /** Begins a long call that needs the weights to stay as they are. */
+  #beginReading(what: string): void {
+    this.#open();
+    if (this.#running !== undefined) throw this.#busy(what);
+    this.#ready();
+    this.#readers++;
+  }
+  #endReading(): void {
+    this.#readers--;
+    this.#freeIfDisposed();
   }
 
   /** IDs with what led to them: the codes' vectors, the residual before each level, and each item's quantisation loss. */
@@ -640,16 +653,6 @@ export class RQVAE {
     this.#training = undefined;
   }
 
-  /** Knows items on the wasm heap again: shape, and a hash of the first and the last block. */
-  #identify(rows: Handle, n: number): DataIdentity {
-    const module = this.#native;
-    const address = module.rowsAddress(rows);
-    const dim = this.config.inputDim;
-    const block = Math.min(n, SLICE_ROWS) * dim * 4;
-    const hash = module.hash(address, block) + module.hash(address + 4 * n * dim - block, block);
-    return { rows: n, dim, hash };
-  }
-
   #open(): Handle {
     if (this.#disposed || this.#model === undefined) throw new DisposedError("the model was disposed");
     return this.#model;
@@ -681,21 +684,22 @@ export class RQVAE {
     );
   }
 
-  /** Runs the one long call that may change the weights, with the items copied onto the wasm heap. */
-  async #exclusive<T>(what: string, items: Items, body: (rows: Handle, n: number) => Promise<T>): Promise<T> {
+  /** Runs the one long call that may change the weights, with the items as the rows of its job. */
+  async #exclusive<T>(
+    what: string,
+    items: Items | EmbeddingSource,
+    body: (rows: JobRows, training: typeof import("./training.ts")) => Promise<T>,
+  ): Promise<T> {
     this.#open();
     this.#requireFull(what);
     if (this.#running !== undefined || this.#readers > 0) throw this.#busy(what);
-    const source = openItems(items, this.config.inputDim);
-    const module = this.#native;
-    let rows: Handle | undefined;
+    let rows: JobRows | undefined;
     const before = this.fingerprint;
     this.#running = what;
     try {
-      rows = module.createRows(source.rows, source.dim);
-      const address = module.rowsAddress(rows);
-      withArena(module, () => source.copy(module, 0, source.rows, address));
-      return await body(rows, source.rows);
+      const training = trainingModule ?? (await loadTraining());
+      rows = new training.JobRows(this.#native, items, this.config.inputDim);
+      return await body(rows, training);
     } catch (error) {
       // Ended early: what is known of the weights holds if they are still the same. A training's state is kept.
       if (!this.#disposed && this.fingerprint !== before) {
@@ -705,7 +709,7 @@ export class RQVAE {
       }
       throw error;
     } finally {
-      rows?.delete();
+      rows?.handle.delete();
       this.#running = undefined;
       this.#freeIfDisposed();
     }
@@ -789,7 +793,7 @@ const CHECKPOINT_MS = 10_000;
 
 /** Rows of `floats` values each that a chunk holds: whole blocks of the core. */
 function chunkRows(floats: number): number {
-  return Math.max(1, Math.floor(CHUNK_BYTES / (4 * floats) / SLICE_ROWS)) * SLICE_ROWS;
+  return Math.max(1, Math.floor(CHUNK_BYTES / (4 * floats) / BLOCK_ROWS)) * BLOCK_ROWS;
 }
 
 /** Hash of bytes by the core, 16 hexadecimal digits. */
@@ -802,7 +806,7 @@ export function hashOf(module: NativeModule, bytes: Uint8Array): string {
 }
 
 /** The dimension that items tell of themselves; a flat array tells none. */
-export function impliedDim(items: Items, where = "RQVAE.fit"): number {
+export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"): number {
   const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
   if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
   throw new InvalidInputError(

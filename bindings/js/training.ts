@@ -1,6 +1,8 @@
 /** A training job of the core, with everything that is told about it: events, records, warnings, the history at the end. Internal. */
 
 import { diagnose, summarizeWarnings } from "./health.ts";
+import type { JobRows } from "./job-rows.ts";
+import { type Drive, drive } from "./jobs.ts";
 import type { TrainingSummary } from "./model-file.ts";
 import { handles, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
@@ -15,6 +17,32 @@ import type {
   TrainProgress,
 } from "./types.ts";
 
+export { JobRows } from "./job-rows.ts";
+
+/** What the caller adds to the driving of a job. */
+type Hooks = Omit<Drive, "advance" | "fill" | "report">;
+
+/** Runs an initialisation to its end. `report` is told how far it is, from 0 to 1. */
+export async function initialize(
+  module: NativeModule,
+  model: Handle,
+  rows: JobRows,
+  hooks: Hooks & { report: ((progress: number) => void) | undefined },
+): Promise<void> {
+  const job = module.createInitializeJob(model, rows.handle);
+  const { report } = hooks;
+  try {
+    await drive({
+      ...hooks,
+      advance: () => module.advanceInitialize(job),
+      fill: (proceed) => rows.fill(proceed),
+      report: report && (() => report(module.initializeProgress(job))),
+    });
+  } finally {
+    job.delete();
+  }
+}
+
 export class Training {
   readonly config: TrainConfig;
   readonly items: number;
@@ -26,19 +54,12 @@ export class Training {
   #told = 0;
   #trainingSince: { time: number; step: number } | undefined;
 
-  constructor(
-    module: NativeModule,
-    model: Handle,
-    modelConfig: ModelConfig,
-    rows: Handle,
-    items: number,
-    config: TrainConfig,
-  ) {
+  constructor(module: NativeModule, model: Handle, modelConfig: ModelConfig, rows: JobRows, config: TrainConfig) {
     this.config = config;
-    this.items = items;
+    this.items = rows.rows;
     this.#native = module;
     this.#model = modelConfig;
-    this.#job = module.createTrainJob(model, rows, nativeTrainConfig(config));
+    this.#job = module.createTrainJob(model, rows.handle, nativeTrainConfig(config));
     handles.register(this, this.#job, this);
   }
 
@@ -46,9 +67,13 @@ export class Training {
     return this.#job as Handle;
   }
 
-  /** One slice; false when there was nothing left to do. */
-  advance(): boolean {
-    return this.#native.advanceTrain(this.#handle);
+  /** Trains to the end, on the rows that it was made with. */
+  run(rows: JobRows, hooks: Hooks & Pick<Drive, "report">): Promise<void> {
+    return drive({
+      ...hooks,
+      advance: () => this.#native.advanceTrain(this.#handle),
+      fill: (proceed) => rows.fill(proceed),
+    });
   }
 
   /** Everything that `restore` needs, at the last whole step. */

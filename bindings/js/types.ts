@@ -37,6 +37,9 @@ export interface EmbeddingSource {
   read(first: number, count: number): Float32Array | Promise<Float32Array>;
 }
 
+/** Batches of items as they come: what `encodeStream` takes. */
+export type ItemBatches = AsyncIterable<Items> | Iterable<Items>;
+
 /** What a model is. Everything but `inputDim` has a default. */
 export interface ModelOptions {
   /** Dimension of an item's embedding. */
@@ -271,6 +274,12 @@ export interface JobOptions {
   /** Called at most ten times a second, and once at the end. */
   onProgress?: (event: JobProgress) => void;
   signal?: AbortSignal;
+}
+
+/** Options of `encodeStream`. */
+export interface StreamOptions {
+  /** Aborting rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
 }
 
 /** State of a long call that is not training. */

@@ -82,6 +82,27 @@ TEST(EpochOrder, DiffersByEpochAndSeed) {
   EXPECT_NE(EpochOrder(5, 3, 1000), EpochOrder(6, 3, 1000));
 }
 
+TEST(EpochOrder, TellsWhereItsWindowsEnd) {
+  for (const Index rows : {1, 4096, 16 * 4096, 16 * 4096 + 1, 50 * 4096 + 777}) {
+    for (uint64_t epoch = 0; epoch < 5; ++epoch) {  // the short block is in another window
+      std::vector<Index> ends{42};
+      const std::vector<uint32_t> order = EpochOrder(5, epoch, rows, &ends);
+      EXPECT_EQ(order, EpochOrder(5, epoch, rows));
+      ASSERT_EQ(ends.back(), rows);
+      EXPECT_EQ(ends.size(), static_cast<size_t>((rows + 16 * 4096 - 1) / (16 * 4096)));
+      Index begin = 0;
+      std::set<uint32_t> blocks;
+      for (const Index end : ends) {
+        std::set<uint32_t> own;
+        for (Index i = begin; i < end; ++i) own.insert(order[static_cast<size_t>(i)] / 4096);
+        EXPECT_LE(own.size(), 16u);
+        for (const uint32_t block : own) EXPECT_TRUE(blocks.insert(block).second) << "a block in two windows";
+        begin = end;
+      }
+    }
+  }
+}
+
 TEST(EpochOrder, AWindowHoldsWholeBlocks) {
   // The first 16 blocks of 4,096 come from 16 blocks of rows only, so that a streamed catalogue needs one window in
   // memory.

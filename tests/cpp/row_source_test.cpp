@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <new>
+#include <numeric>
 #include <set>
 #include <vector>
 
 #include "random.h"
+#include "streamed_rows.h"
 #include "test_data.h"
 
 namespace rqvae {
@@ -113,6 +117,117 @@ TEST(SubsetRows, ReadsTheNamedRowsOfItsSource) {
   const SubsetRows of_subset(&subset, {1, 3});
   of_subset.Read(names + 1, 1, out.topRows(1));
   EXPECT_TRUE(SameBits(out.row(0), data.row(3)));
+}
+
+TEST(MatrixRows, RefusesWhatNoMemoryHolds) {
+#ifndef __SANITIZE_ADDRESS__  // whose allocator ends the program
+  EXPECT_THROW(MatrixRows(std::numeric_limits<Index>::max(), 1), std::bad_alloc);
+#endif
+  MatrixRows empty(0, 3);
+  EXPECT_NE(empty.data().data(), nullptr);
+}
+
+TEST(ReadListed, AndReadInOrderGiveTheRows) {
+  TestRandom random(4);
+  const Matrix data = RandomMatrix(random, 2 * RowSource::kPiece + 500, 2);
+  const MatrixRows rows(data);
+  StreamedRows stream(data.rows(), data.cols());
+  std::vector<uint32_t> names;
+  for (Index i = data.rows() - 1; i >= 0; i -= 1) names.push_back(static_cast<uint32_t>(i));
+  Matrix out(kRowBlock, 2);
+  Fetches fetches;
+  for (Index first = 0; first < data.rows(); first += kRowBlock) {
+    out.resize(std::min(kRowBlock, data.rows() - first), 2);
+    rows.ReadInOrder(first, out);
+    EXPECT_TRUE(SameBits(out, data.middleRows(first, out.rows())));
+    rows.ReadListed(names, first, out);
+    for (Index i = 0; i < out.rows(); ++i) EXPECT_TRUE(SameBits(out.row(i), data.row(names[first + i])));
+  }
+  // Each pass fetches piece by piece, and each row once.
+  for (const bool listed : {false, true}) {
+    fetches = {};
+    for (Index first = 0; first < data.rows();) {
+      out.resize(std::min(kRowBlock, data.rows() - first), 2);
+      try {
+        listed ? stream.ReadListed(names, first, out) : stream.ReadInOrder(first, out);
+      } catch (const RowsMissing&) {
+        Fetch(stream, data, fetches);
+        continue;
+      }
+      for (Index i = 0; i < out.rows(); ++i) {
+        EXPECT_TRUE(SameBits(out.row(i), data.row(listed ? names[first + i] : first + i)));
+      }
+      first += out.rows();
+    }
+    EXPECT_EQ(fetches.times, 3) << listed;
+    EXPECT_EQ(fetches.rows, data.rows());
+    EXPECT_EQ(fetches.most, RowSource::kPiece);
+  }
+}
+
+TEST(StreamedRows, AsksForTheAnnouncedRowsOrForThoseThatItMissed) {
+  TestRandom random(5);
+  const Matrix data = RandomMatrix(random, 100, 3);
+  StreamedRows stream(100, 3);
+  Fetches fetches;
+  Matrix out(2, 3);
+  const uint32_t announced[] = {40, 7, 99, 8}, asked[] = {8, 7}, other[] = {50, 8};
+  stream.Read(asked, 0, out.topRows(0));  // nothing is never missing
+  stream.Want(announced, 4);
+  stream.Want(announced, 4);
+  EXPECT_THROW(stream.Read(asked, 2, out), RowsMissing);
+  Fetch(stream, data, fetches);
+  EXPECT_EQ(stream.names(), (std::vector<uint32_t>{7, 8, 40, 99}));
+  stream.Read(asked, 2, out);
+  EXPECT_TRUE(SameBits(out.row(0), data.row(8)));
+  EXPECT_TRUE(SameBits(out.row(1), data.row(7)));
+
+  // Not among the announced: just these, the one that is there too, once each.
+  const uint32_t repeated[] = {50, 8, 50};
+  Matrix three(3, 3);
+  EXPECT_THROW(stream.Read(repeated, 3, three), RowsMissing);
+  Fetch(stream, data, fetches);
+  EXPECT_EQ(stream.names(), (std::vector<uint32_t>{8, 50}));
+  stream.Read(repeated, 3, three);
+  EXPECT_TRUE(SameBits(three.row(2), data.row(50)));
+  stream.Read(other, 2, out);
+  // The announcement still stands.
+  EXPECT_THROW(stream.Read(asked, 2, out), RowsMissing);
+  stream.Take();
+  EXPECT_EQ(stream.names(), (std::vector<uint32_t>{7, 8, 40, 99}));
+}
+
+TEST(StreamedRows, GrowsOnlyWhenItMust) {
+  StreamedRows stream(10000, 2);
+  std::vector<uint32_t> names(10000);
+  std::iota(names.begin(), names.end(), 0u);
+  Matrix out(1, 2);
+  Index next = 0;
+  auto take = [&](Index count) {
+    stream.Want(names.data() + next, count);
+    EXPECT_THROW(stream.Read(names.data() + next, 1, out), RowsMissing);
+    next += count;
+    return stream.Take();
+  };
+  take(10);
+  const float* large = take(500);
+  EXPECT_EQ(take(100), large);
+  EXPECT_EQ(take(500), large);
+}
+
+TEST(SubsetRows, AnnouncesTheNamesOfItsSource) {
+  const Matrix data = Matrix::Random(20, 2);
+  StreamedRows stream(20, 2);
+  const SubsetRows subset(&stream, {3, 5, 9});
+  const uint32_t names[] = {2, 0};
+  Matrix out(2, 2);
+  subset.Want(names, 2);
+  EXPECT_THROW(subset.Read(names, 1, out.topRows(1)), RowsMissing);
+  Fetches fetches;
+  Fetch(stream, data, fetches);
+  EXPECT_EQ(stream.names(), (std::vector<uint32_t>{3, 9}));
+  subset.Read(names, 2, out);
+  EXPECT_TRUE(SameBits(out.row(0), data.row(9)));
 }
 
 }  // namespace

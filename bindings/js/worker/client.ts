@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { startWorker } from "#worker-host";
+import { encodeBatches } from "../encode-stream.ts";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
 import type { WasmSource } from "../native.ts";
 import { checkOptionNames, OptionReader } from "../option-reader.ts";
@@ -8,7 +9,9 @@ import { SemanticIds } from "../semantic-ids.ts";
 import { configBeside, readSource } from "../source.ts";
 import { checkCheckpointOptions } from "../train-config.ts";
 import type {
+  EmbeddingSource,
   HubConfig,
+  ItemBatches,
   Items,
   JobOptions,
   JobProgress,
@@ -18,6 +21,7 @@ import type {
   ModelSource,
   OptimizerOptions,
   SemanticIdsOutput,
+  StreamOptions,
   TrainHistory,
   TrainOptions,
   TrainProgress,
@@ -33,9 +37,10 @@ import {
   type Results,
   toWire,
   type WireIds,
+  type WireSource,
   type WireWasm,
 } from "./protocol.ts";
-import { sentItems, type TransferOption } from "./sent-items.ts";
+import { sentItems, sentLong, type TransferOption } from "./sent-items.ts";
 
 type Progress = TrainProgress | JobProgress;
 
@@ -50,6 +55,7 @@ export interface WorkerStart {
 /** What a call hangs on its messages; no function or signal crosses to the worker. */
 interface Hooks extends Partial<Watch<never>> {
   checkpoint?: TrainOptions["checkpoint"] | undefined;
+  source?: EmbeddingSource | undefined;
 }
 
 interface PendingCall {
@@ -57,6 +63,7 @@ interface PendingCall {
   reject(reason: unknown): void;
   onProgress: ((event: Progress) => void) | undefined;
   checkpoint: TrainOptions["checkpoint"] | undefined;
+  source: EmbeddingSource | undefined;
   /** Why the call was told to stop: the caller's reason, or what a callback of its threw. */
   stop?: { reason: unknown };
 }
@@ -108,27 +115,29 @@ export class RQVAEWorker {
 
   /** Starts a worker and trains a model in it, with `suggestConfig`'s values where `options` has none. */
   static fit(
-    items: Items,
+    items: Items | EmbeddingSource,
     options: Partial<ModelOptions> & TrainOptions & TransferOption = {},
     start: WorkerStart = {},
   ): LongCall<TrainProgress, RQVAEWorker> {
     return longCall("fit", options, async (watch) => {
       const { transfer, plain, checkpoint, watched } = splitTraining("fit", options);
-      const call = { method: "fit", items: sentItems(items, transfer, "fit"), options: plain, ...watched } as const;
-      return RQVAEWorker.#start(start, call, { ...watch, checkpoint });
+      const { sent, source } = sentLong(items, transfer, "fit");
+      const call = { method: "fit", items: sent, options: plain, ...watched } as const;
+      return RQVAEWorker.#start(start, call, { ...watch, checkpoint, source });
     });
   }
 
   /** Starts a worker and makes a model by residual k-means in it, as `residualKMeans` does. */
   static residualKMeans(
-    items: Items,
+    items: Items | EmbeddingSource,
     options: ResidualKMeansOptions & TransferOption = {},
     start: WorkerStart = {},
   ): LongCall<JobProgress, RQVAEWorker> {
     return longCall("residualKMeans", options, async (watch) => {
       const { transfer, plain } = split(options);
-      const sent = sentItems(items, transfer, "residualKMeans");
-      return RQVAEWorker.#start(start, { method: "residualKMeans", items: sent, options: plain }, watch);
+      const { sent, source } = sentLong(items, transfer, "residualKMeans");
+      const call = { method: "residualKMeans", items: sent, options: plain } as const;
+      return RQVAEWorker.#start(start, call, { ...watch, source });
     });
   }
 
@@ -199,22 +208,29 @@ export class RQVAEWorker {
   }
 
   /** As `RQVAE.kmeansInitCodebooks`. */
-  kmeansInitCodebooks(items: Items, options: JobOptions & TransferOption = {}): LongCall<JobProgress, void> {
+  kmeansInitCodebooks(
+    items: Items | EmbeddingSource,
+    options: JobOptions & TransferOption = {},
+  ): LongCall<JobProgress, void> {
     return longCall("kmeansInitCodebooks", options, async (watch) => {
       const { transfer, plain } = split(options);
-      const sent = sentItems(items, transfer, "kmeansInitCodebooks");
-      await this.#call({ method: "kmeansInitCodebooks", items: sent, options: plain }, watch);
+      const { sent, source } = sentLong(items, transfer, "kmeansInitCodebooks");
+      await this.#call({ method: "kmeansInitCodebooks", items: sent, options: plain }, { ...watch, source });
     });
   }
 
   /**
    * As without a worker; `checkpoint.write` is called on this side, with bytes that are the caller's to keep, while the worker waits.
    */
-  train(items: Items, options: TrainOptions & TransferOption = {}): LongCall<TrainProgress, TrainHistory> {
+  train(
+    items: Items | EmbeddingSource,
+    options: TrainOptions & TransferOption = {},
+  ): LongCall<TrainProgress, TrainHistory> {
     return longCall("train", options, async (watch) => {
       const { transfer, plain, checkpoint, watched } = splitTraining("train", options);
-      const sent = sentItems(items, transfer, "train");
-      return this.#call({ method: "train", items: sent, options: plain, ...watched }, { ...watch, checkpoint });
+      const { sent, source } = sentLong(items, transfer, "train");
+      const call = { method: "train", items: sent, options: plain, ...watched } as const;
+      return this.#call(call, { ...watch, checkpoint, source });
     });
   }
 
@@ -226,11 +242,31 @@ export class RQVAEWorker {
   }
 
   /** As `RQVAE.encodeAsync`. */
-  encodeAsync(items: Items, options: JobOptions & TransferOption = {}): LongCall<JobProgress, SemanticIds> {
+  encodeAsync(
+    items: Items | EmbeddingSource,
+    options: JobOptions & TransferOption = {},
+  ): LongCall<JobProgress, SemanticIds> {
     return longCall("encodeAsync", options, async (watch) => {
       const { transfer, plain } = split(options);
-      const sent = sentItems(items, transfer, "encodeAsync");
-      return fromWire(await this.#call({ method: "encodeAsync", items: sent, options: plain }, watch));
+      const { sent, source } = sentLong(items, transfer, "encodeAsync");
+      return fromWire(await this.#call({ method: "encodeAsync", items: sent, options: plain }, { ...watch, source }));
+    });
+  }
+
+  /** As `RQVAE.encodeStream`; a training that is started between two batches changes the IDs of the later ones. */
+  async *encodeStream(
+    batches: ItemBatches | EmbeddingSource,
+    options: StreamOptions = {},
+  ): AsyncGenerator<SemanticIds, void, undefined> {
+    yield* encodeBatches(batches, this.config.inputDim, options, async (items, name) => {
+      const { signal } = options;
+      try {
+        return await this.encodeAsync(items, signal ? { signal } : {});
+      } catch (error) {
+        // Over there the batch goes by the name of any items.
+        if (!(error instanceof InvalidInputError)) throw error;
+        throw new InvalidInputError(error.message.replace(/^items\b/, name), { cause: error });
+      }
     });
   }
 
@@ -337,7 +373,7 @@ export class RQVAEWorker {
 
   /** Sends a call, giving its arrays away. Rejects with the caller's own reason when its signal aborts. */
   async #call<C extends Call>(call: C, hooks: Hooks = {}): Promise<Results[C["method"]]> {
-    const { signal, checkpoint } = hooks;
+    const { signal, checkpoint, source } = hooks;
     // A WorkerError for each call, so that its stack tells where it was made.
     if (this.#gone) throw new WorkerError(this.#gone.message, { cause: this.#gone });
     signal?.throwIfAborted();
@@ -347,7 +383,7 @@ export class RQVAEWorker {
     try {
       return (await new Promise<Results[Call["method"]]>((resolve, reject) => {
         const onProgress = hooks.onProgress as ((event: Progress) => void) | undefined;
-        this.#pending.set(id, { resolve, reject, onProgress, checkpoint });
+        this.#pending.set(id, { resolve, reject, onProgress, checkpoint, source });
         busy.add(this);
         this.#port.setBusy(true);
         signal?.addEventListener("abort", stop);
@@ -389,6 +425,19 @@ export class RQVAEWorker {
     if (this.#pending.has(id)) this.#port.post({ type: "written", id }, []);
   }
 
+  /** Reads a range of the call's source for the worker, which waits for it even when the call was told to stop meanwhile. */
+  async #read(id: number, first: number, count: number): Promise<void> {
+    const answer: { data?: unknown } = {};
+    try {
+      const data: unknown = await this.#pending.get(id)?.source?.read(first, count);
+      // A copy: the array is the source's. What is no array of floats is refused over there, with what was expected.
+      answer.data = ArrayBuffer.isView(data) ? (data as Float32Array).slice() : (data ?? null);
+    } catch (error) {
+      this.#stop(id, error);
+    }
+    if (this.#pending.has(id)) this.#port.post({ type: "rows", id, ...answer }, buffersOf(answer));
+  }
+
   #receive(reply: Reply): void {
     const call = this.#pending.get(reply.id);
     if (reply.type === "progress") {
@@ -402,6 +451,10 @@ export class RQVAEWorker {
     }
     if (reply.type === "checkpoint") {
       void this.#write(reply.id, reply.bytes);
+      return;
+    }
+    if (reply.type === "read") {
+      void this.#read(reply.id, reply.first, reply.count);
       return;
     }
     if (reply.state) {
@@ -442,7 +495,7 @@ export class WorkerOptimizer {
 
 /** The arrays that a call may hold. */
 interface Sent {
-  items?: Items;
+  items?: Items | WireSource;
   ids?: WireIds;
   bytes?: Uint8Array;
   options?: { resume?: Uint8Array };

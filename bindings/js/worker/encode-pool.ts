@@ -1,14 +1,15 @@
 import { availableCores } from "#worker-host";
+import { isSource, SourceReader } from "../embedding-source.ts";
 import { WorkerError } from "../errors.ts";
 import { type ItemRows, openItems } from "../items.ts";
 import type { WasmSource } from "../native.ts";
 import { OptionReader, validateJobOptions } from "../option-reader.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { configBeside, readSource } from "../source.ts";
-import type { Items, JobOptions, JobProgress, ModelConfig, ModelSource } from "../types.ts";
+import type { EmbeddingSource, Items, JobOptions, JobProgress, ModelConfig, ModelSource } from "../types.ts";
 import { RQVAEWorker, type WorkerStart } from "./client.ts";
 import { type LongCall, longCall, type Watch } from "./long-call.ts";
-import { copyShard } from "./shard.ts";
+import { copyShard, readShard } from "./shard.ts";
 
 /** What a pool is made with. */
 export interface EncodePoolOptions {
@@ -87,16 +88,16 @@ export class EncodePool {
   }
 
   /**
-   * The semantic IDs of the items. They are copied piece by piece while it runs: do not change them before it resolves. Aborting rejects
+   * The semantic IDs of the items. They are copied, or read from a source, piece by piece while it runs: do not change them before it resolves. Aborting rejects
    * with `signal.reason`; a bad item rejects with `InvalidInputError`, as in `RQVAE.encode`; the pool stays usable after both. When a
    * worker crashes, the pool ends and the call rejects with `WorkerError`.
    */
-  encode(items: Items, options: JobOptions = {}): LongCall<JobProgress, SemanticIds> {
+  encode(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, SemanticIds> {
     return longCall("EncodePool.encode", options, async (watch) => {
       validateJobOptions(options, "EncodePool.encode");
       if (this.#gone) throw new WorkerError(this.#gone.message, { cause: this.#gone });
       const { inputDim, codebookSizes } = this.config;
-      const source = openItems(items, inputDim);
+      const source = isSource(items) ? new SourceReader(items, inputDim) : openItems(items, inputDim);
       const codes = SemanticIds.allocate(source.rows, codebookSizes);
       await this.#encode(source, codes, watch);
       watch.onProgress({ phase: "encode", progress: 1 });
@@ -105,7 +106,11 @@ export class EncodePool {
   }
 
   /** Every worker takes the next shard whenever it is free. The first failure stops the others, and is thrown when they have stopped. */
-  async #encode(source: ItemRows, codes: SemanticIds["codes"], { onProgress, signal }: Watch<JobProgress>) {
+  async #encode(
+    source: ItemRows | SourceReader,
+    codes: SemanticIds["codes"],
+    { onProgress, signal }: Watch<JobProgress>,
+  ) {
     const { rows, dim } = source;
     const levels = this.config.nQuantizationLayers;
     const step = shardRows(rows, dim, this.size);
@@ -125,13 +130,23 @@ export class EncodePool {
     const stop = new AbortController();
     const follow = () => stop.abort(signal.reason);
     signal.addEventListener("abort", follow);
+    // Of a source the pieces are read one after the other.
+    let reading: Promise<unknown> = Promise.resolve();
+    const take = async (first: number, count: number) => {
+      if (!(source instanceof SourceReader)) return copyShard(source, first, count);
+      const read = reading.then(() => readShard(source, first, count));
+      reading = read.catch(() => {});
+      return read;
+    };
     const work = async (worker: RQVAEWorker) => {
       while (next < rows && !stop.signal.aborted) {
         const first = next;
         const count = Math.min(step, rows - first);
         next += count;
+        const data = await take(first, count);
+        stop.signal.throwIfAborted();
         const { codes: found } = await worker.encodeAsync(
-          { data: copyShard(source, first, count), rows: count, dim },
+          { data, rows: count, dim },
           { transfer: true, signal: stop.signal, onProgress: ({ progress }) => tell(worker, progress * count) },
         );
         codes.set(found, first * levels);

@@ -6,6 +6,8 @@
  *                                      <------      progress { id, event }     any number, of long calls
  *                                      <------      checkpoint { id, bytes }   with `checkpoints`; the call waits for the answer
  *       written { id }                 ------>      the call goes on
+ *                                      <------      read { id, first, count }  of a source, one at a time; the call waits
+ *       rows { id, data }              ------>      the call goes on
  *       abort  { id }                  ------>      aborts that call's signal
  *                                      <------      result { id, value, state }   exactly one of these two
  *                                      <------      error { id, error, aborted }   for every call
@@ -50,6 +52,11 @@ export function fromWire({ codes, codebookSizes, fingerprint, margins }: WireIds
   return new SemanticIds(codes, codebookSizes, fingerprint, margins);
 }
 
+/** What stands for an `EmbeddingSource`, which stays on the caller's side and is read by messages. */
+export interface WireSource {
+  source: { rows: number; dim: number };
+}
+
 /** Functions and signals stay on the caller's side. */
 type Plain<T> = Omit<T, "onProgress" | "signal" | "checkpoint">;
 
@@ -69,13 +76,13 @@ export type WireWasm =
 export type Call =
   | { method: "initialize"; wasm?: WireWasm; threads?: number | "auto" }
   | { method: "create"; options: ModelOptions }
-  | ({ method: "fit"; items: Items; options: Plain<Partial<ModelOptions> & TrainOptions> } & Watched)
-  | { method: "residualKMeans"; items: Items; options: Plain<ResidualKMeansOptions> }
+  | ({ method: "fit"; items: Items | WireSource; options: Plain<Partial<ModelOptions> & TrainOptions> } & Watched)
+  | { method: "residualKMeans"; items: Items | WireSource; options: Plain<ResidualKMeansOptions> }
   | { method: "load"; bytes: Uint8Array; options: { config?: Partial<ModelOptions> & HubConfig } }
-  | { method: "kmeansInitCodebooks"; items: Items; options: Plain<JobOptions> }
-  | ({ method: "train"; items: Items; options: Plain<TrainOptions> } & Watched)
+  | { method: "kmeansInitCodebooks"; items: Items | WireSource; options: Plain<JobOptions> }
+  | ({ method: "train"; items: Items | WireSource; options: Plain<TrainOptions> } & Watched)
   | { method: "encode"; items: Items; options: { margins?: boolean } }
-  | { method: "encodeAsync"; items: Items; options: Plain<JobOptions> }
+  | { method: "encodeAsync"; items: Items | WireSource; options: Plain<JobOptions> }
   | { method: "getSemanticIds"; items: Items }
   | { method: "latents"; items: Items }
   | { method: "decode"; ids: WireIds }
@@ -128,12 +135,15 @@ export interface ModelState {
 export type Request =
   | { type: "call"; id: number; call: Call }
   | { type: "written"; id: number }
+  /** Without data when they could not be read: an abort came before. */
+  | { type: "rows"; id: number; data?: unknown }
   | { type: "abort"; id: number };
 
 /** From the worker to the client. */
 export type Reply =
   | { type: "progress"; id: number; event: TrainProgress | JobProgress }
   | { type: "checkpoint"; id: number; bytes: Uint8Array<ArrayBuffer> }
+  | { type: "read"; id: number; first: number; count: number }
   | { type: "result"; id: number; value: Results[Call["method"]]; state?: ModelState }
   /** `aborted`: the call ended because it was told to, so that the client rejects with the caller's own reason. */
   | { type: "error"; id: number; error: { name: string; message: string }; aborted: boolean; state?: ModelState };

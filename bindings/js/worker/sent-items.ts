@@ -1,8 +1,9 @@
 /** Items on their way to a worker: copies, unless the caller gives them away. */
 
+import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { show } from "../option-reader.ts";
-import type { FloatArray, ItemMatrix, Items } from "../types.ts";
+import type { EmbeddingSource, FloatArray, ItemMatrix, Items } from "../types.ts";
 
 /** What every call that takes items can be told. */
 export interface TransferOption {
@@ -12,6 +13,13 @@ export interface TransferOption {
    * emptied, and must not be changed before the call is done. Default: false.
    */
   transfer?: boolean;
+}
+
+/** Items of a long call: a source stays here, and is read as the worker asks. */
+export function sentLong(items: Items | EmbeddingSource, transfer: boolean | undefined, method: string) {
+  if (!isSource(items)) return { sent: sentItems(items, transfer, method) };
+  const { rows, dim } = items;
+  return { sent: { source: { rows, dim } }, source: items };
 }
 
 /**

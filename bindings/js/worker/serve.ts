@@ -2,7 +2,7 @@ import { DisposedError } from "../errors.ts";
 import { initialize } from "../native.ts";
 import { residualKMeans } from "../residual-kmeans.ts";
 import { type Optimizer, RQVAE } from "../rqvae.ts";
-import type { JobProgress, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
+import type { EmbeddingSource, Items, JobProgress, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
 import {
   buffersOf,
   type Call,
@@ -12,6 +12,7 @@ import {
   type Request,
   type Results,
   toWire,
+  type WireSource,
 } from "./protocol.ts";
 
 /** The worker's end of the line. */
@@ -38,6 +39,8 @@ export function serve(port: ServerPort): void {
   let lastOptimizer = 0;
   const optimizers = new Map<number, Optimizer>();
   const controllers = new Map<number, AbortController>();
+  /** The calls that wait for rows of their source. */
+  const reading = new Map<number, (data: unknown) => void>();
   /** The calls that wait until their checkpoint is written. */
   const writing = new Map<number, () => void>();
 
@@ -48,6 +51,10 @@ export function serve(port: ServerPort): void {
     }
     if (request.type === "written") {
       writing.get(request.id)?.();
+      return;
+    }
+    if (request.type === "rows") {
+      reading.get(request.id)?.(request.data);
       return;
     }
     // When not even an error can be answered, the worker fails as a whole: no call is left hanging.
@@ -68,7 +75,7 @@ export function serve(port: ServerPort): void {
     };
     if ("checkpoints" in call) watched.checkpoint = { ...call.checkpoints, write: (bytes) => write(id, bytes) };
     try {
-      const value = await run(call, watched);
+      const value = await run(call, watched, (items) => ("source" in items ? remote(id, items) : items));
       port.post({ type: "result", id, value, ...currentState() }, buffersOf(value));
     } catch (error) {
       const { name, message } = error instanceof Error ? error : { name: "RQVAEError", message: String(error) };
@@ -98,8 +105,26 @@ export function serve(port: ServerPort): void {
     });
   }
 
+  /** A source on the other side. */
+  function remote(id: number, { source: { rows, dim } }: WireSource): EmbeddingSource {
+    const read = (first: number, count: number) =>
+      new Promise<Float32Array>((resolve, reject) => {
+        reading.set(id, (data) => {
+          reading.delete(id);
+          if (data === undefined) reject(aborted);
+          else resolve(data as Float32Array); // checked by whoever reads
+        });
+        port.post({ type: "read", id, first, count }, []);
+      });
+    return { rows, dim, read };
+  }
+
   // Calls that the model answers at once are answered before the next message is read.
-  async function run(call: Call, watched: Watching): Promise<Results[Call["method"]]> {
+  async function run(
+    call: Call,
+    watched: Watching,
+    open: (items: Items | WireSource) => Items | EmbeddingSource,
+  ): Promise<Results[Call["method"]]> {
     switch (call.method) {
       case "initialize": {
         const { wasm, threads } = call;
@@ -111,10 +136,10 @@ export function serve(port: ServerPort): void {
         model = await RQVAE.create(call.options);
         return undefined;
       case "fit":
-        model = await RQVAE.fit(call.items, { ...call.options, ...watched });
+        model = await RQVAE.fit(open(call.items), { ...call.options, ...watched });
         return undefined;
       case "residualKMeans":
-        model = await residualKMeans(call.items, { ...call.options, ...watched });
+        model = await residualKMeans(open(call.items), { ...call.options, ...watched });
         return undefined;
       case "load":
         model = await RQVAE.load(call.bytes, call.options);
@@ -123,14 +148,14 @@ export function serve(port: ServerPort): void {
     if (!model) throw new DisposedError("The worker has no model");
     switch (call.method) {
       case "kmeansInitCodebooks":
-        await model.kmeansInitCodebooks(call.items, { ...call.options, ...watched });
+        await model.kmeansInitCodebooks(open(call.items), { ...call.options, ...watched });
         return undefined;
       case "train":
-        return model.train(call.items, { ...call.options, ...watched });
+        return model.train(open(call.items), { ...call.options, ...watched });
       case "encode":
         return toWire(model.encode(call.items, call.options));
       case "encodeAsync":
-        return toWire(await model.encodeAsync(call.items, { ...call.options, ...watched }));
+        return toWire(await model.encodeAsync(open(call.items), { ...call.options, ...watched }));
       case "getSemanticIds": {
         const out = model.getSemanticIds(call.items);
         return { ...out, semIds: toWire(out.semIds) };

@@ -1,11 +1,23 @@
 /** A part of the items, as the floats that the wasm heap would hold. */
 
+import type { SourceReader } from "../embedding-source.ts";
 import { type ItemHeap, type ItemRows, indexOfNonFinite } from "../items.ts";
 
 /** Copies rows [first, first + count). @throws InvalidInputError for a value that is not finite, with its row in the whole. */
 export function copyShard(items: ItemRows, first: number, count: number): Float32Array<ArrayBuffer> {
   const floats = new Float32Array(count * items.dim);
   items.copy(heapOf(floats), first, count, 0);
+  return floats;
+}
+
+/** Reads them from a source. @throws as `copyShard`, and whatever the source's read throws */
+export async function readShard(
+  source: SourceReader,
+  first: number,
+  count: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const floats = new Float32Array(count * source.dim);
+  source.copy(heapOf(floats), await source.read(first, count), first, first, count, 0);
   return floats;
 }
 

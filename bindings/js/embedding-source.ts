@@ -1,0 +1,100 @@
+/** Reading an `EmbeddingSource`: checked, in ascending ranges, one at a time. Internal. */
+
+import { InvalidInputError } from "./errors.ts";
+import { firstNonFinite, type ItemHeap, notFinite, openItems } from "./items.ts";
+import { show } from "./option-reader.ts";
+import type { EmbeddingSource, Items } from "./types.ts";
+
+/** Bytes that are read at a time, at most: 4,096 rows of dimension 768. */
+const READ_BYTES = 12 << 20;
+/** Bytes that are read through rather than begin another read behind them. */
+const GAP_BYTES = 128 << 10;
+/** The core counts rows in 32 bits, with a sign. */
+const MAX_ROWS = 2 ** 31 - 1;
+
+/** Whether items are read as they are needed. */
+export function isSource(items: unknown): items is EmbeddingSource {
+  return typeof (items as { read?: unknown } | null | undefined)?.read === "function";
+}
+
+/** Number of items of either kind, checked. */
+export function countRows(items: Items | EmbeddingSource, dim: number): number {
+  return (isSource(items) ? new SourceReader(items, dim) : openItems(items, dim)).rows;
+}
+
+/** A source whose form was checked; what it gives is checked as it comes. */
+export class SourceReader {
+  readonly rows: number;
+  readonly dim: number;
+  readonly #source: EmbeddingSource;
+  readonly #name: string;
+
+  /** @throws InvalidInputError that names the argument `name`, what was received and what to do. */
+  constructor(source: EmbeddingSource, dim: number, name = "items") {
+    for (const [key, most] of [
+      ["rows", MAX_ROWS],
+      ["dim", dim],
+    ] as const) {
+      if (!Number.isInteger(source[key]) || source[key] < 0 || (key === "rows" && source.rows > most)) {
+        throw new InvalidInputError(`${name}.${key}: expected a whole number, received ${show(source[key])}`);
+      }
+    }
+    if (source.rows === 0) throw new InvalidInputError(`${name}: there are no rows; at least one item is needed`);
+    if (source.dim !== dim) {
+      throw new InvalidInputError(
+        `${name}: the model takes vectors of inputDim ${dim}, received vectors of dimension ${source.dim}: use the embeddings the model was made for`,
+      );
+    }
+    this.rows = source.rows;
+    this.dim = dim;
+    this.#source = source;
+    this.#name = name;
+  }
+
+  /** Rows of a read, at most. */
+  get pieceRows(): number {
+    return Math.max(1, Math.floor(READ_BYTES / (4 * this.dim)));
+  }
+
+  /** Rows [first, first + count): an array of the source's, until the next read. @throws whatever the source's read throws. */
+  async read(first: number, count: number): Promise<Float32Array> {
+    const data = await this.#source.read(first, count);
+    if (Object.prototype.toString.call(data) !== "[object Float32Array]" || data.length !== count * this.dim) {
+      const received = ArrayBuffer.isView(data) ? `${show(data)} of ${data.length} values` : show(data);
+      throw new InvalidInputError(
+        `${this.#name}: read(${first}, ${count}) must give a Float32Array of ${count} x ${this.dim} = ${count * this.dim} values (rows ${first} to ${first + count - 1}), received ${received}`,
+      );
+    }
+    return data;
+  }
+
+  /**
+   * Copies rows [first, first + count) to `address`, from an array that begins with row `begin`.
+   * @throws InvalidInputError for a value that is not finite.
+   */
+  copy(heap: ItemHeap, data: Float32Array, begin: number, first: number, count: number, address: number): void {
+    const { dim } = this;
+    const from = (first - begin) * dim;
+    heap.HEAPF32.set(data.subarray(from, from + count * dim), address / 4);
+    const index = firstNonFinite(heap, address, count * dim);
+    if (index >= 0) throw notFinite(data[from + index], first, index, dim, this.#name);
+  }
+
+  /** Copies the named rows (ascending) to `address`, one behind the other; calls `proceed` after each read, which may throw. */
+  async gather(heap: ItemHeap, names: Uint32Array, address: number, proceed: () => void): Promise<void> {
+    const { dim, pieceRows } = this;
+    const gap = Math.floor(GAP_BYTES / (4 * dim)) + 1;
+    for (let i = 0, next = 0; i < names.length; i = next) {
+      const begin = names[i]!;
+      for (next = i + 1; next < names.length; next++) {
+        if (names[next]! - names[next - 1]! > gap || names[next]! - begin >= pieceRows) break;
+      }
+      const data = await this.read(begin, names[next - 1]! - begin + 1);
+      proceed();
+      for (let k = i, end = i; k < next; k = end) {
+        for (end = k + 1; end < next && names[end] === names[end - 1]! + 1; ) end++;
+        this.copy(heap, data, begin, names[k]!, end - k, address + 4 * dim * k);
+      }
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/** Encoding what comes in batches, as fast as the results are taken. Internal: `encodeStream`. */
+
+import { isSource, SourceReader } from "./embedding-source.ts";
+import { InvalidInputError } from "./errors.ts";
+import { indexOfNonFinite, notFinite } from "./items.ts";
+import { OptionReader, show } from "./option-reader.ts";
+import type { SemanticIds } from "./semantic-ids.ts";
+import type { EmbeddingSource, ItemBatches, Items, StreamOptions } from "./types.ts";
+
+/**
+ * The IDs of each batch, in order. The next batch is asked for when one is encoded, while its IDs are being used: the batches are at
+ * most one ahead of the results. `encode` gives the IDs of one; `name` is what messages call it.
+ */
+export async function* encodeBatches(
+  batches: ItemBatches | EmbeddingSource,
+  dim: number,
+  options: StreamOptions,
+  encode: (items: Items, name: string) => Promise<SemanticIds>,
+): AsyncGenerator<SemanticIds, void, undefined> {
+  const read = new OptionReader(options, "encodeStream");
+  const signal = read.get("signal") as AbortSignal | undefined;
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") read.fail("signal", "an AbortSignal");
+  read.refuseUnknown();
+  const iterator = iterate(batches, dim);
+  let finished = false;
+  try {
+    let coming = pull(iterator);
+    for (let number = 0; ; number++) {
+      const { done, value } = await unlessAborted(coming, signal);
+      if (done) {
+        finished = true;
+        return;
+      }
+      const ids = await encode(value, isSource(batches) ? "items" : `batch ${number}`);
+      coming = pull(iterator);
+      yield ids;
+    }
+  } finally {
+    // Not awaited: an iterator that is asked for its next batch answers that first, which may take for ever.
+    if (!finished) void close(iterator);
+  }
+}
+
+function iterate(batches: ItemBatches | EmbeddingSource, dim: number): AsyncIterator<Items> | Iterator<Items> {
+  if (isSource(batches)) return pieces(new SourceReader(batches, dim));
+  const given = batches as Partial<AsyncIterable<Items> & Iterable<Items>> | null | undefined;
+  const iterator =
+    given?.[Symbol.asyncIterator]?.() ?? (ArrayBuffer.isView(given) ? undefined : given?.[Symbol.iterator]?.());
+  if (iterator !== undefined && typeof batches !== "string") return iterator;
+  throw new InvalidInputError(
+    `encodeStream: expected batches of items (an async iterable) or an EmbeddingSource, received ${show(batches)}; encodeAsync takes items in memory`,
+  );
+}
+
+async function* pieces(reader: SourceReader): AsyncGenerator<Items, void, undefined> {
+  const { rows, dim, pieceRows } = reader;
+  for (let first = 0; first < rows; first += pieceRows) {
+    const count = Math.min(pieceRows, rows - first);
+    const data = await reader.read(first, count);
+    const index = indexOfNonFinite(data, 0, data.length);
+    if (index >= 0) throw notFinite(data[index], first, index, dim, "items"); // with its row in the whole
+    yield { data, rows: count, dim };
+  }
+}
+
+async function pull(iterator: AsyncIterator<Items> | Iterator<Items>): Promise<IteratorResult<Items>> {
+  return iterator.next();
+}
+
+async function close(iterator: AsyncIterator<Items> | Iterator<Items>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch {} // the caller has the reason already, or wants nothing more
+}
+
+/** The batch, or a rejection with the signal's reason if that comes first. */
+async function unlessAborted<T>(coming: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  coming.catch(() => {}); // nobody may be waiting for it any more
+  if (!signal) return coming;
+  signal.throwIfAborted();
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop);
+  });
+  try {
+    return await Promise.race([coming, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

@@ -1,0 +1,49 @@
+// Driving a job whose rows are streamed, as a binding does.
+#ifndef RQVAE_TESTS_STREAMED_ROWS_H_
+#define RQVAE_TESTS_STREAMED_ROWS_H_
+
+#include <algorithm>
+
+#include "job.h"
+#include "row_source.h"
+
+namespace rqvae {
+
+// How much was fetched.
+struct Fetches {
+  Index times = 0;
+  Index rows = 0;
+  Index most = 0;  // rows at a time
+};
+
+// Fetches what a Read missed from where the rows are.
+inline void Fetch(StreamedRows& rows, const Matrix& data, Fetches& fetches) {
+  float* values = rows.Take();
+  for (const uint32_t name : rows.names()) values = std::copy_n(data.row(name).data(), data.cols(), values);
+  const auto count = static_cast<Index>(rows.names().size());
+  ++fetches.times;
+  fetches.rows += count;
+  fetches.most = std::max(fetches.most, count);
+}
+
+// One slice, with what it takes to do it.
+inline bool AdvanceStreamed(Job& job, StreamedRows& rows, const Matrix& data, Fetches& fetches) {
+  for (;;) {
+    try {
+      return job.Advance();
+    } catch (const RowsMissing&) {
+      Fetch(rows, data, fetches);
+    }
+  }
+}
+
+inline Fetches RunStreamed(Job& job, StreamedRows& rows, const Matrix& data) {
+  Fetches fetches;
+  while (AdvanceStreamed(job, rows, data, fetches)) {
+  }
+  return fetches;
+}
+
+}  // namespace rqvae
+
+#endif  // RQVAE_TESTS_STREAMED_ROWS_H_
