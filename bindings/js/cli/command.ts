@@ -26,7 +26,7 @@ export interface Given {
 export interface Command {
   name: string;
   summary: string;
-  /** The positional arguments, as the usage line names them. */
+  /** The positional arguments, as the usage line names them; one that ends in "..." may be repeated. */
   positionals: string[];
   /** An option with which the command takes no positional arguments. */
   standsAlone?: string;
@@ -76,7 +76,7 @@ export function parseCommandLine(command: Command, args: string[]): Given {
   const expected = isAlone ? [] : command.positionals;
   const missing = expected[positionals.length];
   if (missing) throw new UsageError(`${missing} is missing`);
-  if (positionals.length > expected.length) {
+  if (positionals.length > expected.length && !expected.at(-1)?.endsWith("...")) {
     throw new UsageError(`unexpected argument "${positionals[expected.length]}"`);
   }
   return given;

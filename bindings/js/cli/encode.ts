@@ -1,11 +1,12 @@
-import { checkedItemIds } from "../formats/id-table.ts";
-import { ID_FORMATS, idChunks, readLabels } from "../formats/index.ts";
+import { InvalidInputError } from "../errors.ts";
+import { ID_FORMATS, idChunks, writeIdShard } from "../formats/index.ts";
 import { RQVAE } from "../index.ts";
-import { type Command, type Given, oneOf, text } from "./command.ts";
-import { checkOutput, nameFile, naming, readBytes, readCatalogue } from "./files.ts";
+import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
+import { checkOutput, nameFile, readBytes, readCatalogue, readItemIds, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { extrasFor, formatOf, generalOptions, labelsOption, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
+import { labelsOf, rangeOptions, readRange, rowsOf } from "./row-range.ts";
 import { plural } from "./text.ts";
 
 export const encode: Command = {
@@ -18,9 +19,10 @@ export const encode: Command = {
       output: { short: "o", value: "FILE", help: "the IDs (default: standard output)" },
       format: {
         value: "NAME",
-        help: `of the IDs: ${ID_FORMATS.slice(0, 4).join(", ")},\n${ID_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv)`,
+        help: `of the IDs: ${ID_FORMATS.slice(0, 4).join(", ")},\n${ID_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the rows: shard)`,
       },
       "item-ids": { value: "FILE", help: "the items' own IDs, text, one a line (default: row\nnumbers)" },
+      ...rangeOptions,
       ...generalOptions,
     },
   },
@@ -30,8 +32,13 @@ A file that you name with --output is overwritten. Titles are in csv only,
 vectors of the codes in semanticids only; npy has no item IDs. What the formats
 are says rqvae convert --help.
 
+With --shard or --rows an output whose name says no format, or --format shard,
+is a shard: the IDs with their place in the catalogue, for rqvae merge. It
+appears under its name when it is whole, and a rerun writes the same bytes.
+
 Examples:
   rqvae encode emoji.safetensors new-emoji.npy -o new-emoji.ids.csv
+  rqvae encode emoji.safetensors emoji.npy --shard 1/4 -o emoji.1.shard
   rqvae encode emoji.safetensors emoji.npy --item-ids names.txt -o index.json
 `,
   run,
@@ -42,12 +49,26 @@ async function run(given: Given): Promise<number> {
   const labelsPath = text(given, "labels");
   const output = text(given, "output");
   const itemIdsPath = text(given, "item-ids");
-  const format = oneOf(given, "format", ID_FORMATS) ?? formatOf(output ?? "") ?? "csv";
+  const range = readRange(given);
+  const asked = oneOf(given, "format", [...ID_FORMATS, "shard"] as const) ?? formatOf(output ?? "");
+  const format = asked ?? (range && output !== undefined ? "shard" : "csv");
+  if (format === "shard" && (labelsPath !== undefined || itemIdsPath !== undefined)) {
+    throw new UsageError(
+      `${labelsPath === undefined ? "--item-ids" : "--labels"} is for rqvae merge: a shard has none`,
+    );
+  }
   const quiet = given.values.quiet === true;
 
   const modelBytes = await readBytes(modelPath);
-  const { items, labels } = await readCatalogue(itemsPath, labelsPath);
-  const itemIds = itemIdsPath === undefined ? undefined : await readItemIds(itemIdsPath, items.rows);
+  const catalogue = await readCatalogue(itemsPath, labelsPath);
+  const { rows } = catalogue.items;
+  const chosen = range?.(rows) ?? { first: 0, count: rows };
+  const items = rowsOf(catalogue.items, chosen);
+  const labels = catalogue.labels && labelsOf(catalogue.labels, chosen);
+  const own = itemIdsPath === undefined ? undefined : await readItemIds(itemIdsPath, rows);
+  // Of a part, the row numbers in the whole.
+  const numbers = () => Array.from({ length: chosen.count }, (_, row) => chosen.first + row);
+  const itemIds = own?.slice(chosen.first, chosen.first + chosen.count) ?? (range && numbers());
   if (output !== undefined) {
     const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath].filter((path) => path !== undefined);
     await checkOutput(output, { overwrite: true, inputs });
@@ -61,9 +82,21 @@ async function run(given: Given): Promise<number> {
     const watch = quiet ? {} : { onProgress: view.update };
     const ids = await interruptible((signal) => model.encodeAsync(items, { signal, ...watch }))
       .catch((error) => {
-        throw nameFile(itemsPath, error);
+        throw nameFile(itemsPath, inWhole(error, chosen.first));
       })
       .finally(() => quiet || view.end());
+    const done = () => {
+      if (!quiet && output !== undefined) {
+        process.stderr.write(`Gave ${plural(ids.length, "item")} their IDs: ${output}\n`);
+      }
+      return 0;
+    };
+    if (format === "shard") {
+      const shard = writeIdShard({ ids, first: chosen.first, rows });
+      if (output === undefined) process.stdout.write(shard);
+      else await writeWhole(output, shard);
+      return done();
+    }
     const table = itemIds ? { ids, itemIds } : { ids };
     const extras = extrasFor(format, model, labels);
     if (output === undefined) {
@@ -71,19 +104,15 @@ async function run(given: Given): Promise<number> {
       return 0;
     }
     await writeIds(output, table, extras, format);
-    if (!quiet) process.stderr.write(`Gave ${plural(ids.length, "item")} their IDs: ${output}\n`);
-    return 0;
+    return done();
   } finally {
     model.dispose();
   }
 }
 
-/** The items' own IDs, one for each of `rows` items. */
-async function readItemIds(path: string, rows: number): Promise<string[]> {
-  const content = new TextDecoder().decode(await readBytes(path));
-  return naming(path, () => {
-    const itemIds = readLabels(content).titles;
-    checkedItemIds({ ids: { length: rows }, itemIds });
-    return itemIds;
-  });
+/** A complaint about a row of a part, with the row's number in the whole. */
+function inWhole(error: unknown, first: number): unknown {
+  if (!(error instanceof InvalidInputError)) return error;
+  const message = error.message.replace(/^items: row (\d+)/, (_, row: string) => `items: row ${Number(row) + first}`);
+  return new InvalidInputError(message, { cause: error });
 }

@@ -14,6 +14,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { RQVAEError } from "../errors.ts";
+import { checkedItemIds } from "../formats/id-table.ts";
 import { checkLabels, readItems, readLabels } from "../formats/index.ts";
 import type { ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
@@ -55,14 +56,27 @@ export async function readCatalogue(
 ): Promise<{ items: ItemMatrix; labels: ItemLabels | undefined }> {
   const bytes = await readBytes(itemsPath);
   const { items, labels: ownLabels } = naming(itemsPath, () => readItems(bytes, basename(itemsPath)));
-  if (labelsPath === undefined) return { items, labels: ownLabels };
-  const text = new TextDecoder().decode(await readBytes(labelsPath));
-  const labels = naming(labelsPath, () => {
+  return { items, labels: labelsPath === undefined ? ownLabels : await readTitles(labelsPath, items.rows) };
+}
+
+/** Titles and labels, one for each of `rows` items. */
+export async function readTitles(path: string, rows: number): Promise<ItemLabels> {
+  const text = new TextDecoder().decode(await readBytes(path));
+  return naming(path, () => {
     const read = readLabels(text);
-    checkLabels(read, items.rows);
+    checkLabels(read, rows);
     return read;
   });
-  return { items, labels };
+}
+
+/** The items' own IDs, one for each of `rows` items. */
+export async function readItemIds(path: string, rows: number): Promise<string[]> {
+  const content = new TextDecoder().decode(await readBytes(path));
+  return naming(path, () => {
+    const itemIds = readLabels(content).titles;
+    checkedItemIds({ ids: { length: rows }, itemIds });
+    return itemIds;
+  });
 }
 
 /** An error about the content of a file says which file. */

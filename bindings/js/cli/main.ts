@@ -7,10 +7,11 @@ import { encode } from "./encode.ts";
 import { hopwise } from "./hopwise.ts";
 import { Interrupted } from "./interrupt.ts";
 import { kmeans } from "./kmeans.ts";
+import { merge } from "./merge.ts";
 import { report } from "./report.ts";
 import { train } from "./train.ts";
 
-const commands: Command[] = [train, kmeans, encode, report, convert, hopwise];
+const commands: Command[] = [train, kmeans, encode, merge, report, convert, hopwise];
 
 const help = `Semantic IDs for every item of a catalogue, learned from its embeddings.
 

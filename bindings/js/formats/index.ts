@@ -21,6 +21,7 @@ export {
   readIds,
 } from "./detect-ids.ts";
 export { type CodeVectors, type HopwiseTable, hopwiseChunks, readHopwise, writeHopwise } from "./hopwise.ts";
+export { type IdShard, mergeIdShards, readIdShard, writeIdShard } from "./id-shard.ts";
 export type { IdTable, IdTableOptions, IdTableSource } from "./id-table.ts";
 export { idTrieChunks, readIdTrie, writeIdTrie } from "./id-trie.ts";
 export { type IdsCsvOptions, idsCsvChunks, readIdsCsv, readIdTableCsv, writeIdsCsv } from "./ids.ts";

@@ -1,0 +1,20 @@
+// Encodes the first rows in memory, by the model that was trained.
+import { createHash } from "node:crypto";
+import { RQVAE } from "rqvae";
+import { openRows } from "./npy-source.mjs";
+
+const [, , path, rows, dim, modelPath, part] = process.argv;
+const source = await openRows(path, Number(rows), Number(dim));
+const items = { data: (await source.read(0, Number(part))).slice(), rows: Number(part), dim: Number(dim) };
+const model = await RQVAE.load(modelPath);
+await model.encodeAsync({ ...items, data: items.data.subarray(0, items.dim * 2048), rows: 2048 }); // warm
+const started = performance.now();
+const ids = await model.encodeAsync(items);
+const seconds = (performance.now() - started) / 1000;
+console.log(
+  JSON.stringify({
+    encodedPerSecond: ids.length / seconds,
+    bytes: ids.codes.byteLength,
+    hash: createHash("sha256").update(ids.codes).digest("hex"),
+  }),
+);

@@ -1,0 +1,29 @@
+// Trains one epoch and encodes everything from the file; writes model and codes.
+import { writeFileSync } from "node:fs";
+import { RQVAE } from "rqvae";
+import { openRows } from "./npy-source.mjs";
+
+const [, , path, rows, dim, modelPath, codesPath] = process.argv;
+const source = await openRows(path, Number(rows), Number(dim));
+const started = performance.now();
+let rate = 0;
+const model = await RQVAE.fit(source, {
+  epochs: 1,
+  onProgress({ itemsPerSecond }) {
+    rate = itemsPerSecond ?? rate;
+  },
+});
+const trained = performance.now();
+const ids = await model.encodeAsync(source);
+const seconds = (performance.now() - trained) / 1000;
+writeFileSync(modelPath, model.save());
+writeFileSync(codesPath, ids.codes);
+console.log(
+  JSON.stringify({
+    trainSeconds: (trained - started) / 1000,
+    trainedPerSecond: rate,
+    encodedPerSecond: ids.length / seconds,
+    peakBytes: 1024 * process.resourceUsage().maxRSS,
+  }),
+);
+process.exit();

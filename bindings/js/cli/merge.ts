@@ -1,0 +1,84 @@
+import { ID_FORMATS, idChunks, mergeIdShards, readIdShard } from "../formats/index.ts";
+import { SemanticIdIndex } from "../semantic-id-index.ts";
+import { SemanticIds } from "../semantic-ids.ts";
+import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
+import { checkOutput, naming, readBytes, readItemIds, readTitles } from "./files.ts";
+import { formatOf, generalOptions, labelsOption, writeIds } from "./outputs.ts";
+import { plural } from "./text.ts";
+
+export const merge: Command = {
+  name: "merge",
+  summary: "Puts the IDs of shards together, and makes them unique if asked.",
+  positionals: ["<shard>..."],
+  options: {
+    Options: {
+      output: { short: "o", value: "FILE", help: "the IDs (default: standard output)" },
+      format: { value: "NAME", help: "as in rqvae encode" },
+      collisions: {
+        value: "NAME",
+        help: "share (default), or suffix: one code more, which\ntells items of one ID apart",
+      },
+      capacity: { value: "N", help: "number of suffixes at most (default: 256)" },
+      "item-ids": { value: "FILE", help: "the items' own IDs, text, one a line (default: row\nnumbers)" },
+      labels: labelsOption,
+      ...generalOptions,
+    },
+  },
+  notes: `The shards are what rqvae encode --shard or --rows wrote, in any order. All
+must be of one model and together hold every row of the catalogue once; else
+nothing is written. Suffixes can be given only here, where all IDs are known.
+A file that you name with --output is overwritten.
+
+Example:
+  rqvae encode model.safetensors items.npy --shard 1/2 -o 1.shard
+  rqvae encode model.safetensors items.npy --shard 2/2 -o 2.shard
+  rqvae merge 1.shard 2.shard --collisions suffix -o items.ids.csv
+`,
+  run,
+};
+
+async function run(given: Given): Promise<number> {
+  const paths = given.positionals;
+  const output = text(given, "output");
+  const format = oneOf(given, "format", ID_FORMATS) ?? formatOf(output ?? "") ?? "csv";
+  const collisions = oneOf(given, "collisions", ["share", "suffix"]) ?? "share";
+  const capacity = wholeNumber(given, "capacity");
+  if (capacity !== undefined && collisions === "share") throw new UsageError("--capacity needs --collisions suffix");
+  const [itemIdsPath, labelsPath] = [text(given, "item-ids"), text(given, "labels")];
+  const others = [itemIdsPath, labelsPath].filter((path) => path !== undefined);
+  if (output !== undefined) await checkOutput(output, { overwrite: true, inputs: [...paths, ...others] });
+
+  const shards = [];
+  for (const path of paths) {
+    const bytes = await readBytes(path);
+    shards.push(naming(path, () => readIdShard(bytes)));
+  }
+  const raw = mergeIdShards(shards, paths);
+  const itemIds = itemIdsPath === undefined ? undefined : await readItemIds(itemIdsPath, raw.length);
+  const labels = labelsPath === undefined ? undefined : await readTitles(labelsPath, raw.length);
+  const ids = collisions === "share" ? raw : withSuffixes(raw, itemIds, capacity);
+  const table = itemIds ? { ids, itemIds } : { ids };
+  const extras = labels ? { labels } : {};
+  if (output === undefined) {
+    for (const chunk of idChunks(format, table, extras)) process.stdout.write(chunk);
+    return 0;
+  }
+  await writeIds(output, table, extras, format);
+  if (given.values.quiet !== true) {
+    process.stderr.write(`Merged ${plural(shards.length, "shard")}, ${plural(ids.length, "item")}: ${output}\n`);
+  }
+  return 0;
+}
+
+/** The IDs that an index would publish, in the order of the rows. */
+function withSuffixes(raw: SemanticIds, itemIds: string[] | undefined, capacity: number | undefined): SemanticIds {
+  const items = itemIds ?? Array.from({ length: raw.length }, (_, row) => row);
+  const index = SemanticIdIndex.build(items, raw, {
+    collisions: "suffix",
+    ...(capacity === undefined ? {} : { capacity }),
+  });
+  const { codebookSizes, levels } = index;
+  const codes = SemanticIds.allocate(raw.length, codebookSizes);
+  for (const [row, item] of items.entries()) codes.set(index.get(item) as ArrayLike<number>, row * levels);
+  return SemanticIds.from({ codes, levels }, { codebookSizes, fingerprint: raw.fingerprint as string });
+}

@@ -1,0 +1,62 @@
+/** A stretch of the items: `--rows a:b` and `--shard i/n`. */
+
+import { isSource } from "../embedding-source.ts";
+import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
+import { type Given, type Option, text, UsageError } from "./command.ts";
+
+export const rangeOptions: Record<string, Option> = {
+  rows: { value: "A:B", help: "only rows A to B - 1, counted from 0; A or B may be\nleft out" },
+  shard: { value: "I/N", help: "only the I-th of N equal parts, I from 1" },
+};
+
+/** Rows [first, first + count). */
+export interface RowRange {
+  first: number;
+  count: number;
+}
+
+/** What was asked for: a function of the number of rows, or undefined for all. @throws UsageError */
+export function readRange(given: Given): ((rows: number) => RowRange) | undefined {
+  const [range, shard] = [text(given, "rows"), text(given, "shard")];
+  if (range !== undefined && shard !== undefined) {
+    throw new UsageError("--rows and --shard both choose rows: leave one of them out");
+  }
+  if (range !== undefined) {
+    const { from, to } = /^(?<from>\d*):(?<to>\d*)$/.exec(range)?.groups ?? {};
+    if (from === undefined || to === undefined) {
+      throw new UsageError(`--rows must be two row numbers, such as 0:1000, but is "${range}"`);
+    }
+    return (rows) => {
+      const [first, end] = [Number(from), to === "" ? rows : Number(to)];
+      if (first < end && end <= rows) return { first, count: end - first };
+      throw new UsageError(`--rows ${range} is not within the ${rows} rows of the items, or empty`);
+    };
+  }
+  if (shard !== undefined) {
+    const [part, parts] = (/^(\d+)\/(\d+)$/.exec(shard) ?? []).slice(1).map(Number);
+    if (part === undefined || parts === undefined || part < 1 || part > parts) {
+      throw new UsageError(`--shard must be a part of so many, such as 1/4, but is "${shard}"`);
+    }
+    return (rows) => {
+      const [first, end] = [Math.floor(((part - 1) * rows) / parts), Math.floor((part * rows) / parts)];
+      if (first < end) return { first, count: end - first };
+      throw new UsageError(`--shard ${shard} is empty: there are ${rows} rows`);
+    };
+  }
+  return undefined;
+}
+
+/** These rows of the items. */
+export function rowsOf<T extends ItemMatrix | EmbeddingSource>(items: T, { first, count }: RowRange): T;
+export function rowsOf(items: ItemMatrix | EmbeddingSource, { first, count }: RowRange): ItemMatrix | EmbeddingSource {
+  const { dim } = items;
+  if (isSource(items)) return { rows: count, dim, read: (from, many) => items.read(first + from, many) };
+  return { data: items.data.subarray(first * dim, (first + count) * dim), rows: count, dim };
+}
+
+/** These rows of the labels. */
+export function labelsOf({ titles, labels }: ItemLabels, { first, count }: RowRange): ItemLabels {
+  const cut = <T>(values: T[]) => values.slice(first, first + count);
+  const entries = Object.entries(labels ?? {}).map(([name, values]) => [name, cut(values)] as const);
+  return { titles: cut(titles), ...(labels && { labels: Object.fromEntries(entries) }) };
+}

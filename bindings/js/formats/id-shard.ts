@@ -1,0 +1,160 @@
+import { InvalidInputError } from "../errors.ts";
+import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
+import { asBytes, describeValue } from "./bytes.ts";
+
+/** The IDs of a stretch of a catalogue's rows: what one of several machines has encoded. */
+export interface IdShard {
+  /** Of rows first, first + 1, ...; with the fingerprint of the model. */
+  ids: SemanticIds;
+  /** Row of the first of them in the catalogue. */
+  first: number;
+  /** Rows of the whole catalogue. */
+  rows: number;
+}
+
+/** Version of the file; a reader refuses a higher one. */
+const FORMAT = 1;
+const KEY = "rqvae.ids";
+
+interface Metadata {
+  format: number;
+  first: number;
+  rows: number;
+  codebookSizes: number[];
+  fingerprint: string;
+}
+
+/**
+ * A shard as a file: safetensors with one tensor, `codes` (n x L, U16 or U32), and what else there is to know as JSON in its metadata.
+ * The same shard gives the same bytes.
+ * @throws InvalidInputError for IDs without a fingerprint, or a stretch that does not lie in the catalogue.
+ */
+export function writeIdShard({ ids, first, rows }: IdShard): Uint8Array<ArrayBuffer> {
+  const { codes, codebookSizes, fingerprint, length, levels } = ids;
+  if (fingerprint === undefined) {
+    throw new InvalidInputError("ids have no fingerprint: a shard must tell which model made it");
+  }
+  if (!isStretch(first, length, rows)) {
+    throw new InvalidInputError(`rows ${first} to ${first + length - 1} do not lie in a catalogue of ${rows} rows`);
+  }
+  const metadata: Metadata = { format: FORMAT, first, rows, codebookSizes: [...codebookSizes], fingerprint };
+  const json = JSON.stringify({
+    __metadata__: { [KEY]: JSON.stringify(metadata) },
+    codes: {
+      dtype: codes.BYTES_PER_ELEMENT === 2 ? "U16" : "U32",
+      shape: [length, levels],
+      data_offsets: [0, codes.byteLength],
+    },
+  });
+  const header = new TextEncoder().encode(json.padEnd(8 * Math.ceil(json.length / 8)));
+  const bytes = new Uint8Array(8 + header.length + codes.byteLength);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+  bytes.set(header, 8);
+  bytes.set(new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength), 8 + header.length);
+  return bytes;
+}
+
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isStretch = (first: unknown, count: number, rows: unknown) =>
+  isWhole(first) && isWhole(rows) && count > 0 && first + count <= rows;
+
+/** Reads what `writeIdShard` wrote. @throws InvalidInputError for bytes that are truncated, damaged or something else. */
+export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
+  const bytes = asBytes(file);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = bytes.length < 8 ? -1 : Number(view.getBigUint64(0, true));
+  if (size < 2 || size > bytes.length - 8 || bytes[8] !== 0x7b) throw foreign("it does not begin as one");
+  const header = parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
+  const text = (header.__metadata__ as Record<string, unknown> | undefined)?.[KEY];
+  if (typeof text !== "string") throw foreign(`its metadata has no ${KEY}`);
+  const { format, first, rows, codebookSizes, fingerprint } = parse(text) as Partial<Metadata>;
+  if (typeof format === "number" && format > FORMAT) {
+    throw new InvalidInputError(
+      `the shard has format ${format}, this release of rqvae reads ${FORMAT}: use a newer one`,
+    );
+  }
+  const { dtype, shape, data_offsets: offsets } = (header.codes ?? {}) as Record<string, unknown>;
+  const width = { U16: 2, U32: 4 }[String(dtype)];
+  const [count, levels] = Array.isArray(shape) ? shape : [];
+  const data = bytes.subarray(8 + size);
+  if (
+    width === undefined ||
+    !Array.isArray(codebookSizes) ||
+    levels !== codebookSizes.length ||
+    !isWhole(count) ||
+    !isStretch(first, count, rows) ||
+    typeof fingerprint !== "string"
+  ) {
+    throw foreign("its header contradicts itself");
+  }
+  const expected = count * levels * width;
+  if (data.length !== expected || !Array.isArray(offsets) || offsets[0] !== 0 || offsets[1] !== expected) {
+    throw new InvalidInputError(
+      `the shard is truncated or damaged: ${count} x ${levels} codes take ${expected} bytes, there are ${data.length}. Encode it again`,
+    );
+  }
+  const codes = new (width === 2 ? Uint16Array : Uint32Array)(data.slice().buffer);
+  return { ids: SemanticIds.from({ codes, levels }, { codebookSizes, fingerprint }), first: first!, rows: rows! };
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+  } catch {}
+  throw foreign(`${describeValue(text)} is no JSON object`);
+}
+
+const foreign = (why: string) =>
+  new InvalidInputError(`not a shard of IDs, as rqvae encode --shard or writeIdShard makes it: ${why}`);
+
+/**
+ * The IDs of the whole catalogue, from its shards in any order. Suffixes and other resolutions of collisions come after it: they need
+ * all IDs.
+ * @param names What messages call the shards. Default: their numbers.
+ * @throws InvalidInputError when the shards are of different models or catalogues, or a row is missing or there twice.
+ */
+export function mergeIdShards(shards: readonly IdShard[], names?: readonly string[]): SemanticIds {
+  const nameOf = (index: number) => names?.[index] ?? `shard ${index}`;
+  const [model] = shards;
+  if (model === undefined) throw new InvalidInputError("there are no shards to merge");
+  const { codebookSizes, fingerprint } = model.ids;
+  shards.forEach(({ ids, rows }, index) => {
+    const differs = (what: string, own: unknown, other: unknown) =>
+      new InvalidInputError(
+        `${nameOf(index)} is of ${what} ${own}, but ${nameOf(0)} of ${what} ${other}: merge shards of one model and one catalogue`,
+      );
+    if (ids.fingerprint !== fingerprint) throw differs("model", ids.fingerprint, fingerprint);
+    if (ids.codebookSizes.join() !== codebookSizes.join()) {
+      throw differs("codebook sizes", ids.codebookSizes.join(), codebookSizes.join());
+    }
+    if (rows !== model.rows) throw differs("a catalogue of rows", rows, model.rows);
+  });
+  const codes: CodeArray = SemanticIds.allocate(model.rows, codebookSizes);
+  const order = [...shards.keys()].sort((a, b) => shards[a]!.first - shards[b]!.first);
+  let end = 0;
+  let before: number | undefined;
+  for (const index of order) {
+    const { ids, first } = shards[index]!;
+    if (first > end) throw missing(end, first);
+    if (first < end) {
+      throw new InvalidInputError(
+        `${nameOf(index)} begins with row ${first}, but ${nameOf(before!)} ends with row ${end - 1}: a row may be in one shard only`,
+      );
+    }
+    codes.set(ids.codes, first * codebookSizes.length);
+    end = first + ids.length;
+    before = index;
+  }
+  if (end < model.rows) throw missing(end, model.rows);
+  return SemanticIds.from(
+    { codes, levels: codebookSizes.length },
+    fingerprint === undefined ? { codebookSizes } : { codebookSizes, fingerprint },
+  );
+
+  function missing(from: number, to: number): InvalidInputError {
+    return new InvalidInputError(
+      `rows ${from} to ${to - 1} of ${model!.rows} are in none of the ${shards.length} shards: encode them too`,
+    );
+  }
+}
