@@ -427,15 +427,23 @@ export class RQVAEWorker {
 
   /** Reads a range of the call's source for the worker, which waits for it even when the call was told to stop meanwhile. */
   async #read(id: number, first: number, count: number): Promise<void> {
-    const answer: { data?: unknown } = {};
+    let data: unknown;
     try {
-      const data: unknown = await this.#pending.get(id)?.source?.read(first, count);
+      data = (await this.#pending.get(id)?.source?.read(first, count)) ?? null;
       // A copy: the array is the source's. What is no array of floats is refused over there, with what was expected.
-      answer.data = ArrayBuffer.isView(data) ? (data as Float32Array).slice() : (data ?? null);
+      if (ArrayBuffer.isView(data)) data = (data as Float32Array).slice();
+      if (this.#pending.has(id)) this.#port.post({ type: "rows", id, data }, buffersOf(data));
     } catch (error) {
-      this.#stop(id, error);
+      const unsendable = data !== undefined;
+      this.#stop(
+        id,
+        unsendable
+          ? new InvalidInputError(`items: what read gave cannot be sent to the worker: ${(error as Error).message}`)
+          : error,
+      );
+      // The call waits for an answer, unless the worker is gone.
+      if (this.#pending.has(id)) this.#port.post({ type: "rows", id }, []);
     }
-    if (this.#pending.has(id)) this.#port.post({ type: "rows", id, ...answer }, buffersOf(answer));
   }
 
   #receive(reply: Reply): void {
