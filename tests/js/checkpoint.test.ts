@@ -2,6 +2,7 @@
 import { type ModelOptions, RQVAE, type TrainHistory, type TrainOptions, type TrainProgress } from "rqvae";
 import { describe, expect, it } from "vitest";
 import { catalogue, sameBits } from "./catalogue.ts";
+import { withImpatientClock } from "./impatient-clock.ts";
 
 const items = catalogue(330, 12);
 const model = { inputDim: 12, latentDim: 6, hiddenDims: [16], codebookSize: [16, 8] } satisfies ModelOptions;
@@ -48,21 +49,6 @@ async function allCheckpoints(modelOptions: ModelOptions, trainOptions: TrainOpt
 /** A checkpoint of the plain run from the midst of its training. */
 async function middle(): Promise<Uint8Array> {
   return (await allCheckpoints(model, train)).findLast(({ step }) => step === 5)!.bytes;
-}
-
-/** With a clock that is always late, so that each slice of work is followed by a turn of the event loop. */
-async function withImpatientClock<T>(body: () => Promise<T>): Promise<T> {
-  const now = performance.now;
-  let time = 0;
-  performance.now = () => {
-    time += 100;
-    return time;
-  };
-  try {
-    return await body();
-  } finally {
-    performance.now = now;
-  }
 }
 
 async function resumed(bytes: Uint8Array, modelOptions: ModelOptions, trainOptions: TrainOptions = {}, given = items) {

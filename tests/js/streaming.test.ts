@@ -19,10 +19,23 @@ import {
 import { describe, expect, it } from "vitest";
 import { catalogue, sameBits, small } from "./catalogue.ts";
 import { sourceOf } from "./embedding-sources.ts";
+import { withImpatientClock } from "./impatient-clock.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const DIM = 12;
 const items = catalogue(1500, DIM);
+/** More than a piece that is fetched at a time. */
+const many = catalogue(9500, DIM);
+/** More than a window of the shuffle: what is read while it trains goes on. */
+const large = catalogue(70_000, 3);
+const tiny = {
+  inputDim: 3,
+  latentDim: 3,
+  hiddenDims: [4],
+  codebookSize: 8,
+  nQuantizationLayers: 2,
+} satisfies ModelOptions;
+const long = { epochs: 2, batchSize: 1000, validationShare: 0.01, evaluateEvery: 2 } satisfies TrainOptions;
 const options = { inputDim: DIM, ...small } satisfies ModelOptions;
 const brief = { epochs: 3, batchSize: 400 } satisfies TrainOptions;
 
@@ -99,24 +112,21 @@ describe("a source gives the bytes that memory gives", () => {
   });
 
   it("over several windows of the shuffle, with two threads too", async () => {
-    const large = catalogue(140_000, 3);
-    const own = { inputDim: 3, latentDim: 3, hiddenDims: [4], codebookSize: 8, nQuantizationLayers: 2 };
-    const how = { epochs: 2, batchSize: 1000, validationShare: 0.01, evaluateEvery: 2 };
-    const expected = await train(large, own, how);
-    expectSame(await train(sourceOf(large), own, how), expected);
+    const expected = await train(large, tiny, long);
+    expectSame(await train(sourceOf(large), tiny, long), expected);
     const program = `
       import { createHash } from "node:crypto";
       import { openSync, readSync } from "node:fs";
       import { initialize, RQVAE } from "rqvae";
       const { threads } = await initialize({ threads: 2 });
       const file = openSync(process.argv[1]);
-      const source = { rows: 140_000, dim: 3, read(first, count) {
+      const source = { rows: 70_000, dim: 3, read(first, count) {
         const data = new Float32Array(3 * count);
         readSync(file, data, 0, data.byteLength, 12 * first);
         return data;
       } };
-      const model = await RQVAE.create(${JSON.stringify(own)});
-      await model.train(source, ${JSON.stringify(how)});
+      const model = await RQVAE.create(${JSON.stringify(tiny)});
+      await model.train(source, ${JSON.stringify(long)});
       console.log(threads + createHash("sha256").update(model.save()).digest("hex"));
       process.exit();`;
     const folder = mkdtempSync(join(tmpdir(), "rqvae-streaming-"));
@@ -136,17 +146,15 @@ describe("a source gives the bytes that memory gives", () => {
 
   it("when a run goes on from a checkpoint, whichever way it began and at any point", async () => {
     const how = { ...brief, validationShare: 0.1, residualNoise: 0.2 };
-    const expected = await train(items, options, how);
-    const ways = [() => items, () => sourceOf(items)];
+    const expected = await train(many, options, how);
+    const ways = [() => many, () => sourceOf(many)];
     for (const [begun, resumed] of [ways, ways.toReversed()] as const) {
       const checkpoints: Uint8Array[] = [];
       using first = await RQVAE.create(options);
-      await first.train(begun!(), {
-        ...how,
-        checkpoint: { everyMs: 0, write: (bytes) => void checkpoints.push(bytes) },
-      });
-      expect(checkpoints.length).toBeGreaterThan(3);
-      for (const at of [0.1, 0.5, 0.9]) {
+      const checkpoint = { everyMs: 0, write: (bytes: Uint8Array) => void checkpoints.push(bytes) };
+      await withImpatientClock(() => first.train(begun!(), { ...how, checkpoint }));
+      expect(checkpoints.length).toBeGreaterThan(100);
+      for (const at of [0.1, 0.5, 0.7, 0.9]) {
         const resume = checkpoints[Math.floor(at * checkpoints.length)]!;
         expectSame(await train(resumed!(), options, { ...how, resume }), expected);
       }
@@ -179,10 +187,10 @@ describe("reading", () => {
     using model = await RQVAE.create({ inputDim: 2048, ...small });
     await model.kmeansInitCodebooks(catalogue(300, 2048));
     const events: string[] = [];
-    const many = catalogue(5000, 2048);
-    const source = sourceOf(many, { before: (first) => void events.push(`read ${first}`) });
+    const wide = catalogue(5000, 2048);
+    const source = sourceOf(wide, { before: (first) => void events.push(`read ${first}`) });
     await model.encodeAsync(source, { onProgress: ({ progress }) => events.push(`done ${progress}`) });
-    const second = events.findIndex((event) => event === `read ${source.reads[1]![0]}`);
+    const second = events.indexOf(`read ${source.reads[1]![0]}`);
     expect(second).toBeGreaterThan(0);
     expect(events.slice(0, second).filter((event) => event === "done 1")).toHaveLength(0);
     expect(source.reads.length).toBeGreaterThan(2);
@@ -259,23 +267,26 @@ describe("what a source may do wrong", () => {
   });
 
   it("an error of read is passed on, whenever it comes, and the model goes on to work", async () => {
-    using whole = await RQVAE.create(options);
-    const counted = sourceOf(items);
-    await whole.train(counted, brief);
+    using whole = await RQVAE.create(tiny);
+    const counted = sourceOf(large);
+    await whole.train(counted, long);
     const { length } = counted.reads;
-    expect(length).toBeGreaterThan(5);
-    for (let at = 0; at < length; at++) {
+    expect(length).toBeGreaterThan(60);
+    for (const at of [0, 1, 5, 40, Math.floor(0.6 * length), length - 1]) {
       const broken = new Error(`the disk is gone at read ${at}`);
-      using model = await RQVAE.create(options);
-      const source = sourceOf(items, {
+      using model = await RQVAE.create(tiny);
+      const source = sourceOf(large, {
         before(_first, _count, number) {
           if (number === at) throw broken;
         },
       });
-      await expect(model.train(source, brief)).rejects.toBe(broken);
-      await model.train(items, brief);
-      if (at > 4) continue; // what was trained by then stays, and the next training goes on from there
-      if (!sameBits(model.save(), whole.save())) expect(model.initialized).toBe(true);
+      await expect(model.train(source, long), `${at}`).rejects.toBe(broken);
+      expect(source.reads.length).toBe(at + 1);
+      if (at < 2) continue; // nothing was begun yet
+      // As after an abort: it goes on to the same end.
+      using other = await RQVAE.create(tiny);
+      await other.train(sourceOf(large), { resume: model.saveCheckpoint() });
+      expect(sameBits(other.save(), whole.save()), `${at}`).toBe(true);
     }
     using model = await made();
     const broken = new Error("no more");
@@ -323,28 +334,20 @@ describe("aborting, waiting, disposing", () => {
   });
 
   it("aborted in training, it keeps the last whole step and can go on", async () => {
-    const expected = await train(items, options, brief);
+    const expected = await train(large, tiny, long);
     const controller = new AbortController();
-    using model = await RQVAE.create(options);
-    // The reads of the second epoch are behind those of initialisation, first epoch and its evaluation.
-    let epoch = 0;
-    const source = sourceOf(items, { before: () => void (epoch >= 1 && controller.abort()) });
-    let checkpoint: Uint8Array | undefined;
+    using model = await RQVAE.create(tiny);
+    let begun = false;
+    const source = sourceOf(large, { before: () => void (begun && controller.abort()) });
+    const onProgress = ({ step }: { step: number }) => {
+      begun ||= step > 80; // of 140: in the second epoch
+    };
     await expect(
-      model.train(source, {
-        ...brief,
-        signal: controller.signal,
-        checkpoint: {
-          everyMs: 0,
-          write(bytes) {
-            checkpoint = bytes;
-            epoch = model.initialized ? 1 : 0;
-          },
-        },
-      }),
+      withImpatientClock(() => model.train(source, { ...long, signal: controller.signal, onProgress })),
     ).rejects.toThrow(/abort/i);
-    expect(checkpoint).toBeDefined();
-    expectSame(await train(sourceOf(items), options, { ...brief, resume: model.saveCheckpoint() }), expected);
+    expect(model.initialized).toBe(true);
+    expect((await model.encodeAsync(large)).length).toBe(70_000);
+    expectSame(await train(sourceOf(large), tiny, { ...long, resume: model.saveCheckpoint() }), expected);
   });
 
   it("one long call at a time, and a model that is disposed meanwhile says so", async () => {

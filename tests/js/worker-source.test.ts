@@ -7,6 +7,8 @@ import { sourceOf } from "./embedding-sources.ts";
 
 const DIM = 12;
 const items = catalogue(1500, DIM);
+/** More than a piece that is fetched at a time. */
+const many = catalogue(9500, DIM);
 const options = { inputDim: DIM, ...small };
 const brief = { epochs: 2, batchSize: 400 };
 
@@ -50,7 +52,7 @@ describe("a worker", () => {
     const worker = await start();
     for (const at of [0, 1, 4]) {
       const broken = new Error(`gone at ${at}`);
-      const source = sourceOf(items, {
+      const source = sourceOf(many, {
         before(_first, _count, number) {
           if (number === at) throw broken;
         },
@@ -104,16 +106,16 @@ describe("a pool", () => {
     await model.kmeansInitCodebooks(items);
     const pool = await EncodePool.create(model.save(), { workers: 3 });
     open.push(pool);
-    const many = catalogue(30_000, DIM);
-    const source = sourceOf(many);
-    expect(sameBits((await pool.encode(source)).codes, model.encode(many).codes)).toBe(true);
+    const more = catalogue(30_000, DIM);
+    const source = sourceOf(more);
+    expect(sameBits((await pool.encode(source)).codes, model.encode(more).codes)).toBe(true);
     expect(source.reads.length).toBeGreaterThan(2);
-    const data = many.data.slice();
+    const data = more.data.slice();
     data[20_001 * DIM + 1] = Number.NaN;
-    await expect(pool.encode(sourceOf({ ...many, data }))).rejects.toThrow(/row 20001, column 1 is NaN/);
+    await expect(pool.encode(sourceOf({ ...more, data }))).rejects.toThrow(/row 20001, column 1 is NaN/);
     const broken = new Error("gone");
     const failing: EmbeddingSource = { ...source, read: () => Promise.reject(broken) };
     await expect(pool.encode(failing)).rejects.toBe(broken);
-    expect((await pool.encode(sourceOf(many))).length).toBe(30_000);
+    expect((await pool.encode(sourceOf(more))).length).toBe(30_000);
   });
 });
