@@ -7,7 +7,9 @@ const [, , path, rows, dim, modelPath, codesPath] = process.argv;
 const source = await openRows(path, Number(rows), Number(dim));
 const started = performance.now();
 let rate = 0;
-const model = await RQVAE.fit(source, {
+// The reference shape, 768 -> [256, 128] -> 64, 3 x 256: the quicker the model, the more the reading counts.
+const model = await RQVAE.create({ inputDim: source.dim });
+await model.train(source, {
   epochs: 1,
   onProgress({ itemsPerSecond }) {
     rate = itemsPerSecond ?? rate;

@@ -298,6 +298,7 @@ describe("every handle", () => {
     const calls: Record<string, () => unknown> = {
       encode: () => model.encode(items),
       encodeAsync: () => model.encodeAsync(items),
+      encodeStream: () => model.encodeStream([items]).next(),
       getSemanticIds: () => model.getSemanticIds(items),
       latents: () => model.latents(items),
       decode: () => model.decode(ids),
