@@ -22,8 +22,8 @@ export interface ItemMatrix {
 export type Items = ItemMatrix | FloatArray | readonly (readonly number[])[] | readonly Float32Array[];
 
 /**
- * Embeddings that are read as they are needed, for catalogues larger than memory: `train`, `kmeansInitCodebooks` and `encodeAsync`
- * take one wherever they take items, with byte-identical results. `rqvae/formats` opens files as sources.
+ * Embeddings that are read as they are needed, for catalogues larger than memory: `fit`, `train`, `kmeansInitCodebooks`, `encodeAsync`,
+ * `encodeStream` and `residualKMeans` take one where they take items, with byte-identical results. `rqvae/formats` opens files as sources.
  */
 export interface EmbeddingSource {
   /** Number of items; it must not change while the source is in use. */

@@ -16,7 +16,7 @@ import { basename, dirname, join } from "node:path";
 import { RQVAEError } from "../errors.ts";
 import { checkedItemIds } from "../formats/id-table.ts";
 import { checkLabels, readItems, readLabels } from "../formats/index.ts";
-import type { ItemLabels, ItemMatrix } from "../types.ts";
+import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
 
 /** A file cannot be read or written. The message begins with its name. */
@@ -48,6 +48,9 @@ async function on<T>(path: string, operation: () => Promise<T>): Promise<T> {
 export function readBytes(path: string): Promise<Uint8Array> {
   return on(path, () => readFile(path));
 }
+
+/** Items that a command works on: all in memory, or read as they are needed. */
+export type Catalogue = ItemMatrix | EmbeddingSource;
 
 /** The items of a file, with the labels of another one or those that it has itself. */
 export async function readCatalogue(

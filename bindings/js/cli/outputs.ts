@@ -1,11 +1,12 @@
 /** What every command that makes a model shares: its files, the summary at the end, and the words for an early one. */
 
+import { isSource } from "../embedding-source.ts";
 import { type IdExtras, type IdFormat, type IdTableSource, idChunks } from "../formats/index.ts";
 import type { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
-import type { ItemLabels, ItemMatrix } from "../types.ts";
+import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
-import { checkOutput, readCatalogue, writeWhole } from "./files.ts";
+import { type Catalogue, checkOutput, readCatalogue, writeWhole } from "./files.ts";
 import { describeModel, type Story, type Summary } from "./show.ts";
 import { columnsOf, fileSize, paletteFor, plural } from "./text.ts";
 
@@ -38,7 +39,7 @@ export interface Workplace {
   idsPath: string;
   /** What must not be overwritten. */
   inputs: string[];
-  items: ItemMatrix;
+  items: Catalogue;
   labels: ItemLabels | undefined;
   quiet: boolean;
 }
@@ -76,7 +77,7 @@ export async function openWorkplace(
 /** Writes the model and its IDs. Resolves to how to print the summary, with what there is to tell beside them. */
 export async function writeModel(place: Workplace, model: RQVAE): Promise<(story: Story) => Promise<void>> {
   const { items, labels, modelPath, idsPath } = place;
-  const ids = model.encode(items);
+  const ids = await model.encodeAsync(items);
   const bytes = model.save();
   await writeWhole(modelPath, bytes);
   const idsBytes = await writeIds(idsPath, { ids }, extrasFor(formatOf(idsPath), model, labels));
@@ -98,7 +99,7 @@ export async function tellAbout(
   ids: SemanticIds,
   rest: Story & Pick<Summary, "files" | "next">,
 ): Promise<void> {
-  const losses = meanLosses(model, items);
+  const losses = await meanLosses(model, items);
   const summary = await describeModel(
     {
       ids,
@@ -166,12 +167,16 @@ export const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** Losses of the final model over all items, a few thousand at a time. */
-function meanLosses(model: RQVAE, { data, rows, dim }: ItemMatrix): { reconstruction: number; quantization: number } {
+async function meanLosses(model: RQVAE, items: Catalogue): Promise<{ reconstruction: number; quantization: number }> {
+  const { rows, dim } = items;
   let reconstruction = 0;
   let quantization = 0;
   for (let start = 0; start < rows; start += 4096) {
     const part = Math.min(4096, rows - start);
-    const losses = model.forward({ data: data.subarray(start * dim, (start + part) * dim), rows: part, dim });
+    const data = isSource(items)
+      ? await items.read(start, part)
+      : items.data.subarray(start * dim, (start + part) * dim);
+    const losses = model.forward({ data, rows: part, dim });
     reconstruction += (losses.reconstructionLoss * part) / rows;
     quantization += (losses.quantizeLoss * part) / rows;
   }

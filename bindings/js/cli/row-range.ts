@@ -1,8 +1,9 @@
 /** A stretch of the items: `--rows a:b` and `--shard i/n`. */
 
 import { isSource } from "../embedding-source.ts";
-import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
+import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
+import type { Catalogue } from "./files.ts";
 
 export const rangeOptions: Record<string, Option> = {
   rows: { value: "A:B", help: "only rows A to B - 1, counted from 0; A or B may be\nleft out" },
@@ -47,8 +48,7 @@ export function readRange(given: Given): ((rows: number) => RowRange) | undefine
 }
 
 /** These rows of the items. */
-export function rowsOf<T extends ItemMatrix | EmbeddingSource>(items: T, { first, count }: RowRange): T;
-export function rowsOf(items: ItemMatrix | EmbeddingSource, { first, count }: RowRange): ItemMatrix | EmbeddingSource {
+export function rowsOf(items: Catalogue, { first, count }: RowRange): Catalogue {
   const { dim } = items;
   if (isSource(items)) return { rows: count, dim, read: (from, many) => items.read(first + from, many) };
   return { data: items.data.subarray(first * dim, (first + count) * dim), rows: count, dim };

@@ -4,10 +4,10 @@ import { configToOptions } from "../model-config.ts";
 import { type PresetName, presets } from "../presets.ts";
 import { RQVAE } from "../rqvae.ts";
 import { suggestConfig } from "../suggest-config.ts";
-import type { ItemMatrix, ModelOptions, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
+import type { ModelOptions, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
 import { CheckpointFile } from "./checkpoint-file.ts";
 import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
-import { FileError, nameFile } from "./files.ts";
+import { type Catalogue, FileError, nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { defined, type GivenOptions, inCommandLine, inOptionNames, readOptions } from "./options.ts";
 import { fileOptions, generalOptions, openWorkplace, shellWord, type Workplace, writeModel } from "./outputs.ts";
@@ -145,7 +145,7 @@ function readCheckpointOptions(given: Given): CheckpointFile | undefined {
 }
 
 /** Preset and options together, those given by themselves on top. */
-function withPreset(given: GivenOptions, { dim }: ItemMatrix, preset: PresetName | undefined): GivenOptions {
+function withPreset(given: GivenOptions, { dim }: Catalogue, preset: PresetName | undefined): GivenOptions {
   if (preset === undefined) return given;
   const { model, train } = presets[preset]({ inputDim: dim });
   // Sizes for each level tell how many there are.
@@ -160,7 +160,7 @@ export interface Start {
 }
 
 /** A new model, by a preset or for a catalogue of this size. */
-export async function begin(items: ItemMatrix, given: GivenOptions, preset: PresetName | undefined): Promise<Start> {
+export async function begin(items: Catalogue, given: GivenOptions, preset: PresetName | undefined): Promise<Start> {
   const inputDim = items.dim;
   if (preset !== undefined) {
     const { model, train } = withPreset(given, items, preset);

@@ -88,9 +88,9 @@ export class EncodePool {
   }
 
   /**
-   * The semantic IDs of the items. They are copied, or read from a source, piece by piece while it runs: do not change them before it resolves. Aborting rejects
-   * with `signal.reason`; a bad item rejects with `InvalidInputError`, as in `RQVAE.encode`; the pool stays usable after both. When a
-   * worker crashes, the pool ends and the call rejects with `WorkerError`.
+   * The semantic IDs of the items. They are copied, or read from a source, piece by piece while it runs: do not change them before it
+   * resolves. Aborting rejects with `signal.reason`; a bad item rejects with `InvalidInputError`, as in `RQVAE.encode`; the pool stays
+   * usable after both. When a worker crashes, the pool ends and the call rejects with `WorkerError`.
    */
   encode(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, SemanticIds> {
     return longCall("EncodePool.encode", options, async (watch) => {
