@@ -96,7 +96,8 @@ const FEW_ITEMS = 20;
 /** Items trained in all (items times epochs) that a large catalogue gets. */
 const MANY_ITEMS = 200_000;
 
+// What is neither a number nor an array is refused where the model is created.
 const meanCodes = (sizes: number | readonly number[]): number =>
-  typeof sizes === "number" ? sizes : sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
+  Array.isArray(sizes) ? sizes.reduce((sum, size) => sum + size, 0) / sizes.length : (sizes as number);
 
 const clamp = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);

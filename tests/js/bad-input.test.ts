@@ -217,6 +217,9 @@ describe("options of training", () => {
       /unknown option "latntDim"; did you mean "latentDim"/,
     );
     await expect(RQVAE.fit(items, nothing)).rejects.toThrow(/received null/);
+    await expect(RQVAE.fit(items, { codebookSize: "64" } as object)).rejects.toThrow(
+      /codebookSize must be .* received "64"/,
+    );
     expect(() => model.createOptimizer({ kind: "adam", learningRate: -1 })).toThrow(/learningRate/);
     expect(() => model.createOptimizer({ rate: 1 } as object)).toThrow(/unknown option "rate"/);
     expect(() => model.encode(items, { margin: true } as object)).toThrow(/unknown option "margin"/);
