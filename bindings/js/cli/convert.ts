@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { ID_FORMATS, mergeRecBoleChunks, readIds } from "../formats/index.ts";
+import { ID_FORMATS, ID_OUTPUT_FORMATS, mergeRecBoleChunks, readIds } from "../formats/index.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkOutput, nameFile, naming, readBytes } from "./files.ts";
 import { formatOf, generalOptions, writeCounted, writeIds } from "./outputs.ts";
@@ -25,6 +25,7 @@ export const convert: Command = {
   semanticids  .semanticids  the Hopwise program's csv, with vectors if <in> has
   npy          .npy          integers, a row an item, as GRID reads; no item IDs
   trie         .trie.json    {"code": {"code": ["item", ...]}}
+  parquet      .parquet      the columns of csv; <out> only
 <out> is overwritten.
 
 Examples:
@@ -37,7 +38,7 @@ Examples:
 async function run(given: Given): Promise<number> {
   const [input, output] = given.positionals as [string, string];
   const from = oneOf(given, "from", ID_FORMATS);
-  const to = oneOf(given, "to", ID_FORMATS) ?? formatOf(output);
+  const to = oneOf(given, "to", ID_OUTPUT_FORMATS) ?? formatOf(output);
   if (to === undefined) throw new UsageError(`${output}: the name says no format; name it with --to`);
   const itemPath = text(given, "item");
   if (itemPath !== undefined && to !== "recbole") throw new UsageError(`--item is for recbole, not for ${to}`);

@@ -1,9 +1,10 @@
 import { InvalidInputError } from "../errors.ts";
-import { ID_FORMATS, idChunks, writeIdShard } from "../formats/index.ts";
+import { ID_OUTPUT_FORMATS, idChunks, writeIdShard } from "../formats/index.ts";
 import { RQVAE } from "../index.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
-import { checkOutput, nameFile, readBytes, readCatalogue, readItemIds, writeWhole } from "./files.ts";
+import { checkOutput, nameFile, openCatalogue, readBytes, readItemIds, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
+import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { extrasFor, formatOf, generalOptions, labelsOption, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { labelsOf, rangeOptions, readRange, rowsOf } from "./row-range.ts";
@@ -16,19 +17,23 @@ export const encode: Command = {
   options: {
     Options: {
       labels: labelsOption,
+      ...itemOptions,
       output: { short: "o", value: "FILE", help: "the IDs (default: standard output)" },
       format: {
         value: "NAME",
-        help: `of the IDs: ${ID_FORMATS.slice(0, 4).join(", ")},\n${ID_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the rows: shard)`,
+        help: `of the IDs: ${ID_OUTPUT_FORMATS.slice(0, 4).join(", ")},\n${ID_OUTPUT_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the rows: shard)`,
       },
-      "item-ids": { value: "FILE", help: "the items' own IDs, text, one a line (default: row\nnumbers)" },
+      "item-ids": {
+        value: "FILE",
+        help: "the items' own IDs, text, one a line (default: those of\n<items>, or row numbers)",
+      },
       ...rangeOptions,
       ...generalOptions,
     },
   },
   notes: `<model> is what rqvae train or rqvae kmeans wrote. <items> is a table of
-numbers, one row an item of the model's dimension: npy, csv, tsv, json or jsonl.
-A file that you name with --output is overwritten. Titles are in csv only,
+numbers, one row an item of the model's dimension: ${ITEM_FILES}.
+A file that you name with --output is overwritten. Titles are in csv and parquet,
 vectors of the codes in semanticids only; npy has no item IDs. What the formats
 are says rqvae convert --help.
 
@@ -50,7 +55,7 @@ async function run(given: Given): Promise<number> {
   const output = text(given, "output");
   const itemIdsPath = text(given, "item-ids");
   const range = readRange(given);
-  const asked = oneOf(given, "format", [...ID_FORMATS, "shard"] as const) ?? formatOf(output ?? "");
+  const asked = oneOf(given, "format", [...ID_OUTPUT_FORMATS, "shard"] as const) ?? formatOf(output ?? "");
   const format = asked ?? (range && output !== undefined ? "shard" : "csv");
   if (format === "shard" && (labelsPath !== undefined || itemIdsPath !== undefined)) {
     throw new UsageError(
@@ -60,12 +65,12 @@ async function run(given: Given): Promise<number> {
   const quiet = given.values.quiet === true;
 
   const modelBytes = await readBytes(modelPath);
-  const catalogue = await readCatalogue(itemsPath, labelsPath);
+  const catalogue = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   const { rows } = catalogue.items;
   const chosen = range?.(rows) ?? { first: 0, count: rows };
   const items = rowsOf(catalogue.items, chosen);
   const labels = catalogue.labels && labelsOf(catalogue.labels, chosen);
-  const own = itemIdsPath === undefined ? undefined : await readItemIds(itemIdsPath, rows);
+  const own = itemIdsPath === undefined ? catalogue.itemIds : await readItemIds(itemIdsPath, rows, catalogue.skipped);
   // Of a part, the row numbers in the whole.
   const numbers = () => Array.from({ length: chosen.count }, (_, row) => chosen.first + row);
   const itemIds = own?.slice(chosen.first, chosen.first + chosen.count) ?? (range && numbers());

@@ -15,7 +15,15 @@ import {
 import { basename, dirname, join } from "node:path";
 import { RQVAEError } from "../errors.ts";
 import { checkedItemIds } from "../formats/id-table.ts";
-import { checkLabels, readItems, readLabels } from "../formats/index.ts";
+import {
+  checkLabels,
+  type OpenedEmbeddings,
+  openEmbeddings,
+  type ReadItemsOptions,
+  readItemsAsync,
+  readLabels,
+} from "../formats/index.ts";
+import { withoutRows } from "../formats/json.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
 
@@ -50,35 +58,100 @@ export function readBytes(path: string): Promise<Uint8Array> {
 }
 
 /** Items that a command works on: all in memory, or read as they are needed. */
-export type Catalogue = ItemMatrix | EmbeddingSource;
+export type CatalogueItems = ItemMatrix | EmbeddingSource;
 
-/** The items of a file, with the labels of another one or those that it has itself. */
+/** What a command works on. */
+export interface Catalogue<T extends CatalogueItems = ItemMatrix> {
+  items: T;
+  labels: ItemLabels | undefined;
+  /** The items' own IDs, where their file has them. */
+  itemIds: string[] | undefined;
+  /** Rows of the file that were left out. */
+  skipped: Uint32Array;
+}
+
+type Reading = ReadItemsOptions & { quiet: boolean };
+
+/** Bytes from which on a file is read as it is needed: kept whole it would take twice as much, once here and once for the core. */
+const LARGE_BYTES = 2 ** 29;
+
+/** Files that are open while a command runs. */
+const opened: OpenedEmbeddings[] = [];
+
+/** Closes what commands have opened. */
+export async function closeFiles(): Promise<void> {
+  await Promise.all(opened.splice(0).map((file) => file.close()));
+}
+
+/** The items of a file, with the labels of another one or those that it has itself. What is left out is told on stderr. */
 export async function readCatalogue(
   itemsPath: string,
   labelsPath: string | undefined,
-): Promise<{ items: ItemMatrix; labels: ItemLabels | undefined }> {
-  const bytes = await readBytes(itemsPath);
-  const { items, labels: ownLabels } = naming(itemsPath, () => readItems(bytes, basename(itemsPath)));
-  return { items, labels: labelsPath === undefined ? ownLabels : await readTitles(labelsPath, items.rows) };
+  { quiet, ...reading }: Reading = { quiet: false },
+): Promise<Catalogue> {
+  const read = await readItemsAsync(itemsPath, itemsPath, reading).catch((error) => {
+    throw nameFile(itemsPath, error);
+  });
+  return withLabels(itemsPath, labelsPath, read, read.items, quiet);
 }
 
-/** Titles and labels, one for each of `rows` items. */
-export async function readTitles(path: string, rows: number): Promise<ItemLabels> {
+/** As `readCatalogue`, but a large file is read as its rows are needed, where its format allows. */
+export async function openCatalogue(
+  itemsPath: string,
+  labelsPath: string | undefined,
+  { quiet, ...reading }: Reading = { quiet: false },
+): Promise<Catalogue<CatalogueItems>> {
+  if ((await on(itemsPath, () => stat(itemsPath))).size < LARGE_BYTES) {
+    return readCatalogue(itemsPath, labelsPath, { quiet, ...reading });
+  }
+  const source = await openEmbeddings(itemsPath, reading).catch((error) => {
+    throw nameFile(itemsPath, error);
+  });
+  opened.push(source);
+  return withLabels(itemsPath, labelsPath, source, source, quiet);
+}
+
+async function withLabels<T extends CatalogueItems>(
+  itemsPath: string,
+  labelsPath: string | undefined,
+  read: Pick<OpenedEmbeddings, "labels" | "itemIds" | "skipped">,
+  items: T,
+  quiet: boolean,
+): Promise<Catalogue<T>> {
+  const skipped = read.skipped?.rows ?? new Uint32Array(0);
+  if (read.skipped && skipped.length > 0 && !quiet) {
+    const rows = `${skipped.length} invalid ${skipped.length === 1 ? "row" : "rows"}`;
+    process.stderr.write(`${itemsPath}: left out ${rows}. The first: ${read.skipped.reason}\n`);
+  }
+  const labels = labelsPath === undefined ? read.labels : await readTitles(labelsPath, items.rows, skipped);
+  return { items, labels, itemIds: read.itemIds && [...read.itemIds], skipped };
+}
+
+/** Titles and labels, one for each of `rows` items and of those that were skipped. */
+export async function readTitles(
+  path: string,
+  rows: number,
+  skipped: Uint32Array = new Uint32Array(0),
+): Promise<ItemLabels> {
   const text = new TextDecoder().decode(await readBytes(path));
   return naming(path, () => {
-    const read = readLabels(text);
-    checkLabels(read, rows);
-    return read;
+    const all = readLabels(text);
+    checkLabels(all, rows + skipped.length);
+    return withoutRows(all, skipped);
   });
 }
 
-/** The items' own IDs, one for each of `rows` items. */
-export async function readItemIds(path: string, rows: number): Promise<string[]> {
+/** The items' own IDs, one for each of `rows` items and of those that were skipped. */
+export async function readItemIds(
+  path: string,
+  rows: number,
+  skipped: Uint32Array = new Uint32Array(0),
+): Promise<string[]> {
   const content = new TextDecoder().decode(await readBytes(path));
   return naming(path, () => {
     const itemIds = readLabels(content).titles;
-    checkedItemIds({ ids: { length: rows }, itemIds });
-    return itemIds;
+    checkedItemIds({ ids: { length: rows + skipped.length }, itemIds });
+    return withoutRows({ titles: itemIds }, skipped).titles;
   });
 }
 

@@ -1,12 +1,12 @@
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { checkedItemIds } from "../formats/id-table.ts";
-import { type AtomicFile, hopwiseChunks, mergeRecBoleChunks, readAtomicFile, readItems } from "../formats/index.ts";
+import { type AtomicFile, hopwiseChunks, mergeRecBoleChunks, readAtomicFile } from "../formats/index.ts";
 import { itemIdColumn } from "../formats/recbole.ts";
 import { RQVAE } from "../rqvae.ts";
 import type { ItemLabels, ItemMatrix, TrainHistory } from "../types.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
-import { checkOutput, FileError, naming, readBytes, writeWhole } from "./files.ts";
+import { checkOutput, FileError, naming, readBytes, readCatalogue, writeWhole } from "./files.ts";
 import { type GivenOptions, inOptionNames, readOptions } from "./options.ts";
 import { generalOptions, shellWord, tellAbout, writeCounted } from "./outputs.ts";
 import { duration, fileSize, oneLine, plural } from "./text.ts";
@@ -180,8 +180,7 @@ async function readDataset(folder: string, separator: string): Promise<Dataset> 
 }
 
 async function readEmbeddings(path: string, { itemIds, itemPath }: Dataset): Promise<ItemMatrix> {
-  const bytes = await readBytes(path);
-  const { items } = naming(path, () => readItems(bytes, basename(path)));
+  const { items } = await readCatalogue(path, undefined);
   if (items.rows === itemIds.length) return items;
   throw new FileError(
     `${path}: has ${plural(items.rows, "row")}, but ${itemPath} has ${plural(itemIds.length, "item")}: row i must be the embedding of the i-th item`,

@@ -3,6 +3,7 @@ import type { RQVAE } from "../rqvae.ts";
 import { type Command, type Given, wholeNumber } from "./command.ts";
 import { nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
+import { ITEM_FILES } from "./item-options.ts";
 import { defined, inCommandLine, readCodes } from "./options.ts";
 import { fileOptions, generalOptions, openWorkplace, type Workplace, writeModel } from "./outputs.ts";
 import { jobView } from "./progress.ts";
@@ -23,7 +24,7 @@ export const kmeans: Command = {
     },
     General: generalOptions,
   },
-  notes: `<items> is a table of numbers, one row an item: npy, csv, tsv, json or jsonl.
+  notes: `<items> is a table of numbers, one row an item: ${ITEM_FILES}.
 k-means on the items, then on what it leaves over, level by level: the baseline
 of every RQ-VAE, in a fraction of the time. Model and IDs are used as those of
 rqvae train. A file that you name with --output or --ids is overwritten; a

@@ -4,6 +4,7 @@ import { VERSION } from "../version.ts";
 import { type Command, helpOf, parseCommandLine, suggest, UsageError } from "./command.ts";
 import { convert } from "./convert.ts";
 import { encode } from "./encode.ts";
+import { closeFiles } from "./files.ts";
 import { hopwise } from "./hopwise.ts";
 import { Interrupted } from "./interrupt.ts";
 import { kmeans } from "./kmeans.ts";
@@ -54,6 +55,8 @@ async function main([name, ...args]: string[]): Promise<number> {
     const hint = error instanceof UsageError ? ` (see rqvae ${command ? `${command.name} ` : ""}--help)` : "";
     process.stderr.write(`rqvae: ${message}${hint}\n`);
     return error instanceof UsageError ? 2 : 1;
+  } finally {
+    await closeFiles();
   }
 }
 

@@ -1,12 +1,13 @@
 /** What every command that makes a model shares: its files, the summary at the end, and the words for an early one. */
 
 import { isSource } from "../embedding-source.ts";
-import { type IdExtras, type IdFormat, type IdTableSource, idChunks } from "../formats/index.ts";
+import { type IdExtras, type IdOutputFormat, type IdTableSource, idChunks } from "../formats/index.ts";
 import type { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
-import { type Catalogue, checkOutput, readCatalogue, writeWhole } from "./files.ts";
+import { type CatalogueItems, checkOutput, openCatalogue, writeWhole } from "./files.ts";
+import { itemOptions, readingOf } from "./item-options.ts";
 import { describeModel, type Story, type Summary } from "./show.ts";
 import { columnsOf, fileSize, paletteFor, plural } from "./text.ts";
 
@@ -19,6 +20,7 @@ export const labelsOption: Option = {
 /** Options about files of a command that makes a model. */
 export const fileOptions: Record<string, Option> = {
   labels: labelsOption,
+  ...itemOptions,
   output: { short: "o", value: "FILE", help: "the model (default: model.safetensors)" },
   ids: {
     value: "FILE",
@@ -39,8 +41,9 @@ export interface Workplace {
   idsPath: string;
   /** What must not be overwritten. */
   inputs: string[];
-  items: Catalogue;
+  items: CatalogueItems;
   labels: ItemLabels | undefined;
+  itemIds: string[] | undefined;
   quiet: boolean;
 }
 
@@ -63,7 +66,7 @@ export async function openWorkplace(
     if (twin) throw new UsageError(`--${twin} and --${option} are the same file, ${path}`);
   }
   const inputs = [itemsPath, ...(labelsPath === undefined ? [] : [labelsPath])];
-  const { items, labels } = await readCatalogue(itemsPath, labelsPath);
+  const { items, labels, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   for (const [option, path] of [
     ["output", modelPath],
     ["ids", idsPath],
@@ -71,16 +74,20 @@ export async function openWorkplace(
     await checkOutput(path, { overwrite: overwrite || given.values[option] !== undefined, inputs });
   }
   const quiet = given.values.quiet === true;
-  return { itemsPath, modelPath, idsPath, inputs, items, labels, quiet };
+  return { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, quiet };
 }
 
 /** Writes the model and its IDs. Resolves to how to print the summary, with what there is to tell beside them. */
 export async function writeModel(place: Workplace, model: RQVAE): Promise<(story: Story) => Promise<void>> {
-  const { items, labels, modelPath, idsPath } = place;
+  const { items, labels, itemIds, modelPath, idsPath } = place;
   const ids = await model.encodeAsync(items);
   const bytes = model.save();
   await writeWhole(modelPath, bytes);
-  const idsBytes = await writeIds(idsPath, { ids }, extrasFor(formatOf(idsPath), model, labels));
+  const idsBytes = await writeIds(
+    idsPath,
+    { ids, ...(itemIds && { itemIds }) },
+    extrasFor(formatOf(idsPath), model, labels),
+  );
   return (story) =>
     tellAbout(model, place, ids, {
       files: [
@@ -116,7 +123,7 @@ export async function tellAbout(
 }
 
 /** The formats of IDs by the ends of file names, the longer ones first. */
-const FORMAT_ENDS: [end: string, format: IdFormat][] = [
+const FORMAT_ENDS: [end: string, format: IdOutputFormat][] = [
   [".trie.json", "trie"],
   [".json", "lcrec"],
   [".jsonl", "jsonl"],
@@ -125,14 +132,15 @@ const FORMAT_ENDS: [end: string, format: IdFormat][] = [
   [".item", "recbole"],
   [".semanticids", "semanticids"],
   [".csv", "csv"],
+  [".parquet", "parquet"],
 ];
 
 /** The format of IDs that a file's name says. */
-export const formatOf = (path: string): IdFormat | undefined =>
+export const formatOf = (path: string): IdOutputFormat | undefined =>
   FORMAT_ENDS.find(([end]) => path.toLowerCase().endsWith(end))?.[1];
 
 /** What a model has to add to its IDs in a format. */
-export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): IdExtras {
+export function extrasFor(format: IdOutputFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): IdExtras {
   return {
     ...(labels && { labels }),
     ...(format === "semanticids" && { vectors: { codebooks: model.codebooks() } }),
@@ -167,7 +175,10 @@ export const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** Losses of the final model over all items, a few thousand at a time. */
-async function meanLosses(model: RQVAE, items: Catalogue): Promise<{ reconstruction: number; quantization: number }> {
+async function meanLosses(
+  model: RQVAE,
+  items: CatalogueItems,
+): Promise<{ reconstruction: number; quantization: number }> {
   const { rows, dim } = items;
   let reconstruction = 0;
   let quantization = 0;

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { adviseCapacity } from "../assess-ids.ts";
-import { readIdsCsv } from "../formats/index.ts";
+import { InvalidInputError } from "../errors.ts";
+import { readIdsCsv, readIdTableCsv } from "../formats/index.ts";
 import { assessIds } from "../report/assess.ts";
 import { reportHtml } from "../report/html.ts";
 import type { IdReport } from "../report/id-report.ts";
@@ -10,6 +11,7 @@ import type { ItemMatrix } from "../types.ts";
 import { type Command, type Given, text, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, FileError, nameFile, naming, readBytes, readCatalogue, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
+import { itemOptions, readingOf } from "./item-options.ts";
 import { defined, readCodes } from "./options.ts";
 import { generalOptions, labelsOption } from "./outputs.ts";
 import { jobView } from "./progress.ts";
@@ -23,6 +25,7 @@ export const report: Command = {
   options: {
     Options: {
       labels: { ...labelsOption, help: `${labelsOption.help};\nlabels in the JSON are compared with the codes` },
+      ...itemOptions,
       ids: { value: "FILE", help: "IDs as CSV, as rqvae encode wrote them (default: the\nmodel encodes the items)" },
       baseline: { help: "measure residual k-means and a random hash beside it" },
       html: { value: "FILE", help: "write the report as a page with pictures" },
@@ -58,7 +61,7 @@ async function run(given: Given): Promise<number> {
   if (title !== undefined && html === undefined) throw new UsageError("--title goes with --html");
 
   const modelBytes = await readBytes(modelPath);
-  const { items, labels } = await readCatalogue(itemsPath, labelsPath);
+  const { items, labels, itemIds } = await readCatalogue(itemsPath, labelsPath, readingOf(given));
   const idsText = idsPath === undefined ? undefined : new TextDecoder().decode(await readBytes(idsPath));
   if (html !== undefined) {
     const inputs = [modelPath, itemsPath, labelsPath, idsPath].filter((path) => path !== undefined);
@@ -74,7 +77,7 @@ async function run(given: Given): Promise<number> {
       const ids =
         idsText === undefined
           ? await encodeWatched(model, items, signal, given.values.quiet === true)
-          : naming(idsPath!, () => readIdsCsv(idsText, { codebookSizes }));
+          : naming(idsPath!, () => readIdsOf(itemIds, idsText, codebookSizes));
       if (ids.length !== items.rows) {
         throw new FileError(
           `${idsPath}: has ${plural(ids.length, "ID")}, but ${itemsPath} has ${count(items.rows)} rows`,
@@ -92,6 +95,17 @@ async function run(given: Given): Promise<number> {
   } finally {
     model.dispose();
   }
+}
+
+/** IDs of a CSV, of the items by their own IDs or by their row numbers. */
+function readIdsOf(itemIds: string[] | undefined, csv: string, codebookSizes: readonly number[]): SemanticIds {
+  const table = readIdTableCsv(csv, { codebookSizes });
+  if (itemIds === undefined || table.itemIds.length !== itemIds.length) return readIdsCsv(csv, { codebookSizes });
+  const other = table.itemIds.findIndex((id, row) => id !== itemIds[row] && id !== String(row));
+  if (other < 0) return table.ids;
+  throw new InvalidInputError(
+    `row ${other}: item is ${JSON.stringify(table.itemIds[other])}, but the items' file has ${JSON.stringify(itemIds[other])} there`,
+  );
 }
 
 async function encodeWatched(

@@ -3,7 +3,7 @@
 import { isSource } from "../embedding-source.ts";
 import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
-import type { Catalogue } from "./files.ts";
+import type { CatalogueItems } from "./files.ts";
 
 export const rangeOptions: Record<string, Option> = {
   rows: { value: "A:B", help: "only rows A to B - 1, counted from 0; A or B may be\nleft out" },
@@ -48,7 +48,7 @@ export function readRange(given: Given): ((rows: number) => RowRange) | undefine
 }
 
 /** These rows of the items. */
-export function rowsOf(items: Catalogue, { first, count }: RowRange): Catalogue {
+export function rowsOf(items: CatalogueItems, { first, count }: RowRange): CatalogueItems {
   const { dim } = items;
   if (isSource(items)) return { rows: count, dim, read: (from, many) => items.read(first + from, many) };
   return { data: items.data.subarray(first * dim, (first + count) * dim), rows: count, dim };

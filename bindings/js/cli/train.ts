@@ -7,8 +7,9 @@ import { suggestConfig } from "../suggest-config.ts";
 import type { ModelOptions, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
 import { CheckpointFile } from "./checkpoint-file.ts";
 import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
-import { type Catalogue, FileError, nameFile } from "./files.ts";
+import { type CatalogueItems, FileError, nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
+import { ITEM_FILES } from "./item-options.ts";
 import { defined, type GivenOptions, inCommandLine, inOptionNames, readOptions } from "./options.ts";
 import { fileOptions, generalOptions, openWorkplace, shellWord, type Workplace, writeModel } from "./outputs.ts";
 import { trainView } from "./progress.ts";
@@ -57,7 +58,7 @@ export const train: Command = {
     },
     General: generalOptions,
   },
-  notes: `<items> is a table of numbers, one row an item: npy, csv, tsv, json or jsonl.
+  notes: `<items> is a table of numbers, one row an item: ${ITEM_FILES}.
 Options without a default are chosen from the number of items and their
 dimension, with --preset by the recipe.
 
@@ -145,7 +146,7 @@ function readCheckpointOptions(given: Given): CheckpointFile | undefined {
 }
 
 /** Preset and options together, those given by themselves on top. */
-function withPreset(given: GivenOptions, { dim }: Catalogue, preset: PresetName | undefined): GivenOptions {
+function withPreset(given: GivenOptions, { dim }: CatalogueItems, preset: PresetName | undefined): GivenOptions {
   if (preset === undefined) return given;
   const { model, train } = presets[preset]({ inputDim: dim });
   // Sizes for each level tell how many there are.
@@ -160,7 +161,11 @@ export interface Start {
 }
 
 /** A new model, by a preset or for a catalogue of this size. */
-export async function begin(items: Catalogue, given: GivenOptions, preset: PresetName | undefined): Promise<Start> {
+export async function begin(
+  items: CatalogueItems,
+  given: GivenOptions,
+  preset: PresetName | undefined,
+): Promise<Start> {
   const inputDim = items.dim;
   if (preset !== undefined) {
     const { model, train } = withPreset(given, items, preset);

@@ -146,13 +146,14 @@ function blobSource(blob: Blob): ByteSource {
 const reasons: Record<string, string> = {
   ENOENT: "no such file",
   EISDIR: "is a folder, not a file",
+  ENOTDIR: "a part of the path is not a folder",
   EACCES: "permission denied",
 };
 
 async function localSource(path: string | URL): Promise<ByteSource> {
   const explain = (cause: unknown) => {
     const { code, message } = cause as { code?: string; message: string };
-    return new InvalidInputError(`${path} cannot be read: ${reasons[code ?? ""] ?? message}`, { cause });
+    return new InvalidInputError(`${path}: ${reasons[code ?? ""] ?? message}`, { cause });
   };
   const file = await openLocalFile!(path).catch((cause) => {
     throw explain(cause);

@@ -55,8 +55,13 @@ export interface ItemFile {
   skipped?: SkippedRows;
 }
 
+interface OpenOptions extends ItemFileOptions {
+  /** Whether an item that is there twice is refused. Default: true. */
+  uniqueIds?: boolean;
+}
+
 /** Opens a file by its content, then its name. @throws InvalidInputError, without the file's name. */
-export async function openItemFile(bytes: ByteSource, name: string, options: ItemFileOptions): Promise<ItemFile> {
+export async function openItemFile(bytes: ByteSource, name: string, options: OpenOptions): Promise<ItemFile> {
   const seen = sniff(await readBytes(bytes, 0, Math.min(4096, bytes.size)));
   const extension = extensionOf(name);
   if (bytes.size > 0 && (seen.format === "npy" || extension === "npy"))
@@ -82,7 +87,7 @@ function refuseForeign({ kind, advice, foreign }: Sniffed): void {
   );
 }
 
-async function openGzip(bytes: ByteSource, name: string, options: ItemFileOptions): Promise<ItemFile> {
+async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): Promise<ItemFile> {
   const limit = inflatedLimit(bytes.size);
   // Small pieces of compressed data: what comes out of one exists at once.
   const chunks = inflate(streamBytes(bytes, 0, bytes.size, 1 << 16), "gzip", limit);
@@ -115,12 +120,12 @@ async function openGzip(bytes: ByteSource, name: string, options: ItemFileOption
 async function readText(
   chunks: AsyncIterable<Uint8Array>,
   format: "csv" | "json",
-  { column, skipInvalid = false }: ItemFileOptions,
+  { column, skipInvalid = false, uniqueIds = true }: OpenOptions,
 ): Promise<ItemFile> {
   const table =
     format === "json"
-      ? new JsonTable({ skipInvalid, ...(column !== undefined && { column }) }, true)
-      : new CsvTable({ skipInvalid, ...(column !== undefined && { listColumn: column }) }, true);
+      ? new JsonTable({ skipInvalid, ...(column !== undefined && { column }) }, uniqueIds)
+      : new CsvTable({ skipInvalid, ...(column !== undefined && { listColumn: column }) }, uniqueIds);
   let isFirst = true;
   for await (const text of decodeTextStream(chunks)) {
     table.push(isFirst ? text.replace(/^\uFEFF/, "") : text);

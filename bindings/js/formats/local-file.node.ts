@@ -14,6 +14,19 @@ export async function openLocalFile(path: string | URL): Promise<LocalFile> {
     await file.close();
     throw Object.assign(new Error("is a folder, not a file"), { code: "EISDIR" });
   }
+  // A pipe or a device has no size and is read once.
+  const whole = stat.isFile() ? undefined : new Uint8Array(await file.readFile());
+  if (whole) {
+    return {
+      size: whole.length,
+      async read(target, position) {
+        const part = whole.subarray(position, position + target.length);
+        target.set(part);
+        return part.length;
+      },
+      close: () => file.close(),
+    };
+  }
   return {
     size: stat.size,
     async read(target, position) {

@@ -23,6 +23,8 @@ export interface ColumnChunk {
   /** Highest levels: 0 where there are none. */
   maxDefinition: number;
   maxRepetition: number;
+  /** The values, or elements of lists, may be missing: then they are one level below the highest. */
+  isOptional: boolean;
 }
 
 /** Where a page's data is, and what its header says of it. */

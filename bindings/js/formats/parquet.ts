@@ -34,6 +34,8 @@ interface Column {
   type: ParquetType | undefined;
   maxDefinition: number;
   maxRepetition: number;
+  /** The values, or elements of lists, may be missing. */
+  isOptional: boolean;
 }
 
 /** A row group: its rows, and its part of each column. */
@@ -55,7 +57,7 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
   const dim = values / rows;
   const beside = await textsBeside(source, columns, groups, dataEnd);
   const isEven = groups.every((group, i) => chunks[i]!.values === group.rows * dim);
-  if (isEven && dim > 0) {
+  if (isEven && dim > 0 && Number.isInteger(dim)) {
     const matrix = new ParquetMatrix(source, groups, chunks, rows, dim);
     // A row without a vector counts as one value: then dim is not what it seems.
     if (dim > 1 || (await matrix.isRegular())) {
@@ -114,7 +116,14 @@ function readColumns(schema: ThriftStruct[]): Column[] {
       for (let i = 0; i < children; i++) visit(own, maxDefinition, maxRepetition);
       return;
     }
-    columns.push({ name: own[0]!, path: own, type: typeOf(element), maxDefinition, maxRepetition });
+    columns.push({
+      name: own[0]!,
+      path: own,
+      type: typeOf(element),
+      maxDefinition,
+      maxRepetition,
+      isOptional: kind === 1,
+    });
   };
   visit([], 0, 0);
   if (at !== schema.length) throw damagedParquet("its schema is broken");
@@ -174,6 +183,7 @@ function chunkOf(group: Group, columns: Column[], column: Column, dataEnd: numbe
     end: start + size,
     maxDefinition: column.maxDefinition,
     maxRepetition: column.maxRepetition,
+    isOptional: column.isOptional,
   };
 }
 
@@ -337,8 +347,7 @@ async function readRagged(
         const level = definition![i]!;
         if (level === maxDefinition) list.push(values[v++]!);
         // The list is there, its element is not; lower levels are missing or empty lists.
-        else if (level === maxDefinition - 1 && (repetition![i] !== 0 || isElementLevel(chunks[g]!)))
-          list.push(Number.NaN);
+        else if (level === maxDefinition - 1 && chunks[g]!.isOptional) list.push(Number.NaN);
       }
     }
     end();
@@ -365,9 +374,6 @@ async function readRagged(
     ...(skipped && { skipped }),
   };
 }
-
-/** Whether one level below the highest is a missing element (lists of optional elements), not an empty list. */
-const isElementLevel = ({ maxDefinition }: ColumnChunk) => maxDefinition >= 3;
 
 function problemOf(list: number[], dim: number, row: number): string | undefined {
   if (list.length === 0) return `row ${row} has no vector: every item needs one`;

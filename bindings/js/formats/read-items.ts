@@ -14,8 +14,8 @@ import { ItemIdList, requireSome, type SkippedRows } from "./row-collector.ts";
 /** How a file of embeddings is read. */
 export interface ReadItemsOptions extends ItemFileOptions {
   /**
-   * Whether values that are not finite are refused, or left out with `skipInvalid`. Without, they stay in the matrix; tables of text and
-   * JSON are checked in any case. Default: true.
+   * Whether values that are not finite and items that are there twice are refused, or left out with `skipInvalid`. Without, they stay;
+   * the values of tables of text and of JSON are checked in any case. Default: true.
    */
   checkValues?: boolean;
 }
@@ -52,7 +52,10 @@ export async function readItemsAsync(
       const opened = await openFile(file);
       name = fileName ?? opened.name;
       try {
-        return await toItems(await openItemFile(opened.bytes, name, options), options);
+        return await toItems(
+          await openItemFile(opened.bytes, name, { ...options, uniqueIds: options.checkValues !== false }),
+          options,
+        );
       } finally {
         await opened.bytes.close();
       }

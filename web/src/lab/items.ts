@@ -1,5 +1,5 @@
 import type { ItemLabels, ItemMatrix } from "rqvae";
-import { checkLabels, readItems, readLabels } from "rqvae/formats";
+import { checkLabels, readItems, readItemsAsync, readLabels } from "rqvae/formats";
 import { badRowsOf, checkItems, numberType, rowReader } from "./checks.ts";
 import type { DataSource, DataSummary } from "./protocol.ts";
 
@@ -31,24 +31,16 @@ export async function readSource(source: DataSource): Promise<HeldItems> {
 }
 
 export async function readItemsFile(file: File): Promise<HeldItems> {
-  let bytes: ArrayBuffer;
+  if (file.size === 0) throw new Error(`${file.name} is empty`);
   try {
-    bytes = await file.arrayBuffer();
-  } catch (error) {
-    throw new Error(
-      `${file.name} could not be read. It may have moved, or be too large for this browser: try half as many rows, or float16 numbers`,
-      { cause: error },
-    );
-  }
-  if (bytes.byteLength === 0) throw new Error(`${file.name} is empty`);
-  try {
-    const { items, labels } = readItems(new Uint8Array(bytes), file.name);
+    // The values are checked here: a row with NaN is shown, and left out when the user says so.
+    const { items, labels } = await readItemsAsync(file, file.name, { checkValues: false });
     return { items, labels, fileRows: undefined, bad: badRowsOf(items) };
   } catch (error) {
     const reason =
-      error instanceof RangeError
+      error instanceof RangeError || (error as Error).name === "OutOfMemoryError"
         ? "there is not enough memory for it in this browser. Try half as many rows, or float16 numbers"
-        : (error as Error).message;
+        : (error as Error).message.replace(`${file.name}: `, "");
     throw new Error(`${file.name} could not be read as embeddings: ${reason}`, { cause: error });
   }
 }
