@@ -10,7 +10,7 @@ export const itemOptions: Record<string, Option> = {
   },
   column: { value: "NAME", help: "the column or field that holds the vectors as lists\n(default: found by its shape)" },
   "skip-invalid": {
-    help: "leave out rows with NaN or missing values, of another\nlength, or of an item that was there before",
+    help: "leave out rows with NaN or missing values, of\nanother length, or of an item that was there before",
   },
 };
 
