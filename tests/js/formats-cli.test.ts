@@ -24,7 +24,7 @@ describe("rqvae train", () => {
     write("a.json", JSON.stringify({ data: ids.map((_, row) => ({ embedding: line(row) })) }));
     expect(rqvae("train", "items.npy", "-o", "m.safetensors", "-q", ...quick).status).toBe(0);
     for (const name of ["a.npz", "a.npy.gz", "a.safetensors", "a.csv", "a.json"]) {
-      const result = rqvae("train", name, "-o", "other.safetensors", "-q", ...quick);
+      const result = rqvae("train", name, "-o", "other.safetensors", "--force", "-q", ...quick);
       expect(result).toMatchObject({ status: 0, stderr: "" });
       expect(readBytes("other.safetensors").equals(readBytes("m.safetensors")), name).toBe(true);
     }

@@ -34,8 +34,8 @@ export const encode: Command = {
   notes: `<model> is what rqvae train or rqvae kmeans wrote. <items> is a table of
 numbers, one row an item of the model's dimension: ${ITEM_FILES}.
 A file that you name with --output is overwritten. Titles are in csv and
-parquet, vectors of the codes in semanticids only; npy has no item IDs. What the formats
-are says rqvae convert --help.
+parquet, vectors of the codes in semanticids only; npy has no item IDs. What the
+formats are says rqvae convert --help.
 
 With --shard or --rows an output whose name says no format, or --format shard,
 is a shard: the IDs with their place in the catalogue, for rqvae merge. It
