@@ -40,6 +40,7 @@ export interface OpenedEmbeddings extends EmbeddingSource {
   readonly description: EmbeddingDescription;
   /** Closes the file. Reading afterwards is an error; closing twice is none. */
   close(): Promise<void>;
+  /** Closes the file, at the end of `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
