@@ -40,6 +40,20 @@ const TrainingCase kCases[] = {
      }},
 };
 
+// Trains in both ways, which must end with the same bytes.
+Fetches TrainBothWays(const Matrix& data, const ModelConfig& config, const TrainConfig& training) {
+  RqVae in_memory(config), streamed(config);
+  const MatrixRows rows(data);
+  TrainJob memory_job(&in_memory, &rows, training);
+  RunToEnd(memory_job);
+  StreamedRows stream(data.rows(), data.cols());
+  TrainJob job(&streamed, &stream, training);
+  const Fetches fetches = RunStreamed(job, stream, data);
+  EXPECT_TRUE(SameBits(streamed.store().values(), in_memory.store().values()));
+  EXPECT_EQ(job.Save(), memory_job.Save());
+  return fetches;
+}
+
 class StreamingTest : public ::testing::TestWithParam<TrainingCase> {};
 
 INSTANTIATE_TEST_SUITE_P(Cases, StreamingTest, ::testing::ValuesIn(kCases),
@@ -51,18 +65,7 @@ TEST_P(StreamingTest, TrainsAsInMemory) {
   TrainConfig training = ShortTraining();
   GetParam().set(config, training);
 
-  RqVae in_memory(config);
-  const MatrixRows rows(data);
-  TrainJob memory_job(&in_memory, &rows, training);
-  RunToEnd(memory_job);
-
-  RqVae streamed(config);
-  StreamedRows stream(data.rows(), data.cols());
-  TrainJob job(&streamed, &stream, training);
-  const Fetches fetches = RunStreamed(job, stream, data);
-
-  EXPECT_TRUE(SameBits(streamed.store().values(), in_memory.store().values()));
-  EXPECT_EQ(job.Save(), memory_job.Save());
+  const Fetches fetches = TrainBothWays(data, config, training);
   EXPECT_GT(fetches.times, 0);
   EXPECT_LE(fetches.most, data.rows());
 }
@@ -82,18 +85,8 @@ TEST(Streaming, CrossesTheShufflesWindows) {
     training.evaluate_every = 2;
     training.validation_share = 0.01;
 
-    RqVae in_memory(config);
-    const MatrixRows rows(data);
-    TrainJob memory_job(&in_memory, &rows, training);
-    RunToEnd(memory_job);
-
-    RqVae streamed(config);
-    StreamedRows stream(data.rows(), data.cols());
-    TrainJob job(&streamed, &stream, training);
-    Fetches fetches;
-    while (AdvanceStreamed(job, stream, data, fetches)) {
-    }
-    EXPECT_EQ(job.Save(), memory_job.Save()) << "balanced: " << balanced;
+    SCOPED_TRACE(balanced ? "balanced" : "plain");
+    const Fetches fetches = TrainBothWays(data, config, training);
     EXPECT_EQ(fetches.most, kWindow);
   }
 }
