@@ -1,19 +1,30 @@
 import { basename } from "node:path";
-import { ID_FORMATS, ID_OUTPUT_FORMATS, mergeRecBoleChunks, readIds } from "../formats/index.ts";
+import {
+  ID_FORMATS,
+  ID_OUTPUT_FORMATS,
+  mergeRecBoleChunks,
+  type PlainModel,
+  readIds,
+  writePlainModel,
+} from "../formats/index.ts";
+import { RQVAE } from "../rqvae.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
-import { checkOutput, nameFile, naming, readBytes } from "./files.ts";
+import { checkOutput, nameFile, naming, readBytes, writeWhole } from "./files.ts";
 import { formatOf, generalOptions, writeCounted, writeIds } from "./outputs.ts";
 import { fileSize, plural } from "./text.ts";
 
 export const convert: Command = {
   name: "convert",
-  summary: "Writes IDs in the format of another program.",
+  summary: "Writes IDs, or a model, in the format of another program.",
   positionals: ["<in>", "<out>"],
+  standsAlone: "plain",
   options: {
     Options: {
       from: { value: "NAME", help: "the format of <in> (default: by its content)" },
       to: { value: "NAME", help: "the format of <out> (default: by its name)" },
       item: { value: "FILE", help: "with recbole: an .item file whose columns are kept" },
+      plain: { value: "MODEL", help: "instead of IDs: a model, as PyTorch programs have it" },
+      output: { short: "o", value: "FILE", help: "with --plain (default: <model>.plain.safetensors)" },
       ...generalOptions,
     },
   },
@@ -28,14 +39,22 @@ export const convert: Command = {
   parquet      .parquet      the columns of csv; <out> only
 <out> is overwritten.
 
+--plain writes what the Hopwise program's class takes by load_state_dict: input
+scaling and linear path become part of its Linears, the hidden layers grow by
+2 x latent dimension, and IDs stay the same, near-ties excepted.
+
 Examples:
   rqvae convert model.ids.csv beauty.index.json
   rqvae convert model.ids.csv new.item --item ml-1m/ml-1m.item
+  rqvae convert --plain model.safetensors -o plain.safetensors
 `,
   run,
 };
 
 async function run(given: Given): Promise<number> {
+  const modelPath = text(given, "plain");
+  if (modelPath !== undefined) return convertModel(given, modelPath);
+  if (given.values.output !== undefined) throw new UsageError("--output is for --plain; IDs go into <out>");
   const [input, output] = given.positionals as [string, string];
   const from = oneOf(given, "from", ID_FORMATS);
   const to = oneOf(given, "to", ID_OUTPUT_FORMATS) ?? formatOf(output);
@@ -67,4 +86,48 @@ async function run(given: Given): Promise<number> {
   const told = `Read ${plural(ids.length, "item")} of ${plural(ids.levels, "code")} each (${read.format}), wrote ${output} (${to}, ${fileSize(size)}).`;
   process.stderr.write(`${[told, ...lost].join("\n")}\n`);
   return 0;
+}
+
+async function convertModel(given: Given, modelPath: string): Promise<number> {
+  for (const option of ["from", "to", "item"]) {
+    if (given.values[option] !== undefined) throw new UsageError(`--${option} is for IDs, not for --plain`);
+  }
+  const output = text(given, "output") ?? `${modelPath.replace(/\.safetensors$/, "")}.plain.safetensors`;
+  await checkOutput(output, { overwrite: true, inputs: [modelPath] });
+  const model = await RQVAE.load(await readBytes(modelPath)).catch((error) => {
+    throw nameFile(modelPath, error);
+  });
+  try {
+    const { bytes, config } = naming(modelPath, () => plain(model));
+    await writeWhole(output, bytes);
+    if (given.values.quiet) return 0;
+    const activation = model.config.activation === "relu" ? " Its activation is ReLU, where the program has SiLU." : "";
+    process.stderr.write(
+      `Wrote ${output} (${fileSize(bytes.length)}).${activation} In Python:\n  model = RQ_VAE(${inPython(config)})\n  model.load_state_dict(safetensors.torch.load_file(${JSON.stringify(basename(output))}))\n`,
+    );
+    return 0;
+  } finally {
+    model.dispose();
+  }
+}
+
+/** What the library says about the model, in the words of the command line. */
+function plain(model: RQVAE): PlainModel {
+  try {
+    return writePlainModel(model);
+  } catch (error) {
+    if (error instanceof Error) {
+      error.message = error.message.replace("writePlainModel: ", "").replace("with encodeBeam 1", "with --beam 1");
+    }
+    throw error;
+  }
+}
+
+/** Arguments of a call in Python. */
+function inPython(config: PlainModel["config"]): string {
+  const value = (of: unknown) =>
+    typeof of === "boolean" ? (of ? "True" : "False") : JSON.stringify(of).replaceAll(",", ", ");
+  return Object.entries(config)
+    .map(([name, of]) => `${name}=${value(of)}`)
+    .join(", ");
 }

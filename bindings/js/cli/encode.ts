@@ -65,7 +65,7 @@ async function run(given: Given): Promise<number> {
   const quiet = given.values.quiet === true;
 
   const modelBytes = await readBytes(modelPath);
-  const catalogue = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  const catalogue = await openCatalogue(itemsPath, labelsPath, readingOf(given), range !== undefined);
   const { rows } = catalogue.items;
   const chosen = range?.(rows) ?? { first: 0, count: rows };
   const items = rowsOf(catalogue.items, chosen);

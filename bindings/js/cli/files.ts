@@ -95,13 +95,18 @@ export async function readCatalogue(
   return withLabels(itemsPath, labelsPath, read, read.items, quiet);
 }
 
-/** As `readCatalogue`, but a large file is read as its rows are needed, where its format allows. */
+/**
+ * As `readCatalogue`, but a large file is read as its rows are needed, where its format allows; any file with `partly`, when only some of
+ * the rows are.
+ */
 export async function openCatalogue(
   itemsPath: string,
   labelsPath: string | undefined,
   { quiet, ...reading }: Reading = { quiet: false },
+  partly = false,
 ): Promise<Catalogue<CatalogueItems>> {
-  if ((await on(itemsPath, () => stat(itemsPath))).size < LARGE_BYTES) {
+  const { size } = await on(itemsPath, () => stat(itemsPath));
+  if (size < LARGE_BYTES && !partly) {
     return readCatalogue(itemsPath, labelsPath, { quiet, ...reading });
   }
   const source = await openEmbeddings(itemsPath, reading).catch((error) => {

@@ -370,7 +370,7 @@ function findLayout(sample: CsvRecord[], decimalComma: boolean, options: CsvOpti
   });
   const numeric = columns.filter((column) => !isText[column]);
   const isNamed = [...(options.labelColumns ?? []), options.listColumn].some((column) => typeof column === "string");
-  const listed = findListColumn(judged, columns, numeric.length, types, options);
+  const listed = findListColumn(first, judged, columns, numeric.length, types, options);
   const isListHeader = typeof listed === "number" && body.length > 0 && parseList(first[listed]!) === undefined;
   const hasHeader =
     options.header ??
@@ -419,8 +419,12 @@ function atomicTypes(first: string[]): string[] | undefined {
   return types.every((type) => type !== undefined) ? types : undefined;
 }
 
-/** The column that holds the embedding as a list: by its type, or because its cells are lists; a named one counts most. */
+/**
+ * The column that holds the embedding as a list: by its type, or because its cells are lists. Lists of tags beside columns of numbers are
+ * none: there the list must have a name that says what it is, or more numbers than there are such columns.
+ */
 function findListColumn(
+  first: string[],
   rows: string[][],
   columns: number[],
   numericColumns: number,
@@ -428,7 +432,10 @@ function findListColumn(
   options: CsvOptions,
 ): number | undefined {
   if (options.listColumn !== undefined) return undefined; // found by its name, once there are names
+  const isLabel = (column: number) =>
+    options.labelColumns?.some((label) => label === column || label === first[column]?.trim()) === true;
   const candidates = columns
+    .filter((column) => !isLabel(column))
     .map((column) => {
       const cells = rows.map((cells) => cells[column] ?? "").filter((cell) => !missing.test(cell.trim()));
       const lists = cells
@@ -436,13 +443,21 @@ function findListColumn(
         .filter((list) => list && (list.isBracketed ? number.test(list.parts[0]!) : isAllNumbers(list.parts)));
       const dim = lists[0]?.parts.length ?? 0;
       const isList = lists.length * 2 > cells.length && (types ? types[column] === "float_seq" : dim > 1);
-      return { column, dim, isList, isSure: lists[0]?.isBracketed === true || types !== undefined };
+      const isBracketed = lists[0]?.isBracketed === true;
+      const isSure = types !== undefined || (isBracketed && embeddingName.test(first[column] ?? ""));
+      return { column, dim, isList, isBracketed, isSure };
     })
     // "12 34" may be a title; as embedding it counts when there is no other.
-    .filter(({ dim, isList, isSure }) => isList && (isSure || (columns.length > 1 && dim > numericColumns)));
+    .filter(
+      ({ dim, isList, isBracketed, isSure }) =>
+        isList && (isSure || ((isBracketed || columns.length > 1) && dim > numericColumns)),
+    );
   if (candidates.length === 0) return undefined;
   return candidates.reduce((a, b) => (b.dim > a.dim ? b : a)).column;
 }
+
+/** What people call a column of embeddings. */
+const embeddingName = /embed|vector|feature|latent/i;
 
 const isAllNumbers = (parts: string[]) => parts.every((part) => number.test(part));
 

@@ -38,6 +38,7 @@ export {
   type OpenedEmbeddings,
   openEmbeddings,
 } from "./open-embeddings.ts";
+export { type PlainModel, writePlainModel } from "./plain-model.ts";
 export { type ReadItemsOptions, type ReadItemsResult, readItemsAsync } from "./read-items.ts";
 export { readLabels } from "./read-labels.ts";
 export {
