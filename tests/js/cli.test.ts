@@ -324,7 +324,7 @@ describe("the command line", () => {
       expect(stdout).toContain("Example:");
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     }
-    for (const command of ["train", "kmeans", "encode", "convert", "hopwise"]) {
+    for (const command of ["embed", "train", "kmeans", "encode", "convert", "hopwise"]) {
       const { status, stdout } = rqvae(command, "--help");
       expect(status).toBe(0);
       expect(stdout).toContain(`Usage: rqvae ${command} <`);

@@ -16,23 +16,23 @@ function bytes(field, ...parts) {
 /** @type {(field: number, value: string) => Uint8Array} */
 const text = (field, value) => bytes(field, Buffer.from(value));
 
-const [FLOAT, INT64] = [1, 7]; // TensorProto.DataType
+export const [FLOAT, INT64] = [1, 7]; // TensorProto.DataType
 const [IR_VERSION, OPSET] = [8, 13];
 
 /** TensorProto @type {(name: string, tensor: import("./tensors.mjs").Tensor) => Uint8Array} */
-function initializer(name, { shape, data }) {
+export function initializer(name, { shape, data }) {
   const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return bytes(5, ...shape.map((extent) => number(1, extent)), number(2, FLOAT), text(8, name), bytes(9, raw));
 }
 
-/** ValueInfoProto; "n" is the number of rows. @type {(field: number, name: string, type: number, shape: (number | "n")[]) => Uint8Array} */
-function value(field, name, type, shape) {
-  const extents = shape.map((extent) => bytes(1, extent === "n" ? text(2, extent) : number(1, extent)));
+/** ValueInfoProto; an extent that is a word is known at run time. @type {(field: number, name: string, type: number, shape: (number | string)[]) => Uint8Array} */
+export function value(field, name, type, shape) {
+  const extents = shape.map((extent) => bytes(1, typeof extent === "string" ? text(2, extent) : number(1, extent)));
   return bytes(field, text(1, name), bytes(2, bytes(1, number(1, type), bytes(2, ...extents))));
 }
 
 /** NodeProto with whole-number attributes. @type {(type: string, inputs: string[], output: string, attributes?: Record<string, number>) => Uint8Array} */
-function node(type, inputs, output, attributes = {}) {
+export function node(type, inputs, output, attributes = {}) {
   const INT = 2; // AttributeProto.AttributeType
   const each = Object.entries(attributes).map(([name, n]) => bytes(5, text(1, name), number(3, n), number(20, INT)));
   return bytes(1, ...inputs.map((name) => text(1, name)), text(2, output), text(4, type), ...each);
@@ -85,6 +85,12 @@ export function encoderGraph({ encoder, codebooks }) {
     parts.push(node("Sub", [current, `${name}.chosen`], `${name}.residual`));
     current = `${name}.residual`;
   });
-  parts.push(text(2, "encoder"), value(11, INPUT, FLOAT, ["n", encoder[0].weight.shape[1]]));
-  return Buffer.concat([number(1, IR_VERSION), bytes(8, text(1, ""), number(2, OPSET)), bytes(7, ...parts)]);
+  parts.push(value(11, INPUT, FLOAT, ["n", encoder[0].weight.shape[1]]));
+  return modelFile("encoder", parts);
+}
+
+/** ModelProto of a graph: its nodes in order, initialisers, inputs (11) and outputs (12). @type {(name: string, parts: Uint8Array[]) => Uint8Array} */
+export function modelFile(name, parts) {
+  const graph = bytes(7, ...parts, text(2, name));
+  return Buffer.concat([number(1, IR_VERSION), bytes(8, text(1, ""), number(2, OPSET)), graph]);
 }

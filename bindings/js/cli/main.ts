@@ -3,6 +3,7 @@
 import { VERSION } from "../version.ts";
 import { type Command, helpOf, parseCommandLine, suggest, UsageError } from "./command.ts";
 import { convert } from "./convert.ts";
+import { embed } from "./embed.ts";
 import { encode } from "./encode.ts";
 import { closeFiles } from "./files.ts";
 import { hopwise } from "./hopwise.ts";
@@ -13,6 +14,7 @@ import { report } from "./report.ts";
 import { train } from "./train.ts";
 
 const commands: Command[] = [train, kmeans, encode, merge, report, convert, hopwise];
+const commands: Command[] = [embed, train, kmeans, encode, report, convert, hopwise];
 
 const help = `Semantic IDs for every item of a catalogue, learned from its embeddings.
 

@@ -1,0 +1,158 @@
+import { writeNpy } from "../formats/index.ts";
+import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
+import { checkOutput, FileError, readBytes, writeWhole } from "./files.ts";
+import { interruptible } from "./interrupt.ts";
+import { generalOptions, shellWord } from "./outputs.ts";
+import { jobView } from "./progress.ts";
+import { count, plural } from "./text.ts";
+import { DTYPES, loadTextModel, POOLINGS, type TextModel } from "./text-model.ts";
+import { readTextTable, type TextTable } from "./text-table.ts";
+
+const BATCH = 32;
+
+export const embed: Command = {
+  name: "embed",
+  summary: "Makes embeddings of the items' text, by a language model.",
+  positionals: ["<table>"],
+  options: {
+    Options: {
+      text: { short: "t", value: "COLUMNS", help: "the columns that are embedded, together: title,text" },
+      model: { short: "m", value: "NAME", help: "a folder with the model, or its name on\nhuggingface.co" },
+      output: { short: "o", value: "FILE", help: "the embeddings (default: <table>.npy)" },
+      titles: { value: "COLUMN", help: "the items' titles (default: the first of --text)" },
+      keep: { value: "COLUMNS", help: "columns that are kept as labels" },
+      prefix: { value: "TEXT", help: 'before every text, where the model wants one:\n"passage: "' },
+      pooling: { value: "NAME", help: "mean (default) or cls" },
+      dtype: { value: "NAME", help: `of the weights: ${DTYPES.join(", ")}\n(default: fp32)` },
+      batch: { value: "N", help: `texts at a time (default: ${BATCH})` },
+      offline: { help: "fetch nothing: the model was fetched before" },
+      ...generalOptions,
+    },
+  },
+  notes: `<table> is csv, tsv, json, jsonl or an .item file with a header. The embeddings
+are of unit length, a row an item. The titles go into <output>.labels.json,
+without the .npy, for rqvae train --labels. Files of these names are overwritten.
+It needs the package @huggingface/transformers, which is no part of rqvae.
+
+Examples:
+  rqvae embed items.csv --text title,description \\
+    --model Xenova/all-MiniLM-L6-v2 -o items.npy
+  rqvae train items.npy --labels items.labels.json
+`,
+  run,
+};
+
+async function run(given: Given): Promise<number> {
+  const tablePath = given.positionals[0] as string;
+  const model = text(given, "model");
+  if (model === undefined)
+    throw new UsageError("--model is missing: a folder, or a name such as Xenova/all-MiniLM-L6-v2");
+  const textColumns = names(text(given, "text"));
+  if (textColumns.length === 0)
+    throw new UsageError("--text is missing: the columns to embed, such as title,description");
+  const output = text(given, "output") ?? `${tablePath.replace(/\.\w+$/, "")}.npy`;
+  const labelsPath = `${output.replace(/\.npy$/, "")}.labels.json`;
+  const batch = wholeNumber(given, "batch") ?? BATCH;
+  if (batch < 1) throw new UsageError("--batch must be at least 1");
+  const pooling = oneOf(given, "pooling", POOLINGS) ?? "mean";
+  const dtype = oneOf(given, "dtype", DTYPES) ?? "fp32";
+  const quiet = given.values.quiet === true;
+
+  const table = readTextTable(tablePath, await readBytes(tablePath));
+  const column = columnOf(table, tablePath);
+  const texts = textsOf(table, tablePath, textColumns.map(column), textColumns, text(given, "prefix") ?? "");
+  const titles = cells(table, column(text(given, "titles") ?? textColumns[0]!));
+  const kept = names(text(given, "keep")).map((name) => [name, cells(table, column(name))] as const);
+  const labels = { titles, ...(kept.length > 0 && { labels: Object.fromEntries(kept) }) };
+  for (const path of [output, labelsPath]) await checkOutput(path, { overwrite: true, inputs: [tablePath] });
+
+  const fetching = jobView(process.stderr, "Fetching the model");
+  const onFetch = (progress: number) => fetching.update({ phase: "encode", progress });
+  const loaded = await loadTextModel({
+    model,
+    dtype,
+    pooling,
+    offline: given.values.offline === true,
+    ...(!quiet && { onFetch }),
+  }).finally(() => quiet || fetching.end());
+  try {
+    const view = jobView(process.stderr, "Embedding");
+    const items = await interruptible((signal) =>
+      embedAll(loaded, texts, batch, signal, (progress) => quiet || view.update({ phase: "encode", progress })),
+    ).finally(() => quiet || view.end());
+    await writeWhole(output, writeNpy(items));
+    await writeWhole(labelsPath, `${JSON.stringify(labels)}\n`);
+    if (quiet) return 0;
+    process.stderr.write(
+      `Embedded ${plural(items.rows, "item")} in ${plural(items.dim, "dimension")}: ${output}, titles in ${labelsPath}.\nNext: rqvae train ${shellWord(output)} --labels ${shellWord(labelsPath)}\n`,
+    );
+    return 0;
+  } finally {
+    await loaded.dispose();
+  }
+}
+
+/** All texts, a batch at a time. @throws the signal's reason between two batches. */
+async function embedAll(
+  model: TextModel,
+  texts: readonly string[],
+  batch: number,
+  signal: AbortSignal,
+  onProgress: (share: number) => void,
+): Promise<{ data: Float32Array; rows: number; dim: number }> {
+  const rows = texts.length;
+  let all: { data: Float32Array; rows: number; dim: number } | undefined;
+  for (let first = 0; first < rows; first += batch) {
+    signal.throwIfAborted();
+    const { data, dim } = await model.embed(texts.slice(first, first + batch));
+    const bad = data.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) throw new FileError(`the model gives ${data[bad]} for row ${first + Math.floor(bad / dim)}`);
+    all ??= { data: new Float32Array(rows * dim), rows, dim };
+    all.data.set(data, first * dim);
+    onProgress(Math.min(1, (first + batch) / rows));
+    await new Promise(setImmediate); // Ctrl-C gets its turn
+  }
+  return all!;
+}
+
+const names = (list: string | undefined): string[] =>
+  (list ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+
+const cells = ({ rows }: TextTable, column: number): string[] => rows.map((row) => row[column]!);
+
+function columnOf({ columns }: TextTable, path: string): (name: string) => number {
+  return (name) => {
+    const column = columns.indexOf(name);
+    if (column >= 0) return column;
+    const known = columns.slice(0, 12).map((each) => `"${each}"`);
+    throw new FileError(
+      `${path}: has no column "${name}"; its columns are ${known.join(", ")}${columns.length > 12 ? ", ..." : ""}`,
+    );
+  };
+}
+
+/** What is embedded of each row: its cells that are not empty, one behind the other. */
+function textsOf(
+  { rows }: TextTable,
+  path: string,
+  columns: number[],
+  columnNames: string[],
+  prefix: string,
+): string[] {
+  const texts = rows.map((row) =>
+    columns
+      .map((column) => row[column]!.trim())
+      .filter((cell) => cell !== "")
+      .join("\n"),
+  );
+  const empty = texts.flatMap((each, row) => (each === "" ? [row] : []));
+  if (empty.length > 0) {
+    throw new FileError(
+      `${path}: row ${empty[0]}${empty.length > 1 ? ` and ${count(empty.length - 1)} more have` : " has"} no text in ${columnNames.join(", ")}: remove such rows, or name more columns`,
+    );
+  }
+  return texts.map((each) => prefix + each);
+}
