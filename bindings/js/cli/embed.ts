@@ -16,7 +16,7 @@ export const embed: Command = {
   positionals: ["<table>"],
   options: {
     Options: {
-      text: { short: "t", value: "COLUMNS", help: "the columns that are embedded, together: title,text" },
+      text: { short: "t", value: "COLUMNS", help: "the columns to embed, together: title,text" },
       model: { short: "m", value: "NAME", help: "a folder with the model, or its name on\nhuggingface.co" },
       output: { short: "o", value: "FILE", help: "the embeddings (default: <table>.npy)" },
       titles: { value: "COLUMN", help: "the items' titles (default: the first of --text)" },
@@ -30,8 +30,8 @@ export const embed: Command = {
     },
   },
   notes: `<table> is csv, tsv, json, jsonl or an .item file with a header. The embeddings
-are of unit length, a row an item. The titles go into <output>.labels.json,
-without the .npy, for rqvae train --labels. Files of these names are overwritten.
+are of unit length, a row an item. The titles go into a file
+beside them, items.labels.json, for rqvae train --labels. Both are overwritten.
 It needs the package @huggingface/transformers, which is no part of rqvae.
 
 Examples:
