@@ -13,8 +13,7 @@ import { merge } from "./merge.ts";
 import { report } from "./report.ts";
 import { train } from "./train.ts";
 
-const commands: Command[] = [train, kmeans, encode, merge, report, convert, hopwise];
-const commands: Command[] = [embed, train, kmeans, encode, report, convert, hopwise];
+const commands: Command[] = [embed, train, kmeans, encode, merge, report, convert, hopwise];
 
 const help = `Semantic IDs for every item of a catalogue, learned from its embeddings.
 
