@@ -163,6 +163,8 @@ export class LatentMapView {
     const size = Math.max(1.5, Math.min(4.5, 260 / Math.sqrt(n))) * Math.min(2, Math.sqrt(this.zoom.k));
     const { ids } = index;
     const taken = new Set<number>();
+    // Of rings, and of glyphs that the reader's font has in one colour.
+    const ink = dark.matches ? "#fff" : "#1c1b22";
     // A colour at a time: changing it costs more than a point.
     const byCode = new Map<number, number[]>();
     for (let i = 0; i < n; i++) {
@@ -195,10 +197,11 @@ export class LatentMapView {
       if (taken.has(room)) continue;
       taken.add(room);
       context.globalAlpha = 1;
-      context.fillStyle = "#000";
+      context.fillStyle = ink;
       context.fillText(glyph, x, y);
     }
     context.globalAlpha = 1;
+    context.fillStyle = ink;
     for (const [item, width_] of [
       [this.selected, 3],
       [this.hovered >= 0 ? map.items[this.hovered]! : -1, 2],
@@ -211,7 +214,7 @@ export class LatentMapView {
       context.beginPath();
       context.arc(x, y, glyph ? 15 : 10, 0, 2 * Math.PI);
       context.lineWidth = width_;
-      context.strokeStyle = dark.matches ? "#fff" : "#1c1b22";
+      context.strokeStyle = ink;
       context.stroke();
     }
   }
