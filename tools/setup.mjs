@@ -34,7 +34,7 @@ export function installPackages() {
 }
 
 /**
- * Makes sure of a command from a Debian package, for the browsers that tests drive. False, with a word why, where that is impossible:
+ * Makes sure of a command from a Debian package, for the browsers and servers that tests drive. False, with a word why, where that is impossible:
  * the tests that need it then skip.
  */
 export function ensureDebianPackage(name, command) {

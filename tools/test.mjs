@@ -99,22 +99,25 @@ const CPPCHECK = [
   "src",
 ];
 
-/** Debian's packages of what the browser tests drive; the tests of one that cannot be had are skipped. */
-function ensureBrowsers() {
-  const ready = [
-    ensureDebianPackage("chromium", "/usr/bin/chromium"),
-    ensureDebianPackage("firefox-esr", "/usr/bin/firefox-esr"),
-    ensureDebianPackage("webkit2gtk-driver", "/usr/bin/WebKitWebDriver"),
-    ensureDebianPackage("xvfb", "/usr/bin/Xvfb"),
-    ensureDebianPackage("xauth", "/usr/bin/xauth"),
-  ];
-  // Elsewhere their tests skip; where everything has to be shown, a missing browser must not pass unnoticed.
+/** Debian's packages of programs that tests drive; the tests of one that cannot be had are skipped. */
+function ensureAll(packages) {
+  const ready = packages.map(([name, command]) => ensureDebianPackage(name, command));
+  // Elsewhere their tests skip; where everything has to be shown, a missing program must not pass unnoticed.
   if (process.env.CI) total.failed += ready.filter((there) => !there).length;
 }
 
+const BROWSERS = [
+  ["chromium", "/usr/bin/chromium"],
+  ["firefox-esr", "/usr/bin/firefox-esr"],
+  ["webkit2gtk-driver", "/usr/bin/WebKitWebDriver"],
+  ["xvfb", "/usr/bin/Xvfb"],
+  ["xauth", "/usr/bin/xauth"],
+];
+
 setup();
 await build();
-if (wants("browser") || wants("fixtures")) ensureBrowsers();
+if (wants("browser") || wants("fixtures")) ensureAll(BROWSERS);
+if (wants("fixtures")) ensureAll([["redis-server", "/usr/bin/redis-server"]]); // of examples/distributed
 
 if (wants("check")) {
   step("style and types", () => {
