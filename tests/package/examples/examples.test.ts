@@ -1,21 +1,19 @@
 /** examples/node-service and examples/web-client, as a user has them: copied, with the packed package and what they need from npm. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { RQVAE, SemanticIdIndex, suggestConfig } from "rqvae";
 import { readItems, writeNpy } from "rqvae/formats";
 import { Vocabulary } from "rqvae/vocabulary";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hasChromium, launchChromium } from "../../browser/browsers.mjs";
-import { makeProject, type Project, ROOT, toolsFromNpm } from "../project.ts";
+import type { Project } from "../project.ts";
+import { exampleTools, makeExampleProject } from "./example-project.ts";
 
 /** What the service takes from npm, or undefined. better-sqlite3 is native: its binary is downloaded, or else built here, once. */
 function dependencies(): string | undefined {
-  const { rqvae: _, ...packages } = JSON.parse(
-    readFileSync(join(ROOT, "examples/node-service/package.json"), "utf8"),
-  ).dependencies;
-  const folder = toolsFromNpm("node-service", packages);
+  const folder = exampleTools("node-service");
   if (!folder || existsSync(join(folder, "node_modules/better-sqlite3/build/Release/better_sqlite3.node")))
     return folder;
   const prefix = dirname(dirname(process.execPath));
@@ -152,11 +150,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
   };
 
   beforeAll(async () => {
-    project = makeProject({ within: tools });
-    for (const example of ["node-service", "web-client"]) {
-      const isOwn = (path: string) => !/node-service\/(node_modules|data)$/.test(path);
-      cpSync(join(ROOT, "examples", example), join(project.folder, example), { recursive: true, filter: isOwn });
-    }
+    project = makeExampleProject(tools, ["node-service", "web-client"]);
     folder = join(project.folder, "node-service");
 
     // What an uninterrupted run gives.
