@@ -54,14 +54,20 @@ const flow = {
 
 const producer = new FlowProducer({ connection });
 const events = new QueueEvents(QUEUE, { connection });
+const reasons = new Map();
+events.on("failed", ({ jobId, failedReason }) => reasons.set(jobId, failedReason));
+let children = [];
 try {
   await events.waitUntilReady();
-  const { job } = await producer.add(flow);
+  const added = await producer.add(flow);
+  const { job } = added;
+  children = added.children;
   console.log(`${rows} rows in ${flow.children.length} jobs; without me they go on too`);
   const { items: count } = await job.waitUntilFinished(events);
   console.log(`${count} items: ${output}`);
 } catch (error) {
-  console.error(error.message);
+  const why = children.map(({ job }) => reasons.get(job.id)).filter((reason) => reason !== undefined);
+  console.error([error.message, ...new Set(why)].join("\n"));
   process.exitCode = 1;
 } finally {
   await events.close();

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { UnrecoverableError } from "bullmq";
 import { RQVAE, SemanticIdIndex } from "rqvae";
 import { mergeIdShards, openEmbeddings, readIdShard, writeIdShard } from "rqvae/formats";
 
@@ -24,7 +25,7 @@ export async function encodeShard({ model: modelPath, fingerprint, items: itemsP
   const model = await loadModel(modelPath, fingerprint);
   const items = await openEmbeddings(itemsPath);
   try {
-    if (items.rows !== rows) throw new Error(`${itemsPath} has ${items.rows} rows, but had ${rows}: enqueue it again`);
+    if (items.rows !== rows) throw outdated(`${itemsPath} has ${items.rows} rows, but the job was made for ${rows}`);
     const range = { rows: count, dim: items.dim, read: (from, many) => items.read(first + from, many) };
     const ids = await model.encodeAsync(range);
     const path = join(folder, `${fingerprint}-${first}-${count}.shard`);
@@ -61,14 +62,17 @@ async function loadModel(path, fingerprint) {
   if (loaded?.fingerprint === fingerprint) return loaded;
   const model = await RQVAE.load(path);
   if (model.fingerprint !== fingerprint) {
-    const message = `${path} is model ${model.fingerprint}, but the job was made for ${fingerprint}: enqueue it again`;
+    const error = outdated(`${path} is model ${model.fingerprint}, but the job was made for ${fingerprint}`);
     model.dispose();
-    throw new Error(message);
+    throw error;
   }
   loaded?.dispose();
   loaded = model;
   return model;
 }
+
+/** Trying such a job again would not help. */
+const outdated = (message) => new UnrecoverableError(`${message}: enqueue it again`);
 
 /** The file appears under its name when it is whole and on the disk, also when two workers write it at once. */
 async function writeWhole(path, bytes) {
