@@ -1,8 +1,8 @@
 /** WebKitGTK's MiniBrowser, by plain WebDriver; it needs a display, which xvfb makes. */
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePort } from "./free-port.mjs";
 
 const DRIVER = "/usr/bin/WebKitWebDriver";
 const MINI_BROWSER = readdirSync("/usr/lib")
@@ -10,17 +10,6 @@ const MINI_BROWSER = readdirSync("/usr/lib")
   .find((file) => existsSync(file));
 
 export const hasWebKit = MINI_BROWSER !== undefined && existsSync(DRIVER) && existsSync("/usr/bin/xvfb-run");
-
-/** @returns {Promise<number>} a port that is free */
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 /** @returns {Promise<import("./browsers.mjs").AnyBrowser>} with one page, which `newPage` gives */
 export async function launchWebKit() {

@@ -2,12 +2,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RQVAE, SemanticIdIndex } from "rqvae";
 import { writeNpy } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../browser/free-port.mjs";
 import type { Project } from "../project.ts";
 import { exampleTools, makeExampleProject } from "./example-project.ts";
 
@@ -75,15 +75,6 @@ class Program {
     this.#process.kill(signal);
     return this.end();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 const jobsIn = (text: string, verb: string) =>
