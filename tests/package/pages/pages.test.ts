@@ -22,8 +22,10 @@ const importMap = (dist: string) =>
   JSON.stringify({
     imports: {
       rqvae: `${dist}/index.js`,
+      "rqvae/formats": `${dist}/formats/index.js`,
       "rqvae/worker": `${dist}/worker/index.js`,
       "#load-wasm": `${dist}/load-wasm.web.js`,
+      "#local-file": `${dist}/formats/local-file.web.js`,
       "#worker-host": `${dist}/worker/host.web.js`,
     },
   });
