@@ -32,7 +32,7 @@ TEST(IdStatistics, EqualsABruteForceCount) {
     for (Index i = 0; i < codes.rows(); ++i) {
       for (Index l = 0; l < levels; ++l) {
         // Large codes that packing into a few bits would mix up; few different ones, so that IDs repeat.
-        codes(i, l) = static_cast<uint32_t>(random.Below(levels == 1 ? 1000 : 4)) * 65536u;
+        codes(i, l) = static_cast<uint32_t>(random.Below(levels == 1 ? 100 : 4)) * 65536u;
       }
     }
     std::map<std::vector<uint32_t>, Index> groups;
@@ -44,7 +44,7 @@ TEST(IdStatistics, EqualsABruteForceCount) {
       sharing += size > 1 ? size : 0;
       largest = std::max(largest, size);
     }
-    const IdStatistics ids = CountIds(codes, std::vector<Index>(static_cast<size_t>(levels), 65536 * 1000));
+    const IdStatistics ids = CountIds(codes, std::vector<Index>(static_cast<size_t>(levels), 65536 * 100));
     EXPECT_EQ(ids.distinct_ids, static_cast<Index>(groups.size()));
     EXPECT_EQ(CountDistinct(codes), static_cast<Index>(groups.size()));
     EXPECT_EQ(ids.items_sharing, sharing);

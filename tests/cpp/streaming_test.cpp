@@ -151,7 +151,8 @@ TEST(Streaming, ResumesWhatBeganInMemoryAndTheOtherWayRound) {
   const std::vector<uint8_t> expected = uninterrupted.Save();
 
   for (const bool streamed_first : {false, true}) {
-    for (const int64_t stop : {0, 30, 66, 90}) {  // steps; 66: in the last window of the first epoch
+    // After so many steps; 66: in the last window of the first epoch.
+    for (const int64_t stop : streamed_first ? std::vector<int64_t>{0, 66} : std::vector<int64_t>{30, 90}) {
       RqVae first(config), second(config);
       StreamedRows stream(data.rows(), data.cols());
       const RowSource* one = &rows;
