@@ -66,10 +66,43 @@ export interface ModelFile {
 /** Hash of bytes, 16 hexadecimal digits (src/hash.h). */
 export type HashFunction = (bytes: Uint8Array) => string;
 
+/** A tensor of any type, as it is stored. */
+export interface RawTensor {
+  name: string;
+  dtype: string;
+  shape: readonly number[];
+  data: ArrayBufferView;
+}
+
 /**
- * Writes a model file. Tensors stand in the given order without gaps, the state of a checkpoint's training job behind them; the data
- * begins at a multiple of 8 bytes.
+ * Writes a safetensors file: tensors in the given order without gaps, the data from a multiple of 8 bytes on. Typed arrays are
+ * little-endian, as the file is, on every platform that runs JavaScript.
  */
+export function writeSafetensors(
+  metadata: Readonly<Record<string, string>>,
+  tensors: readonly RawTensor[],
+): Uint8Array<ArrayBuffer> {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let size = 0;
+  for (const { name, dtype, shape, data } of tensors) {
+    header[name] = { dtype, shape, data_offsets: [size, size + data.byteLength] };
+    size += data.byteLength;
+  }
+  let json = JSON.stringify(header);
+  json += " ".repeat((8 - (json.length % 8)) % 8);
+  const text = new TextEncoder().encode(json);
+  const bytes = new Uint8Array(8 + text.length + size);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
+  let at = 8 + text.length;
+  for (const { data } of tensors) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+/** Writes a model file: the tensors, behind them the state of a checkpoint's training job. */
 export function writeModelFile(
   tensors: readonly FileTensor[],
   metadata: Omit<ModelMetadata, "format" | "requires" | "checksum">,
@@ -89,26 +122,9 @@ export function writeModelFile(
     fingerprint,
     checksum: BLANK_CHECKSUM,
   };
-  const header: Record<string, unknown> = { __metadata__: { format: "pt", rqvae: JSON.stringify(complete) } };
-  let offset = 0;
-  for (const { name, shape, data } of tensors) {
-    header[name] = { dtype: "F32", shape, data_offsets: [offset, offset + 4 * data.length] };
-    offset += 4 * data.length;
-  }
-  if (state) header[STATE] = { dtype: "U8", shape: [state.length], data_offsets: [offset, offset + state.length] };
-  let json = JSON.stringify(header);
-  json += " ".repeat((8 - (json.length % 8)) % 8);
-  const text = new TextEncoder().encode(json);
-  const bytes = new Uint8Array(8 + text.length + offset + (state?.length ?? 0));
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
-  bytes.set(text, 8);
-  offset = 8 + text.length;
-  for (const { data } of tensors) {
-    const view = new DataView(bytes.buffer, offset, 4 * data.length);
-    for (let i = 0; i < data.length; i++) view.setFloat32(4 * i, data[i]!, true);
-    offset += 4 * data.length;
-  }
-  if (state) bytes.set(state, offset);
+  const stored: RawTensor[] = tensors.map((tensor) => ({ ...tensor, dtype: "F32" }));
+  if (state) stored.push({ name: STATE, dtype: "U8", shape: [state.length], data: state });
+  const bytes = writeSafetensors({ format: "pt", rqvae: JSON.stringify(complete) }, stored);
   bytes.set(new TextEncoder().encode(hash(bytes)), checksumPosition(bytes));
   return bytes;
 }

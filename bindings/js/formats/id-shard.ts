@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
+import { writeSafetensors } from "../model-file.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
 import { asBytes, describeValue } from "./bytes.ts";
 
@@ -38,20 +39,10 @@ export function writeIdShard({ ids, first, rows }: IdShard): Uint8Array<ArrayBuf
     throw new InvalidInputError(`rows ${first} to ${first + length - 1} do not lie in a catalogue of ${rows} rows`);
   }
   const metadata: Metadata = { format: FORMAT, first, rows, codebookSizes: [...codebookSizes], fingerprint };
-  const json = JSON.stringify({
-    __metadata__: { [KEY]: JSON.stringify(metadata) },
-    codes: {
-      dtype: codes.BYTES_PER_ELEMENT === 2 ? "U16" : "U32",
-      shape: [length, levels],
-      data_offsets: [0, codes.byteLength],
-    },
-  });
-  const header = new TextEncoder().encode(json.padEnd(8 * Math.ceil(json.length / 8)));
-  const bytes = new Uint8Array(8 + header.length + codes.byteLength);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
-  bytes.set(header, 8);
-  bytes.set(new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength), 8 + header.length);
-  return bytes;
+  const dtype = codes.BYTES_PER_ELEMENT === 2 ? "U16" : "U32";
+  return writeSafetensors({ [KEY]: JSON.stringify(metadata) }, [
+    { name: "codes", dtype, shape: [length, levels], data: codes },
+  ]);
 }
 
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;

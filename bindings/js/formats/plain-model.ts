@@ -5,6 +5,7 @@
  */
 
 import { InvalidInputError } from "../errors.ts";
+import { type FileTensor, writeSafetensors } from "../model-file.ts";
 import type { RQVAE } from "../rqvae.ts";
 import type { HubConfig, ModelConfig } from "../types.ts";
 
@@ -75,7 +76,7 @@ export function writePlainModel(model: RQVAE): PlainModel {
     decoder[layers - 1] = toUnscaled(decoder[layers - 1]!, mean, scaleOf);
   }
 
-  const written: Tensor[] = [];
+  const written: FileTensor[] = [];
   for (const [name, affines] of [
     ["encoder", encoder],
     ["decoder", decoder],
@@ -94,7 +95,10 @@ export function writePlainModel(model: RQVAE): PlainModel {
   const bad = written.find(({ data }) => !data.every(Number.isFinite));
   if (bad) throw new InvalidInputError(`writePlainModel: with the input's scale in it, ${bad.name} is beyond float32`);
   return {
-    bytes: writeTensors(written),
+    bytes: writeSafetensors(
+      { format: "pt" },
+      written.map((tensor) => ({ ...tensor, dtype: "F32" })),
+    ),
     config: {
       input_dim: config.inputDim,
       latent_dim: config.latentDim,
@@ -200,13 +204,7 @@ function toUnscaled({ weight, bias }: Affine, mean: Float32Array, scaleOf: (j: n
   };
 }
 
-interface Tensor {
-  name: string;
-  shape: readonly number[];
-  data: Float32Array;
-}
-
-function affine(tensors: ReadonlyMap<string, Tensor>, name: string): Affine {
+function affine(tensors: ReadonlyMap<string, FileTensor>, name: string): Affine {
   const tensor = tensors.get(`${name}.weight`);
   if (tensor === undefined) {
     // Without hidden layers the linear path is all there is.
@@ -215,11 +213,11 @@ function affine(tensors: ReadonlyMap<string, Tensor>, name: string): Affine {
   }
   const { shape, data } = tensor;
   const weight = { rows: shape[0]!, columns: shape[1]!, data: Float64Array.from(data) };
-  return { weight, bias: Float64Array.from((tensors.get(`${name}.bias`) as Tensor).data) };
+  return { weight, bias: Float64Array.from((tensors.get(`${name}.bias`) as FileTensor).data) };
 }
 
 /** The tensors of a file that `save` has just written: float32, nothing to be checked. */
-function readTensors(bytes: Uint8Array<ArrayBuffer>): Map<string, Tensor> {
+function readTensors(bytes: Uint8Array<ArrayBuffer>): Map<string, FileTensor> {
   const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
   const { __metadata__: _, ...header } = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<
     string,
@@ -240,29 +238,4 @@ function readTensors(bytes: Uint8Array<ArrayBuffer>): Map<string, Tensor> {
       },
     ),
   );
-}
-
-/** A safetensors file as PyTorch's users have it. */
-function writeTensors(tensors: readonly Tensor[]): Uint8Array<ArrayBuffer> {
-  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
-  let size = 0;
-  for (const { name, shape, data } of tensors) {
-    header[name] = { dtype: "F32", shape, data_offsets: [size, size + 4 * data.length] };
-    size += 4 * data.length;
-  }
-  let json = JSON.stringify(header);
-  json += " ".repeat((8 - (json.length % 8)) % 8);
-  const text = new TextEncoder().encode(json);
-  const bytes = new Uint8Array(8 + text.length + size);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(text.length), true);
-  bytes.set(text, 8);
-  let at = 8 + text.length;
-  for (const { data } of tensors) {
-    for (const value of data) {
-      view.setFloat32(at, value, true);
-      at += 4;
-    }
-  }
-  return bytes;
 }
