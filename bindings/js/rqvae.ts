@@ -165,7 +165,7 @@ export class RQVAE {
       import("./source.ts"),
       import("./read-model-file.ts"),
     ]);
-    const bytes = await readSource(source);
+    const { bytes, config: beside } = await readSource(source);
     const module = await native();
     const file = readModelFile(bytes, (data) => hashOf(module, data));
     const overrides = options.config ?? {};
@@ -184,7 +184,7 @@ export class RQVAE {
       part = metadata.part;
     } else {
       const { modelFromTensors } = await import("./state-dict.ts"); // few need it
-      ({ config, part, tensors } = modelFromTensors(file, overrides, bytes));
+      ({ config, part, tensors } = modelFromTensors(file, { ...beside, ...overrides }));
     }
     if (part === "full") await loadTrainOptions();
     const model = new RQVAE(module, config, part);

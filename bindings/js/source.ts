@@ -6,16 +6,22 @@ import { show } from "./option-reader.ts";
 import { isHubConfig } from "./state-dicts/hub-config.ts";
 import type { HubConfig, ModelSource } from "./types.ts";
 
-/** The `config.json` of PyTorchModelHubMixin that stood beside the file that bytes were read from, if there was one. */
-export const configBeside = new WeakMap<Uint8Array, HubConfig>();
+/** What was read. */
+export interface ModelBytes {
+  bytes: Uint8Array;
+  /** The `config.json` of PyTorchModelHubMixin that stood beside the file, if there was one. */
+  config?: HubConfig;
+}
 
 /** The bytes of a source. The caller's array is not kept. */
-export async function readSource(source: ModelSource): Promise<Uint8Array> {
+export async function readSource(source: ModelSource): Promise<ModelBytes> {
   const kind = Object.prototype.toString.call(source).slice(8, -1);
-  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  if (kind === "ArrayBuffer" || kind === "SharedArrayBuffer") return new Uint8Array(source as ArrayBuffer);
+  if (ArrayBuffer.isView(source)) {
+    return { bytes: new Uint8Array(source.buffer, source.byteOffset, source.byteLength) };
+  }
+  if (kind === "ArrayBuffer" || kind === "SharedArrayBuffer") return { bytes: new Uint8Array(source as ArrayBuffer) };
   if (kind === "Response") return responseBytes(source as Response);
-  if (kind === "Blob" || kind === "File") return new Uint8Array(await (source as Blob).arrayBuffer());
+  if (kind === "Blob" || kind === "File") return { bytes: new Uint8Array(await (source as Blob).arrayBuffer()) };
   if (typeof source === "string" || kind === "URL") return locationBytes(source as string | URL);
   throw new InvalidInputError(
     `RQVAE.load: expected bytes, a URL, a path, a Blob or a Response, received ${show(source)}`,
@@ -30,7 +36,7 @@ export function localFile(location: string | URL): string | URL | undefined {
   return /^file:/i.test(href) ? new URL(href) : undefined;
 }
 
-async function locationBytes(location: string | URL): Promise<Uint8Array> {
+async function locationBytes(location: string | URL): Promise<ModelBytes> {
   const href = String(location);
   const file = localFile(location);
   const { readLocalFile } = await platform();
@@ -54,7 +60,7 @@ async function locationBytes(location: string | URL): Promise<Uint8Array> {
 }
 
 /** A file, or a folder as `save_pretrained` writes it, with what stands beside a file that does not describe itself. */
-async function readModel(file: string | URL, read: (path: string | URL) => Promise<Uint8Array>): Promise<Uint8Array> {
+async function readModel(file: string | URL, read: (path: string | URL) => Promise<Uint8Array>): Promise<ModelBytes> {
   let path = file;
   const bytes = await read(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EISDIR") throw error;
@@ -63,19 +69,19 @@ async function readModel(file: string | URL, read: (path: string | URL) => Promi
       throw new Error("it is a folder without model.safetensors");
     });
   });
-  if (describesItself(bytes)) return bytes;
+  if (describesItself(bytes)) return { bytes };
   const beside = sibling(path, "config.json");
   const json = await read(beside).catch(() => undefined);
-  if (json === undefined) return bytes;
+  if (json === undefined) return { bytes };
   try {
     const config = JSON.parse(new TextDecoder().decode(json));
     if (config !== null && typeof config === "object" && !Array.isArray(config) && isHubConfig(config)) {
-      configBeside.set(bytes, config);
+      return { bytes, config };
     }
   } catch (cause) {
     throw new ModelFormatError(`${beside}, which stands beside the state_dict, is not JSON`, { cause });
   }
-  return bytes;
+  return { bytes };
 }
 
 /** The path of a file in a folder. */
@@ -95,11 +101,11 @@ function describesItself(bytes: Uint8Array): boolean {
   return new TextDecoder().decode(bytes.subarray(8, Math.min(8 + length, bytes.length))).includes('"rqvae":');
 }
 
-async function responseBytes(response: Response): Promise<Uint8Array> {
+async function responseBytes(response: Response): Promise<ModelBytes> {
   if (!response.ok)
     throw new ModelFormatError(`the model could not be fetched from ${response.url}: HTTP ${response.status}`);
   try {
-    return new Uint8Array(await response.arrayBuffer());
+    return { bytes: new Uint8Array(await response.arrayBuffer()) };
   } catch (cause) {
     throw new InvalidInputError(`RQVAE.load: the response could not be read: ${(cause as Error).message}`, { cause });
   }

@@ -4,7 +4,6 @@ import { InvalidInputError, ModelFormatError } from "./errors.ts";
 import { MODEL_OPTION_NAMES, resolveModelConfig } from "./model-config.ts";
 import type { FileTensor, ModelFile } from "./model-file.ts";
 import { show } from "./option-reader.ts";
-import { configBeside } from "./source.ts";
 import { readHopwise, readOwn } from "./state-dicts/hopwise.ts";
 import { isHubConfig, readHubConfig } from "./state-dicts/hub-config.ts";
 import { quoteNames, type Sizes, type Translation } from "./state-dicts/layout.ts";
@@ -18,19 +17,18 @@ const WRAPPERS = ["_orig_mod.", "module.", "model."];
 
 /**
  * Configuration and tensors, under our names, of a foreign file. What the tensors do not say is as in the program that wrote them,
- * unless `overrides` or the `config.json` that the bytes were found beside say otherwise.
+ * unless `overrides` say otherwise: the caller's options, or those of a `config.json`.
  * @throws ModelFormatError when it is no state_dict of a program that is known, or one that cannot be taken over.
  */
 export function modelFromTensors(
   { tensors: found, others = [] }: ModelFile,
   overrides: Partial<ModelOptions> & HubConfig,
-  bytes: Uint8Array,
 ): { config: ModelConfig; part: "full" | "encoder"; tensors: Map<string, FileTensor> } {
   const unwrapped = unwrap([...found.keys(), ...others]);
   const names = new Map([...found].map(([name, tensor]) => [unwrapped(name), tensor]));
   const { sizes, part, tensors, options } = recognise(names, others.map(unwrapped));
 
-  const given: Record<string, unknown> = { ...configBeside.get(bytes), ...overrides };
+  const given: Record<string, unknown> = { ...overrides };
   const stated = isHubConfig(given)
     ? readHubConfig(given, MODEL_OPTION_NAMES)
     : { options: given as Partial<ModelOptions>, names: new Map<string, string>() };

@@ -6,7 +6,7 @@ import type { WasmSource } from "../native.ts";
 import { checkOptionNames, OptionReader } from "../option-reader.ts";
 import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
 import { SemanticIds } from "../semantic-ids.ts";
-import { configBeside, readSource } from "../source.ts";
+import { readSource } from "../source.ts";
 import { checkCheckpointOptions } from "../train-config.ts";
 import type {
   EmbeddingSource,
@@ -148,10 +148,9 @@ export class RQVAEWorker {
     start: WorkerStart = {},
   ): Promise<RQVAEWorker> {
     // Read on this side, where a relative URL means what the caller means. A copy: the source may be the caller's array.
-    const read = await readSource(source);
-    const config = configBeside.get(read);
+    const { bytes, config } = await readSource(source);
     const told = config ? { ...options, config: { ...config, ...options.config } } : options;
-    return RQVAEWorker.#start(start, { method: "load", bytes: new Uint8Array(read), options: told });
+    return RQVAEWorker.#start(start, { method: "load", bytes: new Uint8Array(bytes), options: told });
   }
 
   static async #start(

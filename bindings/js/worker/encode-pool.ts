@@ -5,7 +5,7 @@ import { type ItemRows, openItems } from "../items.ts";
 import type { WasmSource } from "../native.ts";
 import { OptionReader, validateJobOptions } from "../option-reader.ts";
 import { SemanticIds } from "../semantic-ids.ts";
-import { configBeside, readSource } from "../source.ts";
+import { readSource } from "../source.ts";
 import type { EmbeddingSource, Items, JobOptions, JobProgress, ModelConfig, ModelSource } from "../types.ts";
 import { RQVAEWorker, type WorkerStart } from "./client.ts";
 import { type LongCall, longCall, type Watch } from "./long-call.ts";
@@ -50,9 +50,8 @@ export class EncodePool {
     const count = read.integer("workers", Math.min(availableCores(), DEFAULT_WORKERS), 1, 64);
     let wasm = read.get("wasm") as WasmSource | undefined;
     read.refuseUnknown();
-    const file = await readSource(source);
+    const { bytes: file, config } = await readSource(source);
     const bytes = new Uint8Array(file);
-    const config = configBeside.get(file);
     // A response can be read only once.
     if (Object.prototype.toString.call(wasm) === "[object Response]")
       wasm = await (await import("../load.ts")).compile(wasm as Response);
