@@ -78,14 +78,7 @@ async function writeItems(path) {
  */
 function measure(job, ...more) {
   const script = fileURLToPath(new URL(`large/${job}.mjs`, import.meta.url));
-  const args = [
-    script,
-    join(folder, "items.npy"),
-    String(rows),
-    String(dim),
-    join(folder, "model.safetensors"),
-    ...more,
-  ];
+  const args = [script, join(folder, "items.npy"), join(folder, "model.safetensors"), ...more];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }));
 }
 

@@ -1,11 +1,11 @@
 // Encodes the first rows in memory, by the model that was trained.
 import { createHash } from "node:crypto";
 import { RQVAE } from "rqvae";
-import { openRows } from "./npy-source.mjs";
+import { openEmbeddings } from "rqvae/formats";
 
-const [, , path, rows, dim, modelPath, part] = process.argv;
-const source = await openRows(path, Number(rows), Number(dim));
-const items = { data: (await source.read(0, Number(part))).slice(), rows: Number(part), dim: Number(dim) };
+const [, , path, modelPath, part] = process.argv;
+const source = await openEmbeddings(path);
+const items = { data: (await source.read(0, Number(part))).slice(), rows: Number(part), dim: source.dim };
 const model = await RQVAE.load(modelPath);
 await model.encodeAsync({ ...items, data: items.data.subarray(0, items.dim * 2048), rows: 2048 }); // warm
 const started = performance.now();

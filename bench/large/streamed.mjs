@@ -1,10 +1,10 @@
 // Trains one epoch and encodes everything from the file; writes model and codes.
 import { writeFileSync } from "node:fs";
 import { RQVAE } from "rqvae";
-import { openRows } from "./npy-source.mjs";
+import { openEmbeddings } from "rqvae/formats";
 
-const [, , path, rows, dim, modelPath, codesPath] = process.argv;
-const source = await openRows(path, Number(rows), Number(dim));
+const [, , path, modelPath, codesPath] = process.argv;
+const source = await openEmbeddings(path);
 const started = performance.now();
 let rate = 0;
 // The reference shape, 768 -> [256, 128] -> 64, 3 x 256: the quicker the model, the more the reading counts.
