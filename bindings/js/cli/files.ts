@@ -14,6 +14,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { RQVAEError } from "../errors.ts";
+import { fileReasons } from "../formats/byte-source.ts";
 import { checkedItemIds } from "../formats/id-table.ts";
 import {
   checkLabels,
@@ -23,7 +24,7 @@ import {
   readItemsAsync,
   readLabels,
 } from "../formats/index.ts";
-import { withoutRows } from "../formats/json.ts";
+import { withoutRows } from "../formats/labels.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
 
@@ -31,10 +32,7 @@ import { Interrupted } from "./interrupt.ts";
 export class FileError extends Error {}
 
 const reasons: Record<string, string> = {
-  ENOENT: "no such file",
-  EISDIR: "is a folder, not a file",
-  ENOTDIR: "a part of the path is not a folder",
-  EACCES: "permission denied",
+  ...fileReasons,
   EPERM: "not permitted",
   ENOSPC: "no space left on the disk",
   EROFS: "the file system is read-only",

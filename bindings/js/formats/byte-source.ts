@@ -143,7 +143,8 @@ function blobSource(blob: Blob): ByteSource {
   };
 }
 
-const reasons: Record<string, string> = {
+/** What the system says of a file, in plain words. */
+export const fileReasons: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
   EISDIR: "is a folder, not a file",
   ENOTDIR: "a part of the path is not a folder",
@@ -153,7 +154,7 @@ const reasons: Record<string, string> = {
 async function localSource(path: string | URL): Promise<ByteSource> {
   const explain = (cause: unknown) => {
     const { code, message } = cause as { code?: string; message: string };
-    return new InvalidInputError(`${path}: ${reasons[code ?? ""] ?? message}`, { cause });
+    return new InvalidInputError(`${path}: ${fileReasons[code ?? ""] ?? message}`, { cause });
   };
   const file = await openLocalFile!(path).catch((cause) => {
     throw explain(cause);

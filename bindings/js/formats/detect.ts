@@ -13,8 +13,8 @@ export interface ReadItems {
 
 /**
  * Reads embeddings from a file of a format that needs no waiting: npy; JSON and JSON lines; text separated by commas, tabs,
- * semicolons or spaces. `readItemsAsync` reads these and the others. The content decides, then the name: text that begins like JSON is read as JSON, unless `fileName` ends
- * with .csv, .tsv or .txt.
+ * semicolons or spaces. `readItemsAsync` reads these and the others. The content decides, then the name: text that begins like JSON is
+ * read as JSON, unless `fileName` ends with .csv, .tsv or .txt.
  *
  * @param file The file's bytes; they are not changed and not kept.
  * @param fileName Its name or path.

@@ -2,7 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { asText, count, describeValue, titleField } from "./bytes.ts";
 import { describeJson, findTable, findVector, follow, isObject, scalarFields } from "./json-table.ts";
-import { checkLabels, toItemLabels } from "./labels.ts";
+import { checkLabels, toItemLabels, withoutRows } from "./labels.ts";
 import { ItemIdList, isItemIdName, RowCollector, type SkippedRows } from "./row-collector.ts";
 
 /** How embeddings in JSON are read. */
@@ -291,17 +291,6 @@ class JsonRows {
     const labels = names.map((name) => [name, this.#fields.get(name)!] as const);
     return { titles, ...(labels.length > 0 && { labels: Object.fromEntries(labels) }) };
   }
-}
-
-/** Labels without some rows, which are ascending. */
-export function withoutRows(labels: ItemLabels, rows: ArrayLike<number>): ItemLabels {
-  const dropped = new Set(Array.from(rows));
-  const keep = <T>(values: readonly T[]) => values.filter((_, row) => !dropped.has(row));
-  const entries = Object.entries(labels.labels ?? {}).map(([name, values]) => [name, keep(values)] as const);
-  return {
-    titles: keep(labels.titles),
-    ...(labels.labels && { labels: Object.fromEntries(entries) as NonNullable<ItemLabels["labels"]> }),
-  };
 }
 
 function checkNumbers(row: unknown, dim: number, name: string, number: number): asserts row is number[] {

@@ -47,3 +47,14 @@ export function checkLabels(labels: ItemLabels, rows: number): void {
     }
   }
 }
+
+/** Labels without some rows, which are ascending. */
+export function withoutRows(labels: ItemLabels, rows: ArrayLike<number>): ItemLabels {
+  const dropped = new Set(Array.from(rows));
+  const keep = <T>(values: readonly T[]) => values.filter((_, row) => !dropped.has(row));
+  const entries = Object.entries(labels.labels ?? {}).map(([name, values]) => [name, keep(values)] as const);
+  return {
+    titles: keep(labels.titles),
+    ...(labels.labels && { labels: Object.fromEntries(entries) as NonNullable<ItemLabels["labels"]> }),
+  };
+}

@@ -6,6 +6,7 @@ import { type ByteSource, joined, readBytes } from "./byte-source.ts";
 import { describeValue } from "./bytes.ts";
 import {
   checkNpySize,
+  dtypes,
   matrixShape,
   NPY_PREAMBLE,
   type NpyHeader,
@@ -241,15 +242,6 @@ async function readTexts(source: ByteSource, entry: ZipEntry): Promise<string[] 
       return text.replace(/\0+$/, "");
     });
   }
-  const View = {
-    i1: Int8Array,
-    u1: Uint8Array,
-    i2: Int16Array,
-    u2: Uint16Array,
-    i4: Int32Array,
-    u4: Uint32Array,
-    i8: BigInt64Array,
-    u8: BigUint64Array,
-  }[`${kind}${width}` as "i8"];
-  return View && Array.from(new View(data.buffer) as BigInt64Array, String);
+  const View = dtypes[`${kind}${width}`]?.view;
+  return View && Array.from(new View(data.buffer) as ArrayLike<number | bigint>, String);
 }

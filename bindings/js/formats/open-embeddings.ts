@@ -6,7 +6,7 @@ import { type FileSource, openFile } from "./byte-source.ts";
 import { describeValue } from "./bytes.ts";
 import { halfValues } from "./half.ts";
 import { type ItemFile, type ItemFileOptions, type ItemFormat, openItemFile, type RowSource } from "./item-file.ts";
-import { withoutRows } from "./json.ts";
+import { withoutRows } from "./labels.ts";
 import { InvalidRows, inFile } from "./read-items.ts";
 import type { SkippedRows } from "./row-collector.ts";
 

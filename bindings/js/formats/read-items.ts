@@ -3,11 +3,10 @@
 import { InvalidInputError, OutOfMemoryError, RQVAEError } from "../errors.ts";
 import type { ItemMatrix } from "../types.ts";
 import { type FileSource, openFile } from "./byte-source.ts";
-import { count } from "./bytes.ts";
 import type { ReadItems } from "./detect.ts";
 import { halfValues } from "./half.ts";
 import { type ItemFile, type ItemFileOptions, type ItemFormat, openItemFile } from "./item-file.ts";
-import { withoutRows } from "./json.ts";
+import { withoutRows } from "./labels.ts";
 import type { RowTarget } from "./raw-matrix.ts";
 import { ItemIdList, requireSome, type SkippedRows } from "./row-collector.ts";
 
@@ -30,8 +29,8 @@ export interface ReadItemsResult extends ReadItems {
 }
 
 /**
- * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet (with the optional packages
- * hyparquet and hyparquet-compressors), csv and tsv (a column a dimension, or one that holds lists), JSON (nested, maps, lines); each of
+ * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet (in zstd, Brotli or LZ4 with the
+ * optional package hyparquet-compressors), csv and tsv (a column a dimension, or one that holds lists), JSON (nested, maps, lines); each of
  * them also compressed by gzip. The content decides, then the name. Half floats stay half (Uint16Array); all others become float32.
  * Sizes are checked against the file before memory is taken; beside the result some megabytes are used (JSON that is no JSON lines is
  * held whole).
@@ -192,7 +191,3 @@ function compacted({ data, rows, dim }: ItemMatrix, skipped: Uint32Array): ItemM
   }
   return { data: data.slice(0, kept * dim) as ItemMatrix["data"], rows: kept, dim };
 }
-
-/** How many rows were left out, for people. */
-export const describeSkipped = ({ rows, reason }: SkippedRows): string =>
-  `${count(rows.length)} invalid ${rows.length === 1 ? "row" : "rows"} left out; the first: ${reason}`;

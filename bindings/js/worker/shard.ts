@@ -1,6 +1,7 @@
 /** A part of the items, as the floats that the wasm heap would hold. */
 
 import type { SourceReader } from "../embedding-source.ts";
+import { halfValues } from "../formats/half.ts";
 import { type ItemHeap, type ItemRows, indexOfNonFinite } from "../items.ts";
 
 /** Copies rows [first, first + count). @throws InvalidInputError for a value that is not finite, with its row in the whole. */
@@ -28,22 +29,8 @@ function heapOf(floats: Float32Array<ArrayBuffer>): ItemHeap {
     findNonFinite: (address, count) => indexOfNonFinite(floats, address / 4, count),
     halfToFloat(from, count, to) {
       const halves = new Uint16Array(floats.buffer, from, count);
-      const bits = new Uint32Array(floats.buffer, to, count);
-      for (let i = 0; i < count; i++) bits[i] = widen(halves[i] as number);
+      const table = halfValues();
+      for (let i = 0; i < count; i++) floats[to / 4 + i] = table[halves[i]!]!;
     },
   };
-}
-
-/** Bits of the float that a half is (IEEE 754), exactly. */
-function widen(half: number): number {
-  const sign = (half & 0x8000) << 16;
-  let fraction = half & 0x3ff;
-  let exponent = (half >> 10) & 31;
-  if (exponent === 31) return sign | 0x7f800000 | (fraction << 13);
-  if (exponent === 0) {
-    if (fraction === 0) return sign;
-    // Subnormal halves are normal floats: shift until the leading one is the implied one.
-    for (exponent = 1; (fraction & 0x400) === 0; exponent--) fraction <<= 1;
-  }
-  return sign | ((exponent + 112) << 23) | ((fraction & 0x3ff) << 13);
 }
