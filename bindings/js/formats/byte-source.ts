@@ -3,6 +3,7 @@
 import { openLocalFile } from "#local-file";
 import { InvalidInputError, type RQVAEError } from "../errors.ts";
 import { asBytes, count, describeValue } from "./bytes.ts";
+import { freeBuffer } from "./float-list.ts";
 
 /** Bytes of which ranges can be read. */
 export interface ByteSource {
@@ -138,6 +139,7 @@ function blobSource(blob: Blob): ByteSource {
       }
       if (piece.byteLength !== target.length) throw endsEarly(position + piece.byteLength, end);
       target.set(new Uint8Array(piece));
+      freeBuffer(piece);
     },
     close: async () => {},
   };
@@ -267,12 +269,19 @@ export async function readBytes(source: ByteSource, start: number, end: number):
   return bytes;
 }
 
-/** The bytes [start, end) in pieces, each an array of its own. */
+/**
+ * All bytes in pieces.
+ * @param options Size of the pieces (default: 1 MB), and whether they are one buffer that is filled again; else each is an array of its own.
+ */
 export async function* streamBytes(
   source: ByteSource,
-  start = 0,
-  end = source.size,
-  piece = STREAM_PIECE,
+  { piece = STREAM_PIECE, isReused = false }: { piece?: number; isReused?: boolean } = {},
 ): AsyncGenerator<Uint8Array> {
-  for (let at = start; at < end; at += piece) yield await readBytes(source, at, Math.min(end, at + piece));
+  const buffer = new Uint8Array(isReused ? Math.min(piece, source.size) : 0);
+  for (let at = 0; at < source.size; at += piece) {
+    const size = Math.min(piece, source.size - at);
+    const bytes = isReused ? buffer.subarray(0, size) : new Uint8Array(size);
+    await source.read(bytes, at);
+    yield bytes;
+  }
 }

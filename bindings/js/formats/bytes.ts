@@ -2,7 +2,8 @@
 
 import { InvalidInputError } from "../errors.ts";
 
-const textChunkBytes = 1 << 20;
+/** Bytes of text that are decoded at a time: longer strings are not among those that engines collect soon. */
+const textChunkBytes = 1 << 16;
 
 /** The bytes themselves, or a view of an ArrayBuffer. @throws InvalidInputError for anything else. */
 export function asBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
@@ -131,15 +132,6 @@ export function* decodeText(bytes: Uint8Array): Generator<string> {
     // slice, not subarray: browsers refuse to decode shared memory.
     yield text.push(bytes.slice(start, end), end === bytes.length);
   }
-}
-
-/** The same of pieces of bytes that come one after the other. */
-export async function* decodeTextStream(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const text = new TextBytes();
-  for await (const piece of pieces) {
-    if (piece.length > 0) yield text.push(piece, false);
-  }
-  yield text.push(new Uint8Array(0), true);
 }
 
 /** Bytes of text, whose encoding the first ones tell. */

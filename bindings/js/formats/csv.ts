@@ -1,7 +1,9 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { asText, count, describeValue, titleField } from "./bytes.ts";
+import { LIST, NUMBER, QuickRows, TEXT } from "./csv-row.ts";
 import { ItemIdList, isItemIdName, RowCollector, type SkippedRows } from "./row-collector.ts";
+import { ownText, Utf8Window } from "./utf8.ts";
 
 /** How a table of text is read. Everything is detected by default. */
 export interface CsvOptions {
@@ -134,6 +136,17 @@ export class CsvParser {
     return records;
   }
 
+  /** Whether a row may begin here. */
+  get isBetweenRows(): boolean {
+    return this.#state === "start" && this.#cells.length === 0 && !this.#afterCarriageReturn;
+  }
+
+  /** Counts a line that was read without the parser. */
+  passLine(): void {
+    this.#line++;
+    this.#recordLine = this.#line;
+  }
+
   #endCell(): void {
     if (this.#state === "closed") this.#hasQuotes = true;
     this.#cells.push(this.#cell);
@@ -173,6 +186,8 @@ const number = /^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i;
 const missing = /^([-+]?(nan|inf|infinity)|n\/?a|null|none|-|\?)?$/i;
 const keyName = /^(#|row|key|item|sku|index|unnamed: 0|(.*[ _-])?id)?$/;
 const sampleRows = 100;
+/** Bytes of a row that is waited for; the parser takes longer ones in pieces. */
+const LONGEST_CUT = 1 << 20;
 /** Characters from which the delimiter is chosen. */
 const headLength = 1 << 18;
 
@@ -191,7 +206,7 @@ export function readCsv(text: string | Iterable<string>, options: CsvOptions = {
     throw new InvalidInputError(`text must be a string or its pieces, got ${describeValue(text)}`);
   }
   const table = new CsvTable(options);
-  for (const piece of typeof text === "string" ? [text] : text) table.push(piece);
+  for (const piece of typeof text === "string" ? [text] : text) table.pushText(piece);
   return table.finish();
 }
 
@@ -199,10 +214,17 @@ export function readCsv(text: string | Iterable<string>, options: CsvOptions = {
 export class CsvTable {
   readonly #options: CsvOptions;
   #isFirst = true;
+  /** Of bytes that the quick rows leave. */
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  /** A character may have been cut. */
+  #isDecoding = true;
+  readonly #window = new Utf8Window();
+  #quick: QuickRows | undefined;
   /** Read ahead to choose the delimiter. */
   #head = "";
   #isBlank = true;
   #parser: CsvParser | undefined;
+  #delimiter = "";
   #decimalComma = false;
   /** Rows read ahead to see which column is what. */
   #sample: CsvRecord[] = [];
@@ -221,12 +243,52 @@ export class CsvTable {
   }
 
   /** @throws InvalidInputError as `readCsv` does. */
-  push(text: string): void {
+  pushText(text: string): void {
     const piece = this.#isFirst ? asText(text) : text;
     this.#isFirst = false;
     // Short pieces, so that the rows of a large text do not all exist at once.
     const size = 1 << 16;
     for (let i = 0; i < piece.length; i += size) this.#parse(piece.slice(i, i + size));
+  }
+
+  /** The same of UTF-8. Texts and bytes may not be mixed. @throws InvalidInputError also when it is none. */
+  push(bytes: Uint8Array): void {
+    const window = this.#window;
+    window.push(bytes);
+    const quick = this.#quick;
+    if (!quick) {
+      this.#decode(window.end);
+      return;
+    }
+    while (window.at < window.end) {
+      if (!this.#isDecoding && this.#parser!.isBetweenRows) {
+        const result = quick.read(window, this.#collector.dim);
+        if (result === "read") {
+          this.#parser!.passLine();
+          this.#addRow(this.#layout!, quick.cells, () => quick.numbers);
+          continue;
+        }
+        if (result === "cut" && window.end - window.at < LONGEST_CUT) return;
+      }
+      const lineEnd = window.find(lineFeed, window.at);
+      this.#decode(lineEnd < 0 ? window.end : lineEnd + 1);
+      this.#isDecoding = lineEnd < 0;
+    }
+  }
+
+  /** Hands the window's text to the parser, up to a place. */
+  #decode(end: number): void {
+    const { bytes, at } = this.#window;
+    this.#window.at = end;
+    this.pushText(this.#textOf(bytes.subarray(at, end), true));
+  }
+
+  #textOf(bytes: Uint8Array, stream: boolean): string {
+    try {
+      return this.#decoder.decode(bytes, { stream });
+    } catch {
+      throw new InvalidInputError("the text is not valid UTF-8: save it as UTF-8");
+    }
   }
 
   #parse(piece: string): void {
@@ -248,6 +310,7 @@ export class CsvTable {
   #begin(): void {
     const delimiter = this.#options.delimiter ?? findDelimiter(this.#head);
     this.#parser = new CsvParser(delimiter);
+    this.#delimiter = delimiter;
     this.#decimalComma = delimiter !== ",";
     const head = this.#head;
     this.#head = "";
@@ -266,21 +329,26 @@ export class CsvTable {
     this.#layout = layout;
     this.#texts = layout.textColumns.map(() => []);
     this.#numbers = new Float32Array(layout.dimensions.length);
+    this.#quick = new QuickRows(kindsOf(layout), this.#delimiter);
     for (const record of this.#sample.slice(layout.names ? 1 : 0)) this.#row(record, layout);
     this.#sample = [];
   }
 
   #row(record: CsvRecord, layout: Layout): void {
-    const row = this.#collector.seen;
-    const { cells } = record;
+    for (const column of layout.textColumns) record.cells[column] = ownText(record.cells[column] ?? "");
+    this.#addRow(layout, record.cells, () => this.#numbersOf(record, layout, this.#collector.seen));
+  }
+
+  #addRow(layout: Layout, cells: readonly string[], numbers: () => ArrayLike<number>): void {
     try {
-      const numbers = this.#numbersOf(record, layout, row);
+      const values = numbers();
       if (layout.idColumn !== undefined) {
+        const row = this.#collector.seen;
         const id = cells[layout.idColumn]!;
         if (this.#uniqueIds) this.#itemIds.check(id, row);
         this.#itemIds.add(id, row);
       }
-      this.#collector.add(numbers);
+      this.#collector.add(values);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
       this.#collector.refuse(error);
@@ -315,6 +383,8 @@ export class CsvTable {
 
   /** @throws InvalidInputError as `readCsv` does. */
   finish(): CsvItems {
+    this.#decode(this.#window.end);
+    this.#textOf(new Uint8Array(0), false);
     if (!this.#parser) {
       if (this.#isBlank) throw new InvalidInputError("the text has no rows: a row of numbers per item is expected");
       this.#begin();
@@ -351,6 +421,11 @@ interface Layout {
   idColumn?: number;
   names?: string[];
 }
+
+const kindsOf = ({ width, textColumns, listColumn }: Layout) =>
+  Array.from({ length: width }, (_, column) =>
+    column === listColumn ? LIST : textColumns.includes(column) ? TEXT : NUMBER,
+  );
 
 /** Which columns are what, and whether the first row is a header, from the first rows of the file. */
 function findLayout(sample: CsvRecord[], decimalComma: boolean, options: CsvOptions): Layout {

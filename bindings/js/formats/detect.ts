@@ -1,9 +1,10 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels, ItemMatrix } from "../types.ts";
-import { asBytes, decodeText, decodeWholeText, extensionOf, sniff, textFormat } from "./bytes.ts";
-import { readCsv } from "./csv.ts";
-import { readJson } from "./json.ts";
+import { asBytes, extensionOf, sniff, textFormat } from "./bytes.ts";
+import { CsvTable } from "./csv.ts";
+import { JsonTable } from "./json.ts";
 import { readNpy } from "./npy.ts";
+import { Utf8Pieces } from "./utf8.ts";
 
 /** Embeddings, and titles and labels when the file has them. */
 export interface ReadItems {
@@ -31,7 +32,15 @@ export function readItems(file: Uint8Array | ArrayBuffer, fileName = ""): ReadIt
       `${name} is ${seen.kind}, which cannot be read here; readable are npy, csv, tsv, json and jsonl. Please ${advice}.`,
     );
   }
-  if (textFormat(seen, fileName) === "json") return readJson(decodeWholeText(bytes));
-  const { items, labels } = readCsv(decodeText(bytes));
+  const table = textFormat(seen, fileName) === "json" ? new JsonTable() : new CsvTable();
+  const utf8 = new Utf8Pieces();
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    // A copy: browsers do not decode shared memory.
+    table.push(utf8.convert(bytes.slice(at, at + PIECE)));
+  }
+  table.push(utf8.finish());
+  const { items, labels } = table.finish();
   return labels ? { items, labels } : { items };
 }
+
+const PIECE = 1 << 18;

@@ -3,7 +3,7 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { type ByteSource, joined, memorySource, readBytes, streamBytes } from "./byte-source.ts";
-import { decodeTextStream, extensionOf, type Sniffed, sniff, textFormat } from "./bytes.ts";
+import { extensionOf, type Sniffed, sniff, textFormat } from "./bytes.ts";
 import { CsvTable } from "./csv.ts";
 import { inflate, inflatedLimit } from "./inflate.ts";
 import { JsonTable } from "./json.ts";
@@ -12,6 +12,7 @@ import { openParquet } from "./parquet.ts";
 import type { RowTarget } from "./raw-matrix.ts";
 import type { SkippedRows } from "./row-collector.ts";
 import { openSafetensors } from "./safetensors.ts";
+import { Utf8Pieces } from "./utf8.ts";
 
 /** Formats of embeddings, without what compresses them. */
 export const ITEM_FORMATS = ["npy", "npz", "safetensors", "parquet", "csv", "json"] as const;
@@ -77,7 +78,7 @@ export async function openItemFile(bytes: ByteSource, name: string, options: Ope
   if (seen.format === "parquet") return { format: "parquet", ...(await openParquet(bytes, options)) };
   if (seen.format === "gzip") return openGzip(bytes, name.replace(/\.gz$/i, ""), options);
   refuseForeign(seen);
-  return readText(streamBytes(bytes), textFormat(seen, name), options);
+  return readText(streamBytes(bytes, { piece: 1 << 18, isReused: true }), textFormat(seen, name), options);
 }
 
 function refuseForeign({ kind, advice, foreign }: Sniffed): void {
@@ -90,7 +91,7 @@ function refuseForeign({ kind, advice, foreign }: Sniffed): void {
 async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): Promise<ItemFile> {
   const limit = inflatedLimit(bytes.size);
   // Small pieces of compressed data: what comes out of one exists at once.
-  const chunks = inflate(streamBytes(bytes, 0, bytes.size, 1 << 16), "gzip", limit);
+  const chunks = inflate(streamBytes(bytes, { piece: 1 << 16 }), "gzip", limit);
   const parts: Uint8Array[] = [];
   let size = 0;
   try {
@@ -126,11 +127,9 @@ async function readText(
     format === "json"
       ? new JsonTable({ skipInvalid, ...(column !== undefined && { column }) }, uniqueIds)
       : new CsvTable({ skipInvalid, ...(column !== undefined && { listColumn: column }) }, uniqueIds);
-  let isFirst = true;
-  for await (const text of decodeTextStream(chunks)) {
-    table.push(isFirst ? text.replace(/^\uFEFF/, "") : text);
-    isFirst = false;
-  }
+  const utf8 = new Utf8Pieces();
+  for await (const chunk of chunks) table.push(utf8.convert(chunk));
+  table.push(utf8.finish());
   const { items, labels, skipped } = table.finish();
   const { itemIds } = table;
   return { format, whole: items, ...(labels && { labels }), ...(itemIds && { itemIds }), ...(skipped && { skipped }) };

@@ -1,6 +1,7 @@
 /** Where in a JSON value the embeddings are: found by shape, as the answers of embedding services and vector databases nest them. */
 
 import { count, describeValue } from "./bytes.ts";
+import { NumberList } from "./json-reader.ts";
 
 const embeddingNames = ["embedding", "embeddings", "vector", "vectors", "values", "emb", "dense", "features", "x"];
 const tableNames = [
@@ -30,11 +31,13 @@ export interface FoundTable {
 }
 
 export function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof NumberList);
 }
 
-const isVector = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.length > 0 && (typeof value[0] === "number" || value[0] === null);
+/** Whether a value is meant as a list of numbers: some may be missing. */
+const isVector = (value: unknown): value is NumberList | unknown[] =>
+  value instanceof NumberList ||
+  (Array.isArray(value) && value.length > 0 && (typeof value[0] === "number" || value[0] === null));
 
 /** Whether a value can be a row: an array of numbers, or an object with one in it. */
 const isRow = (value: unknown) => isVector(value) || (isObject(value) && findVector(value) !== undefined);
@@ -77,14 +80,14 @@ export function findVector(row: Fields, depth = 0): string[] | undefined {
   const names = [...embeddingNames.filter((name) => Object.hasOwn(row, name)), ...Object.keys(row)];
   const own = names.find((name) => {
     const value = row[name];
-    return embeddingNames.slice(0, 5).includes(name)
-      ? Array.isArray(value) && !isObject(value[0]) && !Array.isArray(value[0])
-      : isVector(value) && value.length > 1;
+    if (isVector(value)) return value.length > 1 || embeddingNames.slice(0, 5).includes(name);
+    return embeddingNames.slice(0, 5).includes(name) && Array.isArray(value) && !isNested(value[0]);
   });
   if (own !== undefined) return [own];
   if (depth >= DEPTH) return undefined;
   for (const name of names) {
     const inner = row[name];
+    if (inner instanceof NumberList) continue;
     // An embedding service answers with a list of one.
     const next = Array.isArray(inner) && inner.length === 1 ? inner[0] : inner;
     if (isVector(next)) return [name, "0"];
@@ -94,6 +97,8 @@ export function findVector(row: Fields, depth = 0): string[] | undefined {
   }
   return undefined;
 }
+
+const isNested = (value: unknown) => isObject(value) || Array.isArray(value) || value instanceof NumberList;
 
 /** What is at the end of a path; undefined when it breaks off. */
 export function follow(value: unknown, path: readonly string[]): unknown {
@@ -122,6 +127,7 @@ export function scalarFields(row: Fields): Map<string, string | number> {
 
 /** What a value is, for messages. */
 export function describeJson(value: unknown): string {
+  if (value instanceof NumberList) return `an array of ${count(value.length)} numbers`;
   if (!isObject(value)) return describeValue(value);
   const names = Object.keys(value);
   if (names.length === 0) return "an object without fields";

@@ -1,9 +1,12 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { asText, count, describeValue, titleField } from "./bytes.ts";
-import { describeJson, findTable, findVector, follow, isObject, scalarFields } from "./json-table.ts";
+import { FloatList } from "./float-list.ts";
+import { JsonReader, NumberList } from "./json-reader.ts";
+import { describeJson, type FoundTable, findTable, findVector, follow, isObject, scalarFields } from "./json-table.ts";
 import { checkLabels, toItemLabels, withoutRows } from "./labels.ts";
 import { ItemIdList, isItemIdName, RowCollector, type SkippedRows } from "./row-collector.ts";
+import { utf8Of } from "./utf8.ts";
 
 /** How embeddings in JSON are read. */
 export interface JsonOptions {
@@ -38,94 +41,116 @@ export interface JsonItems {
  */
 export function readJson(text: string, options: JsonOptions = {}): JsonItems {
   const table = new JsonTable(options);
-  table.push(asText(text));
+  for (const piece of utf8Of(asText(text))) table.push(piece);
   return table.finish();
 }
 
-/** Longest JSON that is no JSON lines: the longest string of V8, in UTF-16 units. */
-const MAX_TEXT = 2 ** 29 - 25;
+const LINE_FEED = 0x0a;
 
-/** What `readJson` does, fed piece by piece. JSON lines are not kept. */
+/** Fields beside the rows whose lists are no vectors, and as exact as JSON has them. */
+const isBeside = (key: string) => key === "ids" || key === "titles" || key === "labels";
+
+/** What `readJson` does, fed piece by piece: the text is not kept, and the numbers as float32 only. */
 export class JsonTable {
+  readonly #numbers = new FloatList();
   readonly #rows: JsonRows;
-  /** The text so far, until it is known to be lines. */
-  #head: string[] = [];
-  #headLength = 0;
-  #isLines: boolean | undefined;
-  #line = "";
+  /** Of the one value, or the line. */
+  readonly #reader: JsonReader;
+  #isLines = false;
+  /** Line breaks after the first value. */
+  #breaks = 0;
   #lineNumber = 0;
+  /** How the line begins. */
+  #lineHead = "";
   #ids: string[] | undefined;
 
   /** @param uniqueIds Whether an item that is there twice is refused. */
   constructor(options: JsonOptions = {}, uniqueIds = false) {
-    this.#rows = new JsonRows(options, uniqueIds);
+    this.#rows = new JsonRows(options, uniqueIds, this.#numbers);
+    this.#reader = new JsonReader(this.#numbers, isBeside);
   }
 
-  /** @throws InvalidInputError as `readJson` does. */
-  push(text: string): void {
-    if (this.#isLines) {
-      this.#lines(text);
-      return;
+  /** Takes a piece of UTF-8. @throws InvalidInputError as `readJson` does. */
+  push(bytes: Uint8Array): void {
+    let rest = bytes;
+    if (!this.#isLines) {
+      rest = rest.subarray(this.#reader.push(rest));
+      if (rest.length > 0) rest = this.#afterValue(rest);
     }
-    if (this.#headLength === 0 && text.trim() === "") {
-      this.#lineNumber += text.split("\n").length - 1;
-      return;
+    if (this.#isLines) this.#pushLines(rest);
+  }
+
+  /** Lines are they when a value stands on one, and another follows. @returns the rest from the second line on. */
+  #afterValue(bytes: Uint8Array): Uint8Array {
+    const visible = bytes.findIndex((byte) => byte > 0x20);
+    const end = visible < 0 ? bytes.length : visible;
+    for (let at = 0; at < end; at++) if (bytes[at] === LINE_FEED) this.#breaks++;
+    if (visible < 0) return bytes.subarray(end);
+    const reader = this.#reader;
+    this.#lineNumber = reader.line + this.#breaks;
+    if (this.#breaks === 0 || reader.line !== reader.firstLine) {
+      const found = describeValue(beginning(bytes.subarray(visible)));
+      throw new InvalidInputError(`the text is not JSON: line ${this.#lineNumber + 1}: ${found} follows its end`);
     }
-    this.#head.push(text);
-    this.#headLength += text.length;
-    if (this.#headLength > MAX_TEXT) {
-      throw new InvalidInputError(
-        `${count(this.#headLength)} characters of JSON are too long to read in one piece (limit ${count(MAX_TEXT)}): write JSON lines or npy`,
-      );
+    this.#isLines = true;
+    this.#endRow();
+    return bytes.subarray(visible);
+  }
+
+  #pushLines(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const lineEnd = bytes.indexOf(LINE_FEED, at);
+      const end = lineEnd < 0 ? bytes.length : lineEnd;
+      this.#pushLine(bytes.subarray(at, end));
+      if (lineEnd >= 0) this.#endLine();
+      at = end + 1;
     }
-    // The first line ends in this piece or did in the one before; else nothing is new.
-    if (this.#isLines === undefined && /[\r\n]/.test((this.#head.at(-2)?.slice(-1) ?? "") + text)) this.#decide();
   }
 
-  /** Lines are they when the first is a value, and another follows. */
-  #decide(): void {
-    if (this.#head.length > 1 && this.#head.at(-1)!.trim() === "") return;
-    const head = this.#head.join("").replace(/^\uFEFF/, "");
-    this.#head = [head];
-    const first = /^\s*([^\r\n]*\S)[^\S\r\n]*[\r\n]\s*\S/.exec(head)?.[1];
-    if (first === undefined) return;
-    const value = tryParse(first);
-    this.#isLines = typeof value === "object";
-    if (!this.#isLines) return;
-    this.#head = [];
-    this.#lines(head);
+  #pushLine(part: Uint8Array): void {
+    if (this.#lineHead.length <= 40) this.#lineHead = (this.#lineHead + beginning(part)).trimStart();
+    this.#inLine(() => {
+      const more = part.subarray(this.#reader.push(part));
+      if (more.some((byte) => byte > 0x20)) throw new InvalidInputError("more follows");
+    });
   }
 
-  #lines(text: string): void {
-    const lines = (this.#line + text).split("\n");
-    this.#line = lines.pop()!;
-    for (const line of lines) this.#addLine(line);
-  }
-
-  #addLine(line: string): void {
+  #endLine(): void {
+    if (this.#lineHead !== "") {
+      this.#inLine(() => this.#reader.finish());
+      this.#endRow();
+    }
     this.#lineNumber++;
-    if (line.trim() === "") return;
-    const value = tryParse(line);
-    if (value === undefined) {
-      throw new InvalidInputError(`line ${this.#lineNumber} is not JSON: ${describeValue(line.trim())}`);
+    this.#lineHead = "";
+  }
+
+  #inLine(run: () => void): void {
+    try {
+      run();
+    } catch (cause) {
+      if (!(cause instanceof InvalidInputError)) throw cause;
+      throw new InvalidInputError(`line ${this.#lineNumber + 1} is not JSON: ${describeValue(this.#lineHead.trim())}`, {
+        cause,
+      });
     }
-    this.#rows.add(value);
+  }
+
+  #endRow(): void {
+    this.#rows.add(this.#reader.finish());
+    this.#numbers.truncate(0);
+    this.#reader.reset();
   }
 
   /** @throws InvalidInputError as `readJson` does. */
   finish(): JsonItems {
-    if (this.#isLines === undefined && this.#head.length > 1) this.#decide();
-    if (this.#isLines) {
-      this.#addLine(this.#line);
-      return this.#rows.finish();
-    }
-    const text = this.#head.join("");
-    this.#head = [];
-    return this.#whole(parse(text));
+    if (!this.#isLines) return this.#whole(this.#reader.finish());
+    this.#endLine();
+    return this.#rows.finish();
   }
 
   #whole(value: unknown): JsonItems {
-    const found = findTable(value);
+    // A list of numbers is no table; its first number says so.
+    const found = value instanceof NumberList ? { rows: [this.#numbers.read(value.start, 1)[0]] } : findTable(value);
     if (!found) {
       if (Array.isArray(value)) {
         throw new InvalidInputError(
@@ -137,9 +162,12 @@ export class JsonTable {
           "expected an array of arrays of numbers, an array of objects with an embedding, or { embeddings: [...] }",
       );
     }
-    const { rows, keys, around } = found;
+    const { rows, keys, around } = found as FoundTable;
     const ids = keys ?? listBeside(around?.ids, rows.length);
-    for (const [i, row] of rows.entries()) this.#rows.add(row, ids?.[i]);
+    for (let i = 0; i < rows.length; i++) {
+      this.#rows.add(rows[i], ids?.[i], true);
+      rows[i] = undefined;
+    }
     const result = this.#rows.finish();
     if (around?.titles === undefined && around?.labels === undefined) return result;
     const titles = around.titles ?? rows.map((_, row) => String(row));
@@ -154,26 +182,12 @@ export class JsonTable {
   }
 }
 
+const beginning = (bytes: Uint8Array) => new TextDecoder().decode(bytes.subarray(0, 160));
+
 /** A list of texts or numbers, one a row. */
 function listBeside(value: unknown, rows: number): string[] | undefined {
   if (!Array.isArray(value) || value.length !== rows) return undefined;
   return value.every((id) => typeof id === "string" || typeof id === "number") ? value.map(String) : undefined;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new InvalidInputError(`the text is not JSON: ${(error as Error).message}`);
-  }
-}
-
-function tryParse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Rows one after the other. What the first one is, all must be. */
@@ -187,38 +201,73 @@ class JsonRows {
   #hasIds = false;
   readonly #ids = new ItemIdList();
   readonly #uniqueIds: boolean;
+  readonly #numbers: FloatList;
 
-  constructor(options: JsonOptions, uniqueIds: boolean) {
+  /** @param numbers Those of the rows. */
+  constructor(options: JsonOptions, uniqueIds: boolean, numbers: FloatList) {
+    this.#numbers = numbers;
     this.#options = options;
     this.#uniqueIds = uniqueIds;
-    this.#collector = new RowCollector(options.skipInvalid);
+    this.#collector = new RowCollector(options.skipInvalid, numbers);
   }
 
-  /** @param id Of the item, where it does not stand in the row. */
-  add(row: unknown, id?: string): void {
+  /**
+   * @param id Of the item, where it does not stand in the row.
+   * @param isLast Whether the row's numbers may go.
+   */
+  add(row: unknown, id?: string, isLast = false): void {
     const number = this.#collector.seen;
     try {
       if (this.#isObjects === undefined) this.#begin(row, number);
       if (this.#isObjects && !isObject(row)) {
         throw new InvalidInputError(
-          `row ${number} is ${describeValue(row)}, but row 0 is an object: all rows must be alike`,
+          `row ${number} is ${describeJson(row)}, but row 0 is an object: all rows must be alike`,
         );
       }
       const name = this.#isObjects ? `${this.#path.join(".")} of row` : "row";
       const numbers = this.#isObjects ? follow(row, this.#path) : row;
-      checkNumbers(numbers, this.#collector.dim, name, number);
+      const values = this.#valuesOf(numbers, `${name} ${number}`);
       const fields = this.#isObjects ? this.#scalars(row as Record<string, unknown>) : undefined;
       this.#takeId(id ?? (this.#idField === undefined ? undefined : String(fields?.get(this.#idField) ?? "")), number);
       this.#takeFields(fields, this.#collector.rows);
-      this.#collector.add(numbers);
+      this.#collector.add(values);
+      if (isLast && numbers instanceof NumberList) this.#numbers.giveUp(numbers.start, numbers.length);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
       this.#collector.refuse(error);
     }
   }
 
+  /** The numbers of a row, checked. */
+  #valuesOf(list: unknown, name: string): ArrayLike<number> {
+    if (!Array.isArray(list) && !(list instanceof NumberList)) {
+      throw new InvalidInputError(`${name} must be an array of numbers, got ${describeValue(list)}`);
+    }
+    const { length } = list;
+    const { dim } = this.#collector;
+    if (length === 0) throw new InvalidInputError(`${name} is empty: at least one number is needed`);
+    if (dim > 0 && length !== dim) {
+      throw new InvalidInputError(
+        `${name} has ${count(length)} numbers, but those before it have ${count(dim)}: every row must have as many`,
+      );
+    }
+    const values = list instanceof NumberList ? this.#numbers.read(list.start, length) : list;
+    for (let j = 0; j < length; j++) {
+      const value: unknown = values[j];
+      if (typeof value !== "number" || Number.isNaN(value)) {
+        throw new InvalidInputError(
+          `${name}, column ${j}: ${Number.isNaN(value) ? "NaN" : describeJson(value)} is not a number`,
+        );
+      }
+      if (!Number.isFinite(Math.fround(value))) {
+        throw new InvalidInputError(`${name}, column ${j}: the number is beyond the range of float32 (3.4e38)`);
+      }
+    }
+    return values;
+  }
+
   #begin(row: unknown, number: number): void {
-    if (Array.isArray(row)) {
+    if (Array.isArray(row) || row instanceof NumberList) {
       this.#isObjects = false;
       return;
     }
@@ -274,6 +323,7 @@ class JsonRows {
   }
 
   finish(): JsonItems {
+    this.#numbers.clear();
     const items = this.#collector.finish();
     if (items.rows === 0) throw new InvalidInputError("the JSON holds no rows: at least one embedding is needed");
     const { skipped } = this.#collector;
@@ -290,26 +340,5 @@ class JsonRows {
     const titles = this.#fields.get(title!)!.map(String);
     const labels = names.map((name) => [name, this.#fields.get(name)!] as const);
     return { titles, ...(labels.length > 0 && { labels: Object.fromEntries(labels) }) };
-  }
-}
-
-function checkNumbers(row: unknown, dim: number, name: string, number: number): asserts row is number[] {
-  if (!Array.isArray(row)) {
-    throw new InvalidInputError(`${name} ${number} must be an array of numbers, got ${describeValue(row)}`);
-  }
-  if (row.length === 0) throw new InvalidInputError(`${name} ${number} is empty: at least one number is needed`);
-  if (dim > 0 && row.length !== dim) {
-    throw new InvalidInputError(
-      `${name} ${number} has ${count(row.length)} numbers, but those before it have ${count(dim)}: every row must have as many`,
-    );
-  }
-  for (let j = 0; j < row.length; j++) {
-    const value: unknown = row[j];
-    if (typeof value !== "number") {
-      throw new InvalidInputError(`${name} ${number}, column ${j}: ${describeValue(value)} is not a number`);
-    }
-    if (!Number.isFinite(Math.fround(value))) {
-      throw new InvalidInputError(`${name} ${number}, column ${j}: the number is beyond the range of float32 (3.4e38)`);
-    }
   }
 }

@@ -32,8 +32,7 @@ export interface ReadItemsResult extends ReadItems {
  * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet (in zstd, Brotli or LZ4 with the
  * optional package hyparquet-compressors), csv and tsv (a column a dimension, or one that holds lists), JSON (nested, maps, lines); each of
  * them also compressed by gzip. The content decides, then the name. Half floats stay half (Uint16Array); all others become float32.
- * Sizes are checked against the file before memory is taken; beside the result some megabytes are used (JSON that is no JSON lines is
- * held whole).
+ * Sizes are checked against the file before memory is taken; beside the result at most 64 MB are used, however long a text is.
  *
  * @param file Its bytes, a Blob or File, a stream of bytes, a path (Node) or a URL.
  * @param fileName Its name, for messages and where the content leaves a choice.

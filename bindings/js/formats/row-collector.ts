@@ -2,6 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { count, describeValue } from "./bytes.ts";
+import { FloatList } from "./float-list.ts";
 
 /** Rows that were left out of a file with `skipInvalid`. */
 export interface SkippedRows {
@@ -11,9 +12,6 @@ export interface SkippedRows {
   reason: string;
 }
 
-/** Numbers, 4 MB at a time: growing by copies would hold them thrice. */
-const CHUNK = 1 << 20;
-
 export class RowCollector {
   /** Of the rows that were kept. */
   dim = 0;
@@ -21,25 +19,20 @@ export class RowCollector {
   rows = 0;
   /** Rows of the file so far. */
   seen = 0;
-  readonly #chunks: Float32Array[] = [];
-  #filled = CHUNK;
+  readonly #numbers: FloatList;
   readonly #skipped: number[] = [];
   #reason = "";
   readonly #skipInvalid: boolean;
 
-  constructor(skipInvalid = false) {
+  /** @param source Of the rows, where they come from a list. */
+  constructor(skipInvalid = false, source?: FloatList) {
+    this.#numbers = new FloatList(source);
     this.#skipInvalid = skipInvalid;
   }
 
   /** A row that is kept; its length must be `dim`. */
   add(row: ArrayLike<number>): void {
-    for (let j = 0; j < row.length; j++) {
-      if (this.#filled === CHUNK) {
-        this.#chunks.push(new Float32Array(CHUNK));
-        this.#filled = 0;
-      }
-      this.#chunks.at(-1)![this.#filled++] = row[j]!;
-    }
+    this.#numbers.append(row);
     this.dim = row.length;
     this.rows++;
     this.seen++;
@@ -55,12 +48,7 @@ export class RowCollector {
   /** @throws InvalidInputError when no row was kept. */
   finish(): { data: Float32Array; rows: number; dim: number } {
     requireSome(this.rows, this.seen, this.#reason);
-    const data = new Float32Array(this.rows * this.dim);
-    for (let at = 0; at < data.length; at += CHUNK) {
-      const chunk = this.#chunks.shift()!; // can be freed as soon as it is copied
-      data.set(chunk.subarray(0, Math.min(CHUNK, data.length - at)), at);
-    }
-    return { data, rows: this.rows, dim: this.dim };
+    return { data: this.#numbers.take(), rows: this.rows, dim: this.dim };
   }
 
   /** The rows that were left out; undefined unless that was asked for. */

@@ -165,7 +165,7 @@ export async function* zipMember(source: ByteSource, entry: ZipEntry): AsyncGene
   // Small pieces of compressed data: what comes out of one exists at once.
   const pieces = entry.stored
     ? streamBytes(data)
-    : inflate(streamBytes(data, 0, data.size, 1 << 16), "deflate-raw", entry.size);
+    : inflate(streamBytes(data, { piece: 1 << 16 }), "deflate-raw", entry.size);
   let crc = U32;
   let size = 0;
   for await (const piece of pieces) {

@@ -1,0 +1,130 @@
+/** Rows of a table as nearly all are, read from bytes: numbers without a string for each. What is unusual is left to the parser. */
+
+import { DecimalScanner } from "./decimal.ts";
+import { textOf, type Utf8Window } from "./utf8.ts";
+
+/** What columns hold. */
+export const NUMBER = 0;
+export const TEXT = 1;
+export const LIST = 2;
+
+const QUOTE = 0x22;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+
+/** What came of an attempt: the row was read, goes on in the next piece, or is for the parser. */
+export type QuickResult = "read" | "cut" | "unusual";
+
+export class QuickRows {
+  /** The embedding in the row that was read last: good until the next one is. */
+  numbers: Float32Array;
+  /** Texts of the row that was read last, by column. */
+  readonly cells: string[] = [];
+  readonly #columns: readonly number[];
+  readonly #delimiter: number;
+  readonly #scanner = new DecimalScanner();
+  #list = new Float32Array(64);
+  #count = 0;
+
+  /** @param columns What each holds. At most one is a list, and then none a number. */
+  constructor(columns: readonly number[], delimiter: string) {
+    this.#columns = columns;
+    this.#delimiter = delimiter.charCodeAt(0);
+    this.numbers = new Float32Array(columns.filter((kind) => kind === NUMBER).length);
+  }
+
+  /**
+   * Reads the row at the window's place, and moves on when it could.
+   * @param dim Of lists, once it is known; else 0.
+   */
+  read(window: Utf8Window, dim: number): QuickResult {
+    const { bytes, end } = window;
+    const columns = this.#columns;
+    const last = columns.length - 1;
+    let at = window.at;
+    this.#count = 0;
+    for (let column = 0; column <= last; column++) {
+      if (at >= end) return "cut";
+      const kind = columns[column];
+      const next = kind === NUMBER ? this.#number(bytes, at, end) : this.#cell(bytes, at, end, column, kind === LIST);
+      if (next >= end) return "cut";
+      if (next < 0) return "unusual";
+      const byte = bytes[next];
+      if (column < last) {
+        if (byte !== this.#delimiter) return "unusual";
+        at = next + 1;
+      } else if (byte === LINE_FEED) {
+        at = next + 1;
+      } else if (byte === CARRIAGE_RETURN) {
+        if (next + 1 === end) return "cut";
+        at = next + (bytes[next + 1] === LINE_FEED ? 2 : 1);
+      } else return "unusual";
+    }
+    if (columns.includes(LIST)) {
+      if (dim > 0 && this.#count !== dim) return "unusual";
+      this.numbers = this.#list.subarray(0, this.#count);
+    }
+    window.at = at;
+    return "read";
+  }
+
+  /** @returns where the number ends; -1 when there is none. */
+  #number(bytes: Uint8Array, at: number, end: number): number {
+    const value = this.#scanner.float32(bytes, at);
+    // Beyond float32, NaN or no number. A minus may be cut from its digits.
+    if (!(value - value === 0)) return at + 1 === end ? end : -1;
+    this.numbers[this.#count++] = value;
+    return this.#scanner.end;
+  }
+
+  /** @returns where the cell ends; -1 for one that is unusual. */
+  #cell(bytes: Uint8Array, start: number, end: number, column: number, isList: boolean): number {
+    const isQuoted = bytes[start] === QUOTE;
+    const from = isQuoted ? start + 1 : start;
+    if (isList) {
+      const close = this.#numbersOf(bytes, from, end);
+      if (close < 0 || close >= end || !isQuoted) return close;
+      return bytes[close] === QUOTE ? close + 1 : -1;
+    }
+    let at = from;
+    if (isQuoted) {
+      while (at < end && bytes[at] !== QUOTE && bytes[at] !== LINE_FEED && bytes[at] !== CARRIAGE_RETURN) at++;
+      if (at + 1 >= end) return end;
+      // Line breaks are counted by the parser; a quote inside is written twice.
+      if (bytes[at] !== QUOTE || bytes[at + 1] === QUOTE) return -1;
+    } else {
+      while (at < end && bytes[at] !== this.#delimiter && bytes[at] !== LINE_FEED && bytes[at] !== CARRIAGE_RETURN)
+        at++;
+      if (at === end) return end;
+    }
+    this.cells[column] = textOf(bytes, from, at);
+    return isQuoted ? at + 1 : at;
+  }
+
+  /** Numbers in brackets, between commas or spaces. @returns where the list ends. */
+  #numbersOf(bytes: Uint8Array, start: number, end: number): number {
+    if (start >= end) return end;
+    if (bytes[start] !== 0x5b && bytes[start] !== 0x28) return -1;
+    const close = bytes[start] === 0x5b ? 0x5d : 0x29;
+    let at = start + 1;
+    while (at < end) {
+      while (bytes[at] === SPACE) at++;
+      const value = this.#scanner.float32(bytes, at);
+      if (!(value - value === 0)) return at + 1 >= end ? end : -1;
+      if (this.#count === this.#list.length) {
+        const longer = new Float32Array(2 * this.#list.length);
+        longer.set(this.#list);
+        this.#list = longer;
+      }
+      this.#list[this.#count++] = value;
+      at = this.#scanner.end;
+      const gap = at;
+      while (bytes[at] === SPACE) at++;
+      if (bytes[at] === 0x2c) at++;
+      else if (bytes[at] === close) return at + 1;
+      else if (at === gap) return at >= end ? end : -1;
+    }
+    return end;
+  }
+}

@@ -1,0 +1,95 @@
+/** Decimal numbers in UTF-8, read where they stand: a string for each would be most of the time and garbage of reading a table. */
+
+import { textOf } from "./utf8.ts";
+
+/** Powers of ten that a double holds exactly. */
+const POWERS = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+/** Digits of which every number is exact in a double. */
+const DIGITS = 15;
+const EPSILON = 2 ** -52;
+
+/** Reads `1`, `-1.5`, `.5`, `2.`, `+1e-3`: what `Number` takes, without white space, words and other bases. */
+export class DecimalScanner {
+  /** Where the number that was read last ends. */
+  end = 0;
+  /** Whether it is one as JSON has them: no plus, no leading zeros, digits on both sides of a point. */
+  isJson = true;
+
+  /**
+   * The float32 nearest to the double nearest to the number at `start`, as `Math.fround(Number(text))` gives it; NaN when there is no
+   * number: then `end` is `start`. Behind the number there must be a byte that is no part of one.
+   *
+   * Up to 15 digits and powers of ten up to 22 are exact in doubles, so that one multiplication or division rounds as it should (Clinger,
+   * "How to Read Floating Point Numbers Accurately", 1990). With more digits the number lies between two such ones, which nearly always
+   * are the same float32. What is left goes to `Number`.
+   */
+  float32(bytes: Uint8Array, start: number): number {
+    let at = start;
+    let char = bytes[at]!;
+    const isNegative = char === 45;
+    if (isNegative || char === 43) char = bytes[++at]!;
+    let isJson = at === start || isNegative;
+    let mantissa = 0;
+    let digits = 0;
+    let exponent = 0;
+    let isCut = false;
+    const firstDigit = at;
+    if (char === 48) isJson &&= !isDigit(bytes[at + 1]!);
+    for (; char >= 48 && char <= 57; char = bytes[++at]!) {
+      if (digits < DIGITS) {
+        mantissa = mantissa * 10 + (char - 48);
+        if (mantissa > 0) digits++;
+      } else {
+        exponent++;
+        if (char !== 48) isCut = true;
+      }
+    }
+    let found = at - firstDigit;
+    isJson &&= found > 0;
+    if (char === 46) {
+      const point = at;
+      for (char = bytes[++at]!; char >= 48 && char <= 57; char = bytes[++at]!) {
+        if (digits < DIGITS) {
+          mantissa = mantissa * 10 + (char - 48);
+          exponent--;
+          if (mantissa > 0) digits++;
+        } else if (char !== 48) isCut = true;
+      }
+      found += at - point - 1;
+      isJson &&= at > point + 1;
+    }
+    if (found === 0) {
+      this.end = start;
+      return Number.NaN;
+    }
+    if (char === 101 || char === 69) {
+      let e = at + 1;
+      const sign = bytes[e]!;
+      if (sign === 43 || sign === 45) e++;
+      if (isDigit(bytes[e]!)) {
+        let power = 0;
+        for (char = bytes[e]!; char >= 48 && char <= 57; char = bytes[++e]!) {
+          if (power < 10_000) power = power * 10 + (char - 48);
+        }
+        exponent += sign === 45 ? -power : power;
+        at = e;
+      }
+    }
+    this.end = at;
+    this.isJson = isJson;
+    if (exponent < -22 || exponent > 22) return Math.fround(Number(textOf(bytes, start, at)));
+    const low = scaled(mantissa, exponent);
+    let value = Math.fround(low);
+    if (isCut) {
+      value = Math.fround(low * (1 - EPSILON));
+      const high = Math.fround(scaled(mantissa + 1, exponent) * (1 + EPSILON));
+      if (value !== high) return Math.fround(Number(textOf(bytes, start, at)));
+    }
+    return isNegative ? -value : value;
+  }
+}
+
+const scaled = (mantissa: number, exponent: number) =>
+  exponent < 0 ? mantissa / POWERS[-exponent]! : mantissa * POWERS[exponent]!;
+
+const isDigit = (char: number) => char >= 48 && char <= 57;
