@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError, RQVAEError } from "../../bindings/js/errors.ts";
-import { CsvParser } from "../../bindings/js/formats/csv.ts";
+import { CsvParser } from "../../bindings/js/formats/csv-parser.ts";
 import {
   checkLabels,
   idsCsvChunks,

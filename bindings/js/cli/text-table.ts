@@ -2,7 +2,7 @@
 
 import { extname } from "node:path";
 import { decodeText, decodeWholeText } from "../formats/bytes.ts";
-import { parseCsv } from "../formats/csv.ts";
+import { parseCsv } from "../formats/csv-parser.ts";
 import { readAtomicFile } from "../formats/index.ts";
 import { FileError, naming } from "./files.ts";
 

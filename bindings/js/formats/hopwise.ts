@@ -1,6 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import { count, describeValue } from "./bytes.ts";
-import { parseCsv } from "./csv.ts";
+import { parseCsv } from "./csv-parser.ts";
 import {
   checkedItemIds,
   type IdTable,

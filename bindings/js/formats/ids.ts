@@ -2,7 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import { describeValue } from "./bytes.ts";
-import { parseCsv } from "./csv.ts";
+import { parseCsv } from "./csv-parser.ts";
 import { checkedItemIds, type IdTable, IdTableBuilder, type IdTableOptions, type IdTableSource } from "./id-table.ts";
 import { checkLabels } from "./labels.ts";
 

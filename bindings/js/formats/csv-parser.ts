@@ -1,0 +1,141 @@
+/** Records of text separated by commas or other characters. */
+
+import { InvalidInputError } from "../errors.ts";
+import { asText, describeValue } from "./bytes.ts";
+
+/** One row of the file. */
+export interface CsvRecord {
+  cells: string[];
+  /** 1-based line of the file at which the row starts. */
+  line: number;
+}
+
+const quote = 0x22;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+/**
+ * A parser of RFC 4180 that takes the text in pieces, cut anywhere. Lines end with CRLF, LF or CR; empty lines are skipped. A
+ * quote inside a cell that does not begin with one is an ordinary character.
+ */
+export class CsvParser {
+  readonly #delimiter: number;
+  #cells: string[] = [];
+  #cell = "";
+  #state: "start" | "plain" | "quoted" | "closed" = "start";
+  #line = 1;
+  #recordLine = 1;
+  #afterCarriageReturn = false;
+  #hasQuotes = false; // in this row: a row of one quoted empty cell is not an empty line
+
+  /** @throws InvalidInputError unless `delimiter` is one character that has no other meaning. */
+  constructor(delimiter = ",") {
+    if (typeof delimiter !== "string" || !/^[^"\r\n]$/.test(delimiter)) {
+      throw new InvalidInputError(
+        `delimiter must be one character, such as "," or ";", got ${describeValue(delimiter)}`,
+      );
+    }
+    this.#delimiter = delimiter.charCodeAt(0);
+  }
+
+  /** The rows that end in this piece of text. @throws InvalidInputError for text after a closing quote. */
+  push(text: string): CsvRecord[] {
+    const records: CsvRecord[] = [];
+    let start = 0; // of the part of the cell that is not in #cell yet
+    for (let i = 0; i < text.length; i++) {
+      const char = text.charCodeAt(i);
+      if (this.#afterCarriageReturn) {
+        this.#afterCarriageReturn = false;
+        if (char === lineFeed) {
+          if (this.#state !== "quoted") start = i + 1;
+          continue;
+        }
+      }
+      const isLineEnd = char === lineFeed || char === carriageReturn;
+      if (isLineEnd) {
+        this.#line++;
+        this.#afterCarriageReturn = char === carriageReturn;
+      }
+      if (this.#state === "quoted") {
+        if (char !== quote) continue;
+        this.#cell += text.slice(start, i);
+        this.#state = "closed";
+      } else if (char === this.#delimiter || isLineEnd) {
+        if (this.#state !== "closed") this.#cell += text.slice(start, i);
+        this.#endCell();
+        start = i + 1;
+        if (isLineEnd) this.#endRecord(records);
+      } else if (this.#state === "closed") {
+        if (char !== quote) {
+          throw new InvalidInputError(
+            `line ${this.#line}: ${describeValue(text.slice(i, i + 20))} follows a closing quote; a quote inside quotes is written twice`,
+          );
+        }
+        start = i; // the second of two quotes stands for one
+        this.#state = "quoted";
+      } else if (this.#state === "start") {
+        this.#state = char === quote ? "quoted" : "plain";
+        if (char === quote) start = i + 1;
+      }
+    }
+    if (this.#state === "plain" || this.#state === "quoted") this.#cell += text.slice(start);
+    return records;
+  }
+
+  /** The last row, when the text does not end with a line end. @throws InvalidInputError when a quote is still open. */
+  finish(): CsvRecord[] {
+    if (this.#state === "quoted") {
+      throw new InvalidInputError(`the row that begins on line ${this.#recordLine} opens a quote that is never closed`);
+    }
+    const records: CsvRecord[] = [];
+    if (this.#state !== "start" || this.#cells.length > 0) {
+      this.#endCell();
+      this.#endRecord(records);
+    }
+    return records;
+  }
+
+  /** Whether a row may begin here. */
+  get isBetweenRows(): boolean {
+    return this.#state === "start" && this.#cells.length === 0 && !this.#afterCarriageReturn;
+  }
+
+  /** Counts a line that was read without the parser. */
+  passLine(): void {
+    this.#line++;
+    this.#recordLine = this.#line;
+  }
+
+  #endCell(): void {
+    if (this.#state === "closed") this.#hasQuotes = true;
+    this.#cells.push(this.#cell);
+    this.#cell = "";
+    this.#state = "start";
+  }
+
+  #endRecord(records: CsvRecord[]): void {
+    const isEmptyLine = this.#cells.length === 1 && this.#cells[0]!.trim() === "" && !this.#hasQuotes;
+    if (!isEmptyLine) records.push({ cells: this.#cells, line: this.#recordLine });
+    this.#cells = [];
+    this.#hasQuotes = false;
+    this.#recordLine = this.#line;
+  }
+}
+
+/** The rows of a text that comes whole or in pieces. */
+export function* parseCsv(text: string | Iterable<string>, delimiter?: string): Generator<CsvRecord> {
+  const parser = new CsvParser(delimiter);
+  for (const piece of pieces(text)) yield* parser.push(piece);
+  yield* parser.finish();
+}
+
+/** Short pieces, so that the rows of a large text do not all exist at once; without the byte order mark. */
+function* pieces(text: string | Iterable<string>): Generator<string> {
+  const size = 1 << 16;
+  let first = true;
+  for (let part of typeof text === "string" ? [text] : text) {
+    if (first) part = asText(part);
+    first = false;
+    for (let i = 0; i < part.length; i += size) yield part.slice(i, i + size);
+  }
+}
