@@ -5,6 +5,7 @@ import { type Command, type Given, oneOf, text, UsageError } from "./command.ts"
 import { checkOutput, nameFile, openCatalogue, readBytes, readItemIds, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
+import { latentsOption, vectorFormatOf, writeLatents } from "./latents.ts";
 import { extrasFor, formatOf, generalOptions, labelsOption, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { labelsOf, rangeOptions, readRange, rowsOf } from "./row-range.ts";
@@ -23,6 +24,7 @@ export const encode: Command = {
         value: "NAME",
         help: `of the IDs: ${ID_OUTPUT_FORMATS.slice(0, 4).join(", ")},\n${ID_OUTPUT_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the rows: shard)`,
       },
+      latents: latentsOption,
       "item-ids": {
         value: "FILE",
         help: "the items' own IDs, text, one a line (default: those of\n<items>, or row numbers)",
@@ -33,9 +35,9 @@ export const encode: Command = {
   },
   notes: `<model> is what rqvae train or rqvae kmeans wrote. <items> is a table of
 numbers, one row an item of the model's dimension: ${ITEM_FILES}.
-A file that you name with --output is overwritten. Titles are in csv and
-parquet, vectors of the codes in semanticids only; npy has no item IDs. What the
-formats are says rqvae convert --help.
+Files that you name with --output and --latents are overwritten. Titles are in
+csv and parquet, vectors of the codes in semanticids only; npy has no item IDs.
+What the formats are says rqvae convert --help.
 
 With --shard or --rows an output whose name says no format, or --format shard,
 is a shard: the IDs with their place in the catalogue, for rqvae merge. It
@@ -45,6 +47,7 @@ Examples:
   rqvae encode emoji.safetensors new-emoji.npy -o new-emoji.ids.csv
   rqvae encode emoji.safetensors emoji.npy --shard 1/4 -o emoji.1.shard
   rqvae encode emoji.safetensors emoji.npy --item-ids names.txt -o index.json
+  rqvae encode emoji.safetensors emoji.npy -o ids.csv --latents latents.parquet
 `,
   run,
 };
@@ -54,6 +57,11 @@ async function run(given: Given): Promise<number> {
   const labelsPath = text(given, "labels");
   const output = text(given, "output");
   const itemIdsPath = text(given, "item-ids");
+  const latentsPath = text(given, "latents");
+  if (latentsPath !== undefined) vectorFormatOf(latentsPath, "latents");
+  if (latentsPath !== undefined && latentsPath === output) {
+    throw new UsageError(`--output and --latents are the same file, ${output}`);
+  }
   const range = readRange(given);
   const asked = oneOf(given, "format", [...ID_OUTPUT_FORMATS, "shard"] as const) ?? formatOf(output ?? "");
   const format = asked ?? (range && output !== undefined ? "shard" : "csv");
@@ -74,9 +82,9 @@ async function run(given: Given): Promise<number> {
   // Of a part, the row numbers in the whole.
   const numbers = () => Array.from({ length: chosen.count }, (_, row) => chosen.first + row);
   const itemIds = own?.slice(chosen.first, chosen.first + chosen.count) ?? (range && numbers());
-  if (output !== undefined) {
-    const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath].filter((path) => path !== undefined);
-    await checkOutput(output, { overwrite: true, inputs });
+  const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath].filter((path) => path !== undefined);
+  for (const path of [output, latentsPath]) {
+    if (path !== undefined) await checkOutput(path, { overwrite: true, inputs });
   }
 
   const model = await RQVAE.load(modelBytes).catch((error) => {
@@ -90,6 +98,15 @@ async function run(given: Given): Promise<number> {
         throw nameFile(itemsPath, inWhole(error, chosen.first));
       })
       .finally(() => quiet || view.end());
+    if (latentsPath !== undefined) {
+      const latentsView = jobView(process.stderr, "Writing latents");
+      const watch = quiet ? {} : { onProgress: latentsView.update };
+      await interruptible((signal) => writeLatents(latentsPath, model, items, itemIds, { signal, ...watch }))
+        .catch((error) => {
+          throw nameFile(itemsPath, inWhole(error, chosen.first));
+        })
+        .finally(() => quiet || latentsView.end());
+    }
     const done = () => {
       if (!quiet && output !== undefined) {
         process.stderr.write(`Gave ${plural(ids.length, "item")} their IDs: ${output}\n`);

@@ -215,11 +215,14 @@ export function remove(path: string): Promise<void> {
  * regular file (a pipe, a device) is written to directly.
  * @throws FileError
  */
-export function writeWhole(path: string, content: Uint8Array | string | Iterable<Uint8Array | string>): Promise<void> {
+export function writeWhole(
+  path: string,
+  content: Uint8Array | string | Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>,
+): Promise<void> {
   return on(path, async () => {
     const pieces = typeof content === "string" || ArrayBuffer.isView(content) ? [content] : content;
     const writeTo = async (file: FileHandle) => {
-      for (const piece of pieces) await file.appendFile(piece);
+      for await (const piece of pieces) await file.appendFile(piece);
     };
     const existing = await stat(path).catch(() => undefined);
     if (existing && !existing.isFile()) {

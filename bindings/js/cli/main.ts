@@ -68,7 +68,9 @@ function print(text: string): number {
 
 // `rqvae encode ... | head` closes the pipe early: that is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1);
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`rqvae: standard output cannot be written: ${error.message}\n`);
+  process.exit(1);
 });
 // Not process.exit: what was written to a pipe must get through.
 process.exitCode = await main(process.argv.slice(2));
