@@ -6,6 +6,7 @@
 //   npm run test:all              every part; "fixtures" builds and runs the packed package with bundlers and in other runtimes,
 //                                 "reproducible" builds it again in another folder
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { build, cmake } from "./build.mjs";
 import { ensureDebianPackage, inToolchain, ROOT, run, setup } from "./setup.mjs";
@@ -41,20 +42,44 @@ function check(name, command, args, inside = false) {
   total[result.status === 0 ? "passed" : "failed"]++;
 }
 
-function countGoogleTest(name, status, report) {
-  if (!existsSync(report)) {
-    console.log(`FAILED: ${name} wrote no report (status ${status})`);
-    total.failed++;
-    return;
+/** Runs the C++ tests in as many processes as there are cores, each with its share of them. */
+const SHARDS = Math.min(availableParallelism(), 4);
+const SHARDED = `
+  pids=
+  for index in $(seq 0 $(($1 - 1))); do
+    GTEST_TOTAL_SHARDS=$1 GTEST_SHARD_INDEX=$index "$3" $4 --gtest_brief=1 --gtest_output=json:$2.$index.json &
+    pids="$pids $!"
+  done
+  status=0
+  for pid in $pids; do wait $pid || status=$?; done
+  exit $status`;
+
+function googleTest(name, command, { inside = false } = {}) {
+  const base = join(results, name);
+  const args = ["sh", "-c", SHARDED, "sh", String(SHARDS), base, ...command];
+  const { status } = inside ? inToolchain(args, { mayFail: true }) : run(args[0], args.slice(1), { mayFail: true });
+  const counts = { tests: 0, failed: 0, skipped: 0 };
+  for (let index = 0; index < SHARDS; index++) {
+    const report = `${base}.${index}.json`;
+    if (!existsSync(report)) {
+      console.log(`FAILED: ${name} wrote no report (status ${status})`);
+      total.failed++;
+      continue;
+    }
+    const { tests, failures, errors = 0, testsuites } = JSON.parse(readFileSync(report, "utf8"));
+    counts.tests += tests;
+    counts.failed += failures + errors;
+    counts.skipped += testsuites
+      .flatMap((suite) => suite.testsuite)
+      .filter((test) => test.result !== "COMPLETED").length;
   }
-  const { tests, failures, errors = 0, testsuites } = JSON.parse(readFileSync(report, "utf8"));
-  const skipped = testsuites.flatMap((suite) => suite.testsuite).filter((test) => test.result !== "COMPLETED").length;
-  total.failed += failures + errors;
-  total.skipped += skipped;
-  total.passed += tests - failures - errors - skipped;
-  if (status !== 0 && failures + errors === 0) total.failed++; // a crash or a leak after the last test
-  if (tests === 0) broken = true;
-  console.log(`${name}: ${tests - failures - skipped} passed, ${failures} failed, ${skipped} skipped`);
+  const passed = counts.tests - counts.failed - counts.skipped;
+  if (status !== 0 && counts.failed === 0) total.failed++; // a crash or a leak after the last test
+  total.failed += counts.failed;
+  total.skipped += counts.skipped;
+  total.passed += passed;
+  if (counts.tests === 0) broken = true;
+  console.log(`${name}: ${passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 }
 
 function vitest(name, folders) {
@@ -138,16 +163,12 @@ if (wants("cpp")) {
   for (const preset of ["native-release", "native-asan"]) {
     step(`C++ tests: ${preset}`, () => {
       cmake(preset, ["rqvae_tests"]);
-      const report = join(results, `${preset}.json`);
-      const args = [join(ROOT, "build", preset, "rqvae_tests"), "--gtest_brief=1", `--gtest_output=json:${report}`];
-      countGoogleTest(preset, inToolchain(args, { mayFail: true }).status, report);
+      googleTest(preset, [join(ROOT, "build", preset, "rqvae_tests")], { inside: true });
     });
   }
   step("C++ tests: wasm in Node", () => {
     cmake("wasm", ["rqvae_tests"]);
-    const report = join(results, "wasm.json");
-    const args = ["build/wasm/rqvae_tests.cjs", "--gtest_brief=1", `--gtest_output=json:${report}`];
-    countGoogleTest("wasm", run(process.execPath, args, { mayFail: true }).status, report);
+    googleTest("wasm", [process.execPath, "build/wasm/rqvae_tests.cjs"]);
   });
 }
 
