@@ -8,7 +8,13 @@ const folder = new URL("../fixtures/formats/", import.meta.url);
 const path = (name: string) => fileURLToPath(new URL(name, folder));
 const bytes = (name: string) => new Uint8Array(readFileSync(path(name)));
 const expected = readNpy(bytes("rows.npy"));
-const even = readdirSync(folder).filter((name) => /\.(parquet|npz)$/.test(name) && name !== "invalid.parquet");
+const even = readdirSync(folder).filter(
+  (name) => /\.(parquet|npz)$/.test(name) && !/^(invalid|encodings)\./.test(name),
+);
+
+/** A column of the file that is not among the labels. */
+const titleOf = (labels: object) =>
+  ["int32", "int64", "text", "uint32", "uint64", "uuid"].find((name) => !(name in labels))!;
 
 describe("files of PyArrow and NumPy", () => {
   test.each(even)("%s", async (name) => {
@@ -35,7 +41,27 @@ describe("files of PyArrow and NumPy", () => {
     await source.close();
   });
 
-  test("there are as many as this test is about", () => expect(even.length).toBe(12));
+  test("there are as many as this test is about", () => expect(even.length).toBe(14));
+
+  test("columns are the same in every encoding", async () => {
+    const { labels, items } = await readItemsAsync(bytes("encodings.parquet"), "a.parquet");
+    expect(items).toEqual({ data: Float32Array.from({ length: 300 }, (_, i) => i), rows: 300, dim: 1 });
+    const columns = Object.entries({ ...labels!.labels, [titleOf(labels!.labels!)]: labels!.titles });
+    const plain = columns.filter(([name]) => !name.includes("_"));
+    expect(plain.map(([name]) => name).sort()).toEqual(["int32", "int64", "text", "uint32", "uint64", "uuid"]);
+    for (const [name, values] of plain) {
+      const others = columns.filter(([other]) => other.startsWith(`${name}_`));
+      expect(others.length).toBe(2);
+      for (const [other, own] of others) expect([other, own]).toEqual([other, values]);
+    }
+    const column = Object.fromEntries(columns);
+    expect(column.int32!.slice(0, 4)).toEqual(["2147483647", "-2147483648", "2147483647", ""]);
+    expect(column.int64!.slice(0, 2)).toEqual(["9223372036854775807", "-9223372036854775808"]);
+    expect(column.uint32!.slice(0, 2)).toEqual(["4294967295", "0"]);
+    expect(column.uint64!.slice(0, 2)).toEqual(["18446744073709551615", "0"]);
+    expect(column.text!.slice(9, 13)).toEqual([`/shop/éééé/${"long ".repeat(20)}0`, "/shop//1", "", "/shop/éé/1"]);
+    expect(column.uuid![299]).toBe("02020202-0202-0202-0202-02020202012b");
+  });
 
   test("rows that are missing, shorter, or hold what is no number", async () => {
     const file = bytes("invalid.parquet");

@@ -32,7 +32,7 @@ const small: [name: string, bytes: Uint8Array][] = [
   ["half.parquet", fixture("half.parquet")],
 ];
 const large: [name: string, bytes: Uint8Array][] = [
-  ...["snappy", "gzip", "zstd", "brotli", "lz4", "double-v2"].map(
+  ...["snappy", "gzip", "zstd", "brotli", "lz4", "double-v2", "delta", "delta-v2", "encodings"].map(
     (name) => [`${name}.parquet`, fixture(`${name}.parquet`)] as [string, Uint8Array],
   ),
   ["deflated.npz", fixture("deflated.npz")],

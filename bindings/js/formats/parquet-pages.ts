@@ -3,13 +3,12 @@
 import { InvalidInputError } from "../errors.ts";
 import { type ByteSource, joined, readBytes } from "./byte-source.ts";
 import { count } from "./bytes.ts";
-import { halfValues } from "./half.ts";
 import { inflate, inflatedLimit } from "./inflate.ts";
+import { damagedParquet } from "./parquet-bytes.ts";
+import { readRuns } from "./parquet-runs.ts";
+import { type ColumnValues, decodeValues, type ParquetType, plainValues } from "./parquet-values.ts";
 import { unsnappy } from "./snappy.ts";
 import { integerField, structField, ThriftReader } from "./thrift.ts";
-
-/** Types of values as Parquet numbers them; "half" is a fixed length of two bytes that is annotated so. */
-export type ParquetType = "int32" | "int64" | "float" | "double" | "bytes" | "half";
 
 /** A column, and its part in a row group. */
 export interface ColumnChunk {
@@ -49,12 +48,8 @@ export interface Page {
 export interface PageContent {
   repetition: Uint8Array | undefined;
   definition: Uint8Array | undefined;
-  /** As floats, or texts. */
-  values: Float32Array | string[];
+  values: ColumnValues;
 }
-
-export const damagedParquet = (why: string): InvalidInputError =>
-  new InvalidInputError(`the Parquet file is damaged: ${why}`);
 
 /** Longest header of a page; statistics of long texts are in it. */
 const MAX_HEADER = 1 << 20;
@@ -199,11 +194,7 @@ async function decompress(input: Uint8Array, size: number, codec: number): Promi
 }
 
 /** A dictionary's values. */
-export async function readDictionary(
-  source: ByteSource,
-  chunk: ColumnChunk,
-  page: Page,
-): Promise<Float32Array | string[]> {
+export async function readDictionary(source: ByteSource, chunk: ColumnChunk, page: Page): Promise<ColumnValues> {
   const input = await readBytes(source, page.start, page.start + page.compressed);
   return plainValues(await decompress(input, page.size, chunk.codec), 0, page.values, chunk.type);
 }
@@ -213,7 +204,7 @@ export async function readPage(
   source: ByteSource,
   chunk: ColumnChunk,
   page: Page,
-  dictionary: Float32Array | string[] | undefined,
+  dictionary: ColumnValues | undefined,
 ): Promise<PageContent> {
   const { maxDefinition, maxRepetition } = chunk;
   const { values: levels, kind } = page;
@@ -244,7 +235,9 @@ export async function readPage(
   }
   let present = levels;
   if (definition) for (const level of definition) if (level !== maxDefinition) present--;
-  const values = decodeValues(bytes, at, present, page.encoding, chunk.type, dictionary);
+  const { encoding, compressed } = page;
+  const limit = inflatedLimit(compressed);
+  const values = decodeValues(bytes, at, present, { encoding, type: chunk.type, dictionary, limit });
   return { repetition, definition, values };
 }
 
@@ -256,156 +249,4 @@ function readLevels(bytes: Uint8Array, start: number, end: number, length: numbe
   readRuns(bytes, start, end, bitsFor(max), levels);
   for (const level of levels) if (level > max) throw damagedParquet("a level is too high");
   return levels;
-}
-
-/** Runs of equal numbers and groups of packed ones, until the target is full. */
-function readRuns(bytes: Uint8Array, start: number, end: number, bits: number, target: Uint8Array | Uint32Array): void {
-  const width = (bits + 7) >> 3;
-  let at = start;
-  for (let done = 0; done < target.length; ) {
-    let head = 0;
-    for (let k = 0; ; k++) {
-      if (at >= end || k > 4) throw damagedParquet("a run of levels or codes is broken");
-      const byte = bytes[at++]!;
-      head += (byte & 127) * 2 ** (7 * k);
-      if (byte < 128) break;
-    }
-    if (head % 2 === 0) {
-      const run = Math.min(head / 2, target.length - done);
-      if (at + width > end) throw damagedParquet("a run of levels or codes is cut short");
-      let value = 0;
-      for (let k = 0; k < width; k++) value += bytes[at + k]! * 256 ** k;
-      at += width;
-      target.fill(value, done, done + run);
-      done += run;
-      continue;
-    }
-    const groups = (head - 1) / 2;
-    const packed = Math.min(groups * 8, target.length - done);
-    if (at + Math.ceil((packed * bits) / 8) > end) throw damagedParquet("packed levels or codes are cut short");
-    unpack(bytes, at, bits, target, done, packed);
-    at += groups * bits;
-    done += packed;
-    if (groups === 0) continue;
-  }
-}
-
-/** Numbers of `bits` bits each, the lowest first. */
-function unpack(
-  bytes: Uint8Array,
-  start: number,
-  bits: number,
-  target: Uint8Array | Uint32Array,
-  first: number,
-  length: number,
-): void {
-  if (bits === 0) {
-    target.fill(0, first, first + length);
-    return;
-  }
-  let buffer = 0; // of `held` bits; 24 + 7 bits at most come together in the common case
-  let held = 0;
-  let at = start;
-  if (bits <= 24) {
-    const mask = (1 << bits) - 1;
-    for (let i = 0; i < length; i++) {
-      while (held < bits) {
-        buffer |= bytes[at++]! << held;
-        held += 8;
-      }
-      target[first + i] = buffer & mask;
-      buffer >>>= bits;
-      held -= bits;
-    }
-    return;
-  }
-  for (let i = 0; i < length; i++) {
-    let value = 0;
-    const bit = i * bits;
-    for (let k = 0; k < bits; k++) {
-      const place = bit + k;
-      if ((bytes[start + (place >> 3)]! >> (place & 7)) & 1) value += 2 ** k;
-    }
-    target[first + i] = value;
-  }
-}
-
-function decodeValues(
-  bytes: Uint8Array,
-  start: number,
-  present: number,
-  encoding: number,
-  type: ParquetType,
-  dictionary: Float32Array | string[] | undefined,
-): Float32Array | string[] {
-  if (encoding === 0) return plainValues(bytes, start, present, type);
-  if (encoding === 2 || encoding === 8) {
-    if (dictionary === undefined) throw damagedParquet("codes of a dictionary come before it");
-    if (present === 0) return type === "bytes" ? [] : new Float32Array(0);
-    const bits = bytes[start];
-    if (bits === undefined || bits > 32) throw damagedParquet("codes of a dictionary are broken");
-    const codes = new Uint32Array(present);
-    readRuns(bytes, start + 1, bytes.length, bits, codes);
-    for (const code of codes) if (code >= dictionary.length) throw damagedParquet("a code is not in its dictionary");
-    if (!(dictionary instanceof Float32Array)) return Array.from(codes, (code) => dictionary[code]!);
-    const values = new Float32Array(present);
-    for (let i = 0; i < present; i++) values[i] = dictionary[codes[i]!]!;
-    return values;
-  }
-  if (encoding === 9 && type !== "bytes")
-    return plainValues(unsplit(bytes.subarray(start), present, type), 0, present, type);
-  const names: Record<number, string> = {
-    5: "DELTA_BINARY_PACKED",
-    6: "DELTA_LENGTH_BYTE_ARRAY",
-    7: "DELTA_BYTE_ARRAY",
-  };
-  throw new InvalidInputError(
-    `a Parquet column is encoded by ${names[encoding] ?? `number ${encoding}`}, which is not read; write it with the encoding PLAIN or with a dictionary`,
-  );
-}
-
-const sizes = { int32: 4, int64: 8, float: 4, double: 8, half: 2 };
-
-/** BYTE_STREAM_SPLIT: first all first bytes, then all second ones. */
-function unsplit(bytes: Uint8Array, present: number, type: Exclude<ParquetType, "bytes">): Uint8Array {
-  const size = sizes[type];
-  requireBytes(bytes, 0, present * size);
-  const values = new Uint8Array(present * size);
-  for (let k = 0; k < size; k++) for (let i = 0; i < present; i++) values[i * size + k] = bytes[k * present + i]!;
-  return values;
-}
-
-function requireBytes(bytes: Uint8Array, start: number, needed: number): void {
-  if (start + needed > bytes.length) {
-    throw damagedParquet(
-      `a page needs ${count(needed)} bytes of values, but has ${count(Math.max(0, bytes.length - start))}`,
-    );
-  }
-}
-
-/** Values one after the other; whole numbers become texts, as they are IDs and labels. */
-function plainValues(bytes: Uint8Array, start: number, present: number, type: ParquetType): Float32Array | string[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (type === "bytes") {
-    requireBytes(bytes, start, 4 * present);
-    const decoder = new TextDecoder();
-    const texts: string[] = [];
-    for (let i = 0, at = start; i < present; i++) {
-      requireBytes(bytes, at, 4);
-      const length = view.getUint32(at, true);
-      requireBytes(bytes, at + 4, length);
-      texts.push(decoder.decode(bytes.subarray(at + 4, at + 4 + length)));
-      at += 4 + length;
-    }
-    return texts;
-  }
-  const size = sizes[type];
-  requireBytes(bytes, start, present * size);
-  if (type === "int32") return Array.from({ length: present }, (_, i) => String(view.getInt32(start + 4 * i, true)));
-  if (type === "int64") return Array.from({ length: present }, (_, i) => String(view.getBigInt64(start + 8 * i, true)));
-  const data = bytes.slice(start, start + present * size).buffer; // aligned
-  if (type === "float") return new Float32Array(data);
-  if (type === "double") return Float32Array.from(new Float64Array(data));
-  const table = halfValues();
-  return Float32Array.from(new Uint16Array(data), (half) => table[half]!);
 }

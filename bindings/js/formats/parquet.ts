@@ -2,60 +2,33 @@
 
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
-import { type ByteSource, readBytes } from "./byte-source.ts";
+import type { ByteSource } from "./byte-source.ts";
 import { count, describeValue, titleField } from "./bytes.ts";
 import { inflatedLimit } from "./inflate.ts";
 import type { ItemFile, ItemFileOptions, RowSource } from "./item-file.ts";
-import {
-  type ColumnChunk,
-  damagedParquet,
-  findPages,
-  type Page,
-  type PageContent,
-  type ParquetType,
-  readDictionary,
-  readPage,
-} from "./parquet-pages.ts";
+import { damagedParquet } from "./parquet-bytes.ts";
+import { type Column, chunkOf, type Group, openParquetFile, type ParquetFile, pagesOf } from "./parquet-file.ts";
+import { type ColumnChunk, findPages, type Page, type PageContent, readDictionary, readPage } from "./parquet-pages.ts";
+import { type ColumnValues, UnreadEncoding } from "./parquet-values.ts";
 import type { RowTarget } from "./raw-matrix.ts";
 import { ItemIdList, isItemIdName, RowCollector } from "./row-collector.ts";
 import { usualNames } from "./tensor-choice.ts";
-import { integerField, structField, structsField, ThriftReader, type ThriftStruct, textField } from "./thrift.ts";
 
-const MAGIC = 0x31524150; // "PAR1"
-const MAX_FOOTER = 1 << 28;
 /** Bytes of text that are read as labels: a column of descriptions may be larger than the embeddings. */
 const MAX_TEXT = 1 << 28;
-
-/** A column of values, as the schema has it. */
-interface Column {
-  /** Of the outermost field. */
-  name: string;
-  path: string[];
-  type: ParquetType | undefined;
-  maxDefinition: number;
-  maxRepetition: number;
-  /** The values, or elements of lists, may be missing. */
-  isOptional: boolean;
-}
-
-/** A row group: its rows, and its part of each column. */
-interface Group {
-  first: number;
-  rows: number;
-  chunks: ThriftStruct[];
-}
 
 /**
  * Opens the embeddings of a file. A file in which every row has as many numbers is read by pages as rows are asked for; one with missing
  * or shorter ones is read whole, to name or leave out those rows.
  */
 export async function openParquet(source: ByteSource, options: ItemFileOptions): Promise<Omit<ItemFile, "format">> {
-  const { columns, groups, rows, dataEnd } = await readFooter(source);
+  const file = await openParquetFile(source);
+  const { columns, groups, rows } = file;
   const vector = chooseColumn(columns, options.column);
-  const chunks = groups.map((group) => vectorChunk(group, columns, vector, dataEnd));
+  const chunks = groups.map((group) => vectorChunk(file, group, vector));
   const values = chunks.reduce((sum, chunk) => sum + chunk.values, 0);
   const dim = values / rows;
-  const beside = await textsBeside(source, columns, groups, dataEnd);
+  const beside = await textsBeside(file);
   const isEven = groups.every((group, i) => chunks[i]!.values === group.rows * dim);
   if (isEven && dim > 0 && Number.isInteger(dim)) {
     const matrix = new ParquetMatrix(source, groups, chunks, rows, dim);
@@ -70,70 +43,6 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
     }
   }
   return readRagged(source, groups, chunks, beside, options);
-}
-
-async function readFooter(source: ByteSource) {
-  if (source.size < 12) throw damagedParquet(`it has ${source.size} bytes`);
-  const end = new DataView((await readBytes(source, source.size - 8, source.size)).buffer);
-  if (end.getUint32(4, true) !== MAGIC) throw damagedParquet("it does not end as Parquet does: is it cut short?");
-  const length = end.getUint32(0, true);
-  if (length > Math.min(MAX_FOOTER, source.size - 12)) {
-    throw damagedParquet(`its footer is said to have ${count(length)} bytes`);
-  }
-  const dataEnd = source.size - 8 - length;
-  const footer = new ThriftReader(await readBytes(source, dataEnd, source.size - 8)).struct();
-  const columns = readColumns(structsField(footer, 2));
-  const rows = integerField(footer, 3);
-  let first = 0;
-  const groups: Group[] = [];
-  for (const group of structsField(footer, 4)) {
-    const own = integerField(group, 3);
-    if (own < 0) throw damagedParquet("a row group has a negative number of rows");
-    const chunks = structsField(group, 1);
-    if (chunks.length !== columns.length) throw damagedParquet("a row group has other columns than the schema");
-    if (own > 0) groups.push({ first, rows: own, chunks });
-    first += own;
-  }
-  if (first !== rows) throw damagedParquet(`it says ${count(rows)} rows, but its row groups have ${count(first)}`);
-  if (rows === 0) throw new InvalidInputError("the Parquet file has no rows");
-  return { columns, groups, rows, dataEnd };
-}
-
-/** The columns that hold values, with their levels. */
-function readColumns(schema: ThriftStruct[]): Column[] {
-  const columns: Column[] = [];
-  let at = 0;
-  const visit = (path: string[], definition: number, repetition: number) => {
-    const element = schema[at++];
-    if (!element || path.length > 24) throw damagedParquet("its schema is broken");
-    const kind = at === 1 ? 0 : integerField(element, 3, 0); // required, optional, repeated
-    const maxDefinition = definition + (kind > 0 ? 1 : 0);
-    const maxRepetition = repetition + (kind === 2 ? 1 : 0);
-    const own = at === 1 ? [] : [...path, textField(element, 4)];
-    const children = integerField(element, 5, 0);
-    if (children < 0 || children > schema.length) throw damagedParquet("its schema is broken");
-    if (children > 0 || at === 1) {
-      for (let i = 0; i < children; i++) visit(own, maxDefinition, maxRepetition);
-      return;
-    }
-    columns.push({
-      name: own[0]!,
-      path: own,
-      type: typeOf(element),
-      maxDefinition,
-      maxRepetition,
-      isOptional: kind === 1,
-    });
-  };
-  visit([], 0, 0);
-  if (at !== schema.length) throw damagedParquet("its schema is broken");
-  return columns;
-}
-
-function typeOf(element: ThriftStruct): ParquetType | undefined {
-  const type = integerField(element, 1, -1);
-  if (type === 7 && element.get(2) === 2 && (element.get(10) as ThriftStruct | undefined)?.has?.(15)) return "half";
-  return ({ 1: "int32", 2: "int64", 4: "float", 5: "double", 6: "bytes" } as const)[type as 1];
 }
 
 const isFloat = ({ type }: Column) => type === "float" || type === "double" || type === "half";
@@ -164,31 +73,8 @@ function chooseColumn(columns: Column[], wanted: string | undefined): Column {
   );
 }
 
-/** A column's part in a row group. @throws InvalidInputError when it lies outside the file. */
-function chunkOf(group: Group, columns: Column[], column: Column, dataEnd: number): ColumnChunk {
-  const meta = structField(group.chunks[columns.indexOf(column)]!, 3);
-  const values = integerField(meta, 5);
-  const size = integerField(meta, 7);
-  const data = integerField(meta, 9);
-  const dictionary = integerField(meta, 11, 0);
-  const start = dictionary > 0 ? Math.min(dictionary, data) : data;
-  if (values < 0 || size < 0 || start < 4 || start + size > dataEnd) {
-    throw damagedParquet(`column ${describeValue(column.name)} lies outside the file`);
-  }
-  return {
-    type: column.type!,
-    codec: integerField(meta, 4),
-    values,
-    start,
-    end: start + size,
-    maxDefinition: column.maxDefinition,
-    maxRepetition: column.maxRepetition,
-    isOptional: column.isOptional,
-  };
-}
-
-function vectorChunk(group: Group, columns: Column[], column: Column, dataEnd: number): ColumnChunk {
-  const chunk = chunkOf(group, columns, column, dataEnd);
+function vectorChunk(file: ParquetFile, group: Group, column: Column): ColumnChunk {
+  const chunk = chunkOf(file, group, column);
   const size = chunk.end - chunk.start;
   if (chunk.values < group.rows || chunk.values * 4 > inflatedLimit(size)) {
     throw new InvalidInputError(
@@ -211,7 +97,7 @@ class ParquetMatrix implements RowSource {
   readonly #chunks: ColumnChunk[];
   /** Pages of the row groups that were read from. */
   readonly #pages: (Page[] | undefined)[] = [];
-  #dictionary: { group: number; values: Float32Array | string[] } | undefined;
+  #dictionary: { group: number; values: ColumnValues } | undefined;
   /** The page that was read last. */
   #held: { group: number; page: Page; values: Float32Array } | undefined;
 
@@ -301,15 +187,6 @@ function groupOf(groups: Group[], row: number): number {
   return low;
 }
 
-/** The pages of a column's part, decoded one after the other. */
-async function* pagesOf(source: ByteSource, chunk: ColumnChunk): AsyncGenerator<{ page: Page; content: PageContent }> {
-  let dictionary: Float32Array | string[] | undefined;
-  for (const page of await findPages(source, chunk)) {
-    if (page.kind === "dictionary") dictionary = await readDictionary(source, chunk, page);
-    else yield { page, content: await readPage(source, chunk, page, dictionary) };
-  }
-}
-
 /** Reads lists of whatever length, and takes those that are as long as the first. */
 async function readRagged(
   source: ByteSource,
@@ -386,23 +263,13 @@ function problemOf(list: number[], dim: number, row: number): string | undefined
 }
 
 /** Columns of texts and whole numbers that have a value in every row: IDs, titles, labels. */
-async function textsBeside(
-  source: ByteSource,
-  columns: Column[],
-  groups: Group[],
-  dataEnd: number,
-): Promise<{ itemIds?: string[]; labels?: ItemLabels }> {
+async function textsBeside(file: ParquetFile): Promise<{ itemIds?: string[]; labels?: ItemLabels }> {
+  const { source, columns, groups } = file;
   const found = new Map<string, string[]>();
   let room = MAX_TEXT;
   for (const column of columns) {
-    if (
-      column.maxRepetition > 0 ||
-      column.path.length > 1 ||
-      !["bytes", "int32", "int64"].includes(column.type ?? "")
-    ) {
-      continue;
-    }
-    const chunks = groups.map((group) => chunkOf(group, columns, column, dataEnd));
+    if (column.maxRepetition > 0 || column.path.length > 1 || column.type === undefined || isFloat(column)) continue;
+    const chunks = groups.map((group) => chunkOf(file, group, column));
     room -= chunks.reduce((sum, { start, end }) => sum + end - start, 0);
     if (room < 0) continue;
     if (chunks.some(({ values }, g) => values !== groups[g]!.rows))
@@ -415,7 +282,7 @@ async function textsBeside(
       }
     } catch (error) {
       // An encoding that is not read costs a label, not the embeddings.
-      if (error instanceof InvalidInputError && /which is not read/.test(error.message)) continue;
+      if (error instanceof UnreadEncoding) continue;
       throw error;
     }
     found.set(column.name, texts);

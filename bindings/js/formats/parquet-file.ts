@@ -1,0 +1,153 @@
+/** A Parquet file: its footer with the columns and row groups, and the pages of a column one after the other. */
+
+import { InvalidInputError } from "../errors.ts";
+import { type ByteSource, readBytes } from "./byte-source.ts";
+import { count, describeValue } from "./bytes.ts";
+import { damagedParquet } from "./parquet-bytes.ts";
+import { type ColumnChunk, findPages, type Page, type PageContent, readDictionary, readPage } from "./parquet-pages.ts";
+import type { ColumnValues, ParquetType } from "./parquet-values.ts";
+import { integerField, structField, structsField, ThriftReader, type ThriftStruct, textField } from "./thrift.ts";
+
+const MAGIC = 0x31524150; // "PAR1"
+const MAX_FOOTER = 1 << 28;
+
+/** A column of values, as the schema has it. */
+export interface Column {
+  /** Of the outermost field. */
+  name: string;
+  path: string[];
+  type: ParquetType | undefined;
+  maxDefinition: number;
+  maxRepetition: number;
+  /** The values, or elements of lists, may be missing. */
+  isOptional: boolean;
+}
+
+/** A row group: its rows, and its part of each column. */
+export interface Group {
+  first: number;
+  rows: number;
+  chunks: ThriftStruct[];
+}
+
+/** What the footer says. */
+export interface ParquetFile {
+  source: ByteSource;
+  columns: Column[];
+  /** Those with rows. */
+  groups: Group[];
+  rows: number;
+  /** Where the footer begins. */
+  dataEnd: number;
+}
+
+/** @throws InvalidInputError when there is no footer, it contradicts itself, or the file has no rows. */
+export async function openParquetFile(source: ByteSource): Promise<ParquetFile> {
+  if (source.size < 12) throw damagedParquet(`it has ${source.size} bytes`);
+  const end = new DataView((await readBytes(source, source.size - 8, source.size)).buffer);
+  if (end.getUint32(4, true) !== MAGIC) throw damagedParquet("it does not end as Parquet does: is it cut short?");
+  const length = end.getUint32(0, true);
+  if (length > Math.min(MAX_FOOTER, source.size - 12)) {
+    throw damagedParquet(`its footer is said to have ${count(length)} bytes`);
+  }
+  const dataEnd = source.size - 8 - length;
+  const footer = new ThriftReader(await readBytes(source, dataEnd, source.size - 8)).struct();
+  const columns = readColumns(structsField(footer, 2));
+  const rows = integerField(footer, 3);
+  let first = 0;
+  const groups: Group[] = [];
+  for (const group of structsField(footer, 4)) {
+    const own = integerField(group, 3);
+    if (own < 0) throw damagedParquet("a row group has a negative number of rows");
+    const chunks = structsField(group, 1);
+    if (chunks.length !== columns.length) throw damagedParquet("a row group has other columns than the schema");
+    if (own > 0) groups.push({ first, rows: own, chunks });
+    first += own;
+  }
+  if (first !== rows) throw damagedParquet(`it says ${count(rows)} rows, but its row groups have ${count(first)}`);
+  if (rows === 0) throw new InvalidInputError("the Parquet file has no rows");
+  return { source, columns, groups, rows, dataEnd };
+}
+
+/** The columns that hold values, with their levels. */
+function readColumns(schema: ThriftStruct[]): Column[] {
+  const columns: Column[] = [];
+  let at = 0;
+  const visit = (path: string[], definition: number, repetition: number) => {
+    const element = schema[at++];
+    if (!element || path.length > 24) throw damagedParquet("its schema is broken");
+    const kind = at === 1 ? 0 : integerField(element, 3, 0); // required, optional, repeated
+    const maxDefinition = definition + (kind > 0 ? 1 : 0);
+    const maxRepetition = repetition + (kind === 2 ? 1 : 0);
+    const own = at === 1 ? [] : [...path, textField(element, 4)];
+    const children = integerField(element, 5, 0);
+    if (children < 0 || children > schema.length) throw damagedParquet("its schema is broken");
+    if (children > 0 || at === 1) {
+      for (let i = 0; i < children; i++) visit(own, maxDefinition, maxRepetition);
+      return;
+    }
+    columns.push({
+      name: own[0]!,
+      path: own,
+      type: typeOf(element),
+      maxDefinition,
+      maxRepetition,
+      isOptional: kind === 1,
+    });
+  };
+  visit([], 0, 0);
+  if (at !== schema.length) throw damagedParquet("its schema is broken");
+  return columns;
+}
+
+const byType = { 1: "int32", 2: "int64", 4: "float", 5: "double", 6: "bytes" } as const;
+
+/** Undefined for types that are no numbers and no texts. */
+function typeOf(element: ThriftStruct): ParquetType | undefined {
+  const type = integerField(element, 1, -1);
+  const logical = element.get(10);
+  const annotation = logical instanceof Map ? logical : undefined;
+  if (type === 7 && element.get(2) === 2 && annotation?.has(15)) return "half";
+  if (type === 7 && element.get(2) === 16 && annotation?.has(14)) return "uuid";
+  const integer = annotation?.get(10);
+  const converted = integerField(element, 6, -1); // as older writers say it: UINT_8 to UINT_64
+  const isUnsigned = integer instanceof Map ? integer.get(2) === false : converted >= 11 && converted <= 14;
+  if (isUnsigned && type === 1) return "uint32";
+  if (isUnsigned && type === 2) return "uint64";
+  return byType[type as 1];
+}
+
+/** A column's part in a row group. @throws InvalidInputError when it lies outside the file. */
+export function chunkOf({ columns, dataEnd }: ParquetFile, group: Group, column: Column): ColumnChunk {
+  const meta = structField(group.chunks[columns.indexOf(column)]!, 3);
+  const values = integerField(meta, 5);
+  const size = integerField(meta, 7);
+  const data = integerField(meta, 9);
+  const dictionary = integerField(meta, 11, 0);
+  const start = dictionary > 0 ? Math.min(dictionary, data) : data;
+  if (values < 0 || size < 0 || start < 4 || start + size > dataEnd) {
+    throw damagedParquet(`column ${describeValue(column.name)} lies outside the file`);
+  }
+  return {
+    type: column.type!,
+    codec: integerField(meta, 4),
+    values,
+    start,
+    end: start + size,
+    maxDefinition: column.maxDefinition,
+    maxRepetition: column.maxRepetition,
+    isOptional: column.isOptional,
+  };
+}
+
+/** The pages of a column's part, decoded one after the other. */
+export async function* pagesOf(
+  source: ByteSource,
+  chunk: ColumnChunk,
+): AsyncGenerator<{ page: Page; content: PageContent }> {
+  let dictionary: ColumnValues | undefined;
+  for (const page of await findPages(source, chunk)) {
+    if (page.kind === "dictionary") dictionary = await readDictionary(source, chunk, page);
+    else yield { page, content: await readPage(source, chunk, page, dictionary) };
+  }
+}
