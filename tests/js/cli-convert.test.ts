@@ -1,37 +1,37 @@
-import { readIds, writeRecBole } from "rqvae/formats";
+import { readIds, readIdsAsync, writeRecBole } from "rqvae/formats";
 import { describe, expect, it } from "vitest";
 import { expectError, files, quick, read, readBytes, rows, rqvae, useFolder, write } from "./cli-harness.ts";
 
 useFolder();
 
 const itemIds = Array.from({ length: rows }, (_, i) => (i === 3 ? 'B3, "new"' : `B${i}`));
-const idsOf = (name: string) => {
-  const { ids, itemIds, format } = readIds(readBytes(name), name);
+const idsOf = async (name: string) => {
+  const { ids, itemIds, format } = await readIdsAsync(readBytes(name), name);
   return { format, items: Object.fromEntries(itemIds.map((item, row) => [item, ids.toTokens(row)])) };
 };
 
 describe("rqvae encode --format", () => {
-  it("writes every format, by its name or by that of the file", () => {
+  it("writes every format, by its name or by that of the file", async () => {
     write("names.txt", itemIds.join("\n"));
     expect(rqvae("train", "items.npy", "-q", ...quick).status).toBe(0);
     const encode = (...args: string[]) => rqvae("encode", "model.safetensors", "items.npy", "-q", ...args);
     expect(encode("--item-ids", "names.txt", "-o", "ids.csv").status).toBe(0);
-    const expected = idsOf("ids.csv");
+    const expected = await idsOf("ids.csv");
     expect(Object.keys(expected.items)).toEqual(itemIds);
-    const outputs = ["a.jsonl", "a.index.json", "a.item", "a.semanticids", "a.trie.json"];
+    const outputs = ["a.jsonl", "a.index.json", "a.item", "a.semanticids", "a.trie.json", "a.parquet"];
     for (const [name, format] of outputs.map((name, i) => [
       name,
-      ["jsonl", "lcrec", "recbole", "semanticids", "trie"][i],
+      ["jsonl", "lcrec", "recbole", "semanticids", "trie", "parquet"][i],
     ])) {
       expect(encode("--item-ids", "names.txt", "-o", name!)).toMatchObject({ status: 0, stderr: "" });
-      expect(idsOf(name!)).toEqual({ ...expected, format });
+      expect(await idsOf(name!)).toEqual({ ...expected, format });
       // The same on standard output.
       expect(encode("--item-ids", "names.txt", "--format", format!).stdout).toBe(read(name!));
     }
     // The vectors are the codebooks' rows.
     expect(readIds(readBytes("a.semanticids")).embeddings).toHaveLength(rows * 2 * 3);
     expect(encode("-o", "a.npy").status).toBe(0);
-    const numbered = idsOf("a.npy");
+    const numbered = await idsOf("a.npy");
     expect(Object.keys(numbered.items)).toEqual(itemIds.map((_, i) => String(i)));
     expect(Object.values(numbered.items)).toEqual(Object.values(expected.items));
     expect(encode("-o", "other.txt").status).toBe(0);
@@ -48,22 +48,22 @@ describe("rqvae encode --format", () => {
     expect(files().filter((name) => name.startsWith("new") || name.endsWith(".tmp"))).toEqual([]);
     // train takes the format from the name as well.
     expect(rqvae("train", "items.npy", "-q", "-f", "--ids", "t.jsonl", ...quick).status).toBe(0);
-    expect(Object.values(idsOf("t.jsonl").items)).toEqual(Object.values(expected.items));
+    expect(Object.values((await idsOf("t.jsonl")).items)).toEqual(Object.values(expected.items));
   });
 });
 
 describe("rqvae convert", () => {
   const jsonl = '{"id":"b","codes":[1,2]}\n{"id":"a","codes":[0,300]}\n';
 
-  it("goes from each format to each other", () => {
+  it("goes from each format to each other", async () => {
     write("first.jsonl", jsonl);
-    const names = ["ids.csv", "ids.json", "ids.item", "ids.semanticids", "ids.trie.json", "last.jsonl"];
+    const names = ["ids.csv", "ids.json", "ids.item", "ids.semanticids", "ids.parquet", "ids.trie.json", "last.jsonl"];
     let from = "first.jsonl";
     for (const to of names) {
       const { status, stderr, stdout } = rqvae("convert", from, to);
       expect([status, stdout]).toEqual([0, ""]);
       expect(stderr).toMatch(/^Read 2 items of 2 codes each \(\w+\), wrote [\w.]+ \(\w+, \d+ bytes\)\.\n/);
-      expect(idsOf(to).items).toEqual({ a: "<a_0><b_300>", b: "<a_1><b_2>" });
+      expect((await idsOf(to)).items).toEqual({ a: "<a_0><b_300>", b: "<a_1><b_2>" });
       from = to;
     }
     expect(rqvae("convert", "first.jsonl", "rows.npy").stderr).toContain("row i is item i of the input");
@@ -80,6 +80,10 @@ describe("rqvae convert", () => {
     write("ids.csv", 'item,title,code_1,id\nb,"x, y",1,<a_1>\na,z,0,<a_0>\n');
     expect(rqvae("convert", "ids.csv", "again.csv", "-q").status).toBe(0);
     expect(read("again.csv")).toBe(read("ids.csv"));
+    // Through Parquet and back.
+    expect(rqvae("convert", "ids.csv", "ids.parquet", "-q").status).toBe(0);
+    expect(rqvae("convert", "ids.parquet", "back.csv", "-q").status).toBe(0);
+    expect(read("back.csv")).toBe(read("ids.csv"));
     write("d.item", 'item_id:token\ttitle:token_seq\na\t"Z" is\nb\t\n');
     expect(rqvae("convert", "ids.csv", "new.item", "--item", "d.item", "-q").status).toBe(0);
     expect(read("new.item")).toBe(

@@ -61,6 +61,10 @@ describe("rqvae report", () => {
   it("takes the IDs that were written", () => {
     const own = rqvae("report", "model.safetensors", "items.npy", "--json").stdout;
     expect(rqvae("report", "model.safetensors", "items.npy", "--json", "--ids", "model.ids.csv").stdout).toBe(own);
+    for (const name of ["ids.parquet", "ids.jsonl"]) {
+      expect(rqvae("convert", "model.ids.csv", name, "-q").status).toBe(0);
+      expect(rqvae("report", "model.safetensors", "items.npy", "--json", "--ids", name).stdout).toBe(own);
+    }
     const table = read("model.ids.csv").trimEnd().split("\n");
     write("fewer.csv", `${table.slice(0, -1).join("\n")}\n`);
     write("broken.csv", "item,id\n");
@@ -72,7 +76,7 @@ describe("rqvae report", () => {
     expectError(
       rqvae("report", "model.safetensors", "items.npy", "--ids", "broken.csv"),
       1,
-      "broken.csv: the header must be",
+      'broken.csv begins with "item,id", which is none of the formats of IDs',
     );
   });
 

@@ -1,4 +1,4 @@
-import { readIds } from "rqvae/formats";
+import { readIds, readIdsAsync } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
 import { dim, expectError, files, npy, quick, read, readBytes, rows, rqvae, useFolder, write } from "./cli-harness.ts";
 
@@ -76,6 +76,14 @@ describe("rqvae merge", () => {
   const shards = ["1.shard", "2.shard", "3.shard"];
   beforeEach(() => {
     for (const [i, name] of shards.entries()) expect(encode("--shard", `${i + 1}/3`, "-o", name).status).toBe(0);
+  });
+
+  it("writes Parquet, by its name or when it is asked for", async () => {
+    expect(rqvae("merge", ...shards, "-o", "by-name.parquet").status).toBe(0);
+    expect(rqvae("merge", ...shards, "--format", "parquet", "-o", "asked.dat").status).toBe(0);
+    expect(readBytes("asked.dat")).toEqual(readBytes("by-name.parquet"));
+    const { format, ids } = await readIdsAsync(readBytes("asked.dat"));
+    expect([format, [...ids]]).toEqual(["parquet", [...readIds(readBytes("whole.csv")).ids]]);
   });
 
   it("makes the IDs unique by suffixes", () => {

@@ -19,6 +19,7 @@ import {
   readAtomicFile,
   readHopwise,
   readIds,
+  readIdsAsync,
   readIdsJsonl,
   readIdsNpy,
   readIdTableCsv,
@@ -585,10 +586,16 @@ describe("trie", () => {
 });
 
 describe("any format", () => {
-  test.each(ID_FORMATS)("%s is written and recognised", (format) => {
+  test.each(ID_FORMATS)("%s is written and recognised", async (format) => {
     const pieces = [...idChunks(format, three)].map((piece) => (typeof piece === "string" ? utf8(piece) : piece));
-    const read = readIds(Buffer.concat(pieces), "ids", options);
+    const read = await readIdsAsync(new Blob(pieces as Uint8Array<ArrayBuffer>[]), "ids", options);
     expect(read.format).toBe(format);
+    expect(await readIdsAsync(Buffer.concat(pieces), "", { ...options, format })).toEqual(read);
+    if (format === "parquet") {
+      refused(() => readIds(Buffer.concat(pieces), "ids"), /ids is Parquet: read it with readIdsAsync/);
+      return;
+    }
+    expect(readIds(Buffer.concat(pieces), "ids", options)).toEqual(read);
     const byItem = ({ ids, itemIds }: IdTable) => itemIds.map((item, row) => [item, ids.toTokens(row)]).sort();
     if (format === "npy") expect(read.ids).toEqual(three.ids);
     else expect(byItem(read)).toEqual(byItem(three));

@@ -1,15 +1,8 @@
 import { basename } from "node:path";
-import {
-  ID_FORMATS,
-  ID_OUTPUT_FORMATS,
-  mergeRecBoleChunks,
-  type PlainModel,
-  readIds,
-  writePlainModel,
-} from "../formats/index.ts";
+import { ID_FORMATS, mergeRecBoleChunks, type PlainModel, writePlainModel } from "../formats/index.ts";
 import { RQVAE } from "../rqvae.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
-import { checkOutput, nameFile, naming, readBytes, writeWhole } from "./files.ts";
+import { checkOutput, nameFile, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
 import { formatOf, generalOptions, writeCounted, writeIds } from "./outputs.ts";
 import { fileSize, plural } from "./text.ts";
 
@@ -36,7 +29,7 @@ export const convert: Command = {
   semanticids  .semanticids  the Hopwise program's csv, with vectors if <in> has
   npy          .npy          integers, a row an item, as GRID reads; no item IDs
   trie         .trie.json    {"code": {"code": ["item", ...]}}
-  parquet      .parquet      the columns of csv; <out> only
+  parquet      .parquet      the columns of csv; reads lists of codes too
 <out> is overwritten.
 
 --plain writes what the Hopwise program's class takes by load_state_dict: input
@@ -57,13 +50,12 @@ async function run(given: Given): Promise<number> {
   if (given.values.output !== undefined) throw new UsageError("--output is for --plain; IDs go into <out>");
   const [input, output] = given.positionals as [string, string];
   const from = oneOf(given, "from", ID_FORMATS);
-  const to = oneOf(given, "to", ID_OUTPUT_FORMATS) ?? formatOf(output);
+  const to = oneOf(given, "to", ID_FORMATS) ?? formatOf(output);
   if (to === undefined) throw new UsageError(`${output}: the name says no format; name it with --to`);
   const itemPath = text(given, "item");
   if (itemPath !== undefined && to !== "recbole") throw new UsageError(`--item is for recbole, not for ${to}`);
 
-  const bytes = await readBytes(input);
-  const read = naming(input, () => readIds(bytes, basename(input), from ? { format: from } : {}));
+  const read = await readIdFile(input, from ? { format: from } : {});
   const item = itemPath === undefined ? undefined : new TextDecoder().decode(await readBytes(itemPath));
   await checkOutput(output, { overwrite: true, inputs: [input, ...(itemPath === undefined ? [] : [itemPath])] });
 

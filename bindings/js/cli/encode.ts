@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
-import { ID_OUTPUT_FORMATS, idChunks, writeIdShard } from "../formats/index.ts";
+import { ID_FORMATS, idChunks, writeIdShard } from "../formats/index.ts";
 import { RQVAE } from "../index.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkOutput, nameFile, openCatalogue, readBytes, readItemIds, writeWhole } from "./files.ts";
@@ -22,7 +22,7 @@ export const encode: Command = {
       output: { short: "o", value: "FILE", help: "the IDs (default: standard output)" },
       format: {
         value: "NAME",
-        help: `of the IDs: ${ID_OUTPUT_FORMATS.slice(0, 4).join(", ")},\n${ID_OUTPUT_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the rows: shard)`,
+        help: `of the IDs: ${ID_FORMATS.slice(0, 4).join(", ")},\n${ID_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the rows: shard)`,
       },
       latents: latentsOption,
       "item-ids": {
@@ -63,7 +63,7 @@ async function run(given: Given): Promise<number> {
     throw new UsageError(`--output and --latents are the same file, ${output}`);
   }
   const range = readRange(given);
-  const asked = oneOf(given, "format", [...ID_OUTPUT_FORMATS, "shard"] as const) ?? formatOf(output ?? "");
+  const asked = oneOf(given, "format", [...ID_FORMATS, "shard"] as const) ?? formatOf(output ?? "");
   const format = asked ?? (range && output !== undefined ? "shard" : "csv");
   if (format === "shard" && (labelsPath !== undefined || itemIdsPath !== undefined)) {
     throw new UsageError(

@@ -20,7 +20,10 @@ import {
   checkLabels,
   type OpenedEmbeddings,
   openEmbeddings,
+  type ReadIds,
+  type ReadIdsOptions,
   type ReadItemsOptions,
+  readIdsAsync,
   readItemsAsync,
   readLabels,
 } from "../formats/index.ts";
@@ -155,6 +158,14 @@ export async function readItemIds(
     const itemIds = readLabels(content).titles;
     checkedItemIds({ ids: { length: rows + skipped.length }, itemIds });
     return withoutRows({ titles: itemIds }, skipped).titles;
+  });
+}
+
+/** The IDs of a file of any format. */
+export async function readIdFile(path: string, options: ReadIdsOptions): Promise<ReadIds> {
+  const bytes = await readBytes(path);
+  return readIdsAsync(bytes, path, options).catch((error) => {
+    throw nameFile(path, error);
   });
 }
 

@@ -1,7 +1,7 @@
 /** What every command that makes a model shares: its files, the summary at the end, and the words for an early one. */
 
 import { isSource } from "../embedding-source.ts";
-import { type IdExtras, type IdOutputFormat, type IdTableSource, idChunks } from "../formats/index.ts";
+import { type IdExtras, type IdFormat, type IdTableSource, idChunks } from "../formats/index.ts";
 import type { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
@@ -123,7 +123,7 @@ export async function tellAbout(
 }
 
 /** The formats of IDs by the ends of file names, the longer ones first. */
-const FORMAT_ENDS: [end: string, format: IdOutputFormat][] = [
+const FORMAT_ENDS: [end: string, format: IdFormat][] = [
   [".trie.json", "trie"],
   [".json", "lcrec"],
   [".jsonl", "jsonl"],
@@ -136,11 +136,11 @@ const FORMAT_ENDS: [end: string, format: IdOutputFormat][] = [
 ];
 
 /** The format of IDs that a file's name says. */
-export const formatOf = (path: string): IdOutputFormat | undefined =>
+export const formatOf = (path: string): IdFormat | undefined =>
   FORMAT_ENDS.find(([end]) => path.toLowerCase().endsWith(end))?.[1];
 
 /** What a model has to add to its IDs in a format. */
-export function extrasFor(format: IdOutputFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): IdExtras {
+export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): IdExtras {
   return {
     ...(labels && { labels }),
     ...(format === "semanticids" && { vectors: { codebooks: model.codebooks() } }),

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { adviseCapacity } from "../assess-ids.ts";
 import { InvalidInputError } from "../errors.ts";
-import { readIdsCsv, readIdTableCsv } from "../formats/index.ts";
+import type { IdTable } from "../formats/index.ts";
 import { assessIds } from "../report/assess.ts";
 import { reportHtml } from "../report/html.ts";
 import type { IdReport } from "../report/id-report.ts";
@@ -9,7 +9,7 @@ import { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemMatrix } from "../types.ts";
 import { type Command, type Given, text, UsageError, wholeNumber } from "./command.ts";
-import { checkOutput, FileError, nameFile, naming, readBytes, readCatalogue, writeWhole } from "./files.ts";
+import { checkOutput, FileError, nameFile, naming, readBytes, readCatalogue, readIdFile, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { defined, readCodes } from "./options.ts";
@@ -26,7 +26,10 @@ export const report: Command = {
     Options: {
       labels: { ...labelsOption, help: `${labelsOption.help};\nlabels in the JSON are compared with the codes` },
       ...itemOptions,
-      ids: { value: "FILE", help: "IDs as CSV, as rqvae encode wrote them (default: the\nmodel encodes the items)" },
+      ids: {
+        value: "FILE",
+        help: "IDs in a format of rqvae convert, row i of item i\n(default: the model encodes the items)",
+      },
       baseline: { help: "measure residual k-means and a random hash beside it" },
       html: { value: "FILE", help: "write the report as a page with pictures" },
       title: { value: "TEXT", help: "heading of the page (default: the items' file name)" },
@@ -62,7 +65,6 @@ async function run(given: Given): Promise<number> {
 
   const modelBytes = await readBytes(modelPath);
   const { items, labels, itemIds } = await readCatalogue(itemsPath, labelsPath, readingOf(given));
-  const idsText = idsPath === undefined ? undefined : new TextDecoder().decode(await readBytes(idsPath));
   if (html !== undefined) {
     const inputs = [modelPath, itemsPath, labelsPath, idsPath].filter((path) => path !== undefined);
     await checkOutput(html, { overwrite: true, inputs });
@@ -73,16 +75,17 @@ async function run(given: Given): Promise<number> {
   });
   try {
     const { codebookSizes } = model.config;
+    const table = idsPath === undefined ? undefined : await readIdFile(idsPath, { codebookSizes });
+    if (table && table.ids.length !== items.rows) {
+      throw new FileError(
+        `${idsPath}: has ${plural(table.ids.length, "ID")}, but ${itemsPath} has ${count(items.rows)} rows`,
+      );
+    }
     const assessed = await interruptible(async (signal) => {
       const ids =
-        idsText === undefined
+        table === undefined
           ? await encodeWatched(model, items, signal, given.values.quiet === true)
-          : naming(idsPath!, () => readIdsOf(itemIds, idsText, codebookSizes));
-      if (ids.length !== items.rows) {
-        throw new FileError(
-          `${idsPath}: has ${plural(ids.length, "ID")}, but ${itemsPath} has ${count(items.rows)} rows`,
-        );
-      }
+          : naming(idsPath!, () => idsOfRows(table, itemIds));
       return assessIds(ids, {
         ...{ items, model, signal, baseline: given.values.baseline === true },
         ...(labels && { labels }),
@@ -97,15 +100,15 @@ async function run(given: Given): Promise<number> {
   }
 }
 
-/** IDs of a CSV, of the items by their own IDs or by their row numbers. */
-function readIdsOf(itemIds: string[] | undefined, csv: string, codebookSizes: readonly number[]): SemanticIds {
-  const table = readIdTableCsv(csv, { codebookSizes });
-  if (itemIds === undefined || table.itemIds.length !== itemIds.length) return readIdsCsv(csv, { codebookSizes });
-  const other = table.itemIds.findIndex((id, row) => id !== itemIds[row] && id !== String(row));
-  if (other < 0) return table.ids;
-  throw new InvalidInputError(
-    `row ${other}: item is ${JSON.stringify(table.itemIds[other])}, but the items' file has ${JSON.stringify(itemIds[other])} there`,
-  );
+/** The IDs of a file, of the items by their own IDs or by their row numbers. */
+function idsOfRows({ ids, itemIds: found }: IdTable, itemIds: string[] | undefined): SemanticIds {
+  const own = found.length === itemIds?.length ? itemIds : undefined;
+  const other = found.findIndex((id, row) => id !== own?.[row] && id !== String(row));
+  if (other < 0) return ids;
+  const expected = own
+    ? `the items' file has ${JSON.stringify(own[other])} there`
+    : "items are numbered 0, 1, 2, ... in order";
+  throw new InvalidInputError(`row ${other}: item is ${JSON.stringify(found[other])}, but ${expected}`);
 }
 
 async function encodeWatched(

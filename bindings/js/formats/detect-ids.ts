@@ -13,20 +13,15 @@ import { type LcRecOptions, lcRecChunks, readLcRec } from "./lcrec.ts";
 import { readIdsNpy, writeIdsNpy } from "./npy.ts";
 import { readRecBole, recBoleChunks } from "./recbole.ts";
 
-/** Formats of files of IDs: each is written by a function of its own, and read by one. */
-export const ID_FORMATS = ["csv", "jsonl", "lcrec", "recbole", "semanticids", "npy", "trie"] as const;
+/** Formats of files of IDs: each is written by a function of its own, and read by one; Parquet is read by `readIdsAsync` alone. */
+export const ID_FORMATS = ["csv", "jsonl", "lcrec", "recbole", "semanticids", "npy", "trie", "parquet"] as const;
 /** One of `ID_FORMATS`. */
 export type IdFormat = (typeof ID_FORMATS)[number];
-
-/** Formats that IDs are written to: those that are read, and Parquet. */
-export const ID_OUTPUT_FORMATS = [...ID_FORMATS, "parquet"] as const;
-/** One of `ID_OUTPUT_FORMATS`. */
-export type IdOutputFormat = (typeof ID_OUTPUT_FORMATS)[number];
 
 /** What a file of IDs holds. */
 export interface ReadIds extends HopwiseTable {
   format: IdFormat;
-  /** Of a csv that has them. */
+  /** Of a csv or Parquet file that has them. */
   titles?: string[];
 }
 
@@ -38,7 +33,7 @@ export interface ReadIdsOptions extends IdTableOptions, LcRecOptions {
 }
 
 /**
- * Reads IDs from a file of any format that they are written to; the content decides which.
+ * Reads IDs from a file of any format that they are written to but Parquet, which `readIdsAsync` reads as well; the content decides which.
  *
  * @param file The file's bytes; they are not changed and not kept.
  * @param fileName Its name, for messages.
@@ -65,6 +60,8 @@ export function readIds(file: Uint8Array | ArrayBuffer, fileName = "", options: 
       return { format, ...readHopwise(text(), options) };
     case "trie":
       return { format, ...readIdTrie(decodeWholeText(bytes), options) };
+    case "parquet":
+      throw new InvalidInputError(`${fileName === "" ? "the file" : fileName} is Parquet: read it with readIdsAsync`);
     default:
       throw new InvalidInputError(`format must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`);
   }
@@ -73,8 +70,8 @@ export function readIds(file: Uint8Array | ArrayBuffer, fileName = "", options: 
 const rowNumbers = (ids: SemanticIds) => Array.from({ length: ids.length }, (_, row) => String(row));
 
 function recognise(bytes: Uint8Array, name: string, { template, separator = "\t" }: ReadIdsOptions): IdFormat {
-  const { kind, advice, foreign } = sniff(bytes);
-  if (kind === "npy") return "npy";
+  const { kind, advice, foreign, format } = sniff(bytes);
+  if (format === "npy" || format === "parquet") return format;
   if (foreign) {
     throw new InvalidInputError(
       `${name} is ${kind}, but IDs are read from ${ID_FORMATS.join(", ")}. Please ${advice}.`,
@@ -112,7 +109,7 @@ export interface IdExtras {
 
 /** A file of IDs in a format, in pieces. @throws InvalidInputError for what its writer refuses. */
 export function* idChunks(
-  format: IdOutputFormat,
+  format: IdFormat,
   table: IdTableSource,
   extras: IdExtras = {},
 ): Generator<string | Uint8Array> {
@@ -134,8 +131,6 @@ export function* idChunks(
     case "parquet":
       return yield* idsParquetChunks(table, extras.labels);
     default:
-      throw new InvalidInputError(
-        `format must be one of ${ID_OUTPUT_FORMATS.join(", ")}, got ${describeValue(format)}`,
-      );
+      throw new InvalidInputError(`format must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`);
   }
 }

@@ -11,10 +11,8 @@ export { type CsvItems, type CsvOptions, readCsv } from "./csv.ts";
 export { type ReadItems, readItems } from "./detect.ts";
 export {
   ID_FORMATS,
-  ID_OUTPUT_FORMATS,
   type IdExtras,
   type IdFormat,
-  type IdOutputFormat,
   idChunks,
   type ReadIds,
   type ReadIdsOptions,
@@ -39,6 +37,7 @@ export {
   openEmbeddings,
 } from "./open-embeddings.ts";
 export { type PlainModel, writePlainModel } from "./plain-model.ts";
+export { readIdsAsync } from "./read-ids.ts";
 export { type ReadItemsOptions, type ReadItemsResult, readItemsAsync } from "./read-items.ts";
 export { readLabels } from "./read-labels.ts";
 export {

@@ -151,3 +151,52 @@ export async function* pagesOf(
     else yield { page, content: await readPage(source, chunk, page, dictionary) };
   }
 }
+
+/** A value of a column; undefined where it is missing. */
+export type ColumnValue = number | bigint | string | undefined;
+
+/** A column of one value a row, in pieces. @throws InvalidInputError when a row group has another number of values than rows. */
+export async function* scalarsOf(file: ParquetFile, group: Group, column: Column): AsyncGenerator<ColumnValue[]> {
+  const chunk = chunkOf(file, group, column);
+  if (chunk.values !== group.rows) throw damagedParquet("columns have different numbers of rows");
+  for await (const { page, content } of pagesOf(file.source, chunk)) {
+    const { definition, values } = content;
+    let v = 0;
+    const isThere = (i: number) => definition === undefined || definition[i] === chunk.maxDefinition;
+    yield Array.from({ length: page.values }, (_, i) => (isThere(i) ? values[v++] : undefined));
+  }
+}
+
+/** The lists of a column that has one a row, in pieces. A list that is missing is empty. */
+export async function* listsOf(file: ParquetFile, group: Group, chunk: ColumnChunk): AsyncGenerator<ColumnValue[][]> {
+  let list: ColumnValue[] | undefined;
+  let rows = 0;
+  for await (const { page, content } of pagesOf(file.source, chunk)) {
+    const { repetition, definition, values } = content;
+    const whole: ColumnValue[][] = [];
+    for (let i = 0, v = 0; i < page.values; i++) {
+      if (repetition![i] === 0 || list === undefined) {
+        if (list) whole.push(list);
+        list = [];
+      }
+      const level = definition![i]!;
+      if (level === chunk.maxDefinition) list.push(values[v++]);
+      // The list is there, its element is not; lower levels are missing or empty lists.
+      else if (level === chunk.maxDefinition - 1 && chunk.isOptional) list.push(undefined);
+    }
+    rows += whole.length;
+    yield whole;
+  }
+  if (list) {
+    rows++;
+    yield [list];
+  }
+  if (rows !== group.rows) throw damagedParquet(`a row group says ${count(group.rows)} rows, but has ${count(rows)}`);
+}
+
+/** The columns' names, for messages. */
+export function listColumns(columns: readonly Column[]): string {
+  const listed = columns.slice(0, 12).map(({ name }) => describeValue(name));
+  if (listed.length === 0) return "it has none";
+  return `its columns are ${listed.join(", ")}${columns.length > listed.length ? ", …" : ""}`;
+}

@@ -34,9 +34,10 @@ export class UnreadEncoding extends InvalidInputError {}
 export function decodeValues(bytes: Uint8Array, start: number, present: number, encoded: Encoded): ColumnValues {
   const { encoding, type, dictionary, limit } = encoded;
   if (present === 0) return allocate(type, 0); // such a page need not hold anything
-  const refused = new UnreadEncoding(
-    `a Parquet column of type ${type} is encoded by ${names[encoding] ?? `number ${encoding}`}, which is not read; write it with the encoding PLAIN or with a dictionary`,
-  );
+  const refused = () =>
+    new UnreadEncoding(
+      `a Parquet column of type ${type} is encoded by ${names[encoding] ?? `number ${encoding}`}, which is not read; write it with the encoding PLAIN or with a dictionary`,
+    );
   switch (encoding) {
     case 0:
       return plainValues(bytes, start, present, type);
@@ -45,22 +46,22 @@ export function decodeValues(bytes: Uint8Array, start: number, present: number, 
       return dictionaryValues(bytes, start, present, type, dictionary);
     case 5: {
       const values = allocate(type, present);
-      if (!isInteger(values)) throw refused;
+      if (!isInteger(values)) throw refused();
       readDeltas(bytes, start, values);
       return values;
     }
     case 6:
-      if (type !== "bytes") throw refused;
+      if (type !== "bytes") throw refused();
       return texts(deltaLengthByteArrays(bytes, start, present));
     case 7:
       if (type === "bytes") return texts(deltaByteArrays(bytes, start, present, limit));
-      if (type !== "half" && type !== "uuid") throw refused;
+      if (type !== "half" && type !== "uuid") throw refused();
       return plainValues(joinFixed(deltaByteArrays(bytes, start, present, limit), present, type), 0, present, type);
     case 9:
-      if (type === "bytes") throw refused;
+      if (type === "bytes") throw refused();
       return plainValues(unsplit(bytes.subarray(start), present, type), 0, present, type);
     default:
-      throw refused;
+      throw refused();
   }
 }
 

@@ -6,8 +6,16 @@ import type { ByteSource } from "./byte-source.ts";
 import { count, describeValue, titleField } from "./bytes.ts";
 import { inflatedLimit } from "./inflate.ts";
 import type { ItemFile, ItemFileOptions, RowSource } from "./item-file.ts";
-import { damagedParquet } from "./parquet-bytes.ts";
-import { type Column, chunkOf, type Group, openParquetFile, type ParquetFile, pagesOf } from "./parquet-file.ts";
+import {
+  type Column,
+  chunkOf,
+  type Group,
+  listColumns,
+  listsOf,
+  openParquetFile,
+  type ParquetFile,
+  scalarsOf,
+} from "./parquet-file.ts";
 import { type ColumnChunk, findPages, type Page, type PageContent, readDictionary, readPage } from "./parquet-pages.ts";
 import { type ColumnValues, UnreadEncoding } from "./parquet-values.ts";
 import type { RowTarget } from "./raw-matrix.ts";
@@ -42,17 +50,13 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
       }
     }
   }
-  return readRagged(source, groups, chunks, beside, options);
+  return readRagged(file, chunks, beside, options);
 }
 
 const isFloat = ({ type }: Column) => type === "float" || type === "double" || type === "half";
 
 function chooseColumn(columns: Column[], wanted: string | undefined): Column {
-  const listed = columns
-    .slice(0, 12)
-    .map(({ path }) => describeValue(path[0]))
-    .join(", ");
-  const there = columns.length === 0 ? "it has none" : `its columns are ${listed}${columns.length > 12 ? ", …" : ""}`;
+  const there = listColumns(columns);
   const lists = columns.filter((column) => isFloat(column) && column.maxRepetition === 1);
   if (wanted !== undefined) {
     const found = lists.find(({ name, path }) => name === wanted || path.join(".") === wanted);
@@ -189,8 +193,7 @@ function groupOf(groups: Group[], row: number): number {
 
 /** Reads lists of whatever length, and takes those that are as long as the first. */
 async function readRagged(
-  source: ByteSource,
-  groups: Group[],
+  file: ParquetFile,
   chunks: ColumnChunk[],
   { labels, itemIds }: { labels?: ItemLabels; itemIds?: string[] },
   { skipInvalid = false }: ItemFileOptions,
@@ -198,40 +201,19 @@ async function readRagged(
   const collector = new RowCollector(skipInvalid);
   const ids = new ItemIdList();
   const kept: number[] = [];
-  let list: number[] | undefined; // NaN where a value is missing
-  const end = () => {
-    if (list === undefined) return;
-    const row = collector.seen;
-    const problem = problemOf(list, collector.dim, row) ?? (itemIds && ids.problem(itemIds[row] ?? "", row));
-    if (problem !== undefined) collector.refuse(new InvalidInputError(problem));
-    else {
-      if (itemIds) ids.add(itemIds[row]!, row);
-      kept.push(row);
-      collector.add(list);
-    }
-    list = undefined;
-  };
-  for (const [g, group] of groups.entries()) {
-    const { maxDefinition } = chunks[g]!;
-    for await (const { page, content } of pagesOf(source, chunks[g]!)) {
-      const { repetition, definition } = content;
-      const values = content.values as Float32Array;
-      for (let i = 0, v = 0; i < page.values; i++) {
-        if (repetition![i] === 0 || list === undefined) {
-          end();
-          list = [];
+  for (const [g, group] of file.groups.entries()) {
+    for await (const lists of listsOf(file, group, chunks[g]!)) {
+      for (const list of lists as (number | undefined)[][]) {
+        const row = collector.seen;
+        const problem = problemOf(list, collector.dim, row) ?? (itemIds && ids.problem(itemIds[row] ?? "", row));
+        if (problem !== undefined) {
+          collector.refuse(new InvalidInputError(problem));
+          continue;
         }
-        const level = definition![i]!;
-        if (level === maxDefinition) list.push(values[v++]!);
-        // The list is there, its element is not; lower levels are missing or empty lists.
-        else if (level === maxDefinition - 1 && chunks[g]!.isOptional) list.push(Number.NaN);
+        if (itemIds) ids.add(itemIds[row]!, row);
+        kept.push(row);
+        collector.add(list as number[]);
       }
-    }
-    end();
-    if (collector.seen !== group.first + group.rows) {
-      throw damagedParquet(
-        `a row group says ${count(group.rows)} rows, but has ${count(collector.seen - group.first)}`,
-      );
     }
   }
   const whole = collector.finish();
@@ -252,19 +234,20 @@ async function readRagged(
   };
 }
 
-function problemOf(list: number[], dim: number, row: number): string | undefined {
+function problemOf(list: (number | undefined)[], dim: number, row: number): string | undefined {
   if (list.length === 0) return `row ${row} has no vector: every item needs one`;
   if (dim > 0 && list.length !== dim) {
     return `row ${row} has ${count(list.length)} numbers, but those before it have ${count(dim)}: every row must have as many`;
   }
   const column = list.findIndex((value) => !Number.isFinite(value));
   if (column < 0) return undefined;
-  return `row ${row}, column ${column} is ${Number.isNaN(list[column]) ? "NaN or missing" : list[column]}; every value must be a finite number`;
+  const value = list[column] ?? Number.NaN;
+  return `row ${row}, column ${column} is ${Number.isNaN(value) ? "NaN or missing" : value}; every value must be a finite number`;
 }
 
 /** Columns of texts and whole numbers that have a value in every row: IDs, titles, labels. */
 async function textsBeside(file: ParquetFile): Promise<{ itemIds?: string[]; labels?: ItemLabels }> {
-  const { source, columns, groups } = file;
+  const { columns, groups } = file;
   const found = new Map<string, string[]>();
   let room = MAX_TEXT;
   for (const column of columns) {
@@ -272,13 +255,12 @@ async function textsBeside(file: ParquetFile): Promise<{ itemIds?: string[]; lab
     const chunks = groups.map((group) => chunkOf(file, group, column));
     room -= chunks.reduce((sum, { start, end }) => sum + end - start, 0);
     if (room < 0) continue;
-    if (chunks.some(({ values }, g) => values !== groups[g]!.rows))
-      throw damagedParquet("columns have different numbers of rows");
     const texts: string[] = [];
     try {
-      for (const chunk of chunks) {
-        for await (const { page, content } of pagesOf(source, chunk))
-          addTexts(texts, page, content, chunk.maxDefinition);
+      for (const group of groups) {
+        for await (const values of scalarsOf(file, group, column)) {
+          for (const value of values) texts.push(value === undefined ? "" : String(value));
+        }
       }
     } catch (error) {
       // An encoding that is not read costs a label, not the embeddings.
@@ -296,11 +278,4 @@ async function textsBeside(file: ParquetFile): Promise<{ itemIds?: string[]; lab
     ...(idName !== undefined && { itemIds: found.get(idName)! }),
     labels: { titles: found.get(title)!, ...(others.length > 0 && { labels: Object.fromEntries(others) }) },
   };
-}
-
-/** Missing texts are "". */
-function addTexts(texts: string[], page: Page, { definition, values }: PageContent, maxDefinition: number): void {
-  for (let i = 0, v = 0; i < page.values; i++) {
-    texts.push(definition && definition[i] !== maxDefinition ? "" : String(values[v++]));
-  }
 }
