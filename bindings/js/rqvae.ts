@@ -155,7 +155,7 @@ export class RQVAE {
    * A model from its file: bytes, a URL, a path (Node), a Blob or a Response. A safetensors file without our metadata is taken as
    * a PyTorch state_dict of Hopwise, Semantic-ID-Generation, RQ-VAE-Recommender or LC-Rec: which of them is known by the names, sizes
    * by the shapes. `config` overrides what they do not say; it may be the `config.json` of PyTorchModelHubMixin, which is read by itself
-   * where it stands beside the file (Node). A folder is the `model.safetensors` in it.
+   * where it stands beside the file or, on a server or hub, beside its URL. A folder is the `model.safetensors` in it.
    * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format, and for a state_dict that cannot be
    * expressed here; missing and unexpected names are listed.
    */

@@ -3,7 +3,6 @@
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
 import { platform } from "./native.ts";
 import { show } from "./option-reader.ts";
-import { isHubConfig } from "./state-dicts/hub-config.ts";
 import type { HubConfig, ModelSource } from "./types.ts";
 
 /** What was read. */
@@ -56,7 +55,34 @@ async function locationBytes(location: string | URL): Promise<ModelBytes> {
   } catch (cause) {
     throw new InvalidInputError(`RQVAE.load: could not fetch ${href}: ${(cause as Error).message}`, { cause });
   }
-  return responseBytes(response);
+  const { bytes } = await responseBytes(response);
+  // Of what was asked for, not of where a hub's answer was fetched from; only the response knows what a relative URL is relative to.
+  const base = /^https?:/i.test(href) ? href : response.url;
+  return /^https?:/i.test(base) ? withConfig(bytes, besideUrl(base), fetchConfig) : { bytes };
+}
+
+/** The URL of a `config.json` beside a file. A key in the query is one for both. */
+function besideUrl(location: string): URL {
+  const url = new URL("config.json", location);
+  url.search = new URL(location).search;
+  return url;
+}
+
+/**
+ * A hub's or server's `config.json`; undefined when there is none. A request that is refused or not answered is none either: where a file
+ * is missing, servers answer without the headers that a page needs.
+ */
+async function fetchConfig(url: string | URL): Promise<Uint8Array | undefined> {
+  const response = await fetch(url).catch(() => undefined);
+  if (response && response.status >= 500) {
+    throw new ModelFormatError(
+      `${url}, which belongs to the state_dict, could not be fetched: HTTP ${response.status}. Try again, or give config yourself`,
+    );
+  }
+  if (!response?.ok) return undefined;
+  const { bytes } = await responseBytes(response);
+  const isPage = /^\s*</.test(new TextDecoder().decode(bytes.subarray(0, 64))); // what is served in place of a missing file
+  return isPage ? undefined : bytes;
 }
 
 /** A file, or a folder as `save_pretrained` writes it, with what stands beside a file that does not describe itself. */
@@ -69,19 +95,20 @@ async function readModel(file: string | URL, read: (path: string | URL) => Promi
       throw new Error("it is a folder without model.safetensors");
     });
   });
-  if (describesItself(bytes)) return { bytes };
-  const beside = sibling(path, "config.json");
-  const json = await read(beside).catch(() => undefined);
+  return withConfig(bytes, sibling(path, "config.json"), (beside) => read(beside).catch(() => undefined));
+}
+
+/** What stands beside a file that does not describe itself is read with it. */
+async function withConfig(
+  bytes: Uint8Array,
+  beside: string | URL,
+  read: (location: string | URL) => Promise<Uint8Array | undefined>,
+): Promise<ModelBytes> {
+  const json = describesItself(bytes) ? undefined : await read(beside);
   if (json === undefined) return { bytes };
-  try {
-    const config = JSON.parse(new TextDecoder().decode(json));
-    if (config !== null && typeof config === "object" && !Array.isArray(config) && isHubConfig(config)) {
-      return { bytes, config };
-    }
-  } catch (cause) {
-    throw new ModelFormatError(`${beside}, which stands beside the state_dict, is not JSON`, { cause });
-  }
-  return { bytes };
+  const { parseHubConfig } = await import("./state-dicts/hub-config.ts"); // few need it
+  const config = parseHubConfig(json, String(beside));
+  return config ? { bytes, config } : { bytes };
 }
 
 /** The path of a file in a folder. */
@@ -94,9 +121,9 @@ const within = (folder: string | URL, name: string): string | URL =>
 const sibling = (path: string | URL, name: string): string | URL =>
   typeof path === "string" ? path.replace(/[^\\/]*$/, name) : new URL(name, path);
 
-/** Whether a safetensors file has the metadata of rqvae. */
+/** Whether a file has the metadata of rqvae, or is no safetensors file at all. */
 function describesItself(bytes: Uint8Array): boolean {
-  if (bytes.length < 8) return false;
+  if (bytes[8] !== 0x7b) return true; // "{": else a complaint follows, whatever stands beside it
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   return new TextDecoder().decode(bytes.subarray(8, Math.min(8 + length, bytes.length))).includes('"rqvae":');
 }

@@ -1,11 +1,13 @@
 /** PyTorch state_dicts of other programs: made here with their names, and compared with a naive forward pass in double. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ModelFormatError, RQVAE } from "rqvae";
 import { RQVAEWorker } from "rqvae/worker";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { generator } from "./catalogue.ts";
 
 const [D, WIDTHS, LATENT, SIZES] = [11, [9, 7], 4, [8, 6, 5]];
@@ -340,6 +342,84 @@ describe("config.json of PyTorchModelHubMixin", () => {
     const worker = await RQVAEWorker.load(folder);
     expect(worker.config.commitmentWeight).toBe(0.5);
     worker.terminate();
+  });
+
+  describe("beside a URL", () => {
+    const ask: string[] = [];
+    let answers: Record<string, [status: number, body: string | Uint8Array]>;
+    const server = createServer((request, response) => {
+      ask.push(request.url!);
+      const [status, body] = answers[request.url!] ?? [404, "Entry not found"];
+      if (status === 302) response.setHeader("location", String(body));
+      response.writeHead(status).end(body);
+    });
+    let base: string;
+    const file = "/u/m/resolve/main/model.safetensors";
+    const config = "/u/m/resolve/main/config.json";
+    beforeAll(async () => {
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    });
+    afterAll(() => server.close());
+    beforeEach(() => {
+      ask.length = 0;
+      answers = { [file]: [200, safetensors(state)], [config]: [200, JSON.stringify(hub)] };
+    });
+
+    it("is fetched", async () => {
+      for (const source of [`${base}${file}`, new URL(`${base}${file}`)]) {
+        using model = await RQVAE.load(source);
+        expect(model.config).toMatchObject({ commitmentWeight: 0.5, codebookKmeansInit: false });
+        using told = await RQVAE.load(source, { config: { commitmentWeight: 0.75 } });
+        expect(told.config).toMatchObject({ commitmentWeight: 0.75, codebookKmeansInit: false });
+      }
+      expect(ask).toEqual([file, config, file, config, file, config, file, config]);
+      const worker = await RQVAEWorker.load(`${base}${file}`);
+      expect(worker.config.commitmentWeight).toBe(0.5);
+      worker.terminate();
+    });
+
+    it("is that of the URL, not of where it leads; a query is for both", async () => {
+      answers[`${file}?key=a/b`] = [302, `${base}/blobs/3f`];
+      answers["/blobs/3f"] = answers[file]!;
+      answers[`${config}?key=a/b`] = answers[config]!;
+      using model = await RQVAE.load(`${base}${file}?key=a/b`);
+      expect(model.config.commitmentWeight).toBe(0.5);
+      expect(ask).toEqual([`${file}?key=a/b`, "/blobs/3f", `${config}?key=a/b`]);
+    });
+
+    it.each<[string, number, string]>([
+      ["is missing", 404, "Entry not found"],
+      ["may not be read", 403, "{"],
+      ["is a page in place of a missing file", 200, "\n<!doctype html><p>App"],
+      ["is another program's", 200, '{"hidden_size": 12}'],
+    ])("may be none: it %s", async (_, status, body) => {
+      answers[config] = [status, body];
+      using model = await RQVAE.load(`${base}${file}`);
+      expect(model.config.commitmentWeight).toBe(0.25);
+      expect(ask).toEqual([file, config]);
+    });
+
+    it("is not asked for when the file describes itself, is no model or is missing", async () => {
+      using model = await RQVAE.load(safetensors(state));
+      answers[file] = [200, model.save()];
+      using own = await RQVAE.load(`${base}${file}`);
+      expect(own.config.commitmentWeight).toBe(0.25);
+      answers[file] = [200, "<!doctype html><p>App"];
+      await expect(RQVAE.load(`${base}${file}`)).rejects.toThrow(/begins with HTML/);
+      answers[file] = [404, ""];
+      await expect(RQVAE.load(`${base}${file}`)).rejects.toThrow(/HTTP 404/);
+      expect(ask).toEqual([file, file, file]);
+    });
+
+    it("must be JSON, and fetched for certain", async () => {
+      answers[config] = [200, "{"];
+      await expect(RQVAE.load(`${base}${file}`)).rejects.toThrow(/\/main\/config\.json, which stands beside.*not JSON/);
+      answers[config] = [503, ""];
+      await expect(RQVAE.load(`${base}${file}`)).rejects.toThrow(
+        /config\.json, which belongs to the state_dict, could not be fetched: HTTP 503/,
+      );
+    });
   });
 
   it("is left alone when it is another program's, or the file describes itself", async () => {

@@ -5,7 +5,7 @@
 
 import { ModelFormatError } from "../errors.ts";
 import { show } from "../option-reader.ts";
-import type { ModelOptions } from "../types.ts";
+import type { HubConfig, ModelOptions } from "../types.ts";
 
 /** Arguments that are an option of ours by another name. */
 const OPTIONS: Record<string, keyof ModelOptions> = {
@@ -38,6 +38,21 @@ const HARMLESS: Record<string, readonly unknown[]> = {
 
 /** Whether an object has arguments of such a constructor. */
 export const isHubConfig = (config: object): boolean => Object.keys(config).some((name) => name in OPTIONS);
+
+/**
+ * A `config.json` that stands beside a state_dict; undefined when it is another program's.
+ * @param name Its path or URL, for the message. @throws ModelFormatError when it is not JSON.
+ */
+export function parseHubConfig(json: Uint8Array, name: string): HubConfig | undefined {
+  let config: unknown;
+  try {
+    config = JSON.parse(new TextDecoder().decode(json));
+  } catch (cause) {
+    throw new ModelFormatError(`${name}, which stands beside the state_dict, is not JSON`, { cause });
+  }
+  const isObject = config !== null && typeof config === "object" && !Array.isArray(config);
+  return isObject && isHubConfig(config as object) ? (config as HubConfig) : undefined;
+}
 
 /**
  * The options that the arguments mean, and by which name each was given. What is neither an argument that is known nor an option of
