@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidInputError, type ModelOptions, RQVAE } from "rqvae";
-import { writePlainModel } from "rqvae/formats";
+import { readNpy, writePlainModel } from "rqvae/formats";
 import { describe, expect, it } from "vitest";
 import { catalogue } from "./catalogue.ts";
 import { expectError, files, quick, readBytes, rqvae, useFolder } from "./cli-harness.ts";
@@ -107,7 +107,7 @@ describe("writePlainModel", () => {
   });
 
   it.each<[Partial<ModelOptions>, RegExp]>([
-    [{ encodeBeam: 3 }, /encodeBeam is 3, .*its IDs would be others/],
+    [{ encodeBeam: 3 }, /encodeBeam is 3, .*the IDs of some items would be others.*greedy: true/],
     [{ layerNorm: true }, /layerNorm is true/],
     [{ inputScaling: "l2" }, /inputScaling is "l2"/],
     [{ codebookSize: [4, 8] }, /codebookSize is \[4, 8\], and the class has one size/],
@@ -115,6 +115,23 @@ describe("writePlainModel", () => {
     using model = await RQVAE.create({ inputDim: 4, latentDim: 2, hiddenDims: [3], ...options });
     expect(() => writePlainModel(model)).toThrow(message);
     expect(() => writePlainModel(model)).toThrow(InvalidInputError);
+  });
+
+  it("writes a model with a beam when it is told that greedy IDs are wanted", async () => {
+    using model = await trained({ encodeBeam: 8 });
+    using greedy = await RQVAE.load(model.save(), { config: { encodeBeam: 1 } });
+    const written = writePlainModel(model, { greedy: true });
+    expect(written).toEqual(writePlainModel(greedy));
+    using plain = await RQVAE.load(written.bytes);
+    const expected = codesOf(greedy);
+    expect(differing(expected, codesOf(plain), () => 0).length).toBeLessThanOrEqual(N / 1000);
+    // The beam makes a difference: else this would show nothing.
+    expect(differing(expected, codesOf(model), () => 0).length).toBeGreaterThan(N / 100);
+    expect(() => writePlainModel(model, { greedy: false })).toThrow(/encodeBeam is 8/);
+    using uneven = await RQVAE.create({ inputDim: 4, codebookSize: [4, 8], encodeBeam: 2 });
+    expect(() => writePlainModel(uneven)).toThrow(/codebookSize is/); // greedy would not help
+    expect(() => writePlainModel(model, { greedy: 1 as never })).toThrow(/greedy must be true or false, received 1/);
+    expect(() => writePlainModel(model, { beam: 1 } as never)).toThrow(/unknown option "beam"/);
   });
 
   it("refuses an encoder part", async () => {
@@ -143,13 +160,24 @@ describe("rqvae convert --plain", () => {
     expectError(rqvae("convert", "--plain", "items.npy"), 1, "items.npy", "NumPy array");
     expectError(rqvae("convert", "--plain", "model.safetensors", "--to", "csv"), 2, "--to is for IDs");
     expectError(rqvae("convert", "a.csv", "b.csv", "-o", "c.csv"), 2, "--output is for --plain");
-    expect(rqvae("train", "items.npy", "-q", "-f", ...quick, "--beam", "2").status).toBe(0);
+    expect(rqvae("train", "items.npy", "-q", "-f", ...quick, "--codes", "8", "--beam", "2").status).toBe(0);
     expectError(
       rqvae("convert", "--plain", "model.safetensors"),
       1,
       "model.safetensors",
       "model.safetensors: encodeBeam is 2",
-      "--beam 1",
+      "train with --beam 1; to write it all the same give --greedy",
     );
+    const told = rqvae("convert", "--plain", "model.safetensors", "--greedy", "-o", "greedy.safetensors");
+    expect(told).toMatchObject({ status: 0, stdout: "" });
+    expect(told.stderr).toContain("the IDs of some items differ from those that rqvae gives, with a beam of 2.");
+    using beam = await RQVAE.load(readBytes("model.safetensors"));
+    expect(Buffer.compare(readBytes("greedy.safetensors"), writePlainModel(beam, { greedy: true }).bytes)).toBe(0);
+    // What rqvae says of the greedy model is what it says of the same weights without the beam.
+    using one = await RQVAE.load(readBytes("model.safetensors"), { config: { encodeBeam: 1 } });
+    using plain = await RQVAE.load(readBytes("greedy.safetensors"));
+    const { data, rows, dim } = readNpy(readBytes("items.npy"));
+    expect([...plain.encode({ data, rows, dim })]).toEqual([...one.encode({ data, rows, dim })]);
+    expectError(rqvae("convert", "a.csv", "b.csv", "--greedy"), 2, "--greedy is for --plain");
   });
 });

@@ -17,6 +17,7 @@ export const convert: Command = {
       to: { value: "NAME", help: "the format of <out> (default: by its name)" },
       item: { value: "FILE", help: "with recbole: an .item file whose columns are kept" },
       plain: { value: "MODEL", help: "instead of IDs: a model, as PyTorch programs have it" },
+      greedy: { help: "with --plain: write a model with a beam all the same" },
       output: { short: "o", value: "FILE", help: "with --plain (default: <model>.plain.safetensors)" },
       ...generalOptions,
     },
@@ -34,7 +35,9 @@ export const convert: Command = {
 
 --plain writes what the Hopwise program's class takes by load_state_dict: input
 scaling and linear path become part of its Linears, the hidden layers grow by
-2 x latent dimension, and IDs stay the same, near-ties excepted.
+2 x latent dimension, and IDs stay the same, near-ties excepted. The class has
+no beam, which rqvae train chooses: for equal IDs train with --beam 1. --greedy
+writes such a model all the same; there, some items have other IDs than here.
 
 Examples:
   rqvae convert model.ids.csv beauty.index.json
@@ -48,6 +51,7 @@ async function run(given: Given): Promise<number> {
   const modelPath = text(given, "plain");
   if (modelPath !== undefined) return convertModel(given, modelPath);
   if (given.values.output !== undefined) throw new UsageError("--output is for --plain; IDs go into <out>");
+  if (given.values.greedy) throw new UsageError("--greedy is for --plain");
   const [input, output] = given.positionals as [string, string];
   const from = oneOf(given, "from", ID_FORMATS);
   const to = oneOf(given, "to", ID_FORMATS) ?? formatOf(output);
@@ -90,12 +94,20 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
     throw nameFile(modelPath, error);
   });
   try {
-    const { bytes, config } = naming(modelPath, () => plain(model));
+    const { bytes, config } = naming(modelPath, () => plain(model, given.values.greedy === true));
     await writeWhole(output, bytes);
     if (given.values.quiet) return 0;
-    const activation = model.config.activation === "relu" ? " Its activation is ReLU, where the program has SiLU." : "";
+    const { activation, encodeBeam } = model.config;
+    const remarks = [
+      ...(activation === "relu" ? ["Its activation is ReLU, where the program has SiLU."] : []),
+      ...(encodeBeam > 1
+        ? [
+            `It encodes greedily: the IDs of some items differ from those that rqvae gives, with a beam of ${encodeBeam}.`,
+          ]
+        : []),
+    ];
     process.stderr.write(
-      `Wrote ${output} (${fileSize(bytes.length)}).${activation} In Python:\n  model = RQ_VAE(${inPython(config)})\n  model.load_state_dict(safetensors.torch.load_file(${JSON.stringify(basename(output))}))\n`,
+      `${[`Wrote ${output} (${fileSize(bytes.length)}).`, ...remarks].join(" ")} In Python:\n  model = RQ_VAE(${inPython(config)})\n  model.load_state_dict(safetensors.torch.load_file(${JSON.stringify(basename(output))}))\n`,
     );
     return 0;
   } finally {
@@ -104,12 +116,15 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
 }
 
 /** What the library says about the model, in the words of the command line. */
-function plain(model: RQVAE): PlainModel {
+function plain(model: RQVAE, greedy: boolean): PlainModel {
   try {
-    return writePlainModel(model);
+    return writePlainModel(model, { greedy });
   } catch (error) {
     if (error instanceof Error) {
-      error.message = error.message.replace("writePlainModel: ", "").replace("with encodeBeam 1", "with --beam 1");
+      error.message = error.message
+        .replace("writePlainModel: ", "")
+        .replace("with encodeBeam 1", "with --beam 1")
+        .replace("pass greedy: true", "give --greedy");
     }
     throw error;
   }

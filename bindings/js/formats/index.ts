@@ -36,7 +36,7 @@ export {
   type OpenedEmbeddings,
   openEmbeddings,
 } from "./open-embeddings.ts";
-export { type PlainModel, writePlainModel } from "./plain-model.ts";
+export { type PlainModel, type PlainModelOptions, writePlainModel } from "./plain-model.ts";
 export { readIdsAsync } from "./read-ids.ts";
 export { type ReadItemsOptions, type ReadItemsResult, readItemsAsync } from "./read-items.ts";
 export { readLabels } from "./read-labels.ts";

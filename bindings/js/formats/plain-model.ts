@@ -6,6 +6,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { type FileTensor, writeSafetensors } from "../model-file.ts";
+import { OptionReader } from "../option-reader.ts";
 import type { RQVAE } from "../rqvae.ts";
 import type { HubConfig, ModelConfig } from "../types.ts";
 
@@ -27,6 +28,15 @@ export interface PlainModel {
       | "commitment_weight"
     >
   >;
+}
+
+/** How a model is written. */
+export interface PlainModelOptions {
+  /**
+   * Whether a model with a beam (`encodeBeam` above 1, as `RQVAE.fit` chooses) is written all the same. The class takes the nearest code
+   * at each level, which gives some items other IDs than this model does: those that it gives with `encodeBeam: 1`. Default: false.
+   */
+  greedy?: boolean;
 }
 
 /** A matrix in double, row-major: foldings are computed so and rounded once. */
@@ -52,12 +62,15 @@ interface Affine {
  *
  * The reference's decoder puts a sigmoid behind its network, and a normalisation: `decode` of a model that is not `compat: "hopwise"` is
  * its `decoder.network` without them.
- * @throws InvalidInputError for what such a class does not compute: layer normalisation, a beam, rows of unit length, codebooks of
- * different sizes; and for an encoder part.
+ * @throws InvalidInputError for what such a class does not compute: layer normalisation, a beam (unless `greedy`), rows of unit length,
+ * codebooks of different sizes; and for an encoder part.
  */
-export function writePlainModel(model: RQVAE): PlainModel {
+export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): PlainModel {
   const { config } = model;
-  refuse(model);
+  const read = new OptionReader(options, "writePlainModel");
+  const greedy = read.boolean("greedy", false);
+  read.refuseUnknown();
+  refuse(model, greedy);
   const tensors = readTensors(model.save());
   const layers = config.hiddenDims.length + 1;
   const network = (name: string): Affine[] =>
@@ -112,18 +125,18 @@ export function writePlainModel(model: RQVAE): PlainModel {
   };
 }
 
-function refuse({ config, part }: { config: ModelConfig; part: string }): void {
+function refuse({ config, part }: { config: ModelConfig; part: string }, greedy: boolean): void {
   const complaint =
     part !== "full"
       ? "the model has no decoder, and a strict load_state_dict wants one: give the full model"
-      : config.encodeBeam > 1
-        ? `encodeBeam is ${config.encodeBeam}, and the class takes the nearest code at each level: its IDs would be others: train with encodeBeam 1`
-        : config.layerNorm
-          ? "layerNorm is true, and the class has no layer normalisation"
-          : config.inputScaling === "l2"
-            ? 'inputScaling is "l2", and no Linear brings a row to unit length: train on rows that have it, with another scaling'
-            : new Set(config.codebookSizes).size > 1
-              ? `codebookSize is [${config.codebookSizes.join(", ")}], and the class has one size for all levels`
+      : config.layerNorm
+        ? "layerNorm is true, and the class has no layer normalisation"
+        : config.inputScaling === "l2"
+          ? 'inputScaling is "l2", and no Linear brings a row to unit length: train on rows that have it, with another scaling'
+          : new Set(config.codebookSizes).size > 1
+            ? `codebookSize is [${config.codebookSizes.join(", ")}], and the class has one size for all levels`
+            : config.encodeBeam > 1 && !greedy
+              ? `encodeBeam is ${config.encodeBeam}, and the class takes the nearest code at each level: the IDs of some items would be others. For equal IDs train with encodeBeam 1; to write it all the same pass greedy: true`
               : undefined;
   if (complaint !== undefined) throw new InvalidInputError(`writePlainModel: ${complaint}`);
 }
