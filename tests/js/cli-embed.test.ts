@@ -1,12 +1,23 @@
 /** rqvae embed, with @huggingface/transformers and a model that is made here: an embedding a word, and tanh. */
-import { mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { readNpy } from "rqvae/formats";
-import { beforeEach, describe, expect, it } from "vitest";
-import { FLOAT, INT64, initializer, modelFile, node, value } from "../../bench/speed/contenders/onnx.mjs";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  FLOAT,
+  FLOAT16,
+  INT8,
+  INT64,
+  initializer,
+  modelFile,
+  node,
+  value,
+} from "../../bench/speed/contenders/onnx.mjs";
 import { npmFolder } from "../../tools/npm-folder.mjs";
 import { generator } from "./catalogue.ts";
-import { expectError, files, inFolder, read, readBytes, rqvae, useFolder, write } from "./cli-harness.ts";
+import { expectError, files, inFolder, read, readBytes, rqvae, rqvaeBeside, useFolder, write } from "./cli-harness.ts";
 
 useFolder();
 
@@ -25,22 +36,44 @@ const VOCABULARY = [...SPECIAL, ...WORDS];
 const WIDTH = 6;
 const next = generator(9);
 const table = Float32Array.from({ length: VOCABULARY.length * WIDTH }, () => 2 * next());
+/** Other weights, as halfs from 0.5 to just below 1, and as whole numbers: so that it shows which file was taken. */
+const halfs = Uint16Array.from(table, (_, k) => 0x3800 + ((k * 7919) % 1024));
+const bytes = Int8Array.from(table, (_, k) => ((k * 7919) % 256) - 128);
+const [ofHalfs, ofBytes] = [
+  Float32Array.from(halfs, (bits) => 0.5 + (bits & 1023) / 2048),
+  Float32Array.from(bytes, (byte) => byte / 64),
+];
 
 /** What transformers.js needs of a model, in a folder. */
 function makeModel(folder: string): void {
   mkdirSync(inFolder(join(folder, "onnx")), { recursive: true });
   const shape = ["batch", "tokens"];
-  write(
-    join(folder, "onnx/model.onnx"),
-    modelFile("words", [
-      initializer("table", { shape: [VOCABULARY.length, WIDTH], data: table }),
-      node("Gather", ["table", "input_ids"], "embedded", { axis: 0 }),
+  const weights = { shape: [VOCABULARY.length, WIDTH] };
+  const gather = (output: string) => node("Gather", ["table", "input_ids"], output, { axis: 0 });
+  const graphs = {
+    "model.onnx": [initializer("table", { ...weights, data: table }), gather("embedded")],
+    "model_fp16.onnx": [
+      initializer("table", { ...weights, data: halfs }, FLOAT16),
+      gather("half"),
+      node("Cast", ["half"], "embedded", { to: FLOAT }),
+    ],
+    "model_quantized.onnx": [
+      initializer("table", { ...weights, data: bytes }, INT8),
+      initializer("scale", { shape: [], data: Float32Array.of(1 / 64) }),
+      gather("byte"),
+      node("DequantizeLinear", ["byte", "scale"], "embedded"),
+    ],
+  };
+  for (const [name, parts] of Object.entries(graphs)) {
+    const graph = modelFile("words", [
+      ...parts,
       node("Tanh", ["embedded"], "last_hidden_state"),
       value(11, "input_ids", INT64, shape),
       value(11, "attention_mask", INT64, shape),
       value(12, "last_hidden_state", FLOAT, [...shape, WIDTH]),
-    ]),
-  );
+    ]);
+    write(join(folder, "onnx", name), graph);
+  }
   const json = (name: string, content: object) => write(join(folder, name), JSON.stringify(content));
   json("config.json", {
     model_type: "bert",
@@ -93,13 +126,13 @@ function makeModel(folder: string): void {
 }
 
 /** What the model makes of a text: the mean of its words' vectors between [CLS] and [SEP], of unit length; or that of [CLS]. */
-function embedding(text: string, pooling = "mean"): number[] {
+function embedding(text: string, pooling = "mean", weights = table): number[] {
   const words = text.toLowerCase().match(/\w+|[^\w\s]/g) ?? [];
   // transformers.js cuts at model_max_length, [SEP] with the rest.
   const tokens = ["[CLS]", ...words, "[SEP]"].slice(0, 8).map((word) => Math.max(VOCABULARY.indexOf(word), 1));
   const used = pooling === "cls" ? tokens.slice(0, 1) : tokens;
   const sum = Array.from({ length: WIDTH }, (_, j) =>
-    used.reduce((total, token) => total + Math.tanh(table[token * WIDTH + j]!), 0),
+    used.reduce((total, token) => total + Math.tanh(weights[token * WIDTH + j]!), 0),
   );
   const length = Math.hypot(...sum);
   return sum.map((x) => x / length);
@@ -207,6 +240,90 @@ describe.skipIf(!transformers)("rqvae embed", () => {
     );
   });
 
+  it.each([
+    ["fp32", table],
+    ["fp16", ofHalfs],
+    ["q8", ofBytes],
+  ] as const)("takes the weights of --dtype %s", (dtype, weights) => {
+    const args = ["-t", "title", "-m", "tiny model", "--dtype", dtype, "-q"];
+    expect(rqvae("embed", "items.csv", ...args)).toEqual({ status: 0, stdout: "", stderr: "" });
+    expectEmbeddings(
+      "items.npy",
+      products.map(([, title]) => embedding(title!, "mean", weights)),
+    );
+  });
+
+  describe("from a hub", () => {
+    /** Paths that were asked for, and whether all answers are errors. */
+    const asked: string[] = [];
+    let isDown = false;
+    const server = createServer((request, response) => {
+      const { pathname } = new URL(request.url!, "http://hub");
+      asked.push(pathname);
+      const file = /^\/mirror\/tests\/tiny\/resolve\/main\/(.+)$/.exec(pathname)?.[1];
+      const path = file && inFolder(join("tiny model", file));
+      if (isDown || !path || !existsSync(path)) {
+        response.writeHead(isDown ? 503 : 404).end();
+        return;
+      }
+      response.writeHead(200, { "content-length": statSync(path).size });
+      response.end(request.method === "HEAD" ? undefined : readFileSync(path));
+    });
+    let hub: Record<string, string>;
+    beforeAll(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
+    afterAll(() => server.close());
+    beforeEach(() => {
+      asked.length = 0;
+      isDown = false;
+      const { port } = server.address() as AddressInfo;
+      hub = { HF_ENDPOINT: `http://127.0.0.1:${port}/mirror/`, HF_HOME: inFolder("hf home") };
+    });
+    const embed = (...args: string[]) => rqvaeBeside(hub, "embed", "items.csv", "-t", "title", ...args);
+
+    it("fetches a model by its name, keeps it, and needs no network then", async () => {
+      const first = await embed("-m", "tests/tiny", "--dtype", "q8");
+      expect(first).toMatchObject({ status: 0, stdout: "" });
+      expect(first.stderr).toContain("Embedded 5 items in 6 dimensions");
+      const expected = products.map(([, title]) => embedding(title!, "mean", ofBytes));
+      expectEmbeddings("items.npy", expected);
+      const base = "/mirror/tests/tiny/resolve/main";
+      for (const file of ["config.json", "tokenizer.json", "tokenizer_config.json", "onnx/model_quantized.onnx"]) {
+        expect(asked).toContain(`${base}/${file}`);
+      }
+      expect(asked.filter((path) => /model(_fp16)?\.onnx/.test(path))).toEqual([]);
+      expect(existsSync(inFolder("hf home/transformers.js/tests/tiny/onnx/model_quantized.onnx"))).toBe(true);
+
+      isDown = true;
+      asked.length = 0;
+      expect((await embed("-m", "tests/tiny", "--dtype", "q8", "--offline", "-o", "again.npy", "-q")).status).toBe(0);
+      expect(asked).toEqual([]);
+      expect(readBytes("again.npy")).toEqual(readBytes("items.npy"));
+      expectError(
+        await embed("-m", "tests/tiny", "--offline", "-q"),
+        1,
+        "tests/tiny: the model could not",
+        "--offline",
+      );
+    });
+
+    it("says what is wrong", async () => {
+      const host = hub.HF_ENDPOINT!.slice(0, -1);
+      expectError(
+        await embed("-m", "tests/none", "-q"),
+        1,
+        "tests/none: the model could not be",
+        `name on ${host} right`,
+      );
+      isDown = true;
+      expectError(await embed("-m", "tests/tiny", "-q"), 1, "tests/tiny: the model could not be loaded");
+      hub.HF_ENDPOINT = "hub.example";
+      expectError(await embed("-m", "tests/tiny", "-q"), 1, "HF_ENDPOINT must be the URL of a hub", '"hub.example"');
+      hub.HF_ENDPOINT = "http://127.0.0.1:9"; // where nothing answers
+      expectError(await embed("-m", "tests/tiny", "-q"), 1, "tests/tiny: the model could not be loaded", "network");
+      expect(files()).not.toContain("items.labels.json");
+    });
+  });
+
   it("leads from a table without vectors to IDs in two commands", () => {
     const many = Array.from(
       { length: 60 },
@@ -225,7 +342,7 @@ describe.skipIf(!transformers)("rqvae embed", () => {
     mkdirSync(inFolder("hollow"));
     const embed = (...args: string[]) => rqvae("embed", "items.csv", "-t", "title", ...args);
     expectError(embed("-m", "hollow"), 1, "hollow: the model could not be loaded", "onnx/model.onnx");
-    expectError(embed("-m", "tiny model", "--dtype", "fp16"), 1, "tiny model: the model could not", "--dtype fp16");
+    expectError(embed("-m", "tiny model", "--dtype", "q4"), 1, "tiny model: the model could not", "--dtype q4");
     expectError(embed("-m", "./nowhere"), 1, "./nowhere: no such folder");
     expectError(embed("-m", "nobody/nothing", "--offline"), 1, "nobody/nothing: the model could not", "--offline");
     expect(files()).not.toContain("items.labels.json");

@@ -60,6 +60,18 @@ export function rqvae(...args: string[]): Result {
   return { status, stdout, stderr };
 }
 
+/** The same without keeping this process from answering it, and with more in its environment. */
+export function rqvaeBeside(more: Record<string, string>, ...args: string[]): Promise<Result> {
+  const child = spawn(process.execPath, [program, ...args], { cwd: folder, env: { ...environment, ...more } });
+  const said = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (chunk) => {
+      said[stream] += chunk;
+    });
+  }
+  return new Promise((resolve) => child.on("close", (status) => resolve({ status, ...said })));
+}
+
 /** Starts the program. */
 export const start = (...args: string[]): ChildProcess =>
   spawn(process.execPath, [program, ...args], { cwd: folder, env: environment });

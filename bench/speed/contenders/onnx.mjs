@@ -16,13 +16,13 @@ function bytes(field, ...parts) {
 /** @type {(field: number, value: string) => Uint8Array} */
 const text = (field, value) => bytes(field, Buffer.from(value));
 
-export const [FLOAT, INT64] = [1, 7]; // TensorProto.DataType
+export const [FLOAT, INT8, INT64, FLOAT16] = [1, 3, 7, 10]; // TensorProto.DataType
 const [IR_VERSION, OPSET] = [8, 13];
 
-/** TensorProto @type {(name: string, tensor: import("./tensors.mjs").Tensor) => Uint8Array} */
-export function initializer(name, { shape, data }) {
+/** TensorProto @type {(name: string, tensor: { shape: number[], data: ArrayBufferView }, type?: number) => Uint8Array} */
+export function initializer(name, { shape, data }, type = FLOAT) {
   const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return bytes(5, ...shape.map((extent) => number(1, extent)), number(2, FLOAT), text(8, name), bytes(9, raw));
+  return bytes(5, ...shape.map((extent) => number(1, extent)), number(2, type), text(8, name), bytes(9, raw));
 }
 
 /** ValueInfoProto; an extent that is a word is known at run time. @type {(field: number, name: string, type: number, shape: (number | string)[]) => Uint8Array} */

@@ -33,6 +33,8 @@ export const embed: Command = {
 are of unit length, a row an item. The titles go into a file
 beside them, items.labels.json, for rqvae train --labels. Both are overwritten.
 It needs the package @huggingface/transformers, which is no part of rqvae.
+Environment: HF_ENDPOINT, another hub or mirror to fetch models from; HF_HOME, a
+folder to keep them in (default: that of the package).
 
 Examples:
   rqvae embed items.csv --text title,description \\

@@ -10,7 +10,13 @@ const PEER = "@huggingface/transformers";
 
 /** What is used of the peer. */
 interface Transformers {
-  env: { allowRemoteModels: boolean; allowLocalModels: boolean; localModelPath: string };
+  env: {
+    allowRemoteModels: boolean;
+    allowLocalModels: boolean;
+    localModelPath: string;
+    remoteHost: string;
+    cacheDir: string | null;
+  };
   pipeline(
     task: "feature-extraction",
     model: string,
@@ -38,7 +44,7 @@ export const DTYPES = ["fp32", "fp16", "q8", "int8", "uint8", "q4"] as const;
 export type Pooling = (typeof POOLINGS)[number];
 
 export interface TextModelOptions {
-  /** A folder, or a name on the Hugging Face Hub. */
+  /** A folder, or a name on the Hugging Face Hub or on what HF_ENDPOINT names. */
   model: string;
   dtype: (typeof DTYPES)[number];
   pooling: Pooling;
@@ -59,6 +65,10 @@ export interface TextModel {
 export async function loadTextModel(options: TextModelOptions): Promise<TextModel> {
   const { model, dtype, pooling, offline, onFetch } = options;
   const { env, pipeline } = await importPeer();
+  const host = hubHost();
+  env.remoteHost = `${host}/`;
+  const { HF_HOME } = process.env;
+  if (HF_HOME) env.cacheDir = join(resolve(HF_HOME), "transformers.js"); // else inside the package, where npm ci removes it
   const isFolder = (await stat(model).catch(() => undefined))?.isDirectory() === true;
   let name = model;
   if (isFolder) {
@@ -80,7 +90,7 @@ export async function loadTextModel(options: TextModelOptions): Promise<TextMode
       ? `the folder needs config.json, tokenizer.json, tokenizer_config.json and onnx/${dtype === "fp32" ? "model.onnx" : `the model for --dtype ${dtype}`}`
       : offline
         ? "it was not fetched before: leave --offline out once, or name a folder"
-        : "is its name on huggingface.co right, has it an onnx folder, and is there a network? A folder with the model can be named instead";
+        : `is its name on ${host.replace(/^https:\/\//, "")} right, has it an onnx folder, and is there a network? A folder with the model can be named instead`;
     throw new FileError(`${model}: the model could not be loaded: ${why}${/[.!?]$/.test(why) ? "" : "."} (${remedy})`);
   });
   return {
@@ -95,6 +105,16 @@ export async function loadTextModel(options: TextModelOptions): Promise<TextMode
       await extract.dispose();
     },
   };
+}
+
+/** Where models are fetched from: HF_ENDPOINT, as other programs of the field are told of a mirror or a hub of one's own. */
+function hubHost(): string {
+  const { HF_ENDPOINT: given } = process.env;
+  if (!given) return "https://huggingface.co";
+  if (URL.canParse(given) && /^https?:/i.test(given)) return given.replace(/\/+$/, "");
+  throw new FileError(
+    `HF_ENDPOINT must be the URL of a hub, such as https://huggingface.co, but is ${JSON.stringify(given)}`,
+  );
 }
 
 /** The peer beside this package, or in the folder that the command is run in. */
