@@ -158,6 +158,9 @@ describe("which columns", () => {
     ["tokens of other levels", { item: ["x", "y"], sid: ["<a_1><b_1>", "<a_1>"] }, /row 1: the ID has 1 codes/],
   ])("refuses %s", async (_, columns, message) => refused(makeParquet(columns), message));
 
+  test("refuses runs that claim more than there can be", () =>
+    refused(bytes("runs"), /claims 3,000,000 values in 301 bytes/));
+
   test("refuses codes that are missing", async () => {
     await refused(bytes("missing"), /row 3: the code of level 1 is missing/);
     await refused(bytes("missing-list"), /row 2: item "i2" has no codes/);
