@@ -340,7 +340,8 @@ describe.skipIf(!transformers)("rqvae embed", () => {
 
   it("says what is wrong with a model", () => {
     mkdirSync(inFolder("hollow"));
-    const embed = (...args: string[]) => rqvae("embed", "items.csv", "-t", "title", ...args);
+    // Quiet: after a second, which a busy machine may take, progress is shown.
+    const embed = (...args: string[]) => rqvae("embed", "items.csv", "-q", "-t", "title", ...args);
     expectError(embed("-m", "hollow"), 1, "hollow: the model could not be loaded", "onnx/model.onnx");
     expectError(embed("-m", "tiny model", "--dtype", "q4"), 1, "tiny model: the model could not", "--dtype q4");
     expectError(embed("-m", "./nowhere"), 1, "./nowhere: no such folder");
