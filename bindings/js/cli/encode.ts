@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import { ID_FORMATS, idChunks, writeIdShard } from "../formats/index.ts";
+import { labelsOf } from "../formats/labels.ts";
 import { RQVAE } from "../index.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkOutput, nameFile, openCatalogue, readBytes, readItemIds, writeWhole } from "./files.ts";
@@ -8,7 +9,7 @@ import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { latentsOption, vectorFormatOf, writeLatents } from "./latents.ts";
 import { extrasFor, formatOf, generalOptions, labelsOption, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
-import { labelsOf, rangeOptions, readRange, rowsOf } from "./row-range.ts";
+import { rangeOptions, readRange, rowsOf } from "./row-range.ts";
 import { plural } from "./text.ts";
 
 export const encode: Command = {
@@ -77,7 +78,7 @@ async function run(given: Given): Promise<number> {
   const { rows } = catalogue.items;
   const chosen = range?.(rows) ?? { first: 0, count: rows };
   const items = rowsOf(catalogue.items, chosen);
-  const labels = catalogue.labels && labelsOf(catalogue.labels, chosen);
+  const labels = catalogue.labels && labelsOf(catalogue.labels, chosen.first, chosen.count);
   const own = itemIdsPath === undefined ? catalogue.itemIds : await readItemIds(itemIdsPath, rows, catalogue.skipped);
   // Of a part, the row numbers in the whole.
   const numbers = () => Array.from({ length: chosen.count }, (_, row) => chosen.first + row);

@@ -1,7 +1,6 @@
 /** A stretch of the items: `--rows a:b` and `--shard i/n`. */
 
 import { isSource } from "../embedding-source.ts";
-import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
 import type { CatalogueItems } from "./files.ts";
 
@@ -52,11 +51,4 @@ export function rowsOf(items: CatalogueItems, { first, count }: RowRange): Catal
   const { dim } = items;
   if (isSource(items)) return { rows: count, dim, read: (from, many) => items.read(first + from, many) };
   return { data: items.data.subarray(first * dim, (first + count) * dim), rows: count, dim };
-}
-
-/** These rows of the labels. */
-export function labelsOf({ titles, labels }: ItemLabels, { first, count }: RowRange): ItemLabels {
-  const cut = <T>(values: T[]) => values.slice(first, first + count);
-  const entries = Object.entries(labels ?? {}).map(([name, values]) => [name, cut(values)] as const);
-  return { titles: cut(titles), ...(labels && { labels: Object.fromEntries(entries) }) };
 }

@@ -40,11 +40,8 @@ export async function openFile(source: FileSource): Promise<OpenedFile> {
     const blob = source as Blob;
     return { bytes: blobSource(blob), name: (blob as Partial<File>).name ?? "", location: blob };
   }
-  if (
-    !ArrayBuffer.isView(source) &&
-    typeof (source as AsyncIterable<Uint8Array>)?.[Symbol.asyncIterator] === "function"
-  ) {
-    const whole = await collect(source as AsyncIterable<Uint8Array>);
+  if (isByteStream(source)) {
+    const whole = await collect(source);
     return { bytes: memorySource(whole), name: "", location: whole };
   }
   if (ArrayBuffer.isView(source) || /^(Shared)?ArrayBuffer$/.test(tag(source))) {
@@ -53,6 +50,14 @@ export async function openFile(source: FileSource): Promise<OpenedFile> {
   }
   throw new InvalidInputError(
     `expected a path, a URL, a Blob, a stream or the bytes of a file, got ${describeValue(source)}`,
+  );
+}
+
+/** Whether a source is a stream of bytes: what was read of it is gone. */
+export function isByteStream(source: FileSource): source is AsyncIterable<Uint8Array> {
+  return (
+    !ArrayBuffer.isView(source) &&
+    typeof (source as Partial<AsyncIterable<Uint8Array>> | null | undefined)?.[Symbol.asyncIterator] === "function"
   );
 }
 

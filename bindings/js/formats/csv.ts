@@ -5,7 +5,7 @@ import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
 import { findDelimiter, findLayout, type Layout } from "./csv-layout.ts";
 import { CsvParser, type CsvRecord } from "./csv-parser.ts";
 import { LIST, NUMBER, QuickRows, TEXT } from "./csv-row.ts";
-import { ItemIdList, RowCollector, type SkippedRows } from "./row-collector.ts";
+import { ItemIdList, RowCollector, type SkippedRows, type TakenRows } from "./row-collector.ts";
 import { ownText, Utf8Window } from "./utf8.ts";
 
 /** How a table of text is read. Everything is detected by default. */
@@ -244,7 +244,7 @@ export class CsvTable {
     return this.#numbers;
   }
 
-  /** @throws InvalidInputError as `readCsv` does. */
+  /** The rows that wait to be taken. @throws InvalidInputError as `readCsv` does. */
   finish(): CsvItems {
     this.#decode(this.#window.end);
     this.#textOf(new Uint8Array(0), false);
@@ -261,9 +261,27 @@ export class CsvTable {
       items,
       ...(layout.names &&
         layout.listColumn === undefined && { columns: layout.dimensions.map((column) => layout.names![column]!) }),
-      ...(this.#texts.length > 0 && { labels: toLabels(layout, this.#texts) }),
+      ...this.#takeLabels(),
       ...(skipped && { skipped }),
     };
+  }
+
+  /** Rows that were read and not taken. */
+  get waiting(): number {
+    return this.#collector.waiting;
+  }
+
+  /** Those rows, with their labels and IDs. */
+  takeRows(): TakenRows {
+    const itemIds = this.itemIds && this.#itemIds.take();
+    return { items: this.#collector.take(), ...this.#takeLabels(), ...(itemIds && { itemIds }) };
+  }
+
+  #takeLabels(): { labels?: ItemLabels } {
+    if (this.#texts.length === 0) return {};
+    const texts = this.#texts;
+    this.#texts = texts.map(() => []);
+    return { labels: toLabels(this.#layout!, texts) };
   }
 
   /** The items' own IDs, once all is read: from a column named so. */

@@ -50,4 +50,5 @@ export {
   writeRecBole,
 } from "./recbole.ts";
 export type { SkippedRows } from "./row-collector.ts";
+export { type EmbeddingBatch, type StreamEmbeddingsOptions, streamEmbeddings } from "./stream-embeddings.ts";
 export { VECTOR_FORMATS, type VectorBlocks, type VectorExtras, type VectorFormat, vectorChunks } from "./vectors.ts";

@@ -56,13 +56,30 @@ export interface ItemFile {
   skipped?: SkippedRows;
 }
 
+/** A file of text, of which nothing but the beginning was read. */
+export interface TextFile {
+  format: "csv" | "json";
+  /** Its bytes, decompressed. */
+  chunks: AsyncIterable<Uint8Array>;
+}
+
 interface OpenOptions extends ItemFileOptions {
   /** Whether an item that is there twice is refused. Default: true. */
   uniqueIds?: boolean;
 }
 
-/** Opens a file by its content, then its name. @throws InvalidInputError, without the file's name. */
+/** Opens a file by its content, then its name; text is read. @throws InvalidInputError, without the file's name. */
 export async function openItemFile(bytes: ByteSource, name: string, options: OpenOptions): Promise<ItemFile> {
+  const file = await recognizeItemFile(bytes, name, options);
+  return "chunks" in file ? readText(file, options) : file;
+}
+
+/** Opens a file by its content, then its name. @throws InvalidInputError, without the file's name. */
+export async function recognizeItemFile(
+  bytes: ByteSource,
+  name: string,
+  options: OpenOptions,
+): Promise<ItemFile | TextFile> {
   const seen = sniff(await readBytes(bytes, 0, Math.min(4096, bytes.size)));
   const extension = extensionOf(name);
   if (bytes.size > 0 && (seen.format === "npy" || extension === "npy"))
@@ -78,7 +95,7 @@ export async function openItemFile(bytes: ByteSource, name: string, options: Ope
   if (seen.format === "parquet") return { format: "parquet", ...(await openParquet(bytes, options)) };
   if (seen.format === "gzip") return openGzip(bytes, name.replace(/\.gz$/i, ""), options);
   refuseForeign(seen);
-  return readText(streamBytes(bytes, { piece: 1 << 18, isReused: true }), textFormat(seen, name), options);
+  return { format: textFormat(seen, name), chunks: streamBytes(bytes, { piece: 1 << 18, isReused: true }) };
 }
 
 function refuseForeign({ kind, advice, foreign }: Sniffed): void {
@@ -88,12 +105,21 @@ function refuseForeign({ kind, advice, foreign }: Sniffed): void {
   );
 }
 
-async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): Promise<ItemFile> {
+async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): Promise<ItemFile | TextFile> {
   const limit = inflatedLimit(bytes.size);
   // Small pieces of compressed data: what comes out of one exists at once.
   const chunks = inflate(streamBytes(bytes, { piece: 1 << 16 }), "gzip", limit);
   const parts: Uint8Array[] = [];
   let size = 0;
+  let head: Uint8Array = new Uint8Array(0);
+  const rest = (async function* () {
+    try {
+      yield head;
+      yield* chunks;
+    } finally {
+      await chunks.return(undefined);
+    }
+  })();
   try {
     while (size < 4096) {
       const next = await chunks.next();
@@ -101,32 +127,32 @@ async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): 
       parts.push(next.value);
       size += next.value.length;
     }
-    const head = joined(parts);
-    const rest = (async function* () {
-      yield head;
-      yield* chunks;
-    })();
+    head = joined(parts);
     const seen = sniff(head);
     if (seen.format === "npy") return { format: "npy", whole: await readNpyStream(rest, limit) };
-    if (!seen.foreign) return await readText(rest, textFormat(seen, name), options);
+    if (!seen.foreign) return { format: textFormat(seen, name), chunks: rest };
     if (seen.format === undefined || seen.format === "gzip") refuseForeign(seen);
     const all: Uint8Array[] = [];
     for await (const part of rest) all.push(part);
-    return await openItemFile(memorySource(joined(all)), name, options);
-  } finally {
+    return await recognizeItemFile(memorySource(joined(all)), name, options);
+  } catch (error) {
     await chunks.return(undefined);
+    throw error;
   }
 }
 
-async function readText(
-  chunks: AsyncIterable<Uint8Array>,
+/** A reader of text that takes the options of a file. */
+export function newTable(
   format: "csv" | "json",
   { column, skipInvalid = false, uniqueIds = true }: OpenOptions,
-): Promise<ItemFile> {
-  const table =
-    format === "json"
-      ? new JsonTable({ skipInvalid, ...(column !== undefined && { column }) }, uniqueIds)
-      : new CsvTable({ skipInvalid, ...(column !== undefined && { listColumn: column }) }, uniqueIds);
+): CsvTable | JsonTable {
+  return format === "json"
+    ? new JsonTable({ skipInvalid, ...(column !== undefined && { column }) }, uniqueIds)
+    : new CsvTable({ skipInvalid, ...(column !== undefined && { listColumn: column }) }, uniqueIds);
+}
+
+async function readText({ format, chunks }: TextFile, options: OpenOptions): Promise<ItemFile> {
+  const table = newTable(format, options);
   const utf8 = new Utf8Pieces();
   for await (const chunk of chunks) table.push(utf8.convert(chunk));
   table.push(utf8.finish());

@@ -5,7 +5,7 @@ import { FloatList } from "./float-list.ts";
 import { JsonReader, NumberList } from "./json-reader.ts";
 import { describeJson, type FoundTable, findTable, findVector, follow, isObject, scalarFields } from "./json-table.ts";
 import { checkLabels, toItemLabels, withoutRows } from "./labels.ts";
-import { ItemIdList, isItemIdName, RowCollector, type SkippedRows } from "./row-collector.ts";
+import { ItemIdList, isItemIdName, RowCollector, type SkippedRows, type TakenRows } from "./row-collector.ts";
 import { utf8Of } from "./utf8.ts";
 
 /** How embeddings in JSON are read. */
@@ -176,6 +176,16 @@ export class JsonTable {
     return { ...result, labels: this.#rows.keptOf(labels) };
   }
 
+  /** Rows that were read and not taken: of JSON lines only, since a single value may say at its end what its rows are. */
+  get waiting(): number {
+    return this.#isLines ? this.#rows.waiting : 0;
+  }
+
+  /** Those rows, with their labels and IDs. */
+  takeRows(): TakenRows {
+    return this.#rows.takeRows();
+  }
+
   /** The items' own IDs, once all is read: from a field named so, or the keys of a map. */
   get itemIds(): string[] | undefined {
     return this.#ids ?? this.#rows.itemIds;
@@ -229,7 +239,7 @@ class JsonRows {
       const values = this.#valuesOf(numbers, `${name} ${number}`);
       const fields = this.#isObjects ? this.#scalars(row as Record<string, unknown>) : undefined;
       this.#takeId(id ?? (this.#idField === undefined ? undefined : String(fields?.get(this.#idField) ?? "")), number);
-      this.#takeFields(fields, this.#collector.rows);
+      this.#takeFields(fields, this.#collector.waiting);
       this.#collector.add(values);
       if (isLast && numbers instanceof NumberList) this.#numbers.giveUp(numbers.start, numbers.length);
     } catch (error) {
@@ -325,10 +335,23 @@ class JsonRows {
   finish(): JsonItems {
     this.#numbers.clear();
     const items = this.#collector.finish();
-    if (items.rows === 0) throw new InvalidInputError("the JSON holds no rows: at least one embedding is needed");
+    if (this.#collector.rows === 0)
+      throw new InvalidInputError("the JSON holds no rows: at least one embedding is needed");
     const { skipped } = this.#collector;
     const labels = this.#labels(items.rows);
     return { items, ...(labels && { labels }), ...(skipped && { skipped }) };
+  }
+
+  get waiting(): number {
+    return this.#collector.waiting;
+  }
+
+  takeRows(): TakenRows {
+    const items = this.#collector.take();
+    const labels = this.#labels(items.rows);
+    for (const name of this.#fields.keys()) this.#fields.set(name, []);
+    const itemIds = this.#hasIds ? this.#ids.take() : undefined;
+    return { items, ...(labels && { labels }), ...(itemIds && { itemIds }) };
   }
 
   #labels(rows: number): ItemLabels | undefined {

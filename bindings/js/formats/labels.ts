@@ -48,6 +48,13 @@ export function checkLabels(labels: ItemLabels, rows: number): void {
   }
 }
 
+/** The labels of rows [first, first + count). */
+export function labelsOf({ titles, labels }: ItemLabels, first: number, count: number): ItemLabels {
+  const cut = <T>(values: readonly T[]) => values.slice(first, first + count);
+  const entries = Object.entries(labels ?? {}).map(([name, values]) => [name, cut(values)] as const);
+  return { titles: cut(titles), ...(labels && { labels: Object.fromEntries(entries) as typeof labels }) };
+}
+
 /** Labels without some rows, which are ascending. */
 export function withoutRows(labels: ItemLabels, rows: ArrayLike<number>): ItemLabels {
   const dropped = new Set(Array.from(rows));

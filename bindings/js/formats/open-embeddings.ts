@@ -199,7 +199,8 @@ function gapsBefore(gaps: ArrayLike<number>, row: number): number {
   return low;
 }
 
-function inMemory({ data, rows, dim }: NonNullable<ItemFile["whole"]>): RowSource {
+/** A matrix in memory as one of which rows are read. */
+export function inMemory({ data, rows, dim }: NonNullable<ItemFile["whole"]>): RowSource {
   return {
     rows,
     dim,

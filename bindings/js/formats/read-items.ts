@@ -70,10 +70,11 @@ export async function inFile<T>(name: () => string, run: () => Promise<T>): Prom
   }
 }
 
-function aboutFile(name: string, error: unknown): unknown {
+/** The same error as one of ours that names the file. */
+export function aboutFile(name: string, error: unknown): unknown {
   const file = name === "" ? "the file" : name;
   if (error instanceof InvalidInputError) {
-    if (error.message.startsWith(file)) return error;
+    if (error.message.startsWith(`${file}: `) || error.message.startsWith(`${file} `)) return error;
     return new InvalidInputError(`${file}: ${error.message}`, { cause: error.cause ?? error });
   }
   if (error instanceof RQVAEError) return error;
@@ -138,13 +139,14 @@ export class InvalidRows {
     this.#itemIds = itemIds;
   }
 
-  /** @throws InvalidInputError for an invalid row, unless these are skipped. */
-  look(data: RowTarget, start: number, dim: number, row: number): void {
+  /** Whether a row is valid. @throws InvalidInputError for one that is not, unless these are skipped. */
+  look(data: RowTarget, start: number, dim: number, row: number): boolean {
     const reason = this.#reasonOf(data, start, dim, row);
-    if (reason === undefined) return;
+    if (reason === undefined) return true;
     if (!this.#skip) throw new InvalidInputError(reason);
     if (this.#rows.length === 0) this.#reason = reason;
     this.#rows.push(row);
+    return false;
   }
 
   #reasonOf(data: RowTarget, start: number, dim: number, row: number): string | undefined {
@@ -182,7 +184,7 @@ function nonFiniteIn(data: RowTarget, start: number, dim: number): number {
 }
 
 /** The matrix without some rows, in place. */
-function compacted({ data, rows, dim }: ItemMatrix, skipped: Uint32Array): ItemMatrix {
+export function compacted({ data, rows, dim }: ItemMatrix, skipped: ArrayLike<number>): ItemMatrix {
   let kept = skipped[0]!;
   for (let row = kept, s = 0; row < rows; row++) {
     if (row === skipped[s]) s++;

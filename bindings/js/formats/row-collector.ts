@@ -1,6 +1,7 @@
-/** Collects the rows of a file whose number is not known beforehand, and tells of those that are left out. */
+/** Collects the rows of a file whose number is not known beforehand, all or batch by batch, and tells of those that are left out. */
 
 import { InvalidInputError } from "../errors.ts";
+import type { ItemLabels } from "../types.ts";
 import { count, describeValue } from "./bytes.ts";
 import { FloatList } from "./float-list.ts";
 
@@ -12,6 +13,13 @@ export interface SkippedRows {
   reason: string;
 }
 
+/** Rows of a file that were read and not given out before. */
+export interface TakenRows {
+  items: { data: Float32Array; rows: number; dim: number };
+  labels?: ItemLabels;
+  itemIds?: string[];
+}
+
 export class RowCollector {
   /** Of the rows that were kept. */
   dim = 0;
@@ -20,6 +28,7 @@ export class RowCollector {
   /** Rows of the file so far. */
   seen = 0;
   readonly #numbers: FloatList;
+  #taken = 0;
   readonly #skipped: number[] = [];
   #reason = "";
   readonly #skipInvalid: boolean;
@@ -38,6 +47,18 @@ export class RowCollector {
     this.seen++;
   }
 
+  /** Rows kept that were not taken yet. */
+  get waiting(): number {
+    return this.rows - this.#taken;
+  }
+
+  /** The rows that wait: they wait no more. */
+  take(): { data: Float32Array; rows: number; dim: number } {
+    const rows = this.waiting;
+    this.#taken = this.rows;
+    return { data: this.#numbers.take(), rows, dim: this.dim };
+  }
+
   /** A row that is not as it must be. @throws the error, unless such rows are left out. */
   refuse(error: InvalidInputError): void {
     if (!this.#skipInvalid) throw error;
@@ -45,10 +66,10 @@ export class RowCollector {
     this.#skipped.push(this.seen++);
   }
 
-  /** @throws InvalidInputError when no row was kept. */
+  /** The rows that wait. @throws InvalidInputError when no row was kept. */
   finish(): { data: Float32Array; rows: number; dim: number } {
     requireSome(this.rows, this.seen, this.#reason);
-    return { data: this.#numbers.take(), rows: this.rows, dim: this.dim };
+    return this.take();
   }
 
   /** The rows that were left out; undefined unless that was asked for. */
@@ -65,7 +86,7 @@ export function requireSome(kept: number, seen: number, reason: string): void {
 
 /** Item IDs as a file has them: each once. */
 export class ItemIdList {
-  readonly ids: string[] = [];
+  ids: string[] = [];
   readonly #known = new Map<string, number>();
 
   /** Why a row of the file cannot have this ID: it is empty, or another row has it. */
@@ -85,6 +106,13 @@ export class ItemIdList {
   add(id: string, row: number): void {
     this.#known.set(id, row);
     this.ids.push(id);
+  }
+
+  /** The IDs that were added since the last time. */
+  take(): string[] {
+    const { ids } = this;
+    this.ids = [];
+    return ids;
   }
 }
 

@@ -1,0 +1,183 @@
+/** Files of embeddings from beginning to end, a batch of rows at a time. */
+
+import { InvalidInputError } from "../errors.ts";
+import type { ItemLabels } from "../types.ts";
+import { type FileSource, isByteStream, joined, openFile } from "./byte-source.ts";
+import { describeValue, sniff, textFormat } from "./bytes.ts";
+import { type ItemFile, type ItemFileOptions, newTable, recognizeItemFile, type TextFile } from "./item-file.ts";
+import { labelsOf, withoutRows } from "./labels.ts";
+import { inMemory } from "./open-embeddings.ts";
+import { aboutFile, compacted, InvalidRows } from "./read-items.ts";
+import type { SkippedRows } from "./row-collector.ts";
+import { Utf8Pieces } from "./utf8.ts";
+
+/** How a file of embeddings is read batch by batch. */
+export interface StreamEmbeddingsOptions extends ItemFileOptions {
+  /** Name of bytes, a Blob or a stream, for messages and where the content leaves a choice of formats. */
+  fileName?: string;
+  /** Rows of a batch, at most. Default: 4,096. */
+  batchRows?: number;
+}
+
+/** Rows that stand one behind the other in the file, as items that `encode`, `encodeStream` and the others take. */
+export interface EmbeddingBatch {
+  data: Float32Array;
+  rows: number;
+  dim: number;
+  /** Of these rows. */
+  labels?: ItemLabels;
+  /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
+  itemIds?: string[];
+  /** With `skipInvalid`, in the last batch: the rows of the file that were left out. */
+  skipped?: SkippedRows;
+}
+
+/**
+ * Reads a file of embeddings once, in batches. Tables of text and JSON lines, also compressed by gzip or as they come from a stream, are
+ * never held; files that `openEmbeddings` reads by rows are not either. What it must read whole (JSON of one value, deflated npz members,
+ * npy in gzip, other formats in a stream) is. Every value is checked, and so are item IDs, which are kept for that.
+ *
+ * @param file A path (Node), a URL, a Blob or File, bytes, or a stream of bytes.
+ * @throws InvalidInputError naming file, row and reason; the batches before the row were given out then.
+ */
+export async function* streamEmbeddings(
+  file: FileSource,
+  options: StreamEmbeddingsOptions = {},
+): AsyncGenerator<EmbeddingBatch, void, undefined> {
+  const { batchRows = 4096 } = options;
+  if (!(Number.isSafeInteger(batchRows) && batchRows > 0)) {
+    throw new InvalidInputError(`batchRows must be a whole number of at least 1, got ${describeValue(batchRows)}`);
+  }
+  let name = options.fileName ?? "";
+  let close = async () => {};
+  try {
+    let opened: ItemFile | TextFile | undefined;
+    let source = file;
+    if (isByteStream(file)) {
+      const { text, all } = await textStream(file, name);
+      opened = text;
+      source = all as FileSource;
+    }
+    if (!opened) {
+      const { bytes, name: own } = await openFile(source);
+      close = () => bytes.close();
+      name = options.fileName ?? own;
+      opened = await recognizeItemFile(bytes, name, options);
+    }
+    const batches =
+      "chunks" in opened ? textBatches(opened, options, batchRows) : matrixBatches(opened, options, batchRows);
+    for await (const batch of batches) yield batch;
+  } catch (error) {
+    throw aboutFile(name, error);
+  } finally {
+    await close();
+  }
+}
+
+/** The pieces of a stream: of text, to be read as they come; else as another stream, whose beginning was looked at. */
+async function textStream(
+  stream: AsyncIterable<Uint8Array>,
+  name: string,
+): Promise<{ text?: TextFile; all?: AsyncIterable<Uint8Array> }> {
+  const iterator = stream[Symbol.asyncIterator]();
+  const parts: Uint8Array[] = [];
+  for (let size = 0; size < 4096; size += parts.at(-1)!.length) {
+    const { done, value } = await iterator.next();
+    if (done) break;
+    if (!ArrayBuffer.isView(value)) {
+      throw new InvalidInputError(`a stream must give pieces of bytes, got ${describeValue(value)}: set no encoding`);
+    }
+    parts.push(value);
+  }
+  const all = (async function* () {
+    let isDone = false;
+    try {
+      yield joined(parts);
+      for (;;) {
+        const next = await iterator.next();
+        if (next.done) break;
+        yield next.value;
+      }
+      isDone = true;
+    } finally {
+      if (!isDone) await iterator.return?.();
+    }
+  })();
+  const seen = sniff(joined(parts));
+  return seen.foreign || name.toLowerCase().endsWith(".npy")
+    ? { all }
+    : { text: { format: textFormat(seen, name), chunks: all } };
+}
+
+async function* textBatches(
+  { format, chunks }: TextFile,
+  options: StreamEmbeddingsOptions,
+  batchRows: number,
+): AsyncGenerator<EmbeddingBatch> {
+  const table = newTable(format, options);
+  const utf8 = new Utf8Pieces();
+  /** Given out when there is another, or with what was left out at the end. */
+  let held: EmbeddingBatch | undefined;
+  for await (const chunk of chunks) {
+    table.push(utf8.convert(chunk));
+    if (table.waiting < batchRows) continue;
+    const { items, ...beside } = table.takeRows();
+    for (const batch of split({ ...items, ...beside }, batchRows)) {
+      if (held) yield held;
+      held = batch;
+    }
+  }
+  table.push(utf8.finish());
+  const { items, labels, skipped } = table.finish();
+  const { itemIds } = table;
+  for (const batch of split({ ...items, ...(labels && { labels }), ...(itemIds && { itemIds }) }, batchRows)) {
+    if (held) yield held;
+    held = batch;
+  }
+  if (held) yield skipped ? { ...held, skipped } : held;
+}
+
+/** Batches of at most `batchRows` rows. */
+function* split({ data, rows, dim, labels, itemIds }: EmbeddingBatch, batchRows: number): Generator<EmbeddingBatch> {
+  for (let first = 0; first < rows; first += batchRows) {
+    const count = Math.min(rows - first, batchRows);
+    yield {
+      data: count === rows ? data : data.slice(first * dim, (first + count) * dim),
+      rows: count,
+      dim,
+      ...(labels && { labels: labelsOf(labels, first, count) }),
+      ...(itemIds && { itemIds: itemIds.slice(first, first + count) }),
+    };
+  }
+}
+
+async function* matrixBatches(
+  file: ItemFile,
+  { skipInvalid = false }: StreamEmbeddingsOptions,
+  batchRows: number,
+): AsyncGenerator<EmbeddingBatch> {
+  const { labels, itemIds } = file;
+  const matrix = file.matrix ?? inMemory(file.whole!);
+  const { rows, dim } = matrix;
+  const invalid = new InvalidRows(skipInvalid, itemIds);
+  let held: EmbeddingBatch | undefined;
+  for (let first = 0; first < rows; first += batchRows) {
+    const count = Math.min(rows - first, batchRows);
+    const data = new Float32Array(count * dim);
+    await matrix.fill(data, first, count);
+    const left: number[] = [];
+    for (let i = 0; i < count; i++) if (!invalid.look(data, i * dim, dim, first + i)) left.push(i);
+    if (left.length === count) continue;
+    if (held) yield held;
+    const whole = { data, rows: count, dim };
+    const kept = left.length === 0 ? whole : (compacted(whole, left) as typeof whole);
+    held = {
+      ...kept,
+      ...(labels && { labels: withoutRows(labelsOf(labels, first, count), left) }),
+      ...(itemIds && { itemIds: withoutRows({ titles: itemIds.slice(first, first + count) }, left).titles }),
+    };
+  }
+  // What was left out while the file was read whole is not in the matrix.
+  const skipped = file.skipped ?? invalid.finish(rows);
+  if (held) yield skipped ? { ...held, skipped } : held;
+}
