@@ -82,6 +82,23 @@ export class SourceReader {
 
   /** Copies the named rows (ascending) to `address`, one behind the other; calls `proceed` after each read, which may throw. */
   async gather(heap: ItemHeap, names: Uint32Array, address: number, proceed: () => void): Promise<void> {
+    const { dim } = this;
+    await this.eachRun(
+      names,
+      (data, begin, first, count, place) => this.copy(heap, data, begin, first, count, address + 4 * dim * place),
+      proceed,
+    );
+  }
+
+  /**
+   * Reads the named rows (ascending) by few reads. Calls `use` with each run of consecutive ones: rows [first, first + count), those from
+   * the `place`-th name on, in an array that begins with row `begin`; and `proceed` after each read, which may throw.
+   */
+  async eachRun(
+    names: Uint32Array,
+    use: (data: Float32Array, begin: number, first: number, count: number, place: number) => void,
+    proceed: () => void = () => {},
+  ): Promise<void> {
     const { dim, pieceRows } = this;
     const gap = Math.floor(GAP_BYTES / (4 * dim)) + 1;
     for (let i = 0, next = 0; i < names.length; i = next) {
@@ -93,7 +110,7 @@ export class SourceReader {
       proceed();
       for (let k = i, end = i; k < next; k = end) {
         for (end = k + 1; end < next && names[end] === names[end - 1]! + 1; ) end++;
-        this.copy(heap, data, begin, names[k]!, end - k, address + 4 * dim * k);
+        use(data, begin, names[k]!, end - k, k);
       }
     }
   }

@@ -7,6 +7,7 @@ import { explainedVariance } from "rqvae/report";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ItemMatrix } from "../../bindings/js/types.ts";
 import { catalogue, generator, sameBits } from "./catalogue.ts";
+import { sourceOf } from "./embedding-sources.ts";
 
 /** IDs, vectors and labels of few different values, so that all cases are frequent. */
 const someCatalogue = fc.tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 3 })).chain(([n, levels]) =>
@@ -190,6 +191,44 @@ describe("with a model", () => {
     const bare = await assessIds(own, { items: values });
     expect(bare.duplicates).toEqual(expected!.duplicates);
     expect(bare.reconstruction).toBeUndefined();
+  });
+
+  test("a source gives the report of the same items in memory, never read whole", async () => {
+    const [rows, dim] = [70_000, 3]; // more than the sample
+    const many = catalogue(rows, dim);
+    many.data[3] = 0;
+    many.data.copyWithin(dim * 60_000, 0, dim * 500);
+    many.data[3] = -0;
+    const other = await RQVAE.create({ inputDim: dim, latentDim: 3, hiddenDims: [4], codebookSize: 8 });
+    await other.kmeansInitCodebooks(many);
+    const own = await other.encodeAsync(many);
+    const source = sourceOf(many);
+    const report = await assessIds(own, { items: source });
+    expect(JSON.stringify(report)).toBe(JSON.stringify(await assessIds(own, { items: many })));
+    const [small, held] = await Promise.all(
+      [sourceOf(items), items].map((each) => assessIds(ids, { items: each, model, baseline: true })),
+    );
+    expect(JSON.stringify(small)).toBe(JSON.stringify(held));
+    expect(report.duplicates!.itemsWithTwin).toBe(1000);
+    expect(Math.max(...source.reads.map(([, count]) => count))).toBeLessThan(rows);
+    other.dispose();
+  });
+
+  test("a source is refused as items are: another number of rows, values that are none, a read that fails", async () => {
+    await expect(assessIds(ids, { items: sourceOf(catalogue(599, 8)), model })).rejects.toThrow(
+      /items has 599 rows, but there are 600 IDs/,
+    );
+    await expect(assessIds(ids, { items: sourceOf(catalogue(600, 7)), model })).rejects.toThrow(/inputDim 8.*7/);
+    const hole = { ...items, data: items.data.slice() };
+    hole.data[8 * 321 + 5] = Number.NaN;
+    await expect(assessIds(ids, { items: sourceOf(hole) })).rejects.toThrow(/items: row 321, column 5 is NaN/);
+    const gone = new Error("gone");
+    const failing = sourceOf(items, {
+      before: () => {
+        throw gone;
+      },
+    });
+    await expect(assessIds(ids, { items: failing })).rejects.toBe(gone);
   });
 
   test("the encoder alone tells of neighbours, not of reconstruction", async () => {

@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
-import { RQVAE, residualKMeans, SemanticIds } from "rqvae";
+import { InvalidInputError, RQVAE, residualKMeans, SemanticIds } from "rqvae";
 import { readLabels, readNpy } from "rqvae/formats";
 import { type Explainer, explainIds } from "rqvae/report";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { halfToNumber } from "../../bindings/js/read-model-file.ts";
 import { squaredDistance } from "./catalogue.ts";
+import { sourceOf } from "./embedding-sources.ts";
 
 const folder = new URL("../../examples/data/emoji/", import.meta.url);
 const items = readNpy(readFileSync(new URL("emoji-glovesif100.f16.npy", folder)));
@@ -28,6 +30,25 @@ beforeAll(async () => {
 afterAll(() => model.dispose());
 
 const distance = (a: ArrayLike<number>, b: ArrayLike<number>) => Math.sqrt(squaredDistance(a, b));
+
+test("a source gives the same answers, also to several questions at once, and is read for what they need", async () => {
+  const data = Float32Array.from(items.data, (half) => halfToNumber(half));
+  const source = sourceOf({ data, rows: n, dim });
+  for (const nearest of [0, 5]) {
+    const held = await explainIds(model, items, { ids, labels, nearest });
+    const streamed = await explainIds(model, source, { ids, labels, nearest });
+    source.reads.length = 0;
+    const asked = [3, 1900, 3, 44];
+    const answers = await Promise.all(asked.map((i) => streamed.explain(i)));
+    expect(answers.map(String)).toEqual(asked.map((i) => String(held.explain(i))));
+    expect(answers.map(({ levels }) => levels)).toEqual(asked.map((i) => held.explain(i).levels));
+    if (nearest === 0) expect(source.reads).toEqual(asked.map((i) => [i, 1]));
+    expect(await streamed.whyCollide(9, 2).then(String)).toBe(String(held.whyCollide(9, 2)));
+    await expect(streamed.explain(n)).rejects.toThrow(InvalidInputError);
+    await expect(streamed.whyCollide(5, 5)).rejects.toThrow(/two different items/);
+    expect(String(await streamed.explain(0))).toBe(String(held.explain(0))); // after an error too
+  }
+});
 
 describe("explain", () => {
   test("distances and margins are those of encode, also where the beam took a farther code", () => {

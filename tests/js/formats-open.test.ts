@@ -285,8 +285,29 @@ describe("other formats", () => {
         [2],
       ]);
     }
+    const twice = utf8(csv.replace("c,nan", "a,7"));
+    await expect(openEmbeddings(twice)).rejects.toThrow(/row 2 is item "a"/);
+    const kept = await openEmbeddings(twice, { uniqueIds: false });
+    expect([kept.rows, kept.itemIds]).toEqual([4, ["a", "b", "a", "d"]]);
     const half = gzipSync(makeNpy("<f2", "(4, 3)", HALVES));
     await expectRows(await openEmbeddings(half), MATRIX.data, [4, 3]);
+  });
+
+  test("an ID that is there twice is left out with the invalid rows, unless it may be", async () => {
+    const ids = utf8("aba");
+    const file = makeZip([
+      {
+        name: "vectors.npy",
+        bytes: makeNpy("<f4", "(3, 2)", Float32Array.of(1, 2, 3, Number.NaN, 5, 6)),
+        stored: true,
+      },
+      { name: "ids.npy", bytes: makeNpy("|S1", "(3,)", ids), stored: true },
+    ]);
+    const skipped = async (uniqueIds: boolean) => [
+      ...(await openEmbeddings(file, { skipInvalid: true, uniqueIds })).skipped!.rows,
+    ];
+    expect(await skipped(true)).toEqual([1, 2]);
+    expect(await skipped(false)).toEqual([1]);
   });
 
   test.each([

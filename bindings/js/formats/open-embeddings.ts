@@ -14,6 +14,8 @@ import type { SkippedRows } from "./row-collector.ts";
 export interface OpenEmbeddingsOptions extends ItemFileOptions {
   /** Name of bytes or a Blob, for messages and where the content leaves a choice of formats. */
   fileName?: string;
+  /** Whether an item ID that is there twice is refused by readers of text, or left out with `skipInvalid`. Default: true. */
+  uniqueIds?: boolean;
 }
 
 /** Where opened embeddings are, as plain data that can be sent to another thread: `openEmbeddings` takes it as a source. */
@@ -89,10 +91,10 @@ function isDescription(source: FileSource | EmbeddingDescription): source is Emb
 const BLOCK = 1 << 20;
 
 /** Reads all rows, to know those that are left out. */
-async function findInvalid(file: ItemFile, options: ItemFileOptions): Promise<SkippedRows | undefined> {
+async function findInvalid(file: ItemFile, options: OpenEmbeddingsOptions): Promise<SkippedRows | undefined> {
   if (!options.skipInvalid) return undefined;
   const { rows, dim } = file.matrix ?? file.whole!;
-  const invalid = new InvalidRows(true, file.itemIds);
+  const invalid = new InvalidRows(true, options.uniqueIds === false ? undefined : file.itemIds);
   const most = Math.max(1, Math.floor(BLOCK / dim));
   const block = file.matrix && new Float32Array(Math.min(most, rows) * dim);
   for (let first = 0; first < rows; first += most) {

@@ -1,3 +1,4 @@
+import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { drive, nextTurn } from "../jobs.ts";
 import { writeModelFile } from "../model-file.ts";
@@ -7,18 +8,22 @@ import { readModelFile } from "../read-model-file.ts";
 import { residualKMeans } from "../residual-kmeans.ts";
 import { hashOf, RQVAE } from "../rqvae.ts";
 import { SemanticIds, sortedRows } from "../semantic-ids.ts";
-import type { ItemLabels, Items } from "../types.ts";
+import type { EmbeddingSource, ItemLabels, Items } from "../types.ts";
 import { type LabelOption, readLabelOption, requireIds, requireOwnIds } from "./check.ts";
 import { assessLevel, commonPrefix, countGroups, labelAgreement } from "./groups.ts";
 import { type IdFigures, IdReport, type NeighbourReport, type ReconstructionReport } from "./id-report.ts";
-import { type ItemRows, type Matrix, readItemRows } from "./item-rows.ts";
-import { nearestNeighbours, squaredErrors, VectorClasses } from "./measures.ts";
+import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "./item-rows.ts";
+import { nearestNeighbours, squaredErrors } from "./measures.ts";
 import { mix, sampleRows } from "./sample.ts";
+import { VectorClasses } from "./vector-classes.ts";
 
 /** What `assessIds` goes by beside the IDs. */
 export interface AssessOptions {
-  /** The vectors that the IDs were made of, in the same order: tells exact duplicates from collisions, and near from far. */
-  items?: Items;
+  /**
+   * The vectors that the IDs were made of, in the same order: tells exact duplicates from collisions, and near from far. A source is read
+   * by blocks, a few times; of its vectors a sample is held.
+   */
+  items?: Items | EmbeddingSource;
   /** Titles of the items (for the HTML page) and labels, one entry an item; or the labels alone. An empty text is no label. */
   labels?: LabelOption;
   /** The model that made the IDs: tells what they stand for. Needs `items`. */
@@ -55,10 +60,7 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   }
   const labels = readLabelOption(options.labels, ids.length, "assessIds");
   if (model) requireOwnIds(ids, model, "assessIds");
-  const items =
-    options.items === undefined
-      ? undefined
-      : readItemRows(options.items, ids.length, "assessIds", model?.config.inputDim);
+  const items = options.items && openRows(options.items, ids.length, model?.config.inputDim);
   const yardstick = items && (await layYardstick(items, signal));
   const own = await measure(ids, labels, yardstick, model, signal);
   if (!baseline || !yardstick) return new IdReport(own, ids, labels);
@@ -66,9 +68,13 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   return new IdReport({ ...own, baselines }, ids, labels);
 }
 
+function openRows(items: Items | EmbeddingSource, n: number, dim: number | undefined): ItemRows {
+  const read = isSource(items) ? readSourceRows : readItemRows;
+  return read(items as EmbeddingSource & Items, n, "assessIds", dim);
+}
+
 /** What is known of the items whatever their IDs are. */
 interface Yardstick {
-  items: ItemRows;
   /** Which vectors are the same. */
   classes: VectorClasses;
   itemsWithTwin: number;
@@ -83,8 +89,7 @@ interface Yardstick {
 
 async function layYardstick(items: ItemRows, signal: AbortSignal | undefined): Promise<Yardstick> {
   const { rows: n, dim } = items;
-  const classes = new VectorClasses(items);
-  await inSlices(n, SLICE, signal, (row) => classes.add(row));
+  const classes = await classify(items, signal);
   const members = new Uint32Array(n);
   for (const first of classes.firstRows) members[first]!++;
   let itemsWithTwin = 0;
@@ -92,13 +97,12 @@ async function layYardstick(items: ItemRows, signal: AbortSignal | undefined): P
 
   const size = Math.min(n, SAMPLE_ROWS, Math.max(2, Math.floor(SAMPLE_VALUES / dim)));
   const rows = sampleRows(n, size);
-  const sample = size === n ? items.take() : items.take(rows);
+  const sample = await items.take(size === n ? undefined : rows);
   const affordable = Math.floor(NEIGHBOUR_PRODUCTS / (size * dim));
   const queries = sampleRows(size, Math.min(MOST_QUERIES, Math.max(FEWEST_QUERIES, affordable)));
   const k = Math.min(NEIGHBOURS, size - 1);
   const nearest = k === 0 ? new Int32Array(0) : await findNeighbours(sample, queries, k, signal);
   return {
-    items,
     classes,
     itemsWithTwin,
     rows,
@@ -107,6 +111,18 @@ async function layYardstick(items: ItemRows, signal: AbortSignal | undefined): P
     nearest,
     k,
   };
+}
+
+/** Which vectors are the same. */
+async function classify(items: ItemRows, signal: AbortSignal | undefined): Promise<VectorClasses> {
+  const { rows, dim } = items;
+  const classes = new VectorClasses(rows);
+  for (let first = 0; first < rows; first += SLICE) {
+    await nextTurn();
+    signal?.throwIfAborted();
+    classes.add(await items.read(first, Math.min(SLICE, rows - first)), dim);
+  }
+  return classes;
 }
 
 async function findNeighbours(
@@ -279,7 +295,7 @@ async function measureNeighbours(
 /** Residual k-means, with the model's beam, and codes by a hash of the vector. */
 async function measureBaselines(
   ids: SemanticIds,
-  items: Items,
+  items: Items | EmbeddingSource,
   labels: Partial<ItemLabels> | undefined,
   yardstick: Yardstick,
   model: RQVAE | undefined,

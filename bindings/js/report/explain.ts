@@ -1,11 +1,12 @@
+import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { OptionReader, show } from "../option-reader.ts";
 import type { RQVAE } from "../rqvae.ts";
 import { levelLetter, type SemanticIds } from "../semantic-ids.ts";
-import type { ItemLabels, Items } from "../types.ts";
+import type { EmbeddingSource, ItemLabels, Items } from "../types.ts";
 import { type LabelOption, readLabelOption, requireIds, requireModel, requireOwnIds } from "./check.ts";
 import { commonPrefix, countCodes } from "./groups.ts";
-import { type ItemRows, readItemRows } from "./item-rows.ts";
+import { type HeldRows, type ItemRows, type Matrix, readItemRows, readSourceRows } from "./item-rows.ts";
 import { sampleRows } from "./sample.ts";
 import { percent, plural, short, thousands, tokens } from "./words.ts";
 
@@ -110,10 +111,21 @@ const MOST_CELLS = 2048;
 const LABELS_PER_NAME = 3;
 
 /**
- * Gets ready to say why items have the IDs that they have. The model and the items are used as long as the explainer is.
+ * Gets ready to say why items have the IDs that they have. The model and the items are used as long as the explainer is. Of a source only
+ * the vectors that an answer needs are read, when it is asked for.
  * @throws InvalidInputError when items, IDs or labels do not belong to the model or to one another.
  */
-export async function explainIds(model: RQVAE, items: Items, options: ExplainOptions = {}): Promise<Explainer> {
+export async function explainIds(model: RQVAE, items: Items, options?: ExplainOptions): Promise<Explainer>;
+export async function explainIds(
+  model: RQVAE,
+  items: EmbeddingSource,
+  options?: ExplainOptions,
+): Promise<SourceExplainer>;
+export async function explainIds(
+  model: RQVAE,
+  items: Items | EmbeddingSource,
+  options: ExplainOptions = {},
+): Promise<Explainer | SourceExplainer> {
   const read = new OptionReader(options, "explainIds");
   for (const name of ["ids", "labels", "signal"]) read.get(name);
   const nearest = read.integer("nearest", 5, 0, MOST_MEMBERS);
@@ -122,14 +134,52 @@ export async function explainIds(model: RQVAE, items: Items, options: ExplainOpt
   const ids = options.ids ?? (await model.encodeAsync(items, options.signal ? { signal: options.signal } : {}));
   requireIds(ids, "explainIds");
   requireOwnIds(ids, model, "explainIds");
-  const rows = readItemRows(items, ids.length, "explainIds", model.config.inputDim);
-  return new Explainer(model, rows, ids, readLabelOption(options.labels, ids.length, "explainIds"), nearest);
+  const labels = readLabelOption(options.labels, ids.length, "explainIds");
+  const { inputDim } = model.config;
+  if (!isSource(items)) {
+    return new Explainer(model, readItemRows(items, ids.length, "explainIds", inputDim), ids, labels, nearest);
+  }
+  const rows = new FetchedRows(readSourceRows(items, ids.length, "explainIds", inputDim));
+  return new SourceExplainer(new Explainer(model, rows, ids, labels, nearest), rows);
+}
+
+/** Those rows of a source that were fetched for a question. */
+class FetchedRows implements Pick<HeldRows, "take"> {
+  readonly dim: number;
+  readonly #items: ItemRows;
+  #fetched: Matrix | undefined;
+  #places = new Map<number, number>();
+
+  constructor(items: ItemRows) {
+    this.dim = items.dim;
+    this.#items = items;
+  }
+
+  async fetch(rows: Iterable<number>): Promise<void> {
+    const names = Uint32Array.from(new Set(rows)).sort();
+    this.#fetched = await this.#items.take(names);
+    this.#places = new Map(Array.from(names, (row, place) => [row, place]));
+  }
+
+  forget(): void {
+    this.#fetched = undefined;
+  }
+
+  take(rows: ArrayLike<number>): Matrix {
+    const { dim } = this;
+    const data = new Float32Array(rows.length * dim);
+    for (let k = 0; k < rows.length; k++) {
+      const at = this.#places.get(rows[k]!)! * dim;
+      data.set(this.#fetched!.data.subarray(at, at + dim), k * dim);
+    }
+    return { data, rows: rows.length, dim };
+  }
 }
 
 /** Says why items have their IDs. Made by `explainIds`. */
 export class Explainer {
   readonly #model: RQVAE;
-  readonly #items: ItemRows;
+  readonly #items: Pick<HeldRows, "take">;
   readonly #ids: SemanticIds;
   readonly #labels: Partial<ItemLabels> | undefined;
   readonly #nearest: number;
@@ -139,7 +189,7 @@ export class Explainer {
   /** @internal */
   constructor(
     model: RQVAE,
-    items: ItemRows,
+    items: Pick<HeldRows, "take">,
     ids: SemanticIds,
     labels: Partial<ItemLabels> | undefined,
     nearest: number,
@@ -167,10 +217,8 @@ export class Explainer {
 
   /** Why two items have the same ID, or that they do not. @throws InvalidInputError when there is no such item. */
   whyCollide(a: number, b: number): Collision {
+    const { data, dim } = this.#items.take(this.rowsOfPair(a, b));
     const codes = this.#ids.at(a);
-    this.#ids.at(b); // complains about b
-    if (a === b) throw new InvalidInputError(`whyCollide: ${show(a)} is given twice; two different items are needed`);
-    const { data, dim } = this.#items.take([a, b]);
     const distance = distanceOf(data.subarray(0, dim), data.subarray(dim));
     const latents = this.#model.latents({ data, rows: 2, dim });
     const latentDistance = distanceOf(latents.subarray(0, latents.length / 2), latents.subarray(latents.length / 2));
@@ -197,6 +245,24 @@ export class Explainer {
     return { ...collision, text, toString: () => text };
   }
 
+  /** Rows whose vectors an explanation goes by. @internal @throws InvalidInputError when there is no such item. */
+  rowsBehind(i: number): number[] {
+    const codes = this.#ids.at(i);
+    return [i, ...codes.flatMap((code, level) => this.#membersOf(this.#rowsWith([code], level + 1, level)))];
+  }
+
+  /** Rows whose vectors `whyCollide` compares. @internal @throws InvalidInputError when they are not two items. */
+  rowsOfPair(a: number, b: number): [number, number] {
+    for (const item of [a, b]) this.#ids.at(item); // complains
+    if (a === b) throw new InvalidInputError(`whyCollide: ${show(a)} is given twice; two different items are needed`);
+    return [a, b];
+  }
+
+  /** Of the rows with a code, those among which the nearest to its centre are sought. */
+  #membersOf(rows: Uint32Array): number[] {
+    return this.#nearest === 0 ? [] : Array.from(sampleRows(rows.length, MOST_MEMBERS), (k) => rows[k]!);
+  }
+
   #explainLevel(codes: number[], level: number, residual: Float64Array, code: number): LevelExplanation {
     const centre = this.#centre(level, code);
     const distance = distanceOf(residual, centre);
@@ -207,8 +273,8 @@ export class Explainer {
       if (runnerUp === undefined || its < runnerUp.distance) runnerUp = { code: other, distance: its };
     }
     const rows = this.#rowsWith([code], level + 1, level);
-    const sampled = sampleRows(rows.length, MOST_MEMBERS).map((k) => rows[k]!);
-    const members = this.#nearest === 0 ? [] : this.#residuals(sampled);
+    const sampled = this.#membersOf(rows);
+    const members = sampled.length === 0 ? [] : this.#residuals(sampled);
     const nearest = members
       .map((each, k) => ({ item: sampled[k]!, distance: distanceOf(each[level]!, centre) }))
       .sort((a, b) => a.distance - b.distance || a.item - b.item)
@@ -296,6 +362,49 @@ export class Explainer {
   #nameOf(i: number): string {
     const title = this.#labels?.titles?.[i];
     return title ? `item ${i} (${title})` : `item ${i}`;
+  }
+}
+
+/** The same of items that are read when they are asked about. Made by `explainIds` from a source. */
+export class SourceExplainer {
+  readonly #explainer: Explainer;
+  readonly #rows: FetchedRows;
+  /** Of a source one thing is read at a time. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @internal */
+  constructor(explainer: Explainer, rows: FetchedRows) {
+    this.#explainer = explainer;
+    this.#rows = rows;
+  }
+
+  /** Why item `i` has its ID. @throws InvalidInputError when there is no such item, or the source cannot be read. */
+  explain(i: number): Promise<Explanation> {
+    return this.#ask(
+      () => this.#explainer.rowsBehind(i),
+      () => this.#explainer.explain(i),
+    );
+  }
+
+  /** Why two items have the same ID, or that they do not. @throws InvalidInputError as `explain`. */
+  whyCollide(a: number, b: number): Promise<Collision> {
+    return this.#ask(
+      () => this.#explainer.rowsOfPair(a, b),
+      () => this.#explainer.whyCollide(a, b),
+    );
+  }
+
+  #ask<T>(rows: () => number[], answer: () => T): Promise<T> {
+    const own = this.#last.then(async () => {
+      await this.#rows.fetch(rows());
+      try {
+        return answer();
+      } finally {
+        this.#rows.forget();
+      }
+    });
+    this.#last = own.catch(() => {});
+    return own;
   }
 }
 

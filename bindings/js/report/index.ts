@@ -16,6 +16,7 @@ export {
   type LabelCount,
   type LevelExplanation,
   type NearItem,
+  SourceExplainer,
 } from "./explain.ts";
 export type { Finding } from "./findings.ts";
 export { type HtmlOptions, reportHtml } from "./html.ts";
@@ -31,3 +32,4 @@ export type {
 } from "./id-report.ts";
 export type { Matrix } from "./item-rows.ts";
 export { countDistinctRows, explainedVariance, nearestNeighbours } from "./measures.ts";
+export { VectorClasses } from "./vector-classes.ts";

@@ -1,10 +1,11 @@
-/** Item vectors read on this side of the WebAssembly: a report compares them with one another. */
+/** Item vectors read on this side of the WebAssembly, from memory or a source: a report compares them with one another. */
 
+import { SourceReader } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
-import { openItems } from "../items.ts";
+import { notFinite, openItems } from "../items.ts";
 import { halfToNumber } from "../read-model-file.ts";
 import { impliedDim } from "../rqvae.ts";
-import type { ItemMatrix, Items } from "../types.ts";
+import type { EmbeddingSource, ItemMatrix, Items } from "../types.ts";
 
 /** A matrix of float32, row-major. */
 export interface Matrix {
@@ -13,13 +14,23 @@ export interface Matrix {
   dim: number;
 }
 
-/** Items of any form, read a row at a time as float32. */
+/** Items wherever they are, read as float32. */
 export interface ItemRows {
   readonly rows: number;
   readonly dim: number;
-  /** Writes row `i` to `target` from `at` on; -0 becomes 0. @throws InvalidInputError for a value that is not finite. */
-  read(i: number, target: Float32Array, at: number): void;
-  /** The given rows as a matrix, by default all; without a copy where the items are such a matrix. */
+  /**
+   * Rows [first, first + count), in an array that the next call may use again; -0 becomes 0.
+   * @throws InvalidInputError for a value that is not finite.
+   */
+  read(first: number, count: number): Float32Array | Promise<Float32Array>;
+  /** The given rows (ascending) as a matrix, by default all. */
+  take(rows?: Uint32Array): Matrix | Promise<Matrix>;
+}
+
+/** Items in memory. */
+export interface HeldRows extends ItemRows {
+  read(first: number, count: number): Float32Array;
+  /** In any order; all of them without a copy where the items are such a matrix. */
   take(rows?: ArrayLike<number>): Matrix;
 }
 
@@ -34,15 +45,11 @@ function halfFloats(): Float32Array {
  * @param dim Their dimension, if a model knows it.
  * @throws InvalidInputError naming what does not fit.
  */
-export function readItemRows(items: Items, n: number, where: string, dim?: number): ItemRows {
+export function readItemRows(items: Items, n: number, where: string, dim?: number): HeldRows {
   const isFlat = ArrayBuffer.isView(items);
   const width = dim ?? (isFlat && (items as Float32Array).length % n === 0 ? (items as Float32Array).length / n : 0);
   const opened = openItems(items, width || impliedDim(items, where));
-  if (opened.rows !== n) {
-    throw new InvalidInputError(
-      `${where}: items has ${opened.rows} rows, but there are ${n} IDs: they must be of the same items, in the same order`,
-    );
-  }
+  requireAsMany(opened.rows, n, where);
   const { rows, dim: columns } = opened;
   const flat = isFlat ? (items as Float32Array) : "data" in items ? (items as ItemMatrix).data : undefined;
   const table = flat ? undefined : (items as readonly ArrayLike<number>[]);
@@ -50,7 +57,7 @@ export function readItemRows(items: Items, n: number, where: string, dim?: numbe
   const widen = isHalf ? halfFloats() : undefined;
   const isWhole = flat?.BYTES_PER_ELEMENT === 4;
 
-  const read = (i: number, target: Float32Array, at: number): void => {
+  const readRow = (i: number, target: Float32Array, at: number): void => {
     const row = table?.[i];
     for (let j = 0; j < columns; j++) {
       const value = row ? row[j]! : flat![i * columns + j]!;
@@ -62,16 +69,57 @@ export function readItemRows(items: Items, n: number, where: string, dim?: numbe
       }
     }
   };
+  let block = new Float32Array(0);
   return {
     rows,
     dim: columns,
-    read,
+    read(first, count) {
+      if (block.length !== count * columns) block = new Float32Array(count * columns);
+      for (let k = 0; k < count; k++) readRow(first + k, block, k * columns);
+      return block;
+    },
     take(chosen) {
       if (chosen === undefined && isWhole) return { data: flat as Float32Array, rows, dim: columns };
       const count = chosen?.length ?? rows;
       const data = new Float32Array(count * columns);
-      for (let k = 0; k < count; k++) read(chosen?.[k] ?? k, data, k * columns);
+      for (let k = 0; k < count; k++) readRow(chosen?.[k] ?? k, data, k * columns);
       return { data, rows: count, dim: columns };
     },
   };
+}
+
+/** The same of a source, of which no more is in memory than what is asked for. */
+export function readSourceRows(source: EmbeddingSource, n: number, where: string, dim = source.dim): ItemRows {
+  const reader = new SourceReader(source, dim);
+  requireAsMany(reader.rows, n, where);
+  const copy = (data: Float32Array, from: number, first: number, target: Float32Array) => {
+    for (let j = 0; j < target.length; j++) {
+      target[j] = data[from + j]! + 0; // -0 becomes 0
+      if (!Number.isFinite(target[j])) throw notFinite(data[from + j], first, j, dim, "items");
+    }
+  };
+  let block = new Float32Array(0);
+  return {
+    rows: n,
+    dim,
+    async read(first, count) {
+      if (block.length !== count * dim) block = new Float32Array(count * dim);
+      copy(await reader.read(first, count), 0, first, block);
+      return block;
+    },
+    async take(rows = Uint32Array.from({ length: n }, (_, row) => row)) {
+      const data = new Float32Array(rows.length * dim);
+      await reader.eachRun(rows, (read, begin, first, count, place) => {
+        copy(read, (first - begin) * dim, first, data.subarray(place * dim, (place + count) * dim));
+      });
+      return { data, rows: rows.length, dim };
+    },
+  };
+}
+
+function requireAsMany(rows: number, n: number, where: string): void {
+  if (rows === n) return;
+  throw new InvalidInputError(
+    `${where}: items has ${rows} rows, but there are ${n} IDs: they must be of the same items, in the same order`,
+  );
 }

@@ -1,7 +1,7 @@
 /** What IDs and reconstructions are worth, each figure in the most direct way that is still fast enough. Sums are in double precision. */
 
-import type { ItemRows, Matrix } from "./item-rows.ts";
-import { mix } from "./sample.ts";
+import type { Matrix } from "./item-rows.ts";
+import { VectorClasses } from "./vector-classes.ts";
 
 /**
  * SSE = sum of (x - x^)^2 and sum of (x - mean)^2 over all rows and columns.
@@ -36,72 +36,10 @@ export function explainedVariance(items: Matrix, reconstruction: Float32Array): 
   return total > 0 ? 1 - error / total : error === 0 ? 1 : 0;
 }
 
-/** Finds out which vectors are the same; 0 and -0 are. Rows are added in order. */
-export class VectorClasses {
-  /** The class of each row so far: the number of the first row with its vector. */
-  readonly firstRows: Uint32Array;
-  /** Number of different vectors so far. */
-  distinct = 0;
-  readonly #items: ItemRows;
-  /** Open addressing: row + 1 of the first row with a vector, 0 where free. */
-  readonly #slots: Uint32Array;
-  readonly #row: Float32Array;
-  readonly #bits: Uint32Array;
-  readonly #other: Float32Array;
-
-  constructor(items: ItemRows) {
-    this.#items = items;
-    this.firstRows = new Uint32Array(items.rows);
-    let slots = 4;
-    while (slots < 2 * items.rows) slots *= 2;
-    this.#slots = new Uint32Array(slots);
-    this.#row = new Float32Array(items.dim);
-    this.#bits = new Uint32Array(this.#row.buffer);
-    this.#other = new Float32Array(items.dim);
-  }
-
-  /** @throws InvalidInputError for a value that is not finite. */
-  add(row: number): void {
-    this.#items.read(row, this.#row, 0);
-    let hash = 0x9e3779b9;
-    for (let j = 0; j < this.#bits.length; j++) hash = Math.imul(hash ^ this.#bits[j]!, 0x01000193) ^ (hash >>> 15);
-    let slot = mix(hash);
-    for (;;) {
-      slot = slot % this.#slots.length;
-      const first = this.#slots[slot]!;
-      if (first === 0) {
-        this.#slots[slot] = row + 1;
-        this.firstRows[row] = row;
-        this.distinct++;
-        return;
-      }
-      if (this.#isVectorOf(first - 1)) {
-        this.firstRows[row] = first - 1;
-        return;
-      }
-      slot++;
-    }
-  }
-
-  #isVectorOf(row: number): boolean {
-    this.#items.read(row, this.#other, 0);
-    for (let j = 0; j < this.#row.length; j++) if (this.#row[j] !== this.#other[j]) return false;
-    return true;
-  }
-}
-
 /** Number of different rows; 0 and -0 are the same. */
 export function countDistinctRows(items: Matrix): number {
-  const { data, rows, dim } = items;
-  const classes = new VectorClasses({
-    rows,
-    dim,
-    read: (i, target, at) => {
-      for (let j = 0; j < dim; j++) target[at + j] = data[i * dim + j]! + 0;
-    },
-    take: () => items,
-  });
-  for (let row = 0; row < rows; row++) classes.add(row);
+  const classes = new VectorClasses(items.rows);
+  classes.add(items.data, items.dim);
   return classes.distinct;
 }
 
