@@ -2,10 +2,12 @@
 import { SemanticIds } from "rqvae";
 import { describe, expect, it } from "vitest";
 import { CatalogueIndex } from "../../web/src/catalogue-index.ts";
-import { badRowsOf, checkItems } from "../../web/src/lab/checks.ts";
+import { checkItems } from "../../web/src/lab/checks.ts";
 import { projectToPlane } from "../../web/src/lab/projection.ts";
+import { evenly, Vectors } from "../../web/src/lab/vectors.ts";
 import { readCodes } from "../../web/src/read-codes.ts";
-import { generator } from "../js/catalogue.ts";
+import { catalogue, generator } from "../js/catalogue.ts";
+import { sourceOf } from "../js/embedding-sources.ts";
 
 describe("the projection to the plane", () => {
   it("finds the two widest directions and their shares", () => {
@@ -48,46 +50,92 @@ describe("the projection to the plane", () => {
 });
 
 describe("the checks of a file", () => {
-  it("count rows that are no numbers, of zeros, repeated, and columns that never change", () => {
-    const data = Float32Array.from([
-      3,
-      4,
-      7,
-      0,
-      0,
-      0,
-      3,
-      4,
-      7,
-      Number.NaN,
-      1,
-      7,
-      6,
-      8,
-      7,
-      1,
-      Number.POSITIVE_INFINITY,
-      7,
-    ]);
-    const items = { data, rows: 6, dim: 3 };
-    const bad = badRowsOf(items);
-    expect([...bad]).toEqual([3, 5]);
-    expect(checkItems(items, bad)).toMatchObject({
+  const check = (dim: number, ...data: number[]) =>
+    checkItems(new Vectors(sourceOf({ data: Float32Array.from(data), rows: data.length / dim, dim })));
+
+  it("count rows that are no numbers, of zeros, repeated, and columns that never change", async () => {
+    const rows = [
+      [3, 4, 7],
+      [0, 0, 0],
+      [3, 4, 7],
+      [Number.NaN, 1, 7],
+      [6, 8, 7],
+      [1, Number.POSITIVE_INFINITY, 7],
+    ];
+    expect(await check(3, ...rows.flat())).toEqual({
       badRows: 2,
       firstBadRows: [3, 5],
       zeroRows: 1,
       repeatedRows: 1,
       constantColumns: 0,
-      norms: { least: Math.sqrt(74), most: Math.sqrt(149) },
+      norms: { least: Math.sqrt(74), mean: (2 * Math.sqrt(74) + Math.sqrt(149)) / 3, most: Math.sqrt(149) },
     });
-    const flat = { data: Float64Array.from([5, 1, 5, 2, 5, 3]), rows: 3, dim: 2 };
-    expect(checkItems(flat, badRowsOf(flat)).constantColumns).toBe(1);
+    expect((await check(2, 5, 1, 5, 2, 5, 3)).constantColumns).toBe(1);
+    expect(await check(1, Number.NaN)).toMatchObject({ badRows: 1, constantColumns: 0, norms: { most: 0 } });
   });
 
-  it("read half floats", () => {
-    const halves = { data: Uint16Array.from([0x3c00, 0x4000, 0xbc00, 0x7e00]), rows: 2, dim: 2 }; // 1, 2; -1, NaN
-    expect([...badRowsOf(halves)]).toEqual([1]);
-    expect(checkItems(halves, badRowsOf(halves)).norms.most).toBeCloseTo(Math.sqrt(5), 12);
+  it("take rows of any size a block at a time", async () => {
+    const [rows, dim] = [3, 700_000]; // two rows are more than a block
+    const data = new Float32Array(rows * dim).fill(1);
+    data[2 * dim + 5] = Number.NEGATIVE_INFINITY;
+    const source = sourceOf({ data, rows, dim });
+    expect(await checkItems(new Vectors(source))).toMatchObject({ firstBadRows: [2], repeatedRows: 1 });
+    expect(source.reads).toEqual([0, 1, 2].map((row) => [row, 1]));
+  });
+});
+
+describe("vectors with several readers", () => {
+  const [rows, dim] = [5000, 300];
+  const items = catalogue(rows, dim);
+  const row = (i: number) => [...items.data.subarray(i * dim, (i + 1) * dim)];
+
+  it("give each of them what it asked for, one read at a time", async () => {
+    const vectors = new Vectors(sourceOf(items)); // complains of two reads at a time, spoils the array of the last
+    const [a, b] = [vectors.reader(), vectors.reader()];
+    const [first, second, taken] = await Promise.all([
+      a.read(0, 2),
+      b.read(4000, 1),
+      vectors.take(Uint32Array.of(7, 8, 4999)),
+    ]);
+    expect([...first]).toEqual([...row(0), ...row(1)]);
+    expect([...second]).toEqual(row(4000));
+    expect([...taken.data]).toEqual([...row(7), ...row(8), ...row(4999)]);
+    await a.read(10, 2);
+    expect([...second]).toEqual(row(4000));
+  });
+
+  it("go on after a read that failed", async () => {
+    let failing = true;
+    const before = () => {
+      if (failing) throw new Error("unreadable");
+    };
+    const vectors = new Vectors(sourceOf(items, { before }));
+    const reader = vectors.reader();
+    await expect(reader.read(0, 1)).rejects.toThrow("unreadable");
+    failing = false;
+    expect([...(await reader.read(3, 1))]).toEqual(row(3));
+  });
+
+  it("read scattered rows by few reads, none of them large", async () => {
+    const source = sourceOf(items);
+    const chosen = evenly(rows, 500);
+    const { data } = await new Vectors(source).take(chosen);
+    expect([...data.subarray(499 * dim)]).toEqual(row(4990));
+    expect([...data.subarray(dim, 2 * dim)]).toEqual(row(10));
+    expect(source.reads.length).toBe(2);
+    source.reads.length = 0;
+    await new Vectors(source).take(Uint32Array.of(1, 4000)); // too far apart to read what lies between
+    expect(source.reads).toEqual([
+      [1, 1],
+      [4000, 1],
+    ]);
+  });
+
+  it("have a sample of evenly spaced rows, or all", async () => {
+    expect((await new Vectors(sourceOf(items)).sample()).rows).toBe(2048);
+    const few = catalogue(100, 3);
+    expect(await new Vectors(sourceOf(few)).sample()).toEqual(few);
+    expect([...evenly(10, 4)]).toEqual([0, 2, 5, 7]);
   });
 });
 

@@ -196,7 +196,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     const page = await visitor.arrive();
     await visitor.choose("file-input", "things.csv", things(120));
     await expect.poll(() => visitor.text("preview")).toContain("120");
-    expect(await visitor.text("preview")).toMatch(/things\.csv.*6.*float.*thing 0.*thing 5.*and 114 more/s);
+    expect(await visitor.text("preview")).toMatch(/things\.csv.*6.*of csv.*thing 0.*thing 5.*and 114 more/s);
     expect(await visitor.text("preview")).toMatch(/not normalised/);
     await page.getByTestId("option-epochs").fill("3");
     await page.getByTestId("train-button").click();

@@ -271,6 +271,7 @@ describe("other formats", () => {
     const source = await opening(path, { tensor: "b" });
     await expectRows(source, MATRIX.data, [4, 3]);
     await expectRows(await opening(structuredClone(source.description)), MATRIX.data, [4, 3]);
+    expect(source.inMemory).toBe(!stored);
   });
 
   test("those that are read whole", async () => {
@@ -289,6 +290,7 @@ describe("other formats", () => {
     await expect(openEmbeddings(twice)).rejects.toThrow(/row 2 is item "a"/);
     const kept = await openEmbeddings(twice, { uniqueIds: false });
     expect([kept.rows, kept.itemIds]).toEqual([4, ["a", "b", "a", "d"]]);
+    expect(kept.inMemory).toBe(true);
     const half = gzipSync(makeNpy("<f2", "(4, 3)", HALVES));
     await expectRows(await openEmbeddings(half), MATRIX.data, [4, 3]);
   });

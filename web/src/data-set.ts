@@ -1,5 +1,6 @@
 import type { DataSource, DataSummary } from "./lab/protocol.ts";
 import { sampleOf } from "./samples.ts";
+import type { AbsentFile } from "./stored-run.ts";
 import { formatCount } from "./words.ts";
 
 /** What a model is trained on, as the page knows it: the numbers themselves are in the worker. */
@@ -17,8 +18,11 @@ export const titleOf = (data: Pick<DataSet, "labels">, item: number): string =>
   data.labels?.titles[item] || `item ${formatCount(item)}`;
 
 /** What to call a source, before and after it is read. */
-export function nameSource(source: DataSource): Pick<DataSet, "name" | "noun" | "showFirst"> {
-  if (source.kind === "files") return { name: source.items.name, noun: ["item", "items"], showFirst: [] };
+export function nameSource(source: DataSource | AbsentFile): Pick<DataSet, "name" | "noun" | "showFirst"> {
+  if (source.kind !== "sample") {
+    const { name } = source.kind === "files" ? source.items : source;
+    return { name, noun: ["item", "items"], showFirst: [] };
+  }
   const sample = sampleOf(source.key);
   return {
     name: sample ? `${sample.name} sample` : "Sample",

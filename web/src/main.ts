@@ -213,10 +213,8 @@ async function finish(items: DataSet, result: RunResult): Promise<void> {
   if (watching) scrollTo(results.section);
 }
 
-async function resume(stored: StoredRun): Promise<void> {
-  const { source } = stored;
-  const found = source.kind === "sample" ? sampleSource(source.key) : source;
-  if (!found || !(await useData(found))) return;
+async function resume(stored: StoredRun, source: DataSource): Promise<void> {
+  if (!(await useData(source))) return;
   typeSettings(stored.settings);
   await train(stored);
 }
@@ -242,6 +240,6 @@ onTrain(() => void train());
 offerReuse();
 guideSteps();
 offerOffline();
-void offerResumption((stored) => void resume(stored));
+void offerResumption((stored, source) => void resume(stored, source));
 const linked = readLink();
 if (linked && sampleSource(linked)) void useSample(linked);

@@ -32,8 +32,7 @@ export function showDataSet(data: DataSet, onLeaveOut: () => void): void {
       "facts",
       fact(formatCount(data.rows), data.noun[data.rows === 1 ? 0 : 1]),
       fact(formatCount(data.dim), data.dim === 1 ? "number each" : "numbers each"),
-      fact(data.type, "values"),
-      fact(formatBytes(data.bytes), "in memory"),
+      fact(formatBytes(data.file.bytes), `of ${data.file.format}`),
     ),
     makeChecks(data, onLeaveOut),
     makeTable(data),
@@ -41,7 +40,7 @@ export function showDataSet(data: DataSet, onLeaveOut: () => void): void {
 }
 
 function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
-  const { checks, rows, dim, labels } = data;
+  const { checks, rows, dim, labels, file } = data;
   const list = make("ul", "checks");
   const add = (kind: "good" | "note" | "problem", ...children: (Node | string)[]) => {
     const word = { good: "Fine", note: "Note", problem: "To do" }[kind];
@@ -74,6 +73,8 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
   }
   if (rows < 100)
     add("note", `${plural(rows, data.noun[0], data.noun[1])} are few to learn from. A few hundred are better.`);
+  if (file.isReadAsNeeded)
+    add("good", "Too large to hold: its rows are read as they are needed. Leave the file as it is until you are done.");
   if (rows * dim > 2e8)
     add("note", "This is a lot of data: training takes minutes, and a computer rather than a phone.");
   add(...aboutNorms(checks));

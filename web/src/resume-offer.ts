@@ -1,25 +1,61 @@
-import { nameSource } from "./data-set.ts";
-import { hook } from "./dom.ts";
-import { findInterruptedRun, forgetStoredRun, type StoredRun } from "./stored-run.ts";
-import { formatAgo, formatCount, plural } from "./words.ts";
+import { nameSource, sampleSource } from "./data-set.ts";
+import { hook, make } from "./dom.ts";
+import type { DataSource } from "./lab/protocol.ts";
+import { type AbsentFile, findInterruptedRun, forgetStoredRun, type StoredRun } from "./stored-run.ts";
+import { formatAgo, formatBytes, formatCount, plural } from "./words.ts";
 
 const banner = hook("resume", HTMLElement);
+const text = hook("resume-text", HTMLParagraphElement);
 
-/** Offers the run that a closed or reloaded page left behind. */
-export async function offerResumption(resume: (run: StoredRun) => void): Promise<void> {
+/** Offers the run that a closed or reloaded page left behind; where its file was too large to be kept, with that file. */
+export async function offerResumption(resume: (run: StoredRun, source: DataSource) => void): Promise<void> {
   const run = await findInterruptedRun();
   if (!run) return;
   const { epoch, epochs, items, noun, source, savedAt } = run;
-  hook("resume-text", HTMLParagraphElement).textContent =
-    `A run was interrupted ${formatAgo(Date.now() - savedAt)}: ${plural(items, ...noun)} (${nameSource(source).name}), ` +
-    `epoch ${formatCount(Math.min(epoch + 1, epochs))} of ${formatCount(epochs)}. It is kept in this browser only.`;
-  hook("resume-stored", HTMLButtonElement).addEventListener("click", () => {
+  const { name } = nameSource(source);
+  text.textContent =
+    `A run was interrupted ${formatAgo(Date.now() - savedAt)}: ${plural(items, ...noun)} (${name}), ` +
+    `epoch ${formatCount(Math.min(epoch + 1, epochs))} of ${formatCount(epochs)}. It is kept in this browser only` +
+    (source.kind === "absent" ? `, without its file: to go on, choose ${name} again.` : ".");
+  const button = hook("resume-stored", HTMLButtonElement);
+  if (source.kind === "absent") button.textContent = "Choose the file";
+  button.addEventListener("click", async () => {
+    const found = source.kind === "absent" ? await chooseAgain(source) : refreshed(source);
+    if (!found) return;
     banner.hidden = true;
-    resume(run);
+    resume(run, found);
   });
   hook("discard-stored", HTMLButtonElement).addEventListener("click", () => {
     banner.hidden = true;
     void forgetStoredRun();
   });
   banner.hidden = false;
+}
+
+/** A sample is wherever this version of the page keeps it. */
+const refreshed = (source: DataSource) => (source.kind === "sample" ? sampleSource(source.key) : source);
+
+/** The file, chosen by the visitor. Whether it holds the same items is checked as the run goes on. */
+function chooseAgain({ name, size, labels, withoutBadRows }: AbsentFile): Promise<DataSource | undefined> {
+  const input = make("input");
+  input.type = "file";
+  return new Promise((resolve) => {
+    input.addEventListener("cancel", () => resolve(undefined));
+    input.addEventListener("change", () => {
+      const file = input.files?.[0];
+      if (file?.size === size) {
+        resolve({
+          ...{ kind: "files", items: file },
+          ...(labels && { labels }),
+          ...(withoutBadRows && { withoutBadRows }),
+        });
+        return;
+      }
+      if (file) {
+        text.textContent = `${file.name} is another file: ${name} had ${formatCount(size)} bytes (${formatBytes(size)}), this one has ${formatCount(file.size)}. Please choose ${name}.`;
+      }
+      resolve(undefined);
+    });
+    input.click();
+  });
 }

@@ -1,9 +1,19 @@
 import type { EpochRecord } from "rqvae";
 import type { DataSource, Settings } from "./lab/protocol.ts";
+import { isLarge } from "./large-file.ts";
+
+/** A file that is too large to be kept: it is asked for again. */
+export interface AbsentFile {
+  kind: "absent";
+  name: string;
+  size: number;
+  labels?: File;
+  withoutBadRows?: boolean;
+}
 
 /** What a run that was interrupted leaves in this browser, and nowhere else. */
 export interface StoredRun {
-  source: DataSource;
+  source: DataSource | AbsentFile;
   settings: Settings;
   items: number;
   noun: [one: string, many: string];
@@ -43,6 +53,13 @@ async function inStore<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore
   } finally {
     database.close();
   }
+}
+
+/** What can be kept of a source: the browser writes all of it with each checkpoint. */
+export function keptOf(source: DataSource): StoredRun["source"] {
+  if (source.kind === "sample" || !isLarge(source.items)) return source;
+  const { items, ...rest } = source;
+  return { ...rest, kind: "absent", name: items.name, size: items.size };
 }
 
 export const storeRun = (run: StoredRun): Promise<unknown> => inStore("readwrite", (store) => store.put(run, KEY));

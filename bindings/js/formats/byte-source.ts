@@ -30,6 +30,7 @@ export interface OpenedFile {
 }
 
 const STREAM_PIECE = 1 << 20;
+const BLOB_PIECE = 1 << 19;
 /** Of a remote file, read at least this much at once. */
 const REMOTE_PIECE = 1 << 22;
 
@@ -133,21 +134,62 @@ function blobSource(blob: Blob): ByteSource {
     async read(target, position) {
       const end = position + target.length;
       if (end > blob.size) throw endsEarly(blob.size, end);
-      let piece: ArrayBuffer;
+      let got: number;
       try {
-        piece = await blob.slice(position, end).arrayBuffer();
+        got = await readBlob(blob.slice(position, end), target);
       } catch (cause) {
         throw new InvalidInputError(
           `the bytes ${count(position)} to ${count(end - 1)} cannot be read: ${(cause as Error).message} Was it moved or changed?`,
           { cause },
         );
       }
-      if (piece.byteLength !== target.length) throw endsEarly(position + piece.byteLength, end);
-      target.set(new Uint8Array(piece));
-      freeBuffer(piece);
+      if (got !== target.length) throw endsEarly(position + got, end);
     },
     close: async () => {},
   };
+}
+
+/**
+ * Copies a Blob to `target`, through one small buffer that goes to and fro: what `arrayBuffer()` gives, megabytes a read, would pile up
+ * until it is collected.
+ * @returns Number of bytes that came.
+ */
+async function readBlob(blob: Blob, target: Uint8Array): Promise<number> {
+  const reader = blob.size > BLOB_PIECE ? byobReader(blob) : undefined;
+  if (!reader) {
+    const whole = await blob.arrayBuffer();
+    const size = whole.byteLength;
+    target.set(new Uint8Array(whole));
+    freeBuffer(whole);
+    return size;
+  }
+  inUse.add(reader);
+  try {
+    let at = 0;
+    for (let buffer = new ArrayBuffer(BLOB_PIECE); at < blob.size; ) {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done) break;
+      target.set(value, at);
+      at += value.length;
+      buffer = value.buffer;
+    }
+    return at;
+  } finally {
+    inUse.delete(reader);
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** Chromium collects a stream that only its own promise holds, and the promise is never kept. */
+const inUse = new Set<ReadableStreamBYOBReader>();
+
+/** Undefined in engines whose Blobs give no buffer back. */
+function byobReader(blob: Blob): ReadableStreamBYOBReader | undefined {
+  try {
+    return blob.stream().getReader({ mode: "byob" });
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the system says of a file, in plain words. */

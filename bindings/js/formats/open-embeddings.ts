@@ -33,6 +33,8 @@ export interface OpenedEmbeddings extends EmbeddingSource {
    */
   read(first: number, count: number): Promise<Float32Array>;
   readonly format: ItemFormat;
+  /** Whether the vectors were read when the file was opened, since the format gives no access by rows. */
+  readonly inMemory: boolean;
   readonly labels?: ItemLabels;
   /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
   readonly itemIds?: readonly string[];
@@ -112,6 +114,7 @@ class OpenFile implements OpenedEmbeddings {
   readonly rows: number;
   readonly dim: number;
   readonly format: ItemFormat;
+  readonly inMemory: boolean;
   readonly labels?: ItemLabels;
   readonly itemIds?: readonly string[];
   readonly skipped?: SkippedRows;
@@ -139,6 +142,7 @@ class OpenFile implements OpenedEmbeddings {
     this.rows = this.#file.rows - this.#gaps.length;
     this.dim = this.#file.dim;
     this.format = file.format;
+    this.inMemory = !file.matrix;
     if (file.labels) this.labels = withoutRows(file.labels, this.#gaps);
     if (file.itemIds) this.itemIds = withoutRows({ titles: file.itemIds }, this.#gaps).titles;
     if (skipped) this.skipped = skipped;

@@ -81,6 +81,8 @@ interface Yardstick {
   /** Rows of the sample, and their vectors. */
   rows: Uint32Array;
   sample: Matrix;
+  /** Room for the sample's vectors as IDs keep them: of one set of IDs after the other, for it is as large as the sample. */
+  decoded: Float32Array;
   /** Rows of the sample whose neighbours are looked at; queries x k rows of the sample. Empty when there is one item only. */
   queries: Uint32Array;
   nearest: Int32Array;
@@ -107,6 +109,7 @@ async function layYardstick(items: ItemRows, signal: AbortSignal | undefined): P
     itemsWithTwin,
     rows,
     sample,
+    decoded: new Float32Array(0),
     queries: k === 0 ? queries.subarray(0, 0) : queries,
     nearest,
     k,
@@ -198,12 +201,14 @@ async function measure(
 
 async function measureReconstruction(
   ids: SemanticIds,
-  { rows, sample }: Yardstick,
+  yardstick: Yardstick,
   model: RQVAE,
   signal: AbortSignal | undefined,
 ): Promise<{ report: ReconstructionReport; vectors: Float32Array }> {
+  const { rows, sample } = yardstick;
   const byDepth: number[] = [];
-  const vectors = new Float32Array(sample.rows * sample.dim);
+  if (yardstick.decoded.length === 0) yardstick.decoded = new Float32Array(sample.rows * sample.dim);
+  const vectors = yardstick.decoded;
   let error = 0;
   for (let depth = 1; depth <= ids.levels; depth++) {
     const part = depth === ids.levels ? undefined : await firstLevels(model, depth);
@@ -303,13 +308,19 @@ async function measureBaselines(
 ): Promise<{ residualKMeans: IdReport; randomHash: IdReport }> {
   const { codebookSizes, levels, length } = ids;
   const watch = signal ? { signal } : {};
-  // Fitted on the sample, which is all items unless they are very many: k-means sees a sample anyway.
-  const kmeans = await residualKMeans(yardstick.sample, {
-    levels,
-    codebookSize: codebookSizes,
-    beam: model?.config.encodeBeam ?? 1,
-    ...watch,
-  });
+  // Fitted on the sample, which is all items unless they are very many: k-means sees a sample anyway. Read as it is needed: a copy of the
+  // whole on the heap would stay there.
+  const { rows, dim, data } = yardstick.sample;
+  const read = (first: number, count: number) => data.subarray(first * dim, (first + count) * dim);
+  const kmeans = await residualKMeans(
+    { rows, dim, read },
+    {
+      levels,
+      codebookSize: codebookSizes,
+      beam: model?.config.encodeBeam ?? 1,
+      ...watch,
+    },
+  );
   let byKMeans: IdReport;
   try {
     const theirs = await kmeans.encodeAsync(items, watch);

@@ -1,104 +1,113 @@
-import type { ItemLabels, ItemMatrix } from "rqvae";
-import { checkLabels, readItems, readItemsAsync, readLabels } from "rqvae/formats";
-import { badRowsOf, checkItems, numberType, rowReader } from "./checks.ts";
+import type { ItemLabels } from "rqvae";
+import { checkLabels, type OpenEmbeddingsOptions, openEmbeddings, readLabels } from "rqvae/formats";
+import { isLarge } from "../large-file.ts";
+import { checkItems } from "./checks.ts";
 import type { DataSource, DataSummary } from "./protocol.ts";
+import { Vectors } from "./vectors.ts";
 
 const HEAD_ROWS = 6;
 const HEAD_COLUMNS = 12;
 
-/** Items and their titles, held by the worker. */
+/** Items and their titles, held by the worker or read from a file as they are needed. */
 export interface HeldItems {
-  items: ItemMatrix;
+  vectors: Vectors;
   labels: ItemLabels | undefined;
   /** Rows of the file, where some were left out. */
   fileRows: Uint32Array | undefined;
-  bad: Uint32Array;
+  /** Of which rows the labels must speak. */
+  rowsInFile: number;
+  file: DataSummary["file"];
 }
 
-/** Reads the items of a source. */
-export async function readSource(source: DataSource): Promise<HeldItems> {
+/** Opens the items of a source. */
+export async function openSource(source: DataSource): Promise<HeldItems> {
   if (source.kind === "sample") {
     const [bytes, text] = await Promise.all([
       fetchOwn(source.itemsUrl).then((response) => response.arrayBuffer()),
       fetchOwn(source.labelsUrl).then((response) => response.text()),
     ]);
-    const { items } = readItems(new Uint8Array(bytes), "sample.npy");
-    return { items, labels: readLabels(text), fileRows: undefined, bad: badRowsOf(items) };
+    const held = await open(new Uint8Array(bytes), { fileName: "sample.npy" });
+    return { ...held, labels: readLabels(text) };
   }
-  let held = await readItemsFile(source.items);
-  if (source.labels) held = { ...held, labels: await readLabelsFile(source.labels, held.items.rows) };
-  return source.withoutBadRows ? leaveOut(held) : held;
+  const held = await openItemsFile(source.items, source.withoutBadRows);
+  return source.labels ? { ...held, labels: await readLabelsFile(source.labels, held) } : held;
 }
 
-export async function readItemsFile(file: File): Promise<HeldItems> {
+export async function openItemsFile(file: File, withoutBadRows = false): Promise<HeldItems> {
   if (file.size === 0) throw new Error(`${file.name} is empty`);
   try {
-    // The values are checked here: a row with NaN is shown, and left out when the user says so.
-    const { items, labels } = await readItemsAsync(file, file.name, { checkValues: false });
-    return { items, labels, fileRows: undefined, bad: badRowsOf(items) };
+    const source = isLarge(file) ? file : new Uint8Array(await file.arrayBuffer());
+    return await open(source, { fileName: file.name, skipInvalid: withoutBadRows });
   } catch (error) {
     const reason =
       error instanceof RangeError || (error as Error).name === "OutOfMemoryError"
-        ? "there is not enough memory for it in this browser. Try half as many rows, or float16 numbers"
+        ? "there is not enough memory for it in this browser. Try half as many rows, or a .npy file, which is read row by row"
         : (error as Error).message.replace(`${file.name}: `, "");
     throw new Error(`${file.name} could not be read as embeddings: ${reason}`, { cause: error });
   }
 }
 
-/** Reads a file of titles. @throws Error when there is not one title for each of the rows. */
-export async function readLabelsFile(file: File, rows: number): Promise<ItemLabels> {
+async function open(source: File | Uint8Array, options: OpenEmbeddingsOptions): Promise<HeldItems> {
+  // The page names items by their rows: two of one name do no harm.
+  const opened = await openEmbeddings(source, { ...options, uniqueIds: false });
+  const { rows, format, labels, inMemory, skipped } = opened;
+  const left = new Set(skipped?.rows);
+  const rowsInFile = rows + left.size;
+  return {
+    vectors: new Vectors(opened),
+    labels,
+    fileRows: left.size === 0 ? undefined : without(rowsInFile, left),
+    rowsInFile,
+    file: {
+      format,
+      bytes: "size" in source ? source.size : source.length,
+      isReadAsNeeded: !inMemory && "size" in source,
+    },
+  };
+}
+
+const without = (rows: number, left: ReadonlySet<number>) =>
+  Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => !left.has(row));
+
+/** Reads a file of titles. @throws Error when there is not one title for each row of the items' file. */
+export async function readLabelsFile(file: File, { rowsInFile, fileRows }: HeldItems): Promise<ItemLabels> {
   let labels: ItemLabels;
   try {
     labels = readLabels(await file.text());
   } catch (error) {
     throw new Error(`${file.name} could not be read as titles: ${(error as Error).message}`, { cause: error });
   }
-  if (labels.titles.length !== rows) {
+  if (labels.titles.length !== rowsInFile) {
     const count = (n: number) => n.toLocaleString("en");
     throw new Error(
-      `${file.name} has ${count(labels.titles.length)} titles, but the data has ${count(rows)} items. ` +
+      `${file.name} has ${count(labels.titles.length)} titles, but the data has ${count(rowsInFile)} items. ` +
         "It must give one title for each item, in the same order",
     );
   }
-  checkLabels(labels, rows);
-  return labels;
+  checkLabels(labels, rowsInFile);
+  return fileRows ? pick(labels, fileRows) : labels;
 }
 
-/** The same without the rows that hold numbers that are none. */
-function leaveOut({ items, labels, bad }: HeldItems): HeldItems {
-  const dropped = new Set(bad);
-  const kept = Uint32Array.from({ length: items.rows }, (_, i) => i).filter((i) => !dropped.has(i));
-  const { dim } = items;
-  const data = items.data.slice(0, kept.length * dim) as ItemMatrix["data"];
-  kept.forEach((row, i) => {
-    data.set(items.data.subarray(row * dim, (row + 1) * dim), i * dim);
-  });
-  const pick = <T>(values: readonly T[]) => Array.from(kept, (row) => values[row]!);
+function pick({ titles, labels }: ItemLabels, rows: Uint32Array): ItemLabels {
+  const of = <T>(values: readonly T[]) => Array.from(rows, (row) => values[row]!);
   return {
-    items: { data, rows: kept.length, dim },
-    labels: labels && {
-      titles: pick(labels.titles),
-      ...(labels.labels && {
-        labels: Object.fromEntries(Object.entries(labels.labels).map(([name, values]) => [name, pick(values)])),
-      }),
-    },
-    fileRows: kept,
-    bad: new Uint32Array(),
+    titles: of(titles),
+    ...(labels && { labels: Object.fromEntries(Object.entries(labels).map(([name, values]) => [name, of(values)])) }),
   };
 }
 
-export function summarize({ items, labels, bad }: HeldItems): DataSummary {
-  const { rows, dim } = items;
-  const read = rowReader(items);
-  const row = new Float64Array(dim);
+export async function summarize({ vectors, labels, file }: HeldItems): Promise<DataSummary> {
+  const { rows, dim } = vectors;
+  const checks = await checkItems(vectors);
+  const shown = Math.min(rows, HEAD_ROWS);
+  const head = await vectors.reader().read(0, shown);
   return {
     rows,
     dim,
-    type: numberType(items),
-    bytes: items.data.byteLength,
+    file,
     labels,
-    checks: checkItems(items, bad),
-    head: Array.from({ length: Math.min(rows, HEAD_ROWS) }, (_, i) => [...read(i, row).subarray(0, HEAD_COLUMNS)]),
+    checks,
+    head: Array.from({ length: shown }, (_, i) => [...head.subarray(i * dim, i * dim + Math.min(dim, HEAD_COLUMNS))]),
   };
 }
 

@@ -45,9 +45,12 @@ export interface DataChecks {
 export interface DataSummary {
   rows: number;
   dim: number;
-  /** Number type of the items as they were read. */
-  type: string;
-  bytes: number;
+  file: {
+    format: string;
+    bytes: number;
+    /** Its rows are read as they are needed; otherwise they are in memory. */
+    isReadAsNeeded: boolean;
+  };
   labels: ItemLabels | undefined;
   checks: DataChecks;
   /** The first values of the first rows. */

@@ -1,9 +1,8 @@
 import { type EpochRecord, type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
 import { holdRunLock, type StoredRun, storeRun } from "../stored-run.ts";
 import type { CodeCounts, RunResult, Settings, TrainEvent } from "./protocol.ts";
+import type { Vectors } from "./vectors.ts";
 
-/** Items whose codes are counted while the model trains. */
-const COUNTED = 2048;
 /** Milliseconds between two counts, and between two checkpoints. */
 const COUNT_MS = 400;
 const CHECKPOINT_MS = 3000;
@@ -13,10 +12,11 @@ type Ended = "pause" | "stop" | "drop";
 /** One training run: it can be paused, stopped, and gone on with, in this worker or after a reload. */
 export class Run {
   readonly model: RQVAE;
-  private readonly items: ItemMatrix;
+  private readonly items: Vectors;
   private readonly settings: Settings;
   /** What is stored with each checkpoint. */
   private readonly about: Omit<StoredRun, "epoch" | "epochs" | "records" | "savedAt" | "checkpoint"> | undefined;
+  /** Items whose codes are counted while the model trains. */
   private readonly sample: ItemMatrix;
   private controller = new AbortController();
   private last: TrainProgress | undefined;
@@ -24,16 +24,17 @@ export class Run {
   private paused: Uint8Array | undefined;
   private counted = Number.NEGATIVE_INFINITY;
 
-  private constructor(model: RQVAE, items: ItemMatrix, settings: Settings, about: Run["about"]) {
+  private constructor(model: RQVAE, items: Vectors, sample: ItemMatrix, settings: Settings, about: Run["about"]) {
     this.model = model;
     this.items = items;
+    this.sample = sample;
     this.settings = settings;
     this.about = about;
-    this.sample = sampleOf(items);
   }
 
-  static async create(items: ItemMatrix, settings: Settings, about: Run["about"]): Promise<Run> {
-    return new Run(await RQVAE.create(settings.model), items, settings, about);
+  static async create(items: Vectors, settings: Settings, about: Run["about"]): Promise<Run> {
+    const sample = await items.sample();
+    return new Run(await RQVAE.create(settings.model), items, sample, settings, about);
   }
 
   halt(why: Ended): void {
@@ -50,7 +51,7 @@ export class Run {
     const release = holdRunLock();
     let history: TrainHistory | undefined;
     try {
-      history = await this.model.train(this.items, {
+      history = await this.model.train(this.items.reader(), {
         ...this.settings.train,
         signal,
         onProgress: (event) => {
@@ -80,7 +81,7 @@ export class Run {
   /** The model as it is: after a whole run, or a part of one. */
   async result(history?: TrainHistory): Promise<RunResult> {
     if (!this.model.initialized) return { status: "empty" };
-    const ids = await this.model.encodeAsync(this.items);
+    const ids = await this.model.encodeAsync(this.items.reader());
     return {
       status: history ? "done" : "stopped",
       ids: { codes: ids.codes, codebookSizes: ids.codebookSizes, fingerprint: ids.fingerprint },
@@ -116,22 +117,4 @@ export class Run {
     for (let i = 0; i < codes.length; i++) perLevel[i % levels]![codes[i]!]!++;
     return { items: length, perLevel };
   }
-}
-
-/** Evenly spaced rows. */
-function sampleOf(items: ItemMatrix): ItemMatrix {
-  if (items.rows <= COUNTED) return items;
-  return takeRows(items, evenly(items.rows, COUNTED));
-}
-
-/** `count` row numbers of `rows`, evenly spaced. */
-export function evenly(rows: number, count: number): Uint32Array {
-  const n = Math.min(rows, count);
-  return Uint32Array.from({ length: n }, (_, i) => Math.floor((i * rows) / n));
-}
-
-export function takeRows({ data, dim }: ItemMatrix, rows: ArrayLike<number>): ItemMatrix {
-  const taken = data.slice(0, rows.length * dim) as ItemMatrix["data"];
-  for (let i = 0; i < rows.length; i++) taken.set(data.subarray(rows[i]! * dim, (rows[i]! + 1) * dim), i * dim);
-  return { data: taken, rows: rows.length, dim };
 }

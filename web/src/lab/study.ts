@@ -1,11 +1,10 @@
 import { assessIds, type ItemMatrix, type RQVAE, SemanticIdIndex, type SemanticIds } from "rqvae";
-import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/report";
+import { explainIds, type IdReport, reportHtml, type SourceExplainer } from "rqvae/report";
 import { nextTask } from "../slices.ts";
-import { rowReader } from "./checks.ts";
 import type { HeldItems } from "./items.ts";
 import { projectToPlane } from "./projection.ts";
 import type { FoundIds, ItemDetails, LatentMap, ReportSummary } from "./protocol.ts";
-import { evenly, takeRows } from "./run.ts";
+import { evenly } from "./vectors.ts";
 
 /** Points on the map at most. */
 const MAP_POINTS = 20_000;
@@ -16,7 +15,7 @@ export class Study {
   private readonly model: RQVAE;
   private readonly held: HeldItems;
   private readonly ids: SemanticIds;
-  private explainer: Promise<Explainer> | undefined;
+  private explainer: Promise<SourceExplainer> | undefined;
   private assessed: Promise<IdReport> | undefined;
   private variance: number | undefined;
   private index: SemanticIdIndex | undefined;
@@ -28,32 +27,37 @@ export class Study {
   }
 
   async map(): Promise<LatentMap> {
-    const { items } = this.held;
+    const { vectors } = this.held;
     const { latentDim } = this.model.config;
-    const rows = evenly(items.rows, MAP_POINTS);
+    const rows = evenly(vectors.rows, MAP_POINTS);
     const latents = new Float32Array(rows.length * latentDim);
     for (let from = 0; from < rows.length; from += SLICE) {
-      latents.set(this.model.latents(takeRows(items, rows.subarray(from, from + SLICE))), from * latentDim);
+      latents.set(this.model.latents(await vectors.take(rows.subarray(from, from + SLICE))), from * latentDim);
       await nextTask();
     }
     return { items: rows, ...projectToPlane(latents, latentDim) };
   }
 
   async explain(item: number): Promise<ItemDetails> {
-    const { items, labels } = this.held;
-    this.explainer ??= explainIds(this.model, items, { ids: this.ids, nearest: 0, ...(labels ? { labels } : {}) });
-    const { toString: _, ...explanation } = (await this.explainer).explain(item);
-    return { explanation, error: this.model.part === "full" ? this.errorOf(item) : undefined };
+    const { vectors, labels } = this.held;
+    this.explainer ??= explainIds(this.model, vectors.reader(), {
+      ...{ ids: this.ids, nearest: 0 },
+      ...(labels ? { labels } : {}),
+    });
+    const { toString: _, ...explanation } = await (await this.explainer).explain(item);
+    return { explanation, error: this.model.part === "full" ? await this.errorOf(item) : undefined };
   }
 
   /** Squared error of an item's reconstruction, in units of the items' mean squared distance from their mean. */
-  private errorOf(item: number): number {
-    const { items } = this.held;
-    const [original, restored] = [takeRows(items, [item]), this.model.reconstruct(takeRows(items, [item]))];
-    const x = rowReader(original)(0, new Float64Array(items.dim));
+  private async errorOf(item: number): Promise<number> {
+    const { vectors } = this.held;
+    const original = await vectors.take(Uint32Array.of(item));
+    const restored = this.model.reconstruct(original);
     let error = 0;
-    for (let j = 0; j < items.dim; j++) error += (x[j]! - restored[j]!) ** 2;
-    this.variance ??= meanSquaredDistance(takeRows(items, evenly(items.rows, MAP_POINTS)));
+    restored.forEach((x, j) => {
+      error += (x - original.data[j]!) ** 2;
+    });
+    this.variance ??= meanSquaredDistance(await vectors.sample());
     return this.variance > 0 ? error / this.variance : 0;
   }
 
@@ -68,8 +72,11 @@ export class Study {
   }
 
   private assess(): Promise<IdReport> {
-    const { items, labels } = this.held;
-    this.assessed ??= assessIds(this.ids, { items, model: this.model, baseline: true, ...(labels ? { labels } : {}) });
+    const { vectors, labels } = this.held;
+    this.assessed ??= assessIds(this.ids, {
+      ...{ items: vectors.reader(), model: this.model, baseline: true },
+      ...(labels ? { labels } : {}),
+    });
     return this.assessed;
   }
 
@@ -105,18 +112,12 @@ export class Study {
   }
 }
 
-function meanSquaredDistance(items: ItemMatrix): number {
-  const { rows, dim } = items;
-  const read = rowReader(items);
-  const row = new Float64Array(dim);
+function meanSquaredDistance({ data, rows, dim }: ItemMatrix): number {
   const mean = new Float64Array(dim);
   let squares = 0;
-  for (let i = 0; i < rows; i++) {
-    read(i, row);
-    for (let j = 0; j < dim; j++) {
-      mean[j]! += row[j]! / rows;
-      squares += (row[j]! * row[j]!) / rows;
-    }
+  for (let i = 0; i < data.length; i++) {
+    mean[i % dim]! += data[i]! / rows;
+    squares += (data[i]! * data[i]!) / rows;
   }
   return squares - mean.reduce((sum, x) => sum + x * x, 0);
 }

@@ -1,8 +1,8 @@
 /** The worker behind the page: it reads files, trains, and answers questions about the result. Nothing it is given leaves it but to the page. */
 import { RQVAE, SemanticIds } from "rqvae";
 import { idChunks } from "rqvae/formats";
-import { forgetStoredRun, readStoredRun } from "../stored-run.ts";
-import { type HeldItems, readItemsFile, readLabelsFile, readSource, summarize } from "./items.ts";
+import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
+import { type HeldItems, openItemsFile, openSource, readLabelsFile, summarize } from "./items.ts";
 import type { DataSource, LabApi, LabReply, LabRequest, Method, PlainIds, RunResult, TrainEvent } from "./protocol.ts";
 import { Run } from "./run.ts";
 import { Study } from "./study.ts";
@@ -55,14 +55,14 @@ type Handler<M extends Method> = (
 
 const handlers: { [M in Method]: Handler<M> } = {
   async open(input) {
-    held = await readSource(input.source);
+    held = await openSource(input.source);
     source = input.source;
     return summarize(held);
   },
 
   async setLabels({ file }) {
     const data = need(held, "data");
-    const labels = await readLabelsFile(file, data.items.rows);
+    const labels = await readLabelsFile(file, data);
     held = { ...data, labels };
     if (source?.kind === "files") source = { ...source, labels: file };
     if (study && ids) study = new Study(model(), held, ids);
@@ -70,10 +70,14 @@ const handlers: { [M in Method]: Handler<M> } = {
   },
 
   async train({ settings, noun, from }, emit) {
-    const { items } = need(held, "data");
+    const { vectors } = need(held, "data");
     await training?.catch(() => {}); // a run that was told to end does so first
     if (from !== "pause") {
-      const next = await Run.create(items, settings, source && { source, settings, noun, items: items.rows });
+      const next = await Run.create(
+        vectors,
+        settings,
+        source && { source: keptOf(source), settings, noun, items: vectors.rows },
+      );
       if (run && !ids)
         run.model.dispose(); // was paused, and is given up
       else previous = run && { run, ids, study };
@@ -130,22 +134,19 @@ const handlers: { [M in Method]: Handler<M> } = {
   },
 
   async encodeFile({ file }) {
-    const read = await readItemsFile(file);
-    if (read.bad.length > 0) {
-      throw new Error(
-        `${file.name}: row ${read.bad[0]} holds a value that is no number, as do ${read.bad.length - 1} others. Please mend or leave out these rows`,
-      );
-    }
+    const opened = await openItemsFile(file);
     const own = model();
-    if (read.items.dim !== own.config.inputDim) {
+    if (opened.vectors.dim !== own.config.inputDim) {
       throw new Error(
-        `${file.name} has ${read.items.dim} numbers a row, but this model was made for ${own.config.inputDim}. Use embeddings of the same kind as in training`,
+        `${file.name} has ${opened.vectors.dim} numbers a row, but this model was made for ${own.config.inputDim}. Use embeddings of the same kind as in training`,
       );
     }
-    const encoded = await own.encodeAsync(read.items);
-    held = read;
+    const encoded = await own.encodeAsync(opened.vectors.reader()).catch((error: Error) => {
+      throw new Error(error.message.replace(/^items: /, `${file.name}: `), { cause: error });
+    });
+    held = opened;
     ids = encoded;
-    return { ids: plain(encoded), labels: read.labels };
+    return { ids: plain(encoded), labels: opened.labels };
   },
 };
 
