@@ -1,20 +1,16 @@
 /** The demo page with files that it does not hold: their rows are read as they are needed. */
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { RQVAE, suggestConfig } from "rqvae";
 import { openEmbeddings, writeIdsCsv } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { catalogue } from "../js/catalogue.ts";
 import { hasChromium, launchChromium } from "./browsers.mjs";
+import { LARGE_DIM, pageMemory, SMALL_MODEL, writeRows } from "./large-file.ts";
 import { Visitor } from "./page-visitor.ts";
 import { ROOT, type Site, serve } from "./server.mjs";
-
-/** Rows that the files repeat. */
-const BLOCK = 4096;
-const DIM = 256;
 
 describe.skipIf(!hasChromium)("the demo page with a large file (Chromium; skipped when it is not installed)", () => {
   let folder: string;
@@ -37,55 +33,62 @@ describe.skipIf(!hasChromium)("the demo page with a large file (Chromium; skippe
     if (folder) rmSync(folder, { recursive: true });
   });
 
-  /** Writes an npy file of float32, a block at a time. */
-  function write(name: string, rows: number): string {
-    const path = join(folder, name);
-    const header = Buffer.alloc(128, " ");
-    header.write("\x93NUMPY\x01\x00\x76\x00", "latin1");
-    header.write(`{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${DIM}), }`, 10, "latin1");
-    header.write("\n", 127);
-    const { data } = catalogue(BLOCK, DIM);
-    const file = openSync(path, "w");
-    writeSync(file, header);
-    for (let first = 0; first < rows; first += BLOCK) {
-      writeSync(file, data.subarray(0, Math.min(BLOCK, rows - first) * DIM));
-    }
-    closeSync(file);
-    return path;
-  }
-
-  /** Memory of each process of the browser in bytes, at its peak and now. */
-  async function memory(): Promise<{ pid: number; type: string; peak: number; now: number }[]> {
-    const session = await browser.newBrowserCDPSession();
-    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-    await session.detach();
-    return processInfo.map(({ id, type }) => {
-      const status = readFileSync(`/proc/${id}/status`, "latin1");
-      const of = (field: string) => 1024 * Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]);
-      return { pid: id, type, peak: of("VmHWM"), now: of("VmRSS") };
-    });
-  }
-
-  it("trains on 600 MB, which are never in memory, and gives their IDs", { timeout: 240_000 }, async () => {
-    const rows = 600_000;
-    const path = write("catalogue.npy", rows);
-    const page = await visitor.arrive({ hash: "#epochs=1&codes=16&hiddenDims=16&latent=8" });
-    const before = new Map((await memory()).map(({ pid, now }) => [pid, now]));
-    const t0 = performance.now();
-    const log = async (what: string) => console.info(what, ((performance.now() - t0) / 1000).toFixed(1), (await memory()).map(({ pid, type, peak, now }) => `${type} ${((now) / 1e6).toFixed(0)} peak +${((peak - (before.get(pid) ?? 0)) / 1e6).toFixed(0)}`).join(" | "));
-    await log("start");
+  it("asks for the file again after a reload, refuses another, and ends as Node does", {
+    timeout: 120_000,
+  }, async () => {
+    const rows = 40_000; // 41 MB
+    const path = writeRows(folder, "items.npy", rows);
+    const page = await visitor.arrive({ hash: `${SMALL_MODEL}&epochs=8` });
     await page.getByTestId("file-input").setInputFiles(path);
-    await expect.poll(() => visitor.text("preview"), { timeout: 30_000 }).toContain("600,000");
-    await log("read");
-    expect(await visitor.text("preview")).toMatch(/614\.4 MB of npy.*595,904 rows the same.*read as they are needed/s);
+    await expect.poll(() => visitor.text("preview")).toMatch(/40,000.*41\.0 MB of npy.*read as they are needed/s);
     await page.getByTestId("train-button").click();
+    await visitor.progress(/^Epoch [2-9] /);
+    await page.getByTestId("pause-button").click();
+    await visitor.progress(/^Paused/);
+
+    await page.reload();
+    await page.getByTestId("resume").waitFor({ state: "visible" });
+    expect(await visitor.text("resume-text")).toMatch(
+      /40,000 items \(items\.npy\), epoch \d+ of 8.*without its file: to go on, choose items\.npy again\./,
+    );
+    const answer = async (file: string) => {
+      const asked = page.waitForEvent("filechooser");
+      await page.getByTestId("resume-stored").click();
+      await (await asked).setFiles(file);
+    };
+    await answer(writeRows(folder, "others.npy", 500));
+    await expect
+      .poll(() => visitor.text("resume-text"))
+      .toMatch(/others\.npy is another file: items\.npy had 40,960,128/);
+    await answer(path);
     await visitor.finished();
-    await log("finished");
-    const ids = (await visitor.download("download-ids")).toString().trim().split("\n");
-    await log("downloaded");
-    await expect.poll(() => visitor.text("report"), { timeout: 60_000 }).toMatch(/Residual k-means/);
-    await log("reported");
+    expect(await page.getByTestId("resume").isVisible()).toBe(false);
+
+    await using source = await openEmbeddings(path);
+    const suggested = suggestConfig({ n: rows, inputDim: LARGE_DIM, codebookSize: 16 });
+    using model = await RQVAE.create({ ...suggested.model, hiddenDims: [16], latentDim: 8 });
+    await model.train(source, { ...suggested.train, epochs: 8 });
+    expect(Buffer.compare(await visitor.download("download-model"), Buffer.from(model.save()))).toBe(0);
+    const ids = await model.encodeAsync(source);
+    expect((await visitor.download("download-ids")).toString()).toBe(writeIdsCsv(ids));
+    // New items are read so too.
+    await visitor.choose("model-input", "model.safetensors", Buffer.from(model.save()));
+    await page.getByTestId("new-items-input").setInputFiles(path);
+    await page.getByTestId("download-new-ids").waitFor();
+    expect((await visitor.download("download-new-ids")).toString()).toBe(writeIdsCsv(ids));
     expect(visitor.complaints).toEqual([]);
-    void ids; void openEmbeddings; void suggestConfig; void RQVAE; void writeIdsCsv;
+  });
+
+  it("shows 600 MB without holding them", { timeout: 120_000 }, async () => {
+    const page = await visitor.arrive();
+    const before = await pageMemory(browser);
+    await page.getByTestId("file-input").setInputFiles(writeRows(folder, "catalogue.npy", 600_000));
+    await expect.poll(() => visitor.text("preview"), { timeout: 60_000 }).toContain("600,000");
+    expect(await visitor.text("preview")).toMatch(/614\.4 MB of npy.*595,904 rows the same.*read as they are needed/s);
+    expect((await pageMemory(browser)) - before).toBeLessThan(150e6);
+    // It takes another file at once.
+    await page.getByTestId("sample-emoji").click();
+    await expect.poll(() => visitor.text("preview")).toContain("1,914");
+    expect(visitor.complaints).toEqual([]);
   });
 });

@@ -38,17 +38,17 @@ export class Visitor {
   }
 
   /** Waits until the run has ended. */
-  async finished(): Promise<void> {
-    await this.progress(/^(Done|Stopped)/);
+  async finished(timeout?: number): Promise<void> {
+    await this.progress(/^(Done|Stopped)/, timeout);
   }
 
   /** Waits until the line beside the progress bar says so. */
-  async progress(text: RegExp): Promise<void> {
+  async progress(text: RegExp, timeout = 90_000): Promise<void> {
     await this.page.waitForFunction(
       ([source, flags]) =>
         new RegExp(source!, flags).test(document.querySelector("[data-testid=progress-text]")?.textContent ?? ""),
       [text.source, text.flags] as const,
-      { timeout: 90_000 },
+      { timeout },
     );
   }
 

@@ -1,0 +1,74 @@
+/** The demo page with a catalogue of 600 MB, from the file to the report: too long for every day. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hasChromium, launchChromium } from "../../browser/browsers.mjs";
+import { LARGE_BLOCK, pageMemory, SMALL_MODEL, writeRows } from "../../browser/large-file.ts";
+import { Visitor } from "../../browser/page-visitor.ts";
+import { ROOT, type Site, serve } from "../../browser/server.mjs";
+
+describe.skipIf(!hasChromium)("the demo page with 600 MB (Chromium; skipped when it is not installed)", () => {
+  let folder: string;
+  let site: Site;
+  let browser: Browser;
+  let visitor: Visitor;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "rqvae-large-"));
+    const vite = join(ROOT, "node_modules/.bin/vite");
+    const build = join(folder, "page");
+    execFileSync(vite, ["build", "--config", "web/vite.config.ts", "--outDir", build], { cwd: ROOT, stdio: "ignore" });
+    site = await serve(build);
+    browser = await launchChromium();
+    visitor = new Visitor(browser, site.url);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+    if (folder) rmSync(folder, { recursive: true });
+  });
+
+  it("takes 600 MB from the file to the IDs and the report, and never has them in memory", {
+    timeout: 240_000,
+  }, async () => {
+    const rows = 600_000;
+    const path = writeRows(folder, "catalogue.npy", rows);
+    const page = await visitor.arrive({ hash: `${SMALL_MODEL}&epochs=1` });
+    const before = await pageMemory(browser);
+    const grown = async () => (await pageMemory(browser)) - before;
+    await page.getByTestId("file-input").setInputFiles(path);
+    await expect.poll(() => visitor.text("preview"), { timeout: 60_000 }).toContain("600,000");
+    expect(await visitor.text("preview")).toMatch(/614\.4 MB of npy.*595,904 rows the same.*read as they are needed/s);
+    const checked = await grown();
+    await page.getByTestId("train-button").click();
+    await visitor.finished(150_000);
+    const trained = await grown();
+    await page.getByTestId("table-search").fill("item 599,99");
+    await expect.poll(() => visitor.text("table-count")).toBe("10 of 600,000 items");
+    await page.getByTestId("result-table").getByRole("button", { name: "item 599,999" }).click();
+    await expect.poll(() => visitor.text("spotlight")).toMatch(/item 599,999.*Runner-up.*The ID keeps \d+%/s);
+    await page.getByRole("tab", { name: "Map" }).click();
+    await expect.poll(() => visitor.text("map"), { timeout: 60_000 }).toMatch(/a sample of 8,000/);
+    const ids = (await visitor.download("download-ids")).toString().trim().split("\n").slice(1);
+    await expect.poll(() => visitor.text("report"), { timeout: 90_000 }).toMatch(/Residual k-means/);
+    const reported = await grown();
+    console.info(
+      `memory of the page, MB more than before: ${[checked, trained, reported].map((bytes) => Math.round(bytes / 1e6))} (checked, trained, reported)`,
+    );
+
+    expect(ids.length).toBe(rows);
+    const code = (row: number) => ids[row]!.split(",").slice(1).join();
+    for (let row = LARGE_BLOCK; row < rows; row++) {
+      if (code(row) !== code(row % LARGE_BLOCK)) expect(code(row), `row ${row}`).toBe(code(row % LARGE_BLOCK));
+    }
+    expect(new Set(ids.slice(0, LARGE_BLOCK).map((_, row) => code(row))).size).toBeGreaterThan(100);
+    // The window in which rows are shuffled, samples for k-means and the report: these do not grow with the file.
+    expect(checked).toBeLessThan(150e6);
+    expect(trained).toBeLessThan(450e6);
+    expect(reported).toBeLessThan(600e6);
+    expect(visitor.complaints).toEqual([]);
+  });
+});
