@@ -1,37 +1,21 @@
 /** The demo page with files that it does not hold: their rows are read as they are needed. */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { RQVAE, suggestConfig } from "rqvae";
 import { openEmbeddings, writeIdsCsv } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hasChromium, launchChromium } from "./browsers.mjs";
+import { hasChromium } from "./browsers.mjs";
 import { LARGE_DIM, pageMemory, SMALL_MODEL, writeRows } from "./large-file.ts";
-import { Visitor } from "./page-visitor.ts";
-import { ROOT, type Site, serve } from "./server.mjs";
+import { startVisit, type Visitor } from "./page-visitor.ts";
 
 describe.skipIf(!hasChromium)("the demo page with a large file (Chromium; skipped when it is not installed)", () => {
   let folder: string;
-  let site: Site;
   let browser: Browser;
   let visitor: Visitor;
-
+  let end: (() => Promise<void>) | undefined;
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "rqvae-large-"));
-    const vite = join(ROOT, "node_modules/.bin/vite");
-    const build = join(folder, "page");
-    execFileSync(vite, ["build", "--config", "web/vite.config.ts", "--outDir", build], { cwd: ROOT, stdio: "ignore" });
-    site = await serve(build);
-    browser = await launchChromium();
-    visitor = new Visitor(browser, site.url);
+    ({ folder, browser, visitor, end } = await startVisit());
   });
-  afterAll(async () => {
-    await browser?.close();
-    await site?.close();
-    if (folder) rmSync(folder, { recursive: true });
-  });
+  afterAll(() => end?.());
 
   it("asks for the file again after a reload, refuses another, and ends as Node does", {
     timeout: 120_000,

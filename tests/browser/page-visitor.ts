@@ -1,6 +1,27 @@
 /** A visitor of the demo page: builds it, opens it, and waits for what a person would wait for. */
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import { launchChromium } from "./browsers.mjs";
+import { ROOT, serve } from "./server.mjs";
+
+/** The page, built into a folder of its own, and a browser with a visitor. `end` removes all of it. */
+export async function startVisit() {
+  const folder = mkdtempSync(join(tmpdir(), "rqvae-visit-"));
+  const vite = join(ROOT, "node_modules/.bin/vite");
+  const build = join(folder, "page");
+  execFileSync(vite, ["build", "--config", "web/vite.config.ts", "--outDir", build], { cwd: ROOT, stdio: "ignore" });
+  const site = await serve(build);
+  const browser = await launchChromium();
+  const end = async () => {
+    await browser.close();
+    await site.close();
+    rmSync(folder, { recursive: true });
+  };
+  return { folder, browser, visitor: new Visitor(browser, site.url), end };
+}
 
 /** A page of the browser, and what it complained about. */
 export class Visitor {

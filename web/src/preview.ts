@@ -74,7 +74,7 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
   if (rows < 100)
     add("note", `${plural(rows, data.noun[0], data.noun[1])} are few to learn from. A few hundred are better.`);
   if (file.isReadAsNeeded)
-    add("good", "Too large to hold: its rows are read as they are needed. Leave the file as it is until you are done.");
+    add("good", "A large file: its rows are read as they are needed. Leave it as it is until you are done.");
   if (rows * dim > 2e8)
     add("note", "This is a lot of data: training takes minutes, and a computer rather than a phone.");
   add(...aboutNorms(checks));

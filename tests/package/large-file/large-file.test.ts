@@ -1,35 +1,19 @@
 /** The demo page with a catalogue of 600 MB, from the file to the report: too long for every day. */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hasChromium, launchChromium } from "../../browser/browsers.mjs";
+import { hasChromium } from "../../browser/browsers.mjs";
 import { LARGE_BLOCK, pageMemory, SMALL_MODEL, writeRows } from "../../browser/large-file.ts";
-import { Visitor } from "../../browser/page-visitor.ts";
-import { ROOT, type Site, serve } from "../../browser/server.mjs";
+import { startVisit, type Visitor } from "../../browser/page-visitor.ts";
 
 describe.skipIf(!hasChromium)("the demo page with 600 MB (Chromium; skipped when it is not installed)", () => {
   let folder: string;
-  let site: Site;
   let browser: Browser;
   let visitor: Visitor;
-
+  let end: (() => Promise<void>) | undefined;
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "rqvae-large-"));
-    const vite = join(ROOT, "node_modules/.bin/vite");
-    const build = join(folder, "page");
-    execFileSync(vite, ["build", "--config", "web/vite.config.ts", "--outDir", build], { cwd: ROOT, stdio: "ignore" });
-    site = await serve(build);
-    browser = await launchChromium();
-    visitor = new Visitor(browser, site.url);
+    ({ folder, browser, visitor, end } = await startVisit());
   });
-  afterAll(async () => {
-    await browser?.close();
-    await site?.close();
-    if (folder) rmSync(folder, { recursive: true });
-  });
+  afterAll(() => end?.());
 
   it("takes 600 MB from the file to the IDs and the report, and never has them in memory", {
     timeout: 240_000,
@@ -51,7 +35,7 @@ describe.skipIf(!hasChromium)("the demo page with 600 MB (Chromium; skipped when
     await page.getByTestId("result-table").getByRole("button", { name: "item 599,999" }).click();
     await expect.poll(() => visitor.text("spotlight")).toMatch(/item 599,999.*Runner-up.*The ID keeps \d+%/s);
     await page.getByRole("tab", { name: "Map" }).click();
-    await expect.poll(() => visitor.text("map"), { timeout: 60_000 }).toMatch(/a sample of 8,000/);
+    await expect.poll(() => visitor.text("map"), { timeout: 60_000 }).toMatch(/a sample of 20,000/);
     const ids = (await visitor.download("download-ids")).toString().trim().split("\n").slice(1);
     await expect.poll(() => visitor.text("report"), { timeout: 90_000 }).toMatch(/Residual k-means/);
     const reported = await grown();
