@@ -6,6 +6,7 @@ import { checkItems } from "../../web/src/lab/checks.ts";
 import { projectToPlane } from "../../web/src/lab/projection.ts";
 import { evenly, Vectors } from "../../web/src/lab/vectors.ts";
 import { readCodes } from "../../web/src/read-codes.ts";
+import { inSlices, nextTask } from "../../web/src/slices.ts";
 import { catalogue, generator } from "../js/catalogue.ts";
 import { sourceOf } from "../js/embedding-sources.ts";
 
@@ -136,6 +137,45 @@ describe("vectors with several readers", () => {
     const few = catalogue(100, 3);
     expect(await new Vectors(sourceOf(few)).sample()).toEqual(few);
     expect([...evenly(10, 4)]).toEqual([0, 2, 5, 7]);
+  });
+});
+
+describe("work in slices", () => {
+  it("gives way after so long, however many loops that were", async () => {
+    const busy = (ms: number) => {
+      for (const end = performance.now() + ms; performance.now() < end; );
+    };
+    await nextTask();
+    let longest = 0;
+    let running = true;
+    const watch = (async () => {
+      for (let last = performance.now(); running; last = performance.now()) {
+        await nextTask();
+        longest = Math.max(longest, performance.now() - last);
+      }
+    })();
+    // Each loop takes 4 ms: alone it need not give way.
+    for (let loop = 0; loop < 40; loop++) await inSlices(4, () => busy(1), undefined, 1);
+    running = false;
+    await watch;
+    expect(longest).toBeLessThan(80); // 160 ms without a break; a busy machine may add to the slice's 8
+  });
+
+  it("stops when it is told to, and not before its first step", async () => {
+    const controller = new AbortController();
+    let steps = 0;
+    const work = inSlices(
+      1_000_000,
+      () => {
+        if (++steps === 100) controller.abort(new Error("enough"));
+        for (const end = performance.now() + 0.2; performance.now() < end; );
+      },
+      controller.signal,
+      1,
+    );
+    await expect(work).rejects.toThrow("enough");
+    expect(steps).toBeGreaterThanOrEqual(100);
+    expect(steps).toBeLessThan(200);
   });
 });
 

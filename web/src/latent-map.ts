@@ -32,6 +32,8 @@ export class LatentMapView {
   private selected = -1;
   private hovered = -1;
   private zoom = { k: 1, x: 0, y: 0 };
+  /** Of the canvas when it was last painted: to ask the canvas for every point takes longer than the points. */
+  private size = { width: 0, height: 0 };
   private scheduled = false;
 
   constructor(onPick: (item: number) => void) {
@@ -130,7 +132,7 @@ export class LatentMapView {
 
   /** Where a point is on the canvas. */
   private place(point: number): [x: number, y: number] {
-    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const { width, height } = this.size;
     const { k, x, y } = this.zoom;
     const { points } = this.map!;
     return [
@@ -151,6 +153,7 @@ export class LatentMapView {
   private paint(): void {
     const { canvas, map, index } = this;
     const { clientWidth: width, clientHeight: height } = canvas;
+    this.size = { width, height };
     const context = canvas.getContext("2d");
     if (width === 0 || !context) return;
     const scale = devicePixelRatio;

@@ -12,6 +12,7 @@ import { showError } from "./page-error.ts";
 import { showReport, showReportError, showReportPending } from "./report-view.ts";
 import { ResultTable } from "./result-table.ts";
 import { filterRows, type RowFilter } from "./row-filter.ts";
+import { nextTask } from "./slices.ts";
 import { makeTabs } from "./tabs.ts";
 import { term } from "./term.ts";
 import { TreeView } from "./tree-view.ts";
@@ -110,8 +111,14 @@ export class Results {
     for (const view of [this.table, this.tree, this.card, this.lookup]) view.setCatalogue(data, index);
     this.map.clear();
     showReportPending();
-    this.pick(this.card.firstItem(), false);
-    this.setFilter({});
+    // Each part in a task of its own: together they would hold the page up.
+    for (const part of [() => this.pick(this.card.firstItem(), false), () => this.setFilter({})]) {
+      await nextTask();
+      signal.throwIfAborted();
+      part();
+    }
+    await nextTask();
+    signal.throwIfAborted();
     await this.tree.show([]);
     this.measure(data, index, signal);
   }

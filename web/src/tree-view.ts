@@ -4,6 +4,7 @@ import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import { splitGlyph } from "./glyph.ts";
 import { type GroupName, nameGroups } from "./group-names.ts";
+import { nextTask } from "./slices.ts";
 import { Sunburst } from "./sunburst.ts";
 import { formatCount, formatPercent, plural } from "./words.ts";
 
@@ -65,6 +66,8 @@ export class TreeView {
       throw error;
     }
     this.sunburst.show(index, focus);
+    await nextTask(); // the rings alone are a frame's work
+    if (signal.aborted) return;
     this.describe(undefined);
     this.list.replaceChildren();
     this.listed = 0;
