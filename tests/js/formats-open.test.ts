@@ -295,6 +295,31 @@ describe("other formats", () => {
     await expectRows(await openEmbeddings(half), MATRIX.data, [4, 3]);
   });
 
+  test.each(["gives its buffer back", "does not"])("a Blob of some megabytes, whose stream %s", async (kind) => {
+    const data = Float32Array.from({ length: 300_000 * 3 }, (_, i) => (i * 7919) % 100_003);
+    const blob = new Blob([makeNpy("<f4", "(300000, 3)", data) as Uint8Array<ArrayBuffer>]);
+    if (kind === "does not") {
+      const slice = blob.slice.bind(blob);
+      const stream = () => {
+        throw new TypeError("no byte stream");
+      };
+      blob.slice = (...range) => Object.assign(slice(...range), { stream });
+    }
+    const source = await opening(blob, { fileName: "rows.npy" });
+    for (const [first, count] of [
+      [0, 300_000],
+      [1, 299_998],
+      [299_999, 1],
+      [70_000, 43_690], // a little less than the buffer
+      [70_000, 43_691],
+    ] as const) {
+      const read = await source.read(first, count);
+      expect(
+        Buffer.compare(Buffer.from(bytesOf(read)), Buffer.from(bytesOf(data.slice(3 * first, 3 * (first + count))))),
+      ).toBe(0);
+    }
+  });
+
   test("an ID that is there twice is left out with the invalid rows, unless it may be", async () => {
     const ids = utf8("aba");
     const file = makeZip([
