@@ -7,9 +7,18 @@ import { reportHtml } from "../report/html.ts";
 import type { IdReport } from "../report/id-report.ts";
 import { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
-import type { ItemMatrix } from "../types.ts";
 import { type Command, type Given, text, UsageError, wholeNumber } from "./command.ts";
-import { checkOutput, FileError, nameFile, naming, readBytes, readCatalogue, readIdFile, writeWhole } from "./files.ts";
+import {
+  type CatalogueItems,
+  checkOutput,
+  FileError,
+  nameFile,
+  naming,
+  openCatalogue,
+  readBytes,
+  readIdFile,
+  writeWhole,
+} from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { defined, readCodes } from "./options.ts";
@@ -64,7 +73,7 @@ async function run(given: Given): Promise<number> {
   if (title !== undefined && html === undefined) throw new UsageError("--title goes with --html");
 
   const modelBytes = await readBytes(modelPath);
-  const { items, labels, itemIds } = await readCatalogue(itemsPath, labelsPath, readingOf(given));
+  const { items, labels, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   if (html !== undefined) {
     const inputs = [modelPath, itemsPath, labelsPath, idsPath].filter((path) => path !== undefined);
     await checkOutput(html, { overwrite: true, inputs });
@@ -113,7 +122,7 @@ function idsOfRows({ ids, itemIds: found }: IdTable, itemIds: string[] | undefin
 
 async function encodeWatched(
   model: RQVAE,
-  items: ItemMatrix,
+  items: CatalogueItems,
   signal: AbortSignal,
   quiet: boolean,
 ): Promise<SemanticIds> {
