@@ -5,6 +5,8 @@
 //   npm test -- cpp js            only these parts: check, cpp, js, package, browser, fixtures, reproducible
 //   npm run test:all              every part; "fixtures" builds and runs the packed package with bundlers and in other runtimes,
 //                                 "reproducible" builds it again in another folder
+//   npm run test:all -- --within 55   the same, but what it adds to "npm test" is left out, and said to be, where it could not end
+//                                 within so many minutes
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -13,7 +15,14 @@ import { ensureDebianPackage, inToolchain, ROOT, run, setup } from "./setup.mjs"
 
 const QUICK = ["check", "cpp", "js", "package", "browser"];
 const PARTS = [...QUICK, "fixtures", "reproducible"];
+const begun = performance.now();
 const given = process.argv.slice(2);
+const limit = given.indexOf("--within");
+const minutes = limit < 0 ? Number.POSITIVE_INFINITY : Number(given.splice(limit, 2)[1]);
+if (!(minutes > 0)) {
+  console.error("npm test: --within needs a number of minutes");
+  process.exit(2);
+}
 const chosen = given.length === 0 ? QUICK : given.length === 1 && given[0] === "all" ? PARTS : given;
 for (const part of chosen) {
   if (PARTS.includes(part)) continue;
@@ -21,6 +30,18 @@ for (const part of chosen) {
   process.exit(2);
 }
 const wants = (part) => chosen.includes(part);
+
+/** Minutes that the parts of "all" may take on a slow machine. */
+const EXTRA_MINUTES = { fixtures: 12, reproducible: 10 };
+
+/** Whether there is time for a part; if not, it counts as a skipped test. */
+function hasTimeFor(part) {
+  const gone = (performance.now() - begun) / 60_000;
+  if (gone + EXTRA_MINUTES[part] <= minutes) return true;
+  console.log(`skipped: ${part}, since ${gone.toFixed(0)} of ${minutes} minutes are gone`);
+  total.skipped++;
+  return false;
+}
 
 const results = join(ROOT, "build/test-results");
 rmSync(results, { recursive: true, force: true });
@@ -177,7 +198,7 @@ if (wants("package")) {
   step("tests of the packed package", () => vitest("package", ["tests/package", "--exclude=tests/package/*/**"]));
 }
 if (wants("browser")) step("browser tests", () => vitest("browser", ["tests/browser"]));
-if (wants("fixtures")) {
+if (wants("fixtures") && hasTimeFor("fixtures")) {
   const folders = readdirSync(join(ROOT, "tests/package"), { withFileTypes: true }).filter((entry) =>
     entry.isDirectory(),
   );
@@ -187,7 +208,7 @@ if (wants("fixtures")) {
     vitest("fixtures", ["--maxWorkers=1", ...paths]),
   );
 }
-if (wants("reproducible")) {
+if (wants("reproducible") && hasTimeFor("reproducible")) {
   step("a second build in another folder", () => check("equal bytes", "node", ["tools/reproducible.mjs"]));
 }
 

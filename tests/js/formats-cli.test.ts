@@ -64,7 +64,8 @@ describe("rqvae encode", () => {
     expect(rqvae("convert", "m.ids.csv", "other.parquet").status).toBe(0);
     expect(readBytes("other.parquet").equals(readBytes("ids.parquet"))).toBe(true);
     expect(rqvae("encode", "m.safetensors", "items.jsonl", "--format", "parquet").status).toBe(0);
-    expectError(rqvae("convert", "ids.parquet", "x.csv"), 1, "ids.parquet", "Parquet");
+    for (const from of ["ids.parquet", "m.ids.csv"]) expect(rqvae("convert", from, `${from}.back.csv`).status).toBe(0);
+    expect(read("ids.parquet.back.csv")).toBe(read("m.ids.csv.back.csv"));
   });
 
   it("reads Parquet", () => {
