@@ -69,6 +69,22 @@ describe("rows after the first ones", () => {
     );
   });
 
+  test("of columns with decimal commas", () => {
+    const cell = fc
+      .tuple(fc.integer(), fc.nat(99), fc.constantFrom(",", ".", ",", ""))
+      .map(([a, b, point]) => `${a}${point}${b}`);
+    const spaced = fc.tuple(fc.constantFrom("", " "), cell, fc.constantFrom("", "  ")).map((parts) => parts.join(""));
+    const row = fc.tuple(fc.uuid(), title, spaced, spaced).map((cells) => cells.join(";"));
+    fc.assert(
+      fc.property(fc.array(row, { maxLength: 8 }), lineEnd, cuts, (more, end, cuts) => {
+        const text = table((i) => `a${i};${padding}${i};${i},5;${-i},25`, more, { header: "id;title;x;y", end });
+        const wanted = outcome(() => readCsv(text));
+        expect(outcome(() => read(utf8(text), cuts))).toEqual(wanted);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test("of lists", () => {
     const numbers = fc.array(fc.constantFrom("1", "-2.5", "3e-4", "0.1", "x", ""), { minLength: 2, maxLength: 3 });
     const list = fc
@@ -134,7 +150,7 @@ describe("a plain row", () => {
     ["1\n", "unusual", 0],
     ["1,2,3\n", "unusual", 0],
     ["1,x\n", "unusual", 0],
-    [" 1,2\n", "unusual", 0],
+    [" 1, 2 \n", "read", 7],
     ['"1",2\n', "unusual", 0],
     ["1,1e39\n", "unusual", 0],
   ])("%j is %s", (text, result, at) => {
@@ -142,5 +158,19 @@ describe("a plain row", () => {
     const rows = new QuickRows([0, 0], ",");
     expect([rows.read(place, 0), place.at]).toEqual([result, at]);
     if (result === "read") expect([...rows.numbers]).toEqual([1, 2]);
+  });
+
+  test("has a decimal comma or point", () => {
+    const place = window("1,5;2.5\n-0,25;1e-3\n1,0000000000000000001;0,1e-30\n3;1,2,3\n");
+    const rows = new QuickRows([0, 0], ";");
+    for (const numbers of [
+      [1.5, 2.5],
+      [-0.25, 1e-3],
+      [1, 1e-31],
+    ]) {
+      expect(rows.read(place, 0)).toBe("read");
+      expect(rows.numbers).toEqual(Float32Array.from(numbers));
+    }
+    expect(rows.read(place, 0)).toBe("unusual");
   });
 });

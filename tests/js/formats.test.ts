@@ -264,6 +264,37 @@ describe("csv", () => {
     expect(values(text)).toEqual({ data: [1.5, 2, 3, 4], rows: 2, dim: 2, labels: { titles: ["t", "u"] } });
   });
 
+  test("any matrix, however its numbers are written and separated", () => {
+    const row = (dim: number) =>
+      fc.array(fc.integer({ min: -99_999, max: 99_999 }), { minLength: dim, maxLength: dim });
+    const matrix = fc.integer({ min: 2, max: 9 }).chain((dim) => fc.array(row(dim), { minLength: 2, maxLength: 12 }));
+    // A comma that separates cannot be that of decimals.
+    const style = fc.constantFrom<[string, string]>(
+      ...[",", ";", "\t", " ", ", ", "; "].map((between): [string, string] => [between, "."]),
+      ...[";", "\t", " ", "; "].map((between): [string, string] => [between, ","]),
+    );
+    const beside = fc.constantFrom("none", "header", "titles", "header and titles");
+    fc.assert(
+      fc.property(matrix, style, beside, fc.constantFrom("\n", "\r\n"), (rows, [between, point], beside, end) => {
+        // "1,5 2,5" may as well be 1, a list of two, and 5.
+        fc.pre(between !== " " || point !== "," || rows[0]!.length > 2);
+        const hasTitles = beside.includes("titles");
+        const text = rows.map((row, i) => {
+          const cells = row.map((value) => (value / 1000).toFixed(3).replace(".", point));
+          return (hasTitles ? [`t${i}x`, ...cells] : cells).join(between);
+        });
+        const names = [...(hasTitles ? ["title"] : []), ...rows[0]!.map((_, j) => `x${j}`)];
+        const { items, labels } = readCsv(
+          (beside.includes("header") ? [names.join(between), ...text] : text).join(end),
+        );
+        expect([items.rows, items.dim]).toEqual([rows.length, rows[0]!.length]);
+        expect(items.data).toEqual(Float32Array.from(rows.flat(), (value) => Number((value / 1000).toFixed(3))));
+        expect(labels?.titles).toEqual(hasTitles ? rows.map((_, i) => `t${i}x`) : undefined);
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
   test("titles with spaces and numbers do not mislead the choice of the delimiter", () => {
     expect(values("Alien 3 1 2,0.5\nUp 9 8 7;6,0.25")).toEqual({
       data: [0.5, 0.25],

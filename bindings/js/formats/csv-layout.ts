@@ -173,21 +173,28 @@ function uniqueNames(cells: readonly string[]): string[] {
   });
 }
 
+/** What splits the text into most numbers; of equals, what leaves fewer lists in cells, then what there is more of. */
 export function findDelimiter(text: string): string {
   const head = text.slice(0, 4096);
   const candidates = ["\t", ";", ","].map((delimiter) => ({
     delimiter,
-    numbers: countNumbers(text, delimiter),
+    ...countNumbers(text, delimiter),
     occurrences: head.split(delimiter).length,
   }));
   const best = candidates.reduce((a, b) => {
-    return b.numbers > a.numbers || (b.numbers === a.numbers && b.occurrences > a.occurrences) ? b : a;
+    const more = b.numbers - a.numbers || a.lists - b.lists || b.occurrences - a.occurrences;
+    return more > 0 ? b : a;
   });
-  return best.numbers === 0 && countNumbers(text, " ") > 0 ? " " : best.delimiter;
+  const spaces = countNumbers(text, " ");
+  const isAtSpaces = best.numbers === 0 || (best.lists > 0 && spaces.lists === 0);
+  return isAtSpaces && spaces.numbers > best.numbers ? " " : best.delimiter;
 }
 
-/** Numbers in the first rows, when they are split at this delimiter; 0 when the quotes then make no sense. */
-function countNumbers(text: string, delimiter: string): number {
+/**
+ * Numbers in the first rows, when they are split at this delimiter: of a row those that stand alone or those of its longest list, since
+ * an embedding is one or the other ("1,5;2,5" at commas is no row of 1, a list, and 5). None when the quotes then make no sense.
+ */
+function countNumbers(text: string, delimiter: string): { numbers: number; lists: number } {
   const parser = new CsvParser(delimiter);
   let records: CsvRecord[] = [];
   try {
@@ -196,14 +203,22 @@ function countNumbers(text: string, delimiter: string): number {
   } catch {
     // The reader says what is wrong; the text may also just be cut inside quotes.
   }
-  let numbers = 0;
+  const found = { numbers: 0, lists: 0 };
   for (const { cells } of records) {
+    let alone = 0;
+    let longest = 0;
     for (const cell of cells) {
-      if (isNumber(cell, delimiter !== ",")) numbers++;
-      else numbers += numbersOfList(cell, cells.length > 1);
+      if (isNumber(cell, delimiter !== ",")) {
+        alone++;
+        continue;
+      }
+      const numbers = numbersOfList(cell, cells.length > 1);
+      if (numbers > 0) found.lists++;
+      longest = Math.max(longest, numbers);
     }
+    found.numbers += Math.max(alone, longest);
   }
-  return numbers;
+  return found;
 }
 
 /** Numbers of a cell that is a list; one without brackets must be asked for: it may be a row that is split at spaces. */

@@ -1,6 +1,6 @@
 /** Rows of a table as nearly all are, read from bytes: numbers without a string for each. What is unusual is left to the parser. */
 
-import { DecimalScanner } from "./decimal.ts";
+import { COMMA, DecimalScanner, POINT } from "./decimal.ts";
 import { textOf, type Utf8Window } from "./utf8.ts";
 
 /** What columns hold. */
@@ -69,13 +69,26 @@ export class QuickRows {
     return "read";
   }
 
-  /** @returns where the number ends; -1 when there is none. */
-  #number(bytes: Uint8Array, at: number, end: number): number {
-    const value = this.#scanner.float32(bytes, at);
+  /** @returns where the cell of a number ends; -1 when there is none. */
+  #number(bytes: Uint8Array, start: number, end: number): number {
+    const at = this.#pastSpaces(bytes, start);
+    let value = this.#scanner.float32(bytes, at);
+    const next = bytes[this.#scanner.end];
+    // Decimals are written in one way or the other; where a comma separates cells it is none.
+    if ((next === COMMA || next === POINT) && next !== this.#delimiter && next !== this.#scanner.point) {
+      this.#scanner.point = next;
+      value = this.#scanner.float32(bytes, at);
+    }
     // Beyond float32, NaN or no number. A minus may be cut from its digits.
-    if (!(value - value === 0)) return at + 1 === end ? end : -1;
+    if (!(value - value === 0)) return at + 1 >= end ? end : -1;
     this.numbers[this.#count++] = value;
-    return this.#scanner.end;
+    return this.#pastSpaces(bytes, this.#scanner.end);
+  }
+
+  #pastSpaces(bytes: Uint8Array, start: number): number {
+    let at = start;
+    if (this.#delimiter !== SPACE) while (bytes[at] === SPACE) at++;
+    return at;
   }
 
   /** @returns where the cell ends; -1 for one that is unusual. */
@@ -106,6 +119,7 @@ export class QuickRows {
   #numbersOf(bytes: Uint8Array, start: number, end: number): number {
     if (start >= end) return end;
     if (bytes[start] !== 0x5b && bytes[start] !== 0x28) return -1;
+    this.#scanner.point = POINT; // commas stand between numbers
     const close = bytes[start] === 0x5b ? 0x5d : 0x29;
     let at = start + 1;
     while (at < end) {
@@ -121,7 +135,7 @@ export class QuickRows {
       at = this.#scanner.end;
       const gap = at;
       while (bytes[at] === SPACE) at++;
-      if (bytes[at] === 0x2c) at++;
+      if (bytes[at] === COMMA) at++;
       else if (bytes[at] === close) return at + 1;
       else if (at === gap) return at >= end ? end : -1;
     }

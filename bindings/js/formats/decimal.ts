@@ -8,12 +8,17 @@ const POWERS = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}
 const DIGITS = 15;
 const EPSILON = 2 ** -52;
 
+export const POINT = 0x2e;
+export const COMMA = 0x2c;
+
 /** Reads `1`, `-1.5`, `.5`, `2.`, `+1e-3`: what `Number` takes, without white space, words and other bases. */
 export class DecimalScanner {
   /** Where the number that was read last ends. */
   end = 0;
   /** Whether it is one as JSON has them: no plus, no leading zeros, digits on both sides of a point. */
   isJson = true;
+  /** The byte between units and tenths: a point, or a comma. */
+  point = POINT;
 
   /**
    * The float32 nearest to the double nearest to the number at `start`, as `Math.fround(Number(text))` gives it; NaN when there is no
@@ -46,7 +51,7 @@ export class DecimalScanner {
     }
     let found = at - firstDigit;
     isJson &&= found > 0;
-    if (char === 46) {
+    if (char === this.point) {
       const point = at;
       for (char = bytes[++at]!; char >= 48 && char <= 57; char = bytes[++at]!) {
         if (digits < DIGITS) {
@@ -77,15 +82,20 @@ export class DecimalScanner {
     }
     this.end = at;
     this.isJson = isJson;
-    if (exponent < -22 || exponent > 22) return Math.fround(Number(textOf(bytes, start, at)));
+    if (exponent < -22 || exponent > 22) return this.#slowly(bytes, start, at);
     const low = scaled(mantissa, exponent);
     let value = Math.fround(low);
     if (isCut) {
       value = Math.fround(low * (1 - EPSILON));
       const high = Math.fround(scaled(mantissa + 1, exponent) * (1 + EPSILON));
-      if (value !== high) return Math.fround(Number(textOf(bytes, start, at)));
+      if (value !== high) return this.#slowly(bytes, start, at);
     }
     return isNegative ? -value : value;
+  }
+
+  #slowly(bytes: Uint8Array, start: number, end: number): number {
+    const text = textOf(bytes, start, end);
+    return Math.fround(Number(this.point === POINT ? text : text.replace(",", ".")));
   }
 }
 
