@@ -85,6 +85,22 @@ describe("rows after the first ones", () => {
     );
   });
 
+  test("of columns between any number of blanks", () => {
+    const blanks = fc.constantFrom(" ", "  ", "     ");
+    const number = fc.constantFrom("1", "-2.5", "3e-4", "0.1", "x", '"4"');
+    const row = fc
+      .tuple(fc.constantFrom("", " ", "  "), fc.uuid(), blanks, number, blanks, number, fc.constantFrom("", " ", "   "))
+      .map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(fc.array(row, { maxLength: 8 }), lineEnd, cuts, fc.boolean(), (more, end, cuts, skipInvalid) => {
+        const text = table((i) => `${"w".repeat(1500)}${i}  ${i} ${-i}.5 `, more, { end });
+        const wanted = outcome(() => readCsv(text, { skipInvalid }));
+        expect(outcome(() => read(utf8(text), cuts, { skipInvalid }))).toEqual(wanted);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test("of lists", () => {
     const numbers = fc.array(fc.constantFrom("1", "-2.5", "3e-4", "0.1", "x", ""), { minLength: 2, maxLength: 3 });
     const list = fc

@@ -9,7 +9,7 @@ const path = (name: string) => fileURLToPath(new URL(name, folder));
 const bytes = (name: string) => new Uint8Array(readFileSync(path(name)));
 const expected = readNpy(bytes("rows.npy"));
 const even = readdirSync(folder).filter(
-  (name) => /\.(parquet|npz)$/.test(name) && !/^(invalid\.|encodings\.|ids-)/.test(name),
+  (name) => /\.(parquet|npz)$/.test(name) && !/^(invalid\.|encodings\.|ids-|wide-missing)/.test(name),
 );
 
 /** A column of the file that is not among the labels. */
@@ -41,7 +41,16 @@ describe("files of PyArrow and NumPy", () => {
     await source.close();
   });
 
-  test("there are as many as this test is about", () => expect(even.length).toBe(14));
+  test("there are as many as this test is about", () => expect(even.length).toBe(16));
+
+  test("a value that is missing in a column a dimension is named, or its row left out", async () => {
+    await expect(readItemsAsync(bytes("wide-missing.parquet"), "w.parquet")).rejects.toThrow(
+      /^w\.parquet: row 7, column 2 is NaN/,
+    );
+    const { items, skipped } = await readItemsAsync(bytes("wide-missing.parquet"), "w.parquet", { skipInvalid: true });
+    expect([items.rows, items.dim, [...skipped!.rows]]).toEqual([39, 6, [7]]);
+    expect([...items.data]).toEqual([...expected.data].filter((_, i) => Math.floor(i / 6) !== 7));
+  });
 
   test("columns are the same in every encoding", async () => {
     const { labels, items } = await readItemsAsync(bytes("encodings.parquet"), "a.parquet");

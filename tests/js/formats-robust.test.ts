@@ -30,6 +30,7 @@ const small: [name: string, bytes: Uint8Array][] = [
   ["invalid.parquet", fixture("invalid.parquet")],
   ["split.parquet", fixture("split.parquet")],
   ["half.parquet", fixture("half.parquet")],
+  ["wide-names.parquet", fixture("wide-names.parquet")],
 ];
 const large: [name: string, bytes: Uint8Array][] = [
   ...["snappy", "gzip", "zstd", "brotli", "lz4", "double-v2", "delta", "delta-v2", "encodings"].map(

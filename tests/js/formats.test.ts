@@ -295,6 +295,19 @@ describe("csv", () => {
     );
   });
 
+  test("blanks that align columns, and the first line of word2vec and fastText", () => {
+    expect(values("  1.5   -2 \n 10.25    3\n")).toEqual({ data: [1.5, -2, 10.25, 3], rows: 2, dim: 2 });
+    const words = "3 2\nthe 1 2 \nof  3 4 \nand 5 6 \n";
+    expect(values(words)).toEqual({
+      data: [1, 2, 3, 4, 5, 6],
+      rows: 3,
+      dim: 2,
+      labels: { titles: ["the", "of", "and"] },
+    });
+    expect(values("2 2\n3 4\n").rows).toBe(2);
+    expect(values("1,3\n2,4\n").rows).toBe(2);
+  });
+
   test("titles with spaces and numbers do not mislead the choice of the delimiter", () => {
     expect(values("Alien 3 1 2,0.5\nUp 9 8 7;6,0.25")).toEqual({
       data: [0.5, 0.25],

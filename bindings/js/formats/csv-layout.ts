@@ -22,6 +22,17 @@ export interface Layout {
   names?: string[];
 }
 
+/** Whether the first line says how many vectors of which dimension follow, each behind its word: word2vec's and fastText's form. */
+export function isCountLine([first, second]: readonly CsvRecord[]): boolean {
+  const [, dim] = first?.cells ?? [];
+  return (
+    first?.cells.length === 2 &&
+    first.cells.every((cell) => /^\d+$/.test(cell)) &&
+    Number(dim) > 1 &&
+    second?.cells.length === Number(dim) + 1
+  );
+}
+
 /** Which columns are what, and whether the first row is a header, from the first rows of the file. */
 export function findLayout(sample: CsvRecord[], decimalComma: boolean, options: CsvOptions): Layout {
   const first = sample[0]!.cells;

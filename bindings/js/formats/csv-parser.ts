@@ -13,10 +13,11 @@ export interface CsvRecord {
 const quote = 0x22;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
+const SPACE = 0x20;
 
 /**
  * A parser of RFC 4180 that takes the text in pieces, cut anywhere. Lines end with CRLF, LF or CR; empty lines are skipped. A
- * quote inside a cell that does not begin with one is an ordinary character.
+ * quote inside a cell that does not begin with one is an ordinary character. Spaces as delimiter count as one, however many there are.
  */
 export class CsvParser {
   readonly #delimiter: number;
@@ -108,13 +109,15 @@ export class CsvParser {
 
   #endCell(): void {
     if (this.#state === "closed") this.#hasQuotes = true;
-    this.#cells.push(this.#cell);
+    // Blanks align columns: however many there are, they are one delimiter, and none at the ends of a line.
+    if (this.#delimiter !== SPACE || this.#cell !== "" || this.#state === "closed") this.#cells.push(this.#cell);
     this.#cell = "";
     this.#state = "start";
   }
 
   #endRecord(records: CsvRecord[]): void {
-    const isEmptyLine = this.#cells.length === 1 && this.#cells[0]!.trim() === "" && !this.#hasQuotes;
+    const isEmptyLine =
+      this.#cells.length === 0 || (this.#cells.length === 1 && this.#cells[0]!.trim() === "" && !this.#hasQuotes);
     if (!isEmptyLine) records.push({ cells: this.#cells, line: this.#recordLine });
     this.#cells = [];
     this.#hasQuotes = false;

@@ -42,14 +42,18 @@ export class QuickRows {
     const { bytes, end } = window;
     const columns = this.#columns;
     const last = columns.length - 1;
+    const isSpaced = this.#delimiter === SPACE;
     let at = window.at;
     this.#count = 0;
     for (let column = 0; column <= last; column++) {
+      if (isSpaced) at = pastSpaces(bytes, at);
       if (at >= end) return "cut";
       const kind = columns[column];
-      const next = kind === NUMBER ? this.#number(bytes, at, end) : this.#cell(bytes, at, end, column, kind === LIST);
+      let next = kind === NUMBER ? this.#number(bytes, at, end) : this.#cell(bytes, at, end, column, kind === LIST);
       if (next >= end) return "cut";
       if (next < 0) return "unusual";
+      if (isSpaced && column === last) next = pastSpaces(bytes, next);
+      if (next >= end) return "cut";
       const byte = bytes[next];
       if (column < last) {
         if (byte !== this.#delimiter) return "unusual";
@@ -71,7 +75,8 @@ export class QuickRows {
 
   /** @returns where the cell of a number ends; -1 when there is none. */
   #number(bytes: Uint8Array, start: number, end: number): number {
-    const at = this.#pastSpaces(bytes, start);
+    const isSpaced = this.#delimiter === SPACE;
+    const at = isSpaced ? start : pastSpaces(bytes, start);
     let value = this.#scanner.float32(bytes, at);
     const next = bytes[this.#scanner.end];
     // Decimals are written in one way or the other; where a comma separates cells it is none.
@@ -82,13 +87,7 @@ export class QuickRows {
     // Beyond float32, NaN or no number. A minus may be cut from its digits.
     if (!(value - value === 0)) return at + 1 >= end ? end : -1;
     this.numbers[this.#count++] = value;
-    return this.#pastSpaces(bytes, this.#scanner.end);
-  }
-
-  #pastSpaces(bytes: Uint8Array, start: number): number {
-    let at = start;
-    if (this.#delimiter !== SPACE) while (bytes[at] === SPACE) at++;
-    return at;
+    return isSpaced ? this.#scanner.end : pastSpaces(bytes, this.#scanner.end);
   }
 
   /** @returns where the cell ends; -1 for one that is unusual. */
@@ -123,7 +122,7 @@ export class QuickRows {
     const close = bytes[start] === 0x5b ? 0x5d : 0x29;
     let at = start + 1;
     while (at < end) {
-      while (bytes[at] === SPACE) at++;
+      at = pastSpaces(bytes, at);
       const value = this.#scanner.float32(bytes, at);
       if (!(value - value === 0)) return at + 1 >= end ? end : -1;
       if (this.#count === this.#list.length) {
@@ -134,11 +133,17 @@ export class QuickRows {
       this.#list[this.#count++] = value;
       at = this.#scanner.end;
       const gap = at;
-      while (bytes[at] === SPACE) at++;
+      at = pastSpaces(bytes, at);
       if (bytes[at] === COMMA) at++;
       else if (bytes[at] === close) return at + 1;
       else if (at === gap) return at >= end ? end : -1;
     }
     return end;
   }
+}
+
+function pastSpaces(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (bytes[at] === SPACE) at++;
+  return at;
 }

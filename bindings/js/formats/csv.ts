@@ -2,7 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { asText, count, describeValue } from "./bytes.ts";
 import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
-import { findDelimiter, findLayout, type Layout } from "./csv-layout.ts";
+import { findDelimiter, findLayout, isCountLine, type Layout } from "./csv-layout.ts";
 import { CsvParser, type CsvRecord } from "./csv-parser.ts";
 import { LIST, NUMBER, QuickRows, TEXT } from "./csv-row.ts";
 import { ItemIdList, RowCollector, type SkippedRows, type TakenRows } from "./row-collector.ts";
@@ -188,6 +188,7 @@ export class CsvTable {
   }
 
   #lay(): void {
+    if (isCountLine(this.#sample)) this.#sample.shift();
     const layout = findLayout(this.#sample, this.#decimalComma, this.#options);
     this.#layout = layout;
     this.#texts = layout.textColumns.map(() => []);

@@ -1,4 +1,4 @@
-/** Embeddings in Parquet files: a column of lists of floats, read page by page, and columns of texts beside it. */
+/** Embeddings in Parquet files: a column of lists of floats, read page by page, or a column a dimension; columns of texts beside. */
 
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
@@ -18,6 +18,7 @@ import {
 } from "./parquet-file.ts";
 import { type ColumnChunk, findPages, type Page, type PageContent, readDictionary, readPage } from "./parquet-pages.ts";
 import { type ColumnValues, UnreadEncoding } from "./parquet-values.ts";
+import { readWide, wideColumns } from "./parquet-wide.ts";
 import type { RowTarget } from "./raw-matrix.ts";
 import { ItemIdList, isItemIdName, RowCollector } from "./row-collector.ts";
 import { usualNames } from "./tensor-choice.ts";
@@ -27,11 +28,15 @@ const MAX_TEXT = 1 << 28;
 
 /**
  * Opens the embeddings of a file. A file in which every row has as many numbers is read by pages as rows are asked for; one with missing
- * or shorter ones is read whole, to name or leave out those rows.
+ * or shorter ones is read whole, to name or leave out those rows, and so is one with a column a dimension, whose rows lie far apart.
  */
 export async function openParquet(source: ByteSource, options: ItemFileOptions): Promise<Omit<ItemFile, "format">> {
   const file = await openParquetFile(source);
   const { columns, groups, rows } = file;
+  const isListed =
+    options.column !== undefined || columns.some((column) => isFloat(column) && column.maxRepetition > 0);
+  const wide = isListed ? undefined : wideColumns(columns);
+  if (wide) return { whole: await readWide(file, wide), ...(await textsBeside(file)) };
   const vector = chooseColumn(columns, options.column);
   const chunks = groups.map((group) => vectorChunk(file, group, vector));
   const values = chunks.reduce((sum, chunk) => sum + chunk.values, 0);
@@ -68,7 +73,9 @@ function chooseColumn(columns: Column[], wanted: string | undefined): Column {
   }
   if (lists.length === 1) return lists[0]!;
   if (lists.length === 0) {
-    throw new InvalidInputError(`the Parquet file has no column of lists of floats (float or double): ${there}`);
+    throw new InvalidInputError(
+      `the Parquet file has no column of lists of floats, and no columns of floats: ${there}`,
+    );
   }
   const named = lists.filter(({ name }) => usualNames.test(name));
   if (named.length === 1) return named[0]!;
