@@ -66,9 +66,10 @@ function check(name, command, args, inside = false) {
 /** Runs the C++ tests in as many processes as there are cores, each with its share of them. */
 const SHARDS = Math.min(availableParallelism(), 4);
 const SHARDED = `
-  pids=
-  for index in $(seq 0 $(($1 - 1))); do
-    GTEST_TOTAL_SHARDS=$1 GTEST_SHARD_INDEX=$index "$3" $4 --gtest_brief=1 --gtest_output=json:$2.$index.json &
+  shards=$1 report=$2 pids=
+  shift 2
+  for index in $(seq 0 $((shards - 1))); do
+    GTEST_TOTAL_SHARDS=$shards GTEST_SHARD_INDEX=$index "$@" --gtest_brief=1 "--gtest_output=json:$report.$index.json" &
     pids="$pids $!"
   done
   status=0

@@ -2,6 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import { ID_FORMATS, idChunks, writeIdShard } from "../formats/index.ts";
 import { labelsOf } from "../formats/labels.ts";
 import { RQVAE } from "../index.ts";
+import type { JobOptions } from "../types.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkOutput, nameFile, openCatalogue, readBytes, readItemIds, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
@@ -92,21 +93,21 @@ async function run(given: Given): Promise<number> {
     throw nameFile(modelPath, error);
   });
   try {
-    const view = jobView(process.stderr, "Encoding");
-    const watch = quiet ? {} : { onProgress: view.update };
-    const ids = await interruptible((signal) => model.encodeAsync(items, { signal, ...watch }))
-      .catch((error) => {
-        throw nameFile(itemsPath, inWhole(error, chosen.first));
-      })
-      .finally(() => quiet || view.end());
-    if (latentsPath !== undefined) {
-      const latentsView = jobView(process.stderr, "Writing latents");
-      const watch = quiet ? {} : { onProgress: latentsView.update };
-      await interruptible((signal) => writeLatents(latentsPath, model, items, itemIds, { signal, ...watch }))
+    /** Runs a long call that can be interrupted, with its progress shown. */
+    const watched = <T>(
+      title: string,
+      call: (options: JobOptions & { signal: AbortSignal }) => Promise<T>,
+    ): Promise<T> => {
+      const view = jobView(process.stderr, title);
+      return interruptible((signal) => call(quiet ? { signal } : { signal, onProgress: view.update }))
         .catch((error) => {
           throw nameFile(itemsPath, inWhole(error, chosen.first));
         })
-        .finally(() => quiet || latentsView.end());
+        .finally(() => quiet || view.end());
+    };
+    const ids = await watched("Encoding", (options) => model.encodeAsync(items, options));
+    if (latentsPath !== undefined) {
+      await watched("Writing latents", (options) => writeLatents(latentsPath, model, items, itemIds, options));
     }
     const done = () => {
       if (!quiet && output !== undefined) {

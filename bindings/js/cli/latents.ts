@@ -1,19 +1,16 @@
 /** Latents of items into a file, a block at a time: `rqvae encode --latents`. */
 
-import { isSource } from "../embedding-source.ts";
 import { VECTOR_FORMATS, type VectorFormat, vectorChunks } from "../formats/index.ts";
 import type { RQVAE } from "../rqvae.ts";
 import type { JobProgress } from "../types.ts";
 import { type Option, UsageError } from "./command.ts";
 import { type CatalogueItems, writeWhole } from "./files.ts";
+import { itemBlocks } from "./item-blocks.ts";
 
 export const latentsOption: Option = {
   value: "FILE",
   help: `also the latents (the vectors that the codes stand for),\nas the name says: ${VECTOR_FORMATS.join(", ")}`,
 };
-
-/** Rows that are encoded at a time. */
-const BLOCK_ROWS = 4096;
 
 /** The format of vectors that a file's name says. @throws UsageError */
 export function vectorFormatOf(path: string, option: string): VectorFormat {
@@ -31,17 +28,13 @@ export async function writeLatents(
   itemIds: readonly (string | number)[] | undefined,
   { signal, onProgress }: { signal: AbortSignal; onProgress?: (event: JobProgress) => void },
 ): Promise<void> {
-  const { rows, dim } = items;
+  const { rows } = items;
   async function* blocks(): AsyncGenerator<Float32Array> {
-    for (let first = 0; first < rows; first += BLOCK_ROWS) {
+    for await (const { first, ...block } of itemBlocks(items)) {
       await new Promise(setImmediate); // Ctrl-C gets its turn
       signal.throwIfAborted();
-      const count = Math.min(BLOCK_ROWS, rows - first);
-      const data = isSource(items)
-        ? await items.read(first, count)
-        : items.data.subarray(first * dim, (first + count) * dim);
-      yield model.latents({ data, rows: count, dim });
-      onProgress?.({ phase: "encode", progress: (first + count) / rows });
+      yield model.latents(block);
+      onProgress?.({ phase: "encode", progress: (first + block.rows) / rows });
     }
   }
   const latents = { rows, dim: model.config.latentDim, blocks: blocks() };

@@ -1,12 +1,12 @@
 /** What every command that makes a model shares: its files, the summary at the end, and the words for an early one. */
 
-import { isSource } from "../embedding-source.ts";
 import { type IdExtras, type IdFormat, type IdTableSource, idChunks } from "../formats/index.ts";
 import type { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
 import { type CatalogueItems, checkOutput, openCatalogue, writeWhole } from "./files.ts";
+import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { describeModel, type Story, type Summary } from "./show.ts";
 import { columnsOf, fileSize, paletteFor, plural } from "./text.ts";
@@ -179,17 +179,12 @@ async function meanLosses(
   model: RQVAE,
   items: CatalogueItems,
 ): Promise<{ reconstruction: number; quantization: number }> {
-  const { rows, dim } = items;
   let reconstruction = 0;
   let quantization = 0;
-  for (let start = 0; start < rows; start += 4096) {
-    const part = Math.min(4096, rows - start);
-    const data = isSource(items)
-      ? await items.read(start, part)
-      : items.data.subarray(start * dim, (start + part) * dim);
-    const losses = model.forward({ data, rows: part, dim });
-    reconstruction += (losses.reconstructionLoss * part) / rows;
-    quantization += (losses.quantizeLoss * part) / rows;
+  for await (const { first: _, ...block } of itemBlocks(items)) {
+    const losses = model.forward(block);
+    reconstruction += (losses.reconstructionLoss * block.rows) / items.rows;
+    quantization += (losses.quantizeLoss * block.rows) / items.rows;
   }
   return { reconstruction, quantization };
 }

@@ -64,17 +64,44 @@ export function isByteStream(source: FileSource): source is AsyncIterable<Uint8A
 
 const tag = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
 
-async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of chunks) {
-    if (!ArrayBuffer.isView(chunk)) {
-      throw new InvalidInputError(`a stream must give pieces of bytes, got ${describeValue(chunk)}: set no encoding`);
+/** The pieces of a stream. @throws InvalidInputError for what is no bytes. */
+export async function* piecesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of stream) {
+    if (!ArrayBuffer.isView(piece)) {
+      throw new InvalidInputError(`a stream must give pieces of bytes, got ${describeValue(piece)}: set no encoding`);
     }
-    parts.push(chunk);
-    size += chunk.byteLength;
+    yield piece;
   }
-  return joined(parts, size);
+}
+
+async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const piece of piecesOf(stream)) parts.push(piece);
+  return joined(parts);
+}
+
+/** The first pieces, at least `size` bytes of them if there are so many, and all as they would have come. */
+export async function peek(
+  pieces: AsyncGenerator<Uint8Array>,
+  size: number,
+): Promise<{ head: Uint8Array; all: AsyncGenerator<Uint8Array> }> {
+  const parts: Uint8Array[] = [];
+  for (let seen = 0; seen < size; ) {
+    const next = await pieces.next();
+    if (next.done) break;
+    parts.push(next.value);
+    seen += next.value.length;
+  }
+  const head = joined(parts);
+  const all = (async function* () {
+    try {
+      yield head;
+      yield* pieces;
+    } finally {
+      await pieces.return(undefined);
+    }
+  })();
+  return { head, all };
 }
 
 /** Pieces as one array. */

@@ -154,7 +154,8 @@ class TextBytes {
   }
 }
 
-function decoderFor(bytes: Uint8Array): TextDecoder {
+/** The decoder of text that begins so: UTF-16 has a byte order mark. */
+export function decoderFor(bytes: Uint8Array): TextDecoder {
   const encoding = !isUtf16(bytes) ? "utf-8" : bytes[0] === 0xff ? "utf-16le" : "utf-16be";
   return new TextDecoder(encoding, { fatal: true });
 }

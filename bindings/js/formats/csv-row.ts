@@ -23,6 +23,8 @@ export class QuickRows {
   readonly cells: string[] = [];
   readonly #columns: readonly number[];
   readonly #delimiter: number;
+  readonly #isSpaced: boolean;
+  readonly #isList: boolean;
   readonly #scanner = new DecimalScanner();
   #list = new Float32Array(64);
   #count = 0;
@@ -31,6 +33,8 @@ export class QuickRows {
   constructor(columns: readonly number[], delimiter: string) {
     this.#columns = columns;
     this.#delimiter = delimiter.charCodeAt(0);
+    this.#isSpaced = delimiter === " ";
+    this.#isList = columns.includes(LIST);
     this.numbers = new Float32Array(columns.filter((kind) => kind === NUMBER).length);
   }
 
@@ -42,7 +46,7 @@ export class QuickRows {
     const { bytes, end } = window;
     const columns = this.#columns;
     const last = columns.length - 1;
-    const isSpaced = this.#delimiter === SPACE;
+    const isSpaced = this.#isSpaced;
     let at = window.at;
     this.#count = 0;
     for (let column = 0; column <= last; column++) {
@@ -65,7 +69,7 @@ export class QuickRows {
         at = next + (bytes[next + 1] === LINE_FEED ? 2 : 1);
       } else return "unusual";
     }
-    if (columns.includes(LIST)) {
+    if (this.#isList) {
       if (dim > 0 && this.#count !== dim) return "unusual";
       this.numbers = this.#list.subarray(0, this.#count);
     }
@@ -75,8 +79,7 @@ export class QuickRows {
 
   /** @returns where the cell of a number ends; -1 when there is none. */
   #number(bytes: Uint8Array, start: number, end: number): number {
-    const isSpaced = this.#delimiter === SPACE;
-    const at = isSpaced ? start : pastSpaces(bytes, start);
+    const at = this.#isSpaced ? start : pastSpaces(bytes, start);
     let value = this.#scanner.float32(bytes, at);
     const next = bytes[this.#scanner.end];
     // Decimals are written in one way or the other; where a comma separates cells it is none.
@@ -87,7 +90,7 @@ export class QuickRows {
     // Beyond float32, NaN or no number. A minus may be cut from its digits.
     if (!(value - value === 0)) return at + 1 >= end ? end : -1;
     this.numbers[this.#count++] = value;
-    return isSpaced ? this.#scanner.end : pastSpaces(bytes, this.#scanner.end);
+    return this.#isSpaced ? this.#scanner.end : pastSpaces(bytes, this.#scanner.end);
   }
 
   /** @returns where the cell ends; -1 for one that is unusual. */

@@ -6,7 +6,7 @@ import { findDelimiter, findLayout, isCountLine, type Layout } from "./csv-layou
 import { CsvParser, type CsvRecord } from "./csv-parser.ts";
 import { LIST, NUMBER, QuickRows, TEXT } from "./csv-row.ts";
 import { ItemIdList, RowCollector, type SkippedRows, type TakenRows } from "./row-collector.ts";
-import { ownText, Utf8Window } from "./utf8.ts";
+import { badText, ownText, Utf8Window } from "./utf8.ts";
 
 /** How a table of text is read. Everything is detected by default. */
 export interface CsvOptions {
@@ -150,7 +150,7 @@ export class CsvTable {
     try {
       return this.#decoder.decode(bytes, { stream });
     } catch {
-      throw new InvalidInputError("the text is not valid UTF-8: save it as UTF-8");
+      throw badText();
     }
   }
 

@@ -16,6 +16,7 @@ import {
   type Group,
   listColumns,
   listsOf,
+  numberedColumns,
   openParquetFile,
   type ParquetFile,
   scalarsOf,
@@ -187,20 +188,11 @@ function tokensOf(text: string, template: TokenTemplate, level = 0): number[] | 
 }
 
 /** Columns of whole numbers that are named alike and numbered from 0 or 1 on. */
-function levelColumns(columns: readonly Column[]): CodeColumns[] {
-  const alike = new Map<string, { number: number; column: Column }[]>();
-  for (const column of columns) {
-    const [, prefix, digits] = /^(.*?)(\d{1,3})$/.exec(column.name) ?? [];
-    if (prefix === undefined || !isScalar(column) || !isInteger(column)) continue;
-    alike.set(prefix, [...(alike.get(prefix) ?? []), { number: Number(digits), column }]);
-  }
-  return [...alike].flatMap(([prefix, numbered]) => {
-    numbered.sort((a, b) => a.number - b.number);
-    const [{ number: first } = { number: -1 }] = numbered;
+function levelColumns(all: readonly Column[]): CodeColumns[] {
+  const numbers = all.filter((column) => isScalar(column) && isInteger(column));
+  return numberedColumns(numbers, 3).flatMap(({ prefix, columns }) => {
     const isUsual = usualCodes.test(prefix);
-    const isRow = (first === 0 || first === 1) && numbered.every(({ number }, level) => number === first + level);
-    if (!isRow || (numbered.length === 1 && !isUsual)) return [];
-    return [{ kind: "levels" as const, columns: numbered.map(({ column }) => column), isUsual }];
+    return columns.length === 1 && !isUsual ? [] : [{ kind: "levels" as const, columns, isUsual }];
   });
 }
 

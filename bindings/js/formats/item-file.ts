@@ -2,7 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
-import { type ByteSource, joined, memorySource, readBytes, streamBytes } from "./byte-source.ts";
+import { type ByteSource, joined, memorySource, peek, readBytes, streamBytes } from "./byte-source.ts";
 import { extensionOf, type Sniffed, sniff, textFormat } from "./bytes.ts";
 import { CsvTable } from "./csv.ts";
 import { inflate, inflatedLimit } from "./inflate.ts";
@@ -12,12 +12,15 @@ import { openParquet } from "./parquet.ts";
 import type { RowTarget } from "./raw-matrix.ts";
 import type { SkippedRows } from "./row-collector.ts";
 import { openSafetensors } from "./safetensors.ts";
-import { Utf8Pieces } from "./utf8.ts";
+import { utf8Pieces } from "./utf8.ts";
 
 /** Formats of embeddings, without what compresses them. */
 export const ITEM_FORMATS = ["npy", "npz", "safetensors", "parquet", "csv", "json"] as const;
 /** One of `ITEM_FORMATS`; "csv" is any table of text, "json" JSON lines as well. */
 export type ItemFormat = (typeof ITEM_FORMATS)[number];
+
+/** Bytes by which a format is recognised. */
+export const SNIFFED = 4096;
 
 /** What to read of a file. */
 export interface ItemFileOptions {
@@ -80,7 +83,7 @@ export async function recognizeItemFile(
   name: string,
   options: OpenOptions,
 ): Promise<ItemFile | TextFile> {
-  const seen = sniff(await readBytes(bytes, 0, Math.min(4096, bytes.size)));
+  const seen = sniff(await readBytes(bytes, 0, Math.min(SNIFFED, bytes.size)));
   const extension = extensionOf(name);
   if (bytes.size > 0 && (seen.format === "npy" || extension === "npy"))
     return { format: "npy", matrix: await openNpy(bytes) };
@@ -109,32 +112,15 @@ async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): 
   const limit = inflatedLimit(bytes.size);
   // Small pieces of compressed data: what comes out of one exists at once.
   const chunks = inflate(streamBytes(bytes, { piece: 1 << 16 }), "gzip", limit);
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  let head: Uint8Array = new Uint8Array(0);
-  const rest = (async function* () {
-    try {
-      yield head;
-      yield* chunks;
-    } finally {
-      await chunks.return(undefined);
-    }
-  })();
   try {
-    while (size < 4096) {
-      const next = await chunks.next();
-      if (next.done) break;
-      parts.push(next.value);
-      size += next.value.length;
-    }
-    head = joined(parts);
+    const { head, all } = await peek(chunks, SNIFFED);
     const seen = sniff(head);
-    if (seen.format === "npy") return { format: "npy", whole: await readNpyStream(rest, limit) };
-    if (!seen.foreign) return { format: textFormat(seen, name), chunks: rest };
+    if (seen.format === "npy") return { format: "npy", whole: await readNpyStream(all, limit) };
+    if (!seen.foreign) return { format: textFormat(seen, name), chunks: all };
     if (seen.format === undefined || seen.format === "gzip") refuseForeign(seen);
-    const all: Uint8Array[] = [];
-    for await (const part of rest) all.push(part);
-    return await recognizeItemFile(memorySource(joined(all)), name, options);
+    const parts: Uint8Array[] = [];
+    for await (const part of all) parts.push(part);
+    return await recognizeItemFile(memorySource(joined(parts)), name, options);
   } catch (error) {
     await chunks.return(undefined);
     throw error;
@@ -153,9 +139,7 @@ export function newTable(
 
 async function readText({ format, chunks }: TextFile, options: OpenOptions): Promise<ItemFile> {
   const table = newTable(format, options);
-  const utf8 = new Utf8Pieces();
-  for await (const chunk of chunks) table.push(utf8.convert(chunk));
-  table.push(utf8.finish());
+  for await (const piece of utf8Pieces(chunks)) table.push(piece);
   const { items, labels, skipped } = table.finish();
   const { itemIds } = table;
   return { format, whole: items, ...(labels && { labels }), ...(itemIds && { itemIds }), ...(skipped && { skipped }) };

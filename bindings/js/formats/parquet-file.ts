@@ -3,6 +3,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
+import { inflatedLimit } from "./inflate.ts";
 import { damagedParquet } from "./parquet-bytes.ts";
 import { type ColumnChunk, findPages, type Page, type PageContent, readDictionary, readPage } from "./parquet-pages.ts";
 import type { ColumnValues, ParquetType } from "./parquet-values.ts";
@@ -192,6 +193,38 @@ export async function* listsOf(file: ParquetFile, group: Group, chunk: ColumnChu
     yield [list];
   }
   if (rows !== group.rows) throw damagedParquet(`a row group says ${count(group.rows)} rows, but has ${count(rows)}`);
+}
+
+/** Whether a column holds floats of any width. */
+export const isFloat = ({ type }: Column): boolean => type === "float" || type === "double" || type === "half";
+
+/** Columns that are named alike and numbered from 0 or 1 on without a gap, by their numbers, which have `digits` digits at most. */
+export function numberedColumns(columns: readonly Column[], digits: number): { prefix: string; columns: Column[] }[] {
+  const ending = new RegExp(`^(.*?)(\\d{1,${digits}})$`);
+  const alike = new Map<string, { number: number; column: Column }[]>();
+  for (const column of columns) {
+    const [, prefix, number] = ending.exec(column.name) ?? [];
+    if (prefix === undefined) continue;
+    alike.set(prefix, [...(alike.get(prefix) ?? []), { number: Number(number), column }]);
+  }
+  return [...alike].flatMap(([prefix, numbered]) => {
+    numbered.sort((a, b) => a.number - b.number);
+    const [{ number: first } = { number: -1 }] = numbered;
+    const isRow = (first === 0 || first === 1) && numbered.every(({ number }, i) => number === first + i);
+    return isRow ? [{ prefix, columns: numbered.map(({ column }) => column) }] : [];
+  });
+}
+
+/** A part of a column of floats, or of lists of them. @throws InvalidInputError when it claims what its bytes cannot hold. */
+export function floatChunk(file: ParquetFile, group: Group, column: Column): ColumnChunk {
+  const chunk = chunkOf(file, group, column);
+  const size = chunk.end - chunk.start;
+  if (chunk.values < group.rows || chunk.values * 4 > inflatedLimit(size)) {
+    throw new InvalidInputError(
+      `column ${describeValue(column.name)} claims ${count(chunk.values)} values of ${count(group.rows)} rows in ${count(size)} bytes: more than 1000 times as many bytes are refused`,
+    );
+  }
+  return chunk;
 }
 
 /** The columns' names, for messages. */

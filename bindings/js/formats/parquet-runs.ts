@@ -36,7 +36,6 @@ export function readRuns(
     unpack(bytes, at, bits, target, done, packed);
     at += groups * bits;
     done += packed;
-    if (groups === 0) continue;
   }
 }
 

@@ -1,33 +1,17 @@
 /** Embeddings in Parquet files with a column a dimension, as data frames of numbers are written. */
 
-import { InvalidInputError } from "../errors.ts";
-import { count, describeValue } from "./bytes.ts";
-import { inflatedLimit } from "./inflate.ts";
-import { type Column, chunkOf, type ParquetFile, pagesOf } from "./parquet-file.ts";
+import { damagedParquet } from "./parquet-bytes.ts";
+import { type Column, floatChunk, isFloat, numberedColumns, type ParquetFile, pagesOf } from "./parquet-file.ts";
 
 /**
  * The columns of an embedding: floats that are named alike and numbered from 0 or 1 on ("emb_0", "emb_1", ...; in the order of their
  * numbers), else all floats, as in tables of text. Undefined for fewer than two.
  */
 export function wideColumns(columns: readonly Column[]): Column[] | undefined {
-  const floats = columns.filter(
-    ({ type, path, maxRepetition }) =>
-      (type === "float" || type === "double" || type === "half") && path.length === 1 && maxRepetition === 0,
-  );
-  const alike = new Map<string, { number: number; column: Column }[]>();
-  for (const column of floats) {
-    const [, prefix, digits] = /^(.*?)(\d{1,6})$/.exec(column.name) ?? [];
-    if (prefix === undefined) continue;
-    alike.set(prefix, [...(alike.get(prefix) ?? []), { number: Number(digits), column }]);
-  }
-  const rows = [...alike.values()]
-    .map((numbered) => numbered.sort((a, b) => a.number - b.number))
-    .filter((numbered) => {
-      const first = numbered[0]!.number;
-      return first <= 1 && numbered.every(({ number }, i) => number === first + i);
-    })
-    .sort((a, b) => b.length - a.length);
-  const found = (rows[0]?.length ?? 0) > 1 ? rows[0]!.map(({ column }) => column) : floats;
+  const floats = columns.filter((column) => isFloat(column) && column.path.length === 1 && column.maxRepetition === 0);
+  const runs = numberedColumns(floats, 6).map((run) => run.columns);
+  const longest = runs.reduce<Column[]>((a, b) => (b.length > a.length ? b : a), []);
+  const found = longest.length > 1 ? longest : floats;
   return found.length > 1 ? found : undefined;
 }
 
@@ -38,13 +22,10 @@ export async function readWide(
 ): Promise<{ data: Float32Array; rows: number; dim: number }> {
   const { source, groups, rows } = file;
   const dim = columns.length;
-  const chunks = groups.map((group) => columns.map((column) => chunkOf(file, group, column)));
+  const chunks = groups.map((group) => columns.map((column) => floatChunk(file, group, column)));
   for (const [g, group] of groups.entries()) {
-    for (const [j, { values, start, end }] of chunks[g]!.entries()) {
-      if (values === group.rows && values * 4 <= inflatedLimit(end - start)) continue;
-      throw new InvalidInputError(
-        `column ${describeValue(columns[j]!.name)} claims ${count(values)} values of ${count(group.rows)} rows in ${count(end - start)} bytes: every row must have one, and more than 1000 times as many bytes are refused`,
-      );
+    if (chunks[g]!.some(({ values }) => values !== group.rows)) {
+      throw damagedParquet("columns have different numbers of rows");
     }
   }
   const data = new Float32Array(rows * dim);

@@ -4,12 +4,13 @@ import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { count, describeValue, titleField } from "./bytes.ts";
-import { inflatedLimit } from "./inflate.ts";
 import type { ItemFile, ItemFileOptions, RowSource } from "./item-file.ts";
 import {
   type Column,
   chunkOf,
+  floatChunk,
   type Group,
+  isFloat,
   listColumns,
   listsOf,
   openParquetFile,
@@ -38,7 +39,7 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
   const wide = isListed ? undefined : wideColumns(columns);
   if (wide) return { whole: await readWide(file, wide), ...(await textsBeside(file)) };
   const vector = chooseColumn(columns, options.column);
-  const chunks = groups.map((group) => vectorChunk(file, group, vector));
+  const chunks = groups.map((group) => floatChunk(file, group, vector));
   const values = chunks.reduce((sum, chunk) => sum + chunk.values, 0);
   const dim = values / rows;
   const beside = await textsBeside(file);
@@ -57,8 +58,6 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
   }
   return readRagged(file, chunks, beside, options);
 }
-
-const isFloat = ({ type }: Column) => type === "float" || type === "double" || type === "half";
 
 function chooseColumn(columns: Column[], wanted: string | undefined): Column {
   const there = listColumns(columns);
@@ -82,17 +81,6 @@ function chooseColumn(columns: Column[], wanted: string | undefined): Column {
   throw new InvalidInputError(
     `the Parquet file has several columns of lists, ${lists.map(({ name }) => describeValue(name)).join(", ")}: choose one by its name (column)`,
   );
-}
-
-function vectorChunk(file: ParquetFile, group: Group, column: Column): ColumnChunk {
-  const chunk = chunkOf(file, group, column);
-  const size = chunk.end - chunk.start;
-  if (chunk.values < group.rows || chunk.values * 4 > inflatedLimit(size)) {
-    throw new InvalidInputError(
-      `column ${describeValue(column.name)} claims ${count(chunk.values)} values of ${count(group.rows)} rows in ${count(size)} bytes: more than 1000 times as many bytes are refused`,
-    );
-  }
-  return chunk;
 }
 
 /** Row `row` has another number of values than the others, or missing ones. */

@@ -1,10 +1,10 @@
 /** IDs of a file, wherever it is. */
 
-import { type FileSource, openFile, readBytes } from "./byte-source.ts";
+import { type FileSource, readBytes } from "./byte-source.ts";
 import { sniff } from "./bytes.ts";
 import { type ReadIds, type ReadIdsOptions, readIds } from "./detect-ids.ts";
 import { readIdsParquet } from "./ids-parquet.ts";
-import { inFile } from "./read-items.ts";
+import { withFile } from "./read-items.ts";
 
 /**
  * Reads IDs from a file of any format that they are written to; the content decides which. Of Parquet files also those of other programs:
@@ -20,19 +20,9 @@ export async function readIdsAsync(
   fileName?: string,
   options: ReadIdsOptions = {},
 ): Promise<ReadIds> {
-  let name = fileName ?? "";
-  return inFile(
-    () => name,
-    async () => {
-      const { bytes, name: own } = await openFile(file);
-      name = fileName ?? own;
-      try {
-        const format = options.format ?? sniff(await readBytes(bytes, 0, Math.min(16, bytes.size))).format;
-        if (format === "parquet") return { format, ...(await readIdsParquet(bytes, options)) };
-        return readIds(await readBytes(bytes, 0, bytes.size), name, options);
-      } finally {
-        await bytes.close();
-      }
-    },
-  );
+  return withFile(file, fileName, async (bytes, name) => {
+    const format = options.format ?? sniff(await readBytes(bytes, 0, Math.min(16, bytes.size))).format;
+    if (format === "parquet") return { format, ...(await readIdsParquet(bytes, options)) };
+    return readIds(await readBytes(bytes, 0, bytes.size), name, options);
+  });
 }

@@ -2,7 +2,7 @@
 
 import { InvalidInputError, OutOfMemoryError, RQVAEError } from "../errors.ts";
 import type { ItemMatrix } from "../types.ts";
-import { type FileSource, openFile } from "./byte-source.ts";
+import { type ByteSource, type FileSource, openFile } from "./byte-source.ts";
 import type { ReadItems } from "./detect.ts";
 import { halfValues } from "./half.ts";
 import { type ItemFile, type ItemFileOptions, type ItemFormat, openItemFile } from "./item-file.ts";
@@ -43,6 +43,17 @@ export async function readItemsAsync(
   fileName?: string,
   options: ReadItemsOptions = {},
 ): Promise<ReadItemsResult> {
+  return withFile(file, fileName, async (bytes, name) =>
+    toItems(await openItemFile(bytes, name, { ...options, uniqueIds: options.checkValues !== false }), options),
+  );
+}
+
+/** Opens a file, and closes it when `run` has read it. What goes wrong is told with the file's name. */
+export function withFile<T>(
+  file: FileSource,
+  fileName: string | undefined,
+  run: (bytes: ByteSource, name: string) => Promise<T>,
+): Promise<T> {
   let name = fileName ?? "";
   return inFile(
     () => name,
@@ -50,10 +61,7 @@ export async function readItemsAsync(
       const opened = await openFile(file);
       name = fileName ?? opened.name;
       try {
-        return await toItems(
-          await openItemFile(opened.bytes, name, { ...options, uniqueIds: options.checkValues !== false }),
-          options,
-        );
+        return await run(opened.bytes, name);
       } finally {
         await opened.bytes.close();
       }

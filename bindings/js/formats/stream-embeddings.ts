@@ -2,14 +2,21 @@
 
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
-import { type FileSource, isByteStream, joined, openFile } from "./byte-source.ts";
-import { describeValue, sniff, textFormat } from "./bytes.ts";
-import { type ItemFile, type ItemFileOptions, newTable, recognizeItemFile, type TextFile } from "./item-file.ts";
+import { type FileSource, isByteStream, openFile, peek, piecesOf } from "./byte-source.ts";
+import { describeValue, extensionOf, sniff, textFormat } from "./bytes.ts";
+import {
+  type ItemFile,
+  type ItemFileOptions,
+  newTable,
+  recognizeItemFile,
+  SNIFFED,
+  type TextFile,
+} from "./item-file.ts";
 import { labelsOf, withoutRows } from "./labels.ts";
 import { inMemory } from "./open-embeddings.ts";
 import { aboutFile, compacted, InvalidRows } from "./read-items.ts";
 import type { SkippedRows } from "./row-collector.ts";
-import { Utf8Pieces } from "./utf8.ts";
+import { utf8Pieces } from "./utf8.ts";
 
 /** How a file of embeddings is read batch by batch. */
 export interface StreamEmbeddingsOptions extends ItemFileOptions {
@@ -54,9 +61,12 @@ export async function* streamEmbeddings(
     let opened: ItemFile | TextFile | undefined;
     let source = file;
     if (isByteStream(file)) {
-      const { text, all } = await textStream(file, name);
-      opened = text;
-      source = all as FileSource;
+      const { head, all } = await peek(piecesOf(file), SNIFFED);
+      const seen = sniff(head);
+      // Text is read as it comes; for the others what was looked at is put back.
+      const isText = !seen.foreign && extensionOf(name) !== "npy";
+      if (isText) opened = { format: textFormat(seen, name), chunks: all };
+      source = all;
     }
     if (!opened) {
       const { bytes, name: own } = await openFile(source);
@@ -74,52 +84,16 @@ export async function* streamEmbeddings(
   }
 }
 
-/** The pieces of a stream: of text, to be read as they come; else as another stream, whose beginning was looked at. */
-async function textStream(
-  stream: AsyncIterable<Uint8Array>,
-  name: string,
-): Promise<{ text?: TextFile; all?: AsyncIterable<Uint8Array> }> {
-  const iterator = stream[Symbol.asyncIterator]();
-  const parts: Uint8Array[] = [];
-  for (let size = 0; size < 4096; size += parts.at(-1)!.length) {
-    const { done, value } = await iterator.next();
-    if (done) break;
-    if (!ArrayBuffer.isView(value)) {
-      throw new InvalidInputError(`a stream must give pieces of bytes, got ${describeValue(value)}: set no encoding`);
-    }
-    parts.push(value);
-  }
-  const all = (async function* () {
-    let isDone = false;
-    try {
-      yield joined(parts);
-      for (;;) {
-        const next = await iterator.next();
-        if (next.done) break;
-        yield next.value;
-      }
-      isDone = true;
-    } finally {
-      if (!isDone) await iterator.return?.();
-    }
-  })();
-  const seen = sniff(joined(parts));
-  return seen.foreign || name.toLowerCase().endsWith(".npy")
-    ? { all }
-    : { text: { format: textFormat(seen, name), chunks: all } };
-}
-
 async function* textBatches(
   { format, chunks }: TextFile,
   options: StreamEmbeddingsOptions,
   batchRows: number,
 ): AsyncGenerator<EmbeddingBatch> {
   const table = newTable(format, options);
-  const utf8 = new Utf8Pieces();
   /** Given out when there is another, or with what was left out at the end. */
   let held: EmbeddingBatch | undefined;
-  for await (const chunk of chunks) {
-    table.push(utf8.convert(chunk));
+  for await (const piece of utf8Pieces(chunks)) {
+    table.push(piece);
     if (table.waiting < batchRows) continue;
     const { items, ...beside } = table.takeRows();
     for (const batch of split({ ...items, ...beside }, batchRows)) {
@@ -127,7 +101,6 @@ async function* textBatches(
       held = batch;
     }
   }
-  table.push(utf8.finish());
   const { items, labels, skipped } = table.finish();
   const { itemIds } = table;
   for (const batch of split({ ...items, ...(labels && { labels }), ...(itemIds && { itemIds }) }, batchRows)) {

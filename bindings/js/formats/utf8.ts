@@ -1,6 +1,7 @@
 /** UTF-8 that comes in pieces, and strings of it. */
 
 import { InvalidInputError } from "../errors.ts";
+import { decoderFor } from "./bytes.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -17,7 +18,7 @@ export function textOf(bytes: Uint8Array, start: number, end: number): string {
   try {
     return decoder.decode(bytes.subarray(start, end));
   } catch {
-    throw new InvalidInputError("the text is not valid UTF-8: save it as UTF-8");
+    throw badText();
   }
 }
 
@@ -26,33 +27,43 @@ export function textOf(bytes: Uint8Array, start: number, end: number): string {
  * @throws InvalidInputError for UTF-16 that is damaged.
  */
 export class Utf8Pieces {
-  #decoder: TextDecoder | undefined;
-  #isFirst = true;
+  /** Undefined before the first piece; null when nothing needs to be decoded. */
+  #decoder: TextDecoder | null | undefined;
 
   convert(piece: Uint8Array): Uint8Array {
-    const [a, b, c] = piece;
-    const isFirst = this.#isFirst;
-    this.#isFirst = false;
-    if (isFirst && ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))) {
-      this.#decoder = new TextDecoder(a === 0xff ? "utf-16le" : "utf-16be", { fatal: true });
+    if (this.#decoder === undefined) {
+      const decoder = decoderFor(piece);
+      this.#decoder = decoder.encoding === "utf-8" ? null : decoder;
+      const [a, b, c] = piece;
+      if (!this.#decoder) return a === 0xef && b === 0xbb && c === 0xbf ? piece.subarray(3) : piece;
     }
-    if (!this.#decoder) return isFirst && a === 0xef && b === 0xbb && c === 0xbf ? piece.subarray(3) : piece;
-    return this.#encoded(piece, true);
+    return this.#decoder ? this.#encoded(this.#decoder, piece, true) : piece;
   }
 
   /** What is left when all pieces were there: nothing, unless a character is cut. */
   finish(): Uint8Array {
-    return this.#decoder ? this.#encoded(new Uint8Array(0), false) : new Uint8Array(0);
+    return this.#decoder ? this.#encoded(this.#decoder, new Uint8Array(0), false) : new Uint8Array(0);
   }
 
-  #encoded(piece: Uint8Array, stream: boolean): Uint8Array {
+  #encoded(decoder: TextDecoder, piece: Uint8Array, stream: boolean): Uint8Array {
     try {
-      return encoder.encode(this.#decoder!.decode(piece, { stream }));
+      return encoder.encode(decoder.decode(piece, { stream }));
     } catch {
-      throw new InvalidInputError(`the text is not valid ${this.#decoder!.encoding.toUpperCase()}: save it as UTF-8`);
+      throw badText(decoder.encoding);
     }
   }
 }
+
+/** The same of pieces that come one after the other. */
+export async function* utf8Pieces(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const utf8 = new Utf8Pieces();
+  for await (const piece of pieces) yield utf8.convert(piece);
+  yield utf8.finish();
+}
+
+/** The complaint about text that is not in its encoding. */
+export const badText = (encoding = "utf-8"): InvalidInputError =>
+  new InvalidInputError(`the text is not valid ${encoding.toUpperCase()}: save it as UTF-8`);
 
 /** A text in UTF-8, in pieces of some size. */
 export function* utf8Of(text: string): Generator<Uint8Array> {

@@ -2,8 +2,8 @@
 
 import { SourceReader } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
+import { halfValues } from "../formats/half.ts";
 import { notFinite, openItems } from "../items.ts";
-import { halfToNumber } from "../read-model-file.ts";
 import { impliedDim } from "../rqvae.ts";
 import type { EmbeddingSource, ItemMatrix, Items } from "../types.ts";
 
@@ -34,12 +34,6 @@ export interface HeldRows extends ItemRows {
   take(rows?: ArrayLike<number>): Matrix;
 }
 
-let halves: Float32Array | undefined;
-function halfFloats(): Float32Array {
-  halves ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => halfToNumber(half));
-  return halves;
-}
-
 /**
  * Checks the form of items that belong to `n` IDs.
  * @param dim Their dimension, if a model knows it.
@@ -54,7 +48,7 @@ export function readItemRows(items: Items, n: number, where: string, dim?: numbe
   const flat = isFlat ? (items as Float32Array) : "data" in items ? (items as ItemMatrix).data : undefined;
   const table = flat ? undefined : (items as readonly ArrayLike<number>[]);
   const isHalf = flat?.BYTES_PER_ELEMENT === 2;
-  const widen = isHalf ? halfFloats() : undefined;
+  const widen = isHalf ? halfValues() : undefined;
   const isWhole = flat?.BYTES_PER_ELEMENT === 4;
 
   const readRow = (i: number, target: Float32Array, at: number): void => {
