@@ -56,9 +56,9 @@ describe("npz", () => {
       { name: "c.npy", bytes: vector },
     ]);
     await refused(readItemsAsync(file, "a.npz"), /^a\.npz: .*several matrices.*"a".*\(2, 2\).*"b".*\(4, 3\)/);
-    expect((await readItemsAsync(file, "a.npz", { tensor: "b" })).items).toEqual(MATRIX);
-    await refused(readItemsAsync(file, "a.npz", { tensor: "d" }), /no tensor "d".*"a"/);
-    await refused(readItemsAsync(file, "a.npz", { tensor: "c" }), /two dimensions.*\(5,\)/);
+    expect((await readItemsAsync(file, "a.npz", { embedding: "b" })).items).toEqual(MATRIX);
+    await refused(readItemsAsync(file, "a.npz", { embedding: "d" }), /no tensor "d".*"a"/);
+    await refused(readItemsAsync(file, "a.npz", { embedding: "c" }), /two dimensions.*\(5,\)/);
     const named = makeZip([
       { name: "a.npy", bytes: other },
       { name: "item_embeddings.npy", bytes: npy },
@@ -142,8 +142,8 @@ describe("safetensors", () => {
       { name: "codes", dtype: "I64", shape: [2, 1], bytes: new Uint8Array(16) },
     ]);
     expect((await readItemsAsync(file)).items).toEqual(MATRIX);
-    expect((await readItemsAsync(file, "", { tensor: "w" })).items.dim).toBe(2);
-    await refused(readItemsAsync(file, "", { tensor: "codes" }), /holds I64.*float32/);
+    expect((await readItemsAsync(file, "", { embedding: "w" })).items.dim).toBe(2);
+    await refused(readItemsAsync(file, "", { embedding: "codes" }), /holds I64.*float32/);
   });
 
   const entry = (more: object) =>
@@ -226,30 +226,39 @@ describe("a column of lists", () => {
   ])("%s", async (_, text) => {
     const { items, labels, columns } = readCsv(text);
     expect(items).toEqual(matrix);
-    expect(columns).toBeUndefined();
+    expect(columns).toMatchObject({ itemId: "id", title: "title", ignored: [] });
     expect(labels!.titles).toEqual(["A", "B"]);
     expect((await readItemsAsync(utf8(text), "a.csv")).itemIds).toEqual(["a", "b"]);
   });
 
-  test("chosen by name; without header; among several the longest", () => {
+  test("chosen by name; without header; among several it is asked which", () => {
     const text = 'id,small,large\na,"[1, 2]","[1, 2, 3]"\nb,"[3, 4]","[4, 5, 6]"';
-    expect(readCsv(text).items).toEqual({ data: Float32Array.of(1, 2, 3, 4, 5, 6), rows: 2, dim: 3 });
-    expect(readCsv(text, { listColumn: "small" }).items).toEqual({
+    expect(() => readCsv(text)).toThrow(/"small" holds lists.*"large" holds lists.*embedding: "small"/);
+    expect(() => readCsv(text.replaceAll(", ", ".5, "))).toThrow(
+      /several columns.*"small", "large".*embedding: "small"/,
+    );
+    expect(readCsv(text, { embedding: "large" }).items).toEqual({
+      data: Float32Array.of(1, 2, 3, 4, 5, 6),
+      rows: 2,
+      dim: 3,
+    });
+    expect(readCsv(text, { embedding: "small" }).items).toEqual({
       data: Float32Array.of(1, 2, 3, 4),
       rows: 2,
       dim: 2,
     });
-    expect(readCsv('a,"[1, 2]"\nb,"[3, 4]"')).toEqual({
-      items: { data: Float32Array.of(1, 2, 3, 4), rows: 2, dim: 2 },
+    expect(readCsv('a,"[1, 2.5]"\nb,"[3, 4]"')).toEqual({
+      items: { data: Float32Array.of(1, 2.5, 3, 4), rows: 2, dim: 2 },
+      columns: { vector: ["column_1"], title: "column_0", labels: [], ignored: [] },
       labels: { titles: ["a", "b"] },
     });
-    expect(() => readCsv(text, { listColumn: "none" })).toThrow(/listColumn is "none".*"small"/);
+    expect(() => readCsv(text, { embedding: "none" })).toThrow(/embedding: the table has no column "none".*"small"/);
   });
 
   test.each([
-    ["ragged", 'id,e\na,"[1, 2]"\nb,"[3]"', /row 1 \(line 3\).*1 numbers.*2/],
-    ["NaN", 'id,e\na,"[1, 2]"\nb,"[3, nan]"', /row 1.*number 1 of the list: "nan"/],
-    ["empty", 'id,e\na,"[1, 2]"\nb,', /row 1.*the cell is empty/],
+    ["ragged", 'id,e\na,"[1, 2.5]"\nb,"[3.5]"', /row 1 \(line 3\).*1 number,.*2/],
+    ["NaN", 'id,e\na,"[1, 2.5]"\nb,"[3, nan]"', /row 1.*number 1 of the list: "nan"/],
+    ["empty", 'id,e\na,"[1, 2.5]"\nb,', /row 1.*the cell is empty/],
     ["printed by NumPy", "id,e\na,[1. 2. 3. 4.]\nb,[1. ... 2. 3.]", /printed with "\.\.\."/],
   ])("refuses: %s", async (_, text, message) => {
     expect(() => readCsv(text)).toThrow(message);
@@ -311,16 +320,16 @@ describe("JSON found by shape", () => {
     const read = await readItemsAsync(utf8(JSON.stringify(value)), "a.json");
     expect(read.items).toEqual(matrix);
     if (name !== "an embedding service") expect(read.itemIds).toEqual(["a", "b"]);
-    if (name === "Qdrant") expect(read.labels).toEqual({ titles: ["A", ""], labels: { id: ["a", "b"] } });
+    if (name === "Qdrant") expect(read.labels).toEqual({ titles: ["A", ""] });
     if (name === "a map of vectors") expect(read.labels).toEqual({ titles: ["a", "b"] });
   });
 
   test("a field by its name, inner ones by dots", async () => {
     const value = [{ x: { small: [1], large: [1, 2] } }, { x: { small: [2], large: [3, 4] } }];
-    const read = (column: string) => readItemsAsync(utf8(JSON.stringify(value)), "a.json", { column });
+    const read = (embedding: string) => readItemsAsync(utf8(JSON.stringify(value)), "a.json", { embedding });
     expect((await read("x.large")).items).toEqual(matrix);
     expect((await read("x.small")).items.dim).toBe(1);
-    await refused(read("y"), /row 0 has no array named y/);
+    await refused(read("y"), /embedding: the JSON has no column "y"; its columns are "x\.small", "x\.large"/);
   });
 
   test.each([

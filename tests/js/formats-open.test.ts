@@ -268,7 +268,7 @@ describe("other formats", () => {
     ]);
     const path = join(folder, `${stored}.npz`);
     writeFileSync(path, file);
-    const source = await opening(path, { tensor: "b" });
+    const source = await opening(path, { embedding: "b" });
     await expectRows(source, MATRIX.data, [4, 3]);
     await expectRows(await opening(structuredClone(source.description)), MATRIX.data, [4, 3]);
     expect(source.inMemory).toBe(!stored);

@@ -24,7 +24,7 @@ const small: [name: string, bytes: Uint8Array][] = [
   ["a.npy.gz", gzipSync(npy)],
   ["a.csv.gz", gzipSync(csv)],
   ["a.csv", utf8(csv)],
-  ["list.csv", utf8('id,e\na,"[1, 2]"\nb,"[3, 4]"\n')],
+  ["list.csv", utf8('id,e\na,"[1, 2.5]"\nb,"[3, 4]"\n')],
   ["a.json", utf8(json)],
   ["a.jsonl", utf8(lines)],
   ["invalid.parquet", fixture("invalid.parquet")],

@@ -103,11 +103,15 @@ describe("npy", () => {
     }
   });
 
-  test("bytes at an odd offset of a larger buffer, an ArrayBuffer, and bytes after the array", () => {
+  test("bytes at an odd offset of a larger buffer, and an ArrayBuffer", () => {
     const file = writeNpy({ data: Float32Array.of(1, 2, 3, 4), rows: 2, dim: 2 });
     const larger = new Uint8Array(file.length + 9);
     larger.set(file, 3);
-    expect([...readNpy(larger.subarray(3)).data]).toEqual([1, 2, 3, 4]);
+    expect([...readNpy(larger.subarray(3, 3 + file.length)).data]).toEqual([1, 2, 3, 4]);
+    expectInvalid(
+      () => readNpy(larger.subarray(3)),
+      /array of 2 x 2 elements is followed by 6 more bytes.*several arrays/,
+    );
     expect([...readNpy(file.slice().buffer as ArrayBuffer).data]).toEqual([1, 2, 3, 4]);
   });
 
@@ -242,6 +246,8 @@ describe("csv", () => {
     const { items, ...rest } = readCsv(text, options);
     return { data: [...items.data], rows: items.rows, dim: items.dim, ...rest };
   };
+  /** What the columns of a table without a header are taken for. */
+  const first = { title: "column_0", labels: [], ignored: [] };
 
   test("numbers alone", () => {
     expect(values("1,2\n3,4\n")).toEqual({ data: [1, 2, 3, 4], rows: 2, dim: 2 });
@@ -255,13 +261,18 @@ describe("csv", () => {
     ["semicolon", "t;1.5;2\nu;3;4"],
     ["semicolon with decimal comma", "t;1,5;2\nu;3;4"],
     ["tab with decimal comma", "t\t1,5\t2\nu\t3\t4"],
-    ["space", "t 1.5 2\nu 3 4"],
     ["CRLF", "t,1.5,2\r\nu,3,4\r\n"],
     ["CR", "t,1.5,2\ru,3,4\r"],
     ["byte order mark and quotes", '\uFEFF"t","1.5","2"\n"u","3","4"'],
     ["empty lines", "\n\nt,1.5,2\n\nu,3,4\n  \n"],
   ])("%s", (_, text) => {
-    expect(values(text)).toEqual({ data: [1.5, 2, 3, 4], rows: 2, dim: 2, labels: { titles: ["t", "u"] } });
+    expect(values(text)).toEqual({
+      data: [1.5, 2, 3, 4],
+      rows: 2,
+      dim: 2,
+      columns: { ...first, vector: ["column_1", "column_2"] },
+      labels: { titles: ["t", "u"] },
+    });
   });
 
   test("any matrix, however its numbers are written and separated", () => {
@@ -302,8 +313,11 @@ describe("csv", () => {
       data: [1, 2, 3, 4, 5, 6],
       rows: 3,
       dim: 2,
+      columns: { vector: ["column_1", "column_2"], itemId: "column_0", labels: [], ignored: [] },
       labels: { titles: ["the", "of", "and"] },
+      itemIds: ["the", "of", "and"],
     });
+    expect(values("t 1.5 2\nu 3 4")).toMatchObject({ data: [1.5, 2, 3, 4], itemIds: ["t", "u"] });
     expect(values("2 2\n3 4\n").rows).toBe(2);
     expect(values("1,3\n2,4\n").rows).toBe(2);
   });
@@ -313,6 +327,7 @@ describe("csv", () => {
       data: [0.5, 0.25],
       rows: 2,
       dim: 1,
+      columns: { ...first, vector: ["column_1"] },
       labels: { titles: ["Alien 3 1 2", "Up 9 8 7;6"] },
     });
   });
@@ -328,8 +343,9 @@ describe("csv", () => {
       data: [1, 2, 3, 4],
       rows: 2,
       dim: 2,
-      columns: ["x", "y"],
-      labels: { titles: ['a, "b"\nc', "d"], labels: { id: ["7", "8"], kind: ["k", "l"] } },
+      columns: { vector: ["x", "y"], itemId: "id", title: "title", labels: ["kind"], ignored: [] },
+      labels: { titles: ['a, "b"\nc', "d"], labels: { kind: ["k", "l"] } },
+      itemIds: ["7", "8"],
     });
   });
 
@@ -342,29 +358,31 @@ describe("csv", () => {
   );
 
   test("other numeric first columns belong to the embedding", () => {
-    expect(values("grid,x\n1,2\n3,4")).toMatchObject({ dim: 2, columns: ["grid", "x"] });
+    expect(values("grid,x\n1,2\n3,4")).toMatchObject({ dim: 2, columns: { vector: ["grid", "x"] } });
     expect(values("1,.1\n2,.2")).toMatchObject({ dim: 2, rows: 2 });
-    expect(values("id\n1.5\n2")).toMatchObject({ dim: 1, rows: 2, columns: ["id"] });
+    expect(values("id\n1.5\n2")).toMatchObject({ dim: 1, rows: 2, columns: { vector: ["id"] } });
   });
 
   test("columns that pandas numbered", () => {
     expect(values(",0,1\n0,.5,.25\n1,2,3\n")).toMatchObject({
       rows: 2,
       dim: 2,
-      columns: ["0", "1"],
+      columns: { vector: ["0", "1"] },
+      itemIds: ["0", "1"],
       labels: { titles: ["0", "1"] },
     });
-    expect(values("0,1\n.5,.25\n")).toMatchObject({ rows: 1, dim: 2, columns: ["0", "1"] });
+    expect(values("0,1\n.5,.25\n")).toMatchObject({ rows: 1, dim: 2, columns: { vector: ["0", "1"] } });
     expect(values("0,1,2\n3,4,5\n")).toMatchObject({ rows: 2, dim: 3 });
   });
 
   test("options override what is detected", () => {
     expect(values("0,1\n.5,.25\n", { header: false })).toMatchObject({ rows: 2 });
-    expect(values("3,1\n.5,.25\n", { header: true })).toMatchObject({ rows: 1, columns: ["3", "1"] });
+    expect(values("3,1\n.5,.25\n", { header: true })).toMatchObject({ rows: 1, columns: { vector: ["3", "1"] } });
     expect(values("1,1998,x\n2,1999,y", { labelColumns: [2, 1] })).toEqual({
       data: [1, 2],
       rows: 2,
       dim: 1,
+      columns: { vector: ["column_0"], title: "column_2", labels: ["column_1"], ignored: [] },
       labels: { titles: ["x", "y"], labels: { column_1: ["1998", "1999"] } },
     });
     expect(values("year,a\n1998,2\n", { labelColumns: ["year"] })).toMatchObject({
@@ -394,7 +412,7 @@ describe("csv", () => {
   });
 
   test.each([
-    ["ragged", "1,2\n3,4\n5\n", /row 2 \(line 3\) has 1 columns.*2/],
+    ["ragged", "1,2\n3,4\n5\n", /row 2 \(line 3\) has 1 column,.*2/],
     ["ragged after a header and an empty line", "a,b\n1,2\n\n1,2,3\n", /row 1 \(line 4\) has 3 columns.*2/],
     ["empty cell", "a,b\n1,2\n3,\n", /row 1 \(line 3\), column 1 \("b"\).*empty/],
     ["empty cell in the first row", "1,,2\n3,4,5\n", /row 0 \(line 1\), column 1.*empty/],
@@ -405,8 +423,8 @@ describe("csv", () => {
     ["text in the first row", "x,2\n3,4\n5,6", /row 0 \(line 1\), column 0.*"x"/],
     ["hexadecimal", "1,2\n0x10,4\n3,4", /"0x10"/],
     ["beyond float32", "1,2\n3,1e39\n", /"1e39".*float32/],
-    ["text alone", "a,b\nc,d\n", /no column holds numbers.*"a b"/],
-    ["header alone", "a,b\n", /no column holds numbers/],
+    ["text alone", "a,b\nc,d\n", /the table holds no embedding.*text such as "a"/],
+    ["header alone", "a,b\n", /the table holds no embedding/],
     ["header alone, as promised", ["a,b\n"], /header but no rows/],
     ["nothing", "", /no rows/],
     ["blank", " \n\n", /no rows/],
@@ -488,7 +506,9 @@ describe("json", () => {
     ];
     const expected = {
       items: { data: Float32Array.of(1, 2, 3, 4), rows: 2, dim: 2 },
-      labels: { titles: ["a", "b"], labels: { id: [7, 8], kind: ["k", ""], year: [1998, ""], isNew: ["", "true"] } },
+      columns: { vector: [field], itemId: "id", title: "title", labels: ["kind", "year", "isNew"], ignored: [] },
+      labels: { titles: ["a", "b"], labels: { kind: ["k", ""], year: [1998, ""], isNew: ["", "true"] } },
+      itemIds: ["7", "8"],
     };
     expect(readJson(JSON.stringify(rows))).toEqual(expected);
     expect(readJson(JSON.stringify({ data: rows }))).toEqual(expected);
@@ -496,12 +516,13 @@ describe("json", () => {
     expect(readJson(JSON.stringify(rows[0]))).toMatchObject({ items: { rows: 1 }, labels: { titles: ["a"] } });
   });
 
-  test("titles come from title, name, id, or the first field", () => {
+  test("titles come from title, name, the item IDs, or the first field", () => {
     const titles = (row: object) => readJson(JSON.stringify([{ ...row, vector: [1] }])).labels?.titles;
     expect(titles({ id: "i", name: "n", title: "t" })).toEqual(["t"]);
     expect(titles({ id: "i", Name: "n" })).toEqual(["n"]);
-    expect(titles({ sku: "s", id: 5 })).toEqual(["5"]);
+    expect(titles({ sku: "s", id: 5 })).toEqual(["s"]);
     expect(titles({ sku: "s", colour: "red" })).toEqual(["s"]);
+    expect(titles({ colour: "red", size: "L" })).toEqual(["red"]);
     expect(titles({})).toBeUndefined();
   });
 
@@ -524,14 +545,14 @@ describe("json", () => {
     ["no rows", "[]", /no rows/],
     ["a flat list", "[1, 2]", /flat list.*\[\[/],
     ["no numbers in a row", "[[]]", /row 0 is empty/],
-    ["ragged", "[[1,2],[3]]", /row 1 has 1 numbers.*2/],
+    ["ragged", "[[1,2],[3]]", /row 1 has 1 number,.*2/],
     ["null among the numbers", "[[1,2],[3,null]]", /row 1, column 1: null is not a number/],
     ["text among the numbers", '[[1,"2"]]', /row 0, column 1: "2" is not a number/],
     ["beyond float32", "[[1,1e39]]", /row 0, column 1.*float32/],
     ["mixed rows", '[[1],{"embedding":[1]}]', /row 1 must be an array/],
     ["mixed rows, objects first", '[{"embedding":[1]},[1]]', /row 1 is an array of 1/],
-    ["no embedding", '[{"title":"a"}]', /row 0 has no array named.*"title"/],
-    ["an embedding missing later", '[{"vector":[1]},{}]', /vector of row 1.*undefined/],
+    ["no embedding", '[{"title":"a"}]', /the JSON holds no embedding.*text such as "a"/],
+    ["an embedding missing later", '[{"vector":[1]},{}]', /vector of row 1 is missing/],
     ["text rows", '["a"]', /got "a"/],
     ["no text", 5 as never, /text must be a string/],
     ["deep nesting", "[".repeat(200000), /not JSON/],
@@ -683,15 +704,18 @@ describe("readItems", () => {
     expect(readItems(utf8("\uFEFF [1,2]\n[3,4]"), "x.dat").items).toEqual(matrix);
     expect(readItems(utf8("1,2\n3,4"), "x.dat")).toEqual({ items: matrix });
     expect(readItems(utf8("1\t2\n3\t4"), "https://example.org/x.TSV")).toEqual({ items: matrix });
-    expect(readItems(utf8("[a],1,2\n[b],3,4"), "x.csv")).toEqual({ items: matrix, labels: { titles: ["[a]", "[b]"] } });
-    expect(readItems(utf8("<unk> 1 2\n<s> 3 4"))).toEqual({ items: matrix, labels: { titles: ["<unk>", "<s>"] } });
+    expect(readItems(utf8("[a],1,2\n[b],3,4"), "x.csv")).toMatchObject({
+      items: matrix,
+      labels: { titles: ["[a]", "[b]"] },
+    });
+    expect(readItems(utf8("<unk> 1 2\n<s> 3 4"))).toMatchObject({ items: matrix, itemIds: ["<unk>", "<s>"] });
     expect(readItems(utf8("1,2\n3,4").buffer).items).toEqual(matrix);
   });
 
   test("UTF-16 with a byte order mark, as spreadsheets write it", () => {
     const text = "\uFEFFü\t1\t2\né\t3\t4";
     const little = new Uint8Array([...text].flatMap((char) => [char.charCodeAt(0) & 0xff, char.charCodeAt(0) >> 8]));
-    expect(readItems(little)).toEqual({ items: matrix, labels: { titles: ["ü", "é"] } });
+    expect(readItems(little)).toMatchObject({ items: matrix, labels: { titles: ["ü", "é"] } });
   });
 
   test("characters cut by the pieces in which a long text is decoded", () => {

@@ -32,12 +32,17 @@ function plain(value: unknown, numbers: FloatList): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plain(entry, numbers)]));
 }
 
+/** Whole numbers that a double may not hold exactly, as they are written: keys of 64 bits are such. */
+const exact = (value: number) =>
+  !Number.isInteger(value) || Number.isSafeInteger(value) || /e/.test(String(value)) ? value : String(value);
+
 /** What JSON.parse gives, with numbers in lists of nothing else as float32. */
 function rounded(value: unknown): unknown {
   if (Array.isArray(value)) {
     const isNumbers = value.length > 0 && value.every((entry) => typeof entry === "number");
     return isNumbers ? value.map((entry) => Math.fround(entry as number)) : value.map(rounded);
   }
+  if (typeof value === "number") return exact(value);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, rounded(entry)]));
 }
@@ -45,6 +50,8 @@ function rounded(value: unknown): unknown {
 /** As the expectation, but a list that began with numbers has these as float32 as well. */
 const nearly = (value: unknown): unknown => {
   if (typeof value === "number") return Math.fround(value);
+  // In a list that began with numbers.
+  if (typeof value === "string" && /^-?\d{16,}$/.test(value)) return Math.fround(Number(value));
   if (Array.isArray(value)) return value.map(nearly);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, nearly(entry)]));

@@ -4,11 +4,11 @@ import type { ReadItemsOptions } from "../formats/index.ts";
 import { type Given, type Option, text } from "./command.ts";
 
 export const itemOptions: Record<string, Option> = {
-  tensor: {
+  embedding: {
     value: "NAME",
-    help: "the array of an npz or safetensors file that holds\nthe vectors (default: the only matrix)",
+    help: "the column, field or array that holds the vectors, the\nprefix of numbered columns, or columns separated by\ncommas (default: found by names and values)",
   },
-  column: { value: "NAME", help: "the column or field that holds the vectors as lists\n(default: found by its shape)" },
+  "id-column": { value: "NAME", help: "the column that holds the items' own IDs (default:\nfound by its name)" },
   "skip-invalid": {
     help: "leave out rows with NaN or missing values, of\nanother length, or of an item that was there before",
   },
@@ -16,10 +16,10 @@ export const itemOptions: Record<string, Option> = {
 
 /** What was given of them. */
 export function readingOf(given: Given): ReadItemsOptions & { quiet: boolean } {
-  const [tensor, column] = [text(given, "tensor"), text(given, "column")];
+  const [embedding, itemId] = [text(given, "embedding"), text(given, "id-column")];
   return {
-    ...(tensor !== undefined && { tensor }),
-    ...(column !== undefined && { column }),
+    ...(embedding !== undefined && { embedding }),
+    ...(itemId !== undefined && { itemId }),
     skipInvalid: given.values["skip-invalid"] === true,
     quiet: given.values.quiet === true,
   };

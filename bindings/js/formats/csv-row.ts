@@ -1,4 +1,4 @@
-/** Rows of a table as nearly all are, read from bytes: numbers without a string for each. What is unusual is left to the parser. */
+/** Rows of a table as most are, read from bytes without a string for each number. What is unusual is left to the parser. */
 
 import { COMMA, DecimalScanner, POINT } from "./decimal.ts";
 import { textOf, type Utf8Window } from "./utf8.ts";
@@ -7,11 +7,18 @@ import { textOf, type Utf8Window } from "./utf8.ts";
 export const NUMBER = 0;
 export const TEXT = 1;
 export const LIST = 2;
+/** What is passed over. */
+export const SKIPPED = 3;
+/** What must be empty: no column of the table. */
+export const EMPTY = 4;
 
 const QUOTE = 0x22;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
+/** "[", "(" and PostgreSQL's "{", and what closes them. */
+const BRACKETS = [0x5b, 0x28, 0x7b];
+const CLOSING = [0x5d, 0x29, 0x7d];
 
 /** What came of an attempt: the row was read, goes on in the next piece, or is for the parser. */
 export type QuickResult = "read" | "cut" | "unusual";
@@ -25,15 +32,24 @@ export class QuickRows {
   readonly #delimiter: number;
   readonly #isSpaced: boolean;
   readonly #isList: boolean;
+  readonly #isQuoting: boolean;
+  /** Where the numbers of a row go, from left to right; undefined where they stay in order. */
+  readonly #places: readonly number[] | undefined;
   readonly #scanner = new DecimalScanner();
   #list = new Float32Array(64);
   #count = 0;
 
-  /** @param columns What each holds. At most one is a list, and then none a number. */
-  constructor(columns: readonly number[], delimiter: string) {
+  /**
+   * @param columns What each holds. At most one is a list, and then none a number.
+   * @param dimensions The columns of numbers, in the order of the dimensions. Default: as they stand.
+   */
+  constructor(columns: readonly number[], delimiter: string, isQuoting = true, dimensions: readonly number[] = []) {
+    const inOrder = [...dimensions].sort((a, b) => a - b);
+    this.#places = dimensions.length === 0 ? undefined : inOrder.map((column) => dimensions.indexOf(column));
     this.#columns = columns;
     this.#delimiter = delimiter.charCodeAt(0);
     this.#isSpaced = delimiter === " ";
+    this.#isQuoting = isQuoting;
     this.#isList = columns.includes(LIST);
     this.numbers = new Float32Array(columns.filter((kind) => kind === NUMBER).length);
   }
@@ -53,7 +69,7 @@ export class QuickRows {
       if (isSpaced) at = pastSpaces(bytes, at);
       if (at >= end) return "cut";
       const kind = columns[column];
-      let next = kind === NUMBER ? this.#number(bytes, at, end) : this.#cell(bytes, at, end, column, kind === LIST);
+      let next = kind === NUMBER ? this.#number(bytes, at, end) : this.#cell(bytes, at, end, column, kind!);
       if (next >= end) return "cut";
       if (next < 0) return "unusual";
       if (isSpaced && column === last) next = pastSpaces(bytes, next);
@@ -89,15 +105,16 @@ export class QuickRows {
     }
     // Beyond float32, NaN or no number. A minus may be cut from its digits.
     if (!(value - value === 0)) return at + 1 >= end ? end : -1;
-    this.numbers[this.#count++] = value;
+    this.numbers[this.#places ? this.#places[this.#count]! : this.#count] = value;
+    this.#count++;
     return this.#isSpaced ? this.#scanner.end : pastSpaces(bytes, this.#scanner.end);
   }
 
   /** @returns where the cell ends; -1 for one that is unusual. */
-  #cell(bytes: Uint8Array, start: number, end: number, column: number, isList: boolean): number {
-    const isQuoted = bytes[start] === QUOTE;
+  #cell(bytes: Uint8Array, start: number, end: number, column: number, kind: number): number {
+    const isQuoted = this.#isQuoting && bytes[start] === QUOTE;
     const from = isQuoted ? start + 1 : start;
-    if (isList) {
+    if (kind === LIST) {
       const close = this.#numbersOf(bytes, from, end);
       if (close < 0 || close >= end || !isQuoted) return close;
       return bytes[close] === QUOTE ? close + 1 : -1;
@@ -113,16 +130,23 @@ export class QuickRows {
         at++;
       if (at === end) return end;
     }
-    this.cells[column] = textOf(bytes, from, at);
+    if (kind === EMPTY && at > from) return -1;
+    if (kind === TEXT) {
+      try {
+        this.cells[column] = textOf(bytes, from, at);
+      } catch {
+        return -1; // what is no UTF-8 is told with its line
+      }
+    }
     return isQuoted ? at + 1 : at;
   }
 
   /** Numbers in brackets, between commas or spaces. @returns where the list ends. */
   #numbersOf(bytes: Uint8Array, start: number, end: number): number {
     if (start >= end) return end;
-    if (bytes[start] !== 0x5b && bytes[start] !== 0x28) return -1;
+    const close = CLOSING[BRACKETS.indexOf(bytes[start]!)];
+    if (close === undefined) return -1;
     this.#scanner.point = POINT; // commas stand between numbers
-    const close = bytes[start] === 0x5b ? 0x5d : 0x29;
     let at = start + 1;
     while (at < end) {
       at = pastSpaces(bytes, at);

@@ -1,17 +1,18 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { asText, count, describeValue } from "./bytes.ts";
+import type { ColumnOptions, TableColumns } from "./columns.ts";
 import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
-import { findDelimiter, findLayout, isCountLine, type Layout } from "./csv-layout.ts";
+import { cellsOf, findDelimiter, findLayout, findQuoting, type Layout } from "./csv-layout.ts";
 import { CsvParser, type CsvRecord } from "./csv-parser.ts";
-import { LIST, NUMBER, QuickRows, TEXT } from "./csv-row.ts";
+import { EMPTY, QuickRows } from "./csv-row.ts";
 import { ItemIdList, RowCollector, type SkippedRows, type TakenRows } from "./row-collector.ts";
 import { badText, ownText, Utf8Window } from "./utf8.ts";
 
 /** How a table of text is read. Everything is detected by default. */
-export interface CsvOptions {
+export interface CsvOptions extends ColumnOptions {
   /**
-   * One character. Default: tab, semicolon or comma, whichever splits the first rows into most numbers; a space when none gives
+   * One character. Default: tab, semicolon, comma or "|", whichever splits the first rows into most numbers; a space when none gives
    * any.
    */
   delimiter?: string;
@@ -21,17 +22,10 @@ export interface CsvOptions {
    */
   header?: boolean;
   /**
-   * Columns that are not part of the embedding, by name or 0-based number; the first gives the titles, the others are labels.
-   * Default: the columns of text, and a numeric first column whose name says that it is a key ("id", "item_id", "index", "",
-   * ...); of these the one named title, name or id gives the titles, otherwise the first. Without a header a numeric first
-   * column belongs to the embedding.
+   * Columns of titles (the first) and labels (the others), by name or 0-based number; all other columns belong to the embedding then,
+   * unless one of them holds it as a list or `embedding` names it. Default: see `TableColumns`.
    */
   labelColumns?: readonly (string | number)[];
-  /**
-   * The column whose cells hold the whole embedding, by name or 0-based number: "[0.1, 0.2]", as pandas writes lists, "[0.1 0.2]", as it
-   * writes arrays, or "0.1 0.2". Default: detected where there is one.
-   */
-  listColumn?: string | number;
   /** Leaves out rows that would be refused, and says which: `skipped`. Default: false. */
   skipInvalid?: boolean;
 }
@@ -39,10 +33,12 @@ export interface CsvOptions {
 /** A table of embeddings. */
 export interface CsvItems {
   items: { data: Float32Array; rows: number; dim: number };
-  /** Names of the embedding's `dim` columns; absent without a header, and where one column holds the embedding. */
-  columns?: string[];
-  /** Absent when every column belongs to the embedding. */
+  /** What the columns were taken for; absent for a table of numbers alone, without names. */
+  columns?: TableColumns;
+  /** Titles and labels; absent when there are none and the items have no IDs of their own either. */
   labels?: ItemLabels;
+  /** The items' own IDs, where a column holds them. */
+  itemIds?: string[];
   /** With `skipInvalid`. */
   skipped?: SkippedRows;
 }
@@ -55,14 +51,16 @@ const LONGEST_CUT = 1 << 20;
 const headLength = 1 << 18;
 
 /**
- * Reads embeddings from comma-, tab-, semicolon- or space-separated text, one row an item: `dim` columns of numbers, or one column that
- * holds them all as a list, beside columns of titles and labels (see `CsvOptions.labelColumns`). Numbers may have a decimal comma when
- * the delimiter is no comma. Atomic files of RecBole are read as well (`item_id:token`, `item_emb:float_seq`).
- * Row numbers in errors count the rows of data from 0; lines count the lines of the file from 1; columns from 0.
+ * Reads embeddings from text separated by commas, tabs, semicolons, "|" or spaces, one row per item: `dim` columns of numbers, or one
+ * column that holds them all as a list, next to columns of item IDs, titles and labels; `columns` says which was taken for what. Numbers
+ * may have a decimal comma unless the delimiter is a comma. RecBole's atomic files (`item_id:token`, `item_emb:float_seq`) and word
+ * vectors (word2vec, GloVe, fastText) are read as well. In files separated by tabs or "|" a quoted cell ends on its line, in word vectors
+ * quotes are ordinary characters. Row numbers in errors count the rows of data from 0; lines count the lines of the file from 1; columns
+ * from 0.
  *
  * @param text The text, or its pieces in order, cut anywhere.
- * @throws InvalidInputError for rows of different length, a cell of the embedding that is empty, no number, not finite or beyond
- *   float32, broken quoting, an unknown label column, or a text without rows of numbers.
+ * @throws InvalidInputError for rows of different length, a cell of the embedding that is empty, not a number, not finite or beyond
+ *   float32, broken quoting, an unknown column, columns that cannot be told to be an embedding, or a text without rows of numbers.
  */
 export function readCsv(text: string | Iterable<string>, options: CsvOptions = {}): CsvItems {
   if (typeof text !== "string" && typeof (text as Iterable<string> | null)?.[Symbol.iterator] !== "function") {
@@ -78,9 +76,9 @@ export class CsvTable {
   readonly #options: CsvOptions;
   #isFirst = true;
   /** Of bytes that the quick rows leave. */
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
-  /** A character may have been cut. */
-  #isDecoding = true;
+  #decoder = newDecoder();
+  /** Whether a line, too long to wait for its end, was decoded in part. */
+  #isInLine = false;
   readonly #window = new Utf8Window();
   #quick: QuickRows | undefined;
   /** Read ahead to choose the delimiter. */
@@ -88,10 +86,11 @@ export class CsvTable {
   #isBlank = true;
   #parser: CsvParser | undefined;
   #delimiter = "";
-  #decimalComma = false;
   /** Rows read ahead to see which column is what. */
   #sample: CsvRecord[] = [];
   #layout: Layout | undefined;
+  /** Lines that are not UTF-8, by their number, with what is wrong. */
+  readonly #badLines = new Map<number, string>();
   readonly #collector: RowCollector;
   #texts: string[][] = [];
   readonly #itemIds = new ItemIdList();
@@ -118,13 +117,9 @@ export class CsvTable {
   push(bytes: Uint8Array): void {
     const window = this.#window;
     window.push(bytes);
-    const quick = this.#quick;
-    if (!quick) {
-      this.#decode(window.end);
-      return;
-    }
     while (window.at < window.end) {
-      if (!this.#isDecoding && this.#parser!.isBetweenRows) {
+      const quick = this.#quick;
+      if (quick && !this.#isInLine && this.#parser!.isBetweenRows) {
         const result = quick.read(window, this.#collector.dim);
         if (result === "read") {
           this.#parser!.passLine();
@@ -133,25 +128,56 @@ export class CsvTable {
         }
         if (result === "cut" && window.end - window.at < LONGEST_CUT) return;
       }
-      const lineEnd = window.find(LINE_FEED, window.at);
-      this.#decode(lineEnd < 0 ? window.end : lineEnd + 1);
-      this.#isDecoding = lineEnd < 0;
+      // A line at a time once rows can be read quickly, until then as many as there are.
+      const lineEnd = quick ? window.find(LINE_FEED, window.at) : window.findLast(LINE_FEED);
+      if (lineEnd >= 0) this.#decode(lineEnd + 1, true);
+      else if (window.end - window.at < LONGEST_CUT) return;
+      else this.#decode(window.end, false);
     }
   }
 
   /** Hands the window's text to the parser, up to a place. */
-  #decode(end: number): void {
-    const { bytes, at } = this.#window;
+  #decode(end: number, isLineEnd: boolean): void {
+    const { at } = this.#window;
+    const bytes = this.#window.bytes.subarray(at, end);
     this.#window.at = end;
-    this.pushText(this.#textOf(bytes.subarray(at, end), true));
+    const isCut = this.#isInLine || !isLineEnd;
+    this.#isInLine = !isLineEnd;
+    let text: string;
+    try {
+      text = this.#decoder.decode(bytes, { stream: !isLineEnd });
+    } catch {
+      this.#decoder = newDecoder();
+      if (isCut) throw badText();
+      this.#decodeLines(bytes);
+      return;
+    }
+    this.pushText(text);
   }
 
-  #textOf(bytes: Uint8Array, stream: boolean): string {
-    try {
-      return this.#decoder.decode(bytes, { stream });
-    } catch {
-      throw badText();
+  /** Whole lines of which one is not UTF-8: its row is refused by its number. */
+  #decodeLines(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const lineEnd = bytes.indexOf(LINE_FEED, at);
+      const line = bytes.subarray(at, lineEnd < 0 ? bytes.length : lineEnd + 1);
+      at += line.length;
+      let text: string;
+      try {
+        text = newDecoder().decode(line);
+      } catch {
+        text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(line);
+        this.#badLines.set(
+          this.#lineNumber,
+          `${describeValue(text.trim())} is not valid UTF-8: save the file as UTF-8`,
+        );
+      }
+      this.pushText(text);
     }
+  }
+
+  /** 1-based, of what comes next. */
+  get #lineNumber(): number {
+    return this.#parser?.line ?? this.#head.split("\n").length;
   }
 
   #parse(piece: string): void {
@@ -171,12 +197,10 @@ export class CsvTable {
   }
 
   #begin(): void {
-    const delimiter = this.#options.delimiter ?? findDelimiter(this.#head);
-    this.#parser = new CsvParser(delimiter);
-    this.#delimiter = delimiter;
-    this.#decimalComma = delimiter !== ",";
     const head = this.#head;
     this.#head = "";
+    this.#delimiter = this.#options.delimiter ?? findDelimiter(head);
+    this.#parser = new CsvParser(this.#delimiter, findQuoting(head, this.#delimiter));
     this.#take(this.#parser.push(head));
   }
 
@@ -188,19 +212,27 @@ export class CsvTable {
   }
 
   #lay(): void {
-    if (isCountLine(this.#sample)) this.#sample.shift();
-    const layout = findLayout(this.#sample, this.#decimalComma, this.#options);
+    const { layout, rows, header } = findLayout(this.#sample, this.#delimiter, this.#options);
+    const bad = header && this.#badLines.get(header.line);
+    if (bad !== undefined) throw new InvalidInputError(`the header on line ${header!.line}: ${bad}`);
     this.#layout = layout;
-    this.#texts = layout.textColumns.map(() => []);
+    this.#texts = textColumns(layout).map(() => []);
     this.#numbers = new Float32Array(layout.dimensions.length);
-    this.#quick = new QuickRows(kindsOf(layout), this.#delimiter);
-    for (const record of this.#sample.slice(layout.names ? 1 : 0)) this.#row(record, layout);
+    if (!layout.isPadded) {
+      this.#quick = new QuickRows(layout.kinds, this.#delimiter, this.#parser!.quoting !== "none", layout.dimensions);
+    }
     this.#sample = [];
+    for (const record of rows) this.#row(record, layout);
   }
 
   #row(record: CsvRecord, layout: Layout): void {
-    for (const column of layout.textColumns) record.cells[column] = ownText(record.cells[column] ?? "");
-    this.#addRow(layout, record.cells, () => this.#numbersOf(record, layout, this.#collector.seen));
+    const cells = cellsOf(record, layout.width, layout.isWords);
+    const texts = textColumns(layout);
+    for (const column of layout.idColumn === undefined ? texts : [layout.idColumn, ...texts]) {
+      const text = cells[column];
+      if (text !== undefined) cells[column] = ownText(layout.isPadded ? text.trim() : text);
+    }
+    this.#addRow(layout, cells, () => this.#numbersOf(record, cells, layout, this.#collector.seen));
   }
 
   #addRow(layout: Layout, cells: readonly string[], numbers: () => ArrayLike<number>): void {
@@ -218,26 +250,39 @@ export class CsvTable {
       this.#collector.refuse(error);
       return;
     }
-    for (const [t, column] of layout.textColumns.entries()) this.#texts[t]!.push(cells[column]!);
+    for (const [t, column] of textColumns(layout).entries()) this.#texts[t]!.push(cells[column]!);
   }
 
-  #numbersOf({ cells, line }: CsvRecord, layout: Layout, row: number): ArrayLike<number> {
-    const { dimensions, listColumn, width, names } = layout;
-    if (cells.length !== width) {
+  #numbersOf({ line, lastLine }: CsvRecord, cells: string[], layout: Layout, row: number): ArrayLike<number> {
+    const { dimensions, listColumn, width, names, kinds } = layout;
+    for (let l = line; this.#badLines.size > 0 && l <= lastLine; l++) {
+      const bad = this.#badLines.get(l);
+      if (bad !== undefined) throw new InvalidInputError(`row ${row} (line ${l}): ${bad}`);
+    }
+    const decimalComma = this.#delimiter !== ",";
+    // A delimiter at the end of some lines only.
+    const isShort = cells.length === width - 1 && kinds.at(-1) === EMPTY;
+    if (cells.length !== width && !isShort) {
       throw new InvalidInputError(
-        `row ${row} (line ${line}) has ${cells.length} columns, but the first row has ${width}: every row must have as many`,
+        `row ${row} (line ${line}) has ${count(cells.length)} ${cells.length === 1 ? "column" : "columns"}, but the first row has ${count(width)}: every row must have as many`,
       );
     }
     const nameOf = (column: number) => `column ${column}${names ? ` (${describeValue(names[column])})` : ""}`;
+    const full = kinds.findIndex((kind, column) => kind === EMPTY && (cells[column] ?? "").trim() !== "");
+    if (full >= 0) {
+      throw new InvalidInputError(
+        `row ${row} (line ${line}), ${nameOf(full)}: ${describeValue(cells[full])} stands in a column that is empty in the first rows: name the columns of the embedding (embedding), or remove this one`,
+      );
+    }
     if (listColumn !== undefined) {
       return listNumbers(cells[listColumn]!, this.#collector.dim, `row ${row} (line ${line}), ${nameOf(listColumn)}`);
     }
     for (const [j, column] of dimensions.entries()) {
       const cell = cells[column]!;
-      const value = parseNumber(cell, this.#decimalComma);
+      const value = parseNumber(cell, decimalComma);
       if (!Number.isFinite(value)) {
         throw new InvalidInputError(
-          `row ${row} (line ${line}), ${nameOf(column)}: ${describeBadNumber(cell, this.#decimalComma)}`,
+          `row ${row} (line ${line}), ${nameOf(column)}: ${describeBadNumber(cell, decimalComma)}`,
         );
       }
       this.#numbers[j] = value;
@@ -247,22 +292,29 @@ export class CsvTable {
 
   /** The rows that wait to be taken. @throws InvalidInputError as `readCsv` does. */
   finish(): CsvItems {
-    this.#decode(this.#window.end);
-    this.#textOf(new Uint8Array(0), false);
+    if (this.#window.at < this.#window.end || this.#isInLine) this.#decode(this.#window.end, true);
     if (!this.#parser) {
       if (this.#isBlank) throw new InvalidInputError("the text has no rows: a row of numbers per item is expected");
       this.#begin();
     }
     this.#take(this.#parser!.finish());
     if (!this.#layout) this.#lay();
-    const layout = this.#layout!;
+    const { expected, columns } = this.#layout!;
+    const { seen } = this.#collector;
+    if (expected && expected.rows !== seen) {
+      throw new InvalidInputError(
+        `the first line says that ${count(expected.rows)} vectors follow, but there ${seen === 1 ? "is" : "are"} ${count(seen)}: is the file cut short, or the line wrong?`,
+      );
+    }
     const items = this.#collector.finish();
     const { skipped } = this.#collector;
+    const labels = this.#takeLabels(items.rows);
+    const { itemIds } = this;
     return {
       items,
-      ...(layout.names &&
-        layout.listColumn === undefined && { columns: layout.dimensions.map((column) => layout.names![column]!) }),
-      ...this.#takeLabels(),
+      ...(columns && { columns }),
+      ...(labels && { labels }),
+      ...(itemIds && { itemIds }),
       ...(skipped && { skipped }),
     };
   }
@@ -274,32 +326,47 @@ export class CsvTable {
 
   /** Those rows, with their labels and IDs. */
   takeRows(): TakenRows {
+    const first = this.#collector.rows - this.#collector.waiting;
+    const items = this.#collector.take();
+    const labels = this.#takeLabels(items.rows, first);
     const itemIds = this.itemIds && this.#itemIds.take();
-    return { items: this.#collector.take(), ...this.#takeLabels(), ...(itemIds && { itemIds }) };
+    return { items, ...(labels && { labels }), ...(itemIds && { itemIds }) };
   }
 
-  #takeLabels(): { labels?: ItemLabels } {
-    if (this.#texts.length === 0) return {};
+  /** @param first The number of the first row whose labels were not taken. */
+  #takeLabels(rows: number, first = this.#collector.rows - rows): ItemLabels | undefined {
+    const { titleColumn, labelColumns, idColumn, names } = this.#layout!;
     const texts = this.#texts;
     this.#texts = texts.map(() => []);
-    return { labels: toLabels(this.#layout!, texts) };
+    const titles = titleColumn === undefined ? undefined : texts.shift();
+    if (!titles && labelColumns.length === 0 && idColumn === undefined) return undefined;
+    const labels = labelColumns.map((column, t) => [names?.[column] ?? `column_${column}`, texts[t]!] as const);
+    return {
+      titles:
+        titles ??
+        (idColumn === undefined
+          ? numbersFrom(first, rows)
+          : this.#itemIds.ids.slice(-rows || this.#itemIds.ids.length)),
+      ...(labels.length > 0 && { labels: Object.fromEntries(labels) }),
+    };
   }
 
   /** The items' own IDs, once all is read: from a column named so. */
   get itemIds(): string[] | undefined {
     return this.#layout?.idColumn === undefined ? undefined : this.#itemIds.ids;
   }
+
+  /** What the columns were taken for, once that is known. */
+  get columns(): TableColumns | undefined {
+    return this.#layout?.columns;
+  }
 }
 
-const kindsOf = ({ width, textColumns, listColumn }: Layout) =>
-  Array.from({ length: width }, (_, column) =>
-    column === listColumn ? LIST : textColumns.includes(column) ? TEXT : NUMBER,
-  );
+const newDecoder = () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function toLabels({ textColumns, names }: Layout, [titles, ...others]: string[][]): ItemLabels {
-  const entries = others.map((texts, t) => [names?.[textColumns[t + 1]!] ?? `column_${textColumns[t + 1]}`, texts]);
-  return {
-    titles: titles!,
-    ...(others.length > 0 && { labels: Object.fromEntries(entries) as Record<string, string[]> }),
-  };
-}
+/** Titles, then labels. */
+const textColumns = ({ titleColumn, labelColumns }: Layout) =>
+  titleColumn === undefined ? labelColumns : [titleColumn, ...labelColumns];
+
+/** The titles of items that have none: their numbers. */
+const numbersFrom = (first: number, rows: number) => Array.from({ length: rows }, (_, row) => String(first + row));

@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels, ItemMatrix } from "../types.ts";
 import { asBytes, extensionOf, sniff, textFormat } from "./bytes.ts";
+import type { TableColumns } from "./columns.ts";
 import { CsvTable } from "./csv.ts";
 import { JsonTable } from "./json.ts";
 import { readNpy } from "./npy.ts";
@@ -10,6 +11,10 @@ import { Utf8Pieces } from "./utf8.ts";
 export interface ReadItems {
   items: ItemMatrix;
   labels?: ItemLabels;
+  /** The items' own IDs, where a column or field holds them. */
+  itemIds?: string[];
+  /** What the columns or fields of the file were taken for; absent where it holds nothing but the vectors. */
+  columns?: TableColumns;
 }
 
 /**
@@ -39,8 +44,7 @@ export function readItems(file: Uint8Array | ArrayBuffer, fileName = ""): ReadIt
     table.push(utf8.convert(bytes.slice(at, at + PIECE)));
   }
   table.push(utf8.finish());
-  const { items, labels } = table.finish();
-  return labels ? { items, labels } : { items };
+  return table.finish();
 }
 
 const PIECE = 1 << 18;

@@ -5,6 +5,7 @@ import { TokenTemplate } from "../token-template.ts";
 import type { ItemLabels } from "../types.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
+import { isItemIdName } from "./columns.ts";
 import { checkedItemIds, type IdTable, IdTableBuilder, type IdTableOptions, type IdTableSource } from "./id-table.ts";
 import { inflatedLimit } from "./inflate.ts";
 import { checkLabels } from "./labels.ts";
@@ -22,7 +23,6 @@ import {
   scalarsOf,
 } from "./parquet-file.ts";
 import { type ParquetColumn, ParquetWriter } from "./parquet-writer.ts";
-import { isItemIdName } from "./row-collector.ts";
 
 const GROUP_ROWS = 1 << 16;
 

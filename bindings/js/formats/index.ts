@@ -7,6 +7,7 @@
 
 export { readAddedTokens, writeAddedTokens } from "./added-tokens.ts";
 export type { FileSource } from "./byte-source.ts";
+export { type ColumnOptions, describeColumns, type TableColumns } from "./columns.ts";
 export { type CsvItems, type CsvOptions, readCsv } from "./csv.ts";
 export { type ReadItems, readItems } from "./detect.ts";
 export {

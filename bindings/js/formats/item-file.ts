@@ -4,6 +4,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { type ByteSource, joined, memorySource, peek, readBytes, streamBytes } from "./byte-source.ts";
 import { extensionOf, type Sniffed, sniff, textFormat } from "./bytes.ts";
+import type { ColumnOptions, TableColumns } from "./columns.ts";
 import { CsvTable } from "./csv.ts";
 import { inflate, inflatedLimit } from "./inflate.ts";
 import { JsonTable } from "./json.ts";
@@ -23,14 +24,7 @@ export type ItemFormat = (typeof ITEM_FORMATS)[number];
 export const SNIFFED = 4096;
 
 /** What to read of a file. */
-export interface ItemFileOptions {
-  /** Name of the array in an npz archive or safetensors file. Default: the only matrix, or the only one with a usual name. */
-  tensor?: string;
-  /**
-   * Name of the Parquet or csv column, or of the JSON field (inner ones by dots: "output.vector"), that holds the embedding as a list.
-   * Default: found by its shape.
-   */
-  column?: string;
+export interface ItemFileOptions extends ColumnOptions {
   /** Leaves out rows that would be refused (NaN, missing, of another length, an item ID that was there before). Default: false. */
   skipInvalid?: boolean;
 }
@@ -55,6 +49,8 @@ export interface ItemFile {
   /** Of the file's rows, or of those that were not skipped when it was read whole. */
   labels?: ItemLabels;
   itemIds?: string[];
+  /** What the columns were taken for; absent where there is nothing but the vectors. */
+  columns?: TableColumns;
   /** Rows that a reader of text left out. */
   skipped?: SkippedRows;
 }
@@ -88,12 +84,12 @@ export async function recognizeItemFile(
   if (bytes.size > 0 && (seen.format === "npy" || extension === "npy"))
     return { format: "npy", matrix: await openNpy(bytes) };
   if (seen.format === "zip") {
-    const { matrix, ...beside } = await openNpz(bytes, options.tensor);
+    const { matrix, ...beside } = await openNpz(bytes, options);
     return { format: "npz", ...beside, ...("fill" in matrix ? { matrix } : { whole: matrix }) };
   }
   if (seen.format === "safetensors" || (extension === "safetensors" && bytes.size > 0)) {
-    const { matrix, itemIds } = await openSafetensors(bytes, options.tensor);
-    return { format: "safetensors", matrix, ...(itemIds && { itemIds }) };
+    const { matrix, itemIds, columns } = await openSafetensors(bytes, options);
+    return { format: "safetensors", matrix, ...(columns && { columns }), ...(itemIds && { itemIds }) };
   }
   if (seen.format === "parquet") return { format: "parquet", ...(await openParquet(bytes, options)) };
   if (seen.format === "gzip") return openGzip(bytes, name.replace(/\.gz$/i, ""), options);
@@ -130,17 +126,19 @@ async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): 
 /** A reader of text that takes the options of a file. */
 export function newTable(
   format: "csv" | "json",
-  { column, skipInvalid = false, uniqueIds = true }: OpenOptions,
+  { embedding, itemId, skipInvalid = false, uniqueIds = true }: OpenOptions,
 ): CsvTable | JsonTable {
-  return format === "json"
-    ? new JsonTable({ skipInvalid, ...(column !== undefined && { column }) }, uniqueIds)
-    : new CsvTable({ skipInvalid, ...(column !== undefined && { listColumn: column }) }, uniqueIds);
+  const options = {
+    skipInvalid,
+    ...(embedding !== undefined && { embedding }),
+    ...(itemId !== undefined && { itemId }),
+  };
+  return format === "json" ? new JsonTable(options, uniqueIds) : new CsvTable(options, uniqueIds);
 }
 
 async function readText({ format, chunks }: TextFile, options: OpenOptions): Promise<ItemFile> {
   const table = newTable(format, options);
   for await (const piece of utf8Pieces(chunks)) table.push(piece);
-  const { items, labels, skipped } = table.finish();
-  const { itemIds } = table;
-  return { format, whole: items, ...(labels && { labels }), ...(itemIds && { itemIds }), ...(skipped && { skipped }) };
+  const { items, ...beside } = table.finish();
+  return { format, whole: items, ...beside };
 }

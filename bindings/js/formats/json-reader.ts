@@ -48,8 +48,9 @@ const isNumberStart = (byte: number) => (byte >= 0x30 && byte <= 0x39) || byte =
 const CAPITAL_I = 0x49; // of -Infinity
 
 /**
- * Reads one JSON value in UTF-8 as `JSON.parse` does, with three differences: a list of numbers becomes a `NumberList` of float32; NaN,
- * Infinity and -Infinity, which Python writes, are numbers; a value may not be nested deeper than 512 times.
+ * Reads one JSON value in UTF-8 as `JSON.parse` does, with four differences: a list of numbers becomes a `NumberList` of float32; NaN,
+ * Infinity and -Infinity, which Python writes, are numbers; whole numbers beyond 2^53 stay as they are written, as strings; a value may not
+ * be nested deeper than 512 times.
  */
 export class JsonReader {
   /** The line on which the value begins, from 0. */
@@ -218,9 +219,11 @@ export class JsonReader {
     if (frame && this.#isNumbers(frame)) return this.#numbersOf(frame);
     this.#scanner.float32(this.#text.bytes, this.#text.at);
     if (!this.#endsNumber()) return false;
-    const value = Number(textOf(this.#text.bytes, this.#text.at, this.#scanner.end));
+    const text = textOf(this.#text.bytes, this.#text.at, this.#scanner.end);
+    const value = Number(text);
     this.#text.at = this.#scanner.end;
-    this.#put(value);
+    // An ID of 64 bits keeps its digits.
+    this.#put(/^-?\d+$/.test(text) && !Number.isSafeInteger(value) ? text : value);
     return true;
   }
 

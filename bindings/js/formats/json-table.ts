@@ -1,6 +1,10 @@
-/** Where in a JSON value the embeddings are: found by shape, as the answers of embedding services and vector databases nest them. */
+/** Where in a JSON value the rows are, as embedding services, vector databases and data frames nest them; and what stands in a row. */
 
+import { InvalidInputError } from "../errors.ts";
 import { count, describeValue } from "./bytes.ts";
+import { type Cell, familiesOf, MISSING, OTHER } from "./columns.ts";
+import { textCell } from "./csv-cells.ts";
+import type { FloatList } from "./float-list.ts";
 import { NumberList } from "./json-reader.ts";
 
 const embeddingNames = ["embedding", "embeddings", "vector", "vectors", "values", "emb", "dense", "features", "x"];
@@ -19,9 +23,9 @@ const tableNames = [
 /** Levels of objects that are looked into. */
 const DEPTH = 4;
 
-type Fields = Record<string, unknown>;
+export type Fields = Record<string, unknown>;
 
-/** Rows of a table as they were found: arrays of numbers, or objects that hold one. */
+/** Rows of a table as they were found: arrays of numbers, or objects. */
 export interface FoundTable {
   rows: unknown[];
   /** The keys of a map, `{ id: vector }`. */
@@ -34,27 +38,42 @@ export function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof NumberList);
 }
 
+/** The numbers of a typed array as JSON has it, `{ "0": 0.5, "1": 0.25 }`; undefined for other values. */
+export function typedArrayValues(value: unknown): unknown[] | undefined {
+  if (!isObject(value) || !("0" in value)) return undefined;
+  const entries = Object.entries(value);
+  const isArray = entries.every(
+    ([key, entry], i) => key === String(i) && (typeof entry === "number" || entry === null),
+  );
+  return isArray && typeof entries[0]![1] === "number" ? entries.map(([, entry]) => entry) : undefined;
+}
+
 /** Whether a value is meant as a list of numbers: some may be missing. */
 const isVector = (value: unknown): value is NumberList | unknown[] =>
   value instanceof NumberList ||
-  (Array.isArray(value) && value.length > 0 && (typeof value[0] === "number" || value[0] === null));
+  (Array.isArray(value) && value.length > 0 && (typeof value[0] === "number" || value[0] === null)) ||
+  typedArrayValues(value) !== undefined;
 
 /** Whether a value can be a row: an array of numbers, or an object with one in it. */
-const isRow = (value: unknown) => isVector(value) || (isObject(value) && findVector(value) !== undefined);
+const isRow = (value: unknown) => isVector(value) || (isObject(value) && hasVector(value));
 
-/** Finds the rows in a value. */
-export function findTable(value: unknown, depth = 0): FoundTable | undefined {
+/** Finds the rows in a value. @throws InvalidInputError when they can be read in two ways. */
+export function findTable(value: unknown): FoundTable | undefined {
+  return (isObject(value) ? columnTable(value) : undefined) ?? rowsIn(value, 0) ?? recordsIn(value);
+}
+
+function rowsIn(value: unknown, depth: number): FoundTable | undefined {
   if (Array.isArray(value)) {
     // Rows may be null where there is no embedding.
     const first = value.find((row) => row !== null);
     return isRow(first) || (depth === 0 && value.length > 0) || Array.isArray(first) ? { rows: value } : undefined;
   }
   if (!isObject(value) || depth > DEPTH) return undefined;
-  const names = [...tableNames.filter((name) => Object.hasOwn(value, name)), ...Object.keys(value)];
+  const names = namesOf(value);
   for (const name of names) {
     const inner = value[name];
     if (Array.isArray(inner) && !isVector(inner)) {
-      const found = findTable(inner, depth + 1);
+      const found = rowsIn(inner, depth + 1);
       if (found) return { ...found, around: value };
     }
   }
@@ -65,40 +84,141 @@ export function findTable(value: unknown, depth = 0): FoundTable | undefined {
     return { rows: entries.map(([, entry]) => entry), keys: entries.map(([key]) => key) };
   }
   for (const name of names) {
-    if (!isObject(value[name])) continue;
-    const found = findTable(value[name], depth + 1);
+    if (!isObject(value[name]) || isVector(value[name])) continue;
+    const found = rowsIn(value[name], depth + 1);
     if (found) return found;
   }
-  return findVector(value) === undefined ? undefined : { rows: [value] };
+  return hasVector(value) ? { rows: [value] } : undefined;
 }
 
-const isSingleRow = (value: Fields, entries: unknown[]) =>
-  entries.length === 1 && Object.keys(value).some((name) => [...embeddingNames, ...tableNames].includes(name));
+const namesOf = (value: Fields) => [...tableNames.filter((name) => Object.hasOwn(value, name)), ...Object.keys(value)];
 
-/** The path to the array of numbers in a row: known names first, then any other, the outer before the inner. */
-export function findVector(row: Fields, depth = 0): string[] | undefined {
-  const names = [...embeddingNames.filter((name) => Object.hasOwn(row, name)), ...Object.keys(row)];
-  const own = names.find((name) => {
-    const value = row[name];
-    if (isVector(value)) return value.length > 1 || embeddingNames.slice(0, 5).includes(name);
-    return embeddingNames.slice(0, 5).includes(name) && Array.isArray(value) && !isNested(value[0]);
-  });
-  if (own !== undefined) return [own];
-  if (depth >= DEPTH) return undefined;
-  for (const name of names) {
-    const inner = row[name];
-    if (inner instanceof NumberList) continue;
-    // An embedding service answers with a list of one.
-    const next = Array.isArray(inner) && inner.length === 1 ? inner[0] : inner;
-    if (isVector(next)) return [name, "0"];
-    if (!isObject(next)) continue;
-    const path = findVector(next, depth + 1);
-    if (path) return next === inner ? [name, ...path] : [name, "0", ...path];
+/** Rows without lists: a list of objects, or a map of them. */
+function recordsIn(value: unknown): FoundTable | undefined {
+  if (!isObject(value)) return undefined;
+  for (const name of namesOf(value)) {
+    const inner = value[name];
+    if (Array.isArray(inner) && inner.length > 0 && inner.every(isObject)) return { rows: inner, around: value };
+  }
+  const entries = Object.entries(value);
+  if (entries.length > 1 && entries.every(([, entry]) => isObject(entry))) {
+    return { rows: entries.map(([, entry]) => entry), keys: entries.map(([key]) => key) };
   }
   return undefined;
 }
 
+/** A data frame that is written by columns, `{ "e0": { "0": 0.5, "1": ... }, ... }`, or split into names and rows. */
+function columnTable(value: Fields): FoundTable | undefined {
+  const { columns, data, index } = value;
+  if (Array.isArray(columns) && Array.isArray(data) && columns.every((name) => typeof name === "string")) {
+    return { rows: data, around: { ...value, columns, index } };
+  }
+  const entries = Object.entries(value);
+  const keys = isObject(entries[0]?.[1]) ? Object.keys(entries[0][1]) : [];
+  const isEven = entries.every(
+    ([, entry]) =>
+      isObject(entry) && Object.keys(entry).length === keys.length && keys.every((key) => Object.hasOwn(entry, key)),
+  );
+  if (entries.length < 2 || keys.length === 0 || !isEven || !keys.every((key) => /^\d+$/.test(key))) return undefined;
+  const isNumbers = entries.every(([, entry]) => typedArrayValues(entry) !== undefined);
+  const family = familiesOf(entries.map(([name]) => name))[0]?.columns.length ?? 0;
+  if (isNumbers && family * 2 < entries.length) {
+    throw new InvalidInputError(
+      `the JSON may hold ${count(entries.length)} columns or ${count(entries.length)} vectors (${describeValue(entries[0]![0])}: { "0": …, "1": … }): write a data frame with orient="records", typed arrays by Array.from(vector)`,
+    );
+  }
+  const isMixed = entries.some(([, entry]) => Object.values(entry as Fields).some((cell) => typeof cell !== "object"));
+  if (!isMixed) return undefined;
+  const rows = keys.map((key) => Object.fromEntries(entries.map(([name, entry]) => [name, (entry as Fields)[key]])));
+  return { rows, keys };
+}
+
+/** A row of a split data frame as an object. */
+export function recordOf(row: unknown, columns: readonly string[], index: unknown, numbers: FloatList): unknown {
+  const cells = row instanceof NumberList ? [...numbers.read(row.start, row.length)] : row;
+  if (!Array.isArray(cells) || cells.length !== columns.length) return row;
+  const key = typeof index === "string" || typeof index === "number" ? [["index", index] as const] : [];
+  return Object.fromEntries([...key, ...columns.map((name, i) => [name, cells[i]] as const)]);
+}
+
+/** A matrix with its shape, as tensors are written: `{ dims: [rows, dim], data: [...] }`. */
+export interface FoundTensor {
+  rows: number;
+  dim: number;
+  data: NumberList | unknown[];
+}
+
+/** @throws InvalidInputError for a tensor that is no matrix of floats. */
+export function findTensor(value: unknown, numbers: FloatList, depth = 0): FoundTensor | undefined {
+  if (!isObject(value) || depth > 2) return undefined;
+  const shape = numbersOf(value.dims ?? value.shape ?? value.size, numbers);
+  const held = value.data ?? value.cpuData ?? value.values;
+  const data = held instanceof NumberList ? held : typedArrayValues(held);
+  if (!shape || !data) {
+    const inner = Object.values(value).filter(isObject);
+    return inner.length === 1 ? findTensor(inner[0], numbers, depth + 1) : undefined;
+  }
+  const written = `[${shape.join(", ")}]`;
+  if (/16/.test(String(value.type ?? value.dtype ?? "")) && !/bfloat|int/.test(String(value.type ?? value.dtype))) {
+    throw new InvalidInputError(`the tensor of the shape ${written} holds half floats as bits: write it as float32`);
+  }
+  if (
+    shape.length !== 2 ||
+    shape.some((n) => !(Number.isInteger(n) && n > 0)) ||
+    shape[0]! * shape[1]! !== data.length
+  ) {
+    throw new InvalidInputError(
+      `the tensor has the shape ${written} and ${count(data.length)} numbers: embeddings need two dimensions, rows x dim, that give their number`,
+    );
+  }
+  return { rows: shape[0]!, dim: shape[1]!, data };
+}
+
+const numbersOf = (value: unknown, numbers: FloatList): number[] | undefined =>
+  value instanceof NumberList && value.length <= 8 ? [...numbers.read(value.start, value.length)] : undefined;
+
+const isSingleRow = (value: Fields, entries: unknown[]) =>
+  entries.length === 1 && Object.keys(value).some((name) => [...embeddingNames, ...tableNames].includes(name));
+
+/** Whether an object holds a list of numbers, in itself or in an object inside. */
+function hasVector(row: Fields, depth = 0): boolean {
+  return Object.entries(row).some(([name, value]) => {
+    const isNamed = embeddingNames.slice(0, 5).includes(name);
+    if (isVector(value)) return (value instanceof NumberList ? value.length : Object.keys(value).length) > 1 || isNamed;
+    if (isNamed && ((Array.isArray(value) && !isNested(value[0])) || typeof value === "string")) return true;
+    const inner = Array.isArray(value) && value.length === 1 ? value[0] : value;
+    return isVector(inner) || (depth < DEPTH && isObject(inner) && hasVector(inner, depth + 1));
+  });
+}
+
 const isNested = (value: unknown) => isObject(value) || Array.isArray(value) || value instanceof NumberList;
+
+/** A field of a row, also one of an object inside. */
+export interface Field {
+  path: string[];
+  value: unknown;
+}
+
+/** The fields of a row that hold values, by their names, inner ones by dotted names. */
+export function fieldsOf(row: Fields): Map<string, Field> {
+  const fields = new Map<string, Field>();
+  const visit = (value: Fields, path: string[]) => {
+    // What an embedding service says of each vector besides; its index is the place of the row.
+    const isAnswer = value.object === "embedding" || value.object === "list";
+    for (const [name, entry] of Object.entries(value)) {
+      if (isAnswer && (name === "object" || name === "index")) continue;
+      const own = [...path, name];
+      const inner = Array.isArray(entry) && entry.length === 1 ? entry[0] : entry;
+      if (!isVector(entry) && isVector(inner))
+        fields.set([...own, "0"].join("."), { path: [...own, "0"], value: inner });
+      else if (isObject(inner) && !isVector(inner) && path.length < DEPTH)
+        visit(inner, inner === entry ? own : [...own, "0"]);
+      else fields.set(own.join("."), { path: own, value: entry });
+    }
+  };
+  visit(row, []);
+  return fields;
+}
 
 /** What is at the end of a path; undefined when it breaks off. */
 export function follow(value: unknown, path: readonly string[]): unknown {
@@ -110,19 +230,36 @@ export function follow(value: unknown, path: readonly string[]): unknown {
   return at;
 }
 
-const isScalar = (value: unknown) => ["string", "number", "boolean"].includes(typeof value);
+/** Numbers of a list that are looked at. */
+const FEW = 64;
 
-/** The fields of a row that are texts, numbers or booleans, those of objects in it (payload, metadata) by dotted names. */
-export function scalarFields(row: Fields): Map<string, string | number> {
-  const fields = new Map<string, string | number>();
-  const visit = (value: Fields, prefix: string, depth: number) => {
-    for (const [name, entry] of Object.entries(value)) {
-      if (isScalar(entry)) fields.set(prefix + name, typeof entry === "number" ? entry : String(entry));
-      else if (isObject(entry) && depth < 2) visit(entry, `${prefix}${name}.`, depth + 1);
-    }
-  };
-  visit(row, "", 0);
-  return fields;
+/** What a value is, for the decision on the columns. */
+export function jsonCell(value: unknown, numbers: FloatList): Cell {
+  if (value === null || value === undefined) return MISSING;
+  if (typeof value === "string") return textCell(value, ",");
+  if (typeof value === "number") return { kind: "number", text: String(value), value };
+  if (typeof value === "boolean") return { kind: "text", text: String(value) };
+  const list =
+    value instanceof NumberList
+      ? numbers.read(value.start, Math.min(FEW, value.length))
+      : (typedArrayValues(value) ?? value);
+  if (!Array.isArray(list) && !(list instanceof Float32Array)) return OTHER;
+  const isNumbers =
+    list.length > 0 &&
+    Array.from(list as ArrayLike<unknown>).every((entry) => typeof entry === "number" || entry === null);
+  const of = { kind: "list", length: value instanceof NumberList ? value.length : list.length, isBare: false } as const;
+  if (isNumbers)
+    return { ...of, isInteger: Array.from(list as ArrayLike<number>).every(Number.isInteger), problem: "" };
+  const [first] = list as unknown[];
+  if (isVector(first)) {
+    return {
+      ...of,
+      isInteger: false,
+      problem: `it is a list of ${count(list.length)} lists: pool or flatten them into one first`,
+    };
+  }
+  // Some numbers among other things: the reader says what is none.
+  return typeof first === "number" ? { ...of, isInteger: false, problem: "" } : OTHER;
 }
 
 /** What a value is, for messages. */
@@ -132,4 +269,40 @@ export function describeJson(value: unknown): string {
   const names = Object.keys(value);
   if (names.length === 0) return "an object without fields";
   return `an object with the fields ${names.slice(0, 8).map(describeValue).join(", ")}${names.length > 8 ? `, … (${count(names.length)})` : ""}`;
+}
+
+const isAnswerRow = (row: unknown): row is Fields => isObject(row) && row.object === "embedding" && "index" in row;
+
+/**
+ * The vectors of an embedding service's answer by their `index`, in which order they need not come.
+ * @throws InvalidInputError when these are not 0, 1, 2, ...
+ */
+export function inAnswerOrder(rows: unknown[]): unknown[] {
+  if (rows.length === 0 || !rows.every(isAnswerRow)) return rows;
+  const ordered: unknown[] = new Array(rows.length);
+  for (const row of rows) {
+    const index = row.index as number;
+    if (!Number.isInteger(index) || index < 0 || index >= rows.length || ordered[index] !== undefined) {
+      throw new InvalidInputError(
+        `the answer has ${count(rows.length)} vectors, whose index should be 0 to ${count(rows.length - 1)}, each once, but one has ${describeValue(index)}`,
+      );
+    }
+    ordered[index] = row;
+  }
+  return ordered;
+}
+
+/** The rows of a line: an answer of an embedding service may hold several. @throws InvalidInputError when one ID has several. */
+export function rowsOfLine(row: unknown): unknown[] {
+  if (!isObject(row)) return [row];
+  const body = isObject(row.response) && isObject(row.response.body) ? row.response.body : row;
+  const { data } = body;
+  if (!Array.isArray(data) || data.length === 0 || !data.every(isAnswerRow)) return [row];
+  if (body === row && row.object === "list") return inAnswerOrder(data);
+  if (data.length > 1) {
+    throw new InvalidInputError(
+      `the line of ${describeValue(row.custom_id ?? row.id)} holds ${count(data.length)} vectors: an item has one, so ask for one text per request`,
+    );
+  }
+  return [row];
 }

@@ -1,17 +1,39 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
-import { asText, count, describeValue, titleField } from "./bytes.ts";
+import { asText, count, describeValue } from "./bytes.ts";
+import {
+  type Column,
+  type ColumnOptions,
+  columnName,
+  type Decision,
+  decideColumns,
+  namedColumns,
+  type TableColumns,
+} from "./columns.ts";
+import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
 import { FloatList } from "./float-list.ts";
 import { JsonReader, NumberList } from "./json-reader.ts";
-import { describeJson, type FoundTable, findTable, findVector, follow, isObject, scalarFields } from "./json-table.ts";
+import {
+  describeJson,
+  type Fields,
+  type FoundTable,
+  fieldsOf,
+  findTable,
+  findTensor,
+  follow,
+  inAnswerOrder,
+  isObject,
+  jsonCell,
+  recordOf,
+  rowsOfLine,
+  typedArrayValues,
+} from "./json-table.ts";
 import { checkLabels, toItemLabels, withoutRows } from "./labels.ts";
-import { ItemIdList, isItemIdName, RowCollector, type SkippedRows, type TakenRows } from "./row-collector.ts";
+import { ItemIdList, RowCollector, type SkippedRows, type TakenRows } from "./row-collector.ts";
 import { utf8Of } from "./utf8.ts";
 
 /** How embeddings in JSON are read. */
-export interface JsonOptions {
-  /** The field that holds the numbers, inner ones by dotted names ("output.vector"). Default: found by name and shape. */
-  column?: string;
+export interface JsonOptions extends ColumnOptions {
   /** Leaves out rows that would be refused, and says which: `skipped`. Default: false. */
   skipInvalid?: boolean;
 }
@@ -19,7 +41,11 @@ export interface JsonOptions {
 /** Embeddings with what else the file says about the items. */
 export interface JsonItems {
   items: { data: Float32Array; rows: number; dim: number };
+  /** What the fields were taken for; absent for arrays of numbers alone. */
+  columns?: TableColumns;
   labels?: ItemLabels;
+  /** The items' own IDs, where there are any. */
+  itemIds?: string[];
   /** With `skipInvalid`. */
   skipped?: SkippedRows;
 }
@@ -27,17 +53,19 @@ export interface JsonItems {
 /**
  * Reads embeddings from JSON, as float32:
  *
- * - an array of arrays of numbers, one an item;
- * - an array of objects with the numbers in `embedding`, `vector` or `values`, or else in the first field that is a list of numbers,
- *   be it in an object inside; of their other fields that are strings, numbers or booleans, `title`, `name` or `id` (or else the first)
- *   gives the titles, the others are labels, "" where missing;
+ * - an array of arrays of numbers, one per item;
+ * - an array of objects, whose fields (also those of objects inside) are taken as the columns of a table are, see `TableColumns`: a list
+ *   of numbers, or numbers in numbered fields, item ID, title, labels ("" where missing);
  * - `{ embeddings: [...], titles?, labels?, ids? }` (or `data`, as embedding services answer) with one of the above, or any object that
- *   holds it, as vector databases answer;
+ *   holds it, as vector databases answer; vectors with an `index` are put in its order;
  * - a map of IDs, `{ "id": [...] }` or `{ "id": { "vector": [...] } }`;
- * - JSON lines: one array or object a line.
+ * - a data frame by records, by columns, or split; a tensor, `{ dims: [rows, dim], data: [...] }`;
+ * - JSON lines: one array or object, or one answer of an embedding service, per line.
  *
- * @throws InvalidInputError, naming row and column, for rows of different length and entries that are no finite numbers; and for
- *   text that is none of these forms.
+ * A vector may also be a typed array (`{ "0": 0.5, ... }`), a string of a list ("[0.5, 1]"), or float32 in base64.
+ *
+ * @throws InvalidInputError, naming row and column, for rows of different length and entries that are no finite numbers; for lists of IDs
+ *   of another length than the rows; when the fields of the embedding cannot be told; and for text that is none of these forms.
  */
 export function readJson(text: string, options: JsonOptions = {}): JsonItems {
   const table = new JsonTable(options);
@@ -47,8 +75,9 @@ export function readJson(text: string, options: JsonOptions = {}): JsonItems {
 
 const LINE_FEED = 0x0a;
 
-/** Fields beside the rows whose lists are no vectors, and as exact as JSON has them. */
-const isBeside = (key: string) => key === "ids" || key === "titles" || key === "labels";
+/** Fields next to the rows whose lists are not vectors, and as exact as JSON has them. */
+const isBeside = (key: string) => isIds(key) || ["titles", "labels", "columns", "index"].includes(key);
+const isIds = (key: string) => /^(item_?)?(ids|keys)$/i.test(key);
 
 /** What `readJson` does, fed piece by piece: the text is not kept, and the numbers as float32 only. */
 export class JsonTable {
@@ -62,7 +91,6 @@ export class JsonTable {
   #lineNumber = 0;
   /** How the line begins. */
   #lineHead = "";
-  #ids: string[] | undefined;
 
   /** @param uniqueIds Whether an item that is there twice is refused. */
   constructor(options: JsonOptions = {}, uniqueIds = false) {
@@ -136,8 +164,8 @@ export class JsonTable {
   }
 
   #endRow(): void {
-    this.#rows.add(this.#reader.finish());
-    this.#numbers.truncate(0);
+    for (const row of rowsOfLine(this.#reader.finish())) this.#rows.add(row);
+    if (!this.#rows.isSampling) this.#numbers.truncate(0);
     this.#reader.reset();
   }
 
@@ -149,8 +177,7 @@ export class JsonTable {
   }
 
   #whole(value: unknown): JsonItems {
-    // A list of numbers is no table; its first number says so.
-    const found = value instanceof NumberList ? { rows: [this.#numbers.read(value.start, 1)[0]] } : findTable(value);
+    const found = this.#findRows(value);
     if (!found) {
       if (Array.isArray(value)) {
         throw new InvalidInputError(
@@ -162,10 +189,16 @@ export class JsonTable {
           "expected an array of arrays of numbers, an array of objects with an embedding, or { embeddings: [...] }",
       );
     }
-    const { rows, keys, around } = found as FoundTable;
-    const ids = keys ?? listBeside(around?.ids, rows.length);
+    const { keys, around } = found;
+    const rows = inAnswerOrder(found.rows);
+    const ids = listBeside(around, rows.length) ?? keys;
+    const names = Array.isArray(around?.columns) ? (around.columns as string[]) : undefined;
+    // A data frame that nobody sorted or filtered numbers its rows.
+    const index = Array.isArray(around?.index) && around.index.some((key, i) => key !== i) ? around.index : undefined;
+    const isNumbered = ids === keys && keys?.every((key, i) => key === String(i)) === true;
     for (let i = 0; i < rows.length; i++) {
-      this.#rows.add(rows[i], ids?.[i], true);
+      const row = names ? recordOf(rows[i], names, index?.[i], this.#numbers) : rows[i];
+      this.#rows.add(row, isNumbered ? undefined : ids?.[i], row === rows[i]);
       rows[i] = undefined;
     }
     const result = this.#rows.finish();
@@ -174,6 +207,18 @@ export class JsonTable {
     const labels = toItemLabels(titles, around.labels);
     checkLabels(labels, rows.length);
     return { ...result, labels: this.#rows.keptOf(labels) };
+  }
+
+  #findRows(value: unknown): FoundTable | undefined {
+    // A list of numbers is no table; its first number says so.
+    if (value instanceof NumberList) return { rows: [this.#numbers.read(value.start, 1)[0]] };
+    if (isObject(value) && "custom_id" in value) return { rows: rowsOfLine(value) };
+    const tensor = findTensor(value, this.#numbers);
+    if (!tensor) return findTable(value);
+    const { rows, dim, data } = tensor;
+    const row = (i: number) =>
+      data instanceof NumberList ? new NumberList(data.start + i * dim, dim) : data.slice(i * dim, (i + 1) * dim);
+    return { rows: Array.from({ length: rows }, (_, i) => row(i)), around: value as Fields };
   }
 
   /** Rows that were read and not taken: of JSON lines only, since a single value may say at its end what its rows are. */
@@ -188,26 +233,65 @@ export class JsonTable {
 
   /** The items' own IDs, once all is read: from a field named so, or the keys of a map. */
   get itemIds(): string[] | undefined {
-    return this.#ids ?? this.#rows.itemIds;
+    return this.#rows.itemIds;
+  }
+
+  /** What the fields were taken for, once that is known. */
+  get columns(): TableColumns | undefined {
+    return this.#rows.columns;
   }
 }
 
 const beginning = (bytes: Uint8Array) => new TextDecoder().decode(bytes.subarray(0, 160));
 
-/** A list of texts or numbers, one a row. */
-function listBeside(value: unknown, rows: number): string[] | undefined {
-  if (!Array.isArray(value) || value.length !== rows) return undefined;
-  return value.every((id) => typeof id === "string" || typeof id === "number") ? value.map(String) : undefined;
+/** The IDs that stand next to the rows. @throws InvalidInputError when they are not one per row. */
+function listBeside(around: Fields | undefined, rows: number): string[] | undefined {
+  const name = Object.keys(around ?? {}).find((key) => isIds(key) && Array.isArray(around![key]));
+  if (name === undefined) return undefined;
+  let ids = around![name] as unknown[];
+  // Vector databases answer with a list for each query.
+  if (ids.length === 1 && Array.isArray(ids[0])) ids = ids[0];
+  if (ids.length !== rows) {
+    throw new InvalidInputError(
+      `${name} has ${count(ids.length)} ${ids.length === 1 ? "entry" : "entries"}, but there are ${count(rows)} vectors: each needs one ID`,
+    );
+  }
+  const bad = ids.findIndex((id) => typeof id !== "string" && typeof id !== "number");
+  if (bad >= 0)
+    throw new InvalidInputError(`${name}[${bad}] must be a string or a number, got ${describeValue(ids[bad])}`);
+  return ids.map(String);
 }
 
-/** Rows one after the other. What the first one is, all must be. */
+/** Rows from which the fields are judged. */
+const SAMPLE_ROWS = 100;
+
+interface Row {
+  row: unknown;
+  /** Of the item, where it does not stand in the row. */
+  id: string | undefined;
+  /** Whether the row's numbers may go. */
+  isLast: boolean;
+}
+
+/** Which fields are what. */
+interface FieldChoice {
+  decision: Decision;
+  names: string[];
+  /** Where each field is found in a row. */
+  paths: string[][];
+  columns: TableColumns;
+}
+
+/** Rows one after the other. What the first ones are, all must be. */
 class JsonRows {
   readonly #collector: RowCollector;
   readonly #options: JsonOptions;
-  #isObjects: boolean | undefined;
-  #path: string[] = [];
-  readonly #fields = new Map<string, (string | number)[]>();
-  #idField: string | undefined;
+  /** Rows that wait for the decision. */
+  #sample: Row[] | undefined = [];
+  /** Of rows that are objects. */
+  #choice: FieldChoice | undefined;
+  #titles: string[] = [];
+  #labels: (string | number)[][] = [];
   #hasIds = false;
   readonly #ids = new ItemIdList();
   readonly #uniqueIds: boolean;
@@ -221,44 +305,113 @@ class JsonRows {
     this.#collector = new RowCollector(options.skipInvalid, numbers);
   }
 
+  /** Whether the numbers of earlier rows are still needed. */
+  get isSampling(): boolean {
+    return this.#sample !== undefined;
+  }
+
   /**
    * @param id Of the item, where it does not stand in the row.
    * @param isLast Whether the row's numbers may go.
    */
   add(row: unknown, id?: string, isLast = false): void {
+    if (!this.#sample) {
+      this.#add({ row, id, isLast });
+      return;
+    }
+    this.#sample.push({ row, id, isLast });
+    if (this.#sample.length === SAMPLE_ROWS) this.#decide();
+  }
+
+  #decide(): void {
+    const sample = this.#sample ?? [];
+    this.#sample = undefined;
+    const first = sample.find(({ row }) => row !== null)?.row;
+    if (isObject(first)) this.#choose(sample.map(({ row }) => row).filter(isObject));
+    else if (!Array.isArray(first) && !(first instanceof NumberList) && first !== undefined) {
+      const flat =
+        typeof first === "number"
+          ? "a flat list of numbers; write one array per item, [[...], [...]]"
+          : describeValue(first);
+      throw new InvalidInputError(`the rows must be arrays of numbers or objects with an embedding, got ${flat}`);
+    }
+    for (const row of sample) this.#add(row);
+  }
+
+  #choose(rows: Fields[]): void {
+    const found = rows.map((row) => fieldsOf(row));
+    const paths = new Map<string, string[]>();
+    for (const fields of found) for (const [name, { path }] of fields) if (!paths.has(name)) paths.set(name, path);
+    const names = [...paths.keys()];
+    const columns = names.map(
+      (name): Column => ({ name, cells: found.map((fields) => jsonCell(fields.get(name)?.value, this.#numbers)) }),
+    );
+    const decision = decideColumns(columns, this.#options, "the JSON");
+    this.#choice = { decision, names, paths: [...paths.values()], columns: namedColumns(columns, decision) };
+    this.#labels = decision.labels.map(() => []);
+  }
+
+  #add({ row, id, isLast }: Row): void {
     const number = this.#collector.seen;
     try {
-      if (this.#isObjects === undefined) this.#begin(row, number);
-      if (this.#isObjects && !isObject(row)) {
+      const choice = this.#choice;
+      if (choice && !isObject(row)) {
         throw new InvalidInputError(
-          `row ${number} is ${describeJson(row)}, but row 0 is an object: all rows must be alike`,
+          `row ${number} is ${describeJson(row)}, but the rows before it are objects: all rows must be alike`,
         );
       }
-      const name = this.#isObjects ? `${this.#path.join(".")} of row` : "row";
-      const numbers = this.#isObjects ? follow(row, this.#path) : row;
-      const values = this.#valuesOf(numbers, `${name} ${number}`);
-      const fields = this.#isObjects ? this.#scalars(row as Record<string, unknown>) : undefined;
-      this.#takeId(id ?? (this.#idField === undefined ? undefined : String(fields?.get(this.#idField) ?? "")), number);
-      this.#takeFields(fields, this.#collector.waiting);
+      const values = choice ? this.#vectorOf(row as Fields, choice, number) : this.#listOf(row, `row ${number}`);
+      this.#takeId(id ?? this.#ownId(row, choice), number);
+      if (choice) this.#takeFields(row as Fields, choice);
       this.#collector.add(values);
-      if (isLast && numbers instanceof NumberList) this.#numbers.giveUp(numbers.start, numbers.length);
+      if (!isLast) return;
+      const numbers = choice?.decision.isList ? follow(row, choice.paths[choice.decision.vector[0]!]!) : row;
+      if (numbers instanceof NumberList) this.#numbers.giveUp(numbers.start, numbers.length);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
       this.#collector.refuse(error);
     }
   }
 
-  /** The numbers of a row, checked. */
-  #valuesOf(list: unknown, name: string): ArrayLike<number> {
+  #vectorOf(
+    row: Fields,
+    { decision: { vector, isList }, names, paths }: FieldChoice,
+    number: number,
+  ): ArrayLike<number> {
+    const at = (column: number) => follow(row, paths[column]!);
+    if (isList) return this.#listOf(at(vector[0]!), `${names[vector[0]!]} of row ${number}`);
+    return vector.map((column) => {
+      const value = at(column);
+      const where = `row ${number}, ${describeValue(columnName(names[column], column))}`;
+      const parsed = typeof value === "string" ? parseNumber(value, false) : value;
+      if (typeof parsed === "number" && Number.isFinite(Math.fround(parsed))) return parsed;
+      const problem =
+        value === undefined || value === null
+          ? "is missing; every item needs a number here"
+          : typeof value === "string"
+            ? describeBadNumber(value, false)
+            : `${describeJson(value)} is not a finite number within the range of float32 (3.4e38)`;
+      throw new InvalidInputError(`${where}: ${problem}`);
+    });
+  }
+
+  /** The numbers of a list, checked. */
+  #listOf(given: unknown, name: string): ArrayLike<number> {
+    const { dim } = this.#collector;
+    if (typeof given === "string") return listNumbers(given, dim, name);
+    const list = given instanceof NumberList ? given : (typedArrayValues(given) ?? given);
     if (!Array.isArray(list) && !(list instanceof NumberList)) {
-      throw new InvalidInputError(`${name} must be an array of numbers, got ${describeValue(list)}`);
+      throw new InvalidInputError(
+        list === undefined || list === null
+          ? `${name} is missing: every item needs an array of numbers`
+          : `${name} must be an array of numbers, got ${describeJson(list)}`,
+      );
     }
     const { length } = list;
-    const { dim } = this.#collector;
     if (length === 0) throw new InvalidInputError(`${name} is empty: at least one number is needed`);
     if (dim > 0 && length !== dim) {
       throw new InvalidInputError(
-        `${name} has ${count(length)} numbers, but those before it have ${count(dim)}: every row must have as many`,
+        `${name} has ${count(length)} ${length === 1 ? "number" : "numbers"}, but those before it have ${count(dim)}: every row must have as many`,
       );
     }
     const values = list instanceof NumberList ? this.#numbers.read(list.start, length) : list;
@@ -276,30 +429,11 @@ class JsonRows {
     return values;
   }
 
-  #begin(row: unknown, number: number): void {
-    if (Array.isArray(row) || row instanceof NumberList) {
-      this.#isObjects = false;
-      return;
-    }
-    if (!isObject(row)) {
-      const flat =
-        typeof row === "number"
-          ? "a flat list of numbers; write one array per item, [[...], [...]]"
-          : describeValue(row);
-      throw new InvalidInputError(`the rows must be arrays of numbers or objects with an embedding, got ${flat}`);
-    }
-    const path = this.#options.column === undefined ? findVector(row) : this.#options.column.split(".");
-    if (!path || (this.#options.column !== undefined && follow(row, path) === undefined)) {
-      const wanted = this.#options.column ?? "embedding, vector, values";
-      throw new InvalidInputError(`row ${number} has no array named ${wanted}; it is ${describeJson(row)}`);
-    }
-    this.#isObjects = true;
-    this.#path = path;
-    this.#idField = [...this.#scalars(row).keys()].find(isItemIdName);
-  }
-
-  #scalars(row: Record<string, unknown>): Map<string, string | number> {
-    return scalarFields(row);
+  #ownId(row: unknown, choice: FieldChoice | undefined): string | undefined {
+    const column = choice?.decision.itemId;
+    if (column === undefined) return undefined;
+    const id = follow(row, choice!.paths[column]!);
+    return id === undefined || id === null ? "" : String(id);
   }
 
   #takeId(id: string | undefined, row: number): void {
@@ -309,21 +443,25 @@ class JsonRows {
     this.#hasIds = true;
   }
 
-  #takeFields(fields: Map<string, string | number> | undefined, row: number): void {
-    if (!fields) return;
-    for (const [name, value] of fields) {
-      let values = this.#fields.get(name);
-      if (!values) {
-        values = [];
-        this.#fields.set(name, values);
-      }
-      while (values.length < row) values.push("");
-      values.push(value);
-    }
+  #takeFields(row: Fields, { decision: { title, labels }, paths }: FieldChoice): void {
+    const scalar = (column: number) => {
+      const value = follow(row, paths[column]!);
+      return typeof value === "number"
+        ? value
+        : typeof value === "string" || typeof value === "boolean"
+          ? String(value)
+          : "";
+    };
+    if (title !== undefined) this.#titles.push(String(scalar(title)));
+    for (const [l, column] of labels.entries()) this.#labels[l]!.push(scalar(column));
   }
 
   get itemIds(): string[] | undefined {
     return this.#hasIds ? this.#ids.ids : undefined;
+  }
+
+  get columns(): TableColumns | undefined {
+    return this.#choice?.columns;
   }
 
   /** Labels of all rows -> of those that were kept. */
@@ -333,13 +471,21 @@ class JsonRows {
   }
 
   finish(): JsonItems {
+    if (this.#sample) this.#decide();
     this.#numbers.clear();
     const items = this.#collector.finish();
     if (this.#collector.rows === 0)
       throw new InvalidInputError("the JSON holds no rows: at least one embedding is needed");
     const { skipped } = this.#collector;
-    const labels = this.#labels(items.rows);
-    return { items, ...(labels && { labels }), ...(skipped && { skipped }) };
+    const labels = this.#takeLabels(items.rows);
+    const { columns, itemIds } = this;
+    return {
+      items,
+      ...(columns && { columns }),
+      ...(labels && { labels }),
+      ...(itemIds && { itemIds }),
+      ...(skipped && { skipped }),
+    };
   }
 
   get waiting(): number {
@@ -348,20 +494,31 @@ class JsonRows {
 
   takeRows(): TakenRows {
     const items = this.#collector.take();
-    const labels = this.#labels(items.rows);
-    for (const name of this.#fields.keys()) this.#fields.set(name, []);
+    const labels = this.#takeLabels(items.rows);
     const itemIds = this.#hasIds ? this.#ids.take() : undefined;
     return { items, ...(labels && { labels }), ...(itemIds && { itemIds }) };
   }
 
-  #labels(rows: number): ItemLabels | undefined {
-    const names = [...this.#fields.keys()];
-    // The keys of a map are the titles of rows that have no field of their own.
-    if (names.length === 0) return this.#hasIds && !this.#idField ? { titles: [...this.#ids.ids] } : undefined;
-    for (const values of this.#fields.values()) while (values.length < rows) values.push("");
-    const [title] = names.splice(titleField(names.map((name) => name.slice(name.lastIndexOf(".") + 1))), 1);
-    const titles = this.#fields.get(title!)!.map(String);
-    const labels = names.map((name) => [name, this.#fields.get(name)!] as const);
-    return { titles, ...(labels.length > 0 && { labels: Object.fromEntries(labels) }) };
+  /** Labels of the rows that are taken, which are the last ones. */
+  #takeLabels(rows: number): ItemLabels | undefined {
+    const { title, labels = [] } = this.#choice?.decision ?? {};
+    const titles = this.#titles;
+    const values = this.#labels;
+    this.#titles = [];
+    this.#labels = values.map(() => []);
+    if (title === undefined && labels.length === 0 && !this.#hasIds) return undefined;
+    const first = this.#collector.rows - rows;
+    const { ids } = this.#ids;
+    const entries = labels.map((column, l) => [this.#choice!.names[column]!, values[l]!] as const);
+    return {
+      // Without titles of their own, items go by their IDs, or by their numbers.
+      titles:
+        title !== undefined
+          ? titles
+          : this.#hasIds
+            ? ids.slice(ids.length - rows)
+            : Array.from({ length: rows }, (_, row) => String(first + row)),
+      ...(entries.length > 0 && { labels: Object.fromEntries(entries) }),
+    };
   }
 }

@@ -45,11 +45,10 @@ export const dtypes: Readonly<Record<string, Dtype>> = {
 /**
  * Reads a NumPy array of two dimensions, rows x dim, as `numpy.save` writes it (format versions 1 to 3, both byte orders, C and
  * Fortran order). float16 stays 16-bit (Uint16Array), float32 and float64 stay what they are; integers of up to 32 bits become
- * float32, 64-bit integers float64 (rounded to nearest). Bytes after the array are ignored, as NumPy does. The result is a copy,
- * row-major. Whether the numbers are finite is checked where they are used.
+ * float32, 64-bit integers float64 (rounded to nearest). The result is a copy, row-major. Whether the numbers are finite is checked where they are used.
  *
  * @throws InvalidInputError when the bytes are no npy file, are cut short, hold another type of element (objects, complex numbers,
- *   records), have no rows, or do not have two dimensions: a single embedding is a 1 x dim array.
+ *   records), have no rows, or do not have two dimensions (a single embedding is a 1 x dim array), or go on after the array, as a file with several arrays does.
  */
 export function readNpy(file: Uint8Array | ArrayBuffer): ItemMatrix {
   const { stored, dtype, fortran, rows, dim } = readArray(file, "embeddings");
@@ -157,10 +156,22 @@ export function parseNpyHeader(bytes: Uint8Array, fileSize: number): NpyHeader {
   return { dtype, fortran: order === "True", shape, dataStart };
 }
 
-/** @throws InvalidInputError when fewer bytes are there than the shape needs. */
-export function checkNpySize({ bytes }: Dtype, [rows, dim]: [number, number], present: number): void {
+/** The complaint about bytes that no element takes: they may be rows. */
+export const bytesAfter = (surplus: number, rows: number, dim: number): InvalidInputError =>
+  new InvalidInputError(
+    `the array of ${count(rows)} x ${count(dim)} elements is followed by ${surplus === 1 ? "1 more byte" : `${count(surplus)} more bytes`}: when several arrays were saved to one file, save each to a file of its own, or stack them`,
+  );
+
+/**
+ * @param isAll Whether the present bytes are those of the array alone, or the most that there may be.
+ * @throws InvalidInputError when fewer bytes are there than the shape needs, or more, which may be rows that would not be read.
+ */
+export function checkNpySize({ bytes }: Dtype, [rows, dim]: [number, number], present: number, isAll = true): void {
   const needed = rows * dim * bytes;
-  if (needed <= present) return;
+  if (needed <= present) {
+    if (isAll && needed < present) throw bytesAfter(present - needed, rows, dim);
+    return;
+  }
   throw new InvalidInputError(
     `the npy file is cut short: ${count(rows)} x ${count(dim)} elements of ${bytes} bytes need ${count(needed)} bytes, but ${count(present)} follow the header`,
   );

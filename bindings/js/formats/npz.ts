@@ -4,6 +4,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { type ByteSource, joined, readBytes } from "./byte-source.ts";
 import { describeValue } from "./bytes.ts";
+import type { ColumnOptions, TableColumns } from "./columns.ts";
 import {
   checkNpySize,
   dtypes,
@@ -46,7 +47,7 @@ export async function readNpyStream(
   try {
     const { header, rest } = await headerFrom(iterator);
     const [rows, dim] = matrixShape(header.shape, "embeddings");
-    checkNpySize(header.dtype, [rows, dim], limit - header.dataStart);
+    checkNpySize(header.dtype, [rows, dim], limit - header.dataStart, false);
     const data = (async function* () {
       yield rest;
       for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
@@ -97,15 +98,15 @@ const MAX_MEMBERS = 256;
  * Opens an array of an archive.
  * @param wanted Its name. Default: the only matrix, or the only one with a usual name.
  */
-export async function openNpz(source: ByteSource, wanted?: string): Promise<OpenNpz> {
+export async function openNpz(source: ByteSource, options: ColumnOptions): Promise<OpenNpz> {
   const entries = await readZipDirectory(source);
   const arrays = entries.filter(({ name }) => name.endsWith(".npy"));
   if (arrays.length === 0) throw foreignArchive(entries);
   const members: Member[] = [];
   for (const entry of arrays.slice(0, MAX_MEMBERS)) members.push(await lookInto(source, entry));
-  const failed = members.length === 1 ? members[0] : members.find(({ name }) => name === wanted);
+  const failed = members.length === 1 ? members[0] : members.find(({ name }) => name === options.embedding);
   if (failed?.error) throw failed.error;
-  const chosen = chooseTensor(members, wanted, "the npz archive");
+  const chosen = chooseTensor(members, options, "the npz archive");
   const matrix = chosen.entry.stored
     ? await openNpy(await storedMember(source, chosen.entry))
     : await readNpyStream(zipMember(source, chosen.entry), chosen.entry.size);

@@ -4,6 +4,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { EmbeddingSource, ItemLabels } from "../types.ts";
 import { type FileSource, openFile } from "./byte-source.ts";
 import { describeValue } from "./bytes.ts";
+import type { TableColumns } from "./columns.ts";
 import { halfValues } from "./half.ts";
 import { type ItemFile, type ItemFileOptions, type ItemFormat, openItemFile, type RowSource } from "./item-file.ts";
 import { withoutRows } from "./labels.ts";
@@ -38,6 +39,8 @@ export interface OpenedEmbeddings extends EmbeddingSource {
   readonly labels?: ItemLabels;
   /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
   readonly itemIds?: readonly string[];
+  /** What the columns, fields or arrays of the file were taken for; absent where it holds nothing but the vectors. */
+  readonly columns?: TableColumns;
   /** With `skipInvalid`: the rows of the file that are left out. */
   readonly skipped?: SkippedRows;
   /** What opens the same embeddings in another thread. */
@@ -117,6 +120,7 @@ class OpenFile implements OpenedEmbeddings {
   readonly inMemory: boolean;
   readonly labels?: ItemLabels;
   readonly itemIds?: readonly string[];
+  readonly columns?: TableColumns;
   readonly skipped?: SkippedRows;
   readonly description: EmbeddingDescription;
   readonly #name: string;
@@ -145,6 +149,7 @@ class OpenFile implements OpenedEmbeddings {
     this.inMemory = !file.matrix;
     if (file.labels) this.labels = withoutRows(file.labels, this.#gaps);
     if (file.itemIds) this.itemIds = withoutRows({ titles: file.itemIds }, this.#gaps).titles;
+    if (file.columns) this.columns = file.columns;
     if (skipped) this.skipped = skipped;
     this.description = description;
     this.#close = close;

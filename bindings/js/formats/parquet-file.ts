@@ -168,7 +168,7 @@ export async function* scalarsOf(file: ParquetFile, group: Group, column: Column
   }
 }
 
-/** The lists of a column that has one a row, in pieces. A list that is missing is empty. */
+/** The lists of a column that has one per row, in pieces. A list that is missing is empty. */
 export async function* listsOf(file: ParquetFile, group: Group, chunk: ColumnChunk): AsyncGenerator<ColumnValue[][]> {
   let list: ColumnValue[] | undefined;
   let rows = 0;

@@ -1,19 +1,7 @@
-/** Embeddings in Parquet files with a column a dimension, as data frames of numbers are written. */
+/** Embeddings in Parquet files with a column per dimension, as data frames of numbers are written. */
 
 import { damagedParquet } from "./parquet-bytes.ts";
-import { type Column, floatChunk, isFloat, numberedColumns, type ParquetFile, pagesOf } from "./parquet-file.ts";
-
-/**
- * The columns of an embedding: floats that are named alike and numbered from 0 or 1 on ("emb_0", "emb_1", ...; in the order of their
- * numbers), else all floats, as in tables of text. Undefined for fewer than two.
- */
-export function wideColumns(columns: readonly Column[]): Column[] | undefined {
-  const floats = columns.filter((column) => isFloat(column) && column.path.length === 1 && column.maxRepetition === 0);
-  const runs = numberedColumns(floats, 6).map((run) => run.columns);
-  const longest = runs.reduce<Column[]>((a, b) => (b.length > a.length ? b : a), []);
-  const found = longest.length > 1 ? longest : floats;
-  return found.length > 1 ? found : undefined;
-}
+import { type Column, floatChunk, type ParquetFile, pagesOf } from "./parquet-file.ts";
 
 /** The embeddings, row-major; NaN where a value is missing. Column after column is read, so that they are held once. */
 export async function readWide(
@@ -34,10 +22,10 @@ export async function readWide(
       let row = group.first;
       for await (const { page, content } of pagesOf(source, chunk)) {
         const { definition } = content;
-        const values = content.values as Float32Array;
+        const values = content.values as ArrayLike<number | bigint>; // whole numbers of 64 bits, too
         for (let i = 0, v = 0; i < page.values; i++, row++) {
           const isThere = definition === undefined || definition[i] === chunk.maxDefinition;
-          data[row * dim + j] = isThere ? values[v++]! : Number.NaN;
+          data[row * dim + j] = isThere ? Number(values[v++]) : Number.NaN;
         }
       }
     }

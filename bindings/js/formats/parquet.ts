@@ -1,17 +1,27 @@
-/** Embeddings in Parquet files: a column of lists of floats, read page by page, or a column a dimension; columns of texts beside. */
+/** Embeddings in Parquet files: a column of lists, read page by page, or a column per dimension; columns of IDs and labels beside. */
 
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { count, describeValue, titleField } from "./bytes.ts";
+import { count, describeValue } from "./bytes.ts";
+import {
+  type Cell,
+  type Decision,
+  decideColumns,
+  MISSING,
+  namedColumns,
+  OTHER,
+  type Column as TableColumn,
+} from "./columns.ts";
+import { listNumbers, textCell } from "./csv-cells.ts";
 import type { ItemFile, ItemFileOptions, RowSource } from "./item-file.ts";
 import {
   type Column,
+  type ColumnValue,
   chunkOf,
   floatChunk,
   type Group,
   isFloat,
-  listColumns,
   listsOf,
   openParquetFile,
   type ParquetFile,
@@ -19,30 +29,40 @@ import {
 } from "./parquet-file.ts";
 import { type ColumnChunk, findPages, type Page, type PageContent, readDictionary, readPage } from "./parquet-pages.ts";
 import { type ColumnValues, UnreadEncoding } from "./parquet-values.ts";
-import { readWide, wideColumns } from "./parquet-wide.ts";
+import { readWide } from "./parquet-wide.ts";
 import type { RowTarget } from "./raw-matrix.ts";
-import { ItemIdList, isItemIdName, RowCollector } from "./row-collector.ts";
-import { usualNames } from "./tensor-choice.ts";
+import { ItemIdList, RowCollector } from "./row-collector.ts";
+import { digits } from "./vectors.ts";
 
 /** Bytes of text that are read as labels: a column of descriptions may be larger than the embeddings. */
 const MAX_TEXT = 1 << 28;
 
+/** What was read beside the vectors. */
+type Beside = Pick<ItemFile, "itemIds" | "labels" | "columns">;
+
 /**
  * Opens the embeddings of a file. A file in which every row has as many numbers is read by pages as rows are asked for; one with missing
- * or shorter ones is read whole, to name or leave out those rows, and so is one with a column a dimension, whose rows lie far apart.
+ * or shorter ones is read whole, to name or leave out those rows, and so is one with a column per dimension, whose rows lie far apart.
  */
 export async function openParquet(source: ByteSource, options: ItemFileOptions): Promise<Omit<ItemFile, "format">> {
   const file = await openParquetFile(source);
   const { columns, groups, rows } = file;
-  const isListed =
-    options.column !== undefined || columns.some((column) => isFloat(column) && column.maxRepetition > 0);
-  const wide = isListed ? undefined : wideColumns(columns);
-  if (wide) return { whole: await readWide(file, wide), ...(await textsBeside(file)) };
-  const vector = chooseColumn(columns, options.column);
+  const table: TableColumn[] = [];
+  for (const column of columns) table.push({ name: nameOf(column), cells: await sampleOf(file, column) });
+  const decision = decideColumns(table, options, "the Parquet file");
+  const beside = await readBeside(file, table, decision);
+  const chosen = decision.vector.map((column) => columns[column]!);
+  if (!decision.isList) return { whole: await readWide(file, chosen), ...beside };
+  const [vector] = chosen as [Column];
+  if (!isFloat(vector) || vector.maxRepetition !== 1) {
+    if (vector.type !== undefined && vector.maxRepetition < 2) return readRagged(file, vector, beside, options);
+    throw new InvalidInputError(
+      `column ${describeValue(nameOf(vector))} of the Parquet file does not hold a list of numbers in each row: write it as list<float>`,
+    );
+  }
   const chunks = groups.map((group) => floatChunk(file, group, vector));
   const values = chunks.reduce((sum, chunk) => sum + chunk.values, 0);
   const dim = values / rows;
-  const beside = await textsBeside(file);
   const isEven = groups.every((group, i) => chunks[i]!.values === group.rows * dim);
   if (isEven && dim > 0 && Number.isInteger(dim)) {
     const matrix = new ParquetMatrix(source, groups, chunks, rows, dim);
@@ -56,31 +76,54 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
       }
     }
   }
-  return readRagged(file, chunks, beside, options);
+  return readRagged(file, vector, beside, options);
 }
 
-function chooseColumn(columns: Column[], wanted: string | undefined): Column {
-  const there = listColumns(columns);
-  const lists = columns.filter((column) => isFloat(column) && column.maxRepetition === 1);
-  if (wanted !== undefined) {
-    const found = lists.find(({ name, path }) => name === wanted || path.join(".") === wanted);
-    if (found) return found;
-    const exists = columns.some(({ name }) => name === wanted);
-    throw new InvalidInputError(
-      `the Parquet file has no column ${describeValue(wanted)}${exists ? " of lists of floats" : ""}: ${there}`,
-    );
-  }
-  if (lists.length === 1) return lists[0]!;
-  if (lists.length === 0) {
-    throw new InvalidInputError(
-      `the Parquet file has no column of lists of floats, and no columns of floats: ${there}`,
-    );
-  }
-  const named = lists.filter(({ name }) => usualNames.test(name));
-  if (named.length === 1) return named[0]!;
-  throw new InvalidInputError(
-    `the Parquet file has several columns of lists, ${lists.map(({ name }) => describeValue(name)).join(", ")}: choose one by its name (column)`,
+/** A column's name: what is around the elements of a list is the format's own. */
+function nameOf({ path }: Column): string {
+  const own = path.length;
+  const end = path.findIndex(
+    (part, i) => i > 0 && i >= own - 2 && /^(list|bag|array|element|item|array_element)$/.test(part),
   );
+  return path.slice(0, end < 0 ? own : end).join(".");
+}
+
+/** Rows from which the columns are judged. */
+const SAMPLE_ROWS = 100;
+
+/** The first values of a column; those of a type or encoding that is not read say nothing. */
+async function sampleOf(file: ParquetFile, column: Column): Promise<Cell[]> {
+  const [group] = file.groups as [Group];
+  if (column.type === undefined || column.maxRepetition > 1) return [OTHER];
+  try {
+    const values =
+      column.maxRepetition === 1 ? listsOf(file, group, chunkOf(file, group, column)) : scalarsOf(file, group, column);
+    for await (const some of values) {
+      if (some.length > 0) return some.slice(0, SAMPLE_ROWS).map((value) => cellOf(value, column));
+    }
+    return [];
+  } catch (error) {
+    if (error instanceof UnreadEncoding) return [OTHER];
+    throw error;
+  }
+}
+
+function cellOf(value: ColumnValue | ColumnValue[], column: Column): Cell {
+  if (value === undefined) return MISSING;
+  if (Array.isArray(value)) {
+    if (value.length === 0) return MISSING;
+    const isNumbers = value.every((entry) => entry === undefined || typeof entry !== "string");
+    return isNumbers
+      ? { kind: "list", length: value.length, isInteger: !isFloat(column), isBare: false, problem: "" }
+      : OTHER;
+  }
+  if (typeof value === "string") {
+    const cell = textCell(value, ",");
+    // Digits in a column of texts are a text.
+    return cell.kind === "number" ? { kind: "text", text: value } : cell;
+  }
+  const text = String(value);
+  return { kind: "number", text: isFloat(column) && /^-?\d+$/.test(text) ? `${text}.0` : text, value: Number(value) };
 }
 
 /** Row `row` has another number of values than the others, or missing ones. */
@@ -186,28 +229,32 @@ function groupOf(groups: Group[], row: number): number {
   return low;
 }
 
-/** Reads lists of whatever length, and takes those that are as long as the first. */
+/** Reads lists of whatever length and type, and takes those that are as long as the first. */
 async function readRagged(
   file: ParquetFile,
-  chunks: ColumnChunk[],
-  { labels, itemIds }: { labels?: ItemLabels; itemIds?: string[] },
+  column: Column,
+  beside: Beside,
   { skipInvalid = false }: ItemFileOptions,
 ): Promise<Omit<ItemFile, "format">> {
+  const { labels, itemIds } = beside;
   const collector = new RowCollector(skipInvalid);
   const ids = new ItemIdList();
   const kept: number[] = [];
-  for (const [g, group] of file.groups.entries()) {
-    for await (const lists of listsOf(file, group, chunks[g]!)) {
-      for (const list of lists as (number | undefined)[][]) {
+  for (const group of file.groups) {
+    for await (const some of vectorsOf(file, group, column)) {
+      for (const of of some) {
         const row = collector.seen;
-        const problem = problemOf(list, collector.dim, row) ?? (itemIds && ids.problem(itemIds[row] ?? "", row));
-        if (problem !== undefined) {
-          collector.refuse(new InvalidInputError(problem));
-          continue;
+        try {
+          const list = of(row, collector.dim);
+          const problem = problemOf(list, collector.dim, row) ?? (itemIds && ids.problem(itemIds[row] ?? "", row));
+          if (problem !== undefined) throw new InvalidInputError(problem);
+          if (itemIds) ids.add(itemIds[row]!, row);
+          kept.push(row);
+          collector.add(list as ArrayLike<number>);
+        } catch (error) {
+          if (!(error instanceof InvalidInputError)) throw error;
+          collector.refuse(error);
         }
-        if (itemIds) ids.add(itemIds[row]!, row);
-        kept.push(row);
-        collector.add(list as number[]);
       }
     }
   }
@@ -215,6 +262,7 @@ async function readRagged(
   const skipped = collector.skipped;
   const pick = <T>(all: readonly T[]) => kept.map((row) => all[row]!);
   return {
+    ...beside,
     whole,
     ...(itemIds && { itemIds: pick(itemIds) }),
     ...(labels && {
@@ -229,48 +277,94 @@ async function readRagged(
   };
 }
 
-function problemOf(list: (number | undefined)[], dim: number, row: number): string | undefined {
+type Numbers = ArrayLike<number | undefined>;
+
+/** What reads the vector of each row: from lists, or from texts of lists. */
+async function* vectorsOf(
+  file: ParquetFile,
+  group: Group,
+  column: Column,
+): AsyncGenerator<((row: number, dim: number) => Numbers)[]> {
+  if (column.maxRepetition === 1) {
+    const chunk = isFloat(column) ? floatChunk(file, group, column) : chunkOf(file, group, column);
+    for await (const lists of listsOf(file, group, chunk)) {
+      yield lists.map((list) => () => list.map((value) => (value === undefined ? undefined : Number(value))));
+    }
+    return;
+  }
+  for await (const texts of scalarsOf(file, group, column)) {
+    yield texts.map(
+      (text) => (row, dim) =>
+        listNumbers(text === undefined ? "" : String(text), dim, `row ${row}, column ${describeValue(nameOf(column))}`),
+    );
+  }
+}
+
+function problemOf(list: Numbers, dim: number, row: number): string | undefined {
   if (list.length === 0) return `row ${row} has no vector: every item needs one`;
   if (dim > 0 && list.length !== dim) {
-    return `row ${row} has ${count(list.length)} numbers, but those before it have ${count(dim)}: every row must have as many`;
+    return `row ${row} has ${count(list.length)} ${list.length === 1 ? "number" : "numbers"}, but those before it have ${count(dim)}: every row must have as many`;
   }
-  const column = list.findIndex((value) => !Number.isFinite(value));
+  const column = Array.from(list).findIndex((value) => !Number.isFinite(value));
   if (column < 0) return undefined;
   const value = list[column] ?? Number.NaN;
   return `row ${row}, column ${column} is ${Number.isNaN(value) ? "NaN or missing" : value}; every value must be a finite number`;
 }
 
-/** Columns of texts and whole numbers that have a value in every row: IDs, titles, labels. */
-async function textsBeside(file: ParquetFile): Promise<{ itemIds?: string[]; labels?: ItemLabels }> {
+/** The columns of IDs, titles and labels. */
+async function readBeside(file: ParquetFile, table: readonly TableColumn[], decision: Decision): Promise<Beside> {
   const { columns, groups } = file;
-  const found = new Map<string, string[]>();
+  const found = new Map<number, string[]>();
+  const left: number[] = [];
   let room = MAX_TEXT;
-  for (const column of columns) {
-    if (column.maxRepetition > 0 || column.path.length > 1 || column.type === undefined || isFloat(column)) continue;
+  const { itemId, title, labels } = decision;
+  for (const place of [itemId, title, ...labels]) {
+    if (place === undefined) continue;
+    const column = columns[place]!;
     const chunks = groups.map((group) => chunkOf(file, group, column));
     room -= chunks.reduce((sum, { start, end }) => sum + end - start, 0);
-    if (room < 0) continue;
-    const texts: string[] = [];
-    try {
-      for (const group of groups) {
-        for await (const values of scalarsOf(file, group, column)) {
-          for (const value of values) texts.push(value === undefined ? "" : String(value));
+    const texts = room < 0 && place !== itemId ? undefined : await textsOf(file, column, place === itemId);
+    if (texts) found.set(place, texts);
+    else left.push(place);
+  }
+  const named = namedColumns(table, {
+    ...decision,
+    ...(title !== undefined && !found.has(title) && { title: undefined }),
+    labels: labels.filter((place) => found.has(place)),
+    ignored: [...decision.ignored, ...left].sort((a, b) => a - b),
+  } as Decision);
+  const itemIds = itemId === undefined ? undefined : found.get(itemId);
+  const titles = (title === undefined ? undefined : found.get(title)) ?? itemIds;
+  const others = labels
+    .filter((place) => found.has(place))
+    .map((place) => [table[place]!.name!, found.get(place)!] as const);
+  return {
+    columns: named,
+    ...(itemIds && { itemIds }),
+    ...((titles || others.length > 0) && {
+      labels: {
+        titles: titles ?? Array.from({ length: file.rows }, (_, row) => String(row)),
+        ...(others.length > 0 && { labels: Object.fromEntries(others) }),
+      },
+    }),
+  };
+}
+
+/** The values of a column as texts; undefined for an encoding that is not read, which costs a label but must not cost the IDs. */
+async function textsOf(file: ParquetFile, column: Column, isNeeded: boolean): Promise<string[] | undefined> {
+  const texts: string[] = [];
+  const isOfFloats = isFloat(column);
+  try {
+    for (const group of file.groups) {
+      for await (const values of scalarsOf(file, group, column)) {
+        for (const value of values) {
+          texts.push(value === undefined ? "" : isOfFloats ? digits(value as number) : String(value));
         }
       }
-    } catch (error) {
-      // An encoding that is not read costs a label, not the embeddings.
-      if (error instanceof UnreadEncoding) continue;
-      throw error;
     }
-    found.set(column.name, texts);
+  } catch (error) {
+    if (!(error instanceof UnreadEncoding) || isNeeded) throw error;
+    return undefined;
   }
-  const names = [...found.keys()];
-  if (names.length === 0) return {};
-  const idName = names.find(isItemIdName);
-  const title = names[titleField(names)]!;
-  const others = names.filter((name) => name !== title).map((name) => [name, found.get(name)!] as const);
-  return {
-    ...(idName !== undefined && { itemIds: found.get(idName)! }),
-    labels: { titles: found.get(title)!, ...(others.length > 0 && { labels: Object.fromEntries(others) }) },
-  };
+  return texts;
 }

@@ -4,7 +4,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { count } from "./bytes.ts";
 import { halfValues } from "./half.ts";
-import { type Dtype, reverseElements } from "./npy.ts";
+import { bytesAfter, type Dtype, reverseElements } from "./npy.ts";
 
 /** What is known of the elements. */
 export interface ElementKind {
@@ -167,8 +167,12 @@ export async function matrixFromStream(
   const total = rows * dim;
   let done = 0;
   let rest = new Uint8Array(0); // the beginning of an element that a piece cut
+  let surplus = 0;
   for await (const chunk of chunks) {
-    if (done === total) continue; // bytes after the array are ignored, but a checksum at the end of the stream is not
+    if (done === total) {
+      surplus += chunk.length; // read on: a checksum may stand at the end of the stream
+      continue;
+    }
     const whole = new Uint8Array(rest.length + chunk.length);
     whole.set(rest);
     whole.set(chunk, rest.length);
@@ -193,5 +197,7 @@ export async function matrixFromStream(
       `the data is cut short: ${count(rows)} x ${count(dim)} elements are needed, but ${count(done)} are there`,
     );
   }
+  surplus += rest.length;
+  if (surplus > 0) throw bytesAfter(surplus, rows, dim);
   return { data, rows, dim };
 }

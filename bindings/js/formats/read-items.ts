@@ -3,6 +3,7 @@
 import { InvalidInputError, OutOfMemoryError, RQVAEError } from "../errors.ts";
 import type { ItemMatrix } from "../types.ts";
 import { type ByteSource, type FileSource, openFile } from "./byte-source.ts";
+import type { TableColumns } from "./columns.ts";
 import type { ReadItems } from "./detect.ts";
 import { halfValues } from "./half.ts";
 import { type ItemFile, type ItemFileOptions, type ItemFormat, openItemFile } from "./item-file.ts";
@@ -24,6 +25,8 @@ export interface ReadItemsResult extends ReadItems {
   format: ItemFormat;
   /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
   itemIds?: string[];
+  /** What the columns, fields or arrays of the file were taken for; absent where it holds nothing but the vectors. */
+  columns?: TableColumns;
   /** With `skipInvalid`: the rows that were left out, of the vectors as of IDs and labels. */
   skipped?: SkippedRows;
 }
@@ -102,9 +105,9 @@ export function aboutFile(name: string, error: unknown): unknown {
 const BLOCK = 1 << 20;
 
 async function toItems(file: ItemFile, options: ReadItemsOptions): Promise<ReadItemsResult> {
-  const { format, labels, itemIds } = file;
+  const { format, labels, itemIds, columns } = file;
   const items = (file.whole ?? (await readWhole(file.matrix!))) as ItemMatrix & { data: RowTarget };
-  const beside = { ...(labels && { labels }), ...(itemIds && { itemIds }) };
+  const beside = { ...(columns && { columns }), ...(labels && { labels }), ...(itemIds && { itemIds }) };
   // Readers of text have checked every row.
   if (file.skipped || format === "csv" || format === "json" || options.checkValues === false) {
     return { format, items, ...beside, ...(file.skipped && { skipped: file.skipped }) };
@@ -117,6 +120,7 @@ async function toItems(file: ItemFile, options: ReadItemsOptions): Promise<ReadI
   return {
     format,
     items: skipped.rows.length === 0 ? items : compacted(items, skipped.rows),
+    ...(columns && { columns }),
     ...(labels && { labels: withoutRows(labels, skipped.rows) }),
     ...(itemIds && { itemIds: withoutRows({ titles: itemIds }, skipped.rows).titles }),
     skipped,

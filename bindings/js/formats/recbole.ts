@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { TokenTemplate } from "../token-template.ts";
 import { describeValue } from "./bytes.ts";
+import { cellsOfLine, unquoted } from "./csv-parser.ts";
 import {
   checkedItemIds,
   type IdTable,
@@ -33,30 +34,6 @@ export interface AtomicFile {
   rows: string[][];
 }
 
-/** The cells of a line as they stand there. A quoted cell may hold separators. */
-function cellsOf(line: string, separator: string): string[] {
-  const cells: string[] = [];
-  for (let at = 0; ; ) {
-    const quotedEnd = line[at] === '"' ? endOfQuotes(line, at) : -1;
-    const isQuoted = quotedEnd === line.length || line[quotedEnd] === separator;
-    const separatorAt = isQuoted ? quotedEnd : line.indexOf(separator, at);
-    const end = separatorAt < 0 ? line.length : separatorAt;
-    cells.push(line.slice(at, end));
-    if (end === line.length) return cells;
-    at = end + 1;
-  }
-}
-
-/** Where the text goes on after the quote that opens at this place is closed. */
-function endOfQuotes(line: string, start: number): number {
-  for (let at = line.indexOf('"', start + 1); at >= 0; at = line.indexOf('"', at + 2)) {
-    if (line[at + 1] !== '"') return at + 1;
-  }
-  return -1;
-}
-
-const unquoted = (cell: string) => (/^"(?:[^"]|"")*"$/.test(cell) ? cell.slice(1, -1).replaceAll('""', '"') : cell);
-
 function requireSeparator(separator: unknown): asserts separator is string {
   if (typeof separator !== "string" || !/^[^"\r\n]$/.test(separator)) {
     throw new InvalidInputError(`separator must be one character, such as a tab, got ${describeValue(separator)}`);
@@ -81,7 +58,7 @@ function* records(
 ): Generator<{ line: string; number: number; cells: string[] }> {
   let width: number | undefined;
   for (const { line, number } of linesOf(text)) {
-    const cells = cellsOf(line, separator);
+    const cells = cellsOfLine(line, separator, true);
     width ??= cells.length;
     if (cells.length !== width) {
       throw new InvalidInputError(`line ${number} has ${cells.length} columns, but the header has ${width}`);

@@ -115,7 +115,3 @@ export class ItemIdList {
     return ids;
   }
 }
-
-/** Names of columns and fields that hold the items' IDs. */
-export const isItemIdName = (name: string): boolean =>
-  /^(_?id|item|item[ _-]?id|product[ _-]?id|sku|asin|key|uuid)$/i.test(name.trim());

@@ -3,9 +3,9 @@
 import { InvalidInputError } from "../errors.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
+import { type ColumnOptions, isItemIdName, type TableColumns } from "./columns.ts";
 import { dtypes } from "./npy.ts";
 import { bfloat16, elementKind, RawMatrix } from "./raw-matrix.ts";
-import { isItemIdName } from "./row-collector.ts";
 import { chooseTensor, type TensorInfo } from "./tensor-choice.ts";
 
 /** Longest header that is read: the format's own cap. */
@@ -42,6 +42,7 @@ export interface OpenSafetensors {
   matrix: RawMatrix;
   tensor: string;
   itemIds?: string[];
+  columns?: TableColumns;
 }
 
 /**
@@ -49,14 +50,14 @@ export interface OpenSafetensors {
  * @param wanted Its name. Default: the only one, or the only one with a usual name.
  * @throws InvalidInputError when header and sizes contradict each other or the file, or there is no such matrix.
  */
-export async function openSafetensors(source: ByteSource, wanted?: string): Promise<OpenSafetensors> {
+export async function openSafetensors(source: ByteSource, options: ColumnOptions): Promise<OpenSafetensors> {
   const { tensors, dataStart, isModel } = await readHeader(source);
-  if (isModel && wanted === undefined) {
+  if (isModel && options.embedding === undefined) {
     throw new InvalidInputError(
-      "it is a model of rqvae, not embeddings: RQVAE.load reads it; one of its tensors can be named (tensor)",
+      "it is a model of rqvae, not embeddings: RQVAE.load reads it; one of its tensors can be named (embedding)",
     );
   }
-  const chosen = chooseTensor(tensors, wanted, "the safetensors file");
+  const chosen = chooseTensor(tensors, options, "the safetensors file");
   const [rows, dim] = chosen.shape as [number, number];
   const kind = floatKinds[chosen.type as keyof typeof floatKinds];
   const matrix = new RawMatrix(source, { start: dataStart + chosen.begin, kind, fortran: false, rows, dim });

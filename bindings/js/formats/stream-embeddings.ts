@@ -4,6 +4,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { type FileSource, isByteStream, openFile, peek, piecesOf } from "./byte-source.ts";
 import { describeValue, extensionOf, sniff, textFormat } from "./bytes.ts";
+import type { TableColumns } from "./columns.ts";
 import {
   type ItemFile,
   type ItemFileOptions,
@@ -35,6 +36,8 @@ export interface EmbeddingBatch {
   labels?: ItemLabels;
   /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
   itemIds?: string[];
+  /** What the columns, fields or arrays of the file were taken for; absent where it holds nothing but the vectors. */
+  columns?: TableColumns;
   /** With `skipInvalid`, in the last batch: the rows of the file that were left out. */
   skipped?: SkippedRows;
 }
@@ -96,14 +99,14 @@ async function* textBatches(
     table.push(piece);
     if (table.waiting < batchRows) continue;
     const { items, ...beside } = table.takeRows();
-    for (const batch of split({ ...items, ...beside }, batchRows)) {
+    const { columns } = table;
+    for (const batch of split({ ...items, ...beside, ...(columns && { columns }) }, batchRows)) {
       if (held) yield held;
       held = batch;
     }
   }
-  const { items, labels, skipped } = table.finish();
-  const { itemIds } = table;
-  for (const batch of split({ ...items, ...(labels && { labels }), ...(itemIds && { itemIds }) }, batchRows)) {
+  const { items, skipped, ...beside } = table.finish();
+  for (const batch of split({ ...items, ...beside }, batchRows)) {
     if (held) yield held;
     held = batch;
   }
@@ -111,7 +114,10 @@ async function* textBatches(
 }
 
 /** Batches of at most `batchRows` rows. */
-function* split({ data, rows, dim, labels, itemIds }: EmbeddingBatch, batchRows: number): Generator<EmbeddingBatch> {
+function* split(
+  { data, rows, dim, labels, itemIds, columns }: EmbeddingBatch,
+  batchRows: number,
+): Generator<EmbeddingBatch> {
   for (let first = 0; first < rows; first += batchRows) {
     const count = Math.min(rows - first, batchRows);
     yield {
@@ -120,6 +126,7 @@ function* split({ data, rows, dim, labels, itemIds }: EmbeddingBatch, batchRows:
       dim,
       ...(labels && { labels: labelsOf(labels, first, count) }),
       ...(itemIds && { itemIds: itemIds.slice(first, first + count) }),
+      ...(columns && { columns }),
     };
   }
 }

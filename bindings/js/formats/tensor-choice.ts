@@ -2,6 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { describeValue } from "./bytes.ts";
+import type { ColumnOptions } from "./columns.ts";
 import { writtenShape } from "./npy.ts";
 
 /** An array by what its file says of it. */
@@ -15,7 +16,7 @@ export interface TensorInfo {
 }
 
 /** Names that people give to embeddings. */
-export const usualNames =
+const usualNames =
   /(^|[._/-])((item|text|sentence|product|doc)?_?(embeddings?|embs?|vectors?|vecs?|features?)|x|arr_0|data|weight)$/i;
 
 /**
@@ -24,7 +25,7 @@ export const usualNames =
  */
 export function chooseTensor<T extends TensorInfo>(
   tensors: readonly T[],
-  wanted: string | undefined,
+  { embedding: wanted }: ColumnOptions,
   where: string,
 ): T {
   const listed = tensors
@@ -54,5 +55,7 @@ export function chooseTensor<T extends TensorInfo>(
   }
   const named = matrices.filter(({ name }) => usualNames.test(name));
   if (named.length === 1) return named[0]!;
-  throw new InvalidInputError(`${where} has several matrices: choose one by its name (tensor); ${there}`);
+  throw new InvalidInputError(
+    `${where} has several matrices: choose one, embedding: ${JSON.stringify(matrices[0]!.name)}; ${there}`,
+  );
 }

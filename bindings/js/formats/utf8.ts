@@ -113,4 +113,10 @@ export class Utf8Window {
     const at = this.bytes.indexOf(byte, from);
     return at < this.end ? at : -1;
   }
+
+  /** The last place of a byte; -1 when it is not there. */
+  findLast(byte: number): number {
+    const at = this.bytes.lastIndexOf(byte, this.end - 1);
+    return at >= this.at ? at : -1;
+  }
 }

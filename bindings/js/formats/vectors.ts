@@ -154,7 +154,7 @@ function writerOf(format: VectorFormat, rows: number, dim: number, itemId: (row:
 }
 
 /** The shortest digits from which this float32 is read back: nine at most. */
-function digits(value: number): string {
+export function digits(value: number): string {
   for (let precision = 6; precision < 9; precision++) {
     const short = Number(value.toPrecision(precision));
     if (Math.fround(short) === value) return String(short);

@@ -1,0 +1,580 @@
+/**
+ * Which column of a table is what: the one place that decides it, for tables of every format. A reader describes its columns, gets the
+ * decision as data, and gives it back with the items.
+ */
+
+import { InvalidInputError } from "../errors.ts";
+import { describeValue } from "./bytes.ts";
+
+/** What the columns (fields, arrays) of a file were taken for, by their names. */
+export interface TableColumns {
+  /** Those that hold the embedding: one with lists, or one per dimension, in the order of the dimensions. */
+  vector: string[];
+  /** The one that holds the items' own IDs. */
+  itemId?: string;
+  /** The one that holds the titles. Without it, the titles are the item IDs, or the row numbers. */
+  title?: string;
+  /** Those that became labels. */
+  labels: string[];
+  /** Those that were not used. */
+  ignored: string[];
+}
+
+/** What to take which column for, where the names and values do not show it. */
+export interface ColumnOptions {
+  /**
+   * What holds the embedding: the column or JSON field with lists (inner fields by dots: "output.vector"), the prefix of numbered columns
+   * ("emb_" for emb_0, emb_1, ...), several columns, or the array of an npz or safetensors file. Columns of a csv table can be given by
+   * 0-based number. Default: found by name, shape and values, see `TableColumns`.
+   */
+  embedding?: string | number | readonly (string | number)[];
+  /** The column, field or array that holds the items' own IDs, by name or 0-based number. Default: found by its name. */
+  itemId?: string | number;
+}
+
+/** What stands in a cell, as far as the decision needs to know. */
+export type Cell =
+  | { kind: "missing" | "other" }
+  /** `text` as it was written, so that "007" is not 7. */
+  | { kind: "number"; text: string; value: number }
+  | { kind: "text"; text: string }
+  /** `problem` says why it cannot be read, "" when it can. `isBare`: without brackets, so that it may be a title as well. */
+  | { kind: "list"; length: number; isInteger: boolean; isBare: boolean; problem: string };
+
+export const MISSING: Cell = { kind: "missing" };
+export const OTHER: Cell = { kind: "other" };
+
+/** A column, seen through its first rows. */
+export interface Column {
+  /** Undefined in a table without names. */
+  name: string | undefined;
+  cells: readonly Cell[];
+  /** The type in the header of an atomic file. */
+  declared?: "token" | "token_seq" | "float" | "float_seq";
+}
+
+/** The decision, by column numbers. */
+export interface Decision {
+  vector: number[];
+  /** Whether the one column of the vector holds lists. */
+  isList: boolean;
+  itemId?: number;
+  title?: number;
+  labels: number[];
+  ignored: number[];
+}
+
+type Kind = "number" | "list" | "unreadable" | "text" | "empty" | "other";
+
+/** Says what kind of values a column holds: that of most of its cells which are not missing. */
+export function kindOf({ cells, declared }: Column): Kind {
+  if (declared) return declared === "float" ? "number" : declared === "float_seq" ? "list" : "text";
+  const counts = { number: 0, list: 0, unreadable: 0, text: 0, other: 0 };
+  for (const cell of cells) {
+    if (cell.kind === "list") counts[cell.problem === "" ? "list" : "unreadable"]++;
+    else if (cell.kind !== "missing") counts[cell.kind]++;
+  }
+  const evident = counts.number + counts.list + counts.unreadable + counts.text + counts.other;
+  if (evident === 0) return "empty";
+  if (2 * counts.number >= evident) return "number";
+  if (2 * counts.list > evident) return "list";
+  if (2 * (counts.list + counts.unreadable) > evident) return "unreadable";
+  return 2 * counts.other > evident ? "other" : "text";
+}
+
+/** "metadata.itemId" -> "item_id": the last part of a name, in small letters with underscores. */
+function plainName(name: string): string {
+  const last = name.slice(name.lastIndexOf(".") + 1);
+  return last
+    .trim()
+    .replace(/([a-z\d])([A-Z])/g, "$1_$2")
+    .toLowerCase()
+    .replace(/[\s-]+/g, "_");
+}
+
+/** How deep in a JSON object a field lies. */
+const depthOf = (name: string) => name.split(".").length - 1;
+
+/** Names that say "embedding", as a list of several candidates is judged by. */
+const saysEmbedding = (name: string) => /embed|vector|(^|_)embs?(_|\d|$)/.test(plainName(name));
+/** Names that mean nothing but an embedding: `embedding_model` does not. */
+const meansEmbedding = (name: string) =>
+  /(embed|embedding|vector|vec|emb|feature)s?$|^(values|dense|x)$/.test(plainName(name));
+/** Lists that are numbers about an item: a place, a box, the half of a sparse vector. */
+const saysOtherList = (name: string) =>
+  /coord|bbox|(^|_)(box|boxes|loc|location|geo|lat|lon|lng|point|polygon|centroid|sparse|indices|price|prices|rating|ratings|tag|tags|genre|genres|categor(y|ies)|tokens?|input_ids|attention_mask|dims?|shape|dimensions)(_|$)/.test(
+    plainName(name),
+  ) || /(^|[._])sparse/i.test(name);
+
+/** Names of columns that identify the item, the surest first. */
+const KEY_NAMES: readonly RegExp[] = [
+  /^(custom_id|item_?ids?|iid|items?)$/,
+  /^(product_?ids?|(parent_)?asin|sku|isbn(_?1[03])?|ean(_?\d+)?|gtin(_?\d+)?|upc)$/,
+  /^(_?ids?|uuid|guid|key)$/,
+  /(^|_)(id|asin|sku|isbn|ean|gtin|upc|uuid|key|code)$/,
+  /^(#|row|index|unnamed: ?0|unnamed:_0|row_?names?|)$/,
+];
+/** From this rank on a name is no proof: the values must be unique, as `category_id` is not. */
+const WEAK_RANK = 3;
+/** The rank of a column whose values alone show it. */
+const BY_VALUES = KEY_NAMES.length;
+
+/** How surely a name is that of the items' IDs, 0 the surest; `Infinity` when it is not. */
+function keyRank(name: string | undefined, column: number): number {
+  if (name === undefined) return Number.POSITIVE_INFINITY;
+  const plain = plainName(name);
+  const rank = KEY_NAMES.findIndex((names) => names.test(plain));
+  // A column without a name is a key only where data frames write theirs.
+  if (rank < 0 || (plain === "" && column > 0)) return Number.POSITIVE_INFINITY;
+  return rank;
+}
+
+/** Whether a name is one that files use for the items' IDs: "id", "item_id", "asin" and the like; not "category_id". */
+export const isItemIdName = (name: string): boolean => keyRank(name, 0) < WEAK_RANK;
+
+/** Names of properties, with which numbers are no embedding. */
+const PROPERTY =
+  /^(price|cost|stock|quantity|qty|ratings?|rank|stars?|year|month|day|date|time|timestamp|epoch|counts?|num|total|amount|sales|revenue|views|clicks|likes|shares|age|weight|height|width|length|size|score|votes?|popularity|discount|margin|tax|lat|lon|lng|latitude|longitude|duration|runtime|budget|population|inventory|reviews?|pages|volume|percent|percentage|calories|mileage|power|preis|prix|precio|bestand|lager|jahr|annee|ano|anzahl|menge|gewicht)$/;
+
+function isProperty(name: string | undefined): boolean {
+  const words = plainName(name ?? "")
+    .replace(/\d+$/, "")
+    .split("_")
+    .filter((word) => word !== "");
+  return words.some((word) => PROPERTY.test(word));
+}
+
+const TITLES = [
+  /^titles?$/,
+  /^names?$/,
+  /title|headline/,
+  /(^|_)name$/,
+  /^(caption|heading|word|text|product|movie|label|description)$/,
+];
+
+/** Which of the columns holds titles, by its name; -1 when none does. */
+function titleAmong(names: readonly string[]): number {
+  for (const titles of TITLES) {
+    const found = names.findIndex((name) => titles.test(plainName(name)));
+    if (found >= 0) return found;
+  }
+  return -1;
+}
+
+const numbersIn = (column: Column) => column.cells.filter((cell) => cell.kind === "number");
+const isDigits = (text: string) => /^\d+$/.test(text);
+const hasLeadingZeros = (texts: readonly string[]) => texts.some((text) => /^0\d/.test(text));
+
+/** The cells as text; undefined when there are others. */
+function textsOf(column: Column): string[] | undefined {
+  const texts: string[] = [];
+  for (const cell of column.cells) {
+    if (cell.kind === "number" || cell.kind === "text") texts.push(cell.text);
+    else return undefined;
+  }
+  return texts;
+}
+
+function isUnique(column: Column): boolean {
+  const texts = textsOf(column);
+  return texts !== undefined && new Set(texts).size === texts.length;
+}
+
+/** Whether numbers are whole, which values of an embedding as a rule are not. */
+const isWhole = (column: Column) => numbersIn(column).every(({ text }) => /^[-+]?\d+$/.test(text));
+
+/** Rows from which on values alone are evidence. */
+const ENOUGH_ROWS = 3;
+
+/** Whether the values of a column of numbers show that they are keys: digits with leading zeros, or whole numbers that rise. */
+function areKeys(column: Column, place: number): boolean {
+  const texts = textsOf(column);
+  if (texts === undefined || texts.length < ENOUGH_ROWS || !texts.every(isDigits)) return false;
+  // In a table without names the first column is the usual place of keys: there they need not rise.
+  const isFirst = place === 0 && column.name === undefined;
+  if (isFirst || hasLeadingZeros(texts)) return new Set(texts).size === texts.length;
+  return texts.every((text, row) => row === 0 || Number(text) > Number(texts[row - 1]));
+}
+
+/** Columns that are named alike and numbered. */
+export interface Family {
+  prefix: string;
+  /** By their numbers. */
+  columns: number[];
+}
+
+/** "emb_007" -> ["emb_", 7] */
+function numbered(name: string): [prefix: string, number: number] | undefined {
+  const [, prefix, digits] = /^(.*?)(\d{1,7})[\])]?$/.exec(name.trim()) ?? [];
+  return prefix === undefined ? undefined : [prefix, Number(digits)];
+}
+
+/** All groups of at least two columns with one prefix and different numbers, the first 0 or 1, or many. */
+export function familiesOf(names: readonly (string | undefined)[]): Family[] {
+  const byPrefix = new Map<string, { number: number; column: number }[]>();
+  for (const [column, name] of names.entries()) {
+    const [prefix, number] = numbered(name ?? "") ?? [];
+    if (prefix === undefined) continue;
+    const alike = byPrefix.get(prefix) ?? [];
+    alike.push({ number: number!, column });
+    byPrefix.set(prefix, alike);
+  }
+  return [...byPrefix].flatMap(([prefix, members]) => {
+    members.sort((a, b) => a.number - b.number);
+    const [first] = members;
+    const isDistinct = members.every(({ number }, i) => i === 0 || number !== members[i - 1]!.number);
+    const isGapless = members.every(({ number }, i) => number === first!.number + i);
+    // Bare numbers without order are years or products; a few dimensions may be missing from many.
+    const isRow = first!.number <= 1 && (isGapless || (prefix !== "" && members.length >= 8));
+    return members.length > 1 && isDistinct && isRow ? [{ prefix, columns: members.map(({ column }) => column) }] : [];
+  });
+}
+
+/** A name of a column for messages and for `TableColumns`. */
+export const columnName = (name: string | undefined, column: number): string => name ?? `column_${column}`;
+
+/**
+ * Decides what the columns of a table are.
+ *
+ * - One column of lists is the embedding; of several the one whose name contains "embed", "vector" or "emb". Lists of whole numbers, and
+ *   lists with names such as "bbox", are one only by a name that says so.
+ * - Else numbered columns ("e0", "e1", ...) are, whatever else holds numbers; else all columns of numbers that are no keys, unless their
+ *   names say that they are properties of the items.
+ * - A column of lists that cannot be read is never passed over for other numbers.
+ *
+ * @throws InvalidInputError that names the candidates and the option `embedding`, when none or several could be meant.
+ */
+export function decideColumns(columns: readonly Column[], options: ColumnOptions = {}, where = "the table"): Decision {
+  const kinds = columns.map(kindOf);
+  const { vector, isList } = findVector(columns, kinds, options, where);
+  const rest = columns.map((_, column) => column).filter((column) => !vector.includes(column));
+  const itemId =
+    options.itemId === undefined
+      ? findKey(columns, kinds, rest, isList)
+      : requireColumn(columns, options.itemId, "itemId", where);
+  if (itemId !== undefined && vector.includes(itemId)) {
+    throw new InvalidInputError(
+      `itemId: ${describeValue(columnName(columns[itemId]!.name, itemId))} is part of the embedding; leave it out of embedding`,
+    );
+  }
+  const others = rest.filter((column) => column !== itemId);
+  const isNamed = columns.some(({ name }) => name !== undefined);
+  const texts = others.filter((column) => kinds[column] === "text");
+  const title = isNamed ? titleOf(columns, texts, itemId !== undefined) : texts[0];
+  // In a table with a column per dimension, other numbers are more likely left over than chosen.
+  const isLabel = (column: number) =>
+    kinds[column] === "text" ||
+    (kinds[column] === "number" && (isList || keyRank(columns[column]!.name, column) < BY_VALUES));
+  return {
+    vector,
+    isList,
+    ...(itemId !== undefined && { itemId }),
+    ...(title !== undefined && { title }),
+    labels: others.filter((column) => column !== title && isLabel(column)),
+    ignored: others.filter((column) => column !== title && !isLabel(column)),
+  };
+}
+
+/** The decision in names. */
+export function namedColumns(columns: readonly { name: string | undefined }[], decision: Decision): TableColumns {
+  const nameOf = (column: number) => columnName(columns[column]!.name, column);
+  return {
+    vector: decision.vector.map(nameOf),
+    ...(decision.itemId !== undefined && { itemId: nameOf(decision.itemId) }),
+    ...(decision.title !== undefined && { title: nameOf(decision.title) }),
+    labels: decision.labels.map(nameOf),
+    ignored: decision.ignored.map(nameOf),
+  };
+}
+
+/** `vectors: e0 … e7 · item IDs: asin · titles: name · ignored: price` */
+export function describeColumns({ vector, itemId, title, labels, ignored }: TableColumns): string {
+  const listed = (names: readonly string[]) =>
+    names.length > 6 ? `${names.slice(0, 5).join(", ")}, … (${names.length})` : names.join(", ");
+  const parts = [
+    ["vectors", vector.length > 3 ? `${vector[0]} … ${vector.at(-1)}` : vector.join(", ")],
+    ["item IDs", itemId ?? ""],
+    ["titles", title ?? ""],
+    ["labels", listed(labels)],
+    ["ignored", listed(ignored)],
+  ];
+  return parts
+    .filter(([, names]) => names !== "")
+    .map(([what, names]) => `${what}: ${names}`)
+    .join(" · ");
+}
+
+function titleOf(columns: readonly Column[], texts: readonly number[], hasKey: boolean): number | undefined {
+  const named = titleAmong(texts.map((column) => columns[column]!.name ?? ""));
+  if (named >= 0) return texts[named];
+  // The key is a better title than a brand.
+  if (hasKey) return undefined;
+  return texts.find((column) => {
+    const values = textsOf(columns[column]!);
+    return values === undefined || values.length < 2 || new Set(values).size > 1;
+  });
+}
+
+/** The column of the items' IDs: by its name, then by its values. */
+function findKey(
+  columns: readonly Column[],
+  kinds: readonly Kind[],
+  rest: readonly number[],
+  isList: boolean,
+): number | undefined {
+  const ranked = rest
+    .filter((column) => kinds[column] === "text" || (kinds[column] === "number" && isWhole(columns[column]!)))
+    .map((column) => {
+      const { name, declared } = columns[column]!;
+      let rank = keyRank(name, column);
+      if (rank >= WEAK_RANK && rank < BY_VALUES && !isUnique(columns[column]!)) rank = Number.POSITIVE_INFINITY;
+      // Columns of tokens are names by their type.
+      if (rank === Number.POSITIVE_INFINITY && declared === "token" && isUnique(columns[column]!)) rank = BY_VALUES;
+      if (rank === Number.POSITIVE_INFINITY && !isList && !declared && kinds[column] === "number") {
+        if (!isProperty(name) && areKeys(columns[column]!, column)) rank = BY_VALUES;
+      }
+      return { column, rank: rank + 10 * depthOf(name ?? "") };
+    })
+    .filter(({ rank }) => rank < Number.POSITIVE_INFINITY);
+  const best = ranked.reduce<{ column: number; rank: number } | undefined>(
+    (a, b) => (a !== undefined && a.rank <= b.rank ? a : b),
+    undefined,
+  );
+  return best?.column;
+}
+
+function requireColumn(columns: readonly Column[], wanted: string | number, option: string, where: string): number {
+  const found =
+    typeof wanted === "number" ? wanted : columns.findIndex(({ name }, i) => columnName(name, i) === wanted);
+  if (Number.isInteger(found) && found >= 0 && found < columns.length) return found;
+  throw new InvalidInputError(`${option}: ${where} has no column ${describeValue(wanted)}; ${listNames(columns)}`);
+}
+
+/** The columns' names, for messages. */
+function listNames(columns: readonly { name: string | undefined }[]): string {
+  if (columns.length === 0) return "it has none";
+  const names = columns.slice(0, 12).map(({ name }, i) => describeValue(columnName(name, i)));
+  return `its columns are ${names.join(", ")}${columns.length > names.length ? ", …" : ""}`;
+}
+
+interface Vector {
+  vector: number[];
+  isList: boolean;
+}
+
+function findVector(columns: readonly Column[], kinds: readonly Kind[], options: ColumnOptions, where: string): Vector {
+  const { embedding } = options;
+  if (embedding !== undefined) return chosenVector(columns, kinds, embedding, where);
+  const asked =
+    typeof options.itemId === "number"
+      ? options.itemId
+      : columns.findIndex(({ name }) => name !== undefined && name === options.itemId);
+  const free = columns.map((_, column) => column).filter((column) => column !== asked);
+  const nameOf = (column: number) => columns[column]!.name ?? "";
+  const numbers = free.filter((column) => kinds[column] === "number");
+  const families = familiesOf(columns.map(({ name }) => name)).filter(
+    ({ prefix, columns: members }) =>
+      !isProperty(prefix) && 2 * members.filter((column) => kinds[column] === "number").length >= members.length,
+  );
+  const lists = free.filter((column) => kinds[column] === "list" && isEmbeddingList(columns[column]!, numbers.length));
+  const unreadable = free.filter(
+    (column) =>
+      kinds[column] === "unreadable" ||
+      (kinds[column] === "text" && !columns[column]!.declared && meansEmbedding(nameOf(column))),
+  );
+
+  const candidates: { name: string; found: Vector }[] = [
+    ...lists.map((column) => ({
+      name: columnName(columns[column]!.name, column),
+      found: { vector: [column], isList: true },
+    })),
+    ...chosenFamilies(columns, families).map(({ prefix, columns: members }) => ({
+      name: prefix || columnName(columns[members[0]!]!.name, members[0]!),
+      found: { vector: members, isList: false },
+    })),
+  ];
+  if (candidates.length === 1) {
+    const [{ name, found }] = candidates as [(typeof candidates)[0]];
+    // A column that is called the embedding is not passed over for another one that is not.
+    const meant = unreadable.filter((column) => saysEmbedding(nameOf(column)) && kinds[column] === "unreadable");
+    if (meant.length === 0 || saysEmbedding(name)) return found;
+    throw unreadableColumn(columns, meant[0]!, where);
+  }
+  if (candidates.length > 1) {
+    const named = candidates.filter(({ name }) => saysEmbedding(name));
+    if (named.length === 1) return named[0]!.found;
+    throw new InvalidInputError(
+      `${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}: choose one, embedding: ${JSON.stringify(candidates[0]!.name)}`,
+    );
+  }
+  if (unreadable.length > 0) throw unreadableColumn(columns, unreadable[0]!, where);
+  const refusedLists = free.filter((column) => kinds[column] === "list");
+  return { vector: looseNumbers(columns, kinds, numbers, refusedLists, where), isList: false };
+}
+
+/** Of several families those that say "embedding", or that are no counts. */
+function chosenFamilies(columns: readonly Column[], families: readonly Family[]): readonly Family[] {
+  if (families.length < 2) return families;
+  const said = families.filter(({ prefix }) => saysEmbedding(prefix));
+  if (said.length === 1) return said;
+  const fractions = families.filter(({ columns: members }) => !members.every((column) => isWhole(columns[column]!)));
+  return fractions.length > 0 ? fractions : families;
+}
+
+/** Whether a column of lists may be the embedding, by its name and its numbers. */
+function isEmbeddingList({ name, cells, declared }: Column, numbers: number): boolean {
+  const lists = cells.filter((cell) => cell.kind === "list");
+  if (declared) return true;
+  const [first] = lists;
+  if (first === undefined) return false;
+  if (name !== undefined && meansEmbedding(name) && !/(^|[._])sparse/i.test(name)) return true;
+  if (first.length < 2 || (name !== undefined && saysOtherList(name))) return false;
+  // "12 34" may be a title.
+  if (first.isBare && first.length <= numbers) return false;
+  return name === undefined || !lists.every(({ isInteger }) => isInteger);
+}
+
+/** All columns of numbers in a table without lists and without numbered columns. */
+function looseNumbers(
+  columns: readonly Column[],
+  kinds: readonly Kind[],
+  numbers: readonly number[],
+  lists: readonly number[],
+  where: string,
+): number[] {
+  const nameOf = (column: number) => columnName(columns[column]!.name, column);
+  const isKeyName = (column: number) => keyRank(columns[column]!.name, column) < BY_VALUES && isWhole(columns[column]!);
+  let vector = numbers.filter((column) => !isKeyName(column));
+  // Values are evidence only beside others that are not so: in a table of whole numbers every column may rise.
+  const byValues = vector.filter((column) => areKeys(columns[column]!, column));
+  const others = vector.filter((column) => !byValues.includes(column));
+  if (others.length > 0 && others.every((column) => !isWhole(columns[column]!))) vector = others;
+  if (vector.length === 0) {
+    const seen = [
+      ...lists.map(
+        (column) =>
+          `${describeValue(nameOf(column))} holds lists, which are not taken for an embedding unless they are named`,
+      ),
+      ...numbers.map((column) => `${describeValue(nameOf(column))} is a key`),
+    ];
+    const sample = columns
+      .flatMap(({ cells }) => cells.flatMap((cell) => (cell.kind === "text" ? [cell.text] : [])))
+      .slice(0, 1);
+    const found =
+      seen.length > 0
+        ? seen.slice(0, 3).join(", ")
+        : sample.length > 0
+          ? `it holds text such as ${describeValue(sample[0])}`
+          : "";
+    const remedy =
+      lists.length > 0 ? `; if it is the embedding, say so: embedding: ${JSON.stringify(nameOf(lists[0]!))}` : "";
+    throw new InvalidInputError(
+      `${where} holds no embedding: a list of numbers per item, or a column of numbers per dimension, is expected${found && `, but ${found}`}${remedy}`,
+    );
+  }
+  const properties = vector.filter((column) => isProperty(columns[column]!.name));
+  if (
+    properties.length > 0 &&
+    (2 * properties.length >= vector.length || scalesDiffer(vector.map((column) => columns[column]!)))
+  ) {
+    throw new InvalidInputError(
+      `the columns ${vector
+        .slice(0, 8)
+        .map((column) => describeValue(nameOf(column)))
+        .join(
+          ", ",
+        )}${vector.length > 8 ? ", …" : ""} look like properties of the items, not an embedding; if they are one, name them: embedding: ${JSON.stringify(vector.slice(0, 3).map(nameOf))}`,
+    );
+  }
+  // A column without values may have been a dimension.
+  const empty = columns.findIndex(
+    ({ name }, column) => kinds[column] === "empty" && name !== undefined && !/^column_\d+$/.test(name),
+  );
+  if (empty >= 0) {
+    throw new InvalidInputError(
+      `column ${empty} (${describeValue(nameOf(empty))}) is empty in the first rows: remove it if it is not part of the embedding, or name the columns that are: embedding: ${JSON.stringify(vector.slice(0, 3).map(nameOf))}`,
+    );
+  }
+  return vector;
+}
+
+/** Whether the largest values of some columns are more than ten times those of others. */
+function scalesDiffer(columns: readonly Column[]): boolean {
+  const scales = columns
+    .map((column) => numbersIn(column).reduce((most, { value }) => Math.max(most, Math.abs(value)), 0))
+    .filter((scale) => scale > 0);
+  return scales.length > 1 && Math.max(...scales) > 10 * Math.min(...scales);
+}
+
+function oneColumn(columns: readonly Column[], kinds: readonly Kind[], column: number, where: string): Vector {
+  if (kinds[column] === "number" || kinds[column] === "list")
+    return { vector: [column], isList: kinds[column] === "list" };
+  const name = describeValue(columnName(columns[column]!.name, column));
+  throw new InvalidInputError(
+    `embedding: column ${name} of ${where} cannot be read as vectors: ${problemIn(columns[column]!)}`,
+  );
+}
+
+function unreadableColumn(columns: readonly Column[], column: number, where: string): InvalidInputError {
+  const name = describeValue(columnName(columns[column]!.name, column));
+  return new InvalidInputError(
+    `column ${name} of ${where} seems to be the embedding but cannot be read: ${problemIn(columns[column]!)}; if it is not the embedding, name what is: embedding: "..."`,
+  );
+}
+
+/** Why a column holds no vectors, by its first cell that is none. */
+function problemIn({ cells }: Column): string {
+  const bad = cells.findIndex((cell) => cell.kind !== "missing" && !(cell.kind === "list" && cell.problem === ""));
+  const cell = cells[bad];
+  const problem =
+    cell?.kind === "list"
+      ? cell.problem
+      : cell?.kind === "text"
+        ? `${describeValue(cell.text)} is not a list of numbers`
+        : cell === undefined
+          ? "its first rows are empty"
+          : "it does not hold lists of numbers";
+  return `row ${Math.max(bad, 0)}: ${problem}`;
+}
+
+/** The columns that `embedding` names. */
+function chosenVector(
+  columns: readonly Column[],
+  kinds: readonly Kind[],
+  embedding: NonNullable<ColumnOptions["embedding"]>,
+  where: string,
+): Vector {
+  if (typeof embedding === "string" || typeof embedding === "number") {
+    const one =
+      typeof embedding === "number" ? embedding : columns.findIndex(({ name }, i) => columnName(name, i) === embedding);
+    if (one >= 0) return oneColumn(columns, kinds, requireColumn(columns, one, "embedding", where), where);
+    const family = familiesOf(columns.map(({ name }) => name)).find(
+      ({ prefix }) => prefix === embedding || prefix.replace(/[_. -]$/, "") === embedding,
+    );
+    if (family) return { vector: family.columns, isList: false };
+    // As it is typed on a command line.
+    const several = String(embedding).split(",");
+    if (several.length > 1)
+      return chosenVector(
+        columns,
+        kinds,
+        several.map((name) => name.trim()),
+        where,
+      );
+  }
+  const wanted = Array.isArray(embedding) ? (embedding as readonly (string | number)[]) : [embedding as string];
+  if (wanted.length === 0) throw new InvalidInputError("embedding: names no column");
+  const vector = wanted.map((name) => requireColumn(columns, name, "embedding", where));
+  const twice = vector.find((column, i) => vector.indexOf(column) !== i);
+  if (twice !== undefined) {
+    throw new InvalidInputError(`embedding: names ${describeValue(columnName(columns[twice]!.name, twice))} twice`);
+  }
+  if (vector.length === 1) return oneColumn(columns, kinds, vector[0]!, where);
+  const notNumbers = vector.find((column) => kinds[column] !== "number" && kinds[column] !== "empty");
+  if (notNumbers !== undefined) {
+    throw new InvalidInputError(
+      `embedding: column ${describeValue(columnName(columns[notNumbers]!.name, notNumbers))} holds no numbers; name columns of numbers, or one column of lists`,
+    );
+  }
+  return { vector, isList: false };
+}
