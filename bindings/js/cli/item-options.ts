@@ -1,9 +1,15 @@
 /** Options about the file of items, which all commands that read one have. */
 
-import type { ReadItemsOptions } from "../formats/index.ts";
 import { type Given, type Option, text } from "./command.ts";
+import type { Reading } from "./files.ts";
+
+export const itemIdsOption: Option = {
+  value: "FILE",
+  help: "the items' own IDs, one a line, in the order of the\nrows (default: those of the items' file, those of\n--labels, or row numbers)",
+};
 
 export const itemOptions: Record<string, Option> = {
+  "item-ids": itemIdsOption,
   tensor: {
     value: "NAME",
     help: "the array of an npz or safetensors file that holds\nthe vectors (default: the only matrix)",
@@ -15,11 +21,12 @@ export const itemOptions: Record<string, Option> = {
 };
 
 /** What was given of them. */
-export function readingOf(given: Given): ReadItemsOptions & { quiet: boolean } {
-  const [tensor, column] = [text(given, "tensor"), text(given, "column")];
+export function readingOf(given: Given): Reading {
+  const [tensor, column, itemIdsPath] = [text(given, "tensor"), text(given, "column"), text(given, "item-ids")];
   return {
     ...(tensor !== undefined && { tensor }),
     ...(column !== undefined && { column }),
+    ...(itemIdsPath !== undefined && { itemIdsPath }),
     skipInvalid: given.values["skip-invalid"] === true,
     quiet: given.values.quiet === true,
   };

@@ -14,7 +14,7 @@ import { columnsOf, fileSize, paletteFor, plural } from "./text.ts";
 export const labelsOption: Option = {
   short: "l",
   value: "FILE",
-  help: "titles of the items: JSON, or text, a title a line",
+  help: "titles of the items, joined by item ID: JSON, csv,\nan .item file; or text, a title a line",
 };
 
 /** Options about files of a command that makes a model. */
@@ -65,7 +65,7 @@ export async function openWorkplace(
     const twin = outputs.slice(0, i).find(([, earlier]) => earlier === path)?.[0];
     if (twin) throw new UsageError(`--${twin} and --${option} are the same file, ${path}`);
   }
-  const inputs = [itemsPath, ...(labelsPath === undefined ? [] : [labelsPath])];
+  const inputs = [itemsPath, labelsPath, text(given, "item-ids")].filter((path) => path !== undefined);
   const { items, labels, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   for (const [option, path] of [
     ["output", modelPath],

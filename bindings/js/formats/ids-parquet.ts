@@ -7,7 +7,7 @@ import type { ByteSource } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import { checkedItemIds, type IdTable, IdTableBuilder, type IdTableOptions, type IdTableSource } from "./id-table.ts";
 import { inflatedLimit } from "./inflate.ts";
-import { checkLabels } from "./labels.ts";
+import { withLabelIds } from "./labels.ts";
 import type { LcRecOptions } from "./lcrec.ts";
 import {
   type Column,
@@ -35,8 +35,7 @@ const GROUP_ROWS = 1 << 16;
  */
 export function* idsParquetChunks(table: IdTableSource, labels?: ItemLabels): Generator<Uint8Array> {
   const { ids } = table;
-  if (labels) checkLabels(labels, ids.length);
-  const itemId = checkedItemIds(table);
+  const itemId = checkedItemIds(withLabelIds(table, labels));
   if (Math.max(...ids.codebookSizes) > 2 ** 31) {
     throw new InvalidInputError("a codebook has more than 2^31 codes, which int32 cannot number: write another format");
   }
