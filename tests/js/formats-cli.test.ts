@@ -48,7 +48,7 @@ describe("rqvae train", () => {
     expect(result.stderr).toContain("nan.npy: left out 1 invalid row. The first: row 3, column 2 is NaN");
     const lines = read("m.ids.csv").trim().split("\n");
     expect(lines.length).toBe(rows); // the header, and all but one
-    expect(lines[4]).toMatch(/^3,"item 4, of kind 0",/);
+    expect(lines[4]).toMatch(/^4,"item 4, of kind 0",/);
   });
 });
 

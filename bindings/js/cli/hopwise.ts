@@ -103,7 +103,6 @@ async function run(given: Given): Promise<number> {
   }
   const quiet = given.values.quiet === true;
   const { items, rows, text: said } = await readEmbeddings(embeddingsPath, dataset, given);
-  if (said !== "" && !quiet) process.stderr.write(`${said}\n`);
   const target = text(given, "output") ?? folder;
   const paths = {
     model: join(target, `${dataset.name}.safetensors`),
@@ -116,7 +115,7 @@ async function run(given: Given): Promise<number> {
   const itemIds = rows.map((row) => dataset.itemIds[row]!);
   const titles = titlesOf(dataset);
   const labels = { titles: rows.map((row) => titles[row]!) };
-  const greeting = `The dataset ${dataset.name} has ${plural(dataset.itemIds.length, "item")}, their embeddings have ${plural(items.dim, "dimension")}.`;
+  const greeting = `${said === "" ? "" : `${said}\n`}The dataset ${dataset.name} has ${plural(dataset.itemIds.length, "item")}, their embeddings have ${plural(items.dim, "dimension")}.`;
   const explain = (error: unknown): never => {
     throw explained(error, embeddingsPath, options, undefined, undefined);
   };
