@@ -187,9 +187,9 @@ describe("readLabels with keys", () => {
   });
 
   test("what is broken is said", () => {
-    refused(() => readLabels("id,title\na,x\nb"), "line 3", "1 columns", "2");
+    refused(() => readLabels("id,title\na,x\nb"), "line 3", "1 column,", "2");
     refused(() => readLabels('{"id":"a","title":"x"}\n{"id":"b"'), "line 2");
-    refused(() => readLabels('{"titles":["x"],"itemIds":["a","b"]}'), "2 entries", "1 titles");
+    refused(() => readLabels('{"titles":["x"],"itemIds":["a","b"]}'), "2 entries", "titles has 1");
   });
 });
 

@@ -45,7 +45,7 @@ export function joinItems(left: JoinSource, right: JoinSource, what = "row"): It
     if (itemIds === undefined) continue;
     if (itemIds.length !== rows) {
       throw new InvalidInputError(
-        `${name} has ${count(itemIds.length)} item IDs, but ${count(rows)} rows: every row needs one`,
+        `${name} has ${counted(itemIds.length, "item ID")}, but ${counted(rows, "row")}: every row needs one`,
       );
     }
     requireUnique(itemIds, name, fileRows);
@@ -111,7 +111,7 @@ function byKey(
       : []),
     ...(extra.length > 0
       ? [
-          `${right.name} has ${count(extra.length)} ${extra.length === 1 ? "item that is" : "items that are"} not in ${left.name}: ${firstFew(extra.map((row) => rightIds[row]!))}.`,
+          `${right.name} has ${counted(extra.length, "item that is", "items that are")} not in ${left.name}: ${firstFew(extra.map((row) => rightIds[row]!))}.`,
         ]
       : []),
   ];
@@ -123,7 +123,7 @@ function byPlace(left: JoinSource, right: JoinSource, what: string): ItemJoin {
   if (leftRows !== rightRows) {
     const lacking = left.itemIds ? right : left;
     throw new InvalidInputError(
-      `${right.name} has ${count(rightRows)} ${rightRows === 1 ? what : `${what}s`}, but ${left.name} has ${count(leftRows)} ${leftRows === 1 ? "item" : "items"}, and ${
+      `${right.name} has ${counted(rightRows, what)}, but ${left.name} has ${counted(leftRows, "item")}, and ${
         left.itemIds || right.itemIds ? `${lacking.name} has no item IDs to join them by` : "neither has item IDs"
       }: row i of one must be row i of the other`,
     );
@@ -175,8 +175,11 @@ function isReordered(itemIds: readonly string[]): boolean {
   return first <= 1 && last - first === numbers.length - 1;
 }
 
+/** "1 row", "2 rows". */
+export const counted = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
+
 /** "2 of the 60 items". */
-const countOf = (some: number, all: number) => `${count(some)} of the ${count(all)} ${all === 1 ? "item" : "items"}`;
+const countOf = (some: number, all: number) => `${count(some)} of the ${counted(all, "item")}`;
 
 /** The first of some item IDs, as they are shown in a message. */
 export function firstFew(itemIds: readonly string[], most = 3): string {

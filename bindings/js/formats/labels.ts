@@ -2,7 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { count, describeValue } from "./bytes.ts";
 import type { IdTableSource } from "./id-table.ts";
-import { type ItemJoin, type JoinSource, joinItems, requireUnique } from "./join.ts";
+import { counted, type ItemJoin, type JoinSource, joinItems, requireUnique } from "./join.ts";
 
 /** Checks what JSON gave and copies it. @throws InvalidInputError naming the field and entry that is not as it must be. */
 export function toItemLabels(titles: unknown, labels: unknown, itemIds?: unknown): ItemLabels {
@@ -39,7 +39,7 @@ function toItemIds(itemIds: unknown, rows: number): string[] {
   }
   if (itemIds.length !== rows) {
     throw new InvalidInputError(
-      `itemIds has ${count(itemIds.length)} entries, but there are ${count(rows)} titles: one item ID a title`,
+      `itemIds has ${counted(itemIds.length, "entry", "entries")}, but titles has ${count(rows)}: one item ID for each title`,
     );
   }
   const checked = itemIds.map((itemId, i) => String(checkEntry(itemId, `itemIds[${i}]`)));

@@ -4,6 +4,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { type ByteSource, joined, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
+import { counted } from "./join.ts";
 import {
   checkNpySize,
   dtypes,
@@ -289,7 +290,7 @@ function requireLength(
     );
     if (length === undefined || length === rows || isOfOther) continue;
     throw new InvalidInputError(
-      `the array ${describeValue(name)} has ${count(length)} ${length === 1 ? "entry" : "entries"}, but ${describeValue(chosen.name)} has ${count(rows)} ${rows === 1 ? "row" : "rows"}: one ${what} for each row is expected`,
+      `the array ${describeValue(name)} has ${counted(length, "entry", "entries")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one ${what} for each row is expected`,
     );
   }
 }

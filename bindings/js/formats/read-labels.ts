@@ -2,7 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { asText, describeValue, extensionOf } from "./bytes.ts";
 import { CsvParser } from "./csv-parser.ts";
-import { findTwins, requireUnique } from "./join.ts";
+import { counted, findTwins, requireUnique } from "./join.ts";
 import { jsonEntries, parseJson } from "./json-digits.ts";
 import { toItemLabels } from "./labels.ts";
 import { readAtomicFile } from "./recbole.ts";
@@ -177,7 +177,7 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
   if (uneven && !isSure) return undefined;
   if (uneven) {
     throw new InvalidInputError(
-      `line ${uneven.line} of the labels has ${uneven.cells.length} columns, but the header has ${width}`,
+      `line ${uneven.line} of the labels has ${counted(uneven.cells.length, "column")}, but the header has ${width}`,
     );
   }
   if (rows.length === 0) {

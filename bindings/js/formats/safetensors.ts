@@ -3,6 +3,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
+import { counted } from "./join.ts";
 import { dtypes } from "./npy.ts";
 import { bfloat16, elementKind, RawMatrix } from "./raw-matrix.ts";
 import { isItemIdName } from "./row-collector.ts";
@@ -93,7 +94,7 @@ function idsBeside(tensors: readonly Tensor[], chosen: Tensor): Tensor | undefin
   const wrong = named.find((tensor) => !ofOther(lengthOf(tensor)!));
   if (!wrong) return undefined;
   throw new InvalidInputError(
-    `the tensor ${describeValue(wrong.name)} has ${count(lengthOf(wrong)!)} entries, but ${describeValue(chosen.name)} has ${count(rows)} rows: one item ID for each row is expected`,
+    `the tensor ${describeValue(wrong.name)} has ${counted(lengthOf(wrong)!, "entry", "entries")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one item ID for each row is expected`,
   );
 }
 
