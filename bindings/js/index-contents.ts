@@ -29,6 +29,8 @@ export interface IndexContents {
   capacity: number;
   /** Of raw IDs. */
   codebookSizes: readonly number[];
+  /** The sizes are only what holds the codes, see `SemanticIds.hasInferredSizes`. */
+  hasInferredSizes?: true | undefined;
   fingerprint?: string | undefined;
   /** Without raw IDs, retired IDs and journal: for looking up only. */
   compact: boolean;

@@ -10,7 +10,7 @@ import { checkItemRows, forEachVector, type IdModel } from "./item-vectors.ts";
 import { nearestId } from "./nearest-id.ts";
 import { checkOptionNames, OptionReader, show } from "./option-reader.ts";
 import { giveSuffixes, reassign } from "./resolve-collisions.ts";
-import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
+import { areInferred, type CodeArray, copySizes, SemanticIds } from "./semantic-ids.ts";
 import { compareCodes, mergeOrders, type SortedIds, sortIds } from "./sorted-ids.ts";
 import type { Items } from "./types.ts";
 
@@ -95,11 +95,12 @@ export class SemanticIdIndex {
   private constructor(contents: IndexContents, model: IdModel | undefined, table = ItemTable.of(contents.itemIds, "")) {
     this.collisions = contents.collisions;
     this.capacity = contents.capacity;
-    this.codebookSizes = Object.freeze([...publishedSizes(contents)]);
+    const isInferred = contents.hasInferredSizes === true || areInferred(contents.codebookSizes);
+    this.codebookSizes = copySizes(publishedSizes(contents), isInferred);
     this.levels = this.codebookSizes.length;
     if (contents.fingerprint !== undefined) this.fingerprint = contents.fingerprint;
     this.compact = contents.compact;
-    this.#rawSizes = Object.freeze([...contents.codebookSizes]);
+    this.#rawSizes = copySizes(contents.codebookSizes, isInferred);
     this.#model = model;
     this.#itemIds = contents.itemIds as (ItemId | undefined)[];
     this.#table = table;
@@ -398,6 +399,7 @@ export class SemanticIdIndex {
       collisions: this.collisions,
       capacity: this.capacity,
       codebookSizes: this.#rawSizes,
+      ...(areInferred(this.#rawSizes) ? { hasInferredSizes: true as const } : {}),
       ...(this.fingerprint === undefined ? {} : { fingerprint: this.fingerprint }),
       compact: !isWhole,
       itemIds: Array.from(order, (row) => this.#itemIds[row]),

@@ -10,6 +10,26 @@ export function levelLetter(level: number): string {
   return name;
 }
 
+/** A symbol of the registry, so that entries of the package that are bundled apart know it. */
+const INFERRED = Symbol.for("rqvae.inferredSizes");
+
+/**
+ * Marks codebook sizes as no more than what holds the codes of a file: the model's may be larger. A copy of the array is not marked.
+ * @returns the array itself, frozen.
+ */
+export function markInferred(sizes: number[]): readonly number[] {
+  Object.defineProperty(sizes, INFERRED, { value: true });
+  return Object.freeze(sizes);
+}
+
+/** Whether codebook sizes were marked. */
+export const areInferred = (sizes: readonly number[]): boolean => INFERRED in sizes;
+
+/** A frozen copy of codebook sizes, marked if they are or `isMarked` says so. */
+export function copySizes(sizes: readonly number[], isMarked = areInferred(sizes)): readonly number[] {
+  return isMarked ? markInferred([...sizes]) : Object.freeze([...sizes]);
+}
+
 /**
  * The semantic IDs of n items: n rows of `levels` codes, row-major. Immutable by convention, plain data, synchronous: no
  * WebAssembly is needed to work with it.
@@ -21,7 +41,7 @@ export class SemanticIds implements Iterable<number[]> {
   readonly length: number;
   /** Codes per ID. */
   readonly levels: number;
-  /** Number of codes of each level. */
+  /** Number of codes of each level; of IDs from a file that does not say it, as few as hold their codes, see `hasInferredSizes`. */
   readonly codebookSizes: readonly number[];
   /** The model that made the IDs (16 hexadecimal digits); IDs of different models must not be mixed. */
   declare readonly fingerprint?: string;
@@ -39,19 +59,19 @@ export class SemanticIds implements Iterable<number[]> {
     this.codes = codes;
     this.length = codes.length / levels;
     this.levels = levels;
-    this.codebookSizes = Object.isFrozen(codebookSizes) ? codebookSizes : Object.freeze([...codebookSizes]);
+    this.codebookSizes = Object.isFrozen(codebookSizes) ? codebookSizes : copySizes(codebookSizes);
     if (fingerprint !== undefined) this.fingerprint = fingerprint;
     if (margins !== undefined) this.margins = margins;
   }
 
   /**
    * IDs from rows of codes, or from a flat array with a number of levels. Every code is checked against its level's codebook
-   * size.
+   * size. `hasInferredSizes` says that the sizes are only what holds the codes.
    * @throws InvalidInputError naming row and level of the first code that is not an integer in range.
    */
   static from(
     rows: readonly (readonly number[])[] | { codes: ArrayLike<number>; levels: number },
-    options: { codebookSizes: readonly number[]; fingerprint?: string },
+    options: { codebookSizes: readonly number[]; fingerprint?: string; hasInferredSizes?: boolean },
   ): SemanticIds {
     const codebookSizes = options?.codebookSizes;
     if (!Array.isArray(codebookSizes) || codebookSizes.length === 0) {
@@ -99,7 +119,8 @@ export class SemanticIds implements Iterable<number[]> {
         codes[i * levels + l] = code;
       }
     }
-    return new SemanticIds(codes, codebookSizes, options.fingerprint);
+    const sizes = options.hasInferredSizes === true ? copySizes(codebookSizes, true) : codebookSizes;
+    return new SemanticIds(codes, sizes, options.fingerprint);
   }
 
   /** An array for n IDs, of the narrowest type that holds every code. */
@@ -108,6 +129,14 @@ export class SemanticIds implements Iterable<number[]> {
     // By index: the iterator of a frozen array is garbage of every call.
     for (let l = 0; l < codebookSizes.length; l++) if (codebookSizes[l]! > 65536) return new Uint32Array(length);
     return new Uint16Array(length);
+  }
+
+  /**
+   * Whether `codebookSizes` were taken from the codes of a file that does not say them: the model's codebooks may be larger, and a
+   * `Vocabulary` of them would number tokens otherwise, so that none is made.
+   */
+  get hasInferredSizes(): boolean {
+    return areInferred(this.codebookSizes);
   }
 
   /** The codes of item i. @throws InvalidInputError when i is out of range. */
@@ -130,12 +159,13 @@ export class SemanticIds implements Iterable<number[]> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }
 
-  /** What `JSON.stringify` writes, and `SemanticIds.from` takes back by its `codes` and `codebookSizes`. */
-  toJSON(): { codes: number[][]; codebookSizes: readonly number[]; fingerprint?: string } {
+  /** What `JSON.stringify` writes, and `SemanticIds.from` takes back by its `codes`, and the other fields as its options. */
+  toJSON(): { codes: number[][]; codebookSizes: readonly number[]; fingerprint?: string; hasInferredSizes?: true } {
     return {
       codes: [...this],
       codebookSizes: this.codebookSizes,
       ...(this.fingerprint === undefined ? {} : { fingerprint: this.fingerprint }),
+      ...(this.hasInferredSizes ? { hasInferredSizes: true as const } : {}),
     };
   }
 }

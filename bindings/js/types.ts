@@ -498,4 +498,6 @@ export type ModelSource = Uint8Array | ArrayBuffer | URL | string | Blob | Respo
 export interface ItemLabels {
   titles: string[];
   labels?: Record<string, (string | number)[]>;
+  /** The items' own IDs, when the labels' source names them: labels are then joined to items by ID, see `joinItems`. */
+  itemIds?: string[];
 }

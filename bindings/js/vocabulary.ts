@@ -6,7 +6,7 @@
 
 import { InvalidInputError } from "./errors.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
-import type { SemanticIds } from "./semantic-ids.ts";
+import { areInferred, type SemanticIds } from "./semantic-ids.ts";
 import { TokenTemplate } from "./token-template.ts";
 
 export {
@@ -87,7 +87,8 @@ export class Vocabulary {
 
   /**
    * @param source The number of codes of each level; or IDs, published IDs with their suffix, or a model's configuration, which know it.
-   * @throws InvalidInputError for sizes that are none, a template whose tokens could be mistaken for each other, special tokens that are
+   * @throws InvalidInputError for sizes that are none or that were inferred from the codes of a file (`hasInferredSizes`: tokens would have
+   *   other integers than with the model's own sizes), a template whose tokens could be mistaken for each other, special tokens that are
    *   equal or look like a code, or integers beyond 2^31 - 1.
    */
   constructor(
@@ -101,6 +102,11 @@ export class Vocabulary {
     if (!Array.isArray(sizes) || sizes.length === 0) {
       throw new InvalidInputError(
         `Vocabulary: expected the number of codes of each level, or IDs that know them, received ${show(source)}`,
+      );
+    }
+    if (areInferred(sizes)) {
+      throw new InvalidInputError(
+        `Vocabulary: codebookSizes is needed: the file that the IDs were read from does not say how many codes each level has, and [${sizes.join(", ")}] are only those that its codes need, which would shift the tokens' integers. Read it with { codebookSizes: model.config.codebookSizes }, and with the capacity of the suffix behind them if there is one`,
       );
     }
     for (const [level, size] of sizes.entries()) {

@@ -249,7 +249,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     await expect.poll(() => visitor.text("preview")).toContain("No titles");
     await visitor.choose("labels-input", "titles.json", titles(39));
     await page.getByTestId("error").waitFor({ state: "visible" });
-    expect(await visitor.text("error")).toMatch(/titles\.json has 39 titles, but the data has 40 items/);
+    expect(await visitor.text("error")).toMatch(/titles\.json has 39 titles, but things\.npy has 40 items/);
     await visitor.choose("labels-input", "titles.json", titles(40));
     await expect.poll(() => visitor.text("preview")).toContain("title 3");
     expect(await page.getByTestId("error").isVisible()).toBe(false);

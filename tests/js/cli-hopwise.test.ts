@@ -137,7 +137,7 @@ describe("rqvae hopwise", () => {
     expectError(hopwise("--sep", "::"), 2, "--sep must be one character");
     expectError(hopwise("--lr", "-1"), 2, "--lr");
     dataset([header, line(0), line(1)].join("\n"));
-    expectError(hopwise(...quick), 1, "items.npy: has 60 rows", "ml-tiny.item has 2 items");
+    expectError(hopwise(...quick), 1, "items.npy has 60 embeddings", "ml-tiny.item has 2 items");
     dataset([header, line(0), line(0)].join("\n"));
     expectError(hopwise(...quick), 1, "ml-tiny.item", "the same item");
     dataset([header, line(0), "1\tx"].join("\n"));

@@ -64,7 +64,7 @@ describe("rqvae encode --shard and --rows", () => {
     expectError(encode("--shard", "4/3", "-o", "x"), 2, "4/3");
     expectError(encode("--shard", "1/61", "-o", "x"), 2, "--shard 1/61 is empty");
     expectError(encode("--shard", "1/2", "--rows", "1:2", "-o", "x"), 2, "leave one of them out");
-    expectError(encode("--shard", "1/2", "--item-ids", "names.txt", "-o", "x"), 2, "--item-ids is for rqvae merge");
+    expectError(encode("--shard", "1/2", "--labels", "labels.json", "-o", "x"), 2, "--labels is for rqvae merge");
     write("items.npy", npy({ at: 47 * dim + 2, by: Number.NaN }));
     expectError(encode("--rows", "40:50", "-o", "x"), 1, "items.npy: row 47, column 2 is NaN");
     expect(encode("--rows", "0:40", "-o", "y").status).toBe(0); // the bad row is another's

@@ -79,10 +79,11 @@ describe("npz", () => {
     expect(await readItemsAsync(file)).toEqual({
       format: "npz",
       items: MATRIX,
+      columns: { vector: ["emb"], itemId: "ids", title: "titles", labels: ["kind"], ignored: ["other"] },
       itemIds: ["7", "8", "9", String(2n ** 60n)],
       labels: {
         titles: ["a", "bé", "", "ddd"],
-        labels: { ids: ["7", "8", "9", String(2n ** 60n)], kind: ["x", "y", "z", "x"] },
+        labels: { kind: ["x", "y", "z", "x"] },
       },
     });
   });
@@ -399,7 +400,8 @@ describe("labels of atomic files", () => {
     const text = "item_id:token\tmovie_title:token_seq\trelease_year:token\n1\tToy Story\t1995\n2\tGoldenEye\t1995\n";
     expect(readLabels(text)).toEqual({
       titles: ["Toy Story", "GoldenEye"],
-      labels: { item_id: ["1", "2"], release_year: ["1995", "1995"] },
+      labels: { release_year: ["1995", "1995"] },
+      itemIds: ["1", "2"],
     });
     expect(readLabels("a:token\nb")).toEqual({ titles: ["a:token", "b"] });
     expect(() => readLabels("id:token\ttitle:token\n1")).toThrow(InvalidInputError);

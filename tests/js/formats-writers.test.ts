@@ -99,9 +99,9 @@ describe("IDs as Parquet", () => {
     const titles = Array.from({ length: 70_000 }, (_, i) => `T é ${i}`);
     const file = await collect(idChunks("parquet", { ids }, { labels: { titles } }));
     expect(Buffer.compare(file, await collect(idsParquetChunks({ ids }, { titles })))).toBe(0);
-    // Read as labels beside vectors it has not: it says so, naming its columns.
+    // A file of IDs in place of the vectors.
     await expect(readItemsAsync(file, "ids.parquet")).rejects.toThrow(
-      /ids\.parquet: .*no column of lists.*"item", "title", "code_1", "code_2", "code_3", "id"/,
+      /ids\.parquet: .*holds semantic IDs, "code_1", "code_2", "code_3", not embeddings/,
     );
   });
 });

@@ -1,4 +1,4 @@
-import type { DataSource, DataSummary } from "./lab/protocol.ts";
+import type { DataSource, DataSummary, Naming } from "./lab/protocol.ts";
 import { sampleOf } from "./samples.ts";
 import type { AbsentFile } from "./stored-run.ts";
 import { formatCount } from "./words.ts";
@@ -16,6 +16,18 @@ export interface DataSet extends DataSummary {
 /** The title of an item, or its number where there are no titles. */
 export const titleOf = (data: Pick<DataSet, "labels">, item: number): string =>
   data.labels?.titles[item] || `item ${formatCount(item)}`;
+
+/** What names the items in the files to download, in a sentence. */
+export function describeNaming({ itemIds, hasOwnIds, twins }: Naming): string {
+  const names = itemIds?.map((itemId) => `“${itemId}”`).join(", ");
+  if (hasOwnIds) return `Downloads name the items by their own IDs: ${names}, …`;
+  const numbers = names
+    ? `the numbers of their rows in the file: ${names}, …`
+    : "the numbers of their rows, from 0 on.";
+  if (!twins) return `No item IDs, so downloads name the items by ${numbers}`;
+  const rows = twins.rows.map(formatCount).join(" and ");
+  return `Rows ${rows} are both item “${twins.itemId}”, so the file’s item IDs are not used, and downloads name the items by ${numbers}`;
+}
 
 /** What to call a source, before and after it is read. */
 export function nameSource(source: DataSource | AbsentFile): Pick<DataSet, "name" | "noun" | "showFirst"> {

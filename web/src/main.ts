@@ -89,9 +89,9 @@ async function useLabels(file: File): Promise<void> {
     return;
   }
   try {
-    const labels = await lab.call("setLabels", { file });
+    const naming = await lab.call("setLabels", { file });
     if (turn !== reading || !data) return;
-    data = { ...data, labels };
+    data = { ...data, ...naming };
     if (data.source.kind === "files") data.source = { ...data.source, labels: file };
     showDataSet(data, leaveOutBadRows);
     await results.relabel(data);

@@ -1,4 +1,4 @@
-import { type DataSet, titleOf } from "./data-set.ts";
+import { type DataSet, describeNaming, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import type { DataChecks } from "./lab/protocol.ts";
 import { formatBytes, formatCount, formatNumber, plural } from "./words.ts";
@@ -40,17 +40,27 @@ export function showDataSet(data: DataSet, onLeaveOut: () => void): void {
 }
 
 function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
-  const { checks, rows, dim, labels, file } = data;
+  const { checks, rows, dim, labels, file, leftOut, twins, joined } = data;
   const list = make("ul", "checks");
   const add = (kind: "good" | "note" | "problem", ...children: (Node | string)[]) => {
     const word = { good: "Fine", note: "Note", problem: "To do" }[kind];
     list.append(make("li", `finding ${kind}`, make("b", "", word), make("span", "", ...children)));
   };
+  const leaveOutButton = (text: string) => {
+    const button = make("button", "button small", text);
+    button.type = "button";
+    button.dataset.testid = "leave-out";
+    button.addEventListener("click", onLeaveOut);
+    return button;
+  };
+  if (leftOut.rows > 0) {
+    add(
+      "note",
+      `${plural(leftOut.rows, "row")} ${leftOut.rows === 1 ? "was" : "were"} left out. The first: ${leftOut.reason}.`,
+    );
+  }
   if (checks.badRows > 0) {
-    const leaveOut = make("button", "button small", `Leave ${checks.badRows === 1 ? "it" : "them"} out`);
-    leaveOut.type = "button";
-    leaveOut.dataset.testid = "leave-out";
-    leaveOut.addEventListener("click", onLeaveOut);
+    const leaveOut = leaveOutButton(`Leave ${checks.badRows === 1 ? "it" : "them"} out`);
     const which = checks.firstBadRows.map(formatCount).join(", ");
     add(
       "problem",
@@ -78,6 +88,10 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
   if (rows * dim > 2e8)
     add("note", "This is a lot of data: training takes minutes, and a computer rather than a phone.");
   add(...aboutNorms(checks));
+  if (twins && checks.badRows === 0) {
+    add("problem", `${describeNaming(data)} `, leaveOutButton("Leave repeated items out"));
+  } else add(data.hasOwnIds ? "good" : "note", describeNaming(data));
+  if (joined !== "") add("note", joined);
   if (!labels) {
     add("note", "No titles, so items go by their number. Add a titles file to read the results more easily.");
   }

@@ -1,6 +1,6 @@
 import { SemanticIds } from "rqvae";
 import { idChips } from "./code-chips.ts";
-import { titleOf } from "./data-set.ts";
+import { describeNaming, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import { download } from "./download.ts";
 import { Lab } from "./lab/client.ts";
@@ -50,11 +50,11 @@ async function encode(file: File): Promise<void> {
   }
   result.append(make("p", "hint", `Giving the items of ${file.name} their IDs…`));
   try {
-    const { ids: plain, labels } = await lab.call("encodeFile", { file });
+    const { ids: plain, ...naming } = await lab.call("encodeFile", { file });
     const ids = new SemanticIds(plain.codes, plain.codebookSizes, plain.fingerprint);
     const list = make("ul", "reuse-list");
     for (let i = 0; i < Math.min(SHOWN, ids.length); i++) {
-      list.append(make("li", "", idChips(ids, i), make("span", "", titleOf({ labels }, i))));
+      list.append(make("li", "", idChips(ids, i), make("span", "", titleOf(naming, i))));
     }
     const save = make("button", "button", "Download all as ids.csv");
     save.type = "button";
@@ -64,6 +64,7 @@ async function encode(file: File): Promise<void> {
     });
     result.replaceChildren(
       make("p", "", `${plural(ids.length, "item")} ${ids.length === 1 ? "has its ID" : "have their IDs"}.`),
+      make("p", "hint", describeNaming(naming)),
       list,
       save,
     );

@@ -1,8 +1,10 @@
 import { basename } from "node:path";
 import { ID_FORMATS, mergeRecBoleChunks, type PlainModel, writePlainModel } from "../formats/index.ts";
 import { RQVAE } from "../rqvae.ts";
+import { SemanticIds } from "../semantic-ids.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkOutput, nameFile, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
+import { readCodes } from "./options.ts";
 import { formatOf, generalOptions, writeCounted, writeIds } from "./outputs.ts";
 import { fileSize, plural } from "./text.ts";
 
@@ -15,6 +17,10 @@ export const convert: Command = {
     Options: {
       from: { value: "NAME", help: "the format of <in> (default: by its content)" },
       to: { value: "NAME", help: "the format of <out> (default: by its name)" },
+      codes: {
+        value: "N",
+        help: "codes of each level of <in>, 256 or 64,256, for\nparquet, which keeps them (default: what <in> says)",
+      },
       item: { value: "FILE", help: "with recbole: an .item file whose columns are kept" },
       plain: { value: "MODEL", help: "instead of IDs: a model, as PyTorch programs have it" },
       greedy: { help: "with --plain: write a model with a beam all the same" },
@@ -30,7 +36,8 @@ export const convert: Command = {
   semanticids  .semanticids  the Hopwise program's csv, with vectors if <in> has
   npy          .npy          integers, a row an item, as GRID reads; no item IDs
   trie         .trie.json    {"code": {"code": ["item", ...]}}
-  parquet      .parquet      the columns of csv; reads lists of codes too
+  parquet      .parquet      the columns of csv; reads lists of codes too; keeps how
+                             many codes each level has, which no other does
 <out> is overwritten.
 
 --plain writes what the Hopwise program's class takes by load_state_dict: input
@@ -59,11 +66,16 @@ async function run(given: Given): Promise<number> {
   const itemPath = text(given, "item");
   if (itemPath !== undefined && to !== "recbole") throw new UsageError(`--item is for recbole, not for ${to}`);
 
+  const codes = readCodes(given, "codes");
+  if (codes !== undefined && to !== "parquet")
+    throw new UsageError(`--codes is for parquet: ${to} has no place for them`);
+
   const read = await readIdFile(input, from ? { format: from } : {});
   const item = itemPath === undefined ? undefined : new TextDecoder().decode(await readBytes(itemPath));
   await checkOutput(output, { overwrite: true, inputs: [input, ...(itemPath === undefined ? [] : [itemPath])] });
 
-  const { ids, itemIds, titles, embeddings } = read;
+  const { itemIds, titles, embeddings } = read;
+  const ids = codes === undefined ? read.ids : naming(input, () => ofSizes(read.ids, codes));
   const extras = { ...(titles && { labels: { titles } }), ...(embeddings && { vectors: { embeddings } }) };
   const size = await (item === undefined
     ? writeIds(output, { ids, itemIds }, extras, to)
@@ -74,6 +86,9 @@ async function run(given: Given): Promise<number> {
   if (given.values.quiet) return 0;
   const lost = [
     ...(to === "npy" && read.format !== "npy" ? ["The items' IDs are not in it: row i is item i of the input."] : []),
+    ...(to === "parquet" && ids.hasInferredSizes
+      ? ["The input does not say how many codes each level has, and neither does the output: --codes does."]
+      : []),
     ...(to === "trie" ? ["Its items are in the order of their IDs."] : []),
     ...(to === "semanticids" && !embeddings
       ? ["The input has no vectors: the column semantic_ids_embs is left out."]
@@ -84,8 +99,14 @@ async function run(given: Given): Promise<number> {
   return 0;
 }
 
+/** The same IDs with codebook sizes. */
+function ofSizes({ codes, levels, fingerprint }: SemanticIds, sizes: number | readonly number[]): SemanticIds {
+  const codebookSizes = typeof sizes === "number" ? new Array<number>(levels).fill(sizes) : sizes;
+  return SemanticIds.from({ codes, levels }, { codebookSizes, ...(fingerprint !== undefined && { fingerprint }) });
+}
+
 async function convertModel(given: Given, modelPath: string): Promise<number> {
-  for (const option of ["from", "to", "item"]) {
+  for (const option of ["from", "to", "item", "codes"]) {
     if (given.values[option] !== undefined) throw new UsageError(`--${option} is for IDs, not for --plain`);
   }
   const output = text(given, "output") ?? `${modelPath.replace(/\.safetensors$/, "")}.plain.safetensors`;

@@ -2,9 +2,9 @@ import { writeNpy } from "../formats/index.ts";
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, FileError, readBytes, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
-import { generalOptions, shellWord } from "./outputs.ts";
+import { generalOptions } from "./outputs.ts";
 import { jobView } from "./progress.ts";
-import { count, plural } from "./text.ts";
+import { count, plural, shellWord } from "./text.ts";
 import { DTYPES, loadTextModel, POOLINGS, type TextModel } from "./text-model.ts";
 import { readTextTable, type TextTable } from "./text-table.ts";
 

@@ -4,7 +4,7 @@ import { labelsOf } from "../formats/labels.ts";
 import { RQVAE } from "../index.ts";
 import type { JobOptions } from "../types.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
-import { checkOutput, nameFile, openCatalogue, readBytes, readItemIds, writeWhole } from "./files.ts";
+import { checkOutput, nameFile, openCatalogue, readBytes, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { latentsOption, vectorFormatOf, writeLatents } from "./latents.ts";
@@ -27,10 +27,6 @@ export const encode: Command = {
         help: `of the IDs: ${ID_FORMATS.slice(0, 4).join(", ")},\n${ID_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the rows: shard)`,
       },
       latents: latentsOption,
-      "item-ids": {
-        value: "FILE",
-        help: "the items' own IDs, text, one a line (default: those of\n<items>, or row numbers)",
-      },
       ...rangeOptions,
       ...generalOptions,
     },
@@ -42,8 +38,8 @@ csv and parquet, vectors of the codes in semanticids only; npy has no item IDs.
 What the formats are says rqvae convert --help.
 
 With --shard or --rows an output whose name says no format, or --format shard,
-is a shard: the IDs with their place in the catalogue, for rqvae merge. It
-appears under its name when it is whole, and a rerun writes the same bytes.
+is a shard: the IDs with their place in the catalogue and the items' own IDs,
+for rqvae merge. It appears under its name when it is whole, and a rerun writes the same bytes.
 
 Examples:
   rqvae encode emoji.safetensors new-emoji.npy -o new-emoji.ids.csv
@@ -67,10 +63,8 @@ async function run(given: Given): Promise<number> {
   const range = readRange(given);
   const asked = oneOf(given, "format", [...ID_FORMATS, "shard"] as const) ?? formatOf(output ?? "");
   const format = asked ?? (range && output !== undefined ? "shard" : "csv");
-  if (format === "shard" && (labelsPath !== undefined || itemIdsPath !== undefined)) {
-    throw new UsageError(
-      `${labelsPath === undefined ? "--item-ids" : "--labels"} is for rqvae merge: a shard has none`,
-    );
+  if (format === "shard" && labelsPath !== undefined) {
+    throw new UsageError("--labels is for rqvae merge: a shard has item IDs, but no titles");
   }
   const quiet = given.values.quiet === true;
 
@@ -80,10 +74,10 @@ async function run(given: Given): Promise<number> {
   const chosen = range?.(rows) ?? { first: 0, count: rows };
   const items = rowsOf(catalogue.items, chosen);
   const labels = catalogue.labels && labelsOf(catalogue.labels, chosen.first, chosen.count);
-  const own = itemIdsPath === undefined ? catalogue.itemIds : await readItemIds(itemIdsPath, rows, catalogue.skipped);
+  const own = catalogue.itemIds?.slice(chosen.first, chosen.first + chosen.count);
   // Of a part, the row numbers in the whole.
   const numbers = () => Array.from({ length: chosen.count }, (_, row) => chosen.first + row);
-  const itemIds = own?.slice(chosen.first, chosen.first + chosen.count) ?? (range && numbers());
+  const itemIds = own ?? (range && numbers());
   const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath].filter((path) => path !== undefined);
   for (const path of [output, latentsPath]) {
     if (path !== undefined) await checkOutput(path, { overwrite: true, inputs });
@@ -116,7 +110,7 @@ async function run(given: Given): Promise<number> {
       return 0;
     };
     if (format === "shard") {
-      const shard = writeIdShard({ ids, first: chosen.first, rows });
+      const shard = writeIdShard({ ids, first: chosen.first, rows, ...(own && { itemIds: own }) });
       if (output === undefined) process.stdout.write(shard);
       else await writeWhole(output, shard);
       return done();

@@ -17,7 +17,9 @@ import { RQVAEError } from "../errors.ts";
 import { fileReasons } from "../formats/byte-source.ts";
 import { checkedItemIds } from "../formats/id-table.ts";
 import {
-  checkLabels,
+  describeColumns,
+  type JoinSource,
+  joinLabels,
   type OpenedEmbeddings,
   openEmbeddings,
   type ReadIds,
@@ -27,9 +29,10 @@ import {
   readItemsAsync,
   readLabels,
 } from "../formats/index.ts";
-import { withoutRows } from "../formats/labels.ts";
+import { firstFew } from "../formats/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
+import { shellWord } from "./text.ts";
 
 /** A file cannot be read or written. The message begins with its name. */
 export class FileError extends Error {}
@@ -65,13 +68,17 @@ export type CatalogueItems = ItemMatrix | EmbeddingSource;
 export interface Catalogue<T extends CatalogueItems = ItemMatrix> {
   items: T;
   labels: ItemLabels | undefined;
-  /** The items' own IDs, where their file has them. */
+  /**
+   * The items' own IDs: those that were named, or of the items' file, or of the labels; without any the rows' numbers in the file, where
+   * rows were left out.
+   */
   itemIds: string[] | undefined;
-  /** Rows of the file that were left out. */
-  skipped: Uint32Array;
+  /** What the items are joined by to other sources. */
+  source: JoinSource;
 }
 
-type Reading = ReadItemsOptions & { quiet: boolean };
+/** How a catalogue is read, and with which files beside it. */
+export type Reading = ReadItemsOptions & { quiet: boolean; itemIdsPath?: string };
 
 /** Bytes from which on a file is read as it is needed: kept whole it would take twice as much, once here and once for the core. */
 const LARGE_BYTES = 2 ** 29;
@@ -88,12 +95,15 @@ export async function closeFiles(): Promise<void> {
 export async function readCatalogue(
   itemsPath: string,
   labelsPath: string | undefined,
-  { quiet, ...reading }: Reading = { quiet: false },
+  { quiet, itemIdsPath, ...reading }: Reading = { quiet: false },
 ): Promise<Catalogue> {
   const read = await readItemsAsync(itemsPath, itemsPath, reading).catch((error) => {
     throw nameFile(itemsPath, error);
   });
-  return withLabels(itemsPath, labelsPath, read, read.items, quiet);
+  return withLabels(itemsPath, labelsPath, read, read.items, {
+    quiet,
+    ...(itemIdsPath !== undefined && { itemIdsPath }),
+  });
 }
 
 /**
@@ -103,61 +113,99 @@ export async function readCatalogue(
 export async function openCatalogue(
   itemsPath: string,
   labelsPath: string | undefined,
-  { quiet, ...reading }: Reading = { quiet: false },
+  options: Reading = { quiet: false },
   partly = false,
 ): Promise<Catalogue<CatalogueItems>> {
   const { size } = await on(itemsPath, () => stat(itemsPath));
   if (size < LARGE_BYTES && !partly) {
-    return readCatalogue(itemsPath, labelsPath, { quiet, ...reading });
+    return readCatalogue(itemsPath, labelsPath, options);
   }
+  const { quiet: _, itemIdsPath: __, ...reading } = options;
   const source = await openEmbeddings(itemsPath, reading).catch((error) => {
     throw nameFile(itemsPath, error);
   });
   opened.push(source);
-  return withLabels(itemsPath, labelsPath, source, source, quiet);
+  return withLabels(itemsPath, labelsPath, source, source, options);
 }
 
 async function withLabels<T extends CatalogueItems>(
   itemsPath: string,
   labelsPath: string | undefined,
-  read: Pick<OpenedEmbeddings, "labels" | "itemIds" | "skipped">,
+  read: Pick<OpenedEmbeddings, "labels" | "itemIds" | "columns" | "skipped">,
   items: T,
-  quiet: boolean,
+  { quiet, itemIdsPath }: Pick<Reading, "quiet" | "itemIdsPath">,
 ): Promise<Catalogue<T>> {
+  const tell = (line: string) => {
+    if (line !== "" && !quiet) process.stderr.write(`${line}\n`);
+  };
   const skipped = read.skipped?.rows ?? new Uint32Array(0);
-  if (read.skipped && skipped.length > 0 && !quiet) {
+  if (read.skipped && skipped.length > 0) {
     const rows = `${skipped.length} invalid ${skipped.length === 1 ? "row" : "rows"}`;
-    process.stderr.write(`${itemsPath}: left out ${rows}. The first: ${read.skipped.reason}\n`);
+    tell(`${itemsPath}: left out ${rows}. The first: ${read.skipped.reason}`);
   }
-  const labels = labelsPath === undefined ? read.labels : await readTitles(labelsPath, items.rows, skipped);
-  return { items, labels, itemIds: read.itemIds && [...read.itemIds], skipped };
+  if (read.columns) tell(`${itemsPath}: ${describeColumns(read.columns)}`);
+  const inFile: JoinSource = {
+    name: itemsPath,
+    rows: items.rows,
+    itemIds: read.itemIds,
+    ...(skipped.length > 0 && {
+      fileRows: rowsBut(items.rows + skipped.length, skipped),
+      rowsInFile: items.rows + skipped.length,
+    }),
+  };
+  const named = itemIdsPath === undefined ? undefined : await readItemIds(itemIdsPath, inFile);
+  tell(named?.text ?? "");
+  const source = named ? { ...inFile, itemIds: named.itemIds } : inFile;
+  const joined = labelsPath === undefined ? undefined : await readTitles(labelsPath, source);
+  tell(joined?.text ?? "");
+  const itemIds =
+    source.itemIds ?? joined?.labels.itemIds ?? (inFile.fileRows && Array.from(inFile.fileRows, (row) => String(row)));
+  return { items, labels: joined?.labels ?? read.labels, itemIds: itemIds && [...itemIds], source };
 }
 
-/** Titles and labels, one for each of `rows` items and of those that were skipped. */
-export async function readTitles(
-  path: string,
-  rows: number,
-  skipped: Uint32Array = new Uint32Array(0),
-): Promise<ItemLabels> {
-  const text = new TextDecoder().decode(await readBytes(path));
+/** The numbers of `rows` rows without some, which are ascending. */
+function rowsBut(rows: number, skipped: Uint32Array): Uint32Array {
+  const kept = new Uint32Array(rows - skipped.length);
+  for (let row = 0, s = 0, k = 0; row < rows; row++) {
+    if (row === skipped[s]) s++;
+    else kept[k++] = row;
+  }
+  return kept;
+}
+
+/** The labels of a file for the items of a source, and what is to be said about how they were joined. */
+export async function readTitles(path: string, items: JoinSource): Promise<{ labels: ItemLabels; text: string }> {
+  const content = new TextDecoder().decode(await readBytes(path));
   return naming(path, () => {
-    const all = readLabels(text);
-    checkLabels(all, rows + skipped.length);
-    return withoutRows(all, skipped);
+    const { labels, join } = joinLabels(items, readLabels(content, path), path);
+    return { labels, text: join.text };
   });
 }
 
-/** The items' own IDs, one for each of `rows` items and of those that were skipped. */
-export async function readItemIds(
-  path: string,
-  rows: number,
-  skipped: Uint32Array = new Uint32Array(0),
-): Promise<string[]> {
+/**
+ * The items' own IDs from a file that has one for each row of a source, and what is to be said about it. Item IDs that the source has
+ * itself are replaced, but not if the two name the same items in another order.
+ */
+export async function readItemIds(path: string, items: JoinSource): Promise<{ itemIds: string[]; text: string }> {
   const content = new TextDecoder().decode(await readBytes(path));
   return naming(path, () => {
-    const itemIds = readLabels(content).titles;
-    checkedItemIds({ ids: { length: rows + skipped.length }, itemIds });
-    return withoutRows({ titles: itemIds }, skipped).titles;
+    const read = readLabels(content, path);
+    const all = read.itemIds ?? read.titles;
+    checkedItemIds({ ids: { length: items.rowsInFile ?? items.rows }, itemIds: all });
+    const itemIds = Array.from({ length: items.rows }, (_, row) => all[items.fileRows?.[row] ?? row]!);
+    if (!items.itemIds) return { itemIds, text: `${path}: entry i is taken as the ID of row i of ${items.name}.` };
+    const other = itemIds.findIndex((itemId, row) => itemId !== items.itemIds![row]);
+    if (other < 0) return { itemIds, text: "" };
+    const known = new Set(items.itemIds);
+    if (itemIds.some((itemId) => known.has(itemId))) {
+      throw new FileError(
+        `${path}: names the items of ${items.name} in another order or otherwise than their own item IDs do; row ${items.fileRows?.[other] ?? other} is ${JSON.stringify(itemIds[other])} here, but ${JSON.stringify(items.itemIds[other])} there: leave out --item-ids, or give each row its ID`,
+      );
+    }
+    return {
+      itemIds,
+      text: `${path}: entry i is taken as the ID of row i of ${items.name}, whose own item IDs (${firstFew(items.itemIds)}) are not used.`,
+    };
   });
 }
 
@@ -184,8 +232,20 @@ export function naming<T>(path: string, parse: () => T): T {
  */
 export function nameFile(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof FileError || error instanceof Interrupted) return error;
-  if (error.message.includes(basename(path))) return error;
-  return new FileError(`${path}: ${error.message.replace(/^items: /, "")}`);
+  const message = inOptions(error.message);
+  return new FileError(message.includes(basename(path)) ? message : `${path}: ${message.replace(/^items: /, "")}`);
+}
+
+/** What the readers say about their options, as it is typed: `embedding: ["a", "b"]` is `--embedding a,b`. */
+function inOptions(message: string): string {
+  return message
+    .replace(/\bembedding: (\[[^\]]*\]|"(?:[^"\\]|\\.)*")/g, (_, json: string) => {
+      const names = JSON.parse(json) as string | string[];
+      return `--embedding ${shellWord(Array.isArray(names) ? names.join(",") : names)}`;
+    })
+    .replaceAll("(embedding)", "(--embedding)")
+    .replace(/\bembedding: (?=column|the |names )/, "--embedding: ")
+    .replace(/\bitemId: /, "--id-column: ");
 }
 
 /**

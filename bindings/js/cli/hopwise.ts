@@ -1,15 +1,16 @@
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { checkedItemIds } from "../formats/id-table.ts";
-import { type AtomicFile, hopwiseChunks, mergeRecBoleChunks, readAtomicFile } from "../formats/index.ts";
+import { type AtomicFile, hopwiseChunks, joinItems, mergeRecBoleChunks, readAtomicFile } from "../formats/index.ts";
 import { itemIdColumn } from "../formats/recbole.ts";
 import { RQVAE } from "../rqvae.ts";
-import type { ItemLabels, ItemMatrix, TrainHistory } from "../types.ts";
+import type { ItemMatrix, TrainHistory } from "../types.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
 import { checkOutput, FileError, naming, readBytes, readCatalogue, writeWhole } from "./files.ts";
+import { itemOptions, readingOf } from "./item-options.ts";
 import { type GivenOptions, inOptionNames, readOptions } from "./options.ts";
-import { generalOptions, shellWord, tellAbout, writeCounted } from "./outputs.ts";
-import { duration, fileSize, oneLine, plural } from "./text.ts";
+import { generalOptions, tellAbout, writeCounted } from "./outputs.ts";
+import { duration, fileSize, oneLine, plural, shellWord } from "./text.ts";
 import { begin, explained, remarks, type Start, train, trainWatched } from "./train.ts";
 
 /** What the reference's script (run_example/RQ_Vae_Semantic_IDs.py of Hopwise) trains with. */
@@ -36,8 +37,12 @@ export const hopwise: Command = {
       embeddings: {
         short: "e",
         value: "FILE",
-        help: "row i is the embedding of the i-th item of the .item\nfile: npy, csv, tsv, json or jsonl",
+        help: "the items' embeddings, joined to the .item file by item\nID; of a file without IDs row i is the i-th item's",
       },
+      embedding: itemOptions.embedding!,
+      "id-column": itemOptions["id-column"]!,
+      "skip-invalid": itemOptions["skip-invalid"]!,
+      "skip-missing": { help: "leave items that have no embedding without an ID;\notherwise they are an error" },
       sentences: { help: "print a sentence per item, for any model that makes\nembeddings of text, and end" },
       sep: { value: "CHAR", help: "between the columns of the .item file (default: tab)" },
       output: { short: "o", value: "FOLDER", help: "where to write (default: the dataset folder)" },
@@ -96,7 +101,8 @@ async function run(given: Given): Promise<number> {
       `--embeddings FILE is missing: make it with any text embedding model from what rqvae hopwise ${shellWord(folder)} --sentences prints`,
     );
   }
-  const items = await readEmbeddings(embeddingsPath, dataset);
+  const quiet = given.values.quiet === true;
+  const { items, rows, text: said } = await readEmbeddings(embeddingsPath, dataset, given);
   const target = text(given, "output") ?? folder;
   const paths = {
     model: join(target, `${dataset.name}.safetensors`),
@@ -106,9 +112,10 @@ async function run(given: Given): Promise<number> {
   for (const path of Object.values(paths)) {
     await checkOutput(path, { overwrite: given.values.force === true, inputs: [dataset.itemPath, embeddingsPath] });
   }
-  const quiet = given.values.quiet === true;
-  const labels = titlesOf(dataset);
-  const greeting = `The dataset ${dataset.name} has ${plural(dataset.itemIds.length, "item")}, their embeddings have ${plural(items.dim, "dimension")}.`;
+  const itemIds = rows.map((row) => dataset.itemIds[row]!);
+  const titles = titlesOf(dataset);
+  const labels = { titles: rows.map((row) => titles[row]!) };
+  const greeting = `${said === "" ? "" : `${said}\n`}The dataset ${dataset.name} has ${plural(dataset.itemIds.length, "item")}, their embeddings have ${plural(items.dim, "dimension")}.`;
   const explain = (error: unknown): never => {
     throw explained(error, embeddingsPath, options, undefined, undefined);
   };
@@ -120,13 +127,16 @@ async function run(given: Given): Promise<number> {
       return outcome.interrupted.exitCode;
     }
     const ids = model.encode(items);
-    const source = { ids, itemIds: dataset.itemIds };
+    const source = { ids, itemIds };
     const bytes = model.save();
     const sizes = {
       ids: await writeCounted(paths.ids, hopwiseChunks(source, { codebooks: model.codebooks() })),
       item: await writeCounted(
         paths.item,
-        mergeRecBoleChunks(dataset.content, source, { separator: dataset.separator }),
+        mergeRecBoleChunks(dataset.content, source, {
+          separator: dataset.separator,
+          missing: given.values["skip-missing"] === true ? "empty" : "error",
+        }),
       ),
     };
     await writeWhole(paths.model, bytes);
@@ -179,12 +189,30 @@ async function readDataset(folder: string, separator: string): Promise<Dataset> 
   });
 }
 
-async function readEmbeddings(path: string, { itemIds, itemPath }: Dataset): Promise<ItemMatrix> {
-  const { items } = await readCatalogue(path, undefined);
-  if (items.rows === itemIds.length) return items;
-  throw new FileError(
-    `${path}: has ${plural(items.rows, "row")}, but ${itemPath} has ${plural(itemIds.length, "item")}: row i must be the embedding of the i-th item`,
-  );
+/** The embeddings of the dataset's items, the items' rows in the .item file, and what is to be said about how the two were joined. */
+async function readEmbeddings(
+  path: string,
+  { itemIds, itemPath }: Dataset,
+  given: Given,
+): Promise<{ items: ItemMatrix; rows: number[]; text: string }> {
+  const { items, source } = await readCatalogue(path, undefined, readingOf(given));
+  const {
+    rows: found,
+    missing,
+    text,
+  } = naming(path, () => joinItems({ name: itemPath, rows: itemIds.length, itemIds }, source, "embedding"));
+  if (missing.length > 0 && given.values["skip-missing"] !== true) {
+    throw new FileError(`${text} Add what is missing, or give --skip-missing to leave these items without an ID`);
+  }
+  const rows = [...found.keys()].filter((row) => found[row]! >= 0);
+  if (found.length === items.rows && found.every((row, i) => row === i)) return { items, rows, text };
+  const { dim } = items;
+  const data = new (items.data.constructor as new (length: number) => typeof items.data)(rows.length * dim);
+  rows.forEach((row, i) => {
+    const start = found[row]! * dim;
+    data.set(items.data.subarray(start, start + dim) as never, i * dim);
+  });
+  return { items: { data, rows: rows.length, dim } as ItemMatrix, rows, text };
 }
 
 /** "item_id: 1 movie_title: Toy Story class: Animation": the columns of each row that are not empty. */
@@ -195,9 +223,9 @@ function sentences({ columns, rows }: AtomicFile): string[] {
 }
 
 /** The column that names the items, or else their IDs. */
-function titlesOf({ table: { columns, rows }, itemIds }: Dataset): ItemLabels {
+function titlesOf({ table: { columns, rows }, itemIds }: Dataset): string[] {
   const column = columns.findIndex((name) => /title|name/i.test(name));
-  return { titles: rows.map((row, i) => row[column] || itemIds[i]!) };
+  return rows.map((row, i) => row[column] || itemIds[i]!);
 }
 
 async function start(items: ItemMatrix, given: GivenOptions): Promise<Start> {

@@ -1,25 +1,36 @@
 /** Options about the file of items, which all commands that read one have. */
 
-import type { ReadItemsOptions } from "../formats/index.ts";
 import { type Given, type Option, text } from "./command.ts";
+import type { Reading } from "./files.ts";
+
+export const itemIdsOption: Option = {
+  value: "FILE",
+  help: "the items' own IDs, one a line, in the order of the\nrows (default: those of the items' file, those of\n--labels, or row numbers)",
+};
 
 export const itemOptions: Record<string, Option> = {
+  "item-ids": itemIdsOption,
   embedding: {
     value: "NAME",
-    help: "the column, field or array that holds the vectors, the\nprefix of numbered columns, or columns separated by\ncommas (default: found by names and values)",
+    help: "the column, field or array of the vectors, the prefix of\nnumbered columns, or columns separated by commas\n(default: found by names and values)",
   },
-  "id-column": { value: "NAME", help: "the column that holds the items' own IDs (default:\nfound by its name)" },
+  "id-column": { value: "NAME", help: "the column of the items' own IDs (default: found by its\nname)" },
   "skip-invalid": {
     help: "leave out rows with NaN or missing values, of\nanother length, or of an item that was there before",
   },
 };
 
 /** What was given of them. */
-export function readingOf(given: Given): ReadItemsOptions & { quiet: boolean } {
-  const [embedding, itemId] = [text(given, "embedding"), text(given, "id-column")];
+export function readingOf(given: Given): Reading {
+  const [embedding, itemId, itemIdsPath] = [
+    text(given, "embedding"),
+    text(given, "id-column"),
+    text(given, "item-ids"),
+  ];
   return {
     ...(embedding !== undefined && { embedding }),
     ...(itemId !== undefined && { itemId }),
+    ...(itemIdsPath !== undefined && { itemIdsPath }),
     skipInvalid: given.values["skip-invalid"] === true,
     quiet: given.values.quiet === true,
   };

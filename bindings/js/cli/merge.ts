@@ -1,4 +1,4 @@
-import { ID_FORMATS, idChunks, mergeIdShards, readIdShard } from "../formats/index.ts";
+import { ID_FORMATS, type IdShard, idChunks, mergeIdShards, mergeShardItemIds, readIdShard } from "../formats/index.ts";
 import { SemanticIdIndex } from "../semantic-id-index.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
@@ -19,7 +19,10 @@ export const merge: Command = {
         help: "share (default), or suffix: one code more, which\ntells items of one ID apart",
       },
       capacity: { value: "N", help: "number of suffixes at most (default: 256)" },
-      "item-ids": { value: "FILE", help: "the items' own IDs, text, one a line (default: row\nnumbers)" },
+      "item-ids": {
+        value: "FILE",
+        help: "the items' own IDs, one a line, in the order of the\nrows (default: those of the shards, those of --labels,\nor row numbers)",
+      },
       labels: labelsOption,
       ...generalOptions,
     },
@@ -48,14 +51,25 @@ async function run(given: Given): Promise<number> {
   const others = [itemIdsPath, labelsPath].filter((path) => path !== undefined);
   if (output !== undefined) await checkOutput(output, { overwrite: true, inputs: [...paths, ...others] });
 
-  const shards = [];
+  const shards: IdShard[] = [];
   for (const path of paths) {
     const bytes = await readBytes(path);
     shards.push(naming(path, () => readIdShard(bytes)));
   }
   const raw = mergeIdShards(shards, paths);
-  const itemIds = itemIdsPath === undefined ? undefined : await readItemIds(itemIdsPath, raw.length);
-  const labels = labelsPath === undefined ? undefined : await readTitles(labelsPath, raw.length);
+  const quiet = given.values.quiet === true;
+  const tell = (line: string) => {
+    if (line !== "" && !quiet) process.stderr.write(`${line}\n`);
+  };
+  const shardIds = naming(paths[0]!, () => mergeShardItemIds(shards, paths));
+  const merged = { name: "the shards", rows: raw.length, itemIds: shardIds };
+  const named = itemIdsPath === undefined ? undefined : await readItemIds(itemIdsPath, merged);
+  tell(named?.text ?? "");
+  const own = named?.itemIds ?? shardIds;
+  const joined = labelsPath === undefined ? undefined : await readTitles(labelsPath, { ...merged, itemIds: own });
+  tell(joined?.text ?? "");
+  const labels = joined?.labels;
+  const itemIds = own ?? labels?.itemIds;
   const ids = collisions === "share" ? raw : withSuffixes(raw, itemIds, capacity);
   const table = itemIds ? { ids, itemIds } : { ids };
   const extras = labels ? { labels } : {};
@@ -64,9 +78,7 @@ async function run(given: Given): Promise<number> {
     return 0;
   }
   await writeIds(output, table, extras, format);
-  if (given.values.quiet !== true) {
-    process.stderr.write(`Merged ${plural(shards.length, "shard")}, ${plural(ids.length, "item")}: ${output}\n`);
-  }
+  tell(`Merged ${plural(shards.length, "shard")}, ${plural(ids.length, "item")}: ${output}`);
   return 0;
 }
 

@@ -9,12 +9,12 @@ import { type CatalogueItems, checkOutput, openCatalogue, writeWhole } from "./f
 import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { describeModel, type Story, type Summary } from "./show.ts";
-import { columnsOf, fileSize, paletteFor, plural } from "./text.ts";
+import { columnsOf, fileSize, paletteFor, plural, shellWord } from "./text.ts";
 
 export const labelsOption: Option = {
   short: "l",
   value: "FILE",
-  help: "titles of the items: JSON, or text, a title a line",
+  help: "titles of the items, joined by item ID: JSON, csv,\nan .item file; or text, a title a line",
 };
 
 /** Options about files of a command that makes a model. */
@@ -65,7 +65,7 @@ export async function openWorkplace(
     const twin = outputs.slice(0, i).find(([, earlier]) => earlier === path)?.[0];
     if (twin) throw new UsageError(`--${twin} and --${option} are the same file, ${path}`);
   }
-  const inputs = [itemsPath, ...(labelsPath === undefined ? [] : [labelsPath])];
+  const inputs = [itemsPath, labelsPath, text(given, "item-ids")].filter((path) => path !== undefined);
   const { items, labels, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   for (const [option, path] of [
     ["output", modelPath],
@@ -169,10 +169,6 @@ export async function writeCounted(path: string, pieces: Iterable<string | Uint8
   await writeWhole(path, counted());
   return bytes;
 }
-
-/** A word of a command line, quoted for a shell where it needs it. */
-export const shellWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** Losses of the final model over all items, a few thousand at a time. */
 async function meanLosses(

@@ -1,17 +1,16 @@
 import { basename } from "node:path";
 import { adviseCapacity } from "../assess-ids.ts";
 import { InvalidInputError } from "../errors.ts";
-import type { IdTable } from "../formats/index.ts";
+import { type JoinSource, joinItems, type ReadIds } from "../formats/index.ts";
 import { assessIds } from "../report/assess.ts";
 import { reportHtml } from "../report/html.ts";
 import type { IdReport } from "../report/id-report.ts";
 import { RQVAE } from "../rqvae.ts";
-import type { SemanticIds } from "../semantic-ids.ts";
+import { SemanticIds } from "../semantic-ids.ts";
 import { type Command, type Given, text, UsageError, wholeNumber } from "./command.ts";
 import {
   type CatalogueItems,
   checkOutput,
-  FileError,
   nameFile,
   naming,
   openCatalogue,
@@ -37,7 +36,7 @@ export const report: Command = {
       ...itemOptions,
       ids: {
         value: "FILE",
-        help: "IDs in a format of rqvae convert, row i of item i\n(default: the model encodes the items)",
+        help: "IDs in a format of rqvae convert, joined by item ID; a\nsuffix is left out (default: the model encodes)",
       },
       baseline: { help: "measure residual k-means and a random hash beside it" },
       html: { value: "FILE", help: "write the report as a page with pictures" },
@@ -73,9 +72,11 @@ async function run(given: Given): Promise<number> {
   if (title !== undefined && html === undefined) throw new UsageError("--title goes with --html");
 
   const modelBytes = await readBytes(modelPath);
-  const { items, labels, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  const { items, labels, source } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   if (html !== undefined) {
-    const inputs = [modelPath, itemsPath, labelsPath, idsPath].filter((path) => path !== undefined);
+    const inputs = [modelPath, itemsPath, labelsPath, idsPath, text(given, "item-ids")].filter(
+      (path) => path !== undefined,
+    );
     await checkOutput(html, { overwrite: true, inputs });
   }
 
@@ -84,17 +85,11 @@ async function run(given: Given): Promise<number> {
   });
   try {
     const { codebookSizes } = model.config;
-    const table = idsPath === undefined ? undefined : await readIdFile(idsPath, { codebookSizes });
-    if (table && table.ids.length !== items.rows) {
-      throw new FileError(
-        `${idsPath}: has ${plural(table.ids.length, "ID")}, but ${itemsPath} has ${count(items.rows)} rows`,
-      );
-    }
+    const read = idsPath === undefined ? undefined : await readIdFile(idsPath, {});
+    const joined = read && naming(idsPath!, () => idsOfRows(read, idsPath!, source, codebookSizes));
+    if (joined && joined.text !== "" && given.values.quiet !== true) process.stderr.write(`${joined.text}\n`);
     const assessed = await interruptible(async (signal) => {
-      const ids =
-        table === undefined
-          ? await encodeWatched(model, items, signal, given.values.quiet === true)
-          : naming(idsPath!, () => idsOfRows(table, itemIds));
+      const ids = joined?.ids ?? (await encodeWatched(model, items, signal, given.values.quiet === true));
       return assessIds(ids, {
         ...{ items, model, signal, baseline: given.values.baseline === true },
         ...(labels && { labels }),
@@ -109,15 +104,66 @@ async function run(given: Given): Promise<number> {
   }
 }
 
-/** The IDs of a file, of the items by their own IDs or by their row numbers. */
-function idsOfRows({ ids, itemIds: found }: IdTable, itemIds: string[] | undefined): SemanticIds {
-  const own = found.length === itemIds?.length ? itemIds : undefined;
-  const other = found.findIndex((id, row) => id !== own?.[row] && id !== String(row));
-  if (other < 0) return ids;
-  const expected = own
-    ? `the items' file has ${JSON.stringify(own[other])} there`
-    : "items are numbered 0, 1, 2, ... in order";
-  throw new InvalidInputError(`row ${other}: item is ${JSON.stringify(found[other])}, but ${expected}`);
+/** The IDs of a file for the items of a source, without a suffix, and what is to be said about how they were joined. */
+function idsOfRows(
+  read: ReadIds,
+  path: string,
+  source: JoinSource,
+  codebookSizes: readonly number[],
+): { ids: SemanticIds; text: string } {
+  const { ids } = read;
+  const levels = codebookSizes.length;
+  if (ids.levels !== levels && ids.levels !== levels + 1) {
+    throw new InvalidInputError(
+      `has IDs of ${plural(ids.levels, "code")}, but the model's have ${levels}, or ${levels + 1} with a suffix: these are the IDs of another model`,
+    );
+  }
+  const { rows, text } = joinIds(read, path, source);
+  const codes = new Uint32Array(rows.length * levels);
+  rows.forEach((row, i) => {
+    codes.set(ids.codes.subarray(row * ids.levels, row * ids.levels + levels), i * levels);
+  });
+  const suffix =
+    ids.levels > levels
+      ? `The IDs in ${path} have a suffix, which tells items of one ID apart: the report is about the ${plural(levels, "code")} before it.`
+      : "";
+  return {
+    ids: SemanticIds.from({ codes, levels }, { codebookSizes }),
+    text: [text, suffix].filter((line) => line !== "").join("\n"),
+  };
+}
+
+function joinIds(
+  { ids, itemIds, format }: ReadIds,
+  path: string,
+  source: JoinSource,
+): { rows: Int32Array; text: string } {
+  const right: JoinSource = { name: path, rows: ids.length };
+  const isNumbered = itemIds.every((itemId) => /^(0|[1-9]\d*)$/.test(itemId));
+  const known = new Set(source.itemIds);
+  // Row numbers stand where a file has no item IDs.
+  const isNamed =
+    format !== "npy" && !(itemIds.every((id, row) => id === String(row)) && !itemIds.some((id) => known.has(id)));
+  if (source.itemIds && isNamed) right.itemIds = itemIds;
+  if (!source.itemIds) {
+    const all = source.rowsInFile ?? source.rows;
+    if (ids.length !== source.rows && ids.length !== all) {
+      throw new InvalidInputError(`has ${plural(ids.length, "ID")}, but ${source.name} has ${count(all)} rows`);
+    }
+    if (!isNumbered && format === "trie") {
+      throw new InvalidInputError(
+        `has the items in the order of their IDs, and ${source.name} has no item IDs to join them by: name them with --item-ids`,
+      );
+    }
+    if (!isNumbered) right.itemIds = itemIds;
+  }
+  const numbers = Array.from({ length: source.rows }, (_, row) => String(source.fileRows?.[row] ?? row));
+  const join =
+    !source.itemIds && isNumbered
+      ? joinItems({ ...source, itemIds: numbers }, { ...right, itemIds }, "ID")
+      : joinItems(source, right, "ID");
+  if (join.missing.length > 0) throw new InvalidInputError(join.text);
+  return { rows: join.rows, text: !source.itemIds && isNumbered ? "" : join.text };
 }
 
 async function encodeWatched(

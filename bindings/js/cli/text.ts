@@ -143,3 +143,7 @@ export function wordWrap(text: string, columns: number, indent = ""): string[] {
   }
   return lines;
 }
+
+/** A word of a command line, quoted for a shell where it needs it. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -11,9 +11,9 @@ import { type CatalogueItems, FileError, nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { ITEM_FILES } from "./item-options.ts";
 import { defined, type GivenOptions, inCommandLine, inOptionNames, readOptions } from "./options.ts";
-import { fileOptions, generalOptions, openWorkplace, shellWord, type Workplace, writeModel } from "./outputs.ts";
+import { fileOptions, generalOptions, openWorkplace, type Workplace, writeModel } from "./outputs.ts";
 import { trainView } from "./progress.ts";
-import { duration, percent, plural } from "./text.ts";
+import { duration, percent, plural, shellWord } from "./text.ts";
 
 export const train: Command = {
   name: "train",

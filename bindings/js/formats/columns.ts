@@ -377,6 +377,13 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
       !isProperty(prefix) && 2 * members.filter((column) => kinds[column] === "number").length >= members.length,
   );
   const lists = free.filter((column) => kinds[column] === "list" && isEmbeddingList(columns[column]!, numbers.length));
+  const codes = families.find((family) => areCodes(columns, family));
+  if (codes && lists.length === 0 && families.length === 1) {
+    const names = codes.columns.slice(0, 3).map((column) => describeValue(nameOf(column)));
+    throw new InvalidInputError(
+      `${where} holds semantic IDs, ${names.join(", ")}, not embeddings: give the file of the vectors instead, or say that these are: embedding: ${JSON.stringify(codes.prefix)}`,
+    );
+  }
   const unreadable = free.filter(
     (column) =>
       kinds[column] === "unreadable" ||
@@ -411,6 +418,10 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   const refusedLists = free.filter((column) => kinds[column] === "list");
   return { vector: looseNumbers(columns, kinds, numbers, refusedLists, where), isList: false };
 }
+
+/** Whether columns are the codes of semantic IDs: a file of these is easily given in place of the vectors. */
+const areCodes = (columns: readonly Column[], { prefix, columns: members }: Family) =>
+  /^(codes?|sid|tokens?|levels?)[_-]?$/i.test(prefix) && members.every((column) => isWhole(columns[column]!));
 
 /** Of several families those that say "embedding", or that are no counts. */
 function chosenFamilies(columns: readonly Column[], families: readonly Family[]): readonly Family[] {

@@ -2,6 +2,8 @@ import { InvalidInputError } from "../errors.ts";
 import { writeSafetensors } from "../model-file.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
 import { asBytes, describeValue } from "./bytes.ts";
+import { checkedItemIds } from "./id-table.ts";
+import { requireUnique } from "./join.ts";
 
 /** The IDs of a stretch of a catalogue's rows: what one of several machines has encoded. */
 export interface IdShard {
@@ -11,6 +13,8 @@ export interface IdShard {
   first: number;
   /** Rows of the whole catalogue. */
   rows: number;
+  /** The items' own IDs, one for each of `ids`. Default: the items are known by their rows. */
+  itemIds?: readonly string[];
 }
 
 /** Version of the file; a reader refuses a higher one. */
@@ -26,11 +30,12 @@ interface Metadata {
 }
 
 /**
- * A shard as a file: safetensors with one tensor, `codes` (n x L, U16 or U32), and what else there is to know as JSON in its metadata.
- * The same shard gives the same bytes.
- * @throws InvalidInputError for IDs without a fingerprint, or a stretch that does not lie in the catalogue.
+ * A shard as a file: safetensors with the tensor `codes` (n x L, U16 or U32), with `item_ids` (U8: a JSON array as UTF-8) where the shard has
+ * item IDs, and what else there is to know as JSON in its metadata. The same shard gives the same bytes.
+ * @throws InvalidInputError for IDs without a fingerprint, a stretch that does not lie in the catalogue, or item IDs that are not one for
+ *   each of the IDs, empty or twice the same.
  */
-export function writeIdShard({ ids, first, rows }: IdShard): Uint8Array<ArrayBuffer> {
+export function writeIdShard({ ids, first, rows, itemIds }: IdShard): Uint8Array<ArrayBuffer> {
   const { codes, codebookSizes, fingerprint, length, levels } = ids;
   if (fingerprint === undefined) {
     throw new InvalidInputError("ids have no fingerprint: a shard must tell which model made it");
@@ -40,8 +45,11 @@ export function writeIdShard({ ids, first, rows }: IdShard): Uint8Array<ArrayBuf
   }
   const metadata: Metadata = { format: FORMAT, first, rows, codebookSizes: [...codebookSizes], fingerprint };
   const dtype = codes.BYTES_PER_ELEMENT === 2 ? "U16" : "U32";
+  checkedItemIds({ ids, ...(itemIds && { itemIds }) });
+  const names = itemIds && new TextEncoder().encode(JSON.stringify(itemIds));
   return writeSafetensors({ [KEY]: JSON.stringify(metadata) }, [
     { name: "codes", dtype, shape: [length, levels], data: codes },
+    ...(names ? [{ name: "item_ids", dtype: "U8", shape: [names.length], data: names } as const] : []),
   ]);
 }
 
@@ -78,14 +86,39 @@ export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
   ) {
     throw foreign("its header contradicts itself");
   }
-  const expected = count * levels * width;
-  if (data.length !== expected || !Array.isArray(offsets) || offsets[0] !== 0 || offsets[1] !== expected) {
+  const codeBytes = count * levels * width;
+  const names = header.item_ids as { dtype?: unknown; shape?: unknown[]; data_offsets?: unknown[] } | undefined;
+  const nameBytes = names === undefined ? 0 : Number(names.shape?.[0]);
+  const [namesStart, namesEnd] = names?.data_offsets ?? [codeBytes, codeBytes];
+  const expected = codeBytes + nameBytes;
+  if (
+    data.length !== expected ||
+    !Array.isArray(offsets) ||
+    offsets[0] !== 0 ||
+    offsets[1] !== codeBytes ||
+    namesStart !== codeBytes ||
+    namesEnd !== expected
+  ) {
     throw new InvalidInputError(
-      `the shard is truncated or damaged: ${count} x ${levels} codes take ${expected} bytes, there are ${data.length}. Encode it again`,
+      `the shard is truncated or damaged: ${count} x ${levels} codes take ${codeBytes} bytes${nameBytes > 0 ? ` and its item IDs ${nameBytes}` : ""}, there are ${data.length}. Encode it again`,
     );
   }
-  const codes = new (width === 2 ? Uint16Array : Uint32Array)(data.slice().buffer);
-  return { ids: SemanticIds.from({ codes, levels }, { codebookSizes, fingerprint }), first: first!, rows: rows! };
+  const codes = new (width === 2 ? Uint16Array : Uint32Array)(data.slice(0, codeBytes).buffer);
+  const ids = SemanticIds.from({ codes, levels }, { codebookSizes, fingerprint });
+  const itemIds = names === undefined ? undefined : readItemIds(data.slice(codeBytes), ids);
+  return { ids, first: first!, rows: rows!, ...(itemIds && { itemIds }) };
+}
+
+function readItemIds(bytes: Uint8Array, ids: SemanticIds): string[] {
+  let itemIds: string[];
+  try {
+    itemIds = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    if (!Array.isArray(itemIds)) throw new InvalidInputError("item_ids is no array");
+    checkedItemIds({ ids, itemIds });
+  } catch (error) {
+    throw new InvalidInputError(`the shard is damaged: ${(error as Error).message}. Encode it again`);
+  }
+  return itemIds;
 }
 
 function parse(text: string): Record<string, unknown> {
@@ -148,4 +181,24 @@ export function mergeIdShards(shards: readonly IdShard[], names?: readonly strin
       `rows ${from} to ${to - 1} of ${model!.rows} are in none of the ${shards.length} shards: encode them too`,
     );
   }
+}
+
+/**
+ * The items' own IDs of the whole catalogue, from the shards that `mergeIdShards` merges; undefined when no shard has any.
+ * @param names What messages call the shards. Default: their numbers.
+ * @throws InvalidInputError when only some of the shards have item IDs, or an item stands in two rows.
+ */
+export function mergeShardItemIds(shards: readonly IdShard[], names?: readonly string[]): string[] | undefined {
+  const nameOf = (index: number) => names?.[index] ?? `shard ${index}`;
+  const without = shards.findIndex(({ itemIds }) => itemIds === undefined);
+  const having = shards.findIndex(({ itemIds }) => itemIds !== undefined);
+  if (having < 0) return undefined;
+  if (without >= 0) {
+    throw new InvalidInputError(
+      `${nameOf(having)} has item IDs, but ${nameOf(without)} has none: encode it again from items with their IDs`,
+    );
+  }
+  const itemIds = [...shards].sort((a, b) => a.first - b.first).flatMap((shard) => shard.itemIds as string[]);
+  requireUnique(itemIds, "the shards");
+  return itemIds;
 }

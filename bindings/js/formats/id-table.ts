@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
-import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
+import { type CodeArray, markInferred, SemanticIds } from "../semantic-ids.ts";
 import { count, describeValue } from "./bytes.ts";
 
 /** Semantic IDs and the items that they belong to, a row each. */
@@ -17,7 +17,10 @@ export interface IdTableSource {
 
 /** What a file of IDs does not say. */
 export interface IdTableOptions {
-  /** Number of codes of each level. Default: as few as hold the codes of the file. */
+  /**
+   * Number of codes of each level, as `model.config.codebookSizes` has them, and for a suffix its capacity. Default: what the file says
+   * (Parquet that rqvae wrote), else as few as hold its codes; of these no `Vocabulary` is made (`SemanticIds.hasInferredSizes`).
+   */
   codebookSizes?: readonly number[];
   /** Fingerprint of the model that made the IDs. */
   fingerprint?: string;
@@ -118,7 +121,7 @@ export function idsOf(
   codes: ArrayLike<number>,
   levels: number,
   found: readonly number[],
-  { codebookSizes = found, fingerprint }: IdTableOptions,
+  { codebookSizes = markInferred([...found]), fingerprint }: IdTableOptions,
 ): SemanticIds {
   if (codebookSizes.length === 0)
     throw new InvalidInputError("there are no rows: one item with its ID a row is expected");

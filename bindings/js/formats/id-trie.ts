@@ -9,6 +9,7 @@ import {
   type IdTableSource,
   inChunks,
 } from "./id-table.ts";
+import { parseJson } from "./json-digits.ts";
 
 /** The pieces of `writeIdTrie`. */
 export function idTrieChunks(table: IdTableSource): Generator<string> {
@@ -55,7 +56,7 @@ export function writeIdTrie(table: IdTableSource): string {
 export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable {
   let root: unknown;
   try {
-    root = JSON.parse(asText(text));
+    root = parseJson(asText(text));
   } catch (error) {
     throw new InvalidInputError(`the text is not JSON: ${(error as Error).message}`);
   }

@@ -10,6 +10,7 @@ import {
   inChunks,
   linesOf,
 } from "./id-table.ts";
+import { parseJson } from "./json-digits.ts";
 import type { LcRecOptions } from "./lcrec.ts";
 
 /** The pieces of `writeIdsJsonl`. */
@@ -47,7 +48,7 @@ export function readIdsJsonl(text: string | Iterable<string>, options: LcRecOpti
     const where = `line ${number}`;
     let value: { id?: unknown; codes?: unknown; tokens?: unknown } | null;
     try {
-      value = JSON.parse(line);
+      value = parseJson(line) as typeof value;
     } catch {
       throw new InvalidInputError(`${where} is not JSON: ${describeValue(line)}`);
     }

@@ -8,7 +8,7 @@ import { count, describeValue } from "./bytes.ts";
 import { isItemIdName } from "./columns.ts";
 import { checkedItemIds, type IdTable, IdTableBuilder, type IdTableOptions, type IdTableSource } from "./id-table.ts";
 import { inflatedLimit } from "./inflate.ts";
-import { checkLabels } from "./labels.ts";
+import { withLabelIds } from "./labels.ts";
 import type { LcRecOptions } from "./lcrec.ts";
 import {
   type Column,
@@ -25,18 +25,20 @@ import {
 import { type ParquetColumn, ParquetWriter } from "./parquet-writer.ts";
 
 const GROUP_ROWS = 1 << 16;
+/** Keys of the metadata. */
+const SIZES = "rqvae.codebookSizes";
+const FINGERPRINT = "rqvae.fingerprint";
 
 /**
  * IDs as a Parquet file in pieces, with the columns of `writeIdsCsv`: `item` (text), `title` where there are labels, `code_1` to `code_L`
- * (int32), `id` (the tokens).
+ * (int32), `id` (the tokens). The footer's metadata keeps the codebook sizes, unless they were inferred, and the fingerprint.
  *
  * @throws InvalidInputError when there is not one title and one item ID per ID, an item is there twice, or a codebook has more than 2^31
  *   codes.
  */
 export function* idsParquetChunks(table: IdTableSource, labels?: ItemLabels): Generator<Uint8Array> {
   const { ids } = table;
-  if (labels) checkLabels(labels, ids.length);
-  const itemId = checkedItemIds(table);
+  const itemId = checkedItemIds(withLabelIds(table, labels));
   if (Math.max(...ids.codebookSizes) > 2 ** 31) {
     throw new InvalidInputError("a codebook has more than 2^31 codes, which int32 cannot number: write another format");
   }
@@ -46,7 +48,11 @@ export function* idsParquetChunks(table: IdTableSource, labels?: ItemLabels): Ge
     ...Array.from({ length: ids.levels }, (_, level) => ({ name: `code_${level + 1}`, kind: "int32" }) as const),
     { name: "id", kind: "text" },
   ];
-  const writer = new ParquetWriter(columns);
+  const { codebookSizes, hasInferredSizes, fingerprint } = ids;
+  const writer = new ParquetWriter(columns, {
+    ...(!hasInferredSizes && { [SIZES]: JSON.stringify(codebookSizes) }),
+    ...(fingerprint !== undefined && { [FINGERPRINT]: fingerprint }),
+  });
   yield writer.begin();
   for (let first = 0; first < ids.length; first += GROUP_ROWS) {
     const rows = Math.min(GROUP_ROWS, ids.length - first);
@@ -100,9 +106,14 @@ export async function readIdsParquet(
   const taken = new Set([...codes.columns, ...tokens.flatMap(({ columns }) => columns)]);
   const others = file.columns.filter((column) => isScalar(column) && !taken.has(column));
   const title = others.find((column) => isText(column) && isTitleName(column.name));
-  const item = chooseItem(
-    others.filter((column) => column !== title && (isText(column) || isInteger(column) || column.type === "uuid")),
-  );
+  const canName = (column: Column) => isText(column) || isInteger(column) || column.type === "uuid";
+  const item = chooseItem(others.filter((column) => column !== title && canName(column)));
+  const unusable = item ? undefined : others.find((column) => isItemIdName(column.name) && !canName(column));
+  if (unusable) {
+    throw new InvalidInputError(
+      `the column ${describeValue(unusable.name)} holds ${unusable.type ?? "values"}, which cannot be item IDs: save it as text or integers`,
+    );
+  }
   // As in csv, the tokens beside the codes must say the same.
   const beside = tokens.find(({ kind, columns: [{ name } = { name: "" }] }) => kind === "tokens" && name === "id");
   const check = codes.kind === "levels" || codes.kind === "list" ? beside?.columns[0] : undefined;
@@ -130,7 +141,35 @@ export async function readIdsParquet(
       }
     }
   }
-  return { ...table.finish(options), ...(title && { titles }) };
+  return { ...table.finish(described(file, options)), ...(title && { titles }) };
+}
+
+/** The options, completed by what the file says of itself. @throws InvalidInputError when the two contradict each other. */
+function described({ metadata }: ParquetFile, options: IdTableOptions): IdTableOptions {
+  const [sizes, own] = [metadata.get(SIZES), metadata.get(FINGERPRINT)];
+  const { codebookSizes, fingerprint } = options;
+  if (sizes !== undefined && codebookSizes !== undefined && JSON.stringify(codebookSizes) !== sizes) {
+    throw new InvalidInputError(
+      `codebookSizes is [${codebookSizes.join(", ")}], but the Parquet file says ${sizes}: leave it out, or choose the file of that model`,
+    );
+  }
+  if (own !== undefined && fingerprint !== undefined && own !== fingerprint) {
+    throw new InvalidInputError(`fingerprint is ${fingerprint}, but the Parquet file is of the model ${own}`);
+  }
+  const known = { codebookSizes: codebookSizes ?? parsedSizes(sizes), fingerprint: fingerprint ?? own };
+  return {
+    ...(known.codebookSizes && { codebookSizes: known.codebookSizes }),
+    ...(known.fingerprint !== undefined && { fingerprint: known.fingerprint }),
+  };
+}
+
+function parsedSizes(text: string | undefined): number[] | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const sizes: unknown = JSON.parse(text);
+    if (Array.isArray(sizes) && sizes.every((size) => Number.isSafeInteger(size) && size > 0)) return sizes as number[];
+  } catch {}
+  throw new InvalidInputError(`the Parquet file is damaged: its ${SIZES} is ${describeValue(text)}`);
 }
 
 /** A column of runs takes few bytes whatever its length: what is made of it must not be out of all proportion. */

@@ -4,7 +4,7 @@ import type { ItemLabels } from "../types.ts";
 import { describeValue } from "./bytes.ts";
 import { parseCsv } from "./csv-parser.ts";
 import { checkedItemIds, type IdTable, IdTableBuilder, type IdTableOptions, type IdTableSource } from "./id-table.ts";
-import { checkLabels } from "./labels.ts";
+import { withLabelIds } from "./labels.ts";
 
 /** The pieces of `writeIdsCsv`, some thousand rows each: for a Blob, a stream, or more IDs than fit in one string. */
 export function* idsCsvChunks(
@@ -12,8 +12,7 @@ export function* idsCsvChunks(
   labels?: ItemLabels,
   itemIds?: IdTableSource["itemIds"],
 ): Generator<string> {
-  if (labels) checkLabels(labels, ids.length);
-  const itemId = checkedItemIds(itemIds ? { ids, itemIds } : { ids });
+  const itemId = checkedItemIds(withLabelIds({ ids, ...(itemIds && { itemIds }) }, labels));
   let chunk = `${header(ids.levels, labels !== undefined).join(",")}\n`;
   for (let i = 0; i < ids.length; i++) {
     const title = labels ? `${quoted(labels.titles[i]!)},` : "";
@@ -28,7 +27,7 @@ export function* idsCsvChunks(
 
 /**
  * IDs as CSV (RFC 4180, lines end with "\n"): the header `item,title,code_1,...,code_L,id`, then a row per item, where `item` is
- * the caller's ID of the item, or without `itemIds` the 0-based row number, `id` the tokens ("<a_17><b_203><c_9>"), and `title` is
+ * the caller's ID of the item (`itemIds`, or those of the labels), or without any the 0-based row number, `id` the tokens ("<a_17><b_203><c_9>"), and `title` is
  * there when labels are given. Cells are exactly what they say: nothing is escaped for spreadsheets.
  *
  * @throws InvalidInputError when there is not one title and one item ID per ID, or an item is there twice.

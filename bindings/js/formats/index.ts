@@ -20,15 +20,16 @@ export {
   readIds,
 } from "./detect-ids.ts";
 export { type CodeVectors, type HopwiseTable, hopwiseChunks, readHopwise, writeHopwise } from "./hopwise.ts";
-export { type IdShard, mergeIdShards, readIdShard, writeIdShard } from "./id-shard.ts";
+export { type IdShard, mergeIdShards, mergeShardItemIds, readIdShard, writeIdShard } from "./id-shard.ts";
 export type { IdTable, IdTableOptions, IdTableSource } from "./id-table.ts";
 export { idTrieChunks, readIdTrie, writeIdTrie } from "./id-trie.ts";
 export { type IdsCsvOptions, idsCsvChunks, readIdsCsv, readIdTableCsv, writeIdsCsv } from "./ids.ts";
 export { idsJsonlChunks, readIdsJsonl, writeIdsJsonl } from "./ids-jsonl.ts";
 export { idsParquetChunks } from "./ids-parquet.ts";
 export { ITEM_FORMATS, type ItemFileOptions, type ItemFormat } from "./item-file.ts";
+export { type ItemJoin, type JoinSource, joinItems } from "./join.ts";
 export { type JsonItems, type JsonOptions, readJson } from "./json.ts";
-export { checkLabels } from "./labels.ts";
+export { checkLabels, joinLabels } from "./labels.ts";
 export { type LcRecOptions, lcRecChunks, readLcRec, writeLcRec } from "./lcrec.ts";
 export { type IdsNpyType, readIdsNpy, readNpy, writeIdsNpy, writeNpy } from "./npy.ts";
 export {

@@ -1,15 +1,18 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { count, describeValue } from "./bytes.ts";
+import type { IdTableSource } from "./id-table.ts";
+import { counted, type ItemJoin, type JoinSource, joinItems, requireUnique } from "./join.ts";
 
 /** Checks what JSON gave and copies it. @throws InvalidInputError naming the field and entry that is not as it must be. */
-export function toItemLabels(titles: unknown, labels: unknown): ItemLabels {
+export function toItemLabels(titles: unknown, labels: unknown, itemIds?: unknown): ItemLabels {
   if (!Array.isArray(titles)) {
     throw new InvalidInputError(`titles must be an array with one string per item, got ${describeValue(titles)}`);
   }
   if (titles.length === 0) throw new InvalidInputError("titles is empty: one title per item is expected");
   const checkedTitles = titles.map((title, i) => String(checkEntry(title, `titles[${i}]`)));
-  if (labels === undefined || labels === null) return { titles: checkedTitles };
+  const ownIds = itemIds === undefined || itemIds === null ? undefined : toItemIds(itemIds, titles.length);
+  if (labels === undefined || labels === null) return { titles: checkedTitles, ...(ownIds && { itemIds: ownIds }) };
   if (typeof labels !== "object" || Array.isArray(labels)) {
     throw new InvalidInputError(`labels must be an object of arrays, { [name]: [...] }, got ${describeValue(labels)}`);
   }
@@ -23,7 +26,25 @@ export function toItemLabels(titles: unknown, labels: unknown): ItemLabels {
     }
     return [name, values.map((value, i) => checkEntry(value, `${field}[${i}]`))] as const;
   });
-  return { titles: checkedTitles, ...(entries.length > 0 && { labels: Object.fromEntries(entries) }) };
+  return {
+    titles: checkedTitles,
+    ...(entries.length > 0 && { labels: Object.fromEntries(entries) }),
+    ...(ownIds && { itemIds: ownIds }),
+  };
+}
+
+function toItemIds(itemIds: unknown, rows: number): string[] {
+  if (!Array.isArray(itemIds)) {
+    throw new InvalidInputError(`itemIds must be an array with one ID per item, got ${describeValue(itemIds)}`);
+  }
+  if (itemIds.length !== rows) {
+    throw new InvalidInputError(
+      `itemIds has ${counted(itemIds.length, "entry", "entries")}, but titles has ${count(rows)}: one item ID for each title`,
+    );
+  }
+  const checked = itemIds.map((itemId, i) => String(checkEntry(itemId, `itemIds[${i}]`)));
+  requireUnique(checked, "itemIds");
+  return checked;
 }
 
 function checkEntry(value: unknown, field: string): string | number {
@@ -36,10 +57,13 @@ function checkEntry(value: unknown, field: string): string | number {
  * @throws InvalidInputError with both counts.
  */
 export function checkLabels(labels: ItemLabels, rows: number): void {
-  const lists = Object.entries(labels.labels ?? {}).map(
-    ([name, values]) => [`labels[${describeValue(name)}]`, values] as const,
-  );
-  for (const [field, values] of [["titles", labels.titles] as const, ...lists]) {
+  const lists = Object.entries(labels.labels ?? {}).map(([name, values]): [string, readonly unknown[]] => [
+    `labels[${describeValue(name)}]`,
+    values,
+  ]);
+  if (labels.itemIds) lists.push(["itemIds", labels.itemIds]);
+  lists.unshift(["titles", labels.titles]);
+  for (const [field, values] of lists) {
     if (values.length !== rows) {
       throw new InvalidInputError(
         `${field} has ${count(values.length)} entries, but there are ${count(rows)} items: the files do not belong together`,
@@ -48,20 +72,71 @@ export function checkLabels(labels: ItemLabels, rows: number): void {
   }
 }
 
+/**
+ * The table with the item IDs of labels that are written beside it.
+ * @throws InvalidInputError when there is not one title and one label of each name for each row, or the table has other item IDs.
+ */
+export function withLabelIds(table: IdTableSource, labels: ItemLabels | undefined): IdTableSource {
+  if (!labels) return table;
+  checkLabels(labels, table.ids.length);
+  const { itemIds } = labels;
+  if (!itemIds) return table;
+  if (!table.itemIds) return { ...table, itemIds };
+  const other = itemIds.findIndex(
+    (itemId, row) => table.itemIds![row] !== undefined && itemId !== String(table.itemIds![row]),
+  );
+  if (other < 0) return table;
+  throw new InvalidInputError(
+    `labels.itemIds[${other}] is ${describeValue(itemIds[other])}, but itemIds[${other}] is ${describeValue(table.itemIds[other])}: join the labels to the items by joinLabels first`,
+  );
+}
+
 /** The labels of rows [first, first + count). */
-export function labelsOf({ titles, labels }: ItemLabels, first: number, count: number): ItemLabels {
-  const cut = <T>(values: readonly T[]) => values.slice(first, first + count);
-  const entries = Object.entries(labels ?? {}).map(([name, values]) => [name, cut(values)] as const);
-  return { titles: cut(titles), ...(labels && { labels: Object.fromEntries(entries) as typeof labels }) };
+export function labelsOf(labels: ItemLabels, first: number, count: number): ItemLabels {
+  return mapLists(labels, (values) => values.slice(first, first + count));
 }
 
 /** Labels without some rows, which are ascending. */
 export function withoutRows(labels: ItemLabels, rows: ArrayLike<number>): ItemLabels {
   const dropped = new Set(Array.from(rows));
-  const keep = <T>(values: readonly T[]) => values.filter((_, row) => !dropped.has(row));
-  const entries = Object.entries(labels.labels ?? {}).map(([name, values]) => [name, keep(values)] as const);
+  return mapLists(labels, (values) => values.filter((_, row) => !dropped.has(row)));
+}
+
+/**
+ * The labels of the items of a source, joined by item ID, see `joinItems`. An item that has none is called by its ID, and its labels are
+ * empty. Items without IDs get those of the labels.
+ *
+ * @param name What messages call the labels, such as their file's name.
+ * @throws InvalidInputError as `joinItems` does.
+ */
+export function joinLabels(
+  items: JoinSource,
+  labels: ItemLabels,
+  name: string,
+): { labels: ItemLabels; join: ItemJoin } {
+  const join = joinItems(items, { name, rows: labels.titles.length, itemIds: labels.itemIds }, "title");
+  const { itemIds } = labels;
+  const adopted = items.itemIds || !itemIds ? undefined : Array.from(join.rows, (row) => itemIds[row]!);
+  if (adopted) join.text += ` The item IDs are those of ${name}.`;
+  return { labels: pickLabels(labels, join.rows, items.itemIds ?? adopted), join };
+}
+
+/** The labels of some rows, in this order. Row -1 has none: its item is called by its ID, and its labels are empty. */
+function pickLabels(labels: ItemLabels, rows: ArrayLike<number>, itemIds?: readonly string[]): ItemLabels {
+  const { itemIds: _, ...beside } = labels;
+  const picked = mapLists(beside, (values) => Array.from(rows, (row) => values[row] ?? ""));
+  if (itemIds) for (let i = 0; i < rows.length; i++) if (rows[i]! < 0) picked.titles[i] = itemIds[i]!;
+  return itemIds ? { ...picked, itemIds: [...itemIds] } : picked;
+}
+
+function mapLists(
+  { titles, labels, itemIds }: ItemLabels,
+  change: <T extends string | number>(values: readonly T[]) => (T | "")[],
+): ItemLabels {
+  const entries = Object.entries(labels ?? {}).map(([name, values]) => [name, change(values)] as const);
   return {
-    titles: keep(labels.titles),
-    ...(labels.labels && { labels: Object.fromEntries(entries) as NonNullable<ItemLabels["labels"]> }),
+    titles: change(titles),
+    ...(labels && { labels: Object.fromEntries(entries) as NonNullable<ItemLabels["labels"]> }),
+    ...(itemIds && { itemIds: change(itemIds) }),
   };
 }

@@ -3,8 +3,9 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { type ByteSource, joined, readBytes } from "./byte-source.ts";
-import { describeValue } from "./bytes.ts";
+import { count, describeValue } from "./bytes.ts";
 import type { ColumnOptions, TableColumns } from "./columns.ts";
+import { counted } from "./join.ts";
 import {
   checkNpySize,
   dtypes,
@@ -17,7 +18,7 @@ import {
 } from "./npy.ts";
 import { elementKind, matrixFromStream, RawMatrix, type RowTarget } from "./raw-matrix.ts";
 import { isIdsName } from "./safetensors.ts";
-import { chooseTensor, type TensorInfo } from "./tensor-choice.ts";
+import { chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
 import { readZipDirectory, storedMember, type ZipEntry, zipMember } from "./zip.ts";
 
 /** An npy file of which rows can be read. */
@@ -83,10 +84,12 @@ export interface OpenNpz {
   tensor: string;
   itemIds?: string[];
   labels?: ItemLabels;
+  columns?: TableColumns;
 }
 
 interface Member extends TensorInfo {
   entry: ZipEntry;
+  isInteger: boolean;
   /** Why it cannot be read. */
   error?: InvalidInputError;
 }
@@ -96,7 +99,7 @@ const MAX_MEMBERS = 256;
 
 /**
  * Opens an array of an archive.
- * @param wanted Its name. Default: the only matrix, or the only one with a usual name.
+ * @param options Which one, by `embedding`: default the only matrix, or the only one with a usual name.
  */
 export async function openNpz(source: ByteSource, options: ColumnOptions): Promise<OpenNpz> {
   const entries = await readZipDirectory(source);
@@ -106,11 +109,14 @@ export async function openNpz(source: ByteSource, options: ColumnOptions): Promi
   for (const entry of arrays.slice(0, MAX_MEMBERS)) members.push(await lookInto(source, entry));
   const failed = members.length === 1 ? members[0] : members.find(({ name }) => name === options.embedding);
   if (failed?.error) throw failed.error;
-  const chosen = chooseTensor(members, options, "the npz archive");
+  // A column of IDs is no matrix of embeddings.
+  const isIdColumn = ({ name, shape, isInteger }: Member) => isInteger && shape[1] === 1 && isIdsName(name);
+  const candidates = options.embedding === undefined ? members.filter((member) => !isIdColumn(member)) : members;
+  const chosen = chooseTensor(candidates, options, "the npz archive");
   const matrix = chosen.entry.stored
     ? await openNpy(await storedMember(source, chosen.entry))
     : await readNpyStream(zipMember(source, chosen.entry), chosen.entry.size);
-  const beside = await textsBeside(source, members, matrix.rows);
+  const beside = await textsBeside(source, members, chosen, matrix, options);
   return { matrix, tensor: chosen.name, ...beside };
 }
 
@@ -140,12 +146,20 @@ async function lookInto(source: ByteSource, entry: ZipEntry): Promise<Member> {
   const chunks = zipMember(source, entry);
   try {
     const { header } = await headerFrom(entry.stored ? beginningOf(source, entry) : chunks);
-    return { name, shape: header.shape, type: typeName(header), isReadable: true, entry };
+    return {
+      name,
+      shape: header.shape,
+      type: typeName(header),
+      isReadable: true,
+      isInteger: header.dtype.target !== undefined,
+      entry,
+    };
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
     // Texts and objects are no matrix, but may stand beside one; what is damaged is told when it is chosen.
     const text = await textHeader(source, entry);
-    return { name, shape: text?.shape ?? [], type: text?.type ?? "no numbers", isReadable: false, entry, error };
+    const [shape, type] = [text?.shape ?? [], text?.type ?? "no numbers"];
+    return { name, shape, type, isReadable: false, isInteger: false, entry, error };
   } finally {
     await chunks.return(undefined);
   }
@@ -176,57 +190,154 @@ function parseTextHeader(bytes: Uint8Array) {
     return undefined;
   }
   const header = new TextDecoder().decode(bytes.slice(0, dataStart));
-  const [, order, kind, length] = /['"]descr['"]\s*:\s*['"]([<>|=]?)([USiu])(\d+)['"]/.exec(header) ?? [];
-  const [, rows] = /['"]shape['"]\s*:\s*\((\d+),\s*\)/.exec(header) ?? [];
+  const [, order, kind, length] = /['"]descr['"]\s*:\s*['"]([<>|=]?)([a-zA-Z])(\d*)/.exec(header) ?? [];
+  // A list, or a table of one column.
+  const [, rows] = /['"]shape['"]\s*:\s*\((\d+),\s*1?\)/.exec(header) ?? [];
   if (kind === undefined || rows === undefined) return undefined;
   const width = Number(length) * (kind === "U" ? 4 : 1);
   return { shape: [Number(rows)], type: `${kind}${length}`, kind, width, isBig: order === ">", dataStart };
 }
 
-/** IDs, titles and labels: arrays of one dimension that are as long as the matrix. */
+/** What elements are called that are no item IDs, by the letter of their type. */
+const otherKinds: Record<string, string> = {
+  O: "Python objects",
+  f: "floats",
+  b: "booleans",
+  c: "complex numbers",
+  M: "dates",
+  m: "durations",
+  V: "records",
+};
+const isTextKind = (type: string) => /^[US]\d/.test(type);
+/** Whether an array is a list, or a table of one column, and of how many entries. */
+const lengthOf = (shape: readonly number[]) =>
+  shape.length === 1 || (shape.length === 2 && shape[1] === 1) ? shape[0] : undefined;
+
+/**
+ * IDs, titles and labels: lists that are as long as the matrix.
+ * @throws InvalidInputError when an array that is named as IDs or titles are has another length, or IDs are of a type that cannot name items.
+ */
 async function textsBeside(
   source: ByteSource,
   members: readonly Member[],
-  rows: number,
-): Promise<{ itemIds?: string[]; labels?: ItemLabels }> {
+  chosen: Member,
+  { rows, dim }: { rows: number; dim: number },
+  options: ColumnOptions,
+): Promise<Pick<OpenNpz, "itemIds" | "labels" | "columns">> {
+  const others = members.filter((member) => member !== chosen);
+  const ids = idsBeside(others, chosen, rows, options);
+  requireLength(
+    others.filter(({ name, type, shape }) => isTitlesName(name) && isTextKind(type) && shape[0] !== dim),
+    others,
+    chosen,
+    rows,
+    "title",
+  );
   const found = new Map<string, string[]>();
   let room = MAX_TEXT_BYTES;
-  for (const { name, shape, isReadable, entry } of members) {
-    const isOfRows = shape.length === 1 && shape[0] === rows;
+  for (const member of others) {
+    const { name, shape, isReadable, entry } = member;
     // Numbers beside the matrix may be anything; as IDs they must be named so.
-    if (!isOfRows || (isReadable && !isIdsName(name)) || entry.size > room) continue;
+    if (lengthOf(shape) !== rows || (isReadable && member !== ids)) continue;
+    if (entry.size > room) {
+      if (member !== ids) continue;
+      throw new InvalidInputError(
+        `the array ${describeValue(name)} of item IDs has ${count(entry.size)} bytes, more than are read: save the IDs as integers or shorter texts`,
+      );
+    }
     room -= entry.size;
-    const texts = await readTexts(source, entry);
+    const texts = await readTexts(source, entry, member === ids);
     if (texts) found.set(name, texts);
   }
-  const idName = [...found.keys()].find(isIdsName);
-  const titleName =
-    [...found.keys()].find((name) => /^(titles?|names?)$/i.test(name)) ?? idName ?? [...found.keys()][0];
-  if (titleName === undefined) return {};
-  const others = [...found].filter(([name]) => name !== titleName);
+  const itemIds = ids && found.get(ids.name);
+  if (ids) found.delete(ids.name);
+  // Items without titles go by their IDs.
+  const titleName = [...found.keys()].find(isTitlesName) ?? (ids ? undefined : [...found.keys()][0]);
+  const labels = [...found].filter(([name]) => name !== titleName);
+  const columns = tensorColumns(members, chosen.name, {
+    itemId: ids?.name,
+    title: titleName,
+    labels: labels.map(([name]) => name),
+  });
+  const titles = titleName === undefined ? itemIds : found.get(titleName);
   return {
-    ...(idName !== undefined && { itemIds: found.get(idName)! }),
-    labels: { titles: found.get(titleName)!, ...(others.length > 0 && { labels: Object.fromEntries(others) }) },
+    ...(columns && { columns }),
+    ...(itemIds && { itemIds }),
+    ...(titles && { labels: { titles, ...(labels.length > 0 && { labels: Object.fromEntries(labels) }) } }),
   };
 }
 
-async function readTexts(source: ByteSource, entry: ZipEntry): Promise<string[] | undefined> {
+const isTitlesName = (name: string) => /^(titles?|names?)$/i.test(name);
+
+/** The array of the items' IDs. */
+function idsBeside(
+  others: readonly Member[],
+  chosen: Member,
+  rows: number,
+  options: ColumnOptions,
+): Member | undefined {
+  const asked = chooseIds(others, options);
+  const named = others.filter(
+    ({ name, shape, type }) =>
+      (asked ? name === asked.name : isIdsName(name)) && (lengthOf(shape) !== undefined || type === "O"),
+  );
+  const ids = named.find(({ shape }) => lengthOf(shape) === rows);
+  if (!ids) {
+    requireLength(named, others, chosen, rows, "item ID");
+    return undefined;
+  }
+  const kind = otherKinds[ids.type[0]!];
+  if (kind === undefined && !ids.isReadable) return ids;
+  if (ids.isInteger) return ids;
+  throw new InvalidInputError(
+    `the array ${describeValue(ids.name)} holds ${kind ?? "floats"}, which cannot be item IDs: save it as texts or integers, ${ids.name}.astype(str)`,
+  );
+}
+
+/** @throws InvalidInputError for a list that should have an entry a row of the matrix, and is not of another matrix. */
+function requireLength(
+  lists: readonly Member[],
+  others: readonly Member[],
+  chosen: Member,
+  rows: number,
+  what: string,
+): void {
+  for (const { name, shape } of lists) {
+    const length = lengthOf(shape);
+    const isOfOther = others.some(
+      (other) => other.shape.length === 2 && other.shape[1] !== 1 && other.shape[0] === length,
+    );
+    if (length === undefined || length === rows || isOfOther) continue;
+    throw new InvalidInputError(
+      `the array ${describeValue(name)} has ${counted(length, "entry", "entries")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one ${what} for each row is expected`,
+    );
+  }
+}
+
+async function readTexts(source: ByteSource, entry: ZipEntry, fatal: boolean): Promise<string[] | undefined> {
   const parts: Uint8Array[] = [];
   for await (const part of zipMember(source, entry)) parts.push(part);
   const bytes = joined(parts);
   const header = parseTextHeader(bytes);
   if (!header || header.width === 0) return undefined;
   const { kind, width, isBig, dataStart } = header;
+  if (!"USiu".includes(kind)) return undefined;
   const rows = header.shape[0]!;
   if (dataStart + rows * width > bytes.length) {
     throw new InvalidInputError(`the member ${describeValue(entry.name)} is cut short: ${rows} texts do not fit in it`);
   }
   const data = bytes.slice(dataStart, dataStart + rows * width);
   if (kind === "S") {
-    const decoder = new TextDecoder();
-    return Array.from({ length: rows }, (_, i) =>
-      decoder.decode(data.subarray(i * width, (i + 1) * width)).replace(/\0+$/, ""),
-    );
+    const decoder = new TextDecoder("utf-8", { fatal });
+    return Array.from({ length: rows }, (_, i) => {
+      try {
+        return decoder.decode(data.subarray(i * width, (i + 1) * width)).replace(/\0+$/, "");
+      } catch {
+        throw new InvalidInputError(
+          `the member ${describeValue(entry.name)} holds bytes that are not UTF-8 in row ${i}: save it as texts, numpy.char.decode(arr, "latin1")`,
+        );
+      }
+    });
   }
   if (isBig) reverseElements(data, kind === "U" ? 4 : width);
   if (kind === "U") {

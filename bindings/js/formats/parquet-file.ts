@@ -38,6 +38,8 @@ export interface ParquetFile {
   /** Those with rows. */
   groups: Group[];
   rows: number;
+  /** What the footer says beside, by key. */
+  metadata: Map<string, string>;
   /** Where the footer begins. */
   dataEnd: number;
 }
@@ -67,7 +69,12 @@ export async function openParquetFile(source: ByteSource): Promise<ParquetFile> 
   }
   if (first !== rows) throw damagedParquet(`it says ${count(rows)} rows, but its row groups have ${count(first)}`);
   if (rows === 0) throw new InvalidInputError("the Parquet file has no rows");
-  return { source, columns, groups, rows, dataEnd };
+  const metadata = new Map<string, string>();
+  if (footer.has(5)) {
+    for (const entry of structsField(footer, 5))
+      if (entry.has(2)) metadata.set(textField(entry, 1), textField(entry, 2));
+  }
+  return { source, columns, groups, rows, metadata, dataEnd };
 }
 
 /** The columns that hold values, with their levels. */

@@ -27,10 +27,13 @@ const types = { text: 6, int32: 1, floats: 4 };
 export class ParquetWriter {
   readonly #columns: readonly ParquetColumn[];
   readonly #groups: { rows: number; chunks: WrittenChunk[] }[] = [];
+  readonly #metadata: readonly (readonly [string, string])[];
   #at = MAGIC.length;
 
-  constructor(columns: readonly ParquetColumn[]) {
+  /** @param metadata What the footer says beside the columns, by key. */
+  constructor(columns: readonly ParquetColumn[], metadata: Readonly<Record<string, string>> = {}) {
     this.#columns = columns;
+    this.#metadata = Object.entries(metadata);
   }
 
   begin(): Uint8Array {
@@ -85,6 +88,9 @@ export class ParquetWriter {
           )
           .int64(3, group.rows);
       });
+      if (this.#metadata.length > 0) {
+        file.structs(5, this.#metadata, ([key, value]) => file.text(1, key).text(2, value));
+      }
       file.text(6, "rqvae");
     });
     const length = new Uint8Array(4);

@@ -1,7 +1,6 @@
 /** Embeddings in Parquet files: a column of lists, read page by page, or a column per dimension; columns of IDs and labels beside. */
 
 import { InvalidInputError } from "../errors.ts";
-import type { ItemLabels } from "../types.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import {

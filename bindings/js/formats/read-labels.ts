@@ -1,47 +1,230 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
-import { asText, titleField } from "./bytes.ts";
+import { asText, describeValue, extensionOf } from "./bytes.ts";
+import { isItemIdName } from "./columns.ts";
+import { CsvParser } from "./csv-parser.ts";
+import { counted, findTwins, requireUnique } from "./join.ts";
+import { jsonEntries, parseJson } from "./json-digits.ts";
 import { toItemLabels } from "./labels.ts";
 import { readAtomicFile } from "./recbole.ts";
 
-/**
- * Reads titles and labels, one entry an item, from `{ titles: string[], labels?: { [name]: (string | number)[] } }` or an array
- * of titles in JSON, or from plain text with one title a line (an empty line is an empty title), or from an atomic file of RecBole or
- * Hopwise (`.item`: columns separated by tabs, named `name:type`): the column named title or name, or that ends so, gives the titles.
- *
- * @throws InvalidInputError for JSON that is cut short or has another form, labels of another length than the titles, or no
- *   titles at all.
- */
-export function readLabels(text: string): ItemLabels {
-  const content = asText(text);
-  let value: unknown;
-  try {
-    value = JSON.parse(content);
-  } catch (error) {
-    if (/^\s*(\{\s*"|\[\s*"|\[\s*$)/.test(content)) {
-      throw new InvalidInputError(`the labels begin like JSON but are not: ${(error as Error).message}`);
-    }
-  }
-  if (Array.isArray(value)) return toItemLabels(value, undefined);
-  if (typeof value === "object" && value !== null) {
-    const { titles, labels } = value as { titles?: unknown; labels?: unknown };
-    return toItemLabels(titles, labels);
-  }
-  if (content.trim() === "") throw new InvalidInputError("the labels are empty: one title per item is expected");
-  if (/^[^:\t\r\n]+:(token|float)(_seq)?(\t[^:\t\r\n]+:(token|float)(_seq)?)+\r?\n/.test(content))
-    return atomicLabels(content);
-  return { titles: content.replace(/(\r\n|\n|\r)$/, "").split(/\r\n|\n|\r/) };
+/** Columns beside each other, one entry a row. */
+interface Table {
+  names: string[];
+  /** Of each column. */
+  cells: (string | number)[][];
+  /** Of each column, in an atomic file: "token", "token_seq", "float" or "float_seq". */
+  types?: (string | undefined)[];
 }
 
-function atomicLabels(text: string): ItemLabels {
-  const { columns, rows } = readAtomicFile(text);
+/**
+ * Reads titles and labels of items, one entry an item, and the items' own IDs where the text has them (`itemIds`):
+ *
+ * - JSON `{ titles: string[], labels?: { [name]: (string | number)[] }, itemIds?: string[] }`, or an array of titles;
+ * - JSON `{ [itemId]: title }`, or `{ [itemId]: { title, ...labels } }`;
+ * - JSON objects with a field of IDs and one of titles, in an array or one a line;
+ * - a table separated by tabs, commas, semicolons or `|`, whose header names a column of IDs (`id`, `item_id`, `asin`, `sku`, ...);
+ * - an atomic file of RecBole or Hopwise (`.item`: columns separated by tabs, named `name:type`);
+ * - plain text with one title a line; an empty line is an empty title.
+ *
+ * The column named `title` or `name`, or that ends so, gives the titles; without one the first column of text does; the others are labels.
+ * Item IDs are strings with all their digits. Labels with `itemIds` are joined to items by ID, see `joinItems`.
+ *
+ * @param fileName The file's name: a `.csv` or `.tsv` has a header also when it names no more than a title or ID.
+ * @throws InvalidInputError for JSON that is cut short or has another form, labels of another length than the titles, an item ID that is
+ *   empty or stands there twice, or no titles at all.
+ */
+export function readLabels(text: string, fileName = ""): ItemLabels {
+  const content = asText(text);
+  if (content.trim() === "") throw new InvalidInputError("the labels are empty: one title per item is expected");
+  return (
+    fromJson(content) ??
+    fromAtomicFile(content) ??
+    fromTable(content, extensionOf(fileName)) ?? { titles: content.replace(/(\r\n|\n|\r)$/, "").split(/\r\n|\n|\r/) }
+  );
+}
+
+function fromJson(content: string): ItemLabels | undefined {
+  if (!/^\s*[{[]/.test(content)) return undefined;
+  let value: unknown;
+  try {
+    value = parseJson(content);
+  } catch (error) {
+    const lines = jsonLines(content);
+    if (lines) return fromRecords(lines);
+    if (!/^\s*(\{\s*"|\[\s*"|\[\s*\{|\[\s*$)/.test(content)) return undefined;
+    throw new InvalidInputError(`the labels begin like JSON but are not: ${(error as Error).message}`);
+  }
+  if (Array.isArray(value)) {
+    return value.length > 0 && value.every(isObject) ? fromRecords(value) : toItemLabels(value, undefined);
+  }
+  const fields = value as Record<string, unknown>;
+  if ("titles" in fields) return withOwnIds(toItemLabels(fields.titles, fields.labels, fields.itemIds));
+  const entries = jsonEntries(content);
+  const names = entries.map(([name]) => name);
+  const isScalar = (of: unknown) => typeof of === "string" || typeof of === "number";
+  // One line of JSON lines looks like a map.
+  if (names.some(isItemIdName) && names.some(isTitleName) && entries.every(([, of]) => !isObject(of))) {
+    return entries.every(([, of]) => Array.isArray(of))
+      ? fromColumns({ names, cells: entries.map(([name, of]) => (of as unknown[]).map((cell) => toCell(cell, name))) })
+      : fromRecords([fields]);
+  }
+  if (entries.length > 0 && entries.every(([, title]) => isScalar(title))) {
+    requireUnique(names, "");
+    return { titles: entries.map(([, title]) => String(title)), itemIds: names };
+  }
+  if (entries.length > 0 && entries.every(([, fields]) => isObject(fields))) {
+    const { itemIds: _, ...labels } = fromRecords(
+      entries.map(([, fields]) => fields),
+      false,
+    );
+    requireUnique(names, "");
+    return { ...labels, itemIds: names };
+  }
+  return toItemLabels(fields.titles, fields.labels);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Labels that are named as item IDs are, and can be, are item IDs. */
+function withOwnIds(labels: ItemLabels): ItemLabels {
+  if (labels.itemIds || !labels.labels) return labels;
+  const name = Object.keys(labels.labels).find(isItemIdName);
+  const itemIds = name !== undefined && labels.labels[name]!.map(String);
+  return itemIds && !findTwins(itemIds) ? { ...labels, itemIds } : labels;
+}
+
+/** The objects of JSON lines; undefined when the first line is none. */
+function jsonLines(content: string): unknown[] | undefined {
+  const lines = content.split(/\r\n|\n|\r/);
+  const first = lines.findIndex((line) => line.trim() !== "");
+  const records: unknown[] = [];
+  for (const [i, line] of lines.entries()) {
+    if (line.trim() === "") continue;
+    let value: unknown;
+    try {
+      value = parseJson(line);
+    } catch (error) {
+      if (i === first) return undefined;
+      throw new InvalidInputError(`line ${i + 1} of the labels is not JSON: ${(error as Error).message}`);
+    }
+    if (!isObject(value)) {
+      if (i === first) return undefined;
+      throw new InvalidInputError(`line ${i + 1} of the labels must be an object, got ${describeValue(value)}`);
+    }
+    records.push(value);
+  }
+  return records;
+}
+
+function toCell(value: unknown, where: string): string | number {
+  if (typeof value === "string" || typeof value === "number") return value;
+  if (value === undefined || value === null) return "";
+  if (typeof value === "boolean") return String(value);
+  throw new InvalidInputError(`${where} must be a string or a number, got ${describeValue(value)}`);
+}
+
+/** Lists and objects among the fields are no labels, and are passed over. */
+function fromRecords(records: readonly unknown[], hasItemIds = true): ItemLabels {
+  const all = records as Record<string, unknown>[];
+  const names = [...new Set(all.flatMap((record) => Object.keys(record)))].filter((name) =>
+    all.every((record) => typeof record[name] !== "object" || record[name] === null),
+  );
+  const cells = names.map((name) => all.map((record) => toCell(record[name], describeValue(name))));
+  return fromColumns({ names, cells }, hasItemIds);
+}
+
+const atomicHeader = /^[^:\t\r\n]+:(token|float)(_seq)?(\t[^:\t\r\n]+:(token|float)(_seq)?)+\r?\n/;
+
+function fromAtomicFile(content: string): ItemLabels | undefined {
+  const [header] = atomicHeader.exec(content) ?? [];
+  if (header === undefined) return undefined;
+  const { columns, rows } = readAtomicFile(content);
   if (rows.length === 0) throw new InvalidInputError("the atomic file has a header but no rows");
-  const named = columns.findIndex((name) => /(^|_)(title|name)$/i.test(name));
-  const title = named >= 0 ? named : titleField(columns);
-  const others = columns.map((name, column) => ({ name, column })).filter(({ column }) => column !== title);
-  const cells = (column: number) => rows.map((row) => row[column]!);
+  const types = header
+    .trim()
+    .split("\t")
+    .map((cell) => cell.split(":")[1]);
+  return fromColumns({ names: columns, cells: columns.map((_, column) => rows.map((row) => row[column]!)), types });
+}
+
+/** A table whose header names item IDs and something else, all of whose rows are as long; by its file's name also a shorter one. */
+function fromTable(content: string, extension: string): ItemLabels | undefined {
+  const isNamed = extension === "csv" || extension === "tsv";
+  const [line] = /^[^\r\n]*/.exec(content)!;
+  const delimiter = ["\t", ",", ";", "|"]
+    .map((char) => [char, line.split(char).length] as const)
+    .reduce((best, next) => (next[1] > best[1] ? next : best))[0];
+  const cellsOf = (of: string) => of.split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
+  const names = cellsOf(line);
+  const hasId = names.some((name) => isItemIdName(name) || endsAsItemId.test(name));
+  const hasTitle = names.some(isTitleName);
+  if (!(hasId && names.length > 1) && !(isNamed && (hasId || hasTitle))) return undefined;
+  // Titles may begin like a header: it is one for sure when both are named.
+  const isSure = isNamed || (names.some(isItemIdName) && hasTitle);
+  const parser = new CsvParser(delimiter);
+  let records: { cells: string[]; line: number }[];
+  try {
+    records = [...parser.push(content), ...parser.finish()];
+  } catch (error) {
+    if (isSure) throw error;
+    return undefined;
+  }
+  const [header, ...rows] = records;
+  const width = header!.cells.length;
+  const uneven = rows.find(({ cells }) => cells.length !== width);
+  if (uneven && !isSure) return undefined;
+  if (uneven) {
+    throw new InvalidInputError(
+      `line ${uneven.line} of the labels has ${counted(uneven.cells.length, "column")}, but the header has ${width}`,
+    );
+  }
+  if (rows.length === 0) {
+    if (!isSure) return undefined;
+    throw new InvalidInputError("the labels have a header but no rows: a row an item is expected");
+  }
+  return fromColumns({
+    names: header!.cells.map((cell) => cell.trim()),
+    cells: header!.cells.map((_, column) => rows.map(({ cells }) => cells[column]!)),
+  });
+}
+
+const isTitleName = (name: string) => /(^|[ _.-])(title|name)s?$/i.test(name.trim());
+const endsAsItemId = /([ _.-](id|asin|sku|key|uuid)|[a-z]Id)$/;
+
+/** The column of the items' IDs: named as one, or of tokens in an atomic file. */
+function itemIdColumn({ names, cells, types }: Table): number {
+  const isTitle = (column: number) => isTitleName(names[column]!);
+  const named = [...names.keys()].filter((column) => isItemIdName(names[column]!));
+  // Of several that are named so, that of the item: "item_id" beside "key".
+  const item = named.find((column) => /^item/i.test(names[column]!.trim())) ?? named[0];
+  if (item !== undefined) return item;
+  const canBe = (column: number) => !isTitle(column) && !findTwins(cells[column]!.map(String));
+  const ending = [...names.keys()].find((column) => endsAsItemId.test(names[column]!.trim()) && canBe(column));
+  return ending ?? names.findIndex((_, column) => types?.[column] === "token" && canBe(column));
+}
+
+function fromColumns(table: Table, hasItemIds = true): ItemLabels {
+  const { names, cells } = table;
+  const item = hasItemIds ? itemIdColumn(table) : -1;
+  const others = [...names.keys()].filter((column) => column !== item);
+  const isExact = (column: number) => /^(title|name)$/i.test(names[column]!.trim());
+  const isText = (column: number) =>
+    cells[column]!.some((cell) => typeof cell === "string" && !/^[\d.\s]*$/.test(cell));
+  const title =
+    others.find(isExact) ?? others.find((column) => isTitleName(names[column]!)) ?? others.find(isText) ?? item;
+  if (title < 0 || cells[title] === undefined) {
+    throw new InvalidInputError(
+      `the labels have no titles: a field named title or name is expected, but there are ${names.slice(0, 8).map(describeValue).join(", ") || "none"}`,
+    );
+  }
+  const itemIds = item < 0 ? undefined : cells[item]!.map(String);
+  if (itemIds) requireUnique(itemIds, describeValue(names[item]));
+  const labels = others.filter((column) => column !== title).map((column) => [names[column]!, cells[column]!] as const);
   return {
-    titles: cells(title),
-    labels: Object.fromEntries(others.map(({ name, column }) => [name, cells(column)])),
+    titles: cells[title].map(String),
+    ...(labels.length > 0 && { labels: Object.fromEntries(labels) }),
+    ...(itemIds && { itemIds }),
   };
 }

@@ -4,9 +4,10 @@ import { InvalidInputError } from "../errors.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import { type ColumnOptions, isItemIdName, type TableColumns } from "./columns.ts";
+import { counted } from "./join.ts";
 import { dtypes } from "./npy.ts";
 import { bfloat16, elementKind, RawMatrix } from "./raw-matrix.ts";
-import { chooseTensor, type TensorInfo } from "./tensor-choice.ts";
+import { chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
 
 /** Longest header that is read: the format's own cap. */
 const MAX_HEADER = 100_000_000;
@@ -47,7 +48,7 @@ export interface OpenSafetensors {
 
 /**
  * Opens a matrix of floats (F16, BF16, F32, F64).
- * @param wanted Its name. Default: the only one, or the only one with a usual name.
+ * @param options Which one, by `embedding`: default the only one, or the only one with a usual name.
  * @throws InvalidInputError when header and sizes contradict each other or the file, or there is no such matrix.
  */
 export async function openSafetensors(source: ByteSource, options: ColumnOptions): Promise<OpenSafetensors> {
@@ -57,31 +58,76 @@ export async function openSafetensors(source: ByteSource, options: ColumnOptions
       "it is a model of rqvae, not embeddings: RQVAE.load reads it; one of its tensors can be named (embedding)",
     );
   }
-  const chosen = chooseTensor(tensors, options, "the safetensors file");
+  // A column of IDs is no matrix of embeddings.
+  const candidates = tensors.filter(
+    ({ name, shape }) => options.embedding !== undefined || shape[1] !== 1 || !isIdsName(name),
+  );
+  const chosen = chooseTensor(candidates, options, "the safetensors file");
   const [rows, dim] = chosen.shape as [number, number];
   const kind = floatKinds[chosen.type as keyof typeof floatKinds];
   const matrix = new RawMatrix(source, { start: dataStart + chosen.begin, kind, fortran: false, rows, dim });
-  const ids = tensors.find(
-    ({ name, shape, type }) => isIdsName(name) && shape.length === 1 && shape[0] === rows && /^[IU](32|64)$/.test(type),
-  );
-  if (!ids) return { matrix, tensor: chosen.name };
+  const ids = idsBeside(tensors, chosen, options);
+  const columns = tensorColumns(tensors, chosen.name, { itemId: ids?.name });
+  const opened = { matrix, tensor: chosen.name, ...(columns && { columns }) };
+  if (!ids) return opened;
   const bytes = await readBytes(source, dataStart + ids.begin, dataStart + ids.end);
-  return { matrix, tensor: chosen.name, itemIds: integers(bytes, ids.type) };
+  return { ...opened, itemIds: integers(bytes, ids.type) };
+}
+
+/**
+ * The tensor of the items' IDs.
+ * @throws InvalidInputError when a tensor that is named so has another length than the matrix, and is not of another one, or is not of integers.
+ */
+function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOptions): Tensor | undefined {
+  const rows = chosen.shape[0]!;
+  const lengthOf = ({ shape }: Tensor) => (shape.length === 1 || shape[1] === 1 ? shape[0]! : undefined);
+  const asked = chooseIds(
+    tensors.filter((tensor) => tensor !== chosen),
+    options,
+  );
+  const named = tensors.filter(
+    (tensor) =>
+      tensor !== chosen &&
+      (asked ? tensor === asked : isIdsName(tensor.name)) &&
+      tensor.shape.length <= 2 &&
+      lengthOf(tensor) !== undefined,
+  );
+  const ids = named.find((tensor) => lengthOf(tensor) === rows);
+  if (ids) {
+    if (ids.type in integerReaders) return ids;
+    throw new InvalidInputError(
+      `the tensor ${describeValue(ids.name)} holds ${ids.type}, which cannot be item IDs: save it as integers, ids.to(torch.int64)`,
+    );
+  }
+  const ofOther = (length: number) =>
+    tensors.some(
+      (other) => other !== chosen && other.shape.length === 2 && other.shape[1] !== 1 && other.shape[0] === length,
+    );
+  const wrong = named.find((tensor) => !ofOther(lengthOf(tensor)!));
+  if (!wrong) return undefined;
+  throw new InvalidInputError(
+    `the tensor ${describeValue(wrong.name)} has ${counted(lengthOf(wrong)!, "entry", "entries")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one item ID for each row is expected`,
+  );
 }
 
 /** "ids" and "item_ids" beside "id" and "item_id". */
 export const isIdsName = (name: string): boolean => isItemIdName(name) || isItemIdName(name.replace(/s$/i, ""));
 
+const integerReaders: Record<string, (view: DataView, at: number) => number | bigint> = {
+  U8: (view, at) => view.getUint8(at),
+  I8: (view, at) => view.getInt8(at),
+  U16: (view, at) => view.getUint16(at, true),
+  I16: (view, at) => view.getInt16(at, true),
+  U32: (view, at) => view.getUint32(at, true),
+  I32: (view, at) => view.getInt32(at, true),
+  U64: (view, at) => view.getBigUint64(at, true),
+  I64: (view, at) => view.getBigInt64(at, true),
+};
+
 function integers(bytes: Uint8Array, type: string): string[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const size = otherSizes[type]!;
-  const read = {
-    I32: (at: number) => view.getInt32(at, true),
-    U32: (at: number) => view.getUint32(at, true),
-    I64: (at: number) => view.getBigInt64(at, true),
-    U64: (at: number) => view.getBigUint64(at, true),
-  }[type]!;
-  return Array.from({ length: bytes.length / size }, (_, i) => String(read(i * size)));
+  return Array.from({ length: bytes.length / size }, (_, i) => String(integerReaders[type]!(view, i * size)));
 }
 
 async function readHeader(source: ByteSource): Promise<{ tensors: Tensor[]; dataStart: number; isModel: boolean }> {

@@ -2,7 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { describeValue } from "./bytes.ts";
-import type { ColumnOptions } from "./columns.ts";
+import type { ColumnOptions, TableColumns } from "./columns.ts";
 import { writtenShape } from "./npy.ts";
 
 /** An array by what its file says of it. */
@@ -58,4 +58,32 @@ export function chooseTensor<T extends TensorInfo>(
   throw new InvalidInputError(
     `${where} has several matrices: choose one, embedding: ${JSON.stringify(matrices[0]!.name)}; ${there}`,
   );
+}
+
+/** The array of the items' IDs that was asked for. @throws InvalidInputError that lists what there is. */
+export function chooseIds<T extends TensorInfo>(tensors: readonly T[], { itemId }: ColumnOptions): T | undefined {
+  if (itemId === undefined) return undefined;
+  const found = tensors.find(({ name }) => name === itemId);
+  if (found) return found;
+  const names = tensors.slice(0, 12).map(({ name }) => describeValue(name));
+  throw new InvalidInputError(
+    `itemId: there is no array ${describeValue(itemId)} beside the vectors; the others are ${names.join(", ") || "none"}`,
+  );
+}
+
+/** What the arrays of a file were taken for; undefined when there is but one. */
+export function tensorColumns(
+  tensors: readonly TensorInfo[],
+  vector: string,
+  { itemId, title, labels = [] }: { itemId?: string | undefined; title?: string | undefined; labels?: string[] },
+): TableColumns | undefined {
+  if (tensors.length < 2) return undefined;
+  const used = new Set([vector, itemId, title, ...labels]);
+  return {
+    vector: [vector],
+    ...(itemId !== undefined && { itemId }),
+    ...(title !== undefined && { title }),
+    labels,
+    ignored: tensors.map(({ name }) => name).filter((name) => !used.has(name)),
+  };
 }

@@ -1,23 +1,39 @@
 import type { ItemLabels } from "rqvae";
-import { checkLabels, type OpenEmbeddingsOptions, openEmbeddings, readLabels } from "rqvae/formats";
+import { joinLabels, type OpenEmbeddingsOptions, openEmbeddings, readLabels } from "rqvae/formats";
 import { isLarge } from "../large-file.ts";
 import { checkItems } from "./checks.ts";
-import type { DataSource, DataSummary } from "./protocol.ts";
+import type { DataSource, DataSummary, Naming } from "./protocol.ts";
 import { Vectors } from "./vectors.ts";
 
 const HEAD_ROWS = 6;
 const HEAD_COLUMNS = 12;
+/** Item IDs that the page shows. */
+const NAMED_ROWS = 3;
 
 /** Items and their titles, held by the worker or read from a file as they are needed. */
 export interface HeldItems {
   vectors: Vectors;
   labels: ItemLabels | undefined;
+  /** The items' own IDs, of the file or of the labels; undefined where rows are known by their numbers. */
+  itemIds: readonly string[] | undefined;
+  /** Whether these are of the items' file. */
+  hasOwnIds: boolean;
+  /** Item IDs that the file has, but in two rows: they name no items. */
+  twins: Naming["twins"];
   /** Rows of the file, where some were left out. */
   fileRows: Uint32Array | undefined;
   /** Of which rows the labels must speak. */
   rowsInFile: number;
-  file: DataSummary["file"];
+  /** Why the first of the others was left out. */
+  reason: string;
+  file: DataSummary["file"] & { name: string };
+  /** How the titles of another file were joined, where that is worth saying. */
+  joined: string;
 }
+
+/** What items are called in files: by their own IDs, or else by the numbers of their rows in the file. */
+export const writtenIds = ({ itemIds, fileRows }: HeldItems): readonly (string | number)[] | undefined =>
+  itemIds ?? (fileRows && Array.from(fileRows));
 
 /** Opens the items of a source. */
 export async function openSource(source: DataSource): Promise<HeldItems> {
@@ -30,7 +46,7 @@ export async function openSource(source: DataSource): Promise<HeldItems> {
     return { ...held, labels: readLabels(text) };
   }
   const held = await openItemsFile(source.items, source.withoutBadRows);
-  return source.labels ? { ...held, labels: await readLabelsFile(source.labels, held) } : held;
+  return source.labels ? withLabelsFile(source.labels, held) : held;
 }
 
 export async function openItemsFile(file: File, withoutBadRows = false): Promise<HeldItems> {
@@ -48,55 +64,77 @@ export async function openItemsFile(file: File, withoutBadRows = false): Promise
 }
 
 async function open(source: File | Uint8Array, options: OpenEmbeddingsOptions): Promise<HeldItems> {
-  // The page names items by their rows: two of one name do no harm.
-  const opened = await openEmbeddings(source, { ...options, uniqueIds: false });
+  // Of two rows with one item ID neither may be refused before the visitor has seen which they are.
+  const opened = await openEmbeddings(source, { ...options, uniqueIds: options.skipInvalid === true });
   const { rows, format, labels, inMemory, skipped } = opened;
   const left = new Set(skipped?.rows);
   const rowsInFile = rows + left.size;
+  const fileRows = left.size === 0 ? undefined : without(rowsInFile, left);
+  const twins = opened.itemIds && findTwins(opened.itemIds);
   return {
     vectors: new Vectors(opened),
     labels,
-    fileRows: left.size === 0 ? undefined : without(rowsInFile, left),
+    itemIds: twins ? undefined : opened.itemIds,
+    hasOwnIds: !twins && opened.itemIds !== undefined,
+    twins: twins && {
+      ...twins,
+      rows: [fileRows?.[twins.rows[0]] ?? twins.rows[0], fileRows?.[twins.rows[1]] ?? twins.rows[1]],
+    },
+    fileRows,
     rowsInFile,
+    reason: skipped?.reason ?? "",
     file: {
+      name: options.fileName ?? "the data",
       format,
       bytes: "size" in source ? source.size : source.length,
       isReadAsNeeded: !inMemory && "size" in source,
     },
+    joined: "",
   };
+}
+
+/** The first two rows of one item. */
+function findTwins(itemIds: readonly string[]): Naming["twins"] {
+  const known = new Map<string, number>();
+  for (const [row, itemId] of itemIds.entries()) {
+    const earlier = known.get(itemId);
+    if (earlier !== undefined) return { itemId, rows: [earlier, row] };
+    known.set(itemId, row);
+  }
+  return undefined;
 }
 
 const without = (rows: number, left: ReadonlySet<number>) =>
   Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => !left.has(row));
 
-/** Reads a file of titles. @throws Error when there is not one title for each row of the items' file. */
-export async function readLabelsFile(file: File, { rowsInFile, fileRows }: HeldItems): Promise<ItemLabels> {
+/** The items with the titles of a file. @throws Error when the file has none for these items. */
+export async function withLabelsFile(file: File, held: HeldItems): Promise<HeldItems> {
+  const { rowsInFile, fileRows, vectors, file: items } = held;
+  // Item IDs that an earlier file of titles brought are not the items' own.
+  const own = held.hasOwnIds ? held.itemIds : undefined;
   let labels: ItemLabels;
   try {
-    labels = readLabels(await file.text());
+    labels = readLabels(await file.text(), file.name);
   } catch (error) {
     throw new Error(`${file.name} could not be read as titles: ${(error as Error).message}`, { cause: error });
   }
-  if (labels.titles.length !== rowsInFile) {
-    const count = (n: number) => n.toLocaleString("en");
-    throw new Error(
-      `${file.name} has ${count(labels.titles.length)} titles, but the data has ${count(rowsInFile)} items. ` +
-        "It must give one title for each item, in the same order",
-    );
-  }
-  checkLabels(labels, rowsInFile);
-  return fileRows ? pick(labels, fileRows) : labels;
+  const joined = joinLabels(
+    { name: items.name, rows: vectors.rows, itemIds: own, fileRows, rowsInFile },
+    labels,
+    file.name,
+  );
+  return { ...held, labels: joined.labels, itemIds: joined.labels.itemIds, joined: joined.join.text };
 }
 
-function pick({ titles, labels }: ItemLabels, rows: Uint32Array): ItemLabels {
-  const of = <T>(values: readonly T[]) => Array.from(rows, (row) => values[row]!);
-  return {
-    titles: of(titles),
-    ...(labels && { labels: Object.fromEntries(Object.entries(labels).map(([name, values]) => [name, of(values)])) }),
-  };
+/** What items are called, for the page. */
+export function namingOf(held: HeldItems): Naming {
+  const { labels, itemIds, twins, joined } = held;
+  const first = writtenIds(held)?.slice(0, NAMED_ROWS).map(String);
+  return { labels, itemIds: first, hasOwnIds: itemIds !== undefined, twins, joined };
 }
 
-export async function summarize({ vectors, labels, file }: HeldItems): Promise<DataSummary> {
+export async function summarize(held: HeldItems): Promise<DataSummary> {
+  const { vectors, file, rowsInFile, reason } = held;
   const { rows, dim } = vectors;
   const checks = await checkItems(vectors);
   const shown = Math.min(rows, HEAD_ROWS);
@@ -105,7 +143,8 @@ export async function summarize({ vectors, labels, file }: HeldItems): Promise<D
     rows,
     dim,
     file,
-    labels,
+    leftOut: { rows: rowsInFile - rows, reason },
+    ...namingOf(held),
     checks,
     head: Array.from({ length: shown }, (_, i) => [...head.subarray(i * dim, i * dim + Math.min(dim, HEAD_COLUMNS))]),
   };

@@ -41,8 +41,21 @@ export interface DataChecks {
   norms: { least: number; mean: number; most: number };
 }
 
+/** What items are called. */
+export interface Naming {
+  labels: ItemLabels | undefined;
+  /** What the first items are called in files. */
+  itemIds: string[] | undefined;
+  /** Whether these are their own IDs, of the file or of the titles; otherwise the numbers of their rows. */
+  hasOwnIds: boolean;
+  /** The first two rows of one item ID, for which the file's item IDs are not used. */
+  twins: { itemId: string; rows: [number, number] } | undefined;
+  /** How the titles of another file were joined, where that is worth saying. */
+  joined: string;
+}
+
 /** Items as the page knows them. */
-export interface DataSummary {
+export interface DataSummary extends Naming {
   rows: number;
   dim: number;
   file: {
@@ -51,7 +64,8 @@ export interface DataSummary {
     /** Its rows are read as they are needed; otherwise they are in memory. */
     isReadAsNeeded: boolean;
   };
-  labels: ItemLabels | undefined;
+  /** Rows of the file that were left out, and why the first of them was. */
+  leftOut: { rows: number; reason: string };
   checks: DataChecks;
   /** The first values of the first rows. */
   head: number[][];
@@ -134,7 +148,7 @@ export type IdFile = "csv" | "jsonl" | "lcrec" | "recbole";
 /** The worker's calls: what each takes, gives and tells meanwhile. */
 export interface LabApi {
   open: { input: { source: DataSource }; output: DataSummary };
-  setLabels: { input: { file: File }; output: ItemLabels };
+  setLabels: { input: { file: File }; output: Naming };
   train: {
     input: { settings: Settings; noun: [one: string, many: string]; from: "start" | "pause" | "store" };
     output: RunResult;
@@ -154,7 +168,10 @@ export interface LabApi {
   idsFile: { input: { format: IdFile }; output: Blob };
   loadModel: { input: { file: Blob }; output: LoadedModel };
   /** Gives the items of a file their IDs, by the model there is; `idsFile` then writes these. */
-  encodeFile: { input: { file: File }; output: { ids: PlainIds; labels: ItemLabels | undefined } };
+  encodeFile: {
+    input: { file: File };
+    output: { ids: PlainIds } & Naming;
+  };
 }
 
 export type Method = keyof LabApi;

@@ -2,7 +2,7 @@
 import { RQVAE, SemanticIds } from "rqvae";
 import { idChunks } from "rqvae/formats";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
-import { type HeldItems, openItemsFile, openSource, readLabelsFile, summarize } from "./items.ts";
+import { type HeldItems, namingOf, openItemsFile, openSource, summarize, withLabelsFile, writtenIds } from "./items.ts";
 import type { DataSource, LabApi, LabReply, LabRequest, Method, PlainIds, RunResult, TrainEvent } from "./protocol.ts";
 import { Run } from "./run.ts";
 import { Study } from "./study.ts";
@@ -61,12 +61,10 @@ const handlers: { [M in Method]: Handler<M> } = {
   },
 
   async setLabels({ file }) {
-    const data = need(held, "data");
-    const labels = await readLabelsFile(file, data);
-    held = { ...data, labels };
+    held = await withLabelsFile(file, need(held, "data"));
     if (source?.kind === "files") source = { ...source, labels: file };
     if (study && ids) study = new Study(model(), held, ids);
-    return labels;
+    return namingOf(held);
   },
 
   async train({ settings, noun, from }, emit) {
@@ -117,7 +115,7 @@ const handlers: { [M in Method]: Handler<M> } = {
   },
 
   async idsFile({ format }) {
-    const itemIds = held?.fileRows && [...held.fileRows];
+    const itemIds = held && writtenIds(held);
     const chunks = idChunks(
       format,
       { ids: need(ids, "ID"), ...(itemIds ? { itemIds } : {}) },
@@ -146,7 +144,7 @@ const handlers: { [M in Method]: Handler<M> } = {
     });
     held = opened;
     ids = encoded;
-    return { ids: plain(encoded), labels: opened.labels };
+    return { ids: plain(encoded), ...namingOf(opened) };
   },
 };
 
