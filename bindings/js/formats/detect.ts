@@ -10,6 +10,8 @@ import { Utf8Pieces } from "./utf8.ts";
 export interface ReadItems {
   items: ItemMatrix;
   labels?: ItemLabels;
+  /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
+  itemIds?: string[];
 }
 
 /**
@@ -19,7 +21,7 @@ export interface ReadItems {
  *
  * @param file The file's bytes; they are not changed and not kept.
  * @param fileName Its name or path.
- * @throws InvalidInputError when the format is none of these, and for what the reader refuses.
+ * @throws InvalidInputError when the format is none of these, for an item ID that is there twice, and for what the reader refuses.
  */
 export function readItems(file: Uint8Array | ArrayBuffer, fileName = ""): ReadItems {
   const bytes = asBytes(file);
@@ -32,7 +34,7 @@ export function readItems(file: Uint8Array | ArrayBuffer, fileName = ""): ReadIt
       `${name} is ${seen.kind}, which cannot be read here; readable are npy, csv, tsv, json and jsonl. Please ${advice}.`,
     );
   }
-  const table = textFormat(seen, fileName) === "json" ? new JsonTable() : new CsvTable();
+  const table = textFormat(seen, fileName) === "json" ? new JsonTable({}, true) : new CsvTable({}, true);
   const utf8 = new Utf8Pieces();
   for (let at = 0; at < bytes.length; at += PIECE) {
     // A copy: browsers do not decode shared memory.
@@ -40,7 +42,8 @@ export function readItems(file: Uint8Array | ArrayBuffer, fileName = ""): ReadIt
   }
   table.push(utf8.finish());
   const { items, labels } = table.finish();
-  return labels ? { items, labels } : { items };
+  const { itemIds } = table;
+  return { items, ...(labels && { labels }), ...(itemIds && { itemIds }) };
 }
 
 const PIECE = 1 << 18;
