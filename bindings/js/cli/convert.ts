@@ -46,8 +46,8 @@ export const convert: Command = {
   semanticids  .semanticids  the Hopwise program's csv, with vectors if <in> has
   npy          .npy          integers, a row an item, as GRID reads; no item IDs
   trie         .trie.json    {"code": {"code": ["item", ...]}}
-  parquet      .parquet      the columns of csv, and how many codes each level has,
-                             which no other keeps; reads lists of codes too
+  parquet      .parquet      the columns of csv, and how many codes each level
+                             has, which no other keeps; reads lists of codes too
 <out> is overwritten.
 
 --plain writes what the Hopwise program's class takes by load_state_dict: input
