@@ -116,5 +116,9 @@ describe.skipIf(!hasChromium)("identity on the page (Chromium; skipped when it i
     await visitor.page.getByTestId("leave-out").click();
     await expect.poll(() => visitor.text("preview")).toContain("1 row was left out");
     expect(await visitor.text("preview")).toContain("by their own IDs");
+
+    const nameless = csvOf(all).toString().replace(`${keys[2]},`, ",");
+    await visitor.choose("file-input", "nameless.csv", Buffer.from(nameless));
+    await expect.poll(() => visitor.text("preview")).toContain("Row 2 has no item ID");
   });
 });

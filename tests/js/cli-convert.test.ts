@@ -94,7 +94,7 @@ describe("rqvae convert", () => {
       rqvae("convert", "ids.csv", "fails.item", "--item", "more.item"),
       1,
       "more.item",
-      '"c" has no semantic ID',
+      'no ID for 1 of the 3 items of more.item: "c"',
     );
     expect(files()).not.toContain("fails.item");
   });

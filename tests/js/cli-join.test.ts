@@ -1,7 +1,16 @@
 /** The command line gives every item its own ID, title and vector, whatever the order of its files. */
 import { mkdirSync } from "node:fs";
 import { RQVAE } from "rqvae";
-import { readHopwise, readIds, readIdsAsync, readIdTableCsv, readNpy, readRecBole } from "rqvae/formats";
+import {
+  readHopwise,
+  readIds,
+  readIdsAsync,
+  readIdTableCsv,
+  readNpy,
+  readRecBole,
+  vectorChunks,
+  writeNpy,
+} from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   dim,
@@ -16,6 +25,7 @@ import {
   useFolder,
   write,
 } from "./cli-harness.ts";
+import { makeNpy, makeZip } from "./format-files.ts";
 
 useFolder();
 
@@ -222,6 +232,46 @@ describe("rqvae report --ids", () => {
   });
 });
 
+describe("rqvae convert --item", () => {
+  const item = (order: readonly (number | string)[]) =>
+    ["item_id:token\tyear:float", ...order.map((i) => `${typeof i === "number" ? key(i) : i}\t1999`), ""].join("\n");
+  const convert = (from: string) => rqvae("convert", from, "out.item", "--item", "in.item");
+  beforeEach(() => {
+    write("items.csv", keyed(all));
+    expect(train("items.csv", "-q").status).toBe(0);
+  });
+
+  it("joins by key, and names what is extra or missing", async () => {
+    const own = await ownCodes("m.safetensors");
+    write("in.item", item(shuffled.slice(0, 57)));
+    expect(convert("m.ids.csv")).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining("3 items that are not in in.item"),
+    });
+    const { itemIds, ids } = readRecBole(read("out.item"));
+    expect(itemIds).toEqual(shuffled.slice(0, 57).map(key));
+    itemIds.forEach((itemId, row) => {
+      expect(String(ids.at(row))).toBe(own.get(itemId));
+    });
+    write("in.item", item([...all, "x"]));
+    expectError(convert("m.ids.csv"), 1, "m.ids.csv has no ID for 1 of the 61 items of in.item", '"x"');
+    write("in.item", item([...all, 5]));
+    expectError(convert("m.ids.csv"), 1, "rows 5 and 60 are both item");
+  });
+
+  it("rows of npy are no item IDs: they are joined by place, which is said", () => {
+    expect(rqvae("convert", "m.ids.csv", "m.npy", "-q").status).toBe(0);
+    // From 1 on, as RecBole's items are: row 0 is item 1.
+    write("in.item", item(all.map((i) => String(i + 1))));
+    expect(convert("m.npy")).toMatchObject({ status: 0, stderr: expect.stringContaining("m.npy has no item IDs") });
+    const { itemIds, ids } = readRecBole(read("out.item"));
+    expect(itemIds[0]).toBe("1");
+    expect([...ids]).toEqual([...readIds(readBytes("m.ids.csv")).ids]);
+    write("in.item", item(all.slice(1)));
+    expectError(convert("m.npy"), 1, "m.npy has 60 IDs", "in.item has 59 items");
+  });
+});
+
 describe("rqvae hopwise", () => {
   const header = "item_id:token\ttitle:token_seq";
   const dataset = (order: readonly number[]) => {
@@ -241,6 +291,52 @@ describe("rqvae hopwise", () => {
     expect(merged.itemIds).toEqual(shuffled.map(key));
     expect(byItem({ format: "recbole", ...merged })).toEqual(own);
     expect(byItem({ format: "semanticids", ...readHopwise(read("shop/shop.semanticids")) })).toEqual(own);
+  });
+
+  const records = (order: readonly number[]) => order.map((i) => ({ item_id: key(i), embedding: vector(i) }));
+  const flat = (order: readonly number[]) => Float32Array.from(order.flatMap(vector));
+  const ucs4 = (order: readonly number[]) =>
+    Uint32Array.from(order.flatMap((i) => Array.from({ length: 20 }, (_, c) => key(i).codePointAt(c) ?? 0)));
+  const order = [...shuffled].reverse();
+  it.each<[name: string, file: () => string | Uint8Array | Promise<Uint8Array>]>([
+    [
+      "e.jsonl",
+      () =>
+        records(order)
+          .map((record) => JSON.stringify(record))
+          .join("\n"),
+    ],
+    ["e.json", () => JSON.stringify(records(order))],
+    ["map.json", () => `{${order.map((i) => `${JSON.stringify(key(i))}: [${vector(i)}]`)}}`],
+    ["e.tsv", () => ["item_id\te0\te1\te2\te3\te4", ...order.map((i) => [key(i), ...vector(i)].join("\t"))].join("\n")],
+    [
+      "e.npz",
+      () =>
+        makeZip([
+          { name: "emb.npy", bytes: writeNpy({ data: flat(order), rows, dim }) },
+          { name: "ids.npy", bytes: makeNpy("<U20", `(${rows},)`, ucs4(order)) },
+        ]),
+    ],
+    [
+      "e.parquet",
+      async () => {
+        const blocks = (async function* () {
+          yield flat(order);
+        })();
+        const parts: Uint8Array[] = [];
+        for await (const part of vectorChunks("parquet", { rows, dim, blocks }, { itemIds: order.map(key) }))
+          parts.push(part as Uint8Array);
+        return Buffer.concat(parts);
+      },
+    ],
+  ])("by key from %s", async (name, file) => {
+    dataset(shuffled);
+    write(name, await file());
+    const { status, stderr } = hopwise("-e", name);
+    expect([status, stderr]).toEqual([0, expect.not.stringContaining("Joined by place")]);
+    const merged = readRecBole(read("shop/shop.semantic.item"));
+    expect(merged.itemIds).toEqual(shuffled.map(key));
+    expect(byItem({ format: "recbole", ...merged })).toEqual(await ownCodes("shop/shop.safetensors"));
   });
 
   it("an item without a vector is an error that names it, or left without an ID when asked", async () => {

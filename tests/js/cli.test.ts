@@ -37,7 +37,7 @@ describe("rqvae train", () => {
     for (const line of stdout.split("\n")) expect(displayWidth(line)).toBeLessThanOrEqual(80);
     // Lines, not a block, since stderr is no terminal.
     expect(stderr).toMatch(
-      /^(preparing the codebooks.*\n)?((epoch \d of 3|warning in epoch \d:).*\n)*epoch 3 of 3, loss .*distinct IDs.*\n$/,
+      /^Joined by place, since neither .*\n(preparing the codebooks.*\n)?((epoch \d of 3|warning in epoch \d:).*\n)*epoch 3 of 3, loss .*distinct IDs.*\n$/,
     );
 
     const lines = read("model.ids.csv").trimEnd().split("\n");
@@ -253,7 +253,7 @@ describe("rqvae kmeans", () => {
   it("gives the bytes that the library gives, and IDs for items", async () => {
     const options = ["--levels", "2", "--codes", "8", "--latent", "3", "--beam", "2", "--seed", "4"];
     const { status, stdout, stderr } = rqvae("kmeans", "items.npy", "-l", "labels.json", ...options);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^Joined by place, [^\n]*\n$/) });
     expect(stdout).toContain("Learned 60 items of dimension 5: 2 codes each, 8 x 8");
     expect(stdout).toMatch(/residual k-means in .*reconstruction loss/);
     const { items } = readItems(npy(), "items.npy");
@@ -294,7 +294,7 @@ describe("rqvae encode", () => {
     const toStdout = rqvae("encode", "m.safetensors", "items.npy", "--labels", "labels.json");
     expect(toStdout.status).toBe(0);
     expect(toStdout.stdout).toBe(read("m.ids.csv"));
-    expect(toStdout.stderr).toBe("");
+    expect(toStdout.stderr).toMatch(/^Joined by place, [^\n]*\n$/);
     const toFile = rqvae("encode", "m.safetensors", "items.npy", "-o", "ids.csv");
     expect(toFile).toMatchObject({ status: 0, stdout: "" });
     expect(toFile.stderr).toContain("Gave 60 items their IDs: ids.csv");

@@ -601,7 +601,7 @@ describe("labels", () => {
     ["nothing", "", /empty/],
     ["cut short", '{"titles":["a"', /begin like JSON/],
     ["a list cut short", '["a",', /begin like JSON/],
-    ["no titles", '{"names":["a"]}', /titles must be an array.*undefined/],
+    ["no titles", '{"names":["a"]}', /must be \{ titles \}/],
     ["empty titles", "[]", /titles is empty/],
     ["a title that is none", '["a",null]', /titles\[1\].*null/],
     ["labels of another form", '{"titles":["a"],"labels":["x"]}', /labels must be an object/],

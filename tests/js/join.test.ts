@@ -125,6 +125,14 @@ describe("readLabels with keys", () => {
     ["csv, the key last", `title,asin\r\n${rows.map(([k, t]) => `${q(t)},${k}`).join("\r\n")}`],
     ["csv with a byte order mark", `\uFEFFitem_id,name\n${rows.map(([k, t]) => `${k},${q(t)}`).join("\n")}`],
     ["tsv", `sku\tproduct_name\n${rows.map((row) => row.join("\t")).join("\n")}`],
+    ["the index of pandas", `,title\n${rows.map(([k, t]) => `${k},${q(t)}`).join("\n")}`],
+    ["a frame of pandas", `,isbn,title\n${rows.map(([k, t], i) => `${i},${k},${q(t)}`).join("\n")}`],
+    [
+      "a frame of pandas as JSON",
+      `{"id": {${rows.map(([k], i) => `"${i}": ${q(k)}`)}}, "title": {${rows.map(([, t], i) => `"${i}": ${q(t)}`)}}}`,
+    ],
+    ["a delimiter at the end of lines", `id,title,\n${rows.map(([k, t]) => `${k},${q(t)},`).join("\n")}`],
+    ["blanks after delimiters", `title; gtin\n${rows.map(([k, t]) => `${t}; ${k}`).join("\n")}`],
     ["semicolons", `key;title\n${rows.map((row) => row.join(";")).join("\n")}`],
     ["pipes", `item_id|title\n${rows.map((row) => row.join("|")).join("\n")}`],
     ["a key by its ending", `movie_id,title\n${rows.map(([k, t]) => `${k},${q(t)}`).join("\n")}`],
@@ -189,6 +197,9 @@ describe("readLabels with keys", () => {
   test("what is broken is said", () => {
     refused(() => readLabels("id,title\na,x\nb"), "line 3", "1 column,", "2");
     refused(() => readLabels('{"id":"a","title":"x"}\n{"id":"b"'), "line 2");
+    refused(() => readLabels('{"a":["x"],"b":["y"]}'), "{ itemId: title }", '"a", "b"');
+    refused(() => readLabels("{}"), "an object with nothing");
+    expect(readLabels('{"a":"x","b":null}')).toEqual({ titles: ["x", ""], itemIds: ["a", "b"] });
     refused(() => readLabels('{"titles":["x"],"itemIds":["a","b"]}'), "2 entries", "titles has 1");
   });
 });

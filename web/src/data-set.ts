@@ -19,14 +19,15 @@ export const titleOf = (data: Pick<DataSet, "labels">, item: number): string =>
 
 /** What names the items in the files to download, in a sentence. */
 export function describeNaming({ itemIds, hasOwnIds, twins }: Naming): string {
-  const names = itemIds?.map((itemId) => `“${itemId}”`).join(", ");
-  if (hasOwnIds) return `Downloads name the items by their own IDs: ${names}, …`;
-  const numbers = names
-    ? `the numbers of their rows in the file: ${names}, …`
-    : "the numbers of their rows, from 0 on.";
+  const shown = itemIds?.slice(0, 3).map((itemId) => `“${itemId}”`);
+  const names = shown && `${shown.join(", ")}${itemIds!.length > 3 ? ", …" : "."}`;
+  if (hasOwnIds) return `Downloads name the items by their own IDs: ${names}`;
+  const numbers = names ? `the numbers of their rows in the file: ${names}` : "the numbers of their rows, from 0 on.";
   if (!twins) return `No item IDs, so downloads name the items by ${numbers}`;
-  const rows = twins.rows.map(formatCount).join(" and ");
-  return `Rows ${rows} are both item “${twins.itemId}”, so the file’s item IDs are not used, and downloads name the items by ${numbers}`;
+  const [first, second] = twins.rows.map(formatCount);
+  const why =
+    first === second ? `Row ${first} has no item ID` : `Rows ${first} and ${second} are both item “${twins.itemId}”`;
+  return `${why}, so the file’s item IDs are not used, and downloads name the items by ${numbers}`;
 }
 
 /** What to call a source, before and after it is read. */

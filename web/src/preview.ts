@@ -89,7 +89,11 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
     add("note", "This is a lot of data: training takes minutes, and a computer rather than a phone.");
   add(...aboutNorms(checks));
   if (twins && checks.badRows === 0) {
-    add("problem", `${describeNaming(data)} `, leaveOutButton("Leave repeated items out"));
+    add(
+      "problem",
+      `${describeNaming(data)} `,
+      leaveOutButton(twins.itemId === "" ? "Leave such rows out" : "Leave repeated items out"),
+    );
   } else add(data.hasOwnIds ? "good" : "note", describeNaming(data));
   if (joined !== "") add("note", joined);
   if (!labels) {

@@ -13,15 +13,15 @@ export function snippet(where: "node" | "browser", { config, fingerprint, exampl
   const check = fingerprint ? `\nconsole.assert(model.fingerprint === "${fingerprint}");` : "";
   return where === "node"
     ? `// npm install rqvae
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { RQVAE } from "rqvae";
-import { readItems, writeIdsCsv } from "rqvae/formats";
+import { readItemsAsync, writeIdsCsv } from "rqvae/formats";
 
 const model = await RQVAE.load("model.safetensors");${check}
-const file = "items.npy"; // or .csv, .json: rows of ${config.inputDim} numbers
-const { items, labels } = readItems(await readFile(file), file);
+const file = "items.npy"; // or .csv, .json, .parquet: rows of ${config.inputDim} numbers
+const { items, labels, itemIds } = await readItemsAsync(file);
 const ids = model.encode(items);
-await writeFile("ids.csv", writeIdsCsv(ids, labels));
+await writeFile("ids.csv", writeIdsCsv(ids, labels, itemIds));
 console.log(ids.toTokens(0)); // such as ${example}
 `
     : `import { RQVAE } from "rqvae"; // with a bundler, or an import map

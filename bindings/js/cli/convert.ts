@@ -1,9 +1,19 @@
 import { basename } from "node:path";
-import { ID_FORMATS, mergeRecBoleChunks, type PlainModel, writePlainModel } from "../formats/index.ts";
+import {
+  ID_FORMATS,
+  type IdTableSource,
+  joinItems,
+  mergeRecBoleChunks,
+  type PlainModel,
+  type ReadIds,
+  readAtomicFile,
+  writePlainModel,
+} from "../formats/index.ts";
+import { itemIdColumn } from "../formats/recbole.ts";
 import { RQVAE } from "../rqvae.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
-import { checkOutput, nameFile, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
+import { checkOutput, FileError, nameFile, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
 import { readCodes } from "./options.ts";
 import { formatOf, generalOptions, writeCounted, writeIds } from "./outputs.ts";
 import { fileSize, plural } from "./text.ts";
@@ -36,8 +46,8 @@ export const convert: Command = {
   semanticids  .semanticids  the Hopwise program's csv, with vectors if <in> has
   npy          .npy          integers, a row an item, as GRID reads; no item IDs
   trie         .trie.json    {"code": {"code": ["item", ...]}}
-  parquet      .parquet      the columns of csv; reads lists of codes too; keeps how
-                             many codes each level has, which no other does
+  parquet      .parquet      the columns of csv, and how many codes each level
+                             has, which no other keeps; reads lists of codes too
 <out> is overwritten.
 
 --plain writes what the Hopwise program's class takes by load_state_dict: input
@@ -77,14 +87,16 @@ async function run(given: Given): Promise<number> {
   const { itemIds, titles, embeddings } = read;
   const ids = codes === undefined ? read.ids : naming(input, () => ofSizes(read.ids, codes));
   const extras = { ...(titles && { labels: { titles } }), ...(embeddings && { vectors: { embeddings } }) };
-  const size = await (item === undefined
+  const merged = item === undefined ? undefined : naming(itemPath!, () => idsOfItems(item, itemPath!, read, input));
+  const size = await (item === undefined || merged === undefined
     ? writeIds(output, { ids, itemIds }, extras, to)
-    : writeCounted(output, mergeRecBoleChunks(item, { ids, itemIds }))
+    : writeCounted(output, mergeRecBoleChunks(item, merged.table))
   ).catch((error) => {
     throw nameFile(itemPath ?? input, error);
   });
   if (given.values.quiet) return 0;
   const lost = [
+    ...(merged && merged.text !== "" ? [merged.text] : []),
     ...(to === "npy" && read.format !== "npy" ? ["The items' IDs are not in it: row i is item i of the input."] : []),
     ...(to === "parquet" && ids.hasInferredSizes
       ? ["The input does not say how many codes each level has, and neither does the output: --codes does."]
@@ -97,6 +109,24 @@ async function run(given: Given): Promise<number> {
   const told = `Read ${plural(ids.length, "item")} of ${plural(ids.levels, "code")} each (${read.format}), wrote ${output} (${to}, ${fileSize(size)}).`;
   process.stderr.write(`${[told, ...lost].join("\n")}\n`);
   return 0;
+}
+
+/** The IDs of the items of an .item file, and what is to be said about how they were joined. */
+function idsOfItems(
+  item: string,
+  path: string,
+  { ids, itemIds, format }: ReadIds,
+  idsPath: string,
+): { table: IdTableSource; text: string } {
+  const { columns, rows } = readAtomicFile(item);
+  const column = itemIdColumn(columns);
+  const names = rows.map((row) => row[column]!);
+  // Rows of npy have numbers only, which are no item IDs.
+  const right = { name: idsPath, rows: ids.length, ...(format !== "npy" && { itemIds }) };
+  const join = joinItems({ name: path, rows: names.length, itemIds: names }, right, "ID");
+  if (join.missing.length > 0) throw new FileError(join.text);
+  const codes = Array.from(join.rows, (row) => ids.at(row));
+  return { table: { ids: SemanticIds.from(codes, ids), itemIds: names }, text: join.text };
 }
 
 /** The same IDs with codebook sizes. */

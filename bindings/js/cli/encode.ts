@@ -39,7 +39,8 @@ What the formats are says rqvae convert --help.
 
 With --shard or --rows an output whose name says no format, or --format shard,
 is a shard: the IDs with their place in the catalogue and the items' own IDs,
-for rqvae merge. It appears under its name when it is whole, and a rerun writes the same bytes.
+for rqvae merge. It appears under its name when it is whole, and a rerun writes
+the same bytes.
 
 Examples:
   rqvae encode emoji.safetensors new-emoji.npy -o new-emoji.ids.csv

@@ -37,7 +37,7 @@ export const hopwise: Command = {
       embeddings: {
         short: "e",
         value: "FILE",
-        help: "the items' embeddings, joined to the .item file by item\nID; of a file without IDs row i is the i-th item's",
+        help: "the items' embeddings, joined to the .item file by\nitem ID; without IDs row i is the i-th item's",
       },
       embedding: itemOptions.embedding!,
       "id-column": itemOptions["id-column"]!,

@@ -11,9 +11,9 @@ import { Utf8Pieces } from "./utf8.ts";
 export interface ReadItems {
   items: ItemMatrix;
   labels?: ItemLabels;
-  /** The items' own IDs, where a column or field holds them. */
+  /** The items' own IDs, where a column, field or array holds them. */
   itemIds?: string[];
-  /** What the columns or fields of the file were taken for; absent where it holds nothing but the vectors. */
+  /** What the columns, fields or arrays of the file were taken for; absent where it holds nothing but the vectors. */
   columns?: TableColumns;
 }
 
@@ -24,7 +24,7 @@ export interface ReadItems {
  *
  * @param file The file's bytes; they are not changed and not kept.
  * @param fileName Its name or path.
- * @throws InvalidInputError when the format is none of these, and for what the reader refuses.
+ * @throws InvalidInputError when the format is none of these, for an item ID that is there twice, and for what the reader refuses.
  */
 export function readItems(file: Uint8Array | ArrayBuffer, fileName = ""): ReadItems {
   const bytes = asBytes(file);
@@ -37,7 +37,7 @@ export function readItems(file: Uint8Array | ArrayBuffer, fileName = ""): ReadIt
       `${name} is ${seen.kind}, which cannot be read here; readable are npy, csv, tsv, json and jsonl. Please ${advice}.`,
     );
   }
-  const table = textFormat(seen, fileName) === "json" ? new JsonTable() : new CsvTable();
+  const table = textFormat(seen, fileName) === "json" ? new JsonTable({}, true) : new CsvTable({}, true);
   const utf8 = new Utf8Pieces();
   for (let at = 0; at < bytes.length; at += PIECE) {
     // A copy: browsers do not decode shared memory.

@@ -94,7 +94,8 @@ function byKey(
   const rowOf = new Map<string, number>();
   for (let row = 0; row < rightIds.length; row++) rowOf.set(rightIds[row]!, row);
   const rows = Int32Array.from({ length: leftIds.length }, (_, row) => rowOf.get(leftIds[row]!) ?? -1);
-  const missing = [...rows.keys()].filter((row) => rows[row]! < 0);
+  const missing: number[] = [];
+  for (let row = 0; row < rows.length; row++) if (rows[row]! < 0) missing.push(row);
   if (missing.length === rows.length) {
     throw new InvalidInputError(
       `${left.name} and ${right.name} have no item in common: the IDs of ${left.name} are ${firstFew(leftIds)}, those of ${right.name} ${firstFew(rightIds)}`,
@@ -102,7 +103,8 @@ function byKey(
   }
   const taken = new Uint8Array(rightIds.length);
   for (const row of rows) if (row >= 0) taken[row] = 1;
-  const extra = [...taken.keys()].filter((row) => taken[row] === 0);
+  const extra: number[] = [];
+  for (let row = 0; row < taken.length; row++) if (taken[row] === 0) extra.push(row);
   const sentences = [
     ...(missing.length > 0
       ? [
@@ -138,12 +140,7 @@ function byPlace(left: JoinSource, right: JoinSource, what: string): ItemJoin {
       );
     }
   }
-  const places = new Map<number, number>();
-  for (let row = 0; row < right.rows; row++) places.set(right.fileRows?.[row] ?? row, row);
-  const rows = Int32Array.from({ length: left.rows }, (_, row) => places.get(left.fileRows?.[row] ?? row) ?? -1);
-  const missing = [...rows.keys()].filter((row) => rows[row]! < 0);
-  const taken = new Set(rows);
-  const extra = Array.from({ length: right.rows }, (_, row) => row).filter((row) => !taken.has(row));
+  const { rows, missing, extra } = placesOf(left, right);
   const why =
     left.itemIds || right.itemIds
       ? `${(left.itemIds ? right : left).name} has no item IDs`
@@ -162,6 +159,24 @@ function byPlace(left: JoinSource, right: JoinSource, what: string): ItemJoin {
     extra,
     text: `Joined by place, since ${why}: ${what} i of ${right.name} is taken for row i of ${left.name}.${absent}`,
   };
+}
+
+/** Rows of equal numbers in their files. */
+function placesOf(left: JoinSource, right: JoinSource): Pick<ItemJoin, "rows" | "missing" | "extra"> {
+  const rows = new Int32Array(left.rows);
+  if (!left.fileRows && !right.fileRows) return { rows: rows.map((_, row) => row), missing: [], extra: [] };
+  const [missing, extra]: [number[], number[]] = [[], []];
+  const numberIn = ({ fileRows }: JoinSource, row: number) => fileRows?.[row] ?? row;
+  let r = 0;
+  for (let row = 0; row < left.rows; row++) {
+    const number = numberIn(left, row);
+    for (; r < right.rows && numberIn(right, r) < number; r++) extra.push(r);
+    const isThere = r < right.rows && numberIn(right, r) === number;
+    rows[row] = isThere ? r++ : -1;
+    if (!isThere) missing.push(row);
+  }
+  for (; r < right.rows; r++) extra.push(r);
+  return { rows, missing, extra };
 }
 
 /** Whether item IDs are the numbers from 0 or from 1 on, each once, but not in this order. */

@@ -23,10 +23,6 @@ export interface ReadItemsOptions extends ItemFileOptions {
 /** Embeddings, and what else the file says about the items. */
 export interface ReadItemsResult extends ReadItems {
   format: ItemFormat;
-  /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
-  itemIds?: string[];
-  /** What the columns, fields or arrays of the file were taken for; absent where it holds nothing but the vectors. */
-  columns?: TableColumns;
   /** With `skipInvalid`: the rows that were left out, of the vectors as of IDs and labels. */
   skipped?: SkippedRows;
 }

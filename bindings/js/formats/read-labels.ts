@@ -3,7 +3,7 @@ import type { ItemLabels } from "../types.ts";
 import { asText, describeValue, extensionOf } from "./bytes.ts";
 import { isItemIdName } from "./columns.ts";
 import { CsvParser } from "./csv-parser.ts";
-import { counted, findTwins, requireUnique } from "./join.ts";
+import { counted, findTwins, firstFew, requireUnique } from "./join.ts";
 import { jsonEntries, parseJson } from "./json-digits.ts";
 import { toItemLabels } from "./labels.ts";
 import { readAtomicFile } from "./recbole.ts";
@@ -62,18 +62,20 @@ function fromJson(content: string): ItemLabels | undefined {
   if ("titles" in fields) return withOwnIds(toItemLabels(fields.titles, fields.labels, fields.itemIds));
   const entries = jsonEntries(content);
   const names = entries.map(([name]) => name);
-  const isScalar = (of: unknown) => typeof of === "string" || typeof of === "number";
+  const isScalar = (of: unknown) => typeof of === "string" || typeof of === "number" || of === null;
   // One line of JSON lines looks like a map.
-  if (names.some(isItemIdName) && names.some(isTitleName) && entries.every(([, of]) => !isObject(of))) {
+  if (names.some(isKeyName) && names.some(isTitleName) && entries.every(([, of]) => !isObject(of))) {
     return entries.every(([, of]) => Array.isArray(of))
       ? fromColumns({ names, cells: entries.map(([name, of]) => (of as unknown[]).map((cell) => toCell(cell, name))) })
       : fromRecords([fields]);
   }
   if (entries.length > 0 && entries.every(([, title]) => isScalar(title))) {
     requireUnique(names, "");
-    return { titles: entries.map(([, title]) => String(title)), itemIds: names };
+    return { titles: entries.map(([, title]) => String(title ?? "")), itemIds: names };
   }
   if (entries.length > 0 && entries.every(([, fields]) => isObject(fields))) {
+    const columns = pandasColumns(entries as [string, Record<string, unknown>][]);
+    if (columns) return fromColumns(columns);
     const { itemIds: _, ...labels } = fromRecords(
       entries.map(([, fields]) => fields),
       false,
@@ -81,7 +83,21 @@ function fromJson(content: string): ItemLabels | undefined {
     requireUnique(names, "");
     return { ...labels, itemIds: names };
   }
-  return toItemLabels(fields.titles, fields.labels);
+  throw new InvalidInputError(
+    `the labels must be { titles }, or { itemId: title }, or objects with an ID and a title, but the JSON is an object with ${firstFew(names) || "nothing"}`,
+  );
+}
+
+/** `DataFrame.to_json()`: { column: { row: value } }. */
+function pandasColumns(entries: [string, Record<string, unknown>][]): Table | undefined {
+  const names = entries.map(([name]) => name);
+  const rows = Object.keys(entries[0]![1]);
+  const isFrame =
+    names.some(isKeyName) &&
+    names.some(isTitleName) &&
+    entries.every(([, column]) => Object.keys(column).join("\0") === rows.join("\0"));
+  if (!isFrame) return undefined;
+  return { names, cells: entries.map(([name, column]) => rows.map((row) => toCell(column[row], describeValue(name)))) };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -90,7 +106,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 /** Labels that are named as item IDs are, and can be, are item IDs. */
 function withOwnIds(labels: ItemLabels): ItemLabels {
   if (labels.itemIds || !labels.labels) return labels;
-  const name = Object.keys(labels.labels).find(isItemIdName);
+  const name = Object.keys(labels.labels).find(isKeyName);
   const itemIds = name !== undefined && labels.labels[name]!.map(String);
   return itemIds && !findTwins(itemIds) ? { ...labels, itemIds } : labels;
 }
@@ -158,11 +174,13 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
     .reduce((best, next) => (next[1] > best[1] ? next : best))[0];
   const cellsOf = (of: string) => of.split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
   const names = cellsOf(line);
-  const hasId = names.some((name) => isItemIdName(name) || endsAsItemId.test(name));
+  const hasId = names.some((name) => isKeyName(name) || endsAsItemId.test(name));
   const hasTitle = names.some(isTitleName);
-  if (!(hasId && names.length > 1) && !(isNamed && (hasId || hasTitle))) return undefined;
+  // The index of a pandas data frame has no name.
+  const hasIndex = names[0] === "" && hasTitle;
+  if (!((hasId || hasIndex) && names.length > 1) && !(isNamed && (hasId || hasTitle))) return undefined;
   // Titles may begin like a header: it is one for sure when both are named.
-  const isSure = isNamed || (names.some(isItemIdName) && hasTitle);
+  const isSure = isNamed || hasIndex || (names.some(isKeyName) && hasTitle);
   const parser = new CsvParser(delimiter);
   let records: { cells: string[]; line: number }[];
   try {
@@ -184,28 +202,47 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
     if (!isSure) return undefined;
     throw new InvalidInputError("the labels have a header but no rows: a row an item is expected");
   }
+  // Where blanks follow the header's delimiters they are no part of the cells.
+  const isSpaced = width > 1 && header!.cells.slice(1).every((cell) => /^ /.test(cell));
   return fromColumns({
     names: header!.cells.map((cell) => cell.trim()),
-    cells: header!.cells.map((_, column) => rows.map(({ cells }) => cells[column]!)),
+    cells: header!.cells.map((_, column) =>
+      rows.map(({ cells }) => (isSpaced ? cells[column]!.trim() : cells[column]!)),
+    ),
   });
 }
 
 const isTitleName = (name: string) => /(^|[ _.-])(title|name)s?$/i.test(name.trim());
+/** Names of keys: those of items' files, and numbers of the trade. */
+const isKeyName = (name: string) =>
+  isItemIdName(name) || /^(isbn([ _-]?1[03])?|e?issn|ean([ _-]?13)?|gtin([ _-]?1[234])?|upc|mpn)$/i.test(name.trim());
 const endsAsItemId = /([ _.-](id|asin|sku|key|uuid)|[a-z]Id)$/;
 
 /** The column of the items' IDs: named as one, or of tokens in an atomic file. */
 function itemIdColumn({ names, cells, types }: Table): number {
   const isTitle = (column: number) => isTitleName(names[column]!);
-  const named = [...names.keys()].filter((column) => isItemIdName(names[column]!));
+  const named = [...names.keys()].filter((column) => isKeyName(names[column]!));
   // Of several that are named so, that of the item: "item_id" beside "key".
   const item = named.find((column) => /^item/i.test(names[column]!.trim())) ?? named[0];
   if (item !== undefined) return item;
   const canBe = (column: number) => !isTitle(column) && !findTwins(cells[column]!.map(String));
   const ending = [...names.keys()].find((column) => endsAsItemId.test(names[column]!.trim()) && canBe(column));
-  return ending ?? names.findIndex((_, column) => types?.[column] === "token" && canBe(column));
+  if (ending !== undefined) return ending;
+  return names.findIndex((name, column) => (types?.[column] === "token" || name === "") && canBe(column));
 }
 
-function fromColumns(table: Table, hasItemIds = true): ItemLabels {
+/** Columns that say nothing: without a name, and empty, as after a delimiter at the end of lines, or with the rows' numbers. */
+function withoutBare({ names, cells, types }: Table): Table {
+  const isBare = (column: number) =>
+    names[column] === "" &&
+    (cells[column]!.every((cell) => cell === "") || cells[column]!.every((cell, row) => String(cell) === String(row)));
+  const kept = [...names.keys()].filter((column) => !isBare(column));
+  const of = <T>(list: readonly T[]) => kept.map((column) => list[column]!);
+  return { names: of(names), cells: of(cells), ...(types && { types: of(types) }) };
+}
+
+function fromColumns(all: Table, hasItemIds = true): ItemLabels {
+  const table = withoutBare(all);
   const { names, cells } = table;
   const item = hasItemIds ? itemIdColumn(table) : -1;
   const others = [...names.keys()].filter((column) => column !== item);

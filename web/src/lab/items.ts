@@ -7,8 +7,8 @@ import { Vectors } from "./vectors.ts";
 
 const HEAD_ROWS = 6;
 const HEAD_COLUMNS = 12;
-/** Item IDs that the page shows. */
-const NAMED_ROWS = 3;
+/** Item IDs that the page shows, and one more, to know whether there are more. */
+const NAMED_ROWS = 4;
 
 /** Items and their titles, held by the worker or read from a file as they are needed. */
 export interface HeldItems {
@@ -93,10 +93,11 @@ async function open(source: File | Uint8Array, options: OpenEmbeddingsOptions): 
   };
 }
 
-/** The first two rows of one item. */
+/** The first two rows of one item; a row without an item ID twice. */
 function findTwins(itemIds: readonly string[]): Naming["twins"] {
   const known = new Map<string, number>();
   for (const [row, itemId] of itemIds.entries()) {
+    if (itemId === "") return { itemId, rows: [row, row] };
     const earlier = known.get(itemId);
     if (earlier !== undefined) return { itemId, rows: [earlier, row] };
     known.set(itemId, row);

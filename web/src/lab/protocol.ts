@@ -48,7 +48,7 @@ export interface Naming {
   itemIds: string[] | undefined;
   /** Whether these are their own IDs, of the file or of the titles; otherwise the numbers of their rows. */
   hasOwnIds: boolean;
-  /** The first two rows of one item ID, for which the file's item IDs are not used. */
+  /** The first two rows of one item ID, for which the file's item IDs are not used; of a row that has none, itself twice. */
   twins: { itemId: string; rows: [number, number] } | undefined;
   /** How the titles of another file were joined, where that is worth saying. */
   joined: string;
