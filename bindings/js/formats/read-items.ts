@@ -3,7 +3,6 @@
 import { InvalidInputError, OutOfMemoryError, RQVAEError } from "../errors.ts";
 import type { ItemMatrix } from "../types.ts";
 import { type ByteSource, type FileSource, openFile } from "./byte-source.ts";
-import type { TableColumns } from "./columns.ts";
 import type { ReadItems } from "./detect.ts";
 import { halfValues } from "./half.ts";
 import { type ItemFile, type ItemFileOptions, type ItemFormat, openItemFile } from "./item-file.ts";
