@@ -1,3 +1,4 @@
+import { worksBehindProxy } from "./behind-proxy.ts";
 import { describeDrift, driftLimit, type IdDrift, sampleRows } from "./drift.ts";
 import { InvalidInputError, ModelFormatError, UnknownPrefixError } from "./errors.ts";
 import { IdTrie } from "./id-trie.ts";
@@ -93,6 +94,7 @@ export class SemanticIdIndex {
   #trie: IdTrie | undefined;
 
   private constructor(contents: IndexContents, model: IdModel | undefined, table = ItemTable.of(contents.itemIds, "")) {
+    worksBehindProxy(this, SemanticIdIndex);
     this.collisions = contents.collisions;
     this.capacity = contents.capacity;
     this.codebookSizes = Object.freeze([...publishedSizes(contents)]);

@@ -1,6 +1,7 @@
 /** Bytes wherever they are, read by ranges: the ground on which readers stand that do not read the whole. */
 
 import { openLocalFile } from "#local-file";
+import { blobBytes } from "../blob-bytes.ts";
 import { InvalidInputError, type RQVAEError } from "../errors.ts";
 import { asBytes, count, describeValue } from "./bytes.ts";
 import { freeBuffer } from "./float-list.ts";
@@ -184,7 +185,7 @@ function blobSource(blob: Blob): ByteSource {
 async function readBlob(blob: Blob, target: Uint8Array): Promise<number> {
   const reader = blob.size > BLOB_PIECE ? byobReader(blob) : undefined;
   if (!reader) {
-    const whole = await blob.arrayBuffer();
+    const whole = await blobBytes(blob);
     const size = whole.byteLength;
     target.set(new Uint8Array(whole));
     freeBuffer(whole);

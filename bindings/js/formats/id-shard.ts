@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { writeSafetensors } from "../model-file.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
+import { TextDecoder } from "../text-codecs.ts";
 import { asBytes, describeValue } from "./bytes.ts";
 
 /** The IDs of a stretch of a catalogue's rows: what one of several machines has encoded. */
