@@ -80,6 +80,9 @@ const GLUE_CHANGES = [
     'if(isNode)import("node:worker_threads").then(({workerData})=>workerData==="em-pthread"&&Module())',
     /threads-node/,
   ],
+  // jest's jsdom hides TextDecoder (text-codecs.ts); a thread has the global one.
+  [() => "UTF8Decoder=new TextDecoder", "UTF8Decoder=new(Module.TextDecoder??TextDecoder)", /./],
+  [() => "UTF16Decoder=new TextDecoder(", "UTF16Decoder=new(Module.TextDecoder??TextDecoder)(", /./],
   // A helper that cannot start (a policy forbids workers) is done without: src/parallel.h.
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the glue's
   [() => "${e.message}`);throw e}", "${e.message}`)}", /threads/],

@@ -8,6 +8,7 @@ import { show } from "./option-reader.ts";
 import { localFile } from "./source.ts";
 import { TextDecoder } from "./text-codecs.ts";
 import { VERSION } from "./version.ts";
+import { isResponse } from "./web-objects.ts";
 
 /** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
 const AUTO_THREADS = 4;
@@ -90,7 +91,7 @@ async function start(wanted: Wanted, inline?: () => Promise<ArrayBuffer>): Promi
       return {};
     };
     const fail = (cause: unknown) => reject(notStarted(cause));
-    glue({ instantiateWasm }).then(resolve, fail);
+    glue({ instantiateWasm, TextDecoder }).then(resolve, fail);
   });
   if (threads > 1) watchMemory(module);
   return { module, threads, origin };
@@ -179,11 +180,10 @@ export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
 
 async function open(source: WasmSource): Promise<{ wasm: WebAssembly.Module; origin: Origin }> {
   const origin = await originOf(source); // before a response is read
+  if (isResponse(source)) return { wasm: await compileResponse(source), origin };
   switch (tagOf(source)) {
     case "WebAssembly.Module":
       return { wasm: source as WebAssembly.Module, origin };
-    case "Response":
-      return { wasm: await compileResponse(source as Response), origin };
     case "String":
     case "URL": {
       const url = source as string | URL;
@@ -208,8 +208,8 @@ const isBytes = (source: unknown): source is ArrayBuffer | ArrayBufferView =>
 /** What a source is known by. A response of unknown URL is read through a copy; what was read already has nothing to be known by. */
 async function originOf(source: WasmSource): Promise<Origin> {
   if (tagOf(source) === "String" || tagOf(source) === "URL") return { name: String(source), href: String(source) };
-  if (tagOf(source) === "Response") {
-    const response = source as Response;
+  if (isResponse(source)) {
+    const response = source;
     if (response.url) return { name: response.url, href: response.url };
     const name = "a Response without a URL";
     return response.bodyUsed || !response.ok

@@ -1,3 +1,4 @@
+import { viewBytes } from "./attached.ts";
 import { worksBehindProxy } from "./behind-proxy.ts";
 import { describeDrift, driftLimit, type IdDrift, sampleRows } from "./drift.ts";
 import { InvalidInputError, ModelFormatError, UnknownPrefixError } from "./errors.ts";
@@ -363,9 +364,7 @@ export class SemanticIdIndex {
     if (!ArrayBuffer.isView(bytes) && Object.prototype.toString.call(bytes) !== "[object ArrayBuffer]") {
       throw new InvalidInputError(`${where}: expected the bytes of an index file, received ${show(bytes)}`);
     }
-    const view = ArrayBuffer.isView(bytes)
-      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      : new Uint8Array(bytes);
+    const view = viewBytes(bytes, where);
     return SemanticIdIndex.#from(readIndexFile(view), options.model, where);
   }
 

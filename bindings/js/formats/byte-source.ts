@@ -1,8 +1,8 @@
 /** Bytes wherever they are, read by ranges: the ground on which readers stand that do not read the whole. */
 
 import { openLocalFile } from "#local-file";
-import { blobBytes } from "../blob-bytes.ts";
 import { InvalidInputError, type RQVAEError } from "../errors.ts";
+import { blobBytes, isBlob } from "../web-objects.ts";
 import { asBytes, count, describeValue } from "./bytes.ts";
 import { freeBuffer } from "./float-list.ts";
 
@@ -38,8 +38,8 @@ const REMOTE_PIECE = 1 << 22;
 /** Opens a source. @throws InvalidInputError when there is none, or it cannot be read. */
 export async function openFile(source: FileSource): Promise<OpenedFile> {
   if (typeof source === "string" || tag(source) === "URL") return openLocation(String(source));
-  if (tag(source) === "Blob" || tag(source) === "File") {
-    const blob = source as Blob;
+  if (isBlob(source)) {
+    const blob = source;
     return { bytes: blobSource(blob), name: (blob as Partial<File>).name ?? "", location: blob };
   }
   if (isByteStream(source)) {

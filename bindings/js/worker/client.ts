@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { startWorker } from "#worker-host";
+import { viewBytes } from "../attached.ts";
 import { originalOf, worksBehindProxy } from "../behind-proxy.ts";
 import { encodeBatches } from "../encode-stream.ts";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
@@ -564,7 +565,5 @@ async function wireWasm(wasm: WasmSource): Promise<WireWasm> {
   const kind = Object.prototype.toString.call(wasm).slice(8, -1);
   if (kind === "URL") return { kind: "url", href: (wasm as URL).href };
   if (kind === "Response") return { kind: "given", source: await (await import("../load.ts")).compile(wasm) };
-  return { kind: "given", source: ArrayBuffer.isView(wasm) ? bytesOf(wasm).slice() : (wasm as ArrayBuffer) };
+  return { kind: "given", source: ArrayBuffer.isView(wasm) ? viewBytes(wasm, "wasm").slice() : (wasm as ArrayBuffer) };
 }
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer, byteOffset, byteLength);

@@ -59,6 +59,9 @@ function clone(items: Items): Items {
 /** Rows as a matrix, when they are rows. Float32Arrays stay such, numbers go as doubles: nothing is rounded on the way. */
 function copyRows(source: readonly unknown[]): ItemMatrix | undefined {
   const rows = Array.from(source); // holes become undefined, which `every` would pass over
+  rows.forEach((row, i) => {
+    if (isFloats(row)) requireAttached(row, `items: row ${i}`);
+  });
   if (!rows.every(isRow)) return undefined;
   const dim = rows[0]?.length ?? 0;
   if (dim === 0 || rows.some((row) => row.length !== dim)) return undefined;
