@@ -72,6 +72,17 @@ const GLUE_CHANGES = [
     "Module.startThread()",
     /threads/,
   ],
+  // esbuild's CommonJS, the usual bundle for AWS Lambda and VS Code, has neither an address of the module nor a top-level await.
+  [() => "createRequire(import.meta.url)", "createRequire(import.meta.url??process.execPath)", /node/],
+  [() => "_scriptName=import.meta.url", '_scriptName=import.meta.url??""', /node/],
+  [
+    () => 'if(isNode)isPthread=(await import("node:worker_threads")).workerData==="em-pthread"',
+    'if(isNode)import("node:worker_threads").then(({workerData})=>workerData==="em-pthread"&&Module())',
+    /threads-node/,
+  ],
+  // jest's jsdom hides TextDecoder (text-codecs.ts); a thread has the global one.
+  [() => "UTF8Decoder=new TextDecoder", "UTF8Decoder=new(Module.TextDecoder??TextDecoder)", /./],
+  [() => "UTF16Decoder=new TextDecoder(", "UTF16Decoder=new(Module.TextDecoder??TextDecoder)(", /./],
   // A helper that cannot start (a policy forbids workers) is done without: src/parallel.h.
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the glue's
   [() => "${e.message}`);throw e}", "${e.message}`)}", /threads/],

@@ -15,6 +15,7 @@ import {
 } from "./index-contents.ts";
 import type { ItemId } from "./item-id.ts";
 import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
+import { TextDecoder, TextEncoder } from "./text-codecs.ts";
 
 /** A reader refuses a higher one. */
 const FORMAT = 1;

@@ -1,7 +1,7 @@
 /** What the model makes of some of the items, a chunk at a time. */
 
 import { InvalidInputError } from "./errors.ts";
-import { openItems } from "./items.ts";
+import { openItems, typedArrayName } from "./items.ts";
 import type { RQVAE } from "./rqvae.ts";
 import type { SemanticIds } from "./semantic-ids.ts";
 import { compareCodes } from "./sorted-ids.ts";
@@ -57,7 +57,7 @@ export function forEachVector(
 function pickRows(items: Items, dim: number, rows: Uint32Array): ItemMatrix {
   const table = Array.isArray(items) ? (items as readonly ArrayLike<number>[]) : undefined;
   const flat = table ? undefined : "data" in items ? (items as ItemMatrix).data : (items as Float32Array);
-  const isHalf = (flat as { [Symbol.toStringTag]?: string } | undefined)?.[Symbol.toStringTag] === "Uint16Array";
+  const isHalf = typedArrayName(flat) === "Uint16Array";
   const data = new (isHalf ? Uint16Array : Float64Array)(rows.length * dim);
   rows.forEach((row, i) => {
     const source = table ? table[row]! : flat!;

@@ -1,19 +1,26 @@
 /** Item embeddings in any of their forms, checked, and copied onto the wasm heap in slices. */
 
+import { requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 import type { NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
-import type { ItemMatrix, Items } from "./types.ts";
+import type { FloatArray, ItemMatrix, Items } from "./types.ts";
 
-type Flat = Float32Array | Float64Array | Uint16Array;
+type Flat = ItemMatrix["data"];
 
 /** "Float32Array" and so on, for arrays of any realm; undefined for what is not a typed array. */
-function typedArrayName(value: unknown): string | undefined {
+export function typedArrayName(value: unknown): string | undefined {
   if (!ArrayBuffer.isView(value)) return undefined;
   return (value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag];
 }
 
-const FLAT = ["Float32Array", "Float64Array", "Uint16Array"];
+const FLOATS = /^Float(16|32|64)Array$/;
+
+/** Whether it is an array of floats, of any realm. Engines of before 2025 have no Float16Array. */
+export const isFloats = (value: unknown): value is FloatArray => FLOATS.test(typedArrayName(value) ?? "");
+
+/** Whether it holds half floats, as numbers or as their bits. */
+const isHalf = (data: Flat) => data.BYTES_PER_ELEMENT === 2;
 
 /** Where items are copied to: the wasm heap, or what behaves like it. */
 export type ItemHeap = Pick<NativeModule, "HEAPU8" | "HEAPF32" | "findNonFinite" | "halfToFloat">;
@@ -36,8 +43,9 @@ export function openItems(items: Items, dim: number, name = "items"): ItemRows {
     if (form === "Uint16Array") {
       throw new InvalidInputError(`${name}: half floats need their shape: pass { data, rows, dim }`);
     }
-    if (!FLAT.includes(form)) throw wrongForm(name, items);
-    const flat = items as Float32Array | Float64Array;
+    if (!isFloats(items)) throw wrongForm(name, items);
+    const flat = items;
+    requireAttached(flat, name);
     if (flat.length % dim !== 0) {
       throw new InvalidInputError(
         `${name}: a flat array must hold whole rows of inputDim ${dim} values, received ${flat.length} values (${Math.floor(flat.length / dim)} rows and ${flat.length % dim} left over)`,
@@ -52,17 +60,17 @@ export function openItems(items: Items, dim: number, name = "items"): ItemRows {
 
 function wrongForm(name: string, items: unknown): InvalidInputError {
   return new InvalidInputError(
-    `${name}: expected { data, rows, dim }, a Float32Array or Float64Array, or an array of rows, received ${show(items)}`,
+    `${name}: expected { data, rows, dim }, a Float32Array, Float64Array or Float16Array, or an array of rows, received ${show(items)}`,
   );
 }
 
 function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
-  const form = typedArrayName(matrix.data);
-  if (form === undefined || !FLAT.includes(form)) {
+  if (!isFloats(matrix.data) && typedArrayName(matrix.data) !== "Uint16Array") {
     throw new InvalidInputError(
-      `${name}.data: expected a Float32Array, Float64Array or Uint16Array (half floats), received ${show(matrix.data)}`,
+      `${name}.data: expected a Float32Array, Float64Array, Float16Array or Uint16Array (the bits of half floats), received ${show(matrix.data)}`,
     );
   }
+  requireAttached(matrix.data, `${name}.data`);
   for (const key of ["rows", "dim"] as const) {
     if (!Number.isInteger(matrix[key]) || matrix[key] < 0) {
       throw new InvalidInputError(`${name}.${key}: expected a whole number, received ${show(matrix[key])}`);
@@ -103,8 +111,14 @@ class FlatRows implements ItemRows {
   copy(heap: ItemHeap, first: number, count: number, address: number): void {
     const data = this.#data;
     const { dim } = this;
+    if (data.length < (first + count) * dim) {
+      requireAttached(data, this.#name);
+      throw new InvalidInputError(
+        `${this.#name}: the array's buffer shrank while it was read; leave it as it is until the call is done`,
+      );
+    }
     const slice = count === this.rows ? data : data.subarray(first * dim, (first + count) * dim);
-    const half = typedArrayName(data) === "Uint16Array";
+    const half = isHalf(data);
     if (half) {
       // The halves go to the upper half of the target's space and are widened from there, front to back.
       const halves = address + 2 * slice.length;
@@ -123,10 +137,11 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
   requireRows(source.length, name);
   for (let i = 0; i < source.length; i++) {
     const row = source[i] as ArrayLike<number>; // by index: forEach would pass over holes
-    if (!Array.isArray(row) && !["Float32Array", "Float64Array"].includes(typedArrayName(row) ?? "")) {
+    if (!Array.isArray(row) && !isFloats(row)) {
       throw new InvalidInputError(`${name}: row ${i} is ${show(row)}; expected an array of ${dim} numbers`);
     }
     if (row.length !== dim) {
+      if (ArrayBuffer.isView(row)) requireAttached(row, `${name}: row ${i}`);
       throw new InvalidInputError(
         `${name}: row ${i} has ${row.length} values, but the model's inputDim is ${dim}: every row must have that many`,
       );

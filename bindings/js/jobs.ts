@@ -16,6 +16,10 @@ export function nextTurn(): Promise<void> {
       setImmediate(resolve);
       return;
     }
+    if (typeof MessageChannel === "undefined") {
+      setTimeout(resolve); // jest's jsdom has neither
+      return;
+    }
     if (channel === undefined) {
       channel = new MessageChannel();
       channel.port1.onmessage = () => waiting.shift()?.();

@@ -31,4 +31,8 @@ export async function availableThreads(): Promise<number> {
   return possible ? (navigator.hardwareConcurrency ?? 1) : 1;
 }
 
-export const readLocalFile = undefined;
+/** Tests of pages run in Node (jest with jsdom or happy-dom) take this loader, and have files but not always `fetch`. */
+const { process } = globalThis as { process?: { getBuiltinModule?(name: string): typeof import("node:fs/promises") } };
+export const readLocalFile = process?.getBuiltinModule?.("node:fs/promises").readFile as
+  | ((path: string | URL) => Promise<Uint8Array>)
+  | undefined;

@@ -1,11 +1,14 @@
 /** Finding, compiling and starting the WebAssembly. Apart from native.ts, which everybody's first lines load. */
 
+import { viewBytes } from "./attached.ts";
 import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./errors.ts";
-import { type Loaded, platform, type Wanted, type WasmSource } from "./native.ts";
+import { type Loaded, type Origin, platform, type Wanted, type WasmSource } from "./native.ts";
 import type { NativeFactory, NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
 import { localFile } from "./source.ts";
+import { TextDecoder } from "./text-codecs.ts";
 import { VERSION } from "./version.ts";
+import { isResponse } from "./web-objects.ts";
 
 /** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
 const AUTO_THREADS = 4;
@@ -16,8 +19,14 @@ async function countThreads({ threads = "auto" }: Wanted): Promise<number> {
   return threads === "auto" ? Math.min(available, AUTO_THREADS) : available > 1 ? threads : 1;
 }
 
-export async function load(wanted: Wanted): Promise<Loaded> {
-  const { module, threads } = await start(wanted);
+/** @param inline gives the bytes of `rqvae/inline`, which go behind what was asked for. */
+export async function load(wanted: Wanted, inline?: () => Promise<ArrayBuffer>): Promise<Loaded> {
+  const loaded = await start(wanted, inline).catch((error: unknown) => {
+    // Shared memory is reserved at its full size, 4 GB: the build without threads needs less.
+    if (!(error instanceof NoMemoryError) || wanted.threads === 1 || wanted.wasm !== undefined) throw error;
+    return start({ ...wanted, threads: 1 }, inline);
+  });
+  const { module, threads } = loaded;
   const { version } = module.buildInfo();
   if (version !== VERSION) {
     throw new WasmLoadError(
@@ -28,8 +37,33 @@ export async function load(wanted: Wanted): Promise<Loaded> {
   module.setErrorFactory((name, text) => makeError(name, text));
   // A single call that encodes is short: it takes more threads only when told to.
   module.useThreads(threads, typeof wanted.threads === "number" ? threads : 1, typeof window === "undefined");
-  return { module, threads };
+  return loaded;
 }
+
+/**
+ * Checks that what is asked for is what is loaded.
+ * @param wanted what the load was asked for
+ * @throws InvalidInputError that names both.
+ */
+export async function requireInForce(asked: Wanted, wanted: Wanted, { origin, threads }: Loaded): Promise<void> {
+  const sameThreads =
+    asked.threads === undefined ||
+    asked.threads === (wanted.threads ?? "auto") ||
+    (asked.threads === 1 && threads === 1);
+  const sameWasm =
+    asked.wasm === undefined || asked.wasm === wanted.wasm || isSameOrigin(await originOf(asked.wasm), origin);
+  if (sameThreads && sameWasm) return;
+  const wishes = [
+    ...(asked.wasm === undefined ? [] : [`wasm from ${(await originOf(asked.wasm)).name}`]),
+    ...(asked.threads === undefined ? [] : [`threads: ${show(asked.threads)}`]),
+  ];
+  throw new InvalidInputError(
+    `initialize: asked for ${wishes.join(" and ")}, but the WebAssembly is already loaded from ${origin.name} with threads: ${show(wanted.threads ?? "auto")} (${threads} in use), and it is loaded only once. Call initialize before the first create, load or fit, or with the same arguments`,
+  );
+}
+
+const isSameOrigin = (one: Origin, other: Origin) =>
+  (one.href !== undefined && one.href === other.href) || (one.digest !== undefined && one.digest === other.digest);
 
 let warned = false;
 
@@ -41,8 +75,11 @@ function warnOfThreads(wanted: number): void {
   );
 }
 
-async function start(wanted: Wanted): Promise<Loaded> {
-  const { wasm, glue, threads } = await find(wanted).catch((cause: unknown) => {
+/** The memory of the WebAssembly could not be had. */
+class NoMemoryError extends WasmLoadError {}
+
+async function start(wanted: Wanted, inline?: () => Promise<ArrayBuffer>): Promise<Loaded> {
+  const { wasm, glue, threads, origin } = await find(wanted, inline).catch((cause: unknown) => {
     if (cause instanceof RQVAEError) throw cause;
     throw new WasmLoadError(`the WebAssembly could not be loaded: ${message(cause)}`, { cause });
   });
@@ -53,36 +90,65 @@ async function start(wanted: Wanted): Promise<Loaded> {
         .catch(fail);
       return {};
     };
-    const fail = (cause: unknown) =>
-      reject(
-        new WasmLoadError(
-          `the WebAssembly could not be started: ${message(cause)}. Glue and wasm of different versions? This is rqvae ${VERSION}`,
-          { cause },
-        ),
-      );
-    glue({ instantiateWasm }).then(resolve, fail);
+    const fail = (cause: unknown) => reject(notStarted(cause));
+    glue({ instantiateWasm, TextDecoder }).then(resolve, fail);
   });
   if (threads > 1) watchMemory(module);
-  return { module, threads };
+  return { module, threads, origin };
+}
+
+function notStarted(cause: unknown): WasmLoadError {
+  // By name: the engine's errors may be of another realm.
+  const isMemory = (cause as Partial<Error> | null)?.name === "RangeError" || /out of memory/i.test(message(cause));
+  if (isMemory) {
+    return new NoMemoryError(
+      `the WebAssembly got no memory: ${message(cause)}. The address space or the memory of this process is limited (ulimit -v, a container, a scheduler, a phone). Raise the limit; in Node, --disable-wasm-trap-handler makes do with less address space`,
+      { cause },
+    );
+  }
+  return new WasmLoadError(
+    `the WebAssembly could not be started: ${message(cause)}. Glue and wasm of different versions? This is rqvae ${VERSION}`,
+    { cause },
+  );
 }
 
 /** The wasm, the glue that fits it, and how many threads there will be. */
-async function find(wanted: Wanted): Promise<{ wasm: WebAssembly.Module; glue: NativeFactory; threads: number }> {
+async function find(
+  wanted: Wanted,
+  inline?: () => Promise<ArrayBuffer>,
+): Promise<{ wasm: WebAssembly.Module; glue: NativeFactory; threads: number; origin: Origin }> {
   const threads = await countThreads(wanted);
-  const { loadGlue, openDefaultWasm } = await platform();
-  if (wanted.wasm === undefined) {
-    const [glue, wasm] = await Promise.all([loadGlue(threads > 1), openDefaultWasm(threads > 1).then(compile)]);
-    return { wasm, glue, threads };
+  const { loadGlue } = await platform();
+  if (wanted.wasm === undefined && !inline) {
+    const [glue, { wasm, origin }] = await Promise.all([loadGlue(threads > 1), openDefault(threads > 1)]);
+    return { wasm, glue, threads, origin: { ...origin, name: "the package's own files" } };
   }
+  const opened =
+    wanted.wasm === undefined
+      ? { ...(await open(await inline!())), origin: { name: "rqvae/inline" } }
+      : await open(wanted.wasm);
+  const { wasm, origin } = opened;
   // Which build it is shows in what it imports: threads share a memory that is made outside.
-  const wasm = await compile(wanted.wasm);
   const shares = WebAssembly.Module.imports(wasm).some(({ kind }) => kind === "memory");
   if (shares && threads === 1) {
     throw new WasmLoadError(
       "the given WebAssembly is the build with threads (rqvae-threads.wasm), which cannot run here or with threads: 1. Give rqvae.wasm instead",
     );
   }
-  return { wasm, glue: await loadGlue(shares), threads: shares ? threads : 1 };
+  return { wasm, glue: await loadGlue(shares), threads: shares ? threads : 1, origin };
+}
+
+/** The wasm beside the package's files, which a bundler may have left behind. */
+async function openDefault(threads: boolean): Promise<{ wasm: WebAssembly.Module; origin: Origin }> {
+  try {
+    const { openDefaultWasm } = await platform();
+    return await open(await openDefaultWasm(threads));
+  } catch (cause) {
+    throw new WasmLoadError(
+      `the WebAssembly beside the package's files could not be loaded: ${message(cause)}. If a bundler left it behind: import from "rqvae/inline", leave rqvae out of the bundle (external), or give it by initialize({ wasm })`,
+      { cause },
+    );
+  }
 }
 
 /** A thread may have grown the memory: the views on it are then made anew where they are read. */
@@ -104,29 +170,62 @@ function watchMemory(module: NativeModule): void {
   }
 }
 
+// By tag, not by instanceof: what comes from another realm serves as well.
+const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
+
 /** Bytes, a URL or a response become a compiled module. */
-export async function compile(opened: WasmSource): Promise<WebAssembly.Module> {
-  // By tag, not by instanceof: what comes from another realm serves as well.
-  switch (Object.prototype.toString.call(opened).slice(8, -1)) {
+export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+  return (await open(source)).wasm;
+}
+
+async function open(source: WasmSource): Promise<{ wasm: WebAssembly.Module; origin: Origin }> {
+  const origin = await originOf(source); // before a response is read
+  if (isResponse(source)) return { wasm: await compileResponse(source), origin };
+  switch (tagOf(source)) {
     case "WebAssembly.Module":
-      return opened as WebAssembly.Module;
-    case "Response":
-      return compileResponse(opened as Response);
+      return { wasm: source as WebAssembly.Module, origin };
     case "String":
     case "URL": {
-      const url = opened as string | URL;
+      const url = source as string | URL;
       const file = localFile(url);
       const { readLocalFile } = await platform();
-      if (file !== undefined && readLocalFile) return compileBytes(await readLocalFile(file), String(url));
-      return compileResponse(await fetchWasm(url));
+      const wasm =
+        file !== undefined && readLocalFile
+          ? await compileBytes(await readLocalFile(file), String(url))
+          : await compileResponse(await fetchWasm(url));
+      return { wasm, origin };
     }
-    case "ArrayBuffer":
-      return compileBytes(opened as ArrayBuffer, "the given bytes");
   }
-  if (ArrayBuffer.isView(opened)) return compileBytes(opened, "the given bytes");
+  if (isBytes(source)) return { wasm: await compileBytes(source, "the given bytes"), origin };
   throw new InvalidInputError(
-    `initialize: wasm must be a URL, a path, a Response, bytes or a WebAssembly.Module, received ${show(opened)}`,
+    `initialize: wasm must be a URL, a path, a Response, bytes or a WebAssembly.Module, received ${show(source)}`,
   );
+}
+
+const isBytes = (source: unknown): source is ArrayBuffer | ArrayBufferView =>
+  ArrayBuffer.isView(source) || tagOf(source) === "ArrayBuffer";
+
+/** What a source is known by. A response of unknown URL is read through a copy; what was read already has nothing to be known by. */
+async function originOf(source: WasmSource): Promise<Origin> {
+  if (tagOf(source) === "String" || tagOf(source) === "URL") return { name: String(source), href: String(source) };
+  if (isResponse(source)) {
+    const response = source;
+    if (response.url) return { name: response.url, href: response.url };
+    const name = "a Response without a URL";
+    return response.bodyUsed || !response.ok
+      ? { name }
+      : { name, digest: digest(await response.clone().arrayBuffer()) };
+  }
+  if (isBytes(source)) return { name: `${source.byteLength} bytes`, digest: digest(source) };
+  return { name: show(source) };
+}
+
+/** FNV-1a, and the length. */
+function digest(source: ArrayBuffer | ArrayBufferView): string {
+  const bytes = viewBytes(source, "initialize: wasm");
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return `${bytes.length}:${hash}`;
 }
 
 async function fetchWasm(url: string | URL): Promise<Response> {
@@ -155,9 +254,7 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
 }
 
 async function compileBytes(source: ArrayBuffer | ArrayBufferView, origin: string): Promise<WebAssembly.Module> {
-  const bytes = ArrayBuffer.isView(source)
-    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
-    : new Uint8Array(source);
+  const bytes = viewBytes(source, origin);
   const head = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart();
   if (head.startsWith("<")) {
     throw new WasmLoadError(

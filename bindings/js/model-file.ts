@@ -6,6 +6,7 @@
 
 import type { CheckpointInfo } from "./checkpoint.ts";
 import { ModelFormatError } from "./errors.ts";
+import { TextEncoder } from "./text-codecs.ts";
 import type { ModelConfig } from "./types.ts";
 
 /** Format of the metadata; a reader refuses a higher one. */

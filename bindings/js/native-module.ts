@@ -155,6 +155,8 @@ export interface NativeModule extends NativeFunctions {
 export type NativeFactory = (options: {
   /** The types of WebAssembly, not named here: they come with the DOM's, which not every project has. */
   instantiateWasm(imports: object, receive: (instance: object, module: object) => void): object;
+  /** Where the global scope may have none. */
+  TextDecoder: unknown;
   /** A worker that runs the glue, for the build with threads. */
   startThread?(): object;
 }) => Promise<NativeModule>;

@@ -16,11 +16,23 @@ export interface Wanted {
 export interface Loaded {
   module: NativeModule;
   threads: number;
+  /** What it was loaded from, so that the same can be known again. */
+  origin: Origin;
+}
+
+/** Where a WebAssembly came from. */
+export interface Origin {
+  /** In words, for messages. */
+  name: string;
+  href?: string;
+  /** Of its bytes. */
+  digest?: string;
 }
 
 type Platform = typeof import("#load-wasm");
 
-let pending: Promise<Loaded> | undefined;
+/** The load that runs or is done, and what it was asked for. */
+let current: { wanted: Wanted; loaded: Promise<Loaded> } | undefined;
 let known: Platform | undefined;
 let inline: (() => Promise<ArrayBuffer>) | undefined;
 
@@ -46,17 +58,25 @@ export async function native(): Promise<NativeModule> {
 }
 
 function loadOnce(wanted: Wanted): Promise<Loaded> {
-  pending ??= import("./load.ts")
-    .then(async ({ load }) => load(wanted.wasm === undefined && inline ? { ...wanted, wasm: await inline() } : wanted))
-    .catch((error: unknown) => {
-      pending = undefined;
-      throw error;
-    });
-  return pending;
+  current ??= {
+    wanted,
+    loaded: import("./load.ts")
+      .then(({ load }) => load(wanted, inline))
+      .catch((error: unknown) => {
+        current = undefined;
+        throw error;
+      }),
+  };
+  return current.loaded;
 }
 
 /**
- * Loads the WebAssembly now instead of at the first `create`, `load` or `fit`, and says how. To be called before these.
+ * Loads the WebAssembly now instead of at the first `create`, `load` or `fit`, and says how. It is loaded once: call this before the
+ * others. Another call changes nothing and resolves to what is in force, as long as it asks for nothing else: at any time, and also while
+ * the first one runs. After a load that failed, the next call may ask for something else.
+ *
+ * Two sources are the same when they are the same object, have the same URL, or have the same bytes; a `Response` that was read already
+ * may be given again. An option that is left out asks for nothing.
  *
  * @param options.wasm where it comes from, when not from beside the package's files: a URL (also as text, as bundlers give it for
  *   `rqvae/rqvae.wasm?url`), a path (Node), a response, bytes, or a compiled module (edge workers). Both `rqvae.wasm` and
@@ -65,23 +85,33 @@ function loadOnce(wanted: Wanted): Promise<Loaded> {
  *   train. A number holds for both. Results are the same bytes with any number. Threads are used where they can be: in Node and Deno,
  *   and on pages that are cross-origin isolated; elsewhere there is one, and a number that cannot be had is warned of once.
  * @returns how many threads training will use.
- * @throws InvalidInputError when the WebAssembly is loaded already
+ * @throws InvalidInputError when the WebAssembly is already loaded from somewhere else, or with another number of threads; the message
+ *   says what was asked for and what is in force
  * @throws WasmLoadError
  */
 export async function initialize(options: Wanted = {}): Promise<{ threads: number }> {
   checkOptionNames(options, "initialize", ["wasm", "threads"]);
-  const { wasm, threads } = options;
+  const { threads } = options;
   if (threads !== undefined && threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
     throw new InvalidInputError(
       `initialize: threads must be "auto" or a whole number from 1 to 64, received ${show(threads)}`,
     );
   }
-  if ((wasm !== undefined || threads !== undefined) && pending !== undefined) {
-    throw new InvalidInputError(
-      `initialize({ ${wasm === undefined ? "threads" : "wasm"} }) came too late: the WebAssembly is loaded already. Call it before the first create, load or fit`,
-    );
+  // Who asks for the same shares the load, and its failure. Others wait for it: they may find the same in force, or try theirs if it failed.
+  while (current !== undefined && !asksForSame(options, current.wanted)) {
+    const { wanted, loaded } = current;
+    const inForce = await loaded.catch(() => undefined);
+    if (inForce === undefined) continue;
+    await (await import("./load.ts")).requireInForce(options, wanted, inForce);
+    break;
   }
   return { threads: (await loadOnce(options)).threads };
+}
+
+function asksForSame({ wasm, threads }: Wanted, wanted: Wanted): boolean {
+  return (
+    (wasm === undefined || wasm === wanted.wasm) && (threads === undefined || threads === (wanted.threads ?? "auto"))
+  );
 }
 
 /**

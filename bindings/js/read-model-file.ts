@@ -12,6 +12,7 @@ import {
   type ModelMetadata,
   STATE,
 } from "./model-file.ts";
+import { TextDecoder, TextEncoder } from "./text-codecs.ts";
 
 /** Features that a reader must know to use a file; `requires` may name these only. "encodeBeam": IDs come from a beam search. */
 const FEATURES: readonly string[] = ["encodeBeam"];

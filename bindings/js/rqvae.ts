@@ -1,4 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
+import { requireAttached } from "./attached.ts";
+import { originalOf, worksBehindProxy } from "./behind-proxy.ts";
 import type { DataIdentity } from "./checkpoint.ts";
 import { BusyError, DisposedError, InvalidInputError, ModelFormatError, NotInitializedError } from "./errors.ts";
 import { type ItemRows, openItems } from "./items.ts";
@@ -57,6 +60,7 @@ export class Optimizer {
 
   /** @internal */
   constructor(handle: Handle, model: RQVAE) {
+    worksBehindProxy(this, Optimizer);
     this.handle = handle;
     this.model = model;
     handles.register(this, handle, this);
@@ -101,6 +105,7 @@ export class RQVAE {
   #readers = 0;
 
   private constructor(module: NativeModule, config: ModelConfig, part: "full" | "encoder") {
+    worksBehindProxy(this, RQVAE);
     this.#native = module;
     this.config = freezeConfig(config);
     this.part = part;
@@ -561,8 +566,9 @@ export class RQVAE {
     if (!(optimizer instanceof Optimizer)) {
       throw new InvalidInputError(`trainStep: optimizer must come from createOptimizer, received ${show(optimizer)}`);
     }
-    if (optimizer.model !== this) throw new InvalidInputError("trainStep: the optimizer belongs to another model");
-    const { handle } = optimizer;
+    const own = originalOf(optimizer);
+    if (own.model !== this) throw new InvalidInputError("trainStep: the optimizer belongs to another model");
+    const { handle } = own;
     if (handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
     if (this.#running !== undefined || this.#readers > 0) throw this.#busy("trainStep");
     const losses = this.#wholeBatch(items, (address, rows) => this.#native.trainStep(model, handle, address, rows));
@@ -807,6 +813,7 @@ export function hashOf(module: NativeModule, bytes: Uint8Array): string {
 
 /** The dimension that items tell of themselves; a flat array tells none. */
 export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"): number {
+  if (ArrayBuffer.isView(items)) requireAttached(items, `${where}: items`);
   const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
   if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
   throw new InvalidInputError(

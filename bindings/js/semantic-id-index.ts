@@ -1,3 +1,5 @@
+import { viewBytes } from "./attached.ts";
+import { worksBehindProxy } from "./behind-proxy.ts";
 import { describeDrift, driftLimit, type IdDrift, sampleRows } from "./drift.ts";
 import { InvalidInputError, ModelFormatError, UnknownPrefixError } from "./errors.ts";
 import { IdTrie } from "./id-trie.ts";
@@ -93,6 +95,7 @@ export class SemanticIdIndex {
   #trie: IdTrie | undefined;
 
   private constructor(contents: IndexContents, model: IdModel | undefined, table = ItemTable.of(contents.itemIds, "")) {
+    worksBehindProxy(this, SemanticIdIndex);
     this.collisions = contents.collisions;
     this.capacity = contents.capacity;
     const isInferred = contents.hasInferredSizes === true || areInferred(contents.codebookSizes);
@@ -362,9 +365,7 @@ export class SemanticIdIndex {
     if (!ArrayBuffer.isView(bytes) && Object.prototype.toString.call(bytes) !== "[object ArrayBuffer]") {
       throw new InvalidInputError(`${where}: expected the bytes of an index file, received ${show(bytes)}`);
     }
-    const view = ArrayBuffer.isView(bytes)
-      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      : new Uint8Array(bytes);
+    const view = viewBytes(bytes, where);
     return SemanticIdIndex.#from(readIndexFile(view), options.model, where);
   }
 

@@ -1,3 +1,4 @@
+import { requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 
 /** Codes as they are stored: 16-bit where every codebook fits, 32-bit otherwise. */
@@ -53,6 +54,7 @@ export class SemanticIds implements Iterable<number[]> {
   constructor(codes: CodeArray, codebookSizes: readonly number[], fingerprint?: string, margins?: Float32Array) {
     const levels = codebookSizes.length;
     if (levels === 0) throw new InvalidInputError("codebookSizes is empty: an ID needs at least one level");
+    requireAttached(codes, "codes");
     if (codes.length % levels !== 0) {
       throw new InvalidInputError(`codes has ${codes.length} entries, which is not a multiple of the ${levels} levels`);
     }
@@ -100,6 +102,7 @@ export class SemanticIds implements Iterable<number[]> {
     if (flat && flat.length % levels !== 0) {
       throw new InvalidInputError(`codes has ${flat.length} entries, which is not a multiple of the ${levels} levels`);
     }
+    if (ArrayBuffer.isView(flat)) requireAttached(flat, "codes");
     const n = table ? table.length : flat!.length / levels;
     const codes = SemanticIds.allocate(n, codebookSizes);
     for (let i = 0; i < n; i++) {
@@ -144,6 +147,7 @@ export class SemanticIds implements Iterable<number[]> {
     if (!Number.isInteger(i) || i < 0 || i >= this.length) {
       throw new InvalidInputError(`item ${i} is out of range: there are ${this.length} IDs, numbered from 0`);
     }
+    requireAttached(this.codes, "codes");
     return Array.from(this.codes.subarray(i * this.levels, (i + 1) * this.levels));
   }
 

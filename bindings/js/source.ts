@@ -1,9 +1,12 @@
 /** Reading a model's bytes from wherever they are. */
 
+import { viewBytes } from "./attached.ts";
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
 import { platform } from "./native.ts";
 import { show } from "./option-reader.ts";
+import { TextDecoder } from "./text-codecs.ts";
 import type { HubConfig, ModelSource } from "./types.ts";
+import { blobBytes, isBlob, isResponse } from "./web-objects.ts";
 
 /** What was read. */
 export interface ModelBytes {
@@ -15,12 +18,11 @@ export interface ModelBytes {
 /** The bytes of a source. The caller's array is not kept. */
 export async function readSource(source: ModelSource): Promise<ModelBytes> {
   const kind = Object.prototype.toString.call(source).slice(8, -1);
-  if (ArrayBuffer.isView(source)) {
-    return { bytes: new Uint8Array(source.buffer, source.byteOffset, source.byteLength) };
+  if (ArrayBuffer.isView(source) || kind === "ArrayBuffer" || kind === "SharedArrayBuffer") {
+    return { bytes: viewBytes(source as ArrayBuffer, "RQVAE.load") };
   }
-  if (kind === "ArrayBuffer" || kind === "SharedArrayBuffer") return { bytes: new Uint8Array(source as ArrayBuffer) };
-  if (kind === "Response") return responseBytes(source as Response);
-  if (kind === "Blob" || kind === "File") return { bytes: new Uint8Array(await (source as Blob).arrayBuffer()) };
+  if (isResponse(source)) return responseBytes(source);
+  if (isBlob(source)) return { bytes: new Uint8Array(await blobBytes(source)) };
   if (typeof source === "string" || kind === "URL") return locationBytes(source as string | URL);
   throw new InvalidInputError(
     `RQVAE.load: expected bytes, a URL, a path, a Blob or a Response, received ${show(source)}`,

@@ -1,5 +1,6 @@
 /** Options of training and of optimisers in, complete and checked configurations out. */
 
+import { requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 import { checkJobOptions, MAX_SIZE, OptionReader } from "./option-reader.ts";
 import type { ModelConfig, OptimizerOptions, TrainConfig, TrainOptions } from "./types.ts";
@@ -104,6 +105,7 @@ export function checkCheckpointOptions(read: OptionReader): void {
   if (resume !== undefined && !/^(Uint8Array|ArrayBuffer)$/.test(Object.prototype.toString.call(resume).slice(8, -1))) {
     read.fail("resume", "the bytes of a checkpoint (Uint8Array)");
   }
+  if (resume !== undefined) requireAttached(resume as Uint8Array, "resume");
 }
 
 /** A configuration as the binding reads it: enumerations as numbers, the optimiser's in an object of its own. */

@@ -5,12 +5,15 @@
 
 import type { SemanticIds } from "./semantic-ids.ts";
 
-/** A typed array of this or another realm (an iframe, a vm context). */
-export type FloatArray = Float32Array | Float64Array;
+/** `Float16Array`, in projects whose types have it; engines have it since 2025 (Node 24, Chrome 135, Firefox 129, Safari 18.2). */
+type HalfArray = typeof globalThis extends { Float16Array: { readonly prototype: infer Half } } ? Half : never;
 
-/** A matrix of `rows` x `dim` numbers, row-major. `Uint16Array` holds IEEE half floats. */
+/** A typed array of this or another realm (an iframe, a vm context): a Float32Array, Float64Array or Float16Array. */
+export type FloatArray = Float32Array | Float64Array | HalfArray;
+
+/** A matrix of `rows` x `dim` numbers, row-major. `Uint16Array` holds the bits of IEEE half floats. */
 export interface ItemMatrix {
-  data: Float32Array | Float64Array | Uint16Array;
+  data: FloatArray | Uint16Array;
   rows: number;
   dim: number;
 }
@@ -19,7 +22,7 @@ export interface ItemMatrix {
  * Item embeddings, one row an item: a matrix, a flat array whose length is a multiple of the model's `inputDim`, or an array of
  * rows. They are copied; the caller's arrays are never changed, detached (unless a worker is told to `transfer` them) or kept.
  */
-export type Items = ItemMatrix | FloatArray | readonly (readonly number[])[] | readonly Float32Array[];
+export type Items = ItemMatrix | FloatArray | readonly (readonly number[])[] | readonly FloatArray[];
 
 /**
  * Embeddings that are read as they are needed, for catalogues larger than memory: `fit`, `train`, `kmeansInitCodebooks`, `encodeAsync`,

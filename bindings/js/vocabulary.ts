@@ -4,6 +4,7 @@
  * @module rqvae/vocabulary
  */
 
+import { worksBehindProxy } from "./behind-proxy.ts";
 import { InvalidInputError } from "./errors.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 import { areInferred, type SemanticIds } from "./semantic-ids.ts";
@@ -95,6 +96,7 @@ export class Vocabulary {
     source: readonly number[] | Pick<SemanticIds, "codebookSizes"> | { readonly codebookSizes: readonly number[] },
     options: VocabularyOptions = {},
   ) {
+    worksBehindProxy(this, Vocabulary);
     checkOptionNames(options, "Vocabulary", ["template", "baseOffset", "special"]);
     const sizes = Array.isArray(source)
       ? source

@@ -1,3 +1,5 @@
+import { requireAttached } from "../attached.ts";
+import { worksBehindProxy } from "../behind-proxy.ts";
 import { InvalidInputError, UnknownPrefixError } from "../errors.ts";
 import { show } from "../option-reader.ts";
 import type { SemanticIdIndex } from "../semantic-id-index.ts";
@@ -36,6 +38,7 @@ export class LogitsMask {
 
   /** @throws InvalidInputError when a token is no whole number, or stands for two things that may follow at one place. */
   constructor(index: DecodingIndex, vocabulary: IdVocabulary) {
+    worksBehindProxy(this, LogitsMask);
     if (typeof vocabulary?.tokenOf !== "function") {
       throw new InvalidInputError(`vocabulary must be { tokenOf(level, code), eos }, received ${show(vocabulary)}`);
     }
@@ -95,6 +98,7 @@ export class LogitsMask {
    * @throws InvalidInputError when there are fewer logits than tokens, or the index is empty; nothing is changed then.
    */
   apply(logits: Float32Array, state: number): void {
+    if (ArrayBuffer.isView(logits)) requireAttached(logits, "logits");
     if (logits.length <= this.#largest) {
       throw new InvalidInputError(
         `logits has ${logits.length} entries, but the vocabulary has the token ${this.#largest}: pass the logits of one next token, of the model that the vocabulary is for`,

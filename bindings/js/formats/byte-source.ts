@@ -2,6 +2,7 @@
 
 import { openLocalFile } from "#local-file";
 import { InvalidInputError, type RQVAEError } from "../errors.ts";
+import { blobBytes, isBlob } from "../web-objects.ts";
 import { asBytes, count, describeValue } from "./bytes.ts";
 import { freeBuffer } from "./float-list.ts";
 
@@ -37,8 +38,8 @@ const REMOTE_PIECE = 1 << 22;
 /** Opens a source. @throws InvalidInputError when there is none, or it cannot be read. */
 export async function openFile(source: FileSource): Promise<OpenedFile> {
   if (typeof source === "string" || tag(source) === "URL") return openLocation(String(source));
-  if (tag(source) === "Blob" || tag(source) === "File") {
-    const blob = source as Blob;
+  if (isBlob(source)) {
+    const blob = source;
     return { bytes: blobSource(blob), name: (blob as Partial<File>).name ?? "", location: blob };
   }
   if (isByteStream(source)) {
@@ -184,7 +185,7 @@ function blobSource(blob: Blob): ByteSource {
 async function readBlob(blob: Blob, target: Uint8Array): Promise<number> {
   const reader = blob.size > BLOB_PIECE ? byobReader(blob) : undefined;
   if (!reader) {
-    const whole = await blob.arrayBuffer();
+    const whole = await blobBytes(blob);
     const size = whole.byteLength;
     target.set(new Uint8Array(whole));
     freeBuffer(whole);

@@ -1,15 +1,18 @@
 /** What the readers share: recognising bytes, decoding text, naming a bad value. */
 
+import { viewBytes } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
+import { TextDecoder } from "../text-codecs.ts";
 
 /** Bytes of text that are decoded at a time: longer strings are not among those that engines collect soon. */
 const textChunkBytes = 1 << 16;
 
 /** The bytes themselves, or a view of an ArrayBuffer. @throws InvalidInputError for anything else. */
 export function asBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
-  if (ArrayBuffer.isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const tag = Object.prototype.toString.call(bytes);
-  if (tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]") return new Uint8Array(bytes);
+  if (ArrayBuffer.isView(bytes) || tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]") {
+    return viewBytes(bytes, "bytes");
+  }
   throw new InvalidInputError(`bytes must be a Uint8Array or an ArrayBuffer, got ${describeValue(bytes)}`);
 }
 

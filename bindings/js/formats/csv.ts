@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
+import { TextDecoder } from "../text-codecs.ts";
 import type { ItemLabels } from "../types.ts";
 import { asText, count, describeValue } from "./bytes.ts";
 import type { ColumnOptions, TableColumns } from "./columns.ts";

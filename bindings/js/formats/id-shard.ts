@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { writeSafetensors } from "../model-file.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
+import { TextDecoder } from "../text-codecs.ts";
 import { asBytes, describeValue } from "./bytes.ts";
 import { checkedItemIds } from "./id-table.ts";
 import { requireUnique } from "./join.ts";

@@ -1,6 +1,7 @@
 /** JSON in pieces, cut anywhere, of whatever length: its lists of numbers are kept as float32, an eighth of what `JSON.parse` makes. */
 
 import { InvalidInputError } from "../errors.ts";
+import { TextDecoder } from "../text-codecs.ts";
 import { joined } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import { DecimalScanner } from "./decimal.ts";

@@ -1,5 +1,7 @@
+import { requireAttached } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { CodeArray, SemanticIds } from "../semantic-ids.ts";
+import { TextDecoder, TextEncoder } from "../text-codecs.ts";
 import type { ItemMatrix } from "../types.ts";
 import { asBytes, count, describeValue, sniff } from "./bytes.ts";
 import { type IdTableOptions, idsOf } from "./id-table.ts";
@@ -267,7 +269,7 @@ function toRowMajor<T extends ItemMatrix["data"]>(columns: T, rows: number, dim:
 
 /**
  * Writes a matrix, or the codes of IDs (n x L, uint16 or uint32), as `numpy.save` does: format version 1, little-endian, C order.
- * A matrix keeps its type: Float32Array float32, Float64Array float64, Uint16Array float16.
+ * A matrix keeps its type: Float32Array float32, Float64Array float64, Float16Array and Uint16Array (its bits) float16.
  *
  * @throws InvalidInputError when `data` is not one of these, or its length is not rows x dim.
  */
@@ -279,13 +281,12 @@ export function writeNpy(source: ItemMatrix | SemanticIds): Uint8Array {
   // By name, so that an array of another realm is one as well.
   const type = Object.prototype.toString.call(data).slice(8, -1);
   const kind = isIds ? "u" : "f";
-  if (
-    !(type === "Float32Array" || type === "Float64Array" || type === "Uint16Array" || (isIds && type === "Uint32Array"))
-  ) {
+  if (!(/^(Float(16|32|64)|Uint16)Array$/.test(type) || (isIds && type === "Uint32Array"))) {
     throw new InvalidInputError(
-      `data must be a Float32Array, a Float64Array or a Uint16Array (float16), got ${ArrayBuffer.isView(data) ? `a ${type}` : describeValue(data)}`,
+      `data must be a Float32Array, a Float64Array, a Float16Array or a Uint16Array (the bits of float16), got ${ArrayBuffer.isView(data) ? `a ${type}` : describeValue(data)}`,
     );
   }
+  requireAttached(data, "data");
   if (!(Number.isInteger(rows) && Number.isInteger(dim)) || data.length !== rows * dim) {
     throw new InvalidInputError(`data has ${count(data.length)} entries, but rows x dim is ${rows} x ${dim}`);
   }

@@ -1,6 +1,7 @@
 /** Embeddings in npz archives of NumPy, stored or deflated. */
 
 import { InvalidInputError } from "../errors.ts";
+import { TextDecoder } from "../text-codecs.ts";
 import type { ItemLabels } from "../types.ts";
 import { type ByteSource, joined, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";

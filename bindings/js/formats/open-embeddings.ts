@@ -1,5 +1,6 @@
 /** Files of embeddings as sources of which rows are read as they are needed. */
 
+import { worksBehindProxy } from "../behind-proxy.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { EmbeddingSource, ItemLabels } from "../types.ts";
 import { type FileSource, openFile } from "./byte-source.ts";
@@ -139,6 +140,7 @@ class OpenFile implements OpenedEmbeddings {
     description: EmbeddingDescription,
     close: () => Promise<void>,
   ) {
+    worksBehindProxy(this, OpenFile);
     this.#name = name === "" ? "the file" : name;
     this.#file = file.matrix ?? inMemory(file.whole!);
     // What was left out while the file was read whole is not in the matrix.

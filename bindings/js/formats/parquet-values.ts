@@ -1,6 +1,7 @@
 /** Values of a Parquet page, by their type and encoding. */
 
 import { InvalidInputError } from "../errors.ts";
+import { TextDecoder } from "../text-codecs.ts";
 import { halfValues } from "./half.ts";
 import { damagedParquet, requireBytes } from "./parquet-bytes.ts";
 import { deltaByteArrays, deltaLengthByteArrays, readDeltas } from "./parquet-delta.ts";

@@ -1,5 +1,6 @@
 /** Parquet files, written row group by row group: uncompressed and plain, which every reader of Parquet knows. */
 
+import { TextEncoder } from "../text-codecs.ts";
 import { joined } from "./byte-source.ts";
 import { ThriftWriter } from "./thrift-writer.ts";
 

@@ -8,6 +8,7 @@ import { InvalidInputError } from "../errors.ts";
 import { type FileTensor, writeSafetensors } from "../model-file.ts";
 import { OptionReader } from "../option-reader.ts";
 import type { RQVAE } from "../rqvae.ts";
+import { TextDecoder } from "../text-codecs.ts";
 import type { HubConfig, ModelConfig } from "../types.ts";
 
 /** A state_dict and the arguments of the class that takes it. */

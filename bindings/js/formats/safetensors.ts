@@ -1,6 +1,7 @@
 /** Embeddings in safetensors files. */
 
 import { InvalidInputError } from "../errors.ts";
+import { TextDecoder } from "../text-codecs.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import { type ColumnOptions, isItemIdName, type TableColumns } from "./columns.ts";

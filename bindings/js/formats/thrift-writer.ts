@@ -1,6 +1,7 @@
 /** Thrift's compact protocol, written: the counterpart of `ThriftReader`. */
 
 /** Structs are written field by field, in the order of their numbers. */
+import { TextEncoder } from "../text-codecs.ts";
 export class ThriftWriter {
   readonly #bytes: number[] = [];
   readonly #last: number[] = [0];

@@ -1,6 +1,7 @@
 /** Thrift's compact protocol, in which Parquet writes its headers: as much of it as these need, within bounds. */
 
 import { InvalidInputError } from "../errors.ts";
+import { TextDecoder } from "../text-codecs.ts";
 
 /** A struct by the numbers of its fields. */
 export type ThriftStruct = Map<number, ThriftValue>;

@@ -1,6 +1,7 @@
 /** UTF-8 that comes in pieces, and strings of it. */
 
 import { InvalidInputError } from "../errors.ts";
+import { TextDecoder, TextEncoder } from "../text-codecs.ts";
 import { decoderFor } from "./bytes.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

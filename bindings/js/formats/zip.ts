@@ -1,6 +1,7 @@
 /** The directory of a zip archive, and its members: stored or deflated, zip64 where they are large. */
 
 import { InvalidInputError } from "../errors.ts";
+import { TextDecoder } from "../text-codecs.ts";
 import { type ByteSource, readBytes, section, streamBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import { inflate, MAX_RATIO, RATIO_FREE } from "./inflate.ts";

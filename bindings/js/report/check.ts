@@ -1,5 +1,6 @@
 /** What assessing and explaining ask of their arguments. */
 
+import { requireAttached } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
 import { checkLabels } from "../formats/labels.ts";
 import { show } from "../option-reader.ts";
@@ -34,6 +35,7 @@ export function requireIds(ids: SemanticIds, where: string): void {
   if (!ids?.codes || !ids.codebookSizes) {
     throw new InvalidInputError(`${where}: ids must be SemanticIds, received ${show(ids)}`);
   }
+  requireAttached(ids.codes, `${where}: ids.codes`);
   if (ids.length === 0) throw new InvalidInputError(`${where}: ids is empty: there is nothing to report on`);
 }
 

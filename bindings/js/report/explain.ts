@@ -1,3 +1,4 @@
+import { worksBehindProxy } from "../behind-proxy.ts";
 import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { OptionReader, show } from "../option-reader.ts";
@@ -194,6 +195,7 @@ export class Explainer {
     labels: Partial<ItemLabels> | undefined,
     nearest: number,
   ) {
+    worksBehindProxy(this, Explainer);
     this.#model = model;
     this.#items = items;
     this.#ids = ids;
@@ -374,6 +376,7 @@ export class SourceExplainer {
 
   /** @internal */
   constructor(explainer: Explainer, rows: FetchedRows) {
+    worksBehindProxy(this, SourceExplainer);
     this.#explainer = explainer;
     this.#rows = rows;
   }

@@ -1,3 +1,4 @@
+import { worksBehindProxy } from "../behind-proxy.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import { distinctAmongDistinct, type Finding, findingsOf, isStarved } from "./findings.ts";
@@ -137,6 +138,7 @@ export class IdReport {
 
   /** @internal Made by `assessIds`. */
   constructor(figures: IdFigures, ids: SemanticIds, labels?: Partial<ItemLabels>) {
+    worksBehindProxy(this, IdReport);
     const { items, itemsSharing, perDepth, perLevel, groupSizes, ...optional } = figures;
     const whole = perDepth.at(-1)!;
     this.items = items;

@@ -3,7 +3,7 @@
 import { SourceReader } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { halfValues } from "../formats/half.ts";
-import { notFinite, openItems } from "../items.ts";
+import { notFinite, openItems, typedArrayName } from "../items.ts";
 import { impliedDim } from "../rqvae.ts";
 import type { EmbeddingSource, ItemMatrix, Items } from "../types.ts";
 
@@ -47,7 +47,7 @@ export function readItemRows(items: Items, n: number, where: string, dim?: numbe
   const { rows, dim: columns } = opened;
   const flat = isFlat ? (items as Float32Array) : "data" in items ? (items as ItemMatrix).data : undefined;
   const table = flat ? undefined : (items as readonly ArrayLike<number>[]);
-  const isHalf = flat?.BYTES_PER_ELEMENT === 2;
+  const isHalf = typedArrayName(flat) === "Uint16Array";
   const widen = isHalf ? halfValues() : undefined;
   const isWhole = flat?.BYTES_PER_ELEMENT === 4;
 

@@ -1,5 +1,7 @@
 /** Which of many vectors are the same, found out while they pass by. */
 
+import { worksBehindProxy } from "../behind-proxy.ts";
+
 /**
  * Tells equal vectors of float32 from different ones by a hash of 128 bits (MurmurHash3, Appleby 2010), so that none of them has to be
  * kept or read again: two different ones of ten million are taken for equal with a probability of 10^-25. 0 and -0 are equal.
@@ -18,6 +20,7 @@ export class VectorClasses {
 
   /** @param most Rows that will be added at most. */
   constructor(most: number) {
+    worksBehindProxy(this, VectorClasses);
     this.firstRows = new Uint32Array(most);
     this.#hashes = new Uint32Array(4 * most);
     let slots = 4;

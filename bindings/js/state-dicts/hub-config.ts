@@ -5,6 +5,7 @@
 
 import { ModelFormatError } from "../errors.ts";
 import { show } from "../option-reader.ts";
+import { TextDecoder } from "../text-codecs.ts";
 import type { HubConfig, ModelOptions } from "../types.ts";
 
 /** Arguments that are an option of ours by another name. */

@@ -1,5 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
 import { startWorker } from "#worker-host";
+import { viewBytes } from "../attached.ts";
+import { originalOf, worksBehindProxy } from "../behind-proxy.ts";
 import { encodeBatches } from "../encode-stream.ts";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
 import type { WasmSource } from "../native.ts";
@@ -28,6 +31,7 @@ import type {
 } from "../types.ts";
 import type { WorkerPort } from "./host.types.ts";
 import { type LongCall, longCall, type Watch } from "./long-call.ts";
+import { plain } from "./plain.ts";
 import {
   buffersOf,
   type Call,
@@ -91,7 +95,8 @@ export class RQVAEWorker {
   #gone: WorkerError | undefined;
 
   private constructor() {
-    const port = startWorker();
+    worksBehindProxy(this, RQVAEWorker);
+    const port = startPort();
     this.#port = port;
     abandoned.register(this, port, this);
     // Not held by what the worker holds, or it would never be gone.
@@ -313,11 +318,12 @@ export class RQVAEWorker {
 
   /** As `RQVAE.trainStep`, with an optimizer of this worker. */
   async trainStep(items: Items, optimizer: WorkerOptimizer, options: TransferOption = {}): Promise<Losses> {
-    if (optimizer?.worker !== this) {
+    const own = originalOf(optimizer);
+    if (own?.worker !== this) {
       throw new InvalidInputError("optimizer must come from this worker's own createOptimizer");
     }
     const sent = onlyItems("trainStep", items, options);
-    return this.#call({ method: "trainStep", items: sent, optimizer: optimizer.id });
+    return this.#call({ method: "trainStep", items: sent, optimizer: own.id });
   }
 
   /** As `RQVAE.save`. */
@@ -388,7 +394,10 @@ export class RQVAEWorker {
         signal?.addEventListener("abort", stop);
         try {
           const { items, ids, bytes, options } = call as Sent;
-          this.#port.post({ type: "call", id, call }, buffersOf([{ items, ids, bytes, resume: options?.resume }]));
+          this.#port.post(
+            { type: "call", id, call: plain(call) },
+            buffersOf([{ items, ids, bytes, resume: options?.resume }]),
+          );
         } catch (error) {
           // A function or another thing that no message can carry.
           const { message } = error as Error;
@@ -484,6 +493,7 @@ export class WorkerOptimizer {
 
   /** @internal Made by `RQVAEWorker.createOptimizer`. */
   constructor(worker: RQVAEWorker, id: number, dispose: () => Promise<unknown>) {
+    worksBehindProxy(this, WorkerOptimizer);
     this.worker = worker;
     this.id = id;
     this.#dispose = dispose;
@@ -497,6 +507,18 @@ export class WorkerOptimizer {
   /** The same as `dispose`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+}
+
+/** @throws WorkerError where there are no workers, or none may be started. */
+function startPort(): WorkerPort {
+  try {
+    return startWorker();
+  } catch (cause) {
+    throw new WorkerError(
+      `The worker could not start: ${(cause as Error).message}. There may be no workers here (jsdom, happy-dom, a sandboxed frame, Node with --permission but without --allow-worker), or a bundler left its script behind. Use RQVAE itself, which needs none`,
+      { cause },
+    );
   }
 }
 
@@ -543,7 +565,5 @@ async function wireWasm(wasm: WasmSource): Promise<WireWasm> {
   const kind = Object.prototype.toString.call(wasm).slice(8, -1);
   if (kind === "URL") return { kind: "url", href: (wasm as URL).href };
   if (kind === "Response") return { kind: "given", source: await (await import("../load.ts")).compile(wasm) };
-  return { kind: "given", source: ArrayBuffer.isView(wasm) ? bytesOf(wasm).slice() : (wasm as ArrayBuffer) };
+  return { kind: "given", source: ArrayBuffer.isView(wasm) ? viewBytes(wasm, "wasm").slice() : (wasm as ArrayBuffer) };
 }
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer, byteOffset, byteLength);

@@ -1,4 +1,5 @@
 import { availableCores } from "#worker-host";
+import { worksBehindProxy } from "../behind-proxy.ts";
 import { isSource, SourceReader } from "../embedding-source.ts";
 import { WorkerError } from "../errors.ts";
 import { type ItemRows, openItems } from "../items.ts";
@@ -38,6 +39,7 @@ export class EncodePool {
   #gone: WorkerError | undefined;
 
   private constructor(workers: readonly RQVAEWorker[]) {
+    worksBehindProxy(this, EncodePool);
     this.#workers = workers;
   }
 

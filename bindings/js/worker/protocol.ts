@@ -20,6 +20,7 @@
  * both directions.
  */
 
+import { requireAttached } from "../attached.ts";
 import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
 import type {
@@ -45,6 +46,7 @@ export interface WireIds {
 }
 
 export function toWire({ codes, codebookSizes, fingerprint, margins }: SemanticIds): WireIds {
+  requireAttached(codes, "ids.codes");
   return { codes, codebookSizes, fingerprint, margins };
 }
 

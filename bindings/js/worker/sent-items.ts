@@ -1,9 +1,12 @@
 /** Items on their way to a worker: copies, unless the caller gives them away. */
 
+import { requireAttached } from "../attached.ts";
 import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
+import { isFloats } from "../items.ts";
 import { show } from "../option-reader.ts";
 import type { EmbeddingSource, FloatArray, ItemMatrix, Items } from "../types.ts";
+import { plain } from "./plain.ts";
 
 /** What every call that takes items can be told. */
 export interface TransferOption {
@@ -30,7 +33,10 @@ export function sentItems(items: Items, transfer: boolean | undefined, method: s
   if (transfer !== undefined && typeof transfer !== "boolean") {
     throw new InvalidInputError(`${method}: transfer must be true or false, received ${show(transfer)}`);
   }
-  const own = <T extends FloatArray | Uint16Array>(data: T) => (transfer && isWhole(data) ? data : (data.slice() as T));
+  const own = <T extends FloatArray | Uint16Array>(data: T) => {
+    requireAttached(data, "items");
+    return transfer && isWhole(data) ? data : (data.slice() as T);
+  };
   if (isFloats(items)) return own(items);
   if (Array.isArray(items)) return copyRows(items) ?? clone(items);
   const { data, rows, dim } = (items ?? {}) as ItemMatrix;
@@ -44,7 +50,7 @@ function isWhole({ byteLength, buffer }: FloatArray | Uint16Array): boolean {
 
 function clone(items: Items): Items {
   try {
-    return structuredClone(items);
+    return structuredClone(plain(items));
   } catch (error) {
     throw new InvalidInputError(`items cannot be sent to the worker: ${(error as Error).message}`);
   }
@@ -53,6 +59,9 @@ function clone(items: Items): Items {
 /** Rows as a matrix, when they are rows. Float32Arrays stay such, numbers go as doubles: nothing is rounded on the way. */
 function copyRows(source: readonly unknown[]): ItemMatrix | undefined {
   const rows = Array.from(source); // holes become undefined, which `every` would pass over
+  rows.forEach((row, i) => {
+    if (isFloats(row)) requireAttached(row, `items: row ${i}`);
+  });
   if (!rows.every(isRow)) return undefined;
   const dim = rows[0]?.length ?? 0;
   if (dim === 0 || rows.some((row) => row.length !== dim)) return undefined;
@@ -71,5 +80,4 @@ function isRow(row: unknown): row is ArrayLike<number> {
 
 // By tag, not by `instanceof`: the array may come from another realm.
 const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
-const isFloats = (value: unknown): value is FloatArray => /^Float(32|64)Array$/.test(tagOf(value));
 const isHalfs = (value: unknown): value is Uint16Array => tagOf(value) === "Uint16Array";

@@ -1,6 +1,6 @@
 /** esbuild copies neither wasm nor workers: `rqvae/inline` makes do with one file. */
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RQVAE } from "rqvae";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -50,5 +50,13 @@ describe.skipIf(!tools)("esbuild, rqvae/inline (skipped without esbuild from npm
     bundle("node", "--platform=node", "--format=esm");
     const script = `await import("./node/app.js"); console.log(await globalThis.answer);`;
     expect(project.run(["--input-type=module", "-e", script])).toBe(`${expected}\n`);
+  });
+
+  it("one file of CommonJS for Node, as AWS Lambda and VS Code take it", () => {
+    const folder = bundle("cjs", "--platform=node", "--format=cjs");
+    writeFileSync(join(folder, "package.json"), '{"type":"commonjs"}');
+    expect(project.run(["-e", `require("${folder}/app.js"); globalThis.answer.then(console.log);`])).toBe(
+      `${expected}\n`,
+    );
   });
 });

@@ -1,0 +1,28 @@
+/** Blobs and responses as they are in browsers, in Node, and in the pages that jsdom and happy-dom play. */
+
+// By tag, not by instanceof: they may be of another realm. Those of happy-dom have no tag, only what they can do.
+const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
+const can = (value: unknown, method: string) =>
+  typeof (value as Record<string, unknown> | null)?.[method] === "function";
+
+export const isBlob = (value: unknown): value is Blob =>
+  /^(Blob|File)$/.test(tagOf(value)) ||
+  (tagOf(value) === "Object" && can(value, "slice") && can(value, "arrayBuffer") && can(value, "stream"));
+
+export const isResponse = (value: unknown): value is Response =>
+  tagOf(value) === "Response" ||
+  (tagOf(value) === "Object" && can(value, "clone") && can(value, "arrayBuffer") && can(value, "json"));
+
+/**
+ * All bytes of a Blob. Those of jsdom have no `arrayBuffer`, but a reader of their own.
+ * @throws what the Blob or its reader throws
+ */
+export function blobBytes(blob: Blob): Promise<ArrayBuffer> {
+  if (typeof blob.arrayBuffer === "function" || typeof FileReader === "undefined") return blob.arrayBuffer();
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result as ArrayBuffer);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsArrayBuffer(blob);
+  });
+}
