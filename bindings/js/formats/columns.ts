@@ -109,7 +109,7 @@ const saysOtherList = (name: string) =>
 /** Names of columns that identify the item, the surest first. */
 const KEY_NAMES: readonly RegExp[] = [
   /^(custom_id|item_?ids?|iid|items?)$/,
-  /^(product_?ids?|(parent_)?asin|sku|isbn(_?1[03])?|ean(_?\d+)?|gtin(_?\d+)?|upc)$/,
+  /^(product_?ids?|(parent_)?asin|sku|isbn(_?1[03])?|e?issn|ean(_?\d+)?|gtin(_?\d+)?|upc|mpn)$/,
   /^(_?ids?|uuid|guid|key)$/,
   /(^|_)(id|asin|sku|isbn|ean|gtin|upc|uuid|key|code)$/,
   /^(#|row|index|unnamed: ?0|unnamed:_0|row_?names?|)$/,
@@ -125,12 +125,22 @@ function keyRank(name: string | undefined, column: number): number {
   const plain = plainName(name);
   const rank = KEY_NAMES.findIndex((names) => names.test(plain));
   // A column without a name is a key only where data frames write theirs.
-  if (rank < 0 || (plain === "" && column > 0)) return Number.POSITIVE_INFINITY;
+  if (rank < 0 || (plain === "" && column > 0) || /^sem(antic)?_?ids?$/.test(plain)) return Number.POSITIVE_INFINITY;
   return rank;
 }
 
 /** Whether a name is one that files use for the items' IDs: "id", "item_id", "asin" and the like; not "category_id". */
 export const isItemIdName = (name: string): boolean => keyRank(name, 0) < WEAK_RANK;
+
+/** Whether a name may be that of the items' IDs, if its values are unique: also "movie_id", or "code". */
+export const mayBeItemIdName = (name: string): boolean => keyRank(name, 1) <= WEAK_RANK;
+
+/** Which of the columns holds the items' IDs, by its name alone; -1 when none does. */
+export function keyAmong(names: readonly string[]): number {
+  const ranks = names.map((name) => keyRank(name, 1));
+  const best = Math.min(...ranks);
+  return best <= WEAK_RANK ? ranks.indexOf(best) : -1;
+}
 
 /** Names of properties, with which numbers are no embedding. */
 const PROPERTY =
@@ -151,6 +161,9 @@ const TITLES = [
   /(^|_)name$/,
   /^(caption|heading|word|text|product|movie|label|description)$/,
 ];
+
+/** Whether a name is that of titles. */
+export const isTitleName = (name: string): boolean => TITLES.slice(0, 4).some((titles) => titles.test(plainName(name)));
 
 /** Which of the columns holds titles, by its name; -1 when none does. */
 function titleAmong(names: readonly string[]): number {
@@ -259,11 +272,12 @@ export function decideColumns(columns: readonly Column[], options: ColumnOptions
   }
   const others = rest.filter((column) => column !== itemId);
   const isNamed = columns.some(({ name }) => name !== undefined);
-  const texts = others.filter((column) => kinds[column] === "text");
+  // What is empty in the first rows may be a title or a label in later ones.
+  const texts = others.filter((column) => kinds[column] === "text" || (isNamed && kinds[column] === "empty"));
   const title = isNamed ? titleOf(columns, texts, itemId !== undefined) : texts[0];
   // In a table with a column per dimension, other numbers are more likely left over than chosen.
   const isLabel = (column: number) =>
-    kinds[column] === "text" ||
+    texts.includes(column) ||
     (kinds[column] === "number" && (isList || keyRank(columns[column]!.name, column) < BY_VALUES));
   return {
     vector,
@@ -273,6 +287,19 @@ export function decideColumns(columns: readonly Column[], options: ColumnOptions
     labels: others.filter((column) => column !== title && isLabel(column)),
     ignored: others.filter((column) => column !== title && !isLabel(column)),
   };
+}
+
+/** The columns of IDs and titles in a table without vectors. */
+export function decideLabels(columns: readonly Column[]): { itemId?: number; title?: number } {
+  const kinds = columns.map(kindOf);
+  const all = columns.map((_, column) => column);
+  const itemId = findKey(columns, kinds, all, true);
+  const texts = all.filter((column) => column !== itemId && kinds[column] !== "empty");
+  const named = titleAmong(texts.map((column) => columns[column]!.name ?? ""));
+  const isWords = (column: number) =>
+    columns[column]!.cells.some((cell) => cell.kind === "text" && !/^[\d.\s]*$/.test(cell.text));
+  const title = named >= 0 ? texts[named] : texts.find(isWords);
+  return { ...(itemId !== undefined && { itemId }), ...(title !== undefined && { title }) };
 }
 
 /** The decision in names. */
@@ -311,6 +338,7 @@ function titleOf(columns: readonly Column[], texts: readonly number[], hasKey: b
   if (hasKey) return undefined;
   return texts.find((column) => {
     const values = textsOf(columns[column]!);
+    if (kindOf(columns[column]!) === "empty") return false;
     return values === undefined || values.length < 2 || new Set(values).size > 1;
   });
 }
