@@ -5,6 +5,7 @@ import type { ModelFile, ModelMetadata } from "./model-file.ts";
 import { show } from "./option-reader.ts";
 import { resolveTrainConfig } from "./train-config.ts";
 import type { ModelConfig, TrainConfig, TrainOptions } from "./types.ts";
+import { call, counted, option, worded } from "./wording.ts";
 
 /** The items of a training run, known again by their shape and a hash of the first and last block of 256 rows. */
 export interface DataIdentity {
@@ -20,7 +21,7 @@ export interface CheckpointInfo {
 }
 
 /** The options of training that decide nothing about its result. */
-const CALLBACKS: readonly string[] = ["onProgress", "signal", "checkpoint", "resume"];
+const CALLBACKS: readonly string[] = ["columnNames", "onProgress", "signal", "checkpoint", "resume"];
 
 /**
  * Checks that a checkpoint goes on with this model, these options and these items, and gives the training configuration.
@@ -36,15 +37,15 @@ export function resumedConfig(
   const info = metadata?.checkpoint;
   if (!metadata || !info || !state) {
     throw new InvalidInputError(
-      "resume: these bytes are a model, not a checkpoint: pass what `checkpoint.write` or `saveCheckpoint()` gave",
+      worded`${call("resume")}these bytes are a model, not a checkpoint: ${{ api: "pass what checkpoint.write or saveCheckpoint() gave", cli: "name the file that --checkpoint wrote" }}`,
     );
   }
   if (metadata.numerics !== numerics) {
     throw new InvalidInputError(
-      `resume: the checkpoint was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}: resume with the release that made it`,
+      worded`${call("resume")}the checkpoint was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}: resume with the release that made it`,
     );
   }
-  requireSame("the model's", metadata.config, model);
+  requireSame(metadata.config, model);
   const given = Object.fromEntries(
     Object.entries(options).filter(([name, value]) => value !== undefined && !CALLBACKS.includes(name)),
   );
@@ -52,16 +53,16 @@ export function resumedConfig(
   // The stored configuration is complete: a spread of it resolves to itself, what was said to be meant beside Sinkhorn included.
   const stored = { ...info.train, deadCodeRestart: info.train.deadCodeRestart && ("withSinkhorn" as const) };
   const train = resolveTrainConfig({ ...stored, ...given, ...callbacks }, model);
-  requireSame("training's", info.train, train);
+  requireSame(info.train, train);
   return { train, data: info.data, state, metadata };
 }
 
-export function requireSame(whose: string, stored: object, now: object): void {
+export function requireSame(stored: object, now: object): void {
   for (const [name, value] of Object.entries(stored)) {
     const own = (now as Record<string, unknown>)[name];
     if (JSON.stringify(own) === JSON.stringify(value)) continue;
     throw new InvalidInputError(
-      `resume: the checkpoint was made with ${whose} ${name} ${show(value)}, now it is ${show(own)}: use the same options`,
+      worded`${call("resume")}the checkpoint was made with ${option(name)} ${show(value)}, but now it is ${show(own)}: use the same options`,
     );
   }
 }
@@ -70,12 +71,12 @@ export function requireSame(whose: string, stored: object, now: object): void {
 export function requireSameData(stored: DataIdentity, now: DataIdentity): void {
   if (stored.rows !== now.rows || stored.dim !== now.dim) {
     throw new InvalidInputError(
-      `resume: the checkpoint was made with ${stored.rows} items of dimension ${stored.dim}, received ${now.rows} of ${now.dim}: use the same items`,
+      worded`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, but received ${counted(now.rows, "item")} of dimension ${now.dim}: use the same items`,
     );
   }
   if (stored.hash !== now.hash) {
     throw new InvalidInputError(
-      "resume: the checkpoint was made with other items: their first or last rows differ (or their order)",
+      worded`${call("resume")}the checkpoint was made with other items: their first or last rows differ (or their order)`,
     );
   }
 }

@@ -6,6 +6,7 @@ import type { NativeFactory, NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
 import { localFile } from "./source.ts";
 import { VERSION } from "./version.ts";
+import { readWording } from "./wording.ts";
 
 /** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
 const AUTO_THREADS = 4;
@@ -25,7 +26,7 @@ export async function load(wanted: Wanted): Promise<Loaded> {
     );
   }
   if (typeof wanted.threads === "number" && wanted.threads > threads) warnOfThreads(wanted.threads);
-  module.setErrorFactory((name, text) => makeError(name, text));
+  module.setErrorFactory((name, text) => makeError(name, readWording(text)));
   // A single call that encodes is short: it takes more threads only when told to.
   module.useThreads(threads, typeof wanted.threads === "number" ? threads : 1, typeof window === "undefined");
   return { module, threads };

@@ -1,6 +1,8 @@
 /** Reading a caller's options: every message names the option, what was received and what is allowed. */
 
 import { InvalidInputError } from "./errors.ts";
+import { explainName } from "./other-names.ts";
+import { call, option, type Wording, type WordingPart, worded } from "./wording.ts";
 
 /** Largest dimension, codebook size and batch: far above any use, and small enough for 32-bit sizes. */
 export const MAX_SIZE = 2 ** 24;
@@ -23,8 +25,10 @@ export class OptionReader {
   readonly #where: string;
 
   constructor(options: unknown, where: string) {
-    if (options === null || typeof options !== "object" || Array.isArray(options)) {
-      throw new InvalidInputError(`${where}: expected an object of options, received ${show(options)}`);
+    if (options === null || typeof options !== "object" || Array.isArray(options) || ArrayBuffer.isView(options)) {
+      throw new InvalidInputError(
+        `${where}: expected an object of options such as { name: value }, received ${show(options)}`,
+      );
     }
     this.#options = options as Record<string, unknown>;
     this.#where = where;
@@ -36,7 +40,11 @@ export class OptionReader {
   }
 
   fail(name: string, rule: string): never {
-    throw new InvalidInputError(`${this.#where}: ${name} must be ${rule}, received ${show(this.#options[name])}`);
+    this.failAbout(option(name), rule, this.#options[name]);
+  }
+
+  failAbout(subject: WordingPart | Wording, rule: string, received: unknown): never {
+    throw new InvalidInputError(worded`${call(this.#where)}${subject} must be ${rule}, received ${show(received)}`);
   }
 
   integer(name: string, fallback: number | undefined, min: number, max: number): number {
@@ -79,9 +87,7 @@ export class OptionReader {
     const numbers = Array.from(value as ArrayLike<number>);
     numbers.forEach((entry, i) => {
       if (!Number.isInteger(entry) || entry < min || entry > max) {
-        throw new InvalidInputError(
-          `${this.#where}: ${name}[${i}] must be a whole number from ${min} to ${max}, received ${show(entry)}`,
-        );
+        this.failAbout(worded`${option(name)}[${i}]`, `a whole number from ${min} to ${max}`, entry);
       }
     });
     return numbers;
@@ -90,14 +96,15 @@ export class OptionReader {
   /** One number for all `count` places, or one for each. */
   numbers(name: string, fallback: number, count: number, min: number): number[] {
     const value = this.get(name) ?? fallback;
+    const rule = `a number of at least ${min}${count === 1 ? "" : `, or ${count} of them, one for each level`}`;
     const numbers =
       typeof value === "number"
         ? new Array<number>(count).fill(value)
         : Array.isArray(value) || ArrayBuffer.isView(value)
           ? Array.from(value as ArrayLike<number>)
-          : this.fail(name, `a number of at least ${min}, or one a level (${count})`);
+          : this.fail(name, rule);
     const good = numbers.every((entry) => typeof entry === "number" && entry >= min && entry <= Number.MAX_VALUE);
-    if (numbers.length !== count || !good) this.fail(name, `a number of at least ${min}, or one a level (${count})`);
+    if (numbers.length !== count || !good) this.fail(name, rule);
     return numbers;
   }
 
@@ -105,31 +112,34 @@ export class OptionReader {
   refuseUnknown(): void {
     for (const name of Object.keys(this.#options)) {
       if (this.#known.has(name)) continue;
-      const nearest = nearestName(name, [...this.#known]);
       throw new InvalidInputError(
-        `${this.#where}: unknown option "${name}"${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`,
+        worded`${call(this.#where)}unknown option ${JSON.stringify(name)}${adviceOn(name, [...this.#known])}`,
       );
     }
   }
 }
 
-/** The known name within a small edit distance of a mistyped one. */
+/**
+ * What to do about an option that is not known here: what it is called here, where it belongs, or what it may have been meant to be.
+ * Begins with the mark that ends the sentence before.
+ */
+export function adviceOn(name: string, known: readonly string[]): Wording {
+  const advice = explainName(name, known);
+  if (advice) return advice;
+  const nearest = nearestName(name, known);
+  return nearest === undefined ? [] : worded`; did you mean ${option(nearest)}?`;
+}
+
+/** Shorter names are within two letters of too many others. */
+const GUESSABLE = 5;
+
+/** The known name within two edits of a mistyped one, if both are long enough for that to mean anything. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const distance = (a: string, b: string): number => {
-    let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-    for (let i = 1; i <= a.length; i++) {
-      const next = [i];
-      for (let j = 1; j <= b.length; j++) {
-        next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-      }
-      row = next;
-    }
-    return row[b.length]!;
-  };
   let best: string | undefined;
-  let least = Math.max(3, Math.floor(name.length / 3)) + 1;
+  let least = 3;
   for (const candidate of known) {
-    const d = distance(name.toLowerCase(), candidate.toLowerCase());
+    if (Math.min(name.length, candidate.length) < GUESSABLE) continue;
+    const d = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (d < least) {
       least = d;
       best = candidate;
@@ -138,11 +148,32 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return best;
 }
 
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
 /** Checks that options are an object with no other names than these. @throws InvalidInputError */
 export function checkOptionNames(options: object, where: string, names: readonly string[]): void {
   const read = new OptionReader(options, where);
   for (const name of names) read.get(name);
   read.refuseUnknown();
+}
+
+/** Checks `columnNames`, one for each of `dim` dimensions. */
+export function checkColumnNames(read: OptionReader, dim: number): void {
+  const names = read.get("columnNames");
+  if (names === undefined) return;
+  if (!Array.isArray(names) || names.length !== dim || !names.every((name) => typeof name === "string")) {
+    read.fail("columnNames", `an array of ${dim} texts, one for each dimension of the items`);
+  }
 }
 
 /** Checks what every long call takes. */

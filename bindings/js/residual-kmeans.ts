@@ -2,6 +2,7 @@ import { InvalidInputError } from "./errors.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 import { impliedDim, RQVAE } from "./rqvae.ts";
 import type { EmbeddingSource, Items, JobOptions } from "./types.ts";
+import { call, option, worded } from "./wording.ts";
 
 /** What `residualKMeans` is told. */
 export interface ResidualKMeansOptions extends JobOptions {
@@ -44,7 +45,7 @@ export async function residualKMeans(
   const latentDim = options.latentDim ?? inputDim;
   if (latentDim > inputDim) {
     throw new InvalidInputError(
-      `residualKMeans: latentDim must be at most the items' dimension ${inputDim}, received ${show(latentDim)}`,
+      worded`${call("residualKMeans")}${option("latentDim")} must be at most the items' dimension ${inputDim}, received ${show(latentDim)}`,
     );
   }
   (await import("./embedding-source.ts")).countRows(items, inputDim); // complains before anything is made

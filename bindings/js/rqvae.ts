@@ -270,9 +270,13 @@ export class RQVAE {
         )
       : undefined;
     const config = resumed?.train ?? resolveTrainConfig(options, this.config);
-    const { signal, onProgress, checkpoint } = options;
+    const { signal, onProgress, checkpoint, columnNames } = options;
     return this.#exclusive("train", items, async (rows, { Training }) => {
       const data = await rows.identify();
+      const profile = await rows.profile(() => {
+        signal?.throwIfAborted();
+        this.#open();
+      });
       if (resumed) {
         checkpoints?.requireSameData(resumed.data, data);
         if (!resumed.metadata.initialized && this.initialized) {
@@ -283,7 +287,7 @@ export class RQVAE {
       }
       const model = this.#open();
       this.#forgetTraining();
-      const run = new Training(module, model, this.config, rows, config);
+      const run = new Training(module, model, this.config, rows, config, { profile, columnNames });
       this.#training = { run, data };
       if (resumed) run.restore(resumed.state);
       let due = performance.now();

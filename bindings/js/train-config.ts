@@ -1,8 +1,9 @@
 /** Options of training and of optimisers in, complete and checked configurations out. */
 
 import { InvalidInputError } from "./errors.ts";
-import { checkJobOptions, MAX_SIZE, OptionReader } from "./option-reader.ts";
+import { checkColumnNames, checkJobOptions, MAX_SIZE, OptionReader, show } from "./option-reader.ts";
 import type { ModelConfig, OptimizerOptions, TrainConfig, TrainOptions } from "./types.ts";
+import { call, option, worded } from "./wording.ts";
 
 /** Values of the enumerations, in the order of src/config.h. */
 const OPTIMIZERS = ["adam", "adamw", "adagrad", "sgd"] as const;
@@ -59,12 +60,13 @@ export function resolveTrainConfig(options: TrainOptions, model: ModelConfig, wh
     separationWeight: read.number("separationWeight", 0, 0),
     separationMargin: read.number("separationMargin", 0.05, 0),
   };
+  checkColumnNames(read, model.inputDim);
   checkJobOptions(read);
   checkCheckpointOptions(read);
   read.refuseUnknown();
   if (config.patience > 0 && config.select === "last") {
     throw new InvalidInputError(
-      `${where}: patience stops when nothing better comes, but select "last" has no measure of better: set validationShare, or select "loss" or "collision"`,
+      worded`${call(where)}${option("patience")} stops training when nothing better comes, but ${option("select", "last")} has no measure of better: set ${option("validationShare")}, ${option("select", "loss")} or ${option("select", "collision")}`,
     );
   }
   return config;
@@ -77,12 +79,12 @@ function readRestart(read: OptionReader, model: ModelConfig, where: string): boo
   }
   if (value && model.codebookSimVq) {
     throw new InvalidInputError(
-      `${where}: deadCodeRestart cannot set a code of a SimVQ codebook, which only its projection moves: leave one of them out`,
+      worded`${call(where)}${option("deadCodeRestart")} cannot set a code of a SimVQ codebook (${option("codebookSimVq")}), which only its projection moves: leave one of them out`,
     );
   }
   if (value === true && model.sinkhornEpsilon.some((epsilon) => epsilon > 0)) {
     throw new InvalidInputError(
-      `${where}: deadCodeRestart and sinkhornEpsilon both fill unused codes and work against each other: leave one of them out, or write deadCodeRestart: "withSinkhorn" if you mean it`,
+      worded`${call(where)}${option("deadCodeRestart")} and ${option("sinkhornEpsilon")} both fill unused codes and work against each other: leave one of them out, or write ${option("deadCodeRestart", "withSinkhorn")} if you mean it`,
     );
   }
   return value !== false;
@@ -96,7 +98,7 @@ export function checkCheckpointOptions(read: OptionReader): void {
     if (typeof write !== "function") read.fail("checkpoint", "{ write(bytes), everyMs? } with a function write");
     if (everyMs !== undefined && !(typeof everyMs === "number" && everyMs >= 0)) {
       throw new InvalidInputError(
-        `train: checkpoint.everyMs must be a number of at least 0, received ${String(everyMs)}`,
+        worded`${call("train")}${option("checkpoint")}.everyMs must be a number of at least 0, received ${show(everyMs)}`,
       );
     }
   }
@@ -141,6 +143,7 @@ export const TRAIN_OPTION_NAMES: readonly string[] = Object.keys({
   beta2: 1,
   epsilon: 1,
   momentum: 1,
+  columnNames: 1,
   onProgress: 1,
   signal: 1,
   checkpoint: 1,

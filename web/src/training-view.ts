@@ -97,14 +97,14 @@ export class TrainingView {
     if (event.remainingSeconds !== undefined) this.timeLeft.textContent = formatDuration(event.remainingSeconds);
     this.timeNote.textContent = `${formatDuration(event.elapsedSeconds)} so far`;
     for (const record of event.newEpochs) this.addEpoch(record);
-    // On a large catalogue the first epoch takes a while: until it ends the batches' losses stand in for it.
-    if (!this.epochSeen && event.losses && event.totalSteps > 0) {
-      this.chart.add((event.step / event.totalSteps) * event.epochs, event.losses);
+    // On a large catalogue the first epoch takes a while: until it ends the mean so far stands in for it.
+    if (!this.epochSeen && event.epochLosses && event.totalSteps > 0) {
+      this.chart.add((event.step / event.totalSteps) * event.epochs, event.epochLosses);
     }
     if (event.lastEpoch) {
       this.showIds(event.lastEpoch.ids);
-      showWarnings(event.lastEpoch.warnings);
     }
+    showWarnings([...event.itemWarnings, ...(event.lastEpoch?.warnings ?? [])]);
   }
 
   /** Draws the epochs of a run that goes on after a reload. */

@@ -30,6 +30,7 @@ import {
 import { withoutRows } from "../formats/labels.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
+import { messageOf } from "./words.ts";
 
 /** A file cannot be read or written. The message begins with its name. */
 export class FileError extends Error {}
@@ -184,8 +185,8 @@ export function naming<T>(path: string, parse: () => T): T {
  */
 export function nameFile(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof FileError || error instanceof Interrupted) return error;
-  if (error.message.includes(basename(path))) return error;
-  return new FileError(`${path}: ${error.message.replace(/^items: /, "")}`);
+  const message = messageOf(error);
+  return new FileError(message.includes(basename(path)) ? message : `${path}: ${message.replace(/^items: /, "")}`);
 }
 
 /**

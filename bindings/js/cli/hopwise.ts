@@ -7,8 +7,9 @@ import { RQVAE } from "../rqvae.ts";
 import type { ItemLabels, ItemMatrix, TrainHistory } from "../types.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
 import { checkOutput, FileError, naming, readBytes, readCatalogue, writeWhole } from "./files.ts";
-import { type GivenOptions, inOptionNames, readOptions } from "./options.ts";
+import { type GivenOptions, readOptions } from "./options.ts";
 import { generalOptions, shellWord, tellAbout, writeCounted } from "./outputs.ts";
+import { warningText } from "./progress.ts";
 import { duration, fileSize, oneLine, plural } from "./text.ts";
 import { begin, explained, remarks, type Start, train, trainWatched } from "./train.ts";
 
@@ -141,7 +142,7 @@ async function run(given: Given): Promise<number> {
     await tellAbout(model, { items, labels }, ids, {
       effort: `${plural(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}`,
       remarks: remarks(model, history),
-      warnings: history.warnings.map(({ epoch, message }) => `epoch ${epoch + 1}: ${inOptionNames(message)}`),
+      warnings: history.warnings.map(warningText),
       files: [
         { path: paths.ids, what: "items, IDs and vectors, as the Hopwise program writes", size: fileSize(sizes.ids) },
         { path: paths.item, what: `${dataset.name}.item with semantic_id:token_seq`, size: fileSize(sizes.item) },

@@ -12,6 +12,7 @@ import { kmeans } from "./kmeans.ts";
 import { merge } from "./merge.ts";
 import { report } from "./report.ts";
 import { train } from "./train.ts";
+import { messageOf } from "./words.ts";
 
 const commands: Command[] = [embed, train, kmeans, encode, merge, report, convert, hopwise];
 
@@ -52,7 +53,7 @@ async function main([name, ...args]: string[]): Promise<number> {
     return given.values.help ? print(helpOf(command)) : await command.run(given);
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode;
-    const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");
+    const message = messageOf(error).replaceAll(/\s*\n\s*/g, " ");
     const hint = error instanceof UsageError ? ` (see rqvae ${command ? `${command.name} ` : ""}--help)` : "";
     process.stderr.write(`rqvae: ${message}${hint}\n`);
     return error instanceof UsageError ? 2 : 1;

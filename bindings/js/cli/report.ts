@@ -25,6 +25,7 @@ import { defined, readCodes } from "./options.ts";
 import { generalOptions, labelsOption } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { columnsOf, count, plural, wordWrap } from "./text.ts";
+import { inCliWords, messageOf } from "./words.ts";
 
 export const report: Command = {
   name: "report",
@@ -134,7 +135,7 @@ async function encodeWatched(
 function tell(given: Given, assessed: IdReport, html: string | undefined): number {
   if (given.values.json) process.stdout.write(`${JSON.stringify(assessed, undefined, 2)}\n`);
   if (given.values.quiet) return 0;
-  if (!given.values.json) process.stdout.write(`${wrapped(assessed.text)}\n`);
+  if (!given.values.json) process.stdout.write(`${wrapped(assessed.textIn(inCliWords))}\n`);
   if (html !== undefined) process.stderr.write(`The page is in ${html}\n`);
   return 0;
 }
@@ -148,16 +149,10 @@ async function advise(given: Given): Promise<number> {
   const n = wholeNumber(given, "capacity")!;
   const options = defined({ levels: wholeNumber(given, "levels"), codebookSize: readCodes(given, "codes") });
   const advice = await adviseCapacity(n, options).catch((error: Error) => {
-    throw new UsageError(inOptions(error.message));
+    throw new UsageError(messageOf(error));
   });
   process.stdout.write(`${given.values.json ? JSON.stringify(advice, undefined, 2) : wrapped(advice.text)}\n`);
   return 0;
-}
-
-/** The library's complaint about the capacity in the words of the command line. */
-function inOptions(message: string): string {
-  const names: Record<string, string> = { n: "--capacity", levels: "--levels", codebookSize: "--codes" };
-  return message.replace(/^adviseCapacity: (\w+)/, (_, name: string) => names[name] ?? name);
 }
 
 /** Lines no longer than the terminal's; what is broken stays indented. */

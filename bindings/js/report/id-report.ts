@@ -1,7 +1,8 @@
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
-import { distinctAmongDistinct, type Finding, findingsOf, isStarved } from "./findings.ts";
-import { percent, plural, short, thousands, wholePercent } from "./words.ts";
+import { toText, type Wording } from "../wording.ts";
+import { distinctAmongDistinct, type Finding, findingsOf, isStarved, type WordedFinding } from "./findings.ts";
+import { percent, counted, short, thousands, wholePercent } from "./words.ts";
 
 /** How the items fall into groups that share the first `depth` codes. */
 export interface DepthReport {
@@ -48,10 +49,24 @@ export interface DuplicateReport {
   distinctVectors: number;
   /** Items whose vector another item has too. */
   itemsWithTwin: number;
+  /** 1 / sum p^2 over the shares p of the different vectors: as many, all equally frequent, would be told apart as well. */
+  evenVectors: number;
   /** Items that share their ID with an item of the very same vector. */
   itemsIdentical: number;
   /** Items that share their ID with an item of another vector: true collisions. */
   itemsColliding: number;
+}
+
+/** A dimension that carries more than half of the variance of all of them together (and more than twice its even part). */
+export interface DominantColumnReport {
+  /** From 0. */
+  column: number;
+  /** Where `columnNames` were given. */
+  name?: string;
+  /** Of the variance summed over all dimensions. */
+  share: number;
+  /** True when the model scales every dimension by itself (`inputScaling: "perDimension"`), so that its IDs are not only about this one. */
+  isScaled?: true;
 }
 
 /** How well the vectors that the IDs stand for match the items. */
@@ -98,6 +113,7 @@ export interface IdFigures {
   perLevel: LevelReport[];
   groupSizes: GroupSize[];
   duplicates?: DuplicateReport;
+  dominantColumn?: DominantColumnReport;
   reconstruction?: ReconstructionReport;
   neighbours?: NeighbourReport;
   labels?: LabelAgreement[];
@@ -122,6 +138,8 @@ export class IdReport {
   readonly groupSizes: readonly GroupSize[];
   /** With `items`. */
   declare readonly duplicates?: DuplicateReport;
+  /** With `items`, if there is one. */
+  declare readonly dominantColumn?: DominantColumnReport;
   /** With `items` and a `model` that has its decoder. */
   declare readonly reconstruction?: ReconstructionReport;
   /** With `items`, two at least. */
@@ -134,6 +152,7 @@ export class IdReport {
   readonly findings: readonly Finding[];
   readonly #ids: SemanticIds;
   readonly #titles: readonly string[] | undefined;
+  readonly #worded: readonly WordedFinding[];
 
   /** @internal Made by `assessIds`. */
   constructor(figures: IdFigures, ids: SemanticIds, labels?: Partial<ItemLabels>) {
@@ -150,7 +169,8 @@ export class IdReport {
     Object.assign(this, optional);
     this.#ids = ids;
     this.#titles = labels?.titles;
-    this.findings = findingsOf(this);
+    this.#worded = findingsOf(this);
+    this.findings = this.#worded.map(({ kind, text }) => ({ kind, text: toText(text) }));
   }
 
   /** The IDs that it is about. */
@@ -165,16 +185,22 @@ export class IdReport {
 
   /** The report in plain words, several lines. */
   get text(): string {
-    const lines = [describeSharing(this), ...this.findings.map(({ kind, text }) => `  ${FINDING_WORDS[kind]} ${text}`)];
+    return this.textIn(toText);
+  }
+
+  /** The text with the findings in other words than the library's. @internal */
+  textIn(say: (wording: Wording) => string): string {
+    const findings = this.#worded.map(({ kind, text }) => `  ${FINDING_WORDS[kind]} ${say(text)}`);
+    const lines = [describeSharing(this), ...findings];
     lines.push("", "How the items divide:");
     for (const { depth, distinct, largestGroup } of this.perDepth) {
       lines.push(
-        `  by ${prefixName(depth, this)}: ${plural(distinct, "group")}, the largest of ${plural(largestGroup, "item")}`,
+        `  by ${prefixName(depth, this)}: ${counted(distinct, "group")}, the largest of ${counted(largestGroup, "item")}`,
       );
     }
     lines.push("", "How the codes are used:");
     this.perLevel.forEach((level, l) => {
-      lines.push(`  level ${l + 1}: ${describeLevel(level, this.items)}`);
+      lines.push(`  level ${l + 1}: ${describeLevel(level, this)}`);
     });
     lines.push(...describeQuality(this), ...describeLabels(this), ...describeBaselines(this));
     return lines.join("\n");
@@ -216,13 +242,13 @@ export function describeSharing({ items, itemsSharing, largestGroup, duplicates 
 }
 
 /** "100 of 256 codes used (39 %), as diverse as 94 evenly used codes" */
-export function describeLevel(level: LevelReport, items: number): string {
+export function describeLevel(level: LevelReport, { items, duplicates }: Pick<IdReport, "items" | "duplicates">): string {
   const { usedCodes, codebookSize, perplexity, usage } = level;
-  const used = `${thousands(usedCodes)} of ${plural(codebookSize, "code")} used`;
+  const used = `${thousands(usedCodes)} of ${counted(codebookSize, "code")} used`;
   if (usedCodes === 1 && items > 1)
-    return codebookSize === 1 ? used : `${used}: all items have the same code, the level says nothing`;
-  const worth = `as diverse as ${plural(Math.round(perplexity), "evenly used code")}`;
-  return `${used} (${wholePercent(usage)}), ${worth}${isStarved(level, items) ? "; few codes hold most items" : ""}`;
+    return codebookSize === 1 ? used : `${used}: all items have the same code, so the level says nothing`;
+  const worth = `as diverse as ${counted(Math.round(perplexity), "evenly used code")}`;
+  return `${used} (${wholePercent(usage)}), ${worth}${isStarved(level, items, duplicates) ? "; few codes hold most items" : ""}`;
 }
 
 function describeQuality(report: IdReport): string[] {
@@ -231,7 +257,7 @@ function describeQuality(report: IdReport): string[] {
   const lines = ["", "What the IDs say about the items:"];
   if (reconstruction) {
     const { explainedVariance, byDepth, meanSquaredError, items } = reconstruction;
-    const sample = items < report.items ? `; measured on a sample of ${thousands(items)} items` : "";
+    const sample = items < report.items ? `; measured on a sample of ${counted(items, "item")}` : "";
     lines.push(
       `  they explain ${percent(explainedVariance)} of the items' variance (by depth: ${byDepth.map(percent).join(", ")})`,
       `  mean squared reconstruction error of an item: ${short(meanSquaredError)}${sample}`,
@@ -242,14 +268,14 @@ function describeQuality(report: IdReport): string[] {
     sharing.forEach((share, i) => {
       const { depth, chanceOfSharing } = perDepth[i]!;
       lines.push(
-        `  of an item's ${k} nearest items, ${percent(share)} share ${prefixName(depth, report)} (any two items: ${percent(chanceOfSharing)})`,
+        `  of an item's ${k === 1 ? "nearest items" : `${k} nearest items`}, ${percent(share)} share ${prefixName(depth, report)} (any two items: ${percent(chanceOfSharing)})`,
       );
     });
     if (kept !== undefined) {
-      lines.push(`  ${percent(kept)} of them are still among the ${k} nearest after decoding`);
+      lines.push(`  ${percent(kept)} of them are still ${k === 1 ? "the nearest" : `among the ${k} nearest`} after decoding`);
     }
     if (queries < report.items) {
-      lines.push(`  (neighbours of ${plural(queries, "item")}, sought among ${thousands(among)})`);
+      lines.push(`  (neighbours of ${counted(queries, "item")}, sought among ${thousands(among)})`);
     }
   }
   return lines;
@@ -262,7 +288,7 @@ function describeLabels(report: IdReport): string[] {
   for (const { name, values, chance, byDepth } of report.labels) {
     const byPrefix = byDepth.map((share, i) => `${i + 1}: ${shown(share)}`).join(", ");
     lines.push(
-      `  ${name} (${plural(values, "label")}): by codes shared, ${byPrefix}; dealt out at random: ${shown(chance)}`,
+      `  ${name} (${counted(values, "label")}): by codes shared, ${byPrefix}; dealt out at random: ${shown(chance)}`,
     );
   }
   return lines;
