@@ -45,7 +45,7 @@ export function resumedConfig(
       worded`${call("resume")}the checkpoint was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}: resume with the release that made it`,
     );
   }
-  requireSame(metadata.config, model);
+  requireSame("the model's", metadata.config, model);
   const given = Object.fromEntries(
     Object.entries(options).filter(([name, value]) => value !== undefined && !CALLBACKS.includes(name)),
   );
@@ -53,16 +53,16 @@ export function resumedConfig(
   // The stored configuration is complete: a spread of it resolves to itself, what was said to be meant beside Sinkhorn included.
   const stored = { ...info.train, deadCodeRestart: info.train.deadCodeRestart && ("withSinkhorn" as const) };
   const train = resolveTrainConfig({ ...stored, ...given, ...callbacks }, model);
-  requireSame(info.train, train);
+  requireSame("training's", info.train, train);
   return { train, data: info.data, state, metadata };
 }
 
-export function requireSame(stored: object, now: object): void {
+export function requireSame(whose: string, stored: object, now: object): void {
   for (const [name, value] of Object.entries(stored)) {
     const own = (now as Record<string, unknown>)[name];
     if (JSON.stringify(own) === JSON.stringify(value)) continue;
     throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with ${option(name)} ${show(value)}, but now it is ${show(own)}: use the same options`,
+      worded`${call("resume")}the checkpoint was made with ${{ api: `${whose} `, cli: "" }}${option(name)} ${show(value)}, now it is ${show(own)}: use the same options`,
     );
   }
 }
@@ -71,7 +71,7 @@ export function requireSame(stored: object, now: object): void {
 export function requireSameData(stored: DataIdentity, now: DataIdentity): void {
   if (stored.rows !== now.rows || stored.dim !== now.dim) {
     throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, but received ${counted(now.rows, "item")} of dimension ${now.dim}: use the same items`,
+      worded`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, received ${now.rows} of ${now.dim}: use the same items`,
     );
   }
   if (stored.hash !== now.hash) {

@@ -4,9 +4,9 @@
  */
 
 import { distinctVectors, type ItemProfile, isConstant } from "./item-profile.ts";
-import { percent } from "./report/words.ts";
-import type { EpochRecord, ModelConfig, TrainEvaluation, TrainWarning } from "./types.ts";
-import { counted, option, thousands, toText, type Wording, worded } from "./wording.ts";
+import { wholePercent } from "./report/words.ts";
+import type { EpochRecord, IdStatistics, ModelConfig, TrainEvaluation, TrainWarning } from "./types.ts";
+import { counted, option, thousands, toText, valued, type Wording, worded } from "./wording.ts";
 
 /** Usage of a level below which its codebook counts as collapsed, when there are items enough to use all codes. */
 const COLLAPSED_USAGE = 0.9;
@@ -46,6 +46,9 @@ export function diagnose(record: Omit<EpochRecord, "warnings">, context: HealthC
   ];
 }
 
+/** Distinct IDs per different vector. */
+const shareOf = ({ uniqueShare, items }: IdStatistics, distinct: number): number => (uniqueShare * items) / distinct;
+
 /** The different vectors: no model gives more distinct IDs. */
 const distinctItems = ({ items, profile }: HealthContext): number =>
   profile === undefined ? items : distinctVectors(profile, items);
@@ -58,11 +61,11 @@ function collapse(record: Omit<EpochRecord, "warnings">, context: HealthContext)
     const codes = config.codebookSizes[level]!;
     // No level can use more codes than there are different items; and where one level can tell them all apart, little is left to the others.
     if (used >= COLLAPSED_USAGE * Math.min(codes, distinct)) return [];
-    if (distinct <= codes && ids.distinctIds >= FEW_DISTINCT * distinct) return [];
+    if (distinct <= codes && shareOf(ids, distinct) >= FEW_DISTINCT) return [];
     const remedies = [
       ...(deadCodeRestart ? [] : [[option("deadCodeRestart", true)]]),
       worded`a smaller ${option("learningRate")}`,
-      worded`fewer codes (${option("codebookSize", Math.max(2, used))} or less)`,
+      worded`fewer codes (${valued("codebookSize", Math.max(2, used))} or less)`,
     ];
     return [
       warn(
@@ -76,13 +79,16 @@ function collapse(record: Omit<EpochRecord, "warnings">, context: HealthContext)
 function collisions(record: Omit<EpochRecord, "warnings">, context: HealthContext): TrainWarning[] {
   const { items, distinctIds, largestGroup } = record.ids;
   const distinct = distinctItems(context);
-  if (items < 2 || distinctIds >= FEW_DISTINCT * distinct) return [];
+  const distinctShare = shareOf(record.ids, distinct);
+  if (items < 2 || distinctShare >= FEW_DISTINCT) return [];
   const room = context.config.codebookSizes.reduce((product, size) => product * size, 1);
-  const before = context.start?.ids.distinctIds;
-  const lost = before !== undefined && before >= FEW_DISTINCT * distinct;
+  const before = context.start && shareOf(context.start.ids, distinct);
+  const lost = before !== undefined && before >= FEW_DISTINCT;
   const remedy: Wording = lost
-    ? worded`training took them away (before it there ${before === 1 ? "was" : "were"} ${counted(before, "distinct ID")}): try less ${option("inputNoise")}, a smaller ${option("learningRate")} or ${option("select", "collision")}`
-    : [`try more codes per level, or one more level (${counted(room, "ID")} ${room === 1 ? "is" : "are"} possible now)`];
+    ? worded`training took them away (before it ${wholePercent(before)} were distinct): try less ${option("inputNoise")}, a smaller ${option("learningRate")} or ${option("select", "collision")}`
+    : [
+        `try more codes per level, or one more level (${counted(room, "ID")} ${room === 1 ? "is" : "are"} possible now)`,
+      ];
   const what =
     distinct < items
       ? `${counted(distinct, "different vector")} among ${counted(items, "item", "have", "have")}`
@@ -90,7 +96,7 @@ function collisions(record: Omit<EpochRecord, "warnings">, context: HealthContex
   return [
     warn(
       { kind: "collisions", epoch: record.epoch },
-      worded`${what} ${counted(distinctIds, "distinct ID")} (${percent(distinctIds / distinct)}), the largest group is of ${counted(largestGroup, "item")}: ${remedy}`,
+      worded`${what} ${counted(distinctIds, "distinct ID")} (${wholePercent(distinctShare)}), the largest group is of ${counted(largestGroup, "item")}: ${remedy}`,
     ),
   ];
 }
@@ -142,7 +148,7 @@ function overfitting(record: Omit<EpochRecord, "warnings">, context: HealthConte
   return [
     warn(
       { kind: "overfitting", epoch: record.epoch },
-      worded`the validation items' loss is ${short(now)}, up from ${short(best)} at its best: try more ${option("inputNoise")} or ${option("weightDecay")}, fewer epochs or a smaller model (the best epoch is kept, see RQVAE.select)`,
+      worded`the validation items' loss is ${short(now)}, up from ${short(best)} at its best: try more ${option("inputNoise")} or ${option("weightDecay")}, fewer epochs or a smaller model. The best epoch is kept${{ api: " (see RQVAE.select)", cli: "" }}`,
     ),
   ];
 }

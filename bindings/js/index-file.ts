@@ -15,6 +15,7 @@ import {
 } from "./index-contents.ts";
 import type { ItemId } from "./item-id.ts";
 import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
+import { counted } from "./wording.ts";
 
 /** A reader refuses a higher one. */
 const FORMAT = 1;
@@ -82,11 +83,11 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
     const isModel = bytes[8] === 0x7b;
     throw new ModelFormatError(
       bytes.length < BODY
-        ? `the index file has ${bytes.length} bytes: it is truncated or empty`
+        ? `the index file has ${counted(bytes.length, "byte")}: it is truncated or empty`
         : `this is no index file of rqvae: it ${isModel ? "looks like a model; that is what RQVAE.load reads" : `begins with ${JSON.stringify(magic)}`}`,
     );
   }
-  if (bytes.length <= BODY) throw damaged(`it has ${bytes.length} bytes only`);
+  if (bytes.length <= BODY) throw damaged(`it has ${counted(bytes.length, "byte")} only`);
   const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const format = head.getUint32(8, true);
   if (format !== FORMAT) {
@@ -276,7 +277,7 @@ class ByteReader {
 
   end(): void {
     if (this.#at !== this.#bytes.length)
-      throw damaged(`it goes on for ${this.#bytes.length - this.#at} bytes too many`);
+      throw damaged(`it goes on for ${counted(this.#bytes.length - this.#at, "byte")} too many`);
   }
 }
 

@@ -133,7 +133,7 @@ export function aboutConstant(items: number): Wording {
 
 /** What exact copies mean. */
 export function aboutTwins({ rows, distinct, itemsWithTwin }: ItemProfile, items: number): Wording {
-  const among = rows < items ? `of ${thousands(rows)} items looked at, ` : "";
+  const among = rows < items ? `of ${counted(rows, "item")} looked at, ` : "";
   return [
     `${among}${counted(itemsWithTwin, "item")} have a vector that another item has too (${counted(distinct, "different vector")} in all): no model tells exact copies apart. Leave copies out, or give them a suffix`,
   ];

@@ -74,7 +74,7 @@ export class JobRows {
     return { rows, dim, hash };
   }
 
-  /** Looks at the items: at all, or at some runs of rows of a large catalogue. `proceed` is called after each wait and may throw. */
+  /** Looks at the items: at all, or at some runs of rows of a large catalogue. `proceed` is called around each wait and may throw. */
   async profile(proceed: () => void): Promise<ItemProfile> {
     const { rows, dim } = this;
     const values = this.#reader ? PROFILE_VALUES.read : PROFILE_VALUES.held;
@@ -87,6 +87,7 @@ export class JobRows {
     for (let run = 0; run < runs; run++) {
       const begin = Math.floor((run * (rows - length)) / Math.max(1, runs - 1));
       for (let first = begin; first < begin + length; first += step) {
+        proceed();
         const count = Math.min(step, begin + length - first);
         if (this.#reader) profiler.add(await this.#reader.read(first, count));
         else {
@@ -97,10 +98,10 @@ export class JobRows {
           const at = this.#native.rowsAddress(this.handle) / 4 + first * dim;
           profiler.add(this.#native.HEAPF32.subarray(at, at + count * dim));
         }
-        proceed();
         seen += count * dim;
       }
     }
+    proceed();
     return profiler.finish();
   }
 

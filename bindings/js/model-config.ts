@@ -3,7 +3,7 @@
 import { InvalidInputError } from "./errors.ts";
 import { MAX_SIZE, OptionReader } from "./option-reader.ts";
 import type { ModelConfig, ModelOptions } from "./types.ts";
-import { call, counted, option, worded } from "./wording.ts";
+import { call, counted, option, valued, worded } from "./wording.ts";
 
 /** Values of the enumerations, in the order of src/config.h. */
 const ENUMERATIONS = {
@@ -79,24 +79,24 @@ export function resolveModelConfig(options: ModelOptions, where = "RQVAE.create"
     for (const [name, value] of Object.entries(HOPWISE) as [keyof typeof HOPWISE, string | boolean][]) {
       if (config[name] !== value) {
         throw new InvalidInputError(
-          worded`${call(where)}${option("compat", "hopwise")} needs ${option(name, value)}, received ${JSON.stringify(config[name])}: leave it out`,
+          worded`${call(where)}${valued("compat", "hopwise")} needs ${valued(name, value)}, received ${JSON.stringify(config[name])}: leave it out`,
         );
       }
     }
   }
   if (codebookUpdate === "ema" && config.codebookGradient !== "quantization") {
     throw new InvalidInputError(
-      worded`${call(where)}${option("codebookUpdate", "ema")} moves the codebooks without gradients and cannot take ${option("codebookGradient", "joint")}: leave one of them out`,
+      worded`${call(where)}${valued("codebookUpdate", "ema")} moves the codebooks without gradients and cannot take ${valued("codebookGradient", "joint")}: leave one of them out`,
     );
   }
   if (codebookUpdate === "ema" && config.codebookSimVq) {
     throw new InvalidInputError(
-      worded`${call(where)}${option("codebookUpdate", "ema")} and ${option("codebookSimVq")} exclude each other: averages move the codes, SimVQ only their projection`,
+      worded`${call(where)}${valued("codebookUpdate", "ema")} and ${option("codebookSimVq")} exclude each other: averages move the codes, SimVQ only their projection`,
     );
   }
   if (linearSkip === "identity" && config.latentDim !== inputDim) {
     throw new InvalidInputError(
-      worded`${call(where)}${option("linearSkip", "identity")} needs ${option("latentDim")} to be the items' dimension ${inputDim}, received ${config.latentDim}: use ${option("linearSkip", "pca")} for a narrower latent space`,
+      worded`${call(where)}${valued("linearSkip", "identity")} needs ${option("latentDim")} to be ${{ api: "inputDim", cli: "the items' dimension" }} (${inputDim}), received ${config.latentDim}: use ${{ api: '"pca"', cli: "--set linearSkip=pca" }} for a narrower latent space`,
     );
   }
   return config;
@@ -113,7 +113,7 @@ function readCodebookSizes(read: OptionReader, where: string): number[] {
   const levels = read.integer("nQuantizationLayers", sizes.length, 1, 64);
   if (levels !== sizes.length) {
     throw new InvalidInputError(
-      worded`${call(where)}${option("codebookSize")} has ${counted(sizes.length, "entry")}, but ${option("nQuantizationLayers")} is ${levels}: give one size for each level`,
+      worded`${call(where)}${option("codebookSize")} has ${counted(sizes.length, "entry")} but ${option("nQuantizationLayers")} is ${levels}: give one size for each level`,
     );
   }
   return sizes;

@@ -2,7 +2,7 @@
 
 import { InvalidInputError } from "./errors.ts";
 import { explainName } from "./other-names.ts";
-import { call, option, type Wording, type WordingPart, worded } from "./wording.ts";
+import { call, option, quoted, type Wording, type WordingPart, worded } from "./wording.ts";
 
 /** Largest dimension, codebook size and batch: far above any use, and small enough for 32-bit sizes. */
 export const MAX_SIZE = 2 ** 24;
@@ -26,9 +26,7 @@ export class OptionReader {
 
   constructor(options: unknown, where: string) {
     if (options === null || typeof options !== "object" || Array.isArray(options) || ArrayBuffer.isView(options)) {
-      throw new InvalidInputError(
-        `${where}: expected an object of options such as { name: value }, received ${show(options)}`,
-      );
+      throw new InvalidInputError(`${where}: expected an object of options, received ${show(options)}`);
     }
     this.#options = options as Record<string, unknown>;
     this.#where = where;
@@ -87,7 +85,11 @@ export class OptionReader {
     const numbers = Array.from(value as ArrayLike<number>);
     numbers.forEach((entry, i) => {
       if (!Number.isInteger(entry) || entry < min || entry > max) {
-        this.failAbout(worded`${option(name)}[${i}]`, `a whole number from ${min} to ${max}`, entry);
+        this.failAbout(
+          worded`${option(name)}${{ api: `[${i}]`, cli: i === 0 ? ": the first number" : `: number ${i + 1}` }}`,
+          `a whole number from ${min} to ${max}`,
+          entry,
+        );
       }
     });
     return numbers;
@@ -96,7 +98,7 @@ export class OptionReader {
   /** One number for all `count` places, or one for each. */
   numbers(name: string, fallback: number, count: number, min: number): number[] {
     const value = this.get(name) ?? fallback;
-    const rule = `a number of at least ${min}${count === 1 ? "" : `, or ${count} of them, one for each level`}`;
+    const rule = `a number of at least ${min}${count === 1 ? "" : `, or one for each level (${count})`}`;
     const numbers =
       typeof value === "number"
         ? new Array<number>(count).fill(value)
@@ -127,25 +129,22 @@ export function adviceOn(name: string, known: readonly string[]): Wording {
   const advice = explainName(name, known);
   if (advice) return advice;
   const nearest = nearestName(name, known);
-  return nearest === undefined ? [] : worded`; did you mean ${option(nearest)}?`;
+  return nearest === undefined ? [] : worded`; did you mean ${quoted(nearest)}?`;
 }
 
 /** Shorter names are within two letters of too many others. */
 const GUESSABLE = 5;
 
-/** The known name within two edits of a mistyped one, if both are long enough for that to mean anything. */
+/** The known name within two edits of a mistyped one, if it is long enough for that to mean anything. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let least = 3;
-  for (const candidate of known) {
-    if (Math.min(name.length, candidate.length) < GUESSABLE) continue;
-    const d = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (d < least) {
-      least = d;
-      best = candidate;
-    }
-  }
-  return best;
+  const near = known
+    .map((candidate) => ({ candidate, edits: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ edits }) => edits <= 2)
+    .sort((a, b) => a.edits - b.edits);
+  const [first, second] = near;
+  // Two that are as near are no guess at all.
+  if (first === undefined || first.edits === second?.edits || first.candidate.length < GUESSABLE) return undefined;
+  return first.candidate;
 }
 
 function editDistance(a: string, b: string): number {

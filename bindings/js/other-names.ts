@@ -3,7 +3,7 @@
  * Semantic-ID-Generation, faiss and vector-quantize-pytorch. Names are compared without _, - and capitals.
  */
 
-import { option, type Wording, worded } from "./wording.ts";
+import { option, quoted, type Wording, worded } from "./wording.ts";
 
 /** Options of a model, each with its other names. */
 const MODEL: Record<string, string> = {
@@ -16,7 +16,8 @@ const MODEL: Record<string, string> = {
     "n_layers num_layers vae_n_layers num_quantizers n_quantizers num_codebooks n_codebooks num_levels n_levels levels num_hierarchies code_length id_length num_quantization_layers",
   codebookKmeansInit: "kmeans_init use_kmeans_init kmeans vae_kmeans_init",
   codebookSimVq: "sim_vq simvq vae_sim_vq use_sim_vq",
-  commitmentWeight: "beta commitment commitment_cost commitment_beta commitment_loss_weight commit_weight commitment_loss_factor",
+  commitmentWeight:
+    "beta commitment commitment_cost commitment_beta commitment_loss_weight commit_weight commitment_loss_factor",
   codebookWeight: "codebook_loss_weight codebook_cost",
   reconstructionWeight: "recon_weight recon_loss_weight reconstruction_loss_weight",
   reconstruction: "loss_type recon_loss reconstruction_loss loss_fn",
@@ -69,8 +70,13 @@ const NOTES: Record<string, Wording> = {
   warmup_steps: worded`: ${option("warmup")} is a share of all steps here, from 0 to 1`,
   iterations: worded`: the length of training is given in ${option("epochs")} here, passes over all items`,
   kmeans_iters: [": k-means runs until it has settled"],
-  num_workers: [": the number of threads is given to initialize({ threads })"],
-  device: [": it runs on the processor; the number of threads is given to initialize({ threads })"],
+  num_workers: [
+    { api: ": the number of threads is given to initialize({ threads })", cli: ": as many threads are used as help" },
+  ],
+  device: [
+    ": it runs on the processor",
+    { api: "; the number of threads is given to initialize({ threads })", cli: "" },
+  ],
 };
 const NOTES_TOO: Record<string, string> = {
   dropout_prob: "dropout",
@@ -113,7 +119,7 @@ export const optionNamed = (name: string, known: readonly string[] = []): string
 export function explainName(name: string, known: readonly string[]): Wording | undefined {
   const wanted = plain(name);
   const mine = known.find((each) => plain(each) === wanted);
-  if (mine !== undefined) return worded`: it is called ${option(mine)} here`;
+  if (mine !== undefined) return worded`; did you mean ${quoted(mine)}?`;
   const ours = optionNamed(name, known);
   // Where a call has options of its own by these names (levels, beam), those are meant.
   const others = ours === undefined ? [] : ` ${MODEL[ours] ?? TRAIN[ours]} `.split(" ");

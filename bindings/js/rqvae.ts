@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { DataIdentity } from "./checkpoint.ts";
 import { BusyError, DisposedError, InvalidInputError, ModelFormatError, NotInitializedError } from "./errors.ts";
+import { adviseItems } from "./item-forms.ts";
 import { type ItemRows, openItems } from "./items.ts";
 import type { JobRows } from "./job-rows.ts";
 import { configToOptions, MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
@@ -809,12 +810,20 @@ export function hashOf(module: NativeModule, bytes: Uint8Array): string {
   });
 }
 
+const isNothing = (items: unknown) => items === undefined || items === null || typeof items !== "object";
+
 /** The dimension that items tell of themselves; a flat array tells none. */
 export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"): number {
   const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
   if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
+  if (Array.isArray(items) && items.length === 0) {
+    throw new InvalidInputError(`${where}: items: there are no rows; at least one item is needed`);
+  }
+  const advice = adviseItems(items, "items");
   throw new InvalidInputError(
-    `${where}: items do not tell their dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array`,
+    advice === undefined || items instanceof Float32Array || items instanceof Float64Array
+      ? `${where}: items do not tell their dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array${isNothing(items) ? `, received ${show(items)}` : ""}`
+      : `${where}: items must be { data, rows, dim } or an array of rows, ${advice}`,
   );
 }
 

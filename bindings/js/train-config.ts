@@ -3,7 +3,7 @@
 import { InvalidInputError } from "./errors.ts";
 import { checkColumnNames, checkJobOptions, MAX_SIZE, OptionReader, show } from "./option-reader.ts";
 import type { ModelConfig, OptimizerOptions, TrainConfig, TrainOptions } from "./types.ts";
-import { call, option, worded } from "./wording.ts";
+import { call, option, valued, worded } from "./wording.ts";
 
 /** Values of the enumerations, in the order of src/config.h. */
 const OPTIMIZERS = ["adam", "adamw", "adagrad", "sgd"] as const;
@@ -66,7 +66,7 @@ export function resolveTrainConfig(options: TrainOptions, model: ModelConfig, wh
   read.refuseUnknown();
   if (config.patience > 0 && config.select === "last") {
     throw new InvalidInputError(
-      worded`${call(where)}${option("patience")} stops training when nothing better comes, but ${option("select", "last")} has no measure of better: set ${option("validationShare")}, ${option("select", "loss")} or ${option("select", "collision")}`,
+      worded`${call(where)}${option("patience")} stops when nothing better comes, but ${valued("select", "last")} has no measure of better: set ${option("validationShare")}, or ${valued("select", "loss")} or ${{ api: '"collision"', cli: "--select collision" }}`,
     );
   }
   return config;
@@ -79,7 +79,7 @@ function readRestart(read: OptionReader, model: ModelConfig, where: string): boo
   }
   if (value && model.codebookSimVq) {
     throw new InvalidInputError(
-      worded`${call(where)}${option("deadCodeRestart")} cannot set a code of a SimVQ codebook (${option("codebookSimVq")}), which only its projection moves: leave one of them out`,
+      worded`${call(where)}${option("deadCodeRestart")} cannot set a code of a SimVQ codebook, which only its projection moves: leave one of them out`,
     );
   }
   if (value === true && model.sinkhornEpsilon.some((epsilon) => epsilon > 0)) {

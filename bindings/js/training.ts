@@ -7,6 +7,7 @@ import { type Drive, drive } from "./jobs.ts";
 import type { TrainingSummary } from "./model-file.ts";
 import { handles, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
+import { percent } from "./report/words.ts";
 import { nativeTrainConfig } from "./train-config.ts";
 import type {
   BestEpoch,
@@ -254,10 +255,7 @@ export class Training {
 }
 
 /** What training was worth, where there are validation items to tell. */
-function verdictOf(
-  now: TrainEvaluation,
-  start: TrainEvaluation | undefined,
-): { verdict?: Verdict } {
+function verdictOf(now: TrainEvaluation, start: TrainEvaluation | undefined): { verdict?: Verdict } {
   if (now.validation === undefined || start?.validation === undefined) return {};
   const worth = ({ ids, validation }: TrainEvaluation) => ({
     explainedVariance: validation!.explainedVariance,
@@ -268,15 +266,17 @@ function verdictOf(
 
 function because(config: TrainConfig, epoch: number, { ids, validation }: TrainEvaluation, stopped: boolean): string {
   const which = epoch < 0 ? "the start, before any training," : `epoch ${epoch}`;
-  const early = stopped ? `; training stopped early, after ${counted(config.patience, "evaluation")} without a better one` : "";
+  const early = stopped
+    ? `; training stopped early, after ${counted(config.patience, "evaluation")} without a better one`
+    : "";
   switch (config.select) {
     case "last":
       return `${which} is the last one${early}`;
     case "loss":
       return validation
-        ? `${which} has the lowest reconstruction loss on the ${counted(validation.items, "validation item")} (explained variance ${(100 * validation.explainedVariance).toFixed(1)} %)${early}`
+        ? `${which} has the lowest reconstruction loss on the ${counted(validation.items, "validation item")} (explained variance ${percent(validation.explainedVariance)})${early}`
         : `${which} has the lowest training loss${early}`;
     case "collision":
-      return `${which} has the most distinct IDs (${ids.distinctIds} for ${counted(ids.items, "item")})${early}`;
+      return `${which} has the most distinct IDs (${ids.distinctIds} of ${ids.items})${early}`;
   }
 }

@@ -28,5 +28,4 @@ export function judge(now: Worth, before: Worth): Verdict {
   return distinct > 0 ? "moreDistinct" : "moreExact";
 }
 
-const sign = (difference: number): -1 | 0 | 1 =>
-  difference > NEARLY_SAME ? 1 : difference < -NEARLY_SAME ? -1 : 0;
+const sign = (difference: number): -1 | 0 | 1 => (difference > NEARLY_SAME ? 1 : difference < -NEARLY_SAME ? -1 : 0);

@@ -7,7 +7,7 @@
 export type WordingPart =
   | string
   /** An option by the library's name, with the value that it has or should have. */
-  | { option: string; value?: string | number | boolean }
+  | { option: string; value?: string | number | boolean; form?: "statement" | "quoted" }
   /** The call that complains, at the beginning: "train: ". */
   | { call: string }
   /** The number of an epoch, from 0. */
@@ -33,10 +33,21 @@ export function worded(strings: TemplateStringsArray, ...values: (WordingPart | 
 
 export const option = (name: string, value?: string | number | boolean): WordingPart =>
   value === undefined ? { option: name } : { option: name, value };
+/** An option that has a value: `select "loss"`, where `option` makes `select: "loss"`, as it is written. */
+export const valued = (name: string, value: string | number | boolean): WordingPart => ({
+  option: name,
+  value,
+  form: "statement",
+});
+/** An option whose name is in quotes, where the command line needs none. */
+export const quoted = (name: string): WordingPart => ({ option: name, form: "quoted" });
 export const call = (name: string): WordingPart => ({ call: name });
 
 /** The message in the library's own words; `say` gives the words of others for a part, or undefined. */
-export function toText(wording: Wording, say: (part: Exclude<WordingPart, string>) => string | undefined = () => undefined) {
+export function toText(
+  wording: Wording,
+  say: (part: Exclude<WordingPart, string>) => string | undefined = () => undefined,
+) {
   return wording.map((part) => (typeof part === "string" ? part : (say(part) ?? own(part)))).join("");
 }
 
@@ -44,7 +55,9 @@ function own(part: Exclude<WordingPart, string>): string {
   if ("call" in part) return `${part.call}: `;
   if ("api" in part) return part.api;
   if ("epoch" in part) return `epoch ${part.epoch}`;
-  return part.value === undefined ? part.option : `${part.option}: ${JSON.stringify(part.value)}`;
+  if (part.form === "quoted") return JSON.stringify(part.option);
+  const colon = part.form === "statement" ? "" : ":";
+  return part.value === undefined ? part.option : `${part.option}${colon} ${JSON.stringify(part.value)}`;
 }
 
 /** The parts of a message of the core, which marks options as {learningRate} and epochs as {epoch=3}. */
@@ -61,11 +74,14 @@ export function counted(n: number, noun: string, verb = "", verbs = verb): strin
   return `${thousands(n)} ${inNumber(n, noun)}${n === 1 ? verb && ` ${verb}` : verbs && ` ${verbs}`}`;
 }
 
+/** "there is 1 row", "there are 2 rows" */
+export const thereAre = (n: number, noun: string): string => `there ${n === 1 ? "is" : "are"} ${counted(n, noun)}`;
+
 /** "item" for one, "items" for others, without the number. */
 export function inNumber(n: number, noun: string): string {
   if (n === 1) return noun;
   if (/[^aeiou]y$/.test(noun)) return `${noun.slice(0, -1)}ies`;
-  return /(s|x|ch|sh)$/.test(noun) ? `${noun}es` : `${noun}s`;
+  return /(s|x|sh|[^o]ch)$/.test(noun) ? `${noun}es` : `${noun}s`;
 }
 
 /** 1234567 -> "1,234,567", the same in every locale; numbers beyond 10^15 as "1.8e19". */

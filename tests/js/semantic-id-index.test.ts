@@ -295,7 +295,7 @@ describe("growth", () => {
   });
 
   test.each<[string, (index: SemanticIdIndex) => unknown, RegExp]>([
-    ["another number of IDs", (x) => x.add(["a", "b"], [[0, 0]]), /2 item IDs, but 1 IDs/],
+    ["another number of IDs", (x) => x.add(["a", "b"], [[0, 0]]), /2 item IDs, but 1 semantic ID:/],
     [
       "an item twice",
       (x) =>

@@ -4,7 +4,7 @@ import type { CodeCounts } from "./lab/protocol.ts";
 import { LossChart } from "./loss-chart.ts";
 import { UsageMap } from "./usage-map.ts";
 import { showWarnings } from "./warning-list.ts";
-import { formatCount, formatDuration, formatShare } from "./words.ts";
+import { formatCount, formatDuration, formatShare, plural } from "./words.ts";
 
 /** The third step of the page: progress, health and losses of the run. */
 export class TrainingView {
@@ -122,7 +122,7 @@ export class TrainingView {
 
   showIds(ids: IdStatistics): void {
     this.unique.textContent = formatShare(ids.uniqueShare);
-    this.uniqueNote.textContent = `${formatCount(ids.distinctIds)} different IDs for ${formatCount(ids.items)} items`;
+    this.uniqueNote.textContent = `${plural(ids.distinctIds, "different ID")} for ${plural(ids.items, "item")}`;
     this.usage.showStatistics(ids);
   }
 

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { ID_FORMATS, mergeRecBoleChunks, type PlainModel, writePlainModel } from "../formats/index.ts";
 import { RQVAE } from "../rqvae.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
+import { checkRoles } from "./file-roles.ts";
 import { checkOutput, nameFile, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
 import { formatOf, generalOptions, writeCounted, writeIds } from "./outputs.ts";
 import { fileSize, plural } from "./text.ts";
@@ -59,6 +60,7 @@ async function run(given: Given): Promise<number> {
   const itemPath = text(given, "item");
   if (itemPath !== undefined && to !== "recbole") throw new UsageError(`--item is for recbole, not for ${to}`);
 
+  await checkRoles([{ as: "<ids>", path: input, role: "ids" }]);
   const read = await readIdFile(input, from ? { format: from } : {});
   const item = itemPath === undefined ? undefined : new TextDecoder().decode(await readBytes(itemPath));
   await checkOutput(output, { overwrite: true, inputs: [input, ...(itemPath === undefined ? [] : [itemPath])] });
@@ -90,6 +92,7 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
   }
   const output = text(given, "output") ?? `${modelPath.replace(/\.safetensors$/, "")}.plain.safetensors`;
   await checkOutput(output, { overwrite: true, inputs: [modelPath] });
+  await checkRoles([{ as: "--plain", path: modelPath, role: "model" }]);
   const model = await RQVAE.load(await readBytes(modelPath)).catch((error) => {
     throw nameFile(modelPath, error);
   });

@@ -29,6 +29,7 @@ import {
 } from "../formats/index.ts";
 import { withoutRows } from "../formats/labels.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
+import { counted } from "../wording.ts";
 import { Interrupted } from "./interrupt.ts";
 import { messageOf } from "./words.ts";
 
@@ -127,7 +128,7 @@ async function withLabels<T extends CatalogueItems>(
 ): Promise<Catalogue<T>> {
   const skipped = read.skipped?.rows ?? new Uint32Array(0);
   if (read.skipped && skipped.length > 0 && !quiet) {
-    const rows = `${skipped.length} invalid ${skipped.length === 1 ? "row" : "rows"}`;
+    const rows = counted(skipped.length, "invalid row");
     process.stderr.write(`${itemsPath}: left out ${rows}. The first: ${read.skipped.reason}\n`);
   }
   const labels = labelsPath === undefined ? read.labels : await readTitles(labelsPath, items.rows, skipped);

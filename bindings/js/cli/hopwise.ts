@@ -6,6 +6,7 @@ import { itemIdColumn } from "../formats/recbole.ts";
 import { RQVAE } from "../rqvae.ts";
 import type { ItemLabels, ItemMatrix, TrainHistory } from "../types.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
+import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, naming, readBytes, readCatalogue, writeWhole } from "./files.ts";
 import { type GivenOptions, readOptions } from "./options.ts";
 import { generalOptions, shellWord, tellAbout, writeCounted } from "./outputs.ts";
@@ -181,6 +182,7 @@ async function readDataset(folder: string, separator: string): Promise<Dataset> 
 }
 
 async function readEmbeddings(path: string, { itemIds, itemPath }: Dataset): Promise<ItemMatrix> {
+  await checkRoles([{ as: "--embeddings", path, role: "items" }]);
   const { items } = await readCatalogue(path, undefined);
   if (items.rows === itemIds.length) return items;
   throw new FileError(

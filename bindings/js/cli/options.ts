@@ -90,7 +90,7 @@ function readAssignment(assignment: string): { name: string; value: string } {
   if (name === undefined || value === undefined) {
     throw new UsageError(`--set needs name=value, such as --set evaluateEvery=5, but is "${assignment}"`);
   }
-  if (name === "inputDim") throw new UsageError("--set inputDim: the dimension is that of the items, leave it out");
+  if (name === "inputDim") throw new UsageError("--set inputDim: the items tell their dimension");
   if (name === "checkpoint" || name === "resume" || (!SETTABLE.includes(name) && isOwn(name))) {
     throw new UsageError(`--set ${name}: this is an option of its own, --${name}`);
   }

@@ -8,6 +8,7 @@ import type { IdReport } from "../report/id-report.ts";
 import { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import { type Command, type Given, text, UsageError, wholeNumber } from "./command.ts";
+import { checkRoles } from "./file-roles.ts";
 import {
   type CatalogueItems,
   checkOutput,
@@ -24,7 +25,7 @@ import { itemOptions, readingOf } from "./item-options.ts";
 import { defined, readCodes } from "./options.ts";
 import { generalOptions, labelsOption } from "./outputs.ts";
 import { jobView } from "./progress.ts";
-import { columnsOf, count, plural, wordWrap } from "./text.ts";
+import { columnsOf, plural, wordWrap } from "./text.ts";
 import { inCliWords, messageOf } from "./words.ts";
 
 export const report: Command = {
@@ -73,6 +74,12 @@ async function run(given: Given): Promise<number> {
   const title = text(given, "title");
   if (title !== undefined && html === undefined) throw new UsageError("--title goes with --html");
 
+  await checkRoles([
+    { as: "<model>", path: modelPath, role: "model" },
+    { as: "<items>", path: itemsPath, role: "items" },
+    { as: "--labels", path: labelsPath, role: "titles" },
+    { as: "--ids", path: idsPath, role: "ids" },
+  ]);
   const modelBytes = await readBytes(modelPath);
   const { items, labels, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   if (html !== undefined) {
@@ -88,7 +95,7 @@ async function run(given: Given): Promise<number> {
     const table = idsPath === undefined ? undefined : await readIdFile(idsPath, { codebookSizes });
     if (table && table.ids.length !== items.rows) {
       throw new FileError(
-        `${idsPath}: has ${plural(table.ids.length, "ID")}, but ${itemsPath} has ${count(items.rows)} rows`,
+        `${idsPath}: has ${plural(table.ids.length, "ID")}, but ${itemsPath} has ${plural(items.rows, "row")}`,
       );
     }
     const assessed = await interruptible(async (signal) => {

@@ -202,7 +202,7 @@ async function resume(
       const own = stored[name];
       // One number for all levels, or the same written out.
       const written = Array.isArray(own) && typeof value === "number" ? own.map(() => value) : value;
-      requireSame({ [name]: own }, { [name]: written });
+      requireSame("the model's", { [name]: own }, { [name]: written });
     }
   } catch (error) {
     model.dispose();
@@ -284,7 +284,9 @@ function adviceOnSame({ warnings, validation, ids, selectedEpoch }: TrainHistory
   if (warnings.some(({ epoch }) => epoch < 0)) return "";
   const isFine = validation!.explainedVariance > 1 - NEARLY_SAME && ids.uniqueShare > 1 - NEARLY_SAME;
   if (isFine) return ": there was nothing left to win";
-  return selectedEpoch < 0 ? ": try a smaller --lr, or rqvae kmeans, which is quicker" : ": rqvae kmeans is quicker and about as good";
+  return selectedEpoch < 0
+    ? ": try a smaller --lr, or rqvae kmeans, which is quicker"
+    : ": rqvae kmeans is quicker and about as good";
 }
 
 /** Which epoch was kept and why, and what training was worth on items that it did not see. */
@@ -292,10 +294,16 @@ export function remarks({ config }: RQVAE, history: TrainHistory): string[] {
   const { selectedBecause, selectedEpoch, validation, start, verdict } = history;
   const why = fromOne(selectedBecause).replace(/ \(explained variance [^)]*\)/, "");
   const kept = `Kept: ${why}.`;
-  if (validation === undefined || start?.validation === undefined) return [kept];
+  // Of items that are all the same there is no variance to explain.
+  const isConstant = history.warnings.some(({ kind }) => kind === "constant");
+  if (isConstant || validation === undefined || start?.validation === undefined) return [kept];
   const [now, before] = [validation, start.validation].map(({ explainedVariance }) => percent(explainedVariance));
   if (verdict === "same" || selectedEpoch < 0) {
-    return [kept, `Validation: explained variance ${now}; training found nothing better than ${before}, where it began${adviceOnSame(history)}.`];
+    const compared = selectedEpoch < 0 ? "the start" : `the start, with ${before}`;
+    return [
+      kept,
+      `Validation: explained variance ${now}; training found nothing better than ${compared}${adviceOnSame(history)}.`,
+    ];
   }
   const untrained = config.linearSkip !== "none" && config.codebookKmeansInit;
   const origin = untrained ? "by residual k-means alone" : "before training";

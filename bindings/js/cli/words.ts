@@ -79,6 +79,8 @@ function say(part: Exclude<WordingPart, string>): string | undefined {
   if ("call" in part) return "";
   if ("epoch" in part) return `epoch ${part.epoch + 1}`;
   if ("cli" in part) return part.cli;
+  // --set takes names, and complains about them.
+  if (part.form === "quoted" && FLAGS[part.option] === undefined) return JSON.stringify(part.option);
   return flagOf(part.option, part.value);
 }
 
@@ -98,7 +100,10 @@ export function messageOf(error: unknown): string {
 export function adviseFlag(name: string, known: readonly string[]): string {
   const own = (flag: string | undefined) => (flag !== undefined && known.includes(flag) ? flag : undefined);
   const option = optionNamed(name);
-  const flag = own(name.replaceAll("_", "-").toLowerCase()) ?? own(option && FLAGS[option]) ?? own(TYPED[name.replaceAll("_", "-")]);
+  const flag =
+    own(name.replaceAll("_", "-").toLowerCase()) ??
+    own(option && FLAGS[option]) ??
+    own(TYPED[name.replaceAll("_", "-")]);
   if (flag !== undefined) return `: it is called --${flag} here`;
   if (known.includes("set")) {
     if (option !== undefined && settable.has(option)) return `: write --set ${option}=VALUE`;

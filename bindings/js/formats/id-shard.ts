@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { writeSafetensors } from "../model-file.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
+import { counted } from "../wording.ts";
 import { asBytes, describeValue } from "./bytes.ts";
 
 /** The IDs of a stretch of a catalogue's rows: what one of several machines has encoded. */
@@ -36,7 +37,9 @@ export function writeIdShard({ ids, first, rows }: IdShard): Uint8Array<ArrayBuf
     throw new InvalidInputError("ids have no fingerprint: a shard must tell which model made it");
   }
   if (!isStretch(first, length, rows)) {
-    throw new InvalidInputError(`rows ${first} to ${first + length - 1} do not lie in a catalogue of ${rows} rows`);
+    throw new InvalidInputError(
+      `rows ${first} to ${first + length - 1} do not lie in a catalogue of ${counted(rows, "row")}`,
+    );
   }
   const metadata: Metadata = { format: FORMAT, first, rows, codebookSizes: [...codebookSizes], fingerprint };
   const dtype = codes.BYTES_PER_ELEMENT === 2 ? "U16" : "U32";
@@ -81,7 +84,7 @@ export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
   const expected = count * levels * width;
   if (data.length !== expected || !Array.isArray(offsets) || offsets[0] !== 0 || offsets[1] !== expected) {
     throw new InvalidInputError(
-      `the shard is truncated or damaged: ${count} x ${levels} codes take ${expected} bytes, there are ${data.length}. Encode it again`,
+      `the shard is truncated or damaged: ${count} x ${levels} codes take ${counted(expected, "byte")}, there are ${data.length}. Encode it again`,
     );
   }
   const codes = new (width === 2 ? Uint16Array : Uint32Array)(data.slice().buffer);
@@ -145,7 +148,7 @@ export function mergeIdShards(shards: readonly IdShard[], names?: readonly strin
 
   function missing(from: number, to: number): InvalidInputError {
     return new InvalidInputError(
-      `rows ${from} to ${to - 1} of ${model!.rows} are in none of the ${shards.length} shards: encode them too`,
+      `rows ${from} to ${to - 1} of ${model!.rows} are ${shards.length === 1 ? "not in the shard" : `in none of the ${counted(shards.length, "shard")}`}: encode them too`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
-import { count, describeValue } from "./bytes.ts";
+import { counted, thereAre } from "../wording.ts";
+import { describeValue } from "./bytes.ts";
 
 /** Checks what JSON gave and copies it. @throws InvalidInputError naming the field and entry that is not as it must be. */
 export function toItemLabels(titles: unknown, labels: unknown): ItemLabels {
@@ -18,7 +19,7 @@ export function toItemLabels(titles: unknown, labels: unknown): ItemLabels {
     if (!Array.isArray(values)) throw new InvalidInputError(`${field} must be an array, got ${describeValue(values)}`);
     if (values.length !== titles.length) {
       throw new InvalidInputError(
-        `${field} has ${count(values.length)} entries, but there are ${count(titles.length)} titles`,
+        `${field} has ${counted(values.length, "entry")}, but ${thereAre(titles.length, "title")}`,
       );
     }
     return [name, values.map((value, i) => checkEntry(value, `${field}[${i}]`))] as const;
@@ -42,7 +43,7 @@ export function checkLabels(labels: ItemLabels, rows: number): void {
   for (const [field, values] of [["titles", labels.titles] as const, ...lists]) {
     if (values.length !== rows) {
       throw new InvalidInputError(
-        `${field} has ${count(values.length)} entries, but there are ${count(rows)} items: the files do not belong together`,
+        `${field} has ${counted(values.length, "entry")}, but ${thereAre(rows, "item")}: the files do not belong together`,
       );
     }
   }

@@ -1,6 +1,7 @@
 /** Embeddings in safetensors files. */
 
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import { dtypes } from "./npy.ts";
@@ -84,12 +85,14 @@ function integers(bytes: Uint8Array, type: string): string[] {
 }
 
 async function readHeader(source: ByteSource): Promise<{ tensors: Tensor[]; dataStart: number; isModel: boolean }> {
-  if (source.size < 8) throw damaged(`it has ${source.size} bytes, of at least 8`);
+  if (source.size < 8) throw damaged(`it has ${counted(source.size, "byte")}, of at least 8`);
   const length = new DataView((await readBytes(source, 0, 8)).buffer).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER)) throw damaged(`its header is said to have ${count(Number(length))} bytes`);
+  if (length > BigInt(MAX_HEADER)) throw damaged(`its header is said to have ${counted(Number(length), "byte")}`);
   const dataStart = 8 + Number(length);
   if (dataStart > source.size) {
-    throw damaged(`its header should have ${count(Number(length))} bytes, but only ${count(source.size - 8)} follow`);
+    throw damaged(
+      `its header should have ${counted(Number(length), "byte")}, but only ${count(source.size - 8)} follow`,
+    );
   }
   let header: unknown;
   try {
@@ -128,7 +131,7 @@ function toTensor(name: string, entry: unknown, dataSize: number): Tensor {
   const bytes = kind?.bytes ?? (Object.hasOwn(otherSizes, dtype) ? otherSizes[dtype] : undefined);
   const needed = (shape as number[]).reduce((product, n) => product * n, 1) * (bytes ?? 1);
   if (bytes !== undefined && needed !== end - begin) {
-    throw damaged(`${where} needs ${count(needed)} bytes for its shape, but has ${count(end - begin)}`);
+    throw damaged(`${where} needs ${counted(needed, "byte")} for its shape, but has ${count(end - begin)}`);
   }
   return { name, shape: shape as number[], type: dtype, isReadable: kind !== undefined, begin, end };
 }
@@ -144,5 +147,5 @@ function checkLayout(tensors: readonly Tensor[], size: number): void {
     }
     reached = end;
   }
-  if (reached !== size) throw damaged(`its tensors take ${count(reached)} bytes, but ${count(size)} are there`);
+  if (reached !== size) throw damaged(`its tensors take ${counted(reached, "byte")}, but ${count(size)} are there`);
 }

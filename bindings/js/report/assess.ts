@@ -50,14 +50,7 @@ const SLICE = 1024;
 
 /** See `assessIds` in assess-ids.ts. */
 export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): Promise<IdReport> {
-  checkOptionNames(options, "assessIds", [
-    "items",
-    "labels",
-    "model",
-    "baseline",
-    "columnNames",
-    "signal",
-  ]);
+  checkOptionNames(options, "assessIds", ["items", "labels", "model", "baseline", "columnNames", "signal"]);
   const { model, baseline = false, columnNames, signal } = options;
   requireIds(ids, "assessIds");
   if (typeof baseline !== "boolean") {
@@ -200,10 +193,10 @@ async function measure(
   figures.duplicates = {
     distinctVectors: distinct,
     itemsWithTwin,
-    evenVectors,
     itemsIdentical: itemsIdentical!,
     itemsColliding: perDepth.at(-1)!.itemsColliding!,
   };
+  figures.evenVectors = evenVectors;
   if (dominant) {
     const name = columnNames?.[dominant.column];
     figures.dominantColumn = { ...dominant, ...(name !== undefined && { name }) };

@@ -1,5 +1,5 @@
 import { MAX_SIZE, OptionReader } from "../option-reader.ts";
-import { codesOf, counted, percent, shapeOf, thousands } from "./words.ts";
+import { codesMake, counted, percent, shapeOf, thousands } from "./words.ts";
 
 /** The IDs that are thought of. */
 export interface CapacityOptions {
@@ -138,7 +138,7 @@ function describe(
   const { items: n, codebookSizes, ids, verdict, uniform, realistic } = advice;
   const factors = codebookSizes.map(thousands).join(" x ");
   const shape = shapeOf(codebookSizes);
-  const product = `${codesOf(codebookSizes)} make ${shape === factors || codebookSizes.length > 8 ? "" : `${factors} = `}${counted(ids, "ID")}`;
+  const product = `${codesMake(codebookSizes)} ${shape === factors || codebookSizes.length > 8 ? "" : `${factors} = `}${counted(ids, "ID")}`;
   if (n === 1) return `${product}: enough for one item.`;
   const expected = ({ itemsSharing }: ExpectedCollisions) => `${whole(itemsSharing)} (${percent(itemsSharing / n)})`;
   const sharing = (sizes: readonly number[]) => {

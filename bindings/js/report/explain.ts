@@ -8,7 +8,7 @@ import { type LabelOption, readLabelOption, requireIds, requireModel, requireOwn
 import { commonPrefix, countCodes } from "./groups.ts";
 import { type HeldRows, type ItemRows, type Matrix, readItemRows, readSourceRows } from "./item-rows.ts";
 import { sampleRows } from "./sample.ts";
-import { percent, counted, short, thousands, tokens } from "./words.ts";
+import { counted, percent, short, thousands, tokens } from "./words.ts";
 
 /** What `explainIds` goes by beside model and items. */
 export interface ExplainOptions {
@@ -457,6 +457,6 @@ function describeCollision(
     case "near":
       return `${both} differ, but hardly: ${apart}, less than the ${short(smallestCell)} between the two closest codes of the last level. Codes as coarse as these cannot tell them apart; a suffix does, or a further level.`;
     case "capacity":
-      return `${both} are not that alike: ${apart}, ${Number.isFinite(smallestCell) ? `and the two closest codes of the last level only ${short(smallestCell)}` : "and the last level uses one code only"}. There are too few codes where they lie: ${counted(itemsWithId, "item")} have the ID ${tokens(codes)}. More codes or one more level would part them; so would a suffix or reassigning the last code.`;
+      return `${both} are not that alike: ${apart}, ${Number.isFinite(smallestCell) ? `and the two closest codes of the last level only ${short(smallestCell)}` : "and the last level uses one code only"}. There are too few codes where they lie: ${counted(itemsWithId, "item", "has", "have")} the ID ${tokens(codes)}. More codes or one more level would part them; so would a suffix or reassigning the last code.`;
   }
 }

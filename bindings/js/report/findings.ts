@@ -3,8 +3,8 @@
 import { aboutConstant, aboutDominant, dominance } from "../item-profile.ts";
 import { judge, type Verdict } from "../verdict.ts";
 import { option, type Wording, worded } from "../wording.ts";
-import type { DuplicateReport, IdReport, LevelReport } from "./id-report.ts";
-import { codesOf, counted, percent, thousands } from "./words.ts";
+import type { IdReport, LevelReport } from "./id-report.ts";
+import { codesMake, counted, percent, thousands } from "./words.ts";
 
 /** One thing worth knowing. */
 export interface Finding {
@@ -22,6 +22,8 @@ export interface WordedFinding {
 /** Share of items in true collisions up to which there is nothing to worry about, and from which more room is needed. */
 const FEW_COLLIDING = 0.05;
 const MANY_COLLIDING = 0.2;
+/** Share of the different vectors that the levels before tell apart, from which a level has little left to do. */
+const FEW_DISTINCT = 0.9;
 /** A neighbour shares the first code this many times as often as any item, or the codes say little about the items. */
 const WORTH_SHARING = 2;
 
@@ -56,7 +58,12 @@ function aboutItems({ dominantColumn }: IdReport): WordedFinding[] {
           ],
         },
       ]
-    : [{ kind: "problem", text: worded`${aboutDominant(dominantColumn, names)}. The figures below are about this column.` }];
+    : [
+        {
+          kind: "problem",
+          text: worded`${aboutDominant(dominantColumn, names)}. The figures below are about this column.`,
+        },
+      ];
 }
 
 const SUFFIX = { api: 'SemanticIdIndex.build(..., { collisions: "suffix" })', cli: "rqvae merge --collisions suffix" };
@@ -78,7 +85,7 @@ function aboutCollisions(report: IdReport): WordedFinding[] {
     if (room < wanted) {
       findings.push({
         kind: "problem",
-        text: worded`${codesOf(sizes)} make only ${counted(room, "ID")} for ${counted(wanted, duplicates ? "different vector" : "item")}: use more levels or codes (${CAPACITY} says how many).`,
+        text: worded`${codesMake(sizes)} only ${counted(room, "ID")} for ${counted(wanted, duplicates ? "different vector" : "item")}: use more levels or codes (${CAPACITY} says how many).`,
       });
     } else if (share > MANY_COLLIDING) {
       findings.push({
@@ -107,12 +114,14 @@ function aboutCollisions(report: IdReport): WordedFinding[] {
   return findings;
 }
 
-function aboutLevels({ perLevel, items, duplicates }: IdReport): WordedFinding[] {
+function aboutLevels({ perLevel, perDepth, items, duplicates, mostCodes }: IdReport): WordedFinding[] {
   return perLevel.flatMap((level, l): WordedFinding[] => {
     const { usedCodes, codebookSize, perplexity } = level;
     if (codebookSize === 1 || items === 1 || duplicates?.distinctVectors === 1) return [];
-    if (duplicates && duplicates.distinctVectors <= usedCodes) return [];
-    if (usedCodes > 1 && !isStarved(level, items, duplicates)) return [];
+    // Where the levels before tell the different vectors apart, little is left to this one.
+    const apart = l === 0 ? 1 : perDepth[l - 1]!.distinct;
+    if (duplicates && apart >= FEW_DISTINCT * duplicates.distinctVectors) return [];
+    if (usedCodes > 1 && !isStarved(level, mostCodes)) return [];
     const what =
       usedCodes === 1
         ? "gives all items the same code"
@@ -180,8 +189,8 @@ const BESIDE_KMEANS: Record<Verdict, WordedFinding> = {
 };
 
 /** With few items per code, or many copies of the same ones, unused codes are no sign of collapse. */
-export function isStarved({ perplexity, codebookSize }: LevelReport, items: number, duplicates?: DuplicateReport): boolean {
-  return perplexity < 0.25 * Math.min(codebookSize, duplicates?.evenVectors ?? items);
+export function isStarved({ perplexity, codebookSize }: LevelReport, mostCodes: number): boolean {
+  return perplexity < 0.25 * Math.min(codebookSize, mostCodes);
 }
 
 /** Distinct IDs / distinct vectors. */

@@ -14,7 +14,7 @@ import {
   type IdReport,
   prefixName,
 } from "./id-report.ts";
-import { percent, counted, shapeOf, short, thousands } from "./words.ts";
+import { counted, percent, shapeOf, short, thousands } from "./words.ts";
 
 /** What the page shows beside the report. */
 export interface HtmlOptions {
@@ -247,7 +247,7 @@ function firstRows(ids: SemanticIds, level: number, count: number): Map<number, 
 }
 
 function heatMaps(report: IdReport, titleOf: TitleOf): string {
-  const { ids, perLevel, items } = report;
+  const { ids, perLevel } = report;
   const figures = perLevel.map((level, l) => {
     const counts = countCodes(ids, l);
     const rows = firstRows(ids, l, EXAMPLES);

@@ -2,7 +2,7 @@ import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import { toText, type Wording } from "../wording.ts";
 import { distinctAmongDistinct, type Finding, findingsOf, isStarved, type WordedFinding } from "./findings.ts";
-import { percent, counted, short, thousands, wholePercent } from "./words.ts";
+import { counted, percent, short, thousands, wholePercent } from "./words.ts";
 
 /** How the items fall into groups that share the first `depth` codes. */
 export interface DepthReport {
@@ -49,8 +49,6 @@ export interface DuplicateReport {
   distinctVectors: number;
   /** Items whose vector another item has too. */
   itemsWithTwin: number;
-  /** 1 / sum p^2 over the shares p of the different vectors: as many, all equally frequent, would be told apart as well. */
-  evenVectors: number;
   /** Items that share their ID with an item of the very same vector. */
   itemsIdentical: number;
   /** Items that share their ID with an item of another vector: true collisions. */
@@ -113,6 +111,8 @@ export interface IdFigures {
   perLevel: LevelReport[];
   groupSizes: GroupSize[];
   duplicates?: DuplicateReport;
+  /** See `ItemProfile`. */
+  evenVectors?: number;
   dominantColumn?: DominantColumnReport;
   reconstruction?: ReconstructionReport;
   neighbours?: NeighbourReport;
@@ -153,10 +153,11 @@ export class IdReport {
   readonly #ids: SemanticIds;
   readonly #titles: readonly string[] | undefined;
   readonly #worded: readonly WordedFinding[];
+  readonly #mostCodes: number;
 
   /** @internal Made by `assessIds`. */
   constructor(figures: IdFigures, ids: SemanticIds, labels?: Partial<ItemLabels>) {
-    const { items, itemsSharing, perDepth, perLevel, groupSizes, ...optional } = figures;
+    const { items, itemsSharing, perDepth, perLevel, groupSizes, evenVectors, ...optional } = figures;
     const whole = perDepth.at(-1)!;
     this.items = items;
     this.distinctIds = whole.distinct;
@@ -169,6 +170,7 @@ export class IdReport {
     Object.assign(this, optional);
     this.#ids = ids;
     this.#titles = labels?.titles;
+    this.#mostCodes = evenVectors ?? items;
     this.#worded = findingsOf(this);
     this.findings = this.#worded.map(({ kind, text }) => ({ kind, text: toText(text) }));
   }
@@ -186,6 +188,11 @@ export class IdReport {
   /** The report in plain words, several lines. */
   get text(): string {
     return this.textIn(toText);
+  }
+
+  /** As diverse as the codes of a level can be: as the vectors, copies counted as one, or else the items. @internal */
+  get mostCodes(): number {
+    return this.#mostCodes;
   }
 
   /** The text with the findings in other words than the library's. @internal */
@@ -242,13 +249,13 @@ export function describeSharing({ items, itemsSharing, largestGroup, duplicates 
 }
 
 /** "100 of 256 codes used (39 %), as diverse as 94 evenly used codes" */
-export function describeLevel(level: LevelReport, { items, duplicates }: Pick<IdReport, "items" | "duplicates">): string {
+export function describeLevel(level: LevelReport, { items, mostCodes }: Pick<IdReport, "items" | "mostCodes">): string {
   const { usedCodes, codebookSize, perplexity, usage } = level;
   const used = `${thousands(usedCodes)} of ${counted(codebookSize, "code")} used`;
   if (usedCodes === 1 && items > 1)
     return codebookSize === 1 ? used : `${used}: all items have the same code, so the level says nothing`;
   const worth = `as diverse as ${counted(Math.round(perplexity), "evenly used code")}`;
-  return `${used} (${wholePercent(usage)}), ${worth}${isStarved(level, items, duplicates) ? "; few codes hold most items" : ""}`;
+  return `${used} (${wholePercent(usage)}), ${worth}${isStarved(level, mostCodes) ? "; few codes hold most items" : ""}`;
 }
 
 function describeQuality(report: IdReport): string[] {
@@ -272,7 +279,9 @@ function describeQuality(report: IdReport): string[] {
       );
     });
     if (kept !== undefined) {
-      lines.push(`  ${percent(kept)} of them are still ${k === 1 ? "the nearest" : `among the ${k} nearest`} after decoding`);
+      lines.push(
+        `  ${percent(kept)} of them are still ${k === 1 ? "the nearest" : `among the ${k} nearest`} after decoding`,
+      );
     }
     if (queries < report.items) {
       lines.push(`  (neighbours of ${counted(queries, "item")}, sought among ${thousands(among)})`);

@@ -1,7 +1,7 @@
 /** Numbers in words, the same in every locale. */
 
 import { levelLetter } from "../semantic-ids.ts";
-import { counted, inNumber, thousands } from "../wording.ts";
+import { counted, thousands } from "../wording.ts";
 
 export { counted, thousands };
 
@@ -38,6 +38,6 @@ export function shapeOf(codebookSizes: readonly number[]): string {
   return codebookSizes.map(thousands).join(" x ");
 }
 
-/** "3 x 256 codes", "16 codes" */
-export const codesOf = (codebookSizes: readonly number[]): string =>
-  `${shapeOf(codebookSizes)} ${inNumber(codebookSizes.length === 1 ? codebookSizes[0]! : 2, "code")}`;
+/** "3 x 256 codes make", "1 code makes" */
+export const codesMake = (codebookSizes: readonly number[]): string =>
+  codebookSizes.join() === "1" ? "1 code makes" : `${shapeOf(codebookSizes)} codes make`;

@@ -1,6 +1,7 @@
 import type { ItemLabels } from "rqvae";
 import { checkLabels, type OpenEmbeddingsOptions, openEmbeddings, readLabels } from "rqvae/formats";
 import { isLarge } from "../large-file.ts";
+import { plural } from "../words.ts";
 import { checkItems } from "./checks.ts";
 import type { DataSource, DataSummary } from "./protocol.ts";
 import { Vectors } from "./vectors.ts";
@@ -78,9 +79,8 @@ export async function readLabelsFile(file: File, { rowsInFile, fileRows }: HeldI
     throw new Error(`${file.name} could not be read as titles: ${(error as Error).message}`, { cause: error });
   }
   if (labels.titles.length !== rowsInFile) {
-    const count = (n: number) => n.toLocaleString("en");
     throw new Error(
-      `${file.name} has ${count(labels.titles.length)} titles, but the data has ${count(rowsInFile)} items. ` +
+      `${file.name} has ${plural(labels.titles.length, "title")}, but the data has ${plural(rowsInFile, "item")}. ` +
         "It must give one title for each item, in the same order",
     );
   }

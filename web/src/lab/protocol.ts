@@ -12,6 +12,7 @@ import type {
   TrainOptions,
   TrainProgress,
   TrainWarning,
+  Verdict,
 } from "rqvae";
 import type { Explanation, Finding } from "rqvae/report";
 
@@ -37,6 +38,8 @@ export interface DataChecks {
   repeatedRows: number;
   /** Columns with one value in every row. */
   constantColumns: number;
+  /** A column that carries most of the variance, if there is one. */
+  dominant?: { column: number; share: number };
   /** Euclidean lengths of the rows that are not all zeros. */
   norms: { least: number; mean: number; most: number };
 }
@@ -85,6 +88,8 @@ export type RunResult =
       statistics: IdStatistics | undefined;
       config: ModelConfig;
       warnings: TrainWarning[];
+      /** Absent where the run was stopped, or held no items out to be judged by. */
+      verdict: Verdict | undefined;
     };
 
 /** Latents in the plane of their two widest directions. */

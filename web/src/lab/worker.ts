@@ -2,6 +2,7 @@
 import { RQVAE, SemanticIds } from "rqvae";
 import { idChunks } from "rqvae/formats";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
+import { plural } from "../words.ts";
 import { type HeldItems, openItemsFile, openSource, readLabelsFile, summarize } from "./items.ts";
 import type { DataSource, LabApi, LabReply, LabRequest, Method, PlainIds, RunResult, TrainEvent } from "./protocol.ts";
 import { Run } from "./run.ts";
@@ -138,7 +139,7 @@ const handlers: { [M in Method]: Handler<M> } = {
     const own = model();
     if (opened.vectors.dim !== own.config.inputDim) {
       throw new Error(
-        `${file.name} has ${opened.vectors.dim} numbers a row, but this model was made for ${own.config.inputDim}. Use embeddings of the same kind as in training`,
+        `${file.name} has ${plural(opened.vectors.dim, "number")} in each row, but this model was made for ${own.config.inputDim}. Use embeddings of the same kind as in training`,
       );
     }
     const encoded = await own.encodeAsync(opened.vectors.reader()).catch((error: Error) => {
