@@ -1,9 +1,8 @@
 /** Item embeddings in any of their forms, checked, and copied onto the wasm heap in slices. */
 
 import { InvalidInputError } from "./errors.ts";
-import { adviseItems } from "./item-forms.ts";
 import type { NativeModule } from "./native-module.ts";
-import { show } from "./option-reader.ts";
+import { hints, show } from "./option-reader.ts";
 import type { ItemMatrix, Items } from "./types.ts";
 import { counted } from "./wording.ts";
 
@@ -53,7 +52,7 @@ export function openItems(items: Items, dim: number, name = "items"): ItemRows {
 }
 
 function wrongForm(name: string, items: unknown): InvalidInputError {
-  const advice = adviseItems(items, name) ?? `received ${show(items)}`;
+  const advice = hints.items?.(items, name) ?? `received ${show(items)}`;
   return new InvalidInputError(
     `${name}: expected { data, rows, dim }, a Float32Array or Float64Array, or an array of rows, ${advice}`,
   );
@@ -62,7 +61,7 @@ function wrongForm(name: string, items: unknown): InvalidInputError {
 function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
   const form = typedArrayName(matrix.data);
   const isPartial = form === undefined || matrix.rows === undefined || matrix.dim === undefined;
-  if (isPartial && adviseItems(matrix, name) !== undefined) throw wrongForm(name, matrix);
+  if (isPartial && hints.items?.(matrix, name) !== undefined) throw wrongForm(name, matrix);
   if (form === undefined || !FLAT.includes(form)) {
     throw new InvalidInputError(
       `${name}.data: expected a Float32Array, Float64Array or Uint16Array (half floats), received ${show(matrix.data)}`,
@@ -129,7 +128,7 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
   for (let i = 0; i < source.length; i++) {
     const row = source[i] as ArrayLike<number>; // by index: forEach would pass over holes
     if (!Array.isArray(row) && !["Float32Array", "Float64Array"].includes(typedArrayName(row) ?? "")) {
-      const advice = i === 0 ? adviseItems(source, name) : undefined;
+      const advice = i === 0 ? hints.items?.(source, name) : undefined;
       throw new InvalidInputError(
         `${name}: row ${i} is ${show(row)}; expected an array of ${counted(dim, "number")}${advice ? `, ${advice}` : ""}`,
       );

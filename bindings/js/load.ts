@@ -6,7 +6,7 @@ import type { NativeFactory, NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
 import { localFile } from "./source.ts";
 import { VERSION } from "./version.ts";
-import { readWording } from "./wording.ts";
+import { option, type Wording, type WordingPart } from "./wording.ts";
 
 /** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
 const AUTO_THREADS = 4;
@@ -174,4 +174,13 @@ async function compileBytes(source: ArrayBuffer | ArrayBufferView, origin: strin
 
 function message(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** The parts of a message of the core, which marks options as {learningRate} and epochs as {epoch=3}. */
+function readWording(text: string): Wording {
+  return text.split(/(\{\w+(?:=\w+)?\})/).flatMap((part): WordingPart[] => {
+    const [, name, value] = /^\{(\w+)(?:=(\w+))?\}$/.exec(part) ?? [];
+    if (name === undefined) return part === "" ? [] : [part];
+    return [name === "epoch" ? { epoch: Number(value) } : option(name, value)];
+  });
 }

@@ -1,8 +1,7 @@
 /** Reading a caller's options: every message names the option, what was received and what is allowed. */
 
 import { InvalidInputError } from "./errors.ts";
-import { explainName } from "./other-names.ts";
-import { call, option, quoted, type Wording, type WordingPart, worded } from "./wording.ts";
+import { call, option, type Wording, type WordingPart, worded } from "./wording.ts";
 
 /** Largest dimension, codebook size and batch: far above any use, and small enough for 32-bit sizes. */
 export const MAX_SIZE = 2 ** 24;
@@ -115,64 +114,28 @@ export class OptionReader {
     for (const name of Object.keys(this.#options)) {
       if (this.#known.has(name)) continue;
       throw new InvalidInputError(
-        worded`${call(this.#where)}unknown option ${JSON.stringify(name)}${adviceOn(name, [...this.#known])}`,
+        worded`${call(this.#where)}unknown option ${JSON.stringify(name)}${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`,
       );
     }
   }
 }
 
 /**
- * What to do about an option that is not known here: what it is called here, where it belongs, or what it may have been meant to be.
- * Begins with the mark that ends the sentence before.
+ * What to say beyond the plain complaint. Few need it, so it comes with the modules of training (`useHints` in hints.ts) and not with
+ * everybody's first lines.
  */
-export function adviceOn(name: string, known: readonly string[]): Wording {
-  const advice = explainName(name, known);
-  if (advice) return advice;
-  const nearest = nearestName(name, known);
-  return nearest === undefined ? [] : worded`; did you mean ${quoted(nearest)}?`;
-}
-
-/** Shorter names are within two letters of too many others. */
-const GUESSABLE = 5;
-
-/** The known name within two edits of a mistyped one, if it is long enough for that to mean anything. */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const near = known
-    .map((candidate) => ({ candidate, edits: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ edits }) => edits <= 2)
-    .sort((a, b) => a.edits - b.edits);
-  const [first, second] = near;
-  // Two that are as near are no guess at all.
-  if (first === undefined || first.edits === second?.edits || first.candidate.length < GUESSABLE) return undefined;
-  return first.candidate;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
-}
+export const hints: {
+  /** What to do about an option that is not known, where those `known` can be given. */
+  option?: (name: string, known: readonly string[]) => Wording;
+  /** What a value is that cannot be read as items, and what to pass instead. */
+  items?: (value: unknown, name: string) => string | undefined;
+} = {};
 
 /** Checks that options are an object with no other names than these. @throws InvalidInputError */
 export function checkOptionNames(options: object, where: string, names: readonly string[]): void {
   const read = new OptionReader(options, where);
   for (const name of names) read.get(name);
   read.refuseUnknown();
-}
-
-/** Checks `columnNames`, one for each of `dim` dimensions. */
-export function checkColumnNames(read: OptionReader, dim: number): void {
-  const names = read.get("columnNames");
-  if (names === undefined) return;
-  if (!Array.isArray(names) || names.length !== dim || !names.every((name) => typeof name === "string")) {
-    read.fail("columnNames", `an array of ${dim} texts, one for each dimension of the items`);
-  }
 }
 
 /** Checks what every long call takes. */

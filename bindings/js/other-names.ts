@@ -135,3 +135,30 @@ export function explainName(name: string, known: readonly string[]): Wording | u
     return worded`: ${isSame ? "it" : option(ours)} is an option of training, given to train or RQVAE.fit`;
   return undefined;
 }
+
+/** Shorter names are within two letters of too many others. */
+const GUESSABLE = 5;
+
+/** The known name within two edits of a mistyped one, if it is long enough for that to mean anything. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const near = known
+    .map((candidate) => ({ candidate, edits: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ edits }) => edits <= 2)
+    .sort((a, b) => a.edits - b.edits);
+  const [first, second] = near;
+  // Two that are as near are no guess at all.
+  if (first === undefined || first.edits === second?.edits || first.candidate.length < GUESSABLE) return undefined;
+  return first.candidate;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

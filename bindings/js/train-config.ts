@@ -1,7 +1,10 @@
 /** Options of training and of optimisers in, complete and checked configurations out. */
 
 import { InvalidInputError } from "./errors.ts";
-import { checkColumnNames, checkJobOptions, MAX_SIZE, OptionReader, show } from "./option-reader.ts";
+
+export { useHints } from "./hints.ts";
+
+import { checkJobOptions, MAX_SIZE, OptionReader, show } from "./option-reader.ts";
 import type { ModelConfig, OptimizerOptions, TrainConfig, TrainOptions } from "./types.ts";
 import { call, option, valued, worded } from "./wording.ts";
 
@@ -88,6 +91,15 @@ function readRestart(read: OptionReader, model: ModelConfig, where: string): boo
     );
   }
   return value !== false;
+}
+
+/** Checks `columnNames`, one for each of `dim` dimensions. */
+export function checkColumnNames(read: OptionReader, dim: number): void {
+  const names = read.get("columnNames");
+  if (names === undefined) return;
+  if (!Array.isArray(names) || names.length !== dim || !names.every((name) => typeof name === "string")) {
+    read.fail("columnNames", `an array of ${dim} texts, one for each dimension of the items`);
+  }
 }
 
 /** Checks `checkpoint` and `resume`. @throws InvalidInputError */

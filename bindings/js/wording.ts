@@ -60,15 +60,6 @@ function own(part: Exclude<WordingPart, string>): string {
   return part.value === undefined ? part.option : `${part.option}${colon} ${JSON.stringify(part.value)}`;
 }
 
-/** The parts of a message of the core, which marks options as {learningRate} and epochs as {epoch=3}. */
-export function readWording(text: string): Wording {
-  return text.split(/(\{\w+(?:=\w+)?\})/).flatMap((part): WordingPart[] => {
-    const [, name, value] = /^\{(\w+)(?:=(\w+))?\}$/.exec(part) ?? [];
-    if (name === undefined) return part === "" ? [] : [part];
-    return [name === "epoch" ? { epoch: Number(value) } : option(name, value)];
-  });
-}
-
 /** "1 item", "2 items", "1,234 entries"; with verbs "1 row has", "2 rows have". Every count that meets a noun goes through here. */
 export function counted(n: number, noun: string, verb = "", verbs = verb): string {
   return `${thousands(n)} ${inNumber(n, noun)}${n === 1 ? verb && ` ${verb}` : verbs && ` ${verbs}`}`;
@@ -88,9 +79,4 @@ export function inNumber(n: number, noun: string): string {
 export function thousands(n: number): string {
   if (Math.abs(n) >= 1e15) return n.toExponential(1).replace("e+", "e");
   return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
-}
-
-/** "a", "a or b", "a, b or c" */
-export function listed(words: readonly string[], last = "or"): string {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`;
 }

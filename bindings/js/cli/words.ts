@@ -1,8 +1,7 @@
 /** The library's messages in the words of the command line, made from their parts. */
 
 import { RQVAEError } from "../errors.ts";
-import { nearestName } from "../option-reader.ts";
-import { explainName, optionNamed } from "../other-names.ts";
+import { explainName, nearestName, optionNamed } from "../other-names.ts";
 import { toText, type Wording, type WordingPart } from "../wording.ts";
 
 /** Options of the library that have an option of the command line. */

@@ -4,11 +4,12 @@ import { type ItemProfile, ItemProfiler } from "../item-profile.ts";
 import { drive, nextTurn } from "../jobs.ts";
 import { writeModelFile } from "../model-file.ts";
 import { native } from "../native.ts";
-import { checkColumnNames, checkOptionNames, OptionReader, show } from "../option-reader.ts";
+import { checkOptionNames, OptionReader, show } from "../option-reader.ts";
 import { readModelFile } from "../read-model-file.ts";
 import { residualKMeans } from "../residual-kmeans.ts";
 import { hashOf, RQVAE } from "../rqvae.ts";
 import { SemanticIds, sortedRows } from "../semantic-ids.ts";
+import { checkColumnNames, useHints } from "../train-config.ts";
 import type { EmbeddingSource, ItemLabels, Items } from "../types.ts";
 import { type LabelOption, readLabelOption, requireIds, requireOwnIds } from "./check.ts";
 import { assessLevel, commonPrefix, countGroups, labelAgreement } from "./groups.ts";
@@ -50,6 +51,7 @@ const SLICE = 1024;
 
 /** See `assessIds` in assess-ids.ts. */
 export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): Promise<IdReport> {
+  useHints();
   checkOptionNames(options, "assessIds", ["items", "labels", "model", "baseline", "columnNames", "signal"]);
   const { model, baseline = false, columnNames, signal } = options;
   requireIds(ids, "assessIds");

@@ -1,10 +1,10 @@
 /** Item vectors read on this side of the WebAssembly, from memory or a source: a report compares them with one another. */
 
+import { impliedDim } from "../choose-config.ts";
 import { SourceReader } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { halfValues } from "../formats/half.ts";
 import { notFinite, openItems } from "../items.ts";
-import { impliedDim } from "../rqvae.ts";
 import type { EmbeddingSource, ItemMatrix, Items } from "../types.ts";
 import { counted, thereAre } from "../wording.ts";
 
