@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line: `rqvae train`, `rqvae encode` and the others. */
+import { useHints } from "../hints.ts";
 import { VERSION } from "../version.ts";
 import { type Command, helpOf, parseCommandLine, suggest, UsageError } from "./command.ts";
 import { convert } from "./convert.ts";
@@ -35,6 +36,7 @@ Example:
 
 /** @returns the exit code: 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C. */
 async function main([name, ...args]: string[]): Promise<number> {
+  useHints();
   const command = commands.find((candidate) => candidate.name === name);
   try {
     if (name === "--version" || name === "-V") return print(`${VERSION}\n`);
