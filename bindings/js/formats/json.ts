@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import { asText, count, describeValue, titleField } from "./bytes.ts";
 import { FloatList } from "./float-list.ts";
 import { JsonReader, NumberList } from "./json-reader.ts";
@@ -258,7 +259,7 @@ class JsonRows {
     if (length === 0) throw new InvalidInputError(`${name} is empty: at least one number is needed`);
     if (dim > 0 && length !== dim) {
       throw new InvalidInputError(
-        `${name} has ${count(length)} numbers, but those before it have ${count(dim)}: every row must have as many`,
+        `${name} has ${counted(length, "number")}, but those before it have ${count(dim)}: every row must have as many`,
       );
     }
     const values = list instanceof NumberList ? this.#numbers.read(list.start, length) : list;

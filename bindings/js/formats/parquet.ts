@@ -2,6 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { count, describeValue, titleField } from "./bytes.ts";
 import type { ItemFile, ItemFileOptions, RowSource } from "./item-file.ts";
@@ -232,7 +233,7 @@ async function readRagged(
 function problemOf(list: (number | undefined)[], dim: number, row: number): string | undefined {
   if (list.length === 0) return `row ${row} has no vector: every item needs one`;
   if (dim > 0 && list.length !== dim) {
-    return `row ${row} has ${count(list.length)} numbers, but those before it have ${count(dim)}: every row must have as many`;
+    return `row ${row} has ${counted(list.length, "number")}, but those before it have ${count(dim)}: every row must have as many`;
   }
   const column = list.findIndex((value) => !Number.isFinite(value));
   if (column < 0) return undefined;

@@ -160,8 +160,8 @@ function describe(
   }
   const lines = [
     `${product} for ${counted(n, "item")}.`,
-    `If all IDs were equally likely, ${expected(uniform)} of the items would share one, and there would be ${whole(uniform.distinctIds)} distinct IDs.`,
-    `Real catalogues use codes unevenly, as if there were about ${counted(Math.round(realistic.ids), "ID")} (the power 3/4): expect ${expected(realistic)} to share one, and ${whole(realistic.distinctIds)} distinct IDs; identical vectors come on top.`,
+    `If all IDs were equally likely, ${expected(uniform)} of the items would share one, and there would be about ${counted(Math.round(uniform.distinctIds), "distinct ID")}.`,
+    `Real catalogues use codes unevenly, as if there were about ${counted(Math.round(realistic.ids), "ID")} (the power 3/4): expect ${expected(realistic)} to share one, and about ${counted(Math.round(realistic.distinctIds), "distinct ID")}; identical vectors come on top.`,
   ];
   lines.push(
     verdict === "enough"
