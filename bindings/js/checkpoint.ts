@@ -2,7 +2,10 @@
 
 import { InvalidInputError } from "./errors.ts";
 import type { ModelFile, ModelMetadata } from "./model-file.ts";
+import type { NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
+import { readModelFile } from "./read-model-file.ts";
+import { hashOf } from "./rqvae.ts";
 import { resolveTrainConfig } from "./train-config.ts";
 import type { ModelConfig, TrainConfig, TrainOptions } from "./types.ts";
 import { call, counted, option, worded } from "./wording.ts";
@@ -27,7 +30,7 @@ const CALLBACKS: readonly string[] = ["columnNames", "onProgress", "signal", "ch
  * Checks that a checkpoint goes on with this model, these options and these items, and gives the training configuration.
  * @throws InvalidInputError that names the first difference.
  */
-export function resumedConfig(
+function resumedConfig(
   file: ModelFile,
   model: ModelConfig,
   options: TrainOptions,
@@ -57,6 +60,23 @@ export function resumedConfig(
   return { train, data: info.data, state, metadata };
 }
 
+/** A checkpoint's bytes, read and checked as `resumedConfig` does. */
+export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: TrainOptions, module: NativeModule) {
+  const file = readModelFile(new Uint8Array(bytes), (data) => hashOf(module, data));
+  const resumed = resumedConfig(file, model, options, module.buildInfo().numerics);
+  return {
+    ...resumed,
+    /** What can be told only once the items are known. @throws InvalidInputError */
+    requireFit(data: DataIdentity, isInitialized: boolean): void {
+      requireSameData(resumed.data, data);
+      if (resumed.metadata.initialized || !isInitialized) return;
+      throw new InvalidInputError(
+        worded`${call("resume")}the checkpoint was taken during initialisation, and this model is initialised already: resume on a new model`,
+      );
+    },
+  };
+}
+
 export function requireSame(whose: string, stored: object, now: object): void {
   for (const [name, value] of Object.entries(stored)) {
     const own = (now as Record<string, unknown>)[name];
@@ -68,7 +88,7 @@ export function requireSame(whose: string, stored: object, now: object): void {
 }
 
 /** @throws InvalidInputError when the items are others than those of the checkpoint. */
-export function requireSameData(stored: DataIdentity, now: DataIdentity): void {
+function requireSameData(stored: DataIdentity, now: DataIdentity): void {
   if (stored.rows !== now.rows || stored.dim !== now.dim) {
     throw new InvalidInputError(
       worded`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, received ${now.rows} of ${now.dim}: use the same items`,

@@ -78,6 +78,7 @@ export class ItemProfiler {
     this.#classes.add(vectors, dim);
   }
 
+  /** What was seen of the rows added so far. */
   finish(): ItemProfile {
     const { rows, distinct, firstRows } = this.#classes;
     const members = new Uint32Array(rows);

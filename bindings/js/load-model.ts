@@ -1,6 +1,7 @@
 /** A model out of its file: read, checked, and its tensors put in their places. Apart from rqvae.ts, since many load no model. Internal. */
 
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
+import { checkCombinations } from "./model-combinations.ts";
 import { configToOptions, resolveModelConfig } from "./model-config.ts";
 import type { FileTensor, ModelFile } from "./model-file.ts";
 import { native } from "./native.ts";
@@ -32,7 +33,9 @@ export async function readModel(source: ModelSource, options: LoadOptions): Prom
   const { metadata } = file;
   if (!metadata) {
     const { modelFromTensors } = await import("./state-dict.ts"); // few need it
-    return { module, file, ...modelFromTensors(file, { ...beside, ...overrides }) };
+    const read = modelFromTensors(file, { ...beside, ...overrides });
+    checkCombinations(read.config, "RQVAE.load: config");
+    return { module, file, ...read };
   }
   if (metadata.numerics !== module.buildInfo().numerics) {
     throw new ModelFormatError(
@@ -41,6 +44,7 @@ export async function readModel(source: ModelSource, options: LoadOptions): Prom
   }
   const own = asFormatError(() => resolveModelConfig(configToOptions(metadata.config), "the model file"));
   const config = resolveModelConfig({ ...configToOptions(own), ...overrides }, "RQVAE.load: config");
+  checkCombinations(config, "RQVAE.load: config");
   return { module, file, config, part: metadata.part, tensors: file.tensors };
 }
 

@@ -3,7 +3,7 @@
 import { InvalidInputError } from "./errors.ts";
 import { MAX_SIZE, OptionReader } from "./option-reader.ts";
 import type { ModelConfig, ModelOptions } from "./types.ts";
-import { call, counted, option, valued, worded } from "./wording.ts";
+import { call, counted, option, worded } from "./wording.ts";
 
 /** Values of the enumerations, in the order of src/config.h. */
 const ENUMERATIONS = {
@@ -15,17 +15,6 @@ const ENUMERATIONS = {
   gradientEstimator: ["straightThrough", "rotation"],
   reconstruction: ["mse", "cosine"],
   compat: ["none", "hopwise"],
-} as const;
-
-/** What `compat: "hopwise"` fixes. */
-const HOPWISE = {
-  inputScaling: "none",
-  linearSkip: "none",
-  codebookGradient: "quantization",
-  codebookUpdate: "gradient",
-  gradientEstimator: "straightThrough",
-  reconstruction: "mse",
-  layerNorm: false,
 } as const;
 
 /** Widest beam: far beyond any gain, and small enough for the memory of one item. */
@@ -75,30 +64,6 @@ export function resolveModelConfig(options: ModelOptions, where = "RQVAE.create"
     seed: read.integer("seed", 0, 0, Number.MAX_SAFE_INTEGER),
   };
   read.refuseUnknown();
-  if (hopwise) {
-    for (const [name, value] of Object.entries(HOPWISE) as [keyof typeof HOPWISE, string | boolean][]) {
-      if (config[name] !== value) {
-        throw new InvalidInputError(
-          worded`${call(where)}${valued("compat", "hopwise")} needs ${valued(name, value)}, received ${JSON.stringify(config[name])}: leave it out`,
-        );
-      }
-    }
-  }
-  if (codebookUpdate === "ema" && config.codebookGradient !== "quantization") {
-    throw new InvalidInputError(
-      worded`${call(where)}${valued("codebookUpdate", "ema")} moves the codebooks without gradients and cannot take ${valued("codebookGradient", "joint")}: leave one of them out`,
-    );
-  }
-  if (codebookUpdate === "ema" && config.codebookSimVq) {
-    throw new InvalidInputError(
-      worded`${call(where)}${valued("codebookUpdate", "ema")} and ${option("codebookSimVq")} exclude each other: averages move the codes, SimVQ only their projection`,
-    );
-  }
-  if (linearSkip === "identity" && config.latentDim !== inputDim) {
-    throw new InvalidInputError(
-      worded`${call(where)}${valued("linearSkip", "identity")} needs ${option("latentDim")} to be ${{ api: "inputDim", cli: "the items' dimension" }} (${inputDim}), received ${config.latentDim}: use ${{ api: '"pca"', cli: "--set linearSkip=pca" }} for a narrower latent space`,
-    );
-  }
   return config;
 }
 

@@ -113,8 +113,9 @@ export class RQVAE {
    * @throws InvalidInputError for a missing `inputDim`, a value out of range or an unknown option.
    */
   static async create(options: ModelOptions): Promise<RQVAE> {
-    await loadTrainOptions();
+    const { checkCombinations } = await loadTrainOptions();
     const config = resolveModelConfig(options);
+    checkCombinations(config, "RQVAE.create");
     const [module] = await Promise.all([native(), loadTraining()]);
     return new RQVAE(module, config, "full");
   }
@@ -216,17 +217,8 @@ export class RQVAE {
     const module = this.#native;
     const { checkCheckpointOptions, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
     checkCheckpointOptions(new OptionReader(options, "train"));
-    // A client that only encodes is spared what only training needs.
-    const checkpoints = options.resume ? await import("./checkpoint.ts") : undefined;
     const resumed = options.resume
-      ? checkpoints?.resumedConfig(
-          (await import("./read-model-file.ts")).readModelFile(new Uint8Array(options.resume), (data) =>
-            hashOf(module, data),
-          ),
-          this.config,
-          options,
-          module.buildInfo().numerics,
-        )
+      ? (await import("./checkpoint.ts")).readCheckpoint(options.resume, this.config, options, module)
       : undefined;
     const config = resumed?.train ?? resolveTrainConfig(options, this.config);
     const { signal, onProgress, checkpoint, columnNames } = options;
@@ -236,14 +228,7 @@ export class RQVAE {
         signal?.throwIfAborted();
         this.#open();
       });
-      if (resumed) {
-        checkpoints?.requireSameData(resumed.data, data);
-        if (!resumed.metadata.initialized && this.initialized) {
-          throw new InvalidInputError(
-            "resume: the checkpoint was taken during initialisation, and this model is initialised already: resume on a new model",
-          );
-        }
-      }
+      resumed?.requireFit(data, this.initialized);
       const model = this.#open();
       this.#forgetTraining();
       const run = new Training(module, model, this.config, rows, config, { profile, columnNames });

@@ -3,6 +3,7 @@
 import { InvalidInputError } from "./errors.ts";
 
 export { useHints } from "./hints.ts";
+export { checkCombinations } from "./model-combinations.ts";
 
 import { checkJobOptions, MAX_SIZE, OptionReader, show } from "./option-reader.ts";
 import type { ModelConfig, OptimizerOptions, TrainConfig, TrainOptions } from "./types.ts";

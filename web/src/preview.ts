@@ -54,7 +54,7 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
     const which = checks.firstBadRows.map(formatCount).join(", ");
     add(
       "problem",
-      `${plural(checks.badRows, "row")} ${checks.badRows === 1 ? "holds" : "hold"} values that are not numbers (${checks.badRows === 1 ? "row" : "rows"} ${which}${checks.badRows > checks.firstBadRows.length ? ", …" : ""}). `,
+      `${plural(checks.badRows, "row")} ${checks.badRows === 1 ? "holds" : "hold"} values that are no numbers (${checks.badRows === 1 ? "row" : "rows"} ${which}${checks.badRows > checks.firstBadRows.length ? ", …" : ""}). `,
       ...(checks.badRows < rows ? [leaveOut] : []),
     );
   }

@@ -20,7 +20,7 @@ const lab = new Lab();
 let loaded = false;
 
 function fail(error: unknown): void {
-  alert.textContent = inPlainWords((error as Error).message);
+  alert.textContent = inPlainWords(error);
   alert.hidden = false;
 }
 

@@ -13,6 +13,7 @@ import type {
   TrainProgress,
   TrainWarning,
   Verdict,
+  Wording,
 } from "rqvae";
 import type { Explanation, Finding } from "rqvae/report";
 
@@ -174,4 +175,4 @@ export interface LabRequest<M extends Method = Method> {
 export type LabReply =
   | { call: number; type: "event"; event: unknown }
   | { call: number; type: "result"; output: unknown }
-  | { call: number; type: "error"; error: { name: string; message: string } };
+  | { call: number; type: "error"; error: { name: string; message: string; wording?: Wording } };

@@ -1,5 +1,5 @@
 /** The worker behind the page: it reads files, trains, and answers questions about the result. Nothing it is given leaves it but to the page. */
-import { RQVAE, SemanticIds } from "rqvae";
+import { RQVAE, type RQVAEError, SemanticIds } from "rqvae";
 import { idChunks } from "rqvae/formats";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
 import { plural } from "../words.ts";
@@ -163,6 +163,7 @@ scope.onmessage = async ({ data: { call, method, input } }) => {
     scope.postMessage({ call, type: "result", output });
   } catch (error) {
     const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-    scope.postMessage({ call, type: "error", error: { name, message } });
+    const { wording } = error as RQVAEError;
+    scope.postMessage({ call, type: "error", error: { name, message, ...(wording && { wording }) } });
   }
 };
