@@ -2,6 +2,7 @@
 
 import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
+import { adviseItems } from "../item-forms.ts";
 import { show } from "../option-reader.ts";
 import type { EmbeddingSource, FloatArray, ItemMatrix, Items } from "../types.ts";
 
@@ -46,7 +47,12 @@ function clone(items: Items): Items {
   try {
     return structuredClone(items);
   } catch (error) {
-    throw new InvalidInputError(`items cannot be sent to the worker: ${(error as Error).message}`);
+    const advice = adviseItems(items, "items");
+    throw new InvalidInputError(
+      advice
+        ? `items must be { data, rows, dim } or an array of rows, ${advice}`
+        : `items cannot be sent to the worker: ${(error as Error).message}`,
+    );
   }
 }
 
