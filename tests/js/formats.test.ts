@@ -158,7 +158,7 @@ describe("npy", () => {
     ["csv text", utf8("1,2\n3,4\n"), /looks like text/],
     ["json", utf8(" [[1]]"), /looks like JSON/],
     ["npz", Uint8Array.of(0x50, 0x4b, 3, 4, 0, 0), /npz.*numpy\.save/],
-    ["gzip", Uint8Array.of(0x1f, 0x8b, 8, 0), /gzip.*decompress/],
+    ["gzip", Uint8Array.of(0x1f, 0x8b, 8, 0), /gzip.*Decompress/],
     ["pickle", Uint8Array.of(0x80, 4, 0x95, 0), /pickle/],
     ["safetensors", Uint8Array.of(40, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x22), /safetensors/],
     ["cut in the magic", Uint8Array.of(0x93, ...utf8("NUMPY")), /cut short.*6 bytes/],
@@ -532,7 +532,7 @@ describe("json", () => {
       labels: { k: [1, "x"] },
     });
     expect(readJson('{"embeddings":[[1],[2]],"labels":{"k":[1,"x"]}}').labels?.titles).toEqual(["0", "1"]);
-    expectInvalid(() => readJson('{"embeddings":[[1],[2]],"titles":["a"]}'), /titles has 1 entries.*2 items/);
+    expectInvalid(() => readJson('{"embeddings":[[1],[2]],"titles":["a"]}'), /titles has 1 entry.*2 items/);
   });
 
   test.each([
@@ -606,16 +606,16 @@ describe("labels", () => {
     ["a title that is none", '["a",null]', /titles\[1\].*null/],
     ["labels of another form", '{"titles":["a"],"labels":["x"]}', /labels must be an object/],
     ["a label that is no list", '{"titles":["a"],"labels":{"k":"x"}}', /labels\["k"\] must be an array/],
-    ["a label of another length", '{"titles":["a"],"labels":{"k":["x","y"]}}', /labels\["k"\] has 2 entries.*1 titles/],
+    ["a label of another length", '{"titles":["a"],"labels":{"k":["x","y"]}}', /labels\["k"\] has 2 entries.*1 title/],
     ["a label that is none", '{"titles":["a"],"labels":{"k":[[]]}}', /labels\["k"\]\[0\]/],
   ])("refuses: %s", (_, text, message) => expectInvalid(() => readLabels(text), message));
 
   test("checkLabels names both counts", () => {
     checkLabels({ titles: ["a", "b"], labels: { k: [1, 2] } }, 2);
-    expectInvalid(() => checkLabels({ titles: ["a"] }, 1200), /titles has 1 entries.*1,200 items/);
+    expectInvalid(() => checkLabels({ titles: ["a"] }, 1200), /titles has 1 entry.*1,200 items/);
     expectInvalid(
       () => checkLabels({ titles: ["a", "b"], labels: { k: [1] } }, 2),
-      /labels\["k"\] has 1 entries.*2 items/,
+      /labels\["k"\] has 1 entry.*2 items/,
     );
   });
 
@@ -640,7 +640,7 @@ describe("ids as csv", () => {
     expect(writeIdsCsv(ids, { titles: ['a "b", c', "=1+1"] })).toBe(
       'item,title,code_1,code_2,code_3,id\n0,"a ""b"", c",17,203,9,<a_17><b_203><c_9>\n1,=1+1,0,0,0,<a_0><b_0><c_0>\n',
     );
-    expectInvalid(() => writeIdsCsv(ids, { titles: ["a"] }), /1 entries.*2 items/);
+    expectInvalid(() => writeIdsCsv(ids, { titles: ["a"] }), /1 entry.*2 items/);
   });
 
   test("round trip", () => {
@@ -675,7 +675,7 @@ describe("ids as csv", () => {
 
   const head = "item,code_1,id\n";
   test.each([
-    ["nothing", "", /header must be item,code_1,id for 1 levels/],
+    ["nothing", "", /header must be item,code_1,id for 1 level/],
     ["another number of levels", "item,code_1,code_2,id\n", /got "item,code_1,code_2,id"/],
     ["ragged", `${head}0,1\n`, /row 0 \(line 2\) has 2 columns.*3/],
     ["another order", `${head}1,1,<a_1>\n`, /row 0.*item is "1"/],

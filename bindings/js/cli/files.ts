@@ -31,8 +31,10 @@ import {
 } from "../formats/index.ts";
 import { firstFew } from "../formats/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
+import { counted } from "../wording.ts";
 import { Interrupted } from "./interrupt.ts";
 import { shellWord } from "./text.ts";
+import { messageOf } from "./words.ts";
 
 /** A file cannot be read or written. The message begins with its name. */
 export class FileError extends Error {}
@@ -140,8 +142,7 @@ async function withLabels<T extends CatalogueItems>(
   };
   const skipped = read.skipped?.rows ?? new Uint32Array(0);
   if (read.skipped && skipped.length > 0) {
-    const rows = `${skipped.length} invalid ${skipped.length === 1 ? "row" : "rows"}`;
-    tell(`${itemsPath}: left out ${rows}. The first: ${read.skipped.reason}`);
+    tell(`${itemsPath}: left out ${counted(skipped.length, "invalid row")}. The first: ${read.skipped.reason}`);
   }
   if (read.columns) tell(`${itemsPath}: ${describeColumns(read.columns)}`);
   const inFile: JoinSource = {
@@ -232,7 +233,7 @@ export function naming<T>(path: string, parse: () => T): T {
  */
 export function nameFile(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof FileError || error instanceof Interrupted) return error;
-  const message = inOptions(error.message);
+  const message = inOptions(messageOf(error));
   return new FileError(message.includes(basename(path)) ? message : `${path}: ${message.replace(/^items: /, "")}`);
 }
 

@@ -5,6 +5,7 @@ import type { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
+import { checkRoles } from "./file-roles.ts";
 import { type CatalogueItems, checkOutput, openCatalogue, writeWhole } from "./files.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
@@ -66,6 +67,10 @@ export async function openWorkplace(
     if (twin) throw new UsageError(`--${twin} and --${option} are the same file, ${path}`);
   }
   const inputs = [itemsPath, labelsPath, text(given, "item-ids")].filter((path) => path !== undefined);
+  await checkRoles([
+    { as: "<items>", path: itemsPath, role: "items" },
+    { as: "--labels", path: labelsPath, role: "titles" },
+  ]);
   const { items, labels, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   for (const [option, path] of [
     ["output", modelPath],

@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import { asText, count, describeValue } from "./bytes.ts";
 import {
   type Column,
@@ -412,7 +413,7 @@ class JsonRows {
     if (length === 0) throw new InvalidInputError(`${name} is empty: at least one number is needed`);
     if (dim > 0 && length !== dim) {
       throw new InvalidInputError(
-        `${name} has ${count(length)} ${length === 1 ? "number" : "numbers"}, but those before it have ${count(dim)}: every row must have as many`,
+        `${name} has ${counted(length, "number")}, but those before it have ${count(dim)}: every row must have as many`,
       );
     }
     const values = list instanceof NumberList ? this.#numbers.read(list.start, length) : list;

@@ -3,6 +3,7 @@
 import { worksBehindProxy } from "../behind-proxy.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { EmbeddingSource, ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import { type FileSource, openFile } from "./byte-source.ts";
 import { describeValue } from "./bytes.ts";
 import type { TableColumns } from "./columns.ts";
@@ -162,7 +163,7 @@ class OpenFile implements OpenedEmbeddings {
     if (!this.#isOpen) throw new InvalidInputError(`${this.#name} was closed: open it again to read it`);
     if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0 && first + count <= rows)) {
       throw new InvalidInputError(
-        `${this.#name} has ${rows} rows, but ${describeValue(count)} from row ${describeValue(first)} on were asked for`,
+        `${this.#name} has ${counted(rows, "row")}, but ${describeValue(count)} from row ${describeValue(first)} on were asked for`,
       );
     }
     if (this.#buffer.length < count * dim) this.#buffer = new Float32Array(count * dim);

@@ -1,6 +1,7 @@
 /** A Parquet file: its footer with the columns and row groups, and the pages of a column one after the other. */
 
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import { inflatedLimit } from "./inflate.ts";
@@ -46,12 +47,12 @@ export interface ParquetFile {
 
 /** @throws InvalidInputError when there is no footer, it contradicts itself, or the file has no rows. */
 export async function openParquetFile(source: ByteSource): Promise<ParquetFile> {
-  if (source.size < 12) throw damagedParquet(`it has ${source.size} bytes`);
+  if (source.size < 12) throw damagedParquet(`it has ${counted(source.size, "byte")}`);
   const end = new DataView((await readBytes(source, source.size - 8, source.size)).buffer);
   if (end.getUint32(4, true) !== MAGIC) throw damagedParquet("it does not end as Parquet does: is it cut short?");
   const length = end.getUint32(0, true);
   if (length > Math.min(MAX_FOOTER, source.size - 12)) {
-    throw damagedParquet(`its footer is said to have ${count(length)} bytes`);
+    throw damagedParquet(`its footer is said to have ${counted(length, "byte")}`);
   }
   const dataEnd = source.size - 8 - length;
   const footer = new ThriftReader(await readBytes(source, dataEnd, source.size - 8)).struct();
@@ -67,7 +68,7 @@ export async function openParquetFile(source: ByteSource): Promise<ParquetFile> 
     if (own > 0) groups.push({ first, rows: own, chunks });
     first += own;
   }
-  if (first !== rows) throw damagedParquet(`it says ${count(rows)} rows, but its row groups have ${count(first)}`);
+  if (first !== rows) throw damagedParquet(`it says ${counted(rows, "row")}, but its row groups have ${count(first)}`);
   if (rows === 0) throw new InvalidInputError("the Parquet file has no rows");
   const metadata = new Map<string, string>();
   if (footer.has(5)) {
@@ -199,7 +200,8 @@ export async function* listsOf(file: ParquetFile, group: Group, chunk: ColumnChu
     rows++;
     yield [list];
   }
-  if (rows !== group.rows) throw damagedParquet(`a row group says ${count(group.rows)} rows, but has ${count(rows)}`);
+  if (rows !== group.rows)
+    throw damagedParquet(`a row group says ${counted(group.rows, "row")}, but has ${count(rows)}`);
 }
 
 /** Whether a column holds floats of any width. */
@@ -228,7 +230,7 @@ export function floatChunk(file: ParquetFile, group: Group, column: Column): Col
   const size = chunk.end - chunk.start;
   if (chunk.values < group.rows || chunk.values * 4 > inflatedLimit(size)) {
     throw new InvalidInputError(
-      `column ${describeValue(column.name)} claims ${count(chunk.values)} values of ${count(group.rows)} rows in ${count(size)} bytes: more than 1000 times as many bytes are refused`,
+      `column ${describeValue(column.name)} claims ${counted(chunk.values, "value")} of ${counted(group.rows, "row")} in ${counted(size, "byte")}: more than 1000 times as many bytes are refused`,
     );
   }
   return chunk;

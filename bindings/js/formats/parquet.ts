@@ -1,6 +1,7 @@
 /** Embeddings in Parquet files: a column of lists, read page by page, or a column per dimension; columns of IDs and labels beside. */
 
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import {
@@ -302,7 +303,7 @@ async function* vectorsOf(
 function problemOf(list: Numbers, dim: number, row: number): string | undefined {
   if (list.length === 0) return `row ${row} has no vector: every item needs one`;
   if (dim > 0 && list.length !== dim) {
-    return `row ${row} has ${count(list.length)} ${list.length === 1 ? "number" : "numbers"}, but those before it have ${count(dim)}: every row must have as many`;
+    return `row ${row} has ${counted(list.length, "number")}, but those before it have ${count(dim)}: every row must have as many`;
   }
   const column = Array.from(list).findIndex((value) => !Number.isFinite(value));
   if (column < 0) return undefined;

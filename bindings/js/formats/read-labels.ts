@@ -1,9 +1,10 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import { asText, describeValue, extensionOf } from "./bytes.ts";
 import { type Column, decideLabels, isItemIdName, isTitleName, MISSING, mayBeItemIdName } from "./columns.ts";
 import { CsvParser } from "./csv-parser.ts";
-import { counted, findTwins, firstFew, requireUnique } from "./join.ts";
+import { findTwins, firstFew, requireUnique } from "./join.ts";
 import { jsonEntries, parseJson } from "./json-digits.ts";
 import { toItemLabels } from "./labels.ts";
 import { readAtomicFile } from "./recbole.ts";

@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import { TokenTemplate } from "../token-template.ts";
+import { counted } from "../wording.ts";
 import { describeValue } from "./bytes.ts";
 import { keyAmong } from "./columns.ts";
 import { cellsOfLine, unquoted } from "./csv-parser.ts";
@@ -62,7 +63,7 @@ function* records(
     const cells = cellsOfLine(line, separator, true);
     width ??= cells.length;
     if (cells.length !== width) {
-      throw new InvalidInputError(`line ${number} has ${cells.length} columns, but the header has ${width}`);
+      throw new InvalidInputError(`line ${number} has ${counted(cells.length, "column")}, but the header has ${width}`);
     }
     yield { line, number, cells };
   }

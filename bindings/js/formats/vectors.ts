@@ -2,6 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import type { EmbeddingSource } from "../types.ts";
+import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
 import { checkedItemIds } from "./id-table.ts";
 import { quoted } from "./ids.ts";
@@ -58,13 +59,13 @@ export async function* vectorChunks(
     const here = block.length / dim;
     if (!Number.isInteger(here) || done + here > rows) {
       throw new InvalidInputError(
-        `a block has ${count(block.length)} values: blocks must be of whole rows of ${dim}, together ${count(rows)} rows`,
+        `a block has ${counted(block.length, "value")}: blocks must be of whole rows of ${dim}, together ${counted(rows, "row")}`,
       );
     }
     yield* writer.block(block, done);
     done += here;
   }
-  if (done !== rows) throw new InvalidInputError(`the blocks have ${count(done)} rows instead of ${count(rows)}`);
+  if (done !== rows) throw new InvalidInputError(`the blocks have ${counted(done, "row")} instead of ${count(rows)}`);
   yield* writer.end();
 }
 
