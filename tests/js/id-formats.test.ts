@@ -359,7 +359,7 @@ describe("RecBole", () => {
     ["nothing", () => readRecBole(""), /the file is empty/],
     ["nothing at all", () => readAtomicFile("\n"), /the file is empty/],
     ["nothing to merge into", () => [...mergeRecBoleChunks("", three)], /empty/],
-    ["no item column", () => readRecBole("iid:token\tx\n"), /no column item_id:token; the columns are "iid", "x"/],
+    ["no item column", () => readRecBole("brand:token\tx\n"), /no column item_id:token; the columns are "brand", "x"/],
     ["no ID column", () => readRecBole("item_id:token\tx\n"), /no column semantic_id:token_seq/],
     ["ragged lines", () => readAtomicFile("a\tb\n1"), /line 2 has 1 column, but the header has 2/],
     [

@@ -219,7 +219,11 @@ describe("Vocabulary", () => {
     ["nothing", () => new Vocabulary(undefined as never), /expected the number of codes/],
     ["no levels", () => new Vocabulary([]), /expected the number of codes/],
     ["a size of 0", () => new Vocabulary([4, 0]), /codebookSizes\[1\].*received 0/],
-    ["an unknown option", () => new Vocabulary([4], { baseOfset: 1 } as never), /did you mean "baseOffset"/],
+    [
+      "an unknown option",
+      () => new Vocabulary([4], { baseOfset: 1 } as never),
+      /unknown option "baseOfset".*baseOffset/,
+    ],
     ["a negative offset", () => new Vocabulary([4], { baseOffset: -1 }), /baseOffset.*received -1/],
     ["integers too large", () => new Vocabulary([2 ** 24], { baseOffset: 2 ** 31 - 100 }), /beyond 2\^31 - 1/],
     ["twins", () => new Vocabulary([4], { special: { pad: "<x>", end: "<x>" } }), /special\.pad and special\.end/],

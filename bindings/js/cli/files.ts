@@ -75,6 +75,8 @@ export interface Catalogue<T extends CatalogueItems = ItemMatrix> {
    * rows were left out.
    */
   itemIds: string[] | undefined;
+  /** Names of the dimensions, where the file has a named column for each: an option of training and reports. */
+  named: { columnNames?: string[] };
   /** What the items are joined by to other sources. */
   source: JoinSource;
 }
@@ -161,7 +163,15 @@ async function withLabels<T extends CatalogueItems>(
   tell(joined?.text ?? "");
   const itemIds =
     source.itemIds ?? joined?.labels.itemIds ?? (inFile.fileRows && Array.from(inFile.fileRows, (row) => String(row)));
-  return { items, labels: joined?.labels ?? read.labels, itemIds: itemIds && [...itemIds], source };
+  const { vector = [] } = read.columns ?? {};
+  const ofDimensions = vector.length === items.dim && items.dim > 1 ? { columnNames: vector } : {};
+  return {
+    items,
+    labels: joined?.labels ?? read.labels,
+    itemIds: itemIds && [...itemIds],
+    named: ofDimensions,
+    source,
+  };
 }
 
 /** The numbers of `rows` rows without some, which are ascending. */

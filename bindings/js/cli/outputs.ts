@@ -45,6 +45,8 @@ export interface Workplace {
   items: CatalogueItems;
   labels: ItemLabels | undefined;
   itemIds: string[] | undefined;
+  /** Names of the dimensions, as an option of training. */
+  named: { columnNames?: string[] };
   quiet: boolean;
 }
 
@@ -71,7 +73,7 @@ export async function openWorkplace(
     { as: "<items>", path: itemsPath, role: "items" },
     { as: "--labels", path: labelsPath, role: "titles" },
   ]);
-  const { items, labels, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  const { items, labels, itemIds, named } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   for (const [option, path] of [
     ["output", modelPath],
     ["ids", idsPath],
@@ -79,7 +81,7 @@ export async function openWorkplace(
     await checkOutput(path, { overwrite: overwrite || given.values[option] !== undefined, inputs });
   }
   const quiet = given.values.quiet === true;
-  return { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, quiet };
+  return { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, named, quiet };
 }
 
 /** Writes the model and its IDs. Resolves to how to print the summary, with what there is to tell beside them. */

@@ -80,7 +80,7 @@ async function run(given: Given): Promise<number> {
     { as: "--ids", path: idsPath, role: "ids" },
   ]);
   const modelBytes = await readBytes(modelPath);
-  const { items, labels, source } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  const { items, labels, named, source } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   if (html !== undefined) {
     const inputs = [modelPath, itemsPath, labelsPath, idsPath, text(given, "item-ids")].filter(
       (path) => path !== undefined,
@@ -99,7 +99,7 @@ async function run(given: Given): Promise<number> {
     const assessed = await interruptible(async (signal) => {
       const ids = joined?.ids ?? (await encodeWatched(model, items, signal, given.values.quiet === true));
       return assessIds(ids, {
-        ...{ items, model, signal, baseline: given.values.baseline === true },
+        ...{ items, model, signal, baseline: given.values.baseline === true, ...named },
         ...(labels && { labels }),
       });
     }).catch((error) => {

@@ -109,7 +109,12 @@ async function run(given: Given): Promise<number> {
       ? `Going on from the checkpoint ${checkpoint?.path}.`
       : given.values.resume && `There is no checkpoint ${checkpoint?.path} yet: starting from the beginning.`;
     const saving = checkpoint ? { checkpoint: checkpoint.options } : {};
-    const outcome = await trainWatched(model, place, { ...trainOptions, ...saving }, greeting || "").catch(explain);
+    const outcome = await trainWatched(
+      model,
+      place,
+      { ...trainOptions, ...place.named, ...saving },
+      greeting || "",
+    ).catch(explain);
     if (outcome.interrupted) {
       await checkpoint?.write(model.saveCheckpoint()); // first: all else can be made from it
       const told = [await keepSoFar(place, model, outcome)];

@@ -258,7 +258,10 @@ export const columnName = (name: string | undefined, column: number): string => 
  * @throws InvalidInputError that names the candidates and the option `embedding`, when none or several could be meant.
  */
 export function decideColumns(columns: readonly Column[], options: ColumnOptions = {}, where = "the table"): Decision {
-  const kinds = columns.map(kindOf);
+  // "1984" is a title as well.
+  const kinds = columns.map((column) =>
+    kindOf(column) === "number" && /^(titles?|names?)$/.test(plainName(column.name ?? "")) ? "text" : kindOf(column),
+  );
   const { vector, isList } = findVector(columns, kinds, options, where);
   const rest = columns.map((_, column) => column).filter((column) => !vector.includes(column));
   const itemId =
@@ -316,14 +319,14 @@ export function namedColumns(columns: readonly { name: string | undefined }[], d
 
 /** `vectors: e0 … e7 · item IDs: asin · titles: name · ignored: price` */
 export function describeColumns({ vector, itemId, title, labels, ignored }: TableColumns): string {
-  const listed = (names: readonly string[]) =>
+  const few = (names: readonly string[]) =>
     names.length > 6 ? `${names.slice(0, 5).join(", ")}, … (${names.length})` : names.join(", ");
   const parts = [
     ["vectors", vector.length > 3 ? `${vector[0]} … ${vector.at(-1)}` : vector.join(", ")],
     ["item IDs", itemId ?? ""],
     ["titles", title ?? ""],
-    ["labels", listed(labels)],
-    ["ignored", listed(ignored)],
+    ["labels", few(labels)],
+    ["ignored", few(ignored)],
   ];
   return parts
     .filter(([, names]) => names !== "")
@@ -512,17 +515,15 @@ function looseNumbers(
     );
   }
   const properties = vector.filter((column) => isProperty(columns[column]!.name));
-  if (
-    properties.length > 0 &&
-    (2 * properties.length >= vector.length || scalesDiffer(vector.map((column) => columns[column]!)))
-  ) {
+  if (properties.length === vector.length && vector.length > 0) {
     throw new InvalidInputError(
-      `the columns ${vector
-        .slice(0, 8)
-        .map((column) => describeValue(nameOf(column)))
-        .join(
-          ", ",
-        )}${vector.length > 8 ? ", …" : ""} look like properties of the items, not an embedding; if they are one, name them: embedding: ${JSON.stringify(vector.slice(0, 3).map(nameOf))}`,
+      `the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding; if they are one, name them: embedding: ${JSON.stringify(vector.slice(0, 3).map(nameOf))}`,
+    );
+  }
+  if (properties.length > 0) {
+    const others = vector.filter((column) => !properties.includes(column)).map(nameOf);
+    throw new InvalidInputError(
+      `of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}; name those that are the embedding: embedding: ${JSON.stringify(others.slice(0, 3))}`,
     );
   }
   // A column without values may have been a dimension.
@@ -537,13 +538,9 @@ function looseNumbers(
   return vector;
 }
 
-/** Whether the largest values of some columns are more than ten times those of others. */
-function scalesDiffer(columns: readonly Column[]): boolean {
-  const scales = columns
-    .map((column) => numbersIn(column).reduce((most, { value }) => Math.max(most, Math.abs(value)), 0))
-    .filter((scale) => scale > 0);
-  return scales.length > 1 && Math.max(...scales) > 10 * Math.min(...scales);
-}
+/** Names for a message. */
+const listed = (names: readonly string[]) =>
+  `${names.slice(0, 8).map(describeValue).join(", ")}${names.length > 8 ? ", …" : ""}`;
 
 function oneColumn(columns: readonly Column[], kinds: readonly Kind[], column: number, where: string): Vector {
   if (kinds[column] === "number" || kinds[column] === "list")

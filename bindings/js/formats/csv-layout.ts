@@ -221,15 +221,19 @@ function decide(
   const { embedding, itemId } = options;
   const itemIsLabel =
     itemId !== undefined && labels.some((column) => column === itemId || columns[column]!.name === itemId);
-  const decision = decideColumns(
-    asked.map((column) => columns[column]!),
-    {
-      ...(embedding !== undefined && {
-        embedding: Array.isArray(embedding) ? embedding.map(place) : place(embedding as string | number),
-      }),
-      ...(itemId !== undefined && !itemIsLabel && { itemId: place(itemId) }),
-    },
-  );
+  const isListed = asked.some((column) => ["list", "unreadable"].includes(kindOf(columns[column]!)));
+  const decision =
+    options.labelColumns && options.embedding === undefined && !isListed
+      ? { vector: asked.map((_, i) => i), isList: false, labels: [], ignored: [] }
+      : decideColumns(
+          asked.map((column) => columns[column]!),
+          {
+            ...(embedding !== undefined && {
+              embedding: Array.isArray(embedding) ? embedding.map(place) : place(embedding as string | number),
+            }),
+            ...(itemId !== undefined && !itemIsLabel && { itemId: place(itemId) }),
+          },
+        );
   const inAll = (list: readonly number[]) => list.map((i) => asked[i]!);
   const [title = undefined, ...others] = labels;
   const idLabel = labels.find((column) =>
