@@ -250,9 +250,14 @@ describe("csv", () => {
   const first = { title: "column_0", labels: [], ignored: [] };
 
   test("numbers alone", () => {
-    expect(values("1,2\n3,4\n")).toEqual({ data: [1, 2, 3, 4], rows: 2, dim: 2 });
-    expect(values("1.5e0, -.5 ,+2.,3E2")).toEqual({ data: [1.5, -0.5, 2, 300], rows: 1, dim: 4 });
-    expect(values("0.5\n0.25\n")).toEqual({ data: [0.5, 0.25], rows: 2, dim: 1 });
+    expect(values("1,2\n3,4\n")).toEqual({
+      data: [1, 2, 3, 4],
+      rows: 2,
+      dim: 2,
+      columns: { vector: ["column_0", "column_1"], labels: [], ignored: [] },
+    });
+    expect(values("1.5e0, -.5 ,+2.,3E2")).toMatchObject({ data: [1.5, -0.5, 2, 300], rows: 1, dim: 4 });
+    expect(values("0.5\n0.25\n")).toMatchObject({ data: [0.5, 0.25], rows: 2, dim: 1 });
   });
 
   test.each([
@@ -307,7 +312,7 @@ describe("csv", () => {
   });
 
   test("blanks that align columns, and the first line of word2vec and fastText", () => {
-    expect(values("  1.5   -2 \n 10.25    3\n")).toEqual({ data: [1.5, -2, 10.25, 3], rows: 2, dim: 2 });
+    expect(values("  1.5   -2 \n 10.25    3\n")).toMatchObject({ data: [1.5, -2, 10.25, 3], rows: 2, dim: 2 });
     const words = "3 2\nthe 1 2 \nof  3 4 \nand 5 6 \n";
     expect(values(words)).toEqual({
       data: [1, 2, 3, 4, 5, 6],
@@ -360,7 +365,7 @@ describe("csv", () => {
   test("other numeric first columns belong to the embedding", () => {
     expect(values("grid,x\n1,2\n3,4")).toMatchObject({ dim: 2, columns: { vector: ["grid", "x"] } });
     expect(values("1,.1\n2,.2")).toMatchObject({ dim: 2, rows: 2 });
-    expect(values("id\n1.5\n2")).toMatchObject({ dim: 1, rows: 2, columns: { vector: ["id"] } });
+    expectInvalid(() => readCsv("id\n1.5\n2"), /holds no embedding.*"id" is a key/);
   });
 
   test("columns that pandas numbered", () => {
@@ -702,8 +707,8 @@ describe("readItems", () => {
     expect(readItems(writeNpy(matrix), "wrong.csv").items).toEqual(matrix);
     expect(readItems(utf8("[[1,2],[3,4]]")).items).toEqual(matrix);
     expect(readItems(utf8("\uFEFF [1,2]\n[3,4]"), "x.dat").items).toEqual(matrix);
-    expect(readItems(utf8("1,2\n3,4"), "x.dat")).toEqual({ items: matrix });
-    expect(readItems(utf8("1\t2\n3\t4"), "https://example.org/x.TSV")).toEqual({ items: matrix });
+    expect(readItems(utf8("1,2\n3,4"), "x.dat")).toMatchObject({ items: matrix });
+    expect(readItems(utf8("1\t2\n3\t4"), "https://example.org/x.TSV")).toMatchObject({ items: matrix });
     expect(readItems(utf8("[a],1,2\n[b],3,4"), "x.csv")).toMatchObject({
       items: matrix,
       labels: { titles: ["[a]", "[b]"] },

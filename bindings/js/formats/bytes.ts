@@ -34,6 +34,8 @@ export interface Sniffed {
   advice: string;
   /** No reader of text could help. */
   foreign: boolean;
+  /** Whether it begins with an object of JSON, which no table does. */
+  isObject?: boolean;
   /** Set when `openEmbeddings` and `readItemsAsync` may read it. */
   format?: BinaryFormat;
 }
@@ -106,14 +108,18 @@ export function sniff(bytes: Uint8Array): Sniffed {
     return { kind: "an HTML or XML page", advice: "Download the file itself.", foreign: true };
   }
   const first = firstVisible(head);
-  if (first === 0x7b || first === 0x5b) return { kind: "JSON text", advice: "", foreign: false };
+  if (first === 0x7b || first === 0x5b) {
+    const isObject = /^[^[{]*(\[\s*)?\{\s*"[^"]*"\s*:/.test(new TextDecoder().decode(head));
+    return { kind: "JSON text", advice: "", foreign: false, isObject };
+  }
   return { kind: "text", advice: "", foreign: false };
 }
 
 /** Whether text is read as JSON or as a table: by its content, unless the name's end says otherwise. */
-export function textFormat({ kind }: Sniffed, fileName: string): "json" | "csv" {
+export function textFormat({ kind, isObject }: Sniffed, fileName: string): "json" | "csv" {
   const extension = extensionOf(fileName);
-  const isTable = ["csv", "tsv", "txt"].includes(extension);
+  // A table may begin with "[": "[Remastered] …,0.5".
+  const isTable = ["csv", "tsv", "txt"].includes(extension) && !isObject;
   return ["json", "jsonl", "ndjson"].includes(extension) || (kind === "JSON text" && !isTable) ? "json" : "csv";
 }
 

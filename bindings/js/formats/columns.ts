@@ -39,7 +39,7 @@ export type Cell =
   | { kind: "number"; text: string; value: number }
   | { kind: "text"; text: string }
   /** `problem` says why it cannot be read, "" when it can. `isBare`: without brackets, so that it may be a title as well. */
-  | { kind: "list"; length: number; isInteger: boolean; isBare: boolean; problem: string };
+  | { kind: "list"; length: number; isInteger: boolean; isBare: boolean; isBase64?: true; problem: string };
 
 export const MISSING: Cell = { kind: "missing" };
 export const OTHER: Cell = { kind: "other" };
@@ -87,6 +87,7 @@ function plainName(name: string): string {
   const last = name.slice(name.lastIndexOf(".") + 1);
   return last
     .trim()
+    .replace(/:(id|int|long|float|double|string|boolean|label)(\[\])?(\(.*\))?$/i, "") // as Neo4j types them
     .replace(/([a-z\d])([A-Z])/g, "$1_$2")
     .toLowerCase()
     .replace(/[\s-]+/g, "_");
@@ -108,12 +109,15 @@ const saysOtherList = (name: string) =>
 
 /** Names of columns that identify the item, the surest first. */
 const KEY_NAMES: readonly RegExp[] = [
-  /^(custom_id|item_?ids?|iid|items?)$/,
-  /^(product_?ids?|(parent_)?asin|sku|isbn(_?1[03])?|e?issn|ean(_?\d+)?|gtin(_?\d+)?|upc|mpn)$/,
-  /^(_?ids?|uuid|guid|key)$/,
-  /(^|_)(id|asin|sku|isbn|ean|gtin|upc|uuid|key|code)$/,
-  /^(#|row|index|unnamed: ?0|unnamed:_0|row_?names?|)$/,
+  /^(custom_id|item_?u?ids?|id_?item|iid|items?|item_?(no|nr|num|number|ref|code))$/,
+  /^((product|article|movie|book|track|song|video|artist|doc|document|row|node|news|recipe|game|offer|listing|u|p)_?ids?|(product|article|part|model)_?(no|nr|num|number|ref|code)|id_(product|produit|producto|article)|asin|sku|barcode|plu|isbn(_?1[03])?|e?issn|ean(_?\d+)?|gtin(_?\d+)?|upc|mpn)$/,
+  /^(\(?_?ids?\)?|uuid|guid|key|pk|artikel_?(nummer|nr)|référence|reference|código|codigo|артикул|商品id)$/,
+  /((^|_)(id|asin|sku|isbn|ean|gtin|upc|uuid|key|code|no|nr|number|ref)|^id_[a-z]+)$/,
+  /^(#|row|index_?|unnamed: ?0|unnamed:_0|__index_level_\d+__|row_?names?|)$/,
 ];
+/** IDs, but of what an item belongs to. */
+const NO_KEY =
+  /^(sem|semantic|supplier|brand|user|customer|category|cat|seller|author|shop|store|vendor|group|zip|postal|country|region|language|city|type|class|label)_?(ids?|key|code|no|number|nr)$/;
 /** From this rank on a name is no proof: the values must be unique, as `category_id` is not. */
 const WEAK_RANK = 3;
 /** The rank of a column whose values alone show it. */
@@ -125,7 +129,7 @@ function keyRank(name: string | undefined, column: number): number {
   const plain = plainName(name);
   const rank = KEY_NAMES.findIndex((names) => names.test(plain));
   // A column without a name is a key only where data frames write theirs.
-  if (rank < 0 || (plain === "" && column > 0) || /^sem(antic)?_?ids?$/.test(plain)) return Number.POSITIVE_INFINITY;
+  if (rank < 0 || (plain === "" && column > 0) || NO_KEY.test(plain)) return Number.POSITIVE_INFINITY;
   return rank;
 }
 
@@ -174,6 +178,14 @@ function titleAmong(names: readonly string[]): number {
   return -1;
 }
 
+const hasBlanks = ({ cells }: Column) => cells.some((cell) => cell.kind === "text" && /\s/.test(cell.text));
+
+/** Whether the values are words rather than keys. */
+function areSentences({ cells }: Column): boolean {
+  const texts = cells.flatMap((cell) => (cell.kind === "text" ? [cell.text] : []));
+  return texts.length > 0 && 2 * texts.filter((text) => /\S\s+\S/.test(text)).length > texts.length;
+}
+
 const numbersIn = (column: Column) => column.cells.filter((cell) => cell.kind === "number");
 const isDigits = (text: string) => /^\d+$/.test(text);
 const hasLeadingZeros = (texts: readonly string[]) => texts.some((text) => /^0\d/.test(text));
@@ -202,7 +214,8 @@ const ENOUGH_ROWS = 3;
 /** Whether the values of a column of numbers show that they are keys: digits with leading zeros, or whole numbers that rise. */
 function areKeys(column: Column, place: number): boolean {
   const texts = textsOf(column);
-  if (texts === undefined || texts.length < ENOUGH_ROWS || !texts.every(isDigits)) return false;
+  if (texts === undefined || !texts.every(isDigits)) return false;
+  if (texts.length < ENOUGH_ROWS) return texts.length > 0 && texts.every((text) => /^0\d/.test(text));
   // In a table without names the first column is the usual place of keys: there they need not rise.
   const isFirst = place === 0 && column.name === undefined;
   if (isFirst || hasLeadingZeros(texts)) return new Set(texts).size === texts.length;
@@ -237,8 +250,13 @@ export function familiesOf(names: readonly (string | undefined)[]): Family[] {
     const [first] = members;
     const isDistinct = members.every(({ number }, i) => i === 0 || number !== members[i - 1]!.number);
     const isGapless = members.every(({ number }, i) => number === first!.number + i);
-    // Bare numbers without order are years or products; a few dimensions may be missing from many.
-    const isRow = first!.number <= 1 && (isGapless || (prefix !== "" && members.length >= 8));
+    // Data frames call the second "emb" emb.1, this package emb_2.
+    const base = first!.number <= 2 ? names.indexOf(prefix.slice(0, -1)) : -1;
+    if (base >= 0 && first!.number === (prefix.endsWith(".") ? 1 : prefix.endsWith("_") ? 2 : -1)) {
+      if (members.length > 1) members.unshift({ number: first!.number - 1, column: base });
+    }
+    // Bare numbers without order are years or products; dimensions may be missing from those with a name.
+    const isRow = prefix === "" ? first!.number <= 1 && isGapless : members.length > 2 || isGapless;
     return members.length > 1 && isDistinct && isRow ? [{ prefix, columns: members.map(({ column }) => column) }] : [];
   });
 }
@@ -319,10 +337,11 @@ export function namedColumns(columns: readonly { name: string | undefined }[], d
 
 /** `vectors: e0 … e7 · item IDs: asin · titles: name · ignored: price` */
 export function describeColumns({ vector, itemId, title, labels, ignored }: TableColumns): string {
-  const few = (names: readonly string[]) =>
-    names.length > 6 ? `${names.slice(0, 5).join(", ")}, … (${names.length})` : names.join(", ");
+  const isFamily = familiesOf(vector).some(({ columns }) => columns.length === vector.length);
+  const few = (names: readonly string[], most = 6) =>
+    names.length > most ? `${names.slice(0, most - 1).join(", ")}, … (${names.length})` : names.join(", ");
   const parts = [
-    ["vectors", vector.length > 3 ? `${vector[0]} … ${vector.at(-1)}` : vector.join(", ")],
+    ["vectors", vector.length > 3 && isFamily ? `${vector[0]} … ${vector.at(-1)}` : few(vector, 12)],
     ["item IDs", itemId ?? ""],
     ["titles", title ?? ""],
     ["labels", few(labels)],
@@ -354,15 +373,24 @@ function findKey(
   isList: boolean,
 ): number | undefined {
   const ranked = rest
-    .filter((column) => kinds[column] === "text" || (kinds[column] === "number" && isWhole(columns[column]!)))
+    .filter((column) => kinds[column] === "text" || kinds[column] === "number")
     .map((column) => {
       const { name, declared } = columns[column]!;
       let rank = keyRank(name, column);
-      if (rank >= WEAK_RANK && rank < BY_VALUES && !isUnique(columns[column]!)) rank = Number.POSITIVE_INFINITY;
+      const isWeak = rank >= WEAK_RANK && rank < BY_VALUES;
+      if (isWeak && !(isUnique(columns[column]!) && isWhole(columns[column]!))) rank = Number.POSITIVE_INFINITY;
+      // "Red shoes" in a column "item" is a title; of two keys the one that tells items apart is meant.
+      if (rank < WEAK_RANK && (areSentences(columns[column]!) || !isUnique(columns[column]!))) rank += 0.5 + BY_VALUES;
       // Columns of tokens are names by their type.
       if (rank === Number.POSITIVE_INFINITY && declared === "token" && isUnique(columns[column]!)) rank = BY_VALUES;
+      // In front of a table without names, words without blanks are keys if they differ.
+      if (name === undefined && column === 0 && kinds[column] === "text" && !isList) {
+        const { length } = columns[column]!.cells;
+        if (length >= ENOUGH_ROWS && isUnique(columns[column]!) && !hasBlanks(columns[column]!)) rank = BY_VALUES;
+      }
       if (rank === Number.POSITIVE_INFINITY && !isList && !declared && kinds[column] === "number") {
-        if (!isProperty(name) && areKeys(columns[column]!, column)) rank = BY_VALUES;
+        // Elsewhere rising numbers may be what the table is sorted by.
+        if (column === 0 && !isProperty(name) && areKeys(columns[column]!, column)) rank = BY_VALUES;
       }
       return { column, rank: rank + 10 * depthOf(name ?? "") };
     })
@@ -403,11 +431,16 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   const free = columns.map((_, column) => column).filter((column) => column !== asked);
   const nameOf = (column: number) => columns[column]!.name ?? "";
   const numbers = free.filter((column) => kinds[column] === "number");
-  const families = familiesOf(columns.map(({ name }) => name)).filter(
-    ({ prefix, columns: members }) =>
-      !isProperty(prefix) && 2 * members.filter((column) => kinds[column] === "number").length >= members.length,
+  const families = familiesOf(columns.map(({ name }) => name))
+    .map((family) => withoutKey(columns, kinds, family))
+    .filter(
+      ({ prefix, columns: members }) =>
+        !isProperty(prefix) && 2 * members.filter((column) => kinds[column] === "number").length >= members.length,
+    );
+  const lists = free.filter(
+    (column) =>
+      kinds[column] === "list" && !isSparseHalf(columns, column) && isEmbeddingList(columns[column]!, numbers.length),
   );
-  const lists = free.filter((column) => kinds[column] === "list" && isEmbeddingList(columns[column]!, numbers.length));
   const codes = families.find((family) => areCodes(columns, family));
   if (codes && lists.length === 0 && families.length === 1) {
     const names = codes.columns.slice(0, 3).map((column) => describeValue(nameOf(column)));
@@ -415,11 +448,8 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
       `${where} holds semantic IDs, ${names.join(", ")}, not embeddings: give the file of the vectors instead, or say that these are: embedding: ${JSON.stringify(codes.prefix)}`,
     );
   }
-  const unreadable = free.filter(
-    (column) =>
-      kinds[column] === "unreadable" ||
-      (kinds[column] === "text" && !columns[column]!.declared && meansEmbedding(nameOf(column))),
-  );
+  const sparse = free.find((column) => kinds[column] === "list" && isSparseHalf(columns, column));
+  const unreadable = free.filter((column) => mayBeUnreadable(columns[column]!, kinds[column]!));
 
   const candidates: { name: string; found: Vector }[] = [
     ...lists.map((column) => ({
@@ -434,15 +464,22 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   if (candidates.length === 1) {
     const [{ name, found }] = candidates as [(typeof candidates)[0]];
     // A column that is called the embedding is not passed over for another one that is not.
-    const meant = unreadable.filter((column) => saysEmbedding(nameOf(column)) && kinds[column] === "unreadable");
+    const meant = unreadable.filter((column) => saysEmbedding(nameOf(column)) || meansEmbedding(nameOf(column)));
     if (meant.length === 0 || saysEmbedding(name)) return found;
     throw unreadableColumn(columns, meant[0]!, where);
   }
   if (candidates.length > 1) {
-    const named = candidates.filter(({ name }) => saysEmbedding(name));
-    if (named.length === 1) return named[0]!.found;
+    for (const isMeant of [saysEmbedding, meansEmbedding]) {
+      const named = candidates.filter(({ name }) => isMeant(name));
+      if (named.length === 1) return named[0]!.found;
+    }
     throw new InvalidInputError(
       `${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}: choose one, embedding: ${JSON.stringify(candidates[0]!.name)}`,
+    );
+  }
+  if (sparse !== undefined) {
+    throw new InvalidInputError(
+      `${describeValue(nameOf(sparse))} of ${where} is the half of a sparse vector: write all its numbers as a list`,
     );
   }
   if (unreadable.length > 0) throw unreadableColumn(columns, unreadable[0]!, where);
@@ -450,9 +487,38 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   return { vector: looseNumbers(columns, kinds, numbers, refusedLists, where), isList: false };
 }
 
+/** Whether a list is the values of a sparse vector, whose indices stand beside it. */
+function isSparseHalf(columns: readonly Column[], column: number): boolean {
+  const name = columns[column]!.name ?? "";
+  return /values$/.test(name) && columns.some((other) => other.name === name.replace(/values$/, "indices"));
+}
+
+/** Whether a column may be an embedding that cannot be read, which must not be passed over. */
+function mayBeUnreadable({ name = "", cells, declared }: Column, kind: Kind): boolean {
+  if (kind === "unreadable") return !saysOtherList(name);
+  if (declared || kind === "number" || kind === "list") return false;
+  if (meansEmbedding(name) && !/^(x|values|dense|features?)$/.test(plainName(name))) return true;
+  if (kind !== "text" || !saysEmbedding(name)) return false;
+  // "text-embedding-3-small" names a model; a vector has more numbers.
+  const texts = cells.flatMap((cell) => (cell.kind === "text" || cell.kind === "list" ? [cell] : []));
+  const isLike = (cell: Cell) =>
+    cell.kind === "list" || (cell.kind === "text" && (cell.text.match(/\d+/g) ?? []).length > 3);
+  return 2 * texts.filter(isLike).length > texts.length;
+}
+
 /** Whether columns are the codes of semantic IDs: a file of these is easily given in place of the vectors. */
 const areCodes = (columns: readonly Column[], { prefix, columns: members }: Family) =>
   /^(codes?|sid|tokens?|levels?)[_-]?$/i.test(prefix) && members.every((column) => isWhole(columns[column]!));
+
+/** A table that was read without its header has the key among its columns, V1 to V9. */
+function withoutKey(columns: readonly Column[], kinds: readonly Kind[], family: Family): Family {
+  const [first, ...others] = family.columns as [number, ...number[]];
+  const areFractions = others.every((column) => kinds[column] === "number" && !isWhole(columns[column]!));
+  const isKey =
+    kinds[first] === "text" ||
+    (isWhole(columns[first]!) && isUnique(columns[first]!) && columns[first]!.cells.length >= ENOUGH_ROWS);
+  return others.length > 1 && areFractions && isKey ? { ...family, columns: others } : family;
+}
 
 /** Of several families those that say "embedding", or that are no counts. */
 function chosenFamilies(columns: readonly Column[], families: readonly Family[]): readonly Family[] {
@@ -470,6 +536,7 @@ function isEmbeddingList({ name, cells, declared }: Column, numbers: number): bo
   const [first] = lists;
   if (first === undefined) return false;
   if (name !== undefined && meansEmbedding(name) && !/(^|[._])sparse/i.test(name)) return true;
+  if (first.isBase64) return name !== undefined && saysEmbedding(name);
   if (first.length < 2 || (name !== undefined && saysOtherList(name))) return false;
   // "12 34" may be a title.
   if (first.isBare && first.length <= numbers) return false;
@@ -485,7 +552,10 @@ function looseNumbers(
   where: string,
 ): number[] {
   const nameOf = (column: number) => columnName(columns[column]!.name, column);
-  const isKeyName = (column: number) => keyRank(columns[column]!.name, column) < BY_VALUES && isWhole(columns[column]!);
+  const isKeyName = (column: number) => {
+    const rank = keyRank(columns[column]!.name, column);
+    return rank < WEAK_RANK || (rank < BY_VALUES && isWhole(columns[column]!));
+  };
   let vector = numbers.filter((column) => !isKeyName(column));
   // Values are evidence only beside others that are not so: in a table of whole numbers every column may rise.
   const byValues = vector.filter((column) => areKeys(columns[column]!, column));
@@ -526,6 +596,13 @@ function looseNumbers(
       `of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}; name those that are the embedding: embedding: ${JSON.stringify(others.slice(0, 3))}`,
     );
   }
+  const foreign = foreignColumn(columns, kinds, vector);
+  if (foreign !== undefined) {
+    const others = vector.filter((column) => column !== foreign).map(nameOf);
+    throw new InvalidInputError(
+      `column ${foreign} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}; name the columns that are the embedding: embedding: ${JSON.stringify(others.slice(0, 3))}`,
+    );
+  }
   // A column without values may have been a dimension.
   const empty = columns.findIndex(
     ({ name }, column) => kinds[column] === "empty" && name !== undefined && !/^column_\d+$/.test(name),
@@ -536,6 +613,44 @@ function looseNumbers(
     );
   }
   return vector;
+}
+
+/** Numbers as people write them, which are not read: "1,234.50", "5 %", "€ 3". */
+const looksNumeric = (text: string) => /^[^\d\p{L}]*\d[\d.,'_\u00a0\u202f ]*[^\d\p{L}]*$/u.test(text);
+
+const scaleOf = (column: Column) => numbersIn(column).reduce((most, { value }) => Math.max(most, Math.abs(value)), 0);
+
+/** A column that makes it doubtful that the others are an embedding: of another scale, of unread numbers, or between them. */
+function foreignColumn(
+  columns: readonly Column[],
+  kinds: readonly Kind[],
+  vector: readonly number[],
+): number | undefined {
+  const unread = columns.findIndex(({ name, cells }, column) => {
+    const texts = cells.flatMap((cell) => (cell.kind === "text" ? [cell.text] : []));
+    if (kinds[column] !== "text" || keyRank(name, column) < BY_VALUES || texts.length === 0) return false;
+    return texts.every(looksNumeric) && !/^(titles?|names?)$/.test(plainName(name ?? ""));
+  });
+  if (unread >= 0) return unread;
+  if (columns.every(({ name }) => name === undefined)) {
+    const between = columns.findIndex((_, i) => !vector.includes(i) && vector[0]! < i && i < vector.at(-1)!);
+    if (between >= 0 && kinds[between] !== "number") return between;
+  }
+  if (vector.length < 3 || columns[vector[0]!]!.name === undefined) return undefined;
+  const scales = vector.map((column) => scaleOf(columns[column]!));
+  const median = [...scales].sort((a, b) => a - b)[Math.floor((scales.length - 1) / 2)]!;
+  const fractions = vector.filter((column) => !isWhole(columns[column]!));
+  const largest = vector[scales.indexOf(Math.max(...scales))]!;
+  const isOdd = isWhole(columns[largest]!) && fractions.length === vector.length - 1;
+  return scaleOf(columns[largest]!) > (isOdd ? 10 : 50) * median && median > 0 ? largest : undefined;
+}
+
+function foreignReason(column: Column, kind: Kind): string {
+  const text = column.cells.find((cell) => cell.kind === "text");
+  if (kind === "number") return `has values of another size, up to ${scaleOf(column)}, as an ID or a property has`;
+  return text?.kind === "text"
+    ? `holds what cannot be read as numbers, ${describeValue(text.text)}`
+    : "stands between the numbers and holds none";
 }
 
 /** Names for a message. */

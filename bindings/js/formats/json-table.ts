@@ -2,7 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { count, describeValue } from "./bytes.ts";
-import { type Cell, familiesOf, MISSING, OTHER } from "./columns.ts";
+import { type Cell, familiesOf, MISSING, mayBeItemIdName, OTHER } from "./columns.ts";
 import { textCell } from "./csv-cells.ts";
 import type { FloatList } from "./float-list.ts";
 import { NumberList } from "./json-reader.ts";
@@ -107,30 +107,85 @@ function recordsIn(value: unknown): FoundTable | undefined {
   return undefined;
 }
 
-/** A data frame that is written by columns, `{ "e0": { "0": 0.5, "1": ... }, ... }`, or split into names and rows. */
+/** A data frame that is written by columns, `{ "e0": { "0": 0.5, "1": ... }, ... }` or `{ "e0": [0.5, ...], ... }`, or split into names and rows. */
 function columnTable(value: Fields): FoundTable | undefined {
   const { columns, data, index } = value;
   if (Array.isArray(columns) && Array.isArray(data) && columns.every((name) => typeof name === "string")) {
     return { rows: data, around: { ...value, columns, index } };
   }
-  const entries = Object.entries(value);
+  const entries = Object.entries(value) as [string, Fields][];
   const keys = isObject(entries[0]?.[1]) ? Object.keys(entries[0][1]) : [];
   const isEven = entries.every(
     ([, entry]) =>
       isObject(entry) && Object.keys(entry).length === keys.length && keys.every((key) => Object.hasOwn(entry, key)),
   );
-  if (entries.length < 2 || keys.length === 0 || !isEven || !keys.every((key) => /^\d+$/.test(key))) return undefined;
-  const isNumbers = entries.every(([, entry]) => typedArrayValues(entry) !== undefined);
-  const family = familiesOf(entries.map(([name]) => name))[0]?.columns.length ?? 0;
-  if (isNumbers && family * 2 < entries.length) {
+  if (entries.length < 2 || keys.length < 2 || !isEven || !areColumns(entries, keys)) return undefined;
+  const rows = keys.map((key) => Object.fromEntries(entries.map(([name, entry]) => [name, entry[key]])));
+  return { rows, keys };
+}
+
+/** Whether the outer names are those of columns and the inner ones those of rows, or the other way. @throws InvalidInputError if unknown. */
+function areColumns(entries: readonly [string, Fields][], keys: readonly string[]): boolean {
+  const kindOf = (value: unknown) => (isVector(value) ? "list" : value === null ? "null" : typeof value);
+  const kindsOf = (values: unknown[]) => new Set(values.map(kindOf).filter((kind) => kind !== "null"));
+  const outer = entries.map(([, entry]) => kindsOf(Object.values(entry)));
+  const inner = keys.map((key) => kindsOf(entries.map(([, entry]) => entry[key])));
+  const isOf = (kinds: Set<string>[]) => kinds.every((kind) => kind.size < 2);
+  // A column holds one kind of values, and not all columns the same.
+  if (!isOf(outer)) return false;
+  if (!isOf(inner)) return true;
+  if (outer.some((kind) => !kind.has("number") && kind.size > 0)) return false;
+  const share = (names: readonly string[]) =>
+    Math.max(0, ...familiesOf(names).map(({ columns }) => columns.length)) / names.length;
+  const names = entries.map(([name]) => name);
+  const areNumbers = keys.every((key, i) => key === String(i));
+  if (share(names) >= 0.5 && (areNumbers || share(keys) < 0.5)) return true;
+  if (share(keys) >= 0.5 && !areNumbers) return false;
+  throw new InvalidInputError(
+    `the JSON may hold ${count(entries.length)} columns or ${count(entries.length)} vectors (${describeValue(names[0])}: { ${describeValue(keys[0])}: …, ${describeValue(keys[1])}: … }): write a data frame with orient="records", typed arrays by Array.from(vector)`,
+  );
+}
+
+/**
+ * Lists that stand beside the list of vectors, one entry each, as columns of it: `{ "asin": [...], "embedding": [[...], ...] }`; and lists of
+ * equal length without one.
+ */
+export function parallelLists(value: unknown, numbers: FloatList): FoundTable | undefined {
+  if (!isObject(value) || "columns" in value) return undefined;
+  const lists = Object.entries(value).filter(([, entry]) => Array.isArray(entry) || entry instanceof NumberList) as [
+    string,
+    unknown[] | NumberList,
+  ][];
+  const isVectors = (list: unknown) =>
+    Array.isArray(list) && list.length > 0 && list.every((row) => row === null || isVector(row));
+  const vectors = lists.filter(([, list]) => isVectors(list));
+  const others = lists.filter(
+    ([name, list]) => !isVectors(list) && !["titles", "ids", "item_ids", "itemIds"].includes(name),
+  );
+  const rows = vectors[0]?.[1].length ?? lists[0]?.[1].length ?? 0;
+  const isScalars = (list: unknown[] | NumberList) =>
+    list instanceof NumberList || list.every((entry) => entry === null || typeof entry !== "object");
+  const family = Math.max(0, ...familiesOf(lists.map(([name]) => name)).map(({ columns }) => columns.length));
+  const isTable =
+    vectors.length > 0 ? true : family > 1 && lists.every(([, list]) => list.length === rows && isScalars(list));
+  const beside = others.filter(([, list]) => isScalars(list) && list.length > 0);
+  if (!isTable || rows === 0 || (vectors.length > 0 && beside.length === 0)) return undefined;
+  const wrong = beside.find(([name, list]) => list.length !== rows && mayBeItemIdName(name.replace(/s$/i, "")));
+  if (wrong) {
     throw new InvalidInputError(
-      `the JSON may hold ${count(entries.length)} columns or ${count(entries.length)} vectors (${describeValue(entries[0]![0])}: { "0": …, "1": … }): write a data frame with orient="records", typed arrays by Array.from(vector)`,
+      `${wrong[0]} has ${count(wrong[1].length)} entries, but there are ${count(rows)} vectors: each needs one`,
     );
   }
-  const isMixed = entries.some(([, entry]) => Object.values(entry as Fields).some((cell) => typeof cell !== "object"));
-  if (!isMixed) return undefined;
-  const rows = keys.map((key) => Object.fromEntries(entries.map(([name, entry]) => [name, (entry as Fields)[key]])));
-  return { rows, keys };
+  const columns = [...vectors, ...beside].filter(([, list]) => list.length === rows);
+  if (columns.length < 2) return undefined;
+  const cellOf = (list: unknown[] | NumberList, row: number) =>
+    list instanceof NumberList ? numbers.read(list.start + row, 1)[0] : list[row];
+  return {
+    rows: Array.from({ length: rows }, (_, row) =>
+      Object.fromEntries(columns.map(([name, list]) => [name, cellOf(list, row)])),
+    ),
+    around: value,
+  };
 }
 
 /** A row of a split data frame as an object. */
@@ -208,6 +263,11 @@ export function fieldsOf(row: Fields): Map<string, Field> {
     for (const [name, entry] of Object.entries(value)) {
       if (isAnswer && (name === "object" || name === "index")) continue;
       const own = [...path, name];
+      const scalar = extendedScalar(entry);
+      if (scalar) {
+        fields.set(own.join("."), { path: [...own, scalar], value: (entry as Fields)[scalar] });
+        continue;
+      }
       const inner = Array.isArray(entry) && entry.length === 1 ? entry[0] : entry;
       if (!isVector(entry) && isVector(inner))
         fields.set([...own, "0"].join("."), { path: [...own, "0"], value: inner });
@@ -218,6 +278,14 @@ export function fieldsOf(row: Fields): Map<string, Field> {
   };
   visit(row, []);
   return fields;
+}
+
+/** The name under which MongoDB and DynamoDB write a scalar, `{ "$oid": "..." }`, `{ "N": "5" }`; undefined for other values. */
+function extendedScalar(value: unknown): string | undefined {
+  if (!isObject(value)) return undefined;
+  const [name, ...others] = Object.keys(value);
+  const isOne = name !== undefined && others.length === 0 && /^(\$(oid|number\w+|uuid)|[SN])$/.test(name);
+  return isOne && typeof value[name!] !== "object" ? name : undefined;
 }
 
 /** What is at the end of a path; undefined when it breaks off. */
@@ -298,7 +366,7 @@ export function rowsOfLine(row: unknown): unknown[] {
   const body = isObject(row.response) && isObject(row.response.body) ? row.response.body : row;
   const { data } = body;
   if (!Array.isArray(data) || data.length === 0 || !data.every(isAnswerRow)) return [row];
-  if (body === row && row.object === "list") return inAnswerOrder(data);
+  if (body === row && !("custom_id" in row)) return inAnswerOrder(data);
   if (data.length > 1) {
     throw new InvalidInputError(
       `the line of ${describeValue(row.custom_id ?? row.id)} holds ${count(data.length)} vectors: an item has one, so ask for one text per request`,

@@ -9,6 +9,7 @@ import {
   columnName,
   type Decision,
   decideColumns,
+  mayBeItemIdName,
   namedColumns,
   type TableColumns,
 } from "./columns.ts";
@@ -26,6 +27,7 @@ import {
   inAnswerOrder,
   isObject,
   jsonCell,
+  parallelLists,
   recordOf,
   rowsOfLine,
   typedArrayValues,
@@ -78,7 +80,8 @@ export function readJson(text: string, options: JsonOptions = {}): JsonItems {
 const LINE_FEED = 0x0a;
 
 /** Fields next to the rows whose lists are not vectors, and as exact as JSON has them. */
-const isBeside = (key: string) => isIds(key) || ["titles", "labels", "columns", "index"].includes(key);
+const isBeside = (key: string) =>
+  isIds(key) || mayBeItemIdName(key.replace(/s$/i, "")) || ["titles", "labels", "columns"].includes(key);
 const isIds = (key: string) => /^(item_?)?(ids|keys)$/i.test(key);
 
 /** What `readJson` does, fed piece by piece: the text is not kept, and the numbers as float32 only. */
@@ -97,7 +100,12 @@ export class JsonTable {
   /** @param uniqueIds Whether an item that is there twice is refused. */
   constructor(options: JsonOptions = {}, uniqueIds = false) {
     this.#rows = new JsonRows(options, uniqueIds, this.#numbers);
-    this.#reader = new JsonReader(this.#numbers, isBeside);
+    let isSplit = false;
+    this.#reader = new JsonReader(this.#numbers, (key) => {
+      // Rows of a split data frame hold keys as well.
+      isSplit ||= key === "columns";
+      return isBeside(key) || (isSplit && key === "data");
+    });
   }
 
   /** Takes a piece of UTF-8. @throws InvalidInputError as `readJson` does. */
@@ -216,7 +224,7 @@ export class JsonTable {
     if (value instanceof NumberList) return { rows: [this.#numbers.read(value.start, 1)[0]] };
     if (isObject(value) && "custom_id" in value) return { rows: rowsOfLine(value) };
     const tensor = findTensor(value, this.#numbers);
-    if (!tensor) return findTable(value);
+    if (!tensor) return parallelLists(value, this.#numbers) ?? findTable(value);
     const { rows, dim, data } = tensor;
     const row = (i: number) =>
       data instanceof NumberList ? new NumberList(data.start + i * dim, dim) : data.slice(i * dim, (i + 1) * dim);
@@ -435,7 +443,11 @@ class JsonRows {
     const column = choice?.decision.itemId;
     if (column === undefined) return undefined;
     const id = follow(row, choice!.paths[column]!);
-    return id === undefined || id === null ? "" : String(id);
+    if (id === undefined || id === null) return "";
+    if (typeof id === "string" || typeof id === "number") return String(id);
+    throw new InvalidInputError(
+      `row ${this.#collector.seen}: ${describeValue(choice!.names[column])} must be a string or a number, got ${describeJson(id)}`,
+    );
   }
 
   #takeId(id: string | undefined, row: number): void {

@@ -23,6 +23,8 @@ export interface Column {
   maxRepetition: number;
   /** The values, or elements of lists, may be missing. */
   isOptional: boolean;
+  /** Of whole numbers that are decimals: what they are divided by. */
+  divisor: number;
 }
 
 /** A row group: its rows, and its part of each column. */
@@ -102,6 +104,7 @@ function readColumns(schema: ThriftStruct[]): Column[] {
       maxDefinition,
       maxRepetition,
       isOptional: kind === 1,
+      divisor: divisorOf(element),
     });
   };
   visit([], 0, 0);
@@ -124,6 +127,20 @@ function typeOf(element: ThriftStruct): ParquetType | undefined {
   if (isUnsigned && type === 1) return "uint32";
   if (isUnsigned && type === 2) return "uint64";
   return byType[type as 1];
+}
+
+/** Decimals are whole numbers with a scale; 1 for other columns. */
+function divisorOf(element: ThriftStruct): number {
+  const logical = element.get(10);
+  const decimal = logical instanceof Map ? logical.get(5) : undefined;
+  const scale =
+    decimal instanceof Map
+      ? integerField(decimal, 1, 0)
+      : integerField(element, 6, -1) === 5
+        ? integerField(element, 7, 0)
+        : 0;
+  if (scale < 0 || scale > 18) throw damagedParquet("its schema is broken");
+  return 10 ** scale;
 }
 
 /** A column's part in a row group. @throws InvalidInputError when it lies outside the file. */
@@ -172,7 +189,9 @@ export async function* scalarsOf(file: ParquetFile, group: Group, column: Column
     const { definition, values } = content;
     let v = 0;
     const isThere = (i: number) => definition === undefined || definition[i] === chunk.maxDefinition;
-    yield Array.from({ length: page.values }, (_, i) => (isThere(i) ? values[v++] : undefined));
+    const { divisor } = column;
+    const valueAt = (value: ColumnValue) => (divisor === 1 ? value : Number(value) / divisor);
+    yield Array.from({ length: page.values }, (_, i) => (isThere(i) ? valueAt(values[v++]) : undefined));
   }
 }
 

@@ -288,7 +288,9 @@ async function* vectorsOf(
   if (column.maxRepetition === 1) {
     const chunk = isFloat(column) ? floatChunk(file, group, column) : chunkOf(file, group, column);
     for await (const lists of listsOf(file, group, chunk)) {
-      yield lists.map((list) => () => list.map((value) => (value === undefined ? undefined : Number(value))));
+      yield lists.map(
+        (list) => () => list.map((value) => (value === undefined ? undefined : Number(value) / column.divisor)),
+      );
     }
     return;
   }
@@ -333,6 +335,11 @@ async function readBeside(file: ParquetFile, table: readonly TableColumn[], deci
     labels: labels.filter((place) => found.has(place)),
     ignored: [...decision.ignored, ...left].sort((a, b) => a - b),
   } as Decision);
+  if (itemId !== undefined && (isFloat(columns[itemId]!) || columns[itemId]!.divisor !== 1)) {
+    throw new InvalidInputError(
+      `the item IDs in column ${describeValue(table[itemId]!.name)} of the Parquet file are fractions, which do not hold every digit of an ID: write them as text or whole numbers, or name another column: itemId: "..."`,
+    );
+  }
   const itemIds = itemId === undefined ? undefined : found.get(itemId);
   const titles = (title === undefined ? undefined : found.get(title)) ?? itemIds;
   const others = labels

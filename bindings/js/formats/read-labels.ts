@@ -3,6 +3,7 @@ import type { ItemLabels } from "../types.ts";
 import { counted } from "../wording.ts";
 import { asText, describeValue, extensionOf } from "./bytes.ts";
 import { type Column, decideLabels, isItemIdName, isTitleName, MISSING, mayBeItemIdName } from "./columns.ts";
+import { findQuoting } from "./csv-layout.ts";
 import { CsvParser } from "./csv-parser.ts";
 import { findTwins, firstFew, requireUnique } from "./join.ts";
 import { jsonEntries, parseJson } from "./json-digits.ts";
@@ -60,7 +61,8 @@ function fromJson(content: string): ItemLabels | undefined {
     return value.length > 0 && value.every(isObject) ? fromRecords(value) : toItemLabels(value, undefined);
   }
   const fields = value as Record<string, unknown>;
-  if ("titles" in fields) return withOwnIds(toItemLabels(fields.titles, fields.labels, fields.itemIds));
+  if ("titles" in fields)
+    return withOwnIds(toItemLabels(fields.titles, fields.labels, fields.itemIds ?? fields.item_ids ?? fields.ids));
   const entries = jsonEntries(content);
   const names = entries.map(([name]) => name);
   const isScalar = (of: unknown) => typeof of === "string" || typeof of === "number" || of === null;
@@ -182,7 +184,7 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
   if (!((hasId || hasIndex) && names.length > 1) && !(isNamed && (hasId || hasTitle))) return undefined;
   // Titles may begin like a header: it is one for sure when both are named.
   const isSure = isNamed || hasIndex || (names.some(isItemIdName) && hasTitle);
-  const parser = new CsvParser(delimiter);
+  const parser = new CsvParser(delimiter, findQuoting(content.slice(0, 1 << 18), delimiter));
   let records: { cells: string[]; line: number }[];
   try {
     records = [...parser.push(content), ...parser.finish()];
@@ -190,7 +192,9 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
     if (isSure) throw error;
     return undefined;
   }
-  const [header, ...rows] = records;
+  const [header, ...rows] = records.filter(
+    ({ cells }, i) => i !== 1 || !cells.every((cell) => /^\s*:?-{2,}:?\s*$|^$/.test(cell)),
+  );
   const width = header!.cells.length;
   const uneven = rows.find(({ cells }) => cells.length !== width);
   if (uneven && !isSure) return undefined;

@@ -5,7 +5,7 @@ import { TextDecoder } from "../text-codecs.ts";
 import { counted } from "../wording.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
-import { type ColumnOptions, isItemIdName, type TableColumns } from "./columns.ts";
+import { type ColumnOptions, mayBeItemIdName, type TableColumns } from "./columns.ts";
 import { dtypes } from "./npy.ts";
 import { bfloat16, elementKind, RawMatrix } from "./raw-matrix.ts";
 import { chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
@@ -112,7 +112,8 @@ function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOp
 }
 
 /** "ids" and "item_ids" beside "id" and "item_id". */
-export const isIdsName = (name: string): boolean => isItemIdName(name) || isItemIdName(name.replace(/s$/i, ""));
+export const isIdsName = (name: string): boolean =>
+  !/codes?$/i.test(name) && [name, name.replace(/s$/i, "")].some(mayBeItemIdName);
 
 const integerReaders: Record<string, (view: DataView, at: number) => number | bigint> = {
   U8: (view, at) => view.getUint8(at),
