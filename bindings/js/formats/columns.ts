@@ -39,7 +39,15 @@ export type Cell =
   | { kind: "number"; text: string; value: number }
   | { kind: "text"; text: string }
   /** `problem` says why it cannot be read, "" when it can. `isBare`: without brackets, so that it may be a title as well. */
-  | { kind: "list"; length: number; isInteger: boolean; isBare: boolean; isBase64?: true; problem: string };
+  | {
+      kind: "list";
+      length: number;
+      isInteger: boolean;
+      isBare: boolean;
+      isBase64?: true;
+      problem: string;
+      text?: string;
+    };
 
 export const MISSING: Cell = { kind: "missing" };
 export const OTHER: Cell = { kind: "other" };
@@ -97,7 +105,7 @@ function plainName(name: string): string {
 const depthOf = (name: string) => name.split(".").length - 1;
 
 /** Names that say "embedding", as a list of several candidates is judged by. */
-const saysEmbedding = (name: string) => /embed|vector|(^|_)embs?(_|\d|$)/.test(plainName(name));
+const saysEmbedding = (name: string) => /embed|vector|(^|_)(embs?|vecs?)(_|\d|$)/.test(plainName(name));
 /** Names that mean nothing but an embedding: `embedding_model` does not. */
 const meansEmbedding = (name: string) =>
   /(embed|embedding|vector|vec|emb|feature)s?$|^(values|dense|x)$/.test(plainName(name));
@@ -109,15 +117,17 @@ const saysOtherList = (name: string) =>
 
 /** Names of columns that identify the item, the surest first. */
 const KEY_NAMES: readonly RegExp[] = [
-  /^(custom_id|item_?u?ids?|id_?item|iid|items?|item_?(no|nr|num|number|ref|code))$/,
-  /^((product|article|movie|book|track|song|video|artist|doc|document|row|node|news|recipe|game|offer|listing|u|p)_?ids?|(product|article|part|model)_?(no|nr|num|number|ref|code)|id_(product|produit|producto|article)|asin|sku|barcode|plu|isbn(_?1[03])?|e?issn|ean(_?\d+)?|gtin(_?\d+)?|upc|mpn)$/,
+  /^(custom_id|item_?u?ids?|id_?item|iid|item|item_?(no|nr|num|number|ref|code))$/,
+  /^((product|article|movie|book|track|song|video|artist|doc|document|row|node|news|recipe|game|offer|listing|u|p)_?ids?|(product|article|part|model)_?(no|nr|num|number|ref|code)|id_(product|produit|producto|article)|asins?|skus?|barcode|plu|isbn(_?1[03])?|e?issn|ean(_?\d+)?|gtin(_?\d+)?|upc|mpn)$/,
   /^(\(?_?ids?\)?|uuid|guid|key|pk|artikel_?(nummer|nr)|référence|reference|código|codigo|артикул|商品id)$/,
-  /((^|_)(id|asin|sku|isbn|ean|gtin|upc|uuid|key|code|no|nr|number|ref)|^id_[a-z]+)$/,
+  /^items$|((^|_)(id|asin|sku|isbn|ean|gtin|upc|uuid|key|code|no|nr|number|ref)|^id_[a-z]+)$/,
   /^(#|row|index_?|unnamed: ?0|unnamed:_0|__index_level_\d+__|row_?names?|)$/,
 ];
 /** IDs, but of what an item belongs to. */
 const NO_KEY =
   /^(sem|semantic|supplier|brand|user|customer|category|cat|seller|author|shop|store|vendor|group|zip|postal|country|region|language|city|type|class|label)_?(ids?|key|code|no|number|nr)$/;
+const OTHERS_ID =
+  /(^|\.)(user|author|seller|brand|supplier|customer|category|model|shop|store|vendor)s?\.[^.]*(id|key)$/i;
 /** From this rank on a name is no proof: the values must be unique, as `category_id` is not. */
 const WEAK_RANK = 3;
 /** The rank of a column whose values alone show it. */
@@ -129,7 +139,8 @@ function keyRank(name: string | undefined, column: number): number {
   const plain = plainName(name);
   const rank = KEY_NAMES.findIndex((names) => names.test(plain));
   // A column without a name is a key only where data frames write theirs.
-  if (rank < 0 || (plain === "" && column > 0) || NO_KEY.test(plain)) return Number.POSITIVE_INFINITY;
+  const isOfOther = NO_KEY.test(plain) || OTHERS_ID.test(name) || (rank === WEAK_RANK && isProperty(name));
+  if (rank < 0 || (plain === "" && column > 0) || isOfOther) return Number.POSITIVE_INFINITY;
   return rank;
 }
 
@@ -148,14 +159,18 @@ export function keyAmong(names: readonly string[]): number {
 
 /** Names of properties, with which numbers are no embedding. */
 const PROPERTY =
-  /^(price|cost|stock|quantity|qty|ratings?|rank|stars?|year|month|day|date|time|timestamp|epoch|counts?|num|total|amount|sales|revenue|views|clicks|likes|shares|age|weight|height|width|length|size|score|votes?|popularity|discount|margin|tax|lat|lon|lng|latitude|longitude|duration|runtime|budget|population|inventory|reviews?|pages|volume|percent|percentage|calories|mileage|power|preis|prix|precio|bestand|lager|jahr|annee|ano|anzahl|menge|gewicht)$/;
+  /^(price|cost|stock|quantity|qty|ratings?|rank|stars?|year|month|day|date|time|timestamp|epoch|counts?|num|total|amount|sales|revenue|views|clicks|likes|shares|age|weight|height|width|length|size|score|votes?|popularity|discount|margin|tax|lat|lon|lng|latitude|longitude|duration|runtime|budget|population|inventory|reviews?|pages|volume|percent|percentage|calories|mileage|power|label|labels|cluster|norm|target|class|category|type|group|flag|epoch|relevance|preis|prix|precio|bestand|lager|jahr|annee|ano|anzahl|menge|gewicht)$/;
 
 function isProperty(name: string | undefined): boolean {
   const words = plainName(name ?? "")
     .replace(/\d+$/, "")
     .split("_")
     .filter((word) => word !== "");
-  return words.some((word) => PROPERTY.test(word));
+  return (
+    words.some((word) => PROPERTY.test(word)) ||
+    NO_KEY.test(plainName(name ?? "")) ||
+    /^(is|has)_/.test(plainName(name ?? ""))
+  );
 }
 
 const TITLES = [
@@ -496,15 +511,27 @@ function isSparseHalf(columns: readonly Column[], column: number): boolean {
 /** Whether a column may be an embedding that cannot be read, which must not be passed over. */
 function mayBeUnreadable({ name = "", cells, declared }: Column, kind: Kind): boolean {
   if (kind === "unreadable") return !saysOtherList(name);
-  if (declared || kind === "number" || kind === "list") return false;
+  if (declared || kind === "list") return false;
+  // Bits in a row are one number only by their looks.
+  if (kind === "number")
+    return cells.length > 1 && cells.every((cell) => cell.kind === "number" && /^[01]{8,}$/.test(cell.text));
   if (meansEmbedding(name) && !/^(x|values|dense|features?)$/.test(plainName(name))) return true;
-  if (kind !== "text" || !saysEmbedding(name)) return false;
+  if (kind === "other" && saysEmbedding(name)) return true;
+  if (kind !== "text") return false;
+  if (!saysEmbedding(name))
+    return (
+      cells.some((cell) => cell.kind === "text") &&
+      cells.every((cell) => cell.kind !== "text" || isVectorLike(cell.text))
+    );
   // "text-embedding-3-small" names a model; a vector has more numbers.
   const texts = cells.flatMap((cell) => (cell.kind === "text" || cell.kind === "list" ? [cell] : []));
   const isLike = (cell: Cell) =>
     cell.kind === "list" || (cell.kind === "text" && (cell.text.match(/\d+/g) ?? []).length > 3);
   return 2 * texts.filter(isLike).length > texts.length;
 }
+
+/** Whether a text has the fractions of a vector and brackets around them. */
+const isVectorLike = (text: string) => /[[({<]/.test(text) && (text.match(/\d*\.\d+/g) ?? []).length > 3;
 
 /** Whether columns are the codes of semantic IDs: a file of these is easily given in place of the vectors. */
 const areCodes = (columns: readonly Column[], { prefix, columns: members }: Family) =>
@@ -584,6 +611,13 @@ function looseNumbers(
       `${where} holds no embedding: a list of numbers per item, or a column of numbers per dimension, is expected${found && `, but ${found}`}${remedy}`,
     );
   }
+  const parent = (column: number) => nameOf(column).slice(0, Math.max(0, nameOf(column).lastIndexOf(".")));
+  const part = vector.find((column) => parent(column) !== "" && meansEmbedding(parent(column)));
+  if (part !== undefined) {
+    throw new InvalidInputError(
+      `${describeValue(parent(part))} of ${where} is an object of numbers by name (${describeValue(nameOf(part))}), as a sparse vector is: write all its numbers as a list`,
+    );
+  }
   const properties = vector.filter((column) => isProperty(columns[column]!.name));
   if (properties.length === vector.length && vector.length > 0) {
     throw new InvalidInputError(
@@ -616,7 +650,8 @@ function looseNumbers(
 }
 
 /** Numbers as people write them, which are not read: "1,234.50", "5 %", "€ 3". */
-const looksNumeric = (text: string) => /^[^\d\p{L}]*\d[\d.,'_\u00a0\u202f ]*[^\d\p{L}]*$/u.test(text);
+const looksNumeric = (text: string) =>
+  /^[^\d\p{L}]*\d[\d.,'_\u00a0\u202f ()+efjxpl-]*[^\d\p{L}]*$/iu.test(text) && !/\d[-/.]\d+[-/.]\d/.test(text);
 
 const scaleOf = (column: Column) => numbersIn(column).reduce((most, { value }) => Math.max(most, Math.abs(value)), 0);
 
@@ -627,8 +662,11 @@ function foreignColumn(
   vector: readonly number[],
 ): number | undefined {
   const unread = columns.findIndex(({ name, cells }, column) => {
-    const texts = cells.flatMap((cell) => (cell.kind === "text" ? [cell.text] : []));
-    if (kinds[column] !== "text" || keyRank(name, column) < BY_VALUES || texts.length === 0) return false;
+    const texts = cells.flatMap((cell) =>
+      cell.kind === "text" || (cell.kind === "list" && cell.isBare) ? [cell.text ?? ""] : [],
+    );
+    if (!["text", "list"].includes(kinds[column]!) || keyRank(name, column) < BY_VALUES || texts.length === 0)
+      return false;
     return texts.every(looksNumeric) && !/^(titles?|names?)$/.test(plainName(name ?? ""));
   });
   if (unread >= 0) return unread;
@@ -646,11 +684,12 @@ function foreignColumn(
 }
 
 function foreignReason(column: Column, kind: Kind): string {
-  const text = column.cells.find((cell) => cell.kind === "text");
   if (kind === "number") return `has values of another size, up to ${scaleOf(column)}, as an ID or a property has`;
-  return text?.kind === "text"
-    ? `holds what cannot be read as numbers, ${describeValue(text.text)}`
-    : "stands between the numbers and holds none";
+  const cell = column.cells.find((cell) => cell.kind === "text" || cell.kind === "list");
+  const text = cell?.kind === "text" || cell?.kind === "list" ? cell.text : undefined;
+  return text === undefined
+    ? "stands between the numbers and holds none"
+    : `holds what cannot be read as numbers, ${describeValue(text)}`;
 }
 
 /** Names for a message. */

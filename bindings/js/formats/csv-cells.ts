@@ -144,7 +144,8 @@ export function textCell(cell: string, delimiter: string): Cell {
 function listCell({ parts, isBracketed, problem }: ParsedList, text: string): Cell {
   const isReadable =
     parts.length > 0 && parts.every((part) => number.test(part) || missing.test(part) || part === "...");
-  if (problem !== "" || isReadable) return list(parts, isBracketed, problem);
+  if (problem !== "" || isReadable)
+    return { ...list(parts, isBracketed, problem), ...(!isBracketed && { text }) } as Cell;
   // "[Remastered]" is a text; where most parts are numbers, the reader says which one is none.
   const numbers = parts.filter((part) => number.test(part)).length;
   return isBracketed && 2 * numbers > parts.length ? list(parts, isBracketed, "") : { kind: "text", text };

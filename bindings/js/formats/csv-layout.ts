@@ -344,6 +344,9 @@ function isHeader(rows: readonly CsvRecord[], delimiter: string): boolean {
     return first.some((cell) => /^(embeddings?|vectors?|emb)$/i.test(cell.trim()));
   }
   if (judged.every(isName)) return true;
+  // Over texts only their name tells.
+  const isKnown = (column: number) => isItemIdName(first[column]!) || /^titles?$/i.test(first[column]!.trim());
+  if (first.some((cell, column) => kinds[column] === "text" && cell.trim() !== "" && isKnown(column))) return true;
   // pandas numbers unnamed columns; the data shows that these are not numbers like the others.
   const numbered = judged.filter((column) => !isName(column));
   const numbers = numbered.map((column) => Number(first[column]!.trim() || Number.NaN));

@@ -70,6 +70,10 @@ function rowsIn(value: unknown, depth: number): FoundTable | undefined {
   }
   if (!isObject(value) || depth > DEPTH) return undefined;
   const names = namesOf(value);
+  // Of one vector in several types the floats are meant.
+  if ("float" in value && ("int8" in value || "uint8" in value || "binary" in value || "base64" in value)) {
+    return rowsIn(value.float, depth + 1);
+  }
   for (const name of names) {
     const inner = value[name];
     if (Array.isArray(inner) && !isVector(inner)) {
@@ -135,16 +139,22 @@ function areColumns(entries: readonly [string, Fields][], keys: readonly string[
   if (!isOf(outer)) return false;
   if (!isOf(inner)) return true;
   if (outer.some((kind) => !kind.has("number") && kind.size > 0)) return false;
-  const share = (names: readonly string[]) =>
-    Math.max(0, ...familiesOf(names).map(({ columns }) => columns.length)) / names.length;
   const names = entries.map(([name]) => name);
-  const areNumbers = keys.every((key, i) => key === String(i));
-  if (share(names) >= 0.5 && (areNumbers || share(keys) < 0.5)) return true;
-  if (share(keys) >= 0.5 && !areNumbers) return false;
+  const areNumbers = keys.every((key) => /^\d+$/.test(key));
+  if (isNumberedFromStart(names) && (areNumbers || !isNumberedFromStart(keys))) return true;
+  if (isNumberedFromStart(keys) && !areNumbers) return false;
   throw new InvalidInputError(
     `the JSON may hold ${count(entries.length)} columns or ${count(entries.length)} vectors (${describeValue(names[0])}: { ${describeValue(keys[0])}: …, ${describeValue(keys[1])}: … }): write a data frame with orient="records", typed arrays by Array.from(vector)`,
   );
 }
+
+/** Whether most names are those of numbered columns from 0 or 1 on, with a prefix: those of items begin anywhere. */
+const isNumberedFromStart = (names: readonly string[]) =>
+  familiesOf(names).some(({ prefix, columns }) => {
+    const numbers = columns.map((column) => Number(/\d+$/.exec(names[column]!)?.[0]));
+    const isRow = (numbers[0] === 0 || numbers[0] === 1) && numbers.every((number, i) => number === numbers[0]! + i);
+    return prefix !== "" && isRow && 2 * columns.length >= names.length;
+  });
 
 /**
  * Lists that stand beside the list of vectors, one entry each, as columns of it: `{ "asin": [...], "embedding": [[...], ...] }`; and lists of
@@ -165,9 +175,12 @@ export function parallelLists(value: unknown, numbers: FloatList): FoundTable | 
   const rows = vectors[0]?.[1].length ?? lists[0]?.[1].length ?? 0;
   const isScalars = (list: unknown[] | NumberList) =>
     list instanceof NumberList || list.every((entry) => entry === null || typeof entry !== "object");
-  const family = Math.max(0, ...familiesOf(lists.map(([name]) => name)).map(({ columns }) => columns.length));
-  const isTable =
-    vectors.length > 0 ? true : family > 1 && lists.every(([, list]) => list.length === rows && isScalars(list));
+  // Without a list of texts it is a map of vectors.
+  const isFrame =
+    familiesOf(lists.map(([name]) => name)).length > 0 &&
+    lists.some(([, list]) => Array.isArray(list)) &&
+    lists.every(([, list]) => list.length === rows && isScalars(list));
+  const isTable = vectors.length > 0 || isFrame;
   const beside = others.filter(([, list]) => isScalars(list) && list.length > 0);
   if (!isTable || rows === 0 || (vectors.length > 0 && beside.length === 0)) return undefined;
   const wrong = beside.find(([name, list]) => list.length !== rows && mayBeItemIdName(name.replace(/s$/i, "")));
@@ -259,7 +272,7 @@ export function fieldsOf(row: Fields): Map<string, Field> {
   const fields = new Map<string, Field>();
   const visit = (value: Fields, path: string[]) => {
     // What an embedding service says of each vector besides; its index is the place of the row.
-    const isAnswer = value.object === "embedding" || value.object === "list";
+    const isAnswer = value.object === "embedding" || value.object === "list" || isAnswerRow(value);
     for (const [name, entry] of Object.entries(value)) {
       if (isAnswer && (name === "object" || name === "index")) continue;
       const own = [...path, name];
@@ -339,7 +352,10 @@ export function describeJson(value: unknown): string {
   return `an object with the fields ${names.slice(0, 8).map(describeValue).join(", ")}${names.length > 8 ? `, … (${count(names.length)})` : ""}`;
 }
 
-const isAnswerRow = (row: unknown): row is Fields => isObject(row) && row.object === "embedding" && "index" in row;
+const isAnswerRow = (row: unknown): row is Fields =>
+  isObject(row) &&
+  "index" in row &&
+  (row.object === "embedding" || Object.keys(row).every((name) => ["index", "embedding"].includes(name)));
 
 /**
  * The vectors of an embedding service's answer by their `index`, in which order they need not come.

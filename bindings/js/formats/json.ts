@@ -81,7 +81,7 @@ const LINE_FEED = 0x0a;
 
 /** Fields next to the rows whose lists are not vectors, and as exact as JSON has them. */
 const isBeside = (key: string) =>
-  isIds(key) || mayBeItemIdName(key.replace(/s$/i, "")) || ["titles", "labels", "columns"].includes(key);
+  isIds(key) || mayBeItemIdName(key.replace(/s$/i, "")) || ["titles", "labels", "columns", "index"].includes(key);
 const isIds = (key: string) => /^(item_?)?(ids|keys)$/i.test(key);
 
 /** What `readJson` does, fed piece by piece: the text is not kept, and the numbers as float32 only. */
@@ -257,7 +257,7 @@ const beginning = (bytes: Uint8Array) => new TextDecoder().decode(bytes.subarray
 /** The IDs that stand next to the rows. @throws InvalidInputError when they are not one per row. */
 function listBeside(around: Fields | undefined, rows: number): string[] | undefined {
   const name = Object.keys(around ?? {}).find((key) => isIds(key) && Array.isArray(around![key]));
-  if (name === undefined) return undefined;
+  if (name === undefined) return idsByIndex(around, rows);
   let ids = around![name] as unknown[];
   // Vector databases answer with a list for each query.
   if (ids.length === 1 && Array.isArray(ids[0])) ids = ids[0];
@@ -270,6 +270,21 @@ function listBeside(around: Fields | undefined, rows: number): string[] | undefi
   if (bad >= 0)
     throw new InvalidInputError(`${name}[${bad}] must be a string or a number, got ${describeValue(ids[bad])}`);
   return ids.map(String);
+}
+
+/** The IDs of a map from item to row, `{ item2index: { "a": 0 } }`, or from row to item. */
+function idsByIndex(around: Fields | undefined, rows: number): string[] | undefined {
+  for (const map of Object.values(around ?? {})) {
+    if (!isObject(map) || Object.keys(map).length !== rows || rows < 2) continue;
+    const entries = Object.entries(map);
+    const ids: string[] = [];
+    for (const [key, value] of entries) {
+      if (typeof value === "number" && Number.isInteger(value)) ids[value] = key;
+      else if (typeof value === "string" && /^\d+$/.test(key)) ids[Number(key)] = value;
+    }
+    if (ids.length === rows && Object.keys(ids).length === rows) return ids;
+  }
+  return undefined;
 }
 
 /** Rows from which the fields are judged. */
@@ -289,7 +304,20 @@ interface FieldChoice {
   names: string[];
   /** Where each field is found in a row. */
   paths: string[][];
+  /** Fields of the rows themselves. */
+  known: Set<string>;
   columns: TableColumns;
+}
+
+/** @throws InvalidInputError for an ID or number under a name that the first rows do not have: it would be lost. */
+function requireKnownFields(row: Fields, { known }: FieldChoice, number: number): void {
+  for (const name of Object.keys(row)) {
+    if (known.has(name) || row[name] === null) continue;
+    if (!mayBeItemIdName(name) && typeof row[name] !== "number" && !(row[name] instanceof NumberList)) continue;
+    throw new InvalidInputError(
+      `row ${number} has the field ${describeValue(name)}, which the first ${SAMPLE_ROWS} rows do not have: give all rows the same fields, or remove it`,
+    );
+  }
 }
 
 /** Rows one after the other. What the first ones are, all must be. */
@@ -357,7 +385,8 @@ class JsonRows {
       (name): Column => ({ name, cells: found.map((fields) => jsonCell(fields.get(name)?.value, this.#numbers)) }),
     );
     const decision = decideColumns(columns, this.#options, "the JSON");
-    this.#choice = { decision, names, paths: [...paths.values()], columns: namedColumns(columns, decision) };
+    const known = new Set(rows.flatMap((row) => Object.keys(row)));
+    this.#choice = { decision, names, paths: [...paths.values()], known, columns: namedColumns(columns, decision) };
     this.#labels = decision.labels.map(() => []);
   }
 
@@ -370,6 +399,7 @@ class JsonRows {
           `row ${number} is ${describeJson(row)}, but the rows before it are objects: all rows must be alike`,
         );
       }
+      if (choice) requireKnownFields(row as Fields, choice, number);
       const values = choice ? this.#vectorOf(row as Fields, choice, number) : this.#listOf(row, `row ${number}`);
       this.#takeId(id ?? this.#ownId(row, choice), number);
       if (choice) this.#takeFields(row as Fields, choice);

@@ -81,11 +81,10 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
 
 /** A column's name: what is around the elements of a list is the format's own. */
 function nameOf({ path }: Column): string {
-  const own = path.length;
-  const end = path.findIndex(
-    (part, i) => i > 0 && i >= own - 2 && /^(list|bag|array|element|item|array_element)$/.test(part),
-  );
-  return path.slice(0, end < 0 ? own : end).join(".");
+  const isFormat = (part: string) => /^(list|bag|array|element|item|array_element|key_value|map)$/.test(part);
+  let end = path.length;
+  while (end > 1 && (isFormat(path[end - 1]!) || path[end - 2] === "key_value")) end--;
+  return path.slice(0, end).join(".");
 }
 
 /** Rows from which the columns are judged. */
@@ -94,7 +93,7 @@ const SAMPLE_ROWS = 100;
 /** The first values of a column; those of a type or encoding that is not read say nothing. */
 async function sampleOf(file: ParquetFile, column: Column): Promise<Cell[]> {
   const [group] = file.groups as [Group];
-  if (column.type === undefined || column.maxRepetition > 1) return [OTHER];
+  if (column.type === undefined || column.maxRepetition > 1 || column.path.includes("key_value")) return [OTHER];
   try {
     const values =
       column.maxRepetition === 1 ? listsOf(file, group, chunkOf(file, group, column)) : scalarsOf(file, group, column);

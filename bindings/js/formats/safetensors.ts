@@ -113,7 +113,8 @@ function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOp
 
 /** "ids" and "item_ids" beside "id" and "item_id". */
 export const isIdsName = (name: string): boolean =>
-  !/codes?$/i.test(name) && [name, name.replace(/s$/i, "")].some(mayBeItemIdName);
+  /^(idx|index|indices|(item|id)_?list)$/i.test(name) ||
+  (!/codes?$/i.test(name) && [name, name.replace(/s$/i, "")].some(mayBeItemIdName));
 
 const integerReaders: Record<string, (view: DataView, at: number) => number | bigint> = {
   U8: (view, at) => view.getUint8(at),
