@@ -205,7 +205,7 @@ export function parallelLists(value: unknown, numbers: FloatList): FoundTable | 
 export function recordOf(row: unknown, columns: readonly string[], index: unknown, numbers: FloatList): unknown {
   const cells = row instanceof NumberList ? [...numbers.read(row.start, row.length)] : row;
   if (!Array.isArray(cells) || cells.length !== columns.length) return row;
-  const key = typeof index === "string" || typeof index === "number" ? [["index", index] as const] : [];
+  const key = typeof index === "string" || typeof index === "number" ? [["index_", index] as const] : [];
   return Object.fromEntries([...key, ...columns.map((name, i) => [name, cells[i]] as const)]);
 }
 
@@ -354,7 +354,7 @@ export function describeJson(value: unknown): string {
 
 const isAnswerRow = (row: unknown): row is Fields =>
   isObject(row) &&
-  "index" in row &&
+  typeof row.index === "number" &&
   (row.object === "embedding" || Object.keys(row).every((name) => ["index", "embedding"].includes(name)));
 
 /**

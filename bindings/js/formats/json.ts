@@ -377,6 +377,13 @@ class JsonRows {
   }
 
   #choose(rows: Fields[]): void {
+    const isAction = (row: Fields | undefined) =>
+      row !== undefined && Object.keys(row).length === 1 && isObject(row.index ?? row.create);
+    if (isAction(rows[0]) && !isAction(rows[1])) {
+      throw new InvalidInputError(
+        "the lines are a bulk request of a search engine, which has an ID and its document on two lines: export the documents instead, each with its _id",
+      );
+    }
     const found = rows.map((row) => fieldsOf(row));
     const paths = new Map<string, string[]>();
     for (const fields of found) for (const [name, { path }] of fields) if (!paths.has(name)) paths.set(name, path);
