@@ -62,6 +62,18 @@ const GLUE_CHANGES = [
   // The package compiles the wasm itself (native.ts) and hands it over: the glue's own address of it is never used, and would send
   // bundlers looking for a file of that name.
   [(glue) => `new URL("${glue}.wasm",import.meta.url).href`, '""', /./],
+  [
+    () =>
+      "wasmBinaryFile??=findWasmBinary();var result=await instantiateAsync(wasmBinary,wasmBinaryFile,info);var exports=receiveInstantiationResult(result);return exports",
+    "",
+    /./,
+  ],
+  [
+    () =>
+      'if(ENVIRONMENT_IS_WORKER){readBinary=url=>{var xhr=new XMLHttpRequest;xhr.open("GET",url,false);xhr.responseType="arraybuffer";xhr.send(null);return new Uint8Array(xhr.response)}}readAsync=async url=>{var response=await fetch(url,{credentials:"same-origin"});if(response.ok){return response.arrayBuffer()}throw new Error(response.status+" : "+response.url)}',
+    "",
+    /web/,
+  ],
   // A library does not put things into the global scope.
   [() => "globalThis.Worker=worker_threads.Worker", "var Worker=worker_threads.Worker", /threads-node/],
   // The loaders start the threads (load-wasm.*.ts): a glue that names itself as a worker's script is a circle in which a bundler may
@@ -82,7 +94,6 @@ const GLUE_CHANGES = [
   ],
   // jest's jsdom hides TextDecoder (text-codecs.ts); a thread has the global one.
   [() => "UTF8Decoder=new TextDecoder", "UTF8Decoder=new(Module.TextDecoder??TextDecoder)", /./],
-  [() => "UTF16Decoder=new TextDecoder(", "UTF16Decoder=new(Module.TextDecoder??TextDecoder)(", /./],
   // A helper that cannot start (a policy forbids workers) is done without: src/parallel.h.
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the glue's
   [() => "${e.message}`);throw e}", "${e.message}`)}", /threads/],
