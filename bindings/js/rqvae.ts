@@ -3,11 +3,11 @@
 import { requireAttached } from "./attached.ts";
 import { originalOf, worksBehindProxy } from "./behind-proxy.ts";
 import type { DataIdentity } from "./checkpoint.ts";
-import { BusyError, DisposedError, InvalidInputError, ModelFormatError, NotInitializedError } from "./errors.ts";
+import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "./errors.ts";
 import { type ItemRows, openItems } from "./items.ts";
 import type { JobRows } from "./job-rows.ts";
-import { configToOptions, MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
-import { type FileTensor, type ModelMetadata, type TrainingSummary, writeModelFile } from "./model-file.ts";
+import { MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
+import { type ModelMetadata, type TrainingSummary, writeModelFile } from "./model-file.ts";
 import { Arena, asOurs, handles, native, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, OptionReader, show, validateJobOptions } from "./option-reader.ts";
@@ -166,42 +166,15 @@ export class RQVAE {
    */
   static async load(source: ModelSource, options: { config?: Partial<ModelOptions> & HubConfig } = {}): Promise<RQVAE> {
     checkOptionNames(options, "RQVAE.load", ["config"]);
-    const [{ readSource }, { readModelFile }] = await Promise.all([
-      import("./source.ts"),
-      import("./read-model-file.ts"),
-    ]);
-    const { bytes, config: beside } = await readSource(source);
-    const module = await native();
-    const file = readModelFile(bytes, (data) => hashOf(module, data));
     const overrides = options.config ?? {};
-    const { metadata } = file;
-    let config: ModelConfig;
-    let part: "full" | "encoder";
-    let tensors: ReadonlyMap<string, FileTensor> = file.tensors;
-    if (metadata) {
-      if (metadata.numerics !== module.buildInfo().numerics) {
-        throw new ModelFormatError(
-          `the model file was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${module.buildInfo().numerics}: its IDs would differ. Use the release that made it, or train again`,
-        );
-      }
-      const own = asFormatError(() => resolveModelConfig(configToOptions(metadata.config), "the model file"));
-      config = resolveModelConfig({ ...configToOptions(own), ...overrides }, "RQVAE.load: config");
-      part = metadata.part;
-    } else {
-      const { modelFromTensors } = await import("./state-dict.ts"); // few need it
-      ({ config, part, tensors } = modelFromTensors(file, { ...beside, ...overrides }));
-    }
-    if (part === "full") await loadTrainOptions();
-    const model = new RQVAE(module, config, part);
+    const { loadModel, requireFingerprint, setTensors } = await import("./load-model.ts");
+    const loaded = await loadModel(source, overrides);
+    if (loaded.part === "full") await loadTrainOptions();
+    const model = new RQVAE(loaded.module, loaded.config, loaded.part);
     try {
-      model.#setTensors(tensors, metadata?.initialized ?? true);
-      model.#summary = metadata?.training ?? null;
-      const overridden = Object.keys(overrides).length > 0;
-      if (metadata && !overridden && model.fingerprint !== metadata.fingerprint) {
-        throw new ModelFormatError(
-          `the model file's fingerprint is ${metadata.fingerprint}, but its weights have ${model.fingerprint}`,
-        );
-      }
+      setTensors(model.#open(), loaded);
+      model.#summary = loaded.metadata?.training ?? null;
+      if (Object.keys(overrides).length === 0) requireFingerprint(model.fingerprint, loaded);
     } catch (error) {
       model.dispose();
       throw error;
@@ -770,28 +743,6 @@ export class RQVAE {
     }
     return SemanticIds.from(ids, { codebookSizes }).codes;
   }
-
-  #setTensors(tensors: ReadonlyMap<string, FileTensor>, initialized: boolean): void {
-    const module = this.#native;
-    const expected = module.tensors(this.#open());
-    for (const { name, shape, address } of expected) {
-      const tensor = tensors.get(name);
-      if (tensor === undefined) throw new ModelFormatError(`the model file has no tensor "${name}"`);
-      if (tensor.shape.length !== shape.length || tensor.shape.some((extent, i) => extent !== shape[i])) {
-        throw new ModelFormatError(
-          `tensor "${name}" has shape [${tensor.shape.join(", ")}], but the configuration needs [${shape.join(", ")}]`,
-        );
-      }
-      module.HEAPF32.set(tensor.data, address / 4);
-    }
-    const known = new Set(expected.map(({ name }) => name));
-    for (const name of tensors.keys()) {
-      if (!known.has(name))
-        throw new ModelFormatError(`the model file has a tensor "${name}" that the configuration has no place for`);
-    }
-    module.tensorsChanged(this.#open(), initialized);
-    this.#fingerprint = undefined;
-  }
 }
 
 /** Milliseconds between two checkpoints unless told otherwise. */
@@ -822,15 +773,6 @@ export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"):
 }
 
 /** A configuration in a file that does not check out is the file's fault, not the caller's. */
-function asFormatError<T>(body: () => T): T {
-  try {
-    return body();
-  } catch (cause) {
-    if (cause instanceof InvalidInputError) throw new ModelFormatError(cause.message, { cause });
-    throw cause;
-  }
-}
-
 function freezeConfig(config: ModelConfig): ModelConfig {
   Object.freeze(config.hiddenDims);
   Object.freeze(config.codebookSizes);
