@@ -168,6 +168,30 @@ function takeWasm(name, target) {
   }
 }
 
+/**
+ * Removes the declarations that no entry of the package leads to: nobody can import what they describe.
+ * @param {string} folder which will be dist/
+ */
+function keepReachableDeclarations(folder) {
+  const { exports, imports } = packageJson();
+  const types = [...Object.values(exports), ...Object.values(imports)].flatMap((entry) => entry.types ?? []);
+  /** @type {Set<string>} */
+  const reached = new Set();
+  const visit = (/** @type {string} */ file) => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const [, path] of readFileSync(file, "utf8").matchAll(
+      /\b(?:from |import |import\(|path=)["'](\.[^"']+)["']/g,
+    )) {
+      visit(join(file, "..", /\.d\.m?ts$/.test(path) ? path : path.replace(/\.(m?)[jt]s$/, ".d.$1ts")));
+    }
+  };
+  for (const path of types) visit(join(folder, path.replace("./dist/", "")));
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (/\.d\.m?ts$/.test(name) && !reached.has(join(folder, name))) rmSync(join(folder, name));
+  }
+}
+
 /** Makes dist/ current. */
 export async function build() {
   const stamp = join(ROOT, "build/dist.inputs"); // beside dist, not in it: what is in it is published
@@ -203,6 +227,7 @@ export async function build() {
   const index = join(made, "index.d.ts");
   const declarations = readFileSync(index, "utf8").replace(/path="[^"]+\/(wasm\/globals\.d\.ts)"/, 'path="./$1"');
   writeFileSync(index, declarations);
+  keepReachableDeclarations(made);
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
   renameSync(made, join(ROOT, "dist"));
   writeFileSync(stamp, inputs);
