@@ -1,6 +1,6 @@
 /** Reading an `EmbeddingSource`: checked, in ascending ranges, one at a time. Internal. */
 
-import { requireAttached } from "./attached.ts";
+import { checkArray } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 import { firstNonFinite, type ItemHeap, notFinite, openItems } from "./items.ts";
 import { show } from "./option-reader.ts";
@@ -60,7 +60,7 @@ export class SourceReader {
   /** Rows [first, first + count): an array of the source's, until the next read. @throws whatever the source's read throws. */
   async read(first: number, count: number): Promise<Float32Array> {
     const data = await this.#source.read(first, count);
-    if (ArrayBuffer.isView(data)) requireAttached(data, `${this.#name}: what read(${first}, ${count}) gave`);
+    checkArray(data, `${this.#name}: what read(${first}, ${count}) gave`);
     if (Object.prototype.toString.call(data) !== "[object Float32Array]" || data.length !== count * this.dim) {
       const received = ArrayBuffer.isView(data) ? `${show(data)} of ${data.length} values` : show(data);
       throw new InvalidInputError(

@@ -1,6 +1,6 @@
 /** Item embeddings in any of their forms, checked, and copied onto the wasm heap in slices. */
 
-import { requireAttached } from "./attached.ts";
+import { checkArray, requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 import type { NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
@@ -141,7 +141,7 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
       throw new InvalidInputError(`${name}: row ${i} is ${show(row)}; expected an array of ${dim} numbers`);
     }
     if (row.length !== dim) {
-      if (ArrayBuffer.isView(row)) requireAttached(row, `${name}: row ${i}`);
+      checkArray(row, `${name}: row ${i}`);
       throw new InvalidInputError(
         `${name}: row ${i} has ${row.length} values, but the model's inputDim is ${dim}: every row must have that many`,
       );

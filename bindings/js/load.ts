@@ -8,7 +8,7 @@ import { show } from "./option-reader.ts";
 import { localFile } from "./source.ts";
 import { TextDecoder } from "./text-codecs.ts";
 import { VERSION } from "./version.ts";
-import { isResponse } from "./web-objects.ts";
+import { isResponse, requireReadable } from "./web-objects.ts";
 
 /** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
 const AUTO_THREADS = 4;
@@ -179,6 +179,7 @@ export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
 }
 
 async function open(source: WasmSource): Promise<{ wasm: WebAssembly.Module; origin: Origin }> {
+  if (isResponse(source) || tagOf(source) === "URL") requireReadable(source as Response, "initialize: wasm");
   const origin = await originOf(source); // before a response is read
   if (isResponse(source)) return { wasm: await compileResponse(source), origin };
   switch (tagOf(source)) {

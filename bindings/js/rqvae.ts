@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { requireAttached } from "./attached.ts";
+import { checkArray } from "./attached.ts";
 import { originalOf, worksBehindProxy } from "./behind-proxy.ts";
 import type { DataIdentity } from "./checkpoint.ts";
 import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "./errors.ts";
@@ -540,7 +540,8 @@ export class RQVAE {
       throw new InvalidInputError(`trainStep: optimizer must come from createOptimizer, received ${show(optimizer)}`);
     }
     const own = originalOf(optimizer);
-    if (own.model !== this) throw new InvalidInputError("trainStep: the optimizer belongs to another model");
+    if (originalOf(own.model) !== this)
+      throw new InvalidInputError("trainStep: the optimizer belongs to another model");
     const { handle } = own;
     if (handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
     if (this.#running !== undefined || this.#readers > 0) throw this.#busy("trainStep");
@@ -764,7 +765,7 @@ export function hashOf(module: NativeModule, bytes: Uint8Array): string {
 
 /** The dimension that items tell of themselves; a flat array tells none. */
 export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"): number {
-  if (ArrayBuffer.isView(items)) requireAttached(items, `${where}: items`);
+  checkArray(items, `${where}: items`);
   const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
   if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
   throw new InvalidInputError(

@@ -1,4 +1,4 @@
-import { requireAttached } from "./attached.ts";
+import { checkArray, requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 
 /** Codes as they are stored: 16-bit where every codebook fits, 32-bit otherwise. */
@@ -89,6 +89,7 @@ export class SemanticIds implements Iterable<number[]> {
     const levels = codebookSizes.length;
     const table = Array.isArray(rows) ? (rows as readonly (readonly number[])[]) : undefined;
     const flat = table ? undefined : (rows as { codes?: ArrayLike<number>; levels: number } | null)?.codes;
+    checkArray(flat, "codes");
     if (!table && typeof flat?.length !== "number") {
       throw new InvalidInputError(
         "rows must be an array of rows of codes, or { codes, levels } with a flat array of codes",
@@ -102,7 +103,6 @@ export class SemanticIds implements Iterable<number[]> {
     if (flat && flat.length % levels !== 0) {
       throw new InvalidInputError(`codes has ${flat.length} entries, which is not a multiple of the ${levels} levels`);
     }
-    if (ArrayBuffer.isView(flat)) requireAttached(flat, "codes");
     const n = table ? table.length : flat!.length / levels;
     const codes = SemanticIds.allocate(n, codebookSizes);
     for (let i = 0; i < n; i++) {

@@ -2,7 +2,7 @@
 
 import { openLocalFile } from "#local-file";
 import { InvalidInputError, type RQVAEError } from "../errors.ts";
-import { blobBytes, isBlob } from "../web-objects.ts";
+import { blobBytes, isBlob, requireReadable } from "../web-objects.ts";
 import { asBytes, count, describeValue } from "./bytes.ts";
 import { freeBuffer } from "./float-list.ts";
 
@@ -37,6 +37,7 @@ const REMOTE_PIECE = 1 << 22;
 
 /** Opens a source. @throws InvalidInputError when there is none, or it cannot be read. */
 export async function openFile(source: FileSource): Promise<OpenedFile> {
+  if (isBlob(source) || tag(source) === "URL") requireReadable(source as Blob, "the source");
   if (typeof source === "string" || tag(source) === "URL") return openLocation(String(source));
   if (isBlob(source)) {
     const blob = source;
