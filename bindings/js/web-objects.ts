@@ -37,8 +37,13 @@ export function requireReadable(value: Blob | Response | URL, name: string): voi
  * All bytes of a Blob. Those of jsdom have no `arrayBuffer`, but a reader of their own.
  * @throws what the Blob or its reader throws
  */
-export function blobBytes(blob: Blob): Promise<ArrayBuffer> {
-  if (typeof blob.arrayBuffer === "function" || typeof FileReader === "undefined") return blob.arrayBuffer();
+export async function blobBytes(blob: Blob): Promise<ArrayBuffer> {
+  if (typeof blob.arrayBuffer === "function") return blob.arrayBuffer();
+  if (typeof FileReader === "undefined") {
+    throw new InvalidInputError(
+      "this Blob has no arrayBuffer(), and there is no FileReader to read it with; pass its bytes",
+    );
+  }
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result as ArrayBuffer);

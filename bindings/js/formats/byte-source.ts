@@ -167,8 +167,9 @@ function blobSource(blob: Blob): ByteSource {
       try {
         got = await readBlob(blob.slice(position, end), target);
       } catch (cause) {
+        if (cause instanceof InvalidInputError) throw cause;
         throw new InvalidInputError(
-          `the bytes ${count(position)} to ${count(end - 1)} cannot be read: ${(cause as Error).message} Was it moved or changed?`,
+          `the bytes ${count(position)} to ${count(end - 1)} cannot be read: ${(cause as Error).message.replace(/\.?$/, ".")} Was it moved or changed?`,
           { cause },
         );
       }
