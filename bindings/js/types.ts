@@ -35,9 +35,9 @@ export interface EmbeddingSource {
   readonly dim: number;
   /**
    * Rows [first, first + count), row-major, count x dim; 0 <= first, first + count <= rows. Called with ascending ranges where
-   * possible, never twice at the same time. The array is not kept or changed; it may be the same one at every call.
+   * possible, never twice at the same time. A `Float16Array` serves as well. The array is not kept or changed; it may be the same one at every call.
    */
-  read(first: number, count: number): Float32Array | Promise<Float32Array>;
+  read(first: number, count: number): Float32Array | HalfArray | Promise<Float32Array | HalfArray>;
 }
 
 /** Batches of items as they come: what `encodeStream` takes. */

@@ -440,6 +440,7 @@ export class RQVAEWorker {
     try {
       data = (await this.#pending.get(id)?.source?.read(first, count)) ?? null;
       // A copy: the array is the source's. What is no array of floats is refused over there, with what was expected.
+      checkArray(data, `items: what read(${first}, ${count}) gave`);
       if (ArrayBuffer.isView(data)) data = (data as Float32Array).slice();
       if (this.#pending.has(id)) this.#port.post({ type: "rows", id, data }, buffersOf(data));
     } catch (error) {
