@@ -5,6 +5,7 @@ import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./error
 import { type Loaded, type Origin, platform, type Wanted, type WasmSource } from "./native.ts";
 import type { NativeFactory, NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
+import { reasonOf } from "./reason.ts";
 import { localFile } from "./source.ts";
 import { TextDecoder } from "./text-codecs.ts";
 import { VERSION } from "./version.ts";
@@ -145,7 +146,7 @@ async function openDefault(threads: boolean): Promise<{ wasm: WebAssembly.Module
     return await open(await openDefaultWasm(threads));
   } catch (cause) {
     throw new WasmLoadError(
-      `the WebAssembly beside the package's files could not be loaded: ${message(cause)}. If a bundler left it behind: import from "rqvae/inline", leave rqvae out of the bundle (external), or give it by initialize({ wasm })`,
+      `the WebAssembly beside the package's files could not be loaded: ${reasonOf(cause)}. If a bundler left it behind: import from "rqvae/inline", leave rqvae out of the bundle (external), or give it by initialize({ wasm })`,
       { cause },
     );
   }

@@ -4,6 +4,7 @@ import { viewBytes } from "./attached.ts";
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
 import { platform } from "./native.ts";
 import { show, UNWRAP } from "./option-reader.ts";
+import { reasonOf } from "./reason.ts";
 import { TextDecoder } from "./text-codecs.ts";
 import type { HubConfig, ModelSource } from "./types.ts";
 import { blobBytes, isBlob, isResponse, requireReadable } from "./web-objects.ts";
@@ -48,7 +49,7 @@ async function locationBytes(location: string | URL): Promise<ModelBytes> {
       return await readModel(file, readLocalFile);
     } catch (cause) {
       if (cause instanceof ModelFormatError) throw cause;
-      throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${(cause as Error).message}`, {
+      throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${reasonOf(cause)}`, {
         cause,
       });
     }

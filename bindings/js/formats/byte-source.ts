@@ -2,6 +2,7 @@
 
 import { openLocalFile } from "#local-file";
 import { InvalidInputError, type RQVAEError } from "../errors.ts";
+import { reasonOf } from "../reason.ts";
 import { blobBytes, isBlob, requireReadable } from "../web-objects.ts";
 import { asBytes, count, describeValue } from "./bytes.ts";
 import { freeBuffer } from "./float-list.ts";
@@ -232,8 +233,8 @@ export const fileReasons: Readonly<Record<string, string>> = {
 
 async function localSource(path: string | URL): Promise<ByteSource> {
   const explain = (cause: unknown) => {
-    const { code, message } = cause as { code?: string; message: string };
-    return new InvalidInputError(`${path}: ${fileReasons[code ?? ""] ?? message}`, { cause });
+    const { code } = cause as { code?: string };
+    return new InvalidInputError(`${path}: ${fileReasons[code ?? ""] ?? reasonOf(cause)}`, { cause });
   };
   const file = await openLocalFile!(path).catch((cause) => {
     throw explain(cause);

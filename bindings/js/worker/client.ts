@@ -7,6 +7,7 @@ import { encodeBatches } from "../encode-stream.ts";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
 import type { WasmSource } from "../native.ts";
 import { checkOptionNames, OptionReader } from "../option-reader.ts";
+import { reasonOf } from "../reason.ts";
 import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { readSource } from "../source.ts";
@@ -518,7 +519,7 @@ function startPort(): WorkerPort {
     return startWorker();
   } catch (cause) {
     throw new WorkerError(
-      `The worker could not start: ${(cause as Error).message}. There may be no workers here (jsdom, happy-dom, a sandboxed frame, Node with --permission but without --allow-worker), or a bundler left its script behind. Use RQVAE itself, which needs none`,
+      `The worker could not start: ${reasonOf(cause)}. There may be no workers here (jsdom, happy-dom, a sandboxed frame, Node with --permission but without --allow-worker), or a bundler left its script behind. Use RQVAE itself, which needs none`,
       { cause },
     );
   }
