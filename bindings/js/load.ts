@@ -234,7 +234,10 @@ async function fetchWasm(url: string | URL): Promise<Response> {
   try {
     return await fetch(url);
   } catch (cause) {
-    throw new WasmLoadError(`the WebAssembly could not be fetched from ${url}: ${message(cause)}`, { cause });
+    throw new WasmLoadError(
+      `the WebAssembly could not be fetched from ${url}: ${message(cause)}. From another origin or in a sandboxed frame it comes only with the header Access-Control-Allow-Origin`,
+      { cause },
+    );
   }
 }
 
