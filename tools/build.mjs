@@ -62,6 +62,7 @@ const GLUE_CHANGES = [
   // The package compiles the wasm itself (native.ts) and hands it over: the glue's own address of it is never used, and would send
   // bundlers looking for a file of that name.
   [(glue) => `new URL("${glue}.wasm",import.meta.url).href`, '""', /./],
+  // Nor is what the glue would fetch and compile it with.
   [
     () =>
       "wasmBinaryFile??=findWasmBinary();var result=await instantiateAsync(wasmBinary,wasmBinaryFile,info);var exports=receiveInstantiationResult(result);return exports",
@@ -74,6 +75,8 @@ const GLUE_CHANGES = [
     "",
     /web/,
   ],
+  // Advice for those who build the wasm, not for those who use it.
+  [() => 'what+=". Build with -sASSERTIONS for more info.";', "", /./],
   // A library does not put things into the global scope.
   [() => "globalThis.Worker=worker_threads.Worker", "var Worker=worker_threads.Worker", /threads-node/],
   // The loaders start the threads (load-wasm.*.ts): a glue that names itself as a worker's script is a circle in which a bundler may

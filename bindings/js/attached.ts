@@ -22,7 +22,7 @@ export function requireAttached(bytes: ArrayBufferLike | ArrayBufferView, name: 
     if (size === undefined && !isView)
       throw new InvalidInputError(`${name} is a Proxy of an array: ${UNWRAP}`, { cause });
     throw new InvalidInputError(
-      `${name}: nothing is left of this array: its buffer was given away (transferred, to a worker for one) or shrank. Pass a copy, or give it away afterwards`,
+      `${name}: nothing is left of this array: its buffer was given away (transferred) or shrank. Pass a copy, or give it away afterwards`,
       { cause },
     );
   }
