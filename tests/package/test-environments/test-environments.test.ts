@@ -1,5 +1,5 @@
 /** Pages that are played: users' tests under vitest and jest with jsdom and happy-dom. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RQVAE } from "rqvae";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -42,26 +42,15 @@ describe.skipIf(!withJest)("jest (skipped without it and its jsdom from npm)", (
   });
   afterAll(() => project?.remove());
 
-  it("--env=jsdom, with ES modules", () => {
+  it.each([
+    ["jsdom", "page.spec.mjs", 4],
+    ["node", "node.jest.mjs", 1],
+  ])("with ES modules, in the environment %s", (testEnvironment, file, tests) => {
     const jest = join(withJest!, "node_modules/jest/bin/jest.js");
-    const config = {
-      testEnvironment: "jsdom",
-      testMatch: ["**/*.spec.mjs"],
-      moduleFileExtensions: ["mjs", "js"],
-      transform: {},
-    };
-    const report = join(project.folder, "report.json");
-    project.run([
-      "--experimental-vm-modules",
-      jest,
-      "--config",
-      JSON.stringify(config),
-      "--json",
-      `--outputFile=${report}`,
-    ]);
-    expect(JSON.parse(project.run(["-p", `fs.readFileSync(${JSON.stringify(report)}, "utf8")`]))).toMatchObject({
-      numPassedTests: 4,
-      numTotalTests: 4,
-    });
+    const config = { testEnvironment, testMatch: [`**/${file}`], moduleFileExtensions: ["mjs", "js"], transform: {} };
+    const report = join(project.folder, `${testEnvironment}.json`);
+    const options = ["--config", JSON.stringify(config), "--json", `--outputFile=${report}`];
+    project.run(["--experimental-vm-modules", jest, ...options]);
+    expect(JSON.parse(readFileSync(report, "utf8"))).toMatchObject({ numPassedTests: tests, numTotalTests: tests });
   });
 });
