@@ -6,7 +6,7 @@
 import type { SemanticIds } from "./semantic-ids.ts";
 
 /** `Float16Array`, in projects whose types have it; engines have it since 2025 (Node 24, Chrome 135, Firefox 129, Safari 18.2). */
-type HalfArray = typeof globalThis extends { Float16Array: { readonly prototype: infer Half } } ? Half : never;
+export type HalfArray = typeof globalThis extends { Float16Array: { readonly prototype: infer Half } } ? Half : never;
 
 /** A typed array of this or another realm (an iframe, a vm context): a Float32Array, Float64Array or Float16Array. */
 export type FloatArray = Float32Array | Float64Array | HalfArray;
