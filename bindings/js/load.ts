@@ -145,8 +145,13 @@ async function openDefault(threads: boolean): Promise<{ wasm: WebAssembly.Module
     const { openDefaultWasm } = await platform();
     return await open(await openDefaultWasm(threads));
   } catch (cause) {
+    // What names its URL already needs no other beginning.
+    const what =
+      cause instanceof RQVAEError
+        ? cause.message
+        : `the WebAssembly beside the package's files could not be loaded: ${reasonOf(cause)}`;
     throw new WasmLoadError(
-      `the WebAssembly beside the package's files could not be loaded: ${reasonOf(cause)}. If a bundler left it behind: import from "rqvae/inline", leave rqvae out of the bundle (external), or give it by initialize({ wasm })`,
+      `${what}. If a bundler left the file behind, import from "rqvae/inline", leave rqvae out of the bundle (external), or give the file by initialize({ wasm })`,
       { cause },
     );
   }
