@@ -62,6 +62,21 @@ const GLUE_CHANGES = [
   // The package compiles the wasm itself (native.ts) and hands it over: the glue's own address of it is never used, and would send
   // bundlers looking for a file of that name.
   [(glue) => `new URL("${glue}.wasm",import.meta.url).href`, '""', /./],
+  // Nor is what the glue would fetch and compile it with.
+  [
+    () =>
+      "wasmBinaryFile??=findWasmBinary();var result=await instantiateAsync(wasmBinary,wasmBinaryFile,info);var exports=receiveInstantiationResult(result);return exports",
+    "",
+    /./,
+  ],
+  [
+    () =>
+      'if(ENVIRONMENT_IS_WORKER){readBinary=url=>{var xhr=new XMLHttpRequest;xhr.open("GET",url,false);xhr.responseType="arraybuffer";xhr.send(null);return new Uint8Array(xhr.response)}}readAsync=async url=>{var response=await fetch(url,{credentials:"same-origin"});if(response.ok){return response.arrayBuffer()}throw new Error(response.status+" : "+response.url)}',
+    "",
+    /web/,
+  ],
+  // Advice for those who build the wasm, not for those who use it.
+  [() => 'what+=". Build with -sASSERTIONS for more info.";', "", /./],
   // A library does not put things into the global scope.
   [() => "globalThis.Worker=worker_threads.Worker", "var Worker=worker_threads.Worker", /threads-node/],
   // The loaders start the threads (load-wasm.*.ts): a glue that names itself as a worker's script is a circle in which a bundler may
@@ -82,7 +97,6 @@ const GLUE_CHANGES = [
   ],
   // jest's jsdom hides TextDecoder (text-codecs.ts); a thread has the global one.
   [() => "UTF8Decoder=new TextDecoder", "UTF8Decoder=new(Module.TextDecoder??TextDecoder)", /./],
-  [() => "UTF16Decoder=new TextDecoder(", "UTF16Decoder=new(Module.TextDecoder??TextDecoder)(", /./],
   // A helper that cannot start (a policy forbids workers) is done without: src/parallel.h.
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the glue's
   [() => "${e.message}`);throw e}", "${e.message}`)}", /threads/],
@@ -157,6 +171,30 @@ function takeWasm(name, target) {
   }
 }
 
+/**
+ * Removes the declarations that no entry of the package leads to: nobody can import what they describe.
+ * @param {string} folder which will be dist/
+ */
+function keepReachableDeclarations(folder) {
+  const { exports, imports } = packageJson();
+  const types = [...Object.values(exports), ...Object.values(imports)].flatMap((entry) => entry.types ?? []);
+  /** @type {Set<string>} */
+  const reached = new Set();
+  const visit = (/** @type {string} */ file) => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const [, path] of readFileSync(file, "utf8").matchAll(
+      /\b(?:from |import |import\(|path=)["'](\.[^"']+)["']/g,
+    )) {
+      visit(join(file, "..", /\.d\.m?ts$/.test(path) ? path : path.replace(/\.(m?)[jt]s$/, ".d.$1ts")));
+    }
+  };
+  for (const path of types) visit(join(folder, path.replace("./dist/", "")));
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (/\.d\.m?ts$/.test(name) && !reached.has(join(folder, name))) rmSync(join(folder, name));
+  }
+}
+
 /** Makes dist/ current. */
 export async function build() {
   const stamp = join(ROOT, "build/dist.inputs"); // beside dist, not in it: what is in it is published
@@ -192,6 +230,7 @@ export async function build() {
   const index = join(made, "index.d.ts");
   const declarations = readFileSync(index, "utf8").replace(/path="[^"]+\/(wasm\/globals\.d\.ts)"/, 'path="./$1"');
   writeFileSync(index, declarations);
+  keepReachableDeclarations(made);
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
   renameSync(made, join(ROOT, "dist"));
   writeFileSync(stamp, inputs);

@@ -1,24 +1,36 @@
-/** Arrays of which nothing is left. */
+/** Arrays that cannot be read: nothing is left of them, or they are behind a Proxy. */
 
 import { InvalidInputError } from "./errors.ts";
+import { proxiedArray, UNWRAP } from "./option-reader.ts";
 
 /**
  * Refuses an array that was given away (`postMessage` with a list of transfers, `structuredClone`, `ArrayBuffer.transfer`) or that lies
- * beyond the end of a buffer that shrank. It looks like an empty one, and most of its methods throw a bare TypeError.
+ * beyond the end of a buffer that shrank: it looks like an empty one, and most of its methods throw a bare TypeError. So does everything
+ * of an array or buffer behind a Proxy, which is refused too.
  * @throws InvalidInputError that names the argument `name`.
  */
 export function requireAttached(bytes: ArrayBufferLike | ArrayBufferView, name: string): void {
+  const isView = ArrayBuffer.isView(bytes);
+  let size: number | undefined;
   try {
-    // Nearly always more than nothing; only a DataView throws here already.
-    if (bytes.byteLength > 0) return;
-    if (!ArrayBuffer.isView(bytes)) new Uint8Array(bytes);
+    size = bytes.byteLength;
+    if (size > 0) return; // nearly always
+    if (!isView) new Uint8Array(bytes);
     else if (Object.prototype.toString.call(bytes) !== "[object DataView]") Uint8Array.prototype.at.call(bytes, 0);
   } catch (cause) {
+    // Of what was given away only a DataView refuses to tell its size.
+    if (size === undefined && !isView)
+      throw new InvalidInputError(`${name} is a Proxy of an array: ${UNWRAP}`, { cause });
     throw new InvalidInputError(
-      `${name}: nothing is left of this array: its buffer was given away (transferred, to a worker for one) or shrank. Pass a copy, or give it away afterwards`,
+      `${name}: nothing is left of this array: its buffer was given away (transferred) or shrank. Pass a copy, or give it away afterwards`,
       { cause },
     );
   }
+}
+
+/** As `requireAttached`, for what need not be an array: anything else is left to other checks. */
+export function checkArray(value: unknown, name: string): void {
+  if (ArrayBuffer.isView(value) || proxiedArray(value)) requireAttached(value as ArrayBufferView, name);
 }
 
 /** A view of the bytes. @throws InvalidInputError as `requireAttached` */

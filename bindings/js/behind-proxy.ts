@@ -43,6 +43,6 @@ function requireOriginal(self: unknown, name: string, key: PropertyKey): object 
   const original = (self as Reachable)?.[ORIGINAL]?.();
   if (original !== undefined && (original === self || originals.has(original))) return original;
   throw new InvalidInputError(
-    `${String(key)} was not called on its ${name}, but on a copy, on nothing, or through a Proxy that hides the object. Call it as object.${String(key)}(...); in Vue keep the object with markRaw(object), or call toRaw(object) first`,
+    `${String(key)} was not called on its ${name}, but on a copy, or through a Proxy that hides it. Call it as object.${String(key)}(...); in Vue use markRaw(object) or toRaw(object)`,
   );
 }

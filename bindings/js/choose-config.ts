@@ -1,6 +1,6 @@
 /** What `RQVAE.fit` makes of items and options: a recipe for a catalogue of their size, with what was given on top. Internal. */
 
-import { requireAttached } from "./attached.ts";
+import { checkArray } from "./attached.ts";
 import { countRows } from "./embedding-source.ts";
 import { InvalidInputError } from "./errors.ts";
 import { MODEL_OPTION_NAMES } from "./model-config.ts";
@@ -37,7 +37,7 @@ const isNothing = (items: unknown) => items === undefined || items === null || t
 
 /** The dimension that items tell of themselves; a flat array tells none. */
 export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"): number {
-  if (ArrayBuffer.isView(items)) requireAttached(items, `${where}: items`);
+  checkArray(items, `${where}: items`);
   const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
   if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
   if (Array.isArray(items) && items.length === 0) {

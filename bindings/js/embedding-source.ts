@@ -1,8 +1,8 @@
 /** Reading an `EmbeddingSource`: checked, in ascending ranges, one at a time. Internal. */
 
-import { requireAttached } from "./attached.ts";
+import { checkArray } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
-import { firstNonFinite, type ItemHeap, notFinite, openItems } from "./items.ts";
+import { firstNonFinite, type ItemHeap, notFinite, openItems, typedArrayName } from "./items.ts";
 import { show } from "./option-reader.ts";
 import type { EmbeddingSource, Items } from "./types.ts";
 import { counted } from "./wording.ts";
@@ -60,12 +60,13 @@ export class SourceReader {
 
   /** Rows [first, first + count): an array of the source's, until the next read. @throws whatever the source's read throws. */
   async read(first: number, count: number): Promise<Float32Array> {
-    const data = await this.#source.read(first, count);
-    if (ArrayBuffer.isView(data)) requireAttached(data, `${this.#name}: what read(${first}, ${count}) gave`);
+    const given = await this.#source.read(first, count);
+    checkArray(given, `${this.#name}: what read(${first}, ${count}) gave`);
+    const data = typedArrayName(given) === "Float16Array" ? Float32Array.from(given) : given;
     if (Object.prototype.toString.call(data) !== "[object Float32Array]" || data.length !== count * this.dim) {
       const received = ArrayBuffer.isView(data) ? `${show(data)} of ${counted(data.length, "value")}` : show(data);
       throw new InvalidInputError(
-        `${this.#name}: read(${first}, ${count}) must give a Float32Array of ${count} x ${this.dim} = ${counted(count * this.dim, "value")} (rows ${first} to ${first + count - 1}), received ${received}`,
+        `${this.#name}: read(${first}, ${count}) must give a Float32Array (or Float16Array) of ${count} x ${this.dim} = ${counted(count * this.dim, "value")} (rows ${first} to ${first + count - 1}), received ${received}`,
       );
     }
     return data;

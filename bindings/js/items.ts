@@ -1,6 +1,6 @@
 /** Item embeddings in any of their forms, checked, and copied onto the wasm heap in slices. */
 
-import { requireAttached } from "./attached.ts";
+import { checkArray, requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 import type { NativeModule } from "./native-module.ts";
 import { hints, show } from "./option-reader.ts";
@@ -149,7 +149,7 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
       );
     }
     if (row.length !== dim) {
-      if (ArrayBuffer.isView(row)) requireAttached(row, `${name}: row ${i}`);
+      checkArray(row, `${name}: row ${i}`);
       throw new InvalidInputError(
         `${name}: row ${i} has ${counted(row.length, "value")}, but the model's inputDim is ${dim}: every row must have that many`,
       );

@@ -1,9 +1,11 @@
 import type { NativeFactory } from "./native-module.ts";
-import { startModule } from "./start-module.web.ts";
 
 export async function loadGlue(threads: boolean): Promise<NativeFactory> {
   if (!threads) return (await import("./wasm/rqvae-web.mjs")).default;
-  const { default: glue } = await import("./wasm/rqvae-threads-web.mjs");
+  const [{ default: glue }, { startModule }] = await Promise.all([
+    import("./wasm/rqvae-threads-web.mjs"),
+    import("./start-module.web.ts"),
+  ]);
   const startThread = () =>
     startModule(
       () =>

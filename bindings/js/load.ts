@@ -5,10 +5,11 @@ import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./error
 import { type Loaded, type Origin, platform, type Wanted, type WasmSource } from "./native.ts";
 import type { NativeFactory, NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
+import { reasonOf } from "./reason.ts";
 import { localFile } from "./source.ts";
 import { TextDecoder } from "./text-codecs.ts";
 import { VERSION } from "./version.ts";
-import { isResponse } from "./web-objects.ts";
+import { isResponse, requireReadable } from "./web-objects.ts";
 import { option, type Wording, type WordingPart } from "./wording.ts";
 
 /** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
@@ -145,8 +146,13 @@ async function openDefault(threads: boolean): Promise<{ wasm: WebAssembly.Module
     const { openDefaultWasm } = await platform();
     return await open(await openDefaultWasm(threads));
   } catch (cause) {
+    // What names its URL already needs no other beginning.
+    const what =
+      cause instanceof RQVAEError
+        ? cause.message
+        : `the WebAssembly beside the package's files could not be loaded: ${reasonOf(cause)}`;
     throw new WasmLoadError(
-      `the WebAssembly beside the package's files could not be loaded: ${message(cause)}. If a bundler left it behind: import from "rqvae/inline", leave rqvae out of the bundle (external), or give it by initialize({ wasm })`,
+      `${what}. If a bundler left the file behind, import from "rqvae/inline", leave rqvae out of the bundle (external), or give the file by initialize({ wasm })`,
       { cause },
     );
   }
@@ -180,6 +186,7 @@ export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
 }
 
 async function open(source: WasmSource): Promise<{ wasm: WebAssembly.Module; origin: Origin }> {
+  if (isResponse(source) || tagOf(source) === "URL") requireReadable(source as Response, "initialize: wasm");
   const origin = await originOf(source); // before a response is read
   if (isResponse(source)) return { wasm: await compileResponse(source), origin };
   switch (tagOf(source)) {
@@ -233,7 +240,10 @@ async function fetchWasm(url: string | URL): Promise<Response> {
   try {
     return await fetch(url);
   } catch (cause) {
-    throw new WasmLoadError(`the WebAssembly could not be fetched from ${url}: ${message(cause)}`, { cause });
+    throw new WasmLoadError(
+      `the WebAssembly could not be fetched from ${url}: ${message(cause)}. From another origin or in a sandboxed frame it comes only with the header Access-Control-Allow-Origin`,
+      { cause },
+    );
   }
 }
 

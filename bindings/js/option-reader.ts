@@ -14,7 +14,19 @@ export function show(value: unknown): string {
     return String(value);
   if (Array.isArray(value)) return value.length > 8 ? `an array of ${value.length}` : `[${value.map(show).join(", ")}]`;
   if (typeof value === "function") return "a function";
-  return Object.prototype.toString.call(value).slice(8, -1);
+  const array = proxiedArray(value);
+  return array ? `a Proxy of a ${array} (${UNWRAP})` : Object.prototype.toString.call(value).slice(8, -1);
+}
+
+/** What to do about a Proxy of an array or of another object of the platform: nothing can be read through it. */
+export const UNWRAP = "pass the object itself: toRaw(object) in Vue";
+
+/** "Float32Array" and so on, if the value is a Proxy of a typed array. */
+export function proxiedArray(value: unknown): string | undefined {
+  const { name, BYTES_PER_ELEMENT } = ((value as object | undefined)?.constructor ?? {}) as Partial<
+    Float32ArrayConstructor & { name: string }
+  >;
+  return BYTES_PER_ELEMENT && !ArrayBuffer.isView(value) ? name : undefined;
 }
 
 /** Reads options one by one and complains about those that nobody asked for. */

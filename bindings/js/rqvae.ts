@@ -514,7 +514,8 @@ export class RQVAE {
       throw new InvalidInputError(`trainStep: optimizer must come from createOptimizer, received ${show(optimizer)}`);
     }
     const own = originalOf(optimizer);
-    if (own.model !== this) throw new InvalidInputError("trainStep: the optimizer belongs to another model");
+    if (originalOf(own.model) !== this)
+      throw new InvalidInputError("trainStep: the optimizer belongs to another model");
     const { handle } = own;
     if (handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
     if (this.#running !== undefined || this.#readers > 0) throw this.#busy("trainStep");

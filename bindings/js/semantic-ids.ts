@@ -1,4 +1,4 @@
-import { requireAttached } from "./attached.ts";
+import { checkArray, requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 import { counted, thereAre } from "./wording.ts";
 
@@ -92,6 +92,7 @@ export class SemanticIds implements Iterable<number[]> {
     const levels = codebookSizes.length;
     const table = Array.isArray(rows) ? (rows as readonly (readonly number[])[]) : undefined;
     const flat = table ? undefined : (rows as { codes?: ArrayLike<number>; levels: number } | null)?.codes;
+    checkArray(flat, "codes");
     if (!table && typeof flat?.length !== "number") {
       throw new InvalidInputError(
         "rows must be an array of rows of codes, or { codes, levels } with a flat array of codes",
@@ -107,7 +108,6 @@ export class SemanticIds implements Iterable<number[]> {
         `codes has ${counted(flat.length, "entry")}, which is not a multiple of the ${counted(levels, "level")}`,
       );
     }
-    if (ArrayBuffer.isView(flat)) requireAttached(flat, "codes");
     const n = table ? table.length : flat!.length / levels;
     const codes = SemanticIds.allocate(n, codebookSizes);
     for (let i = 0; i < n; i++) {

@@ -3,10 +3,11 @@
 import { viewBytes } from "./attached.ts";
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
 import { platform } from "./native.ts";
-import { show } from "./option-reader.ts";
+import { show, UNWRAP } from "./option-reader.ts";
+import { reasonOf } from "./reason.ts";
 import { TextDecoder } from "./text-codecs.ts";
 import type { HubConfig, ModelSource } from "./types.ts";
-import { blobBytes, isBlob, isResponse } from "./web-objects.ts";
+import { blobBytes, isBlob, isResponse, requireReadable } from "./web-objects.ts";
 
 /** What was read. */
 export interface ModelBytes {
@@ -21,8 +22,10 @@ export async function readSource(source: ModelSource): Promise<ModelBytes> {
   if (ArrayBuffer.isView(source) || kind === "ArrayBuffer" || kind === "SharedArrayBuffer") {
     return { bytes: viewBytes(source as ArrayBuffer, "RQVAE.load") };
   }
-  if (isResponse(source)) return responseBytes(source);
-  if (isBlob(source)) return { bytes: new Uint8Array(await blobBytes(source)) };
+  const isAnswer = isResponse(source);
+  if (isAnswer || isBlob(source) || kind === "URL") requireReadable(source as Blob, "RQVAE.load: source");
+  if (isAnswer) return responseBytes(source);
+  if (isBlob(source)) return { bytes: await modelInBlob(source) };
   if (typeof source === "string" || kind === "URL") return locationBytes(source as string | URL);
   throw new InvalidInputError(
     `RQVAE.load: expected bytes, a URL, a path, a Blob or a Response, received ${
@@ -48,7 +51,7 @@ async function locationBytes(location: string | URL): Promise<ModelBytes> {
       return await readModel(file, readLocalFile);
     } catch (cause) {
       if (cause instanceof ModelFormatError) throw cause;
-      throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${(cause as Error).message}`, {
+      throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${reasonOf(cause)}`, {
         cause,
       });
     }
@@ -130,6 +133,17 @@ function describesItself(bytes: Uint8Array): boolean {
   if (bytes[8] !== 0x7b) return true; // "{": else a complaint follows, whatever stands beside it
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   return new TextDecoder().decode(bytes.subarray(8, Math.min(8 + length, bytes.length))).includes('"rqvae":');
+}
+
+async function modelInBlob(blob: Blob): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await blobBytes(blob));
+  } catch (cause) {
+    throw new InvalidInputError(
+      `RQVAE.load: the Blob could not be read: ${(cause as Error).message}. If it is behind a Proxy, ${UNWRAP}`,
+      { cause },
+    );
+  }
 }
 
 async function responseBytes(response: Response): Promise<ModelBytes> {

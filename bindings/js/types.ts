@@ -8,7 +8,7 @@ import type { Verdict } from "./verdict.ts";
 import type { Wording } from "./wording.ts";
 
 /** `Float16Array`, in projects whose types have it; engines have it since 2025 (Node 24, Chrome 135, Firefox 129, Safari 18.2). */
-type HalfArray = typeof globalThis extends { Float16Array: { readonly prototype: infer Half } } ? Half : never;
+export type HalfArray = typeof globalThis extends { Float16Array: { readonly prototype: infer Half } } ? Half : never;
 
 /** A typed array of this or another realm (an iframe, a vm context): a Float32Array, Float64Array or Float16Array. */
 export type FloatArray = Float32Array | Float64Array | HalfArray;
@@ -37,9 +37,9 @@ export interface EmbeddingSource {
   readonly dim: number;
   /**
    * Rows [first, first + count), row-major, count x dim; 0 <= first, first + count <= rows. Called with ascending ranges where
-   * possible, never twice at the same time. The array is not kept or changed; it may be the same one at every call.
+   * possible, never twice at the same time. A `Float16Array` serves as well. The array is not kept or changed; it may be the same one at every call.
    */
-  read(first: number, count: number): Float32Array | Promise<Float32Array>;
+  read(first: number, count: number): Float32Array | HalfArray | Promise<Float32Array | HalfArray>;
 }
 
 /** Batches of items as they come: what `encodeStream` takes. */

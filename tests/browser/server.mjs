@@ -18,16 +18,17 @@ const TYPES = {
 };
 
 /**
- * `pages` are answered from memory, everything else from `folder`; `headers` go with every answer.
+ * `pages` are answered from memory, everything else from `folder`; `headers` go with every answer, but for paths that match `without`.
  * @typedef {{ url: string, close(): Promise<void> }} Site
  * @param {string} folder
- * @param {{ pages?: Record<string, string>, headers?: Record<string, string>, types?: Record<string, string> }} [options]
+ * @param {{ pages?: Record<string, string>, headers?: Record<string, string>, without?: RegExp, types?: Record<string, string> }} [options]
  * @returns {Promise<Site>}
  */
 export async function serve(folder, options = {}) {
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
-    for (const [name, value] of Object.entries(options.headers ?? {})) response.setHeader(name, value);
+    const headers = options.without?.test(path) ? {} : (options.headers ?? {});
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const page = options.pages?.[path];
     if (page !== undefined) {
       response.setHeader("content-type", TYPES[".html"]);

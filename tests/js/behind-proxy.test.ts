@@ -1,7 +1,7 @@
 /** Objects behind a Proxy, as Vue's ref and reactive or Valtio make them of whatever is put in. */
-import { InvalidInputError, RQVAE, SemanticIdIndex, type SemanticIds } from "rqvae";
+import { InvalidInputError, RQVAE, SemanticIdIndex, SemanticIds } from "rqvae";
 import { LogitsMask } from "rqvae/decoding";
-import { openEmbeddings, writeNpy } from "rqvae/formats";
+import { openEmbeddings, readItems, writeNpy } from "rqvae/formats";
 import { assessIds, explainIds, VectorClasses } from "rqvae/report";
 import { Vocabulary } from "rqvae/vocabulary";
 import { EncodePool, RQVAEWorker } from "rqvae/worker";
@@ -160,6 +160,95 @@ describe.each([
     );
     index.add(wrap(["new"]), wrap(model.encode([rows[0]!])));
     expect(index.items(index.get("new")!)).toEqual(["new"]);
+  });
+});
+
+/** Like those of browsers, which tell nothing through a Proxy; Node's do. */
+class BrowserObject {
+  readonly tag: string;
+  readonly #size = 1;
+  constructor(tag: string) {
+    this.tag = tag;
+  }
+  get [Symbol.toStringTag]() {
+    return this.tag;
+  }
+  get size() {
+    return this.#size;
+  }
+  get ok() {
+    return this.#size > 0;
+  }
+}
+
+describe("a Proxy of an array or of another object of the platform is refused and toRaw named", () => {
+  const data = Float32Array.from(rows.flat());
+  const file = () => model.save();
+  const inRows = (Type: typeof Float32Array | typeof Float64Array) =>
+    rows.map((row, i) => (i === 7 ? shallow(Type.from(row)) : Type.from(row)));
+  const decoding = () => {
+    const index = SemanticIdIndex.build([...rows.keys()], ids);
+    return { index, mask: new LogitsMask(index, { tokenOf: (level, code) => 4 * level + code, eos: 99 }) };
+  };
+  const worker = (use: (worker: RQVAEWorker) => Promise<unknown>) => async () => {
+    const own = await RQVAEWorker.load(file());
+    try {
+      return await use(own);
+    } finally {
+      expect((await own.encode(rows)).codes).toEqual(ids.codes); // it lives on
+      await own.terminate();
+    }
+  };
+  it.each<[string, () => unknown]>([
+    ["a flat array", () => model.encode(shallow(data))],
+    ["the data of a matrix", () => model.encode({ data: shallow(data), rows: 60, dim: 3 })],
+    ["a row", () => model.encode(inRows(Float32Array))],
+    ["a row of doubles", () => model.encodeAsync(inRows(Float64Array))],
+    ["items of fit", () => RQVAE.fit(shallow(data), { inputDim: 3 })],
+    ["items of a worker", worker((own) => own.encode(shallow(data)))],
+    ["a matrix of a worker", worker((own) => own.encode({ data: shallow(data), rows: 60, dim: 3 }))],
+    ["a row of a worker", worker((own) => own.encode(inRows(Float32Array)))],
+    ["codes", () => model.decode({ codes: shallow(ids.codes), levels: 3 } as never)],
+    ["codes of a worker", worker((own) => own.decode({ codes: shallow(ids.codes), levels: 3 } as never))],
+    ["codes of IDs", () => new SemanticIds(shallow(ids.codes), ids.codebookSizes)],
+    ["hiddenDims", () => RQVAE.create({ inputDim: 3, hiddenDims: shallow(Int32Array.of(8)) as never })],
+    ["bytes of a model", () => RQVAE.load(shallow(file()))],
+    ["an ArrayBuffer of a model", () => RQVAE.load(shallow(file().buffer))],
+    ["a Blob", () => RQVAE.load(shallow(new BrowserObject("Blob")) as never)],
+    ["a Response", () => RQVAE.load(shallow(new BrowserObject("Response")) as never)],
+    ["a URL", () => RQVAE.load(shallow(new URL("file:///model.safetensors")))],
+    ["bytes of a worker's model", () => RQVAEWorker.load(shallow(file()))],
+    ["bytes of a pool's model", () => EncodePool.create(shallow(file()), { workers: 1 })],
+    ["a worker's wasm", () => RQVAEWorker.create({ inputDim: 3 }, { wasm: shallow(file()) })],
+    ["a worker's wasm as an ArrayBuffer", () => RQVAEWorker.create({ inputDim: 3 }, { wasm: shallow(file().buffer) })],
+    [
+      "a worker's wasm as a URL",
+      () => RQVAEWorker.create({ inputDim: 3 }, { wasm: shallow(new URL("file:///w.wasm")) }),
+    ],
+    ["resume", () => model.train(rows, { resume: shallow(file()) })],
+    ["resume as an ArrayBuffer", () => model.train(rows, { resume: shallow(file().buffer) as never })],
+    ["resume of a worker", worker((own) => own.train(rows, { resume: shallow(file()) }))],
+    ["an index's bytes", () => SemanticIdIndex.load(shallow(decoding().index.save()))],
+    ["an index's mask", () => decoding().index.mask([], shallow(new Uint8Array(5)))],
+    ["logits", () => decoding().mask.apply(shallow(new Float32Array(100)), 0)],
+    ["bytes of items", () => readItems(shallow(writeNpy({ data, rows: 60, dim: 3 })))],
+    ["bytes of an opened file", () => openEmbeddings(shallow(writeNpy({ data, rows: 60, dim: 3 })))],
+    ["a File of items", () => openEmbeddings(shallow(new BrowserObject("File")) as never)],
+    [
+      "a worker's wasm as a Response",
+      () => RQVAEWorker.create({ inputDim: 3 }, { wasm: shallow(new BrowserObject("Response")) as never }),
+    ],
+    ["a URL of items", () => openEmbeddings(shallow(new URL("file:///items.npy")))],
+    ["items that are written", () => writeNpy({ data: shallow(data), rows: 60, dim: 3 })],
+    ["items of a report", () => assessIds(ids, { items: { data: shallow(data), rows: 60, dim: 3 }, model })],
+    ["what a source reads", () => model.encodeAsync({ rows: 60, dim: 3, read: () => shallow(data) })],
+  ])("%s", async (_name, use) => {
+    const error = await (async () => use())().then(
+      () => undefined,
+      (reason: unknown) => reason as Error,
+    );
+    expect(error).toBeInstanceOf(InvalidInputError);
+    expect(error?.message).toMatch(/Proxy of an? .*toRaw/);
   });
 });
 

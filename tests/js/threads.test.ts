@@ -77,7 +77,9 @@ describe("threads", () => {
         `InvalidInputError: initialize: threads must be "auto" or a whole number from 1 to 64, received ${received}`,
       );
     }
-    expect(lines[6]).toMatch(/^InvalidInputError: initialize\(\{ threads \}\) came too late/);
+    expect(lines[6]).toMatch(
+      /^InvalidInputError: initialize: asked for threads: 2, but .* already loaded .* with threads: "auto"/,
+    );
     expect(lines[7]).toBe("true");
   });
 

@@ -1,4 +1,4 @@
-import { requireAttached } from "../attached.ts";
+import { checkArray } from "../attached.ts";
 import { worksBehindProxy } from "../behind-proxy.ts";
 import { InvalidInputError, UnknownPrefixError } from "../errors.ts";
 import { show } from "../option-reader.ts";
@@ -99,7 +99,7 @@ export class LogitsMask {
    * @throws InvalidInputError when there are fewer logits than tokens, or the index is empty; nothing is changed then.
    */
   apply(logits: Float32Array, state: number): void {
-    if (ArrayBuffer.isView(logits)) requireAttached(logits, "logits");
+    checkArray(logits, "logits");
     if (logits.length <= this.#largest) {
       throw new InvalidInputError(
         `logits has ${counted(logits.length, "entry")}, but the vocabulary has the token ${this.#largest}: pass the logits of one next token, of the model that the vocabulary is for`,

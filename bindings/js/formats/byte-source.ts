@@ -2,7 +2,8 @@
 
 import { openLocalFile } from "#local-file";
 import { InvalidInputError, type RQVAEError } from "../errors.ts";
-import { blobBytes, isBlob } from "../web-objects.ts";
+import { reasonOf } from "../reason.ts";
+import { blobBytes, isBlob, requireReadable } from "../web-objects.ts";
 import { asBytes, count, describeValue } from "./bytes.ts";
 import { freeBuffer } from "./float-list.ts";
 
@@ -37,6 +38,7 @@ const REMOTE_PIECE = 1 << 22;
 
 /** Opens a source. @throws InvalidInputError when there is none, or it cannot be read. */
 export async function openFile(source: FileSource): Promise<OpenedFile> {
+  if (isBlob(source) || tag(source) === "URL") requireReadable(source as Blob, "the source");
   if (typeof source === "string" || tag(source) === "URL") return openLocation(String(source));
   if (isBlob(source)) {
     const blob = source;
@@ -166,8 +168,9 @@ function blobSource(blob: Blob): ByteSource {
       try {
         got = await readBlob(blob.slice(position, end), target);
       } catch (cause) {
+        if (cause instanceof InvalidInputError) throw cause;
         throw new InvalidInputError(
-          `the bytes ${count(position)} to ${count(end - 1)} cannot be read: ${(cause as Error).message} Was it moved or changed?`,
+          `the bytes ${count(position)} to ${count(end - 1)} cannot be read: ${(cause as Error).message.replace(/\.?$/, ".")} Was it moved or changed?`,
           { cause },
         );
       }
@@ -230,8 +233,8 @@ export const fileReasons: Readonly<Record<string, string>> = {
 
 async function localSource(path: string | URL): Promise<ByteSource> {
   const explain = (cause: unknown) => {
-    const { code, message } = cause as { code?: string; message: string };
-    return new InvalidInputError(`${path}: ${fileReasons[code ?? ""] ?? message}`, { cause });
+    const { code } = cause as { code?: string };
+    return new InvalidInputError(`${path}: ${fileReasons[code ?? ""] ?? reasonOf(cause)}`, { cause });
   };
   const file = await openLocalFile!(path).catch((cause) => {
     throw explain(cause);

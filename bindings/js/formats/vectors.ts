@@ -1,9 +1,12 @@
 /** Writers of vectors (latents, embeddings), a block of rows at a time. */
 
+import { checkArray } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
-import type { EmbeddingSource } from "../types.ts";
+import { isFloats, typedArrayName } from "../items.ts";
+import type { EmbeddingSource, FloatArray, ItemMatrix } from "../types.ts";
 import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
+import { halfValues } from "./half.ts";
 import { checkedItemIds } from "./id-table.ts";
 import { quoted } from "./ids.ts";
 import { npyHeader } from "./npy.ts";
@@ -18,8 +21,11 @@ export type VectorFormat = (typeof VECTOR_FORMATS)[number];
 export interface VectorBlocks {
   rows: number;
   dim: number;
-  /** Each any whole number of rows, row-major; together `rows` x `dim`. They are used up before the next one is asked for. */
-  blocks: AsyncIterable<Float32Array> | Iterable<Float32Array>;
+  /**
+   * Each any whole number of rows, row-major; together `rows` x `dim`. They are used up before the next one is asked for. Doubles are
+   * rounded to float32.
+   */
+  blocks: AsyncIterable<FloatArray> | Iterable<FloatArray>;
 }
 
 /** What is written beside the vectors. */
@@ -36,13 +42,13 @@ export interface VectorExtras {
  * - jsonl: `{"id":"a","embedding":[0.1,0.2]}` a line;
  * - parquet: the columns `item` and `embedding` (a list of floats), uncompressed.
  *
- * @param vectors Blocks, a matrix, or a source such as `openEmbeddings` gives.
- * @throws InvalidInputError for an unknown format, blocks that are not of whole rows or not as many as said, and item IDs that are not one a
+ * @param vectors Blocks, a matrix (doubles and half floats too), or a source such as `openEmbeddings` gives.
+ * @throws InvalidInputError for an unknown format, blocks that are no arrays of floats, not of whole rows or not as many as said, and item IDs that are not one a
  *   row or twice the same.
  */
 export async function* vectorChunks(
   format: VectorFormat,
-  vectors: VectorBlocks | EmbeddingSource | { data: Float32Array; rows: number; dim: number },
+  vectors: VectorBlocks | EmbeddingSource | ItemMatrix,
   extras: VectorExtras = {},
 ): AsyncGenerator<string | Uint8Array> {
   const { rows, dim } = vectors;
@@ -72,23 +78,46 @@ export async function* vectorChunks(
 /** Values that are written at a time. */
 const BLOCK = 1 << 18;
 
-async function* blocksOf(
-  vectors: VectorBlocks | EmbeddingSource | { data: Float32Array; rows: number; dim: number },
-): AsyncGenerator<Float32Array> {
+async function* blocksOf(vectors: VectorBlocks | EmbeddingSource | ItemMatrix): AsyncGenerator<Float32Array> {
   const { rows, dim } = vectors;
   const most = Math.max(1, Math.floor(BLOCK / dim));
   if ("blocks" in vectors) {
     for await (const block of vectors.blocks) {
-      for (let at = 0; at < block.length; at += most * dim) yield block.subarray(at, at + most * dim);
+      const whole = requireFloats(block, "a block");
+      for (let at = 0; at < whole.length; at += most * dim) yield asFloat32(whole.subarray(at, at + most * dim));
+    }
+    return;
+  }
+  if ("data" in vectors) {
+    const isBits = typedArrayName(vectors.data) === "Uint16Array";
+    const data = isBits ? (vectors.data as Uint16Array) : requireFloats(vectors.data, "data");
+    checkArray(data, "data");
+    if (data.length !== rows * dim) {
+      throw new InvalidInputError(`data has ${count(data.length)} values, but rows x dim is ${rows} x ${dim}`);
+    }
+    for (let at = 0; at < data.length; at += most * dim) {
+      const block = data.subarray(at, at + most * dim) as FloatArray;
+      yield isBits ? Float32Array.from(block, (bits) => halfValues()[bits]!) : asFloat32(block);
     }
     return;
   }
   for (let first = 0; first < rows; first += most) {
     const here = Math.min(most, rows - first);
-    if ("read" in vectors) yield await vectors.read(first, here);
-    else yield vectors.data.subarray(first * dim, (first + here) * dim);
+    yield asFloat32(requireFloats(await vectors.read(first, here), `what read(${first}, ${here}) gave`));
   }
 }
+
+/** @throws InvalidInputError that names the argument `name`. */
+function requireFloats(value: unknown, name: string): FloatArray {
+  checkArray(value, name);
+  if (isFloats(value)) return value;
+  throw new InvalidInputError(
+    `${name} must be a Float32Array, a Float64Array or a Float16Array, got ${typedArrayName(value) ?? describeValue(value)}`,
+  );
+}
+
+const asFloat32 = (values: FloatArray): Float32Array =>
+  typedArrayName(values) === "Float32Array" ? (values as Float32Array) : Float32Array.from(values);
 
 interface Writer {
   begin(): Iterable<string | Uint8Array>;

@@ -1,12 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { startWorker } from "#worker-host";
-import { viewBytes } from "../attached.ts";
+import { checkArray, viewBytes } from "../attached.ts";
 import { originalOf, worksBehindProxy } from "../behind-proxy.ts";
 import { encodeBatches } from "../encode-stream.ts";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
 import type { WasmSource } from "../native.ts";
 import { checkOptionNames, OptionReader } from "../option-reader.ts";
+import { reasonOf } from "../reason.ts";
 import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { readSource } from "../source.ts";
@@ -29,6 +30,7 @@ import type {
   TrainOptions,
   TrainProgress,
 } from "../types.ts";
+import { requireReadable } from "../web-objects.ts";
 import type { WorkerPort } from "./host.types.ts";
 import { type LongCall, longCall, type Watch } from "./long-call.ts";
 import { plain } from "./plain.ts";
@@ -319,7 +321,7 @@ export class RQVAEWorker {
   /** As `RQVAE.trainStep`, with an optimizer of this worker. */
   async trainStep(items: Items, optimizer: WorkerOptimizer, options: TransferOption = {}): Promise<Losses> {
     const own = originalOf(optimizer);
-    if (own?.worker !== this) {
+    if (originalOf(own?.worker) !== this) {
       throw new InvalidInputError("optimizer must come from this worker's own createOptimizer");
     }
     const sent = onlyItems("trainStep", items, options);
@@ -439,6 +441,7 @@ export class RQVAEWorker {
     try {
       data = (await this.#pending.get(id)?.source?.read(first, count)) ?? null;
       // A copy: the array is the source's. What is no array of floats is refused over there, with what was expected.
+      checkArray(data, `items: what read(${first}, ${count}) gave`);
       if (ArrayBuffer.isView(data)) data = (data as Float32Array).slice();
       if (this.#pending.has(id)) this.#port.post({ type: "rows", id, data }, buffersOf(data));
     } catch (error) {
@@ -516,7 +519,7 @@ function startPort(): WorkerPort {
     return startWorker();
   } catch (cause) {
     throw new WorkerError(
-      `The worker could not start: ${(cause as Error).message}. There may be no workers here (jsdom, happy-dom, a sandboxed frame, Node with --permission but without --allow-worker), or a bundler left its script behind. Use RQVAE itself, which needs none`,
+      `The worker could not start: ${reasonOf(cause)}. There may be no workers here (jsdom, happy-dom, a sandboxed frame, Node with --permission but without --allow-worker), or a bundler left its script behind. Use RQVAE itself, which needs none`,
       { cause },
     );
   }
@@ -563,7 +566,10 @@ function onlyItems(method: string, items: Items, options: TransferOption): Items
 /** A response is read here, where it can be; bytes are copied without the rest of their buffer. */
 async function wireWasm(wasm: WasmSource): Promise<WireWasm> {
   const kind = Object.prototype.toString.call(wasm).slice(8, -1);
+  if (kind === "URL" || kind === "Response") requireReadable(wasm as URL, "wasm");
+  checkArray(wasm, "wasm");
   if (kind === "URL") return { kind: "url", href: (wasm as URL).href };
   if (kind === "Response") return { kind: "given", source: await (await import("../load.ts")).compile(wasm) };
-  return { kind: "given", source: ArrayBuffer.isView(wasm) ? viewBytes(wasm, "wasm").slice() : (wasm as ArrayBuffer) };
+  const isBytes = ArrayBuffer.isView(wasm) || kind === "ArrayBuffer";
+  return { kind: "given", source: isBytes ? viewBytes(wasm as Uint8Array, "wasm").slice() : (wasm as ArrayBuffer) };
 }

@@ -20,7 +20,7 @@ export function startWorker(): WorkerPort {
         listener(
           event.message
             ? `The worker crashed: ${event.message}`
-            : "The worker could not start: its script was not found or is blocked (check the bundler's output and the page's Content-Security-Policy, worker-src)",
+            : "The worker could not start: its script was not found or is blocked (check the bundler's output, the page's Content-Security-Policy, worker-src, and from another origin or in a sandboxed frame the header Access-Control-Allow-Origin). RQVAE itself needs no worker",
           event.error,
         ),
       );

@@ -1,6 +1,6 @@
 /** Items on their way to a worker: copies, unless the caller gives them away. */
 
-import { requireAttached } from "../attached.ts";
+import { checkArray, requireAttached } from "../attached.ts";
 import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { adviseItems } from "../item-forms.ts";
@@ -38,6 +38,8 @@ export function sentItems(items: Items, transfer: boolean | undefined, method: s
     requireAttached(data, "items");
     return transfer && isWhole(data) ? data : (data.slice() as T);
   };
+  checkArray(items, "items");
+  checkArray((items as Partial<ItemMatrix> | null)?.data, "items.data");
   if (isFloats(items)) return own(items);
   if (Array.isArray(items)) return copyRows(items) ?? clone(items);
   const { data, rows, dim } = (items ?? {}) as ItemMatrix;
@@ -66,7 +68,7 @@ function clone(items: Items): Items {
 function copyRows(source: readonly unknown[]): ItemMatrix | undefined {
   const rows = Array.from(source); // holes become undefined, which `every` would pass over
   rows.forEach((row, i) => {
-    if (isFloats(row)) requireAttached(row, `items: row ${i}`);
+    checkArray(row, `items: row ${i}`);
   });
   if (!rows.every(isRow)) return undefined;
   const dim = rows[0]?.length ?? 0;
