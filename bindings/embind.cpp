@@ -270,6 +270,12 @@ val TrainLosses(const TrainJob& job) {
   return job.last_batch_size() == 0 ? val::undefined() : BatchLosses(job.last_losses(), job.last_batch_size());
 }
 
+// Undefined before the first step of the training.
+val TrainEpochLosses(const TrainJob& job) {
+  const std::optional<Losses> losses = job.epoch_losses();
+  return losses ? ToJs(*losses) : val::undefined();
+}
+
 val TrainRecord(const TrainJob& job, int index) {
   const EpochRecord& record = job.history().at(static_cast<size_t>(index));
   val result = ToJs(record.losses);
@@ -414,6 +420,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   function("advanceTrain", &Guard<&AdvanceTrain>::Call);
   function("trainState", &Guard<&TrainState>::Call);
   function("trainLosses", &Guard<&TrainLosses>::Call);
+  function("trainEpochLosses", &Guard<&TrainEpochLosses>::Call);
   function("trainRecord", &Guard<&TrainRecord>::Call);
   function("trainStart", &Guard<&TrainStart>::Call);
   function("trainOutcome", &Guard<&TrainOutcome>::Call);

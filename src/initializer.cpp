@@ -106,8 +106,8 @@ bool InitializeJob::Advance() {
     case Phase::kCommit:
       if (!draft_->store().values().allFinite()) {
         throw Error(ErrorKind::kInvalidInput,
-                    "items: their values are too large to be fitted in float32; scale them down (inputScaling "
-                    "\"commonScale\" takes the widest range)");
+                    "items: their values are too large to be fitted in float32; scale them down "
+                    "({inputScaling=commonScale} takes the widest range)");
       }
       model_->store().values() = draft_->store().values();
       model_->ParametersChanged();

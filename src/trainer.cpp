@@ -38,7 +38,7 @@ void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double 
     throw Error(ErrorKind::kDiverged,
                 where +
                     ": the loss or a weight is no longer finite. The model keeps the step before it. "
-                    "Lower learningRate or check the items for extreme values");
+                    "Lower {learningRate} or check the items for extreme values");
   }
 }
 
@@ -205,7 +205,7 @@ void TrainJob::FinishStep() {
   Losses losses = model_->FinishStep();
   const double rate_scale = RateScale(config_.schedule, config_.warmup, step_, total_steps_);
   ApplyStep(*model_, optimizer_, losses, rate_scale,
-            "training diverged in epoch " + std::to_string(epoch_) + ", step " + std::to_string(step_));
+            "training diverged in {epoch=" + std::to_string(epoch_) + "}, step " + std::to_string(step_));
   dead_codes_.CommitStep();
   last_rate_ = config_.optimizer.learning_rate * rate_scale;
   ++step_;
@@ -224,14 +224,26 @@ void TrainJob::FinishStep() {
   if (position_ == training_.rows()) FinishTraining();
 }
 
+Losses TrainJob::EpochMeans(Index rows) const {
+  Losses means = epoch_sums_;
+  const auto n = static_cast<double>(rows);
+  for (const auto mean : kMeans) means.*mean /= n;
+  for (double& error : means.quantization_error) error /= n;
+  return means;
+}
+
+std::optional<Losses> TrainJob::epoch_losses() const {
+  // position_ counts other rows in the other phases.
+  if (phase_ == Phase::kTrain && position_ > 0) return EpochMeans(position_);
+  if (history_.empty()) return std::nullopt;
+  return history_.back().losses;
+}
+
 // The epoch's steps are done.
 void TrainJob::FinishTraining() {
   EpochRecord record;
   record.epoch = epoch_;
-  record.losses = epoch_sums_;
-  const auto n = static_cast<double>(training_.rows());
-  for (const auto mean : kMeans) record.losses.*mean /= n;
-  for (double& error : record.losses.quantization_error) error /= n;
+  record.losses = EpochMeans(training_.rows());
   record.learning_rate = last_rate_;
   for (Index l = 0; l < model_->config().levels(); ++l) record.dead_codes.push_back(dead_codes_.dead(l));
   record.restarted.assign(record.dead_codes.size(), 0);

@@ -71,6 +71,9 @@ class TrainJob : public Job {
   Index training_rows() const { return training_.rows(); }
   const Losses& last_losses() const { return last_losses_; }  // of the last whole step
   Index last_batch_size() const { return last_batch_size_; }  // 0 before the first step of this object
+  // Means over the items of the epoch in progress so far; at its beginning, those of the epoch before. None before the
+  // first step.
+  std::optional<Losses> epoch_losses() const;
   const std::vector<EpochRecord>& history() const { return history_; }
   const std::optional<Evaluation>& start() const { return start_; }  // with validation rows
   const std::optional<Snapshot>& best_by_loss() const { return best_by_loss_; }
@@ -108,6 +111,7 @@ class TrainJob : public Job {
   void Finish();
   void Visit(Archive& archive, Phase& phase, Vector& values);
   bool Fits(Phase phase) const;
+  Losses EpochMeans(Index rows) const;
 
   RqVae* model_;
   const RowSource* source_;

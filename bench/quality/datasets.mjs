@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readCsv, readLabels, readNpy } from "rqvae/formats";
+import { readLabels, readNpy } from "rqvae/formats";
 import { pickRows, sampleRows } from "./split.mjs";
 import { syntheticCatalogue, syntheticPath } from "./synthetic.mjs";
 
@@ -132,11 +132,8 @@ function industrial() {
 function movies() {
   const folder = join(DATA, "test_only/text-minilm");
   if (!existsSync(join(folder, "mood2movie-2112x384.npy"))) return undefined;
-  // The library's reader of tables: the columns of text are labels, the others (id, vote_average) are of no interest here.
-  const { labels } = readCsv(readFileSync(join(folder, "mood2movie.csv"), "utf8"), {
-    labelColumns: ["title", "overview", "genre_ids", "poster_path"],
-  });
-  const values = labels.labels.genre_ids.map((list) => String(JSON.parse(list)[0] ?? "") || null);
+  const { labels } = readLabels(readFileSync(join(folder, "mood2movie.csv"), "utf8"), "mood2movie.csv");
+  const values = labels.genre_ids.map((list) => String(JSON.parse(list)[0] ?? "") || null);
   return { items: readMatrix(join(folder, "mood2movie-2112x384.npy")), category: { name: "first genre", values } };
 }
 

@@ -2,9 +2,13 @@
 
 import { InvalidInputError } from "./errors.ts";
 import type { ModelFile, ModelMetadata } from "./model-file.ts";
+import type { NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
+import { readModelFile } from "./read-model-file.ts";
+import { hashOf } from "./rqvae.ts";
 import { resolveTrainConfig } from "./train-config.ts";
 import type { ModelConfig, TrainConfig, TrainOptions } from "./types.ts";
+import { call, counted, option, worded } from "./wording.ts";
 
 /** The items of a training run, known again by their shape and a hash of the first and last block of 256 rows. */
 export interface DataIdentity {
@@ -20,13 +24,13 @@ export interface CheckpointInfo {
 }
 
 /** The options of training that decide nothing about its result. */
-const CALLBACKS: readonly string[] = ["onProgress", "signal", "checkpoint", "resume"];
+const CALLBACKS: readonly string[] = ["columnNames", "onProgress", "signal", "checkpoint", "resume"];
 
 /**
  * Checks that a checkpoint goes on with this model, these options and these items, and gives the training configuration.
  * @throws InvalidInputError that names the first difference.
  */
-export function resumedConfig(
+function resumedConfig(
   file: ModelFile,
   model: ModelConfig,
   options: TrainOptions,
@@ -36,12 +40,12 @@ export function resumedConfig(
   const info = metadata?.checkpoint;
   if (!metadata || !info || !state) {
     throw new InvalidInputError(
-      "resume: these bytes are a model, not a checkpoint: pass what `checkpoint.write` or `saveCheckpoint()` gave",
+      worded`${call("resume")}these bytes are a model, not a checkpoint: ${{ api: "pass what checkpoint.write or saveCheckpoint() gave", cli: "name the file that --checkpoint wrote" }}`,
     );
   }
   if (metadata.numerics !== numerics) {
     throw new InvalidInputError(
-      `resume: the checkpoint was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}: resume with the release that made it`,
+      worded`${call("resume")}the checkpoint was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}: resume with the release that made it`,
     );
   }
   requireSame("the model's", metadata.config, model);
@@ -56,26 +60,43 @@ export function resumedConfig(
   return { train, data: info.data, state, metadata };
 }
 
+/** A checkpoint's bytes, read and checked as `resumedConfig` does. */
+export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: TrainOptions, module: NativeModule) {
+  const file = readModelFile(new Uint8Array(bytes), (data) => hashOf(module, data));
+  const resumed = resumedConfig(file, model, options, module.buildInfo().numerics);
+  return {
+    ...resumed,
+    /** What can be told only once the items are known. @throws InvalidInputError */
+    requireFit(data: DataIdentity, isInitialized: boolean): void {
+      requireSameData(resumed.data, data);
+      if (resumed.metadata.initialized || !isInitialized) return;
+      throw new InvalidInputError(
+        worded`${call("resume")}the checkpoint was taken during initialisation, and this model is initialised already: resume on a new model`,
+      );
+    },
+  };
+}
+
 export function requireSame(whose: string, stored: object, now: object): void {
   for (const [name, value] of Object.entries(stored)) {
     const own = (now as Record<string, unknown>)[name];
     if (JSON.stringify(own) === JSON.stringify(value)) continue;
     throw new InvalidInputError(
-      `resume: the checkpoint was made with ${whose} ${name} ${show(value)}, now it is ${show(own)}: use the same options`,
+      worded`${call("resume")}the checkpoint was made with ${{ api: `${whose} `, cli: "" }}${option(name)} ${show(value)}, now it is ${show(own)}: use the same options`,
     );
   }
 }
 
 /** @throws InvalidInputError when the items are others than those of the checkpoint. */
-export function requireSameData(stored: DataIdentity, now: DataIdentity): void {
+function requireSameData(stored: DataIdentity, now: DataIdentity): void {
   if (stored.rows !== now.rows || stored.dim !== now.dim) {
     throw new InvalidInputError(
-      `resume: the checkpoint was made with ${stored.rows} items of dimension ${stored.dim}, received ${now.rows} of ${now.dim}: use the same items`,
+      worded`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, received ${now.rows} of ${now.dim}: use the same items`,
     );
   }
   if (stored.hash !== now.hash) {
     throw new InvalidInputError(
-      "resume: the checkpoint was made with other items: their first or last rows differ (or their order)",
+      worded`${call("resume")}the checkpoint was made with other items: their first or last rows differ (or their order)`,
     );
   }
 }

@@ -1,6 +1,7 @@
 /** Whether new items still look like those that the index was built on: by what their IDs leave over. */
 
 import { hashItemId, type ItemId } from "./item-id.ts";
+import { counted } from "./wording.ts";
 
 /** Share of the catalogue whose left-over lies within the limit. */
 const WITHIN = 0.99;
@@ -39,7 +40,7 @@ export function describeDrift(items: number, outside: number): IdDrift {
   // Three standard deviations of a binomial count above its mean.
   if (outside >= 2 && outside > expected + 3 * Math.sqrt(expected * WITHIN)) {
     const percent = (Math.round(1000 * drift.share) / 10).toFixed(1);
-    drift.warning = `${outside} of ${items} new items (${percent} %) lie farther from their ID than 99 % of the catalogue did when the index was built; 1 % would be usual. The catalogue is moving away from what the model has learned: train a new model when this goes on`;
+    drift.warning = `${outside} of ${counted(items, "new item")} (${percent} %) lie farther from their ID than 99 % of the catalogue did when the index was built; 1 % would be usual. The catalogue is moving away from what the model has learned: train a new model when this goes on`;
   }
   return drift;
 }

@@ -5,6 +5,7 @@ import { InvalidInputError } from "./errors.ts";
 import { firstNonFinite, type ItemHeap, notFinite, openItems, typedArrayName } from "./items.ts";
 import { show } from "./option-reader.ts";
 import type { EmbeddingSource, Items } from "./types.ts";
+import { counted } from "./wording.ts";
 
 /** Bytes that are read at a time, at most: 4,096 rows of dimension 768. */
 const READ_BYTES = 12 << 20;
@@ -63,9 +64,9 @@ export class SourceReader {
     checkArray(given, `${this.#name}: what read(${first}, ${count}) gave`);
     const data = typedArrayName(given) === "Float16Array" ? Float32Array.from(given) : given;
     if (Object.prototype.toString.call(data) !== "[object Float32Array]" || data.length !== count * this.dim) {
-      const received = ArrayBuffer.isView(data) ? `${show(data)} of ${data.length} values` : show(data);
+      const received = ArrayBuffer.isView(data) ? `${show(data)} of ${counted(data.length, "value")}` : show(data);
       throw new InvalidInputError(
-        `${this.#name}: read(${first}, ${count}) must give a Float32Array (or Float16Array) of ${count} x ${this.dim} = ${count * this.dim} values (rows ${first} to ${first + count - 1}), received ${received}`,
+        `${this.#name}: read(${first}, ${count}) must give a Float32Array (or Float16Array) of ${count} x ${this.dim} = ${counted(count * this.dim, "value")} (rows ${first} to ${first + count - 1}), received ${received}`,
       );
     }
     return data;

@@ -3,6 +3,8 @@
  * thrown for bad input: no number, no bare WebAssembly trap.
  */
 
+import { toText, type Wording } from "./wording.ts";
+
 /** Names of the error classes, also used to carry an error through a worker's message. */
 export type RQVAEErrorName =
   | "RQVAEError"
@@ -20,6 +22,14 @@ export type RQVAEErrorName =
 /** Base class of every error that the library throws. */
 export class RQVAEError extends Error {
   override readonly name: RQVAEErrorName = "RQVAEError";
+  /** The message in parts, with the options that it is about as data; absent when it is about none. */
+  declare readonly wording?: Wording;
+
+  constructor(message: string | Wording = "", options?: ErrorOptions) {
+    super(typeof message === "string" ? message : toText(message), options);
+    if (typeof message === "string" || message.every((part) => typeof part === "string")) return;
+    Object.defineProperty(this, "wording", { value: message }); // not enumerable: an error is printed as its message
+  }
 }
 
 /** An argument is not what it must be: shape, range, type, NaN, unknown option. */
@@ -72,7 +82,7 @@ export class WorkerError extends RQVAEError {
   override readonly name = "WorkerError";
 }
 
-const classes: Record<RQVAEErrorName, new (message: string, options?: ErrorOptions) => RQVAEError> = {
+const classes: Record<RQVAEErrorName, new (message?: string | Wording, options?: ErrorOptions) => RQVAEError> = {
   RQVAEError,
   InvalidInputError,
   ModelFormatError,
@@ -87,7 +97,7 @@ const classes: Record<RQVAEErrorName, new (message: string, options?: ErrorOptio
 };
 
 /** Makes the error of a given class name; an unknown name gives the base class. */
-export function makeError(name: string, message: string, options?: ErrorOptions): RQVAEError {
+export function makeError(name: string, message: string | Wording, options?: ErrorOptions): RQVAEError {
   const ErrorClass = Object.hasOwn(classes, name) ? classes[name as RQVAEErrorName] : RQVAEError;
   return new ErrorClass(message, options);
 }

@@ -3,7 +3,10 @@
  * the core: nothing here steers training or enters a file.
  */
 
-import type { EpochRecord, ModelConfig, TrainEvaluation, TrainWarning } from "./types.ts";
+import { distinctVectors, type ItemProfile, isConstant } from "./item-profile.ts";
+import { wholePercent } from "./report/words.ts";
+import type { EpochRecord, IdStatistics, ModelConfig, TrainEvaluation, TrainWarning } from "./types.ts";
+import { counted, option, thousands, toText, valued, type Wording, worded } from "./wording.ts";
 
 /** Usage of a level below which its codebook counts as collapsed, when there are items enough to use all codes. */
 const COLLAPSED_USAGE = 0.9;
@@ -27,58 +30,74 @@ export interface HealthContext {
   earlier: readonly EpochRecord[];
   start: TrainEvaluation | undefined;
   deadCodeRestart: boolean;
+  /** What the items are like; absent when nobody looked. */
+  profile?: ItemProfile | undefined;
 }
 
 /** The warnings that an epoch gives cause for. */
 export function diagnose(record: Omit<EpochRecord, "warnings">, context: HealthContext): TrainWarning[] {
+  // Of items that are all the same there is one code to use and one ID to give: no option changes that.
+  const nothingToLearn = context.profile !== undefined && isConstant(context.profile);
   return [
-    ...(record.evaluated ? collapse(record, context) : []),
-    ...(record.evaluated ? collisions(record, context) : []),
+    ...(record.evaluated && !nothingToLearn ? collapse(record, context) : []),
+    ...(record.evaluated && !nothingToLearn ? collisions(record, context) : []),
     ...divergence(record, context),
-    ...overfitting(record, context),
+    ...(nothingToLearn ? [] : overfitting(record, context)),
   ];
 }
 
-const percent = (share: number) => `${Math.round(share * 100)} %`;
+/** Distinct IDs per different vector. */
+const shareOf = ({ uniqueShare, items }: IdStatistics, distinct: number): number => (uniqueShare * items) / distinct;
+
+/** The different vectors: no model gives more distinct IDs. */
+const distinctItems = ({ items, profile }: HealthContext): number =>
+  profile === undefined ? items : distinctVectors(profile, items);
 
 function collapse(record: Omit<EpochRecord, "warnings">, context: HealthContext): TrainWarning[] {
-  const { config, items, deadCodeRestart } = context;
-  return record.ids.usedCodes.flatMap((used, level) => {
+  const { config, deadCodeRestart } = context;
+  const distinct = distinctItems(context);
+  const { ids } = record;
+  return ids.usedCodes.flatMap((used, level) => {
     const codes = config.codebookSizes[level]!;
-    // No level can use more codes than there are items; and where one level can tell them all apart, little is left to the others.
-    if (used >= COLLAPSED_USAGE * Math.min(codes, items)) return [];
-    if (items <= codes && record.ids.uniqueShare >= FEW_DISTINCT) return [];
-    const remedy = [
-      ...(deadCodeRestart ? [] : ["deadCodeRestart: true"]),
-      "a smaller learningRate",
-      `fewer codes (codebookSize ${Math.max(2, used)} or less)`,
+    // No level can use more codes than there are different items; and where one level can tell them all apart, little is left to the others.
+    if (used >= COLLAPSED_USAGE * Math.min(codes, distinct)) return [];
+    if (distinct <= codes && shareOf(ids, distinct) >= FEW_DISTINCT) return [];
+    const remedies = [
+      ...(deadCodeRestart ? [] : [[option("deadCodeRestart", true)]]),
+      worded`a smaller ${option("learningRate")}`,
+      worded`fewer codes (${valued("codebookSize", Math.max(2, used))} or less)`,
     ];
     return [
-      {
-        kind: "collapse" as const,
-        epoch: record.epoch,
-        level,
-        message: `level ${level + 1} uses ${used} of its ${codes} codes (perplexity ${record.ids.perplexity[level]!.toFixed(1)}): try ${listed(remedy)}`,
-      },
+      warn(
+        { kind: "collapse", epoch: record.epoch, level },
+        worded`level ${level + 1} uses ${thousands(used)} of its ${counted(codes, "code")} (perplexity ${ids.perplexity[level]!.toFixed(1)}): try ${alternatives(remedies)}`,
+      ),
     ];
   });
 }
 
 function collisions(record: Omit<EpochRecord, "warnings">, context: HealthContext): TrainWarning[] {
-  const { items, distinctIds, uniqueShare, largestGroup } = record.ids;
-  if (items < 2 || uniqueShare >= FEW_DISTINCT) return [];
+  const { items, distinctIds, largestGroup } = record.ids;
+  const distinct = distinctItems(context);
+  const distinctShare = shareOf(record.ids, distinct);
+  if (items < 2 || distinctShare >= FEW_DISTINCT) return [];
   const room = context.config.codebookSizes.reduce((product, size) => product * size, 1);
-  const before = context.start?.ids.uniqueShare;
+  const before = context.start && shareOf(context.start.ids, distinct);
   const lost = before !== undefined && before >= FEW_DISTINCT;
-  const remedy = lost
-    ? `training took them away (before it ${percent(before)} were distinct): try less inputNoise or a smaller learningRate, or select: "collision"`
-    : `try more codes a level, or one level more (${room} IDs are possible now), unless many items are identical`;
+  const remedy: Wording = lost
+    ? worded`training took them away (before it ${wholePercent(before)} were distinct): try less ${option("inputNoise")}, a smaller ${option("learningRate")} or ${option("select", "collision")}`
+    : [
+        `try more codes per level, or one more level (${counted(room, "ID")} ${room === 1 ? "is" : "are"} possible now)`,
+      ];
+  const what =
+    distinct < items
+      ? `${counted(distinct, "different vector")} among ${counted(items, "item", "have", "have")}`
+      : counted(items, "item", "have", "have");
   return [
-    {
-      kind: "collisions",
-      epoch: record.epoch,
-      message: `${items} items have ${distinctIds} distinct IDs (${percent(uniqueShare)}), the largest group is ${largestGroup}: ${remedy}`,
-    },
+    warn(
+      { kind: "collisions", epoch: record.epoch },
+      worded`${what} ${counted(distinctIds, "distinct ID")} (${wholePercent(distinctShare)}), the largest group is of ${counted(largestGroup, "item")}: ${remedy}`,
+    ),
   ];
 }
 
@@ -88,23 +107,27 @@ function divergence(record: Omit<EpochRecord, "warnings">, context: HealthContex
   const best = earlier.reduce((least, { reconstructionLoss }) => Math.min(least, reconstructionLoss), Infinity);
   const previous = earlier.at(-1)?.reconstructionLoss ?? Infinity;
   const warnings: TrainWarning[] = [];
+  const rate = worded`a smaller ${option("learningRate")} (it is ${learningRate})`;
   const matters = record.reconstructionLoss > NEGLIGIBLE * itemEnergy(config);
   if (matters && record.reconstructionLoss > DIVERGING * best && record.reconstructionLoss > previous) {
-    warnings.push({
-      kind: "divergence",
-      epoch: record.epoch,
-      message: `the reconstruction loss is ${short(record.reconstructionLoss)}, up from ${short(best)} at its best: a smaller learningRate (it is ${learningRate}), a schedule that ends at zero, or gradientClip: 1`,
-    });
+    const remedies = [rate, ["a schedule that ends at zero"], [option("gradientClip", 1)]];
+    warnings.push(
+      warn(
+        { kind: "divergence", epoch: record.epoch },
+        worded`the reconstruction loss is ${short(record.reconstructionLoss)}, up from ${short(best)} at its best: try ${alternatives(remedies)}`,
+      ),
+    );
   }
   record.perLevel.forEach(({ residualEnergy }, level) => {
     const before = level === 0 ? 1 : record.perLevel[level - 1]!.residualEnergy;
     if (!(residualEnergy > NEGLIGIBLE && residualEnergy > WORSE_THAN_NOTHING * before)) return;
-    warnings.push({
-      kind: "learningRate",
-      epoch: record.epoch,
-      level,
-      message: `level ${level + 1} leaves more energy than it gets (${short(residualEnergy)} after ${short(before)} of the latents' energy): its codes do not keep up with the encoder. A smaller learningRate (it is ${learningRate}), or a larger codebookLearningRateScale`,
-    });
+    const remedies = [rate, worded`a larger ${option("codebookLearningRateScale")}`];
+    warnings.push(
+      warn(
+        { kind: "learningRate", epoch: record.epoch, level },
+        worded`level ${level + 1} leaves more energy than it gets (${short(residualEnergy)} after ${short(before)} of the latents' energy), so its codes do not keep up with the encoder: try ${alternatives(remedies)}`,
+      ),
+    );
   });
   return warnings;
 }
@@ -123,18 +146,22 @@ function overfitting(record: Omit<EpochRecord, "warnings">, context: HealthConte
   const now = record.validation.reconstructionLoss;
   if (!(now > OVERFITTING * best)) return [];
   return [
-    {
-      kind: "overfitting",
-      epoch: record.epoch,
-      message: `the validation items' loss is ${short(now)}, up from ${short(best)} at its best: more inputNoise or weightDecay, fewer epochs or a smaller model (the best epoch is kept, see RQVAE.select)`,
-    },
+    warn(
+      { kind: "overfitting", epoch: record.epoch },
+      worded`the validation items' loss is ${short(now)}, up from ${short(best)} at its best: try more ${option("inputNoise")} or ${option("weightDecay")}, fewer epochs or a smaller model. The best epoch is kept${{ api: " (see RQVAE.select)", cli: "" }}`,
+    ),
   ];
 }
 
 const short = (x: number) => (Math.abs(x) >= 1000 ? x.toFixed(0) : x.toPrecision(3));
 
-function listed(words: readonly string[]): string {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+function warn(about: Omit<TrainWarning, "message" | "wording">, wording: Wording): TrainWarning {
+  return { ...about, message: toText(wording), wording };
+}
+
+/** "a, b or c" of parts. */
+function alternatives(choices: readonly Wording[]): Wording {
+  return choices.flatMap((choice, i) => [...(i === 0 ? [] : [i === choices.length - 1 ? " or " : ", "]), ...choice]);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { InvalidInputError } from "./errors.ts";
 import { OptionReader, show } from "./option-reader.ts";
 import type { Vocabulary } from "./vocabulary.ts";
+import { counted } from "./wording.ts";
 
 /** Whatever knows the codes of an item: a Map, a SemanticIdIndex. */
 export interface CodeLookup<ItemId = string> {
@@ -105,7 +106,7 @@ export function encodeHistories<ItemId>(
         if (how.unknown === "token") items.push(new Array<number>(vocabulary.levels).fill(vocabulary.unknown));
       } else if (codes.length !== vocabulary.levels) {
         throw new InvalidInputError(
-          `history ${row}, item ${i}: the ID of ${show(history[i])} has ${codes.length} codes, but the vocabulary is for ${vocabulary.levels}`,
+          `history ${row}, item ${i}: the ID of ${show(history[i])} has ${counted(codes.length, "code")}, but the vocabulary is for ${vocabulary.levels}`,
         );
       } else {
         items.push(vocabulary.encode(codes));

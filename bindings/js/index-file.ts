@@ -16,6 +16,7 @@ import {
 import type { ItemId } from "./item-id.ts";
 import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 import { TextDecoder, TextEncoder } from "./text-codecs.ts";
+import { counted } from "./wording.ts";
 
 /** A reader refuses a higher one. */
 const FORMAT = 1;
@@ -83,11 +84,11 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
     const isModel = bytes[8] === 0x7b;
     throw new ModelFormatError(
       bytes.length < BODY
-        ? `the index file has ${bytes.length} bytes: it is truncated or empty`
+        ? `the index file has ${counted(bytes.length, "byte")}: it is truncated or empty`
         : `this is no index file of rqvae: it ${isModel ? "looks like a model; that is what RQVAE.load reads" : `begins with ${JSON.stringify(magic)}`}`,
     );
   }
-  if (bytes.length <= BODY) throw damaged(`it has ${bytes.length} bytes only`);
+  if (bytes.length <= BODY) throw damaged(`it has ${counted(bytes.length, "byte")} only`);
   const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const format = head.getUint32(8, true);
   if (format !== FORMAT) {
@@ -277,7 +278,7 @@ class ByteReader {
 
   end(): void {
     if (this.#at !== this.#bytes.length)
-      throw damaged(`it goes on for ${this.#bytes.length - this.#at} bytes too many`);
+      throw damaged(`it goes on for ${counted(this.#bytes.length - this.#at, "byte")} too many`);
   }
 }
 

@@ -39,4 +39,6 @@ export { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 export { type CatalogueShape, suggestConfig } from "./suggest-config.ts";
 export { type CodeTreeNode, type CodeTreeOptions, codeTree } from "./tree.ts";
 export type * from "./types.ts";
+export type { Verdict } from "./verdict.ts";
 export { VERSION } from "./version.ts";
+export type { Wording, WordingPart } from "./wording.ts";

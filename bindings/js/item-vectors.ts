@@ -6,6 +6,7 @@ import type { RQVAE } from "./rqvae.ts";
 import type { SemanticIds } from "./semantic-ids.ts";
 import { compareCodes } from "./sorted-ids.ts";
 import type { ItemMatrix, Items } from "./types.ts";
+import { counted, thereAre } from "./wording.ts";
 
 /** What an index asks of a model. */
 export type IdModel = Pick<RQVAE, "config" | "fingerprint" | "getSemanticIds" | "codebooks">;
@@ -19,7 +20,9 @@ const CHUNK_ROWS = 1024;
 export function checkItemRows(model: IdModel, items: Items, ids: SemanticIds, where: string): void {
   const { rows } = openItems(items, model.config.inputDim);
   if (rows !== ids.length) {
-    throw new InvalidInputError(`${where}: items has ${rows} rows, but there are ${ids.length} IDs: one row an ID`);
+    throw new InvalidInputError(
+      `${where}: items has ${counted(rows, "row")}, but ${thereAre(ids.length, "ID")}: give one row for each ID`,
+    );
   }
 }
 

@@ -3,8 +3,9 @@
 import { checkArray, requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 import type { NativeModule } from "./native-module.ts";
-import { show } from "./option-reader.ts";
+import { hints, show } from "./option-reader.ts";
 import type { FloatArray, ItemMatrix, Items } from "./types.ts";
+import { counted } from "./wording.ts";
 
 type Flat = ItemMatrix["data"];
 
@@ -48,7 +49,7 @@ export function openItems(items: Items, dim: number, name = "items"): ItemRows {
     requireAttached(flat, name);
     if (flat.length % dim !== 0) {
       throw new InvalidInputError(
-        `${name}: a flat array must hold whole rows of inputDim ${dim} values, received ${flat.length} values (${Math.floor(flat.length / dim)} rows and ${flat.length % dim} left over)`,
+        `${name}: a flat array must hold whole rows of inputDim ${dim} values, received ${counted(flat.length, "value")} (${counted(Math.floor(flat.length / dim), "row")} and ${flat.length % dim} left over)`,
       );
     }
     return new FlatRows(flat, flat.length / dim, dim, name);
@@ -59,13 +60,17 @@ export function openItems(items: Items, dim: number, name = "items"): ItemRows {
 }
 
 function wrongForm(name: string, items: unknown): InvalidInputError {
+  const advice = hints.items?.(items, name) ?? `received ${show(items)}`;
   return new InvalidInputError(
-    `${name}: expected { data, rows, dim }, a Float32Array, Float64Array or Float16Array, or an array of rows, received ${show(items)}`,
+    `${name}: expected { data, rows, dim }, a Float32Array, Float64Array or Float16Array, or an array of rows, ${advice}`,
   );
 }
 
 function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
-  if (!isFloats(matrix.data) && typedArrayName(matrix.data) !== "Uint16Array") {
+  const form = typedArrayName(matrix.data);
+  const isPartial = form === undefined || matrix.rows === undefined || matrix.dim === undefined;
+  if (isPartial && hints.items?.(matrix, name) !== undefined) throw wrongForm(name, matrix);
+  if (!isFloats(matrix.data) && form !== "Uint16Array") {
     throw new InvalidInputError(
       `${name}.data: expected a Float32Array, Float64Array, Float16Array or Uint16Array (the bits of half floats), received ${show(matrix.data)}`,
     );
@@ -83,7 +88,7 @@ function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
   }
   if (matrix.data.length !== matrix.rows * matrix.dim) {
     throw new InvalidInputError(
-      `${name}: rows x dim is ${matrix.rows} x ${matrix.dim} = ${matrix.rows * matrix.dim}, but data has ${matrix.data.length} values`,
+      `${name}: rows x dim is ${matrix.rows} x ${matrix.dim} = ${matrix.rows * matrix.dim}, but data has ${counted(matrix.data.length, "value")}`,
     );
   }
   return new FlatRows(matrix.data, matrix.rows, dim, name);
@@ -138,12 +143,15 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
   for (let i = 0; i < source.length; i++) {
     const row = source[i] as ArrayLike<number>; // by index: forEach would pass over holes
     if (!Array.isArray(row) && !isFloats(row)) {
-      throw new InvalidInputError(`${name}: row ${i} is ${show(row)}; expected an array of ${dim} numbers`);
+      const advice = i === 0 ? hints.items?.(source, name) : undefined;
+      throw new InvalidInputError(
+        `${name}: row ${i} is ${show(row)}; expected an array of ${counted(dim, "number")}${advice ? `, ${advice}` : ""}`,
+      );
     }
     if (row.length !== dim) {
       checkArray(row, `${name}: row ${i}`);
       throw new InvalidInputError(
-        `${name}: row ${i} has ${row.length} values, but the model's inputDim is ${dim}: every row must have that many`,
+        `${name}: row ${i} has ${counted(row.length, "value")}, but the model's inputDim is ${dim}: every row must have that many`,
       );
     }
   }

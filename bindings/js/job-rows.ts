@@ -2,7 +2,9 @@
 
 import type { DataIdentity } from "./checkpoint.ts";
 import { isSource, SourceReader } from "./embedding-source.ts";
+import { type ItemProfile, ItemProfiler } from "./item-profile.ts";
 import { openItems } from "./items.ts";
+import { nextTurn } from "./jobs.ts";
 import { withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 import type { EmbeddingSource, Items } from "./types.ts";
@@ -11,6 +13,13 @@ import type { EmbeddingSource, Items } from "./types.ts";
 const BLOCK_ROWS = 256;
 /** Bytes copied at a time. */
 const CHUNK_BYTES = 64 << 20;
+/** Values and rows that a profile looks at, at most: in memory, and of a source, where they have to be read for it. */
+const PROFILE_VALUES = { held: 2 ** 24, read: 2 ** 22 };
+const PROFILE_ROWS = 2 ** 17;
+/** Runs of rows, evenly spread, of which the sample of a large catalogue consists. */
+const PROFILE_RUNS = 16;
+/** Values that are looked at between two turns of the event loop. */
+const PROFILE_SLICE = 2 ** 20;
 
 export class JobRows {
   readonly handle: Handle;
@@ -63,6 +72,37 @@ export class JobRows {
       });
     }
     return { rows, dim, hash };
+  }
+
+  /** Looks at the items: at all, or at some runs of rows of a large catalogue. `proceed` is called around each wait and may throw. */
+  async profile(proceed: () => void): Promise<ItemProfile> {
+    const { rows, dim } = this;
+    const values = this.#reader ? PROFILE_VALUES.read : PROFILE_VALUES.held;
+    const most = Math.max(1, Math.min(rows, PROFILE_ROWS, Math.floor(values / dim)));
+    const runs = most === rows ? 1 : Math.min(PROFILE_RUNS, most);
+    const length = Math.floor(most / runs);
+    const profiler = new ItemProfiler(runs * length, dim);
+    const step = Math.max(1, Math.min(Math.floor(PROFILE_SLICE / dim), this.#reader?.pieceRows ?? rows));
+    let seen = 0;
+    for (let run = 0; run < runs; run++) {
+      const begin = Math.floor((run * (rows - length)) / Math.max(1, runs - 1));
+      for (let first = begin; first < begin + length; first += step) {
+        proceed();
+        const count = Math.min(step, begin + length - first);
+        if (this.#reader) profiler.add(await this.#reader.read(first, count));
+        else {
+          if (seen >= PROFILE_SLICE) {
+            await nextTurn();
+            seen = 0;
+          }
+          const at = this.#native.rowsAddress(this.handle) / 4 + first * dim;
+          profiler.add(this.#native.HEAPF32.subarray(at, at + count * dim));
+        }
+        seen += count * dim;
+      }
+    }
+    proceed();
+    return profiler.finish();
   }
 
   /** Fetches the rows that a job missed. `proceed` is called after each read and may throw. */

@@ -1,49 +1,68 @@
-/** What `RQVAE.load` does before there is a model, and filling it. Apart from rqvae.ts, since a client that trains never loads one. */
+/** A model out of its file: read, checked, and its tensors put in their places. Apart from rqvae.ts, since many load no model. Internal. */
 
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
+import { checkCombinations } from "./model-combinations.ts";
 import { configToOptions, resolveModelConfig } from "./model-config.ts";
-import type { FileTensor, ModelMetadata } from "./model-file.ts";
+import type { FileTensor, ModelFile } from "./model-file.ts";
 import { native } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
+import { checkOptionNames } from "./option-reader.ts";
 import { readModelFile } from "./read-model-file.ts";
 import { hashOf } from "./rqvae.ts";
 import { readSource } from "./source.ts";
 import type { HubConfig, ModelConfig, ModelOptions, ModelSource } from "./types.ts";
 
-/** A model as it is in a file, its configuration checked. */
-export interface LoadedModel {
+type LoadOptions = { config?: Partial<ModelOptions> & HubConfig };
+
+/** What is needed to make a model. */
+export interface ReadModel {
   module: NativeModule;
+  file: ModelFile;
   config: ModelConfig;
   part: "full" | "encoder";
   tensors: ReadonlyMap<string, FileTensor>;
-  /** Absent in a state_dict. */
-  metadata?: ModelMetadata;
 }
 
-export async function loadModel(
-  source: ModelSource,
-  overrides: Partial<ModelOptions> & HubConfig,
-): Promise<LoadedModel> {
+/** @throws ModelFormatError, InvalidInputError: see `RQVAE.load` */
+export async function readModel(source: ModelSource, options: LoadOptions): Promise<ReadModel> {
+  checkOptionNames(options, "RQVAE.load", ["config"]);
   const { bytes, config: beside } = await readSource(source);
   const module = await native();
-  const { metadata, ...file } = readModelFile(bytes, (data) => hashOf(module, data));
+  const file = readModelFile(bytes, (data) => hashOf(module, data));
+  const overrides = options.config ?? {};
+  const { metadata } = file;
   if (!metadata) {
     const { modelFromTensors } = await import("./state-dict.ts"); // few need it
-    return { module, ...modelFromTensors(file, { ...beside, ...overrides }) };
+    const read = modelFromTensors(file, { ...beside, ...overrides });
+    checkCombinations(read.config, "RQVAE.load: config");
+    return { module, file, ...read };
   }
-  const { numerics } = module.buildInfo();
-  if (metadata.numerics !== numerics) {
+  if (metadata.numerics !== module.buildInfo().numerics) {
     throw new ModelFormatError(
-      `the model file was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}: its IDs would differ. Use the release that made it, or train again`,
+      `the model file was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${module.buildInfo().numerics}: its IDs would differ. Use the release that made it, or train again`,
     );
   }
   const own = asFormatError(() => resolveModelConfig(configToOptions(metadata.config), "the model file"));
   const config = resolveModelConfig({ ...configToOptions(own), ...overrides }, "RQVAE.load: config");
-  return { module, config, part: metadata.part, tensors: file.tensors, metadata };
+  checkCombinations(config, "RQVAE.load: config");
+  return { module, file, config, part: metadata.part, tensors: file.tensors };
 }
 
-/** Gives a new model the weights of a file. @throws ModelFormatError when they are not those of its configuration. */
-export function setTensors(model: Handle, { module, tensors, metadata }: LoadedModel): void {
+/** The weights must be those that the file says, unless its configuration was overridden. @throws ModelFormatError */
+export function fitsFile(fingerprint: string, { metadata }: ModelFile, { config = {} }: LoadOptions): void {
+  if (!metadata || Object.keys(config).length > 0 || fingerprint === metadata.fingerprint) return;
+  throw new ModelFormatError(
+    `the model file's fingerprint is ${metadata.fingerprint}, but its weights have ${fingerprint}`,
+  );
+}
+
+/** Copies tensors to where a model has its own. @throws ModelFormatError when they are not those of its configuration. */
+export function placeTensors(
+  module: NativeModule,
+  model: Handle,
+  tensors: ReadonlyMap<string, FileTensor>,
+  initialized: boolean,
+): void {
   const expected = module.tensors(model);
   for (const { name, shape, address } of expected) {
     const tensor = tensors.get(name);
@@ -57,22 +76,13 @@ export function setTensors(model: Handle, { module, tensors, metadata }: LoadedM
   }
   const known = new Set(expected.map(({ name }) => name));
   for (const name of tensors.keys()) {
-    if (!known.has(name)) {
+    if (!known.has(name))
       throw new ModelFormatError(`the model file has a tensor "${name}" that the configuration has no place for`);
-    }
   }
-  module.tensorsChanged(model, metadata?.initialized ?? true);
+  module.tensorsChanged(model, initialized);
 }
 
-/** Checks what only a file that was read whole can tell: that the weights are those that were saved. */
-export function requireFingerprint(actual: string, { metadata }: LoadedModel): void {
-  if (metadata && metadata.fingerprint !== actual) {
-    throw new ModelFormatError(
-      `the model file's fingerprint is ${metadata.fingerprint}, but its weights have ${actual}`,
-    );
-  }
-}
-
+/** A configuration in a file that does not check out is the file's fault, not the caller's. */
 function asFormatError<T>(body: () => T): T {
   try {
     return body();

@@ -10,6 +10,7 @@ import { localFile } from "./source.ts";
 import { TextDecoder } from "./text-codecs.ts";
 import { VERSION } from "./version.ts";
 import { isResponse, requireReadable } from "./web-objects.ts";
+import { option, type Wording, type WordingPart } from "./wording.ts";
 
 /** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
 const AUTO_THREADS = 4;
@@ -35,7 +36,7 @@ export async function load(wanted: Wanted, inline?: () => Promise<ArrayBuffer>):
     );
   }
   if (typeof wanted.threads === "number" && wanted.threads > threads) warnOfThreads(wanted.threads);
-  module.setErrorFactory((name, text) => makeError(name, text));
+  module.setErrorFactory((name, text) => makeError(name, readWording(text)));
   // A single call that encodes is short: it takes more threads only when told to.
   module.useThreads(threads, typeof wanted.threads === "number" ? threads : 1, typeof window === "undefined");
   return loaded;
@@ -280,4 +281,13 @@ async function compileBytes(source: ArrayBuffer | ArrayBufferView, origin: strin
 
 function message(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** The parts of a message of the core, which marks options as {learningRate} and epochs as {epoch=3}. */
+function readWording(text: string): Wording {
+  return text.split(/(\{\w+(?:=\w+)?\})/).flatMap((part): WordingPart[] => {
+    const [, name, value] = /^\{(\w+)(?:=(\w+))?\}$/.exec(part) ?? [];
+    if (name === undefined) return part === "" ? [] : [part];
+    return [name === "epoch" ? { epoch: Number(value) } : option(name, value)];
+  });
 }

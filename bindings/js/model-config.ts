@@ -3,6 +3,7 @@
 import { InvalidInputError } from "./errors.ts";
 import { MAX_SIZE, OptionReader } from "./option-reader.ts";
 import type { ModelConfig, ModelOptions } from "./types.ts";
+import { call, counted, option, worded } from "./wording.ts";
 
 /** Values of the enumerations, in the order of src/config.h. */
 const ENUMERATIONS = {
@@ -14,17 +15,6 @@ const ENUMERATIONS = {
   gradientEstimator: ["straightThrough", "rotation"],
   reconstruction: ["mse", "cosine"],
   compat: ["none", "hopwise"],
-} as const;
-
-/** What `compat: "hopwise"` fixes. */
-const HOPWISE = {
-  inputScaling: "none",
-  linearSkip: "none",
-  codebookGradient: "quantization",
-  codebookUpdate: "gradient",
-  gradientEstimator: "straightThrough",
-  reconstruction: "mse",
-  layerNorm: false,
 } as const;
 
 /** Widest beam: far beyond any gain, and small enough for the memory of one item. */
@@ -74,30 +64,6 @@ export function resolveModelConfig(options: ModelOptions, where = "RQVAE.create"
     seed: read.integer("seed", 0, 0, Number.MAX_SAFE_INTEGER),
   };
   read.refuseUnknown();
-  if (hopwise) {
-    for (const [name, value] of Object.entries(HOPWISE) as [keyof typeof HOPWISE, string | boolean][]) {
-      if (config[name] !== value) {
-        throw new InvalidInputError(
-          `${where}: compat "hopwise" needs ${name} ${JSON.stringify(value)}, received ${JSON.stringify(config[name])}: leave it out`,
-        );
-      }
-    }
-  }
-  if (codebookUpdate === "ema" && config.codebookGradient !== "quantization") {
-    throw new InvalidInputError(
-      `${where}: codebookUpdate "ema" moves the codebooks without gradients and cannot take codebookGradient "joint": leave one of them out`,
-    );
-  }
-  if (codebookUpdate === "ema" && config.codebookSimVq) {
-    throw new InvalidInputError(
-      `${where}: codebookUpdate "ema" and codebookSimVq exclude each other: averages move the codes, SimVQ only their projection`,
-    );
-  }
-  if (linearSkip === "identity" && config.latentDim !== inputDim) {
-    throw new InvalidInputError(
-      `${where}: linearSkip "identity" needs latentDim to be inputDim (${inputDim}), received ${config.latentDim}: use "pca" for a narrower latent`,
-    );
-  }
   return config;
 }
 
@@ -112,7 +78,7 @@ function readCodebookSizes(read: OptionReader, where: string): number[] {
   const levels = read.integer("nQuantizationLayers", sizes.length, 1, 64);
   if (levels !== sizes.length) {
     throw new InvalidInputError(
-      `${where}: codebookSize has ${sizes.length} entries but nQuantizationLayers is ${levels}: give one size a level`,
+      worded`${call(where)}${option("codebookSize")} has ${counted(sizes.length, "entry")} but ${option("nQuantizationLayers")} is ${levels}: give one size for each level`,
     );
   }
   return sizes;

@@ -1,6 +1,6 @@
 /** The interface of the raw WebAssembly module, bindings/embind.cpp. Everything here works with addresses and trusts its arguments. */
 
-import type { BestEpoch, EpochRecord, Losses, TrainEvaluation } from "./types.ts";
+import type { BestEpoch, EpochLosses, EpochRecord, Losses, TrainEvaluation } from "./types.ts";
 
 /** An object on the wasm heap. */
 export interface Handle {
@@ -83,6 +83,7 @@ export interface NativeFunctions {
   advanceTrain(job: Handle): number;
   trainState(job: Handle): NativeTrainState;
   trainLosses(job: Handle): Losses | undefined;
+  trainEpochLosses(job: Handle): EpochLosses | undefined;
   trainRecord(job: Handle, index: number): NativeEpochRecord;
   trainStart(job: Handle): TrainEvaluation | undefined;
   trainOutcome(job: Handle): NativeOutcome;
@@ -125,6 +126,7 @@ export const NATIVE_FUNCTIONS = Object.keys({
   advanceTrain: 1,
   trainState: 1,
   trainLosses: 1,
+  trainEpochLosses: 1,
   trainRecord: 1,
   trainStart: 1,
   trainOutcome: 1,

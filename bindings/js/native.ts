@@ -3,6 +3,7 @@
 import { InvalidInputError, makeError, RQVAEError } from "./errors.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
+import { counted } from "./wording.ts";
 
 /** Where the WebAssembly comes from, when not from beside the package's own files. */
 export type WasmSource = string | URL | Response | ArrayBuffer | ArrayBufferView | WebAssembly.Module;
@@ -135,7 +136,7 @@ export class Arena {
     if (address === 0) {
       throw makeError(
         "OutOfMemoryError",
-        `the WebAssembly memory could not grow by ${bytes} bytes (4 GB at most). Use fewer items at a time`,
+        `the WebAssembly memory could not grow by ${counted(bytes, "byte")} (4 GB at most). Use fewer items at a time`,
       );
     }
     this.#blocks[this.#count++] = address;

@@ -1,6 +1,7 @@
 /** Reading a caller's options: every message names the option, what was received and what is allowed. */
 
 import { InvalidInputError } from "./errors.ts";
+import { call, option, type Wording, type WordingPart, worded } from "./wording.ts";
 
 /** Largest dimension, codebook size and batch: far above any use, and small enough for 32-bit sizes. */
 export const MAX_SIZE = 2 ** 24;
@@ -35,7 +36,7 @@ export class OptionReader {
   readonly #where: string;
 
   constructor(options: unknown, where: string) {
-    if (options === null || typeof options !== "object" || Array.isArray(options)) {
+    if (options === null || typeof options !== "object" || Array.isArray(options) || ArrayBuffer.isView(options)) {
       throw new InvalidInputError(`${where}: expected an object of options, received ${show(options)}`);
     }
     this.#options = options as Record<string, unknown>;
@@ -48,7 +49,11 @@ export class OptionReader {
   }
 
   fail(name: string, rule: string): never {
-    throw new InvalidInputError(`${this.#where}: ${name} must be ${rule}, received ${show(this.#options[name])}`);
+    this.failAbout(option(name), rule, this.#options[name]);
+  }
+
+  failAbout(subject: WordingPart | Wording, rule: string, received: unknown): never {
+    throw new InvalidInputError(worded`${call(this.#where)}${subject} must be ${rule}, received ${show(received)}`);
   }
 
   integer(name: string, fallback: number | undefined, min: number, max: number): number {
@@ -91,8 +96,10 @@ export class OptionReader {
     const numbers = Array.from(value as ArrayLike<number>);
     numbers.forEach((entry, i) => {
       if (!Number.isInteger(entry) || entry < min || entry > max) {
-        throw new InvalidInputError(
-          `${this.#where}: ${name}[${i}] must be a whole number from ${min} to ${max}, received ${show(entry)}`,
+        this.failAbout(
+          worded`${option(name)}${{ api: `[${i}]`, cli: i === 0 ? ": the first number" : `: number ${i + 1}` }}`,
+          `a whole number from ${min} to ${max}`,
+          entry,
         );
       }
     });
@@ -102,14 +109,15 @@ export class OptionReader {
   /** One number for all `count` places, or one for each. */
   numbers(name: string, fallback: number, count: number, min: number): number[] {
     const value = this.get(name) ?? fallback;
+    const rule = `a number of at least ${min}${count === 1 ? "" : `, or one for each level (${count})`}`;
     const numbers =
       typeof value === "number"
         ? new Array<number>(count).fill(value)
         : Array.isArray(value) || ArrayBuffer.isView(value)
           ? Array.from(value as ArrayLike<number>)
-          : this.fail(name, `a number of at least ${min}, or one a level (${count})`);
+          : this.fail(name, rule);
     const good = numbers.every((entry) => typeof entry === "number" && entry >= min && entry <= Number.MAX_VALUE);
-    if (numbers.length !== count || !good) this.fail(name, `a number of at least ${min}, or one a level (${count})`);
+    if (numbers.length !== count || !good) this.fail(name, rule);
     return numbers;
   }
 
@@ -117,38 +125,23 @@ export class OptionReader {
   refuseUnknown(): void {
     for (const name of Object.keys(this.#options)) {
       if (this.#known.has(name)) continue;
-      const nearest = nearestName(name, [...this.#known]);
       throw new InvalidInputError(
-        `${this.#where}: unknown option "${name}"${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`,
+        worded`${call(this.#where)}unknown option ${JSON.stringify(name)}${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`,
       );
     }
   }
 }
 
-/** The known name within a small edit distance of a mistyped one. */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const distance = (a: string, b: string): number => {
-    let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-    for (let i = 1; i <= a.length; i++) {
-      const next = [i];
-      for (let j = 1; j <= b.length; j++) {
-        next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-      }
-      row = next;
-    }
-    return row[b.length]!;
-  };
-  let best: string | undefined;
-  let least = Math.max(3, Math.floor(name.length / 3)) + 1;
-  for (const candidate of known) {
-    const d = distance(name.toLowerCase(), candidate.toLowerCase());
-    if (d < least) {
-      least = d;
-      best = candidate;
-    }
-  }
-  return best;
-}
+/**
+ * What to say beyond the plain complaint. Few need it, so it comes with the modules of training (`useHints` in hints.ts) and not with
+ * everybody's first lines.
+ */
+export const hints: {
+  /** What to do about an option that is not known, where those `known` can be given. */
+  option?: (name: string, known: readonly string[]) => Wording;
+  /** What a value is that cannot be read as items, and what to pass instead. */
+  items?: (value: unknown, name: string) => string | undefined;
+} = {};
 
 /** Checks that options are an object with no other names than these. @throws InvalidInputError */
 export function checkOptionNames(options: object, where: string, names: readonly string[]): void {

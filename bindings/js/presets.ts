@@ -6,6 +6,7 @@
 import { InvalidInputError } from "./errors.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 import type { ModelOptions, TrainOptions } from "./types.ts";
+import { call, option, worded } from "./wording.ts";
 
 /** Options that make a model and train it. */
 export interface Recipe {
@@ -27,7 +28,7 @@ function check(name: PresetName, shape: RecipeShape): ModelOptions {
   const { inputDim, seed } = shape;
   if (!Number.isInteger(inputDim) || inputDim < 1) {
     throw new InvalidInputError(
-      `presets.${name}: inputDim must be a whole number of at least 1, received ${show(inputDim)}`,
+      worded`${call(`presets.${name}`)}${option("inputDim")} must be a whole number of at least 1, received ${show(inputDim)}`,
     );
   }
   return { inputDim, ...(seed === undefined ? {} : { seed }) };

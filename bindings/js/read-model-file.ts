@@ -13,6 +13,7 @@ import {
   STATE,
 } from "./model-file.ts";
 import { TextDecoder, TextEncoder } from "./text-codecs.ts";
+import { counted } from "./wording.ts";
 
 /** Features that a reader must know to use a file; `requires` may name these only. "encodeBeam": IDs come from a beam search. */
 const FEATURES: readonly string[] = ["encodeBeam"];
@@ -27,7 +28,7 @@ const MAX_HEADER = 100_000_000;
 export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile {
   if (bytes.length < 8) {
     throw new ModelFormatError(
-      `the model file has ${bytes.length} bytes; a safetensors file has at least 8: it is truncated or empty`,
+      `the model file has ${counted(bytes.length, "byte")}; a safetensors file has at least 8: it is truncated or empty`,
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -37,7 +38,7 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
   }
   if (headerLength > BigInt(bytes.length - 8)) {
     throw new ModelFormatError(
-      `the model file is truncated: its header should have ${headerLength} bytes, but only ${bytes.length - 8} follow`,
+      `the model file is truncated: its header should have ${counted(Number(headerLength), "byte")}, but only ${bytes.length - 8} follow`,
     );
   }
   const dataStart = 8 + Number(headerLength);
@@ -89,7 +90,7 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
   }
   if (reached !== data.length) {
     throw new ModelFormatError(
-      `the model file is damaged: its tensors take ${reached} bytes, but ${data.length} bytes of data are there`,
+      `the model file is damaged: its tensors take ${counted(reached, "byte")}, but ${counted(data.length, "byte")} of data are there`,
     );
   }
   if (metadata === undefined) return { tensors, others };
@@ -181,7 +182,7 @@ function readRange(name: string, entry: unknown, width: number, data: Uint8Array
   }
   if (end - begin !== size * width) {
     throw new ModelFormatError(
-      `the model file is damaged: tensor "${name}" of shape [${shape}] and ${dtype} takes ${size * width} bytes, not ${end - begin}`,
+      `the model file is damaged: tensor "${name}" of shape [${shape}] and ${dtype} takes ${counted(size * width, "byte")}, not ${end - begin}`,
     );
   }
   return [begin, end, shape];

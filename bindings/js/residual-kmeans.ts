@@ -1,6 +1,4 @@
-import { InvalidInputError } from "./errors.ts";
-import { checkOptionNames, show } from "./option-reader.ts";
-import { impliedDim, RQVAE } from "./rqvae.ts";
+import type { RQVAE } from "./rqvae.ts";
 import type { EmbeddingSource, Items, JobOptions } from "./types.ts";
 
 /** What `residualKMeans` is told. */
@@ -29,43 +27,6 @@ export async function residualKMeans(
   items: Items | EmbeddingSource,
   options: ResidualKMeansOptions = {},
 ): Promise<RQVAE> {
-  checkOptionNames(options, "residualKMeans", [
-    "levels",
-    "codebookSize",
-    "latentDim",
-    "beam",
-    "inputDim",
-    "seed",
-    "onProgress",
-    "signal",
-  ]);
-  const { levels, codebookSize, beam, seed, onProgress, signal } = options;
-  const inputDim = options.inputDim ?? impliedDim(items, "residualKMeans");
-  const latentDim = options.latentDim ?? inputDim;
-  if (latentDim > inputDim) {
-    throw new InvalidInputError(
-      `residualKMeans: latentDim must be at most the items' dimension ${inputDim}, received ${show(latentDim)}`,
-    );
-  }
-  (await import("./embedding-source.ts")).countRows(items, inputDim); // complains before anything is made
-  const model = await RQVAE.create({
-    inputDim,
-    latentDim,
-    hiddenDims: [],
-    linearSkip: latentDim === inputDim ? "identity" : "pca",
-    ...(levels === undefined ? {} : { nQuantizationLayers: levels }),
-    ...(codebookSize === undefined ? {} : { codebookSize }),
-    ...(beam === undefined ? {} : { encodeBeam: beam }),
-    ...(seed === undefined ? {} : { seed }),
-  });
-  try {
-    await model.kmeansInitCodebooks(items, {
-      ...(onProgress === undefined ? {} : { onProgress }),
-      ...(signal === undefined ? {} : { signal }),
-    });
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
-  return model;
+  const { fitResidualKMeans } = await import("./fit-residual-kmeans.ts"); // few need it
+  return fitResidualKMeans(items, options);
 }

@@ -6,6 +6,7 @@
 import { InvalidInputError } from "./errors.ts";
 import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 import { groups, rangeOf, type SortedIds } from "./sorted-ids.ts";
+import { counted } from "./wording.ts";
 
 /**
  * "suffix": one more code, the smallest that no item with the same raw ID holds.
@@ -73,7 +74,7 @@ export function reassign(
   const possible = codebookSizes.reduce((product, size) => product * size, 1);
   if (wanted > possible) {
     throw new InvalidInputError(
-      `reassign: ${codebookSizes.join(" x ")} = ${possible} IDs are fewer than ${wanted} items: add one more level (collisions: "suffix", or a model with ${levels + 1} levels), or train with more codes`,
+      `reassign: ${codebookSizes.join(" x ")} = ${counted(possible, "ID", "is", "are")} fewer than ${counted(wanted, "item")}: add one more level (collisions: "suffix", or a model with ${counted(levels + 1, "level")}), or train with more codes`,
     );
   }
   // The groups with more than one claim, and who claims: places in `order`.

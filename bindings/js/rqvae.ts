@@ -1,18 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { checkArray } from "./attached.ts";
 import { originalOf, worksBehindProxy } from "./behind-proxy.ts";
 import type { DataIdentity } from "./checkpoint.ts";
 import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "./errors.ts";
 import { type ItemRows, openItems } from "./items.ts";
 import type { JobRows } from "./job-rows.ts";
-import { MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
+import { nativeModelConfig, resolveModelConfig } from "./model-config.ts";
 import { type ModelMetadata, type TrainingSummary, writeModelFile } from "./model-file.ts";
 import { Arena, asOurs, handles, native, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, OptionReader, show, validateJobOptions } from "./option-reader.ts";
 import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
-import { suggestConfig } from "./suggest-config.ts";
 import type { Training } from "./training.ts";
 import type {
   EmbeddingSource,
@@ -46,8 +44,9 @@ async function loadTraining(): Promise<typeof import("./training.ts")> {
   return trainingModule;
 }
 let trainOptionsModule: typeof import("./train-config.ts") | undefined;
-async function loadTrainOptions(): Promise<typeof import("./train-config.ts")> {
+export async function loadTrainOptions(): Promise<typeof import("./train-config.ts")> {
   trainOptionsModule ??= await import("./train-config.ts");
+  trainOptionsModule.useHints();
   return trainOptionsModule;
 }
 
@@ -118,8 +117,10 @@ export class RQVAE {
    * @throws InvalidInputError for a missing `inputDim`, a value out of range or an unknown option.
    */
   static async create(options: ModelOptions): Promise<RQVAE> {
+    const { checkCombinations } = await loadTrainOptions();
     const config = resolveModelConfig(options);
-    const [module] = await Promise.all([native(), loadTraining(), loadTrainOptions()]);
+    checkCombinations(config, "RQVAE.create");
+    const [module] = await Promise.all([native(), loadTraining()]);
     return new RQVAE(module, config, "full");
   }
 
@@ -129,26 +130,12 @@ export class RQVAE {
    * resolves: they are read when the WebAssembly is loaded.
    */
   static async fit(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
-    // An option belongs to the model if the model has one of that name; the rest is the training's.
-    const { TRAIN_OPTION_NAMES } = await loadTrainOptions();
-    checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES]);
-    const inputDim = options.inputDim ?? impliedDim(items);
-    const n = (await import("./embedding-source.ts")).countRows(items, inputDim);
-    const { nQuantizationLayers, codebookSize, seed, compat } = options;
-    const suggested = suggestConfig({
-      n,
-      inputDim,
-      ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
-      ...(codebookSize === undefined ? {} : { codebookSize }),
-      ...(seed === undefined ? {} : { seed }),
-      ...(compat === undefined ? {} : { compat }),
-    });
-    const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    const modelOptions = Object.fromEntries(given.filter(([name]) => MODEL_OPTION_NAMES.includes(name)));
-    const trainOptions = Object.fromEntries(given.filter(([name]) => !MODEL_OPTION_NAMES.includes(name)));
-    const model = await RQVAE.create({ ...suggested.model, ...modelOptions });
+    await loadTrainOptions();
+    const { chooseConfig } = await import("./choose-config.ts");
+    const chosen = chooseConfig(items, options);
+    const model = await RQVAE.create(chosen.model);
     try {
-      await model.train(items, { ...suggested.train, ...trainOptions });
+      await model.train(items, chosen.train);
     } catch (error) {
       model.dispose();
       throw error;
@@ -165,16 +152,15 @@ export class RQVAE {
    * expressed here; missing and unexpected names are listed.
    */
   static async load(source: ModelSource, options: { config?: Partial<ModelOptions> & HubConfig } = {}): Promise<RQVAE> {
-    checkOptionNames(options, "RQVAE.load", ["config"]);
-    const overrides = options.config ?? {};
-    const { loadModel, requireFingerprint, setTensors } = await import("./load-model.ts");
-    const loaded = await loadModel(source, overrides);
-    if (loaded.part === "full") await loadTrainOptions();
-    const model = new RQVAE(loaded.module, loaded.config, loaded.part);
+    // Whoever creates models loads none, and is spared how they are read.
+    const { fitsFile, placeTensors, readModel } = await import("./load-model.ts");
+    const { module, file, config, part, tensors } = await readModel(source, options);
+    if (part === "full") await loadTrainOptions();
+    const model = new RQVAE(module, config, part);
     try {
-      setTensors(model.#open(), loaded);
-      model.#summary = loaded.metadata?.training ?? null;
-      if (Object.keys(overrides).length === 0) requireFingerprint(model.fingerprint, loaded);
+      placeTensors(module, model.#open(), tensors, file.metadata?.initialized ?? true);
+      model.#summary = file.metadata?.training ?? null;
+      fitsFile(model.fingerprint, file, options);
     } catch (error) {
       model.dispose();
       throw error;
@@ -235,33 +221,21 @@ export class RQVAE {
     const module = this.#native;
     const { checkCheckpointOptions, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
     checkCheckpointOptions(new OptionReader(options, "train"));
-    // A client that only encodes is spared what only training needs.
-    const checkpoints = options.resume ? await import("./checkpoint.ts") : undefined;
     const resumed = options.resume
-      ? checkpoints?.resumedConfig(
-          (await import("./read-model-file.ts")).readModelFile(new Uint8Array(options.resume), (data) =>
-            hashOf(module, data),
-          ),
-          this.config,
-          options,
-          module.buildInfo().numerics,
-        )
+      ? (await import("./checkpoint.ts")).readCheckpoint(options.resume, this.config, options, module)
       : undefined;
     const config = resumed?.train ?? resolveTrainConfig(options, this.config);
-    const { signal, onProgress, checkpoint } = options;
+    const { signal, onProgress, checkpoint, columnNames } = options;
     return this.#exclusive("train", items, async (rows, { Training }) => {
       const data = await rows.identify();
-      if (resumed) {
-        checkpoints?.requireSameData(resumed.data, data);
-        if (!resumed.metadata.initialized && this.initialized) {
-          throw new InvalidInputError(
-            "resume: the checkpoint was taken during initialisation, and this model is initialised already: resume on a new model",
-          );
-        }
-      }
+      const profile = await rows.profile(() => {
+        signal?.throwIfAborted();
+        this.#open();
+      });
+      resumed?.requireFit(data, this.initialized);
       const model = this.#open();
       this.#forgetTraining();
-      const run = new Training(module, model, this.config, rows, config);
+      const run = new Training(module, model, this.config, rows, config, { profile, columnNames });
       this.#training = { run, data };
       if (resumed) run.restore(resumed.state);
       let due = performance.now();
@@ -763,17 +737,6 @@ export function hashOf(module: NativeModule, bytes: Uint8Array): string {
   });
 }
 
-/** The dimension that items tell of themselves; a flat array tells none. */
-export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"): number {
-  checkArray(items, `${where}: items`);
-  const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
-  if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
-  throw new InvalidInputError(
-    `${where}: items do not tell their dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array`,
-  );
-}
-
-/** A configuration in a file that does not check out is the file's fault, not the caller's. */
 function freezeConfig(config: ModelConfig): ModelConfig {
   Object.freeze(config.hiddenDims);
   Object.freeze(config.codebookSizes);

@@ -15,6 +15,7 @@ import { giveSuffixes, reassign } from "./resolve-collisions.ts";
 import { areInferred, type CodeArray, copySizes, SemanticIds } from "./semantic-ids.ts";
 import { compareCodes, mergeOrders, type SortedIds, sortIds } from "./sorted-ids.ts";
 import type { Items } from "./types.ts";
+import { counted, thereAre } from "./wording.ts";
 
 /** How an index is built. */
 export interface IndexOptions {
@@ -252,7 +253,7 @@ export class SemanticIdIndex {
     const form = Object.prototype.toString.call(out).slice(8, -1);
     if ((form !== "Uint8Array" && form !== "Float32Array") || (isLeaf ? out.length === 0 : out.length !== length)) {
       throw new InvalidInputError(
-        `mask: expected a Uint8Array or Float32Array of ${length} entries (the codes of level ${depth + 1} and the end of the sequence), received ${show(out)}${ArrayBuffer.isView(out) ? ` of ${out.length}` : ""}`,
+        `mask: expected a Uint8Array or Float32Array of ${counted(length, "entry")} (the codes of level ${depth + 1} and the end of the sequence), received ${show(out)}${ArrayBuffer.isView(out) ? ` of ${out.length}` : ""}`,
       );
     }
     const allowed = form === "Uint8Array" ? 1 : 0;
@@ -663,7 +664,7 @@ function checkBatch(
   const checked = SemanticIds.from(ids, { codebookSizes, ...(fingerprint === undefined ? {} : { fingerprint }) });
   if (checked.length !== list.length) {
     throw new InvalidInputError(
-      `${where}: there are ${list.length} item IDs, but ${checked.length} IDs: one of each an item`,
+      `${where}: ${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}: give one of each for every item`,
     );
   }
   return { itemIds: list, ids: checked };
@@ -735,7 +736,7 @@ function checkCodes(codes: ArrayLike<number>, sizes: readonly number[]): void {
     throw new InvalidInputError(`codes must be an array of codes, received ${show(codes)}`);
   }
   if (codes.length > sizes.length) {
-    throw new InvalidInputError(`there are ${codes.length} codes, but an ID has ${sizes.length}`);
+    throw new InvalidInputError(`${thereAre(codes.length, "code")}, but an ID has ${sizes.length}`);
   }
   for (let level = 0; level < codes.length; level++) {
     const code = codes[level]!;

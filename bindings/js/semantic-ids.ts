@@ -1,5 +1,6 @@
 import { checkArray, requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
+import { counted, thereAre } from "./wording.ts";
 
 /** Codes as they are stored: 16-bit where every codebook fits, 32-bit otherwise. */
 export type CodeArray = Uint16Array | Uint32Array;
@@ -56,7 +57,9 @@ export class SemanticIds implements Iterable<number[]> {
     if (levels === 0) throw new InvalidInputError("codebookSizes is empty: an ID needs at least one level");
     requireAttached(codes, "codes");
     if (codes.length % levels !== 0) {
-      throw new InvalidInputError(`codes has ${codes.length} entries, which is not a multiple of the ${levels} levels`);
+      throw new InvalidInputError(
+        `codes has ${counted(codes.length, "entry")}, which is not a multiple of the ${counted(levels, "level")}`,
+      );
     }
     this.codes = codes;
     this.length = codes.length / levels;
@@ -97,11 +100,13 @@ export class SemanticIds implements Iterable<number[]> {
     }
     if (flat && (rows as { levels: number }).levels !== levels) {
       throw new InvalidInputError(
-        `levels is ${(rows as { levels: number }).levels}, but codebookSizes has ${levels} entries`,
+        `levels is ${(rows as { levels: number }).levels}, but codebookSizes has ${counted(levels, "entry")}`,
       );
     }
     if (flat && flat.length % levels !== 0) {
-      throw new InvalidInputError(`codes has ${flat.length} entries, which is not a multiple of the ${levels} levels`);
+      throw new InvalidInputError(
+        `codes has ${counted(flat.length, "entry")}, which is not a multiple of the ${counted(levels, "level")}`,
+      );
     }
     const n = table ? table.length : flat!.length / levels;
     const codes = SemanticIds.allocate(n, codebookSizes);
@@ -109,7 +114,7 @@ export class SemanticIds implements Iterable<number[]> {
       const row = table ? table[i] : undefined;
       if (table && row?.length !== levels) {
         throw new InvalidInputError(
-          `row ${i} ${row?.length === undefined ? "is no array" : `has ${row.length} codes`}, but codebookSizes has ${levels} entries`,
+          `row ${i} ${row?.length === undefined ? "is no array" : `has ${counted(row.length, "code")}`}, but codebookSizes has ${counted(levels, "entry")}`,
         );
       }
       for (let l = 0; l < levels; l++) {
@@ -145,7 +150,7 @@ export class SemanticIds implements Iterable<number[]> {
   /** The codes of item i. @throws InvalidInputError when i is out of range. */
   at(i: number): number[] {
     if (!Number.isInteger(i) || i < 0 || i >= this.length) {
-      throw new InvalidInputError(`item ${i} is out of range: there are ${this.length} IDs, numbered from 0`);
+      throw new InvalidInputError(`item ${i} is out of range: ${thereAre(this.length, "ID")}, numbered from 0`);
     }
     requireAttached(this.codes, "codes");
     return Array.from(this.codes.subarray(i * this.levels, (i + 1) * this.levels));

@@ -28,7 +28,9 @@ export async function readSource(source: ModelSource): Promise<ModelBytes> {
   if (isBlob(source)) return { bytes: await modelInBlob(source) };
   if (typeof source === "string" || kind === "URL") return locationBytes(source as string | URL);
   throw new InvalidInputError(
-    `RQVAE.load: expected bytes, a URL, a path, a Blob or a Response, received ${show(source)}`,
+    `RQVAE.load: expected bytes, a URL, a path, a Blob or a Response, received ${
+      typeof (source as { then?: unknown } | null)?.then === "function" ? "a promise: await it first" : show(source)
+    }`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { InvalidInputError } from "./errors.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 import type { Recipe } from "./presets.ts";
+import { call, option, worded } from "./wording.ts";
 
 /** What `suggestConfig` goes by. */
 export interface CatalogueShape {
@@ -45,7 +46,7 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   ] as const) {
     if (!Number.isInteger(value) || value < 1) {
       throw new InvalidInputError(
-        `suggestConfig: ${name} must be a whole number of at least 1, received ${show(value)}`,
+        worded`${call("suggestConfig")}${option(name)} must be a whole number of at least 1, received ${show(value)}`,
       );
     }
   }

@@ -2,8 +2,13 @@
 
 import { requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
-import { checkJobOptions, MAX_SIZE, OptionReader } from "./option-reader.ts";
+
+export { useHints } from "./hints.ts";
+export { checkCombinations } from "./model-combinations.ts";
+
+import { checkJobOptions, MAX_SIZE, OptionReader, show } from "./option-reader.ts";
 import type { ModelConfig, OptimizerOptions, TrainConfig, TrainOptions } from "./types.ts";
+import { call, option, valued, worded } from "./wording.ts";
 
 /** Values of the enumerations, in the order of src/config.h. */
 const OPTIMIZERS = ["adam", "adamw", "adagrad", "sgd"] as const;
@@ -60,12 +65,13 @@ export function resolveTrainConfig(options: TrainOptions, model: ModelConfig, wh
     separationWeight: read.number("separationWeight", 0, 0),
     separationMargin: read.number("separationMargin", 0.05, 0),
   };
+  checkColumnNames(read, model.inputDim);
   checkJobOptions(read);
   checkCheckpointOptions(read);
   read.refuseUnknown();
   if (config.patience > 0 && config.select === "last") {
     throw new InvalidInputError(
-      `${where}: patience stops when nothing better comes, but select "last" has no measure of better: set validationShare, or select "loss" or "collision"`,
+      worded`${call(where)}${option("patience")} stops when nothing better comes, but ${valued("select", "last")} has no measure of better: set ${option("validationShare")}, or ${valued("select", "loss")} or ${{ api: '"collision"', cli: "--select collision" }}`,
     );
   }
   return config;
@@ -78,15 +84,24 @@ function readRestart(read: OptionReader, model: ModelConfig, where: string): boo
   }
   if (value && model.codebookSimVq) {
     throw new InvalidInputError(
-      `${where}: deadCodeRestart cannot set a code of a SimVQ codebook, which only its projection moves: leave one of them out`,
+      worded`${call(where)}${option("deadCodeRestart")} cannot set a code of a SimVQ codebook, which only its projection moves: leave one of them out`,
     );
   }
   if (value === true && model.sinkhornEpsilon.some((epsilon) => epsilon > 0)) {
     throw new InvalidInputError(
-      `${where}: deadCodeRestart and sinkhornEpsilon both fill unused codes and work against each other: leave one of them out, or write deadCodeRestart: "withSinkhorn" if you mean it`,
+      worded`${call(where)}${option("deadCodeRestart")} and ${option("sinkhornEpsilon")} both fill unused codes and work against each other: leave one of them out, or write ${option("deadCodeRestart", "withSinkhorn")} if you mean it`,
     );
   }
   return value !== false;
+}
+
+/** Checks `columnNames`, one for each of `dim` dimensions. */
+export function checkColumnNames(read: OptionReader, dim: number): void {
+  const names = read.get("columnNames");
+  if (names === undefined) return;
+  if (!Array.isArray(names) || names.length !== dim || !names.every((name) => typeof name === "string")) {
+    read.fail("columnNames", `an array of ${dim} texts, one for each dimension of the items`);
+  }
 }
 
 /** Checks `checkpoint` and `resume`. @throws InvalidInputError */
@@ -97,7 +112,7 @@ export function checkCheckpointOptions(read: OptionReader): void {
     if (typeof write !== "function") read.fail("checkpoint", "{ write(bytes), everyMs? } with a function write");
     if (everyMs !== undefined && !(typeof everyMs === "number" && everyMs >= 0)) {
       throw new InvalidInputError(
-        `train: checkpoint.everyMs must be a number of at least 0, received ${String(everyMs)}`,
+        worded`${call("train")}${option("checkpoint")}.everyMs must be a number of at least 0, received ${show(everyMs)}`,
       );
     }
   }
@@ -143,6 +158,7 @@ export const TRAIN_OPTION_NAMES: readonly string[] = Object.keys({
   beta2: 1,
   epsilon: 1,
   momentum: 1,
+  columnNames: 1,
   onProgress: 1,
   signal: 1,
   checkpoint: 1,

@@ -1,11 +1,13 @@
 /** A training job of the core, with everything that is told about it: events, records, warnings, the history at the end. Internal. */
 
 import { diagnose, summarizeWarnings } from "./health.ts";
+import { type ItemProfile, itemWarnings } from "./item-profile.ts";
 import type { JobRows } from "./job-rows.ts";
 import { type Drive, drive } from "./jobs.ts";
 import type { TrainingSummary } from "./model-file.ts";
 import { handles, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
+import { percent } from "./report/words.ts";
 import { nativeTrainConfig } from "./train-config.ts";
 import type {
   BestEpoch,
@@ -15,7 +17,10 @@ import type {
   TrainEvaluation,
   TrainHistory,
   TrainProgress,
+  TrainWarning,
 } from "./types.ts";
+import { judge, type Verdict } from "./verdict.ts";
+import { counted } from "./wording.ts";
 
 export { JobRows } from "./job-rows.ts";
 
@@ -47,6 +52,8 @@ export class Training {
   readonly config: TrainConfig;
   readonly items: number;
   readonly records: EpochRecord[] = [];
+  readonly #profile: ItemProfile;
+  readonly #itemWarnings: TrainWarning[];
   readonly #native: NativeModule;
   readonly #model: ModelConfig;
   readonly #started = performance.now();
@@ -54,9 +61,19 @@ export class Training {
   #told = 0;
   #trainingSince: { time: number; step: number } | undefined;
 
-  constructor(module: NativeModule, model: Handle, modelConfig: ModelConfig, rows: JobRows, config: TrainConfig) {
+  /** @param about What is known of the items, and the names of their dimensions. */
+  constructor(
+    module: NativeModule,
+    model: Handle,
+    modelConfig: ModelConfig,
+    rows: JobRows,
+    config: TrainConfig,
+    about: { profile: ItemProfile; columnNames: readonly string[] | undefined },
+  ) {
     this.config = config;
     this.items = rows.rows;
+    this.#profile = about.profile;
+    this.#itemWarnings = itemWarnings(about.profile, rows.rows, modelConfig.inputScaling, about.columnNames);
     this.#native = module;
     this.#model = modelConfig;
     this.#job = module.createTrainJob(model, rows.handle, nativeTrainConfig(config));
@@ -112,6 +129,7 @@ export class Training {
       step: state.step,
       totalSteps: state.totalSteps,
       newEpochs: this.records.slice(this.#told),
+      itemWarnings: this.#itemWarnings,
       elapsedSeconds: (now - this.#started) / 1000,
     };
     this.#told = this.records.length;
@@ -119,6 +137,8 @@ export class Training {
     if (lastEpoch) event.lastEpoch = lastEpoch;
     const losses = this.#native.trainLosses(this.#handle);
     if (losses) event.losses = losses;
+    const epochLosses = this.#native.trainEpochLosses(this.#handle);
+    if (epochLosses) event.epochLosses = epochLosses;
     if (!state.initializing) {
       this.#trainingSince ??= { time: now, step: state.step };
       const seconds = (now - this.#trainingSince.time) / 1000;
@@ -150,6 +170,7 @@ export class Training {
         earlier,
         start: this.#start(),
         deadCodeRestart: this.config.deadCodeRestart,
+        profile: this.#profile,
       });
       this.records.push(record);
     }
@@ -179,22 +200,28 @@ export class Training {
       stoppedEarly,
       ids: selected.ids,
       ...(selected.validation ? { validation: selected.validation } : {}),
-      warnings: summarizeWarnings(this.records, selectedEpoch, this.#model),
+      warnings: this.#warnings(selectedEpoch),
+      ...verdictOf(selected, start),
       steps: step,
     };
   }
 
   /** The history after the weights of another best epoch were taken. */
   reselected(history: TrainHistory, by: "loss" | "collision", best: BestEpoch): TrainHistory {
-    const { validation: _, ...rest } = history;
+    const { validation: _, verdict: __, ...rest } = history;
     return {
       ...rest,
       selectedEpoch: best.epoch,
       selectedBecause: because({ ...this.config, select: by }, best.epoch, best, history.stoppedEarly),
       ids: best.ids,
       ...(best.validation ? { validation: best.validation } : {}),
-      warnings: summarizeWarnings(this.records, best.epoch, this.#model),
+      warnings: this.#warnings(best.epoch),
+      ...verdictOf(best, history.start),
     };
+  }
+
+  #warnings(selectedEpoch: number): TrainWarning[] {
+    return [...this.#itemWarnings, ...summarizeWarnings(this.records, selectedEpoch, this.#model)];
   }
 
   /** Copies the weights of a best epoch into the model. */
@@ -227,15 +254,27 @@ export class Training {
   }
 }
 
+/** What training was worth, where there are validation items to tell. */
+function verdictOf(now: TrainEvaluation, start: TrainEvaluation | undefined): { verdict?: Verdict } {
+  if (now.validation === undefined || start?.validation === undefined) return {};
+  const worth = ({ ids, validation }: TrainEvaluation) => ({
+    explainedVariance: validation!.explainedVariance,
+    distinctShare: ids.uniqueShare,
+  });
+  return { verdict: judge(worth(now), worth(start)) };
+}
+
 function because(config: TrainConfig, epoch: number, { ids, validation }: TrainEvaluation, stopped: boolean): string {
   const which = epoch < 0 ? "the start, before any training," : `epoch ${epoch}`;
-  const early = stopped ? `; training stopped early, after ${config.patience} evaluations without a better one` : "";
+  const early = stopped
+    ? `; training stopped early, after ${counted(config.patience, "evaluation")} without a better one`
+    : "";
   switch (config.select) {
     case "last":
       return `${which} is the last one${early}`;
     case "loss":
       return validation
-        ? `${which} has the lowest reconstruction loss on the ${validation.items} validation items (explained variance ${(100 * validation.explainedVariance).toFixed(1)} %)${early}`
+        ? `${which} has the lowest reconstruction loss on the ${counted(validation.items, "validation item")} (explained variance ${percent(validation.explainedVariance)})${early}`
         : `${which} has the lowest training loss${early}`;
     case "collision":
       return `${which} has the most distinct IDs (${ids.distinctIds} of ${ids.items})${early}`;

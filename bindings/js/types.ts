@@ -4,6 +4,8 @@
  */
 
 import type { SemanticIds } from "./semantic-ids.ts";
+import type { Verdict } from "./verdict.ts";
+import type { Wording } from "./wording.ts";
 
 /** `Float16Array`, in projects whose types have it; engines have it since 2025 (Node 24, Chrome 135, Firefox 129, Safari 18.2). */
 export type HalfArray = typeof globalThis extends { Float16Array: { readonly prototype: infer Half } } ? Half : never;
@@ -224,6 +226,8 @@ export interface TrainOptions extends Omit<OptimizerOptions, "kind"> {
   separationWeight?: number;
   /** The margin m of that loss. Default: 0.05. */
   separationMargin?: number;
+  /** Names of the items' dimensions, in their order: a warning about a dimension then says which column of the data it is. */
+  columnNames?: readonly string[];
   /** Called at most ten times a second, and once at the end. */
   onProgress?: (event: TrainProgress) => void;
   /** Aborting rejects with `signal.reason`; the model keeps the last whole step (or its state before initialisation). */
@@ -321,6 +325,9 @@ export interface Losses {
   pUniqueIds: number;
 }
 
+/** Means of the losses over the items of an epoch. */
+export type EpochLosses = Pick<Losses, "loss" | "reconstructionLoss" | "quantizeLoss" | "perLevel">;
+
 /** Counts over the IDs of the whole catalogue. */
 export interface IdStatistics {
   items: number;
@@ -387,12 +394,29 @@ export interface BestEpoch extends TrainEvaluation {
 
 /** Something that went wrong in training, or is about to. */
 export interface TrainWarning {
-  kind: "collapse" | "collisions" | "divergence" | "learningRate" | "overfitting";
+  /**
+   * Three kinds are about the items themselves: "dominatedByColumn" (one dimension carries most of their variance), "duplicates" (many of
+   * them are exact copies of one another) and "constant" (all of them are the same). The others are about the training.
+   */
+  kind:
+    | "collapse"
+    | "collisions"
+    | "divergence"
+    | "learningRate"
+    | "overfitting"
+    | "dominatedByColumn"
+    | "duplicates"
+    | "constant";
+  /** From 0; -1 when it is about the items and holds before the first epoch. */
   epoch: number;
   /** The quantisation level it is about, from 0; absent when it is about the whole. */
   level?: number;
+  /** The dimension it is about, from 0. */
+  column?: number;
   /** What was seen, and what to do. */
   message: string;
+  /** The message in parts, with the options that it names as data. */
+  wording: Wording;
 }
 
 /** State of a training run. */
@@ -408,8 +432,15 @@ export interface TrainProgress {
   /** Optimiser steps done. */
   step: number;
   totalSteps: number;
-  /** Losses of the last step; absent before the first. */
+  /** Losses of the last step, which jump from batch to batch; absent before the first. */
   losses?: Losses;
+  /**
+   * Means over the items of the epoch so far; at its beginning those of the epoch before. Absent before the first step. To be shown as
+   * progress.
+   */
+  epochLosses?: EpochLosses;
+  /** What is to be known about the items themselves, the same in every event. */
+  itemWarnings: TrainWarning[];
   /** The last finished epoch; absent before the first. */
   lastEpoch?: EpochRecord;
   /** Epochs finished since the previous event, in order: together the events give every epoch once. */
@@ -439,8 +470,13 @@ export interface TrainHistory {
   ids: IdStatistics;
   /** With `validationShare`: the validation items with the weights that the model now has. */
   validation?: ValidationResult;
-  /** Warnings that still hold for the selected epoch, or that were about the run as a whole; one of a kind and level. */
+  /** Warnings about the items, and those that still hold for the selected epoch or are about the whole run; one of a kind and level. */
   warnings: TrainWarning[];
+  /**
+   * What training was worth, judged on the validation items against the start, before the first epoch; absent without these. The same
+   * rule compares a model with residual k-means in the report.
+   */
+  verdict?: Verdict;
   steps: number;
 }
 

@@ -17,6 +17,9 @@ export {
   type HistoryOptions,
   type RaggedHistories,
 } from "./histories.ts";
+
+import { counted } from "./wording.ts";
+
 export { DEFAULT_TEMPLATE } from "./token-template.ts";
 
 /** A token that stands for no code, in the order of their integers. */
@@ -139,7 +142,7 @@ export class Vocabulary {
     }
     if (next > 2 ** 31) {
       throw new InvalidInputError(
-        `Vocabulary: ${next - baseOffset} tokens from ${baseOffset} on go beyond 2^31 - 1, the largest integer of a token: use fewer codes`,
+        `Vocabulary: ${counted(next - baseOffset, "token")} from ${baseOffset} on go beyond 2^31 - 1, the largest integer of a token: use fewer codes`,
       );
     }
     this.offsets = Object.freeze(offsets);
@@ -211,7 +214,7 @@ export class Vocabulary {
   /** The integers of an ID, or of its first codes. @throws InvalidInputError naming the code that is out of range. */
   encode(codes: ArrayLike<number>): number[] {
     if (codes.length > this.levels) {
-      throw new InvalidInputError(`codes has ${codes.length} entries, but an ID has ${this.levels}`);
+      throw new InvalidInputError(`codes has ${counted(codes.length, "entry")}, but an ID has ${this.levels}`);
     }
     return Array.from(codes, (code, level) => this.tokenOf(level, code));
   }
@@ -267,7 +270,7 @@ export class Vocabulary {
     }
     if (codes.length > 0) {
       throw new InvalidInputError(
-        `tokens: the ID that ends before place ${i} has ${codes.length} of ${this.levels} codes`,
+        `tokens: the ID that ends before place ${i} has ${codes.length} of ${counted(this.levels, "code")}`,
       );
     }
     return all;
@@ -373,7 +376,7 @@ export class Vocabulary {
   #check(level: number, code: number): void {
     if (!Number.isInteger(level) || level < 0 || level >= this.levels) {
       throw new InvalidInputError(
-        `level ${show(level)} is none of the ${this.levels} levels, which are numbered from 0`,
+        `level ${show(level)} is no level: there ${this.levels === 1 ? "is one, level 0" : `are ${this.levels}, numbered from 0`}`,
       );
     }
     if (!Number.isInteger(code) || code < 0 || code >= this.codebookSizes[level]!) {
@@ -384,7 +387,7 @@ export class Vocabulary {
   }
 
   #expected(level: number): string {
-    if (level >= this.levels) return `the ID of ${this.levels} codes is complete before it`;
+    if (level >= this.levels) return `the ID of ${counted(this.levels, "code")} is complete before it`;
     const last = this.codebookSizes[level]! - 1;
     return `expected a code of level ${level}, ${this.#template.token(level, 0)} to ${this.#template.token(level, last)}`;
   }

@@ -86,7 +86,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     expect((await visitor.download("download-new-ids")).toString()).toBe(writeIdsCsv(ids));
     await visitor.choose("new-items-input", "things.csv", things(20));
     await page.getByTestId("reuse-error").waitFor({ state: "visible" });
-    expect(await visitor.text("reuse-error")).toMatch(/6 numbers a row.*100/);
+    expect(await visitor.text("reuse-error")).toMatch(/6 numbers in each row.*100/);
     expect(visitor.complaints).toEqual([]);
   });
 
@@ -203,6 +203,36 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     await visitor.finished();
     const ids = (await visitor.download("download-ids")).toString();
     expect(ids.split("\n")[1]).toMatch(/^0,thing 0,\d+,\d+,\d+,<a_\d+><b_\d+><c_\d+>$/);
+    expect(visitor.complaints).toEqual([]);
+  });
+
+  it("names a column that drowns the others, before the training, while it runs and in the report", async () => {
+    const page = await visitor.arrive();
+    const { data } = catalogue(200, 6);
+    for (let i = 0; i < 200; i++) data[6 * i + 2] = 10 * i;
+    await visitor.choose("file-input", "numbered.npy", Buffer.from(writeNpy({ data, rows: 200, dim: 6 })));
+    const named = /column 2 carries 9\d\.\d ?% of all variance/i;
+    await expect.poll(() => visitor.text("preview")).toMatch(named);
+    await page.getByTestId("option-epochs").fill("2");
+    await page.getByTestId("train-button").click();
+    await visitor.finished();
+    expect(await visitor.text("warnings")).toMatch(named);
+    expect(await visitor.text("warnings")).toContain("“Input scaling” “perDimension”");
+    await expect.poll(() => visitor.text("report"), { timeout: 20_000 }).toMatch(named);
+    expect(visitor.complaints).toEqual([]);
+  });
+
+  it("names rows that are all the same, and advises nothing else", async () => {
+    const page = await visitor.arrive();
+    const same = { data: new Float32Array(60 * 4).fill(0.5), rows: 60, dim: 4 };
+    await visitor.choose("file-input", "same.npy", Buffer.from(writeNpy(same)));
+    await expect.poll(() => visitor.text("preview")).toContain("All rows are the same");
+    await page.getByTestId("option-epochs").fill("2");
+    await page.getByTestId("train-button").click();
+    await visitor.finished();
+    expect(await visitor.text("warnings")).toContain("All 60 items have the same vector");
+    expect(await visitor.text("warnings")).not.toMatch(/learning rate|codes per level/i);
+    await expect.poll(() => visitor.text("report"), { timeout: 20_000 }).toContain("All 60 items have the same vector");
     expect(visitor.complaints).toEqual([]);
   });
 

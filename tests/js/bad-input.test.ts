@@ -152,7 +152,7 @@ const badModels: [string, object | null, RegExp][] = [
   [
     "balance at too many levels",
     { inputDim: 4, sinkhornEpsilon: [0, 0.003] },
-    /sinkhornEpsilon must be a number of at least 0, or one a level \(3\)/,
+    /sinkhornEpsilon must be a number of at least 0, or one for each level \(3\)/,
   ],
   [
     "a negative balance",

@@ -142,7 +142,7 @@ describe("the advice", () => {
       [10, { codebookSize: 0 }, "codebookSize must be"],
       [10, { codebookSize: [] }, "codebookSize must be"],
       [10, { codebookSize: [8, -1] }, "codebookSize[1] must be"],
-      [10, { levels: 2, codebookSize: [8, 8, 8] }, "codebookSize must be one number, or 2 numbers, one a level"],
+      [10, { levels: 2, codebookSize: [8, 8, 8] }, "codebookSize must be one number, or one for each of 2 levels"],
       [10, { codes: 8 }, 'unknown option "codes"'],
     ] as const) {
       const error = await adviseCapacity(n as number, options as object).catch((each) => each);

@@ -142,8 +142,8 @@ describe("rqvae hopwise", () => {
     expectError(hopwise(...quick), 1, "ml-tiny.item", "the same item");
     dataset([header, line(0), "1\tx"].join("\n"));
     expectError(hopwise(...quick), 1, "ml-tiny.item", "line 3 has 2 columns");
-    dataset("iid:token\tname:token\n1\tx\n");
-    expectError(hopwise(...quick), 1, "ml-tiny.item", "no column item_id:token", '"iid"');
+    dataset("film:token\tname:token\n1\tx\n");
+    expectError(hopwise(...quick), 1, "ml-tiny.item", "no column item_id:token", '"film"');
     dataset(header);
     expectError(hopwise(...quick), 1, "ml-tiny.item", "no items");
     dataset("");

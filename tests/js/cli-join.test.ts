@@ -29,6 +29,9 @@ import { makeNpy, makeZip } from "./format-files.ts";
 
 useFolder();
 
+/** What is said of the columns of `keyed`. */
+const COLUMNS = "items.csv: vectors: embedding · item IDs: id · titles: title\n";
+
 const { data } = readNpy(npy());
 const vector = (i: number) => [...data.subarray(i * dim, (i + 1) * dim)];
 /** Keys of digits: zeros in front, and more of them than a double has. */
@@ -127,7 +130,7 @@ describe("--item-ids", () => {
     write("shuffled.txt", shuffled.map(key).join("\n"));
     write("new.txt", all.map((i) => `new ${i}`).join("\n"));
     const encode = (name: string) => rqvae("encode", "m.safetensors", "items.csv", "--item-ids", name);
-    expect(encode("same.txt")).toMatchObject({ status: 0, stderr: "" });
+    expect(encode("same.txt")).toMatchObject({ status: 0, stderr: COLUMNS });
     expectError(encode("shuffled.txt"), 1, "shuffled.txt", "another order", key(shuffled[0]!), key(0));
     const renamed = encode("new.txt");
     expect(renamed.stderr).toContain("whose own item IDs");
@@ -211,12 +214,12 @@ describe("rqvae report --ids", () => {
     const [header, ...lines] = read("m.ids.csv").trimEnd().split("\n");
     const { stdout } = report("m.ids.csv");
     write("other.csv", [header, ...shuffled.map((i) => lines[i])].join("\n"));
-    expect(report("other.csv")).toEqual({ status: 0, stdout, stderr: "" });
+    expect(report("other.csv")).toEqual({ status: 0, stdout, stderr: COLUMNS });
     write("more.csv", [header, ...lines, lines[0]!.replace(/^\d+/, "x")].join("\n"));
     expect(report("more.csv")).toEqual({
       status: 0,
       stdout,
-      stderr: 'more.csv has 1 item that is not in items.csv: "x".\n',
+      stderr: `${COLUMNS}more.csv has 1 item that is not in items.csv: "x".\n`,
     });
     write("less.csv", [header, ...lines.slice(2)].join("\n"));
     expectError(report("less.csv"), 1, "less.csv has no ID for 2 of the 60 items", key(0));

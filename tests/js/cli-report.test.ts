@@ -2,6 +2,7 @@ import { adviseCapacity, assessIds, RQVAE } from "rqvae";
 import { readItems } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
 import { displayWidth } from "../../bindings/js/cli/text.ts";
+import { inCliWords } from "../../bindings/js/cli/words.ts";
 import { expectError, files, npy, read, readBytes, rows, rqvae, useFolder, write } from "./cli-harness.ts";
 
 useFolder();
@@ -18,7 +19,7 @@ describe("rqvae report", () => {
     const report = await assessIds(model.encode(items), { items, model });
     model.dispose();
     const words = (text: string) => text.split(/\s+/).filter(Boolean);
-    expect(words(stdout)).toEqual(words(report.text));
+    expect(words(stdout)).toEqual(words(report.textIn(inCliWords)));
     for (const line of stdout.split("\n")) {
       expect(displayWidth(line)).toBeLessThanOrEqual(80);
       expect(line).not.toMatch(/^\s+%/);

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import type { TrainProgress, TrainWarning } from "rqvae";
 import { describe, expect, it } from "vitest";
-import { inOptionNames } from "../../bindings/js/cli/options.ts";
+import "../../bindings/js/cli/options.ts";
 import { trainView } from "../../bindings/js/cli/progress.ts";
 import { describeModel } from "../../bindings/js/cli/show.ts";
 import {
@@ -14,7 +14,9 @@ import {
   shorten,
   wordWrap,
 } from "../../bindings/js/cli/text.ts";
+import { inCliWords } from "../../bindings/js/cli/words.ts";
 import { SemanticIds } from "../../bindings/js/semantic-ids.ts";
+import { option, toText, type Wording, worded } from "../../bindings/js/wording.ts";
 
 describe("on a terminal", () => {
   const event = {
@@ -26,6 +28,7 @@ describe("on a terminal", () => {
     step: 5,
     totalSteps: 10,
     newEpochs: [],
+    itemWarnings: [],
     elapsedSeconds: 1.5,
     remainingSeconds: 75,
     itemsPerSecond: 12345,
@@ -54,12 +57,10 @@ describe("on a terminal", () => {
     expect(text().endsWith("\x1b[4A\x1b[0J")).toBe(true);
   });
 
-  const warning = (kind: TrainWarning["kind"], epoch: number, level?: number): TrainWarning => ({
-    kind,
-    epoch,
-    ...(level === undefined ? {} : { level }),
-    message: `${kind} at ${level}: a smaller learningRate, gradientClip: 1, ${"and so on ".repeat(20)}`,
-  });
+  const warning = (kind: TrainWarning["kind"], epoch: number, level?: number): TrainWarning => {
+    const wording = worded`${kind} at ${String(level)}: a smaller ${option("learningRate")}, ${option("gradientClip", 1)}, ${"and so on ".repeat(20)}`;
+    return { kind, epoch, ...(level === undefined ? {} : { level }), message: toText(wording), wording };
+  };
   const ids = { uniqueShare: 0.5, usage: [1, 1] };
   const endOf = (epoch: number, ...warnings: TrainWarning[]) =>
     ({ ...event, newEpochs: [{ epoch, evaluated: true, warnings, ids }] }) as unknown as TrainProgress;
@@ -99,16 +100,40 @@ describe("on a terminal", () => {
   });
 
   it("puts the library's messages into the words of the command line", () => {
-    const worded: [string, string][] = [
-      ["a smaller learningRate (it is 0.3)", "a smaller --lr (it is 0.3)"],
-      ["try deadCodeRestart: true, or gradientClip: 1", "try --restart-dead-codes, or --clip 1"],
-      ['less inputNoise, or select: "collision"', "less --noise, or --select collision"],
-      ['write deadCodeRestart: "withSinkhorn"', "write --set deadCodeRestart=withSinkhorn"],
-      ["a larger codebookLearningRateScale", "a larger --set codebookLearningRateScale"],
-      ["fewer codes (codebookSize 9 or less)", "fewer codes (--codes 9 or less)"],
-      ["fewer epochs, the reconstruction loss is 3", "fewer epochs, the reconstruction loss is 3"],
+    const said: [wording: Wording, library: string, commandLine: string][] = [
+      [
+        worded`a smaller ${option("learningRate")} (it is ${0.3})`,
+        "a smaller learningRate (it is 0.3)",
+        "a smaller --lr (it is 0.3)",
+      ],
+      [
+        worded`try ${option("deadCodeRestart", true)} or ${option("gradientClip", 1)}`,
+        "try deadCodeRestart: true or gradientClip: 1",
+        "try --restart-dead-codes or --clip 1",
+      ],
+      [worded`try ${option("select", "collision")}`, 'try select: "collision"', "try --select collision"],
+      [
+        worded`write ${option("deadCodeRestart", "withSinkhorn")}`,
+        'write deadCodeRestart: "withSinkhorn"',
+        "write --set deadCodeRestart=withSinkhorn",
+      ],
+      [
+        worded`a larger ${option("codebookLearningRateScale")}`,
+        "a larger codebookLearningRateScale",
+        "a larger --set codebookLearningRateScale",
+      ],
+      // Words that are also names of options stay what they are.
+      [
+        worded`fewer epochs at the optimizer's momentum`,
+        "fewer epochs at the optimizer's momentum",
+        "fewer epochs at the optimizer's momentum",
+      ],
+      [worded`${{ call: "train" }}stopped in ${{ epoch: 3 }}`, "train: stopped in epoch 3", "stopped in epoch 4"],
+      [worded`use ${{ api: "residualKMeans", cli: "rqvae kmeans" }}`, "use residualKMeans", "use rqvae kmeans"],
     ];
-    for (const [library, commandLine] of worded) expect(inOptionNames(library)).toBe(commandLine);
+    for (const [wording, library, commandLine] of said) {
+      expect([toText(wording), inCliWords(wording)]).toEqual([library, commandLine]);
+    }
   });
 
   it("never lets a line of the block wrap", () => {

@@ -225,9 +225,9 @@ test("refuses what does not belong together", async () => {
         explainIds(model, items, {
           ids: model.encode({ data: items.data.subarray(0, dim), rows: 1, dim }),
         }),
-      "items has 1914 rows, but there are 1 IDs",
+      "items has 1,914 rows, but there is 1 ID:",
     ],
-    [() => explainIds(model, items, { labels: { titles: ["one"] } }), "titles has 1 entries"],
+    [() => explainIds(model, items, { labels: { titles: ["one"] } }), "titles has 1 entry"],
     [() => explainIds(model, items, { nearest: -1 }), "explainIds: nearest must be a whole number from 0"],
     [() => explainIds(model, items, { near: 1 } as object), 'unknown option "near"'],
     [

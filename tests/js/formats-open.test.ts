@@ -182,7 +182,7 @@ describe("sources", () => {
       [0.5, 1],
       [0, -1],
     ] as const) {
-      await expect(source.read(first, count)).rejects.toThrow(/items #1\.npy has 1000 rows/);
+      await expect(source.read(first, count)).rejects.toThrow(/items #1\.npy has 1,000 rows/);
     }
     await source.close();
     await source.close();

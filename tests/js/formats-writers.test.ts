@@ -81,7 +81,7 @@ describe("vectors", () => {
     ["too many rows", ["csv", { rows: 3, dim: 3, blocks: [MATRIX.data] }], /together 3 rows/],
     ["half a row", ["csv", { rows: 3, dim: 3, blocks: [MATRIX.data.subarray(0, 4)] }], /whole rows of 3/],
     ["no rows", ["npy", { rows: 0, dim: 3, blocks: [] }], /at least 1/],
-    ["IDs of another number", ["csv", MATRIX, { itemIds: ["a"] }], /itemIds has 1 entries/],
+    ["IDs of another number", ["csv", MATRIX, { itemIds: ["a"] }], /itemIds has 1 entry/],
     ["IDs that are twice there", ["csv", MATRIX, { itemIds: ["a", "b", "a", "c"] }], /the same item/],
   ])("refuses: %s", async (_, given, message) => {
     const error = await collect(vectorChunks(...given)).catch((error) => error);

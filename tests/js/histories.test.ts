@@ -129,7 +129,7 @@ describe("encodeHistories", () => {
     [
       "IDs of another length",
       () => encodeHistories([["x"]], new Map([["x", [1]]]), vocabulary),
-      /item 0: the ID of "x" has 1 codes.*2/,
+      /item 0: the ID of "x" has 1 code.*2/,
     ],
     ["codes out of range", () => encodeHistories([["x"]], new Map([["x", [1, 9]]]), vocabulary), /level 1: code 9/],
     ["no items", () => encodeHistories([], lookup, vocabulary, { maxItems: 0 }), /maxItems must be/],

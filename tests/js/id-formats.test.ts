@@ -258,7 +258,7 @@ describe("LC-Rec", () => {
     ['{"a": ["<a_1>" "<b_1>"]}', /is not JSON/],
     ['{"a": []}', /no codes/],
     ['{"a": ["<a_1>"], "a": ["<a_2>"]}', /item "a" was there before/],
-    ['{"a": ["<a_1>", "<b_1>"], "b": ["<a_2>"]}', /has 1 codes, but those before it have 2/],
+    ['{"a": ["<a_1>", "<b_1>"], "b": ["<a_2>"]}', /has 1 code, but those before it have 2/],
   ])("refuses %s", (text, message) => refused(() => readLcRec(text), message));
 
   const published = [
@@ -359,9 +359,9 @@ describe("RecBole", () => {
     ["nothing", () => readRecBole(""), /the file is empty/],
     ["nothing at all", () => readAtomicFile("\n"), /the file is empty/],
     ["nothing to merge into", () => [...mergeRecBoleChunks("", three)], /empty/],
-    ["no item column", () => readRecBole("iid:token\tx\n"), /no column item_id:token; the columns are "iid", "x"/],
+    ["no item column", () => readRecBole("brand:token\tx\n"), /no column item_id:token; the columns are "brand", "x"/],
     ["no ID column", () => readRecBole("item_id:token\tx\n"), /no column semantic_id:token_seq/],
-    ["ragged lines", () => readAtomicFile("a\tb\n1"), /line 2 has 1 columns, but the header has 2/],
+    ["ragged lines", () => readAtomicFile("a\tb\n1"), /line 2 has 1 column, but the header has 2/],
     [
       "other tokens",
       () => readRecBole("item_id:token\tsemantic_id:token_seq\n1\t<b_1>\n"),
@@ -466,12 +466,9 @@ json.dump({"floats": [repr(float(x)) for x in given["floats"]], "csv": out.getva
     ["items,ids\n", /header must be items,semantic_ids,semantic_ids_embs, got "items,ids"/],
     ['items,semantic_ids\n1,"[1, x]"\n', /line 2: semantic_ids must be a list/],
     ["items,semantic_ids\n1,5\n", /semantic_ids must be a list/],
-    ["items,semantic_ids\n1\n", /line 2 has 1 columns/],
+    ["items,semantic_ids\n1\n", /line 2 has 1 column/],
     ['items,semantic_ids,semantic_ids_embs\n1,[1],"[[nan]]"\n', /semantic_ids_embs must be a list of finite numbers/],
-    [
-      'items,semantic_ids,semantic_ids_embs\n1,[1],"[[1.0, 2.0]]"\n',
-      /row 0 must have a number for each of the 1 levels/,
-    ],
+    ['items,semantic_ids,semantic_ids_embs\n1,[1],"[[1.0, 2.0]]"\n', /row 0 must have a number for each level \(1\)/],
     [
       'items,semantic_ids,semantic_ids_embs\n1,[1],[[1.0]]\n2,[1],"[[1.0], [2.0]]"\n',
       /line 3: .*has 2 rows, but there are 1/,

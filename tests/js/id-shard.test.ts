@@ -101,7 +101,7 @@ describe("mergeIdShards", () => {
 
   it.each<[string, IdShard[], RegExp]>([
     ["none", [], /no shards/],
-    ["a gap at the start", [shard(10, 90, 100)], /rows 0 to 9 of 100 are in none of the 1 shards/],
+    ["a gap at the start", [shard(10, 90, 100)], /rows 0 to 9 of 100 are not in the shard/],
     ["a gap between", [shard(60, 40, 100), shard(0, 50, 100)], /rows 50 to 59 of 100 are in none/],
     ["a gap at the end", [shard(0, 99, 100)], /rows 99 to 99 of 100/],
     ["an overlap", [shard(40, 60, 100), shard(0, 50, 100)], /shard 0 begins with row 40, but shard 1 ends with row 49/],

@@ -83,8 +83,8 @@ describe("npz", () => {
   test("an array of another matrix, and the names of the columns, are none of this one's", async () => {
     const users = makeNpy("<f4", "(2, 3)", Float32Array.of(1, 2, 3, 4, 5, 6));
     const other = npz(["users", users], ["ids", makeNpy("<i4", "(2,)", Int32Array.of(7, 8))]);
-    expect((await read(other, "a.npz", { tensor: "emb" })).itemIds).toBeUndefined();
-    expect((await read(other, "a.npz", { tensor: "users" })).itemIds).toEqual(["7", "8"]);
+    expect((await read(other, "a.npz", { embedding: "emb" })).itemIds).toBeUndefined();
+    expect((await read(other, "a.npz", { embedding: "users" })).itemIds).toEqual(["7", "8"]);
     const names = npz(["names", makeNpy("<U1", "(3,)", ucs4(["x", "y", "z"], 1))]);
     expect((await read(names)).itemIds).toBeUndefined();
   });

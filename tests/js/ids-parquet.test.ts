@@ -155,7 +155,7 @@ describe("which columns", () => {
     ["an item without an ID", { item: ["x", ""], code_1: [1, 2] }, /row 1: the item's ID is empty/],
     ["a negative code", { item: ["x", "y"], code_1: [1, -2] }, /row 1: code -2 of level 0 is not a whole number/],
     ["no tokens", { item: ["x", "y"], sid: ["<a_1>", "none"] }, /row 1: "sid" is "none", not a token of each level/],
-    ["tokens of other levels", { item: ["x", "y"], sid: ["<a_1><b_1>", "<a_1>"] }, /row 1: the ID has 1 codes/],
+    ["tokens of other levels", { item: ["x", "y"], sid: ["<a_1><b_1>", "<a_1>"] }, /row 1: the ID has 1 code/],
   ])("refuses %s", async (_, columns, message) => refused(makeParquet(columns), message));
 
   test("refuses runs that claim more than there can be", () =>

@@ -56,7 +56,7 @@ describe("memory stays flat", () => {
   const flat = (result: unknown) => {
     const { heap, grownMB } = result as { heap: number[]; grownMB: number };
     expect(heap).toEqual([0, 0]);
-    expect(grownMB).toBeLessThan(1);
+    expect(grownMB).toBeLessThan(2); // compiled code comes and goes; 210 bytes a call would be more
   };
 
   it("over 200 models loaded, used and disposed", () => {

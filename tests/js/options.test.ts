@@ -242,7 +242,7 @@ const MODEL_ROWS: Rows<Omit<ModelOptions, "inputDim">> = {
 };
 
 /** The options that are values; those that are functions and the like have tests of their own below. */
-const TRAIN_ROWS: Rows<Omit<TrainOptions, "onProgress" | "signal" | "checkpoint" | "resume">> = {
+const TRAIN_ROWS: Rows<Omit<TrainOptions, "columnNames" | "onProgress" | "signal" | "checkpoint" | "resume">> = {
   epochs: {
     values: [3],
     effect: (a, b) => expect([a.history.epochs.length, b.history.epochs.length]).toEqual([3, 6]),
@@ -440,7 +440,7 @@ describe("the options of a model", () => {
 });
 
 describe("the options of training", () => {
-  const withCallbacks = ["onProgress", "signal", "checkpoint", "resume"];
+  const withCallbacks = ["columnNames", "onProgress", "signal", "checkpoint", "resume"];
 
   it("have a row each, at a value other than the default", () => {
     expect([...withCallbacks, ...Object.keys(TRAIN_ROWS)].sort()).toEqual([...TRAIN_OPTION_NAMES].sort());

@@ -128,7 +128,7 @@ describe("texts", () => {
     [
       "a prefix before there is any",
       page(lengths([1, 0]), lengths([2, 2]), "abcd"),
-      /has 1 bytes of the one before it, which has 0/,
+      /has 1 byte of the one before it, which has 0/,
     ],
     [
       "a prefix longer than the one before",
@@ -138,7 +138,7 @@ describe("texts", () => {
     ["a negative prefix", page(lengths([0, -1]), lengths([2, 2]), "abcd"), /negative length/],
     ["a negative length", page(lengths([0, 0]), lengths([2, -1]), "abcd"), /negative length/],
     ["a length beyond the page", page(lengths([0, 0]), lengths([2, 2 ** 31 - 1]), "abcd"), /needs 2,147,483,647 bytes/],
-    ["lengths that say another number", page(lengths([0, 0]), lengths([2]), "ab"), /says 1 values, but has 2/],
+    ["lengths that say another number", page(lengths([0, 0]), lengths([2]), "ab"), /says 1 value, but has 2/],
   ])("refuses %s", (_, bytes, message) => refused(() => decoded(deltaByteArrays(bytes, 0, 2, 100)), message));
 
   test("refuses texts that grow beyond the limit out of what they share", () => {

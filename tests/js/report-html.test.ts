@@ -134,7 +134,7 @@ test("refuses copies that have lost the IDs, and titles of other items", async (
   const report = await assessIds(SemanticIds.from([[0], [1]], { codebookSizes: [4] }));
   for (const [call, message] of [
     [() => reportHtml(JSON.parse(JSON.stringify(report))), "report must be what assessIds returned"],
-    [() => reportHtml(report, { labels: { titles: ["one"] } }), "titles has 1 entries, but there are 2 items"],
+    [() => reportHtml(report, { labels: { titles: ["one"] } }), "titles has 1 entry, but there are 2 items"],
     [() => reportHtml(report, { title: 5 as never }), "title must be text, received 5"],
     [() => reportHtml(report, { name: "x" } as object), 'unknown option "name"'],
   ] as const) {

@@ -36,7 +36,7 @@ describe("A6: 5,000 items", () => {
     const few = small.encode(items);
     const build = (collisions: "reassign" | "suffix") =>
       SemanticIdIndex.build(itemIds, few, { collisions, model: small, items });
-    expect(() => build("reassign")).toThrow(/16 x 16 x 16 = 4096 IDs are fewer than 5000 items: add one more level/);
+    expect(() => build("reassign")).toThrow(/16 x 16 x 16 = 4,096 IDs are fewer than 5,000 items: add one more level/);
     const index = build("suffix");
     expect(new Set(itemIds.map((item) => String(index.get(item)))).size).toBe(5000);
     small.dispose();
@@ -208,7 +208,7 @@ describe("reassign", () => {
     const options = { collisions: "reassign", model } as const;
     const half = { data: items.data.subarray(0, 100 * DIM), rows: 100, dim: DIM };
     expect(() => SemanticIdIndex.build(itemIds, ids, { ...options, items: half })).toThrow(
-      /items has 100 rows, but there are 5000 IDs/,
+      /items has 100 rows, but there are 5,000 IDs/,
     );
     const shifted = {
       ...items,

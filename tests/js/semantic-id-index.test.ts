@@ -295,7 +295,7 @@ describe("growth", () => {
   });
 
   test.each<[string, (index: SemanticIdIndex) => unknown, RegExp]>([
-    ["another number of IDs", (x) => x.add(["a", "b"], [[0, 0]]), /2 item IDs, but 1 IDs/],
+    ["another number of IDs", (x) => x.add(["a", "b"], [[0, 0]]), /2 item IDs, but 1 semantic ID:/],
     [
       "an item twice",
       (x) =>
@@ -327,7 +327,7 @@ describe("growth", () => {
     [
       "an unknown option",
       (x) => x.add(["a"], [[0, 0]], { item: [] } as never),
-      /unknown option "item"; did you mean "items"/,
+      /unknown option "item"; known are items, replace/,
     ],
     ["removing what is not there", (x) => x.remove(["hat", "glove"]), /row 1: item "glove" is not in the index/],
     ["removing twice", (x) => x.remove(["hat", "hat"]), /"hat" stands in row 0 and again in row 1/],

@@ -232,9 +232,9 @@ describe("what a source may do wrong", () => {
     [
       "too few values",
       (_, count) => new Float32Array(count * DIM - 1),
-      /read\(0, 256\) must give .* 256 x 12 = 3072 values .*Float32Array of 3071/,
+      /read\(0, 256\) must give .* 256 x 12 = 3,072 values .*Float32Array of 3,071/,
     ],
-    ["doubles", (_, count) => new Float64Array(count * DIM), /received Float64Array of 3072 values/],
+    ["doubles", (_, count) => new Float64Array(count * DIM), /received Float64Array of 3,072 values/],
     ["nothing", () => undefined, /received undefined/],
     [
       "an array of rows",

@@ -219,7 +219,11 @@ describe("Vocabulary", () => {
     ["nothing", () => new Vocabulary(undefined as never), /expected the number of codes/],
     ["no levels", () => new Vocabulary([]), /expected the number of codes/],
     ["a size of 0", () => new Vocabulary([4, 0]), /codebookSizes\[1\].*received 0/],
-    ["an unknown option", () => new Vocabulary([4], { baseOfset: 1 } as never), /did you mean "baseOffset"/],
+    [
+      "an unknown option",
+      () => new Vocabulary([4], { baseOfset: 1 } as never),
+      /unknown option "baseOfset".*baseOffset/,
+    ],
     ["a negative offset", () => new Vocabulary([4], { baseOffset: -1 }), /baseOffset.*received -1/],
     ["integers too large", () => new Vocabulary([2 ** 24], { baseOffset: 2 ** 31 - 100 }), /beyond 2\^31 - 1/],
     ["twins", () => new Vocabulary([4], { special: { pad: "<x>", end: "<x>" } }), /special\.pad and special\.end/],
@@ -234,7 +238,7 @@ describe("Vocabulary", () => {
     ["too many codes", () => new Vocabulary([4]).encode([1, 2]), /codes has 2 entries, but an ID has 1/],
     ["a code out of range", () => new Vocabulary([4, 4]).encode([1, 4]), /level 1: code 4.*0 to 3/],
     ["no code", () => new Vocabulary([4]).tokenOf(0, 1.5), /code 1.5/],
-    ["no level", () => new Vocabulary([4]).tokenOf(1, 0), /level 1 is none of the 1 levels/],
+    ["no level", () => new Vocabulary([4]).tokenOf(1, 0), /level 1 is no level: there is one/],
     ["other IDs", () => new Vocabulary([4, 4]).encodeIds(ids), /256 x 256 x 128.*4 x 4/],
     ["larger codebooks", () => new Vocabulary([256, 255, 128]).encodeIds(ids), /256 x 255 x 128/],
     [
@@ -243,7 +247,7 @@ describe("Vocabulary", () => {
       /tokens\[0\] is 9, <b_0>; expected a code of level 0, <a_0> to <a_3>/,
     ],
     ["a separator inside", () => new Vocabulary([4, 4]).decode([5, 3]), /tokens\[1\] is 3, <sid_separator>/],
-    ["one too many", () => new Vocabulary([4]).decode([5, 5]), /the ID of 1 codes is complete/],
+    ["one too many", () => new Vocabulary([4]).decode([5, 5]), /the ID of 1 code is complete/],
     [
       "a foreign integer",
       () => new Vocabulary([4]).decode([77]),

@@ -594,7 +594,7 @@ describe("errors", () => {
       expect(refused, name).toBeInstanceOf(InvalidInputError);
       expect(() => model.encode(value as never), name).toThrow(refused.message);
     }
-    await expect(worker.train(items, { epoch: 3 } as never)).rejects.toThrow('did you mean "epochs"');
+    await expect(worker.train(items, { epoch: 3 } as never)).rejects.toThrow("it is called epochs here");
     await expect(worker.train(items, { onProgress: 3 } as never)).rejects.toThrow(InvalidInputError);
     await expect(worker.train(items, null as never)).rejects.toThrow(InvalidInputError);
     await expect(worker.encode([[() => {}]] as never)).rejects.toThrow(InvalidInputError);

@@ -62,11 +62,15 @@ export class IdLookup {
     const { items, nearest } = await this.handlers.lookup(codes);
     if (index !== this.index) return; // of a catalogue that is no longer shown
     if (!nearest) {
-      const what = codes.length === levels ? "has this ID" : "begins so";
+      const isWhole = codes.length === levels;
       say(
         items.length === 1
-          ? `One item ${what}: `
-          : `${formatCount(items.length)} items ${what.replace("has", "have").replace("begins", "begin")}: `,
+          ? isWhole
+            ? "One item has this ID: "
+            : "One item has an ID that begins so: "
+          : isWhole
+            ? `${formatCount(items.length)} items have this ID: `
+            : `${formatCount(items.length)} items have IDs that begin so: `,
       );
       this.list(items);
       if (codes.length < levels) this.handlers.walk(codes);

@@ -208,9 +208,15 @@ async function finish(items: DataSet, result: RunResult): Promise<void> {
   view.done(
     result.status === "stopped"
       ? `Stopped. These are the IDs of ${count} as far as it had learned.`
-      : `Done: ${count} have their IDs.`,
+      : `Done: ${count} ${items.rows === 1 ? "has its ID" : "have their IDs"}.${aboutVerdict(result)}`,
   );
   if (watching) scrollTo(results.section);
+}
+
+/** Says so when training was not worth it, by the same rule as the report. */
+function aboutVerdict({ verdict, warnings }: Extract<RunResult, { ids: unknown }>): string {
+  if (verdict !== "same" || warnings.some(({ epoch }) => epoch < 0)) return "";
+  return " Training found nothing better than the good starting point.";
 }
 
 async function resume(stored: StoredRun, source: DataSource): Promise<void> {

@@ -4,7 +4,7 @@ import { hook, make } from "./dom.ts";
 import type { Settings } from "./lab/protocol.ts";
 import { type OptionField, optionFields } from "./option-list.ts";
 import { PageError } from "./page-error.ts";
-import { formatCount } from "./words.ts";
+import { plural } from "./words.ts";
 
 type Control = HTMLInputElement | HTMLSelectElement;
 
@@ -159,17 +159,17 @@ function showAdvice(): void {
   adviseCapacity(n, { codebookSize: sizes }).then(
     ({ ids, verdict, realistic, suggestion: better }) => {
       if (turn !== advice) return;
-      const room = ids < 1e15 ? formatCount(ids) : "more than a quadrillion";
+      const possible = ids < 1e15 ? plural(ids, "possible ID") : "More than a quadrillion possible IDs";
       const sharing = Math.round(realistic.itemsSharing);
       const instead = Array.isArray(better.codebookSize) ? better.codebookSize.join(", ") : better.codebookSize;
-      const take = `${better.levels} levels of ${instead} codes would be enough.`;
+      const take = `${plural(better.levels, "level")} of ${instead} codes would be enough.`;
       capacity.dataset.verdict = verdict;
       capacity.textContent =
         verdict === "impossible"
-          ? `${room} possible IDs for ${formatCount(n)} items are too few: some must share. ${take}`
-          : `${room} possible IDs for ${formatCount(n)} items. ${
+          ? `${possible} for ${plural(n, "item")} ${ids === 1 ? "is" : "are"} too few: some must share. ${take}`
+          : `${possible} for ${plural(n, "item")}. ${
               verdict === "tight"
-                ? `Catalogues of this size usually have about ${formatCount(sharing)} items that share an ID. ${take}`
+                ? `Catalogues of this size usually have about ${plural(sharing, "item")} that share an ID. ${take}`
                 : "That is enough for nearly every item to have its own."
             }`;
     },

@@ -1,5 +1,7 @@
+import type { Wording } from "rqvae";
 import { hook, scrollTo } from "./dom.ts";
-import { fieldOf, optionFields } from "./option-list.ts";
+import { fieldOf } from "./option-list.ts";
+import { inPageWords } from "./page-words.ts";
 
 /** A message for the visitor, to be shown as it is. */
 export class PageError extends Error {
@@ -11,14 +13,20 @@ export class PageError extends Error {
 const region = hook("error", HTMLDivElement);
 const home = region.nextElementSibling!;
 
-const argumentName = new RegExp(`\\b(${optionFields.map(({ option }) => option).join("|")})\\b`, "g");
+/** What an error says, in the page's words: without the name of the call, with fields named as in the form. */
+export function inPlainWords(error: unknown): string {
+  const { wording, message } = error as { wording?: Wording; message?: string };
+  if (wording) return inPageWords(wording);
+  const text = message ?? String(error);
+  return text.replace(/[^.!?]$/, "$&.");
+}
 
-/** The library's message in the page's words: without the name of the call, with fields named as in the form. */
-export function inPlainWords(message: string): string {
-  return message
-    .replace(/^(RQVAE\.create|RQVAE\.load|train|suggestConfig|encode): /, "")
-    .replace(argumentName, (name) => `“${fieldOf(name)!.label}”`)
-    .replace(/[^.!?]$/, "$&.");
+/** The field of the form that an error is about. */
+function fieldOfError(error: unknown): string | undefined {
+  for (const part of (error as { wording?: Wording }).wording ?? []) {
+    if (typeof part === "object" && "option" in part && fieldOf(part.option)) return fieldOf(part.option)!.field;
+  }
+  return undefined;
 }
 
 export function clearError(): void {
@@ -34,11 +42,10 @@ export function clearError(): void {
 export function showError(error: unknown): void {
   clearError();
   console.error(error);
-  const message = error instanceof Error ? error.message : String(error);
   const ready = error instanceof PageError;
-  region.textContent = (ready ? message : inPlainWords(message)) || "Something went wrong. Please try again.";
+  region.textContent = (ready ? error.message : inPlainWords(error)) || "Something went wrong. Please try again.";
   region.hidden = false;
-  const field = ready ? error.field : fieldOf(message.match(argumentName)?.[0] ?? "")?.field;
+  const field = ready ? error.field : fieldOfError(error);
   const input = field && document.querySelector<HTMLElement>(`[data-testid="option-${field}"]`);
   // Beside what it is about.
   if (input) input.closest("form")?.querySelector(".form-actions")?.before(region);

@@ -1,7 +1,7 @@
 import { type DataSet, describeNaming, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import type { DataChecks } from "./lab/protocol.ts";
-import { formatBytes, formatCount, formatNumber, plural } from "./words.ts";
+import { formatBytes, formatCount, formatNumber, formatShare, plural } from "./words.ts";
 
 /** Rows are of unit length, near enough, when none is off by more. */
 const UNIT = 0.01;
@@ -72,17 +72,30 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
     const sharing = checks.zeroRows > 1 ? ": these items will share an ID" : "";
     add("note", `${plural(checks.zeroRows, "row")} of nothing but zeros${sharing}.`);
   }
-  if (checks.repeatedRows > 0) {
+  const good = rows - checks.badRows;
+  if (good > 1 && checks.repeatedRows === good - 1) {
+    add("problem", "All rows are the same, so all items get one ID, whatever is learned. How were the numbers made?");
+  } else if (checks.repeatedRows > 0) {
     add(
       "note",
-      `${plural(checks.repeatedRows, "row")} the same as an earlier one: such items share an ID, whatever is learned.`,
+      `${plural(checks.repeatedRows, "row")} ${checks.repeatedRows === 1 ? "is an exact copy" : "are exact copies"} of an earlier one: such items share an ID, whatever is learned.`,
     );
   }
   if (checks.constantColumns > 0) {
-    add("note", `${plural(checks.constantColumns, "column")} with one value in every row: it does no harm.`);
+    add("note", `${plural(checks.constantColumns, "column")} with one value in every row: no harm done.`);
+  }
+  if (checks.dominant) {
+    const { column, share } = checks.dominant;
+    add(
+      "problem",
+      `Column ${formatCount(column)} carries ${formatShare(share)} of all variance: items will be told apart by it and by little else. Leave it out if it is an ID or a property such as a price; otherwise choose Expert, Input scaling, perDimension.`,
+    );
   }
   if (rows < 100)
-    add("note", `${plural(rows, data.noun[0], data.noun[1])} are few to learn from. A few hundred are better.`);
+    add(
+      "note",
+      `${plural(rows, data.noun[0], data.noun[1])} ${rows === 1 ? "is" : "are"} few to learn from. A few hundred are better.`,
+    );
   if (file.isReadAsNeeded)
     add("good", "A large file: its rows are read as they are needed. Leave it as it is until you are done.");
   if (rows * dim > 2e8)

@@ -3,7 +3,7 @@ import { idChips } from "./code-chips.ts";
 import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import type { Sort } from "./row-filter.ts";
-import { formatCount } from "./words.ts";
+import { formatCount, plural } from "./words.ts";
 
 /** Browsers cap an element's height (17 million pixels in Firefox): taller lists scroll in proportion. */
 const MAX_HEIGHT = 8_000_000;
@@ -145,7 +145,7 @@ export class ResultTable {
     pick.addEventListener("click", () => this.onPick(item));
     const sharing = index.sharing[item]!;
     const mark = make("span", "shared", make("span", "visually-hidden", "ID shared by "), `×${formatCount(sharing)}`);
-    mark.title = `${formatCount(sharing)} items have this very ID`;
+    mark.title = `${plural(sharing, "item")} ${sharing === 1 ? "has" : "have"} this very ID`;
     element.append(
       cell("item-number", formatCount(item)),
       cell("item-id", idChips(index.ids, item)),

@@ -52,7 +52,7 @@ function chooseAgain({ name, size, labels, withoutBadRows }: AbsentFile): Promis
         return;
       }
       if (file) {
-        text.textContent = `${file.name} is another file: ${name} had ${formatCount(size)} bytes (${formatBytes(size)}), this one has ${formatCount(file.size)}. Please choose ${name}.`;
+        text.textContent = `${file.name} is another file: ${name} had ${plural(size, "byte")} (${formatBytes(size)}), this one has ${formatCount(file.size)}. Please choose ${name}.`;
       }
       resolve(undefined);
     });

@@ -5,7 +5,7 @@ import { hook, make } from "./dom.ts";
 import { download } from "./download.ts";
 import { Lab } from "./lab/client.ts";
 import { inPlainWords } from "./page-error.ts";
-import { formatCount, plural } from "./words.ts";
+import { plural } from "./words.ts";
 
 const SHOWN = 8;
 
@@ -20,7 +20,7 @@ const lab = new Lab();
 let loaded = false;
 
 function fail(error: unknown): void {
-  alert.textContent = inPlainWords((error as Error).message);
+  alert.textContent = inPlainWords(error);
   alert.hidden = false;
 }
 
@@ -32,7 +32,7 @@ async function loadModel(file: File): Promise<void> {
     const { config, fingerprint } = await lab.call("loadModel", { file });
     const { codebookSizes, inputDim } = config;
     loaded = true;
-    modelHint.textContent = `${plural(codebookSizes.length, "level")} of ${[...new Set(codebookSizes)].join(", ")} codes, for rows of ${formatCount(inputDim)} numbers (${fingerprint.slice(0, 8)})`;
+    modelHint.textContent = `${plural(codebookSizes.length, "level")} of ${[...new Set(codebookSizes)].join(", ")} codes, for rows of ${plural(inputDim, "number")} (${fingerprint.slice(0, 8)})`;
     const items = itemsInput.files?.[0];
     if (items) await encode(items);
   } catch (error) {

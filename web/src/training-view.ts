@@ -4,7 +4,7 @@ import type { CodeCounts } from "./lab/protocol.ts";
 import { LossChart } from "./loss-chart.ts";
 import { UsageMap } from "./usage-map.ts";
 import { showWarnings } from "./warning-list.ts";
-import { formatCount, formatDuration, formatShare } from "./words.ts";
+import { formatCount, formatDuration, formatShare, plural } from "./words.ts";
 
 /** The third step of the page: progress, health and losses of the run. */
 export class TrainingView {
@@ -97,14 +97,14 @@ export class TrainingView {
     if (event.remainingSeconds !== undefined) this.timeLeft.textContent = formatDuration(event.remainingSeconds);
     this.timeNote.textContent = `${formatDuration(event.elapsedSeconds)} so far`;
     for (const record of event.newEpochs) this.addEpoch(record);
-    // On a large catalogue the first epoch takes a while: until it ends the batches' losses stand in for it.
-    if (!this.epochSeen && event.losses && event.totalSteps > 0) {
-      this.chart.add((event.step / event.totalSteps) * event.epochs, event.losses);
+    // On a large catalogue the first epoch takes a while: until it ends the mean so far stands in for it.
+    if (!this.epochSeen && event.epochLosses && event.totalSteps > 0) {
+      this.chart.add((event.step / event.totalSteps) * event.epochs, event.epochLosses);
     }
     if (event.lastEpoch) {
       this.showIds(event.lastEpoch.ids);
-      showWarnings(event.lastEpoch.warnings);
     }
+    showWarnings([...event.itemWarnings, ...(event.lastEpoch?.warnings ?? [])]);
   }
 
   /** Draws the epochs of a run that goes on after a reload. */
@@ -122,7 +122,7 @@ export class TrainingView {
 
   showIds(ids: IdStatistics): void {
     this.unique.textContent = formatShare(ids.uniqueShare);
-    this.uniqueNote.textContent = `${formatCount(ids.distinctIds)} different IDs for ${formatCount(ids.items)} items`;
+    this.uniqueNote.textContent = `${plural(ids.distinctIds, "different ID")} for ${plural(ids.items, "item")}`;
     this.usage.showStatistics(ids);
   }
 

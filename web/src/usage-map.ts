@@ -2,7 +2,7 @@ import type { IdStatistics } from "rqvae";
 import { resolveColor } from "./colors.ts";
 import { hook, make } from "./dom.ts";
 import type { CodeCounts } from "./lab/protocol.ts";
-import { formatCount, ordinal } from "./words.ts";
+import { formatCount, ordinal, plural } from "./words.ts";
 
 /** Cells of a level at most; larger codebooks put several codes in a cell. */
 const MAX_CELLS = 1024;
@@ -59,7 +59,8 @@ export class UsageMap {
     ids.usage.forEach((share, level) => {
       const used = ids.usedCodes[level]!;
       this.write(level, used, Math.round(used / share) || 0);
-      this.maps[level]!.text.title = `spread as evenly as ${formatCount(ids.perplexity[level]!)} codes used alike`;
+      this.maps[level]!.text.title =
+        `spread as evenly as ${plural(Math.round(ids.perplexity[level]!), "code")} used alike`;
     });
   }
 
@@ -67,7 +68,7 @@ export class UsageMap {
     const { text, canvas } = this.maps[level]!;
     text.textContent = `${formatCount(used)} of ${formatCount(size)}`;
     const name = ordinal(level);
-    canvas.setAttribute("aria-label", `${name} code: ${used} of ${size} codes in use`);
+    canvas.setAttribute("aria-label", `${name} code: ${used} of ${plural(size, "code")} in use`);
   }
 
   private draw(): void {

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { nearestName } from "../option-reader.ts";
+import { nearestName } from "../other-names.ts";
+import { adviseFlag } from "./words.ts";
 
 /** One option of a command, as it is parsed and as the help shows it. */
 export interface Option {
@@ -53,6 +54,9 @@ export function parseCommandLine(command: Command, args: string[]): Given {
       { type: value ? ("string" as const) : ("boolean" as const), ...(short ? { short } : {}) },
     ]),
   );
+  // Some programs take long names after one hyphen. Here -lr would be -l with the value r.
+  const single = args.find((arg) => /^-[a-z][\w-]+/i.test(arg) && Object.hasOwn(known, arg.slice(1).split("=")[0]!));
+  if (single !== undefined) throw new UsageError(`${single} needs two hyphens: -${single}`);
   // Not strict: the checks below say more than parseArgs does.
   const { tokens, positionals } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true });
   const values: Given["values"] = {};
@@ -61,7 +65,7 @@ export function parseCommandLine(command: Command, args: string[]): Given {
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (!option) {
-      throw new UsageError(`unknown option ${token.rawName}${suggest(token.name, Object.keys(known), "--")}`);
+      throw new UsageError(`unknown option ${token.rawName}${adviseFlag(token.name, Object.keys(known))}`);
     }
     if (!option.value && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
     if (option.value && (token.value === undefined || token.value === "")) {
@@ -103,10 +107,10 @@ export function helpOf(command: Command): string {
   ].join("\n");
 }
 
-/** `; did you mean --epochs?` for the nearest of the names, or nothing when none is near. */
-export function suggest(name: string, names: string[], prefix = ""): string {
-  const nearest = name.length < 3 ? undefined : nearestName(name, names);
-  return nearest === undefined ? "" : `; did you mean ${prefix}${nearest}?`;
+/** `; did you mean report?` for the nearest of the words, or nothing when none is near. */
+export function suggest(word: string, words: string[]): string {
+  const nearest = nearestName(word, words);
+  return nearest === undefined ? "" : `; did you mean ${nearest}?`;
 }
 
 /** A whole number given to an option. @throws UsageError */

@@ -13,6 +13,7 @@ import { itemIdColumn } from "../formats/recbole.ts";
 import { RQVAE } from "../rqvae.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
+import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, nameFile, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
 import { readCodes } from "./options.ts";
 import { formatOf, generalOptions, writeCounted, writeIds } from "./outputs.ts";
@@ -80,6 +81,7 @@ async function run(given: Given): Promise<number> {
   if (codes !== undefined && to !== "parquet")
     throw new UsageError(`--codes is for parquet: ${to} has no place for them`);
 
+  await checkRoles([{ as: "<ids>", path: input, role: "ids" }]);
   const read = await readIdFile(input, from ? { format: from } : {});
   const item = itemPath === undefined ? undefined : new TextDecoder().decode(await readBytes(itemPath));
   await checkOutput(output, { overwrite: true, inputs: [input, ...(itemPath === undefined ? [] : [itemPath])] });
@@ -141,6 +143,7 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
   }
   const output = text(given, "output") ?? `${modelPath.replace(/\.safetensors$/, "")}.plain.safetensors`;
   await checkOutput(output, { overwrite: true, inputs: [modelPath] });
+  await checkRoles([{ as: "--plain", path: modelPath, role: "model" }]);
   const model = await RQVAE.load(await readBytes(modelPath)).catch((error) => {
     throw nameFile(modelPath, error);
   });

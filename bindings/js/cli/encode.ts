@@ -4,6 +4,7 @@ import { labelsOf } from "../formats/labels.ts";
 import { RQVAE } from "../index.ts";
 import type { JobOptions } from "../types.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
+import { checkRoles } from "./file-roles.ts";
 import { checkOutput, nameFile, openCatalogue, readBytes, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
@@ -69,6 +70,12 @@ async function run(given: Given): Promise<number> {
   }
   const quiet = given.values.quiet === true;
 
+  await checkRoles([
+    { as: "<model>", path: modelPath, role: "model" },
+    { as: "<items>", path: itemsPath, role: "items" },
+    { as: "--labels", path: labelsPath, role: "titles" },
+    { as: "--item-ids", path: itemIdsPath, role: "titles" },
+  ]);
   const modelBytes = await readBytes(modelPath);
   const catalogue = await openCatalogue(itemsPath, labelsPath, readingOf(given), range !== undefined);
   const { rows } = catalogue.items;

@@ -31,8 +31,10 @@ import {
 } from "../formats/index.ts";
 import { firstFew } from "../formats/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
+import { counted } from "../wording.ts";
 import { Interrupted } from "./interrupt.ts";
 import { shellWord } from "./text.ts";
+import { messageOf } from "./words.ts";
 
 /** A file cannot be read or written. The message begins with its name. */
 export class FileError extends Error {}
@@ -73,6 +75,8 @@ export interface Catalogue<T extends CatalogueItems = ItemMatrix> {
    * rows were left out.
    */
   itemIds: string[] | undefined;
+  /** Names of the dimensions, where the file has a named column for each: an option of training and reports. */
+  named: { columnNames?: string[] };
   /** What the items are joined by to other sources. */
   source: JoinSource;
 }
@@ -140,8 +144,7 @@ async function withLabels<T extends CatalogueItems>(
   };
   const skipped = read.skipped?.rows ?? new Uint32Array(0);
   if (read.skipped && skipped.length > 0) {
-    const rows = `${skipped.length} invalid ${skipped.length === 1 ? "row" : "rows"}`;
-    tell(`${itemsPath}: left out ${rows}. The first: ${read.skipped.reason}`);
+    tell(`${itemsPath}: left out ${counted(skipped.length, "invalid row")}. The first: ${read.skipped.reason}`);
   }
   if (read.columns) tell(`${itemsPath}: ${describeColumns(read.columns)}`);
   const inFile: JoinSource = {
@@ -160,7 +163,15 @@ async function withLabels<T extends CatalogueItems>(
   tell(joined?.text ?? "");
   const itemIds =
     source.itemIds ?? joined?.labels.itemIds ?? (inFile.fileRows && Array.from(inFile.fileRows, (row) => String(row)));
-  return { items, labels: joined?.labels ?? read.labels, itemIds: itemIds && [...itemIds], source };
+  const { vector = [] } = read.columns ?? {};
+  const ofDimensions = vector.length === items.dim && items.dim > 1 ? { columnNames: vector } : {};
+  return {
+    items,
+    labels: joined?.labels ?? read.labels,
+    itemIds: itemIds && [...itemIds],
+    named: ofDimensions,
+    source,
+  };
 }
 
 /** The numbers of `rows` rows without some, which are ascending. */
@@ -232,7 +243,7 @@ export function naming<T>(path: string, parse: () => T): T {
  */
 export function nameFile(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof FileError || error instanceof Interrupted) return error;
-  const message = inOptions(error.message);
+  const message = inOptions(messageOf(error));
   return new FileError(message.includes(basename(path)) ? message : `${path}: ${message.replace(/^items: /, "")}`);
 }
 

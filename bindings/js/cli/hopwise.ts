@@ -6,10 +6,12 @@ import { itemIdColumn } from "../formats/recbole.ts";
 import { RQVAE } from "../rqvae.ts";
 import type { ItemMatrix, TrainHistory } from "../types.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
+import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, naming, readBytes, readCatalogue, writeWhole } from "./files.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
-import { type GivenOptions, inOptionNames, readOptions } from "./options.ts";
+import { type GivenOptions, readOptions } from "./options.ts";
 import { generalOptions, tellAbout, writeCounted } from "./outputs.ts";
+import { warningText } from "./progress.ts";
 import { duration, fileSize, oneLine, plural, shellWord } from "./text.ts";
 import { begin, explained, remarks, type Start, train, trainWatched } from "./train.ts";
 
@@ -151,7 +153,7 @@ async function run(given: Given): Promise<number> {
     await tellAbout(model, { items, labels }, ids, {
       effort: `${plural(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}`,
       remarks: remarks(model, history),
-      warnings: history.warnings.map(({ epoch, message }) => `epoch ${epoch + 1}: ${inOptionNames(message)}`),
+      warnings: history.warnings.map(warningText),
       files: [
         { path: paths.ids, what: "items, IDs and vectors, as the Hopwise program writes", size: fileSize(sizes.ids) },
         { path: paths.item, what: `${dataset.name}.item with semantic_id:token_seq`, size: fileSize(sizes.item) },
@@ -195,6 +197,7 @@ async function readEmbeddings(
   { itemIds, itemPath }: Dataset,
   given: Given,
 ): Promise<{ items: ItemMatrix; rows: number[]; text: string }> {
+  await checkRoles([{ as: "--embeddings", path, role: "items" }]);
   const { items, source } = await readCatalogue(path, undefined, readingOf(given));
   const {
     rows: found,

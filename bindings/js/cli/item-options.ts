@@ -12,9 +12,9 @@ export const itemOptions: Record<string, Option> = {
   "item-ids": itemIdsOption,
   embedding: {
     value: "NAME",
-    help: "the column, field or array of the vectors, the prefix of\nnumbered columns, or columns separated by commas\n(default: found by names and values)",
+    help: "the column, field or array of the vectors, the\nprefix of numbered columns, or columns separated by\ncommas (default: found by names and values)",
   },
-  "id-column": { value: "NAME", help: "the column of the items' own IDs (default: found by its\nname)" },
+  "id-column": { value: "NAME", help: "the column of the items' own IDs (default: found\nby its name)" },
   "skip-invalid": {
     help: "leave out rows with NaN or missing values, of\nanother length, or of an item that was there before",
   },

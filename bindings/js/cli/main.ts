@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line: `rqvae train`, `rqvae encode` and the others. */
+import { useHints } from "../hints.ts";
 import { VERSION } from "../version.ts";
 import { type Command, helpOf, parseCommandLine, suggest, UsageError } from "./command.ts";
 import { convert } from "./convert.ts";
@@ -12,6 +13,7 @@ import { kmeans } from "./kmeans.ts";
 import { merge } from "./merge.ts";
 import { report } from "./report.ts";
 import { train } from "./train.ts";
+import { messageOf } from "./words.ts";
 
 const commands: Command[] = [embed, train, kmeans, encode, merge, report, convert, hopwise];
 
@@ -34,6 +36,7 @@ Example:
 
 /** @returns the exit code: 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C. */
 async function main([name, ...args]: string[]): Promise<number> {
+  useHints();
   const command = commands.find((candidate) => candidate.name === name);
   try {
     if (name === "--version" || name === "-V") return print(`${VERSION}\n`);
@@ -52,7 +55,7 @@ async function main([name, ...args]: string[]): Promise<number> {
     return given.values.help ? print(helpOf(command)) : await command.run(given);
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode;
-    const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");
+    const message = messageOf(error).replaceAll(/\s*\n\s*/g, " ");
     const hint = error instanceof UsageError ? ` (see rqvae ${command ? `${command.name} ` : ""}--help)` : "";
     process.stderr.write(`rqvae: ${message}${hint}\n`);
     return error instanceof UsageError ? 2 : 1;

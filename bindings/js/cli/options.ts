@@ -5,8 +5,10 @@ import { MODEL_OPTION_NAMES } from "../model-config.ts";
 import { checkOptionNames } from "../option-reader.ts";
 import { TRAIN_OPTION_NAMES } from "../train-config.ts";
 import type { ModelOptions, TrainOptions } from "../types.ts";
+import type { Wording } from "../wording.ts";
 import { type Given, number, oneOf, UsageError, wholeNumber, wholeNumbers } from "./command.ts";
 import { FileError } from "./files.ts";
+import { allowSetting, FLAGS, inCliWords, messageOf } from "./words.ts";
 
 /** What was given for the model and for its training, and nothing else. */
 export interface GivenOptions {
@@ -16,37 +18,37 @@ export interface GivenOptions {
 
 type Name = keyof ModelOptions | keyof TrainOptions;
 
-/** Options of the library that have an option of the command line, and how that is read. */
-const own: Partial<Record<Name, { option: string; read: (given: Given, option: string) => unknown }>> = {
-  nQuantizationLayers: { option: "levels", read: wholeNumber },
-  codebookSize: { option: "codes", read: readCodes },
-  latentDim: { option: "latent", read: wholeNumber },
-  hiddenDims: { option: "hidden", read: wholeNumbers },
-  encodeBeam: { option: "beam", read: wholeNumber },
-  commitmentWeight: { option: "commitment", read: number },
-  inputNoise: { option: "noise", read: number },
-  seed: { option: "seed", read: wholeNumber },
-  compat: { option: "compat", read: (given, option) => oneOf(given, option, ["none", "hopwise"]) },
-  epochs: { option: "epochs", read: wholeNumber },
-  batchSize: { option: "batch", read: wholeNumber },
-  optimizer: {
-    option: "optimizer",
-    read: (given, option) => oneOf(given, option, ["adam", "adamw", "adagrad", "sgd"]),
-  },
-  learningRate: { option: "lr", read: number },
-  schedule: { option: "schedule", read: (given, option) => oneOf(given, option, ["constant", "cosine", "linear"]) },
-  warmup: { option: "warmup", read: number },
-  weightDecay: { option: "weight-decay", read: number },
-  gradientClip: { option: "clip", read: number },
-  validationShare: { option: "validation", read: number },
-  select: { option: "select", read: (given, option) => oneOf(given, option, ["last", "loss", "collision"]) },
-  patience: { option: "patience", read: wholeNumber },
-  deadCodeRestart: { option: "restart-dead-codes", read: ({ values }, option) => values[option] },
+type Read = (given: Given, option: string) => unknown;
+
+/** How the options that have a name of their own on the command line (`FLAGS`) are read. */
+const own: Partial<Record<Name, Read>> = {
+  nQuantizationLayers: wholeNumber,
+  codebookSize: readCodes,
+  latentDim: wholeNumber,
+  hiddenDims: wholeNumbers,
+  encodeBeam: wholeNumber,
+  commitmentWeight: number,
+  inputNoise: number,
+  seed: wholeNumber,
+  compat: (given, option) => oneOf(given, option, ["none", "hopwise"]),
+  epochs: wholeNumber,
+  batchSize: wholeNumber,
+  optimizer: (given, option) => oneOf(given, option, ["adam", "adamw", "adagrad", "sgd"]),
+  learningRate: number,
+  schedule: (given, option) => oneOf(given, option, ["constant", "cosine", "linear"]),
+  warmup: number,
+  weightDecay: number,
+  gradientClip: number,
+  validationShare: number,
+  select: (given, option) => oneOf(given, option, ["last", "loss", "collision"]),
+  patience: wholeNumber,
+  deadCodeRestart: ({ values }, option) => values[option],
 };
 
 /** Options of the library that are no values, or that the command sees to. */
-const NOT_SET: readonly string[] = ["inputDim", "onProgress", "signal", "checkpoint", "resume"];
+const NOT_SET: readonly string[] = ["inputDim", "columnNames", "onProgress", "signal", "checkpoint", "resume"];
 const SETTABLE = [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES].filter((name) => !NOT_SET.includes(name));
+allowSetting(SETTABLE);
 
 /**
  * The options of the library that were given, each by its own option or by `--set name=value`.
@@ -57,7 +59,7 @@ export function readOptions(given: Given): GivenOptions {
   const options: Record<string, unknown> = {};
   for (const assignment of given.lists.set ?? []) {
     const { name, value } = readAssignment(assignment);
-    const twin = own[name as Name]?.option;
+    const twin = own[name as Name] && FLAGS[name];
     if (twin !== undefined && given.values[twin] !== undefined) {
       throw new UsageError(`--${twin} and --set ${name} are the same option: leave one of them out`);
     }
@@ -65,8 +67,8 @@ export function readOptions(given: Given): GivenOptions {
     if (twin !== undefined && name !== "deadCodeRestart") values[twin] = value;
     else options[name] = readValue(value);
   }
-  for (const [name, { option, read }] of Object.entries(own)) {
-    const value = read({ ...given, values }, option);
+  for (const [name, read] of Object.entries(own)) {
+    const value = read({ ...given, values }, FLAGS[name]!);
     if (value !== undefined) options[name] = value;
   }
   const entries = Object.entries(options);
@@ -95,12 +97,12 @@ function readAssignment(assignment: string): { name: string; value: string } {
   try {
     checkOptionNames({ [name]: value }, "--set", SETTABLE);
   } catch (error) {
-    throw error instanceof InvalidInputError ? new UsageError(error.message) : error;
+    throw error instanceof InvalidInputError ? new UsageError(`--set: ${messageOf(error)}`) : error;
   }
   return { name, value };
 }
 
-const isOwn = (option: string) => Object.values(own).some((known) => known.option === option);
+const isOwn = (option: string) => Object.keys(own).some((name) => FLAGS[name] === option);
 
 /** true, a number, numbers separated by commas, or a word: the library checks it. */
 function readValue(text: string): unknown {
@@ -110,25 +112,12 @@ function readValue(text: string): unknown {
   return numbers.length === 1 ? numbers[0] : numbers;
 }
 
-/**
- * A message of the library in the words of the command line: `learningRate` is `--lr`, `gradientClip: 1` is `--clip 1`, and what has no
- * option of its own is `--set name=value`. Names that are also words are left alone unless a value follows.
- */
-export function inOptionNames(message: string): string {
-  const known = /\b([a-zA-Z]+)(?::? "(\w+)"|: (true|\d[\d.]*))?/g;
-  return message.replaceAll(known, (whole, name: string, word?: string, other?: string) => {
-    const value = word ?? other;
-    if (!SETTABLE.includes(name) || (value === undefined && /^[a-z]+$/.test(name))) return whole;
-    return optionOf(name, value);
-  });
-}
-
-function optionOf(name: string, value: string | undefined): string {
-  const option = own[name as Name]?.option;
-  if (name === "deadCodeRestart" && (value === undefined || value === "true")) return `--${option}`;
-  if (option === undefined || name === "deadCodeRestart")
-    return `--set ${name}${value === undefined ? "" : `=${value}`}`;
-  return `--${option}${value === undefined ? "" : ` ${value}`}`;
+/** The call that complains and the option that it complains about, where an error is about one. */
+export function subjectOf(error: unknown): { call?: string; option?: string } {
+  if (!(error instanceof RQVAEError)) return {};
+  const [first, second] = error.wording ?? [];
+  if (typeof first !== "object" || !("call" in first)) return {};
+  return { call: first.call, ...(typeof second === "object" && "option" in second && { option: second.option }) };
 }
 
 /**
@@ -136,30 +125,15 @@ function optionOf(name: string, value: string | undefined): string {
  * undefined for other errors.
  */
 export function inCommandLine(error: unknown, checkpoint?: string): UsageError | FileError | undefined {
-  if (!(error instanceof RQVAEError)) return undefined;
-  const { where, complaint } =
-    /^(?<where>[\w.]+): (?<complaint>.*)$/s.exec(error.message)?.groups ?? ({} as Record<string, string | undefined>);
-  if (complaint === undefined) return undefined;
-  if (where === "resume" && checkpoint !== undefined) return new FileError(`${checkpoint}: ${aboutResume(complaint)}`);
-  if (
-    !(error instanceof InvalidInputError) ||
-    !/^(RQVAE\.create|train|residualKMeans|presets\.\w+)$/.test(where ?? "")
-  ) {
-    return undefined;
+  const { call, option } = subjectOf(error);
+  if (call === "resume" && checkpoint !== undefined) return new FileError(`${checkpoint}: ${messageOf(error)}`);
+  if (option === undefined || !(error instanceof InvalidInputError)) return undefined;
+  const [, , rest] = error.wording as Wording;
+  // A value that is refused can only come from --set: the switch has none.
+  if (option === "deadCodeRestart" && typeof rest === "string" && rest.startsWith(" must be")) {
+    return new UsageError(`--set deadCodeRestart${inCliWords(error.wording!.slice(2))}`);
   }
-  // "deadCodeRestart must be ..." is about a value, which only --set can give.
-  if (complaint.startsWith("deadCodeRestart must")) return new UsageError(`--set ${complaint}`);
-  const worded = inOptionNames(complaint);
-  const [name = ""] = /^\w+/.exec(worded) ?? [];
-  return new UsageError(SETTABLE.includes(name) ? optionOf(name, undefined) + worded.slice(name.length) : worded);
-}
-
-function aboutResume(complaint: string): string {
-  const { name, rest } =
-    /^the checkpoint was made with (?:the model's|training's) (?<name>\w+)(?<rest> .*)$/s.exec(complaint)?.groups ?? {};
-  if (name !== undefined) return `the checkpoint was made with ${optionOf(name, undefined)}${rest}`;
-  // What follows is about calls of the library.
-  return complaint.replace(/, not a checkpoint: .*$/s, ", not a checkpoint: name the file that --checkpoint wrote");
+  return new UsageError(messageOf(error));
 }
 
 /** An object without its undefined entries. */

@@ -5,6 +5,7 @@ import type { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
+import { checkRoles } from "./file-roles.ts";
 import { type CatalogueItems, checkOutput, openCatalogue, writeWhole } from "./files.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
@@ -44,6 +45,8 @@ export interface Workplace {
   items: CatalogueItems;
   labels: ItemLabels | undefined;
   itemIds: string[] | undefined;
+  /** Names of the dimensions, as an option of training. */
+  named: { columnNames?: string[] };
   quiet: boolean;
 }
 
@@ -66,7 +69,11 @@ export async function openWorkplace(
     if (twin) throw new UsageError(`--${twin} and --${option} are the same file, ${path}`);
   }
   const inputs = [itemsPath, labelsPath, text(given, "item-ids")].filter((path) => path !== undefined);
-  const { items, labels, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  await checkRoles([
+    { as: "<items>", path: itemsPath, role: "items" },
+    { as: "--labels", path: labelsPath, role: "titles" },
+  ]);
+  const { items, labels, itemIds, named } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   for (const [option, path] of [
     ["output", modelPath],
     ["ids", idsPath],
@@ -74,7 +81,7 @@ export async function openWorkplace(
     await checkOutput(path, { overwrite: overwrite || given.values[option] !== undefined, inputs });
   }
   const quiet = given.values.quiet === true;
-  return { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, quiet };
+  return { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, named, quiet };
 }
 
 /** Writes the model and its IDs. Resolves to how to print the summary, with what there is to tell beside them. */

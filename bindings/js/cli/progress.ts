@@ -1,5 +1,4 @@
 import type { JobProgress, TrainProgress, TrainWarning } from "../types.ts";
-import { inOptionNames } from "./options.ts";
 import {
   bar,
   columnsOf,
@@ -12,6 +11,7 @@ import {
   shorten,
   wordWrap,
 } from "./text.ts";
+import { inCliWords } from "./words.ts";
 
 /** Shows how far a long call has come. */
 export interface ProgressView<Event> {
@@ -38,7 +38,7 @@ export function trainView(stream: NodeJS.WriteStream): ProgressView<TrainProgres
     patience: 0,
     progress: (event) => event.progress,
     line: trainLine,
-    notices: (event) => warnings.take(event).map(warningText),
+    notices: (event) => warnings.take(event).map(noticeText),
     block(event, columns, palette) {
       warnings.take(event);
       const { standing } = warnings;
@@ -61,15 +61,17 @@ export function jobView(stream: NodeJS.WriteStream, title: string): ProgressView
 function watchWarnings() {
   const told = new Set<string>();
   return {
-    /** The latest warning, until an evaluated epoch has none. */
+    /** The latest warning, until an evaluated epoch has none; then what the items themselves give cause for. */
     standing: undefined as TrainWarning | undefined,
     /** Takes the new epochs of an event in. @returns the warnings of a kind and level that there were none of before. */
-    take({ newEpochs, epochs }: TrainProgress): TrainWarning[] {
-      const news: TrainWarning[] = [];
+    take({ newEpochs, epochs, itemWarnings }: TrainProgress): TrainWarning[] {
+      const news = itemWarnings.filter(({ kind }) => !told.has(kind));
+      for (const { kind } of news) told.add(kind);
+      this.standing ??= itemWarnings[0];
       for (const { epoch, evaluated, warnings } of newEpochs) {
         // Shared IDs are what training still takes away: worth a word near its end only.
         const worth = warnings.filter(({ kind }) => kind !== "collisions" || 4 * (epoch + 1) > 3 * epochs);
-        this.standing = worth.at(-1) ?? (evaluated ? undefined : this.standing);
+        this.standing = worth.at(-1) ?? (evaluated ? itemWarnings[0] : this.standing);
         for (const warning of worth) {
           const key = `${warning.kind} ${warning.level}`;
           if (!told.has(key)) news.push(warning);
@@ -81,11 +83,17 @@ function watchWarnings() {
   };
 }
 
-const warningText = ({ epoch, message }: TrainWarning) => `warning in epoch ${epoch + 1}: ${inOptionNames(message)}`;
+/** A warning with the epoch that it is about, if it is about one. */
+export const warningText = ({ epoch, wording }: TrainWarning): string =>
+  `${epoch < 0 ? "" : `epoch ${epoch + 1}: `}${inCliWords(wording)}`;
+
+/** The same while the training runs. */
+const noticeText = ({ epoch, wording }: TrainWarning): string =>
+  `warning${epoch < 0 ? "" : ` in epoch ${epoch + 1}`}: ${inCliWords(wording)}`;
 
 /** A warning below the block, on three lines at most. */
 function warningBlock(warning: TrainWarning, columns: number, palette: Palette): string[] {
-  const lines = wordWrap(warningText(warning), columns - 2, "  ");
+  const lines = wordWrap(noticeText(warning), columns - 2, "  ");
   const shown = lines.length > 3 ? [...lines.slice(0, 2), lines.slice(2).join(" ")] : lines;
   return shown.map((line) => palette.warning(`  ${shorten(line, columns - 2)}`));
 }
@@ -155,7 +163,7 @@ function barLine(title: string, share: number, right: string, columns: number, p
 
 /** The facts of an event, in the order of their weight; each is left out until it is known. */
 function trainFacts(event: TrainProgress) {
-  const { losses, lastEpoch, itemsPerSecond, remainingSeconds } = event;
+  const { epochLosses: losses, lastEpoch, itemsPerSecond, remainingSeconds } = event;
   return {
     epoch: `epoch ${Math.min(event.epoch + 1, event.epochs)} of ${event.epochs}`,
     losses: losses

@@ -8,6 +8,7 @@ import type { IdReport } from "../report/id-report.ts";
 import { RQVAE } from "../rqvae.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { type Command, type Given, text, UsageError, wholeNumber } from "./command.ts";
+import { checkRoles } from "./file-roles.ts";
 import {
   type CatalogueItems,
   checkOutput,
@@ -23,7 +24,8 @@ import { itemOptions, readingOf } from "./item-options.ts";
 import { defined, readCodes } from "./options.ts";
 import { generalOptions, labelsOption } from "./outputs.ts";
 import { jobView } from "./progress.ts";
-import { columnsOf, count, plural, wordWrap } from "./text.ts";
+import { columnsOf, plural, wordWrap } from "./text.ts";
+import { inCliWords, messageOf } from "./words.ts";
 
 export const report: Command = {
   name: "report",
@@ -71,8 +73,14 @@ async function run(given: Given): Promise<number> {
   const title = text(given, "title");
   if (title !== undefined && html === undefined) throw new UsageError("--title goes with --html");
 
+  await checkRoles([
+    { as: "<model>", path: modelPath, role: "model" },
+    { as: "<items>", path: itemsPath, role: "items" },
+    { as: "--labels", path: labelsPath, role: "titles" },
+    { as: "--ids", path: idsPath, role: "ids" },
+  ]);
   const modelBytes = await readBytes(modelPath);
-  const { items, labels, source } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  const { items, labels, named, source } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   if (html !== undefined) {
     const inputs = [modelPath, itemsPath, labelsPath, idsPath, text(given, "item-ids")].filter(
       (path) => path !== undefined,
@@ -91,7 +99,7 @@ async function run(given: Given): Promise<number> {
     const assessed = await interruptible(async (signal) => {
       const ids = joined?.ids ?? (await encodeWatched(model, items, signal, given.values.quiet === true));
       return assessIds(ids, {
-        ...{ items, model, signal, baseline: given.values.baseline === true },
+        ...{ items, model, signal, baseline: given.values.baseline === true, ...named },
         ...(labels && { labels }),
       });
     }).catch((error) => {
@@ -148,7 +156,7 @@ function joinIds(
   if (!source.itemIds) {
     const all = source.rowsInFile ?? source.rows;
     if (ids.length !== source.rows && ids.length !== all) {
-      throw new InvalidInputError(`has ${plural(ids.length, "ID")}, but ${source.name} has ${count(all)} rows`);
+      throw new InvalidInputError(`has ${plural(ids.length, "ID")}, but ${source.name} has ${plural(all, "row")}`);
     }
     if (!isNumbered && format === "trie") {
       throw new InvalidInputError(
@@ -180,7 +188,7 @@ async function encodeWatched(
 function tell(given: Given, assessed: IdReport, html: string | undefined): number {
   if (given.values.json) process.stdout.write(`${JSON.stringify(assessed, undefined, 2)}\n`);
   if (given.values.quiet) return 0;
-  if (!given.values.json) process.stdout.write(`${wrapped(assessed.text)}\n`);
+  if (!given.values.json) process.stdout.write(`${wrapped(assessed.textIn(inCliWords))}\n`);
   if (html !== undefined) process.stderr.write(`The page is in ${html}\n`);
   return 0;
 }
@@ -194,16 +202,10 @@ async function advise(given: Given): Promise<number> {
   const n = wholeNumber(given, "capacity")!;
   const options = defined({ levels: wholeNumber(given, "levels"), codebookSize: readCodes(given, "codes") });
   const advice = await adviseCapacity(n, options).catch((error: Error) => {
-    throw new UsageError(inOptions(error.message));
+    throw new UsageError(messageOf(error));
   });
   process.stdout.write(`${given.values.json ? JSON.stringify(advice, undefined, 2) : wrapped(advice.text)}\n`);
   return 0;
-}
-
-/** The library's complaint about the capacity in the words of the command line. */
-function inOptions(message: string): string {
-  const names: Record<string, string> = { n: "--capacity", levels: "--levels", codebookSize: "--codes" };
-  return message.replace(/^adviseCapacity: (\w+)/, (_, name: string) => names[name] ?? name);
 }
 
 /** Lines no longer than the terminal's; what is broken stays indented. */

@@ -1,8 +1,10 @@
 /** A stretch of the items: `--rows a:b` and `--shard i/n`. */
 
 import { isSource } from "../embedding-source.ts";
+import { thereAre } from "../wording.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
 import type { CatalogueItems } from "./files.ts";
+import { plural } from "./text.ts";
 
 export const rangeOptions: Record<string, Option> = {
   rows: { value: "A:B", help: "only rows A to B - 1, counted from 0; A or B may be\nleft out" },
@@ -29,7 +31,7 @@ export function readRange(given: Given): ((rows: number) => RowRange) | undefine
     return (rows) => {
       const [first, end] = [Number(from), to === "" ? rows : Number(to)];
       if (first < end && end <= rows) return { first, count: end - first };
-      throw new UsageError(`--rows ${range} is not within the ${rows} rows of the items, or empty`);
+      throw new UsageError(`--rows ${range} is not within the ${plural(rows, "row")} of the items, or empty`);
     };
   }
   if (shard !== undefined) {
@@ -40,7 +42,7 @@ export function readRange(given: Given): ((rows: number) => RowRange) | undefine
     return (rows) => {
       const [first, end] = [Math.floor(((part - 1) * rows) / parts), Math.floor((part * rows) / parts)];
       if (first < end) return { first, count: end - first };
-      throw new UsageError(`--shard ${shard} is empty: there are ${rows} rows`);
+      throw new UsageError(`--shard ${shard} is empty: ${thereAre(rows, "row")}`);
     };
   }
   return undefined;

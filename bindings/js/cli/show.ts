@@ -109,8 +109,8 @@ async function aboutIds(ids: SemanticIds, hint: boolean, width: number, palette:
     itemsSharing === 0
       ? ["  Every item has an ID of its own."]
       : [
-          `  ${count(alone)} of ${plural(items, "item")} (${percent(alone / items)}) have an ID of their own.`,
-          `  ${count(itemsSharing)} share theirs, at most ${count(largestGroup)} items on one: ${count(distinctIds)} distinct IDs in all.`,
+          `  ${count(alone)} of ${plural(items, "item")} (${percent(alone / items)}) ${alone === 1 ? "has an ID of its own" : "have an ID of their own"}.`,
+          `  ${count(itemsSharing)} share theirs, at most ${plural(largestGroup, "item")} on one: ${plural(distinctIds, "distinct ID")} in all.`,
         ];
   if (hint && itemsSharing > items / 10) {
     sharing.push(palette.dim("  More codes (--codes) or levels (--levels) tell more items apart."));

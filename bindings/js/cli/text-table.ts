@@ -5,6 +5,7 @@ import { decodeText, decodeWholeText } from "../formats/bytes.ts";
 import { parseCsv } from "../formats/csv-parser.ts";
 import { readAtomicFile } from "../formats/index.ts";
 import { FileError, naming } from "./files.ts";
+import { plural } from "./text.ts";
 
 /** Rows of cells under named columns. */
 export interface TextTable {
@@ -43,7 +44,7 @@ function fromCsv(path: string, text: string): TextTable {
     }
     if (cells.length !== columns.length) {
       throw new FileError(
-        `${path}: row ${rows.length} (line ${line}) has ${cells.length} columns, but the header has ${columns.length}`,
+        `${path}: row ${rows.length} (line ${line}) has ${plural(cells.length, "column")}, but the header has ${columns.length}`,
       );
     }
     rows.push(cells);

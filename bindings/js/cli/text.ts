@@ -1,5 +1,7 @@
 /** Words, numbers and colours for a terminal. */
 
+import { counted } from "../wording.ts";
+
 type Paint = (text: string) => string;
 
 /** Colours for a stream: none unless it is a terminal and the user has not asked for none (no-color.org). */
@@ -38,7 +40,7 @@ export function columnsOf(stream: NodeJS.WriteStream): number {
 export const count = (n: number): string => Math.round(n).toLocaleString("en-US");
 
 /** "1 item", "2 items" */
-export const plural = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+export const plural = (n: number, noun: string): string => counted(Math.round(n), noun);
 
 /** 0.9312 -> "93.1 %". What is not all of it is never shown as 100 %. */
 export function percent(share: number, digits = 1): string {

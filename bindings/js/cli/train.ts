@@ -5,15 +5,17 @@ import { type PresetName, presets } from "../presets.ts";
 import { RQVAE } from "../rqvae.ts";
 import { suggestConfig } from "../suggest-config.ts";
 import type { ModelOptions, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
+import { NEARLY_SAME } from "../verdict.ts";
 import { CheckpointFile } from "./checkpoint-file.ts";
 import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
 import { type CatalogueItems, FileError, nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { ITEM_FILES } from "./item-options.ts";
-import { defined, type GivenOptions, inCommandLine, inOptionNames, readOptions } from "./options.ts";
+import { defined, type GivenOptions, inCommandLine, readOptions, subjectOf } from "./options.ts";
 import { fileOptions, generalOptions, openWorkplace, type Workplace, writeModel } from "./outputs.ts";
-import { trainView } from "./progress.ts";
+import { trainView, warningText } from "./progress.ts";
 import { duration, percent, plural, shellWord } from "./text.ts";
+import { messageOf } from "./words.ts";
 
 export const train: Command = {
   name: "train",
@@ -107,7 +109,12 @@ async function run(given: Given): Promise<number> {
       ? `Going on from the checkpoint ${checkpoint?.path}.`
       : given.values.resume && `There is no checkpoint ${checkpoint?.path} yet: starting from the beginning.`;
     const saving = checkpoint ? { checkpoint: checkpoint.options } : {};
-    const outcome = await trainWatched(model, place, { ...trainOptions, ...saving }, greeting || "").catch(explain);
+    const outcome = await trainWatched(
+      model,
+      place,
+      { ...trainOptions, ...place.named, ...saving },
+      greeting || "",
+    ).catch(explain);
     if (outcome.interrupted) {
       await checkpoint?.write(model.saveCheckpoint()); // first: all else can be made from it
       const told = [await keepSoFar(place, model, outcome)];
@@ -123,7 +130,7 @@ async function run(given: Given): Promise<number> {
     await tell({
       effort: `${plural(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}${since}`,
       remarks: remarks(model, history),
-      warnings: history.warnings.map(({ epoch, message }) => `epoch ${epoch + 1}: ${inOptionNames(message)}`),
+      warnings: history.warnings.map(warningText),
     });
     return 0;
   } finally {
@@ -217,10 +224,10 @@ export function explained(
   preset: PresetName | undefined,
   checkpointPath: string | undefined,
 ): unknown {
-  if (error instanceof DivergedError) return new Error(fromOne(inOptionNames(error.message)));
+  if (error instanceof DivergedError) return new Error(messageOf(error));
   const said = inCommandLine(error, checkpointPath);
   if (!(said instanceof UsageError) || preset === undefined) return said ?? nameFile(itemsPath, error);
-  const [, name = ""] = /^[\w.]+: (\w+)/.exec((error as Error).message) ?? [];
+  const { option: name = "" } = subjectOf(error);
   const recipe = presets[preset]({ inputDim: 1 });
   const fromPreset = name in { ...recipe.model, ...recipe.train } && !(name in { ...given.model, ...given.train });
   return fromPreset ? new UsageError(`${said.message} (it comes from --preset ${preset})`) : said;
@@ -277,17 +284,31 @@ function commandToGoOn({ args, values }: Given): string {
 const fromOne = (message: string) =>
   message.replace(/\bepoch (\d+)/, (_, epoch: string) => `epoch ${Number(epoch) + 1}`);
 
+/** What to do when training has won nothing: no smaller step helps where there is nothing to win, or the items are at fault. */
+function adviceOnSame({ warnings, validation, ids, selectedEpoch }: TrainHistory): string {
+  if (warnings.some(({ epoch }) => epoch < 0)) return "";
+  const isFine = validation!.explainedVariance > 1 - NEARLY_SAME && ids.uniqueShare > 1 - NEARLY_SAME;
+  if (isFine) return ": there was nothing left to win";
+  return selectedEpoch < 0
+    ? ": try a smaller --lr, or rqvae kmeans, which is quicker"
+    : ": rqvae kmeans is quicker and about as good";
+}
+
 /** Which epoch was kept and why, and what training was worth on items that it did not see. */
-export function remarks(
-  { config }: RQVAE,
-  { selectedBecause, selectedEpoch, validation, start }: TrainHistory,
-): string[] {
+export function remarks({ config }: RQVAE, history: TrainHistory): string[] {
+  const { selectedBecause, selectedEpoch, validation, start, verdict } = history;
   const why = fromOne(selectedBecause).replace(/ \(explained variance [^)]*\)/, "");
   const kept = `Kept: ${why}.`;
-  if (validation === undefined || start?.validation === undefined) return [kept];
+  // Of items that are all the same there is no variance to explain.
+  const isConstant = history.warnings.some(({ kind }) => kind === "constant");
+  if (isConstant || validation === undefined || start?.validation === undefined) return [kept];
   const [now, before] = [validation, start.validation].map(({ explainedVariance }) => percent(explainedVariance));
-  if (selectedEpoch < 0) {
-    return [kept, `Validation: explained variance ${now}; training found nothing better, try a smaller --lr.`];
+  if (verdict === "same" || selectedEpoch < 0) {
+    const compared = selectedEpoch < 0 ? "the start" : `the start, with ${before}`;
+    return [
+      kept,
+      `Validation: explained variance ${now}; training found nothing better than ${compared}${adviceOnSame(history)}.`,
+    ];
   }
   const untrained = config.linearSkip !== "none" && config.codebookKmeansInit;
   const origin = untrained ? "by residual k-means alone" : "before training";

@@ -3,6 +3,7 @@ import { worksBehindProxy } from "../behind-proxy.ts";
 import { InvalidInputError, UnknownPrefixError } from "../errors.ts";
 import { show } from "../option-reader.ts";
 import type { SemanticIdIndex } from "../semantic-id-index.ts";
+import { counted } from "../wording.ts";
 
 /** Which token of a language model stands for which code. */
 export interface IdVocabulary {
@@ -101,7 +102,7 @@ export class LogitsMask {
     checkArray(logits, "logits");
     if (logits.length <= this.#largest) {
       throw new InvalidInputError(
-        `logits has ${logits.length} entries, but the vocabulary has the token ${this.#largest}: pass the logits of one next token, of the model that the vocabulary is for`,
+        `logits has ${counted(logits.length, "entry")}, but the vocabulary has the token ${this.#largest}: pass the logits of one next token, of the model that the vocabulary is for`,
       );
     }
     if (state === this.ended || this.#index.isLeaf(state)) {

@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import { checkOptionNames, show } from "../option-reader.ts";
+import { counted } from "../wording.ts";
 import { type DecodingIndex, type IdVocabulary, LogitsMask } from "./logits-mask.ts";
 
 /** A tensor of transformers.js: batch x tokens. */
@@ -48,7 +49,7 @@ export function logitsProcessor(
     const states = Array.from(inputIds, (ids, row) => {
       if (ids.length < first) {
         throw new InvalidInputError(
-          `logitsProcessor: row ${row} has ${ids.length} tokens, but the prompt has ${first}: make a processor for each generate, or give promptLength`,
+          `logitsProcessor: row ${row} has ${counted(ids.length, "token")}, but the prompt has ${first}: make a processor for each generate, or give promptLength`,
         );
       }
       let state = mask.start;

@@ -4,6 +4,7 @@ import { viewBytes } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
 import { proxiedArray, UNWRAP } from "../option-reader.ts";
 import { TextDecoder } from "../text-codecs.ts";
+import { counted } from "../wording.ts";
 
 /** Bytes of text that are decoded at a time: longer strings are not among those that engines collect soon. */
 const textChunkBytes = 1 << 16;
@@ -30,10 +31,12 @@ export type BinaryFormat = "npy" | "zip" | "gzip" | "parquet" | "safetensors";
 export interface Sniffed {
   /** In words. */
   kind: string;
-  /** What to do about it. */
+  /** What to do about it: whole sentences, or nothing. */
   advice: string;
   /** No reader of text could help. */
   foreign: boolean;
+  /** Whether it begins with an object of JSON, which no table does. */
+  isObject?: boolean;
   /** Set when `openEmbeddings` and `readItemsAsync` may read it. */
   format?: BinaryFormat;
 }
@@ -44,37 +47,37 @@ const signatures: readonly { bytes: readonly number[]; kind: string; advice: str
   {
     bytes: [0x50, 0x4b, 0x03, 0x04],
     kind: "a zip archive (npz, xlsx or a PyTorch checkpoint)",
-    advice: "save the array alone with numpy.save, or the sheet as CSV",
+    advice: "Save the array alone with numpy.save, or the sheet as CSV.",
     format: "zip",
   },
   {
     bytes: [0x50, 0x4b, 0x05, 0x06],
     kind: "an empty zip archive",
-    advice: "choose one with content",
+    advice: "Choose one with content.",
     format: "zip",
   },
-  { bytes: [0x1f, 0x8b], kind: "gzip-compressed", advice: "decompress it first", format: "gzip" },
-  { bytes: [0x28, 0xb5, 0x2f, 0xfd], kind: "zstd-compressed", advice: "decompress it first" },
+  { bytes: [0x1f, 0x8b], kind: "gzip-compressed", advice: "Decompress it first.", format: "gzip" },
+  { bytes: [0x28, 0xb5, 0x2f, 0xfd], kind: "zstd-compressed", advice: "Decompress it first." },
   {
     bytes: [0x50, 0x41, 0x52, 0x31],
     kind: "Parquet",
-    advice: "convert the embedding column with numpy.save",
+    advice: "Save the embedding column with numpy.save.",
     format: "parquet",
   },
   {
     bytes: [0x41, 0x52, 0x52, 0x4f, 0x57, 0x31],
     kind: "Arrow",
-    advice: "convert the embedding column with numpy.save",
+    advice: "Save the embedding column with numpy.save.",
   },
-  { bytes: [0x89, 0x48, 0x44, 0x46], kind: "HDF5", advice: "convert the data set with numpy.save" },
-  { bytes: [0x25, 0x50, 0x44, 0x46], kind: "a PDF", advice: "embeddings are expected" },
-  { bytes: [0x89, 0x50, 0x4e, 0x47], kind: "a PNG image", advice: "embeddings are expected" },
-  { bytes: [0xff, 0xd8, 0xff], kind: "a JPEG image", advice: "embeddings are expected" },
+  { bytes: [0x89, 0x48, 0x44, 0x46], kind: "HDF5", advice: "Save the data set with numpy.save." },
+  { bytes: [0x25, 0x50, 0x44, 0x46], kind: "a PDF", advice: "Choose a file of data." },
+  { bytes: [0x89, 0x50, 0x4e, 0x47], kind: "a PNG image", advice: "Choose a file of data." },
+  { bytes: [0xff, 0xd8, 0xff], kind: "a JPEG image", advice: "Choose a file of data." },
 ];
 
 /** What bytes look like, judged by their beginning. */
 export function sniff(bytes: Uint8Array): Sniffed {
-  if (bytes.length === 0) return { kind: "empty", advice: "choose a file with content", foreign: true };
+  if (bytes.length === 0) return { kind: "empty", advice: "Choose a file with content.", foreign: true };
   for (const { bytes: magic, kind, advice, format } of signatures) {
     if (magic.every((byte, i) => bytes[i] === byte)) return { kind, advice, foreign: true, ...(format && { format }) };
   }
@@ -82,7 +85,7 @@ export function sniff(bytes: Uint8Array): Sniffed {
   if (bytes[8] === 0x7b && bytes.subarray(4, 8).every((byte) => byte === 0)) {
     return {
       kind: "safetensors",
-      advice: "a model is loaded with RQVAE.load; save a tensor with numpy.save",
+      advice: "If it is a model, it is no table of items or IDs; save a tensor of it with numpy.save.",
       foreign: true,
       format: "safetensors",
     };
@@ -90,25 +93,34 @@ export function sniff(bytes: Uint8Array): Sniffed {
   if (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5) {
     return {
       kind: "a Python pickle",
-      advice: "pickles run code when read; save the array with numpy.save",
+      advice: "Pickles run code when they are read, so none is. Save the array with numpy.save.",
       foreign: true,
     };
   }
   if (isUtf16(bytes)) return { kind: "UTF-16 text", advice: "", foreign: false };
   const head = bytes.subarray(0, 4096);
-  if (head.includes(0)) return { kind: "binary data of an unknown format", advice: "convert it first", foreign: true };
+  if (head.includes(0))
+    return {
+      kind: "binary data of an unknown format",
+      advice: "Save the array with numpy.save, or the table as CSV.",
+      foreign: true,
+    };
   if (/^\s*<(!doctype|html|\?xml)/i.test(String.fromCharCode(...head.subarray(0, 64)))) {
-    return { kind: "an HTML or XML page", advice: "download the file itself", foreign: true };
+    return { kind: "an HTML or XML page", advice: "Download the file itself.", foreign: true };
   }
   const first = firstVisible(head);
-  if (first === 0x7b || first === 0x5b) return { kind: "JSON text", advice: "", foreign: false };
+  if (first === 0x7b || first === 0x5b) {
+    const isObject = /^[^[{]*(\[\s*)?\{\s*"[^"]*"\s*:/.test(new TextDecoder().decode(head));
+    return { kind: "JSON text", advice: "", foreign: false, isObject };
+  }
   return { kind: "text", advice: "", foreign: false };
 }
 
 /** Whether text is read as JSON or as a table: by its content, unless the name's end says otherwise. */
-export function textFormat({ kind }: Sniffed, fileName: string): "json" | "csv" {
+export function textFormat({ kind, isObject }: Sniffed, fileName: string): "json" | "csv" {
   const extension = extensionOf(fileName);
-  const isTable = ["csv", "tsv", "txt"].includes(extension);
+  // A table may begin with "[": "[Remastered] …,0.5".
+  const isTable = ["csv", "tsv", "txt"].includes(extension) && !isObject;
   return ["json", "jsonl", "ndjson"].includes(extension) || (kind === "JSON text" && !isTable) ? "json" : "csv";
 }
 
@@ -169,7 +181,7 @@ export function decodeWholeText(bytes: Uint8Array): string {
   const longest = 2 ** 29 - 25; // V8's limit, in UTF-16 units
   if (bytes.length > longest) {
     throw new InvalidInputError(
-      `${count(bytes.length)} bytes of JSON are too long to read in one piece (limit ${count(longest)}): save the embeddings as npy`,
+      `${counted(bytes.length, "byte")} of JSON are too long to read in one piece (limit ${count(longest)}): save the embeddings as npy`,
     );
   }
   return [...decodeText(bytes)].join("");

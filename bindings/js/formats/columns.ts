@@ -39,7 +39,15 @@ export type Cell =
   | { kind: "number"; text: string; value: number }
   | { kind: "text"; text: string }
   /** `problem` says why it cannot be read, "" when it can. `isBare`: without brackets, so that it may be a title as well. */
-  | { kind: "list"; length: number; isInteger: boolean; isBare: boolean; problem: string };
+  | {
+      kind: "list";
+      length: number;
+      isInteger: boolean;
+      isBare: boolean;
+      isBase64?: true;
+      problem: string;
+      text?: string;
+    };
 
 export const MISSING: Cell = { kind: "missing" };
 export const OTHER: Cell = { kind: "other" };
@@ -87,6 +95,7 @@ function plainName(name: string): string {
   const last = name.slice(name.lastIndexOf(".") + 1);
   return last
     .trim()
+    .replace(/:(id|int|long|float|double|string|boolean|label)(\[\])?(\(.*\))?$/i, "") // as Neo4j types them
     .replace(/([a-z\d])([A-Z])/g, "$1_$2")
     .toLowerCase()
     .replace(/[\s-]+/g, "_");
@@ -96,7 +105,7 @@ function plainName(name: string): string {
 const depthOf = (name: string) => name.split(".").length - 1;
 
 /** Names that say "embedding", as a list of several candidates is judged by. */
-const saysEmbedding = (name: string) => /embed|vector|(^|_)embs?(_|\d|$)/.test(plainName(name));
+const saysEmbedding = (name: string) => /embed|vector|(^|_)(embs?|vecs?)(_|\d|$)/.test(plainName(name));
 /** Names that mean nothing but an embedding: `embedding_model` does not. */
 const meansEmbedding = (name: string) =>
   /(embed|embedding|vector|vec|emb|feature)s?$|^(values|dense|x)$/.test(plainName(name));
@@ -108,12 +117,17 @@ const saysOtherList = (name: string) =>
 
 /** Names of columns that identify the item, the surest first. */
 const KEY_NAMES: readonly RegExp[] = [
-  /^(custom_id|item_?ids?|iid|items?)$/,
-  /^(product_?ids?|(parent_)?asin|sku|isbn(_?1[03])?|ean(_?\d+)?|gtin(_?\d+)?|upc)$/,
-  /^(_?ids?|uuid|guid|key)$/,
-  /(^|_)(id|asin|sku|isbn|ean|gtin|upc|uuid|key|code)$/,
-  /^(#|row|index|unnamed: ?0|unnamed:_0|row_?names?|)$/,
+  /^(custom_id|item_?u?ids?|id_?item|iid|item|item_?(no|nr|num|number|ref|code))$/,
+  /^((product|article|movie|book|track|song|video|artist|doc|document|row|node|news|recipe|game|offer|listing|u|p)_?ids?|(product|article|part|model)_?(no|nr|num|number|ref|code)|id_(product|produit|producto|article)|asins?|skus?|barcode|plu|isbn(_?1[03])?|e?issn|ean(_?\d+)?|gtin(_?\d+)?|upc|mpn)$/,
+  /^(\(?_?ids?\)?|uuid|guid|key|pk|artikel_?(nummer|nr)|référence|reference|código|codigo|артикул|商品id)$/,
+  /^items$|((^|_)(id|asin|sku|isbn|ean|gtin|upc|uuid|key|code|no|nr|number|ref)|^id_[a-z]+)$/,
+  /^(#|row|index_?|unnamed: ?0|unnamed:_0|__index_level_\d+__|row_?names?|)$/,
 ];
+/** IDs, but of what an item belongs to. */
+const NO_KEY =
+  /^(sem|semantic|supplier|brand|user|customer|category|cat|seller|author|shop|store|vendor|group|zip|postal|country|region|language|city|type|class|label)_?(ids?|key|code|no|number|nr)$/;
+const OTHERS_ID =
+  /(^|\.)(user|author|seller|brand|supplier|customer|category|model|shop|store|vendor)s?\.[^.]*(id|key)$/i;
 /** From this rank on a name is no proof: the values must be unique, as `category_id` is not. */
 const WEAK_RANK = 3;
 /** The rank of a column whose values alone show it. */
@@ -125,23 +139,38 @@ function keyRank(name: string | undefined, column: number): number {
   const plain = plainName(name);
   const rank = KEY_NAMES.findIndex((names) => names.test(plain));
   // A column without a name is a key only where data frames write theirs.
-  if (rank < 0 || (plain === "" && column > 0)) return Number.POSITIVE_INFINITY;
+  const isOfOther = NO_KEY.test(plain) || OTHERS_ID.test(name) || (rank === WEAK_RANK && isProperty(name));
+  if (rank < 0 || (plain === "" && column > 0) || isOfOther) return Number.POSITIVE_INFINITY;
   return rank;
 }
 
 /** Whether a name is one that files use for the items' IDs: "id", "item_id", "asin" and the like; not "category_id". */
 export const isItemIdName = (name: string): boolean => keyRank(name, 0) < WEAK_RANK;
 
+/** Whether a name may be that of the items' IDs, if its values are unique: also "movie_id", or "code". */
+export const mayBeItemIdName = (name: string): boolean => keyRank(name, 1) <= WEAK_RANK;
+
+/** Which of the columns holds the items' IDs, by its name alone; -1 when none does. */
+export function keyAmong(names: readonly string[]): number {
+  const ranks = names.map((name) => keyRank(name, 1));
+  const best = Math.min(...ranks);
+  return best <= WEAK_RANK ? ranks.indexOf(best) : -1;
+}
+
 /** Names of properties, with which numbers are no embedding. */
 const PROPERTY =
-  /^(price|cost|stock|quantity|qty|ratings?|rank|stars?|year|month|day|date|time|timestamp|epoch|counts?|num|total|amount|sales|revenue|views|clicks|likes|shares|age|weight|height|width|length|size|score|votes?|popularity|discount|margin|tax|lat|lon|lng|latitude|longitude|duration|runtime|budget|population|inventory|reviews?|pages|volume|percent|percentage|calories|mileage|power|preis|prix|precio|bestand|lager|jahr|annee|ano|anzahl|menge|gewicht)$/;
+  /^(price|cost|stock|quantity|qty|ratings?|rank|stars?|year|month|day|date|time|timestamp|epoch|counts?|num|total|amount|sales|revenue|views|clicks|likes|shares|age|weight|height|width|length|size|score|votes?|popularity|discount|margin|tax|lat|lon|lng|latitude|longitude|duration|runtime|budget|population|inventory|reviews?|pages|volume|percent|percentage|calories|mileage|power|label|labels|cluster|norm|target|class|category|type|group|flag|epoch|relevance|preis|prix|precio|bestand|lager|jahr|annee|ano|anzahl|menge|gewicht)$/;
 
 function isProperty(name: string | undefined): boolean {
   const words = plainName(name ?? "")
     .replace(/\d+$/, "")
     .split("_")
     .filter((word) => word !== "");
-  return words.some((word) => PROPERTY.test(word));
+  return (
+    words.some((word) => PROPERTY.test(word)) ||
+    NO_KEY.test(plainName(name ?? "")) ||
+    /^(is|has)_/.test(plainName(name ?? ""))
+  );
 }
 
 const TITLES = [
@@ -152,6 +181,9 @@ const TITLES = [
   /^(caption|heading|word|text|product|movie|label|description)$/,
 ];
 
+/** Whether a name is that of titles. */
+export const isTitleName = (name: string): boolean => TITLES.slice(0, 4).some((titles) => titles.test(plainName(name)));
+
 /** Which of the columns holds titles, by its name; -1 when none does. */
 function titleAmong(names: readonly string[]): number {
   for (const titles of TITLES) {
@@ -159,6 +191,14 @@ function titleAmong(names: readonly string[]): number {
     if (found >= 0) return found;
   }
   return -1;
+}
+
+const hasBlanks = ({ cells }: Column) => cells.some((cell) => cell.kind === "text" && /\s/.test(cell.text));
+
+/** Whether the values are words rather than keys. */
+function areSentences({ cells }: Column): boolean {
+  const texts = cells.flatMap((cell) => (cell.kind === "text" ? [cell.text] : []));
+  return texts.length > 0 && 2 * texts.filter((text) => /\S\s+\S/.test(text)).length > texts.length;
 }
 
 const numbersIn = (column: Column) => column.cells.filter((cell) => cell.kind === "number");
@@ -189,7 +229,8 @@ const ENOUGH_ROWS = 3;
 /** Whether the values of a column of numbers show that they are keys: digits with leading zeros, or whole numbers that rise. */
 function areKeys(column: Column, place: number): boolean {
   const texts = textsOf(column);
-  if (texts === undefined || texts.length < ENOUGH_ROWS || !texts.every(isDigits)) return false;
+  if (texts === undefined || !texts.every(isDigits)) return false;
+  if (texts.length < ENOUGH_ROWS) return texts.length > 0 && texts.every((text) => /^0\d/.test(text));
   // In a table without names the first column is the usual place of keys: there they need not rise.
   const isFirst = place === 0 && column.name === undefined;
   if (isFirst || hasLeadingZeros(texts)) return new Set(texts).size === texts.length;
@@ -224,8 +265,13 @@ export function familiesOf(names: readonly (string | undefined)[]): Family[] {
     const [first] = members;
     const isDistinct = members.every(({ number }, i) => i === 0 || number !== members[i - 1]!.number);
     const isGapless = members.every(({ number }, i) => number === first!.number + i);
-    // Bare numbers without order are years or products; a few dimensions may be missing from many.
-    const isRow = first!.number <= 1 && (isGapless || (prefix !== "" && members.length >= 8));
+    // Data frames call the second "emb" emb.1, this package emb_2.
+    const base = first!.number <= 2 ? names.indexOf(prefix.slice(0, -1)) : -1;
+    if (base >= 0 && first!.number === (prefix.endsWith(".") ? 1 : prefix.endsWith("_") ? 2 : -1)) {
+      if (members.length > 1) members.unshift({ number: first!.number - 1, column: base });
+    }
+    // Bare numbers without order are years or products; dimensions may be missing from those with a name.
+    const isRow = prefix === "" ? first!.number <= 1 && isGapless : members.length > 2 || isGapless;
     return members.length > 1 && isDistinct && isRow ? [{ prefix, columns: members.map(({ column }) => column) }] : [];
   });
 }
@@ -245,7 +291,10 @@ export const columnName = (name: string | undefined, column: number): string => 
  * @throws InvalidInputError that names the candidates and the option `embedding`, when none or several could be meant.
  */
 export function decideColumns(columns: readonly Column[], options: ColumnOptions = {}, where = "the table"): Decision {
-  const kinds = columns.map(kindOf);
+  // "1984" is a title as well.
+  const kinds = columns.map((column) =>
+    kindOf(column) === "number" && /^(titles?|names?)$/.test(plainName(column.name ?? "")) ? "text" : kindOf(column),
+  );
   const { vector, isList } = findVector(columns, kinds, options, where);
   const rest = columns.map((_, column) => column).filter((column) => !vector.includes(column));
   const itemId =
@@ -259,11 +308,12 @@ export function decideColumns(columns: readonly Column[], options: ColumnOptions
   }
   const others = rest.filter((column) => column !== itemId);
   const isNamed = columns.some(({ name }) => name !== undefined);
-  const texts = others.filter((column) => kinds[column] === "text");
+  // What is empty in the first rows may be a title or a label in later ones.
+  const texts = others.filter((column) => kinds[column] === "text" || (isNamed && kinds[column] === "empty"));
   const title = isNamed ? titleOf(columns, texts, itemId !== undefined) : texts[0];
   // In a table with a column per dimension, other numbers are more likely left over than chosen.
   const isLabel = (column: number) =>
-    kinds[column] === "text" ||
+    texts.includes(column) ||
     (kinds[column] === "number" && (isList || keyRank(columns[column]!.name, column) < BY_VALUES));
   return {
     vector,
@@ -273,6 +323,19 @@ export function decideColumns(columns: readonly Column[], options: ColumnOptions
     labels: others.filter((column) => column !== title && isLabel(column)),
     ignored: others.filter((column) => column !== title && !isLabel(column)),
   };
+}
+
+/** The columns of IDs and titles in a table without vectors. */
+export function decideLabels(columns: readonly Column[]): { itemId?: number; title?: number } {
+  const kinds = columns.map(kindOf);
+  const all = columns.map((_, column) => column);
+  const itemId = findKey(columns, kinds, all, true);
+  const texts = all.filter((column) => column !== itemId && kinds[column] !== "empty");
+  const named = titleAmong(texts.map((column) => columns[column]!.name ?? ""));
+  const isWords = (column: number) =>
+    columns[column]!.cells.some((cell) => cell.kind === "text" && !/^[\d.\s]*$/.test(cell.text));
+  const title = named >= 0 ? texts[named] : texts.find(isWords);
+  return { ...(itemId !== undefined && { itemId }), ...(title !== undefined && { title }) };
 }
 
 /** The decision in names. */
@@ -289,14 +352,15 @@ export function namedColumns(columns: readonly { name: string | undefined }[], d
 
 /** `vectors: e0 … e7 · item IDs: asin · titles: name · ignored: price` */
 export function describeColumns({ vector, itemId, title, labels, ignored }: TableColumns): string {
-  const listed = (names: readonly string[]) =>
-    names.length > 6 ? `${names.slice(0, 5).join(", ")}, … (${names.length})` : names.join(", ");
+  const isFamily = familiesOf(vector).some(({ columns }) => columns.length === vector.length);
+  const few = (names: readonly string[], most = 6) =>
+    names.length > most ? `${names.slice(0, most - 1).join(", ")}, … (${names.length})` : names.join(", ");
   const parts = [
-    ["vectors", vector.length > 3 ? `${vector[0]} … ${vector.at(-1)}` : vector.join(", ")],
+    ["vectors", vector.length > 3 && isFamily ? `${vector[0]} … ${vector.at(-1)}` : few(vector, 12)],
     ["item IDs", itemId ?? ""],
     ["titles", title ?? ""],
-    ["labels", listed(labels)],
-    ["ignored", listed(ignored)],
+    ["labels", few(labels)],
+    ["ignored", few(ignored)],
   ];
   return parts
     .filter(([, names]) => names !== "")
@@ -311,6 +375,7 @@ function titleOf(columns: readonly Column[], texts: readonly number[], hasKey: b
   if (hasKey) return undefined;
   return texts.find((column) => {
     const values = textsOf(columns[column]!);
+    if (kindOf(columns[column]!) === "empty") return false;
     return values === undefined || values.length < 2 || new Set(values).size > 1;
   });
 }
@@ -323,15 +388,24 @@ function findKey(
   isList: boolean,
 ): number | undefined {
   const ranked = rest
-    .filter((column) => kinds[column] === "text" || (kinds[column] === "number" && isWhole(columns[column]!)))
+    .filter((column) => kinds[column] === "text" || kinds[column] === "number")
     .map((column) => {
       const { name, declared } = columns[column]!;
       let rank = keyRank(name, column);
-      if (rank >= WEAK_RANK && rank < BY_VALUES && !isUnique(columns[column]!)) rank = Number.POSITIVE_INFINITY;
+      const isWeak = rank >= WEAK_RANK && rank < BY_VALUES;
+      if (isWeak && !(isUnique(columns[column]!) && isWhole(columns[column]!))) rank = Number.POSITIVE_INFINITY;
+      // "Red shoes" in a column "item" is a title; of two keys the one that tells items apart is meant.
+      if (rank < WEAK_RANK && (areSentences(columns[column]!) || !isUnique(columns[column]!))) rank += 0.5 + BY_VALUES;
       // Columns of tokens are names by their type.
       if (rank === Number.POSITIVE_INFINITY && declared === "token" && isUnique(columns[column]!)) rank = BY_VALUES;
+      // In front of a table without names, words without blanks are keys if they differ.
+      if (name === undefined && column === 0 && kinds[column] === "text" && !isList) {
+        const { length } = columns[column]!.cells;
+        if (length >= ENOUGH_ROWS && isUnique(columns[column]!) && !hasBlanks(columns[column]!)) rank = BY_VALUES;
+      }
       if (rank === Number.POSITIVE_INFINITY && !isList && !declared && kinds[column] === "number") {
-        if (!isProperty(name) && areKeys(columns[column]!, column)) rank = BY_VALUES;
+        // Elsewhere rising numbers may be what the table is sorted by.
+        if (column === 0 && !isProperty(name) && areKeys(columns[column]!, column)) rank = BY_VALUES;
       }
       return { column, rank: rank + 10 * depthOf(name ?? "") };
     })
@@ -372,11 +446,16 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   const free = columns.map((_, column) => column).filter((column) => column !== asked);
   const nameOf = (column: number) => columns[column]!.name ?? "";
   const numbers = free.filter((column) => kinds[column] === "number");
-  const families = familiesOf(columns.map(({ name }) => name)).filter(
-    ({ prefix, columns: members }) =>
-      !isProperty(prefix) && 2 * members.filter((column) => kinds[column] === "number").length >= members.length,
+  const families = familiesOf(columns.map(({ name }) => name))
+    .map((family) => withoutKey(columns, kinds, family))
+    .filter(
+      ({ prefix, columns: members }) =>
+        !isProperty(prefix) && 2 * members.filter((column) => kinds[column] === "number").length >= members.length,
+    );
+  const lists = free.filter(
+    (column) =>
+      kinds[column] === "list" && !isSparseHalf(columns, column) && isEmbeddingList(columns[column]!, numbers.length),
   );
-  const lists = free.filter((column) => kinds[column] === "list" && isEmbeddingList(columns[column]!, numbers.length));
   const codes = families.find((family) => areCodes(columns, family));
   if (codes && lists.length === 0 && families.length === 1) {
     const names = codes.columns.slice(0, 3).map((column) => describeValue(nameOf(column)));
@@ -384,11 +463,8 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
       `${where} holds semantic IDs, ${names.join(", ")}, not embeddings: give the file of the vectors instead, or say that these are: embedding: ${JSON.stringify(codes.prefix)}`,
     );
   }
-  const unreadable = free.filter(
-    (column) =>
-      kinds[column] === "unreadable" ||
-      (kinds[column] === "text" && !columns[column]!.declared && meansEmbedding(nameOf(column))),
-  );
+  const sparse = free.find((column) => kinds[column] === "list" && isSparseHalf(columns, column));
+  const unreadable = free.filter((column) => mayBeUnreadable(columns[column]!, kinds[column]!));
 
   const candidates: { name: string; found: Vector }[] = [
     ...lists.map((column) => ({
@@ -403,15 +479,22 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   if (candidates.length === 1) {
     const [{ name, found }] = candidates as [(typeof candidates)[0]];
     // A column that is called the embedding is not passed over for another one that is not.
-    const meant = unreadable.filter((column) => saysEmbedding(nameOf(column)) && kinds[column] === "unreadable");
+    const meant = unreadable.filter((column) => saysEmbedding(nameOf(column)) || meansEmbedding(nameOf(column)));
     if (meant.length === 0 || saysEmbedding(name)) return found;
     throw unreadableColumn(columns, meant[0]!, where);
   }
   if (candidates.length > 1) {
-    const named = candidates.filter(({ name }) => saysEmbedding(name));
-    if (named.length === 1) return named[0]!.found;
+    for (const isMeant of [saysEmbedding, meansEmbedding]) {
+      const named = candidates.filter(({ name }) => isMeant(name));
+      if (named.length === 1) return named[0]!.found;
+    }
     throw new InvalidInputError(
       `${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}: choose one, embedding: ${JSON.stringify(candidates[0]!.name)}`,
+    );
+  }
+  if (sparse !== undefined) {
+    throw new InvalidInputError(
+      `${describeValue(nameOf(sparse))} of ${where} is the half of a sparse vector: write all its numbers as a list`,
     );
   }
   if (unreadable.length > 0) throw unreadableColumn(columns, unreadable[0]!, where);
@@ -419,9 +502,50 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   return { vector: looseNumbers(columns, kinds, numbers, refusedLists, where), isList: false };
 }
 
+/** Whether a list is the values of a sparse vector, whose indices stand beside it. */
+function isSparseHalf(columns: readonly Column[], column: number): boolean {
+  const name = columns[column]!.name ?? "";
+  return /values$/.test(name) && columns.some((other) => other.name === name.replace(/values$/, "indices"));
+}
+
+/** Whether a column may be an embedding that cannot be read, which must not be passed over. */
+function mayBeUnreadable({ name = "", cells, declared }: Column, kind: Kind): boolean {
+  if (kind === "unreadable") return !saysOtherList(name);
+  if (declared || kind === "list") return false;
+  // Bits in a row are one number only by their looks.
+  if (kind === "number")
+    return cells.length > 1 && cells.every((cell) => cell.kind === "number" && /^[01]{8,}$/.test(cell.text));
+  if (meansEmbedding(name) && !/^(x|values|dense|features?)$/.test(plainName(name))) return true;
+  if (kind === "other" && saysEmbedding(name)) return true;
+  if (kind !== "text") return false;
+  if (!saysEmbedding(name))
+    return (
+      cells.some((cell) => cell.kind === "text") &&
+      cells.every((cell) => cell.kind !== "text" || isVectorLike(cell.text))
+    );
+  // "text-embedding-3-small" names a model; a vector has more numbers.
+  const texts = cells.flatMap((cell) => (cell.kind === "text" || cell.kind === "list" ? [cell] : []));
+  const isLike = (cell: Cell) =>
+    cell.kind === "list" || (cell.kind === "text" && (cell.text.match(/\d+/g) ?? []).length > 3);
+  return 2 * texts.filter(isLike).length > texts.length;
+}
+
+/** Whether a text has the fractions of a vector and brackets around them. */
+const isVectorLike = (text: string) => /[[({<]/.test(text) && (text.match(/\d*\.\d+/g) ?? []).length > 3;
+
 /** Whether columns are the codes of semantic IDs: a file of these is easily given in place of the vectors. */
 const areCodes = (columns: readonly Column[], { prefix, columns: members }: Family) =>
   /^(codes?|sid|tokens?|levels?)[_-]?$/i.test(prefix) && members.every((column) => isWhole(columns[column]!));
+
+/** A table that was read without its header has the key among its columns, V1 to V9. */
+function withoutKey(columns: readonly Column[], kinds: readonly Kind[], family: Family): Family {
+  const [first, ...others] = family.columns as [number, ...number[]];
+  const areFractions = others.every((column) => kinds[column] === "number" && !isWhole(columns[column]!));
+  const isKey =
+    kinds[first] === "text" ||
+    (isWhole(columns[first]!) && isUnique(columns[first]!) && columns[first]!.cells.length >= ENOUGH_ROWS);
+  return others.length > 1 && areFractions && isKey ? { ...family, columns: others } : family;
+}
 
 /** Of several families those that say "embedding", or that are no counts. */
 function chosenFamilies(columns: readonly Column[], families: readonly Family[]): readonly Family[] {
@@ -439,6 +563,7 @@ function isEmbeddingList({ name, cells, declared }: Column, numbers: number): bo
   const [first] = lists;
   if (first === undefined) return false;
   if (name !== undefined && meansEmbedding(name) && !/(^|[._])sparse/i.test(name)) return true;
+  if (first.isBase64) return name !== undefined && saysEmbedding(name);
   if (first.length < 2 || (name !== undefined && saysOtherList(name))) return false;
   // "12 34" may be a title.
   if (first.isBare && first.length <= numbers) return false;
@@ -454,7 +579,10 @@ function looseNumbers(
   where: string,
 ): number[] {
   const nameOf = (column: number) => columnName(columns[column]!.name, column);
-  const isKeyName = (column: number) => keyRank(columns[column]!.name, column) < BY_VALUES && isWhole(columns[column]!);
+  const isKeyName = (column: number) => {
+    const rank = keyRank(columns[column]!.name, column);
+    return rank < WEAK_RANK || (rank < BY_VALUES && isWhole(columns[column]!));
+  };
   let vector = numbers.filter((column) => !isKeyName(column));
   // Values are evidence only beside others that are not so: in a table of whole numbers every column may rise.
   const byValues = vector.filter((column) => areKeys(columns[column]!, column));
@@ -483,18 +611,30 @@ function looseNumbers(
       `${where} holds no embedding: a list of numbers per item, or a column of numbers per dimension, is expected${found && `, but ${found}`}${remedy}`,
     );
   }
-  const properties = vector.filter((column) => isProperty(columns[column]!.name));
-  if (
-    properties.length > 0 &&
-    (2 * properties.length >= vector.length || scalesDiffer(vector.map((column) => columns[column]!)))
-  ) {
+  const parent = (column: number) => nameOf(column).slice(0, Math.max(0, nameOf(column).lastIndexOf(".")));
+  const part = vector.find((column) => parent(column) !== "" && meansEmbedding(parent(column)));
+  if (part !== undefined) {
     throw new InvalidInputError(
-      `the columns ${vector
-        .slice(0, 8)
-        .map((column) => describeValue(nameOf(column)))
-        .join(
-          ", ",
-        )}${vector.length > 8 ? ", …" : ""} look like properties of the items, not an embedding; if they are one, name them: embedding: ${JSON.stringify(vector.slice(0, 3).map(nameOf))}`,
+      `${describeValue(parent(part))} of ${where} is an object of numbers by name (${describeValue(nameOf(part))}), as a sparse vector is: write all its numbers as a list`,
+    );
+  }
+  const properties = vector.filter((column) => isProperty(columns[column]!.name));
+  if (properties.length === vector.length && vector.length > 0) {
+    throw new InvalidInputError(
+      `the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding; if they are one, name them: embedding: ${JSON.stringify(vector.slice(0, 3).map(nameOf))}`,
+    );
+  }
+  if (properties.length > 0) {
+    const others = vector.filter((column) => !properties.includes(column)).map(nameOf);
+    throw new InvalidInputError(
+      `of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}; name those that are the embedding: embedding: ${JSON.stringify(others.slice(0, 3))}`,
+    );
+  }
+  const foreign = foreignColumn(columns, kinds, vector);
+  if (foreign !== undefined) {
+    const others = vector.filter((column) => column !== foreign).map(nameOf);
+    throw new InvalidInputError(
+      `column ${foreign} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}; name the columns that are the embedding: embedding: ${JSON.stringify(others.slice(0, 3))}`,
     );
   }
   // A column without values may have been a dimension.
@@ -509,13 +649,52 @@ function looseNumbers(
   return vector;
 }
 
-/** Whether the largest values of some columns are more than ten times those of others. */
-function scalesDiffer(columns: readonly Column[]): boolean {
-  const scales = columns
-    .map((column) => numbersIn(column).reduce((most, { value }) => Math.max(most, Math.abs(value)), 0))
-    .filter((scale) => scale > 0);
-  return scales.length > 1 && Math.max(...scales) > 10 * Math.min(...scales);
+/** Numbers as people write them, which are not read: "1,234.50", "5 %", "€ 3". */
+const looksNumeric = (text: string) =>
+  /^[^\d\p{L}]*\d[\d.,'_\u00a0\u202f ()+efjxpl-]*[^\d\p{L}]*$/iu.test(text) && !/\d[-/. ]\d+[-/. ]\d/.test(text); // dates and numbers of telephones
+
+const scaleOf = (column: Column) => numbersIn(column).reduce((most, { value }) => Math.max(most, Math.abs(value)), 0);
+
+/** A column that makes it doubtful that the others are an embedding: of another scale, of unread numbers, or between them. */
+function foreignColumn(
+  columns: readonly Column[],
+  kinds: readonly Kind[],
+  vector: readonly number[],
+): number | undefined {
+  const unread = columns.findIndex(({ name, cells }, column) => {
+    const texts = cells.flatMap((cell) =>
+      cell.kind === "text" || (cell.kind === "list" && cell.isBare) ? [cell.text ?? ""] : [],
+    );
+    if (!["text", "list"].includes(kinds[column]!) || keyRank(name, column) < BY_VALUES || texts.length === 0)
+      return false;
+    return texts.every(looksNumeric) && !/^(titles?|names?)$/.test(plainName(name ?? ""));
+  });
+  if (unread >= 0) return unread;
+  if (columns.every(({ name }) => name === undefined)) {
+    const between = columns.findIndex((_, i) => !vector.includes(i) && vector[0]! < i && i < vector.at(-1)!);
+    if (between >= 0 && kinds[between] !== "number") return between;
+  }
+  if (vector.length < 3 || columns[vector[0]!]!.name === undefined) return undefined;
+  const scales = vector.map((column) => scaleOf(columns[column]!));
+  const median = [...scales].sort((a, b) => a - b)[Math.floor((scales.length - 1) / 2)]!;
+  const fractions = vector.filter((column) => !isWhole(columns[column]!));
+  const largest = vector[scales.indexOf(Math.max(...scales))]!;
+  const isOdd = isWhole(columns[largest]!) && fractions.length === vector.length - 1;
+  return scaleOf(columns[largest]!) > (isOdd ? 10 : 50) * median && median > 0 ? largest : undefined;
 }
+
+function foreignReason(column: Column, kind: Kind): string {
+  if (kind === "number") return `has values of another size, up to ${scaleOf(column)}, as an ID or a property has`;
+  const cell = column.cells.find((cell) => cell.kind === "text" || cell.kind === "list");
+  const text = cell?.kind === "text" || cell?.kind === "list" ? cell.text : undefined;
+  return text === undefined
+    ? "stands between the numbers and holds none"
+    : `holds what cannot be read as numbers, ${describeValue(text)}`;
+}
+
+/** Names for a message. */
+const listed = (names: readonly string[]) =>
+  `${names.slice(0, 8).map(describeValue).join(", ")}${names.length > 8 ? ", …" : ""}`;
 
 function oneColumn(columns: readonly Column[], kinds: readonly Kind[], column: number, where: string): Vector {
   if (kinds[column] === "number" || kinds[column] === "list")

@@ -59,17 +59,35 @@ export function parseList(cell: string): ParsedList | undefined {
   const isBracketed = inner !== undefined;
   if (inner === undefined) {
     if (text === "" || !number.test(/^[^\s,;|]*/.exec(text)![0])) return undefined;
-    return { parts: split(text), isBracketed, problem: "" };
+    return splitList(text, isBracketed);
   }
   if (inner === "") return { parts: [], isBracketed, problem: "" };
-  if (text[0] === "{" && inner.includes(":")) return /^["']?0["']?\s*:/.test(inner) ? typedArray(inner) : undefined;
+  if (text[0] === "{" && inner.includes(":")) return /^["']0["']\s*:/.test(inner) ? typedArray(inner) : undefined;
   const nested = insideBrackets(inner);
   if (nested !== undefined && !/[[\](){}]/.test(nested)) inner = nested;
-  if (!/[[{]/.test(inner)) return { parts: split(inner).map(bareNumber), isBracketed, problem: "" };
+  if (!/[[{]/.test(inner)) return splitList(inner, isBracketed);
   return /^[-+\d.,:e\s[\]{}]*$/i.test(inner) ? { parts: [], isBracketed, problem: nestingProblem(inner) } : undefined;
 }
 
-const split = (text: string) => text.replace(/\s+/g, " ").split(/ ?[,;|] ?| /);
+/** Splits at ";" or "|" where there are such, else at "," and blanks. Then commas may be those of decimals. */
+function splitList(text: string, isBracketed: boolean): ParsedList {
+  const blanks = text.replace(/\s+/g, " ");
+  if (/[;|]/.test(blanks)) {
+    const parts = blanks
+      .split(/ ?[;|] ?/)
+      .map((part) => (decimalCommaNumber.test(part) ? part.replace(",", ".") : part));
+    return { parts: parts.map(bareNumber), isBracketed, problem: "" };
+  }
+  const atBlanks = blanks.split(" ");
+  if (atBlanks.length > 1 && atBlanks.every((part) => decimalCommaNumber.test(part))) {
+    return {
+      parts: [],
+      isBracketed,
+      problem: "its numbers have decimal commas: write decimal points, or separate them by semicolons",
+    };
+  }
+  return { parts: blanks.split(/ ?, ?| /).map(bareNumber), isBracketed, problem: "" };
+}
 
 function nestingProblem(inner: string): string {
   if (/^\d+\s*,\s*[[{]/.test(inner)) return "it is a sparse vector: write all its numbers as a list";
@@ -101,7 +119,8 @@ export function base64Floats(text: string): Float32Array | undefined {
   if (binary.length % 4 !== 0) return undefined;
   const floats = new Float32Array(Uint8Array.from(binary, (char) => char.charCodeAt(0)).buffer);
   // Words are base64 as well, but of numbers that no embedding has.
-  return floats.every((value) => Math.abs(value) < 1e4 && (value === 0 || Math.abs(value) > 1e-20))
+  const isUsual = (value: number) => value === 0 || (Math.abs(value) > 1e-7 && Math.abs(value) < 1e3);
+  return floats.every((value) => Math.abs(value) < 1e4) && floats.filter(isUsual).length > 0.9 * floats.length
     ? floats
     : undefined;
 }
@@ -118,14 +137,15 @@ export function textCell(cell: string, delimiter: string): Cell {
   if (list) return listCell(list, text);
   const floats = base64Floats(text);
   return floats
-    ? { kind: "list", length: floats.length, isInteger: false, isBare: true, problem: "" }
+    ? { kind: "list", length: floats.length, isInteger: false, isBare: true, isBase64: true, problem: "" }
     : { kind: "text", text };
 }
 
 function listCell({ parts, isBracketed, problem }: ParsedList, text: string): Cell {
   const isReadable =
     parts.length > 0 && parts.every((part) => number.test(part) || missing.test(part) || part === "...");
-  if (problem !== "" || isReadable) return list(parts, isBracketed, problem);
+  if (problem !== "" || isReadable)
+    return { ...list(parts, isBracketed, problem), ...(!isBracketed && { text }) } as Cell;
   // "[Remastered]" is a text; where most parts are numbers, the reader says which one is none.
   const numbers = parts.filter((part) => number.test(part)).length;
   return isBracketed && 2 * numbers > parts.length ? list(parts, isBracketed, "") : { kind: "text", text };

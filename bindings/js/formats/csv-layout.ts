@@ -30,8 +30,8 @@ export interface Layout {
   /** The column of the items' IDs. */
   idColumn?: number;
   names?: string[];
-  /** All of that by names; absent for a table of nothing but numbers without names. */
-  columns?: TableColumns;
+  /** All of that by names. */
+  columns: TableColumns;
   /** Whether the first cell is a word that may hold blanks. */
   isWords: boolean;
   /** Whether cells are padded with blanks. */
@@ -47,7 +47,7 @@ function countLine(first: CsvRecord, rest: readonly CsvRecord[]): { rows: number
   if (cells.length !== 2 || rest.length === 0 || !cells.every((cell) => /^\d+$/.test(cell))) return undefined;
   const [rows, dim] = cells.map(Number) as [number, number];
   const begin = rest[0]!.cells;
-  if (begin.length === dim + 1 && (dim > 1 || !isNumber(begin[0]!, true))) return { rows, dim };
+  if (commonWidth(rest) === dim + 1 && (dim > 1 || !isNumber(begin[0]!, true))) return { rows, dim };
   if (widths.size > 1 || begin.length <= 3) return undefined;
   throw new InvalidInputError(
     `line ${first.line} says that ${count(rows)} vectors of ${count(dim)} numbers follow, but line ${rest[0]!.line} has ${count(begin.length - 1)} numbers after the word: correct or remove line ${first.line}`,
@@ -109,9 +109,16 @@ function fitFirstRow(rows: CsvRecord[]): { rows: CsvRecord[]; hasRowNames: boole
 function refuseOtherLines(rows: readonly CsvRecord[]): void {
   const share = (is: (record: CsvRecord) => boolean) => rows.filter(is).length / rows.length;
   const pair = /^\d+:[-+.\deE]+$/;
-  if (share(({ cells }) => cells.length > 1 && cells.slice(1).every((cell) => pair.test(cell))) > 0.5) {
+  if (share(({ cells }) => cells.filter((cell) => pair.test(cell)).length > 1) > 0.5) {
     throw new InvalidInputError(
       `line ${rows[0]!.line} is a sparse vector in libsvm's form, ${describeValue(rows[0]!.cells.join(" "))}: write every number of each vector, without indices`,
+    );
+  }
+  const opens = (cell: string) => /[[({]/.test(cell) && !/[\])}]/.test(cell);
+  const closes = (cell: string) => /[\])}]/.test(cell) && !/[[({]/.test(cell);
+  if (share(({ cells }) => cells.length > 1 && cells.some(opens) && closes(cells.at(-1)!)) > 0.5) {
+    throw new InvalidInputError(
+      `line ${rows[0]!.line} has a list in brackets that is not quoted, ${describeValue(rows[0]!.cells.join(","))}: quote lists in tables, or write the numbers without brackets`,
     );
   }
   const joined = /^[^:]+:\s*([-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?)?$/i;
@@ -125,6 +132,19 @@ function refuseOtherLines(rows: readonly CsvRecord[]): void {
       `line ${rows[0]!.line} begins with ${describeValue(rows[0]!.cells[0])}, an item ID and a colon: write the delimiter of the other cells instead of the colon`,
     );
   }
+}
+
+/** Data frames with columns of two levels write "emb,emb,emb" and under it "0,1,2". */
+function refuseSecondHeader(header: readonly string[], [second]: readonly CsvRecord[]): void {
+  if (!second || second.cells.length !== header.length) return;
+  const counted = second.cells.flatMap((cell, column) =>
+    /^\d+$/.test(cell.trim()) ? [{ column, value: Number(cell) }] : [],
+  );
+  const isRun = counted.length > 1 && counted.every(({ value }, i) => value === i);
+  if (!isRun || new Set(counted.map(({ column }) => header[column])).size > 1) return;
+  throw new InvalidInputError(
+    `the header takes two lines: line ${second.line} numbers the columns named ${describeValue(header[counted[0]!.column])}. Write one line of names, such as ${describeValue(`${header[counted[0]!.column]}_0`)}`,
+  );
 }
 
 /** Which columns are what, and whether the first row is a header, from the first rows of the file. @returns also the rows of data. */
@@ -161,9 +181,12 @@ export function findLayout(
       )
     : undefined;
   const data = hasHeader ? rows.slice(1) : rows;
+  if (hasHeader && !types) refuseSecondHeader(first, data);
   const columns = Array.from({ length: width }, (_, column): Column => {
     const declared = types?.[column] as Column["declared"];
-    const cells = data.map((record) => textCell(cellsOf(record, width, isWords)[column] ?? "", delimiter));
+    const cells = data
+      .slice(0, judgedRows(width))
+      .map((record) => textCell(cellsOf(record, width, isWords)[column] ?? "", delimiter));
     return { name: names?.[column], cells, ...(declared && { declared }) };
   });
   // A delimiter at the ends of lines makes columns that are none.
@@ -178,7 +201,6 @@ export function findLayout(
     if (i === itemId || i === title || labels.includes(i)) return TEXT;
     return kindOf(column) === "empty" ? EMPTY : SKIPPED;
   });
-  const isPlain = !hasHeader && vector.length === width;
   return {
     rows: data,
     ...(hasHeader && { header: rows[0]! }),
@@ -191,9 +213,7 @@ export function findLayout(
       ...(itemId !== undefined && { idColumn: itemId }),
       labelColumns: labels,
       ...(names && { names }),
-      ...(!isPlain && {
-        columns: namedColumns(columns, { ...decision, ignored: decision.ignored.filter((i) => !isEdge[i]) }),
-      }),
+      columns: namedColumns(columns, { ...decision, ignored: decision.ignored.filter((i) => !isEdge[i]) }),
       isWords,
       isPadded: delimiter === "|" && isEdge[0] === true,
       ...(expected && { expected }),
@@ -221,15 +241,19 @@ function decide(
   const { embedding, itemId } = options;
   const itemIsLabel =
     itemId !== undefined && labels.some((column) => column === itemId || columns[column]!.name === itemId);
-  const decision = decideColumns(
-    asked.map((column) => columns[column]!),
-    {
-      ...(embedding !== undefined && {
-        embedding: Array.isArray(embedding) ? embedding.map(place) : place(embedding as string | number),
-      }),
-      ...(itemId !== undefined && !itemIsLabel && { itemId: place(itemId) }),
-    },
-  );
+  const isListed = asked.some((column) => ["list", "unreadable"].includes(kindOf(columns[column]!)));
+  const decision =
+    options.labelColumns && options.embedding === undefined && !isListed
+      ? { vector: asked.map((_, i) => i), isList: false, labels: [], ignored: [] }
+      : decideColumns(
+          asked.map((column) => columns[column]!),
+          {
+            ...(embedding !== undefined && {
+              embedding: Array.isArray(embedding) ? embedding.map(place) : place(embedding as string | number),
+            }),
+            ...(itemId !== undefined && !itemIsLabel && { itemId: place(itemId) }),
+          },
+        );
   const inAll = (list: readonly number[]) => list.map((i) => asked[i]!);
   const [title = undefined, ...others] = labels;
   const idLabel = labels.find((column) =>
@@ -292,6 +316,9 @@ function commonWidth(rows: readonly CsvRecord[]): number {
   return [...counts].reduce((a, b) => (b[1] > a[1] ? b : a))[0];
 }
 
+/** Rows by which columns are judged: fewer of a wide table, whose cells are many. */
+const judgedRows = (width: number) => Math.max(10, Math.min(100, Math.floor(20_000 / width)));
+
 /** The types in the header of an atomic file, `name:type` in every cell; undefined for other files. */
 function atomicTypes(first: string[]): string[] | undefined {
   const types = first.map((cell) => /^[^:]+:(token|token_seq|float|float_seq)$/.exec(cell.trim())?.[1]);
@@ -300,7 +327,7 @@ function atomicTypes(first: string[]): string[] | undefined {
 
 /** Whether the first row names the columns: it has text above every column of numbers or lists. */
 function isHeader(rows: readonly CsvRecord[], delimiter: string): boolean {
-  const [first, ...body] = rows.map(({ cells }) => cells);
+  const [first, ...body] = rows.slice(0, FEW_ROWS + 1).map(({ cells }) => cells);
   if (first === undefined || body.length === 0) return false;
   const kinds = first.map((_, column) =>
     kindOf({ name: undefined, cells: body.map((cells) => textCell(cells[column] ?? "", delimiter)) }),
@@ -317,8 +344,16 @@ function isHeader(rows: readonly CsvRecord[], delimiter: string): boolean {
     return first.some((cell) => /^(embeddings?|vectors?|emb)$/i.test(cell.trim()));
   }
   if (judged.every(isName)) return true;
+  // Over texts only their name tells.
+  const isKnown = (column: number) => isItemIdName(first[column]!) || /^titles?$/i.test(first[column]!.trim());
+  if (first.some((cell, column) => kinds[column] === "text" && cell.trim() !== "" && isKnown(column))) return true;
   // pandas numbers unnamed columns; the data shows that these are not numbers like the others.
   const numbered = judged.filter((column) => !isName(column));
+  const numbers = numbered.map((column) => Number(first[column]!.trim() || Number.NaN));
+  const isRun = numbers.length > 1 && numbers.every((value, i) => Number.isInteger(value) && value === numbers[0]! + i);
+  const isFromStart = numbers[0] === 0 || numbers[0] === 1;
+  // A row of data does not count: not beside a name, and not from 0 or 1 on through all columns.
+  if (isRun && (numbered.length < judged.length || (isFromStart && numbers.length > 3))) return true;
   const isFraction = (cell: string | undefined) =>
     cell !== undefined && /[.,e]/i.test(cell) && isNumber(cell, delimiter !== ",");
   return (

@@ -34,8 +34,8 @@ export interface CsvOptions extends ColumnOptions {
 /** A table of embeddings. */
 export interface CsvItems {
   items: { data: Float32Array; rows: number; dim: number };
-  /** What the columns were taken for; absent for a table of numbers alone, without names. */
-  columns?: TableColumns;
+  /** What the columns were taken for. */
+  columns: TableColumns;
   /** Titles and labels; absent when there are none and the items have no IDs of their own either. */
   labels?: ItemLabels;
   /** The items' own IDs, where a column holds them. */
@@ -200,9 +200,13 @@ export class CsvTable {
   #begin(): void {
     const head = this.#head;
     this.#head = "";
-    this.#delimiter = this.#options.delimiter ?? findDelimiter(head);
-    this.#parser = new CsvParser(this.#delimiter, findQuoting(head, this.#delimiter));
-    this.#take(this.#parser.push(head));
+    // Spreadsheets are told the delimiter so.
+    const [told, own] = /^sep=(.)\r?\n/i.exec(head) ?? [];
+    const table = told === undefined ? head : head.slice(told.length);
+    this.#delimiter = this.#options.delimiter ?? own ?? findDelimiter(table);
+    this.#parser = new CsvParser(this.#delimiter, findQuoting(table, this.#delimiter));
+    if (told !== undefined) this.#parser.passLine();
+    this.#take(this.#parser.push(table));
   }
 
   #take(records: CsvRecord[]): void {
@@ -313,7 +317,7 @@ export class CsvTable {
     const { itemIds } = this;
     return {
       items,
-      ...(columns && { columns }),
+      columns,
       ...(labels && { labels }),
       ...(itemIds && { itemIds }),
       ...(skipped && { skipped }),

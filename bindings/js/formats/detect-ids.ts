@@ -73,9 +73,7 @@ function recognise(bytes: Uint8Array, name: string, { template, separator = "\t"
   const { kind, advice, foreign, format } = sniff(bytes);
   if (format === "npy" || format === "parquet") return format;
   if (foreign) {
-    throw new InvalidInputError(
-      `${name} is ${kind}, but IDs are read from ${ID_FORMATS.join(", ")}. Please ${advice}.`,
-    );
+    throw new InvalidInputError(`${name} is ${kind}, but IDs are read from ${ID_FORMATS.join(", ")}. ${advice}`);
   }
   const [beginning = ""] = decodeText(bytes);
   const head = beginning.replace(/^\uFEFF/, "").trimStart();

@@ -32,9 +32,9 @@ export function readItems(file: Uint8Array | ArrayBuffer, fileName = ""): ReadIt
   if (seen.kind === "npy" || (extensionOf(fileName) === "npy" && bytes.length > 0)) return { items: readNpy(bytes) };
   if (seen.foreign) {
     const name = fileName === "" ? "the file" : fileName;
-    const advice = seen.format ? `use readItemsAsync, which reads more formats, or ${seen.advice}` : seen.advice;
+    const advice = seen.format ? `Use readItemsAsync, which reads more formats. Or: ${seen.advice}` : seen.advice;
     throw new InvalidInputError(
-      `${name} is ${seen.kind}, which cannot be read here; readable are npy, csv, tsv, json and jsonl. Please ${advice}.`,
+      `${name} is ${seen.kind}, which cannot be read here; readable are npy, csv, tsv, json and jsonl. ${advice}`,
     );
   }
   const table = textFormat(seen, fileName) === "json" ? new JsonTable({}, true) : new CsvTable({}, true);

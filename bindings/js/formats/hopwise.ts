@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
 import { parseCsv } from "./csv-parser.ts";
 import {
@@ -55,7 +56,7 @@ function coordinateReader({ ids }: IdTableSource, vectors: CodeVectors): (row: n
     const dim = embeddings.length / codes.length;
     if (ids.length > 0 && !(Number.isInteger(dim) && dim > 0)) {
       throw new InvalidInputError(
-        `embeddings has ${count(embeddings.length)} entries, which is no multiple of ${count(ids.length)} IDs x ${levels} levels`,
+        `embeddings has ${counted(embeddings.length, "entry")}, which is no multiple of ${count(ids.length)} IDs x ${counted(levels, "level")}`,
       );
     }
     return (row) => list(dim, (level) => ({ vectors: embeddings, start: (row * levels + level) * dim }));
@@ -112,7 +113,9 @@ export function readHopwise(text: string | Iterable<string>, options: IdTableOpt
   for (const { cells, line } of records) {
     const where = `line ${line}`;
     if (cells.length !== header.length) {
-      throw new InvalidInputError(`${where} has ${cells.length} columns, but the header has ${header.length}`);
+      throw new InvalidInputError(
+        `${where} has ${counted(cells.length, "column")}, but the header has ${header.length}`,
+      );
     }
     const codes = parseList(cells[idColumn]!, `${where}: semantic_ids`);
     table.add(cells[itemColumn]!, codes as number[], where);
@@ -146,14 +149,14 @@ function levelFirst(nested: unknown[], levels: number, length: number | undefine
   const dim = nested.length;
   if (dim === 0 || (length !== undefined && dim * levels !== length)) {
     throw new InvalidInputError(
-      `${where} has ${dim} rows, but there are ${length === undefined ? "none" : length / levels} in those before`,
+      `${where} has ${counted(dim, "row")}, but there are ${length === undefined ? "none" : length / levels} in those before`,
     );
   }
   const vector = new Float32Array(dim * levels);
   nested.forEach((row, j) => {
     if (!Array.isArray(row) || row.length !== levels || !row.every((value) => typeof value === "number")) {
       throw new InvalidInputError(
-        `${where}: row ${j} must have a number for each of the ${levels} levels, got ${describeValue(row)}`,
+        `${where}: row ${j} must have a number for each level (${levels}), got ${describeValue(row)}`,
       );
     }
     row.forEach((value: number, level) => {

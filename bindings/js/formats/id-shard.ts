@@ -2,6 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import { writeSafetensors } from "../model-file.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
 import { TextDecoder } from "../text-codecs.ts";
+import { counted } from "../wording.ts";
 import { asBytes, describeValue } from "./bytes.ts";
 import { checkedItemIds } from "./id-table.ts";
 import { requireUnique } from "./join.ts";
@@ -42,7 +43,9 @@ export function writeIdShard({ ids, first, rows, itemIds }: IdShard): Uint8Array
     throw new InvalidInputError("ids have no fingerprint: a shard must tell which model made it");
   }
   if (!isStretch(first, length, rows)) {
-    throw new InvalidInputError(`rows ${first} to ${first + length - 1} do not lie in a catalogue of ${rows} rows`);
+    throw new InvalidInputError(
+      `rows ${first} to ${first + length - 1} do not lie in a catalogue of ${counted(rows, "row")}`,
+    );
   }
   const metadata: Metadata = { format: FORMAT, first, rows, codebookSizes: [...codebookSizes], fingerprint };
   const dtype = codes.BYTES_PER_ELEMENT === 2 ? "U16" : "U32";
@@ -179,7 +182,7 @@ export function mergeIdShards(shards: readonly IdShard[], names?: readonly strin
 
   function missing(from: number, to: number): InvalidInputError {
     return new InvalidInputError(
-      `rows ${from} to ${to - 1} of ${model!.rows} are in none of the ${shards.length} shards: encode them too`,
+      `rows ${from} to ${to - 1} of ${model!.rows} are ${shards.length === 1 ? "not in the shard" : `in none of the ${counted(shards.length, "shard")}`}: encode them too`,
     );
   }
 }

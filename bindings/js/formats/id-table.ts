@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { type CodeArray, markInferred, SemanticIds } from "../semantic-ids.ts";
-import { count, describeValue } from "./bytes.ts";
+import { counted, thereAre } from "../wording.ts";
+import { describeValue } from "./bytes.ts";
 
 /** Semantic IDs and the items that they belong to, a row each. */
 export interface IdTable {
@@ -37,7 +38,7 @@ export function checkedItemIds({
   if (itemIds === undefined) return String;
   if (itemIds.length !== ids.length) {
     throw new InvalidInputError(
-      `itemIds has ${count(itemIds.length)} entries, but there are ${count(ids.length)} semantic IDs: one item a row`,
+      `itemIds has ${counted(itemIds.length, "entry")}, but ${thereAre(ids.length, "semantic ID")}: give one item ID for each`,
     );
   }
   const known = new Map<string, number>();
@@ -85,7 +86,7 @@ export class IdTableBuilder {
       throw new InvalidInputError(
         codes.length === 0
           ? `${where}: item ${describeValue(itemId)} has no codes`
-          : `${where}: the ID has ${codes.length} codes, but those before it have ${this.#levels}: all must have as many`,
+          : `${where}: the ID has ${counted(codes.length, "code")}, but those before it have ${this.#levels}: all must have as many`,
       );
     }
     codes.forEach((code, level) => {
@@ -127,7 +128,7 @@ export function idsOf(
     throw new InvalidInputError("there are no rows: one item with its ID a row is expected");
   if (codes.length > 0 && codebookSizes.length !== levels) {
     throw new InvalidInputError(
-      `the IDs have ${levels} codes, but codebookSizes has ${codebookSizes.length} entries; a last column beyond the model's levels is a suffix that tells items of one ID apart: list its size too`,
+      `the IDs have ${counted(levels, "code")}, but codebookSizes has ${counted(codebookSizes.length, "entry")}; a last column beyond the model's levels is a suffix that tells items of one ID apart: list its size too`,
     );
   }
   return SemanticIds.from(

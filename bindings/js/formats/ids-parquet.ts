@@ -3,8 +3,9 @@
 import { InvalidInputError } from "../errors.ts";
 import { TokenTemplate } from "../token-template.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { count, describeValue } from "./bytes.ts";
+import { describeValue } from "./bytes.ts";
 import { isItemIdName } from "./columns.ts";
 import { checkedItemIds, type IdTable, IdTableBuilder, type IdTableOptions, type IdTableSource } from "./id-table.ts";
 import { inflatedLimit } from "./inflate.ts";
@@ -176,7 +177,7 @@ function parsedSizes(text: string | undefined): number[] | undefined {
 function requireRoom({ source }: ParquetFile, values: number): void {
   if (4 * values <= inflatedLimit(source.size)) return;
   throw new InvalidInputError(
-    `the Parquet file claims ${count(values)} values in ${count(source.size)} bytes: more than 1000 times as many bytes are refused`,
+    `the Parquet file claims ${counted(values, "value")} in ${counted(source.size, "byte")}: more than 1000 times as many bytes are refused`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import { describeValue } from "./bytes.ts";
 import { parseCsv } from "./csv-parser.ts";
 import { checkedItemIds, type IdTable, IdTableBuilder, type IdTableOptions, type IdTableSource } from "./id-table.ts";
@@ -97,7 +98,7 @@ function readTable(
   const expected = header(levels, hasTitle);
   if (found.join() !== expected.join()) {
     throw new InvalidInputError(
-      `the header must be ${expected.join()} for ${levels} levels, got ${describeValue(found.join())}`,
+      `the header must be ${expected.join()} for ${counted(levels, "level")}, got ${describeValue(found.join())}`,
     );
   }
   const table = new IdTableBuilder();
@@ -106,7 +107,9 @@ function readTable(
   for (const { cells, line } of records) {
     const where = `row ${tokens.length} (line ${line})`;
     if (cells.length !== expected.length) {
-      throw new InvalidInputError(`${where} has ${cells.length} columns, but the header has ${expected.length}`);
+      throw new InvalidInputError(
+        `${where} has ${counted(cells.length, "column")}, but the header has ${expected.length}`,
+      );
     }
     checkItem(cells[0]!, tokens.length, where);
     const codes = cells.slice(-levels - 1, -1).map((cell, level) => {

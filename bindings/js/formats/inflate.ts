@@ -1,7 +1,7 @@
 /** Decompression by the platform, with bounds. */
 
 import { InvalidInputError } from "../errors.ts";
-import { count } from "./bytes.ts";
+import { counted } from "../wording.ts";
 
 /** More bytes out for a byte in than this is no data but an attack: deflate itself ends at about 1030. */
 export const MAX_RATIO = 1000;
@@ -56,7 +56,7 @@ export async function* inflate(
       total += next.value.length;
       if (total > limit) {
         throw new InvalidInputError(
-          `the compressed data holds more than the ${count(limit)} bytes that it may (${MAX_RATIO} times its size): it is refused`,
+          `the compressed data holds more than the ${counted(limit, "byte")} that it may (${MAX_RATIO} times its size): it is refused`,
         );
       }
       yield next.value;

@@ -100,7 +100,7 @@ export async function recognizeItemFile(
 function refuseForeign({ kind, advice, foreign }: Sniffed): void {
   if (!foreign) return;
   throw new InvalidInputError(
-    `it is ${kind}, which cannot be read here; readable are npy, npz, safetensors, Parquet, csv, tsv, json and jsonl. Please ${advice}.`,
+    `it is ${kind}, which cannot be read here; readable are npy, npz, safetensors, Parquet, csv, tsv, json and jsonl. ${advice}`,
   );
 }
 

@@ -1,6 +1,7 @@
 /** Which row of one source is which row of another: by the items' own IDs, or by place where a source has none. */
 
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
 
 /** A source that has one row an item. */
@@ -113,7 +114,7 @@ function byKey(
       : []),
     ...(extra.length > 0
       ? [
-          `${right.name} has ${counted(extra.length, "item that is", "items that are")} not in ${left.name}: ${firstFew(extra.map((row) => rightIds[row]!))}.`,
+          `${right.name} has ${counted(extra.length, "item")} that ${extra.length === 1 ? "is" : "are"} not in ${left.name}: ${firstFew(extra.map((row) => rightIds[row]!))}.`,
         ]
       : []),
   ];
@@ -189,9 +190,6 @@ function isReordered(itemIds: readonly string[]): boolean {
   const last = numbers.reduce((most, number) => Math.max(most, number), 0);
   return first <= 1 && last - first === numbers.length - 1;
 }
-
-/** "1 row", "2 rows". */
-export const counted = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
 
 /** "2 of the 60 items". */
 const countOf = (some: number, all: number) => `${count(some)} of the ${counted(all, "item")}`;

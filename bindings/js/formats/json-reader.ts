@@ -346,6 +346,9 @@ export class JsonReader {
     else if (frame.list) {
       if (frame.numbers >= 0) this.#toPlain(frame);
       frame.list.push(value);
+    } else if (Object.hasOwn(frame.fields!, frame.key)) {
+      // The first one would be lost.
+      throw this.#error(`the name ${describeValue(frame.key)} stands twice in one object`);
     } else if (frame.key !== "__proto__") frame.fields![frame.key] = value;
     // An assignment would set something else.
     else

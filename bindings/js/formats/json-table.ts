@@ -2,7 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { count, describeValue } from "./bytes.ts";
-import { type Cell, familiesOf, MISSING, OTHER } from "./columns.ts";
+import { type Cell, familiesOf, MISSING, mayBeItemIdName, OTHER } from "./columns.ts";
 import { textCell } from "./csv-cells.ts";
 import type { FloatList } from "./float-list.ts";
 import { NumberList } from "./json-reader.ts";
@@ -70,6 +70,10 @@ function rowsIn(value: unknown, depth: number): FoundTable | undefined {
   }
   if (!isObject(value) || depth > DEPTH) return undefined;
   const names = namesOf(value);
+  // Of one vector in several types the floats are meant.
+  if ("float" in value && ("int8" in value || "uint8" in value || "binary" in value || "base64" in value)) {
+    return rowsIn(value.float, depth + 1);
+  }
   for (const name of names) {
     const inner = value[name];
     if (Array.isArray(inner) && !isVector(inner)) {
@@ -107,37 +111,101 @@ function recordsIn(value: unknown): FoundTable | undefined {
   return undefined;
 }
 
-/** A data frame that is written by columns, `{ "e0": { "0": 0.5, "1": ... }, ... }`, or split into names and rows. */
+/** A data frame that is written by columns, `{ "e0": { "0": 0.5, "1": ... }, ... }` or `{ "e0": [0.5, ...], ... }`, or split into names and rows. */
 function columnTable(value: Fields): FoundTable | undefined {
   const { columns, data, index } = value;
   if (Array.isArray(columns) && Array.isArray(data) && columns.every((name) => typeof name === "string")) {
     return { rows: data, around: { ...value, columns, index } };
   }
-  const entries = Object.entries(value);
+  const entries = Object.entries(value) as [string, Fields][];
   const keys = isObject(entries[0]?.[1]) ? Object.keys(entries[0][1]) : [];
   const isEven = entries.every(
     ([, entry]) =>
       isObject(entry) && Object.keys(entry).length === keys.length && keys.every((key) => Object.hasOwn(entry, key)),
   );
-  if (entries.length < 2 || keys.length === 0 || !isEven || !keys.every((key) => /^\d+$/.test(key))) return undefined;
-  const isNumbers = entries.every(([, entry]) => typedArrayValues(entry) !== undefined);
-  const family = familiesOf(entries.map(([name]) => name))[0]?.columns.length ?? 0;
-  if (isNumbers && family * 2 < entries.length) {
+  if (entries.length < 2 || keys.length < 2 || !isEven || !areColumns(entries, keys)) return undefined;
+  const rows = keys.map((key) => Object.fromEntries(entries.map(([name, entry]) => [name, entry[key]])));
+  return { rows, keys };
+}
+
+/** Whether the outer names are those of columns and the inner ones those of rows, or the other way. @throws InvalidInputError if unknown. */
+function areColumns(entries: readonly [string, Fields][], keys: readonly string[]): boolean {
+  const kindOf = (value: unknown) => (isVector(value) ? "list" : value === null ? "null" : typeof value);
+  const kindsOf = (values: unknown[]) => new Set(values.map(kindOf).filter((kind) => kind !== "null"));
+  const outer = entries.map(([, entry]) => kindsOf(Object.values(entry)));
+  const inner = keys.map((key) => kindsOf(entries.map(([, entry]) => entry[key])));
+  const isOf = (kinds: Set<string>[]) => kinds.every((kind) => kind.size < 2);
+  // A column holds one kind of values, and not all columns the same.
+  if (!isOf(outer)) return false;
+  if (!isOf(inner)) return true;
+  if (outer.some((kind) => !kind.has("number") && kind.size > 0)) return false;
+  const names = entries.map(([name]) => name);
+  const areNumbers = keys.every((key) => /^\d+$/.test(key));
+  if (isNumberedFromStart(names) && (areNumbers || !isNumberedFromStart(keys))) return true;
+  if (isNumberedFromStart(keys) && !areNumbers) return false;
+  throw new InvalidInputError(
+    `the JSON may hold ${count(entries.length)} columns or ${count(entries.length)} vectors (${describeValue(names[0])}: { ${describeValue(keys[0])}: …, ${describeValue(keys[1])}: … }): write a data frame with orient="records", typed arrays by Array.from(vector)`,
+  );
+}
+
+/** Whether most names are those of numbered columns from 0 or 1 on, with a prefix: those of items begin anywhere. */
+const isNumberedFromStart = (names: readonly string[]) =>
+  familiesOf(names).some(({ prefix, columns }) => {
+    const numbers = columns.map((column) => Number(/\d+$/.exec(names[column]!)?.[0]));
+    const isRow = (numbers[0] === 0 || numbers[0] === 1) && numbers.every((number, i) => number === numbers[0]! + i);
+    return prefix !== "" && isRow && 2 * columns.length >= names.length;
+  });
+
+/**
+ * Lists that stand beside the list of vectors, one entry each, as columns of it: `{ "asin": [...], "embedding": [[...], ...] }`; and lists of
+ * equal length without one.
+ */
+export function parallelLists(value: unknown, numbers: FloatList): FoundTable | undefined {
+  if (!isObject(value) || "columns" in value) return undefined;
+  const lists = Object.entries(value).filter(([, entry]) => Array.isArray(entry) || entry instanceof NumberList) as [
+    string,
+    unknown[] | NumberList,
+  ][];
+  const isVectors = (list: unknown) =>
+    Array.isArray(list) && list.length > 0 && list.every((row) => row === null || isVector(row));
+  const vectors = lists.filter(([, list]) => isVectors(list));
+  const others = lists.filter(
+    ([name, list]) => !isVectors(list) && !["titles", "ids", "item_ids", "itemIds"].includes(name),
+  );
+  const rows = vectors[0]?.[1].length ?? lists[0]?.[1].length ?? 0;
+  const isScalars = (list: unknown[] | NumberList) =>
+    list instanceof NumberList || list.every((entry) => entry === null || typeof entry !== "object");
+  // Without a list of texts it is a map of vectors.
+  const isFrame =
+    familiesOf(lists.map(([name]) => name)).length > 0 &&
+    lists.some(([, list]) => Array.isArray(list)) &&
+    lists.every(([, list]) => list.length === rows && isScalars(list));
+  const isTable = vectors.length > 0 || isFrame;
+  const beside = others.filter(([, list]) => isScalars(list) && list.length > 0);
+  if (!isTable || rows === 0 || (vectors.length > 0 && beside.length === 0)) return undefined;
+  const wrong = beside.find(([name, list]) => list.length !== rows && mayBeItemIdName(name.replace(/s$/i, "")));
+  if (wrong) {
     throw new InvalidInputError(
-      `the JSON may hold ${count(entries.length)} columns or ${count(entries.length)} vectors (${describeValue(entries[0]![0])}: { "0": …, "1": … }): write a data frame with orient="records", typed arrays by Array.from(vector)`,
+      `${wrong[0]} has ${count(wrong[1].length)} entries, but there are ${count(rows)} vectors: each needs one`,
     );
   }
-  const isMixed = entries.some(([, entry]) => Object.values(entry as Fields).some((cell) => typeof cell !== "object"));
-  if (!isMixed) return undefined;
-  const rows = keys.map((key) => Object.fromEntries(entries.map(([name, entry]) => [name, (entry as Fields)[key]])));
-  return { rows, keys };
+  const columns = [...vectors, ...beside].filter(([, list]) => list.length === rows);
+  if (columns.length < 2) return undefined;
+  const cellOf = (list: unknown[] | NumberList, row: number) =>
+    list instanceof NumberList ? numbers.read(list.start + row, 1)[0] : list[row];
+  return {
+    rows: Array.from({ length: rows }, (_, row) =>
+      Object.fromEntries(columns.map(([name, list]) => [name, cellOf(list, row)])),
+    ),
+    around: value,
+  };
 }
 
 /** A row of a split data frame as an object. */
 export function recordOf(row: unknown, columns: readonly string[], index: unknown, numbers: FloatList): unknown {
   const cells = row instanceof NumberList ? [...numbers.read(row.start, row.length)] : row;
   if (!Array.isArray(cells) || cells.length !== columns.length) return row;
-  const key = typeof index === "string" || typeof index === "number" ? [["index", index] as const] : [];
+  const key = typeof index === "string" || typeof index === "number" ? [["index_", index] as const] : [];
   return Object.fromEntries([...key, ...columns.map((name, i) => [name, cells[i]] as const)]);
 }
 
@@ -204,10 +272,15 @@ export function fieldsOf(row: Fields): Map<string, Field> {
   const fields = new Map<string, Field>();
   const visit = (value: Fields, path: string[]) => {
     // What an embedding service says of each vector besides; its index is the place of the row.
-    const isAnswer = value.object === "embedding" || value.object === "list";
+    const isAnswer = value.object === "embedding" || value.object === "list" || isAnswerRow(value);
     for (const [name, entry] of Object.entries(value)) {
       if (isAnswer && (name === "object" || name === "index")) continue;
       const own = [...path, name];
+      const scalar = extendedScalar(entry);
+      if (scalar) {
+        fields.set(own.join("."), { path: [...own, scalar], value: (entry as Fields)[scalar] });
+        continue;
+      }
       const inner = Array.isArray(entry) && entry.length === 1 ? entry[0] : entry;
       if (!isVector(entry) && isVector(inner))
         fields.set([...own, "0"].join("."), { path: [...own, "0"], value: inner });
@@ -218,6 +291,14 @@ export function fieldsOf(row: Fields): Map<string, Field> {
   };
   visit(row, []);
   return fields;
+}
+
+/** The name under which MongoDB and DynamoDB write a scalar, `{ "$oid": "..." }`, `{ "N": "5" }`; undefined for other values. */
+function extendedScalar(value: unknown): string | undefined {
+  if (!isObject(value)) return undefined;
+  const [name, ...others] = Object.keys(value);
+  const isOne = name !== undefined && others.length === 0 && /^(\$(oid|number\w+|uuid)|[SN])$/.test(name);
+  return isOne && typeof value[name!] !== "object" ? name : undefined;
 }
 
 /** What is at the end of a path; undefined when it breaks off. */
@@ -271,7 +352,10 @@ export function describeJson(value: unknown): string {
   return `an object with the fields ${names.slice(0, 8).map(describeValue).join(", ")}${names.length > 8 ? `, … (${count(names.length)})` : ""}`;
 }
 
-const isAnswerRow = (row: unknown): row is Fields => isObject(row) && row.object === "embedding" && "index" in row;
+const isAnswerRow = (row: unknown): row is Fields =>
+  isObject(row) &&
+  typeof row.index === "number" &&
+  (row.object === "embedding" || Object.keys(row).every((name) => ["index", "embedding"].includes(name)));
 
 /**
  * The vectors of an embedding service's answer by their `index`, in which order they need not come.
@@ -298,7 +382,7 @@ export function rowsOfLine(row: unknown): unknown[] {
   const body = isObject(row.response) && isObject(row.response.body) ? row.response.body : row;
   const { data } = body;
   if (!Array.isArray(data) || data.length === 0 || !data.every(isAnswerRow)) return [row];
-  if (body === row && row.object === "list") return inAnswerOrder(data);
+  if (body === row && !("custom_id" in row)) return inAnswerOrder(data);
   if (data.length > 1) {
     throw new InvalidInputError(
       `the line of ${describeValue(row.custom_id ?? row.id)} holds ${count(data.length)} vectors: an item has one, so ask for one text per request`,

@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import { asText, count, describeValue } from "./bytes.ts";
 import {
   type Column,
@@ -8,6 +9,7 @@ import {
   columnName,
   type Decision,
   decideColumns,
+  mayBeItemIdName,
   namedColumns,
   type TableColumns,
 } from "./columns.ts";
@@ -25,6 +27,7 @@ import {
   inAnswerOrder,
   isObject,
   jsonCell,
+  parallelLists,
   recordOf,
   rowsOfLine,
   typedArrayValues,
@@ -77,7 +80,8 @@ export function readJson(text: string, options: JsonOptions = {}): JsonItems {
 const LINE_FEED = 0x0a;
 
 /** Fields next to the rows whose lists are not vectors, and as exact as JSON has them. */
-const isBeside = (key: string) => isIds(key) || ["titles", "labels", "columns", "index"].includes(key);
+const isBeside = (key: string) =>
+  isIds(key) || mayBeItemIdName(key.replace(/s$/i, "")) || ["titles", "labels", "columns", "index"].includes(key);
 const isIds = (key: string) => /^(item_?)?(ids|keys)$/i.test(key);
 
 /** What `readJson` does, fed piece by piece: the text is not kept, and the numbers as float32 only. */
@@ -96,7 +100,12 @@ export class JsonTable {
   /** @param uniqueIds Whether an item that is there twice is refused. */
   constructor(options: JsonOptions = {}, uniqueIds = false) {
     this.#rows = new JsonRows(options, uniqueIds, this.#numbers);
-    this.#reader = new JsonReader(this.#numbers, isBeside);
+    let isSplit = false;
+    this.#reader = new JsonReader(this.#numbers, (key) => {
+      // Rows of a split data frame hold keys as well.
+      isSplit ||= key === "columns";
+      return isBeside(key) || (isSplit && key === "data");
+    });
   }
 
   /** Takes a piece of UTF-8. @throws InvalidInputError as `readJson` does. */
@@ -215,7 +224,7 @@ export class JsonTable {
     if (value instanceof NumberList) return { rows: [this.#numbers.read(value.start, 1)[0]] };
     if (isObject(value) && "custom_id" in value) return { rows: rowsOfLine(value) };
     const tensor = findTensor(value, this.#numbers);
-    if (!tensor) return findTable(value);
+    if (!tensor) return parallelLists(value, this.#numbers) ?? findTable(value);
     const { rows, dim, data } = tensor;
     const row = (i: number) =>
       data instanceof NumberList ? new NumberList(data.start + i * dim, dim) : data.slice(i * dim, (i + 1) * dim);
@@ -248,7 +257,7 @@ const beginning = (bytes: Uint8Array) => new TextDecoder().decode(bytes.subarray
 /** The IDs that stand next to the rows. @throws InvalidInputError when they are not one per row. */
 function listBeside(around: Fields | undefined, rows: number): string[] | undefined {
   const name = Object.keys(around ?? {}).find((key) => isIds(key) && Array.isArray(around![key]));
-  if (name === undefined) return undefined;
+  if (name === undefined) return idsByIndex(around, rows);
   let ids = around![name] as unknown[];
   // Vector databases answer with a list for each query.
   if (ids.length === 1 && Array.isArray(ids[0])) ids = ids[0];
@@ -261,6 +270,21 @@ function listBeside(around: Fields | undefined, rows: number): string[] | undefi
   if (bad >= 0)
     throw new InvalidInputError(`${name}[${bad}] must be a string or a number, got ${describeValue(ids[bad])}`);
   return ids.map(String);
+}
+
+/** The IDs of a map from item to row, `{ item2index: { "a": 0 } }`, or from row to item. */
+function idsByIndex(around: Fields | undefined, rows: number): string[] | undefined {
+  for (const map of Object.values(around ?? {})) {
+    if (!isObject(map) || Object.keys(map).length !== rows || rows < 2) continue;
+    const entries = Object.entries(map);
+    const ids: string[] = [];
+    for (const [key, value] of entries) {
+      if (typeof value === "number" && Number.isInteger(value)) ids[value] = key;
+      else if (typeof value === "string" && /^\d+$/.test(key)) ids[Number(key)] = value;
+    }
+    if (ids.length === rows && Object.keys(ids).length === rows) return ids;
+  }
+  return undefined;
 }
 
 /** Rows from which the fields are judged. */
@@ -280,7 +304,20 @@ interface FieldChoice {
   names: string[];
   /** Where each field is found in a row. */
   paths: string[][];
+  /** Fields of the rows themselves. */
+  known: Set<string>;
   columns: TableColumns;
+}
+
+/** @throws InvalidInputError for an ID or number under a name that the first rows do not have: it would be lost. */
+function requireKnownFields(row: Fields, { known }: FieldChoice, number: number): void {
+  for (const name of Object.keys(row)) {
+    if (known.has(name) || row[name] === null) continue;
+    if (!mayBeItemIdName(name) && typeof row[name] !== "number" && !(row[name] instanceof NumberList)) continue;
+    throw new InvalidInputError(
+      `row ${number} has the field ${describeValue(name)}, which the first ${SAMPLE_ROWS} rows do not have: give all rows the same fields, or remove it`,
+    );
+  }
 }
 
 /** Rows one after the other. What the first ones are, all must be. */
@@ -340,6 +377,13 @@ class JsonRows {
   }
 
   #choose(rows: Fields[]): void {
+    const isAction = (row: Fields | undefined) =>
+      row !== undefined && Object.keys(row).length === 1 && isObject(row.index ?? row.create);
+    if (isAction(rows[0]) && !isAction(rows[1])) {
+      throw new InvalidInputError(
+        "the lines are a bulk request of a search engine, which has an ID and its document on two lines: export the documents instead, each with its _id",
+      );
+    }
     const found = rows.map((row) => fieldsOf(row));
     const paths = new Map<string, string[]>();
     for (const fields of found) for (const [name, { path }] of fields) if (!paths.has(name)) paths.set(name, path);
@@ -348,7 +392,8 @@ class JsonRows {
       (name): Column => ({ name, cells: found.map((fields) => jsonCell(fields.get(name)?.value, this.#numbers)) }),
     );
     const decision = decideColumns(columns, this.#options, "the JSON");
-    this.#choice = { decision, names, paths: [...paths.values()], columns: namedColumns(columns, decision) };
+    const known = new Set(rows.flatMap((row) => Object.keys(row)));
+    this.#choice = { decision, names, paths: [...paths.values()], known, columns: namedColumns(columns, decision) };
     this.#labels = decision.labels.map(() => []);
   }
 
@@ -361,6 +406,7 @@ class JsonRows {
           `row ${number} is ${describeJson(row)}, but the rows before it are objects: all rows must be alike`,
         );
       }
+      if (choice) requireKnownFields(row as Fields, choice, number);
       const values = choice ? this.#vectorOf(row as Fields, choice, number) : this.#listOf(row, `row ${number}`);
       this.#takeId(id ?? this.#ownId(row, choice), number);
       if (choice) this.#takeFields(row as Fields, choice);
@@ -412,7 +458,7 @@ class JsonRows {
     if (length === 0) throw new InvalidInputError(`${name} is empty: at least one number is needed`);
     if (dim > 0 && length !== dim) {
       throw new InvalidInputError(
-        `${name} has ${count(length)} ${length === 1 ? "number" : "numbers"}, but those before it have ${count(dim)}: every row must have as many`,
+        `${name} has ${counted(length, "number")}, but those before it have ${count(dim)}: every row must have as many`,
       );
     }
     const values = list instanceof NumberList ? this.#numbers.read(list.start, length) : list;
@@ -434,7 +480,11 @@ class JsonRows {
     const column = choice?.decision.itemId;
     if (column === undefined) return undefined;
     const id = follow(row, choice!.paths[column]!);
-    return id === undefined || id === null ? "" : String(id);
+    if (id === undefined || id === null) return "";
+    if (typeof id === "string" || typeof id === "number") return String(id);
+    throw new InvalidInputError(
+      `row ${this.#collector.seen}: ${describeValue(choice!.names[column])} must be a string or a number, got ${describeJson(id)}`,
+    );
   }
 
   #takeId(id: string | undefined, row: number): void {

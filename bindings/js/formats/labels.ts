@@ -1,8 +1,9 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted, thereAre } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
 import type { IdTableSource } from "./id-table.ts";
-import { counted, type ItemJoin, type JoinSource, joinItems, requireUnique } from "./join.ts";
+import { type ItemJoin, type JoinSource, joinItems, requireUnique } from "./join.ts";
 
 /** Checks what JSON gave and copies it. @throws InvalidInputError naming the field and entry that is not as it must be. */
 export function toItemLabels(titles: unknown, labels: unknown, itemIds?: unknown): ItemLabels {
@@ -21,7 +22,7 @@ export function toItemLabels(titles: unknown, labels: unknown, itemIds?: unknown
     if (!Array.isArray(values)) throw new InvalidInputError(`${field} must be an array, got ${describeValue(values)}`);
     if (values.length !== titles.length) {
       throw new InvalidInputError(
-        `${field} has ${count(values.length)} entries, but there are ${count(titles.length)} titles`,
+        `${field} has ${counted(values.length, "entry")}, but ${thereAre(titles.length, "title")}`,
       );
     }
     return [name, values.map((value, i) => checkEntry(value, `${field}[${i}]`))] as const;
@@ -39,7 +40,7 @@ function toItemIds(itemIds: unknown, rows: number): string[] {
   }
   if (itemIds.length !== rows) {
     throw new InvalidInputError(
-      `itemIds has ${counted(itemIds.length, "entry", "entries")}, but titles has ${count(rows)}: one item ID for each title`,
+      `itemIds has ${counted(itemIds.length, "entry")}, but titles has ${count(rows)}: one item ID for each title`,
     );
   }
   const checked = itemIds.map((itemId, i) => String(checkEntry(itemId, `itemIds[${i}]`)));
@@ -66,7 +67,7 @@ export function checkLabels(labels: ItemLabels, rows: number): void {
   for (const [field, values] of lists) {
     if (values.length !== rows) {
       throw new InvalidInputError(
-        `${field} has ${count(values.length)} entries, but there are ${count(rows)} items: the files do not belong together`,
+        `${field} has ${counted(values.length, "entry")}, but ${thereAre(rows, "item")}: the files do not belong together`,
       );
     }
   }

@@ -3,6 +3,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { CodeArray, SemanticIds } from "../semantic-ids.ts";
 import { TextDecoder, TextEncoder } from "../text-codecs.ts";
 import type { ItemMatrix } from "../types.ts";
+import { counted } from "../wording.ts";
 import { asBytes, count, describeValue, sniff } from "./bytes.ts";
 import { type IdTableOptions, idsOf } from "./id-table.ts";
 
@@ -119,7 +120,7 @@ export function npyDataStart(bytes: Uint8Array): number {
   const { kind, advice } = sniff(bytes);
   if (kind !== "npy") {
     throw new InvalidInputError(
-      `not an npy file: it looks ${kind === "empty" ? "empty" : `like ${kind}`}${advice && `; ${advice}`}`,
+      `not an npy file: it looks ${kind === "empty" ? "empty" : `like ${kind}`}${advice && `. ${advice}`}`,
     );
   }
   const version = bytes[6];
@@ -130,7 +131,7 @@ export function npyDataStart(bytes: Uint8Array): number {
   let headerLength = 0;
   for (let i = lengthBytes - 1; i >= 0; i--) headerLength = headerLength * 256 + (bytes[8 + i] ?? 0);
   if (headerLength > MAX_NPY_HEADER) {
-    throw new InvalidInputError(`the npy header is said to have ${count(headerLength)} bytes: the file is damaged`);
+    throw new InvalidInputError(`the npy header is said to have ${counted(headerLength, "byte")}: the file is damaged`);
   }
   return 8 + lengthBytes + headerLength;
 }
@@ -146,7 +147,7 @@ export function parseNpyHeader(bytes: Uint8Array, fileSize: number): NpyHeader {
   if (bytes.length < headerStart || bytes.length < dataStart) {
     const needed = Math.max(headerStart, dataStart);
     throw new InvalidInputError(
-      `the npy file is cut short: the header ends at byte ${count(needed)}, but the file has ${count(fileSize)} bytes`,
+      `the npy file is cut short: the header ends at byte ${count(needed)}, but the file has ${counted(fileSize, "byte")}`,
     );
   }
   const header = new TextDecoder().decode(bytes.slice(headerStart, dataStart));
@@ -175,7 +176,7 @@ export function checkNpySize({ bytes }: Dtype, [rows, dim]: [number, number], pr
     return;
   }
   throw new InvalidInputError(
-    `the npy file is cut short: ${count(rows)} x ${count(dim)} elements of ${bytes} bytes need ${count(needed)} bytes, but ${count(present)} follow the header`,
+    `the npy file is cut short: ${count(rows)} x ${count(dim)} elements of ${bytes} bytes need ${counted(needed, "byte")}, but ${count(present)} follow the header`,
   );
 }
 
@@ -288,7 +289,7 @@ export function writeNpy(source: ItemMatrix | SemanticIds): Uint8Array {
   }
   requireAttached(data, "data");
   if (!(Number.isInteger(rows) && Number.isInteger(dim)) || data.length !== rows * dim) {
-    throw new InvalidInputError(`data has ${count(data.length)} entries, but rows x dim is ${rows} x ${dim}`);
+    throw new InvalidInputError(`data has ${counted(data.length, "entry")}, but rows x dim is ${rows} x ${dim}`);
   }
   return npyFile(`<${kind}${size}`, rows, dim, data);
 }
@@ -310,7 +311,9 @@ export function writeIdsNpy(ids: SemanticIds, type?: IdsNpyType): Uint8Array {
     throw new InvalidInputError(`type must be "int16", "int32" or "int64", got ${describeValue(type)}`);
   }
   if (largest > (chosen === "int16" ? 2 ** 15 : 2 ** 31)) {
-    throw new InvalidInputError(`type "${chosen}" cannot number the ${count(largest)} codes of a level: leave it out`);
+    throw new InvalidInputError(
+      `type "${chosen}" cannot number the ${counted(largest, "code")} of a level: leave it out`,
+    );
   }
   return chosen === "int16"
     ? npyFile("<i2", length, levels, Int16Array.from(codes))

@@ -3,10 +3,10 @@
 import { InvalidInputError } from "../errors.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import { type ByteSource, joined, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import type { ColumnOptions, TableColumns } from "./columns.ts";
-import { counted } from "./join.ts";
 import {
   checkNpySize,
   dtypes,
@@ -310,7 +310,7 @@ function requireLength(
     );
     if (length === undefined || length === rows || isOfOther) continue;
     throw new InvalidInputError(
-      `the array ${describeValue(name)} has ${counted(length, "entry", "entries")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one ${what} for each row is expected`,
+      `the array ${describeValue(name)} has ${counted(length, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one ${what} for each row is expected`,
     );
   }
 }

@@ -3,11 +3,13 @@
 import { worksBehindProxy } from "../behind-proxy.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { EmbeddingSource, ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import { type FileSource, openFile } from "./byte-source.ts";
 import { describeValue } from "./bytes.ts";
 import type { TableColumns } from "./columns.ts";
 import { halfValues } from "./half.ts";
 import { type ItemFile, type ItemFileOptions, type ItemFormat, openItemFile, type RowSource } from "./item-file.ts";
+import { requireUnique } from "./join.ts";
 import { withoutRows } from "./labels.ts";
 import { InvalidRows, inFile } from "./read-items.ts";
 import type { SkippedRows } from "./row-collector.ts";
@@ -16,7 +18,7 @@ import type { SkippedRows } from "./row-collector.ts";
 export interface OpenEmbeddingsOptions extends ItemFileOptions {
   /** Name of bytes or a Blob, for messages and where the content leaves a choice of formats. */
   fileName?: string;
-  /** Whether an item ID that is there twice is refused by readers of text, or left out with `skipInvalid`. Default: true. */
+  /** Whether an item ID that is there twice is refused, or left out with `skipInvalid`. Default: true. */
   uniqueIds?: boolean;
 }
 
@@ -78,6 +80,7 @@ export async function openEmbeddings(
         const file = await openItemFile(opened.bytes, name, options);
         const kept = { ...options, ...(name !== "" && typeof opened.location !== "string" && { fileName: name }) };
         const description = { location: opened.location, options: kept };
+        if (file.itemIds && options.uniqueIds !== false && !options.skipInvalid) requireUnique(file.itemIds, "");
         const skipped = file.skipped ?? (await findInvalid(file, options));
         if (!file.matrix) await opened.bytes.close();
         return new OpenFile(name, file, skipped, description, () => opened.bytes.close());
@@ -162,7 +165,7 @@ class OpenFile implements OpenedEmbeddings {
     if (!this.#isOpen) throw new InvalidInputError(`${this.#name} was closed: open it again to read it`);
     if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0 && first + count <= rows)) {
       throw new InvalidInputError(
-        `${this.#name} has ${rows} rows, but ${describeValue(count)} from row ${describeValue(first)} on were asked for`,
+        `${this.#name} has ${counted(rows, "row")}, but ${describeValue(count)} from row ${describeValue(first)} on were asked for`,
       );
     }
     if (this.#buffer.length < count * dim) this.#buffer = new Float32Array(count * dim);

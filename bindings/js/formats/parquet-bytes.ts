@@ -1,6 +1,7 @@
 /** What the readers of Parquet refuse alike. */
 
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import { count } from "./bytes.ts";
 
 export const damagedParquet = (why: string): InvalidInputError =>
@@ -10,7 +11,7 @@ export const damagedParquet = (why: string): InvalidInputError =>
 export function requireBytes(bytes: Uint8Array, start: number, needed: number): void {
   if (start + needed > bytes.length) {
     throw damagedParquet(
-      `a page needs ${count(needed)} bytes of values, but has ${count(Math.max(0, bytes.length - start))}`,
+      `a page needs ${counted(needed, "byte")} of values, but has ${count(Math.max(0, bytes.length - start))}`,
     );
   }
 }

@@ -1,5 +1,6 @@
 /** Parquet's encodings by differences: DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY and DELTA_BYTE_ARRAY. */
 
+import { counted } from "../wording.ts";
 import { count } from "./bytes.ts";
 import { damagedParquet, requireBytes } from "./parquet-bytes.ts";
 
@@ -40,7 +41,7 @@ export function readDeltas(
     throw damagedParquet(`blocks of ${count(block)} differences in ${count(miniblocks)} parts cannot be`);
   }
   if (values !== target.length) {
-    throw damagedParquet(`a page says ${count(values)} values, but has ${count(target.length)}`);
+    throw damagedParquet(`a page says ${counted(values, "value")}, but has ${count(target.length)}`);
   }
   const isWide = target instanceof BigInt64Array || target instanceof BigUint64Array;
   const first = signed();
@@ -151,12 +152,14 @@ export function* deltaByteArrays(
   for (const rest of deltaLengthByteArrays(bytes, end, length)) {
     const prefix = shared[i++]!;
     if (prefix > before) {
-      throw damagedParquet(`a text has ${count(prefix)} bytes of the one before it, which has ${count(before)}`);
+      throw damagedParquet(`a text has ${counted(prefix, "byte")} of the one before it, which has ${count(before)}`);
     }
     before = prefix + rest.length;
     total += before;
     if (total > limit) {
-      throw damagedParquet(`texts that share their beginnings take more than the ${count(limit)} bytes that they may`);
+      throw damagedParquet(
+        `texts that share their beginnings take more than the ${counted(limit, "byte")} that they may`,
+      );
     }
     if (before > held.length) {
       const larger = new Uint8Array(2 * before);

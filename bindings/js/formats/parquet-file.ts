@@ -1,6 +1,7 @@
 /** A Parquet file: its footer with the columns and row groups, and the pages of a column one after the other. */
 
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import { inflatedLimit } from "./inflate.ts";
@@ -22,6 +23,8 @@ export interface Column {
   maxRepetition: number;
   /** The values, or elements of lists, may be missing. */
   isOptional: boolean;
+  /** Of whole numbers that are decimals: what they are divided by. */
+  divisor: number;
 }
 
 /** A row group: its rows, and its part of each column. */
@@ -46,12 +49,12 @@ export interface ParquetFile {
 
 /** @throws InvalidInputError when there is no footer, it contradicts itself, or the file has no rows. */
 export async function openParquetFile(source: ByteSource): Promise<ParquetFile> {
-  if (source.size < 12) throw damagedParquet(`it has ${source.size} bytes`);
+  if (source.size < 12) throw damagedParquet(`it has ${counted(source.size, "byte")}`);
   const end = new DataView((await readBytes(source, source.size - 8, source.size)).buffer);
   if (end.getUint32(4, true) !== MAGIC) throw damagedParquet("it does not end as Parquet does: is it cut short?");
   const length = end.getUint32(0, true);
   if (length > Math.min(MAX_FOOTER, source.size - 12)) {
-    throw damagedParquet(`its footer is said to have ${count(length)} bytes`);
+    throw damagedParquet(`its footer is said to have ${counted(length, "byte")}`);
   }
   const dataEnd = source.size - 8 - length;
   const footer = new ThriftReader(await readBytes(source, dataEnd, source.size - 8)).struct();
@@ -67,7 +70,7 @@ export async function openParquetFile(source: ByteSource): Promise<ParquetFile> 
     if (own > 0) groups.push({ first, rows: own, chunks });
     first += own;
   }
-  if (first !== rows) throw damagedParquet(`it says ${count(rows)} rows, but its row groups have ${count(first)}`);
+  if (first !== rows) throw damagedParquet(`it says ${counted(rows, "row")}, but its row groups have ${count(first)}`);
   if (rows === 0) throw new InvalidInputError("the Parquet file has no rows");
   const metadata = new Map<string, string>();
   if (footer.has(5)) {
@@ -101,6 +104,7 @@ function readColumns(schema: ThriftStruct[]): Column[] {
       maxDefinition,
       maxRepetition,
       isOptional: kind === 1,
+      divisor: divisorOf(element),
     });
   };
   visit([], 0, 0);
@@ -123,6 +127,20 @@ function typeOf(element: ThriftStruct): ParquetType | undefined {
   if (isUnsigned && type === 1) return "uint32";
   if (isUnsigned && type === 2) return "uint64";
   return byType[type as 1];
+}
+
+/** Decimals are whole numbers with a scale; 1 for other columns. */
+function divisorOf(element: ThriftStruct): number {
+  const logical = element.get(10);
+  const decimal = logical instanceof Map ? logical.get(5) : undefined;
+  const scale =
+    decimal instanceof Map
+      ? integerField(decimal, 1, 0)
+      : integerField(element, 6, -1) === 5
+        ? integerField(element, 7, 0)
+        : 0;
+  if (scale < 0 || scale > 18) throw damagedParquet("its schema is broken");
+  return 10 ** scale;
 }
 
 /** A column's part in a row group. @throws InvalidInputError when it lies outside the file. */
@@ -171,7 +189,9 @@ export async function* scalarsOf(file: ParquetFile, group: Group, column: Column
     const { definition, values } = content;
     let v = 0;
     const isThere = (i: number) => definition === undefined || definition[i] === chunk.maxDefinition;
-    yield Array.from({ length: page.values }, (_, i) => (isThere(i) ? values[v++] : undefined));
+    const { divisor } = column;
+    const valueAt = (value: ColumnValue) => (divisor === 1 ? value : Number(value) / divisor);
+    yield Array.from({ length: page.values }, (_, i) => (isThere(i) ? valueAt(values[v++]) : undefined));
   }
 }
 
@@ -199,7 +219,8 @@ export async function* listsOf(file: ParquetFile, group: Group, chunk: ColumnChu
     rows++;
     yield [list];
   }
-  if (rows !== group.rows) throw damagedParquet(`a row group says ${count(group.rows)} rows, but has ${count(rows)}`);
+  if (rows !== group.rows)
+    throw damagedParquet(`a row group says ${counted(group.rows, "row")}, but has ${count(rows)}`);
 }
 
 /** Whether a column holds floats of any width. */
@@ -228,7 +249,7 @@ export function floatChunk(file: ParquetFile, group: Group, column: Column): Col
   const size = chunk.end - chunk.start;
   if (chunk.values < group.rows || chunk.values * 4 > inflatedLimit(size)) {
     throw new InvalidInputError(
-      `column ${describeValue(column.name)} claims ${count(chunk.values)} values of ${count(group.rows)} rows in ${count(size)} bytes: more than 1000 times as many bytes are refused`,
+      `column ${describeValue(column.name)} claims ${counted(chunk.values, "value")} of ${counted(group.rows, "row")} in ${counted(size, "byte")}: more than 1000 times as many bytes are refused`,
     );
   }
   return chunk;

@@ -1,6 +1,7 @@
 /** Pages of a Parquet column: their headers, their decompression, levels and values. */
 
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import { type ByteSource, joined, readBytes } from "./byte-source.ts";
 import { count } from "./bytes.ts";
 import { inflate, inflatedLimit } from "./inflate.ts";
@@ -78,7 +79,7 @@ export async function findPages(source: ByteSource, chunk: ColumnChunk): Promise
     at += skipped;
   }
   if (first !== chunk.values) {
-    throw damagedParquet(`pages hold ${count(first)} values, but their column ${count(chunk.values)}`);
+    throw damagedParquet(`pages hold ${counted(first, "value")}, but their column ${count(chunk.values)}`);
   }
   return pages;
 }
@@ -134,7 +135,7 @@ async function readPageHeader(
     page.definitionBytes >= 0 &&
     page.repetitionBytes >= 0 &&
     levels <= Math.min(size, compressed);
-  if (!isSane) throw damagedParquet(`a page claims ${count(size)} bytes out of ${count(compressed)}`);
+  if (!isSane) throw damagedParquet(`a page claims ${counted(size, "byte")} out of ${count(compressed)}`);
   return { page, headerBytes };
 }
 
@@ -189,7 +190,7 @@ async function decompress(input: Uint8Array, size: number, codec: number): Promi
     }
   }
   if (output.length !== size)
-    throw damagedParquet(`a page has ${count(output.length)} bytes instead of ${count(size)}`);
+    throw damagedParquet(`a page has ${counted(output.length, "byte")} instead of ${count(size)}`);
   return output;
 }
 

@@ -2,6 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { TextDecoder } from "../text-codecs.ts";
+import { counted } from "../wording.ts";
 import { halfValues } from "./half.ts";
 import { damagedParquet, requireBytes } from "./parquet-bytes.ts";
 import { deltaByteArrays, deltaLengthByteArrays, readDeltas } from "./parquet-delta.ts";
@@ -186,7 +187,7 @@ function joinFixed(arrays: Iterable<Uint8Array>, present: number, type: "half" |
   const bytes = new Uint8Array(size * present);
   let at = 0;
   for (const value of arrays) {
-    if (value.length !== size) throw damagedParquet(`a value of ${size} bytes has ${value.length}`);
+    if (value.length !== size) throw damagedParquet(`a value of ${counted(size, "byte")} has ${value.length}`);
     bytes.set(value, at);
     at += size;
   }

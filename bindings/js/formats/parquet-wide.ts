@@ -25,7 +25,7 @@ export async function readWide(
         const values = content.values as ArrayLike<number | bigint>; // whole numbers of 64 bits, too
         for (let i = 0, v = 0; i < page.values; i++, row++) {
           const isThere = definition === undefined || definition[i] === chunk.maxDefinition;
-          data[row * dim + j] = isThere ? Number(values[v++]) : Number.NaN;
+          data[row * dim + j] = isThere ? Number(values[v++]) / columns[j]!.divisor : Number.NaN;
         }
       }
     }

@@ -1,6 +1,7 @@
 /** Embeddings in Parquet files: a column of lists, read page by page, or a column per dimension; columns of IDs and labels beside. */
 
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import {
@@ -80,11 +81,10 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
 
 /** A column's name: what is around the elements of a list is the format's own. */
 function nameOf({ path }: Column): string {
-  const own = path.length;
-  const end = path.findIndex(
-    (part, i) => i > 0 && i >= own - 2 && /^(list|bag|array|element|item|array_element)$/.test(part),
-  );
-  return path.slice(0, end < 0 ? own : end).join(".");
+  const isFormat = (part: string) => /^(list|bag|array|element|item|array_element|key_value|map)$/.test(part);
+  let end = path.length;
+  while (end > 1 && (isFormat(path[end - 1]!) || path[end - 2] === "key_value")) end--;
+  return path.slice(0, end).join(".");
 }
 
 /** Rows from which the columns are judged. */
@@ -93,7 +93,7 @@ const SAMPLE_ROWS = 100;
 /** The first values of a column; those of a type or encoding that is not read say nothing. */
 async function sampleOf(file: ParquetFile, column: Column): Promise<Cell[]> {
   const [group] = file.groups as [Group];
-  if (column.type === undefined || column.maxRepetition > 1) return [OTHER];
+  if (column.type === undefined || column.maxRepetition > 1 || column.path.includes("key_value")) return [OTHER];
   try {
     const values =
       column.maxRepetition === 1 ? listsOf(file, group, chunkOf(file, group, column)) : scalarsOf(file, group, column);
@@ -287,7 +287,9 @@ async function* vectorsOf(
   if (column.maxRepetition === 1) {
     const chunk = isFloat(column) ? floatChunk(file, group, column) : chunkOf(file, group, column);
     for await (const lists of listsOf(file, group, chunk)) {
-      yield lists.map((list) => () => list.map((value) => (value === undefined ? undefined : Number(value))));
+      yield lists.map(
+        (list) => () => list.map((value) => (value === undefined ? undefined : Number(value) / column.divisor)),
+      );
     }
     return;
   }
@@ -302,7 +304,7 @@ async function* vectorsOf(
 function problemOf(list: Numbers, dim: number, row: number): string | undefined {
   if (list.length === 0) return `row ${row} has no vector: every item needs one`;
   if (dim > 0 && list.length !== dim) {
-    return `row ${row} has ${count(list.length)} ${list.length === 1 ? "number" : "numbers"}, but those before it have ${count(dim)}: every row must have as many`;
+    return `row ${row} has ${counted(list.length, "number")}, but those before it have ${count(dim)}: every row must have as many`;
   }
   const column = Array.from(list).findIndex((value) => !Number.isFinite(value));
   if (column < 0) return undefined;
@@ -332,6 +334,11 @@ async function readBeside(file: ParquetFile, table: readonly TableColumn[], deci
     labels: labels.filter((place) => found.has(place)),
     ignored: [...decision.ignored, ...left].sort((a, b) => a - b),
   } as Decision);
+  if (itemId !== undefined && (isFloat(columns[itemId]!) || columns[itemId]!.divisor !== 1)) {
+    throw new InvalidInputError(
+      `the item IDs in column ${describeValue(table[itemId]!.name)} of the Parquet file are fractions, which do not hold every digit of an ID: write them as text or whole numbers, or name another column: itemId: "..."`,
+    );
+  }
   const itemIds = itemId === undefined ? undefined : found.get(itemId);
   const titles = (title === undefined ? undefined : found.get(title)) ?? itemIds;
   const others = labels

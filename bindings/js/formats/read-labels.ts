@@ -1,9 +1,11 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import { asText, describeValue, extensionOf } from "./bytes.ts";
-import { isItemIdName } from "./columns.ts";
+import { type Column, decideLabels, isItemIdName, isTitleName, MISSING, mayBeItemIdName } from "./columns.ts";
+import { findQuoting } from "./csv-layout.ts";
 import { CsvParser } from "./csv-parser.ts";
-import { counted, findTwins, firstFew, requireUnique } from "./join.ts";
+import { findTwins, firstFew, requireUnique } from "./join.ts";
 import { jsonEntries, parseJson } from "./json-digits.ts";
 import { toItemLabels } from "./labels.ts";
 import { readAtomicFile } from "./recbole.ts";
@@ -59,12 +61,13 @@ function fromJson(content: string): ItemLabels | undefined {
     return value.length > 0 && value.every(isObject) ? fromRecords(value) : toItemLabels(value, undefined);
   }
   const fields = value as Record<string, unknown>;
-  if ("titles" in fields) return withOwnIds(toItemLabels(fields.titles, fields.labels, fields.itemIds));
+  if ("titles" in fields)
+    return withOwnIds(toItemLabels(fields.titles, fields.labels, fields.itemIds ?? fields.item_ids ?? fields.ids));
   const entries = jsonEntries(content);
   const names = entries.map(([name]) => name);
   const isScalar = (of: unknown) => typeof of === "string" || typeof of === "number" || of === null;
   // One line of JSON lines looks like a map.
-  if (names.some(isKeyName) && names.some(isTitleName) && entries.every(([, of]) => !isObject(of))) {
+  if (names.some(isItemIdName) && names.some(isTitleName) && entries.every(([, of]) => !isObject(of))) {
     return entries.every(([, of]) => Array.isArray(of))
       ? fromColumns({ names, cells: entries.map(([name, of]) => (of as unknown[]).map((cell) => toCell(cell, name))) })
       : fromRecords([fields]);
@@ -93,7 +96,7 @@ function pandasColumns(entries: [string, Record<string, unknown>][]): Table | un
   const names = entries.map(([name]) => name);
   const rows = Object.keys(entries[0]![1]);
   const isFrame =
-    names.some(isKeyName) &&
+    names.some(isItemIdName) &&
     names.some(isTitleName) &&
     entries.every(([, column]) => Object.keys(column).join("\0") === rows.join("\0"));
   if (!isFrame) return undefined;
@@ -106,7 +109,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 /** Labels that are named as item IDs are, and can be, are item IDs. */
 function withOwnIds(labels: ItemLabels): ItemLabels {
   if (labels.itemIds || !labels.labels) return labels;
-  const name = Object.keys(labels.labels).find(isKeyName);
+  const name = Object.keys(labels.labels).find(isItemIdName);
   const itemIds = name !== undefined && labels.labels[name]!.map(String);
   return itemIds && !findTwins(itemIds) ? { ...labels, itemIds } : labels;
 }
@@ -174,14 +177,14 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
     .reduce((best, next) => (next[1] > best[1] ? next : best))[0];
   const cellsOf = (of: string) => of.split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
   const names = cellsOf(line);
-  const hasId = names.some((name) => isKeyName(name) || endsAsItemId.test(name));
+  const hasId = names.some((name) => mayBeItemIdName(name));
   const hasTitle = names.some(isTitleName);
   // The index of a pandas data frame has no name.
   const hasIndex = names[0] === "" && hasTitle;
   if (!((hasId || hasIndex) && names.length > 1) && !(isNamed && (hasId || hasTitle))) return undefined;
   // Titles may begin like a header: it is one for sure when both are named.
-  const isSure = isNamed || hasIndex || (names.some(isKeyName) && hasTitle);
-  const parser = new CsvParser(delimiter);
+  const isSure = isNamed || hasIndex || (names.some(isItemIdName) && hasTitle);
+  const parser = new CsvParser(delimiter, findQuoting(content.slice(0, 1 << 18), delimiter));
   let records: { cells: string[]; line: number }[];
   try {
     records = [...parser.push(content), ...parser.finish()];
@@ -189,7 +192,9 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
     if (isSure) throw error;
     return undefined;
   }
-  const [header, ...rows] = records;
+  const [header, ...rows] = records.filter(
+    ({ cells }, i) => i !== 1 || !cells.every((cell) => /^\s*:?-{2,}:?\s*$|^$/.test(cell)),
+  );
   const width = header!.cells.length;
   const uneven = rows.find(({ cells }) => cells.length !== width);
   if (uneven && !isSure) return undefined;
@@ -212,25 +217,6 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
   });
 }
 
-const isTitleName = (name: string) => /(^|[ _.-])(title|name)s?$/i.test(name.trim());
-/** Names of keys: those of items' files, and numbers of the trade. */
-const isKeyName = (name: string) =>
-  isItemIdName(name) || /^(isbn([ _-]?1[03])?|e?issn|ean([ _-]?13)?|gtin([ _-]?1[234])?|upc|mpn)$/i.test(name.trim());
-const endsAsItemId = /([ _.-](id|asin|sku|key|uuid)|[a-z]Id)$/;
-
-/** The column of the items' IDs: named as one, or of tokens in an atomic file. */
-function itemIdColumn({ names, cells, types }: Table): number {
-  const isTitle = (column: number) => isTitleName(names[column]!);
-  const named = [...names.keys()].filter((column) => isKeyName(names[column]!));
-  // Of several that are named so, that of the item: "item_id" beside "key".
-  const item = named.find((column) => /^item/i.test(names[column]!.trim())) ?? named[0];
-  if (item !== undefined) return item;
-  const canBe = (column: number) => !isTitle(column) && !findTwins(cells[column]!.map(String));
-  const ending = [...names.keys()].find((column) => endsAsItemId.test(names[column]!.trim()) && canBe(column));
-  if (ending !== undefined) return ending;
-  return names.findIndex((name, column) => (types?.[column] === "token" || name === "") && canBe(column));
-}
-
 /** Columns that say nothing: without a name, and empty, as after a delimiter at the end of lines, or with the rows' numbers. */
 function withoutBare({ names, cells, types }: Table): Table {
   const isBare = (column: number) =>
@@ -244,13 +230,14 @@ function withoutBare({ names, cells, types }: Table): Table {
 function fromColumns(all: Table, hasItemIds = true): ItemLabels {
   const table = withoutBare(all);
   const { names, cells } = table;
-  const item = hasItemIds ? itemIdColumn(table) : -1;
+  const columns = names.map((name, i): Column => {
+    const declared = table.types?.[i] as Column["declared"];
+    return { name, cells: cells[i]!.map(cellOf), ...(declared && { declared }) };
+  });
+  const { itemId: item = -1 } = hasItemIds ? decideLabels(columns) : {};
   const others = [...names.keys()].filter((column) => column !== item);
-  const isExact = (column: number) => /^(title|name)$/i.test(names[column]!.trim());
-  const isText = (column: number) =>
-    cells[column]!.some((cell) => typeof cell === "string" && !/^[\d.\s]*$/.test(cell));
-  const title =
-    others.find(isExact) ?? others.find((column) => isTitleName(names[column]!)) ?? others.find(isText) ?? item;
+  const { title: place } = decideLabels(others.map((column) => columns[column]!));
+  const title = place === undefined ? item : others[place]!;
   if (title < 0 || cells[title] === undefined) {
     throw new InvalidInputError(
       `the labels have no titles: a field named title or name is expected, but there are ${names.slice(0, 8).map(describeValue).join(", ") || "none"}`,
@@ -264,4 +251,10 @@ function fromColumns(all: Table, hasItemIds = true): ItemLabels {
     ...(labels.length > 0 && { labels: Object.fromEntries(labels) }),
     ...(itemIds && { itemIds }),
   };
+}
+
+/** Texts are texts here, also where they hold digits. */
+function cellOf(value: string | number): Column["cells"][0] {
+  if (value === "") return MISSING;
+  return typeof value === "number" ? { kind: "number", text: String(value), value } : { kind: "text", text: value };
 }

@@ -1,6 +1,8 @@
 import { InvalidInputError } from "../errors.ts";
 import { TokenTemplate } from "../token-template.ts";
+import { counted } from "../wording.ts";
 import { describeValue } from "./bytes.ts";
+import { keyAmong } from "./columns.ts";
 import { cellsOfLine, unquoted } from "./csv-parser.ts";
 import {
   checkedItemIds,
@@ -61,7 +63,7 @@ function* records(
     const cells = cellsOfLine(line, separator, true);
     width ??= cells.length;
     if (cells.length !== width) {
-      throw new InvalidInputError(`line ${number} has ${cells.length} columns, but the header has ${width}`);
+      throw new InvalidInputError(`line ${number} has ${counted(cells.length, "column")}, but the header has ${width}`);
     }
     yield { line, number, cells };
   }
@@ -84,9 +86,9 @@ export function readAtomicFile(text: string | Iterable<string>, separator = "\t"
   return { columns: header.cells.map(columnName), rows };
 }
 
-/** The place of the column `item_id`. @throws InvalidInputError naming the columns that there are. */
+/** The place of the column `item_id`, or of another that names items. @throws InvalidInputError naming the columns that there are. */
 export function itemIdColumn(columns: readonly string[]): number {
-  const found = columns.indexOf("item_id");
+  const found = keyAmong(columns);
   if (found >= 0) return found;
   throw new InvalidInputError(
     `there is no column ${ITEM_COLUMN}; the columns are ${columns.slice(0, 8).map(describeValue).join(", ")}`,

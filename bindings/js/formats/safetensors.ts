@@ -2,10 +2,10 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { TextDecoder } from "../text-codecs.ts";
+import { counted } from "../wording.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
-import { type ColumnOptions, isItemIdName, type TableColumns } from "./columns.ts";
-import { counted } from "./join.ts";
+import { type ColumnOptions, mayBeItemIdName, type TableColumns } from "./columns.ts";
 import { dtypes } from "./npy.ts";
 import { bfloat16, elementKind, RawMatrix } from "./raw-matrix.ts";
 import { chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
@@ -107,12 +107,14 @@ function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOp
   const wrong = named.find((tensor) => !ofOther(lengthOf(tensor)!));
   if (!wrong) return undefined;
   throw new InvalidInputError(
-    `the tensor ${describeValue(wrong.name)} has ${counted(lengthOf(wrong)!, "entry", "entries")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one item ID for each row is expected`,
+    `the tensor ${describeValue(wrong.name)} has ${counted(lengthOf(wrong)!, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one item ID for each row is expected`,
   );
 }
 
 /** "ids" and "item_ids" beside "id" and "item_id". */
-export const isIdsName = (name: string): boolean => isItemIdName(name) || isItemIdName(name.replace(/s$/i, ""));
+export const isIdsName = (name: string): boolean =>
+  /^(idx|index|indices|(item|id)_?list)$/i.test(name) ||
+  (!/codes?$/i.test(name) && [name, name.replace(/s$/i, "")].some(mayBeItemIdName));
 
 const integerReaders: Record<string, (view: DataView, at: number) => number | bigint> = {
   U8: (view, at) => view.getUint8(at),
@@ -132,12 +134,14 @@ function integers(bytes: Uint8Array, type: string): string[] {
 }
 
 async function readHeader(source: ByteSource): Promise<{ tensors: Tensor[]; dataStart: number; isModel: boolean }> {
-  if (source.size < 8) throw damaged(`it has ${source.size} bytes, of at least 8`);
+  if (source.size < 8) throw damaged(`it has ${counted(source.size, "byte")}, of at least 8`);
   const length = new DataView((await readBytes(source, 0, 8)).buffer).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER)) throw damaged(`its header is said to have ${count(Number(length))} bytes`);
+  if (length > BigInt(MAX_HEADER)) throw damaged(`its header is said to have ${counted(Number(length), "byte")}`);
   const dataStart = 8 + Number(length);
   if (dataStart > source.size) {
-    throw damaged(`its header should have ${count(Number(length))} bytes, but only ${count(source.size - 8)} follow`);
+    throw damaged(
+      `its header should have ${counted(Number(length), "byte")}, but only ${count(source.size - 8)} follow`,
+    );
   }
   let header: unknown;
   try {
@@ -176,7 +180,7 @@ function toTensor(name: string, entry: unknown, dataSize: number): Tensor {
   const bytes = kind?.bytes ?? (Object.hasOwn(otherSizes, dtype) ? otherSizes[dtype] : undefined);
   const needed = (shape as number[]).reduce((product, n) => product * n, 1) * (bytes ?? 1);
   if (bytes !== undefined && needed !== end - begin) {
-    throw damaged(`${where} needs ${count(needed)} bytes for its shape, but has ${count(end - begin)}`);
+    throw damaged(`${where} needs ${counted(needed, "byte")} for its shape, but has ${count(end - begin)}`);
   }
   return { name, shape: shape as number[], type: dtype, isReadable: kind !== undefined, begin, end };
 }
@@ -192,5 +196,5 @@ function checkLayout(tensors: readonly Tensor[], size: number): void {
     }
     reached = end;
   }
-  if (reached !== size) throw damaged(`its tensors take ${count(reached)} bytes, but ${count(size)} are there`);
+  if (reached !== size) throw damaged(`its tensors take ${counted(reached, "byte")}, but ${count(size)} are there`);
 }

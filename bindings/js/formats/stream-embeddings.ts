@@ -136,7 +136,7 @@ async function* matrixBatches(
   { skipInvalid = false }: StreamEmbeddingsOptions,
   batchRows: number,
 ): AsyncGenerator<EmbeddingBatch> {
-  const { labels, itemIds } = file;
+  const { labels, itemIds, columns } = file;
   const matrix = file.matrix ?? inMemory(file.whole!);
   const { rows, dim } = matrix;
   const invalid = new InvalidRows(skipInvalid, itemIds);
@@ -155,6 +155,7 @@ async function* matrixBatches(
       ...kept,
       ...(labels && { labels: withoutRows(labelsOf(labels, first, count), left) }),
       ...(itemIds && { itemIds: withoutRows({ titles: itemIds.slice(first, first + count) }, left).titles }),
+      ...(columns && { columns }),
     };
   }
   // What was left out while the file was read whole is not in the matrix.

@@ -48,7 +48,17 @@ export function chooseTensor<T extends TensorInfo>(
     }
     return found;
   }
-  const matrices = tensors.filter(({ shape, isReadable }) => isReadable && shape.length === 2 && !shape.includes(0));
+  const isMatrix = ({ shape }: TensorInfo) => shape.length === 2 && !shape.includes(0);
+  const unread = tensors.find((tensor) => isMatrix(tensor) && !tensor.isReadable && usualNames.test(tensor.name));
+  if (unread) {
+    throw new InvalidInputError(
+      `${where}: ${describeValue(unread.name)} seems to be the embedding, but holds ${unread.type}, which cannot be read as such: convert it to float32; ${there}`,
+    );
+  }
+  const all = tensors.filter((tensor) => isMatrix(tensor) && tensor.isReadable);
+  // A column of numbers beside a wider matrix is none.
+  const wide = all.filter(({ shape }) => shape[1]! > 1);
+  const matrices = wide.length > 0 ? wide : all;
   if (matrices.length === 1) return matrices[0]!;
   if (matrices.length === 0) {
     throw new InvalidInputError(`${where} has no matrix of numbers, rows x dim: ${there}`);

@@ -4,6 +4,7 @@ import { checkArray } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
 import { isFloats, typedArrayName } from "../items.ts";
 import type { EmbeddingSource, FloatArray, ItemMatrix } from "../types.ts";
+import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
 import { halfValues } from "./half.ts";
 import { checkedItemIds } from "./id-table.ts";
@@ -64,13 +65,13 @@ export async function* vectorChunks(
     const here = block.length / dim;
     if (!Number.isInteger(here) || done + here > rows) {
       throw new InvalidInputError(
-        `a block has ${count(block.length)} values: blocks must be of whole rows of ${dim}, together ${count(rows)} rows`,
+        `a block has ${counted(block.length, "value")}: blocks must be of whole rows of ${dim}, together ${counted(rows, "row")}`,
       );
     }
     yield* writer.block(block, done);
     done += here;
   }
-  if (done !== rows) throw new InvalidInputError(`the blocks have ${count(done)} rows instead of ${count(rows)}`);
+  if (done !== rows) throw new InvalidInputError(`the blocks have ${counted(done, "row")} instead of ${count(rows)}`);
   yield* writer.end();
 }
 

@@ -2,6 +2,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { TextDecoder } from "../text-codecs.ts";
+import { counted } from "../wording.ts";
 import { type ByteSource, readBytes, section, streamBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import { inflate, MAX_RATIO, RATIO_FREE } from "./inflate.ts";
@@ -54,7 +55,7 @@ export async function readZipDirectory(source: ByteSource): Promise<ZipEntry[]> 
     if (method === 0 && compressed !== memberSize) throw damaged(`${where} is stored, but with two sizes`);
     if (memberSize > RATIO_FREE && memberSize > compressed * MAX_RATIO) {
       throw new InvalidInputError(
-        `${where} claims ${count(memberSize)} bytes out of ${count(compressed)}: more than ${MAX_RATIO} times as many are refused`,
+        `${where} claims ${counted(memberSize, "byte")} out of ${count(compressed)}: more than ${MAX_RATIO} times as many are refused`,
       );
     }
     found.push({
@@ -175,7 +176,7 @@ export async function* zipMember(source: ByteSource, entry: ZipEntry): AsyncGene
     yield piece;
   }
   if (size !== entry.size) {
-    throw damaged(`${describeValue(entry.name)} has ${count(size)} bytes instead of ${count(entry.size)}`);
+    throw damaged(`${describeValue(entry.name)} has ${counted(size, "byte")} instead of ${count(entry.size)}`);
   }
   if ((crc ^ U32) >>> 0 !== entry.crc) throw damaged(`the checksum of ${describeValue(entry.name)} is wrong`);
 }

@@ -1,13 +1,15 @@
 import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
+import { type ItemProfile, ItemProfiler } from "../item-profile.ts";
 import { drive, nextTurn } from "../jobs.ts";
 import { writeModelFile } from "../model-file.ts";
 import { native } from "../native.ts";
-import { checkOptionNames, show } from "../option-reader.ts";
+import { checkOptionNames, OptionReader, show } from "../option-reader.ts";
 import { readModelFile } from "../read-model-file.ts";
 import { residualKMeans } from "../residual-kmeans.ts";
 import { hashOf, RQVAE } from "../rqvae.ts";
 import { SemanticIds, sortedRows } from "../semantic-ids.ts";
+import { checkColumnNames, useHints } from "../train-config.ts";
 import type { EmbeddingSource, ItemLabels, Items } from "../types.ts";
 import { type LabelOption, readLabelOption, requireIds, requireOwnIds } from "./check.ts";
 import { assessLevel, commonPrefix, countGroups, labelAgreement } from "./groups.ts";
@@ -15,7 +17,7 @@ import { type IdFigures, IdReport, type NeighbourReport, type ReconstructionRepo
 import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "./item-rows.ts";
 import { nearestNeighbours, squaredErrors } from "./measures.ts";
 import { mix, sampleRows } from "./sample.ts";
-import { VectorClasses } from "./vector-classes.ts";
+import type { VectorClasses } from "./vector-classes.ts";
 
 /** What `assessIds` goes by beside the IDs. */
 export interface AssessOptions {
@@ -30,6 +32,8 @@ export interface AssessOptions {
   model?: RQVAE;
   /** Whether to measure residual k-means and a random hash beside it, on the same items. Needs `items`. Default: false. */
   baseline?: boolean;
+  /** Names of the items' dimensions, in their order: a finding about a dimension then says which column of the data it is. */
+  columnNames?: readonly string[];
   signal?: AbortSignal;
 }
 
@@ -47,13 +51,14 @@ const SLICE = 1024;
 
 /** See `assessIds` in assess-ids.ts. */
 export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): Promise<IdReport> {
-  checkOptionNames(options, "assessIds", ["items", "labels", "model", "baseline", "signal"]);
-  const { model, baseline = false, signal } = options;
+  useHints();
+  checkOptionNames(options, "assessIds", ["items", "labels", "model", "baseline", "columnNames", "signal"]);
+  const { model, baseline = false, columnNames, signal } = options;
   requireIds(ids, "assessIds");
   if (typeof baseline !== "boolean") {
     throw new InvalidInputError(`assessIds: baseline must be true or false, received ${show(baseline)}`);
   }
-  for (const [name, given] of Object.entries({ model, baseline })) {
+  for (const [name, given] of Object.entries({ model, baseline, columnNames })) {
     if (given && options.items === undefined) {
       throw new InvalidInputError(`assessIds: ${name} needs items, the vectors that the IDs were made of`);
     }
@@ -61,7 +66,9 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   const labels = readLabelOption(options.labels, ids.length, "assessIds");
   if (model) requireOwnIds(ids, model, "assessIds");
   const items = options.items && openRows(options.items, ids.length, model?.config.inputDim);
+  if (items) checkColumnNames(new OptionReader(options, "assessIds"), items.dim);
   const yardstick = items && (await layYardstick(items, signal));
+  if (yardstick && columnNames) yardstick.columnNames = columnNames;
   const own = await measure(ids, labels, yardstick, model, signal);
   if (!baseline || !yardstick) return new IdReport(own, ids, labels);
   const baselines = await measureBaselines(ids, options.items!, labels, yardstick, model, signal);
@@ -77,7 +84,8 @@ function openRows(items: Items | EmbeddingSource, n: number, dim: number | undef
 interface Yardstick {
   /** Which vectors are the same. */
   classes: VectorClasses;
-  itemsWithTwin: number;
+  profile: ItemProfile;
+  columnNames?: readonly string[];
   /** Rows of the sample, and their vectors. */
   rows: Uint32Array;
   sample: Matrix;
@@ -91,11 +99,7 @@ interface Yardstick {
 
 async function layYardstick(items: ItemRows, signal: AbortSignal | undefined): Promise<Yardstick> {
   const { rows: n, dim } = items;
-  const classes = await classify(items, signal);
-  const members = new Uint32Array(n);
-  for (const first of classes.firstRows) members[first]!++;
-  let itemsWithTwin = 0;
-  for (const count of members) if (count > 1) itemsWithTwin += count;
+  const profiler = await lookThrough(items, signal);
 
   const size = Math.min(n, SAMPLE_ROWS, Math.max(2, Math.floor(SAMPLE_VALUES / dim)));
   const rows = sampleRows(n, size);
@@ -105,8 +109,8 @@ async function layYardstick(items: ItemRows, signal: AbortSignal | undefined): P
   const k = Math.min(NEIGHBOURS, size - 1);
   const nearest = k === 0 ? new Int32Array(0) : await findNeighbours(sample, queries, k, signal);
   return {
-    classes,
-    itemsWithTwin,
+    classes: profiler.classes,
+    profile: profiler.finish(),
     rows,
     sample,
     decoded: new Float32Array(0),
@@ -116,16 +120,16 @@ async function layYardstick(items: ItemRows, signal: AbortSignal | undefined): P
   };
 }
 
-/** Which vectors are the same. */
-async function classify(items: ItemRows, signal: AbortSignal | undefined): Promise<VectorClasses> {
+/** Takes all items in once: which are the same, and how they vary. */
+async function lookThrough(items: ItemRows, signal: AbortSignal | undefined): Promise<ItemProfiler> {
   const { rows, dim } = items;
-  const classes = new VectorClasses(rows);
+  const profiler = new ItemProfiler(rows, dim);
   for (let first = 0; first < rows; first += SLICE) {
     await nextTurn();
     signal?.throwIfAborted();
-    classes.add(await items.read(first, Math.min(SLICE, rows - first)), dim);
+    profiler.add(await items.read(first, Math.min(SLICE, rows - first)));
   }
-  return classes;
+  return profiler;
 }
 
 async function findNeighbours(
@@ -186,13 +190,21 @@ async function measure(
     }
   }
   if (!yardstick) return figures;
-  const { classes, itemsWithTwin, queries } = yardstick;
+  const { profile, columnNames, queries } = yardstick;
+  const { distinct, itemsWithTwin, evenVectors, dominant } = profile;
   figures.duplicates = {
-    distinctVectors: classes.distinct,
+    distinctVectors: distinct,
     itemsWithTwin,
     itemsIdentical: itemsIdentical!,
     itemsColliding: perDepth.at(-1)!.itemsColliding!,
   };
+  figures.evenVectors = evenVectors;
+  if (dominant) {
+    const name = columnNames?.[dominant.column];
+    figures.dominantColumn = { ...dominant, ...(name !== undefined && { name }) };
+    // Scaled dimension by dimension, the model is not at its mercy; what is measured here still is.
+    if (model?.config.inputScaling === "perDimension") figures.dominantColumn.isScaled = true;
+  }
   const decoded = model?.part === "full" ? await measureReconstruction(ids, yardstick, model, signal) : undefined;
   if (decoded) figures.reconstruction = decoded.report;
   if (queries.length > 0) figures.neighbours = await measureNeighbours(ids, yardstick, decoded?.vectors, signal);

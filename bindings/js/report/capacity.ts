@@ -1,5 +1,5 @@
 import { MAX_SIZE, OptionReader } from "../option-reader.ts";
-import { percent, plural, shapeOf, thousands } from "./words.ts";
+import { codesMake, counted, percent, shapeOf, thousands } from "./words.ts";
 
 /** The IDs that are thought of. */
 export interface CapacityOptions {
@@ -83,7 +83,7 @@ function readSizes(options: CapacityOptions): number[] {
   const sizes = isList
     ? read.integers("codebookSize", [], 1, MAX_SIZE)
     : new Array<number>(count).fill(read.integer("codebookSize", 256, 1, MAX_SIZE));
-  if (sizes.length !== count) read.fail("codebookSize", `one number, or ${count} numbers, one a level`);
+  if (sizes.length !== count) read.fail("codebookSize", `one number, or one for each of ${counted(count, "level")}`);
   read.refuseUnknown();
   return sizes;
 }
@@ -138,30 +138,30 @@ function describe(
   const { items: n, codebookSizes, ids, verdict, uniform, realistic } = advice;
   const factors = codebookSizes.map(thousands).join(" x ");
   const shape = shapeOf(codebookSizes);
-  const product = `${shape} codes make ${shape === factors || codebookSizes.length > 8 ? "" : `${factors} = `}${plural(ids, "ID")}`;
+  const product = `${codesMake(codebookSizes)} ${shape === factors || codebookSizes.length > 8 ? "" : `${factors} = `}${counted(ids, "ID")}`;
   if (n === 1) return `${product}: enough for one item.`;
   const expected = ({ itemsSharing }: ExpectedCollisions) => `${whole(itemsSharing)} (${percent(itemsSharing / n)})`;
   const sharing = (sizes: readonly number[]) => {
     const { ids: room, realistic: then } = expectations(n, sizes);
-    return `${plural(room, "ID")}; ${expected(then)} of the items would share one`;
+    return `${counted(room, "ID")}; ${expected(then)} of the items would share one`;
   };
   const isEven = suggested.every((size) => size === suggested[0]);
-  const instead = `Take ${plural(suggested.length, "level")} of ${isEven ? thousands(suggested[0]!) : suggested.map(thousands).join(", ")} codes: ${sharing(suggested)}.`;
+  const instead = `Take ${counted(suggested.length, "level")} of ${isEven ? counted(suggested[0]!, "code") : `${suggested.map(thousands).join(", ")} codes`}: ${sharing(suggested)}.`;
   const longer = [...codebookSizes, lastSize(codebookSizes)];
   const another =
     longer.join() === suggested.join()
       ? ""
-      : ` One more level of ${plural(longer.at(-1)!, "code")}: ${sharing(longer)}.`;
+      : ` One more level of ${counted(longer.at(-1)!, "code")}: ${sharing(longer)}.`;
   if (verdict === "impossible") {
     return [
-      `${product}, fewer than ${thousands(n)} items: at least ${thousands(n - ids)} of them cannot have an ID of their own, whatever the model.`,
+      `${product}, fewer than ${counted(n, "item")}: at least ${thousands(n - ids)} of them cannot have an ID of their own, whatever the model.`,
       instead + another,
     ].join("\n");
   }
   const lines = [
-    `${product} for ${thousands(n)} items.`,
-    `If all IDs were equally likely, ${expected(uniform)} of the items would share one, and there would be ${whole(uniform.distinctIds)} distinct IDs.`,
-    `Real catalogues use codes unevenly, as if there were about ${thousands(Math.round(realistic.ids))} IDs (the power 3/4): expect ${expected(realistic)} to share one, and ${whole(realistic.distinctIds)} distinct IDs; identical vectors come on top.`,
+    `${product} for ${counted(n, "item")}.`,
+    `If all IDs were equally likely, ${expected(uniform)} of the items would share one, and there would be about ${counted(Math.round(uniform.distinctIds), "distinct ID")}.`,
+    `Real catalogues use codes unevenly, as if there were about ${counted(Math.round(realistic.ids), "ID")} (the power 3/4): expect ${expected(realistic)} to share one, and about ${counted(Math.round(realistic.distinctIds), "distinct ID")}; identical vectors come on top.`,
   ];
   lines.push(
     verdict === "enough"

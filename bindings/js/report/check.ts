@@ -20,7 +20,7 @@ export function readLabelOption(
   if (labels === undefined) return undefined;
   if (labels === null || typeof labels !== "object") {
     throw new InvalidInputError(
-      `${where}: labels must be { titles, labels } or an array with one label an item, received ${show(labels)}`,
+      `${where}: labels must be { titles, labels } or an array with one label for each item, received ${show(labels)}`,
     );
   }
   const read: Partial<ItemLabels> = Array.isArray(labels)
@@ -33,7 +33,14 @@ export function readLabelOption(
 /** There must be IDs. @throws InvalidInputError */
 export function requireIds(ids: SemanticIds, where: string): void {
   if (!ids?.codes || !ids.codebookSizes) {
-    throw new InvalidInputError(`${where}: ids must be SemanticIds, received ${show(ids)}`);
+    const given = ids as unknown;
+    const advice =
+      typeof (given as { then?: unknown } | null | undefined)?.then === "function"
+        ? "a promise: await it first"
+        : Array.isArray(given)
+          ? `${show(given)}: make them with SemanticIds.from(rows, { codebookSizes })`
+          : show(given);
+    throw new InvalidInputError(`${where}: ids must be SemanticIds, received ${advice}`);
   }
   requireAttached(ids.codes, `${where}: ids.codes`);
   if (ids.length === 0) throw new InvalidInputError(`${where}: ids is empty: there is nothing to report on`);

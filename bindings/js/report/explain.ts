@@ -9,7 +9,7 @@ import { type LabelOption, readLabelOption, requireIds, requireModel, requireOwn
 import { commonPrefix, countCodes } from "./groups.ts";
 import { type HeldRows, type ItemRows, type Matrix, readItemRows, readSourceRows } from "./item-rows.ts";
 import { sampleRows } from "./sample.ts";
-import { percent, plural, short, thousands, tokens } from "./words.ts";
+import { counted, percent, short, thousands, tokens } from "./words.ts";
 
 /** What `explainIds` goes by beside model and items. */
 export interface ExplainOptions {
@@ -429,7 +429,7 @@ function describeExplanation({ item, title, id, levels, leftOver }: Omit<Explana
       : "";
     lines.push(`  level ${level + 1}: ${token} at distance ${short(distance)}, of ${short(residualNorm)} left${next}`);
     const sharing = level > 0 ? `; ${thousands(itemsWithPrefix)} with all codes up to here` : "";
-    lines.push(`    ${plural(itemsWithCode, "item")} with this code${sharing}`);
+    lines.push(`    ${counted(itemsWithCode, "item")} with this code${sharing}`);
     const named = each.nearest.filter((near) => near.title).map((near) => near.title);
     if (named.length > 0) lines.push(`    nearest to its centre: ${named.join(", ")}`);
     for (const name of new Set(each.labels.map((label) => label.name))) {
@@ -460,6 +460,6 @@ function describeCollision(
     case "near":
       return `${both} differ, but hardly: ${apart}, less than the ${short(smallestCell)} between the two closest codes of the last level. Codes as coarse as these cannot tell them apart; a suffix does, or a further level.`;
     case "capacity":
-      return `${both} are not that alike: ${apart}, ${Number.isFinite(smallestCell) ? `and the two closest codes of the last level only ${short(smallestCell)}` : "and the last level uses one code only"}. There are too few codes where they lie: ${plural(itemsWithId, "item")} have the ID ${tokens(codes)}. More codes or one more level would part them; so would a suffix or reassigning the last code.`;
+      return `${both} are not that alike: ${apart}, ${Number.isFinite(smallestCell) ? `and the two closest codes of the last level only ${short(smallestCell)}` : "and the last level uses one code only"}. There are too few codes where they lie: ${counted(itemsWithId, "item", "has", "have")} the ID ${tokens(codes)}. More codes or one more level would part them; so would a suffix or reassigning the last code.`;
   }
 }

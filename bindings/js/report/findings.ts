@@ -1,7 +1,10 @@
 /** What the figures of a report mean: what is fine and what to do. */
 
+import { aboutConstant, aboutDominant, dominance } from "../item-profile.ts";
+import { judge, type Verdict } from "../verdict.ts";
+import { option, type Wording, worded } from "../wording.ts";
 import type { IdReport, LevelReport } from "./id-report.ts";
-import { percent, plural, shapeOf, thousands } from "./words.ts";
+import { codesMake, counted, percent, thousands } from "./words.ts";
 
 /** One thing worth knowing. */
 export interface Finding {
@@ -10,50 +13,94 @@ export interface Finding {
   text: string;
 }
 
+/** The same in parts, so that the command line can say it in its own words. */
+export interface WordedFinding {
+  kind: Finding["kind"];
+  text: Wording;
+}
+
 /** Share of items in true collisions up to which there is nothing to worry about, and from which more room is needed. */
 const FEW_COLLIDING = 0.05;
 const MANY_COLLIDING = 0.2;
+/** Share of the different vectors that the levels before tell apart, from which a level has little left to do. */
+const FEW_DISTINCT = 0.9;
 /** A neighbour shares the first code this many times as often as any item, or the codes say little about the items. */
 const WORTH_SHARING = 2;
-/** Shares that differ by no more than this are nearly the same. */
-const NEARLY = 0.01;
 
 /** Everything worth saying about a report, the most important first. */
-export function findingsOf(report: IdReport): Finding[] {
-  return [...aboutCollisions(report), ...aboutLevels(report), ...aboutMeaning(report), ...aboutBaseline(report)];
+export function findingsOf(report: IdReport): WordedFinding[] {
+  // Where all items are the same there is nothing to tell apart: what follows would be about the data's fault, as if it were the model's.
+  const { items, duplicates } = report;
+  if (items > 1 && duplicates?.distinctVectors === 1) {
+    return [{ kind: "problem", text: worded`${aboutConstant(items)}.` }];
+  }
+  return [
+    ...aboutItems(report),
+    ...aboutCollisions(report),
+    ...aboutLevels(report),
+    ...aboutMeaning(report),
+    ...aboutBaseline(report),
+  ];
 }
 
-const SUFFIX = 'SemanticIdIndex.build(..., { collisions: "suffix" })';
+/** What is wrong with the items, whatever their IDs are. */
+function aboutItems({ dominantColumn }: IdReport): WordedFinding[] {
+  if (!dominantColumn) return [];
+  const { column, name, isScaled } = dominantColumn;
+  const names: string[] = [];
+  if (name !== undefined) names[column] = name;
+  return isScaled
+    ? [
+        {
+          kind: "note",
+          text: [
+            `${dominance(dominantColumn, names)}. The model scales every dimension by itself, but the figures below take them as they are, so they are about this column.`,
+          ],
+        },
+      ]
+    : [
+        {
+          kind: "problem",
+          text: worded`${aboutDominant(dominantColumn, names)}. The figures below are about this column.`,
+        },
+      ];
+}
 
-function aboutCollisions(report: IdReport): Finding[] {
+const SUFFIX = { api: 'SemanticIdIndex.build(..., { collisions: "suffix" })', cli: "rqvae merge --collisions suffix" };
+const CAPACITY = { api: "adviseCapacity", cli: "rqvae report --capacity" };
+const KMEANS = { api: "residualKMeans", cli: "rqvae kmeans" };
+const FIT = { api: "RQVAE.fit", cli: "rqvae train" };
+
+function aboutCollisions(report: IdReport): WordedFinding[] {
   const { items, itemsSharing, duplicates, perLevel } = report;
-  if (itemsSharing === 0) return items > 1 ? [{ kind: "good", text: "every ID leads to exactly one item." }] : [];
+  if (itemsSharing === 0) return items > 1 ? [{ kind: "good", text: ["every ID leads to exactly one item."] }] : [];
   const colliding = duplicates?.itemsColliding ?? itemsSharing;
-  const findings: Finding[] = [];
+  const findings: WordedFinding[] = [];
   if (colliding > 0) {
     const share = colliding / items;
     const what = `${percent(share)} of the items share an ID with ${duplicates ? "an item of another vector" : "another item"}`;
     const sizes = perLevel.map(({ codebookSize }) => codebookSize);
     const room = sizes.reduce((product, size) => product * size, 1);
-    if (room < items) {
+    const wanted = duplicates?.distinctVectors ?? items;
+    if (room < wanted) {
       findings.push({
         kind: "problem",
-        text: `${shapeOf(sizes)} codes make only ${thousands(room)} IDs for ${thousands(items)} items: use more levels or codes (adviseCapacity says how many).`,
+        text: worded`${codesMake(sizes)} only ${counted(room, "ID")} for ${counted(wanted, duplicates ? "different vector" : "item")}: use more levels or codes (${CAPACITY} says how many).`,
       });
     } else if (share > MANY_COLLIDING) {
       findings.push({
         kind: "problem",
-        text: `${what}, more than in most published IDs (0.1 % to 18 % duplicates): use one more level or more codes, then give what is left a suffix with ${SUFFIX}.`,
+        text: worded`${what}, more than in most published IDs (0.1 % to 18 % duplicates): use one more level or more codes, then give what is left a suffix with ${SUFFIX}.`,
       });
     } else if (share > FEW_COLLIDING) {
       findings.push({
         kind: "note",
-        text: `${what}, as in many published IDs (0.1 % to 18 % duplicates). If an ID must lead to one item, use ${SUFFIX}; one more level or more codes make collisions rarer.`,
+        text: worded`${what}, as in many published IDs (0.1 % to 18 % duplicates). If an ID must lead to one item, use ${SUFFIX}; one more level or more codes make collisions rarer.`,
       });
     } else {
       findings.push({
         kind: "good",
-        text: `${what}, few enough (published IDs have 0.1 % to 18 % duplicates). If an ID must lead to one item, use ${SUFFIX}.`,
+        text: worded`${what}, few enough (published IDs have 0.1 % to 18 % duplicates). If an ID must lead to one item, use ${SUFFIX}.`,
       });
     }
   }
@@ -61,81 +108,89 @@ function aboutCollisions(report: IdReport): Finding[] {
     const only = colliding === 0;
     findings.push({
       kind: only ? "good" : "note",
-      text: `${plural(duplicates.itemsIdentical, "item")} share an ID with an item of the very same vector: no model tells these apart, a suffix does${only ? `; every different vector has an ID of its own` : ""}.`,
+      text: worded`${counted(duplicates.itemsIdentical, "item")} share an ID with an item of the very same vector: no model tells these apart, a suffix does${only ? `; every different vector has an ID of its own` : ""}.`,
     });
   }
   return findings;
 }
 
-function aboutLevels({ perLevel, items, duplicates }: IdReport): Finding[] {
-  return perLevel.flatMap((level, l): Finding[] => {
+function aboutLevels({ perLevel, perDepth, items, duplicates, mostCodes }: IdReport): WordedFinding[] {
+  return perLevel.flatMap((level, l): WordedFinding[] => {
     const { usedCodes, codebookSize, perplexity } = level;
     if (codebookSize === 1 || items === 1 || duplicates?.distinctVectors === 1) return [];
-    if (usedCodes > 1 && !isStarved(level, items)) return [];
+    // Where the levels before tell the different vectors apart, little is left to this one.
+    const apart = l === 0 ? 1 : perDepth[l - 1]!.distinct;
+    if (duplicates && apart >= FEW_DISTINCT * duplicates.distinctVectors) return [];
+    if (usedCodes > 1 && !isStarved(level, mostCodes)) return [];
     const what =
       usedCodes === 1
         ? "gives all items the same code"
-        : `is used as if it had ${plural(Math.round(perplexity), "code")} instead of ${thousands(codebookSize)}`;
+        : `is used as if it had ${counted(Math.round(perplexity), "code")} instead of ${thousands(codebookSize)}`;
     return [
       {
         kind: "problem",
-        text: `level ${l + 1} ${what}: train again with deadCodeRestart or a smaller learning rate, or take fewer codes there.`,
+        text: worded`level ${l + 1} ${what}: train again with ${option("deadCodeRestart", true)} or a smaller ${option("learningRate")}, or take fewer codes there.`,
       },
     ];
   });
 }
 
-function aboutMeaning({ neighbours, perDepth, reconstruction }: IdReport): Finding[] {
-  const findings: Finding[] = [];
+function aboutMeaning({ neighbours, perDepth, reconstruction, dominantColumn }: IdReport): WordedFinding[] {
+  const findings: WordedFinding[] = [];
   const chance = perDepth[0]!.chanceOfSharing;
   const share = neighbours?.sharing[0];
-  if (share !== undefined && chance > 0 && chance < 1) {
+  // Where one column decides who is near, being near means nothing.
+  if (share !== undefined && chance > 0 && chance < 1 && !dominantColumn) {
     const times = share / chance;
     const how = times >= 10 ? `${thousands(Math.round(times))} times` : `${times.toFixed(1)} times`;
     const what = `an item's nearest neighbours share its first code ${how} as often as any two items`;
     findings.push(
       times >= WORTH_SHARING
-        ? { kind: "good", text: `${what}: alike items begin alike.` }
+        ? { kind: "good", text: worded`${what}: the IDs of similar items begin with the same codes.` }
         : {
             kind: "problem",
-            text: `${what}: the first code says little about what an item is. Train again, or longer.`,
+            text: worded`${what}: the first code says little about what an item is. Train again, or longer.`,
           },
     );
   }
   if (reconstruction && reconstruction.explainedVariance <= 0) {
     findings.push({
       kind: "problem",
-      text: "the IDs explain nothing of the items' variance: is this the model that was trained on these items?",
+      text: ["the IDs explain nothing of the items' variance: is this the model that was trained on these items?"],
     });
   }
   return findings;
 }
 
-function aboutBaseline(report: IdReport): Finding[] {
+function aboutBaseline(report: IdReport): WordedFinding[] {
   const kmeans = report.baselines?.residualKMeans;
   if (!kmeans) return [];
   const [own, its] = [report.reconstruction?.explainedVariance, kmeans.reconstruction?.explainedVariance];
   const [ownDistinct, itsDistinct] = [distinctAmongDistinct(report), distinctAmongDistinct(kmeans)];
   if (own === undefined || its === undefined || ownDistinct === undefined || itsDistinct === undefined) return [];
   const what = `the IDs explain ${percent(own)} of the items' variance, residual k-means of the same size ${percent(its)}; ${percent(ownDistinct)} of the different vectors have distinct IDs, there ${percent(itsDistinct)}`;
-  const [variance, distinct] = [own - its, ownDistinct - itsDistinct];
-  if (variance === 0 && distinct === 0) return [{ kind: "note", text: `${what}: no difference.` }];
-  if (variance >= 0 && distinct >= -NEARLY) return [{ kind: "good", text: `${what}: training was worth it.` }];
-  if (variance >= -NEARLY && distinct > NEARLY) {
-    return [{ kind: "good", text: `${what}: training tells more items apart and is nearly as exact.` }];
-  }
-  if (distinct > NEARLY) return [{ kind: "note", text: `${what}: training tells more items apart and is less exact.` }];
-  return [
-    {
-      kind: "problem",
-      text: `${what}: training has made less of the codes than k-means does. RQVAE.fit starts from it: train with its defaults, or use residualKMeans.`,
-    },
-  ];
+  const verdict = judge(
+    { explainedVariance: own, distinctShare: ownDistinct },
+    { explainedVariance: its, distinctShare: itsDistinct },
+  );
+  const { kind, text } = BESIDE_KMEANS[verdict];
+  return [{ kind, text: worded`${what}: ${text}` }];
 }
 
-/** With few items per code, unused codes are no sign of collapse. */
-export function isStarved({ perplexity, codebookSize }: LevelReport, items: number): boolean {
-  return perplexity < 0.25 * Math.min(codebookSize, items);
+const BESIDE_KMEANS: Record<Verdict, WordedFinding> = {
+  better: { kind: "good", text: ["training was worth it."] },
+  same: { kind: "note", text: ["no difference that matters. Training found nothing better than k-means."] },
+  moreDistinct: { kind: "note", text: ["training tells more items apart and is less exact."] },
+  moreExact: { kind: "note", text: ["training is more exact and tells fewer items apart."] },
+  worse: {
+    kind: "problem",
+    text: worded`training has made less of the codes than k-means does. Use ${KMEANS}, or train from where k-means ends, as ${FIT} does.`,
+  },
+};
+
+/** With few items per code, or many copies of the same ones, unused codes are no sign of collapse. */
+export function isStarved({ perplexity, codebookSize }: LevelReport, mostCodes: number): boolean {
+  return perplexity < 0.25 * Math.min(codebookSize, mostCodes);
 }
 
 /** Distinct IDs / distinct vectors. */

@@ -14,7 +14,7 @@ import {
   type IdReport,
   prefixName,
 } from "./id-report.ts";
-import { percent, plural, shapeOf, short, thousands } from "./words.ts";
+import { counted, percent, shapeOf, short, thousands } from "./words.ts";
 
 /** What the page shows beside the report. */
 export interface HtmlOptions {
@@ -187,7 +187,7 @@ function depths(report: IdReport): string {
     const still =
       kept === undefined ? "" : `${percent(kept)} of them are still among the ${k} nearest after decoding. `;
     notes.push(
-      `${still}Neighbours by Euclidean distance, of ${plural(queries, "item")}, sought among ${thousands(among)}.`,
+      `${still}Neighbours by Euclidean distance, of ${counted(queries, "item")}, sought among ${thousands(among)}.`,
     );
   }
   const after = notes.length > 0 ? `\n<p class="soft"><small>${notes.join(" ")}</small></p>` : "";
@@ -225,7 +225,7 @@ function groupSizes({ groupSizes: sizes, items }: IdReport): string {
     from = to + 1;
   }
   const bars = buckets.map(({ name, items: count, groups }) =>
-    bar(name, count / items, `${plural(count, "item")}, ${plural(groups, "ID")}`, true),
+    bar(name, count / items, `${counted(count, "item")}, ${counted(groups, "ID")}`, true),
   );
   return section(
     "How many items share an ID",
@@ -247,7 +247,7 @@ function firstRows(ids: SemanticIds, level: number, count: number): Map<number, 
 }
 
 function heatMaps(report: IdReport, titleOf: TitleOf): string {
-  const { ids, perLevel, items } = report;
+  const { ids, perLevel } = report;
   const figures = perLevel.map((level, l) => {
     const counts = countCodes(ids, l);
     const rows = firstRows(ids, l, EXAMPLES);
@@ -265,12 +265,12 @@ function heatMaps(report: IdReport, titleOf: TitleOf): string {
           ? `&lt;${levelLetter(l)}_${cell}&gt;`
           : `codes ${cell * perCell} to ${Math.min(level.codebookSize, (cell + 1) * perCell) - 1}`;
       const such = perCell === 1 && rows.has(cell) ? `, such as ${rows.get(cell)!.map(titleOf).join(", ")}` : "";
-      return `<rect class="h${heat}" x="${x}" y="${y}" width="14" height="14" rx="2"><title>${codes}: ${plural(count, "item")}${such}</title></rect>`;
+      return `<rect class="h${heat}" x="${x}" y="${y}" width="14" height="14" rx="2"><title>${codes}: ${counted(count, "item")}${such}</title></rect>`;
     });
     const height = 16 * Math.ceil(cells / columns);
-    const words = describeLevel(level, items);
+    const words = describeLevel(level, report);
     const shared = perCell > 1 ? ` A cell stands for ${perCell} codes.` : "";
-    return `<figure class="box"><h3>Level ${l + 1}</h3><svg class="heat" viewBox="0 0 ${16 * columns} ${height}" role="img" aria-label="Usage of the codes of level ${l + 1}: ${words}">${rects.join("")}</svg><figcaption>${words}; entropy ${percent(level.normalizedEntropy)}, Gini ${level.gini.toFixed(2)}; at most ${plural(most, "item")}${perCell > 1 ? " in a cell" : " on a code"}.${shared}</figcaption></figure>`;
+    return `<figure class="box"><h3>Level ${l + 1}</h3><svg class="heat" viewBox="0 0 ${16 * columns} ${height}" role="img" aria-label="Usage of the codes of level ${l + 1}: ${words}">${rects.join("")}</svg><figcaption>${words}; entropy ${percent(level.normalizedEntropy)}, Gini ${level.gini.toFixed(2)}; at most ${counted(most, "item")}${perCell > 1 ? " in a cell" : " on a code"}.${shared}</figcaption></figure>`;
   });
   const steps = [0, 1, 2, 3, 4, 5, 6].map(
     (heat) => `<rect class="h${heat}" x="${15 * heat + 1}" y="1" width="12" height="12" rx="2"/>`,
@@ -293,7 +293,7 @@ function examples(ids: SemanticIds, titleOf: TitleOf): string {
         ([code, count]) =>
           `<li>${token(level, code)} <span class="count">${thousands(count)}</span> ${listed(rows.get(code)!, count, titleOf)}</li>`,
       );
-    return `<details${level === 0 ? " open" : ""}><summary>Level ${level + 1}: ${plural(counts.length, "code")} in use</summary><ul>\n${lines.join("\n")}${more(counts.length - lines.length, "code")}\n</ul></details>`;
+    return `<details${level === 0 ? " open" : ""}><summary>Level ${level + 1}: ${counted(counts.length, "code")} in use</summary><ul>\n${lines.join("\n")}${more(counts.length - lines.length, "code")}\n</ul></details>`;
   });
   return section(
     "Examples of each code",
@@ -327,4 +327,4 @@ function tree(ids: SemanticIds, titleOf: TitleOf): string {
 const listed = (rows: readonly number[], count: number, titleOf: TitleOf) =>
   rows.map(titleOf).join(", ") + (count > rows.length ? ", …" : "");
 const more = (count: number, noun: string) =>
-  count > 0 ? `<li class="count">and ${plural(count, `more ${noun}`)}</li>` : "";
+  count > 0 ? `<li class="count">and ${counted(count, `more ${noun}`)}</li>` : "";

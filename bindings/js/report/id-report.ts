@@ -1,8 +1,9 @@
 import { worksBehindProxy } from "../behind-proxy.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
-import { distinctAmongDistinct, type Finding, findingsOf, isStarved } from "./findings.ts";
-import { percent, plural, short, thousands, wholePercent } from "./words.ts";
+import { toText, type Wording } from "../wording.ts";
+import { distinctAmongDistinct, type Finding, findingsOf, isStarved, type WordedFinding } from "./findings.ts";
+import { counted, percent, short, thousands, wholePercent } from "./words.ts";
 
 /** How the items fall into groups that share the first `depth` codes. */
 export interface DepthReport {
@@ -55,6 +56,18 @@ export interface DuplicateReport {
   itemsColliding: number;
 }
 
+/** A dimension that carries more than half of the variance of all of them together (and more than twice its even part). */
+export interface DominantColumnReport {
+  /** From 0. */
+  column: number;
+  /** Where `columnNames` were given. */
+  name?: string;
+  /** Of the variance summed over all dimensions. */
+  share: number;
+  /** True when the model scales every dimension by itself (`inputScaling: "perDimension"`), so that its IDs are not only about this one. */
+  isScaled?: true;
+}
+
 /** How well the vectors that the IDs stand for match the items. */
 export interface ReconstructionReport {
   /** Items that it was measured on: all, or a sample of a large catalogue. */
@@ -99,6 +112,9 @@ export interface IdFigures {
   perLevel: LevelReport[];
   groupSizes: GroupSize[];
   duplicates?: DuplicateReport;
+  /** See `ItemProfile`. */
+  evenVectors?: number;
+  dominantColumn?: DominantColumnReport;
   reconstruction?: ReconstructionReport;
   neighbours?: NeighbourReport;
   labels?: LabelAgreement[];
@@ -123,6 +139,8 @@ export class IdReport {
   readonly groupSizes: readonly GroupSize[];
   /** With `items`. */
   declare readonly duplicates?: DuplicateReport;
+  /** With `items`, if there is one. */
+  declare readonly dominantColumn?: DominantColumnReport;
   /** With `items` and a `model` that has its decoder. */
   declare readonly reconstruction?: ReconstructionReport;
   /** With `items`, two at least. */
@@ -135,11 +153,13 @@ export class IdReport {
   readonly findings: readonly Finding[];
   readonly #ids: SemanticIds;
   readonly #titles: readonly string[] | undefined;
+  readonly #worded: readonly WordedFinding[];
+  readonly #mostCodes: number;
 
   /** @internal Made by `assessIds`. */
   constructor(figures: IdFigures, ids: SemanticIds, labels?: Partial<ItemLabels>) {
     worksBehindProxy(this, IdReport);
-    const { items, itemsSharing, perDepth, perLevel, groupSizes, ...optional } = figures;
+    const { items, itemsSharing, perDepth, perLevel, groupSizes, evenVectors, ...optional } = figures;
     const whole = perDepth.at(-1)!;
     this.items = items;
     this.distinctIds = whole.distinct;
@@ -152,7 +172,9 @@ export class IdReport {
     Object.assign(this, optional);
     this.#ids = ids;
     this.#titles = labels?.titles;
-    this.findings = findingsOf(this);
+    this.#mostCodes = evenVectors ?? items;
+    this.#worded = findingsOf(this);
+    this.findings = this.#worded.map(({ kind, text }) => ({ kind, text: toText(text) }));
   }
 
   /** The IDs that it is about. */
@@ -167,16 +189,27 @@ export class IdReport {
 
   /** The report in plain words, several lines. */
   get text(): string {
-    const lines = [describeSharing(this), ...this.findings.map(({ kind, text }) => `  ${FINDING_WORDS[kind]} ${text}`)];
+    return this.textIn(toText);
+  }
+
+  /** As diverse as the codes of a level can be: as the vectors, copies counted as one, or else the items. @internal */
+  get mostCodes(): number {
+    return this.#mostCodes;
+  }
+
+  /** The text with the findings in other words than the library's. @internal */
+  textIn(say: (wording: Wording) => string): string {
+    const findings = this.#worded.map(({ kind, text }) => `  ${FINDING_WORDS[kind]} ${say(text)}`);
+    const lines = [describeSharing(this), ...findings];
     lines.push("", "How the items divide:");
     for (const { depth, distinct, largestGroup } of this.perDepth) {
       lines.push(
-        `  by ${prefixName(depth, this)}: ${plural(distinct, "group")}, the largest of ${plural(largestGroup, "item")}`,
+        `  by ${prefixName(depth, this)}: ${counted(distinct, "group")}, the largest of ${counted(largestGroup, "item")}`,
       );
     }
     lines.push("", "How the codes are used:");
     this.perLevel.forEach((level, l) => {
-      lines.push(`  level ${l + 1}: ${describeLevel(level, this.items)}`);
+      lines.push(`  level ${l + 1}: ${describeLevel(level, this)}`);
     });
     lines.push(...describeQuality(this), ...describeLabels(this), ...describeBaselines(this));
     return lines.join("\n");
@@ -218,13 +251,13 @@ export function describeSharing({ items, itemsSharing, largestGroup, duplicates 
 }
 
 /** "100 of 256 codes used (39 %), as diverse as 94 evenly used codes" */
-export function describeLevel(level: LevelReport, items: number): string {
+export function describeLevel(level: LevelReport, { items, mostCodes }: Pick<IdReport, "items" | "mostCodes">): string {
   const { usedCodes, codebookSize, perplexity, usage } = level;
-  const used = `${thousands(usedCodes)} of ${plural(codebookSize, "code")} used`;
+  const used = `${thousands(usedCodes)} of ${counted(codebookSize, "code")} used`;
   if (usedCodes === 1 && items > 1)
-    return codebookSize === 1 ? used : `${used}: all items have the same code, the level says nothing`;
-  const worth = `as diverse as ${plural(Math.round(perplexity), "evenly used code")}`;
-  return `${used} (${wholePercent(usage)}), ${worth}${isStarved(level, items) ? "; few codes hold most items" : ""}`;
+    return codebookSize === 1 ? used : `${used}: all items have the same code, so the level says nothing`;
+  const worth = `as diverse as ${counted(Math.round(perplexity), "evenly used code")}`;
+  return `${used} (${wholePercent(usage)}), ${worth}${isStarved(level, mostCodes) ? "; few codes hold most items" : ""}`;
 }
 
 function describeQuality(report: IdReport): string[] {
@@ -233,7 +266,7 @@ function describeQuality(report: IdReport): string[] {
   const lines = ["", "What the IDs say about the items:"];
   if (reconstruction) {
     const { explainedVariance, byDepth, meanSquaredError, items } = reconstruction;
-    const sample = items < report.items ? `; measured on a sample of ${thousands(items)} items` : "";
+    const sample = items < report.items ? `; measured on a sample of ${counted(items, "item")}` : "";
     lines.push(
       `  they explain ${percent(explainedVariance)} of the items' variance (by depth: ${byDepth.map(percent).join(", ")})`,
       `  mean squared reconstruction error of an item: ${short(meanSquaredError)}${sample}`,
@@ -244,14 +277,16 @@ function describeQuality(report: IdReport): string[] {
     sharing.forEach((share, i) => {
       const { depth, chanceOfSharing } = perDepth[i]!;
       lines.push(
-        `  of an item's ${k} nearest items, ${percent(share)} share ${prefixName(depth, report)} (any two items: ${percent(chanceOfSharing)})`,
+        `  of an item's ${k === 1 ? "nearest items" : `${k} nearest items`}, ${percent(share)} share ${prefixName(depth, report)} (any two items: ${percent(chanceOfSharing)})`,
       );
     });
     if (kept !== undefined) {
-      lines.push(`  ${percent(kept)} of them are still among the ${k} nearest after decoding`);
+      lines.push(
+        `  ${percent(kept)} of them are still ${k === 1 ? "the nearest" : `among the ${k} nearest`} after decoding`,
+      );
     }
     if (queries < report.items) {
-      lines.push(`  (neighbours of ${plural(queries, "item")}, sought among ${thousands(among)})`);
+      lines.push(`  (neighbours of ${counted(queries, "item")}, sought among ${thousands(among)})`);
     }
   }
   return lines;
@@ -264,7 +299,7 @@ function describeLabels(report: IdReport): string[] {
   for (const { name, values, chance, byDepth } of report.labels) {
     const byPrefix = byDepth.map((share, i) => `${i + 1}: ${shown(share)}`).join(", ");
     lines.push(
-      `  ${name} (${plural(values, "label")}): by codes shared, ${byPrefix}; dealt out at random: ${shown(chance)}`,
+      `  ${name} (${counted(values, "label")}): by codes shared, ${byPrefix}; dealt out at random: ${shown(chance)}`,
     );
   }
   return lines;

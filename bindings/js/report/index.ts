@@ -5,6 +5,7 @@
  */
 
 export { adviseCapacity, assessIds } from "../assess-ids.ts";
+export { type DominantColumn, type ItemProfile, ItemProfiler } from "../item-profile.ts";
 export type { AssessOptions } from "./assess.ts";
 export type { CapacityAdvice, CapacityOptions, ExpectedCollisions } from "./capacity.ts";
 export {
@@ -22,6 +23,7 @@ export type { Finding } from "./findings.ts";
 export { type HtmlOptions, reportHtml } from "./html.ts";
 export type {
   DepthReport,
+  DominantColumnReport,
   DuplicateReport,
   GroupSize,
   IdReport,

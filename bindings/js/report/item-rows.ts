@@ -1,11 +1,12 @@
 /** Item vectors read on this side of the WebAssembly, from memory or a source: a report compares them with one another. */
 
+import { impliedDim } from "../choose-config.ts";
 import { SourceReader } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { halfValues } from "../formats/half.ts";
 import { notFinite, openItems, typedArrayName } from "../items.ts";
-import { impliedDim } from "../rqvae.ts";
 import type { EmbeddingSource, ItemMatrix, Items } from "../types.ts";
+import { counted, thereAre } from "../wording.ts";
 
 /** A matrix of float32, row-major. */
 export interface Matrix {
@@ -114,6 +115,6 @@ export function readSourceRows(source: EmbeddingSource, n: number, where: string
 function requireAsMany(rows: number, n: number, where: string): void {
   if (rows === n) return;
   throw new InvalidInputError(
-    `${where}: items has ${rows} rows, but there are ${n} IDs: they must be of the same items, in the same order`,
+    `${where}: items has ${counted(rows, "row")}, but ${thereAre(n, "ID")}: they must be of the same items, in the same order`,
   );
 }

@@ -1,17 +1,9 @@
 /** Numbers in words, the same in every locale. */
 
 import { levelLetter } from "../semantic-ids.ts";
+import { counted, thousands } from "../wording.ts";
 
-/** 1234567 -> "1,234,567"; numbers beyond 10^15 as "1.8e19". */
-export function thousands(n: number): string {
-  if (n >= 1e15) return n.toExponential(1).replace("e+", "e");
-  return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
-}
-
-/** "1 item", "2 items" */
-export function plural(n: number, noun: string): string {
-  return `${thousands(n)} ${noun}${n === 1 ? "" : "s"}`;
-}
+export { counted, thousands };
 
 /** 0.9312 -> "93.1 %". What is not all is never shown as 100 %, what is not nothing never as 0 %. */
 export function percent(share: number): string {
@@ -45,3 +37,7 @@ export function shapeOf(codebookSizes: readonly number[]): string {
   }
   return codebookSizes.map(thousands).join(" x ");
 }
+
+/** "3 x 256 codes make", "1 code makes" */
+export const codesMake = (codebookSizes: readonly number[]): string =>
+  codebookSizes.join() === "1" ? "1 code makes" : `${shapeOf(codebookSizes)} codes make`;

@@ -6,6 +6,7 @@
 import { ModelFormatError } from "../errors.ts";
 import type { FileTensor } from "../model-file.ts";
 import type { ModelOptions } from "../types.ts";
+import { counted } from "../wording.ts";
 
 /** Tensors of a file by name. */
 export type Tensors = ReadonlyMap<string, FileTensor>;
@@ -101,7 +102,7 @@ export function translate(
     const name = `${layout.level(level)}embedding.weight`;
     const { shape, data } = tensors.get(name)!;
     if (shape.length !== 2 || shape[1] !== latentDim) {
-      throw unfit(layout, `"${name}" has shape [${shape}], but the encoder ends with ${latentDim} numbers`);
+      throw unfit(layout, `"${name}" has shape [${shape}], but the encoder ends with ${counted(latentDim, "number")}`);
     }
     codebookSize.push(shape[0]!);
     put(`quantization_layers.${level}.embedding.weight`, shape, data);
@@ -201,7 +202,10 @@ function readNetwork(tensors: Tensors, layout: Layout, prefix: string, layers: n
     const [rows, columns] = shape as [number, number];
     const before = linears.at(-1)?.rows ?? columns;
     if (shape.length !== 2 || columns !== before) {
-      throw unfit(layout, `"${name}.weight" has shape [${shape}], but the layer before it gives ${before} numbers`);
+      throw unfit(
+        layout,
+        `"${name}.weight" has shape [${shape}], but the layer before it gives ${counted(before, "number")}`,
+      );
     }
     const vector = (vectorName: string) => {
       const vector = tensors.get(vectorName)!;

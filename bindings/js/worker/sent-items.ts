@@ -3,6 +3,7 @@
 import { checkArray, requireAttached } from "../attached.ts";
 import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
+import { adviseItems } from "../item-forms.ts";
 import { isFloats } from "../items.ts";
 import { show } from "../option-reader.ts";
 import type { EmbeddingSource, FloatArray, ItemMatrix, Items } from "../types.ts";
@@ -54,7 +55,12 @@ function clone(items: Items): Items {
   try {
     return structuredClone(plain(items));
   } catch (error) {
-    throw new InvalidInputError(`items cannot be sent to the worker: ${(error as Error).message}`);
+    const advice = adviseItems(items, "items");
+    throw new InvalidInputError(
+      advice
+        ? `items must be { data, rows, dim } or an array of rows, ${advice}`
+        : `items cannot be sent to the worker: ${(error as Error).message}`,
+    );
   }
 }
 

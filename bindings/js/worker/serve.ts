@@ -75,7 +75,9 @@ export function serve(port: ServerPort): void {
     };
     if ("checkpoints" in call) watched.checkpoint = { ...call.checkpoints, write: (bytes) => write(id, bytes) };
     try {
-      const value = await run(call, watched, (items) => ("source" in items ? remote(id, items) : items));
+      const value = await run(call, watched, (items) =>
+        typeof items === "object" && items !== null && "source" in items ? remote(id, items) : items,
+      );
       port.post({ type: "result", id, value, ...currentState() }, buffersOf(value));
     } catch (error) {
       const { name, message } = error instanceof Error ? error : { name: "RQVAEError", message: String(error) };

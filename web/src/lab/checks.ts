@@ -1,4 +1,4 @@
-import { VectorClasses } from "rqvae/report";
+import { ItemProfiler } from "rqvae/report";
 import type { DataChecks } from "./protocol.ts";
 import type { Vectors } from "./vectors.ts";
 
@@ -9,7 +9,8 @@ const NAMED = 5;
 export async function checkItems(vectors: Vectors): Promise<DataChecks> {
   const { rows, dim } = vectors;
   const firstBadRows: number[] = [];
-  const classes = new VectorClasses(rows);
+  const profiler = new ItemProfiler(rows, dim);
+  const { classes } = profiler;
   const example = new Float32Array(dim);
   const varies = new Uint8Array(dim);
   let badRows = 0;
@@ -29,7 +30,7 @@ export async function checkItems(vectors: Vectors): Promise<DataChecks> {
       }
       if (classes.rows === 0) example.set(row);
       for (let j = 0; j < dim; j++) if (row[j] !== example[j]) varies[j] = 1;
-      classes.add(row, dim);
+      profiler.add(row);
       if (square === 0) {
         zeroRows++;
         continue;
@@ -41,12 +42,14 @@ export async function checkItems(vectors: Vectors): Promise<DataChecks> {
     }
   }
   const good = classes.rows;
+  const { dominant } = good > 0 ? profiler.finish() : {};
   return {
     badRows,
     firstBadRows,
     zeroRows,
     repeatedRows: good - classes.distinct,
     constantColumns: good > 1 ? varies.reduce((constant, flag) => constant + 1 - flag, 0) : 0,
+    ...(dominant && { dominant }),
     norms: most > 0 ? { least, mean: sum / (good - zeroRows), most } : { least: 0, mean: 0, most: 0 },
   };
 }

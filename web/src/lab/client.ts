@@ -50,7 +50,7 @@ export class Lab {
       }
       this.pending.delete(data.call);
       if (data.type === "result") entry?.resolve(data.output);
-      else entry?.reject(Object.assign(new Error(data.error.message), { name: data.error.name }));
+      else entry?.reject(Object.assign(new Error(data.error.message), data.error));
     };
     worker.onerror = () => {
       if (worker !== this.worker) return;

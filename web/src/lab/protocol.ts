@@ -12,6 +12,8 @@ import type {
   TrainOptions,
   TrainProgress,
   TrainWarning,
+  Verdict,
+  Wording,
 } from "rqvae";
 import type { Explanation, Finding } from "rqvae/report";
 
@@ -37,6 +39,8 @@ export interface DataChecks {
   repeatedRows: number;
   /** Columns with one value in every row. */
   constantColumns: number;
+  /** A column that carries most of the variance, if there is one. */
+  dominant?: { column: number; share: number };
   /** Euclidean lengths of the rows that are not all zeros. */
   norms: { least: number; mean: number; most: number };
 }
@@ -99,6 +103,8 @@ export type RunResult =
       statistics: IdStatistics | undefined;
       config: ModelConfig;
       warnings: TrainWarning[];
+      /** Absent where the run was stopped, or held no items out to be judged by. */
+      verdict: Verdict | undefined;
     };
 
 /** Latents in the plane of their two widest directions. */
@@ -186,4 +192,4 @@ export interface LabRequest<M extends Method = Method> {
 export type LabReply =
   | { call: number; type: "event"; event: unknown }
   | { call: number; type: "result"; output: unknown }
-  | { call: number; type: "error"; error: { name: string; message: string } };
+  | { call: number; type: "error"; error: { name: string; message: string; wording?: Wording } };

@@ -87,7 +87,8 @@ export class Run {
       ids: { codes: ids.codes, codebookSizes: ids.codebookSizes, fingerprint: ids.fingerprint },
       statistics: history?.ids,
       config: this.model.config,
-      warnings: history?.warnings ?? this.last?.lastEpoch?.warnings ?? [],
+      warnings: history?.warnings ?? [...(this.last?.itemWarnings ?? []), ...(this.last?.lastEpoch?.warnings ?? [])],
+      verdict: history?.verdict,
     };
   }
 

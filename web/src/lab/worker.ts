@@ -1,7 +1,8 @@
 /** The worker behind the page: it reads files, trains, and answers questions about the result. Nothing it is given leaves it but to the page. */
-import { RQVAE, SemanticIds } from "rqvae";
+import { RQVAE, type RQVAEError, SemanticIds } from "rqvae";
 import { idChunks } from "rqvae/formats";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
+import { plural } from "../words.ts";
 import { type HeldItems, namingOf, openItemsFile, openSource, summarize, withLabelsFile, writtenIds } from "./items.ts";
 import type { DataSource, LabApi, LabReply, LabRequest, Method, PlainIds, RunResult, TrainEvent } from "./protocol.ts";
 import { Run } from "./run.ts";
@@ -136,7 +137,7 @@ const handlers: { [M in Method]: Handler<M> } = {
     const own = model();
     if (opened.vectors.dim !== own.config.inputDim) {
       throw new Error(
-        `${file.name} has ${opened.vectors.dim} numbers a row, but this model was made for ${own.config.inputDim}. Use embeddings of the same kind as in training`,
+        `${file.name} has ${plural(opened.vectors.dim, "number")} in each row, but this model was made for ${own.config.inputDim}. Use embeddings of the same kind as in training`,
       );
     }
     const encoded = await own.encodeAsync(opened.vectors.reader()).catch((error: Error) => {
@@ -160,6 +161,7 @@ scope.onmessage = async ({ data: { call, method, input } }) => {
     scope.postMessage({ call, type: "result", output });
   } catch (error) {
     const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-    scope.postMessage({ call, type: "error", error: { name, message } });
+    const { wording } = error as RQVAEError;
+    scope.postMessage({ call, type: "error", error: { name, message, ...(wording && { wording }) } });
   }
 };

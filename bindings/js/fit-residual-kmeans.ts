@@ -1,0 +1,56 @@
+import { impliedDim } from "./choose-config.ts";
+import { countRows } from "./embedding-source.ts";
+import { InvalidInputError } from "./errors.ts";
+import { useHints } from "./hints.ts";
+import { checkOptionNames, show } from "./option-reader.ts";
+import type { ResidualKMeansOptions } from "./residual-kmeans.ts";
+import { RQVAE } from "./rqvae.ts";
+import type { EmbeddingSource, Items } from "./types.ts";
+import { call, option, worded } from "./wording.ts";
+
+/** See `residualKMeans`. */
+export async function fitResidualKMeans(
+  items: Items | EmbeddingSource,
+  options: ResidualKMeansOptions,
+): Promise<RQVAE> {
+  useHints();
+  checkOptionNames(options, "residualKMeans", [
+    "levels",
+    "codebookSize",
+    "latentDim",
+    "beam",
+    "inputDim",
+    "seed",
+    "onProgress",
+    "signal",
+  ]);
+  const { levels, codebookSize, beam, seed, onProgress, signal } = options;
+  const inputDim = options.inputDim ?? impliedDim(items, "residualKMeans");
+  const latentDim = options.latentDim ?? inputDim;
+  if (latentDim > inputDim) {
+    throw new InvalidInputError(
+      worded`${call("residualKMeans")}${option("latentDim")} must be at most the items' dimension ${inputDim}, received ${show(latentDim)}`,
+    );
+  }
+  countRows(items, inputDim); // complains before anything is made
+  const model = await RQVAE.create({
+    inputDim,
+    latentDim,
+    hiddenDims: [],
+    linearSkip: latentDim === inputDim ? "identity" : "pca",
+    ...(levels === undefined ? {} : { nQuantizationLayers: levels }),
+    ...(codebookSize === undefined ? {} : { codebookSize }),
+    ...(beam === undefined ? {} : { encodeBeam: beam }),
+    ...(seed === undefined ? {} : { seed }),
+  });
+  try {
+    await model.kmeansInitCodebooks(items, {
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
+}
