@@ -40,4 +40,10 @@ describe("the same bytes as this Node's", () => {
       expect(project.run([...options, "main.mjs"], runtime)).toBe(expected);
     });
   }
+
+  for (const [name, runtime, options] of runtimes.filter(([name]) => ["Node 24", "Deno", "Bun"].includes(name))) {
+    it.skipIf(!runtime || !existsSync(runtime))(`${name} takes Float16Array (skipped where npm has it not)`, () => {
+      expect(project.run([...options, "half-floats.mjs"], runtime)).toBe("8 of 8, written\n");
+    });
+  }
 });

@@ -31,7 +31,7 @@ describe.skipIf(!withVitest)("vitest (skipped without it, jsdom and happy-dom fr
 
   it.each(["jsdom", "happy-dom"])("--environment %s", (environment) => {
     const vitest = join(withVitest!, "node_modules/vitest/vitest.mjs");
-    expect(project.run([vitest, "run", "--globals", "--environment", environment])).toMatch(/Tests .*4 passed/);
+    expect(project.run([vitest, "run", "--globals", "--environment", environment])).toMatch(/Tests .*5 passed/);
   });
 });
 
@@ -43,7 +43,7 @@ describe.skipIf(!withJest)("jest (skipped without it and its jsdom from npm)", (
   afterAll(() => project?.remove());
 
   it.each([
-    ["jsdom", "page.spec.mjs", 4],
+    ["jsdom", "*.spec.mjs", 5],
     ["node", "node.jest.mjs", 1],
   ])("with ES modules, in the environment %s", (testEnvironment, file, tests) => {
     const jest = join(withJest!, "node_modules/jest/bin/jest.js");
