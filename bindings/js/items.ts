@@ -60,6 +60,7 @@ export function openItems(items: Items, dim: number, name = "items"): ItemRows {
 }
 
 function wrongForm(name: string, items: unknown): InvalidInputError {
+  checkArray(items, name);
   const advice = hints.items?.(items, name) ?? `received ${show(items)}`;
   return new InvalidInputError(
     `${name}: expected { data, rows, dim }, a Float32Array, Float64Array or Float16Array, or an array of rows, ${advice}`,
@@ -67,6 +68,7 @@ function wrongForm(name: string, items: unknown): InvalidInputError {
 }
 
 function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
+  checkArray(matrix.data, `${name}.data`);
   const form = typedArrayName(matrix.data);
   const isPartial = form === undefined || matrix.rows === undefined || matrix.dim === undefined;
   if (isPartial && hints.items?.(matrix, name) !== undefined) throw wrongForm(name, matrix);
@@ -75,7 +77,6 @@ function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
       `${name}.data: expected a Float32Array, Float64Array, Float16Array or Uint16Array (the bits of half floats), received ${show(matrix.data)}`,
     );
   }
-  requireAttached(matrix.data, `${name}.data`);
   for (const key of ["rows", "dim"] as const) {
     if (!Number.isInteger(matrix[key]) || matrix[key] < 0) {
       throw new InvalidInputError(`${name}.${key}: expected a whole number, received ${show(matrix[key])}`);

@@ -388,7 +388,11 @@ function findKey(
   isList: boolean,
 ): number | undefined {
   const ranked = rest
-    .filter((column) => kinds[column] === "text" || kinds[column] === "number")
+    // An empty column of IDs is told by its first row.
+    .filter(
+      (column) => ["text", "number"].includes(kinds[column]!) || keyRank(columns[column]!.name, column) < WEAK_RANK,
+    )
+    .filter((column) => ["text", "number", "empty"].includes(kinds[column]!))
     .map((column) => {
       const { name, declared } = columns[column]!;
       let rank = keyRank(name, column);

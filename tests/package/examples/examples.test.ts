@@ -182,8 +182,8 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
 
   it.each([
     ["an empty body", "", "", "the file is empty"],
-    ["rows of different length", "[[1, 2], [3]]", "", "row 1 has 1 numbers, but those before it have 2"],
-    ["the same ID twice", jsonl([rows[0]!, rows[0]!]), "", 'rows 0 and 1 have the same ID "sku-0"'],
+    ["rows of different length", "[[1, 2], [3]]", "", "row 1 has 1 number, but those before it have 2"],
+    ["the same ID twice", jsonl([rows[0]!, rows[0]!]), "", 'row 1 is item "sku-0", as row 0 is'],
     ["an unknown option", CATALOGUE, "?epoch=3", 'unknown option "epoch"'],
     ["an option out of range", CATALOGUE, "?epochs=-3", "epochs must be"],
     ["an option that is no number", CATALOGUE, "?codebookSize=many", "codebookSize must be"],
