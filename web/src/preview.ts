@@ -53,6 +53,7 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
     button.addEventListener("click", onLeaveOut);
     return button;
   };
+  if (file.columns !== "") add("good", `How the columns are read: ${file.columns}`);
   if (leftOut.rows > 0) {
     add(
       "note",

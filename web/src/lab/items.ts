@@ -1,5 +1,5 @@
 import type { ItemLabels } from "rqvae";
-import { joinLabels, type OpenEmbeddingsOptions, openEmbeddings, readLabels } from "rqvae/formats";
+import { describeColumns, joinLabels, type OpenEmbeddingsOptions, openEmbeddings, readLabels } from "rqvae/formats";
 import { isLarge } from "../large-file.ts";
 import { checkItems } from "./checks.ts";
 import type { DataSource, DataSummary, Naming } from "./protocol.ts";
@@ -88,6 +88,7 @@ async function open(source: File | Uint8Array, options: OpenEmbeddingsOptions): 
       format,
       bytes: "size" in source ? source.size : source.length,
       isReadAsNeeded: !inMemory && "size" in source,
+      columns: opened.columns ? describeColumns(opened.columns) : "",
     },
     joined: "",
   };

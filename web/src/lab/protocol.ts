@@ -67,6 +67,8 @@ export interface DataSummary extends Naming {
     bytes: number;
     /** Its rows are read as they are needed; otherwise they are in memory. */
     isReadAsNeeded: boolean;
+    /** What its columns were taken for, in a line; "" where it holds nothing but the vectors. */
+    columns: string;
   };
   /** Rows of the file that were left out, and why the first of them was. */
   leftOut: { rows: number; reason: string };
