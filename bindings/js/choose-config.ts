@@ -38,6 +38,7 @@ const isNothing = (items: unknown) => items === undefined || items === null || t
 /** The dimension that items tell of themselves; a flat array tells none. */
 export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"): number {
   checkArray(items, `${where}: items`);
+  if (Array.isArray(items)) checkArray(items[0], `${where}: items: row 0`);
   const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
   if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
   if (Array.isArray(items) && items.length === 0) {

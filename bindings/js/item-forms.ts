@@ -1,6 +1,6 @@
 /** What people pass where items belong, and what to pass instead. */
 
-import { show } from "./option-reader.ts";
+import { proxiedArray, show } from "./option-reader.ts";
 
 const READ = 'const { items } = await readItemsAsync(file), from "rqvae/formats"';
 
@@ -18,6 +18,9 @@ export function adviseItems(value: unknown, name: string): string | undefined {
   }
   if (value === null || typeof value !== "object") return undefined;
   const given = value as Record<string, unknown>;
+  // Their length is not to be had; what is wrong with the data of a matrix is said of the data.
+  if (proxiedArray(value)) return `received ${show(value)}`;
+  if (proxiedArray(given.data)) return undefined;
   if (typeof given.then === "function") return "received a promise: await it first";
   if (/^(Uint16|Float16)Array$/.test(kindOf(value))) {
     return `received ${kindOf(value)}: half floats need their shape, pass { data: ${name}, rows, dim }`;
@@ -65,6 +68,7 @@ function adviseRow(row: unknown, name: string): string | undefined {
   }
   if (typeof row === "string") return "received an array of texts: pass their embeddings, which rqvae embed can make";
   if (row === null || typeof row !== "object" || Array.isArray(row) || ArrayBuffer.isView(row)) return undefined;
+  if (proxiedArray(row)) return `received an array with ${show(row)}`;
   if (typeof (row as { then?: unknown }).then === "function")
     return `received an array of promises: pass await Promise.all(${name})`;
   const field = vectorField(row as Record<string, unknown>);
@@ -84,7 +88,13 @@ function fieldsOf(row: object): string {
 function vectorField(row: Record<string, unknown>): string | undefined {
   const lists = Object.keys(row).filter((key) => {
     const list = row[key] as { length?: number; 0?: unknown } | null | undefined;
-    return typeof list === "object" && list !== null && Number(list.length) > 0 && typeof list[0] === "number";
+    return (
+      typeof list === "object" &&
+      list !== null &&
+      !proxiedArray(list) &&
+      Number(list.length) > 0 &&
+      typeof list[0] === "number"
+    );
   });
   return lists.length < 2 ? lists[0] : (lists.find((key) => VECTOR.test(key)) ?? undefined);
 }
