@@ -59,15 +59,19 @@ async function useData(source: DataSource): Promise<boolean> {
   markSample(source.kind === "sample" ? source.key : undefined);
   showReading(named.name);
   try {
-    const labels = source.kind === "files" && !source.labels ? waitingLabels : undefined;
+    const waiting = waitingLabels;
+    const labels = source.kind === "files" && !source.labels ? waiting : undefined;
     const whole: DataSource = labels && source.kind === "files" ? { ...source, labels } : source;
     const summary = await lab.call("open", { source: whole });
     if (turn !== reading) return false;
+    // Titles that came while the items were read.
+    const late = waitingLabels === waiting ? undefined : waitingLabels;
     waitingLabels = undefined;
     data = { ...named, ...summary, source: whole };
     suggest(data.rows, data.dim);
     setLinkedSample(source.kind === "sample" ? source.key : undefined);
     showDataSet(data, leaveOutBadRows);
+    if (late) await useLabels(late);
     return true;
   } catch (error) {
     if (turn !== reading || error instanceof LabGone) return false;
