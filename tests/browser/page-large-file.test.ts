@@ -68,7 +68,9 @@ describe.skipIf(!hasChromium)("the demo page with a large file (Chromium; skippe
     const before = await pageMemory(browser);
     await page.getByTestId("file-input").setInputFiles(writeRows(folder, "catalogue.npy", 600_000));
     await expect.poll(() => visitor.text("preview"), { timeout: 60_000 }).toContain("600,000");
-    expect(await visitor.text("preview")).toMatch(/614\.4 MB of npy.*595,904 rows are exact copies.*read as they are needed/s);
+    expect(await visitor.text("preview")).toMatch(
+      /614\.4 MB of npy.*595,904 rows are exact copies.*read as they are needed/s,
+    );
     expect((await pageMemory(browser)) - before).toBeLessThan(150e6);
     // It takes another file at once.
     await page.getByTestId("sample-emoji").click();
