@@ -201,12 +201,3 @@ export function describeValue(value: unknown): string {
   if (typeof value === "object" && value !== null) return "an object";
   return typeof value === "function" ? "a function" : String(value);
 }
-
-/** Of the columns or fields beside the embedding, the one that gives the titles: named title, name or id, else the first. */
-export function titleField(names: readonly string[]): number {
-  for (const wanted of ["title", "name", "id"]) {
-    const found = names.findIndex((name) => name.trim().toLowerCase() === wanted);
-    if (found >= 0) return found;
-  }
-  return 0;
-}

@@ -390,9 +390,10 @@ function findKey(
   const ranked = rest
     // An empty column of IDs is told by its first row.
     .filter(
-      (column) => ["text", "number"].includes(kinds[column]!) || keyRank(columns[column]!.name, column) < WEAK_RANK,
+      (column) =>
+        ["text", "number"].includes(kinds[column]!) ||
+        (kinds[column] === "empty" && keyRank(columns[column]!.name, column) < WEAK_RANK),
     )
-    .filter((column) => ["text", "number", "empty"].includes(kinds[column]!))
     .map((column) => {
       const { name, declared } = columns[column]!;
       let rank = keyRank(name, column);

@@ -1,6 +1,7 @@
 /** What stands in the cells of tables of text: numbers, lists of them, and what stands for a missing one. */
 
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
 import { type Cell, MISSING } from "./columns.ts";
 
@@ -194,7 +195,7 @@ export function listNumbers(cell: string, dim: number, where: string): Float32Ar
 function requireDim(length: number, dim: number, where: string): void {
   if (dim === 0 || length === dim) return;
   throw new InvalidInputError(
-    `${where}: the list has ${count(length)} ${length === 1 ? "number" : "numbers"}, but those before it have ${count(dim)}: every row must have as many`,
+    `${where}: the list has ${counted(length, "number")}, but those before it have ${count(dim)}: every row must have as many`,
   );
 }
 

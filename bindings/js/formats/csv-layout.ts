@@ -1,6 +1,7 @@
 /** How a table of text is laid out: what separates its cells, whether it has a header, and which column holds what. */
 
 import { InvalidInputError } from "../errors.ts";
+import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
 import {
   type Column,
@@ -99,7 +100,7 @@ function fitFirstRow(rows: CsvRecord[]): { rows: CsvRecord[]; hasRowNames: boole
   }
   if (cells.length < width && body.length > 1) {
     throw new InvalidInputError(
-      `line ${first.line} has ${count(cells.length)} ${cells.length === 1 ? "cell" : "cells"}, but the lines after it have ${count(width)}: remove line ${first.line} if it is not part of the table`,
+      `line ${first.line} has ${counted(cells.length, "cell")}, but the lines after it have ${count(width)}: remove line ${first.line} if it is not part of the table`,
     );
   }
   return { rows, hasRowNames: false };

@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import type { ItemLabels } from "../types.ts";
+import { counted } from "../wording.ts";
 import { asText, count, describeValue } from "./bytes.ts";
 import type { ColumnOptions, TableColumns } from "./columns.ts";
 import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
@@ -94,6 +95,8 @@ export class CsvTable {
   readonly #badLines = new Map<number, string>();
   readonly #collector: RowCollector;
   #texts: string[][] = [];
+  /** Columns of `#texts`: of titles, then of labels. */
+  #textColumns: readonly number[] = [];
   readonly #itemIds = new ItemIdList();
   readonly #uniqueIds: boolean;
   #numbers = new Float32Array(0);
@@ -221,7 +224,9 @@ export class CsvTable {
     const bad = header && this.#badLines.get(header.line);
     if (bad !== undefined) throw new InvalidInputError(`the header on line ${header!.line}: ${bad}`);
     this.#layout = layout;
-    this.#texts = textColumns(layout).map(() => []);
+    const { titleColumn, labelColumns } = layout;
+    this.#textColumns = titleColumn === undefined ? labelColumns : [titleColumn, ...labelColumns];
+    this.#texts = this.#textColumns.map(() => []);
     this.#numbers = new Float32Array(layout.dimensions.length);
     if (!layout.isPadded) {
       this.#quick = new QuickRows(layout.kinds, this.#delimiter, this.#parser!.quoting !== "none", layout.dimensions);
@@ -232,7 +237,7 @@ export class CsvTable {
 
   #row(record: CsvRecord, layout: Layout): void {
     const cells = cellsOf(record, layout.width, layout.isWords);
-    const texts = textColumns(layout);
+    const texts = this.#textColumns;
     for (const column of layout.idColumn === undefined ? texts : [layout.idColumn, ...texts]) {
       const text = cells[column];
       if (text !== undefined) cells[column] = ownText(layout.isPadded ? text.trim() : text);
@@ -255,7 +260,7 @@ export class CsvTable {
       this.#collector.refuse(error);
       return;
     }
-    for (const [t, column] of textColumns(layout).entries()) this.#texts[t]!.push(cells[column]!);
+    for (const [t, column] of this.#textColumns.entries()) this.#texts[t]!.push(cells[column]!);
   }
 
   #numbersOf({ line, lastLine }: CsvRecord, cells: string[], layout: Layout, row: number): ArrayLike<number> {
@@ -269,7 +274,7 @@ export class CsvTable {
     const isShort = cells.length === width - 1 && kinds.at(-1) === EMPTY;
     if (cells.length !== width && !isShort) {
       throw new InvalidInputError(
-        `row ${row} (line ${line}) has ${count(cells.length)} ${cells.length === 1 ? "column" : "columns"}, but the first row has ${count(width)}: every row must have as many`,
+        `row ${row} (line ${line}) has ${counted(cells.length, "column")}, but the first row has ${count(width)}: every row must have as many`,
       );
     }
     const nameOf = (column: number) => `column ${column}${names ? ` (${describeValue(names[column])})` : ""}`;
@@ -368,10 +373,6 @@ export class CsvTable {
 }
 
 const newDecoder = () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Titles, then labels. */
-const textColumns = ({ titleColumn, labelColumns }: Layout) =>
-  titleColumn === undefined ? labelColumns : [titleColumn, ...labelColumns];
 
 /** The titles of items that have none: their numbers. */
 const numbersFrom = (first: number, rows: number) => Array.from({ length: rows }, (_, row) => String(first + row));

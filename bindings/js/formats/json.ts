@@ -263,7 +263,7 @@ function listBeside(around: Fields | undefined, rows: number): string[] | undefi
   if (ids.length === 1 && Array.isArray(ids[0])) ids = ids[0];
   if (ids.length !== rows) {
     throw new InvalidInputError(
-      `${name} has ${count(ids.length)} ${ids.length === 1 ? "entry" : "entries"}, but there are ${count(rows)} vectors: each needs one ID`,
+      `${name} has ${counted(ids.length, "entry")}, but there are ${count(rows)} vectors: each needs one ID`,
     );
   }
   const bad = ids.findIndex((id) => typeof id !== "string" && typeof id !== "number");

@@ -162,7 +162,7 @@ export function parseNpyHeader(bytes: Uint8Array, fileSize: number): NpyHeader {
 /** The complaint about bytes that no element takes: they may be rows. */
 export const bytesAfter = (surplus: number, rows: number, dim: number): InvalidInputError =>
   new InvalidInputError(
-    `the array of ${count(rows)} x ${count(dim)} elements is followed by ${surplus === 1 ? "1 more byte" : `${count(surplus)} more bytes`}: when several arrays were saved to one file, save each to a file of its own, or stack them`,
+    `the array of ${count(rows)} x ${count(dim)} elements is followed by ${counted(surplus, "more byte")}: when several arrays were saved to one file, save each to a file of its own, or stack them`,
   );
 
 /**
