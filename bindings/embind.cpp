@@ -134,23 +134,32 @@ void TensorsChanged(RqVae& model, bool initialized) {
   model.ParametersChanged();
 }
 
-void Latents(const RqVae& model, uintptr_t items, int rows, uintptr_t latents) {
+// What the functions of items return: the first row that is out of the model's range, or -1.
+template <typename F>
+int FirstOutOfRange(F f) {
   const Working working(encode_threads);
+  try {
+    f();
+  } catch (const ItemOutOfRange& e) {
+    return static_cast<int>(e.row());
+  }
+  return -1;
+}
+
+int Latents(const RqVae& model, uintptr_t items, int rows, uintptr_t latents) {
   const ModelConfig& config = model.config();
-  model.Latents(ReadMatrix(items, rows, config.input_dim), WriteMatrix(latents, rows, config.latent_dim));
+  return FirstOutOfRange([&] {
+    model.Latents(ReadMatrix(items, rows, config.input_dim), WriteMatrix(latents, rows, config.latent_dim));
+  });
 }
 
 // margins may be 0.
-void Encode(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t margins) {
-  const Working working(encode_threads);
+int Encode(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t margins) {
   const ModelConfig& config = model.config();
   const ConstMatrixMap matrix = ReadMatrix(items, rows, config.input_dim);
-  if (margins == 0) {
-    model.Encode(matrix, WriteCodes(codes, rows, config.levels()), nullptr);
-  } else {
-    MatrixRef out(WriteMatrix(margins, rows, config.levels()));
-    model.Encode(matrix, WriteCodes(codes, rows, config.levels()), &out);
-  }
+  MatrixRef out(WriteMatrix(margins, rows, config.levels()));
+  return FirstOutOfRange(
+      [&] { model.Encode(matrix, WriteCodes(codes, rows, config.levels()), margins == 0 ? nullptr : &out); });
 }
 
 void Decode(const RqVae& model, uintptr_t codes, int rows, uintptr_t items) {
@@ -159,14 +168,15 @@ void Decode(const RqVae& model, uintptr_t codes, int rows, uintptr_t items) {
   model.Decode(ReadCodes(codes, rows, config.levels()), WriteMatrix(items, rows, config.input_dim));
 }
 
-void Quantize(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t embeddings, uintptr_t residuals,
-              uintptr_t quantize_loss) {
-  const Working working(encode_threads);
+int Quantize(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t embeddings, uintptr_t residuals,
+             uintptr_t quantize_loss) {
   const ModelConfig& config = model.config();
   const Index width = config.levels() * config.latent_dim;
   Eigen::Map<Vector> loss(reinterpret_cast<float*>(quantize_loss), rows);
-  model.Quantize(ReadMatrix(items, rows, config.input_dim), WriteCodes(codes, rows, config.levels()),
-                 WriteMatrix(embeddings, rows, width), WriteMatrix(residuals, rows, width), loss);
+  return FirstOutOfRange([&] {
+    model.Quantize(ReadMatrix(items, rows, config.input_dim), WriteCodes(codes, rows, config.levels()),
+                   WriteMatrix(embeddings, rows, width), WriteMatrix(residuals, rows, width), loss);
+  });
 }
 
 // The effective codebook of a level (after out_proj with SimVQ), in the latent space or decoded.
@@ -176,8 +186,10 @@ void Codebook(const RqVae& model, int level, bool input_space, uintptr_t out) {
 }
 
 val Evaluate(const RqVae& model, uintptr_t items, int rows) {
-  const Working working(encode_threads);
-  return BatchLosses(model.Evaluate(ReadMatrix(items, rows, model.config().input_dim)), rows);
+  Losses losses;
+  const int refused =
+      FirstOutOfRange([&] { losses = model.Evaluate(ReadMatrix(items, rows, model.config().input_dim)); });
+  return refused < 0 ? BatchLosses(losses, rows) : val(refused);
 }
 
 // -- A training loop of the caller's own

@@ -11,6 +11,20 @@ namespace {
 // Rows per slice when all that is done with them is adding up.
 constexpr Index kStatisticsRows = 16 * kRowBlock;
 
+[[noreturn]] void ThrowTooLarge() {
+  throw Error(ErrorKind::kInvalidInput,
+              "items: their values are too large to be fitted in float32; scale them down "
+              "({inputScaling=commonScale} takes the widest range)");
+}
+
+void CheckLatents(const ConstMatrixRef& latents) {
+  try {
+    ItemOutOfRange::Check(latents);
+  } catch (const ItemOutOfRange&) {
+    ThrowTooLarge();
+  }
+}
+
 }  // namespace
 
 InitializeJob::InitializeJob(RqVae* model, const RowSource* source, bool codebooks)
@@ -75,6 +89,7 @@ bool InitializeJob::Advance() {
       Mlp::Tape tape;
       draft_->encoder().Forward(draft_->store(), sample_.middleRows(next_row_, rows), tape,
                                 residuals_.middleRows(next_row_, rows));
+      CheckLatents(residuals_.middleRows(next_row_, rows));
       next_row_ += rows;
       if (next_row_ < sample_.rows()) return true;
       next_row_ = 0;
@@ -104,11 +119,7 @@ bool InitializeJob::Advance() {
       return true;
     }
     case Phase::kCommit:
-      if (!draft_->store().values().allFinite()) {
-        throw Error(ErrorKind::kInvalidInput,
-                    "items: their values are too large to be fitted in float32; scale them down "
-                    "({inputScaling=commonScale} takes the widest range)");
-      }
+      if (!draft_->store().values().allFinite()) ThrowTooLarge();
       model_->store().values() = draft_->store().values();
       model_->ParametersChanged();
       model_->set_initialized(true);

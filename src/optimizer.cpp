@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <utility>
 
 #include "parallel.h"
 #include "simd.h"
@@ -48,13 +49,14 @@ void ClipGradients(ParameterStore& store, double clip) {
 Optimizer::Optimizer(const OptimizerConfig& config, const ParameterStore& store) : config_(config) {
   const Index size = store.values().size();
   const bool moments = config.kind == OptimizerKind::kAdam || config.kind == OptimizerKind::kAdamW;
-  if (moments || (config.kind == OptimizerKind::kSgd && config.momentum != 0)) first_ = Vector::Zero(size);
-  if (moments || config.kind == OptimizerKind::kAdagrad) second_ = Vector::Zero(size);
+  if (moments || (config.kind == OptimizerKind::kSgd && config.momentum != 0)) state_.first = Vector::Zero(size);
+  if (moments || config.kind == OptimizerKind::kAdagrad) state_.second = Vector::Zero(size);
+  previous_ = state_;  // room, and zeros where nothing is trained
 }
 
 void Optimizer::Forget(const ParameterStore& store, Index handle, Index row) {
   const Parameter& parameter = store.parameter(handle);
-  for (Vector* moments : {&first_, &second_}) {
+  for (Vector* moments : {&state_.first, &state_.second}) {
     if (moments->size() > 0) {
       moments->segment(parameter.offset + row * parameter.cols(), parameter.cols()).setZero();
     }
@@ -62,13 +64,13 @@ void Optimizer::Forget(const ParameterStore& store, Index handle, Index row) {
 }
 
 void Optimizer::Visit(Archive& archive) {
-  const Index sizes[] = {first_.size(), second_.size()};
-  archive.Visit(steps_);
-  archive.Visit(beta1_power_);
-  archive.Visit(beta2_power_);
-  archive.Visit(first_);
-  archive.Visit(second_);
-  if (first_.size() != sizes[0] || second_.size() != sizes[1]) Archive::Fail();
+  const Index sizes[] = {state_.first.size(), state_.second.size()};
+  archive.Visit(state_.steps);
+  archive.Visit(state_.beta1_power);
+  archive.Visit(state_.beta2_power);
+  archive.Visit(state_.first);
+  archive.Visit(state_.second);
+  if (state_.first.size() != sizes[0] || state_.second.size() != sizes[1]) Archive::Fail();
 }
 
 // Per parameter p with gradient g, rate a, decay w (element-wise; hats are divisions by 1 - beta^t):
@@ -77,9 +79,10 @@ void Optimizer::Visit(Archive& archive) {
 //   Adagrad   g += w p;  s += g^2;  p -= a g / (sqrt(s) + eps)
 //   SGD       g += w p;  m = momentum m + g (m = g at the first step);  p -= a m
 bool Optimizer::Step(ParameterStore& store, double rate_scale) {
-  ++steps_;
-  beta1_power_ *= config_.beta1;
-  beta2_power_ *= config_.beta2;
+  std::swap(state_, previous_);
+  state_.steps = previous_.steps + 1;
+  state_.beta1_power = previous_.beta1_power * config_.beta1;
+  state_.beta2_power = previous_.beta2_power * config_.beta2;
   if (config_.gradient_clip > 0) ClipGradients(store, config_.gradient_clip);
   store.KeepPrevious();
   std::atomic<bool> finite = true;
@@ -89,14 +92,19 @@ bool Optimizer::Step(ParameterStore& store, double rate_scale) {
   return finite;
 }
 
+void Optimizer::UndoStep(ParameterStore& store) {
+  std::swap(state_, previous_);
+  store.RestorePrevious();
+}
+
 // The part of the step that is in this range of the buffers.
 bool Optimizer::StepRange(ParameterStore& store, double rate_scale, Range range) {
   const float beta1 = static_cast<float>(config_.beta1), beta2 = static_cast<float>(config_.beta2);
   const float one_minus_beta1 = static_cast<float>(1 - config_.beta1);
   const float one_minus_beta2 = static_cast<float>(1 - config_.beta2);
-  const float root_correction2 = static_cast<float>(std::sqrt(1 - beta2_power_));
+  const float root_correction2 = static_cast<float>(std::sqrt(1 - state_.beta2_power));
   const float epsilon = static_cast<float>(config_.epsilon);
-  F32x4 nothing = Splat(0);  // stays zero while all values are finite
+  F32x4 nothing = Splat(0);  // stays zero while all values and moments are finite
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& parameter = store.parameter(handle);
     // Whole lanes: the padding behind a parameter is zero and stays so.
@@ -117,8 +125,9 @@ bool Optimizer::StepRange(ParameterStore& store, double rate_scale, Range range)
     const F32x4 l2 = Splat(decoupled ? 0.0f : static_cast<float>(decay));
     const bool decays = decay != 0;
     const float* g = store.gradients().data();
-    float* m = first_.size() ? first_.data() : nullptr;
-    float* v = second_.size() ? second_.data() : nullptr;
+    const bool has_momentum = state_.first.size() > 0;
+    const float *m_before = previous_.first.data(), *v_before = previous_.second.data();
+    float *m = state_.first.data(), *v = state_.second.data();
     // update(gradient, i) -> what is subtracted from p.
     auto each = [&](auto update) {
       for (Index i = first; i < end; i += kLanes) {
@@ -135,27 +144,29 @@ bool Optimizer::StepRange(ParameterStore& store, double rate_scale, Range range)
     switch (config_.kind) {
       case OptimizerKind::kAdam:
       case OptimizerKind::kAdamW: {
-        const F32x4 step_size = Splat(static_cast<float>(rate / (1 - beta1_power_)));
+        const F32x4 step_size = Splat(static_cast<float>(rate / (1 - state_.beta1_power)));
         each([&](F32x4 gradient, Index i) {
-          const F32x4 first_moment = Splat(beta1) * Load(m + i) + Splat(one_minus_beta1) * gradient;
-          const F32x4 second_moment = Splat(beta2) * Load(v + i) + Splat(one_minus_beta2) * (gradient * gradient);
+          const F32x4 first_moment = Splat(beta1) * Load(m_before + i) + Splat(one_minus_beta1) * gradient;
+          const F32x4 second_moment = Splat(beta2) * Load(v_before + i) + Splat(one_minus_beta2) * (gradient * gradient);
           Store(m + i, first_moment);
           Store(v + i, second_moment);
+          nothing += second_moment * Splat(0);  // of an overflow here the value would show nothing: it stands still
           return step_size * first_moment / (Sqrt(second_moment) / Splat(root_correction2) + Splat(epsilon));
         });
         break;
       }
       case OptimizerKind::kAdagrad:
         each([&](F32x4 gradient, Index i) {
-          const F32x4 squares = Load(v + i) + gradient * gradient;
+          const F32x4 squares = Load(v_before + i) + gradient * gradient;
           Store(v + i, squares);
+          nothing += squares * Splat(0);
           return Splat(static_cast<float>(rate)) * gradient / (Sqrt(squares) + Splat(epsilon));
         });
         break;
       case OptimizerKind::kSgd:
         each([&](F32x4 gradient, Index i) {
-          if (m == nullptr) return Splat(static_cast<float>(rate)) * gradient;
-          const F32x4 momentum = Splat(static_cast<float>(config_.momentum)) * Load(m + i) + gradient;
+          if (!has_momentum) return Splat(static_cast<float>(rate)) * gradient;
+          const F32x4 momentum = Splat(static_cast<float>(config_.momentum)) * Load(m_before + i) + gradient;
           Store(m + i, momentum);
           return Splat(static_cast<float>(rate)) * momentum;
         });

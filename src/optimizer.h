@@ -18,27 +18,34 @@ class Optimizer {
 
   // One step from store.gradients(), at learning rate config.learning_rate * rate_scale (times the group's scale). With
   // gradient_clip the gradients are first scaled as torch.nn.utils.clip_grad_norm_ does: by clip / (norm + 1e-6) if
-  // that is below one, norm being that of all trained parameters' gradients together. Returns whether all values are
-  // finite; the values before the step are then in store.previous() until the next one.
+  // that is below one, norm being that of all trained parameters' gradients together. Returns whether all values and
+  // moments are finite; what they were before is kept until the next step.
   bool Step(ParameterStore& store, double rate_scale = 1.0);
+  // Takes the last Step back, here and in the store. Once a step.
+  void UndoStep(ParameterStore& store);
 
   // Forgets the moments of one row of a parameter: it was replaced by something unrelated.
   void Forget(const ParameterStore& store, Index handle, Index row);
 
   void Visit(Archive& archive);
 
-  int64_t steps() const { return steps_; }
+  int64_t steps() const { return state_.steps; }
   const OptimizerConfig& config() const { return config_; }
 
  private:
+  struct State {
+    int64_t steps = 0;
+    double beta1_power = 1;  // beta1^steps, by repeated multiplication: pow differs between hosts
+    double beta2_power = 1;
+    Vector first;   // Adam: first moment; SGD: momentum buffer
+    Vector second;  // Adam: second moment; Adagrad: sum of squares
+  };
+
   bool StepRange(ParameterStore& store, double rate_scale, Range range);
 
   OptimizerConfig config_;
-  int64_t steps_ = 0;
-  double beta1_power_ = 1;  // beta1^steps, by repeated multiplication: pow differs between hosts
-  double beta2_power_ = 1;
-  Vector first_;   // Adam: first moment; SGD: momentum buffer
-  Vector second_;  // Adam: second moment; Adagrad: sum of squares
+  State state_;
+  State previous_;  // before the last step: a step makes all moments anew, as it does the values
 };
 
 }  // namespace rqvae

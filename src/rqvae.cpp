@@ -1,6 +1,7 @@
 #include "rqvae.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -108,7 +109,22 @@ std::vector<Index> DecoderDims(const ModelConfig& config) {
   return dims;
 }
 
+// Far enough below the square root of what a float holds that a code's own length, too, may be squared with it.
+constexpr double kMaxLatentLength = 1e18;
+
 }  // namespace
+
+ItemOutOfRange::ItemOutOfRange(Index row)
+    : Error(ErrorKind::kInvalidInput,
+            "item " + std::to_string(row) + ": its values are too large: it has no finite distance to any code"),
+      row_(row) {}
+
+void ItemOutOfRange::Check(const ConstMatrixRef& latents, Index first) {
+  for (Index i = 0; i < latents.rows(); ++i) {
+    const double square = SquaredDistance(latents.row(i).data(), nullptr, latents.cols());
+    if (!(square <= kMaxLatentLength * kMaxLatentLength)) throw ItemOutOfRange(first + i);
+  }
+}
 
 struct RqVae::Workspace {
   Matrix target;  // x~
@@ -233,8 +249,24 @@ void RqVae::ForBlocks(Index n, F f) const {
   });
 }
 
+// ForBlocks that throws for the first item out of range, whichever thread met it.
+template <typename F>
+void RqVae::ForItemBlocks(Index n, F f) const {
+  std::atomic<Index> refused = n;
+  ForBlocks(n, [&](Range rows) {
+    try {
+      f(rows);
+    } catch (const ItemOutOfRange& e) {
+      Index before = refused;
+      while (e.row() < before && !refused.compare_exchange_weak(before, e.row())) {
+      }
+    }
+  });
+  if (refused < n) throw ItemOutOfRange(refused);
+}
+
 void RqVae::Latents(const ConstMatrixRef& items, MatrixRef latents) const {
-  ForBlocks(items.rows(), [&](Range rows) { LatentsOfBlock(items, rows, latents.middleRows(rows.first, rows.count)); });
+  ForItemBlocks(items.rows(), [&](Range rows) { LatentsOfBlock(items, rows, latents.middleRows(rows.first, rows.count)); });
 }
 
 void RqVae::LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef latents) const {
@@ -242,10 +274,11 @@ void RqVae::LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef la
   Mlp::Tape tape;
   ScaleInput(items.middleRows(rows.first, rows.count), scaled);
   encoder_.Forward(store_, scaled, tape, latents);
+  ItemOutOfRange::Check(latents, rows.first);
 }
 
 void RqVae::Encode(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef* margins) const {
-  ForBlocks(items.rows(), [&](Range rows) {
+  ForItemBlocks(items.rows(), [&](Range rows) {
     Matrix latents(rows.count, config_.latent_dim);
     LatentsOfBlock(items, rows, latents);
     if (margins == nullptr) {
@@ -317,7 +350,7 @@ void RqVae::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef
                      VectorRef quantize_loss) const {
   const Index d = config_.latent_dim;
   const float weight = static_cast<float>(config_.codebook_weight + config_.commitment_weight);
-  ForBlocks(items.rows(), [&](Range rows) {
+  ForItemBlocks(items.rows(), [&](Range rows) {
     const Index n = rows.count;
     Matrix latents(n, d), quantized(n, d);
     ResidualQuantizer::Tape tape;
@@ -444,6 +477,7 @@ void RqVae::EvaluateBlocks(const ConstMatrixRef& items, Workspace& w, F f) const
       EncoderForward(block, nullptr, 0, {}, rows, w);
       DecoderForward(nullptr, rows, w);
     });
+    ItemOutOfRange::Check(w.latent, first);
     f(first);
   }
 }

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "config.h"
+#include "error.h"
 #include "input_scaler.h"
 #include "mlp.h"
 #include "parameter_store.h"
@@ -46,6 +47,20 @@ struct Losses {
 };
 
 enum class Part { kFull, kEncoder };
+
+// An item whose latent vector is not finite, or so long that distances to the codes would not be: float32 ends at
+// 3.4e38, and they are squared. It has no nearest code.
+class ItemOutOfRange : public Error {
+ public:
+  explicit ItemOutOfRange(Index row);
+  Index row() const { return row_; }  // the first such row of the items that were given
+
+  // Throws for the first row of the latents (n x d) that is out of range; `first` is its number.
+  static void Check(const ConstMatrixRef& latents, Index first = 0);
+
+ private:
+  Index row_;
+};
 
 // What training adds to a step beyond the rows.
 struct StepExtras {
@@ -78,7 +93,8 @@ class RqVae {
   // The decoder is left out, so that a model and its encoder part make IDs of one fingerprint.
   uint64_t Fingerprint() const;
 
-  // -- Inference. Row-wise functions of the items: pure, any number of rows, the same bits in any batch.
+  // -- Inference. Row-wise functions of the items: pure, any number of rows, the same bits in any batch. They throw
+  // ItemOutOfRange; what they were to write is then of no use.
 
   void Latents(const ConstMatrixRef& items, MatrixRef latents) const;  // n x D -> n x d
   void Encode(const ConstMatrixRef& items, CodeMatrixRef codes,
@@ -135,6 +151,8 @@ class RqVae {
   void ResizeDecoder(Index n, bool backward, Workspace& w) const;
   template <typename F>
   void ForBlocks(Index n, F f) const;
+  template <typename F>
+  void ForItemBlocks(Index n, F f) const;
   template <typename F>
   void EvaluateBlocks(const ConstMatrixRef& items, Workspace& w, F f) const;
   void LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef latents) const;

@@ -30,7 +30,7 @@ void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double 
       finite = !model.moves_averages() || store.values().allFinite();
     }
     if (!finite) {
-      store.RestorePrevious();
+      optimizer.UndoStep(store);
       model.ParametersChanged();
     }
   }
@@ -65,35 +65,67 @@ TrainJob::TrainJob(RqVae* model, const RowSource* source, const TrainConfig& con
 TrainJob::~TrainJob() = default;
 
 bool TrainJob::Advance() {
+  if (phase_ == Phase::kDone) return false;
+  try {
+    Slice();
+  } catch (const ItemOutOfRange& e) {
+    RefuseItem(e.row());
+  }
+  return true;
+}
+
+void TrainJob::Slice() {
   switch (phase_) {
     case Phase::kInitialize:
       if (!initialize_->Advance()) {
         initialize_.reset();
         Begin();
       }
-      return true;
+      break;
     case Phase::kResiduals:
       ResidualBlock();
-      return true;
+      break;
     case Phase::kEvaluate:
       EvaluateBlock();
-      return true;
+      break;
     case Phase::kValidate:
       ValidateBlock();
-      return true;
+      break;
     case Phase::kSeparate:
       if (!separation_.Advance(*model_, training_)) FinishEvaluation();
-      return true;
+      break;
     case Phase::kStartEpoch:
       StartEpoch();
-      return true;
+      break;
     case Phase::kTrain:
       TrainBlock();
-      return true;
+      break;
     case Phase::kDone:
-      return false;
+      break;
   }
-  return false;
+}
+
+// An item of the block at position_ has no finite distance to any code: it never had, or the epoch's steps did that.
+void TrainJob::RefuseItem(Index row_of_block) {
+  if (epoch_ < 0) {
+    const auto at = static_cast<size_t>(position_ + row_of_block);
+    const Index row =
+        phase_ == Phase::kResiduals ? training_.names()[residual_names_[at]] : position_ + row_of_block;
+    throw Error(ErrorKind::kInvalidInput,
+                "items: row " + std::to_string(row) + " has values too large for this model. Check the row for " +
+                    "extreme values, or train a new model");
+  }
+  ParameterStore& store = model_->store();
+  if (best_by_loss_) {
+    store.values() = best_by_loss_->values;
+  } else if (store.previous().size() == store.values().size()) {  // not after a resume
+    store.RestorePrevious();
+  }
+  model_->ParametersChanged();
+  throw Error(ErrorKind::kDiverged,
+              "training diverged in {epoch=" + std::to_string(epoch_) +
+                  "}: an item's latent vector is no longer finite. The model keeps earlier weights. Lower "
+                  "{learningRate} or check the items for extreme values");
 }
 
 // Of training proper: the model is initialised.

@@ -92,6 +92,8 @@ class TrainJob : public Job {
  private:
   enum class Phase : uint8_t { kInitialize, kResiduals, kEvaluate, kValidate, kSeparate, kStartEpoch, kTrain, kDone };
 
+  void Slice();
+  [[noreturn]] void RefuseItem(Index row_of_block);
   void Begin();
   void ResidualBlock();
   void EvaluateOrGoOn();

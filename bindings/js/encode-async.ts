@@ -1,7 +1,7 @@
 /** Encoding a large catalogue in slices, from memory or as it is read. Internal: `RQVAE.encodeAsync`. */
 
 import { isSource, SourceReader } from "./embedding-source.ts";
-import { openItems } from "./items.ts";
+import { openItems, requireInRange } from "./items.ts";
 import { drive, MISSING } from "./jobs.ts";
 import { Arena, asOurs } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
@@ -59,7 +59,7 @@ export async function encodeItems(
         take((count) => memory.copy(module, next, count, address));
       }
       const count = Math.min(SLICE_ROWS, end - next);
-      module.encode(open(), address + 4 * dim * (next - begin), count, codesAt, 0);
+      requireInRange(module.encode(open(), address + 4 * dim * (next - begin), count, codesAt, 0), next, name);
       codes.set(module.HEAPU32.subarray(codesAt / 4, codesAt / 4 + count * levels), next * levels);
       next += count;
       return next < rows;

@@ -55,8 +55,9 @@ export interface NativeFunctions {
   fingerprint(model: Handle): string;
   tensors(model: Handle): NativeTensor[];
   tensorsChanged(model: Handle, initialized: boolean): void;
-  latents(model: Handle, items: number, rows: number, latents: number): void;
-  encode(model: Handle, items: number, rows: number, codes: number, margins: number): void;
+  /** The functions of items return the first row that is out of the model's range, or -1 (`requireInRange`). */
+  latents(model: Handle, items: number, rows: number, latents: number): number;
+  encode(model: Handle, items: number, rows: number, codes: number, margins: number): number;
   decode(model: Handle, codes: number, rows: number, items: number): void;
   quantize(
     model: Handle,
@@ -66,9 +67,10 @@ export interface NativeFunctions {
     embeddings: number,
     residuals: number,
     quantizeLoss: number,
-  ): void;
+  ): number;
   codebook(model: Handle, level: number, inputSpace: boolean, out: number): void;
-  evaluate(model: Handle, items: number, rows: number): Losses;
+  /** The losses, or the row that is out of range. */
+  evaluate(model: Handle, items: number, rows: number): Losses | number;
   createOptimizer(model: Handle, options: object): Handle;
   trainStep(model: Handle, optimizer: Handle, items: number, rows: number): Losses;
   createRows(rows: number, dim: number, streamed: boolean): Handle;

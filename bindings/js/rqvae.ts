@@ -3,7 +3,7 @@
 import { originalOf, worksBehindProxy } from "./behind-proxy.ts";
 import type { DataIdentity } from "./checkpoint.ts";
 import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "./errors.ts";
-import { type ItemRows, openItems } from "./items.ts";
+import { type ItemRows, openItems, outOfRange, requireInRange } from "./items.ts";
 import type { JobRows } from "./job-rows.ts";
 import { nativeModelConfig, resolveModelConfig } from "./model-config.ts";
 import { type ModelMetadata, type TrainingSummary, writeModelFile } from "./model-file.ts";
@@ -331,7 +331,7 @@ export class RQVAE {
       const codesAt = arena.allocate(4 * size);
       const marginsAt = margins ? arena.floats(size) : 0;
       source.copy(module, first, count, address);
-      module.encode(this.#open(), address, count, codesAt, marginsAt);
+      requireInRange(module.encode(this.#open(), address, count, codesAt, marginsAt), first);
       const found = module.HEAPU32;
       for (let k = 0, at = codesAt >>> 2; k < size; k++) codes[first * levels + k] = found[at + k]!;
       margins?.set(this.#readFloats(marginsAt, size), first * levels);
@@ -413,7 +413,10 @@ export class RQVAE {
       const codesAt = arena.allocate(4 * count * levels);
       const [embeddingsAt, residualsAt] = [arena.floats(count * width), arena.floats(count * width)];
       const lossAt = arena.floats(count);
-      this.#native.quantize(model, address, count, codesAt, embeddingsAt, residualsAt, lossAt);
+      requireInRange(
+        this.#native.quantize(model, address, count, codesAt, embeddingsAt, residualsAt, lossAt),
+        first,
+      );
       codes.set(this.#read32(codesAt, count * levels), first * levels);
       embeddings.set(this.#readFloats(embeddingsAt, count * width), first * width);
       residuals.set(this.#readFloats(residualsAt, count * width), first * width);
@@ -430,7 +433,7 @@ export class RQVAE {
     const latents = new Float32Array(source.rows * latentDim);
     this.#chunks(source, latentDim, (address, first, count, arena) => {
       const at = arena.floats(count * latentDim);
-      this.#native.latents(model, address, count, at);
+      requireInRange(this.#native.latents(model, address, count, at), first);
       latents.set(this.#readFloats(at, count * latentDim), first * latentDim);
     });
     return latents;
@@ -493,7 +496,11 @@ export class RQVAE {
   forward(items: Items): Losses {
     const model = this.#ready();
     this.#requireFull("forward");
-    return this.#wholeBatch(items, (address, rows) => this.#native.evaluate(model, address, rows));
+    return this.#wholeBatch(items, (address, rows) => {
+      const losses = this.#native.evaluate(model, address, rows);
+      if (typeof losses !== "number") return losses;
+      throw outOfRange(losses);
+    });
   }
 
   /** An optimiser for `trainStep`. @throws InvalidInputError for a value out of range or an unknown option. */

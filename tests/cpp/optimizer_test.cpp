@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -302,6 +303,45 @@ TEST(Optimizer, ScalesTheRateOfEachGroup) {
 }
 
 // A replaced row starts with moments of zero; all others keep theirs.
+// A step that is refused leaves no trace: the next ones are those of an optimiser that never saw it.
+TEST(Optimizer, AnUndoneStepLeavesNoTrace) {
+  for (OptimizerKind kind :
+       {OptimizerKind::kAdam, OptimizerKind::kAdamW, OptimizerKind::kAdagrad, OptimizerKind::kSgd}) {
+    // The square of 1e30 is no float, though the value that Adam would move to is one.
+    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e30f}) {
+      for (const int before : {0, 1, 3}) {
+        OptimizerConfig config;
+        config.kind = kind;
+        config.momentum = 0.9;
+        config.learning_rate = kind == OptimizerKind::kSgd ? 1e10 : 0.1;
+        Toy toy, twin;
+        Optimizer optimizer(config, toy.store), other(config, twin.store);
+        auto good = [](Toy& of, Optimizer& by) {
+          of.store.gradients().setConstant(0.5f);
+          ASSERT_TRUE(by.Step(of.store, 1e-9));
+        };
+        for (int i = 0; i < before; ++i) {
+          good(toy, optimizer);
+          good(twin, other);
+        }
+        toy.store.gradients().setConstant(bad);
+        ASSERT_FALSE(optimizer.Step(toy.store)) << static_cast<int>(kind) << ", gradient " << bad;
+        optimizer.UndoStep(toy.store);
+        EXPECT_EQ(optimizer.steps(), before);
+        for (int i = 0; i < 3; ++i) {
+          EXPECT_TRUE(SameBits(toy.store.values(), twin.store.values())) << static_cast<int>(kind) << ", step " << i;
+          good(toy, optimizer);
+          good(twin, other);
+        }
+        Archive own, others;
+        optimizer.Visit(own);
+        other.Visit(others);
+        EXPECT_EQ(own.bytes(), others.bytes());
+      }
+    }
+  }
+}
+
 TEST(Optimizer, ForgetsTheMomentsOfOneRow) {
   for (const OptimizerConfig& config : Kinds()) {
     Network network;
