@@ -148,9 +148,8 @@ int FirstOutOfRange(F f) {
 
 int Latents(const RqVae& model, uintptr_t items, int rows, uintptr_t latents) {
   const ModelConfig& config = model.config();
-  return FirstOutOfRange([&] {
-    model.Latents(ReadMatrix(items, rows, config.input_dim), WriteMatrix(latents, rows, config.latent_dim));
-  });
+  return FirstOutOfRange(
+      [&] { model.Latents(ReadMatrix(items, rows, config.input_dim), WriteMatrix(latents, rows, config.latent_dim)); });
 }
 
 // margins may be 0.

@@ -147,7 +147,8 @@ bool Optimizer::StepRange(ParameterStore& store, double rate_scale, Range range)
         const F32x4 step_size = Splat(static_cast<float>(rate / (1 - state_.beta1_power)));
         each([&](F32x4 gradient, Index i) {
           const F32x4 first_moment = Splat(beta1) * Load(m_before + i) + Splat(one_minus_beta1) * gradient;
-          const F32x4 second_moment = Splat(beta2) * Load(v_before + i) + Splat(one_minus_beta2) * (gradient * gradient);
+          const F32x4 second_moment =
+              Splat(beta2) * Load(v_before + i) + Splat(one_minus_beta2) * (gradient * gradient);
           Store(m + i, first_moment);
           Store(v + i, second_moment);
           nothing += second_moment * Splat(0);  // of an overflow here the value would show nothing: it stands still

@@ -266,7 +266,8 @@ void RqVae::ForItemBlocks(Index n, F f) const {
 }
 
 void RqVae::Latents(const ConstMatrixRef& items, MatrixRef latents) const {
-  ForItemBlocks(items.rows(), [&](Range rows) { LatentsOfBlock(items, rows, latents.middleRows(rows.first, rows.count)); });
+  ForItemBlocks(items.rows(),
+                [&](Range rows) { LatentsOfBlock(items, rows, latents.middleRows(rows.first, rows.count)); });
 }
 
 void RqVae::LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef latents) const {

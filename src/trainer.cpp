@@ -109,11 +109,10 @@ void TrainJob::Slice() {
 void TrainJob::RefuseItem(Index row_of_block) {
   if (epoch_ < 0) {
     const auto at = static_cast<size_t>(position_ + row_of_block);
-    const Index row =
-        phase_ == Phase::kResiduals ? training_.names()[residual_names_[at]] : position_ + row_of_block;
-    throw Error(ErrorKind::kInvalidInput,
-                "items: row " + std::to_string(row) + " has values too large for this model. Check the row for " +
-                    "extreme values, or train a new model");
+    const Index row = phase_ == Phase::kResiduals ? training_.names()[residual_names_[at]] : position_ + row_of_block;
+    throw Error(ErrorKind::kInvalidInput, "items: row " + std::to_string(row) +
+                                              " has values too large for this model. Check the row for " +
+                                              "extreme values, or train a new model");
   }
   ParameterStore& store = model_->store();
   if (best_by_loss_) {
