@@ -39,9 +39,13 @@ class DeadCodes {
   };
   struct Level {
     std::vector<int64_t> counts;   // K
-    std::vector<Candidate> worst;  // at most K, the largest error first
+    std::vector<Candidate> worst;  // the K largest errors are among them; at most 2 K, in no order
+    float least = 0;               // K others have an error that is not below this
   };
-  static void Keep(std::vector<Candidate>& worst, size_t most, Candidate candidate);
+  static bool Before(const Candidate& a, const Candidate& b);
+  static void Keep(Level& level, Candidate candidate);
+  static void KeepMost(Level& level);
+  static void Sort(Level& level);
 
   Index latent_dim_;
   bool restarts_;

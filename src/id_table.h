@@ -1,4 +1,5 @@
-// A set of IDs (rows of codes), each known by the number of its first appearance: groups items by ID.
+// A set of IDs (rows of codes), each known by the number of its first appearance: groups items by ID. And of rows of
+// floats.
 #ifndef RQVAE_ID_TABLE_H_
 #define RQVAE_ID_TABLE_H_
 
@@ -11,6 +12,8 @@ namespace rqvae {
 class IdTable {
  public:
   explicit IdTable(Index levels) : levels_(static_cast<size_t>(levels)) {}
+  // Makes room for so many IDs, so that none of the next Adds has to move what is there.
+  void Reserve(Index ids);
 
   // The number of an ID, which is new if it was not there: 0, 1, 2, ... in order of appearance.  codes: L.
   uint32_t Add(const uint32_t* codes);
@@ -20,11 +23,22 @@ class IdTable {
  private:
   // Open addressing on the hash of the codes; equality is always checked on the codes themselves.
   size_t Slot(const uint32_t* codes) const;
-  void Grow();
+  void Rehash(size_t slots);
 
   size_t levels_;
   std::vector<uint32_t> slots_;  // number of an ID, or kEmpty
   std::vector<uint32_t> ids_;    // codes, L each
+};
+
+// Tells whether a row of floats came before; 0 and -0 are equal.
+class DistinctRows {
+ public:
+  explicit DistinctRows(Index dim) : rows_(dim), bits_(static_cast<size_t>(dim)) {}
+  bool Add(const float* row);  // true the first time
+
+ private:
+  IdTable rows_;
+  std::vector<uint32_t> bits_;
 };
 
 }  // namespace rqvae

@@ -98,10 +98,7 @@ bool InitializeJob::Advance() {
       return true;
     }
     case Phase::kKmeans:
-      if (!kmeans_) {
-        kmeans_ = std::make_unique<KmeansJob>(&residuals_, config.codebook_sizes[static_cast<size_t>(level_)],
-                                              Random(config.seed, Stream::kKmeans, static_cast<uint64_t>(level_)));
-      }
+      if (!kmeans_) StartKmeans();
       if (!kmeans_->Advance()) FinishLevel();
       return true;
     case Phase::kResidual: {
@@ -126,7 +123,7 @@ bool InitializeJob::Advance() {
       draft_.reset();
       residuals_.resize(0, 0);
       phase_ = Phase::kDone;
-      return true;
+      return false;
     case Phase::kDone:
       return false;
   }
@@ -171,9 +168,14 @@ void InitializeJob::StatisticsSlice() {
 void InitializeJob::GatherSlice() {
   const ModelConfig& config = model_->config();
   if (sample_names_.empty()) {
-    Index rows = kSampleRows;
-    for (Index size : config.codebook_sizes) rows = std::max(rows, 40 * size);
-    sample_names_ = SampleRows(config.seed, Stream::kSample, source_->rows(), rows);
+    if (!sampler_) {
+      Index rows = kSampleRows;
+      for (Index size : config.codebook_sizes) rows = std::max(rows, 40 * size);
+      sampler_ = std::make_unique<RowSampler>(config.seed, Stream::kSample, source_->rows(), rows);
+    }
+    if (sampler_->Advance()) return;
+    sample_names_ = sampler_->Take();
+    sampler_.reset();
     sample_.resize(static_cast<Index>(sample_names_.size()), source_->dim());
   }
   Matrix block;
@@ -211,11 +213,58 @@ void InitializeJob::SetLinearPath(const Matrix& directions, const Vector& mean) 
   store.value(draft_->decoder().skip_bias()).col(0) = mean;
 }
 
+void InitializeJob::StartKmeans() {
+  const ModelConfig& config = model_->config();
+  kmeans_ = std::make_unique<KmeansJob>(&residuals_, config.codebook_sizes[static_cast<size_t>(level_)],
+                                        Random(config.seed, Stream::kKmeans, static_cast<uint64_t>(level_)));
+}
+
 void InitializeJob::FinishLevel() {
   inertia_.push_back(kmeans_->inertia());
   draft_->ReplaceCodebook(level_, kmeans_->centers());
   kmeans_.reset();
   phase_ = Phase::kResidual;
+}
+
+// The principal directions are found anew, from the sample: that takes seconds, k-means may take minutes.
+void InitializeJob::Visit(Archive& archive) {
+  const ModelConfig& config = model_->config();
+  const bool sampling = phase_ == Phase::kGather || phase_ == Phase::kPca || phase_ == Phase::kLatents;
+  Phase phase = sampling ? Phase::kGather : phase_;
+  archive.Visit(phase);
+  if (phase >= Phase::kDone) Archive::Fail();
+  const Index size = draft_->store().values().size();
+  archive.Visit(draft_->store().values());
+  if (draft_->store().values().size() != size) Archive::Fail();
+  Index next_row = sampling ? 0 : next_row_;
+  archive.Visit(next_row);
+  statistics_.Visit(archive);
+  archive.Visit(level_);
+  archive.Visit(inertia_);
+  Index rows = sampling ? 0 : residuals_.rows();
+  Vector residuals = Eigen::Map<const Vector>(residuals_.data(), rows * config.latent_dim);
+  archive.Visit(rows);
+  archive.Visit(residuals);
+  if (archive.reading()) {
+    const bool clustering = phase == Phase::kKmeans || phase == Phase::kResidual;
+    if (level_ < 0 || level_ > config.levels() || (clustering && (level_ == config.levels() || rows < 1)) || rows < 0 ||
+        int64_t{rows} * config.latent_dim != residuals.size() || next_row < 0 ||
+        (phase == Phase::kResidual && next_row > rows)) {
+      Archive::Fail();
+    }
+    residuals_ = Eigen::Map<const Matrix>(residuals.data(), rows, config.latent_dim);
+    next_row_ = next_row;
+    phase_ = phase;
+    draft_->ParametersChanged();
+  }
+  bool clustering = kmeans_ != nullptr;
+  archive.Visit(clustering);
+  if (!clustering) return;
+  if (archive.reading()) {
+    if (phase_ != Phase::kKmeans) Archive::Fail();
+    StartKmeans();
+  }
+  kmeans_->Visit(archive);
 }
 
 }  // namespace rqvae

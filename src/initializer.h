@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "archive.h"
 #include "input_scaler.h"
 #include "job.h"
 #include "kmeans.h"
@@ -31,12 +32,16 @@ class InitializeJob : public Job {
   double progress() const;                                         // in [0, 1], for a progress bar
   const std::vector<double>& inertia() const { return inertia_; }  // per level, over the sample
 
+  // Of a job that is not done. Goes on to the same bytes, given the same rows and a model of the same configuration.
+  void Visit(Archive& archive);
+
  private:
-  enum class Phase { kMean, kVariance, kGather, kPca, kLatents, kKmeans, kResidual, kCommit, kDone };
+  enum class Phase : uint8_t { kMean, kVariance, kGather, kPca, kLatents, kKmeans, kResidual, kCommit, kDone };
 
   void StatisticsSlice();
   void GatherSlice();
   void SetLinearPath(const Matrix& directions, const Vector& mean);
+  void StartKmeans();
   void FinishLevel();
 
   RqVae* model_;
@@ -46,6 +51,7 @@ class InitializeJob : public Job {
   Phase phase_;
   Index next_row_ = 0;
   InputScaler::Statistics statistics_;
+  std::unique_ptr<RowSampler> sampler_;
   std::vector<uint32_t> sample_names_;  // while it is gathered
   Matrix sample_;                       // scaled, m x D
   Matrix residuals_;                    // m x d

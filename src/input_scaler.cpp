@@ -129,4 +129,12 @@ void InputScaler::Learn(ParameterStore& store, const Statistics& statistics) con
   if (norm_ >= 0) store.value(norm_)(0, 0) = deviation(statistics.square_length_);
 }
 
+void InputScaler::Statistics::Visit(Archive& archive) {
+  const size_t sizes[] = {mean_.size(), variance_.size()};
+  archive.Visit(square_length_);
+  archive.Visit(mean_);
+  archive.Visit(variance_);
+  if (mean_.size() != sizes[0] || variance_.size() != sizes[1]) Archive::Fail();
+}
+
 }  // namespace rqvae

@@ -14,6 +14,7 @@
 
 #include <vector>
 
+#include "archive.h"
 #include "config.h"
 #include "parameter_store.h"
 
@@ -41,6 +42,7 @@ class InputScaler {
     bool needs_variance() const;
     void AddToVariance(Matrix& block);
     void FinishVariance(Index rows);
+    void Visit(Archive& archive);
 
    private:
     friend class InputScaler;

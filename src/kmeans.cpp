@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gemm_kernel.h"
+#include "id_table.h"
 #include "parallel.h"
 #include "sorting.h"
 
@@ -16,8 +17,9 @@ namespace {
 using kernel::kTileCols;  // candidates for a centre
 using kernel::kTileRows;
 
-constexpr Index kLeastWork = 1 << 18;  // multiplications that a thread should have
-constexpr Index kSliceWork = 1 << 25;  // and that a slice may have
+constexpr Index kLeastWork = 1 << 18;         // multiplications that a thread should have
+constexpr Index kSliceWork = 1 << 25;         // and that a slice may have
+constexpr Index kSliceRows = 64 * kRowBlock;  // of a pass that only adds up
 
 // Summed over ascending dimensions.
 float SquaredDistance(Matrix::ConstRowXpr x, Matrix::ConstRowXpr y) {
@@ -36,17 +38,23 @@ KmeansJob::KmeansJob(const Matrix* data, Index clusters, Random random, KmeansOp
 
 bool KmeansJob::Advance() {
   switch (phase_) {
+    case Phase::kMean:
+      MeanSlice();
+      return true;
     case Phase::kPack:
-      Pack();
+      PackSlice();
       return true;
     case Phase::kSeed:
-      SeedNext();
+      SeedSlice();
       return true;
     case Phase::kAssign:
       AssignBlock();
       return true;
-    case Phase::kUpdate:
-      Update();
+    case Phase::kSum:
+      SumSlice();
+      return true;
+    case Phase::kMove:
+      MoveCenters();
       return true;
     case Phase::kDone:
       return false;
@@ -54,35 +62,53 @@ bool KmeansJob::Advance() {
   return false;
 }
 
-void KmeansJob::Pack() {
+void KmeansJob::Enter(Phase phase) {
+  phase_ = phase;
+  next_row_ = 0;
+}
+
+void KmeansJob::MeanSlice() {
   const Index n = data_->rows(), d = data_->cols();
-  std::vector<double> mean(static_cast<size_t>(d)), square(static_cast<size_t>(d));
-  for (Index i = 0; i < n; ++i) {
-    for (Index j = 0; j < d; ++j) mean[static_cast<size_t>(j)] += (*data_)(i, j);
+  mean_.resize(static_cast<size_t>(d));
+  const Index end = std::min(n, next_row_ + kSliceRows);
+  for (; next_row_ < end; ++next_row_) {
+    for (Index j = 0; j < d; ++j) mean_[static_cast<size_t>(j)] += (*data_)(next_row_, j);
   }
-  for (double& m : mean) m /= static_cast<double>(n);
+  if (next_row_ < n) return;
+  for (double& m : mean_) m /= static_cast<double>(n);
+  square_.assign(static_cast<size_t>(d), 0.0);
   panels_.assign(static_cast<size_t>((n + kTileRows - 1) / kTileRows * kTileRows * d), 0.0f);
   norms_.resize(static_cast<size_t>(n));
-  for (Index i = 0; i < n; ++i) {
+  Enter(Phase::kPack);
+}
+
+void KmeansJob::PackSlice() {
+  const Index n = data_->rows(), d = data_->cols();
+  const Index end = std::min(n, next_row_ + kSliceRows);
+  for (; next_row_ < end; ++next_row_) {
+    const Index i = next_row_;
     float* panel = panels_.data() + i / kTileRows * kTileRows * d + i % kTileRows;
     double norm = 0;
     for (Index j = 0; j < d; ++j) {
-      const double x = (*data_)(i, j) - mean[static_cast<size_t>(j)];
+      const double x = (*data_)(i, j) - mean_[static_cast<size_t>(j)];
       panel[j * kTileRows] = static_cast<float>(x);
-      square[static_cast<size_t>(j)] += x * x;
+      square_[static_cast<size_t>(j)] += x * x;
       norm += x * x;
     }
     norms_[static_cast<size_t>(i)] = static_cast<float>(norm);
   }
+  if (next_row_ < n) return;
   double variance = 0;
-  for (double s : square) variance += s / static_cast<double>(n);
+  for (double s : square_) variance += s / static_cast<double>(n);
+  mean_ = square_ = {};
   tolerance_ = options_.tolerance * variance / static_cast<double>(d);
   // Scores and distances are sums of d products of rows and centres about the mean, none longer than the longest row
   // but for where the mean lies; each pass rounds a bound once more. Generous: what is not skipped is searched.
   const float longest = *std::max_element(norms_.begin(), norms_.end());
   rounding_ = static_cast<float>(16 * static_cast<double>(d + options_.max_iterations) * 0x1p-23 * longest);
-  nearest_.assign(static_cast<size_t>(n), std::numeric_limits<float>::infinity());
-  phase_ = Phase::kSeed;
+  // A checkpoint of the seeding has them already.
+  if (nearest_.empty()) nearest_.assign(static_cast<size_t>(n), std::numeric_limits<float>::infinity());
+  Enter(Phase::kSeed);
 }
 
 // A row, drawn with probability proportional to its squared distance to the nearest centre so far.
@@ -111,58 +137,77 @@ Index KmeansJob::DrawCandidate() {
 
 // Chooses one centre: of several candidates the one that lowers the sum of the squared distances to the nearest centre
 // most.
-void KmeansJob::SeedNext() {
+void KmeansJob::SeedSlice() {
   const Index n = data_->rows(), d = data_->cols();
-  if (seeded_ > 0 && potential_ <= 0) {  // every distinct row is a centre
-    for (; seeded_ < clusters_; ++seeded_) centers_.row(seeded_) = centers_.row(0);
-    StartAssignment();
-    return;
-  }
-  const Index trials =
-      seeded_ == 0 ? 1 : std::min<Index>(kTileCols, 2 + static_cast<Index>(std::log(static_cast<double>(clusters_))));
-  Index candidates[kTileCols];
-  std::vector<float> panel(static_cast<size_t>(d * kTileCols));  // of the candidates
-  for (Index t = 0; t < trials; ++t) {
-    const Index row = candidates[t] = DrawCandidate();
-    const float* from = panels_.data() + row / kTileRows * kTileRows * d + row % kTileRows;
-    for (Index j = 0; j < d; ++j) panel[static_cast<size_t>(j * kTileCols + t)] = from[j * kTileRows];
-  }
-  const Index blocks = (n + kRowBlock - 1) / kRowBlock;
-  std::vector<float> distances(static_cast<size_t>(n * trials));   // [trials][n]
-  std::vector<double> sums(static_cast<size_t>(blocks * trials));  // [trials][blocks]
-  ForRanges(blocks, kLeastWork / (kRowBlock * d * trials) + 1, 1, [&](Range range) {
-    float dots[kRowBlock * kTileCols];
-    for (Index block = range.first; block < range.first + range.count; ++block) {
-      const Index first = block * kRowBlock, rows = std::min(kRowBlock, n - first);
-      kernel::SumTiles(panels_.data() + first * d, (rows + kTileRows - 1) / kTileRows, panel.data(), 1, d, true, dots,
-                       kTileCols);
-      for (Index t = 0; t < trials; ++t) {
-        double sum = 0;
-        for (Index i = first; i < first + rows; ++i) {
-          const float squares = norms_[static_cast<size_t>(i)] + norms_[static_cast<size_t>(candidates[t])];
-          float distance = squares - 2 * dots[(i - first) * kTileCols + t];
-          // Little is left of the squares: exactly, so that a row equal to a centre has no weight.
-          if (distance < 1e-3f * squares) distance = SquaredDistance(data_->row(i), data_->row(candidates[t]));
-          distance = std::min(distance, nearest_[static_cast<size_t>(i)]);
-          distances[static_cast<size_t>(t * n + i)] = distance;
-          sum += distance;
-        }
-        sums[static_cast<size_t>(t * blocks + block)] = sum;
-      }
+  if (candidates_.empty()) {
+    if (seeded_ > 0 && potential_ <= 0) {  // every distinct row is a centre
+      for (; seeded_ < clusters_; ++seeded_) centers_.row(seeded_) = centers_.row(0);
+      StartAssignment();
+      return;
     }
-  });
+    const Index trials =
+        seeded_ == 0 ? 1 : std::min<Index>(kTileCols, 2 + static_cast<Index>(std::log(static_cast<double>(clusters_))));
+    for (Index t = 0; t < trials; ++t) candidates_.push_back(DrawCandidate());
+  }
+  const auto trials = static_cast<Index>(candidates_.size());
+  const Index blocks = (n + kRowBlock - 1) / kRowBlock;
+  if (next_row_ == 0) {
+    distances_.resize(static_cast<size_t>(n * trials));
+    sums_.resize(static_cast<size_t>(blocks * trials));
+  }
+  const Index from = next_row_ / kRowBlock;
+  const Index count = std::min(blocks - from, std::max<Index>(1, kSliceWork / (kRowBlock * d * trials)));
+  MeasureCandidates({from, count});
+  next_row_ = (from + count) * kRowBlock;
+  if (next_row_ < n) return;
+  next_row_ = 0;
   Index best = 0;
   for (Index t = 0; t < trials; ++t) {
-    const double* own = sums.data() + t * blocks;
+    const double* own = sums_.data() + t * blocks;
     const double potential = std::accumulate(own, own + blocks, 0.0);
     if (t > 0 && !(potential < potential_)) continue;
     best = t;
     potential_ = potential;
   }
-  std::copy_n(distances.data() + best * n, n, nearest_.data());
-  potentials_.assign(sums.data() + best * blocks, sums.data() + (best + 1) * blocks);
-  centers_.row(seeded_++) = data_->row(candidates[best]);
+  std::copy_n(distances_.data() + best * n, n, nearest_.data());
+  potentials_.assign(sums_.data() + best * blocks, sums_.data() + (best + 1) * blocks);
+  centers_.row(seeded_++) = data_->row(candidates_[static_cast<size_t>(best)]);
+  candidates_.clear();
   if (seeded_ == clusters_) StartAssignment();
+}
+
+// The squared distances that the rows of some blocks would have to their nearest centre with each candidate.
+void KmeansJob::MeasureCandidates(Range blocks) {
+  const Index n = data_->rows(), d = data_->cols(), all_blocks = (n + kRowBlock - 1) / kRowBlock;
+  const auto trials = static_cast<Index>(candidates_.size());
+  std::vector<float> panel(static_cast<size_t>(d * kTileCols));  // of the candidates
+  for (Index t = 0; t < trials; ++t) {
+    const Index row = candidates_[static_cast<size_t>(t)];
+    const float* from = panels_.data() + row / kTileRows * kTileRows * d + row % kTileRows;
+    for (Index j = 0; j < d; ++j) panel[static_cast<size_t>(j * kTileCols + t)] = from[j * kTileRows];
+  }
+  ForRanges(blocks.count, kLeastWork / (kRowBlock * d * trials) + 1, 1, [&](Range range) {
+    float dots[kRowBlock * kTileCols];
+    for (Index block = blocks.first + range.first; block < blocks.first + range.first + range.count; ++block) {
+      const Index first = block * kRowBlock, rows = std::min(kRowBlock, n - first);
+      kernel::SumTiles(panels_.data() + first * d, (rows + kTileRows - 1) / kTileRows, panel.data(), 1, d, true, dots,
+                       kTileCols);
+      for (Index t = 0; t < trials; ++t) {
+        const Index candidate = candidates_[static_cast<size_t>(t)];
+        double sum = 0;
+        for (Index i = first; i < first + rows; ++i) {
+          const float squares = norms_[static_cast<size_t>(i)] + norms_[static_cast<size_t>(candidate)];
+          float distance = squares - 2 * dots[(i - first) * kTileCols + t];
+          // Little is left of the squares: exactly, so that a row equal to a centre has no weight.
+          if (distance < 1e-3f * squares) distance = SquaredDistance(data_->row(i), data_->row(candidate));
+          distance = std::min(distance, nearest_[static_cast<size_t>(i)]);
+          distances_[static_cast<size_t>(t * n + i)] = distance;
+          sum += distance;
+        }
+        sums_[static_cast<size_t>(t * all_blocks + block)] = sum;
+      }
+    }
+  });
 }
 
 void KmeansJob::StartAssignment() {
@@ -173,8 +218,7 @@ void KmeansJob::StartAssignment() {
     distance_.resize(n);
     bound_.assign(n, -1.0f);
   }
-  next_row_ = 0;
-  phase_ = Phase::kAssign;
+  Enter(Phase::kAssign);
 }
 
 void KmeansJob::AssignBlock() {
@@ -186,11 +230,10 @@ void KmeansJob::AssignBlock() {
   if (next_row_ < n) return;
   inertia_ = std::accumulate(distance_.begin(), distance_.end(), 0.0);
   if (last_pass_ || assignment_ == previous_) {
-    panels_ = {};
-    norms_ = nearest_ = {};
+    panels_ = distances_ = norms_ = nearest_ = {};
     phase_ = Phase::kDone;
   } else {
-    phase_ = Phase::kUpdate;
+    Enter(Phase::kSum);
   }
 }
 
@@ -226,53 +269,70 @@ void KmeansJob::Assign(Range rows) {
   }
 }
 
-// Moves every centre to the mean of its rows.
-void KmeansJob::Update() {
+// The sum of the rows of each centre.
+void KmeansJob::SumSlice() {
   const Index n = data_->rows(), d = data_->cols();
-  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> sums =
-      Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>::Zero(clusters_, d);
-  auto block = sums;
-  std::vector<Index> counts(static_cast<size_t>(clusters_));
-  for (Index first = 0; first < n; first += kRowBlock) {
-    block.setZero();
-    for (Index i = first; i < std::min(first + kRowBlock, n); ++i) {
+  if (next_row_ == 0) {
+    totals_ = DoubleMatrix::Zero(clusters_, d);
+    counts_.assign(static_cast<size_t>(clusters_), 0);
+  }
+  // Each block's sums from zero, then added (matrix.h): those of the centres that have rows in it.
+  DoubleMatrix block(kRowBlock, d);
+  std::vector<uint32_t> codes;                                              // of the block's sums
+  std::vector<uint32_t> place(static_cast<size_t>(clusters_), UINT32_MAX);  // of a code's sum
+  const Index end = std::min(n, next_row_ + kSliceRows);
+  for (; next_row_ < end; next_row_ += kRowBlock) {
+    for (Index i = next_row_; i < std::min(next_row_ + kRowBlock, n); ++i) {
       const uint32_t code = assignment_[static_cast<size_t>(i)];
-      block.row(code) += data_->row(i).cast<double>();
-      ++counts[code];
+      if (place[code] == UINT32_MAX) {
+        place[code] = static_cast<uint32_t>(codes.size());
+        block.row(place[code]).setZero();
+        codes.push_back(code);
+      }
+      block.row(place[code]) += data_->row(i).cast<double>();
+      ++counts_[code];
     }
-    sums += block;
+    for (const uint32_t code : codes) {
+      totals_.row(code) += block.row(place[code]);
+      place[code] = UINT32_MAX;
+    }
+    codes.clear();
   }
-  // Rows for the empty clusters, furthest first. A row at distance zero would only repeat its centre.
-  std::vector<Index> far;
-  const auto empty = static_cast<size_t>(std::count(counts.begin(), counts.end(), 0));
-  if (empty > 0) {
-    std::vector<KeyedRow> furthest;
-    for (Index i = 0; i < n; ++i) {
-      const float distance = distance_[static_cast<size_t>(i)];
-      if (distance > 0) furthest.push_back({OrderedKey(-distance), static_cast<uint32_t>(i)});
-    }
-    SortRows(furthest);
-    for (const KeyedRow& one : furthest) far.push_back(one.row);
-    // Equal rows would fill several clusters with one centre.
-    std::vector<Index> distinct;
-    for (Index i : far) {
-      if (distinct.size() == empty) break;
-      const bool repeated = std::any_of(distinct.begin(), distinct.end(), [&](Index other) {
-        return std::equal(data_->row(i).data(), data_->row(i).data() + d, data_->row(other).data());
-      });
-      if (!repeated) distinct.push_back(i);
-    }
-    far = std::move(distinct);
+  if (next_row_ >= n) Enter(Phase::kMove);
+}
+
+// Rows for the empty clusters, furthest first, equal rows once: they would fill several clusters with one centre. A row
+// at distance zero would only repeat its centre.
+std::vector<Index> KmeansJob::FurthestRows(size_t count) const {
+  std::vector<KeyedRow> furthest;
+  for (Index i = 0; i < data_->rows(); ++i) {
+    const float distance = distance_[static_cast<size_t>(i)];
+    if (distance > 0) furthest.push_back({OrderedKey(-distance), static_cast<uint32_t>(i)});
   }
+  SortRows(furthest);
+  DistinctRows seen(data_->cols());
+  std::vector<Index> rows;
+  for (const KeyedRow& one : furthest) {
+    if (rows.size() == count) break;
+    if (seen.Add(data_->row(one.row).data())) rows.push_back(one.row);
+  }
+  return rows;
+}
+
+// Moves every centre to the mean of its rows.
+void KmeansJob::MoveCenters() {
+  const Index d = data_->cols();
+  const auto empty = static_cast<size_t>(std::count(counts_.begin(), counts_.end(), 0));
+  const std::vector<Index> far = empty > 0 ? FurthestRows(empty) : std::vector<Index>();
   double shift = 0, first = 0, second = 0;
   size_t next_far = 0;
   for (Index c = 0; c < clusters_; ++c) {
-    const Index count = counts[static_cast<size_t>(c)];
+    const Index count = counts_[static_cast<size_t>(c)];
     if (count == 0 && next_far >= far.size()) continue;  // fewer distinct rows than codes: it keeps its place
     double moved = 0;
     for (Index j = 0; j < d; ++j) {
       const auto target =
-          count > 0 ? static_cast<float>(sums(c, j) / static_cast<double>(count)) : (*data_)(far[next_far], j);
+          count > 0 ? static_cast<float>(totals_(c, j) / static_cast<double>(count)) : (*data_)(far[next_far], j);
       const double difference = static_cast<double>(target) - centers_(c, j);
       moved += difference * difference;
       centers_(c, j) = target;
@@ -293,6 +353,56 @@ void KmeansJob::Update() {
   ++iterations_;
   last_pass_ = (shift <= tolerance_ && next_far == 0) || iterations_ >= options_.max_iterations;
   StartAssignment();
+}
+
+// Centres drawn, and what the passes know of the rows. A pass over the rows that was under way begins anew, but for an
+// assignment, which goes on.
+void KmeansJob::Visit(Archive& archive) {
+  const auto n = static_cast<size_t>(data_->rows());
+  Phase phase = phase_ == Phase::kMean || phase_ == Phase::kPack ? Phase::kMean : phase_;
+  if (phase == Phase::kMove) phase = Phase::kSum;
+  archive.Visit(phase);
+  if (phase > Phase::kDone) Archive::Fail();
+  random_.Visit(archive);
+  archive.Visit(tolerance_);
+  archive.Visit(rounding_);
+  archive.Visit(potential_);
+  archive.Visit(seeded_);
+  archive.Visit(candidates_);
+  archive.Visit(nearest_);
+  archive.Visit(potentials_);
+  Vector centers = Eigen::Map<const Vector>(centers_.data(), centers_.size());
+  archive.Visit(centers);
+  archive.Visit(assignment_);
+  archive.Visit(previous_);
+  archive.Visit(distance_);
+  archive.Visit(bound_);
+  archive.Visit(first_shift_);
+  archive.Visit(second_shift_);
+  archive.Visit(furthest_moved_);
+  Index next_row = phase == Phase::kAssign ? next_row_ : 0;
+  archive.Visit(next_row);
+  archive.Visit(last_pass_);
+  archive.Visit(inertia_);
+  archive.Visit(iterations_);
+  if (!archive.reading()) return;
+  // What the loops rely on.
+  const bool assigning = phase == Phase::kAssign || phase == Phase::kSum || phase == Phase::kDone;
+  auto fits = [n](size_t size, bool needed) { return size == n || (size == 0 && !needed); };
+  bool ok = centers.size() == centers_.size() && seeded_ >= 0 && seeded_ <= clusters_ && next_row >= 0 &&
+            next_row <= data_->rows() && candidates_.size() <= kTileCols && furthest_moved_ < clusters_ &&
+            fits(nearest_.size(), phase == Phase::kSeed) && fits(previous_.size(), false) &&
+            potentials_.size() <= (n + kRowBlock - 1) / kRowBlock;
+  for (const size_t size : {assignment_.size(), distance_.size(), bound_.size()}) ok = ok && fits(size, assigning);
+  for (const Index row : candidates_) ok = ok && row >= 0 && row < data_->rows();
+  for (const uint32_t code : assignment_) ok = ok && code < clusters_;
+  if (phase == Phase::kSeed) ok = ok && (seeded_ == 0 || !potentials_.empty()) && seeded_ < clusters_;
+  if (!ok) Archive::Fail();
+  centers_ = Eigen::Map<const Matrix>(centers.data(), centers_.rows(), centers_.cols());
+  // The seeding needs the packed rows again.
+  Enter(phase == Phase::kSeed ? Phase::kMean : phase);
+  next_row_ = next_row;
+  if (assigning) searchable_.Prepare(centers_);
 }
 
 }  // namespace rqvae

@@ -6,11 +6,13 @@
 
 #include <vector>
 
+#include "archive.h"
 #include "job.h"
 #include "matrix.h"
 #include "parallel.h"
 #include "random.h"
 #include "searchable_codebook.h"
+#include "symmetric_eigen.h"
 
 namespace rqvae {
 
@@ -35,30 +37,42 @@ class KmeansJob : public Job {
   double inertia() const { return inertia_; }  // sum of squared distances to the assigned centres
   Index iterations() const { return iterations_; }
 
- private:
-  enum class Phase { kPack, kSeed, kAssign, kUpdate, kDone };
+  void Visit(Archive& archive);  // goes on to the same bytes, given the same rows
 
-  void Pack();
+ private:
+  enum class Phase : uint8_t { kMean, kPack, kSeed, kAssign, kSum, kMove, kDone };
+
+  void Enter(Phase phase);
+  void MeanSlice();
+  void PackSlice();
   Index DrawCandidate();
-  void SeedNext();
+  void SeedSlice();
+  void MeasureCandidates(Range blocks);
   void StartAssignment();
   void AssignBlock();
   void Assign(Range rows);
-  void Update();
+  void SumSlice();
+  std::vector<Index> FurthestRows(size_t count) const;
+  void MoveCenters();
 
   const Matrix* data_;
   Index clusters_;
   Random random_;
   KmeansOptions options_;
-  Phase phase_ = Phase::kPack;
+  Phase phase_ = Phase::kMean;
+  Index next_row_ = 0;  // of the pass under way
 
   // Of the seeding.
-  std::vector<float> panels_;       // data less its mean, in panels of four rows: [n/4][d][4]
-  std::vector<float> norms_;        // n: squared lengths of these rows
-  std::vector<float> nearest_;      // n: squared distance to the nearest centre so far
-  std::vector<double> potentials_;  // sums of nearest_ over blocks of kRowBlock rows
-  double potential_ = 0;            // their sum
+  std::vector<double> mean_, square_;  // of the data, and the squares around it
+  std::vector<float> panels_;          // data less its mean, in panels of four rows: [n/4][d][4]
+  std::vector<float> norms_;           // n: squared lengths of these rows
+  std::vector<float> nearest_;         // n: squared distance to the nearest centre so far
+  std::vector<double> potentials_;     // sums of nearest_ over blocks of kRowBlock rows
+  double potential_ = 0;               // their sum
   Index seeded_ = 0;
+  std::vector<Index> candidates_;  // for the next centre; none between two centres
+  std::vector<float> distances_;   // [candidates][n]: nearest_ with each candidate
+  std::vector<double> sums_;       // [candidates][blocks]: potentials_ with each
 
   Matrix centers_;
   SearchableCodebook searchable_;
@@ -69,8 +83,9 @@ class KmeansJob : public Job {
   // How far the centre that moved most since the last pass moved, and the next.
   float first_shift_ = 0, second_shift_ = 0;
   uint32_t furthest_moved_ = 0;
-  float rounding_ = 0;  // what rounding can do to a squared distance
-  Index next_row_ = 0;  // of the assignment pass
+  float rounding_ = 0;         // what rounding can do to a squared distance
+  DoubleMatrix totals_;        // K x d: sums of the rows of each centre
+  std::vector<Index> counts_;  // and their numbers
   bool last_pass_ = false;
   double tolerance_ = 0;
   double inertia_ = 0;

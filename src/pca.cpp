@@ -17,25 +17,11 @@ constexpr Index kMaxIterations = 60;
 constexpr double kTolerance = 1e-6;
 constexpr Index kCovarianceColumns = 256;  // of one slice
 
-// Orthonormalises the rows by modified Gram-Schmidt, twice, in double. Rows that depend on earlier ones become zero.
-void Orthonormalize(Matrix& basis) {
-  DoubleMatrix q = basis.cast<double>();
-  const Index d = q.cols();
-  for (Index c = 0; c < q.rows(); ++c) {
-    double* const row = q.row(c).data();
-    const double before = std::sqrt(Dot(d, row, row));
-    for (int pass = 0; pass < 2; ++pass) {
-      for (Index e = 0; e < c; ++e) {
-        const double* const earlier = q.row(e).data();
-        Axpy(d, -Dot(d, earlier, row), earlier, row);
-      }
-    }
-    const double norm = std::sqrt(Dot(d, row, row));
-    const bool independent = norm > 1e-6 * before && norm > 0;
-    for (Index k = 0; k < d; ++k) row[k] = independent ? row[k] / norm : 0;
-  }
-  basis = q.cast<float>();
-}
+constexpr double kSliceProducts = 1 << 27;  // multiplications in float, and
+constexpr double kSliceDoubles = 1 << 24;   // in double
+
+// How many pieces of `each` multiplications a slice does.
+Index PiecesOf(double budget, double each) { return std::max<Index>(1, static_cast<Index>(budget / each)); }
 
 }  // namespace
 
@@ -44,27 +30,53 @@ PcaJob::PcaJob(const Matrix* data, Index components, Random random)
 
 bool PcaJob::Advance() {
   switch (phase_) {
-    case Phase::kMean: {
-      Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(data_->cols());
-      for (Index i = 0; i < data_->rows(); ++i) sum += data_->row(i).cast<double>();
-      mean_ = (sum / static_cast<double>(data_->rows())).cast<float>().transpose();
-      covariance_ = Matrix::Zero(data_->cols(), data_->cols());
-      phase_ = Phase::kCovariance;
+    case Phase::kMean:
+      MeanSlice();
       return true;
-    }
     case Phase::kCovariance:
       CovarianceSlice();
       return true;
     case Phase::kStart:
       Start();
       return true;
-    case Phase::kIterate:
-      Iterate();
+    case Phase::kOrthonormalize:
+      OrthonormalizeSlice();
+      return true;
+    case Phase::kMultiply:
+      MultiplySlice();
+      return true;
+    case Phase::kProject:
+      ProjectSlice();
+      return true;
+    case Phase::kDecompose:
+      if (!eigen_->Advance()) {
+        decomposed_ = eigen_->Take();
+        eigen_.reset();
+        Enter(Phase::kRotate);
+      }
+      return true;
+    case Phase::kRotate:
+      RotateSlice();
       return true;
     case Phase::kDone:
       return false;
   }
   return false;
+}
+
+void PcaJob::Enter(Phase phase) {
+  phase_ = phase;
+  next_row_ = 0;
+}
+
+void PcaJob::MeanSlice() {
+  if (next_row_ == 0) sum_ = DoubleVector::Zero(data_->cols());
+  const Index end = std::min(data_->rows(), next_row_ + PiecesOf(kSliceDoubles, static_cast<double>(data_->cols())));
+  for (; next_row_ < end; ++next_row_) sum_ += data_->row(next_row_).cast<double>().transpose();
+  if (next_row_ < data_->rows()) return;
+  mean_ = (sum_ / static_cast<double>(data_->rows())).cast<float>();
+  covariance_ = Matrix::Zero(data_->cols(), data_->cols());
+  Enter(Phase::kCovariance);
 }
 
 void PcaJob::CovarianceSlice() {
@@ -79,7 +91,7 @@ void PcaJob::CovarianceSlice() {
   next_row_ += rows;
   if (next_row_ < n) return;
   covariance_ /= static_cast<float>(n);
-  phase_ = Phase::kStart;
+  Enter(Phase::kStart);
 }
 
 void PcaJob::Start() {
@@ -89,36 +101,95 @@ void PcaJob::Start() {
   for (Index i = 0; i < d; ++i) {
     for (Index j = 0; j < width; ++j) basis_(j, i) = random_.Uniform(-1.0f, 1.0f);
   }
-  Orthonormalize(basis_);
-  phase_ = Phase::kIterate;
+  q_ = basis_.cast<double>();
+  Enter(Phase::kOrthonormalize);
 }
 
-// One power iteration with Rayleigh-Ritz: Q <- orth(Q C), then rotated to the eigenvectors of Q C Q^T.
-void PcaJob::Iterate() {
-  const Index width = basis_.rows(), d = basis_.cols(), kept = std::min(components_, width);
-  Matrix image(width, d);
-  Multiply(basis_, covariance_, image);
-  Orthonormalize(image);
-  basis_.swap(image);
-  Multiply(basis_, covariance_, image);
-  const DoubleMatrix q = basis_.cast<double>();
-  DoubleMatrix rows = image.cast<double>();
-  DoubleMatrix projected(width, width);  // symmetric: the lower triangle is enough
-  for (Index i = 0; i < width; ++i) {
-    for (Index j = 0; j <= i; ++j) projected(i, j) = Dot(d, q.row(i).data(), rows.row(j).data());
+// One power iteration with Rayleigh-Ritz: Q <- orth(Q C), then rotated to the eigenvectors of Q C Q^T. Its slices, in
+// this order: image_ = Q C; Q = orth(image_); image_ = Q C; projected_ = Q C Q^T, decomposed; Q rotated.
+
+// Orthonormalises the rows of q_ by modified Gram-Schmidt, twice, in double. Rows that depend on earlier ones become
+// zero.
+void PcaJob::OrthonormalizeSlice() {
+  const Index d = q_.cols();
+  for (double work = 0; work < kSliceDoubles && next_row_ < q_.rows(); ++next_row_) {
+    double* const row = q_.row(next_row_).data();
+    const double before = std::sqrt(Dot(d, row, row));
+    for (int pass = 0; pass < 2; ++pass) {
+      for (Index e = 0; e < next_row_; ++e) {
+        const double* const earlier = q_.row(e).data();
+        Axpy(d, -Dot(d, earlier, row), earlier, row);
+      }
+    }
+    const double norm = std::sqrt(Dot(d, row, row));
+    const bool independent = norm > 1e-6 * before && norm > 0;
+    for (Index k = 0; k < d; ++k) row[k] = independent ? row[k] / norm : 0;
+    work += 4.0 * static_cast<double>(next_row_ + 1) * static_cast<double>(d);
   }
-  const SymmetricEigen eigen = DecomposeSymmetric(std::move(projected));
-  rows.setZero();
-  for (Index i = 0; i < width; ++i) {
-    for (Index k = 0; k < width; ++k) Axpy(d, eigen.vectors(i, k), q.row(k).data(), rows.row(i).data());
+  if (next_row_ < q_.rows()) return;
+  basis_ = q_.cast<float>();
+  powered_ = started_;
+  started_ = true;
+  Enter(Phase::kMultiply);
+}
+
+void PcaJob::MultiplySlice() {
+  const Index width = basis_.rows(), d = basis_.cols();
+  image_.resize(width, d);
+  const double each = static_cast<double>(d) * static_cast<double>(d);
+  const Index rows = std::min(width - next_row_, std::max<Index>(8, PiecesOf(kSliceProducts, each)));
+  Multiply(basis_.middleRows(next_row_, rows), covariance_, image_.middleRows(next_row_, rows));
+  next_row_ += rows;
+  if (next_row_ < width) return;
+  if (powered_) {
+    q_ = basis_.cast<double>();
+    rows_ = image_.cast<double>();
+    projected_.resize(width, width);  // symmetric: the lower triangle is enough
+    Enter(Phase::kProject);
+  } else {
+    q_ = image_.cast<double>();
+    Enter(Phase::kOrthonormalize);
   }
-  basis_ = rows.cast<float>();
+}
+
+void PcaJob::ProjectSlice() {
+  const Index width = q_.rows(), d = q_.cols();
+  for (double work = 0; work < kSliceDoubles && next_row_ < width; ++next_row_) {
+    for (Index j = 0; j <= next_row_; ++j) {
+      projected_(next_row_, j) = Dot(d, q_.row(next_row_).data(), rows_.row(j).data());
+    }
+    work += static_cast<double>(next_row_ + 1) * static_cast<double>(d);
+  }
+  if (next_row_ < width) return;
+  rows_.setZero();
+  eigen_ = std::make_unique<EigenJob>(std::move(projected_));
+  Enter(Phase::kDecompose);
+}
+
+void PcaJob::RotateSlice() {
+  const Index width = q_.rows(), d = q_.cols();
+  for (double work = 0; work < kSliceDoubles && next_row_ < width; ++next_row_) {
+    for (Index k = 0; k < width; ++k) {
+      Axpy(d, decomposed_.vectors(next_row_, k), q_.row(k).data(), rows_.row(next_row_).data());
+    }
+    work += static_cast<double>(width) * static_cast<double>(d);
+  }
+  if (next_row_ < width) return;
+  basis_ = rows_.cast<float>();
+  FinishIteration();
+}
+
+void PcaJob::FinishIteration() {
+  const Index width = basis_.rows(), kept = std::min(components_, width);
+  const SymmetricEigen& eigen = decomposed_;
   double captured = 0;
   for (Index c = 0; c < kept; ++c) captured += std::max(0.0, eigen.values[c]);
   ++iterations_;
   const bool exact = width == data_->cols();  // the basis spans everything: one rotation is the answer
   if (!exact && iterations_ < kMaxIterations && captured - captured_ > kTolerance * captured) {
     captured_ = captured;
+    powered_ = false;
+    Enter(Phase::kMultiply);
     return;
   }
   directions_ = Matrix::Zero(components_, data_->cols());

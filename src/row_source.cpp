@@ -6,7 +6,6 @@
 #include <new>
 #include <numeric>
 
-#include "random.h"
 #include "sorting.h"
 
 namespace rqvae {
@@ -114,20 +113,27 @@ void SubsetRows::Read(const uint32_t* rows, Index count, MatrixRef out) const {
 
 void SubsetRows::Want(const uint32_t* rows, Index count) const { source_->Want(Names(rows, count).data(), count); }
 
-Split SplitRows(uint64_t seed, Index rows, double validation_share) {
+Index ValidationRows(Index rows, double validation_share) {
   const auto wanted = static_cast<Index>(std::floor(validation_share * static_cast<double>(rows) + 0.5));
-  Split split;
-  split.validation = SampleRows(seed, Stream::kValidation, rows, std::min(wanted, rows - 1));
-  split.training.reserve(static_cast<size_t>(rows) - split.validation.size());
-  auto next = split.validation.begin();
-  for (uint32_t row = 0; row < static_cast<uint32_t>(rows); ++row) {
-    if (next != split.validation.end() && *next == row) {
+  return std::min(wanted, rows - 1);
+}
+
+SplitJob::SplitJob(uint64_t seed, Index rows, double validation_share)
+    : rows_(rows), sampler_(seed, Stream::kValidation, rows, ValidationRows(rows, validation_share)) {}
+
+bool SplitJob::Advance() {
+  if (sampler_.Advance()) return true;
+  split_.validation = sampler_.Take();
+  split_.training.reserve(static_cast<size_t>(rows_) - split_.validation.size());
+  auto next = split_.validation.begin();
+  for (uint32_t row = 0; row < static_cast<uint32_t>(rows_); ++row) {
+    if (next != split_.validation.end() && *next == row) {
       ++next;
     } else {
-      split.training.push_back(row);
+      split_.training.push_back(row);
     }
   }
-  return split;
+  return false;
 }
 
 }  // namespace rqvae

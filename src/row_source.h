@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "job.h"
 #include "matrix.h"
+#include "random.h"
 
 namespace rqvae {
 
@@ -107,7 +109,18 @@ struct Split {
   std::vector<uint32_t> training;
   std::vector<uint32_t> validation;
 };
-Split SplitRows(uint64_t seed, Index rows, double validation_share);
+Index ValidationRows(Index rows, double validation_share);  // how many
+class SplitJob : public Job {
+ public:
+  SplitJob(uint64_t seed, Index rows, double validation_share);
+  bool Advance() override;
+  Split Take() { return std::move(split_); }  // once Advance() has returned false
+
+ private:
+  Index rows_;
+  RowSampler sampler_;
+  Split split_;
+};
 
 }  // namespace rqvae
 

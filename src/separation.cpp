@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
+#include "hash.h"
 #include "rqvae.h"
 #include "sorting.h"
 
@@ -11,6 +13,9 @@ namespace {
 
 // Candidates per row. More find hardly any more free IDs that are near.
 constexpr Index kCandidates = 8;
+// What a slice takes: rows that are looked at, and members whose candidates are compared.
+constexpr size_t kSliceRows = 1 << 16;
+constexpr size_t kSliceMembers = 1 << 12;
 
 }  // namespace
 
@@ -18,157 +23,214 @@ Separation::Separation(const ModelConfig& config, double weight, double margin, 
     : levels_(config.levels()),
       weight_(static_cast<float>(weight)),
       margin_(static_cast<float>(margin)),
-      used_(config.levels()) {
+      search_(levels_) {
   targets_.of_row.assign(weight > 0 ? static_cast<size_t>(rows) : 0, -1);
 }
 
-void Separation::Begin(const CodeMatrix& codes, const std::vector<uint32_t>& training, double error) {
-  found_ = {};
-  found_.error = static_cast<float>(error);
-  found_.of_row.assign(targets_.of_row.size(), -1);
-  used_ = IdTable(levels_);
-  std::vector<uint32_t> group(static_cast<size_t>(codes.rows()));
-  std::vector<uint32_t> sizes;
-  for (Index i = 0; i < codes.rows(); ++i) {
-    group[static_cast<size_t>(i)] = used_.Add(codes.row(i).data());
-    if (group[static_cast<size_t>(i)] == sizes.size()) sizes.push_back(0);
-    ++sizes[group[static_cast<size_t>(i)]];
-  }
-  has_guest_.assign(sizes.size(), false);
-  size_t next_training = 0;
-  members_.clear();
-  std::vector<std::pair<uint32_t, int32_t>> standing;  // rows whose target stands
-  for (Index i = 0; i < codes.rows(); ++i) {
-    const uint32_t own = group[static_cast<size_t>(i)];
-    if (next_training == training.size() || training[next_training] != static_cast<uint32_t>(i)) {
-      has_guest_[own] = true;
-      continue;
-    }
-    const auto row = static_cast<uint32_t>(next_training++);
-    const int32_t target = targets_.of_row[row];
-    if (sizes[own] > 1) members_.push_back({row, own, 0, {}, {}});
-    if (target >= 0 && targets_.alternative.row(target) == codes.row(i)) standing.push_back({row, target});
-  }
-  member_names_.resize(members_.size());
-  member_codes_.resize(static_cast<Index>(members_.size()), levels_);
-  for (size_t m = 0; m < members_.size(); ++m) {
-    member_names_[m] = members_[m].row;
-    member_codes_.row(static_cast<Index>(m)) = codes.row(training[members_[m].row]);
-  }
-  found_.taken.resize(static_cast<Index>(standing.size()), levels_);
-  found_.alternative.resize(static_cast<Index>(standing.size()), levels_);
-  for (size_t s = 0; s < standing.size(); ++s) {
-    const auto at = static_cast<Index>(s);
-    found_.taken.row(at) = targets_.taken.row(standing[s].second);
-    found_.alternative.row(at) = targets_.alternative.row(standing[s].second);
-    found_.of_row[standing[s].first] = static_cast<int32_t>(s);
-  }
-  next_ = 0;
+void Separation::Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error) {
+  search_ = Search(levels_);
+  search_.found.error = static_cast<float>(error);
+  search_.found.of_row.assign(targets_.of_row.size(), -1);
+  search_.used = ids.TakeIds();
+  search_.has_guest.assign(static_cast<size_t>(ids.groups()), false);
+  search_.begin.assign(static_cast<size_t>(ids.groups()) + 1, 0);
+  search_.ids = std::move(ids);
+  search_.codes = &codes;
+  search_.training = &training;
 }
 
 bool Separation::Advance(const RqVae& model, const RowSource& training) {
-  if (next_ < members_.size()) {
-    FindCandidates(model, training);
-    return true;
+  switch (search_.phase) {
+    case Phase::kMembers:
+      FindMembers();
+      return true;
+    case Phase::kGroups:
+      GroupMembers();
+      return true;
+    case Phase::kCandidates:
+      FindCandidates(model, training);
+      return true;
+    case Phase::kClasses:
+    case Phase::kAssign:  // small groups several at a time
+      for (size_t seen = 0; seen < kSliceMembers && search_.phase != Phase::kDone;) {
+        seen += search_.phase == Phase::kClasses ? FindClasses() : AssignClasses();
+      }
+      return true;
+    case Phase::kDone:
+      break;
   }
-  Assign();
-  targets_ = std::move(found_);
-  members_ = {};
-  member_names_ = {};
-  member_codes_.resize(0, levels_);
+  Search& s = search_;
+  const auto found = static_cast<Index>(s.rows.size());
+  s.found.taken = Eigen::Map<const CodeMatrix>(s.taken.data(), found, levels_);
+  s.found.alternative = Eigen::Map<const CodeMatrix>(s.alternative.data(), found, levels_);
+  for (size_t i = 0; i < s.rows.size(); ++i) s.found.of_row[s.rows[i]] = static_cast<int32_t>(i);
+  targets_ = std::move(s.found);
+  search_ = Search(levels_);
   return false;
 }
 
+void Separation::Give(uint32_t row, const uint32_t* taken, const uint32_t* alternative) {
+  search_.rows.push_back(row);
+  search_.taken.insert(search_.taken.end(), taken, taken + levels_);
+  search_.alternative.insert(search_.alternative.end(), alternative, alternative + levels_);
+}
+
+// The training rows that share their ID, and the targets that stand.
+void Separation::FindMembers() {
+  Search& s = search_;
+  const std::vector<uint32_t>& training = *s.training;
+  const auto rows = static_cast<size_t>(s.codes->rows()), end = std::min(s.next + kSliceRows, rows);
+  for (; s.next < end; ++s.next) {
+    const auto i = static_cast<Index>(s.next);
+    const uint32_t group = s.ids.group(i);
+    if (s.next_training == training.size() || training[s.next_training] != s.next) {
+      s.has_guest[group] = true;
+      continue;
+    }
+    const auto row = static_cast<uint32_t>(s.next_training++);
+    if (s.ids.size(group) > 1) {
+      s.members.push_back({row, group, 0, {}, {}});
+      ++s.begin[group + 1];
+    }
+    const int32_t target = targets_.of_row[row];
+    if (target >= 0 && targets_.alternative.row(target) == s.codes->row(i)) {
+      Give(row, targets_.taken.row(target).data(), targets_.alternative.row(target).data());
+    }
+  }
+  if (s.next < rows) return;
+  s.next = 0;
+  s.member_names.reserve(s.members.size());
+  for (const Member& member : s.members) s.member_names.push_back(member.row);
+  for (size_t group = 1; group < s.begin.size(); ++group) s.begin[group] += s.begin[group - 1];
+  s.by_group.resize(s.members.size());
+  s.phase = Phase::kGroups;
+}
+
+// Members by group, those of a group by row: each goes behind those before it.
+void Separation::GroupMembers() {
+  Search& s = search_;
+  const size_t end = std::min(s.next + kSliceRows, s.members.size());
+  for (; s.next < end; ++s.next) s.by_group[s.begin[s.members[s.next].group]++] = static_cast<uint32_t>(s.next);
+  if (s.next < s.members.size()) return;
+  // A group's place has moved to its end, which is where the next one begins.
+  s.begin.insert(s.begin.begin(), 0);
+  s.begin.pop_back();
+  s.next = 0;
+  s.phase = s.members.empty() ? Phase::kDone : Phase::kCandidates;
+}
+
 void Separation::FindCandidates(const RqVae& model, const RowSource& training) {
-  const auto rows = std::min<size_t>(kRowBlock, members_.size() - next_);
+  Search& s = search_;
+  const auto rows = std::min<size_t>(kRowBlock, s.members.size() - s.next);
   const auto n = static_cast<Index>(rows);
   Matrix block(n, training.dim()), z(n, model.config().latent_dim), own(n, model.config().latent_dim);
-  training.ReadListed(member_names_, static_cast<Index>(next_), block);
+  training.ReadListed(s.member_names, static_cast<Index>(s.next), block);
   model.Latents(block, z);
   CodeMatrix candidates(n * kCandidates, levels_);
   std::vector<float> errors(static_cast<size_t>(n * kCandidates));
   model.quantizer().Candidates(z, kCandidates, candidates, errors.data());
-  model.quantizer().Lookup(member_codes_.middleRows(static_cast<Index>(next_), n), own);
+  CodeMatrix codes_of(n, levels_);
+  for (Index i = 0; i < n; ++i) codes_of.row(i) = CodesOf(s.members[s.next + static_cast<size_t>(i)]);
+  model.quantizer().Lookup(codes_of, own);
   for (Index i = 0; i < n; ++i) {
-    Member& member = members_[next_ + static_cast<size_t>(i)];
+    Member& member = s.members[s.next + static_cast<size_t>(i)];
     for (Index j = 0; j < z.cols(); ++j) member.own_error += (z(i, j) - own(i, j)) * (z(i, j) - own(i, j));
     for (Index c = i * kCandidates; c < (i + 1) * kCandidates; ++c) {
       const float error = errors[static_cast<size_t>(c)];
       if (error == std::numeric_limits<float>::infinity()) break;
       const uint32_t* codes = candidates.row(c).data();
-      if (used_.Contains(codes)) continue;
+      if (s.used.Contains(codes)) continue;
       member.candidates.insert(member.candidates.end(), codes, codes + levels_);
       member.errors.push_back(error);
     }
   }
-  next_ += rows;
+  s.next += rows;
+  if (s.next < s.members.size()) return;
+  s.next = 0;
+  s.phase = Phase::kClasses;
 }
 
-// Group by group. Members with the same error and the same candidates are identical items, which nothing can separate:
-// they stay or go together.
-void Separation::Assign() {
-  std::vector<std::vector<uint32_t>> taken, alternative;
-  std::vector<uint32_t> rows;
+// Members with the same error and the same candidates are identical items, which nothing can separate: they stay or go
+// together, as a class.
+bool Separation::Alike(const Member& a, const Member& b) const {
+  return a.own_error == b.own_error && a.errors == b.errors && a.candidates == b.candidates;
+}
+
+float Separation::Gap(uint32_t of_class) const {
+  const Member& member = search_.members[search_.sorted[search_.classes[of_class]]];
+  return member.errors.empty() ? std::numeric_limits<float>::infinity() : member.errors[0] - member.own_error;
+}
+
+// The classes of the next group, in the order of their first members, and the order in which they are to be given
+// alternatives.
+size_t Separation::FindClasses() {
+  Search& s = search_;
+  while (s.begin[s.group] == s.begin[s.group + 1]) ++s.group;
+  // Alike members have the same hash: they come together, the first of each class first.
+  std::vector<KeyedRow> hashed;
+  for (uint32_t at = s.begin[s.group]; at < s.begin[s.group + 1]; ++at) {
+    const uint32_t m = s.by_group[at];
+    const Member& member = s.members[m];
+    const uint64_t hash = HashBytes(member.candidates.data(), sizeof(uint32_t) * member.candidates.size());
+    hashed.push_back({HashBytes(member.errors.data(), sizeof(float) * member.errors.size(), hash), m});
+  }
+  SortRows(hashed);
+  // A class has the number of its first member, which SortRows then brings into that order.
+  std::vector<KeyedRow> by_class;
+  std::vector<uint32_t> firsts;  // of the classes with this hash: few, and nearly always one
+  for (size_t i = 0; i < hashed.size(); ++i) {
+    if (i == 0 || hashed[i].key != hashed[i - 1].key) firsts.clear();
+    const uint32_t m = hashed[i].row;
+    const auto same = std::find_if(firsts.begin(), firsts.end(),
+                                   [&](uint32_t first) { return Alike(s.members[m], s.members[first]); });
+    by_class.push_back({same == firsts.end() ? m : *same, m});
+    if (same == firsts.end()) firsts.push_back(m);
+  }
+  SortRows(by_class);
+  s.sorted.clear();
+  s.classes.clear();
+  for (size_t i = 0; i < by_class.size(); ++i) {
+    if (i == 0 || by_class[i].key != by_class[i - 1].key) s.classes.push_back(static_cast<uint32_t>(i));
+    s.sorted.push_back(by_class[i].row);
+  }
+  s.classes.push_back(static_cast<uint32_t>(by_class.size()));
+  std::vector<KeyedRow> by_gap;
+  for (uint32_t c = 0; c + 1 < s.classes.size(); ++c) by_gap.push_back({OrderedKey(Gap(c)), c});
+  SortRows(by_gap);
+  // The last one stays, unless a row that does not train does.
+  if (!s.has_guest[s.group]) by_gap.pop_back();
+  s.order.clear();
+  for (const KeyedRow& one : by_gap) s.order.push_back(one.row);
+  s.next = 0;
+  s.phase = Phase::kAssign;
+  return hashed.size();
+}
+
+// Gives the group's classes the best alternatives that are free.
+size_t Separation::AssignClasses() {
+  Search& s = search_;
   const auto levels = static_cast<size_t>(levels_);
-  std::vector<KeyedRow> order;  // by group, then by row
-  for (size_t m = 0; m < members_.size(); ++m) order.push_back({members_[m].group, static_cast<uint32_t>(m)});
-  SortRows(order);
-  for (size_t first = 0; first < order.size();) {
-    const uint32_t group = members_[order[first].row].group;
-    size_t last = first;
-    std::vector<std::vector<size_t>> classes;
-    for (; last < order.size() && members_[order[last].row].group == group; ++last) {
-      const size_t m = order[last].row;
-      const auto same = std::find_if(classes.begin(), classes.end(), [&](const std::vector<size_t>& other) {
-        const Member& a = members_[m];
-        const Member& b = members_[other.front()];
-        return a.own_error == b.own_error && a.errors == b.errors && a.candidates == b.candidates;
-      });
-      if (same == classes.end()) {
-        classes.push_back({m});
-      } else {
-        same->push_back(m);
+  size_t given = 0;
+  for (; s.next < s.order.size() && given < kSliceMembers; ++s.next) {
+    const uint32_t one = s.order[s.next];
+    const Member& member = s.members[s.sorted[s.classes[one]]];
+    ++given;
+    for (size_t c = 0; c < member.errors.size(); ++c) {
+      const uint32_t* codes = member.candidates.data() + c * levels;
+      if (s.used.Contains(codes)) continue;
+      s.used.Add(codes);
+      for (uint32_t at = s.classes[one]; at < s.classes[one + 1]; ++at, ++given) {
+        const Member& moved = s.members[s.sorted[at]];
+        Give(moved.row, CodesOf(moved).data(), codes);
       }
+      break;
     }
-    auto gap = [this](const std::vector<size_t>& of) {
-      const Member& member = members_[of.front()];
-      return member.errors.empty() ? std::numeric_limits<float>::infinity() : member.errors[0] - member.own_error;
-    };
-    std::vector<KeyedRow> by_gap;
-    for (size_t c = 0; c < classes.size(); ++c)
-      by_gap.push_back({OrderedKey(gap(classes[c])), static_cast<uint32_t>(c)});
-    SortRows(by_gap);
-    // The last one stays, unless a row that does not train does.
-    if (!has_guest_[group]) by_gap.pop_back();
-    for (const KeyedRow& keyed : by_gap) {
-      const std::vector<size_t>& one = classes[keyed.row];
-      const Member& member = members_[one.front()];
-      for (size_t c = 0; c < member.errors.size(); ++c) {
-        const uint32_t* codes = member.candidates.data() + c * levels;
-        if (used_.Contains(codes)) continue;
-        used_.Add(codes);
-        for (const size_t m : one) {
-          rows.push_back(members_[m].row);
-          const uint32_t* own = member_codes_.row(static_cast<Index>(m)).data();
-          taken.emplace_back(own, own + levels);
-          alternative.emplace_back(codes, codes + levels);
-        }
-        break;
-      }
-    }
-    first = last;
   }
-  const Index standing = found_.taken.rows(), total = standing + static_cast<Index>(rows.size());
-  found_.taken.conservativeResize(total, levels_);
-  found_.alternative.conservativeResize(total, levels_);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const Index at = standing + static_cast<Index>(i);
-    for (size_t l = 0; l < levels; ++l) {
-      found_.taken(at, static_cast<Index>(l)) = taken[i][l];
-      found_.alternative(at, static_cast<Index>(l)) = alternative[i][l];
-    }
-    found_.of_row[rows[i]] = static_cast<int32_t>(at);
-  }
+  if (s.next < s.order.size()) return given;
+  ++s.group;
+  while (s.group + 1 < s.begin.size() && s.begin[s.group] == s.begin[s.group + 1]) ++s.group;
+  s.phase = s.group + 1 < s.begin.size() ? Phase::kClasses : Phase::kDone;
+  return given;
 }
 
 void Separation::AddGradient(const ResidualQuantizer& quantizer, const uint32_t* names, const ConstMatrixRef& z,

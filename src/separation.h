@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "archive.h"
+#include "id_statistics.h"
 #include "id_table.h"
 #include "residual_quantizer.h"
 #include "row_source.h"
@@ -31,9 +32,10 @@ class Separation {
 
   bool enabled() const { return weight_ > 0; }
 
-  // New targets, in slices: Begin with the codes of all rows of the catalogue (n x L) and which of them are training
-  // rows, then Advance until it returns false, when the new ones take the place of the old. error: e above.
-  void Begin(const CodeMatrix& codes, const std::vector<uint32_t>& training, double error);
+  // New targets, in slices: Begin with the IDs of all rows of the catalogue, counted, and their codes (n x L) and which
+  // of them are training rows, both of which must outlive the search; then Advance until it returns false, when the new
+  // targets take the place of the old. error: e above.
+  void Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error);
   bool Advance(const RqVae& model, const RowSource& training);
 
   Index targets() const { return targets_.taken.rows(); }
@@ -61,8 +63,20 @@ class Separation {
     CodeMatrix alternative;
   };
 
+  enum class Phase { kMembers, kGroups, kCandidates, kClasses, kAssign, kDone };
+
+  void Give(uint32_t row, const uint32_t* taken, const uint32_t* alternative);
+  // The ID that a member has.
+  CodeMatrix::ConstRowXpr CodesOf(const Member& member) const {
+    return search_.codes->row(static_cast<Index>((*search_.training)[member.row]));
+  }
+  void FindMembers();
+  void GroupMembers();
   void FindCandidates(const RqVae& model, const RowSource& training);
-  void Assign();
+  size_t FindClasses();    // of one group; returns how many members it has
+  size_t AssignClasses();  // of that group, a slice; returns how many members it saw
+  bool Alike(const Member& a, const Member& b) const;
+  float Gap(uint32_t of_class) const;
 
   Index levels_;
   float weight_;
@@ -70,13 +84,29 @@ class Separation {
   Targets targets_;
 
   // The search in progress.
-  Targets found_;                // begins with the targets that stand
-  IdTable used_;                 // every ID of the catalogue, and the alternatives given
-  std::vector<bool> has_guest_;  // per ID: a row that does not train has it
-  std::vector<Member> members_;  // by row
-  std::vector<uint32_t> member_names_;
-  size_t next_ = 0;          // member without candidates yet
-  CodeMatrix member_codes_;  // the ID that each member has
+  struct Search {
+    explicit Search(Index levels) : used(levels) {}
+    Phase phase = Phase::kMembers;
+    size_t next = 0;  // row, member or class that the phase comes to next
+    IdCounter ids;
+    const CodeMatrix* codes = nullptr;
+    const std::vector<uint32_t>* training = nullptr;
+    size_t next_training = 0;
+    IdTable used;                 // every ID of the catalogue, and the alternatives given
+    std::vector<bool> has_guest;  // per ID: a row that does not train has it
+    std::vector<Member> members;  // by row
+    std::vector<uint32_t> member_names;
+    std::vector<uint32_t> begin;     // per ID: where its members begin in by_group; one more
+    std::vector<uint32_t> by_group;  // members by group, then by row
+    uint32_t group = 0;              // whose classes are found or assigned
+    std::vector<uint32_t> sorted;    // the group's members, those of a class together
+    std::vector<uint32_t> classes;   // where each class begins in it; one more
+    std::vector<uint32_t> order;     // of the classes that move, by their gaps
+    // The targets, from those that stand on.
+    Targets found;
+    std::vector<uint32_t> rows, taken, alternative;
+  };
+  Search search_;
 };
 
 }  // namespace rqvae

@@ -2,8 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace rqvae {
+namespace {
+
+constexpr size_t kFew = 256;  // rows that are sorted before counters are cleared
+
+}  // namespace
 
 uint64_t OrderedKey(float value) {
   uint32_t bits;
@@ -13,19 +19,25 @@ uint64_t OrderedKey(float value) {
 }
 
 void SortRows(std::vector<KeyedRow>& rows) {
-  std::make_heap(rows.begin(), rows.end());
-  std::sort_heap(rows.begin(), rows.end());
-}
-
-void SelectSmallest(std::vector<KeyedRow>& rows, size_t count) {
-  if (count >= rows.size()) return;
-  const auto end = rows.begin() + static_cast<std::ptrdiff_t>(count);
-  std::make_heap(rows.begin(), end);
-  for (auto next = end; next != rows.end(); ++next) {
-    if (count == 0 || !(*next < rows.front())) continue;
-    std::pop_heap(rows.begin(), end);
-    std::swap(*(end - 1), *next);
-    std::push_heap(rows.begin(), end);
+  if (rows.size() < kFew) {
+    std::make_heap(rows.begin(), rows.end());
+    std::sort_heap(rows.begin(), rows.end());
+    return;
+  }
+  // Byte by byte from the least significant one of the row to the most significant one of the key; each pass keeps the
+  // order of equal bytes.
+  std::vector<KeyedRow> other(rows.size());
+  for (int byte = 0; byte < 12; ++byte) {
+    auto digit = [byte](const KeyedRow& one) {
+      return static_cast<size_t>(byte < 4 ? one.row >> (8 * byte) : one.key >> (8 * (byte - 4))) & 255;
+    };
+    size_t places[256] = {};
+    for (const KeyedRow& one : rows) ++places[digit(one)];
+    if (places[digit(rows[0])] == rows.size()) continue;  // all have the same one
+    size_t next = 0;
+    for (size_t& place : places) next += std::exchange(place, next);
+    for (const KeyedRow& one : rows) other[places[digit(one)]++] = one;
+    rows.swap(other);
   }
 }
 

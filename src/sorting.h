@@ -1,5 +1,5 @@
-// Sorting and selecting rows by a key: one small function of each for the whole core, where the standard library's
-// templates would be compiled anew for every use (the wasm has a budget).
+// Sorting rows by a key: one small function for the whole core, where the standard library's template would be compiled
+// anew for every use (the wasm has a budget). The time grows with the number of rows only.
 #ifndef RQVAE_SORTING_H_
 #define RQVAE_SORTING_H_
 
@@ -19,9 +19,6 @@ uint64_t OrderedKey(float value);
 
 // By key, equal ones by row.
 void SortRows(std::vector<KeyedRow>& rows);
-
-// Reorders so that the `count` smallest come first, in any order.
-void SelectSmallest(std::vector<KeyedRow>& rows, size_t count);
 
 }  // namespace rqvae
 

@@ -37,8 +37,8 @@ void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double 
   if (!finite) {
     throw Error(ErrorKind::kDiverged,
                 where +
-                    ": the loss or a weight is no longer finite. The model keeps the step before it. "
-                    "Lower {learningRate} or check the items for extreme values");
+                    ": the loss or a weight is no longer finite. Lower {learningRate} or check the items for "
+                    "extreme values");
   }
 }
 
@@ -46,20 +46,19 @@ TrainJob::TrainJob(RqVae* model, const RowSource* source, const TrainConfig& con
     : model_(model),
       source_(source),
       config_(config),
-      split_(SplitRows(model->config().seed, source->rows(), config.validation_share)),
-      training_(source, std::move(split_.training)),
-      validation_(source, std::move(split_.validation)),
+      split_(model->config().seed, source->rows(), config.validation_share),
+      training_rows_(source->rows() - ValidationRows(source->rows(), config.validation_share)),
+      validation_rows_(source->rows() - training_rows_),
+      training_(source, {}),
+      validation_(source, {}),
       optimizer_(config.optimizer, model->store()),
       dead_codes_(model->config(), config.dead_code_restart),
-      separation_(model->config(), config.separation_weight, config.separation_margin, training_.rows()) {
-  if (model->initialized()) {
-    Begin();
-  } else {
+      separation_(model->config(), config.separation_weight, config.separation_margin, training_rows_) {
+  if (!model->initialized()) {  // it reads the training rows once they are known
     initialize_ = std::make_unique<InitializeJob>(model, &training_, model->config().codebook_kmeans_init);
-    phase_ = Phase::kInitialize;
   }
-  config_.batch_size = std::min(config_.batch_size, training_.rows());
-  total_steps_ = int64_t{config_.epochs} * ((training_.rows() + config_.batch_size - 1) / config_.batch_size);
+  config_.batch_size = std::min(config_.batch_size, training_rows_);
+  total_steps_ = int64_t{config_.epochs} * ((training_rows_ + config_.batch_size - 1) / config_.batch_size);
 }
 
 TrainJob::~TrainJob() = default;
@@ -76,6 +75,9 @@ bool TrainJob::Advance() {
 
 void TrainJob::Slice() {
   switch (phase_) {
+    case Phase::kSplit:
+      if (!split_.Advance()) FinishSplit();
+      break;
     case Phase::kInitialize:
       if (!initialize_->Advance()) {
         initialize_.reset();
@@ -105,6 +107,14 @@ void TrainJob::Slice() {
   }
 }
 
+// Ends a training that diverged, with weights that encode.
+void TrainJob::Diverge(const std::string& what) {
+  model_->store().values() = best_by_loss_ ? best_by_loss_->values : begun_with_;
+  model_->ParametersChanged();
+  throw Error(ErrorKind::kDiverged,
+              what + ". The model went back to " + (best_by_loss_ ? "its best weights so far" : "those it began with"));
+}
+
 // An item of the block at position_ has no finite distance to any code: it never had, or the epoch's steps did that.
 void TrainJob::RefuseItem(Index row_of_block) {
   if (epoch_ < 0) {
@@ -114,34 +124,45 @@ void TrainJob::RefuseItem(Index row_of_block) {
                                               " has values too large for this model. Check the row for " +
                                               "extreme values, or train a new model");
   }
-  ParameterStore& store = model_->store();
-  if (best_by_loss_) {
-    store.values() = best_by_loss_->values;
-  } else if (store.previous().size() == store.values().size()) {  // not after a resume
-    store.RestorePrevious();
+  Diverge("training diverged in {epoch=" + std::to_string(epoch_) +
+          "}: an item's latent vector is no longer finite. Lower {learningRate} or check the items for extreme values");
+}
+
+void TrainJob::FinishSplit() {
+  Split split = split_.Take();
+  training_ = SubsetRows(source_, std::move(split.training));
+  validation_ = SubsetRows(source_, std::move(split.validation));
+  if (after_split_) {
+    phase_ = *after_split_;
+  } else if (initialize_) {
+    phase_ = Phase::kInitialize;
+  } else {
+    Begin();
   }
-  model_->ParametersChanged();
-  throw Error(ErrorKind::kDiverged,
-              "training diverged in {epoch=" + std::to_string(epoch_) +
-                  "}: an item's latent vector is no longer finite. The model keeps earlier weights. Lower "
-                  "{learningRate} or check the items for extreme values");
 }
 
 // Of training proper: the model is initialised.
 void TrainJob::Begin() {
   epoch_ = -1;
+  begun_with_ = model_->store().values();
   if (config_.residual_noise <= 0) {
     EvaluateOrGoOn();
     return;
   }
   position_ = 0;
-  residuals_.resize(std::min(kResidualRows, training_.rows()), training_.dim());
+  residuals_.resize(std::min(kResidualRows, training_rows_), source_->dim());
   phase_ = Phase::kResiduals;
 }
 
 void TrainJob::ResidualBlock() {
   if (residual_names_.empty()) {  // once for all blocks, after a resume too
-    residual_names_ = SampleRows(model_->config().seed, Stream::kResidual, training_.rows(), residuals_.rows());
+    if (!sampler_) {
+      sampler_ =
+          std::make_unique<RowSampler>(model_->config().seed, Stream::kResidual, training_rows_, residuals_.rows());
+    }
+    if (sampler_->Advance()) return;
+    residual_names_ = sampler_->Take();
+    sampler_.reset();
   }
   const Index rows = std::min(kRowBlock, residuals_.rows() - position_);
   block_.resize(rows, training_.dim());
@@ -167,12 +188,13 @@ StepExtras TrainJob::Extras() const {
 void TrainJob::EvaluateOrGoOn() {
   const Index done = epoch_ + 1;
   const bool due =
-      epoch_ < 0 ? validation_.rows() > 0 : done == config_.epochs || done % config_.evaluate_every == 0 || epoch_ == 0;
+      epoch_ < 0 ? validation_rows_ > 0 : done == config_.epochs || done % config_.evaluate_every == 0 || epoch_ == 0;
   if (!due) {
     NextEpoch();
     return;
   }
   codes_.resize(source_->rows(), model_->config().levels());
+  ids_ = IdCounter(source_->rows(), model_->config().codebook_sizes);
   evaluation_ = {};
   validation_error_ = validation_energy_ = 0;
   validation_mean_.assign(static_cast<size_t>(source_->dim()), 0.0);
@@ -181,7 +203,7 @@ void TrainJob::EvaluateOrGoOn() {
 }
 
 void TrainJob::ShuffleRows() {
-  order_ = EpochOrder(model_->config().seed, static_cast<uint64_t>(epoch_), training_.rows(), &window_ends_);
+  order_ = EpochShuffle(model_->config().seed, static_cast<uint64_t>(epoch_), training_rows_);
   announced_ = block_read_ = 0;
 }
 
@@ -193,31 +215,40 @@ void TrainJob::StartEpoch() {
   phase_ = Phase::kTrain;
 }
 
+// Whether the order reaches so far; if not, does a slice for it.
+bool TrainJob::HasOrder(Index end) {
+  if (static_cast<Index>(order_.order().size()) >= end) return true;
+  order_.Extend();
+  return false;
+}
+
 // Reads order_[first], ... into the block. Only one window of the shuffle need be there at a time: what was read of one
 // is kept while the next is fetched.
 void TrainJob::ReadShuffled(Index first, Index rows) {
   block_.resize(rows, source_->dim());
   while (block_read_ < rows) {
     const Index at = first + block_read_;
-    const auto window = std::upper_bound(window_ends_.begin(), window_ends_.end(), at);
+    const std::vector<Index>& window_ends = order_.window_ends();
+    const auto window = std::upper_bound(window_ends.begin(), window_ends.end(), at);
     if (*window != announced_) {
-      const Index begin = window == window_ends_.begin() ? 0 : *(window - 1);
-      training_.Want(order_.data() + begin, *window - begin);
+      const Index begin = window == window_ends.begin() ? 0 : *(window - 1);
+      training_.Want(order_.order().data() + begin, *window - begin);
       announced_ = *window;
     }
     const Index count = std::min(rows - block_read_, *window - at);
-    training_.Read(order_.data() + at, count, block_.middleRows(block_read_, count));
+    training_.Read(order_.order().data() + at, count, block_.middleRows(block_read_, count));
     block_read_ += count;
   }
   block_read_ = 0;
 }
 
 void TrainJob::TrainBlock() {
-  const Index batch = std::min(config_.batch_size, training_.rows() - position_);
+  const Index batch = std::min(config_.batch_size, training_rows_ - position_);
   const bool planning = model_->config().balanced() && planned_ < batch;
   Index& done = planning ? planned_ : in_batch_;
   const Index rows = std::min(kRowBlock, batch - done);
-  const uint32_t* names = order_.data() + position_ + done;
+  if (!HasOrder(position_ + done + rows)) return;
+  const uint32_t* names = order_.order().data() + position_ + done;
   ReadShuffled(position_ + done, rows);
   if (done == 0 && (planning || !model_->config().balanced())) model_->BeginStep(batch);
   if (planning) {
@@ -235,8 +266,12 @@ void TrainJob::TrainBlock() {
 void TrainJob::FinishStep() {
   Losses losses = model_->FinishStep();
   const double rate_scale = RateScale(config_.schedule, config_.warmup, step_, total_steps_);
-  ApplyStep(*model_, optimizer_, losses, rate_scale,
-            "training diverged in {epoch=" + std::to_string(epoch_) + "}, step " + std::to_string(step_));
+  try {
+    ApplyStep(*model_, optimizer_, losses, rate_scale,
+              "training diverged in {epoch=" + std::to_string(epoch_) + "}, step " + std::to_string(step_));
+  } catch (const Error& e) {
+    Diverge(e.what());  // a loss that is not finite is that of the weights as they are
+  }
   dead_codes_.CommitStep();
   last_rate_ = config_.optimizer.learning_rate * rate_scale;
   ++step_;
@@ -252,7 +287,7 @@ void TrainJob::FinishStep() {
 
   position_ += in_batch_;
   in_batch_ = planned_ = 0;
-  if (position_ == training_.rows()) FinishTraining();
+  if (position_ == training_rows_) FinishTraining();
 }
 
 Losses TrainJob::EpochMeans(Index rows) const {
@@ -274,7 +309,7 @@ std::optional<Losses> TrainJob::epoch_losses() const {
 void TrainJob::FinishTraining() {
   EpochRecord record;
   record.epoch = epoch_;
-  record.losses = EpochMeans(training_.rows());
+  record.losses = EpochMeans(training_rows_);
   record.learning_rate = last_rate_;
   for (Index l = 0; l < model_->config().levels(); ++l) record.dead_codes.push_back(dead_codes_.dead(l));
   record.restarted.assign(record.dead_codes.size(), 0);
@@ -290,12 +325,14 @@ void TrainJob::EvaluateBlock() {
   const Index rows = std::min(kRowBlock, source_->rows() - position_);
   block_.resize(rows, source_->dim());
   source_->ReadInOrder(position_, block_);
-  model_->Encode(block_, codes_.middleRows(position_, rows), nullptr);
+  auto codes = codes_.middleRows(position_, rows);
+  model_->Encode(block_, codes, nullptr);
+  ids_.Add(codes);
   position_ += rows;
   if (position_ < source_->rows()) return;
-  evaluation_.ids = CountIds(codes_, model_->config().codebook_sizes);
+  evaluation_.ids = ids_.statistics();
   position_ = 0;
-  if (validation_.rows() > 0) {
+  if (validation_rows_ > 0) {
     phase_ = Phase::kValidate;
   } else {
     SeparateOrGoOn();
@@ -336,7 +373,7 @@ void TrainJob::ValidateBlock() {
 // measure distances by, and at the end no epoch to come.
 void TrainJob::SeparateOrGoOn() {
   if (separation_.enabled() && epoch_ >= 0 && epoch_ + 1 < config_.epochs) {
-    separation_.Begin(codes_, training_.names(), history_.back().losses.quantization_error.back());
+    separation_.Begin(std::move(ids_), codes_, training_.names(), history_.back().losses.quantization_error.back());
     phase_ = Phase::kSeparate;
   } else {
     FinishEvaluation();
@@ -363,6 +400,7 @@ void TrainJob::Consider(const Evaluation& evaluation, double loss, Index epoch) 
   for (auto* best : {less_loss ? &best_by_loss_ : nullptr, less_collision ? &best_by_collision_ : nullptr}) {
     if (best != nullptr) *best = Snapshot{epoch, loss, evaluation, model_->store().values()};
   }
+  begun_with_.resize(0);
   const bool better = config_.select == Select::kCollision ? less_collision : less_loss;
   without_better_ = better ? 0 : without_better_ + 1;
 }
@@ -455,18 +493,24 @@ void VisitFields(Archive& archive, EpochRecord& record) {
 
 void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
   archive.Visit(phase);
-  if (phase == Phase::kInitialize) return;  // which starts anew
+  if (phase == Phase::kInitialize) {
+    if (!initialize_) Archive::Fail();
+    initialize_->Visit(archive);
+    return;
+  }
   const Index size = values.size();
   archive.Visit(values);
   if (values.size() != size) Archive::Fail();
+  if (phase == Phase::kSplit) return;  // nothing was done yet
+  archive.Visit(begun_with_);
   optimizer_.Visit(archive);
   dead_codes_.Visit(archive);
   separation_.Visit(archive);
   Vector residuals = Eigen::Map<const Vector>(residuals_.data(), residuals_.size());
   archive.Visit(residuals);
   if (archive.reading()) {
-    if (residuals.size() % training_.dim() != 0) Archive::Fail();
-    residuals_ = Eigen::Map<const Matrix>(residuals.data(), residuals.size() / training_.dim(), training_.dim());
+    if (residuals.size() % source_->dim() != 0) Archive::Fail();
+    residuals_ = Eigen::Map<const Matrix>(residuals.data(), residuals.size() / source_->dim(), source_->dim());
   }
   archive.Visit(epoch_);
   archive.Visit(step_);
@@ -492,6 +536,8 @@ std::vector<uint8_t> TrainJob::Save() {
   // An evaluation begins anew; so does the step in progress, since position_ is where its batch begins.
   const bool evaluating = phase_ == Phase::kValidate || phase_ == Phase::kSeparate;
   Phase phase = evaluating ? Phase::kEvaluate : phase_;
+  if (phase == Phase::kSplit && after_split_) phase = *after_split_;
+  if (phase == Phase::kSplit && initialize_) phase = Phase::kInitialize;
   Visit(archive, phase, model_->store().values());
   return archive.bytes();
 }
@@ -510,6 +556,7 @@ bool TrainJob::Fits(Phase phase) const {
     }
   }
   if (start_ && !whole(*start_)) return false;
+  if (begun_with_.size() != (best_by_loss_ ? 0 : model_->store().values().size())) return false;
   for (const std::optional<Snapshot>* snapshot : {&best_by_loss_, &best_by_collision_}) {
     if (*snapshot &&
         ((*snapshot)->values.size() != model_->store().values().size() || !whole((*snapshot)->evaluation))) {
@@ -520,7 +567,7 @@ bool TrainJob::Fits(Phase phase) const {
   if (epochs > config_.epochs || step_ < 0 || step_ > total_steps_) return false;
   switch (phase) {
     case Phase::kTrain:
-      return epoch_ == epochs && epoch_ < config_.epochs && position_ >= 0 && position_ < training_.rows();
+      return epoch_ == epochs && epoch_ < config_.epochs && position_ >= 0 && position_ < training_rows_;
     case Phase::kStartEpoch:
       return epoch_ == epochs && epoch_ < config_.epochs;
     case Phase::kDone:
@@ -536,15 +583,21 @@ void TrainJob::Restore(const uint8_t* bytes, size_t size) {
   Phase phase = phase_;
   Visit(archive, phase, values);
   if (!archive.at_end() || phase > Phase::kDone) Archive::Fail();
-  if (phase == Phase::kInitialize) return;
-  if (!Fits(phase)) Archive::Fail();
-  initialize_.reset();
-  model_->store().values() = values;
-  model_->set_initialized(true);
-  model_->ParametersChanged();
+  if (phase != Phase::kInitialize) {
+    if (phase != Phase::kSplit && !Fits(phase)) Archive::Fail();
+    initialize_.reset();
+    model_->store().values() = values;
+    model_->set_initialized(true);
+    model_->ParametersChanged();
+    in_batch_ = planned_ = 0;
+    dead_codes_.DiscardStep();
+  }
+  const bool split = phase_ != Phase::kSplit;
+  if (phase == Phase::kSplit) {
+    if (split) Begin();
+    return;
+  }
   phase_ = phase;
-  in_batch_ = planned_ = 0;
-  dead_codes_.DiscardStep();
   if (phase == Phase::kTrain) {
     ShuffleRows();
   } else if (phase == Phase::kEvaluate) {
@@ -552,6 +605,9 @@ void TrainJob::Restore(const uint8_t* bytes, size_t size) {
   } else if (phase == Phase::kResiduals) {
     Begin();
   }
+  if (split || phase_ == Phase::kDone) return;
+  after_split_ = phase_;
+  phase_ = Phase::kSplit;
 }
 
 }  // namespace rqvae

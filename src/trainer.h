@@ -48,13 +48,15 @@ struct Snapshot {
 };
 
 // Applies the optimiser's step to a model whose gradients are ready. Throws kDiverged and leaves the weights as they
-// were when the loss or a weight is no longer finite; `where` begins the message.
+// were, and the optimiser, when the loss or a weight is no longer finite; `where` begins the message.
 void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where);
 
 // Trains the model in place, initialising it first where needed. A dropped job leaves the last whole step in the model
 // (or, while initialising, the model as it was); a finished one leaves what TrainConfig::select says.
 //
-// Validation rows (SplitRows) take no part in initialisation and steps; with them, the start (before the first epoch)
+// A training that diverges (kDiverged) leaves the best weights so far, or those that it began with.
+//
+// Validation rows (SplitJob) take no part in initialisation and steps; with them, the start (before the first epoch)
 // is evaluated and kept too, so that what is selected by loss is never worse on them than where it began.
 class TrainJob : public Job {
  public:
@@ -64,11 +66,11 @@ class TrainJob : public Job {
   bool Advance() override;
 
   bool initializing() const { return initialize_ != nullptr; }
-  double initialize_progress() const { return initialize_ ? initialize_->progress() : 1.0; }
-  Index epoch() const { return epoch_; }  // in progress
-  int64_t step() const { return step_; }  // whole steps done
+  double initialize_progress() const { return initialize_ ? initialize_->progress() : 1.0; }  // in [0, 1]
+  Index epoch() const { return epoch_; }                                                      // in progress
+  int64_t step() const { return step_; }                                                      // whole steps done
   int64_t total_steps() const { return total_steps_; }
-  Index training_rows() const { return training_.rows(); }
+  Index training_rows() const { return training_rows_; }
   const Losses& last_losses() const { return last_losses_; }  // of the last whole step
   Index last_batch_size() const { return last_batch_size_; }  // 0 before the first step of this object
   // Means over the items of the epoch in progress so far; at its beginning, those of the epoch before. None before the
@@ -90,15 +92,28 @@ class TrainJob : public Job {
   void Restore(const uint8_t* bytes, size_t size);
 
  private:
-  enum class Phase : uint8_t { kInitialize, kResiduals, kEvaluate, kValidate, kSeparate, kStartEpoch, kTrain, kDone };
+  enum class Phase : uint8_t {
+    kSplit,
+    kInitialize,
+    kResiduals,
+    kEvaluate,
+    kValidate,
+    kSeparate,
+    kStartEpoch,
+    kTrain,
+    kDone
+  };
 
   void Slice();
   [[noreturn]] void RefuseItem(Index row_of_block);
+  [[noreturn]] void Diverge(const std::string& what);
+  void FinishSplit();
   void Begin();
   void ResidualBlock();
   void EvaluateOrGoOn();
   void StartEpoch();
   void ShuffleRows();
+  bool HasOrder(Index end);
   void ReadShuffled(Index first, Index rows);
   void TrainBlock();
   void FinishStep();
@@ -118,25 +133,29 @@ class TrainJob : public Job {
   RqVae* model_;
   const RowSource* source_;
   TrainConfig config_;
-  Split split_;
-  SubsetRows training_;
+  SplitJob split_;
+  Index training_rows_;
+  Index validation_rows_;
+  SubsetRows training_;  // once the rows are split
   SubsetRows validation_;
   Optimizer optimizer_;
   DeadCodes dead_codes_;
   Separation separation_;
+  Vector begun_with_;                     // the weights, until there are best ones
   Matrix residuals_;                      // pool of the residual noise
-  std::vector<uint32_t> residual_names_;  // its rows, while it is being filled
+  std::unique_ptr<RowSampler> sampler_;   // of its rows
+  std::vector<uint32_t> residual_names_;  // which they are, while it is being filled
   std::unique_ptr<InitializeJob> initialize_;
-  Phase phase_;
-  Index epoch_ = 0;  // -1 while the start is evaluated
+  Phase phase_ = Phase::kSplit;
+  std::optional<Phase> after_split_;  // what a checkpoint says
+  Index epoch_ = 0;                   // -1 while the start is evaluated
   int64_t step_ = 0;
   int64_t total_steps_ = 0;
   Index position_ = 0;  // within the epoch's order, or of an evaluation: first row not yet seen
   Index in_batch_ = 0;  // rows of the current batch already added
   Index planned_ = 0;   // rows of the current batch already planned (balanced assignment)
-  std::vector<uint32_t> order_;
-  std::vector<Index> window_ends_;  // in order_: where the shuffle's windows end
-  Index announced_ = 0;             // where the window ends that was announced to the rows' source
+  EpochShuffle order_;
+  Index announced_ = 0;  // where the window ends that was announced to the rows' source
   Matrix block_;
   Index block_read_ = 0;  // rows of the block that were read already: it may span windows
   Losses last_losses_;
@@ -144,6 +163,7 @@ class TrainJob : public Job {
   Losses epoch_sums_;  // weighted by items
   double last_rate_ = 0;
   CodeMatrix codes_;  // of the evaluation pass
+  IdCounter ids_;
   Evaluation evaluation_;
   double validation_error_ = 0;  // sums over the validation rows
   double validation_energy_ = 0;

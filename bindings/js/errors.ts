@@ -62,7 +62,7 @@ export class DisposedError extends RQVAEError {
   override readonly name = "DisposedError";
 }
 
-/** Training reached a loss that is not finite. The model keeps the last step before it. */
+/** Training reached a loss, weights or latent vectors that are not finite. The model keeps the best weights so far, or those that the training began with; after `trainStep`, those before the step. */
 export class DivergedError extends RQVAEError {
   override readonly name = "DivergedError";
 }

@@ -6,9 +6,11 @@
 #include <cmath>
 #include <numeric>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "hash.h"
+#include "training_data.h"
 
 namespace rqvae {
 namespace {
@@ -120,6 +122,35 @@ TEST(SampleRows, TakesDistinctRowsInOrderAndGrowsMonotonically) {
   EXPECT_TRUE(std::includes(large.begin(), large.end(), small.begin(), small.end()));
   EXPECT_GT(small.back(), 5000u);  // not the first rows
   EXPECT_EQ(SampleRows(9, Stream::kSample, 10, 20).size(), 10u);
+}
+
+// By sorting all hashes.
+std::vector<uint32_t> SampleBySorting(uint64_t seed, Stream stream, Index rows, Index count) {
+  std::vector<std::pair<uint64_t, uint32_t>> hashes;
+  for (uint32_t row = 0; row < static_cast<uint32_t>(rows); ++row) hashes.push_back({Hash(seed, stream, row), row});
+  std::sort(hashes.begin(), hashes.end());
+  std::vector<uint32_t> sample;
+  for (Index i = 0; i < std::min(rows, count); ++i) sample.push_back(hashes[static_cast<size_t>(i)].second);
+  std::sort(sample.begin(), sample.end());
+  return sample;
+}
+
+TEST(SampleRows, TakesTheSmallestHashes) {
+  for (const Index rows : {1, 2, 1000, 65536, 200001}) {  // buckets with no row, and with several
+    for (const Index count : {Index{0}, Index{1}, Index{7}, rows / 10, rows / 2, rows - 1, rows, rows + 5}) {
+      EXPECT_EQ(SampleRows(3, Stream::kValidation, rows, count), SampleBySorting(3, Stream::kValidation, rows, count))
+          << count << " of " << rows;
+    }
+  }
+}
+
+TEST(RowSampler, LooksAtASliceOfRowsAtATime) {
+  const Index rows = 10 * RowSampler::kSliceRows + 1;
+  RowSampler sampler(0, Stream::kSample, rows, 20000);
+  Index slices = 1;
+  while (sampler.Advance()) ++slices;
+  EXPECT_EQ(slices, 2 * 11);  // two passes
+  EXPECT_EQ(sampler.Take(), SampleBySorting(0, Stream::kSample, rows, 20000));
 }
 
 TEST(AddNoise, HasTheStandardDeviationAndFollowsTheRow) {

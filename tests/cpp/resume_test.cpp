@@ -212,11 +212,11 @@ TEST_P(ResumeTest, AgainAndAgain) {
     int sessions = 0;
     int64_t step = -1;
     for (bool more = true; more; ++sessions) {
-      ASSERT_LT(sessions, 200);
+      ASSERT_LT(sessions, 2000);
       auto session = std::make_unique<Session>(*this);
       if (!state.empty()) session->job.Restore(state.data(), state.size());
-      // Initialisation starts anew each time: let it come to its end. So does a step: let each session make one.
-      while (session->job.initializing()) session->job.Advance();
+      // A step starts anew each time: let each session make one; and so does what comes before the codebooks.
+      while (session->job.initializing() && session->job.initialize_progress() <= 0.2) session->job.Advance();
       for (int i = 0; i < slices || (more && session->job.step() == step); ++i) more = session->job.Advance();
       step = session->job.step();
       state = session->job.Save();
@@ -294,7 +294,7 @@ TEST_P(ResumeTest, DamagedBytesThrowAndLeaveTheModelAsItWas) {
   longer.push_back(0);
   EXPECT_TRUE(refused(longer));
   std::vector<uint8_t> phase = bytes;
-  for (const int value : {8, 9, 100, 255}) {
+  for (const int value : {9, 10, 100, 255}) {
     phase[0] = static_cast<uint8_t>(value);
     EXPECT_TRUE(refused(phase)) << "there is no phase " << value;
   }

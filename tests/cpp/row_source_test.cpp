@@ -14,6 +14,7 @@
 #include "random.h"
 #include "streamed_rows.h"
 #include "test_data.h"
+#include "training_data.h"
 
 namespace rqvae {
 namespace {

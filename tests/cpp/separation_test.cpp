@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -37,10 +40,15 @@ struct Crowd {
     return config;
   }
   void Search(double error = 2) {
-    separation->Begin(codes, training, error);
+    separation->Begin(Counted(), codes, training, error);
     const SubsetRows source(&rows, training);
     while (separation->Advance(model, source)) {
     }
+  }
+  IdCounter Counted() const {
+    IdCounter ids(codes.rows(), model.config().codebook_sizes);
+    ids.Add(codes);
+    return ids;
   }
   // The sum of hinges and its gradient for all rows, by the class.
   double Gradient(Matrix* dz) {
@@ -189,11 +197,136 @@ TEST(Separation, ATargetStandsWhileItsRowIsThere) {
   CodeMatrix distinct = crowd.codes.topRows(128);
   crowd.codes = distinct;
   crowd.training.resize(128);
-  crowd.separation->Begin(crowd.codes, crowd.training, 2);
+  crowd.separation->Begin(crowd.Counted(), crowd.codes, crowd.training, 2);
   const SubsetRows source(&crowd.rows, crowd.training);
   while (crowd.separation->Advance(crowd.model, source)) {
   }
   EXPECT_LE(crowd.separation->targets(), 3);  // those that are by chance where their target is
+}
+
+// The search as its definition says it, each member compared with all others: the bytes of a Separation that found what
+// it should, at first.
+std::vector<uint8_t> NaiveTargets(const Crowd& crowd, double error) {
+  constexpr Index kCandidates = 8;
+  const auto n = static_cast<size_t>(crowd.codes.rows());
+  using Id = std::vector<uint32_t>;
+  auto id_of = [&](size_t row) {
+    return Id{crowd.codes(static_cast<Index>(row), 0), crowd.codes(static_cast<Index>(row), 1)};
+  };
+  std::map<Id, std::vector<uint32_t>> members;  // training rows
+  std::map<Id, bool> has_guest;
+  std::set<Id> used;
+  std::vector<Id> groups;  // in order of appearance
+  for (size_t row = 0, next = 0; row < n; ++row) {
+    if (used.insert(id_of(row)).second) groups.push_back(id_of(row));
+    if (next < crowd.training.size() && crowd.training[next] == row) {
+      members[id_of(row)].push_back(static_cast<uint32_t>(next++));
+    } else {
+      has_guest[id_of(row)] = true;
+    }
+  }
+  struct Found {
+    float own = 0;
+    std::vector<std::pair<float, Id>> candidates;
+  };
+  const std::set<Id> taken_at_first = used;
+  auto find = [&](uint32_t name) {
+    const Index row = crowd.training[name];
+    Matrix item(1, crowd.rows.dim()), z(1, 6), own(1, 6);
+    const uint32_t at = static_cast<uint32_t>(row);
+    crowd.rows.Read(&at, 1, item);
+    crowd.model.Latents(item, z);
+    crowd.model.quantizer().Lookup(crowd.codes.middleRows(row, 1), own);
+    CodeMatrix codes(kCandidates, 2);
+    std::vector<float> errors(kCandidates);
+    crowd.model.quantizer().Candidates(z, kCandidates, codes, errors.data());
+    Found found;
+    for (Index j = 0; j < 6; ++j) found.own += (z(0, j) - own(0, j)) * (z(0, j) - own(0, j));
+    for (Index c = 0; c < kCandidates && std::isfinite(errors[static_cast<size_t>(c)]); ++c) {
+      const Id id = {codes(c, 0), codes(c, 1)};
+      if (!taken_at_first.contains(id)) found.candidates.push_back({errors[static_cast<size_t>(c)], id});
+    }
+    return found;
+  };
+  std::vector<uint32_t> rows, taken, alternative;
+  for (const Id& id : groups) {
+    if (members[id].size() + (has_guest[id] ? 1 : 0) < 2) continue;
+    std::vector<std::pair<Found, std::vector<uint32_t>>> classes;
+    for (const uint32_t name : members[id]) {
+      const Found found = find(name);
+      auto same = std::find_if(classes.begin(), classes.end(), [&](const auto& other) {
+        return other.first.own == found.own && other.first.candidates == found.candidates;
+      });
+      if (same == classes.end()) {
+        classes.push_back({found, {name}});
+      } else {
+        same->second.push_back(name);
+      }
+    }
+    auto gap = [](const auto& one) {
+      return one.first.candidates.empty() ? std::numeric_limits<float>::infinity()
+                                          : one.first.candidates[0].first - one.first.own;
+    };
+    std::stable_sort(classes.begin(), classes.end(), [&](const auto& a, const auto& b) { return gap(a) < gap(b); });
+    if (!has_guest[id]) classes.pop_back();
+    for (const auto& [found, names] : classes) {
+      for (const auto& [_, free] : found.candidates) {
+        if (!used.insert(free).second) continue;
+        for (const uint32_t name : names) {
+          rows.push_back(name);
+          taken.insert(taken.end(), id.begin(), id.end());
+          alternative.insert(alternative.end(), free.begin(), free.end());
+        }
+        break;
+      }
+    }
+  }
+  Archive archive;
+  auto error_as_float = static_cast<float>(error);
+  archive.Visit(error_as_float);
+  std::vector<int32_t> of_row(crowd.training.size(), -1);
+  for (size_t i = 0; i < rows.size(); ++i) of_row[rows[i]] = static_cast<int32_t>(i);
+  archive.Visit(of_row);
+  archive.Visit(taken);
+  archive.Visit(alternative);
+  return archive.bytes();
+}
+
+TEST(Separation, FindsTheTargetsOfTheDefinition) {
+  TestRandom random(11);
+  for (const int kind : {0, 1, 2, 3}) {
+    Matrix items = kind == 0 ? ClusteredRows(random, 300, 9, 12, 0.4) : ClusteredRows(random, 700, 9, 40, 0.2);
+    for (Index i = 0; i < 60; ++i) items.row(items.rows() - 1 - 3 * i) = items.row(3 * i);  // twins, apart
+    Crowd crowd(items);
+    if (kind == 2) crowd.codes.setZero();  // one group of all
+    if (kind == 3) {                       // guests
+      for (size_t i = crowd.training.size(); i-- > 0;) {
+        if (i % 5 == 2) crowd.training.erase(crowd.training.begin() + static_cast<std::ptrdiff_t>(i));
+      }
+      crowd.separation =
+          std::make_unique<Separation>(crowd.model.config(), 3, 0.05, static_cast<Index>(crowd.training.size()));
+    }
+    crowd.Search(1.5);
+    EXPECT_GT(crowd.separation->targets(), 10);
+    Archive archive;
+    crowd.separation->Visit(archive);
+    EXPECT_EQ(archive.bytes(), NaiveTargets(crowd, 1.5)) << kind;
+  }
+}
+
+// Each slice sees a bounded number of members, and no member is compared with all others: the whole group at once, or
+// each with each, would not end in the time of a test.
+TEST(Separation, AGroupOfManyIsDoneInSlices) {
+  TestRandom random(12);
+  Crowd crowd(ClusteredRows(random, 60000, 3, 5000, 0.3));
+  crowd.codes.setZero();
+  crowd.separation->Begin(crowd.Counted(), crowd.codes, crowd.training, 1);
+  const SubsetRows source(&crowd.rows, crowd.training);
+  Index slices = 1;
+  while (crowd.separation->Advance(crowd.model, source)) ++slices;
+  // Members, groups, candidates by blocks, classes, and classes assigned 4,096 members at a time.
+  EXPECT_GE(slices, 1 + 1 + 60000 / kRowBlock + 60000 / 4096);
+  EXPECT_GT(crowd.separation->targets(), 100);
 }
 
 TEST(Separation, GoesThroughAnArchive) {

@@ -3,10 +3,12 @@
 #define RQVAE_TESTS_TRAINING_DATA_H_
 
 #include <ostream>
+#include <vector>
 
 #include "config.h"
 #include "matrix.h"
 #include "random.h"
+#include "row_source.h"
 
 namespace rqvae {
 
@@ -38,6 +40,21 @@ inline TrainConfig ShortTraining() {
   config.epochs = 5;
   config.batch_size = 300;  // ragged last batch, and blocks of 256 + 44
   return config;
+}
+
+// What the jobs do in slices, in one go.
+inline Split SplitRows(uint64_t seed, Index rows, double validation_share) {
+  SplitJob job(seed, rows, validation_share);
+  RunToEnd(job);
+  return job.Take();
+}
+inline std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows,
+                                        std::vector<Index>* window_ends = nullptr) {
+  EpochShuffle shuffle(seed, epoch, rows);
+  while (shuffle.Extend()) {
+  }
+  if (window_ends != nullptr) *window_ends = shuffle.window_ends();
+  return shuffle.order();
 }
 
 // One way to train, for tests that go through several.
