@@ -2,8 +2,9 @@
 // package, the browsers and the page. The last line counts the tests.
 //
 //   npm test                      all but what "npm run test:all" adds
-//   npm test -- cpp js            only these parts: check, cpp, js, package, browser, fixtures, reproducible
-//   npm run test:all              every part; "fixtures" builds and runs the packed package with bundlers and in other runtimes,
+//   npm test -- cpp js            only these parts: check, cpp, js, package, browser, threads, fixtures, reproducible
+//   npm run test:all              every part; "threads" runs the C++ tests that have several threads under ThreadSanitizer,
+//                                 "fixtures" builds and runs the packed package with bundlers and in other runtimes,
 //                                 "reproducible" builds it again in another folder
 //   npm run test:all -- --within 55   the same, but what it adds to "npm test" is left out, and said to be, where it could not end
 //                                 within so many minutes
@@ -14,7 +15,7 @@ import { build, cmake } from "./build.mjs";
 import { ensureDebianPackage, inToolchain, ROOT, run, setup } from "./setup.mjs";
 
 const QUICK = ["check", "cpp", "js", "package", "browser"];
-const PARTS = [...QUICK, "fixtures", "reproducible"];
+const PARTS = [...QUICK, "threads", "fixtures", "reproducible"];
 const begun = performance.now();
 const given = process.argv.slice(2);
 const limit = given.indexOf("--within");
@@ -32,7 +33,7 @@ for (const part of chosen) {
 const wants = (part) => chosen.includes(part);
 
 /** Minutes that the parts of "all" may take on a slow machine. */
-const EXTRA_MINUTES = { fixtures: 12, reproducible: 10 };
+const EXTRA_MINUTES = { threads: 6, fixtures: 12, reproducible: 10 };
 
 /** Whether there is time for a part; if not, it counts as a skipped test. */
 function hasTimeFor(part) {
@@ -199,6 +200,12 @@ if (wants("package")) {
   step("tests of the packed package", () => vitest("package", ["tests/package", "--exclude=tests/package/*/**"]));
 }
 if (wants("browser")) step("browser tests", () => vitest("browser", ["tests/browser"]));
+if (wants("threads") && hasTimeFor("threads")) {
+  step("C++ tests: native-tsan", () => {
+    cmake("native-tsan", ["rqvae_tests"]);
+    googleTest("native-tsan", [join(ROOT, "build/native-tsan/rqvae_tests")], { inside: true });
+  });
+}
 if (wants("fixtures") && hasTimeFor("fixtures")) {
   const folders = readdirSync(join(ROOT, "tests/package"), { withFileTypes: true }).filter((entry) =>
     entry.isDirectory(),

@@ -2,7 +2,7 @@
 
 import { isSource, SourceReader } from "./embedding-source.ts";
 import { InvalidInputError } from "./errors.ts";
-import { indexOfNonFinite, notFinite } from "./items.ts";
+import { indexOfNonFinite, inWhole, notFinite } from "./items.ts";
 import { OptionReader, show } from "./option-reader.ts";
 import type { SemanticIds } from "./semantic-ids.ts";
 import type { EmbeddingSource, ItemBatches, Items, StreamOptions } from "./types.ts";
@@ -25,13 +25,17 @@ export async function* encodeBatches(
   let finished = false;
   try {
     let coming = pull(iterator);
+    let rows = 0;
     for (let number = 0; ; number++) {
       const { done, value } = await unlessAborted(coming, signal);
       if (done) {
         finished = true;
         return;
       }
-      const ids = await encode(value, isSource(batches) ? "items" : `batch ${number}`);
+      const ids = await encode(value, isSource(batches) ? "items" : `batch ${number}`).catch((error) => {
+        throw inWhole(error, (row) => rows + row); // the pieces of a source are parts of one whole
+      });
+      rows += ids.length;
       coming = pull(iterator);
       yield ids;
     }

@@ -1,7 +1,7 @@
 /** What the model makes of some of the items, a chunk at a time. */
 
 import { InvalidInputError } from "./errors.ts";
-import { openItems, typedArrayName } from "./items.ts";
+import { inWhole, openItems, typedArrayName } from "./items.ts";
 import type { RQVAE } from "./rqvae.ts";
 import type { SemanticIds } from "./semantic-ids.ts";
 import { compareCodes } from "./sorted-ids.ts";
@@ -40,7 +40,8 @@ export function forEachVector(
   const { latentDim: d, nQuantizationLayers: levels } = model.config;
   for (let first = 0; first < rows.length; first += CHUNK_ROWS) {
     const chunk = rows.subarray(first, first + CHUNK_ROWS);
-    const { semIds, embeddings, residuals } = model.getSemanticIds(pickRows(items, model.config.inputDim, chunk));
+    const picked = pickRows(items, model.config.inputDim, chunk);
+    const { semIds, embeddings, residuals } = named(chunk, () => model.getSemanticIds(picked));
     for (let i = 0; i < chunk.length; i++) {
       const row = chunk[i]!;
       if (compareCodes(semIds.codes, i * levels, ids.codes, row * levels, levels) !== 0) {
@@ -53,6 +54,15 @@ export function forEachVector(
       for (let j = last; j < last + d; j++) leftOver += (residuals[j]! - embeddings[j]!) ** 2;
       use(first + i, residuals.subarray(i * levels * d, (i * levels + 1) * d), leftOver);
     }
+  }
+}
+
+/** What `f` makes of the picked `rows`. Its errors name them by their numbers in the whole. */
+export function named<T>(rows: ArrayLike<number>, f: () => T): T {
+  try {
+    return f();
+  } catch (error) {
+    throw inWhole(error, (place) => rows[place]!);
   }
 }
 

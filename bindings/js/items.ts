@@ -218,3 +218,15 @@ export function outOfRange(row: number, name = "items"): InvalidInputError {
 export function requireInRange(row: number, first: number, name?: string): void {
   if (row >= 0) throw outOfRange(first + row, name);
 }
+
+/**
+ * An error about a part of the items, as one about the whole: with the number that the row has there, and what the items are called there.
+ * Any other error stays as it is.
+ */
+export function inWhole(error: unknown, rowOf: (row: number) => number, name = "items"): unknown {
+  if (!(error instanceof InvalidInputError)) return error;
+  const message = error.message.replace(/^items\b(?:: row (\d+))?/, (_, row?: string) =>
+    row === undefined ? name : `${name}: row ${rowOf(Number(row))}`,
+  );
+  return message === error.message ? error : new InvalidInputError(message, { cause: error });
+}

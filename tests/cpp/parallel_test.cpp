@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kmeans.h"
+#include "optimizer.h"
 #include "test_data.h"
 #include "trainer.h"
 #include "training_data.h"
@@ -172,6 +173,27 @@ TEST(Kmeans, IsTheSameWithAnyNumberOfThreads) {
     RunToEnd(job);
     if (threads == 1) expected = job.centers();
     EXPECT_TRUE(SameBits(job.centers(), expected)) << threads << " threads";
+  }
+}
+
+// More parameters than the trainings above have: enough for several threads.
+TEST(Optimizer, IsTheSameWithAnyNumberOfThreads) {
+  Vector expected;
+  for (Index threads : {1, 2, 4, 8}) {
+    const WithThreads with(threads);
+    ParameterStore store;
+    const Index weight = store.Add("w", {401, 499}, ParameterGroup::kEncoder, true);
+    store.Allocate();
+    Optimizer optimizer(OptimizerConfig{}, store);
+    for (int step = 0; step < 20; ++step) {
+      Random random(static_cast<uint64_t>(step), Stream::kSample);
+      auto gradient = store.gradient(weight);
+      for (Index i = 0; i < gradient.size(); ++i) gradient.data()[i] = static_cast<float>(random.Normal());
+      EXPECT_TRUE(optimizer.Step(store));
+      if (step % 5 == 4) optimizer.UndoStep(store);
+    }
+    if (threads == 1) expected = store.values();
+    EXPECT_TRUE(SameBits(store.values(), expected)) << threads << " threads";
   }
 }
 

@@ -1,7 +1,7 @@
-import { InvalidInputError } from "../errors.ts";
 import { ID_FORMATS, idChunks, writeIdShard } from "../formats/index.ts";
 import { labelsOf } from "../formats/labels.ts";
 import { RQVAE } from "../index.ts";
+import { inWhole } from "../items.ts";
 import type { JobOptions } from "../types.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
@@ -103,7 +103,10 @@ async function run(given: Given): Promise<number> {
       const view = jobView(process.stderr, title);
       return interruptible((signal) => call(quiet ? { signal } : { signal, onProgress: view.update }))
         .catch((error) => {
-          throw nameFile(itemsPath, inWhole(error, chosen.first));
+          throw nameFile(
+            itemsPath,
+            inWhole(error, (row) => chosen.first + row),
+          );
         })
         .finally(() => quiet || view.end());
     };
@@ -134,11 +137,4 @@ async function run(given: Given): Promise<number> {
   } finally {
     model.dispose();
   }
-}
-
-/** A complaint about a row of a part, with the row's number in the whole. */
-function inWhole(error: unknown, first: number): unknown {
-  if (!(error instanceof InvalidInputError)) return error;
-  const message = error.message.replace(/^items: row (\d+)/, (_, row: string) => `items: row ${Number(row) + first}`);
-  return new InvalidInputError(message, { cause: error });
 }

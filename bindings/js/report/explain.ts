@@ -1,6 +1,7 @@
 import { worksBehindProxy } from "../behind-proxy.ts";
 import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
+import { named } from "../item-vectors.ts";
 import { OptionReader, show } from "../option-reader.ts";
 import type { RQVAE } from "../rqvae.ts";
 import { levelLetter, type SemanticIds } from "../semantic-ids.ts";
@@ -219,10 +220,11 @@ export class Explainer {
 
   /** Why two items have the same ID, or that they do not. @throws InvalidInputError when there is no such item. */
   whyCollide(a: number, b: number): Collision {
-    const { data, dim } = this.#items.take(this.rowsOfPair(a, b));
+    const pair = this.rowsOfPair(a, b);
+    const { data, dim } = this.#items.take(pair);
     const codes = this.#ids.at(a);
     const distance = distanceOf(data.subarray(0, dim), data.subarray(dim));
-    const latents = this.#model.latents({ data, rows: 2, dim });
+    const latents = named(pair, () => this.#model.latents({ data, rows: 2, dim }));
     const latentDistance = distanceOf(latents.subarray(0, latents.length / 2), latents.subarray(latents.length / 2));
     const sharedCodes = commonPrefix(this.#ids, a, b);
     const smallestCell = this.#smallestCell();
@@ -305,7 +307,7 @@ export class Explainer {
   /** What is left of each row before each level. */
   #residuals(rows: ArrayLike<number>): Float64Array[][] {
     const { latentDim: dim } = this.#model.config;
-    const latents = this.#model.latents(this.#items.take(rows));
+    const latents = named(rows, () => this.#model.latents(this.#items.take(rows)));
     const { codes, levels } = this.#ids;
     return Array.from({ length: rows.length }, (_, k) => {
       const left = Float64Array.from(latents.subarray(k * dim, (k + 1) * dim));

@@ -5,6 +5,7 @@ import { checkArray, viewBytes } from "../attached.ts";
 import { originalOf, worksBehindProxy } from "../behind-proxy.ts";
 import { encodeBatches } from "../encode-stream.ts";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
+import { inWhole } from "../items.ts";
 import type { WasmSource } from "../native.ts";
 import { checkOptionNames, OptionReader } from "../option-reader.ts";
 import { reasonOf } from "../reason.ts";
@@ -270,8 +271,7 @@ export class RQVAEWorker {
         return await this.encodeAsync(items, signal ? { signal } : {});
       } catch (error) {
         // Over there the batch goes by the name of any items.
-        if (!(error instanceof InvalidInputError)) throw error;
-        throw new InvalidInputError(error.message.replace(/^items\b/, name), { cause: error });
+        throw inWhole(error, (row) => row, name);
       }
     });
   }

@@ -2,7 +2,7 @@ import { availableCores } from "#worker-host";
 import { worksBehindProxy } from "../behind-proxy.ts";
 import { isSource, SourceReader } from "../embedding-source.ts";
 import { WorkerError } from "../errors.ts";
-import { type ItemRows, openItems } from "../items.ts";
+import { type ItemRows, inWhole, openItems } from "../items.ts";
 import type { WasmSource } from "../native.ts";
 import { OptionReader, validateJobOptions } from "../option-reader.ts";
 import { SemanticIds } from "../semantic-ids.ts";
@@ -146,10 +146,14 @@ export class EncodePool {
         next += count;
         const data = await take(first, count);
         stop.signal.throwIfAborted();
-        const { codes: found } = await worker.encodeAsync(
-          { data, rows: count, dim },
-          { transfer: true, signal: stop.signal, onProgress: ({ progress }) => tell(worker, progress * count) },
-        );
+        const { codes: found } = await worker
+          .encodeAsync(
+            { data, rows: count, dim },
+            { transfer: true, signal: stop.signal, onProgress: ({ progress }) => tell(worker, progress * count) },
+          )
+          .catch((error) => {
+            throw inWhole(error, (row) => first + row);
+          });
         codes.set(found, first * levels);
         done += count;
         tell(worker, 0);
