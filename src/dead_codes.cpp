@@ -1,43 +1,48 @@
 #include "dead_codes.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "id_table.h"
+#include "sorting.h"
 
 namespace rqvae {
 
 DeadCodes::DeadCodes(const ModelConfig& config, bool restarts) : latent_dim_(config.latent_dim), restarts_(restarts) {
-  for (const Index size : config.codebook_sizes) {
-    levels_.push_back({std::vector<int64_t>(static_cast<size_t>(size)), {}});
+  levels_.resize(config.codebook_sizes.size());
+  step_.resize(levels_.size());
+  for (size_t l = 0; l < levels_.size(); ++l) {
+    const auto codes = static_cast<size_t>(config.codebook_sizes[l]);
+    levels_[l].counts.resize(codes);
+    step_[l].counts.resize(codes);
   }
-  step_ = levels_;
 }
 
-// By falling error; ties: the lowest row.
-bool DeadCodes::Before(const Candidate& a, const Candidate& b) {
-  return a.error != b.error ? a.error > b.error : a.row < b.row;
+void DeadCodes::Keep(Level& level, float error, uint32_t row, const float* residual) const {
+  if (error < level.least) return;
+  level.errors.push_back(error);
+  level.rows.push_back(row);
+  level.residuals.insert(level.residuals.end(), residual, residual + latent_dim_);
+  if (level.rows.size() >= 2 * level.counts.size()) Sort(level);  // once for every K rows that came
 }
 
-void DeadCodes::Keep(Level& level, Candidate candidate) {
-  if (candidate.error < level.least) return;
-  level.worst.push_back(std::move(candidate));
-  if (level.worst.size() >= 2 * level.counts.size()) KeepMost(level);
-}
-
-// Leaves the K first, by one pass for every K candidates that came.
-void DeadCodes::KeepMost(Level& level) {
-  const size_t most = level.counts.size();
-  if (level.worst.size() <= most) return;
-  const auto end = level.worst.begin() + static_cast<std::ptrdiff_t>(most);
-  std::nth_element(level.worst.begin(), end - 1, level.worst.end(), Before);
-  level.least = (end - 1)->error;
-  level.worst.erase(end, level.worst.end());
-}
-
-void DeadCodes::Sort(Level& level) {
-  KeepMost(level);
-  std::sort(level.worst.begin(), level.worst.end(), Before);
+void DeadCodes::Sort(Level& level) const {
+  std::vector<KeyedRow> order;
+  for (size_t i = 0; i < level.rows.size(); ++i) {
+    order.push_back({OrderedKey(-level.errors[i]) << 32 | level.rows[i], static_cast<uint32_t>(i)});
+  }
+  SortRows(order);
+  if (order.size() > level.counts.size()) order.resize(level.counts.size());
+  Level sorted;
+  for (const KeyedRow& one : order) {
+    sorted.errors.push_back(level.errors[one.row]);
+    sorted.rows.push_back(level.rows[one.row]);
+    const float* residual = level.residuals.data() + static_cast<size_t>(latent_dim_) * one.row;
+    sorted.residuals.insert(sorted.residuals.end(), residual, residual + latent_dim_);
+  }
+  if (order.size() == level.counts.size()) level.least = sorted.errors.back();
+  level.errors.swap(sorted.errors);
+  level.rows.swap(sorted.rows);
+  level.residuals.swap(sorted.residuals);
 }
 
 void DeadCodes::Observe(const ResidualQuantizer::Tape& tape, const uint32_t* rows) {
@@ -45,36 +50,37 @@ void DeadCodes::Observe(const ResidualQuantizer::Tape& tape, const uint32_t* row
     Level& level = step_[l];
     for (Index i = 0; i < tape.codes.rows(); ++i) {
       ++level.counts[tape.codes(i, static_cast<Index>(l))];
-      if (!restarts_) continue;
       const float error = tape.error[l][i];
-      if (!(error > 0) || error < level.least) continue;
-      Keep(level, {error, rows[i], tape.residuals[l].row(i).transpose()});
+      if (restarts_ && error > 0) Keep(level, error, rows[i], tape.residuals[l].row(i).data());
     }
   }
 }
 
 void DeadCodes::CommitStep() {
   for (size_t l = 0; l < levels_.size(); ++l) {
-    for (size_t k = 0; k < levels_[l].counts.size(); ++k) levels_[l].counts[k] += step_[l].counts[k];
-    for (Candidate& candidate : step_[l].worst) Keep(levels_[l], std::move(candidate));
+    const Level& step = step_[l];
+    for (size_t k = 0; k < step.counts.size(); ++k) levels_[l].counts[k] += step.counts[k];
+    for (size_t i = 0; i < step.rows.size(); ++i) {
+      Keep(levels_[l], step.errors[i], step.rows[i], step.residuals.data() + static_cast<size_t>(latent_dim_) * i);
+    }
   }
   DiscardStep();
 }
 
+void DeadCodes::Clear(Level& level) {
+  std::fill(level.counts.begin(), level.counts.end(), 0);
+  level.errors.clear();
+  level.rows.clear();
+  level.residuals.clear();
+  level.least = 0;
+}
+
 void DeadCodes::DiscardStep() {
-  for (Level& level : step_) {
-    std::fill(level.counts.begin(), level.counts.end(), 0);
-    level.worst.clear();
-    level.least = 0;
-  }
+  for (Level& level : step_) Clear(level);
 }
 
 void DeadCodes::Clear() {
-  for (Level& level : levels_) {
-    std::fill(level.counts.begin(), level.counts.end(), 0);
-    level.worst.clear();
-    level.least = 0;
-  }
+  for (Level& level : levels_) Clear(level);
 }
 
 Index DeadCodes::dead(Index level) const {
@@ -88,13 +94,15 @@ std::vector<Index> DeadCodes::Restart(RqVae& model, Optimizer& optimizer) {
     Level& level = levels_[l];
     Sort(level);
     DistinctRows taken(latent_dim_);  // residuals
-    auto next = level.worst.begin();
+    size_t next = 0;
+    auto residual = [&] { return level.residuals.data() + static_cast<size_t>(latent_dim_) * next; };
     moved.push_back(0);
     for (size_t k = 0; k < level.counts.size(); ++k) {
       if (level.counts[k] != 0) continue;
-      while (next != level.worst.end() && !taken.Add(next->residual.data())) ++next;
-      if (next == level.worst.end()) break;
-      model.ReplaceCode(static_cast<Index>(l), static_cast<Index>(k), next->residual);
+      while (next < level.rows.size() && !taken.Add(residual())) ++next;
+      if (next == level.rows.size()) break;
+      model.ReplaceCode(static_cast<Index>(l), static_cast<Index>(k),
+                        Eigen::Map<const Vector>(residual(), latent_dim_));
       optimizer.Forget(model.store(), model.quantizer().embedding(static_cast<Index>(l)), static_cast<Index>(k));
       ++next;
       ++moved.back();
@@ -110,18 +118,12 @@ void DeadCodes::Visit(Archive& archive) {
     Sort(level);  // so that equal states have equal bytes
     const size_t codes = level.counts.size();
     archive.Visit(level.counts);
-    if (level.counts.size() != codes) Archive::Fail();
-    uint64_t size = level.worst.size();
-    archive.Visit(size);
-    if (archive.reading()) {
-      if (size > codes) Archive::Fail();
-      level.worst.resize(size);
-    }
-    for (Candidate& candidate : level.worst) {
-      archive.Visit(candidate.error);
-      archive.Visit(candidate.row);
-      archive.Visit(candidate.residual);
-      if (candidate.residual.size() != latent_dim_) Archive::Fail();
+    archive.Visit(level.errors);
+    archive.Visit(level.rows);
+    archive.Visit(level.residuals);
+    if (level.counts.size() != codes || level.rows.size() > codes || level.errors.size() != level.rows.size() ||
+        level.residuals.size() != level.rows.size() * static_cast<size_t>(latent_dim_)) {
+      Archive::Fail();
     }
   }
 }

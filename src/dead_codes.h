@@ -32,20 +32,18 @@ class DeadCodes {
   void Visit(Archive& archive);  // committed state only
 
  private:
-  struct Candidate {
-    float error;
-    uint32_t row;
-    Vector residual;  // d
-  };
+  // The rows with the largest errors of a level: its K first by falling error (ties: the lowest row) are among them.
   struct Level {
-    std::vector<int64_t> counts;   // K
-    std::vector<Candidate> worst;  // the K largest errors are among them; at most 2 K, in no order
+    std::vector<int64_t> counts;  // K
+    std::vector<float> errors;    // at most 2 K, in no order
+    std::vector<uint32_t> rows;
+    std::vector<float> residuals;  // d each
     float least = 0;               // K others have an error that is not below this
   };
-  static bool Before(const Candidate& a, const Candidate& b);
-  static void Keep(Level& level, Candidate candidate);
-  static void KeepMost(Level& level);
-  static void Sort(Level& level);
+  void Keep(Level& level, float error, uint32_t row, const float* residual) const;
+  // Leaves the K first, in their order.
+  void Sort(Level& level) const;
+  static void Clear(Level& level);
 
   Index latent_dim_;
   bool restarts_;

@@ -23,24 +23,26 @@ Separation::Separation(const ModelConfig& config, double weight, double margin, 
     : levels_(config.levels()),
       weight_(static_cast<float>(weight)),
       margin_(static_cast<float>(margin)),
-      search_(levels_) {
+      search_(std::make_unique<Search>(levels_)) {
   targets_.of_row.assign(weight > 0 ? static_cast<size_t>(rows) : 0, -1);
 }
 
+void Separation::Reset() { search_ = std::make_unique<Search>(levels_); }
+
 void Separation::Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error) {
-  search_ = Search(levels_);
-  search_.found.error = static_cast<float>(error);
-  search_.found.of_row.assign(targets_.of_row.size(), -1);
-  search_.used = ids.TakeIds();
-  search_.has_guest.assign(static_cast<size_t>(ids.groups()), false);
-  search_.begin.assign(static_cast<size_t>(ids.groups()) + 1, 0);
-  search_.ids = std::move(ids);
-  search_.codes = &codes;
-  search_.training = &training;
+  Reset();
+  search_->found.error = static_cast<float>(error);
+  search_->found.of_row.assign(targets_.of_row.size(), -1);
+  search_->used = ids.TakeIds();
+  search_->has_guest.assign(static_cast<size_t>(ids.groups()), false);
+  search_->begin.assign(static_cast<size_t>(ids.groups()) + 1, 0);
+  search_->ids = std::move(ids);
+  search_->codes = &codes;
+  search_->training = &training;
 }
 
 bool Separation::Advance(const RqVae& model, const RowSource& training) {
-  switch (search_.phase) {
+  switch (search_->phase) {
     case Phase::kMembers:
       FindMembers();
       return true;
@@ -52,32 +54,32 @@ bool Separation::Advance(const RqVae& model, const RowSource& training) {
       return true;
     case Phase::kClasses:
     case Phase::kAssign:  // small groups several at a time
-      for (size_t seen = 0; seen < kSliceMembers && search_.phase != Phase::kDone;) {
-        seen += search_.phase == Phase::kClasses ? FindClasses() : AssignClasses();
+      for (size_t seen = 0; seen < kSliceMembers && search_->phase != Phase::kDone;) {
+        seen += search_->phase == Phase::kClasses ? FindClasses() : AssignClasses();
       }
       return true;
     case Phase::kDone:
       break;
   }
-  Search& s = search_;
+  Search& s = *search_;
   const auto found = static_cast<Index>(s.rows.size());
   s.found.taken = Eigen::Map<const CodeMatrix>(s.taken.data(), found, levels_);
   s.found.alternative = Eigen::Map<const CodeMatrix>(s.alternative.data(), found, levels_);
   for (size_t i = 0; i < s.rows.size(); ++i) s.found.of_row[s.rows[i]] = static_cast<int32_t>(i);
   targets_ = std::move(s.found);
-  search_ = Search(levels_);
+  Reset();
   return false;
 }
 
 void Separation::Give(uint32_t row, const uint32_t* taken, const uint32_t* alternative) {
-  search_.rows.push_back(row);
-  search_.taken.insert(search_.taken.end(), taken, taken + levels_);
-  search_.alternative.insert(search_.alternative.end(), alternative, alternative + levels_);
+  search_->rows.push_back(row);
+  search_->taken.insert(search_->taken.end(), taken, taken + levels_);
+  search_->alternative.insert(search_->alternative.end(), alternative, alternative + levels_);
 }
 
 // The training rows that share their ID, and the targets that stand.
 void Separation::FindMembers() {
-  Search& s = search_;
+  Search& s = *search_;
   const std::vector<uint32_t>& training = *s.training;
   const auto rows = static_cast<size_t>(s.codes->rows()), end = std::min(s.next + kSliceRows, rows);
   for (; s.next < end; ++s.next) {
@@ -108,7 +110,7 @@ void Separation::FindMembers() {
 
 // Members by group, those of a group by row: each goes behind those before it.
 void Separation::GroupMembers() {
-  Search& s = search_;
+  Search& s = *search_;
   const size_t end = std::min(s.next + kSliceRows, s.members.size());
   for (; s.next < end; ++s.next) s.by_group[s.begin[s.members[s.next].group]++] = static_cast<uint32_t>(s.next);
   if (s.next < s.members.size()) return;
@@ -120,7 +122,7 @@ void Separation::GroupMembers() {
 }
 
 void Separation::FindCandidates(const RqVae& model, const RowSource& training) {
-  Search& s = search_;
+  Search& s = *search_;
   const auto rows = std::min<size_t>(kRowBlock, s.members.size() - s.next);
   const auto n = static_cast<Index>(rows);
   Matrix block(n, training.dim()), z(n, model.config().latent_dim), own(n, model.config().latent_dim);
@@ -157,14 +159,14 @@ bool Separation::Alike(const Member& a, const Member& b) const {
 }
 
 float Separation::Gap(uint32_t of_class) const {
-  const Member& member = search_.members[search_.sorted[search_.classes[of_class]]];
+  const Member& member = search_->members[search_->sorted[search_->classes[of_class]]];
   return member.errors.empty() ? std::numeric_limits<float>::infinity() : member.errors[0] - member.own_error;
 }
 
 // The classes of the next group, in the order of their first members, and the order in which they are to be given
 // alternatives.
 size_t Separation::FindClasses() {
-  Search& s = search_;
+  Search& s = *search_;
   while (s.begin[s.group] == s.begin[s.group + 1]) ++s.group;
   // Alike members have the same hash: they come together, the first of each class first.
   std::vector<KeyedRow> hashed;
@@ -208,7 +210,7 @@ size_t Separation::FindClasses() {
 
 // Gives the group's classes the best alternatives that are free.
 size_t Separation::AssignClasses() {
-  Search& s = search_;
+  Search& s = *search_;
   const auto levels = static_cast<size_t>(levels_);
   size_t given = 0;
   for (; s.next < s.order.size() && given < kSliceMembers; ++s.next) {

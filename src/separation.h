@@ -13,6 +13,7 @@
 #ifndef RQVAE_SEPARATION_H_
 #define RQVAE_SEPARATION_H_
 
+#include <memory>
 #include <vector>
 
 #include "archive.h"
@@ -65,10 +66,11 @@ class Separation {
 
   enum class Phase { kMembers, kGroups, kCandidates, kClasses, kAssign, kDone };
 
+  void Reset();
   void Give(uint32_t row, const uint32_t* taken, const uint32_t* alternative);
   // The ID that a member has.
   CodeMatrix::ConstRowXpr CodesOf(const Member& member) const {
-    return search_.codes->row(static_cast<Index>((*search_.training)[member.row]));
+    return search_->codes->row(static_cast<Index>((*search_->training)[member.row]));
   }
   void FindMembers();
   void GroupMembers();
@@ -106,7 +108,7 @@ class Separation {
     Targets found;
     std::vector<uint32_t> rows, taken, alternative;
   };
-  Search search_;
+  std::unique_ptr<Search> search_;
 };
 
 }  // namespace rqvae
