@@ -91,13 +91,19 @@ void Add(const float* x, Index n, float* sum) {
 
 }  // namespace
 
-void CodeProducts::Prepare(const std::vector<SearchableCodebook>& codebooks) {
+Index CodeProducts::Size(const std::vector<Index>& codebook_sizes) {
   Index floats = 0, before = 0;
-  for (const SearchableCodebook& codebook : codebooks) {
-    floats += before * codebook.centred.rows();
-    before += codebook.centred.rows();
+  for (const Index size : codebook_sizes) {
+    floats += before * size;
+    before += size;
   }
-  if (floats > kMaxProducts) {
+  return floats > kMaxProducts ? 0 : floats;
+}
+
+void CodeProducts::Prepare(const std::vector<SearchableCodebook>& codebooks) {
+  std::vector<Index> sizes;
+  for (const SearchableCodebook& codebook : codebooks) sizes.push_back(codebook.centred.rows());
+  if (Size(sizes) == 0) {
     tables_.clear();
     return;
   }

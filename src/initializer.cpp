@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "error.h"
+#include "memory_need.h"
 #include "random.h"
 
 namespace rqvae {
@@ -13,13 +14,21 @@ constexpr Index kStatisticsRows = 16 * kRowBlock;
 
 }  // namespace
 
+Index InitializeJob::SampleSize(const ModelConfig& config, Index rows) {
+  Index most = kSampleRows;
+  for (const Index size : config.codebook_sizes) most = std::max(most, 40 * size);
+  return std::min(most, rows);
+}
+
 InitializeJob::InitializeJob(RqVae* model, const RowSource* source, bool codebooks)
     : model_(model),
       source_(source),
       codebooks_(codebooks),
-      draft_(std::make_unique<RqVae>(model->config(), model->part())),
       phase_(model->initialized() ? Phase::kGather : Phase::kMean),
       statistics_(model->config()) {
+  RequireMemory(NeedOfInitialization(*model, *source));
+  draft_ = std::make_unique<RqVae>(model->config(), model->part(), RqVae::kDeclared);
+  draft_->Allocate();
   draft_->store().values() = model->store().values();
   draft_->ParametersChanged();
 }
@@ -160,9 +169,7 @@ void InitializeJob::StatisticsSlice() {
 void InitializeJob::GatherSlice() {
   const ModelConfig& config = model_->config();
   if (sample_names_.empty()) {
-    Index rows = kSampleRows;
-    for (Index size : config.codebook_sizes) rows = std::max(rows, 40 * size);
-    sample_names_ = SampleRows(config.seed, Stream::kSample, source_->rows(), rows);
+    sample_names_ = SampleRows(config.seed, Stream::kSample, source_->rows(), SampleSize(config, source_->rows()));
     sample_.resize(static_cast<Index>(sample_names_.size()), source_->dim());
   }
   Matrix block;

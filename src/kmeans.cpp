@@ -61,7 +61,7 @@ void KmeansJob::Pack() {
     for (Index j = 0; j < d; ++j) mean[static_cast<size_t>(j)] += (*data_)(i, j);
   }
   for (double& m : mean) m /= static_cast<double>(n);
-  panels_.assign(static_cast<size_t>((n + kTileRows - 1) / kTileRows * kTileRows * d), 0.0f);
+  panels_.assign(CheckedSize((n + kTileRows - 1) / kTileRows * kTileRows, d), 0.0f);
   norms_.resize(static_cast<size_t>(n));
   for (Index i = 0; i < n; ++i) {
     float* panel = panels_.data() + i / kTileRows * kTileRows * d + i % kTileRows;
@@ -121,15 +121,15 @@ void KmeansJob::SeedNext() {
   const Index trials =
       seeded_ == 0 ? 1 : std::min<Index>(kTileCols, 2 + static_cast<Index>(std::log(static_cast<double>(clusters_))));
   Index candidates[kTileCols];
-  std::vector<float> panel(static_cast<size_t>(d * kTileCols));  // of the candidates
+  std::vector<float> panel(CheckedSize(d, kTileCols));  // of the candidates
   for (Index t = 0; t < trials; ++t) {
     const Index row = candidates[t] = DrawCandidate();
     const float* from = panels_.data() + row / kTileRows * kTileRows * d + row % kTileRows;
     for (Index j = 0; j < d; ++j) panel[static_cast<size_t>(j * kTileCols + t)] = from[j * kTileRows];
   }
   const Index blocks = (n + kRowBlock - 1) / kRowBlock;
-  std::vector<float> distances(static_cast<size_t>(n * trials));   // [trials][n]
-  std::vector<double> sums(static_cast<size_t>(blocks * trials));  // [trials][blocks]
+  std::vector<float> distances(CheckedSize(n, trials));   // [trials][n]
+  std::vector<double> sums(CheckedSize(blocks, trials));  // [trials][blocks]
   ForRanges(blocks, kLeastWork / (kRowBlock * d * trials) + 1, 1, [&](Range range) {
     float dots[kRowBlock * kTileCols];
     for (Index block = range.first; block < range.first + range.count; ++block) {
