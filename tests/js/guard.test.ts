@@ -19,7 +19,7 @@ const PRELUDE = `
   import { initialize, RQVAE, RQVAEError } from "rqvae";
   import { native } from "./dist/native.js";
   const items = Array.from({ length: 700 }, (_, i) => [Math.sin(i), Math.cos(3 * i), i % 7]);
-  const told = (error) => (error instanceof RQVAEError ? error.constructor.name + ": " + error.message.slice(0, 21) : "foreign: " + error);
+  const told = (error) => (error instanceof RQVAEError ? error.constructor.name + ": " + error.message.slice(0, 22) : "foreign: " + error);
   const attempt = async (body) => { try { await body(); return "done"; } catch (error) { return told(error); } };
   const bytesOf = (model) => Buffer.from(model.save()).toString("base64");
   // An address behind the end of all memory there can be: the core trusts its arguments.
