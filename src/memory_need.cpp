@@ -19,7 +19,9 @@ Index LargestCodebook(const ModelConfig& config) {
 // Rounded up, so that it is never the limit that it exceeds.
 std::string Gigabytes(double bytes) {
   const auto tenths = static_cast<int64_t>(std::ceil(std::min(bytes, 0x1p80) / 0x1p30 * 10));
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
+  std::string text = std::to_string(tenths / 10);
+  if (tenths % 10 != 0) text += "." + std::to_string(tenths % 10);
+  return text + " GB";
 }
 
 // A buffer of so many numbers: what it takes, and whether it is the largest of all.

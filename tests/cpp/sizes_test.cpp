@@ -113,9 +113,9 @@ TEST(Sizes, TheRefusalNamesTheNumbersAndWhatToDo) {
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::kOutOfMemory);
     EXPECT_STREQ(e.what(),
-                 "about 17.5 GB of memory would be needed: the model 1.0 GB, the items 0.5 GB, balancing a batch 16.0 "
-                 "GB. WebAssembly has 4.0 GB at most, and 2.0 GB for one matrix, of which the largest would be 8.0 "
-                 "GB. Make {batchSize} smaller, or {codebookSize} at the levels with {sinkhornEpsilon}");
+                 "about 17.5 GB of memory would be needed: the model 1 GB, the items 0.5 GB, balancing a batch 16 GB. "
+                 "WebAssembly has 4 GB at most, and 2 GB for one matrix, of which the largest would be 8 GB. Make "
+                 "{batchSize} smaller, or {codebookSize} at the levels with {sinkhornEpsilon}");
   }
   RequireMemory({.model = 0x1p32 - 1, .buffer = 0x1p31 - 1}, 0x1p32);
   EXPECT_THROW(RequireMemory({.model = 0x1p31, .buffer = 0x1p31}, 0x1p32), Error);

@@ -161,7 +161,7 @@ it.each([
 ])("refuses to make a model whose %s are too large, with numbers, before it begins", async (_name, options) => {
   const size = await memory();
   expect(await attempt(() => RQVAE.create({ ...PLAIN, ...options }))).toMatch(
-    /^OutOfMemoryError: about [\d.]+ GB of memory would be needed: the model [\d.]+ GB\. WebAssembly has 4\.0 GB at most.*Make hiddenDims, latentDim or codebookSize smaller$/,
+    /^OutOfMemoryError: about [\d.]+ GB of memory would be needed: the model [\d.]+ GB\. WebAssembly has 4 GB at most.*Make hiddenDims, latentDim or codebookSize smaller$/,
   );
   expect(await memory()).toBe(size);
 });
