@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -36,14 +37,39 @@ inline val& ErrorFactory() {
   __builtin_unreachable();
 }
 
+[[noreturn]] inline void ThrowFull() {
+  ThrowToJs("OutOfMemoryError",
+            "the WebAssembly memory is full (4 GB at most). Give the items as an EmbeddingSource, which is read in "
+            "pieces, or make the model smaller");
+}
+
 inline const char* ErrorName(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kInvalidInput:
       return "InvalidInputError";
     case ErrorKind::kDiverged:
       return "DivergedError";
+    case ErrorKind::kOutOfMemory:
+      return "OutOfMemoryError";
   }
   return "RQVAEError";
+}
+
+// The exception that is being handled, as a JavaScript error.
+[[noreturn]] inline void ThrowCaught() {
+  try {
+    throw;
+  } catch (const Error& e) {
+    ThrowToJs(ErrorName(e.kind()), e.what());
+  } catch (const std::bad_alloc&) {
+    ThrowFull();
+  } catch (const std::length_error&) {  // a vector longer than memory addresses reach
+    ThrowFull();
+  } catch (const std::exception& e) {
+    ThrowToJs("RQVAEError", std::string("internal error: ") + e.what());
+  } catch (...) {
+    ThrowToJs("RQVAEError", "internal error: the core threw something that is no error");
+  }
 }
 
 // Guard<&f>::Call is f with every C++ exception turned into a JavaScript error: none crosses as a number or a trap.
@@ -55,14 +81,8 @@ struct Guard<function> {
   static Result Call(Args... args) {
     try {
       return function(std::forward<Args>(args)...);
-    } catch (const Error& e) {
-      ThrowToJs(ErrorName(e.kind()), e.what());
-    } catch (const std::bad_alloc&) {
-      ThrowToJs("OutOfMemoryError",
-                "the WebAssembly memory is full (4 GB at most). Give the items as an EmbeddingSource, which is read in "
-                "pieces");
-    } catch (const std::exception& e) {
-      ThrowToJs("RQVAEError", e.what());
+    } catch (...) {
+      ThrowCaught();
     }
   }
 };

@@ -1,5 +1,6 @@
 // The table of what JavaScript can call. The TypeScript side of each entry is in bindings/js/native-module.ts.
 #include <emscripten/bind.h>
+#include <emscripten/emscripten.h>
 #include <emscripten/version.h>
 
 #include <algorithm>
@@ -104,14 +105,19 @@ class Working {
 
 // -- Model
 
-std::unique_ptr<RqVae> CreateModel(val options, bool encoder_only) {
-  return std::make_unique<RqVae>(ReadModelConfig(options), encoder_only ? Part::kEncoder : Part::kFull);
+std::unique_ptr<RqVae> CreateModel(val options) { return std::make_unique<RqVae>(ReadModelConfig(options)); }
+// For tensors of a file: it has their shapes, and once allocated room for them.
+std::unique_ptr<RqVae> DeclareModel(val options, bool encoder_only) {
+  return std::make_unique<RqVae>(ReadModelConfig(options), encoder_only ? Part::kEncoder : Part::kFull,
+                                 RqVae::kDeclared);
 }
+void AllocateModel(RqVae& model) { model.Allocate(); }
 
 bool Initialized(const RqVae& model) { return model.initialized(); }
 std::string Fingerprint(const RqVae& model) { return Hex(model.Fingerprint()); }
 
-// Name, shape and address of every tensor that belongs into a model file, in file order.
+// Name, shape and address of every tensor that belongs into a model file, in file order. The addresses of a model that
+// is only declared mean nothing.
 val Tensors(RqVae& model) {
   val result = val::array();
   ParameterStore& store = model.store();
@@ -394,6 +400,11 @@ val BuildInfo() {
 
 }  // namespace
 
+// Called by the glue on a thread whose code ended in a trap (tools/build.mjs).
+#if defined(__EMSCRIPTEN_PTHREADS__)
+extern "C" EMSCRIPTEN_KEEPALIVE void helperFailed() { HelperFailed(); }
+#endif
+
 EMSCRIPTEN_BINDINGS(rqvae) {
   using emscripten::allow_raw_pointers;
   using emscripten::class_;
@@ -407,6 +418,8 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   class_<TrainJob>("TrainJob");
 
   function("createModel", &Guard<&CreateModel>::Call);
+  function("declareModel", &Guard<&DeclareModel>::Call);
+  function("allocateModel", &Guard<&AllocateModel>::Call);
   function("initialized", &Guard<&Initialized>::Call);
   function("fingerprint", &Guard<&Fingerprint>::Call);
   function("tensors", &Guard<&Tensors>::Call);

@@ -83,6 +83,13 @@ void Offer(const float* scores, Index k, float half, uint32_t from, Best& best) 
   add(c, k);
 }
 
+// out = x - y, which may be one of them.
+void Subtract(const float* x, const float* y, Index n, float* out) {
+  Index i = 0;
+  for (; i + kLanes <= n; i += kLanes) Store(out + i, Load(x + i) - Load(y + i));
+  for (; i < n; ++i) out[i] = x[i] - y[i];
+}
+
 void Add(const float* x, Index n, float* sum) {
   Index i = 0;
   for (; i + kLanes <= n; i += kLanes) Store(sum + i, Load(sum + i) + Load(x + i));
@@ -91,13 +98,19 @@ void Add(const float* x, Index n, float* sum) {
 
 }  // namespace
 
-void CodeProducts::Prepare(const std::vector<SearchableCodebook>& codebooks) {
+Index CodeProducts::Size(const std::vector<Index>& codebook_sizes) {
   Index floats = 0, before = 0;
-  for (const SearchableCodebook& codebook : codebooks) {
-    floats += before * codebook.centred.rows();
-    before += codebook.centred.rows();
+  for (const Index size : codebook_sizes) {
+    floats += before * size;
+    before += size;
   }
-  if (floats > kMaxProducts) {
+  return floats > kMaxProducts ? 0 : floats;
+}
+
+void CodeProducts::Prepare(const std::vector<SearchableCodebook>& codebooks) {
+  std::vector<Index> sizes;
+  for (const SearchableCodebook& codebook : codebooks) sizes.push_back(codebook.centred.rows());
+  if (Size(sizes) == 0) {
     tables_.clear();
     return;
   }
@@ -139,12 +152,20 @@ void BeamSearch(const std::vector<Matrix>& codebooks, const std::vector<Searchab
       const Index k = codebook.centred.rows();
       const Index kept = std::min(l + 1 == levels ? keep : width, alive * k);
       // ||r - c||^2 = ||r - m||^2 + 2 (||c - m||^2 / 2 - (r - m).(c - m)), see SearchableCodebook.
-      centred = residuals.rowwise() - codebook.mean.transpose();
-      if (shared) reduced.rowwise() -= codebook.mean.transpose();
+      centred.resize(residuals.rows(), residuals.cols());
+      const float* mean = codebook.mean.data();
+      for (Index i = 0; i < centred.rows(); ++i) {
+        Subtract(residuals.row(i).data(), mean, centred.cols(), centred.row(i).data());
+      }
+      for (Index i = 0; i < reduced.rows(); ++i) {  // none unless shared
+        Subtract(reduced.row(i).data(), mean, reduced.cols(), reduced.row(i).data());
+      }
       const Matrix& factors = shared ? reduced : centred;
       dots.resize(factors.rows(), k);
       MultiplyTransposed(factors, codebook.centred, dots);
-      for (Index i = 0; i < dots.rows(); ++i) dots.row(i) = codebook.half_norm.transpose() - dots.row(i);
+      for (Index i = 0; i < dots.rows(); ++i) {
+        Subtract(codebook.half_norm.data(), dots.row(i).data(), k, dots.row(i).data());
+      }
       next.resize(items * kept, centred.cols());
       next_paths.resize(items * kept, levels);
       best = Best(kept);
@@ -168,7 +189,8 @@ void BeamSearch(const std::vector<Matrix>& codebooks, const std::vector<Searchab
         for (Index b = 0; b < kept; ++b) {
           const Candidate candidate = best[static_cast<size_t>(b)];
           const Index from = i * alive + candidate.from, to = i * kept + b;
-          next.row(to) = residuals.row(from) - codebooks[static_cast<size_t>(l)].row(candidate.code);
+          Subtract(residuals.row(from).data(), codebooks[static_cast<size_t>(l)].row(candidate.code).data(), z.cols(),
+                   next.row(to).data());
           next_paths.row(to) = paths.row(from);
           next_paths(to, l) = candidate.code;
         }

@@ -22,6 +22,9 @@ class CodeProducts {
   // residual, which rounds differently, so this must not depend on the rows that are searched.
   void Prepare(const std::vector<SearchableCodebook>& codebooks);
 
+  // Floats of the tables for codebooks of these sizes; 0 where they are left out.
+  static Index Size(const std::vector<Index>& codebook_sizes);
+
   bool empty() const { return tables_.empty(); }
   // Of a code of `level` with all codes of the level `later`: K_later floats.
   const float* row(Index level, uint32_t code, Index later) const;

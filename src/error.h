@@ -9,7 +9,7 @@
 
 namespace rqvae {
 
-enum class ErrorKind { kInvalidInput, kDiverged };
+enum class ErrorKind { kInvalidInput, kDiverged, kOutOfMemory };
 
 class Error : public std::runtime_error {
  public:

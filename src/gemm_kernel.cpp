@@ -132,8 +132,8 @@ void ProductOfPanels(const Operand& left, const Operand& right, Index depth, Out
   const Index left_rows =
       std::min(RoundUp(left.count, kTileRows),
                std::max(kStripRows, kLeftFloats / std::max<Index>(block, 1) / kStripRows * kStripRows));
-  left_panels.resize(std::max(left_panels.size(), static_cast<size_t>(left_rows * block)));
-  right_panels.resize(std::max(right_panels.size(), static_cast<size_t>(kStripCols * block)));
+  left_panels.resize(std::max(left_panels.size(), CheckedSize(left_rows, block)));
+  right_panels.resize(std::max(right_panels.size(), CheckedSize(kStripCols, block)));
   for (Index first = 0; first < left.count; first += left_rows) {
     const Index end = std::min(first + left_rows, left.count);
     Index k = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "error.h"
+#include "memory_need.h"
 #include "random.h"
 
 namespace rqvae {
@@ -27,13 +28,21 @@ void CheckLatents(const ConstMatrixRef& latents) {
 
 }  // namespace
 
+Index InitializeJob::SampleSize(const ModelConfig& config, Index rows) {
+  Index most = kSampleRows;
+  for (const Index size : config.codebook_sizes) most = std::max(most, 40 * size);
+  return std::min(most, rows);
+}
+
 InitializeJob::InitializeJob(RqVae* model, const RowSource* source, bool codebooks)
     : model_(model),
       source_(source),
       codebooks_(codebooks),
-      draft_(std::make_unique<RqVae>(model->config(), model->part())),
       phase_(model->initialized() ? Phase::kGather : Phase::kMean),
       statistics_(model->config()) {
+  RequireMemory(NeedOfInitialization(*model, *source));
+  draft_ = std::make_unique<RqVae>(model->config(), model->part(), RqVae::kDeclared);
+  draft_->Allocate();
   draft_->store().values() = model->store().values();
   draft_->ParametersChanged();
 }
@@ -169,9 +178,8 @@ void InitializeJob::GatherSlice() {
   const ModelConfig& config = model_->config();
   if (sample_names_.empty()) {
     if (!sampler_) {
-      Index rows = kSampleRows;
-      for (Index size : config.codebook_sizes) rows = std::max(rows, 40 * size);
-      sampler_ = std::make_unique<RowSampler>(config.seed, Stream::kSample, source_->rows(), rows);
+      sampler_ = std::make_unique<RowSampler>(config.seed, Stream::kSample, source_->rows(),
+                                              SampleSize(config, source_->rows()));
     }
     if (sampler_->Advance()) return;
     sample_names_ = sampler_->Take();

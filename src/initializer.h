@@ -23,6 +23,7 @@ class InitializeJob : public Job {
  public:
   // Rows of the sample that PCA and k-means see: all rows up to this many, and at least 40 for each code.
   static constexpr Index kSampleRows = 20480;
+  static Index SampleSize(const ModelConfig& config, Index rows);
 
   // Without `codebooks` only the input statistics and the linear skip are fitted.
   InitializeJob(RqVae* model, const RowSource* source, bool codebooks = true);

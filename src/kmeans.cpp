@@ -77,7 +77,7 @@ void KmeansJob::MeanSlice() {
   if (next_row_ < n) return;
   for (double& m : mean_) m /= static_cast<double>(n);
   square_.assign(static_cast<size_t>(d), 0.0);
-  panels_.assign(static_cast<size_t>((n + kTileRows - 1) / kTileRows * kTileRows * d), 0.0f);
+  panels_.assign(CheckedSize((n + kTileRows - 1) / kTileRows * kTileRows, d), 0.0f);
   norms_.resize(static_cast<size_t>(n));
   Enter(Phase::kPack);
 }
@@ -152,8 +152,8 @@ void KmeansJob::SeedSlice() {
   const auto trials = static_cast<Index>(candidates_.size());
   const Index blocks = (n + kRowBlock - 1) / kRowBlock;
   if (next_row_ == 0) {
-    distances_.resize(static_cast<size_t>(n * trials));
-    sums_.resize(static_cast<size_t>(blocks * trials));
+    distances_.resize(CheckedSize(n, trials));
+    sums_.resize(CheckedSize(blocks, trials));
   }
   const Index from = next_row_ / kRowBlock;
   const Index count = std::min(blocks - from, std::max<Index>(1, kSliceWork / (kRowBlock * d * trials)));
@@ -180,7 +180,7 @@ void KmeansJob::SeedSlice() {
 void KmeansJob::MeasureCandidates(Range blocks) {
   const Index n = data_->rows(), d = data_->cols(), all_blocks = (n + kRowBlock - 1) / kRowBlock;
   const auto trials = static_cast<Index>(candidates_.size());
-  std::vector<float> panel(static_cast<size_t>(d * kTileCols));  // of the candidates
+  std::vector<float> panel(CheckedSize(d, kTileCols));  // of the candidates
   for (Index t = 0; t < trials; ++t) {
     const Index row = candidates_[static_cast<size_t>(t)];
     const float* from = panels_.data() + row / kTileRows * kTileRows * d + row % kTileRows;

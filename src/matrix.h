@@ -16,8 +16,11 @@
 #include <Eigen/Core>
 #include <cstdint>
 
+#include "checked_storage.h"
+
 namespace rqvae {
 
+// 64 bits, in WebAssembly too: no sum or product of counts wraps around.
 using Index = Eigen::Index;
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Vector = Eigen::Matrix<float, Eigen::Dynamic, 1>;

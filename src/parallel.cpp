@@ -73,14 +73,24 @@ class Pool {
     while (DoOne()) {
     }
     for (int looks = 0; left_.load() > 0; ++looks) {
-      if (!may_block_ || looks < kLooks) continue;
       const uint32_t left = left_.load();
-      if (left > 0) Sleep(left_, left);
+      // A part that nobody will end: what it had in hand is in no order, nor would be what the caller does next.
+      if ((left & kFailed) != 0) __builtin_trap();
+      if (left > 0 && may_block_ && looks >= kLooks) Sleep(left_, left);
     }
     if (error_) std::rethrow_exception(error_);
   }
 
+  void HelperFailed() {
+    if (!in_part_) return;  // it left nothing undone
+    left_.fetch_add(kFailed);
+    Wake(left_);
+  }
+
  private:
+  static constexpr uint32_t kFailed = uint32_t{1} << 31;
+  static thread_local bool in_part_;
+
   struct Beginning {
     Pool* pool;
     Index helper;
@@ -127,11 +137,13 @@ class Pool {
       if (part >= static_cast<Index>(ticket >> 16 & 0xffff)) return false;
     } while (!ticket_.compare_exchange_weak(ticket, ticket + 1));
     // From here on the task stays: it cannot end without this part.
+    in_part_ = true;
     try {
       run_(context_, part);
     } catch (...) {
       if (!failed_.test_and_set()) error_ = std::current_exception();
     }
+    in_part_ = false;
     if (left_.fetch_sub(1) == 1) Wake(left_);
     return true;
   }
@@ -147,9 +159,11 @@ class Pool {
   // that was seen or not at all.
   std::atomic<uint64_t> ticket_ = 0;
   std::atomic<uint32_t> task_ = 0;  // counts tasks; sleeping helpers wait for it to change
-  std::atomic<uint32_t> left_ = 0;  // parts that are not done
+  std::atomic<uint32_t> left_ = 0;  // parts that are not done; with kFailed added: and one that never will be
   std::atomic<uint32_t> sleeping_ = 0;
 };
+
+thread_local bool Pool::in_part_ = false;
 
 // Never destroyed: helpers may outlive main().
 Pool& ThePool() {
@@ -162,6 +176,7 @@ Pool& ThePool() {
 bool ThreadsSupported() { return true; }
 void SetThreads(Index count, bool may_block) { ThePool().SetThreads(count, may_block); }
 Index Threads() { return ThePool().threads(); }
+void HelperFailed() { ThePool().HelperFailed(); }
 void RunParts(Index parts, void (*run)(void*, Index), void* context) {
   if (parts > 1 && !ThePool().busy()) return ThePool().Run(parts, run, context);
   RunHere(parts, run, context);
@@ -172,6 +187,7 @@ void RunParts(Index parts, void (*run)(void*, Index), void* context) {
 bool ThreadsSupported() { return false; }
 void SetThreads(Index, bool) {}
 Index Threads() { return 1; }
+void HelperFailed() {}
 void RunParts(Index parts, void (*run)(void*, Index), void* context) { RunHere(parts, run, context); }
 
 #endif

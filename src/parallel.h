@@ -32,6 +32,10 @@ Range PartOf(Index n, Index part, Index parts, Index unit = 1);
 // one of them is thrown again here. One task at a time, from one thread.
 void RunParts(Index parts, void (*run)(void* context, Index part), void* context);
 
+// Says that a helper ended in the middle of a part (in WebAssembly: by a trap, which no code of it can catch). The
+// caller, who would wait for it forever, traps too. Called on any thread.
+void HelperFailed();
+
 // f(part) for every part in [0, parts).
 template <typename F>
 void ForParts(Index parts, F f) {

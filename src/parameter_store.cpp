@@ -1,20 +1,13 @@
 #include "parameter_store.h"
 
-#include <new>
 #include <utility>
 
 namespace rqvae {
 
 Index ParameterStore::Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed,
                           bool trained) {
-  // In 64 bits: Index has 32 on wasm, and a product of large widths must not wrap around to something small.
-  int64_t wide = 1;
-  for (Index extent : shape) {
-    wide *= extent;
-    if (wide > kMaxSize) throw std::bad_alloc();
-  }
-  if (size_ + wide > kMaxSize) throw std::bad_alloc();
-  const auto size = static_cast<Index>(wide);
+  Index size = 1;
+  for (const Index extent : shape) size *= extent;
   trained = trained && group != ParameterGroup::kInput && group != ParameterGroup::kState;
   parameters_.push_back({std::move(name), std::move(shape), group, decayed, trained, size_, size});
   size_ += (size + kAlignment - 1) / kAlignment * kAlignment;

@@ -35,15 +35,13 @@ struct Parameter {
 class ParameterStore {
  public:
   static constexpr Index kAlignment = 4;  // floats: one 16-byte SIMD register
-  static constexpr int64_t kMaxSize = int64_t{1}
-                                      << 29;  // floats in all: 2 GB, with as many gradients all that wasm has
-
   // Declares a parameter and returns its handle; kInput and kState are never trained. Not to be called after
-  // Allocate(). Throws std::bad_alloc beyond kMaxSize.
+  // Allocate().
   Index Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed, bool trained = true);
   // Makes both buffers, all zero. Handles stay valid; views may be taken from now on.
   void Allocate();
 
+  Index size() const { return size_; }  // floats of one buffer, whether it was made or not
   Index count() const { return static_cast<Index>(parameters_.size()); }
   const Parameter& parameter(Index handle) const { return parameters_[handle]; }
   // The handle of a name, or -1.

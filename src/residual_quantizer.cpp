@@ -19,7 +19,9 @@ ResidualQuantizer::ResidualQuantizer(ParameterStore& store, const ModelConfig& c
       ema_decay_(static_cast<float>(config.ema_decay)),
       sinkhorn_epsilon_(config.sinkhorn_epsilon),
       sinkhorn_iterations_(config.sinkhorn_iterations),
-      encode_beam_(config.encode_beam) {
+      encode_beam_(config.encode_beam),
+      latent_dim_(config.latent_dim),
+      codebook_sizes_(config.codebook_sizes) {
   sinkhorn_epsilon_.resize(config.codebook_sizes.size(), 0.0);
   const Index d = config.latent_dim;
   for (Index l = 0; l < config.levels(); ++l) {
@@ -33,12 +35,23 @@ ResidualQuantizer::ResidualQuantizer(ParameterStore& store, const ModelConfig& c
     if (config.codebook_update == CodebookUpdate::kEma) {
       average_counts_.push_back(store.Add(layer + ".cluster_size", {k}, ParameterGroup::kState, false));
       average_sums_.push_back(store.Add(layer + ".embed_avg", {k, d}, ParameterGroup::kState, false));
-      step_counts_.emplace_back(Vector::Zero(k));
     }
-    codebooks_.emplace_back(k, d);
-    codebook_gradients_.emplace_back(Matrix::Zero(k, d));
   }
+}
+
+void ResidualQuantizer::Allocate() {
   searchable_.resize(embeddings_.size());
+  for (const Index k : codebook_sizes_) {
+    if (ema()) step_counts_.emplace_back(Vector::Zero(k));
+    codebooks_.emplace_back(k, latent_dim_);
+    codebook_gradients_.emplace_back(Matrix::Zero(k, latent_dim_));
+  }
+}
+
+Index ResidualQuantizer::size() const {
+  Index size = encode_beam_ > 1 ? CodeProducts::Size(codebook_sizes_) : 0;
+  for (const Index k : codebook_sizes_) size += k * (3 * latent_dim_ + 2);
+  return size;
 }
 
 void ResidualQuantizer::Initialize(ParameterStore& store, uint64_t seed) const {

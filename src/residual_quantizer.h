@@ -37,6 +37,11 @@ class ResidualQuantizer {
   // embedding of SimVQ is fixed and only the projection learns (Zhu et al. 2024).
   ResidualQuantizer(ParameterStore& store, const ModelConfig& config);
 
+  // Makes room for what is kept beside the parameters.
+  void Allocate();
+  // How many floats that takes.
+  Index size() const;
+
   // Codes N(0, 1) as torch.nn.Embedding; out_proj as torch.nn.Linear, or the identity where k-means will set the codes.
   void Initialize(ParameterStore& store, uint64_t seed) const;
 
@@ -110,6 +115,8 @@ class ResidualQuantizer {
   std::vector<double> sinkhorn_epsilon_;
   Index sinkhorn_iterations_;
   Index encode_beam_;
+  Index latent_dim_;
+  std::vector<Index> codebook_sizes_;
   std::vector<Index> embeddings_;      // handles
   std::vector<Index> projections_;     // handles, -1 without SimVQ
   std::vector<Index> average_counts_;  // handles of N (K x 1); none without EMA

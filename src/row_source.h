@@ -2,6 +2,7 @@
 #ifndef RQVAE_ROW_SOURCE_H_
 #define RQVAE_ROW_SOURCE_H_
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -21,6 +22,8 @@ class RowSource {
   virtual ~RowSource() = default;
   virtual Index rows() const = 0;
   virtual Index dim() const = 0;
+  // Rows that it keeps in memory.
+  virtual Index held() const = 0;
   // Copies the given rows, in the given order.  out: count x dim.
   // Streamed rows throw RowsMissing when they are not there yet: a slice of a job reads before it changes anything, so
   // that it can be begun again.
@@ -44,6 +47,7 @@ class MatrixRows : public RowSource {
   explicit MatrixRows(const Matrix& data);
   Index rows() const override { return rows_; }
   Index dim() const override { return dim_; }
+  Index held() const override { return rows_; }
   void Read(const uint32_t* rows, Index count, MatrixRef out) const override;
   MatrixMap data() { return MatrixMap(data_.get(), rows_, dim_); }
 
@@ -66,6 +70,7 @@ class StreamedRows : public RowSource {
   StreamedRows(Index rows, Index dim) : rows_(rows), dim_(dim) {}
   Index rows() const override { return rows_; }
   Index dim() const override { return dim_; }
+  Index held() const override { return std::min(rows_, kPiece); }
   void Read(const uint32_t* rows, Index count, MatrixRef out) const override;
   void Want(const uint32_t* rows, Index count) const override;
 
@@ -91,6 +96,7 @@ class SubsetRows : public RowSource {
   SubsetRows(const RowSource* source, std::vector<uint32_t> names) : source_(source), names_(std::move(names)) {}
   Index rows() const override { return static_cast<Index>(names_.size()); }
   Index dim() const override { return source_->dim(); }
+  Index held() const override { return source_->held(); }
   void Read(const uint32_t* rows, Index count, MatrixRef out) const override;
   void Want(const uint32_t* rows, Index count) const override;
   const std::vector<uint32_t>& names() const { return names_; }

@@ -11,6 +11,7 @@
 #include "error.h"
 #include "hash.h"
 #include "id_statistics.h"
+#include "memory_need.h"
 #include "simd.h"
 
 namespace rqvae {
@@ -171,10 +172,10 @@ void RqVae::ResizeDecoder(Index n, bool backward, Workspace& w) const {
   for (auto* of_rows : {&w.square_error, &w.latent_energy, &w.cosine_loss, &w.hinge}) {
     of_rows->assign(static_cast<size_t>(n), 0.0);
   }
-  w.embedding_norm.resize(static_cast<size_t>(n * config_.levels()));
+  w.embedding_norm.resize(CheckedSize(n, config_.levels()));
 }
 
-RqVae::RqVae(const ModelConfig& config, Part part)
+RqVae::RqVae(const ModelConfig& config, Part part, Declared)
     : config_(Validated(config)),
       scaler_(store_, config),
       encoder_(store_, "encoder", EncoderDims(config), config.activation, config.layer_norm,
@@ -185,18 +186,27 @@ RqVae::RqVae(const ModelConfig& config, Part part)
                    : std::make_unique<Mlp>(store_, "decoder", DecoderDims(config), config.activation, config.layer_norm,
                                            config.linear_skip != LinearSkip::kNone, ParameterGroup::kDecoder)),
       workspace_(std::make_unique<Workspace>()) {
+  // Nothing needs data: the model may be used as it is.
+  initialized_ = !config_.codebook_kmeans_init && config_.linear_skip == LinearSkip::kNone &&
+                 config_.input_scaling == InputScaling::kNone;
+  // Six operations a parameter and row in training, and a thread should have a million of them.
+  least_rows_ = std::max<Index>(32, 160000 / std::max<Index>(store_.size(), 1));
+}
+
+void RqVae::Allocate() {
+  RequireMemory(NeedOf(*this));
   store_.Allocate();
+  quantizer_.Allocate();
+}
+
+RqVae::RqVae(const ModelConfig& config, Part part) : RqVae(config, part, kDeclared) {
+  Allocate();
   Random random(config_.seed, Stream::kWeights);
   encoder_.Initialize(store_, random);
   if (decoder_) decoder_->Initialize(store_, random);
   quantizer_.Initialize(store_, config_.seed);
   scaler_.Initialize(store_);
-  // Nothing needs data: the model may be used as it is.
-  initialized_ = !config_.codebook_kmeans_init && config_.linear_skip == LinearSkip::kNone &&
-                 config_.input_scaling == InputScaling::kNone;
   ParametersChanged();
-  // Six operations a parameter and row in training, and a thread should have a million of them.
-  least_rows_ = std::max<Index>(32, 160000 / std::max<Index>(store_.values().size(), 1));
 }
 
 RqVae::~RqVae() = default;
@@ -484,6 +494,7 @@ void RqVae::EvaluateBlocks(const ConstMatrixRef& items, Workspace& w, F f) const
 }
 
 void RqVae::BeginStep(Index batch_size) {
+  if (config_.balanced()) RequireMemory(NeedOfStep(*this, batch_size));
   store_.ZeroGradients();
   quantizer_.ZeroGradients();
   batch_size_ = batch_size;

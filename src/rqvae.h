@@ -77,6 +77,11 @@ class RqVae {
   // Weights by the seed; nothing that needs data is set yet. kEncoder leaves the decoder out: such a model encodes
   // only.
   explicit RqVae(const ModelConfig& config, Part part = Part::kFull);
+  // Only says what its parameters are. Allocate() makes room for them, all zero, for values that come from elsewhere;
+  // ParametersChanged() must follow. Throws kOutOfMemory before it begins where there cannot be so much.
+  enum Declared { kDeclared };
+  RqVae(const ModelConfig& config, Part part, Declared);
+  void Allocate();
 
   const ModelConfig& config() const { return config_; }
   ParameterStore& store() { return store_; }

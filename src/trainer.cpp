@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "error.h"
+#include "memory_need.h"
 #include "random.h"
 #include "schedule.h"
 
@@ -42,8 +43,17 @@ void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double 
   }
 }
 
+namespace {
+
+RqVae* Fitting(RqVae* model, const RowSource& source, const TrainConfig& config) {
+  RequireMemory(NeedOfTraining(*model, source, config));
+  return model;
+}
+
+}  // namespace
+
 TrainJob::TrainJob(RqVae* model, const RowSource* source, const TrainConfig& config)
-    : model_(model),
+    : model_(Fitting(model, *source, config)),
       source_(source),
       config_(config),
       split_(model->config().seed, source->rows(), config.validation_share),

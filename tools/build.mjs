@@ -87,6 +87,8 @@ const GLUE_CHANGES = [
     "Module.startThread()",
     /threads/,
   ],
+  // A thread that traps says so to whoever waits for it.
+  [() => "__emscripten_thread_crashed();throw ex", "__emscripten_thread_crashed(),_helperFailed();throw ex", /threads/],
   // esbuild's CommonJS, the usual bundle for AWS Lambda and VS Code, has neither an address of the module nor a top-level await.
   [() => "createRequire(import.meta.url)", "createRequire(import.meta.url??process.execPath)", /node/],
   [() => "_scriptName=import.meta.url", '_scriptName=import.meta.url??""', /node/],

@@ -2,10 +2,10 @@
 
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
 import { checkCombinations } from "./model-combinations.ts";
-import { configToOptions, resolveModelConfig } from "./model-config.ts";
+import { configToOptions, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
 import type { FileTensor, ModelFile } from "./model-file.ts";
 import { native } from "./native.ts";
-import type { Handle, NativeModule } from "./native-module.ts";
+import type { Handle, NativeModule, NativeTensor } from "./native-module.ts";
 import { checkOptionNames } from "./option-reader.ts";
 import { readModelFile } from "./read-model-file.ts";
 import { hashOf } from "./rqvae.ts";
@@ -56,15 +56,28 @@ export function fitsFile(fingerprint: string, { metadata }: ModelFile, { config 
   );
 }
 
-/** Copies tensors to where a model has its own. @throws ModelFormatError when they are not those of its configuration. */
-export function placeTensors(
-  module: NativeModule,
-  model: Handle,
-  tensors: ReadonlyMap<string, FileTensor>,
-  initialized: boolean,
-): void {
-  const expected = module.tensors(model);
-  for (const { name, shape, address } of expected) {
+/**
+ * Makes a model of tensors. They are compared with what the configuration needs before there is room for anything.
+ * @throws ModelFormatError when they are not those of the configuration; OutOfMemoryError
+ */
+export function makeModel({ module, file, config, part, tensors }: ReadModel): Handle {
+  const model = module.declareModel(nativeModelConfig(config), part === "encoder");
+  try {
+    checkTensors(module.tensors(model), tensors);
+    module.allocateModel(model);
+    for (const { name, address } of module.tensors(model)) {
+      module.HEAPF32.set((tensors.get(name) as FileTensor).data, address / 4);
+    }
+    module.tensorsChanged(model, file.metadata?.initialized ?? true);
+    return model;
+  } catch (error) {
+    model.delete();
+    throw error;
+  }
+}
+
+function checkTensors(expected: readonly NativeTensor[], tensors: ReadonlyMap<string, FileTensor>): void {
+  for (const { name, shape } of expected) {
     const tensor = tensors.get(name);
     if (tensor === undefined) throw new ModelFormatError(`the model file has no tensor "${name}"`);
     if (tensor.shape.length !== shape.length || tensor.shape.some((extent, i) => extent !== shape[i])) {
@@ -72,14 +85,12 @@ export function placeTensors(
         `tensor "${name}" has shape [${tensor.shape.join(", ")}], but the configuration needs [${shape.join(", ")}]`,
       );
     }
-    module.HEAPF32.set(tensor.data, address / 4);
   }
   const known = new Set(expected.map(({ name }) => name));
   for (const name of tensors.keys()) {
     if (!known.has(name))
       throw new ModelFormatError(`the model file has a tensor "${name}" that the configuration has no place for`);
   }
-  module.tensorsChanged(model, initialized);
 }
 
 /** A configuration in a file that does not check out is the file's fault, not the caller's. */

@@ -2,6 +2,7 @@
 
 import { viewBytes } from "./attached.ts";
 import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./errors.ts";
+import { guard } from "./guard.ts";
 import { type Loaded, type Origin, platform, type Wanted, type WasmSource } from "./native.ts";
 import type { NativeFactory, NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
@@ -96,7 +97,7 @@ async function start(wanted: Wanted, inline?: () => Promise<ArrayBuffer>): Promi
     glue({ instantiateWasm, TextDecoder }).then(resolve, fail);
   });
   if (threads > 1) watchMemory(module);
-  return { module, threads, origin };
+  return { module: guard(module), threads, origin };
 }
 
 function notStarted(cause: unknown): WasmLoadError {
@@ -185,10 +186,19 @@ export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   return (await open(source)).wasm;
 }
 
+/** What responses gave: one can be read once, and a fresh start needs it again. */
+const read = new WeakMap<object, { wasm: WebAssembly.Module; origin: Origin }>();
+
 async function open(source: WasmSource): Promise<{ wasm: WebAssembly.Module; origin: Origin }> {
+  const known = isResponse(source) ? read.get(source) : undefined;
+  if (known) return known;
   if (isResponse(source) || tagOf(source) === "URL") requireReadable(source as Response, "initialize: wasm");
   const origin = await originOf(source); // before a response is read
-  if (isResponse(source)) return { wasm: await compileResponse(source), origin };
+  if (isResponse(source)) {
+    const opened = { wasm: await compileResponse(source), origin };
+    read.set(source, opened);
+    return opened;
+  }
   switch (tagOf(source)) {
     case "WebAssembly.Module":
       return { wasm: source as WebAssembly.Module, origin };

@@ -17,6 +17,8 @@ const ENUMERATIONS = {
   compat: ["none", "hopwise"],
 } as const;
 
+/** Most hidden layers of an encoder, as of levels: far beyond what can be trained, and so few that a file cannot keep its reader busy. */
+const MAX_LAYERS = 64;
 /** Widest beam: far beyond any gain, and small enough for the memory of one item. */
 const MAX_BEAM = 256;
 
@@ -39,7 +41,7 @@ export function resolveModelConfig(options: ModelOptions, where = "RQVAE.create"
   const config: ModelConfig = {
     inputDim,
     latentDim: read.integer("latentDim", linearSkip === "identity" ? inputDim : Math.min(64, inputDim), 1, MAX_SIZE),
-    hiddenDims: read.integers("hiddenDims", [256, 128], 1, MAX_SIZE),
+    hiddenDims: readHiddenDims(read),
     codebookSizes,
     nQuantizationLayers: levels,
     codebookKmeansInit: read.boolean("codebookKmeansInit", true),
@@ -67,15 +69,23 @@ export function resolveModelConfig(options: ModelOptions, where = "RQVAE.create"
   return config;
 }
 
+function readHiddenDims(read: OptionReader): number[] {
+  const given = read.get("hiddenDims") as Partial<ArrayLike<unknown>> | undefined;
+  if ((given?.length ?? 0) > MAX_LAYERS) read.fail("hiddenDims", `at most ${MAX_LAYERS} whole numbers`);
+  return read.integers("hiddenDims", [256, 128], 1, MAX_SIZE);
+}
+
 function readCodebookSizes(read: OptionReader, where: string): number[] {
   const size = read.get("codebookSize") ?? 256;
   if (!Array.isArray(size) && !ArrayBuffer.isView(size)) {
     const one = read.integer("codebookSize", 256, 1, MAX_SIZE);
-    return new Array<number>(read.integer("nQuantizationLayers", 3, 1, 64)).fill(one);
+    return new Array<number>(read.integer("nQuantizationLayers", 3, 1, MAX_LAYERS)).fill(one);
   }
+  // Counted before each is looked at: a file may have millions.
+  const { length } = size as ArrayLike<unknown>;
+  if (length < 1 || length > MAX_LAYERS) read.fail("codebookSize", `a number, or 1 to ${MAX_LAYERS} of them`);
   const sizes = read.integers("codebookSize", [], 1, MAX_SIZE);
-  if (sizes.length < 1 || sizes.length > 64) read.fail("codebookSize", "a number, or 1 to 64 of them");
-  const levels = read.integer("nQuantizationLayers", sizes.length, 1, 64);
+  const levels = read.integer("nQuantizationLayers", sizes.length, 1, MAX_LAYERS);
   if (levels !== sizes.length) {
     throw new InvalidInputError(
       worded`${call(where)}${option("codebookSize")} has ${counted(sizes.length, "entry")} but ${option("nQuantizationLayers")} is ${levels}: give one size for each level`,

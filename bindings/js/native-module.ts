@@ -50,7 +50,10 @@ export interface BuildInfo {
 
 /** The functions of bindings/embind.cpp. `NATIVE_FUNCTIONS` lists them; a test compares it with the module. */
 export interface NativeFunctions {
-  createModel(options: object, encoderOnly: boolean): Handle;
+  createModel(options: object): Handle;
+  /** A model that only knows what its tensors are, until `allocateModel` makes room for them. */
+  declareModel(options: object, encoderOnly: boolean): Handle;
+  allocateModel(model: Handle): void;
   initialized(model: Handle): boolean;
   fingerprint(model: Handle): string;
   tensors(model: Handle): NativeTensor[];
@@ -106,6 +109,8 @@ export interface NativeFunctions {
 /** The names of `NativeFunctions`, complete by its type. */
 export const NATIVE_FUNCTIONS = Object.keys({
   createModel: 1,
+  declareModel: 1,
+  allocateModel: 1,
   initialized: 1,
   fingerprint: 1,
   tensors: 1,

@@ -1,6 +1,7 @@
 /** How the WebAssembly module is loaded, and space on its heap. Internal. */
 
 import { InvalidInputError, makeError, RQVAEError } from "./errors.ts";
+import type { GuardedModule } from "./guard.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
 import { counted } from "./wording.ts";
@@ -15,7 +16,7 @@ export interface Wanted {
 }
 
 export interface Loaded {
-  module: NativeModule;
+  module: GuardedModule;
   threads: number;
   /** What it was loaded from, so that the same can be known again. */
   origin: Origin;
@@ -76,6 +77,9 @@ function loadOnce(wanted: Wanted): Promise<Loaded> {
  * others. Another call changes nothing and resolves to what is in force, as long as it asks for nothing else: at any time, and also while
  * the first one runs. After a load that failed, the next call may ask for something else.
  *
+ * After the WebAssembly itself failed (a trap, which the errors of all models then name), this starts another instance, from the same
+ * source and with as many threads unless told otherwise; models of the failed one stay unusable.
+ *
  * Two sources are the same when they are the same object, have the same URL, or have the same bytes; a `Response` that was read already
  * may be given again. An option that is left out asks for nothing.
  *
@@ -97,6 +101,11 @@ export async function initialize(options: Wanted = {}): Promise<{ threads: numbe
     throw new InvalidInputError(
       `initialize: threads must be "auto" or a whole number from 1 to 64, received ${show(threads)}`,
     );
+  }
+  const before = current;
+  if (before && (await before.loaded.catch(() => undefined))?.module.failed) {
+    if (current === before) current = undefined; // the first who sees it
+    options = { wasm: options.wasm ?? before.wanted.wasm, threads: threads ?? before.wanted.threads };
   }
   // Who asks for the same shares the load, and its failure. Others wait for it: they may find the same in force, or try theirs if it failed.
   while (current !== undefined && !asksForSame(options, current.wanted)) {

@@ -103,13 +103,13 @@ export class RQVAE {
   /** Number of `encodeAsync` and `encodeStream` calls under way. */
   #readers = 0;
 
-  private constructor(module: NativeModule, config: ModelConfig, part: "full" | "encoder") {
+  private constructor(module: NativeModule, config: ModelConfig, part: "full" | "encoder", model: Handle) {
     worksBehindProxy(this, RQVAE);
     this.#native = module;
     this.config = freezeConfig(config);
     this.part = part;
-    this.#model = module.createModel(nativeModelConfig(config), part === "encoder");
-    handles.register(this, this.#model, this);
+    this.#model = model;
+    handles.register(this, model, this);
   }
 
   /**
@@ -121,7 +121,7 @@ export class RQVAE {
     const config = resolveModelConfig(options);
     checkCombinations(config, "RQVAE.create");
     const [module] = await Promise.all([native(), loadTraining()]);
-    return new RQVAE(module, config, "full");
+    return new RQVAE(module, config, "full", module.createModel(nativeModelConfig(config)));
   }
 
   /**
@@ -153,12 +153,12 @@ export class RQVAE {
    */
   static async load(source: ModelSource, options: { config?: Partial<ModelOptions> & HubConfig } = {}): Promise<RQVAE> {
     // Whoever creates models loads none, and is spared how they are read.
-    const { fitsFile, placeTensors, readModel } = await import("./load-model.ts");
-    const { module, file, config, part, tensors } = await readModel(source, options);
+    const { fitsFile, makeModel, readModel } = await import("./load-model.ts");
+    const read = await readModel(source, options);
+    const { module, file, config, part } = read;
     if (part === "full") await loadTrainOptions();
-    const model = new RQVAE(module, config, part);
+    const model = new RQVAE(module, config, part, makeModel(read));
     try {
-      placeTensors(module, model.#open(), tensors, file.metadata?.initialized ?? true);
       model.#summary = file.metadata?.training ?? null;
       fitsFile(model.fingerprint, file, options);
     } catch (error) {

@@ -45,17 +45,20 @@ export interface EmbeddingSource {
 /** Batches of items as they come: what `encodeStream` takes. */
 export type ItemBatches = AsyncIterable<Items> | Iterable<Items>;
 
-/** What a model is. Everything but `inputDim` has a default. */
+/**
+ * What a model is. Everything but `inputDim` has a default. Dimensions, widths and codebooks go up to 2^24 = 16,777,216, hidden layers and
+ * levels up to 64, and the model with its gradients must fit into the 4 GB of WebAssembly, which is reckoned before anything is made.
+ */
 export interface ModelOptions {
   /** Dimension of an item's embedding. */
   inputDim: number;
   /** Dimension of the latent space and of the codes' vectors. Default: 64, or `inputDim` if that is smaller. */
   latentDim?: number;
-  /** Widths of the encoder's hidden layers; the decoder mirrors them. May be empty. Default: [256, 128]. */
+  /** Widths of the encoder's hidden layers, at most 64; the decoder mirrors them. May be empty. Default: [256, 128]. */
   hiddenDims?: readonly number[];
   /** Codes per level: one number for all levels, or one for each. Default: 256. */
   codebookSize?: number | readonly number[];
-  /** Number of quantisation levels, the length of an ID. Default: 3, or the length of `codebookSize`. */
+  /** Number of quantisation levels, the length of an ID, at most 64. Default: 3, or the length of `codebookSize`. */
   nQuantizationLayers?: number;
   /** Initialise the codebooks by k-means at the start of training; otherwise they start as N(0, 1). Default: true. */
   codebookKmeansInit?: boolean;

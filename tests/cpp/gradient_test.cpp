@@ -320,6 +320,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, GradientTest, ::testing::ValuesIn(kCases),
 struct Quantizer {
   explicit Quantizer(const ModelConfig& config) : quantizer(store, config) {
     store.Allocate();
+    quantizer.Allocate();
     quantizer.Prepare(store);
   }
 
