@@ -174,7 +174,7 @@ function failingCheckpoints(folder, { args, expected }, fault) {
 
 /** The model cannot be written at the end: it is kept elsewhere, and the same command ends well once the disk is well. */
 function failingOutput(folder, { args, expected }, fault) {
-  const { status, stderr } = run(folder, args, { FAULTY_FAIL: `${fault},[.]model[.]safetensors[.]` });
+  const { status, stderr } = run(folder, args, { FAULTY_FAIL: `${fault},^[.]model[.]safetensors[.]` });
   const kept = /It is kept in (\S+model\.safetensors)/.exec(stderr)?.[1];
   if (status !== 1 || !kept) return `exit code ${status}: ${stderr.trim()}`;
   if (readFileSync(kept).toString("base64") !== expected["model.safetensors"]) return "another model was kept";

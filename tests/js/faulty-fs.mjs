@@ -18,10 +18,10 @@ let matching = 0;
 const die = () => process.kill(process.pid, "SIGKILL");
 
 /** Before a change of a file; says what to do behind it. */
-function change(path) {
+function change(path, mayFail = true) {
   changes++;
   if (changes === killAt && !killBehind) die();
-  if (pattern !== undefined && new RegExp(pattern).test(path)) {
+  if (mayFail && pattern !== undefined && new RegExp(pattern).test(path)) {
     matching++;
     if (matching >= Number(from) && matching <= Number(to)) {
       throw Object.assign(new Error(`${code}: injected`), { code });
@@ -32,12 +32,12 @@ function change(path) {
 
 const paths = new WeakMap();
 
-function wrap(owner, name, pathOf) {
+function wrap(owner, name, pathOf, mayFail = true) {
   const original = owner[name];
   owner[name] = async function (...given) {
     const path = pathOf(this, given);
     if (path === undefined) return original.apply(this, given);
-    const done = change(String(path));
+    const done = change(String(path), mayFail);
     const result = await original.apply(this, given);
     done();
     return result;
@@ -49,7 +49,9 @@ const handle = Object.getPrototypeOf(probe);
 await probe.close();
 for (const name of ["write", "writeFile", "appendFile", "sync"]) wrap(handle, name, (file) => paths.get(file));
 for (const name of ["rename", "link"]) wrap(promises, name, (_, [, target]) => target);
-for (const name of ["unlink", "rm", "mkdtemp", "writeFile"]) wrap(promises, name, (_, [path]) => path);
+for (const name of ["mkdtemp", "writeFile"]) wrap(promises, name, (_, [path]) => path);
+// Where there is no room there is some to take away.
+for (const name of ["unlink", "rm"]) wrap(promises, name, (_, [path]) => path, false);
 const { open } = promises;
 promises.open = async (path, flags = "r", ...rest) => {
   const writes = flags !== "r";
@@ -61,7 +63,7 @@ promises.open = async (path, flags = "r", ...rest) => {
 };
 const { unlinkSync, writeFileSync } = fs;
 fs.unlinkSync = (path) => {
-  const done = change(String(path));
+  const done = change(String(path), false);
   unlinkSync(path);
   done();
 };

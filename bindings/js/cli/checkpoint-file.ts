@@ -4,6 +4,7 @@ import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { checkOutput, exists, FileError, readBytes, remove, saveWhole, writeWhole } from "./files.ts";
 import { LockFile } from "./lock-file.ts";
+import { sweepTemporaries } from "./temporaries.ts";
 
 /** What a training was and what came of it, so that its own output is known again. */
 export interface Finished {
@@ -52,6 +53,7 @@ export class CheckpointFile {
   /** Looks, before any work is done, whether it can be written. @throws FileError */
   async open({ overwrite, inputs }: { overwrite: boolean; inputs: string[] }): Promise<void> {
     await checkOutput(this.path, { overwrite: true, inputs });
+    await sweepTemporaries(this.#finishedPath);
     const file = await stat(this.path).catch(() => undefined);
     if (file && !file.isFile()) throw new FileError(`${this.path}: is not a regular file, which a checkpoint must be`);
     if (file && !overwrite) {

@@ -65,7 +65,7 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   }
   const labels = readLabelOption(options.labels, ids.length, "assessIds");
   if (model) requireOwnIds(ids, model, "assessIds");
-  const items = options.items && openRows(options.items, ids.length, model?.config.inputDim, new Stop(signal));
+  const items = options.items && openRows(options.items, ids.length, model?.config.inputDim, signal);
   if (items) checkColumnNames(new OptionReader(options, "assessIds"), items.dim);
   const yardstick = items && (await layYardstick(items, signal));
   if (yardstick && columnNames) yardstick.columnNames = columnNames;
@@ -75,8 +75,10 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   return new IdReport({ ...own, baselines }, ids, labels);
 }
 
-function openRows(items: Items | EmbeddingSource, n: number, dim: number | undefined, stop: Stop): ItemRows {
-  return isSource(items) ? readSourceRows(items, n, "assessIds", dim, stop) : readItemRows(items, n, "assessIds", dim);
+function openRows(items: Items | EmbeddingSource, n: number, dim: number | undefined, signal?: AbortSignal): ItemRows {
+  return isSource(items)
+    ? readSourceRows(items, n, "assessIds", dim, signal)
+    : readItemRows(items, n, "assessIds", dim);
 }
 
 /** What is known of the items whatever their IDs are. */

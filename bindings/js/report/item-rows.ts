@@ -90,9 +90,9 @@ export function readSourceRows(
   n: number,
   where: string,
   dim = source.dim,
-  stop = new Stop(),
+  signal?: AbortSignal,
 ): ItemRows {
-  const reader = new SourceReader(source, dim, { stop });
+  const reader = new SourceReader(source, dim, { stop: new Stop(signal) });
   requireAsMany(reader.rows, n, where);
   const copy = (data: Float32Array, from: number, first: number, target: Float32Array) => {
     for (let j = 0; j < target.length; j++) {
