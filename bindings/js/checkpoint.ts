@@ -10,11 +10,23 @@ import { resolveTrainConfig } from "./train-config.ts";
 import type { ModelConfig, TrainConfig, TrainOptions } from "./types.ts";
 import { call, counted, option, worded } from "./wording.ts";
 
-/** The items of a training run, known again by their shape and a hash of the first and last block of 256 rows. */
+/**
+ * The items of a training run, known again by their shape, a hash of the first and last block of 256 rows, which is quickly compared, and
+ * by every row that the run has read.
+ */
 export interface DataIdentity {
   rows: number;
   dim: number;
   hash: string;
+  /** Absent in checkpoints of earlier releases. */
+  every?: EveryRow;
+}
+
+/** Hashes of rows, summed by ranges: see `RowHashes`. */
+export interface EveryRow {
+  sums: string[];
+  /** A bit for each row that is in the sums, base64; all are without it. */
+  seen?: string;
 }
 
 /** The part of a checkpoint's metadata that a model's does not have. */
@@ -66,6 +78,13 @@ export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: T
   const resumed = resumedConfig(file, model, options, module.buildInfo().numerics);
   return {
     ...resumed,
+    requireSameRows(difference: [first: number, last: number] | undefined): void {
+      if (difference === undefined) return;
+      const [first, last] = difference;
+      throw new InvalidInputError(
+        worded`${call("resume")}the checkpoint was made with other items: there is a difference between row ${first} and row ${last} (or their order): use the same items`,
+      );
+    },
     /** What can be told only once the items are known. @throws InvalidInputError */
     requireFit(data: DataIdentity, isInitialized: boolean): void {
       requireSameData(resumed.data, data);

@@ -3,6 +3,7 @@
 import { checkArray } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 import { firstNonFinite, type ItemHeap, notFinite, openItems, typedArrayName } from "./items.ts";
+import { Stop } from "./jobs.ts";
 import { show } from "./option-reader.ts";
 import type { EmbeddingSource, Items } from "./types.ts";
 import { counted } from "./wording.ts";
@@ -24,15 +25,33 @@ export function countRows(items: Items | EmbeddingSource, dim: number): number {
   return (isSource(items) ? new SourceReader(items, dim) : openItems(items, dim)).rows;
 }
 
+/** Reads under way whose callers may have left: a source is never asked twice at the same time. */
+const underWay = new WeakMap<EmbeddingSource, Promise<unknown>>();
+
+/** What the source's `read` gives, once it has answered what it was asked before. `check` throws when nobody waits any more. */
+export async function readInTurn(source: EmbeddingSource, first: number, count: number, check: () => void) {
+  for (let before = underWay.get(source); before; before = underWay.get(source)) await before.catch(() => {});
+  check();
+  const given = source.read(first, count);
+  if (typeof (given as Promise<unknown> | undefined)?.then !== "function") return given;
+  const reading = Promise.resolve(given).finally(() => underWay.delete(source));
+  underWay.set(source, reading);
+  return reading;
+}
+
 /** A source whose form was checked; what it gives is checked as it comes. */
 export class SourceReader {
   readonly rows: number;
   readonly dim: number;
   readonly #source: EmbeddingSource;
   readonly #name: string;
+  readonly #stop: Stop;
 
-  /** @throws InvalidInputError that names the argument `name`, what was received and what to do. */
-  constructor(source: EmbeddingSource, dim: number, name = "items") {
+  /**
+   * @param stop ends every read with its reason, whether the source answers or not
+   * @throws InvalidInputError that names the argument `name`, what was received and what to do.
+   */
+  constructor(source: EmbeddingSource, dim: number, { name = "items", stop = new Stop() } = {}) {
     for (const [key, most] of [
       ["rows", MAX_ROWS],
       ["dim", dim],
@@ -51,6 +70,7 @@ export class SourceReader {
     this.dim = dim;
     this.#source = source;
     this.#name = name;
+    this.#stop = stop;
   }
 
   /** Rows of a read, at most. */
@@ -58,9 +78,13 @@ export class SourceReader {
     return Math.max(1, Math.floor(READ_BYTES / (4 * this.dim)));
   }
 
-  /** Rows [first, first + count): an array of the source's, until the next read. @throws whatever the source's read throws. */
+  /**
+   * Rows [first, first + count): an array of the source's, until the next read.
+   * @throws whatever the source's read throws, or the reason of the stop.
+   */
   async read(first: number, count: number): Promise<Float32Array> {
-    const given = await this.#source.read(first, count);
+    const given = await this.#stop.race(readInTurn(this.#source, first, count, () => this.#stop.check()));
+    this.#stop.check();
     checkArray(given, `${this.#name}: what read(${first}, ${count}) gave`);
     const data = typedArrayName(given) === "Float16Array" ? Float32Array.from(given) : given;
     if (Object.prototype.toString.call(data) !== "[object Float32Array]" || data.length !== count * this.dim) {
@@ -84,24 +108,13 @@ export class SourceReader {
     if (index >= 0) throw notFinite(data[from + index], first, index, dim, this.#name);
   }
 
-  /** Copies the named rows (ascending) to `address`, one behind the other; calls `proceed` after each read, which may throw. */
-  async gather(heap: ItemHeap, names: Uint32Array, address: number, proceed: () => void): Promise<void> {
-    const { dim } = this;
-    await this.eachRun(
-      names,
-      (data, begin, first, count, place) => this.copy(heap, data, begin, first, count, address + 4 * dim * place),
-      proceed,
-    );
-  }
-
   /**
    * Reads the named rows (ascending) by few reads. Calls `use` with each run of consecutive ones: rows [first, first + count), those from
-   * the `place`-th name on, in an array that begins with row `begin`; and `proceed` after each read, which may throw.
+   * the `place`-th name on, in an array that begins with row `begin`.
    */
   async eachRun(
     names: Uint32Array,
     use: (data: Float32Array, begin: number, first: number, count: number, place: number) => void,
-    proceed: () => void = () => {},
   ): Promise<void> {
     const { dim, pieceRows } = this;
     const gap = Math.floor(GAP_BYTES / (4 * dim)) + 1;
@@ -111,7 +124,6 @@ export class SourceReader {
         if (names[next]! - names[next - 1]! > gap || names[next]! - begin >= pieceRows) break;
       }
       const data = await this.read(begin, names[next - 1]! - begin + 1);
-      proceed();
       for (let k = i, end = i; k < next; k = end) {
         for (end = k + 1; end < next && names[end] === names[end - 1]! + 1; ) end++;
         use(data, begin, names[k]!, end - k, k);

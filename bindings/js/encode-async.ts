@@ -1,8 +1,9 @@
 /** Encoding a large catalogue in slices, from memory or as it is read. Internal: `RQVAE.encodeAsync`. */
 
 import { isSource, SourceReader } from "./embedding-source.ts";
+import type { Ending } from "./ending.ts";
 import { openItems, requireInRange } from "./items.ts";
-import { drive, MISSING } from "./jobs.ts";
+import { drive, MISSING, Stop } from "./jobs.ts";
 import { Arena, asOurs } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
@@ -17,17 +18,20 @@ export interface Encoder {
   config: ModelConfig;
   /** The model. @throws DisposedError */
   open(): Handle;
+  /** The model's. */
+  end: Ending;
 }
 
 /** The codes of the items, n x L. `name` is what messages call them. */
 export async function encodeItems(
-  { module, config, open }: Encoder,
+  { module, config, open, end: disposed }: Encoder,
   items: Items | EmbeddingSource,
   { signal, onProgress }: JobOptions,
   name = "items",
 ): Promise<CodeArray> {
   const { inputDim: dim, codebookSizes } = config;
-  const reader = isSource(items) ? new SourceReader(items, dim, name) : undefined;
+  const stop = new Stop(signal, disposed);
+  const reader = isSource(items) ? new SourceReader(items, dim, { name, stop }) : undefined;
   const memory = isSource(items) ? undefined : openItems(items, dim, name);
   const { rows } = (reader ?? memory) as { rows: number };
   const piece = Math.min(rows, reader?.pieceRows ?? SLICE_ROWS);
@@ -72,19 +76,17 @@ export async function encodeItems(
           throw asOurs(cause);
         }
       },
-      fill: async (proceed) => {
+      fill: async () => {
         const data = await (reading ?? read(end));
-        proceed();
         take((count) => reader!.copy(module, data, end, end, count, address));
         reading = undefined;
         if (end < rows) read(end);
       },
       report: onProgress && (() => onProgress({ phase: "encode", progress: next / rows })),
-      signal,
-      check: () => open(),
+      stop,
     });
   } finally {
-    // The source is the caller's again when nothing reads it any more.
+    // The source is the caller's again when nothing reads it any more; an abort waits for no answer.
     await reading?.catch(() => {});
     arena.release();
   }

@@ -1,33 +1,37 @@
 /** Encoding what comes in batches, as fast as the results are taken. Internal: `encodeStream`. */
 
 import { isSource, SourceReader } from "./embedding-source.ts";
+import type { Ending } from "./ending.ts";
 import { InvalidInputError } from "./errors.ts";
 import { indexOfNonFinite, inWhole, notFinite } from "./items.ts";
+import { Stop } from "./jobs.ts";
 import { OptionReader, show } from "./option-reader.ts";
 import type { SemanticIds } from "./semantic-ids.ts";
 import type { EmbeddingSource, ItemBatches, Items, StreamOptions } from "./types.ts";
 
 /**
  * The IDs of each batch, in order. The next batch is asked for when one is encoded, while its IDs are being used: the batches are at
- * most one ahead of the results. `encode` gives the IDs of one; `name` is what messages call it.
+ * most one ahead of the results. `encode` gives the IDs of one; `name` is what messages call it. `end` is the model's.
  */
 export async function* encodeBatches(
   batches: ItemBatches | EmbeddingSource,
   dim: number,
   options: StreamOptions,
+  end: Ending,
   encode: (items: Items, name: string) => Promise<SemanticIds>,
 ): AsyncGenerator<SemanticIds, void, undefined> {
   const read = new OptionReader(options, "encodeStream");
   const signal = read.get("signal") as AbortSignal | undefined;
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") read.fail("signal", "an AbortSignal");
   read.refuseUnknown();
-  const iterator = iterate(batches, dim);
+  const stop = new Stop(signal, end);
+  const iterator = iterate(batches, dim, stop);
   let finished = false;
   try {
     let coming = pull(iterator);
     let rows = 0;
     for (let number = 0; ; number++) {
-      const { done, value } = await unlessAborted(coming, signal);
+      const { done, value } = await stop.race(coming);
       if (done) {
         finished = true;
         return;
@@ -45,8 +49,12 @@ export async function* encodeBatches(
   }
 }
 
-function iterate(batches: ItemBatches | EmbeddingSource, dim: number): AsyncIterator<Items> | Iterator<Items> {
-  if (isSource(batches)) return pieces(new SourceReader(batches, dim));
+function iterate(
+  batches: ItemBatches | EmbeddingSource,
+  dim: number,
+  stop: Stop,
+): AsyncIterator<Items> | Iterator<Items> {
+  if (isSource(batches)) return pieces(new SourceReader(batches, dim, { stop }));
   const given = batches as Partial<AsyncIterable<Items> & Iterable<Items>> | null | undefined;
   const iterator =
     given?.[Symbol.asyncIterator]?.() ?? (ArrayBuffer.isView(given) ? undefined : given?.[Symbol.iterator]?.());
@@ -67,29 +75,14 @@ async function* pieces(reader: SourceReader): AsyncGenerator<Items, void, undefi
   }
 }
 
-async function pull(iterator: AsyncIterator<Items> | Iterator<Items>): Promise<IteratorResult<Items>> {
-  return iterator.next();
+function pull(iterator: AsyncIterator<Items> | Iterator<Items>): Promise<IteratorResult<Items>> {
+  const coming = (async () => iterator.next())();
+  coming.catch(() => {}); // nobody may be waiting for it any more
+  return coming;
 }
 
 async function close(iterator: AsyncIterator<Items> | Iterator<Items>): Promise<void> {
   try {
     await iterator.return?.();
   } catch {} // the caller has the reason already, or wants nothing more
-}
-
-/** The batch, or a rejection with the signal's reason if that comes first. */
-async function unlessAborted<T>(coming: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  coming.catch(() => {}); // nobody may be waiting for it any more
-  if (!signal) return coming;
-  signal.throwIfAborted();
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop);
-  });
-  try {
-    return await Promise.race([coming, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }

@@ -1,5 +1,6 @@
 import { impliedDim } from "./choose-config.ts";
 import { countRows } from "./embedding-source.ts";
+import { tellLateError } from "./ending.ts";
 import { InvalidInputError } from "./errors.ts";
 import { useHints } from "./hints.ts";
 import { checkOptionNames, show } from "./option-reader.ts";
@@ -49,8 +50,11 @@ export async function fitResidualKMeans(
       ...(signal === undefined ? {} : { signal }),
     });
   } catch (error) {
-    model.dispose();
-    throw error;
+    if (!model.initialized) {
+      model.dispose();
+      throw error;
+    }
+    tellLateError("residualKMeans", error);
   }
   return model;
 }

@@ -1,12 +1,13 @@
 /** The rows of a job of the core: all of them on the wasm heap, or those of a source that it is working on. Internal. */
 
-import type { DataIdentity } from "./checkpoint.ts";
+import type { DataIdentity, EveryRow } from "./checkpoint.ts";
 import { isSource, SourceReader } from "./embedding-source.ts";
 import { type ItemProfile, ItemProfiler } from "./item-profile.ts";
 import { openItems } from "./items.ts";
-import { nextTurn } from "./jobs.ts";
+import { nextTurn, type Stop } from "./jobs.ts";
 import { withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
+import { RowHashes } from "./row-hashes.ts";
 import type { EmbeddingSource, Items } from "./types.ts";
 
 /** Rows of the blocks by which items are known again; the core's block size. */
@@ -25,16 +26,24 @@ export class JobRows {
   readonly handle: Handle;
   readonly rows: number;
   readonly dim: number;
+  /** Of the rows that were read; complete once all of them were. */
+  #hashes: RowHashes | undefined;
   readonly #native: NativeModule;
   /** Undefined when all are in memory. */
   readonly #reader: SourceReader | undefined;
 
-  /** @throws InvalidInputError; OutOfMemoryError when items in memory are more than the heap can hold */
-  constructor(module: NativeModule, items: Items | EmbeddingSource, dim: number) {
+  readonly #stop: Stop;
+
+  /**
+   * @param stop ends every wait for rows with its reason
+   * @throws InvalidInputError; OutOfMemoryError when items in memory are more than the heap can hold
+   */
+  constructor(module: NativeModule, items: Items | EmbeddingSource, dim: number, stop: Stop) {
     this.#native = module;
+    this.#stop = stop;
     this.dim = dim;
     if (isSource(items)) {
-      this.#reader = new SourceReader(items, dim);
+      this.#reader = new SourceReader(items, dim, { stop });
       this.rows = this.#reader.rows;
       this.handle = module.createRows(this.rows, dim, true);
       return;
@@ -74,8 +83,35 @@ export class JobRows {
     return { rows, dim, hash };
   }
 
-  /** Looks at the items: at all, or at some runs of rows of a large catalogue. `proceed` is called around each wait and may throw. */
-  async profile(proceed: () => void): Promise<ItemProfile> {
+  /** Of the rows that the job has read so far. */
+  get hashes(): RowHashes {
+    this.#hashes ??= new RowHashes(this.rows, this.dim);
+    return this.#hashes;
+  }
+
+  /**
+   * Hashes all rows before any work where they are in memory, or are to be compared with those of a checkpoint. Those of a source are
+   * otherwise hashed as the job reads them.
+   * @returns the first range of rows that holds a difference
+   */
+  async hashAll(stored: EveryRow | undefined): Promise<[first: number, last: number] | undefined> {
+    const { rows, dim, hashes } = this;
+    if (this.#reader && !stored) return undefined;
+    const theirs = stored?.seen === undefined ? hashes : RowHashes.of(stored, rows, dim);
+    const step = Math.max(1, Math.floor(PROFILE_SLICE / dim));
+    for (let first = 0; first < rows; first += step) {
+      if (first > 0) await nextTurn();
+      this.#stop.check();
+      const count = Math.min(step, rows - first);
+      const held = this.#reader ? 0 : this.#native.rowsAddress(this.handle) / 4 + first * dim;
+      const data = (await this.#reader?.read(first, count)) ?? this.#native.HEAPF32.subarray(held, held + count * dim);
+      for (const each of new Set([hashes, theirs])) each.add(data, 0, first, count);
+    }
+    return stored && theirs.firstDifference(stored);
+  }
+
+  /** Looks at the items: at all, or at some runs of rows of a large catalogue. */
+  async profile(): Promise<ItemProfile> {
     const { rows, dim } = this;
     const values = this.#reader ? PROFILE_VALUES.read : PROFILE_VALUES.held;
     const most = Math.max(1, Math.min(rows, PROFILE_ROWS, Math.floor(values / dim)));
@@ -87,7 +123,7 @@ export class JobRows {
     for (let run = 0; run < runs; run++) {
       const begin = Math.floor((run * (rows - length)) / Math.max(1, runs - 1));
       for (let first = begin; first < begin + length; first += step) {
-        proceed();
+        this.#stop.check();
         const count = Math.min(step, begin + length - first);
         if (this.#reader) profiler.add(await this.#reader.read(first, count));
         else {
@@ -101,13 +137,17 @@ export class JobRows {
         seen += count * dim;
       }
     }
-    proceed();
+    this.#stop.check();
     return profiler.finish();
   }
 
-  /** Fetches the rows that a job missed. `proceed` is called after each read and may throw. */
-  async fill(proceed: () => void): Promise<void> {
+  /** Fetches the rows that a job missed. */
+  async fill(): Promise<void> {
     const { names, address } = this.#native.takeWanted(this.handle);
-    await this.#reader?.gather(this.#native, names, address, proceed);
+    const reader = this.#reader!;
+    await reader.eachRun(names, (data, begin, first, count, place) => {
+      reader.copy(this.#native, data, begin, first, count, address + 4 * this.dim * place);
+      this.hashes.add(data, (first - begin) * this.dim, first, count);
+    });
   }
 }

@@ -1,5 +1,7 @@
 /** Running a long computation in slices, so that the event loop gets its turn, progress is told and an abort is heard. */
 
+import type { Ending } from "./ending.ts";
+
 /** Milliseconds of work between two turns of the event loop. */
 const SLICE_MS = 12;
 /** Milliseconds between two progress events. */
@@ -30,6 +32,42 @@ export function nextTurn(): Promise<void> {
   });
 }
 
+/** What ends a long call before its time: the caller's signal, and the end of what it works with. */
+export class Stop {
+  readonly #signals: readonly Ending[];
+
+  constructor(...signals: (Ending | undefined)[]) {
+    this.#signals = signals.filter((signal) => signal !== undefined);
+  }
+
+  /** @throws the reason of a signal that aborted */
+  check(): void {
+    for (const signal of this.#signals) signal.throwIfAborted();
+  }
+
+  /** What comes, unless a signal aborts before: what comes after that, a result or an error, is nobody's any more. */
+  async race<T>(coming: T | PromiseLike<T>): Promise<T> {
+    if (typeof (coming as PromiseLike<T> | undefined)?.then !== "function") return coming;
+    let stop = () => {};
+    const stopped = new Promise<never>((_, reject) => {
+      stop = () => {
+        try {
+          this.check();
+        } catch (reason) {
+          reject(reason);
+        }
+      };
+    });
+    stop();
+    for (const signal of this.#signals) signal.addEventListener("abort", stop);
+    try {
+      return await Promise.race([stopped, coming]);
+    } finally {
+      for (const signal of this.#signals) signal.removeEventListener("abort", stop);
+    }
+  }
+}
+
 /** What a slice says when it could not begin, for want of rows. As in bindings/embind.cpp, where 0 is the end and 1 a slice. */
 export const MISSING = 2;
 
@@ -37,35 +75,29 @@ export const MISSING = 2;
 export interface Drive {
   /** Does one slice; false or 0 when there was nothing left to do, MISSING when it must be called again after `fill`. */
   advance(): boolean | number;
-  /** Fetches what a slice missed. Calls `proceed` after each wait for something, and lets through what that throws. */
-  fill?: (proceed: () => void) => Promise<void>;
-  /** Awaited after each turn of work: a chance to wait for something. */
+  /** Fetches what a slice missed. What it waits for must end with `stop`. */
+  fill?: () => Promise<void>;
+  /** Awaited after each turn of work, unless the call ends before: a chance to wait for something. */
   pause?: (() => Promise<void>) | undefined;
   /** Called at most ten times a second while the job runs, between slices. */
   report?: (() => void) | undefined;
-  signal?: AbortSignal | undefined;
-  /** Asked after each turn of the event loop: throws when the job must not go on. */
-  check?: (() => void) | undefined;
+  stop: Stop;
 }
 
-/** Runs a job to its end. Rejects with `signal.reason` when aborted. */
-export async function drive({ advance, fill, report, signal, check, pause }: Drive): Promise<void> {
+/** Runs a job to its end. Rejects with the reason of its stop. */
+export async function drive({ advance, fill, report, stop, pause }: Drive): Promise<void> {
   let reported = performance.now();
-  const proceed = () => {
-    signal?.throwIfAborted();
-    check?.();
-  };
   for (;;) {
     // Before any work too: what was started must be seen by the caller first, and a signal may be aborted already.
     await nextTurn();
-    proceed();
+    stop.check();
     const start = performance.now();
     do {
       const state = advance();
       if (!state) return;
-      if (state === MISSING) await fill?.(proceed);
+      if (state === MISSING) await fill?.();
     } while (performance.now() - start < SLICE_MS);
-    await pause?.();
+    if (pause) await stop.race(pause());
     if (report && performance.now() - reported >= PROGRESS_MS) {
       reported = performance.now();
       report();

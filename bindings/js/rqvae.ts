@@ -2,14 +2,17 @@
 
 import { originalOf, worksBehindProxy } from "./behind-proxy.ts";
 import type { DataIdentity } from "./checkpoint.ts";
+import { Disposal, tellLateError } from "./ending.ts";
 import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "./errors.ts";
 import { type ItemRows, openItems, outOfRange, requireInRange } from "./items.ts";
 import type { JobRows } from "./job-rows.ts";
+import type { Stop } from "./jobs.ts";
 import { nativeModelConfig, resolveModelConfig } from "./model-config.ts";
 import { type ModelMetadata, type TrainingSummary, writeModelFile } from "./model-file.ts";
 import { Arena, asOurs, handles, native, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 import { checkOptionNames, OptionReader, show, validateJobOptions } from "./option-reader.ts";
+import type { RowHashes } from "./row-hashes.ts";
 import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 import type { Training } from "./training.ts";
 import type {
@@ -96,7 +99,7 @@ export class RQVAE {
   #history: TrainHistory | undefined;
   #summary: TrainingSummary | null = null;
   /** The training that runs or was the last, as long as its weights are the model's. */
-  #training: { run: Training; data: DataIdentity } | undefined;
+  #training: { run: Training; data: DataIdentity; hashes: RowHashes } | undefined;
   #fingerprint: string | undefined;
   /** The long call that may change weights, if one runs. */
   #running: string | undefined;
@@ -137,8 +140,11 @@ export class RQVAE {
     try {
       await model.train(items, chosen.train);
     } catch (error) {
-      model.dispose();
-      throw error;
+      if (model.history === undefined) {
+        model.dispose();
+        throw error;
+      }
+      tellLateError("fit", error);
     }
     return model;
   }
@@ -198,15 +204,14 @@ export class RQVAE {
   async kmeansInitCodebooks(items: Items | EmbeddingSource, options: JobOptions = {}): Promise<void> {
     validateJobOptions(options, "kmeansInitCodebooks");
     const { signal, onProgress } = options;
-    await this.#exclusive("kmeansInitCodebooks", items, async (rows, { initialize }) => {
+    await this.#exclusive("kmeansInitCodebooks", items, signal, async (rows, stop, { initialize }) => {
       await initialize(this.#native, this.#open(), rows, {
         report: onProgress && ((progress) => onProgress({ phase: "initialize", progress })),
-        signal,
-        check: () => this.#open(),
+        stop,
       });
       this.#weightsChanged();
-      onProgress?.({ phase: "initialize", progress: 1 });
     });
+    onProgress?.({ phase: "initialize", progress: 1 });
   }
 
   /**
@@ -226,23 +231,21 @@ export class RQVAE {
       : undefined;
     const config = resumed?.train ?? resolveTrainConfig(options, this.config);
     const { signal, onProgress, checkpoint, columnNames } = options;
-    return this.#exclusive("train", items, async (rows, { Training }) => {
+    const { history, last } = await this.#exclusive("train", items, signal, async (rows, stop, { Training }) => {
       const data = await rows.identify();
-      const profile = await rows.profile(() => {
-        signal?.throwIfAborted();
-        this.#open();
-      });
       resumed?.requireFit(data, this.initialized);
+      const difference = await rows.hashAll(resumed?.data.every);
+      resumed?.requireSameRows(difference);
+      const profile = await rows.profile();
       const model = this.#open();
       this.#forgetTraining();
       const run = new Training(module, model, this.config, rows, config, { profile, columnNames });
-      this.#training = { run, data };
+      this.#training = { run, data, hashes: rows.hashes };
       if (resumed) run.restore(resumed.state);
       let due = performance.now();
       await run.run(rows, {
         report: onProgress && (() => onProgress(run.event())),
-        signal,
-        check: () => this.#open(),
+        stop,
         pause:
           checkpoint &&
           (async () => {
@@ -252,12 +255,14 @@ export class RQVAE {
           }),
       });
       const last = run.event();
+      const history = run.history();
       this.#fingerprint = undefined;
-      this.#history = run.history();
-      this.#summary = run.summary(this.#history);
-      onProgress?.(last);
-      return this.#history;
+      this.#history = history;
+      this.#summary = run.summary(history);
+      return { history, last };
     });
+    onProgress?.(last); // all is done: what it throws takes nothing back
+    return history;
   }
 
   /**
@@ -272,8 +277,9 @@ export class RQVAE {
         "saveCheckpoint: there is no training to go on with: call it during train, or after it ended; save() gives the model",
       );
     }
-    const { run, data } = this.#training;
-    return this.#write("full", this.#summary, { checkpoint: { train: run.config, data } }, run.saveState());
+    const { run, data, hashes } = this.#training;
+    const checkpoint = { train: run.config, data: { ...data, every: hashes.save() } };
+    return this.#write("full", this.#summary, { checkpoint }, run.saveState());
   }
 
   /**
@@ -370,7 +376,7 @@ export class RQVAE {
     this.#beginReading("encodeStream");
     try {
       const { encodeBatches } = await import("./encode-stream.ts");
-      yield* encodeBatches(batches, this.config.inputDim, options, (items, name) => {
+      yield* encodeBatches(batches, this.config.inputDim, options, this.#end, (items, name) => {
         const { signal } = options;
         return this.#encodeLong(items, signal ? { signal } : {}, name);
       });
@@ -382,7 +388,8 @@ export class RQVAE {
   async #encodeLong(items: Items | EmbeddingSource, options: JobOptions, name?: string): Promise<SemanticIds> {
     const { fingerprint, config } = this;
     const { encodeItems } = await import("./encode-async.ts");
-    const codes = await encodeItems({ module: this.#native, config, open: () => this.#open() }, items, options, name);
+    const encoder = { module: this.#native, config, open: () => this.#open(), end: this.#end };
+    const codes = await encodeItems(encoder, items, options, name);
     options.onProgress?.({ phase: "encode", progress: 1 });
     return new SemanticIds(codes, config.codebookSizes, fingerprint);
   }
@@ -573,8 +580,7 @@ export class RQVAE {
 
   /** Gives the model's memory back. A long call that runs rejects with DisposedError. May be called twice. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
+    this.#end.end(new DisposedError("the model was disposed"));
     this.#freeIfDisposed();
   }
 
@@ -583,7 +589,7 @@ export class RQVAE {
     this.dispose();
   }
 
-  #disposed = false;
+  readonly #end = new Disposal();
   /** Set once the model was seen initialised: nothing takes that back. */
   #known = false;
   /** The arena of the last call that encoded, for the next one. */
@@ -591,7 +597,7 @@ export class RQVAE {
 
   /** Frees the handle unless a job still holds it; the job's end frees it then. */
   #freeIfDisposed(): void {
-    if (!this.#disposed || this.#model === undefined || this.#running !== undefined || this.#readers > 0) return;
+    if (!this.#end.reason || this.#model === undefined || this.#running !== undefined || this.#readers > 0) return;
     this.#forgetTraining();
     handles.unregister(this);
     this.#model.delete();
@@ -612,7 +618,7 @@ export class RQVAE {
   }
 
   #open(): Handle {
-    if (this.#disposed || this.#model === undefined) throw new DisposedError("the model was disposed");
+    if (this.#end.reason || this.#model === undefined) throw new DisposedError("the model was disposed");
     return this.#model;
   }
 
@@ -646,7 +652,8 @@ export class RQVAE {
   async #exclusive<T>(
     what: string,
     items: Items | EmbeddingSource,
-    body: (rows: JobRows, training: typeof import("./training.ts")) => Promise<T>,
+    signal: AbortSignal | undefined,
+    body: (rows: JobRows, stop: Stop, training: typeof import("./training.ts")) => Promise<T>,
   ): Promise<T> {
     this.#open();
     this.#requireFull(what);
@@ -656,11 +663,12 @@ export class RQVAE {
     this.#running = what;
     try {
       const training = trainingModule ?? (await loadTraining());
-      rows = new training.JobRows(this.#native, items, this.config.inputDim);
-      return await body(rows, training);
+      const stop = new training.Stop(signal, this.#end);
+      rows = new training.JobRows(this.#native, items, this.config.inputDim, stop);
+      return await body(rows, stop, training);
     } catch (error) {
       // Ended early: what is known of the weights holds if they are still the same. A training's state is kept.
-      if (!this.#disposed && this.fingerprint !== before) {
+      if (!this.#end.reason && this.fingerprint !== before) {
         this.#fingerprint = undefined;
         this.#history = undefined;
         this.#summary = null;

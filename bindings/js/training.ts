@@ -23,9 +23,10 @@ import { judge, type Verdict } from "./verdict.ts";
 import { counted } from "./wording.ts";
 
 export { JobRows } from "./job-rows.ts";
+export { Stop } from "./jobs.ts";
 
 /** What the caller adds to the driving of a job. */
-type Hooks = Omit<Drive, "advance" | "fill" | "report">;
+type Hooks = Pick<Drive, "pause" | "stop">;
 
 /** Runs an initialisation to its end. `report` is told how far it is, from 0 to 1. */
 export async function initialize(
@@ -40,7 +41,7 @@ export async function initialize(
     await drive({
       ...hooks,
       advance: () => module.advanceInitialize(job),
-      fill: (proceed) => rows.fill(proceed),
+      fill: () => rows.fill(),
       report: report && (() => report(module.initializeProgress(job))),
     });
   } finally {
@@ -89,7 +90,7 @@ export class Training {
     return drive({
       ...hooks,
       advance: () => this.#native.advanceTrain(this.#handle),
-      fill: (proceed) => rows.fill(proceed),
+      fill: () => rows.fill(),
     });
   }
 

@@ -37,7 +37,7 @@ export interface EmbeddingSource {
   readonly dim: number;
   /**
    * Rows [first, first + count), row-major, count x dim; 0 <= first, first + count <= rows. Called with ascending ranges where
-   * possible, never twice at the same time. A `Float16Array` serves as well. The array is not kept or changed; it may be the same one at every call.
+   * possible, never twice at the same time: who aborts does not wait for an answer, but the next call on this source does. A `Float16Array` serves as well. The array is not kept or changed; it may be the same one at every call.
    */
   read(first: number, count: number): Float32Array | HalfArray | Promise<Float32Array | HalfArray>;
 }
@@ -231,13 +231,17 @@ export interface TrainOptions extends Omit<OptimizerOptions, "kind"> {
   separationMargin?: number;
   /** Names of the items' dimensions, in their order: a warning about a dimension then says which column of the data it is. */
   columnNames?: readonly string[];
-  /** Called at most ten times a second, and once at the end. */
+  /**
+   * Called at most ten times a second, and once at the end. What it throws ends the call, which rejects with it; once all is done the
+   * training stays in the model all the same, and `fit`, whose model would be lost, resolves and writes the error to the console.
+   */
   onProgress?: (event: TrainProgress) => void;
   /** Aborting rejects with `signal.reason`; the model keeps the last whole step (or its state before initialisation). */
   signal?: AbortSignal;
   /**
    * Where to put checkpoints: `write` is called with everything that `resume` needs every `everyMs` milliseconds (default: 10,000), and
-   * training waits for what it returns. See also `RQVAE.saveCheckpoint`.
+   * training waits for what it returns, unless it is aborted. What it throws ends the training, which can go on all the same
+   * (`RQVAE.saveCheckpoint`): catch what training is to survive, a full disk say.
    */
   checkpoint?: {
     /** Gets the bytes of a checkpoint, which are its own to keep. */

@@ -522,18 +522,6 @@ describe("checkpoints", () => {
       expect((await worker.saveCheckpoint()).length).toBeGreaterThan(0);
       await worker.train(items, { epochs: 1 });
     }
-    // An abort while it is written is heard when it is written.
-    const worker = await start();
-    const controller = new AbortController();
-    let written = false;
-    const write = async () => {
-      controller.abort();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      written = true;
-    };
-    const stopped = worker.train(items, { epochs: 1e6, signal: controller.signal, checkpoint: { everyMs: 0, write } });
-    await expect(stopped).rejects.toHaveProperty("name", "AbortError");
-    expect(written).toBe(true);
   });
 
   it("are written by fit too", async () => {

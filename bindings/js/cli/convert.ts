@@ -92,7 +92,7 @@ async function run(given: Given): Promise<number> {
   const merged = item === undefined ? undefined : naming(itemPath!, () => idsOfItems(item, itemPath!, read, input));
   const size = await (item === undefined || merged === undefined
     ? writeIds(output, { ids, itemIds }, extras, to)
-    : writeCounted(output, mergeRecBoleChunks(item, merged.table))
+    : writeCounted(output, () => mergeRecBoleChunks(item, merged.table))
   ).catch((error) => {
     throw nameFile(itemPath ?? input, error);
   });

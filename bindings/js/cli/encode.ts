@@ -5,7 +5,7 @@ import { inWhole } from "../items.ts";
 import type { JobOptions } from "../types.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { checkOutput, nameFile, openCatalogue, readBytes, writeWhole } from "./files.ts";
+import { checkOutput, nameFile, openCatalogue, readBytes, saveWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { latentsOption, vectorFormatOf, writeLatents } from "./latents.ts";
@@ -123,7 +123,7 @@ async function run(given: Given): Promise<number> {
     if (format === "shard") {
       const shard = writeIdShard({ ids, first: chosen.first, rows, ...(own && { itemIds: own }) });
       if (output === undefined) process.stdout.write(shard);
-      else await writeWhole(output, shard);
+      else await saveWhole(output, () => shard);
       return done();
     }
     const table = itemIds ? { ids, itemIds } : { ids };

@@ -1,10 +1,9 @@
-import { randomUUID } from "node:crypto";
 import {
   access,
   constants,
   type FileHandle,
+  mkdtemp,
   open,
-  readdir,
   readFile,
   realpath,
   rename,
@@ -12,6 +11,7 @@ import {
   stat,
   unlink,
 } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { RQVAEError } from "../errors.ts";
 import { fileReasons } from "../formats/byte-source.ts";
@@ -33,6 +33,7 @@ import { firstFew } from "../formats/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { counted } from "../wording.ts";
 import { Interrupted } from "./interrupt.ts";
+import { sweepTemporaries, temporaryFor } from "./temporaries.ts";
 import { shellWord } from "./text.ts";
 import { messageOf } from "./words.ts";
 
@@ -48,7 +49,7 @@ const reasons: Record<string, string> = {
 };
 
 /** Runs a file operation; what the system says about it becomes one plain sentence. */
-async function on<T>(path: string, operation: () => Promise<T>): Promise<T> {
+export async function on<T>(path: string, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (error) {
@@ -269,6 +270,7 @@ export async function checkOutput(path: string, options: { overwrite: boolean; i
   const folderStat = await stat(folder).catch(() => undefined);
   if (!folderStat?.isDirectory()) throw new FileError(`${path}: the folder ${folder} does not exist`);
   await on(path, () => access(folder, constants.W_OK));
+  await sweepTemporaries(path);
   const target = await stat(path).catch(() => undefined);
   if (!target) return;
   if (target.isDirectory()) throw new FileError(`${path}: ${reasons.EISDIR}`);
@@ -287,13 +289,14 @@ export async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
-/** Removes a file. @throws FileError */
-export function remove(path: string): Promise<void> {
-  return on(path, () => rm(path, { force: true }));
+/** Removes a file for good. @throws FileError */
+export async function remove(path: string): Promise<void> {
+  await on(path, () => rm(path, { force: true }));
+  await syncFolder(path);
 }
 
 /**
- * Writes a file, in one or in pieces, whole or not at all: to a temporary file beside it, which then takes its name. What is not a
+ * Writes a file, in one or in pieces, whole or not at all, a power cut included: to a temporary file beside it, which then takes its name. What is not a
  * regular file (a pipe, a device) is written to directly.
  * @throws FileError
  */
@@ -312,7 +315,7 @@ export function writeWhole(
       return writeTo(file).finally(() => file.close());
     }
     const target = existing ? await realpath(path) : path; // a symbolic link stays one
-    const temporary = join(dirname(target), temporaryName(target, randomUUID().slice(0, 8)));
+    const temporary = temporaryFor(target);
     try {
       const file = await open(temporary, "wx", existing?.mode ?? 0o666);
       try {
@@ -322,6 +325,7 @@ export function writeWhole(
         await file.close();
       }
       await rename(temporary, target);
+      await syncFolder(target);
     } catch (error) {
       await unlink(temporary).catch(() => {});
       throw error;
@@ -329,16 +333,42 @@ export function writeWhole(
   });
 }
 
-const temporaryName = (target: string, unique: string) => `.${basename(target)}.${unique}.tmp`;
-
-/** Removes what a process that was killed while it wrote this file whole has left behind. */
-export async function sweepTemporaries(path: string): Promise<void> {
-  const target = await realpath(path).catch(() => path);
-  const [before, after] = temporaryName(target, "\0").split("\0") as [string, string];
-  for (const name of await readdir(dirname(target)).catch(() => [])) {
-    const unique = name.slice(before.length, -after.length);
-    if (name.startsWith(before) && name.endsWith(after) && /^[0-9a-f]{8}$/.test(unique)) {
-      await rm(join(dirname(target), name), { force: true }).catch(() => {});
-    }
+/**
+ * As `writeWhole`, but what cannot be written there is not lost: it goes to a folder for temporary files.
+ * @param make gives the content, once more when the first place fails
+ * @throws FileError that says where it is instead
+ */
+export async function saveWhole(path: string, make: () => Parameters<typeof writeWhole>[1]): Promise<void> {
+  try {
+    await writeWhole(path, make());
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    const place = await spare(path, (other) => writeWhole(other, make()));
+    throw new FileError(
+      place
+        ? `${error.message}. It is kept in ${place}: copy it from there, or name a file in another folder`
+        : `${error.message}. Name a file in another folder`,
+      { cause: error },
+    );
   }
+}
+
+/** Writes a file of this name into a new folder for temporary files. @returns its path, if that went well */
+async function spare(path: string, write: (path: string) => Promise<void>): Promise<string | undefined> {
+  try {
+    const place = join(await mkdtemp(join(tmpdir(), "rqvae-")), basename(path));
+    await write(place);
+    return place;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Has the system keep the names in a file's folder, a new one above all, even if the power fails. Not every system can. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(dirname(path), "r").catch(() => undefined);
+  await folder
+    ?.sync()
+    .catch(() => {})
+    .finally(() => folder.close());
 }

@@ -7,10 +7,10 @@ import { RQVAE } from "../rqvae.ts";
 import type { ItemMatrix, TrainHistory } from "../types.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { checkOutput, FileError, naming, readBytes, readCatalogue, writeWhole } from "./files.ts";
+import { checkOutput, FileError, naming, readBytes, readCatalogue, saveWhole } from "./files.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { type GivenOptions, readOptions } from "./options.ts";
-import { generalOptions, tellAbout, writeCounted } from "./outputs.ts";
+import { generalOptions, tellAbout, writeAll, writeCounted } from "./outputs.ts";
 import { warningText } from "./progress.ts";
 import { duration, fileSize, oneLine, plural, shellWord } from "./text.ts";
 import { begin, explained, remarks, type Start, train, trainWatched } from "./train.ts";
@@ -131,17 +131,20 @@ async function run(given: Given): Promise<number> {
     const ids = model.encode(items);
     const source = { ids, itemIds };
     const bytes = model.save();
-    const sizes = {
-      ids: await writeCounted(paths.ids, hopwiseChunks(source, { codebooks: model.codebooks() })),
-      item: await writeCounted(
-        paths.item,
-        mergeRecBoleChunks(dataset.content, source, {
-          separator: dataset.separator,
-          missing: given.values["skip-missing"] === true ? "empty" : "error",
-        }),
-      ),
+    const sizes = { ids: 0, item: 0 };
+    const merging = {
+      separator: dataset.separator,
+      missing: given.values["skip-missing"] === true ? ("empty" as const) : ("error" as const),
     };
-    await writeWhole(paths.model, bytes);
+    await writeAll(
+      async () => {
+        sizes.ids = await writeCounted(paths.ids, () => hopwiseChunks(source, { codebooks: model.codebooks() }));
+      },
+      async () => {
+        sizes.item = await writeCounted(paths.item, () => mergeRecBoleChunks(dataset.content, source, merging));
+      },
+      () => saveWhole(paths.model, () => bytes),
+    );
     if (outcome.interrupted) {
       process.stderr.write(
         `Stopped early. What was learned so far is in ${paths.ids}, ${paths.item} and ${paths.model}.\n`,

@@ -6,7 +6,7 @@ import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { type CatalogueItems, checkOutput, openCatalogue, writeWhole } from "./files.ts";
+import { type CatalogueItems, checkOutput, FileError, openCatalogue, saveWhole } from "./files.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { describeModel, type Story, type Summary } from "./show.ts";
@@ -74,14 +74,32 @@ export async function openWorkplace(
     { as: "--labels", path: labelsPath, role: "titles" },
   ]);
   const { items, labels, itemIds, named } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
-  for (const [option, path] of [
-    ["output", modelPath],
-    ["ids", idsPath],
-  ] as const) {
-    await checkOutput(path, { overwrite: overwrite || given.values[option] !== undefined, inputs });
-  }
   const quiet = given.values.quiet === true;
-  return { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, named, quiet };
+  const place = { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, named, quiet };
+  await checkOutputs(given, place, overwrite);
+  return place;
+}
+
+/** Makes sure that model and IDs can be written. Those that were named are overwritten in any case. @throws FileError */
+export async function checkOutputs(
+  { values }: Given,
+  { modelPath, idsPath, inputs }: Pick<Workplace, "modelPath" | "idsPath" | "inputs">,
+  overwrite: boolean,
+): Promise<void> {
+  await checkOutput(modelPath, { overwrite: overwrite || values.output !== undefined, inputs });
+  await checkOutput(idsPath, { overwrite: overwrite || values.ids !== undefined, inputs });
+}
+
+/** Does one after the other, the later ones even if an earlier one fails to write its file. @throws FileError that says what did */
+export async function writeAll(...writes: (() => Promise<unknown>)[]): Promise<void> {
+  const failed: string[] = [];
+  for (const write of writes) {
+    await write().catch((error: unknown) => {
+      if (!(error instanceof FileError)) throw error;
+      failed.push(error.message);
+    });
+  }
+  if (failed.length > 0) throw new FileError(failed.join(". "));
 }
 
 /** Writes the model and its IDs. Resolves to how to print the summary, with what there is to tell beside them. */
@@ -89,11 +107,13 @@ export async function writeModel(place: Workplace, model: RQVAE): Promise<(story
   const { items, labels, itemIds, modelPath, idsPath } = place;
   const ids = await model.encodeAsync(items);
   const bytes = model.save();
-  await writeWhole(modelPath, bytes);
-  const idsBytes = await writeIds(
-    idsPath,
-    { ids, ...(itemIds && { itemIds }) },
-    extrasFor(formatOf(idsPath), model, labels),
+  const table = { ids, ...(itemIds && { itemIds }) };
+  let idsBytes = 0;
+  await writeAll(
+    () => saveWhole(modelPath, () => bytes),
+    async () => {
+      idsBytes = await writeIds(idsPath, table, extrasFor(formatOf(idsPath), model, labels));
+    },
   );
   return (story) =>
     tellAbout(model, place, ids, {
@@ -161,19 +181,20 @@ export function writeIds(
   extras: IdExtras,
   format = formatOf(path) ?? "csv",
 ): Promise<number> {
-  return writeCounted(path, idChunks(format, table, extras));
+  return writeCounted(path, () => idChunks(format, table, extras));
 }
 
-/** Writes a file piece by piece. @returns its size in bytes. */
-export async function writeCounted(path: string, pieces: Iterable<string | Uint8Array>): Promise<number> {
+/** Writes a file piece by piece, as `saveWhole` does. @returns its size in bytes. */
+export async function writeCounted(path: string, make: () => Iterable<string | Uint8Array>): Promise<number> {
   let bytes = 0;
   const counted = function* () {
-    for (const piece of pieces) {
+    bytes = 0;
+    for (const piece of make()) {
       bytes += Buffer.byteLength(piece);
       yield piece;
     }
   };
-  await writeWhole(path, counted());
+  await saveWhole(path, counted);
   return bytes;
 }
 

@@ -16,6 +16,8 @@ import { inCliWords } from "./words.ts";
 /** Shows how far a long call has come. */
 export interface ProgressView<Event> {
   update(event: Event): void;
+  /** Writes a line that stays. */
+  tell(line: string): void;
   /** Takes the last state away, or leaves it standing. */
   end(): void;
 }
@@ -105,6 +107,7 @@ function viewOn<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): Pro
     update(event) {
       if (performance.now() - started >= wording.patience) view.update(event);
     },
+    tell: view.tell,
     end: view.end,
   };
 }
@@ -119,6 +122,10 @@ function blockView<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): 
       const lines = wording.block(event, columnsOf(stream) - 1, paletteFor(stream));
       stream.write(back() + lines.map((line) => `${line}\n`).join(""));
       drawn = lines.length;
+    },
+    tell(line) {
+      stream.write(`${back()}${line}\n`);
+      drawn = 0;
     },
     end() {
       stream.write(back());
@@ -139,6 +146,7 @@ function lineView<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): P
     pending = "";
   };
   return {
+    tell: (line) => void stream.write(`${line}\n`),
     update(event) {
       for (const notice of wording.notices?.(event) ?? []) stream.write(`${notice}\n`);
       pending = wording.line(event);

@@ -1,18 +1,32 @@
 import { requireSame } from "../checkpoint.ts";
 import { DivergedError } from "../errors.ts";
+import { openItems } from "../items.ts";
 import { configToOptions } from "../model-config.ts";
+import type { ModelMetadata } from "../model-file.ts";
 import { type PresetName, presets } from "../presets.ts";
+import { RowHashes } from "../row-hashes.ts";
 import { RQVAE } from "../rqvae.ts";
 import { suggestConfig } from "../suggest-config.ts";
+import { resolveTrainConfig } from "../train-config.ts";
 import type { ModelOptions, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
 import { NEARLY_SAME } from "../verdict.ts";
+import { copyShard } from "../worker/shard.ts";
 import { CheckpointFile } from "./checkpoint-file.ts";
 import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
 import { type CatalogueItems, FileError, nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
+import { itemBlocks } from "./item-blocks.ts";
 import { ITEM_FILES } from "./item-options.ts";
 import { defined, type GivenOptions, inCommandLine, readOptions, subjectOf } from "./options.ts";
-import { fileOptions, generalOptions, openWorkplace, type Workplace, writeModel } from "./outputs.ts";
+import {
+  checkOutputs,
+  fileOptions,
+  generalOptions,
+  openWorkplace,
+  type Workplace,
+  writeAll,
+  writeModel,
+} from "./outputs.ts";
 import { trainView, warningText } from "./progress.ts";
 import { duration, percent, plural, shellWord } from "./text.ts";
 import { messageOf } from "./words.ts";
@@ -74,8 +88,10 @@ with --force. Ctrl-C stops the training and writes the model so far (exit code
 
 With --checkpoint and --resume the same command goes on wherever it was stopped,
 be it by Ctrl-C, kill -9 or a power cut, and ends with the same model, byte for
-byte. The checkpoint is removed once model and IDs are written. Without --resume
-an existing one is overwritten only with --force.
+byte. The checkpoint is removed once model and IDs are written, and a hidden line
+beside it (.NAME.finished) tells the same command that it has nothing left to do.
+Without --resume an existing one is overwritten only with --force. One run at a
+time has a checkpoint (NAME.lock). One that cannot be written ends no training.
 
 Examples:
   rqvae train emoji.npy --labels emoji.labels.json --codes 32
@@ -88,14 +104,30 @@ async function run(given: Given): Promise<number> {
   const options = readOptions(given);
   const preset = oneOf(given, "preset", Object.keys(presets) as PresetName[]);
   const checkpoint = readCheckpointOptions(given);
-  const resuming = (await checkpoint?.exists()) === true && given.values.resume === true;
+  await checkpoint?.lock();
+  try {
+    return await runLocked(given, options, preset, checkpoint);
+  } finally {
+    await checkpoint?.unlock();
+  }
+}
+
+async function runLocked(
+  given: Given,
+  options: GivenOptions,
+  preset: PresetName | undefined,
+  checkpoint: CheckpointFile | undefined,
+): Promise<number> {
+  const force = given.values.force === true;
+  const resuming = given.values.resume === true && (await checkpoint?.exists()) === true;
+  // What stands there when a training goes on is its own model so far; when it came to its end before, its own model.
+  const ended = !resuming && !force && given.values.resume === true && (await checkpoint?.hasFinished()) === true;
   const place = await openWorkplace(
     given,
-    // What stands there when a training goes on is its own model so far.
-    given.values.force === true || resuming,
+    force || resuming || ended,
     checkpoint ? { checkpoint: checkpoint.path } : {},
   );
-  await checkpoint?.open({ overwrite: resuming || given.values.force === true, inputs: place.inputs });
+  await checkpoint?.open({ overwrite: resuming || force, inputs: place.inputs });
   const explain = (error: unknown): never => {
     throw explained(error, place.itemsPath, options, preset, checkpoint?.path);
   };
@@ -105,37 +137,80 @@ async function run(given: Given): Promise<number> {
     : begin(place.items, options, preset)
   ).catch(explain);
   try {
+    const results = [place.modelPath, place.idsPath];
+    if (ended && checkpoint) {
+      const of = async () => ({
+        config: model.config,
+        train: resolveTrainConfig(trainOptions, model.config),
+        data: await identify(place.items),
+      });
+      if (await checkpoint.isFinished(of, results)) {
+        if (!place.quiet) {
+          process.stderr.write(
+            `This training came to its end before: ${results.join(" and ")} are complete. To train again, use --force.\n`,
+          );
+        }
+        return 0;
+      }
+      await checkOutputs(given, place, false);
+    }
     const greeting = resuming
       ? `Going on from the checkpoint ${checkpoint?.path}.`
       : given.values.resume && `There is no checkpoint ${checkpoint?.path} yet: starting from the beginning.`;
-    const saving = checkpoint ? { checkpoint: checkpoint.options } : {};
     const outcome = await trainWatched(
       model,
       place,
-      { ...trainOptions, ...place.named, ...saving },
+      { ...trainOptions, ...place.named },
       greeting || "",
+      checkpoint,
     ).catch(explain);
     if (outcome.interrupted) {
-      await checkpoint?.write(model.saveCheckpoint()); // first: all else can be made from it
-      const told = [await keepSoFar(place, model, outcome)];
-      if (checkpoint) told.push(`The checkpoint is in ${checkpoint.path}. To go on:`, `  ${commandToGoOn(given)}`);
+      const told: string[] = [];
+      await writeAll(
+        async () => {
+          await checkpoint?.write(model.saveCheckpoint()); // first: all else can be made from it
+          if (checkpoint) told.push(`The checkpoint is in ${checkpoint.path}. To go on:`, `  ${commandToGoOn(given)}`);
+        },
+        async () => void told.unshift(await keepSoFar(place, model, outcome)),
+      ).catch((error: Error) => told.push(`rqvae: ${error.message}`));
       process.stderr.write(`${told.join("\n")}\n`);
       return outcome.interrupted.exitCode;
     }
     const tell = await writeModel(place, model);
-    await checkpoint?.remove();
-    if (place.quiet) return 0;
-    const history = model.history as TrainHistory;
-    const since = resuming ? " since the checkpoint" : "";
-    await tell({
-      effort: `${plural(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}${since}`,
-      remarks: remarks(model, history),
-      warnings: history.warnings.map(warningText),
-    });
+    if (!place.quiet) {
+      const history = model.history as TrainHistory;
+      const since = resuming ? " since the checkpoint" : "";
+      await tell({
+        effort: `${plural(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}${since}`,
+        remarks: remarks(model, history),
+        warnings: history.warnings.map(warningText),
+      });
+    }
+    await checkpoint?.finish(finishedTraining(model), results);
     return 0;
   } finally {
     model.dispose();
   }
+}
+
+/** Everything that decided the result. */
+function finishedTraining(model: RQVAE): unknown {
+  const bytes = model.saveCheckpoint();
+  const size = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
+  const { config, checkpoint } = JSON.parse(header.__metadata__.rqvae) as ModelMetadata;
+  const { rows, dim, every } = checkpoint!.data;
+  return { config, train: checkpoint!.train, data: { rows, dim, every } };
+}
+
+/** The items as `finishedTraining` has them. */
+async function identify(items: CatalogueItems): Promise<unknown> {
+  const { rows, dim } = items;
+  const hashes = new RowHashes(rows, dim);
+  for await (const { first, ...block } of itemBlocks(items)) {
+    hashes.add(copyShard(openItems(block, dim), 0, block.rows), 0, first, block.rows);
+  }
+  return { rows, dim, every: hashes.save() };
 }
 
 /** @throws UsageError */
@@ -246,8 +321,10 @@ export async function trainWatched(
   { items, quiet }: Pick<Workplace, "items" | "quiet">,
   options: TrainOptions,
   greeting: string,
+  checkpoint?: CheckpointFile,
 ): Promise<Outcome> {
   const view = trainView(process.stderr);
+  const saving = checkpoint ? { checkpoint: checkpoint.options(view.tell) } : {};
   const start = performance.now();
   const outcome: Outcome = { interrupted: undefined, last: undefined, seconds: 0 };
   const onProgress = (event: TrainProgress) => {
@@ -256,7 +333,7 @@ export async function trainWatched(
     if (!quiet) view.update(event);
   };
   try {
-    await interruptible((signal) => model.train(items, { ...options, signal, onProgress }));
+    await interruptible((signal) => model.train(items, { ...options, ...saving, signal, onProgress }));
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     outcome.interrupted = error;

@@ -1,7 +1,7 @@
 import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { type ItemProfile, ItemProfiler } from "../item-profile.ts";
-import { drive, nextTurn } from "../jobs.ts";
+import { drive, nextTurn, Stop } from "../jobs.ts";
 import { writeModelFile } from "../model-file.ts";
 import { native } from "../native.ts";
 import { checkOptionNames, OptionReader, show } from "../option-reader.ts";
@@ -65,7 +65,7 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   }
   const labels = readLabelOption(options.labels, ids.length, "assessIds");
   if (model) requireOwnIds(ids, model, "assessIds");
-  const items = options.items && openRows(options.items, ids.length, model?.config.inputDim);
+  const items = options.items && openRows(options.items, ids.length, model?.config.inputDim, signal);
   if (items) checkColumnNames(new OptionReader(options, "assessIds"), items.dim);
   const yardstick = items && (await layYardstick(items, signal));
   if (yardstick && columnNames) yardstick.columnNames = columnNames;
@@ -75,9 +75,10 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   return new IdReport({ ...own, baselines }, ids, labels);
 }
 
-function openRows(items: Items | EmbeddingSource, n: number, dim: number | undefined): ItemRows {
-  const read = isSource(items) ? readSourceRows : readItemRows;
-  return read(items as EmbeddingSource & Items, n, "assessIds", dim);
+function openRows(items: Items | EmbeddingSource, n: number, dim: number | undefined, signal?: AbortSignal): ItemRows {
+  return isSource(items)
+    ? readSourceRows(items, n, "assessIds", dim, signal)
+    : readItemRows(items, n, "assessIds", dim);
 }
 
 /** What is known of the items whatever their IDs are. */
@@ -154,7 +155,7 @@ function inSlices(count: number, slice: number, signal: AbortSignal | undefined,
       while (done < end) body(done++);
       return done < count;
     },
-    signal,
+    stop: new Stop(signal),
   });
 }
 

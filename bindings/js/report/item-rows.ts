@@ -5,6 +5,7 @@ import { SourceReader } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { halfValues } from "../formats/half.ts";
 import { notFinite, openItems, typedArrayName } from "../items.ts";
+import { Stop } from "../jobs.ts";
 import type { EmbeddingSource, ItemMatrix, Items } from "../types.ts";
 import { counted, thereAre } from "../wording.ts";
 
@@ -84,8 +85,14 @@ export function readItemRows(items: Items, n: number, where: string, dim?: numbe
 }
 
 /** The same of a source, of which no more is in memory than what is asked for. */
-export function readSourceRows(source: EmbeddingSource, n: number, where: string, dim = source.dim): ItemRows {
-  const reader = new SourceReader(source, dim);
+export function readSourceRows(
+  source: EmbeddingSource,
+  n: number,
+  where: string,
+  dim = source.dim,
+  signal?: AbortSignal,
+): ItemRows {
+  const reader = new SourceReader(source, dim, { stop: new Stop(signal) });
   requireAsMany(reader.rows, n, where);
   const copy = (data: Float32Array, from: number, first: number, target: Float32Array) => {
     for (let j = 0; j < target.length; j++) {

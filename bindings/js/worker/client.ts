@@ -3,7 +3,9 @@
 import { startWorker } from "#worker-host";
 import { checkArray, viewBytes } from "../attached.ts";
 import { originalOf, worksBehindProxy } from "../behind-proxy.ts";
+import { readInTurn } from "../embedding-source.ts";
 import { encodeBatches } from "../encode-stream.ts";
+import { Disposal, tellLateError } from "../ending.ts";
 import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
 import { inWhole } from "../items.ts";
 import type { WasmSource } from "../native.ts";
@@ -66,13 +68,14 @@ interface Hooks extends Partial<Watch<never>> {
 }
 
 interface PendingCall {
+  method: Call["method"];
   resolve(value: Results[Call["method"]]): void;
   reject(reason: unknown): void;
   onProgress: ((event: Progress) => void) | undefined;
   checkpoint: TrainOptions["checkpoint"] | undefined;
   source: EmbeddingSource | undefined;
   /** Why the call was told to stop: the caller's reason, or what a callback of its threw. */
-  stop?: { reason: unknown };
+  stop?: { reason: unknown; thrown: boolean };
 }
 
 /** A safety net: ends the worker of an object that nobody terminated. */
@@ -94,8 +97,8 @@ export class RQVAEWorker {
   #lastId = 0;
   #state!: ModelState;
   #history: TrainHistory | undefined;
-  /** Set once the worker is gone, for whatever reason. */
-  #gone: WorkerError | undefined;
+  /** Comes once the worker is gone, for whatever reason. */
+  readonly #gone = new Disposal();
 
   private constructor() {
     worksBehindProxy(this, RQVAEWorker);
@@ -265,7 +268,7 @@ export class RQVAEWorker {
     batches: ItemBatches | EmbeddingSource,
     options: StreamOptions = {},
   ): AsyncGenerator<SemanticIds, void, undefined> {
-    yield* encodeBatches(batches, this.config.inputDim, options, async (items, name) => {
+    yield* encodeBatches(batches, this.config.inputDim, options, this.#gone, async (items, name) => {
       const { signal } = options;
       try {
         return await this.encodeAsync(items, signal ? { signal } : {});
@@ -368,8 +371,8 @@ export class RQVAEWorker {
   }
 
   #end(error: WorkerError): void {
-    if (this.#gone) return;
-    this.#gone = error;
+    if (this.#gone.reason) return;
+    this.#gone.end(error);
     abandoned.unregister(this);
     busy.delete(this);
     const calls = [...this.#pending.values()];
@@ -382,7 +385,8 @@ export class RQVAEWorker {
   async #call<C extends Call>(call: C, hooks: Hooks = {}): Promise<Results[C["method"]]> {
     const { signal, checkpoint, source } = hooks;
     // A WorkerError for each call, so that its stack tells where it was made.
-    if (this.#gone) throw new WorkerError(this.#gone.message, { cause: this.#gone });
+    const { reason } = this.#gone;
+    if (reason) throw new WorkerError(reason.message, { cause: reason });
     signal?.throwIfAborted();
 
     const id = ++this.#lastId;
@@ -390,7 +394,7 @@ export class RQVAEWorker {
     try {
       return (await new Promise<Results[Call["method"]]>((resolve, reject) => {
         const onProgress = hooks.onProgress as ((event: Progress) => void) | undefined;
-        this.#pending.set(id, { resolve, reject, onProgress, checkpoint, source });
+        this.#pending.set(id, { method: call.method, resolve, reject, onProgress, checkpoint, source });
         busy.add(this);
         this.#port.setBusy(true);
         signal?.addEventListener("abort", stop);
@@ -409,7 +413,7 @@ export class RQVAEWorker {
     } finally {
       signal?.removeEventListener("abort", stop);
       this.#pending.delete(id);
-      if (this.#pending.size === 0 && !this.#gone) {
+      if (this.#pending.size === 0 && !this.#gone.reason) {
         busy.delete(this);
         this.#port.setBusy(false);
       }
@@ -417,11 +421,17 @@ export class RQVAEWorker {
   }
 
   /** Asks the worker to end a call. Its answer, an error or the result that came first, settles the call. */
-  #stop(id: number, reason: unknown): void {
+  #stop(id: number, reason: unknown, thrown = false): void {
     const call = this.#pending.get(id);
     if (!call || call.stop) return;
-    call.stop = { reason };
+    call.stop = { reason, thrown };
     this.#port.post({ type: "abort", id }, []);
+  }
+
+  /** @throws when nobody waits for the call any more */
+  #goesOn(id: number): void {
+    const call = this.#pending.get(id);
+    if (!call || call.stop) throw call?.stop?.reason;
   }
 
   /** Hands a checkpoint to the caller, and tells the worker to go on. */
@@ -429,17 +439,20 @@ export class RQVAEWorker {
     try {
       await this.#pending.get(id)?.checkpoint?.write(bytes);
     } catch (error) {
-      this.#stop(id, error);
+      this.#stop(id, error, true);
     }
     // The call waits for this, unless the worker is gone.
     if (this.#pending.has(id)) this.#port.post({ type: "written", id }, []);
   }
 
-  /** Reads a range of the call's source for the worker, which waits for it even when the call was told to stop meanwhile. */
+  /** Reads a range of the call's source for the worker, which no longer waits when the call was told to stop meanwhile. */
   async #read(id: number, first: number, count: number): Promise<void> {
     let data: unknown;
     try {
-      data = (await this.#pending.get(id)?.source?.read(first, count)) ?? null;
+      const { source } = this.#pending.get(id) ?? {};
+      if (!source) return;
+      // In turn: a call that was told to stop did not wait for its last read.
+      data = (await readInTurn(source, first, count, () => this.#goesOn(id))) ?? null;
       // A copy: the array is the source's. What is no array of floats is refused over there, with what was expected.
       checkArray(data, `items: what read(${first}, ${count}) gave`);
       if (ArrayBuffer.isView(data)) data = (data as Float32Array).slice();
@@ -464,7 +477,7 @@ export class RQVAEWorker {
       try {
         call.onProgress?.(reply.event);
       } catch (error) {
-        this.#stop(reply.id, error);
+        this.#stop(reply.id, error, true);
       }
       return;
     }
@@ -480,8 +493,14 @@ export class RQVAEWorker {
       this.#state = reply.state;
       if (reply.state.history !== undefined) this.#history = reply.state.history ?? undefined;
     }
-    if (reply.type === "result") call?.resolve(reply.value);
-    else if (reply.aborted && call?.stop) call.reject(call.stop.reason);
+    if (reply.type === "result") {
+      // What a callback threw came too late to stop anything. It is the call's answer all the same, unless the model would be lost with it.
+      const late = call?.stop?.thrown && call.stop;
+      const makes = call?.method === "fit" || call?.method === "residualKMeans";
+      if (late && makes) tellLateError(call.method, late.reason);
+      if (late && !makes) call.reject(late.reason);
+      else call?.resolve(reply.value);
+    } else if (reply.aborted && call?.stop) call.reject(call.stop.reason);
     else call?.reject(makeError(reply.error.name, reply.error.message));
   }
 }

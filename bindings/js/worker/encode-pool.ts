@@ -3,6 +3,7 @@ import { worksBehindProxy } from "../behind-proxy.ts";
 import { isSource, SourceReader } from "../embedding-source.ts";
 import { WorkerError } from "../errors.ts";
 import { type ItemRows, inWhole, openItems } from "../items.ts";
+import { Stop } from "../jobs.ts";
 import type { WasmSource } from "../native.ts";
 import { OptionReader, validateJobOptions } from "../option-reader.ts";
 import { SemanticIds } from "../semantic-ids.ts";
@@ -98,9 +99,12 @@ export class EncodePool {
       validateJobOptions(options, "EncodePool.encode");
       if (this.#gone) throw new WorkerError(this.#gone.message, { cause: this.#gone });
       const { inputDim, codebookSizes } = this.config;
-      const source = isSource(items) ? new SourceReader(items, inputDim) : openItems(items, inputDim);
+      const stop = new AbortController();
+      const source = isSource(items)
+        ? new SourceReader(items, inputDim, { stop: new Stop(stop.signal) })
+        : openItems(items, inputDim);
       const codes = SemanticIds.allocate(source.rows, codebookSizes);
-      await this.#encode(source, codes, watch);
+      await this.#encode(source, codes, watch, stop);
       watch.onProgress({ phase: "encode", progress: 1 });
       return new SemanticIds(codes, codebookSizes, this.fingerprint);
     });
@@ -111,6 +115,7 @@ export class EncodePool {
     source: ItemRows | SourceReader,
     codes: SemanticIds["codes"],
     { onProgress, signal }: Watch<JobProgress>,
+    stop: AbortController,
   ) {
     const { rows, dim } = source;
     const levels = this.config.nQuantizationLayers;
@@ -128,7 +133,6 @@ export class EncodePool {
       onProgress({ phase: "encode", progress: encoded / rows });
     };
 
-    const stop = new AbortController();
     const follow = () => stop.abort(signal.reason);
     signal.addEventListener("abort", follow);
     // Of a source the pieces are read one after the other.

@@ -83,7 +83,7 @@ export function serve(port: ServerPort): void {
       const { name, message } = error instanceof Error ? error : { name: "RQVAEError", message: String(error) };
       port.post({ type: "error", id, error: { name, message }, aborted: error === aborted, ...currentState() }, []);
     } finally {
-      controllers.delete(id);
+      for (const waiting of [controllers, reading, writing]) waiting.delete(id);
     }
   }
 
@@ -96,7 +96,7 @@ export function serve(port: ServerPort): void {
     return { state: { config, fingerprint, initialized, part, ...news } };
   }
 
-  /** Has a checkpoint written on the other side. An abort meanwhile is heard when that is done, as it is without a worker. */
+  /** Has a checkpoint written on the other side. An abort is heard meanwhile. */
   function write(id: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     return new Promise((resolve) => {
       writing.set(id, () => {
