@@ -31,6 +31,7 @@ const stopped = new Promise((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, resolve);
 });
 
+console.log(`taking up ${DATA}`);
 mkdirSync(DATA, { recursive: true });
 const database = openDatabase(join(DATA, "shop.sqlite"));
 const publication = new Publication(database, limits);

@@ -571,6 +571,14 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
       await other.statuses(({ progress }) => progress >= 0.3);
       expect(await other.end("SIGTERM")).toBe(0);
     });
+    // Before it listens, too.
+    const early = spawn(process.execPath, ["server.js"], {
+      cwd: folder,
+      env: { ...process.env, PORT: "0", DATA: join(folder, "resuming") },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    early.stdout.once("data", () => early.kill("SIGTERM"));
+    expect(await once(early, "exit")).toEqual([0, null]);
     for (const pause of [0, 0, 5, 15, 30, 60, 100, 150]) {
       const other = await Service.start(folder, "resuming");
       await new Promise((resolve) => setTimeout(resolve, pause));
@@ -586,7 +594,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
   it("asks for a token when it has one", async () => {
     await beside("guarded", { TOKEN: "s3cret" }, async (other) => {
       for (const authorization of ["", "s3cret", "Bearer s3cre", "Bearer s3cret2"]) {
-        const headers = authorization === "" ? undefined : { authorization };
+        const headers = authorization === "" ? {} : { authorization };
         expect((await fetch(`${other.url}/training`, { headers })).status).toBe(401);
       }
       expect(await other.get("/training")).toEqual({ state: "idle" });
