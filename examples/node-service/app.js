@@ -1,9 +1,11 @@
 // The routes. Everything that a client may have done wrong is answered with the library's own message.
+import { createHash, timingSafeEqual } from "node:crypto";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import Fastify from "fastify";
 import { EventStream } from "./events.js";
+import { BODY_TYPES, isOneJsonValue } from "./upload.js";
 
 const STATUS = {
   InvalidInputError: 400,
@@ -16,16 +18,49 @@ const query = (properties) => ({ schema: { querystring: { type: "object", proper
 /** "20" is a number; what is none is the library's to refuse. */
 const numbers = (texts) =>
   Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Number.isNaN(+text) ? text : +text]));
+const digest = (text) => createHash("sha256").update(text).digest();
 
-/** @param {{ publication: import("./publication.js").Publication, training: import("./training.js").Training }} parts */
-export function makeApp({ publication, training }) {
-  const app = Fastify({ bodyLimit: 2 ** 29 });
-  app.removeAllContentTypeParsers(); // bodies are read by their content, as files are
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+/**
+ * @param {{ publication: import("./publication.js").Publication, training: import("./training.js").Training, limits: object,
+ *   token?: string }} parts
+ */
+export function makeApp({ publication, training, limits, token }) {
+  const app = Fastify({
+    bodyLimit: limits.MAX_BYTES,
+    requestTimeout: limits.REQUEST_MS, // Fastify's own is none: a body that trickles would be waited for for ever
+    http: {
+      headersTimeout: Math.min(limits.REQUEST_MS, 60_000),
+      connectionsCheckingInterval: Math.min(limits.REQUEST_MS, 10_000),
+    },
+  });
+
+  // Authentication in a line. Digests are of one length, and compared in constant time.
+  app.addHook("onRequest", async ({ headers }, reply) => {
+    if (token && !timingSafeEqual(digest(headers.authorization ?? ""), digest(`Bearer ${token}`)))
+      return reply
+        .code(401)
+        .send({ error: "the header must be authorization: Bearer, with the token of this service" });
+  });
+
+  // Bodies stay bytes. None of these types can be sent from another site's page without this server's consent.
+  app.removeAllContentTypeParsers();
+  const tooLarge = Object.assign(new Error(), { statusCode: 413, code: "FST_ERR_CTP_BODY_TOO_LARGE" });
+  const asBytes = (_request, body, done) =>
+    done(body.length > limits.MAX_JSON_BYTES && isOneJsonValue(body) ? tooLarge : null, body);
+  for (const type of BODY_TYPES) {
+    const bodyLimit = type === "application/json" ? limits.MAX_JSON_BYTES : limits.MAX_BYTES;
+    app.addContentTypeParser(type, { parseAs: "buffer", bodyLimit }, asBytes); // refused by its length, before it comes
+  }
+  const explain = {
+    FST_ERR_CTP_INVALID_MEDIA_TYPE: `content-type must be application/json, or one of ${BODY_TYPES.slice(1).join(", ")}`,
+    FST_ERR_CTP_BODY_TOO_LARGE:
+      `the body is too large: at most ${limits.MAX_JSON_BYTES} bytes of application/json, and ${limits.MAX_BYTES} of other types; ` +
+      "send JSON lines as application/x-ndjson, or npy as application/octet-stream",
+  };
   app.setErrorHandler((error, request, reply) => {
     const status = STATUS[error.name] ?? error.statusCode ?? 500;
     if (status >= 500) console.error(request.method, request.url, error);
-    reply.code(status).send({ error: status >= 500 ? "internal error" : error.message });
+    reply.code(status).send({ error: status >= 500 ? "internal error" : (explain[error.code] ?? error.message) });
   });
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ error: `no route ${request.method} ${request.url}` }),
@@ -40,7 +75,12 @@ export function makeApp({ publication, training }) {
 
   const events = new EventStream();
   training.on("status", (status) => events.send(status));
-  app.get("/training", () => ({ ...training.status, published: publication.summary() }));
+  const state = () => ({ ...training.status, published: publication.summary() });
+  app.get("/training", state);
+  app.delete("/training", async () => {
+    await training.cancel();
+    return state();
+  });
   app.get("/training/events", (_request, reply) => {
     reply.hijack(); // stays open
     events.add(reply.raw, training.status);

@@ -2,12 +2,14 @@
 import Database from "better-sqlite3";
 
 const SCHEMA = `
-  -- "model" and "index": what is published. "upload", "options" and "checkpoint": the training that is not finished yet.
+  -- "model", "index": what is published; "snapshot": the number of the last request whose items are in that index already.
+  -- "upload", "options", "checkpoint": the training that is not finished yet.
   CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, bytes BLOB NOT NULL);
   -- The published IDs, for everybody who reads this database. UNIQUE: no two items have the same.
   CREATE TABLE IF NOT EXISTS items (id TEXT PRIMARY KEY, semantic_id TEXT NOT NULL UNIQUE) WITHOUT ROWID;
-  -- Items that came after the catalogue, in the order in which they got their IDs, a request a row.
-  CREATE TABLE IF NOT EXISTS arrivals (number INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
+  -- Items that were added to the catalogue, with the number of the request; vectors of float32.
+  CREATE TABLE IF NOT EXISTS added (request INTEGER NOT NULL, id TEXT PRIMARY KEY, vector BLOB NOT NULL);
+  CREATE INDEX IF NOT EXISTS added_by_request ON added (request);
 `;
 
 export function openDatabase(path) {
@@ -23,10 +25,12 @@ export function openDatabase(path) {
   const putItem = sql("INSERT OR REPLACE INTO items VALUES (?, ?)");
   const clearItems = sql("DELETE FROM items");
   const listItems = sql("SELECT id, semantic_id AS semanticId FROM items WHERE id > ? ORDER BY id LIMIT ?");
-  const putArrival = sql("INSERT INTO arrivals (body) VALUES (?)");
-  const arrivals = sql("SELECT body FROM arrivals ORDER BY number").pluck();
-  const lastArrival = sql("SELECT coalesce(max(number), 0) FROM arrivals").pluck();
-  const forgetArrivals = sql("DELETE FROM arrivals WHERE number <= ?");
+  const putAdded = sql("INSERT OR IGNORE INTO added VALUES (?, ?, ?)");
+  const forgetAdded = sql("DELETE FROM added WHERE id = ?");
+  const lastAdded = sql("SELECT coalesce(max(request), 0) FROM added").pluck();
+  const nextAdded = sql(
+    "SELECT request, id, vector FROM added WHERE request = (SELECT min(request) FROM added WHERE request > ?)",
+  );
 
   return {
     /** Runs `body` as a whole: everything that it changes, or nothing when it throws. */
@@ -40,9 +44,16 @@ export function openDatabase(path) {
     putItem: (id, semanticId) => void putItem.run(id, semanticId),
     clearItems: () => void clearItems.run(),
     listItems: (after, limit) => listItems.all(after, limit),
-    putArrival: (body) => void putArrival.run(body),
-    arrivals: () => arrivals.all(),
-    lastArrival: () => lastArrival.get(),
-    forgetArrivals: (upTo) => void forgetArrivals.run(upTo),
+    putAdded: (request, id, vector) =>
+      void putAdded.run(request, id, Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)),
+    forgetAdded: (id) => void forgetAdded.run(id),
+    lastAdded: () => lastAdded.get(),
+    /** What was added after a request, in order and request by request. */
+    *addedAfter(request) {
+      for (let rows = nextAdded.all(request); rows.length > 0; rows = nextAdded.all(rows[0].request)) {
+        const vectors = rows.map(({ vector }) => new Float32Array(new Uint8Array(vector).buffer));
+        yield { request: rows[0].request, itemIds: rows.map(({ id }) => id), vectors };
+      }
+    },
   };
 }

@@ -14,6 +14,8 @@ const { values } = parseArgs({
   },
 });
 const [parallel, requests, writes] = [values.parallel, values.requests, values.writes].map(Number);
+const { TOKEN } = process.env;
+const authorization = TOKEN && { authorization: `Bearer ${TOKEN}` };
 const agent = new Agent({ keepAlive: true, maxSockets: parallel });
 
 /** Sends a request and reads its answer to the end. @returns {Promise<{ status: number, text: string }>} */
@@ -22,7 +24,7 @@ function send(method, path, body) {
     const sent = request(new URL(path, values.url), {
       method,
       agent,
-      headers: body && { "content-type": "text/plain" },
+      headers: { ...authorization, ...(body && { "content-type": "application/json" }) },
     });
     sent.on("error", reject).on("response", (response) => {
       let text = "";

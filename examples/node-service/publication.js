@@ -1,42 +1,91 @@
 // What is published: the model that encodes, and the index that says which item has which ID. Both are in memory, and in the database.
 import { NotInitializedError, RQVAE, SemanticIdIndex } from "rqvae";
 import { Vocabulary } from "rqvae/vocabulary";
-import { readUpload } from "./upload.js";
+import { joined, readUpload } from "./upload.js";
 
 export class Publication {
   #database;
+  #limits;
   #current; // { model, index, vocabulary }
   #clientIndex;
+  #request = 0; // the last one that added items
+  #snapshot = 0; // the last one whose items are in the stored index
 
-  constructor(database) {
+  constructor(database, limits) {
     this.#database = database;
+    this.#limits = limits;
   }
 
-  /** Takes up what the database has, if anything. */
+  /** Takes up what the database has. @returns how many requests had to be added again: those since the index was stored */
   async open() {
     const bytes = this.#database.getFile("model");
-    if (!bytes) return;
+    if (!bytes) return 0;
     const model = await RQVAE.load(bytes);
     const index = SemanticIdIndex.load(this.#database.getFile("index"), { model });
-    this.#addArrivals(model, index);
+    this.#snapshot = Number(this.#database.getFile("snapshot"));
+    this.#request = Math.max(this.#snapshot, this.#database.lastAdded());
+    let requests = 0;
+    // In the order of then and request by request, so that every item has the ID again that it had.
+    for (const { itemIds, vectors } of this.#database.addedAfter(this.#snapshot)) {
+      addTo(index, model, itemIds, vectors);
+      requests++;
+    }
     this.#become(model, index);
+    return requests;
+  }
+
+  /** Stores the index as it is, so that the next start has nothing to add again. */
+  close() {
+    if (this.#request > this.#snapshot) this.#database.atOnce(() => this.#putIndex(this.#current.index));
+  }
+
+  get lastRequest() {
+    return this.#request;
   }
 
   /**
-   * Publishes a trained model in place of the one before; items that came while it was trained keep their place in the catalogue, with
-   * IDs by the new model.
-   * @param lastArrival the last arrival before the catalogue was uploaded
+   * What would become of the published items that a new catalogue does not name: those that were added by requests are carried over, where
+   * their vectors are of its dimension; the others are dropped.
    */
-  async publish({ modelFile, ids, itemIds, items, lastArrival }) {
+  outlook({ itemIds, items }) {
+    if (!this.#current) return { carriedOver: 0, dropped: 0 };
+    const named = new Set(itemIds);
+    let carriedOver = 0;
+    for (const { itemIds: ids, vectors } of this.#database.addedAfter(0)) {
+      carriedOver += ids.filter((id, i) => !named.has(id) && vectors[i].length === items.dim).length;
+    }
+    const unnamed = this.#current.index.items([]).filter((id) => !named.has(id)).length;
+    return { carriedOver, dropped: unnamed - carriedOver };
+  }
+
+  /**
+   * Publishes a trained model in place of the one before. Items that were added are carried over, with IDs by the new model: those that
+   * the catalogue does not name, and all that came since it was uploaded.
+   * @param lastRequest the last one that added items before the catalogue was uploaded
+   */
+  async publish({ modelFile, ids, itemIds, items, lastRequest, signal }) {
     const model = await RQVAE.load(modelFile);
+    signal.throwIfAborted();
     // No await from here on: no request comes between the old model and the new one.
     const index = SemanticIdIndex.build(itemIds, ids, { collisions: "suffix", model, items });
+    const named = new Set(itemIds);
     this.#database.atOnce(() => {
       this.#database.putFile("model", modelFile);
-      this.#database.putFile("index", index.save());
       this.#database.removeFiles("upload", "options", "checkpoint");
-      this.#database.forgetArrivals(lastArrival);
-      this.#addArrivals(model, index);
+      for (const { request, itemIds: ids, vectors } of this.#database.addedAfter(0)) {
+        const isCarried = (i) => vectors[i].length === items.dim && (request > lastRequest || !named.has(ids[i]));
+        const carried = [...ids.keys()].filter(isCarried);
+        const left = [...ids.keys()].filter((i) => !isCarried(i));
+        for (const i of left) this.#database.forgetAdded(ids[i]);
+        if (carried.length === 0) continue;
+        addTo(
+          index,
+          model,
+          carried.map((i) => ids[i]),
+          carried.map((i) => vectors[i]),
+        );
+      }
+      this.#putIndex(index);
       const vocabulary = new Vocabulary(index);
       this.#database.clearItems();
       for (const id of index.items([])) this.#database.putItem(id, vocabulary.format(index.get(id)));
@@ -46,13 +95,18 @@ export class Publication {
 
   /** Gives new items IDs that stay theirs. Known items with the same raw ID are left alone; with another one they are refused. */
   async add(body) {
+    this.#published();
+    const { itemIds, items } = await readUpload(body, { most: this.#limits.MAX_ADDED, named: true });
     const { model, index, vocabulary } = this.#published();
-    const { itemIds, items } = readUpload(body, { named: true });
     const update = index.add(itemIds, model.encode(items), { items });
+    this.#request++;
     try {
       this.#database.atOnce(() => {
-        if (update.added > 0) this.#database.putArrival(body);
-        for (const id of itemIds) this.#database.putItem(id, vocabulary.format(index.get(id)));
+        for (const [row, id] of itemIds.entries()) {
+          this.#database.putAdded(this.#request, id, items.data.subarray(row * items.dim, (row + 1) * items.dim));
+          this.#database.putItem(id, vocabulary.format(index.get(id)));
+        }
+        if (this.#request - this.#snapshot >= this.#limits.SNAPSHOT_EVERY) this.#putIndex(index);
       });
     } catch (error) {
       this.#current = undefined; // what could not be stored must not be served: back to what is stored
@@ -116,12 +170,15 @@ export class Publication {
     this.#clientIndex = undefined;
   }
 
-  /** In the order of then and request by request, so that every item has the ID again that it had. */
-  #addArrivals(model, index) {
-    for (const body of this.#database.arrivals()) {
-      const { itemIds, items } = readUpload(body, { named: true });
-      if (items.dim !== model.config.inputDim) continue; // came for a catalogue of other embeddings
-      index.add(itemIds, model.encode(items), { items, replace: true });
-    }
+  #putIndex(index) {
+    this.#database.putFile("index", index.save());
+    this.#database.putFile("snapshot", String(this.#request));
+    this.#snapshot = this.#request;
   }
+}
+
+/** Adds items again, or to a new index: the vector that came last is the item's. */
+function addTo(index, model, itemIds, vectors) {
+  const items = joined(vectors, itemIds.length);
+  index.add(itemIds, model.encode(items), { items, replace: true });
 }

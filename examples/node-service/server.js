@@ -1,5 +1,7 @@
-// Semantic IDs as an HTTP service.
-//   PORT (3000), HOST (127.0.0.1), DATA (./data): where the database lies, CHECKPOINT_MS (10000): work that a crash may cost
+// Semantic IDs as an HTTP service. What the environment may set:
+//   PORT, HOST, DATA: where it listens, and the folder of the database
+//   TOKEN: what requests must bring along, `authorization: Bearer TOKEN`; without it everybody may do everything
+//   the names in `limits`
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { makeApp } from "./app.js";
@@ -7,24 +9,42 @@ import { openDatabase } from "./database.js";
 import { Publication } from "./publication.js";
 import { Training } from "./training.js";
 
-const { PORT = "3000", HOST = "127.0.0.1", DATA = "data", CHECKPOINT_MS = "10000" } = process.env;
-
-mkdirSync(DATA, { recursive: true });
-const database = openDatabase(join(DATA, "shop.sqlite"));
-const publication = new Publication(database);
-await publication.open();
-const training = new Training(database, publication, Number(CHECKPOINT_MS));
-const app = makeApp({ publication, training });
-
-let stopping = false;
-for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.on(signal, async () => {
-    if (stopping) return;
-    stopping = true;
-    await app.close(); // requests that run are answered; the training keeps its state
-    database.close();
-  });
+const { PORT = "3000", HOST = "127.0.0.1", DATA = "data", TOKEN } = process.env;
+/** What a client, or a crash, may cost at most. */
+const limits = {
+  MAX_EPOCHS: 1000,
+  MAX_ITEMS: 1_000_000, // of a catalogue
+  MAX_ADDED: 10_000, // items of one POST /items: they are encoded between two other requests
+  MAX_BYTES: 2 ** 29, // of a body
+  MAX_JSON_BYTES: 2 ** 24, // of JSON of one value, which is read as a whole
+  REQUEST_MS: 300_000, // until a request is there with its body
+  CHECKPOINT_MS: 10_000, // of training that a crash costs
+  SNAPSHOT_EVERY: 1000, // requests that added items, to be added again at the start after a crash
+};
+for (const name of Object.keys(limits)) {
+  const text = process.env[name] ?? limits[name];
+  limits[name] = Number(text);
+  if (!(limits[name] > 0)) throw new Error(`${name} must be a number above 0, got ${JSON.stringify(text)}`);
 }
 
+const stopped = new Promise((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, resolve);
+});
+
+console.log(`taking up ${DATA}`);
+mkdirSync(DATA, { recursive: true });
+const database = openDatabase(join(DATA, "shop.sqlite"));
+const publication = new Publication(database, limits);
+const added = await publication.open();
+const training = new Training(database, publication, limits);
+const app = makeApp({ publication, training, limits, token: TOKEN });
+
+console.log(`${added} requests since the snapshot of the index were added again`);
 console.log(`listening on ${await app.listen({ host: HOST, port: Number(PORT) })}`);
-await training.resume();
+const resumed = training.resume();
+
+await stopped;
+await app.close(); // requests that run are answered; the training keeps its state
+await resumed;
+publication.close();
+database.close();

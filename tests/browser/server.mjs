@@ -35,7 +35,7 @@ export async function serve(folder, options = {}) {
       response.end(page);
       return;
     }
-    const file = join(folder, normalize(path === "/" ? "/index.html" : path));
+    const file = join(folder, normalize(path.endsWith("/") ? `${path}index.html` : path));
     if (!file.startsWith(folder) || !existsSync(file) || !statSync(file).isFile()) {
       response.statusCode = 404;
       response.end("not found");

@@ -643,7 +643,7 @@ describe("ids as csv", () => {
       "item,code_1,code_2,code_3,id\n0,17,203,9,<a_17><b_203><c_9>\n1,0,0,0,<a_0><b_0><c_0>\n",
     );
     expect(writeIdsCsv(ids, { titles: ['a "b", c', "=1+1"] })).toBe(
-      'item,title,code_1,code_2,code_3,id\n0,"a ""b"", c",17,203,9,<a_17><b_203><c_9>\n1,=1+1,0,0,0,<a_0><b_0><c_0>\n',
+      'item,title,code_1,code_2,code_3,id\n0,"a ""b"", c",17,203,9,<a_17><b_203><c_9>\n1,\'=1+1,0,0,0,<a_0><b_0><c_0>\n',
     );
     expectInvalid(() => writeIdsCsv(ids, { titles: ["a"] }), /1 entry.*2 items/);
   });

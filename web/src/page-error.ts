@@ -1,5 +1,6 @@
 import type { Wording } from "rqvae";
-import { hook, scrollTo } from "./dom.ts";
+import { hook, make, scrollTo } from "./dom.ts";
+import { MissingPart } from "./missing-part.ts";
 import { fieldOf } from "./option-list.ts";
 import { inPageWords } from "./page-words.ts";
 
@@ -38,12 +39,20 @@ export function clearError(): void {
   }
 }
 
+function reloadButton(): HTMLButtonElement {
+  const button = make("button", "button primary", "Reload the page");
+  button.type = "button";
+  button.addEventListener("click", () => location.reload());
+  return button;
+}
+
 /** Shows what went wrong in plain words, and marks the field it is about. */
 export function showError(error: unknown): void {
   clearError();
   console.error(error);
   const ready = error instanceof PageError;
   region.textContent = (ready ? error.message : inPlainWords(error)) || "Something went wrong. Please try again.";
+  if (error instanceof MissingPart) region.append(reloadButton());
   region.hidden = false;
   const field = ready ? error.field : fieldOfError(error);
   const input = field && document.querySelector<HTMLElement>(`[data-testid="option-${field}"]`);

@@ -1,6 +1,7 @@
 import type { EpochRecord } from "rqvae";
 import type { DataSource, Settings } from "./lab/protocol.ts";
 import { isLarge } from "./large-file.ts";
+import { PAGE_FOLDER } from "./page-folder.ts";
 
 /** A file that is too large to be kept: it is asked for again. */
 export interface AbsentFile {
@@ -27,13 +28,13 @@ export interface StoredRun {
 }
 
 /** A run holds it while it lasts, so that another tab does not offer it for resumption. */
-const LOCK = "rqvae-run";
+const LOCK = `rqvae-run ${PAGE_FOLDER}`;
 const STORE = "runs";
 const KEY = "last";
 
 function open(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open("rqvae-demo", 1);
+    const request = indexedDB.open(`rqvae-demo ${PAGE_FOLDER}`, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE);
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);

@@ -3,6 +3,7 @@
 import { extname } from "node:path";
 import { decodeText, decodeWholeText } from "../formats/bytes.ts";
 import { parseCsv } from "../formats/csv-parser.ts";
+import { readTextCell } from "../formats/csv-text.ts";
 import { readAtomicFile } from "../formats/index.ts";
 import { FileError, naming } from "./files.ts";
 import { plural } from "./text.ts";
@@ -47,7 +48,7 @@ function fromCsv(path: string, text: string): TextTable {
         `${path}: row ${rows.length} (line ${line}) has ${plural(cells.length, "column")}, but the header has ${columns.length}`,
       );
     }
-    rows.push(cells);
+    rows.push(cells.map(readTextCell));
   }
   return { columns: columns ?? [], rows };
 }

@@ -35,6 +35,8 @@ export interface Layout {
   columns: TableColumns;
   /** Whether the first cell is a word that may hold blanks. */
   isWords: boolean;
+  /** Whether texts that begin like formulas have an apostrophe before them (`readTextCell`): not in files that no spreadsheet writes. */
+  isEscaped: boolean;
   /** Whether cells are padded with blanks. */
   isPadded: boolean;
   /** What the first line of a file of word vectors says. */
@@ -216,6 +218,7 @@ export function findLayout(
       ...(names && { names }),
       columns: namedColumns(columns, { ...decision, ignored: decision.ignored.filter((i) => !isEdge[i]) }),
       isWords,
+      isEscaped: !isWords && !types,
       isPadded: delimiter === "|" && isEdge[0] === true,
       ...(expected && { expected }),
     },

@@ -8,6 +8,7 @@ import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
 import { cellsOf, findDelimiter, findLayout, findQuoting, type Layout } from "./csv-layout.ts";
 import { CsvParser, type CsvRecord } from "./csv-parser.ts";
 import { EMPTY, QuickRows } from "./csv-row.ts";
+import { readTextCell } from "./csv-text.ts";
 import { ItemIdList, RowCollector, type SkippedRows, type TakenRows } from "./row-collector.ts";
 import { badText, ownText, Utf8Window } from "./utf8.ts";
 
@@ -246,11 +247,12 @@ export class CsvTable {
   }
 
   #addRow(layout: Layout, cells: readonly string[], numbers: () => ArrayLike<number>): void {
+    const textOf = (column: number) => (layout.isEscaped ? readTextCell(cells[column]!) : cells[column]!);
     try {
       const values = numbers();
       if (layout.idColumn !== undefined) {
         const row = this.#collector.seen;
-        const id = cells[layout.idColumn]!;
+        const id = textOf(layout.idColumn);
         if (this.#uniqueIds) this.#itemIds.check(id, row);
         this.#itemIds.add(id, row);
       }
@@ -260,7 +262,7 @@ export class CsvTable {
       this.#collector.refuse(error);
       return;
     }
-    for (const [t, column] of this.#textColumns.entries()) this.#texts[t]!.push(cells[column]!);
+    for (const [t, column] of this.#textColumns.entries()) this.#texts[t]!.push(textOf(column));
   }
 
   #numbersOf({ line, lastLine }: CsvRecord, cells: string[], layout: Layout, row: number): ArrayLike<number> {

@@ -2,6 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
 import { parseCsv } from "./csv-parser.ts";
+import { quoted } from "./csv-text.ts";
 import {
   checkedItemIds,
   type IdTable,
@@ -10,7 +11,6 @@ import {
   type IdTableSource,
   inChunks,
 } from "./id-table.ts";
-import { quoted } from "./ids.ts";
 
 /** The vectors of the codes: of each ID (n x L x latentDim, as `getSemanticIds` gives them), or those of all codes (K x latentDim a level). */
 export type CodeVectors = { embeddings: Float32Array } | { codebooks: readonly Float32Array[] };

@@ -4,6 +4,7 @@ import type { ItemLabels } from "../types.ts";
 import { counted } from "../wording.ts";
 import { describeValue } from "./bytes.ts";
 import { parseCsv } from "./csv-parser.ts";
+import { readTextCell, writeTextCell } from "./csv-text.ts";
 import { checkedItemIds, type IdTable, IdTableBuilder, type IdTableOptions, type IdTableSource } from "./id-table.ts";
 import { withLabelIds } from "./labels.ts";
 
@@ -16,8 +17,8 @@ export function* idsCsvChunks(
   const itemId = checkedItemIds(withLabelIds({ ids, ...(itemIds && { itemIds }) }, labels));
   let chunk = `${header(ids.levels, labels !== undefined).join(",")}\n`;
   for (let i = 0; i < ids.length; i++) {
-    const title = labels ? `${quoted(labels.titles[i]!)},` : "";
-    chunk += `${quoted(itemId(i))},${title}${ids.at(i).join(",")},${ids.toTokens(i)}\n`;
+    const title = labels ? `${writeTextCell(labels.titles[i]!)},` : "";
+    chunk += `${writeTextCell(itemId(i))},${title}${ids.at(i).join(",")},${ids.toTokens(i)}\n`;
     if (i % 4096 === 4095) {
       yield chunk;
       chunk = "";
@@ -29,7 +30,9 @@ export function* idsCsvChunks(
 /**
  * IDs as CSV (RFC 4180, lines end with "\n"): the header `item,title,code_1,...,code_L,id`, then a row per item, where `item` is
  * the caller's ID of the item (`itemIds`, or those of the labels), or without any the 0-based row number, `id` the tokens ("<a_17><b_203><c_9>"), and `title` is
- * there when labels are given. Cells are exactly what they say: nothing is escaped for spreadsheets.
+ * there when labels are given. An item ID or title that a spreadsheet would run as a formula, because it begins with "=", "+", "-", "@", a tab
+ * or CR, has an apostrophe before it, but for negative numbers; one that has apostrophes before such a beginning gets one more. The readers
+ * of this package take it away again.
  *
  * @throws InvalidInputError when there is not one title and one item ID per ID, or an item is there twice.
  */
@@ -40,11 +43,6 @@ export function writeIdsCsv(ids: SemanticIds, labels?: ItemLabels, itemIds?: IdT
 function header(levels: number, hasTitle: boolean): string[] {
   const codeColumns = Array.from({ length: levels }, (_, level) => `code_${level + 1}`);
   return ["item", ...(hasTitle ? ["title"] : []), ...codeColumns, "id"];
-}
-
-/** A cell of a CSV file. */
-export function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** What the table does not say about the IDs. */
@@ -111,13 +109,14 @@ function readTable(
         `${where} has ${counted(cells.length, "column")}, but the header has ${expected.length}`,
       );
     }
-    checkItem(cells[0]!, tokens.length, where);
+    const item = readTextCell(cells[0]!);
+    checkItem(item, tokens.length, where);
     const codes = cells.slice(-levels - 1, -1).map((cell, level) => {
       if (/^\d+$/.test(cell)) return Number(cell);
       throw new InvalidInputError(`${where}: code_${level + 1} is ${describeValue(cell)}, not a whole number`);
     });
-    table.add(cells[0]!, codes, where);
-    if (hasTitle) titles.push(cells[1]!);
+    table.add(item, codes, where);
+    if (hasTitle) titles.push(readTextCell(cells[1]!));
     tokens.push(cells.at(-1)!);
   }
   const { ids, itemIds } = table.finish(options);

@@ -5,6 +5,7 @@ import { asText, describeValue, extensionOf } from "./bytes.ts";
 import { type Column, decideLabels, isItemIdName, isTitleName, MISSING, mayBeItemIdName } from "./columns.ts";
 import { findQuoting } from "./csv-layout.ts";
 import { CsvParser } from "./csv-parser.ts";
+import { readTextCell } from "./csv-text.ts";
 import { findTwins, firstFew, requireUnique } from "./join.ts";
 import { jsonEntries, parseJson } from "./json-digits.ts";
 import { toItemLabels } from "./labels.ts";
@@ -212,7 +213,7 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
   return fromColumns({
     names: header!.cells.map((cell) => cell.trim()),
     cells: header!.cells.map((_, column) =>
-      rows.map(({ cells }) => (isSpaced ? cells[column]!.trim() : cells[column]!)),
+      rows.map(({ cells }) => readTextCell(isSpaced ? cells[column]!.trim() : cells[column]!)),
     ),
   });
 }

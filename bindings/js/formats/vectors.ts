@@ -6,9 +6,9 @@ import { isFloats, typedArrayName } from "../items.ts";
 import type { EmbeddingSource, FloatArray, ItemMatrix } from "../types.ts";
 import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
+import { writeTextCell } from "./csv-text.ts";
 import { halfValues } from "./half.ts";
 import { checkedItemIds } from "./id-table.ts";
-import { quoted } from "./ids.ts";
 import { npyHeader } from "./npy.ts";
 import { ParquetWriter } from "./parquet-writer.ts";
 
@@ -152,7 +152,7 @@ function writerOf(format: VectorFormat, rows: number, dim: number, itemId: (row:
     case "csv":
       return lines(
         `item,${Array.from({ length: dim }, (_, j) => `x_${j}`).join(",")}\n`,
-        (row, values) => `${quoted(itemId(row))},${Array.from(values, digits).join(",")}\n`,
+        (row, values) => `${writeTextCell(itemId(row))},${Array.from(values, digits).join(",")}\n`,
       );
     case "jsonl":
       return lines("", (row, values) => {

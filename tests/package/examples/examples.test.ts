@@ -2,6 +2,8 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { request } from "node:http";
+import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { RQVAE, SemanticIdIndex, suggestConfig } from "rqvae";
 import { readItems, writeNpy } from "rqvae/formats";
@@ -43,7 +45,7 @@ const OPTIONS = { epochs: 500, codebookSize: 32, seed: 3 };
 const QUERY = "epochs=500&codebookSize=32&seed=3";
 
 interface Status {
-  state: "idle" | "training" | "published" | "failed";
+  state: "idle" | "training" | "published" | "failed" | "cancelled";
   progress: number;
   resumed?: boolean;
 }
@@ -60,22 +62,29 @@ interface Answer {
   added?: number;
   unchanged?: number;
   items?: Item[] | number;
+  carriedOver?: number;
+  dropped?: number;
 }
 
 /** A running service. */
 class Service {
   readonly #process: ChildProcess;
   readonly url: string;
+  /** What it printed until it listened. */
+  readonly said: string;
+  readonly #headers: Record<string, string>;
 
-  private constructor(process: ChildProcess, url: string) {
+  private constructor(process: ChildProcess, url: string, said: string, token: string | undefined) {
     this.#process = process;
     this.url = url;
+    this.said = said;
+    this.#headers = token ? { authorization: `Bearer ${token}` } : {};
   }
 
-  static async start(folder: string, data: string): Promise<Service> {
+  static async start(folder: string, data: string, more: Record<string, string> = {}): Promise<Service> {
     const server = spawn(process.execPath, ["server.js"], {
       cwd: folder,
-      env: { ...process.env, PORT: "0", DATA: join(folder, data), CHECKPOINT_MS: "100" },
+      env: { ...process.env, PORT: "0", DATA: join(folder, data), CHECKPOINT_MS: "100", ...more },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let said = "";
@@ -89,7 +98,7 @@ class Service {
       server.stderr!.on("data", listen);
       server.on("exit", () => reject(new Error(`the service ended: ${said}`)));
     });
-    return new Service(server, url);
+    return new Service(server, url, said, more.TOKEN);
   }
 
   /** Ends it, and gives the exit code; null after a kill. */
@@ -101,19 +110,30 @@ class Service {
   }
 
   async get<Result>(path: string): Promise<Result> {
-    const response = await fetch(this.url + path);
+    const response = await fetch(this.url + path, { headers: this.#headers });
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
     return (await response.json()) as Result;
   }
 
-  async post(path: string, body: string | Uint8Array<ArrayBuffer>) {
-    const response = await fetch(this.url + path, { method: "POST", body });
+  async post(
+    path: string,
+    body: string | Uint8Array<ArrayBuffer>,
+    type = typeof body === "string" ? "application/json" : "application/octet-stream",
+  ) {
+    const headers = { ...this.#headers, "content-type": type };
+    const response = await fetch(this.url + path, { method: "POST", body, headers });
     return { status: response.status, answer: (await response.json()) as Answer };
+  }
+
+  /** Ends what is in training. */
+  async cancel() {
+    const response = await fetch(`${this.url}/training`, { method: "DELETE", headers: this.#headers });
+    return { status: response.status, answer: (await response.json()) as Answer & Status };
   }
 
   /** What GET /training/events tells, until `enough`. */
   async statuses(enough: (status: Status) => boolean): Promise<Status[]> {
-    const response = await fetch(`${this.url}/training/events`);
+    const response = await fetch(`${this.url}/training/events`, { headers: this.#headers });
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     const told: Status[] = [];
     let text = "";
@@ -185,6 +205,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
     ["rows of different length", "[[1, 2], [3]]", "", "row 1 has 1 number, but those before it have 2"],
     ["the same ID twice", jsonl([rows[0]!, rows[0]!]), "", 'row 1 is item "sku-0", as row 0 is'],
     ["an unknown option", CATALOGUE, "?epoch=3", 'unknown option "epoch"'],
+    ["more epochs than it allows", CATALOGUE, "?epochs=1000000", "epochs must be at most 1000, got 1000000"],
     ["an option out of range", CATALOGUE, "?epochs=-3", "epochs must be"],
     ["an option that is no number", CATALOGUE, "?codebookSize=many", "codebookSize must be"],
   ])("refuses a catalogue with %s by the library's message", async (_, body, query, message) => {
@@ -204,7 +225,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
 
   it("trains in a worker, is killed in the middle, and goes on to the model of an uninterrupted run", async () => {
     const { status, answer } = await service.post(`/catalogue?${QUERY}`, CATALOGUE);
-    expect([status, answer]).toEqual([202, { items: 400, dim: DIM }]);
+    expect([status, answer]).toEqual([202, { items: 400, dim: DIM, carriedOver: 0, dropped: 0 }]);
     expect((await service.post("/catalogue", CATALOGUE)).status).toBe(409);
 
     const before = await service.statuses(({ progress }) => progress >= 0.4);
@@ -390,7 +411,12 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
 
   it("retrains on a new catalogue while the old IDs are served, and takes over what comes meanwhile", async () => {
     const old = await service.get<Item>("/items/sku-5");
-    expect((await service.post(`/catalogue?${QUERY.replace("seed=3", "seed=4")}`, CATALOGUE)).status).toBe(202);
+    const { published } = await service.get<{ published: { items: number } }>("/training");
+    // Without one item of before, and with one that was added.
+    const catalogue = jsonl([...rows.slice(0, 398), rows[399]!, { id: "new-2", embedding: embedding(3) }]);
+    const { status, answer } = await service.post(`/catalogue?${QUERY.replace("seed=3", "seed=4")}`, catalogue);
+    const carriedOver = published.items - 401;
+    expect([status, answer]).toEqual([202, { items: 400, dim: DIM, carriedOver, dropped: 1 }]);
     expect(await service.get("/items/sku-5")).toEqual(old);
     expect((await service.post("/items", JSON.stringify({ id: "meanwhile", embedding: embedding(7) }))).status).toBe(
       200,
@@ -398,12 +424,180 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
     expect((await service.get<Status>("/training")).state).toBe("training");
     expect((await service.statuses(isOver)).at(-1)!.state).toBe("published");
     const now = await service.get<{ published: { items: number; fingerprint: string } }>("/training");
-    expect(now.published.items).toBe(401); // what was added before the upload is not in the catalogue
+    expect(now.published.items).toBe(400 + carriedOver + 1);
     expect(now.published.fingerprint).not.toBe(expected.fingerprint);
+    const rawOf = async (id: string) => (await service.get<Item>(`/items/${encodeURIComponent(id)}`)).raw;
+    expect(await rawOf("new/1")).toEqual(await rawOf("sku-5"));
+    expect(await rawOf("new-2")).toEqual(await rawOf("sku-3")); // the catalogue's vector is the item's
+    await expect(service.get("/items/sku-398")).rejects.toThrow("404");
     const meanwhile = await service.get<Item>("/items/meanwhile");
     expect(meanwhile.raw).toEqual((await service.get<Item>("/items/sku-7")).raw);
     await service.end("SIGKILL");
     await start();
     expect(await service.get("/items/meanwhile")).toEqual(meanwhile);
+  });
+
+  /** A service of its own for the time of `body`. */
+  async function beside(data: string, more: Record<string, string>, body: (other: Service) => Promise<void>) {
+    const other = await Service.start(folder, data, more);
+    try {
+      await body(other);
+    } finally {
+      await other.end("SIGKILL");
+    }
+  }
+
+  it.each(["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])(
+    "refuses a body of the type %j, which any page could send",
+    async (type) => {
+      for (const path of ["/items", "/catalogue"]) {
+        const { status, answer } = await service.post(path, Buffer.from(JSON.stringify(rows[0])), type);
+        expect([status, answer.error]).toEqual([
+          415,
+          "content-type must be application/json, or one of application/x-ndjson, text/csv, application/octet-stream",
+        ]);
+      }
+    },
+  );
+
+  it("refuses 120 MB of JSON by its length, before it comes, with the limit", async () => {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const sent = request(`${service.url}/catalogue`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "content-length": 120e6 },
+      });
+      sent.on("error", reject).on("response", (response) => {
+        response.setEncoding("utf8").on("data", (text) => {
+          sent.destroy();
+          resolve(`${response.statusCode} ${text}`);
+        });
+      });
+      sent.write("["); // nor does the rest ever come
+    });
+    expect(answer).toMatch(
+      /^413 .*at most 16777216 bytes of application\/json, and 536870912 of other types.*x-ndjson/,
+    );
+  });
+
+  it("bounds items, and reads what is large line by line", async () => {
+    const limits = { MAX_ITEMS: "399", MAX_ADDED: "3", MAX_JSON_BYTES: "2000" };
+    await beside("bounded", limits, async (other) => {
+      const array = JSON.stringify(rows);
+      for (const type of ["application/x-ndjson", "application/octet-stream", "text/csv"]) {
+        for (const body of [array, `[\n${array.slice(1)}`]) {
+          const { status, answer } = await other.post("/catalogue", body, type);
+          expect([status, answer.error]).toEqual([
+            413,
+            expect.stringContaining("at most 2000 bytes of application/json"),
+          ]);
+        }
+      }
+      const many = await other.post("/catalogue", CATALOGUE, "application/x-ndjson");
+      expect([many.status, many.answer.error]).toEqual([400, expect.stringContaining("may have 399 items at most")]);
+      const npy = new Uint8Array(writeNpy({ data: new Float32Array(400), rows: 400, dim: 1 }));
+      expect((await other.post("/catalogue", npy)).answer.error).toContain("may have 399 items at most");
+      expect(await other.get("/training")).toEqual({ state: "idle" });
+      const lines = await other.post("/catalogue?epochs=1", jsonl(rows.slice(0, 399)), "application/x-ndjson");
+      expect(lines.status).toBe(202);
+      expect((await other.statuses(isOver)).at(-1)!.state).toBe("published");
+      const added = await other.post("/items", jsonl(rows.slice(0, 4)));
+      expect([added.status, added.answer.error]).toEqual([400, expect.stringContaining("may have 3 items at most")]);
+    });
+  });
+
+  it("cancels a training, and forgets it", async () => {
+    await beside("cancelled", {}, async (other) => {
+      expect((await other.cancel()).answer.error).toBe("nothing is in training");
+      expect((await other.post("/catalogue?epochs=1000", CATALOGUE)).status).toBe(202);
+      await other.statuses(({ progress }) => progress > 0);
+      const { status, answer } = await other.cancel();
+      expect([status, answer]).toEqual([200, { state: "cancelled" }]);
+      await other.end("SIGKILL");
+      await beside("cancelled", {}, async (again) => {
+        expect(await again.get("/training")).toEqual({ state: "idle" });
+        expect((await again.post("/catalogue?epochs=1", CATALOGUE)).status).toBe(202);
+        expect((await again.statuses(isOver)).at(-1)!.state).toBe("published");
+      });
+    });
+  });
+
+  it("cuts off a body that trickles", async () => {
+    await beside("slow", { REQUEST_MS: "1000" }, async (other) => {
+      const { hostname, port } = new URL(other.url);
+      const socket = connect(Number(port), hostname);
+      socket.write(
+        "POST /items HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n[",
+      );
+      const trickle = setInterval(() => socket.write(" "), 100);
+      let said = "";
+      socket.on("error", () => {}).on("data", (data) => (said += data));
+      await once(socket, "close");
+      clearInterval(trickle);
+      expect(said).toContain("408 Request Timeout");
+    });
+  });
+
+  it("starts with a snapshot of the index and the few requests since, whatever came before", async () => {
+    const limits = { SNAPSHOT_EVERY: "5" };
+    const items = Array.from({ length: 13 }, (_, i) => ({ id: `late-${i}`, embedding: embedding(i % 3) }));
+    const found = async (from: Service) => {
+      const ids: unknown[] = [];
+      for (const { id } of items) ids.push(await from.get(`/items/${id}`));
+      return ids;
+    };
+    let before: unknown[] = [];
+    await beside("snapshots", limits, async (other) => {
+      expect((await other.post("/catalogue?epochs=1", CATALOGUE)).status).toBe(202);
+      await other.statuses(isOver);
+      for (const item of items) expect((await other.post("/items", JSON.stringify(item))).status).toBe(200);
+      before = await found(other);
+    });
+    await beside("snapshots", limits, async (other) => {
+      expect(other.said).toContain("3 requests since the snapshot"); // of 13
+      expect(await found(other)).toEqual(before);
+      expect(await other.end("SIGTERM")).toBe(0);
+    });
+    await beside("snapshots", limits, async (other) => {
+      expect(other.said).toContain("0 requests since the snapshot");
+      expect(await found(other)).toEqual(before);
+    });
+  });
+
+  it("ends cleanly when it is stopped while it resumes, at any moment, and loses nothing", {
+    timeout: 180_000,
+  }, async () => {
+    await beside("resuming", {}, async (other) => {
+      expect((await other.post(`/catalogue?${QUERY}`, CATALOGUE)).status).toBe(202);
+      await other.statuses(({ progress }) => progress >= 0.3);
+      expect(await other.end("SIGTERM")).toBe(0);
+    });
+    // Before it listens, too.
+    const early = spawn(process.execPath, ["server.js"], {
+      cwd: folder,
+      env: { ...process.env, PORT: "0", DATA: join(folder, "resuming") },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    early.stdout.once("data", () => early.kill("SIGTERM"));
+    expect(await once(early, "exit")).toEqual([0, null]);
+    for (const pause of [0, 0, 5, 15, 30, 60, 100, 150]) {
+      const other = await Service.start(folder, "resuming");
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      expect(await other.end("SIGTERM")).toBe(0);
+    }
+    await beside("resuming", {}, async (other) => {
+      const [first] = (await other.statuses(isOver)).filter(({ progress }) => progress > 0);
+      expect(first!.progress).toBeGreaterThan(0.29);
+      expect(await other.get("/training")).toMatchObject({ published: { fingerprint: expected.fingerprint } });
+    });
+  });
+
+  it("asks for a token when it has one", async () => {
+    await beside("guarded", { TOKEN: "s3cret" }, async (other) => {
+      for (const authorization of ["", "s3cret", "Bearer s3cre", "Bearer s3cret2"]) {
+        const headers = authorization === "" ? {} : { authorization };
+        expect((await fetch(`${other.url}/training`, { headers })).status).toBe(401);
+      }
+      expect(await other.get("/training")).toEqual({ state: "idle" });
+    });
   });
 });

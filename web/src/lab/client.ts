@@ -1,3 +1,5 @@
+import { isMissing, MissingPart, whyMissing } from "../missing-part.ts";
+import { PAGE_FOLDER } from "../page-folder.ts";
 import type { EventOf, LabApi, LabReply, Method } from "./protocol.ts";
 
 interface Pending {
@@ -32,17 +34,28 @@ export class Lab {
   }
 
   /** Ends the worker; calls under way reject with `LabGone`. The next call starts another. */
-  end(reason: Error = new LabGone("The worker was ended")): void {
+  end(): void {
+    const gone = new LabGone("The worker was ended");
+    for (const { reject } of this.drop()) reject(gone);
+  }
+
+  /** Ends the worker. @returns the calls under way */
+  private drop(): Pending[] {
     this.worker?.terminate();
     this.worker = undefined;
     const waiting = [...this.pending.values()];
     this.pending.clear();
-    for (const { reject } of waiting) reject(reason);
+    return waiting;
   }
 
   private start(): Worker {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "lab" });
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: PAGE_FOLDER });
+    let hasStarted = false;
     worker.onmessage = ({ data }: MessageEvent<LabReply>) => {
+      if (data.type === "started") {
+        hasStarted = true;
+        return;
+      }
       const entry = this.pending.get(data.call);
       if (data.type === "event") {
         entry?.onEvent?.(data.event as never);
@@ -50,11 +63,19 @@ export class Lab {
       }
       this.pending.delete(data.call);
       if (data.type === "result") entry?.resolve(data.output);
-      else entry?.reject(Object.assign(new Error(data.error.message), data.error));
+      else {
+        const error = Object.assign(new Error(data.error.message), data.error);
+        if (isMissing(error)) void whyMissing(error).then((reason) => entry?.reject(reason));
+        else entry?.reject(error);
+      }
     };
-    worker.onerror = () => {
+    worker.onerror = async () => {
       if (worker !== this.worker) return;
-      this.end(new Error("The browser ran out of memory, most likely. Close other tabs, or take fewer items"));
+      const waiting = this.drop();
+      const reason = hasStarted
+        ? new Error("The browser ran out of memory, most likely. Close other tabs, or take fewer items")
+        : await whyMissing(new MissingPart());
+      for (const { reject } of waiting) reject(reason);
     };
     return worker;
   }

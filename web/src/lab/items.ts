@@ -1,6 +1,7 @@
 import type { ItemLabels } from "rqvae";
 import { describeColumns, joinLabels, type OpenEmbeddingsOptions, openEmbeddings, readLabels } from "rqvae/formats";
 import { isLarge } from "../large-file.ts";
+import { isMissing, MissingPart } from "../missing-part.ts";
 import { checkItems } from "./checks.ts";
 import type { DataSource, DataSummary, Naming } from "./protocol.ts";
 import { Vectors } from "./vectors.ts";
@@ -55,6 +56,7 @@ export async function openItemsFile(file: File, withoutBadRows = false): Promise
     const source = isLarge(file) ? file : new Uint8Array(await file.arrayBuffer());
     return await open(source, { fileName: file.name, skipInvalid: withoutBadRows });
   } catch (error) {
+    if (isMissing(error as Error)) throw error;
     const reason =
       error instanceof RangeError || (error as Error).name === "OutOfMemoryError"
         ? "there is not enough memory for it in this browser. Try half as many rows, or a .npy file, which is read row by row"
@@ -154,6 +156,7 @@ export async function summarize(held: HeldItems): Promise<DataSummary> {
 
 async function fetchOwn(url: string): Promise<Response> {
   const response = await fetch(url).catch(() => undefined);
-  if (!response?.ok) throw new Error("The sample could not be loaded. Please check your connection and try again");
+  if (!response?.ok)
+    throw new MissingPart("The sample could not be loaded. Please check your connection and try again.");
   return response;
 }

@@ -192,6 +192,8 @@ export interface LabRequest<M extends Method = Method> {
 }
 
 export type LabReply =
+  /** Its script was loaded, with all that belongs to it. */
+  | { type: "started" }
   | { call: number; type: "event"; event: unknown }
   | { call: number; type: "result"; output: unknown }
   | { call: number; type: "error"; error: { name: string; message: string; wording?: Wording } };

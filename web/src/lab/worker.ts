@@ -165,3 +165,4 @@ scope.onmessage = async ({ data: { call, method, input } }) => {
     scope.postMessage({ call, type: "error", error: { name, message, ...(wording && { wording }) } });
   }
 };
+scope.postMessage({ type: "started" });
