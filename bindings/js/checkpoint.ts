@@ -3,7 +3,7 @@
 import { InvalidInputError } from "./errors.ts";
 import type { ModelFile, ModelMetadata } from "./model-file.ts";
 import type { NativeModule } from "./native-module.ts";
-import { show } from "./option-reader.ts";
+import { isSame, show } from "./option-reader.ts";
 import { readModelFile } from "./read-model-file.ts";
 import { hashOf } from "./rqvae.ts";
 import { resolveTrainConfig } from "./train-config.ts";
@@ -79,10 +79,10 @@ export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: T
 
 export function requireSame(whose: string, stored: object, now: object): void {
   for (const [name, value] of Object.entries(stored)) {
-    const own = (now as Record<string, unknown>)[name];
-    if (JSON.stringify(own) === JSON.stringify(value)) continue;
+    const own = Object.hasOwn(now, name) ? (now as Record<string, unknown>)[name] : undefined;
+    if (isSame(own, value)) continue;
     throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with ${{ api: `${whose} `, cli: "" }}${option(name)} ${show(value)}, now it is ${show(own)}: use the same options`,
+      worded`${call("resume")}the checkpoint was made with ${{ api: `${whose} `, cli: "" }}${option(name.slice(0, 40))} ${show(value)}, now it is ${show(own)}: use the same options`,
     );
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { InvalidInputError } from "../errors.ts";
+import { showName } from "../option-reader.ts";
 import { describeValue } from "./bytes.ts";
 
 /** What the columns (fields, arrays) of a file were taken for, by their names. */
@@ -465,7 +466,7 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   if (codes && lists.length === 0 && families.length === 1) {
     const names = codes.columns.slice(0, 3).map((column) => describeValue(nameOf(column)));
     throw new InvalidInputError(
-      `${where} holds semantic IDs, ${names.join(", ")}, not embeddings: give the file of the vectors instead, or say that these are: embedding: ${JSON.stringify(codes.prefix)}`,
+      `${where} holds semantic IDs, ${names.join(", ")}, not embeddings: give the file of the vectors instead, or say that these are: embedding: ${showName(codes.prefix)}`,
     );
   }
   const sparse = free.find((column) => kinds[column] === "list" && isSparseHalf(columns, column));
@@ -494,7 +495,7 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
       if (named.length === 1) return named[0]!.found;
     }
     throw new InvalidInputError(
-      `${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}: choose one, embedding: ${JSON.stringify(candidates[0]!.name)}`,
+      `${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}: choose one, embedding: ${showName(candidates[0]!.name ?? "")}`,
     );
   }
   if (sparse !== undefined) {
@@ -611,7 +612,7 @@ function looseNumbers(
           ? `it holds text such as ${describeValue(sample[0])}`
           : "";
     const remedy =
-      lists.length > 0 ? `; if it is the embedding, say so: embedding: ${JSON.stringify(nameOf(lists[0]!))}` : "";
+      lists.length > 0 ? `; if it is the embedding, say so: embedding: ${showName(nameOf(lists[0]!))}` : "";
     throw new InvalidInputError(
       `${where} holds no embedding: a list of numbers per item, or a column of numbers per dimension, is expected${found && `, but ${found}`}${remedy}`,
     );
@@ -626,20 +627,20 @@ function looseNumbers(
   const properties = vector.filter((column) => isProperty(columns[column]!.name));
   if (properties.length === vector.length && vector.length > 0) {
     throw new InvalidInputError(
-      `the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding; if they are one, name them: embedding: ${JSON.stringify(vector.slice(0, 3).map(nameOf))}`,
+      `the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding; if they are one, name them: embedding: ${firstOf(vector.map(nameOf))}`,
     );
   }
   if (properties.length > 0) {
     const others = vector.filter((column) => !properties.includes(column)).map(nameOf);
     throw new InvalidInputError(
-      `of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}; name those that are the embedding: embedding: ${JSON.stringify(others.slice(0, 3))}`,
+      `of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}; name those that are the embedding: embedding: ${firstOf(others)}`,
     );
   }
   const foreign = foreignColumn(columns, kinds, vector);
   if (foreign !== undefined) {
     const others = vector.filter((column) => column !== foreign).map(nameOf);
     throw new InvalidInputError(
-      `column ${foreign} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}; name the columns that are the embedding: embedding: ${JSON.stringify(others.slice(0, 3))}`,
+      `column ${foreign} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}; name the columns that are the embedding: embedding: ${firstOf(others)}`,
     );
   }
   // A column without values may have been a dimension.
@@ -648,7 +649,7 @@ function looseNumbers(
   );
   if (empty >= 0) {
     throw new InvalidInputError(
-      `column ${empty} (${describeValue(nameOf(empty))}) is empty in the first rows: remove it if it is not part of the embedding, or name the columns that are: embedding: ${JSON.stringify(vector.slice(0, 3).map(nameOf))}`,
+      `column ${empty} (${describeValue(nameOf(empty))}) is empty in the first rows: remove it if it is not part of the embedding, or name the columns that are: embedding: ${firstOf(vector.map(nameOf))}`,
     );
   }
   return vector;
@@ -698,6 +699,9 @@ function foreignReason(column: Column, kind: Kind): string {
 }
 
 /** Names for a message. */
+/** The first names, as the option takes them. */
+const firstOf = (names: readonly string[]) => `[${names.slice(0, 3).map(showName).join(",")}]`;
+
 const listed = (names: readonly string[]) =>
   `${names.slice(0, 8).map(describeValue).join(", ")}${names.length > 8 ? ", …" : ""}`;
 

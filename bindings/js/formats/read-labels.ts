@@ -148,9 +148,11 @@ function toCell(value: unknown, where: string): string | number {
 function fromRecords(records: readonly unknown[], hasItemIds = true): ItemLabels {
   const all = records as Record<string, unknown>[];
   const names = [...new Set(all.flatMap((record) => Object.keys(record)))].filter((name) =>
-    all.every((record) => typeof record[name] !== "object" || record[name] === null),
+    all.every((record) => !Object.hasOwn(record, name) || typeof record[name] !== "object" || record[name] === null),
   );
-  const cells = names.map((name) => all.map((record) => toCell(record[name], describeValue(name))));
+  const cells = names.map((name) =>
+    all.map((record) => toCell(Object.hasOwn(record, name) ? record[name] : undefined, describeValue(name))),
+  );
   return fromColumns({ names, cells }, hasItemIds);
 }
 
