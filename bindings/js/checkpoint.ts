@@ -1,9 +1,10 @@
 /** Checkpoints: a model file with the training job's state beside the weights, and what must be the same to resume. Internal. */
 
 import { InvalidInputError } from "./errors.ts";
+import { isSame } from "./file-values.ts";
 import type { ModelFile, ModelMetadata } from "./model-file.ts";
 import type { NativeModule } from "./native-module.ts";
-import { isSame, show } from "./option-reader.ts";
+import { show } from "./option-reader.ts";
 import { readModelFile } from "./read-model-file.ts";
 import { hashOf } from "./rqvae.ts";
 import { resolveTrainConfig } from "./train-config.ts";

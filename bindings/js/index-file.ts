@@ -16,7 +16,7 @@ import {
   readIds,
 } from "./index-contents.ts";
 import type { ItemId } from "./item-id.ts";
-import { fields, flag, readJson, whole } from "./json-shape.ts";
+import { fields, readJson, whole } from "./json-shape.ts";
 import { type CodeArray, MAX_LEVELS, SemanticIds } from "./semantic-ids.ts";
 import { TextDecoder, TextEncoder } from "./text-codecs.ts";
 import { counted } from "./wording.ts";
@@ -117,10 +117,8 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
       changes: number;
       hasRaw: boolean;
     }
-  >(
-    input.sizedText(),
-    fields({ ...HEADER, items: count, retired: count, changes: count, hasRaw: flag }),
-    (what, cause) => damaged(`of its header, ${what}`, cause),
+  >(input.sizedText(), fields({ ...HEADER, items: count, retired: count, changes: count }), (what, cause) =>
+    damaged(`of its header, ${what}`, cause),
   );
   const sizes = publishedSizes(described);
   const levels = sizes.length;

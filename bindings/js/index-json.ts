@@ -10,7 +10,7 @@ import {
   readIds,
 } from "./index-contents.ts";
 import type { ItemId } from "./item-id.ts";
-import { fields, flag, list, oneOf, optional, requireShape, whole } from "./json-shape.ts";
+import { fields, list, oneOf, whole } from "./json-shape.ts";
 import { show } from "./option-reader.ts";
 
 /** An index as JSON: everything that its file has, for other programs and for reading. */
@@ -54,19 +54,11 @@ export function toIndexJson(contents: IndexContents): IndexJson {
   };
 }
 
-/** The codes in it are checked where they become IDs, item IDs by `checkContents`. */
+/** Codes are checked where they become IDs, item IDs by `checkContents`. */
 const INDEX = fields({
   ...HEADER,
-  items: list(fields({ codes: list(), raw: optional(list()), retired: optional(flag) })),
-  journal: list(
-    fields({
-      kind: oneOf(CHANGES),
-      items: whole(),
-      itemIds: list(),
-      before: optional(list(list())),
-      after: optional(list(list())),
-    }),
-  ),
+  items: list(fields({})),
+  journal: list(fields({ kind: oneOf(CHANGES), items: whole() })),
 });
 
 /** @throws ModelFormatError for what is no index, or a damaged one. */
@@ -79,7 +71,7 @@ export function fromIndexJson(value: unknown): IndexContents {
     );
   }
   const { format: _, version: __, items, journal, ...header } = json;
-  requireShape(json, INDEX, damaged);
+  INDEX(json, damaged);
   const sizes = publishedSizes(header);
   const contents: IndexContents = {
     ...header,

@@ -33,15 +33,6 @@ function shown(value: unknown, depth: number): string {
   return array ? `a Proxy of a ${array} (${UNWRAP})` : Object.prototype.toString.call(value).slice(8, -1);
 }
 
-/** A name out of a file in a message, in quotes: whole, unless it is endless. */
-export const showName = (name: string): string => JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}...` : name);
-
-/** Whether two values of an option are the same: numbers, texts, or lists of them. */
-export const isSame = (one: unknown, other: unknown): boolean =>
-  Array.isArray(one) && Array.isArray(other)
-    ? one.length === other.length && one.every((entry, i) => entry === other[i])
-    : one === other;
-
 /** What an integer must be, in words. */
 export const wholeNumber = (min: number, max: number): string =>
   max === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`;
@@ -151,7 +142,7 @@ export class OptionReader {
     for (const name of Object.keys(this.#options)) {
       if (this.#known.has(name)) continue;
       throw new InvalidInputError(
-        worded`${call(this.#where)}unknown option ${showName(name)}${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`,
+        worded`${call(this.#where)}unknown option ${show(name)}${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`,
       );
     }
   }

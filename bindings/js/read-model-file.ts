@@ -1,20 +1,8 @@
 /** Reading a model file. Apart from its writing: who does not load a model is spared it. */
 
 import { ModelFormatError } from "./errors.ts";
-import {
-  fields,
-  finite,
-  flag,
-  list,
-  nullable,
-  oneOf,
-  optional,
-  options,
-  readJson,
-  requireShape,
-  text,
-  whole,
-} from "./json-shape.ts";
+import { showName } from "./file-values.ts";
+import { fields, finite, flag, is, list, oneOf, optional, readJson, type Shape, text, whole } from "./json-shape.ts";
 import {
   BLANK_CHECKSUM,
   checksumPosition,
@@ -26,7 +14,7 @@ import {
   type ModelMetadata,
   STATE,
 } from "./model-file.ts";
-import { show, showName } from "./option-reader.ts";
+import { show } from "./option-reader.ts";
 import { MAX_HEADER, readSafetensorsHeader, type TensorEntry } from "./safetensors-header.ts";
 import { TextDecoder, TextEncoder } from "./text-codecs.ts";
 import { counted } from "./wording.ts";
@@ -95,6 +83,21 @@ function describeStart(bytes: Uint8Array): string {
   return [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
+const nullable =
+  (shape: Shape): Shape =>
+  (value, complain, path) =>
+    value === null || shape(value, complain, path);
+
+/** Options by name: values, or lists of them. What each may be is for those to say who read options. */
+const options: Shape = (value, complain, path) => {
+  fields({})(value, complain, path);
+  const isScalar = (entry: unknown) => typeof entry !== "object" || entry === null;
+  const flat = is("a value or a list of values", (entry) =>
+    Array.isArray(entry) ? entry.every(isScalar) : isScalar(entry),
+  );
+  for (const [name, entry] of Object.entries(value as object)) flat(entry, complain, `${path}.${name.slice(0, 40)}`);
+};
+
 const METADATA = fields({
   numerics: whole(),
   part: oneOf(["full", "encoder"]),
@@ -121,7 +124,7 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
   if (!Object.hasOwn((metadata ?? {}) as object, "rqvae")) return undefined;
   const json = (metadata as { rqvae: unknown }).rqvae;
   const complain = (what: string, cause?: unknown) => damaged(`of its rqvae metadata, ${what}`, cause);
-  requireShape(json, text, complain);
+  text(json, complain);
   const parsed = readJson<ModelMetadata>(json as string, fields({ format: whole() }), complain);
   // A newer file may have anything else.
   if (parsed.format > FORMAT) {
@@ -129,14 +132,14 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
       `the model file has format ${parsed.format}; this release of rqvae reads up to format ${FORMAT}: update the package`,
     );
   }
-  requireShape(parsed, fields({ requires: list(text) }), complain);
+  fields({ requires: list(text) })(parsed, complain);
   const unknown = parsed.requires.filter((feature) => !FEATURES.includes(feature));
   if (unknown.length > 0) {
     throw new ModelFormatError(
       `the model file requires ${unknown.slice(0, 8).map(showName).join(", ")}, which this release of rqvae does not know: update the package`,
     );
   }
-  requireShape(parsed, METADATA, complain);
+  METADATA(parsed, complain);
   return parsed;
 }
 

@@ -1,7 +1,7 @@
 /** The header of a safetensors file, which three kinds of files have: models, embeddings and shards of IDs. Checked, whoever wrote it. */
 
-import { type Complain, fields, list, optional, readJson, requireShape, text, whole } from "./json-shape.ts";
-import { showName } from "./option-reader.ts";
+import { showName } from "./file-values.ts";
+import { type Complain, fields, list, optional, readJson, text, whole } from "./json-shape.ts";
 import { TextDecoder } from "./text-codecs.ts";
 import { counted } from "./wording.ts";
 
@@ -55,7 +55,7 @@ export function readSafetensorsHeader(json: Uint8Array, dataSize: number, compla
   );
   const tensors = Object.entries(entries).map(([name, entry]) => {
     const tensor = `tensor ${showName(name)}`;
-    requireShape(entry, ENTRY, (what) => complain(`${tensor} is no safetensors entry: ${what}`));
+    ENTRY(entry, (what) => complain(`${tensor} is no safetensors entry: ${what}`));
     const { dtype, shape, data_offsets } = entry as { dtype: string; shape: number[]; data_offsets: [number, number] };
     const [begin, end] = data_offsets;
     if (begin > end || end > dataSize) {

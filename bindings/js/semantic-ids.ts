@@ -18,11 +18,7 @@ export const MAX_LEVELS = 512;
 
 function requireLevels(levels: number): void {
   if (levels >= 1 && levels <= MAX_LEVELS) return;
-  throw new InvalidInputError(
-    levels === 0
-      ? "codebookSizes is empty: an ID needs at least one level"
-      : `codebookSizes has ${counted(levels, "entry")}, but an ID has at most ${MAX_LEVELS} codes`,
-  );
+  throw new InvalidInputError(`codebookSizes has ${counted(levels, "entry")}; an ID has 1 to ${MAX_LEVELS} codes`);
 }
 
 /** A symbol of the registry, so that entries of the package that are bundled apart know it. */

@@ -1,9 +1,10 @@
 /** A PyTorch state_dict, without our metadata: its program is known by its names, its architecture read off the shapes. */
 
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
+import { isSame } from "./file-values.ts";
 import { MODEL_OPTION_NAMES, resolveModelConfig } from "./model-config.ts";
 import type { FileTensor, ModelFile } from "./model-file.ts";
-import { isSame, show } from "./option-reader.ts";
+import { show } from "./option-reader.ts";
 import { readHopwise, readOwn } from "./state-dicts/hopwise.ts";
 import { isHubConfig, readHubConfig } from "./state-dicts/hub-config.ts";
 import { quoteNames, type Sizes, type Translation } from "./state-dicts/layout.ts";

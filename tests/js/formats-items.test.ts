@@ -161,7 +161,11 @@ describe("safetensors", () => {
       withBytes(entry({ shape: [-4, -3] })),
       /shape\[0\] must be a whole number of at least 0, received -4/,
     ],
-    ["beyond the file", withBytes(entry({ shape: [8, 3], data_offsets: [0, 96] })), /bytes 0 to 96 of 48/],
+    [
+      "beyond the file",
+      withBytes(entry({ shape: [8, 3], data_offsets: [0, 96] })),
+      /bytes 0 to 96 of the data, of which 48 bytes are there/,
+    ],
     [
       "overlap",
       makeSafetensors([f32, { ...f32, name: "y", offsets: [24, 72] }]),

@@ -4,7 +4,7 @@
  */
 
 import { InvalidInputError } from "../errors.ts";
-import { showName } from "../option-reader.ts";
+import { showName } from "../file-values.ts";
 import { describeValue } from "./bytes.ts";
 
 /** What the columns (fields, arrays) of a file were taken for, by their names. */
@@ -154,7 +154,7 @@ export const mayBeItemIdName = (name: string): boolean => keyRank(name, 1) <= WE
 /** Which of the columns holds the items' IDs, by its name alone; -1 when none does. */
 export function keyAmong(names: readonly string[]): number {
   const ranks = names.map((name) => keyRank(name, 1));
-  const best = Math.min(...ranks);
+  const best = ranks.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   return best <= WEAK_RANK ? ranks.indexOf(best) : -1;
 }
 
@@ -297,12 +297,13 @@ export function decideColumns(columns: readonly Column[], options: ColumnOptions
     kindOf(column) === "number" && /^(titles?|names?)$/.test(plainName(column.name ?? "")) ? "text" : kindOf(column),
   );
   const { vector, isList } = findVector(columns, kinds, options, where);
-  const rest = columns.map((_, column) => column).filter((column) => !vector.includes(column));
+  const isDimension = new Set(vector);
+  const rest = columns.map((_, column) => column).filter((column) => !isDimension.has(column));
   const itemId =
     options.itemId === undefined
       ? findKey(columns, kinds, rest, isList)
       : requireColumn(columns, options.itemId, "itemId", where);
-  if (itemId !== undefined && vector.includes(itemId)) {
+  if (itemId !== undefined && isDimension.has(itemId)) {
     throw new InvalidInputError(
       `itemId: ${describeValue(columnName(columns[itemId]!.name, itemId))} is part of the embedding; leave it out of embedding`,
     );
@@ -313,8 +314,9 @@ export function decideColumns(columns: readonly Column[], options: ColumnOptions
   const texts = others.filter((column) => kinds[column] === "text" || (isNamed && kinds[column] === "empty"));
   const title = isNamed ? titleOf(columns, texts, itemId !== undefined) : texts[0];
   // In a table with a column per dimension, other numbers are more likely left over than chosen.
+  const isText = new Set(texts);
   const isLabel = (column: number) =>
-    texts.includes(column) ||
+    isText.has(column) ||
     (kinds[column] === "number" && (isList || keyRank(columns[column]!.name, column) < BY_VALUES));
   return {
     vector,
@@ -591,8 +593,7 @@ function looseNumbers(
   };
   let vector = numbers.filter((column) => !isKeyName(column));
   // Values are evidence only beside others that are not so: in a table of whole numbers every column may rise.
-  const byValues = vector.filter((column) => areKeys(columns[column]!, column));
-  const others = vector.filter((column) => !byValues.includes(column));
+  const others = vector.filter((column) => !areKeys(columns[column]!, column));
   if (others.length > 0 && others.every((column) => !isWhole(columns[column]!))) vector = others;
   if (vector.length === 0) {
     const seen = [
@@ -631,7 +632,7 @@ function looseNumbers(
     );
   }
   if (properties.length > 0) {
-    const others = vector.filter((column) => !properties.includes(column)).map(nameOf);
+    const others = vector.filter((column) => !isProperty(columns[column]!.name)).map(nameOf);
     throw new InvalidInputError(
       `of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}; name those that are the embedding: embedding: ${firstOf(others)}`,
     );
@@ -677,14 +678,15 @@ function foreignColumn(
   });
   if (unread >= 0) return unread;
   if (columns.every(({ name }) => name === undefined)) {
-    const between = columns.findIndex((_, i) => !vector.includes(i) && vector[0]! < i && i < vector.at(-1)!);
+    const isDimension = new Set(vector);
+    const between = columns.findIndex((_, i) => !isDimension.has(i) && vector[0]! < i && i < vector.at(-1)!);
     if (between >= 0 && kinds[between] !== "number") return between;
   }
   if (vector.length < 3 || columns[vector[0]!]!.name === undefined) return undefined;
   const scales = vector.map((column) => scaleOf(columns[column]!));
   const median = [...scales].sort((a, b) => a - b)[Math.floor((scales.length - 1) / 2)]!;
   const fractions = vector.filter((column) => !isWhole(columns[column]!));
-  const largest = vector[scales.indexOf(Math.max(...scales))]!;
+  const largest = vector[scales.indexOf(scales.reduce((a, b) => Math.max(a, b)))]!;
   const isOdd = isWhole(columns[largest]!) && fractions.length === vector.length - 1;
   return scaleOf(columns[largest]!) > (isOdd ? 10 : 50) * median && median > 0 ? largest : undefined;
 }

@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
-import { fields, list, readJson, requireShape, text, whole } from "../json-shape.ts";
+import { fields, list, readJson, text, whole } from "../json-shape.ts";
 import { writeSafetensors } from "../model-file.ts";
 import { MAX_HEADER, readSafetensorsHeader } from "../safetensors-header.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
@@ -88,7 +88,7 @@ export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
       `the shard has format ${described.format}, this release of rqvae reads ${FORMAT}: use a newer one`,
     );
   }
-  requireShape(described, METADATA, complain);
+  METADATA(described, complain);
   const { first, rows, codebookSizes, fingerprint } = described;
   const of = (name: string) => tensors.find((tensor) => tensor.name === name);
   const [stored, names] = [of("codes"), of("item_ids")];

@@ -1,7 +1,7 @@
 /** Which of several arrays in a file are the embeddings. */
 
 import { InvalidInputError } from "../errors.ts";
-import { showName } from "../option-reader.ts";
+import { showName } from "../file-values.ts";
 import { describeValue } from "./bytes.ts";
 import type { ColumnOptions, TableColumns } from "./columns.ts";
 import { writtenShape } from "./npy.ts";

@@ -4,8 +4,8 @@
  */
 
 import { ModelFormatError } from "../errors.ts";
+import { showName } from "../file-values.ts";
 import type { FileTensor } from "../model-file.ts";
-import { showName } from "../option-reader.ts";
 import type { ModelOptions } from "../types.ts";
 import { counted } from "../wording.ts";
 
