@@ -50,7 +50,7 @@ export class SemanticIds implements Iterable<number[]> {
   readonly codes: CodeArray;
   /** Number of items. */
   readonly length: number;
-  /** Codes per ID. */
+  /** Codes per ID, at most 512. */
   readonly levels: number;
   /** Number of codes of each level; of IDs from a file that does not say it, as few as hold their codes, see `hasInferredSizes`. */
   readonly codebookSizes: readonly number[];

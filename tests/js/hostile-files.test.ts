@@ -8,8 +8,8 @@
  */
 import { afterAll, expect, test } from "vitest";
 import { describeValue } from "../../bindings/js/formats/bytes.ts";
-import { readIdTrie, readLcRec } from "../../bindings/js/formats/index.ts";
-import { RQVAEError } from "../../bindings/js/index.ts";
+import { readIdTrie, readLabels, readLcRec } from "../../bindings/js/formats/index.ts";
+import { RQVAEError, SemanticIds } from "../../bindings/js/index.ts";
 import { show } from "../../bindings/js/option-reader.ts";
 import { utf8 } from "./format-files.ts";
 import { allKinds, type Kind } from "./hostile/kinds.ts";
@@ -204,6 +204,27 @@ test("a trie that is nested 50,000 deep is refused, one of 512 codes is read", (
   const nested = (depth: number) => `${'{"1":'.repeat(depth)}["a"]${"}".repeat(depth)}`;
   expect(() => readIdTrie(nested(50_000))).toThrow(/lies deeper than 512 codes/);
   expect(() => readIdTrie(nested(513))).toThrow(/lies deeper than 512 codes/);
+});
+
+test("a checkpoint whose state is damaged leaves the training that the model had", async () => {
+  const kind = kinds.find(({ name }) => name === "checkpoint, into a trained model")!;
+  const bytes = kind.bytes.slice();
+  const [, size] =
+    /"train\.state":\{"dtype":"U8","shape":\[(\d+)\]/.exec(new TextDecoder("latin1").decode(bytes)) ?? [];
+  bytes.fill(255, bytes.length - Number(size));
+  await expect(kind.read(kind.seal!(bytes))).rejects.toThrow(/the checkpoint's state is damaged/);
+  kind.checkUnchanged!();
+});
+
+test("an ID has 512 codes at most, and labels do not get a cell for every field of every object", () => {
+  const ids = (levels: number) =>
+    SemanticIds.from([new Array(levels).fill(0)], { codebookSizes: new Array(levels).fill(1) });
+  expect(ids(512).levels).toBe(512);
+  expect(() => ids(513)).toThrow(/codebookSizes has 513 entries; an ID has 1 to 512 codes/);
+  const objects = Array.from({ length: 3000 }, (_, i) => ({ title: "t", [`f${i}`]: 1 }));
+  expect(() => readLabels(JSON.stringify(objects))).toThrow(
+    /3,000 objects with 3,001 fields, most of which hardly any has/,
+  );
 });
 
 test("strings and lists as long as a file are no matter for the stack", () => {
