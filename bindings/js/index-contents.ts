@@ -1,7 +1,7 @@
 import { ModelFormatError, RQVAEError } from "./errors.ts";
 import { checkItemIds, compareItemIds, type ItemId } from "./item-id.ts";
 import { ItemTable } from "./item-table.ts";
-import { finite, flag, is, list, oneOf, optional, whole } from "./json-shape.ts";
+import { finite, flag, hex16, list, oneOf, optional, whole } from "./json-shape.ts";
 import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 import { compareCodes } from "./sorted-ids.ts";
 
@@ -55,9 +55,7 @@ export const HEADER = {
   collisions: oneOf(COLLISIONS),
   capacity: whole(1, 2 ** 32),
   codebookSizes: list(whole(1, 2 ** 32)),
-  fingerprint: optional(
-    is("16 hexadecimal digits", (value) => typeof value === "string" && /^[0-9a-f]{16}$/.test(value)),
-  ),
+  fingerprint: optional(hex16),
   compact: optional(flag),
   driftLimit: optional(finite),
   drift: list(whole(), 2),

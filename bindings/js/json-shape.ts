@@ -18,6 +18,8 @@ export const is =
 export const text = is("a string", (value) => typeof value === "string");
 export const flag = is("true or false", (value) => typeof value === "boolean");
 export const finite = is("a finite number", Number.isFinite);
+/** A fingerprint or checksum. */
+export const hex16 = is("16 hexadecimal digits", (value) => typeof value === "string" && /^[0-9a-f]{16}$/.test(value));
 export const whole = (min = 0, max = Number.MAX_SAFE_INTEGER): Shape =>
   is(
     wholeNumber(min, max),

@@ -2,7 +2,20 @@
 
 import { ModelFormatError } from "./errors.ts";
 import { showName } from "./file-values.ts";
-import { fields, finite, flag, is, list, oneOf, optional, readJson, type Shape, text, whole } from "./json-shape.ts";
+import {
+  fields,
+  finite,
+  flag,
+  hex16,
+  is,
+  list,
+  oneOf,
+  optional,
+  readJson,
+  type Shape,
+  text,
+  whole,
+} from "./json-shape.ts";
 import {
   BLANK_CHECKSUM,
   checksumPosition,
@@ -116,8 +129,8 @@ const METADATA = fields({
     }),
   ),
   checkpoint: optional(fields({ train: options, data: fields({ rows: whole(), dim: whole(), hash: text }) })),
-  fingerprint: text,
-  checksum: text,
+  fingerprint: hex16,
+  checksum: hex16,
 });
 
 function readMetadata(metadata: unknown): ModelMetadata | undefined {

@@ -169,7 +169,7 @@ test.each<[string, (json: Record<string, unknown>) => unknown, RegExp]>([
   [
     "model",
     (json) => Object.assign(json, { fingerprint: { toString: 1 } }),
-    /fingerprint must be a string, received Object/,
+    /fingerprint must be 16 hexadecimal digits, received Object/,
   ],
   [
     "config.json",

@@ -8,7 +8,7 @@ import { count, describeValue } from "./bytes.ts";
 import { type ColumnOptions, mayBeItemIdName, type TableColumns } from "./columns.ts";
 import { dtypes } from "./npy.ts";
 import { bfloat16, elementKind, RawMatrix } from "./raw-matrix.ts";
-import { chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
+import { brief, chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
 
 const floatKinds = {
   F16: elementKind(dtypes.f2!, false),
@@ -79,7 +79,7 @@ function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOp
   if (ids) {
     if (Object.hasOwn(integerReaders, ids.type)) return ids;
     throw new InvalidInputError(
-      `the tensor ${describeValue(ids.name)} holds ${ids.type}, which cannot be item IDs: save it as integers, ids.to(torch.int64)`,
+      `the tensor ${describeValue(ids.name)} holds ${brief(ids.type)}, which cannot be item IDs: save it as integers, ids.to(torch.int64)`,
     );
   }
   const ofOther = (length: number) =>

@@ -17,7 +17,7 @@ export interface TensorInfo {
 }
 
 /** A type's name, which the file may have made up. */
-const brief = (type: string) => type.slice(0, 20);
+export const brief = (type: string) => type.slice(0, 20);
 
 /** Names that people give to embeddings. */
 const usualNames =
