@@ -182,6 +182,7 @@ test.each<[string, (json: Record<string, unknown>) => unknown, RegExp]>([
     (json) => Object.assign(json, { codebookSizes: [256, {}, 16] }),
     /codebookSizes\[1\] must be a whole number from 1 to 4294967296, received Object/,
   ],
+  ["vocabulary", () => null, /Vocabulary\.fromJSON: expected an object of options, received null/],
   [
     "vocabulary",
     (json) => Object.assign(json, { codebookSizes: [[[[4]]]] }),
