@@ -1,6 +1,7 @@
 /** Checkpoints: a model file with the training job's state beside the weights, and what must be the same to resume. Internal. */
 
 import { InvalidInputError } from "./errors.ts";
+import { isSame } from "./file-values.ts";
 import type { ModelFile, ModelMetadata } from "./model-file.ts";
 import type { NativeModule } from "./native-module.ts";
 import { show } from "./option-reader.ts";
@@ -98,10 +99,10 @@ export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: T
 
 export function requireSame(whose: string, stored: object, now: object): void {
   for (const [name, value] of Object.entries(stored)) {
-    const own = (now as Record<string, unknown>)[name];
-    if (JSON.stringify(own) === JSON.stringify(value)) continue;
+    const own = Object.hasOwn(now, name) ? (now as Record<string, unknown>)[name] : undefined;
+    if (isSame(own, value)) continue;
     throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with ${{ api: `${whose} `, cli: "" }}${option(name)} ${show(value)}, now it is ${show(own)}: use the same options`,
+      worded`${call("resume")}the checkpoint was made with ${{ api: `${whose} `, cli: "" }}${option(name.slice(0, 40))} ${show(value)}, now it is ${show(own)}: use the same options`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { ModelFormatError, RQVAEError } from "./errors.ts";
 import { checkItemIds, compareItemIds, type ItemId } from "./item-id.ts";
 import { ItemTable } from "./item-table.ts";
+import { finite, flag, hex16, list, oneOf, optional, whole } from "./json-shape.ts";
 import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
 import { compareCodes } from "./sorted-ids.ts";
 
@@ -49,6 +50,18 @@ export interface IndexContents {
   journal: readonly IndexChange[];
 }
 
+/** What an index says of itself in its files, beside its items and journal. */
+export const HEADER = {
+  collisions: oneOf(COLLISIONS),
+  capacity: whole(1, 2 ** 32),
+  codebookSizes: list(whole(1, 2 ** 32)),
+  fingerprint: optional(hex16),
+  compact: optional(flag),
+  driftLimit: optional(finite),
+  drift: list(whole(), 2),
+};
+export const CHANGES = ["build", "add", "remove", "replace"] as const;
+
 /** Number of codes at each level of published IDs. */
 export function publishedSizes({
   collisions,
@@ -59,23 +72,14 @@ export function publishedSizes({
 }
 
 /**
- * Checks what came from a file.
+ * Checks what came from a file whose JSON is as `HEADER` describes.
  * @throws ModelFormatError
  */
 export function checkContents(contents: IndexContents): void {
-  const { collisions, capacity, codebookSizes, itemIds, codes, raw, retired, driftLimit, drift, journal } = contents;
+  const { collisions, codebookSizes, itemIds, codes, raw, retired, journal } = contents;
   const require = (isGood: boolean, what: string) => {
     if (!isGood) throw damaged(what);
   };
-  const isCount = (x: unknown) => Number.isSafeInteger(x) && (x as number) >= 0;
-  require(COLLISIONS.includes(collisions), "it does not say how collisions are resolved");
-  require(Number.isInteger(capacity) && capacity > 0 && capacity <= 2 ** 32, "its capacity is no whole number");
-  require(driftLimit === undefined || Number.isFinite(driftLimit), "its drift limit is no number");
-  require(drift.length === 2 && drift.every(isCount), "its drift figures are no counts");
-  require(contents.fingerprint === undefined || /^[0-9a-f]{16}$/.test(contents.fingerprint), "its fingerprint is none");
-  require(journal.every(({ kind }) =>
-    ["build", "add", "remove", "replace"].includes(kind),
-  ), "its journal is unreadable");
   const sizes = publishedSizes(contents);
   const levels = sizes.length;
   const n = itemIds.length;
@@ -84,7 +88,11 @@ export function checkContents(contents: IndexContents): void {
   asDamaged(() => {
     const held = itemIds.filter((id) => id !== undefined);
     ItemTable.of(checkItemIds(held, "the index"), "the index");
-    for (const change of journal) checkItemIds(change.itemIds, "the journal");
+    for (const { itemIds, before, after } of journal) {
+      checkItemIds(itemIds, "the journal");
+      const isWhole = (ids: SemanticIds | undefined) => ids === undefined || ids.length === itemIds.length;
+      require(isWhole(before) && isWhole(after), "its journal has not one ID an item");
+    }
   });
   require(codes.length === n * levels && (!raw || raw.length === codes.length), "it has not one ID an item");
   for (let i = 1; i < n; i++) {
@@ -93,8 +101,7 @@ export function checkContents(contents: IndexContents): void {
     require(comparison < 0, "its IDs are not in order, or one is there twice");
   }
   const unheld = new Set(retired);
-  require(unheld.size === retired.length &&
-    retired.every((i) => isCount(i) && i < n), "its retired IDs are unreadable");
+  require(unheld.size === retired.length && retired.every((i) => i < n), "its retired IDs are unreadable");
   require(itemIds.every((id, i) => id !== undefined || unheld.has(i)), "an ID is held by no item");
 }
 

@@ -6,15 +6,18 @@
 
 import { ModelFormatError } from "./errors.ts";
 import {
+  CHANGES,
   checkContents,
   damaged,
+  HEADER,
   type IndexChange,
   type IndexContents,
   publishedSizes,
   readIds,
 } from "./index-contents.ts";
 import type { ItemId } from "./item-id.ts";
-import { type CodeArray, SemanticIds } from "./semantic-ids.ts";
+import { fields, readJson, whole } from "./json-shape.ts";
+import { type CodeArray, MAX_LEVELS, SemanticIds } from "./semantic-ids.ts";
 import { TextDecoder, TextEncoder } from "./text-codecs.ts";
 import { counted } from "./wording.ts";
 
@@ -22,7 +25,8 @@ import { counted } from "./wording.ts";
 const FORMAT = 1;
 const MAGIC = "RQVAEIDX";
 const BODY = 16;
-const KINDS = ["build", "add", "remove", "replace"] as const;
+/** Codes for a byte, at most: beyond any index, but not beyond any memory. */
+const DENSEST = 1000;
 
 export function writeIndexFile(contents: IndexContents): Uint8Array {
   const { itemIds, codes, raw, retired, journal, ...header } = contents;
@@ -66,7 +70,7 @@ export function writeIndexFile(contents: IndexContents): Uint8Array {
     for (const row of moved) out.numbers(raw.subarray(row * levels, (row + 1) * levels));
   }
   for (const { kind, items, itemIds: concerned, before, after } of journal) {
-    out.numbers([KINDS.indexOf(kind), items, concerned.length, (before ? 1 : 0) + (after ? 2 : 0)]);
+    out.numbers([CHANGES.indexOf(kind), items, concerned.length, (before ? 1 : 0) + (after ? 2 : 0)]);
     for (const itemId of concerned) out.itemId(itemId);
     for (const ids of [before, after]) if (ids) out.numbers(ids.codes);
   }
@@ -99,30 +103,28 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
   if (head.getUint32(12, true) !== crc32(bytes.subarray(BODY))) throw damaged("its checksum is another");
 
   const input = new ByteReader(bytes, BODY);
-  let header: Record<string, never>;
-  try {
-    header = JSON.parse(input.sizedText());
-  } catch (cause) {
-    throw damaged("its header is not JSON", cause);
-  }
+  const count = whole(0, bytes.length); // each takes a byte at least
   const {
     items: n,
     retired: retiredCount,
     changes,
     hasRaw,
     ...described
-  } = header as unknown as Omit<IndexContents, "itemIds" | "codes" | "raw" | "retired" | "journal"> & {
-    items: number;
-    retired: number;
-    changes: number;
-    hasRaw: boolean;
-  };
-  // An item takes two bytes at least: a length beyond is no length.
-  if (!Array.isArray(described.codebookSizes) || !Array.isArray(described.drift) || !(n >= 0 && n < bytes.length)) {
-    throw damaged("its header lacks something");
-  }
+  } = readJson<
+    Omit<IndexContents, "itemIds" | "codes" | "raw" | "retired" | "journal"> & {
+      items: number;
+      retired: number;
+      changes: number;
+      hasRaw: boolean;
+    }
+  >(input.sizedText(), fields({ ...HEADER, items: count, retired: count, changes: count }), (what, cause) =>
+    damaged(`of its header, ${what}`, cause),
+  );
   const sizes = publishedSizes(described);
   const levels = sizes.length;
+  if (levels === 0 || levels > MAX_LEVELS || n * levels > DENSEST * bytes.length) {
+    throw damaged(`its header claims ${counted(n, "ID")} of ${counted(levels, "code")}`);
+  }
   const codes = SemanticIds.allocate(n, sizes);
   for (let row = 0; row < n; row++) {
     const at = row * levels;
@@ -141,16 +143,20 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
   let raw: CodeArray | undefined;
   if (hasRaw) {
     raw = codes.slice();
-    for (const row of input.ascending(input.number())) raw.set(input.numbers(levels), row * levels);
+    for (const row of input.ascending(input.number())) {
+      if (row >= n) throw damaged("its raw IDs are unreadable");
+      raw.set(readIds([input.numbers(levels)], sizes).codes, row * levels);
+    }
   }
   const journal: IndexChange[] = [];
   for (let i = 0; i < changes; i++) {
     const [kind, items, concerned, which] = input.numbers(4) as [number, number, number, number];
+    if (kind >= CHANGES.length || which > 3) throw damaged("its journal is unreadable");
     const of: ItemId[] = [];
     for (let k = 0; k < concerned; k++) of.push(input.itemId()!);
     const ids = () => readIds({ codes: input.numbers(concerned * levels), levels }, sizes);
     journal.push({
-      kind: KINDS[kind]!,
+      kind: CHANGES[kind]!,
       items,
       itemIds: of,
       ...(which & 1 ? { before: ids() } : {}),

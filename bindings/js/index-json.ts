@@ -1,13 +1,17 @@
 import { ModelFormatError } from "./errors.ts";
 import {
+  CHANGES,
   checkContents,
   damaged,
+  HEADER,
   type IndexChange,
   type IndexContents,
   publishedSizes,
   readIds,
 } from "./index-contents.ts";
 import type { ItemId } from "./item-id.ts";
+import { fields, list, oneOf, whole } from "./json-shape.ts";
+import { show } from "./option-reader.ts";
 
 /** An index as JSON: everything that its file has, for other programs and for reading. */
 export interface IndexJson extends Omit<IndexContents, "itemIds" | "codes" | "raw" | "retired" | "journal"> {
@@ -50,19 +54,24 @@ export function toIndexJson(contents: IndexContents): IndexJson {
   };
 }
 
+/** Codes are checked where they become IDs, item IDs by `checkContents`. */
+const INDEX = fields({
+  ...HEADER,
+  items: list(fields({})),
+  journal: list(fields({ kind: oneOf(CHANGES), items: whole() })),
+});
+
 /** @throws ModelFormatError for what is no index, or a damaged one. */
 export function fromIndexJson(value: unknown): IndexContents {
   const json = value as IndexJson;
   if (json?.format !== "rqvae-index") throw new ModelFormatError('this is no index: its format is not "rqvae-index"');
   if (json.version !== 1) {
     throw new ModelFormatError(
-      `the index has version ${json.version}; this release of rqvae reads version 1: update the package`,
+      `the index has version ${show(json.version)}; this release of rqvae reads version 1: update the package`,
     );
   }
   const { format: _, version: __, items, journal, ...header } = json;
-  if (![items, journal, header.codebookSizes, header.drift].every(Array.isArray)) {
-    throw damaged("items, journal, codebookSizes or drift is no array");
-  }
+  INDEX(json, damaged);
   const sizes = publishedSizes(header);
   const contents: IndexContents = {
     ...header,
@@ -80,8 +89,10 @@ export function fromIndexJson(value: unknown): IndexContents {
         }
       : {}),
     retired: [...items.keys()].filter((row) => items[row]!.retired),
-    journal: journal.map(({ before, after, ...change }) => ({
-      ...change,
+    journal: journal.map(({ kind, items, itemIds, before, after }) => ({
+      kind,
+      items,
+      itemIds,
       ...(before ? { before: readIds(before, sizes) } : {}),
       ...(after ? { after: readIds(after, sizes) } : {}),
     })),

@@ -6,26 +6,45 @@ import { call, option, type Wording, type WordingPart, worded } from "./wording.
 /** Largest dimension, codebook size and batch: far above any use, and small enough for 32-bit sizes. */
 export const MAX_SIZE = 2 ** 24;
 
-/** Shows a received value in a message, short. */
+/** Shows a received value in a message, short; whatever it is, and however deep. */
 export function show(value: unknown): string {
+  try {
+    return clipped(shown(value, 2));
+  } catch {
+    return "an object that cannot be looked at"; // a Proxy that was revoked, a getter that throws
+  }
+}
+
+/** Longest that is shown, of a tag or a number of any size too. */
+const LONGEST = 200;
+const clipped = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text);
+
+function shown(value: unknown, depth: number): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "number" || typeof value === "boolean" || value === undefined || value === null)
     return String(value);
-  if (Array.isArray(value)) return value.length > 8 ? `an array of ${value.length}` : `[${value.map(show).join(", ")}]`;
+  if (Array.isArray(value)) {
+    const list = depth > 0 && value.length <= 8 ? `[${value.map((entry) => shown(entry, depth - 1)).join(", ")}]` : "";
+    return list === "" || list.length > LONGEST ? `an array of ${value.length}` : list;
+  }
   if (typeof value === "function") return "a function";
   const array = proxiedArray(value);
   return array ? `a Proxy of a ${array} (${UNWRAP})` : Object.prototype.toString.call(value).slice(8, -1);
 }
+
+/** What an integer must be, in words. */
+export const wholeNumber = (min: number, max: number): string =>
+  max === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`;
 
 /** What to do about a Proxy of an array or of another object of the platform: nothing can be read through it. */
 export const UNWRAP = "pass the object itself: toRaw(object) in Vue";
 
 /** "Float32Array" and so on, if the value is a Proxy of a typed array. */
 export function proxiedArray(value: unknown): string | undefined {
-  const { name, BYTES_PER_ELEMENT } = ((value as object | undefined)?.constructor ?? {}) as Partial<
-    Float32ArrayConstructor & { name: string }
-  >;
+  const made: unknown = (value as object | undefined)?.constructor;
+  if (typeof made !== "function") return undefined; // a name like any other, in JSON
+  const { name, BYTES_PER_ELEMENT } = made as unknown as { name: string; BYTES_PER_ELEMENT?: number };
   return BYTES_PER_ELEMENT && !ArrayBuffer.isView(value) ? name : undefined;
 }
 
@@ -59,10 +78,7 @@ export class OptionReader {
   integer(name: string, fallback: number | undefined, min: number, max: number): number {
     const value = this.get(name) ?? fallback;
     if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
-      this.fail(
-        name,
-        max === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`,
-      );
+      this.fail(name, wholeNumber(min, max));
     }
     return value;
   }
@@ -126,7 +142,7 @@ export class OptionReader {
     for (const name of Object.keys(this.#options)) {
       if (this.#known.has(name)) continue;
       throw new InvalidInputError(
-        worded`${call(this.#where)}unknown option ${JSON.stringify(name)}${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`,
+        worded`${call(this.#where)}unknown option ${show(name)}${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`,
       );
     }
   }

@@ -1,6 +1,21 @@
 /** Reading a model file. Apart from its writing: who does not load a model is spared it. */
 
 import { ModelFormatError } from "./errors.ts";
+import { showName } from "./file-values.ts";
+import {
+  fields,
+  finite,
+  flag,
+  hex16,
+  is,
+  list,
+  oneOf,
+  optional,
+  readJson,
+  type Shape,
+  text,
+  whole,
+} from "./json-shape.ts";
 import {
   BLANK_CHECKSUM,
   checksumPosition,
@@ -12,13 +27,13 @@ import {
   type ModelMetadata,
   STATE,
 } from "./model-file.ts";
+import { show } from "./option-reader.ts";
+import { MAX_HEADER, readSafetensorsHeader, type TensorEntry } from "./safetensors-header.ts";
 import { TextDecoder, TextEncoder } from "./text-codecs.ts";
 import { counted } from "./wording.ts";
 
 /** Features that a reader must know to use a file; `requires` may name these only. "encodeBeam": IDs come from a beam search. */
 const FEATURES: readonly string[] = ["encodeBeam"];
-/** Longest header that is read: the format's own cap. */
-const MAX_HEADER = 100_000_000;
 
 /**
  * Reads a safetensors file and checks all of it: lengths, bounds, overlaps, shapes and, in a file of ours, format, required
@@ -42,56 +57,21 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
     );
   }
   const dataStart = 8 + Number(headerLength);
-  let header: Record<string, unknown>;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, dataStart)));
-  } catch (cause) {
-    throw new ModelFormatError("the model file is damaged: its header is not valid JSON", { cause });
-  }
-  const metadata = readMetadata(header.__metadata__);
-  if (metadata === undefined && findChecksum(bytes) !== undefined) {
-    throw new ModelFormatError(
-      "the model file is damaged: the name of its rqvae metadata is lost. Fetch or copy it again",
-    );
-  }
   const data = bytes.subarray(dataStart);
+  const header = readSafetensorsHeader(bytes.subarray(8, dataStart), data.length, damaged);
+  const metadata = readMetadata(header.metadata);
+  if (metadata === undefined && findChecksum(bytes) !== undefined) {
+    throw damaged("the name of its rqvae metadata is lost. Fetch or copy it again");
+  }
   const tensors = new Map<string, FileTensor>();
-  const ranges: [number, number, string][] = [];
   const others: string[] = [];
   let state: Uint8Array | undefined;
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
-    if (name === STATE && metadata?.checkpoint) {
-      const [begin, end] = readRange(name, entry, 1, data);
-      ranges.push([begin, end, name]);
-      state = data.slice(begin, end);
-      continue;
-    }
-    const width = metadata === undefined ? otherWidth(entry) : undefined;
-    if (width !== undefined) {
-      const [begin, end] = readRange(name, entry, width, data);
-      ranges.push([begin, end, name]);
-      others.push(name);
-      continue;
-    }
-    const [begin, end, tensor] = readTensor(name, entry, data);
-    ranges.push([begin, end, name]);
-    tensors.set(name, tensor);
-  }
-  ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  let reached = 0;
-  for (const [begin, end, name] of ranges) {
-    if (begin !== reached) {
-      throw new ModelFormatError(
-        `the model file is damaged: tensor "${name}" begins at byte ${begin} of the data instead of ${reached}`,
-      );
-    }
-    reached = end;
-  }
-  if (reached !== data.length) {
-    throw new ModelFormatError(
-      `the model file is damaged: its tensors take ${counted(reached, "byte")}, but ${counted(data.length, "byte")} of data are there`,
-    );
+  for (const entry of header.tensors) {
+    const { name, dtype, begin, end } = entry;
+    if (name === STATE && metadata?.checkpoint) state = data.slice(begin, end);
+    // Counters and flags, which no weights are.
+    else if (metadata === undefined && /^([IU]\d+|BOOL)$/.test(dtype)) others.push(name);
+    else tensors.set(name, readTensor(entry, data));
   }
   if (metadata === undefined) return { tensors, others };
   const blanked = bytes.slice();
@@ -116,89 +96,78 @@ function describeStart(bytes: Uint8Array): string {
   return [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
+const nullable =
+  (shape: Shape): Shape =>
+  (value, complain, path) =>
+    value === null || shape(value, complain, path);
+
+/** Options by name: values, or lists of them. What each may be is for those to say who read options. */
+const options: Shape = (value, complain, path) => {
+  fields({})(value, complain, path);
+  const isScalar = (entry: unknown) => typeof entry !== "object" || entry === null;
+  const flat = is("a value or a list of values", (entry) =>
+    Array.isArray(entry) ? entry.every(isScalar) : isScalar(entry),
+  );
+  for (const [name, entry] of Object.entries(value as object)) flat(entry, complain, `${path}.${name.slice(0, 40)}`);
+};
+
+const METADATA = fields({
+  numerics: whole(),
+  part: oneOf(["full", "encoder"]),
+  config: options,
+  initialized: flag,
+  training: nullable(
+    fields({
+      items: whole(),
+      epochs: whole(),
+      steps: whole(),
+      selectedEpoch: whole(-1),
+      reconstructionLoss: nullable(finite),
+      quantizeLoss: nullable(finite),
+      validationLoss: nullable(finite),
+      uniqueShare: finite,
+    }),
+  ),
+  checkpoint: optional(fields({ train: options, data: fields({ rows: whole(), dim: whole(), hash: text }) })),
+  fingerprint: hex16,
+  checksum: hex16,
+});
+
 function readMetadata(metadata: unknown): ModelMetadata | undefined {
-  const text = (metadata as { rqvae?: unknown } | undefined)?.rqvae;
-  if (text === undefined) return undefined;
-  let parsed: ModelMetadata;
-  try {
-    parsed = JSON.parse(text as string);
-  } catch (cause) {
-    throw new ModelFormatError("the model file is damaged: its rqvae metadata is not valid JSON", { cause });
-  }
-  if (parsed === null || typeof parsed !== "object" || !Number.isInteger(parsed.format)) {
-    throw new ModelFormatError("the model file is damaged: its rqvae metadata has no format number");
-  }
+  if (!Object.hasOwn((metadata ?? {}) as object, "rqvae")) return undefined;
+  const json = (metadata as { rqvae: unknown }).rqvae;
+  const complain = (what: string, cause?: unknown) => damaged(`of its rqvae metadata, ${what}`, cause);
+  text(json, complain);
+  const parsed = readJson<ModelMetadata>(json as string, fields({ format: whole() }), complain);
+  // A newer file may have anything else.
   if (parsed.format > FORMAT) {
     throw new ModelFormatError(
       `the model file has format ${parsed.format}; this release of rqvae reads up to format ${FORMAT}: update the package`,
     );
   }
-  const unknown = Array.isArray(parsed.requires)
-    ? parsed.requires.filter((feature) => !FEATURES.includes(feature))
-    : undefined;
-  if (unknown === undefined || unknown.length > 0) {
+  fields({ requires: list(text) })(parsed, complain);
+  const unknown = parsed.requires.filter((feature) => !FEATURES.includes(feature));
+  if (unknown.length > 0) {
     throw new ModelFormatError(
-      `the model file requires ${unknown === undefined ? "something unreadable" : unknown.map((f) => `"${f}"`).join(", ")}, which this release of rqvae does not know: update the package`,
+      `the model file requires ${unknown.slice(0, 8).map(showName).join(", ")}, which this release of rqvae does not know: update the package`,
     );
   }
-  if (parsed.part !== "full" && parsed.part !== "encoder") {
-    throw new ModelFormatError(`the model file is damaged: its part is ${JSON.stringify(parsed.part)}`);
-  }
-  if (parsed.config === null || typeof parsed.config !== "object") {
-    throw new ModelFormatError("the model file is damaged: its metadata has no config");
-  }
+  METADATA(parsed, complain);
   return parsed;
 }
 
+const damaged = (what: string, cause?: unknown) =>
+  new ModelFormatError(`the model file is damaged: ${what}`, cause === undefined ? undefined : { cause });
+
 const WIDTH: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
-/** Of whole numbers and truth values, which no weights are. */
-const OTHER_WIDTH: Record<string, number> = { I64: 8, U64: 8, I32: 4, U32: 4, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1 };
 
-/** Bytes a number of a tensor that is no float; undefined for floats and unknown types. */
-function otherWidth(entry: unknown): number | undefined {
-  const dtype = (entry as { dtype?: unknown } | null)?.dtype;
-  return typeof dtype === "string" && Object.hasOwn(OTHER_WIDTH, dtype) ? OTHER_WIDTH[dtype] : undefined;
-}
-
-/** Where a tensor's bytes lie, checked against its shape. */
-function readRange(name: string, entry: unknown, width: number, data: Uint8Array): [number, number, number[]] {
-  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-  const natural = (x: unknown): x is number => Number.isSafeInteger(x) && (x as number) >= 0;
-  if (
-    !Array.isArray(shape) ||
-    !shape.every(natural) ||
-    !Array.isArray(offsets) ||
-    offsets.length !== 2 ||
-    !offsets.every(natural)
-  ) {
-    throw new ModelFormatError(`the model file is damaged: the entry of tensor "${name}" is not a safetensors entry`);
-  }
-  const size = shape.reduce((product, extent) => product * extent, 1);
-  const [begin, end] = offsets as [number, number];
-  if (end > data.length) {
-    throw new ModelFormatError(
-      `the model file is truncated: tensor "${name}" ends at byte ${end} of the data, but only ${data.length} are there`,
-    );
-  }
-  if (end - begin !== size * width) {
-    throw new ModelFormatError(
-      `the model file is damaged: tensor "${name}" of shape [${shape}] and ${dtype} takes ${counted(size * width, "byte")}, not ${end - begin}`,
-    );
-  }
-  return [begin, end, shape];
-}
-
-function readTensor(name: string, entry: unknown, data: Uint8Array): [number, number, FileTensor] {
-  const { dtype } = (entry ?? {}) as Record<string, unknown>;
-  const width = typeof dtype === "string" && Object.hasOwn(WIDTH, dtype) ? WIDTH[dtype]! : undefined;
+function readTensor({ name, dtype, shape, begin, end }: TensorEntry, data: Uint8Array): FileTensor {
+  const width = Object.hasOwn(WIDTH, dtype) ? WIDTH[dtype] : undefined;
   if (width === undefined) {
     throw new ModelFormatError(
-      entry === null || typeof entry !== "object" || dtype === undefined
-        ? `the model file is damaged: the entry of tensor "${name}" is not a safetensors entry`
-        : `tensor "${name}" has dtype ${JSON.stringify(dtype)}; save the model in float32 (or F16, BF16, F64)`,
+      `tensor ${showName(name)} has dtype ${show(dtype)}; save the model in float32 (or F16, BF16, F64)`,
     );
   }
-  const [begin, end, shape] = readRange(name, entry, width, data);
   const size = (end - begin) / width;
   const view = new DataView(data.buffer, data.byteOffset + begin, end - begin);
   const values = new Float32Array(size);
@@ -212,10 +181,12 @@ function readTensor(name: string, entry: unknown, data: Uint8Array): [number, nu
       values[i] = bits.getFloat32(0);
     }
     if (!Number.isFinite(values[i])) {
-      throw new ModelFormatError(`tensor "${name}" holds ${values[i]} at position ${i}: the model is not usable`);
+      throw new ModelFormatError(
+        `tensor ${showName(name)} holds ${values[i]} at position ${i}: the model is not usable`,
+      );
     }
   }
-  return [begin, end, { name, shape, data: values }];
+  return { name, shape, data: values };
 }
 
 const TWO_56 = 72057594037927936;

@@ -238,10 +238,12 @@ export class RQVAE {
       resumed?.requireSameRows(difference);
       const profile = await rows.profile();
       const model = this.#open();
-      this.#forgetTraining();
+      // The old training's memory goes first, but not for a checkpoint whose state may turn out to be damaged.
+      if (!resumed) this.#forgetTraining();
       const run = new Training(module, model, this.config, rows, config, { profile, columnNames });
-      this.#training = { run, data, hashes: rows.hashes };
       if (resumed) run.restore(resumed.state);
+      this.#forgetTraining();
+      this.#training = { run, data, hashes: rows.hashes };
       let due = performance.now();
       await run.run(rows, {
         report: onProgress && (() => onProgress(run.event())),

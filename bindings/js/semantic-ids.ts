@@ -1,5 +1,6 @@
 import { checkArray, requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
+import { show } from "./option-reader.ts";
 import { counted, thereAre } from "./wording.ts";
 
 /** Codes as they are stored: 16-bit where every codebook fits, 32-bit otherwise. */
@@ -10,6 +11,14 @@ export function levelLetter(level: number): string {
   let name = "";
   for (let n = level; n >= 0; n = Math.floor(n / 26) - 1) name = String.fromCharCode(97 + (n % 26)) + name;
   return name;
+}
+
+/** Codes in an ID: more than anybody has, and few enough for what is done level by level. */
+export const MAX_LEVELS = 512;
+
+function requireLevels(levels: number): void {
+  if (levels >= 1 && levels <= MAX_LEVELS) return;
+  throw new InvalidInputError(`codebookSizes has ${counted(levels, "entry")}; an ID has 1 to ${MAX_LEVELS} codes`);
 }
 
 /** A symbol of the registry, so that entries of the package that are bundled apart know it. */
@@ -41,7 +50,7 @@ export class SemanticIds implements Iterable<number[]> {
   readonly codes: CodeArray;
   /** Number of items. */
   readonly length: number;
-  /** Codes per ID. */
+  /** Codes per ID, at most 512. */
   readonly levels: number;
   /** Number of codes of each level; of IDs from a file that does not say it, as few as hold their codes, see `hasInferredSizes`. */
   readonly codebookSizes: readonly number[];
@@ -54,7 +63,7 @@ export class SemanticIds implements Iterable<number[]> {
   /** Prefer `SemanticIds.from`. `codes.length` must be a multiple of `codebookSizes.length`. */
   constructor(codes: CodeArray, codebookSizes: readonly number[], fingerprint?: string, margins?: Float32Array) {
     const levels = codebookSizes.length;
-    if (levels === 0) throw new InvalidInputError("codebookSizes is empty: an ID needs at least one level");
+    requireLevels(levels);
     requireAttached(codes, "codes");
     if (codes.length % levels !== 0) {
       throw new InvalidInputError(
@@ -82,10 +91,11 @@ export class SemanticIds implements Iterable<number[]> {
     if (!Array.isArray(codebookSizes) || codebookSizes.length === 0) {
       throw new InvalidInputError("codebookSizes must be an array with the number of codes of each level");
     }
+    requireLevels(codebookSizes.length);
     for (const [level, size] of codebookSizes.entries()) {
       if (!Number.isInteger(size) || size < 1 || size > 2 ** 32) {
         throw new InvalidInputError(
-          `codebookSizes[${level}] is ${size}; a codebook has a positive whole number of codes, at most 2^32`,
+          `codebookSizes[${level}] is ${show(size)}; a codebook has a positive whole number of codes, at most 2^32`,
         );
       }
     }
@@ -100,7 +110,7 @@ export class SemanticIds implements Iterable<number[]> {
     }
     if (flat && (rows as { levels: number }).levels !== levels) {
       throw new InvalidInputError(
-        `levels is ${(rows as { levels: number }).levels}, but codebookSizes has ${counted(levels, "entry")}`,
+        `levels is ${show((rows as { levels: number }).levels)}, but codebookSizes has ${counted(levels, "entry")}`,
       );
     }
     if (flat && flat.length % levels !== 0) {
@@ -114,14 +124,14 @@ export class SemanticIds implements Iterable<number[]> {
       const row = table ? table[i] : undefined;
       if (table && row?.length !== levels) {
         throw new InvalidInputError(
-          `row ${i} ${row?.length === undefined ? "is no array" : `has ${counted(row.length, "code")}`}, but codebookSizes has ${counted(levels, "entry")}`,
+          `row ${i} ${Array.isArray(row) || ArrayBuffer.isView(row) ? `has ${counted(row.length, "code")}` : "is no array"}, but codebookSizes has ${counted(levels, "entry")}`,
         );
       }
       for (let l = 0; l < levels; l++) {
         const code = (row ? row[l] : flat![i * levels + l]) as number;
         if (!Number.isInteger(code) || code < 0 || code >= codebookSizes[l]!) {
           throw new InvalidInputError(
-            `row ${i}, level ${l}: code ${code} is not a whole number from 0 to ${codebookSizes[l]! - 1}`,
+            `row ${i}, level ${l}: code ${show(code)} is not a whole number from 0 to ${codebookSizes[l]! - 1}`,
           );
         }
         codes[i * levels + l] = code;

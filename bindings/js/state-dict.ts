@@ -1,6 +1,7 @@
 /** A PyTorch state_dict, without our metadata: its program is known by its names, its architecture read off the shapes. */
 
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
+import { isSame } from "./file-values.ts";
 import { MODEL_OPTION_NAMES, resolveModelConfig } from "./model-config.ts";
 import type { FileTensor, ModelFile } from "./model-file.ts";
 import { show } from "./option-reader.ts";
@@ -68,7 +69,7 @@ function checkSizes(sizes: Sizes, stated: Partial<ModelOptions>, names: Readonly
     const given = stated[name as keyof Sizes];
     const one = name === "codebookSize" && typeof given === "number";
     const spelled = one ? sizes.codebookSize.map(() => given) : given;
-    if (spelled !== undefined && JSON.stringify(spelled) !== JSON.stringify(size)) {
+    if (spelled !== undefined && !isSame(spelled, size)) {
       throw new InvalidInputError(
         `RQVAE.load: config.${names.get(name) ?? name} is ${show(given)}, but the file's tensors have ${show(size)}: leave it out`,
       );

@@ -99,13 +99,18 @@ export class Training {
     return this.#native.saveTrainState(this.#handle);
   }
 
-  /** @throws InvalidInputError for bytes that do not fit; the model is then as it was. */
+  /** @throws InvalidInputError for bytes that do not fit; the model is then as it was, and this training is over. */
   restore(state: Uint8Array): void {
-    withArena(this.#native, (arena) => {
-      const address = arena.allocate(state.length);
-      this.#native.HEAPU8.set(state, address);
-      this.#native.restoreTrainState(this.#handle, address, state.length);
-    });
+    try {
+      withArena(this.#native, (arena) => {
+        const address = arena.allocate(state.length);
+        this.#native.HEAPU8.set(state, address);
+        this.#native.restoreTrainState(this.#handle, address, state.length);
+      });
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
     this.#gather();
     this.#told = this.records.length;
   }

@@ -1,4 +1,5 @@
 import { InvalidInputError } from "./errors.ts";
+import { show } from "./option-reader.ts";
 import { type SemanticIds, sortedRows } from "./semantic-ids.ts";
 
 /** A prefix of IDs and everything below it. */
@@ -29,7 +30,7 @@ export function codeTree(ids: SemanticIds, options: CodeTreeOptions = {}): CodeT
   const { maxDepth = ids.levels, itemsPerNode = 3 } = options;
   for (const [name, value] of Object.entries({ maxDepth, itemsPerNode })) {
     if (!Number.isInteger(value) || value < 0)
-      throw new InvalidInputError(`${name} is ${value}; it must be a whole number from 0`);
+      throw new InvalidInputError(`${name} is ${show(value)}; it must be a whole number from 0`);
   }
   const { codes, levels } = ids;
   const rows = sortedRows(ids);

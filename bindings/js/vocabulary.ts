@@ -358,6 +358,7 @@ export class Vocabulary {
 
   /** @throws InvalidInputError */
   static fromJSON(json: { codebookSizes: readonly number[] } & VocabularyOptions): Vocabulary {
+    checkOptionNames(json, "Vocabulary.fromJSON", ["codebookSizes", "template", "baseOffset", "special"]);
     const { codebookSizes, ...options } = json;
     return new Vocabulary(codebookSizes, options);
   }

@@ -153,11 +153,19 @@ describe("safetensors", () => {
     ["a header of 1 GB", Uint8Array.of(0, 0, 0, 64, 0, 0, 0, 0, 0x7b, 1, 2), /1,073,741,824 bytes/],
     ["a header of 2^56", Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1, 0x7b, 1, 2), /header is said/],
     ["a longer header", Uint8Array.of(99, 0, 0, 0, 0, 0, 0, 0, 0x7b, 1, 2), /99 bytes, but only 3 follow/],
-    ["a broken header", withBytes("{x"), /not valid JSON/],
-    ["another shape", withBytes(entry({ shape: [5, 3] })), /"x" needs 60 bytes.*has 48/],
-    ["2^53 rows", withBytes(entry({ shape: [2 ** 53 - 1, 3] })), /needs .* bytes for its shape/],
-    ["negative sizes", withBytes(entry({ shape: [-4, -3] })), /impossible sizes/],
-    ["beyond the file", withBytes(entry({ shape: [8, 3], data_offsets: [0, 96] })), /bytes 0 to 96 of 48/],
+    ["a broken header", withBytes("{x"), /header, it is not JSON/],
+    ["another shape", withBytes(entry({ shape: [5, 3] })), /"x" of shape \[5,3\] and F32 takes 60 bytes, not 48/],
+    ["2^53 rows", withBytes(entry({ shape: [2 ** 53 - 1, 3] })), /takes 1\.1e17 bytes, not 48/],
+    [
+      "negative sizes",
+      withBytes(entry({ shape: [-4, -3] })),
+      /shape\[0\] must be a whole number of at least 0, received -4/,
+    ],
+    [
+      "beyond the file",
+      withBytes(entry({ shape: [8, 3], data_offsets: [0, 96] })),
+      /bytes 0 to 96 of the data, of which 48 bytes are there/,
+    ],
     [
       "overlap",
       makeSafetensors([f32, { ...f32, name: "y", offsets: [24, 72] }]),
@@ -166,7 +174,7 @@ describe("safetensors", () => {
     [
       "data of no tensor",
       withBytes(entry({ shape: [2, 3], data_offsets: [0, 24] })),
-      /take 24 bytes, but 48 are there/,
+      /take 24 bytes, but 48 bytes of data are there/,
     ],
     ["a model of ours", makeSafetensors([f32], { rqvae: "{}" }), /model of rqvae.*RQVAE\.load/],
     ["no tensor", withBytes("{}", new Uint8Array(0)), /it has none/],

@@ -205,7 +205,7 @@ describe("files that are not right", () => {
     );
     await refused(
       withMetadata((m) => (m.config = null)),
-      /no config/,
+      /config must be an object, received null/,
     );
     await refused(
       withMetadata((m) => (m.part = "left")),
@@ -243,7 +243,10 @@ describe("files that are not right", () => {
       close({ a: { dtype: "F32", shape: [1], data_offsets: [4, 8] } }, new Uint8Array(8)),
       /begins at byte 4/,
     );
-    await refused(close({ a: null }, new Uint8Array(0)), /not a safetensors entry/);
+    await refused(
+      close({ a: null }, new Uint8Array(0)),
+      /"a" is no safetensors entry: it must be an object, received null/,
+    );
     const huge = bytes.slice();
     new DataView(huge.buffer).setBigUint64(0, 2n ** 60n, true);
     await refused(huge, /not a safetensors model file/);

@@ -2,7 +2,7 @@
 
 import { viewBytes } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
-import { proxiedArray, UNWRAP } from "../option-reader.ts";
+import { proxiedArray, show, UNWRAP } from "../option-reader.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import { counted } from "../wording.ts";
 
@@ -194,10 +194,18 @@ export function count(n: number): string {
 
 /** A value as it is shown in a message, shortened. */
 export function describeValue(value: unknown): string {
+  try {
+    return described(value);
+  } catch {
+    return show(value);
+  }
+}
+
+function described(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (Array.isArray(value)) return `an array of ${count(value.length)}`;
   const array = proxiedArray(value);
   if (array) return `a Proxy of a ${array} (${UNWRAP})`;
   if (typeof value === "object" && value !== null) return "an object";
-  return typeof value === "function" ? "a function" : String(value);
+  return typeof value === "function" ? "a function" : show(value);
 }

@@ -4,6 +4,7 @@
  */
 
 import { InvalidInputError } from "../errors.ts";
+import { showName } from "../file-values.ts";
 import { describeValue } from "./bytes.ts";
 
 /** What the columns (fields, arrays) of a file were taken for, by their names. */
@@ -153,7 +154,7 @@ export const mayBeItemIdName = (name: string): boolean => keyRank(name, 1) <= WE
 /** Which of the columns holds the items' IDs, by its name alone; -1 when none does. */
 export function keyAmong(names: readonly string[]): number {
   const ranks = names.map((name) => keyRank(name, 1));
-  const best = Math.min(...ranks);
+  const best = ranks.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   return best <= WEAK_RANK ? ranks.indexOf(best) : -1;
 }
 
@@ -296,12 +297,13 @@ export function decideColumns(columns: readonly Column[], options: ColumnOptions
     kindOf(column) === "number" && /^(titles?|names?)$/.test(plainName(column.name ?? "")) ? "text" : kindOf(column),
   );
   const { vector, isList } = findVector(columns, kinds, options, where);
-  const rest = columns.map((_, column) => column).filter((column) => !vector.includes(column));
+  const isDimension = new Set(vector);
+  const rest = columns.map((_, column) => column).filter((column) => !isDimension.has(column));
   const itemId =
     options.itemId === undefined
       ? findKey(columns, kinds, rest, isList)
       : requireColumn(columns, options.itemId, "itemId", where);
-  if (itemId !== undefined && vector.includes(itemId)) {
+  if (itemId !== undefined && isDimension.has(itemId)) {
     throw new InvalidInputError(
       `itemId: ${describeValue(columnName(columns[itemId]!.name, itemId))} is part of the embedding; leave it out of embedding`,
     );
@@ -312,8 +314,9 @@ export function decideColumns(columns: readonly Column[], options: ColumnOptions
   const texts = others.filter((column) => kinds[column] === "text" || (isNamed && kinds[column] === "empty"));
   const title = isNamed ? titleOf(columns, texts, itemId !== undefined) : texts[0];
   // In a table with a column per dimension, other numbers are more likely left over than chosen.
+  const isText = new Set(texts);
   const isLabel = (column: number) =>
-    texts.includes(column) ||
+    isText.has(column) ||
     (kinds[column] === "number" && (isList || keyRank(columns[column]!.name, column) < BY_VALUES));
   return {
     vector,
@@ -465,7 +468,7 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   if (codes && lists.length === 0 && families.length === 1) {
     const names = codes.columns.slice(0, 3).map((column) => describeValue(nameOf(column)));
     throw new InvalidInputError(
-      `${where} holds semantic IDs, ${names.join(", ")}, not embeddings: give the file of the vectors instead, or say that these are: embedding: ${JSON.stringify(codes.prefix)}`,
+      `${where} holds semantic IDs, ${names.join(", ")}, not embeddings: give the file of the vectors instead, or say that these are: embedding: ${showName(codes.prefix)}`,
     );
   }
   const sparse = free.find((column) => kinds[column] === "list" && isSparseHalf(columns, column));
@@ -494,7 +497,7 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
       if (named.length === 1) return named[0]!.found;
     }
     throw new InvalidInputError(
-      `${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}: choose one, embedding: ${JSON.stringify(candidates[0]!.name)}`,
+      `${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}: choose one, embedding: ${showName(candidates[0]!.name ?? "")}`,
     );
   }
   if (sparse !== undefined) {
@@ -590,8 +593,7 @@ function looseNumbers(
   };
   let vector = numbers.filter((column) => !isKeyName(column));
   // Values are evidence only beside others that are not so: in a table of whole numbers every column may rise.
-  const byValues = vector.filter((column) => areKeys(columns[column]!, column));
-  const others = vector.filter((column) => !byValues.includes(column));
+  const others = vector.filter((column) => !areKeys(columns[column]!, column));
   if (others.length > 0 && others.every((column) => !isWhole(columns[column]!))) vector = others;
   if (vector.length === 0) {
     const seen = [
@@ -611,7 +613,7 @@ function looseNumbers(
           ? `it holds text such as ${describeValue(sample[0])}`
           : "";
     const remedy =
-      lists.length > 0 ? `; if it is the embedding, say so: embedding: ${JSON.stringify(nameOf(lists[0]!))}` : "";
+      lists.length > 0 ? `; if it is the embedding, say so: embedding: ${showName(nameOf(lists[0]!))}` : "";
     throw new InvalidInputError(
       `${where} holds no embedding: a list of numbers per item, or a column of numbers per dimension, is expected${found && `, but ${found}`}${remedy}`,
     );
@@ -626,20 +628,20 @@ function looseNumbers(
   const properties = vector.filter((column) => isProperty(columns[column]!.name));
   if (properties.length === vector.length && vector.length > 0) {
     throw new InvalidInputError(
-      `the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding; if they are one, name them: embedding: ${JSON.stringify(vector.slice(0, 3).map(nameOf))}`,
+      `the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding; if they are one, name them: embedding: ${firstOf(vector.map(nameOf))}`,
     );
   }
   if (properties.length > 0) {
-    const others = vector.filter((column) => !properties.includes(column)).map(nameOf);
+    const others = vector.filter((column) => !isProperty(columns[column]!.name)).map(nameOf);
     throw new InvalidInputError(
-      `of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}; name those that are the embedding: embedding: ${JSON.stringify(others.slice(0, 3))}`,
+      `of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}; name those that are the embedding: embedding: ${firstOf(others)}`,
     );
   }
   const foreign = foreignColumn(columns, kinds, vector);
   if (foreign !== undefined) {
     const others = vector.filter((column) => column !== foreign).map(nameOf);
     throw new InvalidInputError(
-      `column ${foreign} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}; name the columns that are the embedding: embedding: ${JSON.stringify(others.slice(0, 3))}`,
+      `column ${foreign} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}; name the columns that are the embedding: embedding: ${firstOf(others)}`,
     );
   }
   // A column without values may have been a dimension.
@@ -648,7 +650,7 @@ function looseNumbers(
   );
   if (empty >= 0) {
     throw new InvalidInputError(
-      `column ${empty} (${describeValue(nameOf(empty))}) is empty in the first rows: remove it if it is not part of the embedding, or name the columns that are: embedding: ${JSON.stringify(vector.slice(0, 3).map(nameOf))}`,
+      `column ${empty} (${describeValue(nameOf(empty))}) is empty in the first rows: remove it if it is not part of the embedding, or name the columns that are: embedding: ${firstOf(vector.map(nameOf))}`,
     );
   }
   return vector;
@@ -676,14 +678,15 @@ function foreignColumn(
   });
   if (unread >= 0) return unread;
   if (columns.every(({ name }) => name === undefined)) {
-    const between = columns.findIndex((_, i) => !vector.includes(i) && vector[0]! < i && i < vector.at(-1)!);
+    const isDimension = new Set(vector);
+    const between = columns.findIndex((_, i) => !isDimension.has(i) && vector[0]! < i && i < vector.at(-1)!);
     if (between >= 0 && kinds[between] !== "number") return between;
   }
   if (vector.length < 3 || columns[vector[0]!]!.name === undefined) return undefined;
   const scales = vector.map((column) => scaleOf(columns[column]!));
   const median = [...scales].sort((a, b) => a - b)[Math.floor((scales.length - 1) / 2)]!;
   const fractions = vector.filter((column) => !isWhole(columns[column]!));
-  const largest = vector[scales.indexOf(Math.max(...scales))]!;
+  const largest = vector[scales.indexOf(scales.reduce((a, b) => Math.max(a, b)))]!;
   const isOdd = isWhole(columns[largest]!) && fractions.length === vector.length - 1;
   return scaleOf(columns[largest]!) > (isOdd ? 10 : 50) * median && median > 0 ? largest : undefined;
 }
@@ -698,6 +701,9 @@ function foreignReason(column: Column, kind: Kind): string {
 }
 
 /** Names for a message. */
+/** The first names, as the option takes them. */
+const firstOf = (names: readonly string[]) => `[${names.slice(0, 3).map(showName).join(",")}]`;
+
 const listed = (names: readonly string[]) =>
   `${names.slice(0, 8).map(describeValue).join(", ")}${names.length > 8 ? ", …" : ""}`;
 

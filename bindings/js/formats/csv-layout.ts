@@ -198,10 +198,11 @@ export function findLayout(
   );
   const decision = decide(columns, isEdge, { ...options, isWords });
   const { vector, isList, itemId, title, labels } = decision;
+  const [isDimension, isLabel] = [new Set(vector), new Set(labels)];
   const kinds = columns.map((column, i) => {
     if (isEdge[i]) return EMPTY;
-    if (vector.includes(i)) return isList ? LIST : NUMBER;
-    if (i === itemId || i === title || labels.includes(i)) return TEXT;
+    if (isDimension.has(i)) return isList ? LIST : NUMBER;
+    if (i === itemId || i === title || isLabel.has(i)) return TEXT;
     return kindOf(column) === "empty" ? EMPTY : SKIPPED;
   });
   return {
@@ -237,7 +238,8 @@ function decide(
   }
   const labels = options.labelColumns?.map((column) => findColumn(column, columns, "labelColumns lists")) ?? [];
   // What the caller took for labels is out of the question.
-  const asked = all.filter((column) => !labels.includes(column) && !isEdge[column]);
+  const isLabel = new Set(labels);
+  const asked = all.filter((column) => !isLabel.has(column) && !isEdge[column]);
   if (asked.length === 0)
     throw new InvalidInputError(`labelColumns lists all ${width} columns: none is left for the embedding`);
   const place = (wanted: string | number) =>
@@ -268,7 +270,8 @@ function decide(
   if (options.labelColumns) {
     // All other columns that were not named belong to the embedding, unless one of them holds it.
     const vector = decision.isList || embedding !== undefined ? inAll(decision.vector) : asked;
-    const ignored = all.filter((column) => !vector.includes(column) && !labels.includes(column) && !isEdge[column]);
+    const isDimension = new Set(vector);
+    const ignored = asked.filter((column) => !isDimension.has(column));
     return {
       vector,
       isList: decision.isList,

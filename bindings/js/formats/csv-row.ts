@@ -44,8 +44,8 @@ export class QuickRows {
    * @param dimensions The columns of numbers, in the order of the dimensions. Default: as they stand.
    */
   constructor(columns: readonly number[], delimiter: string, isQuoting = true, dimensions: readonly number[] = []) {
-    const inOrder = [...dimensions].sort((a, b) => a - b);
-    this.#places = dimensions.length === 0 ? undefined : inOrder.map((column) => dimensions.indexOf(column));
+    const places = [...dimensions.keys()].sort((a, b) => dimensions[a]! - dimensions[b]!);
+    this.#places = dimensions.length === 0 ? undefined : places;
     this.#columns = columns;
     this.#delimiter = delimiter.charCodeAt(0);
     this.#isSpaced = delimiter === " ";

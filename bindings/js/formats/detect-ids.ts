@@ -93,8 +93,14 @@ function recogniseJson(head: string, template: TokenTemplate): IdFormat {
   if (/^\{\s*"\d+"\s*:\s*\{/.test(head)) return "trie";
   const [, token] = /^\{\s*"\d+"\s*:\s*\[\s*("[^"\\]*(?:\\.[^"\\]*)*")/.exec(head) ?? [];
   if (token === undefined) return "lcrec";
-  const match = template.matchAt(JSON.parse(token), 0);
-  return match?.level === 0 && match.end === JSON.parse(token).length ? "lcrec" : "trie";
+  let first: string;
+  try {
+    first = JSON.parse(token);
+  } catch {
+    return "lcrec"; // whose reader says what is wrong
+  }
+  const match = template.matchAt(first, 0);
+  return match?.level === 0 && match.end === first.length ? "lcrec" : "trie";
 }
 
 /** What `idChunks` may write beside the IDs, where the format has a place for it. */

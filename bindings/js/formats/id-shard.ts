@@ -1,9 +1,11 @@
 import { InvalidInputError } from "../errors.ts";
+import { fields, list, readJson, text, whole } from "../json-shape.ts";
 import { writeSafetensors } from "../model-file.ts";
+import { MAX_HEADER, readSafetensorsHeader } from "../safetensors-header.ts";
 import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import { counted } from "../wording.ts";
-import { asBytes, describeValue } from "./bytes.ts";
+import { asBytes } from "./bytes.ts";
 import { checkedItemIds } from "./id-table.ts";
 import { requireUnique } from "./join.ts";
 
@@ -30,6 +32,13 @@ interface Metadata {
   codebookSizes: number[];
   fingerprint: string;
 }
+
+const METADATA = fields({
+  first: whole(),
+  rows: whole(1),
+  codebookSizes: list(whole(1, 2 ** 32)),
+  fingerprint: text,
+});
 
 /**
  * A shard as a file: safetensors with the tensor `codes` (n x L, U16 or U32), with `item_ids` (U8: a JSON array as UTF-8) where the shard has
@@ -66,72 +75,58 @@ export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
   const bytes = asBytes(file);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const size = bytes.length < 8 ? -1 : Number(view.getBigUint64(0, true));
-  if (size < 2 || size > bytes.length - 8 || bytes[8] !== 0x7b) throw foreign("it does not begin as one");
-  const header = parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
-  const text = (header.__metadata__ as Record<string, unknown> | undefined)?.[KEY];
-  if (typeof text !== "string") throw foreign(`its metadata has no ${KEY}`);
-  const { format, first, rows, codebookSizes, fingerprint } = parse(text) as Partial<Metadata>;
-  if (typeof format === "number" && format > FORMAT) {
-    throw new InvalidInputError(
-      `the shard has format ${format}, this release of rqvae reads ${FORMAT}: use a newer one`,
-    );
-  }
-  const { dtype, shape, data_offsets: offsets } = (header.codes ?? {}) as Record<string, unknown>;
-  const width = { U16: 2, U32: 4 }[String(dtype)];
-  const [count, levels] = Array.isArray(shape) ? shape : [];
+  if (size < 2 || size > Math.min(MAX_HEADER, bytes.length - 8) || bytes[8] !== 0x7b)
+    throw foreign("it does not begin as one");
   const data = bytes.subarray(8 + size);
-  if (
-    width === undefined ||
-    !Array.isArray(codebookSizes) ||
-    levels !== codebookSizes.length ||
-    !isWhole(count) ||
-    !isStretch(first, count, rows) ||
-    typeof fingerprint !== "string"
-  ) {
-    throw foreign("its header contradicts itself");
-  }
-  const codeBytes = count * levels * width;
-  const names = header.item_ids as { dtype?: unknown; shape?: unknown[]; data_offsets?: unknown[] } | undefined;
-  const nameBytes = names === undefined ? 0 : Number(names.shape?.[0]);
-  const [namesStart, namesEnd] = names?.data_offsets ?? [codeBytes, codeBytes];
-  const expected = codeBytes + nameBytes;
-  if (
-    data.length !== expected ||
-    !Array.isArray(offsets) ||
-    offsets[0] !== 0 ||
-    offsets[1] !== codeBytes ||
-    namesStart !== codeBytes ||
-    namesEnd !== expected
-  ) {
+  const { metadata, tensors } = readSafetensorsHeader(bytes.subarray(8, 8 + size), data.length, damaged);
+  const json = Object.hasOwn(metadata, KEY) ? metadata[KEY] : undefined;
+  if (typeof json !== "string") throw foreign(`its metadata has no ${KEY}`);
+  const complain = (what: string) => damaged(`of its metadata, ${what}`);
+  const described = readJson<Metadata>(json, fields({ format: whole() }), complain);
+  if (described.format > FORMAT) {
     throw new InvalidInputError(
-      `the shard is truncated or damaged: ${count} x ${levels} codes take ${codeBytes} bytes${nameBytes > 0 ? ` and its item IDs ${nameBytes}` : ""}, there are ${data.length}. Encode it again`,
+      `the shard has format ${described.format}, this release of rqvae reads ${FORMAT}: use a newer one`,
     );
   }
-  const codes = new (width === 2 ? Uint16Array : Uint32Array)(data.slice(0, codeBytes).buffer);
-  const ids = SemanticIds.from({ codes, levels }, { codebookSizes, fingerprint });
-  const itemIds = names === undefined ? undefined : readItemIds(data.slice(codeBytes), ids);
-  return { ids, first: first!, rows: rows!, ...(itemIds && { itemIds }) };
+  METADATA(described, complain);
+  const { first, rows, codebookSizes, fingerprint } = described;
+  const of = (name: string) => tensors.find((tensor) => tensor.name === name);
+  const [stored, names] = [of("codes"), of("item_ids")];
+  const [count = 0, levels] = stored?.shape ?? [];
+  const width = { U16: 2, U32: 4 }[stored?.dtype ?? ""];
+  if (!stored || width === undefined || stored.shape.length !== 2 || levels !== codebookSizes.length) {
+    throw damaged("it has no codes of these codebooks");
+  }
+  if (!isStretch(first, count, rows)) throw damaged(`rows ${first} to ${first + count - 1} are none of ${rows}`);
+  const codes = new (width === 2 ? Uint16Array : Uint32Array)(data.slice(stored.begin, stored.end).buffer);
+  const ids = asDamaged(() => SemanticIds.from({ codes, levels }, { codebookSizes, fingerprint }));
+  const itemIds = names && readItemIds(data.slice(names.begin, names.end), ids);
+  return { ids, first, rows, ...(itemIds && { itemIds }) };
 }
 
 function readItemIds(bytes: Uint8Array, ids: SemanticIds): string[] {
-  let itemIds: string[];
+  let json: string;
   try {
-    itemIds = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    if (!Array.isArray(itemIds)) throw new InvalidInputError("item_ids is no array");
-    checkedItemIds({ ids, itemIds });
-  } catch (error) {
-    throw new InvalidInputError(`the shard is damaged: ${(error as Error).message}. Encode it again`);
+    json = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw damaged("its item_ids are no UTF-8", cause);
   }
+  const itemIds = readJson<string[]>(json, list(text), (what, cause) => damaged(`of its item_ids, ${what}`, cause));
+  asDamaged(() => checkedItemIds({ ids, itemIds }));
   return itemIds;
 }
 
-function parse(text: string): Record<string, unknown> {
+/** What is wrong with the content of a file is the file's fault, not the caller's. */
+function asDamaged<T>(read: () => T): T {
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  } catch {}
-  throw foreign(`${describeValue(text)} is no JSON object`);
+    return read();
+  } catch (error) {
+    throw error instanceof InvalidInputError ? damaged(error.message) : error;
+  }
 }
+
+const damaged = (why: string, cause?: unknown) =>
+  new InvalidInputError(`the shard is truncated or damaged: ${why}. Encode it again`, { cause });
 
 const foreign = (why: string) =>
   new InvalidInputError(`not a shard of IDs, as rqvae encode --shard or writeIdShard makes it: ${why}`);

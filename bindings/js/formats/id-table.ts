@@ -159,7 +159,8 @@ export function* linesOf(text: string | Iterable<string>): Generator<{ line: str
     return { line: whole.endsWith("\r") ? whole.slice(0, -1) : whole, number };
   };
   for (const piece of typeof text === "string" ? [text] : text) {
-    const lines = (rest + piece).split("\n");
+    const lines = piece.split("\n");
+    lines[0] = rest + lines[0]!; // no more than noted: a line may be as long as the file
     rest = lines.pop()!;
     for (const line of lines) {
       const entry = clean(line);

@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
-import { sortedRows } from "../semantic-ids.ts";
+import { MAX_LEVELS, sortedRows } from "../semantic-ids.ts";
 import { asText, describeValue } from "./bytes.ts";
 import {
   checkedItemIds,
@@ -66,6 +66,9 @@ export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable 
     if (Array.isArray(node)) {
       for (const item of node) table.add(typeof item === "number" ? String(item) : (item as string), codes, where);
       return;
+    }
+    if (codes.length === MAX_LEVELS) {
+      throw new InvalidInputError(`${where} lies deeper than ${MAX_LEVELS} codes, which no ID has`);
     }
     if (typeof node !== "object" || node === null) {
       throw new InvalidInputError(`${where} must be an object of codes or a list of items, got ${describeValue(node)}`);

@@ -3,7 +3,28 @@
 import { InvalidInputError } from "../errors.ts";
 import { describeValue } from "./bytes.ts";
 
-const token = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}[\],:]/g;
+/**
+ * Where the text goes on after the string that begins at `start`; the text's end when it is not closed. No pattern: those remember every
+ * character that they went over, and there are strings of any length.
+ */
+export function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let before = at - 1;
+    while (text[before] === "\\") before--;
+    if ((at - before) % 2 === 1) return at + 1;
+  }
+  return text.length;
+}
+
+/** Strings, numbers, brackets, commas and colons of JSON, in their order. */
+function* tokensOf(text: string): Generator<{ token: string; start: number; end: number }> {
+  const next = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|["{}[\],:]/g;
+  for (let found = next.exec(text); found; found = next.exec(text)) {
+    const start = found.index;
+    if (found[0] === '"') next.lastIndex = endOfString(text, start);
+    yield { token: text.slice(start, next.lastIndex), start, end: next.lastIndex };
+  }
+}
 
 /**
  * `JSON.parse`, except that an integer beyond 2^53, which a number cannot hold, becomes a string of its digits.
@@ -11,11 +32,14 @@ const token = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}[\],:]/g;
  */
 export function parseJson(text: string): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text);
-  return JSON.parse(
-    text.replace(token, (found) =>
-      /^-?[1-9]\d{15,}$/.test(found) && !Number.isSafeInteger(Number(found)) ? `"${found}"` : found,
-    ),
-  );
+  let written = "";
+  let done = 0;
+  for (const { token, start, end } of tokensOf(text)) {
+    if (token.length < 16 || !/^-?[1-9]\d{15,}$/.test(token) || Number.isSafeInteger(Number(token))) continue;
+    written += `${text.slice(done, start)}"${token}"`;
+    done = end;
+  }
+  return JSON.parse(written + text.slice(done));
 }
 
 /**
@@ -30,7 +54,7 @@ export function jsonEntries(text: string): [key: string, value: unknown][] {
   let depth = 0;
   let key: string | undefined;
   let start = 0;
-  for (const { 0: found, index } of text.matchAll(token)) {
+  for (const { token: found, start: index } of tokensOf(text)) {
     if (found === "{" || found === "[") depth++;
     else if (found === "}" || found === "]") depth--;
     else if (depth === 1 && key === undefined && found.startsWith('"')) {

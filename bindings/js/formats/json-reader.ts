@@ -22,6 +22,7 @@ export class NumberList {
 /** An array or object that is not closed yet. */
 interface Frame {
   list?: unknown[];
+  /** Without a prototype: "__proto__" and "constructor" are names like any other. */
   fields?: Record<string, unknown>;
   key: string;
   /** Where its numbers begin, while it is a list of numbers only; else -1. */
@@ -210,7 +211,12 @@ export class JsonReader {
     const above = this.#stack.at(-1);
     if (above && above.numbers >= 0) this.#toPlain(above);
     const isPlain = above !== undefined && (above.isPlain || this.#isPlain(above.key));
-    this.#stack.push({ ...(isList ? { list: [] } : { fields: {} }), key: "", numbers: -1, isPlain });
+    this.#stack.push({
+      ...(isList ? { list: [] } : { fields: Object.create(null) as Record<string, unknown> }),
+      key: "",
+      numbers: -1,
+      isPlain,
+    });
     this.#expected = isList ? VALUE_OR_END : KEY_OR_END;
     this.#text.at++;
   }
@@ -349,10 +355,7 @@ export class JsonReader {
     } else if (Object.hasOwn(frame.fields!, frame.key)) {
       // The first one would be lost.
       throw this.#error(`the name ${describeValue(frame.key)} stands twice in one object`);
-    } else if (frame.key !== "__proto__") frame.fields![frame.key] = value;
-    // An assignment would set something else.
-    else
-      Object.defineProperty(frame.fields, frame.key, { value, enumerable: true, configurable: true, writable: true });
+    } else frame.fields![frame.key] = value;
   }
 
   /** What began as a list of numbers has something else in it. */

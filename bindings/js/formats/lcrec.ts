@@ -9,6 +9,7 @@ import {
   type IdTableSource,
   inChunks,
 } from "./id-table.ts";
+import { endOfString } from "./json-digits.ts";
 
 /** How LC-Rec's index is written and read. */
 export interface LcRecOptions {
@@ -43,8 +44,24 @@ export function writeLcRec(table: IdTableSource, options: LcRecOptions = {}): st
   return [...lcRecChunks(table, options)].join("");
 }
 
-const string = '"[^"\\\\]*(?:\\\\.[^"\\\\]*)*"';
-const entry = new RegExp(`\\s*(${string})\\s*:\\s*(\\[\\s*(?:${string}\\s*(?:,\\s*)?)*\\])\\s*`, "y");
+/** Where an entry ends and its parts lie: a string, a colon, a list; undefined when something else is there. */
+function findEntry(text: string, from: number): { key: string; list: string; end: number } | undefined {
+  const passBlanks = (at: number) => {
+    while (/\s/.test(text[at] ?? "")) at++;
+    return at;
+  };
+  const start = passBlanks(from);
+  const keyEnd = text[start] === '"' ? endOfString(text, start) : start;
+  const colon = passBlanks(keyEnd);
+  const open = passBlanks(colon + 1);
+  if (keyEnd === start || text[colon] !== ":" || text[open] !== "[") return undefined;
+  let close = open + 1;
+  for (; close < text.length && text[close] !== "]"; close++) {
+    if (text[close] === '"') close = endOfString(text, close) - 1;
+  }
+  if (close >= text.length) return undefined;
+  return { key: text.slice(start, keyEnd), list: text.slice(open, close + 1), end: passBlanks(close + 1) };
+}
 
 /**
  * Reads LC-Rec's `index.json`, in the order of the file. A last token beyond the quantiser's levels, which tells items of one ID apart,
@@ -63,27 +80,22 @@ export function readLcRec(text: string, options: LcRecOptions & IdTableOptions =
   let separator = content[at] === "}" ? "}" : ",";
   if (separator === "}") at++;
   while (separator === ",") {
-    const found = matchAt(entry, content, at);
-    separator = content[at + (found?.[0].length ?? 0)] ?? "";
+    const found = findEntry(content, at);
+    separator = (found && content[found.end]) ?? "";
     if (!found || (separator !== "," && separator !== "}")) {
       throw new InvalidInputError(
         `the entry after ${describeValue(table.itemIds.at(-1) ?? "{")} is no item with its list of tokens: ${describeValue(content.slice(at, at + 60))}`,
       );
     }
-    const itemId = fromJson(found[1]!) as string;
+    const itemId = fromJson(found.key) as string;
     const where = `item ${describeValue(itemId)}`;
-    table.add(itemId, template.readTokens(fromJson(found[2]!) as unknown[], where), where);
-    at += found[0].length + 1;
+    table.add(itemId, template.readTokens(fromJson(found.list) as unknown[], where), where);
+    at = found.end + 1;
   }
   if (content.slice(at).trim() !== "") {
     throw new InvalidInputError(`text follows the closing brace: ${describeValue(content.slice(at).trim())}`);
   }
   return table.finish(options);
-}
-
-function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
-  pattern.lastIndex = at;
-  return pattern.exec(text);
 }
 
 function fromJson(text: string): unknown {

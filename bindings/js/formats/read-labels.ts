@@ -145,13 +145,26 @@ function toCell(value: unknown, where: string): string | number {
   throw new InvalidInputError(`${where} must be a string or a number, got ${describeValue(value)}`);
 }
 
+/** Cells for each that holds something. */
+const EMPTIEST = 1000;
+
 /** Lists and objects among the fields are no labels, and are passed over. */
 function fromRecords(records: readonly unknown[], hasItemIds = true): ItemLabels {
   const all = records as Record<string, unknown>[];
-  const names = [...new Set(all.flatMap((record) => Object.keys(record)))].filter((name) =>
-    all.every((record) => typeof record[name] !== "object" || record[name] === null),
+  const fields = all.flatMap((record) => Object.keys(record));
+  const found = [...new Set(fields)];
+  // Every object would get a cell for every field.
+  if (found.length * all.length > EMPTIEST * fields.length) {
+    throw new InvalidInputError(
+      `the labels are ${counted(all.length, "object")} with ${counted(found.length, "field")}, most of which hardly any has: give all of them the same fields`,
+    );
+  }
+  const names = found.filter((name) =>
+    all.every((record) => !Object.hasOwn(record, name) || typeof record[name] !== "object" || record[name] === null),
   );
-  const cells = names.map((name) => all.map((record) => toCell(record[name], describeValue(name))));
+  const cells = names.map((name) =>
+    all.map((record) => toCell(Object.hasOwn(record, name) ? record[name] : undefined, describeValue(name))),
+  );
   return fromColumns({ names, cells }, hasItemIds);
 }
 

@@ -1,17 +1,14 @@
 /** Embeddings in safetensors files. */
 
 import { InvalidInputError } from "../errors.ts";
-import { TextDecoder } from "../text-codecs.ts";
+import { MAX_HEADER, readSafetensorsHeader } from "../safetensors-header.ts";
 import { counted } from "../wording.ts";
 import { type ByteSource, readBytes } from "./byte-source.ts";
 import { count, describeValue } from "./bytes.ts";
 import { type ColumnOptions, mayBeItemIdName, type TableColumns } from "./columns.ts";
 import { dtypes } from "./npy.ts";
 import { bfloat16, elementKind, RawMatrix } from "./raw-matrix.ts";
-import { chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
-
-/** Longest header that is read: the format's own cap. */
-const MAX_HEADER = 100_000_000;
+import { brief, chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
 
 const floatKinds = {
   F16: elementKind(dtypes.f2!, false),
@@ -19,21 +16,6 @@ const floatKinds = {
   F32: elementKind(dtypes.f4!, false),
   F64: elementKind(dtypes.f8!, false),
 };
-const otherSizes: Record<string, number> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  U16: 2,
-  I16: 2,
-  U32: 4,
-  I32: 4,
-  U64: 8,
-  I64: 8,
-  C64: 8,
-};
-
 interface Tensor extends TensorInfo {
   begin: number;
   end: number;
@@ -95,9 +77,9 @@ function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOp
   );
   const ids = named.find((tensor) => lengthOf(tensor) === rows);
   if (ids) {
-    if (ids.type in integerReaders) return ids;
+    if (Object.hasOwn(integerReaders, ids.type)) return ids;
     throw new InvalidInputError(
-      `the tensor ${describeValue(ids.name)} holds ${ids.type}, which cannot be item IDs: save it as integers, ids.to(torch.int64)`,
+      `the tensor ${describeValue(ids.name)} holds ${brief(ids.type)}, which cannot be item IDs: save it as integers, ids.to(torch.int64)`,
     );
   }
   const ofOther = (length: number) =>
@@ -129,7 +111,7 @@ const integerReaders: Record<string, (view: DataView, at: number) => number | bi
 
 function integers(bytes: Uint8Array, type: string): string[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const size = otherSizes[type]!;
+  const size = Number(type.slice(1)) / 8;
   return Array.from({ length: bytes.length / size }, (_, i) => String(integerReaders[type]!(view, i * size)));
 }
 
@@ -143,58 +125,19 @@ async function readHeader(source: ByteSource): Promise<{ tensors: Tensor[]; data
       `its header should have ${counted(Number(length), "byte")}, but only ${count(source.size - 8)} follow`,
     );
   }
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await readBytes(source, 8, dataStart)));
-  } catch (cause) {
-    if (cause instanceof InvalidInputError) throw cause;
-    throw damaged("its header is not valid JSON");
-  }
-  if (typeof header !== "object" || header === null || Array.isArray(header)) throw damaged("its header is no object");
-  const size = source.size - dataStart;
-  const tensors = Object.entries(header)
-    .filter(([name]) => name !== "__metadata__")
-    .map(([name, entry]) => toTensor(name, entry, size));
-  checkLayout(tensors, size);
-  const metadata = (header as { __metadata__?: { rqvae?: unknown } | null }).__metadata__;
-  return { tensors, dataStart, isModel: typeof metadata?.rqvae === "string" };
+  const json = await readBytes(source, 8, dataStart);
+  const { metadata, tensors } = readSafetensorsHeader(json, source.size - dataStart, damaged);
+  return {
+    tensors: tensors.map(({ dtype, ...tensor }) => ({
+      ...tensor,
+      type: dtype,
+      isReadable: Object.hasOwn(floatKinds, dtype),
+    })),
+    dataStart,
+    isModel: Object.hasOwn(metadata, "rqvae"),
+  };
 }
 
-function damaged(why: string): InvalidInputError {
-  return new InvalidInputError(`the safetensors file is damaged or cut short: ${why}`);
-}
-
-function toTensor(name: string, entry: unknown, dataSize: number): Tensor {
-  const where = `tensor ${describeValue(name)}`;
-  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-  if (typeof dtype !== "string" || !Array.isArray(shape) || !Array.isArray(offsets) || offsets.length !== 2) {
-    throw damaged(`${where} has no dtype, shape and data_offsets`);
-  }
-  if (!shape.every(isCount) || !offsets.every(isCount)) throw damaged(`${where} has impossible sizes`);
-  const [begin, end] = offsets as [number, number];
-  if (begin > end || end > dataSize) {
-    throw damaged(`${where} lies in the bytes ${count(begin)} to ${count(end)} of ${count(dataSize)}`);
-  }
-  const kind = Object.hasOwn(floatKinds, dtype) ? floatKinds[dtype as keyof typeof floatKinds] : undefined;
-  const bytes = kind?.bytes ?? (Object.hasOwn(otherSizes, dtype) ? otherSizes[dtype] : undefined);
-  const needed = (shape as number[]).reduce((product, n) => product * n, 1) * (bytes ?? 1);
-  if (bytes !== undefined && needed !== end - begin) {
-    throw damaged(`${where} needs ${counted(needed, "byte")} for its shape, but has ${count(end - begin)}`);
-  }
-  return { name, shape: shape as number[], type: dtype, isReadable: kind !== undefined, begin, end };
-}
-
-/** Tensors lie one after the other and fill the data: the format allows nothing else. */
-function checkLayout(tensors: readonly Tensor[], size: number): void {
-  let reached = 0;
-  for (const { name, begin, end } of [...tensors].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== reached) {
-      throw damaged(
-        `tensor ${describeValue(name)} begins at byte ${count(begin)} of the data instead of ${count(reached)}${begin < reached ? ": tensors overlap" : ""}`,
-      );
-    }
-    reached = end;
-  }
-  if (reached !== size) throw damaged(`its tensors take ${counted(reached, "byte")}, but ${count(size)} are there`);
+function damaged(why: string, cause?: unknown): InvalidInputError {
+  return new InvalidInputError(`the safetensors file is damaged or cut short: ${why}`, { cause });
 }

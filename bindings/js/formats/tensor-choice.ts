@@ -1,6 +1,7 @@
 /** Which of several arrays in a file are the embeddings. */
 
 import { InvalidInputError } from "../errors.ts";
+import { showName } from "../file-values.ts";
 import { describeValue } from "./bytes.ts";
 import type { ColumnOptions, TableColumns } from "./columns.ts";
 import { writtenShape } from "./npy.ts";
@@ -14,6 +15,9 @@ export interface TensorInfo {
   /** Whether its elements can be read as embeddings. */
   isReadable: boolean;
 }
+
+/** A type's name, which the file may have made up. */
+export const brief = (type: string) => type.slice(0, 20);
 
 /** Names that people give to embeddings. */
 const usualNames =
@@ -30,7 +34,7 @@ export function chooseTensor<T extends TensorInfo>(
 ): T {
   const listed = tensors
     .slice(0, 12)
-    .map(({ name, shape, type }) => `${describeValue(name)} ${type} ${writtenShape(shape)}`)
+    .map(({ name, shape, type }) => `${describeValue(name)} ${brief(type)} ${writtenShape(shape.slice(0, 8))}`)
     .join(", ");
   const there = tensors.length === 0 ? "it has none" : `it has ${listed}${tensors.length > 12 ? ", …" : ""}`;
   if (wanted !== undefined) {
@@ -38,12 +42,12 @@ export function chooseTensor<T extends TensorInfo>(
     if (!found) throw new InvalidInputError(`${where} has no tensor ${describeValue(wanted)}: ${there}`);
     if (!found.isReadable) {
       throw new InvalidInputError(
-        `${where}: tensor ${describeValue(wanted)} holds ${found.type}, which cannot be read as embeddings; convert it to float32`,
+        `${where}: tensor ${describeValue(wanted)} holds ${brief(found.type)}, which cannot be read as embeddings; convert it to float32`,
       );
     }
     if (found.shape.length !== 2 || found.shape.includes(0)) {
       throw new InvalidInputError(
-        `${where}: embeddings need two dimensions, rows x dim, but tensor ${describeValue(wanted)} has the shape ${writtenShape(found.shape)}`,
+        `${where}: embeddings need two dimensions, rows x dim, but tensor ${describeValue(wanted)} has the shape ${writtenShape(found.shape.slice(0, 8))}`,
       );
     }
     return found;
@@ -52,7 +56,7 @@ export function chooseTensor<T extends TensorInfo>(
   const unread = tensors.find((tensor) => isMatrix(tensor) && !tensor.isReadable && usualNames.test(tensor.name));
   if (unread) {
     throw new InvalidInputError(
-      `${where}: ${describeValue(unread.name)} seems to be the embedding, but holds ${unread.type}, which cannot be read as such: convert it to float32; ${there}`,
+      `${where}: ${describeValue(unread.name)} seems to be the embedding, but holds ${brief(unread.type)}, which cannot be read as such: convert it to float32; ${there}`,
     );
   }
   const all = tensors.filter((tensor) => isMatrix(tensor) && tensor.isReadable);
@@ -66,7 +70,7 @@ export function chooseTensor<T extends TensorInfo>(
   const named = matrices.filter(({ name }) => usualNames.test(name));
   if (named.length === 1) return named[0]!;
   throw new InvalidInputError(
-    `${where} has several matrices: choose one, embedding: ${JSON.stringify(matrices[0]!.name)}; ${there}`,
+    `${where} has several matrices: choose one, embedding: ${showName(matrices[0]!.name)}; ${there}`,
   );
 }
 

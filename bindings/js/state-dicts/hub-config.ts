@@ -38,7 +38,8 @@ const HARMLESS: Record<string, readonly unknown[]> = {
 };
 
 /** Whether an object has arguments of such a constructor. */
-export const isHubConfig = (config: object): boolean => Object.keys(config).some((name) => name in OPTIONS);
+export const isHubConfig = (config: object): boolean =>
+  Object.keys(config).some((name) => Object.hasOwn(OPTIONS, name));
 
 /**
  * A `config.json` that stands beside a state_dict; undefined when it is another program's.
@@ -67,13 +68,13 @@ export function readHubConfig(
   const options: Record<string, unknown> = {};
   const names = new Map<string, string>();
   for (const [name, value] of Object.entries(config)) {
-    const harmless = HARMLESS[name];
+    const harmless = Object.hasOwn(HARMLESS, name) ? HARMLESS[name] : undefined;
     if (harmless && value !== null && value !== undefined && !harmless.includes(value)) {
       throw new ModelFormatError(
         `the model's config has ${name} ${show(value)}, which has no place here: only with ${harmless.map(show).join(" or ")} are the IDs the same`,
       );
     }
-    const option = optionNames.includes(name) ? name : OPTIONS[name];
+    const option = optionNames.includes(name) ? name : Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
     if (option === undefined || value === null || value === undefined) continue;
     options[option] = value;
     names.set(option, name);

@@ -4,6 +4,7 @@
  */
 
 import { ModelFormatError } from "../errors.ts";
+import { showName } from "../file-values.ts";
 import type { FileTensor } from "../model-file.ts";
 import type { ModelOptions } from "../types.ts";
 import { counted } from "../wording.ts";
@@ -148,7 +149,7 @@ export function unfit(layout: Pick<Layout, "program">, complaint: string): Model
 
 /** `"a", "b" and 3 more`. */
 export function quoteNames(names: readonly string[], shown = SHOWN_NAMES): string {
-  const quoted = names.slice(0, shown).map((name) => `"${name}"`);
+  const quoted = names.slice(0, shown).map(showName);
   return `${quoted.join(", ")}${names.length > shown ? ` and ${names.length - shown} more` : ""}`;
 }
 

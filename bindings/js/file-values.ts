@@ -1,0 +1,10 @@
+/** Names and values out of files: shown in messages, compared with those of options. */
+
+/** A name in quotes: whole, unless it is endless. */
+export const showName = (name: string): string => JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}...` : name);
+
+/** Whether two values of an option are the same: numbers, texts, or lists of them. */
+export const isSame = (one: unknown, other: unknown): boolean =>
+  Array.isArray(one) && Array.isArray(other)
+    ? one.length === other.length && one.every((entry, i) => entry === other[i])
+    : one === other;
