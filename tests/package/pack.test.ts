@@ -56,7 +56,7 @@ describe("the packed package", () => {
 
   it("keeps its size budgets", () => {
     const { wasm, wasmWithThreads, javaScript } = clientSizes(join(installed, "dist"));
-    expect(wasm).toBeLessThanOrEqual(100 * 1024);
+    expect(wasm).toBeLessThanOrEqual(104 * 1024);
     // Threads bring the runtime's locks, queues and thread-local storage; only those fetch it who have threads.
     expect(wasmWithThreads).toBeLessThanOrEqual(110 * 1024);
     expect(javaScript).toBeLessThanOrEqual(30 * 1024);
