@@ -10,6 +10,7 @@
 #include "job.h"
 #include "kmeans.h"
 #include "pca.h"
+#include "row_order.h"
 #include "row_source.h"
 #include "rqvae.h"
 

@@ -8,12 +8,9 @@
 #define RQVAE_RANDOM_H_
 
 #include <cstdint>
-#include <utility>
-#include <vector>
 
 #include "archive.h"
 #include "matrix.h"
-#include "sorting.h"
 
 namespace rqvae {
 
@@ -54,57 +51,6 @@ class Random {
   double spare_ = 0;
   bool has_spare_ = false;
 };
-
-// The rows of an epoch in training order. Blocks of 4,096 rows are permuted, then rows within windows of 16 blocks, so
-// that a streamed catalogue needs one window in memory and gives the same order as one in memory. Made window by
-// window, each in a few milliseconds.
-class EpochShuffle {
- public:
-  EpochShuffle() : EpochShuffle(0, 0, 0) {}
-  EpochShuffle(uint64_t seed, uint64_t epoch, Index rows);
-
-  // Adds the next window to the order. Returns false when there was none left.
-  bool Extend();
-  const std::vector<uint32_t>& order() const { return order_; }           // so far
-  const std::vector<Index>& window_ends() const { return window_ends_; }  // in the order: where each window ends
-
- private:
-  Index rows_;
-  Random random_;
-  std::vector<uint32_t> blocks_;
-  Index next_block_ = 0;
-  std::vector<uint32_t> order_;
-  std::vector<Index> window_ends_;
-};
-
-// The `count` rows with the smallest Hash(seed, stream, row), in ascending row order; all rows when count >= rows. In
-// slices, since a catalogue may have millions of rows.
-class RowSampler {
- public:
-  static constexpr Index kSliceRows = 1 << 16;
-
-  RowSampler(uint64_t seed, Stream stream, Index rows, Index count);
-
-  // Does one slice. Returns false once the sample is whole.
-  bool Advance();
-  std::vector<uint32_t> Take() { return std::move(sample_); }
-
- private:
-  static constexpr int kBucketBits = 16;
-
-  uint64_t seed_;
-  Stream stream_;
-  Index rows_;
-  Index count_;
-  Index next_ = 0;
-  bool counted_ = false, done_ = false;
-  std::vector<uint32_t> below_;  // rows a bucket has
-  size_t border_ = 0;            // the bucket that holds the last row of the sample
-  size_t taken_at_border_ = 0;
-  std::vector<KeyedRow> at_border_;
-  std::vector<uint32_t> sample_;
-};
-std::vector<uint32_t> SampleRows(uint64_t seed, Stream stream, Index rows, Index count);
 
 // x += standard_deviation * noise(seed, step, row), in place.  x: n x m; `rows` names each row, so that a row's noise
 // does not depend on its place in the batch. The noise is the sum of eight uniform bytes, scaled (Irwin-Hall of eight:

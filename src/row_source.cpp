@@ -1,7 +1,6 @@
 #include "row_source.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <new>
 #include <numeric>
@@ -112,28 +111,5 @@ void SubsetRows::Read(const uint32_t* rows, Index count, MatrixRef out) const {
 }
 
 void SubsetRows::Want(const uint32_t* rows, Index count) const { source_->Want(Names(rows, count).data(), count); }
-
-Index ValidationRows(Index rows, double validation_share) {
-  const auto wanted = static_cast<Index>(std::floor(validation_share * static_cast<double>(rows) + 0.5));
-  return std::min(wanted, rows - 1);
-}
-
-SplitJob::SplitJob(uint64_t seed, Index rows, double validation_share)
-    : rows_(rows), sampler_(seed, Stream::kValidation, rows, ValidationRows(rows, validation_share)) {}
-
-bool SplitJob::Advance() {
-  if (sampler_.Advance()) return true;
-  split_.validation = sampler_.Take();
-  split_.training.reserve(static_cast<size_t>(rows_) - split_.validation.size());
-  auto next = split_.validation.begin();
-  for (uint32_t row = 0; row < static_cast<uint32_t>(rows_); ++row) {
-    if (next != split_.validation.end() && *next == row) {
-      ++next;
-    } else {
-      split_.training.push_back(row);
-    }
-  }
-  return false;
-}
 
 }  // namespace rqvae

@@ -8,9 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "job.h"
 #include "matrix.h"
-#include "random.h"
 
 namespace rqvae {
 
@@ -106,26 +104,6 @@ class SubsetRows : public RowSource {
 
   const RowSource* source_;
   std::vector<uint32_t> names_;
-};
-
-// The rows of a catalogue, each list in ascending order: those that train and those that validate. A share of the rows,
-// rounded, validates, but at least one row trains. They are the rows with the smallest Hash(seed, kValidation, row), so
-// that a row's side does not depend on the order of the others.
-struct Split {
-  std::vector<uint32_t> training;
-  std::vector<uint32_t> validation;
-};
-Index ValidationRows(Index rows, double validation_share);  // how many
-class SplitJob : public Job {
- public:
-  SplitJob(uint64_t seed, Index rows, double validation_share);
-  bool Advance() override;
-  Split Take() { return std::move(split_); }  // once Advance() has returned false
-
- private:
-  Index rows_;
-  RowSampler sampler_;
-  Split split_;
 };
 
 }  // namespace rqvae

@@ -13,6 +13,7 @@
 #include "initializer.h"
 #include "job.h"
 #include "optimizer.h"
+#include "row_order.h"
 #include "row_source.h"
 #include "rqvae.h"
 

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "matrix.h"
 #include "random.h"
+#include "row_order.h"
 #include "row_source.h"
 
 namespace rqvae {
