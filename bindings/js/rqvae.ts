@@ -413,10 +413,7 @@ export class RQVAE {
       const codesAt = arena.allocate(4 * count * levels);
       const [embeddingsAt, residualsAt] = [arena.floats(count * width), arena.floats(count * width)];
       const lossAt = arena.floats(count);
-      requireInRange(
-        this.#native.quantize(model, address, count, codesAt, embeddingsAt, residualsAt, lossAt),
-        first,
-      );
+      requireInRange(this.#native.quantize(model, address, count, codesAt, embeddingsAt, residualsAt, lossAt), first);
       codes.set(this.#read32(codesAt, count * levels), first * levels);
       embeddings.set(this.#readFloats(embeddingsAt, count * width), first * width);
       residuals.set(this.#readFloats(residualsAt, count * width), first * width);

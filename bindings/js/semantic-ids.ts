@@ -1,5 +1,6 @@
 import { checkArray, requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
+import { requireThat, show } from "./option-reader.ts";
 import { counted, thereAre } from "./wording.ts";
 
 /** Codes as they are stored: 16-bit where every codebook fits, 32-bit otherwise. */
@@ -22,6 +23,33 @@ const INFERRED = Symbol.for("rqvae.inferredSizes");
 export function markInferred(sizes: number[]): readonly number[] {
   Object.defineProperty(sizes, INFERRED, { value: true });
   return Object.freeze(sizes);
+}
+
+/** Twice as many bytes as an array of 4 GB has. */
+const MOST_CODES = 2 ** 31;
+
+/** By index: the iterator of a frozen array is garbage of every call. @throws InvalidInputError */
+function checkSizes(codebookSizes: readonly number[]): void {
+  requireThat(
+    Array.isArray(codebookSizes) && codebookSizes.length > 0,
+    "codebookSizes",
+    "an array with the number of codes of each level",
+    codebookSizes,
+  );
+  for (let level = 0; level < codebookSizes.length; level++) {
+    const size = codebookSizes[level]!;
+    if (Number.isInteger(size) && size > 0 && size <= 2 ** 32) continue;
+    throw new InvalidInputError(
+      `codebookSizes[${level}] is ${show(size)}; a codebook has a positive whole number of codes, at most 2^32`,
+    );
+  }
+}
+
+/** @throws InvalidInputError for what is no SemanticIds, of whichever entry of the package. */
+export function requireIds(ids: unknown, name = "ids"): asserts ids is SemanticIds {
+  const { codes, codebookSizes, at } = (ids ?? {}) as Partial<SemanticIds>;
+  const isSo = ArrayBuffer.isView(codes) && Array.isArray(codebookSizes) && typeof at === "function";
+  requireThat(isSo, name, "SemanticIds, as encode and SemanticIds.from give them", ids);
 }
 
 /** Whether codebook sizes were marked. */
@@ -53,8 +81,14 @@ export class SemanticIds implements Iterable<number[]> {
 
   /** Prefer `SemanticIds.from`. `codes.length` must be a multiple of `codebookSizes.length`. */
   constructor(codes: CodeArray, codebookSizes: readonly number[], fingerprint?: string, margins?: Float32Array) {
+    checkSizes(codebookSizes);
     const levels = codebookSizes.length;
-    if (levels === 0) throw new InvalidInputError("codebookSizes is empty: an ID needs at least one level");
+    requireThat(
+      ArrayBuffer.isView(codes) && /^\[object Uint(16|32)Array\]$/.test(Object.prototype.toString.call(codes)),
+      "codes",
+      "a Uint16Array or Uint32Array",
+      codes,
+    );
     requireAttached(codes, "codes");
     if (codes.length % levels !== 0) {
       throw new InvalidInputError(
@@ -79,16 +113,7 @@ export class SemanticIds implements Iterable<number[]> {
     options: { codebookSizes: readonly number[]; fingerprint?: string; hasInferredSizes?: boolean },
   ): SemanticIds {
     const codebookSizes = options?.codebookSizes;
-    if (!Array.isArray(codebookSizes) || codebookSizes.length === 0) {
-      throw new InvalidInputError("codebookSizes must be an array with the number of codes of each level");
-    }
-    for (const [level, size] of codebookSizes.entries()) {
-      if (!Number.isInteger(size) || size < 1 || size > 2 ** 32) {
-        throw new InvalidInputError(
-          `codebookSizes[${level}] is ${size}; a codebook has a positive whole number of codes, at most 2^32`,
-        );
-      }
-    }
+    checkSizes(codebookSizes);
     const levels = codebookSizes.length;
     const table = Array.isArray(rows) ? (rows as readonly (readonly number[])[]) : undefined;
     const flat = table ? undefined : (rows as { codes?: ArrayLike<number>; levels: number } | null)?.codes;
@@ -100,7 +125,7 @@ export class SemanticIds implements Iterable<number[]> {
     }
     if (flat && (rows as { levels: number }).levels !== levels) {
       throw new InvalidInputError(
-        `levels is ${(rows as { levels: number }).levels}, but codebookSizes has ${counted(levels, "entry")}`,
+        `levels is ${show((rows as { levels: number }).levels)}, but codebookSizes has ${counted(levels, "entry")}`,
       );
     }
     if (flat && flat.length % levels !== 0) {
@@ -112,6 +137,7 @@ export class SemanticIds implements Iterable<number[]> {
     const codes = SemanticIds.allocate(n, codebookSizes);
     for (let i = 0; i < n; i++) {
       const row = table ? table[i] : undefined;
+      if (typeof row === "object") checkArray(row, `row ${i}`);
       if (table && row?.length !== levels) {
         throw new InvalidInputError(
           `row ${i} ${row?.length === undefined ? "is no array" : `has ${counted(row.length, "code")}`}, but codebookSizes has ${counted(levels, "entry")}`,
@@ -121,7 +147,7 @@ export class SemanticIds implements Iterable<number[]> {
         const code = (row ? row[l] : flat![i * levels + l]) as number;
         if (!Number.isInteger(code) || code < 0 || code >= codebookSizes[l]!) {
           throw new InvalidInputError(
-            `row ${i}, level ${l}: code ${code} is not a whole number from 0 to ${codebookSizes[l]! - 1}`,
+            `row ${i}, level ${l}: code ${show(code)} is not a whole number from 0 to ${codebookSizes[l]! - 1}`,
           );
         }
         codes[i * levels + l] = code;
@@ -133,7 +159,9 @@ export class SemanticIds implements Iterable<number[]> {
 
   /** An array for n IDs, of the narrowest type that holds every code. */
   static allocate(n: number, codebookSizes: readonly number[]): CodeArray {
-    const length = n * codebookSizes.length;
+    checkSizes(codebookSizes);
+    const length = Number.isSafeInteger(n) ? n * codebookSizes.length : -1;
+    requireThat(length >= 0 && length <= MOST_CODES, "n", "a number of IDs that fit into an array", n);
     // By index: the iterator of a frozen array is garbage of every call.
     for (let l = 0; l < codebookSizes.length; l++) if (codebookSizes[l]! > 65536) return new Uint32Array(length);
     return new Uint16Array(length);
@@ -150,7 +178,7 @@ export class SemanticIds implements Iterable<number[]> {
   /** The codes of item i. @throws InvalidInputError when i is out of range. */
   at(i: number): number[] {
     if (!Number.isInteger(i) || i < 0 || i >= this.length) {
-      throw new InvalidInputError(`item ${i} is out of range: ${thereAre(this.length, "ID")}, numbered from 0`);
+      throw new InvalidInputError(`item ${show(i)} is out of range: ${thereAre(this.length, "ID")}, numbered from 0`);
     }
     requireAttached(this.codes, "codes");
     return Array.from(this.codes.subarray(i * this.levels, (i + 1) * this.levels));
