@@ -1,5 +1,6 @@
 /** Encoding what comes in batches, as fast as the results are taken. Internal: `encodeStream`. */
 
+import { checkArray } from "./attached.ts";
 import { isSource, SourceReader } from "./embedding-source.ts";
 import type { Ending } from "./ending.ts";
 import { InvalidInputError } from "./errors.ts";
@@ -55,10 +56,11 @@ function iterate(
   stop: Stop,
 ): AsyncIterator<Items> | Iterator<Items> {
   if (isSource(batches)) return pieces(new SourceReader(batches, dim, { stop }));
+  checkArray(batches, "encodeStream: batches");
   const given = batches as Partial<AsyncIterable<Items> & Iterable<Items>> | null | undefined;
   const iterator =
     given?.[Symbol.asyncIterator]?.() ?? (ArrayBuffer.isView(given) ? undefined : given?.[Symbol.iterator]?.());
-  if (iterator !== undefined && typeof batches !== "string") return iterator;
+  if (typeof iterator?.next === "function" && typeof batches !== "string") return iterator;
   throw new InvalidInputError(
     `encodeStream: expected batches of items (an async iterable) or an EmbeddingSource, received ${show(batches)}; encodeAsync takes items in memory`,
   );

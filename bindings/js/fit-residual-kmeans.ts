@@ -3,7 +3,7 @@ import { countRows } from "./embedding-source.ts";
 import { tellLateError } from "./ending.ts";
 import { InvalidInputError } from "./errors.ts";
 import { useHints } from "./hints.ts";
-import { checkOptionNames, show } from "./option-reader.ts";
+import { checkOptionNames, MAX_SIZE, OptionReader, show } from "./option-reader.ts";
 import type { ResidualKMeansOptions } from "./residual-kmeans.ts";
 import { RQVAE } from "./rqvae.ts";
 import type { EmbeddingSource, Items } from "./types.ts";
@@ -26,8 +26,10 @@ export async function fitResidualKMeans(
     "signal",
   ]);
   const { levels, codebookSize, beam, seed, onProgress, signal } = options;
-  const inputDim = options.inputDim ?? impliedDim(items, "residualKMeans");
-  const latentDim = options.latentDim ?? inputDim;
+  const read = new OptionReader(options, "residualKMeans");
+  const implied = options.inputDim === undefined ? impliedDim(items, "residualKMeans") : undefined;
+  const inputDim = read.integer("inputDim", implied, 1, MAX_SIZE);
+  const latentDim = read.integer("latentDim", inputDim, 1, MAX_SIZE);
   if (latentDim > inputDim) {
     throw new InvalidInputError(
       worded`${call("residualKMeans")}${option("latentDim")} must be at most the items' dimension ${inputDim}, received ${show(latentDim)}`,

@@ -1,5 +1,6 @@
+import { checkArray } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
-import { OptionReader, show } from "./option-reader.ts";
+import { OptionReader, requireThat, show } from "./option-reader.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import { counted } from "./wording.ts";
 
@@ -86,9 +87,15 @@ export function encodeHistories<ItemId>(
   if (typeof lookup?.get !== "function") {
     throw new InvalidInputError(`lookup must have get(itemId), as a Map has, received ${show(lookup)}`);
   }
+  requireThat(typeof vocabulary?.encode === "function", "vocabulary", "a Vocabulary", vocabulary);
+  checkArray(histories, "histories");
+  const isSo = typeof (histories as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === "function";
+  requireThat(isSo, "histories", "an iterable of arrays of item IDs", histories);
   const sequences: number[][] = [];
   let unknownItems = 0;
-  for (const history of histories) {
+  const iterator = histories[Symbol.iterator]() as Iterator<readonly ItemId[]> | null;
+  requireThat(typeof iterator?.next === "function", "histories", "an iterable of arrays of item IDs", histories);
+  for (const history of { [Symbol.iterator]: () => iterator }) {
     const row = sequences.length;
     if (!Array.isArray(history))
       throw new InvalidInputError(`history ${row} must be an array of item IDs, received ${show(history)}`);

@@ -1,3 +1,4 @@
+import { checkArray } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
 import { show } from "./option-reader.ts";
 
@@ -30,6 +31,7 @@ export function checkItemIds(itemIds: ArrayLike<ItemId>, where: string): ItemId[
       `${where}: itemIds must be an array of strings or whole numbers, received ${show(itemIds)}`,
     );
   }
+  checkArray(itemIds, `${where}: itemIds`);
   const checked = Array.from(itemIds);
   for (let row = 0; row < checked.length; row++) {
     const id: unknown = checked[row];

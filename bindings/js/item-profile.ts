@@ -3,6 +3,7 @@
  * told in the same words by training, report and page.
  */
 
+import { MAX_SIZE, requireThat } from "./option-reader.ts";
 import { VectorClasses } from "./report/vector-classes.ts";
 import { percent } from "./report/words.ts";
 import type { TrainWarning } from "./types.ts";
@@ -51,6 +52,12 @@ export class ItemProfiler {
 
   /** @param most Rows that will be added at most. */
   constructor(most: number, dim: number) {
+    requireThat(
+      Number.isInteger(dim) && dim > 0 && dim <= MAX_SIZE,
+      "dim",
+      `a whole number from 1 to ${MAX_SIZE}`,
+      dim,
+    );
     this.#dim = dim;
     this.#classes = new VectorClasses(most);
     this.#origin = new Float64Array(dim);
@@ -66,8 +73,10 @@ export class ItemProfiler {
   /** Adds rows in order. @param vectors Whole rows, one behind the other. */
   add(vectors: Float32Array): void {
     const dim = this.#dim;
+    const before = this.#classes.rows;
+    this.#classes.add(vectors, dim); // which checks them
     const [origin, sums, squares] = [this.#origin, this.#sums, this.#squares];
-    if (this.#classes.rows === 0) origin.set(vectors.subarray(0, dim));
+    if (before === 0) origin.set(vectors.subarray(0, dim));
     for (let at = 0; at < vectors.length; at += dim) {
       for (let j = 0; j < dim; j++) {
         const x = vectors[at + j]! - origin[j]!;
@@ -75,7 +84,6 @@ export class ItemProfiler {
         squares[j]! += x * x;
       }
     }
-    this.#classes.add(vectors, dim);
   }
 
   /** What was seen of the rows added so far. */

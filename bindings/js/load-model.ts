@@ -6,7 +6,7 @@ import { configToOptions, nativeModelConfig, resolveModelConfig } from "./model-
 import type { FileTensor, ModelFile } from "./model-file.ts";
 import { native } from "./native.ts";
 import type { Handle, NativeModule, NativeTensor } from "./native-module.ts";
-import { checkOptionNames } from "./option-reader.ts";
+import { checkOptionNames, OptionReader } from "./option-reader.ts";
 import { readModelFile } from "./read-model-file.ts";
 import { hashOf } from "./rqvae.ts";
 import { readSource } from "./source.ts";
@@ -26,6 +26,7 @@ export interface ReadModel {
 /** @throws ModelFormatError, InvalidInputError: see `RQVAE.load` */
 export async function readModel(source: ModelSource, options: LoadOptions): Promise<ReadModel> {
   checkOptionNames(options, "RQVAE.load", ["config"]);
+  if (options.config !== undefined) new OptionReader(options.config, "RQVAE.load: config");
   const { bytes, config: beside } = await readSource(source);
   const module = await native();
   const file = readModelFile(bytes, (data) => hashOf(module, data));

@@ -11,13 +11,30 @@ export function show(value: unknown): string {
   try {
     return clipped(shown(value, 2));
   } catch {
-    return "an object that cannot be looked at"; // a Proxy that was revoked, a getter that throws
+    return "an object that cannot be read"; // a revoked Proxy, a getter that throws
   }
 }
 
 /** Longest that is shown, of a tag or a number of any size too. */
 const LONGEST = 200;
 const clipped = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text);
+
+/**
+ * The one check of a plain argument.
+ * @throws InvalidInputError that names it, says what it must be and what was received.
+ */
+export function requireThat(isSo: boolean, name: string, rule: string, received: unknown): asserts isSo {
+  if (!isSo) throw new InvalidInputError(`${name} must be ${rule}, received ${show(received)}`);
+}
+
+/** Whether it has a length that can be read, as arrays do. */
+export function isList(value: unknown): value is ArrayLike<unknown> {
+  return (
+    typeof value === "object" &&
+    !proxiedArray(value) &&
+    Number.isSafeInteger((value as ArrayLike<unknown> | null)?.length)
+  );
+}
 
 function shown(value: unknown, depth: number): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
@@ -47,6 +64,9 @@ export function proxiedArray(value: unknown): string | undefined {
   const { name, BYTES_PER_ELEMENT } = made as unknown as { name: string; BYTES_PER_ELEMENT?: number };
   return BYTES_PER_ELEMENT && !ArrayBuffer.isView(value) ? name : undefined;
 }
+
+/** An array, or a typed array of which something is left. */
+const isPlainList = (value: unknown) => Array.isArray(value) || (ArrayBuffer.isView(value) && value.byteLength > 0);
 
 /** Reads options one by one and complains about those that nobody asked for. */
 export class OptionReader {
@@ -108,7 +128,7 @@ export class OptionReader {
 
   integers(name: string, fallback: readonly number[], min: number, max: number): number[] {
     const value = this.get(name) ?? fallback;
-    if (!Array.isArray(value) && !ArrayBuffer.isView(value)) this.fail(name, "an array of whole numbers");
+    if (!isPlainList(value)) this.fail(name, "an array of whole numbers");
     const numbers = Array.from(value as ArrayLike<number>);
     numbers.forEach((entry, i) => {
       if (!Number.isInteger(entry) || entry < min || entry > max) {
@@ -129,7 +149,7 @@ export class OptionReader {
     const numbers =
       typeof value === "number"
         ? new Array<number>(count).fill(value)
-        : Array.isArray(value) || ArrayBuffer.isView(value)
+        : isPlainList(value)
           ? Array.from(value as ArrayLike<number>)
           : this.fail(name, rule);
     const good = numbers.every((entry) => typeof entry === "number" && entry >= min && entry <= Number.MAX_VALUE);
@@ -170,9 +190,15 @@ export function checkOptionNames(options: object, where: string, names: readonly
 export function checkJobOptions(read: OptionReader): void {
   const onProgress = read.get("onProgress");
   if (onProgress !== undefined && typeof onProgress !== "function") read.fail("onProgress", "a function");
-  const signal = read.get("signal");
-  if (signal !== undefined && typeof (signal as AbortSignal)?.aborted !== "boolean")
-    read.fail("signal", "an AbortSignal");
+  checkSignal(read);
+}
+
+/** Checks the option `signal`. @throws InvalidInputError */
+export function checkSignal(read: OptionReader): AbortSignal | undefined {
+  const signal = read.get("signal") as AbortSignal | undefined;
+  const isSo = typeof signal?.aborted === "boolean" && typeof signal.addEventListener === "function";
+  if (signal !== undefined && !isSo) read.fail("signal", "an AbortSignal");
+  return signal;
 }
 
 /** Checks the options of a job that has only progress and signal. @throws InvalidInputError */

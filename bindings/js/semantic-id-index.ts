@@ -1,4 +1,4 @@
-import { viewBytes } from "./attached.ts";
+import { requireList, viewBytes } from "./attached.ts";
 import { worksBehindProxy } from "./behind-proxy.ts";
 import { describeDrift, driftLimit, type IdDrift, sampleRows } from "./drift.ts";
 import { InvalidInputError, ModelFormatError, UnknownPrefixError } from "./errors.ts";
@@ -10,7 +10,7 @@ import { checkItemIds, compareItemIds, type ItemId } from "./item-id.ts";
 import { ItemTable } from "./item-table.ts";
 import { checkItemRows, forEachVector, type IdModel } from "./item-vectors.ts";
 import { nearestId } from "./nearest-id.ts";
-import { checkOptionNames, OptionReader, show } from "./option-reader.ts";
+import { checkOptionNames, isList, OptionReader, show } from "./option-reader.ts";
 import { giveSuffixes, reassign } from "./resolve-collisions.ts";
 import { areInferred, type CodeArray, copySizes, SemanticIds } from "./semantic-ids.ts";
 import { compareCodes, mergeOrders, type SortedIds, sortIds } from "./sorted-ids.ts";
@@ -270,7 +270,8 @@ export class SemanticIdIndex {
 
   /** The state after one more code. @throws UnknownPrefixError when the code may not follow. */
   step(state: number, code: number): number {
-    const next = this.#tree().step(this.#known(state), code);
+    const from = this.#known(state);
+    const next = typeof code === "number" ? this.#tree().step(from, code) : -1;
     if (next < 0) throw this.#unknown([...this.prefix(state), code]);
     return next;
   }
@@ -579,7 +580,9 @@ export class SemanticIdIndex {
   #lookUp(prefix: IdPrefix): number {
     const trie = this.#tree();
     if (typeof prefix === "number") return Number.isInteger(prefix) && prefix >= 0 && prefix < trie.size ? prefix : -1;
-    return typeof prefix === "object" && prefix !== null ? trie.find(prefix) : -1;
+    if (!isList(prefix) || !(prefix.length <= this.levels)) return -1;
+    for (let i = 0; i < prefix.length; i++) if (!Number.isInteger(prefix[i])) return -1;
+    return trie.find(prefix);
   }
 
   /** The state of a prefix; -1 when its codes are possible, but not used. */
@@ -602,7 +605,7 @@ export class SemanticIdIndex {
   }
 
   #unknown(prefix: ArrayLike<number>): UnknownPrefixError {
-    const codes = Array.from(prefix);
+    const codes = Array.from(prefix, show);
     return new UnknownPrefixError(
       `no item's ID begins with [${codes.join(", ")}]: allowedNext tells what may follow a prefix, nearestValid the nearest ID`,
     );
@@ -732,9 +735,7 @@ function withRoom(array: CodeArray, length: number): CodeArray {
 
 /** @throws InvalidInputError for what is no ID or prefix at these levels. */
 function checkCodes(codes: ArrayLike<number>, sizes: readonly number[]): void {
-  if (typeof codes !== "object" || typeof codes?.length !== "number") {
-    throw new InvalidInputError(`codes must be an array of codes, received ${show(codes)}`);
-  }
+  requireList(codes, "codes", "an array of codes");
   if (codes.length > sizes.length) {
     throw new InvalidInputError(`${thereAre(codes.length, "code")}, but an ID has ${sizes.length}`);
   }

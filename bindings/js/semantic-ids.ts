@@ -1,6 +1,6 @@
 import { checkArray, requireAttached } from "./attached.ts";
 import { InvalidInputError } from "./errors.ts";
-import { show } from "./option-reader.ts";
+import { requireThat, show } from "./option-reader.ts";
 import { counted, thereAre } from "./wording.ts";
 
 /** Codes as they are stored: 16-bit where every codebook fits, 32-bit otherwise. */
@@ -33,6 +33,34 @@ export function markInferred(sizes: number[]): readonly number[] {
   return Object.freeze(sizes);
 }
 
+/** Twice as many bytes as an array of 4 GB has. */
+const MOST_CODES = 2 ** 31;
+
+/** By index: the iterator of a frozen array is garbage of every call. @throws InvalidInputError */
+function checkSizes(codebookSizes: readonly number[]): void {
+  requireThat(
+    Array.isArray(codebookSizes) && codebookSizes.length > 0,
+    "codebookSizes",
+    "an array with the number of codes of each level",
+    codebookSizes,
+  );
+  for (let level = 0; level < codebookSizes.length; level++) {
+    const size = codebookSizes[level]!;
+    if (Number.isInteger(size) && size > 0 && size <= 2 ** 32) continue;
+    throw new InvalidInputError(
+      `codebookSizes[${level}] is ${show(size)}; a codebook has a positive whole number of codes, at most 2^32`,
+    );
+  }
+  requireLevels(codebookSizes.length);
+}
+
+/** @throws InvalidInputError for what is no SemanticIds, of whichever entry of the package. */
+export function requireIds(ids: unknown, name = "ids"): asserts ids is SemanticIds {
+  const { codes, codebookSizes, at } = (ids ?? {}) as Partial<SemanticIds>;
+  const isSo = ArrayBuffer.isView(codes) && Array.isArray(codebookSizes) && typeof at === "function";
+  requireThat(isSo, name, "SemanticIds, as encode and SemanticIds.from give them", ids);
+}
+
 /** Whether codebook sizes were marked. */
 export const areInferred = (sizes: readonly number[]): boolean => INFERRED in sizes;
 
@@ -62,8 +90,14 @@ export class SemanticIds implements Iterable<number[]> {
 
   /** Prefer `SemanticIds.from`. `codes.length` must be a multiple of `codebookSizes.length`. */
   constructor(codes: CodeArray, codebookSizes: readonly number[], fingerprint?: string, margins?: Float32Array) {
+    checkSizes(codebookSizes);
     const levels = codebookSizes.length;
-    requireLevels(levels);
+    requireThat(
+      ArrayBuffer.isView(codes) && /^\[object Uint(16|32)Array\]$/.test(Object.prototype.toString.call(codes)),
+      "codes",
+      "a Uint16Array or Uint32Array",
+      codes,
+    );
     requireAttached(codes, "codes");
     if (codes.length % levels !== 0) {
       throw new InvalidInputError(
@@ -88,17 +122,7 @@ export class SemanticIds implements Iterable<number[]> {
     options: { codebookSizes: readonly number[]; fingerprint?: string; hasInferredSizes?: boolean },
   ): SemanticIds {
     const codebookSizes = options?.codebookSizes;
-    if (!Array.isArray(codebookSizes) || codebookSizes.length === 0) {
-      throw new InvalidInputError("codebookSizes must be an array with the number of codes of each level");
-    }
-    requireLevels(codebookSizes.length);
-    for (const [level, size] of codebookSizes.entries()) {
-      if (!Number.isInteger(size) || size < 1 || size > 2 ** 32) {
-        throw new InvalidInputError(
-          `codebookSizes[${level}] is ${show(size)}; a codebook has a positive whole number of codes, at most 2^32`,
-        );
-      }
-    }
+    checkSizes(codebookSizes);
     const levels = codebookSizes.length;
     const table = Array.isArray(rows) ? (rows as readonly (readonly number[])[]) : undefined;
     const flat = table ? undefined : (rows as { codes?: ArrayLike<number>; levels: number } | null)?.codes;
@@ -122,6 +146,7 @@ export class SemanticIds implements Iterable<number[]> {
     const codes = SemanticIds.allocate(n, codebookSizes);
     for (let i = 0; i < n; i++) {
       const row = table ? table[i] : undefined;
+      if (typeof row === "object") checkArray(row, `row ${i}`);
       if (table && row?.length !== levels) {
         throw new InvalidInputError(
           `row ${i} ${Array.isArray(row) || ArrayBuffer.isView(row) ? `has ${counted(row.length, "code")}` : "is no array"}, but codebookSizes has ${counted(levels, "entry")}`,
@@ -143,7 +168,9 @@ export class SemanticIds implements Iterable<number[]> {
 
   /** An array for n IDs, of the narrowest type that holds every code. */
   static allocate(n: number, codebookSizes: readonly number[]): CodeArray {
-    const length = n * codebookSizes.length;
+    checkSizes(codebookSizes);
+    const length = Number.isSafeInteger(n) ? n * codebookSizes.length : -1;
+    requireThat(length >= 0 && length <= MOST_CODES, "n", "a number of IDs that fit into an array", n);
     // By index: the iterator of a frozen array is garbage of every call.
     for (let l = 0; l < codebookSizes.length; l++) if (codebookSizes[l]! > 65536) return new Uint32Array(length);
     return new Uint16Array(length);
@@ -160,7 +187,7 @@ export class SemanticIds implements Iterable<number[]> {
   /** The codes of item i. @throws InvalidInputError when i is out of range. */
   at(i: number): number[] {
     if (!Number.isInteger(i) || i < 0 || i >= this.length) {
-      throw new InvalidInputError(`item ${i} is out of range: ${thereAre(this.length, "ID")}, numbered from 0`);
+      throw new InvalidInputError(`item ${show(i)} is out of range: ${thereAre(this.length, "ID")}, numbered from 0`);
     }
     requireAttached(this.codes, "codes");
     return Array.from(this.codes.subarray(i * this.levels, (i + 1) * this.levels));

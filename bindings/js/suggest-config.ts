@@ -1,5 +1,5 @@
 import { InvalidInputError } from "./errors.ts";
-import { checkOptionNames, show } from "./option-reader.ts";
+import { checkOptionNames, MAX_SIZE, OptionReader, show } from "./option-reader.ts";
 import type { Recipe } from "./presets.ts";
 import { call, option, worded } from "./wording.ts";
 
@@ -50,6 +50,10 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
       );
     }
   }
+  const read = new OptionReader(shape, "suggestConfig");
+  if (typeof codebookSize === "object") read.integers("codebookSize", [], 1, MAX_SIZE);
+  else read.integer("codebookSize", 1, 1, MAX_SIZE);
+  read.integer("nQuantizationLayers", 1, 1, MAX_SIZE);
   let codes = 8; // 2 sqrt(n) lies above codes * sqrt(2) <=> codes^2 / 2 < n; whole numbers only, the same on every host
   while (codes < 256 && codes * codes <= 2 * n) codes *= 2;
   const model = {

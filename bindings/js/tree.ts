@@ -1,6 +1,5 @@
-import { InvalidInputError } from "./errors.ts";
-import { show } from "./option-reader.ts";
-import { type SemanticIds, sortedRows } from "./semantic-ids.ts";
+import { OptionReader } from "./option-reader.ts";
+import { requireIds, type SemanticIds, sortedRows } from "./semantic-ids.ts";
 
 /** A prefix of IDs and everything below it. */
 export interface CodeTreeNode {
@@ -27,11 +26,10 @@ export interface CodeTreeOptions {
  * @throws InvalidInputError when an option is not a whole number from 0.
  */
 export function codeTree(ids: SemanticIds, options: CodeTreeOptions = {}): CodeTreeNode {
-  const { maxDepth = ids.levels, itemsPerNode = 3 } = options;
-  for (const [name, value] of Object.entries({ maxDepth, itemsPerNode })) {
-    if (!Number.isInteger(value) || value < 0)
-      throw new InvalidInputError(`${name} is ${show(value)}; it must be a whole number from 0`);
-  }
+  requireIds(ids);
+  const read = new OptionReader(options, "codeTree");
+  const maxDepth = read.integer("maxDepth", ids.levels, 0, Number.MAX_SAFE_INTEGER);
+  const itemsPerNode = read.integer("itemsPerNode", 3, 0, Number.MAX_SAFE_INTEGER);
   const { codes, levels } = ids;
   const rows = sortedRows(ids);
   const codeAt = (position: number, level: number) => codes[rows[position]! * levels + level]!;

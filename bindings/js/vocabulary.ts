@@ -6,8 +6,8 @@
 
 import { worksBehindProxy } from "./behind-proxy.ts";
 import { InvalidInputError } from "./errors.ts";
-import { checkOptionNames, show } from "./option-reader.ts";
-import { areInferred, type SemanticIds } from "./semantic-ids.ts";
+import { checkOptionNames, requireThat, show } from "./option-reader.ts";
+import { areInferred, requireIds, type SemanticIds } from "./semantic-ids.ts";
 import { TokenTemplate } from "./token-template.ts";
 
 export {
@@ -18,6 +18,7 @@ export {
   type RaggedHistories,
 } from "./histories.ts";
 
+import { requireList } from "./attached.ts";
 import { counted } from "./wording.ts";
 
 export { DEFAULT_TEMPLATE } from "./token-template.ts";
@@ -196,9 +197,10 @@ export class Vocabulary {
 
   /** Level and code of an integer; undefined for special tokens and integers of other tokens. */
   codeOf(token: number): { level: number; code: number } | undefined {
+    if (!Number.isInteger(token)) return undefined;
     let level = this.levels - 1;
     while (level >= 0 && token < this.offsets[level]!) level--;
-    if (!Number.isInteger(token) || level < 0 || token >= this.baseOffset + this.size) return undefined;
+    if (level < 0 || token >= this.baseOffset + this.size) return undefined;
     return { level, code: token - this.offsets[level]! };
   }
 
@@ -213,6 +215,7 @@ export class Vocabulary {
 
   /** The integers of an ID, or of its first codes. @throws InvalidInputError naming the code that is out of range. */
   encode(codes: ArrayLike<number>): number[] {
+    requireList(codes, "codes", "an array of codes");
     if (codes.length > this.levels) {
       throw new InvalidInputError(`codes has ${counted(codes.length, "entry")}, but an ID has ${this.levels}`);
     }
@@ -221,6 +224,7 @@ export class Vocabulary {
 
   /** The integers of all IDs, n x levels, row-major. @throws InvalidInputError for IDs of other codebooks. */
   encodeIds(ids: SemanticIds): Int32Array {
+    requireIds(ids);
     const { codes, levels } = ids;
     if (levels !== this.levels || ids.codebookSizes.some((size, level) => size > this.codebookSizes[level]!)) {
       throw new InvalidInputError(
@@ -237,6 +241,7 @@ export class Vocabulary {
    * @throws InvalidInputError naming the place of an integer that does not fit there.
    */
   decode(tokens: ArrayLike<number>): number[] {
+    requireList(tokens, "tokens", "an array of integers");
     const codes: number[] = [];
     for (let i = 0; i < tokens.length; i++) {
       const token = tokens[i]!;
@@ -255,6 +260,7 @@ export class Vocabulary {
    * @throws InvalidInputError naming the place of an integer that does not fit there, or of an ID that is cut short.
    */
   decodeAll(tokens: ArrayLike<number>): number[][] {
+    requireList(tokens, "tokens", "an array of integers");
     const all: number[][] = [];
     let codes: number[] = [];
     let i = 0;
@@ -358,6 +364,7 @@ export class Vocabulary {
 
   /** @throws InvalidInputError */
   static fromJSON(json: { codebookSizes: readonly number[] } & VocabularyOptions): Vocabulary {
+    requireThat(typeof json === "object" && json !== null, "json", "what toJSON gave", json);
     checkOptionNames(json, "Vocabulary.fromJSON", ["codebookSizes", "template", "baseOffset", "special"]);
     const { codebookSizes, ...options } = json;
     return new Vocabulary(codebookSizes, options);

@@ -171,7 +171,9 @@ describe("codeTree", () => {
         { code: 0, count: 1, children: [] },
       ],
     });
-    expect(() => codeTree(small, { maxDepth: -1 })).toThrow(/maxDepth is -1/);
+    expect(() => codeTree(small, { maxDepth: -1 })).toThrow(
+      /maxDepth must be a whole number of at least 0, received -1/,
+    );
     expect(() => codeTree(small, { itemsPerNode: 1.5 })).toThrow(InvalidInputError);
   });
 

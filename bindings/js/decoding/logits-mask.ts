@@ -1,7 +1,8 @@
 import { checkArray } from "../attached.ts";
 import { worksBehindProxy } from "../behind-proxy.ts";
 import { InvalidInputError, UnknownPrefixError } from "../errors.ts";
-import { show } from "../option-reader.ts";
+import { isFloats } from "../items.ts";
+import { requireThat, show } from "../option-reader.ts";
 import type { SemanticIdIndex } from "../semantic-id-index.ts";
 import { counted } from "../wording.ts";
 
@@ -43,6 +44,8 @@ export class LogitsMask {
     if (typeof vocabulary?.tokenOf !== "function") {
       throw new InvalidInputError(`vocabulary must be { tokenOf(level, code), eos }, received ${show(vocabulary)}`);
     }
+    const isIndex = typeof index?.step === "function" && Array.isArray(index.codebookSizes);
+    requireThat(isIndex, "index", "a SemanticIdIndex", index);
     const { eos } = vocabulary;
     checkToken(eos, "eos");
     this.#index = index;
@@ -80,6 +83,7 @@ export class LogitsMask {
    * @throws UnknownPrefixError when it may not follow.
    */
   next(state: number, token: number | bigint): number {
+    requireThat(typeof token === "number" || typeof token === "bigint", "token", "an integer", token);
     const chosen = Number(token);
     if (state === this.ended) return state; // what stands behind the end, such as padding, says nothing
     if (chosen === this.#eos && this.#index.isLeaf(state)) return this.ended;
@@ -100,6 +104,7 @@ export class LogitsMask {
    */
   apply(logits: Float32Array, state: number): void {
     checkArray(logits, "logits");
+    requireThat(isFloats(logits), "logits", "a Float32Array", logits);
     if (logits.length <= this.#largest) {
       throw new InvalidInputError(
         `logits has ${counted(logits.length, "entry")}, but the vocabulary has the token ${this.#largest}: pass the logits of one next token, of the model that the vocabulary is for`,

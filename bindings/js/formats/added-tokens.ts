@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
+import { requireThat } from "../option-reader.ts";
 import type { AddedToken, Vocabulary } from "../vocabulary.ts";
 import { asText, describeValue } from "./bytes.ts";
 
@@ -7,6 +8,7 @@ import { asText, describeValue } from "./bytes.ts";
  * of AddedToken objects that tokenizer.json has under `added_tokens`.
  */
 export function writeAddedTokens(vocabulary: Vocabulary, form: "map" | "list" = "map"): string {
+  requireThat(typeof vocabulary?.addedTokens === "function", "vocabulary", "a Vocabulary", vocabulary);
   const tokens = vocabulary.addedTokens();
   if (form === "list") return `[\n${tokens.map((token) => `  ${JSON.stringify(token)}`).join(",\n")}\n]\n`;
   if (form !== "map") throw new InvalidInputError(`form must be "map" or "list", got ${describeValue(form)}`);

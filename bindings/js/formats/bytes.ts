@@ -1,8 +1,8 @@
 /** What the readers share: recognising bytes, decoding text, naming a bad value. */
 
-import { viewBytes } from "../attached.ts";
+import { checkArray, viewBytes } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
-import { proxiedArray, show, UNWRAP } from "../option-reader.ts";
+import { proxiedArray, requireThat, show, UNWRAP } from "../option-reader.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import { counted } from "../wording.ts";
 
@@ -22,6 +22,36 @@ export function asBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
 export function asText(text: string): string {
   if (typeof text === "string") return text.startsWith("\uFEFF") ? text.slice(1) : text;
   throw new InvalidInputError(`text must be a string, got ${describeValue(text)}`);
+}
+
+const TEXTS = "a string, or an iterable of strings";
+
+/** @throws InvalidInputError for what is neither a text nor gives pieces of one. */
+export function requireTexts(text: string | Iterable<string>): void {
+  checkArray(text, "text");
+  const isSo = typeof text === "string" || typeof (text as Iterable<string> | null)?.[Symbol.iterator] === "function";
+  requireThat(isSo, "text", TEXTS, text);
+}
+
+/** The pieces of a text that comes whole or in pieces. @throws InvalidInputError for anything else. */
+export function* textPieces(text: string | Iterable<string>): Generator<string> {
+  requireTexts(text);
+  const iterator = (typeof text === "string" ? [text] : text)[Symbol.iterator]() as Iterator<unknown> | null;
+  requireThat(typeof iterator?.next === "function", "text", TEXTS, text);
+  for (const piece of { [Symbol.iterator]: () => iterator }) {
+    requireThat(typeof piece === "string", "text", TEXTS, piece);
+    yield piece;
+  }
+}
+
+/** @throws InvalidInputError for what is no object of options. */
+export function requireOptions(options: unknown, name = "options"): void {
+  requireThat(
+    typeof options === "object" && options !== null && !Array.isArray(options),
+    name,
+    "an object of options",
+    options,
+  );
 }
 
 /** Formats of items that are recognised by their first bytes. */
@@ -125,7 +155,10 @@ export function textFormat({ kind, isObject }: Sniffed, fileName: string): "json
 }
 
 /** The end of a file's name, in small letters, without the dot. */
-export const extensionOf = (fileName: string): string => /\.([a-z0-9]+)$/i.exec(fileName)?.[1]?.toLowerCase() ?? "";
+export function extensionOf(fileName: string): string {
+  requireThat(typeof fileName === "string", "fileName", "a string", fileName);
+  return /\.([a-z0-9]+)$/i.exec(fileName)?.[1]?.toLowerCase() ?? "";
+}
 
 function isUtf16(bytes: Uint8Array): boolean {
   return (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);

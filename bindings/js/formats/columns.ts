@@ -5,6 +5,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { showName } from "../file-values.ts";
+import { requireThat } from "../option-reader.ts";
 import { describeValue } from "./bytes.ts";
 
 /** What the columns (fields, arrays) of a file were taken for, by their names. */
@@ -354,7 +355,18 @@ export function namedColumns(columns: readonly { name: string | undefined }[], d
 }
 
 /** `vectors: e0 … e7 · item IDs: asin · titles: name · ignored: price` */
-export function describeColumns({ vector, itemId, title, labels, ignored }: TableColumns): string {
+export function describeColumns(columns: TableColumns): string {
+  requireThat(typeof columns === "object" && columns !== null, "columns", "what a reader found", columns);
+  for (const key of ["vector", "labels", "ignored"] as const) {
+    const names: unknown = columns[key];
+    const isSo = Array.isArray(names) && names.every((name) => typeof name === "string");
+    requireThat(isSo, `columns.${key}`, "an array of names", names);
+  }
+  for (const key of ["itemId", "title"] as const) {
+    const name: unknown = columns[key];
+    requireThat(name === undefined || typeof name === "string", `columns.${key}`, "a name", name);
+  }
+  const { vector, itemId, title, labels, ignored } = columns;
   const isFamily = familiesOf(vector).some(({ columns }) => columns.length === vector.length);
   const few = (names: readonly string[], most = 6) =>
     names.length > most ? `${names.slice(0, most - 1).join(", ")}, … (${names.length})` : names.join(", ");
@@ -763,7 +775,10 @@ function chosenVector(
         where,
       );
   }
-  const wanted = Array.isArray(embedding) ? (embedding as readonly (string | number)[]) : [embedding as string];
+  // Array.from: map would pass over holes.
+  const wanted = Array.from(
+    Array.isArray(embedding) ? (embedding as readonly (string | number)[]) : [embedding as string],
+  );
   if (wanted.length === 0) throw new InvalidInputError("embedding: names no column");
   const vector = wanted.map((name) => requireColumn(columns, name, "embedding", where));
   const twice = vector.find((column, i) => vector.indexOf(column) !== i);

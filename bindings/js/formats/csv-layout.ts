@@ -1,6 +1,7 @@
 /** How a table of text is laid out: what separates its cells, whether it has a header, and which column holds what. */
 
 import { InvalidInputError } from "../errors.ts";
+import { requireThat } from "../option-reader.ts";
 import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
 import {
@@ -236,7 +237,15 @@ function decide(
   if (options.isWords && options.embedding === undefined) {
     return { vector: all.slice(1), isList: false, itemId: 0, labels: [], ignored: [] };
   }
-  const labels = options.labelColumns?.map((column) => findColumn(column, columns, "labelColumns lists")) ?? [];
+  const { labelColumns } = options;
+  requireThat(
+    labelColumns === undefined || Array.isArray(labelColumns),
+    "labelColumns",
+    "an array of columns",
+    labelColumns,
+  );
+  // Array.from: map would pass over holes.
+  const labels = Array.from(labelColumns ?? [], (column) => findColumn(column, columns, "labelColumns lists"));
   // What the caller took for labels is out of the question.
   const isLabel = new Set(labels);
   const asked = all.filter((column) => !isLabel.has(column) && !isEdge[column]);

@@ -1,7 +1,7 @@
 /** Records of text separated by commas or other characters. */
 
 import { InvalidInputError } from "../errors.ts";
-import { asText, describeValue } from "./bytes.ts";
+import { asText, describeValue, textPieces } from "./bytes.ts";
 
 /** One row of the file. */
 export interface CsvRecord {
@@ -219,7 +219,7 @@ export function* parseCsv(text: string | Iterable<string>, delimiter?: string): 
 function* pieces(text: string | Iterable<string>): Generator<string> {
   const size = 1 << 16;
   let first = true;
-  for (let part of typeof text === "string" ? [text] : text) {
+  for (let part of textPieces(text)) {
     if (first) part = asText(part);
     first = false;
     for (let i = 0; i < part.length; i += size) yield part.slice(i, i + size);

@@ -2,9 +2,10 @@ import { InvalidInputError } from "../errors.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import { TokenTemplate } from "../token-template.ts";
 import type { ItemLabels } from "../types.ts";
-import { asBytes, decodeText, decodeWholeText, describeValue, sniff } from "./bytes.ts";
+import { asBytes, decodeText, decodeWholeText, describeValue, requireOptions, sniff } from "./bytes.ts";
 import { type CodeVectors, type HopwiseTable, hopwiseChunks, readHopwise } from "./hopwise.ts";
 import type { IdTableOptions, IdTableSource } from "./id-table.ts";
+import { idsOfTable } from "./id-table.ts";
 import { idTrieChunks, readIdTrie } from "./id-trie.ts";
 import { idsCsvChunks, readIdTableCsv } from "./ids.ts";
 import { idsJsonlChunks, readIdsJsonl } from "./ids-jsonl.ts";
@@ -41,6 +42,7 @@ export interface ReadIdsOptions extends IdTableOptions, LcRecOptions {
  */
 export function readIds(file: Uint8Array | ArrayBuffer, fileName = "", options: ReadIdsOptions = {}): ReadIds {
   const bytes = asBytes(file);
+  requireOptions(options);
   const format = options.format ?? recognise(bytes, fileName === "" ? "the file" : fileName, options);
   if (format === "npy") {
     const ids = readIdsNpy(bytes, options);
@@ -117,9 +119,11 @@ export function* idChunks(
   table: IdTableSource,
   extras: IdExtras = {},
 ): Generator<string | Uint8Array> {
+  requireOptions(extras, "extras");
+  const ids = idsOfTable(table);
   switch (format) {
     case "csv":
-      return yield* idsCsvChunks(table.ids, extras.labels, table.itemIds);
+      return yield* idsCsvChunks(ids, extras.labels, table.itemIds);
     case "jsonl":
       return yield* idsJsonlChunks(table);
     case "lcrec":

@@ -1,6 +1,8 @@
 import { InvalidInputError } from "../errors.ts";
+import { isFloats } from "../items.ts";
+import { requireThat } from "../option-reader.ts";
 import { counted } from "../wording.ts";
-import { count, describeValue } from "./bytes.ts";
+import { count, describeValue, requireOptions } from "./bytes.ts";
 import { parseCsv } from "./csv-parser.ts";
 import { quoted } from "./csv-text.ts";
 import {
@@ -9,6 +11,7 @@ import {
   IdTableBuilder,
   type IdTableOptions,
   type IdTableSource,
+  idsOfTable,
   inChunks,
 } from "./id-table.ts";
 
@@ -26,7 +29,7 @@ const HEADER = ["items", "semantic_ids", "semantic_ids_embs"] as const;
 
 /** The pieces of `writeHopwise`. */
 export function hopwiseChunks(table: IdTableSource, vectors?: CodeVectors): Generator<string> {
-  const { ids } = table;
+  const ids = idsOfTable(table);
   const itemId = checkedItemIds(table);
   const coordinates = vectors && coordinateReader(table, vectors);
   return inChunks(lines());
@@ -44,6 +47,7 @@ export function hopwiseChunks(table: IdTableSource, vectors?: CodeVectors): Gene
 /** Writes a row's vectors as a nested list of latentDim x L: element [j][l] is coordinate j of level l. */
 function coordinateReader({ ids }: IdTableSource, vectors: CodeVectors): (row: number) => string {
   const { levels, codes } = ids;
+  requireOptions(vectors, "vectors");
   const list = (dim: number, of: (level: number) => { vectors: ArrayLike<number>; start: number }) => {
     const sources = Array.from({ length: levels }, (_, level) => of(level));
     const rows = Array.from({ length: dim }, (_, j) => {
@@ -53,6 +57,7 @@ function coordinateReader({ ids }: IdTableSource, vectors: CodeVectors): (row: n
   };
   if ("embeddings" in vectors) {
     const { embeddings } = vectors;
+    requireThat(isFloats(embeddings), "embeddings", "a Float32Array", embeddings);
     const dim = embeddings.length / codes.length;
     if (ids.length > 0 && !(Number.isInteger(dim) && dim > 0)) {
       throw new InvalidInputError(
@@ -62,6 +67,12 @@ function coordinateReader({ ids }: IdTableSource, vectors: CodeVectors): (row: n
     return (row) => list(dim, (level) => ({ vectors: embeddings, start: (row * levels + level) * dim }));
   }
   const { codebooks } = vectors;
+  requireThat(
+    Array.isArray(codebooks) && codebooks.every(isFloats),
+    "vectors",
+    "{ embeddings } or { codebooks }, an array of Float32Arrays",
+    vectors,
+  );
   const dims = codebooks.map((codebook, level) => codebook.length / ids.codebookSizes[level]!);
   const [dim = 0] = dims;
   if (codebooks.length !== levels || !Number.isInteger(dim) || dims.some((other) => other !== dim)) {

@@ -1,11 +1,12 @@
 import { InvalidInputError } from "../errors.ts";
 import { fields, list, readJson, text, whole } from "../json-shape.ts";
 import { writeSafetensors } from "../model-file.ts";
+import { requireThat } from "../option-reader.ts";
 import { MAX_HEADER, readSafetensorsHeader } from "../safetensors-header.ts";
-import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
+import { type CodeArray, requireIds, SemanticIds } from "../semantic-ids.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import { counted } from "../wording.ts";
-import { asBytes } from "./bytes.ts";
+import { asBytes, describeValue } from "./bytes.ts";
 import { checkedItemIds } from "./id-table.ts";
 import { requireUnique } from "./join.ts";
 
@@ -46,14 +47,16 @@ const METADATA = fields({
  * @throws InvalidInputError for IDs without a fingerprint, a stretch that does not lie in the catalogue, or item IDs that are not one for
  *   each of the IDs, empty or twice the same.
  */
-export function writeIdShard({ ids, first, rows, itemIds }: IdShard): Uint8Array<ArrayBuffer> {
+export function writeIdShard(shard: IdShard): Uint8Array<ArrayBuffer> {
+  requireShard(shard, "shard");
+  const { ids, first, rows, itemIds } = shard;
   const { codes, codebookSizes, fingerprint, length, levels } = ids;
   if (fingerprint === undefined) {
     throw new InvalidInputError("ids have no fingerprint: a shard must tell which model made it");
   }
   if (!isStretch(first, length, rows)) {
     throw new InvalidInputError(
-      `rows ${first} to ${first + length - 1} do not lie in a catalogue of ${counted(rows, "row")}`,
+      `rows ${describeValue(first)} to ${describeValue(first + length - 1)} do not lie in a catalogue of ${counted(rows, "row")}`,
     );
   }
   const metadata: Metadata = { format: FORMAT, first, rows, codebookSizes: [...codebookSizes], fingerprint };
@@ -64,6 +67,24 @@ export function writeIdShard({ ids, first, rows, itemIds }: IdShard): Uint8Array
     { name: "codes", dtype, shape: [length, levels], data: codes },
     ...(names ? [{ name: "item_ids", dtype: "U8", shape: [names.length], data: names } as const] : []),
   ]);
+}
+
+/** @throws InvalidInputError for what is no shard. */
+function requireShard(shard: IdShard, name: string): void {
+  requireThat(typeof shard === "object" && shard !== null, name, "an object { ids, first, rows }", shard);
+  requireIds(shard.ids, `${name}.ids`);
+  for (const key of ["first", "rows"] as const) {
+    requireThat(isWhole(shard[key]), `${name}.${key}`, "a whole number from 0", shard[key]);
+  }
+}
+
+function requireShards(shards: readonly IdShard[], names: readonly string[] | undefined): void {
+  requireThat(Array.isArray(shards), "shards", "an array of shards", shards);
+  const isSo = names === undefined || (Array.isArray(names) && names.every((name) => typeof name === "string"));
+  requireThat(isSo, "names", "an array of strings", names);
+  Array.from(shards).forEach((shard, i) => {
+    requireShard(shard, `shards[${i}]`);
+  });
 }
 
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
@@ -139,6 +160,7 @@ const foreign = (why: string) =>
  */
 export function mergeIdShards(shards: readonly IdShard[], names?: readonly string[]): SemanticIds {
   const nameOf = (index: number) => names?.[index] ?? `shard ${index}`;
+  requireShards(shards, names);
   const [model] = shards;
   if (model === undefined) throw new InvalidInputError("there are no shards to merge");
   const { codebookSizes, fingerprint } = model.ids;
@@ -152,6 +174,13 @@ export function mergeIdShards(shards: readonly IdShard[], names?: readonly strin
       throw differs("codebook sizes", ids.codebookSizes.join(), codebookSizes.join());
     }
     if (rows !== model.rows) throw differs("a catalogue of rows", rows, model.rows);
+  });
+  const most = model.rows;
+  shards.forEach(({ ids, first }, index) => {
+    if (first + ids.length <= most) return;
+    throw new InvalidInputError(
+      `${nameOf(index)} ends with row ${first + ids.length - 1}, beyond its catalogue of ${counted(most, "row")}`,
+    );
   });
   const codes: CodeArray = SemanticIds.allocate(model.rows, codebookSizes);
   const order = [...shards.keys()].sort((a, b) => shards[a]!.first - shards[b]!.first);
@@ -189,6 +218,7 @@ export function mergeIdShards(shards: readonly IdShard[], names?: readonly strin
  */
 export function mergeShardItemIds(shards: readonly IdShard[], names?: readonly string[]): string[] | undefined {
   const nameOf = (index: number) => names?.[index] ?? `shard ${index}`;
+  requireShards(shards, names);
   const without = shards.findIndex(({ itemIds }) => itemIds === undefined);
   const having = shards.findIndex(({ itemIds }) => itemIds !== undefined);
   if (having < 0) return undefined;
@@ -197,6 +227,7 @@ export function mergeShardItemIds(shards: readonly IdShard[], names?: readonly s
       `${nameOf(having)} has item IDs, but ${nameOf(without)} has none: encode it again from items with their IDs`,
     );
   }
+  for (const { ids, itemIds } of shards) checkedItemIds({ ids, ...(itemIds && { itemIds }) });
   const itemIds = [...shards].sort((a, b) => a.first - b.first).flatMap((shard) => shard.itemIds as string[]);
   requireUnique(itemIds, "the shards");
   return itemIds;

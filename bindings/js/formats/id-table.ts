@@ -1,7 +1,8 @@
 import { InvalidInputError } from "../errors.ts";
-import { type CodeArray, markInferred, SemanticIds } from "../semantic-ids.ts";
+import { requireThat } from "../option-reader.ts";
+import { type CodeArray, markInferred, requireIds, SemanticIds } from "../semantic-ids.ts";
 import { counted, thereAre } from "../wording.ts";
-import { describeValue } from "./bytes.ts";
+import { describeValue, requireOptions, textPieces } from "./bytes.ts";
 
 /** Semantic IDs and the items that they belong to, a row each. */
 export interface IdTable {
@@ -36,13 +37,15 @@ export function checkedItemIds({
   itemIds,
 }: Pick<IdTableSource, "itemIds"> & { ids: { readonly length: number } }): (row: number) => string {
   if (itemIds === undefined) return String;
+  requireThat(Array.isArray(itemIds), "itemIds", "an array with one item ID for each ID", itemIds);
   if (itemIds.length !== ids.length) {
     throw new InvalidInputError(
       `itemIds has ${counted(itemIds.length, "entry")}, but ${thereAre(ids.length, "semantic ID")}: give one item ID for each`,
     );
   }
   const known = new Map<string, number>();
-  itemIds.forEach((itemId, row) => {
+  // Array.from: forEach would pass over holes.
+  Array.from(itemIds).forEach((itemId, row) => {
     requireItemId(itemId, `itemIds[${row}]`);
     const earlier = known.get(String(itemId));
     if (earlier !== undefined) {
@@ -63,6 +66,13 @@ function requireItemId(itemId: unknown, where: string): void {
   if (/\p{Surrogate}/u.test(String(itemId))) {
     throw new InvalidInputError(`${where} holds half of a character, which no file can: ${describeValue(itemId)}`);
   }
+}
+
+/** The IDs of a table that is to be written. @throws InvalidInputError for what is no table of IDs. */
+export function idsOfTable(table: IdTableSource): SemanticIds {
+  requireThat(typeof table === "object" && table !== null, "table", "an object { ids, itemIds }", table);
+  requireIds(table.ids, "table.ids");
+  return table.ids;
 }
 
 /** Puts together the table that a reader finds, row by row. */
@@ -122,8 +132,16 @@ export function idsOf(
   codes: ArrayLike<number>,
   levels: number,
   found: readonly number[],
-  { codebookSizes = markInferred([...found]), fingerprint }: IdTableOptions,
+  options: IdTableOptions,
 ): SemanticIds {
+  requireOptions(options);
+  const { codebookSizes = markInferred([...found]), fingerprint } = options;
+  requireThat(
+    Array.isArray(codebookSizes) && (codebookSizes.length > 0 || options.codebookSizes === undefined),
+    "codebookSizes",
+    "an array with the number of codes of each level",
+    codebookSizes,
+  );
   if (codebookSizes.length === 0)
     throw new InvalidInputError("there are no rows: one item with its ID a row is expected");
   if (codes.length > 0 && codebookSizes.length !== levels) {
@@ -158,7 +176,7 @@ export function* linesOf(text: string | Iterable<string>): Generator<{ line: str
     const whole = number === 1 && line.startsWith("\uFEFF") ? line.slice(1) : line;
     return { line: whole.endsWith("\r") ? whole.slice(0, -1) : whole, number };
   };
-  for (const piece of typeof text === "string" ? [text] : text) {
+  for (const piece of textPieces(text)) {
     const lines = piece.split("\n");
     lines[0] = rest + lines[0]!; // no more than noted: a line may be as long as the file
     rest = lines.pop()!;

@@ -7,13 +7,14 @@ import {
   IdTableBuilder,
   type IdTableOptions,
   type IdTableSource,
+  idsOfTable,
   inChunks,
 } from "./id-table.ts";
 import { parseJson } from "./json-digits.ts";
 
 /** The pieces of `writeIdTrie`. */
 export function idTrieChunks(table: IdTableSource): Generator<string> {
-  const { ids } = table;
+  const ids = idsOfTable(table);
   const itemId = checkedItemIds(table);
   return inChunks(nodes());
 

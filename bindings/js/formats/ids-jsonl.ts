@@ -1,12 +1,13 @@
 import { InvalidInputError } from "../errors.ts";
 import { TokenTemplate } from "../token-template.ts";
-import { describeValue } from "./bytes.ts";
+import { describeValue, requireOptions } from "./bytes.ts";
 import {
   checkedItemIds,
   type IdTable,
   IdTableBuilder,
   type IdTableOptions,
   type IdTableSource,
+  idsOfTable,
   inChunks,
   linesOf,
 } from "./id-table.ts";
@@ -15,7 +16,8 @@ import type { LcRecOptions } from "./lcrec.ts";
 
 /** The pieces of `writeIdsJsonl`. */
 export function idsJsonlChunks(table: IdTableSource, options: LcRecOptions = {}): Generator<string> {
-  const { ids } = table;
+  requireOptions(options);
+  const ids = idsOfTable(table);
   const itemId = checkedItemIds(table);
   const template = new TokenTemplate(options.template, ids.levels);
   return inChunks(lines());
@@ -42,6 +44,7 @@ export function writeIdsJsonl(table: IdTableSource, options: LcRecOptions = {}):
  * @throws InvalidInputError naming the line that is no JSON object with `id` and `codes`, or whose tokens contradict the codes.
  */
 export function readIdsJsonl(text: string | Iterable<string>, options: LcRecOptions & IdTableOptions = {}): IdTable {
+  requireOptions(options);
   const template = new TokenTemplate(options.template);
   const table = new IdTableBuilder();
   for (const { line, number } of linesOf(text)) {

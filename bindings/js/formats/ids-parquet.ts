@@ -7,7 +7,14 @@ import { counted } from "../wording.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { describeValue } from "./bytes.ts";
 import { isItemIdName } from "./columns.ts";
-import { checkedItemIds, type IdTable, IdTableBuilder, type IdTableOptions, type IdTableSource } from "./id-table.ts";
+import {
+  checkedItemIds,
+  type IdTable,
+  IdTableBuilder,
+  type IdTableOptions,
+  type IdTableSource,
+  idsOfTable,
+} from "./id-table.ts";
 import { inflatedLimit } from "./inflate.ts";
 import { withLabelIds } from "./labels.ts";
 import type { LcRecOptions } from "./lcrec.ts";
@@ -38,7 +45,7 @@ const FINGERPRINT = "rqvae.fingerprint";
  *   codes.
  */
 export function* idsParquetChunks(table: IdTableSource, labels?: ItemLabels): Generator<Uint8Array> {
-  const { ids } = table;
+  const ids = idsOfTable(table);
   const itemId = checkedItemIds(withLabelIds(table, labels));
   if (Math.max(...ids.codebookSizes) > 2 ** 31) {
     throw new InvalidInputError("a codebook has more than 2^31 codes, which int32 cannot number: write another format");

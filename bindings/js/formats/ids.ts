@@ -1,8 +1,10 @@
 import { InvalidInputError } from "../errors.ts";
+import { requireThat } from "../option-reader.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
+import { requireIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import { counted } from "../wording.ts";
-import { describeValue } from "./bytes.ts";
+import { describeValue, requireOptions } from "./bytes.ts";
 import { parseCsv } from "./csv-parser.ts";
 import { readTextCell, writeTextCell } from "./csv-text.ts";
 import { checkedItemIds, type IdTable, IdTableBuilder, type IdTableOptions, type IdTableSource } from "./id-table.ts";
@@ -14,10 +16,11 @@ export function* idsCsvChunks(
   labels?: ItemLabels,
   itemIds?: IdTableSource["itemIds"],
 ): Generator<string> {
+  requireIds(ids);
   const itemId = checkedItemIds(withLabelIds({ ids, ...(itemIds && { itemIds }) }, labels));
   let chunk = `${header(ids.levels, labels !== undefined).join(",")}\n`;
   for (let i = 0; i < ids.length; i++) {
-    const title = labels ? `${writeTextCell(labels.titles[i]!)},` : "";
+    const title = labels ? `${writeTextCell(String(labels.titles[i]))},` : "";
     chunk += `${writeTextCell(itemId(i))},${title}${ids.at(i).join(",")},${ids.toTokens(i)}\n`;
     if (i % 4096 === 4095) {
       yield chunk;
@@ -60,9 +63,8 @@ export interface IdsCsvOptions {
  *   codebook size, or an `id` that contradicts the codes.
  */
 export function readIdsCsv(text: string, options: IdsCsvOptions): SemanticIds {
-  if (!options?.codebookSizes?.length) {
-    throw new InvalidInputError("codebookSizes must be an array with the number of codes of each level");
-  }
+  requireOptions(options);
+  requireSizes(options);
   return readTable(text, options, (item, row, where) => {
     if (item === String(row)) return;
     throw new InvalidInputError(
@@ -84,14 +86,21 @@ export function readIdTableCsv(
   return readTable(text, options, () => {});
 }
 
+function requireSizes({ codebookSizes }: IdTableOptions): void {
+  const isSo = Array.isArray(codebookSizes) && codebookSizes.length > 0;
+  requireThat(isSo, "codebookSizes", "an array with the number of codes of each level", codebookSizes);
+}
+
 function readTable(
   text: string | Iterable<string>,
   options: IdTableOptions,
   checkItem: (item: string, row: number, where: string) => void,
 ): IdTable & { titles?: string[] } {
+  requireOptions(options);
   const records = parseCsv(text);
   const found = (records.next().value as { cells: string[] } | undefined)?.cells ?? [];
   const hasTitle = found[1] === "title";
+  if (options.codebookSizes !== undefined) requireSizes(options);
   const levels = options.codebookSizes?.length ?? Math.max(1, found.length - (hasTitle ? 3 : 2));
   const expected = header(levels, hasTitle);
   if (found.join() !== expected.join()) {

@@ -1,6 +1,8 @@
 /** Which row of one source is which row of another: by the items' own IDs, or by place where a source has none. */
 
+import { requireList } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
+import { requireThat } from "../option-reader.ts";
 import { counted } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
 
@@ -42,7 +44,17 @@ export interface ItemJoin {
  *   in another order, so that place and number contradict each other.
  */
 export function joinItems(left: JoinSource, right: JoinSource, what = "row"): ItemJoin {
-  for (const { itemIds, name, rows, fileRows } of [left, right]) {
+  requireThat(typeof what === "string", "what", "a word", what);
+  for (const [side, source] of Object.entries({ left, right })) {
+    requireThat(typeof source === "object" && source !== null, side, "an object { name, rows, itemIds }", source);
+    requireThat(typeof source.name === "string", `${side}.name`, "a string", source.name);
+    for (const key of ["rows", "rowsInFile"] as const) {
+      const isSo = Number.isSafeInteger(source[key] ?? (key === "rows" ? undefined : 0)) && (source[key] ?? 0) >= 0;
+      requireThat(isSo, `${side}.${key}`, "a whole number", source[key]);
+    }
+    const { itemIds, name, rows, fileRows } = source;
+    if (fileRows !== undefined) requireList(fileRows, `${side}.fileRows`, "an array of row numbers");
+    requireThat(itemIds === undefined || Array.isArray(itemIds), `${side}.itemIds`, "an array of strings", itemIds);
     if (itemIds === undefined) continue;
     if (itemIds.length !== rows) {
       throw new InvalidInputError(

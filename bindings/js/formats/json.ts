@@ -2,7 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import type { ItemLabels } from "../types.ts";
 import { counted } from "../wording.ts";
-import { asText, count, describeValue } from "./bytes.ts";
+import { asText, count, describeValue, requireOptions } from "./bytes.ts";
 import {
   type Column,
   type ColumnOptions,
@@ -72,6 +72,7 @@ export interface JsonItems {
  *   of another length than the rows; when the fields of the embedding cannot be told; and for text that is none of these forms.
  */
 export function readJson(text: string, options: JsonOptions = {}): JsonItems {
+  requireOptions(options);
   const table = new JsonTable(options);
   for (const piece of utf8Of(asText(text))) table.push(piece);
   return table.finish();

@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
+import { requireThat } from "../option-reader.ts";
 import type { ItemLabels } from "../types.ts";
 import { counted, thereAre } from "../wording.ts";
 import { count, describeValue } from "./bytes.ts";
@@ -58,6 +59,8 @@ function checkEntry(value: unknown, field: string): string | number {
  * @throws InvalidInputError with both counts.
  */
 export function checkLabels(labels: ItemLabels, rows: number): void {
+  requireThat(Number.isSafeInteger(rows) && rows >= 0, "rows", "a whole number from 0", rows);
+  requireLabels(labels);
   const lists = Object.entries(labels.labels ?? {}).map(([name, values]): [string, readonly unknown[]] => [
     `labels[${describeValue(name)}]`,
     values,
@@ -65,12 +68,27 @@ export function checkLabels(labels: ItemLabels, rows: number): void {
   if (labels.itemIds) lists.push(["itemIds", labels.itemIds]);
   lists.unshift(["titles", labels.titles]);
   for (const [field, values] of lists) {
+    requireThat(Array.isArray(values), field, "an array with an entry for each item", values);
     if (values.length !== rows) {
       throw new InvalidInputError(
         `${field} has ${counted(values.length, "entry")}, but ${thereAre(rows, "item")}: the files do not belong together`,
       );
     }
   }
+}
+
+/** @throws InvalidInputError for what is no object with titles. */
+function requireLabels(labels: ItemLabels): void {
+  requireThat(
+    typeof labels === "object" && Array.isArray(labels?.titles),
+    "labels",
+    "an object { titles, labels, itemIds } with an array of titles",
+    labels,
+  );
+  for (const [name, values] of Object.entries(labels.labels ?? {})) {
+    requireThat(Array.isArray(values), `labels[${describeValue(name)}]`, "an array", values);
+  }
+  for (let i = 0; i < labels.titles.length; i++) checkEntry(labels.titles[i], `titles[${i}]`);
 }
 
 /**
@@ -115,6 +133,14 @@ export function joinLabels(
   labels: ItemLabels,
   name: string,
 ): { labels: ItemLabels; join: ItemJoin } {
+  requireThat(
+    typeof items === "object" && items !== null && typeof items.name === "string",
+    "items",
+    "an object { name, rows, itemIds }",
+    items,
+  );
+  requireThat(typeof name === "string", "name", "a string", name);
+  requireLabels(labels);
   const join = joinItems(items, { name, rows: labels.titles.length, itemIds: labels.itemIds }, "title");
   const { itemIds } = labels;
   const adopted = items.itemIds || !itemIds ? undefined : Array.from(join.rows, (row) => itemIds[row]!);

@@ -1,12 +1,13 @@
 import { InvalidInputError } from "../errors.ts";
 import { TokenTemplate } from "../token-template.ts";
-import { asText, describeValue } from "./bytes.ts";
+import { asText, describeValue, requireOptions } from "./bytes.ts";
 import {
   checkedItemIds,
   type IdTable,
   IdTableBuilder,
   type IdTableOptions,
   type IdTableSource,
+  idsOfTable,
   inChunks,
 } from "./id-table.ts";
 import { endOfString } from "./json-digits.ts";
@@ -19,7 +20,8 @@ export interface LcRecOptions {
 
 /** The pieces of `writeLcRec`. */
 export function lcRecChunks(table: IdTableSource, options: LcRecOptions = {}): Generator<string> {
-  const { ids } = table;
+  requireOptions(options);
+  const ids = idsOfTable(table);
   const itemId = checkedItemIds(table);
   const template = new TokenTemplate(options.template, ids.levels);
   return inChunks(entries());
@@ -70,6 +72,7 @@ function findEntry(text: string, from: number): { key: string; list: string; end
  * @throws InvalidInputError naming the item whose entry is not a list of tokens, a level each.
  */
 export function readLcRec(text: string, options: LcRecOptions & IdTableOptions = {}): IdTable {
+  requireOptions(options);
   const content = asText(text);
   const template = new TokenTemplate(options.template);
   const table = new IdTableBuilder();

@@ -1,6 +1,8 @@
 import { requireAttached } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
+import { requireThat } from "../option-reader.ts";
 import type { CodeArray, SemanticIds } from "../semantic-ids.ts";
+import { requireIds } from "../semantic-ids.ts";
 import { TextDecoder, TextEncoder } from "../text-codecs.ts";
 import type { ItemMatrix } from "../types.ts";
 import { counted } from "../wording.ts";
@@ -275,6 +277,7 @@ function toRowMajor<T extends ItemMatrix["data"]>(columns: T, rows: number, dim:
  * @throws InvalidInputError when `data` is not one of these, or its length is not rows x dim.
  */
 export function writeNpy(source: ItemMatrix | SemanticIds): Uint8Array {
+  requireThat(typeof source === "object" && source !== null, "source", "{ data, rows, dim } or SemanticIds", source);
   const isIds = "codes" in source;
   const data: ItemMatrix["data"] | CodeArray = isIds ? source.codes : source.data;
   const [rows, dim] = isIds ? [source.length, source.levels] : [source.rows, source.dim];
@@ -289,7 +292,9 @@ export function writeNpy(source: ItemMatrix | SemanticIds): Uint8Array {
   }
   requireAttached(data, "data");
   if (!(Number.isInteger(rows) && Number.isInteger(dim)) || data.length !== rows * dim) {
-    throw new InvalidInputError(`data has ${counted(data.length, "entry")}, but rows x dim is ${rows} x ${dim}`);
+    throw new InvalidInputError(
+      `data has ${counted(data.length, "entry")}, but rows x dim is ${describeValue(rows)} x ${describeValue(dim)}`,
+    );
   }
   return npyFile(`<${kind}${size}`, rows, dim, data);
 }
@@ -303,6 +308,7 @@ export type IdsNpyType = "int16" | "int32" | "int64";
  * @throws InvalidInputError when a codebook has more codes than the type can number.
  */
 export function writeIdsNpy(ids: SemanticIds, type?: IdsNpyType): Uint8Array {
+  requireIds(ids);
   const largest = Math.max(...ids.codebookSizes);
   const chosen = type ?? (largest <= 2 ** 15 ? "int16" : largest <= 2 ** 31 ? "int32" : "int64");
   const { length, levels, codes } = ids;

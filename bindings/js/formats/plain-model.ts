@@ -6,7 +6,7 @@
 
 import { InvalidInputError } from "../errors.ts";
 import { type FileTensor, writeSafetensors } from "../model-file.ts";
-import { OptionReader } from "../option-reader.ts";
+import { OptionReader, requireThat } from "../option-reader.ts";
 import type { RQVAE } from "../rqvae.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import type { HubConfig, ModelConfig } from "../types.ts";
@@ -67,6 +67,7 @@ interface Affine {
  * codebooks of different sizes; and for an encoder part.
  */
 export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): PlainModel {
+  requireThat(typeof model?.save === "function", "model", "an RQVAE (not a worker's)", model);
   const { config } = model;
   const read = new OptionReader(options, "writePlainModel");
   const greedy = read.boolean("greedy", false);

@@ -1,6 +1,7 @@
 /** Embeddings of a file in memory, checked. */
 
 import { InvalidInputError, OutOfMemoryError, RQVAEError } from "../errors.ts";
+import { requireThat } from "../option-reader.ts";
 import type { ItemMatrix } from "../types.ts";
 import { type ByteSource, type FileSource, openFile } from "./byte-source.ts";
 import type { ReadItems } from "./detect.ts";
@@ -67,8 +68,14 @@ export function withFile<T>(
   );
 }
 
+/** @throws InvalidInputError */
+export function requireFileName(fileName: unknown): void {
+  requireThat(typeof fileName === "string", "fileName", "a string", fileName);
+}
+
 /** What goes wrong in `run` is told as an error of ours that names the file. */
 export async function inFile<T>(name: () => string, run: () => Promise<T>): Promise<T> {
+  requireFileName(name());
   try {
     return await run();
   } catch (error) {

@@ -1,7 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { TokenTemplate } from "../token-template.ts";
 import { counted } from "../wording.ts";
-import { describeValue } from "./bytes.ts";
+import { describeValue, requireOptions, requireTexts } from "./bytes.ts";
 import { keyAmong } from "./columns.ts";
 import { cellsOfLine, unquoted } from "./csv-parser.ts";
 import {
@@ -10,6 +10,7 @@ import {
   IdTableBuilder,
   type IdTableOptions,
   type IdTableSource,
+  idsOfTable,
   inChunks,
   linesOf,
 } from "./id-table.ts";
@@ -105,9 +106,10 @@ function codeWriter(content: RecBoleOptions["content"], levels: number): (codes:
 
 /** The pieces of `writeRecBole`. */
 export function recBoleChunks(table: IdTableSource, options: RecBoleOptions = {}): Generator<string> {
+  requireOptions(options);
   const { separator = "\t", content } = options;
   requireSeparator(separator);
-  const { ids } = table;
+  const ids = idsOfTable(table);
   const itemId = checkedItemIds(table);
   const written = codeWriter(content, ids.levels);
   return inChunks(lines());
@@ -139,12 +141,14 @@ export function mergeRecBoleChunks(
   table: IdTableSource,
   options: RecBoleOptions & { missing?: "error" | "empty" } = {},
 ): Generator<string> {
+  requireOptions(options);
   const { separator = "\t", content, missing = "error" } = options;
   requireSeparator(separator);
-  const { ids } = table;
+  const ids = idsOfTable(table);
   const itemId = checkedItemIds(table);
   const rowOf = new Map(Array.from({ length: ids.length }, (_, row) => [itemId(row), row]));
   const written = codeWriter(content, ids.levels);
+  requireTexts(item);
   return inChunks(lines());
 
   function* lines(): Generator<string> {
@@ -180,6 +184,7 @@ export function readRecBole(
   text: string | Iterable<string>,
   options: Pick<RecBoleOptions, "separator"> & IdTableOptions = {},
 ): IdTable {
+  requireOptions(options);
   const { separator = "\t" } = options;
   requireSeparator(separator);
   const template = new TokenTemplate();

@@ -15,7 +15,7 @@ import {
 } from "./item-file.ts";
 import { labelsOf, withoutRows } from "./labels.ts";
 import { inMemory } from "./open-embeddings.ts";
-import { aboutFile, compacted, InvalidRows } from "./read-items.ts";
+import { aboutFile, compacted, InvalidRows, requireFileName } from "./read-items.ts";
 import type { SkippedRows } from "./row-collector.ts";
 import { utf8Pieces } from "./utf8.ts";
 
@@ -59,6 +59,7 @@ export async function* streamEmbeddings(
     throw new InvalidInputError(`batchRows must be a whole number of at least 1, got ${describeValue(batchRows)}`);
   }
   let name = options.fileName ?? "";
+  requireFileName(name);
   let close = async () => {};
   try {
     let opened: ItemFile | TextFile | undefined;

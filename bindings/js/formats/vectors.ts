@@ -3,9 +3,10 @@
 import { checkArray } from "../attached.ts";
 import { InvalidInputError } from "../errors.ts";
 import { isFloats, typedArrayName } from "../items.ts";
+import { requireThat } from "../option-reader.ts";
 import type { EmbeddingSource, FloatArray, ItemMatrix } from "../types.ts";
 import { counted } from "../wording.ts";
-import { count, describeValue } from "./bytes.ts";
+import { count, describeValue, requireOptions } from "./bytes.ts";
 import { writeTextCell } from "./csv-text.ts";
 import { halfValues } from "./half.ts";
 import { checkedItemIds } from "./id-table.ts";
@@ -51,6 +52,13 @@ export async function* vectorChunks(
   vectors: VectorBlocks | EmbeddingSource | ItemMatrix,
   extras: VectorExtras = {},
 ): AsyncGenerator<string | Uint8Array> {
+  requireThat(
+    typeof vectors === "object" && vectors !== null,
+    "vectors",
+    "blocks, a matrix { data, rows, dim } or a source",
+    vectors,
+  );
+  requireOptions(extras, "extras");
   const { rows, dim } = vectors;
   if (!(Number.isSafeInteger(rows) && rows > 0 && Number.isSafeInteger(dim) && dim > 0)) {
     throw new InvalidInputError(
@@ -82,7 +90,11 @@ async function* blocksOf(vectors: VectorBlocks | EmbeddingSource | ItemMatrix): 
   const { rows, dim } = vectors;
   const most = Math.max(1, Math.floor(BLOCK / dim));
   if ("blocks" in vectors) {
-    for await (const block of vectors.blocks) {
+    const blocks = vectors.blocks as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null;
+    checkArray(blocks, "blocks");
+    const iterator = blocks?.[Symbol.asyncIterator]?.() ?? blocks?.[Symbol.iterator]?.();
+    requireThat(typeof iterator?.next === "function", "blocks", "an iterable of arrays of floats", blocks);
+    for await (const block of { [Symbol.asyncIterator]: () => iterator as AsyncIterator<unknown> }) {
       const whole = requireFloats(block, "a block");
       for (let at = 0; at < whole.length; at += most * dim) yield asFloat32(whole.subarray(at, at + most * dim));
     }
@@ -101,6 +113,12 @@ async function* blocksOf(vectors: VectorBlocks | EmbeddingSource | ItemMatrix): 
     }
     return;
   }
+  requireThat(
+    typeof vectors.read === "function",
+    "vectors",
+    "blocks, a matrix { data, rows, dim } or a source",
+    vectors,
+  );
   for (let first = 0; first < rows; first += most) {
     const here = Math.min(most, rows - first);
     yield asFloat32(requireFloats(await vectors.read(first, here), `what read(${first}, ${here}) gave`));

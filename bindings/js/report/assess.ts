@@ -4,7 +4,7 @@ import { type ItemProfile, ItemProfiler } from "../item-profile.ts";
 import { drive, nextTurn, Stop } from "../jobs.ts";
 import { writeModelFile } from "../model-file.ts";
 import { native } from "../native.ts";
-import { checkOptionNames, OptionReader, show } from "../option-reader.ts";
+import { checkOptionNames, checkSignal, OptionReader } from "../option-reader.ts";
 import { readModelFile } from "../read-model-file.ts";
 import { residualKMeans } from "../residual-kmeans.ts";
 import { hashOf, RQVAE } from "../rqvae.ts";
@@ -53,18 +53,18 @@ const SLICE = 1024;
 export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): Promise<IdReport> {
   useHints();
   checkOptionNames(options, "assessIds", ["items", "labels", "model", "baseline", "columnNames", "signal"]);
-  const { model, baseline = false, columnNames, signal } = options;
+  const read = new OptionReader(options, "assessIds");
+  const signal = checkSignal(read);
+  const baseline = read.boolean("baseline", false);
+  const { model, columnNames } = options;
   requireIds(ids, "assessIds");
-  if (typeof baseline !== "boolean") {
-    throw new InvalidInputError(`assessIds: baseline must be true or false, received ${show(baseline)}`);
-  }
   for (const [name, given] of Object.entries({ model, baseline, columnNames })) {
     if (given && options.items === undefined) {
       throw new InvalidInputError(`assessIds: ${name} needs items, the vectors that the IDs were made of`);
     }
   }
   const labels = readLabelOption(options.labels, ids.length, "assessIds");
-  if (model) requireOwnIds(ids, model, "assessIds");
+  if (model !== undefined) requireOwnIds(ids, model, "assessIds");
   const items = options.items && openRows(options.items, ids.length, model?.config.inputDim, signal);
   if (items) checkColumnNames(new OptionReader(options, "assessIds"), items.dim);
   const yardstick = items && (await layYardstick(items, signal));

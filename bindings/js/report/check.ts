@@ -26,7 +26,7 @@ export function readLabelOption(
   const read: Partial<ItemLabels> = Array.isArray(labels)
     ? { labels: { label: labels as (string | number)[] } }
     : (labels as Partial<ItemLabels>);
-  checkLabels({ titles: read.titles ?? new Array<string>(n), ...(read.labels && { labels: read.labels }) }, n);
+  checkLabels({ titles: read.titles ?? new Array<string>(n).fill(""), ...(read.labels && { labels: read.labels }) }, n);
   return read;
 }
 

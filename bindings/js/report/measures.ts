@@ -1,5 +1,8 @@
 /** What IDs and reconstructions are worth, each figure in the most direct way that is still fast enough. Sums are in double precision. */
 
+import { checkArray, requireList } from "../attached.ts";
+import { isFloats, typedArrayName } from "../items.ts";
+import { requireThat } from "../option-reader.ts";
 import type { Matrix } from "./item-rows.ts";
 import { VectorClasses } from "./vector-classes.ts";
 
@@ -32,12 +35,34 @@ export function squaredErrors(
  * @param reconstruction rows x dim
  */
 export function explainedVariance(items: Matrix, reconstruction: Float32Array): number {
+  requireMatrix(items);
+  const isSo = isFloats(reconstruction) && reconstruction.length === items.data.length;
+  requireThat(
+    isSo,
+    "reconstruction",
+    `a Float32Array of ${items.data.length} values, as many as items.data has`,
+    reconstruction,
+  );
   const { error, total } = squaredErrors(items, reconstruction);
   return total > 0 ? 1 - error / total : error === 0 ? 1 : 0;
 }
 
+/** @throws InvalidInputError for what is no matrix of float32. */
+function requireMatrix(items: Matrix): void {
+  const { data, rows, dim } = items ?? {};
+  checkArray(data, "items.data");
+  const isSo = typedArrayName(data) === "Float32Array" && Number.isInteger(rows) && Number.isInteger(dim) && dim > 0;
+  requireThat(
+    isSo && data.length === rows * dim,
+    "items",
+    "{ data, rows, dim } with a Float32Array of rows x dim values",
+    items,
+  );
+}
+
 /** Number of different rows; 0 and -0 are the same. */
 export function countDistinctRows(items: Matrix): number {
+  requireMatrix(items);
   const classes = new VectorClasses(items.rows);
   classes.add(items.data, items.dim);
   return classes.distinct;
@@ -49,7 +74,20 @@ export function countDistinctRows(items: Matrix): number {
  * @param k Default: 10.
  * @returns queries x k, the nearest first; -1 where there are fewer than k other rows
  */
-export function nearestNeighbours({ data, rows, dim }: Matrix, queries: ArrayLike<number>, k = 10): Int32Array {
+export function nearestNeighbours(items: Matrix, queries: ArrayLike<number>, k = 10): Int32Array {
+  requireMatrix(items);
+  const { data, rows, dim } = items;
+  requireList(queries, "queries", "an array of row numbers");
+  requireThat(
+    Number.isInteger(k) && k > 0 && k * queries.length < 2 ** 31,
+    "k",
+    "a whole number of at least 1, such that queries x k fit into an array",
+    k,
+  );
+  for (let q = 0; q < queries.length; q++) {
+    const isRow = Number.isInteger(queries[q]) && queries[q]! >= 0 && queries[q]! < rows;
+    requireThat(isRow, `queries[${q}]`, `a row number below ${rows}`, queries[q]);
+  }
   const nearest = new Int32Array(queries.length * k).fill(-1);
   const distances = new Float64Array(k);
   for (let q = 0; q < queries.length; q++) {

@@ -1,6 +1,17 @@
 /** Which of many vectors are the same, found out while they pass by. */
 
+import { checkArray } from "../attached.ts";
 import { worksBehindProxy } from "../behind-proxy.ts";
+import { typedArrayName } from "../items.ts";
+import { requireThat } from "../option-reader.ts";
+
+/** @throws InvalidInputError */
+function requireRows(vectors: Float32Array, dim: number): void {
+  requireThat(Number.isInteger(dim) && dim > 0, "dim", "a whole number of at least 1", dim);
+  checkArray(vectors, "vectors");
+  const isSo = typedArrayName(vectors) === "Float32Array" && vectors.length % dim === 0;
+  requireThat(isSo, "vectors", `a Float32Array of whole rows of ${dim} values`, vectors);
+}
 
 /**
  * Tells equal vectors of float32 from different ones by a hash of 128 bits (MurmurHash3, Appleby 2010), so that none of them has to be
@@ -21,6 +32,12 @@ export class VectorClasses {
   /** @param most Rows that will be added at most. */
   constructor(most: number) {
     worksBehindProxy(this, VectorClasses);
+    requireThat(
+      Number.isInteger(most) && most >= 0 && most < 2 ** 28,
+      "most",
+      "a whole number of rows below 2^28",
+      most,
+    );
     this.firstRows = new Uint32Array(most);
     this.#hashes = new Uint32Array(4 * most);
     let slots = 4;
@@ -30,6 +47,13 @@ export class VectorClasses {
 
   /** Adds rows in order. @param vectors Whole rows of `dim` values, one behind the other. */
   add(vectors: Float32Array, dim: number): void {
+    requireRows(vectors, dim);
+    requireThat(
+      this.rows + vectors.length / dim <= this.firstRows.length,
+      "vectors",
+      `of no more rows than the ${this.firstRows.length} that were announced`,
+      `${this.rows + vectors.length / dim}`,
+    );
     const bits = new Uint32Array(vectors.buffer, vectors.byteOffset, vectors.length);
     for (let at = 0; at < bits.length; at += dim) this.#addHash(bits, at, dim);
   }
