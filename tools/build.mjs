@@ -52,6 +52,12 @@ function inputHash() {
 /** Configures and builds a CMake preset (targets: all when none are named) in the toolchain; quiet unless it fails. */
 export function cmake(preset, targets = []) {
   const wasm = preset.startsWith("wasm");
+  const folder = join(ROOT, "build", preset);
+  const cache = join(folder, "CMakeCache.txt");
+  // Of a checkout that was copied or moved: CMake would refuse it.
+  if (existsSync(cache) && !readFileSync(cache, "utf8").includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${ROOT}\n`)) {
+    rmSync(folder, { recursive: true });
+  }
   const configure = `${wasm ? "emcmake " : ""}cmake --preset ${preset} --log-level=WARNING`;
   const build = `cmake --build --preset ${preset}${targets.length ? ` --target ${targets.join(" ")}` : ""}`;
   inToolchain(["sh", "-c", `${configure} && ${build}`], { stdio: "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
