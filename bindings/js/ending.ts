@@ -21,8 +21,3 @@ export class Disposal extends EventTarget implements Ending {
     if (this.reason) throw this.reason;
   }
 }
-
-/** Of a call whose result nobody would have if it rejected: what a callback threw once all was done is told, and stops nothing. */
-export function tellLateError(method: string, error: unknown): void {
-  console.error(`rqvae: ${method} is done; onProgress threw too late to stop it:`, error);
-}

@@ -1,8 +1,8 @@
 import { impliedDim } from "./choose-config.ts";
 import { countRows } from "./embedding-source.ts";
-import { tellLateError } from "./ending.ts";
 import { InvalidInputError } from "./errors.ts";
 import { useHints } from "./hints.ts";
+import { tellLateError } from "./jobs.ts";
 import { checkOptionNames, MAX_SIZE, OptionReader, show } from "./option-reader.ts";
 import type { ResidualKMeansOptions } from "./residual-kmeans.ts";
 import { RQVAE } from "./rqvae.ts";

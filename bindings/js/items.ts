@@ -207,16 +207,15 @@ export function notFinite(
   return new InvalidInputError(`${name}: row ${row}, column ${column} is ${what}; every value must be a finite number`);
 }
 
-/** The error for an item whose latent vector leaves the range of float32. */
-export function outOfRange(row: number, name = "items"): InvalidInputError {
-  return new InvalidInputError(
-    `${name}: row ${row} has values too large for this model: the item has no finite distance to any code. Check the row, or train with values of that size`,
+/**
+ * `row` as the wasm returns it (-1: all are in range), counted from row `first`.
+ * @throws InvalidInputError for an item whose latent vector leaves the range of float32.
+ */
+export function requireInRange(row: number, first: number, name = "items"): void {
+  if (row < 0) return;
+  throw new InvalidInputError(
+    `${name}: row ${first + row} has values too large for this model: no code is at a finite distance. Check its units`,
   );
-}
-
-/** `row` as the wasm returns it (-1: all are in range), counted from row `first`. @throws InvalidInputError */
-export function requireInRange(row: number, first: number, name?: string): void {
-  if (row >= 0) throw outOfRange(first + row, name);
 }
 
 /**

@@ -104,3 +104,8 @@ export async function drive({ advance, fill, report, stop, pause }: Drive): Prom
     }
   }
 }
+
+/** Of a call whose result nobody would have if it rejected: what a callback threw once all was done is told, and stops nothing. */
+export function tellLateError(method: string, error: unknown): void {
+  console.error(`rqvae: ${method} is done; onProgress threw too late to stop it:`, error);
+}

@@ -70,9 +70,9 @@ export function resolveModelConfig(options: ModelOptions, where = "RQVAE.create"
 }
 
 function readHiddenDims(read: OptionReader): number[] {
-  const given = read.get("hiddenDims") as Partial<ArrayLike<unknown>> | undefined;
-  if ((given?.length ?? 0) > MAX_LAYERS) read.fail("hiddenDims", `at most ${MAX_LAYERS} whole numbers`);
-  return read.integers("hiddenDims", [256, 128], 1, MAX_SIZE);
+  const widths = read.integers("hiddenDims", [256, 128], 1, MAX_SIZE);
+  if (widths.length > MAX_LAYERS) read.fail("hiddenDims", `at most ${MAX_LAYERS} whole numbers`);
+  return widths;
 }
 
 function readCodebookSizes(read: OptionReader, where: string): number[] {

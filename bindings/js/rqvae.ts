@@ -2,12 +2,11 @@
 
 import { originalOf, worksBehindProxy } from "./behind-proxy.ts";
 import type { DataIdentity } from "./checkpoint.ts";
-import { Disposal, tellLateError } from "./ending.ts";
+import { Disposal } from "./ending.ts";
 import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "./errors.ts";
-import { type ItemRows, openItems, outOfRange, requireInRange } from "./items.ts";
+import { type ItemRows, openItems, requireInRange } from "./items.ts";
 import type { JobRows } from "./job-rows.ts";
 import type { Stop } from "./jobs.ts";
-import { nativeModelConfig, resolveModelConfig } from "./model-config.ts";
 import { type ModelMetadata, type TrainingSummary, writeModelFile } from "./model-file.ts";
 import { Arena, asOurs, handles, native, withArena } from "./native.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
@@ -120,7 +119,7 @@ export class RQVAE {
    * @throws InvalidInputError for a missing `inputDim`, a value out of range or an unknown option.
    */
   static async create(options: ModelOptions): Promise<RQVAE> {
-    const { checkCombinations } = await loadTrainOptions();
+    const { checkCombinations, nativeModelConfig, resolveModelConfig } = await loadTrainOptions();
     const config = resolveModelConfig(options);
     checkCombinations(config, "RQVAE.create");
     const [module] = await Promise.all([native(), loadTraining()]);
@@ -144,7 +143,7 @@ export class RQVAE {
         model.dispose();
         throw error;
       }
-      tellLateError("fit", error);
+      (await import("./jobs.ts")).tellLateError("fit", error);
     }
     return model;
   }
@@ -504,8 +503,8 @@ export class RQVAE {
     this.#requireFull("forward");
     return this.#wholeBatch(items, (address, rows) => {
       const losses = this.#native.evaluate(model, address, rows);
-      if (typeof losses !== "number") return losses;
-      throw outOfRange(losses);
+      requireInRange(losses as number, 0); // losses are no row
+      return losses as Losses;
     });
   }
 

@@ -5,6 +5,7 @@ import { InvalidInputError } from "./errors.ts";
 
 export { useHints } from "./hints.ts";
 export { checkCombinations } from "./model-combinations.ts";
+export { nativeModelConfig, resolveModelConfig } from "./model-config.ts"; // whoever loads a model makes none
 
 import { checkJobOptions, MAX_SIZE, OptionReader, show } from "./option-reader.ts";
 import type { ModelConfig, OptimizerOptions, TrainConfig, TrainOptions } from "./types.ts";

@@ -88,8 +88,8 @@ with --force. Ctrl-C stops the training and writes the model so far (exit code
 
 With --checkpoint and --resume the same command goes on wherever it was stopped,
 be it by Ctrl-C, kill -9 or a power cut, and ends with the same model, byte for
-byte. The checkpoint is removed once model and IDs are written, and a hidden line
-beside it (.NAME.finished) tells the same command that it has nothing left to do.
+byte. The checkpoint is removed once model and IDs are written; a hidden file
+beside it, .NAME.finished, tells the same command that nothing is left to do.
 Without --resume an existing one is overwritten only with --force. One run at a
 time has a checkpoint (NAME.lock). One that cannot be written ends no training.
 
