@@ -83,7 +83,7 @@ export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: T
       if (difference === undefined) return;
       const [first, last] = difference;
       throw new InvalidInputError(
-        worded`${call("resume")}the checkpoint was made with other items: there is a difference between row ${first} and row ${last} (or their order): use the same items`,
+        worded`${call("resume")}the checkpoint was made with other items: there is a difference between row ${first} and row ${last} (or their order): use the same items, or begin again without ${option("resume")}`,
       );
     },
     /** What can be told only once the items are known. @throws InvalidInputError */
@@ -111,12 +111,12 @@ export function requireSame(whose: string, stored: object, now: object): void {
 function requireSameData(stored: DataIdentity, now: DataIdentity): void {
   if (stored.rows !== now.rows || stored.dim !== now.dim) {
     throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, received ${now.rows} of ${now.dim}: use the same items`,
+      worded`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, received ${counted(now.rows, "item")} of ${now.dim}: use the same items, or begin again without ${option("resume")}`,
     );
   }
   if (stored.hash !== now.hash) {
     throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with other items: their first or last rows differ (or their order)`,
+      worded`${call("resume")}the checkpoint was made with other items: their first or last rows differ (or their order): use the same items, or begin again without ${option("resume")}`,
     );
   }
 }

@@ -53,6 +53,13 @@ describe("one file that is something else", () => {
   });
 });
 
+it("a table of titles with their prices and numbers in stock is no table of vectors", () => {
+  const row = (i: number) => `SKU-${i},"Thing, nr ${i}",${(0.99 * i).toFixed(2)},${i % 7},${i % 3}`;
+  write("shop.csv", `sku,title,price,stock,rating\n${Array.from({ length: 60 }, (_, i) => row(i)).join("\n")}\n`);
+  const { status, stderr } = rqvae("train", "items.npy", "--labels", "shop.csv", "--codes", "4,4", "--epochs", "1");
+  expect(status, stderr).toBe(0);
+});
+
 it("files that are what they are given as are let through", () => {
   for (const args of [
     ["encode", "m.safetensors", "items.npy", "-o", "a.csv"],

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, utimesSync } from "node:fs";
 import { hostname } from "node:os";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { killAndResume } from "../../bench/kill-resume.mjs";
 import { lifeOf, ownMark } from "../../bindings/js/cli/process-mark.ts";
 import {
@@ -135,10 +135,20 @@ posix("temporaries", () => {
     expect(files().filter((file) => file.endsWith(".tmp"))).toEqual(left.sort());
   });
 
-  it("a process is known by more than its number", () => {
+  it("a process is known by more than its number", async () => {
     expect(lifeOf(ownMark)).toBe("alive");
     expect(lifeOf({ ...ownMark, realm: "00000000" })).toBe("foreign");
     expect(lifeOf({ ...ownMark, pid: 2 ** 30 })).toBe("dead");
+    if (existsSync("/proc/self/stat")) {
+      // A process that ended and whose parent does not ask for its exit code.
+      const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 30"], { stdio: ["ignore", "pipe", "ignore"] });
+      const pid = await new Promise<number>((resolve) =>
+        parent.stdout.on("data", (data: Buffer) => resolve(Number(String(data)))),
+      );
+      await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, "utf8")).toMatch(/\) Z /), 20_000);
+      expect(lifeOf({ ...ownMark, pid, start: "" })).toBe("dead");
+      parent.kill();
+    }
     if (existsSync("/proc/self/stat")) {
       expect(ownMark.start).toBe(
         readFileSync("/proc/self/stat", "utf8")

@@ -145,7 +145,11 @@ export class CheckpointFile {
   refuse(error: unknown): never {
     if (!(error instanceof Error)) throw error;
     const message = error.message.replace("the model file", "the checkpoint").replace(/\. Fetch or copy it again$/, "");
-    throw new FileError(`${this.path}: ${message}. Remove it to start again from the beginning`);
+    // Advice to remove a file is for what is a checkpoint: another may have been named by mistake.
+    const advice = /not a safetensors model file/.test(error.message)
+      ? "It is no checkpoint: name another file with --checkpoint"
+      : "Remove it to start again from the beginning, or name another with --checkpoint";
+    throw new FileError(`${this.path}: ${message}. ${advice}`);
   }
 }
 

@@ -114,6 +114,8 @@ function describeText(text: string): Seen | undefined {
   const numbersOf = (line: string) => line.match(/(?<![\w.])-?\d*\.?\d+(e[-+]?\d+)?(?![\w])/gi)?.length ?? 0;
   if (complete.every((line) => numbersOf(line) === 0))
     return { what: "text without numbers", serves: ["titles", "ids"] };
+  // Words beside numbers: titles with their properties, or vectors with their titles.
+  if (complete.some((line) => /\p{L}{2}/u.test(line))) return undefined;
   const isTable = complete.every(
     (line) => numbersOf(line) >= 4 && numbersOf(line) >= line.split(/[,;\t |]+/).length - 3,
   );

@@ -281,7 +281,7 @@ export async function checkOutput(path: string, options: { overwrite: boolean; i
       throw new FileError(`${path}: is an input of this command and would be overwritten`);
     }
   }
-  if (!options.overwrite) throw new FileError(`${path}: exists already; name an output yourself or use --force`);
+  if (!options.overwrite) throw new FileError(`${path}: exists already; name another or use --force`);
 }
 
 /** Whether there is a file of this name. */

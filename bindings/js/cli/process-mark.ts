@@ -23,7 +23,7 @@ const machine = hostname();
 export const ownMark: ProcessMark & { host: string } = {
   pid: process.pid,
   realm,
-  start: startOf(process.pid),
+  start: statusOf(process.pid).start,
   host: machine,
 };
 
@@ -34,14 +34,16 @@ export function lifeOf({ pid, realm: theirs, start }: ProcessMark): Life {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return "dead"; // EPERM: another user's
   }
-  const now = startOf(pid);
+  const { state, start: now } = statusOf(pid);
+  if (state === "Z" || state === "X") return "dead"; // nobody has asked for its exit code yet
   return start !== "" && now !== "" && now !== start ? "dead" : "alive";
 }
 
-/** Field 22 of Linux's /proc/PID/stat, counted behind the name, which may hold anything. */
-function startOf(pid: number): string {
+/** Fields 3 and 22 of Linux's /proc/PID/stat, counted behind the name, which may hold anything; empty elsewhere. */
+function statusOf(pid: number): { state: string; start: string } {
   const stat = tryRead(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "", start: fields[19] ?? "" };
 }
 
 function tryRead(path: string): string {
