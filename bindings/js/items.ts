@@ -212,10 +212,11 @@ export function notFinite(
  * @throws InvalidInputError for an item whose latent vector leaves the range of float32.
  */
 export function requireInRange(row: number, first: number, name = "items"): void {
-  if (row < 0) return;
-  throw new InvalidInputError(
-    `${name}: row ${first + row} has values too large for this model: no code is at a finite distance. Check its units`,
-  );
+  if (row >= 0) {
+    throw new InvalidInputError(
+      `${name}: row ${first + row} has values too large for this model: no code is at a finite distance. Check its units`,
+    );
+  }
 }
 
 /**

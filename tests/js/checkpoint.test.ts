@@ -273,7 +273,7 @@ describe("refused, with the model as it was and usable", () => {
     ["items", other, /made with other items: their first or last rows differ/],
     ["first row", changedAt(0), /made with other items/],
     ["last row", changedAt(329), /made with other items/],
-    ["number of items", cut, /made with 330 items of dimension 12, received 329 of 12: use the same items/],
+    ["number of items", cut, /made with 330 items of dimension 12, received 329 items of 12: use the same items/],
   ])("another %s", async (_what, given, message) => {
     await refused(await middle(), message, "InvalidInputError", { given });
   });
