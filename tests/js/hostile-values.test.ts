@@ -131,17 +131,17 @@ const PLACES: Record<string, string[]> = {
   state: ["code", "follow"],
   ids: ["codes", "row", "IDs"],
   items: ["row", "batch", "vectors"],
-  file: ["line", "cannot be read", "bytes", "the file", "the text", "shard", "npy", "header"],
+  file: [".+: xxx", "line", "cannot be read", "bytes", "the file", "the text", "shard", "npy", "header"],
   text: ["line", "header", "column", "JSON", "rows", "the file", "node", "entry", "labels", "expected an object"],
   table: ["itemIds"],
-  labels: ["titles", "itemIds", "title"],
-  source: ["file", "bytes", "path", "data", "fetch", ".+: xxx"],
+  labels: ["right", "titles", "itemIds", "title"],
+  source: ["file", "bytes", "path", "data", "fetch", "RQVAE.load", "cannot be read", ".+: xxx"],
   bytes: ["index file"],
   code: ["ID begins with"],
   codebookSizes: ["vocabulary", "header"],
   resume: ["model file"],
   itemId: ["option"],
-  itemIds: ["item ID"],
+  itemIds: ["item ID", "the IDs of"],
   shard: ["rows"],
   first: ["rows"],
   item: ["text"],
@@ -202,7 +202,7 @@ async function outcomeOf({ kind, name }: Callable, call: ValidCall, args: unknow
     if (result === HUNG) return ["hangs"];
     if (isGenerator(result)) await settled(readAll(result));
   } catch (error) {
-    if (error === OWN || isRevoked(error)) return ["passed through"];
+    if (error === OWN || isTheCallers(error)) return ["passed through"];
     return [isSync ? "threw" : "rejected", error];
   } finally {
     await release(result);
@@ -210,9 +210,10 @@ async function outcomeOf({ kind, name }: Callable, call: ValidCall, args: unknow
   return ["returned"];
 }
 
-/** What the engine says of a revoked Proxy is thrown by the caller's own object, as an error of a getter is. */
-const isRevoked = (error: unknown) =>
-  error instanceof TypeError && /on a proxy that has been revoked$/.test(error.message);
+/** What the engine says of a revoked Proxy, or of a class for a callback, is thrown by the caller's own object, as a getter's error is. */
+const isTheCallers = (error: unknown) =>
+  error instanceof TypeError &&
+  /on a proxy that has been revoked$|^Class constructors cannot be invoked without 'new'$/.test(error.message);
 
 const HUNG = Symbol("hung");
 async function settled(value: unknown): Promise<unknown> {

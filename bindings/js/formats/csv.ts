@@ -2,7 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import type { ItemLabels } from "../types.ts";
 import { counted } from "../wording.ts";
-import { asText, count, describeValue } from "./bytes.ts";
+import { asText, count, describeValue, requireOptions, textPieces } from "./bytes.ts";
 import type { ColumnOptions, TableColumns } from "./columns.ts";
 import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
 import { cellsOf, findDelimiter, findLayout, findQuoting, type Layout } from "./csv-layout.ts";
@@ -66,11 +66,9 @@ const headLength = 1 << 18;
  *   float32, broken quoting, an unknown column, columns that cannot be told to be an embedding, or a text without rows of numbers.
  */
 export function readCsv(text: string | Iterable<string>, options: CsvOptions = {}): CsvItems {
-  if (typeof text !== "string" && typeof (text as Iterable<string> | null)?.[Symbol.iterator] !== "function") {
-    throw new InvalidInputError(`text must be a string or its pieces, got ${describeValue(text)}`);
-  }
+  requireOptions(options);
   const table = new CsvTable(options);
-  for (const piece of typeof text === "string" ? [text] : text) table.pushText(piece);
+  for (const piece of textPieces(text)) table.pushText(piece);
   return table.finish();
 }
 

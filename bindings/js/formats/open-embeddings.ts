@@ -5,7 +5,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { EmbeddingSource, ItemLabels } from "../types.ts";
 import { counted } from "../wording.ts";
 import { type FileSource, openFile } from "./byte-source.ts";
-import { describeValue } from "./bytes.ts";
+import { describeValue, requireOptions } from "./bytes.ts";
 import type { TableColumns } from "./columns.ts";
 import { halfValues } from "./half.ts";
 import { type ItemFile, type ItemFileOptions, type ItemFormat, openItemFile, type RowSource } from "./item-file.ts";
@@ -70,6 +70,7 @@ export async function openEmbeddings(
   options: OpenEmbeddingsOptions = {},
 ): Promise<OpenedEmbeddings> {
   if (isDescription(source)) return openEmbeddings(source.location, { ...source.options, ...options });
+  requireOptions(options);
   let name = options.fileName ?? "";
   return inFile(
     () => name,

@@ -3,7 +3,7 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { type FileSource, isByteStream, openFile, peek, piecesOf } from "./byte-source.ts";
-import { describeValue, extensionOf, sniff, textFormat } from "./bytes.ts";
+import { describeValue, extensionOf, requireOptions, sniff, textFormat } from "./bytes.ts";
 import type { TableColumns } from "./columns.ts";
 import {
   type ItemFile,
@@ -54,6 +54,7 @@ export async function* streamEmbeddings(
   file: FileSource,
   options: StreamEmbeddingsOptions = {},
 ): AsyncGenerator<EmbeddingBatch, void, undefined> {
+  requireOptions(options);
   const { batchRows = 4096 } = options;
   if (!(Number.isSafeInteger(batchRows) && batchRows > 0)) {
     throw new InvalidInputError(`batchRows must be a whole number of at least 1, got ${describeValue(batchRows)}`);

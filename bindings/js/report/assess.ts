@@ -65,7 +65,8 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   }
   const labels = readLabelOption(options.labels, ids.length, "assessIds");
   if (model !== undefined) requireOwnIds(ids, model, "assessIds");
-  const items = options.items && openRows(options.items, ids.length, model?.config.inputDim, signal);
+  const items =
+    options.items === undefined ? undefined : openRows(options.items, ids.length, model?.config.inputDim, signal);
   if (items) checkColumnNames(new OptionReader(options, "assessIds"), items.dim);
   const yardstick = items && (await layYardstick(items, signal));
   if (yardstick && columnNames) yardstick.columnNames = columnNames;

@@ -19,6 +19,15 @@ export interface EncodePoolOptions {
   workers?: number;
   /** Where the WebAssembly comes from, as in `initialize`: `rqvae.wasm`, the build without threads. */
   wasm?: WasmSource;
+  /** Told of each worker that died and is replaced. Default: the error's message goes to `console.warn`. */
+  onWorkerLost?: (error: WorkerError) => void;
+}
+
+/** One of the pool's workers, or the one that takes its place. */
+interface Place {
+  worker: RQVAEWorker;
+  /** While the worker is being replaced. */
+  coming?: Promise<void> | undefined;
 }
 
 /** The core's block, of which a shard has whole ones. */
@@ -33,15 +42,28 @@ const DEFAULT_WORKERS = 4;
  * Workers that encode one catalogue together, each with an instance of its own: several cores where threads cannot be had, on pages
  * without cross-origin isolation for one. The IDs are those of a single model, to the byte, in the items' order. A worker that has
  * nothing to do takes no CPU time; in Node it does not keep the process alive. `terminate` gives the memory back.
+ *
+ * A worker that died is replaced when the next call needs it, or at once in the middle of one, whose items of that worker are encoded again:
+ * the IDs are the same. `onWorkerLost` is told. When one dies again in the same call, the call rejects and the pool ends: it would go on so.
  */
 export class EncodePool {
-  readonly #workers: readonly RQVAEWorker[];
+  readonly #places: readonly Place[];
+  readonly #start: () => Promise<RQVAEWorker>;
+  readonly #onWorkerLost: (error: WorkerError) => void;
+  /** Of the calls that run. */
+  readonly #stops = new Set<AbortController>();
   /** Set once the pool is gone, for whatever reason. */
   #gone: WorkerError | undefined;
 
-  private constructor(workers: readonly RQVAEWorker[]) {
+  private constructor(
+    workers: readonly RQVAEWorker[],
+    start: () => Promise<RQVAEWorker>,
+    onWorkerLost: (error: WorkerError) => void,
+  ) {
     worksBehindProxy(this, EncodePool);
-    this.#workers = workers;
+    this.#places = workers.map((worker) => ({ worker }));
+    this.#start = start;
+    this.#onWorkerLost = onWorkerLost;
   }
 
   /**
@@ -52,6 +74,9 @@ export class EncodePool {
     const read = new OptionReader(options, "EncodePool.create");
     const count = read.integer("workers", Math.min(availableCores(), DEFAULT_WORKERS), 1, 64);
     let wasm = read.get("wasm") as WasmSource | undefined;
+    const warn = ({ message }: WorkerError) => console.warn(`rqvae: ${message}; EncodePool replaces it`);
+    const onWorkerLost = (read.get("onWorkerLost") ?? warn) as (error: WorkerError) => void;
+    if (typeof onWorkerLost !== "function") read.fail("onWorkerLost", "a function");
     read.refuseUnknown();
     const { bytes: file, config } = await readSource(source);
     const bytes = new Uint8Array(file);
@@ -59,16 +84,15 @@ export class EncodePool {
     if (Object.prototype.toString.call(wasm) === "[object Response]")
       wasm = await (await import("../load.ts")).compile(wasm as Response);
     const start: WorkerStart = { threads: 1, ...(wasm === undefined ? {} : { wasm }) };
-    const started = await Promise.allSettled(
-      Array.from({ length: count }, () => RQVAEWorker.load(bytes, config ? { config } : {}, start)),
-    );
+    const startOne = () => RQVAEWorker.load(bytes, config ? { config } : {}, start);
+    const started = await Promise.allSettled(Array.from({ length: count }, startOne));
     const workers = started.flatMap((attempt) => (attempt.status === "fulfilled" ? [attempt.value] : []));
     const failed = started.find((attempt) => attempt.status === "rejected");
     if (failed) {
       await Promise.all(workers.map((worker) => worker.terminate()));
       throw failed.reason;
     }
-    return new EncodePool(workers);
+    return new EncodePool(workers, startOne, onWorkerLost);
   }
 
   get config(): ModelConfig {
@@ -82,17 +106,18 @@ export class EncodePool {
 
   /** Number of workers. */
   get size(): number {
-    return this.#workers.length;
+    return this.#places.length;
   }
 
   get #first(): RQVAEWorker {
-    return this.#workers[0] as RQVAEWorker;
+    return (this.#places[0] as Place).worker;
   }
 
   /**
    * The semantic IDs of the items. They are copied, or read from a source, piece by piece while it runs: do not change them before it
    * resolves. Aborting rejects with `signal.reason`; a bad item rejects with `InvalidInputError`, as in `RQVAE.encode`; the pool stays
-   * usable after both. When a worker crashes, the pool ends and the call rejects with `WorkerError`.
+   * usable after both, and after the death of a worker, which is replaced; when its replacement dies in the same call, the pool ends and the
+   * call rejects with `WorkerError`.
    */
   encode(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, SemanticIds> {
     return longCall("EncodePool.encode", options, async (watch) => {
@@ -143,31 +168,67 @@ export class EncodePool {
       reading = read.catch(() => {});
       return read;
     };
-    const work = async (worker: RQVAEWorker) => {
+    const aborted = new Promise<never>((_, reject) => {
+      stop.signal.addEventListener("abort", () => reject(stop.signal.reason));
+    });
+    aborted.catch(() => {}); // nobody may be waiting for it
+    const work = async (place: Place) => {
+      let replaced = false;
       while (next < rows && !stop.signal.aborted) {
         const first = next;
         const count = Math.min(step, rows - first);
         next += count;
-        const data = await take(first, count);
-        stop.signal.throwIfAborted();
-        const { codes: found } = await worker
-          .encodeAsync(
-            { data, rows: count, dim },
-            { transfer: true, signal: stop.signal, onProgress: ({ progress }) => tell(worker, progress * count) },
-          )
-          .catch((error) => {
-            throw inWhole(error, (row) => first + row);
-          });
-        codes.set(found, first * levels);
-        done += count;
-        tell(worker, 0);
+        for (let found: SemanticIds | undefined; !found; ) {
+          const { worker } = place;
+          // Again for a replacement: the dead worker took its copy along.
+          const data = await Promise.race([take(first, count), aborted]);
+          try {
+            found = await worker.encodeAsync(
+              { data, rows: count, dim },
+              { transfer: true, signal: stop.signal, onProgress: ({ progress }) => tell(worker, progress * count) },
+            );
+          } catch (error) {
+            if (!(error instanceof WorkerError) || stop.signal.aborted) throw inWhole(error, (row) => first + row);
+            if (replaced) throw diedTwice(first, count, error);
+            replaced = true;
+            parts.delete(worker);
+            const replacing = this.#replace(place, worker, error).catch((cause: unknown) => {
+              throw cause instanceof WorkerError ? diedTwice(first, count, cause) : cause;
+            });
+            await Promise.race([replacing, aborted]);
+            continue;
+          }
+          codes.set(found.codes, first * levels);
+          done += count;
+          tell(worker, 0);
+        }
       }
     };
-    await Promise.all(this.#workers.map((worker) => work(worker).catch((error: unknown) => stop.abort(error))));
+    this.#stops.add(stop);
+    await Promise.all(this.#places.map((place) => work(place).catch((error: unknown) => stop.abort(error))));
+    this.#stops.delete(stop);
     signal.removeEventListener("abort", follow);
     const { reason } = stop.signal;
     if (reason instanceof WorkerError) void this.#end(reason);
     if (stop.signal.aborted) throw reason;
+  }
+
+  /** Puts a new worker in the place of a dead one, once however many calls find it dead. */
+  async #replace(place: Place, dead: RQVAEWorker, error: WorkerError): Promise<void> {
+    if (place.worker !== dead) return;
+    if (!place.coming) {
+      place.coming = this.#start().then(async (worker) => {
+        place.worker = worker;
+        if (this.#gone) await worker.terminate();
+      });
+      void place.coming
+        .catch(() => {})
+        .then(() => {
+          place.coming = undefined;
+        });
+      this.#onWorkerLost(error);
+    }
+    await place.coming;
   }
 
   /** Ends the workers. Pending calls reject at once with `WorkerError`, later ones too. Resolves when the workers are gone. */
@@ -177,7 +238,13 @@ export class EncodePool {
 
   async #end(error: WorkerError): Promise<void> {
     this.#gone ??= error;
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    for (const stop of this.#stops) stop.abort(error);
+    await Promise.all(
+      this.#places.map(async (place) => {
+        await place.worker.terminate();
+        await place.coming?.catch(() => {}); // a replacement ends as soon as it is there
+      }),
+    );
   }
 
   /** The same as `terminate`. */
@@ -195,6 +262,12 @@ export class EncodePool {
     return this.terminate();
   }
 }
+
+const diedTwice = (first: number, count: number, cause: WorkerError) =>
+  new WorkerError(
+    `A worker died, and so did its replacement, over rows ${first} to ${first + count - 1}: ${cause.message}. The pool has ended; make a new one, with fewer workers if memory is short`,
+    { cause },
+  );
 
 /** Whole blocks, few enough that every worker has some. */
 function shardRows(rows: number, dim: number, workers: number): number {
