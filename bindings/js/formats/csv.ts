@@ -2,7 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import { TextDecoder } from "../text-codecs.ts";
 import type { ItemLabels } from "../types.ts";
 import { counted } from "../wording.ts";
-import { asText, count, requireOptions, textPieces } from "./bytes.ts";
+import { asText, count, describeValue, requireOptions, textPieces } from "./bytes.ts";
 import type { ColumnOptions, TableColumns } from "./columns.ts";
 import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
 import { cellsOf, findDelimiter, findLayout, findQuoting, type Layout } from "./csv-layout.ts";

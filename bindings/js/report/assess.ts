@@ -4,7 +4,7 @@ import { type ItemProfile, ItemProfiler } from "../item-profile.ts";
 import { drive, nextTurn } from "../jobs.ts";
 import { writeModelFile } from "../model-file.ts";
 import { native } from "../native.ts";
-import { checkOptionNames, checkSignal, OptionReader, show } from "../option-reader.ts";
+import { checkOptionNames, checkSignal, OptionReader } from "../option-reader.ts";
 import { readModelFile } from "../read-model-file.ts";
 import { residualKMeans } from "../residual-kmeans.ts";
 import { hashOf, RQVAE } from "../rqvae.ts";
