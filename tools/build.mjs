@@ -180,7 +180,8 @@ function takeWasm(name, target) {
 }
 
 /**
- * Removes the declarations that no entry of the package leads to: nobody can import what they describe.
+ * Removes the declarations that no entry of the package leads to: nobody can import what they describe. The others are indented by tabs:
+ * each blank of thousands of lines would be installed.
  * @param {string} folder which will be dist/
  */
 function keepReachableDeclarations(folder) {
@@ -199,7 +200,14 @@ function keepReachableDeclarations(folder) {
   };
   for (const path of types) visit(join(folder, path.replace("./dist/", "")));
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-    if (/\.d\.m?ts$/.test(name) && !reached.has(join(folder, name))) rmSync(join(folder, name));
+    if (!/\.d\.m?ts$/.test(name)) continue;
+    const file = join(folder, name);
+    if (!reached.has(file)) rmSync(file);
+    else
+      writeFileSync(
+        file,
+        readFileSync(file, "utf8").replace(/^(?: {4})+/gm, (blanks) => "\t".repeat(blanks.length / 4)),
+      );
   }
 }
 
