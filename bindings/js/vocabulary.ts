@@ -6,7 +6,7 @@
 
 import { worksBehindProxy } from "./behind-proxy.ts";
 import { InvalidInputError } from "./errors.ts";
-import { checkOptionNames, requireThat, show } from "./option-reader.ts";
+import { checkOptionNames, show } from "./option-reader.ts";
 import { areInferred, requireIds, type SemanticIds } from "./semantic-ids.ts";
 import { TokenTemplate } from "./token-template.ts";
 
@@ -364,7 +364,6 @@ export class Vocabulary {
 
   /** @throws InvalidInputError */
   static fromJSON(json: { codebookSizes: readonly number[] } & VocabularyOptions): Vocabulary {
-    requireThat(typeof json === "object" && json !== null, "json", "what toJSON gave", json);
     checkOptionNames(json, "Vocabulary.fromJSON", ["codebookSizes", "template", "baseOffset", "special"]);
     const { codebookSizes, ...options } = json;
     return new Vocabulary(codebookSizes, options);
