@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, utimesSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, utimesSync } from "node:fs";
 import { hostname } from "node:os";
 import { describe, expect, it, vi } from "vitest";
 import { killAndResume } from "../../bench/kill-resume.mjs";
@@ -52,6 +52,13 @@ posix("a checkpoint", () => {
     expect(files()).toContain("c.lock");
     expect(rqvae("train", "items.npy", ...quick, "--checkpoint", "c", "--force", "-q").status).toBe(0);
     expect(files().filter((name) => /lock|tmp$/.test(name))).toEqual([]);
+  });
+
+  it("is left alone beside a lock that cannot be read", () => {
+    write("items.npy", npy());
+    mkdirSync(inFolder("c.lock")); // as unreadable as another user's, for root as well
+    expectError(rqvae(...go), 1, "c.lock: this lock cannot be read (EISDIR)", "remove it");
+    expect(files()).toEqual(expect.not.arrayContaining(["c", "model.safetensors"]));
   });
 
   it("is taken over from a process that is dead, had its number before, or was elsewhere and is silent", async () => {

@@ -121,7 +121,8 @@ async function place(candidate: string, path: string): Promise<boolean> {
 async function readHolder(path: string): Promise<Holder | undefined> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
-    throw error;
+    // There is one, perhaps another user's: to go on without it would be to work beside its holder.
+    throw new FileError(`${path}: this lock cannot be read (${error.code}): wait for the end of its run, or remove it`);
   });
   if (text === undefined) return undefined;
   try {
