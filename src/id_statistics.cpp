@@ -48,12 +48,6 @@ IdStatistics IdCounter::statistics() const {
   return result;
 }
 
-IdStatistics CountIds(const ConstCodeMatrixRef& codes, const std::vector<Index>& codebook_sizes) {
-  IdCounter counter(codes.rows(), codebook_sizes);
-  counter.Add(codes);
-  return counter.statistics();
-}
-
 Index CountDistinct(const ConstCodeMatrixRef& codes) {
   IdTable table(codes.cols());
   for (Index i = 0; i < codes.rows(); ++i) table.Add(codes.row(i).data());

@@ -45,9 +45,6 @@ class IdCounter {
   std::vector<std::vector<Index>> of_codes_;  // per level and code: rows
 };
 
-// codes: n x L.  codebook_sizes: L.
-IdStatistics CountIds(const ConstCodeMatrixRef& codes, const std::vector<Index>& codebook_sizes);
-
 // Number of distinct rows of codes (n x L).
 Index CountDistinct(const ConstCodeMatrixRef& codes);
 

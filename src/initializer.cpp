@@ -18,14 +18,6 @@ constexpr Index kStatisticsRows = 16 * kRowBlock;
               "({inputScaling=commonScale} takes the widest range)");
 }
 
-void CheckLatents(const ConstMatrixRef& latents) {
-  try {
-    ItemOutOfRange::Check(latents);
-  } catch (const ItemOutOfRange&) {
-    ThrowTooLarge();
-  }
-}
-
 }  // namespace
 
 Index InitializeJob::SampleSize(const ModelConfig& config, Index rows) {
@@ -98,7 +90,7 @@ bool InitializeJob::Advance() {
       Mlp::Tape tape;
       draft_->encoder().Forward(draft_->store(), sample_.middleRows(next_row_, rows), tape,
                                 residuals_.middleRows(next_row_, rows));
-      CheckLatents(residuals_.middleRows(next_row_, rows));
+      if (ItemOutOfRange::FirstOf(residuals_.middleRows(next_row_, rows)) < rows) ThrowTooLarge();
       next_row_ += rows;
       if (next_row_ < sample_.rows()) return true;
       next_row_ = 0;

@@ -96,13 +96,6 @@ bool RowSampler::Advance() {
   return false;
 }
 
-std::vector<uint32_t> SampleRows(uint64_t seed, Stream stream, Index rows, Index count) {
-  RowSampler sampler(seed, stream, rows, count);
-  while (sampler.Advance()) {
-  }
-  return sampler.Take();
-}
-
 Index ValidationRows(Index rows, double validation_share) {
   const auto wanted = static_cast<Index>(std::floor(validation_share * static_cast<double>(rows) + 0.5));
   return std::min(wanted, rows - 1);

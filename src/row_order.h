@@ -38,14 +38,14 @@ class EpochShuffle {
 
 // The `count` rows with the smallest Hash(seed, stream, row), in ascending row order; all rows when count >= rows. In
 // slices, since a catalogue may have millions of rows.
-class RowSampler {
+class RowSampler : public Job {
  public:
   static constexpr Index kSliceRows = 1 << 16;
 
   RowSampler(uint64_t seed, Stream stream, Index rows, Index count);
 
   // Does one slice. Returns false once the sample is whole.
-  bool Advance();
+  bool Advance() override;
   std::vector<uint32_t> Take() { return std::move(sample_); }
 
  private:
@@ -63,7 +63,6 @@ class RowSampler {
   std::vector<KeyedRow> at_border_;
   std::vector<uint32_t> sample_;
 };
-std::vector<uint32_t> SampleRows(uint64_t seed, Stream stream, Index rows, Index count);
 
 // The rows of a catalogue, each list in ascending order: those that train and those that validate. A share of the rows,
 // rounded, validates, but at least one row trains. They are the rows with the smallest Hash(seed, kValidation, row), so

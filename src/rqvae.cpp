@@ -120,11 +120,17 @@ ItemOutOfRange::ItemOutOfRange(Index row)
             "item " + std::to_string(row) + ": its values are too large: it has no finite distance to any code"),
       row_(row) {}
 
-void ItemOutOfRange::Check(const ConstMatrixRef& latents, Index first) {
+Index ItemOutOfRange::FirstOf(const ConstMatrixRef& latents) {
   for (Index i = 0; i < latents.rows(); ++i) {
     const double square = SquaredDistance(latents.row(i).data(), nullptr, latents.cols());
-    if (!(square <= kMaxLatentLength * kMaxLatentLength)) throw ItemOutOfRange(first + i);
+    if (!(square <= kMaxLatentLength * kMaxLatentLength)) return i;
   }
+  return latents.rows();
+}
+
+void ItemOutOfRange::Check(const ConstMatrixRef& latents, Index first) {
+  const Index row = FirstOf(latents);
+  if (row < latents.rows()) throw ItemOutOfRange(first + row);
 }
 
 struct RqVae::Workspace {

@@ -55,7 +55,9 @@ class ItemOutOfRange : public Error {
   explicit ItemOutOfRange(Index row);
   Index row() const { return row_; }  // the first such row of the items that were given
 
-  // Throws for the first row of the latents (n x d) that is out of range; `first` is its number.
+  // The first row of the latents (n x d) that is out of range; n when none is.
+  static Index FirstOf(const ConstMatrixRef& latents);
+  // Throws for that row; `first` is the number of the latents' first one.
   static void Check(const ConstMatrixRef& latents, Index first = 0);
 
  private:

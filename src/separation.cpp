@@ -229,9 +229,7 @@ size_t Separation::AssignClasses() {
     }
   }
   if (s.next < s.order.size()) return given;
-  ++s.group;
-  while (s.group + 1 < s.begin.size() && s.begin[s.group] == s.begin[s.group + 1]) ++s.group;
-  s.phase = s.group + 1 < s.begin.size() ? Phase::kClasses : Phase::kDone;
+  s.phase = s.begin[++s.group] < s.members.size() ? Phase::kClasses : Phase::kDone;
   return given;
 }
 

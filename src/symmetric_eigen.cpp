@@ -207,10 +207,4 @@ void EigenJob::Sort() {
   }
 }
 
-SymmetricEigen DecomposeSymmetric(DoubleMatrix matrix) {
-  EigenJob job(std::move(matrix));
-  RunToEnd(job);
-  return job.Take();
-}
-
 }  // namespace rqvae

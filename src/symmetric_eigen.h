@@ -30,9 +30,6 @@ struct SymmetricEigen {
 // 2^-53 of it, so that an eigenvalue far smaller than the largest may be rounding alone. Equal eigenvalues get
 // orthonormal vectors like any others. Scaling the matrix by a power of two changes no bit of the vectors, short of
 // overflow and underflow. An element that is not finite makes every result NaN.
-SymmetricEigen DecomposeSymmetric(DoubleMatrix matrix);
-
-// The same in slices.
 class EigenJob : public Job {
  public:
   explicit EigenJob(DoubleMatrix matrix);

@@ -386,6 +386,7 @@ void TrainJob::SeparateOrGoOn() {
     separation_.Begin(std::move(ids_), codes_, training_.names(), history_.back().losses.quantization_error.back());
     phase_ = Phase::kSeparate;
   } else {
+    ids_ = {};  // the search takes its memory with it
     FinishEvaluation();
   }
 }

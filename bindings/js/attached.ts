@@ -1,7 +1,7 @@
 /** Arrays that cannot be read: nothing is left of them, or they are behind a Proxy. */
 
 import { InvalidInputError } from "./errors.ts";
-import { proxiedArray, requireThat, UNWRAP } from "./option-reader.ts";
+import { isList, proxiedArray, requireThat, UNWRAP } from "./option-reader.ts";
 
 /**
  * Refuses an array that was given away (`postMessage` with a list of transfers, `structuredClone`, `ArrayBuffer.transfer`) or that lies
@@ -36,8 +36,7 @@ export function checkArray(value: unknown, name: string): void {
 /** @throws InvalidInputError for what is no list of values that can be read. */
 export function requireList(value: unknown, name: string, rule: string): asserts value is ArrayLike<unknown> {
   checkArray(value, name);
-  const length = typeof value === "object" ? (value as ArrayLike<unknown> | null)?.length : undefined;
-  requireThat(Number.isSafeInteger(length), name, rule, value);
+  requireThat(isList(value), name, rule, value);
 }
 
 /** A view of the bytes. @throws InvalidInputError as `requireAttached` */

@@ -1,6 +1,7 @@
 /** All items of a training known again: sums of hashes of their rows, in whatever order they are read. Internal. */
 
 import type { EveryRow } from "./checkpoint.ts";
+import { finished } from "./report/vector-classes.ts";
 
 /** Ranges of rows that have a sum each, at most, so that a difference can be told where it is. */
 const RANGES = 64;
@@ -59,8 +60,8 @@ export class RowHashes {
       b = (b << 11) | (b >>> 21);
     }
     const place = 2 * Math.floor(row / this.#sizes);
-    sums[place]! += mixed(a);
-    sums[place + 1]! += mixed(b ^ a);
+    sums[place]! += finished(a);
+    sums[place + 1]! += finished(b ^ a);
   }
 
   /** As plain data. */
@@ -89,13 +90,6 @@ export class RowHashes {
     if (range < 0) return undefined;
     return [range * this.#sizes, Math.min(this.#rows, (range + 1) * this.#sizes) - 1];
   }
-}
-
-/** Murmur3's finaliser. */
-function mixed(h: number): number {
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -11,6 +11,12 @@
 namespace rqvae {
 namespace {
 
+IdStatistics CountIds(const CodeMatrix& codes, const std::vector<Index>& codebook_sizes) {
+  IdCounter counter(codes.rows(), codebook_sizes);
+  counter.Add(codes);
+  return counter.statistics();
+}
+
 TEST(IdStatistics, CountsBySight) {
   CodeMatrix codes(5, 2);
   codes << 0, 1, 0, 1, 2, 1, 2, 0, 0, 1;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "hash.h"
@@ -13,6 +14,12 @@
 
 namespace rqvae {
 namespace {
+
+SymmetricEigen DecomposeSymmetric(DoubleMatrix matrix) {
+  EigenJob job(std::move(matrix));
+  RunToEnd(job);
+  return job.Take();
+}
 
 DoubleMatrix RandomSymmetric(TestRandom& random, Index n) {
   DoubleMatrix a(n, n);

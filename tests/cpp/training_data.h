@@ -49,6 +49,11 @@ inline Split SplitRows(uint64_t seed, Index rows, double validation_share) {
   RunToEnd(job);
   return job.Take();
 }
+inline std::vector<uint32_t> SampleRows(uint64_t seed, Stream stream, Index rows, Index count) {
+  RowSampler sampler(seed, stream, rows, count);
+  RunToEnd(sampler);
+  return sampler.Take();
+}
 inline std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index rows,
                                         std::vector<Index>* window_ends = nullptr) {
   EpochShuffle shuffle(seed, epoch, rows);

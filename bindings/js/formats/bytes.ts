@@ -154,9 +154,14 @@ export function textFormat({ kind, isObject }: Sniffed, fileName: string): "json
   return ["json", "jsonl", "ndjson"].includes(extension) || (kind === "JSON text" && !isTable) ? "json" : "csv";
 }
 
+/** @throws InvalidInputError */
+export function requireFileName(fileName: unknown): void {
+  requireThat(typeof fileName === "string", "fileName", "a string", fileName);
+}
+
 /** The end of a file's name, in small letters, without the dot. */
 export function extensionOf(fileName: string): string {
-  requireThat(typeof fileName === "string", "fileName", "a string", fileName);
+  requireFileName(fileName);
   return /\.([a-z0-9]+)$/i.exec(fileName)?.[1]?.toLowerCase() ?? "";
 }
 

@@ -1,9 +1,9 @@
 /** Embeddings of a file in memory, checked. */
 
 import { InvalidInputError, OutOfMemoryError, RQVAEError } from "../errors.ts";
-import { requireThat } from "../option-reader.ts";
 import type { ItemMatrix } from "../types.ts";
 import { type ByteSource, type FileSource, openFile } from "./byte-source.ts";
+import { requireFileName } from "./bytes.ts";
 import type { ReadItems } from "./detect.ts";
 import { halfValues } from "./half.ts";
 import { type ItemFile, type ItemFileOptions, type ItemFormat, openItemFile } from "./item-file.ts";
@@ -66,11 +66,6 @@ export function withFile<T>(
       }
     },
   );
-}
-
-/** @throws InvalidInputError */
-export function requireFileName(fileName: unknown): void {
-  requireThat(typeof fileName === "string", "fileName", "a string", fileName);
 }
 
 /** What goes wrong in `run` is told as an error of ours that names the file. */

@@ -3,7 +3,7 @@
 import { InvalidInputError } from "../errors.ts";
 import type { ItemLabels } from "../types.ts";
 import { type FileSource, isByteStream, openFile, peek, piecesOf } from "./byte-source.ts";
-import { describeValue, extensionOf, requireOptions, sniff, textFormat } from "./bytes.ts";
+import { describeValue, extensionOf, requireFileName, requireOptions, sniff, textFormat } from "./bytes.ts";
 import type { TableColumns } from "./columns.ts";
 import {
   type ItemFile,
@@ -15,7 +15,7 @@ import {
 } from "./item-file.ts";
 import { labelsOf, withoutRows } from "./labels.ts";
 import { inMemory } from "./open-embeddings.ts";
-import { aboutFile, compacted, InvalidRows, requireFileName } from "./read-items.ts";
+import { aboutFile, compacted, InvalidRows } from "./read-items.ts";
 import type { SkippedRows } from "./row-collector.ts";
 import { utf8Pieces } from "./utf8.ts";
 

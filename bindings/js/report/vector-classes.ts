@@ -84,7 +84,8 @@ export class VectorClasses {
 
 const rotated = (x: number, by: number) => (x << by) | (x >>> (32 - by));
 
-function finished(h: number): number {
+/** Murmur3's finaliser. */
+export function finished(h: number): number {
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);

@@ -168,10 +168,7 @@ export class EncodePool {
       reading = read.catch(() => {});
       return read;
     };
-    const aborted = new Promise<never>((_, reject) => {
-      stop.signal.addEventListener("abort", () => reject(stop.signal.reason));
-    });
-    aborted.catch(() => {}); // nobody may be waiting for it
+    const unlessStopped = new Stop(stop.signal);
     const work = async (place: Place) => {
       let replaced = false;
       while (next < rows && !stop.signal.aborted) {
@@ -181,7 +178,7 @@ export class EncodePool {
         for (let found: SemanticIds | undefined; !found; ) {
           const { worker } = place;
           // Again for a replacement: the dead worker took its copy along.
-          const data = await Promise.race([take(first, count), aborted]);
+          const data = await unlessStopped.race(take(first, count));
           try {
             found = await worker.encodeAsync(
               { data, rows: count, dim },
@@ -195,7 +192,7 @@ export class EncodePool {
             const replacing = this.#replace(place, worker, error).catch((cause: unknown) => {
               throw cause instanceof WorkerError ? diedTwice(first, count, cause) : cause;
             });
-            await Promise.race([replacing, aborted]);
+            await unlessStopped.race(replacing);
             continue;
           }
           codes.set(found.codes, first * levels);
