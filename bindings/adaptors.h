@@ -39,8 +39,8 @@ inline val& ErrorFactory() {
 
 [[noreturn]] inline void ThrowFull() {
   ThrowToJs("OutOfMemoryError",
-            "the WebAssembly memory is full (4 GB at most). Give the items as an EmbeddingSource, which is read in "
-            "pieces, or make the model smaller");
+            "the WebAssembly memory is full (4 GB at most). Make the model smaller, or dispose of models that are no "
+            "longer used");
 }
 
 inline const char* ErrorName(ErrorKind kind) {

@@ -11,6 +11,7 @@
 
 #include "adaptors.h"
 #include "hash.h"
+#include "memory_need.h"
 #include "optimizer.h"
 #include "parallel.h"
 #include "trainer.h"
@@ -229,7 +230,14 @@ val TrainStep(RqVae& model, Optimizer& optimizer, uintptr_t items, int rows) {
 
 std::unique_ptr<RowSource> CreateRows(int rows, int dim, bool streamed) {
   if (streamed) return std::make_unique<StreamedRows>(rows, dim);
-  return std::make_unique<MatrixRows>(rows, dim);
+  try {
+    return std::make_unique<MatrixRows>(rows, dim);
+  } catch (const std::bad_alloc&) {
+    throw Error(
+        ErrorKind::kOutOfMemory,
+        "the WebAssembly memory has no room for the items (4 GB at most). Give them as an EmbeddingSource, which "
+        "is read in pieces");
+  }
 }
 // Of rows in memory.
 uintptr_t RowsAddress(RowSource& rows) {
@@ -266,6 +274,13 @@ double InitializeProgress(const InitializeJob& job) { return job.progress(); }
 
 std::unique_ptr<TrainJob> CreateTrainJob(RqVae* model, const RowSource* rows, val options) {
   return std::make_unique<TrainJob>(model, rows, ReadTrainConfig(options));
+}
+// Before there are a model and rows: throws where both and their training would not fit into memory.
+void RequireTrainingMemory(val model, val training, double rows, bool streamed) {
+  const RqVae declared(ReadModelConfig(model), Part::kFull, RqVae::kDeclared);
+  const auto count = static_cast<Index>(rows);
+  const Index held = streamed ? StreamedRows(count, declared.config().input_dim).held() : count;
+  RequireMemory(NeedOfTraining(declared, {count, held}, ReadTrainConfig(training)));
 }
 int AdvanceTrain(TrainJob& job) { return Advance(job); }
 
@@ -441,6 +456,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   function("advanceInitialize", &Guard<&AdvanceInitialize>::Call);
   function("initializeProgress", &Guard<&InitializeProgress>::Call);
   function("createTrainJob", &Guard<&CreateTrainJob>::Call, allow_raw_pointers());
+  function("requireTrainingMemory", &Guard<&RequireTrainingMemory>::Call);
   function("advanceTrain", &Guard<&AdvanceTrain>::Call);
   function("trainState", &Guard<&TrainState>::Call);
   function("trainLosses", &Guard<&TrainLosses>::Call);

@@ -32,7 +32,7 @@ InitializeJob::InitializeJob(RqVae* model, const RowSource* source, bool codeboo
       codebooks_(codebooks),
       phase_(model->initialized() ? Phase::kGather : Phase::kMean),
       statistics_(model->config()) {
-  RequireMemory(NeedOfInitialization(*model, *source));
+  RequireMemory(NeedOfInitialization(*model, RowCounts::Of(*source)));
   draft_ = std::make_unique<RqVae>(model->config(), model->part(), RqVae::kDeclared);
   draft_->Allocate();
   draft_->store().values() = model->store().values();

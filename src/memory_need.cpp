@@ -44,9 +44,9 @@ void AddStep(MemoryNeed& need, const RqVae& model, Index batch_size) {
                2 * Add(need, kFloat, rows, static_cast<double>(config.latent_dim));
 }
 
-double AddInitialization(MemoryNeed& need, const RqVae& model, const RowSource& source) {
+double AddInitialization(MemoryNeed& need, const RqVae& model, Index rows) {
   const ModelConfig& config = model.config();
-  const auto sample = static_cast<double>(InitializeJob::SampleSize(config, source.rows()));
+  const auto sample = static_cast<double>(InitializeJob::SampleSize(config, rows));
   const auto dim = static_cast<double>(config.input_dim), latent = static_cast<double>(config.latent_dim);
   const auto codes = static_cast<double>(LargestCodebook(config));
   const bool pca = config.linear_skip == LinearSkip::kPca && !model.initialized();
@@ -60,35 +60,36 @@ double AddInitialization(MemoryNeed& need, const RqVae& model, const RowSource& 
   return NeedOf(model).model + std::max(gathering, clustering);  // all in a draft of the model
 }
 
-double HeldBytes(const RowSource& source) {
-  return kFloat * static_cast<double>(source.held()) * static_cast<double>(source.dim());
+double HeldBytes(const RqVae& model, RowCounts counts) {
+  return kFloat * static_cast<double>(counts.held) * static_cast<double>(model.config().input_dim);
 }
 
 }  // namespace
 
 MemoryNeed NeedOf(const RqVae& model) {
   MemoryNeed need;
-  need.model = 2 * Add(need, kFloat, static_cast<double>(model.store().size()), 1) +
+  need.model = Add(need, kFloat, static_cast<double>(model.store().size()), 1) +
                kFloat * static_cast<double>(model.quantizer().size());
   return need;
 }
 
-MemoryNeed NeedOfInitialization(const RqVae& model, const RowSource& source) {
+MemoryNeed NeedOfInitialization(const RqVae& model, RowCounts counts) {
   MemoryNeed need = NeedOf(model);
-  need.items = HeldBytes(source);
-  need.work = AddInitialization(need, model, source);
+  need.items = HeldBytes(model, counts);
+  need.work = AddInitialization(need, model, counts.rows);
   return need;
 }
 
 MemoryNeed NeedOfStep(const RqVae& model, Index batch_size) {
   MemoryNeed need = NeedOf(model);
+  need.work = kFloat * static_cast<double>(model.store().size() + model.quantizer().step_size());
   AddStep(need, model, batch_size);
   return need;
 }
 
-MemoryNeed NeedOfTraining(const RqVae& model, const RowSource& source, const TrainConfig& config) {
-  MemoryNeed need = NeedOfStep(model, std::min(config.batch_size, source.rows()));
-  need.items = HeldBytes(source);
+MemoryNeed NeedOfTraining(const RqVae& model, RowCounts counts, const TrainConfig& config) {
+  MemoryNeed need = NeedOfStep(model, std::min(config.batch_size, counts.rows));
+  need.items = HeldBytes(model, counts);
   const double weights = kFloat * static_cast<double>(model.store().size());
   switch (config.optimizer.kind) {
     case OptimizerKind::kAdam:
@@ -103,10 +104,10 @@ MemoryNeed NeedOfTraining(const RqVae& model, const RowSource& source, const Tra
       break;
   }
   // The weights before a step, and the best ones by either measure; the codes of all rows, and their order twice.
-  const auto rows = static_cast<double>(source.rows());
-  const double training =
-      3 * weights + Add(need, kFloat, rows, static_cast<double>(model.config().levels())) + 2 * kFloat * rows;
-  const double initialization = model.initialized() ? 0 : AddInitialization(need, model, source) + kFloat * rows;
+  const auto rows = static_cast<double>(counts.rows);
+  const double training = need.work + 3 * weights +
+                          Add(need, kFloat, rows, static_cast<double>(model.config().levels())) + 2 * kFloat * rows;
+  const double initialization = model.initialized() ? 0 : AddInitialization(need, model, counts.rows) + kFloat * rows;
   need.work = std::max(training, initialization - need.batch);
   return need;
 }

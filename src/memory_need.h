@@ -12,19 +12,27 @@ namespace rqvae {
 
 // Bytes of each part, as double: sums and products of counts, which nothing wraps around.
 struct MemoryNeed {
-  double model = 0;  // weights, gradients, codebooks prepared for the search
+  double model = 0;  // weights, codebooks prepared for the search
   double items = 0;  // the rows that are held
   double optimizer = 0;
-  double work = 0;    // initialising, then training: the larger of both
+  double work = 0;    // initialising, then training with its gradients: the larger of both
   double batch = 0;   // of the steps
   double buffer = 0;  // the largest matrix or vector of all; half of memory at most (checked_size.h)
 
   double total() const { return model + items + optimizer + work + batch; }
 };
 
+// How many rows there are, and how many of them are in memory.
+struct RowCounts {
+  Index rows = 0;
+  Index held = 0;
+  static RowCounts Of(const RowSource& source) { return {source.rows(), source.held()}; }
+};
+
+// The model may be one that is only declared.
 MemoryNeed NeedOf(const RqVae& model);
-MemoryNeed NeedOfInitialization(const RqVae& model, const RowSource& source);
-MemoryNeed NeedOfTraining(const RqVae& model, const RowSource& source, const TrainConfig& config);
+MemoryNeed NeedOfInitialization(const RqVae& model, RowCounts counts);
+MemoryNeed NeedOfTraining(const RqVae& model, RowCounts counts, const TrainConfig& config);
 // Of a step with Sinkhorn's balance, which sees the batch at once.
 MemoryNeed NeedOfStep(const RqVae& model, Index batch_size);
 

@@ -14,10 +14,7 @@ Index ParameterStore::Add(std::string name, std::vector<Index> shape, ParameterG
   return count() - 1;
 }
 
-void ParameterStore::Allocate() {
-  values_ = Vector::Zero(size_);
-  gradients_ = Vector::Zero(size_);
-}
+void ParameterStore::Allocate() { values_ = Vector::Zero(size_); }
 
 Index ParameterStore::Find(std::string_view name) const {
   for (Index i = 0; i < count(); ++i) {

@@ -38,7 +38,8 @@ class ParameterStore {
   // Declares a parameter and returns its handle; kInput and kState are never trained. Not to be called after
   // Allocate().
   Index Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed, bool trained = true);
-  // Makes both buffers, all zero. Handles stay valid; views may be taken from now on.
+  // Makes room for the values, all zero. Handles stay valid; views may be taken from now on. Gradients get room with
+  // the first ZeroGradients(): a model that only encodes has none.
   void Allocate();
 
   Index size() const { return size_; }  // floats of one buffer, whether it was made or not
@@ -65,7 +66,7 @@ class ParameterStore {
   }
   const Vector& previous() const { return previous_; }
   void RestorePrevious() { values_.swap(previous_); }
-  void ZeroGradients() { gradients_.setZero(); }
+  void ZeroGradients() { gradients_.setZero(values_.size()); }
 
  private:
   MatrixMap View(Vector& buffer, Index handle) {
@@ -80,8 +81,8 @@ class ParameterStore {
   std::vector<Parameter> parameters_;
   Index size_ = 0;
   Vector values_;
-  Vector previous_;  // once a step was made
-  Vector gradients_;
+  Vector previous_;   // once a step was made
+  Vector gradients_;  // once a step was begun
 };
 
 }  // namespace rqvae

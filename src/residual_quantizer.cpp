@@ -41,16 +41,18 @@ ResidualQuantizer::ResidualQuantizer(ParameterStore& store, const ModelConfig& c
 
 void ResidualQuantizer::Allocate() {
   searchable_.resize(embeddings_.size());
-  for (const Index k : codebook_sizes_) {
-    if (ema()) step_counts_.emplace_back(Vector::Zero(k));
-    codebooks_.emplace_back(k, latent_dim_);
-    codebook_gradients_.emplace_back(Matrix::Zero(k, latent_dim_));
-  }
+  for (const Index k : codebook_sizes_) codebooks_.emplace_back(k, latent_dim_);
 }
 
 Index ResidualQuantizer::size() const {
   Index size = encode_beam_ > 1 ? CodeProducts::Size(codebook_sizes_) : 0;
-  for (const Index k : codebook_sizes_) size += k * (3 * latent_dim_ + 2);
+  for (const Index k : codebook_sizes_) size += k * (2 * latent_dim_ + 2);
+  return size;
+}
+
+Index ResidualQuantizer::step_size() const {
+  Index size = 0;
+  for (const Index k : codebook_sizes_) size += k * (latent_dim_ + (ema() ? 1 : 0));
   return size;
 }
 
@@ -204,8 +206,12 @@ void ResidualQuantizer::SetCode(ParameterStore& store, Index level, Index code, 
 }
 
 void ResidualQuantizer::ZeroGradients() {
-  for (Matrix& gradient : codebook_gradients_) gradient.setZero();
-  for (Vector& counts : step_counts_) counts.setZero();
+  codebook_gradients_.resize(codebook_sizes_.size());
+  if (ema()) step_counts_.resize(codebook_sizes_.size());
+  for (size_t l = 0; l < codebook_sizes_.size(); ++l) {
+    codebook_gradients_[l].setZero(codebook_sizes_[l], latent_dim_);
+    if (ema()) step_counts_[l].setZero(codebook_sizes_[l]);
+  }
 }
 
 // J^T g = lambda (g - 2 s (s.g) + 2 e (u.g)), in place.

@@ -39,8 +39,9 @@ class ResidualQuantizer {
 
   // Makes room for what is kept beside the parameters.
   void Allocate();
-  // How many floats that takes.
+  // How many floats that takes, and how many more a step does.
   Index size() const;
+  Index step_size() const;
 
   // Codes N(0, 1) as torch.nn.Embedding; out_proj as torch.nn.Linear, or the identity where k-means will set the codes.
   void Initialize(ParameterStore& store, uint64_t seed) const;

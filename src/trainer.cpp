@@ -46,7 +46,7 @@ void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double 
 namespace {
 
 RqVae* Fitting(RqVae* model, const RowSource& source, const TrainConfig& config) {
-  RequireMemory(NeedOfTraining(*model, source, config));
+  RequireMemory(NeedOfTraining(*model, RowCounts::Of(source), config));
   return model;
 }
 

@@ -1,17 +1,38 @@
 /** What `RQVAE.fit` makes of items and options: a recipe for a catalogue of their size, with what was given on top. Internal. */
 
 import { checkArray } from "./attached.ts";
-import { countRows } from "./embedding-source.ts";
+import { countRows, isSource } from "./embedding-source.ts";
 import { InvalidInputError } from "./errors.ts";
-import { MODEL_OPTION_NAMES } from "./model-config.ts";
+import { checkCombinations } from "./model-combinations.ts";
+import { MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
+import { native } from "./native.ts";
 import { checkOptionNames, hints, show } from "./option-reader.ts";
 import type { Recipe } from "./presets.ts";
 import { suggestConfig } from "./suggest-config.ts";
-import { TRAIN_OPTION_NAMES } from "./train-config.ts";
+import { nativeTrainConfig, resolveTrainConfig, TRAIN_OPTION_NAMES } from "./train-config.ts";
 import type { EmbeddingSource, Items, ModelOptions, TrainOptions } from "./types.ts";
 
-/** @throws InvalidInputError for items that cannot be read, or an unknown option. */
-export function chooseConfig(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions): Recipe {
+/**
+ * Chooses, and asks whether the training would fit into memory before a model is made for it.
+ * @throws InvalidInputError for items that cannot be read, or a bad option; OutOfMemoryError.
+ */
+export async function prepareFit(
+  items: Items | EmbeddingSource,
+  options: Partial<ModelOptions> & TrainOptions,
+): Promise<Recipe> {
+  const chosen = chooseConfig(items, options);
+  const model = resolveModelConfig(chosen.model);
+  checkCombinations(model, "RQVAE.create");
+  const rows = countRows(items, model.inputDim);
+  // What is resumed is trained by the options of its checkpoint; `train` asks then.
+  if (!options.resume && rows > 0) {
+    const training = nativeTrainConfig(resolveTrainConfig(chosen.train, model));
+    (await native()).requireTrainingMemory(nativeModelConfig(model), training, rows, isSource(items));
+  }
+  return chosen;
+}
+
+function chooseConfig(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions): Recipe {
   // An option belongs to the model if the model has one of that name; the rest is the training's.
   checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES]);
   const inputDim = options.inputDim ?? impliedDim(items);

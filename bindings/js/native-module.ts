@@ -85,6 +85,8 @@ export interface NativeFunctions {
   advanceInitialize(job: Handle): number;
   initializeProgress(job: Handle): number;
   createTrainJob(model: Handle, rows: Handle, options: object): Handle;
+  /** @throws OutOfMemoryError when a model, so many rows and a training would not fit, before any of them is there. */
+  requireTrainingMemory(model: object, training: object, rows: number, streamed: boolean): void;
   advanceTrain(job: Handle): number;
   trainState(job: Handle): NativeTrainState;
   trainLosses(job: Handle): Losses | undefined;
@@ -130,6 +132,7 @@ export const NATIVE_FUNCTIONS = Object.keys({
   advanceInitialize: 1,
   initializeProgress: 1,
   createTrainJob: 1,
+  requireTrainingMemory: 1,
   advanceTrain: 1,
   trainState: 1,
   trainLosses: 1,

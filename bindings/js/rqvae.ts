@@ -133,8 +133,8 @@ export class RQVAE {
    */
   static async fit(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
     await loadTrainOptions();
-    const { chooseConfig } = await import("./choose-config.ts");
-    const chosen = chooseConfig(items, options);
+    const { prepareFit } = await import("./choose-config.ts");
+    const chosen = await prepareFit(items, options);
     const model = await RQVAE.create(chosen.model);
     try {
       await model.train(items, chosen.train);

@@ -418,6 +418,7 @@ struct Quantizer {
   Quantizer(const std::vector<Index>& sizes, Index d, Index beam, uint64_t seed)
       : config(Config(sizes, d, beam)), quantizer(store, config) {
     store.Allocate();
+    store.ZeroGradients();
     quantizer.Allocate();
     TestRandom random(seed);
     const Levels levels(random, sizes, d);

@@ -256,6 +256,7 @@ TEST(DeadCodes, ARestartForgetsTheMoments) {
     optimizer_config.kind = kind;
     optimizer_config.momentum = 0.9;
     Optimizer optimizer(optimizer_config, model.store());
+    model.BeginStep(1);
     model.store().gradients().setOnes();
     optimizer.Step(model.store());
     DeadCodes codes(config, true);

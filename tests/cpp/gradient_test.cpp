@@ -320,6 +320,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, GradientTest, ::testing::ValuesIn(kCases),
 struct Quantizer {
   explicit Quantizer(const ModelConfig& config) : quantizer(store, config) {
     store.Allocate();
+    store.ZeroGradients();
     quantizer.Allocate();
     quantizer.Prepare(store);
   }
@@ -569,6 +570,7 @@ TEST_P(MlpGradientTest, AgreesWithFiniteDifferences) {
   ParameterStore store;
   const Mlp mlp(store, "net", c.dims, c.activation, c.layer_norm, c.skip, ParameterGroup::kEncoder);
   store.Allocate();
+  store.ZeroGradients();
   TestRandom random(23);
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& p = store.parameter(handle);

@@ -24,6 +24,7 @@ struct Toy {
     code = store.Add("c", {2, 3}, ParameterGroup::kCodebook, false);
     mean = store.Add("m", {5}, ParameterGroup::kInput, false);
     store.Allocate();
+    store.ZeroGradients();
     for (Index handle : {weight, bias, code, mean}) store.value(handle).setConstant(1.0f);
   }
   // The gradient of ||p - target||^2 / 2.
@@ -99,6 +100,7 @@ struct Network {
                   store.Add("mean", {3}, ParameterGroup::kInput, false),
                   store.Add("averages", {3}, ParameterGroup::kState, true)};
     store.Allocate();
+    store.ZeroGradients();
     TestRandom random(1);
     for (const Index handle : parameters) Draw(random, store.value(handle), 1);
   }

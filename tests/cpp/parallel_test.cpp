@@ -184,6 +184,7 @@ TEST(Optimizer, IsTheSameWithAnyNumberOfThreads) {
     ParameterStore store;
     const Index weight = store.Add("w", {401, 499}, ParameterGroup::kEncoder, true);
     store.Allocate();
+    store.ZeroGradients();
     Optimizer optimizer(OptimizerConfig{}, store);
     for (int step = 0; step < 20; ++step) {
       Random random(static_cast<uint64_t>(step), Stream::kSample);

@@ -21,6 +21,7 @@ namespace {
 struct Quantizer {
   explicit Quantizer(const ModelConfig& c) : config(c), quantizer(store, c) {
     store.Allocate();
+    store.ZeroGradients();
     quantizer.Allocate();
     quantizer.Initialize(store, 0);
     quantizer.Prepare(store);
@@ -174,6 +175,7 @@ TEST(UpdateAverages, MovesNothingElse) {
     ResidualQuantizer quantizer(store, config);
     const Index decoder = store.Add("decoder.weight", {3, 3}, ParameterGroup::kDecoder, true);
     store.Allocate();
+    store.ZeroGradients();
     quantizer.Allocate();
     quantizer.Initialize(store, 0);
     store.value(other).setConstant(2);

@@ -91,16 +91,20 @@ TEST(Sizes, WhatAModelTakesIsKnownBeforeItIsMade) {
   EXPECT_EQ(declared.store().values().size(), 0);
   EXPECT_EQ(declared.store().size(), made.store().values().size());
   EXPECT_EQ(NeedOf(declared).total(), NeedOf(made).total());
-  EXPECT_EQ(NeedOf(made).model, 4.0 * (2 * made.store().values().size() + 14 * (3 * 5 + 2) + 33));
+  EXPECT_EQ(NeedOf(made).model, 4.0 * (made.store().values().size() + 14 * (2 * 5 + 2) + 33));
 
   const MatrixRows rows(100, 12);
   TrainConfig train;
   train.batch_size = 64;
-  const MemoryNeed need = NeedOfTraining(made, rows, train);
+  const MemoryNeed need = NeedOfTraining(made, RowCounts::Of(rows), train);
   EXPECT_EQ(need.items, 4.0 * 100 * 12);
   EXPECT_EQ(need.optimizer, 4.0 * 4 * made.store().values().size());
   EXPECT_EQ(need.batch, 0);
   EXPECT_GT(need.work, NeedOf(made).total());  // its initialisation works on a draft
+  EXPECT_EQ(NeedOfTraining(declared, RowCounts::Of(rows), train).total(), need.total());
+
+  EXPECT_EQ(made.store().gradients().size(), 0);  // until a step needs them
+  EXPECT_EQ(NeedOfStep(made, 64).work, 4.0 * (made.store().size() + 14 * 5));
   config.sinkhorn_epsilon = {0, 0.1};
   config.codebook_sizes = {9, 1000};
   EXPECT_EQ(NeedOfStep(RqVae(config, Part::kFull, RqVae::kDeclared), 64).batch, 4.0 * 2 * 64 * (1000 + 5));

@@ -166,6 +166,26 @@ it.each([
   expect(await memory()).toBe(size);
 });
 
+it.each([
+  ["in memory", rowsOf(3000, 4)],
+  ["from a source", { rows: 3000, dim: 4, read: async (_: number, count: number) => new Float32Array(4 * count) }],
+])("fit refuses what would not fit before there is a model, items %s", async (_name, given) => {
+  const size = await memory();
+  expect(await attempt(() => RQVAE.fit(given, { hiddenDims: [16_000, 16_000] }))).toMatch(
+    /^OutOfMemoryError: about [\d.]+ GB of memory would be needed: the model 2 GB.*Make hiddenDims/,
+  );
+  expect(await memory()).toBe(size);
+});
+
+it("a model that only encodes has no gradients", async () => {
+  const size = await memory();
+  const weights = 2 * 4 * (4_000 * 4_000 + 4_000 * 2 + 4_000);
+  const model = await RQVAE.create({ ...PLAIN, hiddenDims: [4_000, 4_000] });
+  model.encode(rowsOf(2, 2));
+  expect((await memory()) - size).toBeLessThan(1.5 * weights);
+  model.dispose();
+});
+
 it("refuses principal directions whose covariance is too large for one matrix", async () => {
   expect(
     await attempt(() => RQVAE.fit(rowsOf(3, 27_000), { inputDim: 27_000, latentDim: 2, hiddenDims: [], epochs: 1 })),
