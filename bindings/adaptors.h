@@ -17,8 +17,8 @@
 #include "error.h"
 #include "id_statistics.h"
 #include "matrix.h"
-#include "rqvae.h"
-#include "trainer.h"
+#include "model.h"
+#include "train_job.h"
 
 namespace rqvae::bindings {
 

@@ -14,7 +14,7 @@
 #include "memory_need.h"
 #include "optimizer.h"
 #include "parallel.h"
-#include "trainer.h"
+#include "train_job.h"
 
 namespace rqvae::bindings {
 namespace {
@@ -106,20 +106,20 @@ class Working {
 
 // -- Model
 
-std::unique_ptr<RqVae> CreateModel(val options) { return std::make_unique<RqVae>(ReadModelConfig(options)); }
+std::unique_ptr<Model> CreateModel(val options) { return std::make_unique<Model>(ReadModelConfig(options)); }
 // For tensors of a file: it has their shapes, and once allocated room for them.
-std::unique_ptr<RqVae> DeclareModel(val options, bool encoder_only) {
-  return std::make_unique<RqVae>(ReadModelConfig(options), encoder_only ? Part::kEncoder : Part::kFull,
-                                 RqVae::kDeclared);
+std::unique_ptr<Model> DeclareModel(val options, bool encoder_only) {
+  return std::make_unique<Model>(ReadModelConfig(options), encoder_only ? Part::kEncoder : Part::kFull,
+                                 Model::kDeclared);
 }
-void AllocateModel(RqVae& model) { model.Allocate(); }
+void AllocateModel(Model& model) { model.Allocate(); }
 
-bool Initialized(const RqVae& model) { return model.initialized(); }
-std::string Fingerprint(const RqVae& model) { return Hex(model.Fingerprint()); }
+bool Initialized(const Model& model) { return model.initialized(); }
+std::string Fingerprint(const Model& model) { return Hex(model.Fingerprint()); }
 
 // Name, shape and address of every tensor that belongs into a model file, in file order. The addresses of a model that
 // is only declared mean nothing.
-val Tensors(RqVae& model) {
+val Tensors(Model& model) {
   val result = val::array();
   ParameterStore& store = model.store();
   for (Index handle = 0; handle < store.count(); ++handle) {
@@ -136,7 +136,7 @@ val Tensors(RqVae& model) {
 }
 
 // After the tensors were written from outside.
-void TensorsChanged(RqVae& model, bool initialized) {
+void TensorsChanged(Model& model, bool initialized) {
   model.set_initialized(initialized);
   model.ParametersChanged();
 }
@@ -153,14 +153,14 @@ int FirstOutOfRange(F f) {
   return -1;
 }
 
-int Latents(const RqVae& model, uintptr_t items, int rows, uintptr_t latents) {
+int Latents(const Model& model, uintptr_t items, int rows, uintptr_t latents) {
   const ModelConfig& config = model.config();
   return FirstOutOfRange(
       [&] { model.Latents(ReadMatrix(items, rows, config.input_dim), WriteMatrix(latents, rows, config.latent_dim)); });
 }
 
 // margins may be 0.
-int Encode(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t margins) {
+int Encode(const Model& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t margins) {
   const ModelConfig& config = model.config();
   const ConstMatrixMap matrix = ReadMatrix(items, rows, config.input_dim);
   MatrixRef out(WriteMatrix(margins, rows, config.levels()));
@@ -168,13 +168,13 @@ int Encode(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintp
       [&] { model.Encode(matrix, WriteCodes(codes, rows, config.levels()), margins == 0 ? nullptr : &out); });
 }
 
-void Decode(const RqVae& model, uintptr_t codes, int rows, uintptr_t items) {
+void Decode(const Model& model, uintptr_t codes, int rows, uintptr_t items) {
   const Working working(encode_threads);
   const ModelConfig& config = model.config();
   model.Decode(ReadCodes(codes, rows, config.levels()), WriteMatrix(items, rows, config.input_dim));
 }
 
-int Quantize(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t embeddings, uintptr_t residuals,
+int Quantize(const Model& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t embeddings, uintptr_t residuals,
              uintptr_t quantize_loss) {
   const ModelConfig& config = model.config();
   const Index width = config.levels() * config.latent_dim;
@@ -186,12 +186,12 @@ int Quantize(const RqVae& model, uintptr_t items, int rows, uintptr_t codes, uin
 }
 
 // The effective codebook of a level (after out_proj with SimVQ), in the latent space or decoded.
-void Codebook(const RqVae& model, int level, bool input_space, uintptr_t out) {
+void Codebook(const Model& model, int level, bool input_space, uintptr_t out) {
   const Matrix codebook = input_space ? model.CodebookInInputSpace(level) : model.quantizer().codebook(level);
   WriteMatrix(out, codebook.rows(), codebook.cols()) = codebook;
 }
 
-val Evaluate(const RqVae& model, uintptr_t items, int rows) {
+val Evaluate(const Model& model, uintptr_t items, int rows) {
   Losses losses;
   const int refused =
       FirstOutOfRange([&] { losses = model.Evaluate(ReadMatrix(items, rows, model.config().input_dim)); });
@@ -200,11 +200,11 @@ val Evaluate(const RqVae& model, uintptr_t items, int rows) {
 
 // -- A training loop of the caller's own
 
-std::unique_ptr<Optimizer> CreateOptimizer(const RqVae& model, val options) {
+std::unique_ptr<Optimizer> CreateOptimizer(const Model& model, val options) {
   return std::make_unique<Optimizer>(ReadOptimizerConfig(options), model.store());
 }
 
-val TrainStep(RqVae& model, Optimizer& optimizer, uintptr_t items, int rows) {
+val TrainStep(Model& model, Optimizer& optimizer, uintptr_t items, int rows) {
   const Working working(job_threads);
   const ConstMatrixMap matrix = ReadMatrix(items, rows, model.config().input_dim);
   std::vector<uint32_t> names(static_cast<size_t>(rows));
@@ -266,18 +266,18 @@ int Advance(Job& job) {
   }
 }
 
-std::unique_ptr<InitializeJob> CreateInitializeJob(RqVae* model, const RowSource* rows) {
+std::unique_ptr<InitializeJob> CreateInitializeJob(Model* model, const RowSource* rows) {
   return std::make_unique<InitializeJob>(model, rows);
 }
 int AdvanceInitialize(InitializeJob& job) { return Advance(job); }
 double InitializeProgress(const InitializeJob& job) { return job.progress(); }
 
-std::unique_ptr<TrainJob> CreateTrainJob(RqVae* model, const RowSource* rows, val options) {
+std::unique_ptr<TrainJob> CreateTrainJob(Model* model, const RowSource* rows, val options) {
   return std::make_unique<TrainJob>(model, rows, ReadTrainConfig(options));
 }
 // Before there are a model and rows: throws where both and their training would not fit into memory.
 void RequireTrainingMemory(val model, val training, double rows, bool streamed) {
-  const RqVae declared(ReadModelConfig(model), Part::kFull, RqVae::kDeclared);
+  const Model declared(ReadModelConfig(model), Part::kFull, Model::kDeclared);
   const auto count = static_cast<Index>(rows);
   const Index held = streamed ? StreamedRows(count, declared.config().input_dim).held() : count;
   RequireMemory(NeedOfTraining(declared, {count, held}, ReadTrainConfig(training)));
@@ -350,12 +350,12 @@ val TrainOutcome(const TrainJob& job) {
 }
 
 // All values of a model in one piece, to be kept and put back: those of now, or of one of the job's snapshots.
-double ValuesSize(const RqVae& model) { return static_cast<double>(model.store().values().size()); }
+double ValuesSize(const Model& model) { return static_cast<double>(model.store().values().size()); }
 void ReadSnapshot(const TrainJob& job, bool by_collision, uintptr_t out) {
   const Vector& values = (by_collision ? job.best_by_collision() : job.best_by_loss())->values;
   Eigen::Map<Vector>(reinterpret_cast<float*>(out), values.size()) = values;
 }
-void WriteValues(RqVae& model, uintptr_t values) {
+void WriteValues(Model& model, uintptr_t values) {
   Vector& own = model.store().values();
   own = Eigen::Map<const Vector>(reinterpret_cast<const float*>(values), own.size());
   model.ParametersChanged();
@@ -426,7 +426,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   using emscripten::function;
 
   // Handles: made here, used by the functions below, given back with delete().
-  class_<RqVae>("Model");
+  class_<Model>("Model");
   class_<Optimizer>("Optimizer");
   class_<RowSource>("Rows");
   class_<InitializeJob>("InitializeJob");

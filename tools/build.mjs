@@ -105,7 +105,7 @@ const GLUE_CHANGES = [
   ],
   // jest's jsdom hides TextDecoder (text-codecs.ts); a thread has the global one.
   [() => "UTF8Decoder=new TextDecoder", "UTF8Decoder=new(Module.TextDecoder??TextDecoder)", /./],
-  // A helper that cannot start (a policy forbids workers) is done without: src/parallel.h.
+  // A helper that cannot start (a policy forbids workers) is done without: src/numerics/parallel.h.
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the glue's
   [() => "${e.message}`);throw e}", "${e.message}`)}", /threads/],
 ];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { inToolchain, ROOT } from "./setup.mjs";
 
 const files = ["src", "bindings", "tests/cpp"].flatMap((folder) =>
-  readdirSync(join(ROOT, folder))
+  readdirSync(join(ROOT, folder), { recursive: true })
     .filter((name) => /\.(h|cpp)$/.test(name))
     .map((name) => `${folder}/${name}`),
 );

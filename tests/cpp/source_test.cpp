@@ -11,7 +11,8 @@ namespace {
 
 TEST(Source, IncludesNothingOfEmscripten) {
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(RQVAE_SOURCE)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(RQVAE_SOURCE)) {
+    if (!entry.is_regular_file()) continue;
     std::ifstream file(entry.path());
     std::stringstream text;
     text << file.rdbuf();

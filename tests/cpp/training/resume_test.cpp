@@ -9,7 +9,7 @@
 
 #include "error.h"
 #include "test_data.h"
-#include "trainer.h"
+#include "train_job.h"
 #include "training_data.h"
 
 namespace rqvae {
@@ -120,7 +120,7 @@ class ResumeTest : public ::testing::TestWithParam<TrainingCase> {
   // A model and its job, as the process that resumes makes them.
   struct Session {
     explicit Session(const ResumeTest& test) : model(test.model_config_), job(&model, &test.rows_, test.config_) {}
-    RqVae model;
+    Model model;
     TrainJob job;
   };
 
@@ -228,7 +228,7 @@ TEST_P(ResumeTest, AgainAndAgain) {
 
 // An initialised model's training resumes too, without the model that it began with.
 TEST_P(ResumeTest, OnAnInitialisedModel) {
-  RqVae initialized(model_config_);
+  Model initialized(model_config_);
   {
     TrainConfig none = config_;
     const Split split = SplitRows(model_config_.seed, kRows, none.validation_share);
@@ -251,7 +251,7 @@ TEST_P(ResumeTest, OnAnInitialisedModel) {
     EXPECT_FALSE(fresh.job.initializing());
     RunToEnd(fresh.job);
     EXPECT_TRUE(fresh.job.Save() == whole.Save()) << "another state at the end";
-    RqVae other(model_config_);  // initialised, but not so far
+    Model other(model_config_);  // initialised, but not so far
     other.store().values() = start;
     other.set_initialized(true);
     other.ParametersChanged();
@@ -269,7 +269,7 @@ TEST_P(ResumeTest, DamagedBytesThrowAndLeaveTheModelAsItWas) {
   while (session.job.step() < 3) ASSERT_TRUE(session.job.Advance());
   const std::vector<uint8_t> bytes = session.job.Save();
   auto refused = [&](const std::vector<uint8_t>& state) {
-    RqVae model(model_config_);
+    Model model(model_config_);
     model.store().values().setConstant(0.25f);
     model.ParametersChanged();
     const Vector before = model.store().values();
@@ -367,14 +367,14 @@ TEST_P(ResumeTest, AnotherModelsBytesAreRefused) {
     if (change == 0) config.hidden_dims = {9};
     if (change == 1) config.codebook_sizes[0] += 8;
     if (change == 2) config.codebook_sizes.push_back(4), config.sinkhorn_epsilon.clear();
-    RqVae model(config);
+    Model model(config);
     TrainJob job(&model, &rows_, config_);
     EXPECT_THROW(job.Restore(bytes.data(), bytes.size()), Error) << change;
   }
   TrainConfig config = config_;
   config.optimizer.kind =
       config.optimizer.kind == OptimizerKind::kAdagrad ? OptimizerKind::kAdam : OptimizerKind::kAdagrad;
-  RqVae model(model_config_);
+  Model model(model_config_);
   TrainJob job(&model, &rows_, config);
   EXPECT_THROW(job.Restore(bytes.data(), bytes.size()), Error);
 }

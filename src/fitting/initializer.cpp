@@ -26,14 +26,14 @@ Index InitializeJob::SampleSize(const ModelConfig& config, Index rows) {
   return std::min(most, rows);
 }
 
-InitializeJob::InitializeJob(RqVae* model, const RowSource* source, bool codebooks)
+InitializeJob::InitializeJob(Model* model, const RowSource* source, bool codebooks)
     : model_(model),
       source_(source),
       codebooks_(codebooks),
       phase_(model->initialized() ? Phase::kGather : Phase::kMean),
       statistics_(model->config()) {
   RequireMemory(NeedOfInitialization(*model, RowCounts::Of(*source)));
-  draft_ = std::make_unique<RqVae>(model->config(), model->part(), RqVae::kDeclared);
+  draft_ = std::make_unique<Model>(model->config(), model->part(), Model::kDeclared);
   draft_->Allocate();
   draft_->store().values() = model->store().values();
   draft_->ParametersChanged();

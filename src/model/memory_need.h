@@ -5,8 +5,8 @@
 #define RQVAE_MEMORY_NEED_H_
 
 #include "config.h"
+#include "model.h"
 #include "row_source.h"
-#include "rqvae.h"
 
 namespace rqvae {
 
@@ -30,11 +30,11 @@ struct RowCounts {
 };
 
 // The model may be one that is only declared.
-MemoryNeed NeedOf(const RqVae& model);
-MemoryNeed NeedOfInitialization(const RqVae& model, RowCounts counts);
-MemoryNeed NeedOfTraining(const RqVae& model, RowCounts counts, const TrainConfig& config);
+MemoryNeed NeedOf(const Model& model);
+MemoryNeed NeedOfInitialization(const Model& model, RowCounts counts);
+MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfig& config);
 // Of a step with Sinkhorn's balance, which sees the batch at once.
-MemoryNeed NeedOfStep(const RqVae& model, Index batch_size);
+MemoryNeed NeedOfStep(const Model& model, Index batch_size);
 
 // Throws kOutOfMemory, with the numbers and what to do, where memory has not so much.
 void RequireMemory(const MemoryNeed& need, double most = sizeof(size_t) > 4 ? 0x1p62 : 0x1p32);

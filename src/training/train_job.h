@@ -1,6 +1,6 @@
 // Training as a job: epochs of steps, evaluation, the choice of the best epoch, and its whole state as bytes.
-#ifndef RQVAE_TRAINER_H_
-#define RQVAE_TRAINER_H_
+#ifndef RQVAE_TRAIN_JOB_H_
+#define RQVAE_TRAIN_JOB_H_
 
 #include <memory>
 #include <optional>
@@ -12,10 +12,10 @@
 #include "id_statistics.h"
 #include "initializer.h"
 #include "job.h"
+#include "model.h"
 #include "optimizer.h"
 #include "row_order.h"
 #include "row_source.h"
-#include "rqvae.h"
 
 namespace rqvae {
 
@@ -50,7 +50,7 @@ struct Snapshot {
 
 // Applies the optimiser's step to a model whose gradients are ready. Throws kDiverged and leaves the weights as they
 // were, and the optimiser, when the loss or a weight is no longer finite; `where` begins the message.
-void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where);
+void ApplyStep(Model& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where);
 
 // Trains the model in place, initialising it first where needed. A dropped job leaves the last whole step in the model
 // (or, while initialising, the model as it was); a finished one leaves what TrainConfig::select says.
@@ -61,7 +61,7 @@ void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double 
 // is evaluated and kept too, so that what is selected by loss is never worse on them than where it began.
 class TrainJob : public Job {
  public:
-  TrainJob(RqVae* model, const RowSource* source, const TrainConfig& config);
+  TrainJob(Model* model, const RowSource* source, const TrainConfig& config);
   ~TrainJob() override;
 
   bool Advance() override;
@@ -131,7 +131,7 @@ class TrainJob : public Job {
   bool Fits(Phase phase) const;
   Losses EpochMeans(Index rows) const;
 
-  RqVae* model_;
+  Model* model_;
   const RowSource* source_;
   TrainConfig config_;
   SplitJob split_;
@@ -179,4 +179,4 @@ class TrainJob : public Job {
 
 }  // namespace rqvae
 
-#endif  // RQVAE_TRAINER_H_
+#endif  // RQVAE_TRAIN_JOB_H_

@@ -67,7 +67,7 @@ TEST(DeadCodes, CountsWhatNobodyChose) {
 
 TEST(DeadCodes, ADiscardedStepLeavesNoTrace) {
   const ModelConfig config = Config({4, 3});
-  RqVae model(config);
+  Model model(config);
   Optimizer optimizer({}, model.store());
   DeadCodes codes(config, true);
   Block block(3, 2, 3);
@@ -83,7 +83,7 @@ TEST(DeadCodes, ADiscardedStepLeavesNoTrace) {
 
 TEST(DeadCodes, RestartsTakeTheWorstResidualsInOrder) {
   const ModelConfig config = Config({6, 2});
-  RqVae model(config);
+  Model model(config);
   Optimizer optimizer({}, model.store());
   DeadCodes codes(config, true);
   // Codes 1 and 4 are alive at level 0, all at level 1. Over two steps of two blocks each.
@@ -120,7 +120,7 @@ TEST(DeadCodes, RestartsTakeTheWorstResidualsInOrder) {
 TEST(DeadCodes, TiesGoToTheLowestRowWhateverTheOrder) {
   const ModelConfig config = Config({5});
   for (const bool reversed : {false, true}) {
-    RqVae model(config);
+    Model model(config);
     Optimizer optimizer({}, model.store());
     DeadCodes codes(config, true);
     Block block(8, 1, 3);
@@ -139,7 +139,7 @@ TEST(DeadCodes, TiesGoToTheLowestRowWhateverTheOrder) {
 // Equal items leave equal residuals: two codes in one place would be one dead code again.
 TEST(DeadCodes, EqualResidualsCountOnce) {
   const ModelConfig config = Config({8});
-  RqVae model(config);
+  Model model(config);
   Optimizer optimizer({}, model.store());
   DeadCodes codes(config, true);
   Block block(6, 1, 3);
@@ -159,7 +159,7 @@ TEST(DeadCodes, EqualResidualsCountOnce) {
 // What is quantised exactly needs no code of its own.
 TEST(DeadCodes, RowsWithoutAnErrorAreNoPlaceForACode) {
   const ModelConfig config = Config({4});
-  RqVae model(config);
+  Model model(config);
   Optimizer optimizer({}, model.store());
   DeadCodes codes(config, true);
   Block block(3, 1, 3);
@@ -176,7 +176,7 @@ TEST(DeadCodes, AgreesWithBruteForce) {
   for (int round = 0; round < 20; ++round) {
     const Index size = 3 + random.Below(30);
     const ModelConfig config = Config({size, size});
-    RqVae model(config);
+    Model model(config);
     Optimizer optimizer({}, model.store());
     DeadCodes codes(config, true);
     struct Row {
@@ -234,7 +234,7 @@ TEST(DeadCodes, AgreesWithBruteForce) {
 
 TEST(DeadCodes, WithoutRestartsItOnlyCounts) {
   const ModelConfig config = Config({4});
-  RqVae model(config);
+  Model model(config);
   Optimizer optimizer({}, model.store());
   DeadCodes codes(config, false);
   Block block(2, 1, 3);
@@ -251,7 +251,7 @@ TEST(DeadCodes, WithoutRestartsItOnlyCounts) {
 TEST(DeadCodes, ARestartForgetsTheMoments) {
   const ModelConfig config = Config({4});
   for (const OptimizerKind kind : {OptimizerKind::kAdam, OptimizerKind::kSgd}) {
-    RqVae model(config);
+    Model model(config);
     OptimizerConfig optimizer_config;
     optimizer_config.kind = kind;
     optimizer_config.momentum = 0.9;
@@ -277,7 +277,7 @@ TEST(DeadCodes, ARestartForgetsTheMoments) {
 TEST(DeadCodes, ARestartSetsTheAveragesToo) {
   ModelConfig config = Config({4});
   config.codebook_update = CodebookUpdate::kEma;
-  RqVae model(config);
+  Model model(config);
   const Index counts = model.store().Find("quantization_layers.0.cluster_size");
   const Index sums = model.store().Find("quantization_layers.0.embed_avg");
   model.store().value(counts).setConstant(9);
@@ -330,7 +330,7 @@ TEST(DeadCodes, GoesOnFromItsBytes) {
   observe({&codes, &restored});
   codes.CommitStep();
   restored.CommitStep();
-  RqVae model(config), other(config);
+  Model model(config), other(config);
   Optimizer optimizer({}, model.store());
   EXPECT_EQ(codes.Restart(model, optimizer), restored.Restart(other, optimizer));
   EXPECT_TRUE(SameBits(model.store().values(), other.store().values()));

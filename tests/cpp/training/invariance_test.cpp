@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "model.h"
 #include "residual_quantizer.h"
-#include "rqvae.h"
 #include "test_data.h"
 
 namespace rqvae {
@@ -40,7 +40,7 @@ ModelConfig ConfigOf(const Shape& s) {
   return config;
 }
 
-void Randomize(RqVae& model, TestRandom& random) {
+void Randomize(Model& model, TestRandom& random) {
   ParameterStore& store = model.store();
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& p = store.parameter(handle);
@@ -53,7 +53,7 @@ void Randomize(RqVae& model, TestRandom& random) {
 
 // Everything that a model says about items.
 struct Answers {
-  Answers(const RqVae& model, const ConstMatrixRef& x)
+  Answers(const Model& model, const ConstMatrixRef& x)
       : latents(x.rows(), model.config().latent_dim),
         codes(x.rows(), model.config().levels()),
         quantize_codes(x.rows(), model.config().levels()),
@@ -107,7 +107,7 @@ class InvarianceTest : public ::testing::TestWithParam<Shape> {
     return model_.FinishStep();
   }
 
-  RqVae model_;
+  Model model_;
   Matrix x_;
 };
 
@@ -403,7 +403,7 @@ TEST(FindNearestTest, TiesGoToTheLowestCode) {
 // The model's levels are FindNearest on what the levels before left.
 TEST(FindNearestTest, IsWhatTheModelUses) {
   TestRandom random(12);
-  RqVae model(ConfigOf(kShapes[0]));
+  Model model(ConfigOf(kShapes[0]));
   Randomize(model, random);
   const Matrix x = RandomMatrix(random, 300, 13);
   const Answers answers(model, x);

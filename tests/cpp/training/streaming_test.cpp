@@ -7,7 +7,7 @@
 #include "initializer.h"
 #include "streamed_rows.h"
 #include "test_data.h"
-#include "trainer.h"
+#include "train_job.h"
 #include "training_data.h"
 
 namespace rqvae {
@@ -42,7 +42,7 @@ const TrainingCase kCases[] = {
 
 // Trains in both ways, which must end with the same bytes.
 Fetches TrainBothWays(const Matrix& data, const ModelConfig& config, const TrainConfig& training) {
-  RqVae in_memory(config), streamed(config);
+  Model in_memory(config), streamed(config);
   const MatrixRows rows(data);
   TrainJob memory_job(&in_memory, &rows, training);
   RunToEnd(memory_job);
@@ -104,7 +104,7 @@ TEST(Streaming, FetchesEachRowOnceAnEpoch) {
   TrainConfig training;
   training.epochs = 3;
   training.batch_size = 777;
-  RqVae model(config);
+  Model model(config);
   model.set_initialized(true);
   StreamedRows stream(data.rows(), data.cols());
   TrainJob job(&model, &stream, training);
@@ -122,7 +122,7 @@ TEST(Streaming, FetchesEachRowOnceAnEpoch) {
 
 TEST(Streaming, InitializesAsInMemory) {
   const Matrix data = Catalogue(InitializeJob::kSampleRows + 5000, 4);  // a sample of the rows
-  RqVae in_memory(SmallConfig(4)), streamed(SmallConfig(4));
+  Model in_memory(SmallConfig(4)), streamed(SmallConfig(4));
   const MatrixRows rows(data);
   InitializeJob memory_job(&in_memory, &rows);
   RunToEnd(memory_job);
@@ -145,7 +145,7 @@ TEST(Streaming, ResumesWhatBeganInMemoryAndTheOtherWayRound) {
   training.batch_size = 1000;
   training.residual_noise = 0.2;
   const MatrixRows rows(data);
-  RqVae whole(config);
+  Model whole(config);
   TrainJob uninterrupted(&whole, &rows, training);
   RunToEnd(uninterrupted);
   const std::vector<uint8_t> expected = uninterrupted.Save();
@@ -153,7 +153,7 @@ TEST(Streaming, ResumesWhatBeganInMemoryAndTheOtherWayRound) {
   for (const bool streamed_first : {false, true}) {
     // After so many steps; 66: in the last window of the first epoch.
     for (const int64_t stop : streamed_first ? std::vector<int64_t>{0, 66} : std::vector<int64_t>{30, 90}) {
-      RqVae first(config), second(config);
+      Model first(config), second(config);
       StreamedRows stream(data.rows(), data.cols());
       const RowSource* one = &rows;
       const RowSource* other = &stream;

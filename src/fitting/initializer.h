@@ -9,10 +9,10 @@
 #include "input_scaler.h"
 #include "job.h"
 #include "kmeans.h"
+#include "model.h"
 #include "pca.h"
 #include "row_order.h"
 #include "row_source.h"
-#include "rqvae.h"
 
 namespace rqvae {
 
@@ -27,7 +27,7 @@ class InitializeJob : public Job {
   static Index SampleSize(const ModelConfig& config, Index rows);
 
   // Without `codebooks` only the input statistics and the linear skip are fitted.
-  InitializeJob(RqVae* model, const RowSource* source, bool codebooks = true);
+  InitializeJob(Model* model, const RowSource* source, bool codebooks = true);
   ~InitializeJob() override;
 
   bool Advance() override;
@@ -46,10 +46,10 @@ class InitializeJob : public Job {
   void StartKmeans();
   void FinishLevel();
 
-  RqVae* model_;
+  Model* model_;
   const RowSource* source_;
   bool codebooks_;
-  std::unique_ptr<RqVae> draft_;
+  std::unique_ptr<Model> draft_;
   Phase phase_;
   Index next_row_ = 0;
   InputScaler::Statistics statistics_;

@@ -24,7 +24,7 @@
 
 namespace rqvae {
 
-class RqVae;
+class Model;
 
 class Separation {
  public:
@@ -37,7 +37,7 @@ class Separation {
   // of them are training rows, both of which must outlive the search; then Advance until it returns false, when the new
   // targets take the place of the old. error: e above.
   void Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error);
-  bool Advance(const RqVae& model, const RowSource& training);
+  bool Advance(const Model& model, const RowSource& training);
 
   Index targets() const { return targets_.taken.rows(); }
   // Adds the gradient of scale * sum of hinges over these rows of the block to dz (n x d) and writes each row's hinge,
@@ -74,7 +74,7 @@ class Separation {
   }
   void FindMembers();
   void GroupMembers();
-  void FindCandidates(const RqVae& model, const RowSource& training);
+  void FindCandidates(const Model& model, const RowSource& training);
   size_t FindClasses();    // of one group; returns how many members it has
   size_t AssignClasses();  // of that group, a slice; returns how many members it saw
   bool Alike(const Member& a, const Member& b) const;

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "model.h"
 #include "parallel.h"
-#include "rqvae.h"
 #include "test_data.h"
-#include "trainer.h"
+#include "train_job.h"
 #include "training_data.h"
 
 namespace rqvae {
@@ -59,7 +59,7 @@ class ItemRange : public testing::TestWithParam<Index> {
   }
 
   Matrix data_;
-  RqVae model_;
+  Model model_;
 };
 
 TEST_P(ItemRange, NamesTheFirstItemThatHasNoDistances) {
@@ -86,7 +86,7 @@ TEST(ItemRangeTraining, FiniteWeightsThatEncodeNothingAreADivergence) {
   const Matrix data = Catalogue(200, 12);
   const MatrixRows rows(data);
   for (const double validation : {0.0, 0.2}) {
-    RqVae model(SmallConfig(12));
+    Model model(SmallConfig(12));
     InitializeJob initialize(&model, &rows);
     RunToEnd(initialize);
     const Vector before = model.store().values();
@@ -112,7 +112,7 @@ TEST(ItemRangeTraining, FiniteWeightsThatEncodeNothingAreADivergence) {
 TEST(ItemRangeTraining, ACatalogueBeyondAFittedModelIsNamed) {
   const Matrix data = Catalogue(200, 12);
   const MatrixRows rows(data);
-  RqVae model(SmallConfig(12));
+  Model model(SmallConfig(12));
   InitializeJob initialize(&model, &rows);
   RunToEnd(initialize);
   Matrix other = data;
@@ -140,7 +140,7 @@ TEST(ItemRangeTraining, LatentsBeyondDistancesAreNoGroundForCodebooks) {
   Matrix data = Catalogue(200, 12);
   data *= 1e24f;
   const MatrixRows rows(data);
-  RqVae model(config);
+  Model model(config);
   const Vector before = model.store().values();
   InitializeJob initialize(&model, &rows);
   EXPECT_THROW(RunToEnd(initialize), Error);

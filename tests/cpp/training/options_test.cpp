@@ -12,7 +12,7 @@
 
 #include "config.h"
 #include "test_data.h"
-#include "trainer.h"
+#include "train_job.h"
 #include "training_data.h"
 
 namespace rqvae {
@@ -164,7 +164,7 @@ struct Outcome {
     for (const EpochRecord& record : job.history()) evaluated.push_back(record.evaluation.has_value());
   }
   MatrixRows rows;
-  RqVae model;
+  Model model;
   TrainJob job;
   CodeMatrix codes;
   std::vector<bool> evaluated;  // per epoch

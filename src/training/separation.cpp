@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "hash.h"
-#include "rqvae.h"
+#include "model.h"
 #include "sorting.h"
 
 namespace rqvae {
@@ -41,7 +41,7 @@ void Separation::Begin(IdCounter ids, const CodeMatrix& codes, const std::vector
   search_->training = &training;
 }
 
-bool Separation::Advance(const RqVae& model, const RowSource& training) {
+bool Separation::Advance(const Model& model, const RowSource& training) {
   switch (search_->phase) {
     case Phase::kMembers:
       FindMembers();
@@ -121,7 +121,7 @@ void Separation::GroupMembers() {
   s.phase = s.members.empty() ? Phase::kDone : Phase::kCandidates;
 }
 
-void Separation::FindCandidates(const RqVae& model, const RowSource& training) {
+void Separation::FindCandidates(const Model& model, const RowSource& training) {
   Search& s = *search_;
   const auto rows = std::min<size_t>(kRowBlock, s.members.size() - s.next);
   const auto n = static_cast<Index>(rows);

@@ -1,4 +1,4 @@
-#include "rqvae.h"
+#include "model.h"
 
 #include <algorithm>
 #include <atomic>
@@ -133,7 +133,7 @@ void ItemOutOfRange::Check(const ConstMatrixRef& latents, Index first) {
   if (row < latents.rows()) throw ItemOutOfRange(first + row);
 }
 
-struct RqVae::Workspace {
+struct Model::Workspace {
   Matrix target;  // x~
   Matrix input;   // x~ + noise
   Mlp::Tape encoder_tape;
@@ -153,7 +153,7 @@ struct RqVae::Workspace {
   std::vector<double> embedding_norm;  // n x L
 };
 
-void RqVae::Resize(Index n, bool backward, Workspace& w) const {
+void Model::Resize(Index n, bool backward, Workspace& w) const {
   w.target.resize(n, config_.input_dim);
   w.input.resize(n, config_.input_dim);
   encoder_.Resize(n, backward, w.encoder_tape);
@@ -165,7 +165,7 @@ void RqVae::Resize(Index n, bool backward, Workspace& w) const {
   w.dlatent.resize(n, config_.latent_dim);
 }
 
-void RqVae::ResizeDecoder(Index n, bool backward, Workspace& w) const {
+void Model::ResizeDecoder(Index n, bool backward, Workspace& w) const {
   quantizer_.Resize(n, w.tape);
   w.quantized.resize(n, config_.latent_dim);
   decoder_->Resize(n, backward, w.decoder_tape);
@@ -181,7 +181,7 @@ void RqVae::ResizeDecoder(Index n, bool backward, Workspace& w) const {
   w.embedding_norm.resize(CheckedSize(n, config_.levels()));
 }
 
-RqVae::RqVae(const ModelConfig& config, Part part, Declared)
+Model::Model(const ModelConfig& config, Part part, Declared)
     : config_(Validated(config)),
       scaler_(store_, config),
       encoder_(store_, "encoder", EncoderDims(config), config.activation, config.layer_norm,
@@ -199,13 +199,13 @@ RqVae::RqVae(const ModelConfig& config, Part part, Declared)
   least_rows_ = std::max<Index>(32, 160000 / std::max<Index>(store_.size(), 1));
 }
 
-void RqVae::Allocate() {
+void Model::Allocate() {
   RequireMemory(NeedOf(*this));
   store_.Allocate();
   quantizer_.Allocate();
 }
 
-RqVae::RqVae(const ModelConfig& config, Part part) : RqVae(config, part, kDeclared) {
+Model::Model(const ModelConfig& config, Part part) : Model(config, part, kDeclared) {
   Allocate();
   Random random(config_.seed, Stream::kWeights);
   encoder_.Initialize(store_, random);
@@ -215,27 +215,27 @@ RqVae::RqVae(const ModelConfig& config, Part part) : RqVae(config, part, kDeclar
   ParametersChanged();
 }
 
-RqVae::~RqVae() = default;
+Model::~Model() = default;
 
-void RqVae::ParametersChanged() { quantizer_.Prepare(store_); }
+void Model::ParametersChanged() { quantizer_.Prepare(store_); }
 
-void RqVae::FinishUpdate() {
+void Model::FinishUpdate() {
   quantizer_.UpdateAverages(store_);
   ParametersChanged();
 }
 
-void RqVae::ReplaceCode(Index level, Index code, const ConstVectorRef& vector) {
+void Model::ReplaceCode(Index level, Index code, const ConstVectorRef& vector) {
   quantizer_.SetCode(store_, level, code, vector);
 }
 
-void RqVae::ReplaceCodebook(Index level, const ConstMatrixRef& centers) {
+void Model::ReplaceCodebook(Index level, const ConstMatrixRef& centers) {
   quantizer_.SetCodebook(store_, level, centers);
   ParametersChanged();
 }
 
-const ResidualQuantizer::Tape& RqVae::last_block() const { return workspace_->tape; }
+const ResidualQuantizer::Tape& Model::last_block() const { return workspace_->tape; }
 
-uint64_t RqVae::Fingerprint() const {
+uint64_t Model::Fingerprint() const {
   uint64_t hash = kNumericsVersion;
   auto add = [&hash](const void* data, size_t size) { hash = HashBytes(data, size, hash); };
   const uint32_t functions[] = {static_cast<uint32_t>(config_.activation), static_cast<uint32_t>(config_.compat),
@@ -257,7 +257,7 @@ uint64_t RqVae::Fingerprint() const {
 
 // f(rows) for blocks of rows, shared among the threads.
 template <typename F>
-void RqVae::ForBlocks(Index n, F f) const {
+void Model::ForBlocks(Index n, F f) const {
   ForRanges(n, least_rows_, kLanes, [&](Range own) {
     for (Index first = own.first; first < own.first + own.count; first += kRowBlock) {
       f(Range{first, std::min(kRowBlock, own.first + own.count - first)});
@@ -267,7 +267,7 @@ void RqVae::ForBlocks(Index n, F f) const {
 
 // ForBlocks that throws for the first item out of range, whichever thread met it.
 template <typename F>
-void RqVae::ForItemBlocks(Index n, F f) const {
+void Model::ForItemBlocks(Index n, F f) const {
   std::atomic<Index> refused = n;
   ForBlocks(n, [&](Range rows) {
     try {
@@ -281,12 +281,12 @@ void RqVae::ForItemBlocks(Index n, F f) const {
   if (refused < n) throw ItemOutOfRange(refused);
 }
 
-void RqVae::Latents(const ConstMatrixRef& items, MatrixRef latents) const {
+void Model::Latents(const ConstMatrixRef& items, MatrixRef latents) const {
   ForItemBlocks(items.rows(),
                 [&](Range rows) { LatentsOfBlock(items, rows, latents.middleRows(rows.first, rows.count)); });
 }
 
-void RqVae::LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef latents) const {
+void Model::LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef latents) const {
   Matrix scaled(rows.count, items.cols());
   Mlp::Tape tape;
   ScaleInput(items.middleRows(rows.first, rows.count), scaled);
@@ -294,7 +294,7 @@ void RqVae::LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef la
   ItemOutOfRange::Check(latents, rows.first);
 }
 
-void RqVae::Encode(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef* margins) const {
+void Model::Encode(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef* margins) const {
   ForItemBlocks(items.rows(), [&](Range rows) {
     Matrix latents(rows.count, config_.latent_dim);
     LatentsOfBlock(items, rows, latents);
@@ -307,7 +307,7 @@ void RqVae::Encode(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef* 
   });
 }
 
-void RqVae::OutputForward(Range rows, Workspace& w) const {
+void Model::OutputForward(Range rows, Workspace& w) const {
   if (config_.compat != Compat::kHopwise) {
     w.output.middleRows(rows.first, rows.count) = w.decoded.middleRows(rows.first, rows.count);
     return;
@@ -322,7 +322,7 @@ void RqVae::OutputForward(Range rows, Workspace& w) const {
 }
 
 // y = u / max(||u||, eps):  du = (dy - y (y.dy)) / ||u||,  or dy / eps below eps;  u = sigmoid(o):  do = du u (1 - u).
-void RqVae::OutputBackward(Range rows, Workspace& w) const {
+void Model::OutputBackward(Range rows, Workspace& w) const {
   if (config_.compat != Compat::kHopwise) return;
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {
     auto gradient = w.doutput.row(i);
@@ -336,7 +336,7 @@ void RqVae::OutputBackward(Range rows, Workspace& w) const {
   }
 }
 
-void RqVae::Decode(const ConstCodeMatrixRef& codes, MatrixRef items) const {
+void Model::Decode(const ConstCodeMatrixRef& codes, MatrixRef items) const {
   if (!decoder_) throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and cannot decode");
   ForBlocks(codes.rows(), [&](Range rows) {
     Matrix quantized(rows.count, config_.latent_dim);
@@ -345,7 +345,7 @@ void RqVae::Decode(const ConstCodeMatrixRef& codes, MatrixRef items) const {
   });
 }
 
-Matrix RqVae::CodebookInInputSpace(Index level) const {
+Matrix Model::CodebookInInputSpace(Index level) const {
   if (!decoder_) throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and cannot decode");
   const Matrix& codebook = quantizer_.codebook(level);
   Matrix items(codebook.rows(), config_.input_dim);
@@ -354,7 +354,7 @@ Matrix RqVae::CodebookInInputSpace(Index level) const {
 }
 
 // What the decoder makes of the latents, in input units.
-void RqVae::DecodeLatents(const ConstMatrixRef& latents, MatrixRef items) const {
+void Model::DecodeLatents(const ConstMatrixRef& latents, MatrixRef items) const {
   Workspace w;
   const Index n = latents.rows();
   ResizeDecoder(n, false, w);
@@ -363,7 +363,7 @@ void RqVae::DecodeLatents(const ConstMatrixRef& latents, MatrixRef items) const 
   scaler_.Unscale(store_, w.output, items);
 }
 
-void RqVae::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef embeddings, MatrixRef residuals,
+void Model::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef embeddings, MatrixRef residuals,
                      VectorRef quantize_loss) const {
   const Index d = config_.latent_dim;
   const float weight = static_cast<float>(config_.codebook_weight + config_.commitment_weight);
@@ -387,7 +387,7 @@ void RqVae::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef
   });
 }
 
-void RqVae::EncoderForward(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras,
+void Model::EncoderForward(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras,
                            Range rows, Workspace& w) const {
   if (!decoder_) throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and has no losses");
   ScaleInput(items.middleRows(rows.first, rows.count), w.target.middleRows(rows.first, rows.count));
@@ -408,7 +408,7 @@ void RqVae::EncoderForward(const ConstMatrixRef& items, const uint32_t* names, u
   encoder_.Forward(store_, w.input, rows, w.encoder_tape, w.latent);
 }
 
-void RqVae::DecoderForward(const CodeMatrix* codes, Range rows, Workspace& w) const {
+void Model::DecoderForward(const CodeMatrix* codes, Range rows, Workspace& w) const {
   quantizer_.Forward(w.latent, codes, rows, w.tape, w.quantized);
   decoder_->Forward(store_, w.quantized, rows, w.decoder_tape, w.decoded);
   OutputForward(rows, w);
@@ -430,7 +430,7 @@ void RqVae::DecoderForward(const CodeMatrix* codes, Range rows, Workspace& w) co
 
 // Adds a block's sums of losses (not yet divided by the batch size). Within the block from zero, then added, as
 // everywhere.
-void RqVae::AddLosses(const Workspace& w, Losses& sums) const {
+void Model::AddLosses(const Workspace& w, Losses& sums) const {
   auto sum = [](const std::vector<double>& of_rows) { return std::accumulate(of_rows.begin(), of_rows.end(), 0.0); };
   const double square_error = sum(w.square_error);
   sums.square_error += square_error;
@@ -451,7 +451,7 @@ void RqVae::AddLosses(const Workspace& w, Losses& sums) const {
   }
 }
 
-Losses RqVae::MeanLosses(Losses sums, const std::vector<uint32_t>& codes, Index batch_size) const {
+Losses Model::MeanLosses(Losses sums, const std::vector<uint32_t>& codes, Index batch_size) const {
   const auto n = static_cast<double>(batch_size);
   if (config_.compat != Compat::kHopwise) sums.reconstruction /= n;
   sums.separation /= n;
@@ -468,12 +468,12 @@ Losses RqVae::MeanLosses(Losses sums, const std::vector<uint32_t>& codes, Index 
   return sums;
 }
 
-void RqVae::Residuals(const ConstMatrixRef& items, MatrixRef residuals) const {
+void Model::Residuals(const ConstMatrixRef& items, MatrixRef residuals) const {
   Workspace w;
   EvaluateBlocks(items, w, [&](Index first) { residuals.middleRows(first, w.target.rows()) = w.target - w.output; });
 }
 
-Losses RqVae::Evaluate(const ConstMatrixRef& items) const {
+Losses Model::Evaluate(const ConstMatrixRef& items) const {
   Workspace w;
   Losses sums;
   std::vector<uint32_t> codes;
@@ -486,7 +486,7 @@ Losses RqVae::Evaluate(const ConstMatrixRef& items) const {
 
 // Encodes and decodes block after block, without noise, and calls f(first row) after each.
 template <typename F>
-void RqVae::EvaluateBlocks(const ConstMatrixRef& items, Workspace& w, F f) const {
+void Model::EvaluateBlocks(const ConstMatrixRef& items, Workspace& w, F f) const {
   for (Index first = 0; first < items.rows(); first += kRowBlock) {
     const ConstMatrixRef block = items.middleRows(first, std::min(kRowBlock, items.rows() - first));
     Resize(block.rows(), false, w);
@@ -499,7 +499,7 @@ void RqVae::EvaluateBlocks(const ConstMatrixRef& items, Workspace& w, F f) const
   }
 }
 
-void RqVae::BeginStep(Index batch_size) {
+void Model::BeginStep(Index batch_size) {
   if (config_.balanced()) RequireMemory(NeedOfStep(*this, batch_size));
   store_.ZeroGradients();
   quantizer_.ZeroGradients();
@@ -510,7 +510,7 @@ void RqVae::BeginStep(Index batch_size) {
   batch_codes_.clear();
 }
 
-void RqVae::PlanBlock(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras) {
+void Model::PlanBlock(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras) {
   Workspace& w = *workspace_;
   Resize(items.rows(), true, w);
   ForRanges(items.rows(), least_rows_, kLanes,
@@ -519,13 +519,13 @@ void RqVae::PlanBlock(const ConstMatrixRef& items, const uint32_t* names, uint64
   added_ += items.rows();
 }
 
-void RqVae::Plan() {
+void Model::Plan() {
   planned_codes_.resize(planned_latents_.rows(), config_.levels());
   quantizer_.AssignBatch(planned_latents_, planned_codes_);
   added_ = 0;
 }
 
-void RqVae::AddBlock(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras) {
+void Model::AddBlock(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras) {
   Workspace& w = *workspace_;
   const Index n = items.rows();
   const float per_item = 1.0f / static_cast<float>(batch_size_);
@@ -560,7 +560,7 @@ void RqVae::AddBlock(const ConstMatrixRef& items, const uint32_t* names, uint64_
 
 // mse:    d loss / dy = 2 w (y - x~) / batch; hopwise sums over the batch
 // cosine: d loss / dy = -w (x~ / |x~| - cos y / |y|) / (|y| batch), the second term only where |y| is not clamped
-void RqVae::ReconstructionBackward(Range rows, Workspace& w) const {
+void Model::ReconstructionBackward(Range rows, Workspace& w) const {
   const float per_item = 1.0f / static_cast<float>(batch_size_);
   const auto weight = static_cast<float>(config_.reconstruction_weight);
   if (config_.reconstruction == Reconstruction::kMse) {
@@ -578,7 +578,7 @@ void RqVae::ReconstructionBackward(Range rows, Workspace& w) const {
   }
 }
 
-Losses RqVae::FinishStep() {
+Losses Model::FinishStep() {
   quantizer_.FinishBackward(store_);
   return MeanLosses(std::move(sums_), batch_codes_, batch_size_);
 }

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "mlp.h"
+#include "model.h"
 #include "oracle.h"
 #include "residual_quantizer.h"
-#include "rqvae.h"
 #include "test_data.h"
 #include "whole_block.h"
 
@@ -226,7 +226,7 @@ ModelConfig ConfigOf(const Case& c) {
 }
 
 // Every parameter away from zero, codebooks at the scale of the latents.
-void Randomize(RqVae& model, TestRandom& random) {
+void Randomize(Model& model, TestRandom& random) {
   ParameterStore& store = model.store();
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& p = store.parameter(handle);
@@ -242,7 +242,7 @@ void Randomize(RqVae& model, TestRandom& random) {
   model.ParametersChanged();
 }
 
-Losses Step(RqVae& model, const Matrix& x) {
+Losses Step(Model& model, const Matrix& x) {
   const std::vector<uint32_t> rows(static_cast<size_t>(x.rows()));
   model.BeginStep(x.rows());
   for (Index first = 0; first < x.rows(); first += kRowBlock) {
@@ -272,7 +272,7 @@ class GradientTest : public ::testing::TestWithParam<Case> {
     return true;
   }
 
-  RqVae model_;
+  Model model_;
   Matrix x_;
   oracle::Frozen frozen_;
 };
@@ -430,7 +430,7 @@ TEST(ResidualQuantizerGradientTest, CodebookGradientGoesToTheChosenCodes) {
 
 // -- The model: what extra levels may change.
 
-RqVae ModelWithZeroLevels(size_t extra, double beta, CodebookGradient gradient) {
+Model ModelWithZeroLevels(size_t extra, double beta, CodebookGradient gradient) {
   ModelConfig config;
   config.input_dim = 9;
   config.latent_dim = 5;
@@ -441,10 +441,10 @@ RqVae ModelWithZeroLevels(size_t extra, double beta, CodebookGradient gradient) 
   config.linear_skip = LinearSkip::kNone;
   config.codebook_gradient = gradient;
   config.commitment_weight = beta;
-  return RqVae(config);
+  return Model(config);
 }
 
-void CopyShared(const RqVae& from, RqVae& to) {
+void CopyShared(const Model& from, Model& to) {
   for (Index handle = 0; handle < to.store().count(); ++handle) {
     const Index other = from.store().Find(to.store().parameter(handle).name);
     if (other >= 0) {
@@ -462,13 +462,13 @@ void CopyShared(const RqVae& from, RqVae& to) {
 // the encoder's.
 TEST(ExtraLevelsTest, ZeroCodebooksChangeNoEncoderGradient) {
   for (const CodebookGradient gradient : {kQuantization, kJoint}) {
-    RqVae plain = ModelWithZeroLevels(0, 0, gradient);
+    Model plain = ModelWithZeroLevels(0, 0, gradient);
     TestRandom random(8);
     Randomize(plain, random);
     const Matrix x = RandomMatrix(random, 23, 9);
     Step(plain, x);
     for (const size_t extra : {1u, 3u}) {
-      RqVae more = ModelWithZeroLevels(extra, 0, gradient);
+      Model more = ModelWithZeroLevels(extra, 0, gradient);
       CopyShared(plain, more);
       Step(more, x);
       for (Index handle = 0; handle < plain.store().count(); ++handle) {
@@ -488,12 +488,12 @@ TEST(ExtraLevelsTest, ZeroCodebooksChangeNoEncoderGradient) {
 // the bias of the encoder's last layer, which is the sum of dz.
 TEST(ExtraLevelsTest, ZeroCodebooksAddTheirCommitment) {
   const double beta = 0.25;
-  RqVae plain = ModelWithZeroLevels(0, beta, kQuantization);
+  Model plain = ModelWithZeroLevels(0, beta, kQuantization);
   TestRandom random(9);
   Randomize(plain, random);
   const Matrix x = RandomMatrix(random, 23, 9);
   const double without = Step(plain, x).loss;
-  RqVae more = ModelWithZeroLevels(2, beta, kQuantization);
+  Model more = ModelWithZeroLevels(2, beta, kQuantization);
   CopyShared(plain, more);
   const Losses losses = Step(more, x);
   const oracle::Frozen frozen =
@@ -512,7 +512,7 @@ TEST(ExtraLevelsTest, ZeroCodebooksAddTheirCommitment) {
 TEST(ExtraLevelsTest, EveryLevelsCommitmentReachesTheEncoder) {
   const double beta = 0.25;
   ModelConfig config = ModelWithZeroLevels(1, beta, kQuantization).config();
-  RqVae full(config);
+  Model full(config);
   TestRandom random(10);
   Randomize(full, random);
   for (Index handle = 0; handle < full.store().count(); ++handle) {
@@ -527,7 +527,7 @@ TEST(ExtraLevelsTest, EveryLevelsCommitmentReachesTheEncoder) {
   for (size_t levels = 1; levels <= 3; ++levels) {
     ModelConfig part = config;
     part.codebook_sizes.resize(levels);
-    RqVae model(part);
+    Model model(part);
     CopyShared(full, model);
     Step(model, x);
     const Eigen::MatrixXd gradient =
@@ -540,7 +540,7 @@ TEST(ExtraLevelsTest, EveryLevelsCommitmentReachesTheEncoder) {
     below = gradient;
 
     part.commitment_weight = 0;
-    RqVae without(part);
+    Model without(part);
     CopyShared(full, without);
     Step(without, x);
     for (Index handle = 0; handle < without.store().count(); ++handle) {

@@ -9,9 +9,9 @@
 #include "error.h"
 #include "kmeans.h"
 #include "memory_need.h"
+#include "model.h"
 #include "residual_quantizer.h"
 #include "row_source.h"
-#include "rqvae.h"
 #include "test_data.h"
 
 namespace rqvae {
@@ -62,10 +62,10 @@ TEST(Sizes, ModelsThatMemoryCannotHoldAreRefused) {
   config.hidden_dims = {65536, 65536};  // 2^32 weights
   // Declared, it is only numbers; natively they are compared with what WebAssembly has.
   auto refused = [](const ModelConfig& shape) {
-    const RqVae model(shape, Part::kFull, RqVae::kDeclared);
+    const Model model(shape, Part::kFull, Model::kDeclared);
     EXPECT_THROW(RequireMemory(NeedOf(model), 0x1p32), Error);
     if (sizeof(size_t) > 4) return;
-    EXPECT_THROW(RqVae{shape}, Error);
+    EXPECT_THROW(Model{shape}, Error);
   };
   refused(config);
   config.hidden_dims.assign(64, 1 << 24);
@@ -86,8 +86,8 @@ TEST(Sizes, WhatAModelTakesIsKnownBeforeItIsMade) {
   config.hidden_dims = {7};
   config.codebook_sizes = {11, 3};
   config.encode_beam = 2;
-  const RqVae declared(config, Part::kFull, RqVae::kDeclared);
-  const RqVae made(config);
+  const Model declared(config, Part::kFull, Model::kDeclared);
+  const Model made(config);
   EXPECT_EQ(declared.store().values().size(), 0);
   EXPECT_EQ(declared.store().size(), made.store().values().size());
   EXPECT_EQ(NeedOf(declared).total(), NeedOf(made).total());
@@ -107,7 +107,7 @@ TEST(Sizes, WhatAModelTakesIsKnownBeforeItIsMade) {
   EXPECT_EQ(NeedOfStep(made, 64).work, 4.0 * (made.store().size() + 14 * 5));
   config.sinkhorn_epsilon = {0, 0.1};
   config.codebook_sizes = {9, 1000};
-  EXPECT_EQ(NeedOfStep(RqVae(config, Part::kFull, RqVae::kDeclared), 64).batch, 4.0 * 2 * 64 * (1000 + 5));
+  EXPECT_EQ(NeedOfStep(Model(config, Part::kFull, Model::kDeclared), 64).batch, 4.0 * 2 * 64 * (1000 + 5));
 }
 
 TEST(Sizes, TheRefusalNamesTheNumbersAndWhatToDo) {
@@ -128,8 +128,8 @@ TEST(Sizes, TheRefusalNamesTheNumbersAndWhatToDo) {
 TEST(Sizes, AnAllocatedModelIsZeroUntilItIsFilled) {
   ModelConfig config;
   config.input_dim = 4;
-  const RqVae made(config);
-  RqVae model(config, Part::kFull, RqVae::kDeclared);
+  const Model made(config);
+  Model model(config, Part::kFull, Model::kDeclared);
   model.Allocate();
   EXPECT_TRUE(model.store().values().isZero(0));
   model.store().values() = made.store().values();
@@ -153,12 +153,12 @@ TEST(Sizes, BalancedAssignmentThatMemoryCannotHoldIsRefused) {
   config.linear_skip = LinearSkip::kNone;
   config.codebook_sizes = {65536};
   config.sinkhorn_epsilon = {0.05};
-  const RqVae model(config);
+  const Model model(config);
   TestRandom random(1);
   const Matrix z = RandomMatrix(random, 65536, 1);
   CodeMatrix codes(z.rows(), 1);
   EXPECT_THROW(model.quantizer().AssignBatch(z, codes), std::bad_alloc);
-  RqVae trained(config);
+  Model trained(config);
   EXPECT_THROW(trained.BeginStep(65536), Error);
   const Matrix few = z.topRows(2);
   CodeMatrix of_few(2, 1);

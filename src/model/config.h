@@ -53,7 +53,7 @@ enum class Reconstruction {
 
 enum class Compat {
   kNone,
-  kHopwise,  // the functions of the Hopwise tutorial's program; see RqVae
+  kHopwise,  // the functions of the Hopwise tutorial's program; see Model
 };
 
 struct ModelConfig {
@@ -129,7 +129,7 @@ struct TrainConfig {
   Select select = Select::kLast;
   Index patience = 0;              // stop after this many evaluations without a better one; 0: never
   bool dead_code_restart = false;  // see dead_codes.h
-  double residual_noise = 0.0;     // factor of the residual noise; 0: none. See RqVae's StepExtras
+  double residual_noise = 0.0;     // factor of the residual noise; 0: none. See Model's StepExtras
   double separation_weight = 0.0;  // see separation.h; 0: off
   double separation_margin = 0.05;
 };

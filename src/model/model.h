@@ -15,8 +15,8 @@
 // batch *and* features; the commitment term of level 1 only reaches the encoder (its residual is cut from the graph).
 //
 // The rows of a batch are taken in blocks of kRowBlock; gradients add up in block order (matrix.h).
-#ifndef RQVAE_RQVAE_H_
-#define RQVAE_RQVAE_H_
+#ifndef RQVAE_MODEL_H_
+#define RQVAE_MODEL_H_
 
 #include <memory>
 #include <string>
@@ -74,15 +74,15 @@ struct StepExtras {
   const Separation* separation = nullptr;
 };
 
-class RqVae {
+class Model {
  public:
   // Weights by the seed; nothing that needs data is set yet. kEncoder leaves the decoder out: such a model encodes
   // only.
-  explicit RqVae(const ModelConfig& config, Part part = Part::kFull);
+  explicit Model(const ModelConfig& config, Part part = Part::kFull);
   // Only says what its parameters are. Allocate() makes room for them, all zero, for values that come from elsewhere;
   // ParametersChanged() must follow. Throws kOutOfMemory before it begins where there cannot be so much.
   enum Declared { kDeclared };
-  RqVae(const ModelConfig& config, Part part, Declared);
+  Model(const ModelConfig& config, Part part, Declared);
   void Allocate();
 
   const ModelConfig& config() const { return config_; }
@@ -120,7 +120,7 @@ class RqVae {
   // assignment needs the whole batch before the first gradient: if config().balanced(), all blocks go through PlanBlock
   // first, then Plan() assigns the codes.
 
-  ~RqVae();
+  ~Model();
   void BeginStep(Index batch_size);
   // items: rows of the batch, not scaled, at most kRowBlock; names, step: name the noise (AddNoise).
   void AddBlock(const ConstMatrixRef& items, const uint32_t* names, uint64_t step, const StepExtras& extras = {});
@@ -199,4 +199,4 @@ class RqVae {
 
 }  // namespace rqvae
 
-#endif  // RQVAE_RQVAE_H_
+#endif  // RQVAE_MODEL_H_

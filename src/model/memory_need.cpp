@@ -31,7 +31,7 @@ double Add(MemoryNeed& need, double bytes_each, double rows, double cols) {
   return bytes;
 }
 
-void AddStep(MemoryNeed& need, const RqVae& model, Index batch_size) {
+void AddStep(MemoryNeed& need, const Model& model, Index batch_size) {
   const ModelConfig& config = model.config();
   if (!config.balanced()) return;
   Index codes = 0;
@@ -44,7 +44,7 @@ void AddStep(MemoryNeed& need, const RqVae& model, Index batch_size) {
                2 * Add(need, kFloat, rows, static_cast<double>(config.latent_dim));
 }
 
-double AddInitialization(MemoryNeed& need, const RqVae& model, Index rows) {
+double AddInitialization(MemoryNeed& need, const Model& model, Index rows) {
   const ModelConfig& config = model.config();
   const auto sample = static_cast<double>(InitializeJob::SampleSize(config, rows));
   const auto dim = static_cast<double>(config.input_dim), latent = static_cast<double>(config.latent_dim);
@@ -60,34 +60,34 @@ double AddInitialization(MemoryNeed& need, const RqVae& model, Index rows) {
   return NeedOf(model).model + std::max(gathering, clustering);  // all in a draft of the model
 }
 
-double HeldBytes(const RqVae& model, RowCounts counts) {
+double HeldBytes(const Model& model, RowCounts counts) {
   return kFloat * static_cast<double>(counts.held) * static_cast<double>(model.config().input_dim);
 }
 
 }  // namespace
 
-MemoryNeed NeedOf(const RqVae& model) {
+MemoryNeed NeedOf(const Model& model) {
   MemoryNeed need;
   need.model = Add(need, kFloat, static_cast<double>(model.store().size()), 1) +
                kFloat * static_cast<double>(model.quantizer().size());
   return need;
 }
 
-MemoryNeed NeedOfInitialization(const RqVae& model, RowCounts counts) {
+MemoryNeed NeedOfInitialization(const Model& model, RowCounts counts) {
   MemoryNeed need = NeedOf(model);
   need.items = HeldBytes(model, counts);
   need.work = AddInitialization(need, model, counts.rows);
   return need;
 }
 
-MemoryNeed NeedOfStep(const RqVae& model, Index batch_size) {
+MemoryNeed NeedOfStep(const Model& model, Index batch_size) {
   MemoryNeed need = NeedOf(model);
   need.work = kFloat * static_cast<double>(model.store().size() + model.quantizer().step_size());
   AddStep(need, model, batch_size);
   return need;
 }
 
-MemoryNeed NeedOfTraining(const RqVae& model, RowCounts counts, const TrainConfig& config) {
+MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfig& config) {
   MemoryNeed need = NeedOfStep(model, std::min(config.batch_size, counts.rows));
   need.items = HeldBytes(model, counts);
   const double weights = kFloat * static_cast<double>(model.store().size());

@@ -1,5 +1,5 @@
 // Training as a job: what it promises about the model at every point, and what each option does.
-#include "trainer.h"
+#include "train_job.h"
 
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ namespace {
 
 TEST(TrainJob, LearnsAndReports) {
   const MatrixRows rows(Catalogue(1000, 20));
-  RqVae model(SmallConfig(20));
+  Model model(SmallConfig(20));
   TrainConfig config = ShortTraining();
   config.epochs = 30;
   config.evaluate_every = 7;
@@ -51,7 +51,7 @@ TEST(TrainJob, SameSeedSameBitsAnotherSeedOtherWeights) {
   auto train = [&](uint64_t seed) {
     ModelConfig config = SmallConfig(20);
     config.seed = seed;
-    RqVae model(config);
+    Model model(config);
     TrainJob job(&model, &rows, ShortTraining());
     RunToEnd(job);
     return Vector(model.store().values());
@@ -63,7 +63,7 @@ TEST(TrainJob, SameSeedSameBitsAnotherSeedOtherWeights) {
 
 TEST(TrainJob, DroppedItKeepsTheLastWholeStep) {
   const MatrixRows rows(Catalogue(700, 20));
-  RqVae model(SmallConfig(20));
+  Model model(SmallConfig(20));
   InitializeJob initialize(&model, &rows);
   RunToEnd(initialize);
   TrainJob job(&model, &rows, ShortTraining());
@@ -81,7 +81,7 @@ TEST(TrainJob, DroppedItKeepsTheLastWholeStep) {
 
 TEST(TrainJob, DoesNotInitialiseTwice) {
   const MatrixRows rows(Catalogue(700, 20));
-  RqVae model(SmallConfig(20));
+  Model model(SmallConfig(20));
   TrainJob first(&model, &rows, ShortTraining());
   EXPECT_TRUE(first.initializing());
   RunToEnd(first);
@@ -94,7 +94,7 @@ TEST(TrainJob, DoesNotInitialiseTwice) {
 TEST(TrainJob, SchedulesReachZeroAndWarmUp) {
   const MatrixRows rows(Catalogue(100, 20));
   for (Schedule schedule : {Schedule::kConstant, Schedule::kCosine, Schedule::kLinear}) {
-    RqVae model(SmallConfig(20));
+    Model model(SmallConfig(20));
     TrainConfig config = ShortTraining();
     config.epochs = 40;  // one step each
     config.schedule = schedule;
@@ -118,7 +118,7 @@ TEST(TrainJob, SchedulesReachZeroAndWarmUp) {
 
 TEST(TrainJob, DivergenceIsAnErrorAndTheModelStaysFinite) {
   const MatrixRows rows(Catalogue(400, 20));
-  RqVae model(SmallConfig(20));
+  Model model(SmallConfig(20));
   TrainConfig config = ShortTraining();
   config.epochs = 200;
   config.optimizer.kind = OptimizerKind::kSgd;
@@ -134,7 +134,7 @@ TEST(TrainJob, DivergenceIsAnErrorAndTheModelStaysFinite) {
   EXPECT_TRUE(model.store().values().allFinite());
 
   // One step only, and so large that the weights, not the loss, are the first to go.
-  RqVae other(SmallConfig(20));
+  Model other(SmallConfig(20));
   config.epochs = 1;
   config.batch_size = 400;
   config.optimizer.learning_rate = 1e300;
@@ -153,7 +153,7 @@ TEST(TrainJob, TrainsEveryKindOfModel) {
     config.latent_dim = 6;
     config.hidden_dims = {12};
     config.codebook_sizes = {8, 4};
-    RqVae model(config);
+    Model model(config);
     TrainConfig train = ShortTraining();
     train.epochs = 40;
     train.optimizer.learning_rate = 5e-4;
@@ -216,7 +216,7 @@ struct FinishedRun {
     RunToEnd(job);
   }
   MatrixRows rows;
-  RqVae model;
+  Model model;
   TrainJob job;
 };
 
@@ -264,7 +264,7 @@ TEST(TrainJob, TheOtherRowsMightAsWellNotBeThere) {
 TEST(TrainJob, RecordsTheStart) {
   const Matrix data = Catalogue(300, 10);
   const MatrixRows rows(data);
-  RqVae model(SmallConfig(10));
+  Model model(SmallConfig(10));
   TrainConfig config = ShortTraining();
   config.validation_share = 0.2;
   TrainJob job(&model, &rows, config);
@@ -428,7 +428,7 @@ TEST(TrainJob, SelectLastIsTheTrainingLoopAlone) {
   config.schedule = Schedule::kCosine;
   const FinishedRun run(SmallConfig(20), data, config);
 
-  RqVae model(SmallConfig(20));
+  Model model(SmallConfig(20));
   InitializeJob initialize(&model, &rows);
   RunToEnd(initialize);
   Optimizer optimizer(config.optimizer, model.store());
@@ -568,7 +568,7 @@ TEST(TrainJob, DeadCodesAreCountedEveryEpoch) {
   config.epochs = 3;
   config.batch_size = 300;  // one step an epoch: its codes are those of the weights before it
   const MatrixRows rows(data);
-  RqVae model(Crowded());
+  Model model(Crowded());
   InitializeJob initialize(&model, &rows, false);
   RunToEnd(initialize);
   TrainJob job(&model, &rows, config);
@@ -627,7 +627,7 @@ TEST(TrainJob, RestartsDeadCodesInTheFirstFourFifths) {
 // -- Balanced assignment.
 
 // The codes of a step over the given rows.
-CodeMatrix CodesOfStep(RqVae& model, const Matrix& data, uint64_t step) {
+CodeMatrix CodesOfStep(Model& model, const Matrix& data, uint64_t step) {
   std::vector<uint32_t> names(static_cast<size_t>(data.rows()));
   for (size_t i = 0; i < names.size(); ++i) names[i] = static_cast<uint32_t>(i);
   CodeMatrix codes(data.rows(), model.config().levels());
@@ -662,7 +662,7 @@ TEST(BalancedTraining, UsesEveryCodeOfABatchAlike) {
   for (const bool balanced : {true, false}) {
     config.sinkhorn_epsilon = balanced ? std::vector<double>{0.003, 0.003, 0.003} : std::vector<double>{};
     config.sinkhorn_iterations = 300;
-    RqVae model(config);
+    Model model(config);
     InitializeJob initialize(&model, &rows);
     RunToEnd(initialize);
     const CodeMatrix codes = CodesOfStep(model, data, 3);
@@ -690,12 +690,12 @@ TEST(BalancedTraining, EncodesTheNearestCodes) {
   const Matrix data = Catalogue(400, 20);
   const MatrixRows rows(data);
   ModelConfig config = SmallConfig(20);
-  RqVae plain(config);
+  Model plain(config);
   config.sinkhorn_epsilon = {0.003, 0.003, 0.003};
-  RqVae balanced(config);
+  Model balanced(config);
   CodeMatrix codes[2] = {CodeMatrix(400, 3), CodeMatrix(400, 3)};
   int at = 0;
-  for (RqVae* model : {&plain, &balanced}) {
+  for (Model* model : {&plain, &balanced}) {
     InitializeJob initialize(model, &rows);
     RunToEnd(initialize);
     model->Encode(data, codes[at++], nullptr);
@@ -737,7 +737,7 @@ TEST(EmaTraining, ReducesTheQuantisationErrorAndMovesCodebooksOnlyByAverages) {
   config.codebook_kmeans_init = false;  // random codes: much to gain
   config.codebook_sizes = {8, 8, 8};
   config.input_noise = 0;
-  RqVae model(config);
+  Model model(config);
   InitializeJob initialize(&model, &rows, false);
   RunToEnd(initialize);
   const Losses before = model.Evaluate(data);
@@ -773,7 +773,7 @@ struct StepOf {
     return model.FinishStep();
   }
   Matrix data;
-  RqVae model;
+  Model model;
   Optimizer optimizer;
 };
 
@@ -999,7 +999,7 @@ TEST(SimVqTraining, MovesTheProjectionOnly) {
   const MatrixRows rows(data);
   ModelConfig config = SmallConfig(20);
   config.codebook_sim_vq = true;
-  RqVae model(config);
+  Model model(config);
   InitializeJob initialize(&model, &rows);
   RunToEnd(initialize);
   const Vector before = model.store().values();

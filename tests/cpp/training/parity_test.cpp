@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "fixture.h"
+#include "model.h"
 #include "optimizer.h"
-#include "rqvae.h"
 #include "test_data.h"
 
 namespace rqvae {
@@ -16,14 +16,14 @@ namespace {
 
 constexpr double kTolerance = 2e-5;
 
-void SetValues(RqVae& model, const std::string& name, const FixtureTensor& tensor) {
+void SetValues(Model& model, const std::string& name, const FixtureTensor& tensor) {
   const Index handle = model.store().Find(name);
   ASSERT_GE(handle, 0) << name;
   ASSERT_EQ(model.store().parameter(handle).shape, tensor.shape) << name;
   model.store().value(handle) = tensor.matrix().cast<float>();
 }
 
-Losses Step(RqVae& model, const Matrix& rows, uint64_t step) {
+Losses Step(Model& model, const Matrix& rows, uint64_t step) {
   std::vector<uint32_t> names(static_cast<size_t>(rows.rows()));
   for (size_t i = 0; i < names.size(); ++i) names[i] = static_cast<uint32_t>(i);
   model.BeginStep(rows.rows());
@@ -77,7 +77,7 @@ class ParityTest : public ::testing::TestWithParam<const char*> {
   }
 
   Fixture fixture_;
-  RqVae model_;
+  Model model_;
   Matrix x_;
 };
 
@@ -176,7 +176,7 @@ TEST(StateDictTest, GivesTheReferencesCodes) {
   config.codebook_gradient = CodebookGradient::kQuantization;
   config.compat = Compat::kHopwise;
   config.codebook_sim_vq = true;
-  RqVae model(config);
+  Model model(config);
   for (const auto& [name, tensor] : file.tensors()) {
     std::string ours = name;
     const size_t at = ours.find(".out_proj.0.");

@@ -11,7 +11,7 @@
 #include "id_statistics.h"
 #include "random.h"
 #include "test_data.h"
-#include "trainer.h"
+#include "train_job.h"
 #include "training_data.h"
 
 namespace rqvae {
@@ -19,7 +19,7 @@ namespace {
 
 TEST(InitializeJob, TheUntrainedSkipModelIsResidualKmeansOfItsPcaLatent) {
   const MatrixRows rows(Catalogue(900, 20));
-  RqVae model(SmallConfig(20));
+  Model model(SmallConfig(20));
   InitializeJob job(&model, &rows);
   RunToEnd(job);
   ASSERT_TRUE(model.initialized());
@@ -68,7 +68,7 @@ TEST(InitializeJob, LearnsMeanAndOneCommonScale) {
   for (InputScaling scaling : {InputScaling::kNone, InputScaling::kCenter, InputScaling::kCommonScale}) {
     ModelConfig config = SmallConfig(6);
     config.input_scaling = scaling;
-    RqVae model(config);
+    Model model(config);
     InitializeJob job(&model, &rows);
     RunToEnd(job);
     Matrix scaled(1000, 6);
@@ -82,7 +82,7 @@ TEST(InitializeJob, LearnsMeanAndOneCommonScale) {
 
 TEST(InitializeJob, DroppedItLeavesTheModelAsItWas) {
   const MatrixRows rows(Catalogue(900, 20));
-  RqVae model(SmallConfig(20));
+  Model model(SmallConfig(20));
   const Vector before = model.store().values();
   for (int slices : {1, 3, 10, 40, 100}) {
     InitializeJob job(&model, &rows);
@@ -98,7 +98,7 @@ TEST(InitializeJob, HandlesFewAndEqualItems) {
       Matrix data = Catalogue(n, 20);
       if (equal) data.rowwise() = data.row(0).eval();
       const MatrixRows rows(data);
-      RqVae model(SmallConfig(20));
+      Model model(SmallConfig(20));
       InitializeJob job(&model, &rows);
       RunToEnd(job);
       CodeMatrix codes(n, 3);
@@ -117,7 +117,7 @@ TEST(InitializeJob, RefusesValuesThatFloatCannotFit) {
   const MatrixRows rows(Matrix(Catalogue(300, 20) * 3e37f));
   ModelConfig config = SmallConfig(20);
   config.input_scaling = InputScaling::kNone;
-  RqVae model(config);
+  Model model(config);
   InitializeJob job(&model, &rows);
   EXPECT_THROW(RunToEnd(job), Error);
   EXPECT_FALSE(model.initialized());
@@ -127,7 +127,7 @@ TEST(InitializeJob, RefusesValuesThatFloatCannotFit) {
 TEST(InitializeJob, RefitsTheCodebooksOnlyOfATrainedModel) {
   const MatrixRows rows(Catalogue(1000, 20));
   MatrixRows copy(Catalogue(1000, 20));
-  RqVae model(SmallConfig(20));
+  Model model(SmallConfig(20));
   TrainConfig config = ShortTraining();
   config.epochs = 30;
   TrainJob train(&model, &rows, config);
@@ -150,7 +150,7 @@ TEST(InitializeJob, LearnsEveryScaling) {
   for (InputScaling scaling : {InputScaling::kPerDimension, InputScaling::kL2}) {
     ModelConfig config = SmallConfig(6);
     config.input_scaling = scaling;
-    RqVae model(config);
+    Model model(config);
     InitializeJob job(&model, &rows);
     RunToEnd(job);
     Eigen::MatrixXd expected = data.cast<double>();
@@ -175,7 +175,7 @@ TEST(InitializeJob, TheIdentityModelIsResidualKmeansOfTheScaledInput) {
     config.hidden_dims = hidden;
     config.latent_dim = 10;
     config.linear_skip = LinearSkip::kIdentity;
-    RqVae model(config);
+    Model model(config);
     InitializeJob job(&model, &rows);
     RunToEnd(job);
     Matrix scaled(700, 10), latents(700, 10);
@@ -202,7 +202,7 @@ TEST(InitializeJob, APcaWithoutHiddenLayersIsTheProjection) {
   ModelConfig config = SmallConfig(10);
   config.hidden_dims = {};
   config.latent_dim = 10;  // all directions: nothing is lost
-  RqVae model(config);
+  Model model(config);
   EXPECT_EQ(model.store().Find("encoder.network.0.weight"), -1) << "the linear path is all there is";
   InitializeJob job(&model, &rows);
   RunToEnd(job);
@@ -216,10 +216,10 @@ TEST(InitializeJob, SimVqStartsAtTheCentres) {
   const Matrix data = Catalogue(900, 20);
   const MatrixRows rows(data);
   ModelConfig config = SmallConfig(20);
-  RqVae plain(config);
+  Model plain(config);
   config.codebook_sim_vq = true;
-  RqVae model(config);
-  for (RqVae* one : {&plain, &model}) {
+  Model model(config);
+  for (Model* one : {&plain, &model}) {
     InitializeJob job(one, &rows);
     RunToEnd(job);
   }
@@ -237,7 +237,7 @@ TEST(InitializeJob, LeavesTheCodebooksAloneWhenToldSo) {
   const MatrixRows rows(data);
   ModelConfig config = SmallConfig(20);
   config.codebook_kmeans_init = false;
-  RqVae model(config);
+  Model model(config);
   ASSERT_FALSE(model.initialized()) << "it has a scale and directions to learn";
   const Matrix codebook = model.quantizer().codebook(1);
   InitializeJob job(&model, &rows, false);
@@ -259,7 +259,7 @@ TEST(InitializeJob, SeesTheRowsOfItsSourceOnly) {
   auto initialize = [&] {
     const MatrixRows rows(data);
     const SubsetRows training(&rows, split.training);
-    RqVae model(SmallConfig(20));
+    Model model(SmallConfig(20));
     InitializeJob job(&model, &training);
     RunToEnd(job);
     return Vector(model.store().values());

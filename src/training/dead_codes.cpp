@@ -88,7 +88,7 @@ Index DeadCodes::dead(Index level) const {
   return static_cast<Index>(std::count(counts.begin(), counts.end(), 0));
 }
 
-std::vector<Index> DeadCodes::Restart(RqVae& model, Optimizer& optimizer) {
+std::vector<Index> DeadCodes::Restart(Model& model, Optimizer& optimizer) {
   std::vector<Index> moved;
   for (size_t l = 0; l < levels_.size(); ++l) {
     Level& level = levels_[l];

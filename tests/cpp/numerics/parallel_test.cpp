@@ -12,7 +12,7 @@
 #include "kmeans.h"
 #include "optimizer.h"
 #include "test_data.h"
-#include "trainer.h"
+#include "train_job.h"
 #include "training_data.h"
 
 namespace rqvae {
@@ -146,7 +146,7 @@ TEST_P(ThreadCount, ChangesNoByteOfATraining) {
   CodeMatrix expected_codes;
   for (Index threads : {1, 2, 4, 8}) {
     const WithThreads with(threads);
-    RqVae model(model_config);
+    Model model(model_config);
     const MatrixRows rows(data);
     TrainJob job(&model, &rows, config);
     RunToEnd(job);

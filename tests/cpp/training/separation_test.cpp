@@ -14,7 +14,7 @@
 
 #include "id_statistics.h"
 #include "test_data.h"
-#include "trainer.h"
+#include "train_job.h"
 #include "training_data.h"
 
 namespace rqvae {
@@ -63,7 +63,7 @@ struct Crowd {
   }
 
   MatrixRows rows;
-  RqVae model;
+  Model model;
   CodeMatrix codes;
   Matrix latents;
   std::vector<uint32_t> training;
@@ -355,7 +355,7 @@ TEST(Separation, TrainingSeparatesItems) {
     ModelConfig model_config = Crowd::Config(12);
     model_config.codebook_sizes = {32, 64};
     model_config.encode_beam = 4;
-    RqVae model(model_config);
+    Model model(model_config);
     TrainConfig config;
     config.epochs = 30;
     config.batch_size = 100;
@@ -380,7 +380,7 @@ TEST(Separation, TrainingSeparatesItems) {
 TEST(ResidualNoise, MovesTrainingOnlyAndFollowsTheSeed) {
   const MatrixRows rows(Catalogue(300, 20));
   auto train = [&](double noise) {
-    RqVae model(SmallConfig(20));
+    Model model(SmallConfig(20));
     TrainConfig config = ShortTraining();
     config.residual_noise = noise;
     TrainJob job(&model, &rows, config);
@@ -395,7 +395,7 @@ TEST(ResidualNoise, MovesTrainingOnlyAndFollowsTheSeed) {
 
 TEST(ResidualNoise, HasTheSpreadOfTheResiduals) {
   MatrixRows rows(Catalogue(600, 20));
-  RqVae model(SmallConfig(20));
+  Model model(SmallConfig(20));
   InitializeJob job(&model, &rows);
   RunToEnd(job);
   Matrix residuals(600, 20), scaled(600, 20), decoded(600, 20);

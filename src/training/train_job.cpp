@@ -1,4 +1,4 @@
-#include "trainer.h"
+#include "train_job.h"
 
 #include <algorithm>
 #include <cmath>
@@ -21,7 +21,7 @@ constexpr double Losses::* kMeans[] = {&Losses::loss,       &Losses::reconstruct
 
 }  // namespace
 
-void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where) {
+void ApplyStep(Model& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where) {
   ParameterStore& store = model.store();
   bool finite = std::isfinite(losses.loss);
   if (finite) {
@@ -45,14 +45,14 @@ void ApplyStep(RqVae& model, Optimizer& optimizer, const Losses& losses, double 
 
 namespace {
 
-RqVae* Fitting(RqVae* model, const RowSource& source, const TrainConfig& config) {
+Model* Fitting(Model* model, const RowSource& source, const TrainConfig& config) {
   RequireMemory(NeedOfTraining(*model, RowCounts::Of(source), config));
   return model;
 }
 
 }  // namespace
 
-TrainJob::TrainJob(RqVae* model, const RowSource* source, const TrainConfig& config)
+TrainJob::TrainJob(Model* model, const RowSource* source, const TrainConfig& config)
     : model_(Fitting(model, *source, config)),
       source_(source),
       config_(config),

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "archive.h"
+#include "model.h"
 #include "optimizer.h"
-#include "rqvae.h"
 
 namespace rqvae {
 
@@ -26,7 +26,7 @@ class DeadCodes {
   // Moves every dead code to one of the worst-quantised residuals of its level (largest error first, equal residuals
   // once; ties: the lowest row) and forgets the optimiser's moments of it. Returns how many moved, per level. Then
   // clears.
-  std::vector<Index> Restart(RqVae& model, Optimizer& optimizer);
+  std::vector<Index> Restart(Model& model, Optimizer& optimizer);
   void Clear();
 
   void Visit(Archive& archive);  // committed state only
