@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "error.h"
-#include "memory_need.h"
 #include "random.h"
 
 namespace rqvae {
@@ -26,12 +25,35 @@ Index InitializeJob::SampleSize(const ModelConfig& config, Index rows) {
   return std::min(most, rows);
 }
 
+double HeldBytes(const Model& model, RowCounts counts) {
+  return MemoryNeed().Floats(counts.held, model.config().input_dim);
+}
+
+MemoryNeed NeedOfInitialization(const Model& model, RowCounts counts) {
+  const ModelConfig& config = model.config();
+  MemoryNeed need = NeedOf(model);
+  need.items = HeldBytes(model, counts);
+  const Index sample = InitializeJob::SampleSize(config, counts.rows);
+  const Index codes = *std::max_element(config.codebook_sizes.begin(), config.codebook_sizes.end());
+  const bool pca = config.linear_skip == LinearSkip::kPca && !model.initialized();
+  // The sample with PCA's covariance or with the latents, then k-means: the latents again, centres, their sums.
+  const double latents = need.Floats(sample, config.latent_dim);
+  const double gathering = need.Floats(sample, config.input_dim) +
+                           std::max(pca ? need.Floats(config.input_dim, config.input_dim) : 0, latents);
+  double clustering = 0;
+  if (config.codebook_kmeans_init) {
+    clustering = 2 * (latents + need.Floats(codes, config.latent_dim) + need.Doubles(codes, config.latent_dim));
+  }
+  need.work = need.model + std::max(gathering, clustering);  // all in a draft of the model
+  return need;
+}
+
 InitializeJob::InitializeJob(Model* model, const RowSource* source, bool codebooks)
     : model_(model),
       source_(source),
       codebooks_(codebooks),
       phase_(model->initialized() ? Phase::kGather : Phase::kMean),
-      statistics_(model->config()) {
+      statistics_(model->config().input_scaling, model->config().input_dim) {
   RequireMemory(NeedOfInitialization(*model, RowCounts::Of(*source)));
   draft_ = std::make_unique<Model>(model->config(), model->part(), Model::kDeclared);
   draft_->Allocate();
@@ -182,7 +204,7 @@ void InitializeJob::GatherSlice() {
   for (Index slice = 0; slice < kStatisticsRows && next_row_ < sample_.rows(); slice += kRowBlock) {
     block.resize(std::min(kRowBlock, sample_.rows() - next_row_), sample_.cols());
     source_->ReadListed(sample_names_, next_row_, block);
-    draft_->ScaleInput(block, sample_.middleRows(next_row_, block.rows()));
+    draft_->scaler().Scale(draft_->store(), block, sample_.middleRows(next_row_, block.rows()));
     next_row_ += block.rows();
   }
   if (next_row_ < sample_.rows()) return;

@@ -9,12 +9,23 @@
 #include "input_scaler.h"
 #include "job.h"
 #include "kmeans.h"
+#include "memory_need.h"
 #include "model.h"
 #include "pca.h"
 #include "row_order.h"
 #include "row_source.h"
 
 namespace rqvae {
+
+// How many rows there are, and how many of them are in memory.
+struct RowCounts {
+  Index rows = 0;
+  Index held = 0;
+  static RowCounts Of(const RowSource& source) { return {source.rows(), source.held()}; }
+};
+double HeldBytes(const Model& model, RowCounts counts);
+// The memory of the model and its initialisation. The model may be one that is only declared.
+MemoryNeed NeedOfInitialization(const Model& model, RowCounts counts);
 
 // Fits what needs data. On an initialised model that is the codebooks only: a new skip path or new statistics under
 // trained layers would undo what they learned. Otherwise: input statistics on all rows, then on the k-means sample the

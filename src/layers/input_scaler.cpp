@@ -17,10 +17,10 @@ void NormalizeRows(const ConstMatrixRef& rows, MatrixRef out) {
 
 }  // namespace
 
-InputScaler::InputScaler(ParameterStore& store, const ModelConfig& config) : scaling_(config.input_scaling) {
+InputScaler::InputScaler(ParameterStore& store, InputScaling scaling, Index input_dim) : scaling_(scaling) {
   if (scaling_ == InputScaling::kNone) return;
-  const Index scales = scaling_ == InputScaling::kPerDimension ? config.input_dim : 1;
-  mean_ = store.Add("input.mean", {config.input_dim}, ParameterGroup::kInput, false);
+  const Index scales = scaling_ == InputScaling::kPerDimension ? input_dim : 1;
+  mean_ = store.Add("input.mean", {input_dim}, ParameterGroup::kInput, false);
   scale_ = store.Add("input.scale", {scales}, ParameterGroup::kInput, false);
   if (scaling_ == InputScaling::kL2) norm_ = store.Add("input.norm", {1}, ParameterGroup::kInput, false);
 }
@@ -63,10 +63,8 @@ void InputScaler::Unscale(const ParameterStore& store, const ConstMatrixRef& sca
   if (scaling_ == InputScaling::kL2) items *= store.value(norm_)(0, 0);
 }
 
-InputScaler::Statistics::Statistics(const ModelConfig& config)
-    : scaling_(config.input_scaling),
-      mean_(static_cast<size_t>(config.input_dim)),
-      variance_(static_cast<size_t>(config.input_dim)) {}
+InputScaler::Statistics::Statistics(InputScaling scaling, Index input_dim)
+    : scaling_(scaling), mean_(static_cast<size_t>(input_dim)), variance_(static_cast<size_t>(input_dim)) {}
 
 void InputScaler::Statistics::AddToMean(Matrix& block) {
   if (scaling_ == InputScaling::kL2) {

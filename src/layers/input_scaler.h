@@ -1,12 +1,12 @@
 // Shift and scale of the input: x~ = (x - mean) / scale, learned on the training set, saved with the model and undone
 // on the way out.
 //
-//   none          x~ = x; there are no parameters
-//   center        scale is 1
-//   commonScale   scale is one number, the root of the mean variance over all dimensions: distances keep their ratios
-//   perDimension  scale is the standard deviation of each dimension
-//   l2            every row is divided by its length first (a zero row stays zero), then as commonScale. The way out
-//                 gives the typical length back: the root of the mean squared length of the training rows.
+//   kNone          x~ = x; there are no parameters
+//   kCenter        scale is 1
+//   kCommonScale   scale is one number, the root of the mean variance over all dimensions: distances keep their ratios
+//   kPerDimension  scale is the standard deviation of each dimension
+//   kL2            every row is divided by its length first (a zero row stays zero), then as kCommonScale. Unscale
+//                  restores the typical length: the root of the mean squared length of the training rows.
 //
 // A scale of zero (a constant dimension, a catalogue of one point) counts as one.
 #ifndef RQVAE_INPUT_SCALER_H_
@@ -15,15 +15,16 @@
 #include <vector>
 
 #include "archive.h"
-#include "config.h"
 #include "parameter_store.h"
 
 namespace rqvae {
 
+enum class InputScaling { kNone, kCenter, kCommonScale, kPerDimension, kL2 };
+
 class InputScaler {
  public:
-  // Declares input.mean (D), input.scale (1, or D with perDimension) and with l2 input.norm (1).
-  InputScaler(ParameterStore& store, const ModelConfig& config);
+  // Declares input.mean (D), input.scale (1, or D with kPerDimension) and with kL2 input.norm (1).
+  InputScaler(ParameterStore& store, InputScaling scaling, Index input_dim);
   // Identity, until statistics are learned.
   void Initialize(ParameterStore& store) const;
 
@@ -36,7 +37,7 @@ class InputScaler {
   // Learning, in two passes over blocks of rows and in double: means first, then the variances around them.
   class Statistics {
    public:
-    explicit Statistics(const ModelConfig& config);
+    Statistics(InputScaling scaling, Index input_dim);
     void AddToMean(Matrix& block);  // may rescale the block's rows
     void FinishMean(Index rows);
     bool needs_variance() const;

@@ -4,7 +4,6 @@
 #define RQVAE_LAYER_NORM_H_
 
 #include "matrix.h"
-#include "parallel.h"
 
 namespace rqvae {
 

@@ -141,24 +141,25 @@ void Mlp::Backward(const ParameterStore& store, const ConstMatrixRef& all_dout, 
   }
 }
 
-void Mlp::AddGradients(ParameterStore& store, const ConstMatrixRef& x, const ConstMatrixRef& dout, const Tape& tape,
-                       Index part, Index parts) const {
+void Mlp::AddGradients(const ParameterStore& store, const ConstMatrixRef& x, const ConstMatrixRef& dout,
+                       const Tape& tape, Index part, Index parts, Vector& gradients) const {
+  auto of = [&](Index handle) { return store.View(gradients, handle); };
   for (size_t i = 0; i < weights_.size(); ++i) {
     const ConstMatrixRef input = i == 0 ? x : ConstMatrixRef(tape.post[i - 1]);
     const bool last = i + 1 == weights_.size();
     const ConstMatrixRef gradient = last ? dout : ConstMatrixRef(tape.gradient[i]);
     const Range outputs = PartOf(gradient.cols(), part, parts, kLanes);
     if (outputs.count == 0) continue;
-    AddLinearGradient(input, gradient, outputs, store.gradient(weights_[i]), store.gradient(biases_[i]));
+    AddLinearGradient(input, gradient, outputs, of(weights_[i]), of(biases_[i]));
     if (normed() && !last) {
-      AddLayerNormGradient(tape.norms[i], tape.norm_gradient[i], outputs, store.gradient(norm_gains_[i]),
-                           store.gradient(norm_biases_[i]));
+      AddLayerNormGradient(tape.norms[i], tape.norm_gradient[i], outputs, of(norm_gains_[i]),
+                           of(norm_biases_[i]));
     }
   }
   if (skip_weight_ < 0) return;
   const Range outputs = PartOf(dout.cols(), part, parts, kLanes);
   if (outputs.count == 0) return;
-  AddLinearGradient(x, dout, outputs, store.gradient(skip_weight_), store.gradient(skip_bias_));
+  AddLinearGradient(x, dout, outputs, of(skip_weight_), of(skip_bias_));
 }
 
 }  // namespace rqvae

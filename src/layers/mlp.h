@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "config.h"
+#include "activation.h"
 #include "layer_norm.h"
-#include "parallel.h"
 #include "parameter_store.h"
 #include "random.h"
 
@@ -28,8 +27,7 @@ class Mlp {
   };
 
   // Declares the parameters PREFIX.network.{i}.{weight,bias}, numbered as the modules of a torch.nn.Sequential (0, 2,
-  // 4,
-  // ...; with layer norm Linear 0, 3, 6, ... and LayerNorm 1, 4, ...), and with a skip PREFIX.skip.{weight,bias}.
+  // 4 and so on; with layer norm Linear 0, 3, 6, LayerNorm 1, 4), and with a skip PREFIX.skip.{weight,bias}.
   // dims: input width, hidden widths, output width.
   Mlp(ParameterStore& store, const std::string& prefix, std::vector<Index> dims, Activation activation, bool layer_norm,
       bool skip, ParameterGroup group);
@@ -49,10 +47,10 @@ class Mlp {
   // The gradients of every layer's output, and of the input: dx (n x in) unless null.  x and tape as in Forward, dout:
   // n x out.
   void Backward(const ParameterStore& store, const ConstMatrixRef& dout, Range rows, Tape& tape, MatrixRef* dx) const;
-  // Adds the gradients of the parameters, sums over the rows, to the store: part `part` of `parts` of them.  x, dout,
-  // tape: as in Backward.
-  void AddGradients(ParameterStore& store, const ConstMatrixRef& x, const ConstMatrixRef& dout, const Tape& tape,
-                    Index part, Index parts) const;
+  // Adds the gradients of the parameters, sums over the rows, to `gradients` (of the store's layout): part `part` of
+  // `parts` of them.  x, dout, tape: as in Backward.
+  void AddGradients(const ParameterStore& store, const ConstMatrixRef& x, const ConstMatrixRef& dout, const Tape& tape,
+                    Index part, Index parts, Vector& gradients) const;
 
   Index skip_weight() const { return skip_weight_; }  // handles, -1 without a skip
   Index skip_bias() const { return skip_bias_; }

@@ -1,5 +1,6 @@
-// All parameters of a model in one aligned float buffer, with named matrix views onto it and the gradients in a second
-// buffer of the same layout. Optimisers, saving and fingerprints work on the buffers; layers on their views.
+// All parameters of a model in one aligned float buffer, with named matrix views onto it. Gradients and moments are
+// buffers of the same layout, which whoever trains keeps. Optimisers, saving and fingerprints work on whole buffers;
+// layers work on their views.
 #ifndef RQVAE_PARAMETER_STORE_H_
 #define RQVAE_PARAMETER_STORE_H_
 
@@ -38,11 +39,10 @@ class ParameterStore {
   // Declares a parameter and returns its handle; kInput and kState are never trained. Not to be called after
   // Allocate().
   Index Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed, bool trained = true);
-  // Makes room for the values, all zero. Handles stay valid; views may be taken from now on. Gradients get room with
-  // the first ZeroGradients(): a model that only encodes has none.
+  // Makes room for the values, all zero. Handles stay valid; views may be taken from now on.
   void Allocate();
 
-  Index size() const { return size_; }  // floats of one buffer, whether it was made or not
+  Index size() const { return size_; }  // floats of a buffer, whether it was made or not
   Index count() const { return static_cast<Index>(parameters_.size()); }
   const Parameter& parameter(Index handle) const { return parameters_[handle]; }
   // The handle of a name, or -1.
@@ -50,39 +50,25 @@ class ParameterStore {
 
   // A vector parameter is a matrix of one column.
   MatrixMap value(Index handle) { return View(values_, handle); }
-  ConstMatrixMap value(Index handle) const { return ConstView(values_, handle); }
-  MatrixMap gradient(Index handle) { return View(gradients_, handle); }
-  ConstMatrixMap gradient(Index handle) const { return ConstView(gradients_, handle); }
-
-  // The whole buffers, padding (always zero) included.
-  Vector& values() { return values_; }
-  const Vector& values() const { return values_; }
-  Vector& gradients() { return gradients_; }
-  const Vector& gradients() const { return gradients_; }
-  // Puts the values aside, for a step that makes all of them anew from previous(): no copy, the buffers change places.
-  void KeepPrevious() {
-    previous_.resize(values_.size());
-    values_.swap(previous_);
-  }
-  const Vector& previous() const { return previous_; }
-  void RestorePrevious() { values_.swap(previous_); }
-  void ZeroGradients() { gradients_.setZero(values_.size()); }
-
- private:
-  MatrixMap View(Vector& buffer, Index handle) {
-    const Parameter& p = parameters_[handle];
+  ConstMatrixMap value(Index handle) const { return View(values_, handle); }
+  // The parameter's part of another buffer of this layout: of gradients, or of moments.
+  MatrixMap View(Vector& buffer, Index handle) const {
+    const Parameter& p = parameter(handle);
     return MatrixMap(buffer.data() + p.offset, p.rows(), p.cols());
   }
-  ConstMatrixMap ConstView(const Vector& buffer, Index handle) const {
-    const Parameter& p = parameters_[handle];
+  ConstMatrixMap View(const Vector& buffer, Index handle) const {
+    const Parameter& p = parameter(handle);
     return ConstMatrixMap(buffer.data() + p.offset, p.rows(), p.cols());
   }
 
+  // The whole buffer, padding (always zero) included.
+  Vector& values() { return values_; }
+  const Vector& values() const { return values_; }
+
+ private:
   std::vector<Parameter> parameters_;
   Index size_ = 0;
   Vector values_;
-  Vector previous_;   // once a step was made
-  Vector gradients_;  // once a step was begun
 };
 
 }  // namespace rqvae

@@ -1,24 +1,16 @@
-// What a model is (ModelConfig) and how it is trained (TrainConfig): plain structs, one line a parameter.
+// What a model is: every choice that its parameters, its functions or its losses depend on.
 #ifndef RQVAE_CONFIG_H_
 #define RQVAE_CONFIG_H_
 
 #include <cstdint>
 #include <vector>
 
+#include "activation.h"
+#include "input_scaler.h"
 #include "matrix.h"
+#include "residual_quantizer.h"
 
 namespace rqvae {
-
-enum class Activation { kSilu, kRelu };
-
-// How the input is shifted and scaled before the encoder: x~ = (x - mean) / scale, learned on the training set.
-enum class InputScaling {
-  kNone,          // x~ = x
-  kCenter,        // mean per dimension, scale 1
-  kCommonScale,   // mean per dimension, one scale: the root of the mean variance over all dimensions
-  kPerDimension,  // mean and standard deviation per dimension
-  kL2,            // every row to unit length first, then as kCommonScale
-};
 
 // A linear path beside each MLP: enc(x) = S x + s + mlp(x), dec(z) = T z + t + mlp'(z).
 enum class LinearSkip {
@@ -28,24 +20,6 @@ enum class LinearSkip {
   kIdentity,  // S, T start at the identity (latent_dim = input_dim): residual k-means at full width, without a PCA
 };
 
-// Which loss reaches the codebooks. The encoder always gets the reconstruction's gradient straight through.
-enum class CodebookGradient {
-  kQuantization,  // only ||sg(r) - q||^2: the classical straight-through estimator (van den Oord et al. 2017)
-  kJoint,         // the reconstruction too: the decoder's input is sum(q) + z - sg(z)
-};
-
-// How the codebooks move.
-enum class CodebookUpdate {
-  kGradient,  // by the optimiser
-  kEma,       // to exponential moving averages of the residuals assigned to each code (van den Oord et al. 2017, A.1)
-};
-
-// How the gradient of z^ becomes the gradient of z.
-enum class GradientEstimator {
-  kStraightThrough,  // dz = dz^ (Bengio et al. 2013)
-  kRotation,         // through the rotation and scaling that take z to z^ (Fifty et al. 2024)
-};
-
 enum class Reconstruction {
   kMse,     // ||y - x~||^2, summed over the features
   kCosine,  // 1 - cos(y, x~)
@@ -53,7 +27,7 @@ enum class Reconstruction {
 
 enum class Compat {
   kNone,
-  kHopwise,  // the functions of the Hopwise tutorial's program; see Model
+  kHopwise,  // the functions of the Hopwise tutorial's program; see Model and losses.h
 };
 
 struct ModelConfig {
@@ -77,11 +51,13 @@ struct ModelConfig {
   double reconstruction_weight = 1.0;
   double input_noise = 0.0;  // standard deviation in units of x~, training only
   double ema_decay = 0.99;   // of CodebookUpdate::kEma, per step
-  // Sinkhorn-balanced assignment in training (sinkhorn.h), one a level; 0, or empty: the nearest code.
+  // Sinkhorn-balanced assignment in training (sinkhorn.h), one per level; 0, or empty: the nearest code.
   std::vector<double> sinkhorn_epsilon;
   Index sinkhorn_iterations = 50;
   Index encode_beam = 1;  // width of the beam search over the levels that gives IDs; 1: greedy
   uint64_t seed = 0;
+
+  QuantizerOptions quantizer() const;
 
   Index levels() const { return static_cast<Index>(codebook_sizes.size()); }
   bool balanced() const {
@@ -92,47 +68,8 @@ struct ModelConfig {
   }
 };
 
-enum class OptimizerKind { kAdam, kAdamW, kAdagrad, kSgd };
-
-// PyTorch's definitions and defaults.
-struct OptimizerConfig {
-  OptimizerKind kind = OptimizerKind::kAdam;
-  double learning_rate = 1e-3;
-  double encoder_learning_rate_scale = 1.0;  // the encoder's rate is learning_rate times this; the others likewise
-  double decoder_learning_rate_scale = 1.0;
-  double codebook_learning_rate_scale = 1.0;
-  double gradient_clip = 0.0;  // largest global norm of all gradients; 0: no clipping
-  double weight_decay = 0.0;   // L2 in the gradient; decoupled for AdamW
-  double beta1 = 0.9;          // Adam, AdamW
-  double beta2 = 0.999;        // Adam, AdamW
-  double epsilon = 1e-8;       // Adam, AdamW; Adagrad's is 1e-10
-  double momentum = 0.0;       // SGD
-};
-
-enum class Schedule { kConstant, kCosine, kLinear };
-
-// Which weights a finished training leaves in the model.
-enum class Select {
-  kLast,
-  kLoss,       // lowest reconstruction loss of the validation rows (without such rows: lowest training loss)
-  kCollision,  // most distinct IDs over all rows; ties: the lower loss
-};
-
-struct TrainConfig {
-  OptimizerConfig optimizer;
-  Index epochs = 100;
-  Index batch_size = 1024;
-  Schedule schedule = Schedule::kConstant;  // of the learning rate, per step, down to zero
-  double warmup = 0.0;                      // share of all steps in which the rate rises linearly from zero
-  Index evaluate_every = 1;                 // epochs between whole-catalogue evaluations; the last epoch always is one
-  double validation_share = 0.0;            // of the rows, kept out of training and initialisation
-  Select select = Select::kLast;
-  Index patience = 0;              // stop after this many evaluations without a better one; 0: never
-  bool dead_code_restart = false;  // see dead_codes.h
-  double residual_noise = 0.0;     // factor of the residual noise; 0: none. See Model's StepExtras
-  double separation_weight = 0.0;  // see separation.h; 0: off
-  double separation_margin = 0.05;
-};
+// Throws kInvalidInput, naming the field, for values that make no model. Returns the configuration.
+const ModelConfig& Validated(const ModelConfig& config);
 
 }  // namespace rqvae
 

@@ -3,10 +3,11 @@
 #ifndef RQVAE_ACTIVATION_H_
 #define RQVAE_ACTIVATION_H_
 
-#include "config.h"
 #include "matrix.h"
 
 namespace rqvae {
+
+enum class Activation { kSilu, kRelu };
 
 // out = f(x), slope = f'(x).  x, out, slope: n x m; slope may be x.  SiLU: x sigmoid(x) (Elfwing et al. 2018). ReLU:
 // max(x, 0).

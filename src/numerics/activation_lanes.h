@@ -2,7 +2,7 @@
 #ifndef RQVAE_ACTIVATION_LANES_H_
 #define RQVAE_ACTIVATION_LANES_H_
 
-#include "config.h"
+#include "activation.h"
 #include "simd.h"
 
 namespace rqvae {

@@ -3,7 +3,7 @@
 #ifndef RQVAE_GEMM_H_
 #define RQVAE_GEMM_H_
 
-#include "config.h"
+#include "activation.h"
 #include "matrix.h"
 
 namespace rqvae {

@@ -35,6 +35,12 @@ using CodeMatrix = Eigen::Matrix<uint32_t, Eigen::Dynamic, Eigen::Dynamic, Eigen
 using CodeMatrixRef = Eigen::Ref<CodeMatrix, 0, Eigen::OuterStride<>>;
 using ConstCodeMatrixRef = Eigen::Ref<const CodeMatrix, 0, Eigen::OuterStride<>>;
 
+// A stretch of rows, or of whatever is divided.
+struct Range {
+  Index first;
+  Index count;
+};
+
 // Rows per block of every sum over rows, and rows per slice of every long job.
 inline constexpr Index kRowBlock = 256;
 

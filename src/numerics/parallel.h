@@ -20,11 +20,6 @@ void SetThreads(Index count, bool may_block = true);
 Index Threads();
 bool ThreadsSupported();
 
-// A stretch of rows, or of whatever is divided.
-struct Range {
-  Index first;
-  Index count;
-};
 // Part `part` of `parts` of n, divided as evenly as multiples of `unit` allow; may be empty.
 Range PartOf(Index n, Index part, Index parts, Index unit = 1);
 

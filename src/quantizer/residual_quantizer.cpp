@@ -3,36 +3,27 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "gemm.h"
+#include "parallel.h"
+#include "random.h"
 #include "sinkhorn.h"
 
 namespace rqvae {
 
-ResidualQuantizer::ResidualQuantizer(ParameterStore& store, const ModelConfig& config)
-    : gradient_(config.codebook_gradient),
-      estimator_(config.gradient_estimator),
-      compat_(config.compat),
-      kmeans_init_(config.codebook_kmeans_init),
-      commitment_weight_(static_cast<float>(config.commitment_weight)),
-      codebook_weight_(static_cast<float>(config.codebook_weight)),
-      ema_decay_(static_cast<float>(config.ema_decay)),
-      sinkhorn_epsilon_(config.sinkhorn_epsilon),
-      sinkhorn_iterations_(config.sinkhorn_iterations),
-      encode_beam_(config.encode_beam),
-      latent_dim_(config.latent_dim),
-      codebook_sizes_(config.codebook_sizes) {
-  sinkhorn_epsilon_.resize(config.codebook_sizes.size(), 0.0);
-  const Index d = config.latent_dim;
-  for (Index l = 0; l < config.levels(); ++l) {
+ResidualQuantizer::ResidualQuantizer(ParameterStore& store, QuantizerOptions options) : options_(std::move(options)) {
+  const std::vector<Index>& sizes = options_.codebook_sizes;
+  options_.sinkhorn_epsilon.resize(sizes.size(), 0.0);
+  const Index d = options_.latent_dim;
+  const bool fixed = (options_.sim_vq && !options_.hopwise) || ema();
+  for (size_t l = 0; l < sizes.size(); ++l) {
     const std::string layer = "quantization_layers." + std::to_string(l);
-    const Index k = config.codebook_sizes[static_cast<size_t>(l)];
-    const bool fixed =
-        (config.codebook_sim_vq && config.compat == Compat::kNone) || config.codebook_update == CodebookUpdate::kEma;
+    const Index k = sizes[l];
     embeddings_.push_back(store.Add(layer + ".embedding.weight", {k, d}, ParameterGroup::kCodebook, false, !fixed));
     projections_.push_back(
-        config.codebook_sim_vq ? store.Add(layer + ".out_proj.weight", {d, d}, ParameterGroup::kCodebook, false) : -1);
-    if (config.codebook_update == CodebookUpdate::kEma) {
+        options_.sim_vq ? store.Add(layer + ".out_proj.weight", {d, d}, ParameterGroup::kCodebook, false) : -1);
+    if (ema()) {
       average_counts_.push_back(store.Add(layer + ".cluster_size", {k}, ParameterGroup::kState, false));
       average_sums_.push_back(store.Add(layer + ".embed_avg", {k, d}, ParameterGroup::kState, false));
     }
@@ -41,18 +32,18 @@ ResidualQuantizer::ResidualQuantizer(ParameterStore& store, const ModelConfig& c
 
 void ResidualQuantizer::Allocate() {
   searchable_.resize(embeddings_.size());
-  for (const Index k : codebook_sizes_) codebooks_.emplace_back(k, latent_dim_);
+  for (const Index k : options_.codebook_sizes) codebooks_.emplace_back(k, options_.latent_dim);
 }
 
 Index ResidualQuantizer::size() const {
-  Index size = encode_beam_ > 1 ? CodeProducts::Size(codebook_sizes_) : 0;
-  for (const Index k : codebook_sizes_) size += k * (2 * latent_dim_ + 2);
+  Index size = options_.encode_beam > 1 ? CodeProducts::Size(options_.codebook_sizes) : 0;
+  for (const Index k : options_.codebook_sizes) size += k * (2 * options_.latent_dim + 2);
   return size;
 }
 
-Index ResidualQuantizer::step_size() const {
+Index ResidualQuantizer::gradients_size() const {
   Index size = 0;
-  for (const Index k : codebook_sizes_) size += k * (latent_dim_ + (ema() ? 1 : 0));
+  for (const Index k : options_.codebook_sizes) size += k * (options_.latent_dim + (ema() ? 1 : 0));
   return size;
 }
 
@@ -65,7 +56,7 @@ void ResidualQuantizer::Initialize(ParameterStore& store, uint64_t seed) const {
     }
     if (projections_[l] < 0) continue;
     MatrixMap projection = store.value(projections_[l]);
-    if (compat_ == Compat::kNone && kmeans_init_) {
+    if (!options_.hopwise && options_.kmeans_init) {
       projection.setIdentity();
       continue;
     }
@@ -85,7 +76,7 @@ void ResidualQuantizer::Prepare(const ParameterStore& store) {
     }
     searchable_[l].Prepare(codebooks_[l]);
   }
-  if (encode_beam_ > 1) products_.Prepare(searchable_);
+  if (options_.encode_beam > 1) products_.Prepare(searchable_);
 }
 
 void ResidualQuantizer::Resize(Index n, Tape& tape) const {
@@ -128,13 +119,13 @@ void ResidualQuantizer::Lookup(const ConstCodeMatrixRef& codes, MatrixRef quanti
 
 void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const {
   const Index n = z.rows();
-  if (encode_beam_ > 1) BeamSearch(codebooks_, searchable_, products_, z, encode_beam_, 1, codes, nullptr);
+  if (options_.encode_beam > 1) BeamSearch(codebooks_, searchable_, products_, z, options_.encode_beam, 1, codes, nullptr);
   Matrix r = z;
   std::vector<uint32_t> nearest(static_cast<size_t>(n));
   Vector gaps(margins == nullptr ? 0 : n);
   for (Index l = 0; l < levels(); ++l) {
     const SearchableCodebook& codebook = searchable_[static_cast<size_t>(l)];
-    if (encode_beam_ == 1) {
+    if (options_.encode_beam == 1) {
       FindNearest(codebook, r, nearest.data(), margins == nullptr ? nullptr : gaps.data());
       for (Index i = 0; i < n; ++i) codes(i, l) = nearest[static_cast<size_t>(i)];
     } else if (margins != nullptr) {
@@ -160,7 +151,7 @@ void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, Mat
 }
 
 void ResidualQuantizer::Candidates(const ConstMatrixRef& z, Index count, CodeMatrixRef codes, float* errors) const {
-  BeamSearch(codebooks_, searchable_, products_, z, std::max(count, encode_beam_), count, codes, errors);
+  BeamSearch(codebooks_, searchable_, products_, z, std::max(count, options_.encode_beam), count, codes, errors);
 }
 
 void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes) const {
@@ -169,7 +160,7 @@ void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes
   std::vector<uint32_t> assigned(static_cast<size_t>(n));
   for (Index l = 0; l < levels(); ++l) {
     const SearchableCodebook& codebook = searchable_[static_cast<size_t>(l)];
-    if (sinkhorn_epsilon_[static_cast<size_t>(l)] > 0) {
+    if (options_.sinkhorn_epsilon[static_cast<size_t>(l)] > 0) {
       const Matrix centred = r.rowwise() - codebook.mean.transpose();
       cost.resize(n, codebook.centred.rows());
       MultiplyTransposed(centred, codebook.centred, cost);
@@ -178,7 +169,7 @@ void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes
         for (Index j = 0; j < centred.cols(); ++j) length += centred(i, j) * centred(i, j);
         cost.row(i) = length + 2 * (codebook.half_norm.transpose() - cost.row(i)).array();
       }
-      AssignBalanced(sinkhorn_epsilon_[static_cast<size_t>(l)], sinkhorn_iterations_, cost, assigned.data());
+      AssignBalanced(options_.sinkhorn_epsilon[static_cast<size_t>(l)], options_.sinkhorn_iterations, cost, assigned.data());
     } else {
       FindNearest(codebook, r, assigned.data(), nullptr);
     }
@@ -192,7 +183,7 @@ void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes
 void ResidualQuantizer::SetCodebook(ParameterStore& store, Index level, const ConstMatrixRef& centers) const {
   const auto l = static_cast<size_t>(level);
   store.value(embeddings_[l]) = centers;
-  if (projections_[l] >= 0 && compat_ == Compat::kNone) store.value(projections_[l]).setIdentity();
+  if (projections_[l] >= 0 && !options_.hopwise) store.value(projections_[l]).setIdentity();
   if (ema()) store.value(average_counts_[l]).setZero();  // to be taken up anew
 }
 
@@ -205,12 +196,13 @@ void ResidualQuantizer::SetCode(ParameterStore& store, Index level, Index code, 
   }
 }
 
-void ResidualQuantizer::ZeroGradients() {
-  codebook_gradients_.resize(codebook_sizes_.size());
-  if (ema()) step_counts_.resize(codebook_sizes_.size());
-  for (size_t l = 0; l < codebook_sizes_.size(); ++l) {
-    codebook_gradients_[l].setZero(codebook_sizes_[l], latent_dim_);
-    if (ema()) step_counts_[l].setZero(codebook_sizes_[l]);
+void ResidualQuantizer::ZeroGradients(Gradients& gradients) const {
+  const std::vector<Index>& sizes = options_.codebook_sizes;
+  gradients.codebooks.resize(sizes.size());
+  gradients.counts.resize(ema() ? sizes.size() : 0);
+  for (size_t l = 0; l < sizes.size(); ++l) {
+    gradients.codebooks[l].setZero(sizes[l], options_.latent_dim);
+    if (ema()) gradients.counts[l].setZero(sizes[l]);
   }
 }
 
@@ -246,38 +238,38 @@ void ResidualQuantizer::Backward(const Tape& tape, const ConstMatrixRef& quantiz
   auto own = [rows](const auto& m) { return m.middleRows(rows.first, rows.count); };
   MatrixRef dz = all_dz.middleRows(rows.first, rows.count);
   dz = own(dquantized);
-  if (estimator_ == GradientEstimator::kRotation) RotateGradient(own(tape.residuals[0]), own(quantized), dz);
-  const float commitment = 2 * scale * commitment_weight_;
+  if (options_.estimator == GradientEstimator::kRotation) RotateGradient(own(tape.residuals[0]), own(quantized), dz);
+  const float commitment = 2 * scale * options_.commitment_weight;
   if (commitment == 0) return;
   for (size_t l = 0; l < embeddings_.size(); ++l) {
-    if (l == 0 || compat_ != Compat::kHopwise) dz += commitment * own(tape.residuals[l + 1]);  // r_l - q_l
+    if (l == 0 || !options_.hopwise) dz += commitment * own(tape.residuals[l + 1]);  // r_l - q_l
   }
 }
 
 void ResidualQuantizer::AddGradients(const Tape& tape, const ConstMatrixRef& dquantized, float scale, Index part,
-                                     Index parts) {
-  const float weight = 2 * scale * codebook_weight_;
+                                     Index parts, Gradients& gradients) const {
+  const float weight = 2 * scale * options_.codebook_weight;
   for (size_t l = 0; l < embeddings_.size(); ++l) {
-    const Range own = PartOf(codebook_gradients_[l].rows(), part, parts);
+    const Range own = PartOf(gradients.codebooks[l].rows(), part, parts);
     // This block's sums start from zero and are then added, as everywhere (matrix.h).
-    Matrix block = Matrix::Zero(own.count, codebook_gradients_[l].cols());
+    Matrix block = Matrix::Zero(own.count, gradients.codebooks[l].cols());
     for (Index i = 0; i < dquantized.rows(); ++i) {
       const Index code = static_cast<Index>(tape.codes(i, static_cast<Index>(l))) - own.first;
       if (code < 0 || code >= own.count) continue;
       auto target = block.row(code);
       if (ema()) {
         target += tape.residuals[l].row(i);
-        step_counts_[l][own.first + code] += 1;
+        gradients.counts[l][own.first + code] += 1;
         continue;
       }
       target -= weight * tape.residuals[l + 1].row(i);  // r_l - q_l
-      if (gradient_ == CodebookGradient::kJoint) target += dquantized.row(i);
+      if (options_.gradient == CodebookGradient::kJoint) target += dquantized.row(i);
     }
-    codebook_gradients_[l].middleRows(own.first, own.count) += block;
+    gradients.codebooks[l].middleRows(own.first, own.count) += block;
   }
 }
 
-void ResidualQuantizer::UpdateAverages(ParameterStore& store) {
+void ResidualQuantizer::UpdateAverages(ParameterStore& store, const Gradients& gradients) const {
   constexpr float kEpsilon = 1e-5f;
   for (size_t l = 0; l < average_counts_.size(); ++l) {
     MatrixMap counts = store.value(average_counts_[l]), sums = store.value(average_sums_[l]);
@@ -287,8 +279,8 @@ void ResidualQuantizer::UpdateAverages(ParameterStore& store) {
       counts.setOnes();
       sums = embedding;
     }
-    counts = ema_decay_ * counts + (1 - ema_decay_) * step_counts_[l];
-    sums = ema_decay_ * sums + (1 - ema_decay_) * codebook_gradients_[l];
+    counts = options_.ema_decay * counts + (1 - options_.ema_decay) * gradients.counts[l];
+    sums = options_.ema_decay * sums + (1 - options_.ema_decay) * gradients.codebooks[l];
     float total = 0;
     for (Index k = 0; k < counts.rows(); ++k) total += counts(k, 0);
     for (Index k = 0; k < counts.rows(); ++k) {
@@ -297,20 +289,21 @@ void ResidualQuantizer::UpdateAverages(ParameterStore& store) {
   }
 }
 
-void ResidualQuantizer::FinishBackward(ParameterStore& store) {
+void ResidualQuantizer::FinishBackward(const ParameterStore& store, const Gradients& gradients,
+                                       Vector& of_parameters) const {
   if (ema()) return;
-  const ParameterStore& values = store;
+  auto of = [&](Index handle) { return store.View(of_parameters, handle); };
   for (size_t l = 0; l < embeddings_.size(); ++l) {
-    const Matrix& gradient = codebook_gradients_[l];
+    const Matrix& gradient = gradients.codebooks[l];
     if (projections_[l] < 0) {
-      store.gradient(embeddings_[l]) += gradient;
+      of(embeddings_[l]) += gradient;
       continue;
     }
     // C = E W^T:  dE = dC W,  dW = dC^T E.
     Matrix embedding_gradient(gradient.rows(), gradient.cols());
-    Multiply(gradient, values.value(projections_[l]), embedding_gradient);
-    store.gradient(embeddings_[l]) += embedding_gradient;
-    AccumulateTransposedProduct(gradient, values.value(embeddings_[l]), store.gradient(projections_[l]));
+    Multiply(gradient, store.value(projections_[l]), embedding_gradient);
+    of(embeddings_[l]) += embedding_gradient;
+    AccumulateTransposedProduct(gradient, store.value(embeddings_[l]), of(projections_[l]));
   }
 }
 

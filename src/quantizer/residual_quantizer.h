@@ -15,13 +15,45 @@
 #include <vector>
 
 #include "beam_search.h"
-#include "config.h"
-#include "parallel.h"
 #include "parameter_store.h"
-#include "random.h"
 #include "searchable_codebook.h"
 
 namespace rqvae {
+
+// Which loss reaches the codebooks. The encoder always gets the reconstruction's gradient straight through.
+enum class CodebookGradient {
+  kQuantization,  // only ||sg(r) - q||^2: the classical straight-through estimator (van den Oord et al. 2017)
+  kJoint,         // the reconstruction too: the decoder's input is sum(q) + z - sg(z)
+};
+
+// How the codebooks move.
+enum class CodebookUpdate {
+  kGradient,  // by the optimiser
+  kEma,       // to exponential moving averages of the residuals assigned to each code (van den Oord et al. 2017, A.1)
+};
+
+// How the gradient of z^ becomes the gradient of z.
+enum class GradientEstimator {
+  kStraightThrough,  // dz = dz^ (Bengio et al. 2013)
+  kRotation,         // through the rotation and scaling that take z to z^ (Fifty et al. 2024)
+};
+
+struct QuantizerOptions {
+  Index latent_dim;
+  std::vector<Index> codebook_sizes;  // one per level
+  CodebookGradient gradient;
+  CodebookUpdate update;
+  GradientEstimator estimator;
+  bool hopwise;      // the functions of the Hopwise tutorial's program
+  bool sim_vq;       // codebook = embedding W^T with a learned square W (SimVQ, Zhu et al. 2024)
+  bool kmeans_init;  // k-means will set the codes
+  float commitment_weight;
+  float codebook_weight;
+  float ema_decay;
+  std::vector<double> sinkhorn_epsilon;  // per level; 0, or an empty vector: the nearest code
+  Index sinkhorn_iterations;
+  Index encode_beam;
+};
 
 class ResidualQuantizer {
  public:
@@ -32,16 +64,22 @@ class ResidualQuantizer {
     std::vector<Vector> error;      // L of n: ||r_l - q_l||^2
   };
 
+  // What a step gathers, of the effective codebooks.
+  struct Gradients {
+    std::vector<Matrix> codebooks;  // L of K x d; with EMA the sums s of the residuals
+    std::vector<Vector> counts;     // with EMA: L of K, the numbers n of them
+  };
+
   // Declares quantization_layers.{l}.embedding.weight (K x d) and, with SimVQ, quantization_layers.{l}.out_proj.weight
   // (d x d); with EMA also .cluster_size (K) and .embed_avg (K x d), which training keeps to itself. Outside compat the
   // embedding of SimVQ is fixed and only the projection learns (Zhu et al. 2024).
-  ResidualQuantizer(ParameterStore& store, const ModelConfig& config);
+  ResidualQuantizer(ParameterStore& store, QuantizerOptions options);
 
   // Makes room for what is kept beside the parameters.
   void Allocate();
-  // How many floats that takes, and how many more a step does.
+  // How many floats that takes, and how many the gradients.
   Index size() const;
-  Index step_size() const;
+  Index gradients_size() const;
 
   // Codes N(0, 1) as torch.nn.Embedding; out_proj as torch.nn.Linear, or the identity where k-means will set the codes.
   void Initialize(ParameterStore& store, uint64_t seed) const;
@@ -59,7 +97,7 @@ class ResidualQuantizer {
 
   // Gradient of  sum over rows of scale * sum_l loss_l  and of the reconstruction, whose gradient with respect to the
   // decoder's input is dquantized (n x d). Backward writes dz (n x d); AddGradients adds to the effective codebooks'
-  // gradients (or to EMA's sums): part `part` of `parts` of the codes.  tape, quantized: as Forward left them.
+  // gradients, after ZeroGradients: part `part` of `parts` of the codes.  tape, quantized: as Forward left them.
   //   quantization: dz = J^T dquantized + commitment;  dC_l[k_l] += 2 scale w_c (q_l - r_l), w_c the codebook weight
   //   joint:        the same, and dC_l[k_l] += dquantized
   //   hopwise:      the commitment term of level 1 only, as the reference's graph has it
@@ -68,17 +106,19 @@ class ResidualQuantizer {
   // taken as constant (Fifty et al. 2024, eq. 4). The identity where it is not defined.
   void Backward(const Tape& tape, const ConstMatrixRef& quantized, const ConstMatrixRef& dquantized, float scale,
                 Range rows, MatrixRef dz) const;
-  void AddGradients(const Tape& tape, const ConstMatrixRef& dquantized, float scale, Index part, Index parts);
+  void AddGradients(const Tape& tape, const ConstMatrixRef& dquantized, float scale, Index part, Index parts,
+                    Gradients& gradients) const;
+  // Makes room where there is none yet.
+  void ZeroGradients(Gradients& gradients) const;
+  // Adds the gradients of the parameters, which those of the effective codebooks imply, to a buffer of the store's
+  // layout.
+  void FinishBackward(const ParameterStore& store, const Gradients& gradients, Vector& of_parameters) const;
 
-  // Turns the gradients of the effective codebooks, gathered since ZeroGradients(), into those of the parameters.
-  void FinishBackward(ParameterStore& store);
-  void ZeroGradients();
-
-  // With CodebookUpdate::kEma: moves the codebooks by what AddGradients gathered since ZeroGradients(), n_k items with
+  // With CodebookUpdate::kEma: moves the codebooks by what AddGradients gathered, n_k items with
   // residuals that sum to s_k (van den Oord et al. 2017, A.1; Laplace smoothing as in Razavi et al. 2019):
   //   N_k = g N_k + (1 - g) n_k,  m_k = g m_k + (1 - g) s_k,  c_k = m_k / ((N_k + e) / (N + K e) N)
   // with g = ema_decay, e = 1e-5, N = sum_k N_k. At first N_k = 1 and m_k = c_k. Otherwise does nothing.
-  void UpdateAverages(ParameterStore& store);
+  void UpdateAverages(ParameterStore& store, const Gradients& gradients) const;
 
   // codes: n x L -> quantized: n x d, the sum of the codes' vectors in level order.
   void Lookup(const ConstCodeMatrixRef& codes, MatrixRef quantized) const;
@@ -103,21 +143,10 @@ class ResidualQuantizer {
   Index embedding(Index level) const { return embeddings_[level]; }  // handle
 
  private:
-  bool ema() const { return !average_counts_.empty(); }
+  bool ema() const { return options_.update == CodebookUpdate::kEma; }
   static void RotateGradient(const ConstMatrixRef& z, const ConstMatrixRef& quantized, MatrixRef dz);
 
-  CodebookGradient gradient_;
-  GradientEstimator estimator_;
-  Compat compat_;
-  bool kmeans_init_;
-  float commitment_weight_;
-  float codebook_weight_;
-  float ema_decay_;
-  std::vector<double> sinkhorn_epsilon_;
-  Index sinkhorn_iterations_;
-  Index encode_beam_;
-  Index latent_dim_;
-  std::vector<Index> codebook_sizes_;
+  QuantizerOptions options_;
   std::vector<Index> embeddings_;      // handles
   std::vector<Index> projections_;     // handles, -1 without SimVQ
   std::vector<Index> average_counts_;  // handles of N (K x 1); none without EMA
@@ -125,8 +154,6 @@ class ResidualQuantizer {
   std::vector<Matrix> codebooks_;
   std::vector<SearchableCodebook> searchable_;
   CodeProducts products_;
-  std::vector<Matrix> codebook_gradients_;  // EMA: the sums s of a step
-  std::vector<Vector> step_counts_;         // EMA: the counts n of a step
 };
 
 }  // namespace rqvae

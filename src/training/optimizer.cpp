@@ -29,22 +29,35 @@ double GroupScale(const OptimizerConfig& config, ParameterGroup group) {
   return 0;
 }
 
-void ClipGradients(ParameterStore& store, double clip) {
+void ClipGradients(const ParameterStore& store, double clip, Vector& gradients) {
   double square = 0;
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& p = store.parameter(handle);
     if (!p.trained) continue;
     // Four sums side by side: a single one would wait for each addition.
     double lanes[4] = {0, 0, 0, 0};
-    const float* g = store.gradients().data() + p.offset;
+    const float* g = gradients.data() + p.offset;
     for (Index i = 0; i < p.size; ++i) lanes[i % 4] += static_cast<double>(g[i]) * g[i];
     square += lanes[0] + lanes[1] + lanes[2] + lanes[3];
   }
   const double scale = clip / (std::sqrt(square) + 1e-6);
-  if (scale < 1) store.gradients() *= static_cast<float>(scale);
+  if (scale < 1) gradients *= static_cast<float>(scale);
 }
 
 }  // namespace
+
+int Optimizer::StateVectors(const OptimizerConfig& config) {
+  switch (config.kind) {
+    case OptimizerKind::kAdam:
+    case OptimizerKind::kAdamW:
+      return 4;
+    case OptimizerKind::kAdagrad:
+      return 2;
+    case OptimizerKind::kSgd:
+      break;
+  }
+  return config.momentum != 0 ? 2 : 0;
+}
 
 Optimizer::Optimizer(const OptimizerConfig& config, const ParameterStore& store) : config_(config) {
   const Index size = store.values().size();
@@ -78,27 +91,28 @@ void Optimizer::Visit(Archive& archive) {
 //   AdamW     p -= a w p;  then Adam without decay
 //   Adagrad   g += w p;  s += g^2;  p -= a g / (sqrt(s) + eps)
 //   SGD       g += w p;  m = momentum m + g (m = g at the first step);  p -= a m
-bool Optimizer::Step(ParameterStore& store, double rate_scale) {
+bool Optimizer::Step(ParameterStore& store, Vector& gradients, double rate_scale) {
   std::swap(state_, previous_);
   state_.steps = previous_.steps + 1;
   state_.beta1_power = previous_.beta1_power * config_.beta1;
   state_.beta2_power = previous_.beta2_power * config_.beta2;
-  if (config_.gradient_clip > 0) ClipGradients(store, config_.gradient_clip);
-  store.KeepPrevious();
+  if (config_.gradient_clip > 0) ClipGradients(store, config_.gradient_clip, gradients);
+  previous_values_.resize(store.values().size());
+  store.values().swap(previous_values_);
   std::atomic<bool> finite = true;
   ForRanges(store.values().size(), kLeastFloats, kLanes, [&](Range range) {
-    if (!StepRange(store, rate_scale, range)) finite = false;
+    if (!StepRange(store, gradients, rate_scale, range)) finite = false;
   });
   return finite;
 }
 
 void Optimizer::UndoStep(ParameterStore& store) {
   std::swap(state_, previous_);
-  store.RestorePrevious();
+  store.values().swap(previous_values_);
 }
 
 // The part of the step that is in this range of the buffers.
-bool Optimizer::StepRange(ParameterStore& store, double rate_scale, Range range) {
+bool Optimizer::StepRange(ParameterStore& store, const Vector& gradients, double rate_scale, Range range) {
   const float beta1 = static_cast<float>(config_.beta1), beta2 = static_cast<float>(config_.beta2);
   const float one_minus_beta1 = static_cast<float>(1 - config_.beta1);
   const float one_minus_beta2 = static_cast<float>(1 - config_.beta2);
@@ -112,7 +126,7 @@ bool Optimizer::StepRange(ParameterStore& store, double rate_scale, Range range)
         std::min(parameter.offset + (parameter.size + kLanes - 1) / kLanes * kLanes, range.first + range.count);
     const Index first = std::max(parameter.offset, range.first);
     if (first >= end) continue;
-    const float* before = store.previous().data();
+    const float* before = previous_values_.data();
     float* p = store.values().data();
     if (!parameter.trained) {
       std::copy(before + first, before + end, p + first);
@@ -124,7 +138,7 @@ bool Optimizer::StepRange(ParameterStore& store, double rate_scale, Range range)
     const F32x4 shrink = Splat(decoupled ? static_cast<float>(1 - rate * decay) : 1.0f);
     const F32x4 l2 = Splat(decoupled ? 0.0f : static_cast<float>(decay));
     const bool decays = decay != 0;
-    const float* g = store.gradients().data();
+    const float* g = gradients.data();
     const bool has_momentum = state_.first.size() > 0;
     const float *m_before = previous_.first.data(), *v_before = previous_.second.data();
     float *m = state_.first.data(), *v = state_.second.data();

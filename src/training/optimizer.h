@@ -4,11 +4,26 @@
 #define RQVAE_OPTIMIZER_H_
 
 #include "archive.h"
-#include "config.h"
-#include "parallel.h"
 #include "parameter_store.h"
 
 namespace rqvae {
+
+enum class OptimizerKind { kAdam, kAdamW, kAdagrad, kSgd };
+
+// PyTorch's definitions and defaults.
+struct OptimizerConfig {
+  OptimizerKind kind = OptimizerKind::kAdam;
+  double learning_rate = 1e-3;
+  double encoder_learning_rate_scale = 1.0;  // the encoder's rate is learning_rate times this; the others likewise
+  double decoder_learning_rate_scale = 1.0;
+  double codebook_learning_rate_scale = 1.0;
+  double gradient_clip = 0.0;  // largest global norm of all gradients; 0: no clipping
+  double weight_decay = 0.0;   // L2 in the gradient; decoupled for AdamW
+  double beta1 = 0.9;          // Adam, AdamW
+  double beta2 = 0.999;        // Adam, AdamW
+  double epsilon = 1e-8;       // Adam, AdamW; Adagrad's is 1e-10
+  double momentum = 0.0;       // SGD
+};
 
 // Holds only its own state. Statistics of the input are never touched; weight decay applies to parameters marked
 // `decayed`.
@@ -16,11 +31,14 @@ class Optimizer {
  public:
   Optimizer(const OptimizerConfig& config, const ParameterStore& store);
 
-  // One step from store.gradients(), at learning rate config.learning_rate * rate_scale (times the group's scale). With
+  // How many vectors of the store's size its state takes, with what it was before the last step.
+  static int StateVectors(const OptimizerConfig& config);
+
+  // One step from the gradients (of the store's layout), at learning rate config.learning_rate * rate_scale (times the group's scale). With
   // gradient_clip the gradients are first scaled as torch.nn.utils.clip_grad_norm_ does: by clip / (norm + 1e-6) if
   // that is below one, norm being that of all trained parameters' gradients together. Returns whether all values and
   // moments are finite; what they were before is kept until the next step.
-  bool Step(ParameterStore& store, double rate_scale = 1.0);
+  bool Step(ParameterStore& store, Vector& gradients, double rate_scale = 1.0);
   // Takes the last Step back, here and in the store. Once a step.
   void UndoStep(ParameterStore& store);
 
@@ -41,11 +59,13 @@ class Optimizer {
     Vector second;  // Adam: second moment; Adagrad: sum of squares
   };
 
-  bool StepRange(ParameterStore& store, double rate_scale, Range range);
+  bool StepRange(ParameterStore& store, const Vector& gradients, double rate_scale, Range range);
 
   OptimizerConfig config_;
   State state_;
-  State previous_;  // before the last step: a step makes all moments anew, as it does the values
+  // Before the last step, which makes all moments and values anew: nothing is copied, the buffers change places.
+  State previous_;
+  Vector previous_values_;
 };
 
 }  // namespace rqvae

@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-#include "config.h"
-
 namespace rqvae {
+
+enum class Schedule { kConstant, kCosine, kLinear };
 
 // The factor on the learning rate at a step, 0 <= step < total: rises linearly over the warm-up (a share of all steps),
 // then follows the schedule down to zero over what is left (cosine: Loshchilov & Hutter 2017, without restarts).

@@ -19,12 +19,11 @@
 #include "archive.h"
 #include "id_statistics.h"
 #include "id_table.h"
+#include "model.h"
 #include "residual_quantizer.h"
 #include "row_source.h"
 
 namespace rqvae {
-
-class Model;
 
 class Separation {
  public:

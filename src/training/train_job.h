@@ -7,27 +7,24 @@
 #include <string>
 #include <vector>
 
-#include "config.h"
 #include "dead_codes.h"
-#include "id_statistics.h"
+#include "epoch_rows.h"
+#include "evaluation.h"
 #include "initializer.h"
 #include "job.h"
+#include "losses.h"
+#include "memory_need.h"
 #include "model.h"
+#include "noise.h"
 #include "optimizer.h"
 #include "row_order.h"
 #include "row_source.h"
+#include "separation.h"
+#include "snapshot.h"
+#include "train_config.h"
+#include "train_step.h"
 
 namespace rqvae {
-
-// What the weights of one moment are worth: IDs are those that Encode gives to all rows, the rest is of the validation
-// rows.
-struct Evaluation {
-  IdStatistics ids;
-  Index validation_rows = 0;
-  double reconstruction = 0;
-  double quantize = 0;
-  double explained_variance = 0;  // 1 - sum ||y - x~||^2 / sum ||x~ - mean||^2
-};
 
 // What one epoch came to: losses (without norms and distinct IDs) are means over its steps' items, while the weights
 // moved.
@@ -40,17 +37,8 @@ struct EpochRecord {
   std::optional<Evaluation> evaluation;  // at the end of the epoch, see TrainConfig::evaluate_every
 };
 
-// The weights of one moment, kept.
-struct Snapshot {
-  Index epoch = -1;  // -1: before the first epoch
-  double loss = 0;   // what Select::kLoss goes by
-  Evaluation evaluation;
-  Vector values;
-};
-
-// Applies the optimiser's step to a model whose gradients are ready. Throws kDiverged and leaves the weights as they
-// were, and the optimiser, when the loss or a weight is no longer finite; `where` begins the message.
-void ApplyStep(Model& model, Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where);
+// The memory of the model, its initialisation and its training.
+MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfig& config);
 
 // Trains the model in place, initialising it first where needed. A dropped job leaves the last whole step in the model
 // (or, while initialising, the model as it was); a finished one leaves what TrainConfig::select says.
@@ -79,8 +67,7 @@ class TrainJob : public Job {
   std::optional<Losses> epoch_losses() const;
   const std::vector<EpochRecord>& history() const { return history_; }
   const std::optional<Evaluation>& start() const { return start_; }  // with validation rows
-  const std::optional<Snapshot>& best_by_loss() const { return best_by_loss_; }
-  const std::optional<Snapshot>& best_by_collision() const { return best_by_collision_; }
+  const BestEpochs& best() const { return best_; }
   bool stopped_early() const { return stopped_early_; }
   // The snapshot that a finished job has put into the model; null when that is the last step's weights.
   const Snapshot* selected() const;
@@ -93,43 +80,36 @@ class TrainJob : public Job {
   void Restore(const uint8_t* bytes, size_t size);
 
  private:
+  // The numbers are in checkpoints.
   enum class Phase : uint8_t {
-    kSplit,
-    kInitialize,
-    kResiduals,
-    kEvaluate,
-    kValidate,
-    kSeparate,
-    kStartEpoch,
-    kTrain,
-    kDone
+    kSplit = 0,
+    kInitialize = 1,
+    kResidualNoise = 2,
+    kEvaluate = 3,
+    kSeparate = 5,
+    kStartEpoch = 6,
+    kTrain = 7,
+    kDone = 8
   };
 
   void Slice();
-  [[noreturn]] void RefuseItem(Index row_of_block);
+  [[noreturn]] void RefuseItem(Index row);
   [[noreturn]] void Diverge(const std::string& what);
   void FinishSplit();
   void Begin();
-  void ResidualBlock();
   void EvaluateOrGoOn();
-  void StartEpoch();
   void ShuffleRows();
-  bool HasOrder(Index end);
-  void ReadShuffled(Index first, Index rows);
+  void StartEpoch();
   void TrainBlock();
   void FinishStep();
-  void FinishTraining();
-  void EvaluateBlock();
-  void ValidateBlock();
+  void FinishEpochSteps();
   void SeparateOrGoOn();
   void FinishEvaluation();
   void NextEpoch();
-  StepExtras Extras() const;
-  void Consider(const Evaluation& evaluation, double loss, Index epoch);
   void Finish();
+  // checkpoint.cpp
   void Visit(Archive& archive, Phase& phase, Vector& values);
   bool Fits(Phase phase) const;
-  Losses EpochMeans(Index rows) const;
 
   Model* model_;
   const RowSource* source_;
@@ -139,41 +119,30 @@ class TrainJob : public Job {
   Index validation_rows_;
   SubsetRows training_;  // once the rows are split
   SubsetRows validation_;
-  Optimizer optimizer_;
-  DeadCodes dead_codes_;
-  Separation separation_;
-  Vector begun_with_;                     // the weights, until there are best ones
-  Matrix residuals_;                      // pool of the residual noise
-  std::unique_ptr<RowSampler> sampler_;   // of its rows
-  std::vector<uint32_t> residual_names_;  // which they are, while it is being filled
   std::unique_ptr<InitializeJob> initialize_;
+
+  TrainStep train_step_;
+  Optimizer optimizer_;
+  ResidualNoise noise_;
+  Separation separation_;
+  DeadCodes dead_codes_;
+  EpochRows rows_;
+  EvaluationPass evaluation_;
+
   Phase phase_ = Phase::kSplit;
   std::optional<Phase> after_split_;  // what a checkpoint says
   Index epoch_ = 0;                   // -1 while the start is evaluated
   int64_t step_ = 0;
   int64_t total_steps_ = 0;
-  Index position_ = 0;  // within the epoch's order, or of an evaluation: first row not yet seen
-  Index in_batch_ = 0;  // rows of the current batch already added
-  Index planned_ = 0;   // rows of the current batch already planned (balanced assignment)
-  EpochShuffle order_;
-  Index announced_ = 0;  // where the window ends that was announced to the rows' source
-  Matrix block_;
-  Index block_read_ = 0;  // rows of the block that were read already: it may span windows
+  Index position_ = 0;  // of the batch under way within the epoch's order
   Losses last_losses_;
   Index last_batch_size_ = 0;
-  Losses epoch_sums_;  // weighted by items
   double last_rate_ = 0;
-  CodeMatrix codes_;  // of the evaluation pass
-  IdCounter ids_;
-  Evaluation evaluation_;
-  double validation_error_ = 0;  // sums over the validation rows
-  double validation_energy_ = 0;
-  std::vector<double> validation_mean_;
+  EpochLosses epoch_losses_;
   std::vector<EpochRecord> history_;
   std::optional<Evaluation> start_;
-  std::optional<Snapshot> best_by_loss_;
-  std::optional<Snapshot> best_by_collision_;
-  Index without_better_ = 0;  // evaluations since the last better one
+  Vector begun_with_;  // the weights, until there are best ones
+  BestEpochs best_;
   bool stopped_early_ = false;
 };
 

@@ -1,0 +1,28 @@
+#include "fingerprint.h"
+
+#include "hash.h"
+
+namespace rqvae {
+
+uint64_t Fingerprint(const Model& model) {
+  const ModelConfig& config = model.config();
+  const ParameterStore& store = model.store();
+  uint64_t hash = kNumericsVersion;
+  auto add = [&hash](const void* data, size_t size) { hash = HashBytes(data, size, hash); };
+  const uint32_t functions[] = {static_cast<uint32_t>(config.activation), static_cast<uint32_t>(config.compat),
+                                static_cast<uint32_t>(config.input_scaling), static_cast<uint32_t>(config.encode_beam)};
+  add(functions, sizeof functions);
+  for (Index handle = 0; handle < store.count(); ++handle) {
+    const Parameter& p = store.parameter(handle);
+    if (p.group == ParameterGroup::kDecoder || p.group == ParameterGroup::kState) continue;
+    add(p.name.data(), p.name.size());
+    for (const Index extent : p.shape) {
+      const auto fixed = static_cast<uint64_t>(extent);
+      add(&fixed, sizeof fixed);
+    }
+    add(store.values().data() + p.offset, sizeof(float) * static_cast<size_t>(p.size));
+  }
+  return hash;
+}
+
+}  // namespace rqvae

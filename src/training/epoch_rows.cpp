@@ -1,0 +1,38 @@
+#include "epoch_rows.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace rqvae {
+
+void EpochRows::Start(uint64_t seed, uint64_t epoch, Index rows) {
+  order_ = EpochShuffle(seed, epoch, rows);
+  announced_ = read_ = 0;
+}
+
+bool EpochRows::HasOrder(Index end) {
+  if (static_cast<Index>(order_.order().size()) >= end) return true;
+  order_.Extend();
+  return false;
+}
+
+const Matrix& EpochRows::Read(const RowSource& training, Index first, Index count) {
+  block_.resize(count, training.dim());
+  while (read_ < count) {
+    const Index at = first + read_;
+    const std::vector<Index>& window_ends = order_.window_ends();
+    const auto window = std::upper_bound(window_ends.begin(), window_ends.end(), at);
+    if (*window != announced_) {
+      const Index begin = window == window_ends.begin() ? 0 : *(window - 1);
+      training.Want(row_ids(begin), *window - begin);
+      announced_ = *window;
+    }
+    const Index rows = std::min(count - read_, *window - at);
+    training.Read(row_ids(at), rows, block_.middleRows(read_, rows));
+    read_ += rows;
+  }
+  read_ = 0;
+  return block_;
+}
+
+}  // namespace rqvae

@@ -1,0 +1,33 @@
+// The training rows of an epoch, block by block in their shuffled order.
+#ifndef RQVAE_EPOCH_ROWS_H_
+#define RQVAE_EPOCH_ROWS_H_
+
+#include "matrix.h"
+#include "row_order.h"
+#include "row_source.h"
+
+namespace rqvae {
+
+class EpochRows {
+ public:
+  void Start(uint64_t seed, uint64_t epoch, Index rows);
+
+  // Whether the order reaches so far; if not, does a slice for it.
+  bool HasOrder(Index end);
+  // The rows of the places first, first + 1, ...; HasOrder(first + count) must have been true. Only one window of the
+  // shuffle need be there at a time: when Read throws RowsMissing, what it read of one window is kept while the next is
+  // fetched, and the same call goes on. The block is valid until the next call.
+  const Matrix& Read(const RowSource& training, Index first, Index count);
+  // Who they are, among the training rows.
+  const uint32_t* row_ids(Index first) const { return order_.order().data() + first; }
+
+ private:
+  EpochShuffle order_;
+  Index announced_ = 0;  // where the window ends that was announced to the source
+  Matrix block_;
+  Index read_ = 0;  // rows of the block that were read already
+};
+
+}  // namespace rqvae
+
+#endif  // RQVAE_EPOCH_ROWS_H_

@@ -1,0 +1,245 @@
+#include "train_step.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "error.h"
+#include "parallel.h"
+#include "simd.h"
+
+namespace rqvae {
+
+struct Pass {
+  Matrix target;  // x~
+  Matrix input;   // x~ + noise
+  Mlp::Tape encoder_tape;
+  Matrix latent;
+  ResidualQuantizer::Tape tape;
+  Matrix quantized;
+  Mlp::Tape decoder_tape;
+  Matrix decoded;
+  OutputHead::Tape head_tape;
+  Matrix output;  // y
+  RowLosses losses;
+  // And back.
+  Matrix doutput;
+  Matrix dquantized;
+  Matrix dlatent;
+
+  void Resize(const Model& model, Index n, bool backward);
+  // The parts of the way there, for some rows of the block; ScaleInput leaves the input without noise.
+  void ScaleInput(const Model& model, const ConstMatrixRef& items, Range rows);
+  void EncoderForward(const Model& model, Range rows);
+  // codes: n x L, or null for those of Encode.
+  void DecoderForward(const Model& model, const CodeMatrix* codes, Range rows);
+};
+
+void Pass::Resize(const Model& model, Index n, bool backward) {
+  const ModelConfig& config = model.config();
+  target.resize(n, config.input_dim);
+  input.resize(n, config.input_dim);
+  model.encoder().Resize(n, backward, encoder_tape);
+  latent.resize(n, config.latent_dim);
+  model.quantizer().Resize(n, tape);
+  quantized.resize(n, config.latent_dim);
+  model.decoder().Resize(n, backward, decoder_tape);
+  decoded.resize(n, config.input_dim);
+  model.head().Resize(n, config.input_dim, head_tape);
+  output.resize(n, config.input_dim);
+  losses.Resize(n, config.levels());
+  if (!backward) return;
+  doutput.resize(n, config.input_dim);
+  dquantized.resize(n, config.latent_dim);
+  dlatent.resize(n, config.latent_dim);
+}
+
+void Pass::ScaleInput(const Model& model, const ConstMatrixRef& items, Range rows) {
+  auto own = target.middleRows(rows.first, rows.count);
+  model.scaler().Scale(model.store(), items.middleRows(rows.first, rows.count), own);
+  input.middleRows(rows.first, rows.count) = own;
+}
+
+void Pass::EncoderForward(const Model& model, Range rows) {
+  model.encoder().Forward(model.store(), input, rows, encoder_tape, latent);
+}
+
+void Pass::DecoderForward(const Model& model, const CodeMatrix* codes, Range rows) {
+  model.quantizer().Forward(latent, codes, rows, tape, quantized);
+  model.decoder().Forward(model.store(), quantized, rows, decoder_tape, decoded);
+  model.head().Forward(decoded, rows, head_tape, output);
+  ReconstructionForward(model.config(), output, target, rows, losses);
+  MeasureQuantization(model.quantizer(), latent, tape, rows, losses);
+}
+
+namespace {
+
+void RequireDecoder(const Model& model) {
+  if (model.part() == Part::kEncoder) {
+    throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and has no losses");
+  }
+}
+
+}  // namespace
+
+TrainStep::TrainStep(Model* model) : model_(model), pass_(std::make_unique<Pass>()) {}
+
+TrainStep::~TrainStep() = default;
+
+MemoryNeed NeedOfStep(const Model& model, Index batch_size) {
+  const ModelConfig& config = model.config();
+  MemoryNeed need = NeedOf(model);
+  need.work = need.Floats(model.store().size()) + need.Floats(model.quantizer().gradients_size());
+  if (!config.balanced()) return need;
+  Index codes = 0;
+  for (size_t l = 0; l < config.sinkhorn_epsilon.size(); ++l) {
+    if (config.sinkhorn_epsilon[l] > 0) codes = std::max(codes, config.codebook_sizes[l]);
+  }
+  // The costs and their transpose; latents and residuals.
+  need.batch = 2 * need.Floats(batch_size, codes) + 2 * need.Floats(batch_size, config.latent_dim);
+  return need;
+}
+
+void TrainStep::Begin(Index batch_size, uint64_t number, const StepTerms& terms) {
+  const bool balanced = model_->config().balanced();
+  RequireDecoder(*model_);
+  if (balanced) RequireMemory(NeedOfStep(*model_, batch_size));
+  gradients_.setZero(model_->store().size());
+  model_->quantizer().ZeroGradients(codebook_gradients_);
+  planned_latents_.resize(balanced ? batch_size : 0, model_->config().latent_dim);
+  planned_ = balanced ? 0 : batch_size;
+  added_ = 0;
+  losses_ = {};
+  number_ = number;
+  terms_ = terms;
+  batch_size_ = batch_size;
+}
+
+Range TrainStep::next() const {
+  const Index first = planned_ < batch_size_ ? planned_ : added_;
+  return {first, std::min(kRowBlock, batch_size_ - first)};
+}
+
+void TrainStep::Add(const ConstMatrixRef& items, const uint32_t* row_ids) {
+  pass_->Resize(*model_, items.rows(), true);
+  if (planned_ < batch_size_) {
+    Plan(items, row_ids);
+  } else {
+    AddGradients(items, row_ids);
+  }
+}
+
+const ResidualQuantizer::Tape* TrainStep::last_block() const { return added_ > 0 ? &pass_->tape : nullptr; }
+
+// Of rows of a block: with the step's noise.
+void TrainStep::EncoderForward(const ConstMatrixRef& items, const uint32_t* row_ids, Range rows) {
+  const ModelConfig& config = model_->config();
+  pass_->ScaleInput(*model_, items, rows);
+  MatrixRef input = pass_->input.middleRows(rows.first, rows.count);
+  if (config.input_noise > 0) {
+    AddNoise(config.seed, number_, row_ids + rows.first, static_cast<float>(config.input_noise), input);
+  }
+  if (terms_.noise != nullptr) terms_.noise->Add(config.seed, number_, row_ids + rows.first, input);
+  pass_->EncoderForward(*model_, rows);
+}
+
+void TrainStep::Plan(const ConstMatrixRef& items, const uint32_t* row_ids) {
+  Pass& pass = *pass_;
+  ForRanges(items.rows(), model_->least_rows(), kLanes,
+            [&](Range rows) { EncoderForward(items, row_ids, rows); });
+  planned_latents_.middleRows(planned_, items.rows()) = pass.latent;
+  planned_ += items.rows();
+  if (planned_ < batch_size_) return;
+  planned_codes_.resize(batch_size_, model_->config().levels());
+  model_->quantizer().AssignBatch(planned_latents_, planned_codes_);
+}
+
+void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_ids) {
+  const Model& model = *model_;
+  const ModelConfig& config = model.config();
+  Pass& pass = *pass_;
+  const Index n = items.rows();
+  const float per_item = 1.0f / static_cast<float>(batch_size_);
+  CodeMatrix planned;
+  if (config.balanced()) planned = planned_codes_.middleRows(added_, n);
+  // What concerns a row alone, there and back ...
+  ForRanges(n, model.least_rows(), kLanes, [&](Range rows) {
+    EncoderForward(items, row_ids, rows);
+    pass.DecoderForward(model, config.balanced() ? &planned : nullptr, rows);
+    ReconstructionBackward(config, pass.output, pass.target, rows, batch_size_, pass.doutput);
+    model.head().Backward(pass.output, rows, pass.head_tape, pass.doutput);
+    MatrixRef dquantized = pass.dquantized;
+    model.decoder().Backward(model.store(), pass.doutput, rows, pass.decoder_tape, &dquantized);
+    model.quantizer().Backward(pass.tape, pass.quantized, pass.dquantized, per_item, rows, pass.dlatent);
+    if (terms_.separation != nullptr) {
+      terms_.separation->AddGradient(model.quantizer(), row_ids, pass.latent, per_item, rows, pass.dlatent,
+                                     pass.losses.separation.data());
+    }
+    model.encoder().Backward(model.store(), pass.dlatent, rows, pass.encoder_tape, nullptr);
+  });
+  // ... then the sums over rows, each thread for its parameters.
+  const Index parts = n < 2 * model.least_rows() ? 1 : Threads();
+  ForParts(parts, [&](Index part) {
+    model.decoder().AddGradients(model.store(), pass.quantized, pass.doutput, pass.decoder_tape, part, parts,
+                                 gradients_);
+    model.quantizer().AddGradients(pass.tape, pass.dquantized, per_item, part, parts, codebook_gradients_);
+    model.encoder().AddGradients(model.store(), pass.input, pass.dlatent, pass.encoder_tape, part, parts, gradients_);
+  });
+  added_ += n;
+  losses_.Add(config, pass.losses, pass.tape);
+}
+
+Losses TrainStep::Finish() {
+  model_->quantizer().FinishBackward(model_->store(), codebook_gradients_, gradients_);
+  batch_size_ = 0;
+  return losses_.Means(model_->config());
+}
+
+void TrainStep::Apply(Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where) {
+  ParameterStore& store = model_->store();
+  if (std::isfinite(losses.loss)) {
+    bool finite = optimizer.Step(store, gradients_, rate_scale);
+    if (finite) {
+      const bool moves_averages = model_->config().codebook_update == CodebookUpdate::kEma;
+      if (moves_averages) model_->quantizer().UpdateAverages(store, codebook_gradients_);
+      finite = !moves_averages || store.values().allFinite();
+    }
+    if (!finite) optimizer.UndoStep(store);
+    model_->ParametersChanged();
+    if (finite) return;
+  }
+  throw Error(ErrorKind::kDiverged, where +
+                                        ": the loss or a weight is no longer finite. Lower {learning_rate} or check "
+                                        "the items for extreme values");
+}
+
+Losses TrainStep::Run(const ConstMatrixRef& batch, uint64_t number) {
+  std::vector<uint32_t> row_ids(static_cast<size_t>(batch.rows()));
+  std::iota(row_ids.begin(), row_ids.end(), 0u);
+  Begin(batch.rows(), number);
+  for (Range rows = next(); rows.count > 0; rows = next()) {
+    Add(batch.middleRows(rows.first, rows.count), row_ids.data() + rows.first);
+  }
+  return Finish();
+}
+
+Losses Evaluate(const Model& model, const ConstMatrixRef& items) {
+  RequireDecoder(model);
+  Pass pass;
+  BatchLosses losses;
+  for (Index first = 0; first < items.rows(); first += kRowBlock) {
+    const ConstMatrixRef block = items.middleRows(first, std::min(kRowBlock, items.rows() - first));
+    pass.Resize(model, block.rows(), false);
+    ForRanges(block.rows(), model.least_rows(), kLanes, [&](Range rows) {
+      pass.ScaleInput(model, block, rows);
+      pass.EncoderForward(model, rows);
+      pass.DecoderForward(model, nullptr, rows);
+    });
+    ItemOutOfRange::Check(pass.latent, first);
+    losses.Add(model.config(), pass.losses, pass.tape);
+  }
+  return losses.Means(model.config());
+}
+
+}  // namespace rqvae

@@ -1,0 +1,88 @@
+// One step of training: forward, losses, backward, and the optimiser's update.
+//
+// The rows of a batch are taken in blocks of kRowBlock; gradients add up in block order (matrix.h). Codes are those that
+// Encode gives, unless the assignment is balanced (sinkhorn.h): that needs the latents of the whole batch before the
+// first gradient, so that each block comes twice.
+//
+// Compat::kHopwise: the commitment term of level 1 only reaches the encoder (its residual is cut from the graph).
+#ifndef RQVAE_TRAIN_STEP_H_
+#define RQVAE_TRAIN_STEP_H_
+
+#include <memory>
+#include <string>
+
+#include "losses.h"
+#include "memory_need.h"
+#include "model.h"
+#include "noise.h"
+#include "optimizer.h"
+#include "separation.h"
+
+namespace rqvae {
+
+// What a step may have beyond the configuration's terms. Null: without.
+struct StepTerms {
+  const ResidualNoise* noise = nullptr;
+  const Separation* separation = nullptr;
+};
+
+struct Pass;  // what a block of rows becomes on its way through the model and back
+
+class TrainStep {
+ public:
+  // The model must outlive it, and have a decoder.
+  explicit TrainStep(Model* model);
+  ~TrainStep();
+
+  // Starts a step; one under way is dropped. `number` and the rows' IDs name the noise; the terms must outlive the step.
+  // Throws kInvalidInput for a model without a decoder, kOutOfMemory where balancing the batch needs too much.
+  void Begin(Index batch_size, uint64_t number, const StepTerms& terms = {});
+  bool under_way() const { return batch_size_ > 0; }
+  Index batch_size() const { return batch_size_; }  // 0: none is under way
+  void Drop() { batch_size_ = 0; }
+  // The rows of the batch that Add wants next; none (count 0) when it has seen what it needs.
+  Range next() const;
+  // items: these rows, not scaled; row_ids: who they are.
+  void Add(const ConstMatrixRef& items, const uint32_t* row_ids);
+  // What the last Add quantised and how; null where it only planned their balanced assignment.
+  const ResidualQuantizer::Tape* last_block() const;
+  // Ends the step: the losses; gradients() holds the parameters' gradients.
+  Losses Finish();
+  Vector& gradients() { return gradients_; }
+
+  // Applies the optimiser's step, and what gradients do not move (EMA). Throws kDiverged and leaves the weights as they
+  // were, and the optimiser, when the loss or a weight is no longer finite; `where` begins the message.
+  void Apply(Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where);
+
+  // Begin, Add and Finish over a batch in memory, whose rows are named by their places.
+  Losses Run(const ConstMatrixRef& batch, uint64_t number);
+
+ private:
+  void Plan(const ConstMatrixRef& items, const uint32_t* row_ids);
+  void AddGradients(const ConstMatrixRef& items, const uint32_t* row_ids);
+  void EncoderForward(const ConstMatrixRef& items, const uint32_t* row_ids, Range rows);
+
+  Model* model_;
+  std::unique_ptr<Pass> pass_;
+  Vector gradients_;  // of the store's layout
+  ResidualQuantizer::Gradients codebook_gradients_;
+  // The step under way.
+  Index batch_size_ = 0;
+  uint64_t number_ = 0;
+  StepTerms terms_;
+  Index planned_ = 0;       // rows whose latents are known, with balanced assignment
+  Index added_ = 0;         // rows whose gradients are added
+  Matrix planned_latents_;  // batch x d
+  CodeMatrix planned_codes_;
+  BatchLosses losses_;
+};
+
+// The losses of a batch without noise and with the codes that Encode gives. Throws ItemOutOfRange.
+Losses Evaluate(const Model& model, const ConstMatrixRef& items);
+
+// The memory of the model and of steps over batches of this size.
+MemoryNeed NeedOfStep(const Model& model, Index batch_size);
+
+}  // namespace rqvae
+
+#endif  // RQVAE_TRAIN_STEP_H_
