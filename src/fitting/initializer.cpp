@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "random.h"
+#include "sums.h"
 
 namespace rqvae {
 namespace {
@@ -227,9 +228,7 @@ void InitializeJob::SetLinearPath(const Matrix& directions, const Vector& mean) 
   store.value(draft_->encoder().skip_weight()) = directions;
   MatrixMap bias = store.value(draft_->encoder().skip_bias());
   for (Index i = 0; i < directions.rows(); ++i) {
-    float dot = 0;
-    for (Index j = 0; j < directions.cols(); ++j) dot += directions(i, j) * mean[j];
-    bias(i, 0) = -dot;
+    bias(i, 0) = -Dot(directions.row(i).data(), mean.data(), directions.cols());
   }
   store.value(draft_->decoder().skip_weight()) = directions.transpose();
   store.value(draft_->decoder().skip_bias()).col(0) = mean;

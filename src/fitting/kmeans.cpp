@@ -4,12 +4,12 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <utility>
 
 #include "gemm_kernel.h"
 #include "id_table.h"
 #include "parallel.h"
 #include "sorting.h"
+#include "sums.h"
 
 namespace rqvae {
 namespace {
@@ -20,13 +20,6 @@ using kernel::kTileRows;
 constexpr Index kLeastWork = 1 << 18;         // multiplications that a thread should have
 constexpr Index kSliceWork = 1 << 25;         // and that a slice may have
 constexpr Index kSliceRows = 64 * kRowBlock;  // of a pass that only adds up
-
-// Summed over ascending dimensions.
-float SquaredDistance(Matrix::ConstRowXpr x, Matrix::ConstRowXpr y) {
-  float sum = 0;
-  for (Index j = 0; j < x.size(); ++j) sum += (x[j] - y[j]) * (x[j] - y[j]);
-  return sum;
-}
 
 // A float that is not less.
 float RoundedUp(double x) { return static_cast<float>(x * (1 + 1e-6)); }
@@ -199,7 +192,8 @@ void KmeansJob::MeasureCandidates(Range blocks) {
           const float squares = norms_[static_cast<size_t>(i)] + norms_[static_cast<size_t>(candidate)];
           float distance = squares - 2 * dots[(i - first) * kTileCols + t];
           // Little is left of the squares: exactly, so that a row equal to a centre has no weight.
-          if (distance < 1e-3f * squares) distance = SquaredDistance(data_->row(i), data_->row(candidate));
+          if (distance < 1e-3f * squares)
+            distance = SquaredDistance(data_->row(i).data(), data_->row(candidate).data(), d);
           distance = std::min(distance, nearest_[static_cast<size_t>(i)]);
           distances_[static_cast<size_t>(t * n + i)] = distance;
           sum += distance;
@@ -241,7 +235,7 @@ void KmeansJob::AssignBlock() {
 void KmeansJob::Assign(Range rows) {
   const Index d = data_->cols();
   const auto squared_distance = [&](Index i) {
-    return SquaredDistance(data_->row(i), std::as_const(centers_).row(assignment_[static_cast<size_t>(i)]));
+    return SquaredDistance(data_->row(i).data(), centers_.row(assignment_[static_cast<size_t>(i)]).data(), d);
   };
   std::vector<Index> open;  // rows to be searched
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {

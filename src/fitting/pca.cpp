@@ -6,6 +6,7 @@
 
 #include "blas1.h"
 #include "gemm.h"
+#include "sums.h"
 #include "symmetric_eigen.h"
 
 namespace rqvae {
@@ -114,14 +115,14 @@ void PcaJob::OrthonormalizeSlice() {
   const Index d = q_.cols();
   for (double work = 0; work < kSliceDoubles && next_row_ < q_.rows(); ++next_row_) {
     double* const row = q_.row(next_row_).data();
-    const double before = std::sqrt(Dot(d, row, row));
+    const double before = std::sqrt(DotInDoubleLanes(row, row, d));
     for (int pass = 0; pass < 2; ++pass) {
       for (Index e = 0; e < next_row_; ++e) {
         const double* const earlier = q_.row(e).data();
-        Axpy(d, -Dot(d, earlier, row), earlier, row);
+        Axpy(d, -DotInDoubleLanes(earlier, row, d), earlier, row);
       }
     }
-    const double norm = std::sqrt(Dot(d, row, row));
+    const double norm = std::sqrt(DotInDoubleLanes(row, row, d));
     const bool independent = norm > 1e-6 * before && norm > 0;
     for (Index k = 0; k < d; ++k) row[k] = independent ? row[k] / norm : 0;
     work += 4.0 * static_cast<double>(next_row_ + 1) * static_cast<double>(d);
@@ -156,7 +157,7 @@ void PcaJob::ProjectSlice() {
   const Index width = q_.rows(), d = q_.cols();
   for (double work = 0; work < kSliceDoubles && next_row_ < width; ++next_row_) {
     for (Index j = 0; j <= next_row_; ++j) {
-      projected_(next_row_, j) = Dot(d, q_.row(next_row_).data(), rows_.row(j).data());
+      projected_(next_row_, j) = DotInDoubleLanes(q_.row(next_row_).data(), rows_.row(j).data(), d);
     }
     work += static_cast<double>(next_row_ + 1) * static_cast<double>(d);
   }

@@ -9,7 +9,7 @@
 //   * Eigen's reductions (.sum(), .norm(), .dot(), its products) are not used for anything that reaches a result: they
 //     choose their order by size and alignment. Element-wise Eigen arithmetic (+ - * / sqrt) is exact per IEEE 754 and
 //     is used freely; its transcendental functions are not, since tails of a row go through another implementation.
-//     (PCA's small dense algebra, in double, has loops of its own in blas1.h and symmetric_eigen.h.)
+//     (Sums along a row are in sums.h; PCA's small dense algebra, in double, is in blas1.h and symmetric_eigen.h.)
 #ifndef RQVAE_MATRIX_H_
 #define RQVAE_MATRIX_H_
 

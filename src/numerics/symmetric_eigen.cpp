@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "blas1.h"
+#include "sums.h"
 
 namespace rqvae {
 namespace {
@@ -30,7 +31,7 @@ void Reflect(Index n, Index i, double* a, double* diagonal, double* beside, doub
   h[i] = 0;
   if (i == 0) return;
   const double last = u[i - 1];
-  double square = Dot(i - 1, u, u);
+  double square = DotInDoubleLanes(u, u, i - 1);
   if (square < kNegligible * kNegligible) {  // nothing to reflect away
     beside[i - 1] = last;
     return;
@@ -44,7 +45,7 @@ void Reflect(Index n, Index i, double* a, double* diagonal, double* beside, doub
   // elements, but every loop runs along rows.
   std::fill_n(q, i, 0.0);
   for (Index j = 0; j < i; ++j) Axpy(i, u[j] / h[i], a + j * n, q);
-  Axpy(i, -Dot(i, u, q) / (2 * h[i]), u, q);
+  Axpy(i, -DotInDoubleLanes(u, q, i) / (2 * h[i]), u, q);
   for (Index j = 0; j < i; ++j) {
     Axpy(i, -u[j], q, a + j * n);
     Axpy(i, -q[j], u, a + j * n);

@@ -6,6 +6,7 @@
 #include "gemm.h"
 #include "parallel.h"
 #include "simd.h"
+#include "sums.h"
 
 namespace rqvae {
 namespace {
@@ -45,16 +46,6 @@ class Best {
   size_t size_ = 0;
   float worst_ = 0;
 };
-
-// ||x||^2 in four sums that are added at the end: short rows of many partial IDs are measured at each level.
-float SquaredLength(const float* x, Index d) {
-  F32x4 sum = Splat(0);
-  Index j = 0;
-  for (; j + kLanes <= d; j += kLanes) sum += Load(x + j) * Load(x + j);
-  float rest = 0;
-  for (; j < d; ++j) rest += x[j] * x[j];
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]) + rest;
-}
 
 bool Any(I32x4 mask) {
   using I64x2 = int64_t __attribute__((vector_size(16)));
@@ -175,7 +166,7 @@ void BeamSearch(const std::vector<Matrix>& codebooks, const std::vector<Searchab
           const Index row = i * alive + b;
           // Left out where all candidates share it, so that far from the codebook it does not take the digits that tell
           // the codes apart: a width of one is the greedy search in every bit.
-          const float half = alive > 1 ? 0.5f * SquaredLength(centred.row(row).data(), centred.cols()) : 0.0f;
+          const float half = alive > 1 ? 0.5f * SquaredLengthInLanes(centred.row(row).data(), centred.cols()) : 0.0f;
           const float* score = dots.row(shared ? i : row).data();
           if (shared && l > 0) {
             scores.assign(score, score + k);
@@ -204,8 +195,8 @@ void BeamSearch(const std::vector<Matrix>& codebooks, const std::vector<Searchab
         const Index from = i * alive + std::min(b, alive - 1), to = (first + i) * keep + b;
         codes.row(to) = paths.row(from);
         if (errors == nullptr) continue;
-        errors[to] =
-            b < alive ? SquaredLength(residuals.row(from).data(), z.cols()) : std::numeric_limits<float>::infinity();
+        errors[to] = b < alive ? SquaredLengthInLanes(residuals.row(from).data(), z.cols())
+                               : std::numeric_limits<float>::infinity();
       }
     }
   }

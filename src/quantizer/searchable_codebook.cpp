@@ -6,6 +6,7 @@
 
 #include "gemm.h"
 #include "gemm_kernel.h"
+#include "sums.h"
 
 namespace rqvae {
 
@@ -16,11 +17,7 @@ void SearchableCodebook::Prepare(const ConstMatrixRef& codebook) {
   mean /= static_cast<float>(k);
   centred = codebook.rowwise() - mean.transpose();
   half_norm.resize(k);
-  for (Index i = 0; i < k; ++i) {
-    float norm = 0;
-    for (Index j = 0; j < d; ++j) norm += centred(i, j) * centred(i, j);
-    half_norm[i] = 0.5f * norm;
-  }
+  for (Index i = 0; i < k; ++i) half_norm[i] = 0.5f * SquaredLength(centred.row(i).data(), d);
 }
 
 namespace {

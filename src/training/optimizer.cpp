@@ -7,6 +7,7 @@
 
 #include "parallel.h"
 #include "simd.h"
+#include "sums.h"
 
 namespace rqvae {
 namespace {
@@ -34,11 +35,7 @@ void ClipGradients(const ParameterStore& store, double clip, Vector& gradients) 
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& p = store.parameter(handle);
     if (!p.trained) continue;
-    // Four sums side by side: a single one would wait for each addition.
-    double lanes[4] = {0, 0, 0, 0};
-    const float* g = gradients.data() + p.offset;
-    for (Index i = 0; i < p.size; ++i) lanes[i % 4] += static_cast<double>(g[i]) * g[i];
-    square += lanes[0] + lanes[1] + lanes[2] + lanes[3];
+    square += SquaredLengthInDoubleLanes(gradients.data() + p.offset, p.size).InOrder();
   }
   const double scale = clip / (std::sqrt(square) + 1e-6);
   if (scale < 1) gradients *= static_cast<float>(scale);

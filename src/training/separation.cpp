@@ -7,6 +7,7 @@
 #include "hash.h"
 #include "model.h"
 #include "sorting.h"
+#include "sums.h"
 
 namespace rqvae {
 namespace {
@@ -136,7 +137,7 @@ void Separation::FindCandidates(const Model& model, const RowSource& training) {
   model.quantizer().Lookup(codes_of, own);
   for (Index i = 0; i < n; ++i) {
     Member& member = s.members[s.next + static_cast<size_t>(i)];
-    for (Index j = 0; j < z.cols(); ++j) member.own_error += (z(i, j) - own(i, j)) * (z(i, j) - own(i, j));
+    member.own_error = SquaredDistance(z.row(i).data(), own.row(i).data(), z.cols());
     for (Index c = i * kCandidates; c < (i + 1) * kCandidates; ++c) {
       const float error = errors[static_cast<size_t>(c)];
       if (error == std::numeric_limits<float>::infinity()) break;
@@ -246,11 +247,8 @@ void Separation::AddGradient(const ResidualQuantizer& quantizer, const uint32_t*
     codes.row(0) = targets_.taken.row(target);
     codes.row(1) = targets_.alternative.row(target);
     quantizer.Lookup(codes, pair);
-    float to_taken = 0, to_alternative = 0;
-    for (Index j = 0; j < d; ++j) {
-      to_taken += (z(i, j) - pair(0, j)) * (z(i, j) - pair(0, j));
-      to_alternative += (z(i, j) - pair(1, j)) * (z(i, j) - pair(1, j));
-    }
+    const float to_taken = SquaredDistance(z.row(i).data(), pair.row(0).data(), d);
+    const float to_alternative = SquaredDistance(z.row(i).data(), pair.row(1).data(), d);
     const float hinge = to_alternative - to_taken + margin_ * targets_.error;
     if (!(hinge > 0)) continue;
     hinges[i] = static_cast<double>(weight_) * hinge;

@@ -30,12 +30,6 @@ TEST_P(Blas1Test, AxpyAddsEveryElement) {
   EXPECT_EQ(y_, expected);
 }
 
-TEST_P(Blas1Test, DotKeepsItsOrder) {
-  double sums[4] = {0, 0, 0, 0};
-  for (Index k = 0; k < n_; ++k) sums[k < n_ / 4 * 4 ? k % 4 : 0] += x_[k] * y_[k];
-  EXPECT_EQ(Dot(n_, x_.data(), y_.data()), (sums[0] + sums[1]) + (sums[2] + sums[3]));
-}
-
 TEST_P(Blas1Test, RotateTurnsEveryPair) {
   std::vector<double> x = x_, y = y_;
   for (size_t k = 0; k < x.size(); ++k) {
