@@ -43,6 +43,24 @@ inline val& ErrorFactory() {
             "longer used");
 }
 
+// Options in the core's messages are its own fields, {learning_rate}; in JavaScript they are {learningRate}. A value
+// behind = stays.
+inline std::string InJsNames(const std::string& message) {
+  std::string text;
+  bool name = false, capital = false;
+  for (const char c : message) {
+    if (c == '{') name = true;
+    if (c == '}' || c == '=') name = false;
+    if (name && c == '_') {
+      capital = true;
+      continue;
+    }
+    text += static_cast<char>(capital ? c - 'a' + 'A' : c);
+    capital = false;
+  }
+  return text;
+}
+
 inline const char* ErrorName(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kInvalidInput:
@@ -60,7 +78,7 @@ inline const char* ErrorName(ErrorKind kind) {
   try {
     throw;
   } catch (const Error& e) {
-    ThrowToJs(ErrorName(e.kind()), e.what());
+    ThrowToJs(ErrorName(e.kind()), InJsNames(e.what()));
   } catch (const std::bad_alloc&) {
     ThrowFull();
   } catch (const std::length_error&) {  // a vector longer than memory addresses reach
@@ -158,7 +176,7 @@ inline void SetEvaluation(val& record, const Evaluation& evaluation) {
 }
 
 // Losses of a batch of n items.
-inline val BatchLosses(const Losses& losses, Index n) {
+inline val BatchToJs(const Losses& losses, Index n) {
   val result = ToJs(losses);
   result.set("embsNorm", ToArray(losses.embedding_norm));
   result.set("pUniqueIds", static_cast<double>(losses.distinct_ids) / static_cast<double>(n));

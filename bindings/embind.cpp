@@ -7,14 +7,14 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
-#include <numeric>
 
 #include "adaptors.h"
+#include "fingerprint.h"
 #include "hash.h"
-#include "memory_need.h"
 #include "optimizer.h"
 #include "parallel.h"
 #include "train_job.h"
+#include "train_step.h"
 
 namespace rqvae::bindings {
 namespace {
@@ -76,7 +76,7 @@ TrainConfig ReadTrainConfig(const val& options) {
   config.warmup = options["warmup"].as<double>();
   config.evaluate_every = options["evaluateEvery"].as<int>();
   config.validation_share = options["validationShare"].as<double>();
-  config.select = static_cast<Select>(options["select"].as<int>());
+  config.select = static_cast<Selection>(options["select"].as<int>());
   config.patience = options["patience"].as<int>();
   config.dead_code_restart = options["deadCodeRestart"].as<bool>();
   config.residual_noise = options["residualNoise"].as<double>();
@@ -97,7 +97,7 @@ void UseThreads(int jobs, int encode, bool caller_may_block) {
   may_block = caller_may_block;
 }
 
-// As many threads as its life is long.
+// Uses `threads` threads while in scope.
 class Working {
  public:
   explicit Working(Index threads) { SetThreads(threads, may_block); }
@@ -115,7 +115,7 @@ std::unique_ptr<Model> DeclareModel(val options, bool encoder_only) {
 void AllocateModel(Model& model) { model.Allocate(); }
 
 bool Initialized(const Model& model) { return model.initialized(); }
-std::string Fingerprint(const Model& model) { return Hex(model.Fingerprint()); }
+std::string FingerprintOf(const Model& model) { return Hex(Fingerprint(model)); }
 
 // Name, shape and address of every tensor that belongs into a model file, in file order. The addresses of a model that
 // is only declared mean nothing.
@@ -191,39 +191,31 @@ void Codebook(const Model& model, int level, bool input_space, uintptr_t out) {
   WriteMatrix(out, codebook.rows(), codebook.cols()) = codebook;
 }
 
-val Evaluate(const Model& model, uintptr_t items, int rows) {
+val EvaluateItems(const Model& model, uintptr_t items, int rows) {
   Losses losses;
   const int refused =
-      FirstOutOfRange([&] { losses = model.Evaluate(ReadMatrix(items, rows, model.config().input_dim)); });
-  return refused < 0 ? BatchLosses(losses, rows) : val(refused);
+      FirstOutOfRange([&] { losses = Evaluate(model, ReadMatrix(items, rows, model.config().input_dim)); });
+  return refused < 0 ? BatchToJs(losses, rows) : val(refused);
 }
 
 // -- A training loop of the caller's own
 
-std::unique_ptr<Optimizer> CreateOptimizer(const Model& model, val options) {
-  return std::make_unique<Optimizer>(ReadOptimizerConfig(options), model.store());
+struct OwnLoop {
+  OwnLoop(Model& model, const OptimizerConfig& config) : step(&model), optimizer(config, model.store()) {}
+  TrainStep step;
+  Optimizer optimizer;
+};
+
+std::unique_ptr<OwnLoop> CreateOptimizer(Model& model, val options) {
+  return std::make_unique<OwnLoop>(model, ReadOptimizerConfig(options));
 }
 
-val TrainStep(Model& model, Optimizer& optimizer, uintptr_t items, int rows) {
+val Step(const Model& model, OwnLoop& loop, uintptr_t items, int rows) {
   const Working working(job_threads);
-  const ConstMatrixMap matrix = ReadMatrix(items, rows, model.config().input_dim);
-  std::vector<uint32_t> names(static_cast<size_t>(rows));
-  std::iota(names.begin(), names.end(), 0u);
-  const auto step = static_cast<uint64_t>(optimizer.steps());
-  auto for_each_block = [&](auto add) {
-    for (Index first = 0; first < rows; first += kRowBlock) {
-      add(matrix.middleRows(first, std::min<Index>(kRowBlock, rows - first)), names.data() + first);
-    }
-  };
-  model.BeginStep(rows);
-  if (model.config().balanced()) {
-    for_each_block([&](const ConstMatrixRef& block, const uint32_t* of) { model.PlanBlock(block, of, step); });
-    model.Plan();
-  }
-  for_each_block([&](const ConstMatrixRef& block, const uint32_t* of) { model.AddBlock(block, of, step); });
-  const Losses losses = model.FinishStep();
-  ApplyStep(model, optimizer, losses, 1.0, "this step was not applied");
-  return BatchLosses(losses, rows);
+  const auto number = static_cast<uint64_t>(loop.optimizer.steps());
+  const Losses losses = loop.step.Run(ReadMatrix(items, rows, model.config().input_dim), number);
+  loop.step.Apply(loop.optimizer, losses, 1.0, "this step was not applied");
+  return BatchToJs(losses, rows);
 }
 
 // -- Jobs. Their rows live on the wasm heap for as long as the job does, or are fetched as the job misses them.
@@ -299,7 +291,7 @@ val TrainState(const TrainJob& job) {
 
 // Undefined before the first step of this job.
 val TrainLosses(const TrainJob& job) {
-  return job.last_batch_size() == 0 ? val::undefined() : BatchLosses(job.last_losses(), job.last_batch_size());
+  return job.last_batch_size() == 0 ? val::undefined() : BatchToJs(job.last_losses(), job.last_batch_size());
 }
 
 // Undefined before the first step of the training.
@@ -344,15 +336,15 @@ val TrainOutcome(const TrainJob& job) {
   result.set("selectedEpoch",
              static_cast<double>(selected != nullptr ? selected->epoch : static_cast<Index>(job.history().size()) - 1));
   result.set("stoppedEarly", job.stopped_early());
-  result.set("bestByLoss", ToJs(job.best_by_loss()));
-  result.set("bestByCollision", ToJs(job.best_by_collision()));
+  result.set("bestByLoss", ToJs(job.best().by_loss));
+  result.set("bestByCollision", ToJs(job.best().by_collision));
   return result;
 }
 
 // All values of a model in one piece, to be kept and put back: those of now, or of one of the job's snapshots.
 double ValuesSize(const Model& model) { return static_cast<double>(model.store().values().size()); }
 void ReadSnapshot(const TrainJob& job, bool by_collision, uintptr_t out) {
-  const Vector& values = (by_collision ? job.best_by_collision() : job.best_by_loss())->values;
+  const Vector& values = (by_collision ? job.best().by_collision : job.best().by_loss)->values;
   Eigen::Map<Vector>(reinterpret_cast<float*>(out), values.size()) = values;
 }
 void WriteValues(Model& model, uintptr_t values) {
@@ -427,7 +419,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
 
   // Handles: made here, used by the functions below, given back with delete().
   class_<Model>("Model");
-  class_<Optimizer>("Optimizer");
+  class_<OwnLoop>("Optimizer");
   class_<RowSource>("Rows");
   class_<InitializeJob>("InitializeJob");
   class_<TrainJob>("TrainJob");
@@ -436,7 +428,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   function("declareModel", &Guard<&DeclareModel>::Call);
   function("allocateModel", &Guard<&AllocateModel>::Call);
   function("initialized", &Guard<&Initialized>::Call);
-  function("fingerprint", &Guard<&Fingerprint>::Call);
+  function("fingerprint", &Guard<&FingerprintOf>::Call);
   function("tensors", &Guard<&Tensors>::Call);
   function("tensorsChanged", &Guard<&TensorsChanged>::Call);
   function("latents", &Guard<&Latents>::Call);
@@ -444,10 +436,10 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   function("decode", &Guard<&Decode>::Call);
   function("quantize", &Guard<&Quantize>::Call);
   function("codebook", &Guard<&Codebook>::Call);
-  function("evaluate", &Guard<&Evaluate>::Call);
+  function("evaluate", &Guard<&EvaluateItems>::Call);
 
   function("createOptimizer", &Guard<&CreateOptimizer>::Call);
-  function("trainStep", &Guard<&TrainStep>::Call);
+  function("trainStep", &Guard<&Step>::Call);
 
   function("createRows", &Guard<&CreateRows>::Call);
   function("rowsAddress", &Guard<&RowsAddress>::Call);

@@ -15,7 +15,7 @@ constexpr Index kStatisticsRows = 16 * kRowBlock;
 [[noreturn]] void ThrowTooLarge() {
   throw Error(ErrorKind::kInvalidInput,
               "items: their values are too large to be fitted in float32; scale them down "
-              "({inputScaling=commonScale} takes the widest range)");
+              "({input_scaling=commonScale} takes the widest range)");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "activation.h"
 #include "gemm.h"
+#include "parallel.h"
 #include "simd.h"
 
 namespace rqvae {
@@ -152,8 +153,7 @@ void Mlp::AddGradients(const ParameterStore& store, const ConstMatrixRef& x, con
     if (outputs.count == 0) continue;
     AddLinearGradient(input, gradient, outputs, of(weights_[i]), of(biases_[i]));
     if (normed() && !last) {
-      AddLayerNormGradient(tape.norms[i], tape.norm_gradient[i], outputs, of(norm_gains_[i]),
-                           of(norm_biases_[i]));
+      AddLayerNormGradient(tape.norms[i], tape.norm_gradient[i], outputs, of(norm_gains_[i]), of(norm_biases_[i]));
     }
   }
   if (skip_weight_ < 0) return;

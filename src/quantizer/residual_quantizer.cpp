@@ -119,7 +119,8 @@ void ResidualQuantizer::Lookup(const ConstCodeMatrixRef& codes, MatrixRef quanti
 
 void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const {
   const Index n = z.rows();
-  if (options_.encode_beam > 1) BeamSearch(codebooks_, searchable_, products_, z, options_.encode_beam, 1, codes, nullptr);
+  if (options_.encode_beam > 1)
+    BeamSearch(codebooks_, searchable_, products_, z, options_.encode_beam, 1, codes, nullptr);
   Matrix r = z;
   std::vector<uint32_t> nearest(static_cast<size_t>(n));
   Vector gaps(margins == nullptr ? 0 : n);
@@ -169,7 +170,8 @@ void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes
         for (Index j = 0; j < centred.cols(); ++j) length += centred(i, j) * centred(i, j);
         cost.row(i) = length + 2 * (codebook.half_norm.transpose() - cost.row(i)).array();
       }
-      AssignBalanced(options_.sinkhorn_epsilon[static_cast<size_t>(l)], options_.sinkhorn_iterations, cost, assigned.data());
+      AssignBalanced(options_.sinkhorn_epsilon[static_cast<size_t>(l)], options_.sinkhorn_iterations, cost,
+                     assigned.data());
     } else {
       FindNearest(codebook, r, assigned.data(), nullptr);
     }

@@ -1,8 +1,8 @@
 // The losses of a batch, and where their gradient begins.
 //
-//   loss = mean over items of [ w rec(y, x~) + sum_l ( w_c ||sg(r_l) - q_l||^2 + beta ||r_l - sg(q_l)||^2 ) + separation ]
-//   rec(y, x~) = ||y - x~||^2 or 1 - cos(y, x~), as torch.nn.functional.cosine_similarity has it (norms of at least
-//   1e-8)
+//   loss = mean over items of [ w rec(y, x~) + sum_l ( w_c ||sg(r_l) - q_l||^2 + beta ||r_l - sg(q_l)||^2 ) +
+//   separation ] rec(y, x~) = ||y - x~||^2 or 1 - cos(y, x~), as torch.nn.functional.cosine_similarity has it (norms of
+//   at least 1e-8)
 //
 // Both terms are squared L2 norms per item, then a mean over the batch: the objective depends neither on the batch size
 // nor on duplicated rows.
@@ -34,8 +34,9 @@ struct Losses {
 };
 
 // The fields of one number that an epoch has the mean of.
-inline constexpr double Losses::* kEpochLosses[] = {&Losses::loss,       &Losses::reconstruction, &Losses::quantize,
-                                                    &Losses::separation, &Losses::square_error,   &Losses::latent_energy};
+inline constexpr double Losses::* kEpochLosses[] = {&Losses::loss,         &Losses::reconstruction,
+                                                    &Losses::quantize,     &Losses::separation,
+                                                    &Losses::square_error, &Losses::latent_energy};
 
 // What each row of a block adds to the losses.
 struct RowLosses {

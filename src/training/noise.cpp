@@ -12,8 +12,8 @@ constexpr Index kPoolRows = 4096;
 
 }  // namespace
 
-void ResidualNoise::Begin(const RowSource& training) {
-  pool_.resize(std::min(kPoolRows, training.rows()), training.dim());
+void ResidualNoise::Begin(Index training_rows, Index dim) {
+  pool_.resize(std::min(kPoolRows, training_rows), dim);
   next_ = 0;
 }
 

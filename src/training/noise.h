@@ -22,7 +22,7 @@ class ResidualNoise {
 
   // Gathers the pool from the training rows, in slices: Begin, then Advance until it returns false. Advance throws
   // ItemOutOfRange with the row's number among the training rows.
-  void Begin(const RowSource& training);
+  void Begin(Index training_rows, Index dim);
   bool Advance(const Model& model, const RowSource& training);
   bool ready() const { return pool_.rows() > 0; }
 

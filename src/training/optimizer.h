@@ -34,10 +34,10 @@ class Optimizer {
   // How many vectors of the store's size its state takes, with what it was before the last step.
   static int StateVectors(const OptimizerConfig& config);
 
-  // One step from the gradients (of the store's layout), at learning rate config.learning_rate * rate_scale (times the group's scale). With
-  // gradient_clip the gradients are first scaled as torch.nn.utils.clip_grad_norm_ does: by clip / (norm + 1e-6) if
-  // that is below one, norm being that of all trained parameters' gradients together. Returns whether all values and
-  // moments are finite; what they were before is kept until the next step.
+  // One step from the gradients (of the store's layout), at learning rate config.learning_rate * rate_scale (times the
+  // group's scale). With gradient_clip the gradients are first scaled as torch.nn.utils.clip_grad_norm_ does: by clip /
+  // (norm + 1e-6) if that is below one, norm being that of all trained parameters' gradients together. Returns whether
+  // all values and moments are finite; what they were before is kept until the next step.
   bool Step(ParameterStore& store, Vector& gradients, double rate_scale = 1.0);
   // Takes the last Step back, here and in the store. Once a step.
   void UndoStep(ParameterStore& store);

@@ -20,8 +20,8 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
   const double weights = need.Floats(model.store().size());
   need.optimizer = Optimizer::StateVectors(config.optimizer) * weights;
   // The weights before a step, and the best ones by either measure; the codes of all rows, and their order twice.
-  const double training = need.work + 3 * weights + need.Floats(counts.rows, model.config().levels()) +
-                          2 * need.Floats(counts.rows);
+  const double training =
+      need.work + 3 * weights + need.Floats(counts.rows, model.config().levels()) + 2 * need.Floats(counts.rows);
   need.work = training;
   if (model.initialized()) {
     need.items = HeldBytes(model, counts);
@@ -114,8 +114,9 @@ void TrainJob::RefuseItem(Index row) {
                                               " has values too large for this model. Check the row for " +
                                               "extreme values, or train a new model");
   }
-  Diverge("training diverged in {epoch=" + std::to_string(epoch_) +
-          "}: an item's latent vector is no longer finite. Lower {learning_rate} or check the items for extreme values");
+  Diverge(
+      "training diverged in {epoch=" + std::to_string(epoch_) +
+      "}: an item's latent vector is no longer finite. Lower {learning_rate} or check the items for extreme values");
 }
 
 void TrainJob::FinishSplit() {
@@ -139,7 +140,7 @@ void TrainJob::Begin() {
     EvaluateOrGoOn();
     return;
   }
-  noise_.Begin(training_);
+  noise_.Begin(training_rows_, source_->dim());
   phase_ = Phase::kResidualNoise;
 }
 

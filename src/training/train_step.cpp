@@ -146,8 +146,7 @@ void TrainStep::EncoderForward(const ConstMatrixRef& items, const uint32_t* row_
 
 void TrainStep::Plan(const ConstMatrixRef& items, const uint32_t* row_ids) {
   Pass& pass = *pass_;
-  ForRanges(items.rows(), model_->least_rows(), kLanes,
-            [&](Range rows) { EncoderForward(items, row_ids, rows); });
+  ForRanges(items.rows(), model_->least_rows(), kLanes, [&](Range rows) { EncoderForward(items, row_ids, rows); });
   planned_latents_.middleRows(planned_, items.rows()) = pass.latent;
   planned_ += items.rows();
   if (planned_ < batch_size_) return;

@@ -1,8 +1,8 @@
 // One step of training: forward, losses, backward, and the optimiser's update.
 //
-// The rows of a batch are taken in blocks of kRowBlock; gradients add up in block order (matrix.h). Codes are those that
-// Encode gives, unless the assignment is balanced (sinkhorn.h): that needs the latents of the whole batch before the
-// first gradient, so that each block comes twice.
+// The rows of a batch are taken in blocks of kRowBlock; gradients add up in block order (matrix.h). Codes are those
+// that Encode gives, unless the assignment is balanced (sinkhorn.h): that needs the latents of the whole batch before
+// the first gradient, so that each block comes twice.
 //
 // Compat::kHopwise: the commitment term of level 1 only reaches the encoder (its residual is cut from the graph).
 #ifndef RQVAE_TRAIN_STEP_H_
@@ -34,8 +34,8 @@ class TrainStep {
   explicit TrainStep(Model* model);
   ~TrainStep();
 
-  // Starts a step; one under way is dropped. `number` and the rows' IDs name the noise; the terms must outlive the step.
-  // Throws kInvalidInput for a model without a decoder, kOutOfMemory where balancing the batch needs too much.
+  // Starts a step; one under way is dropped. `number` and the rows' IDs name the noise; the terms must outlive the
+  // step. Throws kInvalidInput for a model without a decoder, kOutOfMemory where balancing the batch needs too much.
   void Begin(Index batch_size, uint64_t number, const StepTerms& terms = {});
   bool under_way() const { return batch_size_ > 0; }
   Index batch_size() const { return batch_size_; }  // 0: none is under way
@@ -49,6 +49,7 @@ class TrainStep {
   // Ends the step: the losses; gradients() holds the parameters' gradients.
   Losses Finish();
   Vector& gradients() { return gradients_; }
+  const ResidualQuantizer::Gradients& codebook_gradients() const { return codebook_gradients_; }
 
   // Applies the optimiser's step, and what gradients do not move (EMA). Throws kDiverged and leaves the weights as they
   // were, and the optimiser, when the loss or a weight is no longer finite; `where` begins the message.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config.h"
+#include "optimizer.h"
 #include "matrix.h"
 #include "parameter_store.h"
 

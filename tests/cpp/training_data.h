@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config.h"
+#include "train_config.h"
 #include "matrix.h"
 #include "random.h"
 #include "row_order.h"

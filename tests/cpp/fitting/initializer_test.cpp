@@ -13,6 +13,7 @@
 #include "test_data.h"
 #include "train_job.h"
 #include "training_data.h"
+#include "whole_block.h"
 
 namespace rqvae {
 namespace {
@@ -27,7 +28,7 @@ TEST(InitializeJob, TheUntrainedSkipModelIsResidualKmeansOfItsPcaLatent) {
   // The latent by hand: scale, project on the directions.
   MatrixRows copy(Catalogue(900, 20));
   Matrix scaled(900, 20), latents(900, 8), own(900, 8);
-  model.ScaleInput(copy.data(), scaled);
+  ScaleInput(model, copy.data(), scaled);
   PcaJob pca(&scaled, 8, Random(0, Stream::kPca));
   RunToEnd(pca);
   MultiplyTransposed(scaled.rowwise() - pca.mean().transpose(), pca.directions(), latents);
@@ -72,7 +73,7 @@ TEST(InitializeJob, LearnsMeanAndOneCommonScale) {
     InitializeJob job(&model, &rows);
     RunToEnd(job);
     Matrix scaled(1000, 6);
-    model.ScaleInput(copy.data(), scaled);
+    ScaleInput(model, copy.data(), scaled);
     Eigen::MatrixXd expected = data;
     if (scaling != InputScaling::kNone) expected.rowwise() -= mean;
     if (scaling == InputScaling::kCommonScale) expected /= scale;
@@ -133,11 +134,11 @@ TEST(InitializeJob, RefitsTheCodebooksOnlyOfATrainedModel) {
   TrainJob train(&model, &rows, config);
   RunToEnd(train);
   const Matrix skip = model.store().value(model.encoder().skip_weight());
-  const double before = model.Evaluate(copy.data()).loss;
+  const double before = Evaluate(model, copy.data()).loss;
   InitializeJob job(&model, &rows);
   RunToEnd(job);
   EXPECT_TRUE((skip.array() == model.store().value(model.encoder().skip_weight()).array()).all());
-  EXPECT_LT(model.Evaluate(copy.data()).loss, 1.05 * before);
+  EXPECT_LT(Evaluate(model, copy.data()).loss, 1.05 * before);
 }
 
 // Every scaling's statistics are those of all rows, not only of the k-means sample or the first block.
@@ -161,7 +162,7 @@ TEST(InitializeJob, LearnsEveryScaling) {
     if (scaling == InputScaling::kL2) deviation.setConstant(std::sqrt(deviation.cwiseAbs2().mean()));
     expected.array().rowwise() /= deviation.array();
     Matrix scaled(n, 6);
-    model.ScaleInput(data, scaled);
+    ScaleInput(model, data, scaled);
     EXPECT_TRUE(Close(scaled, expected, 1e-5)) << static_cast<int>(scaling);
   }
 }
@@ -179,7 +180,7 @@ TEST(InitializeJob, TheIdentityModelIsResidualKmeansOfTheScaledInput) {
     InitializeJob job(&model, &rows);
     RunToEnd(job);
     Matrix scaled(700, 10), latents(700, 10);
-    model.ScaleInput(data, scaled);
+    ScaleInput(model, data, scaled);
     model.Latents(data, latents);
     EXPECT_TRUE(Close(latents, scaled, 1e-6));
     KmeansJob kmeans(&latents, 16, Random(0, Stream::kKmeans, 0));
@@ -191,7 +192,7 @@ TEST(InitializeJob, TheIdentityModelIsResidualKmeansOfTheScaledInput) {
     Matrix quantized(700, 10), decoded(700, 10), again(700, 10);
     model.quantizer().Lookup(codes, quantized);
     model.Decode(codes, decoded);
-    model.ScaleInput(decoded, again);
+    ScaleInput(model, decoded, again);
     EXPECT_TRUE(Close(again, quantized, 1e-5));
   }
 }
@@ -207,7 +208,7 @@ TEST(InitializeJob, APcaWithoutHiddenLayersIsTheProjection) {
   InitializeJob job(&model, &rows);
   RunToEnd(job);
   Matrix scaled(700, 10), latents(700, 10);
-  model.ScaleInput(data, scaled);
+  ScaleInput(model, data, scaled);
   model.Latents(data, latents);
   for (Index i = 0; i < 700; ++i) EXPECT_NEAR(latents.row(i).norm(), scaled.row(i).norm(), 1e-3f);
 }
@@ -246,7 +247,7 @@ TEST(InitializeJob, LeavesTheCodebooksAloneWhenToldSo) {
   EXPECT_TRUE(SameBits(model.quantizer().codebook(1), codebook));
   EXPECT_TRUE(job.inertia().empty());
   Matrix scaled(400, 20), latents(400, 8);
-  model.ScaleInput(data, scaled);
+  ScaleInput(model, data, scaled);
   EXPECT_NEAR(scaled.cast<double>().squaredNorm() / 8000, 1, 1e-4);
   model.Latents(data, latents);
   EXPECT_GT(latents.norm(), 0.5f * scaled.norm());

@@ -17,21 +17,15 @@ constexpr InputScaling kAll[] = {InputScaling::kNone, InputScaling::kCenter, Inp
                                  InputScaling::kPerDimension, InputScaling::kL2};
 
 struct Scaler {
-  Scaler(InputScaling scaling, Index dim) : config(Config(scaling, dim)), scaler(store, config) {
+  Scaler(InputScaling kind, Index input_dim) : scaling(kind), dim(input_dim), scaler(store, kind, input_dim) {
     store.Allocate();
     scaler.Initialize(store);
-  }
-  static ModelConfig Config(InputScaling scaling, Index dim) {
-    ModelConfig config;
-    config.input_dim = dim;
-    config.input_scaling = scaling;
-    return config;
   }
 
   // In blocks, as a job does.
   void Learn(const Matrix& rows) {
     if (!scaler.learned()) return;
-    InputScaler::Statistics statistics(config);
+    InputScaler::Statistics statistics(scaling, dim);
     for (const bool mean : {true, false}) {
       if (!mean && !statistics.needs_variance()) break;
       for (Index first = 0; first < rows.rows(); first += kRowBlock) {
@@ -63,7 +57,8 @@ struct Scaler {
   }
   Eigen::MatrixXd Value(const char* name) const { return store.value(store.Find(name)).cast<double>(); }
 
-  ModelConfig config;
+  InputScaling scaling;
+  Index dim;
   ParameterStore store;
   InputScaler scaler;
 };

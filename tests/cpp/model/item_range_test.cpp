@@ -46,15 +46,15 @@ class ItemRange : public testing::TestWithParam<Index> {
     const Index levels = model_.config().levels(), d = model_.config().latent_dim;
     CodeMatrix codes(items.rows(), levels);
     Matrix latents(items.rows(), d), margins(items.rows(), levels), embeddings(items.rows(), levels * d);
-    Matrix residuals(items.rows(), levels * d), out(items.rows(), items.cols());
+    Matrix residuals(items.rows(), levels * d), scaled(items.rows(), items.cols()), out = scaled;
     Vector loss(items.rows());
     MatrixRef margins_ref = margins;
     EXPECT_EQ(Refused([&] { model_.Latents(items, latents); }), row);
     EXPECT_EQ(Refused([&] { model_.Encode(items, codes, nullptr); }), row);
     EXPECT_EQ(Refused([&] { model_.Encode(items, codes, &margins_ref); }), row);
     EXPECT_EQ(Refused([&] { model_.Quantize(items, codes, embeddings, residuals, loss); }), row);
-    EXPECT_EQ(Refused([&] { model_.Residuals(items, out); }), row);
-    EXPECT_EQ(Refused([&] { model_.Evaluate(items); }), row);
+    EXPECT_EQ(Refused([&] { model_.Reconstruct(items, scaled, out); }), row);
+    EXPECT_EQ(Refused([&] { Evaluate(model_, items); }), row);
     if (row < 0) EXPECT_TRUE(margins.allFinite());
   }
 

@@ -14,6 +14,7 @@
 #include "test_data.h"
 #include "train_job.h"
 #include "training_data.h"
+#include "whole_block.h"
 
 namespace rqvae {
 namespace {
@@ -181,16 +182,15 @@ TEST(Optimizer, IsTheSameWithAnyNumberOfThreads) {
   Vector expected;
   for (Index threads : {1, 2, 4, 8}) {
     const WithThreads with(threads);
-    ParameterStore store;
+    StoreWithGradients store;
     const Index weight = store.Add("w", {401, 499}, ParameterGroup::kEncoder, true);
     store.Allocate();
-    store.ZeroGradients();
     Optimizer optimizer(OptimizerConfig{}, store);
     for (int step = 0; step < 20; ++step) {
       Random random(static_cast<uint64_t>(step), Stream::kSample);
       auto gradient = store.gradient(weight);
       for (Index i = 0; i < gradient.size(); ++i) gradient.data()[i] = static_cast<float>(random.Normal());
-      EXPECT_TRUE(optimizer.Step(store));
+      EXPECT_TRUE(optimizer.Step(store, store.gradients()));
       if (step % 5 == 4) optimizer.UndoStep(store);
     }
     if (threads == 1) expected = store.values();

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "config.h"
 #include "residual_quantizer.h"
 #include "test_data.h"
 
@@ -416,9 +417,8 @@ TEST(BeamSearch, KeepsWhatExhaustiveSearchFinds) {
 
 struct Quantizer {
   Quantizer(const std::vector<Index>& sizes, Index d, Index beam, uint64_t seed)
-      : config(Config(sizes, d, beam)), quantizer(store, config) {
+      : config(Config(sizes, d, beam)), quantizer(store, config.quantizer()) {
     store.Allocate();
-    store.ZeroGradients();
     quantizer.Allocate();
     TestRandom random(seed);
     const Levels levels(random, sizes, d);

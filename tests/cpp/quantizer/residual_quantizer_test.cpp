@@ -21,7 +21,6 @@ namespace {
 struct Quantizer {
   explicit Quantizer(const ModelConfig& c) : config(c), quantizer(store, c) {
     store.Allocate();
-    store.ZeroGradients();
     quantizer.Allocate();
     quantizer.Initialize(store, 0);
     quantizer.Prepare(store);
@@ -47,8 +46,8 @@ struct Quantizer {
   }
 
   ModelConfig config;
-  ParameterStore store;
-  ResidualQuantizer quantizer;
+  StoreWithGradients store;
+  QuantizerWithGradients quantizer;
 };
 
 ModelConfig Config(std::vector<Index> sizes, Index d = 5) {
@@ -170,12 +169,11 @@ TEST(UpdateAverages, MovesNothingElse) {
   ModelConfig config = Config({4, 4});
   for (const bool ema : {true, false}) {
     config.codebook_update = ema ? CodebookUpdate::kEma : CodebookUpdate::kGradient;
-    ParameterStore store;
+    StoreWithGradients store;
     const Index other = store.Add("encoder.weight", {3, 3}, ParameterGroup::kEncoder, true);
-    ResidualQuantizer quantizer(store, config);
+    QuantizerWithGradients quantizer(store, config);
     const Index decoder = store.Add("decoder.weight", {3, 3}, ParameterGroup::kDecoder, true);
     store.Allocate();
-    store.ZeroGradients();
     quantizer.Allocate();
     quantizer.Initialize(store, 0);
     store.value(other).setConstant(2);

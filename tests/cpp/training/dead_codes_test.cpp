@@ -256,18 +256,17 @@ TEST(DeadCodes, ARestartForgetsTheMoments) {
     optimizer_config.kind = kind;
     optimizer_config.momentum = 0.9;
     Optimizer optimizer(optimizer_config, model.store());
-    model.BeginStep(1);
-    model.store().gradients().setOnes();
-    optimizer.Step(model.store());
+    Vector gradients = Vector::Ones(model.store().size());
+    optimizer.Step(model.store(), gradients);
     DeadCodes codes(config, true);
     Block block(1, 1, 3);
     block.Set(0, 0, 2, 5, 0.5f);
     codes.Observe(block.tape, block.rows.data());
     codes.CommitStep();
     EXPECT_EQ(codes.Restart(model, optimizer), std::vector<Index>{1});  // one residual: code 0
-    model.store().ZeroGradients();
+    gradients.setZero();
     const Matrix before = model.store().value(model.quantizer().embedding(0));
-    optimizer.Step(model.store());
+    optimizer.Step(model.store(), gradients);
     const Matrix moved = model.store().value(model.quantizer().embedding(0)) - before;
     EXPECT_TRUE(SameBits(moved.row(0), Matrix(Matrix::Zero(1, 3))));
     EXPECT_GT(moved.bottomRows(3).cwiseAbs().minCoeff(), 0) << "the others go on";

@@ -12,6 +12,7 @@
 #include "oracle.h"
 #include "residual_quantizer.h"
 #include "test_data.h"
+#include "train_step.h"
 #include "whole_block.h"
 
 namespace rqvae {
@@ -242,14 +243,14 @@ void Randomize(Model& model, TestRandom& random) {
   model.ParametersChanged();
 }
 
-Losses Step(Model& model, const Matrix& x) {
-  const std::vector<uint32_t> rows(static_cast<size_t>(x.rows()));
-  model.BeginStep(x.rows());
-  for (Index first = 0; first < x.rows(); first += kRowBlock) {
-    const Index count = std::min(kRowBlock, x.rows() - first);
-    model.AddBlock(x.middleRows(first, count), rows.data(), 0);
-  }
-  return model.FinishStep();
+// Losses and gradients of a step, these with their store's layout.
+struct Stepped : Losses {
+  Vector gradients;
+};
+
+Stepped Step(Model& model, const Matrix& x) {
+  TrainStep step(&model);
+  return {step.Run(x, 0), step.gradients()};
 }
 
 class GradientTest : public ::testing::TestWithParam<Case> {
@@ -291,11 +292,11 @@ TEST_P(GradientTest, OracleAgreesWithFiniteDifferences) {
 }
 
 TEST_P(GradientTest, CoreAgreesWithOracle) {
-  const Losses losses = Step(model_, x_);
+  const Stepped losses = Step(model_, x_);
   const auto p = oracle::FromStore<double>(model_.store());
   const double loss = oracle::Surrogate(model_.config(), p, oracle::FromMatrix<double>(x_), frozen_);
   EXPECT_NEAR(losses.loss, loss, 1e-5 * loss);
-  EXPECT_NEAR(model_.Evaluate(x_).loss, loss, 1e-5 * loss);
+  EXPECT_NEAR(Evaluate(model_, x_).loss, loss, 1e-5 * loss);
 
   const auto dual = oracle::FromStore<oracle::Dual>(model_.store());
   const auto x = oracle::FromMatrix<oracle::Dual>(x_);
@@ -304,7 +305,7 @@ TEST_P(GradientTest, CoreAgreesWithOracle) {
     const Parameter& parameter = store.parameter(handle);
     if (!parameter.trained) continue;
     const Eigen::MatrixXd exact = oracle::Gradient(model_.config(), dual, x, frozen_, parameter.name);
-    EXPECT_TRUE(Close(store.gradient(handle), exact, 2e-5, 1e-3)) << parameter.name;
+    EXPECT_TRUE(Close(store.View(losses.gradients, handle), exact, 2e-5, 1e-3)) << parameter.name;
     const bool decoder = parameter.group == ParameterGroup::kDecoder;
     if (!decoder || GetParam().weight > 0) {
       EXPECT_GT(exact.cwiseAbs().maxCoeff(), 1e-4) << parameter.name << ": nothing to compare";
@@ -320,13 +321,12 @@ INSTANTIATE_TEST_SUITE_P(Cases, GradientTest, ::testing::ValuesIn(kCases),
 struct Quantizer {
   explicit Quantizer(const ModelConfig& config) : quantizer(store, config) {
     store.Allocate();
-    store.ZeroGradients();
     quantizer.Allocate();
     quantizer.Prepare(store);
   }
 
-  ParameterStore store;
-  ResidualQuantizer quantizer;
+  StoreWithGradients store;
+  QuantizerWithGradients quantizer;
 };
 
 ModelConfig QuantizerConfig(std::vector<Index> codebooks, double beta, CodebookGradient gradient = kQuantization) {
@@ -466,18 +466,19 @@ TEST(ExtraLevelsTest, ZeroCodebooksChangeNoEncoderGradient) {
     TestRandom random(8);
     Randomize(plain, random);
     const Matrix x = RandomMatrix(random, 23, 9);
-    Step(plain, x);
+    const Stepped of_plain = Step(plain, x);
     for (const size_t extra : {1u, 3u}) {
       Model more = ModelWithZeroLevels(extra, 0, gradient);
       CopyShared(plain, more);
-      Step(more, x);
+      const Stepped of_more = Step(more, x);
       for (Index handle = 0; handle < plain.store().count(); ++handle) {
         const Parameter& p = plain.store().parameter(handle);
         const Index other = more.store().Find(p.name);
-        EXPECT_TRUE(SameBits(plain.store().gradient(handle), more.store().gradient(other)))
+        EXPECT_TRUE(
+            SameBits(plain.store().View(of_plain.gradients, handle), more.store().View(of_more.gradients, other)))
             << p.name << " with " << extra << " more levels";
         if (p.group == ParameterGroup::kEncoder) {
-          EXPECT_GT(plain.store().gradient(handle).cwiseAbs().maxCoeff(), 1e-4f) << p.name;
+          EXPECT_GT(plain.store().View(of_plain.gradients, handle).cwiseAbs().maxCoeff(), 1e-4f) << p.name;
         }
       }
     }
@@ -492,17 +493,17 @@ TEST(ExtraLevelsTest, ZeroCodebooksAddTheirCommitment) {
   TestRandom random(9);
   Randomize(plain, random);
   const Matrix x = RandomMatrix(random, 23, 9);
-  const double without = Step(plain, x).loss;
+  const Stepped without = Step(plain, x);
   Model more = ModelWithZeroLevels(2, beta, kQuantization);
   CopyShared(plain, more);
-  const Losses losses = Step(more, x);
+  const Stepped losses = Step(more, x);
   const oracle::Frozen frozen =
       oracle::Freeze(more.config(), oracle::FromStore<double>(more.store()), oracle::FromMatrix<double>(x));
   const Eigen::MatrixXd left = oracle::ToMatrix(frozen.residuals[2]);
-  EXPECT_NEAR(losses.loss - without, 2 * (1 + beta) * left.squaredNorm() / 23, 1e-4);
+  EXPECT_NEAR(losses.loss - without.loss, 2 * (1 + beta) * left.squaredNorm() / 23, 1e-4);
   const char* bias = "encoder.network.2.bias";
-  const Eigen::MatrixXd added = more.store().gradient(more.store().Find(bias)).cast<double>() -
-                                plain.store().gradient(plain.store().Find(bias)).cast<double>();
+  const Eigen::MatrixXd added = more.store().View(losses.gradients, more.store().Find(bias)).cast<double>() -
+                                plain.store().View(without.gradients, plain.store().Find(bias)).cast<double>();
   const Eigen::MatrixXd expected = 2 * (2 * beta / 23) * left.colwise().sum().transpose();
   EXPECT_TRUE(Close(added, expected, 1e-4));
 }
@@ -529,9 +530,9 @@ TEST(ExtraLevelsTest, EveryLevelsCommitmentReachesTheEncoder) {
     part.codebook_sizes.resize(levels);
     Model model(part);
     CopyShared(full, model);
-    Step(model, x);
+    const Stepped stepped = Step(model, x);
     const Eigen::MatrixXd gradient =
-        model.store().gradient(model.store().Find("encoder.network.2.bias")).cast<double>();
+        model.store().View(stepped.gradients, model.store().Find("encoder.network.2.bias")).cast<double>();
     const Eigen::MatrixXd left =
         oracle::ToMatrix(frozen.residuals[levels - 1]) - oracle::ToMatrix(frozen.chosen[levels - 1]);
     const Eigen::MatrixXd expected = 2 * beta / 19 * left.colwise().sum().transpose();
@@ -542,10 +543,10 @@ TEST(ExtraLevelsTest, EveryLevelsCommitmentReachesTheEncoder) {
     part.commitment_weight = 0;
     Model without(part);
     CopyShared(full, without);
-    Step(without, x);
+    const Stepped of_without = Step(without, x);
     for (Index handle = 0; handle < without.store().count(); ++handle) {
       if (without.store().parameter(handle).group == ParameterGroup::kEncoder) {
-        EXPECT_EQ(without.store().gradient(handle).cwiseAbs().maxCoeff(), 0);
+        EXPECT_EQ(without.store().View(of_without.gradients, handle).cwiseAbs().maxCoeff(), 0);
       }
     }
   }
@@ -567,10 +568,9 @@ class MlpGradientTest : public ::testing::TestWithParam<MlpCase> {};
 TEST_P(MlpGradientTest, AgreesWithFiniteDifferences) {
   const MlpCase& c = GetParam();
   const Index n = 7;
-  ParameterStore store;
+  StoreWithGradients store;
   const Mlp mlp(store, "net", c.dims, c.activation, c.layer_norm, c.skip, ParameterGroup::kEncoder);
   store.Allocate();
-  store.ZeroGradients();
   TestRandom random(23);
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& p = store.parameter(handle);

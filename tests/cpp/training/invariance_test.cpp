@@ -8,9 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "fingerprint.h"
 #include "model.h"
 #include "residual_quantizer.h"
 #include "test_data.h"
+#include "train_step.h"
+#include "whole_block.h"
 
 namespace rqvae {
 namespace {
@@ -98,16 +101,10 @@ class InvarianceTest : public ::testing::TestWithParam<Shape> {
     x_ = RandomMatrix(random, 600, GetParam().input);
   }
 
-  Losses Step(const Matrix& x) {
-    std::vector<uint32_t> rows(kRowBlock);
-    model_.BeginStep(x.rows());
-    for (Index first = 0; first < x.rows(); first += kRowBlock) {
-      model_.AddBlock(x.middleRows(first, std::min(kRowBlock, x.rows() - first)), rows.data(), 0);
-    }
-    return model_.FinishStep();
-  }
+  Losses Step(const Matrix& x) { return step_.Run(x, 0); }
 
   Model model_;
+  TrainStep step_{&model_};
   Matrix x_;
 };
 
@@ -146,14 +143,14 @@ TEST_P(InvarianceTest, ReversedRowsGiveReversedAnswers) {
 TEST_P(InvarianceTest, DecodeIsTheReconstructionOfTheLoss) {
   const Answers all(model_, x_);
   Matrix target(600, x_.cols()), output(600, x_.cols());
-  model_.ScaleInput(x_, target);
-  model_.ScaleInput(all.decoded, output);
+  ScaleInput(model_, x_, target);
+  ScaleInput(model_, all.decoded, output);
   double sum = 0;
   for (Index i = 0; i < 600; ++i) {
     sum += (output.row(i) - target.row(i)).cast<double>().squaredNorm();
   }
   if (model_.config().compat != Compat::kHopwise) sum /= 600;
-  const Losses losses = model_.Evaluate(x_);
+  const Losses losses = Evaluate(model_, x_);
   EXPECT_NEAR(losses.reconstruction, sum, 1e-5 * sum);
 
   double quantize = 0;
@@ -188,14 +185,14 @@ TEST_P(InvarianceTest, DecodeOfEncodeIsRepeatable) {
 }
 
 TEST_P(InvarianceTest, LossDoesNotDependOnTheSplit) {
-  const Losses all = model_.Evaluate(x_);
+  const Losses all = Evaluate(model_, x_);
   const double items = model_.config().compat == Compat::kHopwise ? 1 : 600;
   for (const Index n : {1, 7, 100, 256, 257, 599}) {
     double reconstruction = 0, quantize = 0;
     std::vector<double> error(all.quantization_error.size());
     for (Index first = 0; first < 600; first += n) {
       const Index count = std::min(n, 600 - first);
-      const Losses part = model_.Evaluate(x_.middleRows(first, count));
+      const Losses part = Evaluate(model_, x_.middleRows(first, count));
       const double weight = items == 1 ? 1.0 : static_cast<double>(count) / 600;
       reconstruction += weight * part.reconstruction;
       quantize += static_cast<double>(count) / 600 * part.quantize;
@@ -218,7 +215,7 @@ TEST_P(InvarianceTest, LossDoesNotDependOnTheSplit) {
 TEST_P(InvarianceTest, DuplicatedRowsChangeNeitherLossNorGradient) {
   const bool hopwise = model_.config().compat == Compat::kHopwise;
   const Losses once = Step(x_);
-  const Vector gradient = model_.store().gradients();
+  const Vector gradient = step_.gradients();
   Matrix twice(1200, x_.cols());
   for (Index i = 0; i < 600; ++i) {
     twice.row(2 * i) = x_.row(i);
@@ -235,39 +232,39 @@ TEST_P(InvarianceTest, DuplicatedRowsChangeNeitherLossNorGradient) {
     EXPECT_NEAR(losses.loss, reconstruction + once.quantize, 1e-6 * losses.loss);
     EXPECT_EQ(losses.distinct_ids, once.distinct_ids);
     if (!hopwise) {
-      EXPECT_TRUE(Close(model_.store().gradients(), gradient, 1e-5));
+      EXPECT_TRUE(Close(step_.gradients(), gradient, 1e-5));
     }
   }
 }
 
 TEST_P(InvarianceTest, AskingChangesNothing) {
   Step(x_);  // gradients that must stay too
-  const uint64_t fingerprint = model_.Fingerprint();
-  const Vector values = model_.store().values(), gradients = model_.store().gradients();
-  const Losses before = model_.Evaluate(x_);
+  const uint64_t fingerprint = Fingerprint(model_);
+  const Vector values = model_.store().values(), gradients = step_.gradients();
+  const Losses before = Evaluate(model_, x_);
   const Answers answers(model_, x_.topRows(300));
   model_.CodebookInInputSpace(0);
-  const Losses after = model_.Evaluate(x_);
-  EXPECT_EQ(model_.Fingerprint(), fingerprint);
+  const Losses after = Evaluate(model_, x_);
+  EXPECT_EQ(Fingerprint(model_), fingerprint);
   EXPECT_TRUE(SameBits(model_.store().values(), values));
-  EXPECT_TRUE(SameBits(model_.store().gradients(), gradients));
+  EXPECT_TRUE(SameBits(step_.gradients(), gradients));
   EXPECT_EQ(before.loss, after.loss);
 }
 
 // A dropped step leaves nothing behind, and an interrupted one in between changes nothing.
 TEST_P(InvarianceTest, ADroppedStepLeavesNoTrace) {
   const Losses first = Step(x_);
-  const Vector gradients = model_.store().gradients();
+  const Vector gradients = step_.gradients();
   const std::vector<uint32_t> rows(100);
-  model_.BeginStep(200);
-  model_.AddBlock(x_.topRows(100), rows.data(), 5);
+  step_.Begin(200, 5);
+  step_.Add(x_.topRows(100), rows.data());
   const Losses second = Step(x_);
   EXPECT_EQ(first.loss, second.loss);
-  EXPECT_TRUE(SameBits(model_.store().gradients(), gradients));
+  EXPECT_TRUE(SameBits(step_.gradients(), gradients));
 }
 
 TEST_P(InvarianceTest, FingerprintSeesWhatIdsDependOn) {
-  const uint64_t fingerprint = model_.Fingerprint();
+  const uint64_t fingerprint = Fingerprint(model_);
   for (Index handle = 0; handle < model_.store().count(); ++handle) {
     const Parameter p = model_.store().parameter(handle);
     float& value = model_.store().value(handle)(p.rows() - 1, p.cols() - 1);
@@ -275,14 +272,14 @@ TEST_P(InvarianceTest, FingerprintSeesWhatIdsDependOn) {
     value = std::nextafter(value, 10.0f);
     model_.ParametersChanged();
     if (p.group == ParameterGroup::kDecoder) {
-      EXPECT_EQ(model_.Fingerprint(), fingerprint) << p.name;
+      EXPECT_EQ(Fingerprint(model_), fingerprint) << p.name;
     } else {
-      EXPECT_NE(model_.Fingerprint(), fingerprint) << p.name;
+      EXPECT_NE(Fingerprint(model_), fingerprint) << p.name;
     }
     value = start;
     model_.ParametersChanged();
   }
-  EXPECT_EQ(model_.Fingerprint(), fingerprint);
+  EXPECT_EQ(Fingerprint(model_), fingerprint);
 }
 
 const Shape kShapes[] = {

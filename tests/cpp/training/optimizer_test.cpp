@@ -11,12 +11,13 @@
 #include <vector>
 
 #include "test_data.h"
+#include "whole_block.h"
 
 namespace rqvae {
 namespace {
 
 struct Toy {
-  ParameterStore store;
+  StoreWithGradients store;
   Index weight, bias, code, mean;
   Toy() {
     weight = store.Add("w", {3, 5}, ParameterGroup::kEncoder, true);
@@ -24,7 +25,6 @@ struct Toy {
     code = store.Add("c", {2, 3}, ParameterGroup::kCodebook, false);
     mean = store.Add("m", {5}, ParameterGroup::kInput, false);
     store.Allocate();
-    store.ZeroGradients();
     for (Index handle : {weight, bias, code, mean}) store.value(handle).setConstant(1.0f);
   }
   // The gradient of ||p - target||^2 / 2.
@@ -43,7 +43,7 @@ TEST(Optimizer, EachKindFindsTheMinimum) {
       Optimizer optimizer(config, toy.store);
       for (int step = 0; step < 600; ++step) {
         toy.Gradient(0.25f);
-        optimizer.Step(toy.store);
+        optimizer.Step(toy.store, toy.store.gradients());
       }
       EXPECT_EQ(optimizer.steps(), 600);
       for (Index handle : {toy.weight, toy.bias, toy.code}) {
@@ -64,7 +64,7 @@ TEST(Optimizer, DecaysWeightsOnly) {
     config.weight_decay = 0.5;
     Optimizer optimizer(config, toy.store);
     toy.store.ZeroGradients();
-    optimizer.Step(toy.store);
+    optimizer.Step(toy.store, toy.store.gradients());
     EXPECT_LT(toy.store.value(toy.weight).maxCoeff(), 1.0f);
     for (Index handle : {toy.bias, toy.code, toy.mean}) EXPECT_TRUE((toy.store.value(handle).array() == 1.0f).all());
   }
@@ -79,7 +79,7 @@ TEST(Optimizer, ScalesRates) {
     config.codebook_learning_rate_scale = codebook_scale;
     Optimizer optimizer(config, toy.store);
     toy.Gradient(0);
-    optimizer.Step(toy.store, rate_scale);
+    optimizer.Step(toy.store, toy.store.gradients(), rate_scale);
     return std::pair(toy.store.value(toy.weight)(0, 0), toy.store.value(toy.code)(0, 0));
   };
   EXPECT_EQ(moved(1, 1), std::pair(0.875f, 0.875f));
@@ -100,7 +100,6 @@ struct Network {
                   store.Add("mean", {3}, ParameterGroup::kInput, false),
                   store.Add("averages", {3}, ParameterGroup::kState, true)};
     store.Allocate();
-    store.ZeroGradients();
     TestRandom random(1);
     for (const Index handle : parameters) Draw(random, store.value(handle), 1);
   }
@@ -112,7 +111,7 @@ struct Network {
     for (const Index handle : parameters) Draw(random, store.gradient(handle), scale);
   }
 
-  ParameterStore store;
+  StoreWithGradients store;
   std::vector<Index> parameters;
 };
 
@@ -128,7 +127,7 @@ struct Naive {
     return out;
   }
 
-  void Step(const ParameterStore& store, double rate_scale) {
+  void Step(const StoreWithGradients& store, double rate_scale) {
     ++t;
     std::vector<Eigen::MatrixXd> g;
     double square = 0;
@@ -222,7 +221,7 @@ TEST(Optimizer, TakesTheStepsOfTheDefinitions) {
         network.DrawGradients(random, step % 2 == 0 ? 1 : 0.01);
         const double rate_scale = 1.0 / (1 + step);
         naive.Step(network.store, rate_scale);  // first: clipping changes the gradients
-        optimizer.Step(network.store, rate_scale);
+        optimizer.Step(network.store, network.store.gradients(), rate_scale);
       }
       SCOPED_TRACE("kind " + std::to_string(static_cast<int>(config.kind)) + ", clip " + std::to_string(clip));
       ExpectSame(network, naive, 1e-5);
@@ -258,7 +257,7 @@ TEST(Optimizer, ClipsTheGlobalNorm) {
       }
     }
     const double norm = std::sqrt(square);
-    optimizer.Step(network.store);
+    optimizer.Step(network.store, network.store.gradients());
     double moved = 0;
     for (const Index handle : network.parameters) {
       const Parameter& p = network.store.parameter(handle);
@@ -286,7 +285,7 @@ TEST(Optimizer, ScalesTheRateOfEachGroup) {
       Optimizer optimizer(config, network.store);
       TestRandom random(4);
       network.DrawGradients(random, 1);
-      optimizer.Step(network.store);
+      optimizer.Step(network.store, network.store.gradients());
       std::vector<double> out;
       for (const Index handle : network.parameters) {
         const Parameter& p = network.store.parameter(handle);
@@ -320,14 +319,15 @@ TEST(Optimizer, AnUndoneStepLeavesNoTrace) {
         Optimizer optimizer(config, toy.store), other(config, twin.store);
         auto good = [](Toy& of, Optimizer& by) {
           of.store.gradients().setConstant(0.5f);
-          ASSERT_TRUE(by.Step(of.store, 1e-9));
+          ASSERT_TRUE(by.Step(of.store, of.store.gradients(), 1e-9));
         };
         for (int i = 0; i < before; ++i) {
           good(toy, optimizer);
           good(twin, other);
         }
         toy.store.gradients().setConstant(bad);
-        ASSERT_FALSE(optimizer.Step(toy.store)) << static_cast<int>(kind) << ", gradient " << bad;
+        ASSERT_FALSE(optimizer.Step(toy.store, toy.store.gradients()))
+            << static_cast<int>(kind) << ", gradient " << bad;
         optimizer.UndoStep(toy.store);
         EXPECT_EQ(optimizer.steps(), before);
         for (int i = 0; i < 3; ++i) {
@@ -358,7 +358,7 @@ TEST(Optimizer, ForgetsTheMomentsOfOneRow) {
       }
       network.DrawGradients(random, 1);
       naive.Step(network.store, 1);
-      optimizer.Step(network.store);
+      optimizer.Step(network.store, network.store.gradients());
     }
     SCOPED_TRACE(static_cast<int>(config.kind));
     ExpectSame(network, naive, 1e-5);
@@ -373,9 +373,9 @@ TEST(Optimizer, GoesOnFromItsBytes) {
     TestRandom random(6), other(6);
     for (int step = 0; step < 5; ++step) {
       whole.DrawGradients(random, 1);
-      first.Step(whole.store);
+      first.Step(whole.store, whole.store.gradients());
       half.DrawGradients(other, 1);
-      before.Step(half.store);
+      before.Step(half.store, half.store.gradients());
     }
     Archive writer;
     before.Visit(writer);
@@ -386,9 +386,9 @@ TEST(Optimizer, GoesOnFromItsBytes) {
     EXPECT_EQ(after.steps(), 5);
     for (int step = 0; step < 5; ++step) {
       whole.DrawGradients(random, 1);
-      first.Step(whole.store);
+      first.Step(whole.store, whole.store.gradients());
       half.DrawGradients(other, 1);
-      after.Step(half.store);
+      after.Step(half.store, half.store.gradients());
     }
     EXPECT_TRUE(SameBits(half.store.values(), whole.store.values()));
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config.h"
+#include "train_config.h"
 #include "test_data.h"
 #include "train_job.h"
 #include "training_data.h"
@@ -131,11 +132,11 @@ const std::array<Row, kFields> kRows = {{
     {"Warmup", [](Options& o) { o.train.warmup = 0.5; }},
     {"EvaluateEvery", [](Options& o) { o.train.evaluate_every = 4; }},
     {"ValidationShare", [](Options& o) { o.train.validation_share = 0.2; }},
-    {"Select", [](Options& o) { o.train.select = Select::kLoss; }, Overtraining},
+    {"Select", [](Options& o) { o.train.select = Selection::kLoss; }, Overtraining},
     {"Patience", [](Options& o) { o.train.patience = 2; },
      [](Options& o) {
        Overtraining(o);
-       o.train.select = Select::kLoss;
+       o.train.select = Selection::kLoss;
      }},
     {"DeadCodeRestart", [](Options& o) { o.train.dead_code_restart = true; }, UnfittedCodebooks},
     {"ResidualNoise", [](Options& o) { o.train.residual_noise = 0.5; }},

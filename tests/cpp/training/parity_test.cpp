@@ -10,6 +10,7 @@
 #include "model.h"
 #include "optimizer.h"
 #include "test_data.h"
+#include "train_step.h"
 
 namespace rqvae {
 namespace {
@@ -21,17 +22,6 @@ void SetValues(Model& model, const std::string& name, const FixtureTensor& tenso
   ASSERT_GE(handle, 0) << name;
   ASSERT_EQ(model.store().parameter(handle).shape, tensor.shape) << name;
   model.store().value(handle) = tensor.matrix().cast<float>();
-}
-
-Losses Step(Model& model, const Matrix& rows, uint64_t step) {
-  std::vector<uint32_t> names(static_cast<size_t>(rows.rows()));
-  for (size_t i = 0; i < names.size(); ++i) names[i] = static_cast<uint32_t>(i);
-  model.BeginStep(rows.rows());
-  for (Index first = 0; first < rows.rows(); first += kRowBlock) {
-    const Index count = std::min(kRowBlock, rows.rows() - first);
-    model.AddBlock(rows.middleRows(first, count), names.data() + first, step);
-  }
-  return model.FinishStep();
 }
 
 class ParityTest : public ::testing::TestWithParam<const char*> {
@@ -78,6 +68,7 @@ class ParityTest : public ::testing::TestWithParam<const char*> {
 
   Fixture fixture_;
   Model model_;
+  TrainStep step_{&model_};
   Matrix x_;
 };
 
@@ -96,23 +87,24 @@ TEST_P(ParityTest, Forward) {
   model_.Decode(expected, output);
   EXPECT_TRUE(Close(output, fixture_.matrix("reconstruction"), kTolerance));
 
-  ExpectLosses(model_.Evaluate(x_));
+  ExpectLosses(Evaluate(model_, x_));
 }
 
 TEST_P(ParityTest, EveryGradient) {
-  ExpectLosses(Step(model_, x_, 0));
+  ExpectLosses(step_.Run(x_, 0));
   const ParameterStore& store = model_.store();
   Index compared = 0;
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& p = store.parameter(handle);
     if (!p.trained) {
       EXPECT_FALSE(fixture_.Has("grad." + p.name)) << p.name;
-      if (p.group != ParameterGroup::kCodebook) EXPECT_EQ(store.gradient(handle).cwiseAbs().maxCoeff(), 0) << p.name;
+      if (p.group != ParameterGroup::kCodebook)
+        EXPECT_EQ(store.View(step_.gradients(), handle).cwiseAbs().maxCoeff(), 0) << p.name;
       continue;
     }
     const Eigen::MatrixXd expected = fixture_.matrix("grad." + p.name);
     EXPECT_GT(expected.cwiseAbs().maxCoeff(), 1e-6) << p.name << ": nothing to compare";
-    EXPECT_TRUE(Close(store.gradient(handle), expected, kTolerance)) << p.name;
+    EXPECT_TRUE(Close(store.View(step_.gradients(), handle), expected, kTolerance)) << p.name;
     ++compared;
   }
   EXPECT_GE(compared, 10);
@@ -131,10 +123,9 @@ TEST_P(ParityTest, TenSteps) {
   ASSERT_EQ(losses.size(), 10);
   for (Index step = 0; step < losses.size(); ++step) {
     const Matrix& batch = batches[static_cast<size_t>(step) % batches.size()];
-    const Losses actual = Step(model_, batch, static_cast<uint64_t>(step));
+    const Losses actual = step_.Run(batch, static_cast<uint64_t>(step));
     EXPECT_NEAR(actual.loss, losses(step), kTolerance * losses(step)) << "step " << step;
-    optimizer.Step(model_.store());
-    model_.FinishUpdate();
+    step_.Apply(optimizer, actual, 1, "");
   }
   EXPECT_EQ(optimizer.steps(), 10);
   for (Index handle = 0; handle < model_.store().count(); ++handle) {

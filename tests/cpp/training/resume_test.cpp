@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "error.h"
+#include "fingerprint.h"
 #include "test_data.h"
 #include "train_job.h"
 #include "training_data.h"
@@ -47,7 +48,7 @@ const TrainingCase kCases[] = {
      [](ModelConfig&, TrainConfig& t) {
        t.validation_share = 0.15;
        t.batch_size = 270;
-       t.select = Select::kLoss;
+       t.select = Selection::kLoss;
        t.patience = 2;
        t.epochs = 12;
        t.optimizer.learning_rate = 0.05;  // so that it stops early
@@ -55,7 +56,7 @@ const TrainingCase kCases[] = {
     {"SelectCollisionEvaluatedSeldom",
      [](ModelConfig&, TrainConfig& t) {
        t.validation_share = 0.1;
-       t.select = Select::kCollision;
+       t.select = Selection::kCollision;
        t.evaluate_every = 2;
      }},
     {"Momentum",
@@ -97,7 +98,7 @@ const TrainingCase kCases[] = {
        m.input_scaling = InputScaling::kL2;
        t.dead_code_restart = true;
        t.validation_share = 0.1;
-       t.select = Select::kCollision;
+       t.select = Selection::kCollision;
        t.residual_noise = 0.3;
        t.separation_weight = 0.3;
        t.optimizer.gradient_clip = 1;
@@ -175,8 +176,8 @@ TEST_P(ResumeTest, AfterEverySlice) {
     EXPECT_TRUE(resumed.model.initialized());
     EXPECT_EQ(resumed.job.stopped_early(), whole.job.stopped_early());
     EXPECT_EQ(resumed.job.epoch(), whole.job.epoch());
-    ExpectSameSnapshot(resumed.job.best_by_loss(), whole.job.best_by_loss());
-    ExpectSameSnapshot(resumed.job.best_by_collision(), whole.job.best_by_collision());
+    ExpectSameSnapshot(resumed.job.best().by_loss, whole.job.best().by_loss);
+    ExpectSameSnapshot(resumed.job.best().by_collision, whole.job.best().by_collision);
     ASSERT_EQ(resumed.job.start().has_value(), whole.job.start().has_value());
     ASSERT_EQ(resumed.job.selected() == nullptr, whole.job.selected() == nullptr);
     if (whole.job.selected() != nullptr) EXPECT_EQ(resumed.job.selected()->epoch, whole.job.selected()->epoch);
@@ -197,7 +198,7 @@ TEST_P(ResumeTest, AfterEverySlice) {
       EXPECT_EQ(a.evaluation->explained_variance, b.evaluation->explained_variance);
     }
     // The search of a restored model goes by the restored codes.
-    EXPECT_EQ(resumed.model.Fingerprint(), whole.model.Fingerprint());
+    EXPECT_EQ(Fingerprint(resumed.model), Fingerprint(whole.model));
     EXPECT_TRUE(SameBits(resumed.model.quantizer().codebook(0), whole.model.quantizer().codebook(0)));
   }
 }

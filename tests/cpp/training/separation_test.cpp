@@ -16,6 +16,7 @@
 #include "test_data.h"
 #include "train_job.h"
 #include "training_data.h"
+#include "whole_block.h"
 
 namespace rqvae {
 namespace {
@@ -398,27 +399,32 @@ TEST(ResidualNoise, HasTheSpreadOfTheResiduals) {
   Model model(SmallConfig(20));
   InitializeJob job(&model, &rows);
   RunToEnd(job);
-  Matrix residuals(600, 20), scaled(600, 20), decoded(600, 20);
-  model.Residuals(rows.data(), residuals);
+  Matrix target(600, 20), output(600, 20), scaled(600, 20), decoded(600, 20);
+  model.Reconstruct(rows.data(), target, output);
+  const Matrix residuals = target - output;
   CodeMatrix codes(600, model.config().levels());
   model.Encode(rows.data(), codes, nullptr);
   model.Decode(codes, decoded);
   Matrix rescaled(600, 20);
-  model.ScaleInput(decoded, rescaled);
-  model.ScaleInput(rows.data(), scaled);
+  ScaleInput(model, decoded, rescaled);
+  ScaleInput(model, rows.data(), scaled);
   EXPECT_TRUE(Close(residuals, Matrix(scaled - rescaled), 1e-4));
   // One pool row of ones in one dimension: the noise is plus or minus the factor there and nothing elsewhere.
-  Matrix pool = Matrix::Zero(1, 20);
-  pool(0, 3) = 1;
-  StepExtras extras;
-  extras.residuals = &pool;
-  extras.residual_noise = 0.7f;
+  Vector pool = Vector::Zero(20);
+  pool[3] = 1;
+  Archive written;
+  written.Visit(pool);
+  Archive archive(written.bytes().data(), written.bytes().size());
+  ResidualNoise noise(0.7);
+  noise.Visit(archive, 20);
+  const StepTerms extras{.noise = &noise};
+  TrainStep train_step(&model);
   std::vector<uint32_t> names(200);
   std::iota(names.begin(), names.end(), 0u);
-  auto latents_with = [&](const StepExtras& with, const Matrix& items, uint64_t step) {
-    model.BeginStep(200);
-    model.AddBlock(items, names.data(), step, with);
-    return Matrix(model.last_block().residuals[0]);
+  auto latents_with = [&](const StepTerms& with, const Matrix& items, uint64_t step) {
+    train_step.Begin(200, step, with);
+    train_step.Add(items, names.data());
+    return Matrix(train_step.last_block()->residuals[0]);
   };
   const Matrix items = rows.data().topRows(200);
   const Matrix plain = latents_with({}, items, 0), noisy = latents_with(extras, items, 0);

@@ -7,12 +7,15 @@
 
 #include "beam_search.h"
 #include "error.h"
+#include "fingerprint.h"
 #include "kmeans.h"
 #include "memory_need.h"
 #include "model.h"
 #include "residual_quantizer.h"
 #include "row_source.h"
 #include "test_data.h"
+#include "train_job.h"
+#include "train_step.h"
 
 namespace rqvae {
 namespace {
@@ -103,7 +106,6 @@ TEST(Sizes, WhatAModelTakesIsKnownBeforeItIsMade) {
   EXPECT_GT(need.work, NeedOf(made).total());  // its initialisation works on a draft
   EXPECT_EQ(NeedOfTraining(declared, RowCounts::Of(rows), train).total(), need.total());
 
-  EXPECT_EQ(made.store().gradients().size(), 0);  // until a step needs them
   EXPECT_EQ(NeedOfStep(made, 64).work, 4.0 * (made.store().size() + 14 * 5));
   config.sinkhorn_epsilon = {0, 0.1};
   config.codebook_sizes = {9, 1000};
@@ -119,7 +121,7 @@ TEST(Sizes, TheRefusalNamesTheNumbersAndWhatToDo) {
     EXPECT_STREQ(e.what(),
                  "about 17.5 GB of memory would be needed: the model 1 GB, the items 0.5 GB, balancing a batch 16 GB. "
                  "WebAssembly has 4 GB at most, and 2 GB for one matrix, of which the largest would be 8 GB. Make "
-                 "{batchSize} smaller, or {codebookSize} at the levels with {sinkhornEpsilon}");
+                 "{batch_size} smaller, or {codebook_size} at the levels with {sinkhorn_epsilon}");
   }
   RequireMemory({.model = 0x1p32 - 1, .buffer = 0x1p31 - 1}, 0x1p32);
   EXPECT_THROW(RequireMemory({.model = 0x1p31, .buffer = 0x1p31}, 0x1p32), Error);
@@ -134,7 +136,7 @@ TEST(Sizes, AnAllocatedModelIsZeroUntilItIsFilled) {
   EXPECT_TRUE(model.store().values().isZero(0));
   model.store().values() = made.store().values();
   model.ParametersChanged();
-  EXPECT_EQ(model.Fingerprint(), made.Fingerprint());
+  EXPECT_EQ(Fingerprint(model), Fingerprint(made));
 }
 
 TEST(Sizes, RowsThatMemoryCannotHoldAreRefused) {
@@ -159,7 +161,7 @@ TEST(Sizes, BalancedAssignmentThatMemoryCannotHoldIsRefused) {
   CodeMatrix codes(z.rows(), 1);
   EXPECT_THROW(model.quantizer().AssignBatch(z, codes), std::bad_alloc);
   Model trained(config);
-  EXPECT_THROW(trained.BeginStep(65536), Error);
+  EXPECT_THROW(TrainStep(&trained).Begin(65536, 0), Error);
   const Matrix few = z.topRows(2);
   CodeMatrix of_few(2, 1);
   model.quantizer().AssignBatch(few, of_few);

@@ -30,7 +30,7 @@ const TrainingCase kCases[] = {
        m.codebook_sizes = {16, 16};
        t.separation_weight = 0.5;
        t.validation_share = 0.1;
-       t.select = Select::kCollision;
+       t.select = Selection::kCollision;
      }},
     {"DeadCodesWithoutKmeans",
      [](ModelConfig& m, TrainConfig& t) {

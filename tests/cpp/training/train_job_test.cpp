@@ -12,10 +12,12 @@
 #include <vector>
 
 #include "error.h"
+#include "fingerprint.h"
 #include "id_statistics.h"
 #include "random.h"
 #include "test_data.h"
 #include "training_data.h"
+#include "whole_block.h"
 
 namespace rqvae {
 namespace {
@@ -271,10 +273,10 @@ TEST(TrainJob, RecordsTheStart) {
   while (!job.start()) ASSERT_TRUE(job.Advance());
   EXPECT_EQ(job.epoch(), 0);
   EXPECT_EQ(job.step(), 0);
-  ASSERT_TRUE(job.best_by_loss());
-  EXPECT_EQ(job.best_by_loss()->epoch, -1);
-  EXPECT_EQ(job.best_by_collision()->epoch, -1);
-  EXPECT_TRUE(SameBits(job.best_by_loss()->values, model.store().values()));
+  ASSERT_TRUE(job.best().by_loss);
+  EXPECT_EQ(job.best().by_loss->epoch, -1);
+  EXPECT_EQ(job.best().by_collision->epoch, -1);
+  EXPECT_TRUE(SameBits(job.best().by_loss->values, model.store().values()));
   CodeMatrix codes(300, 3);
   model.Encode(data, codes, nullptr);
   EXPECT_EQ(job.start()->ids.distinct_ids, CountDistinct(codes));
@@ -294,7 +296,7 @@ TEST(TrainJob, SelectLossIsNeverWorseThanTheStart) {
   for (const double rate : {0.001, 0.02, 0.3}) {
     TrainConfig config = Overtraining();
     config.optimizer.learning_rate = rate;
-    config.select = Select::kLoss;
+    config.select = Selection::kLoss;
     const FinishedRun run(Overtrained(), data, config);
     const double start = run.job.start()->reconstruction;
     if (rate > 0.01) {
@@ -302,7 +304,7 @@ TEST(TrainJob, SelectLossIsNeverWorseThanTheStart) {
     }
     ASSERT_NE(run.job.selected(), nullptr);
     const Snapshot& selected = *run.job.selected();
-    const double now = run.model.Evaluate(validation).reconstruction;
+    const double now = Evaluate(run.model, validation).reconstruction;
     EXPECT_NEAR(now, selected.loss, 1e-9 * now) << "the model does not hold what was selected";
     EXPECT_LE(now, start * (1 + 1e-9));
     double least = start;
@@ -325,7 +327,7 @@ TEST(TrainJob, SelectLossWithoutValidationRowsTakesTheLowestTrainingLoss) {
   config.validation_share = 0;
   config.optimizer.learning_rate = 0.1;  // jumps about
   config.evaluate_every = 2;
-  config.select = Select::kLoss;
+  config.select = Selection::kLoss;
   int before_the_last = 0;
   for (const uint64_t seed : {0, 1, 2, 3, 4, 5, 6, 7}) {
     ModelConfig model = Overtrained();
@@ -350,7 +352,7 @@ TEST(TrainJob, SelectCollisionKeepsTheMostDistinctIds) {
   for (const double share : {0.0, 0.3}) {
     TrainConfig config = Overtraining();
     config.validation_share = share;
-    config.select = Select::kCollision;
+    config.select = Selection::kCollision;
     const FinishedRun run(Overtrained(), data, config);
     Index most = -1, epoch = -2;
     double loss = 0;
@@ -379,7 +381,7 @@ TEST(TrainJob, SelectCollisionKeepsTheMostDistinctIds) {
 // The run stops where a reader of the full run's history would have stopped it, and is the same until then.
 TEST(TrainJob, PatienceStops) {
   const Matrix data = Catalogue(60, 10);
-  for (const Select select : {Select::kLast, Select::kLoss, Select::kCollision}) {
+  for (const Selection select : {Selection::kLast, Selection::kLoss, Selection::kCollision}) {
     for (const Index every : {1, 3}) {
       TrainConfig config = Overtraining();
       config.select = select;
@@ -389,7 +391,7 @@ TEST(TrainJob, PatienceStops) {
       ASSERT_EQ(full.job.history().size(), 30u);
       for (const Index patience : {1, 2, 4}) {
         auto value = [&](const Evaluation& evaluation) {
-          return select == Select::kCollision
+          return select == Selection::kCollision
                      ? std::pair(-static_cast<double>(evaluation.ids.distinct_ids), evaluation.reconstruction)
                      : std::pair(evaluation.reconstruction, 0.0);
         };
@@ -413,7 +415,7 @@ TEST(TrainJob, PatienceStops) {
         for (size_t e = 0; e < std::min(epochs, run.job.history().size()); ++e) {
           EXPECT_EQ(run.job.history()[e].losses.loss, full.job.history()[e].losses.loss);
         }
-        if (select == Select::kLoss) EXPECT_EQ(run.job.selected()->loss, best.first);
+        if (select == Selection::kLoss) EXPECT_EQ(run.job.selected()->loss, best.first);
         if (patience == 1) EXPECT_LT(epochs, 30u) << "it never stops: nothing tested";
       }
     }
@@ -432,19 +434,20 @@ TEST(TrainJob, SelectLastIsTheTrainingLoopAlone) {
   InitializeJob initialize(&model, &rows);
   RunToEnd(initialize);
   Optimizer optimizer(config.optimizer, model.store());
+  TrainStep train_step(&model);
   int64_t step = 0;
   for (uint64_t epoch = 0; epoch < 5; ++epoch) {
     const std::vector<uint32_t> order = EpochOrder(0, epoch, 700);
     for (Index first = 0; first < 700; first += 300) {
       const Index batch = std::min<Index>(300, 700 - first);
-      model.BeginStep(batch);
+      train_step.Begin(batch, static_cast<uint64_t>(step));
       for (Index at = 0; at < batch; at += kRowBlock) {
         const Index n = std::min(kRowBlock, batch - at);
         Matrix block(n, 20);
         rows.Read(&order[static_cast<size_t>(first + at)], n, block);
-        model.AddBlock(block, &order[static_cast<size_t>(first + at)], static_cast<uint64_t>(step));
+        train_step.Add(block, &order[static_cast<size_t>(first + at)]);
       }
-      ApplyStep(model, optimizer, model.FinishStep(), (1 + std::cos(3.14159265358979323846 * step / 15)) / 2, "");
+      train_step.Apply(optimizer, train_step.Finish(), (1 + std::cos(3.14159265358979323846 * step / 15)) / 2, "");
       ++step;
     }
   }
@@ -505,9 +508,9 @@ TEST(TrainJob, EvaluatesWhatItSays) {
         rows.row(i) = data.row(split.validation[static_cast<size_t>(i)]);
         chosen.row(i) = codes.row(split.validation[static_cast<size_t>(i)]);
       }
-      run.model.ScaleInput(rows, scaled);
+      ScaleInput(run.model, rows, scaled);
       run.model.Decode(chosen, decoded);
-      run.model.ScaleInput(decoded, output);
+      ScaleInput(run.model, decoded, output);
       const Eigen::MatrixXd x = scaled.cast<double>(), y = output.cast<double>();
       double loss = 0;
       for (Index i = 0; i < n; ++i) {
@@ -627,27 +630,18 @@ TEST(TrainJob, RestartsDeadCodesInTheFirstFourFifths) {
 // -- Balanced assignment.
 
 // The codes of a step over the given rows.
-CodeMatrix CodesOfStep(Model& model, const Matrix& data, uint64_t step) {
-  std::vector<uint32_t> names(static_cast<size_t>(data.rows()));
-  for (size_t i = 0; i < names.size(); ++i) names[i] = static_cast<uint32_t>(i);
+CodeMatrix CodesOfStep(TrainStep& train_step, const Model& model, const Matrix& data, uint64_t number) {
+  std::vector<uint32_t> row_ids(static_cast<size_t>(data.rows()));
+  std::iota(row_ids.begin(), row_ids.end(), 0u);
   CodeMatrix codes(data.rows(), model.config().levels());
-  model.BeginStep(data.rows());
-  for (const bool planning : {true, false}) {
-    if (planning && !model.config().balanced()) continue;
-    for (Index first = 0; first < data.rows(); first += kRowBlock) {
-      const Index n = std::min(kRowBlock, data.rows() - first);
-      if (planning) {
-        model.PlanBlock(data.middleRows(first, n), &names[static_cast<size_t>(first)], step);
-      } else {
-        model.AddBlock(data.middleRows(first, n), &names[static_cast<size_t>(first)], step);
-        codes.middleRows(first, n) = model.last_block().codes;
-      }
-    }
-    if (planning) model.Plan();
+  train_step.Begin(data.rows(), number);
+  for (Range rows = train_step.next(); rows.count > 0; rows = train_step.next()) {
+    train_step.Add(data.middleRows(rows.first, rows.count), &row_ids[static_cast<size_t>(rows.first)]);
+    if (train_step.last_block() != nullptr) codes.middleRows(rows.first, rows.count) = train_step.last_block()->codes;
   }
-  const Losses losses = model.FinishStep();
+  const Losses losses = train_step.Finish();
   EXPECT_TRUE(std::isfinite(losses.loss));
-  EXPECT_TRUE(model.store().gradients().allFinite());
+  EXPECT_TRUE(train_step.gradients().allFinite());
   EXPECT_EQ(losses.distinct_ids, CountDistinct(codes));
   return codes;
 }
@@ -665,7 +659,8 @@ TEST(BalancedTraining, UsesEveryCodeOfABatchAlike) {
     Model model(config);
     InitializeJob initialize(&model, &rows);
     RunToEnd(initialize);
-    const CodeMatrix codes = CodesOfStep(model, data, 3);
+    TrainStep train_step(&model);
+    const CodeMatrix codes = CodesOfStep(train_step, model, data, 3);
     for (Index l = 0; l < 3; ++l) {
       std::vector<Index> counts(16);
       for (Index i = 0; i < 700; ++i) ++counts[codes(i, l)];
@@ -678,10 +673,10 @@ TEST(BalancedTraining, UsesEveryCodeOfABatchAlike) {
       }
     }
     // The gradients and losses are those of these codes: the same step from the plan's own numbers.
-    const Vector gradients = model.store().gradients();
-    EXPECT_TRUE(SameBits(CodesOfStep(model, data, 3), codes)) << "a step may be repeated";
-    EXPECT_TRUE(SameBits(model.store().gradients(), gradients));
-    EXPECT_FALSE(SameBits(CodesOfStep(model, data, 4), codes)) << "another step has other noise";
+    const Vector gradients = train_step.gradients();
+    EXPECT_TRUE(SameBits(CodesOfStep(train_step, model, data, 3), codes)) << "a step may be repeated";
+    EXPECT_TRUE(SameBits(train_step.gradients(), gradients));
+    EXPECT_FALSE(SameBits(CodesOfStep(train_step, model, data, 4), codes)) << "another step has other noise";
   }
 }
 
@@ -701,8 +696,8 @@ TEST(BalancedTraining, EncodesTheNearestCodes) {
     model->Encode(data, codes[at++], nullptr);
   }
   EXPECT_TRUE(SameBits(codes[0], codes[1]));
-  EXPECT_EQ(plain.Evaluate(data).loss, balanced.Evaluate(data).loss);
-  EXPECT_EQ(plain.Fingerprint(), balanced.Fingerprint());
+  EXPECT_EQ(Evaluate(plain, data).loss, Evaluate(balanced, data).loss);
+  EXPECT_EQ(Fingerprint(plain), Fingerprint(balanced));
 }
 
 TEST(BalancedTraining, TrainsInBatchesOfSeveralBlocks) {
@@ -740,7 +735,7 @@ TEST(EmaTraining, ReducesTheQuantisationErrorAndMovesCodebooksOnlyByAverages) {
   Model model(config);
   InitializeJob initialize(&model, &rows, false);
   RunToEnd(initialize);
-  const Losses before = model.Evaluate(data);
+  const Losses before = Evaluate(model, data);
   TrainConfig train = ShortTraining();
   train.epochs = 30;
   train.optimizer.encoder_learning_rate_scale = 0;  // the codebooks alone
@@ -748,7 +743,7 @@ TEST(EmaTraining, ReducesTheQuantisationErrorAndMovesCodebooksOnlyByAverages) {
   train.optimizer.codebook_learning_rate_scale = 100;  // of which averages know nothing
   TrainJob job(&model, &rows, train);
   RunToEnd(job);
-  EXPECT_LT(model.Evaluate(data).quantization_error.back(), 0.7 * before.quantization_error.back());
+  EXPECT_LT(Evaluate(model, data).quantization_error.back(), 0.7 * before.quantization_error.back());
   EXPECT_LT(job.history().back().losses.quantization_error[0], job.history().front().losses.quantization_error[0]);
   // Counts are averages of a batch's items.
   const Matrix counts = model.store().value(model.store().Find("quantization_layers.0.cluster_size"));
@@ -764,16 +759,10 @@ struct StepOf {
     InitializeJob initialize(&model, &rows);
     RunToEnd(initialize);
   }
-  Losses Gradients() {
-    std::vector<uint32_t> names(300);
-    model.BeginStep(300);
-    for (Index first = 0; first < 300; first += kRowBlock) {
-      model.AddBlock(data.middleRows(first, std::min(kRowBlock, 300 - first)), names.data(), 0);
-    }
-    return model.FinishStep();
-  }
+  Losses Gradients() { return train_step.Run(data, 0); }
   Matrix data;
   Model model;
+  TrainStep train_step{&model};
   Optimizer optimizer;
 };
 
@@ -788,10 +777,10 @@ ModelConfig SmallEma() {
 TEST(ApplyStep, WithAveragesBothMove) {
   StepOf step(SmallEma(), {}), twin(SmallEma(), {});
   for (int i = 0; i < 3; ++i) {
-    ApplyStep(step.model, step.optimizer, step.Gradients(), 0.5, "");
+    step.train_step.Apply(step.optimizer, step.Gradients(), 0.5, "");
     twin.Gradients();
     const Vector start = twin.model.store().values();
-    twin.optimizer.Step(twin.model.store(), 0.5);
+    twin.optimizer.Step(twin.model.store(), twin.train_step.gradients(), 0.5);
     for (Index handle = 0; handle < twin.model.store().count(); ++handle) {
       const Parameter& p = twin.model.store().parameter(handle);
       const bool network = p.group == ParameterGroup::kEncoder || p.group == ParameterGroup::kDecoder;
@@ -800,7 +789,8 @@ TEST(ApplyStep, WithAveragesBothMove) {
       if (network) EXPECT_TRUE(SameBits(now, Vector(step.model.store().values().segment(p.offset, p.size)))) << p.name;
     }
     const Vector after_adam = twin.model.store().values();
-    twin.model.FinishUpdate();
+    twin.model.quantizer().UpdateAverages(twin.model.store(), twin.train_step.codebook_gradients());
+    twin.model.ParametersChanged();
     for (Index handle = 0; handle < twin.model.store().count(); ++handle) {
       const Parameter& p = twin.model.store().parameter(handle);
       const bool moved = p.name.find("embedding") != std::string::npos ||
@@ -823,23 +813,23 @@ TEST(ApplyStep, DivergenceRestoresTheAveragesToo) {
     OptimizerConfig config;
     config.kind = OptimizerKind::kSgd;
     StepOf step(SmallEma(), config);
-    ApplyStep(step.model, step.optimizer, step.Gradients(), 1, "");
+    step.train_step.Apply(step.optimizer, step.Gradients(), 1, "");
     const Vector before = step.model.store().values();
-    const Losses evaluated = step.model.Evaluate(step.data);
-    const uint64_t fingerprint = step.model.Fingerprint();
+    const Losses evaluated = Evaluate(step.model, step.data);
+    const uint64_t fingerprint = Fingerprint(step.model);
     Losses losses = step.Gradients();
     // The averages move before a weight is found that is not finite.
     if (by_loss) losses.loss = std::numeric_limits<double>::quiet_NaN();
     try {
-      ApplyStep(step.model, step.optimizer, losses, by_loss ? 1 : 1e300, "here");
+      step.train_step.Apply(step.optimizer, losses, by_loss ? 1 : 1e300, "here");
       FAIL() << "it went well";
     } catch (const Error& e) {
       EXPECT_EQ(e.kind(), ErrorKind::kDiverged);
       EXPECT_EQ(std::string(e.what()).find("here"), 0u);
     }
     EXPECT_TRUE(SameBits(step.model.store().values(), before));
-    EXPECT_EQ(step.model.Evaluate(step.data).loss, evaluated.loss) << "the search still has the step's codes";
-    EXPECT_EQ(step.model.Fingerprint(), fingerprint);
+    EXPECT_EQ(Evaluate(step.model, step.data).loss, evaluated.loss) << "the search still has the step's codes";
+    EXPECT_EQ(Fingerprint(step.model), fingerprint);
   }
 }
 
@@ -924,10 +914,10 @@ const Option kOptions[] = {
     {"Validation",
      [](ModelConfig&, TrainConfig& t) {
        t.validation_share = 0.2;
-       t.select = Select::kLoss;
+       t.select = Selection::kLoss;
        t.patience = 50;
      }},
-    {"SelectCollision", [](ModelConfig&, TrainConfig& t) { t.select = Select::kCollision; }},
+    {"SelectCollision", [](ModelConfig&, TrainConfig& t) { t.select = Selection::kCollision; }},
     {"ResidualNoise", [](ModelConfig&, TrainConfig& t) { t.residual_noise = 0.5; }},
     {"Separation", [](ModelConfig&, TrainConfig& t) { t.separation_weight = 0.5; },
      [](ModelConfig& m) { m.codebook_sizes = {16, 16}; }},  // so that there are free IDs
@@ -941,7 +931,7 @@ const Option kOptions[] = {
        m.input_scaling = InputScaling::kPerDimension;
        t.dead_code_restart = true;
        t.validation_share = 0.1;
-       t.select = Select::kLoss;
+       t.select = Selection::kLoss;
        t.optimizer.gradient_clip = 1;
        t.schedule = Schedule::kCosine;
      }},
