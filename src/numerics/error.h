@@ -1,6 +1,6 @@
-// The one exception type of the core. Its kind becomes the JavaScript error class of the same name at the binding. In
-// its message {learningRate} is an option, {select=loss} one with a value and {epoch=3} an epoch counted from 0: the
-// readers of the message have words of their own for these (bindings/js/wording.ts).
+// The one exception type of the core. The binding turns its kind into the JavaScript error class of the same name. In a
+// message {learningRate} stands for an option, {select=loss} for an option with a value and {epoch=3} for an epoch
+// counted from 0; bindings/js/wording.ts puts them into the reader's words.
 #ifndef RQVAE_ERROR_H_
 #define RQVAE_ERROR_H_
 
