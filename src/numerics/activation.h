@@ -1,5 +1,5 @@
-// Activation functions and their derivatives, on F32x4 lanes with an exponential of our own: the same bits in every
-// lane, tail and engine (see matrix.h on why Eigen's exp is not used).
+// Activation functions and their derivatives. They use F32x4 lanes and our own exponential, so the bits are the same in
+// every lane, tail and engine (matrix.h says why not Eigen's).
 #ifndef RQVAE_ACTIVATION_H_
 #define RQVAE_ACTIVATION_H_
 

@@ -1,4 +1,4 @@
-// The activation functions and their derivatives on four lanes, for kernels that apply them to what they just computed.
+// The activation functions and their derivatives on four lanes, for kernels that apply them to fresh results.
 #ifndef RQVAE_ACTIVATION_LANES_H_
 #define RQVAE_ACTIVATION_LANES_H_
 
@@ -7,10 +7,10 @@
 
 namespace rqvae {
 
-// A NaN must come out as NaN, so that divergence is seen: Exp clamps it away.
+// Passes NaN through, which Exp would clamp away: divergence must stay visible.
 inline F32x4 SigmoidLanes(F32x4 x) { return Select(x == x, Splat(1.0f) / (Splat(1.0f) + Exp(-x)), x); }
 
-// f(x), and f'(x) in `slope`: one exponential for both. ReLU as PyTorch: the derivative at 0 is 0.
+// Returns f(x) and sets `slope` to f'(x), with one exponential for both. As in PyTorch, ReLU's derivative at 0 is 0.
 inline F32x4 Activate(Activation activation, F32x4 x, F32x4& slope) {
   if (activation == Activation::kSilu) {
     const F32x4 s = SigmoidLanes(x);

@@ -1,6 +1,6 @@
-// The state of a job as bytes and back: one Visit for both ways, so that what is written and what is read cannot
-// differ. Little-endian, as every machine that runs WebAssembly; the file around the bytes carries version and
-// checksum.
+// Turns the state of a job into bytes and back. One Visit serves both ways, so that what is written and what is read
+// cannot differ. Little-endian, as every machine that runs WebAssembly. The file around the bytes carries a version and
+// a checksum.
 #ifndef RQVAE_ARCHIVE_H_
 #define RQVAE_ARCHIVE_H_
 
@@ -32,12 +32,7 @@ class Archive {
   template <typename T>
     requires(std::is_arithmetic_v<T> || std::is_enum_v<T>)
   void Visit(T& value) {
-    if constexpr (std::is_same_v<T, Index>) {  // 32 bits in WebAssembly, 64 elsewhere
-      auto fixed = static_cast<int64_t>(value);
-      Bytes(&fixed, sizeof fixed);
-      value = static_cast<Index>(fixed);
-      if (value != fixed) Fail();
-    } else if constexpr (std::is_same_v<T, bool>) {  // a byte that is neither 0 nor 1 may not become a bool
+    if constexpr (std::is_same_v<T, bool>) {  // a byte other than 0 and 1 must not become a bool
       auto byte = static_cast<uint8_t>(value);
       Bytes(&byte, 1);
       if (byte > 1) Fail();
@@ -78,7 +73,7 @@ class Archive {
     std::memcpy(target, data_ + position_, size);
     position_ += size;
   }
-  // A size that the bytes left cannot hold must not be allocated.
+  // Fails on a size that the remaining bytes cannot hold, before anything of that size is allocated.
   void CheckCount(Index count, size_t each) const {
     if (count < 0 || static_cast<uint64_t>(count) > (end_ - position_) / each) Fail();
   }

@@ -1,6 +1,6 @@
-// Sizes that are products of counts. Index has 64 bits everywhere (CMakeLists.txt), memory has 32 in WebAssembly: a
-// product of counts may be more than can be addressed, and cut to 32 bits it would be something small that is written
-// beyond its end. What is allocated goes through here, or through matrices, which do the same (checked_storage.h).
+// Sizes of memory as products of counts. Index has 64 bits everywhere (CMakeLists.txt), but WebAssembly addresses
+// memory with 32. A product cut to 32 bits would allocate too little, and the code would write beyond its end. So every
+// allocation takes its size from here or goes through a matrix, which does (checked_storage.h).
 #ifndef RQVAE_CHECKED_SIZE_H_
 #define RQVAE_CHECKED_SIZE_H_
 
@@ -14,7 +14,7 @@ namespace rqvae {
 
 static_assert(sizeof(Eigen::Index) == 8, "the products of counts need 64 bits: EIGEN_DEFAULT_DENSE_INDEX_TYPE");
 
-// The product of counts as the size of something in memory. Throws std::bad_alloc where it has none.
+// The product of the counts. Throws std::bad_alloc if it is negative or more than memory can have.
 template <typename... Counts>
 size_t CheckedSize(Counts... counts) {
   uint64_t product = 1;

@@ -1,10 +1,11 @@
-// Where matrices keep their numbers: in Eigen's place, whose own storage
-//   * takes rows * cols for the size without looking whether it wrapped around (its check is compiled out with its
-//     assertions), and cuts it to what memory addresses have;
-//   * frees the old numbers before it allocates: where that fails, the matrix still points at what was freed, and its
+// Replaces the storage of Eigen's matrices, because Eigen's own
+//   * takes rows * cols for the size without checking for wrap-around (the check is an assertion, and compiled out),
+//   and
+//     cuts it to the width of an address;
+//   * frees the old numbers before it allocates: if that fails, the matrix still points at the freed memory and its
 //     destructor frees it again.
-// Here a size that memory cannot have is std::bad_alloc, and a matrix that could not be resized is empty.
-// tests/cpp/checked_storage_test.cpp fails if Eigen no longer takes these.
+// Here a size that memory cannot have throws std::bad_alloc, and a matrix that could not be resized is empty.
+// tests/cpp/numerics/checked_storage_test.cpp fails if Eigen stops using this storage.
 #ifndef RQVAE_CHECKED_STORAGE_H_
 #define RQVAE_CHECKED_STORAGE_H_
 
@@ -17,7 +18,7 @@
 
 namespace rqvae {
 
-// Rows and Cols: the extents known when compiling, or Eigen::Dynamic.
+// Rows, Cols: the extents known at compile time, or Eigen::Dynamic.
 template <typename T, int Rows, int Cols, bool Align>
 class CheckedStorage {
   static_assert(std::is_trivial_v<T>);
@@ -50,7 +51,7 @@ class CheckedStorage {
     std::swap(rows_, other.rows_);
     std::swap(cols_, other.cols_);
   }
-  // The numbers are lost unless as many are asked for.
+  // Loses the numbers unless their count stays the same.
   void resize(Index /*size*/, Index rows, Index cols) {
     if (CheckedSize(rows, cols, sizeof(T)) != CheckedSize(rows_, cols_, sizeof(T))) {
       Free();
@@ -93,7 +94,7 @@ class CheckedStorage {
 
 namespace Eigen::internal {
 
-// A constraint makes each of these more special than Eigen's own of the same extents.
+// The constraint makes each of these more specialised than Eigen's own for the same extents.
 template <typename T, int Options>
   requires(std::is_arithmetic_v<T>)
 class DenseStorage_impl<T, Dynamic, Dynamic, Dynamic, Options>

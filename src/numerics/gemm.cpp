@@ -10,7 +10,7 @@ namespace {
 
 using kernel::Operand;
 
-// A product that is stored, through an epilogue.
+// Stores a product, through an epilogue.
 class Stored final : public kernel::Output {
  public:
   Stored(MatrixRef& out, const Epilogue& epilogue)
@@ -43,7 +43,7 @@ class Stored final : public kernel::Output {
   bool plain_;
 };
 
-// A product that is added to what is there.
+// Adds a product to what is there.
 class Added final : public kernel::Output {
  public:
   explicit Added(MatrixRef& out) : out_(out) {}

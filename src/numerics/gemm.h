@@ -1,5 +1,5 @@
-// The three matrix products of a linear layer, in the project's summation order (matrix.h): every element sums over the
-// inner index in ascending order in one float accumulator, so that a row's result is the same in every batch.
+// The three matrix products of a linear layer. Every element sums over the inner index in ascending order in one float
+// accumulator (matrix.h), so a row's result is the same in every batch.
 #ifndef RQVAE_GEMM_H_
 #define RQVAE_GEMM_H_
 
@@ -8,11 +8,11 @@
 
 namespace rqvae {
 
-// What happens to an element s of a product before it is stored, in this order.
+// What is done to each element s of a product before it is stored, in this order.
 struct Epilogue {
   const float* bias = nullptr;  // s += bias[column]
   Activation activation = Activation::kSilu;
-  MatrixRef* activated = nullptr;          // f(s) is stored here, and f'(s) in the output
+  MatrixRef* activated = nullptr;          // f(s) goes here, f'(s) to the output
   const ConstMatrixRef* factor = nullptr;  // s *= factor(row, column)
 };
 
@@ -22,8 +22,8 @@ void MultiplyTransposed(const ConstMatrixRef& x, const ConstMatrixRef& w, Matrix
 // out = x w.  x: n x k, w: k x m, out: n x m.  (The gradient of a layer's input.)
 void Multiply(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out, const Epilogue& epilogue = {});
 
-// out += a^T b, the sum over rows taken in blocks of kRowBlock.  a: n x p, b: n x q, out: p x q.  (The gradient of a
-// layer's weights.)
+// out += a^T b, summed over rows in blocks of kRowBlock.  a: n x p, b: n x q, out: p x q.  (The gradient of a layer's
+// weights.)
 void AccumulateTransposedProduct(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef out);
 
 // out += the sum of a's rows, in blocks of kRowBlock.  a: n x m, out: m.  (The gradient of a bias.)

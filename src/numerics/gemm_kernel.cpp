@@ -5,20 +5,20 @@
 namespace rqvae::kernel {
 namespace {
 
-// The output is worked on in strips as wide as a cache line and as high as keeps a strip in the first-level cache.
-inline constexpr Index kStripRows = 64;
-inline constexpr Index kStripCols = 16;
-// The inner index is taken in stretches of kDepth, so that the panels of a strip stay in the first-level cache, and as
-// many rows of the left operand at a time as fill half of a second-level cache of 512 KB. A sum that is not complete
-// waits in the output: float in, float out, the same bits.
-inline constexpr Index kDepth = 256;
-inline constexpr Index kLeftFloats = 1 << 16;
-// Up to this many rows the right operand is read where it lies: packing it would take longer than it saves.
-inline constexpr Index kFewRows = 4;
+// A strip of the output is as wide as a cache line and as high as still fits the first-level cache.
+constexpr Index kStripRows = 64;
+constexpr Index kStripCols = 16;
+// Products go over the inner index in stretches of kDepth, so that the panels of a strip stay in the first-level cache,
+// and over as many rows of the left operand at a time as fill half of a second-level cache of 512 KB. Between two
+// stretches the sums wait in the output; floats go in and out, so this changes no bit.
+constexpr Index kDepth = 256;
+constexpr Index kLeftFloats = 1 << 16;
+// With this many left rows or fewer the right operand is read in place: packing it would take longer than it saves.
+constexpr Index kFewRows = 4;
 
-inline Index RoundUp(Index n, Index multiple) { return (n + multiple - 1) / multiple * multiple; }
+Index RoundUp(Index n, Index multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-// Adjacent panels of an operand whose rows or columns lie side by side.
+// Packs kPanels adjacent panels of an operand with outer stride 1.
 template <Index kWidth, Index kPanels>
 void CopyPanels(const float* source, Index inner, Index depth, float* panels) {
   for (Index k = 0; k < depth; ++k, source += inner, panels += kWidth) {
@@ -30,13 +30,14 @@ void CopyPanels(const float* source, Index inner, Index depth, float* panels) {
   }
 }
 
-// Panels of kWidth rows or columns.
+// Packs `count` rows or columns from `first`, of the inner indices first_k ... first_k + depth - 1, in panels of
+// kWidth.
 template <Index kWidth>
 void Pack(const Operand& operand, Index first, Index count, Index first_k, Index depth, float* panels) {
   const float* source = operand.data + first * operand.outer + first_k * operand.inner;
   const Index whole = count / kWidth * kWidth;
   if (operand.outer == 1) {
-    // A cache line of the operand at a time, where there is one: it is then read once.
+    // Whole cache lines of the operand as long as there are any, so that each is read once.
     constexpr Index kLine = 16 / kWidth;
     Index i = 0;
     for (; i + kLine * kWidth <= whole; i += kLine * kWidth) {
@@ -74,17 +75,17 @@ void Pack(const Operand& operand, Index first, Index count, Index first_k, Index
 
 }  // namespace
 
-// A function of its own, its innermost loop not unrolled: the engine's compiler unrolls it and keeps the accumulators
-// in registers; where the loop is unrolled already it moves the loads of several steps to the front and spills. The
-// order of the stores decides the order in which it multiplies, and this one is the order of its loads.
+// Not inlined and not unrolled, because of the engine's compiler: it unrolls the innermost loop itself and keeps the
+// accumulators in registers, but moves the loads of several steps to the front and spills if the loop comes unrolled.
+// It multiplies in the order of the stores, so these are in the order of the loads.
 RQVAE_OUTLINED void SumTiles(const float* left, Index left_panels, const float* right, Index right_panels, Index depth,
-                             bool fresh, float* sums, Index stride) {
+                             Start start, float* sums, Index stride) {
   for (Index i = 0; i < left_panels; ++i) {
     for (Index j = 0; j < right_panels; ++j) {
       float* const row0 = sums + i * kTileRows * stride + j * kTileCols;
       float *const row1 = row0 + stride, *const row2 = row1 + stride, *const row3 = row2 + stride;
       F32x4 a00 = Splat(0), a01 = a00, a10 = a00, a11 = a00, a20 = a00, a21 = a00, a30 = a00, a31 = a00;
-      if (!fresh) {
+      if (start == Start::kSums) {
         a00 = Load(row0), a01 = Load(row0 + kLanes), a10 = Load(row1), a11 = Load(row1 + kLanes);
         a20 = Load(row2), a21 = Load(row2 + kLanes), a30 = Load(row3), a31 = Load(row3 + kLanes);
       }
@@ -113,8 +114,15 @@ RQVAE_OUTLINED void SumTiles(const float* left, Index left_panels, const float* 
 
 namespace {
 
-// Sums formed elsewhere than in the output wait there too.
-void TakeUp(const Output& out, const Strip& strip) {
+// A stretch of the inner index.
+struct Stretch {
+  Index first;
+  Index count;
+  bool last;
+};
+
+// Between two stretches the sums of a strip that is not formed in the output are parked there.
+void Unpark(const Output& out, const Strip& strip) {
   strip.ForEach([&](Index row, Index col, Index lanes, float* sums) {
     Store(sums, LoadLanes(out.place + row * out.stride + col, lanes));
   });
@@ -125,52 +133,59 @@ void Park(const Output& out, const Strip& strip) {
   });
 }
 
+// Adds a stretch to the sums of a strip and hands them to `out` after the last one. The sums are formed in the output
+// where whole tiles fit there, else in the memory that `strip` comes with.
+void SumStrip(const float* left_panels, const float* right_panels, const Stretch& stretch, Strip strip, Output& out) {
+  const Index tile_rows = RoundUp(strip.rows, kTileRows), tile_cols = RoundUp(strip.cols, kTileCols);
+  const bool in_place = out.place != nullptr && tile_rows == strip.rows && tile_cols == strip.cols;
+  const Start start = stretch.first == 0 ? Start::kZero : Start::kSums;
+  if (in_place) {
+    strip.sums = out.place + strip.row * out.stride + strip.col;
+    strip.stride = out.stride;
+  } else if (start == Start::kSums) {
+    Unpark(out, strip);
+  }
+  SumTiles(left_panels, tile_rows / kTileRows, right_panels, tile_cols / kTileCols, stretch.count, start, strip.sums,
+           strip.stride);
+  if (stretch.last) {
+    out.Take(strip);
+  } else if (!in_place) {
+    Park(out, strip);
+  }
+}
+
 void ProductOfPanels(const Operand& left, const Operand& right, Index depth, Output& out) {
   thread_local std::vector<float> left_panels, right_panels;
   alignas(16) float scratch[kStripRows * kStripCols];
-  const Index block = out.place != nullptr ? std::min(depth, kDepth) : depth;
+  const Index most = out.place != nullptr ? std::min(depth, kDepth) : depth;  // of a stretch
   const Index left_rows =
       std::min(RoundUp(left.count, kTileRows),
-               std::max(kStripRows, kLeftFloats / std::max<Index>(block, 1) / kStripRows * kStripRows));
-  left_panels.resize(std::max(left_panels.size(), CheckedSize(left_rows, block)));
-  right_panels.resize(std::max(right_panels.size(), CheckedSize(kStripCols, block)));
+               std::max(kStripRows, kLeftFloats / std::max<Index>(most, 1) / kStripRows * kStripRows));
+  left_panels.resize(std::max(left_panels.size(), CheckedSize(left_rows, most)));
+  right_panels.resize(std::max(right_panels.size(), CheckedSize(kStripCols, most)));
   for (Index first = 0; first < left.count; first += left_rows) {
     const Index end = std::min(first + left_rows, left.count);
     Index k = 0;
-    do {
-      const Index stretch = std::min(block, depth - k);
-      const bool complete = k + stretch == depth;
-      Pack<kTileRows>(left, first, end - first, k, stretch, left_panels.data());
+    do {  // once even if the depth is 0: the sums are then zero
+      const Index count = std::min(most, depth - k);
+      const Stretch stretch{k, count, k + count == depth};
+      Pack<kTileRows>(left, first, end - first, k, count, left_panels.data());
       for (Index j = 0; j < right.count; j += kStripCols) {
         const Index cols = std::min(kStripCols, right.count - j);
-        Pack<kTileCols>(right, j, cols, k, stretch, right_panels.data());
+        Pack<kTileCols>(right, j, cols, k, count, right_panels.data());
         for (Index i = first; i < end; i += kStripRows) {
-          Strip strip{i, std::min(kStripRows, end - i), j, cols, scratch, kStripCols};
-          const Index tile_rows = RoundUp(strip.rows, kTileRows), tile_cols = RoundUp(cols, kTileCols);
-          const bool in_place = out.place != nullptr && tile_rows == strip.rows && tile_cols == cols;
-          if (in_place) {
-            strip.sums = out.place + i * out.stride + j;
-            strip.stride = out.stride;
-          } else if (k > 0) {
-            TakeUp(out, strip);
-          }
-          SumTiles(left_panels.data() + (i - first) * stretch, tile_rows / kTileRows, right_panels.data(),
-                   tile_cols / kTileCols, stretch, k == 0, strip.sums, strip.stride);
-          if (complete) {
-            out.Take(strip);
-          } else if (!in_place) {
-            Park(out, strip);
-          }
+          SumStrip(left_panels.data() + (i - first) * count, right_panels.data(), stretch,
+                   {i, std::min(kStripRows, end - i), j, cols, scratch, kStripCols}, out);
         }
       }
-      k += stretch;
+      k += count;
     } while (k < depth);
   }
 }
 
-// For few rows of the left operand, with an inner stride of one on both sides.
+// For few rows of the left operand. Both inner strides are 1.
 void ProductOfFewRows(const Operand& left, const Operand& right, Index depth, Output& out) {
-  constexpr Index kGroups = kStripCols / kLanes;  // as many sums at a time as one waits for an addition
+  constexpr Index kGroups = kStripCols / kLanes;  // sums under way at a time: additions take this many cycles
   F32x4 sums[kGroups];
   for (Index i = 0; i < left.count; ++i) {
     const float* x = left.data + i * left.outer;

@@ -12,14 +12,14 @@ uint64_t Mix(uint64_t x) {
 
 uint64_t HashBytes(const void* data, size_t size, uint64_t seed) {
   constexpr uint64_t kPrime = 0x100000001b3u;
-  constexpr size_t kLaneCount = 8;  // independent chains: one chain would wait for its own multiplication
+  constexpr size_t kLaneCount = 8;  // independent chains: a single one would wait for each multiplication
   uint64_t lanes[kLaneCount];
   for (size_t i = 0; i < kLaneCount; ++i) lanes[i] = Mix(0xcbf29ce484222325u + seed + i);
   const unsigned char* p = static_cast<const unsigned char*>(data);
   size_t left = size;
   uint64_t words[kLaneCount];
   while (left > 0) {
-    // The last, partial group is padded with zeros; the size goes into the result, so that padding is told from data.
+    // The last, partial group is padded with zeros. The size goes into the result and tells padding from data.
     const size_t take = left < sizeof words ? left : sizeof words;
     if (take < sizeof words) std::memset(words, 0, sizeof words);
     std::memcpy(words, p, take);

@@ -1,5 +1,5 @@
 // The 64-bit hash of checksums and fingerprints: eight interleaved FNV-1a lanes (FNV-1a is by Fowler, Noll & Vo) over
-// 64-bit little-endian words, folded by splitmix64's finaliser. It detects damage; it is no protection against forgery.
+// 64-bit little-endian words, folded by splitmix64's finaliser. It detects damage but does not protect against forgery.
 #ifndef RQVAE_HASH_H_
 #define RQVAE_HASH_H_
 

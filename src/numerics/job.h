@@ -1,9 +1,9 @@
-// A long computation in slices: the page, the worker, Node and the tests drive the same one.
+// A long computation in slices. The page, the worker, Node and the tests all drive the same jobs.
 //
-// Advance() does one slice (a block of kRowBlock rows, some rows of a product, ...): a few milliseconds, and nothing
-// that grows with the catalogue but the copies of its lists. A block of rows through very wide layers takes as long as
-// it takes. How many slices a caller takes in one go never changes a result. A job that is dropped before it is done
-// leaves the model as its class says.
+// Advance() does one slice, such as a block of kRowBlock rows: a few milliseconds of work. Only copies of the
+// catalogue's lists make a slice grow with the catalogue; a block of rows through very wide layers may take longer. How
+// many slices a caller does in one go never changes a result. Each job's class says in which state it leaves the model
+// when it is dropped before it is done.
 #ifndef RQVAE_JOB_H_
 #define RQVAE_JOB_H_
 

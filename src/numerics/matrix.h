@@ -1,15 +1,15 @@
-// The vocabulary of the core: row-major float matrices, one row an item.
+// The types of the core: row-major float matrices with one item per row.
 //
 // Summation order (promise "the same IDs everywhere", numerics version 1). A float sum depends on the order of its
 // terms, so the order is part of the model format:
-//   * an element of a matrix product sums over the inner index in ascending order in one float accumulator, in every
-//     kernel, tail and batch size: an item's result never depends on the batch it came in;
-//   * a sum over rows (gradients, k-means centres, losses) is taken in blocks of kRowBlock rows: ascending within the
-//     block from zero, and the blocks' sums are added in block order, whatever the number of threads;
-//   * Eigen's reductions (.sum(), .norm(), .dot(), its products) are not used for anything that reaches a result: they
-//     choose their order by size and alignment. Element-wise Eigen arithmetic (+ - * / sqrt) is exact per IEEE 754 and
-//     is used freely; its transcendental functions are not, since tails of a row go through another implementation.
-//     (Sums along a row are in sums.h; PCA's small dense algebra, in double, is in blas1.h and symmetric_eigen.h.)
+//   * An element of a matrix product sums over the inner index in ascending order in one float accumulator, in every
+//     kernel, tail and batch size. An item's result never depends on the batch that it came in.
+//   * A sum over rows (gradients, k-means centres, losses) goes in blocks of kRowBlock rows: each block from zero in
+//     ascending order, then the blocks' sums in block order, whatever the number of threads.
+//   * A sum along a row is one of sums.h, whose names say their orders.
+//   * Nothing that reaches a result uses Eigen's reductions (.sum(), .norm(), .dot(), its products): they choose their
+//     order by size and alignment. Eigen's element-wise + - * / and sqrt are exact per IEEE 754 and used freely. Its
+//     transcendental functions are not used: the tail of a row goes through another implementation.
 #ifndef RQVAE_MATRIX_H_
 #define RQVAE_MATRIX_H_
 
@@ -20,7 +20,7 @@
 
 namespace rqvae {
 
-// 64 bits, in WebAssembly too: no sum or product of counts wraps around.
+// 64 bits, in WebAssembly too, so that no sum or product of counts wraps around.
 using Index = Eigen::Index;
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Vector = Eigen::Matrix<float, Eigen::Dynamic, 1>;
@@ -35,7 +35,7 @@ using CodeMatrix = Eigen::Matrix<uint32_t, Eigen::Dynamic, Eigen::Dynamic, Eigen
 using CodeMatrixRef = Eigen::Ref<CodeMatrix, 0, Eigen::OuterStride<>>;
 using ConstCodeMatrixRef = Eigen::Ref<const CodeMatrix, 0, Eigen::OuterStride<>>;
 
-// A stretch of rows, or of whatever is divided.
+// The rows (or columns, parameters, ...) from `first` on.
 struct Range {
   Index first;
   Index count;
@@ -44,7 +44,7 @@ struct Range {
 // Rows per block of every sum over rows, and rows per slice of every long job.
 inline constexpr Index kRowBlock = 256;
 
-// Raised by any change that alters a bit of any result for the same data, config and seed.
+// Raise this with any change that alters a bit of any result for the same data, config and seed.
 inline constexpr uint32_t kNumericsVersion = 1;
 
 }  // namespace rqvae

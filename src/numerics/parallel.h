@@ -1,9 +1,9 @@
-// Work shared among threads. Nothing here may change a result: the parts of a task are independent of each other, and
-// who does which part is of no matter.
+// Work shared among threads. The number of threads never changes a result: the parts of a task are independent, and it
+// does not matter which thread does which part.
 //
-// Helpers are started at the first task that could use them and sleep between tasks. Where threads cannot be had (the
-// plain WebAssembly build) or have not started yet (in JavaScript a thread begins after the caller's turn has ended),
-// the caller does all parts itself.
+// Helper threads start with the first task that can use them and sleep between tasks. The caller does all parts itself
+// where there are no threads (the plain WebAssembly build) and until the helpers run (in JavaScript a thread starts
+// after the caller's turn has ended).
 #ifndef RQVAE_PARALLEL_H_
 #define RQVAE_PARALLEL_H_
 
@@ -13,34 +13,35 @@
 
 namespace rqvae {
 
-// How many threads may work at once, the caller included; 1 at first. may_block: whether the caller may sleep while
-// helpers finish, which a browser's main thread must not.
+// Sets how many threads work at once, the caller included; 1 at first. may_block: whether the caller may sleep while
+// helpers finish; a browser's main thread must not.
 void SetThreads(Index count, bool may_block = true);
-// 1 in a build without threads.
-Index Threads();
+Index Threads();  // 1 in a build without threads
 bool ThreadsSupported();
 
-// Part `part` of `parts` of n, divided as evenly as multiples of `unit` allow; may be empty.
+// Part number `part` when [0, n) is divided into `parts` of nearly equal size, each a multiple of `unit` (the last one
+// takes what is left). May be empty.
 Range PartOf(Index n, Index part, Index parts, Index unit = 1);
 
-// Calls run(context, part) for every part in [0, parts), on any thread, and returns when all are done. An exception of
-// one of them is thrown again here. One task at a time, from one thread.
+// Calls run(context, part) for every part in [0, parts), on any thread, and returns when all are done. Rethrows an
+// exception of a part. Only one thread may call this; a task that a part starts runs on that part's thread.
 void RunParts(Index parts, void (*run)(void* context, Index part), void* context);
 
-// Says that a helper ended in the middle of a part (in WebAssembly: by a trap, which no code of it can catch). The
-// caller, who would wait for it forever, traps too. Called on any thread.
+// Reports that the calling helper thread died (in WebAssembly by a trap, which the thread itself cannot catch). If it
+// died inside a part, the caller of RunParts traps too instead of waiting forever.
 void HelperFailed();
 
-// f(part) for every part in [0, parts).
+// Calls f(part) for every part in [0, parts).
 template <typename F>
 void ForParts(Index parts, F f) {
   RunParts(parts, [](void* context, Index part) { (*static_cast<F*>(context))(part); }, &f);
 }
 
-// f(range) for stretches that cover [0, n): one per thread, but none of fewer than `least`; multiples of `unit`.
+// Calls f(range) for ranges that cover [0, n): one per thread, or fewer where they would hold less than `min_count` on
+// average. Their sizes are multiples of `unit`, but for the last one's.
 template <typename F>
-void ForRanges(Index n, Index least, Index unit, F f) {
-  const Index parts = n < 2 * least ? 1 : std::min(Threads(), n / least);
+void ForRanges(Index n, Index min_count, Index unit, F f) {
+  const Index parts = n < 2 * min_count ? 1 : std::min(Threads(), n / min_count);
   ForParts(parts, [&](Index part) {
     const Range range = PartOf(n, part, parts, unit);
     if (range.count > 0) f(range);

@@ -51,14 +51,14 @@ double Random::Normal() {
   return u * scale;
 }
 
-void AddNoise(uint64_t seed, uint64_t step, const uint32_t* rows, float standard_deviation, MatrixRef x) {
+void AddNoise(uint64_t seed, uint64_t step, const uint32_t* row_ids, float standard_deviation, MatrixRef x) {
   // A sum of eight uniform integers 0 ... 255 has mean 1020 and variance 8 (256^2 - 1) / 12 = 43690.
   const float scale = standard_deviation / std::sqrt(43690.0f);
   for (Index i = 0; i < x.rows(); ++i) {
-    uint64_t state = Hash(seed, Stream::kNoise, step, rows[i]);
+    uint64_t state = Hash(seed, Stream::kNoise, step, row_ids[i]);
     for (Index j = 0; j < x.cols(); ++j) {
       const uint64_t bytes = Mix(state += kGolden);
-      // Adds the eight bytes in parallel: pairs, then the four 16-bit sums.
+      // Adds the eight bytes in pairs, then the four 16-bit sums.
       const uint64_t pairs = (bytes & 0x00ff00ff00ff00ffu) + ((bytes >> 8) & 0x00ff00ff00ff00ffu);
       const auto sum = static_cast<int32_t>((pairs * 0x0001000100010001u) >> 48);
       x(i, j) += static_cast<float>(sum - 1020) * scale;

@@ -1,9 +1,8 @@
-// Seeded, portable random numbers: integer arithmetic and IEEE +,-,*,/,sqrt, so that every engine draws the same ones.
-// (Normal() also takes a logarithm: musl's, compiled into the wasm.)
+// Seeded, portable random numbers. They use integer arithmetic and IEEE + - * / sqrt only, so every engine draws the
+// same ones. (Normal() also takes a logarithm: musl's, compiled into the wasm.)
 //
-// Everything is a function of (seed, stream, counter): a draw does not depend on what was drawn before it elsewhere. A
-// stream names a purpose (initial weights, k-means of a level, the shuffle of an epoch), so that adding a draw to one
-// leaves the others as they were.
+// Every draw is a function of (seed, stream, counter). A stream stands for one purpose (initial weights, k-means of a
+// level, the shuffle of an epoch), so another draw in one stream leaves the others as they were.
 #ifndef RQVAE_RANDOM_H_
 #define RQVAE_RANDOM_H_
 
@@ -52,10 +51,10 @@ class Random {
   bool has_spare_ = false;
 };
 
-// x += standard_deviation * noise(seed, step, row), in place.  x: n x m; `rows` names each row, so that a row's noise
-// does not depend on its place in the batch. The noise is the sum of eight uniform bytes, scaled (Irwin-Hall of eight:
-// mean 0, variance 1, excess kurtosis -0.15): close enough to normal for denoising and an order of magnitude cheaper.
-void AddNoise(uint64_t seed, uint64_t step, const uint32_t* rows, float standard_deviation, MatrixRef x);
+// x += standard_deviation * noise(seed, step, row ID), in place.  x: n x m; row_ids: n, so that a row's noise does not
+// depend on its place in the batch. The noise is a sum of eight uniform bytes, scaled (Irwin-Hall of eight: mean 0,
+// variance 1, excess kurtosis -0.15). That is close enough to normal for denoising and an order of magnitude cheaper.
+void AddNoise(uint64_t seed, uint64_t step, const uint32_t* row_ids, float standard_deviation, MatrixRef x);
 
 }  // namespace rqvae
 

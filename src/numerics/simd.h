@@ -1,5 +1,5 @@
-// Four float lanes, as the compilers' vector extension: the same source becomes wasm SIMD, SSE or NEON, and one
-// multiply and one add stay two instructions (built with -ffp-contract=off), so that every target gives the same bits.
+// Four float lanes as the compilers' vector extension. The same source becomes wasm SIMD, SSE or NEON; a multiplication
+// and an addition stay two instructions (-ffp-contract=off), so every target gives the same bits.
 #ifndef RQVAE_SIMD_H_
 #define RQVAE_SIMD_H_
 
@@ -11,13 +11,7 @@
 
 namespace rqvae {
 
-// Where code size matters more than a few cycles: the wasm has a budget.
 #define RQVAE_OUTLINED __attribute__((noinline))
-#if defined(__clang__)
-#define RQVAE_ROLLED _Pragma("clang loop unroll(disable) vectorize(disable)")
-#else
-#define RQVAE_ROLLED
-#endif
 
 using F32x4 = float __attribute__((vector_size(16)));
 using I32x4 = int32_t __attribute__((vector_size(16)));
@@ -44,7 +38,7 @@ inline void StoreLanes(float* p, F32x4 v, Index lanes) {
   for (Index i = 0; i < lanes; ++i) p[i] = v[i];
 }
 
-// Four rows of four become four columns.
+// Transposes a 4 x 4 block.
 inline void Transpose(F32x4 (&m)[4]) {
   const F32x4 a = __builtin_shufflevector(m[0], m[1], 0, 4, 1, 5), b = __builtin_shufflevector(m[0], m[1], 2, 6, 3, 7);
   const F32x4 c = __builtin_shufflevector(m[2], m[3], 0, 4, 1, 5), d = __builtin_shufflevector(m[2], m[3], 2, 6, 3, 7);
@@ -67,8 +61,8 @@ inline F32x4 Sqrt(F32x4 x) {
 }
 
 // exp(x) to about 2 ulp: x = n ln 2 + r with |r| <= ln 2 / 2, then a degree-6 polynomial (coefficients of Cephes' expf
-// by S. Moshier). x is clamped to [-87, 88], where the result is a normal float. The clamp swallows NaN: callers bring
-// it back.
+// by S. Moshier). x is clamped to [-87, 88], where the result is a normal float. The clamp swallows NaN: a caller that
+// must keep it handles it itself.
 inline F32x4 Exp(F32x4 x) {
   x = Max(Min(x, Splat(88.0f)), Splat(-87.0f));
   // Round to nearest by adding and subtracting 1.5 * 2^23.
@@ -87,8 +81,8 @@ inline F32x4 Exp(F32x4 x) {
   return p * (F32x4)exponent;
 }
 
-// Applies `f(F32x4...)` along rows of equally shaped matrices and writes the result to `out`. A row's tail goes through
-// the same lanes as its body, padded with zeros, so that an element's result does not depend on its column.
+// Applies f(F32x4...) along the rows of matrices of one shape and writes the results to `out`. The tail of a row is
+// padded with zeros and goes through the same lanes, so an element's result does not depend on its column.
 template <typename F, typename... Inputs>
 void ForEachLane(F f, MatrixRef out, const Inputs&... inputs) {
   const Index cols = out.cols();

@@ -1,5 +1,5 @@
-// Sorting rows by a key: one small function for the whole core, where the standard library's template would be compiled
-// anew for every use (the wasm has a budget). The time grows with the number of rows only.
+// Sorts rows by a key. The whole core shares this one small function: every use of the standard library's template
+// would be compiled anew, and the wasm has a budget. The time grows linearly with the number of rows.
 #ifndef RQVAE_SORTING_H_
 #define RQVAE_SORTING_H_
 
@@ -17,7 +17,7 @@ struct KeyedRow {
 // A key that orders floats as their values do.
 uint64_t OrderedKey(float value);
 
-// By key, equal ones by row.
+// Sorts by key, equal keys by row.
 void SortRows(std::vector<KeyedRow>& rows);
 
 }  // namespace rqvae

@@ -12,36 +12,38 @@
 namespace rqvae {
 namespace {
 
-// Lengths below this are taken for zero: their squares come too near the end of double's range to normalise by. The
-// scaled matrix is of order 1, so that nothing of it is lost.
+// Lengths below this count as zero: their squares come too near the end of double's range to normalise by. Nothing is
+// lost, since the scaled matrix is of order 1.
 constexpr double kNegligible = 0x1p-480;
-// Of QL, for each eigenvalue on average: LAPACK's limit. One or two are usual; it only guards against an endless loop.
+// Sweeps of QL that an eigenvalue may take on average: LAPACK's limit. One or two are usual; the limit only guards
+// against an endless loop.
 constexpr Index kMaxSweeps = 30;
 constexpr Index kSliceWork = 1 << 22;  // elements that a slice goes over, a few times each
 
-// A = Q T Q^T with T tridiagonal and Q = P[n-1] ... P[2], where P[i] = 1 - u u^T / h[i] reflects the first i
-// coordinates so that row i is left with one element beside its diagonal. P[i] is the identity where h[i] is 0.
-//   a: n x n, in: A, both triangles; out: u of P[i] in the first i elements of row i.
+// Step 1 of 3:  A = Q T Q^T with T tridiagonal and Q = P[n-1] ... P[2]. P[i] = 1 - u u^T / h[i] reflects the first i
+// coordinates so that row i keeps one element left of its diagonal; it is the identity where h[i] is 0.
+//   a: n x n, in: A, both triangles; out: the u of P[i] in the first i elements of row i.
 //   diagonal, h: n.
-//   beside: n - 1 are set, T(i, i + 1) at i.
-// One step of it, row i; from the last row to the first.  q: n, scratch.
-void Reflect(Index n, Index i, double* a, double* diagonal, double* beside, double* h, double* q) {
+//   off_diagonal: n - 1 are set, T(i, i + 1) at i.
+//   q: n, scratch.
+// One call does row i; rows go from the last to the first.
+void Reflect(Index n, Index i, double* a, double* diagonal, double* off_diagonal, double* h, double* q) {
   double* const u = a + i * n;
   diagonal[i] = u[i];
   h[i] = 0;
   if (i == 0) return;
   const double last = u[i - 1];
   double square = DotInDoubleLanes(u, u, i - 1);
-  if (square < kNegligible * kNegligible) {  // nothing to reflect away
-    beside[i - 1] = last;
+  if (square < kNegligible * kNegligible) {  // the row has that form already
+    off_diagonal[i - 1] = last;
     return;
   }
   square += last * last;
-  const double reflected = last < 0 ? std::sqrt(square) : -std::sqrt(square);  // this sign cancels nothing below
-  beside[i - 1] = reflected;
+  const double reflected = last < 0 ? std::sqrt(square) : -std::sqrt(square);  // with this sign nothing cancels below
+  off_diagonal[i - 1] = reflected;
   u[i - 1] = last - reflected;
   h[i] = square - last * reflected;
-  // P A P = A - u q^T - q u^T with p = A u / h and q = p - (u^T p / 2h) u. Both triangles are kept: twice the
+  // P A P = A - u q^T - q u^T with p = A u / h and q = p - (u^T p / 2h) u. Both triangles are updated: twice the
   // elements, but every loop runs along rows.
   std::fill_n(q, i, 0.0);
   for (Index j = 0; j < i; ++j) Axpy(i, u[j] / h[i], a + j * n, q);
@@ -52,8 +54,10 @@ void Reflect(Index n, Index i, double* a, double* diagonal, double* beside, doub
   }
 }
 
-// Turns what Reflect left in `a` into Q, from the innermost reflection outwards, each on a block larger by one: step i.
-void FormReflection(Index n, Index i, double* a, const double* h, double* product) {
+// Step 2 of 3:  turns the reflections that Reflect left in `a` into Q, from the innermost one outwards. Each works on a
+// block that is larger by one.  product: n, scratch.
+// One call does reflection i; they go from the first to the last.
+void ApplyReflection(Index n, Index i, double* a, const double* h, double* product) {
   double* const u = a + i * n;
   if (h[i] != 0) {
     std::fill_n(product, i, 0.0);
@@ -65,57 +69,71 @@ void FormReflection(Index n, Index i, double* a, const double* h, double* produc
   for (Index j = 0; j < i; ++j) a[j * n + i] = 0;
 }
 
-// QL: rotations of neighbouring coordinates, from the bottom of an undivided block to its top, that chase the element
-// which the shift brings in outwards; each sweep makes the block's first off-diagonal element smaller, cubically in the
-// end. The rotations are applied to the rows of `vectors` (n x n).
-//   diagonal: n, in: T's, out: the eigenvalues in no order.
-//   beside: n, of which the last is scratch.
-// One eigenvalue, the one at `first`; from the first to the last. Takes its sweeps from those that are left.
-void FindEigenvalue(Index n, Index first, double* diagonal, double* beside, double* vectors, Index& sweeps) {
+// Step 3 of 3, QL with implicit shifts: rotations turn T into its eigenvalues and Q into the eigenvectors.
+//   diagonal: n, in: T's; out: the eigenvalues in no order.
+//   off_diagonal: n, in: T's, the last is scratch; out: zeros, or what is too small to matter.
+//   vectors: n x n, Q^T. A rotation of two coordinates rotates two of its rows.
+
+// The last row of the block that begins at row `first`: behind it the off-diagonal element is negligible.
+Index EndOfBlock(Index n, Index first, const double* diagonal, const double* off_diagonal) {
   constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-  const auto divides = [&](Index i) {
-    const double size = std::abs(beside[i]);
-    return !(size > kEpsilon * (std::abs(diagonal[i]) + std::abs(diagonal[i + 1])) && size > kNegligible);
-  };
+  Index last = first;
+  for (; last + 1 < n; ++last) {
+    const double size = std::abs(off_diagonal[last]);
+    const double neighbours = std::abs(diagonal[last]) + std::abs(diagonal[last + 1]);
+    if (!(size > kEpsilon * neighbours && size > kNegligible)) break;
+  }
+  return last;
+}
+
+// One sweep over the block first ... last, from its bottom to its top. The shift brings in an element outside the band,
+// which the rotations chase upwards and out. Each sweep makes the block's first off-diagonal element smaller, cubically
+// in the end.
+void Sweep(Index n, Index first, Index last, double* diagonal, double* off_diagonal, double* vectors) {
+  // The shift is the eigenvalue of the block's first 2 x 2 that is nearer to its first element.
+  const double gap = (diagonal[first + 1] - diagonal[first]) / (2 * off_diagonal[first]);
+  const double root = std::sqrt(gap * gap + 1);
+  const double shift = diagonal[first] - off_diagonal[first] / (gap + (gap < 0 ? -root : root));
+  // The rotation of coordinates i and i + 1 turns `outer`, which the previous rotation pushed out of the band, into
+  // `edge`, the element below T(i + 1, i + 1). For the first rotation the shifted corner and its neighbour stand for
+  // them.
+  double edge = diagonal[last] - shift;
+  double c = 1, s = 1;  // of the previous rotation
+  double moved = 0;     // what it took from T(i + 1, i + 1)
+  Index i = last - 1;
+  for (; i >= first; --i) {
+    const double outer = s * off_diagonal[i], inner = c * off_diagonal[i];
+    const double length = std::sqrt(outer * outer + edge * edge);
+    const double at = diagonal[i + 1] - moved;
+    if (length < kNegligible) {  // the block ends here already
+      diagonal[i + 1] = at;
+      off_diagonal[i + 1] = 0;
+      off_diagonal[i] = inner;
+      break;
+    }
+    off_diagonal[i + 1] = length;
+    s = outer / length;
+    c = edge / length;
+    const double change = (diagonal[i] - at) * s + 2 * c * inner;
+    moved = s * change;
+    diagonal[i + 1] = at + moved;
+    edge = c * change - inner;
+    Rotate(n, vectors + (i + 1) * n, vectors + i * n, c, s);
+  }
+  if (i < first) {
+    diagonal[first] -= moved;
+    off_diagonal[first] = edge;
+  }
+  off_diagonal[last] = 0;
+}
+
+// One call sweeps until `first` is a block of its own, which makes diagonal[first] an eigenvalue; it goes from the
+// first to the last. `sweeps` counts down the sweeps left for all.
+void FindEigenvalue(Index n, Index first, double* diagonal, double* off_diagonal, double* vectors, Index& sweeps) {
   for (; sweeps > 0; --sweeps) {
-    Index last = first;
-    while (last + 1 < n && !divides(last)) ++last;
-    if (last == first) break;
-    // The shift is the eigenvalue of the block's first 2 x 2 that is nearer to its first element.
-    const double gap = (diagonal[first + 1] - diagonal[first]) / (2 * beside[first]);
-    const double root = std::sqrt(gap * gap + 1);
-    const double shift = diagonal[first] - beside[first] / (gap + (gap < 0 ? -root : root));
-    // The rotation of coordinates i and i + 1 takes `outer`, which the one before it pushed out of the band, into
-    // `edge`, the element below T(i + 1, i + 1). The first one has the shifted corner and its neighbour in their
-    // place.
-    double edge = diagonal[last] - shift;
-    double c = 1, s = 1;  // of the rotation before
-    double moved = 0;     // what it took from T(i + 1, i + 1)
-    Index i = last - 1;
-    for (; i >= first; --i) {
-      const double outer = s * beside[i], inner = c * beside[i];
-      const double length = std::sqrt(outer * outer + edge * edge);
-      const double at = diagonal[i + 1] - moved;
-      if (length < kNegligible) {  // divided here already
-        diagonal[i + 1] = at;
-        beside[i + 1] = 0;
-        beside[i] = inner;
-        break;
-      }
-      beside[i + 1] = length;
-      s = outer / length;
-      c = edge / length;
-      const double change = (diagonal[i] - at) * s + 2 * c * inner;
-      moved = s * change;
-      diagonal[i + 1] = at + moved;
-      edge = c * change - inner;
-      Rotate(n, vectors + (i + 1) * n, vectors + i * n, c, s);
-    }
-    if (i < first) {
-      diagonal[first] -= moved;
-      beside[first] = edge;
-    }
-    beside[last] = 0;
+    const Index last = EndOfBlock(n, first, diagonal, off_diagonal);
+    if (last == first) return;
+    Sweep(n, first, last, diagonal, off_diagonal, vectors);
   }
 }
 
@@ -141,39 +159,40 @@ EigenJob::EigenJob(DoubleMatrix matrix) : matrix_(std::move(matrix)), values_(ma
     phase_ = Phase::kDone;
     return;
   }
-  // To elements of at most 1, or near it at the ends of double's range, where the power itself has to stay inside.
+  // Scales by a power of two to elements of at most 1. At the ends of double's range the power itself has to stay
+  // inside, so the elements come near 1 only.
   std::frexp(largest, &exponent_);
   exponent_ = std::clamp(exponent_, -1000, 1000);
   const double scale = std::ldexp(1.0, -exponent_);
   for (Index i = 0; i < n; ++i) {
     for (Index j = 0; j <= i; ++j) a[j * n + i] = a[i * n + j] *= scale;
   }
-  for (auto* of_rows : {&beside_, &h_, &scratch_}) of_rows->resize(static_cast<size_t>(n));
+  for (auto* values : {&off_diagonal_, &h_, &scratch_}) values->resize(static_cast<size_t>(n));
   sweeps_ = kMaxSweeps * n;
 }
 
 bool EigenJob::Advance() {
   const Index n = matrix_.rows();
   double* const a = matrix_.data();
-  // Each step is some n^2 operations.
+  // Each step takes a few times n^2 operations.
   for (Index work = 0; work < kSliceWork && phase_ != Phase::kDone; work += n * n) {
     switch (phase_) {
       case Phase::kReflect:
-        Reflect(n, n - 1 - next_, a, values_.data(), beside_.data(), h_.data(), scratch_.data());
-        if (++next_ == n) Enter(Phase::kForm);
+        Reflect(n, n - 1 - next_, a, values_.data(), off_diagonal_.data(), h_.data(), scratch_.data());
+        if (++next_ == n) Enter(Phase::kApply);
         break;
-      case Phase::kForm:
-        FormReflection(n, next_, a, h_.data(), scratch_.data());
+      case Phase::kApply:
+        ApplyReflection(n, next_, a, h_.data(), scratch_.data());
         if (++next_ == n) Enter(Phase::kTranspose);
         break;
-      case Phase::kTranspose:  // eigenvectors are Q times the rotations: transposed, the rotations combine rows
+      case Phase::kTranspose:  // of Q: the rotations then combine rows
         for (Index i = 0; i < n; ++i) {
           for (Index j = 0; j < i; ++j) std::swap(a[i * n + j], a[j * n + i]);
         }
         Enter(Phase::kRotate);
         break;
       case Phase::kRotate:
-        FindEigenvalue(n, next_, values_.data(), beside_.data(), a, sweeps_);
+        FindEigenvalue(n, next_, values_.data(), off_diagonal_.data(), a, sweeps_);
         if (++next_ == n) Enter(Phase::kSort);
         break;
       case Phase::kSort:
@@ -192,6 +211,7 @@ void EigenJob::Enter(Phase phase) {
   next_ = 0;
 }
 
+// Sorts by falling eigenvalue and undoes the scaling.
 void EigenJob::Sort() {
   const Index n = matrix_.rows();
   double* const a = matrix_.data();

@@ -1,10 +1,10 @@
-// All eigenvalues and eigenvectors of a small dense symmetric matrix: the time grows with the cube of its size, about
-// 0.3 ms at 64 and 0.1 s at 512.
+// All eigenvalues and eigenvectors of a small dense symmetric matrix. The time grows with the cube of its size: about
+// 0.3 ms at 64, 0.1 s at 512.
 //
 // Householder tridiagonalisation (Martin, Reinsch & Wilkinson 1968; EISPACK's tred2), then QL with implicit shifts
-// (Martin & Wilkinson 1968, Dubrulle 1970; EISPACK's imtql2), in double. Only + - * / and sqrt in one fixed order, so
-// that every target gives the same bits. Our own because Eigen's solver, with the blocked products that it brings,
-// makes the WebAssembly a fifth larger and chooses its order by the size of the vectors.
+// (Martin & Wilkinson 1968, Dubrulle 1970; EISPACK's imtql2), in double. It uses only + - * / and sqrt in one fixed
+// order, so every target gives the same bits. Eigen's solver would make the WebAssembly a fifth larger, with the
+// blocked products that it brings, and chooses its order by the size of the vectors.
 #ifndef RQVAE_SYMMETRIC_EIGEN_H_
 #define RQVAE_SYMMETRIC_EIGEN_H_
 
@@ -25,11 +25,11 @@ struct SymmetricEigen {
   DoubleMatrix vectors;  // n x n; row i is the eigenvector of values[i], of length 1 and either sign
 };
 
-// `matrix` (n x n, n >= 0) is read on and below its diagonal only. Its norm sets the accuracy: the residuals, the
-// errors of the eigenvalues and the eigenvectors' departures from orthonormality stay within a small multiple of n
-// 2^-53 of it, so that an eigenvalue far smaller than the largest may be rounding alone. Equal eigenvalues get
-// orthonormal vectors like any others. Scaling the matrix by a power of two changes no bit of the vectors, short of
-// overflow and underflow. An element that is not finite makes every result NaN.
+// Reads `matrix` (n x n, n >= 0) on and below its diagonal only. The matrix's norm sets the accuracy: the residuals,
+// the errors of the eigenvalues and the eigenvectors' departures from orthonormality stay within a small multiple of n
+// 2^-53 of it. An eigenvalue far smaller than the largest may thus be rounding alone. Equal eigenvalues get orthonormal
+// vectors like any others. Scaling the matrix by a power of two changes no bit of the vectors, short of overflow and
+// underflow. An element that is not finite makes every result NaN.
 class EigenJob : public Job {
  public:
   explicit EigenJob(DoubleMatrix matrix);
@@ -37,16 +37,16 @@ class EigenJob : public Job {
   SymmetricEigen Take() { return {std::move(values_), std::move(matrix_)}; }  // once Advance() has returned false
 
  private:
-  enum class Phase { kReflect, kForm, kTranspose, kRotate, kSort, kDone };
+  enum class Phase { kReflect, kApply, kTranspose, kRotate, kSort, kDone };
 
   void Enter(Phase phase);
   void Sort();
 
-  DoubleMatrix matrix_;
+  DoubleMatrix matrix_;  // becomes the eigenvectors
   DoubleVector values_;
-  int exponent_ = 0;
-  std::vector<double> beside_, h_, scratch_;
-  Index sweeps_ = 0;
+  int exponent_ = 0;  // the matrix was scaled by 2^-exponent
+  std::vector<double> off_diagonal_, h_, scratch_;
+  Index sweeps_ = 0;  // left
   Phase phase_ = Phase::kReflect;
   Index next_ = 0;
 };

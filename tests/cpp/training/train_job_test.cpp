@@ -131,7 +131,7 @@ TEST(TrainJob, DivergenceIsAnErrorAndTheModelStaysFinite) {
     FAIL() << "a learning rate of 10,000 went well";
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::kDiverged);
-    EXPECT_NE(std::string(e.what()).find("learningRate"), std::string::npos);
+    EXPECT_NE(std::string(e.what()).find("learning_rate"), std::string::npos);
   }
   EXPECT_TRUE(model.store().values().allFinite());
 
