@@ -116,7 +116,7 @@ function requireSameData(stored: DataIdentity, now: DataIdentity): void {
   }
   if (stored.hash !== now.hash) {
     throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with other items: their first or last rows differ (or their order): use the same items, or begin again without ${option("resume")}`,
+      worded`${call("resume")}the checkpoint was made with other items: there is a difference in the first or last 256 rows (or their order): use the same items, or begin again without ${option("resume")}`,
     );
   }
 }

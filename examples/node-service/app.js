@@ -1,10 +1,11 @@
-// The routes. Everything that a client may have done wrong is answered with the library's own message.
+// The routes. What a client may have done wrong is answered with the message of the library, its advice for code left out.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import Fastify from "fastify";
 import { EventStream } from "./events.js";
+import { forClients } from "./explain.js";
 import { BODY_TYPES, isOneJsonValue } from "./upload.js";
 
 const STATUS = {
@@ -60,7 +61,9 @@ export function makeApp({ publication, training, limits, token }) {
   app.setErrorHandler((error, request, reply) => {
     const status = STATUS[error.name] ?? error.statusCode ?? 500;
     if (status >= 500) console.error(request.method, request.url, error);
-    reply.code(status).send({ error: status >= 500 ? "internal error" : (explain[error.code] ?? error.message) });
+    reply
+      .code(status)
+      .send({ error: status >= 500 ? "internal error" : (explain[error.code] ?? forClients(error.message)) });
   });
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ error: `no route ${request.method} ${request.url}` }),

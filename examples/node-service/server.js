@@ -6,10 +6,17 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { makeApp } from "./app.js";
 import { openDatabase } from "./database.js";
+import { whyNotStarted } from "./explain.js";
 import { Publication } from "./publication.js";
 import { Training } from "./training.js";
 
 const { PORT = "3000", HOST = "127.0.0.1", DATA = "data", TOKEN } = process.env;
+/** Ends the start with one line. */
+function refuse(reason) {
+  console.error(reason);
+  process.exit(1);
+}
+
 /** What a client, or a crash, may cost at most. */
 const limits = {
   MAX_EPOCHS: 1000,
@@ -24,7 +31,7 @@ const limits = {
 for (const name of Object.keys(limits)) {
   const text = process.env[name] ?? limits[name];
   limits[name] = Number(text);
-  if (!(limits[name] > 0)) throw new Error(`${name} must be a number above 0, got ${JSON.stringify(text)}`);
+  if (!(limits[name] > 0)) refuse(`${name} must be a number above 0, but is ${JSON.stringify(text)}`);
 }
 
 const stopped = new Promise((resolve) => {
@@ -40,7 +47,13 @@ const training = new Training(database, publication, limits);
 const app = makeApp({ publication, training, limits, token: TOKEN });
 
 console.log(`${added} requests since the snapshot of the index were added again`);
-console.log(`listening on ${await app.listen({ host: HOST, port: Number(PORT) })}`);
+const address = await app.listen({ host: HOST, port: Number(PORT) }).catch((error) => {
+  const why = whyNotStarted(error, { host: HOST, port: PORT });
+  if (why === undefined) throw error;
+  database.close();
+  refuse(why);
+});
+console.log(`listening on ${address}`);
 const resumed = training.resume();
 
 await stopped;

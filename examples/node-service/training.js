@@ -3,7 +3,11 @@ import { EventEmitter } from "node:events";
 import { availableParallelism } from "node:os";
 import { BusyError, InvalidInputError, suggestConfig } from "rqvae";
 import { RQVAEWorker } from "rqvae/worker";
+import { forClients } from "./explain.js";
 import { readUpload } from "./upload.js";
+
+/** What the address of POST /catalogue may set. */
+const OPTIONS = ["epochs", "codebookSize", "nQuantizationLayers", "seed"];
 
 /** Emits "status" whenever `status` changes. */
 export class Training extends EventEmitter {
@@ -24,13 +28,18 @@ export class Training extends EventEmitter {
   /**
    * Starts training. Resolves when the catalogue is accepted: every value of it has been read, and it is stored.
    * @param {Uint8Array} body the catalogue, as `readUpload` takes it
-   * @param {object} options `epochs`, and what `suggestConfig` takes: `codebookSize`, `nQuantizationLayers`, `seed`
+   * @param {object} options those in `OPTIONS`
    * @throws RQVAEError for what is refused; nothing has changed then
    */
   async start(body, options) {
     const { MAX_EPOCHS } = this.#limits;
     if (this.#run)
       throw new BusyError("a catalogue is in training: wait until it is published, or cancel it by DELETE /training");
+    const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
+    if (unknown !== undefined)
+      throw new InvalidInputError(
+        `unknown option ${JSON.stringify(unknown.slice(0, 40))}: the address takes ${OPTIONS.join(", ")}`,
+      );
     if (options.epochs > MAX_EPOCHS)
       throw new InvalidInputError(`epochs must be at most ${MAX_EPOCHS}, got ${options.epochs}`);
     const before = this.status;
@@ -143,7 +152,7 @@ export class Training extends EventEmitter {
     if (this.#closed) return; // stopped, not failed
     this.#database.removeFiles("upload", "options", "checkpoint");
     const isCancelled = error.statusCode === 409;
-    this.#tell(isCancelled ? { state: "cancelled" } : { state: "failed", message: error.message });
+    this.#tell(isCancelled ? { state: "cancelled" } : { state: "failed", message: forClients(error.message) });
   }
 
   #tell(status) {

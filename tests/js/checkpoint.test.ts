@@ -270,9 +270,10 @@ describe("refused, with the model as it was and usable", () => {
   }
 
   it.each([
-    ["items", other, /made with other items: their first or last rows differ/],
-    ["first row", changedAt(0), /made with other items/],
-    ["last row", changedAt(329), /made with other items/],
+    ["items", other, /made with other items: there is a difference in the first or last 256 rows/],
+    ["first row", changedAt(0), /in the first or last 256 rows/],
+    ["row further on", changedAt(200), /in the first or last 256 rows/],
+    ["last row", changedAt(329), /in the first or last 256 rows/],
     ["number of items", cut, /made with 330 items of dimension 12, received 329 items of 12: use the same items/],
   ])("another %s", async (_what, given, message) => {
     await refused(await middle(), message, "InvalidInputError", { given });

@@ -34,8 +34,8 @@ describe("rqvae encode --format", () => {
     const numbered = await idsOf("a.npy");
     expect(Object.keys(numbered.items)).toEqual(itemIds.map((_, i) => String(i)));
     expect(Object.values(numbered.items)).toEqual(Object.values(expected.items));
-    expect(encode("-o", "other.txt").status).toBe(0);
-    expect(read("other.txt")).toBe(read("model.ids.csv"));
+    expect(encode("-o", "other").status).toBe(0);
+    expect(read("other")).toBe(read("model.ids.csv"));
 
     expectError(encode("--format", "lcrc"), 2, "--format must be one of", "did you mean lcrec");
     write("short.txt", "a\nb");
@@ -44,7 +44,7 @@ describe("rqvae encode --format", () => {
     expectError(encode("--item-ids", "twice.txt", "-o", "new.csv"), 1, "twice.txt", "the same item");
     write("tab.txt", itemIds.with(5, "a\tb").join("\n"));
     expectError(encode("--item-ids", "tab.txt", "-o", "new.item"), 1, "a\\tb", "csv or jsonl");
-    expectError(encode("--item-ids", "tab.txt", "-o", "tab.txt"), 1, "tab.txt", "input");
+    expectError(encode("--item-ids", "tab.txt", "-o", "tab.txt", "--format", "csv"), 1, "tab.txt", "input");
     expect(files().filter((name) => name.startsWith("new") || name.endsWith(".tmp"))).toEqual([]);
     // train takes the format from the name as well.
     expect(rqvae("train", "items.npy", "-q", "-f", "--ids", "t.jsonl", ...quick).status).toBe(0);

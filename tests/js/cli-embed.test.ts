@@ -17,7 +17,18 @@ import {
 } from "../../bench/speed/contenders/onnx.mjs";
 import { npmFolder } from "../../tools/npm-folder.mjs";
 import { generator } from "./catalogue.ts";
-import { expectError, files, inFolder, read, readBytes, rqvae, rqvaeBeside, useFolder, write } from "./cli-harness.ts";
+import {
+  called,
+  expectError,
+  files,
+  inFolder,
+  read,
+  readBytes,
+  rqvae,
+  rqvaeBeside,
+  useFolder,
+  write,
+} from "./cli-harness.ts";
 
 useFolder();
 
@@ -175,7 +186,7 @@ describe("rqvae embed, without its package or its input", () => {
     expectError(embed("--model", "m", "--text", "description"), 1, "row 1 has no text in description");
     expectError(embed("--model", "m", "--text", "title", "--batch", "0"), 2, "--batch must be at least 1");
     expectError(embed("--model", "m", "--text", "title", "--pooling", "max"), 2, "--pooling must be one of mean, cls");
-    expectError(embed("--model", "m", "--text", "title", "-o", "items.csv"), 1, "is an input");
+    expectError(embed("--model", "m", "--text", "title", "-o", "items.csv"), 2, "--output must end with .npy");
     write("short.csv", "id,title\n1,a\n2\n");
     expectError(rqvae("embed", "short.csv", "-m", "m", "-t", "title"), 1, "short.csv: row 1 (line 3) has 1 column");
     write("empty.csv", "id,title\n");
@@ -199,7 +210,7 @@ describe.skipIf(!transformers)("rqvae embed", () => {
     );
     expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
     expect(stderr).toContain("Embedded 5 items in 6 dimensions: vectors.npy");
-    expect(stderr).toContain("rqvae train vectors.npy --labels vectors.labels.json");
+    expect(stderr).toContain(`${called} train vectors.npy --labels vectors.labels.json`);
     expectEmbeddings(
       "vectors.npy",
       products.map((row) => embedding(textOf(row))),

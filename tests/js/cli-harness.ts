@@ -8,8 +8,10 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect } from "vitest";
 import { writeNpy } from "../../bindings/js/formats/index.ts";
 
-const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-const environment = { ...process.env, NO_COLOR: "", COLUMNS: "80" };
+export const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+export const environment = { ...process.env, NO_COLOR: "", COLUMNS: "80" };
+/** What the program calls itself in the commands that it prints, as these tests start it. */
+export const called = `node ${program}`;
 
 export const rows = 60;
 export const dim = 5;

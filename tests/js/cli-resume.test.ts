@@ -3,6 +3,7 @@ import { existsSync, utimesSync } from "node:fs";
 import { RQVAE } from "rqvae";
 import { beforeEach, describe, expect, it } from "vitest";
 import {
+  called,
   expectError,
   files,
   inFolder,
@@ -93,7 +94,7 @@ describe.skipIf(process.platform === "win32")("after Ctrl-C", () => {
     expect(rqvae("train", "items.npy", "-q", ...long, "-o", "whole.safetensors").status).toBe(0);
     const stderr = await stop(...long, "--ids", "it's.csv");
     expect(stderr).toMatch(/Stopped in epoch \d+ of 1200\. The model so far is in model\.safetensors, its IDs in it's/);
-    const told = `rqvae train items.npy ${long.join(" ")} --ids 'it'\\''s.csv' --checkpoint ${checkpoint} --resume`;
+    const told = `${called} train items.npy ${long.join(" ")} --ids 'it'\\''s.csv' --checkpoint ${checkpoint} --resume`;
     expect(stderr).toContain(`The checkpoint is in ${checkpoint}. To go on:\n  ${told}\n`);
     expect(readBytes("model.safetensors").equals(readBytes("whole.safetensors"))).toBe(false);
 

@@ -124,7 +124,7 @@ describe("rqvae merge", () => {
     expect(encode("--shard", "2/3", "-o", "other.shard").status).toBe(0);
     expectError(merge("1.shard", "other.shard", "3.shard"), 1, "other.shard is of model", "but 1.shard of model");
     expectError(merge(), 2, "<shard>... is missing");
-    expectError(rqvae("merge", ...shards, "-o", "2.shard"), 1, "2.shard", "input");
+    expectError(rqvae("merge", ...shards, "-o", "2.shard", "--format", "csv"), 1, "2.shard", "input");
     expect(files()).not.toContain("out.csv");
   });
 });

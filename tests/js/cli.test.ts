@@ -4,6 +4,7 @@ import { readItems } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
 import { displayWidth } from "../../bindings/js/cli/text.ts";
 import {
+  called,
   dim,
   expectError,
   files,
@@ -32,7 +33,7 @@ describe("rqvae train", () => {
     expect(stdout).toMatch(/level 1 .* of 8 codes used/);
     expect(stdout).toMatch(/<a_\d><b_\d> {2}item \d+, of kind \d/);
     expect(stdout).toMatch(/model.safetensors +the model, [\d.]+ kB/);
-    expect(stdout).toContain("Next: rqvae encode model.safetensors");
+    expect(stdout).toContain(`Next: ${called} encode model.safetensors`);
     expect(stdout).not.toContain("\x1b");
     for (const line of stdout.split("\n")) expect(displayWidth(line)).toBeLessThanOrEqual(80);
     // Lines, not a block, since stderr is no terminal.
@@ -278,7 +279,7 @@ describe("rqvae kmeans", () => {
     write("nan.npy", npy({ at: 17, by: Number.NaN }));
     expectError(rqvae("kmeans", "nan.npy"), 1, "nan.npy", "row 3, column 2 is NaN");
     expectError(rqvae("kmeans", "items.npy", "--latent", "6"), 2, "--latent must be at most the items' dimension 5");
-    expectError(rqvae("kmeans", "items.npy", "--beam", "0"), 2, "--beam must be a whole number from 1");
+    expectError(rqvae("kmeans", "items.npy", "--beam", "0"), 2, "--beam must be at least 1");
     expectError(rqvae("kmeans", "items.npy", "--codes", "none"), 2, "--codes needs at least one number");
     expectError(rqvae("kmeans", "items.npy", "--epochs", "3"), 2, "unknown option --epochs");
     expect(files()).toEqual(["items.npy", "labels.json", "nan.npy"]);
@@ -345,7 +346,7 @@ describe("the command line", () => {
     [["train", "items.npy", "--lr", "fast"], "--lr must be a number"],
     [["train", "items.npy", "--codes", "8,x"], "--codes"],
     [["train", "items.npy", "--optimizer", "adamm"], 'must be one of adam, adamw, adagrad, sgd, but is "adamm" ('],
-    [["train", "items.npy", "--epochs", "0"], "--epochs must be a whole number from 1"],
+    [["train", "items.npy", "--epochs", "0"], "--epochs must be at least 1"],
     [["train", "items.npy", "--batch", "0"], "--batch must be"],
     [["train", "items.npy", "--codes", "8,4", "--levels", "3"], "--codes has 2 entries but --levels is 3"],
     [["train", "items.npy", "--quiet=yes"], "--quiet takes no value"],

@@ -610,3 +610,57 @@ describe("a catalogue of any form gets each item's vector back under its own key
     }
   }
 });
+
+describe("a value of another size among columns of numbers", () => {
+  const names = ["a", "b", "c", "d", "e"];
+  const cell = (row: number, j: number) => Math.sin(7 * row + 3 * j + 1).toFixed(4);
+  /** Rows of fractions below 1, with these values in column "d". */
+  const table = (strays: Record<number, string>, rows = 20) =>
+    Array.from({ length: rows }, (_, row) =>
+      names.map((name, j) => (name === "d" ? (strays[row] ?? cell(row, j)) : cell(row, j))),
+    );
+  const formats = {
+    csv: (rows: string[][]) => [names, ...rows].map((row) => row.join(",")).join("\n"),
+    json: (rows: string[][]) => `[${rows.map((row) => `{${row.map((v, j) => `"${names[j]}":${v}`)}}`)}]`,
+    jsonl: (rows: string[][]) => rows.map((row) => `{${row.map((v, j) => `"${names[j]}":${v}`)}}`).join("\n"),
+  };
+
+  for (const [format, written] of Object.entries(formats)) {
+    test.each(["1e20", "-1e20", "3e38", "1000", "-999.5"])(
+      `${format}: %s in one row is an error in that row`,
+      (value) =>
+        refused(
+          read(written(table({ 7: value })), `x.${format}`),
+          /^x\.\w+: row 7, column 3 \("d"\): "-?\d[^"]*" is far beyond the other values, which reach 1: correct it, or remove the row/,
+        ),
+    );
+
+    test.each(["1e39", "-1e39", "1e400"])(`${format}: %s is beyond float32, as in any other table`, async (value) => {
+      const text = written(table({ 7: value }));
+      await refused(read(text, `x.${format}`), /: row 7\b.*"d".*float32/);
+      const { items, skipped } = await read(text, `x.${format}`, { skipInvalid: true });
+      expect([items.rows, items.dim, [...skipped!.rows]]).toEqual([19, 5, [7]]);
+    });
+
+    test(`${format}: the largest of a few is named`, () =>
+      refused(read(written(table({ 3: "1e10", 12: "1e20" })), `x.${format}`), /: row 12, column 3/));
+
+    test.each([
+      ["in every row", (row: number) => `${(1234.5 + 71 * row).toFixed(1)}`],
+      ["in many rows", (row: number) => (row % 3 === 0 ? `${900.25 + row}` : cell(row, 3))],
+      ["whole numbers, one of them larger", (row: number) => (row === 7 ? "90000" : `${(row * 5) % 7}`)],
+      ["IDs beyond float32", (row: number) => `${10n ** 40n + BigInt(row * 17)}`],
+    ])(`${format}: %s it is a column of something else`, (_, value) => {
+      const strays = Object.fromEntries(Array.from({ length: 20 }, (_, row) => [row, value(row)]));
+      return refused(
+        read(written(table(strays)), `x.${format}`),
+        /column 3 \("d"\) has values of another size.*as an ID or a property has; name the columns that are the embedding: embedding: \["a","b","c"\]/,
+      );
+    });
+  }
+
+  test("named columns are taken as they are", async () => {
+    const { items } = await read(formats.csv(table({ 7: "1e20" })), "x.csv", { embedding: names });
+    expect(items.data[7 * 5 + 3]).toBe(Math.fround(1e20));
+  });
+});

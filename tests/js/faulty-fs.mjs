@@ -52,6 +52,12 @@ for (const name of ["rename", "link"]) wrap(promises, name, (_, [, target]) => t
 for (const name of ["mkdtemp", "writeFile"]) wrap(promises, name, (_, [path]) => path);
 // Where there is no room there is some to take away.
 for (const name of ["unlink", "rm"]) wrap(promises, name, (_, [path]) => path, false);
+// Asking for permission changes nothing: it is not counted.
+const { access } = promises;
+promises.access = async (path, mode) => {
+  if (pattern !== undefined && new RegExp(pattern).test(String(path))) throw Object.assign(new Error(code), { code });
+  return access(path, mode);
+};
 const { open } = promises;
 promises.open = async (path, flags = "r", ...rest) => {
   const writes = flags !== "r";

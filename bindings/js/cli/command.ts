@@ -113,31 +113,43 @@ export function suggest(word: string, words: string[]): string {
   return nearest === undefined ? "" : `; did you mean ${nearest}?`;
 }
 
-/** A whole number given to an option. @throws UsageError */
-export function wholeNumber(given: Given, name: string): number | undefined {
+/** NaN for what is no number. */
+const parseNumber = (text: string) => (text.trim() === "" ? Number.NaN : Number(text));
+
+/** A whole number given to an option, `least` or more. @throws UsageError */
+export function wholeNumber(given: Given, name: string, least = 1): number | undefined {
   const text = given.values[name];
   if (typeof text !== "string") return undefined;
-  if (!/^\d+$/.test(text)) throw new UsageError(`--${name} must be a whole number, but is "${text}"`);
-  return Number(text);
+  const value = parseNumber(text);
+  if (!Number.isInteger(value)) throw new UsageError(`--${name} must be a whole number, but is "${text}"`);
+  if (value < least) throw new UsageError(`--${name} must be at least ${least}, but is ${text}`);
+  return value;
 }
 
 /** A number given to an option. @throws UsageError */
 export function number(given: Given, name: string): number | undefined {
   const text = given.values[name];
   if (typeof text !== "string") return undefined;
-  if (!Number.isFinite(Number(text))) throw new UsageError(`--${name} must be a number, but is "${text}"`);
-  return Number(text);
+  const value = parseNumber(text);
+  if (Number.isNaN(value)) throw new UsageError(`--${name} must be a number, but is "${text}"`);
+  if (!Number.isFinite(value)) throw new UsageError(`--${name} must be a finite number, but is ${text}`);
+  return value;
 }
 
-/** Whole numbers separated by commas; "none" gives an empty list. @throws UsageError */
+/** Whole numbers from 1 separated by commas; "none" gives an empty list. @throws UsageError */
 export function wholeNumbers(given: Given, name: string): number[] | undefined {
   const text = given.values[name];
   if (typeof text !== "string") return undefined;
   if (text === "none") return [];
-  if (!/^\d+(,\d+)*$/.test(text)) {
+  const values = text.split(",").map(parseNumber);
+  if (!values.every(Number.isInteger)) {
     throw new UsageError(`--${name} must be whole numbers separated by commas, such as 256,128, but is "${text}"`);
   }
-  return text.split(",").map(Number);
+  const small = values.find((value) => value < 1);
+  if (small !== undefined) {
+    throw new UsageError(`--${name} must be at least 1${values.length > 1 ? " everywhere" : ""}, but is "${text}"`);
+  }
+  return values;
 }
 
 /** One of a few words. @throws UsageError */

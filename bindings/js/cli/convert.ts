@@ -14,9 +14,9 @@ import { RQVAE } from "../rqvae.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { checkOutput, FileError, nameFile, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
+import { checkOutput, FileError, nameFile, nameOfOutput, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
 import { readCodes } from "./options.ts";
-import { formatOf, generalOptions, writeCounted, writeIds } from "./outputs.ts";
+import { generalOptions, idFormatOf, requireFile, writeCounted, writeIds } from "./outputs.ts";
 import { fileSize, plural } from "./text.ts";
 
 export const convert: Command = {
@@ -49,7 +49,7 @@ export const convert: Command = {
   trie         .trie.json    {"code": {"code": ["item", ...]}}
   parquet      .parquet      the columns of csv, and how many codes each level
                              has, which no other keeps; reads lists of codes too
-<out> is overwritten.
+<out> is overwritten; - is standard output, for formats of text, with --to.
 
 --plain writes what the Hopwise program's class takes by load_state_dict: input
 scaling and linear path become part of its Linears, the hidden layers grow by
@@ -72,8 +72,8 @@ async function run(given: Given): Promise<number> {
   if (given.values.greedy) throw new UsageError("--greedy is for --plain");
   const [input, output] = given.positionals as [string, string];
   const from = oneOf(given, "from", ID_FORMATS);
-  const to = oneOf(given, "to", ID_FORMATS) ?? formatOf(output);
-  if (to === undefined) throw new UsageError(`${output}: the name says no format; name it with --to`);
+  const to = idFormatOf("<out>", output, oneOf(given, "to", ID_FORMATS), "--to");
+  if (to === undefined) throw new UsageError(`<out> ${output}: the name says no format; name it with --to`);
   const itemPath = text(given, "item");
   if (itemPath !== undefined && to !== "recbole") throw new UsageError(`--item is for recbole, not for ${to}`);
 
@@ -108,7 +108,7 @@ async function run(given: Given): Promise<number> {
       ? ["The input has no vectors: the column semantic_ids_embs is left out."]
       : []),
   ];
-  const told = `Read ${plural(ids.length, "item")} of ${plural(ids.levels, "code")} each (${read.format}), wrote ${output} (${to}, ${fileSize(size)}).`;
+  const told = `Read ${plural(ids.length, "item")} of ${plural(ids.levels, "code")} each (${read.format}), wrote ${nameOfOutput(output)} (${to}, ${fileSize(size)}).`;
   process.stderr.write(`${[told, ...lost].join("\n")}\n`);
   return 0;
 }
@@ -142,6 +142,7 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
     if (given.values[option] !== undefined) throw new UsageError(`--${option} is for IDs, not for --plain`);
   }
   const output = text(given, "output") ?? `${modelPath.replace(/\.safetensors$/, "")}.plain.safetensors`;
+  requireFile("--output", output, "a model");
   await checkOutput(output, { overwrite: true, inputs: [modelPath] });
   await checkRoles([{ as: "--plain", path: modelPath, role: "model" }]);
   const model = await RQVAE.load(await readBytes(modelPath)).catch((error) => {

@@ -1,8 +1,10 @@
+import { extname } from "node:path";
 import { writeNpy } from "../formats/index.ts";
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, FileError, readBytes, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
-import { generalOptions } from "./outputs.ts";
+import { generalOptions, requireFile } from "./outputs.ts";
+import { programName } from "./program-name.ts";
 import { jobView } from "./progress.ts";
 import { count, plural, shellWord } from "./text.ts";
 import { DTYPES, loadTextModel, POOLINGS, type TextModel } from "./text-model.ts";
@@ -53,9 +55,12 @@ async function run(given: Given): Promise<number> {
   if (textColumns.length === 0)
     throw new UsageError("--text is missing: the columns to embed, such as title,description");
   const output = text(given, "output") ?? `${tablePath.replace(/\.\w+$/, "")}.npy`;
+  requireFile("--output", output, "npy");
+  if (/[^\d.]/.test(extname(output)) && extname(output).toLowerCase() !== ".npy") {
+    throw new UsageError(`--output must end with .npy, but is "${output}"`);
+  }
   const labelsPath = `${output.replace(/\.npy$/, "")}.labels.json`;
   const batch = wholeNumber(given, "batch") ?? BATCH;
-  if (batch < 1) throw new UsageError("--batch must be at least 1");
   const pooling = oneOf(given, "pooling", POOLINGS) ?? "mean";
   const dtype = oneOf(given, "dtype", DTYPES) ?? "fp32";
   const quiet = given.values.quiet === true;
@@ -79,14 +84,16 @@ async function run(given: Given): Promise<number> {
   }).finally(() => quiet || fetching.end());
   try {
     const view = jobView(process.stderr, "Embedding");
-    const items = await interruptible((signal) =>
-      embedAll(loaded, texts, batch, signal, (progress) => quiet || view.update({ phase: "encode", progress })),
+    const items = await interruptible(
+      (signal) =>
+        embedAll(loaded, texts, batch, signal, (progress) => quiet || view.update({ phase: "encode", progress })),
+      () => view.tell("Stopping after this batch. A second Ctrl-C ends at once."),
     ).finally(() => quiet || view.end());
     await writeWhole(output, writeNpy(items));
     await writeWhole(labelsPath, `${JSON.stringify(labels)}\n`);
     if (quiet) return 0;
     process.stderr.write(
-      `Embedded ${plural(items.rows, "item")} in ${plural(items.dim, "dimension")}: ${output}, titles in ${labelsPath}.\nNext: rqvae train ${shellWord(output)} --labels ${shellWord(labelsPath)}\n`,
+      `Embedded ${plural(items.rows, "item")} in ${plural(items.dim, "dimension")}: ${output}, titles in ${labelsPath}.\nNext: ${programName()} train ${shellWord(output)} --labels ${shellWord(labelsPath)}\n`,
     );
     return 0;
   } finally {

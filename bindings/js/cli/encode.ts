@@ -1,15 +1,15 @@
-import { ID_FORMATS, idChunks, writeIdShard } from "../formats/index.ts";
+import { ID_FORMATS, writeIdShard } from "../formats/index.ts";
 import { labelsOf } from "../formats/labels.ts";
 import { RQVAE } from "../index.ts";
 import { inWhole } from "../items.ts";
 import type { JobOptions } from "../types.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { checkOutput, nameFile, openCatalogue, readBytes, saveWhole } from "./files.ts";
+import { checkOutput, nameFile, openCatalogue, readBytes, STDOUT, saveWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { latentsOption, vectorFormatOf, writeLatents } from "./latents.ts";
-import { extrasFor, formatOf, generalOptions, labelsOption, writeIds } from "./outputs.ts";
+import { extrasFor, generalOptions, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { rangeOptions, readRange, rowsOf } from "./row-range.ts";
 import { plural } from "./text.ts";
@@ -22,7 +22,7 @@ export const encode: Command = {
     Options: {
       labels: labelsOption,
       ...itemOptions,
-      output: { short: "o", value: "FILE", help: "the IDs (default: standard output)" },
+      output: { short: "o", value: "FILE", help: "the IDs (default, or -: standard output)" },
       format: {
         value: "NAME",
         help: `of the IDs: ${ID_FORMATS.slice(0, 4).join(", ")},\n${ID_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the rows: shard)`,
@@ -55,7 +55,7 @@ Examples:
 async function run(given: Given): Promise<number> {
   const [modelPath, itemsPath] = given.positionals as [string, string];
   const labelsPath = text(given, "labels");
-  const output = text(given, "output");
+  const output = text(given, "output") ?? STDOUT;
   const itemIdsPath = text(given, "item-ids");
   const latentsPath = text(given, "latents");
   if (latentsPath !== undefined) vectorFormatOf(latentsPath, "latents");
@@ -63,8 +63,11 @@ async function run(given: Given): Promise<number> {
     throw new UsageError(`--output and --latents are the same file, ${output}`);
   }
   const range = readRange(given);
-  const asked = oneOf(given, "format", [...ID_FORMATS, "shard"] as const) ?? formatOf(output ?? "");
-  const format = asked ?? (range && output !== undefined ? "shard" : "csv");
+  const named = oneOf(given, "format", [...ID_FORMATS, "shard"] as const);
+  // Without a name, whoever asks for a binary format sends it on.
+  const asked =
+    given.values.output === undefined ? named : idFormatOf("--output", output, named, "--format", range && [".shard"]);
+  const format = asked ?? (range && output !== STDOUT ? "shard" : "csv");
   if (format === "shard" && labelsPath !== undefined) {
     throw new UsageError("--labels is for rqvae merge: a shard has item IDs, but no titles");
   }
@@ -114,26 +117,16 @@ async function run(given: Given): Promise<number> {
     if (latentsPath !== undefined) {
       await watched("Writing latents", (options) => writeLatents(latentsPath, model, items, itemIds, options));
     }
-    const done = () => {
-      if (!quiet && output !== undefined) {
-        process.stderr.write(`Gave ${plural(ids.length, "item")} their IDs: ${output}\n`);
-      }
-      return 0;
-    };
     if (format === "shard") {
       const shard = writeIdShard({ ids, first: chosen.first, rows, ...(own && { itemIds: own }) });
-      if (output === undefined) process.stdout.write(shard);
-      else await saveWhole(output, () => shard);
-      return done();
+      await saveWhole(output, () => shard);
+    } else {
+      await writeIds(output, itemIds ? { ids, itemIds } : { ids }, extrasFor(format, model, labels), format);
     }
-    const table = itemIds ? { ids, itemIds } : { ids };
-    const extras = extrasFor(format, model, labels);
-    if (output === undefined) {
-      for (const chunk of idChunks(format, table, extras)) process.stdout.write(chunk);
-      return 0;
+    if (!quiet && output !== STDOUT) {
+      process.stderr.write(`Gave ${plural(ids.length, "item")} their IDs: ${output}\n`);
     }
-    await writeIds(output, table, extras, format);
-    return done();
+    return 0;
   } finally {
     model.dispose();
   }

@@ -48,13 +48,26 @@ const reasons: Record<string, string> = {
   ERR_FS_FILE_TOO_LARGE: "larger than the 2 GiB that can be read at once",
 };
 
-/** Runs a file operation; what the system says about it becomes one plain sentence. */
-export async function on<T>(path: string, operation: () => Promise<T>): Promise<T> {
+/** What stands for standard output where an output file is expected, as in every Unix tool. */
+export const STDOUT = "-";
+
+/** An output in a message. */
+export const nameOfOutput = (path: string): string => (path === STDOUT ? "standard output" : path);
+
+/**
+ * Runs a file operation; what the system says about it becomes one plain sentence.
+ * @param folder The folder whose permission the operation needs, where it is not the file's own.
+ */
+export async function on<T>(path: string, operation: () => Promise<T>, folder?: string): Promise<T> {
   try {
     return await operation();
   } catch (error) {
-    if (error instanceof RQVAEError) throw error; // about what is written, not about the file
+    // About what is written, not about the file; or told already.
+    if (error instanceof RQVAEError || error instanceof FileError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
+    if (folder !== undefined && (code === "EACCES" || code === "EPERM")) {
+      throw new FileError(`${path}: no permission to write in the folder ${folder === "." ? process.cwd() : folder}`);
+    }
     throw new FileError(`${path}: ${reasons[code ?? ""] ?? message}`);
   }
 }
@@ -262,14 +275,15 @@ function inOptions(message: string): string {
 
 /**
  * Looks, before any work is done, whether a file can be written. An existing one is refused unless `overwrite`, and never
- * may an input be overwritten.
+ * may an input be overwritten. Standard output is not looked at.
  * @throws FileError
  */
 export async function checkOutput(path: string, options: { overwrite: boolean; inputs: string[] }): Promise<void> {
+  if (path === STDOUT) return;
   const folder = dirname(path);
   const folderStat = await stat(folder).catch(() => undefined);
   if (!folderStat?.isDirectory()) throw new FileError(`${path}: the folder ${folder} does not exist`);
-  await on(path, () => access(folder, constants.W_OK));
+  await on(path, () => access(folder, constants.W_OK), folder);
   await sweepTemporaries(path);
   const target = await stat(path).catch(() => undefined);
   if (!target) return;
@@ -291,13 +305,13 @@ export async function exists(path: string): Promise<boolean> {
 
 /** Removes a file for good. @throws FileError */
 export async function remove(path: string): Promise<void> {
-  await on(path, () => rm(path, { force: true }));
+  await on(path, () => rm(path, { force: true }), dirname(path));
   await syncFolder(path);
 }
 
 /**
  * Writes a file, in one or in pieces, whole or not at all, a power cut included: to a temporary file beside it, which then takes its name. What is not a
- * regular file (a pipe, a device) is written to directly.
+ * regular file (a pipe, a device, standard output) is written to directly.
  * @throws FileError
  */
 export function writeWhole(
@@ -306,6 +320,11 @@ export function writeWhole(
 ): Promise<void> {
   return on(path, async () => {
     const pieces = typeof content === "string" || ArrayBuffer.isView(content) ? [content] : content;
+    if (path === STDOUT) {
+      // Its errors are told by main.ts, for all who write there.
+      for await (const piece of pieces) await new Promise<void>((done) => process.stdout.write(piece, () => done()));
+      return;
+    }
     const writeTo = async (file: FileHandle) => {
       for await (const piece of pieces) await file.appendFile(piece);
     };
@@ -316,15 +335,16 @@ export function writeWhole(
     }
     const target = existing ? await realpath(path) : path; // a symbolic link stays one
     const temporary = temporaryFor(target);
+    const folder = dirname(target);
     try {
-      const file = await open(temporary, "wx", existing?.mode ?? 0o666);
+      const file = await on(path, () => open(temporary, "wx", existing?.mode ?? 0o666), folder);
       try {
         await writeTo(file);
         await file.sync();
       } finally {
         await file.close();
       }
-      await rename(temporary, target);
+      await on(path, () => rename(temporary, target), folder);
       await syncFolder(target);
     } catch (error) {
       await unlink(temporary).catch(() => {});

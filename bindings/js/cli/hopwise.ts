@@ -7,10 +7,11 @@ import { RQVAE } from "../rqvae.ts";
 import type { ItemMatrix, TrainHistory } from "../types.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { checkOutput, FileError, naming, readBytes, readCatalogue, saveWhole } from "./files.ts";
+import { checkOutput, FileError, naming, readBytes, readCatalogue, STDOUT, saveWhole } from "./files.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { type GivenOptions, readOptions } from "./options.ts";
 import { generalOptions, tellAbout, writeAll, writeCounted } from "./outputs.ts";
+import { programName } from "./program-name.ts";
 import { warningText } from "./progress.ts";
 import { duration, fileSize, oneLine, plural, shellWord } from "./text.ts";
 import { begin, explained, remarks, type Start, train, trainWatched } from "./train.ts";
@@ -100,12 +101,14 @@ async function run(given: Given): Promise<number> {
   const embeddingsPath = text(given, "embeddings");
   if (embeddingsPath === undefined) {
     throw new UsageError(
-      `--embeddings FILE is missing: make it with any text embedding model from what rqvae hopwise ${shellWord(folder)} --sentences prints`,
+      `--embeddings FILE is missing: make it with any text embedding model from what ${programName()} hopwise ${shellWord(folder)} --sentences prints`,
     );
   }
+  const target = text(given, "output") ?? folder;
+  if (target === STDOUT)
+    throw new UsageError("--output is a folder for several files, which cannot go to standard output (-)");
   const quiet = given.values.quiet === true;
   const { items, rows, text: said } = await readEmbeddings(embeddingsPath, dataset, given);
-  const target = text(given, "output") ?? folder;
   const paths = {
     model: join(target, `${dataset.name}.safetensors`),
     ids: join(target, `${dataset.name}.semanticids`),
@@ -162,7 +165,7 @@ async function run(given: Given): Promise<number> {
         { path: paths.item, what: `${dataset.name}.item with semantic_id:token_seq`, size: fileSize(sizes.item) },
         { path: paths.model, what: "the model", size: fileSize(bytes.length) },
       ],
-      next: `rqvae encode ${shellWord(paths.model)} new-items.npy`,
+      next: `${programName()} encode ${shellWord(paths.model)} new-items.npy`,
     });
     return 0;
   } finally {

@@ -9,12 +9,16 @@ export class Interrupted extends Error {
   }
 }
 
-/** Runs a job that Ctrl-C aborts; a second Ctrl-C ends the process at once. */
-export async function interruptible<T>(job: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * Runs a job that Ctrl-C aborts; a second Ctrl-C ends the process at once.
+ * @param onStop Called at the first, for jobs that take a while to stop: to say so.
+ */
+export async function interruptible<T>(job: (signal: AbortSignal) => Promise<T>, onStop?: () => void): Promise<T> {
   const controller = new AbortController();
   const stop = (signal: NodeJS.Signals) => {
     const reason = new Interrupted(signal === "SIGTERM" ? "SIGTERM" : "SIGINT");
     if (controller.signal.aborted) process.exit(reason.exitCode);
+    onStop?.();
     controller.abort(reason);
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);

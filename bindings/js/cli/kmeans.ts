@@ -42,7 +42,7 @@ async function run(given: Given): Promise<number> {
     codebookSize: readCodes(given, "codes"),
     latentDim: wholeNumber(given, "latent"),
     beam: wholeNumber(given, "beam"),
-    seed: wholeNumber(given, "seed"),
+    seed: wholeNumber(given, "seed", 0),
   });
   const place = await openWorkplace(given, given.values.force === true);
   const start = performance.now();

@@ -11,6 +11,7 @@ import { hopwise } from "./hopwise.ts";
 import { Interrupted } from "./interrupt.ts";
 import { kmeans } from "./kmeans.ts";
 import { merge } from "./merge.ts";
+import { programName } from "./program-name.ts";
 import { report } from "./report.ts";
 import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
@@ -56,7 +57,8 @@ async function main([name, ...args]: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode;
     const message = messageOf(error).replaceAll(/\s*\n\s*/g, " ");
-    const hint = error instanceof UsageError ? ` (see rqvae ${command ? `${command.name} ` : ""}--help)` : "";
+    const hint =
+      error instanceof UsageError ? ` (see ${programName()} ${command ? `${command.name} ` : ""}--help)` : "";
     process.stderr.write(`rqvae: ${message}${hint}\n`);
     return error instanceof UsageError ? 2 : 1;
   } finally {

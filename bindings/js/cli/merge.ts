@@ -1,9 +1,9 @@
-import { ID_FORMATS, type IdShard, idChunks, mergeIdShards, mergeShardItemIds, readIdShard } from "../formats/index.ts";
+import { ID_FORMATS, type IdShard, mergeIdShards, mergeShardItemIds, readIdShard } from "../formats/index.ts";
 import { SemanticIdIndex } from "../semantic-id-index.ts";
 import { SemanticIds } from "../semantic-ids.ts";
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
-import { checkOutput, naming, readBytes, readItemIds, readTitles } from "./files.ts";
-import { formatOf, generalOptions, labelsOption, writeIds } from "./outputs.ts";
+import { checkOutput, naming, readBytes, readItemIds, readTitles, STDOUT } from "./files.ts";
+import { generalOptions, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
 import { plural } from "./text.ts";
 
 export const merge: Command = {
@@ -12,7 +12,7 @@ export const merge: Command = {
   positionals: ["<shard>..."],
   options: {
     Options: {
-      output: { short: "o", value: "FILE", help: "the IDs (default: standard output)" },
+      output: { short: "o", value: "FILE", help: "the IDs (default, or -: standard output)" },
       format: { value: "NAME", help: "as in rqvae encode" },
       collisions: {
         value: "NAME",
@@ -42,14 +42,17 @@ Example:
 
 async function run(given: Given): Promise<number> {
   const paths = given.positionals;
-  const output = text(given, "output");
-  const format = oneOf(given, "format", ID_FORMATS) ?? formatOf(output ?? "") ?? "csv";
+  const output = text(given, "output") ?? STDOUT;
+  const chosen = oneOf(given, "format", ID_FORMATS);
+  // Without a name, whoever asks for a binary format sends it on.
+  const asked = given.values.output === undefined ? chosen : idFormatOf("--output", output, chosen, "--format");
+  const format = asked ?? "csv";
   const collisions = oneOf(given, "collisions", ["share", "suffix"]) ?? "share";
   const capacity = wholeNumber(given, "capacity");
   if (capacity !== undefined && collisions === "share") throw new UsageError("--capacity needs --collisions suffix");
   const [itemIdsPath, labelsPath] = [text(given, "item-ids"), text(given, "labels")];
   const others = [itemIdsPath, labelsPath].filter((path) => path !== undefined);
-  if (output !== undefined) await checkOutput(output, { overwrite: true, inputs: [...paths, ...others] });
+  await checkOutput(output, { overwrite: true, inputs: [...paths, ...others] });
 
   const shards: IdShard[] = [];
   for (const path of paths) {
@@ -73,12 +76,8 @@ async function run(given: Given): Promise<number> {
   const ids = collisions === "share" ? raw : withSuffixes(raw, itemIds, capacity);
   const table = itemIds ? { ids, itemIds } : { ids };
   const extras = labels ? { labels } : {};
-  if (output === undefined) {
-    for (const chunk of idChunks(format, table, extras)) process.stdout.write(chunk);
-    return 0;
-  }
   await writeIds(output, table, extras, format);
-  tell(`Merged ${plural(shards.length, "shard")}, ${plural(ids.length, "item")}: ${output}`);
+  if (output !== STDOUT) tell(`Merged ${plural(shards.length, "shard")}, ${plural(ids.length, "item")}: ${output}`);
   return 0;
 }
 

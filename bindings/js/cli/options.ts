@@ -29,7 +29,7 @@ const own: Partial<Record<Name, Read>> = {
   encodeBeam: wholeNumber,
   commitmentWeight: number,
   inputNoise: number,
-  seed: wholeNumber,
+  seed: (given, option) => wholeNumber(given, option, 0),
   compat: (given, option) => oneOf(given, option, ["none", "hopwise"]),
   epochs: wholeNumber,
   batchSize: wholeNumber,
@@ -41,7 +41,7 @@ const own: Partial<Record<Name, Read>> = {
   gradientClip: number,
   validationShare: number,
   select: (given, option) => oneOf(given, option, ["last", "loss", "collision"]),
-  patience: wholeNumber,
+  patience: (given, option) => wholeNumber(given, option, 0),
   deadCodeRestart: ({ values }, option) => values[option],
 };
 

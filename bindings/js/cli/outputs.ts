@@ -1,14 +1,24 @@
 /** What every command that makes a model shares: its files, the summary at the end, and the words for an early one. */
 
+import { extname } from "node:path";
 import { type IdExtras, type IdFormat, type IdTableSource, idChunks } from "../formats/index.ts";
 import type { RQVAE } from "../rqvae.ts";
 import type { SemanticIds } from "../semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { type CatalogueItems, checkOutput, FileError, openCatalogue, saveWhole } from "./files.ts";
+import {
+  type CatalogueItems,
+  checkOutput,
+  FileError,
+  nameOfOutput,
+  openCatalogue,
+  STDOUT,
+  saveWhole,
+} from "./files.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
+import { programName } from "./program-name.ts";
 import { describeModel, type Story, type Summary } from "./show.ts";
 import { columnsOf, fileSize, paletteFor, plural, shellWord } from "./text.ts";
 
@@ -25,7 +35,7 @@ export const fileOptions: Record<string, Option> = {
   output: { short: "o", value: "FILE", help: "the model (default: model.safetensors)" },
   ids: {
     value: "FILE",
-    help: "the IDs, in the format of its name (rqvae convert\n--help lists them; default: <model>.ids.csv)",
+    help: "the IDs, in the format of its name (rqvae convert\n--help lists them; default: <model>.ids.csv); - is\nstandard output, as csv",
   },
   force: { short: "f", help: "overwrite default outputs that exist already" },
 };
@@ -63,6 +73,13 @@ export async function openWorkplace(
   const labelsPath = text(given, "labels");
   const modelPath = text(given, "output") ?? "model.safetensors";
   const idsPath = text(given, "ids") ?? `${modelPath.replace(/\.safetensors$/, "")}.ids.csv`;
+  requireFile("--output", modelPath, "a model");
+  idFormatOf("--ids", idsPath);
+  if (idsPath === STDOUT && taken.checkpoint !== undefined) {
+    throw new UsageError(
+      "--ids - does not go with --checkpoint, which knows a finished training by its files: name a file",
+    );
+  }
   const outputs = Object.entries({ ...taken, output: modelPath, ids: idsPath });
   for (const [i, [option, path]] of outputs.entries()) {
     const twin = outputs.slice(0, i).find(([, earlier]) => earlier === path)?.[0];
@@ -119,10 +136,12 @@ export async function writeModel(place: Workplace, model: RQVAE): Promise<(story
     tellAbout(model, place, ids, {
       files: [
         { path: modelPath, what: "the model", size: fileSize(bytes.length) },
-        { path: idsPath, what: `the IDs, ${plural(ids.length, "row")}`, size: fileSize(idsBytes) },
+        { path: nameOfOutput(idsPath), what: `the IDs, ${plural(ids.length, "row")}`, size: fileSize(idsBytes) },
       ],
-      next: `rqvae encode ${shellWord(modelPath)} new-items.npy`,
+      next: `${programName()} encode ${shellWord(modelPath)} new-items.npy`,
       ...story,
+      // Standard output may be taken by the IDs.
+      stream: idsPath === STDOUT ? process.stderr : process.stdout,
     });
 }
 
@@ -131,7 +150,7 @@ export async function tellAbout(
   model: RQVAE,
   { items, labels }: Pick<Workplace, "items" | "labels">,
   ids: SemanticIds,
-  rest: Story & Pick<Summary, "files" | "next">,
+  { stream = process.stdout, ...rest }: Story & Pick<Summary, "files" | "next"> & { stream?: NodeJS.WriteStream },
 ): Promise<void> {
   const losses = await meanLosses(model, items);
   const summary = await describeModel(
@@ -143,10 +162,10 @@ export async function tellAbout(
       explainedVariance: explainedVariance(model, losses.reconstruction),
       ...rest,
     },
-    columnsOf(process.stdout),
-    paletteFor(process.stdout),
+    columnsOf(stream),
+    paletteFor(stream),
   );
-  process.stdout.write(`${summary}\n`);
+  stream.write(`${summary}\n`);
 }
 
 /** The formats of IDs by the ends of file names, the longer ones first. */
@@ -165,6 +184,43 @@ const FORMAT_ENDS: [end: string, format: IdFormat][] = [
 /** The format of IDs that a file's name says. */
 export const formatOf = (path: string): IdFormat | undefined =>
   FORMAT_ENDS.find(([end]) => path.toLowerCase().endsWith(end))?.[1];
+
+/** Formats that are no text. */
+const BINARY: readonly string[] = ["npy", "parquet", "shard"];
+
+/** @throws UsageError for standard output, which takes text only. */
+export function requireFile(as: string, path: string, what: string): void {
+  if (path === STDOUT) {
+    throw new UsageError(`${as}: ${what} is binary and cannot go to standard output (${STDOUT}); name a file`);
+  }
+}
+
+/**
+ * The format of IDs for an output: the one that was asked for, or that of its name; undefined when neither says one.
+ * @param as How the output was given: "--output".
+ * @param by The option that names a format, if there is one.
+ * @param endings More endings that are known, but say no format of IDs.
+ * @throws UsageError for a name with an unknown ending, and for a binary format on standard output.
+ */
+export function idFormatOf<T extends string = IdFormat>(
+  as: string,
+  path: string,
+  asked?: T,
+  by?: string,
+  endings: readonly string[] = [],
+): T | IdFormat | undefined {
+  const format = asked ?? formatOf(path);
+  if (format !== undefined && BINARY.includes(format)) requireFile(as, path, format);
+  const ending = extname(path);
+  // "ids.2" has none.
+  if (format === undefined && /\D/.test(ending.slice(1)) && !endings.includes(ending.toLowerCase())) {
+    const known = [...FORMAT_ENDS.map(([end]) => end), ...endings].join(", ");
+    throw new UsageError(
+      `${as} ${path}: no format of IDs is known by the ending ${ending}; the known ones are ${known}${by === undefined ? "" : `; or name the format with ${by}`}`,
+    );
+  }
+  return format;
+}
 
 /** What a model has to add to its IDs in a format. */
 export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): IdExtras {

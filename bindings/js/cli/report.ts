@@ -17,6 +17,7 @@ import {
   openCatalogue,
   readBytes,
   readIdFile,
+  STDOUT,
   writeWhole,
 } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
@@ -41,7 +42,10 @@ export const report: Command = {
         help: "IDs in a format of rqvae convert, joined by item ID; a\nsuffix is left out (default: the model encodes)",
       },
       baseline: { help: "measure residual k-means and a random hash beside it" },
-      html: { value: "FILE", help: "write the report as a page with pictures" },
+      html: {
+        value: "FILE",
+        help: "write the report as a page with pictures; -: to\nstandard output, and the text to standard error",
+      },
       title: { value: "TEXT", help: "heading of the page (default: the items' file name)" },
       json: { help: "print the figures as JSON" },
     },
@@ -72,6 +76,9 @@ async function run(given: Given): Promise<number> {
   const [labelsPath, idsPath, html] = ["labels", "ids", "html"].map((name) => text(given, name));
   const title = text(given, "title");
   if (title !== undefined && html === undefined) throw new UsageError("--title goes with --html");
+  if (html === STDOUT && given.values.json) {
+    throw new UsageError("--json and --html - both write to standard output: name a file with --html");
+  }
 
   await checkRoles([
     { as: "<model>", path: modelPath, role: "model" },
@@ -188,8 +195,9 @@ async function encodeWatched(
 function tell(given: Given, assessed: IdReport, html: string | undefined): number {
   if (given.values.json) process.stdout.write(`${JSON.stringify(assessed, undefined, 2)}\n`);
   if (given.values.quiet) return 0;
-  if (!given.values.json) process.stdout.write(`${wrapped(assessed.textIn(inCliWords))}\n`);
-  if (html !== undefined) process.stderr.write(`The page is in ${html}\n`);
+  const stream = html === STDOUT ? process.stderr : process.stdout;
+  if (!given.values.json) stream.write(`${wrapped(assessed.textIn(inCliWords))}\n`);
+  if (html !== undefined && html !== STDOUT) process.stderr.write(`The page is in ${html}\n`);
   return 0;
 }
 

@@ -13,7 +13,7 @@ import { NEARLY_SAME } from "../verdict.ts";
 import { copyShard } from "../worker/shard.ts";
 import { CheckpointFile } from "./checkpoint-file.ts";
 import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
-import { type CatalogueItems, FileError, nameFile } from "./files.ts";
+import { type CatalogueItems, FileError, nameFile, nameOfOutput, STDOUT } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { ITEM_FILES } from "./item-options.ts";
@@ -23,10 +23,12 @@ import {
   fileOptions,
   generalOptions,
   openWorkplace,
+  requireFile,
   type Workplace,
   writeAll,
   writeModel,
 } from "./outputs.ts";
+import { programName } from "./program-name.ts";
 import { trainView, warningText } from "./progress.ts";
 import { duration, percent, plural, shellWord } from "./text.ts";
 import { messageOf } from "./words.ts";
@@ -82,9 +84,13 @@ dimension, with --preset by the recipe.
 numbers separated by commas, and may be repeated:
   --set gradientEstimator=rotation --set sinkhornEpsilon=0,0,0.003
 
+The printed loss is reconstructionWeight x reconstruction + quantisation + the
+separation of items that share an ID (separationWeight). Quantisation is the sum
+over the levels of codebookWeight x codebook loss + --commitment x its loss.
+
 A file that you name with --output or --ids is overwritten; a default one only
 with --force. Ctrl-C stops the training and writes the model so far (exit code
-130).
+130); a second one ends it at once.
 
 With --checkpoint and --resume the same command goes on wherever it was stopped,
 be it by Ctrl-C, kill -9 or a power cut, and ends with the same model, byte for
@@ -218,8 +224,9 @@ function readCheckpointOptions(given: Given): CheckpointFile | undefined {
   const path = text(given, "checkpoint");
   const seconds = number(given, "checkpoint-every");
   if (seconds !== undefined && seconds < 0) {
-    throw new UsageError(`--checkpoint-every must be a number of at least 0, but is "${seconds}"`);
+    throw new UsageError(`--checkpoint-every must be at least 0, but is ${seconds}`);
   }
+  if (path !== undefined) requireFile("--checkpoint", path, "a checkpoint");
   if (path !== undefined) return new CheckpointFile(path, seconds ?? 10);
   for (const name of ["resume", "checkpoint-every"]) {
     if (given.values[name] !== undefined) throw new UsageError(`--${name} needs --checkpoint FILE`);
@@ -333,7 +340,10 @@ export async function trainWatched(
     if (!quiet) view.update(event);
   };
   try {
-    await interruptible((signal) => model.train(items, { ...options, ...saving, signal, onProgress }));
+    await interruptible(
+      (signal) => model.train(items, { ...options, ...saving, signal, onProgress }),
+      () => view.tell("Stopping, then saving the model so far. A second Ctrl-C ends at once, without saving."),
+    );
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     outcome.interrupted = error;
@@ -349,12 +359,13 @@ async function keepSoFar(place: Workplace, model: RQVAE, { last }: Outcome): Pro
   if (!model.initialized) return "Stopped before training began: there is no model yet.";
   await writeModel(place, model);
   const { epoch, epochs } = last ?? { epoch: 0, epochs: 0 };
-  return `Stopped in epoch ${epoch + 1} of ${epochs}. The model so far is in ${place.modelPath}, its IDs in ${place.idsPath}.`;
+  return `Stopped in epoch ${epoch + 1} of ${epochs}. The model so far is in ${place.modelPath}, its IDs ${place.idsPath === STDOUT ? "on" : "in"} ${nameOfOutput(place.idsPath)}.`;
 }
 
 /** The command that goes on with an interrupted one. */
 function commandToGoOn({ args, values }: Given): string {
-  return ["rqvae", "train", ...args, ...(values.resume ? [] : ["--resume"])].map(shellWord).join(" ");
+  const words = ["train", ...args, ...(values.resume ? [] : ["--resume"])];
+  return `${programName()} ${words.map(shellWord).join(" ")}`;
 }
 
 /** Epochs counted from 1, as in the progress. */

@@ -651,6 +651,12 @@ function looseNumbers(
   }
   const foreign = foreignColumn(columns, kinds, vector);
   if (foreign !== undefined) {
+    const stray = strayCell(columns, vector, foreign);
+    if (stray !== undefined) {
+      throw new InvalidInputError(
+        `row ${stray.row}, column ${foreign} (${describeValue(nameOf(foreign))}): ${describeValue(stray.text)} is far beyond the other values, which reach ${stray.others}: correct it, or remove the row; if it is right, name all columns of the embedding (embedding)`,
+      );
+    }
     const others = vector.filter((column) => column !== foreign).map(nameOf);
     throw new InvalidInputError(
       `column ${foreign} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}; name the columns that are the embedding: embedding: ${firstOf(others)}`,
@@ -672,7 +678,45 @@ function looseNumbers(
 const looksNumeric = (text: string) =>
   /^[^\d\p{L}]*\d[\d.,'_\u00a0\u202f ()+efjxpl-]*[^\d\p{L}]*$/iu.test(text) && !/\d[-/. ]\d+[-/. ]\d/.test(text); // dates and numbers of telephones
 
-const scaleOf = (column: Column) => numbersIn(column).reduce((most, { value }) => Math.max(most, Math.abs(value)), 0);
+const scaleOf = (column: Column) =>
+  numbersIn(column).reduce((most, { value }) => Math.max(most, Math.abs(value) || 0), 0);
+
+/** The middle one of the columns' scales. */
+function medianScale(columns: readonly Column[], vector: readonly number[]): number {
+  const scales = vector.map((column) => scaleOf(columns[column]!)).sort((a, b) => a - b);
+  return scales[Math.floor((scales.length - 1) / 2)]!;
+}
+
+/** How many times the size of the others makes a column, or a value, another one. */
+const FAR = 50;
+
+/** The largest float32. Readers name the row of what is beyond it. */
+const MAX_FLOAT32 = 3.4028234663852886e38;
+
+/**
+ * The value of another size in a column that is like the others without it, and those few more at most: an error in that row, where a
+ * column of IDs or of a property has such values in many rows.
+ */
+function strayCell(
+  columns: readonly Column[],
+  vector: readonly number[],
+  column: number,
+): { row: number; text: string; value: number; others: number } | undefined {
+  const limit = FAR * medianScale(columns, vector);
+  const { cells } = columns[column]!;
+  const isFar = (cell: Cell) => cell.kind === "number" && Math.abs(cell.value) > limit;
+  const rest = { ...columns[column]!, cells: cells.filter((cell) => !isFar(cell)) };
+  const others = numbersIn(rest).length;
+  const far = numbersIn(columns[column]!).length - others;
+  const isOther = isWhole(rest) && vector.some((other) => other !== column && !isWhole(columns[other]!));
+  if (far === 0 || others < 2 || (far > 1 && far > others / 9) || isOther) return undefined;
+  const size = (cell: Cell) => (cell.kind === "number" ? Math.abs(cell.value) : -1);
+  const row = cells.reduce((most, cell, i) => (size(cell) > size(cells[most]!) ? i : most), 0);
+  const { text, value } = cells[row] as Cell & { kind: "number" };
+  const scales = vector.map((other) => scaleOf(other === column ? rest : columns[other]!));
+  const within = scales.filter((scale) => scale <= limit);
+  return { row, text, value, others: Number(within.reduce((a, b) => Math.max(a, b), 0).toPrecision(3)) };
+}
 
 /** A column that makes it doubtful that the others are an embedding: of another scale, of unread numbers, or between them. */
 function foreignColumn(
@@ -696,11 +740,13 @@ function foreignColumn(
   }
   if (vector.length < 3 || columns[vector[0]!]!.name === undefined) return undefined;
   const scales = vector.map((column) => scaleOf(columns[column]!));
-  const median = [...scales].sort((a, b) => a - b)[Math.floor((scales.length - 1) / 2)]!;
+  const median = medianScale(columns, vector);
   const fractions = vector.filter((column) => !isWhole(columns[column]!));
   const largest = vector[scales.indexOf(scales.reduce((a, b) => Math.max(a, b)))]!;
   const isOdd = isWhole(columns[largest]!) && fractions.length === vector.length - 1;
-  return scaleOf(columns[largest]!) > (isOdd ? 10 : 50) * median && median > 0 ? largest : undefined;
+  if (median === 0 || scaleOf(columns[largest]!) <= (isOdd ? 10 : FAR) * median) return undefined;
+  const stray = strayCell(columns, vector, largest);
+  return stray !== undefined && Math.abs(stray.value) > MAX_FLOAT32 ? undefined : largest;
 }
 
 function foreignReason(column: Column, kind: Kind): string {

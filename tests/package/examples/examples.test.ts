@@ -214,6 +214,31 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
     expect(await service.get("/training")).toEqual({ state: "idle" });
   });
 
+  it("gives no advice for code", async () => {
+    const { status, answer } = await service.post("/catalogue", "id,price,stock\n1,2.5,3\n2,3.5,4", "text/csv");
+    expect([status, answer.error]).toEqual([400, expect.stringContaining("look like properties of the items")]);
+    expect(answer.error).toContain('send each item as {"id": "sku-1", "embedding": [0.1, 0.2]}');
+    expect(answer.error).not.toMatch(/embedding: \[|suggestConfig|RQVAE/);
+    for (const option of ["n", "inputDim", "compat"]) {
+      const { answer } = await service.post(`/catalogue?${option}=3`, CATALOGUE);
+      expect(answer.error).toContain(`unknown option "${option}": the address takes epochs, codebookSize`);
+    }
+  });
+
+  it.each([
+    ["a taken port", () => ({ PORT: new URL(service.url).port }), /\nport \d+ of 127\.0\.0\.1 is taken: [^\n]+\n$/],
+    ["no port", () => ({ PORT: "many" }), /\nPORT must be a whole number from 0 to 65535, but is many\n$/],
+    [
+      "no limit",
+      () => ({ MAX_ITEMS: "many" }),
+      /^the service ended: MAX_ITEMS must be a number above 0, but is "many"\n$/,
+    ],
+  ])("says in one line that it cannot start with %s", async (_, more, message) => {
+    const error = await Service.start(folder, "other", more() as Record<string, string>).catch((error) => error);
+    expect(error.message).toMatch(message);
+    expect(error.message).not.toContain("    at ");
+  });
+
   it("refuses a catalogue for a value deep in it, when the library has read it", async () => {
     const file = new Uint8Array(writeNpy({ data: new Float32Array(3000 * DIM), rows: 3000, dim: DIM }));
     const values = new DataView(file.buffer, file.length - 4 * 3000 * DIM);
@@ -307,7 +332,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
 
   it.each([
     ["that move a published ID", { id: "sku-1", embedding: embedding(10) }, "a published ID does not move"],
-    ["of another dimension", { id: "n", embedding: [1, 2] }, "vectors of inputDim 8, received vectors of dimension 2"],
+    ["of another dimension", { id: "n", embedding: [1, 2] }, "vectors of dimension 8, received vectors of dimension 2"],
     ["without an ID", [embedding(1)], 'the items have no "id"'],
   ])("refuses items %s, and nothing has changed", async (_, body, message) => {
     const { status, answer } = await service.post("/items", JSON.stringify(body));
