@@ -11,7 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { inToolchain, packageJson, ROOT, run, setup } from "./setup.mjs";
@@ -61,6 +61,41 @@ export function cmake(preset, targets = []) {
   const configure = `${wasm ? "emcmake " : ""}cmake --preset ${preset} --log-level=WARNING`;
   const build = `cmake --build --preset ${preset}${targets.length ? ` --target ${targets.join(" ")}` : ""}`;
   inToolchain(["sh", "-c", `${configure} && ${build}`], { stdio: "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
+}
+
+/** What linking makes in the folder of a preset. */
+const LINKED = /^rqvae-(threads-)?(node|web)\.(mjs|wasm)$/;
+
+/**
+ * Links the two glues of a preset of the wasm. What an interrupted build left is linked anew: ninja knows a glue's .mjs, but not whether
+ * the wasm beside it was written with it.
+ * @param {string} folder the preset's
+ * @param {() => void} link builds what is missing in it
+ */
+export function linkGlues(folder, link) {
+  const linked = () => (existsSync(folder) ? readdirSync(folder).filter((name) => LINKED.test(name)) : []);
+  const unlink = () => {
+    for (const name of linked()) rmSync(join(folder, name));
+  };
+  // Two glues, one wasm: only what surrounds the module differs by environment.
+  const isWhole = () => {
+    const [one, other] = linked()
+      .filter((name) => name.endsWith(".wasm"))
+      .map((name) => readFileSync(join(folder, name)));
+    return one !== undefined && other !== undefined && one.equals(other);
+  };
+  const mark = `${folder}.linking`; // there as long as it runs
+  if (existsSync(mark)) unlink();
+  mkdirSync(dirname(mark), { recursive: true });
+  writeFileSync(mark, "");
+  link();
+  if (!isWhole()) {
+    console.error(`build: the wasm of the two glues in ${folder} differs: both are linked anew`);
+    unlink();
+    link();
+    if (!isWhole()) throw new Error(`the wasm of the two glues in ${folder} differs, although both were linked anew`);
+  }
+  rmSync(mark);
 }
 
 /** What is changed in Emscripten's glues: [what it says, what it shall say, the glues concerned]. */
@@ -159,11 +194,6 @@ function inLines(code, program) {
 /** Copies one build of the wasm and its two glues. */
 function takeWasm(name, target) {
   const built = (file) => join(ROOT, `build/${name.replace("rqvae", "wasm")}`, file);
-  // Two glues, one wasm: only what surrounds the module differs by environment.
-  if (!readFileSync(built(`${name}-node.wasm`)).equals(readFileSync(built(`${name}-web.wasm`)))) {
-    console.error(`build: the wasm of the two glues of ${name} differs`);
-    process.exit(1);
-  }
   copyFileSync(built(`${name}-web.wasm`), join(target, `${name}.wasm`));
   for (const glue of [`${name}-node`, `${name}-web`]) {
     let text = readFileSync(built(`${glue}.mjs`), "utf8");
@@ -223,7 +253,9 @@ export async function build() {
   }
   const started = performance.now();
   console.error("build: C++ to WebAssembly");
-  for (const preset of ["wasm", "wasm-threads"]) cmake(preset, ["rqvae-node", "rqvae-web"]);
+  for (const preset of ["wasm", "wasm-threads"]) {
+    linkGlues(join(ROOT, "build", preset), () => cmake(preset, ["rqvae-node", "rqvae-web"]));
+  }
   console.error("build: TypeScript");
   // Made beside the old one and put in its place when whole: a failed build leaves the last good package.
   const made = join(ROOT, "build/dist");

@@ -16,21 +16,20 @@ const SLICE_ROWS = 256;
 export interface Encoder {
   module: NativeModule;
   config: ModelConfig;
-  /** The model. @throws DisposedError */
-  open(): Handle;
-  /** The model's. */
-  end: Ending;
+  model: Handle;
+  /** Of the model and of its module. */
+  ends: readonly Ending[];
 }
 
 /** The codes of the items, n x L. `name` is what messages call them. */
 export async function encodeItems(
-  { module, config, open, end: disposed }: Encoder,
+  { module, config, model, ends }: Encoder,
   items: Items | EmbeddingSource,
   { signal, onProgress }: JobOptions,
   name = "items",
 ): Promise<CodeArray> {
   const { inputDim: dim, codebookSizes } = config;
-  const stop = new Stop(signal, disposed);
+  const stop = new Stop(signal, ...ends);
   const reader = isSource(items) ? new SourceReader(items, dim, { name, stop }) : undefined;
   const memory = isSource(items) ? undefined : openItems(items, dim, name);
   const { rows } = (reader ?? memory) as { rows: number };
@@ -63,7 +62,7 @@ export async function encodeItems(
         take((count) => memory.copy(module, next, count, address));
       }
       const count = Math.min(SLICE_ROWS, end - next);
-      requireInRange(module.encode(open(), address + 4 * dim * (next - begin), count, codesAt, 0), next, name);
+      requireInRange(module.encode(model, address + 4 * dim * (next - begin), count, codesAt, 0), next, name);
       codes.set(module.HEAPU32.subarray(codesAt / 4, codesAt / 4 + count * levels), next * levels);
       next += count;
       return next < rows;

@@ -12,20 +12,20 @@ import type { EmbeddingSource, ItemBatches, Items, StreamOptions } from "./types
 
 /**
  * The IDs of each batch, in order. The next batch is asked for when one is encoded, while its IDs are being used: the batches are at
- * most one ahead of the results. `encode` gives the IDs of one; `name` is what messages call it. `end` is the model's.
+ * most one ahead of the results. `encode` gives the IDs of one; `name` is what messages call it. `ends` are the model's.
  */
 export async function* encodeBatches(
   batches: ItemBatches | EmbeddingSource,
   dim: number,
   options: StreamOptions,
-  end: Ending,
+  ends: readonly Ending[],
   encode: (items: Items, name: string) => Promise<SemanticIds>,
 ): AsyncGenerator<SemanticIds, void, undefined> {
   const read = new OptionReader(options, "encodeStream");
   const signal = read.get("signal") as AbortSignal | undefined;
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") read.fail("signal", "an AbortSignal");
   read.refuseUnknown();
-  const stop = new Stop(signal, end);
+  const stop = new Stop(signal, ...ends);
   const iterator = iterate(batches, dim, stop);
   let finished = false;
   try {

@@ -1,12 +1,13 @@
 /** The wall around an instance of the WebAssembly: what comes out of it is a result, an error of ours, or the end of the instance. */
 
+import { Disposal, type Ending } from "./ending.ts";
 import { makeError, RQVAEError } from "./errors.ts";
 import { type Handle, NATIVE_FUNCTIONS, type NativeModule } from "./native-module.ts";
 
 /** An instance behind its guard. */
 export interface GuardedModule extends NativeModule {
-  /** Whether it failed, so that nothing of it can be used any more. */
-  readonly failed: boolean;
+  /** Comes when it fails, so that nothing of it can be used any more. */
+  readonly ended: Ending;
 }
 
 /**
@@ -15,32 +16,23 @@ export interface GuardedModule extends NativeModule {
  * and what only gives memory back does nothing.
  */
 export function guard(module: NativeModule): GuardedModule {
-  let failure: unknown;
-  let failed = false;
-  const ended = () =>
-    new RQVAEError(
-      `the WebAssembly failed (${failure instanceof Error ? failure.message : String(failure)}) and its memory may be damaged: no model, optimizer or training that it holds can be used any more. Call initialize(), then create, load or resume them anew (a worker: start a new one). What is on disk is not concerned. Please report what led to this`,
-      { cause: failure },
-    );
+  const ended = new Failure();
   const inside =
     <Args extends unknown[], Result>(call: (...args: Args) => Result, afterFailure?: () => Result) =>
     (...args: Args): Result => {
-      if (failed) {
-        if (afterFailure) return afterFailure();
-        throw ended();
-      }
+      if (afterFailure && ended.reason) return afterFailure();
+      ended.throwIfAborted();
       try {
         return call(...args);
       } catch (error) {
         if (error instanceof RQVAEError || isRefusal(error)) throw error;
         // The core's own exceptions arrive as errors of ours, but for one: there was no memory for the words.
         if (isException(error)) throw makeError("OutOfMemoryError", "the WebAssembly memory is full (4 GB at most)");
-        failure = error;
-        failed = true;
-        throw ended();
+        ended.end(failed(error));
+        throw ended.reason;
       }
     };
-  const guarded: Record<string, unknown> = {};
+  const guarded: Record<string, unknown> = { ended };
   for (const name of [...NATIVE_FUNCTIONS, "_malloc"] as (keyof NativeModule)[]) {
     guarded[name] = inside(module[name] as (...args: unknown[]) => unknown);
   }
@@ -48,12 +40,11 @@ export function guard(module: NativeModule): GuardedModule {
   for (const name of ["HEAPU8", "HEAPU32", "HEAPF32", "wasmMemory"] as const) {
     Object.defineProperty(guarded, name, {
       get: () => {
-        if (failed) throw ended();
+        ended.throwIfAborted();
         return module[name];
       },
     });
   }
-  Object.defineProperty(guarded, "failed", { get: () => failed });
   // Handles of every kind inherit one function that frees them.
   const { Model } = module as unknown as { Model: { prototype: Handle } };
   const base = Object.getPrototypeOf(Model.prototype) as Handle;
@@ -65,6 +56,20 @@ export function guard(module: NativeModule): GuardedModule {
     )();
   };
   return guarded as unknown as GuardedModule;
+}
+
+/** The end of an instance. Whoever hears of it later gets an error whose stack tells where that was. */
+class Failure extends Disposal {
+  override throwIfAborted(): void {
+    if (this.reason) throw failed(this.reason.cause);
+  }
+}
+
+function failed(cause: unknown): RQVAEError {
+  return new RQVAEError(
+    `the WebAssembly failed (${cause instanceof Error ? cause.message : String(cause)}) and its memory may be damaged: no model, optimizer or training that it holds can be used any more. Call initialize(), then create, load or resume them anew (a worker: start a new one). What is on disk is not concerned. Please report what led to this`,
+    { cause },
+  );
 }
 
 /** What embind refuses before it calls anything: nothing has happened. */

@@ -2,6 +2,7 @@
 
 import { InvalidInputError } from "./errors.ts";
 import { inWhole, openItems, typedArrayName } from "./items.ts";
+import { show } from "./option-reader.ts";
 import type { RQVAE } from "./rqvae.ts";
 import type { SemanticIds } from "./semantic-ids.ts";
 import { compareCodes } from "./sorted-ids.ts";
@@ -77,8 +78,9 @@ function pickRows(items: Items, dim: number, rows: Uint32Array): ItemMatrix {
     const start = table ? 0 : row * dim;
     for (let j = 0; j < dim; j++) {
       const value = source[start + j]!;
-      if (isHalf ? (value & 0x7c00) === 0x7c00 : !Number.isFinite(Math.fround(value))) {
-        const what = isHalf ? "not finite" : value;
+      // What is no number is not made one.
+      if (isHalf ? (value & 0x7c00) === 0x7c00 : !(Number.isFinite(value) && Number.isFinite(Math.fround(value)))) {
+        const what = isHalf ? "not finite" : show(value);
         throw new InvalidInputError(`items: row ${row}, column ${j} is ${what}; every value must be a finite number`);
       }
       data[i * dim + j] = value;

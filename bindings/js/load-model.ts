@@ -1,11 +1,12 @@
 /** A model out of its file: read, checked, and its tensors put in their places. Apart from rqvae.ts, since many load no model. Internal. */
 
 import { InvalidInputError, ModelFormatError } from "./errors.ts";
+import type { GuardedModule } from "./guard.ts";
 import { checkCombinations } from "./model-combinations.ts";
 import { configToOptions, nativeModelConfig, resolveModelConfig } from "./model-config.ts";
 import type { FileTensor, ModelFile } from "./model-file.ts";
 import { native } from "./native.ts";
-import type { Handle, NativeModule, NativeTensor } from "./native-module.ts";
+import type { Handle, NativeTensor } from "./native-module.ts";
 import { checkOptionNames, OptionReader } from "./option-reader.ts";
 import { readModelFile } from "./read-model-file.ts";
 import { hashOf } from "./rqvae.ts";
@@ -16,7 +17,7 @@ type LoadOptions = { config?: Partial<ModelOptions> & HubConfig };
 
 /** What is needed to make a model. */
 export interface ReadModel {
-  module: NativeModule;
+  module: GuardedModule;
   file: ModelFile;
   config: ModelConfig;
   part: "full" | "encoder";

@@ -3,9 +3,9 @@
 import { viewBytes } from "./attached.ts";
 import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "./errors.ts";
 import { guard } from "./guard.ts";
-import { type Loaded, type Origin, platform, type Wanted, type WasmSource } from "./native.ts";
+import { inline, type Loaded, type Origin, platform, type Wanted, type WasmSource } from "./native.ts";
 import type { NativeFactory, NativeModule } from "./native-module.ts";
-import { show } from "./option-reader.ts";
+import { checkOptionNames, show } from "./option-reader.ts";
 import { reasonOf } from "./reason.ts";
 import { localFile } from "./source.ts";
 import { TextDecoder } from "./text-codecs.ts";
@@ -22,12 +22,57 @@ async function countThreads({ threads = "auto" }: Wanted): Promise<number> {
   return threads === "auto" ? Math.min(available, AUTO_THREADS) : available > 1 ? threads : 1;
 }
 
-/** @param inline gives the bytes of `rqvae/inline`, which go behind what was asked for. */
-export async function load(wanted: Wanted, inline?: () => Promise<ArrayBuffer>): Promise<Loaded> {
-  const loaded = await start(wanted, inline).catch((error: unknown) => {
+/** The load that runs or is done, and what it was asked for. */
+let current: { wanted: Wanted; loaded: Promise<Loaded> } | undefined;
+
+/** What is loaded, or is from now on. A failed load is tried again at the next call. */
+export function loadOnce(wanted: Wanted): Promise<Loaded> {
+  current ??= {
+    wanted,
+    loaded: load(wanted).catch((error: unknown) => {
+      current = undefined;
+      throw error;
+    }),
+  };
+  return current.loaded;
+}
+
+/** See `initialize`. */
+export async function startOnce(options: Wanted): Promise<{ threads: number }> {
+  checkOptionNames(options, "initialize", ["wasm", "threads"]);
+  const { threads } = options;
+  if (threads !== undefined && threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
+    throw new InvalidInputError(
+      `initialize: threads must be "auto" or a whole number from 1 to 64, received ${show(threads)}`,
+    );
+  }
+  const before = current;
+  if (before && (await before.loaded.catch(() => undefined))?.module.ended.reason) {
+    if (current === before) current = undefined; // the first who sees it
+    options = { wasm: options.wasm ?? before.wanted.wasm, threads: threads ?? before.wanted.threads };
+  }
+  // Who asks for the same shares the load, and its failure. Others wait for it: they may find the same in force, or try theirs if it failed.
+  while (current !== undefined && !asksForSame(options, current.wanted)) {
+    const { wanted, loaded } = current;
+    const inForce = await loaded.catch(() => undefined);
+    if (inForce === undefined) continue;
+    await requireInForce(options, wanted, inForce);
+    break;
+  }
+  return { threads: (await loadOnce(options)).threads };
+}
+
+function asksForSame({ wasm, threads }: Wanted, wanted: Wanted): boolean {
+  return (
+    (wasm === undefined || wasm === wanted.wasm) && (threads === undefined || threads === (wanted.threads ?? "auto"))
+  );
+}
+
+async function load(wanted: Wanted): Promise<Loaded> {
+  const loaded = await start(wanted).catch((error: unknown) => {
     // Shared memory is reserved at its full size, 4 GB: the build without threads needs less.
     if (!(error instanceof NoMemoryError) || wanted.threads === 1 || wanted.wasm !== undefined) throw error;
-    return start({ ...wanted, threads: 1 }, inline);
+    return start({ ...wanted, threads: 1 });
   });
   const { module, threads } = loaded;
   const { version } = module.buildInfo();
@@ -48,7 +93,7 @@ export async function load(wanted: Wanted, inline?: () => Promise<ArrayBuffer>):
  * @param wanted what the load was asked for
  * @throws InvalidInputError that names both.
  */
-export async function requireInForce(asked: Wanted, wanted: Wanted, { origin, threads }: Loaded): Promise<void> {
+async function requireInForce(asked: Wanted, wanted: Wanted, { origin, threads }: Loaded): Promise<void> {
   const sameThreads =
     asked.threads === undefined ||
     asked.threads === (wanted.threads ?? "auto") ||
@@ -81,8 +126,8 @@ function warnOfThreads(wanted: number): void {
 /** The memory of the WebAssembly could not be had. */
 class NoMemoryError extends WasmLoadError {}
 
-async function start(wanted: Wanted, inline?: () => Promise<ArrayBuffer>): Promise<Loaded> {
-  const { wasm, glue, threads, origin } = await find(wanted, inline).catch((cause: unknown) => {
+async function start(wanted: Wanted): Promise<Loaded> {
+  const { wasm, glue, threads, origin } = await find(wanted).catch((cause: unknown) => {
     if (cause instanceof RQVAEError) throw cause;
     throw new WasmLoadError(`the WebAssembly could not be loaded: ${message(cause)}`, { cause });
   });
@@ -118,7 +163,6 @@ function notStarted(cause: unknown): WasmLoadError {
 /** The wasm, the glue that fits it, and how many threads there will be. */
 async function find(
   wanted: Wanted,
-  inline?: () => Promise<ArrayBuffer>,
 ): Promise<{ wasm: WebAssembly.Module; glue: NativeFactory; threads: number; origin: Origin }> {
   const threads = await countThreads(wanted);
   const { loadGlue } = await platform();

@@ -1,9 +1,8 @@
 /** How the WebAssembly module is loaded, and space on its heap. Internal. */
 
-import { InvalidInputError, makeError, RQVAEError } from "./errors.ts";
+import { makeError, RQVAEError } from "./errors.ts";
 import type { GuardedModule } from "./guard.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
-import { checkOptionNames, show } from "./option-reader.ts";
 import { counted } from "./wording.ts";
 
 /** Where the WebAssembly comes from, when not from beside the package's own files. */
@@ -33,10 +32,9 @@ export interface Origin {
 
 type Platform = typeof import("#load-wasm");
 
-/** The load that runs or is done, and what it was asked for. */
-let current: { wanted: Wanted; loaded: Promise<Loaded> } | undefined;
 let known: Platform | undefined;
-let inline: (() => Promise<ArrayBuffer>) | undefined;
+/** The bytes of `rqvae/inline`, where `initialize` was given none. */
+export let inline: (() => Promise<ArrayBuffer>) | undefined;
 
 /** What this environment offers. Loaded when first needed, by the import condition "node". */
 export async function platform(): Promise<Platform> {
@@ -55,21 +53,9 @@ export function useInlineWasm(bytes: () => Promise<ArrayBuffer>): void {
 }
 
 /** The module, loaded at the first call. A failed load is tried again at the next. */
-export async function native(): Promise<NativeModule> {
+export async function native(): Promise<GuardedModule> {
+  const { loadOnce } = await import("./load.ts");
   return (await loadOnce({})).module;
-}
-
-function loadOnce(wanted: Wanted): Promise<Loaded> {
-  current ??= {
-    wanted,
-    loaded: import("./load.ts")
-      .then(({ load }) => load(wanted, inline))
-      .catch((error: unknown) => {
-        current = undefined;
-        throw error;
-      }),
-  };
-  return current.loaded;
 }
 
 /**
@@ -95,33 +81,7 @@ function loadOnce(wanted: Wanted): Promise<Loaded> {
  * @throws WasmLoadError
  */
 export async function initialize(options: Wanted = {}): Promise<{ threads: number }> {
-  checkOptionNames(options, "initialize", ["wasm", "threads"]);
-  const { threads } = options;
-  if (threads !== undefined && threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
-    throw new InvalidInputError(
-      `initialize: threads must be "auto" or a whole number from 1 to 64, received ${show(threads)}`,
-    );
-  }
-  const before = current;
-  if (before && (await before.loaded.catch(() => undefined))?.module.failed) {
-    if (current === before) current = undefined; // the first who sees it
-    options = { wasm: options.wasm ?? before.wanted.wasm, threads: threads ?? before.wanted.threads };
-  }
-  // Who asks for the same shares the load, and its failure. Others wait for it: they may find the same in force, or try theirs if it failed.
-  while (current !== undefined && !asksForSame(options, current.wanted)) {
-    const { wanted, loaded } = current;
-    const inForce = await loaded.catch(() => undefined);
-    if (inForce === undefined) continue;
-    await (await import("./load.ts")).requireInForce(options, wanted, inForce);
-    break;
-  }
-  return { threads: (await loadOnce(options)).threads };
-}
-
-function asksForSame({ wasm, threads }: Wanted, wanted: Wanted): boolean {
-  return (
-    (wasm === undefined || wasm === wanted.wasm) && (threads === undefined || threads === (wanted.threads ?? "auto"))
-  );
+  return (await import("./load.ts")).startOnce(options);
 }
 
 /**

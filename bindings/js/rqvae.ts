@@ -2,8 +2,9 @@
 
 import { originalOf, worksBehindProxy } from "./behind-proxy.ts";
 import type { DataIdentity } from "./checkpoint.ts";
-import { Disposal } from "./ending.ts";
+import { Disposal, type Ending } from "./ending.ts";
 import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "./errors.ts";
+import type { GuardedModule } from "./guard.ts";
 import { type ItemRows, openItems, requireInRange } from "./items.ts";
 import type { JobRows } from "./job-rows.ts";
 import type { Stop } from "./jobs.ts";
@@ -93,7 +94,7 @@ export class RQVAE {
   /** "encoder" for a model loaded from `save({ part: "encoder" })`: it encodes, and has neither decoder nor losses. */
   readonly part: "full" | "encoder";
 
-  readonly #native: NativeModule;
+  readonly #native: GuardedModule;
   #model: Handle | undefined;
   #history: TrainHistory | undefined;
   #summary: TrainingSummary | null = null;
@@ -105,12 +106,13 @@ export class RQVAE {
   /** Number of `encodeAsync` and `encodeStream` calls under way. */
   #readers = 0;
 
-  private constructor(module: NativeModule, config: ModelConfig, part: "full" | "encoder", model: Handle) {
-    worksBehindProxy(this, RQVAE);
+  private constructor(module: GuardedModule, config: ModelConfig, part: "full" | "encoder", model: Handle) {
     this.#native = module;
     this.config = freezeConfig(config);
     this.part = part;
     this.#model = model;
+    this.#ends = [this.#end, module.ended];
+    worksBehindProxy(this, RQVAE, module.ended);
     handles.register(this, model, this);
   }
 
@@ -293,7 +295,7 @@ export class RQVAE {
     if (by !== "loss" && by !== "collision") {
       throw new InvalidInputError(`select: expected "loss" or "collision", received ${show(by)}`);
     }
-    if (this.#running !== undefined || this.#readers > 0) throw this.#busy("select");
+    this.#requireIdle("select");
     const best = this.#history?.best[by];
     if (this.#training === undefined || this.#history === undefined || best === undefined) {
       throw new InvalidInputError("select: there is no finished training to choose an epoch of: call train first");
@@ -377,7 +379,7 @@ export class RQVAE {
     this.#beginReading("encodeStream");
     try {
       const { encodeBatches } = await import("./encode-stream.ts");
-      yield* encodeBatches(batches, this.config.inputDim, options, this.#end, (items, name) => {
+      yield* encodeBatches(batches, this.config.inputDim, options, this.#ends, (items, name) => {
         const { signal } = options;
         return this.#encodeLong(items, signal ? { signal } : {}, name);
       });
@@ -389,7 +391,7 @@ export class RQVAE {
   async #encodeLong(items: Items | EmbeddingSource, options: JobOptions, name?: string): Promise<SemanticIds> {
     const { fingerprint, config } = this;
     const { encodeItems } = await import("./encode-async.ts");
-    const encoder = { module: this.#native, config, open: () => this.#open(), end: this.#end };
+    const encoder = { module: this.#native, config, model: this.#open(), ends: this.#ends };
     const codes = await encodeItems(encoder, items, options, name);
     options.onProgress?.({ phase: "encode", progress: 1 });
     return new SemanticIds(codes, config.codebookSizes, fingerprint);
@@ -398,7 +400,7 @@ export class RQVAE {
   /** Begins a long call that needs the weights to stay as they are. */
   #beginReading(what: string): void {
     this.#open();
-    if (this.#running !== undefined) throw this.#busy(what);
+    this.#requireIdle(what, 0);
     this.#ready();
     this.#readers++;
   }
@@ -530,7 +532,7 @@ export class RQVAE {
       throw new InvalidInputError("trainStep: the optimizer belongs to another model");
     const { handle } = own;
     if (handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
-    if (this.#running !== undefined || this.#readers > 0) throw this.#busy("trainStep");
+    this.#requireIdle("trainStep");
     const losses = this.#wholeBatch(items, (address, rows) => this.#native.trainStep(model, handle, address, rows));
     this.#weightsChanged(); // a step that failed was not applied
     return losses;
@@ -591,6 +593,8 @@ export class RQVAE {
   }
 
   readonly #end = new Disposal();
+  /** What long calls stop for: its own end, and that of the WebAssembly. */
+  readonly #ends: readonly Ending[];
   /** Set once the model was seen initialised: nothing takes that back. */
   #known = false;
   /** The arena of the last call that encoded, for the next one. */
@@ -619,8 +623,8 @@ export class RQVAE {
   }
 
   #open(): Handle {
-    if (this.#end.reason || this.#model === undefined) throw new DisposedError("the model was disposed");
-    return this.#model;
+    if (this.#end.reason) throw new DisposedError(this.#end.reason.message);
+    return this.#model as Handle;
   }
 
   #ready(): Handle {
@@ -643,8 +647,9 @@ export class RQVAE {
     }
   }
 
-  #busy(what: string): BusyError {
-    return new BusyError(
+  #requireIdle(what: string, readers = this.#readers): void {
+    if (this.#running === undefined && readers === 0) return;
+    throw new BusyError(
       `${what}: ${this.#running ?? "encodeAsync"} is running on this model; wait for it or abort it first`,
     );
   }
@@ -658,13 +663,13 @@ export class RQVAE {
   ): Promise<T> {
     this.#open();
     this.#requireFull(what);
-    if (this.#running !== undefined || this.#readers > 0) throw this.#busy(what);
+    this.#requireIdle(what);
     let rows: JobRows | undefined;
     const before = this.fingerprint;
     this.#running = what;
     try {
       const training = trainingModule ?? (await loadTraining());
-      const stop = new training.Stop(signal, this.#end);
+      const stop = new training.Stop(signal, ...this.#ends);
       rows = new training.JobRows(this.#native, items, this.config.inputDim, stop);
       return await body(rows, stop, training);
     } catch (error) {

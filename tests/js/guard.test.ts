@@ -81,6 +81,102 @@ describe("after a trap", () => {
     expect(found).toEqual({ ...failed, dispose: "done", same: true, codes: 700 });
   });
 
+  it("no method, accessor or field of a model or optimizer answers, and dispose is quiet", async () => {
+    const found = (await run(`${PRELUDE}
+      await initialize({ threads: 1 });
+      const model = await RQVAE.fit(items, { epochs: 2 });
+      const optimizer = model.createOptimizer();
+      const ids = model.encode(items);
+      // What is known of it is known before: nothing of that is given out either.
+      [model.fingerprint, model.history, model.initialized].forEach(String);
+      await trap();
+      // Arguments that each takes; those without any here are asked with the items.
+      const args = { decode: [ids], select: ["loss"], createOptimizer: [], save: [], saveCheckpoint: [], codebooks: [],
+        trainStep: [items, optimizer], train: [items, { epochs: 1 }], encodeStream: [[items]] };
+      const found = {};
+      for (const object of [model, optimizer]) {
+        const keys = [...Object.keys(object), ...Reflect.ownKeys(Object.getPrototypeOf(object))];
+        for (const key of keys) {
+          if (key === "constructor") continue;
+          // The optimizer's own fields are internal.
+          if (object === optimizer && Object.hasOwn(object, key)) continue;
+          const name = object.constructor.name + "." + String(key);
+          let sync = true;
+          found[name] = await attempt(() => {
+            const member = object[key];
+            if (typeof member !== "function") return;
+            const result = member.apply(object, args[key] ?? [items]);
+            sync = false;
+            return typeof result?.next === "function" ? result.next() : result;
+          });
+          const isAsync = /^(fit|create|load|kmeansInitCodebooks|train|encodeAsync|encodeStream)$/.test(String(key));
+          if (isAsync && sync) found[name] += " (thrown, not rejected)";
+        }
+      }
+      console.log(JSON.stringify(found));`)) as Record<string, string>;
+    const disposal = /dispose/;
+    expect(found).toEqual(
+      Object.fromEntries(Object.keys(found).map((name) => [name, disposal.test(name) ? "done" : FAILED])),
+    );
+    // Of those that it is about, and of whatever is added.
+    const some = ["config", "part", "history", "fingerprint", "initialized", "encode", "encodeStream", "dispose"];
+    expect(Object.keys(found)).toEqual(expect.arrayContaining(some.map((name) => `RQVAE.${name}`)));
+    expect(Object.keys(found)).toContain("Optimizer.dispose");
+  });
+
+  it("whoever waits for something of the caller's that never comes hears of it", async () => {
+    const outcome = (await run(`${PRELUDE}
+      import { assessIds, residualKMeans } from "rqvae";
+      import { explainIds } from "rqvae/report";
+      await initialize({ threads: 1 });
+      const warnings = [];
+      process.on("warning", ({ message }) => warnings.push(message));
+      const never = new Promise(() => {});
+      const model = await RQVAE.fit(items, { epochs: 1 });
+      const data = Float32Array.from(items.flat());
+      let started = 0;
+      const hanging = () => ({ rows: 700, dim: 3, read: () => { started++; return never; } });
+      /** Hangs once the first reads are through. */
+      const later = (reads) => ({ rows: 700, dim: 3, read: (first, count) => {
+        if (--reads < 0) { started++; return never; }
+        return data.slice(first * 3, (first + count) * 3);
+      } });
+      const made = () => RQVAE.create({ inputDim: 3, codebookSize: 8 });
+      const stream = async (batches) => { for await (const _ of model.encodeStream(batches)); };
+      const source = later(1000);
+      const explainer = await explainIds(model, source);
+      source.read = hanging().read;
+      const shared = hanging();
+      const waits = {
+        encodeAsync: () => model.encodeAsync(hanging()),
+        first: () => model.encodeAsync(shared),
+        inTurn: () => { started++; return model.encodeAsync(shared); },
+        encodeStream: () => stream({ [Symbol.asyncIterator]: () => ({ next: () => { started++; return never; } }) }),
+        streamOfSource: () => stream(hanging()),
+        train: async () => (await made()).train(hanging()),
+        trainLater: async () => (await made()).train(later(3), { epochs: 3 }),
+        checkpoint: async () => (await made()).train(items, { epochs: 1e5, checkpoint: { everyMs: 1, write: () => { started++; return never; } } }),
+        kmeans: async () => (await made()).kmeansInitCodebooks(hanging()),
+        fit: () => RQVAE.fit(hanging()),
+        residualKMeans: () => residualKMeans(hanging()),
+        assessIds: () => assessIds(model.encode(items), { items: hanging(), model }),
+        explainIds: () => explainIds(model, hanging()),
+        explainOwn: () => explainIds(model, hanging(), { ids: model.encode(items) }).then((made) => made.explain(0)),
+        explain: () => explainer.explain(0),
+      };
+      const outcomes = Object.entries(waits).map(async ([name, wait]) => [name, await attempt(wait)]);
+      while (started < outcomes.length) await new Promise((resolve) => setTimeout(resolve, 5));
+      await trap();
+      console.log(JSON.stringify({ found: Object.fromEntries(await Promise.all(outcomes)), warnings }));`)) as {
+      found: Record<string, string>;
+      warnings: string[];
+    };
+    const { found, warnings } = outcome;
+    expect(found).toEqual(Object.fromEntries(Object.keys(found).map((name) => [name, FAILED])));
+    expect(Object.keys(found).length).toBe(15);
+    expect(warnings).toEqual([]); // of so many listeners
+  });
+
   it("starts again from the response that was given first", async () => {
     const found = await run(`${PRELUDE}
       import { readFileSync } from "node:fs";
@@ -93,17 +189,50 @@ describe("after a trap", () => {
     expect(found).toEqual([FAILED, 700]);
   });
 
+  it("a worker ends with its instance: what is pending and what comes later rejects, and a pool goes on with another", async () => {
+    const found = await run(`${PRELUDE}
+      import { pathToFileURL } from "node:url";
+      import { EncodePool, RQVAEWorker } from "rqvae/worker";
+      const file = (await RQVAE.fit(items, { epochs: 1 })).save();
+      // In the workers latents traps, and so does encodeAsync of rows that begin with 666.
+      const dist = (name) => JSON.stringify(String(pathToFileURL("dist/" + name)));
+      const sabotage = "import { RQVAE } from " + dist("rqvae.js") + "; import { native } from " + dist("native.js") + ";" +
+        "const trap = async () => (await native()).hash(0xfffffff0, 4096);" +
+        "const { encodeAsync } = RQVAE.prototype;" +
+        "RQVAE.prototype.latents = trap;" +
+        "RQVAE.prototype.encodeAsync = async function (items, options) {" +
+        "  return items.data?.[0] === 666 ? trap() : encodeAsync.call(this, items, options); };";
+      process.env.NODE_OPTIONS = "--import=data:text/javascript," + encodeURIComponent(sabotage);
+      const clear = ({ name, message }) => name + ": " + (message.match(/the WebAssembly failed|was terminated/) ?? message);
+      const outcome = (call) => call.then(() => "done", clear);
+      const worker = await RQVAEWorker.load(file, {}, { threads: 1 });
+      let asked;
+      const reads = new Promise((resolve) => { asked = resolve; });
+      const read = () => { asked(); return new Promise(() => {}); };
+      const waiting = outcome(worker.encodeAsync({ rows: 700, dim: 3, read }));
+      await reads;
+      const found = { trap: await outcome(worker.latents(items)), waiting: await waiting, later: await outcome(worker.encode(items)) };
+      const lost = [];
+      const pool = await EncodePool.create(file, { workers: 1, onWorkerLost: (error) => lost.push(clear(error)) });
+      found.twice = await outcome(pool.encode([[666, 1, 2]]));
+      found.lost = lost;
+      await pool.terminate();
+      console.log(JSON.stringify(found));`);
+    const died = "WorkerError: the WebAssembly failed";
+    expect(found).toEqual({ trap: died, waiting: died, later: died, twice: died, lost: [died] });
+  });
+
   it("does not take what was refused before anything was called for one", async () => {
     const found = await run(`${PRELUDE}
       const model = await RQVAE.fit(items, { epochs: 1 });
       const module = await native();
       const found = [await attempt(() => module.createModel({ inputDim: "x" })), await attempt(() => module.encode(null, 0, 0, 0, 0))];
-      console.log(JSON.stringify([...found, model.encode(items).length, module.failed]));`);
+      console.log(JSON.stringify([...found, model.encode(items).length, module.ended.reason === undefined]));`);
     expect(found).toEqual([
       expect.stringMatching(/^foreign: TypeError/),
       expect.stringMatching(/^foreign: BindingError/),
       700,
-      false,
+      true,
     ]);
   });
 

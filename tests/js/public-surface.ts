@@ -15,6 +15,8 @@ export interface Callable {
   name: string;
   kind: "function" | "constructor" | "static" | "method" | "getter";
   parameters: Parameter[];
+  /** What it returns, if that comes later. */
+  later: "promise" | "iterator" | undefined;
 }
 
 /** What is called, and the names of the values that each entry exports. */
@@ -70,10 +72,19 @@ export function publicSurface(): { callables: Callable[]; values: Map<string, st
         name: ts.isIdentifier(name) ? name.text : "",
         fields: [...new Set(fieldsOf(type))],
       }));
+    const laterOf = (type: ts.TypeNode | undefined) => {
+      const returned = type?.getText(source) ?? "";
+      return /^(Promise|LongCall)</.test(returned)
+        ? "promise"
+        : /^Async(Generator|Iterable|IterableIterator)</.test(returned)
+          ? "iterator"
+          : undefined;
+    };
     const add = (kind: Callable["kind"], name: string, id: string, node?: ts.SignatureDeclarationBase) => {
       const known = callables.find((callable) => callable.id === `${entry} ${id}`);
       const taken = node ? parameters(node) : [];
-      if (!known) callables.push({ id: `${entry} ${id}`, entry, name, kind, parameters: taken });
+      if (!known)
+        callables.push({ id: `${entry} ${id}`, entry, name, kind, parameters: taken, later: laterOf(node?.type) });
       for (const [i, parameter] of known?.parameters.entries() ?? []) {
         parameter.fields.push(...(taken[i]?.fields ?? [])); // of an overload
       }

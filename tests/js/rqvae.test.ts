@@ -40,8 +40,8 @@ describe("the native module", () => {
     const emscripten = /^(_|HEAP|(instantiateWasm|startThread|TextDecoder|wasmMemory)$)/;
     const names = Object.keys(module).filter((name) => !emscripten.test(name));
     expect(names.sort()).toEqual([...NATIVE_FUNCTIONS, ...handles].sort());
-    // Behind the guard there are the functions, and what reads and gives back memory.
-    expect(Object.keys(await native()).sort()).toEqual(["_free", "_malloc", ...NATIVE_FUNCTIONS].sort());
+    // Behind the guard there are the functions, what reads and gives back memory, and the end.
+    expect(Object.keys(await native()).sort()).toEqual(["_free", "_malloc", "ended", ...NATIVE_FUNCTIONS].sort());
   });
 });
 

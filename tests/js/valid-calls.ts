@@ -36,6 +36,16 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   const table = () => ({ ids, itemIds: [...itemIds] });
   const index = rqvae.SemanticIdIndex.build(itemIds, ids, { collisions: "suffix" });
   const newIndex = () => rqvae.SemanticIdIndex.build(itemIds, ids, { collisions: "suffix", model, items: items() });
+  /** With raw IDs, a retired one and a journal. */
+  const twelve = { data: items().data.slice(0, 12 * DIM), rows: 12, dim: DIM };
+  const changed = rqvae.SemanticIdIndex.build(itemIds.slice(0, 12), model.encode(twelve), {
+    collisions: "reassign",
+    model,
+    items: twelve,
+  });
+  changed.remove(["item 3"]);
+  const other = { data: items().data.slice(-DIM), rows: 1, dim: DIM };
+  changed.replace(["item 4"], model.encode(other), { items: other });
   const vocabulary = new vocabularies.Vocabulary(ids);
   const indexVocabulary = new vocabularies.Vocabulary(index);
   const assessed = await rqvae.assessIds(ids, { items: items(), model, baseline: false });
@@ -160,7 +170,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
       names: ["codes"],
     },
     "SemanticIdIndex.load": () => [index.save(), { model }],
-    "SemanticIdIndex.fromJSON": () => [index.toJSON(), { model }],
+    "SemanticIdIndex.fromJSON": () => [changed.toJSON(), { model }],
   });
   add("rqvae", () => index, {
     "SemanticIdIndex#size": () => [],

@@ -200,7 +200,7 @@ class OpenFile implements OpenedEmbeddings {
     await this.#close();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 }

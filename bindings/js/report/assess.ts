@@ -1,3 +1,4 @@
+import { endOf } from "../behind-proxy.ts";
 import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { type ItemProfile, ItemProfiler } from "../item-profile.ts";
@@ -65,8 +66,7 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   }
   const labels = readLabelOption(options.labels, ids.length, "assessIds");
   if (model !== undefined) requireOwnIds(ids, model, "assessIds");
-  const items =
-    options.items === undefined ? undefined : openRows(options.items, ids.length, model?.config.inputDim, signal);
+  const items = options.items === undefined ? undefined : openRows(options.items, ids.length, model, signal);
   if (items) checkColumnNames(new OptionReader(options, "assessIds"), items.dim);
   const yardstick = items && (await layYardstick(items, signal));
   if (yardstick && columnNames) yardstick.columnNames = columnNames;
@@ -76,9 +76,15 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   return new IdReport({ ...own, baselines }, ids, labels);
 }
 
-function openRows(items: Items | EmbeddingSource, n: number, dim: number | undefined, signal?: AbortSignal): ItemRows {
+function openRows(
+  items: Items | EmbeddingSource,
+  n: number,
+  model: RQVAE | undefined,
+  signal: AbortSignal | undefined,
+): ItemRows {
+  const dim = model?.config.inputDim;
   return isSource(items)
-    ? readSourceRows(items, n, "assessIds", dim, signal)
+    ? readSourceRows(items, n, "assessIds", dim, new Stop(signal, model && endOf(model)))
     : readItemRows(items, n, "assessIds", dim);
 }
 

@@ -1,7 +1,8 @@
-import { worksBehindProxy } from "../behind-proxy.ts";
+import { endOf, worksBehindProxy } from "../behind-proxy.ts";
 import { isSource } from "../embedding-source.ts";
 import { InvalidInputError } from "../errors.ts";
 import { named } from "../item-vectors.ts";
+import { Stop } from "../jobs.ts";
 import { OptionReader, show } from "../option-reader.ts";
 import type { RQVAE } from "../rqvae.ts";
 import { levelLetter, type SemanticIds } from "../semantic-ids.ts";
@@ -141,7 +142,7 @@ export async function explainIds(
   if (!isSource(items)) {
     return new Explainer(model, readItemRows(items, ids.length, "explainIds", inputDim), ids, labels, nearest);
   }
-  const rows = new FetchedRows(readSourceRows(items, ids.length, "explainIds", inputDim));
+  const rows = new FetchedRows(readSourceRows(items, ids.length, "explainIds", inputDim, new Stop(endOf(model))));
   return new SourceExplainer(new Explainer(model, rows, ids, labels, nearest), rows);
 }
 
@@ -384,7 +385,7 @@ export class SourceExplainer {
   }
 
   /** Why item `i` has its ID. @throws InvalidInputError when there is no such item, or the source cannot be read. */
-  explain(i: number): Promise<Explanation> {
+  async explain(i: number): Promise<Explanation> {
     return this.#ask(
       () => this.#explainer.rowsBehind(i),
       () => this.#explainer.explain(i),
@@ -392,7 +393,7 @@ export class SourceExplainer {
   }
 
   /** Why two items have the same ID, or that they do not. @throws InvalidInputError as `explain`. */
-  whyCollide(a: number, b: number): Promise<Collision> {
+  async whyCollide(a: number, b: number): Promise<Collision> {
     return this.#ask(
       () => this.#explainer.rowsOfPair(a, b),
       () => this.#explainer.whyCollide(a, b),

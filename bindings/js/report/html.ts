@@ -59,7 +59,8 @@ export function reportHtml(report: IdReport, options: HtmlOptions = {}): string 
   if (labels) checkLabels({ titles: labels.titles }, ids.length);
   const titles = labels?.titles ?? report.titles;
   const titleOf: TitleOf = (row) => {
-    const text = titles?.[row]?.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim() || `row ${row}`;
+    const given = String(titles?.[row] ?? ""); // a number passes for a title
+    const text = given.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim() || `row ${row}`;
     const characters = [...text];
     return escapeHtml(
       characters.length > MOST_CHARACTERS ? `${characters.slice(0, MOST_CHARACTERS - 1).join("")}…` : text,

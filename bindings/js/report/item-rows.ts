@@ -90,9 +90,9 @@ export function readSourceRows(
   n: number,
   where: string,
   dim = source.dim,
-  signal?: AbortSignal,
+  stop = new Stop(),
 ): ItemRows {
-  const reader = new SourceReader(source, dim, { stop: new Stop(signal) });
+  const reader = new SourceReader(source, dim, { stop });
   requireAsMany(reader.rows, n, where);
   const copy = (data: Float32Array, from: number, first: number, target: Float32Array) => {
     for (let j = 0; j < target.length; j++) {

@@ -36,7 +36,7 @@ import type {
 } from "../types.ts";
 import { requireReadable } from "../web-objects.ts";
 import type { WorkerPort } from "./host.types.ts";
-import { type LongCall, longCall, type Watch } from "./long-call.ts";
+import { failLong, type LongCall, longCall, type Watch } from "./long-call.ts";
 import { plain } from "./plain.ts";
 import {
   buffersOf,
@@ -84,6 +84,8 @@ const abandoned = new FinalizationRegistry<WorkerPort>((port) => void port.termi
 /** Whose calls are pending: kept, though nobody but the worker's answer may lead to them. */
 const busy = new Set<RQVAEWorker>();
 
+const LONG = failLong("kmeansInitCodebooks", "train", "encodeAsync");
+
 /**
  * `RQVAE` in a worker: the same methods, all of them asynchronous. Each instance has a worker of its own, which owns the
  * model; `terminate` ends it, and only that gives its memory back. Calls are carried out in the order in which they are made; while
@@ -102,7 +104,7 @@ export class RQVAEWorker {
   readonly #gone = new Disposal();
 
   private constructor() {
-    worksBehindProxy(this, RQVAEWorker);
+    worksBehindProxy(this, RQVAEWorker, undefined, LONG);
     const port = startPort();
     this.#port = port;
     abandoned.register(this, port, this);
@@ -269,7 +271,7 @@ export class RQVAEWorker {
     batches: ItemBatches | EmbeddingSource,
     options: StreamOptions = {},
   ): AsyncGenerator<SemanticIds, void, undefined> {
-    yield* encodeBatches(batches, this.config.inputDim, options, this.#gone, async (items, name) => {
+    yield* encodeBatches(batches, this.config.inputDim, options, [this.#gone], async (items, name) => {
       const { signal } = options;
       try {
         return await this.encodeAsync(items, signal ? { signal } : {});
@@ -351,13 +353,13 @@ export class RQVAEWorker {
    * Ends the worker, and with it the model. Pending calls reject at once with `WorkerError`, later ones too. Resolves when
    * the worker is gone.
    */
-  terminate(): Promise<void> {
+  async terminate(): Promise<void> {
     this.#end(new WorkerError("The worker was terminated"));
     return this.#port.terminate();
   }
 
   /** The same as `terminate`. */
-  dispose(): Promise<void> {
+  async dispose(): Promise<void> {
     return this.terminate();
   }
 
@@ -367,7 +369,7 @@ export class RQVAEWorker {
   }
 
   /** The same as `terminate`. */
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     return this.terminate();
   }
 
@@ -528,7 +530,7 @@ export class WorkerOptimizer {
   }
 
   /** The same as `dispose`. */
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
 }

@@ -10,7 +10,7 @@ import { SemanticIds } from "../semantic-ids.ts";
 import { readSource } from "../source.ts";
 import type { EmbeddingSource, Items, JobOptions, JobProgress, ModelConfig, ModelSource } from "../types.ts";
 import { RQVAEWorker, type WorkerStart } from "./client.ts";
-import { type LongCall, longCall, type Watch } from "./long-call.ts";
+import { failLong, type LongCall, longCall, type Watch } from "./long-call.ts";
 import { copyShard, readShard } from "./shard.ts";
 
 /** What a pool is made with. */
@@ -38,6 +38,8 @@ const SHARD_BYTES = 4 << 20;
 const PROGRESS_MS = 100;
 const DEFAULT_WORKERS = 4;
 
+const LONG = failLong("encode");
+
 /**
  * Workers that encode one catalogue together, each with an instance of its own: several cores where threads cannot be had, on pages
  * without cross-origin isolation for one. The IDs are those of a single model, to the byte, in the items' order. A worker that has
@@ -60,7 +62,7 @@ export class EncodePool {
     start: () => Promise<RQVAEWorker>,
     onWorkerLost: (error: WorkerError) => void,
   ) {
-    worksBehindProxy(this, EncodePool);
+    worksBehindProxy(this, EncodePool, undefined, LONG);
     this.#places = workers.map((worker) => ({ worker }));
     this.#start = start;
     this.#onWorkerLost = onWorkerLost;
@@ -229,7 +231,7 @@ export class EncodePool {
   }
 
   /** Ends the workers. Pending calls reject at once with `WorkerError`, later ones too. Resolves when the workers are gone. */
-  terminate(): Promise<void> {
+  async terminate(): Promise<void> {
     return this.#end(new WorkerError("The pool was terminated"));
   }
 
@@ -245,7 +247,7 @@ export class EncodePool {
   }
 
   /** The same as `terminate`. */
-  dispose(): Promise<void> {
+  async dispose(): Promise<void> {
     return this.terminate();
   }
 
@@ -255,7 +257,7 @@ export class EncodePool {
   }
 
   /** The same as `terminate`. */
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     return this.terminate();
   }
 }

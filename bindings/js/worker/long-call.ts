@@ -1,5 +1,6 @@
 /** A long call of a worker: a promise of its result that tells its progress to whoever iterates it. */
 
+import { failLate } from "../behind-proxy.ts";
 import { validateJobOptions } from "../option-reader.ts";
 
 /**
@@ -21,6 +22,12 @@ export interface Watch<Event> {
   signal: AbortSignal;
 }
 
+/** For `worksBehindProxy`: the methods of these names give long calls, which reject. */
+export const failLong =
+  (...names: PropertyKey[]): typeof failLate =>
+  (error, key, kind) =>
+    names.includes(key) ? longCall(String(key), {}, () => Promise.reject(error)) : failLate(error, key, kind);
+
 /** One loop over the events: those that it has not taken yet, and how it is woken. */
 interface Reader<Event> {
   waiting: Event[];
@@ -33,12 +40,14 @@ export function longCall<Event, Result>(
   options: Hooks<Event>,
   run: (watch: Watch<Event>) => Promise<Result>,
 ): LongCall<Event, Result> {
-  const { onProgress, signal } = options ?? {};
+  let onProgress: Hooks<Event>["onProgress"];
+  let signal: Hooks<Event>["signal"];
   const controller = new AbortController();
   const readers = new Set<Reader<Event>>();
   let settled = false;
 
   async function start(): Promise<Result> {
+    ({ onProgress, signal } = options ?? {}); // in here: what a getter of the caller's throws is a rejection too
     validateJobOptions(options && { onProgress, signal }, method);
     const follow = () => controller.abort(signal?.reason);
     if (signal?.aborted) follow();

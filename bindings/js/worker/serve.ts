@@ -87,7 +87,10 @@ export function serve(port: ServerPort): void {
     }
   }
 
-  /** What the client is to know of the model, if there is one. */
+  /**
+   * What the client is to know of the model, if there is one. After a trap the model tells nothing: not even the error is answered, and the
+   * worker fails as a whole.
+   */
   function currentState(): { state?: ModelState } {
     if (!model) return {};
     const { config, fingerprint, initialized, part, history } = model;
