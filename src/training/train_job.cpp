@@ -129,7 +129,7 @@ void TrainJob::Diverge(const std::string& what) {
 void TrainJob::RefuseItem(Index row_of_block) {
   if (epoch_ < 0) {
     const auto at = static_cast<size_t>(position_ + row_of_block);
-    const Index row = phase_ == Phase::kResiduals ? training_.names()[residual_names_[at]] : position_ + row_of_block;
+    const Index row = phase_ == Phase::kResiduals ? training_.row_ids()[residual_names_[at]] : position_ + row_of_block;
     throw Error(ErrorKind::kInvalidInput, "items: row " + std::to_string(row) +
                                               " has values too large for this model. Check the row for " +
                                               "extreme values, or train a new model");
@@ -242,7 +242,7 @@ void TrainJob::ReadShuffled(Index first, Index rows) {
     const auto window = std::upper_bound(window_ends.begin(), window_ends.end(), at);
     if (*window != announced_) {
       const Index begin = window == window_ends.begin() ? 0 : *(window - 1);
-      training_.Want(order_.order().data() + begin, *window - begin);
+      training_.Prefetch(order_.order().data() + begin, *window - begin);
       announced_ = *window;
     }
     const Index count = std::min(rows - block_read_, *window - at);
@@ -383,7 +383,7 @@ void TrainJob::ValidateBlock() {
 // measure distances by, and at the end no epoch to come.
 void TrainJob::SeparateOrGoOn() {
   if (separation_.enabled() && epoch_ >= 0 && epoch_ + 1 < config_.epochs) {
-    separation_.Begin(std::move(ids_), codes_, training_.names(), history_.back().losses.quantization_error.back());
+    separation_.Begin(std::move(ids_), codes_, training_.row_ids(), history_.back().losses.quantization_error.back());
     phase_ = Phase::kSeparate;
   } else {
     ids_ = {};  // the search takes its memory with it
