@@ -128,7 +128,7 @@ void ResidualQuantizer::Lookup(const ConstCodeMatrixRef& codes, MatrixRef quanti
 
 void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const {
   const Index n = z.rows();
-  if (encode_beam_ > 1) BeamSearch(codebooks_, searchable_, products_, z, encode_beam_, 1, codes, nullptr);
+  if (encode_beam_ > 1) BeamSearch({codebooks_, searchable_, products_, encode_beam_, 1}, z, codes, nullptr);
   Matrix r = z;
   std::vector<uint32_t> nearest(static_cast<size_t>(n));
   Vector gaps(margins == nullptr ? 0 : n);
@@ -160,7 +160,7 @@ void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, Mat
 }
 
 void ResidualQuantizer::Candidates(const ConstMatrixRef& z, Index count, CodeMatrixRef codes, float* errors) const {
-  BeamSearch(codebooks_, searchable_, products_, z, std::max(count, encode_beam_), count, codes, errors);
+  BeamSearch({codebooks_, searchable_, products_, std::max(count, encode_beam_), count}, z, codes, errors);
 }
 
 void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes) const {
