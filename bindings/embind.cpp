@@ -239,8 +239,8 @@ uintptr_t RowsAddress(RowSource& rows) {
 // their values belong.
 val TakeWanted(RowSource& rows) {
   auto& streamed = static_cast<StreamedRows&>(rows);
-  const auto address = reinterpret_cast<uintptr_t>(streamed.Take());
-  const std::vector<uint32_t>& names = streamed.names();
+  const auto address = reinterpret_cast<uintptr_t>(streamed.MakeRoom());
+  const std::vector<uint32_t>& names = streamed.row_ids();
   val result = val::object();
   result.set("address", address);
   result.set("names", val(emscripten::typed_memory_view(names.size(), names.data())).call<val>("slice"));

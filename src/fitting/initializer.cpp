@@ -9,7 +9,7 @@
 namespace rqvae {
 namespace {
 
-// Rows per slice when all that is done with them is adding up.
+// Rows per slice of a pass that only adds up.
 constexpr Index kStatisticsRows = 16 * kRowBlock;
 
 [[noreturn]] void ThrowTooLarge() {
@@ -65,7 +65,7 @@ InitializeJob::InitializeJob(Model* model, const RowSource* source, bool codeboo
 InitializeJob::~InitializeJob() = default;
 
 double InitializeJob::progress() const {
-  // Rough shares of the time, for a progress bar only.
+  // Rough shares of the time.
   const auto levels = static_cast<double>(model_->config().levels());
   switch (phase_) {
     case Phase::kMean:
@@ -87,7 +87,6 @@ double InitializeJob::progress() const {
 }
 
 bool InitializeJob::Advance() {
-  const ModelConfig& config = model_->config();
   switch (phase_) {
     case Phase::kMean:
     case Phase::kVariance:
@@ -103,58 +102,25 @@ bool InitializeJob::Advance() {
         phase_ = Phase::kLatents;
       }
       return true;
-    case Phase::kLatents: {
-      if (!codebooks_) {
-        phase_ = Phase::kCommit;
-        return true;
-      }
-      residuals_.resize(sample_.rows(), config.latent_dim);
-      const Index rows = std::min(kRowBlock, sample_.rows() - next_row_);
-      Mlp::Tape tape;
-      draft_->encoder().Forward(draft_->store(), sample_.middleRows(next_row_, rows), tape,
-                                residuals_.middleRows(next_row_, rows));
-      if (ItemOutOfRange::FirstOf(residuals_.middleRows(next_row_, rows)) < rows) ThrowTooLarge();
-      next_row_ += rows;
-      if (next_row_ < sample_.rows()) return true;
-      next_row_ = 0;
-      sample_.resize(0, 0);
-      phase_ = Phase::kKmeans;
+    case Phase::kLatents:
+      LatentsSlice();
       return true;
-    }
     case Phase::kKmeans:
-      if (!kmeans_) StartKmeans();
-      if (!kmeans_->Advance()) FinishLevel();
+      KmeansSlice();
       return true;
-    case Phase::kResidual: {
-      const Index rows = std::min(kRowBlock, residuals_.rows() - next_row_);
-      auto block = residuals_.middleRows(next_row_, rows);
-      std::vector<uint32_t> codes(static_cast<size_t>(rows));
-      FindNearest(draft_->quantizer().searchable(level_), block, codes.data(), nullptr);
-      for (Index i = 0; i < rows; ++i)
-        block.row(i) -= draft_->quantizer().codebook(level_).row(codes[static_cast<size_t>(i)]);
-      next_row_ += rows;
-      if (next_row_ < residuals_.rows()) return true;
-      next_row_ = 0;
-      ++level_;
-      phase_ = level_ < config.levels() ? Phase::kKmeans : Phase::kCommit;
+    case Phase::kResidual:
+      ResidualSlice();
       return true;
-    }
     case Phase::kCommit:
-      if (!draft_->store().values().allFinite()) ThrowTooLarge();
-      model_->store().values() = draft_->store().values();
-      model_->ParametersChanged();
-      model_->set_initialized(true);
-      draft_.reset();
-      residuals_.resize(0, 0);
-      phase_ = Phase::kDone;
+      Commit();
       return false;
     case Phase::kDone:
-      return false;
+      break;
   }
   return false;
 }
 
-// Mean per dimension, then variances, over all rows of the training set.
+// Computes the mean of each dimension, then the variances, over all rows.
 void InitializeJob::StatisticsSlice() {
   if (!draft_->scaler().learned()) {
     phase_ = Phase::kGather;
@@ -188,29 +154,29 @@ void InitializeJob::StatisticsSlice() {
   phase_ = Phase::kGather;
 }
 
-// Reads the k-means sample and scales it.
+// Chooses the sample, reads it and scales it.
 void InitializeJob::GatherSlice() {
   const ModelConfig& config = model_->config();
-  if (sample_names_.empty()) {
+  if (sample_ids_.empty()) {
     if (!sampler_) {
       sampler_ = std::make_unique<RowSampler>(config.seed, Stream::kSample, source_->rows(),
                                               SampleSize(config, source_->rows()));
     }
     if (sampler_->Advance()) return;
-    sample_names_ = sampler_->Take();
+    sample_ids_ = sampler_->Take();
     sampler_.reset();
-    sample_.resize(static_cast<Index>(sample_names_.size()), source_->dim());
+    sample_.resize(static_cast<Index>(sample_ids_.size()), source_->dim());
   }
   Matrix block;
   for (Index slice = 0; slice < kStatisticsRows && next_row_ < sample_.rows(); slice += kRowBlock) {
     block.resize(std::min(kRowBlock, sample_.rows() - next_row_), sample_.cols());
-    source_->ReadListed(sample_names_, next_row_, block);
+    source_->ReadListed(sample_ids_, next_row_, block);
     draft_->scaler().Scale(draft_->store(), block, sample_.middleRows(next_row_, block.rows()));
     next_row_ += block.rows();
   }
   if (next_row_ < sample_.rows()) return;
   next_row_ = 0;
-  sample_names_ = {};
+  sample_ids_ = {};
   if (config.linear_skip == LinearSkip::kPca && !model_->initialized()) {
     pca_ = std::make_unique<PcaJob>(&sample_, config.latent_dim, Random(config.seed, Stream::kPca));
     phase_ = Phase::kPca;
@@ -234,20 +200,68 @@ void InitializeJob::SetLinearPath(const Matrix& directions, const Vector& mean) 
   store.value(draft_->decoder().skip_bias()).col(0) = mean;
 }
 
-void InitializeJob::StartKmeans() {
-  const ModelConfig& config = model_->config();
-  kmeans_ = std::make_unique<KmeansJob>(&residuals_, config.codebook_sizes[static_cast<size_t>(level_)],
-                                        Random(config.seed, Stream::kKmeans, static_cast<uint64_t>(level_)));
+// Encodes the sample.
+void InitializeJob::LatentsSlice() {
+  if (!codebooks_) {
+    phase_ = Phase::kCommit;
+    return;
+  }
+  residuals_.resize(sample_.rows(), model_->config().latent_dim);
+  const Index rows = std::min(kRowBlock, sample_.rows() - next_row_);
+  auto latents = residuals_.middleRows(next_row_, rows);
+  Mlp::Tape tape;
+  draft_->encoder().Forward(draft_->store(), sample_.middleRows(next_row_, rows), tape, latents);
+  if (ItemOutOfRange::FirstOf(latents) < rows) ThrowTooLarge();
+  next_row_ += rows;
+  if (next_row_ < sample_.rows()) return;
+  next_row_ = 0;
+  sample_.resize(0, 0);
+  phase_ = Phase::kKmeans;
 }
 
-void InitializeJob::FinishLevel() {
+// Fits the codebook of a level to the residuals.
+void InitializeJob::KmeansSlice() {
+  if (!kmeans_) StartKmeans();
+  if (kmeans_->Advance()) return;
   inertia_.push_back(kmeans_->inertia());
   draft_->ReplaceCodebook(level_, kmeans_->centers());
   kmeans_.reset();
   phase_ = Phase::kResidual;
 }
 
-// The principal directions are found anew, from the sample: that takes seconds, k-means may take minutes.
+void InitializeJob::StartKmeans() {
+  const ModelConfig& config = model_->config();
+  kmeans_ = std::make_unique<KmeansJob>(&residuals_, config.codebook_sizes[static_cast<size_t>(level_)],
+                                        Random(config.seed, Stream::kKmeans, static_cast<uint64_t>(level_)));
+}
+
+// Takes the level's codes off the residuals.
+void InitializeJob::ResidualSlice() {
+  const Index rows = std::min(kRowBlock, residuals_.rows() - next_row_);
+  auto block = residuals_.middleRows(next_row_, rows);
+  std::vector<uint32_t> codes(static_cast<size_t>(rows));
+  FindNearest(draft_->quantizer().searchable(level_), block, codes.data(), nullptr);
+  const Matrix& codebook = draft_->quantizer().codebook(level_);
+  for (Index i = 0; i < rows; ++i) block.row(i) -= codebook.row(codes[static_cast<size_t>(i)]);
+  next_row_ += rows;
+  if (next_row_ < residuals_.rows()) return;
+  next_row_ = 0;
+  ++level_;
+  phase_ = level_ < model_->config().levels() ? Phase::kKmeans : Phase::kCommit;
+}
+
+void InitializeJob::Commit() {
+  if (!draft_->store().values().allFinite()) ThrowTooLarge();
+  model_->store().values() = draft_->store().values();
+  model_->ParametersChanged();
+  model_->set_initialized(true);
+  draft_.reset();
+  residuals_.resize(0, 0);
+  phase_ = Phase::kDone;
+}
+
+// The state has neither the sample nor the principal directions: a restored job finds them again. That takes seconds,
+// whereas k-means may take minutes.
 void InitializeJob::Visit(Archive& archive) {
   const ModelConfig& config = model_->config();
   const bool sampling = phase_ == Phase::kGather || phase_ == Phase::kPca || phase_ == Phase::kLatents;

@@ -1,4 +1,4 @@
-// Initialisation from data as a job.
+// Fits from data, before training, what training starts from.
 #ifndef RQVAE_INITIALIZER_H_
 #define RQVAE_INITIALIZER_H_
 
@@ -27,17 +27,18 @@ double HeldBytes(const Model& model, RowCounts counts);
 // The memory of the model and its initialisation. The model may be one that is only declared.
 MemoryNeed NeedOfInitialization(const Model& model, RowCounts counts);
 
-// Fits what needs data. On an initialised model that is the codebooks only: a new skip path or new statistics under
-// trained layers would undo what they learned. Otherwise: input statistics on all rows, then on the k-means sample the
-// principal directions (linear skip) and the codebooks, level by level on what the levels before left over. Works on a
-// draft: the model changes in the last slice, all at once, so that a dropped job leaves it as it was.
+// Fits the input statistics on all rows, then on a sample the linear skip (principal directions) and the codebooks,
+// level by level on the residuals of the levels before. On an initialised model it fits the codebooks only: a new skip
+// path or new statistics under trained layers would undo what these learned. The job works on a draft and changes the
+// model in its last slice, all at once, so a dropped job leaves the model as it was.
 class InitializeJob : public Job {
  public:
-  // Rows of the sample that PCA and k-means see: all rows up to this many, and at least 40 for each code.
+  // PCA and k-means see a sample: all rows up to this many, or 40 for each code of the largest codebook if that is
+  // more.
   static constexpr Index kSampleRows = 20480;
   static Index SampleSize(const ModelConfig& config, Index rows);
 
-  // Without `codebooks` only the input statistics and the linear skip are fitted.
+  // Without `codebooks` it fits only the input statistics and the linear skip.
   InitializeJob(Model* model, const RowSource* source, bool codebooks = true);
   ~InitializeJob() override;
 
@@ -45,7 +46,8 @@ class InitializeJob : public Job {
   double progress() const;                                         // in [0, 1], for a progress bar
   const std::vector<double>& inertia() const { return inertia_; }  // per level, over the sample
 
-  // Of a job that is not done. Goes on to the same bytes, given the same rows and a model of the same configuration.
+  // Saves or restores the state of a job that is not done. The job then continues to the same bytes, given the same
+  // rows and a model of the same configuration.
   void Visit(Archive& archive);
 
  private:
@@ -54,8 +56,11 @@ class InitializeJob : public Job {
   void StatisticsSlice();
   void GatherSlice();
   void SetLinearPath(const Matrix& directions, const Vector& mean);
+  void LatentsSlice();
+  void KmeansSlice();
   void StartKmeans();
-  void FinishLevel();
+  void ResidualSlice();
+  void Commit();
 
   Model* model_;
   const RowSource* source_;
@@ -65,9 +70,9 @@ class InitializeJob : public Job {
   Index next_row_ = 0;
   InputScaler::Statistics statistics_;
   std::unique_ptr<RowSampler> sampler_;
-  std::vector<uint32_t> sample_names_;  // while it is gathered
-  Matrix sample_;                       // scaled, m x D
-  Matrix residuals_;                    // m x d
+  std::vector<uint32_t> sample_ids_;  // its rows, until they are read
+  Matrix sample_;                     // m x D, scaled
+  Matrix residuals_;                  // m x d: what the levels before left of the latents
   Index level_ = 0;
   std::unique_ptr<PcaJob> pca_;
   std::unique_ptr<KmeansJob> kmeans_;

@@ -14,14 +14,14 @@
 namespace rqvae {
 namespace {
 
-using kernel::kTileCols;  // candidates for a centre
+using kernel::kTileCols;  // at most this many candidates per centre
 using kernel::kTileRows;
 
-constexpr Index kLeastWork = 1 << 18;         // multiplications that a thread should have
-constexpr Index kSliceWork = 1 << 25;         // and that a slice may have
+constexpr Index kMinWorkPerThread = 1 << 18;  // multiplications
+constexpr Index kSliceWork = 1 << 25;         // multiplications
 constexpr Index kSliceRows = 64 * kRowBlock;  // of a pass that only adds up
 
-// A float that is not less.
+// A float that is not less than x.
 float RoundedUp(double x) { return static_cast<float>(x * (1 + 1e-6)); }
 
 }  // namespace
@@ -41,7 +41,7 @@ bool KmeansJob::Advance() {
       SeedSlice();
       return true;
     case Phase::kAssign:
-      AssignBlock();
+      AssignSlice();
       return true;
     case Phase::kSum:
       SumSlice();
@@ -69,7 +69,7 @@ void KmeansJob::MeanSlice() {
   }
   if (next_row_ < n) return;
   for (double& m : mean_) m /= static_cast<double>(n);
-  square_.assign(static_cast<size_t>(d), 0.0);
+  squares_.assign(static_cast<size_t>(d), 0.0);
   panels_.assign(CheckedSize((n + kTileRows - 1) / kTileRows * kTileRows, d), 0.0f);
   norms_.resize(static_cast<size_t>(n));
   Enter(Phase::kPack);
@@ -85,27 +85,64 @@ void KmeansJob::PackSlice() {
     for (Index j = 0; j < d; ++j) {
       const double x = (*data_)(i, j) - mean_[static_cast<size_t>(j)];
       panel[j * kTileRows] = static_cast<float>(x);
-      square_[static_cast<size_t>(j)] += x * x;
+      squares_[static_cast<size_t>(j)] += x * x;
       norm += x * x;
     }
     norms_[static_cast<size_t>(i)] = static_cast<float>(norm);
   }
-  if (next_row_ < n) return;
+  if (next_row_ == n) FinishPacking();
+}
+
+void KmeansJob::FinishPacking() {
+  const auto n = static_cast<double>(data_->rows());
+  const Index d = data_->cols();
   double variance = 0;
-  for (double s : square_) variance += s / static_cast<double>(n);
-  mean_ = square_ = {};
+  for (double s : squares_) variance += s / n;
+  mean_ = squares_ = {};
   tolerance_ = options_.tolerance * variance / static_cast<double>(d);
-  // Scores and distances are sums of d products of rows and centres about the mean, none longer than the longest row
-  // but for where the mean lies; each pass rounds a bound once more. Generous: what is not skipped is searched.
+  // Scores and distances are sums of d products of rows and centres about the mean. None of these is longer than the
+  // longest row, but for the mean's own rounding, and each pass rounds a bound once more. The limit is generous: what
+  // is not skipped is only searched.
   const float longest = *std::max_element(norms_.begin(), norms_.end());
   rounding_ = static_cast<float>(16 * static_cast<double>(d + options_.max_iterations) * 0x1p-23 * longest);
-  // A checkpoint of the seeding has them already.
-  if (nearest_.empty()) nearest_.assign(static_cast<size_t>(n), std::numeric_limits<float>::infinity());
+  // A checkpoint of the seeding has brought them.
+  if (nearest_.empty()) nearest_.assign(norms_.size(), std::numeric_limits<float>::infinity());
   Enter(Phase::kSeed);
 }
 
-// A row, drawn with probability proportional to its squared distance to the nearest centre so far.
-Index KmeansJob::DrawCandidate() {
+// Works on one centre. Of several candidates the one wins that lowers the sum of the squared distances to the nearest
+// centre most.
+void KmeansJob::SeedSlice() {
+  if (seeded_ > 0 && candidates_.empty() && potential_ <= 0) {  // every distinct row is a centre
+    for (; seeded_ < clusters_; ++seeded_) centers_.row(seeded_) = centers_.row(0);
+    StartAssignment();
+    return;
+  }
+  if (candidates_.empty()) DrawCandidates();
+  const auto trials = static_cast<Index>(candidates_.size());
+  if (next_row_ == 0) {
+    distances_.resize(CheckedSize(data_->rows(), trials));
+    sums_.resize(CheckedSize(block_count(), trials));
+  }
+  const Index first = next_row_ / kRowBlock;
+  const Index affordable = std::max<Index>(1, kSliceWork / (kRowBlock * data_->cols() * trials));
+  const Index count = std::min(block_count() - first, affordable);
+  MeasureCandidates({first, count});
+  next_row_ = (first + count) * kRowBlock;
+  if (next_row_ < data_->rows()) return;
+  next_row_ = 0;
+  TakeBestCandidate();
+  if (seeded_ == clusters_) StartAssignment();
+}
+
+void KmeansJob::DrawCandidates() {
+  const auto most = 2 + static_cast<Index>(std::log(static_cast<double>(clusters_)));
+  const Index trials = seeded_ == 0 ? 1 : std::min<Index>(kTileCols, most);
+  for (Index t = 0; t < trials; ++t) candidates_.push_back(DrawRow());
+}
+
+// Draws a row with probability proportional to its squared distance to the nearest centre so far.
+Index KmeansJob::DrawRow() {
   const Index n = data_->rows();
   if (seeded_ == 0) return static_cast<Index>(random_.Below(static_cast<uint64_t>(n)));
   double target = random_.Uniform() * potential_;
@@ -128,50 +165,9 @@ Index KmeansJob::DrawCandidate() {
   return chosen;
 }
 
-// Chooses one centre: of several candidates the one that lowers the sum of the squared distances to the nearest centre
-// most.
-void KmeansJob::SeedSlice() {
-  const Index n = data_->rows(), d = data_->cols();
-  if (candidates_.empty()) {
-    if (seeded_ > 0 && potential_ <= 0) {  // every distinct row is a centre
-      for (; seeded_ < clusters_; ++seeded_) centers_.row(seeded_) = centers_.row(0);
-      StartAssignment();
-      return;
-    }
-    const Index trials =
-        seeded_ == 0 ? 1 : std::min<Index>(kTileCols, 2 + static_cast<Index>(std::log(static_cast<double>(clusters_))));
-    for (Index t = 0; t < trials; ++t) candidates_.push_back(DrawCandidate());
-  }
-  const auto trials = static_cast<Index>(candidates_.size());
-  const Index blocks = (n + kRowBlock - 1) / kRowBlock;
-  if (next_row_ == 0) {
-    distances_.resize(CheckedSize(n, trials));
-    sums_.resize(CheckedSize(blocks, trials));
-  }
-  const Index from = next_row_ / kRowBlock;
-  const Index count = std::min(blocks - from, std::max<Index>(1, kSliceWork / (kRowBlock * d * trials)));
-  MeasureCandidates({from, count});
-  next_row_ = (from + count) * kRowBlock;
-  if (next_row_ < n) return;
-  next_row_ = 0;
-  Index best = 0;
-  for (Index t = 0; t < trials; ++t) {
-    const double* own = sums_.data() + t * blocks;
-    const double potential = std::accumulate(own, own + blocks, 0.0);
-    if (t > 0 && !(potential < potential_)) continue;
-    best = t;
-    potential_ = potential;
-  }
-  std::copy_n(distances_.data() + best * n, n, nearest_.data());
-  potentials_.assign(sums_.data() + best * blocks, sums_.data() + (best + 1) * blocks);
-  centers_.row(seeded_++) = data_->row(candidates_[static_cast<size_t>(best)]);
-  candidates_.clear();
-  if (seeded_ == clusters_) StartAssignment();
-}
-
-// The squared distances that the rows of some blocks would have to their nearest centre with each candidate.
+// Fills distances_ and sums_ for some blocks of rows: one matrix product per block, of its rows and the candidates.
 void KmeansJob::MeasureCandidates(Range blocks) {
-  const Index n = data_->rows(), d = data_->cols(), all_blocks = (n + kRowBlock - 1) / kRowBlock;
+  const Index n = data_->rows(), d = data_->cols();
   const auto trials = static_cast<Index>(candidates_.size());
   std::vector<float> panel(CheckedSize(d, kTileCols));  // of the candidates
   for (Index t = 0; t < trials; ++t) {
@@ -179,29 +175,50 @@ void KmeansJob::MeasureCandidates(Range blocks) {
     const float* from = panels_.data() + row / kTileRows * kTileRows * d + row % kTileRows;
     for (Index j = 0; j < d; ++j) panel[static_cast<size_t>(j * kTileCols + t)] = from[j * kTileRows];
   }
-  ForRanges(blocks.count, kLeastWork / (kRowBlock * d * trials) + 1, 1, [&](Range range) {
+  ForRanges(blocks.count, kMinWorkPerThread / (kRowBlock * d * trials) + 1, 1, [&](Range range) {
     float dots[kRowBlock * kTileCols];
     for (Index block = blocks.first + range.first; block < blocks.first + range.first + range.count; ++block) {
       const Index first = block * kRowBlock, rows = std::min(kRowBlock, n - first);
       kernel::SumTiles(panels_.data() + first * d, (rows + kTileRows - 1) / kTileRows, panel.data(), 1, d,
                        kernel::Start::kZero, dots, kTileCols);
-      for (Index t = 0; t < trials; ++t) {
-        const Index candidate = candidates_[static_cast<size_t>(t)];
-        double sum = 0;
-        for (Index i = first; i < first + rows; ++i) {
-          const float squares = norms_[static_cast<size_t>(i)] + norms_[static_cast<size_t>(candidate)];
-          float distance = squares - 2 * dots[(i - first) * kTileCols + t];
-          // Little is left of the squares: exactly, so that a row equal to a centre has no weight.
-          if (distance < 1e-3f * squares)
-            distance = SquaredDistance(data_->row(i).data(), data_->row(candidate).data(), d);
-          distance = std::min(distance, nearest_[static_cast<size_t>(i)]);
-          distances_[static_cast<size_t>(t * n + i)] = distance;
-          sum += distance;
-        }
-        sums_[static_cast<size_t>(t * all_blocks + block)] = sum;
-      }
+      for (Index t = 0; t < trials; ++t) MeasureCandidate(t, block, dots + t);
     }
   });
+}
+
+// dots: of the block's rows with candidate number `candidate`, one every kTileCols floats.
+void KmeansJob::MeasureCandidate(Index candidate, Index block, const float* dots) {
+  const Index n = data_->rows(), d = data_->cols();
+  const Index first = block * kRowBlock, end = std::min(first + kRowBlock, n);
+  const Index row = candidates_[static_cast<size_t>(candidate)];
+  double sum = 0;
+  for (Index i = first; i < end; ++i, dots += kTileCols) {
+    const float squares = norms_[static_cast<size_t>(i)] + norms_[static_cast<size_t>(row)];
+    float distance = squares - 2 * *dots;
+    // Where the squares nearly cancel, the digits are lost: computed exactly, so that a row equal to a centre has no
+    // weight.
+    if (distance < 1e-3f * squares) distance = SquaredDistance(data_->row(i).data(), data_->row(row).data(), d);
+    distance = std::min(distance, nearest_[static_cast<size_t>(i)]);
+    distances_[static_cast<size_t>(candidate * n + i)] = distance;
+    sum += distance;
+  }
+  sums_[static_cast<size_t>(candidate * block_count() + block)] = sum;
+}
+
+void KmeansJob::TakeBestCandidate() {
+  const Index n = data_->rows();
+  Index best = 0;
+  for (Index t = 0; t < static_cast<Index>(candidates_.size()); ++t) {
+    const double* own = sums_.data() + t * block_count();
+    const double potential = std::accumulate(own, own + block_count(), 0.0);
+    if (t > 0 && !(potential < potential_)) continue;
+    best = t;
+    potential_ = potential;
+  }
+  std::copy_n(distances_.data() + best * n, n, nearest_.data());
+  potentials_.assign(sums_.data() + best * block_count(), sums_.data() + (best + 1) * block_count());
+  centers_.row(seeded_++) = data_->row(candidates_[static_cast<size_t>(best)]);
+  candidates_.clear();
 }
 
 void KmeansJob::StartAssignment() {
@@ -215,10 +232,10 @@ void KmeansJob::StartAssignment() {
   Enter(Phase::kAssign);
 }
 
-void KmeansJob::AssignBlock() {
+void KmeansJob::AssignSlice() {
   const Index n = data_->rows(), work = data_->cols() * clusters_;
   const Index rows = std::min(std::max<Index>(1, kSliceWork / (kRowBlock * work)) * kRowBlock, n - next_row_);
-  ForRanges(rows, kLeastWork / work + 1, kTileRows,
+  ForRanges(rows, kMinWorkPerThread / work + 1, kTileRows,
             [&](Range range) { Assign({next_row_ + range.first, range.count}); });
   next_row_ += rows;
   if (next_row_ < n) return;
@@ -231,49 +248,56 @@ void KmeansJob::AssignBlock() {
   }
 }
 
-// The squared distance of each row to its centre, and its centre where it may have changed.
+// Finds each row's centre, if it may have changed, and its squared distance to it.
 void KmeansJob::Assign(Range rows) {
-  const Index d = data_->cols();
-  const auto squared_distance = [&](Index i) {
-    return SquaredDistance(data_->row(i).data(), centers_.row(assignment_[static_cast<size_t>(i)]).data(), d);
-  };
-  std::vector<Index> open;  // rows to be searched
-  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
-    const auto at = static_cast<size_t>(i);
-    float& bound = bound_[at];
-    if (bound >= 0) {
-      distance_[at] = squared_distance(i);
-      // The other centres came nearer by the furthest move at most.
-      bound -= assignment_[at] == furthest_moved_ ? second_shift_ : first_shift_;
-    }
-    if (!(bound > 0 && distance_[at] + rounding_ < bound * bound)) open.push_back(i);
-  }
+  const std::vector<Index> open = RowsToSearch(rows);
   if (open.empty()) return;
-  const auto count = static_cast<Index>(open.size());
-  Matrix gathered(count, d);
-  for (Index k = 0; k < count; ++k) gathered.row(k) = data_->row(open[static_cast<size_t>(k)]);
+  Matrix gathered(static_cast<Index>(open.size()), data_->cols());
+  for (size_t k = 0; k < open.size(); ++k) gathered.row(static_cast<Index>(k)) = data_->row(open[k]);
   std::vector<uint32_t> codes(open.size());
   std::vector<float> margins(open.size());
   FindNearest(searchable_, gathered, codes.data(), margins.data());
   for (size_t k = 0; k < open.size(); ++k) {
     const auto at = static_cast<size_t>(open[k]);
     assignment_[at] = codes[k];
-    distance_[at] = squared_distance(open[k]);
+    distance_[at] = DistanceToCenter(open[k]);
     bound_[at] = std::sqrt(std::max(0.0f, distance_[at] + margins[k] - rounding_));
   }
 }
 
-// The sum of the rows of each centre.
+// Updates distances and bounds to where the centres are now, and lists the rows whose centre may have changed.
+std::vector<Index> KmeansJob::RowsToSearch(Range rows) {
+  std::vector<Index> open;
+  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
+    const auto at = static_cast<size_t>(i);
+    float& bound = bound_[at];
+    if (bound >= 0) {
+      distance_[at] = DistanceToCenter(i);
+      // The other centres came nearer by at most the longest of their moves.
+      bound -= assignment_[at] == furthest_moved_ ? second_shift_ : first_shift_;
+    }
+    if (!(bound > 0 && distance_[at] + rounding_ < bound * bound)) open.push_back(i);
+  }
+  return open;
+}
+
+float KmeansJob::DistanceToCenter(Index row) const {
+  const uint32_t center = assignment_[static_cast<size_t>(row)];
+  return SquaredDistance(data_->row(row).data(), centers_.row(center).data(), data_->cols());
+}
+
+// Adds up the rows of each centre.
 void KmeansJob::SumSlice() {
   const Index n = data_->rows(), d = data_->cols();
   if (next_row_ == 0) {
     totals_ = DoubleMatrix::Zero(clusters_, d);
     counts_.assign(static_cast<size_t>(clusters_), 0);
   }
-  // Each block's sums from zero, then added (matrix.h): those of the centres that have rows in it.
+  // Each block sums from zero and is then added (matrix.h). `block` has a row for each centre that has rows in the
+  // block.
   DoubleMatrix block(kRowBlock, d);
-  std::vector<uint32_t> codes;                                              // of the block's sums
-  std::vector<uint32_t> place(static_cast<size_t>(clusters_), UINT32_MAX);  // of a code's sum
+  std::vector<uint32_t> codes;                                              // the centre of each row of `block`
+  std::vector<uint32_t> place(static_cast<size_t>(clusters_), UINT32_MAX);  // each centre's row of `block`
   const Index end = std::min(n, next_row_ + kSliceRows);
   for (; next_row_ < end; next_row_ += kRowBlock) {
     for (Index i = next_row_; i < std::min(next_row_ + kRowBlock, n); ++i) {
@@ -295,34 +319,16 @@ void KmeansJob::SumSlice() {
   if (next_row_ >= n) Enter(Phase::kMove);
 }
 
-// Rows for the empty clusters, furthest first, equal rows once: they would fill several clusters with one centre. A row
-// at distance zero would only repeat its centre.
-std::vector<Index> KmeansJob::FurthestRows(size_t count) const {
-  std::vector<KeyedRow> furthest;
-  for (Index i = 0; i < data_->rows(); ++i) {
-    const float distance = distance_[static_cast<size_t>(i)];
-    if (distance > 0) furthest.push_back({OrderedKey(-distance), static_cast<uint32_t>(i)});
-  }
-  SortRows(furthest);
-  DistinctRows seen(data_->cols());
-  std::vector<Index> rows;
-  for (const KeyedRow& one : furthest) {
-    if (rows.size() == count) break;
-    if (seen.Add(data_->row(one.row).data())) rows.push_back(one.row);
-  }
-  return rows;
-}
-
-// Moves every centre to the mean of its rows.
+// Moves every centre to the mean of its rows, and the centre of an empty cluster to one of the furthest rows.
 void KmeansJob::MoveCenters() {
   const Index d = data_->cols();
   const auto empty = static_cast<size_t>(std::count(counts_.begin(), counts_.end(), 0));
   const std::vector<Index> far = empty > 0 ? FurthestRows(empty) : std::vector<Index>();
-  double shift = 0, first = 0, second = 0;
+  double shift = 0, first = 0, second = 0;  // squared: of all centres together, the longest, the second longest
   size_t next_far = 0;
   for (Index c = 0; c < clusters_; ++c) {
     const Index count = counts_[static_cast<size_t>(c)];
-    if (count == 0 && next_far >= far.size()) continue;  // fewer distinct rows than codes: it keeps its place
+    if (count == 0 && next_far >= far.size()) continue;  // fewer distinct rows than clusters: it stays
     double moved = 0;
     for (Index j = 0; j < d; ++j) {
       const auto target =
@@ -349,10 +355,27 @@ void KmeansJob::MoveCenters() {
   StartAssignment();
 }
 
-// Centres drawn, and what the passes know of the rows. A pass over the rows that was under way begins anew, but for an
-// assignment, which goes on.
+// Lists up to `count` rows for empty clusters, furthest from their centres first. Equal rows come once, since they
+// would give several clusters one centre, and rows at distance zero do not, since they would repeat their centre.
+std::vector<Index> KmeansJob::FurthestRows(size_t count) const {
+  std::vector<KeyedRow> furthest;
+  for (Index i = 0; i < data_->rows(); ++i) {
+    const float distance = distance_[static_cast<size_t>(i)];
+    if (distance > 0) furthest.push_back({OrderedKey(-distance), static_cast<uint32_t>(i)});
+  }
+  SortRows(furthest);
+  DistinctRows seen(data_->cols());
+  std::vector<Index> rows;
+  for (const KeyedRow& one : furthest) {
+    if (rows.size() == count) break;
+    if (seen.Add(data_->row(one.row).data())) rows.push_back(one.row);
+  }
+  return rows;
+}
+
+// The state is the centres and what the passes know of the rows. An assignment continues where it was; any other pass
+// over the rows starts again.
 void KmeansJob::Visit(Archive& archive) {
-  const auto n = static_cast<size_t>(data_->rows());
   Phase phase = phase_ == Phase::kMean || phase_ == Phase::kPack ? Phase::kMean : phase_;
   if (phase == Phase::kMove) phase = Phase::kSum;
   archive.Visit(phase);
@@ -380,23 +403,29 @@ void KmeansJob::Visit(Archive& archive) {
   archive.Visit(inertia_);
   archive.Visit(iterations_);
   if (!archive.reading()) return;
-  // What the loops rely on.
-  const bool assigning = phase == Phase::kAssign || phase == Phase::kSum || phase == Phase::kDone;
-  auto fits = [n](size_t size, bool needed) { return size == n || (size == 0 && !needed); };
-  bool ok = centers.size() == centers_.size() && seeded_ >= 0 && seeded_ <= clusters_ && next_row >= 0 &&
-            next_row <= data_->rows() && candidates_.size() <= kTileCols && furthest_moved_ < clusters_ &&
-            fits(nearest_.size(), phase == Phase::kSeed) && fits(previous_.size(), false) &&
-            potentials_.size() <= (n + kRowBlock - 1) / kRowBlock;
-  for (const size_t size : {assignment_.size(), distance_.size(), bound_.size()}) ok = ok && fits(size, assigning);
-  for (const Index row : candidates_) ok = ok && row >= 0 && row < data_->rows();
-  for (const uint32_t code : assignment_) ok = ok && code < clusters_;
-  if (phase == Phase::kSeed) ok = ok && (seeded_ == 0 || !potentials_.empty()) && seeded_ < clusters_;
-  if (!ok) Archive::Fail();
+  if (!Consistent(centers, phase, next_row)) Archive::Fail();
   centers_ = Eigen::Map<const Matrix>(centers.data(), centers_.rows(), centers_.cols());
   // The seeding needs the packed rows again.
   Enter(phase == Phase::kSeed ? Phase::kMean : phase);
   next_row_ = next_row;
-  if (assigning) searchable_.Prepare(centers_);
+  if (phase_ >= Phase::kAssign) searchable_.Prepare(centers_);
+}
+
+// Checks what the loops rely on in a state that was read.
+bool KmeansJob::Consistent(const Vector& centers, Phase phase, Index next_row) const {
+  const auto n = static_cast<size_t>(data_->rows());
+  if (phase == Phase::kPack || phase == Phase::kMove) return false;  // never saved: Visit saves the phase before
+  const bool assigning = phase >= Phase::kAssign;
+  auto fits = [n](size_t size, bool needed) { return size == n || (size == 0 && !needed); };
+  bool ok = centers.size() == centers_.size() && seeded_ >= 0 && seeded_ <= clusters_ && next_row >= 0 &&
+            next_row <= data_->rows() && candidates_.size() <= kTileCols && furthest_moved_ < clusters_ &&
+            fits(nearest_.size(), phase == Phase::kSeed) && fits(previous_.size(), false) &&
+            potentials_.size() <= static_cast<size_t>(block_count());
+  for (const size_t size : {assignment_.size(), distance_.size(), bound_.size()}) ok = ok && fits(size, assigning);
+  for (const Index row : candidates_) ok = ok && row >= 0 && row < data_->rows();
+  for (const uint32_t code : assignment_) ok = ok && code < clusters_;
+  if (phase == Phase::kSeed) ok = ok && (seeded_ == 0 || !potentials_.empty()) && seeded_ < clusters_;
+  return ok;
 }
 
 }  // namespace rqvae

@@ -1,6 +1,6 @@
-// k-means: greedy k-means++ seeding (Arthur & Vassilvitskii 2007, several candidates a centre as scikit-learn does),
-// then Lloyd's iterations, in which rows are skipped that cannot have another centre by the triangle inequality
-// (Hamerly 2010): nothing but the time depends on that.
+// k-means: greedy k-means++ seeding (Arthur & Vassilvitskii 2007; several candidates per centre, as in scikit-learn),
+// then Lloyd's iterations. They skip rows that cannot have changed their centre by the triangle inequality (Hamerly
+// 2010), which changes the time only.
 #ifndef RQVAE_KMEANS_H_
 #define RQVAE_KMEANS_H_
 
@@ -18,13 +18,13 @@ namespace rqvae {
 
 struct KmeansOptions {
   Index max_iterations = 100;
-  double tolerance = 1e-4;  // stop when the centres' squared shift falls below this times the data's mean variance
+  double tolerance = 1e-4;  // stops once the centres' squared shift is at most this times the data's mean variance
 };
 
 // Clusters the rows of `data` (n x d, n >= 1), which must outlive the job.
 //   * An empty cluster takes the row that is furthest from its centre (each row once; ties: the lowest row).
-//   * With fewer distinct rows than codes, every distinct row is a centre and the surplus ones repeat the first: a tie
-//     goes to the lowest index, so that they are never chosen.
+//   * With fewer distinct rows than clusters, every distinct row is a centre and the surplus centres repeat the first.
+//     A tie goes to the lowest index, so no row chooses them.
 class KmeansJob : public Job {
  public:
   KmeansJob(const Matrix* data, Index clusters, Random random, KmeansOptions options = {});
@@ -37,55 +37,71 @@ class KmeansJob : public Job {
   double inertia() const { return inertia_; }  // sum of squared distances to the assigned centres
   Index iterations() const { return iterations_; }
 
-  void Visit(Archive& archive);  // goes on to the same bytes, given the same rows
+  // Saves or restores the state; the job then continues to the same bytes, given the same rows.
+  void Visit(Archive& archive);
 
  private:
+  // kMean and kPack prepare the rows. kSeed repeats until all centres are there; kAssign, kSum and kMove are an
+  // iteration.
   enum class Phase : uint8_t { kMean, kPack, kSeed, kAssign, kSum, kMove, kDone };
 
   void Enter(Phase phase);
+  Index block_count() const { return (data_->rows() + kRowBlock - 1) / kRowBlock; }
   void MeanSlice();
   void PackSlice();
-  Index DrawCandidate();
+  void FinishPacking();
+
   void SeedSlice();
+  void DrawCandidates();
+  Index DrawRow();
   void MeasureCandidates(Range blocks);
+  void MeasureCandidate(Index candidate, Index block, const float* dots);
+  void TakeBestCandidate();
+
   void StartAssignment();
-  void AssignBlock();
+  void AssignSlice();
   void Assign(Range rows);
+  std::vector<Index> RowsToSearch(Range rows);
+  float DistanceToCenter(Index row) const;
   void SumSlice();
-  std::vector<Index> FurthestRows(size_t count) const;
   void MoveCenters();
+  std::vector<Index> FurthestRows(size_t count) const;
+
+  bool Consistent(const Vector& centers, Phase phase, Index next_row) const;
 
   const Matrix* data_;
   Index clusters_;
   Random random_;
   KmeansOptions options_;
   Phase phase_ = Phase::kMean;
-  Index next_row_ = 0;  // of the pass under way
+  Index next_row_ = 0;  // of the current pass over the rows
 
-  // Of the seeding.
-  std::vector<double> mean_, square_;  // of the data, and the squares around it
-  std::vector<float> panels_;          // data less its mean, in panels of four rows: [n/4][d][4]
-  std::vector<float> norms_;           // n: squared lengths of these rows
-  std::vector<float> nearest_;         // n: squared distance to the nearest centre so far
-  std::vector<double> potentials_;     // sums of nearest_ over blocks of kRowBlock rows
-  double potential_ = 0;               // their sum
-  Index seeded_ = 0;
-  std::vector<Index> candidates_;  // for the next centre; none between two centres
-  std::vector<float> distances_;   // [candidates][n]: nearest_ with each candidate
-  std::vector<double> sums_;       // [candidates][blocks]: potentials_ with each
+  // The seeding.
+  std::vector<double> mean_;        // d: of the data
+  std::vector<double> squares_;     // d: sums of the squared differences from it
+  std::vector<float> panels_;       // data less its mean, in panels of four rows: [n/4][d][4]
+  std::vector<float> norms_;        // n: squared lengths of these rows
+  std::vector<float> nearest_;      // n: squared distance to the nearest centre so far
+  std::vector<double> potentials_;  // sums of nearest_ over blocks of kRowBlock rows
+  double potential_ = 0;            // their sum
+  Index seeded_ = 0;                // centres so far
+  std::vector<Index> candidates_;   // rows, for the next centre; none between two centres
+  std::vector<float> distances_;    // [candidates][n]: what nearest_ becomes with each candidate
+  std::vector<double> sums_;        // [candidates][blocks]: what potentials_ becomes with each
 
-  Matrix centers_;
+  // The iterations.
+  Matrix centers_;  // K x d
   SearchableCodebook searchable_;
-  std::vector<uint32_t> assignment_;
-  std::vector<uint32_t> previous_;
-  std::vector<float> distance_;  // n: squared distance to the assigned centre
-  std::vector<float> bound_;     // n: no other centre is nearer than this; below zero: unknown
-  // How far the centre that moved most since the last pass moved, and the next.
+  std::vector<uint32_t> assignment_;  // n
+  std::vector<uint32_t> previous_;    // n: the assignment that the centres are means of
+  std::vector<float> distance_;       // n: squared distance to the assigned centre
+  std::vector<float> bound_;          // n: no other centre is nearer than this; below zero: unknown
+  // How far the centre that moved most moved in the last iteration, how far the next one, and which one moved most.
   float first_shift_ = 0, second_shift_ = 0;
   uint32_t furthest_moved_ = 0;
-  float rounding_ = 0;         // what rounding can do to a squared distance
+  float rounding_ = 0;         // an upper limit of what rounding does to a squared distance
   DoubleMatrix totals_;        // K x d: sums of the rows of each centre
-  std::vector<Index> counts_;  // and their numbers
+  std::vector<Index> counts_;  // K: how many rows these are
   bool last_pass_ = false;
   double tolerance_ = 0;
   double inertia_ = 0;

@@ -14,14 +14,14 @@ namespace {
 
 constexpr Index kOversampling = 8;
 constexpr Index kMaxIterations = 60;
-// Stop when an iteration raises the captured variance by less than this share.
+// Iterations stop when one raises the captured variance by less than this share.
 constexpr double kTolerance = 1e-6;
 constexpr Index kCovarianceColumns = 256;  // of one slice
 
-constexpr double kSliceProducts = 1 << 27;  // multiplications in float, and
-constexpr double kSliceDoubles = 1 << 24;   // in double
+constexpr double kSliceProducts = 1 << 27;  // multiplications in float
+constexpr double kSliceDoubles = 1 << 24;   // multiplications in double
 
-// How many pieces of `each` multiplications a slice does.
+// How many pieces of `each` multiplications the budget of a slice allows, at least one.
 Index PiecesOf(double budget, double each) { return std::max<Index>(1, static_cast<Index>(budget / each)); }
 
 }  // namespace
@@ -106,9 +106,6 @@ void PcaJob::Start() {
   Enter(Phase::kOrthonormalize);
 }
 
-// One power iteration with Rayleigh-Ritz: Q <- orth(Q C), then rotated to the eigenvectors of Q C Q^T. Its slices, in
-// this order: image_ = Q C; Q = orth(image_); image_ = Q C; projected_ = Q C Q^T, decomposed; Q rotated.
-
 // Orthonormalises the rows of q_ by modified Gram-Schmidt, twice, in double. Rows that depend on earlier ones become
 // zero.
 void PcaJob::OrthonormalizeSlice() {
@@ -145,7 +142,7 @@ void PcaJob::MultiplySlice() {
   if (powered_) {
     q_ = basis_.cast<double>();
     rows_ = image_.cast<double>();
-    projected_.resize(width, width);  // symmetric: the lower triangle is enough
+    projected_.resize(width, width);  // symmetric: only the lower triangle is set
     Enter(Phase::kProject);
   } else {
     q_ = image_.cast<double>();
@@ -182,21 +179,28 @@ void PcaJob::RotateSlice() {
 
 void PcaJob::FinishIteration() {
   const Index width = basis_.rows(), kept = std::min(components_, width);
-  const SymmetricEigen& eigen = decomposed_;
   double captured = 0;
-  for (Index c = 0; c < kept; ++c) captured += std::max(0.0, eigen.values[c]);
+  for (Index c = 0; c < kept; ++c) captured += std::max(0.0, decomposed_.values[c]);
   ++iterations_;
-  const bool exact = width == data_->cols();  // the basis spans everything: one rotation is the answer
+  const bool exact = width == data_->cols();  // the basis spans everything: one iteration suffices
   if (!exact && iterations_ < kMaxIterations && captured - captured_ > kTolerance * captured) {
     captured_ = captured;
     powered_ = false;
     Enter(Phase::kMultiply);
     return;
   }
+  TakeDirections();
+  covariance_.resize(0, 0);
+  phase_ = Phase::kDone;
+}
+
+void PcaJob::TakeDirections() {
+  const Index kept = std::min(components_, basis_.rows());
+  const SymmetricEigen& eigen = decomposed_;
   directions_ = Matrix::Zero(components_, data_->cols());
   variances_ = Vector::Zero(components_);
   const double largest = std::max(0.0, eigen.values[0]);
-  // What rounding makes of equal rows: the variance of an error of one part in a million of the largest mean.
+  // The variance that rounding gives to equal rows: that of an error of one part in a million of the largest mean.
   double rounding = 0;
   for (Index j = 0; j < mean_.size(); ++j) rounding = std::max(rounding, 1e-12 * mean_[j] * mean_[j]);
   for (Index c = 0; c < kept; ++c) {
@@ -210,8 +214,6 @@ void PcaJob::FinishIteration() {
     directions_.row(c) = (direction[pivot] < 0 ? -1.0f : 1.0f) * direction;
     variances_[c] = static_cast<float>(variance);
   }
-  covariance_.resize(0, 0);
-  phase_ = Phase::kDone;
 }
 
 }  // namespace rqvae

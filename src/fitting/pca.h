@@ -1,5 +1,5 @@
-// Principal directions by block power iteration (subspace iteration with Rayleigh-Ritz, Halko et al. 2011) on the
-// covariance matrix, in slices.
+// Principal directions by block power iteration on the covariance matrix (subspace iteration with Rayleigh-Ritz, Halko
+// et al. 2011), in slices.
 #ifndef RQVAE_PCA_H_
 #define RQVAE_PCA_H_
 
@@ -13,7 +13,15 @@
 
 namespace rqvae {
 
-// Principal directions of the rows of `data` (n x D, n >= 1), which must outlive the job. The rows' mean is removed.
+// Finds the principal directions of the rows of `data` (n x D, n >= 1) about their mean. `data` must outlive the job.
+//
+// A power iteration is Q <- orth(Q C), rotated to the eigenvectors of Q C Q^T. Its phases, with C in covariance_:
+//   kMultiply        image_ = Q C
+//   kOrthonormalize  Q = orth(image_)
+//   kMultiply        image_ = Q C
+//   kProject         projected_ = image_ Q^T
+//   kDecompose       the eigenvectors of projected_
+//   kRotate          Q, rotated to them
 class PcaJob : public Job {
  public:
   PcaJob(const Matrix* data, Index components, Random random);
@@ -21,7 +29,7 @@ class PcaJob : public Job {
   bool Advance() override;
 
   // Valid once Advance() has returned false.
-  // components x D, orthonormal rows in order of falling variance; each row's component of largest magnitude is
+  // components x D: orthonormal rows in order of falling variance. The element of largest magnitude in each row is
   // positive. Rows beyond the data's rank (or beyond D) are zero.
   const Matrix& directions() const { return directions_; }
   const Vector& variances() const { return variances_; }  // components
@@ -39,6 +47,7 @@ class PcaJob : public Job {
   void ProjectSlice();
   void RotateSlice();
   void FinishIteration();
+  void TakeDirections();
 
   const Matrix* data_;
   Index components_;
@@ -50,18 +59,18 @@ class PcaJob : public Job {
   Matrix block_;  // centred rows of the current block
   Index next_row_ = 0;
   Index next_col_ = 0;
-  Matrix basis_;  // p x D, orthonormal rows
-  // Of an iteration.
-  bool started_ = false;  // the first basis is orthonormal
-  bool powered_ = false;  // the basis is that of Q C already
-  Matrix image_;          // Q C, p x D
-  DoubleMatrix q_;        // Q in double, or what is to become it
-  DoubleMatrix rows_;     // the image in double, then the rotated basis
-  DoubleMatrix projected_;
+  Matrix basis_;  // Q: p x D, orthonormal rows
+  // The current iteration.
+  bool started_ = false;    // the random start is orthonormal
+  bool powered_ = false;    // the basis is that of Q C already
+  Matrix image_;            // Q C: p x D
+  DoubleMatrix q_;          // Q in double, or what becomes it
+  DoubleMatrix rows_;       // the image in double, then the rotated basis
+  DoubleMatrix projected_;  // p x p
   std::unique_ptr<EigenJob> eigen_;
   SymmetricEigen decomposed_;
   Index iterations_ = 0;
-  double captured_ = 0;  // variance captured by the leading components at the last iteration
+  double captured_ = 0;  // variance that the leading components captured in the previous iteration
   Matrix directions_;
   Vector variances_;
 };

@@ -7,10 +7,8 @@
 namespace rqvae {
 namespace {
 
-// Shuffle blocks of this many rows ...
-constexpr Index kShuffleBlock = 4096;
-// ... then rows within windows of this many blocks.
-constexpr Index kShuffleWindow = 16;
+constexpr Index kShuffleBlock = 4096;  // rows
+constexpr Index kShuffleWindow = 16;   // blocks
 
 template <typename T>
 void Shuffle(T* begin, Index count, Random& random) {  // Fisher & Yates
@@ -46,11 +44,12 @@ bool EpochShuffle::Extend() {
 
 RowSampler::RowSampler(uint64_t seed, Stream stream, Index rows, Index count)
     : seed_(seed), stream_(stream), rows_(rows), count_(std::min(count, rows)) {
-  below_.resize(count_ < rows_ ? size_t{1} << kBucketBits : 0);
+  bucket_sizes_.resize(count_ < rows_ ? size_t{1} << kBucketBits : 0);
 }
 
-// Hashes are uniform: their first bits say of nearly every row on which side of the sample's border it lies. The first
-// pass finds the border's bucket, the second takes what is below it; only the bucket's own rows are compared.
+// Hashes are uniform, so the first bits of nearly every row's hash tell on which side of the sample's border it lies. A
+// first pass counts the buckets of equal first bits and finds the border's bucket. A second pass takes the rows up to
+// this bucket; only the rows in it are compared by their whole hashes.
 bool RowSampler::Advance() {
   if (count_ == 0 || done_) return false;
   if (count_ == rows_) {
@@ -65,7 +64,7 @@ bool RowSampler::Advance() {
     const uint64_t hash = Hash(seed_, stream_, row);
     const auto bucket = static_cast<size_t>(hash >> (64 - kBucketBits));
     if (!counted_) {
-      ++below_[bucket];
+      ++bucket_sizes_[bucket];
     } else if (bucket <= border_) {
       if (bucket == border_) at_border_.push_back({hash, row});
       sample_.push_back(row);
@@ -74,26 +73,35 @@ bool RowSampler::Advance() {
   if (next_ < rows_) return true;
   next_ = 0;
   if (!counted_) {
-    Index left = count_;
-    for (border_ = 0; left > static_cast<Index>(below_[border_]); ++border_)
-      left -= static_cast<Index>(below_[border_]);
+    FindBorder();
     counted_ = true;
-    taken_at_border_ = static_cast<size_t>(left);
-    sample_.reserve(static_cast<size_t>(count_) + below_[border_]);
-    below_ = {};
     return true;
   }
-  SortRows(at_border_);
-  std::vector<KeyedRow> left_out(at_border_.begin() + static_cast<std::ptrdiff_t>(taken_at_border_), at_border_.end());
-  for (KeyedRow& one : left_out) one.key = 0;  // from now on by row
-  SortRows(left_out);
-  auto next = left_out.begin();
-  sample_.erase(
-      std::remove_if(sample_.begin(), sample_.end(),
-                     [&](uint32_t row) { return next != left_out.end() && next->row == row && (++next, true); }),
-      sample_.end());
+  DropRowsBeyondBorder();
   done_ = true;
   return false;
+}
+
+void RowSampler::FindBorder() {
+  Index left = count_;
+  for (border_ = 0; left > static_cast<Index>(bucket_sizes_[border_]); ++border_) {
+    left -= static_cast<Index>(bucket_sizes_[border_]);
+  }
+  taken_at_border_ = static_cast<size_t>(left);
+  sample_.reserve(static_cast<size_t>(count_) + bucket_sizes_[border_]);
+  bucket_sizes_ = {};
+}
+
+void RowSampler::DropRowsBeyondBorder() {
+  SortRows(at_border_);
+  std::vector<KeyedRow> dropped(at_border_.begin() + static_cast<std::ptrdiff_t>(taken_at_border_), at_border_.end());
+  for (KeyedRow& one : dropped) one.key = 0;  // to sort by row
+  SortRows(dropped);
+  auto next = dropped.begin();
+  sample_.erase(
+      std::remove_if(sample_.begin(), sample_.end(),
+                     [&](uint32_t row) { return next != dropped.end() && next->row == row && (++next, true); }),
+      sample_.end());
 }
 
 Index ValidationRows(Index rows, double validation_share) {

@@ -9,17 +9,18 @@
 
 namespace rqvae {
 
-void RowSource::ReadListed(const std::vector<uint32_t>& names, Index first, MatrixRef out) const {
-  const uint32_t* const from = names.data() + first;
-  if (first % kPiece == 0) Want(from, std::min(kPiece, static_cast<Index>(names.size()) - first));
+void RowSource::ReadListed(const std::vector<uint32_t>& row_ids, Index first, MatrixRef out) const {
+  const uint32_t* const from = row_ids.data() + first;
+  if (first % kPiece == 0) Prefetch(from, std::min(kPiece, static_cast<Index>(row_ids.size()) - first));
   Read(from, out.rows(), out);
 }
 
 void RowSource::ReadInOrder(Index first, MatrixRef out) const {
-  std::vector<uint32_t> names(static_cast<size_t>(first % kPiece == 0 ? std::min(kPiece, rows() - first) : out.rows()));
-  std::iota(names.begin(), names.end(), static_cast<uint32_t>(first));
-  if (first % kPiece == 0) Want(names.data(), static_cast<Index>(names.size()));
-  Read(names.data(), out.rows(), out);
+  const bool new_piece = first % kPiece == 0;
+  std::vector<uint32_t> row_ids(static_cast<size_t>(new_piece ? std::min(kPiece, rows() - first) : out.rows()));
+  std::iota(row_ids.begin(), row_ids.end(), static_cast<uint32_t>(first));
+  if (new_piece) Prefetch(row_ids.data(), static_cast<Index>(row_ids.size()));
+  Read(row_ids.data(), out.rows(), out);
 }
 
 MatrixRows::MatrixRows(Index rows, Index dim) : rows_(rows), dim_(dim) {
@@ -33,21 +34,21 @@ MatrixRows::MatrixRows(const Matrix& data) : MatrixRows(data.rows(), data.cols()
   std::copy_n(data.data(), data.size(), data_.get());
 }
 
-void MatrixRows::Read(const uint32_t* rows, Index count, MatrixRef out) const {
-  // Offsets in unsigned arithmetic: in WebAssembly they go beyond what a signed one holds.
+void MatrixRows::Read(const uint32_t* row_ids, Index count, MatrixRef out) const {
+  // Unsigned arithmetic: in WebAssembly the offsets exceed a signed address.
   const size_t row_bytes = sizeof(float) * static_cast<size_t>(dim_);
   const auto begin = reinterpret_cast<uintptr_t>(data_.get());
   for (Index i = 0; i < count; ++i) {
-    std::memcpy(out.row(i).data(), reinterpret_cast<const void*>(begin + row_bytes * rows[i]), row_bytes);
+    std::memcpy(out.row(i).data(), reinterpret_cast<const void*>(begin + row_bytes * row_ids[i]), row_bytes);
   }
 }
 
 namespace {
 
-// Ascending, each once.
-std::vector<uint32_t> Sorted(const uint32_t* rows, Index count) {
+// Row IDs in ascending order, each once.
+std::vector<uint32_t> Sorted(const uint32_t* row_ids, Index count) {
   std::vector<KeyedRow> keyed(static_cast<size_t>(count));
-  for (Index i = 0; i < count; ++i) keyed[static_cast<size_t>(i)] = {0, rows[i]};
+  for (Index i = 0; i < count; ++i) keyed[static_cast<size_t>(i)] = {0, row_ids[i]};
   SortRows(keyed);
   std::vector<uint32_t> sorted;
   sorted.reserve(keyed.size());
@@ -57,59 +58,61 @@ std::vector<uint32_t> Sorted(const uint32_t* rows, Index count) {
   return sorted;
 }
 
-// Where a row is in an ascending list; its size if it is not there.
-size_t Find(const std::vector<uint32_t>& sorted, uint32_t row) {
-  const auto at = std::lower_bound(sorted.begin(), sorted.end(), row);
-  return at != sorted.end() && *at == row ? static_cast<size_t>(at - sorted.begin()) : sorted.size();
+// The place of a row in a sorted list, or the list's size.
+size_t Find(const std::vector<uint32_t>& sorted, uint32_t row_id) {
+  const auto at = std::lower_bound(sorted.begin(), sorted.end(), row_id);
+  return at != sorted.end() && *at == row_id ? static_cast<size_t>(at - sorted.begin()) : sorted.size();
 }
 
 }  // namespace
 
-void StreamedRows::Read(const uint32_t* rows, Index count, MatrixRef out) const {
+void StreamedRows::Read(const uint32_t* row_ids, Index count, MatrixRef out) const {
   if (count == 0) return;
   std::vector<uint32_t> places(static_cast<size_t>(count));
   for (Index i = 0; i < count; ++i) {
-    const size_t place = Find(names_, rows[i]);
-    if (place < names_.size()) {
-      places[static_cast<size_t>(i)] = static_cast<uint32_t>(place);
-      continue;
+    const size_t place = Find(row_ids_, row_ids[i]);
+    if (place == row_ids_.size()) {
+      NoteMissed(row_ids, count);
+      throw RowsMissing();
     }
-    missed_.clear();
-    for (Index j = 0; j < count; ++j) {
-      if (Find(announced_, rows[j]) < announced_.size()) continue;
-      missed_ = Sorted(rows, count);
-      break;
-    }
-    throw RowsMissing();
+    places[static_cast<size_t>(i)] = static_cast<uint32_t>(place);
   }
   buffer_->Read(places.data(), count, out);
 }
 
-void StreamedRows::Want(const uint32_t* rows, Index count) const { announced_ = Sorted(rows, count); }
+void StreamedRows::NoteMissed(const uint32_t* row_ids, Index count) const {
+  const bool announced = std::all_of(row_ids, row_ids + count,
+                                     [this](uint32_t row_id) { return Find(announced_, row_id) < announced_.size(); });
+  missed_ = announced ? std::vector<uint32_t>() : Sorted(row_ids, count);
+}
 
-float* StreamedRows::Take() {
-  names_.clear();  // whatever happens, the buffer no longer holds what it did
-  const std::vector<uint32_t>& wanted = missed_.empty() ? announced_ : missed_;
-  const auto count = static_cast<Index>(wanted.size());
+void StreamedRows::Prefetch(const uint32_t* row_ids, Index count) const { announced_ = Sorted(row_ids, count); }
+
+float* StreamedRows::MakeRoom() {
+  row_ids_.clear();  // first: if an allocation fails, the buffer no longer holds what it did
+  const std::vector<uint32_t>& next = missed_.empty() ? announced_ : missed_;
+  const auto count = static_cast<Index>(next.size());
   if (!buffer_ || buffer_->rows() < count) {
-    buffer_.reset();  // first: the old one is of no use
+    buffer_.reset();  // first: its rows are of no use any more
     buffer_ = std::make_unique<MatrixRows>(count, dim_);
   }
-  names_ = wanted;
+  row_ids_ = next;
   missed_.clear();
   return buffer_->data().data();
 }
 
-std::vector<uint32_t> SubsetRows::Names(const uint32_t* rows, Index count) const {
-  std::vector<uint32_t> names(static_cast<size_t>(count));
-  for (Index i = 0; i < count; ++i) names[static_cast<size_t>(i)] = names_[rows[i]];
-  return names;
+std::vector<uint32_t> SubsetRows::RowIds(const uint32_t* places, Index count) const {
+  std::vector<uint32_t> row_ids(static_cast<size_t>(count));
+  for (Index i = 0; i < count; ++i) row_ids[static_cast<size_t>(i)] = row_ids_[places[i]];
+  return row_ids;
 }
 
-void SubsetRows::Read(const uint32_t* rows, Index count, MatrixRef out) const {
-  source_->Read(Names(rows, count).data(), count, out);
+void SubsetRows::Read(const uint32_t* places, Index count, MatrixRef out) const {
+  source_->Read(RowIds(places, count).data(), count, out);
 }
 
-void SubsetRows::Want(const uint32_t* rows, Index count) const { source_->Want(Names(rows, count).data(), count); }
+void SubsetRows::Prefetch(const uint32_t* places, Index count) const {
+  source_->Prefetch(RowIds(places, count).data(), count);
+}
 
 }  // namespace rqvae

@@ -1,4 +1,22 @@
-// Where a job reads its rows from, and which of them are for what.
+// Where a job reads its rows from.
+//
+// Rows are in memory (MatrixRows) or come from elsewhere, a part at a time (StreamedRows). A job reads both the same
+// way and never waits. Jobs, sources and whoever drives the job keep this contract:
+//
+//   job      calls Prefetch(rows) with the rows that it is going to read, before the first of them: once for a piece or
+//            a window of them. That is optional and only makes fetches fewer and larger.
+//   job      calls Read(rows) in a slice before the slice changes anything. If Read throws RowsMissing, the slice has
+//            done nothing, and the same slice can begin again.
+//   driver   catches RowsMissing from Advance(), calls MakeRoom(), writes the values of row_ids() to the address that
+//   it
+//            returns and calls Advance() again. The same slice then finds its rows.
+//
+//                 Advance                          Advance
+//      driver -----------------> job    MakeRoom, ----------------> job
+//                                 | Read  write                      | Read
+//             <-- RowsMissing ----+       values                     +--> rows
+//
+// In memory are at a time the rows announced last or, if a job did not announce its rows, those of one Read.
 #ifndef RQVAE_ROW_SOURCE_H_
 #define RQVAE_ROW_SOURCE_H_
 
@@ -14,39 +32,36 @@ namespace rqvae {
 
 class RowSource {
  public:
-  // Rows that a pass over many announces at a time.
+  // How many rows a pass over many announces at a time.
   static constexpr Index kPiece = 4096;
 
   virtual ~RowSource() = default;
   virtual Index rows() const = 0;
   virtual Index dim() const = 0;
-  // Rows that it keeps in memory.
-  virtual Index held() const = 0;
-  // Copies the given rows, in the given order.  out: count x dim.
-  // Streamed rows throw RowsMissing when they are not there yet: a slice of a job reads before it changes anything, so
-  // that it can be begun again.
-  virtual void Read(const uint32_t* rows, Index count, MatrixRef out) const = 0;
-  // Says which rows, in any order, the next calls of Read will ask for: streamed rows fetch them together. Saying it
-  // again changes nothing.
-  virtual void Want(const uint32_t* /*rows*/, Index /*count*/) const {}
+  virtual Index held() const = 0;  // rows that it keeps in memory
+  // Copies the given rows, in the given order. Throws RowsMissing if a row is not there yet.  out: count x dim.
+  virtual void Read(const uint32_t* row_ids, Index count, MatrixRef out) const = 0;
+  // Announces which rows, in any order, the next calls of Read will ask for, in place of what was announced before. To
+  // announce them again changes nothing.
+  virtual void Prefetch(const uint32_t* /*row_ids*/, Index /*count*/) const {}
 
-  // A pass over listed rows: reads names[first], names[first + 1], ... and announces them piece by piece.
-  // out: count x dim.
-  void ReadListed(const std::vector<uint32_t>& names, Index first, MatrixRef out) const;
-  // A pass over all rows: first, first + 1, ...
+  // One step of a pass over listed rows: reads row_ids[first], row_ids[first + 1], ... The steps of a pass come in
+  // order, and some of them begin at the multiples of kPiece: there it announces the next piece.  out: count x dim.
+  void ReadListed(const std::vector<uint32_t>& row_ids, Index first, MatrixRef out) const;
+  // The same for a pass over all rows: reads first, first + 1, ...
   void ReadInOrder(Index first, MatrixRef out) const;
 };
 
-// Rows in memory; owns them. Not a Matrix: Eigen's end at 2 GiB in WebAssembly.
+// Rows in memory, which it owns. They are not in a Matrix because Eigen's end at 2 GiB in WebAssembly.
 class MatrixRows : public RowSource {
  public:
-  // To be filled. Throws std::bad_alloc for more than the memory can hold.
+  // The caller fills data(). Throws std::bad_alloc for more than memory can hold.
   MatrixRows(Index rows, Index dim);
   explicit MatrixRows(const Matrix& data);
   Index rows() const override { return rows_; }
   Index dim() const override { return dim_; }
   Index held() const override { return rows_; }
-  void Read(const uint32_t* rows, Index count, MatrixRef out) const override;
+  void Read(const uint32_t* row_ids, Index count, MatrixRef out) const override;
   MatrixMap data() { return MatrixMap(data_.get(), rows_, dim_); }
 
  private:
@@ -58,52 +73,53 @@ class MatrixRows : public RowSource {
   std::unique_ptr<float, Free> data_;
 };
 
-// What StreamedRows::Read throws; nothing has changed.
+// What Read throws when a row is not there yet. Read has then written nothing and has noted what to fetch.
 struct RowsMissing {};
 
-// Rows that are somewhere else. Some are in a buffer, which whoever drives the job fills: when Read throws RowsMissing,
-// it fetches the rows that Take() names and lets the job go on.
+// Rows that are somewhere else. Some of them are in a buffer, which whoever drives the job fills.
 class StreamedRows : public RowSource {
  public:
   StreamedRows(Index rows, Index dim) : rows_(rows), dim_(dim) {}
   Index rows() const override { return rows_; }
   Index dim() const override { return dim_; }
   Index held() const override { return std::min(rows_, kPiece); }
-  void Read(const uint32_t* rows, Index count, MatrixRef out) const override;
-  void Want(const uint32_t* rows, Index count) const override;
+  void Read(const uint32_t* row_ids, Index count, MatrixRef out) const override;
+  void Prefetch(const uint32_t* row_ids, Index count) const override;
 
-  // Puts what Read missed in the place of what is in the buffer: the announced rows if these were among them, else
-  // just these. Returns where their values belong, count() x dim, in the order of names(): the caller writes all of
-  // them before the next Read. The buffer grows without copying and keeps the largest size it had. Throws
-  // std::bad_alloc.
-  float* Take();
-  const std::vector<uint32_t>& names() const { return names_; }  // ascending, each once
+  // Empties the buffer and makes room for what Read missed: all announced rows if the missed ones were among them, else
+  // just the rows of that Read. Returns where the values of row_ids() belong, row after row in that order; the caller
+  // writes all of them before the next Read. The buffer grows without copying and keeps the largest size that it had.
+  // Throws std::bad_alloc.
+  float* MakeRoom();
+  const std::vector<uint32_t>& row_ids() const { return row_ids_; }  // ascending, each once
 
  private:
+  void NoteMissed(const uint32_t* row_ids, Index count) const;
+
   Index rows_;
   Index dim_;
-  std::vector<uint32_t> names_;              // of the rows in the buffer
+  std::vector<uint32_t> row_ids_;            // of the rows in the buffer
   mutable std::vector<uint32_t> announced_;  // ascending, each once
-  mutable std::vector<uint32_t> missed_;     // what Read asked for, if that was not among them
+  mutable std::vector<uint32_t> missed_;     // what the last Read asked for, unless all of it was announced
   std::unique_ptr<MatrixRows> buffer_;
 };
 
 // Some rows of another source, which must outlive this.
 class SubsetRows : public RowSource {
  public:
-  SubsetRows(const RowSource* source, std::vector<uint32_t> names) : source_(source), names_(std::move(names)) {}
-  Index rows() const override { return static_cast<Index>(names_.size()); }
+  SubsetRows(const RowSource* source, std::vector<uint32_t> row_ids) : source_(source), row_ids_(std::move(row_ids)) {}
+  Index rows() const override { return static_cast<Index>(row_ids_.size()); }
   Index dim() const override { return source_->dim(); }
   Index held() const override { return source_->held(); }
-  void Read(const uint32_t* rows, Index count, MatrixRef out) const override;
-  void Want(const uint32_t* rows, Index count) const override;
-  const std::vector<uint32_t>& names() const { return names_; }
+  void Read(const uint32_t* places, Index count, MatrixRef out) const override;
+  void Prefetch(const uint32_t* places, Index count) const override;
+  const std::vector<uint32_t>& row_ids() const { return row_ids_; }  // in the source
 
  private:
-  std::vector<uint32_t> Names(const uint32_t* rows, Index count) const;  // in the source
+  std::vector<uint32_t> RowIds(const uint32_t* places, Index count) const;
 
   const RowSource* source_;
-  std::vector<uint32_t> names_;
+  std::vector<uint32_t> row_ids_;
 };
 
 }  // namespace rqvae

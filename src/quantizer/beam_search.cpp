@@ -11,10 +11,10 @@
 namespace rqvae {
 namespace {
 
-// Residuals that are kept at a time: 1024 / width items.
-constexpr Index kCandidateRows = 4 * kRowBlock;
+// Partial IDs that are searched at a time, those of 1024 / width items.
+constexpr Index kPartialIds = 4 * kRowBlock;
 
-constexpr Index kLeastCodes = 64;  // of a table of products that a thread should have
+constexpr Index kMinCodesPerThread = 64;  // of a table of products
 
 struct Candidate {
   float error;    // ||r||^2 after its code, up to a term that all candidates of the item share
@@ -22,9 +22,9 @@ struct Candidate {
   uint32_t code;
 };
 
-// The best `width` candidates seen, the best first. A candidate must be strictly better to pass an earlier one, which
-// settles ties in favour of the earlier partial ID and the lower code. Where too few errors are numbers, the rest are
-// the first code of the first partial ID.
+// The best `width` candidates seen, the best first. A candidate passes an earlier one only if it is strictly better, so
+// ties go to the earlier partial ID and the lower code. If too few errors are numbers, the first code of the first
+// partial ID fills up the rest.
 class Best {
  public:
   explicit Best(Index width) : kept_(static_cast<size_t>(width)) {}
@@ -32,7 +32,7 @@ class Best {
     size_ = 0;
     worst_ = std::numeric_limits<float>::infinity();
   }
-  float worst() const { return worst_; }  // a candidate must be below this to be kept
+  float worst() const { return worst_; }  // keeps only candidates below this
   void Add(Candidate candidate) {
     size_t at = size_ < kept_.size() ? size_++ : size_ - 1;
     for (; at > 0 && candidate.error < kept_[at - 1].error; --at) kept_[at] = kept_[at - 1];
@@ -53,9 +53,9 @@ bool Any(I32x4 mask) {
   return (halves[0] | halves[1]) != 0;
 }
 
-// Offers the k codes after the partial ID `from`: code c has the error half + scores[c].
+// Offers the k codes that may follow the partial ID `from`: code c has the error half + scores[c].
 void Offer(const float* scores, Index k, float half, uint32_t from, Best& best) {
-  constexpr Index kStep = 4 * kLanes;  // most steps hold nothing that is better than what is kept
+  constexpr Index kStep = 4 * kLanes;  // most steps hold nothing better than what is kept
   const F32x4 halves = Splat(half);
   auto add = [&](Index first, Index end) {
     for (Index c = first; c < end; ++c) {
@@ -74,18 +74,138 @@ void Offer(const float* scores, Index k, float half, uint32_t from, Best& best) 
   add(c, k);
 }
 
-// out = x - y, which may be one of them.
+// out = x - y; out may be x or y.
 void Subtract(const float* x, const float* y, Index n, float* out) {
   Index i = 0;
   for (; i + kLanes <= n; i += kLanes) Store(out + i, Load(x + i) - Load(y + i));
   for (; i < n; ++i) out[i] = x[i] - y[i];
 }
 
+// sum += x.
 void Add(const float* x, Index n, float* sum) {
   Index i = 0;
   for (; i + kLanes <= n; i += kLanes) Store(sum + i, Load(sum + i) + Load(x + i));
   for (; i < n; ++i) sum[i] += x[i];
 }
+
+// Searches the IDs of some items, level by level. There are two ways to the scores of a level's codes,
+//   s = ||c'||^2 / 2 - (r - m).c',
+// where r is the residual of a partial ID (see SearchableCodebook for m and c'): from the product of every residual
+// with the codebook or, with CodeProducts, from the product of every item and the products of the codes chosen before.
+class Search {
+ public:
+  explicit Search(const BeamArguments& arguments)
+      : arguments_(arguments), by_products_(arguments.width > 1 && !arguments.products.empty()) {}
+
+  void Start(const ConstMatrixRef& z) {
+    alive_ = 1;
+    residuals_ = z;
+    if (by_products_) items_ = z;
+    paths_.resize(z.rows(), levels());
+  }
+
+  // Extends the partial IDs by a code of `level` and keeps the best of each item.
+  void Extend(Index level) {
+    const SearchableCodebook& codebook = arguments_.searchable[static_cast<size_t>(level)];
+    const Index k = codebook.centred.rows(), items = residuals_.rows() / alive_;
+    const Index kept = std::min(level + 1 == levels() ? arguments_.keep : arguments_.width, alive_ * k);
+    SubtractMean(residuals_, codebook, centred_);
+    if (by_products_) {
+      SubtractMean(items_, codebook, items_);
+      Score(items_, codebook);
+    } else {
+      Score(centred_, codebook);
+    }
+    next_residuals_.resize(items * kept, residuals_.cols());
+    next_paths_.resize(items * kept, levels());
+    Best best(kept);
+    for (Index item = 0; item < items; ++item) {
+      best.Clear();
+      for (Index b = 0; b < alive_; ++b) {
+        const Index row = item * alive_ + b;
+        const float* scores =
+            by_products_ ? ScoresByProducts(level, item, paths_.row(row).data()) : scores_.row(row).data();
+        Offer(scores, k, HalfLength(row), static_cast<uint32_t>(b), best);
+      }
+      for (Index b = 0; b < kept; ++b) {
+        const Candidate candidate = best[static_cast<size_t>(b)];
+        Append(level, item * alive_ + candidate.from, candidate.code, item * kept + b);
+      }
+    }
+    residuals_.swap(next_residuals_);
+    paths_.swap(next_paths_);
+    alive_ = kept;
+  }
+
+  // Writes the IDs of the items, which are whole, from row `to` of codes and errors on.
+  void Finish(Index to, CodeMatrixRef codes, float* errors) const {
+    const Index items = residuals_.rows() / alive_;
+    for (Index item = 0; item < items; ++item) {
+      for (Index b = 0; b < arguments_.keep; ++b, ++to) {
+        const Index from = item * alive_ + std::min(b, alive_ - 1);
+        codes.row(to) = paths_.row(from);
+        if (errors == nullptr) continue;
+        errors[to] = b < alive_ ? SquaredLengthInLanes(residuals_.row(from).data(), residuals_.cols())
+                                : std::numeric_limits<float>::infinity();
+      }
+    }
+  }
+
+ private:
+  Index levels() const { return static_cast<Index>(arguments_.codebooks.size()); }
+
+  static void SubtractMean(const Matrix& rows, const SearchableCodebook& codebook, Matrix& out) {
+    out.resize(rows.rows(), rows.cols());
+    for (Index i = 0; i < rows.rows(); ++i) {
+      Subtract(rows.row(i).data(), codebook.mean.data(), rows.cols(), out.row(i).data());
+    }
+  }
+
+  // scores_ = s of every code for the given rows.
+  void Score(const Matrix& rows, const SearchableCodebook& codebook) {
+    scores_.resize(rows.rows(), codebook.centred.rows());
+    MultiplyTransposed(rows, codebook.centred, scores_);
+    for (Index i = 0; i < scores_.rows(); ++i) {
+      Subtract(codebook.half_norm.data(), scores_.row(i).data(), scores_.cols(), scores_.row(i).data());
+    }
+  }
+
+  // What the item's scores become for one of its partial IDs.  path: its codes.
+  const float* ScoresByProducts(Index level, Index item, const uint32_t* path) {
+    const Index k = scores_.cols();
+    const float* const of_item = scores_.row(item).data();
+    if (level == 0) return of_item;
+    path_scores_.assign(of_item, of_item + k);
+    for (Index before = 0; before < level; ++before) {
+      Add(arguments_.products.row(before, path[before], level), k, path_scores_.data());
+    }
+    return path_scores_.data();
+  }
+
+  // ||r - m||^2 / 2 of a partial ID. Left out where all candidates of an item share it, so that far from the codebook
+  // it does not take the digits that tell the codes apart: a width of one is the greedy search in every bit.
+  float HalfLength(Index row) const {
+    return alive_ > 1 ? 0.5f * SquaredLengthInLanes(centred_.row(row).data(), centred_.cols()) : 0.0f;
+  }
+
+  // Partial ID `to` of the next level is partial ID `from` with `code` appended.
+  void Append(Index level, Index from, uint32_t code, Index to) {
+    const Matrix& codebook = arguments_.codebooks[static_cast<size_t>(level)];
+    Subtract(residuals_.row(from).data(), codebook.row(code).data(), residuals_.cols(), next_residuals_.row(to).data());
+    next_paths_.row(to) = paths_.row(from);
+    next_paths_(to, level) = code;
+  }
+
+  const BeamArguments& arguments_;
+  bool by_products_;
+  Index alive_ = 1;                    // partial IDs of each item
+  Matrix residuals_, next_residuals_;  // of the partial IDs, those of an item together
+  CodeMatrix paths_, next_paths_;      // their codes
+  Matrix centred_;                     // residuals_ less the mean of the level's codebook
+  Matrix items_;                       // by products: the items less the means of all codebooks so far
+  Matrix scores_;                      // of the level's codes: a row for each partial ID or, by products, for each item
+  std::vector<float> path_scores_;
+};
 
 }  // namespace
 
@@ -110,7 +230,7 @@ void CodeProducts::Prepare(const std::vector<SearchableCodebook>& codebooks) {
   for (size_t later = 1; later < codebooks.size(); ++later) {
     for (size_t level = 0; level < later; ++level, ++at) {
       tables_[at].resize(codebooks[level].centred.rows(), codebooks[later].centred.rows());
-      ForRanges(tables_[at].rows(), kLeastCodes, kLanes, [&](Range range) {
+      ForRanges(tables_[at].rows(), kMinCodesPerThread, kLanes, [&](Range range) {
         MultiplyTransposed(codebooks[level].centred.middleRows(range.first, range.count), codebooks[later].centred,
                            tables_[at].middleRows(range.first, range.count));
       });
@@ -122,83 +242,13 @@ const float* CodeProducts::row(Index level, uint32_t code, Index later) const {
   return tables_[static_cast<size_t>(later * (later - 1) / 2 + level)].row(code).data();
 }
 
-void BeamSearch(const std::vector<Matrix>& codebooks, const std::vector<SearchableCodebook>& searchable,
-                const CodeProducts& products, const ConstMatrixRef& z, Index width, Index keep, CodeMatrixRef codes,
-                float* errors) {
-  const Index levels = static_cast<Index>(codebooks.size());
-  const bool shared = width > 1 && !products.empty();  // one product for all partial IDs of an item
-  const Index items_at_once = std::max<Index>(1, kCandidateRows / width);
-  Matrix residuals, next, centred, reduced, dots;
-  CodeMatrix paths, next_paths;  // one row a partial ID
-  std::vector<float> scores;
-  Best best(width);
+void BeamSearch(const BeamArguments& arguments, const ConstMatrixRef& z, CodeMatrixRef codes, float* errors) {
+  const Index items_at_once = std::max<Index>(1, kPartialIds / arguments.width);
+  Search search(arguments);
   for (Index first = 0; first < z.rows(); first += items_at_once) {
-    const Index items = std::min(items_at_once, z.rows() - first);
-    Index alive = 1;  // partial IDs of each item
-    residuals = z.middleRows(first, items);
-    if (shared) reduced = residuals;
-    paths.resize(items, levels);
-    for (Index l = 0; l < levels; ++l) {
-      const SearchableCodebook& codebook = searchable[static_cast<size_t>(l)];
-      const Index k = codebook.centred.rows();
-      const Index kept = std::min(l + 1 == levels ? keep : width, alive * k);
-      // ||r - c||^2 = ||r - m||^2 + 2 (||c - m||^2 / 2 - (r - m).(c - m)), see SearchableCodebook.
-      centred.resize(residuals.rows(), residuals.cols());
-      const float* mean = codebook.mean.data();
-      for (Index i = 0; i < centred.rows(); ++i) {
-        Subtract(residuals.row(i).data(), mean, centred.cols(), centred.row(i).data());
-      }
-      for (Index i = 0; i < reduced.rows(); ++i) {  // none unless shared
-        Subtract(reduced.row(i).data(), mean, reduced.cols(), reduced.row(i).data());
-      }
-      const Matrix& factors = shared ? reduced : centred;
-      dots.resize(factors.rows(), k);
-      MultiplyTransposed(factors, codebook.centred, dots);
-      for (Index i = 0; i < dots.rows(); ++i) {
-        Subtract(codebook.half_norm.data(), dots.row(i).data(), k, dots.row(i).data());
-      }
-      next.resize(items * kept, centred.cols());
-      next_paths.resize(items * kept, levels);
-      best = Best(kept);
-      for (Index i = 0; i < items; ++i) {
-        best.Clear();
-        for (Index b = 0; b < alive; ++b) {
-          const Index row = i * alive + b;
-          // Left out where all candidates share it, so that far from the codebook it does not take the digits that tell
-          // the codes apart: a width of one is the greedy search in every bit.
-          const float half = alive > 1 ? 0.5f * SquaredLengthInLanes(centred.row(row).data(), centred.cols()) : 0.0f;
-          const float* score = dots.row(shared ? i : row).data();
-          if (shared && l > 0) {
-            scores.assign(score, score + k);
-            for (Index before = 0; before < l; ++before) {
-              Add(products.row(before, paths(row, before), l), k, scores.data());
-            }
-            score = scores.data();
-          }
-          Offer(score, k, half, static_cast<uint32_t>(b), best);
-        }
-        for (Index b = 0; b < kept; ++b) {
-          const Candidate candidate = best[static_cast<size_t>(b)];
-          const Index from = i * alive + candidate.from, to = i * kept + b;
-          Subtract(residuals.row(from).data(), codebooks[static_cast<size_t>(l)].row(candidate.code).data(), z.cols(),
-                   next.row(to).data());
-          next_paths.row(to) = paths.row(from);
-          next_paths(to, l) = candidate.code;
-        }
-      }
-      residuals.swap(next);
-      paths.swap(next_paths);
-      alive = kept;
-    }
-    for (Index i = 0; i < items; ++i) {
-      for (Index b = 0; b < keep; ++b) {
-        const Index from = i * alive + std::min(b, alive - 1), to = (first + i) * keep + b;
-        codes.row(to) = paths.row(from);
-        if (errors == nullptr) continue;
-        errors[to] = b < alive ? SquaredLengthInLanes(residuals.row(from).data(), z.cols())
-                               : std::numeric_limits<float>::infinity();
-      }
-    }
+    search.Start(z.middleRows(first, std::min(items_at_once, z.rows() - first)));
+    for (Index level = 0; level < static_cast<Index>(arguments.codebooks.size()); ++level) search.Extend(level);
+    search.Finish(first * arguments.keep, codes, errors);
   }
 }
 

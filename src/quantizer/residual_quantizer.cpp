@@ -119,8 +119,7 @@ void ResidualQuantizer::Lookup(const ConstCodeMatrixRef& codes, MatrixRef quanti
 
 void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const {
   const Index n = z.rows();
-  if (options_.encode_beam > 1)
-    BeamSearch(codebooks_, searchable_, products_, z, options_.encode_beam, 1, codes, nullptr);
+  if (options_.encode_beam > 1) BeamSearch({codebooks_, searchable_, products_, options_.encode_beam, 1}, z, codes, nullptr);
   Matrix r = z;
   std::vector<uint32_t> nearest(static_cast<size_t>(n));
   Vector gaps(margins == nullptr ? 0 : n);
@@ -152,7 +151,7 @@ void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, Mat
 }
 
 void ResidualQuantizer::Candidates(const ConstMatrixRef& z, Index count, CodeMatrixRef codes, float* errors) const {
-  BeamSearch(codebooks_, searchable_, products_, z, std::max(count, options_.encode_beam), count, codes, errors);
+  BeamSearch({codebooks_, searchable_, products_, std::max(count, options_.encode_beam), count}, z, codes, errors);
 }
 
 void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes) const {

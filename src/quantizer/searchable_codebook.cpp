@@ -22,7 +22,7 @@ void SearchableCodebook::Prepare(const ConstMatrixRef& codebook) {
 
 namespace {
 
-// The nearest and the next nearest code of each row, kept in eight lanes: a lane sees every eighth column.
+// Keeps the nearest and the second nearest code of each row, in eight lanes: a lane sees every eighth column.
 class Nearest final : public kernel::Output {
  public:
   Nearest(const Vector& half_norm, Index rows) : half_norm_(half_norm), rows_(static_cast<size_t>(2 * rows)) {}
@@ -30,7 +30,7 @@ class Nearest final : public kernel::Output {
   void Take(const kernel::Strip& strip) override {
     strip.ForEach([this](Index row, Index col, Index lanes, const float* sums) { Put(row, col, Load(sums), lanes); });
   }
-  // The lowest code of least score; the gap to the next score in `margin` unless null.
+  // Returns the lowest code of least score and sets `margin`, unless null, to the gap to the next score.
   uint32_t Code(Index row, float* margin) const {
     float best = kInfinity, second = best;
     int32_t code = 0;

@@ -24,7 +24,7 @@ const Matrix& EpochRows::Read(const RowSource& training, Index first, Index coun
     const auto window = std::upper_bound(window_ends.begin(), window_ends.end(), at);
     if (*window != announced_) {
       const Index begin = window == window_ends.begin() ? 0 : *(window - 1);
-      training.Want(row_ids(begin), *window - begin);
+      training.Prefetch(row_ids(begin), *window - begin);
       announced_ = *window;
     }
     const Index rows = std::min(count - read_, *window - at);

@@ -109,7 +109,7 @@ void TrainJob::Diverge(const std::string& what) {
 // for the residual noise, else among all.
 void TrainJob::RefuseItem(Index row) {
   if (epoch_ < 0) {
-    if (phase_ == Phase::kResidualNoise) row = training_.names()[static_cast<size_t>(row)];
+    if (phase_ == Phase::kResidualNoise) row = training_.row_ids()[static_cast<size_t>(row)];
     throw Error(ErrorKind::kInvalidInput, "items: row " + std::to_string(row) +
                                               " has values too large for this model. Check the row for " +
                                               "extreme values, or train a new model");
@@ -233,7 +233,7 @@ void TrainJob::SeparateOrGoOn() {
   IdCounter ids = evaluation_.TakeIds();
   if (separation_.enabled() && epoch_ >= 0 && epoch_ + 1 < config_.epochs) {
     const double error = history_.back().losses.quantization_error.back();
-    separation_.Begin(std::move(ids), evaluation_.codes(), training_.names(), error);
+    separation_.Begin(std::move(ids), evaluation_.codes(), training_.row_ids(), error);
     phase_ = Phase::kSeparate;
   } else {
     FinishEvaluation();

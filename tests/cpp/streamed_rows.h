@@ -18,9 +18,9 @@ struct Fetches {
 
 // Fetches what a Read missed from where the rows are.
 inline void Fetch(StreamedRows& rows, const Matrix& data, Fetches& fetches) {
-  float* values = rows.Take();
-  for (const uint32_t name : rows.names()) values = std::copy_n(data.row(name).data(), data.cols(), values);
-  const auto count = static_cast<Index>(rows.names().size());
+  float* values = rows.MakeRoom();
+  for (const uint32_t id : rows.row_ids()) values = std::copy_n(data.row(id).data(), data.cols(), values);
+  const auto count = static_cast<Index>(rows.row_ids().size());
   ++fetches.times;
   fetches.rows += count;
   fetches.most = std::max(fetches.most, count);

@@ -255,5 +255,27 @@ TEST(KmeansTest, OffsetDoesNotMatter) {
   EXPECT_LT(result.inertia, 200 * 4 * 0.05 * 0.05 * 1.5);
 }
 
+// The first byte of the state is the phase. Two phases need what is not in the state: a job never saves them.
+TEST(Kmeans, RefusesAStateWhosePhaseIsNeverSaved) {
+  TestRandom random(3);
+  const Matrix data = RandomMatrix(random, 50, 4);
+  KmeansJob job(&data, 5, Random(0, Stream::kKmeans));
+  while (job.iterations() < 1) ASSERT_TRUE(job.Advance());
+  Archive saved;
+  job.Visit(saved);
+  for (uint8_t phase = 0; phase < 9; ++phase) {
+    std::vector<uint8_t> bytes = saved.bytes();
+    bytes[0] = phase;
+    KmeansJob read(&data, 5, Random(0, Stream::kKmeans));
+    Archive archive(bytes.data(), bytes.size());
+    const bool sound = phase == 0 || phase == 3 || phase == 4 || phase == 6;  // kMean, kAssign, kSum, kDone
+    if (sound) {
+      EXPECT_NO_THROW(read.Visit(archive));
+    } else {
+      EXPECT_THROW(read.Visit(archive), Error) << int{phase};
+    }
+  }
+}
+
 }  // namespace
 }  // namespace rqvae

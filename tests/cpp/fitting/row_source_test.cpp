@@ -86,10 +86,10 @@ TEST(MatrixRows, ReadsInTheGivenOrderAndRepeats) {
   const MatrixRows rows(data);
   EXPECT_EQ(rows.rows(), 20);
   EXPECT_EQ(rows.dim(), 3);
-  const uint32_t names[] = {19, 0, 7, 7};
+  const uint32_t row_ids[] = {19, 0, 7, 7};
   Matrix out(4, 3);
-  rows.Read(names, 4, out);
-  for (Index i = 0; i < 4; ++i) EXPECT_TRUE(SameBits(out.row(i), data.row(names[i])));
+  rows.Read(row_ids, 4, out);
+  for (Index i = 0; i < 4; ++i) EXPECT_TRUE(SameBits(out.row(i), data.row(row_ids[i])));
 }
 
 TEST(SubsetRows, ReadsTheNamedRowsOfItsSource) {
@@ -99,24 +99,24 @@ TEST(SubsetRows, ReadsTheNamedRowsOfItsSource) {
   const SubsetRows subset(&rows, {2, 3, 11, 19});
   EXPECT_EQ(subset.rows(), 4);
   EXPECT_EQ(subset.dim(), 3);
-  EXPECT_EQ(subset.names(), (std::vector<uint32_t>{2, 3, 11, 19}));
-  const uint32_t names[] = {3, 0, 0, 2, 1};
+  EXPECT_EQ(subset.row_ids(), (std::vector<uint32_t>{2, 3, 11, 19}));
+  const uint32_t row_ids[] = {3, 0, 0, 2, 1};
   const Index expected[] = {19, 2, 2, 11, 3};
   Matrix out(5, 3);
-  subset.Read(names, 5, out);
+  subset.Read(row_ids, 5, out);
   for (Index i = 0; i < 5; ++i) EXPECT_TRUE(SameBits(out.row(i), data.row(expected[i])));
   // Into part of a larger matrix.
   Matrix large = Matrix::Zero(9, 3);
-  subset.Read(names, 2, large.middleRows(4, 2));
+  subset.Read(row_ids, 2, large.middleRows(4, 2));
   EXPECT_TRUE(SameBits(large.row(4), data.row(19)));
   EXPECT_TRUE(SameBits(large.row(5), data.row(2)));
   EXPECT_EQ(large.row(3).cwiseAbs().sum() + large.row(6).cwiseAbs().sum(), 0);
 
   const SubsetRows nothing(&rows, {});
   EXPECT_EQ(nothing.rows(), 0);
-  nothing.Read(names, 0, large.topRows(0));
+  nothing.Read(row_ids, 0, large.topRows(0));
   const SubsetRows of_subset(&subset, {1, 3});
-  of_subset.Read(names + 1, 1, out.topRows(1));
+  of_subset.Read(row_ids + 1, 1, out.topRows(1));
   EXPECT_TRUE(SameBits(out.row(0), data.row(3)));
 }
 
@@ -133,16 +133,16 @@ TEST(ReadListed, AndReadInOrderGiveTheRows) {
   const Matrix data = RandomMatrix(random, 2 * RowSource::kPiece + 500, 2);
   const MatrixRows rows(data);
   StreamedRows stream(data.rows(), data.cols());
-  std::vector<uint32_t> names;
-  for (Index i = data.rows() - 1; i >= 0; i -= 1) names.push_back(static_cast<uint32_t>(i));
+  std::vector<uint32_t> row_ids;
+  for (Index i = data.rows() - 1; i >= 0; i -= 1) row_ids.push_back(static_cast<uint32_t>(i));
   Matrix out(kRowBlock, 2);
   Fetches fetches;
   for (Index first = 0; first < data.rows(); first += kRowBlock) {
     out.resize(std::min(kRowBlock, data.rows() - first), 2);
     rows.ReadInOrder(first, out);
     EXPECT_TRUE(SameBits(out, data.middleRows(first, out.rows())));
-    rows.ReadListed(names, first, out);
-    for (Index i = 0; i < out.rows(); ++i) EXPECT_TRUE(SameBits(out.row(i), data.row(names[first + i])));
+    rows.ReadListed(row_ids, first, out);
+    for (Index i = 0; i < out.rows(); ++i) EXPECT_TRUE(SameBits(out.row(i), data.row(row_ids[first + i])));
   }
   // Each pass fetches piece by piece, and each row once.
   for (const bool listed : {false, true}) {
@@ -150,13 +150,13 @@ TEST(ReadListed, AndReadInOrderGiveTheRows) {
     for (Index first = 0; first < data.rows();) {
       out.resize(std::min(kRowBlock, data.rows() - first), 2);
       try {
-        listed ? stream.ReadListed(names, first, out) : stream.ReadInOrder(first, out);
+        listed ? stream.ReadListed(row_ids, first, out) : stream.ReadInOrder(first, out);
       } catch (const RowsMissing&) {
         Fetch(stream, data, fetches);
         continue;
       }
       for (Index i = 0; i < out.rows(); ++i) {
-        EXPECT_TRUE(SameBits(out.row(i), data.row(listed ? names[first + i] : first + i)));
+        EXPECT_TRUE(SameBits(out.row(i), data.row(listed ? row_ids[first + i] : first + i)));
       }
       first += out.rows();
     }
@@ -174,11 +174,11 @@ TEST(StreamedRows, AsksForTheAnnouncedRowsOrForThoseThatItMissed) {
   Matrix out(2, 3);
   const uint32_t announced[] = {40, 7, 99, 8}, asked[] = {8, 7}, other[] = {50, 8};
   stream.Read(asked, 0, out.topRows(0));  // nothing is never missing
-  stream.Want(announced, 4);
-  stream.Want(announced, 4);
+  stream.Prefetch(announced, 4);
+  stream.Prefetch(announced, 4);
   EXPECT_THROW(stream.Read(asked, 2, out), RowsMissing);
   Fetch(stream, data, fetches);
-  EXPECT_EQ(stream.names(), (std::vector<uint32_t>{7, 8, 40, 99}));
+  EXPECT_EQ(stream.row_ids(), (std::vector<uint32_t>{7, 8, 40, 99}));
   stream.Read(asked, 2, out);
   EXPECT_TRUE(SameBits(out.row(0), data.row(8)));
   EXPECT_TRUE(SameBits(out.row(1), data.row(7)));
@@ -188,27 +188,27 @@ TEST(StreamedRows, AsksForTheAnnouncedRowsOrForThoseThatItMissed) {
   Matrix three(3, 3);
   EXPECT_THROW(stream.Read(repeated, 3, three), RowsMissing);
   Fetch(stream, data, fetches);
-  EXPECT_EQ(stream.names(), (std::vector<uint32_t>{8, 50}));
+  EXPECT_EQ(stream.row_ids(), (std::vector<uint32_t>{8, 50}));
   stream.Read(repeated, 3, three);
   EXPECT_TRUE(SameBits(three.row(2), data.row(50)));
   stream.Read(other, 2, out);
   // The announcement still stands.
   EXPECT_THROW(stream.Read(asked, 2, out), RowsMissing);
-  stream.Take();
-  EXPECT_EQ(stream.names(), (std::vector<uint32_t>{7, 8, 40, 99}));
+  stream.MakeRoom();
+  EXPECT_EQ(stream.row_ids(), (std::vector<uint32_t>{7, 8, 40, 99}));
 }
 
 TEST(StreamedRows, GrowsOnlyWhenItMust) {
   StreamedRows stream(10000, 2);
-  std::vector<uint32_t> names(10000);
-  std::iota(names.begin(), names.end(), 0u);
+  std::vector<uint32_t> row_ids(10000);
+  std::iota(row_ids.begin(), row_ids.end(), 0u);
   Matrix out(1, 2);
   Index next = 0;
   auto take = [&](Index count) {
-    stream.Want(names.data() + next, count);
-    EXPECT_THROW(stream.Read(names.data() + next, 1, out), RowsMissing);
+    stream.Prefetch(row_ids.data() + next, count);
+    EXPECT_THROW(stream.Read(row_ids.data() + next, 1, out), RowsMissing);
     next += count;
-    return stream.Take();
+    return stream.MakeRoom();
   };
   take(10);
   const float* large = take(500);
@@ -216,18 +216,18 @@ TEST(StreamedRows, GrowsOnlyWhenItMust) {
   EXPECT_EQ(take(500), large);
 }
 
-TEST(SubsetRows, AnnouncesTheNamesOfItsSource) {
+TEST(SubsetRows, AnnouncesTheRowsOfItsSource) {
   const Matrix data = Matrix::Random(20, 2);
   StreamedRows stream(20, 2);
   const SubsetRows subset(&stream, {3, 5, 9});
-  const uint32_t names[] = {2, 0};
+  const uint32_t row_ids[] = {2, 0};
   Matrix out(2, 2);
-  subset.Want(names, 2);
-  EXPECT_THROW(subset.Read(names, 1, out.topRows(1)), RowsMissing);
+  subset.Prefetch(row_ids, 2);
+  EXPECT_THROW(subset.Read(row_ids, 1, out.topRows(1)), RowsMissing);
   Fetches fetches;
   Fetch(stream, data, fetches);
-  EXPECT_EQ(stream.names(), (std::vector<uint32_t>{3, 9}));
-  subset.Read(names, 2, out);
+  EXPECT_EQ(stream.row_ids(), (std::vector<uint32_t>{3, 9}));
+  subset.Read(row_ids, 2, out);
   EXPECT_TRUE(SameBits(out.row(0), data.row(9)));
 }
 

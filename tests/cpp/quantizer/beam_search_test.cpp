@@ -36,7 +36,7 @@ struct Levels {
 
   CodeMatrix Beam(const Matrix& z, Index width) const {
     CodeMatrix codes = CodeMatrix::Constant(z.rows(), static_cast<Index>(codebooks.size()), UINT32_MAX);
-    BeamSearch(codebooks, searchable, products, z, width, 1, codes, nullptr);
+    BeamSearch({codebooks, searchable, products, width, 1}, z, codes, nullptr);
     for (Index l = 0; l < codes.cols(); ++l) {
       for (Index i = 0; i < codes.rows(); ++i) {
         EXPECT_LT(codes(i, l), static_cast<uint32_t>(codebooks[static_cast<size_t>(l)].rows()));
@@ -363,7 +363,7 @@ TEST(BeamSearch, KeepsTheBestInOrderWithTheirErrors) {
   for (const auto& [width, keep] : {std::pair<Index, Index>{1, 1}, {8, 3}, {20, 20}, {60, 60}, {100, 70}}) {
     CodeMatrix codes(90 * keep, 3);
     std::vector<float> errors(static_cast<size_t>(90 * keep), -1.0f);
-    BeamSearch(levels.codebooks, levels.searchable, levels.products, z, width, keep, codes, errors.data());
+    BeamSearch({levels.codebooks, levels.searchable, levels.products, width, keep}, z, codes, errors.data());
     const CodeMatrix alone = levels.Beam(z, width);
     const Index there = std::min<Index>(keep, 60);  // as many combinations as there are
     for (Index i = 0; i < 90; ++i) {
@@ -398,7 +398,7 @@ TEST(BeamSearch, KeepsWhatExhaustiveSearchFinds) {
   const Index keep = 5;
   CodeMatrix codes(30 * keep, 3);
   std::vector<float> errors(static_cast<size_t>(30 * keep));
-  BeamSearch(levels.codebooks, levels.searchable, levels.products, z, 16, keep, codes, errors.data());
+  BeamSearch({levels.codebooks, levels.searchable, levels.products, 16, keep}, z, codes, errors.data());
   for (Index i = 0; i < 30; ++i) {
     std::vector<double> all;
     for (uint32_t id = 0; id < 64; ++id) {

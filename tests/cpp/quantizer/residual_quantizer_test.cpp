@@ -537,7 +537,7 @@ TEST(Candidates, AreThoseOfTheBeamSearch) {
       }
       CodeProducts products;  // a quantiser that encodes greedily has none
       if (beam > 1) products.Prepare(searchable);
-      BeamSearch(codebooks, searchable, products, z, std::max(beam, count), count, expected, expected_errors.data());
+      BeamSearch({codebooks, searchable, products, std::max(beam, count), count}, z, expected, expected_errors.data());
       EXPECT_TRUE(SameBits(codes, expected));
       EXPECT_EQ(errors, expected_errors);
     }
