@@ -2,15 +2,15 @@
 
 #include <cmath>
 
+#include "sums.h"
+
 namespace rqvae {
 namespace {
 
 // Divides every row by its length; a zero row stays as it is.
 void NormalizeRows(const ConstMatrixRef& rows, MatrixRef out) {
   for (Index i = 0; i < rows.rows(); ++i) {
-    double square = 0;
-    for (Index j = 0; j < rows.cols(); ++j) square += static_cast<double>(rows(i, j)) * rows(i, j);
-    const auto length = static_cast<float>(std::sqrt(square));
+    const auto length = static_cast<float>(std::sqrt(SquaredLengthInDouble(rows.row(i).data(), rows.cols())));
     out.row(i) = rows.row(i) / (length > 0 ? length : 1.0f);
   }
 }
@@ -70,7 +70,7 @@ void InputScaler::Statistics::AddToMean(Matrix& block) {
   if (scaling_ == InputScaling::kL2) {
     double square = 0;
     for (Index i = 0; i < block.rows(); ++i) {
-      for (Index j = 0; j < block.cols(); ++j) square += static_cast<double>(block(i, j)) * block(i, j);
+      square = SquaredLengthInDouble(block.row(i).data(), block.cols(), square);
     }
     square_length_ += square;
     NormalizeRows(block, block);

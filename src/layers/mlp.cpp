@@ -67,7 +67,7 @@ void Mlp::Initialize(ParameterStore& store, Random& random) const {
 }
 
 void Mlp::Resize(Index n, bool backward, Tape& tape) const {
-  const size_t hidden = weights_.empty() ? 0 : weights_.size() - 1;
+  const size_t hidden = weights_.empty() ? 0 : this->hidden();
   auto resize = [&](std::vector<Matrix>& layers, size_t count) {
     layers.resize(count);
     for (size_t i = 0; i < count; ++i) layers[i].resize(n, dims_[i + 1]);
@@ -78,7 +78,9 @@ void Mlp::Resize(Index n, bool backward, Tape& tape) const {
   resize(tape.norm_gradient, backward && normed() ? hidden : 0);
   tape.norms.resize(norm_gains_.size());
   for (size_t i = 0; i < tape.norms.size(); ++i) tape.norms[i].Resize(n, dims_[i + 1]);
-  if (skip_weight_ >= 0 && !weights_.empty()) tape.linear.resize(n, std::max(dims_.front(), dims_.back()));
+  if (!skips() || weights_.empty()) return;
+  tape.skip_out.resize(n, dims_.back());
+  if (backward) tape.skip_dx.resize(n, dims_.front());
 }
 
 void Mlp::Forward(const ParameterStore& store, const ConstMatrixRef& x, Tape& tape, MatrixRef out) const {
@@ -94,52 +96,56 @@ void Mlp::Forward(const ParameterStore& store, const ConstMatrixRef& all_x, Rang
     LinearForward(x, store.value(skip_weight_), store.value(skip_bias_), out);
     return;
   }
-  const size_t hidden = weights_.size() - 1;
-  for (size_t i = 0; i < hidden; ++i) {
-    const ConstMatrixRef input = i == 0 ? x : RowsOf(std::as_const(tape.post[i - 1]), rows);
-    MatrixRef slope = RowsOf(tape.slope[i], rows), post = RowsOf(tape.post[i], rows);
-    Epilogue epilogue{.bias = store.value(biases_[i]).data(), .activation = activation_};
-    if (!normed()) epilogue.activated = &post;
-    MultiplyTransposed(input, store.value(weights_[i]), slope, epilogue);
-    if (!normed()) continue;
-    LayerNormForward(slope, store.value(norm_gains_[i]), store.value(norm_biases_[i]), rows, tape.norms[i], slope);
-    ActivationForward(activation_, slope, post, slope);
-  }
-  const ConstMatrixRef input = hidden == 0 ? x : RowsOf(std::as_const(tape.post[hidden - 1]), rows);
-  LinearForward(input, store.value(weights_[hidden]), store.value(biases_[hidden]), out);
-  if (skip_weight_ >= 0) {
-    MatrixRef linear = RowsOf(tape.linear, rows).leftCols(out.cols());
-    LinearForward(x, store.value(skip_weight_), store.value(skip_bias_), linear);
-    out += linear;
-  }
+  auto input_of = [&](size_t layer) { return layer == 0 ? x : RowsOf(std::as_const(tape.post[layer - 1]), rows); };
+  for (size_t i = 0; i < hidden(); ++i) HiddenForward(store, i, input_of(i), rows, tape);
+  LinearForward(input_of(hidden()), store.value(weights_.back()), store.value(biases_.back()), out);
+  if (!skips()) return;
+  MatrixRef skip = RowsOf(tape.skip_out, rows);
+  LinearForward(x, store.value(skip_weight_), store.value(skip_bias_), skip);
+  out += skip;
+}
+
+void Mlp::HiddenForward(const ParameterStore& store, size_t layer, const ConstMatrixRef& input, Range rows,
+                        Tape& tape) const {
+  MatrixRef slope = RowsOf(tape.slope[layer], rows), post = RowsOf(tape.post[layer], rows);
+  Epilogue epilogue{.bias = store.value(biases_[layer]).data(), .activation = activation_};
+  if (!normed()) epilogue.activated = &post;
+  MultiplyTransposed(input, store.value(weights_[layer]), slope, epilogue);
+  if (!normed()) return;
+  LayerNormForward(slope, store.value(norm_gains_[layer]), store.value(norm_biases_[layer]), rows, tape.norms[layer],
+                   slope);
+  ActivationForward(activation_, slope, post, slope);
 }
 
 void Mlp::Backward(const ParameterStore& store, const ConstMatrixRef& all_dout, Range rows, Tape& tape,
                    MatrixRef* all_dx) const {
   const ConstMatrixRef dout = all_dout.middleRows(rows.first, rows.count);
-  for (size_t i = weights_.size(); i-- > 1;) {
-    const ConstMatrixRef gradient = i + 1 == weights_.size() ? dout : RowsOf(std::as_const(tape.gradient[i]), rows);
-    const ConstMatrixRef slope = RowsOf(std::as_const(tape.slope[i - 1]), rows);
-    // Through the activation, and the norm if there is one.
-    MatrixRef below = RowsOf(normed() ? tape.norm_gradient[i - 1] : tape.gradient[i - 1], rows);
-    Multiply(gradient, store.value(weights_[i]), below, {.factor = &slope});
-    if (normed()) {
-      LayerNormBackward(tape.norms[i - 1], store.value(norm_gains_[i - 1]), rows, below,
-                        RowsOf(tape.gradient[i - 1], rows));
-    }
-  }
+  auto gradient_of = [&](size_t layer) {
+    return layer == hidden() ? dout : RowsOf(std::as_const(tape.gradient[layer]), rows);
+  };
+  for (size_t i = weights_.size(); i-- > 1;) HiddenBackward(store, i - 1, gradient_of(i), rows, tape);
   if (all_dx == nullptr) return;
   MatrixRef dx = all_dx->middleRows(rows.first, rows.count);
-  if (!weights_.empty()) {
-    const ConstMatrixRef gradient = weights_.size() == 1 ? dout : RowsOf(std::as_const(tape.gradient[0]), rows);
-    Multiply(gradient, store.value(weights_[0]), dx);
-    if (skip_weight_ < 0) return;
-    MatrixRef linear = RowsOf(tape.linear, rows).leftCols(dx.cols());
-    Multiply(dout, store.value(skip_weight_), linear);
-    dx += linear;
-  } else {
+  if (weights_.empty()) {
     Multiply(dout, store.value(skip_weight_), dx);
+    return;
   }
+  Multiply(gradient_of(0), store.value(weights_[0]), dx);
+  if (!skips()) return;
+  MatrixRef skip = RowsOf(tape.skip_dx, rows);
+  Multiply(dout, store.value(skip_weight_), skip);
+  dx += skip;
+}
+
+// From the gradient of the layer above: through the activation, and the norm if there is one.
+void Mlp::HiddenBackward(const ParameterStore& store, size_t layer, const ConstMatrixRef& gradient, Range rows,
+                         Tape& tape) const {
+  const ConstMatrixRef slope = RowsOf(std::as_const(tape.slope[layer]), rows);
+  MatrixRef below = RowsOf(normed() ? tape.norm_gradient[layer] : tape.gradient[layer], rows);
+  Multiply(gradient, store.value(weights_[layer + 1]), below, {.factor = &slope});
+  if (!normed()) return;
+  LayerNormBackward(tape.norms[layer], store.value(norm_gains_[layer]), rows, below,
+                    RowsOf(tape.gradient[layer], rows));
 }
 
 void Mlp::AddGradients(const ParameterStore& store, const ConstMatrixRef& x, const ConstMatrixRef& dout,
@@ -156,7 +162,7 @@ void Mlp::AddGradients(const ParameterStore& store, const ConstMatrixRef& x, con
       AddLayerNormGradient(tape.norms[i], tape.norm_gradient[i], outputs, of(norm_gains_[i]), of(norm_biases_[i]));
     }
   }
-  if (skip_weight_ < 0) return;
+  if (!skips()) return;
   const Range outputs = PartOf(dout.cols(), part, parts, kLanes);
   if (outputs.count == 0) return;
   AddLinearGradient(x, dout, outputs, of(skip_weight_), of(skip_bias_));

@@ -1,6 +1,6 @@
-// A multilayer perceptron: Linear [+ LayerNorm] + activation per hidden width, then a Linear without activation;
-// optionally a linear path beside it (out = skip(x) + mlp(x)), which without a hidden layer is all there is. Encoder
-// and decoder are one of these each.
+// A multilayer perceptron: Linear [+ LayerNorm] + activation per hidden width, then a Linear without activation; with a
+// skip, a linear path is added (out = skip(x) + mlp(x)), and is all there is without a hidden layer. The encoder and
+// the decoder are one of these each.
 #ifndef RQVAE_MLP_H_
 #define RQVAE_MLP_H_
 
@@ -23,7 +23,8 @@ class Mlp {
     std::vector<Matrix> slope;          // its derivative, n x width
     std::vector<Matrix> gradient;       // of each hidden layer's Linear, n x width
     std::vector<Matrix> norm_gradient;  // with layer norm: of its output, n x width
-    Matrix linear;                      // of the skip beside an MLP: its output, then the gradient of its input
+    Matrix skip_out;                    // of the skip beside an MLP, n x out
+    Matrix skip_dx;                     // and the gradient of its input, n x in
   };
 
   // Declares the parameters PREFIX.network.{i}.{weight,bias}, numbered as the modules of a torch.nn.Sequential (0, 2,
@@ -57,6 +58,12 @@ class Mlp {
 
  private:
   bool normed() const { return !norm_gains_.empty(); }
+  bool skips() const { return skip_weight_ >= 0; }
+  size_t hidden() const { return weights_.size() - 1; }  // where there is a layer
+  void HiddenForward(const ParameterStore& store, size_t layer, const ConstMatrixRef& input, Range rows,
+                     Tape& tape) const;
+  void HiddenBackward(const ParameterStore& store, size_t layer, const ConstMatrixRef& gradient, Range rows,
+                      Tape& tape) const;
 
   std::vector<Index> dims_;
   Activation activation_;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "activation.h"
+#include "sums.h"
 
 namespace rqvae {
 namespace {
@@ -26,9 +27,7 @@ void OutputHead::Forward(const ConstMatrixRef& o, Range rows, Tape& tape, Matrix
   }
   Sigmoid(o.middleRows(rows.first, rows.count), tape.sigmoid.middleRows(rows.first, rows.count));
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {
-    float square = 0;
-    for (Index j = 0; j < y.cols(); ++j) square += tape.sigmoid(i, j) * tape.sigmoid(i, j);
-    tape.norm[i] = std::sqrt(square);
+    tape.norm[i] = std::sqrt(SquaredLength(tape.sigmoid.row(i).data(), y.cols()));
     y.row(i) = tape.sigmoid.row(i) / std::max(tape.norm[i], kNormalizeEpsilon);
   }
 }
@@ -39,9 +38,7 @@ void OutputHead::Backward(const ConstMatrixRef& y, Range rows, const Tape& tape,
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {
     auto gradient = dy.row(i);
     if (tape.norm[i] > kNormalizeEpsilon) {
-      float dot = 0;
-      for (Index j = 0; j < gradient.size(); ++j) dot += y(i, j) * gradient[j];
-      gradient -= dot * y.row(i);
+      gradient -= Dot(y.row(i).data(), gradient.data(), y.cols()) * y.row(i);
     }
     gradient /= std::max(tape.norm[i], kNormalizeEpsilon);
     gradient.array() *= tape.sigmoid.row(i).array() * (1.0f - tape.sigmoid.row(i).array());

@@ -9,6 +9,7 @@
 #include "parallel.h"
 #include "random.h"
 #include "sinkhorn.h"
+#include "sums.h"
 
 namespace rqvae {
 
@@ -89,7 +90,7 @@ void ResidualQuantizer::Resize(Index n, Tape& tape) const {
 
 void ResidualQuantizer::Forward(const ConstMatrixRef& z, const CodeMatrix* codes, Range rows, Tape& tape,
                                 MatrixRef quantized) const {
-  const Index d = z.cols(), end = rows.first + rows.count;
+  const Index end = rows.first + rows.count;
   auto own = tape.codes.middleRows(rows.first, rows.count);
   if (codes != nullptr) {
     own = codes->middleRows(rows.first, rows.count);
@@ -102,9 +103,7 @@ void ResidualQuantizer::Forward(const ConstMatrixRef& z, const CodeMatrix* codes
     Matrix& next = tape.residuals[l + 1];
     for (Index i = rows.first; i < end; ++i) {
       next.row(i) = r.row(i) - codebooks_[l].row(tape.codes(i, static_cast<Index>(l)));
-      float error = 0;
-      for (Index j = 0; j < d; ++j) error += next(i, j) * next(i, j);
-      tape.error[l][i] = error;
+      tape.error[l][i] = SquaredLength(next.row(i).data(), z.cols());
     }
   }
   Lookup(own, quantized.middleRows(rows.first, rows.count));
@@ -118,36 +117,55 @@ void ResidualQuantizer::Lookup(const ConstCodeMatrixRef& codes, MatrixRef quanti
 }
 
 void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const {
-  const Index n = z.rows();
-  if (options_.encode_beam > 1) BeamSearch({codebooks_, searchable_, products_, options_.encode_beam, 1}, z, codes, nullptr);
+  if (options_.encode_beam == 1) {
+    EncodeGreedily(z, codes, margins);
+    return;
+  }
+  BeamSearch({codebooks_, searchable_, products_, options_.encode_beam, 1}, z, codes, nullptr);
+  if (margins != nullptr) MeasureMargins(z, codes, *margins);
+}
+
+void ResidualQuantizer::EncodeGreedily(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const {
   Matrix r = z;
-  std::vector<uint32_t> nearest(static_cast<size_t>(n));
-  Vector gaps(margins == nullptr ? 0 : n);
+  std::vector<uint32_t> nearest(static_cast<size_t>(z.rows()));
+  Vector gaps(margins == nullptr ? 0 : z.rows());
   for (Index l = 0; l < levels(); ++l) {
-    const SearchableCodebook& codebook = searchable_[static_cast<size_t>(l)];
-    if (options_.encode_beam == 1) {
-      FindNearest(codebook, r, nearest.data(), margins == nullptr ? nullptr : gaps.data());
-      for (Index i = 0; i < n; ++i) codes(i, l) = nearest[static_cast<size_t>(i)];
-    } else if (margins != nullptr) {
-      FindNearest(codebook, r, nearest.data(), gaps.data());
-      for (Index i = 0; i < n; ++i) {
-        const uint32_t near = nearest[static_cast<size_t>(i)];
-        if (near == codes(i, l)) continue;
-        // The nearest other code is the nearest of all.
-        const auto& own = codebooks_[static_cast<size_t>(l)];
-        float difference = 0;
-        for (Index j = 0; j < z.cols(); ++j) {
-          const float to_near = r(i, j) - own(near, j), to_chosen = r(i, j) - own(codes(i, l), j);
-          difference += to_near * to_near - to_chosen * to_chosen;
-        }
-        gaps[i] = std::min(difference, 0.0f);
-      }
-    } else {
-      return;
-    }
-    for (Index i = 0; i < n; ++i) r.row(i) -= codebooks_[static_cast<size_t>(l)].row(codes(i, l));
+    FindNearest(searchable_[static_cast<size_t>(l)], r, nearest.data(), margins == nullptr ? nullptr : gaps.data());
+    for (Index i = 0; i < z.rows(); ++i) codes(i, l) = nearest[static_cast<size_t>(i)];
+    SubtractCodes(l, codes, r);
     if (margins != nullptr) margins->col(l) = gaps;
   }
+}
+
+// The margins of codes that a beam search chose.
+void ResidualQuantizer::MeasureMargins(const ConstMatrixRef& z, const ConstCodeMatrixRef& codes,
+                                       MatrixRef margins) const {
+  Matrix r = z;
+  std::vector<uint32_t> nearest(static_cast<size_t>(z.rows()));
+  Vector gaps(z.rows());
+  for (Index l = 0; l < levels(); ++l) {
+    const Matrix& codebook = codebooks_[static_cast<size_t>(l)];
+    FindNearest(searchable_[static_cast<size_t>(l)], r, nearest.data(), gaps.data());
+    for (Index i = 0; i < z.rows(); ++i) {
+      const uint32_t near = nearest[static_cast<size_t>(i)];
+      if (near == codes(i, l)) continue;
+      // The nearest other code is the nearest of all.
+      float difference = 0;
+      for (Index j = 0; j < z.cols(); ++j) {
+        const float to_near = r(i, j) - codebook(near, j), to_chosen = r(i, j) - codebook(codes(i, l), j);
+        difference += to_near * to_near - to_chosen * to_chosen;
+      }
+      gaps[i] = std::min(difference, 0.0f);
+    }
+    SubtractCodes(l, codes, r);
+    margins.col(l) = gaps;
+  }
+}
+
+// r -= q_l.
+void ResidualQuantizer::SubtractCodes(Index level, const ConstCodeMatrixRef& codes, Matrix& r) const {
+  const Matrix& codebook = codebooks_[static_cast<size_t>(level)];
+  for (Index i = 0; i < r.rows(); ++i) r.row(i) -= codebook.row(codes(i, level));
 }
 
 void ResidualQuantizer::Candidates(const ConstMatrixRef& z, Index count, CodeMatrixRef codes, float* errors) const {
@@ -156,29 +174,32 @@ void ResidualQuantizer::Candidates(const ConstMatrixRef& z, Index count, CodeMat
 
 void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes) const {
   const Index n = z.rows();
-  Matrix r = z, cost;
+  Matrix r = z;
   std::vector<uint32_t> assigned(static_cast<size_t>(n));
   for (Index l = 0; l < levels(); ++l) {
-    const SearchableCodebook& codebook = searchable_[static_cast<size_t>(l)];
-    if (options_.sinkhorn_epsilon[static_cast<size_t>(l)] > 0) {
-      const Matrix centred = r.rowwise() - codebook.mean.transpose();
-      cost.resize(n, codebook.centred.rows());
-      MultiplyTransposed(centred, codebook.centred, cost);
-      for (Index i = 0; i < n; ++i) {
-        float length = 0;
-        for (Index j = 0; j < centred.cols(); ++j) length += centred(i, j) * centred(i, j);
-        cost.row(i) = length + 2 * (codebook.half_norm.transpose() - cost.row(i)).array();
-      }
-      AssignBalanced(options_.sinkhorn_epsilon[static_cast<size_t>(l)], options_.sinkhorn_iterations, cost,
-                     assigned.data());
+    const double epsilon = options_.sinkhorn_epsilon[static_cast<size_t>(l)];
+    if (epsilon > 0) {
+      Matrix cost = Distances(l, r);
+      AssignBalanced(epsilon, options_.sinkhorn_iterations, cost, assigned.data());
     } else {
-      FindNearest(codebook, r, assigned.data(), nullptr);
+      FindNearest(searchable_[static_cast<size_t>(l)], r, assigned.data(), nullptr);
     }
-    for (Index i = 0; i < n; ++i) {
-      codes(i, l) = assigned[static_cast<size_t>(i)];
-      r.row(i) -= codebooks_[static_cast<size_t>(l)].row(codes(i, l));
-    }
+    for (Index i = 0; i < n; ++i) codes(i, l) = assigned[static_cast<size_t>(i)];
+    SubtractCodes(l, codes, r);
   }
+}
+
+// ||r - c||^2 of every row and code of a level.  r: n x d -> n x K.
+Matrix ResidualQuantizer::Distances(Index level, const Matrix& r) const {
+  const SearchableCodebook& codebook = searchable_[static_cast<size_t>(level)];
+  const Matrix centred = r.rowwise() - codebook.mean.transpose();
+  Matrix distances(r.rows(), codebook.centred.rows());
+  MultiplyTransposed(centred, codebook.centred, distances);
+  for (Index i = 0; i < r.rows(); ++i) {
+    const float length = SquaredLength(centred.row(i).data(), centred.cols());
+    distances.row(i) = length + 2 * (codebook.half_norm.transpose() - distances.row(i)).array();
+  }
+  return distances;
 }
 
 void ResidualQuantizer::SetCodebook(ParameterStore& store, Index level, const ConstMatrixRef& centers) const {
@@ -211,11 +232,8 @@ void ResidualQuantizer::ZeroGradients(Gradients& gradients) const {
 void ResidualQuantizer::RotateGradient(const ConstMatrixRef& z, const ConstMatrixRef& quantized, MatrixRef dz) {
   const Index d = z.cols();
   for (Index i = 0; i < z.rows(); ++i) {
-    double z_square = 0, q_square = 0;
-    for (Index j = 0; j < d; ++j) {
-      z_square += static_cast<double>(z(i, j)) * z(i, j);
-      q_square += static_cast<double>(quantized(i, j)) * quantized(i, j);
-    }
+    const double z_square = SquaredLengthInDouble(z.row(i).data(), d);
+    const double q_square = SquaredLengthInDouble(quantized.row(i).data(), d);
     if (z_square <= 0 || q_square <= 0) continue;
     const double z_norm = std::sqrt(z_square), q_norm = std::sqrt(q_square);
     double s_square = 0, s_dot = 0, u_dot = 0;

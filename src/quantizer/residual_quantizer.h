@@ -144,6 +144,10 @@ class ResidualQuantizer {
 
  private:
   bool ema() const { return options_.update == CodebookUpdate::kEma; }
+  void EncodeGreedily(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const;
+  void MeasureMargins(const ConstMatrixRef& z, const ConstCodeMatrixRef& codes, MatrixRef margins) const;
+  void SubtractCodes(Index level, const ConstCodeMatrixRef& codes, Matrix& r) const;
+  Matrix Distances(Index level, const Matrix& r) const;
   static void RotateGradient(const ConstMatrixRef& z, const ConstMatrixRef& quantized, MatrixRef dz);
 
   QuantizerOptions options_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sums.h"
 #include "train_step.h"
 
 namespace rqvae {
@@ -52,10 +53,8 @@ void EvaluationPass::ValidateBlock(const Model& model, const RowSource& validati
   error_ += n * losses.square_error;
   model.scaler().Scale(model.store(), block, scaled);
   for (Index i = 0; i < rows; ++i) {
-    for (Index j = 0; j < scaled.cols(); ++j) {
-      energy_ += static_cast<double>(scaled(i, j)) * scaled(i, j);
-      mean_[static_cast<size_t>(j)] += scaled(i, j);
-    }
+    energy_ = SquaredLengthInDouble(scaled.row(i).data(), scaled.cols(), energy_);
+    for (Index j = 0; j < scaled.cols(); ++j) mean_[static_cast<size_t>(j)] += scaled(i, j);
   }
   validated_ += rows;
   if (validated_ < validation.rows()) return;

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "config.h"
-#include "optimizer.h"
 #include "matrix.h"
+#include "optimizer.h"
 #include "parameter_store.h"
 
 namespace rqvae {

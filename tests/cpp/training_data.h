@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "config.h"
-#include "train_config.h"
 #include "matrix.h"
 #include "random.h"
 #include "row_order.h"
 #include "row_source.h"
+#include "train_config.h"
 
 namespace rqvae {
 

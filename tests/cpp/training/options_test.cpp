@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "config.h"
-#include "train_config.h"
 #include "test_data.h"
+#include "train_config.h"
 #include "train_job.h"
 #include "training_data.h"
 
