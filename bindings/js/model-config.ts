@@ -5,7 +5,7 @@ import { MAX_SIZE, OptionReader } from "./option-reader.ts";
 import type { ModelConfig, ModelOptions } from "./types.ts";
 import { call, counted, option, worded } from "./wording.ts";
 
-/** Values of the enumerations, in the order of src/config.h. */
+/** Values of the enumerations, in the order of the C++ enumerations. */
 const ENUMERATIONS = {
   activation: ["silu", "relu"],
   inputScaling: ["none", "center", "commonScale", "perDimension", "l2"],

@@ -32,7 +32,7 @@ export interface TrainingSummary {
 /** The JSON in `__metadata__.rqvae`. */
 export interface ModelMetadata {
   format: number;
-  /** Version of the summation order that the codes depend on (src/matrix.h). */
+  /** Version of the summation order that the codes depend on (src/numerics/matrix.h). */
   numerics: number;
   requires: string[];
   part: "full" | "encoder";
@@ -64,7 +64,7 @@ export interface ModelFile {
   state?: Uint8Array;
 }
 
-/** Hash of bytes, 16 hexadecimal digits (src/hash.h). */
+/** Hash of bytes, 16 hexadecimal digits (src/numerics/hash.h). */
 export type HashFunction = (bytes: Uint8Array) => string;
 
 /** A tensor of any type, as it is stored. */

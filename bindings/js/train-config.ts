@@ -11,7 +11,7 @@ import { checkJobOptions, MAX_SIZE, OptionReader, show } from "./option-reader.t
 import type { ModelConfig, OptimizerOptions, TrainConfig, TrainOptions } from "./types.ts";
 import { call, option, valued, worded } from "./wording.ts";
 
-/** Values of the enumerations, in the order of src/config.h. */
+/** Values of the enumerations, in the order of the C++ enumerations. */
 const OPTIMIZERS = ["adam", "adamw", "adagrad", "sgd"] as const;
 const SCHEDULES = ["constant", "cosine", "linear"] as const;
 const SELECTIONS = ["last", "loss", "collision"] as const;
