@@ -17,41 +17,41 @@ DeadCodes::DeadCodes(const ModelConfig& config, bool restarts) : latent_dim_(con
   }
 }
 
-void DeadCodes::Keep(Level& level, float error, uint32_t row, const float* residual) const {
+void DeadCodes::Keep(Level& level, float error, uint32_t row_id, const float* residual) const {
   if (error < level.least) return;
   level.errors.push_back(error);
-  level.rows.push_back(row);
+  level.row_ids.push_back(row_id);
   level.residuals.insert(level.residuals.end(), residual, residual + latent_dim_);
-  if (level.rows.size() >= 2 * level.counts.size()) Sort(level);  // once for every K rows that came
+  if (level.row_ids.size() >= 2 * level.counts.size()) Sort(level);  // once for every K rows kept
 }
 
 void DeadCodes::Sort(Level& level) const {
   std::vector<KeyedRow> order;
-  for (size_t i = 0; i < level.rows.size(); ++i) {
-    order.push_back({OrderedKey(-level.errors[i]) << 32 | level.rows[i], static_cast<uint32_t>(i)});
+  for (size_t i = 0; i < level.row_ids.size(); ++i) {
+    order.push_back({OrderedKey(-level.errors[i]) << 32 | level.row_ids[i], static_cast<uint32_t>(i)});
   }
   SortRows(order);
   if (order.size() > level.counts.size()) order.resize(level.counts.size());
   Level sorted;
   for (const KeyedRow& one : order) {
     sorted.errors.push_back(level.errors[one.row]);
-    sorted.rows.push_back(level.rows[one.row]);
+    sorted.row_ids.push_back(level.row_ids[one.row]);
     const float* residual = level.residuals.data() + static_cast<size_t>(latent_dim_) * one.row;
     sorted.residuals.insert(sorted.residuals.end(), residual, residual + latent_dim_);
   }
   if (order.size() == level.counts.size()) level.least = sorted.errors.back();
   level.errors.swap(sorted.errors);
-  level.rows.swap(sorted.rows);
+  level.row_ids.swap(sorted.row_ids);
   level.residuals.swap(sorted.residuals);
 }
 
-void DeadCodes::Observe(const ResidualQuantizer::Tape& tape, const uint32_t* rows) {
+void DeadCodes::Observe(const ResidualQuantizer::Tape& tape, const uint32_t* row_ids) {
   for (size_t l = 0; l < step_.size(); ++l) {
     Level& level = step_[l];
     for (Index i = 0; i < tape.codes.rows(); ++i) {
       ++level.counts[tape.codes(i, static_cast<Index>(l))];
       const float error = tape.error[l][i];
-      if (restarts_ && error > 0) Keep(level, error, rows[i], tape.residuals[l].row(i).data());
+      if (restarts_ && error > 0) Keep(level, error, row_ids[i], tape.residuals[l].row(i).data());
     }
   }
 }
@@ -60,8 +60,8 @@ void DeadCodes::CommitStep() {
   for (size_t l = 0; l < levels_.size(); ++l) {
     const Level& step = step_[l];
     for (size_t k = 0; k < step.counts.size(); ++k) levels_[l].counts[k] += step.counts[k];
-    for (size_t i = 0; i < step.rows.size(); ++i) {
-      Keep(levels_[l], step.errors[i], step.rows[i], step.residuals.data() + static_cast<size_t>(latent_dim_) * i);
+    for (size_t i = 0; i < step.row_ids.size(); ++i) {
+      Keep(levels_[l], step.errors[i], step.row_ids[i], step.residuals.data() + static_cast<size_t>(latent_dim_) * i);
     }
   }
   DiscardStep();
@@ -70,7 +70,7 @@ void DeadCodes::CommitStep() {
 void DeadCodes::Clear(Level& level) {
   std::fill(level.counts.begin(), level.counts.end(), 0);
   level.errors.clear();
-  level.rows.clear();
+  level.row_ids.clear();
   level.residuals.clear();
   level.least = 0;
 }
@@ -99,8 +99,8 @@ std::vector<Index> DeadCodes::Restart(Model& model, Optimizer& optimizer) {
     moved.push_back(0);
     for (size_t k = 0; k < level.counts.size(); ++k) {
       if (level.counts[k] != 0) continue;
-      while (next < level.rows.size() && !taken.Add(residual())) ++next;
-      if (next == level.rows.size()) break;
+      while (next < level.row_ids.size() && !taken.Add(residual())) ++next;
+      if (next == level.row_ids.size()) break;
       model.ReplaceCode(static_cast<Index>(l), static_cast<Index>(k),
                         Eigen::Map<const Vector>(residual(), latent_dim_));
       optimizer.Forget(model.store(), model.quantizer().embedding(static_cast<Index>(l)), static_cast<Index>(k));
@@ -119,10 +119,10 @@ void DeadCodes::Visit(Archive& archive) {
     const size_t codes = level.counts.size();
     archive.Visit(level.counts);
     archive.Visit(level.errors);
-    archive.Visit(level.rows);
+    archive.Visit(level.row_ids);
     archive.Visit(level.residuals);
-    if (level.counts.size() != codes || level.rows.size() > codes || level.errors.size() != level.rows.size() ||
-        level.residuals.size() != level.rows.size() * static_cast<size_t>(latent_dim_)) {
+    if (level.counts.size() != codes || level.row_ids.size() > codes || level.errors.size() != level.row_ids.size() ||
+        level.residuals.size() != level.row_ids.size() * static_cast<size_t>(latent_dim_)) {
       Archive::Fail();
     }
   }

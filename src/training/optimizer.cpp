@@ -12,8 +12,8 @@
 namespace rqvae {
 namespace {
 
-// Below this, starting a thread's share takes longer than doing it.
-constexpr Index kLeastFloats = 1 << 15;
+// With fewer, waking a thread takes longer than its share of the work.
+constexpr Index kMinFloatsPerThread = 1 << 15;
 
 double GroupScale(const OptimizerConfig& config, ParameterGroup group) {
   switch (group) {
@@ -30,6 +30,7 @@ double GroupScale(const OptimizerConfig& config, ParameterGroup group) {
   return 0;
 }
 
+// Scales all gradients so that their norm is at most `clip`.
 void ClipGradients(const ParameterStore& store, double clip, Vector& gradients) {
   double square = 0;
   for (Index handle = 0; handle < store.count(); ++handle) {
@@ -40,6 +41,99 @@ void ClipGradients(const ParameterStore& store, double clip, Vector& gradients) 
   const double scale = clip / (std::sqrt(square) + 1e-6);
   if (scale < 1) gradients *= static_cast<float>(scale);
 }
+
+// Notices infinities and NaN among the numbers that it sees: their product with 0 is NaN, that of any other number is
+// 0.
+class FiniteCheck {
+ public:
+  void See(F32x4 x) { zero_ += x * Splat(0); }
+  bool finite() const { return zero_[0] == 0 && zero_[1] == 0 && zero_[2] == 0 && zero_[3] == 0; }
+
+ private:
+  F32x4 zero_ = Splat(0);
+};
+
+// The floats first ... end of one parameter, before and after the step.
+struct Stretch {
+  Index first;
+  Index end;
+  const float* before;
+  const float* gradient;
+  float* after;
+};
+
+// Weight decay: shrinks the value or adds l2 times the value to the gradient.
+struct Decay {
+  bool any;
+  bool decoupled;  // shrinks
+  F32x4 shrink;
+  F32x4 l2;
+};
+
+// A moment (or sum) of every parameter, before and after the step.
+struct Moment {
+  const float* before;
+  float* after;
+};
+
+// p <- p - rule(g). A rule is called with four gradients, their place and the check, updates the moments there and
+// returns what to subtract.
+template <typename Rule>
+void Update(const Stretch& stretch, const Decay& decay, FiniteCheck& all_checked, Rule rule) {
+  FiniteCheck check = all_checked;  // in a register
+  for (Index i = stretch.first; i < stretch.end; i += kLanes) {
+    F32x4 value = Load(stretch.before + i), gradient = Load(stretch.gradient + i);
+    if (decay.any && decay.decoupled) value *= decay.shrink;
+    if (decay.any && !decay.decoupled) gradient += decay.l2 * value;
+    value -= rule(gradient, i, check);
+    check.See(value);
+    Store(stretch.after + i, value);
+  }
+  all_checked = check;
+}
+
+struct AdamRule {
+  F32x4 beta1, one_minus_beta1, beta2, one_minus_beta2;
+  F32x4 step_size, root_correction2, epsilon;
+  Moment first, second;
+
+  F32x4 operator()(F32x4 gradient, Index i, FiniteCheck& check) const {
+    const F32x4 m = beta1 * Load(first.before + i) + one_minus_beta1 * gradient;
+    const F32x4 v = beta2 * Load(second.before + i) + one_minus_beta2 * (gradient * gradient);
+    Store(first.after + i, m);
+    Store(second.after + i, v);
+    check.See(v);  // an overflow here would not show in the value, which stands still
+    return step_size * m / (Sqrt(v) / root_correction2 + epsilon);
+  }
+};
+
+struct AdagradRule {
+  F32x4 rate, epsilon;
+  Moment squares;
+
+  F32x4 operator()(F32x4 gradient, Index i, FiniteCheck& check) const {
+    const F32x4 sum = Load(squares.before + i) + gradient * gradient;
+    Store(squares.after + i, sum);
+    check.See(sum);
+    return rate * gradient / (Sqrt(sum) + epsilon);
+  }
+};
+
+struct SgdRule {
+  F32x4 rate;
+  bool has_momentum;
+  F32x4 momentum;
+  Moment buffer;
+
+  F32x4 operator()(F32x4 gradient, Index i, FiniteCheck& /*check*/) const {
+    if (!has_momentum) return rate * gradient;
+    const F32x4 m = momentum * Load(buffer.before + i) + gradient;
+    Store(buffer.after + i, m);
+    return rate * m;
+  }
+};
+
+F32x4 SplatFloat(double x) { return Splat(static_cast<float>(x)); }
 
 }  // namespace
 
@@ -61,7 +155,7 @@ Optimizer::Optimizer(const OptimizerConfig& config, const ParameterStore& store)
   const bool moments = config.kind == OptimizerKind::kAdam || config.kind == OptimizerKind::kAdamW;
   if (moments || (config.kind == OptimizerKind::kSgd && config.momentum != 0)) state_.first = Vector::Zero(size);
   if (moments || config.kind == OptimizerKind::kAdagrad) state_.second = Vector::Zero(size);
-  previous_ = state_;  // room, and zeros where nothing is trained
+  previous_ = state_;  // of the same sizes, and zeros where nothing is trained
 }
 
 void Optimizer::Forget(const ParameterStore& store, Index handle, Index row) {
@@ -83,7 +177,7 @@ void Optimizer::Visit(Archive& archive) {
   if (state_.first.size() != sizes[0] || state_.second.size() != sizes[1]) Archive::Fail();
 }
 
-// Per parameter p with gradient g, rate a, decay w (element-wise; hats are divisions by 1 - beta^t):
+// For parameters p with gradients g, rate a and decay w, element by element; m^ = m / (1 - b1^t), v^ = v / (1 - b2^t):
 //   Adam      g += w p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= a m^ / (sqrt(v^) + eps)
 //   AdamW     p -= a w p;  then Adam without decay
 //   Adagrad   g += w p;  s += g^2;  p -= a g / (sqrt(s) + eps)
@@ -97,7 +191,7 @@ bool Optimizer::Step(ParameterStore& store, Vector& gradients, double rate_scale
   previous_values_.resize(store.values().size());
   store.values().swap(previous_values_);
   std::atomic<bool> finite = true;
-  ForRanges(store.values().size(), kLeastFloats, kLanes, [&](Range range) {
+  ForRanges(store.values().size(), kMinFloatsPerThread, kLanes, [&](Range range) {
     if (!StepRange(store, gradients, rate_scale, range)) finite = false;
   });
   return finite;
@@ -108,84 +202,44 @@ void Optimizer::UndoStep(ParameterStore& store) {
   store.values().swap(previous_values_);
 }
 
-// The part of the step that is in this range of the buffers.
+// Does the part of the step that is in this range of the buffers. Returns whether all results are finite.
 bool Optimizer::StepRange(ParameterStore& store, const Vector& gradients, double rate_scale, Range range) {
-  const float beta1 = static_cast<float>(config_.beta1), beta2 = static_cast<float>(config_.beta2);
-  const float one_minus_beta1 = static_cast<float>(1 - config_.beta1);
-  const float one_minus_beta2 = static_cast<float>(1 - config_.beta2);
-  const float root_correction2 = static_cast<float>(std::sqrt(1 - state_.beta2_power));
-  const float epsilon = static_cast<float>(config_.epsilon);
-  F32x4 nothing = Splat(0);  // stays zero while all values and moments are finite
+  const Moment first{previous_.first.data(), state_.first.data()};
+  const Moment second{previous_.second.data(), state_.second.data()};
+  FiniteCheck check;
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& parameter = store.parameter(handle);
-    // Whole lanes: the padding behind a parameter is zero and stays so.
-    const Index end =
-        std::min(parameter.offset + (parameter.size + kLanes - 1) / kLanes * kLanes, range.first + range.count);
-    const Index first = std::max(parameter.offset, range.first);
-    if (first >= end) continue;
-    const float* before = previous_values_.data();
-    float* p = store.values().data();
+    // Whole lanes: the padding behind a parameter is zero and stays zero.
+    const Index padded = parameter.offset + (parameter.size + kLanes - 1) / kLanes * kLanes;
+    const Stretch stretch{std::max(parameter.offset, range.first), std::min(padded, range.first + range.count),
+                          previous_values_.data(), gradients.data(), store.values().data()};
+    if (stretch.first >= stretch.end) continue;
     if (!parameter.trained) {
-      std::copy(before + first, before + end, p + first);
+      std::copy(stretch.before + stretch.first, stretch.before + stretch.end, stretch.after + stretch.first);
       continue;
     }
     const double rate = config_.learning_rate * rate_scale * GroupScale(config_, parameter.group);
-    const double decay = parameter.decayed ? config_.weight_decay : 0.0;
+    const double weight_decay = parameter.decayed ? config_.weight_decay : 0.0;
     const bool decoupled = config_.kind == OptimizerKind::kAdamW;
-    const F32x4 shrink = Splat(decoupled ? static_cast<float>(1 - rate * decay) : 1.0f);
-    const F32x4 l2 = Splat(decoupled ? 0.0f : static_cast<float>(decay));
-    const bool decays = decay != 0;
-    const float* g = gradients.data();
-    const bool has_momentum = state_.first.size() > 0;
-    const float *m_before = previous_.first.data(), *v_before = previous_.second.data();
-    float *m = state_.first.data(), *v = state_.second.data();
-    // update(gradient, i) -> what is subtracted from p.
-    auto each = [&](auto update) {
-      for (Index i = first; i < end; i += kLanes) {
-        F32x4 value = Load(before + i), gradient = Load(g + i);
-        if (decays) {
-          value *= shrink;
-          if (!decoupled) gradient += l2 * value;
-        }
-        value -= update(gradient, i);
-        nothing += value * Splat(0);
-        Store(p + i, value);
-      }
-    };
+    const Decay decay{weight_decay != 0, decoupled, SplatFloat(1 - rate * weight_decay), SplatFloat(weight_decay)};
     switch (config_.kind) {
       case OptimizerKind::kAdam:
-      case OptimizerKind::kAdamW: {
-        const F32x4 step_size = Splat(static_cast<float>(rate / (1 - state_.beta1_power)));
-        each([&](F32x4 gradient, Index i) {
-          const F32x4 first_moment = Splat(beta1) * Load(m_before + i) + Splat(one_minus_beta1) * gradient;
-          const F32x4 second_moment =
-              Splat(beta2) * Load(v_before + i) + Splat(one_minus_beta2) * (gradient * gradient);
-          Store(m + i, first_moment);
-          Store(v + i, second_moment);
-          nothing += second_moment * Splat(0);  // of an overflow here the value would show nothing: it stands still
-          return step_size * first_moment / (Sqrt(second_moment) / Splat(root_correction2) + Splat(epsilon));
-        });
+      case OptimizerKind::kAdamW:
+        Update(stretch, decay, check,
+               AdamRule{SplatFloat(config_.beta1), SplatFloat(1 - config_.beta1), SplatFloat(config_.beta2),
+                        SplatFloat(1 - config_.beta2), SplatFloat(rate / (1 - state_.beta1_power)),
+                        SplatFloat(std::sqrt(1 - state_.beta2_power)), SplatFloat(config_.epsilon), first, second});
         break;
-      }
       case OptimizerKind::kAdagrad:
-        each([&](F32x4 gradient, Index i) {
-          const F32x4 squares = Load(v_before + i) + gradient * gradient;
-          Store(v + i, squares);
-          nothing += squares * Splat(0);
-          return Splat(static_cast<float>(rate)) * gradient / (Sqrt(squares) + Splat(epsilon));
-        });
+        Update(stretch, decay, check, AdagradRule{SplatFloat(rate), SplatFloat(config_.epsilon), second});
         break;
       case OptimizerKind::kSgd:
-        each([&](F32x4 gradient, Index i) {
-          if (!has_momentum) return Splat(static_cast<float>(rate)) * gradient;
-          const F32x4 momentum = Splat(static_cast<float>(config_.momentum)) * Load(m_before + i) + gradient;
-          Store(m + i, momentum);
-          return Splat(static_cast<float>(rate)) * momentum;
-        });
+        Update(stretch, decay, check,
+               SgdRule{SplatFloat(rate), config_.momentum != 0, SplatFloat(config_.momentum), first});
         break;
     }
   }
-  return nothing[0] == 0 && nothing[1] == 0 && nothing[2] == 0 && nothing[3] == 0;
+  return check.finite();
 }
 
 }  // namespace rqvae

@@ -1,4 +1,4 @@
-// Optimisers over a ParameterStore, with PyTorch's definitions and defaults: Adam (Kingma & Ba 2015, weight decay as L2
+// Optimisers of a ParameterStore, with PyTorch's definitions and defaults: Adam (Kingma & Ba 2015, weight decay as L2
 // in the gradient), AdamW (Loshchilov & Hutter 2019, decoupled), Adagrad (Duchi et al. 2011), SGD with momentum.
 #ifndef RQVAE_OPTIMIZER_H_
 #define RQVAE_OPTIMIZER_H_
@@ -25,8 +25,7 @@ struct OptimizerConfig {
   double momentum = 0.0;       // SGD
 };
 
-// Holds only its own state. Statistics of the input are never touched; weight decay applies to parameters marked
-// `decayed`.
+// Holds only its own state. It never changes the input statistics; weight decay applies to parameters marked `decayed`.
 class Optimizer {
  public:
   Optimizer(const OptimizerConfig& config, const ParameterStore& store);
@@ -34,15 +33,15 @@ class Optimizer {
   // How many vectors of the store's size its state takes, with what it was before the last step.
   static int StateVectors(const OptimizerConfig& config);
 
-  // One step from the gradients (of the store's layout), at learning rate config.learning_rate * rate_scale (times the
-  // group's scale). With gradient_clip the gradients are first scaled as torch.nn.utils.clip_grad_norm_ does: by clip /
-  // (norm + 1e-6) if that is below one, norm being that of all trained parameters' gradients together. Returns whether
-  // all values and moments are finite; what they were before is kept until the next step.
+  // Makes one step from the gradients (of the store's layout) at the learning rate config.learning_rate * rate_scale
+  // (times the group's scale). With gradient_clip it first scales the gradients as torch.nn.utils.clip_grad_norm_ does:
+  // by clip / (norm + 1e-6) if that is below one, with the norm of all trained parameters' gradients together. Returns
+  // whether all values and moments are finite, and keeps what they were until the next step.
   bool Step(ParameterStore& store, Vector& gradients, double rate_scale = 1.0);
-  // Takes the last Step back, here and in the store. Once a step.
+  // Takes the last Step back, here and in the store. At most once per step.
   void UndoStep(ParameterStore& store);
 
-  // Forgets the moments of one row of a parameter: it was replaced by something unrelated.
+  // Forgets the moments of one row of a parameter, which was replaced by something unrelated.
   void Forget(const ParameterStore& store, Index handle, Index row);
 
   void Visit(Archive& archive);

@@ -1,4 +1,4 @@
-// The course of the learning rate over a training run.
+// How the learning rate changes over a training run.
 #ifndef RQVAE_SCHEDULE_H_
 #define RQVAE_SCHEDULE_H_
 
@@ -8,8 +8,8 @@ namespace rqvae {
 
 enum class Schedule { kConstant, kCosine, kLinear };
 
-// The factor on the learning rate at a step, 0 <= step < total: rises linearly over the warm-up (a share of all steps),
-// then follows the schedule down to zero over what is left (cosine: Loshchilov & Hutter 2017, without restarts).
+// The factor on the learning rate at a step, 0 <= step < total. It rises linearly over the warm-up (a share of all
+// steps) and then follows the schedule; cosine (Loshchilov & Hutter 2017, without restarts) and linear fall to zero.
 double RateScale(Schedule schedule, double warmup, int64_t step, int64_t total);
 
 }  // namespace rqvae

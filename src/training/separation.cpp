@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hash.h"
+#include "id_table.h"
 #include "model.h"
 #include "sorting.h"
 #include "sums.h"
@@ -12,229 +13,309 @@
 namespace rqvae {
 namespace {
 
-// Candidates per row. More find hardly any more free IDs that are near.
+// Candidates for each row. More find hardly any more free IDs nearby.
 constexpr Index kCandidates = 8;
-// What a slice takes: rows that are looked at, and members whose candidates are compared.
+// What a slice does: rows looked at, and members whose candidates are compared.
 constexpr size_t kSliceRows = 1 << 16;
 constexpr size_t kSliceMembers = 1 << 12;
 
 }  // namespace
 
-Separation::Separation(const ModelConfig& config, double weight, double margin, Index rows)
-    : levels_(config.levels()),
-      weight_(static_cast<float>(weight)),
-      margin_(static_cast<float>(margin)),
-      search_(std::make_unique<Search>(levels_)) {
-  targets_.of_row.assign(weight > 0 ? static_cast<size_t>(rows) : 0, -1);
-}
+// One search for targets. Its phases, each in slices:
+//   kMembers     finds the training rows that share their ID (the members), and keeps the targets that still stand
+//   kGroups      sorts the members into groups of one ID
+//   kCandidates  finds free IDs near each member
+// and then for one group after the other
+//   kClasses     sorts the group's members into classes of identical items, and the classes by what a move costs
+//   kAssign      gives the classes their alternatives
+class Separation::Search {
+ public:
+  Search(const Targets& standing, Index levels, IdCounter ids, const CodeMatrix& codes,
+         const std::vector<uint32_t>& training, float error)
+      : standing_(standing),
+        error_(error),
+        levels_(levels),
+        ids_(std::move(ids)),
+        codes_(codes),
+        training_(training),
+        used_(ids_.TakeIds()),
+        has_guest_(static_cast<size_t>(ids_.groups()), false),
+        begin_(static_cast<size_t>(ids_.groups()) + 1, 0) {}
 
-void Separation::Reset() { search_ = std::make_unique<Search>(levels_); }
-
-void Separation::Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error) {
-  Reset();
-  search_->found.error = static_cast<float>(error);
-  search_->found.of_row.assign(targets_.of_row.size(), -1);
-  search_->used = ids.TakeIds();
-  search_->has_guest.assign(static_cast<size_t>(ids.groups()), false);
-  search_->begin.assign(static_cast<size_t>(ids.groups()) + 1, 0);
-  search_->ids = std::move(ids);
-  search_->codes = &codes;
-  search_->training = &training;
-}
-
-bool Separation::Advance(const Model& model, const RowSource& training) {
-  switch (search_->phase) {
-    case Phase::kMembers:
-      FindMembers();
-      return true;
-    case Phase::kGroups:
-      GroupMembers();
-      return true;
-    case Phase::kCandidates:
-      FindCandidates(model, training);
-      return true;
-    case Phase::kClasses:
-    case Phase::kAssign:  // small groups several at a time
-      for (size_t seen = 0; seen < kSliceMembers && search_->phase != Phase::kDone;) {
-        seen += search_->phase == Phase::kClasses ? FindClasses() : AssignClasses();
-      }
-      return true;
-    case Phase::kDone:
-      break;
+  // Does one slice. Returns false if there was nothing left to do.
+  bool Advance(const Model& model, const RowSource& training) {
+    switch (phase_) {
+      case Phase::kMembers:
+        FindMembers();
+        break;
+      case Phase::kGroups:
+        GroupMembers();
+        break;
+      case Phase::kCandidates:
+        FindCandidates(model, training);
+        break;
+      case Phase::kClasses:
+      case Phase::kAssign:  // several small groups in a slice
+        for (size_t seen = 0; seen < kSliceMembers && phase_ != Phase::kDone;) {
+          seen += phase_ == Phase::kClasses ? FindClasses() : AssignClasses();
+        }
+        break;
+      case Phase::kDone:
+        return false;
+    }
+    return true;
   }
-  Search& s = *search_;
-  const auto found = static_cast<Index>(s.rows.size());
-  s.found.taken = Eigen::Map<const CodeMatrix>(s.taken.data(), found, levels_);
-  s.found.alternative = Eigen::Map<const CodeMatrix>(s.alternative.data(), found, levels_);
-  for (size_t i = 0; i < s.rows.size(); ++i) s.found.of_row[s.rows[i]] = static_cast<int32_t>(i);
-  targets_ = std::move(s.found);
-  Reset();
-  return false;
-}
 
-void Separation::Give(uint32_t row, const uint32_t* taken, const uint32_t* alternative) {
-  search_->rows.push_back(row);
-  search_->taken.insert(search_->taken.end(), taken, taken + levels_);
-  search_->alternative.insert(search_->alternative.end(), alternative, alternative + levels_);
-}
+  // The targets found.
+  Targets Take() const {
+    const auto count = static_cast<Index>(rows_.size());
+    Targets found;
+    found.error = error_;
+    found.of_row.assign(standing_.of_row.size(), -1);
+    for (size_t i = 0; i < rows_.size(); ++i) found.of_row[rows_[i]] = static_cast<int32_t>(i);
+    found.taken = Eigen::Map<const CodeMatrix>(taken_.data(), count, levels_);
+    found.alternative = Eigen::Map<const CodeMatrix>(alternative_.data(), count, levels_);
+    return found;
+  }
 
-// The training rows that share their ID, and the targets that stand.
-void Separation::FindMembers() {
-  Search& s = *search_;
-  const std::vector<uint32_t>& training = *s.training;
-  const auto rows = static_cast<size_t>(s.codes->rows()), end = std::min(s.next + kSliceRows, rows);
-  for (; s.next < end; ++s.next) {
-    const auto i = static_cast<Index>(s.next);
-    const uint32_t group = s.ids.group(i);
-    if (s.next_training == training.size() || training[s.next_training] != s.next) {
-      s.has_guest[group] = true;
+ private:
+  enum class Phase { kMembers, kGroups, kCandidates, kClasses, kAssign, kDone };
+
+  // A training row that shares its ID.
+  struct Member {
+    uint32_t row;
+    uint32_t group;
+    float own_error = 0;               // ||z - z^||^2 with the ID that it has
+    std::vector<uint32_t> candidates;  // other IDs, L codes each, the best first
+    std::vector<float> errors;         // ||z - z^||^2 with each of them
+  };
+
+  void FindMembers();
+  void GroupMembers();
+  void FindCandidates(const Model& model, const RowSource& training);
+  void AddFreeCandidates(const CodeMatrix& codes, const float* errors, Index first, Member& member) const;
+  // Of the current group. Both return how many members they looked at.
+  size_t FindClasses();
+  size_t AssignClasses();
+
+  std::vector<KeyedRow> MembersByClass() const;
+  void OrderClasses();
+  float Gap(uint32_t of_class) const;
+  void Give(uint32_t row, const uint32_t* taken, const uint32_t* alternative);
+
+  // The ID that a member has.
+  CodeMatrix::ConstRowXpr CodesOf(const Member& member) const {
+    return codes_.row(static_cast<Index>(training_[member.row]));
+  }
+  void Enter(Phase phase) {
+    phase_ = phase;
+    next_ = 0;
+  }
+
+  Phase phase_ = Phase::kMembers;
+  size_t next_ = 0;  // the row, member or class that the phase comes to next
+
+  const Targets& standing_;  // until now
+  float error_;
+  Index levels_;
+  IdCounter ids_;
+  const CodeMatrix& codes_;
+  const std::vector<uint32_t>& training_;
+  IdTable used_;                 // every ID of the catalogue, and the alternatives given
+  std::vector<bool> has_guest_;  // for each ID: a row that does not train has it
+
+  size_t next_training_ = 0;
+  std::vector<Member> members_;  // in order of rows
+  std::vector<uint32_t> member_rows_;
+  std::vector<uint32_t> by_group_;  // members by group, those of a group in order of rows
+  std::vector<uint32_t> begin_;     // for each ID where its members begin in by_group_, and the end
+
+  uint32_t group_ = 0;             // the current group
+  std::vector<uint32_t> sorted_;   // its members, those of a class together
+  std::vector<uint32_t> classes_;  // where each class begins in sorted_, and the end
+  std::vector<uint32_t> order_;    // the classes that move, those with the smallest gaps first
+
+  std::vector<uint32_t> rows_, taken_, alternative_;  // the targets found
+};
+
+void Separation::Search::FindMembers() {
+  const auto rows = static_cast<size_t>(codes_.rows()), end = std::min(next_ + kSliceRows, rows);
+  for (; next_ < end; ++next_) {
+    const auto i = static_cast<Index>(next_);
+    const uint32_t group = ids_.group(i);
+    if (next_training_ == training_.size() || training_[next_training_] != next_) {
+      has_guest_[group] = true;
       continue;
     }
-    const auto row = static_cast<uint32_t>(s.next_training++);
-    if (s.ids.size(group) > 1) {
-      s.members.push_back({row, group, 0, {}, {}});
-      ++s.begin[group + 1];
+    const auto row = static_cast<uint32_t>(next_training_++);
+    if (ids_.size(group) > 1) {
+      members_.push_back({row, group, 0, {}, {}});
+      ++begin_[group + 1];
     }
-    const int32_t target = targets_.of_row[row];
-    if (target >= 0 && targets_.alternative.row(target) == s.codes->row(i)) {
-      Give(row, targets_.taken.row(target).data(), targets_.alternative.row(target).data());
+    const int32_t target = standing_.of_row[row];
+    if (target >= 0 && standing_.alternative.row(target) == codes_.row(i)) {
+      Give(row, standing_.taken.row(target).data(), standing_.alternative.row(target).data());
     }
   }
-  if (s.next < rows) return;
-  s.next = 0;
-  s.member_names.reserve(s.members.size());
-  for (const Member& member : s.members) s.member_names.push_back(member.row);
-  for (size_t group = 1; group < s.begin.size(); ++group) s.begin[group] += s.begin[group - 1];
-  s.by_group.resize(s.members.size());
-  s.phase = Phase::kGroups;
+  if (next_ < rows) return;
+  member_rows_.reserve(members_.size());
+  for (const Member& member : members_) member_rows_.push_back(member.row);
+  for (size_t group = 1; group < begin_.size(); ++group) begin_[group] += begin_[group - 1];
+  by_group_.resize(members_.size());
+  Enter(Phase::kGroups);
 }
 
-// Members by group, those of a group by row: each goes behind those before it.
-void Separation::GroupMembers() {
-  Search& s = *search_;
-  const size_t end = std::min(s.next + kSliceRows, s.members.size());
-  for (; s.next < end; ++s.next) s.by_group[s.begin[s.members[s.next].group]++] = static_cast<uint32_t>(s.next);
-  if (s.next < s.members.size()) return;
-  // A group's place has moved to its end, which is where the next one begins.
-  s.begin.insert(s.begin.begin(), 0);
-  s.begin.pop_back();
-  s.next = 0;
-  s.phase = s.members.empty() ? Phase::kDone : Phase::kCandidates;
+// A counting sort: each member goes behind those of its group that came before, which moves the group's beginning on.
+void Separation::Search::GroupMembers() {
+  const size_t end = std::min(next_ + kSliceRows, members_.size());
+  for (; next_ < end; ++next_) by_group_[begin_[members_[next_].group]++] = static_cast<uint32_t>(next_);
+  if (next_ < members_.size()) return;
+  // Every beginning has moved to the group's end, which is where the next group begins.
+  begin_.insert(begin_.begin(), 0);
+  begin_.pop_back();
+  Enter(members_.empty() ? Phase::kDone : Phase::kCandidates);
 }
 
-void Separation::FindCandidates(const Model& model, const RowSource& training) {
-  Search& s = *search_;
-  const auto rows = std::min<size_t>(kRowBlock, s.members.size() - s.next);
+// For a block of members.
+void Separation::Search::FindCandidates(const Model& model, const RowSource& training) {
+  const size_t rows = std::min<size_t>(kRowBlock, members_.size() - next_);
   const auto n = static_cast<Index>(rows);
   Matrix block(n, training.dim()), z(n, model.config().latent_dim), own(n, model.config().latent_dim);
-  training.ReadListed(s.member_names, static_cast<Index>(s.next), block);
+  training.ReadListed(member_rows_, static_cast<Index>(next_), block);
   model.Latents(block, z);
-  CodeMatrix candidates(n * kCandidates, levels_);
+  CodeMatrix candidates(n * kCandidates, levels_), own_codes(n, levels_);
   std::vector<float> errors(static_cast<size_t>(n * kCandidates));
   model.quantizer().Candidates(z, kCandidates, candidates, errors.data());
-  CodeMatrix codes_of(n, levels_);
-  for (Index i = 0; i < n; ++i) codes_of.row(i) = CodesOf(s.members[s.next + static_cast<size_t>(i)]);
-  model.quantizer().Lookup(codes_of, own);
+  Member* const members = &members_[next_];
+  for (Index i = 0; i < n; ++i) own_codes.row(i) = CodesOf(members[i]);
+  model.quantizer().Lookup(own_codes, own);
   for (Index i = 0; i < n; ++i) {
-    Member& member = s.members[s.next + static_cast<size_t>(i)];
-    member.own_error = SquaredDistance(z.row(i).data(), own.row(i).data(), z.cols());
-    for (Index c = i * kCandidates; c < (i + 1) * kCandidates; ++c) {
-      const float error = errors[static_cast<size_t>(c)];
-      if (error == std::numeric_limits<float>::infinity()) break;
-      const uint32_t* codes = candidates.row(c).data();
-      if (s.used.Contains(codes)) continue;
-      member.candidates.insert(member.candidates.end(), codes, codes + levels_);
-      member.errors.push_back(error);
-    }
+    members[i].own_error = SquaredDistance(z.row(i).data(), own.row(i).data(), z.cols());
+    AddFreeCandidates(candidates, errors.data(), i * kCandidates, members[i]);
   }
-  s.next += rows;
-  if (s.next < s.members.size()) return;
-  s.next = 0;
-  s.phase = Phase::kClasses;
+  next_ += rows;
+  if (next_ == members_.size()) Enter(Phase::kClasses);
 }
 
-// Members with the same error and the same candidates are identical items, which nothing can separate: they stay or go
-// together, as a class.
-bool Separation::Alike(const Member& a, const Member& b) const {
-  return a.own_error == b.own_error && a.errors == b.errors && a.candidates == b.candidates;
+// The candidates of a member are rows first ... of codes and errors. An infinite error ends the list early.
+void Separation::Search::AddFreeCandidates(const CodeMatrix& codes, const float* errors, Index first,
+                                           Member& member) const {
+  for (Index c = first; c < first + kCandidates && errors[c] != std::numeric_limits<float>::infinity(); ++c) {
+    const uint32_t* id = codes.row(c).data();
+    if (used_.Contains(id)) continue;
+    member.candidates.insert(member.candidates.end(), id, id + levels_);
+    member.errors.push_back(errors[c]);
+  }
 }
 
-float Separation::Gap(uint32_t of_class) const {
-  const Member& member = search_->members[search_->sorted[search_->classes[of_class]]];
-  return member.errors.empty() ? std::numeric_limits<float>::infinity() : member.errors[0] - member.own_error;
+size_t Separation::Search::FindClasses() {
+  while (begin_[group_] == begin_[group_ + 1]) ++group_;
+  const std::vector<KeyedRow> by_class = MembersByClass();
+  sorted_.clear();
+  classes_.clear();
+  for (size_t i = 0; i < by_class.size(); ++i) {
+    if (i == 0 || by_class[i].key != by_class[i - 1].key) classes_.push_back(static_cast<uint32_t>(i));
+    sorted_.push_back(by_class[i].row);
+  }
+  classes_.push_back(static_cast<uint32_t>(by_class.size()));
+  OrderClasses();
+  Enter(Phase::kAssign);
+  return by_class.size();
 }
 
-// The classes of the next group, in the order of their first members, and the order in which they are to be given
-// alternatives.
-size_t Separation::FindClasses() {
-  Search& s = *search_;
-  while (s.begin[s.group] == s.begin[s.group + 1]) ++s.group;
-  // Alike members have the same hash: they come together, the first of each class first.
+// The group's members, keyed and sorted by the first member of their class. Members with the same error and the same
+// candidates are identical items. Nothing can separate them, so they stay or go together, as a class.
+std::vector<KeyedRow> Separation::Search::MembersByClass() const {
+  const auto alike = [](const Member& a, const Member& b) {
+    return a.own_error == b.own_error && a.errors == b.errors && a.candidates == b.candidates;
+  };
+  // Alike members have the same hash and thus come together, the first of each class first.
   std::vector<KeyedRow> hashed;
-  for (uint32_t at = s.begin[s.group]; at < s.begin[s.group + 1]; ++at) {
-    const uint32_t m = s.by_group[at];
-    const Member& member = s.members[m];
+  for (uint32_t at = begin_[group_]; at < begin_[group_ + 1]; ++at) {
+    const Member& member = members_[by_group_[at]];
     const uint64_t hash = HashBytes(member.candidates.data(), sizeof(uint32_t) * member.candidates.size());
-    hashed.push_back({HashBytes(member.errors.data(), sizeof(float) * member.errors.size(), hash), m});
+    hashed.push_back({HashBytes(member.errors.data(), sizeof(float) * member.errors.size(), hash), by_group_[at]});
   }
   SortRows(hashed);
-  // A class has the number of its first member, which SortRows then brings into that order.
   std::vector<KeyedRow> by_class;
-  std::vector<uint32_t> firsts;  // of the classes with this hash: few, and nearly always one
+  std::vector<uint32_t> firsts;  // first members of the classes with the current hash: few, nearly always one
   for (size_t i = 0; i < hashed.size(); ++i) {
     if (i == 0 || hashed[i].key != hashed[i - 1].key) firsts.clear();
     const uint32_t m = hashed[i].row;
-    const auto same = std::find_if(firsts.begin(), firsts.end(),
-                                   [&](uint32_t first) { return Alike(s.members[m], s.members[first]); });
+    const auto same =
+        std::find_if(firsts.begin(), firsts.end(), [&](uint32_t first) { return alike(members_[m], members_[first]); });
     by_class.push_back({same == firsts.end() ? m : *same, m});
     if (same == firsts.end()) firsts.push_back(m);
   }
   SortRows(by_class);
-  s.sorted.clear();
-  s.classes.clear();
-  for (size_t i = 0; i < by_class.size(); ++i) {
-    if (i == 0 || by_class[i].key != by_class[i - 1].key) s.classes.push_back(static_cast<uint32_t>(i));
-    s.sorted.push_back(by_class[i].row);
-  }
-  s.classes.push_back(static_cast<uint32_t>(by_class.size()));
-  std::vector<KeyedRow> by_gap;
-  for (uint32_t c = 0; c + 1 < s.classes.size(); ++c) by_gap.push_back({OrderedKey(Gap(c)), c});
-  SortRows(by_gap);
-  // The last one stays, unless a row that does not train does.
-  if (!s.has_guest[s.group]) by_gap.pop_back();
-  s.order.clear();
-  for (const KeyedRow& one : by_gap) s.order.push_back(one.row);
-  s.next = 0;
-  s.phase = Phase::kAssign;
-  return hashed.size();
+  return by_class;
 }
 
-// Gives the group's classes the best alternatives that are free.
-size_t Separation::AssignClasses() {
-  Search& s = *search_;
-  const auto levels = static_cast<size_t>(levels_);
-  size_t given = 0;
-  for (; s.next < s.order.size() && given < kSliceMembers; ++s.next) {
-    const uint32_t one = s.order[s.next];
-    const Member& member = s.members[s.sorted[s.classes[one]]];
-    ++given;
-    for (size_t c = 0; c < member.errors.size(); ++c) {
-      const uint32_t* codes = member.candidates.data() + c * levels;
-      if (s.used.Contains(codes)) continue;
-      s.used.Add(codes);
-      for (uint32_t at = s.classes[one]; at < s.classes[one + 1]; ++at, ++given) {
-        const Member& moved = s.members[s.sorted[at]];
-        Give(moved.row, CodesOf(moved).data(), codes);
-      }
-      break;
+// Lists the classes that move by their gaps. The class with the widest gap stays, unless a row that does not train has
+// the ID: that row stays in any case.
+void Separation::Search::OrderClasses() {
+  std::vector<KeyedRow> by_gap;
+  for (uint32_t c = 0; c + 1 < classes_.size(); ++c) by_gap.push_back({OrderedKey(Gap(c)), c});
+  SortRows(by_gap);
+  if (!has_guest_[group_]) by_gap.pop_back();
+  order_.clear();
+  for (const KeyedRow& one : by_gap) order_.push_back(one.row);
+}
+
+// What the error of a class grows by with its best alternative.
+float Separation::Search::Gap(uint32_t of_class) const {
+  const Member& member = members_[sorted_[classes_[of_class]]];
+  return member.errors.empty() ? std::numeric_limits<float>::infinity() : member.errors[0] - member.own_error;
+}
+
+// Gives each class of the group the best of its candidates that is still free, if there is one.
+size_t Separation::Search::AssignClasses() {
+  size_t seen = 0;
+  for (; next_ < order_.size() && seen < kSliceMembers; ++next_) {
+    const uint32_t one = order_[next_];
+    const Member& first = members_[sorted_[classes_[one]]];
+    ++seen;
+    const uint32_t* codes = first.candidates.data();
+    const uint32_t* const end = codes + first.candidates.size();
+    while (codes != end && used_.Contains(codes)) codes += levels_;
+    if (codes == end) continue;
+    used_.Add(codes);
+    for (uint32_t at = classes_[one]; at < classes_[one + 1]; ++at, ++seen) {
+      const Member& moved = members_[sorted_[at]];
+      Give(moved.row, CodesOf(moved).data(), codes);
     }
   }
-  if (s.next < s.order.size()) return given;
-  s.phase = s.begin[++s.group] < s.members.size() ? Phase::kClasses : Phase::kDone;
-  return given;
+  if (next_ < order_.size()) return seen;
+  phase_ = begin_[++group_] < members_.size() ? Phase::kClasses : Phase::kDone;
+  return seen;
 }
 
-void Separation::AddGradient(const ResidualQuantizer& quantizer, const uint32_t* names, const ConstMatrixRef& z,
+// Adds a target.
+void Separation::Search::Give(uint32_t row, const uint32_t* taken, const uint32_t* alternative) {
+  rows_.push_back(row);
+  taken_.insert(taken_.end(), taken, taken + levels_);
+  alternative_.insert(alternative_.end(), alternative, alternative + levels_);
+}
+
+Separation::Separation(const ModelConfig& config, double weight, double margin, Index rows)
+    : levels_(config.levels()), weight_(static_cast<float>(weight)), margin_(static_cast<float>(margin)) {
+  targets_.of_row.assign(weight > 0 ? static_cast<size_t>(rows) : 0, -1);
+}
+
+Separation::~Separation() = default;
+
+void Separation::Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error) {
+  search_ = std::make_unique<Search>(targets_, levels_, std::move(ids), codes, training, static_cast<float>(error));
+}
+
+bool Separation::Advance(const Model& model, const RowSource& training) {
+  if (search_->Advance(model, training)) return true;
+  targets_ = search_->Take();
+  search_.reset();
+  return false;
+}
+
+void Separation::AddGradient(const ResidualQuantizer& quantizer, const uint32_t* row_ids, const ConstMatrixRef& z,
                              float scale, Range rows, MatrixRef dz, double* hinges) const {
   if (targets() == 0) return;
   const Index d = z.cols();
@@ -242,7 +323,7 @@ void Separation::AddGradient(const ResidualQuantizer& quantizer, const uint32_t*
   CodeMatrix codes(2, levels_);
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {
     hinges[i] = 0;
-    const int32_t target = targets_.of_row[names[i]];
+    const int32_t target = targets_.of_row[row_ids[i]];
     if (target < 0) continue;
     codes.row(0) = targets_.taken.row(target);
     codes.row(1) = targets_.alternative.row(target);
