@@ -66,7 +66,13 @@ const isWasm = (preset) => preset.startsWith("wasm");
 export function configure(preset) {
   removeStale(join(ROOT, "build", preset), ROOT);
   const command = [...(isWasm(preset) ? ["emcmake"] : []), "cmake", "--preset", preset, "--log-level=WARNING"];
-  inToolchain(command, { stdio: ["ignore", "ignore", 2] });
+  const { status, stderr } = inToolchain(command, {
+    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
+    mayFail: true,
+  });
+  process.stderr.write(stderr.replace(/^emcmake: .*\n/gm, "")); // which names the command that it runs
+  if (status !== 0) process.exit(status ?? 1);
 }
 
 /** Configures and builds a CMake preset (targets: all when none are named). Prints what CMake and the compiler warn of. */
