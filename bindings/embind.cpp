@@ -4,11 +4,10 @@
 #include <emscripten/version.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <memory>
 
 #include "adaptors.h"
+#include "arrays.h"
 #include "fingerprint.h"
 #include "hash.h"
 #include "optimizer.h"
@@ -200,6 +199,7 @@ val EvaluateItems(const Model& model, uintptr_t items, int rows) {
 
 // -- A training loop of the caller's own
 
+// What createOptimizer gives: a step and its optimiser, which keep their buffers between the caller's batches.
 struct OwnLoop {
   OwnLoop(Model& model, const OptimizerConfig& config) : step(&model), optimizer(config, model.store()) {}
   TrainStep step;
@@ -364,28 +364,12 @@ void RestoreTrainState(TrainJob& job, uintptr_t bytes, double size) {
 
 // -- Helpers on arrays
 
-// Index of the first value that is NaN or infinite, or -1.
 double FindNonFinite(uintptr_t values, double count) {
-  const auto* p = reinterpret_cast<const float*>(values);
-  const auto n = static_cast<Index>(count);
-  for (Index i = 0; i < n; ++i) {
-    if (!std::isfinite(p[i])) return static_cast<double>(i);
-  }
-  return -1;
+  return static_cast<double>(FirstNonFinite(reinterpret_cast<const float*>(values), static_cast<Index>(count)));
 }
 
-// IEEE half floats to floats, exactly. The halves may be the upper half of the floats' space: byte copies, front to
-// back.
-void HalfToFloat(uintptr_t halves, double count, uintptr_t floats) {
-  const auto* source = reinterpret_cast<const char*>(halves);
-  auto* target = reinterpret_cast<char*>(floats);
-  const auto n = static_cast<size_t>(count);
-  for (size_t i = 0; i < n; ++i) {
-    uint16_t bits;
-    std::memcpy(&bits, source + sizeof bits * i, sizeof bits);
-    const auto value = static_cast<float>(Eigen::numext::bit_cast<Eigen::half>(bits));
-    std::memcpy(target + sizeof value * i, &value, sizeof value);
-  }
+void ConvertHalves(uintptr_t halves, double count, uintptr_t floats) {
+  HalfToFloat(reinterpret_cast<const void*>(halves), static_cast<Index>(count), reinterpret_cast<void*>(floats));
 }
 
 std::string Hash(uintptr_t bytes, double count) {
@@ -463,7 +447,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   function("writeValues", &Guard<&WriteValues>::Call);
 
   function("findNonFinite", &Guard<&FindNonFinite>::Call);
-  function("halfToFloat", &Guard<&HalfToFloat>::Call);
+  function("halfToFloat", &Guard<&ConvertHalves>::Call);
   function("hash", &Guard<&Hash>::Call);
   function("setErrorFactory", &Guard<&SetErrorFactory>::Call);
   function("buildInfo", &Guard<&BuildInfo>::Call);

@@ -189,17 +189,23 @@ void KmeansJob::MeasureCandidates(Range blocks) {
 // dots: of the block's rows with candidate number `candidate`, one every kTileCols floats.
 void KmeansJob::MeasureCandidate(Index candidate, Index block, const float* dots) {
   const Index n = data_->rows(), d = data_->cols();
-  const Index first = block * kRowBlock, end = std::min(first + kRowBlock, n);
-  const Index row = candidates_[static_cast<size_t>(candidate)];
+  const Index first = block * kRowBlock, row = candidates_[static_cast<size_t>(candidate)];
+  const float *norms = norms_.data() + first, *nearest = nearest_.data() + first;
+  const float own_norm = norms_[static_cast<size_t>(row)];
+  float* distances = distances_.data() + candidate * n + first;
+  const auto rows = static_cast<size_t>(std::min(kRowBlock, n - first));  // of a pointer's width: this is the hot loop
   double sum = 0;
-  for (Index i = first; i < end; ++i, dots += kTileCols) {
-    const float squares = norms_[static_cast<size_t>(i)] + norms_[static_cast<size_t>(row)];
-    float distance = squares - 2 * *dots;
+  for (size_t i = 0; i < rows; ++i) {
+    const float squares = norms[i] + own_norm;
+    float distance = squares - 2 * dots[i * kTileCols];
     // Where the squares nearly cancel, the digits are lost: computed exactly, so that a row equal to a centre has no
     // weight.
-    if (distance < 1e-3f * squares) distance = SquaredDistance(data_->row(i).data(), data_->row(row).data(), d);
-    distance = std::min(distance, nearest_[static_cast<size_t>(i)]);
-    distances_[static_cast<size_t>(candidate * n + i)] = distance;
+    if (distance < 1e-3f * squares) {
+      const Index other = first + static_cast<Index>(i);
+      distance = SquaredDistance(data_->row(other).data(), data_->row(row).data(), d);
+    }
+    distance = std::min(distance, nearest[i]);
+    distances[i] = distance;
     sum += distance;
   }
   sums_[static_cast<size_t>(candidate * block_count() + block)] = sum;

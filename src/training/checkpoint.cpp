@@ -71,7 +71,7 @@ void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
   optimizer_.Visit(archive);
   dead_codes_.Visit(archive);
   separation_.Visit(archive);
-  noise_.Visit(archive, source_->dim());
+  noise_.Visit(archive, model_->config().input_dim);  // the rows may be gone by now
   archive.Visit(epoch_);
   archive.Visit(step_);
   archive.Visit(position_);

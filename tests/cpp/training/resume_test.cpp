@@ -383,5 +383,20 @@ TEST_P(ResumeTest, AnotherModelsBytesAreRefused) {
 INSTANTIATE_TEST_SUITE_P(Configurations, ResumeTest, ::testing::ValuesIn(kCases),
                          [](const auto& info) { return std::string(info.param.name); });
 
+// The binding gives the rows back when a training ends, and saves it whenever it is asked.
+TEST(Resume, SavesAFinishedTrainingWhoseRowsAreGone) {
+  Model model(SmallConfig(20));
+  auto rows = std::make_unique<MatrixRows>(Catalogue(300, 20));
+  TrainConfig config;
+  config.epochs = 2;
+  config.residual_noise = 0.3;
+  config.validation_share = 0.1;
+  TrainJob job(&model, rows.get(), config);
+  RunToEnd(job);
+  const std::vector<uint8_t> before = job.Save();
+  rows.reset();
+  EXPECT_EQ(job.Save(), before);
+}
+
 }  // namespace
 }  // namespace rqvae
