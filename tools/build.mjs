@@ -49,18 +49,37 @@ function inputHash() {
   return hash.digest("hex");
 }
 
-/** Configures and builds a CMake preset (targets: all when none are named) in the toolchain; quiet unless it fails. */
-export function cmake(preset, targets = []) {
-  const wasm = preset.startsWith("wasm");
-  const folder = join(ROOT, "build", preset);
+/**
+ * Removes what CMake made in another folder: in a checkout that was copied or moved it would refuse to go on.
+ * @param {string} folder of a preset
+ * @param {string} root the checkout, as it is called now
+ */
+export function removeStale(folder, root) {
   const cache = join(folder, "CMakeCache.txt");
-  // Of a checkout that was copied or moved: CMake would refuse it.
-  if (existsSync(cache) && !readFileSync(cache, "utf8").includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${ROOT}\n`)) {
-    rmSync(folder, { recursive: true });
-  }
-  const configure = `${wasm ? "emcmake " : ""}cmake --preset ${preset} --log-level=WARNING`;
-  const build = `cmake --build --preset ${preset}${targets.length ? ` --target ${targets.join(" ")}` : ""}`;
-  inToolchain(["sh", "-c", `${configure} && ${build}`], { stdio: "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
+  if (!existsSync(cache) || readFileSync(cache, "utf8").includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`)) return;
+  rmSync(folder, { recursive: true });
+}
+
+const isWasm = (preset) => preset.startsWith("wasm");
+
+/** Configures a CMake preset in the toolchain. Prints what CMake warns of, and nothing else. */
+export function configure(preset) {
+  removeStale(join(ROOT, "build", preset), ROOT);
+  const command = [...(isWasm(preset) ? ["emcmake"] : []), "cmake", "--preset", preset, "--log-level=WARNING"];
+  const { status, stderr } = inToolchain(command, {
+    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
+    mayFail: true,
+  });
+  process.stderr.write(stderr.replace(/^emcmake: .*\n/gm, "")); // which names the command that it runs
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Configures and builds a CMake preset (targets: all when none are named). Prints what CMake and the compiler warn of. */
+export function cmake(preset, targets = []) {
+  configure(preset);
+  const chosen = targets.length > 0 ? ["--target", ...targets] : [];
+  inToolchain(["cmake", "--build", "--preset", preset, ...chosen, "--", "--quiet"], { stdio: ["ignore", 2, 2] });
 }
 
 /** What linking makes in the folder of a preset. */

@@ -14,8 +14,9 @@
 set -euo pipefail
 
 SUITE=forky
-RECIPE=1 # raise when PACKAGES changes: a new folder is made, the old one stays for older checkouts
-PACKAGES="emscripten libeigen3-dev googletest cmake ninja-build g++ clang-format cppcheck ca-certificates"
+RECIPE=1 # raise when the suite has to be made anew: it gets another folder, the old one stays for older checkouts
+# A package that is added here is installed into a suite that is there already, by "prepare".
+PACKAGES="emscripten libeigen3-dev googletest cmake ninja-build g++ clang-format clang-tidy cppcheck ca-certificates"
 CACHE="${RQVAE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rqvae}"
 ROOT="$CACHE/toolchain-$SUITE-$RECIPE"
 CHECKOUT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
@@ -60,6 +61,45 @@ inside() {
     ' inside "$@"
 }
 
+# Packages of this list that the suite has not got. Its file .ready names the ones that it was made with or given later.
+missing_packages() {
+  local package
+  for package in $PACKAGES; do
+    case " $(tr '\n' ' ' <"$ROOT/.ready") " in *" $package "*) ;; *) printf '%s ' "$package" ;; esac
+  done
+}
+
+# Brings a suite that an older checkout made up to PACKAGES. Without a network the suite stays as it is: what it builds, it
+# still builds, and tests skip a check whose program is missing.
+extend_suite() {
+  local missing
+  [ -n "$(missing_packages)" ] || return 0
+  need_root
+  exec 9>"$CACHE/.lock"
+  flock 9
+  missing=$(missing_packages)
+  if [ -n "$missing" ]; then
+    say "installing ${missing}(once)"
+    # shellcheck disable=SC2086
+    if install_packages "$ROOT" $missing >"$CACHE/prepare.log" 2>&1; then
+      printf '%s\n' $missing >>"$ROOT/.ready"
+    else
+      say "could not install ${missing% }; the end of $CACHE/prepare.log: $(tail -n 2 "$CACHE/prepare.log")"
+    fi
+  fi
+  exec 9>&-
+}
+
+# Installs packages into the suite at $1.
+install_packages() {
+  local root="$1"
+  shift
+  inside "$root" dpkg --configure -a # what an interrupted run left
+  # The lists that came with the suite first: a suite in development moves on, and its lists expire.
+  inside "$root" apt-get install -y -q --no-install-recommends "$@" ||
+    { inside "$root" apt-get update -q && inside "$root" apt-get install -y -q --no-install-recommends "$@"; }
+}
+
 prepare_suite() {
   [ -f "$ROOT/.ready" ] && return
   need_root
@@ -93,14 +133,17 @@ prepare_suite() {
   inside "$staging" apt-get install -y -q --no-install-recommends $PACKAGES >>"$log" 2>&1 ||
     die "apt-get failed in the suite; the end of $log: $(tail -n 5 "$log")"
   inside "$staging" apt-get clean
-  touch "$staging/.ready"
+  # shellcheck disable=SC2086
+  printf '%s\n' $PACKAGES >"$staging/.ready"
   mv "$staging" "$ROOT" # the one step that makes it visible
   exec 9>&-
 }
 
 case "${1:-}" in
   prepare)
-    have_local_toolchain || prepare_suite
+    have_local_toolchain && exit
+    prepare_suite
+    extend_suite
     ;;
   run)
     shift
@@ -114,9 +157,7 @@ case "${1:-}" in
     prepare_suite
     inside "$ROOT" dpkg -s "$@" >/dev/null 2>&1 && exit
     say "installing $*"
-    # The lists that came with the suite first: a suite in development moves on, and its lists expire.
-    inside "$ROOT" apt-get install -y -q --no-install-recommends "$@" ||
-      { inside "$ROOT" apt-get update -q && inside "$ROOT" apt-get install -y -q --no-install-recommends "$@"; }
+    install_packages "$ROOT" "$@"
     ;;
   where)
     if have_local_toolchain; then echo "on PATH: $(emcc --version | head -n 1)"; else prepare_suite; echo "suite: $ROOT"; inside "$ROOT" emcc --version | head -n 1; fi

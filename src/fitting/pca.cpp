@@ -202,7 +202,7 @@ void PcaJob::TakeDirections() {
   const double largest = std::max(0.0, eigen.values[0]);
   // The variance that rounding gives to equal rows: that of an error of one part in a million of the largest mean.
   double rounding = 0;
-  for (Index j = 0; j < mean_.size(); ++j) rounding = std::max(rounding, 1e-12 * mean_[j] * mean_[j]);
+  for (const double mean : mean_) rounding = std::max(rounding, 1e-12 * mean * mean);
   for (Index c = 0; c < kept; ++c) {
     const double variance = eigen.values[c];
     if (variance <= std::max(1e-6 * largest, rounding)) break;  // beyond the data's rank

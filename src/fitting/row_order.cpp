@@ -98,10 +98,13 @@ void RowSampler::DropRowsBeyondBorder() {
   for (KeyedRow& one : dropped) one.key = 0;  // to sort by row
   SortRows(dropped);
   auto next = dropped.begin();
-  sample_.erase(
-      std::remove_if(sample_.begin(), sample_.end(),
-                     [&](uint32_t row) { return next != dropped.end() && next->row == row && (++next, true); }),
-      sample_.end());
+  sample_.erase(std::remove_if(sample_.begin(), sample_.end(),
+                               [&](uint32_t row) {
+                                 const bool drop = next != dropped.end() && next->row == row;
+                                 if (drop) ++next;
+                                 return drop;
+                               }),
+                sample_.end());
 }
 
 Index ValidationRows(Index rows, double validation_share) {

@@ -39,6 +39,7 @@ void MatrixRows::Read(const uint32_t* row_ids, Index count, MatrixRef out) const
   const size_t row_bytes = sizeof(float) * static_cast<size_t>(dim_);
   const auto begin = reinterpret_cast<uintptr_t>(data_.get());
   for (Index i = 0; i < count; ++i) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): see above
     std::memcpy(out.row(i).data(), reinterpret_cast<const void*>(begin + row_bytes * row_ids[i]), row_bytes);
   }
 }

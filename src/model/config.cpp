@@ -60,6 +60,7 @@ const ModelConfig& Validated(const ModelConfig& config) {
     require(std::isfinite(epsilon) && epsilon >= 0, "sinkhorn_epsilon must be at least 0");
   }
   require(config.sinkhorn_iterations > 0, "sinkhorn_iterations must be positive");
+  // NOLINTNEXTLINE(bugprone-return-const-ref-from-parameter): for initialisers, which copy it at once
   return config;
 }
 

@@ -2,6 +2,7 @@
 #ifndef RQVAE_CONFIG_H_
 #define RQVAE_CONFIG_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -61,10 +62,7 @@ struct ModelConfig {
 
   Index levels() const { return static_cast<Index>(codebook_sizes.size()); }
   bool balanced() const {
-    for (double epsilon : sinkhorn_epsilon) {
-      if (epsilon > 0) return true;
-    }
-    return false;
+    return std::any_of(sinkhorn_epsilon.begin(), sinkhorn_epsilon.end(), [](double epsilon) { return epsilon > 0; });
   }
 };
 

@@ -13,10 +13,7 @@ using kernel::Operand;
 // Stores a product, through an epilogue.
 class Stored final : public kernel::Output {
  public:
-  Stored(MatrixRef& out, const Epilogue& epilogue)
-      : out_(out),
-        epilogue_(epilogue),
-        plain_(epilogue.bias == nullptr && epilogue.activated == nullptr && epilogue.factor == nullptr) {
+  Stored(MatrixRef& out, const Epilogue& epilogue) : out_(out), epilogue_(epilogue) {
     place = out.data();
     stride = out.outerStride();
   }
@@ -40,7 +37,7 @@ class Stored final : public kernel::Output {
 
   MatrixRef& out_;
   const Epilogue& epilogue_;
-  bool plain_;
+  bool plain_ = epilogue_.bias == nullptr && epilogue_.activated == nullptr && epilogue_.factor == nullptr;
 };
 
 // Adds a product to what is there.

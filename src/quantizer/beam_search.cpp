@@ -220,6 +220,7 @@ Index CodeProducts::Size(const std::vector<Index>& codebook_sizes) {
 
 void CodeProducts::Prepare(const std::vector<SearchableCodebook>& codebooks) {
   std::vector<Index> sizes;
+  sizes.reserve(codebooks.size());
   for (const SearchableCodebook& codebook : codebooks) sizes.push_back(codebook.centred.rows());
   if (Size(sizes) == 0) {
     tables_.clear();

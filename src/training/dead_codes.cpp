@@ -27,6 +27,7 @@ void DeadCodes::Keep(Level& level, float error, uint32_t row_id, const float* re
 
 void DeadCodes::Sort(Level& level) const {
   std::vector<KeyedRow> order;
+  order.reserve(level.row_ids.size());
   for (size_t i = 0; i < level.row_ids.size(); ++i) {
     order.push_back({OrderedKey(-level.errors[i]) << 32 | level.row_ids[i], static_cast<uint32_t>(i)});
   }

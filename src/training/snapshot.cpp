@@ -20,9 +20,9 @@ const Snapshot* BestEpochs::Selected(Selection selection) const {
     case Selection::kLast:
       break;
     case Selection::kLoss:
-      return &*by_loss;
+      return by_loss ? &*by_loss : nullptr;
     case Selection::kCollision:
-      return &*by_collision;
+      return by_collision ? &*by_collision : nullptr;
   }
   return nullptr;
 }

@@ -23,7 +23,7 @@ struct BestEpochs {
 
   // Keeps the weights if they are the best so far by either measure.
   void Consider(Selection selection, Index epoch, double loss, const Evaluation& evaluation, const Vector& values);
-  // Null for Selection::kLast.
+  // Null for Selection::kLast, and where nothing was considered.
   const Snapshot* Selected(Selection selection) const;
 };
 

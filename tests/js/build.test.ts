@@ -1,9 +1,9 @@
-/** Whatever an interrupted build leaves behind, the next one makes good: `linkGlues` of tools/build.mjs. */
+/** Whatever an interrupted build or one in another folder leaves behind, the next one makes good: tools/build.mjs. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { linkGlues } from "../../tools/build.mjs";
+import { linkGlues, removeStale } from "../../tools/build.mjs";
 
 let root: string;
 let folder: string;
@@ -73,4 +73,18 @@ it("gives up where they differ however often they are linked", () => {
   };
   expect(() => linkGlues(folder, differ)).toThrow(/wasm of the two glues .* differs/);
   expect(linked).toBe(2);
+});
+
+it.each([
+  ["/work/moved", "/work/rqvae"],
+  ["/work/copy", "/work/copy-2"], // one name begins as the other does
+  ["/work/copy-2", "/work/copy"],
+])("removes what was built in %s when it is built in %s", (before, now) => {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "CMakeCache.txt"), `# by CMake\nCMAKE_HOME_DIRECTORY:INTERNAL=${before}\n`);
+  removeStale(folder, before);
+  expect(existsSync(folder)).toBe(true);
+  removeStale(folder, now);
+  expect(existsSync(folder)).toBe(false);
+  removeStale(folder, now);
 });
