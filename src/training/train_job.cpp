@@ -16,7 +16,8 @@ Model* Fitting(Model* model, const RowSource& source, const TrainConfig& config)
 }  // namespace
 
 MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfig& config) {
-  MemoryNeed need = NeedOfStep(model, std::min(config.batch_size, counts.rows));
+  const Index training_rows = counts.rows - ValidationRows(counts.rows, config.validation_share);
+  MemoryNeed need = NeedOfStep(model, std::min(config.batch_size, training_rows));
   const double weights = need.Floats(model.store().size());
   need.optimizer = Optimizer::StateVectors(config.optimizer) * weights;
   // The weights before a step, and the best ones by either measure; the codes of all rows, and their order twice.
@@ -27,7 +28,7 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
     need.items = HeldBytes(model, counts);
     return need;
   }
-  const MemoryNeed initialization = NeedOfInitialization(model, counts);
+  const MemoryNeed initialization = NeedOfInitialization(model, {training_rows, counts.held});
   need.items = initialization.items;
   need.buffer = std::max(need.buffer, initialization.buffer);
   need.work = std::max(training, initialization.work + need.Floats(counts.rows) - need.batch);

@@ -134,3 +134,19 @@ describe("beyond 2 GiB", () => {
     }
   });
 });
+
+it.each([1, 2])("gives no memory that is in use where the end of memory is near, on %i threads", (threads) => {
+  // The allocator's own check wrapped around at 4 GB: a hole of 16 MB was large enough for 1.1 GB.
+  const outcome = run(`
+    import { initialize } from "./dist/index.js";
+    import { native } from "./dist/native.js";
+    await initialize({ threads: ${threads} });
+    const module = await native();
+    const parts = [1.5 * 2 ** 30, 2 ** 24, 1.5 * 2 ** 30, 64].map((size) => module._malloc(size));
+    module._free(parts[1]);
+    const [tooLarge, fits] = [1100 * 2 ** 20, 2 ** 23].map((size) => module._malloc(size));
+    console.log(JSON.stringify([parts.every((address) => address !== 0), tooLarge, fits !== 0]));
+    process.exit();
+  `);
+  expect(outcome).toEqual([true, 0, true]);
+});
