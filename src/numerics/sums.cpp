@@ -10,12 +10,6 @@ float SquaredLength(const float* x, Index n) {
   return sum;
 }
 
-float SquaredDistance(const float* x, const float* y, Index n) {
-  float sum = 0;
-  for (Index j = 0; j < n; ++j) sum += (x[j] - y[j]) * (x[j] - y[j]);
-  return sum;
-}
-
 float Dot(const float* x, const float* y, Index n) {
   float sum = 0;
   for (Index j = 0; j < n; ++j) sum += x[j] * y[j];

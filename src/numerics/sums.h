@@ -17,7 +17,12 @@ namespace rqvae {
 
 // One float, ascending.  x, y: n.
 float SquaredLength(const float* x, Index n);
-float SquaredDistance(const float* x, const float* y, Index n);
+// Inline: in k-means' loop over candidates a call, however rare, would keep the loop's numbers out of registers.
+inline float SquaredDistance(const float* x, const float* y, Index n) {
+  float sum = 0;
+  for (Index j = 0; j < n; ++j) sum += (x[j] - y[j]) * (x[j] - y[j]);
+  return sum;
+}
 float Dot(const float* x, const float* y, Index n);
 
 // Four floats, added in pairs, (0 + 1) + (2 + 3); the last n mod 4 terms are summed apart and added at the end.  x: n.
