@@ -38,9 +38,18 @@ const stopped = new Promise((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, resolve);
 });
 
+/** The database in its folder, or one line of why not. */
+function openData() {
+  try {
+    mkdirSync(DATA, { recursive: true });
+    return openDatabase(join(DATA, "shop.sqlite"));
+  } catch (error) {
+    return refuse(`DATA=${DATA}: the folder of the database cannot be used: ${error.message}`);
+  }
+}
+
 console.log(`taking up ${DATA}`);
-mkdirSync(DATA, { recursive: true });
-const database = openDatabase(join(DATA, "shop.sqlite"));
+const database = openData();
 const publication = new Publication(database, limits);
 const added = await publication.open();
 const training = new Training(database, publication, limits);

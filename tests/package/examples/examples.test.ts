@@ -229,6 +229,11 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
     ["a taken port", () => ({ PORT: new URL(service.url).port }), /\nport \d+ of 127\.0\.0\.1 is taken: [^\n]+\n$/],
     ["no port", () => ({ PORT: "many" }), /\nPORT must be a whole number from 0 to 65535, but is many\n$/],
     [
+      "a file in the place of its folder",
+      () => ({ DATA: "package.json" }),
+      /\nDATA=package\.json: the folder of the database cannot be used: EEXIST[^\n]+\n$/,
+    ],
+    [
       "no limit",
       () => ({ MAX_ITEMS: "many" }),
       /^the service ended: MAX_ITEMS must be a number above 0, but is "many"\n$/,
