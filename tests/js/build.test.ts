@@ -76,9 +76,9 @@ it("gives up where they differ however often they are linked", () => {
 });
 
 it.each([
-  ["/work/moved", "/work/rqvae"],
-  ["/work/copy", "/work/copy-2"], // one name begins as the other does
-  ["/work/copy-2", "/work/copy"],
+  ["/src/moved", "/src/rqvae"],
+  ["/src/copy", "/src/copy-2"], // one name begins as the other does
+  ["/src/copy-2", "/src/copy"],
 ])("removes what was built in %s when it is built in %s", (before, now) => {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "CMakeCache.txt"), `# by CMake\nCMAKE_HOME_DIRECTORY:INTERNAL=${before}\n`);
