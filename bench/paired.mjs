@@ -36,22 +36,26 @@ const items = makeItems();
 const few = { data: items.data.subarray(0, 4096 * DIM), rows: 4096, dim: DIM };
 const SHAPE = { inputDim: DIM, hiddenDims: [256, 128], latentDim: 32, codebookSize: 256, seed: 1 };
 
+/** A model whose codebooks are fitted. */
+async function fitted({ RQVAE }, more = {}) {
+  const model = await RQVAE.create({ ...SHAPE, ...more });
+  await model.kmeansInitCodebooks(items);
+  return model;
+}
+
 /** What each part measures: `prepare` gives a function that does one round. */
 const PARTS = {
-  train: async ({ RQVAE }) => {
-    const model = await RQVAE.create(SHAPE);
-    await model.kmeansInitCodebooks(items);
+  train: async (library) => {
+    const model = await fitted(library);
     return () => model.train(few, { epochs: 2, batchSize: 1024, evaluateEvery: 2 });
   },
-  "train, all terms": async ({ RQVAE }) => {
-    const model = await RQVAE.create({ ...SHAPE, inputNoise: 0.1, layerNorm: true });
-    await model.kmeansInitCodebooks(items);
+  "train, all terms": async (library) => {
+    const model = await fitted(library, { inputNoise: 0.1, layerNorm: true });
     const terms = { residualNoise: 0.3, separationWeight: 0.1, deadCodeRestart: true, validationShare: 0.1 };
     return () => model.train(few, { epochs: 2, batchSize: 1024, ...terms });
   },
-  "own steps of 256": async ({ RQVAE }) => {
-    const model = await RQVAE.create(SHAPE);
-    await model.kmeansInitCodebooks(items);
+  "own steps of 256": async (library) => {
+    const model = await fitted(library);
     const optimizer = model.createOptimizer();
     const batch = { data: items.data.subarray(0, 256 * DIM), rows: 256, dim: DIM };
     return () => {
@@ -62,19 +66,16 @@ const PARTS = {
     const model = await RQVAE.create(SHAPE);
     return () => model.kmeansInitCodebooks(few);
   },
-  encode: async ({ RQVAE }) => {
-    const model = await RQVAE.create(SHAPE);
-    await model.kmeansInitCodebooks(items);
+  encode: async (library) => {
+    const model = await fitted(library);
     return () => model.encode(items);
   },
-  "encode, beam 8": async ({ RQVAE }) => {
-    const model = await RQVAE.create({ ...SHAPE, encodeBeam: 8 });
-    await model.kmeansInitCodebooks(items);
+  "encode, beam 8": async (library) => {
+    const model = await fitted(library, { encodeBeam: 8 });
     return () => model.encode(few);
   },
-  forward: async ({ RQVAE }) => {
-    const model = await RQVAE.create(SHAPE);
-    await model.kmeansInitCodebooks(items);
+  forward: async (library) => {
+    const model = await fitted(library);
     return () => model.forward(few);
   },
 };

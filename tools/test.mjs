@@ -145,7 +145,7 @@ const CPPCHECK = [
     "--enable=warning,performance,portability",
     "--inline-suppr",
     "--quiet",
-    ...["numerics", "layers", "quantizer", "model", "fitting", "training"].map((folder) => `-Isrc/${folder}`),
+    ...readdirSync(join(ROOT, "src")).map((folder) => `-Isrc/${folder}`),
   ],
   "--error-exitcode=1",
   "--suppress=missingIncludeSystem",

@@ -67,15 +67,14 @@ void Mlp::Initialize(ParameterStore& store, Random& random) const {
 }
 
 void Mlp::Resize(Index n, bool backward, Tape& tape) const {
-  const size_t hidden = weights_.empty() ? 0 : this->hidden();
   auto resize = [&](std::vector<Matrix>& layers, size_t count) {
     layers.resize(count);
     for (size_t i = 0; i < count; ++i) layers[i].resize(n, dims_[i + 1]);
   };
-  resize(tape.slope, hidden);
-  resize(tape.post, hidden);
-  resize(tape.gradient, backward ? hidden : 0);
-  resize(tape.norm_gradient, backward && normed() ? hidden : 0);
+  resize(tape.slope, hidden());
+  resize(tape.post, hidden());
+  resize(tape.gradient, backward ? hidden() : 0);
+  resize(tape.norm_gradient, backward && normed() ? hidden() : 0);
   tape.norms.resize(norm_gains_.size());
   for (size_t i = 0; i < tape.norms.size(); ++i) tape.norms[i].Resize(n, dims_[i + 1]);
   if (!skips() || weights_.empty()) return;

@@ -59,7 +59,7 @@ class Mlp {
  private:
   bool normed() const { return !norm_gains_.empty(); }
   bool skips() const { return skip_weight_ >= 0; }
-  size_t hidden() const { return weights_.size() - 1; }  // where there is a layer
+  size_t hidden() const { return weights_.empty() ? 0 : weights_.size() - 1; }  // layers
   void HiddenForward(const ParameterStore& store, size_t layer, const ConstMatrixRef& input, Range rows,
                      Tape& tape) const;
   void HiddenBackward(const ParameterStore& store, size_t layer, const ConstMatrixRef& gradient, Range rows,

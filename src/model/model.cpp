@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <string>
 #include <vector>
 
 #include "error.h"
@@ -199,8 +200,9 @@ void Model::DecodeLatents(const ConstMatrixRef& latents, MatrixRef reconstructed
   head_.Forward(decoded, {0, n}, head_tape, reconstructed);
 }
 
-void Model::RequireDecoder() const {
-  if (!decoder_) throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and cannot decode");
+void Model::RequireDecoder(const char* lack) const {
+  if (decoder_) return;
+  throw Error(ErrorKind::kInvalidInput, std::string("this model holds the encoder part only and ") + lack);
 }
 
 }  // namespace rqvae

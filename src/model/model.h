@@ -74,6 +74,8 @@ class Model {
   const ResidualQuantizer& quantizer() const { return quantizer_; }
   const Mlp& decoder() const { return *decoder_; }  // of Part::kFull
   const OutputHead& head() const { return head_; }
+  // Throws kInvalidInput for Part::kEncoder, saying what it lacks.
+  void RequireDecoder(const char* lack = "cannot decode") const;
   // How many rows a thread is given at least: with fewer, starting it takes longer than it saves.
   Index least_rows() const { return least_rows_; }
 
@@ -84,7 +86,6 @@ class Model {
   void ForItemBlocks(Index n, F f) const;
   void LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef scaled, MatrixRef latents) const;
   void DecodeLatents(const ConstMatrixRef& latents, MatrixRef reconstructed) const;
-  void RequireDecoder() const;
 
   ModelConfig config_;
   ParameterStore store_;

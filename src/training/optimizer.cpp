@@ -30,6 +30,15 @@ double GroupScale(const OptimizerConfig& config, ParameterGroup group) {
   return 0;
 }
 
+bool HasMoments(const OptimizerConfig& config) {
+  return config.kind == OptimizerKind::kAdam || config.kind == OptimizerKind::kAdamW;
+}
+// Which vectors an optimiser's state has.
+bool HasFirst(const OptimizerConfig& config) {
+  return HasMoments(config) || (config.kind == OptimizerKind::kSgd && config.momentum != 0);
+}
+bool HasSecond(const OptimizerConfig& config) { return HasMoments(config) || config.kind == OptimizerKind::kAdagrad; }
+
 // Scales all gradients so that their norm is at most `clip`.
 void ClipGradients(const ParameterStore& store, double clip, Vector& gradients) {
   double square = 0;
@@ -138,23 +147,13 @@ F32x4 SplatFloat(double x) { return Splat(static_cast<float>(x)); }
 }  // namespace
 
 int Optimizer::StateVectors(const OptimizerConfig& config) {
-  switch (config.kind) {
-    case OptimizerKind::kAdam:
-    case OptimizerKind::kAdamW:
-      return 4;
-    case OptimizerKind::kAdagrad:
-      return 2;
-    case OptimizerKind::kSgd:
-      break;
-  }
-  return config.momentum != 0 ? 2 : 0;
+  return 2 * ((HasFirst(config) ? 1 : 0) + (HasSecond(config) ? 1 : 0));
 }
 
 Optimizer::Optimizer(const OptimizerConfig& config, const ParameterStore& store) : config_(config) {
   const Index size = store.values().size();
-  const bool moments = config.kind == OptimizerKind::kAdam || config.kind == OptimizerKind::kAdamW;
-  if (moments || (config.kind == OptimizerKind::kSgd && config.momentum != 0)) state_.first = Vector::Zero(size);
-  if (moments || config.kind == OptimizerKind::kAdagrad) state_.second = Vector::Zero(size);
+  if (HasFirst(config)) state_.first = Vector::Zero(size);
+  if (HasSecond(config)) state_.second = Vector::Zero(size);
   previous_ = state_;  // of the same sizes, and zeros where nothing is trained
 }
 

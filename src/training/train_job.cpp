@@ -21,17 +21,12 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
   const double weights = need.Floats(model.store().size());
   need.optimizer = Optimizer::StateVectors(config.optimizer) * weights;
   // The weights before a step, and the best ones by either measure; the codes of all rows, and their order twice.
-  const double training =
-      need.work + 3 * weights + need.Floats(counts.rows, model.config().levels()) + 2 * need.Floats(counts.rows);
-  need.work = training;
-  if (model.initialized()) {
-    need.items = HeldBytes(model, counts);
-    return need;
-  }
+  need.work += 3 * weights + need.Floats(counts.rows, model.config().levels()) + 2 * need.Floats(counts.rows);
+  need.items = HeldBytes(model, counts);
+  if (model.initialized()) return need;
   const MemoryNeed initialization = NeedOfInitialization(model, {training_rows, counts.held});
-  need.items = initialization.items;
   need.buffer = std::max(need.buffer, initialization.buffer);
-  need.work = std::max(training, initialization.work + need.Floats(counts.rows) - need.batch);
+  need.work = std::max(need.work, initialization.work + need.Floats(counts.rows) - need.batch);
   return need;
 }
 

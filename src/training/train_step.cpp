@@ -73,16 +73,6 @@ void Pass::DecoderForward(const Model& model, const CodeMatrix* codes, Range row
   MeasureQuantization(model.quantizer(), latent, tape, rows, losses);
 }
 
-namespace {
-
-void RequireDecoder(const Model& model) {
-  if (model.part() == Part::kEncoder) {
-    throw Error(ErrorKind::kInvalidInput, "this model holds the encoder part only and has no losses");
-  }
-}
-
-}  // namespace
-
 TrainStep::TrainStep(Model* model) : model_(model), pass_(std::make_unique<Pass>()) {}
 
 TrainStep::~TrainStep() = default;
@@ -103,7 +93,7 @@ MemoryNeed NeedOfStep(const Model& model, Index batch_size) {
 
 void TrainStep::Begin(Index batch_size, uint64_t number, const StepTerms& terms) {
   const bool balanced = model_->config().balanced();
-  RequireDecoder(*model_);
+  model_->RequireDecoder("has no losses");
   if (balanced) RequireMemory(NeedOfStep(*model_, batch_size));
   gradients_.setZero(model_->store().size());
   model_->quantizer().ZeroGradients(codebook_gradients_);
@@ -224,7 +214,7 @@ Losses TrainStep::Run(const ConstMatrixRef& batch, uint64_t number) {
 }
 
 Losses Evaluate(const Model& model, const ConstMatrixRef& items) {
-  RequireDecoder(model);
+  model.RequireDecoder("has no losses");
   Pass pass;
   BatchLosses losses;
   for (Index first = 0; first < items.rows(); first += kRowBlock) {

@@ -1,9 +1,8 @@
-import { extname } from "node:path";
 import { writeNpy } from "../formats/index.ts";
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, FileError, readBytes, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
-import { generalOptions, requireFile } from "./outputs.ts";
+import { endingOf, generalOptions, requireFile } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { jobView } from "./progress.ts";
 import { count, plural, shellWord } from "./text.ts";
@@ -56,7 +55,7 @@ async function run(given: Given): Promise<number> {
     throw new UsageError("--text is missing: the columns to embed, such as title,description");
   const output = text(given, "output") ?? `${tablePath.replace(/\.\w+$/, "")}.npy`;
   requireFile("--output", output, "npy");
-  if (/[^\d.]/.test(extname(output)) && extname(output).toLowerCase() !== ".npy") {
+  if (!["", ".npy"].includes(endingOf(output).toLowerCase())) {
     throw new UsageError(`--output must end with .npy, but is "${output}"`);
   }
   const labelsPath = `${output.replace(/\.npy$/, "")}.labels.json`;

@@ -185,6 +185,12 @@ const FORMAT_ENDS: [end: string, format: IdFormat][] = [
 export const formatOf = (path: string): IdFormat | undefined =>
   FORMAT_ENDS.find(([end]) => path.toLowerCase().endsWith(end))?.[1];
 
+/** The ending of a name that may say a format; "ids.2" has none. */
+export function endingOf(path: string): string {
+  const ending = extname(path);
+  return /\D/.test(ending.slice(1)) ? ending : "";
+}
+
 /** Formats that are no text. */
 const BINARY: readonly string[] = ["npy", "parquet", "shard"];
 
@@ -211,9 +217,8 @@ export function idFormatOf<T extends string = IdFormat>(
 ): T | IdFormat | undefined {
   const format = asked ?? formatOf(path);
   if (format !== undefined && BINARY.includes(format)) requireFile(as, path, format);
-  const ending = extname(path);
-  // "ids.2" has none.
-  if (format === undefined && /\D/.test(ending.slice(1)) && !endings.includes(ending.toLowerCase())) {
+  const ending = endingOf(path);
+  if (format === undefined && ending !== "" && !endings.includes(ending.toLowerCase())) {
     const known = [...FORMAT_ENDS.map(([end]) => end), ...endings].join(", ");
     throw new UsageError(
       `${as} ${path}: no format of IDs is known by the ending ${ending}; the known ones are ${known}${by === undefined ? "" : `; or name the format with ${by}`}`,
