@@ -43,7 +43,10 @@ export async function serve(folder, options = {}) {
     }
     const extension = extname(file);
     response.setHeader("content-type", options.types?.[extension] ?? TYPES[extension] ?? "application/octet-stream");
-    createReadStream(file).pipe(response);
+    // A test may replace the folder while a browser still fetches from it.
+    createReadStream(file)
+      .on("error", () => response.destroy())
+      .pipe(response);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
   const address = server.address();
