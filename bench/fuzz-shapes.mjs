@@ -5,7 +5,7 @@
 //   node bench/fuzz-shapes.mjs --minutes 60    as many as there is time for
 //   --cases N, --seed S, --threads T           --case C: that case alone, to look at it again
 //
-// tests/js/fuzz-shapes.test.ts runs a few of them.
+// bench/fuzz-shapes.test.ts runs a few of them.
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -349,9 +349,9 @@ const KINDS = [
 
 /** A model file whose configuration was changed, and its checksum with it. @param {Uint8Array} bytes @param {object} changes */
 export async function forged(bytes, changes) {
-  const { native } = await import("../dist/native.js");
-  const { hashOf } = await import("../dist/rqvae.js");
-  const { checksumPosition } = await import("../dist/model-file.js");
+  const { native } = await import("../dist/runtime/native.js");
+  const { hashOf } = await import("../dist/runtime/hash.js");
+  const { checksumPosition } = await import("../dist/model-file/model-file.js");
   const view = Buffer.from(bytes);
   const length = Number(view.readBigUInt64LE(0));
   const header = JSON.parse(view.toString("utf8", 8, 8 + length));

@@ -17,7 +17,7 @@ import { parseArgs } from "node:util";
 import { writeNpy } from "../dist/formats/index.js";
 
 const program = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
-const faulty = new URL("../tests/js/faulty-fs.mjs", import.meta.url).href;
+const faulty = new URL("../tests/js/cli/faulty-fs.mjs", import.meta.url).href;
 
 const shape = ["--codes", "16", "--hidden", "16", "--latent", "8"];
 const COMMANDS = {

@@ -266,8 +266,8 @@ export async function build() {
   const inputs = inputHash();
   if (existsSync(join(ROOT, "dist/index.js")) && existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
   const { version } = packageJson();
-  if (!readFileSync(join(ROOT, "bindings/js/version.ts"), "utf8").includes(`"${version}"`)) {
-    console.error(`bindings/js/version.ts does not say version ${version}, as package.json does`);
+  if (!readFileSync(join(ROOT, "bindings/js/base/version.ts"), "utf8").includes(`"${version}"`)) {
+    console.error(`bindings/js/base/version.ts does not say version ${version}, as package.json does`);
     process.exit(1);
   }
   const started = performance.now();

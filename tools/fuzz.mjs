@@ -9,11 +9,11 @@ const { values, positionals } = parseArgs({
 });
 const { minutes, seed } = values;
 if (positionals.length !== 1 || !(Number(minutes) > 0)) {
-  console.error("usage: npm run fuzz -- TEST [--minutes N] [--seed N], where tests/js/TEST.test.ts fuzzes");
+  console.error("usage: npm run fuzz -- TEST [--minutes N] [--seed N], where TEST.test.ts fuzzes");
   process.exit(2);
 }
 console.log(`fuzz: ${positionals[0]} for ${minutes} minutes with seed ${seed}`);
-const { status } = spawnSync("npx", ["vitest", "run", `tests/js/${positionals[0]}.test.ts`], {
+const { status } = spawnSync("npx", ["vitest", "run", `/${positionals[0]}.test.ts`], {
   cwd: ROOT,
   stdio: "inherit",
   env: { ...process.env, RQVAE_FUZZ_MINUTES: minutes, RQVAE_FUZZ_SEED: seed },

@@ -198,7 +198,7 @@ if (wants("cpp")) {
   });
 }
 
-if (wants("js")) step("package tests in Node", () => vitest("js", ["tests/js"]));
+if (wants("js")) step("package tests in Node", () => vitest("js", ["tests/js", "bench"]));
 if (wants("package")) {
   step("tests of the packed package", () => vitest("package", ["tests/package", "--exclude=tests/package/*/**"]));
 }

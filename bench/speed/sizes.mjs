@@ -20,7 +20,7 @@ function mainEntryFiles(dist) {
       if (path.startsWith(".")) visit(join(file, "..", path));
     }
   };
-  for (const entry of ["index.js", "load-wasm.web.js"]) visit(join(dist, entry));
+  for (const entry of ["index.js", "runtime/load-wasm.web.js"]) visit(join(dist, entry));
   return [...seen];
 }
 

@@ -9,7 +9,7 @@ import { alternate, middle } from "./measure.mjs";
 import { runScript } from "./script.mjs";
 
 const PAGE = `<!doctype html><title>rqvae</title>
-<script type="importmap">{ "imports": { "rqvae": "/dist/index.js", "#load-wasm": "/dist/load-wasm.web.js" } }</script>`;
+<script type="importmap">{ "imports": { "rqvae": "/dist/index.js", "#load-wasm": "/dist/runtime/load-wasm.web.js" } }</script>`;
 
 /** What the page does, as scripts/first-id.mjs. @type {(model: string) => string} */
 const firstId = (model) => `(async () => {

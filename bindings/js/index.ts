@@ -6,8 +6,6 @@
  * @module rqvae
  */
 
-export { adviseCapacity, assessIds } from "./assess-ids.ts";
-export type { IdDrift } from "./drift.ts";
 export {
   BusyError,
   DisposedError,
@@ -21,24 +19,26 @@ export {
   UnknownPrefixError,
   WasmLoadError,
   WorkerError,
-} from "./errors.ts";
-export type { Collisions, IndexChange } from "./index-contents.ts";
-export type { IndexJson } from "./index-json.ts";
-export type { ItemId } from "./item-id.ts";
-export type { IdModel } from "./item-vectors.ts";
-export { initialize, type WasmSource } from "./native.ts";
-export { type PresetName, presets, type Recipe, type RecipeShape } from "./presets.ts";
+} from "./base/errors.ts";
+export { VERSION } from "./base/version.ts";
+export type { Wording, WordingPart } from "./base/wording.ts";
+export { type CodeTreeNode, type CodeTreeOptions, codeTree } from "./ids/code-tree.ts";
+export type { ItemId } from "./ids/item-id.ts";
+export { type CodeArray, SemanticIds, type SemanticIdsOutput } from "./ids/semantic-ids.ts";
+export type { IdDrift } from "./index/drift.ts";
+export type { Collisions, IndexChange } from "./index/index-contents.ts";
+export type { IndexJson } from "./index/index-json.ts";
+export type { IdModel } from "./index/item-vectors.ts";
+export { type IdPrefix, type IndexOptions, type IndexUpdate, SemanticIdIndex } from "./index/semantic-id-index.ts";
+export { residualKMeans } from "./model/residual-kmeans.ts";
+export { type Optimizer, RQVAE } from "./model/rqvae.ts";
+export { type PresetName, presets, type Recipe, type RecipeShape } from "./options/presets.ts";
+export { type CatalogueShape, suggestConfig } from "./options/suggest-config.ts";
 export type { AssessOptions } from "./report/assess.ts";
+export { adviseCapacity, assessIds } from "./report/assess-ids.ts";
 export type { CapacityAdvice, CapacityOptions } from "./report/capacity.ts";
 export type { LabelOption } from "./report/check.ts";
 export type { IdReport } from "./report/id-report.ts";
-export { type ResidualKMeansOptions, residualKMeans } from "./residual-kmeans.ts";
-export { type Optimizer, RQVAE } from "./rqvae.ts";
-export { type IdPrefix, type IndexOptions, type IndexUpdate, SemanticIdIndex } from "./semantic-id-index.ts";
-export { type CodeArray, SemanticIds } from "./semantic-ids.ts";
-export { type CatalogueShape, suggestConfig } from "./suggest-config.ts";
-export { type CodeTreeNode, type CodeTreeOptions, codeTree } from "./tree.ts";
+export { initialize } from "./runtime/native.ts";
+export type { WasmSource } from "./runtime/platform.ts";
 export type * from "./types.ts";
-export type { Verdict } from "./verdict.ts";
-export { VERSION } from "./version.ts";
-export type { Wording, WordingPart } from "./wording.ts";

@@ -2,7 +2,7 @@
  * `rqvae/inline`: all of `rqvae`, with the WebAssembly inside the JavaScript: nothing is fetched, no bundler has to copy a file
  * (esbuild). A third larger, and one thread only. What `initialize({ wasm })` is given goes before it.
  */
-import { useInlineWasm } from "./native.ts";
+import { useInlineWasm } from "./runtime/platform.ts";
 
 export * from "./index.ts";
 

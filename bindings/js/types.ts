@@ -3,9 +3,7 @@
  * arrays are row-major, row and column numbers are 0-based.
  */
 
-import type { SemanticIds } from "./semantic-ids.ts";
-import type { Verdict } from "./verdict.ts";
-import type { Wording } from "./wording.ts";
+import type { Wording } from "./base/wording.ts";
 
 /** `Float16Array`, in projects whose types have it; engines have it since 2025 (Node 24, Chrome 135, Firefox 129, Safari 18.2). */
 export type HalfArray = typeof globalThis extends { Float16Array: { readonly prototype: infer Half } } ? Half : never;
@@ -487,17 +485,6 @@ export interface TrainHistory {
   steps: number;
 }
 
-/** What `getSemanticIds` returns, for n items, L levels and latent dimension d. */
-export interface SemanticIdsOutput {
-  semIds: SemanticIds;
-  /** n x L x d: the chosen codes' vectors. */
-  embeddings: Float32Array;
-  /** n x L x d: the residual before each level. */
-  residuals: Float32Array;
-  /** n: sum over the levels of codebook and weighted commitment loss. */
-  quantizeLoss: Float32Array;
-}
-
 /**
  * `config.json` of PyTorchModelHubMixin, or the arguments with which LC-Rec was started: what `RQVAE.load` looks at of it. Anything else
  * in it is left out.
@@ -546,4 +533,27 @@ export interface ItemLabels {
   labels?: Record<string, (string | number)[]>;
   /** The items' own IDs, when the labels' source names them: labels are then joined to items by ID, see `joinItems`. */
   itemIds?: string[];
+}
+
+/**
+ * - "better": more exact or more items told apart, and nothing lost.
+ * - "same": no difference that matters.
+ * - "moreDistinct": more items told apart, but less exact; "moreExact" the other way round.
+ * - "worse": something lost, and nothing won.
+ */
+export type Verdict = "better" | "same" | "moreDistinct" | "moreExact" | "worse";
+
+/** What `residualKMeans` is told. */
+export interface ResidualKMeansOptions extends JobOptions {
+  /** Length of an ID. Default: 3. */
+  levels?: number;
+  /** Codes per level: one number, or one a level. Default: 256. */
+  codebookSize?: number | readonly number[];
+  /** Quantise in the first `latentDim` principal directions instead of in all dimensions. Default: `inputDim`. */
+  latentDim?: number;
+  /** Width of the beam search that gives IDs. Default: 1 (greedy). */
+  beam?: number;
+  /** Dimension of the items, needed with a flat array. */
+  inputDim?: number;
+  seed?: number;
 }

@@ -9,7 +9,7 @@ import { hasWebKit, launchWebKit } from "./webkit.mjs";
 const PAGE = `<!doctype html><title>rqvae</title>
 <script type="importmap">{ "imports": {
   "rqvae": "/dist/index.js", "rqvae/worker": "/dist/worker/index.js",
-  "#load-wasm": "/dist/load-wasm.web.js", "#worker-host": "/dist/worker/host.web.js" } }</script>`;
+  "#load-wasm": "/dist/runtime/load-wasm.web.js", "#worker-host": "/dist/worker/host.web.js" } }</script>`;
 
 /** What each page runs: the program on the page itself. */
 const RUN = `(async () => {

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
-import { catalogue } from "../js/catalogue.ts";
+import { catalogue } from "../js/support/catalogue.ts";
 
 /** Rows that the files repeat, and their dimension. */
 export const LARGE_BLOCK = 4096;

@@ -9,7 +9,7 @@ import type { Browser } from "playwright-core";
 import { RQVAE } from "rqvae";
 import { writeNpy } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { catalogue } from "../js/catalogue.ts";
+import { catalogue } from "../js/support/catalogue.ts";
 import { FIREFOX, hasChromium, hasFirefox, launchChromium } from "./browsers.mjs";
 import { Visitor } from "./page-visitor.ts";
 import { ROOT, type Site, serve } from "./server.mjs";

@@ -1,7 +1,7 @@
 /** The demo page gives every item its own ID, title and name, whatever the files are like. */
 import { readIds, readIdsJsonl, readIdTableCsv, readLcRec, readRecBole, writeNpy } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { catalogue } from "../js/catalogue.ts";
+import { catalogue } from "../js/support/catalogue.ts";
 import { hasChromium } from "./browsers.mjs";
 import { startVisit, type Visitor } from "./page-visitor.ts";
 

@@ -7,8 +7,8 @@ import { projectToPlane } from "../../web/src/lab/projection.ts";
 import { evenly, Vectors } from "../../web/src/lab/vectors.ts";
 import { readCodes } from "../../web/src/read-codes.ts";
 import { inSlices, nextTask } from "../../web/src/slices.ts";
-import { catalogue, generator } from "../js/catalogue.ts";
-import { sourceOf } from "../js/embedding-sources.ts";
+import { catalogue, generator } from "../js/support/catalogue.ts";
+import { sourceOf } from "../js/support/embedding-sources.ts";
 
 describe("the projection to the plane", () => {
   it("finds the two widest directions and their shares", () => {

@@ -6,7 +6,7 @@ import type { Browser } from "playwright-core";
 import { type ItemMatrix, RQVAE, suggestConfig } from "rqvae";
 import { readItems, readLabels, writeIdsCsv, writeIdsJsonl, writeLcRec, writeNpy, writeRecBole } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { catalogue } from "../js/catalogue.ts";
+import { catalogue } from "../js/support/catalogue.ts";
 import { hasChromium, launchChromium } from "./browsers.mjs";
 import { Visitor } from "./page-visitor.ts";
 import { ROOT, type Site, serve } from "./server.mjs";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { RQVAE } from "rqvae";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { catalogue, small } from "../js/catalogue.ts";
+import { catalogue, small } from "../js/support/catalogue.ts";
 import { markdownFiles, snippets } from "../package/snippets.ts";
 import { hasChromium, launchChromium } from "./browsers.mjs";
 import { ROOT, serve } from "./server.mjs";

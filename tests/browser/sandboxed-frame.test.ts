@@ -22,7 +22,7 @@ const EMBEDDING = `<!doctype html><iframe sandbox="allow-scripts" src="index.htm
 /** Without a bundler. */
 const PAGE = `<!doctype html><title>rqvae</title><script type="importmap">{ "imports": {
   "rqvae": "/dist/index.js", "rqvae/worker": "/dist/worker/index.js",
-  "#load-wasm": "/dist/load-wasm.web.js", "#worker-host": "/dist/worker/host.web.js" } }</script>
+  "#load-wasm": "/dist/runtime/load-wasm.web.js", "#worker-host": "/dist/worker/host.web.js" } }</script>
   <script type="module">${MAIN}</script>`;
 
 const FROM_ANYWHERE = { "access-control-allow-origin": "*" };

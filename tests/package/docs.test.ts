@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as rqvae from "rqvae";
 import { describe, expect, it } from "vitest";
-import { MODEL_OPTION_NAMES } from "../../bindings/js/model-config.ts";
-import { TRAIN_OPTION_NAMES } from "../../bindings/js/train-config.ts";
+import { MODEL_OPTION_NAMES } from "../../bindings/js/options/model-config.ts";
+import { TRAIN_OPTION_NAMES } from "../../bindings/js/options/train-config.ts";
 import { markdownFiles, snippets } from "./snippets.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

@@ -45,7 +45,7 @@ describe("the packed package", () => {
 
   it("names the versions of what it contains", async () => {
     const script = `import { readFileSync } from "node:fs";
-      import { loadGlue, openDefaultWasm } from "./node_modules/rqvae/dist/load-wasm.node.js";
+      import { loadGlue, openDefaultWasm } from "./node_modules/rqvae/dist/runtime/load-wasm.node.js";
       const wasm = await WebAssembly.compile(await openDefaultWasm(false));
       const instantiateWasm = (imports, receive) => (WebAssembly.instantiate(wasm, imports).then((made) => receive(made, wasm)), {});
       const { eigen, emscripten } = (await (await loadGlue(false))({ instantiateWasm })).buildInfo();

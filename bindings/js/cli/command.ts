@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { nearestName } from "../other-names.ts";
+import { nearestName } from "../options/other-names.ts";
 import { adviseFlag } from "./words.ts";
 
 /** One option of a command, as it is parsed and as the help shows it. */

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { itemIdColumn } from "../formats/ids/recbole.ts";
 import {
   ID_FORMATS,
   type IdTableSource,
@@ -9,9 +10,8 @@ import {
   readAtomicFile,
   writePlainModel,
 } from "../formats/index.ts";
-import { itemIdColumn } from "../formats/recbole.ts";
-import { RQVAE } from "../rqvae.ts";
-import { SemanticIds } from "../semantic-ids.ts";
+import { SemanticIds } from "../ids/semantic-ids.ts";
+import { RQVAE } from "../model/rqvae.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, nameFile, nameOfOutput, naming, readBytes, readIdFile, writeWhole } from "./files.ts";

@@ -1,7 +1,7 @@
 import { ID_FORMATS, writeIdShard } from "../formats/index.ts";
-import { labelsOf } from "../formats/labels.ts";
-import { RQVAE } from "../index.ts";
-import { inWhole } from "../items.ts";
+import { inWhole } from "../items/items.ts";
+import { labelsOf } from "../items/labels.ts";
+import { RQVAE } from "../model/rqvae.ts";
 import type { JobOptions } from "../types.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";

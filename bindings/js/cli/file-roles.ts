@@ -1,7 +1,7 @@
 /** Looks at what the files of a command are before it reads them: two that were swapped are told apart from one that is wrong. */
 
 import { open } from "node:fs/promises";
-import { sniff } from "../formats/bytes.ts";
+import { sniff } from "../formats/io/bytes.ts";
 import { UsageError } from "./command.ts";
 import { FileError } from "./files.ts";
 

@@ -13,9 +13,9 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { RQVAEError } from "../errors.ts";
-import { fileReasons } from "../formats/byte-source.ts";
-import { checkedItemIds } from "../formats/id-table.ts";
+import { RQVAEError } from "../base/errors.ts";
+import { counted } from "../base/words.ts";
+import { checkedItemIds } from "../formats/ids/id-table.ts";
 import {
   describeColumns,
   type JoinSource,
@@ -29,9 +29,9 @@ import {
   readItemsAsync,
   readLabels,
 } from "../formats/index.ts";
-import { firstFew } from "../formats/join.ts";
+import { fileReasons } from "../formats/io/byte-source.ts";
+import { firstFew } from "../items/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
-import { counted } from "../wording.ts";
 import { Interrupted } from "./interrupt.ts";
 import { sweepTemporaries, temporaryFor } from "./temporaries.ts";
 import { shellWord } from "./text.ts";

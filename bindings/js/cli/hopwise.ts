@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { checkedItemIds } from "../formats/id-table.ts";
+import { checkedItemIds } from "../formats/ids/id-table.ts";
+import { itemIdColumn } from "../formats/ids/recbole.ts";
 import { type AtomicFile, hopwiseChunks, joinItems, mergeRecBoleChunks, readAtomicFile } from "../formats/index.ts";
-import { itemIdColumn } from "../formats/recbole.ts";
-import { RQVAE } from "../rqvae.ts";
+import { RQVAE } from "../model/rqvae.ts";
 import type { ItemMatrix, TrainHistory } from "../types.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";

@@ -1,6 +1,6 @@
 /** Items a few thousand at a time, from memory or from their file. */
 
-import { isSource } from "../embedding-source.ts";
+import { isSource } from "../items/embedding-source.ts";
 import type { ItemMatrix } from "../types.ts";
 import type { CatalogueItems } from "./files.ts";
 

@@ -1,5 +1,6 @@
-import { type ResidualKMeansOptions, residualKMeans } from "../residual-kmeans.ts";
-import type { RQVAE } from "../rqvae.ts";
+import { residualKMeans } from "../model/residual-kmeans.ts";
+import type { RQVAE } from "../model/rqvae.ts";
+import type { ResidualKMeansOptions } from "../types.ts";
 import { type Command, type Given, wholeNumber } from "./command.ts";
 import { nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";

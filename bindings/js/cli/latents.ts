@@ -1,7 +1,7 @@
 /** Latents of items into a file, a block at a time: `rqvae encode --latents`. */
 
 import { VECTOR_FORMATS, type VectorFormat, vectorChunks } from "../formats/index.ts";
-import type { RQVAE } from "../rqvae.ts";
+import type { RQVAE } from "../model/rqvae.ts";
 import type { JobProgress } from "../types.ts";
 import { type Option, UsageError } from "./command.ts";
 import { type CatalogueItems, writeWhole } from "./files.ts";

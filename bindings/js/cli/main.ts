@@ -1,7 +1,7 @@
 #!/usr/bin/env node
+import { VERSION } from "../base/version.ts";
 /** The command line: `rqvae train`, `rqvae encode` and the others. */
-import { useHints } from "../hints.ts";
-import { VERSION } from "../version.ts";
+import { useHints } from "../options/hints.ts";
 import { type Command, helpOf, parseCommandLine, suggest, UsageError } from "./command.ts";
 import { convert } from "./convert.ts";
 import { embed } from "./embed.ts";

@@ -1,6 +1,6 @@
 import { ID_FORMATS, type IdShard, mergeIdShards, mergeShardItemIds, readIdShard } from "../formats/index.ts";
-import { SemanticIdIndex } from "../semantic-id-index.ts";
-import { SemanticIds } from "../semantic-ids.ts";
+import { SemanticIds } from "../ids/semantic-ids.ts";
+import { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, naming, readBytes, readItemIds, readTitles, STDOUT } from "./files.ts";
 import { generalOptions, idFormatOf, labelsOption, writeIds } from "./outputs.ts";

@@ -1,11 +1,11 @@
 /** The library's options on the command line: those with a name of their own there, and all of them by `--set`. */
 
-import { InvalidInputError, RQVAEError } from "../errors.ts";
-import { MODEL_OPTION_NAMES } from "../model-config.ts";
-import { checkOptionNames } from "../option-reader.ts";
-import { TRAIN_OPTION_NAMES } from "../train-config.ts";
+import { InvalidInputError, RQVAEError } from "../base/errors.ts";
+import { checkOptionNames } from "../base/option-reader.ts";
+import type { Wording } from "../base/wording.ts";
+import { MODEL_OPTION_NAMES } from "../options/model-config.ts";
+import { TRAIN_OPTION_NAMES } from "../options/train-config.ts";
 import type { ModelOptions, TrainOptions } from "../types.ts";
-import type { Wording } from "../wording.ts";
 import { type Given, number, oneOf, UsageError, wholeNumber, wholeNumbers } from "./command.ts";
 import { FileError } from "./files.ts";
 import { allowSetting, FLAGS, inCliWords, messageOf } from "./words.ts";

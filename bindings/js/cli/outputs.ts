@@ -2,8 +2,8 @@
 
 import { extname } from "node:path";
 import { type IdExtras, type IdFormat, type IdTableSource, idChunks } from "../formats/index.ts";
-import type { RQVAE } from "../rqvae.ts";
-import type { SemanticIds } from "../semantic-ids.ts";
+import type { SemanticIds } from "../ids/semantic-ids.ts";
+import type { RQVAE } from "../model/rqvae.ts";
 import type { ItemLabels } from "../types.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";

@@ -1,12 +1,12 @@
 import { basename } from "node:path";
-import { adviseCapacity } from "../assess-ids.ts";
-import { InvalidInputError } from "../errors.ts";
+import { InvalidInputError } from "../base/errors.ts";
 import { type JoinSource, joinItems, type ReadIds } from "../formats/index.ts";
+import { SemanticIds } from "../ids/semantic-ids.ts";
+import { RQVAE } from "../model/rqvae.ts";
 import { assessIds } from "../report/assess.ts";
+import { adviseCapacity } from "../report/assess-ids.ts";
 import { reportHtml } from "../report/html.ts";
 import type { IdReport } from "../report/id-report.ts";
-import { RQVAE } from "../rqvae.ts";
-import { SemanticIds } from "../semantic-ids.ts";
 import { type Command, type Given, text, UsageError, wholeNumber } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import {

@@ -1,7 +1,7 @@
 /** A stretch of the items: `--rows a:b` and `--shard i/n`. */
 
-import { isSource } from "../embedding-source.ts";
-import { thereAre } from "../wording.ts";
+import { thereAre } from "../base/words.ts";
+import { isSource } from "../items/embedding-source.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
 import type { CatalogueItems } from "./files.ts";
 import { plural } from "./text.ts";

@@ -1,6 +1,6 @@
-import { assessIds } from "../assess-ids.ts";
-import { levelLetter, type SemanticIds, sortedRows } from "../semantic-ids.ts";
-import { type CodeTreeNode, codeTree } from "../tree.ts";
+import { type CodeTreeNode, codeTree } from "../ids/code-tree.ts";
+import { levelLetter, type SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
+import { assessIds } from "../report/assess-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import {
   bar,

@@ -1,10 +1,10 @@
 /** A table of products, as text: csv, tsv, an .item file, JSON or JSON lines. */
 
 import { extname } from "node:path";
-import { decodeText, decodeWholeText } from "../formats/bytes.ts";
-import { parseCsv } from "../formats/csv-parser.ts";
-import { readTextCell } from "../formats/csv-text.ts";
 import { readAtomicFile } from "../formats/index.ts";
+import { decodeText, decodeWholeText } from "../formats/io/bytes.ts";
+import { parseCsv } from "../formats/text/csv-parser.ts";
+import { readTextCell } from "../formats/text/csv-text.ts";
 import { FileError, naming } from "./files.ts";
 import { plural } from "./text.ts";
 

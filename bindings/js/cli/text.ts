@@ -1,6 +1,6 @@
 /** Words, numbers and colours for a terminal. */
 
-import { counted } from "../wording.ts";
+import { counted } from "../base/words.ts";
 
 type Paint = (text: string) => string;
 

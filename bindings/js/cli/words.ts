@@ -1,8 +1,8 @@
 /** The library's messages in the words of the command line, made from their parts. */
 
-import { RQVAEError } from "../errors.ts";
-import { explainName, nearestName, optionNamed } from "../other-names.ts";
-import { toText, type Wording, type WordingPart } from "../wording.ts";
+import { RQVAEError } from "../base/errors.ts";
+import { toText, type Wording, type WordingPart } from "../base/wording.ts";
+import { explainName, nearestName, optionNamed } from "../options/other-names.ts";
 
 /** Options of the library that have an option of the command line. */
 export const FLAGS: Readonly<Record<string, string>> = {

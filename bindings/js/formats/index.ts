@@ -5,11 +5,19 @@
  * @module rqvae/formats
  */
 
-export { readAddedTokens, writeAddedTokens } from "./added-tokens.ts";
-export type { FileSource } from "./byte-source.ts";
-export { type ColumnOptions, describeColumns, type TableColumns } from "./columns.ts";
-export { type CsvItems, type CsvOptions, readCsv } from "./csv.ts";
-export { type ReadItems, readItems } from "./detect.ts";
+export { type ColumnOptions, describeColumns, type TableColumns } from "../items/columns.ts";
+export { type ItemJoin, type JoinSource, joinItems } from "../items/join.ts";
+export { checkLabels, joinLabels } from "../items/labels.ts";
+export { type PlainModel, type PlainModelOptions, writePlainModel } from "../model/plain-model.ts";
+export { type IdsNpyType, readIdsNpy, readNpy, writeIdsNpy, writeNpy } from "./arrays/npy.ts";
+export {
+  VECTOR_FORMATS,
+  type VectorBlocks,
+  type VectorExtras,
+  type VectorFormat,
+  vectorChunks,
+} from "./arrays/vectors.ts";
+export { readAddedTokens, writeAddedTokens } from "./ids/added-tokens.ts";
 export {
   ID_FORMATS,
   type IdExtras,
@@ -18,30 +26,16 @@ export {
   type ReadIds,
   type ReadIdsOptions,
   readIds,
-} from "./detect-ids.ts";
-export { type CodeVectors, type HopwiseTable, hopwiseChunks, readHopwise, writeHopwise } from "./hopwise.ts";
-export { type IdShard, mergeIdShards, mergeShardItemIds, readIdShard, writeIdShard } from "./id-shard.ts";
-export type { IdTable, IdTableOptions, IdTableSource } from "./id-table.ts";
-export { idTrieChunks, readIdTrie, writeIdTrie } from "./id-trie.ts";
-export { type IdsCsvOptions, idsCsvChunks, readIdsCsv, readIdTableCsv, writeIdsCsv } from "./ids.ts";
-export { idsJsonlChunks, readIdsJsonl, writeIdsJsonl } from "./ids-jsonl.ts";
-export { idsParquetChunks } from "./ids-parquet.ts";
-export { ITEM_FORMATS, type ItemFileOptions, type ItemFormat } from "./item-file.ts";
-export { type ItemJoin, type JoinSource, joinItems } from "./join.ts";
-export { type JsonItems, type JsonOptions, readJson } from "./json.ts";
-export { checkLabels, joinLabels } from "./labels.ts";
-export { type LcRecOptions, lcRecChunks, readLcRec, writeLcRec } from "./lcrec.ts";
-export { type IdsNpyType, readIdsNpy, readNpy, writeIdsNpy, writeNpy } from "./npy.ts";
-export {
-  type EmbeddingDescription,
-  type OpenEmbeddingsOptions,
-  type OpenedEmbeddings,
-  openEmbeddings,
-} from "./open-embeddings.ts";
-export { type PlainModel, type PlainModelOptions, writePlainModel } from "./plain-model.ts";
-export { readIdsAsync } from "./read-ids.ts";
-export { type ReadItemsOptions, type ReadItemsResult, readItemsAsync } from "./read-items.ts";
-export { readLabels } from "./read-labels.ts";
+} from "./ids/detect-ids.ts";
+export { type CodeVectors, type HopwiseTable, hopwiseChunks, readHopwise, writeHopwise } from "./ids/hopwise.ts";
+export { type IdShard, mergeIdShards, mergeShardItemIds, readIdShard, writeIdShard } from "./ids/id-shard.ts";
+export type { IdTable, IdTableOptions, IdTableSource } from "./ids/id-table.ts";
+export { idTrieChunks, readIdTrie, writeIdTrie } from "./ids/id-trie.ts";
+export { type IdsCsvOptions, idsCsvChunks, readIdsCsv, readIdTableCsv, writeIdsCsv } from "./ids/ids.ts";
+export { idsJsonlChunks, readIdsJsonl, writeIdsJsonl } from "./ids/ids-jsonl.ts";
+export { idsParquetChunks } from "./ids/ids-parquet.ts";
+export { type LcRecOptions, lcRecChunks, readLcRec, writeLcRec } from "./ids/lcrec.ts";
+export { readIdsAsync } from "./ids/read-ids.ts";
 export {
   type AtomicFile,
   mergeRecBoleChunks,
@@ -50,7 +44,20 @@ export {
   readRecBole,
   recBoleChunks,
   writeRecBole,
-} from "./recbole.ts";
-export type { SkippedRows } from "./row-collector.ts";
-export { type EmbeddingBatch, type StreamEmbeddingsOptions, streamEmbeddings } from "./stream-embeddings.ts";
-export { VECTOR_FORMATS, type VectorBlocks, type VectorExtras, type VectorFormat, vectorChunks } from "./vectors.ts";
+} from "./ids/recbole.ts";
+export type { FileSource } from "./io/byte-source.ts";
+export { ITEM_FORMATS, type ItemFileOptions, type ItemFormat } from "./io/opened-file.ts";
+export type { SkippedRows } from "./io/row-collector.ts";
+export { type ReadItems, readItems } from "./items/detect.ts";
+export {
+  type EmbeddingDescription,
+  type OpenEmbeddingsOptions,
+  type OpenedEmbeddings,
+  openEmbeddings,
+} from "./items/open-embeddings.ts";
+export { type ReadItemsOptions, type ReadItemsResult, readItemsAsync } from "./items/read-items.ts";
+export { readLabels } from "./items/read-labels.ts";
+export { type EmbeddingBatch, type StreamEmbeddingsOptions, streamEmbeddings } from "./items/stream-embeddings.ts";
+export { type CsvItems, readCsv } from "./text/csv.ts";
+export type { CsvOptions } from "./text/csv-layout.ts";
+export { type JsonItems, type JsonOptions, readJson } from "./text/json.ts";

@@ -1,24 +1,26 @@
-import { endOf } from "../behind-proxy.ts";
-import { isSource } from "../embedding-source.ts";
-import { InvalidInputError } from "../errors.ts";
-import { type ItemProfile, ItemProfiler } from "../item-profile.ts";
-import { drive, nextTurn, Stop } from "../jobs.ts";
-import { writeModelFile } from "../model-file.ts";
-import { native } from "../native.ts";
-import { checkOptionNames, checkSignal, OptionReader } from "../option-reader.ts";
-import { readModelFile } from "../read-model-file.ts";
-import { residualKMeans } from "../residual-kmeans.ts";
-import { hashOf, RQVAE } from "../rqvae.ts";
-import { SemanticIds, sortedRows } from "../semantic-ids.ts";
-import { checkColumnNames, useHints } from "../train-config.ts";
+import { endOf } from "../base/behind-proxy.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { checkOptionNames, checkSignal, OptionReader } from "../base/option-reader.ts";
+import { SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
+import { isSource } from "../items/embedding-source.ts";
+import { type ItemProfile, ItemProfiler } from "../items/item-profile.ts";
+import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
+import { nearestNeighbours, squaredErrors } from "../items/measures.ts";
+import { mix, sampleRows } from "../items/sample.ts";
+import type { VectorClasses } from "../items/vector-classes.ts";
+import { residualKMeans } from "../model/residual-kmeans.ts";
+import { RQVAE } from "../model/rqvae.ts";
+import { writeModelFile } from "../model-file/model-file.ts";
+import { readModelFile } from "../model-file/read-model-file.ts";
+import { checkColumnNames, useHints } from "../options/train-config.ts";
+import { hashOf } from "../runtime/hash.ts";
+import { drive, nextTurn, Stop } from "../runtime/jobs.ts";
+import { native } from "../runtime/native.ts";
 import type { EmbeddingSource, ItemLabels, Items } from "../types.ts";
 import { type LabelOption, readLabelOption, requireIds, requireOwnIds } from "./check.ts";
+import type { NeighbourReport, ReconstructionReport } from "./figures.ts";
 import { assessLevel, commonPrefix, countGroups, labelAgreement } from "./groups.ts";
-import { type IdFigures, IdReport, type NeighbourReport, type ReconstructionReport } from "./id-report.ts";
-import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "./item-rows.ts";
-import { nearestNeighbours, squaredErrors } from "./measures.ts";
-import { mix, sampleRows } from "./sample.ts";
-import type { VectorClasses } from "./vector-classes.ts";
+import { type IdFigures, IdReport } from "./id-report.ts";
 
 /** What `assessIds` goes by beside the IDs. */
 export interface AssessOptions {

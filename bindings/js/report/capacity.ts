@@ -1,5 +1,6 @@
-import { MAX_SIZE, OptionReader } from "../option-reader.ts";
-import { codesMake, counted, percent, shapeOf, thousands } from "./words.ts";
+import { MAX_SIZE, OptionReader } from "../base/option-reader.ts";
+import { counted, percent, thousands } from "../base/words.ts";
+import { codesMake, shapeOf } from "../ids/code-words.ts";
 
 /** The IDs that are thought of. */
 export interface CapacityOptions {

@@ -1,11 +1,11 @@
 /** What assessing and explaining ask of their arguments. */
 
-import { requireAttached } from "../attached.ts";
-import { InvalidInputError } from "../errors.ts";
-import { checkLabels } from "../formats/labels.ts";
-import { show } from "../option-reader.ts";
-import { RQVAE } from "../rqvae.ts";
-import type { SemanticIds } from "../semantic-ids.ts";
+import { requireAttached } from "../base/attached.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { show } from "../base/option-reader.ts";
+import type { SemanticIds } from "../ids/semantic-ids.ts";
+import { checkLabels } from "../items/labels.ts";
+import { RQVAE } from "../model/rqvae.ts";
 import type { ItemLabels } from "../types.ts";
 
 /** Titles and labels, or labels alone. */

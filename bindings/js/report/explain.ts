@@ -1,17 +1,18 @@
-import { endOf, worksBehindProxy } from "../behind-proxy.ts";
-import { isSource } from "../embedding-source.ts";
-import { InvalidInputError } from "../errors.ts";
-import { named } from "../item-vectors.ts";
-import { Stop } from "../jobs.ts";
-import { OptionReader, show } from "../option-reader.ts";
-import type { RQVAE } from "../rqvae.ts";
-import { levelLetter, type SemanticIds } from "../semantic-ids.ts";
+import { endOf, worksBehindProxy } from "../base/behind-proxy.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { OptionReader, show } from "../base/option-reader.ts";
+import { counted, percent, short, thousands } from "../base/words.ts";
+import { tokens } from "../ids/code-words.ts";
+import { levelLetter, type SemanticIds } from "../ids/semantic-ids.ts";
+import { named } from "../index/item-vectors.ts";
+import { isSource } from "../items/embedding-source.ts";
+import { type HeldRows, type ItemRows, type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
+import { sampleRows } from "../items/sample.ts";
+import type { RQVAE } from "../model/rqvae.ts";
+import { Stop } from "../runtime/jobs.ts";
 import type { EmbeddingSource, ItemLabels, Items } from "../types.ts";
 import { type LabelOption, readLabelOption, requireIds, requireModel, requireOwnIds } from "./check.ts";
 import { commonPrefix, countCodes } from "./groups.ts";
-import { type HeldRows, type ItemRows, type Matrix, readItemRows, readSourceRows } from "./item-rows.ts";
-import { sampleRows } from "./sample.ts";
-import { counted, percent, short, thousands, tokens } from "./words.ts";
 
 /** What `explainIds` goes by beside model and items. */
 export interface ExplainOptions {

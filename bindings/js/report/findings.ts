@@ -1,10 +1,12 @@
 /** What the figures of a report mean: what is fine and what to do. */
 
-import { aboutConstant, aboutDominant, dominance } from "../item-profile.ts";
-import { judge, type Verdict } from "../verdict.ts";
-import { option, type Wording, worded } from "../wording.ts";
-import type { IdReport, LevelReport } from "./id-report.ts";
-import { codesMake, counted, percent, thousands } from "./words.ts";
+import { option, type Wording, worded } from "../base/wording.ts";
+import { counted, percent, thousands } from "../base/words.ts";
+import { codesMake } from "../ids/code-words.ts";
+import { aboutConstant, aboutDominant, dominance } from "../items/item-profile.ts";
+import { judge } from "../model/verdict.ts";
+import type { Verdict } from "../types.ts";
+import type { LevelReport, ReportFigures } from "./figures.ts";
 
 /** One thing worth knowing. */
 export interface Finding {
@@ -28,7 +30,7 @@ const FEW_DISTINCT = 0.9;
 const WORTH_SHARING = 2;
 
 /** Everything worth saying about a report, the most important first. */
-export function findingsOf(report: IdReport): WordedFinding[] {
+export function findingsOf(report: ReportFigures): WordedFinding[] {
   // Where all items are the same there is nothing to tell apart: what follows would be about the data's fault, as if it were the model's.
   const { items, duplicates } = report;
   if (items > 1 && duplicates?.distinctVectors === 1) {
@@ -44,7 +46,7 @@ export function findingsOf(report: IdReport): WordedFinding[] {
 }
 
 /** What is wrong with the items, whatever their IDs are. */
-function aboutItems({ dominantColumn }: IdReport): WordedFinding[] {
+function aboutItems({ dominantColumn }: ReportFigures): WordedFinding[] {
   if (!dominantColumn) return [];
   const { column, name, isScaled } = dominantColumn;
   const names: string[] = [];
@@ -71,7 +73,7 @@ const CAPACITY = { api: "adviseCapacity", cli: "rqvae report --capacity" };
 const KMEANS = { api: "residualKMeans", cli: "rqvae kmeans" };
 const FIT = { api: "RQVAE.fit", cli: "rqvae train" };
 
-function aboutCollisions(report: IdReport): WordedFinding[] {
+function aboutCollisions(report: ReportFigures): WordedFinding[] {
   const { items, itemsSharing, duplicates, perLevel } = report;
   if (itemsSharing === 0) return items > 1 ? [{ kind: "good", text: ["every ID leads to exactly one item."] }] : [];
   const colliding = duplicates?.itemsColliding ?? itemsSharing;
@@ -114,7 +116,7 @@ function aboutCollisions(report: IdReport): WordedFinding[] {
   return findings;
 }
 
-function aboutLevels({ perLevel, perDepth, items, duplicates, mostCodes }: IdReport): WordedFinding[] {
+function aboutLevels({ perLevel, perDepth, items, duplicates, mostCodes }: ReportFigures): WordedFinding[] {
   return perLevel.flatMap((level, l): WordedFinding[] => {
     const { usedCodes, codebookSize, perplexity } = level;
     if (codebookSize === 1 || items === 1 || duplicates?.distinctVectors === 1) return [];
@@ -135,7 +137,7 @@ function aboutLevels({ perLevel, perDepth, items, duplicates, mostCodes }: IdRep
   });
 }
 
-function aboutMeaning({ neighbours, perDepth, reconstruction, dominantColumn }: IdReport): WordedFinding[] {
+function aboutMeaning({ neighbours, perDepth, reconstruction, dominantColumn }: ReportFigures): WordedFinding[] {
   const findings: WordedFinding[] = [];
   const chance = perDepth[0]!.chanceOfSharing;
   const share = neighbours?.sharing[0];
@@ -162,7 +164,7 @@ function aboutMeaning({ neighbours, perDepth, reconstruction, dominantColumn }: 
   return findings;
 }
 
-function aboutBaseline(report: IdReport): WordedFinding[] {
+function aboutBaseline(report: ReportFigures): WordedFinding[] {
   const kmeans = report.baselines?.residualKMeans;
   if (!kmeans) return [];
   const [own, its] = [report.reconstruction?.explainedVariance, kmeans.reconstruction?.explainedVariance];
@@ -194,6 +196,6 @@ export function isStarved({ perplexity, codebookSize }: LevelReport, mostCodes: 
 }
 
 /** Distinct IDs / distinct vectors. */
-export function distinctAmongDistinct({ distinctIds, duplicates }: IdReport): number | undefined {
+export function distinctAmongDistinct({ distinctIds, duplicates }: ReportFigures): number | undefined {
   return duplicates && distinctIds / duplicates.distinctVectors;
 }

@@ -1,8 +1,8 @@
 /** How the items of a catalogue fall into groups by the first codes of their IDs. */
 
-import type { SemanticIds } from "../semantic-ids.ts";
-import type { DepthReport, GroupSize, LabelAgreement, LevelReport } from "./id-report.ts";
-import { exp, ln } from "./logarithm.ts";
+import { exp, ln } from "../base/logarithm.ts";
+import type { SemanticIds } from "../ids/semantic-ids.ts";
+import type { DepthReport, GroupSize, LabelAgreement, LevelReport } from "./figures.ts";
 
 /** The counts over all groups. */
 export interface GroupCounts {

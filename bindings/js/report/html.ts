@@ -1,8 +1,10 @@
-import { InvalidInputError } from "../errors.ts";
-import { checkLabels } from "../formats/labels.ts";
-import { OptionReader, show } from "../option-reader.ts";
-import { levelLetter, type SemanticIds } from "../semantic-ids.ts";
-import { type CodeTreeNode, codeTree } from "../tree.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { OptionReader, show } from "../base/option-reader.ts";
+import { counted, percent, short, thousands } from "../base/words.ts";
+import { type CodeTreeNode, codeTree } from "../ids/code-tree.ts";
+import { shapeOf } from "../ids/code-words.ts";
+import { levelLetter, type SemanticIds } from "../ids/semantic-ids.ts";
+import { checkLabels } from "../items/labels.ts";
 import type { ItemLabels } from "../types.ts";
 import { countCodes } from "./groups.ts";
 import { STYLE, STYLE_HASH } from "./html-style.ts";
@@ -14,7 +16,6 @@ import {
   type IdReport,
   prefixName,
 } from "./id-report.ts";
-import { counted, percent, shapeOf, short, thousands } from "./words.ts";
 
 /** What the page shows beside the report. */
 export interface HtmlOptions {

@@ -4,9 +4,12 @@
  * @module rqvae/report
  */
 
-export { adviseCapacity, assessIds } from "../assess-ids.ts";
-export { type DominantColumn, type ItemProfile, ItemProfiler } from "../item-profile.ts";
+export { type DominantColumn, type ItemProfile, ItemProfiler } from "../items/item-profile.ts";
+export type { Matrix } from "../items/item-rows.ts";
+export { countDistinctRows, explainedVariance, nearestNeighbours } from "../items/measures.ts";
+export { VectorClasses } from "../items/vector-classes.ts";
 export type { AssessOptions } from "./assess.ts";
+export { adviseCapacity, assessIds } from "./assess-ids.ts";
 export type { CapacityAdvice, CapacityOptions, ExpectedCollisions } from "./capacity.ts";
 export {
   type Collision,
@@ -19,19 +22,16 @@ export {
   type NearItem,
   SourceExplainer,
 } from "./explain.ts";
-export type { Finding } from "./findings.ts";
-export { type HtmlOptions, reportHtml } from "./html.ts";
 export type {
   DepthReport,
   DominantColumnReport,
   DuplicateReport,
   GroupSize,
-  IdReport,
   LabelAgreement,
   LevelReport,
   NeighbourReport,
   ReconstructionReport,
-} from "./id-report.ts";
-export type { Matrix } from "./item-rows.ts";
-export { countDistinctRows, explainedVariance, nearestNeighbours } from "./measures.ts";
-export { VectorClasses } from "./vector-classes.ts";
+} from "./figures.ts";
+export type { Finding } from "./findings.ts";
+export { type HtmlOptions, reportHtml } from "./html.ts";
+export type { IdReport } from "./id-report.ts";

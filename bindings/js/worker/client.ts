@@ -1,21 +1,22 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { startWorker } from "#worker-host";
-import { checkArray, viewBytes } from "../attached.ts";
-import { originalOf, worksBehindProxy } from "../behind-proxy.ts";
-import { readInTurn } from "../embedding-source.ts";
-import { encodeBatches } from "../encode-stream.ts";
-import { Disposal } from "../ending.ts";
-import { InvalidInputError, makeError, WorkerError } from "../errors.ts";
-import { inWhole } from "../items.ts";
-import { tellLateError } from "../jobs.ts";
-import type { WasmSource } from "../native.ts";
-import { checkOptionNames, OptionReader } from "../option-reader.ts";
-import { reasonOf } from "../reason.ts";
-import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
-import { SemanticIds } from "../semantic-ids.ts";
-import { readSource } from "../source.ts";
-import { checkCheckpointOptions } from "../train-config.ts";
+import { checkArray, viewBytes } from "../base/attached.ts";
+import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
+import { Disposal } from "../base/ending.ts";
+import { InvalidInputError, makeError, WorkerError } from "../base/errors.ts";
+import { checkOptionNames, OptionReader } from "../base/option-reader.ts";
+import { reasonOf } from "../base/reason.ts";
+import { requireReadable } from "../base/web-objects.ts";
+import type { SemanticIdsOutput } from "../ids/semantic-ids.ts";
+import { SemanticIds } from "../ids/semantic-ids.ts";
+import { readInTurn } from "../items/embedding-source.ts";
+import { inWhole } from "../items/items.ts";
+import { encodeBatches } from "../model/encode-stream.ts";
+import { readSource } from "../model-file/source.ts";
+import { checkCheckpointOptions } from "../options/train-config.ts";
+import { tellLateError } from "../runtime/jobs.ts";
+import type { WasmSource } from "../runtime/platform.ts";
 import type {
   EmbeddingSource,
   HubConfig,
@@ -28,13 +29,12 @@ import type {
   ModelOptions,
   ModelSource,
   OptimizerOptions,
-  SemanticIdsOutput,
+  ResidualKMeansOptions,
   StreamOptions,
   TrainHistory,
   TrainOptions,
   TrainProgress,
 } from "../types.ts";
-import { requireReadable } from "../web-objects.ts";
 import type { WorkerPort } from "./host.types.ts";
 import { failLong, type LongCall, longCall, type Watch } from "./long-call.ts";
 import { plain } from "./plain.ts";
@@ -591,7 +591,7 @@ async function wireWasm(wasm: WasmSource): Promise<WireWasm> {
   if (kind === "URL" || kind === "Response") requireReadable(wasm as URL, "wasm");
   checkArray(wasm, "wasm");
   if (kind === "URL") return { kind: "url", href: (wasm as URL).href };
-  if (kind === "Response") return { kind: "given", source: await (await import("../load.ts")).compile(wasm) };
+  if (kind === "Response") return { kind: "given", source: await (await import("../runtime/load.ts")).compile(wasm) };
   const isBytes = ArrayBuffer.isView(wasm) || kind === "ArrayBuffer";
   return { kind: "given", source: isBytes ? viewBytes(wasm as Uint8Array, "wasm").slice() : (wasm as ArrayBuffer) };
 }

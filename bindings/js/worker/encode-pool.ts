@@ -1,13 +1,13 @@
 import { availableCores } from "#worker-host";
-import { worksBehindProxy } from "../behind-proxy.ts";
-import { isSource, SourceReader } from "../embedding-source.ts";
-import { WorkerError } from "../errors.ts";
-import { type ItemRows, inWhole, openItems } from "../items.ts";
-import { Stop } from "../jobs.ts";
-import type { WasmSource } from "../native.ts";
-import { OptionReader, validateJobOptions } from "../option-reader.ts";
-import { SemanticIds } from "../semantic-ids.ts";
-import { readSource } from "../source.ts";
+import { worksBehindProxy } from "../base/behind-proxy.ts";
+import { WorkerError } from "../base/errors.ts";
+import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
+import { SemanticIds } from "../ids/semantic-ids.ts";
+import { isSource, SourceReader } from "../items/embedding-source.ts";
+import { type ItemRows, inWhole, openItems } from "../items/items.ts";
+import { readSource } from "../model-file/source.ts";
+import { Stop } from "../runtime/jobs.ts";
+import type { WasmSource } from "../runtime/platform.ts";
 import type { EmbeddingSource, Items, JobOptions, JobProgress, ModelConfig, ModelSource } from "../types.ts";
 import { RQVAEWorker, type WorkerStart } from "./client.ts";
 import { failLong, type LongCall, longCall, type Watch } from "./long-call.ts";
@@ -84,7 +84,7 @@ export class EncodePool {
     const bytes = new Uint8Array(file);
     // A response can be read only once.
     if (Object.prototype.toString.call(wasm) === "[object Response]")
-      wasm = await (await import("../load.ts")).compile(wasm as Response);
+      wasm = await (await import("../runtime/load.ts")).compile(wasm as Response);
     const start: WorkerStart = { threads: 1, ...(wasm === undefined ? {} : { wasm }) };
     const startOne = () => RQVAEWorker.load(bytes, config ? { config } : {}, start);
     const started = await Promise.allSettled(Array.from({ length: count }, startOne));

@@ -1,6 +1,6 @@
 /** The script of a Web Worker: `new Worker(new URL("./entry.web.js", import.meta.url), { type: "module" })`. */
-import * as platform from "../load-wasm.web.ts";
-import { usePlatform } from "../native.ts";
+import * as platform from "../runtime/load-wasm.web.ts";
+import { usePlatform } from "../runtime/platform.ts";
 import { serve } from "./serve.ts";
 
 usePlatform(platform);

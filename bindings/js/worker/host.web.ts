@@ -1,4 +1,4 @@
-import { startModule } from "../start-module.web.ts";
+import { startModule } from "../runtime/start-module.web.ts";
 import type { WorkerPort } from "./host.types.ts";
 
 export const availableCores = () => navigator.hardwareConcurrency ?? 1;

@@ -1,4 +1,4 @@
-import { checkArray } from "../attached.ts";
+import { checkArray } from "../base/attached.ts";
 
 /**
  * A copy of plain data, through and through: no message can carry a Proxy, and those that Vue, MobX or Immer make of an object of options

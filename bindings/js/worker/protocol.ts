@@ -20,9 +20,8 @@
  * both directions.
  */
 
-import { requireAttached } from "../attached.ts";
-import type { ResidualKMeansOptions } from "../residual-kmeans.ts";
-import { type CodeArray, SemanticIds } from "../semantic-ids.ts";
+import { requireAttached } from "../base/attached.ts";
+import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import type {
   HubConfig,
   Items,
@@ -32,6 +31,7 @@ import type {
   ModelConfig,
   ModelOptions,
   OptimizerOptions,
+  ResidualKMeansOptions,
   TrainHistory,
   TrainOptions,
   TrainProgress,

@@ -1,11 +1,11 @@
 /** Items on their way to a worker: copies, unless the caller gives them away. */
 
-import { checkArray, requireAttached } from "../attached.ts";
-import { isSource } from "../embedding-source.ts";
-import { InvalidInputError } from "../errors.ts";
-import { adviseItems } from "../item-forms.ts";
-import { isFloats } from "../items.ts";
-import { show } from "../option-reader.ts";
+import { checkArray, requireAttached } from "../base/attached.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { show } from "../base/option-reader.ts";
+import { isSource } from "../items/embedding-source.ts";
+import { isFloats } from "../items/items.ts";
+import { adviseItems } from "../options/item-forms.ts";
 import type { EmbeddingSource, FloatArray, ItemMatrix, Items } from "../types.ts";
 import { plain } from "./plain.ts";
 

@@ -1,7 +1,7 @@
-import { DisposedError } from "../errors.ts";
-import { initialize } from "../native.ts";
-import { residualKMeans } from "../residual-kmeans.ts";
-import { type Optimizer, RQVAE } from "../rqvae.ts";
+import { DisposedError } from "../base/errors.ts";
+import { residualKMeans } from "../model/residual-kmeans.ts";
+import { type Optimizer, RQVAE } from "../model/rqvae.ts";
+import { initialize } from "../runtime/native.ts";
 import type { EmbeddingSource, Items, JobProgress, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
 import {
   buffersOf,

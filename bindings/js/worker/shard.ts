@@ -1,8 +1,8 @@
 /** A part of the items, as the floats that the wasm heap would hold. */
 
-import type { SourceReader } from "../embedding-source.ts";
-import { halfValues } from "../formats/half.ts";
-import { type ItemHeap, type ItemRows, indexOfNonFinite } from "../items.ts";
+import type { SourceReader } from "../items/embedding-source.ts";
+import { halfValues } from "../items/half.ts";
+import { type ItemHeap, type ItemRows, indexOfNonFinite } from "../items/items.ts";
 
 /** Copies rows [first, first + count). @throws InvalidInputError for a value that is not finite, with its row in the whole. */
 export function copyShard(items: ItemRows, first: number, count: number): Float32Array<ArrayBuffer> {

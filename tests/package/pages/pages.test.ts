@@ -24,8 +24,8 @@ const importMap = (dist: string) =>
       rqvae: `${dist}/index.js`,
       "rqvae/formats": `${dist}/formats/index.js`,
       "rqvae/worker": `${dist}/worker/index.js`,
-      "#load-wasm": `${dist}/load-wasm.web.js`,
-      "#local-file": `${dist}/formats/local-file.web.js`,
+      "#load-wasm": `${dist}/runtime/load-wasm.web.js`,
+      "#local-file": `${dist}/formats/io/local-file.web.js`,
       "#worker-host": `${dist}/worker/host.web.js`,
     },
   });

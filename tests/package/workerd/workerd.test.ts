@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { RQVAE } from "rqvae";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { userProgram } from "../../browser/user.program.js";
-import { catalogue, small } from "../../js/catalogue.ts";
+import { catalogue, small } from "../../js/support/catalogue.ts";
 import { makeProject, type Project, platformProgram, ROOT, toolsFromNpm } from "../project.ts";
 import { snippets } from "../snippets.ts";
 

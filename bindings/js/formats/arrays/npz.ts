@@ -1,0 +1,360 @@
+/** Embeddings in npz archives of NumPy, stored or deflated. */
+
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { TextDecoder } from "../../base/text-codecs.ts";
+import { counted, thousands } from "../../base/words.ts";
+import type { ColumnOptions, TableColumns } from "../../items/columns.ts";
+import type { ItemLabels } from "../../types.ts";
+import { type ByteSource, joined, readBytes } from "../io/byte-source.ts";
+import { readZipDirectory, storedMember, type ZipEntry, zipMember } from "../io/zip.ts";
+import {
+  checkNpySize,
+  dtypes,
+  matrixShape,
+  NPY_PREAMBLE,
+  type NpyHeader,
+  npyDataStart,
+  parseNpyHeader,
+  reverseElements,
+} from "./npy.ts";
+import { elementKind, matrixFromStream, RawMatrix, type RowTarget } from "./raw-matrix.ts";
+import { isIdsName } from "./safetensors.ts";
+import { chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
+
+/** An npy file of which rows can be read. */
+export async function openNpy(source: ByteSource): Promise<RawMatrix> {
+  const header = await npyHeaderOf(source);
+  const [rows, dim] = matrixShape(header.shape, "embeddings");
+  checkNpySize(header.dtype, [rows, dim], source.size - header.dataStart);
+  const kind = elementKind(header.dtype, header.dtype.bigEndian);
+  return new RawMatrix(source, { start: header.dataStart, kind, fortran: header.fortran, rows, dim });
+}
+
+async function npyHeaderOf(source: ByteSource): Promise<NpyHeader> {
+  const head = await readBytes(source, 0, Math.min(source.size, NPY_PREAMBLE));
+  const dataStart = npyDataStart(head);
+  return parseNpyHeader(await readBytes(source, 0, Math.min(source.size, dataStart)), source.size);
+}
+
+/**
+ * An npy file that can be read only from beginning to end.
+ * @param limit Most bytes that the stream may have: the matrix is checked against it before it is made.
+ */
+export async function readNpyStream(
+  chunks: AsyncIterable<Uint8Array>,
+  limit: number,
+): Promise<{ data: RowTarget; rows: number; dim: number }> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    const { header, rest } = await headerFrom(iterator);
+    const [rows, dim] = matrixShape(header.shape, "embeddings");
+    checkNpySize(header.dtype, [rows, dim], limit - header.dataStart, false);
+    const data = (async function* () {
+      yield rest;
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    })();
+    return await matrixFromStream(data, {
+      kind: elementKind(header.dtype, header.dtype.bigEndian),
+      fortran: header.fortran,
+      rows,
+      dim,
+    });
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/** Reads as much of a stream as the header takes. */
+async function headerFrom(iterator: AsyncIterator<Uint8Array>): Promise<{ header: NpyHeader; rest: Uint8Array }> {
+  let head: Uint8Array = new Uint8Array(0);
+  for (;;) {
+    const next = head.length >= NPY_PREAMBLE && head.length >= npyDataStart(head) ? undefined : await iterator.next();
+    if (next === undefined || next.done) {
+      const header = parseNpyHeader(head, head.length);
+      return { header, rest: head.slice(header.dataStart) };
+    }
+    head = joined([head, next.value]);
+  }
+}
+
+/** What an archive holds. */
+export interface OpenNpz {
+  /** A matrix of which rows can be read, or one that was read whole: from a deflated member. */
+  matrix: RawMatrix | { data: RowTarget; rows: number; dim: number };
+  tensor: string;
+  itemIds?: string[];
+  labels?: ItemLabels;
+  columns?: TableColumns;
+}
+
+interface Member extends TensorInfo {
+  entry: ZipEntry;
+  isInteger: boolean;
+  /** Why it cannot be read. */
+  error?: InvalidInputError;
+}
+
+/** Members that are looked into. */
+const MAX_MEMBERS = 256;
+
+/**
+ * Opens an array of an archive.
+ * @param options Which one, by `embedding`: default the only matrix, or the only one with a usual name.
+ */
+export async function openNpz(source: ByteSource, options: ColumnOptions): Promise<OpenNpz> {
+  const entries = await readZipDirectory(source);
+  const arrays = entries.filter(({ name }) => name.endsWith(".npy"));
+  if (arrays.length === 0) throw foreignArchive(entries);
+  const members: Member[] = [];
+  for (const entry of arrays.slice(0, MAX_MEMBERS)) members.push(await lookInto(source, entry));
+  const failed = members.length === 1 ? members[0] : members.find(({ name }) => name === options.embedding);
+  if (failed?.error) throw failed.error;
+  // A column of IDs is no matrix of embeddings.
+  const isIdColumn = ({ name, shape, isInteger }: Member) => isInteger && shape[1] === 1 && isIdsName(name);
+  const candidates = options.embedding === undefined ? members.filter((member) => !isIdColumn(member)) : members;
+  const chosen = chooseTensor(candidates, options, "the npz archive");
+  const matrix = chosen.entry.stored
+    ? await openNpy(await storedMember(source, chosen.entry))
+    : await readNpyStream(zipMember(source, chosen.entry), chosen.entry.size);
+  const beside = await textsBeside(source, members, chosen, matrix, options);
+  return { matrix, tensor: chosen.name, ...beside };
+}
+
+function foreignArchive(entries: readonly ZipEntry[]): InvalidInputError {
+  const has = (pattern: RegExp) => entries.some(({ name }) => pattern.test(name));
+  if (has(/(^|\/)data\.pkl$/)) {
+    return new InvalidInputError(
+      "it is a PyTorch checkpoint, which runs code when read: save the tensor with safetensors.torch.save_file",
+    );
+  }
+  const advice = has(/^xl\//) ? "it is a spreadsheet: save the sheet as CSV" : "expected arrays of numpy.savez";
+  return new InvalidInputError(
+    `the zip archive has no .npy members (${
+      entries.length === 0
+        ? "it is empty"
+        : `but ${entries
+            .slice(0, 5)
+            .map(({ name }) => describeValue(name))
+            .join(", ")}`
+    }): ${advice}`,
+  );
+}
+
+/** Shape and type of a member, from its beginning. */
+async function lookInto(source: ByteSource, entry: ZipEntry): Promise<Member> {
+  const name = entry.name.slice(0, -".npy".length);
+  const chunks = zipMember(source, entry);
+  try {
+    const { header } = await headerFrom(entry.stored ? beginningOf(source, entry) : chunks);
+    return {
+      name,
+      shape: header.shape,
+      type: typeName(header),
+      isReadable: true,
+      isInteger: header.dtype.target !== undefined,
+      entry,
+    };
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    // Texts and objects are no matrix, but may stand beside one; what is damaged is told when it is chosen.
+    const text = await textHeader(source, entry);
+    const [shape, type] = [text?.shape ?? [], text?.type ?? "no numbers"];
+    return { name, shape, type, isReadable: false, isInteger: false, entry, error };
+  } finally {
+    await chunks.return(undefined);
+  }
+}
+
+async function* beginningOf(source: ByteSource, entry: ZipEntry): AsyncGenerator<Uint8Array> {
+  const member = await storedMember(source, entry);
+  for (let at = 0; at < member.size; at += 4096) yield readBytes(member, at, Math.min(member.size, at + 4096));
+}
+
+const typeName = ({ dtype }: NpyHeader) => `${dtype.bytes * 8} bit`;
+
+/** Longest text or integer of a member that is read as IDs or labels, and most bytes of all of them. */
+const MAX_TEXT_BYTES = 1 << 28;
+
+async function textHeader(source: ByteSource, entry: ZipEntry) {
+  const chunks = entry.stored ? beginningOf(source, entry) : zipMember(source, entry);
+  for await (const chunk of chunks) return parseTextHeader(chunk);
+  return undefined;
+}
+
+/** The header of an array of texts, which `parseNpyHeader` refuses. */
+function parseTextHeader(bytes: Uint8Array) {
+  let dataStart: number;
+  try {
+    dataStart = npyDataStart(bytes);
+  } catch {
+    return undefined;
+  }
+  const header = new TextDecoder().decode(bytes.slice(0, dataStart));
+  const [, order, kind, length] = /['"]descr['"]\s*:\s*['"]([<>|=]?)([a-zA-Z])(\d*)/.exec(header) ?? [];
+  // A list, or a table of one column.
+  const [, rows] = /['"]shape['"]\s*:\s*\((\d+),\s*1?\)/.exec(header) ?? [];
+  if (kind === undefined || rows === undefined) return undefined;
+  const width = Number(length) * (kind === "U" ? 4 : 1);
+  return { shape: [Number(rows)], type: `${kind}${length}`, kind, width, isBig: order === ">", dataStart };
+}
+
+/** What elements are called that are no item IDs, by the letter of their type. */
+const otherKinds: Record<string, string> = {
+  O: "Python objects",
+  f: "floats",
+  b: "booleans",
+  c: "complex numbers",
+  M: "dates",
+  m: "durations",
+  V: "records",
+};
+const isTextKind = (type: string) => /^[US]\d/.test(type);
+/** Whether an array is a list, or a table of one column, and of how many entries. */
+const lengthOf = (shape: readonly number[]) =>
+  shape.length === 1 || (shape.length === 2 && shape[1] === 1) ? shape[0] : undefined;
+
+/**
+ * IDs, titles and labels: lists that are as long as the matrix.
+ * @throws InvalidInputError when an array that is named as IDs or titles are has another length, or IDs are of a type that cannot name items.
+ */
+async function textsBeside(
+  source: ByteSource,
+  members: readonly Member[],
+  chosen: Member,
+  { rows, dim }: { rows: number; dim: number },
+  options: ColumnOptions,
+): Promise<Pick<OpenNpz, "itemIds" | "labels" | "columns">> {
+  const others = members.filter((member) => member !== chosen);
+  const ids = idsBeside(others, chosen, rows, options);
+  requireLength(
+    others.filter(({ name, type, shape }) => isTitlesName(name) && isTextKind(type) && shape[0] !== dim),
+    others,
+    chosen,
+    rows,
+    "title",
+  );
+  const found = new Map<string, string[]>();
+  let room = MAX_TEXT_BYTES;
+  for (const member of others) {
+    const { name, shape, isReadable, entry } = member;
+    // Numbers beside the matrix may be anything; as IDs they must be named so.
+    if (lengthOf(shape) !== rows || (isReadable && member !== ids)) continue;
+    if (entry.size > room) {
+      if (member !== ids) continue;
+      throw new InvalidInputError(
+        `the array ${describeValue(name)} of item IDs has ${thousands(entry.size)} bytes, more than are read: save the IDs as integers or shorter texts`,
+      );
+    }
+    room -= entry.size;
+    const texts = await readTexts(source, entry, member === ids);
+    if (texts) found.set(name, texts);
+  }
+  const itemIds = ids && found.get(ids.name);
+  if (ids) found.delete(ids.name);
+  // Items without titles go by their IDs.
+  const titleName = [...found.keys()].find(isTitlesName) ?? (ids ? undefined : [...found.keys()][0]);
+  const labels = [...found].filter(([name]) => name !== titleName);
+  const columns = tensorColumns(members, chosen.name, {
+    itemId: ids?.name,
+    title: titleName,
+    labels: labels.map(([name]) => name),
+  });
+  const titles = titleName === undefined ? itemIds : found.get(titleName);
+  return {
+    ...(columns && { columns }),
+    ...(itemIds && { itemIds }),
+    ...(titles && { labels: { titles, ...(labels.length > 0 && { labels: Object.fromEntries(labels) }) } }),
+  };
+}
+
+const isTitlesName = (name: string) => /^(titles?|names?)$/i.test(name);
+
+/** The array of the items' IDs. */
+function idsBeside(
+  others: readonly Member[],
+  chosen: Member,
+  rows: number,
+  options: ColumnOptions,
+): Member | undefined {
+  const asked = chooseIds(others, options);
+  const named = others.filter(
+    ({ name, shape, type }) =>
+      (asked ? name === asked.name : isIdsName(name)) && (lengthOf(shape) !== undefined || type === "O"),
+  );
+  const ids = named.find(({ shape }) => lengthOf(shape) === rows);
+  if (!ids) {
+    requireLength(named, others, chosen, rows, "item ID");
+    return undefined;
+  }
+  const kind = otherKinds[ids.type[0]!];
+  if (kind === undefined && !ids.isReadable) return ids;
+  if (ids.isInteger) return ids;
+  throw new InvalidInputError(
+    `the array ${describeValue(ids.name)} holds ${kind ?? "floats"}, which cannot be item IDs: save it as texts or integers, ${ids.name}.astype(str)`,
+  );
+}
+
+/** @throws InvalidInputError for a list that should have an entry a row of the matrix, and is not of another matrix. */
+function requireLength(
+  lists: readonly Member[],
+  others: readonly Member[],
+  chosen: Member,
+  rows: number,
+  what: string,
+): void {
+  for (const { name, shape } of lists) {
+    const length = lengthOf(shape);
+    const isOfOther = others.some(
+      (other) => other.shape.length === 2 && other.shape[1] !== 1 && other.shape[0] === length,
+    );
+    if (length === undefined || length === rows || isOfOther) continue;
+    throw new InvalidInputError(
+      `the array ${describeValue(name)} has ${counted(length, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one ${what} for each row is expected`,
+    );
+  }
+}
+
+async function readTexts(source: ByteSource, entry: ZipEntry, fatal: boolean): Promise<string[] | undefined> {
+  const parts: Uint8Array[] = [];
+  for await (const part of zipMember(source, entry)) parts.push(part);
+  const bytes = joined(parts);
+  const header = parseTextHeader(bytes);
+  if (!header || header.width === 0) return undefined;
+  const { kind, width, isBig, dataStart } = header;
+  if (!"USiu".includes(kind)) return undefined;
+  const rows = header.shape[0]!;
+  if (dataStart + rows * width > bytes.length) {
+    throw new InvalidInputError(`the member ${describeValue(entry.name)} is cut short: ${rows} texts do not fit in it`);
+  }
+  const data = bytes.slice(dataStart, dataStart + rows * width);
+  if (kind === "S") {
+    const decoder = new TextDecoder("utf-8", { fatal });
+    return Array.from({ length: rows }, (_, i) => {
+      try {
+        return decoder.decode(data.subarray(i * width, (i + 1) * width)).replace(/\0+$/, "");
+      } catch {
+        throw new InvalidInputError(
+          `the member ${describeValue(entry.name)} holds bytes that are not UTF-8 in row ${i}: save it as texts, numpy.char.decode(arr, "latin1")`,
+        );
+      }
+    });
+  }
+  if (isBig) reverseElements(data, kind === "U" ? 4 : width);
+  if (kind === "U") {
+    const points = new Uint32Array(data.buffer);
+    const length = width / 4;
+    return Array.from({ length: rows }, (_, i) => {
+      let text = "";
+      for (const point of points.subarray(i * length, (i + 1) * length)) {
+        if (point > 0x10ffff) {
+          throw new InvalidInputError(`the member ${describeValue(entry.name)} is damaged: row ${i} is no text`);
+        }
+        text += String.fromCodePoint(point);
+      }
+      return text.replace(/\0+$/, "");
+    });
+  }
+  const View = dtypes[`${kind}${width}`]?.view;
+  return View && Array.from(new View(data.buffer) as ArrayLike<number | bigint>, String);
+}

@@ -1,0 +1,143 @@
+/** Embeddings in safetensors files. */
+
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { counted, thousands } from "../../base/words.ts";
+import { type ColumnOptions, mayBeItemIdName, type TableColumns } from "../../items/columns.ts";
+import { MAX_HEADER, readSafetensorsHeader } from "../../model-file/safetensors-header.ts";
+import { type ByteSource, readBytes } from "../io/byte-source.ts";
+import { dtypes } from "./npy.ts";
+import { bfloat16, elementKind, RawMatrix } from "./raw-matrix.ts";
+import { brief, chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
+
+const floatKinds = {
+  F16: elementKind(dtypes.f2!, false),
+  BF16: bfloat16,
+  F32: elementKind(dtypes.f4!, false),
+  F64: elementKind(dtypes.f8!, false),
+};
+interface Tensor extends TensorInfo {
+  begin: number;
+  end: number;
+}
+
+/** A matrix of a file, with the IDs of its rows when a tensor of integers is named so. */
+export interface OpenSafetensors {
+  matrix: RawMatrix;
+  tensor: string;
+  itemIds?: string[];
+  columns?: TableColumns;
+}
+
+/**
+ * Opens a matrix of floats (F16, BF16, F32, F64).
+ * @param options Which one, by `embedding`: default the only one, or the only one with a usual name.
+ * @throws InvalidInputError when header and sizes contradict each other or the file, or there is no such matrix.
+ */
+export async function openSafetensors(source: ByteSource, options: ColumnOptions): Promise<OpenSafetensors> {
+  const { tensors, dataStart, isModel } = await readHeader(source);
+  if (isModel && options.embedding === undefined) {
+    throw new InvalidInputError(
+      "it is a model of rqvae, not embeddings: RQVAE.load reads it; one of its tensors can be named (embedding)",
+    );
+  }
+  // A column of IDs is no matrix of embeddings.
+  const candidates = tensors.filter(
+    ({ name, shape }) => options.embedding !== undefined || shape[1] !== 1 || !isIdsName(name),
+  );
+  const chosen = chooseTensor(candidates, options, "the safetensors file");
+  const [rows, dim] = chosen.shape as [number, number];
+  const kind = floatKinds[chosen.type as keyof typeof floatKinds];
+  const matrix = new RawMatrix(source, { start: dataStart + chosen.begin, kind, fortran: false, rows, dim });
+  const ids = idsBeside(tensors, chosen, options);
+  const columns = tensorColumns(tensors, chosen.name, { itemId: ids?.name });
+  const opened = { matrix, tensor: chosen.name, ...(columns && { columns }) };
+  if (!ids) return opened;
+  const bytes = await readBytes(source, dataStart + ids.begin, dataStart + ids.end);
+  return { ...opened, itemIds: integers(bytes, ids.type) };
+}
+
+/**
+ * The tensor of the items' IDs.
+ * @throws InvalidInputError when a tensor that is named so has another length than the matrix, and is not of another one, or is not of integers.
+ */
+function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOptions): Tensor | undefined {
+  const rows = chosen.shape[0]!;
+  const lengthOf = ({ shape }: Tensor) => (shape.length === 1 || shape[1] === 1 ? shape[0]! : undefined);
+  const asked = chooseIds(
+    tensors.filter((tensor) => tensor !== chosen),
+    options,
+  );
+  const named = tensors.filter(
+    (tensor) =>
+      tensor !== chosen &&
+      (asked ? tensor === asked : isIdsName(tensor.name)) &&
+      tensor.shape.length <= 2 &&
+      lengthOf(tensor) !== undefined,
+  );
+  const ids = named.find((tensor) => lengthOf(tensor) === rows);
+  if (ids) {
+    if (Object.hasOwn(integerReaders, ids.type)) return ids;
+    throw new InvalidInputError(
+      `the tensor ${describeValue(ids.name)} holds ${brief(ids.type)}, which cannot be item IDs: save it as integers, ids.to(torch.int64)`,
+    );
+  }
+  const ofOther = (length: number) =>
+    tensors.some(
+      (other) => other !== chosen && other.shape.length === 2 && other.shape[1] !== 1 && other.shape[0] === length,
+    );
+  const wrong = named.find((tensor) => !ofOther(lengthOf(tensor)!));
+  if (!wrong) return undefined;
+  throw new InvalidInputError(
+    `the tensor ${describeValue(wrong.name)} has ${counted(lengthOf(wrong)!, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one item ID for each row is expected`,
+  );
+}
+
+/** "ids" and "item_ids" beside "id" and "item_id". */
+export const isIdsName = (name: string): boolean =>
+  /^(idx|index|indices|(item|id)_?list)$/i.test(name) ||
+  (!/codes?$/i.test(name) && [name, name.replace(/s$/i, "")].some(mayBeItemIdName));
+
+const integerReaders: Record<string, (view: DataView, at: number) => number | bigint> = {
+  U8: (view, at) => view.getUint8(at),
+  I8: (view, at) => view.getInt8(at),
+  U16: (view, at) => view.getUint16(at, true),
+  I16: (view, at) => view.getInt16(at, true),
+  U32: (view, at) => view.getUint32(at, true),
+  I32: (view, at) => view.getInt32(at, true),
+  U64: (view, at) => view.getBigUint64(at, true),
+  I64: (view, at) => view.getBigInt64(at, true),
+};
+
+function integers(bytes: Uint8Array, type: string): string[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = Number(type.slice(1)) / 8;
+  return Array.from({ length: bytes.length / size }, (_, i) => String(integerReaders[type]!(view, i * size)));
+}
+
+async function readHeader(source: ByteSource): Promise<{ tensors: Tensor[]; dataStart: number; isModel: boolean }> {
+  if (source.size < 8) throw damaged(`it has ${counted(source.size, "byte")}, of at least 8`);
+  const length = new DataView((await readBytes(source, 0, 8)).buffer).getBigUint64(0, true);
+  if (length > BigInt(MAX_HEADER)) throw damaged(`its header is said to have ${counted(Number(length), "byte")}`);
+  const dataStart = 8 + Number(length);
+  if (dataStart > source.size) {
+    throw damaged(
+      `its header should have ${counted(Number(length), "byte")}, but only ${thousands(source.size - 8)} follow`,
+    );
+  }
+  const json = await readBytes(source, 8, dataStart);
+  const { metadata, tensors } = readSafetensorsHeader(json, source.size - dataStart, damaged);
+  return {
+    tensors: tensors.map(({ dtype, ...tensor }) => ({
+      ...tensor,
+      type: dtype,
+      isReadable: Object.hasOwn(floatKinds, dtype),
+    })),
+    dataStart,
+    isModel: Object.hasOwn(metadata, "rqvae"),
+  };
+}
+
+function damaged(why: string, cause?: unknown): InvalidInputError {
+  return new InvalidInputError(`the safetensors file is damaged or cut short: ${why}`, { cause });
+}

@@ -1,0 +1,103 @@
+/** Which of several arrays in a file are the embeddings. */
+
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { showName } from "../../base/file-values.ts";
+import type { ColumnOptions, TableColumns } from "../../items/columns.ts";
+import { writtenShape } from "./npy.ts";
+
+/** An array by what its file says of it. */
+export interface TensorInfo {
+  name: string;
+  shape: readonly number[];
+  /** As the file's format calls it. */
+  type: string;
+  /** Whether its elements can be read as embeddings. */
+  isReadable: boolean;
+}
+
+/** A type's name, which the file may have made up. */
+export const brief = (type: string) => type.slice(0, 20);
+
+/** Names that people give to embeddings. */
+const usualNames =
+  /(^|[._/-])((item|text|sentence|product|doc)?_?(embeddings?|embs?|vectors?|vecs?|features?)|x|arr_0|data|weight)$/i;
+
+/**
+ * The array that was asked for, or the one that it can only be: the single matrix, or among several the single one of a usual name.
+ * @throws InvalidInputError that lists what there is.
+ */
+export function chooseTensor<T extends TensorInfo>(
+  tensors: readonly T[],
+  { embedding: wanted }: ColumnOptions,
+  where: string,
+): T {
+  const listed = tensors
+    .slice(0, 12)
+    .map(({ name, shape, type }) => `${describeValue(name)} ${brief(type)} ${writtenShape(shape.slice(0, 8))}`)
+    .join(", ");
+  const there = tensors.length === 0 ? "it has none" : `it has ${listed}${tensors.length > 12 ? ", …" : ""}`;
+  if (wanted !== undefined) {
+    const found = tensors.find(({ name }) => name === wanted);
+    if (!found) throw new InvalidInputError(`${where} has no tensor ${describeValue(wanted)}: ${there}`);
+    if (!found.isReadable) {
+      throw new InvalidInputError(
+        `${where}: tensor ${describeValue(wanted)} holds ${brief(found.type)}, which cannot be read as embeddings; convert it to float32`,
+      );
+    }
+    if (found.shape.length !== 2 || found.shape.includes(0)) {
+      throw new InvalidInputError(
+        `${where}: embeddings need two dimensions, rows x dim, but tensor ${describeValue(wanted)} has the shape ${writtenShape(found.shape.slice(0, 8))}`,
+      );
+    }
+    return found;
+  }
+  const isMatrix = ({ shape }: TensorInfo) => shape.length === 2 && !shape.includes(0);
+  const unread = tensors.find((tensor) => isMatrix(tensor) && !tensor.isReadable && usualNames.test(tensor.name));
+  if (unread) {
+    throw new InvalidInputError(
+      `${where}: ${describeValue(unread.name)} seems to be the embedding, but holds ${brief(unread.type)}, which cannot be read as such: convert it to float32; ${there}`,
+    );
+  }
+  const all = tensors.filter((tensor) => isMatrix(tensor) && tensor.isReadable);
+  // A column of numbers beside a wider matrix is none.
+  const wide = all.filter(({ shape }) => shape[1]! > 1);
+  const matrices = wide.length > 0 ? wide : all;
+  if (matrices.length === 1) return matrices[0]!;
+  if (matrices.length === 0) {
+    throw new InvalidInputError(`${where} has no matrix of numbers, rows x dim: ${there}`);
+  }
+  const named = matrices.filter(({ name }) => usualNames.test(name));
+  if (named.length === 1) return named[0]!;
+  throw new InvalidInputError(
+    `${where} has several matrices: choose one, embedding: ${showName(matrices[0]!.name)}; ${there}`,
+  );
+}
+
+/** The array of the items' IDs that was asked for. @throws InvalidInputError that lists what there is. */
+export function chooseIds<T extends TensorInfo>(tensors: readonly T[], { itemId }: ColumnOptions): T | undefined {
+  if (itemId === undefined) return undefined;
+  const found = tensors.find(({ name }) => name === itemId);
+  if (found) return found;
+  const names = tensors.slice(0, 12).map(({ name }) => describeValue(name));
+  throw new InvalidInputError(
+    `itemId: there is no array ${describeValue(itemId)} beside the vectors; the others are ${names.join(", ") || "none"}`,
+  );
+}
+
+/** What the arrays of a file were taken for; undefined when there is but one. */
+export function tensorColumns(
+  tensors: readonly TensorInfo[],
+  vector: string,
+  { itemId, title, labels = [] }: { itemId?: string | undefined; title?: string | undefined; labels?: string[] },
+): TableColumns | undefined {
+  if (tensors.length < 2) return undefined;
+  const used = new Set([vector, itemId, title, ...labels]);
+  return {
+    vector: [vector],
+    ...(itemId !== undefined && { itemId }),
+    ...(title !== undefined && { title }),
+    labels,
+    ignored: tensors.map(({ name }) => name).filter((name) => !used.has(name)),
+  };
+}

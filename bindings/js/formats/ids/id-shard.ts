@@ -1,0 +1,235 @@
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { fields, list, readJson, text, whole } from "../../base/json-shape.ts";
+import { requireThat } from "../../base/option-reader.ts";
+import { TextDecoder } from "../../base/text-codecs.ts";
+import { counted } from "../../base/words.ts";
+import { type CodeArray, requireIds, SemanticIds } from "../../ids/semantic-ids.ts";
+import { requireUnique } from "../../items/join.ts";
+import { writeSafetensors } from "../../model-file/model-file.ts";
+import { MAX_HEADER, readSafetensorsHeader } from "../../model-file/safetensors-header.ts";
+import { asBytes } from "../io/bytes.ts";
+import { checkedItemIds } from "./id-table.ts";
+
+/** The IDs of a stretch of a catalogue's rows: what one of several machines has encoded. */
+export interface IdShard {
+  /** Of rows first, first + 1, ...; with the fingerprint of the model. */
+  ids: SemanticIds;
+  /** Row of the first of them in the catalogue. */
+  first: number;
+  /** Rows of the whole catalogue. */
+  rows: number;
+  /** The items' own IDs, one for each of `ids`. Default: the items are known by their rows. */
+  itemIds?: readonly string[];
+}
+
+/** Version of the file; a reader refuses a higher one. */
+const FORMAT = 1;
+const KEY = "rqvae.ids";
+
+interface Metadata {
+  format: number;
+  first: number;
+  rows: number;
+  codebookSizes: number[];
+  fingerprint: string;
+}
+
+const METADATA = fields({
+  first: whole(),
+  rows: whole(1),
+  codebookSizes: list(whole(1, 2 ** 32)),
+  fingerprint: text,
+});
+
+/**
+ * A shard as a file: safetensors with the tensor `codes` (n x L, U16 or U32), with `item_ids` (U8: a JSON array as UTF-8) where the shard has
+ * item IDs, and what else there is to know as JSON in its metadata. The same shard gives the same bytes.
+ * @throws InvalidInputError for IDs without a fingerprint, a stretch that does not lie in the catalogue, or item IDs that are not one for
+ *   each of the IDs, empty or twice the same.
+ */
+export function writeIdShard(shard: IdShard): Uint8Array<ArrayBuffer> {
+  requireShard(shard, "shard");
+  const { ids, first, rows, itemIds } = shard;
+  const { codes, codebookSizes, fingerprint, length, levels } = ids;
+  if (fingerprint === undefined) {
+    throw new InvalidInputError("ids have no fingerprint: a shard must tell which model made it");
+  }
+  if (!isStretch(first, length, rows)) {
+    throw new InvalidInputError(
+      `rows ${describeValue(first)} to ${describeValue(first + length - 1)} do not lie in a catalogue of ${counted(rows, "row")}`,
+    );
+  }
+  const metadata: Metadata = { format: FORMAT, first, rows, codebookSizes: [...codebookSizes], fingerprint };
+  const dtype = codes.BYTES_PER_ELEMENT === 2 ? "U16" : "U32";
+  checkedItemIds({ ids, ...(itemIds && { itemIds }) });
+  const names = itemIds && new TextEncoder().encode(JSON.stringify(itemIds));
+  return writeSafetensors({ [KEY]: JSON.stringify(metadata) }, [
+    { name: "codes", dtype, shape: [length, levels], data: codes },
+    ...(names ? [{ name: "item_ids", dtype: "U8", shape: [names.length], data: names } as const] : []),
+  ]);
+}
+
+/** @throws InvalidInputError for what is no shard. */
+function requireShard(shard: IdShard, name: string): void {
+  requireThat(typeof shard === "object" && shard !== null, name, "an object { ids, first, rows }", shard);
+  requireIds(shard.ids, `${name}.ids`);
+  for (const key of ["first", "rows"] as const) {
+    requireThat(isWhole(shard[key]), `${name}.${key}`, "a whole number from 0", shard[key]);
+  }
+}
+
+function requireShards(shards: readonly IdShard[], names: readonly string[] | undefined): void {
+  requireThat(Array.isArray(shards), "shards", "an array of shards", shards);
+  const isSo = names === undefined || (Array.isArray(names) && names.every((name) => typeof name === "string"));
+  requireThat(isSo, "names", "an array of strings", names);
+  Array.from(shards).forEach((shard, i) => {
+    requireShard(shard, `shards[${i}]`);
+  });
+}
+
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isStretch = (first: unknown, count: number, rows: unknown) =>
+  isWhole(first) && isWhole(rows) && count > 0 && first + count <= rows;
+
+/** Reads what `writeIdShard` wrote. @throws InvalidInputError for bytes that are truncated, damaged or something else. */
+export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
+  const bytes = asBytes(file);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = bytes.length < 8 ? -1 : Number(view.getBigUint64(0, true));
+  if (size < 2 || size > Math.min(MAX_HEADER, bytes.length - 8) || bytes[8] !== 0x7b)
+    throw foreign("it does not begin as one");
+  const data = bytes.subarray(8 + size);
+  const { metadata, tensors } = readSafetensorsHeader(bytes.subarray(8, 8 + size), data.length, damaged);
+  const json = Object.hasOwn(metadata, KEY) ? metadata[KEY] : undefined;
+  if (typeof json !== "string") throw foreign(`its metadata has no ${KEY}`);
+  const complain = (what: string) => damaged(`of its metadata, ${what}`);
+  const described = readJson<Metadata>(json, fields({ format: whole() }), complain);
+  if (described.format > FORMAT) {
+    throw new InvalidInputError(
+      `the shard has format ${described.format}, this release of rqvae reads ${FORMAT}: use a newer one`,
+    );
+  }
+  METADATA(described, complain);
+  const { first, rows, codebookSizes, fingerprint } = described;
+  const of = (name: string) => tensors.find((tensor) => tensor.name === name);
+  const [stored, names] = [of("codes"), of("item_ids")];
+  const [count = 0, levels] = stored?.shape ?? [];
+  const width = { U16: 2, U32: 4 }[stored?.dtype ?? ""];
+  if (!stored || width === undefined || stored.shape.length !== 2 || levels !== codebookSizes.length) {
+    throw damaged("it has no codes of these codebooks");
+  }
+  if (!isStretch(first, count, rows)) throw damaged(`rows ${first} to ${first + count - 1} are none of ${rows}`);
+  const codes = new (width === 2 ? Uint16Array : Uint32Array)(data.slice(stored.begin, stored.end).buffer);
+  const ids = asDamaged(() => SemanticIds.from({ codes, levels }, { codebookSizes, fingerprint }));
+  const itemIds = names && readItemIds(data.slice(names.begin, names.end), ids);
+  return { ids, first, rows, ...(itemIds && { itemIds }) };
+}
+
+function readItemIds(bytes: Uint8Array, ids: SemanticIds): string[] {
+  let json: string;
+  try {
+    json = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw damaged("its item_ids are no UTF-8", cause);
+  }
+  const itemIds = readJson<string[]>(json, list(text), (what, cause) => damaged(`of its item_ids, ${what}`, cause));
+  asDamaged(() => checkedItemIds({ ids, itemIds }));
+  return itemIds;
+}
+
+/** What is wrong with the content of a file is the file's fault, not the caller's. */
+function asDamaged<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof InvalidInputError ? damaged(error.message) : error;
+  }
+}
+
+const damaged = (why: string, cause?: unknown) =>
+  new InvalidInputError(`the shard is truncated or damaged: ${why}. Encode it again`, { cause });
+
+const foreign = (why: string) =>
+  new InvalidInputError(`not a shard of IDs, as rqvae encode --shard or writeIdShard makes it: ${why}`);
+
+/**
+ * The IDs of the whole catalogue, from its shards in any order. Suffixes and other resolutions of collisions come after it: they need
+ * all IDs.
+ * @param names What messages call the shards. Default: their numbers.
+ * @throws InvalidInputError when the shards are of different models or catalogues, or a row is missing or there twice.
+ */
+export function mergeIdShards(shards: readonly IdShard[], names?: readonly string[]): SemanticIds {
+  const nameOf = (index: number) => names?.[index] ?? `shard ${index}`;
+  requireShards(shards, names);
+  const [model] = shards;
+  if (model === undefined) throw new InvalidInputError("there are no shards to merge");
+  const { codebookSizes, fingerprint } = model.ids;
+  shards.forEach(({ ids, rows }, index) => {
+    const differs = (what: string, own: unknown, other: unknown) =>
+      new InvalidInputError(
+        `${nameOf(index)} is of ${what} ${own}, but ${nameOf(0)} of ${what} ${other}: merge shards of one model and one catalogue`,
+      );
+    if (ids.fingerprint !== fingerprint) throw differs("model", ids.fingerprint, fingerprint);
+    if (ids.codebookSizes.join() !== codebookSizes.join()) {
+      throw differs("codebook sizes", ids.codebookSizes.join(), codebookSizes.join());
+    }
+    if (rows !== model.rows) throw differs("a catalogue of rows", rows, model.rows);
+  });
+  const most = model.rows;
+  shards.forEach(({ ids, first }, index) => {
+    if (first + ids.length <= most) return;
+    throw new InvalidInputError(
+      `${nameOf(index)} ends with row ${first + ids.length - 1}, beyond its catalogue of ${counted(most, "row")}`,
+    );
+  });
+  const codes: CodeArray = SemanticIds.allocate(model.rows, codebookSizes);
+  const order = [...shards.keys()].sort((a, b) => shards[a]!.first - shards[b]!.first);
+  let end = 0;
+  let before: number | undefined;
+  for (const index of order) {
+    const { ids, first } = shards[index]!;
+    if (first > end) throw missing(end, first);
+    if (first < end) {
+      throw new InvalidInputError(
+        `${nameOf(index)} begins with row ${first}, but ${nameOf(before!)} ends with row ${end - 1}: a row may be in one shard only`,
+      );
+    }
+    codes.set(ids.codes, first * codebookSizes.length);
+    end = first + ids.length;
+    before = index;
+  }
+  if (end < model.rows) throw missing(end, model.rows);
+  return SemanticIds.from(
+    { codes, levels: codebookSizes.length },
+    fingerprint === undefined ? { codebookSizes } : { codebookSizes, fingerprint },
+  );
+
+  function missing(from: number, to: number): InvalidInputError {
+    return new InvalidInputError(
+      `rows ${from} to ${to - 1} of ${model!.rows} are ${shards.length === 1 ? "not in the shard" : `in none of the ${counted(shards.length, "shard")}`}: encode them too`,
+    );
+  }
+}
+
+/**
+ * The items' own IDs of the whole catalogue, from the shards that `mergeIdShards` merges; undefined when no shard has any.
+ * @param names What messages call the shards. Default: their numbers.
+ * @throws InvalidInputError when only some of the shards have item IDs, or an item stands in two rows.
+ */
+export function mergeShardItemIds(shards: readonly IdShard[], names?: readonly string[]): string[] | undefined {
+  const nameOf = (index: number) => names?.[index] ?? `shard ${index}`;
+  requireShards(shards, names);
+  const without = shards.findIndex(({ itemIds }) => itemIds === undefined);
+  const having = shards.findIndex(({ itemIds }) => itemIds !== undefined);
+  if (having < 0) return undefined;
+  if (without >= 0) {
+    throw new InvalidInputError(
+      `${nameOf(having)} has item IDs, but ${nameOf(without)} has none: encode it again from items with their IDs`,
+    );
+  }
+  for (const { ids, itemIds } of shards) checkedItemIds({ ids, ...(itemIds && { itemIds }) });
+  const itemIds = [...shards].sort((a, b) => a.first - b.first).flatMap((shard) => shard.itemIds as string[]);
+  requireUnique(itemIds, "the shards");
+  return itemIds;
+}

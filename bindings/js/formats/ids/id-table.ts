@@ -1,0 +1,191 @@
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { requireThat } from "../../base/option-reader.ts";
+import { counted, thereAre } from "../../base/words.ts";
+import { type CodeArray, markInferred, requireIds, SemanticIds } from "../../ids/semantic-ids.ts";
+import { requireOptions, textPieces } from "../io/bytes.ts";
+
+/** Semantic IDs and the items that they belong to, a row each. */
+export interface IdTable {
+  ids: SemanticIds;
+  /** The caller's IDs of the items; the row numbers where a file has none. */
+  itemIds: string[];
+}
+
+/** What is written: IDs, and the caller's IDs of the items. Default of these: the row numbers. */
+export interface IdTableSource {
+  ids: SemanticIds;
+  itemIds?: readonly (string | number)[];
+}
+
+/** What a file of IDs does not say. */
+export interface IdTableOptions {
+  /**
+   * Number of codes of each level, as `model.config.codebookSizes` has them, and for a suffix its capacity. Default: what the file says
+   * (Parquet that rqvae wrote), else as few as hold its codes; of these no `Vocabulary` is made (`SemanticIds.hasInferredSizes`).
+   */
+  codebookSizes?: readonly number[];
+  /** Fingerprint of the model that made the IDs. */
+  fingerprint?: string;
+}
+
+/**
+ * The items' IDs as texts, checked: one a row, none empty, none twice.
+ * @throws InvalidInputError naming the row.
+ */
+export function checkedItemIds({
+  ids,
+  itemIds,
+}: Pick<IdTableSource, "itemIds"> & { ids: { readonly length: number } }): (row: number) => string {
+  if (itemIds === undefined) return String;
+  requireThat(Array.isArray(itemIds), "itemIds", "an array with one item ID for each ID", itemIds);
+  if (itemIds.length !== ids.length) {
+    throw new InvalidInputError(
+      `itemIds has ${counted(itemIds.length, "entry")}, but ${thereAre(ids.length, "semantic ID")}: give one item ID for each`,
+    );
+  }
+  const known = new Map<string, number>();
+  // Array.from: forEach would pass over holes.
+  Array.from(itemIds).forEach((itemId, row) => {
+    requireItemId(itemId, `itemIds[${row}]`);
+    const earlier = known.get(String(itemId));
+    if (earlier !== undefined) {
+      throw new InvalidInputError(
+        `itemIds[${earlier}] and itemIds[${row}] are the same item, ${describeValue(itemId)}`,
+      );
+    }
+    known.set(String(itemId), row);
+  });
+  return (row) => String(itemIds[row]);
+}
+
+function requireItemId(itemId: unknown, where: string): void {
+  if (typeof itemId !== "string" && typeof itemId !== "number") {
+    throw new InvalidInputError(`${where} must be a string or a number, got ${describeValue(itemId)}`);
+  }
+  if (itemId === "") throw new InvalidInputError(`${where} is empty: every item needs an ID`);
+  if (/\p{Surrogate}/u.test(String(itemId))) {
+    throw new InvalidInputError(`${where} holds half of a character, which no file can: ${describeValue(itemId)}`);
+  }
+}
+
+/** The IDs of a table that is to be written. @throws InvalidInputError for what is no table of IDs. */
+export function idsOfTable(table: IdTableSource): SemanticIds {
+  requireThat(typeof table === "object" && table !== null, "table", "an object { ids, itemIds }", table);
+  requireIds(table.ids, "table.ids");
+  return table.ids;
+}
+
+/** Puts together the table that a reader finds, row by row. */
+export class IdTableBuilder {
+  readonly itemIds: string[] = [];
+  #codes: CodeArray = new Uint32Array(1024);
+  #levels = 0;
+  readonly #sizes: number[] = [];
+  readonly #known = new Map<string, string>();
+
+  /** @throws InvalidInputError for an item that was there before, or an ID of another length. */
+  add(itemId: string, codes: readonly number[], where: string): void {
+    requireItemId(itemId, `${where}: the item's ID`);
+    const earlier = this.#known.get(itemId);
+    if (earlier !== undefined) {
+      throw new InvalidInputError(`${where}: item ${describeValue(itemId)} was there before, at ${earlier}`);
+    }
+    const row = this.itemIds.length;
+    if (row === 0) this.#levels = codes.length;
+    if (codes.length !== this.#levels || codes.length === 0) {
+      throw new InvalidInputError(
+        codes.length === 0
+          ? `${where}: item ${describeValue(itemId)} has no codes`
+          : `${where}: the ID has ${counted(codes.length, "code")}, but those before it have ${this.#levels}: all must have as many`,
+      );
+    }
+    codes.forEach((code, level) => {
+      if (!Number.isInteger(code) || code < 0 || code >= 2 ** 32) {
+        throw new InvalidInputError(
+          `${where}: code ${describeValue(code)} of level ${level} is not a whole number from 0 to 2^32 - 1`,
+        );
+      }
+      this.#sizes[level] = Math.max(this.#sizes[level] ?? 1, code + 1);
+    });
+    const end = (row + 1) * this.#levels;
+    if (end > this.#codes.length) {
+      const larger = new Uint32Array(2 * end);
+      larger.set(this.#codes);
+      this.#codes = larger;
+    }
+    this.#codes.set(codes, end - this.#levels);
+    this.#known.set(itemId, where);
+    this.itemIds.push(itemId);
+  }
+
+  /** @throws InvalidInputError without rows, or when the codes are not of the codebooks that were named. */
+  finish(options: IdTableOptions = {}): IdTable {
+    return {
+      ids: idsOf(this.#codes.subarray(0, this.itemIds.length * this.#levels), this.#levels, this.#sizes, options),
+      itemIds: this.itemIds,
+    };
+  }
+}
+
+/** IDs of the codes that a file holds. `found` are the smallest codebooks that hold them. */
+export function idsOf(
+  codes: ArrayLike<number>,
+  levels: number,
+  found: readonly number[],
+  options: IdTableOptions,
+): SemanticIds {
+  requireOptions(options);
+  const { codebookSizes = markInferred([...found]), fingerprint } = options;
+  requireThat(
+    Array.isArray(codebookSizes) && (codebookSizes.length > 0 || options.codebookSizes === undefined),
+    "codebookSizes",
+    "an array with the number of codes of each level",
+    codebookSizes,
+  );
+  if (codebookSizes.length === 0)
+    throw new InvalidInputError("there are no rows: one item with its ID a row is expected");
+  if (codes.length > 0 && codebookSizes.length !== levels) {
+    throw new InvalidInputError(
+      `the IDs have ${counted(levels, "code")}, but codebookSizes has ${counted(codebookSizes.length, "entry")}; a last column beyond the model's levels is a suffix that tells items of one ID apart: list its size too`,
+    );
+  }
+  return SemanticIds.from(
+    { codes, levels: codebookSizes.length },
+    fingerprint === undefined ? { codebookSizes } : { codebookSizes, fingerprint },
+  );
+}
+
+/** Pieces of text of a few thousand characters at least, made of small ones. */
+export function* inChunks(parts: Iterable<string>): Generator<string> {
+  let chunk = "";
+  for (const part of parts) {
+    chunk += part;
+    if (chunk.length < 1 << 16) continue;
+    yield chunk;
+    chunk = "";
+  }
+  if (chunk !== "") yield chunk;
+}
+
+/** The lines of a text that comes whole or in pieces, without their ends (LF or CRLF); empty lines are skipped. */
+export function* linesOf(text: string | Iterable<string>): Generator<{ line: string; number: number }> {
+  let rest = "";
+  let number = 0;
+  const clean = (line: string) => {
+    number++;
+    const whole = number === 1 && line.startsWith("\uFEFF") ? line.slice(1) : line;
+    return { line: whole.endsWith("\r") ? whole.slice(0, -1) : whole, number };
+  };
+  for (const piece of textPieces(text)) {
+    const lines = piece.split("\n");
+    lines[0] = rest + lines[0]!; // no more than noted: a line may be as long as the file
+    rest = lines.pop()!;
+    for (const line of lines) {
+      const entry = clean(line);
+      if (entry.line !== "") yield entry;
+    }
+  }
+  const last = clean(rest);
+  if (last.line !== "") yield last;
+}

@@ -1,0 +1,85 @@
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { MAX_LEVELS, sortedRows } from "../../ids/semantic-ids.ts";
+import { asText } from "../io/bytes.ts";
+import { parseJson } from "../text/json-digits.ts";
+import {
+  checkedItemIds,
+  type IdTable,
+  IdTableBuilder,
+  type IdTableOptions,
+  type IdTableSource,
+  idsOfTable,
+  inChunks,
+} from "./id-table.ts";
+
+/** The pieces of `writeIdTrie`. */
+export function idTrieChunks(table: IdTableSource): Generator<string> {
+  const ids = idsOfTable(table);
+  const itemId = checkedItemIds(table);
+  return inChunks(nodes());
+
+  function* nodes(): Generator<string> {
+    yield "{";
+    let before: number[] = [];
+    for (const row of sortedRows(ids)) {
+      const codes = ids.at(row);
+      const same = codes.findIndex((code, level) => code !== before[level]);
+      const item = JSON.stringify(itemId(row));
+      if (same < 0) {
+        yield `,${item}`;
+        continue;
+      }
+      const close = before.length === 0 ? "" : `]${"}".repeat(ids.levels - same - 1)},`;
+      yield `${close}${codes
+        .slice(same)
+        .map((code) => `"${code}":`)
+        .join("{")}[${item}`;
+      before = codes;
+    }
+    yield before.length === 0 ? "}" : `]${"}".repeat(ids.levels)}`;
+  }
+}
+
+/**
+ * The tree of the IDs as JSON: an object a level with codes as keys, under the last one the list of its items:
+ * `{"17":{"203":{"9":["B004756YJA"]}}}`. Codes ascend, items of one ID are in the order of their rows.
+ *
+ * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ */
+export function writeIdTrie(table: IdTableSource): string {
+  return [...idTrieChunks(table)].join("");
+}
+
+/**
+ * Reads what `writeIdTrie` wrote. The items come in the order of their IDs: a tree does not know that of the rows.
+ * @throws InvalidInputError naming the path to what is no code, object or list of items.
+ */
+export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable {
+  let root: unknown;
+  try {
+    root = parseJson(asText(text));
+  } catch (error) {
+    throw new InvalidInputError(`the text is not JSON: ${(error as Error).message}`);
+  }
+  const table = new IdTableBuilder();
+  const visit = (node: unknown, codes: number[]): void => {
+    const where = `the node ${describeValue(codes.join("/"))}`;
+    if (Array.isArray(node)) {
+      for (const item of node) table.add(typeof item === "number" ? String(item) : (item as string), codes, where);
+      return;
+    }
+    if (codes.length === MAX_LEVELS) {
+      throw new InvalidInputError(`${where} lies deeper than ${MAX_LEVELS} codes, which no ID has`);
+    }
+    if (typeof node !== "object" || node === null) {
+      throw new InvalidInputError(`${where} must be an object of codes or a list of items, got ${describeValue(node)}`);
+    }
+    for (const [key, child] of Object.entries(node)) {
+      if (!/^(0|[1-9]\d*)$/.test(key)) throw new InvalidInputError(`${where}: ${describeValue(key)} is no code`);
+      visit(child, [...codes, Number(key)]);
+    }
+  };
+  visit(root, []);
+  return table.finish(options);
+}

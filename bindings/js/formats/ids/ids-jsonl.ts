@@ -1,0 +1,72 @@
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { TokenTemplate } from "../../ids/token-template.ts";
+import { requireOptions } from "../io/bytes.ts";
+import { parseJson } from "../text/json-digits.ts";
+import {
+  checkedItemIds,
+  type IdTable,
+  IdTableBuilder,
+  type IdTableOptions,
+  type IdTableSource,
+  idsOfTable,
+  inChunks,
+  linesOf,
+} from "./id-table.ts";
+import type { LcRecOptions } from "./lcrec.ts";
+
+/** The pieces of `writeIdsJsonl`. */
+export function idsJsonlChunks(table: IdTableSource, options: LcRecOptions = {}): Generator<string> {
+  requireOptions(options);
+  const ids = idsOfTable(table);
+  const itemId = checkedItemIds(table);
+  const template = new TokenTemplate(options.template, ids.levels);
+  return inChunks(lines());
+
+  function* lines(): Generator<string> {
+    for (let row = 0; row < ids.length; row++) {
+      const codes = ids.at(row);
+      const tokens = codes.map((code, level) => template.token(level, code)).join("");
+      yield `${JSON.stringify({ id: itemId(row), codes, tokens })}\n`;
+    }
+  }
+}
+
+/**
+ * IDs as JSON lines, an item each: `{"id":"B004756YJA","codes":[17,203,9],"tokens":"<a_17><b_203><c_9>"}`.
+ * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ */
+export function writeIdsJsonl(table: IdTableSource, options: LcRecOptions = {}): string {
+  return [...idsJsonlChunks(table, options)].join("");
+}
+
+/**
+ * Reads what `writeIdsJsonl` wrote, whole or in pieces; `tokens` may be absent.
+ * @throws InvalidInputError naming the line that is no JSON object with `id` and `codes`, or whose tokens contradict the codes.
+ */
+export function readIdsJsonl(text: string | Iterable<string>, options: LcRecOptions & IdTableOptions = {}): IdTable {
+  requireOptions(options);
+  const template = new TokenTemplate(options.template);
+  const table = new IdTableBuilder();
+  for (const { line, number } of linesOf(text)) {
+    const where = `line ${number}`;
+    let value: { id?: unknown; codes?: unknown; tokens?: unknown } | null;
+    try {
+      value = parseJson(line) as typeof value;
+    } catch {
+      throw new InvalidInputError(`${where} is not JSON: ${describeValue(line)}`);
+    }
+    const { id, codes, tokens } = value ?? {};
+    if ((typeof id !== "string" && typeof id !== "number") || !Array.isArray(codes)) {
+      throw new InvalidInputError(
+        `${where} must be an object { "id": ..., "codes": [...] }, got ${describeValue(line)}`,
+      );
+    }
+    table.add(String(id), codes, where);
+    const written = codes.map((code, level) => template.token(level, code)).join("");
+    if (tokens !== undefined && tokens !== written) {
+      throw new InvalidInputError(`${where}: tokens is ${describeValue(tokens)}, but the codes say ${written}`);
+    }
+  }
+  return table.finish(options);
+}

@@ -1,0 +1,26 @@
+/** Item IDs of labels, for files of IDs. */
+
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { checkLabels } from "../../items/labels.ts";
+import type { ItemLabels } from "../../types.ts";
+import type { IdTableSource } from "./id-table.ts";
+
+/**
+ * The table with the item IDs of labels that are written beside it.
+ * @throws InvalidInputError when there is not one title and one label of each name for each row, or the table has other item IDs.
+ */
+export function withLabelIds(table: IdTableSource, labels: ItemLabels | undefined): IdTableSource {
+  if (!labels) return table;
+  checkLabels(labels, table.ids.length);
+  const { itemIds } = labels;
+  if (!itemIds) return table;
+  if (!table.itemIds) return { ...table, itemIds };
+  const other = itemIds.findIndex(
+    (itemId, row) => table.itemIds![row] !== undefined && itemId !== String(table.itemIds![row]),
+  );
+  if (other < 0) return table;
+  throw new InvalidInputError(
+    `labels.itemIds[${other}] is ${describeValue(itemIds[other])}, but itemIds[${other}] is ${describeValue(table.itemIds[other])}: join the labels to the items by joinLabels first`,
+  );
+}

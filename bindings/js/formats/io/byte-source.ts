@@ -1,0 +1,367 @@
+/** Bytes wherever they are, read by ranges: the ground on which readers stand that do not read the whole. */
+
+import { openLocalFile } from "#local-file";
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError, type RQVAEError } from "../../base/errors.ts";
+import { reasonOf } from "../../base/reason.ts";
+import { blobBytes, isBlob, requireReadable } from "../../base/web-objects.ts";
+import { thousands } from "../../base/words.ts";
+import { asBytes } from "./bytes.ts";
+import { freeBuffer } from "./float-list.ts";
+
+/** Bytes of which ranges can be read. */
+export interface ByteSource {
+  /** In bytes. */
+  readonly size: number;
+  /** Fills `target` with the bytes from `position` on. @throws InvalidInputError when the source ends before. */
+  read(target: Uint8Array, position: number): void | Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Where a file of embeddings is: a path (Node), a URL, a Blob or File, its bytes, or a stream of them (Node's, or any async iterable
+ * of Uint8Array).
+ */
+export type FileSource = string | URL | Blob | Uint8Array | ArrayBuffer | AsyncIterable<Uint8Array>;
+
+/** A source that was opened. */
+export interface OpenedFile {
+  bytes: ByteSource;
+  /** The file's name, "" when there is none. */
+  name: string;
+  /** The same as plain data: what another thread can open again. */
+  location: string | Blob | Uint8Array;
+}
+
+const STREAM_PIECE = 1 << 20;
+const BLOB_PIECE = 1 << 19;
+/** Of a remote file, read at least this much at once. */
+const REMOTE_PIECE = 1 << 22;
+
+/** Opens a source. @throws InvalidInputError when there is none, or it cannot be read. */
+export async function openFile(source: FileSource): Promise<OpenedFile> {
+  if (isBlob(source) || tag(source) === "URL") requireReadable(source as Blob, "the source");
+  if (typeof source === "string" || tag(source) === "URL") return openLocation(String(source));
+  if (isBlob(source)) {
+    const blob = source;
+    return { bytes: blobSource(blob), name: (blob as Partial<File>).name ?? "", location: blob };
+  }
+  if (isByteStream(source)) {
+    const whole = await collect(source);
+    return { bytes: memorySource(whole), name: "", location: whole };
+  }
+  if (ArrayBuffer.isView(source) || /^(Shared)?ArrayBuffer$/.test(tag(source))) {
+    const bytes = asBytes(source as Uint8Array);
+    return { bytes: memorySource(bytes), name: "", location: bytes };
+  }
+  throw new InvalidInputError(
+    `expected a path, a URL, a Blob, a stream or the bytes of a file, got ${describeValue(source)}`,
+  );
+}
+
+/** Whether a source is a stream of bytes: what was read of it is gone. */
+export function isByteStream(source: FileSource): source is AsyncIterable<Uint8Array> {
+  return (
+    !ArrayBuffer.isView(source) &&
+    typeof (source as Partial<AsyncIterable<Uint8Array>> | null | undefined)?.[Symbol.asyncIterator] === "function"
+  );
+}
+
+const tag = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
+
+/** The pieces of a stream. @throws InvalidInputError for what is no bytes. */
+export async function* piecesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of stream) {
+    if (!ArrayBuffer.isView(piece)) {
+      throw new InvalidInputError(`a stream must give pieces of bytes, got ${describeValue(piece)}: set no encoding`);
+    }
+    yield piece;
+  }
+}
+
+async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const piece of piecesOf(stream)) parts.push(piece);
+  return joined(parts);
+}
+
+/** The first pieces, at least `size` bytes of them if there are so many, and all as they would have come. */
+export async function peek(
+  pieces: AsyncGenerator<Uint8Array>,
+  size: number,
+): Promise<{ head: Uint8Array; all: AsyncGenerator<Uint8Array> }> {
+  const parts: Uint8Array[] = [];
+  for (let seen = 0; seen < size; ) {
+    const next = await pieces.next();
+    if (next.done) break;
+    parts.push(next.value);
+    seen += next.value.length;
+  }
+  const head = joined(parts);
+  const all = (async function* () {
+    try {
+      yield head;
+      yield* pieces;
+    } finally {
+      await pieces.return(undefined);
+    }
+  })();
+  return { head, all };
+}
+
+/** Pieces as one array. */
+export function joined(
+  parts: readonly Uint8Array[],
+  size = parts.reduce((sum, part) => sum + part.length, 0),
+): Uint8Array {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+async function openLocation(location: string): Promise<OpenedFile> {
+  const isUrl = /^(https?|data|blob|file):/i.test(location);
+  if (!isUrl || /^file:/i.test(location)) {
+    if (openLocalFile) {
+      return { bytes: await localSource(isUrl ? new URL(location) : location), name: location, location };
+    }
+    if (/^file:/i.test(location)) {
+      throw new InvalidInputError(
+        `${location}: files of the machine are to be had in Node only; pass the File that was chosen`,
+      );
+    }
+  }
+  const bytes = await remoteSource(location);
+  const name = /^(data|blob):/i.test(location) ? "" : decodeURIComponentOr(new URL(location, "http://_").pathname);
+  return { bytes, name, location };
+}
+
+function decodeURIComponentOr(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Bytes in memory. */
+export function memorySource(bytes: Uint8Array): ByteSource {
+  return {
+    size: bytes.length,
+    read(target, position) {
+      if (position + target.length > bytes.length) throw endsEarly(bytes.length, position + target.length);
+      target.set(bytes.subarray(position, position + target.length));
+    },
+    close: async () => {},
+  };
+}
+
+function blobSource(blob: Blob): ByteSource {
+  return {
+    size: blob.size,
+    async read(target, position) {
+      const end = position + target.length;
+      if (end > blob.size) throw endsEarly(blob.size, end);
+      let got: number;
+      try {
+        got = await readBlob(blob.slice(position, end), target);
+      } catch (cause) {
+        if (cause instanceof InvalidInputError) throw cause;
+        throw new InvalidInputError(
+          `the bytes ${thousands(position)} to ${thousands(end - 1)} cannot be read: ${(cause as Error).message.replace(/\.?$/, ".")} Was it moved or changed?`,
+          { cause },
+        );
+      }
+      if (got !== target.length) throw endsEarly(position + got, end);
+    },
+    close: async () => {},
+  };
+}
+
+/**
+ * Copies a Blob to `target`, through one small buffer that goes to and fro: what `arrayBuffer()` gives, megabytes a read, would pile up
+ * until it is collected.
+ * @returns Number of bytes that came.
+ */
+async function readBlob(blob: Blob, target: Uint8Array): Promise<number> {
+  const reader = blob.size > BLOB_PIECE ? byobReader(blob) : undefined;
+  if (!reader) {
+    const whole = await blobBytes(blob);
+    const size = whole.byteLength;
+    target.set(new Uint8Array(whole));
+    freeBuffer(whole);
+    return size;
+  }
+  inUse.add(reader);
+  try {
+    let at = 0;
+    for (let buffer = new ArrayBuffer(BLOB_PIECE); at < blob.size; ) {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done) break;
+      target.set(value, at);
+      at += value.length;
+      buffer = value.buffer;
+    }
+    return at;
+  } finally {
+    inUse.delete(reader);
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** Chromium collects a stream that only its own promise holds, and the promise is never kept. */
+const inUse = new Set<ReadableStreamBYOBReader>();
+
+/** Undefined in engines whose Blobs give no buffer back. */
+function byobReader(blob: Blob): ReadableStreamBYOBReader | undefined {
+  try {
+    return blob.stream().getReader({ mode: "byob" });
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the system says of a file, in plain words. */
+export const fileReasons: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  EISDIR: "is a folder, not a file",
+  ENOTDIR: "a part of the path is not a folder",
+  EACCES: "permission denied",
+};
+
+async function localSource(path: string | URL): Promise<ByteSource> {
+  const explain = (cause: unknown) => {
+    const { code } = cause as { code?: string };
+    return new InvalidInputError(`${path}: ${fileReasons[code ?? ""] ?? reasonOf(cause)}`, { cause });
+  };
+  const file = await openLocalFile!(path).catch((cause) => {
+    throw explain(cause);
+  });
+  return {
+    size: file.size,
+    async read(target, position) {
+      for (let done = 0; done < target.length; ) {
+        const got = await file.read(done === 0 ? target : target.subarray(done), position + done).catch((cause) => {
+          throw explain(cause);
+        });
+        if (got === 0) throw endsEarly(position + done, position + target.length);
+        done += got;
+      }
+    },
+    close: () => file.close(),
+  };
+}
+
+/** By ranges when the server gives them, otherwise whole. */
+async function remoteSource(url: string): Promise<ByteSource> {
+  const isHttp = !/^(data|blob):/i.test(url);
+  const get = async (range?: string) => {
+    let response: Response;
+    try {
+      response = await fetch(url, range === undefined ? {} : { headers: { range } });
+    } catch (cause) {
+      throw new InvalidInputError(`could not fetch ${shortened(url)}: ${(cause as Error).message}`, { cause });
+    }
+    if (!response.ok && response.status !== 416) {
+      throw new InvalidInputError(`could not fetch ${shortened(url)}: HTTP ${response.status}`);
+    }
+    return response;
+  };
+  const body = async (response: Response) => {
+    try {
+      return new Uint8Array(await response.arrayBuffer());
+    } catch (cause) {
+      throw new InvalidInputError(`could not fetch ${shortened(url)}: ${(cause as Error).message}`, { cause });
+    }
+  };
+  const first = await get(isHttp ? `bytes=0-${REMOTE_PIECE - 1}` : undefined);
+  const total = Number(/^bytes 0-\d+\/(\d+)$/.exec(first.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
+  if (first.status === 416) return memorySource(new Uint8Array(0)); // no byte 0: an empty file
+  if (first.status !== 206) return memorySource(await body(first));
+  if (!Number.isSafeInteger(total)) {
+    await first.body?.cancel();
+    return memorySource(await body(await get()));
+  }
+  const version = (response: Response) => response.headers.get("etag") ?? response.headers.get("last-modified");
+  const original = version(first);
+  let held = await body(first);
+  let heldAt = 0;
+  return {
+    size: total,
+    async read(target, position) {
+      const end = position + target.length;
+      if (end > total) throw endsEarly(total, end);
+      for (let at = position; at < end; ) {
+        if (at < heldAt || at >= heldAt + held.length) {
+          const last = Math.min(total, Math.max(end, at + REMOTE_PIECE)) - 1;
+          const range = `bytes=${at}-${last}`;
+          const response = await get(range);
+          if (response.status !== 206 || version(response) !== original) {
+            await response.body?.cancel();
+            throw new InvalidInputError(
+              `${shortened(url)} changed while it was read: the server answered the request for ${range} with ${response.status === 206 ? "another version" : `HTTP ${response.status}`}`,
+            );
+          }
+          held = await body(response);
+          heldAt = at;
+          if (held.length === 0) throw endsEarly(at, end);
+        }
+        const piece = held.subarray(at - heldAt, end - heldAt);
+        target.set(piece, at - position);
+        at += piece.length;
+      }
+    },
+    close: async () => {
+      held = new Uint8Array(0);
+    },
+  };
+}
+
+const shortened = (url: string) => (url.length > 200 ? `${url.slice(0, 200)}…` : url);
+
+function endsEarly(size: number, wanted: number): RQVAEError {
+  return new InvalidInputError(
+    `the file is cut short: it ends at byte ${thousands(size)}, but ${thousands(wanted)} are needed`,
+  );
+}
+
+/** A part of a source. Its bounds must have been checked. */
+export function section(source: ByteSource, start: number, size: number): ByteSource {
+  return {
+    size,
+    read(target, position) {
+      if (position + target.length > size) throw endsEarly(size, position + target.length);
+      return source.read(target, start + position);
+    },
+    close: () => source.close(),
+  };
+}
+
+/** The bytes [start, end) as an array of their own. */
+export async function readBytes(source: ByteSource, start: number, end: number): Promise<Uint8Array> {
+  if (end > source.size) throw endsEarly(source.size, end);
+  const bytes = new Uint8Array(end - start);
+  await source.read(bytes, start);
+  return bytes;
+}
+
+/**
+ * All bytes in pieces.
+ * @param options Size of the pieces (default: 1 MB), and whether they are one buffer that is filled again; else each is an array of its own.
+ */
+export async function* streamBytes(
+  source: ByteSource,
+  { piece = STREAM_PIECE, isReused = false }: { piece?: number; isReused?: boolean } = {},
+): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(isReused ? Math.min(piece, source.size) : 0);
+  for (let at = 0; at < source.size; at += piece) {
+    const size = Math.min(piece, source.size - at);
+    const bytes = isReused ? buffer.subarray(0, size) : new Uint8Array(size);
+    await source.read(bytes, at);
+    yield bytes;
+  }
+}

@@ -1,0 +1,72 @@
+/** Decompression by the platform, with bounds. */
+
+import { InvalidInputError } from "../../base/errors.ts";
+import { counted } from "../../base/words.ts";
+
+/** More bytes out for a byte in than this is no data but an attack: deflate itself ends at about 1030. */
+export const MAX_RATIO = 1000;
+/** Small files may do as they like. */
+export const RATIO_FREE = 1 << 16;
+
+/**
+ * Decompresses pieces.
+ * @param limit Most bytes that may come out.
+ * @throws InvalidInputError when the data is damaged or cut short, or more comes out.
+ */
+export async function* inflate(
+  chunks: AsyncIterable<Uint8Array>,
+  format: "gzip" | "deflate-raw",
+  limit: number,
+): AsyncGenerator<Uint8Array> {
+  if (typeof DecompressionStream === "undefined") {
+    throw new InvalidInputError(
+      "compressed files need DecompressionStream, which this environment lacks: decompress it first",
+    );
+  }
+  const stream = new DecompressionStream(format);
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader();
+  const ignore = () => {}; // what went wrong is told by the reading side
+  writer.closed.catch(ignore);
+  let feedError: unknown;
+  const feed = async () => {
+    try {
+      for await (const chunk of chunks) await writer.write(chunk as Uint8Array<ArrayBuffer>);
+      await writer.close();
+    } catch (error) {
+      feedError = error;
+      await writer.abort(error).catch(ignore);
+    }
+  };
+  const fed = feed();
+  let total = 0;
+  try {
+    for (;;) {
+      let next: ReadableStreamReadResult<Uint8Array>;
+      try {
+        next = await reader.read();
+      } catch (cause) {
+        if (feedError instanceof InvalidInputError) throw feedError;
+        throw new InvalidInputError(
+          `the compressed data is damaged or cut short: ${(cause as Error)?.message ?? String(cause)}`,
+          { cause },
+        );
+      }
+      if (next.done) break;
+      total += next.value.length;
+      if (total > limit) {
+        throw new InvalidInputError(
+          `the compressed data holds more than the ${counted(limit, "byte")} that it may (${MAX_RATIO} times its size): it is refused`,
+        );
+      }
+      yield next.value;
+    }
+    await fed;
+    if (feedError !== undefined) throw feedError;
+  } finally {
+    reader.cancel().catch(ignore);
+  }
+}
+
+/** Bytes that may come out of this many compressed ones. */
+export const inflatedLimit = (compressed: number): number => Math.max(RATIO_FREE, compressed * MAX_RATIO);

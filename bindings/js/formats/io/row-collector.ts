@@ -1,0 +1,118 @@
+/** Collects the rows of a file whose number is not known beforehand, all or batch by batch, and tells of those that are left out. */
+
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { thousands } from "../../base/words.ts";
+import type { ItemLabels } from "../../types.ts";
+import { FloatList } from "./float-list.ts";
+
+/** Rows that were left out of a file with `skipInvalid`. */
+export interface SkippedRows {
+  /** Their 0-based numbers in the file, ascending. */
+  rows: Uint32Array;
+  /** Why the first of them was left out, with its number; "" when there are none. */
+  reason: string;
+}
+
+/** Rows of a file that were read and not given out before. */
+export interface TakenRows {
+  items: { data: Float32Array; rows: number; dim: number };
+  labels?: ItemLabels;
+  itemIds?: string[];
+}
+
+export class RowCollector {
+  /** Of the rows that were kept. */
+  dim = 0;
+  /** Rows kept. */
+  rows = 0;
+  /** Rows of the file so far. */
+  seen = 0;
+  readonly #numbers: FloatList;
+  #taken = 0;
+  readonly #skipped: number[] = [];
+  #reason = "";
+  readonly #skipInvalid: boolean;
+
+  /** @param source Of the rows, where they come from a list. */
+  constructor(skipInvalid = false, source?: FloatList) {
+    this.#numbers = new FloatList(source);
+    this.#skipInvalid = skipInvalid;
+  }
+
+  /** A row that is kept; its length must be `dim`. */
+  add(row: ArrayLike<number>): void {
+    this.#numbers.append(row);
+    this.dim = row.length;
+    this.rows++;
+    this.seen++;
+  }
+
+  /** Rows kept that were not taken yet. */
+  get waiting(): number {
+    return this.rows - this.#taken;
+  }
+
+  /** The rows that wait: they wait no more. */
+  take(): { data: Float32Array; rows: number; dim: number } {
+    const rows = this.waiting;
+    this.#taken = this.rows;
+    return { data: this.#numbers.take(), rows, dim: this.dim };
+  }
+
+  /** A row that is not as it must be. @throws the error, unless such rows are left out. */
+  refuse(error: InvalidInputError): void {
+    if (!this.#skipInvalid) throw error;
+    if (this.#skipped.length === 0) this.#reason = error.message;
+    this.#skipped.push(this.seen++);
+  }
+
+  /** The rows that wait. @throws InvalidInputError when no row was kept. */
+  finish(): { data: Float32Array; rows: number; dim: number } {
+    requireSome(this.rows, this.seen, this.#reason);
+    return this.take();
+  }
+
+  /** The rows that were left out; undefined unless that was asked for. */
+  get skipped(): SkippedRows | undefined {
+    return this.#skipInvalid ? { rows: Uint32Array.from(this.#skipped), reason: this.#reason } : undefined;
+  }
+}
+
+/** @throws InvalidInputError when all rows of a file are invalid. */
+export function requireSome(kept: number, seen: number, reason: string): void {
+  if (kept > 0 || seen === 0) return;
+  throw new InvalidInputError(`all ${thousands(seen)} rows are invalid; the first: ${reason}`);
+}
+
+/** Item IDs as a file has them: each once. */
+export class ItemIdList {
+  ids: string[] = [];
+  readonly #known = new Map<string, number>();
+
+  /** Why a row of the file cannot have this ID: it is empty, or another row has it. */
+  problem(id: string, row: number): string | undefined {
+    if (id === "") return `row ${row} has no item ID: every item needs one`;
+    const earlier = this.#known.get(id);
+    if (earlier === undefined) return undefined;
+    return `row ${row} is item ${describeValue(id)}, as row ${earlier} is: every item must be there once`;
+  }
+
+  /** @throws InvalidInputError when a row cannot have this ID. */
+  check(id: string, row: number): void {
+    const problem = this.problem(id, row);
+    if (problem !== undefined) throw new InvalidInputError(problem);
+  }
+
+  add(id: string, row: number): void {
+    this.#known.set(id, row);
+    this.ids.push(id);
+  }
+
+  /** The IDs that were added since the last time. */
+  take(): string[] {
+    const { ids } = this;
+    this.ids = [];
+    return ids;
+  }
+}

@@ -1,0 +1,123 @@
+/** UTF-8 that comes in pieces, and strings of it. */
+
+import { InvalidInputError } from "../../base/errors.ts";
+import { TextDecoder, TextEncoder } from "../../base/text-codecs.ts";
+import { decoderFor } from "./bytes.ts";
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** The text of the bytes [start, end). @throws InvalidInputError when they are no UTF-8. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  // Short ASCII, as nearly all of it is, without the decoder's start.
+  if (end - start <= 32) {
+    let text = "";
+    let at = start;
+    for (; at < end && bytes[at]! < 0x80; at++) text += String.fromCharCode(bytes[at]!);
+    if (at === end) return text;
+  }
+  try {
+    return decoder.decode(bytes.subarray(start, end));
+  } catch {
+    throw badText();
+  }
+}
+
+/**
+ * Pieces of text in UTF-8, or in UTF-16 with a byte order mark, as UTF-8 without one. Each is good until the next one is asked for.
+ * @throws InvalidInputError for UTF-16 that is damaged.
+ */
+export class Utf8Pieces {
+  /** Undefined before the first piece; null when nothing needs to be decoded. */
+  #decoder: TextDecoder | null | undefined;
+
+  convert(piece: Uint8Array): Uint8Array {
+    if (this.#decoder === undefined) {
+      const decoder = decoderFor(piece);
+      this.#decoder = decoder.encoding === "utf-8" ? null : decoder;
+      const [a, b, c] = piece;
+      if (!this.#decoder) return a === 0xef && b === 0xbb && c === 0xbf ? piece.subarray(3) : piece;
+    }
+    return this.#decoder ? this.#encoded(this.#decoder, piece, true) : piece;
+  }
+
+  /** What is left when all pieces were there: nothing, unless a character is cut. */
+  finish(): Uint8Array {
+    return this.#decoder ? this.#encoded(this.#decoder, new Uint8Array(0), false) : new Uint8Array(0);
+  }
+
+  #encoded(decoder: TextDecoder, piece: Uint8Array, stream: boolean): Uint8Array {
+    try {
+      return encoder.encode(decoder.decode(piece, { stream }));
+    } catch {
+      throw badText(decoder.encoding);
+    }
+  }
+}
+
+/** The same of pieces that come one after the other. */
+export async function* utf8Pieces(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const utf8 = new Utf8Pieces();
+  for await (const piece of pieces) yield utf8.convert(piece);
+  yield utf8.finish();
+}
+
+/** The complaint about text that is not in its encoding. */
+export const badText = (encoding = "utf-8"): InvalidInputError =>
+  new InvalidInputError(`the text is not valid ${encoding.toUpperCase()}: save it as UTF-8`);
+
+/** A text in UTF-8, in pieces of some size. */
+export function* utf8Of(text: string): Generator<Uint8Array> {
+  for (let start = 0; start < text.length; ) {
+    let end = Math.min(text.length, start + (1 << 15));
+    // Both halves of a character beyond the first 65,536 stay together.
+    if (end < text.length && (text.charCodeAt(end) & 0xfc00) === 0xdc00) end++;
+    yield encoder.encode(text.slice(start, end));
+    start = end;
+  }
+}
+
+/**
+ * A text that does not keep a longer one alive: engines make a part of a string as a reference to the whole, so that one title of a file
+ * would hold the piece of the file in which it stands.
+ */
+export function ownText(text: string): string {
+  // Shorter ones are copied by the engines. What is made here is part of a string that is one character longer.
+  return text.length < 13 ? text : ` ${text}`.slice(1);
+}
+
+/** What is left of the pieces before, and the next one: a reader moves on in it, and leaves what goes on in a piece to come. */
+export class Utf8Window {
+  /** Only [at, end) is text; behind it stands a 0, so that a number ends there. */
+  bytes = new Uint8Array(0);
+  at = 0;
+  end = 0;
+
+  push(piece: Uint8Array): void {
+    const left = this.end - this.at;
+    const size = left + piece.length;
+    if (size < this.bytes.length) {
+      this.bytes.copyWithin(0, this.at, this.end);
+    } else {
+      const larger = new Uint8Array(Math.max(1 << 17, 2 * size));
+      larger.set(this.bytes.subarray(this.at, this.end));
+      this.bytes = larger;
+    }
+    this.bytes.set(piece, left);
+    this.bytes[size] = 0;
+    this.at = 0;
+    this.end = size;
+  }
+
+  /** The place of a byte from `from` on; -1 when it is not there. */
+  find(byte: number, from: number): number {
+    const at = this.bytes.indexOf(byte, from);
+    return at < this.end ? at : -1;
+  }
+
+  /** The last place of a byte; -1 when it is not there. */
+  findLast(byte: number): number {
+    const at = this.bytes.lastIndexOf(byte, this.end - 1);
+    return at >= this.at ? at : -1;
+  }
+}

@@ -1,0 +1,237 @@
+/** Files of embeddings as sources of which rows are read as they are needed. */
+
+import { worksBehindProxy } from "../../base/behind-proxy.ts";
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { counted } from "../../base/words.ts";
+import type { TableColumns } from "../../items/columns.ts";
+import { halfValues } from "../../items/half.ts";
+import { requireUnique } from "../../items/join.ts";
+import { withoutRows } from "../../items/labels.ts";
+import type { EmbeddingSource, ItemLabels } from "../../types.ts";
+import { type FileSource, openFile } from "../io/byte-source.ts";
+import { requireOptions } from "../io/bytes.ts";
+import type { ItemFile, ItemFileOptions, ItemFormat, RowSource } from "../io/opened-file.ts";
+import type { SkippedRows } from "../io/row-collector.ts";
+import { openItemFile } from "./item-file.ts";
+import { InvalidRows, inFile } from "./read-items.ts";
+
+/** How a file of embeddings is opened. */
+export interface OpenEmbeddingsOptions extends ItemFileOptions {
+  /** Name of bytes or a Blob, for messages and where the content leaves a choice of formats. */
+  fileName?: string;
+  /** Whether an item ID that is there twice is refused, or left out with `skipInvalid`. Default: true. */
+  uniqueIds?: boolean;
+}
+
+/** Where opened embeddings are, as plain data that can be sent to another thread: `openEmbeddings` takes it as a source. */
+export interface EmbeddingDescription {
+  /** A path, a URL, a Blob, or the bytes. */
+  location: string | Blob | Uint8Array;
+  options: OpenEmbeddingsOptions;
+}
+
+/** An open file of embeddings. */
+export interface OpenedEmbeddings extends EmbeddingSource {
+  /**
+   * Rows [first, first + count) as float32, in a buffer that the next call uses again.
+   * @throws InvalidInputError for rows that are not there, a file that was closed, or that cannot be read any more.
+   */
+  read(first: number, count: number): Promise<Float32Array>;
+  readonly format: ItemFormat;
+  /** Whether the vectors were read when the file was opened, since the format gives no access by rows. */
+  readonly inMemory: boolean;
+  readonly labels?: ItemLabels;
+  /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
+  readonly itemIds?: readonly string[];
+  /** What the columns, fields or arrays of the file were taken for; absent where it holds nothing but the vectors. */
+  readonly columns?: TableColumns;
+  /** With `skipInvalid`: the rows of the file that are left out. */
+  readonly skipped?: SkippedRows;
+  /** What opens the same embeddings in another thread. */
+  readonly description: EmbeddingDescription;
+  /** Closes the file. Reading afterwards is an error; closing twice is none. */
+  close(): Promise<void>;
+  /** Closes the file, at the end of `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Opens a file of embeddings for reading by rows, as `train` and `encodeAsync` do.
+ *
+ * npy, safetensors, stored npz members and (a row group at a time) Parquet are read where rows are asked for, never whole: a file may be
+ * larger than memory. Deflated npz members, gzip-compressed files, csv and JSON do not allow that and are read whole when they are opened,
+ * as are URLs whose server gives no ranges. Numbers become float32. The values of files that are read by rows are not looked at before
+ * they are used, except with `skipInvalid`, which reads the file once.
+ *
+ * @param source A path (Node), a URL, a Blob or File, bytes, a stream of bytes, or the description of embeddings opened before.
+ * @throws InvalidInputError naming the file and the reason, when it cannot be read or its sizes contradict each other.
+ */
+export async function openEmbeddings(
+  source: FileSource | EmbeddingDescription,
+  options: OpenEmbeddingsOptions = {},
+): Promise<OpenedEmbeddings> {
+  if (isDescription(source)) return openEmbeddings(source.location, { ...source.options, ...options });
+  requireOptions(options);
+  let name = options.fileName ?? "";
+  return inFile(
+    () => name,
+    async () => {
+      const opened = await openFile(source);
+      name = options.fileName ?? opened.name;
+      try {
+        const file = await openItemFile(opened.bytes, name, options);
+        const kept = { ...options, ...(name !== "" && typeof opened.location !== "string" && { fileName: name }) };
+        const description = { location: opened.location, options: kept };
+        if (file.itemIds && options.uniqueIds !== false && !options.skipInvalid) requireUnique(file.itemIds, "");
+        const skipped = file.skipped ?? (await findInvalid(file, options));
+        if (!file.matrix) await opened.bytes.close();
+        return new OpenFile(name, file, skipped, description, () => opened.bytes.close());
+      } catch (error) {
+        await opened.bytes.close();
+        throw error;
+      }
+    },
+  );
+}
+
+function isDescription(source: FileSource | EmbeddingDescription): source is EmbeddingDescription {
+  return typeof source === "object" && source !== null && "location" in source && "options" in source;
+}
+
+/** Floats that are read at a time. */
+const BLOCK = 1 << 20;
+
+/** Reads all rows, to know those that are left out. */
+async function findInvalid(file: ItemFile, options: OpenEmbeddingsOptions): Promise<SkippedRows | undefined> {
+  if (!options.skipInvalid) return undefined;
+  const { rows, dim } = file.matrix ?? file.whole!;
+  const invalid = new InvalidRows(true, options.uniqueIds === false ? undefined : file.itemIds);
+  const most = Math.max(1, Math.floor(BLOCK / dim));
+  const block = file.matrix && new Float32Array(Math.min(most, rows) * dim);
+  for (let first = 0; first < rows; first += most) {
+    const count = Math.min(most, rows - first);
+    if (block) await file.matrix!.fill(block, first, count);
+    for (let i = 0; i < count; i++) {
+      if (block) invalid.look(block, i * dim, dim, first + i);
+      else invalid.look(file.whole!.data, (first + i) * dim, dim, first + i);
+    }
+  }
+  return invalid.finish(rows);
+}
+
+class OpenFile implements OpenedEmbeddings {
+  readonly rows: number;
+  readonly dim: number;
+  readonly format: ItemFormat;
+  readonly inMemory: boolean;
+  readonly labels?: ItemLabels;
+  readonly itemIds?: readonly string[];
+  readonly columns?: TableColumns;
+  readonly skipped?: SkippedRows;
+  readonly description: EmbeddingDescription;
+  readonly #name: string;
+  readonly #file: RowSource;
+  /** Rows of the file that are passed over, ascending. */
+  readonly #gaps: ArrayLike<number>;
+  readonly #close: () => Promise<void>;
+  #isOpen = true;
+  /** Given out at every call. */
+  #buffer = new Float32Array(0);
+
+  constructor(
+    name: string,
+    file: ItemFile,
+    skipped: SkippedRows | undefined,
+    description: EmbeddingDescription,
+    close: () => Promise<void>,
+  ) {
+    worksBehindProxy(this, OpenFile);
+    this.#name = name === "" ? "the file" : name;
+    this.#file = file.matrix ?? inMemory(file.whole!);
+    // What was left out while the file was read whole is not in the matrix.
+    this.#gaps = file.skipped ? [] : (skipped?.rows ?? []);
+    this.rows = this.#file.rows - this.#gaps.length;
+    this.dim = this.#file.dim;
+    this.format = file.format;
+    this.inMemory = !file.matrix;
+    if (file.labels) this.labels = withoutRows(file.labels, this.#gaps);
+    if (file.itemIds) this.itemIds = withoutRows({ titles: file.itemIds }, this.#gaps).titles;
+    if (file.columns) this.columns = file.columns;
+    if (skipped) this.skipped = skipped;
+    this.description = description;
+    this.#close = close;
+  }
+
+  async read(first: number, count: number): Promise<Float32Array> {
+    const { rows, dim } = this;
+    if (!this.#isOpen) throw new InvalidInputError(`${this.#name} was closed: open it again to read it`);
+    if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0 && first + count <= rows)) {
+      throw new InvalidInputError(
+        `${this.#name} has ${counted(rows, "row")}, but ${describeValue(count)} from row ${describeValue(first)} on were asked for`,
+      );
+    }
+    if (this.#buffer.length < count * dim) this.#buffer = new Float32Array(count * dim);
+    const buffer = this.#buffer.subarray(0, count * dim);
+    await inFile(
+      () => this.#name,
+      () => this.#fill(buffer, first, count),
+    );
+    return buffer;
+  }
+
+  /** Reads the runs between the gaps. */
+  async #fill(buffer: Float32Array, first: number, count: number): Promise<void> {
+    const gaps = this.#gaps;
+    if (gaps.length === 0) return this.#file.fill(buffer, first, count);
+    let gap = gapsBefore(gaps, first);
+    for (let done = 0; done < count; ) {
+      const row = first + done + gap;
+      const end = gap < gaps.length ? gaps[gap]! : this.#file.rows;
+      const here = Math.min(count - done, end - row);
+      if (here > 0) await this.#file.fill(buffer.subarray(done * this.dim, (done + here) * this.dim), row, here);
+      done += here;
+      gap++;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#buffer = new Float32Array(0);
+    await this.#close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** How many gaps lie before the kept row of this number: gap i does when at most `row` rows were kept before it. */
+function gapsBefore(gaps: ArrayLike<number>, row: number): number {
+  let [low, high] = [0, gaps.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (gaps[middle]! - middle <= row) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A matrix in memory as one of which rows are read. */
+export function inMemory({ data, rows, dim }: NonNullable<ItemFile["whole"]>): RowSource {
+  return {
+    rows,
+    dim,
+    isHalf: data.BYTES_PER_ELEMENT === 2,
+    fill(target, first, count) {
+      const part = data.subarray(first * dim, (first + count) * dim);
+      if (data.BYTES_PER_ELEMENT === target.BYTES_PER_ELEMENT) {
+        target.set(part);
+        return;
+      }
+      const table = halfValues();
+      for (let i = 0; i < part.length; i++) target[i] = table[part[i]!]!;
+    },
+  };
+}

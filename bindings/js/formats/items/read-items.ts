@@ -1,0 +1,204 @@
+/** Embeddings of a file in memory, checked. */
+
+import { InvalidInputError, OutOfMemoryError, RQVAEError } from "../../base/errors.ts";
+import { halfValues } from "../../items/half.ts";
+import { withoutRows } from "../../items/labels.ts";
+import type { ItemMatrix } from "../../types.ts";
+import type { RowTarget } from "../arrays/raw-matrix.ts";
+import { type ByteSource, type FileSource, openFile } from "../io/byte-source.ts";
+import { requireFileName } from "../io/bytes.ts";
+import type { ItemFile, ItemFileOptions, ItemFormat } from "../io/opened-file.ts";
+import { ItemIdList, requireSome, type SkippedRows } from "../io/row-collector.ts";
+import type { ReadItems } from "./detect.ts";
+import { openItemFile } from "./item-file.ts";
+
+/** How a file of embeddings is read. */
+export interface ReadItemsOptions extends ItemFileOptions {
+  /**
+   * Whether values that are not finite and items that are there twice are refused, or left out with `skipInvalid`. Without, they stay;
+   * the values of tables of text and of JSON are checked in any case. Default: true.
+   */
+  checkValues?: boolean;
+}
+
+/** Embeddings, and what else the file says about the items. */
+export interface ReadItemsResult extends ReadItems {
+  format: ItemFormat;
+  /** With `skipInvalid`: the rows that were left out, of the vectors as of IDs and labels. */
+  skipped?: SkippedRows;
+}
+
+/**
+ * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet (in zstd, Brotli or LZ4 with the
+ * optional package hyparquet-compressors), csv and tsv (a column a dimension, or one that holds lists), JSON (nested, maps, lines); each of
+ * them also compressed by gzip. The content decides, then the name. Half floats stay half (Uint16Array); all others become float32.
+ * Sizes are checked against the file before memory is taken; beside the result at most 64 MB are used, however long a text is.
+ *
+ * @param file Its bytes, a Blob or File, a stream of bytes, a path (Node) or a URL.
+ * @param fileName Its name, for messages and where the content leaves a choice.
+ * @throws InvalidInputError naming file, row and reason, when the format is none of these or what it says is not so.
+ */
+export async function readItemsAsync(
+  file: FileSource,
+  fileName?: string,
+  options: ReadItemsOptions = {},
+): Promise<ReadItemsResult> {
+  return withFile(file, fileName, async (bytes, name) =>
+    toItems(await openItemFile(bytes, name, { ...options, uniqueIds: options.checkValues !== false }), options),
+  );
+}
+
+/** Opens a file, and closes it when `run` has read it. What goes wrong is told with the file's name. */
+export function withFile<T>(
+  file: FileSource,
+  fileName: string | undefined,
+  run: (bytes: ByteSource, name: string) => Promise<T>,
+): Promise<T> {
+  let name = fileName ?? "";
+  return inFile(
+    () => name,
+    async () => {
+      const opened = await openFile(file);
+      name = fileName ?? opened.name;
+      try {
+        return await run(opened.bytes, name);
+      } finally {
+        await opened.bytes.close();
+      }
+    },
+  );
+}
+
+/** What goes wrong in `run` is told as an error of ours that names the file. */
+export async function inFile<T>(name: () => string, run: () => Promise<T>): Promise<T> {
+  requireFileName(name());
+  try {
+    return await run();
+  } catch (error) {
+    throw aboutFile(name(), error);
+  }
+}
+
+/** The same error as one of ours that names the file. */
+export function aboutFile(name: string, error: unknown): unknown {
+  const file = name === "" ? "the file" : name;
+  if (error instanceof InvalidInputError) {
+    if (error.message.startsWith(`${file}: `) || error.message.startsWith(`${file} `)) return error;
+    return new InvalidInputError(`${file}: ${error.message}`, { cause: error.cause ?? error });
+  }
+  if (error instanceof RQVAEError) return error;
+  const { message = String(error) } = (error ?? {}) as { message?: string };
+  if (error instanceof RangeError && /allocation|array length|buffer/i.test(message)) {
+    return new OutOfMemoryError(
+      `${file}: there is not enough memory to hold it: open it with openEmbeddings, which reads rows as they are needed`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return new InvalidInputError(`${file} cannot be read, it seems damaged: ${message}`, { cause: error });
+}
+
+/** Values that are read at a time. */
+const BLOCK = 1 << 20;
+
+async function toItems(file: ItemFile, options: ReadItemsOptions): Promise<ReadItemsResult> {
+  const { format, labels, itemIds, columns } = file;
+  const items = (file.whole ?? (await readWhole(file.matrix!))) as ItemMatrix & { data: RowTarget };
+  const beside = { ...(columns && { columns }), ...(labels && { labels }), ...(itemIds && { itemIds }) };
+  // Readers of text have checked every row.
+  if (file.skipped || format === "csv" || format === "json" || options.checkValues === false) {
+    return { format, items, ...beside, ...(file.skipped && { skipped: file.skipped }) };
+  }
+  const invalid = new InvalidRows(options.skipInvalid === true, itemIds);
+  const { data, rows, dim } = items;
+  for (let row = 0; row < rows; row++) invalid.look(data, row * dim, dim, row);
+  const skipped = invalid.finish(rows);
+  if (!skipped) return { format, items, ...beside };
+  return {
+    format,
+    items: skipped.rows.length === 0 ? items : compacted(items, skipped.rows),
+    ...(columns && { columns }),
+    ...(labels && { labels: withoutRows(labels, skipped.rows) }),
+    ...(itemIds && { itemIds: withoutRows({ titles: itemIds }, skipped.rows).titles }),
+    skipped,
+  };
+}
+
+async function readWhole(matrix: NonNullable<ItemFile["matrix"]>) {
+  const { rows, dim, isHalf } = matrix;
+  const data = isHalf ? new Uint16Array(rows * dim) : new Float32Array(rows * dim);
+  const most = Math.max(1, Math.floor(BLOCK / dim));
+  for (let row = 0; row < rows; row += most) {
+    const here = Math.min(most, rows - row);
+    await matrix.fill(data.subarray(row * dim, (row + here) * dim), row, here);
+  }
+  return { data, rows, dim };
+}
+
+/** Finds rows with a value that is no finite number, and items that are there twice. */
+export class InvalidRows {
+  readonly #skip: boolean;
+  readonly #itemIds: readonly string[] | undefined;
+  readonly #known = new ItemIdList();
+  readonly #rows: number[] = [];
+  #reason = "";
+
+  constructor(skip: boolean, itemIds: readonly string[] | undefined) {
+    this.#skip = skip;
+    this.#itemIds = itemIds;
+  }
+
+  /** Whether a row is valid. @throws InvalidInputError for one that is not, unless these are skipped. */
+  look(data: RowTarget, start: number, dim: number, row: number): boolean {
+    const reason = this.#reasonOf(data, start, dim, row);
+    if (reason === undefined) return true;
+    if (!this.#skip) throw new InvalidInputError(reason);
+    if (this.#rows.length === 0) this.#reason = reason;
+    this.#rows.push(row);
+    return false;
+  }
+
+  #reasonOf(data: RowTarget, start: number, dim: number, row: number): string | undefined {
+    const column = nonFiniteIn(data, start, dim);
+    if (column >= 0) {
+      const value = data instanceof Uint16Array ? halfValues()[data[start + column]!] : data[start + column];
+      return `row ${row}, column ${column} is ${value}; every value must be a finite number within the range of float32`;
+    }
+    const id = this.#itemIds?.[row];
+    if (id === undefined) return undefined;
+    const problem = this.#known.problem(id, row);
+    if (problem === undefined) this.#known.add(id, row);
+    return problem;
+  }
+
+  /** The rows that are skipped; undefined when none may be. @throws InvalidInputError when nothing is left. */
+  finish(rows: number): SkippedRows | undefined {
+    if (!this.#skip) return undefined;
+    requireSome(rows - this.#rows.length, rows, this.#reason);
+    return { rows: Uint32Array.from(this.#rows), reason: this.#reason };
+  }
+}
+
+function nonFiniteIn(data: RowTarget, start: number, dim: number): number {
+  if (data instanceof Uint16Array) {
+    for (let j = 0; j < dim; j++) if ((data[start + j]! & 0x7c00) === 0x7c00) return j;
+    return -1;
+  }
+  // A sum is finite if every value is, and quicker than asking each: x - x is 0 or NaN.
+  let sum = 0;
+  for (let j = 0; j < dim; j++) sum += data[start + j]! * 0;
+  if (sum === 0) return -1;
+  for (let j = 0; j < dim; j++) if (!Number.isFinite(data[start + j])) return j;
+  return -1;
+}
+
+/** The matrix without some rows, in place. */
+export function compacted({ data, rows, dim }: ItemMatrix, skipped: ArrayLike<number>): ItemMatrix {
+  let kept = skipped[0]!;
+  for (let row = kept, s = 0; row < rows; row++) {
+    if (row === skipped[s]) s++;
+    else data.copyWithin(kept++ * dim, row * dim, (row + 1) * dim);
+  }
+  return { data: data.slice(0, kept * dim) as ItemMatrix["data"], rows: kept, dim };
+}

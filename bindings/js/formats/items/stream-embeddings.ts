@@ -1,0 +1,161 @@
+/** Files of embeddings from beginning to end, a batch of rows at a time. */
+
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import type { TableColumns } from "../../items/columns.ts";
+import { labelsOf, withoutRows } from "../../items/labels.ts";
+import type { ItemLabels } from "../../types.ts";
+import { type FileSource, isByteStream, openFile, peek, piecesOf } from "../io/byte-source.ts";
+import { extensionOf, requireFileName, requireOptions, sniff, textFormat } from "../io/bytes.ts";
+import type { ItemFile, ItemFileOptions } from "../io/opened-file.ts";
+import type { SkippedRows } from "../io/row-collector.ts";
+import { utf8Pieces } from "../io/utf8.ts";
+import { newTable, recognizeItemFile, SNIFFED, type TextFile } from "./item-file.ts";
+import { inMemory } from "./open-embeddings.ts";
+import { aboutFile, compacted, InvalidRows } from "./read-items.ts";
+
+/** How a file of embeddings is read batch by batch. */
+export interface StreamEmbeddingsOptions extends ItemFileOptions {
+  /** Name of bytes, a Blob or a stream, for messages and where the content leaves a choice of formats. */
+  fileName?: string;
+  /** Rows of a batch, at most. Default: 4,096. */
+  batchRows?: number;
+}
+
+/** Rows that stand one behind the other in the file, as items that `encode`, `encodeStream` and the others take. */
+export interface EmbeddingBatch {
+  data: Float32Array;
+  rows: number;
+  dim: number;
+  /** Of these rows. */
+  labels?: ItemLabels;
+  /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
+  itemIds?: string[];
+  /** What the columns, fields or arrays of the file were taken for; absent where it holds nothing but the vectors. */
+  columns?: TableColumns;
+  /** With `skipInvalid`, in the last batch: the rows of the file that were left out. */
+  skipped?: SkippedRows;
+}
+
+/**
+ * Reads a file of embeddings once, in batches. Tables of text and JSON lines, also compressed by gzip or as they come from a stream, are
+ * never held; files that `openEmbeddings` reads by rows are not either. What it must read whole (JSON of one value, deflated npz members,
+ * npy in gzip, other formats in a stream) is. Every value is checked, and so are item IDs, which are kept for that.
+ *
+ * @param file A path (Node), a URL, a Blob or File, bytes, or a stream of bytes.
+ * @throws InvalidInputError naming file, row and reason; the batches before the row were given out then.
+ */
+export async function* streamEmbeddings(
+  file: FileSource,
+  options: StreamEmbeddingsOptions = {},
+): AsyncGenerator<EmbeddingBatch, void, undefined> {
+  requireOptions(options);
+  const { batchRows = 4096 } = options;
+  if (!(Number.isSafeInteger(batchRows) && batchRows > 0)) {
+    throw new InvalidInputError(`batchRows must be a whole number of at least 1, got ${describeValue(batchRows)}`);
+  }
+  let name = options.fileName ?? "";
+  requireFileName(name);
+  let close = async () => {};
+  try {
+    let opened: ItemFile | TextFile | undefined;
+    let source = file;
+    if (isByteStream(file)) {
+      const { head, all } = await peek(piecesOf(file), SNIFFED);
+      const seen = sniff(head);
+      // Text is read as it comes; for the others what was looked at is put back.
+      const isText = !seen.foreign && extensionOf(name) !== "npy";
+      if (isText) opened = { format: textFormat(seen, name), chunks: all };
+      source = all;
+    }
+    if (!opened) {
+      const { bytes, name: own } = await openFile(source);
+      close = () => bytes.close();
+      name = options.fileName ?? own;
+      opened = await recognizeItemFile(bytes, name, options);
+    }
+    const batches =
+      "chunks" in opened ? textBatches(opened, options, batchRows) : matrixBatches(opened, options, batchRows);
+    for await (const batch of batches) yield batch;
+  } catch (error) {
+    throw aboutFile(name, error);
+  } finally {
+    await close();
+  }
+}
+
+async function* textBatches(
+  { format, chunks }: TextFile,
+  options: StreamEmbeddingsOptions,
+  batchRows: number,
+): AsyncGenerator<EmbeddingBatch> {
+  const table = newTable(format, options);
+  /** Given out when there is another, or with what was left out at the end. */
+  let held: EmbeddingBatch | undefined;
+  for await (const piece of utf8Pieces(chunks)) {
+    table.push(piece);
+    if (table.waiting < batchRows) continue;
+    const { items, ...beside } = table.takeRows();
+    const { columns } = table;
+    for (const batch of split({ ...items, ...beside, ...(columns && { columns }) }, batchRows)) {
+      if (held) yield held;
+      held = batch;
+    }
+  }
+  const { items, skipped, ...beside } = table.finish();
+  for (const batch of split({ ...items, ...beside }, batchRows)) {
+    if (held) yield held;
+    held = batch;
+  }
+  if (held) yield skipped ? { ...held, skipped } : held;
+}
+
+/** Batches of at most `batchRows` rows. */
+function* split(
+  { data, rows, dim, labels, itemIds, columns }: EmbeddingBatch,
+  batchRows: number,
+): Generator<EmbeddingBatch> {
+  for (let first = 0; first < rows; first += batchRows) {
+    const count = Math.min(rows - first, batchRows);
+    yield {
+      data: count === rows ? data : data.slice(first * dim, (first + count) * dim),
+      rows: count,
+      dim,
+      ...(labels && { labels: labelsOf(labels, first, count) }),
+      ...(itemIds && { itemIds: itemIds.slice(first, first + count) }),
+      ...(columns && { columns }),
+    };
+  }
+}
+
+async function* matrixBatches(
+  file: ItemFile,
+  { skipInvalid = false }: StreamEmbeddingsOptions,
+  batchRows: number,
+): AsyncGenerator<EmbeddingBatch> {
+  const { labels, itemIds, columns } = file;
+  const matrix = file.matrix ?? inMemory(file.whole!);
+  const { rows, dim } = matrix;
+  const invalid = new InvalidRows(skipInvalid, itemIds);
+  let held: EmbeddingBatch | undefined;
+  for (let first = 0; first < rows; first += batchRows) {
+    const count = Math.min(rows - first, batchRows);
+    const data = new Float32Array(count * dim);
+    await matrix.fill(data, first, count);
+    const left: number[] = [];
+    for (let i = 0; i < count; i++) if (!invalid.look(data, i * dim, dim, first + i)) left.push(i);
+    if (left.length === count) continue;
+    if (held) yield held;
+    const whole = { data, rows: count, dim };
+    const kept = left.length === 0 ? whole : (compacted(whole, left) as typeof whole);
+    held = {
+      ...kept,
+      ...(labels && { labels: withoutRows(labelsOf(labels, first, count), left) }),
+      ...(itemIds && { itemIds: withoutRows({ titles: itemIds.slice(first, first + count) }, left).titles }),
+      ...(columns && { columns }),
+    };
+  }
+  // What was left out while the file was read whole is not in the matrix.
+  const skipped = file.skipped ?? invalid.finish(rows);
+  if (held) yield skipped ? { ...held, skipped } : held;
+}

@@ -1,0 +1,16 @@
+/** What the readers of Parquet refuse alike. */
+
+import { InvalidInputError } from "../../base/errors.ts";
+import { counted, thousands } from "../../base/words.ts";
+
+export const damagedParquet = (why: string): InvalidInputError =>
+  new InvalidInputError(`the Parquet file is damaged: ${why}`);
+
+/** @throws InvalidInputError when a page has fewer than `needed` bytes from `start` on. */
+export function requireBytes(bytes: Uint8Array, start: number, needed: number): void {
+  if (start + needed > bytes.length) {
+    throw damagedParquet(
+      `a page needs ${counted(needed, "byte")} of values, but has ${thousands(Math.max(0, bytes.length - start))}`,
+    );
+  }
+}

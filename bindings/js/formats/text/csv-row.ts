@@ -1,0 +1,176 @@
+/** Rows of a table as most are, read from bytes without a string for each number. What is unusual is left to the parser. */
+
+import { COMMA, DecimalScanner, POINT } from "../io/decimal.ts";
+import { textOf, type Utf8Window } from "../io/utf8.ts";
+
+/** What columns hold. */
+export const NUMBER = 0;
+export const TEXT = 1;
+export const LIST = 2;
+/** What is passed over. */
+export const SKIPPED = 3;
+/** What must be empty: no column of the table. */
+export const EMPTY = 4;
+
+const QUOTE = 0x22;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+/** "[", "(" and PostgreSQL's "{", and what closes them. */
+const BRACKETS = [0x5b, 0x28, 0x7b];
+const CLOSING = [0x5d, 0x29, 0x7d];
+
+/** What came of an attempt: the row was read, goes on in the next piece, or is for the parser. */
+export type QuickResult = "read" | "cut" | "unusual";
+
+export class QuickRows {
+  /** The embedding in the row that was read last: good until the next one is. */
+  numbers: Float32Array;
+  /** Texts of the row that was read last, by column. */
+  readonly cells: string[] = [];
+  readonly #columns: readonly number[];
+  readonly #delimiter: number;
+  readonly #isSpaced: boolean;
+  readonly #isList: boolean;
+  readonly #isQuoting: boolean;
+  /** Where the numbers of a row go, from left to right; undefined where they stay in order. */
+  readonly #places: readonly number[] | undefined;
+  readonly #scanner = new DecimalScanner();
+  #list = new Float32Array(64);
+  #count = 0;
+
+  /**
+   * @param columns What each holds. At most one is a list, and then none a number.
+   * @param dimensions The columns of numbers, in the order of the dimensions. Default: as they stand.
+   */
+  constructor(columns: readonly number[], delimiter: string, isQuoting = true, dimensions: readonly number[] = []) {
+    const places = [...dimensions.keys()].sort((a, b) => dimensions[a]! - dimensions[b]!);
+    this.#places = dimensions.length === 0 ? undefined : places;
+    this.#columns = columns;
+    this.#delimiter = delimiter.charCodeAt(0);
+    this.#isSpaced = delimiter === " ";
+    this.#isQuoting = isQuoting;
+    this.#isList = columns.includes(LIST);
+    this.numbers = new Float32Array(columns.filter((kind) => kind === NUMBER).length);
+  }
+
+  /**
+   * Reads the row at the window's place, and moves on when it could.
+   * @param dim Of lists, once it is known; else 0.
+   */
+  read(window: Utf8Window, dim: number): QuickResult {
+    const { bytes, end } = window;
+    const columns = this.#columns;
+    const last = columns.length - 1;
+    const isSpaced = this.#isSpaced;
+    let at = window.at;
+    this.#count = 0;
+    for (let column = 0; column <= last; column++) {
+      if (isSpaced) at = pastSpaces(bytes, at);
+      if (at >= end) return "cut";
+      const kind = columns[column];
+      let next = kind === NUMBER ? this.#number(bytes, at, end) : this.#cell(bytes, at, end, column, kind!);
+      if (next >= end) return "cut";
+      if (next < 0) return "unusual";
+      if (isSpaced && column === last) next = pastSpaces(bytes, next);
+      if (next >= end) return "cut";
+      const byte = bytes[next];
+      if (column < last) {
+        if (byte !== this.#delimiter) return "unusual";
+        at = next + 1;
+      } else if (byte === LINE_FEED) {
+        at = next + 1;
+      } else if (byte === CARRIAGE_RETURN) {
+        if (next + 1 === end) return "cut";
+        at = next + (bytes[next + 1] === LINE_FEED ? 2 : 1);
+      } else return "unusual";
+    }
+    if (this.#isList) {
+      if (dim > 0 && this.#count !== dim) return "unusual";
+      this.numbers = this.#list.subarray(0, this.#count);
+    }
+    window.at = at;
+    return "read";
+  }
+
+  /** @returns where the cell of a number ends; -1 when there is none. */
+  #number(bytes: Uint8Array, start: number, end: number): number {
+    const at = this.#isSpaced ? start : pastSpaces(bytes, start);
+    let value = this.#scanner.float32(bytes, at);
+    const next = bytes[this.#scanner.end];
+    // Decimals are written in one way or the other; where a comma separates cells it is none.
+    if ((next === COMMA || next === POINT) && next !== this.#delimiter && next !== this.#scanner.point) {
+      this.#scanner.point = next;
+      value = this.#scanner.float32(bytes, at);
+    }
+    // Beyond float32, NaN or no number. A minus may be cut from its digits.
+    if (!(value - value === 0)) return at + 1 >= end ? end : -1;
+    this.numbers[this.#places ? this.#places[this.#count]! : this.#count] = value;
+    this.#count++;
+    return this.#isSpaced ? this.#scanner.end : pastSpaces(bytes, this.#scanner.end);
+  }
+
+  /** @returns where the cell ends; -1 for one that is unusual. */
+  #cell(bytes: Uint8Array, start: number, end: number, column: number, kind: number): number {
+    const isQuoted = this.#isQuoting && bytes[start] === QUOTE;
+    const from = isQuoted ? start + 1 : start;
+    if (kind === LIST) {
+      const close = this.#numbersOf(bytes, from, end);
+      if (close < 0 || close >= end || !isQuoted) return close;
+      return bytes[close] === QUOTE ? close + 1 : -1;
+    }
+    let at = from;
+    if (isQuoted) {
+      while (at < end && bytes[at] !== QUOTE && bytes[at] !== LINE_FEED && bytes[at] !== CARRIAGE_RETURN) at++;
+      if (at + 1 >= end) return end;
+      // Line breaks are counted by the parser; a quote inside is written twice.
+      if (bytes[at] !== QUOTE || bytes[at + 1] === QUOTE) return -1;
+    } else {
+      while (at < end && bytes[at] !== this.#delimiter && bytes[at] !== LINE_FEED && bytes[at] !== CARRIAGE_RETURN)
+        at++;
+      if (at === end) return end;
+    }
+    if (kind === EMPTY && at > from) return -1;
+    if (kind === TEXT) {
+      try {
+        this.cells[column] = textOf(bytes, from, at);
+      } catch {
+        return -1; // what is no UTF-8 is told with its line
+      }
+    }
+    return isQuoted ? at + 1 : at;
+  }
+
+  /** Numbers in brackets, between commas or spaces. @returns where the list ends. */
+  #numbersOf(bytes: Uint8Array, start: number, end: number): number {
+    if (start >= end) return end;
+    const close = CLOSING[BRACKETS.indexOf(bytes[start]!)];
+    if (close === undefined) return -1;
+    this.#scanner.point = POINT; // commas stand between numbers
+    let at = start + 1;
+    while (at < end) {
+      at = pastSpaces(bytes, at);
+      const value = this.#scanner.float32(bytes, at);
+      if (!(value - value === 0)) return at + 1 >= end ? end : -1;
+      if (this.#count === this.#list.length) {
+        const longer = new Float32Array(2 * this.#list.length);
+        longer.set(this.#list);
+        this.#list = longer;
+      }
+      this.#list[this.#count++] = value;
+      at = this.#scanner.end;
+      const gap = at;
+      at = pastSpaces(bytes, at);
+      if (bytes[at] === COMMA) at++;
+      else if (bytes[at] === close) return at + 1;
+      else if (at === gap) return at >= end ? end : -1;
+    }
+    return end;
+  }
+}
+
+function pastSpaces(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (bytes[at] === SPACE) at++;
+  return at;
+}

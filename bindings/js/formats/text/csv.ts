@@ -1,0 +1,359 @@
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { TextDecoder } from "../../base/text-codecs.ts";
+import { counted, thousands } from "../../base/words.ts";
+import type { TableColumns } from "../../items/columns.ts";
+import type { ItemLabels } from "../../types.ts";
+import { asText, requireOptions, textPieces } from "../io/bytes.ts";
+import { ItemIdList, RowCollector, type SkippedRows, type TakenRows } from "../io/row-collector.ts";
+import { badText, ownText, Utf8Window } from "../io/utf8.ts";
+import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
+import type { CsvOptions } from "./csv-layout.ts";
+import { cellsOf, findDelimiter, findLayout, findQuoting, type Layout } from "./csv-layout.ts";
+import { CsvParser, type CsvRecord } from "./csv-parser.ts";
+import { EMPTY, QuickRows } from "./csv-row.ts";
+import { readTextCell } from "./csv-text.ts";
+
+/** A table of embeddings. */
+export interface CsvItems {
+  items: { data: Float32Array; rows: number; dim: number };
+  /** What the columns were taken for. */
+  columns: TableColumns;
+  /** Titles and labels; absent when there are none and the items have no IDs of their own either. */
+  labels?: ItemLabels;
+  /** The items' own IDs, where a column holds them. */
+  itemIds?: string[];
+  /** With `skipInvalid`. */
+  skipped?: SkippedRows;
+}
+
+const sampleRows = 100;
+const LINE_FEED = 0x0a;
+/** Bytes of a row that is waited for; the parser takes longer ones in pieces. */
+const LONGEST_CUT = 1 << 20;
+/** Characters from which the delimiter is chosen. */
+const headLength = 1 << 18;
+
+/**
+ * Reads embeddings from text separated by commas, tabs, semicolons, "|" or spaces, one row per item: `dim` columns of numbers, or one
+ * column that holds them all as a list, next to columns of item IDs, titles and labels; `columns` says which was taken for what. Numbers
+ * may have a decimal comma unless the delimiter is a comma. RecBole's atomic files (`item_id:token`, `item_emb:float_seq`) and word
+ * vectors (word2vec, GloVe, fastText) are read as well. In files separated by tabs or "|" a quoted cell ends on its line, in word vectors
+ * quotes are ordinary characters. Row numbers in errors count the rows of data from 0; lines count the lines of the file from 1; columns
+ * from 0.
+ *
+ * @param text The text, or its pieces in order, cut anywhere.
+ * @throws InvalidInputError for rows of different length, a cell of the embedding that is empty, not a number, not finite or beyond
+ *   float32, broken quoting, an unknown column, columns that cannot be told to be an embedding, or a text without rows of numbers.
+ */
+export function readCsv(text: string | Iterable<string>, options: CsvOptions = {}): CsvItems {
+  requireOptions(options);
+  const table = new CsvTable(options);
+  for (const piece of textPieces(text)) table.pushText(piece);
+  return table.finish();
+}
+
+/** What `readCsv` does, fed piece by piece. */
+export class CsvTable {
+  readonly #options: CsvOptions;
+  #isFirst = true;
+  /** Of bytes that the quick rows leave. */
+  #decoder = newDecoder();
+  /** Whether a line, too long to wait for its end, was decoded in part. */
+  #isInLine = false;
+  readonly #window = new Utf8Window();
+  #quick: QuickRows | undefined;
+  /** Read ahead to choose the delimiter. */
+  #head = "";
+  #isBlank = true;
+  #parser: CsvParser | undefined;
+  #delimiter = "";
+  /** Rows read ahead to see which column is what. */
+  #sample: CsvRecord[] = [];
+  #layout: Layout | undefined;
+  /** Lines that are not UTF-8, by their number, with what is wrong. */
+  readonly #badLines = new Map<number, string>();
+  readonly #collector: RowCollector;
+  #texts: string[][] = [];
+  /** Columns of `#texts`: of titles, then of labels. */
+  #textColumns: readonly number[] = [];
+  readonly #itemIds = new ItemIdList();
+  readonly #uniqueIds: boolean;
+  #numbers = new Float32Array(0);
+
+  /** @param uniqueIds Whether an item that is there twice is refused. */
+  constructor(options: CsvOptions = {}, uniqueIds = false) {
+    this.#options = options;
+    this.#uniqueIds = uniqueIds;
+    this.#collector = new RowCollector(options.skipInvalid);
+  }
+
+  /** @throws InvalidInputError as `readCsv` does. */
+  pushText(text: string): void {
+    const piece = this.#isFirst ? asText(text) : text;
+    this.#isFirst = false;
+    // Short pieces, so that the rows of a large text do not all exist at once.
+    const size = 1 << 16;
+    for (let i = 0; i < piece.length; i += size) this.#parse(piece.slice(i, i + size));
+  }
+
+  /** The same of UTF-8. Texts and bytes may not be mixed. @throws InvalidInputError also when it is none. */
+  push(bytes: Uint8Array): void {
+    const window = this.#window;
+    window.push(bytes);
+    while (window.at < window.end) {
+      const quick = this.#quick;
+      if (quick && !this.#isInLine && this.#parser!.isBetweenRows) {
+        const result = quick.read(window, this.#collector.dim);
+        if (result === "read") {
+          this.#parser!.passLine();
+          this.#addRow(this.#layout!, quick.cells, () => quick.numbers);
+          continue;
+        }
+        if (result === "cut" && window.end - window.at < LONGEST_CUT) return;
+      }
+      // A line at a time once rows can be read quickly, until then as many as there are.
+      const lineEnd = quick ? window.find(LINE_FEED, window.at) : window.findLast(LINE_FEED);
+      if (lineEnd >= 0) this.#decode(lineEnd + 1, true);
+      else if (window.end - window.at < LONGEST_CUT) return;
+      else this.#decode(window.end, false);
+    }
+  }
+
+  /** Hands the window's text to the parser, up to a place. */
+  #decode(end: number, isLineEnd: boolean): void {
+    const { at } = this.#window;
+    const bytes = this.#window.bytes.subarray(at, end);
+    this.#window.at = end;
+    const isCut = this.#isInLine || !isLineEnd;
+    this.#isInLine = !isLineEnd;
+    let text: string;
+    try {
+      text = this.#decoder.decode(bytes, { stream: !isLineEnd });
+    } catch {
+      this.#decoder = newDecoder();
+      if (isCut) throw badText();
+      this.#decodeLines(bytes);
+      return;
+    }
+    this.pushText(text);
+  }
+
+  /** Whole lines of which one is not UTF-8: its row is refused by its number. */
+  #decodeLines(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const lineEnd = bytes.indexOf(LINE_FEED, at);
+      const line = bytes.subarray(at, lineEnd < 0 ? bytes.length : lineEnd + 1);
+      at += line.length;
+      let text: string;
+      try {
+        text = newDecoder().decode(line);
+      } catch {
+        text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(line);
+        this.#badLines.set(
+          this.#lineNumber,
+          `${describeValue(text.trim())} is not valid UTF-8: save the file as UTF-8`,
+        );
+      }
+      this.pushText(text);
+    }
+  }
+
+  /** 1-based, of what comes next. */
+  get #lineNumber(): number {
+    return this.#parser?.line ?? this.#head.split("\n").length;
+  }
+
+  #parse(piece: string): void {
+    if (!this.#parser) {
+      this.#head += piece;
+      this.#isBlank &&= piece.trim() === "";
+      if (this.#isBlank && this.#head.length > 4 * headLength) {
+        throw new InvalidInputError(
+          `the text begins with ${thousands(this.#head.length)} blanks: a table of numbers is expected`,
+        );
+      }
+      if (this.#head.length < headLength || this.#isBlank) return;
+      this.#begin();
+      return;
+    }
+    this.#take(this.#parser.push(piece));
+  }
+
+  #begin(): void {
+    const head = this.#head;
+    this.#head = "";
+    // Spreadsheets are told the delimiter so.
+    const [told, own] = /^sep=(.)\r?\n/i.exec(head) ?? [];
+    const table = told === undefined ? head : head.slice(told.length);
+    this.#delimiter = this.#options.delimiter ?? own ?? findDelimiter(table);
+    this.#parser = new CsvParser(this.#delimiter, findQuoting(table, this.#delimiter));
+    if (told !== undefined) this.#parser.passLine();
+    this.#take(this.#parser.push(table));
+  }
+
+  #take(records: CsvRecord[]): void {
+    for (const record of records) {
+      if (this.#layout) this.#row(record, this.#layout);
+      else if (this.#sample.push(record) > sampleRows) this.#lay();
+    }
+  }
+
+  #lay(): void {
+    const { layout, rows, header } = findLayout(this.#sample, this.#delimiter, this.#options);
+    const bad = header && this.#badLines.get(header.line);
+    if (bad !== undefined) throw new InvalidInputError(`the header on line ${header!.line}: ${bad}`);
+    this.#layout = layout;
+    const { titleColumn, labelColumns } = layout;
+    this.#textColumns = titleColumn === undefined ? labelColumns : [titleColumn, ...labelColumns];
+    this.#texts = this.#textColumns.map(() => []);
+    this.#numbers = new Float32Array(layout.dimensions.length);
+    if (!layout.isPadded) {
+      this.#quick = new QuickRows(layout.kinds, this.#delimiter, this.#parser!.quoting !== "none", layout.dimensions);
+    }
+    this.#sample = [];
+    for (const record of rows) this.#row(record, layout);
+  }
+
+  #row(record: CsvRecord, layout: Layout): void {
+    const cells = cellsOf(record, layout.width, layout.isWords);
+    const texts = this.#textColumns;
+    for (const column of layout.idColumn === undefined ? texts : [layout.idColumn, ...texts]) {
+      const text = cells[column];
+      if (text !== undefined) cells[column] = ownText(layout.isPadded ? text.trim() : text);
+    }
+    this.#addRow(layout, cells, () => this.#numbersOf(record, cells, layout, this.#collector.seen));
+  }
+
+  #addRow(layout: Layout, cells: readonly string[], numbers: () => ArrayLike<number>): void {
+    const textOf = (column: number) => (layout.isEscaped ? readTextCell(cells[column]!) : cells[column]!);
+    try {
+      const values = numbers();
+      if (layout.idColumn !== undefined) {
+        const row = this.#collector.seen;
+        const id = textOf(layout.idColumn);
+        if (this.#uniqueIds) this.#itemIds.check(id, row);
+        this.#itemIds.add(id, row);
+      }
+      this.#collector.add(values);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      this.#collector.refuse(error);
+      return;
+    }
+    for (const [t, column] of this.#textColumns.entries()) this.#texts[t]!.push(textOf(column));
+  }
+
+  #numbersOf({ line, lastLine }: CsvRecord, cells: string[], layout: Layout, row: number): ArrayLike<number> {
+    const { dimensions, listColumn, width, names, kinds } = layout;
+    for (let l = line; this.#badLines.size > 0 && l <= lastLine; l++) {
+      const bad = this.#badLines.get(l);
+      if (bad !== undefined) throw new InvalidInputError(`row ${row} (line ${l}): ${bad}`);
+    }
+    const decimalComma = this.#delimiter !== ",";
+    // A delimiter at the end of some lines only.
+    const isShort = cells.length === width - 1 && kinds.at(-1) === EMPTY;
+    if (cells.length !== width && !isShort) {
+      throw new InvalidInputError(
+        `row ${row} (line ${line}) has ${counted(cells.length, "column")}, but the first row has ${thousands(width)}: every row must have as many`,
+      );
+    }
+    const nameOf = (column: number) => `column ${column}${names ? ` (${describeValue(names[column])})` : ""}`;
+    const full = kinds.findIndex((kind, column) => kind === EMPTY && (cells[column] ?? "").trim() !== "");
+    if (full >= 0) {
+      throw new InvalidInputError(
+        `row ${row} (line ${line}), ${nameOf(full)}: ${describeValue(cells[full])} stands in a column that is empty in the first rows: name the columns of the embedding (embedding), or remove this one`,
+      );
+    }
+    if (listColumn !== undefined) {
+      return listNumbers(cells[listColumn]!, this.#collector.dim, `row ${row} (line ${line}), ${nameOf(listColumn)}`);
+    }
+    for (const [j, column] of dimensions.entries()) {
+      const cell = cells[column]!;
+      const value = parseNumber(cell, decimalComma);
+      if (!Number.isFinite(value)) {
+        throw new InvalidInputError(
+          `row ${row} (line ${line}), ${nameOf(column)}: ${describeBadNumber(cell, decimalComma)}`,
+        );
+      }
+      this.#numbers[j] = value;
+    }
+    return this.#numbers;
+  }
+
+  /** The rows that wait to be taken. @throws InvalidInputError as `readCsv` does. */
+  finish(): CsvItems {
+    if (this.#window.at < this.#window.end || this.#isInLine) this.#decode(this.#window.end, true);
+    if (!this.#parser) {
+      if (this.#isBlank) throw new InvalidInputError("the text has no rows: a row of numbers per item is expected");
+      this.#begin();
+    }
+    this.#take(this.#parser!.finish());
+    if (!this.#layout) this.#lay();
+    const { expected, columns } = this.#layout!;
+    const { seen } = this.#collector;
+    if (expected && expected.rows !== seen) {
+      throw new InvalidInputError(
+        `the first line says that ${thousands(expected.rows)} vectors follow, but there ${seen === 1 ? "is" : "are"} ${thousands(seen)}: is the file cut short, or the line wrong?`,
+      );
+    }
+    const items = this.#collector.finish();
+    const { skipped } = this.#collector;
+    const labels = this.#takeLabels(items.rows);
+    const { itemIds } = this;
+    return {
+      items,
+      columns,
+      ...(labels && { labels }),
+      ...(itemIds && { itemIds }),
+      ...(skipped && { skipped }),
+    };
+  }
+
+  /** Rows that were read and not taken. */
+  get waiting(): number {
+    return this.#collector.waiting;
+  }
+
+  /** Those rows, with their labels and IDs. */
+  takeRows(): TakenRows {
+    const first = this.#collector.rows - this.#collector.waiting;
+    const items = this.#collector.take();
+    const labels = this.#takeLabels(items.rows, first);
+    const itemIds = this.itemIds && this.#itemIds.take();
+    return { items, ...(labels && { labels }), ...(itemIds && { itemIds }) };
+  }
+
+  /** @param first The number of the first row whose labels were not taken. */
+  #takeLabels(rows: number, first = this.#collector.rows - rows): ItemLabels | undefined {
+    const { titleColumn, labelColumns, idColumn, names } = this.#layout!;
+    const texts = this.#texts;
+    this.#texts = texts.map(() => []);
+    const titles = titleColumn === undefined ? undefined : texts.shift();
+    if (!titles && labelColumns.length === 0 && idColumn === undefined) return undefined;
+    const labels = labelColumns.map((column, t) => [names?.[column] ?? `column_${column}`, texts[t]!] as const);
+    return {
+      titles:
+        titles ??
+        (idColumn === undefined
+          ? numbersFrom(first, rows)
+          : this.#itemIds.ids.slice(-rows || this.#itemIds.ids.length)),
+      ...(labels.length > 0 && { labels: Object.fromEntries(labels) }),
+    };
+  }
+
+  /** The items' own IDs, once all is read: from a column named so. */
+  get itemIds(): string[] | undefined {
+    return this.#layout?.idColumn === undefined ? undefined : this.#itemIds.ids;
+  }
+
+  /** What the columns were taken for, once that is known. */
+  get columns(): TableColumns | undefined {
+    return this.#layout?.columns;
+  }
+}
+
+const newDecoder = () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The titles of items that have none: their numbers. */
+const numbersFrom = (first: number, rows: number) => Array.from({ length: rows }, (_, row) => String(first + row));

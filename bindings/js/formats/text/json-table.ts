@@ -1,0 +1,393 @@
+/** Where in a JSON value the rows are, as embedding services, vector databases and data frames nest them; and what stands in a row. */
+
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { thousands } from "../../base/words.ts";
+import { type Cell, familiesOf, MISSING, mayBeItemIdName, OTHER } from "../../items/columns.ts";
+import type { FloatList } from "../io/float-list.ts";
+import { textCell } from "./csv-cells.ts";
+import { NumberList } from "./json-reader.ts";
+
+const embeddingNames = ["embedding", "embeddings", "vector", "vectors", "values", "emb", "dense", "features", "x"];
+const tableNames = [
+  "embeddings",
+  "data",
+  "vectors",
+  "items",
+  "points",
+  "objects",
+  "result",
+  "results",
+  "rows",
+  "records",
+];
+/** Levels of objects that are looked into. */
+const DEPTH = 4;
+
+export type Fields = Record<string, unknown>;
+
+/** Rows of a table as they were found: arrays of numbers, or objects. */
+export interface FoundTable {
+  rows: unknown[];
+  /** The keys of a map, `{ id: vector }`. */
+  keys?: string[];
+  /** The object in which the rows stand, for lists beside them: ids, titles. */
+  around?: Fields;
+}
+
+export function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof NumberList);
+}
+
+/** The numbers of a typed array as JSON has it, `{ "0": 0.5, "1": 0.25 }`; undefined for other values. */
+export function typedArrayValues(value: unknown): unknown[] | undefined {
+  if (!isObject(value) || !("0" in value)) return undefined;
+  const entries = Object.entries(value);
+  const isArray = entries.every(
+    ([key, entry], i) => key === String(i) && (typeof entry === "number" || entry === null),
+  );
+  return isArray && typeof entries[0]![1] === "number" ? entries.map(([, entry]) => entry) : undefined;
+}
+
+/** Whether a value is meant as a list of numbers: some may be missing. */
+const isVector = (value: unknown): value is NumberList | unknown[] =>
+  value instanceof NumberList ||
+  (Array.isArray(value) && value.length > 0 && (typeof value[0] === "number" || value[0] === null)) ||
+  typedArrayValues(value) !== undefined;
+
+/** Whether a value can be a row: an array of numbers, or an object with one in it. */
+const isRow = (value: unknown) => isVector(value) || (isObject(value) && hasVector(value));
+
+/** Finds the rows in a value. @throws InvalidInputError when they can be read in two ways. */
+export function findTable(value: unknown): FoundTable | undefined {
+  return (isObject(value) ? columnTable(value) : undefined) ?? rowsIn(value, 0) ?? recordsIn(value);
+}
+
+function rowsIn(value: unknown, depth: number): FoundTable | undefined {
+  if (Array.isArray(value)) {
+    // Rows may be null where there is no embedding.
+    const first = value.find((row) => row !== null);
+    return isRow(first) || (depth === 0 && value.length > 0) || Array.isArray(first) ? { rows: value } : undefined;
+  }
+  if (!isObject(value) || depth > DEPTH) return undefined;
+  const names = namesOf(value);
+  // Of one vector in several types the floats are meant.
+  if ("float" in value && ("int8" in value || "uint8" in value || "binary" in value || "base64" in value)) {
+    return rowsIn(value.float, depth + 1);
+  }
+  for (const name of names) {
+    const inner = value[name];
+    if (Array.isArray(inner) && !isVector(inner)) {
+      const found = rowsIn(inner, depth + 1);
+      if (found) return { ...found, around: value };
+    }
+  }
+  // A map of vectors, or of objects that hold one; a single object with one vector is a row, not a map.
+  const entries = Object.entries(value);
+  const filled = entries.filter(([, entry]) => entry !== null);
+  if (filled.length > 0 && filled.every(([, entry]) => isRow(entry)) && !isSingleRow(value, filled)) {
+    return { rows: entries.map(([, entry]) => entry), keys: entries.map(([key]) => key) };
+  }
+  for (const name of names) {
+    if (!isObject(value[name]) || isVector(value[name])) continue;
+    const found = rowsIn(value[name], depth + 1);
+    if (found) return found;
+  }
+  return hasVector(value) ? { rows: [value] } : undefined;
+}
+
+const namesOf = (value: Fields) => [...tableNames.filter((name) => Object.hasOwn(value, name)), ...Object.keys(value)];
+
+/** Rows without lists: a list of objects, or a map of them. */
+function recordsIn(value: unknown): FoundTable | undefined {
+  if (!isObject(value)) return undefined;
+  for (const name of namesOf(value)) {
+    const inner = value[name];
+    if (Array.isArray(inner) && inner.length > 0 && inner.every(isObject)) return { rows: inner, around: value };
+  }
+  const entries = Object.entries(value);
+  if (entries.length > 1 && entries.every(([, entry]) => isObject(entry))) {
+    return { rows: entries.map(([, entry]) => entry), keys: entries.map(([key]) => key) };
+  }
+  return undefined;
+}
+
+/** A data frame that is written by columns, `{ "e0": { "0": 0.5, "1": ... }, ... }` or `{ "e0": [0.5, ...], ... }`, or split into names and rows. */
+function columnTable(value: Fields): FoundTable | undefined {
+  const { columns, data, index } = value;
+  if (Array.isArray(columns) && Array.isArray(data) && columns.every((name) => typeof name === "string")) {
+    return { rows: data, around: { ...value, columns, index } };
+  }
+  const entries = Object.entries(value) as [string, Fields][];
+  const keys = isObject(entries[0]?.[1]) ? Object.keys(entries[0][1]) : [];
+  const isEven = entries.every(
+    ([, entry]) =>
+      isObject(entry) && Object.keys(entry).length === keys.length && keys.every((key) => Object.hasOwn(entry, key)),
+  );
+  if (entries.length < 2 || keys.length < 2 || !isEven || !areColumns(entries, keys)) return undefined;
+  const rows = keys.map((key) => Object.fromEntries(entries.map(([name, entry]) => [name, entry[key]])));
+  return { rows, keys };
+}
+
+/** Whether the outer names are those of columns and the inner ones those of rows, or the other way. @throws InvalidInputError if unknown. */
+function areColumns(entries: readonly [string, Fields][], keys: readonly string[]): boolean {
+  const kindOf = (value: unknown) => (isVector(value) ? "list" : value === null ? "null" : typeof value);
+  const kindsOf = (values: unknown[]) => new Set(values.map(kindOf).filter((kind) => kind !== "null"));
+  const outer = entries.map(([, entry]) => kindsOf(Object.values(entry)));
+  const inner = keys.map((key) => kindsOf(entries.map(([, entry]) => entry[key])));
+  const isOf = (kinds: Set<string>[]) => kinds.every((kind) => kind.size < 2);
+  // A column holds one kind of values, and not all columns the same.
+  if (!isOf(outer)) return false;
+  if (!isOf(inner)) return true;
+  if (outer.some((kind) => !kind.has("number") && kind.size > 0)) return false;
+  const names = entries.map(([name]) => name);
+  const areNumbers = keys.every((key) => /^\d+$/.test(key));
+  if (isNumberedFromStart(names) && (areNumbers || !isNumberedFromStart(keys))) return true;
+  if (isNumberedFromStart(keys) && !areNumbers) return false;
+  throw new InvalidInputError(
+    `the JSON may hold ${thousands(entries.length)} columns or ${thousands(entries.length)} vectors (${describeValue(names[0])}: { ${describeValue(keys[0])}: …, ${describeValue(keys[1])}: … }): write a data frame with orient="records", typed arrays by Array.from(vector)`,
+  );
+}
+
+/** Whether most names are those of numbered columns from 0 or 1 on, with a prefix: those of items begin anywhere. */
+const isNumberedFromStart = (names: readonly string[]) =>
+  familiesOf(names).some(({ prefix, columns }) => {
+    const numbers = columns.map((column) => Number(/\d+$/.exec(names[column]!)?.[0]));
+    const isRow = (numbers[0] === 0 || numbers[0] === 1) && numbers.every((number, i) => number === numbers[0]! + i);
+    return prefix !== "" && isRow && 2 * columns.length >= names.length;
+  });
+
+/**
+ * Lists that stand beside the list of vectors, one entry each, as columns of it: `{ "asin": [...], "embedding": [[...], ...] }`; and lists of
+ * equal length without one.
+ */
+export function parallelLists(value: unknown, numbers: FloatList): FoundTable | undefined {
+  if (!isObject(value) || "columns" in value) return undefined;
+  const lists = Object.entries(value).filter(([, entry]) => Array.isArray(entry) || entry instanceof NumberList) as [
+    string,
+    unknown[] | NumberList,
+  ][];
+  const isVectors = (list: unknown) =>
+    Array.isArray(list) && list.length > 0 && list.every((row) => row === null || isVector(row));
+  const vectors = lists.filter(([, list]) => isVectors(list));
+  const others = lists.filter(
+    ([name, list]) => !isVectors(list) && !["titles", "ids", "item_ids", "itemIds"].includes(name),
+  );
+  const rows = vectors[0]?.[1].length ?? lists[0]?.[1].length ?? 0;
+  const isScalars = (list: unknown[] | NumberList) =>
+    list instanceof NumberList || list.every((entry) => entry === null || typeof entry !== "object");
+  // Without a list of texts it is a map of vectors.
+  const isFrame =
+    familiesOf(lists.map(([name]) => name)).length > 0 &&
+    lists.some(([, list]) => Array.isArray(list)) &&
+    lists.every(([, list]) => list.length === rows && isScalars(list));
+  const isTable = vectors.length > 0 || isFrame;
+  const beside = others.filter(([, list]) => isScalars(list) && list.length > 0);
+  if (!isTable || rows === 0 || (vectors.length > 0 && beside.length === 0)) return undefined;
+  const wrong = beside.find(([name, list]) => list.length !== rows && mayBeItemIdName(name.replace(/s$/i, "")));
+  if (wrong) {
+    throw new InvalidInputError(
+      `${wrong[0]} has ${thousands(wrong[1].length)} entries, but there are ${thousands(rows)} vectors: each needs one`,
+    );
+  }
+  const columns = [...vectors, ...beside].filter(([, list]) => list.length === rows);
+  if (columns.length < 2) return undefined;
+  const cellOf = (list: unknown[] | NumberList, row: number) =>
+    list instanceof NumberList ? numbers.read(list.start + row, 1)[0] : list[row];
+  return {
+    rows: Array.from({ length: rows }, (_, row) =>
+      Object.fromEntries(columns.map(([name, list]) => [name, cellOf(list, row)])),
+    ),
+    around: value,
+  };
+}
+
+/** A row of a split data frame as an object. */
+export function recordOf(row: unknown, columns: readonly string[], index: unknown, numbers: FloatList): unknown {
+  const cells = row instanceof NumberList ? [...numbers.read(row.start, row.length)] : row;
+  if (!Array.isArray(cells) || cells.length !== columns.length) return row;
+  const key = typeof index === "string" || typeof index === "number" ? [["index_", index] as const] : [];
+  return Object.fromEntries([...key, ...columns.map((name, i) => [name, cells[i]] as const)]);
+}
+
+/** A matrix with its shape, as tensors are written: `{ dims: [rows, dim], data: [...] }`. */
+export interface FoundTensor {
+  rows: number;
+  dim: number;
+  data: NumberList | unknown[];
+}
+
+/** @throws InvalidInputError for a tensor that is no matrix of floats. */
+export function findTensor(value: unknown, numbers: FloatList, depth = 0): FoundTensor | undefined {
+  if (!isObject(value) || depth > 2) return undefined;
+  const shape = numbersOf(value.dims ?? value.shape ?? value.size, numbers);
+  const held = value.data ?? value.cpuData ?? value.values;
+  const data = held instanceof NumberList ? held : typedArrayValues(held);
+  if (!shape || !data) {
+    const inner = Object.values(value).filter(isObject);
+    return inner.length === 1 ? findTensor(inner[0], numbers, depth + 1) : undefined;
+  }
+  const written = `[${shape.join(", ")}]`;
+  if (/16/.test(String(value.type ?? value.dtype ?? "")) && !/bfloat|int/.test(String(value.type ?? value.dtype))) {
+    throw new InvalidInputError(`the tensor of the shape ${written} holds half floats as bits: write it as float32`);
+  }
+  if (
+    shape.length !== 2 ||
+    shape.some((n) => !(Number.isInteger(n) && n > 0)) ||
+    shape[0]! * shape[1]! !== data.length
+  ) {
+    throw new InvalidInputError(
+      `the tensor has the shape ${written} and ${thousands(data.length)} numbers: embeddings need two dimensions, rows x dim, that give their number`,
+    );
+  }
+  return { rows: shape[0]!, dim: shape[1]!, data };
+}
+
+const numbersOf = (value: unknown, numbers: FloatList): number[] | undefined =>
+  value instanceof NumberList && value.length <= 8 ? [...numbers.read(value.start, value.length)] : undefined;
+
+const isSingleRow = (value: Fields, entries: unknown[]) =>
+  entries.length === 1 && Object.keys(value).some((name) => [...embeddingNames, ...tableNames].includes(name));
+
+/** Whether an object holds a list of numbers, in itself or in an object inside. */
+function hasVector(row: Fields, depth = 0): boolean {
+  return Object.entries(row).some(([name, value]) => {
+    const isNamed = embeddingNames.slice(0, 5).includes(name);
+    if (isVector(value)) return (value instanceof NumberList ? value.length : Object.keys(value).length) > 1 || isNamed;
+    if (isNamed && ((Array.isArray(value) && !isNested(value[0])) || typeof value === "string")) return true;
+    const inner = Array.isArray(value) && value.length === 1 ? value[0] : value;
+    return isVector(inner) || (depth < DEPTH && isObject(inner) && hasVector(inner, depth + 1));
+  });
+}
+
+const isNested = (value: unknown) => isObject(value) || Array.isArray(value) || value instanceof NumberList;
+
+/** A field of a row, also one of an object inside. */
+export interface Field {
+  path: string[];
+  value: unknown;
+}
+
+/** The fields of a row that hold values, by their names, inner ones by dotted names. */
+export function fieldsOf(row: Fields): Map<string, Field> {
+  const fields = new Map<string, Field>();
+  const visit = (value: Fields, path: string[]) => {
+    // What an embedding service says of each vector besides; its index is the place of the row.
+    const isAnswer = value.object === "embedding" || value.object === "list" || isAnswerRow(value);
+    for (const [name, entry] of Object.entries(value)) {
+      if (isAnswer && (name === "object" || name === "index")) continue;
+      const own = [...path, name];
+      const scalar = extendedScalar(entry);
+      if (scalar) {
+        fields.set(own.join("."), { path: [...own, scalar], value: (entry as Fields)[scalar] });
+        continue;
+      }
+      const inner = Array.isArray(entry) && entry.length === 1 ? entry[0] : entry;
+      if (!isVector(entry) && isVector(inner))
+        fields.set([...own, "0"].join("."), { path: [...own, "0"], value: inner });
+      else if (isObject(inner) && !isVector(inner) && path.length < DEPTH)
+        visit(inner, inner === entry ? own : [...own, "0"]);
+      else fields.set(own.join("."), { path: own, value: entry });
+    }
+  };
+  visit(row, []);
+  return fields;
+}
+
+/** The name under which MongoDB and DynamoDB write a scalar, `{ "$oid": "..." }`, `{ "N": "5" }`; undefined for other values. */
+function extendedScalar(value: unknown): string | undefined {
+  if (!isObject(value)) return undefined;
+  const [name, ...others] = Object.keys(value);
+  const isOne = name !== undefined && others.length === 0 && /^(\$(oid|number\w+|uuid)|[SN])$/.test(name);
+  return isOne && typeof value[name!] !== "object" ? name : undefined;
+}
+
+/** What is at the end of a path; undefined when it breaks off. */
+export function follow(value: unknown, path: readonly string[]): unknown {
+  let at = value;
+  for (const key of path) {
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return undefined;
+    at = (at as Fields)[key];
+  }
+  return at;
+}
+
+/** Numbers of a list that are looked at. */
+const FEW = 64;
+
+/** What a value is, for the decision on the columns. */
+export function jsonCell(value: unknown, numbers: FloatList): Cell {
+  if (value === null || value === undefined) return MISSING;
+  if (typeof value === "string") return textCell(value, ",");
+  if (typeof value === "number") return { kind: "number", text: String(value), value };
+  if (typeof value === "boolean") return { kind: "text", text: String(value) };
+  const list =
+    value instanceof NumberList
+      ? numbers.read(value.start, Math.min(FEW, value.length))
+      : (typedArrayValues(value) ?? value);
+  if (!Array.isArray(list) && !(list instanceof Float32Array)) return OTHER;
+  const isNumbers =
+    list.length > 0 &&
+    Array.from(list as ArrayLike<unknown>).every((entry) => typeof entry === "number" || entry === null);
+  const of = { kind: "list", length: value instanceof NumberList ? value.length : list.length, isBare: false } as const;
+  if (isNumbers)
+    return { ...of, isInteger: Array.from(list as ArrayLike<number>).every(Number.isInteger), problem: "" };
+  const [first] = list as unknown[];
+  if (isVector(first)) {
+    return {
+      ...of,
+      isInteger: false,
+      problem: `it is a list of ${thousands(list.length)} lists: pool or flatten them into one first`,
+    };
+  }
+  // Some numbers among other things: the reader says what is none.
+  return typeof first === "number" ? { ...of, isInteger: false, problem: "" } : OTHER;
+}
+
+/** What a value is, for messages. */
+export function describeJson(value: unknown): string {
+  if (value instanceof NumberList) return `an array of ${thousands(value.length)} numbers`;
+  if (!isObject(value)) return describeValue(value);
+  const names = Object.keys(value);
+  if (names.length === 0) return "an object without fields";
+  return `an object with the fields ${names.slice(0, 8).map(describeValue).join(", ")}${names.length > 8 ? `, … (${thousands(names.length)})` : ""}`;
+}
+
+const isAnswerRow = (row: unknown): row is Fields =>
+  isObject(row) &&
+  typeof row.index === "number" &&
+  (row.object === "embedding" || Object.keys(row).every((name) => ["index", "embedding"].includes(name)));
+
+/**
+ * The vectors of an embedding service's answer by their `index`, in which order they need not come.
+ * @throws InvalidInputError when these are not 0, 1, 2, ...
+ */
+export function inAnswerOrder(rows: unknown[]): unknown[] {
+  if (rows.length === 0 || !rows.every(isAnswerRow)) return rows;
+  const ordered: unknown[] = new Array(rows.length);
+  for (const row of rows) {
+    const index = row.index as number;
+    if (!Number.isInteger(index) || index < 0 || index >= rows.length || ordered[index] !== undefined) {
+      throw new InvalidInputError(
+        `the answer has ${thousands(rows.length)} vectors, whose index should be 0 to ${thousands(rows.length - 1)}, each once, but one has ${describeValue(index)}`,
+      );
+    }
+    ordered[index] = row;
+  }
+  return ordered;
+}
+
+/** The rows of a line: an answer of an embedding service may hold several. @throws InvalidInputError when one ID has several. */
+export function rowsOfLine(row: unknown): unknown[] {
+  if (!isObject(row)) return [row];
+  const body = isObject(row.response) && isObject(row.response.body) ? row.response.body : row;
+  const { data } = body;
+  if (!Array.isArray(data) || data.length === 0 || !data.every(isAnswerRow)) return [row];
+  if (body === row && !("custom_id" in row)) return inAnswerOrder(data);
+  if (data.length > 1) {
+    throw new InvalidInputError(
+      `the line of ${describeValue(row.custom_id ?? row.id)} holds ${thousands(data.length)} vectors: an item has one, so ask for one text per request`,
+    );
+  }
+  return [row];
+}

@@ -1,0 +1,577 @@
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import { TextDecoder } from "../../base/text-codecs.ts";
+import { counted, thousands } from "../../base/words.ts";
+import {
+  type Column,
+  type ColumnOptions,
+  columnName,
+  type Decision,
+  decideColumns,
+  mayBeItemIdName,
+  namedColumns,
+  type TableColumns,
+} from "../../items/columns.ts";
+import { checkLabels, toItemLabels, withoutRows } from "../../items/labels.ts";
+import type { ItemLabels } from "../../types.ts";
+import { asText, requireOptions } from "../io/bytes.ts";
+import { FloatList } from "../io/float-list.ts";
+import { ItemIdList, RowCollector, type SkippedRows, type TakenRows } from "../io/row-collector.ts";
+import { utf8Of } from "../io/utf8.ts";
+import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
+import { JsonReader, NumberList } from "./json-reader.ts";
+import {
+  describeJson,
+  type Fields,
+  type FoundTable,
+  fieldsOf,
+  findTable,
+  findTensor,
+  follow,
+  inAnswerOrder,
+  isObject,
+  jsonCell,
+  parallelLists,
+  recordOf,
+  rowsOfLine,
+  typedArrayValues,
+} from "./json-table.ts";
+
+/** How embeddings in JSON are read. */
+export interface JsonOptions extends ColumnOptions {
+  /** Leaves out rows that would be refused, and says which: `skipped`. Default: false. */
+  skipInvalid?: boolean;
+}
+
+/** Embeddings with what else the file says about the items. */
+export interface JsonItems {
+  items: { data: Float32Array; rows: number; dim: number };
+  /** What the fields were taken for; absent for arrays of numbers alone. */
+  columns?: TableColumns;
+  labels?: ItemLabels;
+  /** The items' own IDs, where there are any. */
+  itemIds?: string[];
+  /** With `skipInvalid`. */
+  skipped?: SkippedRows;
+}
+
+/**
+ * Reads embeddings from JSON, as float32:
+ *
+ * - an array of arrays of numbers, one per item;
+ * - an array of objects, whose fields (also those of objects inside) are taken as the columns of a table are, see `TableColumns`: a list
+ *   of numbers, or numbers in numbered fields, item ID, title, labels ("" where missing);
+ * - `{ embeddings: [...], titles?, labels?, ids? }` (or `data`, as embedding services answer) with one of the above, or any object that
+ *   holds it, as vector databases answer; vectors with an `index` are put in its order;
+ * - a map of IDs, `{ "id": [...] }` or `{ "id": { "vector": [...] } }`;
+ * - a data frame by records, by columns, or split; a tensor, `{ dims: [rows, dim], data: [...] }`;
+ * - JSON lines: one array or object, or one answer of an embedding service, per line.
+ *
+ * A vector may also be a typed array (`{ "0": 0.5, ... }`), a string of a list ("[0.5, 1]"), or float32 in base64.
+ *
+ * @throws InvalidInputError, naming row and column, for rows of different length and entries that are no finite numbers; for lists of IDs
+ *   of another length than the rows; when the fields of the embedding cannot be told; and for text that is none of these forms.
+ */
+export function readJson(text: string, options: JsonOptions = {}): JsonItems {
+  requireOptions(options);
+  const table = new JsonTable(options);
+  for (const piece of utf8Of(asText(text))) table.push(piece);
+  return table.finish();
+}
+
+const LINE_FEED = 0x0a;
+
+/** Fields next to the rows whose lists are not vectors, and as exact as JSON has them. */
+const isBeside = (key: string) =>
+  isIds(key) || mayBeItemIdName(key.replace(/s$/i, "")) || ["titles", "labels", "columns", "index"].includes(key);
+const isIds = (key: string) => /^(item_?)?(ids|keys)$/i.test(key);
+
+/** What `readJson` does, fed piece by piece: the text is not kept, and the numbers as float32 only. */
+export class JsonTable {
+  readonly #numbers = new FloatList();
+  readonly #rows: JsonRows;
+  /** Of the one value, or the line. */
+  readonly #reader: JsonReader;
+  #isLines = false;
+  /** Line breaks after the first value. */
+  #breaks = 0;
+  #lineNumber = 0;
+  /** How the line begins. */
+  #lineHead = "";
+
+  /** @param uniqueIds Whether an item that is there twice is refused. */
+  constructor(options: JsonOptions = {}, uniqueIds = false) {
+    this.#rows = new JsonRows(options, uniqueIds, this.#numbers);
+    let isSplit = false;
+    this.#reader = new JsonReader(this.#numbers, (key) => {
+      // Rows of a split data frame hold keys as well.
+      isSplit ||= key === "columns";
+      return isBeside(key) || (isSplit && key === "data");
+    });
+  }
+
+  /** Takes a piece of UTF-8. @throws InvalidInputError as `readJson` does. */
+  push(bytes: Uint8Array): void {
+    let rest = bytes;
+    if (!this.#isLines) {
+      rest = rest.subarray(this.#reader.push(rest));
+      if (rest.length > 0) rest = this.#afterValue(rest);
+    }
+    if (this.#isLines) this.#pushLines(rest);
+  }
+
+  /** Lines are they when a value stands on one, and another follows. @returns the rest from the second line on. */
+  #afterValue(bytes: Uint8Array): Uint8Array {
+    const visible = bytes.findIndex((byte) => byte > 0x20);
+    const end = visible < 0 ? bytes.length : visible;
+    for (let at = 0; at < end; at++) if (bytes[at] === LINE_FEED) this.#breaks++;
+    if (visible < 0) return bytes.subarray(end);
+    const reader = this.#reader;
+    this.#lineNumber = reader.line + this.#breaks;
+    if (this.#breaks === 0 || reader.line !== reader.firstLine) {
+      const found = describeValue(beginning(bytes.subarray(visible)));
+      throw new InvalidInputError(`the text is not JSON: line ${this.#lineNumber + 1}: ${found} follows its end`);
+    }
+    this.#isLines = true;
+    this.#endRow();
+    return bytes.subarray(visible);
+  }
+
+  #pushLines(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const lineEnd = bytes.indexOf(LINE_FEED, at);
+      const end = lineEnd < 0 ? bytes.length : lineEnd;
+      this.#pushLine(bytes.subarray(at, end));
+      if (lineEnd >= 0) this.#endLine();
+      at = end + 1;
+    }
+  }
+
+  #pushLine(part: Uint8Array): void {
+    if (this.#lineHead.length <= 40) this.#lineHead = (this.#lineHead + beginning(part)).trimStart();
+    this.#inLine(() => {
+      const more = part.subarray(this.#reader.push(part));
+      if (more.some((byte) => byte > 0x20)) throw new InvalidInputError("more follows");
+    });
+  }
+
+  #endLine(): void {
+    if (this.#lineHead !== "") {
+      this.#inLine(() => this.#reader.finish());
+      this.#endRow();
+    }
+    this.#lineNumber++;
+    this.#lineHead = "";
+  }
+
+  #inLine(run: () => void): void {
+    try {
+      run();
+    } catch (cause) {
+      if (!(cause instanceof InvalidInputError)) throw cause;
+      throw new InvalidInputError(`line ${this.#lineNumber + 1} is not JSON: ${describeValue(this.#lineHead.trim())}`, {
+        cause,
+      });
+    }
+  }
+
+  #endRow(): void {
+    for (const row of rowsOfLine(this.#reader.finish())) this.#rows.add(row);
+    if (!this.#rows.isSampling) this.#numbers.truncate(0);
+    this.#reader.reset();
+  }
+
+  /** @throws InvalidInputError as `readJson` does. */
+  finish(): JsonItems {
+    if (!this.#isLines) return this.#whole(this.#reader.finish());
+    this.#endLine();
+    return this.#rows.finish();
+  }
+
+  #whole(value: unknown): JsonItems {
+    const found = this.#findRows(value);
+    if (!found) {
+      if (Array.isArray(value)) {
+        throw new InvalidInputError(
+          value.length === 0 ? "the JSON holds no rows: at least one embedding is needed" : "all rows are null",
+        );
+      }
+      throw new InvalidInputError(
+        `the JSON is ${describeJson(value)}; ` +
+          "expected an array of arrays of numbers, an array of objects with an embedding, or { embeddings: [...] }",
+      );
+    }
+    const { keys, around } = found;
+    const rows = inAnswerOrder(found.rows);
+    const ids = listBeside(around, rows.length) ?? keys;
+    const names = Array.isArray(around?.columns) ? (around.columns as string[]) : undefined;
+    // A data frame that nobody sorted or filtered numbers its rows.
+    const index = Array.isArray(around?.index) && around.index.some((key, i) => key !== i) ? around.index : undefined;
+    const isNumbered = ids === keys && keys?.every((key, i) => key === String(i)) === true;
+    for (let i = 0; i < rows.length; i++) {
+      const row = names ? recordOf(rows[i], names, index?.[i], this.#numbers) : rows[i];
+      this.#rows.add(row, isNumbered ? undefined : ids?.[i], row === rows[i]);
+      rows[i] = undefined;
+    }
+    const result = this.#rows.finish();
+    if (around?.titles === undefined && around?.labels === undefined) return result;
+    const titles = around.titles ?? rows.map((_, row) => String(row));
+    const labels = toItemLabels(titles, around.labels);
+    checkLabels(labels, rows.length);
+    return { ...result, labels: this.#rows.keptOf(labels) };
+  }
+
+  #findRows(value: unknown): FoundTable | undefined {
+    // A list of numbers is no table; its first number says so.
+    if (value instanceof NumberList) return { rows: [this.#numbers.read(value.start, 1)[0]] };
+    if (isObject(value) && "custom_id" in value) return { rows: rowsOfLine(value) };
+    const tensor = findTensor(value, this.#numbers);
+    if (!tensor) return parallelLists(value, this.#numbers) ?? findTable(value);
+    const { rows, dim, data } = tensor;
+    const row = (i: number) =>
+      data instanceof NumberList ? new NumberList(data.start + i * dim, dim) : data.slice(i * dim, (i + 1) * dim);
+    return { rows: Array.from({ length: rows }, (_, i) => row(i)), around: value as Fields };
+  }
+
+  /** Rows that were read and not taken: of JSON lines only, since a single value may say at its end what its rows are. */
+  get waiting(): number {
+    return this.#isLines ? this.#rows.waiting : 0;
+  }
+
+  /** Those rows, with their labels and IDs. */
+  takeRows(): TakenRows {
+    return this.#rows.takeRows();
+  }
+
+  /** The items' own IDs, once all is read: from a field named so, or the keys of a map. */
+  get itemIds(): string[] | undefined {
+    return this.#rows.itemIds;
+  }
+
+  /** What the fields were taken for, once that is known. */
+  get columns(): TableColumns | undefined {
+    return this.#rows.columns;
+  }
+}
+
+const beginning = (bytes: Uint8Array) => new TextDecoder().decode(bytes.subarray(0, 160));
+
+/** The IDs that stand next to the rows. @throws InvalidInputError when they are not one per row. */
+function listBeside(around: Fields | undefined, rows: number): string[] | undefined {
+  const name = Object.keys(around ?? {}).find((key) => isIds(key) && Array.isArray(around![key]));
+  if (name === undefined) return idsByIndex(around, rows);
+  let ids = around![name] as unknown[];
+  // Vector databases answer with a list for each query.
+  if (ids.length === 1 && Array.isArray(ids[0])) ids = ids[0];
+  if (ids.length !== rows) {
+    throw new InvalidInputError(
+      `${name} has ${counted(ids.length, "entry")}, but there are ${thousands(rows)} vectors: each needs one ID`,
+    );
+  }
+  const bad = ids.findIndex((id) => typeof id !== "string" && typeof id !== "number");
+  if (bad >= 0)
+    throw new InvalidInputError(`${name}[${bad}] must be a string or a number, got ${describeValue(ids[bad])}`);
+  return ids.map(String);
+}
+
+/** The IDs of a map from item to row, `{ item2index: { "a": 0 } }`, or from row to item. */
+function idsByIndex(around: Fields | undefined, rows: number): string[] | undefined {
+  for (const map of Object.values(around ?? {})) {
+    if (!isObject(map) || Object.keys(map).length !== rows || rows < 2) continue;
+    const entries = Object.entries(map);
+    const ids: string[] = [];
+    for (const [key, value] of entries) {
+      if (typeof value === "number" && Number.isInteger(value)) ids[value] = key;
+      else if (typeof value === "string" && /^\d+$/.test(key)) ids[Number(key)] = value;
+    }
+    if (ids.length === rows && Object.keys(ids).length === rows) return ids;
+  }
+  return undefined;
+}
+
+/** Rows from which the fields are judged. */
+const SAMPLE_ROWS = 100;
+
+interface Row {
+  row: unknown;
+  /** Of the item, where it does not stand in the row. */
+  id: string | undefined;
+  /** Whether the row's numbers may go. */
+  isLast: boolean;
+}
+
+/** Which fields are what. */
+interface FieldChoice {
+  decision: Decision;
+  names: string[];
+  /** Where each field is found in a row. */
+  paths: string[][];
+  /** Fields of the rows themselves. */
+  known: Set<string>;
+  columns: TableColumns;
+}
+
+/** @throws InvalidInputError for an ID or number under a name that the first rows do not have: it would be lost. */
+function requireKnownFields(row: Fields, { known }: FieldChoice, number: number): void {
+  for (const name of Object.keys(row)) {
+    if (known.has(name) || row[name] === null) continue;
+    if (!mayBeItemIdName(name) && typeof row[name] !== "number" && !(row[name] instanceof NumberList)) continue;
+    throw new InvalidInputError(
+      `row ${number} has the field ${describeValue(name)}, which the first ${SAMPLE_ROWS} rows do not have: give all rows the same fields, or remove it`,
+    );
+  }
+}
+
+/** Rows one after the other. What the first ones are, all must be. */
+class JsonRows {
+  readonly #collector: RowCollector;
+  readonly #options: JsonOptions;
+  /** Rows that wait for the decision. */
+  #sample: Row[] | undefined = [];
+  /** Of rows that are objects. */
+  #choice: FieldChoice | undefined;
+  #titles: string[] = [];
+  #labels: (string | number)[][] = [];
+  #hasIds = false;
+  readonly #ids = new ItemIdList();
+  readonly #uniqueIds: boolean;
+  readonly #numbers: FloatList;
+
+  /** @param numbers Those of the rows. */
+  constructor(options: JsonOptions, uniqueIds: boolean, numbers: FloatList) {
+    this.#numbers = numbers;
+    this.#options = options;
+    this.#uniqueIds = uniqueIds;
+    this.#collector = new RowCollector(options.skipInvalid, numbers);
+  }
+
+  /** Whether the numbers of earlier rows are still needed. */
+  get isSampling(): boolean {
+    return this.#sample !== undefined;
+  }
+
+  /**
+   * @param id Of the item, where it does not stand in the row.
+   * @param isLast Whether the row's numbers may go.
+   */
+  add(row: unknown, id?: string, isLast = false): void {
+    if (!this.#sample) {
+      this.#add({ row, id, isLast });
+      return;
+    }
+    this.#sample.push({ row, id, isLast });
+    if (this.#sample.length === SAMPLE_ROWS) this.#decide();
+  }
+
+  #decide(): void {
+    const sample = this.#sample ?? [];
+    this.#sample = undefined;
+    const first = sample.find(({ row }) => row !== null)?.row;
+    if (isObject(first)) this.#choose(sample.map(({ row }) => row).filter(isObject));
+    else if (!Array.isArray(first) && !(first instanceof NumberList) && first !== undefined) {
+      const flat =
+        typeof first === "number"
+          ? "a flat list of numbers; write one array per item, [[...], [...]]"
+          : describeValue(first);
+      throw new InvalidInputError(`the rows must be arrays of numbers or objects with an embedding, got ${flat}`);
+    }
+    for (const row of sample) this.#add(row);
+  }
+
+  #choose(rows: Fields[]): void {
+    const isAction = (row: Fields | undefined) =>
+      row !== undefined && Object.keys(row).length === 1 && isObject(row.index ?? row.create);
+    if (isAction(rows[0]) && !isAction(rows[1])) {
+      throw new InvalidInputError(
+        "the lines are a bulk request of a search engine, which has an ID and its document on two lines: export the documents instead, each with its _id",
+      );
+    }
+    const found = rows.map((row) => fieldsOf(row));
+    const paths = new Map<string, string[]>();
+    for (const fields of found) for (const [name, { path }] of fields) if (!paths.has(name)) paths.set(name, path);
+    const names = [...paths.keys()];
+    const columns = names.map(
+      (name): Column => ({ name, cells: found.map((fields) => jsonCell(fields.get(name)?.value, this.#numbers)) }),
+    );
+    const decision = decideColumns(columns, this.#options, "the JSON");
+    const known = new Set(rows.flatMap((row) => Object.keys(row)));
+    this.#choice = { decision, names, paths: [...paths.values()], known, columns: namedColumns(columns, decision) };
+    this.#labels = decision.labels.map(() => []);
+  }
+
+  #add({ row, id, isLast }: Row): void {
+    const number = this.#collector.seen;
+    try {
+      const choice = this.#choice;
+      if (choice && !isObject(row)) {
+        throw new InvalidInputError(
+          `row ${number} is ${describeJson(row)}, but the rows before it are objects: all rows must be alike`,
+        );
+      }
+      if (choice) requireKnownFields(row as Fields, choice, number);
+      const values = choice ? this.#vectorOf(row as Fields, choice, number) : this.#listOf(row, `row ${number}`);
+      this.#takeId(id ?? this.#ownId(row, choice), number);
+      if (choice) this.#takeFields(row as Fields, choice);
+      this.#collector.add(values);
+      if (!isLast) return;
+      const numbers = choice?.decision.isList ? follow(row, choice.paths[choice.decision.vector[0]!]!) : row;
+      if (numbers instanceof NumberList) this.#numbers.giveUp(numbers.start, numbers.length);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      this.#collector.refuse(error);
+    }
+  }
+
+  #vectorOf(
+    row: Fields,
+    { decision: { vector, isList }, names, paths }: FieldChoice,
+    number: number,
+  ): ArrayLike<number> {
+    const at = (column: number) => follow(row, paths[column]!);
+    if (isList) return this.#listOf(at(vector[0]!), `${names[vector[0]!]} of row ${number}`);
+    return vector.map((column) => {
+      const value = at(column);
+      const where = `row ${number}, ${describeValue(columnName(names[column], column))}`;
+      const parsed = typeof value === "string" ? parseNumber(value, false) : value;
+      if (typeof parsed === "number" && Number.isFinite(Math.fround(parsed))) return parsed;
+      const problem =
+        value === undefined || value === null
+          ? "is missing; every item needs a number here"
+          : typeof value === "string"
+            ? describeBadNumber(value, false)
+            : `${describeJson(value)} is not a finite number within the range of float32 (3.4e38)`;
+      throw new InvalidInputError(`${where}: ${problem}`);
+    });
+  }
+
+  /** The numbers of a list, checked. */
+  #listOf(given: unknown, name: string): ArrayLike<number> {
+    const { dim } = this.#collector;
+    if (typeof given === "string") return listNumbers(given, dim, name);
+    const list = given instanceof NumberList ? given : (typedArrayValues(given) ?? given);
+    if (!Array.isArray(list) && !(list instanceof NumberList)) {
+      throw new InvalidInputError(
+        list === undefined || list === null
+          ? `${name} is missing: every item needs an array of numbers`
+          : `${name} must be an array of numbers, got ${describeJson(list)}`,
+      );
+    }
+    const { length } = list;
+    if (length === 0) throw new InvalidInputError(`${name} is empty: at least one number is needed`);
+    if (dim > 0 && length !== dim) {
+      throw new InvalidInputError(
+        `${name} has ${counted(length, "number")}, but those before it have ${thousands(dim)}: every row must have as many`,
+      );
+    }
+    const values = list instanceof NumberList ? this.#numbers.read(list.start, length) : list;
+    for (let j = 0; j < length; j++) {
+      const value: unknown = values[j];
+      if (typeof value !== "number" || Number.isNaN(value)) {
+        throw new InvalidInputError(
+          `${name}, column ${j}: ${Number.isNaN(value) ? "NaN" : describeJson(value)} is not a number`,
+        );
+      }
+      if (!Number.isFinite(Math.fround(value))) {
+        throw new InvalidInputError(`${name}, column ${j}: the number is beyond the range of float32 (3.4e38)`);
+      }
+    }
+    return values;
+  }
+
+  #ownId(row: unknown, choice: FieldChoice | undefined): string | undefined {
+    const column = choice?.decision.itemId;
+    if (column === undefined) return undefined;
+    const id = follow(row, choice!.paths[column]!);
+    if (id === undefined || id === null) return "";
+    if (typeof id === "string" || typeof id === "number") return String(id);
+    throw new InvalidInputError(
+      `row ${this.#collector.seen}: ${describeValue(choice!.names[column])} must be a string or a number, got ${describeJson(id)}`,
+    );
+  }
+
+  #takeId(id: string | undefined, row: number): void {
+    if (id === undefined) return;
+    if (this.#uniqueIds) this.#ids.check(id, row);
+    this.#ids.add(id, row);
+    this.#hasIds = true;
+  }
+
+  #takeFields(row: Fields, { decision: { title, labels }, paths }: FieldChoice): void {
+    const scalar = (column: number) => {
+      const value = follow(row, paths[column]!);
+      return typeof value === "number"
+        ? value
+        : typeof value === "string" || typeof value === "boolean"
+          ? String(value)
+          : "";
+    };
+    if (title !== undefined) this.#titles.push(String(scalar(title)));
+    for (const [l, column] of labels.entries()) this.#labels[l]!.push(scalar(column));
+  }
+
+  get itemIds(): string[] | undefined {
+    return this.#hasIds ? this.#ids.ids : undefined;
+  }
+
+  get columns(): TableColumns | undefined {
+    return this.#choice?.columns;
+  }
+
+  /** Labels of all rows -> of those that were kept. */
+  keptOf(labels: ItemLabels): ItemLabels {
+    const skipped = this.#collector.skipped?.rows ?? [];
+    return skipped.length === 0 ? labels : withoutRows(labels, skipped);
+  }
+
+  finish(): JsonItems {
+    if (this.#sample) this.#decide();
+    this.#numbers.clear();
+    const items = this.#collector.finish();
+    if (this.#collector.rows === 0)
+      throw new InvalidInputError("the JSON holds no rows: at least one embedding is needed");
+    const { skipped } = this.#collector;
+    const labels = this.#takeLabels(items.rows);
+    const { columns, itemIds } = this;
+    return {
+      items,
+      ...(columns && { columns }),
+      ...(labels && { labels }),
+      ...(itemIds && { itemIds }),
+      ...(skipped && { skipped }),
+    };
+  }
+
+  get waiting(): number {
+    return this.#collector.waiting;
+  }
+
+  takeRows(): TakenRows {
+    const items = this.#collector.take();
+    const labels = this.#takeLabels(items.rows);
+    const itemIds = this.#hasIds ? this.#ids.take() : undefined;
+    return { items, ...(labels && { labels }), ...(itemIds && { itemIds }) };
+  }
+
+  /** Labels of the rows that are taken, which are the last ones. */
+  #takeLabels(rows: number): ItemLabels | undefined {
+    const { title, labels = [] } = this.#choice?.decision ?? {};
+    const titles = this.#titles;
+    const values = this.#labels;
+    this.#titles = [];
+    this.#labels = values.map(() => []);
+    if (title === undefined && labels.length === 0 && !this.#hasIds) return undefined;
+    const first = this.#collector.rows - rows;
+    const { ids } = this.#ids;
+    const entries = labels.map((column, l) => [this.#choice!.names[column]!, values[l]!] as const);
+    return {
+      // Without titles of their own, items go by their IDs, or by their numbers.
+      titles:
+        title !== undefined
+          ? titles
+          : this.#hasIds
+            ? ids.slice(ids.length - rows)
+            : Array.from({ length: rows }, (_, row) => String(first + row)),
+      ...(entries.length > 0 && { labels: Object.fromEntries(entries) }),
+    };
+  }
+}

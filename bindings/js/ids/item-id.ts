@@ -1,0 +1,45 @@
+import { checkArray } from "../base/attached.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { show } from "../base/option-reader.ts";
+
+/** Names an item: a string or a whole number. The number 1 and the string "1" are two items. */
+export type ItemId = string | number;
+
+/** The order by which ties are decided everywhere: numbers first, ascending; then strings, by their UTF-16 units. */
+export function compareItemIds(a: ItemId, b: ItemId): number {
+  if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** 32 bits, the same on every host (FNV-1a over the UTF-16 units, the halves of a number, then mixed). */
+export function hashItemId(id: ItemId): number {
+  let hash = 0x811c9dc5;
+  if (typeof id === "number") hash = Math.imul(id | 0, 0x01000193) ^ Math.imul((id / 2 ** 32) | 0, 0x5bd1e995);
+  else for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/**
+ * A copy of the item IDs, each checked.
+ * @throws InvalidInputError naming the row of the first that is neither well-formed text nor a whole number.
+ */
+export function checkItemIds(itemIds: ArrayLike<ItemId>, where: string): ItemId[] {
+  if (!Array.isArray(itemIds) && !ArrayBuffer.isView(itemIds)) {
+    throw new InvalidInputError(
+      `${where}: itemIds must be an array of strings or whole numbers, received ${show(itemIds)}`,
+    );
+  }
+  checkArray(itemIds, `${where}: itemIds`);
+  const checked = Array.from(itemIds);
+  for (let row = 0; row < checked.length; row++) {
+    const id: unknown = checked[row];
+    if (typeof id === "string" ? /\p{Surrogate}/u.test(id) : !Number.isSafeInteger(id)) {
+      throw new InvalidInputError(
+        `${where}: itemIds, row ${row}, is ${show(id)}; an item ID is a string of well-formed text or a whole number`,
+      );
+    }
+  }
+  return checked;
+}

@@ -1,0 +1,102 @@
+import { ModelFormatError } from "../base/errors.ts";
+import { fields, list, oneOf, whole } from "../base/json-shape.ts";
+import { show } from "../base/option-reader.ts";
+import type { ItemId } from "../ids/item-id.ts";
+import {
+  CHANGES,
+  checkContents,
+  damaged,
+  HEADER,
+  type IndexChange,
+  type IndexContents,
+  publishedSizes,
+  readIds,
+} from "./index-contents.ts";
+
+/** An index as JSON: everything that its file has, for other programs and for reading. */
+export interface IndexJson extends Omit<IndexContents, "itemIds" | "codes" | "raw" | "retired" | "journal"> {
+  format: "rqvae-index";
+  version: 1;
+  /** In the order of their IDs. */
+  items: {
+    /** null: an ID that is nobody's any more. */
+    id: ItemId | null;
+    codes: number[];
+    /** What the model said, where that is another. */
+    raw?: number[];
+    /** Nobody holds it, and nobody gets it. */
+    retired?: true;
+  }[];
+  journal: (Omit<IndexChange, "before" | "after"> & { before?: number[][]; after?: number[][] })[];
+}
+
+export function toIndexJson(contents: IndexContents): IndexJson {
+  const { itemIds, codes, raw, retired, journal, ...header } = contents;
+  const levels = publishedSizes(contents).length;
+  const unheld = new Set(retired);
+  return {
+    format: "rqvae-index",
+    version: 1,
+    ...header,
+    items: itemIds.map((id, row) => {
+      const own = (of: ArrayLike<number>) =>
+        Array.prototype.slice.call(of, row * levels, (row + 1) * levels) as number[];
+      const item: IndexJson["items"][number] = { id: id ?? null, codes: own(codes) };
+      if (raw && String(own(raw)) !== String(item.codes)) item.raw = own(raw);
+      if (unheld.has(row)) item.retired = true;
+      return item;
+    }),
+    journal: journal.map(({ before, after, ...change }) => ({
+      ...change,
+      ...(before ? { before: [...before] } : {}),
+      ...(after ? { after: [...after] } : {}),
+    })),
+  };
+}
+
+/** Codes are checked where they become IDs, item IDs by `checkContents`. */
+const INDEX = fields({
+  ...HEADER,
+  items: list(fields({})),
+  journal: list(fields({ kind: oneOf(CHANGES), items: whole() })),
+});
+
+/** @throws ModelFormatError for what is no index, or a damaged one. */
+export function fromIndexJson(value: unknown): IndexContents {
+  const json = value as IndexJson;
+  if (json?.format !== "rqvae-index") throw new ModelFormatError('this is no index: its format is not "rqvae-index"');
+  if (json.version !== 1) {
+    throw new ModelFormatError(
+      `the index has version ${show(json.version)}; this release of rqvae reads version 1: update the package`,
+    );
+  }
+  const { format: _, version: __, items, journal, ...header } = json;
+  INDEX(json, damaged);
+  const sizes = publishedSizes(header);
+  const contents: IndexContents = {
+    ...header,
+    itemIds: items.map(({ id }) => id ?? undefined),
+    codes: readIds(
+      items.map(({ codes }) => codes),
+      sizes,
+    ).codes,
+    ...(header.collisions === "reassign" && !header.compact
+      ? {
+          raw: readIds(
+            items.map(({ codes, raw }) => raw ?? codes),
+            sizes,
+          ).codes,
+        }
+      : {}),
+    retired: [...items.keys()].filter((row) => items[row]!.retired),
+    journal: journal.map(({ kind, items, itemIds, before, after }) => ({
+      kind,
+      items,
+      itemIds,
+      ...(before ? { before: readIds(before, sizes) } : {}),
+      ...(after ? { after: readIds(after, sizes) } : {}),
+    })),
+  };
+  checkContents(contents);
+  return contents;
+}

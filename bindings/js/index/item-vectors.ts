@@ -1,0 +1,90 @@
+/** What the model makes of some of the items, a chunk at a time. */
+
+import { InvalidInputError } from "../base/errors.ts";
+import { show } from "../base/option-reader.ts";
+import { counted, thereAre } from "../base/words.ts";
+import type { SemanticIds } from "../ids/semantic-ids.ts";
+import { compareCodes } from "../ids/sorted-ids.ts";
+import { inWhole, openItems, typedArrayName } from "../items/items.ts";
+import type { RQVAE } from "../model/rqvae.ts";
+import type { ItemMatrix, Items } from "../types.ts";
+
+/** What an index asks of a model. */
+export type IdModel = Pick<RQVAE, "config" | "fingerprint" | "getSemanticIds" | "codebooks">;
+
+const CHUNK_ROWS = 1024;
+
+/**
+ * Checks that there is one vector for each ID.
+ * @throws InvalidInputError with both counts.
+ */
+export function checkItemRows(model: IdModel, items: Items, ids: SemanticIds, where: string): void {
+  const { rows } = openItems(items, model.config.inputDim);
+  if (rows !== ids.length) {
+    throw new InvalidInputError(
+      `${where}: items has ${counted(rows, "row")}, but ${thereAre(ids.length, "ID")}: give one row for each ID`,
+    );
+  }
+}
+
+/**
+ * Calls `use` for each of `rows`, with its place among them, its latent vector z (a view) and ||r||^2 of what its codes leave over.
+ * @throws InvalidInputError when the model gives an item another ID than `ids` says, or a value is not finite.
+ */
+export function forEachVector(
+  model: IdModel,
+  items: Items,
+  ids: SemanticIds,
+  rows: Uint32Array,
+  use: (place: number, latent: Float32Array, leftOver: number) => void,
+): void {
+  const { latentDim: d, nQuantizationLayers: levels } = model.config;
+  for (let first = 0; first < rows.length; first += CHUNK_ROWS) {
+    const chunk = rows.subarray(first, first + CHUNK_ROWS);
+    const picked = pickRows(items, model.config.inputDim, chunk);
+    const { semIds, embeddings, residuals } = named(chunk, () => model.getSemanticIds(picked));
+    for (let i = 0; i < chunk.length; i++) {
+      const row = chunk[i]!;
+      if (compareCodes(semIds.codes, i * levels, ids.codes, row * levels, levels) !== 0) {
+        throw new InvalidInputError(
+          `items: the model gives row ${row} the ID [${semIds.at(i)}], but ids has [${ids.at(row)}]: items and ids must be of the same items, in the same order`,
+        );
+      }
+      let leftOver = 0;
+      const last = (i * levels + levels - 1) * d;
+      for (let j = last; j < last + d; j++) leftOver += (residuals[j]! - embeddings[j]!) ** 2;
+      use(first + i, residuals.subarray(i * levels * d, (i * levels + 1) * d), leftOver);
+    }
+  }
+}
+
+/** What `f` makes of the picked `rows`. Its errors name them by their numbers in the whole. */
+export function named<T>(rows: ArrayLike<number>, f: () => T): T {
+  try {
+    return f();
+  } catch (error) {
+    throw inWhole(error, (place) => rows[place]!);
+  }
+}
+
+/** Copies of some rows of items whose form was checked. */
+function pickRows(items: Items, dim: number, rows: Uint32Array): ItemMatrix {
+  const table = Array.isArray(items) ? (items as readonly ArrayLike<number>[]) : undefined;
+  const flat = table ? undefined : "data" in items ? (items as ItemMatrix).data : (items as Float32Array);
+  const isHalf = typedArrayName(flat) === "Uint16Array";
+  const data = new (isHalf ? Uint16Array : Float64Array)(rows.length * dim);
+  rows.forEach((row, i) => {
+    const source = table ? table[row]! : flat!;
+    const start = table ? 0 : row * dim;
+    for (let j = 0; j < dim; j++) {
+      const value = source[start + j]!;
+      // What is no number is not made one.
+      if (isHalf ? (value & 0x7c00) === 0x7c00 : !(Number.isFinite(value) && Number.isFinite(Math.fround(value)))) {
+        const what = isHalf ? "not finite" : show(value);
+        throw new InvalidInputError(`items: row ${row}, column ${j} is ${what}; every value must be a finite number`);
+      }
+      data[i * dim + j] = value;
+    }
+  });
+  return { data, rows: rows.length, dim };
+}

@@ -1,0 +1,223 @@
+/**
+ * How items that share a raw ID get one of their own. Both ways see the new items in the order of their raw IDs, equal ones by item ID,
+ * so that the result does not depend on the order of their rows; and both leave every ID that is held already as it is.
+ */
+
+import { InvalidInputError } from "../base/errors.ts";
+import { counted } from "../base/words.ts";
+import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
+import { groups, rangeOf, type SortedIds } from "../ids/sorted-ids.ts";
+
+/**
+ * "suffix": one more code, the smallest that no item with the same raw ID holds.
+ * @param fresh raw IDs of the new items
+ * @param held published IDs, those of removed items included
+ * @returns published IDs by row of `fresh`: its codes and the suffix
+ * @throws InvalidInputError when more items share a raw ID than there are suffixes.
+ */
+export function giveSuffixes(
+  fresh: SortedIds,
+  held: SortedIds,
+  codebookSizes: readonly number[],
+  capacity: number,
+): CodeArray {
+  const { codes, levels, order } = fresh;
+  const published = SemanticIds.allocate(order.length, [...codebookSizes, capacity]);
+  for (const [start, end] of groups(fresh)) {
+    const at = order[start]! * levels;
+    let [next, heldEnd] = rangeOf(held, codes, at, levels);
+    const sharing = heldEnd - next + end - start;
+    if (sharing > capacity) {
+      throw new InvalidInputError(
+        `suffix: ${sharing} items share the ID [${codes.slice(at, at + levels)}], but capacity is ${capacity}: give a larger capacity, or train with more codes or levels`,
+      );
+    }
+    let suffix = 0;
+    for (let i = start; i < end; i++, suffix++) {
+      // Held suffixes come in ascending order.
+      while (next < heldEnd && held.codes[held.order[next]! * (levels + 1) + levels] === suffix)
+        [next, suffix] = [next + 1, suffix + 1];
+      const row = order[i]!;
+      published.set(codes.subarray(row * levels, (row + 1) * levels), row * (levels + 1));
+      published[row * (levels + 1) + levels] = suffix;
+    }
+  }
+  return published;
+}
+
+/** Latent vectors and left-over ||r||^2 of some rows, see `forEachVector`. */
+export type VectorReader = (
+  rows: Uint32Array,
+  use: (place: number, latent: Float32Array, leftOver: number) => void,
+) => void;
+
+/**
+ * "reassign": of the items with one raw ID the one nearest to it keeps it, unless it is held already; each of the others, the nearest
+ * first, gets the free code of the last level that is nearest to its residual. Where a level is full under its prefix, the nearest
+ * code one level up that has a free ID below it, and so on.
+ *
+ * @param fresh raw IDs of the new items
+ * @param held published IDs, those of removed items included
+ * @param codebooks K x d, one a level
+ * @returns published IDs by row of `fresh`
+ * @throws InvalidInputError when there are fewer IDs than items.
+ */
+export function reassign(
+  fresh: SortedIds,
+  held: SortedIds,
+  codebookSizes: readonly number[],
+  codebooks: () => readonly Float32Array[],
+  read: VectorReader,
+): CodeArray {
+  const { codes, levels, order } = fresh;
+  const wanted = held.order.length + order.length;
+  const possible = codebookSizes.reduce((product, size) => product * size, 1);
+  if (wanted > possible) {
+    throw new InvalidInputError(
+      `reassign: ${codebookSizes.join(" x ")} = ${counted(possible, "ID", "is", "are")} fewer than ${counted(wanted, "item")}: add one more level (collisions: "suffix", or a model with ${counted(levels + 1, "level")}), or train with more codes`,
+    );
+  }
+  // The groups with more than one claim, and who claims: places in `order`.
+  const colliding: { start: number; end: number; isHeld: boolean }[] = [];
+  const claims: number[] = [];
+  const keepers: number[] = [];
+  for (const [start, end] of groups(fresh)) {
+    const [from, to] = rangeOf(held, codes, order[start]! * levels, levels);
+    const isHeld = from < to;
+    if (!isHeld) keepers.push(order[start]!); // whichever of them keeps it, the ID is taken
+    if (!isHeld && end - start === 1) continue;
+    colliding.push({ start: claims.length, end: claims.length + end - start, isHeld });
+    for (let i = start; i < end; i++) claims.push(order[i]!);
+  }
+  const published = codes.slice();
+  if (claims.length === 0) return published;
+
+  const books = codebooks();
+  const d = books[0]!.length / codebookSizes[0]!;
+  const latents = new Float32Array(claims.length * d);
+  const leftOvers = new Float64Array(claims.length);
+  read(Uint32Array.from(claims), (place, latent, leftOver) => {
+    latents.set(latent, place * d);
+    leftOvers[place] = leftOver;
+  });
+  const room = new FreeIds([held, { codes, levels, order: Uint32Array.from(keepers) }], codebookSizes);
+  for (const { start, end, isHeld } of colliding) {
+    // The sort is stable: of equally near ones the smaller item ID comes first.
+    const nearest = Array.from({ length: end - start }, (_, i) => start + i).sort(
+      (a, b) => leftOvers[a]! - leftOvers[b]!,
+    );
+    for (const place of isHeld ? nearest : nearest.slice(1)) {
+      const row = claims[place]!;
+      const raw = codes.subarray(row * levels, (row + 1) * levels);
+      published.set(placeItem(raw, latents.subarray(place * d, (place + 1) * d), books, room), row * levels);
+    }
+  }
+  return published;
+}
+
+/** The free ID for an item, which is taken by that. */
+function placeItem(raw: CodeArray, latent: Float32Array, codebooks: readonly Float32Array[], room: FreeIds): number[] {
+  const { levels } = room;
+  // residuals[l]: before level l.
+  const residuals = [Float64Array.from(latent)];
+  for (let level = 0; level < levels - 1; level++) {
+    residuals.push(subtract(residuals[level]!, codebooks[level]!, raw[level]!));
+  }
+  let depth = levels - 1;
+  while (room.isFull(raw.subarray(0, depth))) depth--;
+  const id = Array.from(raw.subarray(0, depth));
+  for (let residual = residuals[depth]!; id.length < levels; ) {
+    const codebook = codebooks[id.length]!;
+    const code = room.nearestFree(id, squaredDistances(residual, codebook));
+    residual = subtract(residual, codebook, code);
+    id.push(code);
+  }
+  room.take(id);
+  return id;
+}
+
+/** r - C[k] */
+export function subtract(residual: Float64Array, codebook: Float32Array, code: number): Float64Array<ArrayBuffer> {
+  const at = code * residual.length;
+  return Float64Array.from(residual, (value, j) => value - codebook[at + j]!);
+}
+
+/** ||r - C[k]||^2 for every k. */
+export function squaredDistances(residual: Float64Array, codebook: Float32Array): Float64Array {
+  const d = residual.length;
+  const distances = new Float64Array(codebook.length / d);
+  for (let k = 0, at = 0; k < distances.length; k++, at += d) {
+    let sum = 0;
+    for (let j = 0; j < d; j++) {
+      const difference = residual[j]! - codebook[at + j]!;
+      sum += difference * difference;
+    }
+    distances[k] = sum;
+  }
+  return distances;
+}
+
+/** Which IDs are free: those that are in none of some sorted lists and were not taken since. */
+class FreeIds {
+  readonly levels: number;
+  readonly #lists: readonly SortedIds[];
+  readonly #sizes: readonly number[];
+  /** Number of possible IDs below a prefix of each depth. */
+  readonly #possible: number[];
+  /** Number of IDs taken since, by prefix. */
+  readonly #takenBelow = new Map<string, number>();
+  /** By prefix, the next codes that are not to be had: taken since or, before the last level, found to be full. */
+  readonly #gone = new Map<string, number[]>();
+
+  constructor(lists: readonly SortedIds[], codebookSizes: readonly number[]) {
+    this.levels = codebookSizes.length;
+    this.#lists = lists;
+    this.#sizes = codebookSizes;
+    this.#possible = codebookSizes.map((_, depth) => codebookSizes.slice(depth).reduce((a, b) => a * b, 1));
+  }
+
+  take(id: readonly number[]): void {
+    for (let depth = 0; depth < this.levels; depth++) {
+      const key = String(id.slice(0, depth));
+      this.#takenBelow.set(key, (this.#takenBelow.get(key) ?? 0) + 1);
+    }
+    this.#strike(id.slice(0, -1), id.at(-1)!);
+  }
+
+  #strike(prefix: readonly number[], code: number): void {
+    const codes = this.#gone.get(String(prefix));
+    if (codes) codes.push(code);
+    else this.#gone.set(String(prefix), [code]);
+  }
+
+  /** Whether every ID that begins with the prefix is held. */
+  isFull(prefix: ArrayLike<number>): boolean {
+    let count = this.#takenBelow.get(Array.prototype.join.call(prefix)) ?? 0;
+    for (const list of this.#lists) {
+      const [start, end] = rangeOf(list, prefix, 0, prefix.length);
+      count += end - start;
+    }
+    return count >= this.#possible[prefix.length]!;
+  }
+
+  /** The code of least distance that may follow a prefix which is not full; of equal ones the lowest. Uses up `distances`. */
+  nearestFree(prefix: readonly number[], distances: Float64Array): number {
+    const isLast = prefix.length === this.levels - 1;
+    if (isLast) {
+      for (const list of this.#lists) {
+        const [start, end] = rangeOf(list, prefix, 0, prefix.length);
+        for (let i = start; i < end; i++) {
+          distances[list.codes[list.order[i]! * this.levels + prefix.length]!] = Number.POSITIVE_INFINITY;
+        }
+      }
+    }
+    for (const code of this.#gone.get(String(prefix)) ?? []) distances[code] = Number.POSITIVE_INFINITY;
+    for (;;) {
+      let code = 0;
+      for (let k = 1; k < this.#sizes[prefix.length]!; k++) if (distances[k]! < distances[code]!) code = k;
+      if (isLast || !this.isFull([...prefix, code])) return code;
+      this.#strike(prefix, code);
+      distances[code] = Number.POSITIVE_INFINITY;
+    }
+  }
+}

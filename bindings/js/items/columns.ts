@@ -1,0 +1,842 @@
+/**
+ * Which column of a table is what: the one place that decides it, for tables of every format. A reader describes its columns, gets the
+ * decision as data, and gives it back with the items.
+ */
+
+import { describeValue } from "../base/describe-value.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { showName } from "../base/file-values.ts";
+import { requireThat } from "../base/option-reader.ts";
+
+/** What the columns (fields, arrays) of a file were taken for, by their names. */
+export interface TableColumns {
+  /** Those that hold the embedding: one with lists, or one per dimension, in the order of the dimensions. */
+  vector: string[];
+  /** The one that holds the items' own IDs. */
+  itemId?: string;
+  /** The one that holds the titles. Without it, the titles are the item IDs, or the row numbers. */
+  title?: string;
+  /** Those that became labels. */
+  labels: string[];
+  /** Those that were not used. */
+  ignored: string[];
+}
+
+/** What to take which column for, where the names and values do not show it. */
+export interface ColumnOptions {
+  /**
+   * What holds the embedding: the column or JSON field with lists (inner fields by dots: "output.vector"), the prefix of numbered columns
+   * ("emb_" for emb_0, emb_1, ...), several columns, or the array of an npz or safetensors file. Columns of a csv table can be given by
+   * 0-based number. Default: found by name, shape and values, see `TableColumns`.
+   */
+  embedding?: string | number | readonly (string | number)[];
+  /** The column, field or array that holds the items' own IDs, by name or 0-based number. Default: found by its name. */
+  itemId?: string | number;
+}
+
+/** What stands in a cell, as far as the decision needs to know. */
+export type Cell =
+  | { kind: "missing" | "other" }
+  /** `text` as it was written, so that "007" is not 7. */
+  | { kind: "number"; text: string; value: number }
+  | { kind: "text"; text: string }
+  /** `problem` says why it cannot be read, "" when it can. `isBare`: without brackets, so that it may be a title as well. */
+  | {
+      kind: "list";
+      length: number;
+      isInteger: boolean;
+      isBare: boolean;
+      isBase64?: true;
+      problem: string;
+      text?: string;
+    };
+
+export const MISSING: Cell = { kind: "missing" };
+export const OTHER: Cell = { kind: "other" };
+
+/** A column, seen through its first rows. */
+export interface Column {
+  /** Undefined in a table without names. */
+  name: string | undefined;
+  cells: readonly Cell[];
+  /** The type in the header of an atomic file. */
+  declared?: "token" | "token_seq" | "float" | "float_seq";
+}
+
+/** The decision, by column numbers. */
+export interface Decision {
+  vector: number[];
+  /** Whether the one column of the vector holds lists. */
+  isList: boolean;
+  itemId?: number;
+  title?: number;
+  labels: number[];
+  ignored: number[];
+}
+
+type Kind = "number" | "list" | "unreadable" | "text" | "empty" | "other";
+
+/** Says what kind of values a column holds: that of most of its cells which are not missing. */
+export function kindOf({ cells, declared }: Column): Kind {
+  if (declared) return declared === "float" ? "number" : declared === "float_seq" ? "list" : "text";
+  const counts = { number: 0, list: 0, unreadable: 0, text: 0, other: 0 };
+  for (const cell of cells) {
+    if (cell.kind === "list") counts[cell.problem === "" ? "list" : "unreadable"]++;
+    else if (cell.kind !== "missing") counts[cell.kind]++;
+  }
+  const evident = counts.number + counts.list + counts.unreadable + counts.text + counts.other;
+  if (evident === 0) return "empty";
+  if (2 * counts.number >= evident) return "number";
+  if (2 * counts.list > evident) return "list";
+  if (2 * (counts.list + counts.unreadable) > evident) return "unreadable";
+  return 2 * counts.other > evident ? "other" : "text";
+}
+
+/** "metadata.itemId" -> "item_id": the last part of a name, in small letters with underscores. */
+function plainName(name: string): string {
+  const last = name.slice(name.lastIndexOf(".") + 1);
+  return last
+    .trim()
+    .replace(/:(id|int|long|float|double|string|boolean|label)(\[\])?(\(.*\))?$/i, "") // as Neo4j types them
+    .replace(/([a-z\d])([A-Z])/g, "$1_$2")
+    .toLowerCase()
+    .replace(/[\s-]+/g, "_");
+}
+
+/** How deep in a JSON object a field lies. */
+const depthOf = (name: string) => name.split(".").length - 1;
+
+/** Names that say "embedding", as a list of several candidates is judged by. */
+const saysEmbedding = (name: string) => /embed|vector|(^|_)(embs?|vecs?)(_|\d|$)/.test(plainName(name));
+/** Names that mean nothing but an embedding: `embedding_model` does not. */
+const meansEmbedding = (name: string) =>
+  /(embed|embedding|vector|vec|emb|feature)s?$|^(values|dense|x)$/.test(plainName(name));
+/** Lists that are numbers about an item: a place, a box, the half of a sparse vector. */
+const saysOtherList = (name: string) =>
+  /coord|bbox|(^|_)(box|boxes|loc|location|geo|lat|lon|lng|point|polygon|centroid|sparse|indices|price|prices|rating|ratings|tag|tags|genre|genres|categor(y|ies)|tokens?|input_ids|attention_mask|dims?|shape|dimensions)(_|$)/.test(
+    plainName(name),
+  ) || /(^|[._])sparse/i.test(name);
+
+/** Names of columns that identify the item, the surest first. */
+const KEY_NAMES: readonly RegExp[] = [
+  /^(custom_id|item_?u?ids?|id_?item|iid|item|item_?(no|nr|num|number|ref|code))$/,
+  /^((product|article|movie|book|track|song|video|artist|doc|document|row|node|news|recipe|game|offer|listing|u|p)_?ids?|(product|article|part|model)_?(no|nr|num|number|ref|code)|id_(product|produit|producto|article)|asins?|skus?|barcode|plu|isbn(_?1[03])?|e?issn|ean(_?\d+)?|gtin(_?\d+)?|upc|mpn)$/,
+  /^(\(?_?ids?\)?|uuid|guid|key|pk|artikel_?(nummer|nr)|référence|reference|código|codigo|артикул|商品id)$/,
+  /^items$|((^|_)(id|asin|sku|isbn|ean|gtin|upc|uuid|key|code|no|nr|number|ref)|^id_[a-z]+)$/,
+  /^(#|row|index_?|unnamed: ?0|unnamed:_0|__index_level_\d+__|row_?names?|)$/,
+];
+/** IDs, but of what an item belongs to. */
+const NO_KEY =
+  /^(sem|semantic|supplier|brand|user|customer|category|cat|seller|author|shop|store|vendor|group|zip|postal|country|region|language|city|type|class|label)_?(ids?|key|code|no|number|nr)$/;
+const OTHERS_ID =
+  /(^|\.)(user|author|seller|brand|supplier|customer|category|model|shop|store|vendor)s?\.[^.]*(id|key)$/i;
+/** From this rank on a name is no proof: the values must be unique, as `category_id` is not. */
+const WEAK_RANK = 3;
+/** The rank of a column whose values alone show it. */
+const BY_VALUES = KEY_NAMES.length;
+
+/** How surely a name is that of the items' IDs, 0 the surest; `Infinity` when it is not. */
+function keyRank(name: string | undefined, column: number): number {
+  if (name === undefined) return Number.POSITIVE_INFINITY;
+  const plain = plainName(name);
+  const rank = KEY_NAMES.findIndex((names) => names.test(plain));
+  // A column without a name is a key only where data frames write theirs.
+  const isOfOther = NO_KEY.test(plain) || OTHERS_ID.test(name) || (rank === WEAK_RANK && isProperty(name));
+  if (rank < 0 || (plain === "" && column > 0) || isOfOther) return Number.POSITIVE_INFINITY;
+  return rank;
+}
+
+/** Whether a name is one that files use for the items' IDs: "id", "item_id", "asin" and the like; not "category_id". */
+export const isItemIdName = (name: string): boolean => keyRank(name, 0) < WEAK_RANK;
+
+/** Whether a name may be that of the items' IDs, if its values are unique: also "movie_id", or "code". */
+export const mayBeItemIdName = (name: string): boolean => keyRank(name, 1) <= WEAK_RANK;
+
+/** Which of the columns holds the items' IDs, by its name alone; -1 when none does. */
+export function keyAmong(names: readonly string[]): number {
+  const ranks = names.map((name) => keyRank(name, 1));
+  const best = ranks.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  return best <= WEAK_RANK ? ranks.indexOf(best) : -1;
+}
+
+/** Names of properties, with which numbers are no embedding. */
+const PROPERTY =
+  /^(price|cost|stock|quantity|qty|ratings?|rank|stars?|year|month|day|date|time|timestamp|epoch|counts?|num|total|amount|sales|revenue|views|clicks|likes|shares|age|weight|height|width|length|size|score|votes?|popularity|discount|margin|tax|lat|lon|lng|latitude|longitude|duration|runtime|budget|population|inventory|reviews?|pages|volume|percent|percentage|calories|mileage|power|label|labels|cluster|norm|target|class|category|type|group|flag|epoch|relevance|preis|prix|precio|bestand|lager|jahr|annee|ano|anzahl|menge|gewicht)$/;
+
+function isProperty(name: string | undefined): boolean {
+  const words = plainName(name ?? "")
+    .replace(/\d+$/, "")
+    .split("_")
+    .filter((word) => word !== "");
+  return (
+    words.some((word) => PROPERTY.test(word)) ||
+    NO_KEY.test(plainName(name ?? "")) ||
+    /^(is|has)_/.test(plainName(name ?? ""))
+  );
+}
+
+const TITLES = [
+  /^titles?$/,
+  /^names?$/,
+  /title|headline/,
+  /(^|_)name$/,
+  /^(caption|heading|word|text|product|movie|label|description)$/,
+];
+
+/** Whether a name is that of titles. */
+export const isTitleName = (name: string): boolean => TITLES.slice(0, 4).some((titles) => titles.test(plainName(name)));
+
+/** Which of the columns holds titles, by its name; -1 when none does. */
+function titleAmong(names: readonly string[]): number {
+  for (const titles of TITLES) {
+    const found = names.findIndex((name) => titles.test(plainName(name)));
+    if (found >= 0) return found;
+  }
+  return -1;
+}
+
+const hasBlanks = ({ cells }: Column) => cells.some((cell) => cell.kind === "text" && /\s/.test(cell.text));
+
+/** Whether the values are words rather than keys. */
+function areSentences({ cells }: Column): boolean {
+  const texts = cells.flatMap((cell) => (cell.kind === "text" ? [cell.text] : []));
+  return texts.length > 0 && 2 * texts.filter((text) => /\S\s+\S/.test(text)).length > texts.length;
+}
+
+const numbersIn = (column: Column) => column.cells.filter((cell) => cell.kind === "number");
+const isDigits = (text: string) => /^\d+$/.test(text);
+const hasLeadingZeros = (texts: readonly string[]) => texts.some((text) => /^0\d/.test(text));
+
+/** The cells as text; undefined when there are others. */
+function textsOf(column: Column): string[] | undefined {
+  const texts: string[] = [];
+  for (const cell of column.cells) {
+    if (cell.kind === "number" || cell.kind === "text") texts.push(cell.text);
+    else return undefined;
+  }
+  return texts;
+}
+
+function isUnique(column: Column): boolean {
+  const texts = textsOf(column);
+  return texts !== undefined && new Set(texts).size === texts.length;
+}
+
+/** Whether numbers are whole, which values of an embedding as a rule are not. */
+const isWhole = (column: Column) => numbersIn(column).every(({ text }) => /^[-+]?\d+$/.test(text));
+
+/** Rows from which on values alone are evidence. */
+const ENOUGH_ROWS = 3;
+
+/** Whether the values of a column of numbers show that they are keys: digits with leading zeros, or whole numbers that rise. */
+function areKeys(column: Column, place: number): boolean {
+  const texts = textsOf(column);
+  if (texts === undefined || !texts.every(isDigits)) return false;
+  if (texts.length < ENOUGH_ROWS) return texts.length > 0 && texts.every((text) => /^0\d/.test(text));
+  // In a table without names the first column is the usual place of keys: there they need not rise.
+  const isFirst = place === 0 && column.name === undefined;
+  if (isFirst || hasLeadingZeros(texts)) return new Set(texts).size === texts.length;
+  return texts.every((text, row) => row === 0 || Number(text) > Number(texts[row - 1]));
+}
+
+/** Columns that are named alike and numbered. */
+export interface Family {
+  prefix: string;
+  /** By their numbers. */
+  columns: number[];
+}
+
+/** "emb_007" -> ["emb_", 7] */
+function numbered(name: string): [prefix: string, number: number] | undefined {
+  const [, prefix, digits] = /^(.*?)(\d{1,7})[\])]?$/.exec(name.trim()) ?? [];
+  return prefix === undefined ? undefined : [prefix, Number(digits)];
+}
+
+/** All groups of at least two columns with one prefix and different numbers, the first 0 or 1, or many. */
+export function familiesOf(names: readonly (string | undefined)[]): Family[] {
+  const byPrefix = new Map<string, { number: number; column: number }[]>();
+  for (const [column, name] of names.entries()) {
+    const [prefix, number] = numbered(name ?? "") ?? [];
+    if (prefix === undefined) continue;
+    const alike = byPrefix.get(prefix) ?? [];
+    alike.push({ number: number!, column });
+    byPrefix.set(prefix, alike);
+  }
+  return [...byPrefix].flatMap(([prefix, members]) => {
+    members.sort((a, b) => a.number - b.number);
+    const [first] = members;
+    const isDistinct = members.every(({ number }, i) => i === 0 || number !== members[i - 1]!.number);
+    const isGapless = members.every(({ number }, i) => number === first!.number + i);
+    // Data frames call the second "emb" emb.1, this package emb_2.
+    const base = first!.number <= 2 ? names.indexOf(prefix.slice(0, -1)) : -1;
+    if (base >= 0 && first!.number === (prefix.endsWith(".") ? 1 : prefix.endsWith("_") ? 2 : -1)) {
+      if (members.length > 1) members.unshift({ number: first!.number - 1, column: base });
+    }
+    // Bare numbers without order are years or products; dimensions may be missing from those with a name.
+    const isRow = prefix === "" ? first!.number <= 1 && isGapless : members.length > 2 || isGapless;
+    return members.length > 1 && isDistinct && isRow ? [{ prefix, columns: members.map(({ column }) => column) }] : [];
+  });
+}
+
+/** A name of a column for messages and for `TableColumns`. */
+export const columnName = (name: string | undefined, column: number): string => name ?? `column_${column}`;
+
+/**
+ * Decides what the columns of a table are.
+ *
+ * - One column of lists is the embedding; of several the one whose name contains "embed", "vector" or "emb". Lists of whole numbers, and
+ *   lists with names such as "bbox", are one only by a name that says so.
+ * - Else numbered columns ("e0", "e1", ...) are, whatever else holds numbers; else all columns of numbers that are no keys, unless their
+ *   names say that they are properties of the items.
+ * - A column of lists that cannot be read is never passed over for other numbers.
+ *
+ * @throws InvalidInputError that names the candidates and the option `embedding`, when none or several could be meant.
+ */
+export function decideColumns(columns: readonly Column[], options: ColumnOptions = {}, where = "the table"): Decision {
+  // "1984" is a title as well.
+  const kinds = columns.map((column) =>
+    kindOf(column) === "number" && /^(titles?|names?)$/.test(plainName(column.name ?? "")) ? "text" : kindOf(column),
+  );
+  const { vector, isList } = findVector(columns, kinds, options, where);
+  const isDimension = new Set(vector);
+  const rest = columns.map((_, column) => column).filter((column) => !isDimension.has(column));
+  const itemId =
+    options.itemId === undefined
+      ? findKey(columns, kinds, rest, isList)
+      : requireColumn(columns, options.itemId, "itemId", where);
+  if (itemId !== undefined && isDimension.has(itemId)) {
+    throw new InvalidInputError(
+      `itemId: ${describeValue(columnName(columns[itemId]!.name, itemId))} is part of the embedding; leave it out of embedding`,
+    );
+  }
+  const others = rest.filter((column) => column !== itemId);
+  const isNamed = columns.some(({ name }) => name !== undefined);
+  // What is empty in the first rows may be a title or a label in later ones.
+  const texts = others.filter((column) => kinds[column] === "text" || (isNamed && kinds[column] === "empty"));
+  const title = isNamed ? titleOf(columns, texts, itemId !== undefined) : texts[0];
+  // In a table with a column per dimension, other numbers are more likely left over than chosen.
+  const isText = new Set(texts);
+  const isLabel = (column: number) =>
+    isText.has(column) ||
+    (kinds[column] === "number" && (isList || keyRank(columns[column]!.name, column) < BY_VALUES));
+  return {
+    vector,
+    isList,
+    ...(itemId !== undefined && { itemId }),
+    ...(title !== undefined && { title }),
+    labels: others.filter((column) => column !== title && isLabel(column)),
+    ignored: others.filter((column) => column !== title && !isLabel(column)),
+  };
+}
+
+/** The columns of IDs and titles in a table without vectors. */
+export function decideLabels(columns: readonly Column[]): { itemId?: number; title?: number } {
+  const kinds = columns.map(kindOf);
+  const all = columns.map((_, column) => column);
+  const itemId = findKey(columns, kinds, all, true);
+  const texts = all.filter((column) => column !== itemId && kinds[column] !== "empty");
+  const named = titleAmong(texts.map((column) => columns[column]!.name ?? ""));
+  const isWords = (column: number) =>
+    columns[column]!.cells.some((cell) => cell.kind === "text" && !/^[\d.\s]*$/.test(cell.text));
+  const title = named >= 0 ? texts[named] : texts.find(isWords);
+  return { ...(itemId !== undefined && { itemId }), ...(title !== undefined && { title }) };
+}
+
+/** The decision in names. */
+export function namedColumns(columns: readonly { name: string | undefined }[], decision: Decision): TableColumns {
+  const nameOf = (column: number) => columnName(columns[column]!.name, column);
+  return {
+    vector: decision.vector.map(nameOf),
+    ...(decision.itemId !== undefined && { itemId: nameOf(decision.itemId) }),
+    ...(decision.title !== undefined && { title: nameOf(decision.title) }),
+    labels: decision.labels.map(nameOf),
+    ignored: decision.ignored.map(nameOf),
+  };
+}
+
+/** `vectors: e0 … e7 · item IDs: asin · titles: name · ignored: price` */
+export function describeColumns(columns: TableColumns): string {
+  requireThat(typeof columns === "object" && columns !== null, "columns", "what a reader found", columns);
+  for (const key of ["vector", "labels", "ignored"] as const) {
+    const names: unknown = columns[key];
+    const isSo = Array.isArray(names) && names.every((name) => typeof name === "string");
+    requireThat(isSo, `columns.${key}`, "an array of names", names);
+  }
+  for (const key of ["itemId", "title"] as const) {
+    const name: unknown = columns[key];
+    requireThat(name === undefined || typeof name === "string", `columns.${key}`, "a name", name);
+  }
+  const { vector, itemId, title, labels, ignored } = columns;
+  const isFamily = familiesOf(vector).some(({ columns }) => columns.length === vector.length);
+  const few = (names: readonly string[], most = 6) =>
+    names.length > most ? `${names.slice(0, most - 1).join(", ")}, … (${names.length})` : names.join(", ");
+  const parts = [
+    ["vectors", vector.length > 3 && isFamily ? `${vector[0]} … ${vector.at(-1)}` : few(vector, 12)],
+    ["item IDs", itemId ?? ""],
+    ["titles", title ?? ""],
+    ["labels", few(labels)],
+    ["ignored", few(ignored)],
+  ];
+  return parts
+    .filter(([, names]) => names !== "")
+    .map(([what, names]) => `${what}: ${names}`)
+    .join(" · ");
+}
+
+function titleOf(columns: readonly Column[], texts: readonly number[], hasKey: boolean): number | undefined {
+  const named = titleAmong(texts.map((column) => columns[column]!.name ?? ""));
+  if (named >= 0) return texts[named];
+  // The key is a better title than a brand.
+  if (hasKey) return undefined;
+  return texts.find((column) => {
+    const values = textsOf(columns[column]!);
+    if (kindOf(columns[column]!) === "empty") return false;
+    return values === undefined || values.length < 2 || new Set(values).size > 1;
+  });
+}
+
+/** The column of the items' IDs: by its name, then by its values. */
+function findKey(
+  columns: readonly Column[],
+  kinds: readonly Kind[],
+  rest: readonly number[],
+  isList: boolean,
+): number | undefined {
+  const ranked = rest
+    // An empty column of IDs is told by its first row.
+    .filter(
+      (column) =>
+        ["text", "number"].includes(kinds[column]!) ||
+        (kinds[column] === "empty" && keyRank(columns[column]!.name, column) < WEAK_RANK),
+    )
+    .map((column) => {
+      const { name, declared } = columns[column]!;
+      let rank = keyRank(name, column);
+      const isWeak = rank >= WEAK_RANK && rank < BY_VALUES;
+      if (isWeak && !(isUnique(columns[column]!) && isWhole(columns[column]!))) rank = Number.POSITIVE_INFINITY;
+      // "Red shoes" in a column "item" is a title; of two keys the one that tells items apart is meant.
+      if (rank < WEAK_RANK && (areSentences(columns[column]!) || !isUnique(columns[column]!))) rank += 0.5 + BY_VALUES;
+      // Columns of tokens are names by their type.
+      if (rank === Number.POSITIVE_INFINITY && declared === "token" && isUnique(columns[column]!)) rank = BY_VALUES;
+      // In front of a table without names, words without blanks are keys if they differ.
+      if (name === undefined && column === 0 && kinds[column] === "text" && !isList) {
+        const { length } = columns[column]!.cells;
+        if (length >= ENOUGH_ROWS && isUnique(columns[column]!) && !hasBlanks(columns[column]!)) rank = BY_VALUES;
+      }
+      if (rank === Number.POSITIVE_INFINITY && !isList && !declared && kinds[column] === "number") {
+        // Elsewhere rising numbers may be what the table is sorted by.
+        if (column === 0 && !isProperty(name) && areKeys(columns[column]!, column)) rank = BY_VALUES;
+      }
+      return { column, rank: rank + 10 * depthOf(name ?? "") };
+    })
+    .filter(({ rank }) => rank < Number.POSITIVE_INFINITY);
+  const best = ranked.reduce<{ column: number; rank: number } | undefined>(
+    (a, b) => (a !== undefined && a.rank <= b.rank ? a : b),
+    undefined,
+  );
+  return best?.column;
+}
+
+function requireColumn(columns: readonly Column[], wanted: string | number, option: string, where: string): number {
+  const found =
+    typeof wanted === "number" ? wanted : columns.findIndex(({ name }, i) => columnName(name, i) === wanted);
+  if (Number.isInteger(found) && found >= 0 && found < columns.length) return found;
+  throw new InvalidInputError(`${option}: ${where} has no column ${describeValue(wanted)}; ${listNames(columns)}`);
+}
+
+/** The columns' names, for messages. */
+function listNames(columns: readonly { name: string | undefined }[]): string {
+  if (columns.length === 0) return "it has none";
+  const names = columns.slice(0, 12).map(({ name }, i) => describeValue(columnName(name, i)));
+  return `its columns are ${names.join(", ")}${columns.length > names.length ? ", …" : ""}`;
+}
+
+interface Vector {
+  vector: number[];
+  isList: boolean;
+}
+
+function findVector(columns: readonly Column[], kinds: readonly Kind[], options: ColumnOptions, where: string): Vector {
+  const { embedding } = options;
+  if (embedding !== undefined) return chosenVector(columns, kinds, embedding, where);
+  const asked =
+    typeof options.itemId === "number"
+      ? options.itemId
+      : columns.findIndex(({ name }) => name !== undefined && name === options.itemId);
+  const free = columns.map((_, column) => column).filter((column) => column !== asked);
+  const nameOf = (column: number) => columns[column]!.name ?? "";
+  const numbers = free.filter((column) => kinds[column] === "number");
+  const families = familiesOf(columns.map(({ name }) => name))
+    .map((family) => withoutKey(columns, kinds, family))
+    .filter(
+      ({ prefix, columns: members }) =>
+        !isProperty(prefix) && 2 * members.filter((column) => kinds[column] === "number").length >= members.length,
+    );
+  const lists = free.filter(
+    (column) =>
+      kinds[column] === "list" && !isSparseHalf(columns, column) && isEmbeddingList(columns[column]!, numbers.length),
+  );
+  const codes = families.find((family) => areCodes(columns, family));
+  if (codes && lists.length === 0 && families.length === 1) {
+    const names = codes.columns.slice(0, 3).map((column) => describeValue(nameOf(column)));
+    throw new InvalidInputError(
+      `${where} holds semantic IDs, ${names.join(", ")}, not embeddings: give the file of the vectors instead, or say that these are: embedding: ${showName(codes.prefix)}`,
+    );
+  }
+  const sparse = free.find((column) => kinds[column] === "list" && isSparseHalf(columns, column));
+  const unreadable = free.filter((column) => mayBeUnreadable(columns[column]!, kinds[column]!));
+
+  const candidates: { name: string; found: Vector }[] = [
+    ...lists.map((column) => ({
+      name: columnName(columns[column]!.name, column),
+      found: { vector: [column], isList: true },
+    })),
+    ...chosenFamilies(columns, families).map(({ prefix, columns: members }) => ({
+      name: prefix || columnName(columns[members[0]!]!.name, members[0]!),
+      found: { vector: members, isList: false },
+    })),
+  ];
+  if (candidates.length === 1) {
+    const [{ name, found }] = candidates as [(typeof candidates)[0]];
+    // A column that is called the embedding is not passed over for another one that is not.
+    const meant = unreadable.filter((column) => saysEmbedding(nameOf(column)) || meansEmbedding(nameOf(column)));
+    if (meant.length === 0 || saysEmbedding(name)) return found;
+    throw unreadableColumn(columns, meant[0]!, where);
+  }
+  if (candidates.length > 1) {
+    for (const isMeant of [saysEmbedding, meansEmbedding]) {
+      const named = candidates.filter(({ name }) => isMeant(name));
+      if (named.length === 1) return named[0]!.found;
+    }
+    throw new InvalidInputError(
+      `${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}: choose one, embedding: ${showName(candidates[0]!.name ?? "")}`,
+    );
+  }
+  if (sparse !== undefined) {
+    throw new InvalidInputError(
+      `${describeValue(nameOf(sparse))} of ${where} is the half of a sparse vector: write all its numbers as a list`,
+    );
+  }
+  if (unreadable.length > 0) throw unreadableColumn(columns, unreadable[0]!, where);
+  const refusedLists = free.filter((column) => kinds[column] === "list");
+  return { vector: looseNumbers(columns, kinds, numbers, refusedLists, where), isList: false };
+}
+
+/** Whether a list is the values of a sparse vector, whose indices stand beside it. */
+function isSparseHalf(columns: readonly Column[], column: number): boolean {
+  const name = columns[column]!.name ?? "";
+  return /values$/.test(name) && columns.some((other) => other.name === name.replace(/values$/, "indices"));
+}
+
+/** Whether a column may be an embedding that cannot be read, which must not be passed over. */
+function mayBeUnreadable({ name = "", cells, declared }: Column, kind: Kind): boolean {
+  if (kind === "unreadable") return !saysOtherList(name);
+  if (declared || kind === "list") return false;
+  // Bits in a row are one number only by their looks.
+  if (kind === "number")
+    return cells.length > 1 && cells.every((cell) => cell.kind === "number" && /^[01]{8,}$/.test(cell.text));
+  if (meansEmbedding(name) && !/^(x|values|dense|features?)$/.test(plainName(name))) return true;
+  if (kind === "other" && saysEmbedding(name)) return true;
+  if (kind !== "text") return false;
+  if (!saysEmbedding(name))
+    return (
+      cells.some((cell) => cell.kind === "text") &&
+      cells.every((cell) => cell.kind !== "text" || isVectorLike(cell.text))
+    );
+  // "text-embedding-3-small" names a model; a vector has more numbers.
+  const texts = cells.flatMap((cell) => (cell.kind === "text" || cell.kind === "list" ? [cell] : []));
+  const isLike = (cell: Cell) =>
+    cell.kind === "list" || (cell.kind === "text" && (cell.text.match(/\d+/g) ?? []).length > 3);
+  return 2 * texts.filter(isLike).length > texts.length;
+}
+
+/** Whether a text has the fractions of a vector and brackets around them. */
+const isVectorLike = (text: string) => /[[({<]/.test(text) && (text.match(/\d*\.\d+/g) ?? []).length > 3;
+
+/** Whether columns are the codes of semantic IDs: a file of these is easily given in place of the vectors. */
+const areCodes = (columns: readonly Column[], { prefix, columns: members }: Family) =>
+  /^(codes?|sid|tokens?|levels?)[_-]?$/i.test(prefix) && members.every((column) => isWhole(columns[column]!));
+
+/** A table that was read without its header has the key among its columns, V1 to V9. */
+function withoutKey(columns: readonly Column[], kinds: readonly Kind[], family: Family): Family {
+  const [first, ...others] = family.columns as [number, ...number[]];
+  const areFractions = others.every((column) => kinds[column] === "number" && !isWhole(columns[column]!));
+  const isKey =
+    kinds[first] === "text" ||
+    (isWhole(columns[first]!) && isUnique(columns[first]!) && columns[first]!.cells.length >= ENOUGH_ROWS);
+  return others.length > 1 && areFractions && isKey ? { ...family, columns: others } : family;
+}
+
+/** Of several families those that say "embedding", or that are no counts. */
+function chosenFamilies(columns: readonly Column[], families: readonly Family[]): readonly Family[] {
+  if (families.length < 2) return families;
+  const said = families.filter(({ prefix }) => saysEmbedding(prefix));
+  if (said.length === 1) return said;
+  const fractions = families.filter(({ columns: members }) => !members.every((column) => isWhole(columns[column]!)));
+  return fractions.length > 0 ? fractions : families;
+}
+
+/** Whether a column of lists may be the embedding, by its name and its numbers. */
+function isEmbeddingList({ name, cells, declared }: Column, numbers: number): boolean {
+  const lists = cells.filter((cell) => cell.kind === "list");
+  if (declared) return true;
+  const [first] = lists;
+  if (first === undefined) return false;
+  if (name !== undefined && meansEmbedding(name) && !/(^|[._])sparse/i.test(name)) return true;
+  if (first.isBase64) return name !== undefined && saysEmbedding(name);
+  if (first.length < 2 || (name !== undefined && saysOtherList(name))) return false;
+  // "12 34" may be a title.
+  if (first.isBare && first.length <= numbers) return false;
+  return name === undefined || !lists.every(({ isInteger }) => isInteger);
+}
+
+/** All columns of numbers in a table without lists and without numbered columns. */
+function looseNumbers(
+  columns: readonly Column[],
+  kinds: readonly Kind[],
+  numbers: readonly number[],
+  lists: readonly number[],
+  where: string,
+): number[] {
+  const nameOf = (column: number) => columnName(columns[column]!.name, column);
+  const isKeyName = (column: number) => {
+    const rank = keyRank(columns[column]!.name, column);
+    return rank < WEAK_RANK || (rank < BY_VALUES && isWhole(columns[column]!));
+  };
+  let vector = numbers.filter((column) => !isKeyName(column));
+  // Values are evidence only beside others that are not so: in a table of whole numbers every column may rise.
+  const others = vector.filter((column) => !areKeys(columns[column]!, column));
+  if (others.length > 0 && others.every((column) => !isWhole(columns[column]!))) vector = others;
+  if (vector.length === 0) {
+    const seen = [
+      ...lists.map(
+        (column) =>
+          `${describeValue(nameOf(column))} holds lists, which are not taken for an embedding unless they are named`,
+      ),
+      ...numbers.map((column) => `${describeValue(nameOf(column))} is a key`),
+    ];
+    const sample = columns
+      .flatMap(({ cells }) => cells.flatMap((cell) => (cell.kind === "text" ? [cell.text] : [])))
+      .slice(0, 1);
+    const found =
+      seen.length > 0
+        ? seen.slice(0, 3).join(", ")
+        : sample.length > 0
+          ? `it holds text such as ${describeValue(sample[0])}`
+          : "";
+    const remedy =
+      lists.length > 0 ? `; if it is the embedding, say so: embedding: ${showName(nameOf(lists[0]!))}` : "";
+    throw new InvalidInputError(
+      `${where} holds no embedding: a list of numbers per item, or a column of numbers per dimension, is expected${found && `, but ${found}`}${remedy}`,
+    );
+  }
+  const parent = (column: number) => nameOf(column).slice(0, Math.max(0, nameOf(column).lastIndexOf(".")));
+  const part = vector.find((column) => parent(column) !== "" && meansEmbedding(parent(column)));
+  if (part !== undefined) {
+    throw new InvalidInputError(
+      `${describeValue(parent(part))} of ${where} is an object of numbers by name (${describeValue(nameOf(part))}), as a sparse vector is: write all its numbers as a list`,
+    );
+  }
+  const properties = vector.filter((column) => isProperty(columns[column]!.name));
+  if (properties.length === vector.length && vector.length > 0) {
+    throw new InvalidInputError(
+      `the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding; if they are one, name them: embedding: ${firstOf(vector.map(nameOf))}`,
+    );
+  }
+  if (properties.length > 0) {
+    const others = vector.filter((column) => !isProperty(columns[column]!.name)).map(nameOf);
+    throw new InvalidInputError(
+      `of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}; name those that are the embedding: embedding: ${firstOf(others)}`,
+    );
+  }
+  const foreign = foreignColumn(columns, kinds, vector);
+  if (foreign !== undefined) {
+    const stray = strayCell(columns, vector, foreign);
+    if (stray !== undefined) {
+      throw new InvalidInputError(
+        `row ${stray.row}, column ${foreign} (${describeValue(nameOf(foreign))}): ${describeValue(stray.text)} is far beyond the other values, which reach ${stray.others}: correct it, or remove the row; if it is right, name all columns of the embedding (embedding)`,
+      );
+    }
+    const others = vector.filter((column) => column !== foreign).map(nameOf);
+    throw new InvalidInputError(
+      `column ${foreign} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}; name the columns that are the embedding: embedding: ${firstOf(others)}`,
+    );
+  }
+  // A column without values may have been a dimension.
+  const empty = columns.findIndex(
+    ({ name }, column) => kinds[column] === "empty" && name !== undefined && !/^column_\d+$/.test(name),
+  );
+  if (empty >= 0) {
+    throw new InvalidInputError(
+      `column ${empty} (${describeValue(nameOf(empty))}) is empty in the first rows: remove it if it is not part of the embedding, or name the columns that are: embedding: ${firstOf(vector.map(nameOf))}`,
+    );
+  }
+  return vector;
+}
+
+/** Numbers as people write them, which are not read: "1,234.50", "5 %", "€ 3". */
+const looksNumeric = (text: string) =>
+  /^[^\d\p{L}]*\d[\d.,'_\u00a0\u202f ()+efjxpl-]*[^\d\p{L}]*$/iu.test(text) && !/\d[-/. ]\d+[-/. ]\d/.test(text); // dates and numbers of telephones
+
+const scaleOf = (column: Column) =>
+  numbersIn(column).reduce((most, { value }) => Math.max(most, Math.abs(value) || 0), 0);
+
+/** The middle one of the columns' scales. */
+function medianScale(columns: readonly Column[], vector: readonly number[]): number {
+  const scales = vector.map((column) => scaleOf(columns[column]!)).sort((a, b) => a - b);
+  return scales[Math.floor((scales.length - 1) / 2)]!;
+}
+
+/** How many times the size of the others makes a column, or a value, another one. */
+const FAR = 50;
+
+/** The largest float32. Readers name the row of what is beyond it. */
+const MAX_FLOAT32 = 3.4028234663852886e38;
+
+/**
+ * The value of another size in a column that is like the others without it, and those few more at most: an error in that row, where a
+ * column of IDs or of a property has such values in many rows.
+ */
+function strayCell(
+  columns: readonly Column[],
+  vector: readonly number[],
+  column: number,
+): { row: number; text: string; value: number; others: number } | undefined {
+  const limit = FAR * medianScale(columns, vector);
+  const { cells } = columns[column]!;
+  const isFar = (cell: Cell) => cell.kind === "number" && Math.abs(cell.value) > limit;
+  const rest = { ...columns[column]!, cells: cells.filter((cell) => !isFar(cell)) };
+  const others = numbersIn(rest).length;
+  const far = numbersIn(columns[column]!).length - others;
+  const isOther = isWhole(rest) && vector.some((other) => other !== column && !isWhole(columns[other]!));
+  if (far === 0 || others < 2 || (far > 1 && far > others / 9) || isOther) return undefined;
+  const size = (cell: Cell) => (cell.kind === "number" ? Math.abs(cell.value) : -1);
+  const row = cells.reduce((most, cell, i) => (size(cell) > size(cells[most]!) ? i : most), 0);
+  const { text, value } = cells[row] as Cell & { kind: "number" };
+  const scales = vector.map((other) => scaleOf(other === column ? rest : columns[other]!));
+  const within = scales.filter((scale) => scale <= limit);
+  return { row, text, value, others: Number(within.reduce((a, b) => Math.max(a, b), 0).toPrecision(3)) };
+}
+
+/** A column that makes it doubtful that the others are an embedding: of another scale, of unread numbers, or between them. */
+function foreignColumn(
+  columns: readonly Column[],
+  kinds: readonly Kind[],
+  vector: readonly number[],
+): number | undefined {
+  const unread = columns.findIndex(({ name, cells }, column) => {
+    const texts = cells.flatMap((cell) =>
+      cell.kind === "text" || (cell.kind === "list" && cell.isBare) ? [cell.text ?? ""] : [],
+    );
+    if (!["text", "list"].includes(kinds[column]!) || keyRank(name, column) < BY_VALUES || texts.length === 0)
+      return false;
+    return texts.every(looksNumeric) && !/^(titles?|names?)$/.test(plainName(name ?? ""));
+  });
+  if (unread >= 0) return unread;
+  if (columns.every(({ name }) => name === undefined)) {
+    const isDimension = new Set(vector);
+    const between = columns.findIndex((_, i) => !isDimension.has(i) && vector[0]! < i && i < vector.at(-1)!);
+    if (between >= 0 && kinds[between] !== "number") return between;
+  }
+  if (vector.length < 3 || columns[vector[0]!]!.name === undefined) return undefined;
+  const scales = vector.map((column) => scaleOf(columns[column]!));
+  const median = medianScale(columns, vector);
+  const fractions = vector.filter((column) => !isWhole(columns[column]!));
+  const largest = vector[scales.indexOf(scales.reduce((a, b) => Math.max(a, b)))]!;
+  const isOdd = isWhole(columns[largest]!) && fractions.length === vector.length - 1;
+  if (median === 0 || scaleOf(columns[largest]!) <= (isOdd ? 10 : FAR) * median) return undefined;
+  const stray = strayCell(columns, vector, largest);
+  return stray !== undefined && Math.abs(stray.value) > MAX_FLOAT32 ? undefined : largest;
+}
+
+function foreignReason(column: Column, kind: Kind): string {
+  if (kind === "number") return `has values of another size, up to ${scaleOf(column)}, as an ID or a property has`;
+  const cell = column.cells.find((cell) => cell.kind === "text" || cell.kind === "list");
+  const text = cell?.kind === "text" || cell?.kind === "list" ? cell.text : undefined;
+  return text === undefined
+    ? "stands between the numbers and holds none"
+    : `holds what cannot be read as numbers, ${describeValue(text)}`;
+}
+
+/** Names for a message. */
+/** The first names, as the option takes them. */
+const firstOf = (names: readonly string[]) => `[${names.slice(0, 3).map(showName).join(",")}]`;
+
+const listed = (names: readonly string[]) =>
+  `${names.slice(0, 8).map(describeValue).join(", ")}${names.length > 8 ? ", …" : ""}`;
+
+function oneColumn(columns: readonly Column[], kinds: readonly Kind[], column: number, where: string): Vector {
+  if (kinds[column] === "number" || kinds[column] === "list")
+    return { vector: [column], isList: kinds[column] === "list" };
+  const name = describeValue(columnName(columns[column]!.name, column));
+  throw new InvalidInputError(
+    `embedding: column ${name} of ${where} cannot be read as vectors: ${problemIn(columns[column]!)}`,
+  );
+}
+
+function unreadableColumn(columns: readonly Column[], column: number, where: string): InvalidInputError {
+  const name = describeValue(columnName(columns[column]!.name, column));
+  return new InvalidInputError(
+    `column ${name} of ${where} seems to be the embedding but cannot be read: ${problemIn(columns[column]!)}; if it is not the embedding, name what is: embedding: "..."`,
+  );
+}
+
+/** Why a column holds no vectors, by its first cell that is none. */
+function problemIn({ cells }: Column): string {
+  const bad = cells.findIndex((cell) => cell.kind !== "missing" && !(cell.kind === "list" && cell.problem === ""));
+  const cell = cells[bad];
+  const problem =
+    cell?.kind === "list"
+      ? cell.problem
+      : cell?.kind === "text"
+        ? `${describeValue(cell.text)} is not a list of numbers`
+        : cell === undefined
+          ? "its first rows are empty"
+          : "it does not hold lists of numbers";
+  return `row ${Math.max(bad, 0)}: ${problem}`;
+}
+
+/** The columns that `embedding` names. */
+function chosenVector(
+  columns: readonly Column[],
+  kinds: readonly Kind[],
+  embedding: NonNullable<ColumnOptions["embedding"]>,
+  where: string,
+): Vector {
+  if (typeof embedding === "string" || typeof embedding === "number") {
+    const one =
+      typeof embedding === "number" ? embedding : columns.findIndex(({ name }, i) => columnName(name, i) === embedding);
+    if (one >= 0) return oneColumn(columns, kinds, requireColumn(columns, one, "embedding", where), where);
+    const family = familiesOf(columns.map(({ name }) => name)).find(
+      ({ prefix }) => prefix === embedding || prefix.replace(/[_. -]$/, "") === embedding,
+    );
+    if (family) return { vector: family.columns, isList: false };
+    // As it is typed on a command line.
+    const several = String(embedding).split(",");
+    if (several.length > 1)
+      return chosenVector(
+        columns,
+        kinds,
+        several.map((name) => name.trim()),
+        where,
+      );
+  }
+  // Array.from: map would pass over holes.
+  const wanted = Array.from(
+    Array.isArray(embedding) ? (embedding as readonly (string | number)[]) : [embedding as string],
+  );
+  if (wanted.length === 0) throw new InvalidInputError("embedding: names no column");
+  const vector = wanted.map((name) => requireColumn(columns, name, "embedding", where));
+  const twice = vector.find((column, i) => vector.indexOf(column) !== i);
+  if (twice !== undefined) {
+    throw new InvalidInputError(`embedding: names ${describeValue(columnName(columns[twice]!.name, twice))} twice`);
+  }
+  if (vector.length === 1) return oneColumn(columns, kinds, vector[0]!, where);
+  const notNumbers = vector.find((column) => kinds[column] !== "number" && kinds[column] !== "empty");
+  if (notNumbers !== undefined) {
+    throw new InvalidInputError(
+      `embedding: column ${describeValue(columnName(columns[notNumbers]!.name, notNumbers))} holds no numbers; name columns of numbers, or one column of lists`,
+    );
+  }
+  return { vector, isList: false };
+}

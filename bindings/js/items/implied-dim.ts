@@ -1,0 +1,25 @@
+/** The dimension of items that say it. */
+
+import { checkArray } from "../base/attached.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { hints, show } from "../base/option-reader.ts";
+import type { EmbeddingSource, Items } from "../types.ts";
+
+const isNothing = (items: unknown) => items === undefined || items === null || typeof items !== "object";
+
+/** The dimension that items tell of themselves; a flat array tells none. */
+export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"): number {
+  checkArray(items, `${where}: items`);
+  if (Array.isArray(items)) checkArray(items[0], `${where}: items: row 0`);
+  const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
+  if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
+  if (Array.isArray(items) && items.length === 0) {
+    throw new InvalidInputError(`${where}: items: there are no rows; at least one item is needed`);
+  }
+  const advice = hints.items?.(items, "items");
+  throw new InvalidInputError(
+    advice === undefined || items instanceof Float32Array || items instanceof Float64Array
+      ? `${where}: items do not tell their dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array${isNothing(items) ? `, received ${show(items)}` : ""}`
+      : `${where}: items must be { data, rows, dim } or an array of rows, ${advice}`,
+  );
+}

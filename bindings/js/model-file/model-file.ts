@@ -1,0 +1,166 @@
+/**
+ * The model file: one safetensors file (8-byte little-endian header length, JSON header, raw little-endian data) that Python reads
+ * with no code of ours. What is beyond tensors stands as one JSON string in `__metadata__.rqvae`. The same model gives the same
+ * bytes: no time, host, thread count or path is in it.
+ */
+
+import { ModelFormatError } from "../base/errors.ts";
+import { TextEncoder } from "../base/text-codecs.ts";
+import type { EveryRow } from "../items/row-hashes.ts";
+import type { ModelConfig, TrainConfig } from "../types.ts";
+
+/** Format of the metadata; a reader refuses a higher one. */
+export const FORMAT = 1;
+/** The tensor of a checkpoint that holds the training job's state. */
+export const STATE = "train.state";
+export const BLANK_CHECKSUM = "0".repeat(16);
+
+/**
+ * The items of a training run, known again by their shape, a hash of the first and last block of 256 rows, which is quickly compared, and
+ * by every row that the run has read.
+ */
+export interface DataIdentity {
+  rows: number;
+  dim: number;
+  hash: string;
+  /** Absent in checkpoints of earlier releases. */
+  every?: EveryRow;
+}
+
+/** The part of a checkpoint's metadata that a model's does not have. */
+export interface CheckpointInfo {
+  train: TrainConfig;
+  data: DataIdentity;
+}
+
+/** Summary of the training that made a model. */
+export interface TrainingSummary {
+  items: number;
+  epochs: number;
+  steps: number;
+  selectedEpoch: number;
+  /** Training losses of the selected epoch; null for the start. */
+  reconstructionLoss: number | null;
+  quantizeLoss: number | null;
+  /** Reconstruction loss of the validation items, if there were any. */
+  validationLoss: number | null;
+  uniqueShare: number;
+}
+
+/** The JSON in `__metadata__.rqvae`. */
+export interface ModelMetadata {
+  format: number;
+  /** Version of the summation order that the codes depend on (src/numerics/matrix.h). */
+  numerics: number;
+  requires: string[];
+  part: "full" | "encoder";
+  config: ModelConfig;
+  initialized: boolean;
+  training: TrainingSummary | null;
+  /** In checkpoints only. */
+  checkpoint?: CheckpointInfo;
+  /** 16 hexadecimal digits, see `RQVAE.fingerprint`. */
+  fingerprint: string;
+  /** Hash of the whole file with this field all zeros. */
+  checksum: string;
+}
+
+/** A tensor as stored: float32, row-major. */
+export interface FileTensor {
+  name: string;
+  shape: readonly number[];
+  data: Float32Array;
+}
+
+/** A parsed file; `metadata` is absent in a file that is not ours, such as a PyTorch state_dict. */
+export interface ModelFile {
+  tensors: Map<string, FileTensor>;
+  /** Names of tensors that are no floats, in a file that is not ours: counters and flags of PyTorch's modules. */
+  others?: string[];
+  metadata?: ModelMetadata;
+  /** Of a checkpoint. */
+  state?: Uint8Array;
+}
+
+/** Hash of bytes, 16 hexadecimal digits (src/numerics/hash.h). */
+export type HashFunction = (bytes: Uint8Array) => string;
+
+/** A tensor of any type, as it is stored. */
+export interface RawTensor {
+  name: string;
+  dtype: string;
+  shape: readonly number[];
+  data: ArrayBufferView;
+}
+
+/**
+ * Writes a safetensors file: tensors in the given order without gaps, the data from a multiple of 8 bytes on. Typed arrays are
+ * little-endian, as the file is, on every platform that runs JavaScript.
+ */
+export function writeSafetensors(
+  metadata: Readonly<Record<string, string>>,
+  tensors: readonly RawTensor[],
+): Uint8Array<ArrayBuffer> {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let size = 0;
+  for (const { name, dtype, shape, data } of tensors) {
+    header[name] = { dtype, shape, data_offsets: [size, size + data.byteLength] };
+    size += data.byteLength;
+  }
+  let json = JSON.stringify(header);
+  json += " ".repeat((8 - (json.length % 8)) % 8);
+  const text = new TextEncoder().encode(json);
+  const bytes = new Uint8Array(8 + text.length + size);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
+  let at = 8 + text.length;
+  for (const { data } of tensors) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+/** Writes a model file: the tensors, behind them the state of a checkpoint's training job. */
+export function writeModelFile(
+  tensors: readonly FileTensor[],
+  metadata: Omit<ModelMetadata, "format" | "requires" | "checksum">,
+  hash: HashFunction,
+  state?: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const { numerics, part, config, initialized, training, checkpoint, fingerprint } = metadata;
+  const complete: ModelMetadata = {
+    format: FORMAT,
+    numerics,
+    requires: config.encodeBeam > 1 ? ["encodeBeam"] : [],
+    part,
+    config,
+    initialized,
+    training,
+    ...(checkpoint ? { checkpoint } : {}),
+    fingerprint,
+    checksum: BLANK_CHECKSUM,
+  };
+  const stored: RawTensor[] = tensors.map((tensor) => ({ ...tensor, dtype: "F32" }));
+  if (state) stored.push({ name: STATE, dtype: "U8", shape: [state.length], data: state });
+  const bytes = writeSafetensors({ format: "pt", rqvae: JSON.stringify(complete) }, stored);
+  bytes.set(new TextEncoder().encode(hash(bytes)), checksumPosition(bytes));
+  return bytes;
+}
+
+/** Byte offset of the checksum's digits: it is the last field of the metadata, which is a JSON string within JSON. */
+export function checksumPosition(bytes: Uint8Array): number {
+  const position = findChecksum(bytes);
+  if (position === undefined) throw new ModelFormatError("the model file's metadata has no checksum: it is damaged");
+  return position;
+}
+
+export function findChecksum(bytes: Uint8Array): number | undefined {
+  const needle = new TextEncoder().encode('\\"checksum\\":\\"');
+  const end = Math.min(bytes.length, 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)));
+  outer: for (let i = 8; i + needle.length + 16 <= end; i++) {
+    for (let j = 0; j < needle.length; j++) if (bytes[i + j] !== needle[j]) continue outer;
+    return i + needle.length;
+  }
+  return undefined;
+}

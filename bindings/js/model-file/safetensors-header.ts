@@ -1,0 +1,87 @@
+/** The header of a safetensors file, which three kinds of files have: models, embeddings and shards of IDs. Checked, whoever wrote it. */
+
+import { showName } from "../base/file-values.ts";
+import { type Complain, fields, list, optional, readJson, text, whole } from "../base/json-shape.ts";
+import { TextDecoder } from "../base/text-codecs.ts";
+import { counted } from "../base/words.ts";
+
+/** Longest header that is read: the format's own cap. */
+export const MAX_HEADER = 100_000_000;
+
+/** Bytes of a number, by the format's name of its type. */
+const WIDTHS = new Map(
+  Object.entries({
+    ...{ F64: 8, F32: 4, F16: 2, BF16: 2, F8_E4M3: 1, F8_E5M2: 1, C64: 8 },
+    ...{ I64: 8, U64: 8, I32: 4, U32: 4, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1 },
+  }),
+);
+
+/** A tensor, and where its bytes lie in the data behind the header. */
+export interface TensorEntry {
+  name: string;
+  dtype: string;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+/** What the header says. */
+export interface SafetensorsHeader {
+  /** Texts by name, where the writer kept to the format. */
+  metadata: Readonly<Record<string, unknown>>;
+  tensors: TensorEntry[];
+}
+
+const HEADER = fields({ __metadata__: optional(fields({})) });
+const ENTRY = fields({ dtype: text, shape: list(whole()), data_offsets: list(whole(), 2) });
+
+/**
+ * Reads the header and checks that its tensors have room for their shapes, and lie one after the other in all of the data: the format
+ * allows nothing else.
+ * @param dataSize Bytes behind the header.
+ * @throws what `complain` makes.
+ */
+export function readSafetensorsHeader(json: Uint8Array, dataSize: number, complain: Complain): SafetensorsHeader {
+  let decoded: string;
+  try {
+    decoded = new TextDecoder("utf-8", { fatal: true }).decode(json);
+  } catch (cause) {
+    throw complain("its header is no UTF-8", cause);
+  }
+  const { __metadata__: metadata = {}, ...entries } = readJson<Record<string, unknown>>(
+    decoded,
+    HEADER,
+    (what, cause) => complain(`of its header, ${what}`, cause),
+  );
+  const tensors = Object.entries(entries).map(([name, entry]) => {
+    const tensor = `tensor ${showName(name)}`;
+    ENTRY(entry, (what) => complain(`${tensor} is no safetensors entry: ${what}`));
+    const { dtype, shape, data_offsets } = entry as { dtype: string; shape: number[]; data_offsets: [number, number] };
+    const [begin, end] = data_offsets;
+    if (begin > end || end > dataSize) {
+      throw complain(
+        `${tensor} should lie in the bytes ${begin} to ${end} of the data, of which ${counted(dataSize, "byte")} are there: it is truncated`,
+      );
+    }
+    const needed = shape.reduce((product, extent) => product * extent, WIDTHS.get(dtype) ?? Number.NaN);
+    if (WIDTHS.has(dtype) && needed !== end - begin) {
+      throw complain(
+        `${tensor} of shape [${shape.slice(0, 8)}] and ${dtype} takes ${counted(needed, "byte")}, not ${counted(end - begin, "byte")}`,
+      );
+    }
+    return { name, dtype, shape, begin, end };
+  });
+  let reached = 0;
+  for (const { name, begin, end } of [...tensors].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== reached) {
+      throw complain(
+        `tensor ${showName(name)} begins at byte ${begin} of the data instead of ${reached}${begin < reached ? ": tensors overlap" : ""}`,
+      );
+    }
+    reached = end;
+  }
+  if (reached !== dataSize) {
+    throw complain(`its tensors take ${counted(reached, "byte")}, but ${counted(dataSize, "byte")} of data are there`);
+  }
+  return { metadata: metadata as Record<string, unknown>, tensors };
+}

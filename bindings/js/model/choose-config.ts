@@ -1,0 +1,54 @@
+/** What `RQVAE.fit` makes of items and options: a recipe for a catalogue of their size, with what was given on top. Internal. */
+
+import { checkOptionNames } from "../base/option-reader.ts";
+import { countRows, isSource } from "../items/embedding-source.ts";
+import { impliedDim } from "../items/implied-dim.ts";
+import { checkCombinations } from "../options/model-combinations.ts";
+import { MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "../options/model-config.ts";
+import type { Recipe } from "../options/presets.ts";
+import { suggestConfig } from "../options/suggest-config.ts";
+import { nativeTrainConfig, resolveTrainConfig, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
+import { native } from "../runtime/native.ts";
+import type { EmbeddingSource, Items, ModelOptions, TrainOptions } from "../types.ts";
+
+/**
+ * Chooses, and asks whether the training would fit into memory before a model is made for it.
+ * @throws InvalidInputError for items that cannot be read, or a bad option; OutOfMemoryError.
+ */
+export async function prepareFit(
+  items: Items | EmbeddingSource,
+  options: Partial<ModelOptions> & TrainOptions,
+): Promise<Recipe> {
+  const chosen = chooseConfig(items, options);
+  const model = resolveModelConfig(chosen.model);
+  checkCombinations(model, "RQVAE.create");
+  const rows = countRows(items, model.inputDim);
+  // What is resumed is trained by the options of its checkpoint; `train` asks then.
+  if (!options.resume && rows > 0) {
+    const training = nativeTrainConfig(resolveTrainConfig(chosen.train, model));
+    (await native()).requireTrainingMemory(nativeModelConfig(model), training, rows, isSource(items));
+  }
+  return chosen;
+}
+
+function chooseConfig(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions): Recipe {
+  // An option belongs to the model if the model has one of that name; the rest is the training's.
+  checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES]);
+  const inputDim = options.inputDim ?? impliedDim(items);
+  const n = countRows(items, inputDim);
+  const { nQuantizationLayers, codebookSize, seed, compat } = options;
+  const { model, train } = suggestConfig({
+    n,
+    inputDim,
+    ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
+    ...(codebookSize === undefined ? {} : { codebookSize }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(compat === undefined ? {} : { compat }),
+  });
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const isModels = ([name]: [string, unknown]) => MODEL_OPTION_NAMES.includes(name);
+  return {
+    model: { ...model, ...Object.fromEntries(given.filter(isModels)) },
+    train: { ...train, ...Object.fromEntries(given.filter((entry) => !isModels(entry))) },
+  };
+}

@@ -1,0 +1,256 @@
+/**
+ * A model as the plain networks that PyTorch programs have: `load_state_dict(strict=True)` of the Hopwise tutorial's class takes it.
+ * What those do not have is expressed by what they have: the input's scaling by the first and the last Linear, the linear path by hidden
+ * units of its own.
+ */
+
+import { InvalidInputError } from "../base/errors.ts";
+import { OptionReader, requireThat } from "../base/option-reader.ts";
+import { TextDecoder } from "../base/text-codecs.ts";
+import { type FileTensor, writeSafetensors } from "../model-file/model-file.ts";
+import type { HubConfig, ModelConfig } from "../types.ts";
+import type { RQVAE } from "./rqvae.ts";
+
+/** A state_dict and the arguments of the class that takes it. */
+export interface PlainModel {
+  /** safetensors, float32, under the names of the reference's class. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** The arguments of the constructor; `config.json` for PyTorchModelHubMixin. */
+  config: Required<
+    Pick<
+      HubConfig,
+      | "input_dim"
+      | "latent_dim"
+      | "hidden_dims"
+      | "codebook_size"
+      | "codebook_kmeans_init"
+      | "codebook_sim_vq"
+      | "n_quantization_layers"
+      | "commitment_weight"
+    >
+  >;
+}
+
+/** How a model is written. */
+export interface PlainModelOptions {
+  /**
+   * Whether a model with a beam (`encodeBeam` above 1, as `RQVAE.fit` chooses) is written all the same. The class takes the nearest code
+   * at each level, which gives some items other IDs than this model does: those that it gives with `encodeBeam: 1`. Default: false.
+   */
+  greedy?: boolean;
+}
+
+/** A matrix in double, row-major: foldings are computed so and rounded once. */
+interface Matrix {
+  rows: number;
+  columns: number;
+  data: Float64Array;
+}
+
+/** y = weight x + bias. */
+interface Affine {
+  weight: Matrix;
+  bias: Float64Array;
+}
+
+/**
+ * The model as a plain encoder, decoder and codebooks, which give the same IDs (near-ties excepted: sums run in another order).
+ *
+ * x~ = (x - mean) / scale goes into the first Linear, W x~ + b = (W / scale) x + (b - W mean / scale), and its inverse into the last.
+ * The linear path S x~ + s is carried in 2 latentDim units more of each hidden layer, as a and -a: act(a) - act(-a) = a, for SiLU and for
+ * ReLU. The decoder's is z itself, carried likewise, and its matrix stands in the last Linear. So `hidden_dims` are `hiddenDims` and
+ * 2 latentDim.
+ *
+ * The reference's decoder puts a sigmoid behind its network, and a normalisation: `decode` of a model that is not `compat: "hopwise"` is
+ * its `decoder.network` without them.
+ * @throws InvalidInputError for what such a class does not compute: layer normalisation, a beam (unless `greedy`), rows of unit length,
+ * codebooks of different sizes; and for an encoder part.
+ */
+export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): PlainModel {
+  requireThat(typeof model?.save === "function", "model", "an RQVAE (not a worker's)", model);
+  const { config } = model;
+  const read = new OptionReader(options, "writePlainModel");
+  const greedy = read.boolean("greedy", false);
+  read.refuseUnknown();
+  refuse(model, greedy);
+  const tensors = readTensors(model.save());
+  const layers = config.hiddenDims.length + 1;
+  const network = (name: string): Affine[] =>
+    Array.from({ length: layers }, (_, layer) => affine(tensors, `${name}.network.${2 * layer}`));
+  let encoder = network("encoder");
+  let decoder = network("decoder");
+  if (config.linearSkip !== "none") {
+    encoder = carried(encoder, affine(tensors, "encoder.skip"), "first");
+    decoder = carried(decoder, affine(tensors, "decoder.skip"), "last");
+  }
+  const mean = tensors.get("input.mean")?.data;
+  if (mean) {
+    const scale = tensors.get("input.scale")?.data ?? [1];
+    const scaleOf = (j: number) => scale[scale.length === 1 ? 0 : j]!;
+    encoder[0] = ofScaled(encoder[0]!, mean, scaleOf);
+    decoder[layers - 1] = toUnscaled(decoder[layers - 1]!, mean, scaleOf);
+  }
+
+  const written: FileTensor[] = [];
+  for (const [name, affines] of [
+    ["encoder", encoder],
+    ["decoder", decoder],
+  ] as const) {
+    for (const [layer, { weight, bias }] of affines.entries()) {
+      const module = `${name}.network.${2 * layer}`;
+      written.push({
+        name: `${module}.weight`,
+        shape: [weight.rows, weight.columns],
+        data: Float32Array.from(weight.data),
+      });
+      written.push({ name: `${module}.bias`, shape: [weight.rows], data: Float32Array.from(bias) });
+    }
+  }
+  written.push(...[...tensors.values()].filter(({ name }) => name.startsWith("quantization_layers.")));
+  const bad = written.find(({ data }) => !data.every(Number.isFinite));
+  if (bad) throw new InvalidInputError(`writePlainModel: with the input's scale in it, ${bad.name} is beyond float32`);
+  return {
+    bytes: writeSafetensors(
+      { format: "pt" },
+      written.map((tensor) => ({ ...tensor, dtype: "F32" })),
+    ),
+    config: {
+      input_dim: config.inputDim,
+      latent_dim: config.latentDim,
+      hidden_dims: encoder.slice(0, -1).map(({ weight }) => weight.rows),
+      codebook_size: config.codebookSizes[0]!,
+      codebook_kmeans_init: false, // the codebooks are there
+      codebook_sim_vq: config.codebookSimVq,
+      n_quantization_layers: config.nQuantizationLayers,
+      commitment_weight: config.commitmentWeight,
+    },
+  };
+}
+
+function refuse({ config, part }: { config: ModelConfig; part: string }, greedy: boolean): void {
+  const complaint =
+    part !== "full"
+      ? "the model has no decoder, and a strict load_state_dict wants one: give the full model"
+      : config.layerNorm
+        ? "layerNorm is true, and the class has no layer normalisation"
+        : config.inputScaling === "l2"
+          ? 'inputScaling is "l2", and no Linear brings a row to unit length: train on rows that have it, with another scaling'
+          : new Set(config.codebookSizes).size > 1
+            ? `codebookSize is [${config.codebookSizes.join(", ")}], and the class has one size for all levels`
+            : config.encodeBeam > 1 && !greedy
+              ? `encodeBeam is ${config.encodeBeam}, and the class takes the nearest code at each level: the IDs of some items would be others. For equal IDs train with encodeBeam 1; to write it all the same pass greedy: true`
+              : undefined;
+  if (complaint !== undefined) throw new InvalidInputError(`writePlainModel: ${complaint}`);
+}
+
+const zeros = (rows: number, columns: number): Matrix => ({ rows, columns, data: new Float64Array(rows * columns) });
+
+/** target[row.., column..] += factor * source */
+function add(target: Matrix, source: Matrix, row: number, column: number, factor = 1): void {
+  for (let i = 0; i < source.rows; i++) {
+    for (let j = 0; j < source.columns; j++) {
+      target.data[(row + i) * target.columns + column + j]! += factor * source.data[i * source.columns + j]!;
+    }
+  }
+}
+
+const identity = (size: number): Matrix => {
+  const matrix = zeros(size, size);
+  for (let i = 0; i < size; i++) matrix.data[i * size + i] = 1;
+  return matrix;
+};
+
+/**
+ * The network with a linear path beside it, as one plain network. What is carried through the hidden layers is d numbers wide:
+ * `skip` of the input ("first"), or the input, on which `skip` then works ("last").
+ */
+function carried(network: Affine[], skip: Affine, at: "first" | "last"): Affine[] {
+  const last = network.length - 1;
+  const into = at === "first" ? skip : { weight: identity(skip.weight.columns), bias: new Float64Array() };
+  const out = at === "first" ? { weight: identity(skip.weight.rows), bias: new Float64Array() } : skip;
+  if (last === 0) {
+    const { weight, bias } = network[0]!;
+    const sum = { ...weight, data: weight.data.map((w, k) => w + skip.weight.data[k]!) };
+    return [{ weight: sum, bias: bias.map((b, i) => b + skip.bias[i]!) }];
+  }
+  const d = into.weight.rows;
+  return network.map(({ weight, bias }, layer) => {
+    const rows = weight.rows + (layer < last ? 2 * d : 0);
+    const wide = zeros(rows, weight.columns + (layer > 0 ? 2 * d : 0));
+    const wideBias = new Float64Array(rows);
+    add(wide, weight, 0, 0);
+    wideBias.set(bias);
+    // a = act(a) - act(-a) from the layer before, or the path's beginning.
+    const path = (row: number, factor: number) => {
+      if (layer === 0) add(wide, into.weight, row, 0, factor);
+      else {
+        const matrix = layer === last ? out.weight : identity(d);
+        add(wide, matrix, row, weight.columns, factor);
+        add(wide, matrix, row, weight.columns + d, -factor);
+      }
+      const shift = layer === 0 ? into.bias : layer === last ? out.bias : [];
+      for (const [i, b] of shift.entries()) wideBias[row + i]! += factor * b;
+    };
+    if (layer === last) path(0, 1);
+    else {
+      path(weight.rows, 1);
+      path(weight.rows + d, -1);
+    }
+    return { weight: wide, bias: wideBias };
+  });
+}
+
+/** The same of x as of (x - mean) / scale. */
+function ofScaled({ weight, bias }: Affine, mean: Float32Array, scaleOf: (j: number) => number): Affine {
+  const scaled = { ...weight, data: weight.data.map((w, k) => w / scaleOf(k % weight.columns)) };
+  const shifted = bias.map((b, i) => {
+    let sum = b;
+    for (let j = 0; j < scaled.columns; j++) sum -= scaled.data[i * scaled.columns + j]! * mean[j]!;
+    return sum;
+  });
+  return { weight: scaled, bias: shifted };
+}
+
+/** y scale + mean. */
+function toUnscaled({ weight, bias }: Affine, mean: Float32Array, scaleOf: (j: number) => number): Affine {
+  return {
+    weight: { ...weight, data: weight.data.map((w, k) => w * scaleOf(Math.floor(k / weight.columns))) },
+    bias: bias.map((b, i) => b * scaleOf(i) + mean[i]!),
+  };
+}
+
+function affine(tensors: ReadonlyMap<string, FileTensor>, name: string): Affine {
+  const tensor = tensors.get(`${name}.weight`);
+  if (tensor === undefined) {
+    // Without hidden layers the linear path is all there is.
+    const { weight, bias } = affine(tensors, name.replace(/network\.0$/, "skip"));
+    return { weight: zeros(weight.rows, weight.columns), bias: new Float64Array(bias.length) };
+  }
+  const { shape, data } = tensor;
+  const weight = { rows: shape[0]!, columns: shape[1]!, data: Float64Array.from(data) };
+  return { weight, bias: Float64Array.from((tensors.get(`${name}.bias`) as FileTensor).data) };
+}
+
+/** The tensors of a file that `save` has just written: float32, nothing to be checked. */
+function readTensors(bytes: Uint8Array<ArrayBuffer>): Map<string, FileTensor> {
+  const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  const { __metadata__: _, ...header } = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<
+    string,
+    { shape: number[]; data_offsets: [number, number] }
+  >;
+  const view = new DataView(bytes.buffer, 8 + length);
+  return new Map(
+    Object.entries(header).map(
+      ([
+        name,
+        {
+          shape,
+          data_offsets: [begin, end],
+        },
+      ]) => {
+        const data = Float32Array.from({ length: (end - begin) / 4 }, (_, i) => view.getFloat32(begin + 4 * i, true));
+        return [name, { name, shape, data }];
+      },
+    ),
+  );
+}

@@ -1,0 +1,17 @@
+import type { EmbeddingSource, Items, ResidualKMeansOptions } from "../types.ts";
+import type { RQVAE } from "./rqvae.ts";
+
+/**
+ * Residual k-means without a neural network: k-means on the items, then on what it leaves over, level by level (residual quantisation,
+ * Chen et al. 2010), in all dimensions or in the first principal directions, with greedy or beam search encoding. The honest baseline of
+ * any RQ-VAE, with the same freedoms, and a good quantiser in its own right: the result is an `RQVAE` without hidden layers, with the
+ * same methods and the same file.
+ * @throws InvalidInputError for a value out of range or an unknown option.
+ */
+export async function residualKMeans(
+  items: Items | EmbeddingSource,
+  options: ResidualKMeansOptions = {},
+): Promise<RQVAE> {
+  const { fitResidualKMeans } = await import("./fit-residual-kmeans.ts"); // few need it
+  return fitResidualKMeans(items, options);
+}

@@ -1,0 +1,755 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
+import { Disposal, type Ending } from "../base/ending.ts";
+import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "../base/errors.ts";
+import { checkOptionNames, OptionReader, show, validateJobOptions } from "../base/option-reader.ts";
+import type { SemanticIdsOutput } from "../ids/semantic-ids.ts";
+import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
+import { type ItemRows, openItems, requireInRange } from "../items/items.ts";
+import type { RowHashes } from "../items/row-hashes.ts";
+import type { DataIdentity } from "../model-file/model-file.ts";
+import { type ModelMetadata, type TrainingSummary, writeModelFile } from "../model-file/model-file.ts";
+import { Arena, asOurs, handles, withArena } from "../runtime/arena.ts";
+import type { GuardedModule } from "../runtime/guard.ts";
+import { hashOf } from "../runtime/hash.ts";
+import type { Stop } from "../runtime/jobs.ts";
+import { native } from "../runtime/native.ts";
+import type { Handle } from "../runtime/native-module.ts";
+import type {
+  EmbeddingSource,
+  HubConfig,
+  ItemBatches,
+  Items,
+  JobOptions,
+  Losses,
+  ModelConfig,
+  ModelOptions,
+  ModelSource,
+  OptimizerOptions,
+  StreamOptions,
+  TrainHistory,
+  TrainOptions,
+} from "../types.ts";
+import type { JobRows } from "./job-rows.ts";
+import type { Training } from "./training.ts";
+
+/** The core's block size. */
+const BLOCK_ROWS = 256;
+/** Bytes of items on the wasm heap at a time in synchronous calls, so that a large catalogue does not grow the memory for good. */
+const CHUNK_BYTES = 8 << 20;
+
+/**
+ * What only training needs comes with `create`, so that `train` begins at once; a client that loads a model and encodes is spared it,
+ * but for the options, which `createOptimizer` checks at once and which come with every model that can be trained.
+ */
+let trainingModule: typeof import("./training.ts") | undefined;
+async function loadTraining(): Promise<typeof import("./training.ts")> {
+  trainingModule ??= await import("./training.ts");
+  return trainingModule;
+}
+let trainOptionsModule: typeof import("../options/train-config.ts") | undefined;
+export async function loadTrainOptions(): Promise<typeof import("../options/train-config.ts")> {
+  trainOptionsModule ??= await import("../options/train-config.ts");
+  trainOptionsModule.useHints();
+  return trainOptionsModule;
+}
+
+/** An optimiser for training loops of one's own; made by `RQVAE.createOptimizer`, used with that model only. */
+export class Optimizer {
+  /** @internal */
+  handle: Handle | undefined;
+  /** @internal */
+  readonly model: RQVAE;
+
+  /** @internal */
+  constructor(handle: Handle, model: RQVAE) {
+    worksBehindProxy(this, Optimizer);
+    this.handle = handle;
+    this.model = model;
+    handles.register(this, handle, this);
+  }
+
+  /** Gives its memory back. May be called twice. */
+  dispose(): void {
+    handles.unregister(this);
+    this.handle?.delete();
+    this.handle = undefined;
+  }
+
+  /** The same as `dispose`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * A residual-quantised autoencoder that gives every item of a catalogue a semantic ID.
+ *
+ * Made by `RQVAE.fit` (choose, create and train in one go), `RQVAE.create` or `RQVAE.load`. `encode` and its relatives are
+ * synchronous and pure: an item's ID is a function of its vector and the weights, never of its batch. The weights live on the
+ * WebAssembly heap: call `dispose` when done (or write `using model = ...`).
+ */
+export class RQVAE {
+  /** Every option with its value. */
+  readonly config: ModelConfig;
+  /** "encoder" for a model loaded from `save({ part: "encoder" })`: it encodes, and has neither decoder nor losses. */
+  readonly part: "full" | "encoder";
+
+  readonly #native: GuardedModule;
+  #model: Handle | undefined;
+  #history: TrainHistory | undefined;
+  #summary: TrainingSummary | null = null;
+  /** The training that runs or was the last, as long as its weights are the model's. */
+  #training: { run: Training; data: DataIdentity; hashes: RowHashes } | undefined;
+  #fingerprint: string | undefined;
+  /** The long call that may change weights, if one runs. */
+  #running: string | undefined;
+  /** Number of `encodeAsync` and `encodeStream` calls under way. */
+  #readers = 0;
+
+  private constructor(module: GuardedModule, config: ModelConfig, part: "full" | "encoder", model: Handle) {
+    this.#native = module;
+    this.config = freezeConfig(config);
+    this.part = part;
+    this.#model = model;
+    this.#ends = [this.#end, module.ended];
+    worksBehindProxy(this, RQVAE, module.ended);
+    handles.register(this, model, this);
+  }
+
+  /**
+   * A new model, its weights drawn from the seed. It can encode after `train` or `kmeansInitCodebooks`.
+   * @throws InvalidInputError for a missing `inputDim`, a value out of range or an unknown option.
+   */
+  static async create(options: ModelOptions): Promise<RQVAE> {
+    const { checkCombinations, nativeModelConfig, resolveModelConfig } = await loadTrainOptions();
+    const config = resolveModelConfig(options);
+    checkCombinations(config, "RQVAE.create");
+    const [module] = await Promise.all([native(), loadTraining()]);
+    return new RQVAE(module, config, "full", module.createModel(nativeModelConfig(config)));
+  }
+
+  /**
+   * Chooses a configuration for the items (`suggestConfig`), creates a model and trains it. Options of the model and of the
+   * training may be given to override what is chosen; `history` of the result tells how it went. Do not change the items before it
+   * resolves: they are read when the WebAssembly is loaded.
+   */
+  static async fit(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
+    await loadTrainOptions();
+    const { prepareFit } = await import("./choose-config.ts");
+    const chosen = await prepareFit(items, options);
+    const model = await RQVAE.create(chosen.model);
+    try {
+      await model.train(items, chosen.train);
+    } catch (error) {
+      if (model.history === undefined) {
+        model.dispose();
+        throw error;
+      }
+      (await import("../runtime/jobs.ts")).tellLateError("fit", error);
+    }
+    return model;
+  }
+
+  /**
+   * A model from its file: bytes, a URL, a path (Node), a Blob or a Response. A safetensors file without our metadata is taken as
+   * a PyTorch state_dict of Hopwise, Semantic-ID-Generation, RQ-VAE-Recommender or LC-Rec: which of them is known by the names, sizes
+   * by the shapes. `config` overrides what they do not say; it may be the `config.json` of PyTorchModelHubMixin, which is read by itself
+   * where it stands beside the file or, on a server or hub, beside its URL. A folder is the `model.safetensors` in it.
+   * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format, and for a state_dict that cannot be
+   * expressed here; missing and unexpected names are listed.
+   */
+  static async load(source: ModelSource, options: { config?: Partial<ModelOptions> & HubConfig } = {}): Promise<RQVAE> {
+    // Whoever creates models loads none, and is spared how they are read.
+    const { fitsFile, makeModel, readModel } = await import("./load-model.ts");
+    const read = await readModel(source, options);
+    const { module, file, config, part } = read;
+    if (part === "full") await loadTrainOptions();
+    const model = new RQVAE(module, config, part, makeModel(read));
+    try {
+      model.#summary = file.metadata?.training ?? null;
+      fitsFile(model.fingerprint, file, options);
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+    return model;
+  }
+
+  /** How the last `train` of this object went; undefined before it and once the weights have changed since. */
+  get history(): TrainHistory | undefined {
+    return this.#history;
+  }
+
+  /** Whether the model can encode: it was trained, initialised or loaded, or needs no data. */
+  get initialized(): boolean {
+    return this.#native.initialized(this.#open());
+  }
+
+  /**
+   * 16 hexadecimal digits over everything that an ID depends on: numerics version, input statistics, encoder, codebooks. A model
+   * and its encoder part have the same. Travels in IDs and files; IDs of another fingerprint are refused.
+   */
+  get fingerprint(): string {
+    // Not kept while a long call moves the weights.
+    if (this.#running !== undefined) return this.#native.fingerprint(this.#open());
+    this.#fingerprint ??= this.#native.fingerprint(this.#open());
+    return this.#fingerprint;
+  }
+
+  /**
+   * Fits the input statistics and, with `linearSkip: "pca"`, the principal directions, then the codebooks by k-means, level by
+   * level on what the levels before left over. `train` does this first by itself. Uses a seeded sample of large catalogues. On a
+   * model that is initialised already only the codebooks are fitted anew, to what its encoder makes of the items.
+   * Aborted or failed, it leaves the model as it was.
+   */
+  async kmeansInitCodebooks(items: Items | EmbeddingSource, options: JobOptions = {}): Promise<void> {
+    validateJobOptions(options, "kmeansInitCodebooks");
+    const { signal, onProgress } = options;
+    await this.#exclusive("kmeansInitCodebooks", items, signal, async (rows, stop, { initialize }) => {
+      await initialize(this.#native, this.#open(), rows, {
+        report: onProgress && ((progress) => onProgress({ phase: "initialize", progress })),
+        stop,
+      });
+      this.#weightsChanged();
+    });
+    onProgress?.({ phase: "initialize", progress: 1 });
+  }
+
+  /**
+   * Trains on the items, initialising first unless that was done. Gives the event loop a turn about every 12 ms where a block of 256
+   * items allows. Aborting rejects with `signal.reason`: the model is as it was if still initialising, else it keeps the last whole
+   * step, and `saveCheckpoint` has what is needed to go on. The items are copied once, as it begins:
+   * do not change them before its first event.
+   * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite;
+   * InvalidInputError for a bad option, or `resume` with other items, configuration or options than the checkpoint's.
+   */
+  async train(items: Items | EmbeddingSource, options: TrainOptions = {}): Promise<TrainHistory> {
+    const module = this.#native;
+    const { checkCheckpointOptions, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
+    checkCheckpointOptions(new OptionReader(options, "train"));
+    const resumed = options.resume
+      ? (await import("../model-file/checkpoint.ts")).readCheckpoint(options.resume, this.config, options, module)
+      : undefined;
+    const config = resumed?.train ?? resolveTrainConfig(options, this.config);
+    const { signal, onProgress, checkpoint, columnNames } = options;
+    const { history, last } = await this.#exclusive("train", items, signal, async (rows, stop, { Training }) => {
+      const data = await rows.identify();
+      resumed?.requireFit(data, this.initialized);
+      const difference = await rows.hashAll(resumed?.data.every);
+      resumed?.requireSameRows(difference);
+      const profile = await rows.profile();
+      const model = this.#open();
+      // The old training's memory goes first, but not for a checkpoint whose state may turn out to be damaged.
+      if (!resumed) this.#forgetTraining();
+      const run = new Training(module, model, this.config, rows, config, { profile, columnNames });
+      if (resumed) run.restore(resumed.state);
+      this.#forgetTraining();
+      this.#training = { run, data, hashes: rows.hashes };
+      let due = performance.now();
+      await run.run(rows, {
+        report: onProgress && (() => onProgress(run.event())),
+        stop,
+        pause:
+          checkpoint &&
+          (async () => {
+            if (performance.now() - due < (checkpoint.everyMs ?? CHECKPOINT_MS)) return;
+            await checkpoint.write(this.saveCheckpoint());
+            due = performance.now();
+          }),
+      });
+      const last = run.event();
+      const history = run.history();
+      this.#fingerprint = undefined;
+      this.#history = history;
+      this.#summary = run.summary(history);
+      return { history, last };
+    });
+    onProgress?.(last); // all is done: what it throws takes nothing back
+    return history;
+  }
+
+  /**
+   * Everything that `train(items, { resume })` needs to go on where training is now, or where it ended or was aborted: a model file
+   * (`RQVAE.load` reads it) with the training's state beside the weights.
+   * @throws InvalidInputError when nothing was trained, or the weights have changed since.
+   */
+  saveCheckpoint(): Uint8Array<ArrayBuffer> {
+    this.#open();
+    if (this.#training === undefined) {
+      throw new InvalidInputError(
+        "saveCheckpoint: there is no training to go on with: call it during train, or after it ended; save() gives the model",
+      );
+    }
+    const { run, data, hashes } = this.#training;
+    const checkpoint = { train: run.config, data: { ...data, every: hashes.save() } };
+    return this.#write("full", this.#summary, { checkpoint }, run.saveState());
+  }
+
+  /**
+   * Gives the model the weights of the epoch that was best by "loss" or by "collision" in the last `train`, see
+   * `TrainOptions.select` and `TrainHistory.best`. Returns the history with that epoch selected.
+   * @throws InvalidInputError when there is no finished training, or the weights have changed since.
+   */
+  select(by: "loss" | "collision"): TrainHistory {
+    const model = this.#open();
+    if (by !== "loss" && by !== "collision") {
+      throw new InvalidInputError(`select: expected "loss" or "collision", received ${show(by)}`);
+    }
+    this.#requireIdle("select");
+    const best = this.#history?.best[by];
+    if (this.#training === undefined || this.#history === undefined || best === undefined) {
+      throw new InvalidInputError("select: there is no finished training to choose an epoch of: call train first");
+    }
+    const { run } = this.#training;
+    run.takeBest(model, by);
+    this.#fingerprint = undefined;
+    this.#history = run.reselected(this.#history, by, best);
+    this.#summary = run.summary(this.#history);
+    return this.#history;
+  }
+
+  /**
+   * The semantic IDs of the items. With `margins: true` the result's `margins` (n x L) tell how much nearer each chosen code is than
+   * the runner-up, in squared distance: 0 is a tie.
+   * @throws NotInitializedError when the model was neither trained, initialised nor loaded.
+   */
+  encode(items: Items, options?: { margins?: boolean }): SemanticIds {
+    this.#ready();
+    if (options !== undefined) checkOptionNames(options, "encode", ["margins"]);
+    const { codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
+    const source = openItems(items, inputDim);
+    const codes = SemanticIds.allocate(source.rows, codebookSizes);
+    const margins = options?.margins ? new Float32Array(source.rows * levels) : undefined;
+    const step = chunkRows(inputDim + 2 * levels);
+    for (let first = 0; first < source.rows; first += step) {
+      this.#encodeRows(source, first, Math.min(step, source.rows - first), codes, margins);
+    }
+    return new SemanticIds(codes, codebookSizes, this.fingerprint, margins);
+  }
+
+  /** Encodes `count` rows into their places. Without closures and views: this is what a call for one vector consists of. */
+  #encodeRows(source: ItemRows, first: number, count: number, codes: CodeArray, margins?: Float32Array): void {
+    const module = this.#native;
+    const levels = this.config.nQuantizationLayers;
+    const size = count * levels;
+    // Taken, not shared: reading the items may run the caller's code (getters), which may encode.
+    const arena = this.#arena ?? new Arena(module);
+    this.#arena = undefined;
+    try {
+      const address = arena.floats(count * source.dim);
+      const codesAt = arena.allocate(4 * size);
+      const marginsAt = margins ? arena.floats(size) : 0;
+      source.copy(module, first, count, address);
+      requireInRange(module.encode(this.#open(), address, count, codesAt, marginsAt), first);
+      const found = module.HEAPU32;
+      for (let k = 0, at = codesAt >>> 2; k < size; k++) codes[first * levels + k] = found[at + k]!;
+      margins?.set(this.#readFloats(marginsAt, size), first * levels);
+    } catch (cause) {
+      throw asOurs(cause);
+    } finally {
+      arena.release();
+      this.#arena = arena;
+    }
+  }
+
+  /**
+   * `encode` for large catalogues: gives the event loop its turn, tells progress, can be aborted. The items are read while it runs:
+   * do not change them before it resolves.
+   */
+  async encodeAsync(items: Items | EmbeddingSource, options: JobOptions = {}): Promise<SemanticIds> {
+    validateJobOptions(options, "encodeAsync");
+    this.#beginReading("encodeAsync");
+    try {
+      return await this.#encodeLong(items, options);
+    } finally {
+      this.#endReading();
+    }
+  }
+
+  /**
+   * The IDs of batches of items, batch by batch, as they come: `for await (const ids of model.encodeStream(batches))`. Whoever takes the
+   * results sets the pace: at most one batch more is asked for. An `EmbeddingSource` is read in pieces of about 12 MB, 4,096 rows of
+   * dimension 768. Aborting, an error or leaving the loop ends the batches (`return` of their iterator). The model cannot be trained
+   * while it runs.
+   */
+  async *encodeStream(
+    batches: ItemBatches | EmbeddingSource,
+    options: StreamOptions = {},
+  ): AsyncGenerator<SemanticIds, void, undefined> {
+    this.#beginReading("encodeStream");
+    try {
+      const { encodeBatches } = await import("./encode-stream.ts");
+      yield* encodeBatches(batches, this.config.inputDim, options, this.#ends, (items, name) => {
+        const { signal } = options;
+        return this.#encodeLong(items, signal ? { signal } : {}, name);
+      });
+    } finally {
+      this.#endReading();
+    }
+  }
+
+  async #encodeLong(items: Items | EmbeddingSource, options: JobOptions, name?: string): Promise<SemanticIds> {
+    const { fingerprint, config } = this;
+    const { encodeItems } = await import("./encode-async.ts");
+    const encoder = { module: this.#native, config, model: this.#open(), ends: this.#ends };
+    const codes = await encodeItems(encoder, items, options, name);
+    options.onProgress?.({ phase: "encode", progress: 1 });
+    return new SemanticIds(codes, config.codebookSizes, fingerprint);
+  }
+
+  /** Begins a long call that needs the weights to stay as they are. */
+  #beginReading(what: string): void {
+    this.#open();
+    this.#requireIdle(what, 0);
+    this.#ready();
+    this.#readers++;
+  }
+  #endReading(): void {
+    this.#readers--;
+    this.#freeIfDisposed();
+  }
+
+  /** IDs with what led to them: the codes' vectors, the residual before each level, and each item's quantisation loss. */
+  getSemanticIds(items: Items): SemanticIdsOutput {
+    const model = this.#ready();
+    const { codebookSizes, nQuantizationLayers: levels, latentDim } = this.config;
+    const source = openItems(items, this.config.inputDim);
+    const width = levels * latentDim;
+    const codes = SemanticIds.allocate(source.rows, codebookSizes);
+    const embeddings = new Float32Array(source.rows * width);
+    const residuals = new Float32Array(source.rows * width);
+    const quantizeLoss = new Float32Array(source.rows);
+    this.#chunks(source, levels + 2 * width + 1, (address, first, count, arena) => {
+      const codesAt = arena.allocate(4 * count * levels);
+      const [embeddingsAt, residualsAt] = [arena.floats(count * width), arena.floats(count * width)];
+      const lossAt = arena.floats(count);
+      requireInRange(this.#native.quantize(model, address, count, codesAt, embeddingsAt, residualsAt, lossAt), first);
+      codes.set(this.#read32(codesAt, count * levels), first * levels);
+      embeddings.set(this.#readFloats(embeddingsAt, count * width), first * width);
+      residuals.set(this.#readFloats(residualsAt, count * width), first * width);
+      quantizeLoss.set(this.#readFloats(lossAt, count), first);
+    });
+    return { semIds: new SemanticIds(codes, codebookSizes, this.fingerprint), embeddings, residuals, quantizeLoss };
+  }
+
+  /** n x latentDim: what the encoder makes of the items, before quantisation. */
+  latents(items: Items): Float32Array {
+    const model = this.#ready();
+    const { latentDim } = this.config;
+    const source = openItems(items, this.config.inputDim);
+    const latents = new Float32Array(source.rows * latentDim);
+    this.#chunks(source, latentDim, (address, first, count, arena) => {
+      const at = arena.floats(count * latentDim);
+      requireInRange(this.#native.latents(model, address, count, at), first);
+      latents.set(this.#readFloats(at, count * latentDim), first * latentDim);
+    });
+    return latents;
+  }
+
+  /**
+   * n x inputDim: the vectors that the IDs stand for, in the items' own units.
+   * @throws InvalidInputError for IDs of another model (fingerprint), another shape, or codes out of range.
+   */
+  decode(ids: SemanticIds | readonly (readonly number[])[]): Float32Array {
+    const model = this.#ready();
+    this.#requireFull("decode");
+    const { inputDim, nQuantizationLayers: levels } = this.config;
+    const checked = this.#checkIds(ids);
+    const n = checked.length / levels;
+    const result = new Float32Array(n * inputDim);
+    const step = chunkRows(inputDim + levels);
+    for (let first = 0; first < n; first += step) {
+      const count = Math.min(step, n - first);
+      withArena(this.#native, (arena) => {
+        const codesAt = arena.allocate(4 * count * levels);
+        const itemsAt = arena.floats(count * inputDim);
+        this.#native.HEAPU32.set(checked.subarray(first * levels, (first + count) * levels), codesAt / 4);
+        this.#native.decode(model, codesAt, count, itemsAt);
+        result.set(this.#readFloats(itemsAt, count * inputDim), first * inputDim);
+      });
+    }
+    return result;
+  }
+
+  /** n x inputDim: equals `decode(encode(items))` bit for bit. */
+  reconstruct(items: Items): Float32Array {
+    this.#requireFull("reconstruct");
+    return this.decode(this.encode(items));
+  }
+
+  /**
+   * The codebooks, one a level: K x latentDim, or K x inputDim with `space: "input"`, where each row is what the decoder makes of
+   * that code alone.
+   */
+  codebooks(options: { space?: "latent" | "input" } = {}): Float32Array[] {
+    const model = this.#ready();
+    checkOptionNames(options, "codebooks", ["space"]);
+    const space = options.space ?? "latent";
+    if (space !== "latent" && space !== "input") {
+      throw new InvalidInputError(`codebooks: space must be "latent" or "input", received ${show(space)}`);
+    }
+    if (space === "input") this.#requireFull('codebooks({ space: "input" })');
+    const width = space === "input" ? this.config.inputDim : this.config.latentDim;
+    return this.config.codebookSizes.map((size, level) =>
+      withArena(this.#native, (arena) => {
+        const at = arena.floats(size * width);
+        this.#native.codebook(model, level, space === "input", at);
+        return this.#readFloats(at, size * width).slice();
+      }),
+    );
+  }
+
+  /** The losses of a batch, in evaluation: no noise, and the model is not changed. */
+  forward(items: Items): Losses {
+    const model = this.#ready();
+    this.#requireFull("forward");
+    return this.#wholeBatch(items, (address, rows) => {
+      const losses = this.#native.evaluate(model, address, rows);
+      requireInRange(losses as number, 0); // losses are no row
+      return losses as Losses;
+    });
+  }
+
+  /** An optimiser for `trainStep`. @throws InvalidInputError for a value out of range or an unknown option. */
+  createOptimizer(options: OptimizerOptions = {}): Optimizer {
+    this.#requireFull("createOptimizer");
+    const config = trainOptionsModule!.nativeOptimizerConfig(options); // it came with the model
+    return new Optimizer(this.#native.createOptimizer(this.#open(), config), this);
+  }
+
+  /**
+   * One step of a training loop of one's own: forward in training mode, backward, optimiser. Returns the losses before the step.
+   * The model must be initialised (`kmeansInitCodebooks`) unless its configuration needs no data.
+   */
+  trainStep(items: Items, optimizer: Optimizer): Losses {
+    const model = this.#ready();
+    this.#requireFull("trainStep");
+    if (!(optimizer instanceof Optimizer)) {
+      throw new InvalidInputError(`trainStep: optimizer must come from createOptimizer, received ${show(optimizer)}`);
+    }
+    const own = originalOf(optimizer);
+    if (originalOf(own.model) !== this)
+      throw new InvalidInputError("trainStep: the optimizer belongs to another model");
+    const { handle } = own;
+    if (handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
+    this.#requireIdle("trainStep");
+    const losses = this.#wholeBatch(items, (address, rows) => this.#native.trainStep(model, handle, address, rows));
+    this.#weightsChanged(); // a step that failed was not applied
+    return losses;
+  }
+
+  /**
+   * The model's file (safetensors): the same weights give the same bytes. `part: "encoder"` leaves the decoder out, for clients that
+   * only encode. Holds no optimiser state.
+   */
+  save(options: { part?: "full" | "encoder" } = {}): Uint8Array<ArrayBuffer> {
+    checkOptionNames(options, "save", ["part"]);
+    const part = options.part ?? this.part;
+    if (part !== "full" && part !== "encoder") {
+      throw new InvalidInputError(`save: part must be "full" or "encoder", received ${show(part)}`);
+    }
+    if (part === "full") this.#requireFull('save({ part: "full" })');
+    // While they move, nothing is known of the weights.
+    return this.#write(part, this.#running === undefined ? this.#summary : null);
+  }
+
+  #write(
+    part: "full" | "encoder",
+    training: TrainingSummary | null,
+    extra: Pick<ModelMetadata, "checkpoint"> = {},
+    state?: Uint8Array,
+  ): Uint8Array<ArrayBuffer> {
+    const module = this.#native;
+    const model = this.#open();
+    const tensors = module
+      .tensors(model)
+      .filter(({ name }) => part === "full" || !name.startsWith("decoder."))
+      .map(({ name, shape, address, size }) => ({ name, shape, data: this.#readFloats(address, size).slice() }));
+    return writeModelFile(
+      tensors,
+      {
+        numerics: module.buildInfo().numerics,
+        part,
+        config: this.config,
+        initialized: module.initialized(model),
+        training,
+        ...extra,
+        fingerprint: this.fingerprint,
+      },
+      (bytes) => hashOf(module, bytes),
+      state,
+    );
+  }
+
+  /** Gives the model's memory back. A long call that runs rejects with DisposedError. May be called twice. */
+  dispose(): void {
+    this.#end.end(new DisposedError("the model was disposed"));
+    this.#freeIfDisposed();
+  }
+
+  /** The same as `dispose`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  readonly #end = new Disposal();
+  /** What long calls stop for: its own end, and that of the WebAssembly. */
+  readonly #ends: readonly Ending[];
+  /** Set once the model was seen initialised: nothing takes that back. */
+  #known = false;
+  /** The arena of the last call that encoded, for the next one. */
+  #arena: Arena | undefined;
+
+  /** Frees the handle unless a job still holds it; the job's end frees it then. */
+  #freeIfDisposed(): void {
+    if (!this.#end.reason || this.#model === undefined || this.#running !== undefined || this.#readers > 0) return;
+    this.#forgetTraining();
+    handles.unregister(this);
+    this.#model.delete();
+    this.#model = undefined;
+  }
+
+  /** What was known of the old weights is forgotten. */
+  #weightsChanged(): void {
+    this.#fingerprint = undefined;
+    this.#history = undefined;
+    this.#summary = null;
+    this.#forgetTraining();
+  }
+
+  #forgetTraining(): void {
+    this.#training?.run.dispose();
+    this.#training = undefined;
+  }
+
+  #open(): Handle {
+    if (this.#end.reason) throw new DisposedError(this.#end.reason.message);
+    return this.#model as Handle;
+  }
+
+  #ready(): Handle {
+    const model = this.#open();
+    if (this.#known) return model;
+    this.#known = this.#native.initialized(model);
+    if (!this.#known) {
+      throw new NotInitializedError(
+        "the model has neither been trained, initialised nor loaded: call train(items) or kmeansInitCodebooks(items) first",
+      );
+    }
+    return model;
+  }
+
+  #requireFull(what: string): void {
+    if (this.part !== "full") {
+      throw new InvalidInputError(
+        `${what}: this model was loaded from its encoder part, or from a program whose decoder has no place here`,
+      );
+    }
+  }
+
+  #requireIdle(what: string, readers = this.#readers): void {
+    if (this.#running === undefined && readers === 0) return;
+    throw new BusyError(
+      `${what}: ${this.#running ?? "encodeAsync"} is running on this model; wait for it or abort it first`,
+    );
+  }
+
+  /** Runs the one long call that may change the weights, with the items as the rows of its job. */
+  async #exclusive<T>(
+    what: string,
+    items: Items | EmbeddingSource,
+    signal: AbortSignal | undefined,
+    body: (rows: JobRows, stop: Stop, training: typeof import("./training.ts")) => Promise<T>,
+  ): Promise<T> {
+    this.#open();
+    this.#requireFull(what);
+    this.#requireIdle(what);
+    let rows: JobRows | undefined;
+    const before = this.fingerprint;
+    this.#running = what;
+    try {
+      const training = trainingModule ?? (await loadTraining());
+      const stop = new training.Stop(signal, ...this.#ends);
+      rows = new training.JobRows(this.#native, items, this.config.inputDim, stop);
+      return await body(rows, stop, training);
+    } catch (error) {
+      // Ended early: what is known of the weights holds if they are still the same. A training's state is kept.
+      if (!this.#end.reason && this.fingerprint !== before) {
+        this.#fingerprint = undefined;
+        this.#history = undefined;
+        this.#summary = null;
+      }
+      throw error;
+    } finally {
+      rows?.handle.delete();
+      this.#running = undefined;
+      this.#freeIfDisposed();
+    }
+  }
+
+  /** Copies the items in chunks and calls `body` for each; `extra` floats a row are what the body allocates. */
+  #chunks(
+    source: ItemRows,
+    extra: number,
+    body: (address: number, first: number, count: number, arena: Arena) => void,
+  ): void {
+    const step = chunkRows(source.dim + extra);
+    for (let first = 0; first < source.rows; first += step) {
+      const count = Math.min(step, source.rows - first);
+      withArena(this.#native, (arena) => {
+        const address = arena.floats(count * source.dim);
+        source.copy(this.#native, first, count, address);
+        body(address, first, count, arena);
+      });
+    }
+  }
+
+  #wholeBatch(items: Items, body: (address: number, rows: number) => Losses): Losses {
+    const source = openItems(items, this.config.inputDim);
+    return withArena(this.#native, (arena) => {
+      const address = arena.floats(source.rows * source.dim);
+      source.copy(this.#native, 0, source.rows, address);
+      return body(address, source.rows);
+    });
+  }
+
+  /** Views of the current heap: to be copied before anything else is called. */
+  #readFloats(address: number, count: number): Float32Array {
+    return this.#native.HEAPF32.subarray(address / 4, address / 4 + count);
+  }
+  #read32(address: number, count: number): Uint32Array {
+    return this.#native.HEAPU32.subarray(address / 4, address / 4 + count);
+  }
+
+  #checkIds(ids: SemanticIds | readonly (readonly number[])[]): SemanticIds["codes"] {
+    const { codebookSizes } = this.config;
+    if (!(ids instanceof SemanticIds)) return SemanticIds.from(ids, { codebookSizes }).codes;
+    if (ids.fingerprint !== undefined && ids.fingerprint !== this.fingerprint) {
+      throw new InvalidInputError(
+        `ids: these IDs were made by model ${ids.fingerprint}, this is model ${this.fingerprint}: codes of different models mean different things`,
+      );
+    }
+    if (ids.levels !== codebookSizes.length || ids.codebookSizes.some((size, level) => size !== codebookSizes[level])) {
+      throw new InvalidInputError(
+        `ids: codebook sizes are [${ids.codebookSizes.join(", ")}], the model's are [${codebookSizes.join(", ")}]`,
+      );
+    }
+    return SemanticIds.from(ids, { codebookSizes }).codes;
+  }
+}
+
+/** Milliseconds between two checkpoints unless told otherwise. */
+const CHECKPOINT_MS = 10_000;
+
+/** Rows of `floats` values each that a chunk holds: whole blocks of the core. */
+function chunkRows(floats: number): number {
+  return Math.max(1, Math.floor(CHUNK_BYTES / (4 * floats) / BLOCK_ROWS)) * BLOCK_ROWS;
+}
+
+function freezeConfig(config: ModelConfig): ModelConfig {
+  Object.freeze(config.hiddenDims);
+  Object.freeze(config.codebookSizes);
+  return Object.freeze(config);
+}

@@ -1,0 +1,288 @@
+/** A training job of the core, with everything that is told about it: events, records, warnings, the history at the end. Internal. */
+
+import { counted, percent } from "../base/words.ts";
+import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
+import type { TrainingSummary } from "../model-file/model-file.ts";
+import { nativeTrainConfig } from "../options/train-config.ts";
+import { handles, withArena } from "../runtime/arena.ts";
+import { type Drive, drive } from "../runtime/jobs.ts";
+import type { Handle, NativeModule } from "../runtime/native-module.ts";
+import type {
+  BestEpoch,
+  EpochRecord,
+  ModelConfig,
+  TrainConfig,
+  TrainEvaluation,
+  TrainHistory,
+  TrainProgress,
+  TrainWarning,
+  Verdict,
+} from "../types.ts";
+import { diagnose, summarizeWarnings } from "./health.ts";
+import type { JobRows } from "./job-rows.ts";
+import { judge } from "./verdict.ts";
+
+export { Stop } from "../runtime/jobs.ts";
+export { JobRows } from "./job-rows.ts";
+
+/** What the caller adds to the driving of a job. */
+type Hooks = Pick<Drive, "pause" | "stop">;
+
+/** Runs an initialisation to its end. `report` is told how far it is, from 0 to 1. */
+export async function initialize(
+  module: NativeModule,
+  model: Handle,
+  rows: JobRows,
+  hooks: Hooks & { report: ((progress: number) => void) | undefined },
+): Promise<void> {
+  const job = module.createInitializeJob(model, rows.handle);
+  const { report } = hooks;
+  try {
+    await drive({
+      ...hooks,
+      advance: () => module.advanceInitialize(job),
+      fill: () => rows.fill(),
+      report: report && (() => report(module.initializeProgress(job))),
+    });
+  } finally {
+    job.delete();
+  }
+}
+
+export class Training {
+  readonly config: TrainConfig;
+  readonly items: number;
+  readonly records: EpochRecord[] = [];
+  readonly #profile: ItemProfile;
+  readonly #itemWarnings: TrainWarning[];
+  readonly #native: NativeModule;
+  readonly #model: ModelConfig;
+  readonly #started = performance.now();
+  #job: Handle | undefined;
+  #told = 0;
+  #trainingSince: { time: number; step: number } | undefined;
+
+  /** @param about What is known of the items, and the names of their dimensions. */
+  constructor(
+    module: NativeModule,
+    model: Handle,
+    modelConfig: ModelConfig,
+    rows: JobRows,
+    config: TrainConfig,
+    about: { profile: ItemProfile; columnNames: readonly string[] | undefined },
+  ) {
+    this.config = config;
+    this.items = rows.rows;
+    this.#profile = about.profile;
+    this.#itemWarnings = itemWarnings(about.profile, rows.rows, modelConfig.inputScaling, about.columnNames);
+    this.#native = module;
+    this.#model = modelConfig;
+    this.#job = module.createTrainJob(model, rows.handle, nativeTrainConfig(config));
+    handles.register(this, this.#job, this);
+  }
+
+  get #handle(): Handle {
+    return this.#job as Handle;
+  }
+
+  /** Trains to the end, on the rows that it was made with. */
+  run(rows: JobRows, hooks: Hooks & Pick<Drive, "report">): Promise<void> {
+    return drive({
+      ...hooks,
+      advance: () => this.#native.advanceTrain(this.#handle),
+      fill: () => rows.fill(),
+    });
+  }
+
+  /** Everything that `restore` needs, at the last whole step. */
+  saveState(): Uint8Array {
+    return this.#native.saveTrainState(this.#handle);
+  }
+
+  /** @throws InvalidInputError for bytes that do not fit; the model is then as it was, and this training is over. */
+  restore(state: Uint8Array): void {
+    try {
+      withArena(this.#native, (arena) => {
+        const address = arena.allocate(state.length);
+        this.#native.HEAPU8.set(state, address);
+        this.#native.restoreTrainState(this.#handle, address, state.length);
+      });
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+    this.#gather();
+    this.#told = this.records.length;
+  }
+
+  /** Gives the job's memory back: optimiser state and the best epochs' weights. */
+  dispose(): void {
+    handles.unregister(this);
+    this.#job?.delete();
+    this.#job = undefined;
+  }
+
+  event(): TrainProgress {
+    const state = this.#gather();
+    const { epochs } = this.config;
+    const now = performance.now();
+    const event: TrainProgress = {
+      phase: state.initializing ? "initialize" : "train",
+      progress: state.step / state.totalSteps,
+      initializeProgress: state.initializeProgress,
+      epoch: Math.max(0, Math.min(state.epoch, epochs - 1)),
+      epochs,
+      step: state.step,
+      totalSteps: state.totalSteps,
+      newEpochs: this.records.slice(this.#told),
+      itemWarnings: this.#itemWarnings,
+      elapsedSeconds: (now - this.#started) / 1000,
+    };
+    this.#told = this.records.length;
+    const lastEpoch = this.records.at(-1);
+    if (lastEpoch) event.lastEpoch = lastEpoch;
+    const losses = this.#native.trainLosses(this.#handle);
+    if (losses) event.losses = losses;
+    const epochLosses = this.#native.trainEpochLosses(this.#handle);
+    if (epochLosses) event.epochLosses = epochLosses;
+    if (!state.initializing) {
+      this.#trainingSince ??= { time: now, step: state.step };
+      const seconds = (now - this.#trainingSince.time) / 1000;
+      const steps = state.step - this.#trainingSince.step;
+      if (steps > 0 && seconds > 0) {
+        event.itemsPerSecond = (steps * state.trainingRows * epochs) / state.totalSteps / seconds;
+        event.remainingSeconds = ((state.totalSteps - state.step) * seconds) / steps;
+      }
+    }
+    return event;
+  }
+
+  /** Takes over the epochs that finished since the last time. */
+  #gather() {
+    const state = this.#native.trainState(this.#handle);
+    while (this.records.length < state.finishedEpochs) {
+      const earlier = this.records;
+      const last = earlier.at(-1);
+      const found = this.#native.trainRecord(this.#handle, earlier.length);
+      const record = {
+        ...found,
+        ids: found.ids ?? (last as EpochRecord).ids,
+        ...(found.validation || last?.validation ? { validation: found.validation ?? last?.validation } : {}),
+      } as EpochRecord;
+      record.warnings = diagnose(record, {
+        config: this.#model,
+        learningRate: this.config.learningRate,
+        items: this.items,
+        earlier,
+        start: this.#start(),
+        deadCodeRestart: this.config.deadCodeRestart,
+        profile: this.#profile,
+      });
+      this.records.push(record);
+    }
+    return state;
+  }
+
+  #start(): TrainEvaluation | undefined {
+    return this.#native.trainStart(this.#handle);
+  }
+
+  /** Of a finished job. */
+  history(): TrainHistory {
+    const { step } = this.#gather();
+    const { selectedEpoch, stoppedEarly, bestByLoss, bestByCollision } = this.#native.trainOutcome(this.#handle);
+    const start = this.#start();
+    const best = {
+      ...(bestByLoss ? { loss: bestByLoss } : {}),
+      ...(bestByCollision ? { collision: bestByCollision } : {}),
+    };
+    const selected = this.#evaluationOf(selectedEpoch, start, best);
+    return {
+      epochs: this.records,
+      ...(start ? { start } : {}),
+      selectedEpoch,
+      selectedBecause: because(this.config, selectedEpoch, selected, stoppedEarly),
+      best,
+      stoppedEarly,
+      ids: selected.ids,
+      ...(selected.validation ? { validation: selected.validation } : {}),
+      warnings: this.#warnings(selectedEpoch),
+      ...verdictOf(selected, start),
+      steps: step,
+    };
+  }
+
+  /** The history after the weights of another best epoch were taken. */
+  reselected(history: TrainHistory, by: "loss" | "collision", best: BestEpoch): TrainHistory {
+    const { validation: _, verdict: __, ...rest } = history;
+    return {
+      ...rest,
+      selectedEpoch: best.epoch,
+      selectedBecause: because({ ...this.config, select: by }, best.epoch, best, history.stoppedEarly),
+      ids: best.ids,
+      ...(best.validation ? { validation: best.validation } : {}),
+      warnings: this.#warnings(best.epoch),
+      ...verdictOf(best, history.start),
+    };
+  }
+
+  #warnings(selectedEpoch: number): TrainWarning[] {
+    return [...this.#itemWarnings, ...summarizeWarnings(this.records, selectedEpoch, this.#model)];
+  }
+
+  /** Copies the weights of a best epoch into the model. */
+  takeBest(model: Handle, by: "loss" | "collision"): void {
+    withArena(this.#native, (arena) => {
+      const address = arena.floats(this.#native.valuesSize(model));
+      this.#native.readSnapshot(this.#handle, by === "collision", address);
+      this.#native.writeValues(model, address);
+    });
+  }
+
+  /** What the model file tells of the training. */
+  summary(history: TrainHistory): TrainingSummary {
+    const record = this.records[history.selectedEpoch];
+    return {
+      items: this.items,
+      epochs: this.records.length,
+      steps: history.steps,
+      selectedEpoch: history.selectedEpoch,
+      reconstructionLoss: record?.reconstructionLoss ?? null,
+      quantizeLoss: record?.quantizeLoss ?? null,
+      validationLoss: history.validation?.reconstructionLoss ?? null,
+      uniqueShare: history.ids.uniqueShare,
+    };
+  }
+
+  #evaluationOf(epoch: number, start: TrainEvaluation | undefined, best: TrainHistory["best"]): TrainEvaluation {
+    if (epoch < 0 && start) return start;
+    return Object.values(best).find((candidate) => candidate.epoch === epoch) ?? (this.records[epoch] as EpochRecord);
+  }
+}
+
+/** What training was worth, where there are validation items to tell. */
+function verdictOf(now: TrainEvaluation, start: TrainEvaluation | undefined): { verdict?: Verdict } {
+  if (now.validation === undefined || start?.validation === undefined) return {};
+  const worth = ({ ids, validation }: TrainEvaluation) => ({
+    explainedVariance: validation!.explainedVariance,
+    distinctShare: ids.uniqueShare,
+  });
+  return { verdict: judge(worth(now), worth(start)) };
+}
+
+function because(config: TrainConfig, epoch: number, { ids, validation }: TrainEvaluation, stopped: boolean): string {
+  const which = epoch < 0 ? "the start, before any training," : `epoch ${epoch}`;
+  const early = stopped
+    ? `; training stopped early, after ${counted(config.patience, "evaluation")} without a better one`
+    : "";
+  switch (config.select) {
+    case "last":
+      return `${which} is the last one${early}`;
+    case "loss":
+      return validation
+        ? `${which} has the lowest reconstruction loss on the ${counted(validation.items, "validation item")} (explained variance ${percent(validation.explainedVariance)})${early}`
+        : `${which} has the lowest training loss${early}`;
+    case "collision":
+      return `${which} has the most distinct IDs (${ids.distinctIds} of ${ids.items})${early}`;
+  }
+}

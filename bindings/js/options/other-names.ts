@@ -1,0 +1,164 @@
+/**
+ * What options are called elsewhere: in PyTorch and its schedulers, Hopwise, LC-Rec, RQ-VAE-Recommender (TIGER), GRID,
+ * Semantic-ID-Generation, faiss and vector-quantize-pytorch. Names are compared without _, - and capitals.
+ */
+
+import { option, quoted, type Wording, worded } from "../base/wording.ts";
+
+/** Options of a model, each with its other names. */
+const MODEL: Record<string, string> = {
+  inputDim: "in_dim input_size vae_input_dim dim d_in",
+  latentDim: "embed_dim embedding_dim vae_embed_dim e_dim rqvae_e_dim codebook_dim code_dim latent_size z_dim latent",
+  hiddenDims: "hidden_dim hidden_size hidden_sizes hidden_layers layers layer_sizes vae_hidden_dims mlp_layers hidden",
+  codebookSize:
+    "codebook_sizes num_emb_list vae_codebook_size n_embed n_e num_embeddings codebook_width num_codes n_codes codes num_codewords num_clusters n_clusters k",
+  nQuantizationLayers:
+    "n_layers num_layers vae_n_layers num_quantizers n_quantizers num_codebooks n_codebooks num_levels n_levels levels num_hierarchies code_length id_length num_quantization_layers",
+  codebookKmeansInit: "kmeans_init use_kmeans_init kmeans vae_kmeans_init",
+  codebookSimVq: "sim_vq simvq vae_sim_vq use_sim_vq",
+  commitmentWeight:
+    "beta commitment commitment_cost commitment_beta commitment_loss_weight commit_weight commitment_loss_factor",
+  codebookWeight: "codebook_loss_weight codebook_cost",
+  reconstructionWeight: "recon_weight recon_loss_weight reconstruction_loss_weight",
+  reconstruction: "loss_type recon_loss reconstruction_loss loss_fn",
+  activation: "act activation_fn activation_function",
+  layerNorm: "use_layer_norm ln",
+  inputScaling: "normalize standardize scaling normalize_input normalization",
+  inputNoise: "noise noise_std",
+  emaDecay: "decay",
+  codebookUpdate: "use_ema ema ema_update",
+  gradientEstimator: "codebook_mode vae_codebook_mode forward_mode quantize_forward_mode estimator",
+  sinkhornEpsilon: "sk_epsilons sk_epsilon sinkhorn_eps",
+  sinkhornIterations: "sk_iters sinkhorn_iters",
+  encodeBeam: "beam beam_size beam_width num_beams",
+  linearSkip: "skip skip_connection",
+  codebookGradient: "",
+  compat: "",
+  seed: "random_state random_seed manual_seed rng_seed",
+};
+
+/** Options of training, likewise. */
+const TRAIN: Record<string, string> = {
+  epochs: "epoch num_epochs n_epochs max_epochs num_train_epochs nb_epochs",
+  batchSize: "batch bs train_batch_size per_device_train_batch_size mini_batch_size",
+  optimizer: "optim optimiser learner",
+  learningRate: "lr base_lr max_lr rate step_size",
+  schedule: "scheduler lr_scheduler lr_scheduler_type scheduler_type lr_schedule",
+  warmup: "warmup_ratio",
+  weightDecay: "wd l2 l2_reg",
+  gradientClip: "grad_clip clip max_grad_norm clip_grad_norm gradient_clip_val clip_norm",
+  validationShare: "validation validation_split val_split val_ratio val_share eval_split valid_ratio",
+  evaluateEvery: "eval_step eval_steps eval_every eval_interval evaluation_interval",
+  select: "keep save_best monitor",
+  patience: "early_stopping early_stopping_patience early_stop_patience stopping_step",
+  deadCodeRestart: "restart_dead_codes reset_dead_codes dead_code_reset revive_dead_codes",
+  epsilon: "eps adam_epsilon",
+  beta1: "adam_beta1",
+  beta2: "adam_beta2",
+  momentum: "",
+  signal: "abort_signal controller",
+  onProgress: "progress callback callbacks on_epoch_end progress_callback",
+  resume: "resume_from resume_from_checkpoint",
+};
+
+/** What has no option here, and what to do instead. */
+const NOTES: Record<string, Wording> = {
+  betas: worded`: they are two options here, ${option("beta1")} and ${option("beta2")}`,
+  quant_loss_weight: worded`: the two losses of the quantiser have a weight each here, ${option("codebookWeight")} and ${option("commitmentWeight")}`,
+  bn: worded`: there is no batch normalisation, since an item's ID must not depend on its batch; ${option("layerNorm")} is there`,
+  dropout: worded`: there is no dropout; ${option("inputNoise")} keeps training from learning the items by heart`,
+  warmup_steps: worded`: ${option("warmup")} is a share of all steps here, from 0 to 1`,
+  iterations: worded`: the length of training is given in ${option("epochs")} here, passes over all items`,
+  kmeans_iters: [": k-means runs until it has settled"],
+  num_workers: [
+    { api: ": the number of threads is given to initialize({ threads })", cli: ": as many threads are used as help" },
+  ],
+  device: [
+    ": it runs on the processor",
+    { api: "; the number of threads is given to initialize({ threads })", cli: "" },
+  ],
+};
+const NOTES_TOO: Record<string, string> = {
+  dropout_prob: "dropout",
+  dropout_rate: "dropout",
+  batch_norm: "bn",
+  use_bn: "bn",
+  batchnorm: "bn",
+  warmup_epochs: "warmup_steps",
+  num_warmup_steps: "warmup_steps",
+  steps: "iterations",
+  max_steps: "iterations",
+  n_iter: "iterations",
+  kmeans_max_iters: "kmeans_iters",
+  threads: "num_workers",
+  workers: "num_workers",
+  gpu_id: "device",
+  cuda: "device",
+};
+
+const plain = (name: string) => name.replaceAll(/[_-]/g, "").toLowerCase();
+
+function named(name: string, options: Record<string, string>, known: readonly string[]): string | undefined {
+  const wanted = plain(name);
+  const found = Object.keys(options).filter(
+    (ours) => plain(ours) === wanted || options[ours]!.split(" ").some((other) => plain(other) === wanted),
+  );
+  return found.find((ours) => known.includes(ours)) ?? found[0];
+}
+
+/** The option of the library that another program calls so. */
+export const optionNamed = (name: string, known: readonly string[] = []): string | undefined =>
+  [named(name, MODEL, known), named(name, TRAIN, known)]
+    .filter((found) => found !== undefined)
+    .sort((a, b) => Number(known.includes(b)) - Number(known.includes(a)))[0];
+
+/**
+ * What is to be known about an option by that name, where `known` are the options that can be given: what it is called here, or where it
+ * belongs. Undefined when it is no name of any option.
+ */
+export function explainName(name: string, known: readonly string[]): Wording | undefined {
+  const wanted = plain(name);
+  const mine = known.find((each) => plain(each) === wanted);
+  if (mine !== undefined) return worded`; did you mean ${quoted(mine)}?`;
+  const ours = optionNamed(name, known);
+  // Where a call has options of its own by these names (levels, beam), those are meant.
+  const others = ours === undefined ? [] : ` ${MODEL[ours] ?? TRAIN[ours]} `.split(" ");
+  const own = known.find((each) => each === ours || others.some((other) => plain(other) === plain(each)));
+  if (own !== undefined) return worded`: it is called ${option(own)} here`;
+  const note = Object.keys({ ...NOTES, ...NOTES_TOO }).find((each) => plain(each) === wanted);
+  if (note !== undefined) return NOTES[NOTES_TOO[note] ?? note];
+  if (ours === undefined) return undefined;
+  const isSame = ours === name;
+  if (ours in MODEL && known.includes("batchSize"))
+    return worded`: ${isSame ? "it" : option(ours)} is an option of the model, given to RQVAE.create or RQVAE.fit`;
+  if (ours in TRAIN && known.includes("latentDim"))
+    return worded`: ${isSame ? "it" : option(ours)} is an option of training, given to train or RQVAE.fit`;
+  return undefined;
+}
+
+/** Shorter names are within two letters of too many others. */
+const GUESSABLE = 5;
+
+/** The known name within two edits of a mistyped one, if it is long enough for that to mean anything. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const near = known
+    .map((candidate) => ({ candidate, edits: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ edits }) => edits <= 2)
+    .sort((a, b) => a.edits - b.edits);
+  const [first, second] = near;
+  // Two that are as near are no guess at all.
+  if (first === undefined || first.edits === second?.edits || first.candidate.length < GUESSABLE) return undefined;
+  return first.candidate;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

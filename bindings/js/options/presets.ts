@@ -1,0 +1,108 @@
+/**
+ * The training recipes of the field, as their papers and programs have them: to compare with, and to reproduce published work. None is
+ * this library's default, which `suggestConfig` gives.
+ */
+
+import { InvalidInputError } from "../base/errors.ts";
+import { checkOptionNames, show } from "../base/option-reader.ts";
+import { call, option, worded } from "../base/wording.ts";
+import type { ModelOptions, TrainOptions } from "../types.ts";
+
+/** Options that make a model and train it. */
+export interface Recipe {
+  model: ModelOptions;
+  train: TrainOptions;
+}
+
+/** What a recipe has to know. */
+export interface RecipeShape {
+  inputDim: number;
+  seed?: number;
+}
+
+/** Names of the recipes in `presets`. */
+export type PresetName = "tiger" | "lcrec" | "hopwise";
+
+function check(name: PresetName, shape: RecipeShape): ModelOptions {
+  checkOptionNames(shape, `presets.${name}`, ["inputDim", "seed"]);
+  const { inputDim, seed } = shape;
+  if (!Number.isInteger(inputDim) || inputDim < 1) {
+    throw new InvalidInputError(
+      worded`${call(`presets.${name}`)}${option("inputDim")} must be a whole number of at least 1, received ${show(inputDim)}`,
+    );
+  }
+  return { inputDim, ...(seed === undefined ? {} : { seed }) };
+}
+
+/** The plain residual-quantised autoencoder that all of them are: no linear path, the classical straight-through estimator. */
+const PLAIN = {
+  activation: "relu",
+  inputScaling: "none",
+  linearSkip: "none",
+  codebookGradient: "quantization",
+} as const satisfies Partial<ModelOptions>;
+
+/** Recipes that papers and programs publish: each gives the options of `RQVAE.create` and of `train`. To compare with. */
+export const presets = {
+  /**
+   * TIGER (Rajput et al., "Recommender Systems with Generative Retrieval", NeurIPS 2023, section 3.1 and appendix): encoder 512, 256, 128
+   * with ReLU, latent 32, three levels of 256 codes, beta 0.25, Adagrad with learning rate 0.4, batches of 1,024. The paper trains 20,000
+   * epochs; set `epochs` to what you can afford.
+   */
+  tiger(shape: RecipeShape): Recipe {
+    return {
+      model: { ...check("tiger", shape), ...PLAIN, hiddenDims: [512, 256, 128], latentDim: 32, codebookSize: 256 },
+      train: { epochs: 20_000, batchSize: 1024, optimizer: "adagrad", learningRate: 0.4 },
+    };
+  },
+
+  /**
+   * LC-Rec (Zheng et al., "Adapting Large Language Models by Integrating Collaborative Semantics for Recommendation", ICDE 2024; the
+   * program's index/run.sh): encoder 2048 ... 64 with ReLU, latent 32, four levels of 256 codes, beta 0.25, AdamW with learning rate 1e-3
+   * and weight decay 1e-4, linear schedule with 50 of 10,000 epochs of warm-up, gradients clipped to 1, batches of 1,024,
+   * Sinkhorn-balanced assignment with epsilon 0.003 at the last level, the epoch with the fewest collisions kept. Its losses are means
+   * over the features and over the levels where ours are sums: `reconstructionWeight` sets the same proportion, which makes our loss
+   * levels x latentDim times theirs, and `gradientClip` likewise.
+   */
+  lcrec(shape: RecipeShape): Recipe {
+    const levels = 4;
+    const latentDim = 32;
+    const scale = levels * latentDim;
+    return {
+      model: {
+        ...check("lcrec", shape),
+        ...PLAIN,
+        hiddenDims: [2048, 1024, 512, 256, 128, 64],
+        latentDim,
+        nQuantizationLayers: levels,
+        codebookSize: 256,
+        sinkhornEpsilon: [0, 0, 0, 0.003],
+        sinkhornIterations: 50,
+        reconstructionWeight: scale / shape.inputDim,
+      },
+      train: {
+        epochs: 10_000,
+        batchSize: 1024,
+        optimizer: "adamw",
+        learningRate: 1e-3,
+        weightDecay: 1e-4,
+        gradientClip: scale,
+        schedule: "linear",
+        warmup: 50 / 10_000,
+        evaluateEvery: 50,
+        select: "collision",
+      },
+    };
+  },
+
+  /**
+   * The Hopwise library's "Semantic IDs with RQ-VAE" tutorial: the functions of its program (`compat: "hopwise"`: sigmoid and
+   * L2-normalised output, SimVQ projection), Adam with learning rate 1e-3.
+   */
+  hopwise(shape: RecipeShape): Recipe {
+    return {
+      model: { ...check("hopwise", shape), compat: "hopwise" },
+      train: { optimizer: "adam", learningRate: 1e-3 },
+    };
+  },
+} as const satisfies Record<PresetName, (shape: RecipeShape) => Recipe>;

@@ -1,0 +1,347 @@
+/** Finding, compiling and starting the WebAssembly. Apart from native.ts, which everybody's first lines load. */
+
+import { viewBytes } from "../base/attached.ts";
+import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "../base/errors.ts";
+import { checkOptionNames, show } from "../base/option-reader.ts";
+import { reasonOf } from "../base/reason.ts";
+import { TextDecoder } from "../base/text-codecs.ts";
+import { VERSION } from "../base/version.ts";
+import { isResponse, requireReadable } from "../base/web-objects.ts";
+import { option, type Wording, type WordingPart } from "../base/wording.ts";
+import { guard } from "./guard.ts";
+import { localFile } from "./location.ts";
+import type { NativeFactory, NativeModule } from "./native-module.ts";
+import { inline, type Loaded, type Origin, platform, type Wanted, type WasmSource } from "./platform.ts";
+
+/** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
+const AUTO_THREADS = 4;
+
+/** One thread unless there are more to be had. */
+async function countThreads({ threads = "auto" }: Wanted): Promise<number> {
+  const available = threads === 1 ? 1 : await (await platform()).availableThreads();
+  return threads === "auto" ? Math.min(available, AUTO_THREADS) : available > 1 ? threads : 1;
+}
+
+/** The load that runs or is done, and what it was asked for. */
+let current: { wanted: Wanted; loaded: Promise<Loaded> } | undefined;
+
+/** What is loaded, or is from now on. A failed load is tried again at the next call. */
+export function loadOnce(wanted: Wanted): Promise<Loaded> {
+  current ??= {
+    wanted,
+    loaded: load(wanted).catch((error: unknown) => {
+      current = undefined;
+      throw error;
+    }),
+  };
+  return current.loaded;
+}
+
+/** See `initialize`. */
+export async function startOnce(options: Wanted): Promise<{ threads: number }> {
+  checkOptionNames(options, "initialize", ["wasm", "threads"]);
+  const { threads } = options;
+  if (threads !== undefined && threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
+    throw new InvalidInputError(
+      `initialize: threads must be "auto" or a whole number from 1 to 64, received ${show(threads)}`,
+    );
+  }
+  const before = current;
+  if (before && (await before.loaded.catch(() => undefined))?.module.ended.reason) {
+    if (current === before) current = undefined; // the first who sees it
+    options = { wasm: options.wasm ?? before.wanted.wasm, threads: threads ?? before.wanted.threads };
+  }
+  // Who asks for the same shares the load, and its failure. Others wait for it: they may find the same in force, or try theirs if it failed.
+  while (current !== undefined && !asksForSame(options, current.wanted)) {
+    const { wanted, loaded } = current;
+    const inForce = await loaded.catch(() => undefined);
+    if (inForce === undefined) continue;
+    await requireInForce(options, wanted, inForce);
+    break;
+  }
+  return { threads: (await loadOnce(options)).threads };
+}
+
+function asksForSame({ wasm, threads }: Wanted, wanted: Wanted): boolean {
+  return (
+    (wasm === undefined || wasm === wanted.wasm) && (threads === undefined || threads === (wanted.threads ?? "auto"))
+  );
+}
+
+async function load(wanted: Wanted): Promise<Loaded> {
+  const loaded = await start(wanted).catch((error: unknown) => {
+    // Shared memory is reserved at its full size, 4 GB: the build without threads needs less.
+    if (!(error instanceof NoMemoryError) || wanted.threads === 1 || wanted.wasm !== undefined) throw error;
+    return start({ ...wanted, threads: 1 });
+  });
+  const { module, threads } = loaded;
+  const { version } = module.buildInfo();
+  if (version !== VERSION) {
+    throw new WasmLoadError(
+      `the WebAssembly is of rqvae ${version}, the JavaScript of rqvae ${VERSION}: serve the rqvae.wasm of the same release`,
+    );
+  }
+  if (typeof wanted.threads === "number" && wanted.threads > threads) warnOfThreads(wanted.threads);
+  module.setErrorFactory((name, text) => makeError(name, readWording(text)));
+  // A single call that encodes is short: it takes more threads only when told to.
+  module.useThreads(threads, typeof wanted.threads === "number" ? threads : 1, typeof window === "undefined");
+  return loaded;
+}
+
+/**
+ * Checks that what is asked for is what is loaded.
+ * @param wanted what the load was asked for
+ * @throws InvalidInputError that names both.
+ */
+async function requireInForce(asked: Wanted, wanted: Wanted, { origin, threads }: Loaded): Promise<void> {
+  const sameThreads =
+    asked.threads === undefined ||
+    asked.threads === (wanted.threads ?? "auto") ||
+    (asked.threads === 1 && threads === 1);
+  const sameWasm =
+    asked.wasm === undefined || asked.wasm === wanted.wasm || isSameOrigin(await originOf(asked.wasm), origin);
+  if (sameThreads && sameWasm) return;
+  const wishes = [
+    ...(asked.wasm === undefined ? [] : [`wasm from ${(await originOf(asked.wasm)).name}`]),
+    ...(asked.threads === undefined ? [] : [`threads: ${show(asked.threads)}`]),
+  ];
+  throw new InvalidInputError(
+    `initialize: asked for ${wishes.join(" and ")}, but the WebAssembly is already loaded from ${origin.name} with threads: ${show(wanted.threads ?? "auto")} (${threads} in use), and it is loaded only once. Call initialize before the first create, load or fit, or with the same arguments`,
+  );
+}
+
+const isSameOrigin = (one: Origin, other: Origin) =>
+  (one.href !== undefined && one.href === other.href) || (one.digest !== undefined && one.digest === other.digest);
+
+let warned = false;
+
+function warnOfThreads(wanted: number): void {
+  if (warned) return;
+  warned = true;
+  console.warn(
+    `rqvae: ${wanted} threads were asked for, there is one. Threads need Node or Deno, or a page that is cross-origin isolated, and rqvae-threads.wasm where initialize is given a wasm. Results are the same`,
+  );
+}
+
+/** The memory of the WebAssembly could not be had. */
+class NoMemoryError extends WasmLoadError {}
+
+async function start(wanted: Wanted): Promise<Loaded> {
+  const { wasm, glue, threads, origin } = await find(wanted).catch((cause: unknown) => {
+    if (cause instanceof RQVAEError) throw cause;
+    throw new WasmLoadError(`the WebAssembly could not be loaded: ${message(cause)}`, { cause });
+  });
+  const module = await new Promise<NativeModule>((resolve, reject) => {
+    const instantiateWasm = (imports: object, receive: (instance: object, module: object) => void) => {
+      WebAssembly.instantiate(wasm, imports as WebAssembly.Imports)
+        .then((instance) => receive(instance, wasm))
+        .catch(fail);
+      return {};
+    };
+    const fail = (cause: unknown) => reject(notStarted(cause));
+    glue({ instantiateWasm, TextDecoder }).then(resolve, fail);
+  });
+  if (threads > 1) watchMemory(module);
+  return { module: guard(module), threads, origin };
+}
+
+function notStarted(cause: unknown): WasmLoadError {
+  // By name: the engine's errors may be of another realm.
+  const isMemory = (cause as Partial<Error> | null)?.name === "RangeError" || /out of memory/i.test(message(cause));
+  if (isMemory) {
+    return new NoMemoryError(
+      `the WebAssembly got no memory: ${message(cause)}. The address space or the memory of this process is limited (ulimit -v, a container, a scheduler, a phone). Raise the limit; in Node, --disable-wasm-trap-handler makes do with less address space`,
+      { cause },
+    );
+  }
+  return new WasmLoadError(
+    `the WebAssembly could not be started: ${message(cause)}. Glue and wasm of different versions? This is rqvae ${VERSION}`,
+    { cause },
+  );
+}
+
+/** The wasm, the glue that fits it, and how many threads there will be. */
+async function find(
+  wanted: Wanted,
+): Promise<{ wasm: WebAssembly.Module; glue: NativeFactory; threads: number; origin: Origin }> {
+  const threads = await countThreads(wanted);
+  const { loadGlue } = await platform();
+  if (wanted.wasm === undefined && !inline) {
+    const [glue, { wasm, origin }] = await Promise.all([loadGlue(threads > 1), openDefault(threads > 1)]);
+    return { wasm, glue, threads, origin: { ...origin, name: "the package's own files" } };
+  }
+  const opened =
+    wanted.wasm === undefined
+      ? { ...(await open(await inline!())), origin: { name: "rqvae/inline" } }
+      : await open(wanted.wasm);
+  const { wasm, origin } = opened;
+  // Which build it is shows in what it imports: threads share a memory that is made outside.
+  const shares = WebAssembly.Module.imports(wasm).some(({ kind }) => kind === "memory");
+  if (shares && threads === 1) {
+    throw new WasmLoadError(
+      "the given WebAssembly is the build with threads (rqvae-threads.wasm), which cannot run here or with threads: 1. Give rqvae.wasm instead",
+    );
+  }
+  return { wasm, glue: await loadGlue(shares), threads: shares ? threads : 1, origin };
+}
+
+/** The wasm beside the package's files, which a bundler may have left behind. */
+async function openDefault(threads: boolean): Promise<{ wasm: WebAssembly.Module; origin: Origin }> {
+  try {
+    const { openDefaultWasm } = await platform();
+    return await open(await openDefaultWasm(threads));
+  } catch (cause) {
+    // What names its URL already needs no other beginning.
+    const what =
+      cause instanceof RQVAEError
+        ? cause.message
+        : `the WebAssembly beside the package's files could not be loaded: ${reasonOf(cause)}`;
+    throw new WasmLoadError(
+      `${what}. If a bundler left the file behind, import from "rqvae/inline", leave rqvae out of the bundle (external), or give the file by initialize({ wasm })`,
+      { cause },
+    );
+  }
+}
+
+/** A thread may have grown the memory: the views on it are then made anew where they are read. */
+function watchMemory(module: NativeModule): void {
+  const memory = module.wasmMemory;
+  for (const [name, View] of [
+    ["HEAPU8", Uint8Array],
+    ["HEAPU32", Uint32Array],
+    ["HEAPF32", Float32Array],
+  ] as const) {
+    let view = new View(memory.buffer);
+    Object.defineProperty(module, name, {
+      get: () => {
+        if (view.buffer !== memory.buffer) view = new View(memory.buffer);
+        return view;
+      },
+      set: () => {}, // the glue's own, after a growth that it made
+    });
+  }
+}
+
+// By tag, not by instanceof: what comes from another realm serves as well.
+const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
+
+/** Bytes, a URL or a response become a compiled module. */
+export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+  return (await open(source)).wasm;
+}
+
+/** What responses gave: one can be read once, and a fresh start needs it again. */
+const read = new WeakMap<object, { wasm: WebAssembly.Module; origin: Origin }>();
+
+async function open(source: WasmSource): Promise<{ wasm: WebAssembly.Module; origin: Origin }> {
+  const known = isResponse(source) ? read.get(source) : undefined;
+  if (known) return known;
+  if (isResponse(source) || tagOf(source) === "URL") requireReadable(source as Response, "initialize: wasm");
+  const origin = await originOf(source); // before a response is read
+  if (isResponse(source)) {
+    const opened = { wasm: await compileResponse(source), origin };
+    read.set(source, opened);
+    return opened;
+  }
+  switch (tagOf(source)) {
+    case "WebAssembly.Module":
+      return { wasm: source as WebAssembly.Module, origin };
+    case "String":
+    case "URL": {
+      const url = source as string | URL;
+      const file = localFile(url);
+      const { readLocalFile } = await platform();
+      const wasm =
+        file !== undefined && readLocalFile
+          ? await compileBytes(await readLocalFile(file), String(url))
+          : await compileResponse(await fetchWasm(url));
+      return { wasm, origin };
+    }
+  }
+  if (isBytes(source)) return { wasm: await compileBytes(source, "the given bytes"), origin };
+  throw new InvalidInputError(
+    `initialize: wasm must be a URL, a path, a Response, bytes or a WebAssembly.Module, received ${show(source)}`,
+  );
+}
+
+const isBytes = (source: unknown): source is ArrayBuffer | ArrayBufferView =>
+  ArrayBuffer.isView(source) || tagOf(source) === "ArrayBuffer";
+
+/** What a source is known by. A response of unknown URL is read through a copy; what was read already has nothing to be known by. */
+async function originOf(source: WasmSource): Promise<Origin> {
+  if (tagOf(source) === "String" || tagOf(source) === "URL") return { name: String(source), href: String(source) };
+  if (isResponse(source)) {
+    const response = source;
+    if (response.url) return { name: response.url, href: response.url };
+    const name = "a Response without a URL";
+    return response.bodyUsed || !response.ok
+      ? { name }
+      : { name, digest: digest(await response.clone().arrayBuffer()) };
+  }
+  if (isBytes(source)) return { name: `${source.byteLength} bytes`, digest: digest(source) };
+  return { name: show(source) };
+}
+
+/** FNV-1a, and the length. */
+function digest(source: ArrayBuffer | ArrayBufferView): string {
+  const bytes = viewBytes(source, "initialize: wasm");
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return `${bytes.length}:${hash}`;
+}
+
+async function fetchWasm(url: string | URL): Promise<Response> {
+  try {
+    return await fetch(url);
+  } catch (cause) {
+    throw new WasmLoadError(
+      `the WebAssembly could not be fetched from ${url}: ${message(cause)}. From another origin or in a sandboxed frame it comes only with the header Access-Control-Allow-Origin`,
+      { cause },
+    );
+  }
+}
+
+async function compileResponse(response: Response): Promise<WebAssembly.Module> {
+  if (!response.ok) {
+    throw new WasmLoadError(`the WebAssembly could not be fetched from ${response.url}: HTTP ${response.status}`);
+  }
+  // Streaming needs the MIME type application/wasm; many servers do not send it.
+  if (response.headers.get("content-type")?.startsWith("application/wasm") && WebAssembly.compileStreaming) {
+    try {
+      return await WebAssembly.compileStreaming(response);
+    } catch (cause) {
+      throw new WasmLoadError(`the WebAssembly from ${response.url} could not be compiled: ${message(cause)}`, {
+        cause,
+      });
+    }
+  }
+  return compileBytes(await response.arrayBuffer(), response.url || "the given response");
+}
+
+async function compileBytes(source: ArrayBuffer | ArrayBufferView, origin: string): Promise<WebAssembly.Module> {
+  const bytes = viewBytes(source, origin);
+  const head = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart();
+  if (head.startsWith("<")) {
+    throw new WasmLoadError(
+      `expected WebAssembly from ${origin} but received HTML: the server answers a missing file with a page. Serve rqvae.wasm there`,
+    );
+  }
+  try {
+    return await WebAssembly.compile(bytes as BufferSource);
+  } catch (cause) {
+    throw new WasmLoadError(`the WebAssembly from ${origin} could not be compiled: ${message(cause)}`, { cause });
+  }
+}
+
+function message(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** The parts of a message of the core, which marks options as {learningRate} and epochs as {epoch=3}. */
+function readWording(text: string): Wording {
+  return text.split(/(\{\w+(?:=\w+)?\})/).flatMap((part): WordingPart[] => {
+    const [, name, value] = /^\{(\w+)(?:=(\w+))?\}$/.exec(part) ?? [];
+    if (name === undefined) return part === "" ? [] : [part];
+    return [name === "epoch" ? { epoch: Number(value) } : option(name, value)];
+  });
+}

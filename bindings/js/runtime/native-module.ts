@@ -1,0 +1,174 @@
+/** The interface of the raw WebAssembly module, bindings/embind.cpp. Everything here works with addresses and trusts its arguments. */
+
+import type { BestEpoch, EpochLosses, EpochRecord, Losses, TrainEvaluation } from "../types.ts";
+
+/** An object on the wasm heap. */
+export interface Handle {
+  delete(): void;
+}
+
+/** A tensor of a model: its values lie at `address`, in `size` floats. */
+export interface NativeTensor {
+  name: string;
+  shape: number[];
+  address: number;
+  size: number;
+}
+
+/** State of a training job. */
+export interface NativeTrainState {
+  initializing: boolean;
+  initializeProgress: number;
+  epoch: number;
+  step: number;
+  totalSteps: number;
+  finishedEpochs: number;
+  /** Rows that train: without the validation rows. */
+  trainingRows: number;
+}
+
+/** A record as the core gives it: what was not evaluated at this epoch is absent. */
+export type NativeEpochRecord = Omit<EpochRecord, "ids" | "validation" | "warnings"> & Partial<TrainEvaluation>;
+
+/** How a finished job came to what it left in the model. */
+export interface NativeOutcome {
+  selectedEpoch: number;
+  stoppedEarly: boolean;
+  bestByLoss: BestEpoch | undefined;
+  bestByCollision: BestEpoch | undefined;
+}
+
+/** What the wasm was built from. */
+export interface BuildInfo {
+  version: string;
+  numerics: number;
+  emscripten: string;
+  eigen: string;
+  /** Whether this build has threads. */
+  threads: boolean;
+}
+
+/** The functions of bindings/embind.cpp. `NATIVE_FUNCTIONS` lists them; a test compares it with the module. */
+export interface NativeFunctions {
+  createModel(options: object): Handle;
+  /** A model that only knows what its tensors are, until `allocateModel` makes room for them. */
+  declareModel(options: object, encoderOnly: boolean): Handle;
+  allocateModel(model: Handle): void;
+  initialized(model: Handle): boolean;
+  fingerprint(model: Handle): string;
+  tensors(model: Handle): NativeTensor[];
+  tensorsChanged(model: Handle, initialized: boolean): void;
+  /** The functions of items return the first row that is out of the model's range, or -1 (`requireInRange`). */
+  latents(model: Handle, items: number, rows: number, latents: number): number;
+  encode(model: Handle, items: number, rows: number, codes: number, margins: number): number;
+  decode(model: Handle, codes: number, rows: number, items: number): void;
+  quantize(
+    model: Handle,
+    items: number,
+    rows: number,
+    codes: number,
+    embeddings: number,
+    residuals: number,
+    quantizeLoss: number,
+  ): number;
+  codebook(model: Handle, level: number, inputSpace: boolean, out: number): void;
+  /** The losses, or the row that is out of range. */
+  evaluate(model: Handle, items: number, rows: number): Losses | number;
+  createOptimizer(model: Handle, options: object): Handle;
+  trainStep(model: Handle, optimizer: Handle, items: number, rows: number): Losses;
+  createRows(rows: number, dim: number, streamed: boolean): Handle;
+  rowsAddress(rows: Handle): number;
+  /** Of streamed rows, when a job has missed some: their names, ascending, and where their values belong. */
+  takeWanted(rows: Handle): { names: Uint32Array; address: number };
+  createInitializeJob(model: Handle, rows: Handle): Handle;
+  /** 0 when nothing was left to do, 1 after a slice, 2 (`MISSING`) when rows are wanted first. */
+  advanceInitialize(job: Handle): number;
+  initializeProgress(job: Handle): number;
+  createTrainJob(model: Handle, rows: Handle, options: object): Handle;
+  /** @throws OutOfMemoryError when a model, so many rows and a training would not fit, before any of them is there. */
+  requireTrainingMemory(model: object, training: object, rows: number, streamed: boolean): void;
+  advanceTrain(job: Handle): number;
+  trainState(job: Handle): NativeTrainState;
+  trainLosses(job: Handle): Losses | undefined;
+  trainEpochLosses(job: Handle): EpochLosses | undefined;
+  trainRecord(job: Handle, index: number): NativeEpochRecord;
+  trainStart(job: Handle): TrainEvaluation | undefined;
+  trainOutcome(job: Handle): NativeOutcome;
+  saveTrainState(job: Handle): Uint8Array;
+  restoreTrainState(job: Handle, bytes: number, size: number): void;
+  valuesSize(model: Handle): number;
+  readSnapshot(job: Handle, byCollision: boolean, values: number): void;
+  writeValues(model: Handle, values: number): void;
+  findNonFinite(values: number, count: number): number;
+  halfToFloat(halves: number, count: number, floats: number): void;
+  hash(bytes: number, count: number): string;
+  setErrorFactory(factory: (name: string, message: string) => Error): void;
+  buildInfo(): BuildInfo;
+  /** `callerMayBlock`: whether the calling thread may sleep while others finish; a browser's main thread may not. */
+  useThreads(jobs: number, encode: number, callerMayBlock: boolean): void;
+}
+
+/** The names of `NativeFunctions`, complete by its type. */
+export const NATIVE_FUNCTIONS = Object.keys({
+  createModel: 1,
+  declareModel: 1,
+  allocateModel: 1,
+  initialized: 1,
+  fingerprint: 1,
+  tensors: 1,
+  tensorsChanged: 1,
+  latents: 1,
+  encode: 1,
+  decode: 1,
+  quantize: 1,
+  codebook: 1,
+  evaluate: 1,
+  createOptimizer: 1,
+  trainStep: 1,
+  createRows: 1,
+  rowsAddress: 1,
+  takeWanted: 1,
+  createInitializeJob: 1,
+  advanceInitialize: 1,
+  initializeProgress: 1,
+  createTrainJob: 1,
+  requireTrainingMemory: 1,
+  advanceTrain: 1,
+  trainState: 1,
+  trainLosses: 1,
+  trainEpochLosses: 1,
+  trainRecord: 1,
+  trainStart: 1,
+  trainOutcome: 1,
+  saveTrainState: 1,
+  restoreTrainState: 1,
+  valuesSize: 1,
+  readSnapshot: 1,
+  writeValues: 1,
+  findNonFinite: 1,
+  halfToFloat: 1,
+  hash: 1,
+  setErrorFactory: 1,
+  buildInfo: 1,
+  useThreads: 1,
+} satisfies Record<keyof NativeFunctions, 1>);
+
+/** The embind module: its functions, and what Emscripten adds. Read `HEAP*` afresh after anything that may allocate. */
+export interface NativeModule extends NativeFunctions {
+  readonly HEAPU8: Uint8Array;
+  readonly HEAPU32: Uint32Array;
+  readonly HEAPF32: Float32Array;
+  readonly wasmMemory: { readonly buffer: ArrayBuffer };
+  _malloc(bytes: number): number;
+  _free(address: number): void;
+}
+
+/** Emscripten's factory of module instances. */
+export type NativeFactory = (options: {
+  /** The types of WebAssembly, not named here: they come with the DOM's, which not every project has. */
+  instantiateWasm(imports: object, receive: (instance: object, module: object) => void): object;
+  /** Where the global scope may have none. */
+  TextDecoder: unknown;
+  /** A worker that runs the glue, for the build with threads. */
+  startThread?(): object;
+}) => Promise<NativeModule>;

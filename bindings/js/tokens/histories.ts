@@ -1,0 +1,195 @@
+import { checkArray } from "../base/attached.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { OptionReader, requireThat, show } from "../base/option-reader.ts";
+import { counted } from "../base/words.ts";
+
+/** Whatever knows the codes of an item: a Map, a SemanticIdIndex. */
+export interface CodeLookup<ItemId = string> {
+  /** The codes of an item; undefined for one that is not known. */
+  get(itemId: ItemId): ArrayLike<number> | undefined;
+}
+
+/** What histories need of a vocabulary. */
+export interface TokenCodes {
+  readonly levels: number;
+  readonly begin: number;
+  readonly end: number;
+  readonly pad: number;
+  readonly unknown: number;
+  readonly separator: number;
+  encode(codes: ArrayLike<number>): number[];
+}
+
+/** How histories are written. */
+export interface HistoryOptions {
+  /** Items of a history that are kept, the most recent (last) ones; unknown items that are skipped do not count. Default: all. */
+  maxItems?: number;
+  /**
+   * An item that the lookup does not know is an "error"; or it is left out, "skip"; or it is written as unknown "token"s, as many as an
+   * ID has codes, so that every item takes the same number of tokens. Default: "error".
+   */
+  unknown?: "error" | "skip" | "token";
+  /** Whether the begin token stands before the first item. Default: true. */
+  begin?: boolean;
+  /** Whether the end token stands after the last item. Default: false. */
+  end?: boolean;
+  /** Whether a separator stands between two items. Default: false. */
+  separator?: boolean;
+  /** Where shorter histories are filled up: "right", "left" (for generating with a decoder), or "none" for a ragged result. Default: "right". */
+  padding?: "right" | "left" | "none";
+  /** Width of the padded table: that of the "longest" history, or what `maxItems` items take. Default: "longest". */
+  padTo?: "longest" | "maxItems";
+}
+
+/** Histories of equal width. */
+export interface EncodedHistories {
+  /** rows x width, row-major. */
+  tokens: Int32Array;
+  /** rows x width: 1 for tokens, 0 for padding. */
+  attentionMask: Uint8Array;
+  rows: number;
+  width: number;
+  /** Items that the lookup did not know, over all histories. */
+  unknownItems: number;
+}
+
+/** Histories one after the other. */
+export interface RaggedHistories {
+  tokens: Int32Array;
+  /** Of rows + 1: history i is `tokens.subarray(offsets[i], offsets[i + 1])`. */
+  offsets: Uint32Array;
+  rows: number;
+  unknownItems: number;
+}
+
+/**
+ * Users' histories as the token sequences that a sequential recommender reads: each a row of item IDs in time order, the most recent
+ * last.
+ *
+ * @throws InvalidInputError naming history and place of an unknown item (unless `unknown` says otherwise), or an ID of another length
+ *   than the vocabulary's.
+ */
+export function encodeHistories<ItemId>(
+  histories: Iterable<readonly ItemId[]>,
+  lookup: CodeLookup<ItemId>,
+  vocabulary: TokenCodes,
+  options: HistoryOptions & { padding: "none" },
+): RaggedHistories;
+export function encodeHistories<ItemId>(
+  histories: Iterable<readonly ItemId[]>,
+  lookup: CodeLookup<ItemId>,
+  vocabulary: TokenCodes,
+  options?: HistoryOptions & { padding?: "right" | "left" },
+): EncodedHistories;
+export function encodeHistories<ItemId>(
+  histories: Iterable<readonly ItemId[]>,
+  lookup: CodeLookup<ItemId>,
+  vocabulary: TokenCodes,
+  options: HistoryOptions = {},
+): EncodedHistories | RaggedHistories {
+  const how = readOptions(options);
+  if (
+    typeof (histories as Iterable<unknown> | null)?.[Symbol.iterator] !== "function" ||
+    typeof histories === "string"
+  ) {
+    throw new InvalidInputError(`histories must be rows of item IDs, received ${show(histories)}`);
+  }
+  if (typeof lookup?.get !== "function") {
+    throw new InvalidInputError(`lookup must have get(itemId), as a Map has, received ${show(lookup)}`);
+  }
+  requireThat(typeof vocabulary?.encode === "function", "vocabulary", "a Vocabulary", vocabulary);
+  checkArray(histories, "histories");
+  const isSo = typeof (histories as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === "function";
+  requireThat(isSo, "histories", "an iterable of arrays of item IDs", histories);
+  const sequences: number[][] = [];
+  let unknownItems = 0;
+  const iterator = histories[Symbol.iterator]() as Iterator<readonly ItemId[]> | null;
+  requireThat(typeof iterator?.next === "function", "histories", "an iterable of arrays of item IDs", histories);
+  for (const history of { [Symbol.iterator]: () => iterator }) {
+    const row = sequences.length;
+    if (!Array.isArray(history))
+      throw new InvalidInputError(`history ${row} must be an array of item IDs, received ${show(history)}`);
+    const items: number[][] = [];
+    // From the most recent one, so that what is cut off is not looked up.
+    for (let i = history.length - 1; i >= 0 && items.length < how.maxItems; i--) {
+      const codes = lookup.get(history[i]);
+      if (codes === undefined) {
+        unknownItems++;
+        if (how.unknown === "error") {
+          throw new InvalidInputError(
+            `history ${row}, item ${i}: ${show(history[i])} has no semantic ID; add it to the index, or set unknown to "skip" or "token"`,
+          );
+        }
+        if (how.unknown === "token") items.push(new Array<number>(vocabulary.levels).fill(vocabulary.unknown));
+      } else if (codes.length !== vocabulary.levels) {
+        throw new InvalidInputError(
+          `history ${row}, item ${i}: the ID of ${show(history[i])} has ${counted(codes.length, "code")}, but the vocabulary is for ${vocabulary.levels}`,
+        );
+      } else {
+        items.push(vocabulary.encode(codes));
+      }
+    }
+    const sequence = how.begin ? [vocabulary.begin] : [];
+    items.reverse().forEach((tokens, i) => {
+      if (how.separator && i > 0) sequence.push(vocabulary.separator);
+      sequence.push(...tokens);
+    });
+    if (how.end) sequence.push(vocabulary.end);
+    sequences.push(sequence);
+  }
+  if (how.padding === "none") return { ...ragged(sequences), unknownItems };
+  const between = how.separator ? 1 : 0;
+  const width =
+    how.padTo === "maxItems"
+      ? Number(how.begin) + Number(how.end) + how.maxItems * (vocabulary.levels + between) - between
+      : sequences.reduce((longest, { length }) => Math.max(longest, length), 0);
+  return { ...padded(sequences, width, how.padding === "left", vocabulary.pad), unknownItems };
+}
+
+function readOptions(options: HistoryOptions) {
+  const read = new OptionReader(options, "encodeHistories");
+  const limit = read.get("maxItems");
+  const how = {
+    maxItems: limit === undefined ? Number.POSITIVE_INFINITY : read.integer("maxItems", undefined, 1, 2 ** 24),
+    unknown: read.choice("unknown", ["error", "skip", "token"], "error"),
+    begin: read.boolean("begin", true),
+    end: read.boolean("end", false),
+    separator: read.boolean("separator", false),
+    padding: read.choice("padding", ["right", "left", "none"], "right"),
+    padTo: read.choice("padTo", ["longest", "maxItems"], "longest"),
+  };
+  read.refuseUnknown();
+  if (how.padTo === "maxItems" && limit === undefined) {
+    throw new InvalidInputError('encodeHistories: padTo "maxItems" needs maxItems');
+  }
+  return how;
+}
+
+function ragged(sequences: number[][]): Omit<RaggedHistories, "unknownItems"> {
+  const offsets = new Uint32Array(sequences.length + 1);
+  sequences.forEach(({ length }, i) => {
+    offsets[i + 1] = offsets[i]! + length;
+  });
+  const tokens = new Int32Array(offsets.at(-1)!);
+  sequences.forEach((sequence, i) => {
+    tokens.set(sequence, offsets[i]);
+  });
+  return { tokens, offsets, rows: sequences.length };
+}
+
+function padded(
+  sequences: number[][],
+  width: number,
+  left: boolean,
+  pad: number,
+): Omit<EncodedHistories, "unknownItems"> {
+  const rows = sequences.length;
+  const tokens = new Int32Array(rows * width).fill(pad);
+  const attentionMask = new Uint8Array(rows * width);
+  sequences.forEach((sequence, i) => {
+    const start = i * width + (left ? width - sequence.length : 0);
+    tokens.set(sequence, start);
+    attentionMask.fill(1, start, start + sequence.length);
+  });
+  return { tokens, attentionMask, rows, width };
+}

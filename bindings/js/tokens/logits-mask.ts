@@ -1,0 +1,133 @@
+import { checkArray } from "../base/attached.ts";
+import { worksBehindProxy } from "../base/behind-proxy.ts";
+import { InvalidInputError, UnknownPrefixError } from "../base/errors.ts";
+import { requireThat, show } from "../base/option-reader.ts";
+import { counted } from "../base/words.ts";
+import type { SemanticIdIndex } from "../index/semantic-id-index.ts";
+import { isFloats } from "../items/items.ts";
+
+/** Which token of a language model stands for which code. */
+export interface IdVocabulary {
+  /** The token of a code: levels and codes from 0, a different token for each code of a level. */
+  tokenOf(level: number, code: number): number;
+  /** The token that ends a sequence. */
+  readonly eos: number;
+}
+
+/** What of an index is asked. */
+export type DecodingIndex = Pick<
+  SemanticIdIndex,
+  "root" | "step" | "prefix" | "allowedNext" | "isLeaf" | "codebookSizes"
+>;
+
+/**
+ * Masks the logits of a next token, in place, so that only IDs of the index can come out: for onnxruntime, or any decoder of one's own.
+ *
+ * A state stands for the tokens so far; it is a number, cheap to keep for each beam. It begins as `start`, goes on with `next`, and ends
+ * as `ended`, when the end of the sequence was chosen: from then on only that token is allowed again, as finished rows of a batch need it.
+ * States hold until the index changes.
+ */
+export class LogitsMask {
+  /** The state after the end of the sequence. */
+  readonly ended = -1;
+  readonly #index: DecodingIndex;
+  readonly #eos: number;
+  /** By level, the token of each code and the code of each token. */
+  readonly #tokens: readonly Float64Array[];
+  readonly #codes: readonly ReadonlyMap<number, number>[];
+  readonly #largest: number;
+  #kept = new Float32Array(0);
+
+  /** @throws InvalidInputError when a token is no whole number, or stands for two things that may follow at one place. */
+  constructor(index: DecodingIndex, vocabulary: IdVocabulary) {
+    worksBehindProxy(this, LogitsMask);
+    if (typeof vocabulary?.tokenOf !== "function") {
+      throw new InvalidInputError(`vocabulary must be { tokenOf(level, code), eos }, received ${show(vocabulary)}`);
+    }
+    const isIndex = typeof index?.step === "function" && Array.isArray(index.codebookSizes);
+    requireThat(isIndex, "index", "a SemanticIdIndex", index);
+    const { eos } = vocabulary;
+    checkToken(eos, "eos");
+    this.#index = index;
+    this.#eos = eos;
+    this.#tokens = index.codebookSizes.map((size, level) =>
+      Float64Array.from({ length: size }, (_, code) => {
+        const token = vocabulary.tokenOf(level, code);
+        checkToken(token, `the token of level ${level}, code ${code},`);
+        return token;
+      }),
+    );
+    this.#codes = this.#tokens.map((tokens, level) => {
+      const codes = new Map<number, number>();
+      for (const [code, token] of tokens.entries()) {
+        if (token === eos || codes.has(token)) {
+          const other = token === eos ? "the end of the sequence" : `code ${codes.get(token)}`;
+          throw new InvalidInputError(
+            `vocabulary: at level ${level}, token ${token} stands for code ${code} and for ${other}: they could not be told apart`,
+          );
+        }
+        codes.set(token, code);
+      }
+      return codes;
+    });
+    this.#largest = this.#tokens.reduce((most, tokens) => tokens.reduce((a, b) => Math.max(a, b), most), eos);
+  }
+
+  /** The state before the first token of an ID. */
+  get start(): number {
+    return this.#index.root;
+  }
+
+  /**
+   * The state after one more token.
+   * @throws UnknownPrefixError when it may not follow.
+   */
+  next(state: number, token: number | bigint): number {
+    requireThat(typeof token === "number" || typeof token === "bigint", "token", "an integer", token);
+    const chosen = Number(token);
+    if (state === this.ended) return state; // what stands behind the end, such as padding, says nothing
+    if (chosen === this.#eos && this.#index.isLeaf(state)) return this.ended;
+    const prefix = this.#index.prefix(state);
+    const code = this.#codes[prefix.length]?.get(chosen);
+    if (code === undefined) {
+      throw new UnknownPrefixError(
+        `token ${chosen} may not follow [${prefix.join(", ")}]: it is ${chosen === this.#eos ? "the end, but the ID is not whole" : `none of level ${prefix.length}`}. Was it chosen without the mask?`,
+      );
+    }
+    return this.#index.step(state, code);
+  }
+
+  /**
+   * Sets every logit but those of the tokens that may follow to -Infinity. At least one always may.
+   * @param logits of one next token, one a token of the model
+   * @throws InvalidInputError when there are fewer logits than tokens, or the index is empty; nothing is changed then.
+   */
+  apply(logits: Float32Array, state: number): void {
+    checkArray(logits, "logits");
+    requireThat(isFloats(logits), "logits", "a Float32Array", logits);
+    if (logits.length <= this.#largest) {
+      throw new InvalidInputError(
+        `logits has ${counted(logits.length, "entry")}, but the vocabulary has the token ${this.#largest}: pass the logits of one next token, of the model that the vocabulary is for`,
+      );
+    }
+    if (state === this.ended || this.#index.isLeaf(state)) {
+      const own = logits[this.#eos]!;
+      logits.fill(Number.NEGATIVE_INFINITY);
+      logits[this.#eos] = own;
+      return;
+    }
+    const codes = this.#index.allowedNext(state);
+    if (codes.length === 0) throw new InvalidInputError("the index is empty: there is no ID to decode");
+    const tokens = this.#tokens[this.#index.prefix(state).length]!;
+    if (this.#kept.length < codes.length) this.#kept = new Float32Array(codes.length);
+    for (let i = 0; i < codes.length; i++) this.#kept[i] = logits[tokens[codes[i]!]!]!;
+    logits.fill(Number.NEGATIVE_INFINITY);
+    for (let i = 0; i < codes.length; i++) logits[tokens[codes[i]!]!] = this.#kept[i]!;
+  }
+}
+
+function checkToken(token: unknown, what: string): void {
+  if (!Number.isSafeInteger(token) || (token as number) < 0) {
+    throw new InvalidInputError(`vocabulary: ${what} must be a whole number from 0, received ${show(token)}`);
+  }
+}

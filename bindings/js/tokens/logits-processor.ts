@@ -1,0 +1,67 @@
+import { InvalidInputError } from "../base/errors.ts";
+import { checkOptionNames, show } from "../base/option-reader.ts";
+import { counted } from "../base/words.ts";
+import { type DecodingIndex, type IdVocabulary, LogitsMask } from "./logits-mask.ts";
+
+/** A tensor of transformers.js: batch x tokens. */
+export interface LogitsTensor {
+  readonly dims: readonly number[];
+  readonly data: ArrayLike<unknown>;
+}
+
+/** What transformers.js takes as a logits processor: it is called, and some of its parts call `_call`. */
+export interface LogitsProcessorFunction {
+  <Tensor extends LogitsTensor>(inputIds: ArrayLike<ArrayLike<bigint | number>>, logits: Tensor): Tensor;
+  /** The same as calling it. */
+  _call<Tensor extends LogitsTensor>(inputIds: ArrayLike<ArrayLike<bigint | number>>, logits: Tensor): Tensor;
+}
+
+/**
+ * A logits processor for transformers.js: `model.generate({ ...inputs, logits_processor: [logitsProcessor(index, vocabulary)] })`
+ * writes IDs of the index, then the end of the sequence. Changes the logits in place, as the library's own do.
+ *
+ * @param options `promptLength`: tokens before the ID, the same in each row of a batch (for an encoder-decoder the start token: 1).
+ * Default: as many as there are at the first call, so that a processor serves one `generate`.
+ * @throws UnknownPrefixError, when called, for a row that no ID begins with; InvalidInputError for a tensor of another form.
+ */
+export function logitsProcessor(
+  index: DecodingIndex,
+  vocabulary: IdVocabulary,
+  options: { promptLength?: number } = {},
+): LogitsProcessorFunction {
+  checkOptionNames(options, "logitsProcessor", ["promptLength"]);
+  let { promptLength } = options;
+  if (promptLength !== undefined && (!Number.isInteger(promptLength) || promptLength < 0)) {
+    throw new InvalidInputError(
+      `logitsProcessor: promptLength must be a whole number from 0, received ${show(promptLength)}`,
+    );
+  }
+  const mask = new LogitsMask(index, vocabulary);
+  const process: LogitsProcessorFunction["_call"] = (inputIds, logits) => {
+    const { dims, data } = logits;
+    const rows = inputIds.length;
+    if (Object.prototype.toString.call(data) !== "[object Float32Array]" || dims.length !== 2 || dims[0] !== rows) {
+      throw new InvalidInputError(
+        `logitsProcessor: expected float32 logits of ${rows} x tokens, one row a sequence, received ${show(data)} of ${show([...dims])}`,
+      );
+    }
+    const first = promptLength ?? inputIds[0]?.length ?? 0;
+    const states = Array.from(inputIds, (ids, row) => {
+      if (ids.length < first) {
+        throw new InvalidInputError(
+          `logitsProcessor: row ${row} has ${counted(ids.length, "token")}, but the prompt has ${first}: make a processor for each generate, or give promptLength`,
+        );
+      }
+      let state = mask.start;
+      for (let i = first; i < ids.length; i++) state = mask.next(state, ids[i]!);
+      return state;
+    });
+    const width = dims[1]!;
+    states.forEach((state, row) => {
+      mask.apply((data as Float32Array).subarray(row * width, (row + 1) * width), state);
+    });
+    promptLength = first;
+    return logits;
+  };
+  return Object.assign(process.bind(undefined) as LogitsProcessorFunction, { _call: process });
+}

@@ -1,0 +1,409 @@
+/** One valid call of everything public, by its name in public-surface.ts: what hostile-values.test.ts begins with. */
+import { readFileSync } from "node:fs";
+import * as rqvae from "rqvae";
+import * as decoding from "rqvae/decoding";
+import * as formats from "rqvae/formats";
+import * as report from "rqvae/report";
+import * as vocabularies from "rqvae/vocabulary";
+import * as workers from "rqvae/worker";
+import { catalogue } from "../support/catalogue.ts";
+
+export interface ValidCall {
+  /** The object, class or module. */
+  on?: () => object | Promise<object>;
+  args: () => unknown[];
+  /** It starts worker threads, or trains: fewer are made. */
+  isCostly?: true;
+  /** Other words that name what is wrong, where the parameter goes by another name in the field. */
+  names?: string[];
+}
+
+export const DIM = 4;
+const ROWS = 40;
+const items = () => catalogue(ROWS, DIM);
+const options = { inputDim: DIM, latentDim: 4, hiddenDims: [8], codebookSize: 4, nQuantizationLayers: 2 };
+const few = { ...options, epochs: 1, batchSize: 16 };
+const wasm = () => readFileSync(new URL("../../../dist/wasm/rqvae.wasm", import.meta.url));
+
+/** @returns the calls, and what ends what they hold */
+export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; end: () => Promise<void> }> {
+  const model = await rqvae.RQVAE.fit(items(), few);
+  const bytes = model.save();
+  const sizes = model.config.codebookSizes;
+  const itemIds = Array.from({ length: ROWS }, (_, i) => `item ${i}`);
+  const ids = model.encode(items());
+  const labels = () => ({ titles: [...itemIds], labels: { colour: itemIds.map((_, i) => i % 3) } });
+  const table = () => ({ ids, itemIds: [...itemIds] });
+  const index = rqvae.SemanticIdIndex.build(itemIds, ids, { collisions: "suffix" });
+  const newIndex = () => rqvae.SemanticIdIndex.build(itemIds, ids, { collisions: "suffix", model, items: items() });
+  /** With raw IDs, a retired one and a journal. */
+  const twelve = { data: items().data.slice(0, 12 * DIM), rows: 12, dim: DIM };
+  const changed = rqvae.SemanticIdIndex.build(itemIds.slice(0, 12), model.encode(twelve), {
+    collisions: "reassign",
+    model,
+    items: twelve,
+  });
+  changed.remove(["item 3"]);
+  const other = { data: items().data.slice(-DIM), rows: 1, dim: DIM };
+  changed.replace(["item 4"], model.encode(other), { items: other });
+  const vocabulary = new vocabularies.Vocabulary(ids);
+  const indexVocabulary = new vocabularies.Vocabulary(index);
+  const assessed = await rqvae.assessIds(ids, { items: items(), model, baseline: false });
+  const source = {
+    rows: ROWS,
+    dim: DIM,
+    read: (first: number, count: number) => items().data.slice(first * DIM, (first + count) * DIM),
+  };
+  const explainer = await report.explainIds(model, items());
+  const sourceExplainer = await report.explainIds(model, source);
+  const worker = await workers.RQVAEWorker.load(bytes);
+  const pupilWorker = await workers.RQVAEWorker.load(bytes);
+  const workerOptimizer = await pupilWorker.createOptimizer();
+  const pool = await workers.EncodePool.create(bytes, { workers: 1 });
+  /** What learns: nothing else is made with it. */
+  const pupil = await rqvae.RQVAE.fit(items(), few);
+  const optimizer = pupil.createOptimizer();
+  const mask = new decoding.LogitsMask(index, indexVocabulary);
+  const code = () => [...index.get("item 0")!];
+  const file = () => formats.writeNpy(items());
+  const text = {
+    csv: "id,title,e0,e1\na,A,1,2\nb,B,3,4\n",
+    json: '[{"id": "a", "embedding": [1, 2]}, {"id": "b", "embedding": [3, 4]}]',
+    atomic: "item_id:token\ttitle:token_seq\na\tA\nb\tB\n",
+  };
+  const three = () => ({
+    ids: rqvae.SemanticIds.from(
+      [
+        [1, 2],
+        [0, 3],
+      ],
+      { codebookSizes: [4, 4] },
+    ),
+    itemIds: ["a", "b"],
+  });
+  const parse = { codebookSizes: sizes, fingerprint: "0123456789abcdef" };
+  const shard = () => ({ ids, first: 0, rows: ROWS, itemIds });
+  const columns = { vector: ["e0"], itemId: "id", title: "title", labels: ["colour"], ignored: ["price"] };
+  const joined = (name: string) => ({ name, rows: 2, itemIds: ["a", "b"], fileRows: [0, 1], rowsInFile: 2 });
+  const rows = (n: number) => Array.from({ length: n }, (_, i) => [1, 2, 3, 4 + i]);
+  const aNumber = { codebookSizes: [4, 4], template: "<{letter}_{code}>", baseOffset: 10, special: { pad: "<pad>" } };
+  const logits = () => new Float32Array(indexVocabulary.size + 100);
+
+  const calls: Record<string, ValidCall> = {};
+  const add = (
+    entry: string,
+    on: ValidCall["on"],
+    members: Record<string, Omit<ValidCall, "on"> | (() => unknown[])>,
+  ) => {
+    for (const [name, call] of Object.entries(members)) {
+      calls[`${entry} ${name}`] = { ...(on ? { on } : {}), ...(typeof call === "function" ? { args: call } : call) };
+    }
+  };
+  const costly = (args: () => unknown[]) => ({ args, isCostly: true as const });
+
+  add("rqvae", () => rqvae, {
+    adviseCapacity: () => [100, { levels: 2, codebookSize: [4, 4] }],
+    assessIds: {
+      args: () => [
+        ids,
+        { items: items(), labels: labels(), model, baseline: false, columnNames: ["a", "b", "c", "d"] },
+      ],
+      names: ["titles"],
+    },
+    codeTree: () => [ids, { maxDepth: 2, itemsPerNode: 2 }],
+    initialize: costly(() => [{ threads: 1 }]),
+    residualKMeans: costly(() => [
+      items(),
+      { levels: 2, codebookSize: 4, latentDim: 2, beam: 1, inputDim: DIM, seed: 1 },
+    ]),
+    suggestConfig: () => [
+      { n: 100, inputDim: DIM, nQuantizationLayers: 2, codebookSize: [4, 4], seed: 1, compat: "none" },
+    ],
+    "new SemanticIds": () => [Uint16Array.of(1, 2), [4, 4], "0123456789abcdef", new Float32Array(2)],
+  });
+  add("rqvae", () => rqvae.presets, {
+    "presets.tiger": () => [{ inputDim: DIM, seed: 1 }],
+    "presets.lcrec": () => [{ inputDim: DIM, seed: 1 }],
+    "presets.hopwise": () => [{ inputDim: DIM, seed: 1 }],
+  });
+  add("rqvae", () => rqvae.RQVAE, {
+    "RQVAE.create": costly(() => [{ ...options }]),
+    "RQVAE.fit": costly(() => [items(), { ...few }]),
+    "RQVAE.load": costly(() => [bytes, { config: {} }]),
+  });
+  add("rqvae", () => model, {
+    "RQVAE#history": () => [],
+    "RQVAE#initialized": () => [],
+    "RQVAE#fingerprint": () => [],
+    "RQVAE#saveCheckpoint": () => [],
+    "RQVAE#encode": () => [items(), { margins: true }],
+    "RQVAE#encodeAsync": costly(() => [items(), {}]),
+    "RQVAE#encodeStream": () => [[items()], {}],
+    "RQVAE#getSemanticIds": () => [items()],
+    "RQVAE#latents": () => [items()],
+    "RQVAE#decode": { args: () => [ids], names: ["codes", "row \\d+"] },
+    "RQVAE#reconstruct": () => [items()],
+    "RQVAE#codebooks": () => [{ space: "input" }],
+    "RQVAE#forward": () => [items()],
+    "RQVAE#createOptimizer": () => [{ kind: "adam" }],
+    "RQVAE#save": () => [{ part: "full" }],
+  });
+  add("rqvae", () => pupil, {
+    "RQVAE#kmeansInitCodebooks": costly(() => [items(), {}]),
+    "RQVAE#train": costly(() => [items(), { epochs: 1, batchSize: 16 }]),
+    "RQVAE#select": () => ["loss"],
+    "RQVAE#trainStep": () => [items(), optimizer],
+  });
+  calls["rqvae RQVAE#dispose"] = { on: () => rqvae.RQVAE.create(options), args: () => [], isCostly: true };
+  calls["rqvae RQVAE#[Symbol.dispose]"] = calls["rqvae RQVAE#dispose"];
+  calls["rqvae Optimizer#dispose"] = { on: () => model.createOptimizer(), args: () => [] };
+  calls["rqvae Optimizer#[Symbol.dispose]"] = calls["rqvae Optimizer#dispose"];
+  add("rqvae", () => assessed, {
+    "IdReport#ids": () => [],
+    "IdReport#titles": () => [],
+    "IdReport#text": () => [],
+    "IdReport#toString": () => [],
+  });
+  add("rqvae", () => rqvae.SemanticIdIndex, {
+    "SemanticIdIndex.build": {
+      args: () => [[...itemIds], ids, { collisions: "suffix", capacity: 64, model, items: items() }],
+      names: ["codes"],
+    },
+    "SemanticIdIndex.load": () => [index.save(), { model }],
+    "SemanticIdIndex.fromJSON": () => [changed.toJSON(), { model }],
+  });
+  add("rqvae", () => index, {
+    "SemanticIdIndex#size": () => [],
+    "SemanticIdIndex#root": () => [],
+    "SemanticIdIndex#journal": () => [],
+    "SemanticIdIndex#drift": () => [],
+    "SemanticIdIndex#get": () => ["item 0"],
+    "SemanticIdIndex#getRaw": () => ["item 0"],
+    "SemanticIdIndex#items": { args: () => [code()], names: ["codes", "prefix"] },
+    "SemanticIdIndex#siblings": () => ["item 0", 1],
+    "SemanticIdIndex#isValid": { args: () => [code()], names: ["codes", "prefix"] },
+    "SemanticIdIndex#isLeaf": { args: () => [code()], names: ["codes", "prefix"] },
+    "SemanticIdIndex#allowedNext": { args: () => [code().slice(0, 1)], names: ["codes"] },
+    "SemanticIdIndex#mask": {
+      args: () => [code().slice(0, 1), new Uint8Array(index.codebookSizes[1]! + 1)],
+      names: ["codes"],
+    },
+    "SemanticIdIndex#state": { args: () => [code().slice(0, 1)], names: ["codes"] },
+    "SemanticIdIndex#step": () => [index.root, code()[0]],
+    "SemanticIdIndex#prefix": () => [index.root],
+    "SemanticIdIndex#nearestValid": () => [code()],
+    "SemanticIdIndex#save": () => [{ compact: true }],
+    "SemanticIdIndex#toJSON": () => [],
+  });
+  add("rqvae", newIndex, {
+    "SemanticIdIndex#add": {
+      args: () => [["new"], model.encode(rows(1)).toJSON().codes, { items: rows(1), replace: true }],
+      names: ["row \\d+", "codes"],
+    },
+    "SemanticIdIndex#replace": {
+      args: () => [["item 0"], model.encode(rows(1)).toJSON().codes, { items: rows(1) }],
+      names: ["row \\d+", "codes"],
+    },
+    "SemanticIdIndex#remove": () => [["item 0"], { reuse: true }],
+  });
+  add("rqvae", () => rqvae.SemanticIds, {
+    "SemanticIds.from": {
+      args: () => [[[1, 2]], { codebookSizes: [4, 4], fingerprint: "0123456789abcdef", hasInferredSizes: true }],
+      names: ["codes", "row \\d+"],
+    },
+    "SemanticIds.allocate": () => [2, [4, 4]],
+  });
+  add("rqvae", () => ids, {
+    "SemanticIds#hasInferredSizes": () => [],
+    "SemanticIds#at": { args: () => [0], names: ["item"] },
+    "SemanticIds#toTokens": { args: () => [0], names: ["item"] },
+    "SemanticIds#[Symbol.iterator]": () => [],
+    "SemanticIds#toJSON": () => [],
+  });
+
+  add("rqvae/worker", () => workers.EncodePool, {
+    "EncodePool.create": costly(() => [bytes, { workers: 1, wasm: wasm() }]),
+  });
+  add("rqvae/worker", () => pool, {
+    "EncodePool#config": () => [],
+    "EncodePool#fingerprint": () => [],
+    "EncodePool#size": () => [],
+    "EncodePool#encode": costly(() => [items(), {}]),
+  });
+  const newPool = {
+    on: () => workers.EncodePool.create(bytes, { workers: 1 }),
+    args: () => [],
+    isCostly: true as const,
+  };
+  const newWorker = { on: () => workers.RQVAEWorker.load(bytes), args: () => [], isCostly: true as const };
+  for (const end of ["terminate", "dispose", "[Symbol.dispose]", "[Symbol.asyncDispose]"]) {
+    calls[`rqvae/worker EncodePool#${end}`] = newPool;
+    calls[`rqvae/worker RQVAEWorker#${end}`] = newWorker;
+  }
+  add("rqvae/worker", () => workers.RQVAEWorker, {
+    "RQVAEWorker.create": costly(() => [{ ...options }, { threads: 1 }]),
+    "RQVAEWorker.fit": costly(() => [items(), { ...few }, { threads: 1 }]),
+    "RQVAEWorker.residualKMeans": costly(() => [items(), { levels: 2, codebookSize: 4 }, { threads: 1 }]),
+    "RQVAEWorker.load": costly(() => [bytes, { config: {} }, { threads: 1 }]),
+  });
+  add("rqvae/worker", () => worker, {
+    "RQVAEWorker#config": () => [],
+    "RQVAEWorker#fingerprint": () => [],
+    "RQVAEWorker#initialized": () => [],
+    "RQVAEWorker#part": () => [],
+    "RQVAEWorker#history": () => [],
+    "RQVAEWorker#train": costly(() => [items(), { epochs: 1, batchSize: 16 }]),
+    "RQVAEWorker#encode": costly(() => [items(), { margins: true }]),
+    "RQVAEWorker#encodeAsync": costly(() => [items(), {}]),
+    "RQVAEWorker#encodeStream": costly(() => [[items()], {}]),
+    "RQVAEWorker#getSemanticIds": costly(() => [items(), { transfer: true }]),
+    "RQVAEWorker#latents": costly(() => [items(), { transfer: true }]),
+    "RQVAEWorker#decode": { ...costly(() => [[[0, 1]]]), names: ["codes", "row \\d+"] },
+    "RQVAEWorker#reconstruct": costly(() => [items(), { transfer: true }]),
+    "RQVAEWorker#codebooks": costly(() => [{ space: "input" }]),
+    "RQVAEWorker#forward": costly(() => [items(), { transfer: true }]),
+    "RQVAEWorker#createOptimizer": costly(() => [{ kind: "adam" }]),
+    "RQVAEWorker#save": costly(() => [{ part: "full" }]),
+    "RQVAEWorker#saveCheckpoint": () => [],
+    "RQVAEWorker#select": costly(() => ["loss"]),
+  });
+  add("rqvae/worker", () => pupilWorker, {
+    "RQVAEWorker#kmeansInitCodebooks": costly(() => [items(), {}]),
+    "RQVAEWorker#trainStep": costly(() => [items(), workerOptimizer, { transfer: true }]),
+  });
+  calls["rqvae/worker WorkerOptimizer#dispose"] = { on: () => worker.createOptimizer(), args: () => [] };
+  calls["rqvae/worker WorkerOptimizer#[Symbol.asyncDispose]"] = calls["rqvae/worker WorkerOptimizer#dispose"];
+
+  const idFile = new TextEncoder().encode(formats.writeIdsJsonl(table()));
+  add("rqvae/formats", () => formats, {
+    checkLabels: () => [labels(), ROWS],
+    describeColumns: { args: () => [{ ...columns }], names: ["columns"] },
+    hopwiseChunks: () => [table(), { embeddings: new Float32Array(ROWS * 2 * 4) }],
+    idChunks: () => ["csv", table(), { labels: labels() }],
+    idTrieChunks: () => [table()],
+    idsCsvChunks: () => [ids, labels(), itemIds],
+    idsJsonlChunks: () => [table(), { template: "<{letter}_{code}>" }],
+    idsParquetChunks: () => [table(), labels()],
+    joinItems: () => [joined("left"), joined("right"), "row"],
+    joinLabels: () => [joined("left"), { titles: ["A", "B"], itemIds: ["a", "b"] }, "right"],
+    lcRecChunks: () => [table(), { template: "<{letter}_{code}>" }],
+    mergeIdShards: () => [[shard()], ["a.shard"]],
+    mergeRecBoleChunks: () => [text.atomic, three(), { separator: " ", content: "token", missing: "empty" }],
+    mergeShardItemIds: () => [[shard()], ["a.shard"]],
+    openEmbeddings: () => [file(), { fileName: "a.npy", skipInvalid: false, uniqueIds: false }],
+    readAddedTokens: () => [formats.writeAddedTokens(vocabulary)],
+    readAtomicFile: () => [text.atomic, "\t"],
+    readCsv: () => [
+      text.csv,
+      {
+        delimiter: ",",
+        header: true,
+        embedding: ["e0", "e1"],
+        itemId: "id",
+        labelColumns: ["title"],
+        skipInvalid: false,
+      },
+    ],
+    readHopwise: () => [formats.writeHopwise(table()), { ...parse }],
+    readIdShard: () => [formats.writeIdShard(shard())],
+    readIdTableCsv: () => [formats.writeIdsCsv(ids, labels(), itemIds), { ...parse }],
+    readIdTrie: () => [formats.writeIdTrie(table()), { ...parse }],
+    readIds: () => [idFile.slice(), "ids.jsonl", { ...parse, format: "jsonl" }],
+    readIdsAsync: () => [idFile.slice(), "ids.jsonl", { ...parse, format: "jsonl" }],
+    readIdsCsv: () => [formats.writeIdsCsv(ids), { ...parse }],
+    readIdsJsonl: () => [formats.writeIdsJsonl(table()), { ...parse, template: "<{letter}_{code}>" }],
+    readIdsNpy: () => [formats.writeIdsNpy(ids), { ...parse }],
+    readItems: () => [file(), "a.npy"],
+    readItemsAsync: () => [file(), "a.npy", { checkValues: true }],
+    readJson: () => [text.json, { embedding: "embedding", itemId: "id", skipInvalid: false }],
+    readLabels: () => ["title\nA\nB\n", "titles.csv"],
+    readLcRec: () => [formats.writeLcRec(table()), { ...parse, template: "<{letter}_{code}>" }],
+    readNpy: () => [file()],
+    readRecBole: () => [formats.writeRecBole(table()), { ...parse, separator: "\t" }],
+    recBoleChunks: () => [table(), { separator: " ", content: "token" }],
+    streamEmbeddings: () => [file(), { fileName: "a.npy", batchRows: 16, skipInvalid: false }],
+    vectorChunks: () => ["npy", items(), { itemIds }],
+    writeAddedTokens: () => [vocabulary, "list"],
+    writeHopwise: () => [table(), { embeddings: new Float32Array(ROWS * 2 * 4) }],
+    writeIdShard: { args: () => [shard()], names: ["shard"] },
+    writeIdTrie: () => [table()],
+    writeIdsCsv: () => [ids, labels(), itemIds],
+    writeIdsJsonl: () => [table(), { template: "<{letter}_{code}>" }],
+    writeIdsNpy: () => [ids, "int32"],
+    writeLcRec: () => [table(), { template: "<{letter}_{code}>" }],
+    writeNpy: () => [items()],
+    writePlainModel: () => [model, { greedy: true }],
+    writeRecBole: () => [table(), { separator: " ", content: "token" }],
+  });
+
+  const histories = () => [
+    [["item 0", "item 1"]],
+    index,
+    indexVocabulary,
+    { maxItems: 2, unknown: "token", begin: true, end: true, separator: true, padding: "right", padTo: "longest" },
+  ];
+  add("rqvae/vocabulary", () => vocabularies, {
+    encodeHistories: histories,
+    "new Vocabulary": () => [
+      { codebookSizes: [4, 4] },
+      { template: "<{letter}_{code}>", baseOffset: 10, special: { pad: "<pad>" } },
+    ],
+  });
+  add("rqvae/vocabulary", () => vocabularies.Vocabulary, { "Vocabulary.fromJSON": () => [{ ...aNumber }] });
+  add("rqvae/vocabulary", () => vocabulary, {
+    "Vocabulary#tokenOf": () => [1, 2],
+    "Vocabulary#codeOf": () => [3],
+    "Vocabulary#textOf": () => [3],
+    "Vocabulary#encode": () => [[1, 2]],
+    "Vocabulary#encodeIds": () => [ids],
+    "Vocabulary#decode": () => [vocabulary.encode([1, 2])],
+    "Vocabulary#decodeAll": () => [vocabulary.encode([1, 2])],
+    "Vocabulary#format": () => [[1, 2]],
+    "Vocabulary#parse": () => [vocabulary.format([1, 2])],
+    "Vocabulary#parseAll": () => [vocabulary.format([1, 2])],
+    "Vocabulary#addedTokens": () => [],
+    "Vocabulary#toJSON": () => [],
+  });
+
+  add("rqvae/report", () => report, {
+    countDistinctRows: () => [items()],
+    explainIds: costly(() => [model, items(), { ids, labels: labels(), nearest: 2 }]),
+    explainedVariance: () => [items(), items().data],
+    nearestNeighbours: { args: () => [items(), [0, 1], 2], names: ["items"] },
+    reportHtml: { args: () => [assessed, { title: "Title", labels: labels() }], names: ["titles"] },
+    "new ItemProfiler": () => [ROWS, DIM],
+    "new VectorClasses": () => [ROWS],
+  });
+  add("rqvae/report", () => explainer, {
+    "Explainer#explain": { args: () => [0], names: ["item"] },
+    "Explainer#whyCollide": { args: () => [0, 1], names: ["item"] },
+  });
+  add("rqvae/report", () => sourceExplainer, {
+    "SourceExplainer#explain": { args: () => [0], names: ["item"] },
+    "SourceExplainer#whyCollide": { args: () => [0, 1], names: ["item"] },
+  });
+  add("rqvae/report", () => new report.ItemProfiler(ROWS, DIM), {
+    "ItemProfiler#classes": () => [],
+    "ItemProfiler#add": () => [items().data],
+    "ItemProfiler#finish": () => [],
+  });
+  add("rqvae/report", () => new report.VectorClasses(ROWS), { "VectorClasses#add": () => [items().data, DIM] });
+
+  add("rqvae/decoding", () => decoding, {
+    "new LogitsMask": () => [index, indexVocabulary],
+    logitsProcessor: () => [index, indexVocabulary, { promptLength: 1 }],
+  });
+  add("rqvae/decoding", () => mask, {
+    "LogitsMask#start": () => [],
+    "LogitsMask#next": () => [mask.start, indexVocabulary.tokenOf(0, code()[0]!)],
+    "LogitsMask#apply": () => [logits(), mask.start],
+  });
+  return {
+    calls,
+    async end() {
+      await Promise.all([worker.terminate(), pupilWorker.terminate(), pool.terminate()]);
+      model.dispose();
+      pupil.dispose();
+    },
+  };
+}
