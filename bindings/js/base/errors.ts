@@ -3,7 +3,8 @@
  * thrown for bad input: no number, no bare WebAssembly trap.
  */
 
-import { toText, type Wording } from "./wording.ts";
+import type { ErrorCode } from "./error-codes.ts";
+import { toText, type Worded, type Wording, type WordingPart, worded } from "./wording.ts";
 
 /** Names of the error classes, also used to carry an error through a worker's message. */
 export type RQVAEErrorName =
@@ -19,70 +20,136 @@ export type RQVAEErrorName =
   | "WasmLoadError"
   | "WorkerError";
 
-/** Base class of every error that the library throws. */
-export class RQVAEError extends Error {
-  override readonly name: RQVAEErrorName = "RQVAEError";
-  /** The message in parts, with the options that it is about as data; absent when it is about none. */
-  declare readonly wording?: Wording;
+/** What an error carries beside its message. */
+export interface ErrorDetails extends ErrorOptions {
+  /** Default: that of the class. */
+  code?: ErrorCode;
+}
 
-  constructor(message: string | Wording = "", options?: ErrorOptions) {
-    super(typeof message === "string" ? message : toText(message), options);
-    if (typeof message === "string" || message.every((part) => typeof part === "string")) return;
-    Object.defineProperty(this, "wording", { value: message }); // not enumerable: an error is printed as its message
+/**
+ * Base class of every error that the library throws. The message is made from `wording`, and so are the fields: what the parts do not
+ * name is undefined.
+ */
+export class RQVAEError extends Error {
+  /** The code of errors of the class that have no closer one. */
+  static readonly code: ErrorCode = "INTERNAL";
+  override readonly name: RQVAEErrorName = "RQVAEError";
+  /** What went wrong, as a word that stays the same when the message changes. */
+  readonly code: ErrorCode;
+  /** The message in parts, for those who call options by other names. */
+  declare readonly wording: Wording;
+
+  constructor(message: string | Wording = "", { code, ...options }: ErrorDetails = {}) {
+    const wording = typeof message === "string" ? [message] : message;
+    super(toText(wording), options);
+    this.code = code ?? new.target.code;
+    Object.defineProperty(this, "wording", { value: wording }); // not enumerable: an error is printed as its message
   }
+
+  /** The option or argument that it is about, by the name that it has in the call. */
+  get argument(): string | undefined {
+    return find(this, "argument") ?? find(this, "option");
+  }
+
+  /** From 0, in the items, IDs or file that were given. */
+  get row(): number | undefined {
+    return find(this, "row");
+  }
+
+  /** From 0. */
+  get column(): number | undefined {
+    return find(this, "column");
+  }
+
+  /** From 0. */
+  get level(): number | undefined {
+    return find(this, "level");
+  }
+
+  /** What is wrong: the message without the call or file at its beginning and without what to do. */
+  get reason(): string {
+    return toText(this.wording, (part) =>
+      "call" in part || "hint" in part || ("file" in part && !part.form) ? "" : undefined,
+    );
+  }
+
+  /** What to do. */
+  get hint(): string | undefined {
+    const hint = find(this, "hint");
+    return hint && toText(hint);
+  }
+}
+
+type Keys<T> = T extends unknown ? keyof T : never;
+type Part = Exclude<WordingPart, string>;
+type ValueOf<T, K extends PropertyKey> = T extends { [key in K]: infer V } ? V : never;
+
+/** Of the first part that has one. */
+function find<K extends Keys<Part>>({ wording }: RQVAEError, key: K): ValueOf<Part, K> | undefined {
+  return (wording.find((part) => key in Object(part)) as { [key in K]?: ValueOf<Part, K> } | undefined)?.[key];
 }
 
 /** An argument is not what it must be: shape, range, type, NaN, unknown option. */
 export class InvalidInputError extends RQVAEError {
+  static override readonly code = "INVALID_ARGUMENT";
   override readonly name = "InvalidInputError";
 }
 
 /** Bytes that are not a model or index file of ours: truncated, damaged, foreign, or of a newer format. */
 export class ModelFormatError extends RQVAEError {
+  static override readonly code = "FILE_DAMAGED";
   override readonly name = "ModelFormatError";
 }
 
 /** The model has neither been trained, initialised nor loaded, so that its codes would mean nothing. */
 export class NotInitializedError extends RQVAEError {
+  static override readonly code = "NOT_INITIALIZED";
   override readonly name = "NotInitializedError";
 }
 
 /** A long call is running on this model already. */
 export class BusyError extends RQVAEError {
+  static override readonly code = "BUSY";
   override readonly name = "BusyError";
 }
 
 /** The WebAssembly memory (4 GB at most) could not hold what was asked for. */
 export class OutOfMemoryError extends RQVAEError {
+  static override readonly code = "OUT_OF_MEMORY";
   override readonly name = "OutOfMemoryError";
 }
 
 /** The model or optimizer was disposed. */
 export class DisposedError extends RQVAEError {
+  static override readonly code = "DISPOSED";
   override readonly name = "DisposedError";
 }
 
 /** Training reached a loss, weights or latent vectors that are not finite. The model keeps the best weights so far, or those that the training began with; after `trainStep`, those before the step. */
 export class DivergedError extends RQVAEError {
+  static override readonly code = "DIVERGED";
   override readonly name = "DivergedError";
 }
 
 /** No item of the index has an ID that begins with the given codes. */
 export class UnknownPrefixError extends RQVAEError {
+  static override readonly code = "UNKNOWN_PREFIX";
   override readonly name = "UnknownPrefixError";
 }
 
 /** The WebAssembly module could not be fetched or compiled. */
 export class WasmLoadError extends RQVAEError {
+  static override readonly code = "WASM_NOT_LOADED";
   override readonly name = "WasmLoadError";
 }
 
 /** The worker crashed, could not start, or was terminated while calls were pending. */
 export class WorkerError extends RQVAEError {
+  static override readonly code = "WORKER_GONE";
   override readonly name = "WorkerError";
 }
 
-const classes: Record<RQVAEErrorName, new (message?: string | Wording, options?: ErrorOptions) => RQVAEError> = {
+const classes: Record<RQVAEErrorName, new (message?: string | Wording, details?: ErrorDetails) => RQVAEError> = {
   RQVAEError,
   InvalidInputError,
   ModelFormatError,
@@ -97,7 +164,16 @@ const classes: Record<RQVAEErrorName, new (message?: string | Wording, options?:
 };
 
 /** Makes the error of a given class name; an unknown name gives the base class. */
-export function makeError(name: string, message: string | Wording, options?: ErrorOptions): RQVAEError {
+export function makeError(name: string, message: string | Wording, details?: ErrorDetails): RQVAEError {
   const ErrorClass = Object.hasOwn(classes, name) ? classes[name as RQVAEErrorName] : RQVAEError;
-  return new ErrorClass(message, options);
+  return new ErrorClass(message, details);
 }
+
+/** The error of bad input out of a template: `throw invalid("ROW_LENGTH")\`${{ argument: name }}: ${{ row }} has ...\`` */
+export const invalid =
+  (code?: ErrorCode, cause?: unknown) =>
+  (strings: TemplateStringsArray, ...values: Worded[]): InvalidInputError =>
+    new InvalidInputError(worded(strings, ...values), { ...(code && { code }), ...because(cause) });
+
+/** A cause, if there is one. */
+export const because = (cause: unknown): ErrorOptions => (cause === undefined ? {} : { cause });

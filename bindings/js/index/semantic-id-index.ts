@@ -1,7 +1,8 @@
 import { requireList, viewBytes } from "../base/attached.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
-import { InvalidInputError, ModelFormatError, UnknownPrefixError } from "../base/errors.ts";
+import { invalid, ModelFormatError, UnknownPrefixError } from "../base/errors.ts";
 import { checkOptionNames, isList, OptionReader, show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { counted, thereAre } from "../base/words.ts";
 import { checkItemIds, compareItemIds, type ItemId } from "../ids/item-id.ts";
 import { areInferred, type CodeArray, copySizes, SemanticIds } from "../ids/semantic-ids.ts";
@@ -208,11 +209,9 @@ export class SemanticIdIndex {
    */
   siblings(itemId: ItemId, depth = this.levels - 1): ItemId[] {
     const id = this.get(itemId);
-    if (!id) throw new InvalidInputError(`siblings: item ${show(itemId)} is not in the index`);
+    if (!id) throw invalid("UNKNOWN_ITEM")`${call("siblings")}item ${show(itemId)} is not in the index`;
     if (!Number.isInteger(depth) || depth < 0 || depth > this.levels) {
-      throw new InvalidInputError(
-        `siblings: depth must be a whole number from 0 to ${this.levels}, received ${show(depth)}`,
-      );
+      throw invalid()`${call("siblings")}${{ argument: "depth" }} must be a whole number from 0 to ${this.levels}, received ${show(depth)}`;
     }
     return this.items(id.slice(0, depth)).filter((other) => other !== itemId);
   }
@@ -252,9 +251,7 @@ export class SemanticIdIndex {
     const out = mask ?? new Uint8Array(length);
     const form = Object.prototype.toString.call(out).slice(8, -1);
     if ((form !== "Uint8Array" && form !== "Float32Array") || (isLeaf ? out.length === 0 : out.length !== length)) {
-      throw new InvalidInputError(
-        `mask: expected a Uint8Array or Float32Array of ${counted(length, "entry")} (the codes of level ${depth + 1} and the end of the sequence), received ${show(out)}${ArrayBuffer.isView(out) ? ` of ${out.length}` : ""}`,
-      );
+      throw invalid()`${call("mask")}expected a Uint8Array or Float32Array of ${counted(length, "entry")} (the codes of level ${depth + 1} and the end of the sequence), received ${show(out)}${ArrayBuffer.isView(out) ? ` of ${out.length}` : ""}`;
     }
     const allowed = form === "Uint8Array" ? 1 : 0;
     out.fill(form === "Uint8Array" ? 0 : Number.NEGATIVE_INFINITY);
@@ -288,7 +285,7 @@ export class SemanticIdIndex {
    * @throws InvalidInputError for codes that no ID could have, or when the index is empty.
    */
   nearestValid(codes: ArrayLike<number>): number[] {
-    if (this.size === 0) throw new InvalidInputError("nearestValid: the index is empty");
+    if (this.size === 0) throw invalid("EMPTY")`${call("nearestValid")}the index is empty`;
     checkCodes(codes, this.codebookSizes);
     return nearestId(this.#tree(), codes, this.#books(), this.#rawSizes);
   }
@@ -338,7 +335,9 @@ export class SemanticIdIndex {
     const rows = list.map((itemId, i) => {
       const row = this.#row(itemId);
       if (row >= 0) return row;
-      throw new InvalidInputError(`remove: itemIds, row ${i}: item ${show(itemId)} is not in the index`);
+      throw invalid(
+        "UNKNOWN_ITEM",
+      )`${call("remove")}${{ argument: "itemIds" }}, ${{ row: i }}: item ${show(itemId)} is not in the index`;
     });
     if (rows.length === 0) return;
     const before = this.#idsOf(rows);
@@ -365,7 +364,7 @@ export class SemanticIdIndex {
     const where = "SemanticIdIndex.load";
     checkOptionNames(options, where, ["model"]);
     if (!ArrayBuffer.isView(bytes) && Object.prototype.toString.call(bytes) !== "[object ArrayBuffer]") {
-      throw new InvalidInputError(`${where}: expected the bytes of an index file, received ${show(bytes)}`);
+      throw invalid()`${call(where)}expected the bytes of an index file, received ${show(bytes)}`;
     }
     const view = viewBytes(bytes, where);
     return SemanticIdIndex.#from(readIndexFile(view), options.model, where);
@@ -384,7 +383,7 @@ export class SemanticIdIndex {
     try {
       if (typeof json === "string") value = JSON.parse(json);
     } catch (cause) {
-      throw new ModelFormatError("this is no index: the text is not JSON", { cause });
+      throw new ModelFormatError("this is no index: the text is not JSON", { code: "NOT_JSON", cause });
     }
     return SemanticIdIndex.#from(fromIndexJson(value), options.model, where);
   }
@@ -446,9 +445,9 @@ export class SemanticIdIndex {
         return;
       }
       if (isLive && !replace) {
-        throw new InvalidInputError(
-          `${where}: item ${show(itemId)} has the raw ID [${this.getRaw(itemId)}] already, and row ${i} gives it [${batch.ids.at(i)}]: a published ID does not move unless you call replace`,
-        );
+        throw invalid(
+          "ITEM_MOVED",
+        )`${call(where)}item ${show(itemId)} has the raw ID [${String(this.getRaw(itemId))}] already, and ${{ row: i }} gives it [${batch.ids.at(i).join()}]: a published ID does not move${{ hint: "call replace to give it another" }}`;
       }
       (isLive ? moved : added).push(fresh.length);
       fresh.push(i);
@@ -590,9 +589,7 @@ export class SemanticIdIndex {
     const state = this.#lookUp(prefix);
     if (state >= 0) return state;
     if (typeof prefix === "number") {
-      throw new InvalidInputError(
-        `${show(prefix)} is no state of this index as it is now; states come from root, state and step, and hold until the index changes`,
-      );
+      throw invalid()`${show(prefix)} is no state of this index as it is now; states come from root, state and step, and hold until the index changes`;
     }
     checkCodes(prefix, this.codebookSizes);
     return -1;
@@ -613,9 +610,9 @@ export class SemanticIdIndex {
 
   #requireWhole(where: string): void {
     if (this.compact) {
-      throw new InvalidInputError(
-        `${where}: this index was saved with compact: true and only looks up; change the whole one, and save it anew`,
-      );
+      throw invalid(
+        "INDEX_COMPACT",
+      )`${call(where)}this index was saved with compact: true and only looks up${{ hint: "change the whole one, and save it anew", after: "; " }}`;
     }
   }
 
@@ -656,19 +653,19 @@ function checkBatch(
   const list = checkItemIds(itemIds, where);
   const given = Array.isArray(ids) ? undefined : (ids as SemanticIds | undefined);
   if (!Array.isArray(codebookSizes) || (!given && !Array.isArray(ids))) {
-    throw new InvalidInputError(`${where}: ids must be SemanticIds, as encode gives them, received ${show(ids)}`);
+    throw invalid()`${call(where)}${{ argument: "ids" }} must be SemanticIds, as encode gives them, received ${show(ids)}`;
   }
   if (given && String(given.codebookSizes) !== String(codebookSizes)) {
-    throw new InvalidInputError(
-      `${where}: the IDs have the codebook sizes [${given.codebookSizes?.join(", ")}], the index has [${codebookSizes.join(", ")}]`,
-    );
+    throw invalid(
+      "OTHER_CODEBOOKS",
+    )`${call(where)}the IDs have the codebook sizes [${given.codebookSizes?.join(", ")}], the index has [${codebookSizes.join(", ")}]`;
   }
   const { fingerprint } = given ?? {};
   const checked = SemanticIds.from(ids, { codebookSizes, ...(fingerprint === undefined ? {} : { fingerprint }) });
   if (checked.length !== list.length) {
-    throw new InvalidInputError(
-      `${where}: ${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}: give one of each for every item`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${call(where)}${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}${{ hint: "give one of each for every item" }}`;
   }
   return { itemIds: list, ids: checked };
 }
@@ -690,9 +687,9 @@ function publish(
     return { codes, levels: held.levels, order: fresh.order };
   }
   if (!model || !items) {
-    throw new InvalidInputError(
-      `${where}: "reassign" needs ${model ? "items, the vectors of the rows" : "model and items"}, to find the nearest free IDs`,
-    );
+    throw invalid(
+      "MODEL_NEEDED",
+    )`${call(where)}"reassign" needs ${model ? "items, the vectors of the rows" : "model and items"}, to find the nearest free IDs`;
   }
   const codes = reassign(
     fresh,
@@ -737,39 +734,41 @@ function withRoom(array: CodeArray, length: number): CodeArray {
 function checkCodes(codes: ArrayLike<number>, sizes: readonly number[]): void {
   requireList(codes, "codes", "an array of codes");
   if (codes.length > sizes.length) {
-    throw new InvalidInputError(`${thereAre(codes.length, "code")}, but an ID has ${sizes.length}`);
+    throw invalid("COUNTS_DIFFER")`${thereAre(codes.length, "code")}, but an ID has ${sizes.length}`;
   }
   for (let level = 0; level < codes.length; level++) {
     const code = codes[level]!;
     if (!Number.isInteger(code) || code < 0 || code >= sizes[level]!) {
-      throw new InvalidInputError(
-        `level ${level}: code ${show(code)} is not a whole number from 0 to ${sizes[level]! - 1}`,
-      );
+      throw invalid(
+        "CODE_OUT_OF_RANGE",
+      )`${{ level }}: code ${show(code)} is not a whole number from 0 to ${sizes[level]! - 1}`;
     }
   }
 }
 
 function requireModel(model: IdModel | undefined, where: string): IdModel {
   if (model) return model;
-  throw new InvalidInputError(`${where}: items serve only beside their model: build or load the index with { model }`);
+  throw invalid(
+    "MODEL_NEEDED",
+  )`${call(where)}items serve only beside their model${{ hint: "build or load the index with { model }" }}`;
 }
 
 function checkModel(model: IdModel, fingerprint: string | undefined, sizes: readonly number[], where: string): void {
   if (typeof model.getSemanticIds !== "function" || typeof model.fingerprint !== "string") {
-    throw new InvalidInputError(`${where}: model must be an RQVAE (not a worker's), received ${show(model)}`);
+    throw invalid()`${call(where)}${{ argument: "model" }} must be an RQVAE (not a worker's), received ${show(model)}`;
   }
   requireSame(model.fingerprint, fingerprint, `${where}: the given model is`);
   if (String(model.config.codebookSizes) !== String(sizes)) {
-    throw new InvalidInputError(
-      `${where}: the model has the codebook sizes [${model.config.codebookSizes.join(", ")}], the IDs have [${sizes.join(", ")}]`,
-    );
+    throw invalid(
+      "OTHER_CODEBOOKS",
+    )`${call(where)}the model has the codebook sizes [${model.config.codebookSizes.join(", ")}], the IDs have [${sizes.join(", ")}]`;
   }
 }
 
 /** Fingerprints, where both are known. */
 function requireSame(given: string | undefined, own: string | undefined, what: string): void {
   if (given === undefined || own === undefined || given === own) return;
-  throw new InvalidInputError(
-    `${what} ${given}, but the IDs of the index are of model ${own}: codes of different models mean different things`,
-  );
+  throw invalid(
+    "OTHER_MODEL",
+  )`${what} ${given}, but the IDs of the index are of model ${own}: codes of different models mean different things`;
 }

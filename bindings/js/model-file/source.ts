@@ -1,11 +1,12 @@
 /** Reading a model's bytes from wherever they are. */
 
 import { viewBytes } from "../base/attached.ts";
-import { InvalidInputError, ModelFormatError } from "../base/errors.ts";
+import { invalid, ModelFormatError } from "../base/errors.ts";
 import { show, UNWRAP } from "../base/option-reader.ts";
 import { reasonOf } from "../base/reason.ts";
 import { TextDecoder } from "../base/text-codecs.ts";
 import { blobBytes, isBlob, isResponse, requireReadable } from "../base/web-objects.ts";
+import { call } from "../base/wording.ts";
 import { localFile } from "../runtime/location.ts";
 import { platform } from "../runtime/platform.ts";
 import type { HubConfig, ModelSource } from "../types.ts";
@@ -28,11 +29,9 @@ export async function readSource(source: ModelSource): Promise<ModelBytes> {
   if (isAnswer) return responseBytes(source);
   if (isBlob(source)) return { bytes: await modelInBlob(source) };
   if (typeof source === "string" || kind === "URL") return locationBytes(source as string | URL);
-  throw new InvalidInputError(
-    `RQVAE.load: expected bytes, a URL, a path, a Blob or a Response, received ${
-      typeof (source as { then?: unknown } | null)?.then === "function" ? "a promise: await it first" : show(source)
-    }`,
-  );
+  throw invalid()`${call("RQVAE.load")}expected bytes, a URL, a path, a Blob or a Response, received ${
+    typeof (source as { then?: unknown } | null)?.then === "function" ? "a promise: await it first" : show(source)
+  }`;
 }
 
 async function locationBytes(location: string | URL): Promise<ModelBytes> {
@@ -44,16 +43,20 @@ async function locationBytes(location: string | URL): Promise<ModelBytes> {
       return await readModel(file, readLocalFile);
     } catch (cause) {
       if (cause instanceof ModelFormatError) throw cause;
-      throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${reasonOf(cause)}`, {
+      throw invalid(
+        "FILE_UNREADABLE",
         cause,
-      });
+      )`${call("RQVAE.load")}could not read the file ${{ file: href, form: "statement" }}: ${reasonOf(cause)}`;
     }
   }
   let response: Response;
   try {
     response = await fetch(location);
   } catch (cause) {
-    throw new InvalidInputError(`RQVAE.load: could not fetch ${href}: ${(cause as Error).message}`, { cause });
+    throw invalid(
+      "FILE_UNREADABLE",
+      cause,
+    )`${call("RQVAE.load")}could not fetch ${{ file: href, form: "statement" }}: ${(cause as Error).message}`;
   }
   const { bytes } = await responseBytes(response);
   // Of what was asked for, not of where a hub's answer was fetched from; only the response knows what a relative URL is relative to.
@@ -77,6 +80,7 @@ async function fetchConfig(url: string | URL): Promise<Uint8Array | undefined> {
   if (response && response.status >= 500) {
     throw new ModelFormatError(
       `${url}, which belongs to the state_dict, could not be fetched: HTTP ${response.status}. Try again, or give config yourself`,
+      { code: "FILE_UNREADABLE" },
     );
   }
   if (!response?.ok) return undefined;
@@ -132,19 +136,24 @@ async function modelInBlob(blob: Blob): Promise<Uint8Array> {
   try {
     return new Uint8Array(await blobBytes(blob));
   } catch (cause) {
-    throw new InvalidInputError(
-      `RQVAE.load: the Blob could not be read: ${(cause as Error).message}. If it is behind a Proxy, ${UNWRAP}`,
-      { cause },
-    );
+    throw invalid(
+      "PROXY",
+      cause,
+    )`${call("RQVAE.load")}the Blob could not be read: ${(cause as Error).message}. If it is behind a Proxy, ${UNWRAP}`;
   }
 }
 
 async function responseBytes(response: Response): Promise<ModelBytes> {
   if (!response.ok)
-    throw new ModelFormatError(`the model could not be fetched from ${response.url}: HTTP ${response.status}`);
+    throw new ModelFormatError(`the model could not be fetched from ${response.url}: HTTP ${response.status}`, {
+      code: "FILE_UNREADABLE",
+    });
   try {
     return { bytes: new Uint8Array(await response.arrayBuffer()) };
   } catch (cause) {
-    throw new InvalidInputError(`RQVAE.load: the response could not be read: ${(cause as Error).message}`, { cause });
+    throw invalid(
+      "FILE_UNREADABLE",
+      cause,
+    )`${call("RQVAE.load")}the response could not be read: ${(cause as Error).message}`;
   }
 }

@@ -2,8 +2,9 @@
 
 import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
 import { Disposal, type Ending } from "../base/ending.ts";
-import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "../base/errors.ts";
+import { BusyError, DisposedError, invalid, NotInitializedError } from "../base/errors.ts";
 import { checkOptionNames, OptionReader, show, validateJobOptions } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import type { SemanticIdsOutput } from "../ids/semantic-ids.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import { type ItemRows, openItems, requireInRange } from "../items/items.ts";
@@ -278,9 +279,9 @@ export class RQVAE {
   saveCheckpoint(): Uint8Array<ArrayBuffer> {
     this.#open();
     if (this.#training === undefined) {
-      throw new InvalidInputError(
-        "saveCheckpoint: there is no training to go on with: call it during train, or after it ended; save() gives the model",
-      );
+      throw invalid(
+        "NO_TRAINING",
+      )`${call("saveCheckpoint")}there is no training to go on with${{ hint: "call it during train, or after it ended; save() gives the model" }}`;
     }
     const { run, data, hashes } = this.#training;
     const checkpoint = { train: run.config, data: { ...data, every: hashes.save() } };
@@ -295,12 +296,14 @@ export class RQVAE {
   select(by: "loss" | "collision"): TrainHistory {
     const model = this.#open();
     if (by !== "loss" && by !== "collision") {
-      throw new InvalidInputError(`select: expected "loss" or "collision", received ${show(by)}`);
+      throw invalid()`${call("select")}expected "loss" or "collision", received ${show(by)}`;
     }
     this.#requireIdle("select");
     const best = this.#history?.best[by];
     if (this.#training === undefined || this.#history === undefined || best === undefined) {
-      throw new InvalidInputError("select: there is no finished training to choose an epoch of: call train first");
+      throw invalid(
+        "NO_TRAINING",
+      )`${call("select")}there is no finished training to choose an epoch of${{ hint: "call train first" }}`;
     }
     const { run } = this.#training;
     run.takeBest(model, by);
@@ -488,7 +491,7 @@ export class RQVAE {
     checkOptionNames(options, "codebooks", ["space"]);
     const space = options.space ?? "latent";
     if (space !== "latent" && space !== "input") {
-      throw new InvalidInputError(`codebooks: space must be "latent" or "input", received ${show(space)}`);
+      throw invalid()`${call("codebooks")}${{ argument: "space" }} must be "latent" or "input", received ${show(space)}`;
     }
     if (space === "input") this.#requireFull('codebooks({ space: "input" })');
     const width = space === "input" ? this.config.inputDim : this.config.latentDim;
@@ -527,11 +530,11 @@ export class RQVAE {
     const model = this.#ready();
     this.#requireFull("trainStep");
     if (!(optimizer instanceof Optimizer)) {
-      throw new InvalidInputError(`trainStep: optimizer must come from createOptimizer, received ${show(optimizer)}`);
+      throw invalid()`${call("trainStep")}optimizer must come from createOptimizer, received ${show(optimizer)}`;
     }
     const own = originalOf(optimizer);
     if (originalOf(own.model) !== this)
-      throw new InvalidInputError("trainStep: the optimizer belongs to another model");
+      throw invalid("OTHER_MODEL")`${call("trainStep")}the optimizer belongs to another model`;
     const { handle } = own;
     if (handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
     this.#requireIdle("trainStep");
@@ -548,7 +551,7 @@ export class RQVAE {
     checkOptionNames(options, "save", ["part"]);
     const part = options.part ?? this.part;
     if (part !== "full" && part !== "encoder") {
-      throw new InvalidInputError(`save: part must be "full" or "encoder", received ${show(part)}`);
+      throw invalid()`${call("save")}${{ argument: "part" }} must be "full" or "encoder", received ${show(part)}`;
     }
     if (part === "full") this.#requireFull('save({ part: "full" })');
     // While they move, nothing is known of the weights.
@@ -643,9 +646,9 @@ export class RQVAE {
 
   #requireFull(what: string): void {
     if (this.part !== "full") {
-      throw new InvalidInputError(
-        `${what}: this model was loaded from its encoder part, or from a program whose decoder has no place here`,
-      );
+      throw invalid(
+        "NO_DECODER",
+      )`${call(what)}this model was loaded from its encoder part, or from a program whose decoder has no place here`;
     }
   }
 
@@ -727,14 +730,14 @@ export class RQVAE {
     const { codebookSizes } = this.config;
     if (!(ids instanceof SemanticIds)) return SemanticIds.from(ids, { codebookSizes }).codes;
     if (ids.fingerprint !== undefined && ids.fingerprint !== this.fingerprint) {
-      throw new InvalidInputError(
-        `ids: these IDs were made by model ${ids.fingerprint}, this is model ${this.fingerprint}: codes of different models mean different things`,
-      );
+      throw invalid(
+        "OTHER_MODEL",
+      )`${{ argument: "ids" }}: these IDs were made by model ${ids.fingerprint}, this is model ${this.fingerprint}: codes of different models mean different things`;
     }
     if (ids.levels !== codebookSizes.length || ids.codebookSizes.some((size, level) => size !== codebookSizes[level])) {
-      throw new InvalidInputError(
-        `ids: codebook sizes are [${ids.codebookSizes.join(", ")}], the model's are [${codebookSizes.join(", ")}]`,
-      );
+      throw invalid(
+        "OTHER_CODEBOOKS",
+      )`${{ argument: "ids" }}: codebook sizes are [${ids.codebookSizes.join(", ")}], the model's are [${codebookSizes.join(", ")}]`;
     }
     return SemanticIds.from(ids, { codebookSizes }).codes;
   }

@@ -1,6 +1,6 @@
 /** Options of a model that exclude each other. The core refuses them too, in fewer words. */
 
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { call, option, valued, worded } from "../base/wording.ts";
 import type { ModelConfig } from "../types.ts";
 
@@ -21,25 +21,25 @@ export function checkCombinations(config: ModelConfig, where: string): void {
   if (config.compat === "hopwise") {
     for (const [name, value] of Object.entries(HOPWISE) as [keyof typeof HOPWISE, string | boolean][]) {
       if (config[name] !== value) {
-        throw new InvalidInputError(
-          worded`${call(where)}${valued("compat", "hopwise")} needs ${valued(name, value)}, received ${JSON.stringify(config[name])}: leave it out`,
-        );
+        throw invalid(
+          "OPTIONS_CONFLICT",
+        )`${call(where)}${valued("compat", "hopwise")} needs ${valued(name, value)}, received ${JSON.stringify(config[name])}${{ hint: "leave it out" }}`;
       }
     }
   }
   if (codebookUpdate === "ema" && config.codebookGradient !== "quantization") {
-    throw new InvalidInputError(
-      worded`${call(where)}${valued("codebookUpdate", "ema")} moves the codebooks without gradients and cannot take ${valued("codebookGradient", "joint")}: leave one of them out`,
-    );
+    throw invalid(
+      "OPTIONS_CONFLICT",
+    )`${call(where)}${valued("codebookUpdate", "ema")} moves the codebooks without gradients and cannot take ${valued("codebookGradient", "joint")}${{ hint: "leave one of them out" }}`;
   }
   if (codebookUpdate === "ema" && config.codebookSimVq) {
-    throw new InvalidInputError(
-      worded`${call(where)}${valued("codebookUpdate", "ema")} and ${option("codebookSimVq")} exclude each other: averages move the codes, SimVQ only their projection`,
-    );
+    throw invalid(
+      "OPTIONS_CONFLICT",
+    )`${call(where)}${valued("codebookUpdate", "ema")} and ${option("codebookSimVq")} exclude each other: averages move the codes, SimVQ only their projection`;
   }
   if (linearSkip === "identity" && latentDim !== inputDim) {
-    throw new InvalidInputError(
-      worded`${call(where)}${valued("linearSkip", "identity")} needs ${option("latentDim")} to be ${{ api: "inputDim", cli: "the items' dimension" }} (${inputDim}), received ${latentDim}: use ${{ api: '"pca"', cli: "--set linearSkip=pca" }} for a narrower latent space`,
-    );
+    throw invalid(
+      "OPTIONS_CONFLICT",
+    )`${call(where)}${valued("linearSkip", "identity")} needs ${option("latentDim")} to be ${{ api: "inputDim", cli: "the items' dimension" }} (${inputDim}), received ${latentDim}${{ hint: worded`use ${{ api: '"pca"', cli: "--set linearSkip=pca" }} for a narrower latent space` }}`;
   }
 }

@@ -1,8 +1,8 @@
 /** Model options in, a complete and checked configuration out. */
 
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { MAX_SIZE, OptionReader } from "../base/option-reader.ts";
-import { call, option, worded } from "../base/wording.ts";
+import { call, option } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import type { ModelConfig, ModelOptions } from "../types.ts";
 
@@ -88,9 +88,9 @@ function readCodebookSizes(read: OptionReader, where: string): number[] {
   const sizes = read.integers("codebookSize", [], 1, MAX_SIZE);
   const levels = read.integer("nQuantizationLayers", sizes.length, 1, MAX_LAYERS);
   if (levels !== sizes.length) {
-    throw new InvalidInputError(
-      worded`${call(where)}${option("codebookSize")} has ${counted(sizes.length, "entry")} but ${option("nQuantizationLayers")} is ${levels}: give one size for each level`,
-    );
+    throw invalid(
+      "OPTIONS_CONFLICT",
+    )`${call(where)}${option("codebookSize")} has ${counted(sizes.length, "entry")} but ${option("nQuantizationLayers")} is ${levels}${{ hint: "give one size for each level" }}`;
   }
   return sizes;
 }

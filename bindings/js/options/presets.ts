@@ -3,9 +3,9 @@
  * this library's default, which `suggestConfig` gives.
  */
 
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { checkOptionNames, show } from "../base/option-reader.ts";
-import { call, option, worded } from "../base/wording.ts";
+import { call, option } from "../base/wording.ts";
 import type { ModelOptions, TrainOptions } from "../types.ts";
 
 /** Options that make a model and train it. */
@@ -27,9 +27,9 @@ function check(name: PresetName, shape: RecipeShape): ModelOptions {
   checkOptionNames(shape, `presets.${name}`, ["inputDim", "seed"]);
   const { inputDim, seed } = shape;
   if (!Number.isInteger(inputDim) || inputDim < 1) {
-    throw new InvalidInputError(
-      worded`${call(`presets.${name}`)}${option("inputDim")} must be a whole number of at least 1, received ${show(inputDim)}`,
-    );
+    throw invalid(
+      "OPTION_OUT_OF_RANGE",
+    )`${call(`presets.${name}`)}${option("inputDim")} must be a whole number of at least 1, received ${show(inputDim)}`;
   }
   return { inputDim, ...(seed === undefined ? {} : { seed }) };
 }

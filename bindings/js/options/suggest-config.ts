@@ -1,6 +1,6 @@
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { checkOptionNames, MAX_SIZE, OptionReader, show } from "../base/option-reader.ts";
-import { call, option, worded } from "../base/wording.ts";
+import { call, option } from "../base/wording.ts";
 import type { Recipe } from "./presets.ts";
 
 /** What `suggestConfig` goes by. */
@@ -45,9 +45,9 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
     ["inputDim", inputDim],
   ] as const) {
     if (!Number.isInteger(value) || value < 1) {
-      throw new InvalidInputError(
-        worded`${call("suggestConfig")}${option(name)} must be a whole number of at least 1, received ${show(value)}`,
-      );
+      throw invalid(
+        "OPTION_OUT_OF_RANGE",
+      )`${call("suggestConfig")}${option(name)} must be a whole number of at least 1, received ${show(value)}`;
     }
   }
   const read = new OptionReader(shape, "suggestConfig");

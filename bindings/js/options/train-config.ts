@@ -1,7 +1,7 @@
 /** Options of training and of optimisers in, complete and checked configurations out. */
 
 import { requireAttached } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 
 export { useHints } from "./hints.ts";
 export { checkCombinations } from "./model-combinations.ts";
@@ -71,9 +71,9 @@ export function resolveTrainConfig(options: TrainOptions, model: ModelConfig, wh
   checkCheckpointOptions(read);
   read.refuseUnknown();
   if (config.patience > 0 && config.select === "last") {
-    throw new InvalidInputError(
-      worded`${call(where)}${option("patience")} stops when nothing better comes, but ${valued("select", "last")} has no measure of better: set ${option("validationShare")}, or ${valued("select", "loss")} or ${{ api: '"collision"', cli: "--select collision" }}`,
-    );
+    throw invalid(
+      "OPTIONS_CONFLICT",
+    )`${call(where)}${option("patience")} stops when nothing better comes, but ${valued("select", "last")} has no measure of better${{ hint: worded`set ${option("validationShare")}, or ${valued("select", "loss")} or ${{ api: '"collision"', cli: "--select collision" }}` }}`;
   }
   return config;
 }
@@ -84,14 +84,14 @@ function readRestart(read: OptionReader, model: ModelConfig, where: string): boo
     read.fail("deadCodeRestart", 'true, false or "withSinkhorn"');
   }
   if (value && model.codebookSimVq) {
-    throw new InvalidInputError(
-      worded`${call(where)}${option("deadCodeRestart")} cannot set a code of a SimVQ codebook, which only its projection moves: leave one of them out`,
-    );
+    throw invalid(
+      "OPTIONS_CONFLICT",
+    )`${call(where)}${option("deadCodeRestart")} cannot set a code of a SimVQ codebook, which only its projection moves${{ hint: "leave one of them out" }}`;
   }
   if (value === true && model.sinkhornEpsilon.some((epsilon) => epsilon > 0)) {
-    throw new InvalidInputError(
-      worded`${call(where)}${option("deadCodeRestart")} and ${option("sinkhornEpsilon")} both fill unused codes and work against each other: leave one of them out, or write ${option("deadCodeRestart", "withSinkhorn")} if you mean it`,
-    );
+    throw invalid(
+      "OPTIONS_CONFLICT",
+    )`${call(where)}${option("deadCodeRestart")} and ${option("sinkhornEpsilon")} both fill unused codes and work against each other${{ hint: worded`leave one of them out, or write ${option("deadCodeRestart", "withSinkhorn")} if you mean it` }}`;
   }
   return value !== false;
 }
@@ -112,9 +112,9 @@ export function checkCheckpointOptions(read: OptionReader): void {
     const { everyMs, write } = (checkpoint ?? {}) as { everyMs?: unknown; write?: unknown };
     if (typeof write !== "function") read.fail("checkpoint", "{ write(bytes), everyMs? } with a function write");
     if (everyMs !== undefined && !(typeof everyMs === "number" && everyMs >= 0)) {
-      throw new InvalidInputError(
-        worded`${call("train")}${option("checkpoint")}.everyMs must be a number of at least 0, received ${show(everyMs)}`,
-      );
+      throw invalid(
+        "OPTION_OUT_OF_RANGE",
+      )`${call("train")}${option("checkpoint")}.everyMs must be a number of at least 0, received ${show(everyMs)}`;
     }
   }
   const resume = read.get("resume");

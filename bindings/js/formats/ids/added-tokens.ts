@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
 import type { AddedToken, Vocabulary } from "../../tokens/vocabulary.ts";
 import { asText } from "../io/bytes.ts";
@@ -12,7 +12,7 @@ export function writeAddedTokens(vocabulary: Vocabulary, form: "map" | "list" = 
   requireThat(typeof vocabulary?.addedTokens === "function", "vocabulary", "a Vocabulary", vocabulary);
   const tokens = vocabulary.addedTokens();
   if (form === "list") return `[\n${tokens.map((token) => `  ${JSON.stringify(token)}`).join(",\n")}\n]\n`;
-  if (form !== "map") throw new InvalidInputError(`form must be "map" or "list", got ${describeValue(form)}`);
+  if (form !== "map") throw invalid()`${{ argument: "form" }} must be "map" or "list", got ${describeValue(form)}`;
   return `{\n${tokens.map(({ content, id }) => `  ${JSON.stringify(content)}: ${id}`).join(",\n")}\n}\n`;
 }
 
@@ -22,10 +22,10 @@ export function readAddedTokens(text: string): Map<string, number> {
   try {
     value = JSON.parse(asText(text));
   } catch (error) {
-    throw new InvalidInputError(`the text is not JSON: ${(error as Error).message}`);
+    throw invalid("NOT_JSON")`the text is not JSON: ${(error as Error).message}`;
   }
   if (typeof value !== "object" || value === null) {
-    throw new InvalidInputError(`expected { token: id } or a list of AddedToken objects, got ${describeValue(value)}`);
+    throw invalid("FILE_CONTENT")`expected { token: id } or a list of AddedToken objects, got ${describeValue(value)}`;
   }
   const entries = Array.isArray(value)
     ? value.map((token: Partial<AddedToken> | null) => [token?.content, token?.id] as const)
@@ -34,12 +34,12 @@ export function readAddedTokens(text: string): Map<string, number> {
   const ids = new Set<number>();
   for (const [i, [token, id]] of entries.entries()) {
     if (typeof token !== "string" || !Number.isInteger(id) || (id as number) < 0) {
-      throw new InvalidInputError(
-        `entry ${i} must have a token and its integer, got ${describeValue(token)}: ${describeValue(id)}`,
-      );
+      throw invalid(
+        "FILE_CONTENT",
+      )`entry ${i} must have a token and its integer, got ${describeValue(token)}: ${describeValue(id)}`;
     }
     if (tokens.has(token) || ids.has(id as number)) {
-      throw new InvalidInputError(`entry ${i}: ${describeValue(token)} or its integer ${id} was there before`);
+      throw invalid("ITEM_TWICE")`entry ${i}: ${describeValue(token)} or its integer ${String(id)} was there before`;
     }
     tokens.set(token, id as number);
     ids.add(id as number);

@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import type { SemanticIds } from "../../ids/semantic-ids.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import type { ItemLabels } from "../../types.ts";
@@ -64,9 +64,11 @@ export function readIds(file: Uint8Array | ArrayBuffer, fileName = "", options: 
     case "trie":
       return { format, ...readIdTrie(decodeWholeText(bytes), options) };
     case "parquet":
-      throw new InvalidInputError(`${fileName === "" ? "the file" : fileName} is Parquet: read it with readIdsAsync`);
+      throw invalid(
+        "FILE_FOREIGN",
+      )`${{ file: fileName === "" ? "the file" : fileName, form: "statement" }} is Parquet${{ hint: "read it with readIdsAsync" }}`;
     default:
-      throw new InvalidInputError(`format must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`);
+      throw invalid()`${{ argument: "format" }} must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`;
   }
 }
 
@@ -76,7 +78,9 @@ function recognise(bytes: Uint8Array, name: string, { template, separator = "\t"
   const { kind, advice, foreign, format } = sniff(bytes);
   if (format === "npy" || format === "parquet") return format;
   if (foreign) {
-    throw new InvalidInputError(`${name} is ${kind}, but IDs are read from ${ID_FORMATS.join(", ")}. ${advice}`);
+    throw invalid(
+      "FILE_FOREIGN",
+    )`${{ file: name, form: "statement" }} is ${kind}, but IDs are read from ${ID_FORMATS.join(", ")}. ${advice}`;
   }
   const [beginning = ""] = decodeText(bytes);
   const head = beginning.replace(/^\uFEFF/, "").trimStart();
@@ -85,9 +89,9 @@ function recognise(bytes: Uint8Array, name: string, { template, separator = "\t"
   if (/^items,semantic_ids\b/.test(header)) return "semanticids";
   if (/^item,(title,)?code_1,/.test(header)) return "csv";
   if (header.split(separator).some((column) => column.replace(/^"/, "").startsWith("semantic_id:"))) return "recbole";
-  throw new InvalidInputError(
-    `${name} begins with ${describeValue(header)}, which is none of the formats of IDs (${ID_FORMATS.join(", ")})`,
-  );
+  throw invalid(
+    "FILE_FOREIGN",
+  )`${{ file: name, form: "statement" }} begins with ${describeValue(header)}, which is none of the formats of IDs (${ID_FORMATS.join(", ")})`;
 }
 
 /** A tree has objects or lists of items under its codes, LC-Rec lists of tokens under its items; a line of jsonl has both by name. */
@@ -140,6 +144,6 @@ export function* idChunks(
     case "parquet":
       return yield* idsParquetChunks(table, extras.labels);
     default:
-      throw new InvalidInputError(`format must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`);
+      throw invalid()`${{ argument: "format" }} must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`;
   }
 }

@@ -1,6 +1,7 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
+import { type Wording, worded } from "../../base/wording.ts";
 import { counted } from "../../base/words.ts";
 import type { SemanticIds } from "../../ids/semantic-ids.ts";
 import { requireIds } from "../../ids/semantic-ids.ts";
@@ -68,9 +69,9 @@ export function readIdsCsv(text: string, options: IdsCsvOptions): SemanticIds {
   requireSizes(options);
   return readTable(text, options, (item, row, where) => {
     if (item === String(row)) return;
-    throw new InvalidInputError(
-      `${where}: item is ${describeValue(item)}, but items are numbered 0, 1, 2, ... in order; readIdTableCsv reads other item IDs`,
-    );
+    throw invalid(
+      "FILE_CONTENT",
+    )`${where}: item is ${describeValue(item)}, but items are numbered 0, 1, 2, ... in order; readIdTableCsv reads other item IDs`;
   }).ids;
 }
 
@@ -95,7 +96,7 @@ function requireSizes({ codebookSizes }: IdTableOptions): void {
 function readTable(
   text: string | Iterable<string>,
   options: IdTableOptions,
-  checkItem: (item: string, row: number, where: string) => void,
+  checkItem: (item: string, row: number, where: Wording) => void,
 ): IdTable & { titles?: string[] } {
   requireOptions(options);
   const records = parseCsv(text);
@@ -105,25 +106,25 @@ function readTable(
   const levels = options.codebookSizes?.length ?? Math.max(1, found.length - (hasTitle ? 3 : 2));
   const expected = header(levels, hasTitle);
   if (found.join() !== expected.join()) {
-    throw new InvalidInputError(
-      `the header must be ${expected.join()} for ${counted(levels, "level")}, got ${describeValue(found.join())}`,
-    );
+    throw invalid(
+      "FILE_CONTENT",
+    )`the header must be ${expected.join()} for ${counted(levels, "level")}, got ${describeValue(found.join())}`;
   }
   const table = new IdTableBuilder();
   const titles: string[] = [];
   const tokens: string[] = [];
   for (const { cells, line } of records) {
-    const where = `row ${tokens.length} (line ${line})`;
+    const where = worded`${{ row: tokens.length }} (line ${line})`;
     if (cells.length !== expected.length) {
-      throw new InvalidInputError(
-        `${where} has ${counted(cells.length, "column")}, but the header has ${expected.length}`,
-      );
+      throw invalid(
+        "ROW_LENGTH",
+      )`${where} has ${counted(cells.length, "column")}, but the header has ${expected.length}`;
     }
     const item = readTextCell(cells[0]!);
     checkItem(item, tokens.length, where);
     const codes = cells.slice(-levels - 1, -1).map((cell, level) => {
       if (/^\d+$/.test(cell)) return Number(cell);
-      throw new InvalidInputError(`${where}: code_${level + 1} is ${describeValue(cell)}, not a whole number`);
+      throw invalid("FILE_CONTENT")`${where}: code_${level + 1} is ${describeValue(cell)}, not a whole number`;
     });
     table.add(item, codes, where);
     if (hasTitle) titles.push(readTextCell(cells[1]!));
@@ -132,7 +133,9 @@ function readTable(
   const { ids, itemIds } = table.finish(options);
   tokens.forEach((token, row) => {
     if (token !== ids.toTokens(row)) {
-      throw new InvalidInputError(`row ${row}: id is ${describeValue(token)}, but the codes say ${ids.toTokens(row)}`);
+      throw invalid(
+        "CODE_OUT_OF_RANGE",
+      )`${{ row }}: id is ${describeValue(token)}, but the codes say ${ids.toTokens(row)}`;
     }
   });
   return { ids, itemIds, ...(hasTitle && { titles }) };

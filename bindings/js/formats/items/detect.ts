@@ -1,4 +1,4 @@
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import type { TableColumns } from "../../items/columns.ts";
 import type { ItemLabels, ItemMatrix } from "../../types.ts";
 import { readNpy } from "../arrays/npy.ts";
@@ -33,9 +33,9 @@ export function readItems(file: Uint8Array | ArrayBuffer, fileName = ""): ReadIt
   if (seen.foreign) {
     const name = fileName === "" ? "the file" : fileName;
     const advice = seen.format ? `Use readItemsAsync, which reads more formats. Or: ${seen.advice}` : seen.advice;
-    throw new InvalidInputError(
-      `${name} is ${seen.kind}, which cannot be read here; readable are npy, csv, tsv, json and jsonl. ${advice}`,
-    );
+    throw invalid(
+      "FILE_FOREIGN",
+    )`${{ file: name, form: "statement" }} is ${seen.kind}, which cannot be read here; readable are npy, csv, tsv, json and jsonl. ${advice}`;
   }
   const table = textFormat(seen, fileName) === "json" ? new JsonTable({}, true) : new CsvTable({}, true);
   const utf8 = new Utf8Pieces();

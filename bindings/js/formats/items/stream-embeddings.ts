@@ -1,7 +1,8 @@
 /** Files of embeddings from beginning to end, a batch of rows at a time. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
+import { option } from "../../base/wording.ts";
 import type { TableColumns } from "../../items/columns.ts";
 import { labelsOf, withoutRows } from "../../items/labels.ts";
 import type { ItemLabels } from "../../types.ts";
@@ -52,7 +53,7 @@ export async function* streamEmbeddings(
   requireOptions(options);
   const { batchRows = 4096 } = options;
   if (!(Number.isSafeInteger(batchRows) && batchRows > 0)) {
-    throw new InvalidInputError(`batchRows must be a whole number of at least 1, got ${describeValue(batchRows)}`);
+    throw invalid()`${option("batchRows")} must be a whole number of at least 1, got ${describeValue(batchRows)}`;
   }
   let name = options.fileName ?? "";
   requireFileName(name);
