@@ -182,7 +182,7 @@ for (const collisions of /** @type {const} */ (["share", "suffix"])) await measu
 await measureResolution();
 
 const show = (/** @type {number | null} */ value) => (value === null ? "-" : String(Number(value.toPrecision(3))));
-console.log(`${N} items, ${SIZES.join(" x ")} codes, ${100 * COLLIDING} % of the items share their raw ID`);
+console.log(`${N} items, ${SIZES.join(" x ")} codes, ${100 * COLLIDING}% of the items share their raw ID`);
 console.log(alignColumns(figures.map(({ name, value, unit }) => [`  ${name}`, show(value), unit])));
 const judged = figures.filter(({ target }) => target !== null);
 console.log(describeTargets(judged));

@@ -288,7 +288,7 @@ describe("drift", () => {
   const first = Array.from({ length: 4000 }, (_, i) => i);
   const later = Array.from({ length: 1000 }, (_, i) => 4000 + i);
 
-  it("is the share of new items that leave more over than 99 % of the catalogue did, by brute force", async () => {
+  it("is the share of new items that leave more over than 99% of the catalogue did, by brute force", async () => {
     const leftOvers = (of: { data: Float32Array; rows: number; dim: number }) => {
       const { residuals, embeddings } = model.getSemanticIds(of);
       return Array.from({ length: of.rows }, (_, i) =>
@@ -311,7 +311,7 @@ describe("drift", () => {
     const names = Array.from({ length: 100 }, (_, i) => `new${i}`);
     const update = index.add(names, model.encode(strange), { items: strange });
     expect(update.drift!.share).toBeGreaterThan(0.5);
-    expect(update.drift!.warning).toMatch(/^\d+ of 100 new items \(\d+\.\d %\) lie farther .* train a new model/);
+    expect(update.drift!.warning).toMatch(/^\d+ of 100 new items \(\d+\.\d%\) lie farther .* train a new model/);
     expect(index.drift!.items).toBe(1100);
     expect(index.drift!.outside).toBe(outside + update.drift!.outside);
   });
