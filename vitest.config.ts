@@ -13,7 +13,8 @@ const builtModules = {
   enforce: "pre" as const,
   resolveId(source: string, importer: string | undefined) {
     // The examples have a package.json of their own.
-    if (source === "rqvae" && importer?.includes("/examples/")) return { id: resolve(import.meta.dirname, "dist/index.js"), external: true };
+    if (source === "rqvae" && importer?.includes("/examples/"))
+      return { id: resolve(import.meta.dirname, "dist/index.js"), external: true };
     if (!importer || !source.startsWith(".")) return null;
     const file = resolve(dirname(importer), source);
     if (!file.startsWith(SOURCES) || !file.endsWith(".ts")) return null;
@@ -30,8 +31,9 @@ export default defineConfig({
     environment: "node",
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Against a test that hangs, not for what a busy machine takes.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 15_000 } }, // a busy machine
   },
 });

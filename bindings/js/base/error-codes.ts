@@ -5,7 +5,7 @@
 export type ErrorCode =
   // Arguments and options
   /** An argument is not what it must be. */
-  | "INVALID_ARGUMENT"
+  | "INVALID_INPUT"
   /** An option has a value that it cannot have. `argument` is its name. */
   | "OPTION_OUT_OF_RANGE"
   /** There is no such option. `argument` is the name that was given; the message says what was meant, where that can be told. */
@@ -84,6 +84,8 @@ export type ErrorCode =
   // Files
   /** A path, URL, Blob or response could not be read: it is not there, the server refused, it was closed. */
   | "FILE_UNREADABLE"
+  /** A model, checkpoint or index file is not as it must be. */
+  | "MODEL_FORMAT"
   /** A file is damaged or cut short. Fetch or copy it again. */
   | "FILE_DAMAGED"
   /** A file of another kind than the call reads. */
@@ -119,7 +121,7 @@ export type ErrorCode =
   /** There was not enough memory. */
   | "OUT_OF_MEMORY"
   /** The WebAssembly could not be fetched, compiled or started. */
-  | "WASM_NOT_LOADED"
+  | "WASM_LOAD"
   /** The WebAssembly is of another release than the JavaScript. */
   | "WASM_OTHER_VERSION"
   /** `initialize` was asked for another WebAssembly or number of threads than are in use. Call it first. */
@@ -129,6 +131,6 @@ export type ErrorCode =
   /** The worker could not start. */
   | "WORKER_NOT_STARTED"
   /** The worker crashed or was terminated. */
-  | "WORKER_GONE"
+  | "WORKER"
   /** What should not happen. Please report it, with the message. */
-  | "INTERNAL";
+  | "RQVAE";

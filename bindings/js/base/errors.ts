@@ -31,19 +31,21 @@ export interface ErrorDetails extends ErrorOptions {
  * name is undefined.
  */
 export class RQVAEError extends Error {
-  /** The code of errors of the class that have no closer one. */
-  static readonly code: ErrorCode = "INTERNAL";
   override readonly name: RQVAEErrorName = "RQVAEError";
-  /** What went wrong, as a word that stays the same when the message changes. */
-  readonly code: ErrorCode;
   /** The message in parts, for those who call options by other names. */
   declare readonly wording: Wording;
 
   constructor(message: string | Wording = "", { code, ...options }: ErrorDetails = {}) {
     const wording = typeof message === "string" ? [message] : message;
     super(toText(wording), options);
-    this.code = code ?? new.target.code;
     Object.defineProperty(this, "wording", { value: wording }); // not enumerable: an error is printed as its message
+    if (code) Object.defineProperty(this, "code", { value: code, enumerable: true });
+  }
+
+  /** What went wrong, as a word that stays the same when the message changes. Where there is no closer one it is the class's. */
+  get code(): ErrorCode {
+    const words = this.name.replace("Error", "").replace(/([a-z])([A-Z])/g, "$1_$2");
+    return words.toUpperCase() as ErrorCode;
   }
 
   /** The option or argument that it is about, by the name that it has in the call. */
@@ -91,61 +93,51 @@ function find<K extends Keys<Part>>({ wording }: RQVAEError, key: K): ValueOf<Pa
 
 /** An argument is not what it must be: shape, range, type, NaN, unknown option. */
 export class InvalidInputError extends RQVAEError {
-  static override readonly code = "INVALID_ARGUMENT";
   override readonly name = "InvalidInputError";
 }
 
 /** Bytes that are not a model or index file of ours: truncated, damaged, foreign, or of a newer format. */
 export class ModelFormatError extends RQVAEError {
-  static override readonly code = "FILE_DAMAGED";
   override readonly name = "ModelFormatError";
 }
 
 /** The model has neither been trained, initialised nor loaded, so that its codes would mean nothing. */
 export class NotInitializedError extends RQVAEError {
-  static override readonly code = "NOT_INITIALIZED";
   override readonly name = "NotInitializedError";
 }
 
 /** A long call is running on this model already. */
 export class BusyError extends RQVAEError {
-  static override readonly code = "BUSY";
   override readonly name = "BusyError";
 }
 
 /** The WebAssembly memory (4 GB at most) could not hold what was asked for. */
 export class OutOfMemoryError extends RQVAEError {
-  static override readonly code = "OUT_OF_MEMORY";
   override readonly name = "OutOfMemoryError";
 }
 
 /** The model or optimizer was disposed. */
 export class DisposedError extends RQVAEError {
-  static override readonly code = "DISPOSED";
   override readonly name = "DisposedError";
 }
 
 /** Training reached a loss, weights or latent vectors that are not finite. The model keeps the best weights so far, or those that the training began with; after `trainStep`, those before the step. */
 export class DivergedError extends RQVAEError {
-  static override readonly code = "DIVERGED";
   override readonly name = "DivergedError";
 }
 
 /** No item of the index has an ID that begins with the given codes. */
 export class UnknownPrefixError extends RQVAEError {
-  static override readonly code = "UNKNOWN_PREFIX";
   override readonly name = "UnknownPrefixError";
 }
 
 /** The WebAssembly module could not be fetched or compiled. */
 export class WasmLoadError extends RQVAEError {
-  static override readonly code = "WASM_NOT_LOADED";
   override readonly name = "WasmLoadError";
 }
 
 /** The worker crashed, could not start, or was terminated while calls were pending. */
 export class WorkerError extends RQVAEError {
-  static override readonly code = "WORKER_GONE";
   override readonly name = "WorkerError";
 }
 

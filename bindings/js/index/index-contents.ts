@@ -127,6 +127,6 @@ function asDamaged<T>(read: () => T): T {
 export function damaged(what: string | Wording, cause?: unknown): ModelFormatError {
   return new ModelFormatError(
     worded`the index file is damaged: ${what}${{ hint: "Fetch or copy it again", after: ". " }}`,
-    because(cause),
+    { code: "FILE_DAMAGED", ...because(cause) },
   );
 }

@@ -49,6 +49,7 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
   if (bytes.length < 8) {
     throw new ModelFormatError(
       worded`${FILE} has ${counted(bytes.length, "byte")}; a safetensors file has at least 8: it is truncated or empty`,
+      { code: "FILE_DAMAGED" },
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -61,6 +62,7 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
   if (headerLength > BigInt(bytes.length - 8)) {
     throw new ModelFormatError(
       worded`${FILE} is truncated: its header should have ${counted(Number(headerLength), "byte")}, but only ${bytes.length - 8} follow`,
+      { code: "FILE_DAMAGED" },
     );
   }
   const dataStart = 8 + Number(headerLength);
@@ -87,6 +89,7 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
   if (checksum !== metadata.checksum) {
     throw new ModelFormatError(
       worded`${FILE} is damaged: its checksum is ${checksum}, but it was written with ${metadata.checksum}${{ hint: "Fetch or copy it again", after: ". " }}`,
+      { code: "FILE_DAMAGED" },
     );
   }
   return { tensors, metadata, ...(state ? { state } : {}) };
@@ -166,7 +169,7 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
 }
 
 const damaged = (what: string, cause?: unknown) =>
-  new ModelFormatError(worded`${FILE} is damaged: ${what}`, because(cause));
+  new ModelFormatError(worded`${FILE} is damaged: ${what}`, { code: "FILE_DAMAGED", ...because(cause) });
 
 const WIDTH: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
 
