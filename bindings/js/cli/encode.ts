@@ -1,4 +1,5 @@
-import { ID_FORMATS, writeIdShard } from "../formats/index.ts";
+import { ID_FORMATS } from "../formats/ids/id-formats.ts";
+import { writeIdShard } from "../formats/index.ts";
 import { inWhole } from "../items/items.ts";
 import { labelsOf } from "../items/labels.ts";
 import { RQVAE } from "../model/rqvae.ts";

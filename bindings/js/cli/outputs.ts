@@ -1,7 +1,7 @@
 /** What every command that makes a model shares: its files, the summary at the end, and the words for an early one. */
 
 import { extname } from "node:path";
-import { type IdExtras, type IdFormat, type IdTableSource, idChunks } from "../formats/index.ts";
+import { type IdFormat, type IdTableSource, writeIds as piecesOfIds, type WriteIdsOptions } from "../formats/index.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import type { ItemLabels } from "../types.ts";
@@ -228,7 +228,7 @@ export function idFormatOf<T extends string = IdFormat>(
 }
 
 /** What a model has to add to its IDs in a format. */
-export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): IdExtras {
+export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): WriteIdsOptions {
   return {
     ...(labels && { labels }),
     ...(format === "semanticids" && { vectors: { codebooks: model.codebooks() } }),
@@ -239,10 +239,10 @@ export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: It
 export function writeIds(
   path: string,
   table: IdTableSource,
-  extras: IdExtras,
+  extras: WriteIdsOptions,
   format = formatOf(path) ?? "csv",
 ): Promise<number> {
-  return writeCounted(path, () => idChunks(format, table, extras));
+  return writeCounted(path, () => piecesOfIds(format, table, extras));
 }
 
 /** Writes a file piece by piece, as `saveWhole` does. @returns its size in bytes. */

@@ -1,7 +1,7 @@
 /** A table of products, as text: csv, tsv, an .item file, JSON or JSON lines. */
 
 import { extname } from "node:path";
-import { readAtomicFile } from "../formats/index.ts";
+import { readAtomicFile } from "../formats/ids/recbole.ts";
 import { decodeText, decodeWholeText } from "../formats/io/bytes.ts";
 import { parseCsv } from "../formats/text/csv-parser.ts";
 import { readTextCell } from "../formats/text/csv-text.ts";
