@@ -258,7 +258,7 @@ describe("rqvae kmeans", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^Joined by place, [^\n]*\n$/) });
     expect(stdout).toContain("Learned 60 items of dimension 5: 2 codes each, 8 x 8");
     expect(stdout).toMatch(/residual k-means in .*reconstruction loss/);
-    const { items } = readItems(npy(), "items.npy");
+    const items = await readItems(npy(), { fileName: "items.npy" });
     const model = await residualKMeans(items, { levels: 2, codebookSize: 8, latentDim: 3, beam: 2, seed: 4 });
     expect(readBytes("model.safetensors").equals(Buffer.from(model.save()))).toBe(true);
     model.dispose();

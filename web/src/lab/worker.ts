@@ -1,6 +1,6 @@
 /** The worker behind the page: it reads files, trains, and answers questions about the result. Nothing it is given leaves it but to the page. */
 import { RQVAE, type RQVAEError, SemanticIds } from "rqvae";
-import { idChunks } from "rqvae/formats";
+import { writeIds } from "rqvae/formats";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
 import { plural } from "../words.ts";
 import {
@@ -126,12 +126,12 @@ const handlers: { [M in Method]: Handler<M> } = {
 
   async idsFile({ format }) {
     const itemIds = held && writtenIds(held);
-    const chunks = idChunks(
+    const pieces = writeIds(
       format,
       { ids: need(ids, "ID"), ...(itemIds ? { itemIds } : {}) },
       held?.labels ? { labels: held.labels } : {},
     );
-    return new Blob([...chunks] as BlobPart[], { type: "application/octet-stream" });
+    return new Blob([...pieces] as BlobPart[], { type: "application/octet-stream" });
   },
 
   async loadModel({ file }) {
