@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from "./error-codes.ts";
-import { toText, type Worded, type Wording, type WordingPart, worded } from "./wording.ts";
+import { type Say, toText, type Worded, type Wording, type WordingPart, worded } from "./wording.ts";
 
 /** Names of the error classes, also used to carry an error through a worker's message. */
 export type RQVAEErrorName =
