@@ -32,7 +32,7 @@ export type { IdModel } from "./index/item-vectors.ts";
 export { type IdPrefix, type IndexOptions, type IndexUpdate, SemanticIdIndex } from "./index/semantic-id-index.ts";
 export { residualKMeans } from "./model/residual-kmeans.ts";
 export { type Optimizer, RQVAE } from "./model/rqvae.ts";
-export { type PresetName, presets, type Recipe, type RecipeShape } from "./options/presets.ts";
+export { type PresetName, presets, type RecipeShape } from "./options/presets.ts";
 export { type CatalogueShape, suggestConfig } from "./options/suggest-config.ts";
 export type { AssessOptions } from "./report/assess.ts";
 export { adviseCapacity, assessIds } from "./report/assess-ids.ts";

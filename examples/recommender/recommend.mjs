@@ -134,7 +134,7 @@ async function main() {
   const config = suggestConfig({ n: items.rows, inputDim: items.dim, nQuantizationLayers: 3, seed: 0 }).model;
   const model =
     values.ids === "kmeans"
-      ? await residualKMeans(items, { levels: 3, codebookSize: config.codebookSize, seed: 0 })
+      ? await residualKMeans(items, { nQuantizationLayers: 3, codebookSize: config.codebookSize, seed: 0 })
       : await RQVAE.fit(items, config);
   const index = SemanticIdIndex.build(names, model.encode(items), { collisions: "reassign", model, items });
   const shuffled = SemanticIdIndex.build(names, shuffledIds(index, names));

@@ -759,9 +759,9 @@ function checkModel(model: IdModel, fingerprint: string | undefined, sizes: read
     throw new InvalidInputError(`${where}: model must be an RQVAE (not a worker's), received ${show(model)}`);
   }
   requireSame(model.fingerprint, fingerprint, `${where}: the given model is`);
-  if (String(model.config.codebookSizes) !== String(sizes)) {
+  if (String(model.config.codebookSize) !== String(sizes)) {
     throw new InvalidInputError(
-      `${where}: the model has the codebook sizes [${model.config.codebookSizes.join(", ")}], the IDs have [${sizes.join(", ")}]`,
+      `${where}: the model has the codebook sizes [${model.config.codebookSize.join(", ")}], the IDs have [${sizes.join(", ")}]`,
     );
   }
 }

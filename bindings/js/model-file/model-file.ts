@@ -47,6 +47,14 @@ export interface TrainingSummary {
   uniqueShare: number;
 }
 
+/** A configuration as files have it since their first format: there the codes of each level are `codebookSizes`. */
+export type StoredConfig = Omit<ModelConfig, "codebookSize"> & { readonly codebookSizes: readonly number[] };
+
+const toStored = (config: ModelConfig): StoredConfig =>
+  Object.fromEntries(
+    Object.entries(config).map(([name, value]) => [name === "codebookSize" ? "codebookSizes" : name, value]),
+  ) as StoredConfig;
+
 /** The JSON in `__metadata__.rqvae`. */
 export interface ModelMetadata {
   format: number;
@@ -54,7 +62,7 @@ export interface ModelMetadata {
   numerics: number;
   requires: string[];
   part: "full" | "encoder";
-  config: ModelConfig;
+  config: StoredConfig;
   initialized: boolean;
   training: TrainingSummary | null;
   /** In checkpoints only. */
@@ -124,7 +132,7 @@ export function writeSafetensors(
 /** Writes a model file: the tensors, behind them the state of a checkpoint's training job. */
 export function writeModelFile(
   tensors: readonly FileTensor[],
-  metadata: Omit<ModelMetadata, "format" | "requires" | "checksum">,
+  metadata: Omit<ModelMetadata, "format" | "requires" | "checksum" | "config"> & { config: ModelConfig },
   hash: HashFunction,
   state?: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
@@ -134,7 +142,7 @@ export function writeModelFile(
     numerics,
     requires: config.encodeBeam > 1 ? ["encodeBeam"] : [],
     part,
-    config,
+    config: toStored(config),
     initialized,
     training,
     ...(checkpoint ? { checkpoint } : {}),

@@ -118,7 +118,7 @@ export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): 
       input_dim: config.inputDim,
       latent_dim: config.latentDim,
       hidden_dims: encoder.slice(0, -1).map(({ weight }) => weight.rows),
-      codebook_size: config.codebookSizes[0]!,
+      codebook_size: config.codebookSize[0]!,
       codebook_kmeans_init: false, // the codebooks are there
       codebook_sim_vq: config.codebookSimVq,
       n_quantization_layers: config.nQuantizationLayers,
@@ -135,8 +135,8 @@ function refuse({ config, part }: { config: ModelConfig; part: string }, greedy:
         ? "layerNorm is true, and the class has no layer normalisation"
         : config.inputScaling === "l2"
           ? 'inputScaling is "l2", and no Linear brings a row to unit length: train on rows that have it, with another scaling'
-          : new Set(config.codebookSizes).size > 1
-            ? `codebookSize is [${config.codebookSizes.join(", ")}], and the class has one size for all levels`
+          : new Set(config.codebookSize).size > 1
+            ? `codebookSize is [${config.codebookSize.join(", ")}], and the class has one size for all levels`
             : config.encodeBeam > 1 && !greedy
               ? `encodeBeam is ${config.encodeBeam}, and the class takes the nearest code at each level: the IDs of some items would be others. For equal IDs train with encodeBeam 1; to write it all the same pass greedy: true`
               : undefined;

@@ -17,7 +17,9 @@ import type { Stop } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
 import type { Handle } from "../runtime/native-module.ts";
 import type {
+  CreateOptions,
   EmbeddingSource,
+  FitOptions,
   HubConfig,
   ItemBatches,
   Items,
@@ -27,6 +29,7 @@ import type {
   ModelOptions,
   ModelSource,
   OptimizerOptions,
+  Recipe,
   StreamOptions,
   TrainHistory,
   TrainOptions,
@@ -119,12 +122,13 @@ export class RQVAE {
   }
 
   /**
-   * A new model, its weights drawn from the seed. It can encode after `train` or `kmeansInitCodebooks`.
+   * A new model, its weights drawn from the seed. It can encode after `train` or `kmeansInitCodebooks`. Of a recipe (`suggestConfig`,
+   * `presets`) it takes the model's part.
    * @throws InvalidInputError for a missing `inputDim`, a value out of range or an unknown option.
    */
-  static async create(options: ModelOptions): Promise<RQVAE> {
-    const { checkCombinations, nativeModelConfig, resolveModelConfig } = await loadTrainOptions();
-    const config = resolveModelConfig(options);
+  static async create(options: CreateOptions): Promise<RQVAE> {
+    const { checkCombinations, nativeModelConfig, partOf, resolveModelConfig } = await loadTrainOptions();
+    const config = resolveModelConfig(partOf("model", options));
     checkCombinations(config, "RQVAE.create");
     const [module] = await Promise.all([native(), loadTraining()]);
     return new RQVAE(module, config, "full", module.createModel(nativeModelConfig(config)));
@@ -132,10 +136,10 @@ export class RQVAE {
 
   /**
    * Chooses a configuration for the items (`suggestConfig`), creates a model and trains it. Options of the model and of the
-   * training may be given to override what is chosen; `history` of the result tells how it went. Do not change the items before it
-   * resolves: they are read when the WebAssembly is loaded.
+   * training may be given to override what is chosen, and a recipe (`presets`, `suggestConfig`) to be taken instead of it; `history` of
+   * the result tells how it went. Do not change the items before it resolves: they are read when the WebAssembly is loaded.
    */
-  static async fit(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
+  static async fit(items: Items | EmbeddingSource, options: FitOptions = {}): Promise<RQVAE> {
     await loadTrainOptions();
     const { prepareFit } = await import("./choose-config.ts");
     const chosen = await prepareFit(items, options);
@@ -221,13 +225,14 @@ export class RQVAE {
    * Trains on the items, initialising first unless that was done. Gives the event loop a turn about every 12 ms where a block of 256
    * items allows. Aborting rejects with `signal.reason`: the model is as it was if still initialising, else it keeps the last whole
    * step, and `saveCheckpoint` has what is needed to go on. The items are copied once, as it begins:
-   * do not change them before its first event.
+   * do not change them before its first event. Of a recipe it takes the training's part.
    * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite;
    * InvalidInputError for a bad option, or `resume` with other items, configuration or options than the checkpoint's.
    */
-  async train(items: Items | EmbeddingSource, options: TrainOptions = {}): Promise<TrainHistory> {
+  async train(items: Items | EmbeddingSource, given: TrainOptions & Partial<Recipe> = {}): Promise<TrainHistory> {
     const module = this.#native;
-    const { checkCheckpointOptions, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
+    const { checkCheckpointOptions, partOf, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
+    const options = partOf("train", given);
     checkCheckpointOptions(new OptionReader(options, "train"));
     const resumed = options.resume
       ? (await import("../model-file/checkpoint.ts")).readCheckpoint(options.resume, this.config, options, module)
@@ -259,7 +264,7 @@ export class RQVAE {
             due = performance.now();
           }),
       });
-      const last = run.event();
+      const last = run.event(true);
       const history = run.history();
       this.#fingerprint = undefined;
       this.#history = history;
@@ -318,7 +323,7 @@ export class RQVAE {
   encode(items: Items, options?: { margins?: boolean }): SemanticIds {
     this.#ready();
     if (options !== undefined) checkOptionNames(options, "encode", ["margins"]);
-    const { codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
+    const { codebookSize: codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
     const source = openItems(items, inputDim);
     const codes = SemanticIds.allocate(source.rows, codebookSizes);
     const margins = options?.margins ? new Float32Array(source.rows * levels) : undefined;
@@ -396,7 +401,7 @@ export class RQVAE {
     const encoder = { module: this.#native, config, model: this.#open(), ends: this.#ends };
     const codes = await encodeItems(encoder, items, options, name);
     options.onProgress?.({ phase: "encode", progress: 1 });
-    return new SemanticIds(codes, config.codebookSizes, fingerprint);
+    return new SemanticIds(codes, config.codebookSize, fingerprint);
   }
 
   /** Begins a long call that needs the weights to stay as they are. */
@@ -414,7 +419,7 @@ export class RQVAE {
   /** IDs with what led to them: the codes' vectors, the residual before each level, and each item's quantisation loss. */
   getSemanticIds(items: Items): SemanticIdsOutput {
     const model = this.#ready();
-    const { codebookSizes, nQuantizationLayers: levels, latentDim } = this.config;
+    const { codebookSize: codebookSizes, nQuantizationLayers: levels, latentDim } = this.config;
     const source = openItems(items, this.config.inputDim);
     const width = levels * latentDim;
     const codes = SemanticIds.allocate(source.rows, codebookSizes);
@@ -492,7 +497,7 @@ export class RQVAE {
     }
     if (space === "input") this.#requireFull('codebooks({ space: "input" })');
     const width = space === "input" ? this.config.inputDim : this.config.latentDim;
-    return this.config.codebookSizes.map((size, level) =>
+    return this.config.codebookSize.map((size, level) =>
       withArena(this.#native, (arena) => {
         const at = arena.floats(size * width);
         this.#native.codebook(model, level, space === "input", at);
@@ -724,7 +729,7 @@ export class RQVAE {
   }
 
   #checkIds(ids: SemanticIds | readonly (readonly number[])[]): SemanticIds["codes"] {
-    const { codebookSizes } = this.config;
+    const { codebookSize: codebookSizes } = this.config;
     if (!(ids instanceof SemanticIds)) return SemanticIds.from(ids, { codebookSizes }).codes;
     if (ids.fingerprint !== undefined && ids.fingerprint !== this.fingerprint) {
       throw new InvalidInputError(
@@ -750,6 +755,7 @@ function chunkRows(floats: number): number {
 
 function freezeConfig(config: ModelConfig): ModelConfig {
   Object.freeze(config.hiddenDims);
-  Object.freeze(config.codebookSizes);
+  Object.freeze(config.codebookSize);
+  Object.freeze(config.sinkhornEpsilon);
   return Object.freeze(config);
 }

@@ -58,7 +58,7 @@ export function requireModel(model: RQVAE, where: string): void {
 /** The IDs must be the model's own. @throws InvalidInputError */
 export function requireOwnIds(ids: SemanticIds, model: RQVAE, where: string): void {
   requireModel(model, where);
-  const { codebookSizes } = model.config;
+  const { codebookSize: codebookSizes } = model.config;
   if (ids.fingerprint !== undefined && ids.fingerprint !== model.fingerprint) {
     throw new InvalidInputError(
       `${where}: ids were made by model ${ids.fingerprint}, but model is ${model.fingerprint}: its codes mean something else`,

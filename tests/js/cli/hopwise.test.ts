@@ -55,7 +55,7 @@ describe("rqvae hopwise", () => {
     const model = await RQVAE.load(readBytes("ml-tiny/ml-tiny.safetensors"));
     const { semIds, embeddings } = model.getSemanticIds(items);
     const itemIds = Array.from({ length: rows }, (_, i) => String(3 * i));
-    const { codebookSizes } = model.config;
+    const { codebookSize: codebookSizes } = model.config;
     const file = readHopwise(read("ml-tiny/ml-tiny.semanticids"), { codebookSizes });
     expect(read("ml-tiny/ml-tiny.semanticids")).toMatch(
       /^items,semantic_ids,semantic_ids_embs\n0,"\[\d, \d\]","\[\[-?\d/,

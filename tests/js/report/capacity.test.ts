@@ -41,11 +41,11 @@ describe("birthday arithmetic", () => {
   });
 
   test("exact where the formulas cancel: more IDs than a double can tell apart", async () => {
-    const { uniform, ids } = await adviseCapacity(1000, { levels: 8, codebookSize: 65_536 });
+    const { uniform, ids } = await adviseCapacity(1000, { nQuantizationLayers: 8, codebookSize: 65_536 });
     expect(ids).toBe(2 ** 128);
     expect((uniform.itemsSharing * 2 ** 128) / (1000 * 999)).toBeCloseTo(1, 12);
     expect(uniform.distinctIds).toBe(1000);
-    const endless = await adviseCapacity(1000, { levels: 1024, codebookSize: 65_536 });
+    const endless = await adviseCapacity(1000, { nQuantizationLayers: 1024, codebookSize: 65_536 });
     expect(endless.verdict).toBe("enough");
     expect(endless.uniform.distinctIds).toBeCloseTo(1000, 9);
   });
@@ -84,7 +84,7 @@ describe("birthday arithmetic", () => {
 
 describe("the advice", () => {
   test("A6: 3 x 16 for 5,000 items cannot be, and the arithmetic says why", async () => {
-    const advice = await adviseCapacity(5000, { levels: 3, codebookSize: 16 });
+    const advice = await adviseCapacity(5000, { nQuantizationLayers: 3, codebookSize: 16 });
     expect(advice).toMatchObject({
       items: 5000,
       codebookSizes: [16, 16, 16],
