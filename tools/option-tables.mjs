@@ -71,7 +71,7 @@ export function withTables(text, options) {
   );
 }
 
-if (realpathSync(process.argv[1] ?? "") === fileURLToPath(import.meta.url)) {
+if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { OPTIONS } = await import("../dist/options/index.js");
   const text = withTables(readFileSync(GUIDE, "utf8"), OPTIONS);
   if (process.argv[2] === "--write") writeFileSync(GUIDE, text);

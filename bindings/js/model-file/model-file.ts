@@ -50,11 +50,6 @@ export interface TrainingSummary {
 /** A configuration as files have it since their first format: there the codes of each level are `codebookSizes`. */
 export type StoredConfig = Omit<ModelConfig, "codebookSize"> & { readonly codebookSizes: readonly number[] };
 
-const toStored = (config: ModelConfig): StoredConfig =>
-  Object.fromEntries(
-    Object.entries(config).map(([name, value]) => [name === "codebookSize" ? "codebookSizes" : name, value]),
-  ) as StoredConfig;
-
 /** The JSON in `__metadata__.rqvae`. */
 export interface ModelMetadata {
   format: number;
@@ -137,12 +132,12 @@ export function writeModelFile(
   state?: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
   const { numerics, part, config, initialized, training, checkpoint, fingerprint } = metadata;
-  const complete: ModelMetadata = {
+  const complete = {
     format: FORMAT,
     numerics,
     requires: config.encodeBeam > 1 ? ["encodeBeam"] : [],
     part,
-    config: toStored(config),
+    config,
     initialized,
     training,
     ...(checkpoint ? { checkpoint } : {}),
@@ -151,7 +146,9 @@ export function writeModelFile(
   };
   const stored: RawTensor[] = tensors.map((tensor) => ({ ...tensor, dtype: "F32" }));
   if (state) stored.push({ name: STATE, dtype: "U8", shape: [state.length], data: state });
-  const bytes = writeSafetensors({ format: "pt", rqvae: JSON.stringify(complete) }, stored);
+  // The name in files, in its place: the same model gives the same bytes in every release.
+  const json = JSON.stringify(complete).replace('"codebookSize":', '"codebookSizes":');
+  const bytes = writeSafetensors({ format: "pt", rqvae: json }, stored);
   bytes.set(new TextEncoder().encode(hash(bytes)), checksumPosition(bytes));
   return bytes;
 }

@@ -754,8 +754,6 @@ function chunkRows(floats: number): number {
 }
 
 function freezeConfig(config: ModelConfig): ModelConfig {
-  Object.freeze(config.hiddenDims);
-  Object.freeze(config.codebookSize);
-  Object.freeze(config.sinkhornEpsilon);
+  for (const value of Object.values(config)) Object.freeze(value);
   return Object.freeze(config);
 }

@@ -142,11 +142,11 @@ describe("the options of rqvae train", () => {
       linearSkip: "none",
       latentDim: 32,
       hiddenDims: [8],
-      codebookSizes: [8, 4],
+      codebookSize: [8, 4],
     });
     expect(rqvae("train", ...fast, "--preset", "lcrec", "--codes", "8", "--beam", "2", "-o", "lcrec").status).toBe(0);
     expect(await configOf("lcrec")).toMatchObject({
-      codebookSizes: [8, 8, 8, 8],
+      codebookSize: [8, 8, 8, 8],
       sinkhornEpsilon: [0, 0, 0, 0.003],
       reconstructionWeight: (4 * 32) / dim,
       encodeBeam: 2,

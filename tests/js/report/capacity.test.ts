@@ -138,11 +138,11 @@ describe("the advice", () => {
       [0, {}, "n must be a whole number of at least 1, received 0"],
       [1.5, {}, "n must be"],
       ["10", {}, 'n must be a whole number of at least 1, received "10"'],
-      [10, { levels: 0 }, "levels must be a whole number from 1 to 1024, received 0"],
+      [10, { nQuantizationLayers: 0 }, "nQuantizationLayers must be a whole number from 1 to 1024, received 0"],
       [10, { codebookSize: 0 }, "codebookSize must be"],
       [10, { codebookSize: [] }, "codebookSize must be"],
       [10, { codebookSize: [8, -1] }, "codebookSize[1] must be"],
-      [10, { levels: 2, codebookSize: [8, 8, 8] }, "codebookSize must be one number, or one for each of 2 levels"],
+      [10, { nQuantizationLayers: 2, codebookSize: [8, 8, 8] }, "codebookSize must be one number, or one for each of 2 levels"],
       [10, { codes: 8 }, 'unknown option "codes"'],
     ] as const) {
       const error = await adviseCapacity(n as number, options as object).catch((each) => each);
