@@ -267,7 +267,7 @@ export const TRAIN = {
         : undefined,
   },
   /**
-   * After each epoch of the first 80 %, move codes that no item chose in it to the residuals that were quantised worst. Refused beside
+   * After each epoch of the first 80%, move codes that no item chose in it to the residuals that were quantised worst. Refused beside
    * `sinkhornEpsilon` unless written as "withSinkhorn". Default: false.
    */
   deadCodeRestart: {

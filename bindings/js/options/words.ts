@@ -403,7 +403,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Revive unused codes",
     hint: "Moves codes that nobody has.",
     group: "What is kept",
-    guide: "codes that no item chose move to the worst-quantised residuals, in the first 80 % of the epochs",
+    guide: "codes that no item chose move to the worst-quantised residuals, in the first 80% of the epochs",
     elsewhere: "restart_dead_codes reset_dead_codes dead_code_reset revive_dead_codes",
   },
   validationShare: {
