@@ -16,7 +16,7 @@ export function formFields(options: readonly OptionDescription[]): readonly Opti
   return options.map((option) => ({
     ...option,
     field: (SIMPLE.includes(option.group) && option.flag) || option.name,
-    fallback: option.usually?.replaceAll("`", "") ?? textOf(option.default),
+    fallback: option.usually?.replaceAll(/[`"]/g, "") ?? textOf(option.default),
   }));
 }
 

@@ -85,7 +85,7 @@ describe("rqvae hopwise", () => {
       compat: "hopwise",
       hiddenDims: [256, 128, 64],
       latentDim: 6,
-      codebookSizes: [8, 8, 4, 4],
+      codebookSize: [8, 8, 4, 4],
       commitmentWeight: 0.25,
       codebookSimVq: true,
     });
