@@ -19,10 +19,12 @@ export function errorCodes() {
   const source = readFileSync(join(ROOT, "bindings/js/base/error-codes.ts"), "utf8");
   const list = source.slice(source.indexOf("export type ErrorCode"));
   let group = "";
-  return [...list.matchAll(/^ {2}\/\/ (.*)$|^ {2}\/\*\* (.*) \*\/\n {2}\| "(\w+)"/gm)].flatMap(([, heading, text, code]) => {
-    if (heading !== undefined) group = heading;
-    return code === undefined || text === undefined ? [] : [{ code, group, text }];
-  });
+  return [...list.matchAll(/^ {2}\/\/ (.*)$|^ {2}\/\*\* (.*) \*\/\n {2}\| "(\w+)"/gm)].flatMap(
+    ([, heading, text, code]) => {
+      if (heading !== undefined) group = heading;
+      return code === undefined || text === undefined ? [] : [{ code, group, text }];
+    },
+  );
 }
 
 /** The codes as tables of Markdown. @returns {string} */

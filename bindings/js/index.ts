@@ -35,7 +35,7 @@ export { type IdPrefix, type IndexOptions, type IndexUpdate, SemanticIdIndex } f
 export type { Optimizer } from "./model/optimizer.ts";
 export { residualKMeans } from "./model/residual-kmeans.ts";
 export { RQVAE } from "./model/rqvae.ts";
-export { type PresetName, presets, type Recipe, type RecipeShape } from "./options/presets.ts";
+export { type PresetName, presets, type RecipeShape } from "./options/presets.ts";
 export { type CatalogueShape, suggestConfig } from "./options/suggest-config.ts";
 export type { AssessOptions } from "./report/assess.ts";
 export { adviseCapacity, assessIds } from "./report/assess-ids.ts";

@@ -68,9 +68,17 @@ export class RQVAEError extends Error {
     return find(this, "level");
   }
 
+  /**
+   * The message in the words of others.
+   * @param say Theirs for a part; undefined for the library's own, "" to leave it out.
+   */
+  inWords(say: Say): string {
+    return toText(this.wording, say);
+  }
+
   /** What is wrong: the message without the call or file at its beginning and without what to do. */
   get reason(): string {
-    return toText(this.wording, (part) =>
+    return this.inWords((part) =>
       "call" in part || "hint" in part || ("file" in part && !part.form) ? "" : undefined,
     );
   }

@@ -2,36 +2,21 @@
 
 import { RQVAEError } from "../base/errors.ts";
 import { type OptionValue, toText, type Wording, type WordingPart } from "../base/wording.ts";
+import { OPTIONS, type OptionDescription } from "../options/describe.ts";
 import { explainName, nearestName, optionNamed } from "../options/other-names.ts";
 import { shellWord } from "./text.ts";
 
-/** Options of the library that have an option of the command line. */
-export const FLAGS: Readonly<Record<string, string>> = {
-  nQuantizationLayers: "levels",
-  codebookSize: "codes",
-  latentDim: "latent",
-  hiddenDims: "hidden",
-  encodeBeam: "beam",
-  commitmentWeight: "commitment",
-  inputNoise: "noise",
-  seed: "seed",
-  compat: "compat",
-  epochs: "epochs",
-  batchSize: "batch",
-  optimizer: "optimizer",
-  learningRate: "lr",
-  schedule: "schedule",
-  warmup: "warmup",
-  weightDecay: "weight-decay",
-  gradientClip: "clip",
-  validationShare: "validation",
-  select: "select",
-  patience: "patience",
-  deadCodeRestart: "restart-dead-codes",
+/** `learningRate` as the command line writes it: `learning-rate`. */
+export const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** The name by which an option is shown: its short one if it has any. */
+export const flagName = ({ name, flag }: OptionDescription): string => flag ?? kebab(name);
+
+/** What options of the library are called here. */
+const FLAGS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(OPTIONS.map((described) => [described.name, flagName(described)])),
   // Of other calls than create and train.
   n: "capacity",
-  levels: "levels",
-  beam: "beam",
   tensor: "tensor",
   column: "column",
   listColumn: "column",
@@ -43,12 +28,7 @@ export const FLAGS: Readonly<Record<string, string>> = {
   checkpoint: "checkpoint",
   resume: "resume",
 };
-
-/** Options of the library by `--set name=value`. Filled by options.ts, which knows them. */
-const settable = new Set<string>();
-export const allowSetting = (names: Iterable<string>): void => {
-  for (const name of names) settable.add(name);
-};
+const SWITCHES = new Set(OPTIONS.filter(({ kind }) => kind === "flag").map(({ name }) => name));
 
 /** What people type for options that are about files. */
 const TYPED: Readonly<Record<string, string>> = {
@@ -67,14 +47,12 @@ const TYPED: Readonly<Record<string, string>> = {
   silent: "quiet",
 };
 
-/** An option as it is typed, with its value: `--lr`, `--select loss`, `--set inputScaling=perDimension`. */
+/** An option as it is typed, with its value: `--lr`, `--select loss`, `--layer-norm=false`. */
 export function flagOf(name: string, value?: OptionValue): string | undefined {
   const flag = FLAGS[name];
-  // The switch takes no value; one can only be given by --set.
-  if (name === "deadCodeRestart" && value !== undefined && value !== true) return `--set ${name}=${value}`;
-  if (flag !== undefined)
-    return `--${flag}${value === undefined || value === true ? "" : ` ${shellWord(String(value))}`}`;
-  return settable.has(name) ? `--set ${name}${value === undefined ? "" : `=${value}`}` : undefined;
+  if (flag === undefined) return undefined;
+  if (value === undefined || value === true) return `--${flag}`;
+  return `--${flag}${SWITCHES.has(name) ? "=" : " "}${shellWord(String(value))}`;
 }
 
 function say(part: Exclude<WordingPart, string>): string | undefined {
@@ -82,7 +60,6 @@ function say(part: Exclude<WordingPart, string>): string | undefined {
   if ("epoch" in part) return `epoch ${part.epoch + 1}`;
   if ("cli" in part) return part.cli;
   if (!("option" in part)) return undefined;
-  // --set takes names, and complains about them.
   if (part.form === "quoted" && FLAGS[part.option] === undefined) return JSON.stringify(part.option);
   return flagOf(part.option, part.value);
 }
@@ -113,8 +90,10 @@ export function adviseFlag(name: string, known: readonly string[]): string {
     own(TYPED[name.replaceAll("_", "-")]);
   if (flag !== undefined) return `: it is called --${flag} here`;
   if (known.includes("set")) {
-    if (option !== undefined && settable.has(option)) return `: write --set ${option}=VALUE`;
-    const advice = explainName(name, [...settable]);
+    const advice = explainName(
+      name,
+      OPTIONS.map((described) => described.name),
+    );
     if (advice !== undefined) return inCliWords(advice);
   }
   const nearest = nearestName(name, known);

@@ -21,10 +21,10 @@ export function requireModelOf(
   const isModel = typeof model.getSemanticIds === "function" && typeof model.fingerprint === "string";
   requireThat(isModel, "model", "an RQVAE (not a worker's)", model, where);
   requireSame(model.fingerprint, fingerprint, `${where}: the given model is`);
-  if (String(model.config.codebookSizes) !== String(sizes)) {
+  if (String(model.config.codebookSize) !== String(sizes)) {
     throw invalid(
       "OTHER_CODEBOOKS",
-    )`${call(where)}the model has the codebook sizes [${model.config.codebookSizes.join(", ")}], the IDs have [${sizes.join(", ")}]`;
+    )`${call(where)}the model has the codebook sizes [${model.config.codebookSize.join(", ")}], the IDs have [${sizes.join(", ")}]`;
   }
 }
 

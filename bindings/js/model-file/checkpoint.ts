@@ -5,15 +5,12 @@ import { isSame } from "../base/file-values.ts";
 import { show } from "../base/option-reader.ts";
 import { call, option, worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
-import { resolveTrainConfig } from "../options/train-config.ts";
+import { CALLBACK_NAMES, resolveTrainConfig } from "../options/train-config.ts";
 import { hashOf } from "../runtime/hash.ts";
 import type { NativeModule } from "../runtime/native-module.ts";
 import type { ModelConfig, TrainOptions } from "../types.ts";
 import type { CheckpointInfo, DataIdentity, ModelFile, ModelMetadata } from "./model-file.ts";
-import { readModelFile } from "./read-model-file.ts";
-
-/** The options of training that decide nothing about its result. */
-const CALLBACKS: readonly string[] = ["columnNames", "onProgress", "signal", "checkpoint", "resume"];
+import { fromStored, readModelFile } from "./read-model-file.ts";
 
 /**
  * Checks that a checkpoint goes on with this model, these options and these items, and gives the training configuration.
@@ -37,11 +34,11 @@ function resumedConfig(
       "CHECKPOINT_MISMATCH",
     )`${call("resume")}the checkpoint was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}${{ hint: "resume with the release that made it" }}`;
   }
-  requireSame("the model's", metadata.config, model);
+  requireSame("the model's", fromStored(metadata.config), model);
   const given = Object.fromEntries(
-    Object.entries(options).filter(([name, value]) => value !== undefined && !CALLBACKS.includes(name)),
+    Object.entries(options).filter(([name, value]) => value !== undefined && !CALLBACK_NAMES.includes(name)),
   );
-  const callbacks = Object.fromEntries(Object.entries(options).filter(([name]) => CALLBACKS.includes(name)));
+  const callbacks = Object.fromEntries(Object.entries(options).filter(([name]) => CALLBACK_NAMES.includes(name)));
   // The stored configuration is complete: a spread of it resolves to itself, what was said to be meant beside Sinkhorn included.
   const stored = { ...info.train, deadCodeRestart: info.train.deadCodeRestart && ("withSinkhorn" as const) };
   const train = resolveTrainConfig({ ...stored, ...given, ...callbacks }, model);

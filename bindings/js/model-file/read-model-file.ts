@@ -20,6 +20,7 @@ import { show } from "../base/option-reader.ts";
 import { TextDecoder, TextEncoder } from "../base/text-codecs.ts";
 import { worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
+import type { ModelOptions } from "../types.ts";
 import {
   BLANK_CHECKSUM,
   checksumPosition,
@@ -30,6 +31,7 @@ import {
   type ModelFile,
   type ModelMetadata,
   STATE,
+  type StoredConfig,
 } from "./model-file.ts";
 import { MAX_HEADER, readSafetensorsHeader, type TensorEntry } from "./safetensors-header.ts";
 
@@ -210,4 +212,9 @@ export function halfToNumber(half: number): number {
   const bits = new DataView(new ArrayBuffer(4));
   bits.setUint32(0, (half & 0x7fff) << 13);
   return (half & 0x8000 ? -1 : 1) * bits.getFloat32(0) * TWO_56 * TWO_56;
+}
+
+/** The options of a configuration as files have it, unchecked. */
+export function fromStored({ codebookSizes, ...rest }: StoredConfig): ModelOptions {
+  return { ...rest, codebookSize: codebookSizes };
 }

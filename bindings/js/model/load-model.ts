@@ -3,10 +3,9 @@
 import { InvalidInputError, ModelFormatError } from "../base/errors.ts";
 import { checkOptionNames, OptionReader } from "../base/option-reader.ts";
 import type { FileTensor, ModelFile } from "../model-file/model-file.ts";
-import { readModelFile } from "../model-file/read-model-file.ts";
+import { fromStored, readModelFile } from "../model-file/read-model-file.ts";
 import { readSource } from "../model-file/source.ts";
-import { checkCombinations } from "../options/model-combinations.ts";
-import { configToOptions, nativeModelConfig, resolveModelConfig } from "../options/model-config.ts";
+import { checkCombinations, nativeModelConfig, resolveModelConfig } from "../options/model-config.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
 import { hashOf } from "../runtime/hash.ts";
 import { native } from "../runtime/native.ts";
@@ -45,8 +44,8 @@ export async function readModel(source: ModelSource, options: LoadOptions): Prom
       { code: "NUMERICS_DIFFER" },
     );
   }
-  const own = asFormatError(() => resolveModelConfig(configToOptions(metadata.config), "the model file"));
-  const config = resolveModelConfig({ ...configToOptions(own), ...overrides }, "RQVAE.load: config");
+  const own = asFormatError(() => resolveModelConfig(fromStored(metadata.config), "the model file"));
+  const config = resolveModelConfig({ ...own, ...overrides }, "RQVAE.load: config");
   checkCombinations(config, "RQVAE.load: config");
   return { module, file, config, part: metadata.part, tensors: file.tensors };
 }

@@ -122,7 +122,7 @@ export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): 
       input_dim: config.inputDim,
       latent_dim: config.latentDim,
       hidden_dims: encoder.slice(0, -1).map(({ weight }) => weight.rows),
-      codebook_size: config.codebookSizes[0]!,
+      codebook_size: config.codebookSize[0]!,
       codebook_kmeans_init: false, // the codebooks are there
       codebook_sim_vq: config.codebookSimVq,
       n_quantization_layers: config.nQuantizationLayers,
@@ -142,8 +142,8 @@ function complaintOf(config: ModelConfig, part: string, greedy: boolean): Wordin
   if (config.layerNorm) return worded`layerNorm is true, and the class has no layer normalisation`;
   if (config.inputScaling === "l2")
     return worded`inputScaling is "l2", and no Linear brings a row to unit length${{ hint: "train on rows that have it, with another scaling" }}`;
-  if (new Set(config.codebookSizes).size > 1)
-    return worded`codebookSize is [${config.codebookSizes.join(", ")}], and the class has one size for all levels`;
+  if (new Set(config.codebookSize).size > 1)
+    return worded`codebookSize is [${config.codebookSize.join(", ")}], and the class has one size for all levels`;
   if (config.encodeBeam > 1 && !greedy)
     return worded`encodeBeam is ${config.encodeBeam}, and the class takes the nearest code at each level: the IDs of some items would be others${{ hint: worded`For equal IDs train with ${valued("encodeBeam", 1)}; to write it all the same ${{ api: "pass greedy: true", cli: "give --greedy" }}`, after: ". " }}`;
   return undefined;

@@ -18,7 +18,9 @@ import type { Stop } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
 import type { Handle } from "../runtime/native-module.ts";
 import type {
+  CreateOptions,
   EmbeddingSource,
+  FitOptions,
   HubConfig,
   ItemBatches,
   Items,
@@ -28,6 +30,7 @@ import type {
   ModelOptions,
   ModelSource,
   OptimizerOptions,
+  Recipe,
   StreamOptions,
   TrainHistory,
   TrainOptions,
@@ -88,12 +91,13 @@ export class RQVAE {
   }
 
   /**
-   * A new model, its weights drawn from the seed. It can encode after `train` or `kmeansInitCodebooks`.
+   * A new model, its weights drawn from the seed. It can encode after `train` or `kmeansInitCodebooks`. Of a recipe (`suggestConfig`,
+   * `presets`) it takes the model's part.
    * @throws InvalidInputError for a missing `inputDim`, a value out of range or an unknown option.
    */
-  static async create(options: ModelOptions): Promise<RQVAE> {
-    const { checkCombinations, nativeModelConfig, resolveModelConfig } = await loadTrainOptions();
-    const config = resolveModelConfig(options);
+  static async create(options: CreateOptions): Promise<RQVAE> {
+    const { checkCombinations, nativeModelConfig, partOf, resolveModelConfig } = await loadTrainOptions();
+    const config = resolveModelConfig(partOf("model", options));
     checkCombinations(config, "RQVAE.create");
     const [module] = await Promise.all([native(), loadTraining()]);
     return new RQVAE(module, config, "full", module.createModel(nativeModelConfig(config)));
@@ -101,10 +105,10 @@ export class RQVAE {
 
   /**
    * Chooses a configuration for the items (`suggestConfig`), creates a model and trains it. Options of the model and of the
-   * training may be given to override what is chosen; `history` of the result tells how it went. Do not change the items before it
-   * resolves: they are read when the WebAssembly is loaded.
+   * training may be given to override what is chosen, and a recipe (`presets`, `suggestConfig`) to be taken instead of it; `history` of
+   * the result tells how it went. Do not change the items before it resolves: they are read when the WebAssembly is loaded.
    */
-  static async fit(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
+  static async fit(items: Items | EmbeddingSource, options: FitOptions = {}): Promise<RQVAE> {
     await loadTrainOptions();
     const { prepareFit } = await import("./choose-config.ts");
     const chosen = await prepareFit(items, options);
@@ -193,13 +197,14 @@ export class RQVAE {
    * Trains on the items, initialising first unless that was done. Gives the event loop a turn about every 12 ms where a block of 256
    * items allows. Aborting rejects with `signal.reason`: the model is as it was if still initialising, else it keeps the last whole
    * step, and `saveCheckpoint` has what is needed to go on. The items are copied once, as it begins:
-   * do not change them before its first event.
+   * do not change them before its first event. Of a recipe it takes the training's part.
    * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite;
    * InvalidInputError for a bad option, or `resume` with other items, configuration or options than the checkpoint's.
    */
-  async train(items: Items | EmbeddingSource, options: TrainOptions = {}): Promise<TrainHistory> {
+  async train(items: Items | EmbeddingSource, given: TrainOptions & Partial<Recipe> = {}): Promise<TrainHistory> {
     const { module } = this.#open();
-    const { checkCheckpointOptions, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
+    const { checkCheckpointOptions, partOf, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
+    const options = partOf("train", given);
     checkCheckpointOptions(new OptionReader(options, "train"));
     const resumed = options.resume
       ? (await import("../model-file/checkpoint.ts")).readCheckpoint(options.resume, this.config, options, module)
@@ -231,7 +236,7 @@ export class RQVAE {
             due = performance.now();
           }),
       });
-      const last = run.event();
+      const last = run.event(true);
       const history = run.history();
       this.#fingerprint = undefined;
       this.#history = history;
@@ -290,7 +295,7 @@ export class RQVAE {
   encode(items: Items, options?: { margins?: boolean }): SemanticIds {
     const model = this.#ready();
     if (options !== undefined) checkOptionNames(options, "encode", ["margins"]);
-    const { codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
+    const { codebookSize: codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
     const source = openItems(items, inputDim);
     const margins = options?.margins ? new Float32Array(source.rows * levels) : undefined;
     return new SemanticIds(model.encode(source, margins), codebookSizes, this.fingerprint, margins);
@@ -339,7 +344,7 @@ export class RQVAE {
     const encoder = { module, config, model: handle, ends: this.#ends };
     const codes = await encodeItems(encoder, items, options, name);
     options.onProgress?.({ phase: "encode", progress: 1 });
-    return new SemanticIds(codes, config.codebookSizes, fingerprint);
+    return new SemanticIds(codes, config.codebookSize, fingerprint);
   }
 
   /** Begins a long call that needs the weights to stay as they are. */
@@ -358,7 +363,7 @@ export class RQVAE {
   getSemanticIds(items: Items): SemanticIdsOutput {
     const model = this.#ready();
     const { codes, ...rest } = model.quantize(openItems(items, this.config.inputDim));
-    return { semIds: new SemanticIds(codes, this.config.codebookSizes, this.fingerprint), ...rest };
+    return { semIds: new SemanticIds(codes, this.config.codebookSize, this.fingerprint), ...rest };
   }
 
   /** n x latentDim: what the encoder makes of the items, before quantisation. */
@@ -565,7 +570,7 @@ export class RQVAE {
   }
 
   #checkIds(ids: SemanticIds | readonly (readonly number[])[]): SemanticIds["codes"] {
-    const { codebookSizes } = this.config;
+    const { codebookSize: codebookSizes } = this.config;
     if (!(ids instanceof SemanticIds)) return SemanticIds.from(ids, { codebookSizes }).codes;
     if (ids.fingerprint !== undefined && ids.fingerprint !== this.fingerprint) {
       throw invalid(
@@ -585,7 +590,6 @@ export class RQVAE {
 const CHECKPOINT_MS = 10_000;
 
 function freezeConfig(config: ModelConfig): ModelConfig {
-  Object.freeze(config.hiddenDims);
-  Object.freeze(config.codebookSizes);
+  for (const value of Object.values(config)) Object.freeze(value);
   return Object.freeze(config);
 }

@@ -282,10 +282,10 @@ async function firstLevels(model: RQVAE, depth: number): Promise<RQVAE> {
   const { tensors, metadata } = readModelFile(model.save(), hash);
   const levelOf = (name: string) => Number(/^quantization_layers\.(\d+)\./.exec(name)?.[1] ?? 0);
   const kept = [...tensors.values()].filter(({ name }) => levelOf(name) < depth);
-  const { config: whole } = metadata!;
+  const { config: whole } = model;
   const config = {
     ...whole,
-    codebookSizes: whole.codebookSizes.slice(0, depth),
+    codebookSize: whole.codebookSize.slice(0, depth),
     sinkhornEpsilon: whole.sinkhornEpsilon.slice(0, depth),
     nQuantizationLayers: depth,
   };
@@ -338,9 +338,8 @@ async function measureBaselines(
   const kmeans = await residualKMeans(
     { rows, dim, read },
     {
-      levels,
       codebookSize: codebookSizes,
-      beam: model?.config.encodeBeam ?? 1,
+      encodeBeam: model?.config.encodeBeam ?? 1,
       ...watch,
     },
   );

@@ -56,7 +56,7 @@ export function requireModel(model: RQVAE, where: string): void {
 /** The IDs must be the model's own. @throws InvalidInputError */
 export function requireOwnIds(ids: SemanticIds, model: RQVAE, where: string): void {
   requireModel(model, where);
-  const { codebookSizes } = model.config;
+  const { codebookSize: codebookSizes } = model.config;
   if (ids.fingerprint !== undefined && ids.fingerprint !== model.fingerprint) {
     throw invalid(
       "OTHER_MODEL",

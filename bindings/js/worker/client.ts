@@ -18,7 +18,9 @@ import { checkCheckpointOptions } from "../options/train-config.ts";
 import { tellLateError } from "../runtime/jobs.ts";
 import type { WasmSource } from "../runtime/platform.ts";
 import type {
+  CreateOptions,
   EmbeddingSource,
+  FitOptions,
   HubConfig,
   ItemBatches,
   Items,
@@ -29,6 +31,7 @@ import type {
   ModelOptions,
   ModelSource,
   OptimizerOptions,
+  Recipe,
   ResidualKMeansOptions,
   StreamOptions,
   TrainHistory,
@@ -124,14 +127,14 @@ export class RQVAEWorker {
   }
 
   /** Starts a worker and creates a model in it. */
-  static create(options: ModelOptions, start: WorkerStart = {}): Promise<RQVAEWorker> {
+  static create(options: CreateOptions, start: WorkerStart = {}): Promise<RQVAEWorker> {
     return RQVAEWorker.#start(start, { method: "create", options });
   }
 
   /** Starts a worker and trains a model in it, with `suggestConfig`'s values where `options` has none. */
   static fit(
     items: Items | EmbeddingSource,
-    options: Partial<ModelOptions> & TrainOptions & TransferOption = {},
+    options: FitOptions & TransferOption = {},
     start: WorkerStart = {},
   ): LongCall<TrainProgress, RQVAEWorker> {
     return longCall("fit", options, async (watch) => {
@@ -238,7 +241,7 @@ export class RQVAEWorker {
    */
   train(
     items: Items | EmbeddingSource,
-    options: TrainOptions & TransferOption = {},
+    options: TrainOptions & Partial<Recipe> & TransferOption = {},
   ): LongCall<TrainProgress, TrainHistory> {
     return longCall("train", options, async (watch) => {
       const { transfer, plain, checkpoint, watched } = splitTraining("train", options);
@@ -296,7 +299,7 @@ export class RQVAEWorker {
 
   /** As `RQVAE.decode`. */
   async decode(ids: SemanticIds | readonly (readonly number[])[]): Promise<Float32Array> {
-    const { codebookSizes } = this.config;
+    const { codebookSize: codebookSizes } = this.config;
     const checked = ids instanceof SemanticIds ? ids : SemanticIds.from(ids, { codebookSizes });
     return this.#call({
       method: "decode",

@@ -23,6 +23,8 @@
 import { requireAttached } from "../base/attached.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import type {
+  CreateOptions,
+  FitOptions,
   HubConfig,
   Items,
   JobOptions,
@@ -31,6 +33,7 @@ import type {
   ModelConfig,
   ModelOptions,
   OptimizerOptions,
+  Recipe,
   ResidualKMeansOptions,
   TrainHistory,
   TrainOptions,
@@ -78,12 +81,12 @@ export type WireWasm =
 /** A call of `initialize`, or of a method of `RQVAE`, by its name. */
 export type Call =
   | { method: "initialize"; wasm?: WireWasm; threads?: number | "auto" }
-  | { method: "create"; options: ModelOptions }
-  | ({ method: "fit"; items: Items | WireSource; options: Plain<Partial<ModelOptions> & TrainOptions> } & Watched)
+  | { method: "create"; options: CreateOptions }
+  | ({ method: "fit"; items: Items | WireSource; options: Plain<FitOptions> } & Watched)
   | { method: "residualKMeans"; items: Items | WireSource; options: Plain<ResidualKMeansOptions> }
   | { method: "load"; bytes: Uint8Array; options: { config?: Partial<ModelOptions> & HubConfig } }
   | { method: "kmeansInitCodebooks"; items: Items | WireSource; options: Plain<JobOptions> }
-  | ({ method: "train"; items: Items | WireSource; options: Plain<TrainOptions> } & Watched)
+  | ({ method: "train"; items: Items | WireSource; options: Plain<TrainOptions & Partial<Recipe>> } & Watched)
   | { method: "encode"; items: Items; options: { margins?: boolean } }
   | { method: "encodeAsync"; items: Items | WireSource; options: Plain<JobOptions> }
   | { method: "getSemanticIds"; items: Items }

@@ -48,14 +48,36 @@ const calls: Partial<Record<ErrorCode, () => unknown>> = {
   PROXY: () => RQVAE.load(new Proxy(new Blob(["x"]), {})),
   ITEMS_FORM: () => model.encode("items" as never),
   ITEMS_DIMENSION: () => model.encode({ data: new Float32Array(4), rows: 2, dim: 2 }),
-  ITEM_NOT_FINITE: () => model.encode([[0, 0, 0], [0, Number.NaN, 0]]),
+  ITEM_NOT_FINITE: () =>
+    model.encode([
+      [0, 0, 0],
+      [0, Number.NaN, 0],
+    ]),
   ITEM_NOT_NUMBER: () => model.encode([[0, 0, "1" as never]]),
-  ROW_LENGTH: () => model.encode([[0, 0, 0], [0, 0]]),
+  ROW_LENGTH: () =>
+    model.encode([
+      [0, 0, 0],
+      [0, 0],
+    ]),
   EMPTY: () => model.encode([]),
   SOURCE_READ: () => model.encodeAsync({ rows: 2, dim: 3, read: () => new Float32Array(1) }),
-  COUNTS_DIFFER: () => SemanticIdIndex.build(["a"], ids([[0, 1], [1, 1]])),
+  COUNTS_DIFFER: () =>
+    SemanticIdIndex.build(
+      ["a"],
+      ids([
+        [0, 1],
+        [1, 1],
+      ]),
+    ),
   ITEM_ID_INVALID: () => SemanticIdIndex.build([Number.NaN], ids([[0, 1]])),
-  ITEM_TWICE: () => SemanticIdIndex.build(["a", "a"], ids([[0, 1], [1, 1]])),
+  ITEM_TWICE: () =>
+    SemanticIdIndex.build(
+      ["a", "a"],
+      ids([
+        [0, 1],
+        [1, 1],
+      ]),
+    ),
   NOT_INITIALIZED: async () => (await RQVAE.create({ inputDim: 3 })).encode(items),
   BUSY: async () => {
     const own = await RQVAE.create({ inputDim: 3, codebookSize: 4 });
@@ -77,16 +99,29 @@ const calls: Partial<Record<ErrorCode, () => unknown>> = {
     const own = await RQVAE.create({ inputDim: 3, codebookSize: 4 });
     await own.train(items, { resume: model.save() });
   },
-  OTHER_MODEL: () => model.decode(SemanticIds.from([[0, 0, 0]], { codebookSizes: [4, 4, 4], fingerprint: "0".repeat(16) })),
+  OTHER_MODEL: () =>
+    model.decode(SemanticIds.from([[0, 0, 0]], { codebookSizes: [4, 4, 4], fingerprint: "0".repeat(16) })),
   OTHER_CODEBOOKS: () => model.decode(ids([[0, 0]])),
   MODEL_NEEDED: () => SemanticIdIndex.build(["a"], ids([[0, 1]]), { collisions: "reassign" }),
-  CODE_OUT_OF_RANGE: () => ids([[0, 1], [0, 4]]),
+  CODE_OUT_OF_RANGE: () =>
+    ids([
+      [0, 1],
+      [0, 4],
+    ]),
   TOKEN_UNEXPECTED: () => new Vocabulary([4, 4]).parse("<a_1><c_1>"),
   UNKNOWN_PREFIX: () => SemanticIdIndex.build(["a"], ids([[0, 1]])).allowedNext([3]),
   UNKNOWN_ITEM: () => SemanticIdIndex.build(["a"], ids([[0, 1]])).remove(["b"]),
   ITEM_MOVED: () => SemanticIdIndex.build(["a"], ids([[0, 1]])).add(["a"], ids([[0, 2]])),
   TOO_FEW_CODES: () =>
-    SemanticIdIndex.build(["a", "b", "c"], ids([[0, 1], [0, 1], [0, 1]]), { collisions: "suffix", capacity: 2 }),
+    SemanticIdIndex.build(
+      ["a", "b", "c"],
+      ids([
+        [0, 1],
+        [0, 1],
+        [0, 1],
+      ]),
+      { collisions: "suffix", capacity: 2 },
+    ),
   INDEX_COMPACT: async () => {
     const whole = SemanticIdIndex.build(["a"], ids([[0, 1]]));
     (await SemanticIdIndex.load(whole.save({ compact: true }))).add(["b"], ids([[0, 2]]));
@@ -188,7 +223,10 @@ describe("the fields of an error", () => {
 
   it("cross the boundary of a worker, with the class and the cause", async () => {
     await using worker = await RQVAEWorker.create({ inputDim: 3, codebookSize: 4 });
-    const rows = [[0, 0, 0], [0, 0, Number.POSITIVE_INFINITY]];
+    const rows = [
+      [0, 0, 0],
+      [0, 0, Number.POSITIVE_INFINITY],
+    ];
     const there = (await caught(() => worker.encodeAsync(rows))) as RQVAEError;
     const here = (await caught(() => model.encodeAsync(rows))) as RQVAEError;
     expect(there).toBeInstanceOf(Object.getPrototypeOf(here).constructor);
@@ -221,7 +259,7 @@ const FOREIGN: Record<string, string> = {
   "web/src/missing-part.ts": "engines have no name for a module that cannot be imported",
 };
 
-const LOOKS = String.raw`(?:replace(?:All)?|match(?:All)?|startsWith|endsWith|includes|split|indexOf|search|slice|substring)`;
+const LOOKS = `(?:replace(?:All)?|match(?:All)?|startsWith|endsWith|includes|split|indexOf|search|slice|substring)`;
 /** A message that is searched, changed or compared. */
 const PARSES = new RegExp(
   [

@@ -22,7 +22,7 @@ export interface IdTableSource {
 /** What a file of IDs does not say. */
 export interface IdTableOptions {
   /**
-   * Number of codes of each level, as `model.config.codebookSizes` has them, and for a suffix its capacity. Default: what the file says
+   * Number of codes of each level, as `model.config.codebookSize` has them, and for a suffix its capacity. Default: what the file says
    * (Parquet that rqvae wrote), else as few as hold its codes; of these no `Vocabulary` is made (`SemanticIds.hasInferredSizes`).
    */
   codebookSizes?: readonly number[];
