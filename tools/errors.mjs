@@ -27,17 +27,21 @@ export function errorCodes() {
   );
 }
 
+/** A table of Markdown, as Biome writes it. @param {string[][]} rows @returns {string} */
+function table([head = [], ...rows]) {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
+  const line = (/** @type {string[]} */ row) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |\n`;
+  return [head, widths.map((width) => "-".repeat(width)), ...rows].map(line).join("");
+}
+
 /** The codes as tables of Markdown. @returns {string} */
 export function codeTables() {
   const codes = errorCodes();
-  const width = Math.max(...codes.map(({ code }) => code.length)) + 2;
   const groups = [...new Set(codes.map(({ group }) => group))];
   return groups
     .map((group) => {
-      const rows = codes
-        .filter((entry) => entry.group === group)
-        .map(({ code, text }) => `| ${`\`${code}\``.padEnd(width)} | ${text} |\n`);
-      return `### ${group}\n\n| ${"Code".padEnd(width)} | What went wrong |\n| ${"-".repeat(width)} | --- |\n${rows.join("")}\n`;
+      const rows = codes.filter((entry) => entry.group === group).map(({ code, text }) => [`\`${code}\``, text]);
+      return `### ${group}\n\n${table([["Code", "What went wrong"], ...rows])}\n`;
     })
     .join("");
 }
