@@ -6,7 +6,7 @@ import { counted, thereAre } from "../base/words.ts";
 import { checkItemIds, compareItemIds, type ItemId } from "../ids/item-id.ts";
 import { areInferred, type CodeArray, copySizes, SemanticIds } from "../ids/semantic-ids.ts";
 import { compareCodes, mergeOrders, type SortedIds, sortIds } from "../ids/sorted-ids.ts";
-import type { Items } from "../types.ts";
+import type { Items, ModelSource } from "../types.ts";
 import { describeDrift, driftLimit, type IdDrift, sampleRows } from "./drift.ts";
 import { IdTrie } from "./id-trie.ts";
 import { COLLISIONS, type Collisions, type IndexChange, type IndexContents, publishedSizes } from "./index-contents.ts";
@@ -357,18 +357,22 @@ export class SemanticIdIndex {
   }
 
   /**
-   * An index from its file.
+   * An index from its file: at once from bytes, later from a path (Node), a URL, a Blob or a Response.
    * @param options `model`: the model of its IDs, needed to `add` with "reassign" and for drift figures.
-   * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format; InvalidInputError for another model.
+   * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format; InvalidInputError for another model,
+   *   and for a source that cannot be read.
    */
-  static load(bytes: Uint8Array | ArrayBuffer, options: { model?: IdModel } = {}): SemanticIdIndex {
+  static load(bytes: Uint8Array | ArrayBuffer, options?: { model?: IdModel }): SemanticIdIndex;
+  static load(source: URL | string | Blob | Response, options?: { model?: IdModel }): Promise<SemanticIdIndex>;
+  static load(source: ModelSource, options: { model?: IdModel } = {}): SemanticIdIndex | Promise<SemanticIdIndex> {
     const where = "SemanticIdIndex.load";
     checkOptionNames(options, where, ["model"]);
-    if (!ArrayBuffer.isView(bytes) && Object.prototype.toString.call(bytes) !== "[object ArrayBuffer]") {
-      throw new InvalidInputError(`${where}: expected the bytes of an index file, received ${show(bytes)}`);
-    }
-    const view = viewBytes(bytes, where);
-    return SemanticIdIndex.#from(readIndexFile(view), options.model, where);
+    const from = (bytes: Uint8Array) => SemanticIdIndex.#from(readIndexFile(bytes), options.model, where);
+    const isBytes = ArrayBuffer.isView(source) || Object.prototype.toString.call(source) === "[object ArrayBuffer]";
+    if (isBytes) return from(viewBytes(source as ArrayBuffer, where));
+    return import("../model-file/source.ts")
+      .then(({ readSource }) => readSource(source, where))
+      .then(({ bytes }) => from(bytes));
   }
 
   /** All of the index as plain data: what `JSON.stringify` writes. */
@@ -458,7 +462,7 @@ export class SemanticIdIndex {
     const held = { codes: this.#codes, levels: this.levels, order: this.#order };
     const newcomers = {
       itemIds: fresh.map((i) => batch.itemIds[i]!),
-      ids: new SemanticIds(pickIds(batch.ids.codes, this.#rawSizes.length, fresh), this.#rawSizes),
+      ids: SemanticIds.trusted(pickIds(batch.ids.codes, this.#rawSizes.length, fresh), this.#rawSizes),
     };
     const published = publish(
       { collisions: this.collisions, capacity: this.capacity, codebookSizes: this.#rawSizes },
@@ -563,7 +567,7 @@ export class SemanticIdIndex {
   }
 
   #idsOf(rows: readonly number[]): SemanticIds {
-    return new SemanticIds(pickIds(this.#codes, this.levels, rows), this.codebookSizes);
+    return SemanticIds.trusted(pickIds(this.#codes, this.levels, rows), this.codebookSizes);
   }
 
   /** Rows with an ID that an item holds, in order. */

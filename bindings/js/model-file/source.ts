@@ -1,4 +1,4 @@
-/** Reading a model's bytes from wherever they are. */
+/** Reading the bytes of a model, or of an index, from wherever they are. */
 
 import { viewBytes } from "../base/attached.ts";
 import { InvalidInputError, ModelFormatError } from "../base/errors.ts";
@@ -17,25 +17,28 @@ export interface ModelBytes {
   config?: HubConfig;
 }
 
-/** The bytes of a source. The caller's array is not kept. */
-export async function readSource(source: ModelSource): Promise<ModelBytes> {
+/**
+ * The bytes of a source. The caller's array is not kept.
+ * @param where The call that messages name.
+ */
+export async function readSource(source: ModelSource, where = "RQVAE.load"): Promise<ModelBytes> {
   const kind = Object.prototype.toString.call(source).slice(8, -1);
   if (ArrayBuffer.isView(source) || kind === "ArrayBuffer" || kind === "SharedArrayBuffer") {
-    return { bytes: viewBytes(source as ArrayBuffer, "RQVAE.load") };
+    return { bytes: viewBytes(source as ArrayBuffer, where) };
   }
   const isAnswer = isResponse(source);
-  if (isAnswer || isBlob(source) || kind === "URL") requireReadable(source as Blob, "RQVAE.load: source");
-  if (isAnswer) return responseBytes(source);
-  if (isBlob(source)) return { bytes: await modelInBlob(source) };
-  if (typeof source === "string" || kind === "URL") return locationBytes(source as string | URL);
+  if (isAnswer || isBlob(source) || kind === "URL") requireReadable(source as Blob, `${where}: source`);
+  if (isAnswer) return responseBytes(source, where);
+  if (isBlob(source)) return { bytes: await bytesOfBlob(source, where) };
+  if (typeof source === "string" || kind === "URL") return locationBytes(source as string | URL, where);
   throw new InvalidInputError(
-    `RQVAE.load: expected bytes, a URL, a path, a Blob or a Response, received ${
+    `${where}: expected bytes, a URL, a path, a Blob or a Response, received ${
       typeof (source as { then?: unknown } | null)?.then === "function" ? "a promise: await it first" : show(source)
     }`,
   );
 }
 
-async function locationBytes(location: string | URL): Promise<ModelBytes> {
+async function locationBytes(location: string | URL, where: string): Promise<ModelBytes> {
   const href = String(location);
   const file = localFile(location);
   const { readLocalFile } = await platform();
@@ -44,7 +47,7 @@ async function locationBytes(location: string | URL): Promise<ModelBytes> {
       return await readModel(file, readLocalFile);
     } catch (cause) {
       if (cause instanceof ModelFormatError) throw cause;
-      throw new InvalidInputError(`RQVAE.load: could not read the file ${href}: ${reasonOf(cause)}`, {
+      throw new InvalidInputError(`${where}: could not read the file ${href}: ${reasonOf(cause)}`, {
         cause,
       });
     }
@@ -53,12 +56,12 @@ async function locationBytes(location: string | URL): Promise<ModelBytes> {
   try {
     response = await fetch(location);
   } catch (cause) {
-    throw new InvalidInputError(`RQVAE.load: could not fetch ${href}: ${(cause as Error).message}`, { cause });
+    throw new InvalidInputError(`${where}: could not fetch ${href}: ${(cause as Error).message}`, { cause });
   }
-  const { bytes } = await responseBytes(response);
+  const { bytes } = await responseBytes(response, where);
   // Of what was asked for, not of where a hub's answer was fetched from; only the response knows what a relative URL is relative to.
   const base = /^https?:/i.test(href) ? href : response.url;
-  return /^https?:/i.test(base) ? withConfig(bytes, besideUrl(base), fetchConfig) : { bytes };
+  return /^https?:/i.test(base) ? withConfig(bytes, besideUrl(base), (url) => fetchConfig(url, where)) : { bytes };
 }
 
 /** The URL of a `config.json` beside a file. A key in the query is one for both. */
@@ -72,7 +75,7 @@ function besideUrl(location: string): URL {
  * A hub's or server's `config.json`; undefined when there is none. A request that is refused or not answered is none either: where a file
  * is missing, servers answer without the headers that a page needs.
  */
-async function fetchConfig(url: string | URL): Promise<Uint8Array | undefined> {
+async function fetchConfig(url: string | URL, where: string): Promise<Uint8Array | undefined> {
   const response = await fetch(url).catch(() => undefined);
   if (response && response.status >= 500) {
     throw new ModelFormatError(
@@ -80,7 +83,7 @@ async function fetchConfig(url: string | URL): Promise<Uint8Array | undefined> {
     );
   }
   if (!response?.ok) return undefined;
-  const { bytes } = await responseBytes(response);
+  const { bytes } = await responseBytes(response, where);
   const isPage = /^\s*</.test(new TextDecoder().decode(bytes.subarray(0, 64))); // what is served in place of a missing file
   return isPage ? undefined : bytes;
 }
@@ -128,23 +131,22 @@ function describesItself(bytes: Uint8Array): boolean {
   return new TextDecoder().decode(bytes.subarray(8, Math.min(8 + length, bytes.length))).includes('"rqvae":');
 }
 
-async function modelInBlob(blob: Blob): Promise<Uint8Array> {
+async function bytesOfBlob(blob: Blob, where: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await blobBytes(blob));
   } catch (cause) {
     throw new InvalidInputError(
-      `RQVAE.load: the Blob could not be read: ${(cause as Error).message}. If it is behind a Proxy, ${UNWRAP}`,
+      `${where}: the Blob could not be read: ${(cause as Error).message}. If it is behind a Proxy, ${UNWRAP}`,
       { cause },
     );
   }
 }
 
-async function responseBytes(response: Response): Promise<ModelBytes> {
-  if (!response.ok)
-    throw new ModelFormatError(`the model could not be fetched from ${response.url}: HTTP ${response.status}`);
+async function responseBytes(response: Response, where: string): Promise<ModelBytes> {
+  if (!response.ok) throw new ModelFormatError(`${where}: could not fetch ${response.url}: HTTP ${response.status}`);
   try {
     return { bytes: new Uint8Array(await response.arrayBuffer()) };
   } catch (cause) {
-    throw new InvalidInputError(`RQVAE.load: the response could not be read: ${(cause as Error).message}`, { cause });
+    throw new InvalidInputError(`${where}: the response could not be read: ${(cause as Error).message}`, { cause });
   }
 }

@@ -326,7 +326,7 @@ export class RQVAE {
     for (let first = 0; first < source.rows; first += step) {
       this.#encodeRows(source, first, Math.min(step, source.rows - first), codes, margins);
     }
-    return new SemanticIds(codes, codebookSizes, this.fingerprint, margins);
+    return SemanticIds.trusted(codes, codebookSizes, this.fingerprint, margins);
   }
 
   /** Encodes `count` rows into their places. Without closures and views: this is what a call for one vector consists of. */
@@ -396,7 +396,7 @@ export class RQVAE {
     const encoder = { module: this.#native, config, model: this.#open(), ends: this.#ends };
     const codes = await encodeItems(encoder, items, options, name);
     options.onProgress?.({ phase: "encode", progress: 1 });
-    return new SemanticIds(codes, config.codebookSizes, fingerprint);
+    return SemanticIds.trusted(codes, config.codebookSizes, fingerprint);
   }
 
   /** Begins a long call that needs the weights to stay as they are. */
@@ -431,7 +431,7 @@ export class RQVAE {
       residuals.set(this.#readFloats(residualsAt, count * width), first * width);
       quantizeLoss.set(this.#readFloats(lossAt, count), first);
     });
-    return { semIds: new SemanticIds(codes, codebookSizes, this.fingerprint), embeddings, residuals, quantizeLoss };
+    return { semIds: SemanticIds.trusted(codes, codebookSizes, this.fingerprint), embeddings, residuals, quantizeLoss };
   }
 
   /** n x latentDim: what the encoder makes of the items, before quantisation. */

@@ -10,21 +10,13 @@ import { checkOptionNames, show } from "../base/option-reader.ts";
 import { areInferred, requireIds, type SemanticIds } from "../ids/semantic-ids.ts";
 import { TokenTemplate } from "../ids/token-template.ts";
 
-export {
-  type CodeLookup,
-  type EncodedHistories,
-  encodeHistories,
-  type HistoryOptions,
-  type RaggedHistories,
-} from "./histories.ts";
+export { type EncodedHistories, encodeHistories, type HistoryOptions, type RaggedHistories } from "./histories.ts";
 
 import { requireList } from "../base/attached.ts";
 import { counted } from "../base/words.ts";
 
-export { DEFAULT_TEMPLATE } from "../ids/token-template.ts";
-
 /** A token that stands for no code, in the order of their integers. */
-export type SpecialName = "pad" | "begin" | "end" | "separator" | "unknown";
+type SpecialName = "pad" | "begin" | "end" | "separator" | "unknown";
 
 const DEFAULT_SPECIALS: Record<SpecialName, string> = {
   pad: "<sid_pad>",
@@ -52,7 +44,7 @@ export interface VocabularyOptions {
 }
 
 /** A token to add to a language model, as Hugging Face's tokenizer.json lists it under `added_tokens`. */
-export interface AddedToken {
+interface AddedToken {
   id: number;
   content: string;
   single_word: false;

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { type ItemId, ModelFormatError, SemanticIdIndex, SemanticIds } from "rqvae";
 import { describe, expect, it, test } from "vitest";
@@ -131,10 +135,31 @@ test.each<[string, (json: Record<string, unknown> & { items: Record<string, unkn
   expect(() => SemanticIdIndex.fromJSON(json)).toThrow(ModelFormatError);
 });
 
-test("text that is no JSON, bytes that are none", () => {
+test("text that is no JSON, bytes that are none", async () => {
   expect(() => SemanticIdIndex.fromJSON("{")).toThrow(/the text is not JSON/);
   expect(() => SemanticIdIndex.fromJSON(null as never)).toThrow(ModelFormatError);
-  expect(() => SemanticIdIndex.load("index.bin" as never)).toThrow(/expected the bytes of an index file/);
+  await expect(SemanticIdIndex.load(5 as never)).rejects.toThrow(
+    /^SemanticIdIndex\.load: expected bytes, a URL, a path/,
+  );
+});
+
+test("from wherever the file is, as a model is", async () => {
+  const index = sample();
+  const file = index.save() as Uint8Array<ArrayBuffer>;
+  const folder = mkdtempSync(join(tmpdir(), "rqvae-index-"));
+  try {
+    const path = join(folder, "shop.index");
+    writeFileSync(path, file);
+    for (const source of [path, pathToFileURL(path), new Blob([file]), new Response(file)]) {
+      expect((await SemanticIdIndex.load(source)).toJSON()).toEqual(index.toJSON());
+    }
+    await expect(SemanticIdIndex.load(join(folder, "none.index"))).rejects.toThrow(
+      /^SemanticIdIndex\.load: could not read the file .*none\.index/,
+    );
+    await expect(SemanticIdIndex.load(new Blob(["x"]))).rejects.toThrow(ModelFormatError);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("any item IDs and any codes", () => {
