@@ -17,7 +17,7 @@ async function download(path) {
 async function load() {
   for (;;) {
     const [encoder, published] = await Promise.all([download("/encoder"), download("/index")]);
-    const [model, index] = [await RQVAE.load(encoder), SemanticIdIndex.load(published)];
+    const [model, index] = await Promise.all([RQVAE.load(encoder), SemanticIdIndex.load(published)]);
     if (model.fingerprint === index.fingerprint) return { model, index };
     model.dispose();
   }

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { counted } from "../base/words.ts";
 import { ID_FORMATS } from "../formats/ids/id-formats.ts";
 import { itemIdColumn, readAtomicFile } from "../formats/ids/recbole.ts";
 import { type IdTableSource, joinItems, type ReadIds, writePlainModel } from "../formats/index.ts";
@@ -10,7 +11,7 @@ import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, nameFile, nameOfOutput, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
 import { readCodes } from "./options.ts";
 import { generalOptions, idFormatOf, requireFile, writeIds } from "./outputs.ts";
-import { fileSize, plural } from "./text.ts";
+import { fileSize } from "./text.ts";
 
 export const convert: Command = {
   name: "convert",
@@ -101,7 +102,7 @@ async function run(given: Given): Promise<number> {
       ? ["The input has no vectors: the column semantic_ids_embs is left out."]
       : []),
   ];
-  const told = `Read ${plural(ids.length, "item")} of ${plural(ids.levels, "code")} each (${read.format}), wrote ${nameOfOutput(output)} (${to}, ${fileSize(size)}).`;
+  const told = `Read ${counted(ids.length, "item")} of ${counted(ids.levels, "code")} each (${read.format}), wrote ${nameOfOutput(output)} (${to}, ${fileSize(size)}).`;
   process.stderr.write(`${[told, ...lost].join("\n")}\n`);
   return 0;
 }

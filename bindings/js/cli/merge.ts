@@ -1,3 +1,4 @@
+import { counted } from "../base/words.ts";
 import { ID_FORMATS } from "../formats/ids/id-formats.ts";
 import { type IdShard, mergeIdShards, readIdShard } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
@@ -5,7 +6,6 @@ import { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, naming, readBytes, readItemIds, readTitles, STDOUT } from "./files.ts";
 import { generalOptions, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
-import { plural } from "./text.ts";
 
 export const merge: Command = {
   name: "merge",
@@ -77,7 +77,7 @@ async function run(given: Given): Promise<number> {
   const table = itemIds ? { ids, itemIds } : { ids };
   const extras = labels ? { labels } : {};
   await writeIds(output, table, extras, format);
-  if (output !== STDOUT) tell(`Merged ${plural(shards.length, "shard")}, ${plural(ids.length, "item")}: ${output}`);
+  if (output !== STDOUT) tell(`Merged ${counted(shards.length, "shard")}, ${counted(ids.length, "item")}: ${output}`);
   return 0;
 }
 

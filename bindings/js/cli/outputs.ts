@@ -1,6 +1,7 @@
 /** What every command that makes a model shares: its files, the summary at the end, and the words for an early one. */
 
 import { extname } from "node:path";
+import { counted } from "../base/words.ts";
 import { type IdFormat, type IdTableSource, writeIds as piecesOfIds, type WriteIdsOptions } from "../formats/index.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import type { RQVAE } from "../model/rqvae.ts";
@@ -20,7 +21,7 @@ import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { programName } from "./program-name.ts";
 import { describeModel, type Story, type Summary } from "./show.ts";
-import { columnsOf, fileSize, paletteFor, plural, shellWord } from "./text.ts";
+import { columnsOf, fileSize, paletteFor, shellWord } from "./text.ts";
 
 export const labelsOption: Option = {
   short: "l",
@@ -136,7 +137,7 @@ export async function writeModel(place: Workplace, model: RQVAE): Promise<(story
     tellAbout(model, place, ids, {
       files: [
         { path: modelPath, what: "the model", size: fileSize(bytes.length) },
-        { path: nameOfOutput(idsPath), what: `the IDs, ${plural(ids.length, "row")}`, size: fileSize(idsBytes) },
+        { path: nameOfOutput(idsPath), what: `the IDs, ${counted(ids.length, "row")}`, size: fileSize(idsBytes) },
       ],
       next: `${programName()} encode ${shellWord(modelPath)} new-items.npy`,
       ...story,

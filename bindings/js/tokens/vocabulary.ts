@@ -1,22 +1,15 @@
-/**
- * Semantic IDs as tokens of a language model: a token and an integer for each code, and users' histories as padded sequences.
- *
- * @module rqvae/vocabulary
- */
+/** The tokens of a language model for semantic IDs. */
 
+import { requireList } from "../base/attached.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { InvalidInputError } from "../base/errors.ts";
 import { checkOptionNames, show } from "../base/option-reader.ts";
+import { counted } from "../base/words.ts";
 import { areInferred, requireIds, type SemanticIds } from "../ids/semantic-ids.ts";
 import { TokenTemplate } from "../ids/token-template.ts";
 
-export { type EncodedHistories, encodeHistories, type HistoryOptions, type RaggedHistories } from "./histories.ts";
-
-import { requireList } from "../base/attached.ts";
-import { counted } from "../base/words.ts";
-
 /** A token that stands for no code, in the order of their integers. */
-type SpecialName = "pad" | "begin" | "end" | "separator" | "unknown";
+export type SpecialName = "pad" | "begin" | "end" | "separator" | "unknown";
 
 const DEFAULT_SPECIALS: Record<SpecialName, string> = {
   pad: "<sid_pad>",
@@ -44,7 +37,7 @@ export interface VocabularyOptions {
 }
 
 /** A token to add to a language model, as Hugging Face's tokenizer.json lists it under `added_tokens`. */
-interface AddedToken {
+export interface AddedToken {
   id: number;
   content: string;
   single_word: false;

@@ -1,6 +1,7 @@
 import { DisposedError } from "../base/errors.ts";
+import type { Optimizer } from "../model/optimizer.ts";
 import { residualKMeans } from "../model/residual-kmeans.ts";
-import { type Optimizer, RQVAE } from "../model/rqvae.ts";
+import { RQVAE } from "../model/rqvae.ts";
 import { initialize } from "../runtime/native.ts";
 import type { EmbeddingSource, Items, JobProgress, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
 import {

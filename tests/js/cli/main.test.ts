@@ -216,9 +216,7 @@ describe("the options of rqvae train", () => {
     expect(byLoss).toMatch(
       /Kept: (epoch [1-6]|the start, .*,) has the lowest reconstruction loss on the \d+ validation/,
     );
-    expect(byLoss).toMatch(
-      /Validation: explained variance -?[\d.]+ %(, from -?[\d.]+ % by residual k-means alone|; tr)/,
-    );
+    expect(byLoss).toMatch(/Validation: explained variance -?[\d.]+%(, from -?[\d.]+% by residual k-means alone|; tr)/);
     expect(run(...held, "--select", "collision")).toMatch(/has the most distinct IDs \(\d+ of 60\)/);
     expect(run(...held, "--select", "last")).toContain("Kept: epoch 6 is the last one.");
     expect(run(...held, "--lr", "0.5", "--patience", "2")).toMatch(/training stopped early, after 2 evaluations/);
@@ -274,7 +272,7 @@ describe("rqvae kmeans", () => {
     const child = start("kmeans", "big.npy", "--levels", "60");
     const stderr = await interruptOnce(child, "fitting");
     expect(child.exitCode).toBe(130);
-    expect(stderr).toMatch(/^(fitting the codebooks \d+ %\n)+Stopped before [^\n]*: nothing was written\.\n$/);
+    expect(stderr).toMatch(/^(fitting the codebooks \d+%\n)+Stopped before [^\n]*: nothing was written\.\n$/);
     expect(files()).toEqual(["big.npy", "items.npy", "labels.json"]);
   });
 

@@ -105,7 +105,7 @@ test.skipIf(process.platform !== "linux").each([...Object.keys(made), "a.npy.gz"
   async (name) => {
     const path = await write(name);
     const args = ["--input-type=module", "-e", program, path];
-    const result = JSON.parse(execFileSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", timeout: 60_000 }));
+    const result = JSON.parse(execFileSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", timeout: 280_000 }));
     expect(result).toMatchObject({ rows, dim });
     expect(result.sum).toBeCloseTo(sum, 6);
     // The text is longer than what may be taken.

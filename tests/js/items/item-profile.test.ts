@@ -36,7 +36,7 @@ describe("a dimension that drowns the others", () => {
     expect(warning).toMatchObject({ kind: "dominatedByColumn", column, epoch: -1 });
     expect(warning!.message).toMatch(
       new RegExp(
-        `^column ${column} carries 99\\.9 % of all variance: .*Leave it out if .*inputScaling: "perDimension"$`,
+        `^column ${column} carries 99\\.9% of all variance: .*Leave it out if .*inputScaling: "perDimension"$`,
       ),
     );
     expect(report.dominantColumn).toMatchObject({ column, share: expect.closeTo(1, 3) });
@@ -179,7 +179,7 @@ describe("on the command line", () => {
     write("numbered.npy", writeNpy(numbered(5)));
     write("constant.npy", writeNpy(constant));
     for (const [name, said] of [
-      ["numbered", "column 5 carries 99.9 % of all variance"],
+      ["numbered", "column 5 carries 99.9% of all variance"],
       ["constant", "all 50 items have the same vector"],
     ] as const) {
       const files = ["-o", `${name}.safetensors`, "--ids", `${name}.ids.csv`];

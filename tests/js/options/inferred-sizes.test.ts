@@ -101,14 +101,15 @@ test("the mark survives JSON and an index in every form", async () => {
     const index = SemanticIdIndex.build(itemIds, inferred, { collisions });
     refuses(() => new Vocabulary(index));
     refuses(() => new Vocabulary(SemanticIdIndex.fromJSON(JSON.stringify(index))));
-    refuses(() => new Vocabulary(SemanticIdIndex.load(index.save())));
+    const loaded = await SemanticIdIndex.load(index.save());
+    refuses(() => new Vocabulary(loaded));
     expect(
       [...itemIds].map((itemId) => SemanticIdIndex.fromJSON(JSON.stringify(index)).get(itemId)?.slice(0, 2)),
     ).toEqual(rows);
   }
   const known = SemanticIdIndex.build(itemIds, ids, { collisions: "share" });
   expect(JSON.stringify(known)).not.toContain("hasInferredSizes");
-  expect(new Vocabulary(SemanticIdIndex.load(known.save())).offsets).toEqual(new Vocabulary(ids).offsets);
+  expect(new Vocabulary(await SemanticIdIndex.load(known.save())).offsets).toEqual(new Vocabulary(ids).offsets);
 });
 
 test("item IDs that are numbers in JSON keep every digit", async () => {

@@ -259,7 +259,7 @@ describe("with a model", () => {
     expect(Math.abs(randomHash.neighbours!.sharing[0]! - randomHash.perDepth[0]!.chanceOfSharing)).toBeLessThan(0.03);
     expect(randomHash.perLevel[1]!.normalizedEntropy).toBeGreaterThan(0.98);
     expect(report.labels![0]!.name).toBe("label");
-    expect(report.text).toMatch(/variance explained: [\d.]+ % \/ [\d.]+ % \/ -/);
+    expect(report.text).toMatch(/variance explained: [\d.]+% \/ [\d.]+% \/ -/);
     expect(report.findings.at(-1)!.text).toContain("residual k-means of the same size");
     own.dispose();
   });

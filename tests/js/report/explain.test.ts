@@ -137,7 +137,7 @@ describe("explain", () => {
         `^  level 1: ${levels[0]!.token} at distance [\\d.]+, of [\\d.]+ left; next best is <a_\\d+> at [\\d.]+`,
       ),
     );
-    expect(text).toMatch(/nearest to its centre: .*\n {4}group: smileys-emotion [\d.]+ %/);
+    expect(text).toMatch(/nearest to its centre: .*\n {4}group: smileys-emotion [\d.]+%/);
     expect(lines.at(-1)).toMatch(/^ {2}left over at the end: [\d.]+$/);
   });
 

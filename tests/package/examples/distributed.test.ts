@@ -150,7 +150,7 @@ describe.skipIf(!tools)("examples/distributed (skipped without redis-server, Bul
     const encoded = new Set([...jobsIn(killed.said, "encoded"), ...jobsIn(other.said, "encoded")]);
     expect(encoded).toEqual(new Set(JOBS));
     expect(expected.equals(readFileSync(join(folder, "index.bin")))).toBe(true);
-    expect(SemanticIdIndex.load(expected).codebookSizes).toEqual([32, 32, 32, CAPACITY]);
+    expect((await SemanticIdIndex.load(expected)).codebookSizes).toEqual([32, 32, 32, CAPACITY]);
     expect(await other.kill("SIGTERM")).toBe(0);
   }, 120_000);
 

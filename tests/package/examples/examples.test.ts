@@ -434,7 +434,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
     expect(said).toMatch(/^3000 requests by 200 clients in [\d.]+ s, 0 failed\n/);
     expect(said).toMatch(/^all +3000 {2}p50 [\d.]+ ms {2}p99 [\d.]+ ms$/m);
     expect(said).toMatch(/^write +150 {2}/m);
-    // Every one of them is stored: 403, 20 of the burst, 5 % of 2,000 to warm up and of 3,000.
+    // Every one of them is stored: 403, 20 of the burst, 5% of 2,000 to warm up and of 3,000.
     await service.end("SIGKILL");
     await start();
     expect(await service.get("/training")).toMatchObject({ published: { items: 403 + 20 + 100 + 150 } });

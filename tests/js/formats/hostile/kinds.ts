@@ -118,11 +118,11 @@ function indexKinds(): Kind[] {
       ),
     );
   };
-  const use = (loaded: SemanticIdIndex) => {
+  const use = async (loaded: SemanticIdIndex) => {
     for (const item of loaded.items([])) loaded.get(item);
     // What was read can be written, and read again.
     const text = JSON.stringify(loaded);
-    const others = [SemanticIdIndex.load(loaded.save()), SemanticIdIndex.fromJSON(text)].map((index) =>
+    const others = [await SemanticIdIndex.load(loaded.save()), SemanticIdIndex.fromJSON(text)].map((index) =>
       JSON.stringify(index),
     );
     for (const other of others) {
@@ -139,7 +139,7 @@ function indexKinds(): Kind[] {
       bytes: file,
       documents: [{ text, close }],
       seal: sealIndex,
-      read: (bytes) => use(SemanticIdIndex.load(bytes)),
+      read: async (bytes) => use(await SemanticIdIndex.load(bytes)),
     },
     {
       name: "index as JSON",

@@ -1,0 +1,35 @@
+/** The model of an index: the one that made its IDs. */
+
+import { InvalidInputError } from "../base/errors.ts";
+import { show } from "../base/option-reader.ts";
+import type { IdModel } from "./item-vectors.ts";
+
+export function requireModel(model: IdModel | undefined, where: string): IdModel {
+  if (model) return model;
+  throw new InvalidInputError(`${where}: items serve only beside their model: build or load the index with { model }`);
+}
+
+export function requireModelOf(
+  model: IdModel,
+  fingerprint: string | undefined,
+  sizes: readonly number[],
+  where: string,
+): void {
+  if (typeof model.getSemanticIds !== "function" || typeof model.fingerprint !== "string") {
+    throw new InvalidInputError(`${where}: model must be an RQVAE (not a worker's), received ${show(model)}`);
+  }
+  requireSame(model.fingerprint, fingerprint, `${where}: the given model is`);
+  if (String(model.config.codebookSizes) !== String(sizes)) {
+    throw new InvalidInputError(
+      `${where}: the model has the codebook sizes [${model.config.codebookSizes.join(", ")}], the IDs have [${sizes.join(", ")}]`,
+    );
+  }
+}
+
+/** Fingerprints, where both are known. */
+export function requireSame(given: string | undefined, own: string | undefined, what: string): void {
+  if (given === undefined || own === undefined || given === own) return;
+  throw new InvalidInputError(
+    `${what} ${given}, but the IDs of the index are of model ${own}: codes of different models mean different things`,
+  );
+}
