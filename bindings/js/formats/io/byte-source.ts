@@ -6,6 +6,7 @@ import { InvalidInputError, type RQVAEError } from "../../base/errors.ts";
 import { reasonOf } from "../../base/reason.ts";
 import { blobBytes, isBlob, requireReadable } from "../../base/web-objects.ts";
 import { thousands } from "../../base/words.ts";
+import { localFile } from "../../runtime/location.ts";
 import { asBytes } from "./bytes.ts";
 import { freeBuffer } from "./float-list.ts";
 
@@ -124,12 +125,10 @@ export function joined(
 }
 
 async function openLocation(location: string): Promise<OpenedFile> {
-  const isUrl = /^(https?|data|blob|file):/i.test(location);
-  if (!isUrl || /^file:/i.test(location)) {
-    if (openLocalFile) {
-      return { bytes: await localSource(isUrl ? new URL(location) : location), name: location, location };
-    }
-    if (/^file:/i.test(location)) {
+  const file = localFile(location);
+  if (file !== undefined) {
+    if (openLocalFile) return { bytes: await localSource(file), name: location, location };
+    if (typeof file !== "string") {
       throw new InvalidInputError(
         `${location}: files of the machine are to be had in Node only; pass the File that was chosen`,
       );
