@@ -42,7 +42,9 @@ export function exportedSignatures() {
       printed.set(symbol, entry);
       for (const declaration of symbol.declarations ?? []) {
         const node = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration;
-        lines.push(printer.printNode(ts.EmitHint.Unspecified, publicPart(node), node.getSourceFile()));
+        const text = printer.printNode(ts.EmitHint.Unspecified, publicPart(node), node.getSourceFile());
+        // Rolled-up declarations are exported all at once, at their end.
+        lines.push(exported.name === "default" || text.startsWith("export ") ? text : `export ${text}`);
       }
     }
     for (const [first, names] of elsewhere) lines.push(`as in ${first}: ${names.join(", ")}`);

@@ -1,9 +1,9 @@
 /** What items are like before any model sees them, in one pass over all of their numbers. */
 
-import { checkArray } from "../base/attached.ts";
-import { requireThat } from "../base/option-reader.ts";
-import { isSource, SourceReader } from "../items/embedding-source.ts";
+import { checkOptionNames, checkSignal, OptionReader, requireThat } from "../base/option-reader.ts";
+import { countRows, isSource, SourceReader } from "../items/embedding-source.ts";
 import { halfValues } from "../items/half.ts";
+import { impliedDim } from "../items/implied-dim.ts";
 import { ItemProfiler } from "../items/item-profile.ts";
 import { typedArrayName } from "../items/items.ts";
 import { Stop } from "../runtime/jobs.ts";
@@ -33,13 +33,17 @@ const NAMED = 5;
  * Looks at every number of the items once: before training, to say what would spoil it. Rows that are not finite are counted, and passed
  * over in all that follows.
  * @param items A matrix, or a source such as `openItems` gives.
+ * @throws InvalidInputError for what is neither.
  */
 export async function checkItems(
   items: EmbeddingSource | ItemMatrix,
-  options: { signal?: AbortSignal | undefined } = {},
+  options: { signal?: AbortSignal } = {},
 ): Promise<ItemCheck> {
-  requireThat(typeof items === "object" && items !== null, "items", "a matrix { data, rows, dim } or a source", items);
-  const { rows, dim } = items;
+  const signal = checkSignal(new OptionReader(options, "checkItems"));
+  checkOptionNames(options, "checkItems", ["signal"]);
+  const dim = impliedDim(items, "checkItems");
+  requireThat(!Array.isArray(items), "items", "a matrix { data, rows, dim } or a source", items);
+  const rows = countRows(items, dim);
   const firstBadRows: number[] = [];
   const profiler = new ItemProfiler(rows, dim);
   const { classes } = profiler;
@@ -50,7 +54,7 @@ export async function checkItems(
   let least = Number.POSITIVE_INFINITY;
   let most = 0;
   let sum = 0;
-  for await (const { first, data } of blocksOf(items, new Stop(options.signal))) {
+  for await (const { first, data } of blocksOf(items, new Stop(signal))) {
     for (let i = 0; i < data.length / dim; i++) {
       const row = data.subarray(i * dim, (i + 1) * dim);
       let square = 0;
@@ -93,7 +97,6 @@ async function* blocksOf(
   const { rows, dim } = items;
   const reader = isSource(items) ? new SourceReader(items, dim, { stop }) : undefined;
   const matrix = reader ? undefined : (items as ItemMatrix).data;
-  checkArray(matrix, "items.data");
   const widen = typedArrayName(matrix) === "Uint16Array" ? halfValues() : undefined;
   const most = reader?.pieceRows ?? Math.max(1, Math.floor((1 << 20) / dim));
   for (let first = 0; first < rows; first += most) {

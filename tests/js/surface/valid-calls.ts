@@ -298,20 +298,23 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     streamItems: () => [csvFile(), { ...itemOptions, batchRows: 16 }],
     writeAddedTokens: () => [vocabulary, "list"],
     writeIdShard: { args: () => [shard()], names: ["shard"] },
-    writeIds: () => [
-      "recbole",
-      three(),
-      {
-        labels: { titles: ["A", "B"] },
-        vectors: { embeddings: new Float32Array(16) },
-        template: "<{letter}_{code}>",
-        type: "int16",
-        separator: "\t",
-        content: "token",
-        into: text.atomic,
-        missing: "empty",
-      },
-    ],
+    writeIds: {
+      args: () => [
+        "recbole",
+        three(),
+        {
+          labels: { titles: ["A", "B"] },
+          vectors: { embeddings: new Float32Array(16) },
+          template: "<{letter}_{code}>",
+          type: "int16",
+          separator: "\t",
+          content: "token",
+          into: text.atomic,
+          missing: "empty",
+        },
+      ],
+      names: ["column", "text"],
+    },
     writePlainModel: () => [model, { greedy: true }],
     writeVectors: () => ["npy", items(), { itemIds }],
   });
