@@ -313,7 +313,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
           missing: "empty",
         },
       ],
-      names: ["column", "text"],
+      names: ["column"],
     },
     writePlainModel: () => [model, { greedy: true }],
     writeVectors: () => ["npy", items(), { itemIds }],
