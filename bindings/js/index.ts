@@ -6,10 +6,12 @@
  * @module rqvae
  */
 
+export type { ErrorCode } from "./base/error-codes.ts";
 export {
   BusyError,
   DisposedError,
   DivergedError,
+  type ErrorDetails,
   InvalidInputError,
   ModelFormatError,
   NotInitializedError,
@@ -21,7 +23,7 @@ export {
   WorkerError,
 } from "./base/errors.ts";
 export { VERSION } from "./base/version.ts";
-export type { Wording } from "./base/wording.ts";
+export { type OptionValue, type Say, toText, type Wording } from "./base/wording.ts";
 export { type CodeTreeNode, codeTree } from "./ids/code-tree.ts";
 export type { ItemId } from "./ids/item-id.ts";
 export { type CodeArray, SemanticIds, type SemanticIdsOutput } from "./ids/semantic-ids.ts";
@@ -30,7 +32,7 @@ export { type IndexOptions, SemanticIdIndex } from "./index/semantic-id-index.ts
 export type { Optimizer } from "./model/optimizer.ts";
 export { residualKMeans } from "./model/residual-kmeans.ts";
 export { RQVAE } from "./model/rqvae.ts";
-export { type PresetName, presets, type Recipe } from "./options/presets.ts";
+export { type PresetName, presets } from "./options/presets.ts";
 export { suggestConfig } from "./options/suggest-config.ts";
 export type { AssessOptions } from "./report/assess.ts";
 export { adviseCapacity, assessIds } from "./report/assess-ids.ts";
@@ -38,8 +40,10 @@ export type { CapacityAdvice } from "./report/capacity.ts";
 export type { IdReport } from "./report/id-report.ts";
 export { initialize } from "./runtime/native.ts";
 export type {
+  CreateOptions,
   EmbeddingSource,
   EpochRecord,
+  FitOptions,
   IdStatistics,
   ItemLabels,
   ItemMatrix,
@@ -52,6 +56,7 @@ export type {
   ModelOptions,
   ModelSource,
   OptimizerOptions,
+  Recipe,
   ResidualKMeansOptions,
   TrainHistory,
   TrainOptions,

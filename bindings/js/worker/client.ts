@@ -4,7 +4,7 @@ import { startWorker } from "#worker-host";
 import { checkArray, viewBytes } from "../base/attached.ts";
 import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
 import { Disposal } from "../base/ending.ts";
-import { InvalidInputError, makeError, WorkerError } from "../base/errors.ts";
+import { invalid, WorkerError } from "../base/errors.ts";
 import { checkOptionNames, OptionReader } from "../base/option-reader.ts";
 import { reasonOf } from "../base/reason.ts";
 import { requireReadable } from "../base/web-objects.ts";
@@ -18,7 +18,9 @@ import { checkCheckpointOptions } from "../options/train-config.ts";
 import { tellLateError } from "../runtime/jobs.ts";
 import type { WasmSource } from "../runtime/platform.ts";
 import type {
+  CreateOptions,
   EmbeddingSource,
+  FitOptions,
   HubConfig,
   ItemBatches,
   Items,
@@ -29,6 +31,7 @@ import type {
   ModelOptions,
   ModelSource,
   OptimizerOptions,
+  Recipe,
   ResidualKMeansOptions,
   StreamOptions,
   TrainHistory,
@@ -50,6 +53,7 @@ import {
   type WireSource,
   type WireWasm,
 } from "./protocol.ts";
+import { fromSent } from "./sent-error.ts";
 import { sentItems, sentLong, type TransferOption } from "./sent-items.ts";
 
 type Progress = TrainProgress | JobProgress;
@@ -123,14 +127,14 @@ export class RQVAEWorker {
   }
 
   /** Starts a worker and creates a model in it. */
-  static create(options: ModelOptions, start: WorkerStart = {}): Promise<RQVAEWorker> {
+  static create(options: CreateOptions, start: WorkerStart = {}): Promise<RQVAEWorker> {
     return RQVAEWorker.#start(start, { method: "create", options });
   }
 
   /** Starts a worker and trains a model in it, with `suggestConfig`'s values where `options` has none. */
   static fit(
     items: Items | EmbeddingSource,
-    options: Partial<ModelOptions> & TrainOptions & TransferOption = {},
+    options: FitOptions & TransferOption = {},
     start: WorkerStart = {},
   ): LongCall<TrainProgress, RQVAEWorker> {
     return longCall("fit", options, async (watch) => {
@@ -237,7 +241,7 @@ export class RQVAEWorker {
    */
   train(
     items: Items | EmbeddingSource,
-    options: TrainOptions & TransferOption = {},
+    options: TrainOptions & Partial<Recipe> & TransferOption = {},
   ): LongCall<TrainProgress, TrainHistory> {
     return longCall("train", options, async (watch) => {
       const { transfer, plain, checkpoint, watched } = splitTraining("train", options);
@@ -295,7 +299,7 @@ export class RQVAEWorker {
 
   /** As `RQVAE.decode`. */
   async decode(ids: SemanticIds | readonly (readonly number[])[]): Promise<Float32Array> {
-    const { codebookSizes } = this.config;
+    const { codebookSize: codebookSizes } = this.config;
     const checked = ids instanceof SemanticIds ? ids : SemanticIds.from(ids, { codebookSizes });
     return this.#call({
       method: "decode",
@@ -328,7 +332,7 @@ export class RQVAEWorker {
   async trainStep(items: Items, optimizer: WorkerOptimizer, options: TransferOption = {}): Promise<Losses> {
     const own = originalOf(optimizer);
     if (originalOf(own?.worker) !== this) {
-      throw new InvalidInputError("optimizer must come from this worker's own createOptimizer");
+      throw invalid("OTHER_MODEL")`optimizer must come from this worker's own createOptimizer`;
     }
     const sent = onlyItems("trainStep", items, options);
     return this.#call({ method: "trainStep", items: sent, optimizer: own.id });
@@ -410,7 +414,12 @@ export class RQVAEWorker {
         } catch (error) {
           // A function or another thing that no message can carry.
           const { message } = error as Error;
-          reject(new InvalidInputError(`${call.method}: an argument cannot be sent to the worker: ${message}`));
+          reject(
+            invalid(
+              "NOT_SENDABLE",
+              error,
+            )`${{ call: call.method }}an argument cannot be sent to the worker: ${message}`,
+          );
         }
       })) as Results[C["method"]];
     } finally {
@@ -465,7 +474,9 @@ export class RQVAEWorker {
       this.#stop(
         id,
         unsendable
-          ? new InvalidInputError(`items: what read gave cannot be sent to the worker: ${(error as Error).message}`)
+          ? invalid(
+              "NOT_SENDABLE",
+            )`${{ argument: "items" }}: what read gave cannot be sent to the worker: ${(error as Error).message}`
           : error,
       );
       // The call waits for an answer, unless the worker is gone.
@@ -504,7 +515,7 @@ export class RQVAEWorker {
       if (late && !makes) call.reject(late.reason);
       else call?.resolve(reply.value);
     } else if (reply.aborted && call?.stop) call.reject(call.stop.reason);
-    else call?.reject(makeError(reply.error.name, reply.error.message));
+    else call?.reject(fromSent(reply.error));
   }
 }
 
@@ -542,7 +553,7 @@ function startPort(): WorkerPort {
   } catch (cause) {
     throw new WorkerError(
       `The worker could not start: ${reasonOf(cause)}. There may be no workers here (jsdom, happy-dom, a sandboxed frame, Node with --permission but without --allow-worker), or a bundler left its script behind. Use RQVAE itself, which needs none`,
-      { cause },
+      { code: "WORKER_NOT_STARTED", cause },
     );
   }
 }

@@ -23,6 +23,8 @@
 import { requireAttached } from "../base/attached.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import type {
+  CreateOptions,
+  FitOptions,
   HubConfig,
   Items,
   JobOptions,
@@ -31,11 +33,13 @@ import type {
   ModelConfig,
   ModelOptions,
   OptimizerOptions,
+  Recipe,
   ResidualKMeansOptions,
   TrainHistory,
   TrainOptions,
   TrainProgress,
 } from "../types.ts";
+import type { SentError } from "./sent-error.ts";
 
 /** `SemanticIds` as plain data. */
 export interface WireIds {
@@ -77,12 +81,12 @@ export type WireWasm =
 /** A call of `initialize`, or of a method of `RQVAE`, by its name. */
 export type Call =
   | { method: "initialize"; wasm?: WireWasm; threads?: number | "auto" }
-  | { method: "create"; options: ModelOptions }
-  | ({ method: "fit"; items: Items | WireSource; options: Plain<Partial<ModelOptions> & TrainOptions> } & Watched)
+  | { method: "create"; options: CreateOptions }
+  | ({ method: "fit"; items: Items | WireSource; options: Plain<FitOptions> } & Watched)
   | { method: "residualKMeans"; items: Items | WireSource; options: Plain<ResidualKMeansOptions> }
   | { method: "load"; bytes: Uint8Array; options: { config?: Partial<ModelOptions> & HubConfig } }
   | { method: "kmeansInitCodebooks"; items: Items | WireSource; options: Plain<JobOptions> }
-  | ({ method: "train"; items: Items | WireSource; options: Plain<TrainOptions> } & Watched)
+  | ({ method: "train"; items: Items | WireSource; options: Plain<TrainOptions & Partial<Recipe>> } & Watched)
   | { method: "encode"; items: Items; options: { margins?: boolean } }
   | { method: "encodeAsync"; items: Items | WireSource; options: Plain<JobOptions> }
   | { method: "getSemanticIds"; items: Items }
@@ -148,7 +152,7 @@ export type Reply =
   | { type: "read"; id: number; first: number; count: number }
   | { type: "result"; id: number; value: Results[Call["method"]]; state?: ModelState }
   /** `aborted`: the call ended because it was told to, so that the client rejects with the caller's own reason. */
-  | { type: "error"; id: number; error: { name: string; message: string }; aborted: boolean; state?: ModelState };
+  | { type: "error"; id: number; error: SentError; aborted: boolean; state?: ModelState };
 
 /** The buffers of the typed arrays in a value of plain data: the list of what a message transfers. */
 export function buffersOf(value: unknown): ArrayBuffer[] {

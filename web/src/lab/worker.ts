@@ -3,7 +3,16 @@ import { RQVAE, type RQVAEError, SemanticIds } from "rqvae";
 import { writeIds } from "rqvae/formats";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
 import { plural } from "../words.ts";
-import { type HeldItems, namingOf, openItemsFile, openSource, summarize, withLabelsFile, writtenIds } from "./items.ts";
+import {
+  aboutItems,
+  type HeldItems,
+  namingOf,
+  openItemsFile,
+  openSource,
+  summarize,
+  withLabelsFile,
+  writtenIds,
+} from "./items.ts";
 import type { DataSource, LabApi, LabReply, LabRequest, Method, PlainIds, RunResult, TrainEvent } from "./protocol.ts";
 import { Run } from "./run.ts";
 import { Study } from "./study.ts";
@@ -141,7 +150,7 @@ const handlers: { [M in Method]: Handler<M> } = {
       );
     }
     const encoded = await own.encodeAsync(opened.vectors.reader()).catch((error: Error) => {
-      throw new Error(error.message.replace(/^items: /, `${file.name}: `), { cause: error });
+      throw aboutItems(file.name, error);
     });
     held = opened;
     ids = encoded;
