@@ -1,23 +1,16 @@
 import { basename } from "node:path";
 import { counted } from "../base/words.ts";
-import { itemIdColumn } from "../formats/ids/recbole.ts";
-import {
-  ID_FORMATS,
-  type IdTableSource,
-  joinItems,
-  mergeRecBoleChunks,
-  type PlainModel,
-  type ReadIds,
-  readAtomicFile,
-  writePlainModel,
-} from "../formats/index.ts";
+import { ID_FORMATS } from "../formats/ids/id-formats.ts";
+import { itemIdColumn, readAtomicFile } from "../formats/ids/recbole.ts";
+import { type IdTableSource, joinItems, type ReadIds, writePlainModel } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { PlainModel } from "../model/plain-model.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, nameFile, nameOfOutput, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
 import { readCodes } from "./options.ts";
-import { generalOptions, idFormatOf, requireFile, writeCounted, writeIds } from "./outputs.ts";
+import { generalOptions, idFormatOf, requireFile, writeIds } from "./outputs.ts";
 import { fileSize } from "./text.ts";
 
 export const convert: Command = {
@@ -93,7 +86,7 @@ async function run(given: Given): Promise<number> {
   const merged = item === undefined ? undefined : naming(itemPath!, () => idsOfItems(item, itemPath!, read, input));
   const size = await (item === undefined || merged === undefined
     ? writeIds(output, { ids, itemIds }, extras, to)
-    : writeCounted(output, () => mergeRecBoleChunks(item, merged.table))
+    : writeIds(output, merged.table, { into: item }, "recbole")
   ).catch((error) => {
     throw nameFile(itemPath ?? input, error);
   });
@@ -150,7 +143,7 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
     throw nameFile(modelPath, error);
   });
   try {
-    const { bytes, config } = naming(modelPath, () => plain(model, given.values.greedy === true));
+    const { bytes, config } = naming(modelPath, () => writePlainModel(model, { greedy: given.values.greedy === true }));
     await writeWhole(output, bytes);
     if (given.values.quiet) return 0;
     const { activation, encodeBeam } = model.config;
@@ -168,21 +161,6 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
     return 0;
   } finally {
     model.dispose();
-  }
-}
-
-/** What the library says about the model, in the words of the command line. */
-function plain(model: RQVAE, greedy: boolean): PlainModel {
-  try {
-    return writePlainModel(model, { greedy });
-  } catch (error) {
-    if (error instanceof Error) {
-      error.message = error.message
-        .replace("writePlainModel: ", "")
-        .replace("with encodeBeam 1", "with --beam 1")
-        .replace("pass greedy: true", "give --greedy");
-    }
-    throw error;
   }
 }
 

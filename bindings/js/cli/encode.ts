@@ -1,5 +1,6 @@
 import { counted } from "../base/words.ts";
-import { ID_FORMATS, writeIdShard } from "../formats/index.ts";
+import { ID_FORMATS } from "../formats/ids/id-formats.ts";
+import { writeIdShard } from "../formats/index.ts";
 import { inWhole } from "../items/items.ts";
 import { labelsOf } from "../items/labels.ts";
 import { RQVAE } from "../model/rqvae.ts";

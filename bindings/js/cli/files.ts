@@ -20,13 +20,13 @@ import {
   describeColumns,
   type JoinSource,
   joinLabels,
-  type OpenedEmbeddings,
-  openEmbeddings,
+  type OpenedItems,
+  openItems,
   type ReadIds,
   type ReadIdsOptions,
   type ReadItemsOptions,
-  readIdsAsync,
-  readItemsAsync,
+  readIds,
+  readItems,
   readLabels,
 } from "../formats/index.ts";
 import { fileReasons } from "../formats/io/byte-source.ts";
@@ -34,8 +34,7 @@ import { firstFew } from "../items/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
 import { sweepTemporaries, temporaryFor } from "./temporaries.ts";
-import { shellWord } from "./text.ts";
-import { messageOf } from "./words.ts";
+import { inCliWords } from "./words.ts";
 
 /** A file cannot be read or written. The message begins with its name. */
 export class FileError extends Error {}
@@ -102,7 +101,7 @@ export type Reading = ReadItemsOptions & { quiet: boolean; itemIdsPath?: string 
 const LARGE_BYTES = 2 ** 29;
 
 /** Files that are open while a command runs. */
-const opened: OpenedEmbeddings[] = [];
+const opened: OpenedItems[] = [];
 
 /** Closes what commands have opened. */
 export async function closeFiles(): Promise<void> {
@@ -115,10 +114,10 @@ export async function readCatalogue(
   labelsPath: string | undefined,
   { quiet, itemIdsPath, ...reading }: Reading = { quiet: false },
 ): Promise<Catalogue> {
-  const read = await readItemsAsync(itemsPath, itemsPath, reading).catch((error) => {
+  const items = await readItems(itemsPath, { ...reading, fileName: itemsPath }).catch((error) => {
     throw nameFile(itemsPath, error);
   });
-  return withLabels(itemsPath, labelsPath, read, read.items, {
+  return withLabels(itemsPath, labelsPath, items, items, {
     quiet,
     ...(itemIdsPath !== undefined && { itemIdsPath }),
   });
@@ -139,7 +138,7 @@ export async function openCatalogue(
     return readCatalogue(itemsPath, labelsPath, options);
   }
   const { quiet: _, itemIdsPath: __, ...reading } = options;
-  const source = await openEmbeddings(itemsPath, reading).catch((error) => {
+  const source = await openItems(itemsPath, reading).catch((error) => {
     throw nameFile(itemsPath, error);
   });
   opened.push(source);
@@ -149,7 +148,7 @@ export async function openCatalogue(
 async function withLabels<T extends CatalogueItems>(
   itemsPath: string,
   labelsPath: string | undefined,
-  read: Pick<OpenedEmbeddings, "labels" | "itemIds" | "columns" | "skipped">,
+  read: Pick<OpenedItems, "labels" | "itemIds" | "columns" | "skipped">,
   items: T,
   { quiet, itemIdsPath }: Pick<Reading, "quiet" | "itemIdsPath">,
 ): Promise<Catalogue<T>> {
@@ -237,7 +236,7 @@ export async function readItemIds(path: string, items: JoinSource): Promise<{ it
 /** The IDs of a file of any format. */
 export async function readIdFile(path: string, options: ReadIdsOptions): Promise<ReadIds> {
   const bytes = await readBytes(path);
-  return readIdsAsync(bytes, path, options).catch((error) => {
+  return readIds(bytes, { ...options, fileName: path }).catch((error) => {
     throw nameFile(path, error);
   });
 }
@@ -257,20 +256,17 @@ export function naming<T>(path: string, parse: () => T): T {
  */
 export function nameFile(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof FileError || error instanceof Interrupted) return error;
-  const message = inOptions(messageOf(error));
-  return new FileError(message.includes(basename(path)) ? message : `${path}: ${message.replace(/^items: /, "")}`);
+  const message = error instanceof RQVAEError ? inCliWords(error.wording, path) : error.message;
+  return new FileError(isNamed(error, basename(path)) ? message : `${path}: ${message}`);
 }
 
-/** What the readers say about their options, as it is typed: `embedding: ["a", "b"]` is `--embedding a,b`. */
-function inOptions(message: string): string {
-  return message
-    .replace(/\bembedding: (\[[^\]]*\]|"(?:[^"\\]|\\.)*")/g, (_, json: string) => {
-      const names = JSON.parse(json) as string | string[];
-      return `--embedding ${shellWord(Array.isArray(names) ? names.join(",") : names)}`;
-    })
-    .replaceAll("(embedding)", "(--embedding)")
-    .replace(/\bembedding: (?=column|the |names )/, "--embedding: ")
-    .replace(/\bitemId: /, "--id-column: ");
+function isNamed(error: Error, name: string): boolean {
+  // The platform's errors have the path in their sentence only.
+  if (!(error instanceof RQVAEError)) return error.message.includes(name);
+  return (
+    error.argument === "items" ||
+    error.wording.some((part) => typeof part === "object" && "file" in part && basename(part.file) === name)
+  );
 }
 
 /**

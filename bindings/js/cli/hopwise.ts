@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { counted } from "../base/words.ts";
 import { checkedItemIds } from "../formats/ids/id-table.ts";
-import { itemIdColumn } from "../formats/ids/recbole.ts";
-import { type AtomicFile, hopwiseChunks, joinItems, mergeRecBoleChunks, readAtomicFile } from "../formats/index.ts";
+import { type AtomicFile, itemIdColumn, readAtomicFile } from "../formats/ids/recbole.ts";
+import { joinItems } from "../formats/index.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import type { ItemMatrix, TrainHistory } from "../types.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
@@ -11,7 +11,7 @@ import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, naming, readBytes, readCatalogue, STDOUT, saveWhole } from "./files.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { type GivenOptions, readOptions } from "./options.ts";
-import { generalOptions, tellAbout, writeAll, writeCounted } from "./outputs.ts";
+import { generalOptions, tellAbout, writeAll, writeIds } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { warningText } from "./progress.ts";
 import { duration, fileSize, oneLine, shellWord } from "./text.ts";
@@ -139,15 +139,16 @@ async function run(given: Given): Promise<number> {
     const bytes = model.save();
     const sizes = { ids: 0, item: 0 };
     const merging = {
+      into: dataset.content,
       separator: dataset.separator,
       missing: given.values["skip-missing"] === true ? ("empty" as const) : ("error" as const),
     };
     await writeAll(
       async () => {
-        sizes.ids = await writeCounted(paths.ids, () => hopwiseChunks(source, { codebooks: model.codebooks() }));
+        sizes.ids = await writeIds(paths.ids, source, { vectors: { codebooks: model.codebooks() } }, "semanticids");
       },
       async () => {
-        sizes.item = await writeCounted(paths.item, () => mergeRecBoleChunks(dataset.content, source, merging));
+        sizes.item = await writeIds(paths.item, source, merging, "recbole");
       },
       () => saveWhole(paths.model, () => bytes),
     );

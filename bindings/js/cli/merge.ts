@@ -1,5 +1,6 @@
 import { counted } from "../base/words.ts";
-import { ID_FORMATS, type IdShard, mergeIdShards, mergeShardItemIds, readIdShard } from "../formats/index.ts";
+import { ID_FORMATS } from "../formats/ids/id-formats.ts";
+import { type IdShard, mergeIdShards, readIdShard } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
@@ -59,12 +60,11 @@ async function run(given: Given): Promise<number> {
     const bytes = await readBytes(path);
     shards.push(naming(path, () => readIdShard(bytes)));
   }
-  const raw = mergeIdShards(shards, paths);
+  const { ids: raw, itemIds: shardIds } = mergeIdShards(shards, paths);
   const quiet = given.values.quiet === true;
   const tell = (line: string) => {
     if (line !== "" && !quiet) process.stderr.write(`${line}\n`);
   };
-  const shardIds = naming(paths[0]!, () => mergeShardItemIds(shards, paths));
   const merged = { name: "the shards", rows: raw.length, itemIds: shardIds };
   const named = itemIdsPath === undefined ? undefined : await readItemIds(itemIdsPath, merged);
   tell(named?.text ?? "");

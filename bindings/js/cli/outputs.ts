@@ -2,7 +2,7 @@
 
 import { extname } from "node:path";
 import { counted } from "../base/words.ts";
-import { type IdExtras, type IdFormat, type IdTableSource, idChunks } from "../formats/index.ts";
+import { type IdFormat, type IdTableSource, writeIds as piecesOfIds, type WriteIdsOptions } from "../formats/index.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import type { ItemLabels } from "../types.ts";
@@ -229,7 +229,7 @@ export function idFormatOf<T extends string = IdFormat>(
 }
 
 /** What a model has to add to its IDs in a format. */
-export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): IdExtras {
+export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): WriteIdsOptions {
   return {
     ...(labels && { labels }),
     ...(format === "semanticids" && { vectors: { codebooks: model.codebooks() } }),
@@ -240,10 +240,10 @@ export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: It
 export function writeIds(
   path: string,
   table: IdTableSource,
-  extras: IdExtras,
+  extras: WriteIdsOptions,
   format = formatOf(path) ?? "csv",
 ): Promise<number> {
-  return writeCounted(path, () => idChunks(format, table, extras));
+  return writeCounted(path, () => piecesOfIds(format, table, extras));
 }
 
 /** Writes a file piece by piece, as `saveWhole` does. @returns its size in bytes. */

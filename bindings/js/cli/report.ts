@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { counted } from "../base/words.ts";
 import { type JoinSource, joinItems, type ReadIds } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
@@ -133,9 +133,9 @@ function idsOfRows(
   const { ids } = read;
   const levels = codebookSizes.length;
   if (ids.levels !== levels && ids.levels !== levels + 1) {
-    throw new InvalidInputError(
-      `has IDs of ${counted(ids.levels, "code")}, but the model's have ${levels}, or ${levels + 1} with a suffix: these are the IDs of another model`,
-    );
+    throw invalid(
+      "OTHER_MODEL",
+    )`has IDs of ${counted(ids.levels, "code")}, but the model's have ${levels}, or ${levels + 1} with a suffix: these are the IDs of another model`;
   }
   const { rows, text } = joinIds(read, path, source);
   const codes = new Uint32Array(rows.length * levels);
@@ -167,12 +167,12 @@ function joinIds(
   if (!source.itemIds) {
     const all = source.rowsInFile ?? source.rows;
     if (ids.length !== source.rows && ids.length !== all) {
-      throw new InvalidInputError(`has ${counted(ids.length, "ID")}, but ${source.name} has ${counted(all, "row")}`);
+      throw invalid("COUNTS_DIFFER")`has ${counted(ids.length, "ID")}, but ${source.name} has ${counted(all, "row")}`;
     }
     if (!isNumbered && format === "trie") {
-      throw new InvalidInputError(
-        `has the items in the order of their IDs, and ${source.name} has no item IDs to join them by: name them with --item-ids`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`has the items in the order of their IDs, and ${source.name} has no item IDs to join them by${{ hint: "name them with --item-ids" }}`;
     }
     if (!isNumbered) right.itemIds = itemIds;
   }
@@ -181,7 +181,7 @@ function joinIds(
     !source.itemIds && isNumbered
       ? joinItems({ ...source, itemIds: numbers }, { ...right, itemIds }, "ID")
       : joinItems(source, right, "ID");
-  if (join.missing.length > 0) throw new InvalidInputError(join.text);
+  if (join.missing.length > 0) throw invalid("COUNTS_DIFFER")`${join.text}`;
   return { rows: join.rows, text: !source.itemIds && isNumbered ? "" : join.text };
 }
 

@@ -2,7 +2,8 @@
 
 import { extname } from "node:path";
 import { counted } from "../base/words.ts";
-import { readAtomicFile } from "../formats/index.ts";
+import { readAtomicFile } from "../formats/ids/recbole.ts";
+
 import { decodeText, decodeWholeText } from "../formats/io/bytes.ts";
 import { parseCsv } from "../formats/text/csv-parser.ts";
 import { readTextCell } from "../formats/text/csv-text.ts";

@@ -1,9 +1,10 @@
 /** The library's messages in the words of the command line, made from their parts. */
 
 import { RQVAEError } from "../base/errors.ts";
-import { toText, type Wording, type WordingPart } from "../base/wording.ts";
+import { type OptionValue, toText, type Wording, type WordingPart } from "../base/wording.ts";
 import { OPTIONS, type OptionDescription } from "../options/describe.ts";
 import { explainName, nearestName, optionNamed } from "../options/other-names.ts";
+import { shellWord } from "./text.ts";
 
 /** `learningRate` as the command line writes it: `learning-rate`. */
 export const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -23,6 +24,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   skipInvalid: "skip-invalid",
   labels: "labels",
   itemIds: "item-ids",
+  itemId: "id-column",
   checkpoint: "checkpoint",
   resume: "resume",
 };
@@ -46,27 +48,32 @@ const TYPED: Readonly<Record<string, string>> = {
 };
 
 /** An option as it is typed, with its value: `--lr`, `--select loss`, `--layer-norm=false`. */
-export function flagOf(name: string, value?: string | number | boolean): string | undefined {
+export function flagOf(name: string, value?: OptionValue): string | undefined {
   const flag = FLAGS[name];
   if (flag === undefined) return undefined;
   if (value === undefined || value === true) return `--${flag}`;
-  return `--${flag}${SWITCHES.has(name) ? "=" : " "}${value}`;
+  return `--${flag}${SWITCHES.has(name) ? "=" : " "}${shellWord(String(value))}`;
 }
 
 function say(part: Exclude<WordingPart, string>): string | undefined {
   if ("call" in part) return "";
   if ("epoch" in part) return `epoch ${part.epoch + 1}`;
   if ("cli" in part) return part.cli;
+  if (!("option" in part)) return undefined;
   if (part.form === "quoted" && FLAGS[part.option] === undefined) return JSON.stringify(part.option);
   return flagOf(part.option, part.value);
 }
 
-/** A message in the words of the command line. */
-export const inCliWords = (wording: Wording): string => toText(wording, say);
+/**
+ * A message in the words of the command line.
+ * @param items The file that the library calls items.
+ */
+export const inCliWords = (wording: Wording, items?: string): string =>
+  toText(wording, (part) => ("argument" in part && part.argument === "items" ? items : say(part)));
 
 /** What an error says, in the words of the command line where it is one of the library's. */
 export function messageOf(error: unknown): string {
-  if (error instanceof RQVAEError && error.wording) return inCliWords(error.wording);
+  if (error instanceof RQVAEError) return inCliWords(error.wording);
   return error instanceof Error ? error.message : String(error);
 }
 

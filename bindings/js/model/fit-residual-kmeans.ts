@@ -1,6 +1,6 @@
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { MAX_SIZE, OptionReader, show } from "../base/option-reader.ts";
-import { call, option, worded } from "../base/wording.ts";
+import { call, option } from "../base/wording.ts";
 import { countRows } from "../items/embedding-source.ts";
 import { impliedDim } from "../items/implied-dim.ts";
 import { useHints } from "../options/hints.ts";
@@ -34,9 +34,9 @@ export async function fitResidualKMeans(
   const inputDim = read.integer("inputDim", implied, 1, MAX_SIZE);
   const latentDim = read.integer("latentDim", inputDim, 1, MAX_SIZE);
   if (latentDim > inputDim) {
-    throw new InvalidInputError(
-      worded`${call("residualKMeans")}${option("latentDim")} must be at most the items' dimension ${inputDim}, received ${show(latentDim)}`,
-    );
+    throw invalid(
+      "ITEMS_DIMENSION",
+    )`${call("residualKMeans")}${option("latentDim")} must be at most the items' dimension ${inputDim}, received ${show(latentDim)}`;
   }
   countRows(items, inputDim); // complains before anything is made
   const model = await RQVAE.create({

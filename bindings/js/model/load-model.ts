@@ -41,6 +41,7 @@ export async function readModel(source: ModelSource, options: LoadOptions): Prom
   if (metadata.numerics !== module.buildInfo().numerics) {
     throw new ModelFormatError(
       `the model file was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${module.buildInfo().numerics}: its IDs would differ. Use the release that made it, or train again`,
+      { code: "NUMERICS_DIFFER" },
     );
   }
   const own = asFormatError(() => resolveModelConfig(fromStored(metadata.config), "the model file"));
@@ -99,7 +100,7 @@ function asFormatError<T>(body: () => T): T {
   try {
     return body();
   } catch (cause) {
-    if (cause instanceof InvalidInputError) throw new ModelFormatError(cause.message, { cause });
+    if (cause instanceof InvalidInputError) throw new ModelFormatError(cause.wording, { cause });
     throw cause;
   }
 }

@@ -2,8 +2,9 @@
 
 import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { Disposal, type Ending } from "../base/ending.ts";
-import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "../base/errors.ts";
-import { checkOptionNames, OptionReader, show, validateJobOptions } from "../base/option-reader.ts";
+import { BusyError, DisposedError, invalid, NotInitializedError } from "../base/errors.ts";
+import { checkOptionNames, OptionReader, requireThat, validateJobOptions } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import type { SemanticIdsOutput } from "../ids/semantic-ids.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { openItems } from "../items/items.ts";
@@ -254,9 +255,9 @@ export class RQVAE {
   saveCheckpoint(): Uint8Array<ArrayBuffer> {
     this.#open();
     if (this.#training === undefined) {
-      throw new InvalidInputError(
-        "saveCheckpoint: there is no training to go on with: call it during train, or after it ended; save() gives the model",
-      );
+      throw invalid(
+        "NO_TRAINING",
+      )`${call("saveCheckpoint")}there is no training to go on with${{ hint: "call it during train, or after it ended; save() gives the model" }}`;
     }
     const { run, data, hashes } = this.#training;
     const checkpoint = { train: run.config, data: { ...data, every: hashes.save() } };
@@ -270,13 +271,13 @@ export class RQVAE {
    */
   select(by: "loss" | "collision"): TrainHistory {
     const { handle } = this.#open();
-    if (by !== "loss" && by !== "collision") {
-      throw new InvalidInputError(`select: expected "loss" or "collision", received ${show(by)}`);
-    }
+    requireThat(by === "loss" || by === "collision", "by", '"loss" or "collision"', by, "select");
     this.#requireIdle("select");
     const best = this.#history?.best[by];
     if (this.#training === undefined || this.#history === undefined || best === undefined) {
-      throw new InvalidInputError("select: there is no finished training to choose an epoch of: call train first");
+      throw invalid(
+        "NO_TRAINING",
+      )`${call("select")}there is no finished training to choose an epoch of${{ hint: "call train first" }}`;
     }
     const { run } = this.#training;
     run.takeBest(handle, by);
@@ -394,9 +395,7 @@ export class RQVAE {
     const model = this.#ready();
     checkOptionNames(options, "codebooks", ["space"]);
     const space = options.space ?? "latent";
-    if (space !== "latent" && space !== "input") {
-      throw new InvalidInputError(`codebooks: space must be "latent" or "input", received ${show(space)}`);
-    }
+    requireThat(space === "latent" || space === "input", "space", '"latent" or "input"', space, "codebooks");
     if (space === "input") this.#requireFull('codebooks({ space: "input" })');
     return model.codebooks(space === "input");
   }
@@ -437,9 +436,7 @@ export class RQVAE {
   save(options: { part?: "full" | "encoder" } = {}): Uint8Array<ArrayBuffer> {
     checkOptionNames(options, "save", ["part"]);
     const part = options.part ?? this.part;
-    if (part !== "full" && part !== "encoder") {
-      throw new InvalidInputError(`save: part must be "full" or "encoder", received ${show(part)}`);
-    }
+    requireThat(part === "full" || part === "encoder", "part", '"full" or "encoder"', part, "save");
     if (part === "full") this.#requireFull('save({ part: "full" })');
     // While they move, nothing is known of the weights.
     return this.#write(part, this.#running === undefined ? this.#summary : null);
@@ -526,9 +523,9 @@ export class RQVAE {
 
   #requireFull(what: string): void {
     if (this.part !== "full") {
-      throw new InvalidInputError(
-        `${what}: this model was loaded from its encoder part, or from a program whose decoder has no place here`,
-      );
+      throw invalid(
+        "NO_DECODER",
+      )`${call(what)}this model was loaded from its encoder part, or from a program whose decoder has no place here`;
     }
   }
 
@@ -576,14 +573,14 @@ export class RQVAE {
     const { codebookSize: codebookSizes } = this.config;
     if (!(ids instanceof SemanticIds)) return SemanticIds.from(ids, { codebookSizes }).codes;
     if (ids.fingerprint !== undefined && ids.fingerprint !== this.fingerprint) {
-      throw new InvalidInputError(
-        `ids: these IDs were made by model ${ids.fingerprint}, this is model ${this.fingerprint}: codes of different models mean different things`,
-      );
+      throw invalid(
+        "OTHER_MODEL",
+      )`${{ argument: "ids" }}: these IDs were made by model ${ids.fingerprint}, this is model ${this.fingerprint}: codes of different models mean different things`;
     }
     if (ids.levels !== codebookSizes.length || ids.codebookSizes.some((size, level) => size !== codebookSizes[level])) {
-      throw new InvalidInputError(
-        `ids: codebook sizes are [${ids.codebookSizes.join(", ")}], the model's are [${codebookSizes.join(", ")}]`,
-      );
+      throw invalid(
+        "OTHER_CODEBOOKS",
+      )`${{ argument: "ids" }}: codebook sizes are [${ids.codebookSizes.join(", ")}], the model's are [${codebookSizes.join(", ")}]`;
     }
     return SemanticIds.from(ids, { codebookSizes }).codes;
   }

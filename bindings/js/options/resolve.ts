@@ -1,8 +1,8 @@
 /** What was said for the options of a table in, a complete and checked configuration out. */
 
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import type { OptionReader } from "../base/option-reader.ts";
-import { call, option, worded } from "../base/wording.ts";
+import { call, option } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import type { Of, Row, Table, Value } from "./table.ts";
 
@@ -30,7 +30,7 @@ export function checkExclusions(table: Table, where: string, config: object, opt
   const all: Record<string, Value> = { ...beside, ...config };
   for (const [name, { excludes }] of Object.entries(table)) {
     const complaint = excludes?.((other) => all[other] as never, (options as Record<string, unknown>)[name]);
-    if (complaint) throw new InvalidInputError([call(where), ...complaint]);
+    if (complaint) throw invalid("OPTIONS_CONFLICT")`${call(where)}${complaint}`;
   }
 }
 
@@ -85,9 +85,9 @@ function readValue(
       const numbers = read.integers(name, [], row.min, row.max);
       const levels = of<number>("nQuantizationLayers");
       if (levels !== numbers.length) {
-        throw new InvalidInputError(
-          worded`${call(where)}${option(name)} has ${counted(numbers.length, "entry")} but ${option("nQuantizationLayers")} is ${levels}: give one size for each level`,
-        );
+        throw invalid(
+          "OPTIONS_CONFLICT",
+        )`${call(where)}${option(name)} has ${counted(numbers.length, "entry")} but ${option("nQuantizationLayers")} is ${levels}${{ hint: "give one size for each level" }}`;
       }
       return numbers;
     }

@@ -123,7 +123,7 @@ export const MODEL = {
     choices: ["none", "pca", "identity"],
     excludes: (of) =>
       of("linearSkip") === "identity" && of("latentDim") !== of("inputDim")
-        ? worded`${valued("linearSkip", "identity")} needs ${option("latentDim")} to be ${{ api: "inputDim", cli: "the items' dimension" }} (${of("inputDim")}), received ${of("latentDim")}: use ${{ api: '"pca"', cli: "--linear-skip pca" }} for a narrower latent space`
+        ? worded`${valued("linearSkip", "identity")} needs ${option("latentDim")} to be ${{ api: "inputDim", cli: "the items' dimension" }} (${of("inputDim")}), received ${of("latentDim")}${{ hint: worded`use ${{ api: '"pca"', cli: "--linear-skip pca" }} for a narrower latent space` }}`
         : undefined,
   },
   /** Which loss reaches the codebooks: "joint" adds the reconstruction's. Default: "joint", with "ema" "quantization". */
@@ -144,7 +144,7 @@ export const MODEL = {
     excludes: (of) => {
       if (of("codebookUpdate") !== "ema") return undefined;
       if (of("codebookGradient") !== "quantization") {
-        return worded`${valued("codebookUpdate", "ema")} moves the codebooks without gradients and cannot take ${valued("codebookGradient", "joint")}: leave one of them out`;
+        return worded`${valued("codebookUpdate", "ema")} moves the codebooks without gradients and cannot take ${valued("codebookGradient", "joint")}${{ hint: "leave one of them out" }}`;
       }
       return of("codebookSimVq")
         ? worded`${valued("codebookUpdate", "ema")} and ${option("codebookSimVq")} exclude each other: averages move the codes, SimVQ only their projection`
@@ -184,7 +184,7 @@ export const MODEL = {
     excludes: (of) => {
       const other = isHopwise(of) && Object.keys(HOPWISE).find((name) => of(name) !== HOPWISE[name]);
       return other
-        ? worded`${valued("compat", "hopwise")} needs ${valued(other, HOPWISE[other]!)}, received ${JSON.stringify(of(other))}: leave it out`
+        ? worded`${valued("compat", "hopwise")} needs ${valued(other, HOPWISE[other]!)}, received ${JSON.stringify(of(other))}${{ hint: "leave it out" }}`
         : undefined;
     },
   },
@@ -263,7 +263,7 @@ export const TRAIN = {
     max: MAX_EPOCHS,
     excludes: (of) =>
       of<number>("patience") > 0 && of("select") === "last"
-        ? worded`${option("patience")} stops when nothing better comes, but ${valued("select", "last")} has no measure of better: set ${option("validationShare")}, or ${valued("select", "loss")} or ${{ api: '"collision"', cli: "--select collision" }}`
+        ? worded`${option("patience")} stops when nothing better comes, but ${valued("select", "last")} has no measure of better${{ hint: worded`set ${option("validationShare")}, or ${valued("select", "loss")} or ${{ api: '"collision"', cli: "--select collision" }}` }}`
         : undefined,
   },
   /**
@@ -277,10 +277,10 @@ export const TRAIN = {
     excludes: (of, given) => {
       if (!of("deadCodeRestart")) return undefined;
       if (of("codebookSimVq")) {
-        return worded`${option("deadCodeRestart")} cannot set a code of a SimVQ codebook, which only its projection moves: leave one of them out`;
+        return worded`${option("deadCodeRestart")} cannot set a code of a SimVQ codebook, which only its projection moves${{ hint: "leave one of them out" }}`;
       }
       return given === true && of<readonly number[]>("sinkhornEpsilon").some((epsilon) => epsilon > 0)
-        ? worded`${option("deadCodeRestart")} and ${option("sinkhornEpsilon")} both fill unused codes and work against each other: leave one of them out, or write ${option("deadCodeRestart", "withSinkhorn")} if you mean it`
+        ? worded`${option("deadCodeRestart")} and ${option("sinkhornEpsilon")} both fill unused codes and work against each other${{ hint: worded`leave one of them out, or write ${option("deadCodeRestart", "withSinkhorn")} if you mean it` }}`
         : undefined;
     },
   },

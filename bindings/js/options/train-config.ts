@@ -1,7 +1,7 @@
 /** Options of training and of optimisers in, complete and checked configurations out. */
 
 import { requireAttached } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 
 export { useHints } from "./hints.ts";
 export { checkCombinations, nativeModelConfig, resolveModelConfig } from "./model-config.ts"; // whoever loads a model makes none
@@ -61,9 +61,9 @@ export function checkCheckpointOptions(read: OptionReader): void {
     const { everyMs, write } = (checkpoint ?? {}) as { everyMs?: unknown; write?: unknown };
     if (typeof write !== "function") read.fail("checkpoint", "{ write(bytes), everyMs? } with a function write");
     if (everyMs !== undefined && !(typeof everyMs === "number" && everyMs >= 0)) {
-      throw new InvalidInputError(
-        worded`${call("train")}${option("checkpoint")}.everyMs must be a number of at least 0, received ${show(everyMs)}`,
-      );
+      throw invalid(
+        "OPTION_OUT_OF_RANGE",
+      )`${call("train")}${option("checkpoint")}.everyMs must be a number of at least 0, received ${show(everyMs)}`;
     }
   }
   const resume = read.get("resume");

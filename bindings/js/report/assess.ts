@@ -1,6 +1,7 @@
 import { endOf } from "../base/behind-proxy.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { checkOptionNames, checkSignal, OptionReader } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
 import { isSource } from "../items/embedding-source.ts";
 import { type ItemProfile, ItemProfiler } from "../items/item-profile.ts";
@@ -63,7 +64,7 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   requireIds(ids, "assessIds");
   for (const [name, given] of Object.entries({ model, baseline, columnNames })) {
     if (given && options.items === undefined) {
-      throw new InvalidInputError(`assessIds: ${name} needs items, the vectors that the IDs were made of`);
+      throw invalid("MODEL_NEEDED")`${call("assessIds")}${name} needs items, the vectors that the IDs were made of`;
     }
   }
   const labels = readLabelOption(options.labels, ids.length, "assessIds");

@@ -4,7 +4,7 @@ import { startWorker } from "#worker-host";
 import { checkArray, viewBytes } from "../base/attached.ts";
 import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
 import { Disposal } from "../base/ending.ts";
-import { InvalidInputError, makeError, WorkerError } from "../base/errors.ts";
+import { invalid, WorkerError } from "../base/errors.ts";
 import { checkOptionNames, OptionReader } from "../base/option-reader.ts";
 import { reasonOf } from "../base/reason.ts";
 import { requireReadable } from "../base/web-objects.ts";
@@ -53,6 +53,7 @@ import {
   type WireSource,
   type WireWasm,
 } from "./protocol.ts";
+import { fromSent } from "./sent-error.ts";
 import { sentItems, sentLong, type TransferOption } from "./sent-items.ts";
 
 type Progress = TrainProgress | JobProgress;
@@ -331,7 +332,7 @@ export class RQVAEWorker {
   async trainStep(items: Items, optimizer: WorkerOptimizer, options: TransferOption = {}): Promise<Losses> {
     const own = originalOf(optimizer);
     if (originalOf(own?.worker) !== this) {
-      throw new InvalidInputError("optimizer must come from this worker's own createOptimizer");
+      throw invalid("OTHER_MODEL")`optimizer must come from this worker's own createOptimizer`;
     }
     const sent = onlyItems("trainStep", items, options);
     return this.#call({ method: "trainStep", items: sent, optimizer: own.id });
@@ -413,7 +414,12 @@ export class RQVAEWorker {
         } catch (error) {
           // A function or another thing that no message can carry.
           const { message } = error as Error;
-          reject(new InvalidInputError(`${call.method}: an argument cannot be sent to the worker: ${message}`));
+          reject(
+            invalid(
+              "NOT_SENDABLE",
+              error,
+            )`${{ call: call.method }}an argument cannot be sent to the worker: ${message}`,
+          );
         }
       })) as Results[C["method"]];
     } finally {
@@ -468,7 +474,9 @@ export class RQVAEWorker {
       this.#stop(
         id,
         unsendable
-          ? new InvalidInputError(`items: what read gave cannot be sent to the worker: ${(error as Error).message}`)
+          ? invalid(
+              "NOT_SENDABLE",
+            )`${{ argument: "items" }}: what read gave cannot be sent to the worker: ${(error as Error).message}`
           : error,
       );
       // The call waits for an answer, unless the worker is gone.
@@ -507,7 +515,7 @@ export class RQVAEWorker {
       if (late && !makes) call.reject(late.reason);
       else call?.resolve(reply.value);
     } else if (reply.aborted && call?.stop) call.reject(call.stop.reason);
-    else call?.reject(makeError(reply.error.name, reply.error.message));
+    else call?.reject(fromSent(reply.error));
   }
 }
 
@@ -545,7 +553,7 @@ function startPort(): WorkerPort {
   } catch (cause) {
     throw new WorkerError(
       `The worker could not start: ${reasonOf(cause)}. There may be no workers here (jsdom, happy-dom, a sandboxed frame, Node with --permission but without --allow-worker), or a bundler left its script behind. Use RQVAE itself, which needs none`,
-      { cause },
+      { code: "WORKER_NOT_STARTED", cause },
     );
   }
 }

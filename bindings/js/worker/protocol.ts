@@ -39,6 +39,7 @@ import type {
   TrainOptions,
   TrainProgress,
 } from "../types.ts";
+import type { SentError } from "./sent-error.ts";
 
 /** `SemanticIds` as plain data. */
 export interface WireIds {
@@ -151,7 +152,7 @@ export type Reply =
   | { type: "read"; id: number; first: number; count: number }
   | { type: "result"; id: number; value: Results[Call["method"]]; state?: ModelState }
   /** `aborted`: the call ended because it was told to, so that the client rejects with the caller's own reason. */
-  | { type: "error"; id: number; error: { name: string; message: string }; aborted: boolean; state?: ModelState };
+  | { type: "error"; id: number; error: SentError; aborted: boolean; state?: ModelState };
 
 /** The buffers of the typed arrays in a value of plain data: the list of what a message transfers. */
 export function buffersOf(value: unknown): ArrayBuffer[] {

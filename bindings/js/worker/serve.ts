@@ -15,6 +15,7 @@ import {
   toWire,
   type WireSource,
 } from "./protocol.ts";
+import { toSent } from "./sent-error.ts";
 
 /** The worker's end of the line. */
 export interface ServerPort {
@@ -81,8 +82,7 @@ export function serve(port: ServerPort): void {
       );
       port.post({ type: "result", id, value, ...currentState() }, buffersOf(value));
     } catch (error) {
-      const { name, message } = error instanceof Error ? error : { name: "RQVAEError", message: String(error) };
-      port.post({ type: "error", id, error: { name, message }, aborted: error === aborted, ...currentState() }, []);
+      port.post({ type: "error", id, error: toSent(error), aborted: error === aborted, ...currentState() }, []);
     } finally {
       for (const waiting of [controllers, reading, writing]) waiting.delete(id);
     }

@@ -258,7 +258,7 @@ describe("rqvae kmeans", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^Joined by place, [^\n]*\n$/) });
     expect(stdout).toContain("Learned 60 items of dimension 5: 2 codes each, 8 x 8");
     expect(stdout).toMatch(/residual k-means in .*reconstruction loss/);
-    const { items } = readItems(npy(), "items.npy");
+    const items = await readItems(npy(), { fileName: "items.npy" });
     const model = await residualKMeans(items, {
       nQuantizationLayers: 2,
       codebookSize: 8,

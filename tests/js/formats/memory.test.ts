@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { vectorChunks } from "../../../bindings/js/formats/index.ts";
+import { writeVectors } from "../../../bindings/js/formats/index.ts";
 import { makeNpy, makeSafetensors, makeZip } from "../support/format-files.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -58,7 +58,7 @@ const made: Record<string, () => Iterable<string | Uint8Array> | AsyncIterable<s
   "a.safetensors": () => [
     makeSafetensors([{ name: "e", dtype: "F32", shape: [rows, dim], bytes: npy.subarray(-BYTES) }]),
   ],
-  "a.parquet": () => vectorChunks("parquet", { data, rows, dim }),
+  "a.parquet": () => writeVectors("parquet", { data, rows, dim }),
   ...texts,
 };
 

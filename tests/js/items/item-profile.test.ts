@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { assessIds, type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
-import { writeNpy } from "rqvae/formats";
 import { describe, expect, it } from "vitest";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { ItemProfiler, isDominant } from "../../../bindings/js/items/item-profile.ts";
 import { rqvae, useFolder, write } from "../cli/harness.ts";
 import { sourceOf } from "../support/embedding-sources.ts";

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { InvalidInputError, RQVAE, residualKMeans, SemanticIds } from "rqvae";
-import { readLabels, readNpy } from "rqvae/formats";
+import { readLabels } from "rqvae/formats";
 import { type Explainer, explainIds } from "rqvae/report";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { halfToNumber } from "../../../bindings/js/model-file/read-model-file.ts";
 import { squaredDistance } from "../support/catalogue.ts";
 import { sourceOf } from "../support/embedding-sources.ts";

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { readNpy } from "../../../bindings/js/formats/index.ts";
+import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
 import { assessIds } from "../../../bindings/js/report/assess-ids.ts";
 

@@ -5,8 +5,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RQVAE, SemanticIdIndex } from "rqvae";
-import { writeNpy } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { freePort } from "../../browser/free-port.mjs";
 import type { Project } from "../project.ts";
 import { exampleTools, makeExampleProject } from "./example-project.ts";

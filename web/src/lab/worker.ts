@@ -1,9 +1,18 @@
 /** The worker behind the page: it reads files, trains, and answers questions about the result. Nothing it is given leaves it but to the page. */
 import { RQVAE, type RQVAEError, SemanticIds } from "rqvae";
-import { idChunks } from "rqvae/formats";
+import { writeIds } from "rqvae/formats";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
 import { plural } from "../words.ts";
-import { type HeldItems, namingOf, openItemsFile, openSource, summarize, withLabelsFile, writtenIds } from "./items.ts";
+import {
+  aboutItems,
+  type HeldItems,
+  namingOf,
+  openItemsFile,
+  openSource,
+  summarize,
+  withLabelsFile,
+  writtenIds,
+} from "./items.ts";
 import type { DataSource, LabApi, LabReply, LabRequest, Method, PlainIds, RunResult, TrainEvent } from "./protocol.ts";
 import { Run } from "./run.ts";
 import { Study } from "./study.ts";
@@ -117,12 +126,12 @@ const handlers: { [M in Method]: Handler<M> } = {
 
   async idsFile({ format }) {
     const itemIds = held && writtenIds(held);
-    const chunks = idChunks(
+    const pieces = writeIds(
       format,
       { ids: need(ids, "ID"), ...(itemIds ? { itemIds } : {}) },
       held?.labels ? { labels: held.labels } : {},
     );
-    return new Blob([...chunks] as BlobPart[], { type: "application/octet-stream" });
+    return new Blob([...pieces] as BlobPart[], { type: "application/octet-stream" });
   },
 
   async loadModel({ file }) {
@@ -141,7 +150,7 @@ const handlers: { [M in Method]: Handler<M> } = {
       );
     }
     const encoded = await own.encodeAsync(opened.vectors.reader()).catch((error: Error) => {
-      throw new Error(error.message.replace(/^items: /, `${file.name}: `), { cause: error });
+      throw aboutItems(file.name, error);
     });
     held = opened;
     ids = encoded;

@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { MAX_LEVELS, sortedRows } from "../../ids/semantic-ids.ts";
 import { asText } from "../io/bytes.ts";
 import { parseJson } from "../text/json-digits.ts";
@@ -13,7 +13,12 @@ import {
   inChunks,
 } from "./id-table.ts";
 
-/** The pieces of `writeIdTrie`. */
+/**
+ * The tree of the IDs as JSON: an object a level with codes as keys, under the last one the list of its items:
+ * `{"17":{"203":{"9":["B004756YJA"]}}}`. Codes ascend, items of one ID are in the order of their rows.
+ *
+ * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ */
 export function idTrieChunks(table: IdTableSource): Generator<string> {
   const ids = idsOfTable(table);
   const itemId = checkedItemIds(table);
@@ -42,17 +47,7 @@ export function idTrieChunks(table: IdTableSource): Generator<string> {
 }
 
 /**
- * The tree of the IDs as JSON: an object a level with codes as keys, under the last one the list of its items:
- * `{"17":{"203":{"9":["B004756YJA"]}}}`. Codes ascend, items of one ID are in the order of their rows.
- *
- * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
- */
-export function writeIdTrie(table: IdTableSource): string {
-  return [...idTrieChunks(table)].join("");
-}
-
-/**
- * Reads what `writeIdTrie` wrote. The items come in the order of their IDs: a tree does not know that of the rows.
+ * Reads what `idTrieChunks` wrote. The items come in the order of their IDs: a tree does not know that of the rows.
  * @throws InvalidInputError naming the path to what is no code, object or list of items.
  */
 export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable {
@@ -60,7 +55,7 @@ export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable 
   try {
     root = parseJson(asText(text));
   } catch (error) {
-    throw new InvalidInputError(`the text is not JSON: ${(error as Error).message}`);
+    throw invalid("NOT_JSON")`the text is not JSON: ${(error as Error).message}`;
   }
   const table = new IdTableBuilder();
   const visit = (node: unknown, codes: number[]): void => {
@@ -70,13 +65,13 @@ export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable 
       return;
     }
     if (codes.length === MAX_LEVELS) {
-      throw new InvalidInputError(`${where} lies deeper than ${MAX_LEVELS} codes, which no ID has`);
+      throw invalid("FILE_CONTENT")`${where} lies deeper than ${MAX_LEVELS} codes, which no ID has`;
     }
     if (typeof node !== "object" || node === null) {
-      throw new InvalidInputError(`${where} must be an object of codes or a list of items, got ${describeValue(node)}`);
+      throw invalid("FILE_CONTENT")`${where} must be an object of codes or a list of items, got ${describeValue(node)}`;
     }
     for (const [key, child] of Object.entries(node)) {
-      if (!/^(0|[1-9]\d*)$/.test(key)) throw new InvalidInputError(`${where}: ${describeValue(key)} is no code`);
+      if (!/^(0|[1-9]\d*)$/.test(key)) throw invalid("CODE_OUT_OF_RANGE")`${where}: ${describeValue(key)} is no code`;
       visit(child, [...codes, Number(key)]);
     }
   };

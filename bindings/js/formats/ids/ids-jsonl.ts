@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import { requireOptions } from "../io/bytes.ts";
 import { parseJson } from "../text/json-digits.ts";
@@ -15,7 +15,10 @@ import {
 } from "./id-table.ts";
 import type { LcRecOptions } from "./lcrec.ts";
 
-/** The pieces of `writeIdsJsonl`. */
+/**
+ * IDs as JSON lines, an item each: `{"id":"B004756YJA","codes":[17,203,9],"tokens":"<a_17><b_203><c_9>"}`.
+ * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ */
 export function idsJsonlChunks(table: IdTableSource, options: LcRecOptions = {}): Generator<string> {
   requireOptions(options);
   const ids = idsOfTable(table);
@@ -33,15 +36,7 @@ export function idsJsonlChunks(table: IdTableSource, options: LcRecOptions = {})
 }
 
 /**
- * IDs as JSON lines, an item each: `{"id":"B004756YJA","codes":[17,203,9],"tokens":"<a_17><b_203><c_9>"}`.
- * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
- */
-export function writeIdsJsonl(table: IdTableSource, options: LcRecOptions = {}): string {
-  return [...idsJsonlChunks(table, options)].join("");
-}
-
-/**
- * Reads what `writeIdsJsonl` wrote, whole or in pieces; `tokens` may be absent.
+ * Reads what `idsJsonlChunks` wrote, whole or in pieces; `tokens` may be absent.
  * @throws InvalidInputError naming the line that is no JSON object with `id` and `codes`, or whose tokens contradict the codes.
  */
 export function readIdsJsonl(text: string | Iterable<string>, options: LcRecOptions & IdTableOptions = {}): IdTable {
@@ -54,18 +49,18 @@ export function readIdsJsonl(text: string | Iterable<string>, options: LcRecOpti
     try {
       value = parseJson(line) as typeof value;
     } catch {
-      throw new InvalidInputError(`${where} is not JSON: ${describeValue(line)}`);
+      throw invalid("NOT_JSON")`${where} is not JSON: ${describeValue(line)}`;
     }
     const { id, codes, tokens } = value ?? {};
     if ((typeof id !== "string" && typeof id !== "number") || !Array.isArray(codes)) {
-      throw new InvalidInputError(
-        `${where} must be an object { "id": ..., "codes": [...] }, got ${describeValue(line)}`,
-      );
+      throw invalid(
+        "FILE_CONTENT",
+      )`${where} must be an object { "id": ..., "codes": [...] }, got ${describeValue(line)}`;
     }
     table.add(String(id), codes, where);
     const written = codes.map((code, level) => template.token(level, code)).join("");
     if (tokens !== undefined && tokens !== written) {
-      throw new InvalidInputError(`${where}: tokens is ${describeValue(tokens)}, but the codes say ${written}`);
+      throw invalid("CODE_OUT_OF_RANGE")`${where}: tokens is ${describeValue(tokens)}, but the codes say ${written}`;
     }
   }
   return table.finish(options);

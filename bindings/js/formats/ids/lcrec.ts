@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import { asText, requireOptions } from "../io/bytes.ts";
 import { endOfString } from "../text/json-digits.ts";
@@ -19,7 +19,12 @@ export interface LcRecOptions {
   template?: string;
 }
 
-/** The pieces of `writeLcRec`. */
+/**
+ * LC-Rec's `index.json` (Zheng et al. 2024; also LETTER, MiniOneRec): `{"0": ["<a_1>", "<b_2>", "<c_3>"], ...}`, written as Python's
+ * `json.dump` does (but for characters beyond ASCII, which stay as they are).
+ *
+ * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ */
 export function lcRecChunks(table: IdTableSource, options: LcRecOptions = {}): Generator<string> {
   requireOptions(options);
   const ids = idsOfTable(table);
@@ -35,16 +40,6 @@ export function lcRecChunks(table: IdTableSource, options: LcRecOptions = {}): G
     }
     yield "}";
   }
-}
-
-/**
- * LC-Rec's `index.json` (Zheng et al. 2024; also LETTER, MiniOneRec): `{"0": ["<a_1>", "<b_2>", "<c_3>"], ...}`, written as Python's
- * `json.dump` does (but for characters beyond ASCII, which stay as they are).
- *
- * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
- */
-export function writeLcRec(table: IdTableSource, options: LcRecOptions = {}): string {
-  return [...lcRecChunks(table, options)].join("");
 }
 
 /** Where an entry ends and its parts lie: a string, a colon, a list; undefined when something else is there. */
@@ -80,16 +75,16 @@ export function readLcRec(text: string, options: LcRecOptions & IdTableOptions =
   // Entry by entry: JSON.parse would sort the keys that are numbers and keep the last of two alike.
   let at = /^\s*\{\s*/.exec(content)?.[0].length;
   if (at === undefined)
-    throw new InvalidInputError(`expected an object { "item": ["<a_1>", ...], ... }, got ${describeValue(content)}`);
+    throw invalid("FILE_CONTENT")`expected an object { "item": ["<a_1>", ...], ... }, got ${describeValue(content)}`;
   let separator = content[at] === "}" ? "}" : ",";
   if (separator === "}") at++;
   while (separator === ",") {
     const found = findEntry(content, at);
     separator = (found && content[found.end]) ?? "";
     if (!found || (separator !== "," && separator !== "}")) {
-      throw new InvalidInputError(
-        `the entry after ${describeValue(table.itemIds.at(-1) ?? "{")} is no item with its list of tokens: ${describeValue(content.slice(at, at + 60))}`,
-      );
+      throw invalid(
+        "NOT_JSON",
+      )`the entry after ${describeValue(table.itemIds.at(-1) ?? "{")} is no item with its list of tokens: ${describeValue(content.slice(at, at + 60))}`;
     }
     const itemId = fromJson(found.key) as string;
     const where = `item ${describeValue(itemId)}`;
@@ -97,7 +92,7 @@ export function readLcRec(text: string, options: LcRecOptions & IdTableOptions =
     at = found.end + 1;
   }
   if (content.slice(at).trim() !== "") {
-    throw new InvalidInputError(`text follows the closing brace: ${describeValue(content.slice(at).trim())}`);
+    throw invalid("NOT_JSON")`text follows the closing brace: ${describeValue(content.slice(at).trim())}`;
   }
   return table.finish(options);
 }
@@ -106,6 +101,6 @@ function fromJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new InvalidInputError(`${describeValue(text)} is not JSON: ${(error as Error).message}`);
+    throw invalid("NOT_JSON")`${describeValue(text)} is not JSON: ${(error as Error).message}`;
   }
 }
