@@ -7,7 +7,7 @@ export { useHints } from "./hints.ts";
 export { checkCombinations, nativeModelConfig, resolveModelConfig } from "./model-config.ts"; // whoever loads a model makes none
 
 import { checkJobOptions, OptionReader, show } from "../base/option-reader.ts";
-import { call, option, worded } from "../base/wording.ts";
+import { call, option } from "../base/wording.ts";
 import type {
   CreateOptions,
   ModelConfig,
