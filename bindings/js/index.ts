@@ -23,7 +23,7 @@ export {
   WorkerError,
 } from "./base/errors.ts";
 export { VERSION } from "./base/version.ts";
-export { type OptionValue, type Say, toText, type Wording, type WordingPart } from "./base/wording.ts";
+export type { OptionValue, Say, Wording, WordingPart } from "./base/wording.ts";
 export { type CodeTreeNode, type CodeTreeOptions, codeTree } from "./ids/code-tree.ts";
 export type { ItemId } from "./ids/item-id.ts";
 export { type CodeArray, SemanticIds, type SemanticIdsOutput } from "./ids/semantic-ids.ts";
