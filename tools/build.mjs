@@ -226,6 +226,8 @@ function takeWasm(name, target) {
       }
       text = text.replaceAll(says(glue), shall);
     }
+    // What embind says of a wrong call: only we call it, and the stack tells where.
+    text = text.replace(/((?:Binding|Internal)Error)\((`[^`]*`|"[^"]*")\)/g, '$1("embind")');
     writeFileSync(join(target, `${glue}.mjs`), text);
   }
 }
