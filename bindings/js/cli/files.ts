@@ -24,12 +24,12 @@ import {
   openItems,
   type ReadIds,
   type ReadIdsOptions,
-  type ReadItemsOptions,
   readIds,
   readItems,
   readLabels,
 } from "../formats/index.ts";
 import { fileReasons } from "../formats/io/byte-source.ts";
+import type { ReadItemsOptions } from "../formats/items/read-items.ts";
 import { firstFew } from "../items/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
