@@ -73,7 +73,7 @@ const isResolved = (/** @type {ts.InterfaceDeclaration} */ node) =>
   node.heritageClauses?.[0]?.types[0]?.expression.getText() === "Resolved";
 
 /** TypeScript's own. */
-const UTILITIES = { Omit: 1, Pick: 1, Partial: 1, Readonly: 1 };
+const UTILITIES = { Omit: 1, Pick: 1, Partial: 1, Readonly: 1, Promise: 1, AsyncIterable: 1, Error: 1 };
 
 /**
  * An interface with all members written out.

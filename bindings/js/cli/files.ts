@@ -18,7 +18,6 @@ import { counted } from "../base/words.ts";
 import { checkedItemIds } from "../formats/ids/id-table.ts";
 import {
   describeColumns,
-  type JoinSource,
   joinLabels,
   type OpenedItems,
   openItems,
@@ -30,7 +29,7 @@ import {
 } from "../formats/index.ts";
 import { fileReasons } from "../formats/io/byte-source.ts";
 import type { ReadItemsOptions } from "../formats/items/read-items.ts";
-import { firstFew } from "../items/join.ts";
+import { firstFew, type JoinSource } from "../items/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
 import { sweepTemporaries, temporaryFor } from "./temporaries.ts";

@@ -5,8 +5,8 @@
  * @module rqvae/formats
  */
 
-export { describeColumns, type TableColumns } from "../items/columns.ts";
-export { type JoinSource, joinItems } from "../items/join.ts";
+export { describeColumns } from "../items/columns.ts";
+export { joinItems } from "../items/join.ts";
 export { joinLabels } from "../items/labels.ts";
 export { writePlainModel } from "../model/plain-model.ts";
 export { type VectorFormat, writeVectors } from "./arrays/vectors.ts";

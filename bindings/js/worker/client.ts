@@ -413,7 +413,7 @@ export class RQVAEWorker {
           );
         } catch (error) {
           // A function or another thing that no message can carry.
-          const { message } = error as Error;
+          const message = String((error as Error).message);
           reject(
             invalid(
               "NOT_SENDABLE",

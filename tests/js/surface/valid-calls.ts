@@ -143,7 +143,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "RQVAE#reconstruct": () => [items()],
     "RQVAE#codebooks": () => [{ space: "input" }],
     "RQVAE#forward": () => [items()],
-    "RQVAE#createOptimizer": () => [{ kind: "adam" }],
+    "RQVAE#createOptimizer": () => [{ optimizer: "adam" }],
     "RQVAE#save": () => [{ part: "full" }],
   });
   add("rqvae", () => pupil, {
@@ -259,7 +259,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "RQVAEWorker#reconstruct": costly(() => [items(), { transfer: true }]),
     "RQVAEWorker#codebooks": costly(() => [{ space: "input" }]),
     "RQVAEWorker#forward": costly(() => [items(), { transfer: true }]),
-    "RQVAEWorker#createOptimizer": costly(() => [{ kind: "adam" }]),
+    "RQVAEWorker#createOptimizer": costly(() => [{ optimizer: "adam" }]),
     "RQVAEWorker#save": costly(() => [{ part: "full" }]),
     "RQVAEWorker#saveCheckpoint": () => [],
     "RQVAEWorker#select": costly(() => ["loss"]),
