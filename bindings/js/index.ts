@@ -45,7 +45,6 @@ export type {
   ItemLabels,
   ItemMatrix,
   Items,
-  JobOptions,
   JobProgress,
   LevelLosses,
   Losses,

@@ -13,7 +13,6 @@ export { type VectorFormat, writeVectors } from "./arrays/vectors.ts";
 export { writeAddedTokens } from "./ids/added-tokens.ts";
 export type { IdFormat } from "./ids/id-formats.ts";
 export { type IdShard, mergeIdShards, readIdShard, writeIdShard } from "./ids/id-shard.ts";
-export type { IdTableSource } from "./ids/id-table.ts";
 export { type ReadIds, type ReadIdsOptions, readIds } from "./ids/read-ids.ts";
 export { type WriteIdsOptions, writeIds } from "./ids/write-ids.ts";
 export type { FileSource } from "./io/byte-source.ts";

@@ -8,4 +8,3 @@
 export { RQVAEWorker, WorkerOptimizer } from "./client.ts";
 export { EncodePool } from "./encode-pool.ts";
 export type { LongCall } from "./long-call.ts";
-export type { TransferOption } from "./sent-items.ts";
