@@ -48,7 +48,7 @@ export function exportedSignatures() {
       printed.set(symbol, entry);
       for (const declaration of symbol.declarations ?? []) {
         const node = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration;
-        const whole = ts.isInterfaceDeclaration(node) && extendsHidden(node, exportedNames);
+        const whole = ts.isInterfaceDeclaration(node) && extendsHidden(node, exportedNames) && !isResolved(node);
         const text = whole
           ? allMembers(node, symbol, checker)
           : printer.printNode(ts.EmitHint.Unspecified, publicPart(node), node.getSourceFile());
@@ -68,8 +68,12 @@ function extendsHidden(/** @type {ts.InterfaceDeclaration} */ node, /** @type {S
   );
   return bases.some((name) => !exportedNames.has(name) && !(name in UTILITIES));
 }
+/** Whether an interface is what became of options: it has their names, all of them given. */
+const isResolved = (/** @type {ts.InterfaceDeclaration} */ node) =>
+  node.heritageClauses?.[0]?.types[0]?.expression.getText() === "Resolved";
+
 /** TypeScript's own. */
-const UTILITIES = { Omit: 1, Pick: 1, Partial: 1, Readonly: 1 };
+const UTILITIES = { Omit: 1, Pick: 1, Partial: 1, Readonly: 1, Promise: 1, AsyncIterable: 1, Error: 1 };
 
 /**
  * An interface with all members written out.

@@ -11,7 +11,6 @@ export {
   BusyError,
   DisposedError,
   DivergedError,
-  type ErrorDetails,
   InvalidInputError,
   ModelFormatError,
   NotInitializedError,
@@ -24,17 +23,15 @@ export {
 } from "./base/errors.ts";
 export { VERSION } from "./base/version.ts";
 export { type OptionValue, type Say, toText, type Wording } from "./base/wording.ts";
-export { type CodeTreeNode, codeTree } from "./ids/code-tree.ts";
+export { codeTree } from "./ids/code-tree.ts";
 export type { ItemId } from "./ids/item-id.ts";
 export { type CodeArray, SemanticIds, type SemanticIdsOutput } from "./ids/semantic-ids.ts";
-export type { IndexJson } from "./index/index-json.ts";
-export { type IndexOptions, SemanticIdIndex } from "./index/semantic-id-index.ts";
+export { SemanticIdIndex } from "./index/semantic-id-index.ts";
 export type { Optimizer } from "./model/optimizer.ts";
 export { residualKMeans } from "./model/residual-kmeans.ts";
 export { RQVAE } from "./model/rqvae.ts";
 export { type PresetName, presets } from "./options/presets.ts";
 export { suggestConfig } from "./options/suggest-config.ts";
-export type { AssessOptions } from "./report/assess.ts";
 export { adviseCapacity, assessIds } from "./report/assess-ids.ts";
 export type { CapacityAdvice } from "./report/capacity.ts";
 export type { IdReport } from "./report/id-report.ts";
@@ -48,7 +45,6 @@ export type {
   ItemLabels,
   ItemMatrix,
   Items,
-  JobOptions,
   JobProgress,
   LevelLosses,
   Losses,

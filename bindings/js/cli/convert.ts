@@ -1,8 +1,9 @@
 import { basename } from "node:path";
 import { counted } from "../base/words.ts";
 import { ID_FORMATS } from "../formats/ids/id-formats.ts";
+import type { IdTableSource } from "../formats/ids/id-table.ts";
 import { itemIdColumn, readAtomicFile } from "../formats/ids/recbole.ts";
-import { type IdTableSource, joinItems, type ReadIds, writePlainModel } from "../formats/index.ts";
+import { joinItems, type ReadIds, writePlainModel } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { PlainModel } from "../model/plain-model.ts";
 import { RQVAE } from "../model/rqvae.ts";

@@ -18,19 +18,18 @@ import { counted } from "../base/words.ts";
 import { checkedItemIds } from "../formats/ids/id-table.ts";
 import {
   describeColumns,
-  type JoinSource,
   joinLabels,
   type OpenedItems,
   openItems,
   type ReadIds,
   type ReadIdsOptions,
-  type ReadItemsOptions,
   readIds,
   readItems,
   readLabels,
 } from "../formats/index.ts";
 import { fileReasons } from "../formats/io/byte-source.ts";
-import { firstFew } from "../items/join.ts";
+import type { ReadItemsOptions } from "../formats/items/read-items.ts";
+import { firstFew, type JoinSource } from "../items/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
 import { sweepTemporaries, temporaryFor } from "./temporaries.ts";

@@ -2,7 +2,8 @@
 
 import { extname } from "node:path";
 import { counted } from "../base/words.ts";
-import { type IdFormat, type IdTableSource, writeIds as piecesOfIds, type WriteIdsOptions } from "../formats/index.ts";
+import type { IdTableSource } from "../formats/ids/id-table.ts";
+import { type IdFormat, writeIds as piecesOfIds, type WriteIdsOptions } from "../formats/index.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import type { ItemLabels } from "../types.ts";

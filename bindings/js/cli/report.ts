@@ -1,8 +1,9 @@
 import { basename } from "node:path";
 import { invalid } from "../base/errors.ts";
 import { counted } from "../base/words.ts";
-import { type JoinSource, joinItems, type ReadIds } from "../formats/index.ts";
+import { joinItems, type ReadIds } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { JoinSource } from "../items/join.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import { assessIds } from "../report/assess.ts";
 import { adviseCapacity } from "../report/assess-ids.ts";

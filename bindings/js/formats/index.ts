@@ -5,20 +5,19 @@
  * @module rqvae/formats
  */
 
-export { describeColumns, type TableColumns } from "../items/columns.ts";
-export { type ItemJoin, type JoinSource, joinItems } from "../items/join.ts";
+export { describeColumns } from "../items/columns.ts";
+export { joinItems } from "../items/join.ts";
 export { joinLabels } from "../items/labels.ts";
 export { writePlainModel } from "../model/plain-model.ts";
-export { type VectorBlocks, type VectorFormat, writeVectors } from "./arrays/vectors.ts";
+export { type VectorFormat, writeVectors } from "./arrays/vectors.ts";
 export { writeAddedTokens } from "./ids/added-tokens.ts";
 export type { IdFormat } from "./ids/id-formats.ts";
 export { type IdShard, mergeIdShards, readIdShard, writeIdShard } from "./ids/id-shard.ts";
-export type { IdTableSource } from "./ids/id-table.ts";
 export { type ReadIds, type ReadIdsOptions, readIds } from "./ids/read-ids.ts";
 export { type WriteIdsOptions, writeIds } from "./ids/write-ids.ts";
 export type { FileSource } from "./io/byte-source.ts";
 export type { ItemFileOptions, ItemFormat, ItemTable } from "./io/opened-file.ts";
 export { type OpenedItems, type OpenItemsOptions, openItems } from "./items/open-items.ts";
-export { type ReadItemsOptions, readItems } from "./items/read-items.ts";
+export { readItems } from "./items/read-items.ts";
 export { readLabels } from "./items/read-labels.ts";
-export { type StreamItemsOptions, streamItems } from "./items/stream-items.ts";
+export { streamItems } from "./items/stream-items.ts";

@@ -4,18 +4,10 @@
  * @module rqvae/report
  */
 
-export type { AssessOptions } from "./assess.ts";
 export { adviseCapacity, assessIds } from "./assess-ids.ts";
 export type { CapacityAdvice } from "./capacity.ts";
 export { checkItems, type ItemCheck } from "./check-items.ts";
-export {
-  type Collision,
-  type Explainer,
-  type ExplainOptions,
-  type Explanation,
-  explainIds,
-  type SourceExplainer,
-} from "./explain.ts";
+export { type Explainer, type Explanation, explainIds, type SourceExplainer } from "./explain.ts";
 export type { Finding } from "./findings.ts";
-export { type HtmlOptions, reportHtml } from "./html.ts";
+export { reportHtml } from "./html.ts";
 export type { IdReport } from "./id-report.ts";

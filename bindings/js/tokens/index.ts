@@ -4,5 +4,5 @@
  * @module rqvae/vocabulary
  */
 
-export { type EncodedHistories, encodeHistories, type HistoryOptions, type RaggedHistories } from "./histories.ts";
-export { Vocabulary, type VocabularyOptions } from "./vocabulary.ts";
+export { encodeHistories } from "./histories.ts";
+export { Vocabulary } from "./vocabulary.ts";

@@ -5,7 +5,6 @@
  * @module rqvae/worker
  */
 
-export { RQVAEWorker, WorkerOptimizer, type WorkerStart } from "./client.ts";
-export { EncodePool, type EncodePoolOptions } from "./encode-pool.ts";
+export { RQVAEWorker, WorkerOptimizer } from "./client.ts";
+export { EncodePool } from "./encode-pool.ts";
 export type { LongCall } from "./long-call.ts";
-export type { TransferOption } from "./sent-items.ts";

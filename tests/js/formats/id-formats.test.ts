@@ -6,7 +6,7 @@ import { InvalidInputError, RQVAEError } from "../../../bindings/js/base/errors.
 import { readIdsNpy, readNpy, writeIdsNpy, writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { hopwiseChunks, pythonFloat, readHopwise } from "../../../bindings/js/formats/ids/hopwise.ts";
 import { ID_FORMATS } from "../../../bindings/js/formats/ids/id-formats.ts";
-import type { IdTable, IdTableOptions } from "../../../bindings/js/formats/ids/id-table.ts";
+import type { IdTable, IdTableOptions, IdTableSource } from "../../../bindings/js/formats/ids/id-table.ts";
 import { idTrieChunks, readIdTrie } from "../../../bindings/js/formats/ids/id-trie.ts";
 import { idsCsvChunks, readIdsCsv } from "../../../bindings/js/formats/ids/ids.ts";
 import { idsJsonlChunks, readIdsJsonl } from "../../../bindings/js/formats/ids/ids-jsonl.ts";
@@ -17,7 +17,7 @@ import {
   readRecBole,
   recBoleChunks,
 } from "../../../bindings/js/formats/ids/recbole.ts";
-import { type IdTableSource, readIds, writeIds } from "../../../bindings/js/formats/index.ts";
+import { readIds, writeIds } from "../../../bindings/js/formats/index.ts";
 import { SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
 import { writeHopwise, writeIdsCsv, writeIdsJsonl, writeIdTrie, writeLcRec, writeRecBole } from "../support/formats.ts";
 

@@ -9,13 +9,8 @@ import { gzipSync } from "node:zlib";
 import { RQVAE } from "rqvae";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import {
-  type FileSource,
-  type ItemTable,
-  readItems,
-  type StreamItemsOptions,
-  streamItems,
-} from "../../../bindings/js/formats/index.ts";
+import { type FileSource, type ItemTable, readItems, streamItems } from "../../../bindings/js/formats/index.ts";
+import type { StreamItemsOptions } from "../../../bindings/js/formats/items/stream-items.ts";
 import { bytesOf, MATRIX, makeNpy, makeSafetensors, makeZip, npy, utf8 } from "../support/format-files.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));

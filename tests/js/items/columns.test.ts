@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { describeColumns, type ReadItemsOptions, readItems, streamItems } from "../../../bindings/js/formats/index.ts";
+import { describeColumns, readItems, streamItems } from "../../../bindings/js/formats/index.ts";
+import type { ReadItemsOptions } from "../../../bindings/js/formats/items/read-items.ts";
 import { ParquetWriter } from "../../../bindings/js/formats/parquet/parquet-writer.ts";
 import { MATRIX, makeNpy, makeZip, npy, utf8 } from "../support/format-files.ts";
 
