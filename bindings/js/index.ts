@@ -20,6 +20,7 @@ export {
   WasmLoadError,
   WorkerError,
 } from "./base/errors.ts";
+export type { LongCall } from "./base/long-call.ts";
 export { VERSION } from "./base/version.ts";
 export type { Wording, WordingPart } from "./base/wording.ts";
 export { type CodeTreeNode, type CodeTreeOptions, codeTree } from "./ids/code-tree.ts";
@@ -30,6 +31,7 @@ export type { Collisions, IndexChange } from "./index/index-contents.ts";
 export type { IndexJson } from "./index/index-json.ts";
 export type { IdModel } from "./index/item-vectors.ts";
 export { type IdPrefix, type IndexOptions, type IndexUpdate, SemanticIdIndex } from "./index/semantic-id-index.ts";
+export type { AsyncIdModel, Awaitable } from "./model/id-model.ts";
 export { residualKMeans } from "./model/residual-kmeans.ts";
 export { type Optimizer, RQVAE } from "./model/rqvae.ts";
 export { type PresetName, presets, type Recipe, type RecipeShape } from "./options/presets.ts";

@@ -1,6 +1,6 @@
 import { type DataSet, describeNaming, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
-import type { DataChecks } from "./lab/protocol.ts";
+import type { DataChecks } from "./lab/types.ts";
 import { formatBytes, formatCount, formatNumber, formatShare, plural } from "./words.ts";
 
 /** Rows are of unit length, near enough, when none is off by more. */

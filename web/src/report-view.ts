@@ -1,5 +1,5 @@
 import { hook, make } from "./dom.ts";
-import type { ReportSummary } from "./lab/protocol.ts";
+import type { ReportSummary } from "./lab/types.ts";
 import { term } from "./term.ts";
 
 const WORDS = { good: "Fine", note: "Note", problem: "To do" } as const;

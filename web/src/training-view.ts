@@ -1,6 +1,6 @@
 import type { EpochRecord, IdStatistics, TrainProgress } from "rqvae";
 import { hook } from "./dom.ts";
-import type { CodeCounts } from "./lab/protocol.ts";
+import type { CodeCounts } from "./lab/types.ts";
 import { LossChart } from "./loss-chart.ts";
 import { UsageMap } from "./usage-map.ts";
 import { showWarnings } from "./warning-list.ts";

@@ -1,7 +1,7 @@
 import type { IdStatistics } from "rqvae";
 import { resolveColor } from "./colors.ts";
 import { hook, make } from "./dom.ts";
-import type { CodeCounts } from "./lab/protocol.ts";
+import type { CodeCounts } from "./lab/types.ts";
 import { formatCount, ordinal, plural } from "./words.ts";
 
 /** Cells of a level at most; larger codebooks put several codes in a cell. */

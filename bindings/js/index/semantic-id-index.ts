@@ -1,6 +1,7 @@
+import { type Asking, asAnswersCome, atOnce } from "../base/asking.ts";
 import { requireList, viewBytes } from "../base/attached.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
-import { InvalidInputError, ModelFormatError, UnknownPrefixError } from "../base/errors.ts";
+import { BusyError, InvalidInputError, ModelFormatError, UnknownPrefixError } from "../base/errors.ts";
 import { checkOptionNames, isList, OptionReader, show } from "../base/option-reader.ts";
 import { counted, thereAre } from "../base/words.ts";
 import { checkItemIds, compareItemIds, type ItemId } from "../ids/item-id.ts";
@@ -94,6 +95,8 @@ export class SemanticIdIndex {
   readonly #driftLimit: number | undefined;
   #drift: readonly [items: number, outside: number];
   #trie: IdTrie | undefined;
+  /** The call that changes it, while one does. */
+  #changing: string | undefined;
 
   private constructor(contents: IndexContents, model: IdModel | undefined, table = ItemTable.of(contents.itemIds, "")) {
     worksBehindProxy(this, SemanticIdIndex);
@@ -125,8 +128,28 @@ export class SemanticIdIndex {
    * @throws InvalidInputError when there are not as many item IDs as IDs, one occurs twice, more items share an ID than there are
    * suffixes, there are fewer IDs than items to reassign, or the model is not the one that made the IDs.
    */
-  static build(itemIds: ArrayLike<ItemId>, ids: SemanticIds, options: IndexOptions = {}): SemanticIdIndex {
+  static build(itemIds: ArrayLike<ItemId>, ids: SemanticIds, options?: IndexOptions): SemanticIdIndex {
     const where = "SemanticIdIndex.build";
+    return atOnce(SemanticIdIndex.#build(where, itemIds, ids, options), () => answersLater(where));
+  }
+
+  /** As `build`, with a model that may be in a worker. @throws as `build` */
+  static async buildAsync(
+    itemIds: ArrayLike<ItemId>,
+    ids: SemanticIds,
+    options?: IndexOptions,
+  ): Promise<SemanticIdIndex> {
+    const index = await asAnswersCome(SemanticIdIndex.#build("SemanticIdIndex.buildAsync", itemIds, ids, options));
+    await asAnswersCome(index.#books());
+    return index;
+  }
+
+  static *#build(
+    where: string,
+    itemIds: ArrayLike<ItemId>,
+    ids: SemanticIds,
+    options: IndexOptions = {},
+  ): Asking<SemanticIdIndex> {
     checkOptionNames(options, where, ["collisions", "capacity", "model", "items"]);
     const read = new OptionReader(options, where);
     const collisions = read.choice("collisions", COLLISIONS, "share");
@@ -140,7 +163,7 @@ export class SemanticIdIndex {
     const rules = { collisions, capacity, codebookSizes: batch.ids.codebookSizes };
     const levels = publishedSizes(rules).length;
     const held = { codes: SemanticIds.allocate(0, publishedSizes(rules)), levels, order: new Uint32Array(0) };
-    const { codes, order } = publish(rules, batch, undefined, held, model, items, where);
+    const { codes, order } = yield* publish(rules, batch, undefined, held, model, items, where);
     const sorted = Array.from(order, (row) => batch.itemIds[row]!);
     const table = ItemTable.of(sorted, where, order);
     const contents: IndexContents = {
@@ -153,7 +176,9 @@ export class SemanticIdIndex {
       retired: [],
       drift: [0, 0],
       journal: [{ kind: "build", items: order.length, itemIds: [] }],
-      ...(model && items && order.length > 0 ? { driftLimit: driftLimit(sampleLeftOvers(model, items, batch)) } : {}),
+      ...(model && items && order.length > 0
+        ? { driftLimit: driftLimit(yield* sampleLeftOvers(model, items, batch)) }
+        : {}),
     };
     return new SemanticIdIndex(contents, model, table);
   }
@@ -290,7 +315,8 @@ export class SemanticIdIndex {
   nearestValid(codes: ArrayLike<number>): number[] {
     if (this.size === 0) throw new InvalidInputError("nearestValid: the index is empty");
     checkCodes(codes, this.codebookSizes);
-    return nearestId(this.#tree(), codes, this.#books(), this.#rawSizes);
+    const books = atOnce(this.#books(), () => answersLater("nearestValid"));
+    return nearestId(this.#tree(), codes, books, this.#rawSizes);
   }
 
   /**
@@ -310,7 +336,17 @@ export class SemanticIdIndex {
     options: { items?: Items; replace?: boolean } = {},
   ): IndexUpdate {
     checkOptionNames(options, "add", ["items", "replace"]);
-    return this.#update("add", itemIds, ids, options.items, options.replace === true);
+    return this.#now("add", itemIds, ids, options.items, options.replace === true);
+  }
+
+  /** As `add`, with a model that may be in a worker. The index cannot be changed meanwhile. @throws as `add` */
+  async addAsync(
+    itemIds: ArrayLike<ItemId>,
+    ids: SemanticIds | readonly (readonly number[])[],
+    options: { items?: Items; replace?: boolean } = {},
+  ): Promise<IndexUpdate> {
+    checkOptionNames(options, "addAsync", ["items", "replace"]);
+    return asAnswersCome(this.#update("addAsync", itemIds, ids, options.items, options.replace === true));
   }
 
   /**
@@ -323,7 +359,17 @@ export class SemanticIdIndex {
     options: { items?: Items } = {},
   ): IndexUpdate {
     checkOptionNames(options, "replace", ["items"]);
-    return this.#update("replace", itemIds, ids, options.items, true);
+    return this.#now("replace", itemIds, ids, options.items, true);
+  }
+
+  /** As `replace`, with a model that may be in a worker. The index cannot be changed meanwhile. @throws as `add` */
+  async replaceAsync(
+    itemIds: ArrayLike<ItemId>,
+    ids: SemanticIds | readonly (readonly number[])[],
+    options: { items?: Items } = {},
+  ): Promise<IndexUpdate> {
+    checkOptionNames(options, "replaceAsync", ["items"]);
+    return asAnswersCome(this.#update("replaceAsync", itemIds, ids, options.items, true));
   }
 
   /**
@@ -415,14 +461,28 @@ export class SemanticIdIndex {
     };
   }
 
-  #update(
+  #now(...change: Change): IndexUpdate {
+    return atOnce(this.#update(...change), () => answersLater(change[0]));
+  }
+
+  *#update(...change: Change): Asking<IndexUpdate> {
+    const [where] = change;
+    this.#requireWhole(where);
+    this.#changing = where;
+    try {
+      return yield* this.#apply(...change);
+    } finally {
+      this.#changing = undefined;
+    }
+  }
+
+  *#apply(
     where: string,
     itemIds: ArrayLike<ItemId>,
     ids: SemanticIds | readonly (readonly number[])[],
     items: Items | undefined,
     replace: boolean,
-  ): IndexUpdate {
-    this.#requireWhole(where);
+  ): Asking<IndexUpdate> {
     const batch = checkBatch(itemIds, ids, this.#rawSizes, where);
     requireSame(batch.ids.fingerprint, this.fingerprint, `${where}: the IDs were made by model`);
     const model = items ? this.#usableModel(where) : this.#model;
@@ -460,7 +520,7 @@ export class SemanticIdIndex {
       itemIds: fresh.map((i) => batch.itemIds[i]!),
       ids: new SemanticIds(pickIds(batch.ids.codes, this.#rawSizes.length, fresh), this.#rawSizes),
     };
-    const published = publish(
+    const published = yield* publish(
       { collisions: this.collisions, capacity: this.capacity, codebookSizes: this.#rawSizes },
       newcomers,
       { ids: batch.ids, rows: fresh },
@@ -471,7 +531,7 @@ export class SemanticIdIndex {
     );
     let drift: IdDrift | undefined;
     if (items && this.#driftLimit !== undefined) {
-      const leftOvers = sampleLeftOvers(model!, items, newcomers, { ids: batch.ids, rows: fresh });
+      const leftOvers = yield* sampleLeftOvers(model!, items, newcomers, { ids: batch.ids, rows: fresh });
       drift = describeDrift(leftOvers.length, leftOvers.filter((leftOver) => leftOver > this.#driftLimit!).length);
     }
 
@@ -612,6 +672,9 @@ export class SemanticIdIndex {
   }
 
   #requireWhole(where: string): void {
+    if (this.#changing) {
+      throw new BusyError(`${where}: ${this.#changing} is changing this index: await it first`);
+    }
     if (this.compact) {
       throw new InvalidInputError(
         `${where}: this index was saved with compact: true and only looks up; change the whole one, and save it anew`,
@@ -625,15 +688,23 @@ export class SemanticIdIndex {
     return model;
   }
 
-  #books(): readonly Float32Array[] | undefined {
+  *#books(): Asking<readonly Float32Array[] | undefined> {
     if (!this.#model) return undefined;
     const { fingerprint } = this.#usableModel("nearestValid");
     if (this.#codebooks?.fingerprint !== fingerprint) {
-      this.#codebooks = { fingerprint, books: this.#model.codebooks({ space: "latent" }) };
+      this.#codebooks = { fingerprint, books: yield this.#model.codebooks({ space: "latent" }) };
     }
     return this.#codebooks.books;
   }
 }
+
+type Change = [
+  where: string,
+  itemIds: ArrayLike<ItemId>,
+  ids: SemanticIds | readonly (readonly number[])[],
+  items: Items | undefined,
+  replace: boolean,
+];
 
 /** Items and their raw IDs. */
 interface Batch {
@@ -674,7 +745,7 @@ function checkBatch(
 }
 
 /** The published IDs of a batch, by its rows. */
-function publish(
+function* publish(
   { collisions, capacity, codebookSizes }: Pick<IndexContents, "collisions" | "capacity" | "codebookSizes">,
   { itemIds, ids }: Batch,
   origin: Origin | undefined,
@@ -682,7 +753,7 @@ function publish(
   model: IdModel | undefined,
   items: Items | undefined,
   where: string,
-): SortedIds {
+): Asking<SortedIds> {
   const fresh = sortIds(ids.codes, codebookSizes, itemIds);
   if (collisions === "share" || itemIds.length === 0) return fresh;
   if (collisions === "suffix") {
@@ -694,7 +765,7 @@ function publish(
       `${where}: "reassign" needs ${model ? "items, the vectors of the rows" : "model and items"}, to find the nearest free IDs`,
     );
   }
-  const codes = reassign(
+  const codes = yield* reassign(
     fresh,
     held,
     codebookSizes,
@@ -706,11 +777,16 @@ function publish(
 }
 
 /** What the IDs of a batch, or of a sample of it, leave over of the vectors. */
-function sampleLeftOvers(model: IdModel, items: Items, { itemIds, ids }: Batch, origin?: Origin): Float64Array {
+function* sampleLeftOvers(
+  model: IdModel,
+  items: Items,
+  { itemIds, ids }: Batch,
+  origin?: Origin,
+): Asking<Float64Array> {
   const rows = sampleRows(itemIds);
   const leftOvers = new Float64Array(rows.length);
   const places = origin ? rows.map((row) => origin.rows[row]!) : rows;
-  forEachVector(model, items, origin?.ids ?? ids, places, (place, _, leftOver) => {
+  yield* forEachVector(model, items, origin?.ids ?? ids, places, (place, _, leftOver) => {
     leftOvers[place] = leftOver;
   });
   return leftOvers;
@@ -749,6 +825,12 @@ function checkCodes(codes: ArrayLike<number>, sizes: readonly number[]): void {
   }
 }
 
+/** Of a model in a worker. */
+const answersLater = (where: string) =>
+  new InvalidInputError(
+    `${where}: the model is in a worker, and answers later: build or change the index with buildAsync, addAsync or replaceAsync`,
+  );
+
 function requireModel(model: IdModel | undefined, where: string): IdModel {
   if (model) return model;
   throw new InvalidInputError(`${where}: items serve only beside their model: build or load the index with { model }`);
@@ -756,7 +838,7 @@ function requireModel(model: IdModel | undefined, where: string): IdModel {
 
 function checkModel(model: IdModel, fingerprint: string | undefined, sizes: readonly number[], where: string): void {
   if (typeof model.getSemanticIds !== "function" || typeof model.fingerprint !== "string") {
-    throw new InvalidInputError(`${where}: model must be an RQVAE (not a worker's), received ${show(model)}`);
+    throw new InvalidInputError(`${where}: model must be an RQVAE, or one in a worker, received ${show(model)}`);
   }
   requireSame(model.fingerprint, fingerprint, `${where}: the given model is`);
   if (String(model.config.codebookSizes) !== String(sizes)) {

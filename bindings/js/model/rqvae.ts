@@ -3,12 +3,11 @@
 import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
 import { Disposal, type Ending } from "../base/ending.ts";
 import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "../base/errors.ts";
-import { checkOptionNames, OptionReader, show, validateJobOptions } from "../base/option-reader.ts";
+import { failLong, type LongCall, longCall } from "../base/long-call.ts";
+import { checkOptionNames, show, validateJobOptions } from "../base/option-reader.ts";
 import type { SemanticIdsOutput } from "../ids/semantic-ids.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import { type ItemRows, openItems, requireInRange } from "../items/items.ts";
-import type { RowHashes } from "../items/row-hashes.ts";
-import type { DataIdentity } from "../model-file/model-file.ts";
 import { type ModelMetadata, type TrainingSummary, writeModelFile } from "../model-file/model-file.ts";
 import { Arena, asOurs, handles, withArena } from "../runtime/arena.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
@@ -22,6 +21,7 @@ import type {
   ItemBatches,
   Items,
   JobOptions,
+  JobProgress,
   Losses,
   ModelConfig,
   ModelOptions,
@@ -30,14 +30,17 @@ import type {
   StreamOptions,
   TrainHistory,
   TrainOptions,
+  TrainProgress,
 } from "../types.ts";
 import type { JobRows } from "./job-rows.ts";
-import type { Training } from "./training.ts";
+import type { RunningTraining, Trainee } from "./training.ts";
 
 /** The core's block size. */
 const BLOCK_ROWS = 256;
 /** Bytes of items on the wasm heap at a time in synchronous calls, so that a large catalogue does not grow the memory for good. */
 const CHUNK_BYTES = 8 << 20;
+
+const LONG = failLong("kmeansInitCodebooks", "train", "encodeAsync");
 
 /**
  * What only training needs comes with `create`, so that `train` begins at once; a client that loads a model and encodes is spared it,
@@ -101,7 +104,7 @@ export class RQVAE {
   #history: TrainHistory | undefined;
   #summary: TrainingSummary | null = null;
   /** The training that runs or was the last, as long as its weights are the model's. */
-  #training: { run: Training; data: DataIdentity; hashes: RowHashes } | undefined;
+  #training: RunningTraining | undefined;
   #fingerprint: string | undefined;
   /** The long call that may change weights, if one runs. */
   #running: string | undefined;
@@ -114,7 +117,7 @@ export class RQVAE {
     this.part = part;
     this.#model = model;
     this.#ends = [this.#end, module.ended];
-    worksBehindProxy(this, RQVAE, module.ended);
+    worksBehindProxy(this, RQVAE, module.ended, LONG);
     handles.register(this, model, this);
   }
 
@@ -135,7 +138,14 @@ export class RQVAE {
    * training may be given to override what is chosen; `history` of the result tells how it went. Do not change the items before it
    * resolves: they are read when the WebAssembly is loaded.
    */
-  static async fit(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions = {}): Promise<RQVAE> {
+  static fit(
+    items: Items | EmbeddingSource,
+    options: Partial<ModelOptions> & TrainOptions = {},
+  ): LongCall<TrainProgress, RQVAE> {
+    return longCall("fit", options, (watch) => RQVAE.#fit(items, { ...options, ...watch }));
+  }
+
+  static async #fit(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions): Promise<RQVAE> {
     await loadTrainOptions();
     const { prepareFit } = await import("./choose-config.ts");
     const chosen = await prepareFit(items, options);
@@ -204,7 +214,11 @@ export class RQVAE {
    * model that is initialised already only the codebooks are fitted anew, to what its encoder makes of the items.
    * Aborted or failed, it leaves the model as it was.
    */
-  async kmeansInitCodebooks(items: Items | EmbeddingSource, options: JobOptions = {}): Promise<void> {
+  kmeansInitCodebooks(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, void> {
+    return longCall("kmeansInitCodebooks", options, (watch) => this.#kmeansInit(items, { ...options, ...watch }));
+  }
+
+  async #kmeansInit(items: Items | EmbeddingSource, options: JobOptions): Promise<void> {
     validateJobOptions(options, "kmeansInitCodebooks");
     const { signal, onProgress } = options;
     await this.#exclusive("kmeansInitCodebooks", items, signal, async (rows, stop, { initialize }) => {
@@ -225,49 +239,28 @@ export class RQVAE {
    * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite;
    * InvalidInputError for a bad option, or `resume` with other items, configuration or options than the checkpoint's.
    */
-  async train(items: Items | EmbeddingSource, options: TrainOptions = {}): Promise<TrainHistory> {
-    const module = this.#native;
-    const { checkCheckpointOptions, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
-    checkCheckpointOptions(new OptionReader(options, "train"));
-    const resumed = options.resume
-      ? (await import("../model-file/checkpoint.ts")).readCheckpoint(options.resume, this.config, options, module)
-      : undefined;
-    const config = resumed?.train ?? resolveTrainConfig(options, this.config);
-    const { signal, onProgress, checkpoint, columnNames } = options;
-    const { history, last } = await this.#exclusive("train", items, signal, async (rows, stop, { Training }) => {
-      const data = await rows.identify();
-      resumed?.requireFit(data, this.initialized);
-      const difference = await rows.hashAll(resumed?.data.every);
-      resumed?.requireSameRows(difference);
-      const profile = await rows.profile();
-      const model = this.#open();
-      // The old training's memory goes first, but not for a checkpoint whose state may turn out to be damaged.
-      if (!resumed) this.#forgetTraining();
-      const run = new Training(module, model, this.config, rows, config, { profile, columnNames });
-      if (resumed) run.restore(resumed.state);
-      this.#forgetTraining();
-      this.#training = { run, data, hashes: rows.hashes };
-      let due = performance.now();
-      await run.run(rows, {
-        report: onProgress && (() => onProgress(run.event())),
-        stop,
-        pause:
-          checkpoint &&
-          (async () => {
-            if (performance.now() - due < (checkpoint.everyMs ?? CHECKPOINT_MS)) return;
-            await checkpoint.write(this.saveCheckpoint());
-            due = performance.now();
-          }),
-      });
-      const last = run.event();
-      const history = run.history();
-      this.#fingerprint = undefined;
-      this.#history = history;
-      this.#summary = run.summary(history);
-      return { history, last };
+  train(items: Items | EmbeddingSource, options: TrainOptions = {}): LongCall<TrainProgress, TrainHistory> {
+    return longCall("train", options, async (watch) => {
+      const { trainModel } = trainingModule ?? (await loadTraining());
+      const trainee = {
+        module: this.#native,
+        config: this.config,
+        handle: () => this.#open(),
+        initialized: () => this.initialized,
+        exclusively: this.#exclusive.bind(this, "train"),
+        forget: () => this.#forgetTraining(),
+        began: (training: RunningTraining) => {
+          this.#training = training;
+        },
+        ended: (history: TrainHistory, summary: TrainingSummary) => {
+          this.#fingerprint = undefined;
+          this.#history = history;
+          this.#summary = summary;
+        },
+        saveCheckpoint: () => this.saveCheckpoint(),
+      };
+      return trainModel(trainee as Trainee, items, { ...options, ...watch });
     });
-    onProgress?.(last); // all is done: what it throws takes nothing back
-    return history;
   }
 
   /**
@@ -358,14 +351,16 @@ export class RQVAE {
    * `encode` for large catalogues: gives the event loop its turn, tells progress, can be aborted. The items are read while it runs:
    * do not change them before it resolves.
    */
-  async encodeAsync(items: Items | EmbeddingSource, options: JobOptions = {}): Promise<SemanticIds> {
-    validateJobOptions(options, "encodeAsync");
-    this.#beginReading("encodeAsync");
-    try {
-      return await this.#encodeLong(items, options);
-    } finally {
-      this.#endReading();
-    }
+  encodeAsync(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, SemanticIds> {
+    return longCall("encodeAsync", options, async (watch) => {
+      validateJobOptions(options, "encodeAsync");
+      this.#beginReading("encodeAsync");
+      try {
+        return await this.#encodeLong(items, watch);
+      } finally {
+        this.#endReading();
+      }
+    });
   }
 
   /**
@@ -739,9 +734,6 @@ export class RQVAE {
     return SemanticIds.from(ids, { codebookSizes }).codes;
   }
 }
-
-/** Milliseconds between two checkpoints unless told otherwise. */
-const CHECKPOINT_MS = 10_000;
 
 /** Rows of `floats` values each that a chunk holds: whole blocks of the core. */
 function chunkRows(floats: number): number {

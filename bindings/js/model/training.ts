@@ -1,19 +1,25 @@
 /** A training job of the core, with everything that is told about it: events, records, warnings, the history at the end. Internal. */
 
+import { OptionReader } from "../base/option-reader.ts";
 import { counted, percent } from "../base/words.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
-import type { TrainingSummary } from "../model-file/model-file.ts";
-import { nativeTrainConfig } from "../options/train-config.ts";
+import type { RowHashes } from "../items/row-hashes.ts";
+import type { DataIdentity, TrainingSummary } from "../model-file/model-file.ts";
+import { checkCheckpointOptions, nativeTrainConfig, resolveTrainConfig } from "../options/train-config.ts";
 import { handles, withArena } from "../runtime/arena.ts";
-import { type Drive, drive } from "../runtime/jobs.ts";
+import type { GuardedModule } from "../runtime/guard.ts";
+import { type Drive, drive, type Stop } from "../runtime/jobs.ts";
 import type { Handle, NativeModule } from "../runtime/native-module.ts";
 import type {
   BestEpoch,
+  EmbeddingSource,
   EpochRecord,
+  Items,
   ModelConfig,
   TrainConfig,
   TrainEvaluation,
   TrainHistory,
+  TrainOptions,
   TrainProgress,
   TrainWarning,
   Verdict,
@@ -47,6 +53,82 @@ export async function initialize(
   } finally {
     job.delete();
   }
+}
+
+/** The training that runs on a model or was the last, as long as its weights are the model's. */
+export interface RunningTraining {
+  run: Training;
+  data: DataIdentity;
+  hashes: RowHashes;
+}
+
+/** The model that is trained, as far as training goes. */
+export interface Trainee {
+  readonly module: GuardedModule;
+  readonly config: ModelConfig;
+  handle(): Handle;
+  initialized(): boolean;
+  /** Runs the one long call that may change the weights. */
+  exclusively<T>(
+    items: Items | EmbeddingSource,
+    signal: AbortSignal | undefined,
+    body: (rows: JobRows, stop: Stop) => Promise<T>,
+  ): Promise<T>;
+  /** The old training's memory goes. */
+  forget(): void;
+  began(training: RunningTraining): void;
+  ended(history: TrainHistory, summary: TrainingSummary): void;
+  saveCheckpoint(): Uint8Array<ArrayBuffer>;
+}
+
+/** Milliseconds between two checkpoints unless told otherwise. */
+const CHECKPOINT_MS = 10_000;
+
+/** See `RQVAE.train`. */
+export async function trainModel(
+  model: Trainee,
+  items: Items | EmbeddingSource,
+  options: TrainOptions,
+): Promise<TrainHistory> {
+  const { module } = model;
+  checkCheckpointOptions(new OptionReader(options, "train"));
+  const resumed = options.resume
+    ? (await import("../model-file/checkpoint.ts")).readCheckpoint(options.resume, model.config, options, module)
+    : undefined;
+  const config = resumed?.train ?? resolveTrainConfig(options, model.config);
+  const { signal, onProgress, checkpoint, columnNames } = options;
+  const { history, last } = await model.exclusively(items, signal, async (rows, stop) => {
+    const data = await rows.identify();
+    resumed?.requireFit(data, model.initialized());
+    const difference = await rows.hashAll(resumed?.data.every);
+    resumed?.requireSameRows(difference);
+    const profile = await rows.profile();
+    const handle = model.handle();
+    // The old training's memory goes first, but not for a checkpoint whose state may turn out to be damaged.
+    if (!resumed) model.forget();
+    const run = new Training(module, handle, model.config, rows, config, { profile, columnNames });
+    if (resumed) run.restore(resumed.state);
+    model.forget();
+    model.began({ run, data, hashes: rows.hashes });
+    let due = performance.now();
+    await run.run(rows, {
+      report: onProgress && (() => onProgress(run.event())),
+      stop,
+      pause:
+        checkpoint &&
+        (async () => {
+          if (performance.now() - due < (checkpoint.everyMs ?? CHECKPOINT_MS)) return;
+          await checkpoint.write(model.saveCheckpoint());
+          due = performance.now();
+        }),
+    });
+    const last = run.event();
+    const history = run.history();
+    model.ended(history, run.summary(history));
+    return { history, last };
+  });
+  onProgress?.(last); // all is done: what it throws takes nothing back
+  return history;
 }
 
 export class Training {

@@ -20,7 +20,6 @@ export {
   type LabelCount,
   type LevelExplanation,
   type NearItem,
-  SourceExplainer,
 } from "./explain.ts";
 export type {
   DepthReport,

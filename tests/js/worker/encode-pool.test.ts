@@ -36,7 +36,7 @@ beforeAll(async () => {
   pool = await EncodePool.create(bytes, { workers: 3 });
 });
 afterAll(async () => {
-  await pool.terminate();
+  await pool.dispose();
   model.dispose();
 });
 
@@ -61,7 +61,7 @@ describe("the IDs", () => {
     const ids = await own.encode(items);
     expect(ids).toBeInstanceOf(SemanticIds);
     expect(ids).toEqual(model.encode(items));
-    await own.terminate();
+    await own.dispose();
   });
 
   it("are in order at every size about a shard's, and of every form of items", async () => {
@@ -209,7 +209,7 @@ describe("making a pool", () => {
     for (const given of [new URL("rqvae.wasm", WASM), wasm, await WebAssembly.compile(wasm), new Response(wasm)]) {
       const own = await EncodePool.create(bytes, { workers: 2, wasm: given });
       expect(await own.encode(items)).toEqual(model.encode(items));
-      await own.terminate();
+      await own.dispose();
     }
   });
 
@@ -217,7 +217,7 @@ describe("making a pool", () => {
     using fresh = await RQVAE.create({ inputDim: DIM, ...small });
     const own = await EncodePool.create(fresh.save(), { workers: 2 });
     await expect(own.encode(items)).rejects.toThrow(NotInitializedError);
-    await own.terminate();
+    await own.dispose();
   });
 });
 
@@ -283,7 +283,7 @@ describe("a worker that dies", () => {
     expect(lost[0]).toMatch(/^The worker thread (ended by itself \(exit code 7\)|crashed: .+)/);
     expect([started().length, pool.size]).toEqual([3, 2]);
     expect(await pool.encode(items)).toEqual(model.encode(items));
-    await pool.terminate();
+    await pool.dispose();
   });
 
   it("is replaced when the next call finds it dead, however often", async () => {
@@ -298,7 +298,7 @@ describe("a worker that dies", () => {
       expect(found).toEqual([model.encode(items), model.encode(items)]);
       expect([lost.length, started().length]).toEqual([2 * round, 2 + 2 * round]);
     }
-    await pool.terminate();
+    await pool.dispose();
   });
 
   it("ends the pool when its replacement dies in the same call: no call hangs", async () => {
@@ -308,7 +308,7 @@ describe("a worker that dies", () => {
     await expect(call).rejects.toBeInstanceOf(WorkerError);
     await expect(pool.encode(items)).rejects.toThrow(WorkerError);
     expect(lost).toHaveLength(1);
-    await pool.terminate();
+    await pool.dispose();
   });
 
   it.each(["terminate", "abort"] as const)("may be being replaced at a %s", async (end) => {
@@ -325,10 +325,10 @@ describe("a worker that dies", () => {
       controller.abort("enough");
       await expect(call).rejects.toBe("enough");
       expect(await pool.encode(items)).toEqual(model.encode(items));
-      await pool.terminate();
+      await pool.dispose();
     } else {
-      const ended = pool.terminate();
-      await expect(call).rejects.toThrow("The pool was terminated");
+      const ended = pool.dispose();
+      await expect(call).rejects.toThrow("The pool was disposed");
       await ended;
     }
     await expect.poll(() => started().map(({ threadId }) => threadId)).toEqual([-1, -1]);
@@ -344,7 +344,7 @@ describe("a worker that dies", () => {
       ["rqvae: The worker thread ended by itself (exit code 1); EncodePool replaces it"],
     ]);
     warn.mockRestore();
-    await own.terminate();
+    await own.dispose();
     await expect(EncodePool.create(bytes, { onWorkerLost: 1 } as never)).rejects.toThrow(
       "onWorkerLost must be a function",
     );
@@ -356,12 +356,12 @@ describe("the end of the pool", () => {
     const own = await EncodePool.create(bytes, { workers: 2 });
     const call = own.encode(many(2_000_000));
     const started = performance.now();
-    const ended = own.terminate();
+    const ended = own.dispose();
     await expect(call).rejects.toThrow(WorkerError);
     expect(performance.now() - started).toBeLessThan(1000);
     await ended;
-    await expect(own.encode(items)).rejects.toThrow("The pool was terminated");
-    await own.terminate();
+    await expect(own.encode(items)).rejects.toThrow("The pool was disposed");
+    await own.dispose();
     await own.dispose();
   });
 
@@ -379,7 +379,7 @@ describe("the end of the pool", () => {
       const { user, system } = process.cpuUsage(before);
       console.log(length, (user + system) / 1e6 < 0.1);
       ${last}`;
-    expect(run(program("await pool.terminate();"))).toBe("500 true\n");
+    expect(run(program("await pool.dispose();"))).toBe("500 true\n");
     expect(run(program(""))).toBe("500 true\n"); // an idle one does not hold it up either
   });
 });

@@ -47,7 +47,7 @@ async function startTrained(): Promise<RQVAEWorker> {
 }
 
 afterEach(async () => {
-  await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
+  await Promise.all(workers.splice(0).map((worker) => worker.dispose()));
 });
 
 it("starts no thread when it is imported", () => {
@@ -598,12 +598,12 @@ describe("the end of the worker", () => {
     const worker = await start();
     const training = worker.train(items, { epochs: 1e6 });
     const started = performance.now();
-    const ended = worker.terminate();
+    const ended = worker.dispose();
     await expect(training).rejects.toThrow(WorkerError);
     expect(performance.now() - started).toBeLessThan(1000);
     await ended;
     await expect(worker.encode(items)).rejects.toThrow(WorkerError);
-    await worker.terminate();
+    await worker.dispose();
     await worker.dispose();
   });
 
@@ -671,7 +671,7 @@ describe("the end of the worker", () => {
       const worker = await RQVAEWorker.create({ inputDim: 64, hiddenDims: [], latentDim: 4, codebookSize: 2, nQuantizationLayers: 1, linearSkip: "none", codebookKmeansInit: false, inputScaling: "none" }, { threads: 1 });
       await worker.train({ data, rows: 250_000, dim: 64 }, { epochs: 1, batchSize: 16384, transfer: true });
       const idle = process.memoryUsage.rss();
-      await worker.terminate();
+      await worker.dispose();
       await new Promise((resolve) => setTimeout(resolve, 50));
       console.log((idle - process.memoryUsage.rss()) / 2 ** 20);
     `;

@@ -24,7 +24,7 @@ const found = [
   await worker.encodeAsync(source),
 ];
 const right = found.filter(({ codes }) => String(codes) === expected).length;
-await worker.terminate();
+await worker.dispose();
 
 const parts = [];
 for await (const part of vectorChunks("npy", { data: halves(), rows, dim })) parts.push(...part);

@@ -1,5 +1,5 @@
 import { ItemProfiler } from "rqvae/report";
-import type { DataChecks } from "./protocol.ts";
+import type { DataChecks } from "./types.ts";
 import type { Vectors } from "./vectors.ts";
 
 /** How many rows are named that hold no numbers. */

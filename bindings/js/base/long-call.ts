@@ -1,7 +1,7 @@
-/** A long call of a worker: a promise of its result that tells its progress to whoever iterates it. */
+/** A long call: a promise of its result that tells its progress to whoever iterates it. */
 
-import { failLate } from "../base/behind-proxy.ts";
-import { validateJobOptions } from "../base/option-reader.ts";
+import { failLate } from "./behind-proxy.ts";
+import { validateJobOptions } from "./option-reader.ts";
 
 /**
  * What a long call returns. `await` gives the result; `for await (const event of call)` gives the events that `onProgress` gets, from
