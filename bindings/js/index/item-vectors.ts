@@ -10,7 +10,7 @@ import { inWhole, openItems, typedArrayName } from "../items/items.ts";
 import type { AsyncIdModel } from "../model/id-model.ts";
 import type { ItemMatrix, Items } from "../types.ts";
 
-/** What an index asks of a model; one in a worker answers `buildAsync`, `addAsync` and `replaceAsync`. */
+/** What an index asks of a model; one in a worker answers `buildAsync` and `addAsync`. */
 export type IdModel = Pick<AsyncIdModel, "config" | "fingerprint" | "getSemanticIds" | "codebooks">;
 
 const CHUNK_ROWS = 1024;

@@ -339,7 +339,7 @@ export class SemanticIdIndex {
     return this.#now("add", itemIds, ids, options.items, options.replace === true);
   }
 
-  /** As `add`, with a model that may be in a worker. The index cannot be changed meanwhile. @throws as `add` */
+  /** As `add` or, with `replace: true`, as `replace`, with a model that may be in a worker. The index cannot be changed meanwhile. @throws as `add` */
   async addAsync(
     itemIds: ArrayLike<ItemId>,
     ids: SemanticIds | readonly (readonly number[])[],
@@ -360,16 +360,6 @@ export class SemanticIdIndex {
   ): IndexUpdate {
     checkOptionNames(options, "replace", ["items"]);
     return this.#now("replace", itemIds, ids, options.items, true);
-  }
-
-  /** As `replace`, with a model that may be in a worker. The index cannot be changed meanwhile. @throws as `add` */
-  async replaceAsync(
-    itemIds: ArrayLike<ItemId>,
-    ids: SemanticIds | readonly (readonly number[])[],
-    options: { items?: Items } = {},
-  ): Promise<IndexUpdate> {
-    checkOptionNames(options, "replaceAsync", ["items"]);
-    return asAnswersCome(this.#update("replaceAsync", itemIds, ids, options.items, true));
   }
 
   /**
@@ -828,7 +818,7 @@ function checkCodes(codes: ArrayLike<number>, sizes: readonly number[]): void {
 /** Of a model in a worker. */
 const answersLater = (where: string) =>
   new InvalidInputError(
-    `${where}: the model is in a worker, and answers later: build or change the index with buildAsync, addAsync or replaceAsync`,
+    `${where}: the model is in a worker, and answers later: build or change the index with buildAsync or addAsync`,
   );
 
 function requireModel(model: IdModel | undefined, where: string): IdModel {

@@ -8,14 +8,42 @@ import { MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "../op
 import type { Recipe } from "../options/presets.ts";
 import { suggestConfig } from "../options/suggest-config.ts";
 import { nativeTrainConfig, resolveTrainConfig, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
+import { tellLateError } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
-import type { EmbeddingSource, Items, ModelOptions, TrainOptions } from "../types.ts";
+import type { EmbeddingSource, Items, ModelOptions, TrainHistory, TrainOptions } from "../types.ts";
+
+/** What `fit` asks of the model that it makes. */
+interface Trainable {
+  readonly history: TrainHistory | undefined;
+  train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
+  dispose(): void;
+}
+
+/** See `RQVAE.fit`. */
+export async function fitModel<Model extends Trainable>(
+  create: (options: ModelOptions) => Promise<Model>,
+  items: Items | EmbeddingSource,
+  options: Partial<ModelOptions> & TrainOptions,
+): Promise<Model> {
+  const chosen = await prepareFit(items, options);
+  const model = await create(chosen.model);
+  try {
+    await model.train(items, chosen.train);
+  } catch (error) {
+    if (model.history === undefined) {
+      model.dispose();
+      throw error;
+    }
+    tellLateError("fit", error);
+  }
+  return model;
+}
 
 /**
  * Chooses, and asks whether the training would fit into memory before a model is made for it.
  * @throws InvalidInputError for items that cannot be read, or a bad option; OutOfMemoryError.
  */
-export async function prepareFit(
+async function prepareFit(
   items: Items | EmbeddingSource,
   options: Partial<ModelOptions> & TrainOptions,
 ): Promise<Recipe> {

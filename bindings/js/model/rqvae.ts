@@ -142,24 +142,11 @@ export class RQVAE {
     items: Items | EmbeddingSource,
     options: Partial<ModelOptions> & TrainOptions = {},
   ): LongCall<TrainProgress, RQVAE> {
-    return longCall("fit", options, (watch) => RQVAE.#fit(items, { ...options, ...watch }));
-  }
-
-  static async #fit(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions): Promise<RQVAE> {
-    await loadTrainOptions();
-    const { prepareFit } = await import("./choose-config.ts");
-    const chosen = await prepareFit(items, options);
-    const model = await RQVAE.create(chosen.model);
-    try {
-      await model.train(items, chosen.train);
-    } catch (error) {
-      if (model.history === undefined) {
-        model.dispose();
-        throw error;
-      }
-      (await import("../runtime/jobs.ts")).tellLateError("fit", error);
-    }
-    return model;
+    return longCall("fit", options, async (watch) => {
+      await loadTrainOptions();
+      const { fitModel } = await import("./choose-config.ts");
+      return fitModel(RQVAE.create, items, { ...options, ...watch });
+    });
   }
 
   /**
@@ -215,20 +202,10 @@ export class RQVAE {
    * Aborted or failed, it leaves the model as it was.
    */
   kmeansInitCodebooks(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, void> {
-    return longCall("kmeansInitCodebooks", options, (watch) => this.#kmeansInit(items, { ...options, ...watch }));
-  }
-
-  async #kmeansInit(items: Items | EmbeddingSource, options: JobOptions): Promise<void> {
-    validateJobOptions(options, "kmeansInitCodebooks");
-    const { signal, onProgress } = options;
-    await this.#exclusive("kmeansInitCodebooks", items, signal, async (rows, stop, { initialize }) => {
-      await initialize(this.#native, this.#open(), rows, {
-        report: onProgress && ((progress) => onProgress({ phase: "initialize", progress })),
-        stop,
-      });
-      this.#weightsChanged();
+    return longCall("kmeansInitCodebooks", options, async (watch) => {
+      const { kmeansInitModel } = trainingModule ?? (await loadTraining());
+      return kmeansInitModel(this.#trainee("kmeansInitCodebooks"), items, { ...options, ...watch });
     });
-    onProgress?.({ phase: "initialize", progress: 1 });
   }
 
   /**
@@ -242,25 +219,34 @@ export class RQVAE {
   train(items: Items | EmbeddingSource, options: TrainOptions = {}): LongCall<TrainProgress, TrainHistory> {
     return longCall("train", options, async (watch) => {
       const { trainModel } = trainingModule ?? (await loadTraining());
-      const trainee = {
-        module: this.#native,
-        config: this.config,
-        handle: () => this.#open(),
-        initialized: () => this.initialized,
-        exclusively: this.#exclusive.bind(this, "train"),
-        forget: () => this.#forgetTraining(),
-        began: (training: RunningTraining) => {
-          this.#training = training;
-        },
-        ended: (history: TrainHistory, summary: TrainingSummary) => {
-          this.#fingerprint = undefined;
-          this.#history = history;
-          this.#summary = summary;
-        },
-        saveCheckpoint: () => this.saveCheckpoint(),
-      };
-      return trainModel(trainee as Trainee, items, { ...options, ...watch });
+      return trainModel(this.#trainee("train"), items, { ...options, ...watch });
     });
+  }
+
+  /** What a long call that changes the weights is given of this model. */
+  #trainee(what: string): Trainee {
+    const exclusively = (...call: Parameters<Trainee["exclusively"]>) => this.#exclusive(what, ...call);
+    return {
+      module: this.#native,
+      config: this.config,
+      handle: () => this.#open(),
+      initialized: () => this.initialized,
+      exclusively: exclusively as Trainee["exclusively"],
+      weightsChanged: () => this.#weightsChanged(),
+      forget: () => this.#forgetTraining(),
+      began: (training) => {
+        this.#training = training;
+      },
+      ended: (history, summary) => this.#learned(history, summary),
+      saveCheckpoint: () => this.saveCheckpoint(),
+    };
+  }
+
+  #learned(history: TrainHistory, summary: TrainingSummary): TrainHistory {
+    this.#fingerprint = undefined;
+    this.#history = history;
+    this.#summary = summary;
+    return history;
   }
 
   /**
@@ -297,10 +283,8 @@ export class RQVAE {
     }
     const { run } = this.#training;
     run.takeBest(model, by);
-    this.#fingerprint = undefined;
-    this.#history = run.reselected(this.#history, by, best);
-    this.#summary = run.summary(this.#history);
-    return this.#history;
+    const history = run.reselected(this.#history, by, best);
+    return this.#learned(history, run.summary(history));
   }
 
   /**
@@ -656,7 +640,7 @@ export class RQVAE {
     what: string,
     items: Items | EmbeddingSource,
     signal: AbortSignal | undefined,
-    body: (rows: JobRows, stop: Stop, training: typeof import("./training.ts")) => Promise<T>,
+    body: (rows: JobRows, stop: Stop) => Promise<T>,
   ): Promise<T> {
     this.#open();
     this.#requireFull(what);
@@ -668,7 +652,7 @@ export class RQVAE {
       const training = trainingModule ?? (await loadTraining());
       const stop = new training.Stop(signal, ...this.#ends);
       rows = new training.JobRows(this.#native, items, this.config.inputDim, stop);
-      return await body(rows, stop, training);
+      return await body(rows, stop);
     } catch (error) {
       // Ended early: what is known of the weights holds if they are still the same. A training's state is kept.
       if (!this.#end.reason && this.fingerprint !== before) {

@@ -1,6 +1,6 @@
 /** A training job of the core, with everything that is told about it: events, records, warnings, the history at the end. Internal. */
 
-import { OptionReader } from "../base/option-reader.ts";
+import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
 import { counted, percent } from "../base/words.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
 import type { RowHashes } from "../items/row-hashes.ts";
@@ -15,6 +15,7 @@ import type {
   EmbeddingSource,
   EpochRecord,
   Items,
+  JobOptions,
   ModelConfig,
   TrainConfig,
   TrainEvaluation,
@@ -35,7 +36,7 @@ export { JobRows } from "./job-rows.ts";
 type Hooks = Pick<Drive, "pause" | "stop">;
 
 /** Runs an initialisation to its end. `report` is told how far it is, from 0 to 1. */
-export async function initialize(
+async function initialize(
   module: NativeModule,
   model: Handle,
   rows: JobRows,
@@ -74,15 +75,34 @@ export interface Trainee {
     signal: AbortSignal | undefined,
     body: (rows: JobRows, stop: Stop) => Promise<T>,
   ): Promise<T>;
+  weightsChanged(): void;
   /** The old training's memory goes. */
   forget(): void;
   began(training: RunningTraining): void;
-  ended(history: TrainHistory, summary: TrainingSummary): void;
+  ended(history: TrainHistory, summary: TrainingSummary): unknown;
   saveCheckpoint(): Uint8Array<ArrayBuffer>;
 }
 
 /** Milliseconds between two checkpoints unless told otherwise. */
 const CHECKPOINT_MS = 10_000;
+
+/** See `RQVAE.kmeansInitCodebooks`. */
+export async function kmeansInitModel(
+  model: Trainee,
+  items: Items | EmbeddingSource,
+  options: JobOptions,
+): Promise<void> {
+  validateJobOptions(options, "kmeansInitCodebooks");
+  const { signal, onProgress } = options;
+  await model.exclusively(items, signal, async (rows, stop) => {
+    await initialize(model.module, model.handle(), rows, {
+      report: onProgress && ((progress) => onProgress({ phase: "initialize", progress })),
+      stop,
+    });
+    model.weightsChanged();
+  });
+  onProgress?.({ phase: "initialize", progress: 1 });
+}
 
 /** See `RQVAE.train`. */
 export async function trainModel(
