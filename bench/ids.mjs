@@ -33,6 +33,13 @@ function timed(work) {
   return [(performance.now() - started) / 1000, result];
 }
 
+/** @template T @param {() => Promise<T>} work @returns {Promise<[seconds: number, T]>} */
+async function timedAsync(work) {
+  const started = performance.now();
+  const result = await work();
+  return [(performance.now() - started) / 1000, result];
+}
+
 /** Memory of the process that is reachable; what lies outside the heap is given back a little after the collection. */
 async function bytesInUse() {
   for (let pass = 0; pass < 3; pass++) {
@@ -130,7 +137,7 @@ async function measureIndex(collisions, raw) {
   add(reported("first query after that", 1000 * timed(() => index.allowedNext([]))[0], "ms"));
   const [saved, bytes] = timed(() => index.save());
   add(reported("save", saved, "s"), reported("file with item IDs", bytes.length / N, "B/item"));
-  add(reported("load", timed(() => SemanticIdIndex.load(bytes))[0], "s"));
+  add(reported("load", (await timedAsync(() => SemanticIdIndex.load(bytes)))[0], "s"));
 }
 
 /** In a function of its own, so that nothing holds on to the index afterwards. */
@@ -175,7 +182,7 @@ for (const collisions of /** @type {const} */ (["share", "suffix"])) await measu
 await measureResolution();
 
 const show = (/** @type {number | null} */ value) => (value === null ? "-" : String(Number(value.toPrecision(3))));
-console.log(`${N} items, ${SIZES.join(" x ")} codes, ${100 * COLLIDING} % of the items share their raw ID`);
+console.log(`${N} items, ${SIZES.join(" x ")} codes, ${100 * COLLIDING}% of the items share their raw ID`);
 console.log(alignColumns(figures.map(({ name, value, unit }) => [`  ${name}`, show(value), unit])));
 const judged = figures.filter(({ target }) => target !== null);
 console.log(describeTargets(judged));

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { writeNpy } from "../dist/formats/index.js";
+import { writeNpy } from "../dist/formats/arrays/npy.js";
 
 const program = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const faulty = new URL("../tests/js/cli/faulty-fs.mjs", import.meta.url).href;

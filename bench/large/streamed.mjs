@@ -1,10 +1,10 @@
 // Trains one epoch and encodes everything from the file; writes model and codes.
 import { writeFileSync } from "node:fs";
 import { RQVAE } from "rqvae";
-import { openEmbeddings } from "rqvae/formats";
+import { openItems } from "rqvae/formats";
 
 const [, , path, modelPath, codesPath] = process.argv;
-const source = await openEmbeddings(path);
+const source = await openItems(path);
 const started = performance.now();
 let rate = 0;
 // The reference shape, 768 -> [256, 128] -> 64, 3 x 256: the quicker the model, the more the reading counts.

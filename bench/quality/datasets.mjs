@@ -5,7 +5,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readLabels, readNpy } from "rqvae/formats";
+import { readLabels } from "rqvae/formats";
+import { readNpy } from "../../dist/formats/arrays/npy.js";
 import { pickRows, sampleRows } from "./split.mjs";
 import { syntheticCatalogue, syntheticPath } from "./synthetic.mjs";
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SemanticIds } from "rqvae";
-import { readNpy } from "rqvae/formats";
+import { readNpy } from "../../dist/formats/arrays/npy.js";
 import { beautyAttributes, DATA } from "./datasets.mjs";
 
 /**

@@ -1,7 +1,7 @@
 /**
  * A realistic catalogue of any size, made of nothing: a tree of 32 x 16 x 8 centres in 768 dimensions whose variance falls off as
  * j^-0.9, children of a node chosen with Zipf weights, low-rank noise that the items of one top branch have in common, a little
- * isotropic noise, an offset that all share, 1 % exact duplicates, rows of length 1.
+ * isotropic noise, an offset that all share, 1% exact duplicates, rows of length 1.
  *
  * Of 10,000 rows: effective rank (exp of the entropy of the covariance's eigenvalues) 152, cosine of two random rows .10, of nearest
  * neighbours that are no copies .74, explained variance of residual k-means at 3 x 64 .37 .47 .52. MiniLM vectors of real texts
@@ -24,7 +24,7 @@ const NOISE_SCALE = 0.55;
 /** Of one dimension of the isotropic noise. */
 const ISOTROPIC_SCALE = 0.025;
 const OFFSET_LENGTH = 0.8;
-/** 1 % of 2^32 */
+/** 1% of 2^32 */
 const DUPLICATE_THRESHOLD = 42949673;
 
 /** What a stream of random numbers is for. */

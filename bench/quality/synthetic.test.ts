@@ -91,7 +91,7 @@ describe("the synthetic catalogue", () => {
     expect(Math.max(...lengths)).toBeLessThan(1 + 1e-6);
   });
 
-  test("1 % of the rows are exact duplicates of an earlier one", () => {
+  test("1% of the rows are exact duplicates of an earlier one", () => {
     const copies = Array.from({ length: n }, (_, i) => i).filter((i) => originalRow(0, i) !== i);
     expect(Math.abs(copies.length - n / 100)).toBeLessThan(20); // standard deviation 5
     for (const i of copies) {

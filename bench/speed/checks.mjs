@@ -38,5 +38,5 @@ export function compareIds(ours, theirs, levels) {
     if (level === levels) equal++;
   }
   if (equal / rows >= EQUAL_IDS) return undefined;
-  return `${(100 * (equal / rows)).toFixed(2)} % of the IDs are the same; ${100 * EQUAL_IDS} % must be`;
+  return `${(100 * (equal / rows)).toFixed(2)}% of the IDs are the same; ${100 * EQUAL_IDS}% must be`;
 }

@@ -30,7 +30,7 @@ async function measureOurs(bench) {
   const [turns] = await alternate([one(ours)]);
   bench.add(
     reported("one vector, median", latency(turns, 0.5), "us"),
-    reported("one vector, 99 % take at most", latency(turns, 0.99), "us"),
+    reported("one vector, 99% take at most", latency(turns, 0.99), "us"),
   );
   const [few] = await alternate([turn(ours, encoding(BATCHES[0]))]);
   bench.add(reported(`batch ${BATCHES[0]}`, middle(few), "items/s"));

@@ -96,7 +96,7 @@ describe("results", () => {
     const ours = Array.from({ length: 2000 }, (_, i) => i % 7);
     expect(compareIds(ours, ours.with(5, 9), 2)).toBeUndefined();
     expect(compareIds(ours, ours.with(5, 9).with(4, 9), 2)).toBeUndefined(); // one item, both levels
-    expect(compareIds(ours, ours.with(5, 9).with(9, 9), 2)).toBe("99.80 % of the IDs are the same; 99.9 % must be");
+    expect(compareIds(ours, ours.with(5, 9).with(9, 9), 2)).toBe("99.80% of the IDs are the same; 99.9% must be");
     expect(compareIds(ours, ours.slice(2), 2)).toBe("999 IDs instead of 1000");
   });
 });

@@ -209,7 +209,7 @@ export interface TrainOptions extends Omit<OptimizerOptions, "kind"> {
   /** Stop after this many evaluations without a better one by `select`; 0 is never. Default: 0. */
   patience?: number;
   /**
-   * After each epoch of the first 80 %, move codes that no item chose in it to the residuals that were quantised worst. Refused beside
+   * After each epoch of the first 80%, move codes that no item chose in it to the residuals that were quantised worst. Refused beside
    * `sinkhornEpsilon` unless written as "withSinkhorn". Default: false.
    */
   deadCodeRestart?: boolean | "withSinkhorn";

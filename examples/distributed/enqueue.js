@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { FlowProducer, QueueEvents } from "bullmq";
 import { RQVAE } from "rqvae";
-import { openEmbeddings } from "rqvae/formats";
+import { openItems } from "rqvae/formats";
 import { connection, QUEUE } from "./queue.js";
 import { rowRanges } from "./shard.js";
 
@@ -28,7 +28,7 @@ const [modelPath, itemsPath, output] = positionals.map((path) => resolve(path));
 const model = await RQVAE.load(modelPath);
 const { fingerprint, config } = model;
 model.dispose();
-const items = await openEmbeddings(itemsPath);
+const items = await openItems(itemsPath);
 const { rows, dim } = items;
 await items.close();
 if (dim !== config.inputDim) {

@@ -4,7 +4,7 @@ import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { UnrecoverableError } from "bullmq";
 import { RQVAE, SemanticIdIndex } from "rqvae";
-import { mergeIdShards, openEmbeddings, readIdShard, writeIdShard } from "rqvae/formats";
+import { mergeIdShards, openItems, readIdShard, writeIdShard } from "rqvae/formats";
 
 /** The ranges { first, count } of so many rows each; the last may have fewer. */
 export function rowRanges(rows, rowsPerJob) {
@@ -23,7 +23,7 @@ export function rowRanges(rows, rowsPerJob) {
  */
 export async function encodeShard({ model: modelPath, fingerprint, items: itemsPath, rows, first, count, folder }) {
   const model = await loadModel(modelPath, fingerprint);
-  const items = await openEmbeddings(itemsPath);
+  const items = await openItems(itemsPath);
   try {
     if (items.rows !== rows) throw outdated(`${itemsPath} has ${items.rows} rows, but the job was made for ${rows}`);
     const range = { rows: count, dim: items.dim, read: (from, many) => items.read(first + from, many) };
@@ -44,10 +44,10 @@ export async function encodeShard({ model: modelPath, fingerprint, items: itemsP
 export async function mergeShards({ items: itemsPath, fingerprint, output, capacity }, shards) {
   const parts = [];
   for (const path of shards) parts.push(readIdShard(await readFile(path)));
-  const ids = mergeIdShards(parts, shards);
+  const { ids } = mergeIdShards(parts, shards);
   if (ids.fingerprint !== fingerprint)
     throw new Error(`the shards are of model ${ids.fingerprint}, not ${fingerprint}`);
-  const items = await openEmbeddings(itemsPath);
+  const items = await openItems(itemsPath);
   await items.close();
   const itemIds = items.itemIds ?? Array.from({ length: ids.length }, (_, row) => row);
   const index = SemanticIdIndex.build(itemIds, ids, { collisions: "suffix", capacity });

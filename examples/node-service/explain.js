@@ -2,7 +2,7 @@
 
 /** What the library calls its options and functions where it gives advice: nothing that a client could set. */
 const IN_CODE =
-  /\bembedding: (?=["[])|\(embedding\)|\bitemId: (?=["[])|RQVAE\.load\b|\b(openEmbeddings|readItems\w*|skipInvalid)\b/;
+  /\bembedding: (?=["[])|\(embedding\)|\bitemId: (?=["[])|RQVAE\.load\b|\b(openItems|readItems|skipInvalid)\b/;
 /** How such a piece of advice begins. */
 const ADVICE = ["; ", ", or ", ": choose ", ": name ", ": RQVAE.load", ": open "];
 /** The calls that messages begin with. */

@@ -21,7 +21,7 @@ export class Publication {
     const bytes = this.#database.getFile("model");
     if (!bytes) return 0;
     const model = await RQVAE.load(bytes);
-    const index = SemanticIdIndex.load(this.#database.getFile("index"), { model });
+    const index = await SemanticIdIndex.load(this.#database.getFile("index"), { model });
     this.#snapshot = Number(this.#database.getFile("snapshot"));
     this.#request = Math.max(this.#snapshot, this.#database.lastAdded());
     let requests = 0;

@@ -1,7 +1,7 @@
 // The body of a request as items with IDs: JSON, JSON lines, {"id": "sku-1", "embedding": [...]}, csv or npy.
 import { setImmediate } from "node:timers/promises";
 import { InvalidInputError } from "rqvae";
-import { streamEmbeddings } from "rqvae/formats";
+import { streamItems } from "rqvae/formats";
 
 /** Types that bodies may have. Which format it is the content says. */
 export const BODY_TYPES = ["application/json", "application/x-ndjson", "text/csv", "application/octet-stream"];
@@ -18,7 +18,7 @@ export async function readUpload(body, { most, named = false }) {
   if (body.length === 0) throw new InvalidInputError("the file is empty: items are expected in the body");
   const blocks = [];
   const itemIds = [];
-  for await (const { data, rows, itemIds: own } of streamEmbeddings(body)) {
+  for await (const { data, rows, itemIds: own } of streamItems(body)) {
     const first = itemIds.length;
     if (first + rows > most)
       throw new InvalidInputError(`a request may have ${most} items at most, but this one has more: send several`);

@@ -105,7 +105,7 @@ export function leaveOneOut(histories, recommend) {
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /**
- * Mean difference over the users, and half the width of its 95 % interval (normal approximation).
+ * Mean difference over the users, and half the width of its 95% interval (normal approximation).
  * @param {readonly number[]} better
  * @param {readonly number[]} than the same users in the same order
  */
@@ -131,7 +131,7 @@ export function compare(histories, recommenders) {
   }
   const names = Object.keys(recommenders);
   const last = names.pop();
-  console.log(`\nGain of ${last}, with its 95 % interval paired over the users`);
+  console.log(`\nGain of ${last}, with its 95% interval paired over the users`);
   const gains = names.map((over) => {
     const recall = pairedGain(results[last].recall, results[over].recall);
     const ndcg = pairedGain(results[last].ndcg, results[over].ndcg);

@@ -2,9 +2,9 @@
 // Integer hashes, sums, products and square roots only: the same text everywhere.
 //
 //   node examples/recommender/make-histories.mjs [FILE]
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { readNpy } from "rqvae/formats";
+import { readItems } from "rqvae/formats";
 import { random, shuffle } from "./evaluation.mjs";
 
 const USERS = 1000;
@@ -15,7 +15,7 @@ const NEIGHBOURS = 15;
 /** Share of the steps that lead to a popular emoji instead. */
 const JUMPS = 0.2;
 
-const { data, rows, dim } = readNpy(readFileSync(new URL("../data/emoji/emoji-glovesif100.f16.npy", import.meta.url)));
+const { data, rows, dim } = await readItems(new URL("../data/emoji/emoji-glovesif100.f16.npy", import.meta.url));
 const vectors = Array.from({ length: rows }, (_, i) => {
   const vector = Array.from(data.subarray(i * dim, (i + 1) * dim), halfToNumber);
   const length = Math.sqrt(dot(vector, vector));

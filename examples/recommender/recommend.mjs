@@ -127,7 +127,7 @@ async function main() {
     ? [join(values.data, values.vectors), join(values.data, "sequences.Beauty.txt")]
     : [at("../data/emoji/emoji-glovesif100.f16.npy"), at("emoji-histories.txt"), at("../data/emoji/emoji.labels.json")];
   const titles = labelFile ? readLabels(readFileSync(labelFile, "utf8")).titles : [];
-  const { items } = readItems(readFileSync(vectorFile), vectorFile);
+  const items = await readItems(vectorFile);
   const { names, histories } = readHistories(historyFile, items.rows);
   const known = histories.map((history) => history.slice(0, -1)); // the last item of each is what has to be recommended
 

@@ -17,15 +17,16 @@ async function download(path) {
 async function load() {
   for (;;) {
     const [encoder, published] = await Promise.all([download("/encoder"), download("/index")]);
-    const [model, index] = [await RQVAE.load(encoder), SemanticIdIndex.load(published)];
+    const [model, index] = await Promise.all([RQVAE.load(encoder), SemanticIdIndex.load(published)]);
     if (model.fingerprint === index.fingerprint) return { model, index };
     model.dispose();
   }
 }
 
 /** A row for each item: its raw ID is what the model makes of its vector, its published ID what the index says. */
-function show({ model, index }, bytes, fileName) {
-  const { items, labels } = readItems(bytes, fileName);
+async function show({ model, index }, bytes, fileName) {
+  const items = await readItems(bytes, { fileName });
+  const { labels } = items;
   const ids = model.encode(items);
   const vocabulary = new Vocabulary(index);
   const rows = Array.from({ length: ids.length }, (_, row) => {
@@ -54,7 +55,7 @@ try {
   file.addEventListener("change", async () => {
     if (file.files.length === 0) return;
     try {
-      show(publication, await file.files[0].arrayBuffer(), file.files[0].name);
+      await show(publication, await file.files[0].arrayBuffer(), file.files[0].name);
     } catch (error) {
       status.textContent = error.message;
     }

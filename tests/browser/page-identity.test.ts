@@ -1,6 +1,11 @@
 /** The demo page gives every item its own ID, title and name, whatever the files are like. */
-import { readIds, readIdsJsonl, readIdTableCsv, readLcRec, readRecBole, writeNpy } from "rqvae/formats";
+import { readIds } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeNpy } from "../../bindings/js/formats/arrays/npy.ts";
+import { readIdsCsv } from "../../bindings/js/formats/ids/ids.ts";
+import { readIdsJsonl } from "../../bindings/js/formats/ids/ids-jsonl.ts";
+import { readLcRec } from "../../bindings/js/formats/ids/lcrec.ts";
+import { readRecBole } from "../../bindings/js/formats/ids/recbole.ts";
 import { catalogue } from "../js/support/catalogue.ts";
 import { hasChromium } from "./browsers.mjs";
 import { startVisit, type Visitor } from "./page-visitor.ts";
@@ -39,7 +44,7 @@ describe.skipIf(!hasChromium)("identity on the page (Chromium; skipped when it i
     const page = await visitor.arrive();
     await train("items.csv", csvOf(all));
     expect(await visitor.text("preview")).toContain(`Downloads name the items by their own IDs: “${keys[0]}”`);
-    const csv = readIdTableCsv(text(await visitor.download("download-ids")));
+    const csv = readIdsCsv(text(await visitor.download("download-ids")));
     expect(csv.itemIds).toEqual(keys);
     expect(csv.titles).toEqual(all.map((i) => `thing ${i}`));
     const codes = [...csv.ids];
@@ -57,7 +62,7 @@ describe.skipIf(!hasChromium)("identity on the page (Chromium; skipped when it i
     await visitor.choose("new-items-input", "new.csv", csvOf([7, 3, 21]));
     await page.getByTestId("download-new-ids").waitFor({ state: "visible" });
     expect(await visitor.text("reuse-result")).toContain(`their own IDs: “${keys[7]}”`);
-    const fresh = readIds(await visitor.download("download-new-ids"));
+    const fresh = await readIds(await visitor.download("download-new-ids"));
     expect(fresh.itemIds).toEqual([keys[7], keys[3], keys[21]]);
     expect([...fresh.ids]).toEqual([7, 3, 21].map((i) => codes[i]));
   });
@@ -88,10 +93,10 @@ describe.skipIf(!hasChromium)("identity on the page (Chromium; skipped when it i
     expect(await visitor.text("preview")).toContain("The item IDs are those of titles.jsonl");
     await train("things.npy", npy);
     // The items came anew, without their titles.
-    expect(readIdTableCsv(text(await visitor.download("download-ids"))).itemIds).toEqual(all.map(String));
+    expect(readIdsCsv(text(await visitor.download("download-ids"))).itemIds).toEqual(all.map(String));
     await visitor.choose("labels-input", "titles.jsonl", Buffer.from(labels));
     await expect.poll(() => visitor.text("preview")).toContain("The item IDs are those of titles.jsonl");
-    const named = readIdTableCsv(text(await visitor.download("download-ids")));
+    const named = readIdsCsv(text(await visitor.download("download-ids")));
     expect([named.itemIds, named.titles]).toEqual([keys, all.map((i) => `t ${i}`)]);
   });
 
@@ -105,7 +110,7 @@ describe.skipIf(!hasChromium)("identity on the page (Chromium; skipped when it i
     await visitor.page.getByTestId("option-epochs").fill("2");
     await visitor.page.getByTestId("train-button").click();
     await visitor.finished();
-    const { itemIds } = readIdTableCsv(text(await visitor.download("download-ids")));
+    const { itemIds } = readIdsCsv(text(await visitor.download("download-ids")));
     expect(itemIds).toEqual(all.filter((i) => i !== 3).map(String));
   });
 

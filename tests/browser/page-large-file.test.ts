@@ -1,8 +1,9 @@
 /** The demo page with files that it does not hold: their rows are read as they are needed. */
 import type { Browser } from "playwright-core";
 import { RQVAE, suggestConfig } from "rqvae";
-import { openEmbeddings, writeIdsCsv } from "rqvae/formats";
+import { openItems } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeIdsCsv } from "../js/support/formats.ts";
 import { hasChromium } from "./browsers.mjs";
 import { LARGE_DIM, pageMemory, SMALL_MODEL, writeRows } from "./large-file.ts";
 import { startVisit, type Visitor } from "./page-visitor.ts";
@@ -48,7 +49,7 @@ describe.skipIf(!hasChromium)("the demo page with a large file (Chromium; skippe
     await visitor.finished();
     expect(await page.getByTestId("resume").isVisible()).toBe(false);
 
-    await using source = await openEmbeddings(path);
+    await using source = await openItems(path);
     const suggested = suggestConfig({ n: rows, inputDim: LARGE_DIM, codebookSize: 16 });
     using model = await RQVAE.create({ ...suggested.model, hiddenDims: [16], latentDim: 8 });
     await model.train(source, { ...suggested.train, epochs: 8 });

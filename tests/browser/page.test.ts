@@ -4,9 +4,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { type ItemMatrix, RQVAE, suggestConfig } from "rqvae";
-import { readItems, readLabels, writeIdsCsv, writeIdsJsonl, writeLcRec, writeNpy, writeRecBole } from "rqvae/formats";
+import { readItems, readLabels } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeNpy } from "../../bindings/js/formats/arrays/npy.ts";
 import { catalogue } from "../js/support/catalogue.ts";
+import { writeIdsCsv, writeIdsJsonl, writeLcRec, writeRecBole } from "../js/support/formats.ts";
 import { hasChromium, launchChromium } from "./browsers.mjs";
 import { Visitor } from "./page-visitor.ts";
 import { ROOT, type Site, serve } from "./server.mjs";
@@ -29,8 +31,8 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     await site?.close();
   });
 
-  const emoji = () => ({
-    items: readItems(readFileSync(join(EMOJI, "emoji-glovesif100.f16.npy")), "emoji.npy").items,
+  const emoji = async () => ({
+    items: await readItems(readFileSync(join(EMOJI, "emoji-glovesif100.f16.npy")), { fileName: "emoji.npy" }),
     labels: readLabels(readFileSync(join(EMOJI, "emoji.labels.json"), "utf8")),
   });
 
@@ -55,7 +57,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     await page.getByTestId("sample-button").click();
     await visitor.finished();
 
-    const { items, labels } = emoji();
+    const { items, labels } = await emoji();
     using model = await inNode(items, 6);
     const ids = model.encode(items);
     expect((await visitor.download("download-ids")).toString()).toBe(writeIdsCsv(ids, labels));
@@ -153,7 +155,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     expect(await visitor.text("pause-button")).toBe("Go on");
     await page.getByTestId("pause-button").click();
     await visitor.finished();
-    using model = await inNode(emoji().items, 12);
+    using model = await inNode((await emoji()).items, 12);
     expect(Buffer.compare(await visitor.download("download-model"), Buffer.from(model.save()))).toBe(0);
     expect(visitor.complaints).toEqual([]);
   });
@@ -182,7 +184,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     expect(await page.getByTestId("option-epochs").inputValue()).toBe("16");
     // The curves begin where the run began.
     expect(await began()).toBe(beginning);
-    const { items } = readItems(things(2500, 24), "things.csv");
+    const items = await readItems(things(2500, 24), { fileName: "things.csv" });
     using model = await inNode(items, 16);
     expect(Buffer.compare(await visitor.download("download-model"), Buffer.from(model.save()))).toBe(0);
     // Finished, it is not offered again.

@@ -15,13 +15,13 @@ export function snippet(where: "node" | "browser", { config, fingerprint, exampl
     ? `// npm install rqvae
 import { writeFile } from "node:fs/promises";
 import { RQVAE } from "rqvae";
-import { readItemsAsync, writeIdsCsv } from "rqvae/formats";
+import { readItems, writeIds } from "rqvae/formats";
 
 const model = await RQVAE.load("model.safetensors");${check}
 const file = "items.npy"; // or .csv, .json, .parquet: rows of ${config.inputDim} numbers
-const { items, labels, itemIds } = await readItemsAsync(file);
+const items = await readItems(file);
 const ids = model.encode(items);
-await writeFile("ids.csv", writeIdsCsv(ids, labels, itemIds));
+await writeFile("ids.csv", writeIds("csv", { ids, itemIds: items.itemIds }, { labels: items.labels }));
 console.log(ids.toTokens(0)); // such as ${example}
 `
     : `import { RQVAE } from "rqvae"; // with a bundler, or an import map

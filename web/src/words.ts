@@ -5,7 +5,7 @@ const significant = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 })
 /** 1914 → "1,914" */
 export const formatCount = (n: number): string => whole.format(n);
 
-/** A share that is not quite all never reads 100 %. */
+/** A share that is not quite all never reads 100%. */
 export function formatShare(share: number): string {
   if (share >= 1) return "100%";
   return percent.format(Math.min(share, 0.999));

@@ -21,21 +21,22 @@ export function thousands(n: number): string {
   return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
-/** 0.9312 -> "93.1 %". What is not all is never shown as 100 %, what is not nothing never as 0 %. */
+/** 0.9312 -> "93.1%". What is not all is never shown as 100%, what is not nothing never as 0%. */
 export function percent(share: number): string {
-  if (share === 0 || share === 1) return `${100 * share} %`;
-  if (share > 0 && share < 0.001) return "under 0.1 %";
-  return `${(share > 0.999 && share < 1 ? 99.9 : 100 * share).toFixed(1)} %`;
+  if (share === 0 || share === 1) return `${100 * share}%`;
+  if (share > 0 && share < 0.001) return "under 0.1%";
+  return `${(share > 0.999 && share < 1 ? 99.9 : 100 * share).toFixed(1)}%`;
 }
 
-/** Rounded down to whole per cent, so that "100 %" means all. */
+/** Rounded down to whole per cent, so that "100%" means all. */
 export function wholePercent(share: number): string {
-  return share > 0 && share < 0.01 ? "under 1 %" : `${Math.floor(share * 100 + 1e-9)} %`;
+  return share > 0 && share < 0.01 ? "under 1%" : `${Math.floor(share * 100 + 1e-9)}%`;
 }
 
 /** Three significant digits: 0.421, 12.3, 1,235. */
 export function short(x: number): string {
   const size = Math.abs(x);
   if (size >= 1000) return `${x < 0 ? "-" : ""}${thousands(Math.round(size))}`;
-  return size !== 0 && size < 1e-3 ? x.toExponential(2) : x.toPrecision(3);
+  if (size === 0) return "0";
+  return size < 1e-3 ? x.toExponential(2) : x.toPrecision(3);
 }

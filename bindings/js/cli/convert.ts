@@ -1,23 +1,17 @@
 import { basename } from "node:path";
-import { itemIdColumn } from "../formats/ids/recbole.ts";
-import {
-  ID_FORMATS,
-  type IdTableSource,
-  joinItems,
-  mergeRecBoleChunks,
-  type PlainModel,
-  type ReadIds,
-  readAtomicFile,
-  writePlainModel,
-} from "../formats/index.ts";
+import { counted } from "../base/words.ts";
+import { ID_FORMATS } from "../formats/ids/id-formats.ts";
+import { itemIdColumn, readAtomicFile } from "../formats/ids/recbole.ts";
+import { type IdTableSource, joinItems, type ReadIds, writePlainModel } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { PlainModel } from "../model/plain-model.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, nameFile, nameOfOutput, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
 import { readCodes } from "./options.ts";
-import { generalOptions, idFormatOf, requireFile, writeCounted, writeIds } from "./outputs.ts";
-import { fileSize, plural } from "./text.ts";
+import { generalOptions, idFormatOf, requireFile, writeIds } from "./outputs.ts";
+import { fileSize } from "./text.ts";
 
 export const convert: Command = {
   name: "convert",
@@ -92,7 +86,7 @@ async function run(given: Given): Promise<number> {
   const merged = item === undefined ? undefined : naming(itemPath!, () => idsOfItems(item, itemPath!, read, input));
   const size = await (item === undefined || merged === undefined
     ? writeIds(output, { ids, itemIds }, extras, to)
-    : writeCounted(output, () => mergeRecBoleChunks(item, merged.table))
+    : writeIds(output, merged.table, { into: item }, "recbole")
   ).catch((error) => {
     throw nameFile(itemPath ?? input, error);
   });
@@ -108,7 +102,7 @@ async function run(given: Given): Promise<number> {
       ? ["The input has no vectors: the column semantic_ids_embs is left out."]
       : []),
   ];
-  const told = `Read ${plural(ids.length, "item")} of ${plural(ids.levels, "code")} each (${read.format}), wrote ${nameOfOutput(output)} (${to}, ${fileSize(size)}).`;
+  const told = `Read ${counted(ids.length, "item")} of ${counted(ids.levels, "code")} each (${read.format}), wrote ${nameOfOutput(output)} (${to}, ${fileSize(size)}).`;
   process.stderr.write(`${[told, ...lost].join("\n")}\n`);
   return 0;
 }

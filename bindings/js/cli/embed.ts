@@ -1,11 +1,13 @@
-import { writeNpy } from "../formats/index.ts";
+import { counted, thousands } from "../base/words.ts";
+import { writeNpy } from "../formats/arrays/npy.ts";
+
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, FileError, readBytes, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { endingOf, generalOptions, requireFile } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { jobView } from "./progress.ts";
-import { count, plural, shellWord } from "./text.ts";
+import { shellWord } from "./text.ts";
 import { DTYPES, loadTextModel, POOLINGS, type TextModel } from "./text-model.ts";
 import { readTextTable, type TextTable } from "./text-table.ts";
 
@@ -92,7 +94,7 @@ async function run(given: Given): Promise<number> {
     await writeWhole(labelsPath, `${JSON.stringify(labels)}\n`);
     if (quiet) return 0;
     process.stderr.write(
-      `Embedded ${plural(items.rows, "item")} in ${plural(items.dim, "dimension")}: ${output}, titles in ${labelsPath}.\nNext: ${programName()} train ${shellWord(output)} --labels ${shellWord(labelsPath)}\n`,
+      `Embedded ${counted(items.rows, "item")} in ${counted(items.dim, "dimension")}: ${output}, titles in ${labelsPath}.\nNext: ${programName()} train ${shellWord(output)} --labels ${shellWord(labelsPath)}\n`,
     );
     return 0;
   } finally {
@@ -159,7 +161,7 @@ function textsOf(
   const empty = texts.flatMap((each, row) => (each === "" ? [row] : []));
   if (empty.length > 0) {
     throw new FileError(
-      `${path}: row ${empty[0]}${empty.length > 1 ? ` and ${count(empty.length - 1)} more have` : " has"} no text in ${columnNames.join(", ")}: remove such rows, or name more columns`,
+      `${path}: row ${empty[0]}${empty.length > 1 ? ` and ${thousands(empty.length - 1)} more have` : " has"} no text in ${columnNames.join(", ")}: remove such rows, or name more columns`,
     );
   }
   return texts.map((each) => prefix + each);

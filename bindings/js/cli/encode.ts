@@ -1,4 +1,6 @@
-import { ID_FORMATS, writeIdShard } from "../formats/index.ts";
+import { counted } from "../base/words.ts";
+import { ID_FORMATS } from "../formats/ids/id-formats.ts";
+import { writeIdShard } from "../formats/index.ts";
 import { inWhole } from "../items/items.ts";
 import { labelsOf } from "../items/labels.ts";
 import { RQVAE } from "../model/rqvae.ts";
@@ -12,7 +14,6 @@ import { latentsOption, vectorFormatOf, writeLatents } from "./latents.ts";
 import { extrasFor, generalOptions, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { rangeOptions, readRange, rowsOf } from "./row-range.ts";
-import { plural } from "./text.ts";
 
 export const encode: Command = {
   name: "encode",
@@ -124,7 +125,7 @@ async function run(given: Given): Promise<number> {
       await writeIds(output, itemIds ? { ids, itemIds } : { ids }, extrasFor(format, model, labels), format);
     }
     if (!quiet && output !== STDOUT) {
-      process.stderr.write(`Gave ${plural(ids.length, "item")} their IDs: ${output}\n`);
+      process.stderr.write(`Gave ${counted(ids.length, "item")} their IDs: ${output}\n`);
     }
     return 0;
   } finally {

@@ -20,13 +20,13 @@ import {
   describeColumns,
   type JoinSource,
   joinLabels,
-  type OpenedEmbeddings,
-  openEmbeddings,
+  type OpenedItems,
+  openItems,
   type ReadIds,
   type ReadIdsOptions,
   type ReadItemsOptions,
-  readIdsAsync,
-  readItemsAsync,
+  readIds,
+  readItems,
   readLabels,
 } from "../formats/index.ts";
 import { fileReasons } from "../formats/io/byte-source.ts";
@@ -102,7 +102,7 @@ export type Reading = ReadItemsOptions & { quiet: boolean; itemIdsPath?: string 
 const LARGE_BYTES = 2 ** 29;
 
 /** Files that are open while a command runs. */
-const opened: OpenedEmbeddings[] = [];
+const opened: OpenedItems[] = [];
 
 /** Closes what commands have opened. */
 export async function closeFiles(): Promise<void> {
@@ -115,10 +115,10 @@ export async function readCatalogue(
   labelsPath: string | undefined,
   { quiet, itemIdsPath, ...reading }: Reading = { quiet: false },
 ): Promise<Catalogue> {
-  const read = await readItemsAsync(itemsPath, itemsPath, reading).catch((error) => {
+  const items = await readItems(itemsPath, { ...reading, fileName: itemsPath }).catch((error) => {
     throw nameFile(itemsPath, error);
   });
-  return withLabels(itemsPath, labelsPath, read, read.items, {
+  return withLabels(itemsPath, labelsPath, items, items, {
     quiet,
     ...(itemIdsPath !== undefined && { itemIdsPath }),
   });
@@ -139,7 +139,7 @@ export async function openCatalogue(
     return readCatalogue(itemsPath, labelsPath, options);
   }
   const { quiet: _, itemIdsPath: __, ...reading } = options;
-  const source = await openEmbeddings(itemsPath, reading).catch((error) => {
+  const source = await openItems(itemsPath, reading).catch((error) => {
     throw nameFile(itemsPath, error);
   });
   opened.push(source);
@@ -149,7 +149,7 @@ export async function openCatalogue(
 async function withLabels<T extends CatalogueItems>(
   itemsPath: string,
   labelsPath: string | undefined,
-  read: Pick<OpenedEmbeddings, "labels" | "itemIds" | "columns" | "skipped">,
+  read: Pick<OpenedItems, "labels" | "itemIds" | "columns" | "skipped">,
   items: T,
   { quiet, itemIdsPath }: Pick<Reading, "quiet" | "itemIdsPath">,
 ): Promise<Catalogue<T>> {
@@ -237,7 +237,7 @@ export async function readItemIds(path: string, items: JoinSource): Promise<{ it
 /** The IDs of a file of any format. */
 export async function readIdFile(path: string, options: ReadIdsOptions): Promise<ReadIds> {
   const bytes = await readBytes(path);
-  return readIdsAsync(bytes, path, options).catch((error) => {
+  return readIds(bytes, { ...options, fileName: path }).catch((error) => {
     throw nameFile(path, error);
   });
 }

@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { counted } from "../base/words.ts";
 import { checkedItemIds } from "../formats/ids/id-table.ts";
-import { itemIdColumn } from "../formats/ids/recbole.ts";
-import { type AtomicFile, hopwiseChunks, joinItems, mergeRecBoleChunks, readAtomicFile } from "../formats/index.ts";
+import { type AtomicFile, itemIdColumn, readAtomicFile } from "../formats/ids/recbole.ts";
+import { joinItems } from "../formats/index.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import type { ItemMatrix, TrainHistory } from "../types.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
@@ -10,10 +11,10 @@ import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, naming, readBytes, readCatalogue, STDOUT, saveWhole } from "./files.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { type GivenOptions, readOptions } from "./options.ts";
-import { generalOptions, tellAbout, writeAll, writeCounted } from "./outputs.ts";
+import { generalOptions, tellAbout, writeAll, writeIds } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { warningText } from "./progress.ts";
-import { duration, fileSize, oneLine, plural, shellWord } from "./text.ts";
+import { duration, fileSize, oneLine, shellWord } from "./text.ts";
 import { begin, explained, remarks, type Start, train, trainWatched } from "./train.ts";
 
 /** What the reference's script (run_example/RQ_Vae_Semantic_IDs.py of Hopwise) trains with. */
@@ -120,7 +121,7 @@ async function run(given: Given): Promise<number> {
   const itemIds = rows.map((row) => dataset.itemIds[row]!);
   const titles = titlesOf(dataset);
   const labels = { titles: rows.map((row) => titles[row]!) };
-  const greeting = `${said === "" ? "" : `${said}\n`}The dataset ${dataset.name} has ${plural(dataset.itemIds.length, "item")}, their embeddings have ${plural(items.dim, "dimension")}.`;
+  const greeting = `${said === "" ? "" : `${said}\n`}The dataset ${dataset.name} has ${counted(dataset.itemIds.length, "item")}, their embeddings have ${counted(items.dim, "dimension")}.`;
   const explain = (error: unknown): never => {
     throw explained(error, embeddingsPath, options, undefined, undefined);
   };
@@ -136,15 +137,16 @@ async function run(given: Given): Promise<number> {
     const bytes = model.save();
     const sizes = { ids: 0, item: 0 };
     const merging = {
+      into: dataset.content,
       separator: dataset.separator,
       missing: given.values["skip-missing"] === true ? ("empty" as const) : ("error" as const),
     };
     await writeAll(
       async () => {
-        sizes.ids = await writeCounted(paths.ids, () => hopwiseChunks(source, { codebooks: model.codebooks() }));
+        sizes.ids = await writeIds(paths.ids, source, { vectors: { codebooks: model.codebooks() } }, "semanticids");
       },
       async () => {
-        sizes.item = await writeCounted(paths.item, () => mergeRecBoleChunks(dataset.content, source, merging));
+        sizes.item = await writeIds(paths.item, source, merging, "recbole");
       },
       () => saveWhole(paths.model, () => bytes),
     );
@@ -157,7 +159,7 @@ async function run(given: Given): Promise<number> {
     if (quiet) return 0;
     const history = model.history as TrainHistory;
     await tellAbout(model, { items, labels }, ids, {
-      effort: `${plural(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}`,
+      effort: `${counted(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}`,
       remarks: remarks(model, history),
       warnings: history.warnings.map(warningText),
       files: [

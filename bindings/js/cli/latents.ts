@@ -1,6 +1,6 @@
 /** Latents of items into a file, a block at a time: `rqvae encode --latents`. */
 
-import { VECTOR_FORMATS, type VectorFormat, vectorChunks } from "../formats/index.ts";
+import { VECTOR_FORMATS, type VectorFormat, writeVectors } from "../formats/arrays/vectors.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import type { JobProgress } from "../types.ts";
 import { type Option, UsageError } from "./command.ts";
@@ -38,5 +38,5 @@ export async function writeLatents(
     }
   }
   const latents = { rows, dim: model.config.latentDim, blocks: blocks() };
-  await writeWhole(path, vectorChunks(vectorFormatOf(path, "latents"), latents, { ...(itemIds && { itemIds }) }));
+  await writeWhole(path, writeVectors(vectorFormatOf(path, "latents"), latents, { ...(itemIds && { itemIds }) }));
 }

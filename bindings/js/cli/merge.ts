@@ -1,10 +1,11 @@
-import { ID_FORMATS, type IdShard, mergeIdShards, mergeShardItemIds, readIdShard } from "../formats/index.ts";
+import { counted } from "../base/words.ts";
+import { ID_FORMATS } from "../formats/ids/id-formats.ts";
+import { type IdShard, mergeIdShards, readIdShard } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, naming, readBytes, readItemIds, readTitles, STDOUT } from "./files.ts";
 import { generalOptions, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
-import { plural } from "./text.ts";
 
 export const merge: Command = {
   name: "merge",
@@ -59,12 +60,11 @@ async function run(given: Given): Promise<number> {
     const bytes = await readBytes(path);
     shards.push(naming(path, () => readIdShard(bytes)));
   }
-  const raw = mergeIdShards(shards, paths);
+  const { ids: raw, itemIds: shardIds } = mergeIdShards(shards, paths);
   const quiet = given.values.quiet === true;
   const tell = (line: string) => {
     if (line !== "" && !quiet) process.stderr.write(`${line}\n`);
   };
-  const shardIds = naming(paths[0]!, () => mergeShardItemIds(shards, paths));
   const merged = { name: "the shards", rows: raw.length, itemIds: shardIds };
   const named = itemIdsPath === undefined ? undefined : await readItemIds(itemIdsPath, merged);
   tell(named?.text ?? "");
@@ -77,7 +77,7 @@ async function run(given: Given): Promise<number> {
   const table = itemIds ? { ids, itemIds } : { ids };
   const extras = labels ? { labels } : {};
   await writeIds(output, table, extras, format);
-  if (output !== STDOUT) tell(`Merged ${plural(shards.length, "shard")}, ${plural(ids.length, "item")}: ${output}`);
+  if (output !== STDOUT) tell(`Merged ${counted(shards.length, "shard")}, ${counted(ids.length, "item")}: ${output}`);
   return 0;
 }
 

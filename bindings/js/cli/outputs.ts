@@ -1,7 +1,8 @@
 /** What every command that makes a model shares: its files, the summary at the end, and the words for an early one. */
 
 import { extname } from "node:path";
-import { type IdExtras, type IdFormat, type IdTableSource, idChunks } from "../formats/index.ts";
+import { counted } from "../base/words.ts";
+import { type IdFormat, type IdTableSource, writeIds as piecesOfIds, type WriteIdsOptions } from "../formats/index.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import type { ItemLabels } from "../types.ts";
@@ -20,7 +21,7 @@ import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { programName } from "./program-name.ts";
 import { describeModel, type Story, type Summary } from "./show.ts";
-import { columnsOf, fileSize, paletteFor, plural, shellWord } from "./text.ts";
+import { columnsOf, fileSize, paletteFor, shellWord } from "./text.ts";
 
 export const labelsOption: Option = {
   short: "l",
@@ -136,7 +137,7 @@ export async function writeModel(place: Workplace, model: RQVAE): Promise<(story
     tellAbout(model, place, ids, {
       files: [
         { path: modelPath, what: "the model", size: fileSize(bytes.length) },
-        { path: nameOfOutput(idsPath), what: `the IDs, ${plural(ids.length, "row")}`, size: fileSize(idsBytes) },
+        { path: nameOfOutput(idsPath), what: `the IDs, ${counted(ids.length, "row")}`, size: fileSize(idsBytes) },
       ],
       next: `${programName()} encode ${shellWord(modelPath)} new-items.npy`,
       ...story,
@@ -228,7 +229,7 @@ export function idFormatOf<T extends string = IdFormat>(
 }
 
 /** What a model has to add to its IDs in a format. */
-export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): IdExtras {
+export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): WriteIdsOptions {
   return {
     ...(labels && { labels }),
     ...(format === "semanticids" && { vectors: { codebooks: model.codebooks() } }),
@@ -239,10 +240,10 @@ export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: It
 export function writeIds(
   path: string,
   table: IdTableSource,
-  extras: IdExtras,
+  extras: WriteIdsOptions,
   format = formatOf(path) ?? "csv",
 ): Promise<number> {
-  return writeCounted(path, () => idChunks(format, table, extras));
+  return writeCounted(path, () => piecesOfIds(format, table, extras));
 }
 
 /** Writes a file piece by piece, as `saveWhole` does. @returns its size in bytes. */

@@ -1,16 +1,6 @@
+import { percent, short, thousands, wholePercent } from "../base/words.ts";
 import type { JobProgress, TrainProgress, TrainWarning } from "../types.ts";
-import {
-  bar,
-  columnsOf,
-  count,
-  duration,
-  type Palette,
-  paletteFor,
-  percent,
-  short,
-  shorten,
-  wordWrap,
-} from "./text.ts";
+import { bar, columnsOf, duration, type Palette, paletteFor, shorten, wordWrap } from "./text.ts";
 import { inCliWords } from "./words.ts";
 
 /** Shows how far a long call has come. */
@@ -54,7 +44,7 @@ export function jobView(stream: NodeJS.WriteStream, title: string): ProgressView
   return viewOn(stream, {
     patience: 1000,
     progress: (event) => event.progress,
-    line: (event) => `${title.toLowerCase()} ${percent(event.progress, 0)}`,
+    line: (event) => `${title.toLowerCase()} ${wholePercent(event.progress)}`,
     block: (event, columns, palette) => [barLine(title, event.progress, "", columns, palette)],
   });
 }
@@ -163,7 +153,7 @@ function lineView<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): P
 
 /** A bar with its title, and on its right what there is room for. */
 function barLine(title: string, share: number, right: string, columns: number, palette: Palette): string {
-  const number = percent(share, 0).padStart(5);
+  const number = wholePercent(share).padStart(5);
   const room = columns - title.length - number.length - 5;
   const note = right && room - right.length >= 12 ? `  ${right}` : "";
   return `  ${palette.bold(title)}  ${bar(share, Math.min(50, room - note.length), palette)} ${number}${note}`;
@@ -183,15 +173,15 @@ function trainFacts(event: TrainProgress) {
       : [],
     distinct: lastEpoch ? [`distinct IDs ${percent(lastEpoch.ids.uniqueShare)}`] : [],
     usage: lastEpoch ? lastEpoch.ids.usage : [],
-    pace: itemsPerSecond ? [`${count(itemsPerSecond)} items/s`] : [],
+    pace: itemsPerSecond ? [`${thousands(Math.round(itemsPerSecond))} items/s`] : [],
     left: remainingSeconds === undefined || event.progress === 1 ? [] : [`${duration(remainingSeconds)} left`],
   };
 }
 
 function trainLine(event: TrainProgress): string {
-  if (event.phase === "initialize") return `preparing the codebooks, ${percent(event.initializeProgress, 0)}`;
+  if (event.phase === "initialize") return `preparing the codebooks, ${wholePercent(event.initializeProgress)}`;
   const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
-  const codes = usage.length > 0 ? [`codes in use ${usage.map((share) => percent(share, 0)).join(" / ")}`] : [];
+  const codes = usage.length > 0 ? [`codes in use ${usage.map((share) => wholePercent(share)).join(" / ")}`] : [];
   return [epoch, ...losses, ...codes, ...distinct, ...pace, ...left].join(", ");
 }
 
@@ -201,7 +191,8 @@ function trainBlock(event: TrainProgress, columns: number, palette: Palette): st
     return [barLine("Preparing", event.initializeProgress, "", columns, palette), palette.dim(`  ${elapsed}`)];
   }
   const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
-  const codes = usage.length > 0 ? [`codes in use by level ${usage.map((share) => percent(share, 0)).join(", ")}`] : [];
+  const codes =
+    usage.length > 0 ? [`codes in use by level ${usage.map((share) => wholePercent(share)).join(", ")}`] : [];
   return [
     barLine("Training", event.progress, epoch, columns, palette),
     shorten(`  ${losses.join("   ")}`, columns),

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { InvalidInputError } from "../base/errors.ts";
+import { counted } from "../base/words.ts";
 import { type JoinSource, joinItems, type ReadIds } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { RQVAE } from "../model/rqvae.ts";
@@ -25,7 +26,7 @@ import { itemOptions, readingOf } from "./item-options.ts";
 import { defined, readCodes } from "./options.ts";
 import { generalOptions, labelsOption } from "./outputs.ts";
 import { jobView } from "./progress.ts";
-import { columnsOf, plural, wordWrap } from "./text.ts";
+import { columnsOf, wordWrap } from "./text.ts";
 import { inCliWords, messageOf } from "./words.ts";
 
 export const report: Command = {
@@ -130,7 +131,7 @@ function idsOfRows(
   const levels = codebookSizes.length;
   if (ids.levels !== levels && ids.levels !== levels + 1) {
     throw new InvalidInputError(
-      `has IDs of ${plural(ids.levels, "code")}, but the model's have ${levels}, or ${levels + 1} with a suffix: these are the IDs of another model`,
+      `has IDs of ${counted(ids.levels, "code")}, but the model's have ${levels}, or ${levels + 1} with a suffix: these are the IDs of another model`,
     );
   }
   const { rows, text } = joinIds(read, path, source);
@@ -140,7 +141,7 @@ function idsOfRows(
   });
   const suffix =
     ids.levels > levels
-      ? `The IDs in ${path} have a suffix, which tells items of one ID apart: the report is about the ${plural(levels, "code")} before it.`
+      ? `The IDs in ${path} have a suffix, which tells items of one ID apart: the report is about the ${counted(levels, "code")} before it.`
       : "";
   return {
     ids: SemanticIds.from({ codes, levels }, { codebookSizes }),
@@ -163,7 +164,7 @@ function joinIds(
   if (!source.itemIds) {
     const all = source.rowsInFile ?? source.rows;
     if (ids.length !== source.rows && ids.length !== all) {
-      throw new InvalidInputError(`has ${plural(ids.length, "ID")}, but ${source.name} has ${plural(all, "row")}`);
+      throw new InvalidInputError(`has ${counted(ids.length, "ID")}, but ${source.name} has ${counted(all, "row")}`);
     }
     if (!isNumbered && format === "trie") {
       throw new InvalidInputError(

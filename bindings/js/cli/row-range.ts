@@ -1,10 +1,9 @@
 /** A stretch of the items: `--rows a:b` and `--shard i/n`. */
 
-import { thereAre } from "../base/words.ts";
+import { counted, thereAre } from "../base/words.ts";
 import { isSource } from "../items/embedding-source.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
 import type { CatalogueItems } from "./files.ts";
-import { plural } from "./text.ts";
 
 export const rangeOptions: Record<string, Option> = {
   rows: { value: "A:B", help: "only rows A to B - 1, counted from 0; A or B may be\nleft out" },
@@ -31,7 +30,7 @@ export function readRange(given: Given): ((rows: number) => RowRange) | undefine
     return (rows) => {
       const [first, end] = [Number(from), to === "" ? rows : Number(to)];
       if (first < end && end <= rows) return { first, count: end - first };
-      throw new UsageError(`--rows ${range} is not within the ${plural(rows, "row")} of the items, or empty`);
+      throw new UsageError(`--rows ${range} is not within the ${counted(rows, "row")} of the items, or empty`);
     };
   }
   if (shard !== undefined) {

@@ -1,20 +1,9 @@
+import { counted, percent, short, thousands } from "../base/words.ts";
 import { type CodeTreeNode, codeTree } from "../ids/code-tree.ts";
 import { levelLetter, type SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
 import { assessIds } from "../report/assess-ids.ts";
 import type { ItemLabels } from "../types.ts";
-import {
-  bar,
-  count,
-  displayWidth,
-  listed,
-  oneLine,
-  type Palette,
-  percent,
-  plural,
-  short,
-  shorten,
-  wordWrap,
-} from "./text.ts";
+import { bar, displayWidth, listed, oneLine, type Palette, shorten, wordWrap } from "./text.ts";
 
 /** How a model came about. */
 export interface Story {
@@ -70,7 +59,7 @@ function about(
   width: number,
   palette: Palette,
 ): string[] {
-  const codes = ids.codebookSizes.map(count).join(" x ");
+  const codes = ids.codebookSizes.map(thousands).join(" x ");
   const facts = [
     effort,
     `reconstruction loss ${short(losses.reconstruction)}`,
@@ -79,7 +68,7 @@ function about(
   ];
   return [
     palette.bold(
-      `Learned ${plural(ids.length, "item")} of dimension ${dim}: ${plural(ids.levels, "code")} each, ${codes}`,
+      `Learned ${counted(ids.length, "item")} of dimension ${dim}: ${counted(ids.levels, "code")} each, ${codes}`,
     ),
     ...wrapped(facts, width),
     ...remarks.flatMap((remark) => paragraph(remark, width)),
@@ -109,18 +98,18 @@ async function aboutIds(ids: SemanticIds, hint: boolean, width: number, palette:
     itemsSharing === 0
       ? ["  Every item has an ID of its own."]
       : [
-          `  ${count(alone)} of ${plural(items, "item")} (${percent(alone / items)}) ${alone === 1 ? "has an ID of its own" : "have an ID of their own"}.`,
-          `  ${count(itemsSharing)} share theirs, at most ${plural(largestGroup, "item")} on one: ${plural(distinctIds, "distinct ID")} in all.`,
+          `  ${thousands(alone)} of ${counted(items, "item")} (${percent(alone / items)}) ${alone === 1 ? "has an ID of its own" : "have an ID of their own"}.`,
+          `  ${thousands(itemsSharing)} share theirs, at most ${counted(largestGroup, "item")} on one: ${counted(distinctIds, "distinct ID")} in all.`,
         ];
   if (hint && itemsSharing > items / 10) {
     sharing.push(palette.dim("  More codes (--codes) or levels (--levels) tell more items apart."));
   }
-  const used = perLevel.map(({ usedCodes, codebookSize }) => `${count(usedCodes)} of ${count(codebookSize)}`);
+  const used = perLevel.map(({ usedCodes, codebookSize }) => `${thousands(usedCodes)} of ${thousands(codebookSize)}`);
   const column = Math.max(...used.map((text) => text.length));
   const levels = perLevel.map(({ usage, perplexity }, level) => {
     const name = `  level ${level + 1}  `;
     const codes = `  ${used[level]!.padStart(column)} codes used`;
-    const diversity = `, as diverse as ${count(perplexity)}`;
+    const diversity = `, as diverse as ${thousands(Math.round(perplexity))}`;
     const room = width - name.length - codes.length - diversity.length;
     return `${name}${bar(usage, Math.min(20, Math.max(room, 0)), palette)}${codes}${palette.dim(diversity)}`;
   });
@@ -146,10 +135,10 @@ function tree(ids: SemanticIds, titleOf: (row: number) => string, width: number,
   ]);
   const nameOf = (node: CodeTreeNode, level: number) => `${"  ".repeat(level)}<${levelLetter(level)}_${node.code}>`;
   const nameColumn = Math.max(...rows.map(({ node, level }) => nameOf(node, level).length));
-  const countColumn = Math.max(5, count(shown[0]?.count ?? 0).length);
+  const countColumn = Math.max(5, thousands(shown[0]?.count ?? 0).length);
   const lines = rows.map(({ node, level }) => {
     const name = nameOf(node, level).padEnd(nameColumn);
-    const items = count(node.count).padStart(countColumn);
+    const items = thousands(node.count).padStart(countColumn);
     const titles = spread(node.items ?? [], 16).map(titleOf);
     const examples = listed(titles, width - nameColumn - countColumn - 6, node.count);
     return `  ${level === 0 ? palette.code(name) : name}  ${palette.dim(items)}  ${examples}`;
@@ -158,7 +147,7 @@ function tree(ids: SemanticIds, titleOf: (row: number) => string, width: number,
   return [
     palette.dim(`  ${"code".padEnd(nameColumn)}  ${"items".padStart(countColumn)}  for example`),
     ...lines,
-    ...(hidden > 0 ? [palette.dim(`  and ${count(hidden)} more first codes`)] : []),
+    ...(hidden > 0 ? [palette.dim(`  and ${thousands(hidden)} more first codes`)] : []),
   ];
 }
 

@@ -1,12 +1,13 @@
 /** A table of products, as text: csv, tsv, an .item file, JSON or JSON lines. */
 
 import { extname } from "node:path";
-import { readAtomicFile } from "../formats/index.ts";
+import { counted } from "../base/words.ts";
+import { readAtomicFile } from "../formats/ids/recbole.ts";
+
 import { decodeText, decodeWholeText } from "../formats/io/bytes.ts";
 import { parseCsv } from "../formats/text/csv-parser.ts";
 import { readTextCell } from "../formats/text/csv-text.ts";
 import { FileError, naming } from "./files.ts";
-import { plural } from "./text.ts";
 
 /** Rows of cells under named columns. */
 export interface TextTable {
@@ -45,7 +46,7 @@ function fromCsv(path: string, text: string): TextTable {
     }
     if (cells.length !== columns.length) {
       throw new FileError(
-        `${path}: row ${rows.length} (line ${line}) has ${plural(cells.length, "column")}, but the header has ${columns.length}`,
+        `${path}: row ${rows.length} (line ${line}) has ${counted(cells.length, "column")}, but the header has ${columns.length}`,
       );
     }
     rows.push(cells.map(readTextCell));

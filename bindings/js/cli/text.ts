@@ -36,26 +36,6 @@ export function columnsOf(stream: NodeJS.WriteStream): number {
   return Math.max(40, stream.columns || Number(process.env.COLUMNS) || 80);
 }
 
-/** 1234567 -> "1,234,567" */
-export const count = (n: number): string => Math.round(n).toLocaleString("en-US");
-
-/** "1 item", "2 items" */
-export const plural = (n: number, noun: string): string => counted(Math.round(n), noun);
-
-/** 0.9312 -> "93.1 %". What is not all of it is never shown as 100 %. */
-export function percent(share: number, digits = 1): string {
-  const scale = 10 ** digits;
-  const value = share < 1 ? Math.min(Math.round(share * 100 * scale) / scale, 100 - 1 / scale) : 100;
-  return `${value.toFixed(value === 100 || value === 0 ? 0 : digits)} %`;
-}
-
-/** Four significant digits: 0.4213, 12.35, 12,346, 1.234e-7. */
-export function short(x: number): string {
-  const size = Math.abs(x);
-  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return x.toExponential(3);
-  return size < 1000 ? x.toPrecision(4) : count(x);
-}
-
 /** 8.2 -> "8 s", 75 -> "1 min 15 s", 4000 -> "1 h 7 min" */
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -67,7 +47,7 @@ export function duration(seconds: number): string {
 
 /** 1234567 -> "1.2 MB" */
 export function fileSize(bytes: number): string {
-  if (bytes < 1000) return plural(bytes, "byte");
+  if (bytes < 1000) return counted(bytes, "byte");
   const [unit, size] = bytes < 1e6 ? ["kB", 1e3] : bytes < 1e9 ? ["MB", 1e6] : ["GB", 1e9];
   return `${(bytes / size).toFixed(bytes / size < 10 ? 1 : 0)} ${unit}`;
 }

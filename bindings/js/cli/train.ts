@@ -1,4 +1,5 @@
 import { DivergedError } from "../base/errors.ts";
+import { counted, percent } from "../base/words.ts";
 import { openItems } from "../items/items.ts";
 import { RowHashes } from "../items/row-hashes.ts";
 import { RQVAE } from "../model/rqvae.ts";
@@ -30,7 +31,7 @@ import {
 } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { trainView, warningText } from "./progress.ts";
-import { duration, percent, plural, shellWord } from "./text.ts";
+import { duration, shellWord } from "./text.ts";
 import { messageOf } from "./words.ts";
 
 export const train: Command = {
@@ -187,7 +188,7 @@ async function runLocked(
       const history = model.history as TrainHistory;
       const since = resuming ? " since the checkpoint" : "";
       await tell({
-        effort: `${plural(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}${since}`,
+        effort: `${counted(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}${since}`,
         remarks: remarks(model, history),
         warnings: history.warnings.map(warningText),
       });

@@ -12,7 +12,7 @@ const SAMPLE = 10_000;
 export interface IdDrift {
   /** New items that were looked at: all, or some ten thousand of a larger number, by a hash of their item IDs. */
   items: number;
-  /** How many of them leave more over, ||z - sum of q||^2, than 99 % of the catalogue did. */
+  /** How many of them leave more over, ||z - sum of q||^2, than 99% of the catalogue did. */
   outside: number;
   /** outside / items, about 0.01 while nothing has changed; 0 without items. */
   share: number;
@@ -29,7 +29,7 @@ export function sampleRows(itemIds: readonly ItemId[]): Uint32Array {
   return rows.filter((row) => hashes[row]! <= largest);
 }
 
-/** What 99 % of the left-overs do not exceed. */
+/** What 99% of the left-overs do not exceed. */
 export function driftLimit(leftOvers: Float64Array): number {
   return leftOvers.slice().sort()[Math.ceil(WITHIN * leftOvers.length) - 1]!;
 }
@@ -40,7 +40,7 @@ export function describeDrift(items: number, outside: number): IdDrift {
   // Three standard deviations of a binomial count above its mean.
   if (outside >= 2 && outside > expected + 3 * Math.sqrt(expected * WITHIN)) {
     const percent = (Math.round(1000 * drift.share) / 10).toFixed(1);
-    drift.warning = `${outside} of ${counted(items, "new item")} (${percent} %) lie farther from their ID than 99 % of the catalogue did when the index was built; 1 % would be usual. The catalogue is moving away from what the model has learned: train a new model when this goes on`;
+    drift.warning = `${outside} of ${counted(items, "new item")} (${percent}%) lie farther from their ID than 99% of the catalogue did when the index was built; 1% would be usual. The catalogue is moving away from what the model has learned: train a new model when this goes on`;
   }
   return drift;
 }

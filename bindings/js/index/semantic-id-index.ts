@@ -1,22 +1,23 @@
 import { type Asking, asAnswersCome, atOnce } from "../base/asking.ts";
-import { requireList, viewBytes } from "../base/attached.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { BusyError, InvalidInputError, ModelFormatError, UnknownPrefixError } from "../base/errors.ts";
 import { checkOptionNames, isList, OptionReader, show } from "../base/option-reader.ts";
-import { counted, thereAre } from "../base/words.ts";
-import { checkItemIds, compareItemIds, type ItemId } from "../ids/item-id.ts";
+import { counted } from "../base/words.ts";
+import { checkItemIds, type ItemId } from "../ids/item-id.ts";
 import { areInferred, type CodeArray, copySizes, SemanticIds } from "../ids/semantic-ids.ts";
-import { compareCodes, mergeOrders, type SortedIds, sortIds } from "../ids/sorted-ids.ts";
-import type { Items } from "../types.ts";
-import { describeDrift, driftLimit, type IdDrift, sampleRows } from "./drift.ts";
+import type { Items, ModelSource } from "../types.ts";
+import { checkCodes } from "./check-codes.ts";
+import { describeDrift, driftLimit, type IdDrift } from "./drift.ts";
 import { IdTrie } from "./id-trie.ts";
 import { COLLISIONS, type Collisions, type IndexChange, type IndexContents, publishedSizes } from "./index-contents.ts";
-import { readIndexFile, writeIndexFile } from "./index-file.ts";
 import { fromIndexJson, type IndexJson, toIndexJson } from "./index-json.ts";
+import { answersLater, requireModel, requireModelOf, requireSame } from "./index-model.ts";
 import { ItemTable } from "./item-table.ts";
-import { checkItemRows, forEachVector, type IdModel } from "./item-vectors.ts";
+import { checkItemRows, type IdModel } from "./item-vectors.ts";
 import { nearestId } from "./nearest-id.ts";
-import { giveSuffixes, reassign } from "./resolve-collisions.ts";
+import { checkBatch, publish, sampleLeftOvers } from "./publish.ts";
+import { PublishedRows, pickIds } from "./published-rows.ts";
+import { writeIndexFile } from "./write-index-file.ts";
 
 /** How an index is built. */
 export interface IndexOptions {
@@ -78,19 +79,7 @@ export class SemanticIdIndex {
   readonly #rawSizes: readonly number[];
   readonly #model: IdModel | undefined;
   #codebooks: { fingerprint: string; books: readonly Float32Array[] } | undefined;
-  /** By row, as everything here: who holds the ID of the row. A removed item still names its retired ID, to have it again. */
-  readonly #itemIds: (ItemId | undefined)[];
-  #table: ItemTable;
-  /** rows x levels, and space for more. */
-  #codes: CodeArray;
-  /** What the model said, of "reassign". */
-  #raw: CodeArray | undefined;
-  /** Rows in the order of their IDs, equal ones by item ID. */
-  #order: Uint32Array;
-  /** Rows whose ID is nobody's, and given to nobody. */
-  readonly #retired: Set<number>;
-  /** Rows that are not used. */
-  readonly #free: number[] = [];
+  readonly #rows: PublishedRows;
   readonly #journal: IndexChange[];
   readonly #driftLimit: number | undefined;
   #drift: readonly [items: number, outside: number];
@@ -98,7 +87,7 @@ export class SemanticIdIndex {
   /** The call that changes it, while one does. */
   #changing: string | undefined;
 
-  private constructor(contents: IndexContents, model: IdModel | undefined, table = ItemTable.of(contents.itemIds, "")) {
+  private constructor(contents: IndexContents, model: IdModel | undefined, table?: ItemTable) {
     worksBehindProxy(this, SemanticIdIndex);
     this.collisions = contents.collisions;
     this.capacity = contents.capacity;
@@ -109,12 +98,7 @@ export class SemanticIdIndex {
     this.compact = contents.compact;
     this.#rawSizes = copySizes(contents.codebookSizes, isInferred);
     this.#model = model;
-    this.#itemIds = contents.itemIds as (ItemId | undefined)[];
-    this.#table = table;
-    this.#codes = contents.codes;
-    this.#raw = contents.raw;
-    this.#order = Uint32Array.from(contents.itemIds.keys());
-    this.#retired = new Set(contents.retired);
+    this.#rows = new PublishedRows(contents, this.levels, table);
     this.#journal = [...contents.journal];
     this.#driftLimit = contents.driftLimit;
     this.#drift = contents.drift;
@@ -157,7 +141,7 @@ export class SemanticIdIndex {
     const { model, items } = options;
     const batch = checkBatch(itemIds, ids, ids?.codebookSizes, where);
     const fingerprint = batch.ids.fingerprint ?? model?.fingerprint;
-    if (model) checkModel(model, fingerprint, batch.ids.codebookSizes, where);
+    if (model) requireModelOf(model, fingerprint, batch.ids.codebookSizes, where);
     if (items) checkItemRows(requireModel(model, where), items, batch.ids, where);
 
     const rules = { collisions, capacity, codebookSizes: batch.ids.codebookSizes };
@@ -185,7 +169,7 @@ export class SemanticIdIndex {
 
   /** Number of items. */
   get size(): number {
-    return this.#order.length - this.#retired.size;
+    return this.#rows.size;
   }
 
   /** The state of the empty prefix. */
@@ -205,15 +189,14 @@ export class SemanticIdIndex {
 
   /** The published ID of an item; undefined when it is not in the index. */
   get(itemId: ItemId): number[] | undefined {
-    const row = this.#row(itemId);
-    return row < 0 ? undefined : this.#idAt(this.#codes, row, this.levels);
+    const row = this.#rows.row(itemId);
+    return row < 0 ? undefined : this.#rows.idAt(row);
   }
 
   /** The raw ID of an item, as the model gave it; undefined when it is not in the index, or the index is compact and does not know. */
   getRaw(itemId: ItemId): number[] | undefined {
-    const row = this.#row(itemId);
-    if (row < 0 || (this.collisions === "reassign" && !this.#raw)) return undefined;
-    return this.#idAt(this.#raw ?? this.#codes, row, this.#rawSizes.length);
+    const row = this.#rows.row(itemId);
+    return row < 0 || (this.collisions === "reassign" && this.compact) ? undefined : this.#rows.rawAt(row);
   }
 
   /**
@@ -223,7 +206,7 @@ export class SemanticIdIndex {
   items(codesOrPrefix: IdPrefix): ItemId[] {
     const state = this.#find(codesOrPrefix);
     if (state < 0) return [];
-    return Array.from(this.#tree().rows(state), (row) => this.#itemIds[row]!);
+    return Array.from(this.#tree().rows(state), (row) => this.#rows.itemAt(row));
   }
 
   /**
@@ -339,7 +322,10 @@ export class SemanticIdIndex {
     return this.#now("add", itemIds, ids, options.items, options.replace === true);
   }
 
-  /** As `add` or, with `replace: true`, as `replace`, with a model that may be in a worker. The index cannot be changed meanwhile. @throws as `add` */
+  /**
+   * As `add` or, with `replace: true`, as `replace`, with a model that may be in a worker. The index cannot be changed meanwhile.
+   * @throws as `add`
+   */
   async addAsync(
     itemIds: ArrayLike<ItemId>,
     ids: SemanticIds | readonly (readonly number[])[],
@@ -372,14 +358,14 @@ export class SemanticIdIndex {
     const list = checkItemIds(itemIds, "remove");
     ItemTable.of(list, "remove");
     const rows = list.map((itemId, i) => {
-      const row = this.#row(itemId);
+      const row = this.#rows.row(itemId);
       if (row >= 0) return row;
       throw new InvalidInputError(`remove: itemIds, row ${i}: item ${show(itemId)} is not in the index`);
     });
     if (rows.length === 0) return;
     const before = this.#idsOf(rows);
-    if (options.reuse || this.collisions === "share") this.#freeRows(rows);
-    else for (const row of rows) this.#retired.add(row);
+    if (options.reuse || this.collisions === "share") this.#rows.free(rows);
+    else this.#rows.retire(rows);
     this.#changed({ kind: "remove", items: rows.length, itemIds: list, before });
   }
 
@@ -393,18 +379,16 @@ export class SemanticIdIndex {
   }
 
   /**
-   * An index from its file.
+   * An index from its file: bytes, a URL, a path (Node), a Blob or a Response.
    * @param options `model`: the model of its IDs, needed to `add` with "reassign" and for drift figures.
    * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format; InvalidInputError for another model.
    */
-  static load(bytes: Uint8Array | ArrayBuffer, options: { model?: IdModel } = {}): SemanticIdIndex {
+  static async load(source: ModelSource, options: { model?: IdModel } = {}): Promise<SemanticIdIndex> {
     const where = "SemanticIdIndex.load";
     checkOptionNames(options, where, ["model"]);
-    if (!ArrayBuffer.isView(bytes) && Object.prototype.toString.call(bytes) !== "[object ArrayBuffer]") {
-      throw new InvalidInputError(`${where}: expected the bytes of an index file, received ${show(bytes)}`);
-    }
-    const view = viewBytes(bytes, where);
-    return SemanticIdIndex.#from(readIndexFile(view), options.model, where);
+    // Whoever builds an index loads none, and is spared how it is read.
+    const { loadContents } = await import("./read-index-file.ts");
+    return SemanticIdIndex.#from(await loadContents(source, where), options.model, where);
   }
 
   /** All of the index as plain data: what `JSON.stringify` writes. */
@@ -426,14 +410,12 @@ export class SemanticIdIndex {
   }
 
   static #from(contents: IndexContents, model: IdModel | undefined, where: string): SemanticIdIndex {
-    if (model) checkModel(model, contents.fingerprint, contents.codebookSizes, where);
+    if (model) requireModelOf(model, contents.fingerprint, contents.codebookSizes, where);
     return new SemanticIdIndex(contents, model);
   }
 
   #contents(compact: boolean): IndexContents {
     const isWhole = !compact && !this.compact;
-    const order = isWhole ? this.#order : this.#live();
-    const raw = isWhole && this.#raw ? pickIds(this.#raw, this.levels, order) : undefined;
     return {
       collisions: this.collisions,
       capacity: this.capacity,
@@ -441,10 +423,7 @@ export class SemanticIdIndex {
       ...(areInferred(this.#rawSizes) ? { hasInferredSizes: true as const } : {}),
       ...(this.fingerprint === undefined ? {} : { fingerprint: this.fingerprint }),
       compact: !isWhole,
-      itemIds: Array.from(order, (row) => this.#itemIds[row]),
-      codes: pickIds(this.#codes, this.levels, order),
-      ...(raw ? { raw } : {}),
-      retired: isWhole ? [...order.keys()].filter((i) => this.#retired.has(order[i]!)) : [],
+      ...this.#rows.contents(isWhole),
       ...(this.#driftLimit === undefined ? {} : { driftLimit: this.#driftLimit }),
       drift: this.#drift,
       journal: isWhole ? this.#journal : [],
@@ -485,27 +464,24 @@ export class SemanticIdIndex {
     const back: number[] = [];
     const moved: number[] = [];
     batch.itemIds.forEach((itemId, i) => {
-      const row = this.#table.row(itemId);
-      const isLive = row >= 0 && !this.#retired.has(row);
-      const rawLevels = this.#rawSizes.length;
-      const raw = this.#raw ?? this.#codes;
-      const stride = this.#raw ? rawLevels : this.levels;
-      const isSame = row >= 0 && compareCodes(raw, row * stride, batch.ids.codes, i * rawLevels, rawLevels) === 0;
-      if (isSame) {
-        if (!isLive) back.push(row);
+      const at = i * this.#rawSizes.length;
+      const row = this.#rows.row(itemId);
+      if (row >= 0 && this.#rows.hasRaw(row, batch.ids.codes, at)) return;
+      const retired = row < 0 ? this.#rows.retiredRow(itemId, batch.ids.codes, at) : -1;
+      if (retired >= 0) {
+        back.push(retired);
         return;
       }
-      if (isLive && !replace) {
+      if (row >= 0 && !replace) {
         throw new InvalidInputError(
           `${where}: item ${show(itemId)} has the raw ID [${this.getRaw(itemId)}] already, and row ${i} gives it [${batch.ids.at(i)}]: a published ID does not move unless you call replace`,
         );
       }
-      (isLive ? moved : added).push(fresh.length);
+      (row >= 0 ? moved : added).push(fresh.length);
       fresh.push(i);
     });
     const unchanged = batch.itemIds.length - back.length - fresh.length;
 
-    const held = { codes: this.#codes, levels: this.levels, order: this.#order };
     const newcomers = {
       itemIds: fresh.map((i) => batch.itemIds[i]!),
       ids: new SemanticIds(pickIds(batch.ids.codes, this.#rawSizes.length, fresh), this.#rawSizes),
@@ -514,7 +490,7 @@ export class SemanticIdIndex {
       { collisions: this.collisions, capacity: this.capacity, codebookSizes: this.#rawSizes },
       newcomers,
       { ids: batch.ids, rows: fresh },
-      held,
+      this.#rows.held,
       model,
       items,
       where,
@@ -527,15 +503,15 @@ export class SemanticIdIndex {
 
     // From here on nothing throws.
     if (drift) this.#drift = [this.#drift[0] + drift.items, this.#drift[1] + drift.outside];
-    const oldRows = moved.map((i) => this.#table.row(newcomers.itemIds[i]!));
+    const oldRows = moved.map((i) => this.#rows.row(newcomers.itemIds[i]!));
     const before = this.#idsOf(oldRows);
-    for (const row of back) this.#retired.delete(row);
-    if (this.collisions === "share") this.#freeRows(oldRows);
-    const rows = this.#place(newcomers, published);
+    this.#rows.bringBack(back);
+    if (this.collisions === "share") this.#rows.free(oldRows);
+    const rows = this.#rows.place(newcomers, published);
     if (back.length + added.length > 0) {
       const all = [...back, ...added.map((i) => rows[i]!)];
       const after = this.#idsOf(all);
-      this.#changed({ kind: "add", items: all.length, itemIds: all.map((row) => this.#itemIds[row]!), after });
+      this.#changed({ kind: "add", items: all.length, itemIds: all.map((row) => this.#rows.itemAt(row)), after });
     }
     if (moved.length > 0) {
       const after = this.#idsOf(moved.map((i) => rows[i]!));
@@ -550,79 +526,17 @@ export class SemanticIdIndex {
     };
   }
 
-  /** Puts newcomers into rows, which are returned. An ID that one of them has or had before is nobody's from then on. */
-  #place({ itemIds, ids }: Batch, published: SortedIds): number[] {
-    const rows = itemIds.map((itemId) => {
-      const row = this.#free.pop() ?? this.#itemIds.length;
-      this.#itemIds[row] = itemId;
-      const earlier = this.#table.set(itemId, row);
-      if (earlier >= 0) {
-        this.#itemIds[earlier] = undefined;
-        this.#retired.add(earlier);
-      }
-      return row;
-    });
-    const put = (target: CodeArray, source: CodeArray, levels: number) => {
-      const large = withRoom(target, this.#itemIds.length * levels);
-      rows.forEach((row, i) => {
-        large.set(source.subarray(i * levels, (i + 1) * levels), row * levels);
-      });
-      return large;
-    };
-    this.#codes = put(this.#codes, published.codes, this.levels);
-    if (this.#raw) this.#raw = put(this.#raw, ids.codes, this.levels);
-    const added = published.order.map((i) => rows[i]!);
-    const codes = this.#codes;
-    this.#order = mergeOrders(
-      this.#order,
-      added,
-      (a, b) =>
-        compareCodes(codes, a * this.levels, codes, b * this.levels, this.levels) ||
-        (this.collisions === "share" ? compareItemIds(this.#itemIds[a]!, this.#itemIds[b]!) : 0),
-    );
-    return rows;
-  }
-
-  /** Forgets rows and their IDs. */
-  #freeRows(rows: readonly number[]): void {
-    if (rows.length === 0) return;
-    const freed = new Set(rows);
-    this.#order = this.#order.filter((row) => !freed.has(row));
-    for (const row of rows) {
-      this.#table.delete(this.#itemIds[row]!);
-      this.#itemIds[row] = undefined;
-      this.#free.push(row);
-    }
-  }
-
   #changed(change: IndexChange): void {
     this.#journal.push(Object.freeze(change));
     this.#trie = undefined;
   }
 
-  /** The row of an item that is there; -1 for one that is not, or was removed. */
-  #row(itemId: ItemId): number {
-    if (typeof itemId !== "string" && typeof itemId !== "number") return -1;
-    const row = this.#table.row(itemId);
-    return row >= 0 && this.#retired.has(row) ? -1 : row;
-  }
-
-  #idAt(codes: CodeArray, row: number, count: number): number[] {
-    const levels = codes === this.#raw ? this.#rawSizes.length : this.levels;
-    return Array.from(codes.subarray(row * levels, row * levels + count));
-  }
-
   #idsOf(rows: readonly number[]): SemanticIds {
-    return new SemanticIds(pickIds(this.#codes, this.levels, rows), this.codebookSizes);
-  }
-
-  /** Rows with an ID that an item holds, in order. */
-  #live(): Uint32Array {
-    return this.#retired.size === 0 ? this.#order : this.#order.filter((row) => !this.#retired.has(row));
+    return this.#rows.idsOf(rows, this.codebookSizes);
   }
 
   #tree(): IdTrie {
-    this.#trie ??= new IdTrie({ codes: this.#codes, levels: this.levels, order: this.#live() });
+    this.#trie ??= new IdTrie(this.#rows.live);
     return this.#trie;
   }
 
@@ -695,153 +609,3 @@ type Change = [
   items: Items | undefined,
   replace: boolean,
 ];
-
-/** Items and their raw IDs. */
-interface Batch {
-  itemIds: readonly ItemId[];
-  ids: SemanticIds;
-}
-
-/** Where the vectors of some of a batch's rows stand: all rows of `ids`, of which `rows` are meant. */
-interface Origin {
-  ids: SemanticIds;
-  rows: readonly number[];
-}
-
-function checkBatch(
-  itemIds: ArrayLike<ItemId>,
-  ids: SemanticIds | readonly (readonly number[])[],
-  codebookSizes: readonly number[],
-  where: string,
-): Batch {
-  const list = checkItemIds(itemIds, where);
-  const given = Array.isArray(ids) ? undefined : (ids as SemanticIds | undefined);
-  if (!Array.isArray(codebookSizes) || (!given && !Array.isArray(ids))) {
-    throw new InvalidInputError(`${where}: ids must be SemanticIds, as encode gives them, received ${show(ids)}`);
-  }
-  if (given && String(given.codebookSizes) !== String(codebookSizes)) {
-    throw new InvalidInputError(
-      `${where}: the IDs have the codebook sizes [${given.codebookSizes?.join(", ")}], the index has [${codebookSizes.join(", ")}]`,
-    );
-  }
-  const { fingerprint } = given ?? {};
-  const checked = SemanticIds.from(ids, { codebookSizes, ...(fingerprint === undefined ? {} : { fingerprint }) });
-  if (checked.length !== list.length) {
-    throw new InvalidInputError(
-      `${where}: ${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}: give one of each for every item`,
-    );
-  }
-  return { itemIds: list, ids: checked };
-}
-
-/** The published IDs of a batch, by its rows. */
-function* publish(
-  { collisions, capacity, codebookSizes }: Pick<IndexContents, "collisions" | "capacity" | "codebookSizes">,
-  { itemIds, ids }: Batch,
-  origin: Origin | undefined,
-  held: SortedIds,
-  model: IdModel | undefined,
-  items: Items | undefined,
-  where: string,
-): Asking<SortedIds> {
-  const fresh = sortIds(ids.codes, codebookSizes, itemIds);
-  if (collisions === "share" || itemIds.length === 0) return fresh;
-  if (collisions === "suffix") {
-    const codes = giveSuffixes(fresh, held, codebookSizes, capacity);
-    return { codes, levels: held.levels, order: fresh.order };
-  }
-  if (!model || !items) {
-    throw new InvalidInputError(
-      `${where}: "reassign" needs ${model ? "items, the vectors of the rows" : "model and items"}, to find the nearest free IDs`,
-    );
-  }
-  const codes = yield* reassign(
-    fresh,
-    held,
-    codebookSizes,
-    () => model.codebooks({ space: "latent" }),
-    (rows, use) =>
-      forEachVector(model, items, origin?.ids ?? ids, origin ? rows.map((row) => origin.rows[row]!) : rows, use),
-  );
-  return sortIds(codes, codebookSizes, itemIds);
-}
-
-/** What the IDs of a batch, or of a sample of it, leave over of the vectors. */
-function* sampleLeftOvers(
-  model: IdModel,
-  items: Items,
-  { itemIds, ids }: Batch,
-  origin?: Origin,
-): Asking<Float64Array> {
-  const rows = sampleRows(itemIds);
-  const leftOvers = new Float64Array(rows.length);
-  const places = origin ? rows.map((row) => origin.rows[row]!) : rows;
-  yield* forEachVector(model, items, origin?.ids ?? ids, places, (place, _, leftOver) => {
-    leftOvers[place] = leftOver;
-  });
-  return leftOvers;
-}
-
-function pickIds(codes: CodeArray, levels: number, rows: ArrayLike<number>): CodeArray {
-  const picked = new (codes.constructor as new (length: number) => CodeArray)(rows.length * levels);
-  for (let i = 0; i < rows.length; i++) {
-    for (let l = 0; l < levels; l++) picked[i * levels + l] = codes[rows[i]! * levels + l]!;
-  }
-  return picked;
-}
-
-/** The array, or a larger copy: a quarter more than it had, so that single additions do not copy it each time. */
-function withRoom(array: CodeArray, length: number): CodeArray {
-  if (length <= array.length) return array;
-  const Larger = array.constructor as new (length: number) => CodeArray;
-  const larger = new Larger(Math.max(length, Math.ceil(1.25 * array.length)));
-  larger.set(array);
-  return larger;
-}
-
-/** @throws InvalidInputError for what is no ID or prefix at these levels. */
-function checkCodes(codes: ArrayLike<number>, sizes: readonly number[]): void {
-  requireList(codes, "codes", "an array of codes");
-  if (codes.length > sizes.length) {
-    throw new InvalidInputError(`${thereAre(codes.length, "code")}, but an ID has ${sizes.length}`);
-  }
-  for (let level = 0; level < codes.length; level++) {
-    const code = codes[level]!;
-    if (!Number.isInteger(code) || code < 0 || code >= sizes[level]!) {
-      throw new InvalidInputError(
-        `level ${level}: code ${show(code)} is not a whole number from 0 to ${sizes[level]! - 1}`,
-      );
-    }
-  }
-}
-
-/** Of a model in a worker. */
-const answersLater = (where: string) =>
-  new InvalidInputError(
-    `${where}: the model is in a worker, and answers later: build or change the index with buildAsync or addAsync`,
-  );
-
-function requireModel(model: IdModel | undefined, where: string): IdModel {
-  if (model) return model;
-  throw new InvalidInputError(`${where}: items serve only beside their model: build or load the index with { model }`);
-}
-
-function checkModel(model: IdModel, fingerprint: string | undefined, sizes: readonly number[], where: string): void {
-  if (typeof model.getSemanticIds !== "function" || typeof model.fingerprint !== "string") {
-    throw new InvalidInputError(`${where}: model must be an RQVAE, or one in a worker, received ${show(model)}`);
-  }
-  requireSame(model.fingerprint, fingerprint, `${where}: the given model is`);
-  if (String(model.config.codebookSizes) !== String(sizes)) {
-    throw new InvalidInputError(
-      `${where}: the model has the codebook sizes [${model.config.codebookSizes.join(", ")}], the IDs have [${sizes.join(", ")}]`,
-    );
-  }
-}
-
-/** Fingerprints, where both are known. */
-function requireSame(given: string | undefined, own: string | undefined, what: string): void {
-  if (given === undefined || own === undefined || given === own) return;
-  throw new InvalidInputError(
-    `${what} ${given}, but the IDs of the index are of model ${own}: codes of different models mean different things`,
-  );
-}

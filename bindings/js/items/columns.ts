@@ -674,7 +674,7 @@ function looseNumbers(
   return vector;
 }
 
-/** Numbers as people write them, which are not read: "1,234.50", "5 %", "€ 3". */
+/** Numbers as people write them, which are not read: "1,234.50", "5%", "€ 3". */
 const looksNumeric = (text: string) =>
   /^[^\d\p{L}]*\d[\d.,'_\u00a0\u202f ()+efjxpl-]*[^\d\p{L}]*$/iu.test(text) && !/\d[-/. ]\d+[-/. ]\d/.test(text); // dates and numbers of telephones
 

@@ -125,7 +125,7 @@ export function nameColumn(column: number, names?: readonly string[]): string {
   return name === undefined ? `column ${column}` : `column ${column} (${JSON.stringify(name)})`;
 }
 
-/** "column 0 carries 93.1 % of all variance" */
+/** "column 0 carries 93.1% of all variance" */
 export const dominance = ({ column, share }: DominantColumn, names?: readonly string[]): string =>
   `${nameColumn(column, names)} carries ${percent(share)} of all variance`;
 

@@ -1,15 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
+import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { Disposal, type Ending } from "../base/ending.ts";
 import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "../base/errors.ts";
 import { failLong, type LongCall, longCall } from "../base/long-call.ts";
 import { checkOptionNames, show, validateJobOptions } from "../base/option-reader.ts";
 import type { SemanticIdsOutput } from "../ids/semantic-ids.ts";
-import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
-import { type ItemRows, openItems, requireInRange } from "../items/items.ts";
+import { SemanticIds } from "../ids/semantic-ids.ts";
+import { openItems } from "../items/items.ts";
 import { type ModelMetadata, type TrainingSummary, writeModelFile } from "../model-file/model-file.ts";
-import { Arena, asOurs, handles, withArena } from "../runtime/arena.ts";
+import { handles } from "../runtime/arena.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
 import { hashOf } from "../runtime/hash.ts";
 import type { Stop } from "../runtime/jobs.ts";
@@ -33,12 +33,9 @@ import type {
   TrainProgress,
 } from "../types.ts";
 import type { JobRows } from "./job-rows.ts";
+import { NativeModel } from "./native-model.ts";
+import { Optimizer } from "./optimizer.ts";
 import type { RunningTraining, Trainee } from "./training.ts";
-
-/** The core's block size. */
-const BLOCK_ROWS = 256;
-/** Bytes of items on the wasm heap at a time in synchronous calls, so that a large catalogue does not grow the memory for good. */
-const CHUNK_BYTES = 8 << 20;
 
 const LONG = failLong("kmeansInitCodebooks", "train", "encodeAsync");
 
@@ -58,34 +55,6 @@ export async function loadTrainOptions(): Promise<typeof import("../options/trai
   return trainOptionsModule;
 }
 
-/** An optimiser for training loops of one's own; made by `RQVAE.createOptimizer`, used with that model only. */
-export class Optimizer {
-  /** @internal */
-  handle: Handle | undefined;
-  /** @internal */
-  readonly model: RQVAE;
-
-  /** @internal */
-  constructor(handle: Handle, model: RQVAE) {
-    worksBehindProxy(this, Optimizer);
-    this.handle = handle;
-    this.model = model;
-    handles.register(this, handle, this);
-  }
-
-  /** Gives its memory back. May be called twice. */
-  dispose(): void {
-    handles.unregister(this);
-    this.handle?.delete();
-    this.handle = undefined;
-  }
-
-  /** The same as `dispose`. */
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-}
-
 /**
  * A residual-quantised autoencoder that gives every item of a catalogue a semantic ID.
  *
@@ -99,8 +68,8 @@ export class RQVAE {
   /** "encoder" for a model loaded from `save({ part: "encoder" })`: it encodes, and has neither decoder nor losses. */
   readonly part: "full" | "encoder";
 
-  readonly #native: GuardedModule;
-  #model: Handle | undefined;
+  /** Undefined once its memory was given back. */
+  #model: NativeModel | undefined;
   #history: TrainHistory | undefined;
   #summary: TrainingSummary | null = null;
   /** The training that runs or was the last, as long as its weights are the model's. */
@@ -112,10 +81,9 @@ export class RQVAE {
   #readers = 0;
 
   private constructor(module: GuardedModule, config: ModelConfig, part: "full" | "encoder", model: Handle) {
-    this.#native = module;
     this.config = freezeConfig(config);
     this.part = part;
-    this.#model = model;
+    this.#model = new NativeModel(module, model, this.config);
     this.#ends = [this.#end, module.ended];
     worksBehindProxy(this, RQVAE, module.ended, LONG);
     handles.register(this, model, this);
@@ -181,7 +149,8 @@ export class RQVAE {
 
   /** Whether the model can encode: it was trained, initialised or loaded, or needs no data. */
   get initialized(): boolean {
-    return this.#native.initialized(this.#open());
+    const { module, handle } = this.#open();
+    return module.initialized(handle);
   }
 
   /**
@@ -189,9 +158,10 @@ export class RQVAE {
    * and its encoder part have the same. Travels in IDs and files; IDs of another fingerprint are refused.
    */
   get fingerprint(): string {
+    const { module, handle } = this.#open();
     // Not kept while a long call moves the weights.
-    if (this.#running !== undefined) return this.#native.fingerprint(this.#open());
-    this.#fingerprint ??= this.#native.fingerprint(this.#open());
+    if (this.#running !== undefined) return module.fingerprint(handle);
+    this.#fingerprint ??= module.fingerprint(handle);
     return this.#fingerprint;
   }
 
@@ -225,11 +195,12 @@ export class RQVAE {
 
   /** What a long call that changes the weights is given of this model. */
   #trainee(what: string): Trainee {
+    const { module } = this.#open();
     const exclusively = (...call: Parameters<Trainee["exclusively"]>) => this.#exclusive(what, ...call);
     return {
-      module: this.#native,
+      module,
       config: this.config,
-      handle: () => this.#open(),
+      handle: () => this.#open().handle,
       initialized: () => this.initialized,
       exclusively: exclusively as Trainee["exclusively"],
       weightsChanged: () => this.#weightsChanged(),
@@ -272,7 +243,7 @@ export class RQVAE {
    * @throws InvalidInputError when there is no finished training, or the weights have changed since.
    */
   select(by: "loss" | "collision"): TrainHistory {
-    const model = this.#open();
+    const { handle } = this.#open();
     if (by !== "loss" && by !== "collision") {
       throw new InvalidInputError(`select: expected "loss" or "collision", received ${show(by)}`);
     }
@@ -282,7 +253,7 @@ export class RQVAE {
       throw new InvalidInputError("select: there is no finished training to choose an epoch of: call train first");
     }
     const { run } = this.#training;
-    run.takeBest(model, by);
+    run.takeBest(handle, by);
     const history = run.reselected(this.#history, by, best);
     return this.#learned(history, run.summary(history));
   }
@@ -293,42 +264,12 @@ export class RQVAE {
    * @throws NotInitializedError when the model was neither trained, initialised nor loaded.
    */
   encode(items: Items, options?: { margins?: boolean }): SemanticIds {
-    this.#ready();
+    const model = this.#ready();
     if (options !== undefined) checkOptionNames(options, "encode", ["margins"]);
     const { codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
     const source = openItems(items, inputDim);
-    const codes = SemanticIds.allocate(source.rows, codebookSizes);
     const margins = options?.margins ? new Float32Array(source.rows * levels) : undefined;
-    const step = chunkRows(inputDim + 2 * levels);
-    for (let first = 0; first < source.rows; first += step) {
-      this.#encodeRows(source, first, Math.min(step, source.rows - first), codes, margins);
-    }
-    return new SemanticIds(codes, codebookSizes, this.fingerprint, margins);
-  }
-
-  /** Encodes `count` rows into their places. Without closures and views: this is what a call for one vector consists of. */
-  #encodeRows(source: ItemRows, first: number, count: number, codes: CodeArray, margins?: Float32Array): void {
-    const module = this.#native;
-    const levels = this.config.nQuantizationLayers;
-    const size = count * levels;
-    // Taken, not shared: reading the items may run the caller's code (getters), which may encode.
-    const arena = this.#arena ?? new Arena(module);
-    this.#arena = undefined;
-    try {
-      const address = arena.floats(count * source.dim);
-      const codesAt = arena.allocate(4 * size);
-      const marginsAt = margins ? arena.floats(size) : 0;
-      source.copy(module, first, count, address);
-      requireInRange(module.encode(this.#open(), address, count, codesAt, marginsAt), first);
-      const found = module.HEAPU32;
-      for (let k = 0, at = codesAt >>> 2; k < size; k++) codes[first * levels + k] = found[at + k]!;
-      margins?.set(this.#readFloats(marginsAt, size), first * levels);
-    } catch (cause) {
-      throw asOurs(cause);
-    } finally {
-      arena.release();
-      this.#arena = arena;
-    }
+    return new SemanticIds(model.encode(source, margins), codebookSizes, this.fingerprint, margins);
   }
 
   /**
@@ -372,7 +313,8 @@ export class RQVAE {
   async #encodeLong(items: Items | EmbeddingSource, options: JobOptions, name?: string): Promise<SemanticIds> {
     const { fingerprint, config } = this;
     const { encodeItems } = await import("./encode-async.ts");
-    const encoder = { module: this.#native, config, model: this.#open(), ends: this.#ends };
+    const { module, handle } = this.#open();
+    const encoder = { module, config, model: handle, ends: this.#ends };
     const codes = await encodeItems(encoder, items, options, name);
     options.onProgress?.({ phase: "encode", progress: 1 });
     return new SemanticIds(codes, config.codebookSizes, fingerprint);
@@ -393,38 +335,13 @@ export class RQVAE {
   /** IDs with what led to them: the codes' vectors, the residual before each level, and each item's quantisation loss. */
   getSemanticIds(items: Items): SemanticIdsOutput {
     const model = this.#ready();
-    const { codebookSizes, nQuantizationLayers: levels, latentDim } = this.config;
-    const source = openItems(items, this.config.inputDim);
-    const width = levels * latentDim;
-    const codes = SemanticIds.allocate(source.rows, codebookSizes);
-    const embeddings = new Float32Array(source.rows * width);
-    const residuals = new Float32Array(source.rows * width);
-    const quantizeLoss = new Float32Array(source.rows);
-    this.#chunks(source, levels + 2 * width + 1, (address, first, count, arena) => {
-      const codesAt = arena.allocate(4 * count * levels);
-      const [embeddingsAt, residualsAt] = [arena.floats(count * width), arena.floats(count * width)];
-      const lossAt = arena.floats(count);
-      requireInRange(this.#native.quantize(model, address, count, codesAt, embeddingsAt, residualsAt, lossAt), first);
-      codes.set(this.#read32(codesAt, count * levels), first * levels);
-      embeddings.set(this.#readFloats(embeddingsAt, count * width), first * width);
-      residuals.set(this.#readFloats(residualsAt, count * width), first * width);
-      quantizeLoss.set(this.#readFloats(lossAt, count), first);
-    });
-    return { semIds: new SemanticIds(codes, codebookSizes, this.fingerprint), embeddings, residuals, quantizeLoss };
+    const { codes, ...rest } = model.quantize(openItems(items, this.config.inputDim));
+    return { semIds: new SemanticIds(codes, this.config.codebookSizes, this.fingerprint), ...rest };
   }
 
   /** n x latentDim: what the encoder makes of the items, before quantisation. */
   latents(items: Items): Float32Array {
-    const model = this.#ready();
-    const { latentDim } = this.config;
-    const source = openItems(items, this.config.inputDim);
-    const latents = new Float32Array(source.rows * latentDim);
-    this.#chunks(source, latentDim, (address, first, count, arena) => {
-      const at = arena.floats(count * latentDim);
-      requireInRange(this.#native.latents(model, address, count, at), first);
-      latents.set(this.#readFloats(at, count * latentDim), first * latentDim);
-    });
-    return latents;
+    return this.#ready().latents(openItems(items, this.config.inputDim));
   }
 
   /**
@@ -434,22 +351,7 @@ export class RQVAE {
   decode(ids: SemanticIds | readonly (readonly number[])[]): Float32Array {
     const model = this.#ready();
     this.#requireFull("decode");
-    const { inputDim, nQuantizationLayers: levels } = this.config;
-    const checked = this.#checkIds(ids);
-    const n = checked.length / levels;
-    const result = new Float32Array(n * inputDim);
-    const step = chunkRows(inputDim + levels);
-    for (let first = 0; first < n; first += step) {
-      const count = Math.min(step, n - first);
-      withArena(this.#native, (arena) => {
-        const codesAt = arena.allocate(4 * count * levels);
-        const itemsAt = arena.floats(count * inputDim);
-        this.#native.HEAPU32.set(checked.subarray(first * levels, (first + count) * levels), codesAt / 4);
-        this.#native.decode(model, codesAt, count, itemsAt);
-        result.set(this.#readFloats(itemsAt, count * inputDim), first * inputDim);
-      });
-    }
-    return result;
+    return model.decode(this.#checkIds(ids));
   }
 
   /** n x inputDim: equals `decode(encode(items))` bit for bit. */
@@ -470,32 +372,22 @@ export class RQVAE {
       throw new InvalidInputError(`codebooks: space must be "latent" or "input", received ${show(space)}`);
     }
     if (space === "input") this.#requireFull('codebooks({ space: "input" })');
-    const width = space === "input" ? this.config.inputDim : this.config.latentDim;
-    return this.config.codebookSizes.map((size, level) =>
-      withArena(this.#native, (arena) => {
-        const at = arena.floats(size * width);
-        this.#native.codebook(model, level, space === "input", at);
-        return this.#readFloats(at, size * width).slice();
-      }),
-    );
+    return model.codebooks(space === "input");
   }
 
   /** The losses of a batch, in evaluation: no noise, and the model is not changed. */
   forward(items: Items): Losses {
     const model = this.#ready();
     this.#requireFull("forward");
-    return this.#wholeBatch(items, (address, rows) => {
-      const losses = this.#native.evaluate(model, address, rows);
-      requireInRange(losses as number, 0); // losses are no row
-      return losses as Losses;
-    });
+    return model.losses(openItems(items, this.config.inputDim));
   }
 
   /** An optimiser for `trainStep`. @throws InvalidInputError for a value out of range or an unknown option. */
   createOptimizer(options: OptimizerOptions = {}): Optimizer {
     this.#requireFull("createOptimizer");
     const config = trainOptionsModule!.nativeOptimizerConfig(options); // it came with the model
-    return new Optimizer(this.#native.createOptimizer(this.#open(), config), this);
+    const { module, handle } = this.#open();
+    return new Optimizer(module.createOptimizer(handle, config), this);
   }
 
   /**
@@ -505,16 +397,9 @@ export class RQVAE {
   trainStep(items: Items, optimizer: Optimizer): Losses {
     const model = this.#ready();
     this.#requireFull("trainStep");
-    if (!(optimizer instanceof Optimizer)) {
-      throw new InvalidInputError(`trainStep: optimizer must come from createOptimizer, received ${show(optimizer)}`);
-    }
-    const own = originalOf(optimizer);
-    if (originalOf(own.model) !== this)
-      throw new InvalidInputError("trainStep: the optimizer belongs to another model");
-    const { handle } = own;
-    if (handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
+    const handle = Optimizer.handleOf(optimizer, this);
     this.#requireIdle("trainStep");
-    const losses = this.#wholeBatch(items, (address, rows) => this.#native.trainStep(model, handle, address, rows));
+    const losses = model.losses(openItems(items, this.config.inputDim), handle);
     this.#weightsChanged(); // a step that failed was not applied
     return losses;
   }
@@ -540,19 +425,15 @@ export class RQVAE {
     extra: Pick<ModelMetadata, "checkpoint"> = {},
     state?: Uint8Array,
   ): Uint8Array<ArrayBuffer> {
-    const module = this.#native;
     const model = this.#open();
-    const tensors = module
-      .tensors(model)
-      .filter(({ name }) => part === "full" || !name.startsWith("decoder."))
-      .map(({ name, shape, address, size }) => ({ name, shape, data: this.#readFloats(address, size).slice() }));
+    const { module, handle } = model;
     return writeModelFile(
-      tensors,
+      model.tensors(part),
       {
         numerics: module.buildInfo().numerics,
         part,
         config: this.config,
-        initialized: module.initialized(model),
+        initialized: module.initialized(handle),
         training,
         ...extra,
         fingerprint: this.fingerprint,
@@ -578,15 +459,12 @@ export class RQVAE {
   readonly #ends: readonly Ending[];
   /** Set once the model was seen initialised: nothing takes that back. */
   #known = false;
-  /** The arena of the last call that encoded, for the next one. */
-  #arena: Arena | undefined;
-
   /** Frees the handle unless a job still holds it; the job's end frees it then. */
   #freeIfDisposed(): void {
     if (!this.#end.reason || this.#model === undefined || this.#running !== undefined || this.#readers > 0) return;
     this.#forgetTraining();
     handles.unregister(this);
-    this.#model.delete();
+    this.#model.handle.delete();
     this.#model = undefined;
   }
 
@@ -603,15 +481,15 @@ export class RQVAE {
     this.#training = undefined;
   }
 
-  #open(): Handle {
+  #open(): NativeModel {
     if (this.#end.reason) throw new DisposedError(this.#end.reason.message);
-    return this.#model as Handle;
+    return this.#model as NativeModel;
   }
 
-  #ready(): Handle {
+  #ready(): NativeModel {
     const model = this.#open();
     if (this.#known) return model;
-    this.#known = this.#native.initialized(model);
+    this.#known = model.module.initialized(model.handle);
     if (!this.#known) {
       throw new NotInitializedError(
         "the model has neither been trained, initialised nor loaded: call train(items) or kmeansInitCodebooks(items) first",
@@ -642,7 +520,7 @@ export class RQVAE {
     signal: AbortSignal | undefined,
     body: (rows: JobRows, stop: Stop) => Promise<T>,
   ): Promise<T> {
-    this.#open();
+    const { module } = this.#open();
     this.#requireFull(what);
     this.#requireIdle(what);
     let rows: JobRows | undefined;
@@ -651,7 +529,7 @@ export class RQVAE {
     try {
       const training = trainingModule ?? (await loadTraining());
       const stop = new training.Stop(signal, ...this.#ends);
-      rows = new training.JobRows(this.#native, items, this.config.inputDim, stop);
+      rows = new training.JobRows(module, items, this.config.inputDim, stop);
       return await body(rows, stop);
     } catch (error) {
       // Ended early: what is known of the weights holds if they are still the same. A training's state is kept.
@@ -666,40 +544,6 @@ export class RQVAE {
       this.#running = undefined;
       this.#freeIfDisposed();
     }
-  }
-
-  /** Copies the items in chunks and calls `body` for each; `extra` floats a row are what the body allocates. */
-  #chunks(
-    source: ItemRows,
-    extra: number,
-    body: (address: number, first: number, count: number, arena: Arena) => void,
-  ): void {
-    const step = chunkRows(source.dim + extra);
-    for (let first = 0; first < source.rows; first += step) {
-      const count = Math.min(step, source.rows - first);
-      withArena(this.#native, (arena) => {
-        const address = arena.floats(count * source.dim);
-        source.copy(this.#native, first, count, address);
-        body(address, first, count, arena);
-      });
-    }
-  }
-
-  #wholeBatch(items: Items, body: (address: number, rows: number) => Losses): Losses {
-    const source = openItems(items, this.config.inputDim);
-    return withArena(this.#native, (arena) => {
-      const address = arena.floats(source.rows * source.dim);
-      source.copy(this.#native, 0, source.rows, address);
-      return body(address, source.rows);
-    });
-  }
-
-  /** Views of the current heap: to be copied before anything else is called. */
-  #readFloats(address: number, count: number): Float32Array {
-    return this.#native.HEAPF32.subarray(address / 4, address / 4 + count);
-  }
-  #read32(address: number, count: number): Uint32Array {
-    return this.#native.HEAPU32.subarray(address / 4, address / 4 + count);
   }
 
   #checkIds(ids: SemanticIds | readonly (readonly number[])[]): SemanticIds["codes"] {
@@ -717,11 +561,6 @@ export class RQVAE {
     }
     return SemanticIds.from(ids, { codebookSizes }).codes;
   }
-}
-
-/** Rows of `floats` values each that a chunk holds: whole blocks of the core. */
-function chunkRows(floats: number): number {
-  return Math.max(1, Math.floor(CHUNK_BYTES / (4 * floats) / BLOCK_ROWS)) * BLOCK_ROWS;
 }
 
 function freezeConfig(config: ModelConfig): ModelConfig {

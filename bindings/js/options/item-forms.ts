@@ -2,7 +2,7 @@
 
 import { proxiedArray, show } from "../base/option-reader.ts";
 
-const READ = 'const { items } = await readItemsAsync(file), from "rqvae/formats"';
+const READ = 'const items = await readItems(file), from "rqvae/formats"';
 
 /** Fields by which the vector of an item goes in people's records. */
 const VECTOR = /embed|vector|emb|values|features/i;
@@ -27,12 +27,12 @@ export function adviseItems(value: unknown, name: string): string | undefined {
   }
   if (ArrayBuffer.isView(value) || /^(Shared)?ArrayBuffer$/.test(kindOf(value))) {
     if (/^(Uint8Array|DataView|(Shared)?ArrayBuffer)$/.test(kindOf(value))) {
-      return `received ${kindOf(value)}: read the bytes of a file with readItems(bytes, fileName), from "rqvae/formats"`;
+      return `received ${kindOf(value)}: read the bytes of a file first, ${READ}`;
     }
     return `received ${kindOf(value)}: pass { data: Float32Array.from(${name}), rows, dim }`;
   }
   if (Array.isArray(value)) return value.length > 0 ? adviseRow(value[0], name) : undefined;
-  if (isItems(given.items)) return `received an object with items, as readItems gives it: pass ${name}.items`;
+  if (isItems(given.items)) return `received an object with items: pass ${name}.items`;
   if (given.codes !== undefined) return "received semantic IDs: pass the vectors that they are made of";
   if (given.config !== undefined && given.fingerprint !== undefined) return "received a model: pass the items' vectors";
   const shape = (given.dims ?? given.shape) as unknown;

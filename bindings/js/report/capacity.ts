@@ -28,7 +28,7 @@ export interface CapacityAdvice {
   ids: number;
   /** Whether every item can have an ID of its own at all. */
   possible: boolean;
-  /** "impossible", "tight" (in practice more than 10 % of the items share an ID) or "enough". */
+  /** "impossible", "tight" (in practice more than 10% of the items share an ID) or "enough". */
   verdict: "impossible" | "tight" | "enough";
   /** If all IDs were equally likely: no model does better without looking at the collisions. */
   uniform: ExpectedCollisions;

@@ -92,17 +92,17 @@ function aboutCollisions(report: ReportFigures): WordedFinding[] {
     } else if (share > MANY_COLLIDING) {
       findings.push({
         kind: "problem",
-        text: worded`${what}, more than in most published IDs (0.1 % to 18 % duplicates): use one more level or more codes, then give what is left a suffix with ${SUFFIX}.`,
+        text: worded`${what}, more than in most published IDs (0.1% to 18% duplicates): use one more level or more codes, then give what is left a suffix with ${SUFFIX}.`,
       });
     } else if (share > FEW_COLLIDING) {
       findings.push({
         kind: "note",
-        text: worded`${what}, as in many published IDs (0.1 % to 18 % duplicates). If an ID must lead to one item, use ${SUFFIX}; one more level or more codes make collisions rarer.`,
+        text: worded`${what}, as in many published IDs (0.1% to 18% duplicates). If an ID must lead to one item, use ${SUFFIX}; one more level or more codes make collisions rarer.`,
       });
     } else {
       findings.push({
         kind: "good",
-        text: worded`${what}, few enough (published IDs have 0.1 % to 18 % duplicates). If an ID must lead to one item, use ${SUFFIX}.`,
+        text: worded`${what}, few enough (published IDs have 0.1% to 18% duplicates). If an ID must lead to one item, use ${SUFFIX}.`,
       });
     }
   }

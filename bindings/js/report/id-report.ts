@@ -161,7 +161,7 @@ export function describeSharing({ items, itemsSharing, largestGroup, duplicates 
   return `${parts.join("; ")}.`;
 }
 
-/** "100 of 256 codes used (39 %), as diverse as 94 evenly used codes" */
+/** "100 of 256 codes used (39%), as diverse as 94 evenly used codes" */
 export function describeLevel(level: LevelReport, { items, mostCodes }: Pick<IdReport, "items" | "mostCodes">): string {
   const { usedCodes, codebookSize, perplexity, usage } = level;
   const used = `${thousands(usedCodes)} of ${counted(codebookSize, "code")} used`;

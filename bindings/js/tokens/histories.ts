@@ -2,22 +2,12 @@ import { checkArray } from "../base/attached.ts";
 import { InvalidInputError } from "../base/errors.ts";
 import { OptionReader, requireThat, show } from "../base/option-reader.ts";
 import { counted } from "../base/words.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
 /** Whatever knows the codes of an item: a Map, a SemanticIdIndex. */
 export interface CodeLookup<ItemId = string> {
   /** The codes of an item; undefined for one that is not known. */
   get(itemId: ItemId): ArrayLike<number> | undefined;
-}
-
-/** What histories need of a vocabulary. */
-export interface TokenCodes {
-  readonly levels: number;
-  readonly begin: number;
-  readonly end: number;
-  readonly pad: number;
-  readonly unknown: number;
-  readonly separator: number;
-  encode(codes: ArrayLike<number>): number[];
 }
 
 /** How histories are written. */
@@ -72,19 +62,19 @@ export interface RaggedHistories {
 export function encodeHistories<ItemId>(
   histories: Iterable<readonly ItemId[]>,
   lookup: CodeLookup<ItemId>,
-  vocabulary: TokenCodes,
+  vocabulary: Vocabulary,
   options: HistoryOptions & { padding: "none" },
 ): RaggedHistories;
 export function encodeHistories<ItemId>(
   histories: Iterable<readonly ItemId[]>,
   lookup: CodeLookup<ItemId>,
-  vocabulary: TokenCodes,
+  vocabulary: Vocabulary,
   options?: HistoryOptions & { padding?: "right" | "left" },
 ): EncodedHistories;
 export function encodeHistories<ItemId>(
   histories: Iterable<readonly ItemId[]>,
   lookup: CodeLookup<ItemId>,
-  vocabulary: TokenCodes,
+  vocabulary: Vocabulary,
   options: HistoryOptions = {},
 ): EncodedHistories | RaggedHistories {
   const how = readOptions(options);

@@ -1,27 +1,12 @@
-/**
- * Semantic IDs as tokens of a language model: a token and an integer for each code, and users' histories as padded sequences.
- *
- * @module rqvae/vocabulary
- */
+/** The tokens of a language model for semantic IDs. */
 
+import { requireList } from "../base/attached.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { InvalidInputError } from "../base/errors.ts";
 import { checkOptionNames, show } from "../base/option-reader.ts";
+import { counted } from "../base/words.ts";
 import { areInferred, requireIds, type SemanticIds } from "../ids/semantic-ids.ts";
 import { TokenTemplate } from "../ids/token-template.ts";
-
-export {
-  type CodeLookup,
-  type EncodedHistories,
-  encodeHistories,
-  type HistoryOptions,
-  type RaggedHistories,
-} from "./histories.ts";
-
-import { requireList } from "../base/attached.ts";
-import { counted } from "../base/words.ts";
-
-export { DEFAULT_TEMPLATE } from "../ids/token-template.ts";
 
 /** A token that stands for no code, in the order of their integers. */
 export type SpecialName = "pad" | "begin" | "end" | "separator" | "unknown";

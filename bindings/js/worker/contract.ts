@@ -3,7 +3,8 @@
  * missed here by the compiler.
  */
 
-import type { Optimizer, RQVAE } from "../model/rqvae.ts";
+import type { Optimizer } from "../model/optimizer.ts";
+import type { RQVAE } from "../model/rqvae.ts";
 import type { WorkerOptimizer } from "./optimizer.ts";
 import type { TransferOption } from "./sent-items.ts";
 

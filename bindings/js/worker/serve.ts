@@ -2,8 +2,9 @@
 
 import { DisposedError, RQVAEError } from "../base/errors.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
+import { Optimizer } from "../model/optimizer.ts";
 import { residualKMeans } from "../model/residual-kmeans.ts";
-import { Optimizer, RQVAE } from "../model/rqvae.ts";
+import { RQVAE } from "../model/rqvae.ts";
 import type { AssessOptions } from "../report/assess.ts";
 import { initialize } from "../runtime/native.ts";
 import type { WasmSource } from "../runtime/platform.ts";

@@ -1,11 +1,12 @@
 /** Objects behind a Proxy, as Vue's ref and reactive or Valtio make them of whatever is put in. */
 import { InvalidInputError, RQVAE, SemanticIdIndex, SemanticIds } from "rqvae";
 import { LogitsMask } from "rqvae/decoding";
-import { openEmbeddings, readItems, writeNpy } from "rqvae/formats";
+import { openItems, readItems } from "rqvae/formats";
 import { assessIds, explainIds, VectorClasses } from "rqvae/report";
 import { Vocabulary } from "rqvae/vocabulary";
 import { EncodePool, RQVAEWorker } from "rqvae/worker";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 
 const rows = Array.from({ length: 60 }, (_, i) => [Math.sin(i), Math.cos(i), i % 5]);
 const options = { epochs: 1, codebookSize: 4, hiddenDims: [8] };
@@ -61,7 +62,7 @@ async function objects(): Promise<Record<string, object>> {
     IdReport: await assessIds(ids, { items: rows, model }),
     Explainer: await explainIds(model, rows),
     VectorClasses: new VectorClasses(4),
-    OpenFile: await openEmbeddings(writeNpy({ data: Float32Array.from(rows.flat()), rows: 60, dim: 3 })),
+    OpenFile: await openItems(writeNpy({ data: Float32Array.from(rows.flat()), rows: 60, dim: 3 })),
   };
 }
 
@@ -235,13 +236,13 @@ describe("a Proxy of an array or of another object of the platform is refused an
     ["an index's mask", () => decoding().index.mask([], shallow(new Uint8Array(5)))],
     ["logits", () => decoding().mask.apply(shallow(new Float32Array(100)), 0)],
     ["bytes of items", () => readItems(shallow(writeNpy({ data, rows: 60, dim: 3 })))],
-    ["bytes of an opened file", () => openEmbeddings(shallow(writeNpy({ data, rows: 60, dim: 3 })))],
-    ["a File of items", () => openEmbeddings(shallow(new BrowserObject("File")) as never)],
+    ["bytes of an opened file", () => openItems(shallow(writeNpy({ data, rows: 60, dim: 3 })))],
+    ["a File of items", () => openItems(shallow(new BrowserObject("File")) as never)],
     [
       "a worker's wasm as a Response",
       () => RQVAEWorker.create({ inputDim: 3 }, { wasm: shallow(new BrowserObject("Response")) as never }),
     ],
-    ["a URL of items", () => openEmbeddings(shallow(new URL("file:///items.npy")))],
+    ["a URL of items", () => openItems(shallow(new URL("file:///items.npy")))],
     ["items that are written", () => writeNpy({ data: shallow(data), rows: 60, dim: 3 })],
     ["items of a report", () => assessIds(ids, { items: { data: shallow(data), rows: 60, dim: 3 }, model })],
     ["what a source reads", () => model.encodeAsync({ rows: 60, dim: 3, read: () => shallow(data) })],

@@ -1,7 +1,9 @@
 /** Blobs and Files that have neither `arrayBuffer()` nor `stream()` (jsdom, old WebViews): read by `FileReader`. */
 import { RQVAE } from "rqvae";
-import { openEmbeddings, readIdsAsync, readItemsAsync, streamEmbeddings, writeIdsCsv, writeNpy } from "rqvae/formats";
+import { openItems, readIds, readItems, streamItems } from "rqvae/formats";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
+import { writeIdsCsv } from "../support/formats.ts";
 
 /** What jsdom's File is, no more. */
 class PlainFile {
@@ -51,11 +53,11 @@ const npy = () => asFile(writeNpy({ data, rows, dim }), "items.npy");
 
 describe("a File without arrayBuffer() and stream()", () => {
   it.each<[string, () => Promise<unknown>]>([
-    ["readItemsAsync of npy", async () => expect((await readItemsAsync(npy())).items.data).toEqual(data)],
+    ["readItemsAsync of npy", async () => expect((await readItems(npy())).data).toEqual(data)],
     [
       "readItemsAsync of csv",
       async () =>
-        expect(await readItemsAsync(asFile("id,e0,e1\na,1,2\nb,3,4\n", "items.csv"))).toMatchObject({
+        expect(await readItems(asFile("id,e0,e1\na,1,2\nb,3,4\n", "items.csv"))).toMatchObject({
           items: { rows: 2, dim: 2 },
           itemIds: ["a", "b"],
         }),
@@ -63,7 +65,7 @@ describe("a File without arrayBuffer() and stream()", () => {
     [
       "openEmbeddings",
       async () => {
-        const opened = await openEmbeddings(npy());
+        const opened = await openItems(npy());
         expect(opened.rows).toBe(rows);
         expect(Float32Array.from(await opened.read(4_000, 1_000))).toEqual(data.slice(4_000 * dim));
         await opened.close();
@@ -73,7 +75,7 @@ describe("a File without arrayBuffer() and stream()", () => {
       "streamEmbeddings",
       async () => {
         let seen = 0;
-        for await (const batch of streamEmbeddings(npy())) seen += (batch as { rows: number }).rows;
+        for await (const batch of streamItems(npy())) seen += (batch as { rows: number }).rows;
         expect(seen).toBe(rows);
       },
     ],
@@ -82,7 +84,7 @@ describe("a File without arrayBuffer() and stream()", () => {
       async () => {
         const model = await RQVAE.fit(data.subarray(0, 10 * dim), { inputDim: dim, epochs: 1, codebookSize: 4 });
         const ids = model.encode(data.subarray(0, 10 * dim));
-        const read = await readIdsAsync(asFile(writeIdsCsv(ids), "ids.csv"));
+        const read = await readIds(asFile(writeIdsCsv(ids), "ids.csv"));
         expect(String(read.ids.codes)).toBe(String(ids.codes));
       },
     ],
@@ -102,11 +104,11 @@ describe("a File without arrayBuffer() and stream()", () => {
 
   it("says what the reader said, and what is missing where there is none", async () => {
     vi.stubGlobal("FileReader", PlainReader);
-    for (const read of [readItemsAsync, RQVAE.load]) {
+    for (const read of [readItems, RQVAE.load]) {
       await expect(read(asFile("e0,e1\n1,2\n", "gone"))).rejects.toThrow(/the file is gone/);
     }
     vi.stubGlobal("FileReader", undefined);
-    for (const read of [readItemsAsync, RQVAE.load]) {
+    for (const read of [readItems, RQVAE.load]) {
       await expect(read(asFile("e0,e1\n1,2\n", "items.csv"))).rejects.toMatchObject({
         name: "InvalidInputError",
         message: expect.stringMatching(/no arrayBuffer\(\), and there is no FileReader .*pass its bytes/),

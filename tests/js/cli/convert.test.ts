@@ -1,12 +1,13 @@
-import { readIds, readIdsAsync, writeRecBole } from "rqvae/formats";
+import { readIds } from "rqvae/formats";
 import { describe, expect, it } from "vitest";
+import { writeRecBole } from "../support/formats.ts";
 import { expectError, files, quick, read, readBytes, rows, rqvae, useFolder, write } from "./harness.ts";
 
 useFolder();
 
 const itemIds = Array.from({ length: rows }, (_, i) => (i === 3 ? 'B3, "new"' : `B${i}`));
 const idsOf = async (name: string) => {
-  const { ids, itemIds, format } = await readIdsAsync(readBytes(name), name);
+  const { ids, itemIds, format } = await readIds(readBytes(name), { fileName: name });
   return { format, items: Object.fromEntries(itemIds.map((item, row) => [item, ids.toTokens(row)])) };
 };
 
@@ -29,7 +30,7 @@ describe("rqvae encode --format", () => {
       expect(encode("--item-ids", "names.txt", "--format", format!).stdout).toBe(read(name!));
     }
     // The vectors are the codebooks' rows.
-    expect(readIds(readBytes("a.semanticids")).embeddings).toHaveLength(rows * 2 * 3);
+    expect((await readIds(readBytes("a.semanticids"))).embeddings).toHaveLength(rows * 2 * 3);
     expect(encode("-o", "a.npy").status).toBe(0);
     const numbered = await idsOf("a.npy");
     expect(Object.keys(numbered.items)).toEqual(itemIds.map((_, i) => String(i)));
@@ -99,7 +100,7 @@ describe("rqvae convert", () => {
     expect(files()).not.toContain("fails.item");
   });
 
-  it("says what is wrong", () => {
+  it("says what is wrong", async () => {
     write("first.jsonl", jsonl);
     write("foreign.txt", "hello");
     expectError(rqvae("convert", "first.jsonl"), 2, "<out> is missing");
@@ -113,6 +114,6 @@ describe("rqvae convert", () => {
     write("tabs.jsonl", '{"id":"a\\tb","codes":[1]}\n');
     expectError(rqvae("convert", "tabs.jsonl", "x.item"), 1, "tabs.jsonl", "a tab");
     expect(files().filter((name) => name.startsWith("x."))).toEqual([]);
-    expect(writeRecBole(readIds(readBytes("first.jsonl")))).toContain("b\t<a_1> <b_2>\n");
+    expect(writeRecBole(await readIds(readBytes("first.jsonl")))).toContain("b\t<a_1> <b_2>\n");
   });
 });

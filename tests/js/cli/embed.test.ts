@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { readNpy } from "rqvae/formats";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   FLOAT,
@@ -15,6 +14,7 @@ import {
   node,
   value,
 } from "../../../bench/speed/contenders/onnx.mjs";
+import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { npmFolder } from "../../../tools/npm-folder.mjs";
 import { generator } from "../support/catalogue.ts";
 import {

@@ -1,5 +1,5 @@
-import { writeNpy } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { expectError, rqvae, useFolder, write } from "./harness.ts";
 
 useFolder();

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { readIdsAsync, readNpy } from "../../../bindings/js/formats/index.ts";
+import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
+import { readIds } from "../../../bindings/js/formats/index.ts";
 import { bytesOf, makeSafetensors, makeZip } from "../support/format-files.ts";
 import { dim, expectError, npy, quick, read, readBytes, rows, rqvae, useFolder, write } from "./harness.ts";
 
@@ -62,7 +63,7 @@ describe("rqvae encode", () => {
     expect(csv.stdout).toBe(read("m.ids.csv"));
     expect(rqvae("encode", "m.safetensors", "items.jsonl", "-o", "ids.parquet").status).toBe(0);
     expect(rqvae("convert", "m.ids.csv", "other.parquet").status).toBe(0);
-    const [other, own] = [await readIdsAsync(readBytes("other.parquet")), await readIdsAsync(readBytes("ids.parquet"))];
+    const [other, own] = [await readIds(readBytes("other.parquet")), await readIds(readBytes("ids.parquet"))];
     expect([other.itemIds, [...other.ids]]).toEqual([own.itemIds, [...own.ids]]);
     expect(rqvae("encode", "m.safetensors", "items.jsonl", "--format", "parquet").status).toBe(0);
     for (const from of ["ids.parquet", "m.ids.csv"]) expect(rqvae("convert", from, `${from}.back.csv`).status).toBe(0);

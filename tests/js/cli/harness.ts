@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect } from "vitest";
-import { writeNpy } from "../../../bindings/js/formats/index.ts";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 
 export const program = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 export const environment = { ...process.env, NO_COLOR: "", COLUMNS: "80" };

@@ -1,7 +1,9 @@
 import { mkdirSync, symlinkSync } from "node:fs";
 import { RQVAE } from "rqvae";
-import { readHopwise, readItems, readRecBole } from "rqvae/formats";
+import { readItems } from "rqvae/formats";
 import { describe, expect, it } from "vitest";
+import { readHopwise } from "../../../bindings/js/formats/ids/hopwise.ts";
+import { readRecBole } from "../../../bindings/js/formats/ids/recbole.ts";
 import {
   called,
   expectError,
@@ -51,7 +53,7 @@ describe("rqvae hopwise", () => {
     expect(stdout).toContain(`Next: ${called} encode ml-tiny/ml-tiny.safetensors`);
     expect(read("ml-tiny/ml-tiny.item")).toBe(before);
 
-    const { items } = readItems(readBytes("items.npy"));
+    const items = await readItems(readBytes("items.npy"));
     const model = await RQVAE.load(readBytes("ml-tiny/ml-tiny.safetensors"));
     const { semIds, embeddings } = model.getSemanticIds(items);
     const itemIds = Array.from({ length: rows }, (_, i) => String(3 * i));
@@ -89,7 +91,7 @@ describe("rqvae hopwise", () => {
       commitmentWeight: 0.25,
       codebookSimVq: true,
     });
-    const { semIds, embeddings } = model.getSemanticIds(readItems(readBytes("items.npy")).items);
+    const { semIds, embeddings } = model.getSemanticIds(await readItems(readBytes("items.npy")));
     const file = readHopwise(read("ml-tiny/ml-tiny.semanticids"), { codebookSizes: [8, 8, 4, 4] });
     expect(file.ids.codes.join()).toBe(semIds.codes.join());
     expect(file.embeddings).toEqual(embeddings);

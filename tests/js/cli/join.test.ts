@@ -1,17 +1,13 @@
 /** The command line gives every item its own ID, title and vector, whatever the order of its files. */
 import { mkdirSync } from "node:fs";
 import { RQVAE } from "rqvae";
-import {
-  readHopwise,
-  readIds,
-  readIdsAsync,
-  readIdTableCsv,
-  readNpy,
-  readRecBole,
-  vectorChunks,
-  writeNpy,
-} from "rqvae/formats";
+import { readIds, writeVectors } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
+import { readNpy, writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
+import { readHopwise } from "../../../bindings/js/formats/ids/hopwise.ts";
+import type { IdTable } from "../../../bindings/js/formats/ids/id-table.ts";
+import { readIdsCsv } from "../../../bindings/js/formats/ids/ids.ts";
+import { readRecBole } from "../../../bindings/js/formats/ids/recbole.ts";
 import { makeNpy, makeZip } from "../support/format-files.ts";
 import { dim, expectError, inFolder, npy, quick, read, readBytes, rows, rqvae, useFolder, write } from "./harness.ts";
 
@@ -37,8 +33,7 @@ async function ownCodes(path: string): Promise<Map<string, string>> {
   const ids = model.encode({ data: Float32Array.from(data), rows, dim });
   return new Map(all.map((i) => [key(i), String(ids.at(i))]));
 }
-const byItem = ({ ids, itemIds }: ReturnType<typeof readIds>) =>
-  new Map(itemIds.map((id, row) => [id, String(ids.at(row))]));
+const byItem = ({ ids, itemIds }: IdTable) => new Map(itemIds.map((id, row) => [id, String(ids.at(row))]));
 
 describe("--labels", () => {
   it("are joined by key, in any order", async () => {
@@ -47,10 +42,10 @@ describe("--labels", () => {
     const { status, stderr } = train("items.csv", "--labels", "labels.csv");
     expect(status).toBe(0);
     expect(stderr).not.toMatch(/joined|no title/i);
-    const table = readIdTableCsv(read("m.ids.csv"));
+    const table = readIdsCsv(read("m.ids.csv"));
     expect(table.itemIds).toEqual(all.map(key));
     expect(table.titles).toEqual(all.map((i) => `title, ${i}`));
-    expect(byItem({ format: "csv", ...table })).toEqual(await ownCodes("m.safetensors"));
+    expect(byItem(table)).toEqual(await ownCodes("m.safetensors"));
   });
 
   it("missing and extra ones are counted and named; an item without a title goes by its ID", () => {
@@ -60,7 +55,7 @@ describe("--labels", () => {
     expect(status).toBe(0);
     expect(stderr).toContain(`labels.jsonl has no title for 2 of the 60 items of items.csv: "${key(0)}", "${key(1)}".`);
     expect(stderr).toContain(`labels.jsonl has 1 item that is not in items.csv: "${key(99)}".`);
-    expect(readIdTableCsv(read("m.ids.csv")).titles!.slice(0, 3)).toEqual([key(0), key(1), "t 2"]);
+    expect(readIdsCsv(read("m.ids.csv")).titles!.slice(0, 3)).toEqual([key(0), key(1), "t 2"]);
   });
 
   it("are joined by place where a file has no keys, which is one line; too few or too many are an error", () => {
@@ -87,14 +82,14 @@ describe("--labels", () => {
     expectError(train("items.csv", "--labels", "others.csv"), 1, "no item in common", '"x"');
   });
 
-  it("bring item IDs to items that have none, and they come out of every command", () => {
+  it("bring item IDs to items that have none, and they come out of every command", async () => {
     write("labels.csv", titled(all));
     const { stderr } = train("items.npy", "--labels", "labels.csv");
     expect(stderr).toContain("The item IDs are those of labels.csv.");
-    expect(readIdTableCsv(read("m.ids.csv")).itemIds).toEqual(all.map(key));
+    expect(readIdsCsv(read("m.ids.csv")).itemIds).toEqual(all.map(key));
     expect(rqvae("encode", "m.safetensors", "items.npy", "-l", "labels.csv").stdout).toBe(read("m.ids.csv"));
     expect(rqvae("convert", "m.ids.csv", "m.json").status).toBe(0);
-    expect(readIds(readBytes("m.json")).itemIds).toEqual(all.map(key));
+    expect((await readIds(readBytes("m.json"))).itemIds).toEqual(all.map(key));
   });
 });
 
@@ -104,13 +99,13 @@ describe("--item-ids", () => {
     expect(train("items.csv", "-q").status).toBe(0);
   });
 
-  it("are taken by place where the items have none, which is said", () => {
+  it("are taken by place where the items have none, which is said", async () => {
     write("names.txt", all.map((i) => `B${i}`).join("\n"));
     const { stderr } = rqvae("encode", "m.safetensors", "items.npy", "--item-ids", "names.txt", "-o", "a.csv");
     expect(stderr).toContain("names.txt: entry i is taken as the ID of row i of items.npy.");
-    expect(readIds(readBytes("a.csv")).itemIds).toEqual(all.map((i) => `B${i}`));
+    expect((await readIds(readBytes("a.csv"))).itemIds).toEqual(all.map((i) => `B${i}`));
     expect(train("items.npy", "--item-ids", "names.txt", "-q").status).toBe(0);
-    expect(readIds(readBytes("m.ids.csv")).itemIds).toEqual(all.map((i) => `B${i}`));
+    expect((await readIds(readBytes("m.ids.csv"))).itemIds).toEqual(all.map((i) => `B${i}`));
   });
 
   it("never give an item the ID of another", () => {
@@ -122,21 +117,21 @@ describe("--item-ids", () => {
     expectError(encode("shuffled.txt"), 1, "shuffled.txt", "another order", key(shuffled[0]!), key(0));
     const renamed = encode("new.txt");
     expect(renamed.stderr).toContain("whose own item IDs");
-    expect(readIdTableCsv(renamed.stdout).itemIds[7]).toBe("new 7");
+    expect(readIdsCsv(renamed.stdout).itemIds[7]).toBe("new 7");
     write("short.txt", "a\nb");
     expectError(encode("short.txt"), 1, "2 entries", "60");
   });
 
-  it("rows that are left out keep the numbers of the others", () => {
+  it("rows that are left out keep the numbers of the others", async () => {
     write("nan.npy", npy({ at: 3 * dim, by: Number.NaN }));
     const numbers = all.filter((i) => i !== 3).map(String);
     expect(train("nan.npy", "--skip-invalid", "-q").status).toBe(0);
-    expect(readIds(readBytes("m.ids.csv")).itemIds).toEqual(numbers);
+    expect((await readIds(readBytes("m.ids.csv"))).itemIds).toEqual(numbers);
     const encode = (...args: string[]) => rqvae("encode", "m.safetensors", "nan.npy", "--skip-invalid", "-q", ...args);
-    expect(readIdTableCsv(encode().stdout).itemIds).toEqual(numbers);
+    expect(readIdsCsv(encode().stdout).itemIds).toEqual(numbers);
     expect(encode("--shard", "1/2", "-o", "1.shard").status).toBe(0);
     expect(encode("--shard", "2/2", "-o", "2.shard").status).toBe(0);
-    expect(readIdTableCsv(rqvae("merge", "1.shard", "2.shard").stdout).itemIds).toEqual(numbers);
+    expect(readIdsCsv(rqvae("merge", "1.shard", "2.shard").stdout).itemIds).toEqual(numbers);
     const report = rqvae("report", "m.safetensors", "nan.npy", "--skip-invalid", "--ids", "m.ids.csv");
     expect(report).toMatchObject({ status: 0 });
   });
@@ -151,13 +146,13 @@ describe("rqvae merge", () => {
   });
   const merge = (...args: string[]) => rqvae("merge", "3.shard", "1.shard", "2.shard", ...args);
 
-  it("shards carry the item IDs, and labels are joined by them", () => {
+  it("shards carry the item IDs, and labels are joined by them", async () => {
     write("labels.csv", titled(shuffled));
     expect(merge("--labels", "labels.csv", "-o", "all.csv")).toMatchObject({ status: 0 });
-    const { itemIds, titles, ids } = readIdTableCsv(read("all.csv"));
+    const { itemIds, titles, ids } = readIdsCsv(read("all.csv"));
     expect(itemIds).toEqual(all.map(key));
     expect(titles).toEqual(all.map((i) => `title, ${i}`));
-    expect([...ids]).toEqual([...readIds(readBytes("m.ids.csv")).ids]);
+    expect([...ids]).toEqual([...(await readIds(readBytes("m.ids.csv"))).ids]);
     write("shuffled.txt", shuffled.map(key).join("\n"));
     expectError(merge("--item-ids", "shuffled.txt"), 1, "shuffled.txt", "another order");
   });
@@ -185,7 +180,7 @@ describe("rqvae merge", () => {
 
   it("Parquet keeps the capacity of the suffix", async () => {
     expect(merge("--collisions", "suffix", "--capacity", "64", "-o", "u.parquet", "-q").status).toBe(0);
-    const { ids } = await readIdsAsync(readBytes("u.parquet"));
+    const { ids } = await readIds(readBytes("u.parquet"));
     expect([ids.codebookSizes, ids.hasInferredSizes]).toEqual([[8, 4, 64], false]);
   });
 });
@@ -250,14 +245,14 @@ describe("rqvae convert --item", () => {
     expectError(convert("m.ids.csv"), 1, "rows 5 and 60 are both item");
   });
 
-  it("rows of npy are no item IDs: they are joined by place, which is said", () => {
+  it("rows of npy are no item IDs: they are joined by place, which is said", async () => {
     expect(rqvae("convert", "m.ids.csv", "m.npy", "-q").status).toBe(0);
     // From 1 on, as RecBole's items are: row 0 is item 1.
     write("in.item", item(all.map((i) => String(i + 1))));
     expect(convert("m.npy")).toMatchObject({ status: 0, stderr: expect.stringContaining("m.npy has no item IDs") });
     const { itemIds, ids } = readRecBole(read("out.item"));
     expect(itemIds[0]).toBe("1");
-    expect([...ids]).toEqual([...readIds(readBytes("m.ids.csv")).ids]);
+    expect([...ids]).toEqual([...(await readIds(readBytes("m.ids.csv"))).ids]);
     write("in.item", item(all.slice(1)));
     expectError(convert("m.npy"), 1, "m.npy has 60 IDs", "in.item has 59 items");
   });
@@ -280,8 +275,8 @@ describe("rqvae hopwise", () => {
     const own = await ownCodes("shop/shop.safetensors");
     const merged = readRecBole(read("shop/shop.semantic.item"));
     expect(merged.itemIds).toEqual(shuffled.map(key));
-    expect(byItem({ format: "recbole", ...merged })).toEqual(own);
-    expect(byItem({ format: "semanticids", ...readHopwise(read("shop/shop.semanticids")) })).toEqual(own);
+    expect(byItem(merged)).toEqual(own);
+    expect(byItem(readHopwise(read("shop/shop.semanticids")))).toEqual(own);
   });
 
   const records = (order: readonly number[]) => order.map((i) => ({ item_id: key(i), embedding: vector(i) }));
@@ -315,7 +310,7 @@ describe("rqvae hopwise", () => {
           yield flat(order);
         })();
         const parts: Uint8Array[] = [];
-        for await (const part of vectorChunks("parquet", { rows, dim, blocks }, { itemIds: order.map(key) }))
+        for await (const part of writeVectors("parquet", { rows, dim, blocks }, { itemIds: order.map(key) }))
           parts.push(part as Uint8Array);
         return Buffer.concat(parts);
       },
@@ -327,7 +322,7 @@ describe("rqvae hopwise", () => {
     expect([status, stderr]).toEqual([0, expect.not.stringContaining("Joined by place")]);
     const merged = readRecBole(read("shop/shop.semantic.item"));
     expect(merged.itemIds).toEqual(shuffled.map(key));
-    expect(byItem({ format: "recbole", ...merged })).toEqual(await ownCodes("shop/shop.safetensors"));
+    expect(byItem(merged)).toEqual(await ownCodes("shop/shop.safetensors"));
   });
 
   it("an item without a vector is an error that names it, or left without an ID when asked", async () => {
@@ -339,7 +334,7 @@ describe("rqvae hopwise", () => {
     const own = await ownCodes("shop/shop.safetensors");
     own.delete(key(4));
     own.delete(key(9));
-    expect(byItem({ format: "semanticids", ...readHopwise(read("shop/shop.semanticids")) })).toEqual(own);
+    expect(byItem(readHopwise(read("shop/shop.semanticids")))).toEqual(own);
     const lines = read("shop/shop.semantic.item").trimEnd().split("\n");
     expect(lines).toHaveLength(rows + 1);
     expect(lines[5]).toBe(`${key(4)}\tthing 4\t`);

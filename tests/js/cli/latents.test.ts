@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { RQVAE } from "rqvae";
-import { readItemsAsync } from "rqvae/formats";
+import { readItems } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
 import { expectError, files, inFolder, npy, quick, read, readBytes, rqvae, useFolder, write } from "./harness.ts";
 
@@ -18,7 +18,7 @@ beforeEach(() => {
 /** What the library gives for the rows of items.npy. */
 async function latents(first = 0, count?: number): Promise<Float32Array> {
   const model = await RQVAE.load(readBytes("model.safetensors"));
-  const { items } = await readItemsAsync(readBytes("items.npy"));
+  const items = await readItems(readBytes("items.npy"));
   const end = count === undefined ? items.rows : first + count;
   const data = (items.data as Float32Array).slice(first * items.dim, end * items.dim);
   const found = model.latents({ data, rows: end - first, dim: items.dim });
@@ -32,7 +32,8 @@ describe("rqvae encode --latents", () => {
     const ids = encode().stdout;
     for (const name of ["l.npy", "l.csv", "l.jsonl", "l.ndjson", "l.parquet"]) {
       expect(encode("--latents", name)).toMatchObject({ status: 0, stderr: "", stdout: ids });
-      const { items, itemIds } = await readItemsAsync(readBytes(name), name);
+      const items = await readItems(readBytes(name), { fileName: name });
+      const { itemIds } = items;
       expect([items.rows, items.dim]).toEqual([60, 3]);
       expect(items.data).toEqual(wanted);
       if (name !== "l.npy") expect(itemIds?.slice(0, 3)).toEqual(["0", "1", "2"]);
@@ -41,7 +42,8 @@ describe("rqvae encode --latents", () => {
 
   it("of some rows, with their numbers in the whole", async () => {
     expect(encode("--rows", "20:50", "-o", "a.shard", "--latents", "l.csv").status).toBe(0);
-    const { items, itemIds } = await readItemsAsync(readBytes("l.csv"), "l.csv");
+    const items = await readItems(readBytes("l.csv"), { fileName: "l.csv" });
+    const { itemIds } = items;
     expect(items.data).toEqual(await latents(20, 30));
     expect([itemIds?.[0], itemIds?.at(-1)]).toEqual(["20", "49"]);
     expect(files()).toContain("a.shard");
@@ -52,7 +54,8 @@ describe("rqvae encode --latents", () => {
     write("many.csv", ["id,a,b,c,d,e", ...numbers].join("\n"));
     const run = rqvae("encode", "model.safetensors", "many.csv", "-q", "-o", "ids.csv", "--latents", "l.parquet");
     expect(run).toMatchObject({ status: 0, stderr: "" });
-    const { items, itemIds } = await readItemsAsync(readBytes("l.parquet"));
+    const items = await readItems(readBytes("l.parquet"));
+    const { itemIds } = items;
     expect([items.rows, itemIds?.[8999]]).toEqual([9000, "sku-8999"]);
   });
 

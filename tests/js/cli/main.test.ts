@@ -216,9 +216,7 @@ describe("the options of rqvae train", () => {
     expect(byLoss).toMatch(
       /Kept: (epoch [1-6]|the start, .*,) has the lowest reconstruction loss on the \d+ validation/,
     );
-    expect(byLoss).toMatch(
-      /Validation: explained variance -?[\d.]+ %(, from -?[\d.]+ % by residual k-means alone|; tr)/,
-    );
+    expect(byLoss).toMatch(/Validation: explained variance -?[\d.]+%(, from -?[\d.]+% by residual k-means alone|; tr)/);
     expect(run(...held, "--select", "collision")).toMatch(/has the most distinct IDs \(\d+ of 60\)/);
     expect(run(...held, "--select", "last")).toContain("Kept: epoch 6 is the last one.");
     expect(run(...held, "--lr", "0.5", "--patience", "2")).toMatch(/training stopped early, after 2 evaluations/);
@@ -260,7 +258,7 @@ describe("rqvae kmeans", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^Joined by place, [^\n]*\n$/) });
     expect(stdout).toContain("Learned 60 items of dimension 5: 2 codes each, 8 x 8");
     expect(stdout).toMatch(/residual k-means in .*reconstruction loss/);
-    const { items } = readItems(npy(), "items.npy");
+    const items = await readItems(npy(), { fileName: "items.npy" });
     const model = await residualKMeans(items, { levels: 2, codebookSize: 8, latentDim: 3, beam: 2, seed: 4 });
     expect(readBytes("model.safetensors").equals(Buffer.from(model.save()))).toBe(true);
     model.dispose();
@@ -274,7 +272,7 @@ describe("rqvae kmeans", () => {
     const child = start("kmeans", "big.npy", "--levels", "60");
     const stderr = await interruptOnce(child, "fitting");
     expect(child.exitCode).toBe(130);
-    expect(stderr).toMatch(/^(fitting the codebooks \d+ %\n)+Stopped before [^\n]*: nothing was written\.\n$/);
+    expect(stderr).toMatch(/^(fitting the codebooks \d+%\n)+Stopped before [^\n]*: nothing was written\.\n$/);
     expect(files()).toEqual(["big.npy", "items.npy", "labels.json"]);
   });
 

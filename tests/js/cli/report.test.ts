@@ -15,7 +15,7 @@ describe("rqvae report", () => {
     const { status, stdout, stderr } = rqvae("report", "model.safetensors", "items.npy");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     const model = await RQVAE.load(readBytes("model.safetensors"));
-    const { items } = readItems(readBytes("items.npy"), "items.npy");
+    const items = await readItems(readBytes("items.npy"), { fileName: "items.npy" });
     const report = await assessIds(model.encode(items), { items, model });
     model.dispose();
     const words = (text: string) => text.split(/\s+/).filter(Boolean);

@@ -1,4 +1,4 @@
-import { readIds, readIdsAsync } from "rqvae/formats";
+import { readIds } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
 import { dim, expectError, files, npy, quick, read, readBytes, rows, rqvae, useFolder, write } from "./harness.ts";
 
@@ -39,7 +39,7 @@ describe("rqvae encode --shard and --rows", () => {
     expect([files(), readBytes("2.shard")]).toEqual(before);
   });
 
-  it("give a table of these rows where the name says a format, with their numbers in the whole", () => {
+  it("give a table of these rows where the name says a format, with their numbers in the whole", async () => {
     const lines = read("whole.csv").split("\n");
     const expected = [lines[0], ...lines.slice(11, 16), ""].join("\n");
     expect(encode("--rows", "10:15", "-o", "part.csv").status).toBe(0);
@@ -50,7 +50,7 @@ describe("rqvae encode --shard and --rows", () => {
     expect(
       encode("--rows", "10:15", "--item-ids", "names.txt", "--labels", "labels.json", "-o", "named.csv").status,
     ).toBe(0);
-    expect(readIds(readBytes("named.csv"))).toMatchObject({
+    expect(await readIds(readBytes("named.csv"))).toMatchObject({
       itemIds: names.slice(10, 15),
       titles: names.slice(10, 15).map((_, i) => `item ${i + 10}, of kind ${(i + 10) % 4}`),
     });
@@ -82,11 +82,11 @@ describe("rqvae merge", () => {
     expect(rqvae("merge", ...shards, "-o", "by-name.parquet").status).toBe(0);
     expect(rqvae("merge", ...shards, "--format", "parquet", "-o", "asked.dat").status).toBe(0);
     expect(readBytes("asked.dat")).toEqual(readBytes("by-name.parquet"));
-    const { format, ids } = await readIdsAsync(readBytes("asked.dat"));
-    expect([format, [...ids]]).toEqual(["parquet", [...readIds(readBytes("whole.csv")).ids]]);
+    const { format, ids } = await readIds(readBytes("asked.dat"));
+    expect([format, [...ids]]).toEqual(["parquet", [...(await readIds(readBytes("whole.csv"))).ids]]);
   });
 
-  it("makes the IDs unique by suffixes", () => {
+  it("makes the IDs unique by suffixes", async () => {
     const names = Array.from({ length: rows }, (_, i) => `B${i}`);
     write("names.txt", names.join("\n"));
     expect(
@@ -103,8 +103,8 @@ describe("rqvae merge", () => {
         "unique.jsonl",
       ).status,
     ).toBe(0);
-    const raw = readIds(readBytes("whole.csv")).ids;
-    const { ids, itemIds } = readIds(readBytes("unique.jsonl"));
+    const raw = (await readIds(readBytes("whole.csv"))).ids;
+    const { ids, itemIds } = await readIds(readBytes("unique.jsonl"));
     expect(itemIds).toEqual(names);
     expect(ids.levels).toBe(raw.levels + 1);
     expect(new Set(Array.from(ids, String)).size).toBe(rows);

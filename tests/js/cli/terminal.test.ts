@@ -3,18 +3,10 @@ import type { TrainProgress, TrainWarning } from "rqvae";
 import { describe, expect, it } from "vitest";
 import "../../../bindings/js/cli/options.ts";
 import { option, toText, type Wording, worded } from "../../../bindings/js/base/wording.ts";
+import { percent, short } from "../../../bindings/js/base/words.ts";
 import { trainView } from "../../../bindings/js/cli/progress.ts";
 import { describeModel } from "../../../bindings/js/cli/show.ts";
-import {
-  displayWidth,
-  duration,
-  listed,
-  paletteFor,
-  percent,
-  short,
-  shorten,
-  wordWrap,
-} from "../../../bindings/js/cli/text.ts";
+import { displayWidth, duration, listed, paletteFor, shorten, wordWrap } from "../../../bindings/js/cli/text.ts";
 import { inCliWords } from "../../../bindings/js/cli/words.ts";
 import { SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
 
@@ -50,7 +42,7 @@ describe("on a terminal", () => {
     view.update(event);
     view.end();
     expect(text()).toContain("Preparing");
-    expect(text()).toContain("25 %");
+    expect(text()).toContain("25%");
     expect(text()).toContain("epoch 5 of 10");
     expect(text()).toContain("12,345 items/s   1.5 s so far   1 min 15 s left");
     expect(text().split("\x1b[2A\x1b[0J")).toHaveLength(2);
@@ -183,15 +175,9 @@ describe("on a terminal", () => {
   });
 
   it("words numbers", () => {
-    expect([0, 0.5, 0.99999, 1].map((share) => percent(share))).toEqual(["0 %", "50.0 %", "99.9 %", "100 %"]);
+    expect([0, 0.5, 0.99999, 1].map((share) => percent(share))).toEqual(["0%", "50.0%", "99.9%", "100%"]);
     expect([0.04, 59.6, 75, 4000].map(duration)).toEqual(["0.0 s", "1 min 0 s", "1 min 15 s", "1 h 6 min"]);
-    expect([0, 1.23456, 123.456, 12345.6, 1.5e-7].map(short)).toEqual([
-      "0.000",
-      "1.235",
-      "123.5",
-      "12,346",
-      "1.500e-7",
-    ]);
+    expect([0, 1.23456, 123.456, 12345.6, 1.5e-7].map(short)).toEqual(["0", "1.23", "123", "12,346", "1.50e-7"]);
     expect(["a", "é", "漢", "❤️", "🇩🇪", "👍"].map(displayWidth)).toEqual([1, 1, 2, 2, 2, 2]);
     expect(shorten("👍👍👍", 5)).toBe("👍👍…");
     expect(listed(["aa", "bb", "cc"], 20)).toBe("aa, bb, cc");

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { RQVAE, SemanticIdIndex, suggestConfig } from "rqvae";
-import { streamEmbeddings } from "rqvae/formats";
+import { streamItems } from "rqvae/formats";
 import { describe, expect, it } from "vitest";
 import { forClients, whyNotStarted } from "../../../examples/node-service/explain.js";
 
@@ -19,7 +19,7 @@ async function toldOf(run: () => unknown): Promise<string> {
 }
 
 async function readAll(body: string | Uint8Array): Promise<void> {
-  for await (const _ of streamEmbeddings(typeof body === "string" ? new TextEncoder().encode(body) : body)) {
+  for await (const _ of streamItems(typeof body === "string" ? new TextEncoder().encode(body) : body)) {
   }
 }
 

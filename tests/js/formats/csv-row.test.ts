@@ -2,14 +2,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { readCsv } from "../../../bindings/js/formats/index.ts";
+import type { ItemFileOptions } from "../../../bindings/js/formats/io/opened-file.ts";
 import { Utf8Window } from "../../../bindings/js/formats/io/utf8.ts";
 import { CsvTable } from "../../../bindings/js/formats/text/csv.ts";
-import type { CsvOptions } from "../../../bindings/js/formats/text/csv-layout.ts";
 import { QuickRows } from "../../../bindings/js/formats/text/csv-row.ts";
 import { utf8 } from "../support/format-files.ts";
+import { readCsv } from "../support/formats.ts";
 
-function read(bytes: Uint8Array, cuts: number[], options?: CsvOptions) {
+function read(bytes: Uint8Array, cuts: number[], options?: ItemFileOptions) {
   const table = new CsvTable(options);
   const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
   let start = 0;

@@ -1,20 +1,11 @@
 /** Texts that a spreadsheet would run as formulas: never in a csv that we write, and the same again when our readers read it. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  idsCsvChunks,
-  openEmbeddings,
-  readCsv,
-  readIds,
-  readIdTableCsv,
-  readItemsAsync,
-  readLabels,
-  vectorChunks,
-  writeHopwise,
-  writeIdsCsv,
-} from "../../../bindings/js/formats/index.ts";
+import { idsCsvChunks, readIdsCsv } from "../../../bindings/js/formats/ids/ids.ts";
+import { openItems, readIds, readItems, readLabels, writeVectors } from "../../../bindings/js/formats/index.ts";
 import { CsvParser } from "../../../bindings/js/formats/text/csv-parser.ts";
 import { SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
+import { readCsv, writeHopwise, writeIdsCsv } from "../support/formats.ts";
 
 const RUNS = Number(process.env.CSV_RUNS ?? 300);
 
@@ -67,28 +58,28 @@ describe("a text that begins like a formula", () => {
     expect(table.map(([item]) => item)).toEqual(expected);
     expect(table.map(([, title]) => title)).toEqual(expected);
     const data = Float32Array.from(itemIds, (_, i) => -i - 1.5);
-    const vectors = await whole(vectorChunks("csv", { data, rows: itemIds.length, dim: 1 }, { itemIds }));
+    const vectors = await whole(writeVectors("csv", { data, rows: itemIds.length, dim: 1 }, { itemIds }));
     const cells = cellsOf(Buffer.from(vectors).toString()).slice(1);
     expect(cells.map(([item]) => item)).toEqual(expected);
     expect(cells.map(([, value]) => value)).toEqual(Array.from(data, String));
   });
 
-  test("is the same again: IDs", () => {
-    fc.assert(
-      fc.property(rows, (all) => {
+  test("is the same again: IDs", async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, async (all) => {
         const itemIds = all.map((row) => row.itemId);
         const titles = all.map((row) => row.title);
-        const csv = [...idsCsvChunks(idsOf(all.map(({ code }) => code)), { titles }, itemIds)].join("");
+        const csv = [...idsCsvChunks({ ids: idsOf(all.map(({ code }) => code)), itemIds }, { titles })].join("");
         for (const [item, title] of cellsOf(csv).slice(1)) {
           for (const cell of [item!, title!]) expect(begins.test(cell) && !isNegativeNumber(cell)).toBe(false);
         }
-        const read = readIdTableCsv(csv);
+        const read = readIdsCsv(csv);
         expect([read.itemIds, read.titles, [...read.ids.codes]]).toEqual([
           itemIds,
           titles,
           all.map(({ code }) => code),
         ]);
-        expect(readIds(new TextEncoder().encode(csv)).itemIds).toEqual(itemIds);
+        expect((await readIds(new TextEncoder().encode(csv))).itemIds).toEqual(itemIds);
       }),
       { numRuns: RUNS },
     );
@@ -99,12 +90,12 @@ describe("a text that begins like a formula", () => {
       fc.asyncProperty(rows, async (all) => {
         const itemIds = all.map((row) => row.itemId);
         const data = Float32Array.from(all, ({ code }) => code - 3.5);
-        const file = await whole(vectorChunks("csv", { data, rows: all.length, dim: 1 }, { itemIds }));
+        const file = await whole(writeVectors("csv", { data, rows: all.length, dim: 1 }, { itemIds }));
         const text = Buffer.from(file).toString();
         expect(readCsv(text).itemIds).toEqual(itemIds);
-        const read = await readItemsAsync(file, "a.csv");
-        expect([read.itemIds, [...(read.items.data as Float32Array)]]).toEqual([itemIds, [...data]]);
-        const streamed = await openEmbeddings(new Blob([file as Uint8Array<ArrayBuffer>]), { fileName: "a.csv" });
+        const read = await readItems(file, { fileName: "a.csv" });
+        expect([read.itemIds, [...(read.data as Float32Array)]]).toEqual([itemIds, [...data]]);
+        const streamed = await openItems(new Blob([file as Uint8Array<ArrayBuffer>]), { fileName: "a.csv" });
         expect(streamed.itemIds).toEqual(itemIds);
       }),
       { numRuns: RUNS },

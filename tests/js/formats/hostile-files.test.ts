@@ -9,7 +9,9 @@
 import { afterAll, expect, test } from "vitest";
 import { describeValue } from "../../../bindings/js/base/describe-value.ts";
 import { show } from "../../../bindings/js/base/option-reader.ts";
-import { readIdTrie, readLabels, readLcRec } from "../../../bindings/js/formats/index.ts";
+import { readIdTrie } from "../../../bindings/js/formats/ids/id-trie.ts";
+import { readLcRec } from "../../../bindings/js/formats/ids/lcrec.ts";
+import { readLabels } from "../../../bindings/js/formats/index.ts";
 import { RQVAEError, SemanticIds } from "../../../bindings/js/index.ts";
 import { utf8 } from "../support/format-files.ts";
 import { allKinds, type Kind } from "./hostile/kinds.ts";

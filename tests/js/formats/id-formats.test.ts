@@ -3,41 +3,23 @@ import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError, RQVAEError } from "../../../bindings/js/base/errors.ts";
-import { pythonFloat } from "../../../bindings/js/formats/ids/hopwise.ts";
+import { readIdsNpy, readNpy, writeIdsNpy, writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
+import { hopwiseChunks, pythonFloat, readHopwise } from "../../../bindings/js/formats/ids/hopwise.ts";
+import { ID_FORMATS } from "../../../bindings/js/formats/ids/id-formats.ts";
+import type { IdTable, IdTableOptions } from "../../../bindings/js/formats/ids/id-table.ts";
+import { idTrieChunks, readIdTrie } from "../../../bindings/js/formats/ids/id-trie.ts";
+import { idsCsvChunks, readIdsCsv } from "../../../bindings/js/formats/ids/ids.ts";
+import { idsJsonlChunks, readIdsJsonl } from "../../../bindings/js/formats/ids/ids-jsonl.ts";
+import { lcRecChunks, readLcRec } from "../../../bindings/js/formats/ids/lcrec.ts";
 import {
-  hopwiseChunks,
-  ID_FORMATS,
-  type IdTable,
-  type IdTableOptions,
-  type IdTableSource,
-  idChunks,
-  idsCsvChunks,
-  idsJsonlChunks,
-  idTrieChunks,
-  lcRecChunks,
   mergeRecBoleChunks,
   readAtomicFile,
-  readHopwise,
-  readIds,
-  readIdsAsync,
-  readIdsJsonl,
-  readIdsNpy,
-  readIdTableCsv,
-  readIdTrie,
-  readLcRec,
-  readNpy,
   readRecBole,
   recBoleChunks,
-  writeHopwise,
-  writeIdsCsv,
-  writeIdsJsonl,
-  writeIdsNpy,
-  writeIdTrie,
-  writeLcRec,
-  writeNpy,
-  writeRecBole,
-} from "../../../bindings/js/formats/index.ts";
+} from "../../../bindings/js/formats/ids/recbole.ts";
+import { type IdTableSource, readIds, writeIds } from "../../../bindings/js/formats/index.ts";
 import { SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
+import { writeHopwise, writeIdsCsv, writeIdsJsonl, writeIdTrie, writeLcRec, writeRecBole } from "../support/formats.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const shared = new URL("../../../../shared/data/test_only/", import.meta.url);
@@ -117,8 +99,8 @@ interface Format {
 const formats: Record<string, Format> = {
   csv: {
     write: ({ ids, itemIds }) => writeIdsCsv(ids, undefined, itemIds),
-    chunks: ({ ids, itemIds }) => idsCsvChunks(ids, undefined, itemIds),
-    read: readIdTableCsv,
+    chunks: ({ ids, itemIds }) => idsCsvChunks({ ids: ids, itemIds: itemIds }),
+    read: readIdsCsv,
   },
   jsonl: { write: writeIdsJsonl, chunks: idsJsonlChunks, read: readIdsJsonl },
   lcrec: { write: writeLcRec, chunks: lcRecChunks, read: readLcRec },
@@ -126,9 +108,9 @@ const formats: Record<string, Format> = {
 };
 
 describe.each(Object.entries(formats))("%s", (name, { write, chunks, read }) => {
-  test("what is written is read back: any codebooks, any item IDs", () => {
-    fc.assert(
-      fc.property(anyTable, (table) => {
+  test("what is written is read back: any codebooks, any item IDs", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyTable, async (table) => {
         const text = write(table);
         const known = { codebookSizes: table.ids.codebookSizes, fingerprint: "0123456789abcdef" };
         expect(read(text, known)).toStrictEqual(table);
@@ -137,7 +119,7 @@ describe.each(Object.entries(formats))("%s", (name, { write, chunks, read }) => 
         expect([...guessed.ids]).toEqual([...table.ids]);
         expect(guessed.itemIds).toEqual(table.itemIds);
         // By its content and through bytes.
-        expect(readIds(utf8(text), "", known)).toStrictEqual({ format: name, ...table });
+        expect(await readIds(utf8(text), known)).toStrictEqual({ format: name, ...table });
       }),
       { numRuns: 200 },
     );
@@ -204,9 +186,9 @@ describe("csv", () => {
     const labels = { titles: ["a, b", "c", "d"] };
     const text = writeIdsCsv(three.ids, labels, three.itemIds);
     expect(text.split("\n")[2]).toBe('"a ""quoted"", one",c,0,255,1,<a_0><b_255><c_1>');
-    expect(readIdTableCsv(text, options)).toEqual({ ...three, titles: labels.titles });
+    expect(readIdsCsv(text, options)).toEqual({ ...three, titles: labels.titles });
     refused(
-      () => readIdTableCsv(text.replace("\n10,", "\nB004756YJA,")),
+      () => readIdsCsv(text.replace("\n10,", "\nB004756YJA,")),
       /row 2 \(line 4\): item "B004756YJA" was there before/,
     );
   });
@@ -267,9 +249,9 @@ describe("LC-Rec", () => {
     "minionerec/Industrial_and_Scientific",
     "minionerec/Office_Products",
   ];
-  test.skipIf(!existsSync(shared)).each(published)("the published %s.index.json, byte for byte", (name) => {
+  test.skipIf(!existsSync(shared)).each(published)("the published %s.index.json, byte for byte", async (name) => {
     const bytes = readFileSync(new URL(`${name}.index.json`, shared));
-    const { format, ids, itemIds } = readIds(bytes);
+    const { format, ids, itemIds } = await readIds(bytes);
     expect(format).toBe("lcrec");
     const text = bytes.toString();
     const json: Record<string, string[]> = JSON.parse(text);
@@ -282,13 +264,13 @@ describe("LC-Rec", () => {
 });
 
 describe("RecBole", () => {
-  test("what is written is read back, or refused when the format cannot hold it", () => {
-    fc.assert(
-      fc.property(
+  test("what is written is read back, or refused when the format cannot hold it", async () => {
+    await fc.assert(
+      fc.asyncProperty(
         anyTable,
         fc.constantFrom("token" as const, "code" as const),
         fc.constantFrom("\t", ",", "|"),
-        (table, content, separator) => {
+        async (table, content, separator) => {
           const known = { codebookSizes: table.ids.codebookSizes, fingerprint: "0123456789abcdef" };
           if (table.itemIds.some((item) => /[\r\n]/.test(item) || (separator === "\t" && item.includes("\t")))) {
             refused(() => writeRecBole(table, { content, separator }), /which an atomic file cannot hold/);
@@ -297,7 +279,7 @@ describe("RecBole", () => {
           const text = writeRecBole(table, { content, separator });
           expect(readRecBole(text, { ...known, separator })).toStrictEqual(table);
           expect(readRecBole(text.replaceAll("\n", "\r\n"), { ...known, separator })).toStrictEqual(table);
-          expect(readIds(utf8(text), "", { ...known, separator })).toStrictEqual({ format: "recbole", ...table });
+          expect(await readIds(utf8(text), { ...known, separator })).toStrictEqual({ format: "recbole", ...table });
         },
       ),
       { numRuns: 300 },
@@ -478,16 +460,16 @@ json.dump({"floats": [repr(float(x)) for x in given["floats"]], "csv": out.getva
 });
 
 describe("npy", () => {
-  test("what is written is read back, in the type that holds the codebooks", () => {
-    fc.assert(
-      fc.property(anyTable, ({ ids }) => {
+  test("what is written is read back, in the type that holds the codebooks", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyTable, async ({ ids }) => {
         const known = { codebookSizes: ids.codebookSizes, fingerprint: "0123456789abcdef" };
         const file = writeIdsNpy(ids);
         expect(readIdsNpy(file, known)).toStrictEqual(ids);
         expect(readIdsNpy(writeNpy(ids), known)).toStrictEqual(ids);
         expect(readIdsNpy(writeIdsNpy(ids, "int64"), known)).toStrictEqual(ids);
         const itemIds = Array.from({ length: ids.length }, (_, row) => String(row));
-        expect(readIds(file, "", known)).toStrictEqual({ format: "npy", ids, itemIds });
+        expect(await readIds(file, known)).toStrictEqual({ format: "npy", ids, itemIds });
       }),
     );
     const typeOf = (size: number) =>
@@ -546,9 +528,9 @@ describe("npy", () => {
 });
 
 describe("trie", () => {
-  test("what is written is read back, in the order of the IDs", () => {
-    fc.assert(
-      fc.property(anyTable, (table) => {
+  test("what is written is read back, in the order of the IDs", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyTable, async (table) => {
         const known = { codebookSizes: table.ids.codebookSizes, fingerprint: "0123456789abcdef" };
         const text = writeIdTrie(table);
         const read = readIdTrie(text, known);
@@ -558,10 +540,10 @@ describe("trie", () => {
         expect(writeIdTrie(read)).toBe(text);
         // With one level a list of items may look like one of tokens.
         const ambiguous = table.ids.levels === 1 && /^\{"\d+":\["<a_1>"/.test(text);
-        expect(readIds(utf8(text), "", ambiguous ? { ...known, format: "trie" } : known).format).toBe("trie");
+        expect((await readIds(utf8(text), ambiguous ? { ...known, format: "trie" } : known)).format).toBe("trie");
       }),
     );
-    expect(readIds(utf8('{"0":["<a_1>"]}')).format).toBe("lcrec");
+    expect((await readIds(utf8('{"0":["<a_1>"]}'))).format).toBe("lcrec");
   });
 
   test("its form, pieces, and what is refused", () => {
@@ -584,33 +566,29 @@ describe("trie", () => {
 
 describe("any format", () => {
   test.each(ID_FORMATS)("%s is written and recognised", async (format) => {
-    const pieces = [...idChunks(format, three)].map((piece) => (typeof piece === "string" ? utf8(piece) : piece));
-    const read = await readIdsAsync(new Blob(pieces as Uint8Array<ArrayBuffer>[]), "ids", options);
+    const pieces = [...writeIds(format, three)].map((piece) => (typeof piece === "string" ? utf8(piece) : piece));
+    const read = await readIds(new Blob(pieces as Uint8Array<ArrayBuffer>[]), { fileName: "ids", ...options });
     expect(read.format).toBe(format);
-    expect(await readIdsAsync(Buffer.concat(pieces), "", { ...options, format })).toEqual(read);
-    if (format === "parquet") {
-      refused(() => readIds(Buffer.concat(pieces), "ids"), /ids is Parquet: read it with readIdsAsync/);
-      return;
-    }
-    expect(readIds(Buffer.concat(pieces), "ids", options)).toEqual(read);
+    expect(await readIds(Buffer.concat(pieces), { ...options, format })).toEqual(read);
+    expect(await readIds(Buffer.concat(pieces), { fileName: "ids", ...options })).toEqual(read);
     const byItem = ({ ids, itemIds }: IdTable) => itemIds.map((item, row) => [item, ids.toTokens(row)]).sort();
     if (format === "npy") expect(read.ids).toEqual(three.ids);
     else expect(byItem(read)).toEqual(byItem(three));
-    expect(readIds(Buffer.concat(pieces), "", { ...options, format }).ids.length).toBe(3);
+    expect((await readIds(Buffer.concat(pieces), { ...options, format })).ids.length).toBe(3);
   });
 
-  test("titles and vectors where there is a place for them", () => {
+  test("titles and vectors where there is a place for them", async () => {
     const labels = { titles: ["x", "y", "z"] };
     const embeddings = Float32Array.from({ length: 18 }, (_, k) => k);
     const read = (format: "csv" | "semanticids") =>
-      readIds(utf8([...idChunks(format, three, { labels, vectors: { embeddings } })].join("")), "", options);
-    expect(read("csv").titles).toEqual(labels.titles);
-    expect(read("semanticids").embeddings).toEqual(embeddings);
+      readIds(utf8([...writeIds(format, three, { labels, vectors: { embeddings } })].join("")), options);
+    expect((await read("csv")).titles).toEqual(labels.titles);
+    expect((await read("semanticids")).embeddings).toEqual(embeddings);
   });
 
-  test("an item may be called as the fields of jsonl are", () => {
+  test("an item may be called as the fields of jsonl are", async () => {
     const table = { ids: SemanticIds.from([[1], [2]], { codebookSizes: [4] }), itemIds: ["id", "codes"] };
-    expect(readIds(utf8(writeLcRec(table))).itemIds).toEqual(table.itemIds);
+    expect((await readIds(utf8(writeLcRec(table)))).itemIds).toEqual(table.itemIds);
   });
 
   test.each<[string, Uint8Array, string, RegExp]>([
@@ -618,10 +596,10 @@ describe("any format", () => {
     ["a model", Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 0, 0x7b), "m.safetensors", /m\.safetensors is safetensors/],
     ["embeddings", utf8("1,2\n3,4"), "a.csv", /a\.csv begins with "1,2", which is none of the formats/],
     ["other JSON", utf8("[1]"), "", /the file begins with "\[1\]"/],
-  ])("refuses: %s", (_, bytes, name, message) => refused(() => readIds(bytes, name), message));
+  ])("refuses: %s", (_, bytes, name, message) => expect(readIds(bytes, { fileName: name })).rejects.toThrow(message));
 
-  test("refuses unknown formats", () => {
-    refused(() => readIds(utf8("x"), "", { format: "xml" as never }), /format must be one of csv, /);
-    refused(() => [...idChunks("xml" as never, three)], /format must be one of csv, /);
+  test("refuses unknown formats", async () => {
+    await expect(readIds(utf8("x"), { format: "xml" as never })).rejects.toThrow(/format must be one of csv, /);
+    refused(() => [...writeIds("xml" as never, three)], /format must be one of csv, /);
   });
 });

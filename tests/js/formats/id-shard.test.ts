@@ -92,8 +92,8 @@ describe("mergeIdShards", () => {
           const shards = edges.slice(1).map((end, i) => shard(edges[i]!, end - edges[i]!, 100));
           const shuffled = shards.map((one) => [keys.next().value, one] as const).sort(([a], [b]) => a - b);
           const merged = mergeIdShards(shuffled.map(([, one]) => one));
-          expect(merged.fingerprint).toBe(fingerprint);
-          expect([...merged.codes]).toEqual([...whole.codes]);
+          expect(merged.ids.fingerprint).toBe(fingerprint);
+          expect([...merged.ids.codes]).toEqual([...whole.codes]);
         },
       ),
     );

@@ -1,7 +1,7 @@
 /** Arrays of item IDs and titles beside the embeddings, in npz and safetensors: used, or refused by name. */
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { readItemsAsync } from "../../../bindings/js/formats/index.ts";
+import { readItems } from "../../../bindings/js/formats/index.ts";
 import { bytesOf, HALVES, MATRIX, makeNpy, makeSafetensors, makeZip, npy, utf8 } from "../support/format-files.ts";
 
 type Member = Parameters<typeof makeZip>[0][number];
@@ -10,7 +10,7 @@ const npz = (...members: [name: string, bytes: Uint8Array][]) =>
     { name: "emb.npy", bytes: npy } as Member,
     ...members.map(([name, bytes]) => ({ name: `${name}.npy`, bytes })),
   ]);
-const read = (file: Uint8Array, name = "a.npz", options = {}) => readItemsAsync(file, name, options);
+const read = (file: Uint8Array, name = "a.npz", options = {}) => readItems(file, { fileName: name, ...options });
 async function refused(file: Uint8Array, name: string, ...parts: string[]): Promise<void> {
   const error = await read(file, name).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(InvalidInputError);
@@ -41,7 +41,8 @@ describe("npz", () => {
     ["U of one column", makeNpy("<U1", "(4, 1)", ucs4(["a", "b", "c", "d"], 1)), ["a", "b", "c", "d"]],
   ])("IDs of %s are used", async (_, ids, itemIds) => {
     for (const name of ["ids", "item_ids", "asins"]) {
-      const { items, itemIds: found } = await read(npz([name, ids]));
+      const items = await read(npz([name, ids]));
+      const { itemIds: found } = items;
       expect([items.rows, items.dim, found]).toEqual([4, 3, itemIds]);
     }
   });
@@ -103,7 +104,8 @@ describe("safetensors", () => {
     ["U64", BigUint64Array.of(2n ** 64n - 1n, 2n, 3n, 4n), ["18446744073709551615", "2", "3", "4"]],
   ])("IDs of %s are used", async (dtype, data, itemIds) => {
     for (const shape of [[4], [4, 1]]) {
-      const { items, itemIds: found } = await read(withIds(dtype, shape, data), "a.safetensors");
+      const items = await read(withIds(dtype, shape, data), "a.safetensors");
+      const { itemIds: found } = items;
       expect([items.rows, items.dim, found]).toEqual([MATRIX.rows, MATRIX.dim, itemIds]);
     }
   });

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { idsParquetChunks, readIdsAsync } from "../../../bindings/js/formats/index.ts";
+import { idsParquetChunks } from "../../../bindings/js/formats/ids/ids-parquet.ts";
+import { readIds } from "../../../bindings/js/formats/index.ts";
 import { ParquetWriter } from "../../../bindings/js/formats/parquet/parquet-writer.ts";
 import { SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
 
@@ -29,7 +30,7 @@ function makeParquet(columns: Record<string, string[] | number[]>): Uint8Array {
 }
 
 async function refused(file: Uint8Array, message: RegExp): Promise<void> {
-  const error = await readIdsAsync(file, "a.parquet").catch((error) => error);
+  const error = await readIds(file, { fileName: "a.parquet" }).catch((error) => error);
   expect(error).toBeInstanceOf(InvalidInputError);
   expect(error.message).toMatch(/^a\.parquet: /);
   expect(error.message).toMatch(message);
@@ -47,7 +48,7 @@ describe("what was written", () => {
           const itemIds = rows.map((_, i) => (i % 2 ? `"é", ${i}` : String(i)));
           const titles = rows.map((_, i) => "T ".repeat(i % 4));
           const pieces = [...idsParquetChunks({ ids, itemIds }, hasTitles ? { titles } : undefined)];
-          expect(await readIdsAsync(new Blob(pieces as Uint8Array<ArrayBuffer>[]), undefined, options)).toEqual({
+          expect(await readIds(new Blob(pieces as Uint8Array<ArrayBuffer>[]), options)).toEqual({
             format: "parquet",
             ids,
             itemIds,
@@ -64,7 +65,7 @@ describe("what was written", () => {
       Uint16Array.from({ length: 140_000 }, (_, i) => i % 300),
       [300],
     );
-    const read = await readIdsAsync(Buffer.concat([...idsParquetChunks({ ids })]));
+    const read = await readIds(Buffer.concat([...idsParquetChunks({ ids })]));
     expect(read.ids).toEqual(ids);
     expect(read.itemIds[139_999]).toBe("139999");
   });
@@ -75,7 +76,7 @@ describe("what was written", () => {
       /row 1: id is "<a_3>", but the codes say <a_2>/,
     );
     const other = makeParquet({ item: ["x", "y"], code_1: [1, 2], id: ["p", "q"] }); // an ID of a database
-    expect((await readIdsAsync(other)).itemIds).toEqual(["x", "y"]);
+    expect((await readIds(other)).itemIds).toEqual(["x", "y"]);
   });
 });
 
@@ -88,17 +89,17 @@ describe("files of PyArrow", () => {
     ["token-list", named],
     ["rows", codes.map((_, i) => String(i))],
   ])("%s", async (name, itemIds) => {
-    const read = await readIdsAsync(path(name));
+    const read = await readIds(path(name));
     expect([...read.ids]).toEqual(codes);
     expect(read.itemIds).toEqual(itemIds);
     expect(read.ids.codebookSizes).toEqual([7, 118, 290]);
     expect(read.titles).toEqual(name === "list" ? named : undefined);
-    expect((await readIdsAsync(bytes(name), "", { codebookSizes: [7, 256, 300] })).ids.codebookSizes[2]).toBe(300);
+    expect((await readIds(bytes(name), { codebookSizes: [7, 256, 300] })).ids.codebookSizes[2]).toBe(300);
   });
 
   test("tokens of another form, with and without white space", async () => {
     const file = makeParquet({ sku: ["x", "y"], semantic_id: ["[0:1] [1:22]", "[0:0][1:3]\n"] });
-    expect([...(await readIdsAsync(file, "", { template: "[{level}:{code}]" })).ids]).toEqual([
+    expect([...(await readIds(file, { template: "[{level}:{code}]" })).ids]).toEqual([
       [1, 22],
       [0, 3],
     ]);
@@ -110,7 +111,7 @@ describe("which columns", () => {
   const two = { item_id: ["x", "y"] };
   test("names that say what they are go before others", async () => {
     const read = async (columns: Record<string, string[] | number[]>) => {
-      const { ids, itemIds } = await readIdsAsync(makeParquet(columns));
+      const { ids, itemIds } = await readIds(makeParquet(columns));
       return { ids: [...ids], itemIds };
     };
     expect(await read({ ...two, x1: [5, 6], x2: [7, 8], c1: [0, 1], c0: [2, 3] })).toEqual({
@@ -170,7 +171,7 @@ describe("which columns", () => {
 describe("damaged files", () => {
   const kinds = ["levels", "list", "fixed-size-list", "tokens", "token-list", "rows"];
   const outcome = async (file: Uint8Array) => {
-    const read = await readIdsAsync(file, "a.parquet").catch((error) => error);
+    const read = await readIds(file, { fileName: "a.parquet" }).catch((error) => error);
     if (read instanceof Error) {
       expect(read, read.stack).toBeInstanceOf(InvalidInputError);
       expect(read.message).toContain("a.parquet");

@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { readJson } from "../../../bindings/js/formats/index.ts";
 import { FloatList } from "../../../bindings/js/formats/io/float-list.ts";
 import { JsonReader, NumberList } from "../../../bindings/js/formats/text/json-reader.ts";
 import { utf8 } from "../support/format-files.ts";
+import { readJson } from "../support/formats.ts";
 
 /** Reads a text that is cut at some places. */
 function read(text: string, cuts: number[] = [], isPlain?: (key: string) => boolean): unknown {

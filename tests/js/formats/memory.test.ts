@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { vectorChunks } from "../../../bindings/js/formats/index.ts";
+import { writeVectors } from "../../../bindings/js/formats/index.ts";
 import { makeNpy, makeSafetensors, makeZip } from "../support/format-files.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -58,7 +58,7 @@ const made: Record<string, () => Iterable<string | Uint8Array> | AsyncIterable<s
   "a.safetensors": () => [
     makeSafetensors([{ name: "e", dtype: "F32", shape: [rows, dim], bytes: npy.subarray(-BYTES) }]),
   ],
-  "a.parquet": () => vectorChunks("parquet", { data, rows, dim }),
+  "a.parquet": () => writeVectors("parquet", { data, rows, dim }),
   ...texts,
 };
 
@@ -105,7 +105,7 @@ test.skipIf(process.platform !== "linux").each([...Object.keys(made), "a.npy.gz"
   async (name) => {
     const path = await write(name);
     const args = ["--input-type=module", "-e", program, path];
-    const result = JSON.parse(execFileSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", timeout: 60_000 }));
+    const result = JSON.parse(execFileSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", timeout: 280_000 }));
     expect(result).toMatchObject({ rows, dim });
     expect(result.sum).toBeCloseTo(sum, 6);
     // The text is longer than what may be taken.

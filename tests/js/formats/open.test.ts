@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { openEmbeddings } from "../../../bindings/js/formats/index.ts";
+import { openItems } from "../../../bindings/js/formats/index.ts";
 import { bytesOf, HALVES, MATRIX, makeNpy, makeSafetensors, makeZip, npy, utf8 } from "../support/format-files.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rqvae open % "));
@@ -19,11 +19,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-type Open = Awaited<ReturnType<typeof openEmbeddings>>;
+type Open = Awaited<ReturnType<typeof openItems>>;
 
 /** Opens a file that is closed at the end. */
-async function opening(...given: Parameters<typeof openEmbeddings>): Promise<Open> {
-  const file = await openEmbeddings(...given);
+async function opening(...given: Parameters<typeof openItems>): Promise<Open> {
+  const file = await openItems(...given);
   files.push(file);
   return file;
 }
@@ -92,15 +92,15 @@ describe("npy", () => {
     const data = of(fortran ? transposed : values);
     const bytes = order === ">" ? swapped(data, size) : bytesOf(data);
     const file = makeNpy(order + type, shape, bytes, fortran, size === 4 ? 2 : 1);
-    await expectRows(await openEmbeddings(file), values);
-    await expectRows(await openEmbeddings(new Blob([file as Uint8Array<ArrayBuffer>])), values);
+    await expectRows(await openItems(file), values);
+    await expectRows(await openItems(new Blob([file as Uint8Array<ArrayBuffer>])), values);
   });
 
   test("Fortran order, in several blocks", async () => {
     const [n, d] = [3000, 3000]; // blocks of 1,398 rows
     const columns = new Float32Array(n * d);
     for (let j = 0; j < d; j++) for (let i = 0; i < n; i++) columns[j * n + i] = (i * 31 + j * 7) % 1000;
-    const source = await openEmbeddings(makeNpy("<f4", `(${n}, ${d})`, columns, true));
+    const source = await openItems(makeNpy("<f4", `(${n}, ${d})`, columns, true));
     for (const [first, count] of [
       [0, 1],
       [1390, 20],
@@ -117,7 +117,7 @@ describe("npy", () => {
   });
 
   test("one buffer is used again", async () => {
-    const source = await openEmbeddings(npy);
+    const source = await openItems(npy);
     const first = await source.read(0, 2);
     const second = await source.read(2, 2);
     expect(second.buffer).toBe(first.buffer);
@@ -131,7 +131,7 @@ describe("npy", () => {
     ["half a header", npy.subarray(0, 60), /header ends at byte 128/],
     ["only the magic", npy.subarray(0, 6), /cut short/],
   ])("refuses: %s", async (_, file, message) => {
-    const error = await openEmbeddings(file, { fileName: "a.npy" }).catch((error) => error);
+    const error = await openItems(file, { fileName: "a.npy" }).catch((error) => error);
     expect(error).toBeInstanceOf(InvalidInputError);
     expect(error.message).toMatch(message);
     expect(error.message).toMatch(/^a\.npy: /);
@@ -166,15 +166,15 @@ describe("sources", () => {
   });
 
   test("what is no source, and files that are not there", async () => {
-    await expect(openEmbeddings(5 as never)).rejects.toThrow(InvalidInputError);
-    await expect(openEmbeddings(null as never)).rejects.toThrow(InvalidInputError);
-    await expect(openEmbeddings(join(folder, "none.npy"))).rejects.toThrow(/none\.npy: no such file/);
-    await expect(openEmbeddings(folder)).rejects.toThrow(/is a folder/);
-    await expect(openEmbeddings("http://127.0.0.1:1/a.npy")).rejects.toThrow(InvalidInputError);
+    await expect(openItems(5 as never)).rejects.toThrow(InvalidInputError);
+    await expect(openItems(null as never)).rejects.toThrow(InvalidInputError);
+    await expect(openItems(join(folder, "none.npy"))).rejects.toThrow(/none\.npy: no such file/);
+    await expect(openItems(folder)).rejects.toThrow(/is a folder/);
+    await expect(openItems("http://127.0.0.1:1/a.npy")).rejects.toThrow(InvalidInputError);
   });
 
   test("rows that are not there; reading after closing", async () => {
-    const source = await openEmbeddings(path);
+    const source = await openItems(path);
     for (const [first, count] of [
       [0, 1001],
       [1000, 1],
@@ -232,7 +232,7 @@ describe("a server", () => {
 
   test("ranges where it has them", async () => {
     sent = 0;
-    const source = await openEmbeddings(`${url}/items.npy?x=1`);
+    const source = await openItems(`${url}/items.npy?x=1`);
     for (const first of [299_990, 0, 100_000, 200_000]) {
       expect([...(await source.read(first, 10))]).toEqual(Array.from({ length: 80 }, (_, i) => (first * 8 + i) % 5000));
     }
@@ -245,10 +245,10 @@ describe("a server", () => {
   });
 
   test("whole where not", async () => {
-    const source = await openEmbeddings(new URL(`${url}/whole.npy`));
+    const source = await openItems(new URL(`${url}/whole.npy`));
     expect([...(await source.read(299_999, 1))]).toEqual(Array.from({ length: 8 }, (_, i) => (299_999 * 8 + i) % 5000));
-    await expect(openEmbeddings(`${url}/none.npy`)).rejects.toThrow(/HTTP 404/);
-    await expect(openEmbeddings(`${url}/page.npy`)).rejects.toThrow(/page\.npy: .*HTML/);
+    await expect(openItems(`${url}/none.npy`)).rejects.toThrow(/HTTP 404/);
+    await expect(openItems(`${url}/page.npy`)).rejects.toThrow(/page\.npy: .*HTML/);
   });
 });
 
@@ -256,7 +256,7 @@ describe("other formats", () => {
   test("safetensors", async () => {
     const tensor = { name: "x", dtype: "F16", shape: [4, 3], bytes: bytesOf(HALVES) };
     const ids = { name: "id", dtype: "I64", shape: [4], bytes: bytesOf(BigInt64Array.of(1n, 2n, 3n, 4n)) };
-    const source = await openEmbeddings(makeSafetensors([ids, tensor]));
+    const source = await openItems(makeSafetensors([ids, tensor]));
     await expectRows(source, MATRIX.data, [4, 3]);
     expect([source.format, source.itemIds]).toEqual(["safetensors", ["1", "2", "3", "4"]]);
   });
@@ -277,8 +277,8 @@ describe("other formats", () => {
   test("those that are read whole", async () => {
     const csv = "id,x,y\na,1,2\nb,3,4\nc,nan,1\nd,5,6\n";
     for (const file of [utf8(csv), gzipSync(csv)]) {
-      await expect(openEmbeddings(file)).rejects.toThrow(/row 2 \(line 4\)/);
-      const source = await openEmbeddings(file, { skipInvalid: true });
+      await expect(openItems(file)).rejects.toThrow(/row 2 \(line 4\)/);
+      const source = await openItems(file, { skipInvalid: true });
       await expectRows(source, [1, 2, 3, 4, 5, 6], [3, 2]);
       expect([source.itemIds, source.labels, [...source.skipped!.rows]]).toEqual([
         ["a", "b", "d"],
@@ -287,12 +287,12 @@ describe("other formats", () => {
       ]);
     }
     const twice = utf8(csv.replace("c,nan", "a,7"));
-    await expect(openEmbeddings(twice)).rejects.toThrow(/row 2 is item "a"/);
-    const kept = await openEmbeddings(twice, { uniqueIds: false });
+    await expect(openItems(twice)).rejects.toThrow(/row 2 is item "a"/);
+    const kept = await openItems(twice, { uniqueIds: false });
     expect([kept.rows, kept.itemIds]).toEqual([4, ["a", "b", "a", "d"]]);
     expect(kept.inMemory).toBe(true);
     const half = gzipSync(makeNpy("<f2", "(4, 3)", HALVES));
-    await expectRows(await openEmbeddings(half), MATRIX.data, [4, 3]);
+    await expectRows(await openItems(half), MATRIX.data, [4, 3]);
   });
 
   test.each(["gives its buffer back", "does not"])("a Blob of some megabytes, whose stream %s", async (kind) => {
@@ -331,7 +331,7 @@ describe("other formats", () => {
       { name: "ids.npy", bytes: makeNpy("|S1", "(3,)", ids), stored: true },
     ]);
     const skipped = async (uniqueIds: boolean) => [
-      ...(await openEmbeddings(file, { skipInvalid: true, uniqueIds })).skipped!.rows,
+      ...(await openItems(file, { skipInvalid: true, uniqueIds })).skipped!.rows,
     ];
     expect(await skipped(true)).toEqual([1, 2]);
     expect(await skipped(false)).toEqual([1]);
@@ -349,7 +349,7 @@ describe("other formats", () => {
     const kept = [...values].filter((_, i) => !bad.includes(Math.floor(i / dim)));
     for (const fortran of [false, true]) {
       const stored = fortran ? data.map((_, k) => data[(k % rows) * dim + Math.floor(k / rows)]!) : data;
-      const source = await openEmbeddings(makeNpy("<f4", shape, stored, fortran), { skipInvalid: true });
+      const source = await openItems(makeNpy("<f4", shape, stored, fortran), { skipInvalid: true });
       await expectRows(source, kept, [rows - bad.length, dim]);
       expect([...source.skipped!.rows]).toEqual(bad);
     }

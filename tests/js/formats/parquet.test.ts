@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { openEmbeddings, readItemsAsync, readNpy } from "../../../bindings/js/formats/index.ts";
+import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
+import { openItems, readItems } from "../../../bindings/js/formats/index.ts";
 
 const folder = new URL("../../fixtures/formats/", import.meta.url);
 const path = (name: string) => fileURLToPath(new URL(name, folder));
@@ -14,7 +15,8 @@ const even = readdirSync(folder).filter(
 
 describe("files of PyArrow and NumPy", () => {
   test.each(even)("%s", async (name) => {
-    const { items, labels, itemIds, columns } = await readItemsAsync(bytes(name), name);
+    const items = await readItems(bytes(name), { fileName: name });
+    const { labels, itemIds, columns } = items;
     expect(items).toEqual(expected);
     expect(itemIds).toEqual(Array.from({ length: 40 }, (_, i) => `i${i}`));
     if (name.endsWith("parquet")) {
@@ -23,7 +25,7 @@ describe("files of PyArrow and NumPy", () => {
       if (/^wide/.test(name)) expect(columns!.ignored).toContain("year");
       else expect(labels!.labels!.year![39]).toBe("2029");
     }
-    const source = await openEmbeddings(path(name));
+    const source = await openItems(path(name));
     for (const [first, count] of [
       [0, 40],
       [14, 3],
@@ -42,16 +44,18 @@ describe("files of PyArrow and NumPy", () => {
   test("there are as many as this test is about", () => expect(even.length).toBe(16));
 
   test("a value that is missing in a column a dimension is named, or its row left out", async () => {
-    await expect(readItemsAsync(bytes("wide-missing.parquet"), "w.parquet")).rejects.toThrow(
+    await expect(readItems(bytes("wide-missing.parquet"), { fileName: "w.parquet" })).rejects.toThrow(
       /^w\.parquet: row 7, column 2 is NaN/,
     );
-    const { items, skipped } = await readItemsAsync(bytes("wide-missing.parquet"), "w.parquet", { skipInvalid: true });
+    const items = await readItems(bytes("wide-missing.parquet"), { fileName: "w.parquet", skipInvalid: true });
+    const { skipped } = items;
     expect([items.rows, items.dim, [...skipped!.rows]]).toEqual([39, 6, [7]]);
     expect([...items.data]).toEqual([...expected.data].filter((_, i) => Math.floor(i / 6) !== 7));
   });
 
   test("columns are the same in every encoding", async () => {
-    const { labels, items, itemIds } = await readItemsAsync(bytes("encodings.parquet"), "a.parquet");
+    const items = await readItems(bytes("encodings.parquet"), { fileName: "a.parquet" });
+    const { labels, itemIds } = items;
     expect(items).toEqual({ data: Float32Array.from({ length: 300 }, (_, i) => i), rows: 300, dim: 1 });
     const columns = Object.entries({ ...labels!.labels, text: labels!.titles, uuid: itemIds! });
     const plain = columns.filter(([name]) => !name.includes("_"));
@@ -72,21 +76,21 @@ describe("files of PyArrow and NumPy", () => {
 
   test("rows that are missing, shorter, or hold what is no number", async () => {
     const file = bytes("invalid.parquet");
-    await expect(readItemsAsync(file, "a.parquet")).rejects.toThrow(/^a\.parquet: row 1 has no vector/);
+    await expect(readItems(file, { fileName: "a.parquet" })).rejects.toThrow(/^a\.parquet: row 1 has no vector/);
     for (const read of [
-      await readItemsAsync(file, "a.parquet", { skipInvalid: true }),
-      await openEmbeddings(file, { skipInvalid: true }),
+      await readItems(file, { fileName: "a.parquet", skipInvalid: true }),
+      await openItems(file, { skipInvalid: true }),
     ]) {
       expect([...read.skipped!.rows]).toEqual([1, 2, 3, 5]);
       expect(read.itemIds).toEqual(["1", "5"]);
-      const data = "read" in read ? await read.read(0, 2) : read.items.data;
+      const data = "read" in read ? await read.read(0, 2) : read.data;
       expect([...data]).toEqual([...expected.data.subarray(0, 6), ...expected.data.subarray(24, 30)]);
     }
   });
 
   test("the column is chosen by its name", async () => {
-    const read = (embedding: string) => readItemsAsync(bytes("snappy.parquet"), "a.parquet", { embedding });
-    expect((await read("embedding")).items.rows).toBe(40);
+    const read = (embedding: string) => readItems(bytes("snappy.parquet"), { fileName: "a.parquet", embedding });
+    expect((await read("embedding")).rows).toBe(40);
     await expect(read("title")).rejects.toThrow(
       /column "title" of the Parquet file cannot be read as vectors: row 0: "Title 0 é" is not a list of numbers/,
     );

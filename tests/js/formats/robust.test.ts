@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { openEmbeddings, readItemsAsync } from "../../../bindings/js/formats/index.ts";
+import { openItems, readItems } from "../../../bindings/js/formats/index.ts";
 import {
   bytesOf,
   columnMajor,
@@ -60,7 +60,8 @@ async function outcome(bytes: Uint8Array, name: string, skipInvalid = false): Pr
     expect((error as Error).message).not.toMatch(/(undefined|NaN) (bytes|rows|values)|\[object/);
     result = "refused";
   };
-  await readItemsAsync(bytes, name, { skipInvalid }).then(({ items, itemIds, labels }) => {
+  await readItems(bytes, { fileName: name, skipInvalid }).then((items) => {
+    const { itemIds, labels } = items;
     expect(items.rows).toBeGreaterThan(0);
     expect(items.data.length).toBe(items.rows * items.dim);
     // Nothing small holds much.
@@ -68,7 +69,7 @@ async function outcome(bytes: Uint8Array, name: string, skipInvalid = false): Pr
     if (itemIds) expect(itemIds.length).toBe(items.rows);
     if (labels) expect(labels.titles.length).toBe(items.rows);
   }, fail);
-  await openEmbeddings(bytes, { fileName: name, skipInvalid }).then(async (source) => {
+  await openItems(bytes, { fileName: name, skipInvalid }).then(async (source) => {
     await source.read(0, source.rows).then((data) => expect(data.length).toBe(source.rows * source.dim), fail);
     await source.close();
   }, fail);

@@ -10,11 +10,11 @@ import { RQVAE } from "rqvae";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
 import {
-  type EmbeddingBatch,
   type FileSource,
-  readItemsAsync,
-  type StreamEmbeddingsOptions,
-  streamEmbeddings,
+  type ItemTable,
+  readItems,
+  type StreamItemsOptions,
+  streamItems,
 } from "../../../bindings/js/formats/index.ts";
 import { bytesOf, MATRIX, makeNpy, makeSafetensors, makeZip, npy, utf8 } from "../support/format-files.ts";
 
@@ -46,14 +46,14 @@ const files: [name: string, bytes: Uint8Array][] = [
     .map((name): [string, Uint8Array] => [name, new Uint8Array(readFileSync(new URL(name, fixtures)))]),
 ];
 
-async function collect(file: FileSource, options?: StreamEmbeddingsOptions): Promise<EmbeddingBatch[]> {
-  const batches: EmbeddingBatch[] = [];
-  for await (const batch of streamEmbeddings(file, options)) batches.push(batch);
+async function collect(file: FileSource, options?: StreamItemsOptions): Promise<ItemTable[]> {
+  const batches: ItemTable[] = [];
+  for await (const batch of streamItems(file, options)) batches.push(batch);
   return batches;
 }
 
 /** All batches as one. */
-function joined(batches: EmbeddingBatch[]) {
+function joined(batches: ItemTable[]) {
   const labels = batches.flatMap(({ labels }) => labels ?? []);
   const names = Object.keys(labels[0]?.labels ?? {});
   return {
@@ -66,9 +66,10 @@ function joined(batches: EmbeddingBatch[]) {
 
 describe("every format", () => {
   test.each(files)("%s", async (name, bytes) => {
-    const { items, itemIds, labels } = await readItemsAsync(bytes, name, { checkValues: false }).catch((error) => {
+    const items = await readItems(bytes, { fileName: name, checkValues: false }).catch((error) => {
       throw new Error(`${name}: ${error}`);
     });
+    const { itemIds, labels } = items;
     const { halfValues } = await import("../../../bindings/js/items/half.ts");
     const values =
       items.data instanceof Uint16Array ? Array.from(items.data, (h) => halfValues()[h]!) : [...items.data];
@@ -113,7 +114,7 @@ describe("rows that cannot be used", () => {
     const batches: number[] = [];
     const run = async (file: Uint8Array, fileName: string) => {
       batches.length = 0;
-      for await (const { rows } of streamEmbeddings(file, { fileName, batchRows: 1 })) batches.push(rows);
+      for await (const { rows } of streamItems(file, { fileName, batchRows: 1 })) batches.push(rows);
     };
     await expect(run(nan, "n.npy")).rejects.toThrow(/^n\.npy: row 1, column 1 is NaN/);
     await expect(run(utf8(twice), "t.csv")).rejects.toThrow(/^t\.csv: row 4000 is item "sku7", as row 7 is/);
@@ -145,7 +146,7 @@ describe("a stream", () => {
         isClosed = true;
       }
     }
-    for await (const batch of streamEmbeddings(source(), { batchRows: 10 })) {
+    for await (const batch of streamItems(source(), { batchRows: 10 })) {
       expect(batch.itemIds?.[0]).toBe("sku0");
       break;
     }
@@ -162,12 +163,11 @@ describe("a stream", () => {
   });
 
   test("goes through a model", async () => {
-    const { items } = await readItemsAsync(utf8(csv), "a.csv");
+    const items = await readItems(utf8(csv), { fileName: "a.csv" });
     const model = await RQVAE.fit(items, { epochs: 1, seed: 0 });
     const whole = model.encode(items);
     const codes: number[] = [];
-    for await (const ids of model.encodeStream(streamEmbeddings(utf8(csv), { batchRows: 700 })))
-      codes.push(...ids.codes);
+    for await (const ids of model.encodeStream(streamItems(utf8(csv), { batchRows: 700 }))) codes.push(...ids.codes);
     expect(codes).toEqual([...whole.codes]);
     model.dispose();
   });

@@ -1,16 +1,10 @@
 /** Writers of vectors, and IDs as Parquet. */
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import {
-  idChunks,
-  idsParquetChunks,
-  openEmbeddings,
-  readItemsAsync,
-  VECTOR_FORMATS,
-  type VectorFormat,
-  vectorChunks,
-  writeNpy,
-} from "../../../bindings/js/formats/index.ts";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
+import { VECTOR_FORMATS } from "../../../bindings/js/formats/arrays/vectors.ts";
+import { idsParquetChunks } from "../../../bindings/js/formats/ids/ids-parquet.ts";
+import { openItems, readItems, type VectorFormat, writeIds, writeVectors } from "../../../bindings/js/formats/index.ts";
 import { SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
 import { MATRIX } from "../support/format-files.ts";
 
@@ -34,15 +28,15 @@ const itemIds = Array.from({ length: rows }, (_, i) => `a "${i}", b`);
 
 describe("vectors", () => {
   test.each(VECTOR_FORMATS)("%s: what is written is read", async (format) => {
-    const file = await collect(vectorChunks(format, matrix, { itemIds }));
-    const read = await readItemsAsync(file, `a.${format}`);
-    expect(Buffer.compare(Buffer.from(read.items.data.buffer), Buffer.from(data.buffer))).toBe(0);
-    expect([read.items.rows, read.items.dim]).toEqual([rows, dim]);
+    const file = await collect(writeVectors(format, matrix, { itemIds }));
+    const read = await readItems(file, { fileName: `a.${format}` });
+    expect(Buffer.compare(Buffer.from(read.data.buffer), Buffer.from(data.buffer))).toBe(0);
+    expect([read.rows, read.dim]).toEqual([rows, dim]);
     expect(read.itemIds).toEqual(format === "npy" ? undefined : itemIds);
   });
 
   test.each(VECTOR_FORMATS)("%s: blocks of any size, a source, a matrix give the same file", async (format) => {
-    const whole = await collect(vectorChunks(format, matrix));
+    const whole = await collect(writeVectors(format, matrix));
     async function* blocks() {
       const buffer = new Float32Array(9973 * dim); // used again, as sources do
       for (let first = 0; first < rows; first += 9973) {
@@ -51,31 +45,31 @@ describe("vectors", () => {
         yield buffer.subarray(0, part.length);
       }
     }
-    const inBlocks = await collect(vectorChunks(format, { rows, dim, blocks: blocks() }));
+    const inBlocks = await collect(writeVectors(format, { rows, dim, blocks: blocks() }));
     if (format === "parquet") {
-      const { items } = await readItemsAsync(inBlocks); // other row groups
+      const items = await readItems(inBlocks); // other row groups
       expect(Buffer.compare(Buffer.from(items.data.buffer), Buffer.from(data.buffer))).toBe(0);
     } else expect(Buffer.compare(inBlocks, whole)).toBe(0);
-    const source = await openEmbeddings(writeNpy(matrix));
-    expect(Buffer.compare(await collect(vectorChunks(format, source)), whole)).toBe(0);
+    const source = await openItems(writeNpy(matrix));
+    expect(Buffer.compare(await collect(writeVectors(format, source)), whole)).toBe(0);
   });
 
   test("npy is what writeNpy writes; small files as text", async () => {
-    expect(await collect(vectorChunks("npy", MATRIX))).toEqual(writeNpy(MATRIX));
+    expect(await collect(writeVectors("npy", MATRIX))).toEqual(writeNpy(MATRIX));
     const small = { data: Float32Array.of(0.1, 1e-7, 3, Number.NaN), rows: 2, dim: 2 };
     const text = async (format: VectorFormat) =>
-      new TextDecoder().decode(await collect(vectorChunks(format, small, { itemIds: ["a", 7] })));
+      new TextDecoder().decode(await collect(writeVectors(format, small, { itemIds: ["a", 7] })));
     expect(await text("csv")).toBe("item,x_0,x_1\na,0.1,1e-7\n7,3,NaN\n");
     await expect(text("jsonl")).rejects.toThrow(/row 1, column 1 is NaN/);
   });
 
   test("pieces stay small", async () => {
     for (const format of VECTOR_FORMATS) {
-      for await (const chunk of vectorChunks(format, matrix)) expect(chunk.length).toBeLessThan(3e6);
+      for await (const chunk of writeVectors(format, matrix)) expect(chunk.length).toBeLessThan(3e6);
     }
   });
 
-  test.each<[string, Parameters<typeof vectorChunks>, RegExp]>([
+  test.each<[string, Parameters<typeof writeVectors>, RegExp]>([
     ["format", ["xls" as never, MATRIX], /format must be one of npy, csv, jsonl, parquet/],
     ["too few rows", ["npy", { rows: 5, dim: 3, blocks: [MATRIX.data] }], /4 rows instead of 5/],
     ["too many rows", ["csv", { rows: 3, dim: 3, blocks: [MATRIX.data] }], /together 3 rows/],
@@ -84,7 +78,7 @@ describe("vectors", () => {
     ["IDs of another number", ["csv", MATRIX, { itemIds: ["a"] }], /itemIds has 1 entry/],
     ["IDs that are twice there", ["csv", MATRIX, { itemIds: ["a", "b", "a", "c"] }], /the same item/],
   ])("refuses: %s", async (_, given, message) => {
-    const error = await collect(vectorChunks(...given)).catch((error) => error);
+    const error = await collect(writeVectors(...given)).catch((error) => error);
     expect(error).toBeInstanceOf(InvalidInputError);
     expect(error.message).toMatch(message);
   });
@@ -97,10 +91,10 @@ describe("IDs as Parquet", () => {
       { codebookSizes: [7, 256, 1000] },
     );
     const titles = Array.from({ length: 70_000 }, (_, i) => `T é ${i}`);
-    const file = await collect(idChunks("parquet", { ids }, { labels: { titles } }));
+    const file = await collect(writeIds("parquet", { ids }, { labels: { titles } }));
     expect(Buffer.compare(file, await collect(idsParquetChunks({ ids }, { titles })))).toBe(0);
     // A file of IDs in place of the vectors.
-    await expect(readItemsAsync(file, "ids.parquet")).rejects.toThrow(
+    await expect(readItems(file, { fileName: "ids.parquet" })).rejects.toThrow(
       /ids\.parquet: .*holds semantic IDs, "code_1", "code_2", "code_3", not embeddings/,
     );
   });

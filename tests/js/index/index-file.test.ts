@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { type ItemId, ModelFormatError, SemanticIdIndex, SemanticIds } from "rqvae";
 import { describe, expect, it, test } from "vitest";
@@ -33,9 +37,9 @@ const tells = (index: SemanticIdIndex) => JSON.parse(JSON.stringify(index));
 describe.each(["share", "suffix"] as const)("%s", (collisions) => {
   const index = sample(collisions);
 
-  it("comes back from its file, and goes on as it would have", () => {
+  it("comes back from its file, and goes on as it would have", async () => {
     const file = index.save();
-    const same = SemanticIdIndex.load(file);
+    const same = await SemanticIdIndex.load(file);
     expect(same.save()).toEqual(file);
     expect(tells(same)).toEqual(tells(index));
     expect([same.collisions, same.capacity, same.fingerprint]).toEqual([collisions, 1000, fingerprint]);
@@ -57,9 +61,9 @@ describe.each(["share", "suffix"] as const)("%s", (collisions) => {
     expect(SemanticIdIndex.fromJSON(index.toJSON()).save()).toEqual(index.save());
   });
 
-  it("compact, it answers the same, is smaller and does not change", () => {
+  it("compact, it answers the same, is smaller and does not change", async () => {
     const file = index.save({ compact: true });
-    const compact = SemanticIdIndex.load(file);
+    const compact = await SemanticIdIndex.load(file);
     expect(file.length).toBeLessThan(index.save().length);
     expect([compact.compact, compact.journal, compact.size]).toEqual([true, [], index.size]);
     for (const item of index.items([])) expect(compact.get(item)).toEqual(index.get(item));
@@ -76,17 +80,17 @@ describe.each(["share", "suffix"] as const)("%s", (collisions) => {
   });
 });
 
-it("every byte that is changed, and every truncation, is noticed", () => {
+it("every byte that is changed, and every truncation, is noticed", async () => {
   const file = sample().save();
   for (let at = 0; at < file.length; at++) {
     for (const flip of [1, 0x80]) {
       const damaged = file.slice();
       damaged[at]! ^= flip;
-      expect(() => SemanticIdIndex.load(damaged), `byte ${at}`).toThrow(ModelFormatError);
+      await expect(SemanticIdIndex.load(damaged), `byte ${at}`).rejects.toThrow(ModelFormatError);
     }
-    expect(() => SemanticIdIndex.load(file.subarray(0, at)), `${at} bytes`).toThrow(ModelFormatError);
+    await expect(SemanticIdIndex.load(file.subarray(0, at)), `${at} bytes`).rejects.toThrow(ModelFormatError);
   }
-  expect(() => SemanticIdIndex.load(Uint8Array.of(...file, 0))).toThrow(/checksum/);
+  await expect(SemanticIdIndex.load(Uint8Array.of(...file, 0))).rejects.toThrow(/checksum/);
 });
 
 test.each<[string, Uint8Array, RegExp]>([
@@ -106,9 +110,9 @@ test.each<[string, Uint8Array, RegExp]>([
     Uint8Array.of(...sample().save()).fill(2, 8, 9),
     /format 2; this release of rqvae reads format 1: update/,
   ],
-])("a foreign file is named: %s", (_, bytes, message) => {
-  expect(() => SemanticIdIndex.load(bytes)).toThrow(ModelFormatError);
-  expect(() => SemanticIdIndex.load(bytes)).toThrow(message);
+])("a foreign file is named: %s", async (_, bytes, message) => {
+  await expect(SemanticIdIndex.load(bytes)).rejects.toThrow(ModelFormatError);
+  await expect(SemanticIdIndex.load(bytes)).rejects.toThrow(message);
 });
 
 test.each<[string, (json: Record<string, unknown> & { items: Record<string, unknown>[] }) => unknown]>([
@@ -131,24 +135,41 @@ test.each<[string, (json: Record<string, unknown> & { items: Record<string, unkn
   expect(() => SemanticIdIndex.fromJSON(json)).toThrow(ModelFormatError);
 });
 
-test("text that is no JSON, bytes that are none", () => {
+test("text that is no JSON, what is no place of an index", async () => {
   expect(() => SemanticIdIndex.fromJSON("{")).toThrow(/the text is not JSON/);
   expect(() => SemanticIdIndex.fromJSON(null as never)).toThrow(ModelFormatError);
-  expect(() => SemanticIdIndex.load("index.bin" as never)).toThrow(/expected the bytes of an index file/);
+  await expect(SemanticIdIndex.load(42 as never)).rejects.toThrow(
+    /^SemanticIdIndex.load: expected bytes, a URL, a path, a Blob or a Response, received 42/,
+  );
+  await expect(SemanticIdIndex.load("none/index.bin")).rejects.toThrow(/could not read the file none\/index.bin/);
+  await expect(SemanticIdIndex.load(new Response("", { status: 404 }))).rejects.toThrow(
+    /the index could not be fetched .*404/,
+  );
 });
 
-test("any item IDs and any codes", () => {
+test("comes from wherever a model comes from", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "rqvae-index-"));
+  const path = join(folder, "shop.index");
+  const file = Uint8Array.from(sample().save());
+  writeFileSync(path, file);
+  for (const source of [file, file.buffer, path, pathToFileURL(path), new Blob([file]), new Response(file)]) {
+    expect((await SemanticIdIndex.load(source)).save()).toEqual(file);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+test("any item IDs and any codes", async () => {
   const itemId = fc.oneof(fc.maxSafeInteger(), fc.string({ unit: "grapheme" }));
   const sizes = fc.array(fc.constantFrom(1, 2, 300, 70000, 2 ** 32), { minLength: 1, maxLength: 9 });
-  fc.assert(
-    fc.property(
+  await fc.assert(
+    fc.asyncProperty(
       fc.uniqueArray(itemId),
       sizes,
       fc.infiniteStream(fc.nat(2 ** 32 - 1)),
-      (items, codebookSizes, numbers) => {
+      async (items, codebookSizes, numbers) => {
         const rows = items.map(() => codebookSizes.map((size) => (numbers.next().value as number) % size));
         const index = SemanticIdIndex.build(items as ItemId[], SemanticIds.from(rows, { codebookSizes }));
-        const same = SemanticIdIndex.load(index.save());
+        const same = await SemanticIdIndex.load(index.save());
         items.forEach((item, i) => {
           expect(same.get(item)).toEqual(rows[i]);
         });

@@ -148,8 +148,8 @@ describe("reassign", () => {
     tiny.dispose();
   });
 
-  it("moves no published ID as the index grows, shrinks and is saved; the same rows in another order give the same IDs", () => {
-    const grow = (arrange: (rows: number[]) => number[]) => {
+  it("moves no published ID as the index grows, shrinks and is saved; the same rows in another order give the same IDs", async () => {
+    const grow = async (arrange: (rows: number[]) => number[]) => {
       const call = (from: number, to: number) => arrange(Array.from({ length: to - from }, (_, i) => from + i));
       const first = call(0, 2000);
       let index = SemanticIdIndex.build(
@@ -178,7 +178,7 @@ describe("reassign", () => {
           given.set(id, item);
         }
         index.remove(call(from, from + 5).map((r) => itemIds[r]!));
-        index = SemanticIdIndex.load(index.save(), { model });
+        index = await SemanticIdIndex.load(index.save(), { model });
       }
       const back = call(3000, 3005);
       index.add(
@@ -189,7 +189,7 @@ describe("reassign", () => {
       for (const r of back) expect(String(index.get(itemIds[r]!))).toBe(seen.get(itemIds[r]!));
       return new Map(index.items([]).map((item) => [item, index.get(item)]));
     };
-    expect(grow((rows) => rows.toReversed())).toEqual(grow((rows) => rows));
+    expect(await grow((rows) => rows.toReversed())).toEqual(await grow((rows) => rows));
   });
 
   test("items in every form give the same", () => {
@@ -232,8 +232,8 @@ describe("one model, one index", () => {
     );
     const index = SemanticIdIndex.build(itemIds, ids);
     expect(() => index.add(["new"], other.encode(rowsOf([0])))).toThrow(/the IDs were made by model/);
-    expect(() => SemanticIdIndex.load(index.save(), { model: other })).toThrow(/the given model is/);
-    expect(SemanticIdIndex.load(index.save(), { model }).fingerprint).toBe(model.fingerprint);
+    await expect(SemanticIdIndex.load(index.save(), { model: other })).rejects.toThrow(/the given model is/);
+    expect((await SemanticIdIndex.load(index.save(), { model })).fingerprint).toBe(model.fingerprint);
     other.dispose();
   });
 
@@ -254,8 +254,8 @@ describe("one model, one index", () => {
     moving.dispose();
   });
 
-  test("an index loaded without its model looks up, and says what reassignment needs", () => {
-    const index = SemanticIdIndex.load(
+  test("an index loaded without its model looks up, and says what reassignment needs", async () => {
+    const index = await SemanticIdIndex.load(
       SemanticIdIndex.build(itemIds, ids, { collisions: "reassign", model, items }).save(),
     );
     expect(index.items(index.get("i7")!)).toEqual(["i7"]);
@@ -288,7 +288,7 @@ describe("drift", () => {
   const first = Array.from({ length: 4000 }, (_, i) => i);
   const later = Array.from({ length: 1000 }, (_, i) => 4000 + i);
 
-  it("is the share of new items that leave more over than 99 % of the catalogue did, by brute force", () => {
+  it("is the share of new items that leave more over than 99% of the catalogue did, by brute force", async () => {
     const leftOvers = (of: { data: Float32Array; rows: number; dim: number }) => {
       const { residuals, embeddings } = model.getSemanticIds(of);
       return Array.from({ length: of.rows }, (_, i) =>
@@ -304,14 +304,14 @@ describe("drift", () => {
     const outside = leftOvers(rowsOf(later)).filter((x) => x > limit).length;
     const { drift } = index.add(later, idsOf(ids, later), { items: rowsOf(later) });
     expect(drift).toEqual({ items: 1000, outside, share: outside / 1000 });
-    expect(SemanticIdIndex.load(index.save(), { model }).drift).toEqual(index.drift);
+    expect((await SemanticIdIndex.load(index.save(), { model })).drift).toEqual(index.drift);
 
     // Items of another kind: a warning in words, in the update and for the whole.
     const strange = { data: items.data.slice(0, 100 * DIM).map((x, i) => x + (i % 5)), rows: 100, dim: DIM };
     const names = Array.from({ length: 100 }, (_, i) => `new${i}`);
     const update = index.add(names, model.encode(strange), { items: strange });
     expect(update.drift!.share).toBeGreaterThan(0.5);
-    expect(update.drift!.warning).toMatch(/^\d+ of 100 new items \(\d+\.\d %\) lie farther .* train a new model/);
+    expect(update.drift!.warning).toMatch(/^\d+ of 100 new items \(\d+\.\d%\) lie farther .* train a new model/);
     expect(index.drift!.items).toBe(1100);
     expect(index.drift!.outside).toBe(outside + update.drift!.outside);
   });

@@ -392,9 +392,9 @@ const codeOf = (n: number) => [n % 2, n % 3];
 describe("random histories", () => {
   it.each(["share", "suffix"] as const)(
     "%s: no published ID moves, none is given twice, all queries agree",
-    (collisions) => {
-      fc.assert(
-        fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+    async (collisions) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
           const rules = { collisions, capacity: 300 };
           let index = SemanticIdIndex.build([], raw([], [2, 3]), rules);
           const rawOf = new Map<ItemId, number[]>();
@@ -442,7 +442,7 @@ describe("random histories", () => {
               expect(owner.get(String(id)) ?? item).toBe(item);
               owner.set(String(id), item);
             }
-            if (steps.length % 2 === 0) index = SemanticIdIndex.load(index.save());
+            if (steps.length % 2 === 0) index = await SemanticIdIndex.load(index.save());
           }
           expect(index.size).toBe(rawOf.size);
         }),

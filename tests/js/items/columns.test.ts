@@ -2,21 +2,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import {
-  describeColumns,
-  type ReadItemsOptions,
-  readItemsAsync,
-  streamEmbeddings,
-} from "../../../bindings/js/formats/index.ts";
+import { describeColumns, type ReadItemsOptions, readItems, streamItems } from "../../../bindings/js/formats/index.ts";
 import { ParquetWriter } from "../../../bindings/js/formats/parquet/parquet-writer.ts";
 import { MATRIX, makeNpy, makeZip, npy, utf8 } from "../support/format-files.ts";
 
 const read = (text: string | Uint8Array, name: string, options: ReadItemsOptions = {}) =>
-  readItemsAsync(typeof text === "string" ? utf8(text) : text, name, options);
+  readItems(typeof text === "string" ? utf8(text) : text, { fileName: name, ...options });
 
 /** Items in short: their vectors by their own IDs. */
 async function byId(text: string | Uint8Array, name: string, options: ReadItemsOptions = {}) {
-  const { items, itemIds = [] } = await read(text, name, options);
+  const items = await read(text, name, options);
+  const { itemIds = [] } = items;
   const data = Array.from(items.data as Float32Array, (value) => Math.round(value * 1e4) / 1e4);
   return Object.fromEntries(itemIds.map((id, row) => [id, data.slice(row * items.dim, (row + 1) * items.dim)]));
 }
@@ -67,7 +63,8 @@ describe("a column of lists", () => {
   test("in base64, as embedding services send it", async () => {
     const base64 = (values: number[]) => Buffer.from(Float32Array.from(values).buffer).toString("base64");
     const data = [two.b, two.a].map((vector, i) => ({ object: "embedding", index: 1 - i, embedding: base64(vector) }));
-    const { items, labels, itemIds } = await read(JSON.stringify({ object: "list", data, model: "m" }), "x.json");
+    const items = await read(JSON.stringify({ object: "list", data, model: "m" }), "x.json");
+    const { labels, itemIds } = items;
     expect([...items.data]).toEqual([...Float32Array.of(0.1, 0.2, 0.3, 0.4)]);
     expect([labels, itemIds]).toEqual([undefined, undefined]);
     expect(await byId(`id,embedding\na,${base64(two.a)}\nb,${base64(two.b)}\n`, "x.csv")).toEqual(two);
@@ -147,7 +144,7 @@ describe("columns of numbers", () => {
       ignored: ["price"],
     });
     expect(describeColumns(columns!)).toBe("vectors: e0 … e7 · item IDs: asin · titles: name · ignored: price");
-    for await (const batch of streamEmbeddings(utf8("sku,e0,e1,price\na,1,2,3\n"), { fileName: "x.csv" })) {
+    for await (const batch of streamItems(utf8("sku,e0,e1,price\na,1,2,3\n"), { fileName: "x.csv" })) {
       expect(batch.columns).toEqual({ vector: ["e0", "e1"], itemId: "sku", labels: [], ignored: ["price"] });
     }
   });
@@ -175,9 +172,10 @@ describe("columns of numbers", () => {
   });
 
   test("unless they are named", async () => {
-    const { items, itemIds } = await read("id,price,rating\na,9.5,4.5\nb,7.25,3.5", "x.csv", {
+    const items = await read("id,price,rating\na,9.5,4.5\nb,7.25,3.5", "x.csv", {
       embedding: ["price", "rating"],
     });
+    const { itemIds } = items;
     expect([[...items.data], itemIds]).toEqual([
       [9.5, 4.5, 7.25, 3.5],
       ["a", "b"],
@@ -189,12 +187,12 @@ describe("columns of numbers", () => {
     ["whole numbers that rise", "k,x,y\n11,.1,.2\n17,.3,.4\n40,.5,.6", ["11", "17", "40"]],
     ["whole numbers in front, each once", "11,.1,.2\n40,.3,.4\n17,.5,.6", ["11", "40", "17"]],
   ])("values that are keys: %s", async (_, text, ids) => {
-    const { itemIds, items } = await read(text, "x.csv");
-    expect([itemIds, items.dim]).toEqual([ids, 2]);
+    const { itemIds, dim } = await read(text, "x.csv");
+    expect([itemIds, dim]).toEqual([ids, 2]);
   });
 
   test("whole numbers among whole numbers are not", async () => {
-    expect((await read("1,2,3\n4,5,6\n7,8,9\n", "x.csv")).items.dim).toBe(3);
+    expect((await read("1,2,3\n4,5,6\n7,8,9\n", "x.csv")).dim).toBe(3);
   });
 
   test.each([
@@ -297,7 +295,8 @@ describe("word vectors", () => {
       utf8(lines.replaceAll("w", "v")),
     ]);
     await refused(read(bytes, "x.txt"), /row 5000 \(line 5001\).*not valid UTF-8/);
-    const { items, skipped } = await read(bytes, "x.txt", { skipInvalid: true });
+    const items = await read(bytes, "x.txt", { skipInvalid: true });
+    const { skipped } = items;
     expect([items.rows, [...skipped!.rows], items.data[2 * 9999]]).toEqual([10_000, [5000], 4999 / 8]);
   });
 });
@@ -306,7 +305,8 @@ describe("text as people have it", () => {
   test("quotes do not span lines in files at tabs", async () => {
     const text =
       'item_id:token\ttitle:token_seq\temb:float_seq\n1\tA\t.1 .2\n2\t"B\t.3 .4\n3\tC"\t.5 .6\n4\t"D ""d"""\t.7 .8\n';
-    const { items, itemIds, labels } = await read(text, "x.item");
+    const items = await read(text, "x.item");
+    const { itemIds, labels } = items;
     expect([items.rows, itemIds, labels!.titles]).toEqual([4, ["1", "2", "3", "4"], ["A", '"B', 'C"', 'D "d"']]);
     const broken = await read('id\ttitle\te0\te1\n1\t"a\nb"\t.1\t.2\n2\tc\t.3\t.4\n', "x.tsv");
     expect(broken.labels!.titles).toEqual(["a\nb", "c"]);
@@ -321,7 +321,7 @@ describe("text as people have it", () => {
     ["a delimiter at the end of the header", "a,b,\n.1,.2\n.3,.4\n", { vector: ["a", "b"], ignored: [] }],
   ])("%s", async (_, text, columns) => {
     const read1 = await read(text, "x.txt");
-    expect([...read1.items.data]).toEqual([...Float32Array.of(0.1, 0.2, 0.3, 0.4)]);
+    expect([...read1.data]).toEqual([...Float32Array.of(0.1, 0.2, 0.3, 0.4)]);
     expect(read1.columns).toMatchObject(columns);
   });
 
@@ -346,7 +346,7 @@ describe("text as people have it", () => {
     await refused(read(twice, "x.npy"), /4 x 3 elements is followed by 176 more bytes/);
     const { gzipSync } = await import("node:zlib");
     await refused(read(gzipSync(twice), "x.npy.gz"), /followed by 176 more bytes/);
-    expect((await read(makeNpy("<f4", "(4, 3)", MATRIX.data), "x.npy")).items).toEqual(MATRIX);
+    expect(await read(makeNpy("<f4", "(4, 3)", MATRIX.data), "x.npy")).toMatchObject(MATRIX);
   });
 });
 
@@ -356,12 +356,12 @@ describe("JSON as programs write it", () => {
   test("an embedding service: out of order, a line per answer, a batch", async () => {
     const list = { object: "list", data: [answer(1, two.b), answer(0, two.a)], model: "m", usage: { total_tokens: 5 } };
     const expected = [...Float32Array.of(0.1, 0.2, 0.3, 0.4)];
-    expect(await read(JSON.stringify(list), "x.json")).toMatchObject({ items: { rows: 2, dim: 2 } });
-    expect([...(await read(JSON.stringify(list), "x.json")).items.data]).toEqual(expected);
+    expect(await read(JSON.stringify(list), "x.json")).toMatchObject({ rows: 2, dim: 2 });
+    expect([...(await read(JSON.stringify(list), "x.json")).data]).toEqual(expected);
     const lines = [two.a, two.b].map((v) => JSON.stringify({ ...list, data: [answer(0, v)] })).join("\n");
-    expect([...(await read(lines, "x.jsonl")).items.data]).toEqual(expected);
+    expect([...(await read(lines, "x.jsonl")).data]).toEqual(expected);
     const both = await read(`${JSON.stringify(list)}\n${JSON.stringify(list)}`, "x.jsonl");
-    expect([...both.items.data]).toEqual([...expected, ...expected]);
+    expect([...both.data]).toEqual([...expected, ...expected]);
     await refused(
       read(JSON.stringify({ ...list, data: [answer(1, two.a), answer(1, two.b)] }), "x.json"),
       /index.*each once.*has 1/,
@@ -391,7 +391,7 @@ describe("JSON as programs write it", () => {
       { ort_tensor: { ...tensor, data: undefined, cpuData: { ...tensor.data } } },
       { shape: [2, 2], data: tensor.data },
     ]) {
-      const { items } = await read(JSON.stringify(value), "x.json");
+      const items = await read(JSON.stringify(value), "x.json");
       expect([items.rows, items.dim, [...items.data]]).toEqual([2, 2, expected]);
     }
     await refused(read(JSON.stringify({ ...tensor, dims: [1, 2, 2] }), "x.json"), /shape \[1, 2, 2\].*two dimensions/);
@@ -405,7 +405,7 @@ describe("JSON as programs write it", () => {
       two,
     );
     expect([
-      ...(await read(JSON.stringify({ e0: { 0: 0.1, 1: 0.3 }, e1: { 0: 0.2, 1: 0.4 } }), "x.json")).items.data,
+      ...(await read(JSON.stringify({ e0: { 0: 0.1, 1: 0.3 }, e1: { 0: 0.2, 1: 0.4 } }), "x.json")).data,
     ]).toEqual([...Float32Array.of(0.1, 0.2, 0.3, 0.4)]);
   });
 
@@ -503,13 +503,13 @@ describe("a catalogue of any form gets each item's vector back under its own key
             .map(({ column }) => column);
           const { bytes, name } = written(format, sorted);
           const read1 = await read(bytes, name);
-          expect([...read1.items.data]).toEqual([...Float32Array.from(vectors.flat())]);
+          expect([...read1.data]).toEqual([...Float32Array.from(vectors.flat())]);
           expect(read1.itemIds).toEqual(keys);
           expect(read1.labels!.titles).toEqual(titles);
           expect(read1.columns).toMatchObject({ itemId: of.keyName, title: "title" });
           expect([...read1.columns!.labels, ...read1.columns!.ignored]).toEqual([of.property]);
           let at = 0;
-          for await (const batch of streamEmbeddings(bytes, { fileName: name, batchRows: 2 })) {
+          for await (const batch of streamItems(bytes, { fileName: name, batchRows: 2 })) {
             expect(batch.itemIds).toEqual(keys.slice(at, at + batch.rows));
             expect([...batch.data]).toEqual([...Float32Array.from(vectors.slice(at, at + batch.rows).flat())]);
             at += batch.rows;
@@ -638,7 +638,8 @@ describe("a value of another size among columns of numbers", () => {
     test.each(["1e39", "-1e39", "1e400"])(`${format}: %s is beyond float32, as in any other table`, async (value) => {
       const text = written(table({ 7: value }));
       await refused(read(text, `x.${format}`), /: row 7\b.*"d".*float32/);
-      const { items, skipped } = await read(text, `x.${format}`, { skipInvalid: true });
+      const items = await read(text, `x.${format}`, { skipInvalid: true });
+      const { skipped } = items;
       expect([items.rows, items.dim, [...skipped!.rows]]).toEqual([19, 5, [7]]);
     });
 
@@ -660,7 +661,7 @@ describe("a value of another size among columns of numbers", () => {
   }
 
   test("named columns are taken as they are", async () => {
-    const { items } = await read(formats.csv(table({ 7: "1e20" })), "x.csv", { embedding: names });
+    const items = await read(formats.csv(table({ 7: "1e20" })), "x.csv", { embedding: names });
     expect(items.data[7 * 5 + 3]).toBe(Math.fround(1e20));
   });
 });

@@ -1,16 +1,18 @@
 /** `Float16Array`, as onnxruntime-web and transformers.js give it for fp16 models. Skipped where the engine has none (Node before 24). */
 import { RQVAE } from "rqvae";
-import { readNpy, VECTOR_FORMATS, vectorChunks, writeNpy } from "rqvae/formats";
+import { writeVectors } from "rqvae/formats";
 import { assessIds } from "rqvae/report";
 import { EncodePool, RQVAEWorker } from "rqvae/worker";
 import { describe, expect, it } from "vitest";
+import { readNpy, writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
+import { VECTOR_FORMATS } from "../../../bindings/js/formats/arrays/vectors.ts";
 
 type Floats = Float32Array<ArrayBuffer>;
 const Half = (globalThis as unknown as { Float16Array?: { from(values: number[]): Floats } }).Float16Array;
 
-async function written(...[format, vectors]: Parameters<typeof vectorChunks>): Promise<string> {
+async function written(...[format, vectors]: Parameters<typeof writeVectors>): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const part of vectorChunks(format, vectors)) parts.push(Buffer.from(part as string)); // text or bytes
+  for await (const part of writeVectors(format, vectors)) parts.push(Buffer.from(part as string)); // text or bytes
   return Buffer.concat(parts).toString("latin1");
 }
 

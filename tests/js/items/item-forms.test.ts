@@ -11,12 +11,12 @@ afterAll(() => model.dispose());
 
 /** What people have in their hands, and what they are to pass instead. */
 const FORMS: [what: string, make: () => unknown, advice: string | RegExp][] = [
-  ["a path", () => "items.npy", "await readItemsAsync(file)"],
-  ["a URL", () => new URL("file:///items.npy"), "await readItemsAsync(file)"],
-  ["a Blob", () => new Blob(["x"]), "await readItemsAsync(file)"],
+  ["a path", () => "items.npy", "await readItems(file)"],
+  ["a URL", () => new URL("file:///items.npy"), "await readItems(file)"],
+  ["a Blob", () => new Blob(["x"]), "await readItems(file)"],
   ["a promise", () => Promise.resolve(rows), "a promise: await it first"],
   [
-    "what readItems gives",
+    "an object with items",
     () => ({ items: { data: new Float32Array(12), rows: 2, dim: 6 }, labels: {} }),
     "items.items",
   ],
@@ -31,8 +31,8 @@ const FORMS: [what: string, make: () => unknown, advice: string | RegExp][] = [
   ["texts", () => ["a", "b"], "pass their embeddings"],
   ["numbers", () => flat, "pass [items] for one vector"],
   ["promises", () => [Promise.resolve(rows[0])], "await Promise.all(items)"],
-  ["the bytes of a file", () => new Uint8Array([1, 2, 3]), "readItems(bytes, fileName)"],
-  ["an ArrayBuffer", () => new ArrayBuffer(8), "readItems(bytes, fileName)"],
+  ["the bytes of a file", () => new Uint8Array([1, 2, 3]), "await readItems(file)"],
+  ["an ArrayBuffer", () => new ArrayBuffer(8), "await readItems(file)"],
   ["whole numbers", () => new Int8Array(12), "Float32Array.from(items)"],
   ["a plain array as data", () => ({ data: flat, rows: 40, dim: 6 }), "Float32Array.from(items.data) as data"],
   ["rows as data", () => ({ data: rows, rows: 40, dim: 6 }), "pass items.data alone"],

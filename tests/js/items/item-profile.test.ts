@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { assessIds, type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
-import { writeNpy } from "rqvae/formats";
 import { describe, expect, it } from "vitest";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { ItemProfiler, isDominant } from "../../../bindings/js/items/item-profile.ts";
 import { rqvae, useFolder, write } from "../cli/harness.ts";
 import { sourceOf } from "../support/embedding-sources.ts";
@@ -36,7 +36,7 @@ describe("a dimension that drowns the others", () => {
     expect(warning).toMatchObject({ kind: "dominatedByColumn", column, epoch: -1 });
     expect(warning!.message).toMatch(
       new RegExp(
-        `^column ${column} carries 99\\.9 % of all variance: .*Leave it out if .*inputScaling: "perDimension"$`,
+        `^column ${column} carries 99\\.9% of all variance: .*Leave it out if .*inputScaling: "perDimension"$`,
       ),
     );
     expect(report.dominantColumn).toMatchObject({ column, share: expect.closeTo(1, 3) });
@@ -179,7 +179,7 @@ describe("on the command line", () => {
     write("numbered.npy", writeNpy(numbered(5)));
     write("constant.npy", writeNpy(constant));
     for (const [name, said] of [
-      ["numbered", "column 5 carries 99.9 % of all variance"],
+      ["numbered", "column 5 carries 99.9% of all variance"],
       ["constant", "all 50 items have the same vector"],
     ] as const) {
       const files = ["-o", `${name}.safetensors`, "--ids", `${name}.ids.csv`];

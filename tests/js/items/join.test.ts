@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { joinItems, joinLabels, readLabels, writeIdsCsv } from "../../../bindings/js/formats/index.ts";
+import { joinItems, joinLabels, readLabels } from "../../../bindings/js/formats/index.ts";
 import { SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
+import { writeIdsCsv } from "../support/formats.ts";
 
 const refused = (run: () => unknown, ...parts: string[]) => {
   expect(run).toThrow(InvalidInputError);

@@ -2,8 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidInputError, type ModelOptions, RQVAE } from "rqvae";
-import { readNpy, writePlainModel } from "rqvae/formats";
+import { writePlainModel } from "rqvae/formats";
 import { describe, expect, it } from "vitest";
+import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { expectError, files, quick, readBytes, rqvae, useFolder } from "../cli/harness.ts";
 import { catalogue } from "../support/catalogue.ts";
 import { checkoutFolder, hasTorch, python, ROOT, removeFolder } from "./torch.ts";

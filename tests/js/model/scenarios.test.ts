@@ -243,7 +243,7 @@ describe("A4: the commitment weight", () => {
 });
 
 describe("A5: embeddings of small scale, with an offset, with a constant column", () => {
-  // The centres carry 85 % of the variance.
+  // The centres carry 85% of the variance.
   const sigma = 0.04;
   const plain = clusters(3000, 512, 20, sigma * Math.sqrt(0.85 / 0.15), sigma, 3);
   const changed = (change: (x: number, column: number) => number): Catalogue => ({

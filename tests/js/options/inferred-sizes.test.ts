@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { ID_FORMATS, type IdFormat, idChunks, readIdsAsync } from "../../../bindings/js/formats/index.ts";
+import { ID_FORMATS } from "../../../bindings/js/formats/ids/id-formats.ts";
+import { type IdFormat, readIds, writeIds } from "../../../bindings/js/formats/index.ts";
 import { SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
 import { SemanticIdIndex } from "../../../bindings/js/index/semantic-id-index.ts";
 import { Vocabulary } from "../../../bindings/js/tokens/vocabulary.ts";
@@ -13,7 +14,7 @@ const rows = [
   [3, 0],
 ];
 const itemIds = ["007", "9007199254740993", "c"];
-const fileOf = (format: IdFormat, ids: SemanticIds) => new Blob([...idChunks(format, { ids, itemIds })] as BlobPart[]);
+const fileOf = (format: IdFormat, ids: SemanticIds) => new Blob([...writeIds(format, { ids, itemIds })] as BlobPart[]);
 const ids = SemanticIds.from(rows, { codebookSizes: [8, 8] });
 const refuses = (run: () => unknown) => {
   expect(run).toThrow(InvalidInputError);
@@ -22,7 +23,7 @@ const refuses = (run: () => unknown) => {
 
 describe.each(ID_FORMATS.filter((format) => format !== "parquet"))("%s, which has no place for sizes", (format) => {
   test("8 x 8 codes come back marked, and make no vocabulary", async () => {
-    const read = (await readIdsAsync(fileOf(format, ids))).ids;
+    const read = (await readIds(fileOf(format, ids))).ids;
     expect(read.codebookSizes).toEqual([6, 3]);
     expect(read.hasInferredSizes).toBe(true);
     refuses(() => new Vocabulary(read));
@@ -30,7 +31,7 @@ describe.each(ID_FORMATS.filter((format) => format !== "parquet"))("%s, which ha
   });
 
   test("with the sizes that are named, token numbers are those of before", async () => {
-    const { ids: read, itemIds: found } = await readIdsAsync(fileOf(format, ids), "", { codebookSizes: [8, 8] });
+    const { ids: read, itemIds: found } = await readIds(fileOf(format, ids), { codebookSizes: [8, 8] });
     expect(read.hasInferredSizes).toBe(false);
     const vocabulary = new Vocabulary(read);
     expect(vocabulary.offsets).toEqual(new Vocabulary(ids).offsets);
@@ -49,9 +50,9 @@ describe.each(ID_FORMATS.filter((format) => format !== "parquet"))("%s, which ha
       ["a", "b", "c"].map((id) => index.get(id)!),
       { codebookSizes: [8, 16] },
     );
-    const bare = (await readIdsAsync(fileOf(format, published))).ids;
+    const bare = (await readIds(fileOf(format, published))).ids;
     refuses(() => new Vocabulary(bare));
-    const known = await readIdsAsync(fileOf(format, published), "", { codebookSizes: [8, 16] });
+    const known = await readIds(fileOf(format, published), { codebookSizes: [8, 16] });
     expect(new Vocabulary(known.ids).offsets).toEqual(new Vocabulary(index).offsets);
   });
 });
@@ -59,18 +60,16 @@ describe.each(ID_FORMATS.filter((format) => format !== "parquet"))("%s, which ha
 describe("parquet, which has a place for sizes", () => {
   test("keeps sizes and fingerprint", async () => {
     const known = SemanticIds.from(rows, { codebookSizes: [8, 8], fingerprint: "0123456789abcdef" });
-    const { ids: read } = await readIdsAsync(fileOf("parquet", known));
+    const { ids: read } = await readIds(fileOf("parquet", known));
     expect([read.codebookSizes, read.hasInferredSizes, read.fingerprint]).toEqual([[8, 8], false, "0123456789abcdef"]);
     expect(new Vocabulary(read).offsets).toEqual(new Vocabulary(ids).offsets);
-    await expect(readIdsAsync(fileOf("parquet", known), "", { codebookSizes: [9, 9] })).rejects.toThrow("[9, 9]");
-    await expect(readIdsAsync(fileOf("parquet", known), "", { fingerprint: "1123456789abcdef" })).rejects.toThrow(
-      "model",
-    );
+    await expect(readIds(fileOf("parquet", known), { codebookSizes: [9, 9] })).rejects.toThrow("[9, 9]");
+    await expect(readIds(fileOf("parquet", known), { fingerprint: "1123456789abcdef" })).rejects.toThrow("model");
   });
 
   test("does not take inferred sizes for true ones", async () => {
-    const inferred = (await readIdsAsync(fileOf("csv", ids))).ids;
-    const { ids: read } = await readIdsAsync(fileOf("parquet", inferred));
+    const inferred = (await readIds(fileOf("csv", ids))).ids;
+    const { ids: read } = await readIds(fileOf("parquet", inferred));
     expect(read.hasInferredSizes).toBe(true);
     refuses(() => new Vocabulary(read));
   });
@@ -84,10 +83,10 @@ test("any sizes through any format: the same token numbers, or none", async () =
         itemIds.map((_, i) => codebookSizes.map((size, level) => (seed + 7 * i + level) % size)),
         { codebookSizes },
       );
-      const { ids: read } = await readIdsAsync(fileOf(format, own));
+      const { ids: read } = await readIds(fileOf(format, own));
       if (read.hasInferredSizes) refuses(() => new Vocabulary(read));
       else expect(new Vocabulary(read).offsets).toEqual(new Vocabulary(own).offsets);
-      const { ids: named } = await readIdsAsync(fileOf(format, own), "", { codebookSizes });
+      const { ids: named } = await readIds(fileOf(format, own), { codebookSizes });
       expect(new Vocabulary(named).offsets).toEqual(new Vocabulary(own).offsets);
     }),
     { numRuns: 60 },
@@ -95,28 +94,29 @@ test("any sizes through any format: the same token numbers, or none", async () =
 });
 
 test("the mark survives JSON and an index in every form", async () => {
-  const inferred = (await readIdsAsync(fileOf("lcrec", ids))).ids;
+  const inferred = (await readIds(fileOf("lcrec", ids))).ids;
   const { codes, ...options } = JSON.parse(JSON.stringify(inferred));
   refuses(() => new Vocabulary(SemanticIds.from(codes, options)));
   for (const collisions of ["share", "suffix"] as const) {
     const index = SemanticIdIndex.build(itemIds, inferred, { collisions });
     refuses(() => new Vocabulary(index));
     refuses(() => new Vocabulary(SemanticIdIndex.fromJSON(JSON.stringify(index))));
-    refuses(() => new Vocabulary(SemanticIdIndex.load(index.save())));
+    const loaded = await SemanticIdIndex.load(index.save());
+    refuses(() => new Vocabulary(loaded));
     expect(
       [...itemIds].map((itemId) => SemanticIdIndex.fromJSON(JSON.stringify(index)).get(itemId)?.slice(0, 2)),
     ).toEqual(rows);
   }
   const known = SemanticIdIndex.build(itemIds, ids, { collisions: "share" });
   expect(JSON.stringify(known)).not.toContain("hasInferredSizes");
-  expect(new Vocabulary(SemanticIdIndex.load(known.save())).offsets).toEqual(new Vocabulary(ids).offsets);
+  expect(new Vocabulary(await SemanticIdIndex.load(known.save())).offsets).toEqual(new Vocabulary(ids).offsets);
 });
 
 test("item IDs that are numbers in JSON keep every digit", async () => {
   const jsonl = '{"id":9007199254740993,"codes":[1]}\n{"id":18446744073709551615,"codes":[0]}\n';
-  expect((await readIdsAsync(new Blob([jsonl]))).itemIds).toEqual(["9007199254740993", "18446744073709551615"]);
+  expect((await readIds(new Blob([jsonl]))).itemIds).toEqual(["9007199254740993", "18446744073709551615"]);
   const trie = '{"0":[9007199254740993],"1":["007",18446744073709551615]}';
-  expect((await readIdsAsync(new Blob([trie]), "", { format: "trie" })).itemIds).toEqual([
+  expect((await readIds(new Blob([trie]), { format: "trie" })).itemIds).toEqual([
     "9007199254740993",
     "007",
     "18446744073709551615",

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { InvalidInputError, RQVAE, residualKMeans, SemanticIds } from "rqvae";
-import { readLabels, readNpy } from "rqvae/formats";
+import { readLabels } from "rqvae/formats";
 import { type Explainer, explainIds } from "rqvae/report";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { halfToNumber } from "../../../bindings/js/model-file/read-model-file.ts";
 import { squaredDistance } from "../support/catalogue.ts";
 import { sourceOf } from "../support/embedding-sources.ts";
@@ -138,7 +139,7 @@ describe("explain", () => {
         `^  level 1: ${levels[0]!.token} at distance [\\d.]+, of [\\d.]+ left; next best is <a_\\d+> at [\\d.]+`,
       ),
     );
-    expect(text).toMatch(/nearest to its centre: .*\n {4}group: smileys-emotion [\d.]+ %/);
+    expect(text).toMatch(/nearest to its centre: .*\n {4}group: smileys-emotion [\d.]+%/);
     expect(lines.at(-1)).toMatch(/^ {2}left over at the end: [\d.]+$/);
   });
 

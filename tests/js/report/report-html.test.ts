@@ -40,7 +40,7 @@ describe("the page of a report", () => {
 
   test("holds the figures, the findings and every picture", () => {
     const count = (text: string) => page.split(text).length - 1;
-    expect(page).toContain(`<dd>${(100 * report.uniqueShare).toFixed(1)} %</dd>`);
+    expect(page).toContain(`<dd>${(100 * report.uniqueShare).toFixed(1)}%</dd>`);
     expect(page).toContain(`<dd>${report.itemsSharing}</dd>`);
     expect(count('<li class="good">') + count('<li class="note">') + count('<li class="problem">')).toBe(
       report.findings.length,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { readNpy } from "../../../bindings/js/formats/index.ts";
+import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
 import { assessIds } from "../../../bindings/js/report/assess-ids.ts";
 
@@ -171,7 +171,7 @@ describe("the report in words", () => {
     expect(String(report)).toBe(
       [
         "800 of 1,200 items share their ID with another item; the largest group has 2.",
-        '  To do: 66.7 % of the items share an ID with another item, more than in most published IDs (0.1 % to 18 % duplicates): use one more level or more codes, then give what is left a suffix with SemanticIdIndex.build(..., { collisions: "suffix" }).',
+        '  To do: 66.7% of the items share an ID with another item, more than in most published IDs (0.1% to 18% duplicates): use one more level or more codes, then give what is left a suffix with SemanticIdIndex.build(..., { collisions: "suffix" }).',
         "  To do: level 3 gives all items the same code: train again with deadCodeRestart: true or a smaller learningRate, or take fewer codes there.",
         "",
         "How the items divide:",
@@ -180,8 +180,8 @@ describe("the report in words", () => {
         "  by all 3 codes: 800 groups, the largest of 2 items",
         "",
         "How the codes are used:",
-        "  level 1: 8 of 8 codes used (100 %), as diverse as 8 evenly used codes",
-        "  level 2: 100 of 256 codes used (39 %), as diverse as 94 evenly used codes",
+        "  level 1: 8 of 8 codes used (100%), as diverse as 8 evenly used codes",
+        "  level 2: 100 of 256 codes used (39%), as diverse as 94 evenly used codes",
         "  level 3: 1 of 16 codes used: all items have the same code, so the level says nothing",
       ].join("\n"),
     );

@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 async function run(program: string): Promise<unknown> {
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], {
     cwd: ROOT,
-    timeout: 55_000, // it ends or hangs; nothing in it takes long
+    timeout: 280_000, // it ends or hangs; nothing in it takes long
   });
   return JSON.parse(stdout.trim().split("\n").at(-1) as string);
 }

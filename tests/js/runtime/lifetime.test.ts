@@ -14,7 +14,7 @@ const DIM = 6;
 const items = catalogue(1000, DIM);
 
 function node(...args: string[]): unknown {
-  return JSON.parse(execFileSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", timeout: 60_000 }));
+  return JSON.parse(execFileSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", timeout: 280_000 }));
 }
 
 /** Runs a program in a process of its own, where nothing else allocates. What it logs is JSON. */

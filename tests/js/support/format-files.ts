@@ -1,6 +1,6 @@
 /** Small files of every format of embeddings, made by hand. */
 import { crc32, deflateRawSync } from "node:zlib";
-import { writeNpy } from "../../../bindings/js/formats/index.ts";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 

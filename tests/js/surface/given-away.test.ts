@@ -1,9 +1,10 @@
 /** Arrays whose buffer was given away, or shrank: refused by name wherever the library takes an array, and the worker lives on. */
 import { InvalidInputError, RQVAE, residualKMeans, SemanticIdIndex, SemanticIds } from "rqvae";
-import { readIdsNpy, readItems, readItemsAsync, readNpy, writeNpy } from "rqvae/formats";
+import { readItems } from "rqvae/formats";
 import { assessIds } from "rqvae/report";
 import { EncodePool, RQVAEWorker } from "rqvae/worker";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readIdsNpy, readNpy, writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 
 const rows = Array.from({ length: 60 }, (_, i) => [Math.sin(i), Math.cos(i), i % 5]);
 const flat = () => Float32Array.from(rows.flat());
@@ -135,7 +136,6 @@ it.each<[string, () => unknown]>([
   ["a worker's resume", () => worker.train(rows, { resume: given(file.slice()) })],
   ["SemanticIdIndex.load", () => SemanticIdIndex.load(given(file.slice()))],
   ["readItems", () => readItems(given(file.slice()))],
-  ["readItemsAsync", () => readItemsAsync(given(file.slice()))],
   ["readNpy", () => readNpy(given(file.slice()))],
   ["readIdsNpy", () => readIdsNpy(given(file.slice()), { codebookSizes: [4, 4, 4] } as never)],
   ["writeNpy", () => writeNpy(matrix(given(flat())))],

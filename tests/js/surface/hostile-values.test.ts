@@ -13,6 +13,7 @@ import * as report from "rqvae/report";
 import * as vocabulary from "rqvae/vocabulary";
 import * as worker from "rqvae/worker";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { catalogue, generator } from "../support/catalogue.ts";
 import { HOSTILE, OWN } from "./hostile-values.ts";
 import { type Callable, publicSurface } from "./public-surface.ts";
@@ -246,14 +247,14 @@ async function release(made: unknown): Promise<void> {
 }
 
 it("what is asynchronous rejects where its object is missing", async () => {
-  const opened = await formats.openEmbeddings(formats.writeNpy(catalogue(3, DIM)));
+  const opened = await formats.openItems(writeNpy(catalogue(3, DIM)));
   const methods = callables.flatMap(({ id, kind, name, later }) => {
     const call = calls[id] as ValidCall;
     return kind === "method" && later ? [{ id, key: keyOf(name), on: call.on!, args: call.args() }] : [];
   });
   expect(methods.length).toBeGreaterThan(30);
   for (const key of ["read", "close", Symbol.asyncDispose] as string[]) {
-    methods.push({ id: `OpenedEmbeddings#${String(key)}`, key, on: () => opened, args: [0, 1] });
+    methods.push({ id: `OpenedItems#${String(key)}`, key, on: () => opened, args: [0, 1] });
   }
   for (const { id, key, on, args } of methods) {
     const object = (await on()) as Record<string, (...args: unknown[]) => unknown>;

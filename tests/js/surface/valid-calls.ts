@@ -59,7 +59,6 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   const optimizer = pupil.createOptimizer();
   const mask = new decoding.LogitsMask(index, indexVocabulary);
   const code = () => [...index.get("item 0")!];
-  const file = () => formats.writeNpy(items());
   const text = {
     csv: "id,title,e0,e1\na,A,1,2\nb,B,3,4\n",
     json: '[{"id": "a", "embedding": [1, 2]}, {"id": "b", "embedding": [3, 4]}]',
@@ -268,66 +267,49 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   calls["rqvae/worker WorkerOptimizer#dispose"] = { on: () => worker.createOptimizer(), args: () => [] };
   calls["rqvae/worker WorkerOptimizer#[Symbol.asyncDispose]"] = calls["rqvae/worker WorkerOptimizer#dispose"];
 
-  const idFile = new TextEncoder().encode(formats.writeIdsJsonl(table()));
+  const idFile = new TextEncoder().encode([...formats.writeIds("jsonl", table())].join(""));
+  const itemOptions = {
+    fileName: "a.csv",
+    embedding: ["e0", "e1"],
+    itemId: "id",
+    delimiter: ",",
+    header: true,
+    labelColumns: ["title"],
+    skipInvalid: false,
+  };
+  const csvFile = () => new TextEncoder().encode(text.csv);
   add("rqvae/formats", () => formats, {
-    checkLabels: () => [labels(), ROWS],
     describeColumns: { args: () => [{ ...columns }], names: ["columns"] },
-    hopwiseChunks: () => [table(), { embeddings: new Float32Array(ROWS * 2 * 4) }],
-    idChunks: () => ["csv", table(), { labels: labels() }],
-    idTrieChunks: () => [table()],
-    idsCsvChunks: () => [ids, labels(), itemIds],
-    idsJsonlChunks: () => [table(), { template: "<{letter}_{code}>" }],
-    idsParquetChunks: () => [table(), labels()],
     joinItems: () => [joined("left"), joined("right"), "row"],
     joinLabels: () => [joined("left"), { titles: ["A", "B"], itemIds: ["a", "b"] }, "right"],
-    lcRecChunks: () => [table(), { template: "<{letter}_{code}>" }],
     mergeIdShards: () => [[shard()], ["a.shard"]],
-    mergeRecBoleChunks: () => [text.atomic, three(), { separator: " ", content: "token", missing: "empty" }],
-    mergeShardItemIds: () => [[shard()], ["a.shard"]],
-    openEmbeddings: () => [file(), { fileName: "a.npy", skipInvalid: false, uniqueIds: false }],
-    readAddedTokens: () => [formats.writeAddedTokens(vocabulary)],
-    readAtomicFile: () => [text.atomic, "\t"],
-    readCsv: () => [
-      text.csv,
+    openItems: () => [csvFile(), { ...itemOptions, uniqueIds: false }],
+    readIdShard: () => [formats.writeIdShard(shard())],
+    readIds: () => [
+      idFile.slice(),
+      { ...parse, fileName: "ids.jsonl", format: "jsonl", template: "<{letter}_{code}>", separator: "\t" },
+    ],
+    readItems: () => [csvFile(), { ...itemOptions, checkValues: true }],
+    readLabels: () => ["title\nA\nB\n", "titles.csv"],
+    streamItems: () => [csvFile(), { ...itemOptions, batchRows: 16 }],
+    writeAddedTokens: () => [vocabulary, "list"],
+    writeIdShard: { args: () => [shard()], names: ["shard"] },
+    writeIds: () => [
+      "recbole",
+      three(),
       {
-        delimiter: ",",
-        header: true,
-        embedding: ["e0", "e1"],
-        itemId: "id",
-        labelColumns: ["title"],
-        skipInvalid: false,
+        labels: { titles: ["A", "B"] },
+        vectors: { embeddings: new Float32Array(16) },
+        template: "<{letter}_{code}>",
+        type: "int16",
+        separator: "\t",
+        content: "token",
+        into: text.atomic,
+        missing: "empty",
       },
     ],
-    readHopwise: () => [formats.writeHopwise(table()), { ...parse }],
-    readIdShard: () => [formats.writeIdShard(shard())],
-    readIdTableCsv: () => [formats.writeIdsCsv(ids, labels(), itemIds), { ...parse }],
-    readIdTrie: () => [formats.writeIdTrie(table()), { ...parse }],
-    readIds: () => [idFile.slice(), "ids.jsonl", { ...parse, format: "jsonl" }],
-    readIdsAsync: () => [idFile.slice(), "ids.jsonl", { ...parse, format: "jsonl" }],
-    readIdsCsv: () => [formats.writeIdsCsv(ids), { ...parse }],
-    readIdsJsonl: () => [formats.writeIdsJsonl(table()), { ...parse, template: "<{letter}_{code}>" }],
-    readIdsNpy: () => [formats.writeIdsNpy(ids), { ...parse }],
-    readItems: () => [file(), "a.npy"],
-    readItemsAsync: () => [file(), "a.npy", { checkValues: true }],
-    readJson: () => [text.json, { embedding: "embedding", itemId: "id", skipInvalid: false }],
-    readLabels: () => ["title\nA\nB\n", "titles.csv"],
-    readLcRec: () => [formats.writeLcRec(table()), { ...parse, template: "<{letter}_{code}>" }],
-    readNpy: () => [file()],
-    readRecBole: () => [formats.writeRecBole(table()), { ...parse, separator: "\t" }],
-    recBoleChunks: () => [table(), { separator: " ", content: "token" }],
-    streamEmbeddings: () => [file(), { fileName: "a.npy", batchRows: 16, skipInvalid: false }],
-    vectorChunks: () => ["npy", items(), { itemIds }],
-    writeAddedTokens: () => [vocabulary, "list"],
-    writeHopwise: () => [table(), { embeddings: new Float32Array(ROWS * 2 * 4) }],
-    writeIdShard: { args: () => [shard()], names: ["shard"] },
-    writeIdTrie: () => [table()],
-    writeIdsCsv: () => [ids, labels(), itemIds],
-    writeIdsJsonl: () => [table(), { template: "<{letter}_{code}>" }],
-    writeIdsNpy: () => [ids, "int32"],
-    writeLcRec: () => [table(), { template: "<{letter}_{code}>" }],
-    writeNpy: () => [items()],
     writePlainModel: () => [model, { greedy: true }],
-    writeRecBole: () => [table(), { separator: " ", content: "token" }],
+    writeVectors: () => ["npy", items(), { itemIds }],
   });
 
   const histories = () => [

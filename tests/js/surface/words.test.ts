@@ -1,13 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { adviseCapacity, assessIds, RQVAE, residualKMeans, SemanticIdIndex, SemanticIds } from "rqvae";
-import { checkLabels, idChunks, readIds, readItems, readItemsAsync, readLabels, writeNpy } from "rqvae/formats";
+import { readIds, readItems, readLabels, writeIds } from "rqvae/formats";
 import { explainIds, reportHtml } from "rqvae/report";
 import { Vocabulary } from "rqvae/vocabulary";
 import { beforeAll, describe, expect, it } from "vitest";
 import { counted, inNumber, thereAre } from "../../../bindings/js/base/words.ts";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { describeDrift } from "../../../bindings/js/index/drift.ts";
 import { itemWarnings } from "../../../bindings/js/items/item-profile.ts";
+import { checkLabels } from "../../../bindings/js/items/labels.ts";
 import { diagnose } from "../../../bindings/js/model/health.ts";
 import { resolveModelConfig } from "../../../bindings/js/options/model-config.ts";
 import { rqvae, useFolder, write } from "../cli/harness.ts";
@@ -117,7 +119,7 @@ describe("messages with counts of none, one and two", () => {
       () => SemanticIdIndex.build(["a", "b", "c"], ids(3)).items(new Array(n + 3).fill(0)),
       () => new Vocabulary(new Array(Math.max(1, n)).fill(2)).tokenOf(9, 0),
       () => new Vocabulary([4, 4, 4]).encode(list),
-      () => [...idChunks("csv", { ids: ids(3), itemIds: list.map(String) })],
+      () => [...writeIds("csv", { ids: ids(3), itemIds: list.map(String) })],
       () => readIds(bytes(`item,code_1,id\n${list.map(() => "x").join()}\n`)),
       () => readIds(bytes(`items,semantic_ids\n${n}\n`)),
       () => model.encode(list.map(() => [1])),
@@ -135,7 +137,7 @@ describe("messages with counts of none, one and two", () => {
       () => assessIds(ids(3), { labels: list }),
       () => RQVAE.load(new Uint8Array(n)),
       () => SemanticIdIndex.load(new Uint8Array(n)),
-      () => readItems(new Uint8Array(n), "x.npy"),
+      () => readItems(new Uint8Array(n), { fileName: "x.npy" }),
       () => readItems(bytes(JSON.stringify([[1, 2, 3], list]))),
       () => readItems(writeNpy({ data: new Float32Array(3 * n + 3), rows: n + 1, dim: 3 }).subarray(0, -1 - n)),
     ];
@@ -227,9 +229,8 @@ describe("files that are something else", () => {
   it.each(FILES)("%s is refused in whole sentences", async (name, content) => {
     const file = typeof content === "string" ? bytes(content) : Uint8Array.from(content);
     const messages = await Promise.all([
-      caught(() => readItems(file, name)),
-      caught(() => readItemsAsync(file, name)),
-      caught(() => readIds(file, name)),
+      caught(() => readItems(file, { fileName: name })),
+      caught(() => readIds(file, { fileName: name })),
     ]);
     for (const message of messages) {
       expect(message).not.toBe("");

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { encodeHistories, type HistoryOptions, Vocabulary } from "../../../bindings/js/tokens/vocabulary.ts";
+import { encodeHistories, type HistoryOptions, Vocabulary } from "../../../bindings/js/tokens/index.ts";
 
 // pad 0, begin 1, end 2, separator 3, unknown 4; a: 5 to 8, b: 9 to 12
 const vocabulary = new Vocabulary([4, 4]);

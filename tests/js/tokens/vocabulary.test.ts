@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidInputError } from "../../../bindings/js/base/errors.ts";
-import { readAddedTokens, writeAddedTokens } from "../../../bindings/js/formats/index.ts";
+import { writeAddedTokens } from "../../../bindings/js/formats/index.ts";
 import { levelLetter, SemanticIds } from "../../../bindings/js/ids/semantic-ids.ts";
 import { letterLevel, TokenTemplate } from "../../../bindings/js/ids/token-template.ts";
 import { Vocabulary } from "../../../bindings/js/tokens/vocabulary.ts";
@@ -55,14 +55,9 @@ describe("Vocabulary", () => {
 
   test("Hugging Face's forms give the same tokens and integers", () => {
     const vocabulary = new Vocabulary([300, 4], { baseOffset: 7, template: '"{letter}\\{code}"' });
-    const expected = new Map(vocabulary.addedTokens().map(({ content, id }) => [content, id]));
-    expect(readAddedTokens(writeAddedTokens(vocabulary))).toEqual(expected);
-    expect(readAddedTokens(writeAddedTokens(vocabulary, "list"))).toEqual(expected);
+    const expected = Object.fromEntries(vocabulary.addedTokens().map(({ content, id }) => [content, id]));
+    expect(JSON.parse(writeAddedTokens(vocabulary))).toEqual(expected);
     expect(JSON.parse(writeAddedTokens(vocabulary, "list"))).toEqual(vocabulary.addedTokens());
-    refused(() => readAddedTokens("[1]"), /entry 0 must have a token/);
-    refused(() => readAddedTokens('{"a": 1, "b": 1}'), /entry 1: "b" or its integer 1/);
-    refused(() => readAddedTokens("{"), /not JSON/);
-    refused(() => readAddedTokens("3"), /expected/);
     refused(() => writeAddedTokens(vocabulary, "tree" as never), /form/);
   });
 

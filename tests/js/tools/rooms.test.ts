@@ -62,6 +62,18 @@ describe("the rooms of bindings/js", () => {
     expect(upward).toEqual([]);
   });
 
+  it("are those of DEVELOPING.md, in its order, and what people look for is where it says", () => {
+    const text = readFileSync(join(SOURCES, "../../DEVELOPING.md"), "utf8");
+    const picture = [...text.matchAll(/^ {4}(index\.ts|types\.ts|[a-z-]+\/)(?=,| {2})/gm)].map((match) =>
+      match[1]!.replace("/", ""),
+    );
+    expect(picture).toEqual(ROOMS.filter((room) => room !== "inline.ts").toReversed());
+    const table = text.slice(text.indexOf("Ten things that people look for")).split("\n\n")[1]!;
+    const links = [...table.matchAll(/\]\(([^)]+)\)/g)].map((match) => match[1]!);
+    expect(links).toHaveLength(10);
+    for (const link of links) expect(existsSync(join(SOURCES, "../..", link)), link).toBe(true);
+  });
+
   it("hold no circle of files", () => {
     const done = new Set<string>();
     const circles: string[] = [];

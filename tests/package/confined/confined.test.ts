@@ -18,14 +18,14 @@ const runtimes: [name: string, program: string | undefined, major: number][] = [
 const PROGRAM = `
   import { RQVAE } from "rqvae";
   import { RQVAEWorker } from "rqvae/worker";
-  import { readItemsAsync } from "rqvae/formats";
+  import { readItems } from "rqvae/formats";
   const rows = [[1, 2], [3, 4], [5, 7]];
   const tell = (error) => error.name + ": " + error.message;
   try {
     const model = await RQVAE.fit(rows, { epochs: 1 });
     console.log("encoded " + model.encode(rows).length);
     console.log(await RQVAE.load(process.argv[2]).then(() => "loaded", tell));
-    console.log(await readItemsAsync(process.argv[2]).then(() => "read", tell));
+    console.log(await readItems(process.argv[2]).then(() => "read", tell));
     const worker = await RQVAEWorker.load(model.save());
     console.log("worker encoded " + (await worker.encode(rows)).length);
     await worker.dispose();

@@ -5,8 +5,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RQVAE, SemanticIdIndex } from "rqvae";
-import { writeNpy } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { freePort } from "../../browser/free-port.mjs";
 import type { Project } from "../project.ts";
 import { exampleTools, makeExampleProject } from "./example-project.ts";
@@ -150,7 +150,7 @@ describe.skipIf(!tools)("examples/distributed (skipped without redis-server, Bul
     const encoded = new Set([...jobsIn(killed.said, "encoded"), ...jobsIn(other.said, "encoded")]);
     expect(encoded).toEqual(new Set(JOBS));
     expect(expected.equals(readFileSync(join(folder, "index.bin")))).toBe(true);
-    expect(SemanticIdIndex.load(expected).codebookSizes).toEqual([32, 32, 32, CAPACITY]);
+    expect((await SemanticIdIndex.load(expected)).codebookSizes).toEqual([32, 32, 32, CAPACITY]);
     expect(await other.kill("SIGTERM")).toBe(0);
   }, 120_000);
 

@@ -6,9 +6,10 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { RQVAE, SemanticIdIndex, suggestConfig } from "rqvae";
-import { readItems, writeNpy } from "rqvae/formats";
+import { readItems } from "rqvae/formats";
 import { Vocabulary } from "rqvae/vocabulary";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { hasChromium, launchChromium } from "../../browser/browsers.mjs";
 import type { Project } from "../project.ts";
 import { exampleTools, makeExampleProject } from "./example-project.ts";
@@ -175,7 +176,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
     folder = join(project.folder, "node-service");
 
     // What an uninterrupted run gives.
-    const { items } = readItems(new TextEncoder().encode(CATALOGUE));
+    const items = await readItems(new TextEncoder().encode(CATALOGUE));
     const { epochs, ...shape } = OPTIONS;
     const { model: options, train } = suggestConfig({ n: items.rows, inputDim: items.dim, ...shape });
     const model = await RQVAE.create(options);
@@ -433,7 +434,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
     expect(said).toMatch(/^3000 requests by 200 clients in [\d.]+ s, 0 failed\n/);
     expect(said).toMatch(/^all +3000 {2}p50 [\d.]+ ms {2}p99 [\d.]+ ms$/m);
     expect(said).toMatch(/^write +150 {2}/m);
-    // Every one of them is stored: 403, 20 of the burst, 5 % of 2,000 to warm up and of 3,000.
+    // Every one of them is stored: 403, 20 of the burst, 5% of 2,000 to warm up and of 3,000.
     await service.end("SIGKILL");
     await start();
     expect(await service.get("/training")).toMatchObject({ published: { items: 403 + 20 + 100 + 150 } });

@@ -1,6 +1,6 @@
 // `Float16Array` in every form, in runtimes that have it; prints how many uses gave the IDs of the same values.
 import { RQVAE } from "rqvae";
-import { vectorChunks, writeNpy } from "rqvae/formats";
+import { writeVectors } from "rqvae/formats";
 import { RQVAEWorker } from "rqvae/worker";
 
 const rows = 60;
@@ -26,7 +26,10 @@ const found = [
 const right = found.filter(({ codes }) => String(codes) === expected).length;
 await worker.dispose();
 
-const parts = [];
-for await (const part of vectorChunks("npy", { data: halves(), rows, dim })) parts.push(...part);
-const written = String(parts) === String([...writeNpy({ data: same, rows, dim })]);
-console.log(`${right} of ${found.length}, ${written ? "written" : "written wrongly"}`);
+const written = async (data) => {
+  const parts = [];
+  for await (const part of writeVectors("npy", { data, rows, dim })) parts.push(...part);
+  return String(parts);
+};
+const isWritten = (await written(halves())) === (await written(same));
+console.log(`${right} of ${found.length}, ${isWritten ? "written" : "written wrongly"}`);

@@ -59,7 +59,9 @@ const uses = {
       SemanticIdIndex.build(store(keys()), store(ids()), { model: store(model), collisions: "suffix" }),
     );
     const same = SemanticIdIndex.fromJSON(store(index.toJSON()));
-    return index.items(index.get("item 7"))[0] === "item 7" && SemanticIdIndex.load(index.save()).size === same.size;
+    return (
+      index.items(index.get("item 7"))[0] === "item 7" && (await SemanticIdIndex.load(index.save())).size === same.size
+    );
   },
   "a vocabulary": async (store) => store(new Vocabulary(store(ids()))).encode(ids().at(0)).length > 0,
   "a report": async (store) =>

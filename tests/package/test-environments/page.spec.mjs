@@ -1,6 +1,6 @@
 // A user's test of a page's code, under vitest or jest: the globals `it` and `expect` are those of either.
 import { RQVAE } from "rqvae";
-import { readItemsAsync } from "rqvae/formats";
+import { readItems } from "rqvae/formats";
 import { RQVAEWorker } from "rqvae/worker";
 import expected from "./expected.js";
 import { userProgram } from "./user.program.js";
@@ -27,8 +27,8 @@ it("reads a model from a Blob, and items from a file that was chosen", async () 
   // jsdom's have neither arrayBuffer() nor stream(): FileReader is all there is.
   if (/jsdom/i.test(navigator.userAgent)) expect(Blob.prototype.arrayBuffer ?? Blob.prototype.stream).toBe(undefined);
   const file = new File(["id,e0,e1\na,1,2\nb,3,4\n"], "items.csv", { type: "text/csv" });
-  const read = await readItemsAsync(file);
-  expect([Array.from(read.items.data), read.itemIds]).toEqual([
+  const read = await readItems(file);
+  expect([Array.from(read.data), read.itemIds]).toEqual([
     [1, 2, 3, 4],
     ["a", "b"],
   ]);

@@ -1,6 +1,6 @@
 /** Type-checked only: every entry, as a user's strict TypeScript sees it. */
 import { initialize, RQVAE, type SemanticIds } from "rqvae";
-import { readIds, writeIdsCsv } from "rqvae/formats";
+import { type ItemTable, type OpenedItems, openItems, readIds, readItems, writeIds } from "rqvae/formats";
 import { RQVAE as Inline } from "rqvae/inline";
 import { reportHtml } from "rqvae/report";
 import wasm from "rqvae/rqvae.wasm";
@@ -22,6 +22,12 @@ const worker: RQVAEWorker = await RQVAEWorker.load(model.save());
 const codes: Uint16Array | Uint32Array = (await worker.encode([[1, 2]])).codes;
 // @ts-expect-error: an ID is a row of numbers
 const wrong: string = ids.at(0);
+// What the entries share is one type: IDs and items of one are what the others take.
+const table: ItemTable = await readItems("items.npy");
+const opened: OpenedItems = await openItems("items.npy");
+const pieces: Iterable<string | Uint8Array> = writeIds("csv", { ids: model.encode(table), itemIds: table.itemIds });
+const trained: Promise<RQVAE> = RQVAE.fit(opened);
+model.decode((await readIds("ids.csv")).ids);
 model.dispose();
 
-export { codes, encodeHistories, readIds, reportHtml, same, vocabulary, worker, writeIdsCsv, wrong };
+export { codes, encodeHistories, pieces, reportHtml, same, trained, vocabulary, worker, wrong };

@@ -1,5 +1,5 @@
 import type { ItemLabels } from "rqvae";
-import { describeColumns, joinLabels, type OpenEmbeddingsOptions, openEmbeddings, readLabels } from "rqvae/formats";
+import { describeColumns, joinLabels, type OpenItemsOptions, openItems, readLabels } from "rqvae/formats";
 import { isLarge } from "../large-file.ts";
 import { isMissing, MissingPart } from "../missing-part.ts";
 import { checkItems } from "./checks.ts";
@@ -65,9 +65,9 @@ export async function openItemsFile(file: File, withoutBadRows = false): Promise
   }
 }
 
-async function open(source: File | Uint8Array, options: OpenEmbeddingsOptions): Promise<HeldItems> {
+async function open(source: File | Uint8Array, options: OpenItemsOptions): Promise<HeldItems> {
   // Of two rows with one item ID neither may be refused before the visitor has seen which they are.
-  const opened = await openEmbeddings(source, { ...options, uniqueIds: options.skipInvalid === true });
+  const opened = await openItems(source, { ...options, uniqueIds: options.skipInvalid === true });
   const { rows, format, labels, inMemory, skipped } = opened;
   const left = new Set(skipped?.rows);
   const rowsInFile = rows + left.size;

@@ -1,6 +1,6 @@
 /** The worker behind the page: it reads files, trains, and answers questions about the result. Nothing it is given leaves it but to the page. */
 import { RQVAE, SemanticIds } from "rqvae";
-import { idChunks } from "rqvae/formats";
+import { writeIds } from "rqvae/formats";
 import { answerCalls, type CallContext } from "rqvae/worker";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
 import { plural } from "../words.ts";
@@ -132,12 +132,12 @@ const methods = {
 
   idsFile({ format }: { format: IdFile }): Blob {
     const itemIds = held && writtenIds(held);
-    const chunks = idChunks(
+    const pieces = writeIds(
       format,
       { ids: need(ids, "ID"), ...(itemIds ? { itemIds } : {}) },
       held?.labels ? { labels: held.labels } : {},
     );
-    return new Blob([...chunks] as BlobPart[], { type: "application/octet-stream" });
+    return new Blob([...pieces] as BlobPart[], { type: "application/octet-stream" });
   },
 
   async loadModel({ file }: { file: Blob }): Promise<LoadedModel> {

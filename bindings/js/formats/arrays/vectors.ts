@@ -44,11 +44,11 @@ export interface VectorExtras {
  * - jsonl: `{"id":"a","embedding":[0.1,0.2]}` a line;
  * - parquet: the columns `item` and `embedding` (a list of floats), uncompressed.
  *
- * @param vectors Blocks, a matrix (doubles and half floats too), or a source such as `openEmbeddings` gives.
+ * @param vectors Blocks, a matrix (doubles and half floats too), or a source such as `openItems` gives.
  * @throws InvalidInputError for an unknown format, blocks that are no arrays of floats, not of whole rows or not as many as said, and item IDs that are not one a
  *   row or twice the same.
  */
-export async function* vectorChunks(
+export async function* writeVectors(
   format: VectorFormat,
   vectors: VectorBlocks | EmbeddingSource | ItemMatrix,
   extras: VectorExtras = {},

@@ -28,7 +28,12 @@ export interface HopwiseTable extends IdTable {
 
 const HEADER = ["items", "semantic_ids", "semantic_ids_embs"] as const;
 
-/** The pieces of `writeHopwise`. */
+/**
+ * IDs as the reference program (Hopwise's tutorial) writes them to `<dataset>.semanticids`, by pandas: the columns `items`,
+ * `semantic_ids` ("[17, 203, 9]") and, when vectors are given, `semantic_ids_embs`, a nested list of latentDim x L, level last.
+ *
+ * @throws InvalidInputError for item IDs that are not one a row or twice the same, or vectors that do not fit the IDs.
+ */
 export function hopwiseChunks(table: IdTableSource, vectors?: CodeVectors): Generator<string> {
   const ids = idsOfTable(table);
   const itemId = checkedItemIds(table);
@@ -100,17 +105,7 @@ export function pythonFloat(x: number): string {
 }
 
 /**
- * IDs as the reference program (Hopwise's tutorial) writes them to `<dataset>.semanticids`, by pandas: the columns `items`,
- * `semantic_ids` ("[17, 203, 9]") and, when vectors are given, `semantic_ids_embs`, a nested list of latentDim x L, level last.
- *
- * @throws InvalidInputError for item IDs that are not one a row or twice the same, or vectors that do not fit the IDs.
- */
-export function writeHopwise(table: IdTableSource, vectors?: CodeVectors): string {
-  return [...hopwiseChunks(table, vectors)].join("");
-}
-
-/**
- * Reads a `.semanticids` file of the reference program or of `writeHopwise`, whole or in pieces.
+ * Reads a `.semanticids` file of the reference program or of `hopwiseChunks`, whole or in pieces.
  * @throws InvalidInputError naming the line whose IDs are no list of whole numbers, or whose vectors have another shape than the rest.
  */
 export function readHopwise(text: string | Iterable<string>, options: IdTableOptions = {}): HopwiseTable {

@@ -154,14 +154,24 @@ const foreign = (why: string) =>
   new InvalidInputError(`not a shard of IDs, as rqvae encode --shard or writeIdShard makes it: ${why}`);
 
 /**
- * The IDs of the whole catalogue, from its shards in any order. Suffixes and other resolutions of collisions come after it: they need
- * all IDs.
+ * The IDs of the whole catalogue with the items' own IDs, where the shards have these, from its shards in any order. Suffixes and other
+ * resolutions of collisions come after it: they need all IDs.
  * @param names What messages call the shards. Default: their numbers.
- * @throws InvalidInputError when the shards are of different models or catalogues, or a row is missing or there twice.
+ * @throws InvalidInputError when the shards are of different models or catalogues, a row is missing or there twice, only some of the
+ *   shards have item IDs, or an item stands in two rows.
  */
-export function mergeIdShards(shards: readonly IdShard[], names?: readonly string[]): SemanticIds {
+export function mergeIdShards(
+  shards: readonly IdShard[],
+  names?: readonly string[],
+): { ids: SemanticIds; itemIds?: string[] } {
   const nameOf = (index: number) => names?.[index] ?? `shard ${index}`;
   requireShards(shards, names);
+  const ids = mergedIds(shards, nameOf);
+  const itemIds = mergedItemIds(shards, nameOf);
+  return { ids, ...(itemIds && { itemIds }) };
+}
+
+function mergedIds(shards: readonly IdShard[], nameOf: (index: number) => string): SemanticIds {
   const [model] = shards;
   if (model === undefined) throw new InvalidInputError("there are no shards to merge");
   const { codebookSizes, fingerprint } = model.ids;
@@ -212,14 +222,8 @@ export function mergeIdShards(shards: readonly IdShard[], names?: readonly strin
   }
 }
 
-/**
- * The items' own IDs of the whole catalogue, from the shards that `mergeIdShards` merges; undefined when no shard has any.
- * @param names What messages call the shards. Default: their numbers.
- * @throws InvalidInputError when only some of the shards have item IDs, or an item stands in two rows.
- */
-export function mergeShardItemIds(shards: readonly IdShard[], names?: readonly string[]): string[] | undefined {
-  const nameOf = (index: number) => names?.[index] ?? `shard ${index}`;
-  requireShards(shards, names);
+/** Undefined when no shard has any. */
+function mergedItemIds(shards: readonly IdShard[], nameOf: (index: number) => string): string[] | undefined {
   const without = shards.findIndex(({ itemIds }) => itemIds === undefined);
   const having = shards.findIndex(({ itemIds }) => itemIds !== undefined);
   if (having < 0) return undefined;

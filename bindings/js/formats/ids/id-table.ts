@@ -5,7 +5,7 @@ import { counted, thereAre } from "../../base/words.ts";
 import { type CodeArray, markInferred, requireIds, SemanticIds } from "../../ids/semantic-ids.ts";
 import { requireOptions, textPieces } from "../io/bytes.ts";
 
-/** Semantic IDs and the items that they belong to, a row each. */
+/** Semantic IDs and the items that they belong to, a row each, as a reader finds them. */
 export interface IdTable {
   ids: SemanticIds;
   /** The caller's IDs of the items; the row numbers where a file has none. */
@@ -15,7 +15,7 @@ export interface IdTable {
 /** What is written: IDs, and the caller's IDs of the items. Default of these: the row numbers. */
 export interface IdTableSource {
   ids: SemanticIds;
-  itemIds?: readonly (string | number)[];
+  itemIds?: readonly (string | number)[] | undefined;
 }
 
 /** What a file of IDs does not say. */

@@ -13,7 +13,12 @@ import {
   inChunks,
 } from "./id-table.ts";
 
-/** The pieces of `writeIdTrie`. */
+/**
+ * The tree of the IDs as JSON: an object a level with codes as keys, under the last one the list of its items:
+ * `{"17":{"203":{"9":["B004756YJA"]}}}`. Codes ascend, items of one ID are in the order of their rows.
+ *
+ * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ */
 export function idTrieChunks(table: IdTableSource): Generator<string> {
   const ids = idsOfTable(table);
   const itemId = checkedItemIds(table);
@@ -42,17 +47,7 @@ export function idTrieChunks(table: IdTableSource): Generator<string> {
 }
 
 /**
- * The tree of the IDs as JSON: an object a level with codes as keys, under the last one the list of its items:
- * `{"17":{"203":{"9":["B004756YJA"]}}}`. Codes ascend, items of one ID are in the order of their rows.
- *
- * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
- */
-export function writeIdTrie(table: IdTableSource): string {
-  return [...idTrieChunks(table)].join("");
-}
-
-/**
- * Reads what `writeIdTrie` wrote. The items come in the order of their IDs: a tree does not know that of the rows.
+ * Reads what `idTrieChunks` wrote. The items come in the order of their IDs: a tree does not know that of the rows.
  * @throws InvalidInputError naming the path to what is no code, object or list of items.
  */
 export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable {

@@ -15,7 +15,10 @@ import {
 } from "./id-table.ts";
 import type { LcRecOptions } from "./lcrec.ts";
 
-/** The pieces of `writeIdsJsonl`. */
+/**
+ * IDs as JSON lines, an item each: `{"id":"B004756YJA","codes":[17,203,9],"tokens":"<a_17><b_203><c_9>"}`.
+ * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ */
 export function idsJsonlChunks(table: IdTableSource, options: LcRecOptions = {}): Generator<string> {
   requireOptions(options);
   const ids = idsOfTable(table);
@@ -33,15 +36,7 @@ export function idsJsonlChunks(table: IdTableSource, options: LcRecOptions = {})
 }
 
 /**
- * IDs as JSON lines, an item each: `{"id":"B004756YJA","codes":[17,203,9],"tokens":"<a_17><b_203><c_9>"}`.
- * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
- */
-export function writeIdsJsonl(table: IdTableSource, options: LcRecOptions = {}): string {
-  return [...idsJsonlChunks(table, options)].join("");
-}
-
-/**
- * Reads what `writeIdsJsonl` wrote, whole or in pieces; `tokens` may be absent.
+ * Reads what `idsJsonlChunks` wrote, whole or in pieces; `tokens` may be absent.
  * @throws InvalidInputError naming the line that is no JSON object with `id` and `codes`, or whose tokens contradict the codes.
  */
 export function readIdsJsonl(text: string | Iterable<string>, options: LcRecOptions & IdTableOptions = {}): IdTable {

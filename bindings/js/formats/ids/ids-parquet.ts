@@ -98,7 +98,7 @@ interface CodeColumns {
 }
 
 /**
- * Reads IDs from Parquet: what `idsParquetChunks` wrote, and others' files, see `readIdsAsync`.
+ * Reads IDs from Parquet: what `idsParquetChunks` wrote, and others' files, see `readIds`.
  * @throws InvalidInputError when no column, or more than one, can be that of the codes or of the items; for codes that are missing or that
  *   contradict the tokens beside them; and naming the row of what a table of IDs cannot have.
  */

@@ -19,7 +19,12 @@ export interface LcRecOptions {
   template?: string;
 }
 
-/** The pieces of `writeLcRec`. */
+/**
+ * LC-Rec's `index.json` (Zheng et al. 2024; also LETTER, MiniOneRec): `{"0": ["<a_1>", "<b_2>", "<c_3>"], ...}`, written as Python's
+ * `json.dump` does (but for characters beyond ASCII, which stay as they are).
+ *
+ * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ */
 export function lcRecChunks(table: IdTableSource, options: LcRecOptions = {}): Generator<string> {
   requireOptions(options);
   const ids = idsOfTable(table);
@@ -35,16 +40,6 @@ export function lcRecChunks(table: IdTableSource, options: LcRecOptions = {}): G
     }
     yield "}";
   }
-}
-
-/**
- * LC-Rec's `index.json` (Zheng et al. 2024; also LETTER, MiniOneRec): `{"0": ["<a_1>", "<b_2>", "<c_3>"], ...}`, written as Python's
- * `json.dump` does (but for characters beyond ASCII, which stay as they are).
- *
- * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
- */
-export function writeLcRec(table: IdTableSource, options: LcRecOptions = {}): string {
-  return [...lcRecChunks(table, options)].join("");
 }
 
 /** Where an entry ends and its parts lie: a string, a colon, a list; undefined when something else is there. */

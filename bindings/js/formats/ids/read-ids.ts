@@ -1,10 +1,53 @@
-/** IDs of a file, wherever it is. */
+/** IDs of a file, wherever it is and whatever its format. */
 
-import { type FileSource, readBytes } from "../io/byte-source.ts";
-import { sniff } from "../io/bytes.ts";
+import { describeValue } from "../../base/describe-value.ts";
+import { InvalidInputError } from "../../base/errors.ts";
+import type { SemanticIds } from "../../ids/semantic-ids.ts";
+import { TokenTemplate } from "../../ids/token-template.ts";
+import { readIdsNpy } from "../arrays/npy.ts";
+import { type ByteSource, type FileSource, readBytes } from "../io/byte-source.ts";
+import { decodeText, decodeWholeText, requireOptions, sniff } from "../io/bytes.ts";
 import { withFile } from "../items/read-items.ts";
-import { type ReadIds, type ReadIdsOptions, readIds } from "./detect-ids.ts";
+import { readHopwise } from "./hopwise.ts";
+import { ID_FORMATS, type IdFormat } from "./id-formats.ts";
+import { readIdTrie } from "./id-trie.ts";
+import { readIdsCsv } from "./ids.ts";
+import { readIdsJsonl } from "./ids-jsonl.ts";
 import { readIdsParquet } from "./ids-parquet.ts";
+import { readLcRec } from "./lcrec.ts";
+import { readRecBole } from "./recbole.ts";
+
+/** What a file of IDs holds. */
+export interface ReadIds {
+  format: IdFormat;
+  ids: SemanticIds;
+  /** The caller's IDs of the items; the row numbers where the file has none. */
+  itemIds: string[];
+  /** Of a csv or Parquet file that has them. */
+  titles?: string[];
+  /** Of a `.semanticids` file that has them: n x L x latentDim, as `getSemanticIds` gives them. */
+  embeddings?: Float32Array;
+  latentDim?: number;
+}
+
+/** Fill in what the file does not say, and name its format where the content could be misunderstood. */
+export interface ReadIdsOptions {
+  /** Name of the bytes, a Blob or a stream, for messages. */
+  fileName?: string;
+  /** Default: what the content shows. */
+  format?: IdFormat;
+  /**
+   * Number of codes of each level, as `model.config.codebookSizes` has them, and for a suffix its capacity. Default: what the file says
+   * (Parquet that rqvae wrote), else as few as hold its codes; of these no `Vocabulary` is made (`SemanticIds.hasInferredSizes`).
+   */
+  codebookSizes?: readonly number[];
+  /** Fingerprint of the model that made the IDs. */
+  fingerprint?: string;
+  /** How a code is written in jsonl and lcrec, see `VocabularyOptions.template`. Default: "<{letter}_{code}>". */
+  template?: string;
+  /** Between the columns of a RecBole file. Default: tab. */
+  separator?: string;
+}
 
 /**
  * Reads IDs from a file of any format that they are written to; the content decides which. Of Parquet files also those of other programs:
@@ -12,17 +55,74 @@ import { readIdsParquet } from "./ids-parquet.ts";
  * level (`code_1`, `code_2`, ...), one of lists of them, or one of tokens ("<a_17><b_203>", or a list of such).
  *
  * @param file Its bytes, a Blob or File, a stream of bytes, a path (Node) or a URL.
- * @param fileName Its name, for messages.
  * @throws InvalidInputError naming the file, when the format is none of these, and for what the reader refuses.
  */
-export async function readIdsAsync(
-  file: FileSource,
-  fileName?: string,
-  options: ReadIdsOptions = {},
-): Promise<ReadIds> {
-  return withFile(file, fileName, async (bytes, name) => {
+export async function readIds(file: FileSource, options: ReadIdsOptions = {}): Promise<ReadIds> {
+  requireOptions(options);
+  return withFile(file, options.fileName, async (bytes, name) => {
     const format = options.format ?? sniff(await readBytes(bytes, 0, Math.min(16, bytes.size))).format;
-    if (format === "parquet") return { format, ...(await readIdsParquet(bytes, options)) };
-    return readIds(await readBytes(bytes, 0, bytes.size), name, options);
+    return format === "parquet"
+      ? { format, ...(await readIdsParquet(bytes, options)) }
+      : readInMemory(bytes, name, options);
   });
+}
+
+async function readInMemory(file: ByteSource, name: string, options: ReadIdsOptions): Promise<ReadIds> {
+  const bytes = await readBytes(file, 0, file.size);
+  const format = options.format ?? recognise(bytes, name === "" ? "the file" : name, options);
+  const text = () => decodeText(bytes);
+  switch (format) {
+    case "csv":
+      return { format, ...readIdsCsv(text(), options) };
+    case "jsonl":
+      return { format, ...readIdsJsonl(text(), options) };
+    case "lcrec":
+      return { format, ...readLcRec(decodeWholeText(bytes), options) };
+    case "recbole":
+      return { format, ...readRecBole(text(), options) };
+    case "semanticids":
+      return { format, ...readHopwise(text(), options) };
+    case "npy": {
+      const ids = readIdsNpy(bytes, options);
+      return { format, ids, itemIds: Array.from({ length: ids.length }, (_, row) => String(row)) };
+    }
+    case "trie":
+      return { format, ...readIdTrie(decodeWholeText(bytes), options) };
+    default:
+      throw new InvalidInputError(`format must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`);
+  }
+}
+
+function recognise(bytes: Uint8Array, name: string, { template, separator = "\t" }: ReadIdsOptions): IdFormat {
+  const { kind, advice, foreign, format } = sniff(bytes);
+  if (format === "npy" || format === "parquet") return format;
+  if (foreign) {
+    throw new InvalidInputError(`${name} is ${kind}, but IDs are read from ${ID_FORMATS.join(", ")}. ${advice}`);
+  }
+  const [beginning = ""] = decodeText(bytes);
+  const head = beginning.replace(/^\uFEFF/, "").trimStart();
+  if (head.startsWith("{")) return recogniseJson(head, new TokenTemplate(template));
+  const header = /^[^\r\n]*/.exec(head)![0];
+  if (/^items,semantic_ids\b/.test(header)) return "semanticids";
+  if (/^item,(title,)?code_1,/.test(header)) return "csv";
+  if (header.split(separator).some((column) => column.replace(/^"/, "").startsWith("semantic_id:"))) return "recbole";
+  throw new InvalidInputError(
+    `${name} begins with ${describeValue(header)}, which is none of the formats of IDs (${ID_FORMATS.join(", ")})`,
+  );
+}
+
+/** A tree has objects or lists of items under its codes, LC-Rec lists of tokens under its items; a line of jsonl has both by name. */
+function recogniseJson(head: string, template: TokenTemplate): IdFormat {
+  if (/^\{\s*"((id|tokens)"\s*:\s*["\d]|codes"\s*:\s*\[\s*\d)/.test(head)) return "jsonl";
+  if (/^\{\s*"\d+"\s*:\s*\{/.test(head)) return "trie";
+  const [, token] = /^\{\s*"\d+"\s*:\s*\[\s*("[^"\\]*(?:\\.[^"\\]*)*")/.exec(head) ?? [];
+  if (token === undefined) return "lcrec";
+  let first: string;
+  try {
+    first = JSON.parse(token);
+  } catch {
+    return "lcrec"; // whose reader says what is wrong
+  }
+  const match = template.matchAt(first, 0);
+  return match?.level === 0 && match.end === first.length ? "lcrec" : "trie";
 }

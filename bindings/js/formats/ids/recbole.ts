@@ -105,7 +105,10 @@ function codeWriter(content: RecBoleOptions["content"], levels: number): (codes:
   return (codes) => (content === "code" ? codes : codes.map((code, level) => template.token(level, code))).join(" ");
 }
 
-/** The pieces of `writeRecBole`. */
+/**
+ * IDs as a RecBole `.item` file: the columns `item_id:token` and `semantic_id:token_seq`, whose codes are separated by spaces.
+ * @throws InvalidInputError for item IDs that are not one a row, twice the same, or hold a tab or line end.
+ */
 export function recBoleChunks(table: IdTableSource, options: RecBoleOptions = {}): Generator<string> {
   requireOptions(options);
   const { separator = "\t", content } = options;
@@ -121,14 +124,6 @@ export function recBoleChunks(table: IdTableSource, options: RecBoleOptions = {}
       yield `${cellOf(itemId(row), separator, `item ${row}`)}${separator}${cellOf(written(ids.at(row)), separator, "")}\n`;
     }
   }
-}
-
-/**
- * IDs as a RecBole `.item` file: the columns `item_id:token` and `semantic_id:token_seq`, whose codes are separated by spaces.
- * @throws InvalidInputError for item IDs that are not one a row, twice the same, or hold a tab or line end.
- */
-export function writeRecBole(table: IdTableSource, options: RecBoleOptions = {}): string {
-  return [...recBoleChunks(table, options)].join("");
 }
 
 /**

@@ -68,7 +68,7 @@ export interface Sniffed {
   foreign: boolean;
   /** Whether it begins with an object of JSON, which no table does. */
   isObject?: boolean;
-  /** Set when `openEmbeddings` and `readItemsAsync` may read it. */
+  /** Set when `openItems` and `readItems` may read it. */
   format?: BinaryFormat;
 }
 

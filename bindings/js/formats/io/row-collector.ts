@@ -3,6 +3,7 @@
 import { describeValue } from "../../base/describe-value.ts";
 import { InvalidInputError } from "../../base/errors.ts";
 import { thousands } from "../../base/words.ts";
+import type { TableColumns } from "../../items/columns.ts";
 import type { ItemLabels } from "../../types.ts";
 import { FloatList } from "./float-list.ts";
 
@@ -14,11 +15,15 @@ export interface SkippedRows {
   reason: string;
 }
 
-/** Rows of a file that were read and not given out before. */
-export interface TakenRows {
+/** Rows of a table that were read and not given out before; of the whole table what the last ones come with. */
+export interface TableRows {
   items: { data: Float32Array; rows: number; dim: number };
   labels?: ItemLabels;
   itemIds?: string[];
+  /** What the columns were taken for; absent for numbers alone. */
+  columns?: TableColumns;
+  /** With `skipInvalid`. */
+  skipped?: SkippedRows;
 }
 
 export class RowCollector {

@@ -66,17 +66,6 @@ export async function* utf8Pieces(pieces: AsyncIterable<Uint8Array>): AsyncGener
 export const badText = (encoding = "utf-8"): InvalidInputError =>
   new InvalidInputError(`the text is not valid ${encoding.toUpperCase()}: save it as UTF-8`);
 
-/** A text in UTF-8, in pieces of some size. */
-export function* utf8Of(text: string): Generator<Uint8Array> {
-  for (let start = 0; start < text.length; ) {
-    let end = Math.min(text.length, start + (1 << 15));
-    // Both halves of a character beyond the first 65,536 stay together.
-    if (end < text.length && (text.charCodeAt(end) & 0xfc00) === 0xdc00) end++;
-    yield encoder.encode(text.slice(start, end));
-    start = end;
-  }
-}
-
 /**
  * A text that does not keep a longer one alive: engines make a part of a string as a reference to the whole, so that one title of a file
  * would hold the piece of the file in which it stands.

@@ -84,15 +84,8 @@ async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): 
 }
 
 /** A reader of text that takes the options of a file. */
-export function newTable(
-  format: "csv" | "json",
-  { embedding, itemId, skipInvalid = false, uniqueIds = true }: OpenOptions,
-): CsvTable | JsonTable {
-  const options = {
-    skipInvalid,
-    ...(embedding !== undefined && { embedding }),
-    ...(itemId !== undefined && { itemId }),
-  };
+export function newTable(format: "csv" | "json", options: OpenOptions): CsvTable | JsonTable {
+  const { uniqueIds = true } = options;
   return format === "json" ? new JsonTable(options, uniqueIds) : new CsvTable(options, uniqueIds);
 }
 

@@ -3,13 +3,11 @@
 import { InvalidInputError, OutOfMemoryError, RQVAEError } from "../../base/errors.ts";
 import { halfValues } from "../../items/half.ts";
 import { withoutRows } from "../../items/labels.ts";
-import type { ItemMatrix } from "../../types.ts";
 import type { RowTarget } from "../arrays/raw-matrix.ts";
 import { type ByteSource, type FileSource, openFile } from "../io/byte-source.ts";
-import { requireFileName } from "../io/bytes.ts";
-import type { ItemFile, ItemFileOptions, ItemFormat } from "../io/opened-file.ts";
+import { requireFileName, requireOptions } from "../io/bytes.ts";
+import type { ItemFile, ItemFileOptions, ItemTable } from "../io/opened-file.ts";
 import { ItemIdList, requireSome, type SkippedRows } from "../io/row-collector.ts";
-import type { ReadItems } from "./detect.ts";
 import { openItemFile } from "./item-file.ts";
 
 /** How a file of embeddings is read. */
@@ -21,13 +19,6 @@ export interface ReadItemsOptions extends ItemFileOptions {
   checkValues?: boolean;
 }
 
-/** Embeddings, and what else the file says about the items. */
-export interface ReadItemsResult extends ReadItems {
-  format: ItemFormat;
-  /** With `skipInvalid`: the rows that were left out, of the vectors as of IDs and labels. */
-  skipped?: SkippedRows;
-}
-
 /**
  * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet (in zstd, Brotli or LZ4 with the
  * optional package hyparquet-compressors), csv and tsv (a column a dimension, or one that holds lists), JSON (nested, maps, lines); each of
@@ -35,15 +26,11 @@ export interface ReadItemsResult extends ReadItems {
  * Sizes are checked against the file before memory is taken; beside the result at most 64 MB are used, however long a text is.
  *
  * @param file Its bytes, a Blob or File, a stream of bytes, a path (Node) or a URL.
- * @param fileName Its name, for messages and where the content leaves a choice.
  * @throws InvalidInputError naming file, row and reason, when the format is none of these or what it says is not so.
  */
-export async function readItemsAsync(
-  file: FileSource,
-  fileName?: string,
-  options: ReadItemsOptions = {},
-): Promise<ReadItemsResult> {
-  return withFile(file, fileName, async (bytes, name) =>
+export async function readItems(file: FileSource, options: ReadItemsOptions = {}): Promise<ItemTable> {
+  requireOptions(options);
+  return withFile(file, options.fileName, async (bytes, name) =>
     toItems(await openItemFile(bytes, name, { ...options, uniqueIds: options.checkValues !== false }), options),
   );
 }
@@ -90,7 +77,7 @@ export function aboutFile(name: string, error: unknown): unknown {
   const { message = String(error) } = (error ?? {}) as { message?: string };
   if (error instanceof RangeError && /allocation|array length|buffer/i.test(message)) {
     return new OutOfMemoryError(
-      `${file}: there is not enough memory to hold it: open it with openEmbeddings, which reads rows as they are needed`,
+      `${file}: there is not enough memory to hold it: open it with openItems, which reads rows as they are needed`,
       {
         cause: error,
       },
@@ -102,22 +89,22 @@ export function aboutFile(name: string, error: unknown): unknown {
 /** Values that are read at a time. */
 const BLOCK = 1 << 20;
 
-async function toItems(file: ItemFile, options: ReadItemsOptions): Promise<ReadItemsResult> {
+async function toItems(file: ItemFile, options: ReadItemsOptions): Promise<ItemTable> {
   const { format, labels, itemIds, columns } = file;
-  const items = (file.whole ?? (await readWhole(file.matrix!))) as ItemMatrix & { data: RowTarget };
+  const items = file.whole ?? (await readWhole(file.matrix!));
   const beside = { ...(columns && { columns }), ...(labels && { labels }), ...(itemIds && { itemIds }) };
   // Readers of text have checked every row.
   if (file.skipped || format === "csv" || format === "json" || options.checkValues === false) {
-    return { format, items, ...beside, ...(file.skipped && { skipped: file.skipped }) };
+    return { ...items, format, ...beside, ...(file.skipped && { skipped: file.skipped }) };
   }
   const invalid = new InvalidRows(options.skipInvalid === true, itemIds);
   const { data, rows, dim } = items;
   for (let row = 0; row < rows; row++) invalid.look(data, row * dim, dim, row);
   const skipped = invalid.finish(rows);
-  if (!skipped) return { format, items, ...beside };
+  if (!skipped) return { ...items, format, ...beside };
   return {
+    ...(skipped.rows.length === 0 ? items : compacted(items, skipped.rows)),
     format,
-    items: skipped.rows.length === 0 ? items : compacted(items, skipped.rows),
     ...(columns && { columns }),
     ...(labels && { labels: withoutRows(labels, skipped.rows) }),
     ...(itemIds && { itemIds: withoutRows({ titles: itemIds }, skipped.rows).titles }),
@@ -194,11 +181,14 @@ function nonFiniteIn(data: RowTarget, start: number, dim: number): number {
 }
 
 /** The matrix without some rows, in place. */
-export function compacted({ data, rows, dim }: ItemMatrix, skipped: ArrayLike<number>): ItemMatrix {
+export function compacted<Data extends RowTarget>(
+  { data, rows, dim }: { data: Data; rows: number; dim: number },
+  skipped: ArrayLike<number>,
+): { data: Data; rows: number; dim: number } {
   let kept = skipped[0]!;
   for (let row = kept, s = 0; row < rows; row++) {
     if (row === skipped[s]) s++;
     else data.copyWithin(kept++ * dim, row * dim, (row + 1) * dim);
   }
-  return { data: data.slice(0, kept * dim) as ItemMatrix["data"], rows: kept, dim };
+  return { data: data.slice(0, kept * dim) as Data, rows: kept, dim };
 }

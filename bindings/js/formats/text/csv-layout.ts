@@ -4,7 +4,6 @@ import { describeValue } from "../../base/describe-value.ts";
 import { InvalidInputError } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
 import { counted, thousands } from "../../base/words.ts";
-import type { ColumnOptions } from "../../items/columns.ts";
 import {
   type Column,
   columnName,
@@ -15,30 +14,10 @@ import {
   namedColumns,
   type TableColumns,
 } from "../../items/columns.ts";
+import type { ItemFileOptions } from "../io/opened-file.ts";
 import { isAllNumbers, isNumber, missing, parseList, textCell } from "./csv-cells.ts";
 import { CsvParser, type CsvRecord, type Quoting, unquoted } from "./csv-parser.ts";
 import { EMPTY, LIST, NUMBER, SKIPPED, TEXT } from "./csv-row.ts";
-
-/** How a table of text is read. Everything is detected by default. */
-export interface CsvOptions extends ColumnOptions {
-  /**
-   * One character. Default: tab, semicolon, comma or "|", whichever splits the first rows into most numbers; a space when none gives
-   * any.
-   */
-  delimiter?: string;
-  /**
-   * Whether the first row names the columns. Default: it does when it has text above every column of numbers, or numbers its
-   * columns 0, 1, 2, ... as pandas does.
-   */
-  header?: boolean;
-  /**
-   * Columns of titles (the first) and labels (the others), by name or 0-based number; all other columns belong to the embedding then,
-   * unless one of them holds it as a list or `embedding` names it. Default: see `TableColumns`.
-   */
-  labelColumns?: readonly (string | number)[];
-  /** Leaves out rows that would be refused, and says which: `skipped`. Default: false. */
-  skipInvalid?: boolean;
-}
 
 export interface Layout {
   width: number;
@@ -176,7 +155,7 @@ function refuseSecondHeader(header: readonly string[], [second]: readonly CsvRec
 export function findLayout(
   records: CsvRecord[],
   delimiter: string,
-  options: CsvOptions,
+  options: ItemFileOptions,
 ): { layout: Layout; rows: CsvRecord[]; header?: CsvRecord } {
   const uncommented = withoutComments(records);
   let { rows } = uncommented;
@@ -251,7 +230,7 @@ export function findLayout(
 function decide(
   columns: readonly Column[],
   isEdge: readonly boolean[],
-  options: CsvOptions & { isWords: boolean },
+  options: ItemFileOptions & { isWords: boolean },
 ): Decision {
   const width = columns.length;
   const all = columns.map((_, column) => column);
@@ -321,7 +300,7 @@ function decide(
   };
 }
 
-const namesColumns = ({ labelColumns = [], embedding, itemId }: CsvOptions) =>
+const namesColumns = ({ labelColumns = [], embedding, itemId }: ItemFileOptions) =>
   [...labelColumns, ...(Array.isArray(embedding) ? embedding : [embedding]), itemId].some(
     (column) => typeof column === "string",
   );

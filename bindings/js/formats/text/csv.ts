@@ -4,28 +4,15 @@ import { TextDecoder } from "../../base/text-codecs.ts";
 import { counted, thousands } from "../../base/words.ts";
 import type { TableColumns } from "../../items/columns.ts";
 import type { ItemLabels } from "../../types.ts";
-import { asText, requireOptions, textPieces } from "../io/bytes.ts";
-import { ItemIdList, RowCollector, type SkippedRows, type TakenRows } from "../io/row-collector.ts";
+import { asText } from "../io/bytes.ts";
+import type { ItemFileOptions } from "../io/opened-file.ts";
+import { ItemIdList, RowCollector, type TableRows } from "../io/row-collector.ts";
 import { badText, ownText, Utf8Window } from "../io/utf8.ts";
 import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
-import type { CsvOptions } from "./csv-layout.ts";
 import { cellsOf, findDelimiter, findLayout, findQuoting, type Layout } from "./csv-layout.ts";
 import { CsvParser, type CsvRecord } from "./csv-parser.ts";
 import { EMPTY, QuickRows } from "./csv-row.ts";
 import { readTextCell } from "./csv-text.ts";
-
-/** A table of embeddings. */
-export interface CsvItems {
-  items: { data: Float32Array; rows: number; dim: number };
-  /** What the columns were taken for. */
-  columns: TableColumns;
-  /** Titles and labels; absent when there are none and the items have no IDs of their own either. */
-  labels?: ItemLabels;
-  /** The items' own IDs, where a column holds them. */
-  itemIds?: string[];
-  /** With `skipInvalid`. */
-  skipped?: SkippedRows;
-}
 
 const sampleRows = 100;
 const LINE_FEED = 0x0a;
@@ -35,27 +22,18 @@ const LONGEST_CUT = 1 << 20;
 const headLength = 1 << 18;
 
 /**
- * Reads embeddings from text separated by commas, tabs, semicolons, "|" or spaces, one row per item: `dim` columns of numbers, or one
- * column that holds them all as a list, next to columns of item IDs, titles and labels; `columns` says which was taken for what. Numbers
- * may have a decimal comma unless the delimiter is a comma. RecBole's atomic files (`item_id:token`, `item_emb:float_seq`) and word
- * vectors (word2vec, GloVe, fastText) are read as well. In files separated by tabs or "|" a quoted cell ends on its line, in word vectors
- * quotes are ordinary characters. Row numbers in errors count the rows of data from 0; lines count the lines of the file from 1; columns
- * from 0.
+ * Reads embeddings from text separated by commas, tabs, semicolons, "|" or spaces, piece by piece, one row per item: `dim` columns of
+ * numbers, or one column that holds them all as a list, next to columns of item IDs, titles and labels; `columns` says which was taken for
+ * what. Numbers may have a decimal comma unless the delimiter is a comma. RecBole's atomic files (`item_id:token`, `item_emb:float_seq`)
+ * and word vectors (word2vec, GloVe, fastText) are read as well. In files separated by tabs or "|" a quoted cell ends on its line, in word
+ * vectors quotes are ordinary characters. Row numbers in errors count the rows of data from 0; lines count the lines of the file from 1;
+ * columns from 0.
  *
- * @param text The text, or its pieces in order, cut anywhere.
- * @throws InvalidInputError for rows of different length, a cell of the embedding that is empty, not a number, not finite or beyond
- *   float32, broken quoting, an unknown column, columns that cannot be told to be an embedding, or a text without rows of numbers.
+ * Its methods throw InvalidInputError for rows of different length, a cell of the embedding that is empty, not a number, not finite or
+ * beyond float32, broken quoting, an unknown column, columns that cannot be told to be an embedding, or a text without rows of numbers.
  */
-export function readCsv(text: string | Iterable<string>, options: CsvOptions = {}): CsvItems {
-  requireOptions(options);
-  const table = new CsvTable(options);
-  for (const piece of textPieces(text)) table.pushText(piece);
-  return table.finish();
-}
-
-/** What `readCsv` does, fed piece by piece. */
 export class CsvTable {
-  readonly #options: CsvOptions;
+  readonly #options: ItemFileOptions;
   #isFirst = true;
   /** Of bytes that the quick rows leave. */
   #decoder = newDecoder();
@@ -82,14 +60,13 @@ export class CsvTable {
   #numbers = new Float32Array(0);
 
   /** @param uniqueIds Whether an item that is there twice is refused. */
-  constructor(options: CsvOptions = {}, uniqueIds = false) {
+  constructor(options: ItemFileOptions = {}, uniqueIds = false) {
     this.#options = options;
     this.#uniqueIds = uniqueIds;
     this.#collector = new RowCollector(options.skipInvalid);
   }
 
-  /** @throws InvalidInputError as `readCsv` does. */
-  pushText(text: string): void {
+  #pushText(text: string): void {
     const piece = this.#isFirst ? asText(text) : text;
     this.#isFirst = false;
     // Short pieces, so that the rows of a large text do not all exist at once.
@@ -97,7 +74,7 @@ export class CsvTable {
     for (let i = 0; i < piece.length; i += size) this.#parse(piece.slice(i, i + size));
   }
 
-  /** The same of UTF-8. Texts and bytes may not be mixed. @throws InvalidInputError also when it is none. */
+  /** Takes a piece of UTF-8, cut anywhere. */
   push(bytes: Uint8Array): void {
     const window = this.#window;
     window.push(bytes);
@@ -136,7 +113,7 @@ export class CsvTable {
       this.#decodeLines(bytes);
       return;
     }
-    this.pushText(text);
+    this.#pushText(text);
   }
 
   /** Whole lines of which one is not UTF-8: its row is refused by its number. */
@@ -155,7 +132,7 @@ export class CsvTable {
           `${describeValue(text.trim())} is not valid UTF-8: save the file as UTF-8`,
         );
       }
-      this.pushText(text);
+      this.#pushText(text);
     }
   }
 
@@ -281,8 +258,8 @@ export class CsvTable {
     return this.#numbers;
   }
 
-  /** The rows that wait to be taken. @throws InvalidInputError as `readCsv` does. */
-  finish(): CsvItems {
+  /** The rows that wait to be taken. */
+  finish(): TableRows {
     if (this.#window.at < this.#window.end || this.#isInLine) this.#decode(this.#window.end, true);
     if (!this.#parser) {
       if (this.#isBlank) throw new InvalidInputError("the text has no rows: a row of numbers per item is expected");
@@ -316,7 +293,7 @@ export class CsvTable {
   }
 
   /** Those rows, with their labels and IDs. */
-  takeRows(): TakenRows {
+  takeRows(): TableRows {
     const first = this.#collector.rows - this.#collector.waiting;
     const items = this.#collector.take();
     const labels = this.#takeLabels(items.rows, first);

@@ -4,7 +4,6 @@ import { TextDecoder } from "../../base/text-codecs.ts";
 import { counted, thousands } from "../../base/words.ts";
 import {
   type Column,
-  type ColumnOptions,
   columnName,
   type Decision,
   decideColumns,
@@ -14,10 +13,9 @@ import {
 } from "../../items/columns.ts";
 import { checkLabels, toItemLabels, withoutRows } from "../../items/labels.ts";
 import type { ItemLabels } from "../../types.ts";
-import { asText, requireOptions } from "../io/bytes.ts";
 import { FloatList } from "../io/float-list.ts";
-import { ItemIdList, RowCollector, type SkippedRows, type TakenRows } from "../io/row-collector.ts";
-import { utf8Of } from "../io/utf8.ts";
+import type { ItemFileOptions } from "../io/opened-file.ts";
+import { ItemIdList, RowCollector, type TableRows } from "../io/row-collector.ts";
 import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
 import { JsonReader, NumberList } from "./json-reader.ts";
 import {
@@ -37,26 +35,15 @@ import {
   typedArrayValues,
 } from "./json-table.ts";
 
-/** How embeddings in JSON are read. */
-export interface JsonOptions extends ColumnOptions {
-  /** Leaves out rows that would be refused, and says which: `skipped`. Default: false. */
-  skipInvalid?: boolean;
-}
+const LINE_FEED = 0x0a;
 
-/** Embeddings with what else the file says about the items. */
-export interface JsonItems {
-  items: { data: Float32Array; rows: number; dim: number };
-  /** What the fields were taken for; absent for arrays of numbers alone. */
-  columns?: TableColumns;
-  labels?: ItemLabels;
-  /** The items' own IDs, where there are any. */
-  itemIds?: string[];
-  /** With `skipInvalid`. */
-  skipped?: SkippedRows;
-}
+/** Fields next to the rows whose lists are not vectors, and as exact as JSON has them. */
+const isBeside = (key: string) =>
+  isIds(key) || mayBeItemIdName(key.replace(/s$/i, "")) || ["titles", "labels", "columns", "index"].includes(key);
+const isIds = (key: string) => /^(item_?)?(ids|keys)$/i.test(key);
 
 /**
- * Reads embeddings from JSON, as float32:
+ * Reads embeddings from JSON, piece by piece, as float32; the text is not kept:
  *
  * - an array of arrays of numbers, one per item;
  * - an array of objects, whose fields (also those of objects inside) are taken as the columns of a table are, see `TableColumns`: a list
@@ -69,24 +56,9 @@ export interface JsonItems {
  *
  * A vector may also be a typed array (`{ "0": 0.5, ... }`), a string of a list ("[0.5, 1]"), or float32 in base64.
  *
- * @throws InvalidInputError, naming row and column, for rows of different length and entries that are no finite numbers; for lists of IDs
- *   of another length than the rows; when the fields of the embedding cannot be told; and for text that is none of these forms.
+ * Its methods throw InvalidInputError, naming row and column, for rows of different length and entries that are no finite numbers; for
+ * lists of IDs of another length than the rows; when the fields of the embedding cannot be told; and for text that is none of these forms.
  */
-export function readJson(text: string, options: JsonOptions = {}): JsonItems {
-  requireOptions(options);
-  const table = new JsonTable(options);
-  for (const piece of utf8Of(asText(text))) table.push(piece);
-  return table.finish();
-}
-
-const LINE_FEED = 0x0a;
-
-/** Fields next to the rows whose lists are not vectors, and as exact as JSON has them. */
-const isBeside = (key: string) =>
-  isIds(key) || mayBeItemIdName(key.replace(/s$/i, "")) || ["titles", "labels", "columns", "index"].includes(key);
-const isIds = (key: string) => /^(item_?)?(ids|keys)$/i.test(key);
-
-/** What `readJson` does, fed piece by piece: the text is not kept, and the numbers as float32 only. */
 export class JsonTable {
   readonly #numbers = new FloatList();
   readonly #rows: JsonRows;
@@ -100,7 +72,7 @@ export class JsonTable {
   #lineHead = "";
 
   /** @param uniqueIds Whether an item that is there twice is refused. */
-  constructor(options: JsonOptions = {}, uniqueIds = false) {
+  constructor(options: ItemFileOptions = {}, uniqueIds = false) {
     this.#rows = new JsonRows(options, uniqueIds, this.#numbers);
     let isSplit = false;
     this.#reader = new JsonReader(this.#numbers, (key) => {
@@ -110,7 +82,7 @@ export class JsonTable {
     });
   }
 
-  /** Takes a piece of UTF-8. @throws InvalidInputError as `readJson` does. */
+  /** Takes a piece of UTF-8, cut anywhere. */
   push(bytes: Uint8Array): void {
     let rest = bytes;
     if (!this.#isLines) {
@@ -181,14 +153,13 @@ export class JsonTable {
     this.#reader.reset();
   }
 
-  /** @throws InvalidInputError as `readJson` does. */
-  finish(): JsonItems {
+  finish(): TableRows {
     if (!this.#isLines) return this.#whole(this.#reader.finish());
     this.#endLine();
     return this.#rows.finish();
   }
 
-  #whole(value: unknown): JsonItems {
+  #whole(value: unknown): TableRows {
     const found = this.#findRows(value);
     if (!found) {
       if (Array.isArray(value)) {
@@ -239,7 +210,7 @@ export class JsonTable {
   }
 
   /** Those rows, with their labels and IDs. */
-  takeRows(): TakenRows {
+  takeRows(): TableRows {
     return this.#rows.takeRows();
   }
 
@@ -325,7 +296,7 @@ function requireKnownFields(row: Fields, { known }: FieldChoice, number: number)
 /** Rows one after the other. What the first ones are, all must be. */
 class JsonRows {
   readonly #collector: RowCollector;
-  readonly #options: JsonOptions;
+  readonly #options: ItemFileOptions;
   /** Rows that wait for the decision. */
   #sample: Row[] | undefined = [];
   /** Of rows that are objects. */
@@ -338,7 +309,7 @@ class JsonRows {
   readonly #numbers: FloatList;
 
   /** @param numbers Those of the rows. */
-  constructor(options: JsonOptions, uniqueIds: boolean, numbers: FloatList) {
+  constructor(options: ItemFileOptions, uniqueIds: boolean, numbers: FloatList) {
     this.#numbers = numbers;
     this.#options = options;
     this.#uniqueIds = uniqueIds;
@@ -523,7 +494,7 @@ class JsonRows {
     return skipped.length === 0 ? labels : withoutRows(labels, skipped);
   }
 
-  finish(): JsonItems {
+  finish(): TableRows {
     if (this.#sample) this.#decide();
     this.#numbers.clear();
     const items = this.#collector.finish();
@@ -545,7 +516,7 @@ class JsonRows {
     return this.#collector.waiting;
   }
 
-  takeRows(): TakenRows {
+  takeRows(): TableRows {
     const items = this.#collector.take();
     const labels = this.#takeLabels(items.rows);
     const itemIds = this.#hasIds ? this.#ids.take() : undefined;

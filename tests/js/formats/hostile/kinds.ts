@@ -4,29 +4,22 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32, gzipSync } from "node:zlib";
+import { readNpy } from "../../../../bindings/js/formats/arrays/npy.ts";
+import { readHopwise } from "../../../../bindings/js/formats/ids/hopwise.ts";
+import { readIdTrie } from "../../../../bindings/js/formats/ids/id-trie.ts";
+import { idsCsvChunks, readIdsCsv } from "../../../../bindings/js/formats/ids/ids.ts";
+import { readIdsJsonl } from "../../../../bindings/js/formats/ids/ids-jsonl.ts";
+import { readLcRec } from "../../../../bindings/js/formats/ids/lcrec.ts";
+import { readAtomicFile, readRecBole } from "../../../../bindings/js/formats/ids/recbole.ts";
 import {
-  idChunks,
-  idsCsvChunks,
-  openEmbeddings,
-  readAddedTokens,
-  readAtomicFile,
-  readHopwise,
+  openItems,
   readIdShard,
   readIds,
-  readIdsAsync,
-  readIdsCsv,
-  readIdsJsonl,
-  readIdTableCsv,
-  readIdTrie,
   readItems,
-  readItemsAsync,
   readLabels,
-  readLcRec,
-  readNpy,
-  readRecBole,
-  streamEmbeddings,
-  writeAddedTokens,
+  streamItems,
   writeIdShard,
+  writeIds,
 } from "../../../../bindings/js/formats/index.ts";
 import { RQVAE, SemanticIdIndex, SemanticIds } from "../../../../bindings/js/index.ts";
 import { checksumPosition } from "../../../../bindings/js/model-file/model-file.ts";
@@ -125,11 +118,11 @@ function indexKinds(): Kind[] {
       ),
     );
   };
-  const use = (loaded: SemanticIdIndex) => {
+  const use = async (loaded: SemanticIdIndex) => {
     for (const item of loaded.items([])) loaded.get(item);
     // What was read can be written, and read again.
     const text = JSON.stringify(loaded);
-    const others = [SemanticIdIndex.load(loaded.save()), SemanticIdIndex.fromJSON(text)].map((index) =>
+    const others = [await SemanticIdIndex.load(loaded.save()), SemanticIdIndex.fromJSON(text)].map((index) =>
       JSON.stringify(index),
     );
     for (const other of others) {
@@ -146,7 +139,7 @@ function indexKinds(): Kind[] {
       bytes: file,
       documents: [{ text, close }],
       seal: sealIndex,
-      read: (bytes) => use(SemanticIdIndex.load(bytes)),
+      read: async (bytes) => use(await SemanticIdIndex.load(bytes)),
     },
     {
       name: "index as JSON",
@@ -322,15 +315,15 @@ function idKinds(): Kind[] {
   const codes = [[17, 203, 9], [17, 203, 8], [0, 1, 2], [3, 255, 15]]; // biome-ignore format: a table
   const ids = SemanticIds.from(codes, { codebookSizes: [256, 256, 16], fingerprint: "0123456789abcdef" });
   const itemIds = ["B004756YJA", "ü", "12345678901234567890", "x y"];
-  const written = (format: Parameters<typeof idChunks>[0]) => {
-    const parts = [...idChunks(format, { ids, itemIds })].map((part) => (typeof part === "string" ? utf8(part) : part));
+  const written = (format: Parameters<typeof writeIds>[0]) => {
+    const parts = [...writeIds(format, { ids, itemIds })].map((part) => (typeof part === "string" ? utf8(part) : part));
     return new Uint8Array(Buffer.concat(parts));
   };
   const any = (name: string) => async (bytes: Uint8Array) => {
-    const { ids, itemIds } = await readIdsAsync(bytes, name);
+    const { ids, itemIds } = await readIds(bytes, { fileName: name });
     if (itemIds.length !== ids.length) throw new Error("items and IDs differ in number");
   };
-  const table = (name: string, format: Parameters<typeof idChunks>[0], read: (text: string) => unknown): Kind[] => [
+  const table = (name: string, format: Parameters<typeof writeIds>[0], read: (text: string) => unknown): Kind[] => [
     { name: `IDs, ${name}`, bytes: written(format), isTable: true, read: any("ids") },
     {
       name: `IDs, ${name}, by its reader`,
@@ -364,10 +357,10 @@ function idKinds(): Kind[] {
   };
   const vocabulary = new Vocabulary([4, 3], { baseOffset: 10, special: { end: { token: "</s>", id: 2 } } });
   return [
-    ...table("csv", "csv", readIdTableCsv),
+    ...table("csv", "csv", readIdsCsv),
     {
       name: "IDs, csv without item IDs",
-      bytes: utf8([...idsCsvChunks(ids)].join("")),
+      bytes: utf8([...idsCsvChunks({ ids: ids })].join("")),
       isTable: true,
       read: (bytes) => readIdsCsv(decoder.decode(bytes), { codebookSizes: ids.codebookSizes }),
     },
@@ -397,7 +390,11 @@ function idKinds(): Kind[] {
       ...json(decoder.decode(written("trie"))),
       read: (b) => readIdTrie(decoder.decode(b)),
     },
-    { name: "IDs, npy", bytes: written("npy"), read: (bytes) => [readIds(bytes, "ids"), any("ids")(bytes)][1] },
+    {
+      name: "IDs, npy",
+      bytes: written("npy"),
+      read: async (bytes) => [await readIds(bytes, { fileName: "ids" }), any("ids")(bytes)][1],
+    },
     { name: "IDs, Parquet", bytes: written("parquet"), read: any("ids") },
     ...["levels", "tokens", "token-list", "fixed-size-list"].map(
       (name): Kind => ({ name: `IDs, Parquet, ${name}`, bytes: fixture(`ids-${name}.parquet`), read: any("ids") }),
@@ -413,13 +410,6 @@ function idKinds(): Kind[] {
       ...json(JSON.stringify(vocabulary)),
       read: (bytes) => Vocabulary.fromJSON(parsed(bytes) as never),
     },
-    ...(["map", "list"] as const).map(
-      (form): Kind => ({
-        name: `added tokens, ${form}`,
-        ...json(writeAddedTokens(vocabulary, form)),
-        read: (bytes) => readAddedTokens(decoder.decode(bytes)),
-      }),
-    ),
     {
       name: "IDs, toJSON",
       ...json(JSON.stringify(ids)),
@@ -448,10 +438,10 @@ function itemKinds(): Kind[] {
   const lines = ['{"id":"a","t":"x","embedding":[1,2]}', '{"id":"b","t":"y","embedding":[3,4]}'];
   const items = (file: string) => async (bytes: Uint8Array) => {
     const outcomes = await Promise.allSettled([
-      readItemsAsync(bytes, file).then(({ items }) => {
+      readItems(bytes, { fileName: file }).then((items) => {
         if (items.data.length !== items.rows * items.dim) throw new Error("rows x dim is another number");
       }),
-      openEmbeddings(bytes, { fileName: file }).then(async (source) => {
+      openItems(bytes, { fileName: file }).then(async (source) => {
         try {
           await source.read(0, source.rows);
         } finally {
@@ -459,7 +449,7 @@ function itemKinds(): Kind[] {
         }
       }),
       (async () => {
-        for await (const _ of streamEmbeddings(bytes, { fileName: file }));
+        for await (const _ of streamItems(bytes, { fileName: file }));
       })(),
     ]);
     const refused = outcomes.filter((outcome) => outcome.status === "rejected");
@@ -497,11 +487,6 @@ function itemKinds(): Kind[] {
     {
       ...table("jsonl", lines.join("\n")),
       documents: [{ text: lines[1]!, close: (text) => utf8([lines[0], text].join("\n")) }],
-    },
-    {
-      name: "items, json, at once",
-      ...json(embeddings),
-      read: (bytes) => readItems(bytes, "a.json"),
     },
     table("csv", 'id,title,x,y\na,"A, a",1,2\nb,B,3,4\nc,C,5,6\n'),
     table("tsv", 'id\te\na\t"[1, 2.5]"\nb\t"[3, 4]"\n'),

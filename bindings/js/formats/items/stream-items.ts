@@ -2,53 +2,37 @@
 
 import { describeValue } from "../../base/describe-value.ts";
 import { InvalidInputError } from "../../base/errors.ts";
-import type { TableColumns } from "../../items/columns.ts";
 import { labelsOf, withoutRows } from "../../items/labels.ts";
-import type { ItemLabels } from "../../types.ts";
 import { type FileSource, isByteStream, openFile, peek, piecesOf } from "../io/byte-source.ts";
 import { extensionOf, requireFileName, requireOptions, sniff, textFormat } from "../io/bytes.ts";
-import type { ItemFile, ItemFileOptions } from "../io/opened-file.ts";
-import type { SkippedRows } from "../io/row-collector.ts";
+import type { ItemFile, ItemFileOptions, ItemTable } from "../io/opened-file.ts";
 import { utf8Pieces } from "../io/utf8.ts";
 import { newTable, recognizeItemFile, SNIFFED, type TextFile } from "./item-file.ts";
-import { inMemory } from "./open-embeddings.ts";
+import { inMemory } from "./open-items.ts";
 import { aboutFile, compacted, InvalidRows } from "./read-items.ts";
 
 /** How a file of embeddings is read batch by batch. */
-export interface StreamEmbeddingsOptions extends ItemFileOptions {
-  /** Name of bytes, a Blob or a stream, for messages and where the content leaves a choice of formats. */
-  fileName?: string;
+export interface StreamItemsOptions extends ItemFileOptions {
   /** Rows of a batch, at most. Default: 4,096. */
   batchRows?: number;
 }
 
-/** Rows that stand one behind the other in the file, as items that `encode`, `encodeStream` and the others take. */
-export interface EmbeddingBatch {
-  data: Float32Array;
-  rows: number;
-  dim: number;
-  /** Of these rows. */
-  labels?: ItemLabels;
-  /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
-  itemIds?: string[];
-  /** What the columns, fields or arrays of the file were taken for; absent where it holds nothing but the vectors. */
-  columns?: TableColumns;
-  /** With `skipInvalid`, in the last batch: the rows of the file that were left out. */
-  skipped?: SkippedRows;
-}
+type Batch = ItemTable & { data: Float32Array };
 
 /**
  * Reads a file of embeddings once, in batches. Tables of text and JSON lines, also compressed by gzip or as they come from a stream, are
- * never held; files that `openEmbeddings` reads by rows are not either. What it must read whole (JSON of one value, deflated npz members,
+ * never held; files that `openItems` reads by rows are not either. What it must read whole (JSON of one value, deflated npz members,
  * npy in gzip, other formats in a stream) is. Every value is checked, and so are item IDs, which are kept for that.
+ *
+ * Each batch has the IDs and labels of its rows, in float32; the last one has `skipped`.
  *
  * @param file A path (Node), a URL, a Blob or File, bytes, or a stream of bytes.
  * @throws InvalidInputError naming file, row and reason; the batches before the row were given out then.
  */
-export async function* streamEmbeddings(
+export async function* streamItems(
   file: FileSource,
-  options: StreamEmbeddingsOptions = {},
-): AsyncGenerator<EmbeddingBatch, void, undefined> {
+  options: StreamItemsOptions = {},
+): AsyncGenerator<ItemTable & { data: Float32Array }, void, undefined> {
   requireOptions(options);
   const { batchRows = 4096 } = options;
   if (!(Number.isSafeInteger(batchRows) && batchRows > 0)) {
@@ -86,24 +70,24 @@ export async function* streamEmbeddings(
 
 async function* textBatches(
   { format, chunks }: TextFile,
-  options: StreamEmbeddingsOptions,
+  options: StreamItemsOptions,
   batchRows: number,
-): AsyncGenerator<EmbeddingBatch> {
+): AsyncGenerator<Batch> {
   const table = newTable(format, options);
   /** Given out when there is another, or with what was left out at the end. */
-  let held: EmbeddingBatch | undefined;
+  let held: Batch | undefined;
   for await (const piece of utf8Pieces(chunks)) {
     table.push(piece);
     if (table.waiting < batchRows) continue;
     const { items, ...beside } = table.takeRows();
     const { columns } = table;
-    for (const batch of split({ ...items, ...beside, ...(columns && { columns }) }, batchRows)) {
+    for (const batch of split({ ...items, format, ...beside, ...(columns && { columns }) }, batchRows)) {
       if (held) yield held;
       held = batch;
     }
   }
   const { items, skipped, ...beside } = table.finish();
-  for (const batch of split({ ...items, ...beside }, batchRows)) {
+  for (const batch of split({ ...items, format, ...beside }, batchRows)) {
     if (held) yield held;
     held = batch;
   }
@@ -111,16 +95,14 @@ async function* textBatches(
 }
 
 /** Batches of at most `batchRows` rows. */
-function* split(
-  { data, rows, dim, labels, itemIds, columns }: EmbeddingBatch,
-  batchRows: number,
-): Generator<EmbeddingBatch> {
+function* split({ data, rows, dim, format, labels, itemIds, columns }: Batch, batchRows: number): Generator<Batch> {
   for (let first = 0; first < rows; first += batchRows) {
     const count = Math.min(rows - first, batchRows);
     yield {
       data: count === rows ? data : data.slice(first * dim, (first + count) * dim),
       rows: count,
       dim,
+      format,
       ...(labels && { labels: labelsOf(labels, first, count) }),
       ...(itemIds && { itemIds: itemIds.slice(first, first + count) }),
       ...(columns && { columns }),
@@ -130,14 +112,14 @@ function* split(
 
 async function* matrixBatches(
   file: ItemFile,
-  { skipInvalid = false }: StreamEmbeddingsOptions,
+  { skipInvalid = false }: StreamItemsOptions,
   batchRows: number,
-): AsyncGenerator<EmbeddingBatch> {
-  const { labels, itemIds, columns } = file;
+): AsyncGenerator<Batch> {
+  const { format, labels, itemIds, columns } = file;
   const matrix = file.matrix ?? inMemory(file.whole!);
   const { rows, dim } = matrix;
   const invalid = new InvalidRows(skipInvalid, itemIds);
-  let held: EmbeddingBatch | undefined;
+  let held: Batch | undefined;
   for (let first = 0; first < rows; first += batchRows) {
     const count = Math.min(rows - first, batchRows);
     const data = new Float32Array(count * dim);
@@ -147,9 +129,10 @@ async function* matrixBatches(
     if (left.length === count) continue;
     if (held) yield held;
     const whole = { data, rows: count, dim };
-    const kept = left.length === 0 ? whole : (compacted(whole, left) as typeof whole);
+    const kept = left.length === 0 ? whole : compacted(whole, left);
     held = {
       ...kept,
+      format,
       ...(labels && { labels: withoutRows(labelsOf(labels, first, count), left) }),
       ...(itemIds && { itemIds: withoutRows({ titles: itemIds.slice(first, first + count) }, left).titles }),
       ...(columns && { columns }),

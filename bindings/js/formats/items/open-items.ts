@@ -11,45 +11,36 @@ import { withoutRows } from "../../items/labels.ts";
 import type { EmbeddingSource, ItemLabels } from "../../types.ts";
 import { type FileSource, openFile } from "../io/byte-source.ts";
 import { requireOptions } from "../io/bytes.ts";
-import type { ItemFile, ItemFileOptions, ItemFormat, RowSource } from "../io/opened-file.ts";
+import type { ItemFile, ItemFileOptions, ItemFormat, ItemTable, RowSource } from "../io/opened-file.ts";
 import type { SkippedRows } from "../io/row-collector.ts";
 import { openItemFile } from "./item-file.ts";
 import { InvalidRows, inFile } from "./read-items.ts";
 
 /** How a file of embeddings is opened. */
-export interface OpenEmbeddingsOptions extends ItemFileOptions {
-  /** Name of bytes or a Blob, for messages and where the content leaves a choice of formats. */
-  fileName?: string;
+export interface OpenItemsOptions extends ItemFileOptions {
   /** Whether an item ID that is there twice is refused, or left out with `skipInvalid`. Default: true. */
   uniqueIds?: boolean;
 }
 
-/** Where opened embeddings are, as plain data that can be sent to another thread: `openEmbeddings` takes it as a source. */
-export interface EmbeddingDescription {
+/** Where opened items are, as plain data that can be sent to another thread: `openItems` takes it as a source. */
+interface Description {
   /** A path, a URL, a Blob, or the bytes. */
   location: string | Blob | Uint8Array;
-  options: OpenEmbeddingsOptions;
+  options: OpenItemsOptions;
 }
 
-/** An open file of embeddings. */
-export interface OpenedEmbeddings extends EmbeddingSource {
+/** An open file of embeddings: what `ItemTable` has, but for the vectors, which are read where they are asked for. */
+export interface OpenedItems extends EmbeddingSource, Readonly<Omit<ItemTable, "data" | "itemIds">> {
   /**
    * Rows [first, first + count) as float32, in a buffer that the next call uses again.
    * @throws InvalidInputError for rows that are not there, a file that was closed, or that cannot be read any more.
    */
   read(first: number, count: number): Promise<Float32Array>;
-  readonly format: ItemFormat;
   /** Whether the vectors were read when the file was opened, since the format gives no access by rows. */
   readonly inMemory: boolean;
-  readonly labels?: ItemLabels;
-  /** The items' own IDs, from a column, field or array named "id", "item_id" and the like. */
   readonly itemIds?: readonly string[];
-  /** What the columns, fields or arrays of the file were taken for; absent where it holds nothing but the vectors. */
-  readonly columns?: TableColumns;
-  /** With `skipInvalid`: the rows of the file that are left out. */
-  readonly skipped?: SkippedRows;
-  /** What opens the same embeddings in another thread. */
-  readonly description: EmbeddingDescription;
+  /** Plain data that can be sent to another thread, which opens the same items: `openItems` takes it as a source. */
+  readonly description: Description;
   /** Closes the file. Reading afterwards is an error; closing twice is none. */
   close(): Promise<void>;
   /** Closes the file, at the end of `await using`. */
@@ -64,14 +55,14 @@ export interface OpenedEmbeddings extends EmbeddingSource {
  * as are URLs whose server gives no ranges. Numbers become float32. The values of files that are read by rows are not looked at before
  * they are used, except with `skipInvalid`, which reads the file once.
  *
- * @param source A path (Node), a URL, a Blob or File, bytes, a stream of bytes, or the description of embeddings opened before.
+ * @param source A path (Node), a URL, a Blob or File, bytes, a stream of bytes, or the description of items opened before.
  * @throws InvalidInputError naming the file and the reason, when it cannot be read or its sizes contradict each other.
  */
-export async function openEmbeddings(
-  source: FileSource | EmbeddingDescription,
-  options: OpenEmbeddingsOptions = {},
-): Promise<OpenedEmbeddings> {
-  if (isDescription(source)) return openEmbeddings(source.location, { ...source.options, ...options });
+export async function openItems(
+  source: FileSource | OpenedItems["description"],
+  options: OpenItemsOptions = {},
+): Promise<OpenedItems> {
+  if (isDescription(source)) return openItems(source.location, { ...source.options, ...options });
   requireOptions(options);
   let name = options.fileName ?? "";
   return inFile(
@@ -95,7 +86,7 @@ export async function openEmbeddings(
   );
 }
 
-function isDescription(source: FileSource | EmbeddingDescription): source is EmbeddingDescription {
+function isDescription(source: FileSource | Description): source is Description {
   return typeof source === "object" && source !== null && "location" in source && "options" in source;
 }
 
@@ -103,7 +94,7 @@ function isDescription(source: FileSource | EmbeddingDescription): source is Emb
 const BLOCK = 1 << 20;
 
 /** Reads all rows, to know those that are left out. */
-async function findInvalid(file: ItemFile, options: OpenEmbeddingsOptions): Promise<SkippedRows | undefined> {
+async function findInvalid(file: ItemFile, options: OpenItemsOptions): Promise<SkippedRows | undefined> {
   if (!options.skipInvalid) return undefined;
   const { rows, dim } = file.matrix ?? file.whole!;
   const invalid = new InvalidRows(true, options.uniqueIds === false ? undefined : file.itemIds);
@@ -120,7 +111,7 @@ async function findInvalid(file: ItemFile, options: OpenEmbeddingsOptions): Prom
   return invalid.finish(rows);
 }
 
-class OpenFile implements OpenedEmbeddings {
+class OpenFile implements OpenedItems {
   readonly rows: number;
   readonly dim: number;
   readonly format: ItemFormat;
@@ -129,7 +120,7 @@ class OpenFile implements OpenedEmbeddings {
   readonly itemIds?: readonly string[];
   readonly columns?: TableColumns;
   readonly skipped?: SkippedRows;
-  readonly description: EmbeddingDescription;
+  readonly description: Description;
   readonly #name: string;
   readonly #file: RowSource;
   /** Rows of the file that are passed over, ascending. */
@@ -143,7 +134,7 @@ class OpenFile implements OpenedEmbeddings {
     name: string,
     file: ItemFile,
     skipped: SkippedRows | undefined,
-    description: EmbeddingDescription,
+    description: Description,
     close: () => Promise<void>,
   ) {
     worksBehindProxy(this, OpenFile);

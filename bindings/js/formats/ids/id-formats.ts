@@ -1,0 +1,3 @@
+/** Formats of files of IDs that are read and written. */
+export const ID_FORMATS = ["csv", "jsonl", "lcrec", "recbole", "semanticids", "npy", "trie", "parquet"] as const;
+export type IdFormat = (typeof ID_FORMATS)[number];

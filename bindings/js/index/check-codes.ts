@@ -1,0 +1,20 @@
+import { requireList } from "../base/attached.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { show } from "../base/option-reader.ts";
+import { thereAre } from "../base/words.ts";
+
+/** @throws InvalidInputError for what is no ID or prefix at these levels. */
+export function checkCodes(codes: ArrayLike<number>, sizes: readonly number[]): void {
+  requireList(codes, "codes", "an array of codes");
+  if (codes.length > sizes.length) {
+    throw new InvalidInputError(`${thereAre(codes.length, "code")}, but an ID has ${sizes.length}`);
+  }
+  for (let level = 0; level < codes.length; level++) {
+    const code = codes[level]!;
+    if (!Number.isInteger(code) || code < 0 || code >= sizes[level]!) {
+      throw new InvalidInputError(
+        `level ${level}: code ${show(code)} is not a whole number from 0 to ${sizes[level]! - 1}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/** From raw IDs to published ones, a batch at a time. */
+
+import type { Asking } from "../base/asking.ts";
+import { InvalidInputError } from "../base/errors.ts";
+import { show } from "../base/option-reader.ts";
+import { counted, thereAre } from "../base/words.ts";
+import { checkItemIds, type ItemId } from "../ids/item-id.ts";
+import { SemanticIds } from "../ids/semantic-ids.ts";
+import { type SortedIds, sortIds } from "../ids/sorted-ids.ts";
+import type { Items } from "../types.ts";
+import { sampleRows } from "./drift.ts";
+import type { IndexContents } from "./index-contents.ts";
+import { forEachVector, type IdModel } from "./item-vectors.ts";
+import { giveSuffixes, reassign } from "./resolve-collisions.ts";
+
+/** Items and their raw IDs. */
+export interface Batch {
+  itemIds: readonly ItemId[];
+  ids: SemanticIds;
+}
+
+/** Where the vectors of some of a batch's rows stand: all rows of `ids`, of which `rows` are meant. */
+export interface Origin {
+  ids: SemanticIds;
+  rows: readonly number[];
+}
+
+/** Checks that there is one ID for each item, of the index's shape. @throws InvalidInputError */
+export function checkBatch(
+  itemIds: ArrayLike<ItemId>,
+  ids: SemanticIds | readonly (readonly number[])[],
+  codebookSizes: readonly number[],
+  where: string,
+): Batch {
+  const list = checkItemIds(itemIds, where);
+  const given = Array.isArray(ids) ? undefined : (ids as SemanticIds | undefined);
+  if (!Array.isArray(codebookSizes) || (!given && !Array.isArray(ids))) {
+    throw new InvalidInputError(`${where}: ids must be SemanticIds, as encode gives them, received ${show(ids)}`);
+  }
+  if (given && String(given.codebookSizes) !== String(codebookSizes)) {
+    throw new InvalidInputError(
+      `${where}: the IDs have the codebook sizes [${given.codebookSizes?.join(", ")}], the index has [${codebookSizes.join(", ")}]`,
+    );
+  }
+  const { fingerprint } = given ?? {};
+  const checked = SemanticIds.from(ids, { codebookSizes, ...(fingerprint === undefined ? {} : { fingerprint }) });
+  if (checked.length !== list.length) {
+    throw new InvalidInputError(
+      `${where}: ${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}: give one of each for every item`,
+    );
+  }
+  return { itemIds: list, ids: checked };
+}
+
+/** The published IDs of a batch, by its rows. */
+export function* publish(
+  { collisions, capacity, codebookSizes }: Pick<IndexContents, "collisions" | "capacity" | "codebookSizes">,
+  { itemIds, ids }: Batch,
+  origin: Origin | undefined,
+  held: SortedIds,
+  model: IdModel | undefined,
+  items: Items | undefined,
+  where: string,
+): Asking<SortedIds> {
+  const fresh = sortIds(ids.codes, codebookSizes, itemIds);
+  if (collisions === "share" || itemIds.length === 0) return fresh;
+  if (collisions === "suffix") {
+    const codes = giveSuffixes(fresh, held, codebookSizes, capacity);
+    return { codes, levels: held.levels, order: fresh.order };
+  }
+  if (!model || !items) {
+    throw new InvalidInputError(
+      `${where}: "reassign" needs ${model ? "items, the vectors of the rows" : "model and items"}, to find the nearest free IDs`,
+    );
+  }
+  const codes = yield* reassign(
+    fresh,
+    held,
+    codebookSizes,
+    () => model.codebooks({ space: "latent" }),
+    (rows, use) =>
+      forEachVector(model, items, origin?.ids ?? ids, origin ? rows.map((row) => origin.rows[row]!) : rows, use),
+  );
+  return sortIds(codes, codebookSizes, itemIds);
+}
+
+/** What the IDs of a batch, or of a sample of it, leave over of the vectors. */
+export function* sampleLeftOvers(
+  model: IdModel,
+  items: Items,
+  { itemIds, ids }: Batch,
+  origin?: Origin,
+): Asking<Float64Array> {
+  const rows = sampleRows(itemIds);
+  const leftOvers = new Float64Array(rows.length);
+  const places = origin ? rows.map((row) => origin.rows[row]!) : rows;
+  yield* forEachVector(model, items, origin?.ids ?? ids, places, (place, _, leftOver) => {
+    leftOvers[place] = leftOver;
+  });
+  return leftOvers;
+}
