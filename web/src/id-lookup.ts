@@ -6,6 +6,7 @@ import type { FoundIds } from "./lab/types.ts";
 import { showError } from "./page-error.ts";
 import { readCodes } from "./read-codes.ts";
 import { formatCount, plural } from "./words.ts";
+import "./id-lookup.css";
 
 const SHOWN = 6;
 

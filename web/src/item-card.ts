@@ -6,6 +6,7 @@ import { splitGlyph } from "./glyph.ts";
 import type { ItemDetails } from "./lab/types.ts";
 import { term } from "./term.ts";
 import { formatCount, formatNumber, formatPercent } from "./words.ts";
+import "./item-card.css";
 
 /** Items named in a row, before the rest is summed up. */
 const SHOWN = 8;

@@ -6,6 +6,7 @@ import { hook, scrollTo } from "./dom.ts";
 import { Lab, LabGone } from "./lab/lab.ts";
 import type { DataSource, RunResult, Settings } from "./lab/types.ts";
 import { offerOffline } from "./offline.ts";
+import "./options-form.css";
 import { levelsOf, onTrain, readSettings, resetTouched, setRunning, suggest, typeSettings } from "./options-form.ts";
 import { clearError, showError } from "./page-error.ts";
 import { readLink, setLinkedSample } from "./page-link.ts";

@@ -17,6 +17,7 @@ import { makeTabs } from "./tabs.ts";
 import { term } from "./term.ts";
 import { TreeView } from "./tree-view.ts";
 import { formatCount, formatShare, plural } from "./words.ts";
+import "./results.css";
 
 export type Trained = Extract<RunResult, { ids: unknown }>;
 

@@ -6,6 +6,7 @@ import { download } from "./download.ts";
 import { Lab } from "./lab/lab.ts";
 import { inPlainWords } from "./page-error.ts";
 import { plural } from "./words.ts";
+import "./reuse.css";
 
 const SHOWN = 8;
 

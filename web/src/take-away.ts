@@ -5,6 +5,7 @@ import type { Lab } from "./lab/lab.ts";
 import type { IdFile } from "./lab/types.ts";
 import { showError } from "./page-error.ts";
 import { type SnippetModel, snippet } from "./snippet.ts";
+import "./take-away.css";
 
 interface Offer {
   testId: string;

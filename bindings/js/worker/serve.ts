@@ -87,10 +87,10 @@ export function serve(port: ServerPort): void {
       const { items, ...options } = given[1] as AssessOptions;
       const { assessIds } = await import("../report/assess.ts");
       const { reportToWire } = await import("./sent-report.ts");
-      const opened = items === undefined ? {} : { items: open(items) as Items };
-      return reportToWire(
-        await assessIds(given[0] as SemanticIds, { ...options, ...opened, model, signal: watching.signal }),
-      );
+      // Of IDs alone there is nothing to ask the model.
+      const measured = items === undefined ? {} : { items: open(items) as Items, model };
+      const report = await assessIds(given[0] as SemanticIds, { ...options, ...measured, signal: watching.signal });
+      return reportToWire(report);
     }
     if (!Object.hasOwn(METHODS, method)) throw new RQVAEError(`The worker has no method ${method}`);
     const result = await (model[method as keyof typeof METHODS] as Method).apply(model, given);
