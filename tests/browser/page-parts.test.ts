@@ -168,6 +168,7 @@ describe("work in slices", () => {
   });
 
   it("stops when it is told to, and not before its first step", async () => {
+    await nextTask();
     const controller = new AbortController();
     let steps = 0;
     const work = inSlices(
