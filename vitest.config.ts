@@ -12,6 +12,9 @@ const builtModules = {
   name: "built-modules",
   enforce: "pre" as const,
   resolveId(source: string, importer: string | undefined) {
+    // The examples have a package.json of their own.
+    if (source === "rqvae" && importer?.includes("/examples/"))
+      return { id: resolve(import.meta.dirname, "dist/index.js"), external: true };
     if (!importer || !source.startsWith(".")) return null;
     const file = resolve(dirname(importer), source);
     if (!file.startsWith(SOURCES) || !file.endsWith(".ts")) return null;

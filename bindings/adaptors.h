@@ -11,6 +11,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "config.h"
@@ -183,10 +184,18 @@ inline val BatchToJs(const Losses& losses, Index n) {
   return result;
 }
 
-inline std::vector<Index> ReadIndices(const val& array) {
-  std::vector<Index> result;
-  for (double x : emscripten::convertJSArrayToNumberVector<double>(array)) result.push_back(static_cast<Index>(x));
-  return result;
+// Reads an option by the type of its field: numbers, flags, choices as their numbers, lists.
+template <typename T>
+void Read(const val& options, const char* name, T& field) {
+  const val value = options[name];
+  if constexpr (std::is_same_v<T, bool>) {
+    field = value.as<bool>();
+  } else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+    field = static_cast<T>(value.as<double>());
+  } else {
+    const std::vector<double> numbers = emscripten::convertJSArrayToNumberVector<double>(value);
+    field.assign(numbers.begin(), numbers.end());
+  }
 }
 
 }  // namespace rqvae::bindings

@@ -18,69 +18,68 @@
 namespace rqvae::bindings {
 namespace {
 
-// -- Configuration. Options were validated and completed in TypeScript; enumerations come as numbers in the order of
-// config.h.
+// -- Configuration, by the names of bindings/js/options/table.ts, where options were checked and completed.
 
 ModelConfig ReadModelConfig(const val& options) {
   ModelConfig config;
-  config.input_dim = options["inputDim"].as<int>();
-  config.latent_dim = options["latentDim"].as<int>();
-  config.hidden_dims = ReadIndices(options["hiddenDims"]);
-  config.codebook_sizes = ReadIndices(options["codebookSizes"]);
-  config.activation = static_cast<Activation>(options["activation"].as<int>());
-  config.input_scaling = static_cast<InputScaling>(options["inputScaling"].as<int>());
-  config.linear_skip = static_cast<LinearSkip>(options["linearSkip"].as<int>());
-  config.codebook_gradient = static_cast<CodebookGradient>(options["codebookGradient"].as<int>());
-  config.codebook_update = static_cast<CodebookUpdate>(options["codebookUpdate"].as<int>());
-  config.gradient_estimator = static_cast<GradientEstimator>(options["gradientEstimator"].as<int>());
-  config.reconstruction = static_cast<Reconstruction>(options["reconstruction"].as<int>());
-  config.compat = static_cast<Compat>(options["compat"].as<int>());
-  config.layer_norm = options["layerNorm"].as<bool>();
-  config.codebook_sim_vq = options["codebookSimVq"].as<bool>();
-  config.codebook_kmeans_init = options["codebookKmeansInit"].as<bool>();
-  config.commitment_weight = options["commitmentWeight"].as<double>();
-  config.reconstruction_weight = options["reconstructionWeight"].as<double>();
-  config.codebook_weight = options["codebookWeight"].as<double>();
-  config.input_noise = options["inputNoise"].as<double>();
-  config.ema_decay = options["emaDecay"].as<double>();
-  config.sinkhorn_epsilon = emscripten::convertJSArrayToNumberVector<double>(options["sinkhornEpsilon"]);
-  config.sinkhorn_iterations = options["sinkhornIterations"].as<int>();
-  config.encode_beam = options["encodeBeam"].as<int>();
-  config.seed = static_cast<uint64_t>(options["seed"].as<double>());
+  Read(options, "inputDim", config.input_dim);
+  Read(options, "latentDim", config.latent_dim);
+  Read(options, "hiddenDims", config.hidden_dims);
+  Read(options, "codebookSize", config.codebook_sizes);
+  Read(options, "activation", config.activation);
+  Read(options, "inputScaling", config.input_scaling);
+  Read(options, "linearSkip", config.linear_skip);
+  Read(options, "codebookGradient", config.codebook_gradient);
+  Read(options, "codebookUpdate", config.codebook_update);
+  Read(options, "gradientEstimator", config.gradient_estimator);
+  Read(options, "reconstruction", config.reconstruction);
+  Read(options, "compat", config.compat);
+  Read(options, "layerNorm", config.layer_norm);
+  Read(options, "codebookSimVq", config.codebook_sim_vq);
+  Read(options, "codebookKmeansInit", config.codebook_kmeans_init);
+  Read(options, "commitmentWeight", config.commitment_weight);
+  Read(options, "reconstructionWeight", config.reconstruction_weight);
+  Read(options, "codebookWeight", config.codebook_weight);
+  Read(options, "inputNoise", config.input_noise);
+  Read(options, "emaDecay", config.ema_decay);
+  Read(options, "sinkhornEpsilon", config.sinkhorn_epsilon);
+  Read(options, "sinkhornIterations", config.sinkhorn_iterations);
+  Read(options, "encodeBeam", config.encode_beam);
+  Read(options, "seed", config.seed);
   return config;
 }
 
 OptimizerConfig ReadOptimizerConfig(const val& options) {
   OptimizerConfig config;
-  config.kind = static_cast<OptimizerKind>(options["kind"].as<int>());
-  config.learning_rate = options["learningRate"].as<double>();
-  config.encoder_learning_rate_scale = options["encoderLearningRateScale"].as<double>();
-  config.decoder_learning_rate_scale = options["decoderLearningRateScale"].as<double>();
-  config.codebook_learning_rate_scale = options["codebookLearningRateScale"].as<double>();
-  config.gradient_clip = options["gradientClip"].as<double>();
-  config.weight_decay = options["weightDecay"].as<double>();
-  config.beta1 = options["beta1"].as<double>();
-  config.beta2 = options["beta2"].as<double>();
-  config.epsilon = options["epsilon"].as<double>();
-  config.momentum = options["momentum"].as<double>();
+  Read(options, "optimizer", config.kind);
+  Read(options, "learningRate", config.learning_rate);
+  Read(options, "encoderLearningRateScale", config.encoder_learning_rate_scale);
+  Read(options, "decoderLearningRateScale", config.decoder_learning_rate_scale);
+  Read(options, "codebookLearningRateScale", config.codebook_learning_rate_scale);
+  Read(options, "gradientClip", config.gradient_clip);
+  Read(options, "weightDecay", config.weight_decay);
+  Read(options, "beta1", config.beta1);
+  Read(options, "beta2", config.beta2);
+  Read(options, "epsilon", config.epsilon);
+  Read(options, "momentum", config.momentum);
   return config;
 }
 
 TrainConfig ReadTrainConfig(const val& options) {
   TrainConfig config;
-  config.optimizer = ReadOptimizerConfig(options["optimizer"]);
-  config.epochs = options["epochs"].as<int>();
-  config.batch_size = options["batchSize"].as<int>();
-  config.schedule = static_cast<Schedule>(options["schedule"].as<int>());
-  config.warmup = options["warmup"].as<double>();
-  config.evaluate_every = options["evaluateEvery"].as<int>();
-  config.validation_share = options["validationShare"].as<double>();
-  config.select = static_cast<Selection>(options["select"].as<int>());
-  config.patience = options["patience"].as<int>();
-  config.dead_code_restart = options["deadCodeRestart"].as<bool>();
-  config.residual_noise = options["residualNoise"].as<double>();
-  config.separation_weight = options["separationWeight"].as<double>();
-  config.separation_margin = options["separationMargin"].as<double>();
+  config.optimizer = ReadOptimizerConfig(options);
+  Read(options, "epochs", config.epochs);
+  Read(options, "batchSize", config.batch_size);
+  Read(options, "schedule", config.schedule);
+  Read(options, "warmup", config.warmup);
+  Read(options, "evaluateEvery", config.evaluate_every);
+  Read(options, "validationShare", config.validation_share);
+  Read(options, "select", config.select);
+  Read(options, "patience", config.patience);
+  Read(options, "deadCodeRestart", config.dead_code_restart);
+  Read(options, "residualNoise", config.residual_noise);
+  Read(options, "separationWeight", config.separation_weight);
+  Read(options, "separationMargin", config.separation_margin);
   return config;
 }
 

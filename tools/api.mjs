@@ -24,6 +24,12 @@ export function exportedSignatures() {
   const printer = ts.createPrinter({ removeComments: true });
   /** @type {Map<ts.Symbol, string>} where each was printed first */
   const printed = new Map();
+  const exportedNames = new Set(
+    entries.flatMap(([, file]) => {
+      const module = checker.getSymbolAtLocation(program.getSourceFile(file));
+      return checker.getExportsOfModule(module).map(({ name }) => name);
+    }),
+  );
   const lines = [`Written by "node tools/api.mjs --write" from the declarations in dist.`];
   for (const [entry, file] of entries) {
     lines.push("", `# ${entry}`);
@@ -42,12 +48,44 @@ export function exportedSignatures() {
       printed.set(symbol, entry);
       for (const declaration of symbol.declarations ?? []) {
         const node = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration;
-        lines.push(printer.printNode(ts.EmitHint.Unspecified, publicPart(node), node.getSourceFile()));
+        const whole = ts.isInterfaceDeclaration(node) && extendsHidden(node, exportedNames);
+        lines.push(
+          whole
+            ? allMembers(node, symbol, checker)
+            : printer.printNode(ts.EmitHint.Unspecified, publicPart(node), node.getSourceFile()),
+        );
       }
     }
     for (const [first, names] of elsewhere) lines.push(`as in ${first}: ${names.join(", ")}`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** Whether an interface has members of a type that is not exported itself, such as those made of the table of options. */
+function extendsHidden(/** @type {ts.InterfaceDeclaration} */ node, /** @type {Set<string>} */ exportedNames) {
+  const bases = (node.heritageClauses ?? []).flatMap(({ types }) =>
+    types.map(({ expression }) => expression.getText()),
+  );
+  return bases.some((name) => !exportedNames.has(name) && !(name in UTILITIES));
+}
+/** TypeScript's own. */
+const UTILITIES = { Omit: 1, Pick: 1, Partial: 1, Readonly: 1 };
+
+/**
+ * An interface with all members written out.
+ * @param {ts.InterfaceDeclaration} node @param {ts.Symbol} symbol @param {ts.TypeChecker} checker
+ */
+function allMembers(node, symbol, checker) {
+  const members = checker.getPropertiesOfType(checker.getDeclaredTypeOfSymbol(symbol)).map((member) => {
+    const type = checker.typeToString(
+      checker.getTypeOfSymbolAtLocation(member, node),
+      node,
+      ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.UseAliasDefinedOutsideCurrentScope,
+    );
+    const isOptional = (member.flags & ts.SymbolFlags.Optional) !== 0;
+    return `    ${member.name}${isOptional ? "?" : ""}: ${isOptional ? type.replace(/ \| undefined$/, "") : type};`;
+  });
+  return [`export interface ${node.name.text} {`, ...members, "}"].join("\n");
 }
 
 /** A class without what is private or marked internal. @param {ts.Node} node */

@@ -29,8 +29,7 @@ export function libraryDefault(seen, shape) {
  * @param {RQVAE} trained
  */
 export async function ownStart(seen, trained) {
-  const { codebookSizes, ...config } = trained.config;
-  return initialized(seen, { ...config, codebookSize: codebookSizes });
+  return initialized(seen, trained.config);
 }
 
 /**
@@ -68,7 +67,7 @@ export async function fieldRecipe(seen, shape) {
  * @returns {Promise<Fitted>}
  */
 export function residualKMeans(seen, { levels, codes, seed }, { latentDim, beam }) {
-  return kmeans(seen, { levels, codebookSize: codes, latentDim, beam, seed });
+  return kmeans(seen, { nQuantizationLayers: levels, codebookSize: codes, latentDim, encodeBeam: beam, seed });
 }
 
 /** @returns {Promise<RQVAE>} */

@@ -6,10 +6,12 @@
  * @module rqvae
  */
 
+export type { ErrorCode } from "./base/error-codes.ts";
 export {
   BusyError,
   DisposedError,
   DivergedError,
+  type ErrorDetails,
   InvalidInputError,
   ModelFormatError,
   NotInitializedError,
@@ -22,7 +24,7 @@ export {
 } from "./base/errors.ts";
 export type { LongCall } from "./base/long-call.ts";
 export { VERSION } from "./base/version.ts";
-export type { Wording, WordingPart } from "./base/wording.ts";
+export { type OptionValue, type Say, toText, type Wording, type WordingPart } from "./base/wording.ts";
 export { type CodeTreeNode, type CodeTreeOptions, codeTree } from "./ids/code-tree.ts";
 export type { ItemId } from "./ids/item-id.ts";
 export { type CodeArray, SemanticIds, type SemanticIdsOutput } from "./ids/semantic-ids.ts";
@@ -35,7 +37,7 @@ export type { AsyncIdModel, Awaitable } from "./model/id-model.ts";
 export type { Optimizer } from "./model/optimizer.ts";
 export { residualKMeans } from "./model/residual-kmeans.ts";
 export { RQVAE } from "./model/rqvae.ts";
-export { type PresetName, presets, type Recipe, type RecipeShape } from "./options/presets.ts";
+export { type PresetName, presets, type RecipeShape } from "./options/presets.ts";
 export { type CatalogueShape, suggestConfig } from "./options/suggest-config.ts";
 export type { AssessOptions } from "./report/assess.ts";
 export { adviseCapacity, assessIds } from "./report/assess-ids.ts";

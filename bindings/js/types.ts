@@ -4,6 +4,7 @@
  */
 
 import type { Wording } from "./base/wording.ts";
+import type { Given, MODEL, OptimizerRows, Resolved, TRAIN } from "./options/table.ts";
 
 /** `Float16Array`, in projects whose types have it; engines have it since 2025 (Node 24, Chrome 135, Firefox 129, Safari 18.2). */
 export type HalfArray = typeof globalThis extends { Float16Array: { readonly prototype: infer Half } } ? Half : never;
@@ -47,186 +48,25 @@ export type ItemBatches = AsyncIterable<Items> | Iterable<Items>;
  * What a model is. Everything but `inputDim` has a default. Dimensions, widths and codebooks go up to 2^24 = 16,777,216, hidden layers and
  * levels up to 64, and the model with its gradients must fit into the 4 GB of WebAssembly, which is reckoned before anything is made.
  */
-export interface ModelOptions {
+export interface ModelOptions extends Given<typeof MODEL> {
   /** Dimension of an item's embedding. */
   inputDim: number;
-  /** Dimension of the latent space and of the codes' vectors. Default: 64, or `inputDim` if that is smaller. */
-  latentDim?: number;
-  /** Widths of the encoder's hidden layers, at most 64; the decoder mirrors them. May be empty. Default: [256, 128]. */
-  hiddenDims?: readonly number[];
-  /** Codes per level: one number for all levels, or one for each. Default: 256. */
-  codebookSize?: number | readonly number[];
-  /** Number of quantisation levels, the length of an ID, at most 64. Default: 3, or the length of `codebookSize`. */
-  nQuantizationLayers?: number;
-  /** Initialise the codebooks by k-means at the start of training; otherwise they start as N(0, 1). Default: true. */
-  codebookKmeansInit?: boolean;
-  /** Weight beta of the commitment loss (van den Oord et al. 2017). Default: 0.25. */
-  commitmentWeight?: number;
-  /** Weight of the codebook loss ||sg(r) - q||^2. Default: 1. */
-  codebookWeight?: number;
-  /** Weight of the reconstruction loss. Default: 1. */
-  reconstructionWeight?: number;
-  /** Reconstruction loss of an item: squared distance, or 1 - cosine, of the scaled input. Default: "mse". */
-  reconstruction?: "mse" | "cosine";
-  /** Activation of the hidden layers. Default: "silu". */
-  activation?: "silu" | "relu";
-  /** Layer normalisation (Ba et al. 2016) after every hidden Linear, before its activation. Default: false. */
-  layerNorm?: boolean;
-  /**
-   * Shift and scale of the input, learned on the training set and undone by `decode`: "center" subtracts the mean; "commonScale"
-   * also divides by one number, so that distances keep their ratios; "perDimension" divides each dimension by its standard
-   * deviation; "l2" brings every row to unit length first (the way back gives the typical length). Default: "commonScale".
-   */
-  inputScaling?: InputScaling;
-  /** Standard deviation of the noise added to the encoder's input in training, in units of the scaled input. Default: 0. */
-  inputNoise?: number;
-  /**
-   * A linear path beside encoder and decoder: "pca" starts it at the principal directions, "identity" (with `latentDim` =
-   * `inputDim`) at the identity. With empty `hiddenDims` it is all there is: the untrained model is residual k-means. Default: "pca".
-   */
-  linearSkip?: "none" | "pca" | "identity";
-  /** Which loss reaches the codebooks: "joint" adds the reconstruction's. Default: "joint", with "ema" "quantization". */
-  codebookGradient?: "quantization" | "joint";
-  /**
-   * What moves the codebooks: the optimiser, or exponential moving averages of the residuals assigned to each code (van den Oord
-   * et al. 2017, A.1, with Laplace smoothing). Default: "gradient".
-   */
-  codebookUpdate?: "gradient" | "ema";
-  /** Decay of the averages per step. Default: 0.99. */
-  emaDecay?: number;
-  /**
-   * How the gradient passes the quantiser: straight through (Bengio et al. 2013), or by the rotation trick (Fifty et al. 2024).
-   * Default: "straightThrough".
-   */
-  gradientEstimator?: "straightThrough" | "rotation";
-  /**
-   * Balances the assignment of each batch to the codes in training, by Sinkhorn's algorithm (LC-Rec, Zheng et al. 2024, uses 0.003 at
-   * its last level): one number, or one a level; 0 takes the nearest code. Encoding always takes the nearest. Default: 0.
-   */
-  sinkhornEpsilon?: number | readonly number[];
-  /** Default: 50. */
-  sinkhornIterations?: number;
-  /**
-   * Width of the beam search over the levels that finds an item's ID, in training as in encoding: the codes of least total error
-   * instead of the nearest one at each level (Babenko and Lempitsky 2014 search additive codes so). Part of the model, since it changes
-   * IDs. Default: 1 (greedy).
-   */
-  encodeBeam?: number;
-  /** "hopwise" computes the functions of the Hopwise tutorial's program, for parity with it. Default: "none". */
-  compat?: "none" | "hopwise";
-  /**
-   * Codebook = embedding times a learned square matrix (SimVQ, Zhu et al. 2024): the embedding is fixed and the matrix learns (with
-   * `compat: "hopwise"`, where it is the default, both learn). Default: false.
-   */
-  codebookSimVq?: boolean;
-  /** Seed of weights, k-means, shuffles and noise: an integer from 0 to 2^53 - 1. Default: 0. */
-  seed?: number;
 }
 
 /** See `ModelOptions.inputScaling`. */
-export type InputScaling = "none" | "center" | "commonScale" | "perDimension" | "l2";
+export type InputScaling = ModelConfig["inputScaling"];
 
-/** `ModelOptions` with every default filled in and `codebookSizes` written out. */
-export interface ModelConfig {
-  readonly inputDim: number;
-  readonly latentDim: number;
-  readonly hiddenDims: readonly number[];
-  readonly codebookSizes: readonly number[];
-  readonly nQuantizationLayers: number;
-  readonly codebookKmeansInit: boolean;
-  readonly commitmentWeight: number;
-  readonly codebookWeight: number;
-  readonly reconstructionWeight: number;
-  readonly reconstruction: "mse" | "cosine";
-  readonly activation: "silu" | "relu";
-  readonly layerNorm: boolean;
-  readonly inputScaling: InputScaling;
-  readonly inputNoise: number;
-  readonly linearSkip: "none" | "pca" | "identity";
-  readonly codebookGradient: "quantization" | "joint";
-  readonly codebookUpdate: "gradient" | "ema";
-  readonly emaDecay: number;
-  readonly gradientEstimator: "straightThrough" | "rotation";
-  readonly sinkhornEpsilon: readonly number[];
-  readonly sinkhornIterations: number;
-  readonly encodeBeam: number;
-  readonly compat: "none" | "hopwise";
-  readonly codebookSimVq: boolean;
-  readonly seed: number;
-}
+/**
+ * `ModelOptions` with every default filled in and one number a level where one for all may be said: `RQVAE.create(model.config)` makes
+ * such a model again.
+ */
+export interface ModelConfig extends Resolved<typeof MODEL> {}
 
 /** An optimiser with PyTorch's definitions. Defaults are the same for all kinds. */
-export interface OptimizerOptions {
-  /** Default: "adam". */
-  kind?: "adam" | "adamw" | "adagrad" | "sgd";
-  /** Default: 1e-3. */
-  learningRate?: number;
-  /** The encoder's learning rate is `learningRate` times this. Default: 1. */
-  encoderLearningRateScale?: number;
-  /** The decoder's likewise. Default: 1. */
-  decoderLearningRateScale?: number;
-  /** The codebooks' likewise. Default: 1. */
-  codebookLearningRateScale?: number;
-  /** Largest norm of all gradients together, to which longer ones are shortened (as torch's `clip_grad_norm_`); 0 is none. Default: 0. */
-  gradientClip?: number;
-  /** L2 penalty in the gradient, decoupled for "adamw". The MLPs' weights only: no biases, codebooks or skip path. Default: 0. */
-  weightDecay?: number;
-  /** Default: 0.9. */
-  beta1?: number;
-  /** Default: 0.999. */
-  beta2?: number;
-  /** Default: 1e-8, for "adagrad" 1e-10. */
-  epsilon?: number;
-  /** Of "sgd". Default: 0. */
-  momentum?: number;
-}
+export interface OptimizerOptions extends Given<OptimizerRows> {}
 
 /** How a model is trained. Everything has a default. */
-export interface TrainOptions extends Omit<OptimizerOptions, "kind"> {
-  /** Passes over the items. Default: 100. */
-  epochs?: number;
-  /** Items per optimiser step; the last batch of an epoch may be smaller. Default: 1024. */
-  batchSize?: number;
-  /** Default: "adam". */
-  optimizer?: "adam" | "adamw" | "adagrad" | "sgd";
-  /** Course of the learning rate over all steps, down to zero for "cosine" and "linear". Default: "constant". */
-  schedule?: "constant" | "cosine" | "linear";
-  /** Share of all steps in which the learning rate rises from zero. Default: 0. */
-  warmup?: number;
-  /** Epochs between evaluations of the IDs of all items; the first and the last are always evaluated. Default: epochs / 50, at least 1. */
-  evaluateEvery?: number;
-  /**
-   * Share of the items, from 0 to 0.5, that takes no part in training: the loss on them tells which epoch was best. They are chosen by
-   * a hash of the seed and their row. Default: 0.
-   */
-  validationShare?: number;
-  /**
-   * Which weights the model keeps: the "last"; those of the evaluated epoch with the lowest "loss" (reconstruction of the validation
-   * items, the start before the first epoch included; without validation items, training loss); or those with the fewest ID
-   * collisions over all items. Both best ones stay at hand, see `RQVAE.select`. Default: "loss" with validation items, else "last".
-   */
-  select?: "last" | "loss" | "collision";
-  /** Stop after this many evaluations without a better one by `select`; 0 is never. Default: 0. */
-  patience?: number;
-  /**
-   * After each epoch of the first 80%, move codes that no item chose in it to the residuals that were quantised worst. Refused beside
-   * `sinkhornEpsilon` unless written as "withSinkhorn". Default: false.
-   */
-  deadCodeRestart?: boolean | "withSinkhorn";
-  /**
-   * Noise on the encoder's input in the directions and sizes in which items differ from what their IDs say: each row gets the residual
-   * x - decode(encode(x)) that a random training item had before the first epoch, with a random sign, times this. Unlike `inputNoise` it
-   * fits tight clusters and wide ones alike. Default: 0.
-   */
-  residualNoise?: number;
-  /**
-   * Weight of a loss that separates items which share an ID: after each evaluation, all but one of them are pulled towards the nearest
-   * free ID, w [||z - q_free||^2 - ||z - q_shared||^2 + m e]_+ with e the mean quantisation error, until they are there. Needs
-   * evaluations every few epochs (`evaluateEvery`). Default: 0.
-   */
-  separationWeight?: number;
-  /** The margin m of that loss. Default: 0.05. */
-  separationMargin?: number;
+export interface TrainOptions extends Given<typeof TRAIN> {
   /** Names of the items' dimensions, in their order: a warning about a dimension then says which column of the data it is. */
   columnNames?: readonly string[];
   /**
@@ -254,32 +94,23 @@ export interface TrainOptions extends Omit<OptimizerOptions, "kind"> {
   resume?: Uint8Array;
 }
 
-/** `TrainOptions` with every default filled in, without callbacks. */
-export interface TrainConfig {
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly optimizer: "adam" | "adamw" | "adagrad" | "sgd";
-  readonly learningRate: number;
-  readonly encoderLearningRateScale: number;
-  readonly decoderLearningRateScale: number;
-  readonly codebookLearningRateScale: number;
-  readonly gradientClip: number;
-  readonly weightDecay: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  readonly momentum: number;
-  readonly schedule: "constant" | "cosine" | "linear";
-  readonly warmup: number;
-  readonly evaluateEvery: number;
-  readonly validationShare: number;
-  readonly select: "last" | "loss" | "collision";
-  readonly patience: number;
-  readonly deadCodeRestart: boolean;
-  readonly residualNoise: number;
-  readonly separationWeight: number;
-  readonly separationMargin: number;
+/**
+ * Options that make a model and train it, as `suggestConfig` and `presets` give them. `RQVAE.fit`, `RQVAE.create` and `train` take a recipe
+ * as it is, each its own part of it; options that stand beside the two parts go on top: `RQVAE.fit(items, { ...recipe, epochs: 20 })`.
+ */
+export interface Recipe {
+  model: ModelOptions;
+  train: TrainOptions;
 }
+
+/** Options of a model, or a recipe, or a recipe with options of the model on top. */
+export type CreateOptions = ModelOptions | (Recipe & Partial<ModelOptions>);
+
+/** Options of the model and of its training in one object, or a recipe, or a recipe with options on top. */
+export type FitOptions = Partial<ModelOptions> & TrainOptions & Partial<Recipe>;
+
+/** `TrainOptions` with every default filled in, without callbacks. */
+export interface TrainConfig extends Resolved<typeof TRAIN> {}
 
 /** Options of `kmeansInitCodebooks` and `encodeAsync`. */
 export interface JobOptions {
@@ -427,10 +258,8 @@ export interface TrainWarning {
 /** State of a training run. */
 export interface TrainProgress {
   phase: "initialize" | "train";
-  /** Of the whole run, from 0 to 1. */
+  /** Of the whole run, initialisation (PCA, k-means) and training together: rises from 0 to 1. */
   progress: number;
-  /** Of the initialisation (PCA, k-means), from 0 to 1. */
-  initializeProgress: number;
   /** The epoch in progress, from 0. */
   epoch: number;
   epochs: number;
@@ -450,10 +279,10 @@ export interface TrainProgress {
   lastEpoch?: EpochRecord;
   /** Epochs finished since the previous event, in order: together the events give every epoch once. */
   newEpochs: EpochRecord[];
-  /** Seconds since the start. Measured by the host: never part of a model. */
-  elapsedSeconds: number;
-  /** Estimate from the pace so far; absent until there is one. */
-  remainingSeconds?: number;
+  /** Milliseconds since the start. Measured by the host: never part of a model. */
+  elapsedMs: number;
+  /** Milliseconds, an estimate from the pace so far; absent until there is one. */
+  remainingMs?: number;
   /** Items trained per second since training proper began; absent during initialisation. */
   itemsPerSecond?: number;
 }
@@ -544,16 +373,9 @@ export interface ItemLabels {
 export type Verdict = "better" | "same" | "moreDistinct" | "moreExact" | "worse";
 
 /** What `residualKMeans` is told. */
-export interface ResidualKMeansOptions extends JobOptions {
-  /** Length of an ID. Default: 3. */
-  levels?: number;
-  /** Codes per level: one number, or one a level. Default: 256. */
-  codebookSize?: number | readonly number[];
+export interface ResidualKMeansOptions
+  extends JobOptions,
+    Given<Pick<typeof MODEL, "codebookSize" | "encodeBeam" | "inputDim" | "nQuantizationLayers" | "seed">> {
   /** Quantise in the first `latentDim` principal directions instead of in all dimensions. Default: `inputDim`. */
   latentDim?: number;
-  /** Width of the beam search that gives IDs. Default: 1 (greedy). */
-  beam?: number;
-  /** Dimension of the items, needed with a flat array. */
-  inputDim?: number;
-  seed?: number;
 }

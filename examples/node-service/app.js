@@ -61,9 +61,7 @@ export function makeApp({ publication, training, limits, token }) {
   app.setErrorHandler((error, request, reply) => {
     const status = STATUS[error.name] ?? error.statusCode ?? 500;
     if (status >= 500) console.error(request.method, request.url, error);
-    reply
-      .code(status)
-      .send({ error: status >= 500 ? "internal error" : (explain[error.code] ?? forClients(error.message)) });
+    reply.code(status).send({ error: status >= 500 ? "internal error" : (explain[error.code] ?? forClients(error)) });
   });
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ error: `no route ${request.method} ${request.url}` }),

@@ -1,31 +1,27 @@
 // What went wrong, in words for whoever can do something about it: a client over HTTP, or who starts the service.
+import { RQVAEError, toText } from "rqvae";
 
-/** What the library calls its options and functions where it gives advice: nothing that a client could set. */
-const IN_CODE =
-  /\bembedding: (?=["[])|\(embedding\)|\bitemId: (?=["[])|RQVAE\.load\b|\b(openItems|readItems|skipInvalid)\b/;
-/** How such a piece of advice begins. */
-const ADVICE = ["; ", ", or ", ": choose ", ": name ", ": RQVAE.load", ": open "];
-/** The calls that messages begin with. */
-const CALL = /^(?:suggestConfig|RQVAE\.\w+|SemanticIdIndex\.\w+|train|encode|add|suffix): /;
+/** What to do about the request, where the library says what to do in code. By the codes of its errors. */
+const ADVICE = {
+  ITEM_MOVED: "; upload a catalogue to train anew",
+  TOO_FEW_CODES: ": POST the catalogue again with a larger codebookSize or nQuantizationLayers",
+};
+const FORM = '; send each item as {"id": "sku-1", "embedding": [0.1, 0.2]}, or csv with numbered columns, id,e0,e1';
 
-/** A message of the library for a client: the fault as it is said, and advice for a request instead of advice for code. */
-export function forClients(message) {
-  const said = message
-    .replace(CALL, "")
-    .replace(/^the file: /, "the body: ")
-    .replace("vectors of inputDim ", "vectors of dimension ")
-    .replace("Lower learningRate or check", "Check")
-    .replace(" unless you call replace", "; upload a catalogue to train anew")
-    .replace(
-      /but capacity is (\d+): give a larger capacity, or train with more codes or levels/,
-      "and at most $1 can: POST the catalogue again with a larger codebookSize or nQuantizationLayers",
-    );
-  const at = said.search(IN_CODE);
-  if (at < 0) return said;
-  const before = said.slice(0, at + 10);
-  const end = Math.max(...ADVICE.map((advice) => before.lastIndexOf(advice)));
-  const fault = end < 0 ? said.slice(0, at).trimEnd() : said.slice(0, end);
-  return `${fault}; send each item as {"id": "sku-1", "embedding": [0.1, 0.2]}, or csv with numbered columns, id,e0,e1`;
+/** What to do is about an option that no client could set. */
+const namesOption = ({ hint }) => typeof hint !== "string" && hint.some((part) => part.option !== undefined);
+
+/** An error for a client: the library's own messages without the names of calls, with advice for a request instead of advice for code. */
+export function forClients(error) {
+  if (!(error instanceof RQVAEError)) return error.message;
+  if (error.code === "DIVERGED") return "training diverged: check the items for extreme values";
+  return toText(error.wording, (part) => {
+    if ("call" in part) return "";
+    if ("file" in part) return part.form ? "the body" : "the body: ";
+    if (part.option === "inputDim") return "dimension";
+    if ("hint" in part) return ADVICE[error.code] ?? (namesOption(part) ? FORM : undefined);
+    return undefined;
+  });
 }
 
 /** Why the service cannot start, in a line; undefined for what nobody expects. */

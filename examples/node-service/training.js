@@ -152,7 +152,7 @@ export class Training extends EventEmitter {
     if (this.#closed) return; // stopped, not failed
     this.#database.removeFiles("upload", "options", "checkpoint");
     const isCancelled = error.statusCode === 409;
-    this.#tell(isCancelled ? { state: "cancelled" } : { state: "failed", message: forClients(error.message) });
+    this.#tell(isCancelled ? { state: "cancelled" } : { state: "failed", message: forClients(error) });
   }
 
   #tell(status) {

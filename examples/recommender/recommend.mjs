@@ -131,11 +131,11 @@ async function main() {
   const { names, histories } = readHistories(historyFile, items.rows);
   const known = histories.map((history) => history.slice(0, -1)); // the last item of each is what has to be recommended
 
-  const config = suggestConfig({ n: items.rows, inputDim: items.dim, nQuantizationLayers: 3, seed: 0 }).model;
+  const recipe = suggestConfig({ n: items.rows, inputDim: items.dim, nQuantizationLayers: 3, seed: 0 });
   const model =
     values.ids === "kmeans"
-      ? await residualKMeans(items, { levels: 3, codebookSize: config.codebookSize, seed: 0 })
-      : await RQVAE.fit(items, config);
+      ? await residualKMeans(items, { nQuantizationLayers: 3, codebookSize: recipe.model.codebookSize, seed: 0 })
+      : await RQVAE.fit(items, recipe);
   const index = SemanticIdIndex.build(names, model.encode(items), { collisions: "reassign", model, items });
   const shuffled = SemanticIdIndex.build(names, shuffledIds(index, names));
 

@@ -327,7 +327,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     await visitor.finished();
     using model = await RQVAE.load(await visitor.download("download-model"));
     expect(model.config).toMatchObject({
-      codebookSizes: [16, 24],
+      codebookSize: [16, 24],
       activation: "relu",
       layerNorm: true,
       hiddenDims: [40],

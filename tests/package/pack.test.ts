@@ -86,6 +86,7 @@ describe("the packed package", () => {
       "rqvae/vocabulary",
       "rqvae/report",
       "rqvae/decoding",
+      "rqvae/options",
     ];
     const quiet = `const before = Object.keys(globalThis).join(); ${entries.map((entry) => `await import("${entry}");`).join(" ")} console.log(before === Object.keys(globalThis).join());`;
     expect(node("--input-type=module", "-e", quiet)).toBe("true\n");

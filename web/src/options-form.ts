@@ -2,7 +2,7 @@ import { adviseCapacity, type ModelOptions, SemanticIds, suggestConfig, type Tra
 import { idChips } from "./code-chips.ts";
 import { hook, make } from "./dom.ts";
 import type { Settings } from "./lab/types.ts";
-import { type OptionField, optionFields } from "./option-list.ts";
+import { type OptionField, optionFields, textOf } from "./option-list.ts";
 import { PageError } from "./page-error.ts";
 import { plural } from "./words.ts";
 
@@ -31,7 +31,7 @@ function makeControl({ field, kind, choices, hint: text, label }: OptionField): 
     control.append(...["", ...(choices ?? ["yes", "no"])].map((choice) => new Option(choice, choice)));
   } else {
     control = make("input");
-    control.inputMode = kind === "list" ? "text" : "decimal";
+    control.inputMode = kind === "integer" || kind === "number" ? "decimal" : "text";
     control.autocomplete = "off";
   }
   control.name = field;
@@ -74,14 +74,14 @@ function parseValue(option: OptionField, text: string): unknown {
     if (Number.isNaN(number)) throw badNumber(option, text);
     return number;
   };
-  if (option.kind === "number") return toNumber(text);
+  if (option.kind === "integer" || option.kind === "number") return toNumber(text);
   if (option.kind === "flag") return text === "yes";
   if (option.kind === "choice") return text;
   const numbers = text
     .split(/[\s,;]+/)
     .filter((part) => part !== "")
     .map(toNumber);
-  return option.option === "hiddenDims" ? numbers : numbers.length < 2 ? numbers[0] : numbers;
+  return option.kind === "integers" || numbers.length > 1 ? numbers : numbers[0];
 }
 
 /** What was typed, by the options' names. Blank means the suggestion; ranges are left to the library's own checks. */
@@ -90,7 +90,7 @@ function readTyped(): { model: Partial<ModelOptions>; train: TrainOptions } {
   for (const option of optionFields) {
     const text = controls.get(option.field)!.value.trim();
     if (!touched.has(option.field) || text === "") continue;
-    typed[option.of][option.option] = parseValue(option, text);
+    typed[option.of][option.name] = parseValue(option, text);
   }
   return typed;
 }
@@ -162,7 +162,7 @@ function showAdvice(): void {
       const possible = ids < 1e15 ? plural(ids, "possible ID") : "More than a quadrillion possible IDs";
       const sharing = Math.round(realistic.itemsSharing);
       const instead = Array.isArray(better.codebookSize) ? better.codebookSize.join(", ") : better.codebookSize;
-      const take = `${plural(better.levels, "level")} of ${instead} codes would be enough.`;
+      const take = `${plural(better.nQuantizationLayers, "level")} of ${instead} codes would be enough.`;
       capacity.dataset.verdict = verdict;
       capacity.textContent =
         verdict === "impossible"
@@ -181,15 +181,13 @@ function showAdvice(): void {
 
 /** What a field would say without the visitor. */
 function suggestedText(base: Settings, option: OptionField): string {
-  const value = (base[option.of] as Record<string, unknown>)[option.option];
+  const value = (base[option.of] as Record<string, unknown>)[option.name];
   if (value === undefined) {
     if (option.field === "latent") return String(Math.min(64, base.model.inputDim));
     if (option.field === "levels") return String(levelsOf(base));
     return option.fallback;
   }
-  if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value === "number" && !Number.isInteger(value)) return String(Number(value.toPrecision(4)));
-  return Array.isArray(value) ? value.join(", ") : String(value);
+  return textOf(value);
 }
 
 /** Fills in good settings for n items of a dimension. */

@@ -2,7 +2,7 @@ import type { Wording } from "rqvae";
 import { hook, make, scrollTo } from "./dom.ts";
 import { MissingPart } from "./missing-part.ts";
 import { fieldOf } from "./option-list.ts";
-import { inPageWords } from "./page-words.ts";
+import { asSentence, inPageWords } from "./page-words.ts";
 
 /** A message for the visitor, to be shown as it is. */
 export class PageError extends Error {
@@ -18,8 +18,7 @@ const home = region.nextElementSibling!;
 export function inPlainWords(error: unknown): string {
   const { wording, message } = error as { wording?: Wording; message?: string };
   if (wording) return inPageWords(wording);
-  const text = message ?? String(error);
-  return text.replace(/[^.!?]$/, "$&.");
+  return asSentence(message ?? String(error));
 }
 
 /** The field of the form that an error is about. */

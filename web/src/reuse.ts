@@ -31,7 +31,7 @@ async function loadModel(file: File): Promise<void> {
   modelHint.textContent = `Reading ${file.name}…`;
   try {
     const { config, fingerprint } = await lab.call("loadModel", { file });
-    const { codebookSizes, inputDim } = config;
+    const { codebookSize: codebookSizes, inputDim } = config;
     loaded = true;
     modelHint.textContent = `${plural(codebookSizes.length, "level")} of ${[...new Set(codebookSizes)].join(", ")} codes, for rows of ${plural(inputDim, "number")} (${fingerprint.slice(0, 8)})`;
     const items = itemsInput.files?.[0];

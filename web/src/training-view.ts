@@ -82,12 +82,12 @@ export class TrainingView {
   }
 
   update(event: TrainProgress): void {
-    this.elapsed = event.elapsedSeconds;
+    this.elapsed = event.elapsedMs;
     this.progress.value = event.progress;
     const epoch = Math.min(event.epoch + 1, event.epochs);
     this.text.textContent =
       event.phase === "initialize"
-        ? `Finding a good starting point: ${Math.round(event.initializeProgress * 100)}%`
+        ? "Finding a good starting point"
         : `Epoch ${formatCount(epoch)} of ${formatCount(event.epochs)}`;
     if (event.phase !== this.phase) {
       this.phase = event.phase;
@@ -95,8 +95,8 @@ export class TrainingView {
         event.phase === "initialize" ? "Finding a good starting point." : "Training has begun.";
     }
     if (event.itemsPerSecond !== undefined) this.speed.textContent = formatCount(event.itemsPerSecond);
-    if (event.remainingSeconds !== undefined) this.timeLeft.textContent = formatDuration(event.remainingSeconds);
-    this.timeNote.textContent = `${formatDuration(event.elapsedSeconds)} so far`;
+    if (event.remainingMs !== undefined) this.timeLeft.textContent = formatDuration(event.remainingMs / 1000);
+    this.timeNote.textContent = `${formatDuration(event.elapsedMs / 1000)} so far`;
     for (const record of event.newEpochs) this.addEpoch(record);
     // On a large catalogue the first epoch takes a while: until it ends the mean so far stands in for it.
     if (!this.epochSeen && event.epochLosses && event.totalSteps > 0) {
@@ -146,6 +146,6 @@ export class TrainingView {
     this.text.textContent = message;
     this.announcement.textContent = message;
     this.timeLeft.textContent = "0 s";
-    this.timeNote.textContent = `${formatDuration(this.elapsed)} in all`;
+    this.timeNote.textContent = `${formatDuration(this.elapsed / 1000)} in all`;
   }
 }

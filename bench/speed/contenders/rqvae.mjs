@@ -76,7 +76,7 @@ serve({
     encode: (batch) => model.encode(batch).codes,
     async trainer() {
       const trained = await RQVAE.load(bytes);
-      const optimizer = trained.createOptimizer({ kind: "adam", learningRate: 1e-3 });
+      const optimizer = trained.createOptimizer({ optimizer: "adam", learningRate: 1e-3 });
       return (batch) => trained.trainStep(batch, optimizer).loss;
     },
   }),

@@ -1,6 +1,6 @@
 /** Arrays that cannot be read: nothing is left of them, or they are behind a Proxy. */
 
-import { InvalidInputError } from "./errors.ts";
+import { invalid } from "./errors.ts";
 import { isList, proxiedArray, requireThat, UNWRAP } from "./option-reader.ts";
 
 /**
@@ -20,11 +20,11 @@ export function requireAttached(bytes: ArrayBufferLike | ArrayBufferView, name: 
   } catch (cause) {
     // Of what was given away only a DataView refuses to tell its size.
     if (size === undefined && !isView)
-      throw new InvalidInputError(`${name} is a Proxy of an array: ${UNWRAP}`, { cause });
-    throw new InvalidInputError(
-      `${name}: nothing is left of this array: its buffer was given away (transferred) or shrank. Pass a copy, or give it away afterwards`,
-      { cause },
-    );
+      throw invalid("PROXY", cause)`${{ argument: name }} is a Proxy of an array: ${UNWRAP}`;
+    throw invalid(
+      "ARRAY_GIVEN_AWAY",
+      cause,
+    )`${{ argument: name }}: nothing is left of this array: its buffer was given away (transferred) or shrank${{ hint: "Pass a copy, or give it away afterwards", after: ". " }}`;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Ending } from "./ending.ts";
-import { InvalidInputError } from "./errors.ts";
+import { invalid } from "./errors.ts";
 
 const ORIGINAL = Symbol("rqvae.original");
 type Reachable = { [ORIGINAL]?: () => object } | null | undefined;
@@ -79,7 +79,7 @@ export function originalOf<T>(value: T): T {
 function requireOriginal(self: unknown, name: string, key: PropertyKey): object {
   const original = (self as Reachable)?.[ORIGINAL]?.();
   if (original !== undefined && (original === self || originals.has(original))) return original;
-  throw new InvalidInputError(
-    `${String(key)} was not called on its ${name}, but on a copy, or through a Proxy that hides it. Call it as object.${String(key)}(...); in Vue use markRaw(object) or toRaw(object)`,
-  );
+  throw invalid(
+    "PROXY",
+  )`${String(key)} was not called on its ${name}, but on a copy, or through a Proxy that hides it${{ hint: `Call it as object.${String(key)}(...); in Vue use markRaw(object) or toRaw(object)`, after: ". " }}`;
 }

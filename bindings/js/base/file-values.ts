@@ -1,7 +1,9 @@
 /** Names and values out of files: shown in messages, compared with those of options. */
 
-/** A name in quotes: whole, unless it is endless. */
-export const showName = (name: string): string => JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}...` : name);
+/** A name: whole, unless it is endless. */
+export const clippedName = (name: string): string => (name.length > 120 ? `${name.slice(0, 120)}...` : name);
+/** As `clippedName`, in quotes. */
+export const showName = (name: string): string => JSON.stringify(clippedName(name));
 
 /** Whether two values of an option are the same: numbers, texts, or lists of them. */
 export const isSame = (one: unknown, other: unknown): boolean =>

@@ -1,6 +1,6 @@
 /** Reading a caller's options: every message names the option, what was received and what is allowed. */
 
-import { InvalidInputError } from "./errors.ts";
+import { invalid } from "./errors.ts";
 import { call, option, type Wording, type WordingPart, worded } from "./wording.ts";
 
 /** Largest dimension, codebook size and batch: far above any use, and small enough for 32-bit sizes. */
@@ -21,10 +21,18 @@ const clipped = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONG
 
 /**
  * The one check of a plain argument.
+ * @param where the call, if its name is to be said
  * @throws InvalidInputError that names it, says what it must be and what was received.
  */
-export function requireThat(isSo: boolean, name: string, rule: string, received: unknown): asserts isSo {
-  if (!isSo) throw new InvalidInputError(`${name} must be ${rule}, received ${show(received)}`);
+export function requireThat(
+  isSo: boolean,
+  name: string,
+  rule: string,
+  received: unknown,
+  where?: string,
+): asserts isSo {
+  if (!isSo)
+    throw invalid()`${where ? call(where) : ""}${{ argument: name }} must be ${rule}, received ${show(received)}`;
 }
 
 /** Whether it has a length that can be read, as arrays do. */
@@ -76,7 +84,7 @@ export class OptionReader {
 
   constructor(options: unknown, where: string) {
     if (options === null || typeof options !== "object" || Array.isArray(options) || ArrayBuffer.isView(options)) {
-      throw new InvalidInputError(`${where}: expected an object of options, received ${show(options)}`);
+      throw invalid()`${call(where)}expected an object of options, received ${show(options)}`;
     }
     this.#options = options as Record<string, unknown>;
     this.#where = where;
@@ -92,7 +100,7 @@ export class OptionReader {
   }
 
   failAbout(subject: WordingPart | Wording, rule: string, received: unknown): never {
-    throw new InvalidInputError(worded`${call(this.#where)}${subject} must be ${rule}, received ${show(received)}`);
+    throw invalid("OPTION_OUT_OF_RANGE")`${call(this.#where)}${subject} must be ${rule}, received ${show(received)}`;
   }
 
   integer(name: string, fallback: number | undefined, min: number, max: number): number {
@@ -161,9 +169,9 @@ export class OptionReader {
   refuseUnknown(): void {
     for (const name of Object.keys(this.#options)) {
       if (this.#known.has(name)) continue;
-      throw new InvalidInputError(
-        worded`${call(this.#where)}unknown option ${show(name)}${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`,
-      );
+      throw invalid(
+        "UNKNOWN_OPTION",
+      )`${call(this.#where)}unknown option "${{ argument: name }}"${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`;
     }
   }
 }

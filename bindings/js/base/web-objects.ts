@@ -1,6 +1,6 @@
 /** Blobs and responses as they are in browsers, in Node, and in the pages that jsdom and happy-dom play. */
 
-import { InvalidInputError } from "./errors.ts";
+import { invalid } from "./errors.ts";
 import { UNWRAP } from "./option-reader.ts";
 
 // By tag, not by instanceof: they may be of another realm. Those of happy-dom have no tag, only what they can do.
@@ -29,7 +29,7 @@ export function requireReadable(value: Blob | Response | URL, name: string): voi
         ? (value as Response).ok
         : (value as Blob).size);
   } catch (cause) {
-    throw new InvalidInputError(`${name} is a Proxy of a ${tagOf(value)}: ${UNWRAP}`, { cause });
+    throw invalid("PROXY", cause)`${{ argument: name }} is a Proxy of a ${tagOf(value)}: ${UNWRAP}`;
   }
 }
 
@@ -40,9 +40,9 @@ export function requireReadable(value: Blob | Response | URL, name: string): voi
 export async function blobBytes(blob: Blob): Promise<ArrayBuffer> {
   if (typeof blob.arrayBuffer === "function") return blob.arrayBuffer();
   if (typeof FileReader === "undefined") {
-    throw new InvalidInputError(
-      "this Blob has no arrayBuffer(), and there is no FileReader to read it with; pass its bytes",
-    );
+    throw invalid(
+      "FILE_UNREADABLE",
+    )`this Blob has no arrayBuffer(), and there is no FileReader to read it with${{ hint: "pass its bytes", after: "; " }}`;
   }
   return new Promise((resolve, reject) => {
     const reader = new FileReader();

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { RQVAEError } from "../base/errors.ts";
+import { toText } from "../base/wording.ts";
 import { checkOutput, exists, FileError, readBytes, remove, saveWhole, writeWhole } from "./files.ts";
 import { LockFile } from "./lock-file.ts";
 import { sweepTemporaries } from "./temporaries.ts";
@@ -144,11 +146,15 @@ export class CheckpointFile {
   /** @throws the error of reading it, with the file's name and what to do. */
   refuse(error: unknown): never {
     if (!(error instanceof Error)) throw error;
-    const message = error.message.replace("the model file", "the checkpoint").replace(/\. Fetch or copy it again$/, "");
+    if (!(error instanceof RQVAEError)) throw new FileError(`${this.path}: ${error.message}`);
+    const message = toText(error.wording, (part) =>
+      "hint" in part ? "" : "file" in part ? "the checkpoint" : undefined,
+    );
     // Advice to remove a file is for what is a checkpoint: another may have been named by mistake.
-    const advice = /not a safetensors model file/.test(error.message)
-      ? "It is no checkpoint: name another file with --checkpoint"
-      : "Remove it to start again from the beginning, or name another with --checkpoint";
+    const advice =
+      error.code === "FILE_FOREIGN"
+        ? "It is no checkpoint: name another file with --checkpoint"
+        : "Remove it to start again from the beginning, or name another with --checkpoint";
     throw new FileError(`${this.path}: ${message}. ${advice}`);
   }
 }

@@ -7,6 +7,10 @@ export interface Option {
   short?: string;
   /** What the value is called in the help; an option without it is a switch. */
   value?: string;
+  /** Of a switch: `--name=word` is allowed beside `--name`. */
+  takesWord?: boolean;
+  /** Another name of it, which the help leaves out. */
+  also?: string;
   /** May be given several times; otherwise the last one counts. */
   repeats?: true;
   help: string;
@@ -47,7 +51,10 @@ export class UsageError extends Error {}
  * @throws UsageError naming the argument, with the nearest option when one is unknown.
  */
 export function parseCommandLine(command: Command, args: string[]): Given {
-  const known: Record<string, Option> = Object.assign({}, ...Object.values(command.options));
+  const shown: Record<string, Option> = Object.assign({}, ...Object.values(command.options));
+  const names = new Map(Object.entries(shown).map(([name, { also }]) => [also ?? name, name]));
+  const known: Record<string, Option> = { ...shown };
+  for (const [also, name] of names) known[also] = shown[name]!;
   const options = Object.fromEntries(
     Object.entries(known).map(([name, { short, value }]) => [
       name,
@@ -67,12 +74,14 @@ export function parseCommandLine(command: Command, args: string[]): Given {
     if (!option) {
       throw new UsageError(`unknown option ${token.rawName}${adviseFlag(token.name, Object.keys(known))}`);
     }
-    if (!option.value && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
+    if (!option.value && !option.takesWord && token.value !== undefined)
+      throw new UsageError(`${token.rawName} takes no value`);
     if (option.value && (token.value === undefined || token.value === "")) {
       throw new UsageError(`${token.rawName} needs a value: ${token.rawName} ${option.value}`);
     }
-    if (option.repeats) lists[token.name] = [...(lists[token.name] ?? []), token.value as string];
-    else values[token.name] = option.value ? (token.value as string) : true;
+    const name = names.get(token.name) ?? token.name;
+    if (option.repeats) lists[name] = [...(lists[name] ?? []), token.value as string];
+    else values[name] = option.value || token.value ? (token.value as string) : true;
   }
   const given = { values, lists, positionals, args };
   if (values.help) return given;
@@ -86,17 +95,22 @@ export function parseCommandLine(command: Command, args: string[]): Given {
   return given;
 }
 
+/** Columns that the names of options have in a help page. */
+const LEFT = 26;
+
 /** The help page of a command. */
 export function helpOf(command: Command): string {
   const leftOf = (name: string, { short, value }: Option) =>
     `  ${short ? `-${short}, ` : "    "}--${name}${value ? ` ${value}` : ""}`;
   const names = Object.values(command.options).flatMap((options) => Object.entries(options));
-  const width = Math.max(...names.map(([name, option]) => leftOf(name, option).length)) + 2;
+  // What is longer has a line of its own.
+  const width = Math.max(...names.map(([name, option]) => leftOf(name, option).length).filter((w) => w <= LEFT)) + 2;
   const indent = `\n${" ".repeat(width)}`;
   const groups = Object.entries(command.options).map(([heading, options]) => {
-    const rows = Object.entries(options).map(
-      ([name, option]) => `${leftOf(name, option).padEnd(width)}${option.help.replaceAll("\n", indent)}\n`,
-    );
+    const rows = Object.entries(options).map(([name, option]) => {
+      const left = leftOf(name, option);
+      return `${left.length > LEFT ? left + indent : left.padEnd(width)}${option.help.replaceAll("\n", indent)}\n`;
+    });
     return `${heading}:\n${rows.join("")}`;
   });
   return [

@@ -143,7 +143,7 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
     throw nameFile(modelPath, error);
   });
   try {
-    const { bytes, config } = naming(modelPath, () => plain(model, given.values.greedy === true));
+    const { bytes, config } = naming(modelPath, () => writePlainModel(model, { greedy: given.values.greedy === true }));
     await writeWhole(output, bytes);
     if (given.values.quiet) return 0;
     const { activation, encodeBeam } = model.config;
@@ -161,21 +161,6 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
     return 0;
   } finally {
     model.dispose();
-  }
-}
-
-/** What the library says about the model, in the words of the command line. */
-function plain(model: RQVAE, greedy: boolean): PlainModel {
-  try {
-    return writePlainModel(model, { greedy });
-  } catch (error) {
-    if (error instanceof Error) {
-      error.message = error.message
-        .replace("writePlainModel: ", "")
-        .replace("with encodeBeam 1", "with --beam 1")
-        .replace("pass greedy: true", "give --greedy");
-    }
-    throw error;
   }
 }
 

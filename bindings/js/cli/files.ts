@@ -34,8 +34,7 @@ import { firstFew } from "../items/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { Interrupted } from "./interrupt.ts";
 import { sweepTemporaries, temporaryFor } from "./temporaries.ts";
-import { shellWord } from "./text.ts";
-import { messageOf } from "./words.ts";
+import { inCliWords } from "./words.ts";
 
 /** A file cannot be read or written. The message begins with its name. */
 export class FileError extends Error {}
@@ -257,20 +256,17 @@ export function naming<T>(path: string, parse: () => T): T {
  */
 export function nameFile(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof FileError || error instanceof Interrupted) return error;
-  const message = inOptions(messageOf(error));
-  return new FileError(message.includes(basename(path)) ? message : `${path}: ${message.replace(/^items: /, "")}`);
+  const message = error instanceof RQVAEError ? inCliWords(error.wording, path) : error.message;
+  return new FileError(isNamed(error, basename(path)) ? message : `${path}: ${message}`);
 }
 
-/** What the readers say about their options, as it is typed: `embedding: ["a", "b"]` is `--embedding a,b`. */
-function inOptions(message: string): string {
-  return message
-    .replace(/\bembedding: (\[[^\]]*\]|"(?:[^"\\]|\\.)*")/g, (_, json: string) => {
-      const names = JSON.parse(json) as string | string[];
-      return `--embedding ${shellWord(Array.isArray(names) ? names.join(",") : names)}`;
-    })
-    .replaceAll("(embedding)", "(--embedding)")
-    .replace(/\bembedding: (?=column|the |names )/, "--embedding: ")
-    .replace(/\bitemId: /, "--id-column: ");
+function isNamed(error: Error, name: string): boolean {
+  // The platform's errors have the path in their sentence only.
+  if (!(error instanceof RQVAEError)) return error.message.includes(name);
+  return (
+    error.argument === "items" ||
+    error.wording.some((part) => typeof part === "object" && "file" in part && basename(part.file) === name)
+  );
 }
 
 /**

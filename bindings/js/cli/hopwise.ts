@@ -57,6 +57,8 @@ export const hopwise: Command = {
       ...modelOptions,
     },
     Training: train.options.Training!,
+    "More of the model": train.options["More of the model"]!,
+    "More of the training": train.options["More of the training"]!,
     General: generalOptions,
   },
   notes: `The folder is named like the dataset: ml-1m holds ml-1m.item, whose columns are

@@ -1,11 +1,11 @@
 import { residualKMeans } from "../model/residual-kmeans.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import type { ResidualKMeansOptions } from "../types.ts";
-import { type Command, type Given, wholeNumber } from "./command.ts";
+import type { Command, Given } from "./command.ts";
 import { nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { ITEM_FILES } from "./item-options.ts";
-import { defined, inCommandLine, readCodes } from "./options.ts";
+import { inCommandLine, readOptions, someOptions } from "./options.ts";
 import { fileOptions, generalOptions, openWorkplace, type Workplace, writeModel } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { duration } from "./text.ts";
@@ -16,13 +16,13 @@ export const kmeans: Command = {
   positionals: ["<items>"],
   options: {
     Files: fileOptions,
-    Model: {
-      levels: { value: "N", help: "codes per ID (default: 3)" },
-      codes: { value: "N", help: "codes to choose from at each level: 256, or\n64,256,1024 (default: 256)" },
-      latent: { value: "N", help: "quantise in the first N principal directions only\n(default: in all dimensions)" },
-      beam: { value: "N", help: "width of the search for an item's ID (default: 1)" },
-      seed: { value: "N", help: "same items, options, seed: same IDs (default: 0)" },
-    },
+    Model: someOptions({
+      nQuantizationLayers: "codes per ID (default: 3)",
+      codebookSize: "codes to choose from at each level: 256, or 64,256,1024 (default: 256)",
+      latentDim: "quantise in the first N principal directions only (default: in all dimensions)",
+      encodeBeam: "width of the search for an item's ID (default: 1)",
+      seed: "same items, options, seed: same IDs (default: 0)",
+    }),
     General: generalOptions,
   },
   notes: `<items> is a table of numbers, one row an item: ${ITEM_FILES}.
@@ -38,13 +38,7 @@ Example:
 };
 
 async function run(given: Given): Promise<number> {
-  const options = defined({
-    levels: wholeNumber(given, "levels"),
-    codebookSize: readCodes(given, "codes"),
-    latentDim: wholeNumber(given, "latent"),
-    beam: wholeNumber(given, "beam"),
-    seed: wholeNumber(given, "seed", 0),
-  });
+  const options: ResidualKMeansOptions = readOptions(given).model;
   const place = await openWorkplace(given, given.values.force === true);
   const start = performance.now();
   const model = await fitWatched(place, options);

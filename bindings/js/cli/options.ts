@@ -1,14 +1,12 @@
-/** The library's options on the command line: those with a name of their own there, and all of them by `--set`. */
+/** The library's options on the command line: each by its own name in kebab-case, some by a short one too, all by `--set`. */
 
 import { InvalidInputError, RQVAEError } from "../base/errors.ts";
-import { checkOptionNames } from "../base/option-reader.ts";
-import type { Wording } from "../base/wording.ts";
-import { MODEL_OPTION_NAMES } from "../options/model-config.ts";
-import { TRAIN_OPTION_NAMES } from "../options/train-config.ts";
+import { OPTIONS, type OptionDescription } from "../options/describe.ts";
 import type { ModelOptions, TrainOptions } from "../types.ts";
-import { type Given, number, oneOf, UsageError, wholeNumber, wholeNumbers } from "./command.ts";
+import { type Given, number, type Option, oneOf, UsageError, wholeNumber, wholeNumbers } from "./command.ts";
 import { FileError } from "./files.ts";
-import { allowSetting, FLAGS, inCliWords, messageOf } from "./words.ts";
+import { wordWrap } from "./text.ts";
+import { adviseFlag, flagName, kebab, messageOf } from "./words.ts";
 
 /** What was given for the model and for its training, and nothing else. */
 export interface GivenOptions {
@@ -16,100 +14,139 @@ export interface GivenOptions {
   train: TrainOptions;
 }
 
-type Name = keyof ModelOptions | keyof TrainOptions;
-
-type Read = (given: Given, option: string) => unknown;
-
-/** How the options that have a name of their own on the command line (`FLAGS`) are read. */
-const own: Partial<Record<Name, Read>> = {
-  nQuantizationLayers: wholeNumber,
-  codebookSize: readCodes,
-  latentDim: wholeNumber,
-  hiddenDims: wholeNumbers,
-  encodeBeam: wholeNumber,
-  commitmentWeight: number,
-  inputNoise: number,
-  seed: (given, option) => wholeNumber(given, option, 0),
-  compat: (given, option) => oneOf(given, option, ["none", "hopwise"]),
-  epochs: wholeNumber,
-  batchSize: wholeNumber,
-  optimizer: (given, option) => oneOf(given, option, ["adam", "adamw", "adagrad", "sgd"]),
-  learningRate: number,
-  schedule: (given, option) => oneOf(given, option, ["constant", "cosine", "linear"]),
-  warmup: number,
-  weightDecay: number,
-  gradientClip: number,
-  validationShare: number,
-  select: (given, option) => oneOf(given, option, ["last", "loss", "collision"]),
-  patience: (given, option) => wholeNumber(given, option, 0),
-  deadCodeRestart: ({ values }, option) => values[option],
+/** What a value is called in the help. */
+const VALUES: Partial<Record<OptionDescription["kind"], string>> = {
+  integer: "N",
+  integers: "N,N",
+  integerPerLevel: "N",
+  number: "X",
+  numberPerLevel: "X",
+  choice: "NAME",
 };
+/** Columns of the help's right side. */
+const HELP_WIDTH = 52;
 
-/** Options of the library that are no values, or that the command sees to. */
-const NOT_SET: readonly string[] = ["inputDim", "columnNames", "onProgress", "signal", "checkpoint", "resume"];
-const SETTABLE = [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES].filter((name) => !NOT_SET.includes(name));
-allowSetting(SETTABLE);
+/** The options as the parser and the help have them. */
+export function cliOptions(options: readonly OptionDescription[]): Record<string, Option> {
+  return Object.fromEntries(
+    options.map((option) => {
+      const { name, kind, help, choices = [] } = option;
+      const value = VALUES[kind];
+      const flag = flagName(option);
+      const text = choices.every((choice) => help.includes(choice)) ? help : `${help}: ${either(choices)}`;
+      const long = kebab(name);
+      return [
+        flag,
+        {
+          ...(value === undefined ? { takesWord: true } : { value }),
+          ...(flag !== long && { also: long }),
+          help: wordWrap(text, HELP_WIDTH, "").join("\n"),
+        },
+      ];
+    }),
+  );
+}
+
+const either = (words: readonly string[]) => `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+
+/** Some of the options, by the library's names; their help says what they are when they are left out, or what is said here. */
+export function someOptions(names: Readonly<Record<string, string>>): Record<string, Option> {
+  return cliOptions(
+    Object.entries(names).map(([name, help]) => ({ ...OPTIONS.find((option) => option.name === name)!, help })),
+  );
+}
+
+/** The sections of the help of commands that train: the options that most people need, and the others. */
+export function trainingSections(options = OPTIONS): Record<string, Record<string, Option>> {
+  const section = (part: OptionDescription["of"], isMain: boolean) =>
+    cliOptions(options.filter((option) => option.of === part && (option.isMain ?? false) === isMain));
+  return {
+    Model: section("model", true),
+    Training: {
+      ...section("train", true),
+      set: { value: "NAME=VALUE", repeats: true, help: "any option by the library's name" },
+    },
+    "More of the model": section("model", false),
+    "More of the training": section("train", false),
+  };
+}
 
 /**
  * The options of the library that were given, each by its own option or by `--set name=value`.
  * @throws UsageError for a value that cannot be read, an unknown name, or an option given in both ways.
  */
-export function readOptions(given: Given): GivenOptions {
+export function readOptions(given: Given, options = OPTIONS): GivenOptions {
   const values = { ...given.values };
-  const options: Record<string, unknown> = {};
   for (const assignment of given.lists.set ?? []) {
-    const { name, value } = readAssignment(assignment);
-    const twin = own[name as Name] && FLAGS[name];
-    if (twin !== undefined && given.values[twin] !== undefined) {
-      throw new UsageError(`--${twin} and --set ${name} are the same option: leave one of them out`);
+    const { option, value } = readAssignment(assignment, options);
+    const flag = flagName(option);
+    if (given.values[flag] !== undefined) {
+      throw new UsageError(`--${flag} and --set ${option.name} are the same option: leave one of them out`);
     }
-    // Where both read text, the way of the option of its own is also that of --set.
-    if (twin !== undefined && name !== "deadCodeRestart") values[twin] = value;
-    else options[name] = readValue(value);
+    values[flag] = value;
   }
-  for (const [name, read] of Object.entries(own)) {
-    const value = read({ ...given, values }, FLAGS[name]!);
-    if (value !== undefined) options[name] = value;
+  const read: Record<OptionDescription["of"], Record<string, unknown>> = { model: {}, train: {} };
+  for (const option of options) {
+    const value = readValue({ ...given, values }, option);
+    if (value !== undefined) read[option.of][option.name] = value;
   }
-  const entries = Object.entries(options);
-  return {
-    model: Object.fromEntries(entries.filter(([name]) => MODEL_OPTION_NAMES.includes(name))),
-    train: Object.fromEntries(entries.filter(([name]) => !MODEL_OPTION_NAMES.includes(name))),
-  };
+  return read;
 }
+
+function readValue(given: Given, option: OptionDescription): unknown {
+  const flag = flagName(option);
+  switch (option.kind) {
+    case "integer":
+      return wholeNumber(given, flag, option.min);
+    case "number":
+      return number(given, flag);
+    case "choice":
+      return oneOf(given, flag, option.choices!);
+    case "flag":
+      return readFlag(given.values[flag], flag, option.also);
+    case "integers":
+      return wholeNumbers(given, flag);
+    case "integerPerLevel":
+      return readCodes(given, flag);
+    case "numberPerLevel":
+      return oneOrEach(readNumbers(given, flag), flag);
+  }
+}
+
+function readFlag(text: string | true | undefined, flag: string, also?: string): unknown {
+  if (text === undefined || text === true || text === also) return text;
+  if (text === "true" || text === "false") return text === "true";
+  throw new UsageError(`--${flag} must be true${also ? `, false or ${also}` : " or false"}, but is "${text}"`);
+}
+
+/** Codes of the levels. */
+export const readCodes = (given: Given, flag: string) => oneOrEach(wholeNumbers(given, flag), flag);
 
 /** One number for all levels, or one for each. */
-export function readCodes(given: Given, option: string): number | number[] | undefined {
-  const codes = wholeNumbers(given, option);
-  if (codes?.length === 0) throw new UsageError(`--${option} needs at least one number`);
-  return codes?.length === 1 ? codes[0] : codes;
+function oneOrEach(numbers: number[] | undefined, flag: string): number | number[] | undefined {
+  if (numbers?.length === 0) throw new UsageError(`--${flag} needs at least one number`);
+  return numbers?.length === 1 ? numbers[0] : numbers;
 }
 
-function readAssignment(assignment: string): { name: string; value: string } {
+/** Numbers separated by commas. */
+function readNumbers(given: Given, flag: string): number[] | undefined {
+  const text = given.values[flag];
+  if (typeof text !== "string") return undefined;
+  return text.split(",").map((part) => number({ ...given, values: { [flag]: part } }, flag)!);
+}
+
+function readAssignment(assignment: string, options: readonly OptionDescription[]) {
   const { name, value } = /^(?<name>\w+)=(?<value>.+)$/s.exec(assignment)?.groups ?? {};
   if (name === undefined || value === undefined) {
     throw new UsageError(`--set needs name=value, such as --set evaluateEvery=5, but is "${assignment}"`);
   }
+  const option = options.find((each) => each.name === name);
+  if (option !== undefined) return { option, value };
   if (name === "inputDim") throw new UsageError("--set inputDim: the items tell their dimension");
-  if (name === "checkpoint" || name === "resume" || (!SETTABLE.includes(name) && isOwn(name))) {
+  if (name === "checkpoint" || name === "resume" || options.some((each) => each.flag === name)) {
     throw new UsageError(`--set ${name}: this is an option of its own, --${name}`);
   }
-  try {
-    checkOptionNames({ [name]: value }, "--set", SETTABLE);
-  } catch (error) {
-    throw error instanceof InvalidInputError ? new UsageError(`--set: ${messageOf(error)}`) : error;
-  }
-  return { name, value };
-}
-
-const isOwn = (option: string) => Object.keys(own).some((name) => FLAGS[name] === option);
-
-/** true, a number, numbers separated by commas, or a word: the library checks it. */
-function readValue(text: string): unknown {
-  if (text === "true" || text === "false") return text === "true";
-  const numbers = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
-  if (!numbers.every(Number.isFinite)) return text;
-  return numbers.length === 1 ? numbers[0] : numbers;
+  throw new UsageError(`--set: unknown option "${name}"${adviseFlag(name, options.map(flagName))}`);
 }
 
 /** The call that complains and the option that it complains about, where an error is about one. */
@@ -128,11 +165,6 @@ export function inCommandLine(error: unknown, checkpoint?: string): UsageError |
   const { call, option } = subjectOf(error);
   if (call === "resume" && checkpoint !== undefined) return new FileError(`${checkpoint}: ${messageOf(error)}`);
   if (option === undefined || !(error instanceof InvalidInputError)) return undefined;
-  const [, , rest] = error.wording as Wording;
-  // A value that is refused can only come from --set: the switch has none.
-  if (option === "deadCodeRestart" && typeof rest === "string" && rest.startsWith(" must be")) {
-    return new UsageError(`--set deadCodeRestart${inCliWords(error.wording!.slice(2))}`);
-  }
   return new UsageError(messageOf(error));
 }
 

@@ -161,7 +161,7 @@ function barLine(title: string, share: number, right: string, columns: number, p
 
 /** The facts of an event, in the order of their weight; each is left out until it is known. */
 function trainFacts(event: TrainProgress) {
-  const { epochLosses: losses, lastEpoch, itemsPerSecond, remainingSeconds } = event;
+  const { epochLosses: losses, lastEpoch, itemsPerSecond, remainingMs } = event;
   return {
     epoch: `epoch ${Math.min(event.epoch + 1, event.epochs)} of ${event.epochs}`,
     losses: losses
@@ -174,21 +174,21 @@ function trainFacts(event: TrainProgress) {
     distinct: lastEpoch ? [`distinct IDs ${percent(lastEpoch.ids.uniqueShare)}`] : [],
     usage: lastEpoch ? lastEpoch.ids.usage : [],
     pace: itemsPerSecond ? [`${thousands(Math.round(itemsPerSecond))} items/s`] : [],
-    left: remainingSeconds === undefined || event.progress === 1 ? [] : [`${duration(remainingSeconds)} left`],
+    left: remainingMs === undefined || event.progress === 1 ? [] : [`${duration(remainingMs / 1000)} left`],
   };
 }
 
 function trainLine(event: TrainProgress): string {
-  if (event.phase === "initialize") return `preparing the codebooks, ${wholePercent(event.initializeProgress)}`;
+  if (event.phase === "initialize") return `preparing the codebooks, ${wholePercent(event.progress)}`;
   const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
   const codes = usage.length > 0 ? [`codes in use ${usage.map((share) => wholePercent(share)).join(" / ")}`] : [];
   return [epoch, ...losses, ...codes, ...distinct, ...pace, ...left].join(", ");
 }
 
 function trainBlock(event: TrainProgress, columns: number, palette: Palette): string[] {
-  const elapsed = `${duration(event.elapsedSeconds)} so far`;
+  const elapsed = `${duration(event.elapsedMs / 1000)} so far`;
   if (event.phase === "initialize") {
-    return [barLine("Preparing", event.initializeProgress, "", columns, palette), palette.dim(`  ${elapsed}`)];
+    return [barLine("Preparing", event.progress, "", columns, palette), palette.dim(`  ${elapsed}`)];
   }
   const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
   const codes =

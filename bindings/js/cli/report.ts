@@ -1,11 +1,12 @@
 import { basename } from "node:path";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { counted } from "../base/words.ts";
 import { type JoinSource, joinItems, type ReadIds } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import { assessIds } from "../report/assess.ts";
 import { adviseCapacity } from "../report/assess-ids.ts";
+import type { CapacityOptions } from "../report/capacity.ts";
 import { reportHtml } from "../report/html.ts";
 import type { IdReport } from "../report/id-report.ts";
 import { type Command, type Given, text, UsageError, wholeNumber } from "./command.ts";
@@ -23,7 +24,7 @@ import {
 } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
-import { defined, readCodes } from "./options.ts";
+import { readOptions, someOptions } from "./options.ts";
 import { generalOptions, labelsOption } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { columnsOf, wordWrap } from "./text.ts";
@@ -52,8 +53,10 @@ export const report: Command = {
     },
     "Before training": {
       capacity: { value: "N", help: "without files: are the codes enough for N items?" },
-      levels: { value: "N", help: "with --capacity: codes per ID (default: 3)" },
-      codes: { value: "N", help: "with --capacity: codes of each level, 256 or\n64,256,1024 (default: 256)" },
+      ...someOptions({
+        nQuantizationLayers: "with --capacity: codes per ID (default: 3)",
+        codebookSize: "with --capacity: codes of each level, 256 or 64,256,1024 (default: 256)",
+      }),
     },
     General: generalOptions,
   },
@@ -100,7 +103,7 @@ async function run(given: Given): Promise<number> {
     throw nameFile(modelPath, error);
   });
   try {
-    const { codebookSizes } = model.config;
+    const { codebookSize: codebookSizes } = model.config;
     const read = idsPath === undefined ? undefined : await readIdFile(idsPath, {});
     const joined = read && naming(idsPath!, () => idsOfRows(read, idsPath!, source, codebookSizes));
     if (joined && joined.text !== "" && given.values.quiet !== true) process.stderr.write(`${joined.text}\n`);
@@ -130,9 +133,9 @@ function idsOfRows(
   const { ids } = read;
   const levels = codebookSizes.length;
   if (ids.levels !== levels && ids.levels !== levels + 1) {
-    throw new InvalidInputError(
-      `has IDs of ${counted(ids.levels, "code")}, but the model's have ${levels}, or ${levels + 1} with a suffix: these are the IDs of another model`,
-    );
+    throw invalid(
+      "OTHER_MODEL",
+    )`has IDs of ${counted(ids.levels, "code")}, but the model's have ${levels}, or ${levels + 1} with a suffix: these are the IDs of another model`;
   }
   const { rows, text } = joinIds(read, path, source);
   const codes = new Uint32Array(rows.length * levels);
@@ -164,12 +167,12 @@ function joinIds(
   if (!source.itemIds) {
     const all = source.rowsInFile ?? source.rows;
     if (ids.length !== source.rows && ids.length !== all) {
-      throw new InvalidInputError(`has ${counted(ids.length, "ID")}, but ${source.name} has ${counted(all, "row")}`);
+      throw invalid("COUNTS_DIFFER")`has ${counted(ids.length, "ID")}, but ${source.name} has ${counted(all, "row")}`;
     }
     if (!isNumbered && format === "trie") {
-      throw new InvalidInputError(
-        `has the items in the order of their IDs, and ${source.name} has no item IDs to join them by: name them with --item-ids`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`has the items in the order of their IDs, and ${source.name} has no item IDs to join them by${{ hint: "name them with --item-ids" }}`;
     }
     if (!isNumbered) right.itemIds = itemIds;
   }
@@ -178,7 +181,7 @@ function joinIds(
     !source.itemIds && isNumbered
       ? joinItems({ ...source, itemIds: numbers }, { ...right, itemIds }, "ID")
       : joinItems(source, right, "ID");
-  if (join.missing.length > 0) throw new InvalidInputError(join.text);
+  if (join.missing.length > 0) throw invalid("COUNTS_DIFFER")`${join.text}`;
   return { rows: join.rows, text: !source.itemIds && isNumbered ? "" : join.text };
 }
 
@@ -209,7 +212,7 @@ async function advise(given: Given): Promise<number> {
     }
   }
   const n = wholeNumber(given, "capacity")!;
-  const options = defined({ levels: wholeNumber(given, "levels"), codebookSize: readCodes(given, "codes") });
+  const options: CapacityOptions = readOptions(given).model;
   const advice = await adviseCapacity(n, options).catch((error: Error) => {
     throw new UsageError(messageOf(error));
   });

@@ -6,7 +6,6 @@ import { RQVAE } from "../model/rqvae.ts";
 import { NEARLY_SAME } from "../model/verdict.ts";
 import { requireSame } from "../model-file/checkpoint.ts";
 import type { ModelMetadata } from "../model-file/model-file.ts";
-import { configToOptions } from "../options/model-config.ts";
 import { type PresetName, presets } from "../options/presets.ts";
 import { suggestConfig } from "../options/suggest-config.ts";
 import { resolveTrainConfig } from "../options/train-config.ts";
@@ -18,7 +17,7 @@ import { type CatalogueItems, FileError, nameFile, nameOfOutput, STDOUT } from "
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { ITEM_FILES } from "./item-options.ts";
-import { defined, type GivenOptions, inCommandLine, readOptions, subjectOf } from "./options.ts";
+import { defined, type GivenOptions, inCommandLine, readOptions, subjectOf, trainingSections } from "./options.ts";
 import {
   checkOutputs,
   fileOptions,
@@ -34,6 +33,8 @@ import { trainView, warningText } from "./progress.ts";
 import { duration, shellWord } from "./text.ts";
 import { messageOf } from "./words.ts";
 
+const sections = trainingSections();
+
 export const train: Command = {
   name: "train",
   summary: "Learns semantic IDs from item embeddings: writes model and IDs.",
@@ -45,35 +46,10 @@ export const train: Command = {
       "checkpoint-every": { value: "S", help: "seconds between two checkpoints (default: 10)" },
       resume: { help: "go on from the --checkpoint file if there is one" },
     },
+    ...sections,
     Model: {
       preset: { value: "NAME", help: "a recipe of the field: tiger, lcrec or hopwise" },
-      levels: { value: "N", help: "codes per ID" },
-      codes: { value: "N", help: "codes to choose from at each level: 256, or 64,256" },
-      latent: { value: "N", help: "dimension of the latent space" },
-      hidden: { value: "N,N", help: "widths of the hidden layers, or none" },
-      beam: { value: "N", help: "width of the search for an item's ID" },
-      commitment: { value: "X", help: "weight of the commitment loss" },
-      noise: { value: "X", help: "noise on the input, in units of its scale" },
-      compat: { value: "NAME", help: "hopwise: the functions of the Hopwise tutorial" },
-      seed: { value: "N", help: "same items, options, seed: same IDs (default: 0)" },
-    },
-    Training: {
-      epochs: { value: "N", help: "passes over the items" },
-      batch: { value: "N", help: "items per training step" },
-      lr: { value: "X", help: "learning rate" },
-      optimizer: { value: "NAME", help: "adam, adamw, adagrad or sgd" },
-      schedule: { value: "NAME", help: "of the learning rate: constant, cosine or linear" },
-      warmup: { value: "X", help: "share of the steps in which the learning rate rises" },
-      "weight-decay": { value: "X", help: "weight decay" },
-      clip: { value: "X", help: "largest norm of the gradients; 0: any" },
-      validation: { value: "X", help: "share of the items to hold out, 0 to 0.5" },
-      select: {
-        value: "NAME",
-        help: "epoch to keep: last, loss (the best on the items\nheld out) or collision (the most distinct IDs)",
-      },
-      patience: { value: "N", help: "stop after N evaluations without a better one" },
-      "restart-dead-codes": { help: "move codes that no item chooses" },
-      set: { value: "NAME=VALUE", repeats: true, help: "any other option of the library, see below" },
+      ...sections.Model,
     },
     General: generalOptions,
   },
@@ -81,9 +57,9 @@ export const train: Command = {
 Options without a default are chosen from the number of items and their
 dimension, with --preset by the recipe.
 
---set takes the library's options of a model and its training by their names,
-numbers separated by commas, and may be repeated:
-  --set gradientEstimator=rotation --set sinkhornEpsilon=0,0,0.003
+Every option also goes by the library's own name, in either spelling:
+  --codebook-size 256 --learning-rate 0.001 --set codebookSize=256
+A switch that is on by itself is turned off so: --codebook-kmeans-init=false.
 
 The printed loss is reconstructionWeight x reconstruction + quantisation + the
 separation of items that share an ID (separationWeight). Quantisation is the sum
@@ -280,7 +256,7 @@ async function resume(
   const bytes = await checkpoint.read();
   const model = await RQVAE.load(bytes).catch((error) => checkpoint.refuse(error));
   try {
-    const stored = configToOptions(model.config);
+    const stored = model.config;
     if (items.dim !== stored.inputDim) {
       throw new FileError(
         `${checkpoint.path}: the checkpoint was made with items of dimension ${stored.inputDim}, those of ${itemsPath} have ${items.dim}`,

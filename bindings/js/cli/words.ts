@@ -1,36 +1,22 @@
 /** The library's messages in the words of the command line, made from their parts. */
 
 import { RQVAEError } from "../base/errors.ts";
-import { toText, type Wording, type WordingPart } from "../base/wording.ts";
+import { type OptionValue, toText, type Wording, type WordingPart } from "../base/wording.ts";
+import { OPTIONS, type OptionDescription } from "../options/describe.ts";
 import { explainName, nearestName, optionNamed } from "../options/other-names.ts";
+import { shellWord } from "./text.ts";
 
-/** Options of the library that have an option of the command line. */
-export const FLAGS: Readonly<Record<string, string>> = {
-  nQuantizationLayers: "levels",
-  codebookSize: "codes",
-  latentDim: "latent",
-  hiddenDims: "hidden",
-  encodeBeam: "beam",
-  commitmentWeight: "commitment",
-  inputNoise: "noise",
-  seed: "seed",
-  compat: "compat",
-  epochs: "epochs",
-  batchSize: "batch",
-  optimizer: "optimizer",
-  learningRate: "lr",
-  schedule: "schedule",
-  warmup: "warmup",
-  weightDecay: "weight-decay",
-  gradientClip: "clip",
-  validationShare: "validation",
-  select: "select",
-  patience: "patience",
-  deadCodeRestart: "restart-dead-codes",
+/** `learningRate` as the command line writes it: `learning-rate`. */
+export const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** The name by which an option is shown: its short one if it has any. */
+export const flagName = ({ name, flag }: OptionDescription): string => flag ?? kebab(name);
+
+/** What options of the library are called here. */
+const FLAGS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(OPTIONS.map((described) => [described.name, flagName(described)])),
   // Of other calls than create and train.
   n: "capacity",
-  levels: "levels",
-  beam: "beam",
   tensor: "tensor",
   column: "column",
   listColumn: "column",
@@ -38,15 +24,11 @@ export const FLAGS: Readonly<Record<string, string>> = {
   skipInvalid: "skip-invalid",
   labels: "labels",
   itemIds: "item-ids",
+  itemId: "id-column",
   checkpoint: "checkpoint",
   resume: "resume",
 };
-
-/** Options of the library by `--set name=value`. Filled by options.ts, which knows them. */
-const settable = new Set<string>();
-export const allowSetting = (names: Iterable<string>): void => {
-  for (const name of names) settable.add(name);
-};
+const SWITCHES = new Set(OPTIONS.filter(({ kind }) => kind === "flag").map(({ name }) => name));
 
 /** What people type for options that are about files. */
 const TYPED: Readonly<Record<string, string>> = {
@@ -65,30 +47,33 @@ const TYPED: Readonly<Record<string, string>> = {
   silent: "quiet",
 };
 
-/** An option as it is typed, with its value: `--lr`, `--select loss`, `--set inputScaling=perDimension`. */
-export function flagOf(name: string, value?: string | number | boolean): string | undefined {
+/** An option as it is typed, with its value: `--lr`, `--select loss`, `--layer-norm=false`. */
+export function flagOf(name: string, value?: OptionValue): string | undefined {
   const flag = FLAGS[name];
-  // The switch takes no value; one can only be given by --set.
-  if (name === "deadCodeRestart" && value !== undefined && value !== true) return `--set ${name}=${value}`;
-  if (flag !== undefined) return `--${flag}${value === undefined || value === true ? "" : ` ${value}`}`;
-  return settable.has(name) ? `--set ${name}${value === undefined ? "" : `=${value}`}` : undefined;
+  if (flag === undefined) return undefined;
+  if (value === undefined || value === true) return `--${flag}`;
+  return `--${flag}${SWITCHES.has(name) ? "=" : " "}${shellWord(String(value))}`;
 }
 
 function say(part: Exclude<WordingPart, string>): string | undefined {
   if ("call" in part) return "";
   if ("epoch" in part) return `epoch ${part.epoch + 1}`;
   if ("cli" in part) return part.cli;
-  // --set takes names, and complains about them.
+  if (!("option" in part)) return undefined;
   if (part.form === "quoted" && FLAGS[part.option] === undefined) return JSON.stringify(part.option);
   return flagOf(part.option, part.value);
 }
 
-/** A message in the words of the command line. */
-export const inCliWords = (wording: Wording): string => toText(wording, say);
+/**
+ * A message in the words of the command line.
+ * @param items The file that the library calls items.
+ */
+export const inCliWords = (wording: Wording, items?: string): string =>
+  toText(wording, (part) => ("argument" in part && part.argument === "items" ? items : say(part)));
 
 /** What an error says, in the words of the command line where it is one of the library's. */
 export function messageOf(error: unknown): string {
-  if (error instanceof RQVAEError && error.wording) return inCliWords(error.wording);
+  if (error instanceof RQVAEError) return inCliWords(error.wording);
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -105,8 +90,10 @@ export function adviseFlag(name: string, known: readonly string[]): string {
     own(TYPED[name.replaceAll("_", "-")]);
   if (flag !== undefined) return `: it is called --${flag} here`;
   if (known.includes("set")) {
-    if (option !== undefined && settable.has(option)) return `: write --set ${option}=VALUE`;
-    const advice = explainName(name, [...settable]);
+    const advice = explainName(
+      name,
+      OPTIONS.map((described) => described.name),
+    );
     if (advice !== undefined) return inCliWords(advice);
   }
   const nearest = nearestName(name, known);

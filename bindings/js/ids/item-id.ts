@@ -1,6 +1,7 @@
 import { checkArray } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 
 /** Names an item: a string or a whole number. The number 1 and the string "1" are two items. */
 export type ItemId = string | number;
@@ -27,18 +28,16 @@ export function hashItemId(id: ItemId): number {
  */
 export function checkItemIds(itemIds: ArrayLike<ItemId>, where: string): ItemId[] {
   if (!Array.isArray(itemIds) && !ArrayBuffer.isView(itemIds)) {
-    throw new InvalidInputError(
-      `${where}: itemIds must be an array of strings or whole numbers, received ${show(itemIds)}`,
-    );
+    throw invalid()`${call(where)}${{ argument: "itemIds" }} must be an array of strings or whole numbers, received ${show(itemIds)}`;
   }
   checkArray(itemIds, `${where}: itemIds`);
   const checked = Array.from(itemIds);
   for (let row = 0; row < checked.length; row++) {
     const id: unknown = checked[row];
     if (typeof id === "string" ? /\p{Surrogate}/u.test(id) : !Number.isSafeInteger(id)) {
-      throw new InvalidInputError(
-        `${where}: itemIds, row ${row}, is ${show(id)}; an item ID is a string of well-formed text or a whole number`,
-      );
+      throw invalid(
+        "ITEM_ID_INVALID",
+      )`${call(where)}${{ argument: "itemIds" }}, ${{ row }}, is ${show(id)}; an item ID is a string of well-formed text or a whole number`;
     }
   }
   return checked;

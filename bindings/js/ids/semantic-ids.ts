@@ -1,5 +1,5 @@
 import { checkArray, requireAttached } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { requireThat, show } from "../base/option-reader.ts";
 import { counted, thereAre } from "../base/words.ts";
 
@@ -18,7 +18,7 @@ export const MAX_LEVELS = 512;
 
 function requireLevels(levels: number): void {
   if (levels >= 1 && levels <= MAX_LEVELS) return;
-  throw new InvalidInputError(`codebookSizes has ${counted(levels, "entry")}; an ID has 1 to ${MAX_LEVELS} codes`);
+  throw invalid()`${{ argument: "codebookSizes" }} has ${counted(levels, "entry")}; an ID has 1 to ${MAX_LEVELS} codes`;
 }
 
 /** A symbol of the registry, so that entries of the package that are bundled apart know it. */
@@ -47,9 +47,7 @@ function checkSizes(codebookSizes: readonly number[]): void {
   for (let level = 0; level < codebookSizes.length; level++) {
     const size = codebookSizes[level]!;
     if (Number.isInteger(size) && size > 0 && size <= 2 ** 32) continue;
-    throw new InvalidInputError(
-      `codebookSizes[${level}] is ${show(size)}; a codebook has a positive whole number of codes, at most 2^32`,
-    );
+    throw invalid()`${{ argument: "codebookSizes" }}[${level}] is ${show(size)}; a codebook has a positive whole number of codes, at most 2^32`;
   }
   requireLevels(codebookSizes.length);
 }
@@ -100,9 +98,9 @@ export class SemanticIds implements Iterable<number[]> {
     );
     requireAttached(codes, "codes");
     if (codes.length % levels !== 0) {
-      throw new InvalidInputError(
-        `codes has ${counted(codes.length, "entry")}, which is not a multiple of the ${counted(levels, "level")}`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${{ argument: "codes" }} has ${counted(codes.length, "entry")}, which is not a multiple of the ${counted(levels, "level")}`;
     }
     this.codes = codes;
     this.length = codes.length / levels;
@@ -128,19 +126,17 @@ export class SemanticIds implements Iterable<number[]> {
     const flat = table ? undefined : (rows as { codes?: ArrayLike<number>; levels: number } | null)?.codes;
     checkArray(flat, "codes");
     if (!table && typeof flat?.length !== "number") {
-      throw new InvalidInputError(
-        "rows must be an array of rows of codes, or { codes, levels } with a flat array of codes",
-      );
+      throw invalid()`${{ argument: "rows" }} must be an array of rows of codes, or { codes, levels } with a flat array of codes`;
     }
     if (flat && (rows as { levels: number }).levels !== levels) {
-      throw new InvalidInputError(
-        `levels is ${show((rows as { levels: number }).levels)}, but codebookSizes has ${counted(levels, "entry")}`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${{ argument: "levels" }} is ${show((rows as { levels: number }).levels)}, but codebookSizes has ${counted(levels, "entry")}`;
     }
     if (flat && flat.length % levels !== 0) {
-      throw new InvalidInputError(
-        `codes has ${counted(flat.length, "entry")}, which is not a multiple of the ${counted(levels, "level")}`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${{ argument: "codes" }} has ${counted(flat.length, "entry")}, which is not a multiple of the ${counted(levels, "level")}`;
     }
     const n = table ? table.length : flat!.length / levels;
     const codes = SemanticIds.allocate(n, codebookSizes);
@@ -148,16 +144,16 @@ export class SemanticIds implements Iterable<number[]> {
       const row = table ? table[i] : undefined;
       if (typeof row === "object") checkArray(row, `row ${i}`);
       if (table && row?.length !== levels) {
-        throw new InvalidInputError(
-          `row ${i} ${Array.isArray(row) || ArrayBuffer.isView(row) ? `has ${counted(row.length, "code")}` : "is no array"}, but codebookSizes has ${counted(levels, "entry")}`,
-        );
+        throw invalid(
+          "ROW_LENGTH",
+        )`${{ row: i }} ${Array.isArray(row) || ArrayBuffer.isView(row) ? `has ${counted(row.length, "code")}` : "is no array"}, but codebookSizes has ${counted(levels, "entry")}`;
       }
       for (let l = 0; l < levels; l++) {
         const code = (row ? row[l] : flat![i * levels + l]) as number;
         if (!Number.isInteger(code) || code < 0 || code >= codebookSizes[l]!) {
-          throw new InvalidInputError(
-            `row ${i}, level ${l}: code ${show(code)} is not a whole number from 0 to ${codebookSizes[l]! - 1}`,
-          );
+          throw invalid(
+            "CODE_OUT_OF_RANGE",
+          )`${{ row: i }}, ${{ level: l }}: code ${show(code)} is not a whole number from 0 to ${codebookSizes[l]! - 1}`;
         }
         codes[i * levels + l] = code;
       }
@@ -187,7 +183,7 @@ export class SemanticIds implements Iterable<number[]> {
   /** The codes of item i. @throws InvalidInputError when i is out of range. */
   at(i: number): number[] {
     if (!Number.isInteger(i) || i < 0 || i >= this.length) {
-      throw new InvalidInputError(`item ${show(i)} is out of range: ${thereAre(this.length, "ID")}, numbered from 0`);
+      throw invalid("UNKNOWN_ITEM")`item ${show(i)} is out of range: ${thereAre(this.length, "ID")}, numbered from 0`;
     }
     requireAttached(this.codes, "codes");
     return Array.from(this.codes.subarray(i * this.levels, (i + 1) * this.levels));

@@ -1,5 +1,6 @@
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
+import type { Wording } from "../base/wording.ts";
 import { levelLetter } from "./semantic-ids.ts";
 
 /** "<a_17>", as `SemanticIds.toTokens`, TIGER's followers and LC-Rec write a code. */
@@ -44,9 +45,7 @@ export class TokenTemplate {
    */
   constructor(text: string = DEFAULT_TEMPLATE, levels = Number.POSITIVE_INFINITY) {
     const fail = (why: string): never => {
-      throw new InvalidInputError(
-        `template ${show(text)} ${why}, as in ${show(DEFAULT_TEMPLATE)} or "[{level}:{code}]"`,
-      );
+      throw invalid()`template ${show(text)} ${why}, as in ${show(DEFAULT_TEMPLATE)} or "[{level}:{code}]"`;
     };
     if (typeof text !== "string") fail("must be a string with {code} and {letter} or {level}");
     const parts = text.split(/(\{\w*\})/);
@@ -112,13 +111,13 @@ export class TokenTemplate {
   }
 
   /** The codes of one ID that is written as a list of tokens, a level each. @throws InvalidInputError naming the token */
-  readTokens(tokens: readonly unknown[], where: string): number[] {
+  readTokens(tokens: readonly unknown[], where: string | Wording): number[] {
     return tokens.map((token, level) => {
       const match = typeof token === "string" ? this.matchAt(token, 0) : undefined;
       if (match && match.level === level && match.end === (token as string).length) return match.code;
-      throw new InvalidInputError(
-        `${where}: ${show(token)} is no token of level ${level}, which look like ${this.token(level, 0)}`,
-      );
+      throw invalid(
+        "TOKEN_UNEXPECTED",
+      )`${where}: ${show(token)} is no token of ${{ level }}, which look like ${this.token(level, 0)}`;
     });
   }
 }

@@ -1,5 +1,6 @@
-import { ModelFormatError, RQVAEError } from "../base/errors.ts";
+import { because, ModelFormatError, RQVAEError } from "../base/errors.ts";
 import { finite, flag, hex16, list, oneOf, optional, whole } from "../base/json-shape.ts";
+import { type Wording, worded } from "../base/wording.ts";
 import { checkItemIds, compareItemIds, type ItemId } from "../ids/item-id.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import { compareCodes } from "../ids/sorted-ids.ts";
@@ -119,13 +120,13 @@ function asDamaged<T>(read: () => T): T {
     return read();
   } catch (cause) {
     if (!(cause instanceof RQVAEError)) throw cause;
-    throw damaged(cause.message, cause);
+    throw damaged(cause.wording, cause);
   }
 }
 
-export function damaged(what: string, cause?: unknown): ModelFormatError {
+export function damaged(what: string | Wording, cause?: unknown): ModelFormatError {
   return new ModelFormatError(
-    `the index file is damaged: ${what}. Fetch or copy it again`,
-    cause === undefined ? undefined : { cause },
+    worded`the index file is damaged: ${what}${{ hint: "Fetch or copy it again", after: ". " }}`,
+    { code: "FILE_DAMAGED", ...because(cause) },
   );
 }

@@ -64,10 +64,12 @@ const INDEX = fields({
 /** @throws ModelFormatError for what is no index, or a damaged one. */
 export function fromIndexJson(value: unknown): IndexContents {
   const json = value as IndexJson;
-  if (json?.format !== "rqvae-index") throw new ModelFormatError('this is no index: its format is not "rqvae-index"');
+  if (json?.format !== "rqvae-index")
+    throw new ModelFormatError('this is no index: its format is not "rqvae-index"', { code: "FILE_FOREIGN" });
   if (json.version !== 1) {
     throw new ModelFormatError(
       `the index has version ${show(json.version)}; this release of rqvae reads version 1: update the package`,
+      { code: "FILE_NEWER" },
     );
   }
   const { format: _, version: __, items, journal, ...header } = json;

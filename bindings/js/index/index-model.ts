@@ -1,12 +1,15 @@
 /** The model of an index: the one that made its IDs. */
 
-import { InvalidInputError } from "../base/errors.ts";
-import { show } from "../base/option-reader.ts";
+import { invalid } from "../base/errors.ts";
+import { requireThat } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import type { IdModel } from "./item-vectors.ts";
 
 export function requireModel(model: IdModel | undefined, where: string): IdModel {
   if (model) return model;
-  throw new InvalidInputError(`${where}: items serve only beside their model: build or load the index with { model }`);
+  throw invalid(
+    "MODEL_NEEDED",
+  )`${call(where)}items serve only beside their model${{ hint: "build or load the index with { model }" }}`;
 }
 
 export function requireModelOf(
@@ -15,27 +18,24 @@ export function requireModelOf(
   sizes: readonly number[],
   where: string,
 ): void {
-  if (typeof model.getSemanticIds !== "function" || typeof model.fingerprint !== "string") {
-    throw new InvalidInputError(`${where}: model must be an RQVAE, or one in a worker, received ${show(model)}`);
-  }
+  const isModel = typeof model.getSemanticIds === "function" && typeof model.fingerprint === "string";
+  requireThat(isModel, "model", "an RQVAE, or one in a worker", model, where);
   requireSame(model.fingerprint, fingerprint, `${where}: the given model is`);
-  if (String(model.config.codebookSizes) !== String(sizes)) {
-    throw new InvalidInputError(
-      `${where}: the model has the codebook sizes [${model.config.codebookSizes.join(", ")}], the IDs have [${sizes.join(", ")}]`,
-    );
+  if (String(model.config.codebookSize) !== String(sizes)) {
+    throw invalid(
+      "OTHER_CODEBOOKS",
+    )`${call(where)}the model has the codebook sizes [${model.config.codebookSize.join(", ")}], the IDs have [${sizes.join(", ")}]`;
   }
 }
 
 /** Of a model in a worker. */
-export const answersLater = (where: string): InvalidInputError =>
-  new InvalidInputError(
-    `${where}: the model is in a worker, and answers later: build or change the index with buildAsync or addAsync`,
-  );
+export const answersLater = (where: string): Error =>
+  invalid()`${call(where)}the model is in a worker, and answers later${{ hint: "build or change the index with buildAsync or addAsync" }}`;
 
 /** Fingerprints, where both are known. */
 export function requireSame(given: string | undefined, own: string | undefined, what: string): void {
   if (given === undefined || own === undefined || given === own) return;
-  throw new InvalidInputError(
-    `${what} ${given}, but the IDs of the index are of model ${own}: codes of different models mean different things`,
-  );
+  throw invalid(
+    "OTHER_MODEL",
+  )`${what} ${given}, but the IDs of the index are of model ${own}: codes of different models mean different things`;
 }

@@ -1,5 +1,6 @@
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { hashItemId, type ItemId } from "../ids/item-id.ts";
 
 /**
@@ -30,9 +31,9 @@ export class ItemTable {
       const earlier = itemId === undefined ? -1 : table.set(itemId, row);
       if (earlier >= 0) {
         const rows = [earlier, row].map((r) => callersRows?.[r] ?? r).sort((a, b) => a - b);
-        throw new InvalidInputError(
-          `${where}: item ${show(itemId)} stands in row ${rows[0]} and again in row ${rows[1]}; every item may come once`,
-        );
+        throw invalid(
+          "ITEM_TWICE",
+        )`${call(where)}item ${show(itemId)} stands in ${{ row: rows[0]! }} and again in row ${rows[1]!}${{ hint: "every item may come once", after: "; " }}`;
       }
     }
     return table;

@@ -1,8 +1,9 @@
 /** What the model makes of some of the items, a chunk at a time. */
 
 import type { Asking } from "../base/asking.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { counted, thereAre } from "../base/words.ts";
 import type { SemanticIds, SemanticIdsOutput } from "../ids/semantic-ids.ts";
 import { compareCodes } from "../ids/sorted-ids.ts";
@@ -22,9 +23,9 @@ const CHUNK_ROWS = 1024;
 export function checkItemRows(model: IdModel, items: Items, ids: SemanticIds, where: string): void {
   const { rows } = openItems(items, model.config.inputDim);
   if (rows !== ids.length) {
-    throw new InvalidInputError(
-      `${where}: items has ${counted(rows, "row")}, but ${thereAre(ids.length, "ID")}: give one row for each ID`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${call(where)}${{ argument: "items" }} has ${counted(rows, "row")}, but ${thereAre(ids.length, "ID")}${{ hint: "give one row for each ID" }}`;
   }
 }
 
@@ -53,9 +54,9 @@ export function* forEachVector(
     for (let i = 0; i < chunk.length; i++) {
       const row = chunk[i]!;
       if (compareCodes(semIds.codes, i * levels, ids.codes, row * levels, levels) !== 0) {
-        throw new InvalidInputError(
-          `items: the model gives row ${row} the ID [${semIds.at(i)}], but ids has [${ids.at(row)}]: items and ids must be of the same items, in the same order`,
-        );
+        throw invalid(
+          "COUNTS_DIFFER",
+        )`${{ argument: "items" }}: the model gives ${{ row }} the ID [${semIds.at(i).join()}], but ids has [${ids.at(row).join()}]: items and ids must be of the same items, in the same order`;
       }
       let leftOver = 0;
       const last = (i * levels + levels - 1) * d;
@@ -79,7 +80,9 @@ function pickRows(items: Items, dim: number, rows: Uint32Array): ItemMatrix {
       // What is no number is not made one.
       if (isHalf ? (value & 0x7c00) === 0x7c00 : !(Number.isFinite(value) && Number.isFinite(Math.fround(value)))) {
         const what = isHalf ? "not finite" : show(value);
-        throw new InvalidInputError(`items: row ${row}, column ${j} is ${what}; every value must be a finite number`);
+        throw invalid(
+          "ITEM_NOT_FINITE",
+        )`${{ argument: "items" }}: ${{ row }}, ${{ column: j }} is ${what}${{ hint: "every value must be a finite number", after: "; " }}`;
       }
       data[i * dim + j] = value;
     }

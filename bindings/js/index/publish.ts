@@ -1,8 +1,9 @@
 /** From raw IDs to published ones, a batch at a time. */
 
 import type { Asking } from "../base/asking.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { counted, thereAre } from "../base/words.ts";
 import { checkItemIds, type ItemId } from "../ids/item-id.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
@@ -35,19 +36,19 @@ export function checkBatch(
   const list = checkItemIds(itemIds, where);
   const given = Array.isArray(ids) ? undefined : (ids as SemanticIds | undefined);
   if (!Array.isArray(codebookSizes) || (!given && !Array.isArray(ids))) {
-    throw new InvalidInputError(`${where}: ids must be SemanticIds, as encode gives them, received ${show(ids)}`);
+    throw invalid()`${call(where)}${{ argument: "ids" }} must be SemanticIds, as encode gives them, received ${show(ids)}`;
   }
   if (given && String(given.codebookSizes) !== String(codebookSizes)) {
-    throw new InvalidInputError(
-      `${where}: the IDs have the codebook sizes [${given.codebookSizes?.join(", ")}], the index has [${codebookSizes.join(", ")}]`,
-    );
+    throw invalid(
+      "OTHER_CODEBOOKS",
+    )`${call(where)}the IDs have the codebook sizes [${given.codebookSizes?.join(", ")}], the index has [${codebookSizes.join(", ")}]`;
   }
   const { fingerprint } = given ?? {};
   const checked = SemanticIds.from(ids, { codebookSizes, ...(fingerprint === undefined ? {} : { fingerprint }) });
   if (checked.length !== list.length) {
-    throw new InvalidInputError(
-      `${where}: ${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}: give one of each for every item`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${call(where)}${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}${{ hint: "give one of each for every item" }}`;
   }
   return { itemIds: list, ids: checked };
 }
@@ -69,9 +70,9 @@ export function* publish(
     return { codes, levels: held.levels, order: fresh.order };
   }
   if (!model || !items) {
-    throw new InvalidInputError(
-      `${where}: "reassign" needs ${model ? "items, the vectors of the rows" : "model and items"}, to find the nearest free IDs`,
-    );
+    throw invalid(
+      "MODEL_NEEDED",
+    )`${call(where)}"reassign" needs ${model ? "items, the vectors of the rows" : "model and items"}, to find the nearest free IDs`;
   }
   const codes = yield* reassign(
     fresh,

@@ -37,6 +37,7 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
       bytes.length < BODY
         ? `the index file has ${counted(bytes.length, "byte")}: it is truncated or empty`
         : `this is no index file of rqvae: it ${isModel ? "looks like a model; that is what RQVAE.load reads" : `begins with ${JSON.stringify(magic)}`}`,
+      { code: bytes.length < BODY ? "FILE_DAMAGED" : "FILE_FOREIGN" },
     );
   }
   if (bytes.length <= BODY) throw damaged(`it has ${counted(bytes.length, "byte")} only`);
@@ -45,6 +46,7 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
   if (format !== FORMAT) {
     throw new ModelFormatError(
       `the index file has format ${format}; this release of rqvae reads format ${FORMAT}: update the package`,
+      { code: "FILE_NEWER" },
     );
   }
   if (head.getUint32(12, true) !== crc32(bytes.subarray(BODY))) throw damaged("its checksum is another");

@@ -4,7 +4,8 @@
  */
 
 import type { Asking } from "../base/asking.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
+import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import { groups, rangeOf, type SortedIds } from "../ids/sorted-ids.ts";
@@ -29,9 +30,9 @@ export function giveSuffixes(
     let [next, heldEnd] = rangeOf(held, codes, at, levels);
     const sharing = heldEnd - next + end - start;
     if (sharing > capacity) {
-      throw new InvalidInputError(
-        `suffix: ${sharing} items share the ID [${codes.slice(at, at + levels)}], but capacity is ${capacity}: give a larger capacity, or train with more codes or levels`,
-      );
+      throw invalid(
+        "TOO_FEW_CODES",
+      )`${call("suffix")}${sharing} items share the ID [${codes.slice(at, at + levels).join()}], but capacity is ${capacity}${{ hint: "give a larger capacity, or train with more codes or levels" }}`;
     }
     let suffix = 0;
     for (let i = start; i < end; i++, suffix++) {
@@ -74,9 +75,9 @@ export function* reassign(
   const wanted = held.order.length + order.length;
   const possible = codebookSizes.reduce((product, size) => product * size, 1);
   if (wanted > possible) {
-    throw new InvalidInputError(
-      `reassign: ${codebookSizes.join(" x ")} = ${counted(possible, "ID", "is", "are")} fewer than ${counted(wanted, "item")}: add one more level (collisions: "suffix", or a model with ${counted(levels + 1, "level")}), or train with more codes`,
-    );
+    throw invalid(
+      "TOO_FEW_CODES",
+    )`${call("reassign")}${codebookSizes.join(" x ")} = ${counted(possible, "ID", "is", "are")} fewer than ${counted(wanted, "item")}${{ hint: `add one more level (collisions: "suffix", or a model with ${counted(levels + 1, "level")}), or train with more codes` }}`;
   }
   // The groups with more than one claim, and who claims: places in `order`.
   const colliding: { start: number; end: number; isHeld: boolean }[] = [];

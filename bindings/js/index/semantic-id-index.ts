@@ -1,7 +1,8 @@
 import { type Asking, asAnswersCome, atOnce } from "../base/asking.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
-import { BusyError, InvalidInputError, ModelFormatError, UnknownPrefixError } from "../base/errors.ts";
-import { checkOptionNames, isList, OptionReader, show } from "../base/option-reader.ts";
+import { BusyError, invalid, ModelFormatError, UnknownPrefixError } from "../base/errors.ts";
+import { checkOptionNames, isList, OptionReader, requireThat, show, wholeNumber } from "../base/option-reader.ts";
+import { call, worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import { checkItemIds, type ItemId } from "../ids/item-id.ts";
 import { areInferred, type CodeArray, copySizes, SemanticIds } from "../ids/semantic-ids.ts";
@@ -216,12 +217,9 @@ export class SemanticIdIndex {
    */
   siblings(itemId: ItemId, depth = this.levels - 1): ItemId[] {
     const id = this.get(itemId);
-    if (!id) throw new InvalidInputError(`siblings: item ${show(itemId)} is not in the index`);
-    if (!Number.isInteger(depth) || depth < 0 || depth > this.levels) {
-      throw new InvalidInputError(
-        `siblings: depth must be a whole number from 0 to ${this.levels}, received ${show(depth)}`,
-      );
-    }
+    if (!id) throw invalid("UNKNOWN_ITEM")`${call("siblings")}item ${show(itemId)} is not in the index`;
+    const isDepth = Number.isInteger(depth) && depth >= 0 && depth <= this.levels;
+    requireThat(isDepth, "depth", wholeNumber(0, this.levels), depth, "siblings");
     return this.items(id.slice(0, depth)).filter((other) => other !== itemId);
   }
 
@@ -260,9 +258,7 @@ export class SemanticIdIndex {
     const out = mask ?? new Uint8Array(length);
     const form = Object.prototype.toString.call(out).slice(8, -1);
     if ((form !== "Uint8Array" && form !== "Float32Array") || (isLeaf ? out.length === 0 : out.length !== length)) {
-      throw new InvalidInputError(
-        `mask: expected a Uint8Array or Float32Array of ${counted(length, "entry")} (the codes of level ${depth + 1} and the end of the sequence), received ${show(out)}${ArrayBuffer.isView(out) ? ` of ${out.length}` : ""}`,
-      );
+      throw invalid()`${call("mask")}expected a Uint8Array or Float32Array of ${counted(length, "entry")} (the codes of level ${depth + 1} and the end of the sequence), received ${show(out)}${ArrayBuffer.isView(out) ? ` of ${out.length}` : ""}`;
     }
     const allowed = form === "Uint8Array" ? 1 : 0;
     out.fill(form === "Uint8Array" ? 0 : Number.NEGATIVE_INFINITY);
@@ -296,7 +292,7 @@ export class SemanticIdIndex {
    * @throws InvalidInputError for codes that no ID could have, or when the index is empty.
    */
   nearestValid(codes: ArrayLike<number>): number[] {
-    if (this.size === 0) throw new InvalidInputError("nearestValid: the index is empty");
+    if (this.size === 0) throw invalid("EMPTY")`${call("nearestValid")}the index is empty`;
     checkCodes(codes, this.codebookSizes);
     const books = atOnce(this.#books(), () => answersLater("nearestValid"));
     return nearestId(this.#tree(), codes, books, this.#rawSizes);
@@ -360,7 +356,9 @@ export class SemanticIdIndex {
     const rows = list.map((itemId, i) => {
       const row = this.#rows.row(itemId);
       if (row >= 0) return row;
-      throw new InvalidInputError(`remove: itemIds, row ${i}: item ${show(itemId)} is not in the index`);
+      throw invalid(
+        "UNKNOWN_ITEM",
+      )`${call("remove")}${{ argument: "itemIds" }}, ${{ row: i }}: item ${show(itemId)} is not in the index`;
     });
     if (rows.length === 0) return;
     const before = this.#idsOf(rows);
@@ -404,7 +402,7 @@ export class SemanticIdIndex {
     try {
       if (typeof json === "string") value = JSON.parse(json);
     } catch (cause) {
-      throw new ModelFormatError("this is no index: the text is not JSON", { cause });
+      throw new ModelFormatError("this is no index: the text is not JSON", { code: "NOT_JSON", cause });
     }
     return SemanticIdIndex.#from(fromIndexJson(value), options.model, where);
   }
@@ -473,9 +471,9 @@ export class SemanticIdIndex {
         return;
       }
       if (row >= 0 && !replace) {
-        throw new InvalidInputError(
-          `${where}: item ${show(itemId)} has the raw ID [${this.getRaw(itemId)}] already, and row ${i} gives it [${batch.ids.at(i)}]: a published ID does not move unless you call replace`,
-        );
+        throw invalid(
+          "ITEM_MOVED",
+        )`${call(where)}item ${show(itemId)} has the raw ID [${String(this.getRaw(itemId))}] already, and ${{ row: i }} gives it [${batch.ids.at(i).join()}]: a published ID does not move${{ hint: "call replace to give it another" }}`;
       }
       (row >= 0 ? moved : added).push(fresh.length);
       fresh.push(i);
@@ -554,9 +552,7 @@ export class SemanticIdIndex {
     const state = this.#lookUp(prefix);
     if (state >= 0) return state;
     if (typeof prefix === "number") {
-      throw new InvalidInputError(
-        `${show(prefix)} is no state of this index as it is now; states come from root, state and step, and hold until the index changes`,
-      );
+      throw invalid()`${show(prefix)} is no state of this index as it is now; states come from root, state and step, and hold until the index changes`;
     }
     checkCodes(prefix, this.codebookSizes);
     return -1;
@@ -577,12 +573,12 @@ export class SemanticIdIndex {
 
   #requireWhole(where: string): void {
     if (this.#changing) {
-      throw new BusyError(`${where}: ${this.#changing} is changing this index: await it first`);
+      throw new BusyError(worded`${call(where)}${this.#changing} is changing this index${{ hint: "await it first" }}`);
     }
     if (this.compact) {
-      throw new InvalidInputError(
-        `${where}: this index was saved with compact: true and only looks up; change the whole one, and save it anew`,
-      );
+      throw invalid(
+        "INDEX_COMPACT",
+      )`${call(where)}this index was saved with compact: true and only looks up${{ hint: "change the whole one, and save it anew", after: "; " }}`;
     }
   }
 

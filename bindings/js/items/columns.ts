@@ -4,9 +4,10 @@
  */
 
 import { describeValue } from "../base/describe-value.ts";
-import { InvalidInputError } from "../base/errors.ts";
-import { showName } from "../base/file-values.ts";
+import { type InvalidInputError, invalid } from "../base/errors.ts";
+import { clippedName } from "../base/file-values.ts";
 import { requireThat } from "../base/option-reader.ts";
+import { option, worded } from "../base/wording.ts";
 
 /** What the columns (fields, arrays) of a file were taken for, by their names. */
 export interface TableColumns {
@@ -305,9 +306,7 @@ export function decideColumns(columns: readonly Column[], options: ColumnOptions
       ? findKey(columns, kinds, rest, isList)
       : requireColumn(columns, options.itemId, "itemId", where);
   if (itemId !== undefined && isDimension.has(itemId)) {
-    throw new InvalidInputError(
-      `itemId: ${describeValue(columnName(columns[itemId]!.name, itemId))} is part of the embedding; leave it out of embedding`,
-    );
+    throw invalid()`${option("itemId")}: ${describeValue(columnName(columns[itemId]!.name, itemId))} is part of the embedding${{ hint: "leave it out of embedding", after: "; " }}`;
   }
   const others = rest.filter((column) => column !== itemId);
   const isNamed = columns.some(({ name }) => name !== undefined);
@@ -437,11 +436,13 @@ function findKey(
   return best?.column;
 }
 
-function requireColumn(columns: readonly Column[], wanted: string | number, option: string, where: string): number {
+function requireColumn(columns: readonly Column[], wanted: string | number, name: string, where: string): number {
   const found =
     typeof wanted === "number" ? wanted : columns.findIndex(({ name }, i) => columnName(name, i) === wanted);
   if (Number.isInteger(found) && found >= 0 && found < columns.length) return found;
-  throw new InvalidInputError(`${option}: ${where} has no column ${describeValue(wanted)}; ${listNames(columns)}`);
+  throw invalid(
+    "COLUMN_MISSING",
+  )`${{ option: name }}: ${where} has no column ${describeValue(wanted)}; ${listNames(columns)}`;
 }
 
 /** The columns' names, for messages. */
@@ -479,9 +480,9 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   const codes = families.find((family) => areCodes(columns, family));
   if (codes && lists.length === 0 && families.length === 1) {
     const names = codes.columns.slice(0, 3).map((column) => describeValue(nameOf(column)));
-    throw new InvalidInputError(
-      `${where} holds semantic IDs, ${names.join(", ")}, not embeddings: give the file of the vectors instead, or say that these are: embedding: ${showName(codes.prefix)}`,
-    );
+    throw invalid(
+      "COLUMN_MISSING",
+    )`${where} holds semantic IDs, ${names.join(", ")}, not embeddings${{ hint: "give the file of the vectors instead" }}${{ hint: worded`say that these are: ${asEmbedding(codes.prefix)}`, after: ", or " }}`;
   }
   const sparse = free.find((column) => kinds[column] === "list" && isSparseHalf(columns, column));
   const unreadable = free.filter((column) => mayBeUnreadable(columns[column]!, kinds[column]!));
@@ -508,14 +509,14 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
       const named = candidates.filter(({ name }) => isMeant(name));
       if (named.length === 1) return named[0]!.found;
     }
-    throw new InvalidInputError(
-      `${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}: choose one, embedding: ${showName(candidates[0]!.name ?? "")}`,
-    );
+    throw invalid(
+      "COLUMN_UNCLEAR",
+    )`${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}${{ hint: worded`choose one, ${asEmbedding(candidates[0]!.name ?? "")}` }}`;
   }
   if (sparse !== undefined) {
-    throw new InvalidInputError(
-      `${describeValue(nameOf(sparse))} of ${where} is the half of a sparse vector: write all its numbers as a list`,
-    );
+    throw invalid(
+      "COLUMN_MISSING",
+    )`${describeValue(nameOf(sparse))} of ${where} is the half of a sparse vector${{ hint: "write all its numbers as a list" }}`;
   }
   if (unreadable.length > 0) throw unreadableColumn(columns, unreadable[0]!, where);
   const refusedLists = free.filter((column) => kinds[column] === "list");
@@ -625,51 +626,53 @@ function looseNumbers(
           ? `it holds text such as ${describeValue(sample[0])}`
           : "";
     const remedy =
-      lists.length > 0 ? `; if it is the embedding, say so: embedding: ${showName(nameOf(lists[0]!))}` : "";
-    throw new InvalidInputError(
-      `${where} holds no embedding: a list of numbers per item, or a column of numbers per dimension, is expected${found && `, but ${found}`}${remedy}`,
-    );
+      lists.length > 0
+        ? worded`${{ hint: worded`if it is the embedding, say so: ${asEmbedding(nameOf(lists[0]!))}`, after: "; " }}`
+        : "";
+    throw invalid(
+      "COLUMN_MISSING",
+    )`${where} holds no embedding: a list of numbers per item, or a column of numbers per dimension, is expected${found && `, but ${found}`}${remedy}`;
   }
   const parent = (column: number) => nameOf(column).slice(0, Math.max(0, nameOf(column).lastIndexOf(".")));
   const part = vector.find((column) => parent(column) !== "" && meansEmbedding(parent(column)));
   if (part !== undefined) {
-    throw new InvalidInputError(
-      `${describeValue(parent(part))} of ${where} is an object of numbers by name (${describeValue(nameOf(part))}), as a sparse vector is: write all its numbers as a list`,
-    );
+    throw invalid(
+      "COLUMN_MISSING",
+    )`${describeValue(parent(part))} of ${where} is an object of numbers by name (${describeValue(nameOf(part))}), as a sparse vector is${{ hint: "write all its numbers as a list" }}`;
   }
   const properties = vector.filter((column) => isProperty(columns[column]!.name));
   if (properties.length === vector.length && vector.length > 0) {
-    throw new InvalidInputError(
-      `the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding; if they are one, name them: embedding: ${firstOf(vector.map(nameOf))}`,
-    );
+    throw invalid(
+      "COLUMN_UNCLEAR",
+    )`the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding${{ hint: worded`if they are one, name them: ${asEmbeddings(vector.map(nameOf))}`, after: "; " }}`;
   }
   if (properties.length > 0) {
     const others = vector.filter((column) => !isProperty(columns[column]!.name)).map(nameOf);
-    throw new InvalidInputError(
-      `of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}; name those that are the embedding: embedding: ${firstOf(others)}`,
-    );
+    throw invalid(
+      "COLUMN_UNCLEAR",
+    )`of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}${{ hint: worded`name those that are the embedding: ${asEmbeddings(others)}`, after: "; " }}`;
   }
   const foreign = foreignColumn(columns, kinds, vector);
   if (foreign !== undefined) {
     const stray = strayCell(columns, vector, foreign);
     if (stray !== undefined) {
-      throw new InvalidInputError(
-        `row ${stray.row}, column ${foreign} (${describeValue(nameOf(foreign))}): ${describeValue(stray.text)} is far beyond the other values, which reach ${stray.others}: correct it, or remove the row; if it is right, name all columns of the embedding (embedding)`,
-      );
+      throw invalid(
+        "COLUMN_UNCLEAR",
+      )`${{ row: stray.row }}, ${{ column: foreign }} (${describeValue(nameOf(foreign))}): ${describeValue(stray.text)} is far beyond the other values, which reach ${stray.others}${{ hint: "correct it, or remove the row" }}${{ hint: worded`if it is right, name all columns of the embedding (${option("embedding")})`, after: "; " }}`;
     }
     const others = vector.filter((column) => column !== foreign).map(nameOf);
-    throw new InvalidInputError(
-      `column ${foreign} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}; name the columns that are the embedding: embedding: ${firstOf(others)}`,
-    );
+    throw invalid(
+      "COLUMN_UNCLEAR",
+    )`${{ column: foreign }} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}${{ hint: worded`name the columns that are the embedding: ${asEmbeddings(others)}`, after: "; " }}`;
   }
   // A column without values may have been a dimension.
   const empty = columns.findIndex(
     ({ name }, column) => kinds[column] === "empty" && name !== undefined && !/^column_\d+$/.test(name),
   );
   if (empty >= 0) {
-    throw new InvalidInputError(
-      `column ${empty} (${describeValue(nameOf(empty))}) is empty in the first rows: remove it if it is not part of the embedding, or name the columns that are: embedding: ${firstOf(vector.map(nameOf))}`,
-    );
+    throw invalid(
+      "COLUMN_UNCLEAR",
+    )`${{ column: empty }} (${describeValue(nameOf(empty))}) is empty in the first rows${{ hint: "remove it if it is not part of the embedding" }}${{ hint: worded`name the columns that are: ${asEmbeddings(vector.map(nameOf))}`, after: ", or " }}`;
   }
   return vector;
 }
@@ -760,7 +763,9 @@ function foreignReason(column: Column, kind: Kind): string {
 
 /** Names for a message. */
 /** The first names, as the option takes them. */
-const firstOf = (names: readonly string[]) => `[${names.slice(0, 3).map(showName).join(",")}]`;
+/** The option that names the embedding, in messages. */
+const asEmbedding = (name: string) => option("embedding", clippedName(name));
+const asEmbeddings = (names: readonly string[]) => option("embedding", names.slice(0, 3).map(clippedName));
 
 const listed = (names: readonly string[]) =>
   `${names.slice(0, 8).map(describeValue).join(", ")}${names.length > 8 ? ", …" : ""}`;
@@ -769,16 +774,16 @@ function oneColumn(columns: readonly Column[], kinds: readonly Kind[], column: n
   if (kinds[column] === "number" || kinds[column] === "list")
     return { vector: [column], isList: kinds[column] === "list" };
   const name = describeValue(columnName(columns[column]!.name, column));
-  throw new InvalidInputError(
-    `embedding: column ${name} of ${where} cannot be read as vectors: ${problemIn(columns[column]!)}`,
-  );
+  throw invalid(
+    "TYPE_UNSUPPORTED",
+  )`${option("embedding")}: column ${name} of ${where} cannot be read as vectors: ${problemIn(columns[column]!)}`;
 }
 
 function unreadableColumn(columns: readonly Column[], column: number, where: string): InvalidInputError {
   const name = describeValue(columnName(columns[column]!.name, column));
-  return new InvalidInputError(
-    `column ${name} of ${where} seems to be the embedding but cannot be read: ${problemIn(columns[column]!)}; if it is not the embedding, name what is: embedding: "..."`,
-  );
+  return invalid(
+    "COLUMN_UNCLEAR",
+  )`column ${name} of ${where} seems to be the embedding but cannot be read: ${problemIn(columns[column]!)}${{ hint: worded`if it is not the embedding, name what is: ${asEmbedding("...")}`, after: "; " }}`;
 }
 
 /** Why a column holds no vectors, by its first cell that is none. */
@@ -825,18 +830,16 @@ function chosenVector(
   const wanted = Array.from(
     Array.isArray(embedding) ? (embedding as readonly (string | number)[]) : [embedding as string],
   );
-  if (wanted.length === 0) throw new InvalidInputError("embedding: names no column");
+  if (wanted.length === 0) throw invalid()`${option("embedding")}: names no column`;
   const vector = wanted.map((name) => requireColumn(columns, name, "embedding", where));
   const twice = vector.find((column, i) => vector.indexOf(column) !== i);
   if (twice !== undefined) {
-    throw new InvalidInputError(`embedding: names ${describeValue(columnName(columns[twice]!.name, twice))} twice`);
+    throw invalid()`${option("embedding")}: names ${describeValue(columnName(columns[twice]!.name, twice))} twice`;
   }
   if (vector.length === 1) return oneColumn(columns, kinds, vector[0]!, where);
   const notNumbers = vector.find((column) => kinds[column] !== "number" && kinds[column] !== "empty");
   if (notNumbers !== undefined) {
-    throw new InvalidInputError(
-      `embedding: column ${describeValue(columnName(columns[notNumbers]!.name, notNumbers))} holds no numbers; name columns of numbers, or one column of lists`,
-    );
+    throw invalid()`${option("embedding")}: column ${describeValue(columnName(columns[notNumbers]!.name, notNumbers))} holds no numbers${{ hint: "name columns of numbers, or one column of lists", after: "; " }}`;
   }
   return { vector, isList: false };
 }

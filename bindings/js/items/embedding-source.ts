@@ -1,7 +1,7 @@
 /** Reading an `EmbeddingSource`: checked, in ascending ranges, one at a time. Internal. */
 
 import { checkArray } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
 import { counted } from "../base/words.ts";
 import { Stop } from "../runtime/jobs.ts";
@@ -57,14 +57,19 @@ export class SourceReader {
       ["dim", dim],
     ] as const) {
       if (!Number.isInteger(source[key]) || source[key] < 0 || (key === "rows" && source.rows > most)) {
-        throw new InvalidInputError(`${name}.${key}: expected a whole number, received ${show(source[key])}`);
+        throw invalid(
+          "ITEMS_FORM",
+        )`${{ argument: name }}.${key}: expected a whole number, received ${show(source[key])}`;
       }
     }
-    if (source.rows === 0) throw new InvalidInputError(`${name}: there are no rows; at least one item is needed`);
+    if (source.rows === 0)
+      throw invalid(
+        "EMPTY",
+      )`${{ argument: name }}: there are no rows${{ hint: "at least one item is needed", after: "; " }}`;
     if (source.dim !== dim) {
-      throw new InvalidInputError(
-        `${name}: the model takes vectors of inputDim ${dim}, received vectors of dimension ${source.dim}: use the embeddings the model was made for`,
-      );
+      throw invalid(
+        "ITEMS_DIMENSION",
+      )`${{ argument: name }}: the model takes vectors of ${{ option: "inputDim" }} ${dim}, received vectors of dimension ${source.dim}${{ hint: "use the embeddings the model was made for" }}`;
     }
     this.rows = source.rows;
     this.dim = dim;
@@ -89,9 +94,9 @@ export class SourceReader {
     const data = typedArrayName(given) === "Float16Array" ? Float32Array.from(given) : given;
     if (Object.prototype.toString.call(data) !== "[object Float32Array]" || data.length !== count * this.dim) {
       const received = ArrayBuffer.isView(data) ? `${show(data)} of ${counted(data.length, "value")}` : show(data);
-      throw new InvalidInputError(
-        `${this.#name}: read(${first}, ${count}) must give a Float32Array (or Float16Array) of ${count} x ${this.dim} = ${counted(count * this.dim, "value")} (rows ${first} to ${first + count - 1}), received ${received}`,
-      );
+      throw invalid(
+        "SOURCE_READ",
+      )`${{ argument: this.#name }}: read(${first}, ${count}) must give a Float32Array (or Float16Array) of ${count} x ${this.dim} = ${counted(count * this.dim, "value")} (rows ${first} to ${first + count - 1}), received ${received}`;
     }
     return data;
   }

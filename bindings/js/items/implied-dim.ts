@@ -1,8 +1,9 @@
 /** The dimension of items that say it. */
 
 import { checkArray } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { hints, show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import type { EmbeddingSource, Items } from "../types.ts";
 
 const isNothing = (items: unknown) => items === undefined || items === null || typeof items !== "object";
@@ -14,12 +15,18 @@ export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"):
   const dim = Array.isArray(items) ? items[0]?.length : (items as { dim?: number })?.dim;
   if (typeof dim === "number" && Number.isInteger(dim) && dim > 0) return dim;
   if (Array.isArray(items) && items.length === 0) {
-    throw new InvalidInputError(`${where}: items: there are no rows; at least one item is needed`);
+    throw invalid(
+      "EMPTY",
+    )`${call(where)}${{ argument: "items" }}: there are no rows${{ hint: "at least one item is needed", after: "; " }}`;
   }
   const advice = hints.items?.(items, "items");
-  throw new InvalidInputError(
-    advice === undefined || items instanceof Float32Array || items instanceof Float64Array
-      ? `${where}: items do not tell their dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array${isNothing(items) ? `, received ${show(items)}` : ""}`
-      : `${where}: items must be { data, rows, dim } or an array of rows, ${advice}`,
-  );
+  if (advice === undefined || items instanceof Float32Array || items instanceof Float64Array) {
+    const received = isNothing(items) ? `, received ${show(items)}` : "";
+    throw invalid(
+      "ITEMS_FORM",
+    )`${call(where)}${{ argument: "items" }} do not tell their dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array${received}`;
+  }
+  throw invalid(
+    "ITEMS_FORM",
+  )`${call(where)}${{ argument: "items" }} must be { data, rows, dim } or an array of rows, ${advice}`;
 }

@@ -1,6 +1,7 @@
 /** Item vectors read on this side of the WebAssembly, from memory or a source: a report compares them with one another. */
 
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
+import { call } from "../base/wording.ts";
 import { counted, thereAre } from "../base/words.ts";
 import { Stop } from "../runtime/jobs.ts";
 import type { EmbeddingSource, ItemMatrix, Items } from "../types.ts";
@@ -52,9 +53,9 @@ export function readItemRows(items: Items, n: number, where: string, dim?: numbe
       const value = row ? row[j]! : flat![i * columns + j]!;
       target[at + j] = (widen ? widen[value]! : value) + 0; // -0 becomes 0
       if (!Number.isFinite(target[at + j]!)) {
-        throw new InvalidInputError(
-          `items: row ${i}, column ${j} is ${isHalf ? target[at + j] : value}; every value must be a finite number of float32's range`,
-        );
+        throw invalid(
+          "ITEM_NOT_FINITE",
+        )`${{ argument: "items" }}: ${{ row: i }}, ${{ column: j }} is ${String(isHalf ? target[at + j] : value)}${{ hint: "every value must be a finite number of float32's range", after: "; " }}`;
       }
     }
   };
@@ -114,7 +115,7 @@ export function readSourceRows(
 
 function requireAsMany(rows: number, n: number, where: string): void {
   if (rows === n) return;
-  throw new InvalidInputError(
-    `${where}: items has ${counted(rows, "row")}, but ${thereAre(n, "ID")}: they must be of the same items, in the same order`,
-  );
+  throw invalid(
+    "COUNTS_DIFFER",
+  )`${call(where)}${{ argument: "items" }} has ${counted(rows, "row")}, but ${thereAre(n, "ID")}${{ hint: "they must be of the same items, in the same order" }}`;
 }

@@ -1,7 +1,7 @@
 /** Item embeddings in any of their forms, checked, and copied onto the wasm heap in slices. */
 
 import { checkArray, requireAttached } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { InvalidInputError, invalid } from "../base/errors.ts";
 import { hints, show } from "../base/option-reader.ts";
 import { counted } from "../base/words.ts";
 import type { NativeModule } from "../runtime/native-module.ts";
@@ -42,15 +42,17 @@ export function openItems(items: Items, dim: number, name = "items"): ItemRows {
   const form = typedArrayName(items);
   if (form !== undefined) {
     if (form === "Uint16Array") {
-      throw new InvalidInputError(`${name}: half floats need their shape: pass { data, rows, dim }`);
+      throw invalid(
+        "ITEMS_FORM",
+      )`${{ argument: name }}: half floats need their shape${{ hint: "pass { data, rows, dim }" }}`;
     }
     if (!isFloats(items)) throw wrongForm(name, items);
     const flat = items;
     requireAttached(flat, name);
     if (flat.length % dim !== 0) {
-      throw new InvalidInputError(
-        `${name}: a flat array must hold whole rows of inputDim ${dim} values, received ${counted(flat.length, "value")} (${counted(Math.floor(flat.length / dim), "row")} and ${flat.length % dim} left over)`,
-      );
+      throw invalid(
+        "ROW_LENGTH",
+      )`${{ argument: name }}: a flat array must hold whole rows of inputDim ${dim} values, received ${counted(flat.length, "value")} (${counted(Math.floor(flat.length / dim), "row")} and ${flat.length % dim} left over)`;
     }
     return new FlatRows(flat, flat.length / dim, dim, name);
   }
@@ -62,9 +64,9 @@ export function openItems(items: Items, dim: number, name = "items"): ItemRows {
 function wrongForm(name: string, items: unknown): InvalidInputError {
   checkArray(items, name);
   const advice = hints.items?.(items, name) ?? `received ${show(items)}`;
-  return new InvalidInputError(
-    `${name}: expected { data, rows, dim }, a Float32Array, Float64Array or Float16Array, or an array of rows, ${advice}`,
-  );
+  return invalid(
+    "ITEMS_FORM",
+  )`${{ argument: name }}${{ hint: `expected { data, rows, dim }, a Float32Array, Float64Array or Float16Array, or an array of rows, ${advice}` }}`;
 }
 
 function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
@@ -73,30 +75,33 @@ function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
   const isPartial = form === undefined || matrix.rows === undefined || matrix.dim === undefined;
   if (isPartial && hints.items?.(matrix, name) !== undefined) throw wrongForm(name, matrix);
   if (!isFloats(matrix.data) && form !== "Uint16Array") {
-    throw new InvalidInputError(
-      `${name}.data: expected a Float32Array, Float64Array, Float16Array or Uint16Array (the bits of half floats), received ${show(matrix.data)}`,
-    );
+    throw invalid(
+      "ITEMS_FORM",
+    )`${{ argument: name }}.data: expected a Float32Array, Float64Array, Float16Array or Uint16Array (the bits of half floats), received ${show(matrix.data)}`;
   }
   for (const key of ["rows", "dim"] as const) {
     if (!Number.isInteger(matrix[key]) || matrix[key] < 0) {
-      throw new InvalidInputError(`${name}.${key}: expected a whole number, received ${show(matrix[key])}`);
+      throw invalid("ITEMS_FORM")`${{ argument: name }}.${key}: expected a whole number, received ${show(matrix[key])}`;
     }
   }
   if (matrix.dim !== dim) {
-    throw new InvalidInputError(
-      `${name}: the model takes vectors of inputDim ${dim}, received vectors of dimension ${matrix.dim}: use the embeddings the model was made for`,
-    );
+    throw invalid(
+      "ITEMS_DIMENSION",
+    )`${{ argument: name }}: the model takes vectors of ${{ option: "inputDim" }} ${dim}, received vectors of dimension ${matrix.dim}${{ hint: "use the embeddings the model was made for" }}`;
   }
   if (matrix.data.length !== matrix.rows * matrix.dim) {
-    throw new InvalidInputError(
-      `${name}: rows x dim is ${matrix.rows} x ${matrix.dim} = ${matrix.rows * matrix.dim}, but data has ${counted(matrix.data.length, "value")}`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${{ argument: name }}: rows x dim is ${matrix.rows} x ${matrix.dim} = ${matrix.rows * matrix.dim}, but data has ${counted(matrix.data.length, "value")}`;
   }
   return new FlatRows(matrix.data, matrix.rows, dim, name);
 }
 
 function requireRows(rows: number, name: string): void {
-  if (rows === 0) throw new InvalidInputError(`${name}: there are no rows; at least one item is needed`);
+  if (rows === 0)
+    throw invalid(
+      "EMPTY",
+    )`${{ argument: name }}: there are no rows${{ hint: "at least one item is needed", after: "; " }}`;
 }
 
 /** A class, and no views of the whole: encoding one vector leaves little for the garbage collector. */
@@ -119,9 +124,9 @@ class FlatRows implements ItemRows {
     const { dim } = this;
     if (data.length < (first + count) * dim) {
       requireAttached(data, this.#name);
-      throw new InvalidInputError(
-        `${this.#name}: the array's buffer shrank while it was read; leave it as it is until the call is done`,
-      );
+      throw invalid(
+        "ARRAY_GIVEN_AWAY",
+      )`${{ argument: this.#name }}: the array's buffer shrank while it was read${{ hint: "leave it as it is until the call is done", after: "; " }}`;
     }
     const slice = count === this.rows ? data : data.subarray(first * dim, (first + count) * dim);
     const half = isHalf(data);
@@ -145,15 +150,15 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
     const row = source[i] as ArrayLike<number>; // by index: forEach would pass over holes
     if (!Array.isArray(row) && !isFloats(row)) {
       const advice = i === 0 ? hints.items?.(source, name) : undefined;
-      throw new InvalidInputError(
-        `${name}: row ${i} is ${show(row)}; expected an array of ${counted(dim, "number")}${advice ? `, ${advice}` : ""}`,
-      );
+      throw invalid(
+        "ITEMS_FORM",
+      )`${{ argument: name }}: ${{ row: i }} is ${show(row)}${{ hint: `expected an array of ${counted(dim, "number")}${advice ? `, ${advice}` : ""}`, after: "; " }}`;
     }
     if (row.length !== dim) {
       checkArray(row, `${name}: row ${i}`);
-      throw new InvalidInputError(
-        `${name}: row ${i} has ${counted(row.length, "value")}, but the model's inputDim is ${dim}: every row must have that many`,
-      );
+      throw invalid(
+        "ROW_LENGTH",
+      )`${{ argument: name }}: ${{ row: i }} has ${counted(row.length, "value")}, but the model's inputDim is ${dim}${{ hint: "every row must have that many" }}`;
     }
   }
   return {
@@ -167,7 +172,9 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
         for (let j = 0; j < dim; j++) {
           const value = row[j];
           if (typeof value !== "number") {
-            throw new InvalidInputError(`${name}: row ${i}, column ${j} is ${show(value)}; expected a number`);
+            throw invalid(
+              "ITEM_NOT_NUMBER",
+            )`${{ argument: name }}: ${{ row: i }}, ${{ column: j }} is ${show(value)}${{ hint: "expected a number", after: "; " }}`;
           }
           target[base + j] = value;
         }
@@ -204,7 +211,9 @@ export function notFinite(
 ): InvalidInputError {
   const [row, column] = [first + Math.floor(index / dim), index % dim];
   const what = Number.isFinite(value) ? `${value}, which is beyond the range of float32` : String(value);
-  return new InvalidInputError(`${name}: row ${row}, column ${column} is ${what}; every value must be a finite number`);
+  return invalid(
+    "ITEM_NOT_FINITE",
+  )`${{ argument: name }}: ${{ row }}, ${{ column }} is ${what}${{ hint: "every value must be a finite number", after: "; " }}`;
 }
 
 /**
@@ -213,9 +222,9 @@ export function notFinite(
  */
 export function requireInRange(row: number, first: number, name = "items"): void {
   if (row >= 0) {
-    throw new InvalidInputError(
-      `${name}: row ${first + row} has values too large for this model: no code is at a finite distance. Check its units`,
-    );
+    throw invalid(
+      "ITEM_TOO_LARGE",
+    )`${{ argument: name }}: ${{ row: first + row }} has values too large for this model: no code is at a finite distance${{ hint: "Check its units", after: ". " }}`;
   }
 }
 
@@ -224,9 +233,15 @@ export function requireInRange(row: number, first: number, name = "items"): void
  * Any other error stays as it is.
  */
 export function inWhole(error: unknown, rowOf: (row: number) => number, name = "items"): unknown {
-  if (!(error instanceof InvalidInputError)) return error;
-  const message = error.message.replace(/^items\b(?:: row (\d+))?/, (_, row?: string) =>
-    row === undefined ? name : `${name}: row ${rowOf(Number(row))}`,
+  if (!(error instanceof InvalidInputError) || error.argument !== "items") return error;
+  const wording = error.wording.map((part) =>
+    typeof part === "string"
+      ? part
+      : "argument" in part
+        ? { argument: name }
+        : "row" in part
+          ? { row: rowOf(part.row) }
+          : part,
   );
-  return message === error.message ? error : new InvalidInputError(message, { cause: error });
+  return new InvalidInputError(wording, { code: error.code, cause: error });
 }

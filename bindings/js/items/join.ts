@@ -2,7 +2,7 @@
 
 import { requireList } from "../base/attached.ts";
 import { describeValue } from "../base/describe-value.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { requireThat } from "../base/option-reader.ts";
 import { counted, thousands } from "../base/words.ts";
 
@@ -57,9 +57,9 @@ export function joinItems(left: JoinSource, right: JoinSource, what = "row"): It
     requireThat(itemIds === undefined || Array.isArray(itemIds), `${side}.itemIds`, "an array of strings", itemIds);
     if (itemIds === undefined) continue;
     if (itemIds.length !== rows) {
-      throw new InvalidInputError(
-        `${name} has ${counted(itemIds.length, "item ID")}, but ${counted(rows, "row")}: every row needs one`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${name} has ${counted(itemIds.length, "item ID")}, but ${counted(rows, "row")}${{ hint: "every row needs one" }}`;
     }
     requireUnique(itemIds, name, fileRows);
   }
@@ -77,11 +77,11 @@ export function requireUnique(itemIds: readonly string[], name: string, fileRows
   if (!twins) return;
   const [first, second] = twins.map((row) => fileRows?.[row] ?? row);
   const where = name === "" ? "" : `${name}: `;
-  throw new InvalidInputError(
-    itemIds[twins[0]] === ""
-      ? `${where}row ${first} has no item ID: every item needs one`
-      : `${where}rows ${first} and ${second} are both item ${describeValue(itemIds[twins[0]])}: every item must be there once`,
-  );
+  if (itemIds[twins[0]] === "")
+    throw invalid("ITEM_ID_INVALID")`${where}${{ row: first! }} has no item ID${{ hint: "every item needs one" }}`;
+  throw invalid(
+    "ITEM_TWICE",
+  )`${where}rows ${first!} and ${second!} are both item ${describeValue(itemIds[twins[0]])}${{ hint: "every item must be there once" }}`;
 }
 
 /** The first two rows with the same item ID; one row, twice, whose ID is empty; undefined when every row has an ID of its own. */
@@ -110,9 +110,9 @@ function byKey(
   const missing: number[] = [];
   for (let row = 0; row < rows.length; row++) if (rows[row]! < 0) missing.push(row);
   if (missing.length === rows.length) {
-    throw new InvalidInputError(
-      `${left.name} and ${right.name} have no item in common: the IDs of ${left.name} are ${firstFew(leftIds)}, those of ${right.name} ${firstFew(rightIds)}`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${{ file: left.name, form: "statement" }} and ${{ file: right.name, form: "statement" }} have no item in common: the IDs of ${left.name} are ${firstFew(leftIds)}, those of ${right.name} ${firstFew(rightIds)}`;
   }
   const taken = new Uint8Array(rightIds.length);
   for (const row of rows) if (row >= 0) taken[row] = 1;
@@ -137,20 +137,20 @@ function byPlace(left: JoinSource, right: JoinSource, what: string): ItemJoin {
   const [leftRows, rightRows] = [left.rowsInFile ?? left.rows, right.rowsInFile ?? right.rows];
   if (leftRows !== rightRows) {
     const lacking = left.itemIds ? right : left;
-    throw new InvalidInputError(
-      `${right.name} has ${counted(rightRows, what)}, but ${left.name} has ${counted(leftRows, "item")}, and ${
-        left.itemIds || right.itemIds ? `${lacking.name} has no item IDs to join them by` : "neither has item IDs"
-      }: row i of one must be row i of the other`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${{ file: right.name, form: "statement" }} has ${counted(rightRows, what)}, but ${{ file: left.name, form: "statement" }} has ${counted(leftRows, "item")}, and ${
+      left.itemIds || right.itemIds ? `${lacking.name} has no item IDs to join them by` : "neither has item IDs"
+    }: row i of one must be row i of the other`;
   }
   for (const [named, other] of [
     [left, right],
     [right, left],
   ] as const) {
     if (named.itemIds && !other.itemIds && isReordered(named.itemIds)) {
-      throw new InvalidInputError(
-        `the item IDs of ${named.name} are row numbers in another order, and ${other.name} has no item IDs: sort ${named.name} by item ID, or give ${other.name} item IDs`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`the item IDs of ${{ file: named.name, form: "statement" }} are row numbers in another order, and ${{ file: other.name, form: "statement" }} has no item IDs${{ hint: `sort ${named.name} by item ID, or give ${other.name} item IDs` }}`;
     }
   }
   const { rows, missing, extra } = placesOf(left, right);

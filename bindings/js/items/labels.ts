@@ -1,5 +1,5 @@
 import { describeValue } from "../base/describe-value.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { requireThat } from "../base/option-reader.ts";
 import { counted, thereAre, thousands } from "../base/words.ts";
 import type { ItemLabels } from "../types.ts";
@@ -8,22 +8,23 @@ import { type ItemJoin, type JoinSource, joinItems, requireUnique } from "./join
 /** Checks what JSON gave and copies it. @throws InvalidInputError naming the field and entry that is not as it must be. */
 export function toItemLabels(titles: unknown, labels: unknown, itemIds?: unknown): ItemLabels {
   if (!Array.isArray(titles)) {
-    throw new InvalidInputError(`titles must be an array with one string per item, got ${describeValue(titles)}`);
+    throw invalid()`${{ argument: "titles" }} must be an array with one string per item, got ${describeValue(titles)}`;
   }
-  if (titles.length === 0) throw new InvalidInputError("titles is empty: one title per item is expected");
+  if (titles.length === 0)
+    throw invalid("EMPTY")`${{ argument: "titles" }} is empty${{ hint: "one title per item is expected" }}`;
   const checkedTitles = titles.map((title, i) => String(checkEntry(title, `titles[${i}]`)));
   const ownIds = itemIds === undefined || itemIds === null ? undefined : toItemIds(itemIds, titles.length);
   if (labels === undefined || labels === null) return { titles: checkedTitles, ...(ownIds && { itemIds: ownIds }) };
   if (typeof labels !== "object" || Array.isArray(labels)) {
-    throw new InvalidInputError(`labels must be an object of arrays, { [name]: [...] }, got ${describeValue(labels)}`);
+    throw invalid()`${{ argument: "labels" }} must be an object of arrays, { [name]: [...] }, got ${describeValue(labels)}`;
   }
   const entries = Object.entries(labels).map(([name, values]) => {
     const field = `labels[${describeValue(name)}]`;
-    if (!Array.isArray(values)) throw new InvalidInputError(`${field} must be an array, got ${describeValue(values)}`);
+    if (!Array.isArray(values)) throw invalid()`${field} must be an array, got ${describeValue(values)}`;
     if (values.length !== titles.length) {
-      throw new InvalidInputError(
-        `${field} has ${counted(values.length, "entry")}, but ${thereAre(titles.length, "title")}`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${field} has ${counted(values.length, "entry")}, but ${thereAre(titles.length, "title")}`;
     }
     return [name, values.map((value, i) => checkEntry(value, `${field}[${i}]`))] as const;
   });
@@ -36,12 +37,12 @@ export function toItemLabels(titles: unknown, labels: unknown, itemIds?: unknown
 
 function toItemIds(itemIds: unknown, rows: number): string[] {
   if (!Array.isArray(itemIds)) {
-    throw new InvalidInputError(`itemIds must be an array with one ID per item, got ${describeValue(itemIds)}`);
+    throw invalid()`${{ argument: "itemIds" }} must be an array with one ID per item, got ${describeValue(itemIds)}`;
   }
   if (itemIds.length !== rows) {
-    throw new InvalidInputError(
-      `itemIds has ${counted(itemIds.length, "entry")}, but titles has ${thousands(rows)}: one item ID for each title`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${{ argument: "itemIds" }} has ${counted(itemIds.length, "entry")}, but titles has ${thousands(rows)}${{ hint: "one item ID for each title" }}`;
   }
   const checked = itemIds.map((itemId, i) => String(checkEntry(itemId, `itemIds[${i}]`)));
   requireUnique(checked, "itemIds");
@@ -50,7 +51,7 @@ function toItemIds(itemIds: unknown, rows: number): string[] {
 
 function checkEntry(value: unknown, field: string): string | number {
   if (typeof value === "string" || typeof value === "number") return value;
-  throw new InvalidInputError(`${field} must be a string or a number, got ${describeValue(value)}`);
+  throw invalid()`${field} must be a string or a number, got ${describeValue(value)}`;
 }
 
 /**
@@ -69,9 +70,9 @@ export function checkLabels(labels: ItemLabels, rows: number): void {
   for (const [field, values] of lists) {
     requireThat(Array.isArray(values), field, "an array with an entry for each item", values);
     if (values.length !== rows) {
-      throw new InvalidInputError(
-        `${field} has ${counted(values.length, "entry")}, but ${thereAre(rows, "item")}: the files do not belong together`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${field} has ${counted(values.length, "entry")}, but ${thereAre(rows, "item")}: the files do not belong together`;
     }
   }
 }

@@ -1,19 +1,16 @@
 /** Checkpoints: a model file with the training job's state beside the weights, and what must be the same to resume. Internal. */
 
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { isSame } from "../base/file-values.ts";
 import { show } from "../base/option-reader.ts";
 import { call, option, worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
-import { resolveTrainConfig } from "../options/train-config.ts";
+import { CALLBACK_NAMES, resolveTrainConfig } from "../options/train-config.ts";
 import { hashOf } from "../runtime/hash.ts";
 import type { NativeModule } from "../runtime/native-module.ts";
 import type { ModelConfig, TrainOptions } from "../types.ts";
 import type { CheckpointInfo, DataIdentity, ModelFile, ModelMetadata } from "./model-file.ts";
-import { readModelFile } from "./read-model-file.ts";
-
-/** The options of training that decide nothing about its result. */
-const CALLBACKS: readonly string[] = ["columnNames", "onProgress", "signal", "checkpoint", "resume"];
+import { fromStored, readModelFile } from "./read-model-file.ts";
 
 /**
  * Checks that a checkpoint goes on with this model, these options and these items, and gives the training configuration.
@@ -28,20 +25,20 @@ function resumedConfig(
   const { metadata, state } = file;
   const info = metadata?.checkpoint;
   if (!metadata || !info || !state) {
-    throw new InvalidInputError(
-      worded`${call("resume")}these bytes are a model, not a checkpoint: ${{ api: "pass what checkpoint.write or saveCheckpoint() gave", cli: "name the file that --checkpoint wrote" }}`,
-    );
+    throw invalid(
+      "CHECKPOINT_MISMATCH",
+    )`${call("resume")}these bytes are a model, not a checkpoint: ${{ api: "pass what checkpoint.write or saveCheckpoint() gave", cli: "name the file that --checkpoint wrote" }}`;
   }
   if (metadata.numerics !== numerics) {
-    throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}: resume with the release that made it`,
-    );
+    throw invalid(
+      "CHECKPOINT_MISMATCH",
+    )`${call("resume")}the checkpoint was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}${{ hint: "resume with the release that made it" }}`;
   }
-  requireSame("the model's", metadata.config, model);
+  requireSame("the model's", fromStored(metadata.config), model);
   const given = Object.fromEntries(
-    Object.entries(options).filter(([name, value]) => value !== undefined && !CALLBACKS.includes(name)),
+    Object.entries(options).filter(([name, value]) => value !== undefined && !CALLBACK_NAMES.includes(name)),
   );
-  const callbacks = Object.fromEntries(Object.entries(options).filter(([name]) => CALLBACKS.includes(name)));
+  const callbacks = Object.fromEntries(Object.entries(options).filter(([name]) => CALLBACK_NAMES.includes(name)));
   // The stored configuration is complete: a spread of it resolves to itself, what was said to be meant beside Sinkhorn included.
   const stored = { ...info.train, deadCodeRestart: info.train.deadCodeRestart && ("withSinkhorn" as const) };
   const train = resolveTrainConfig({ ...stored, ...given, ...callbacks }, model);
@@ -58,17 +55,17 @@ export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: T
     requireSameRows(difference: [first: number, last: number] | undefined): void {
       if (difference === undefined) return;
       const [first, last] = difference;
-      throw new InvalidInputError(
-        worded`${call("resume")}the checkpoint was made with other items: there is a difference between row ${first} and row ${last} (or their order): use the same items, or begin again without ${option("resume")}`,
-      );
+      throw invalid(
+        "CHECKPOINT_MISMATCH",
+      )`${call("resume")}the checkpoint was made with other items: there is a difference between ${{ row: first }} and row ${last} (or their order)${{ hint: worded`use the same items, or begin again without ${option("resume")}` }}`;
     },
     /** What can be told only once the items are known. @throws InvalidInputError */
     requireFit(data: DataIdentity, isInitialized: boolean): void {
       requireSameData(resumed.data, data);
       if (resumed.metadata.initialized || !isInitialized) return;
-      throw new InvalidInputError(
-        worded`${call("resume")}the checkpoint was taken during initialisation, and this model is initialised already: resume on a new model`,
-      );
+      throw invalid(
+        "CHECKPOINT_MISMATCH",
+      )`${call("resume")}the checkpoint was taken during initialisation, and this model is initialised already${{ hint: "resume on a new model" }}`;
     },
   };
 }
@@ -77,22 +74,22 @@ export function requireSame(whose: string, stored: object, now: object): void {
   for (const [name, value] of Object.entries(stored)) {
     const own = Object.hasOwn(now, name) ? (now as Record<string, unknown>)[name] : undefined;
     if (isSame(own, value)) continue;
-    throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with ${{ api: `${whose} `, cli: "" }}${option(name.slice(0, 40))} ${show(value)}, now it is ${show(own)}: use the same options`,
-    );
+    throw invalid(
+      "CHECKPOINT_MISMATCH",
+    )`${call("resume")}the checkpoint was made with ${{ api: `${whose} `, cli: "" }}${option(name.slice(0, 40))} ${show(value)}, now it is ${show(own)}${{ hint: "use the same options" }}`;
   }
 }
 
 /** @throws InvalidInputError when the items are others than those of the checkpoint. */
 function requireSameData(stored: DataIdentity, now: DataIdentity): void {
   if (stored.rows !== now.rows || stored.dim !== now.dim) {
-    throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, received ${counted(now.rows, "item")} of ${now.dim}: use the same items, or begin again without ${option("resume")}`,
-    );
+    throw invalid(
+      "CHECKPOINT_MISMATCH",
+    )`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, received ${counted(now.rows, "item")} of ${now.dim}${{ hint: worded`use the same items, or begin again without ${option("resume")}` }}`;
   }
   if (stored.hash !== now.hash) {
-    throw new InvalidInputError(
-      worded`${call("resume")}the checkpoint was made with other items: there is a difference in the first or last 256 rows (or their order): use the same items, or begin again without ${option("resume")}`,
-    );
+    throw invalid(
+      "CHECKPOINT_MISMATCH",
+    )`${call("resume")}the checkpoint was made with other items: there is a difference in the first or last 256 rows (or their order)${{ hint: worded`use the same items, or begin again without ${option("resume")}` }}`;
   }
 }

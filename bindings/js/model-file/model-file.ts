@@ -47,6 +47,9 @@ export interface TrainingSummary {
   uniqueShare: number;
 }
 
+/** A configuration as files have it since their first format: there the codes of each level are `codebookSizes`. */
+export type StoredConfig = Omit<ModelConfig, "codebookSize"> & { readonly codebookSizes: readonly number[] };
+
 /** The JSON in `__metadata__.rqvae`. */
 export interface ModelMetadata {
   format: number;
@@ -54,7 +57,7 @@ export interface ModelMetadata {
   numerics: number;
   requires: string[];
   part: "full" | "encoder";
-  config: ModelConfig;
+  config: StoredConfig;
   initialized: boolean;
   training: TrainingSummary | null;
   /** In checkpoints only. */
@@ -124,12 +127,12 @@ export function writeSafetensors(
 /** Writes a model file: the tensors, behind them the state of a checkpoint's training job. */
 export function writeModelFile(
   tensors: readonly FileTensor[],
-  metadata: Omit<ModelMetadata, "format" | "requires" | "checksum">,
+  metadata: Omit<ModelMetadata, "format" | "requires" | "checksum" | "config"> & { config: ModelConfig },
   hash: HashFunction,
   state?: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
   const { numerics, part, config, initialized, training, checkpoint, fingerprint } = metadata;
-  const complete: ModelMetadata = {
+  const complete = {
     format: FORMAT,
     numerics,
     requires: config.encodeBeam > 1 ? ["encodeBeam"] : [],
@@ -143,7 +146,9 @@ export function writeModelFile(
   };
   const stored: RawTensor[] = tensors.map((tensor) => ({ ...tensor, dtype: "F32" }));
   if (state) stored.push({ name: STATE, dtype: "U8", shape: [state.length], data: state });
-  const bytes = writeSafetensors({ format: "pt", rqvae: JSON.stringify(complete) }, stored);
+  // The name in files, in its place: the same model gives the same bytes in every release.
+  const json = JSON.stringify(complete).replace('"codebookSize":', '"codebookSizes":');
+  const bytes = writeSafetensors({ format: "pt", rqvae: json }, stored);
   bytes.set(new TextEncoder().encode(hash(bytes)), checksumPosition(bytes));
   return bytes;
 }

@@ -1,6 +1,6 @@
 /** Reading a model file. Apart from its writing: who does not load a model is spared it. */
 
-import { ModelFormatError } from "../base/errors.ts";
+import { because, ModelFormatError } from "../base/errors.ts";
 import { showName } from "../base/file-values.ts";
 import {
   fields,
@@ -18,7 +18,9 @@ import {
 } from "../base/json-shape.ts";
 import { show } from "../base/option-reader.ts";
 import { TextDecoder, TextEncoder } from "../base/text-codecs.ts";
+import { worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
+import type { ModelOptions } from "../types.ts";
 import {
   BLANK_CHECKSUM,
   checksumPosition,
@@ -29,11 +31,16 @@ import {
   type ModelFile,
   type ModelMetadata,
   STATE,
+  type StoredConfig,
 } from "./model-file.ts";
 import { MAX_HEADER, readSafetensorsHeader, type TensorEntry } from "./safetensors-header.ts";
 
 /** Features that a reader must know to use a file; `requires` may name these only. "encodeBeam": IDs come from a beam search. */
 const FEATURES: readonly string[] = ["encodeBeam"];
+
+/** What messages call the file, as long as nobody knows its name. */
+const FILE = { file: "the model file", form: "statement" } as const;
+const UPDATE = { hint: "update the package" };
 
 /**
  * Reads a safetensors file and checks all of it: lengths, bounds, overlaps, shapes and, in a file of ours, format, required
@@ -43,17 +50,21 @@ const FEATURES: readonly string[] = ["encodeBeam"];
 export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile {
   if (bytes.length < 8) {
     throw new ModelFormatError(
-      `the model file has ${counted(bytes.length, "byte")}; a safetensors file has at least 8: it is truncated or empty`,
+      worded`${FILE} has ${counted(bytes.length, "byte")}; a safetensors file has at least 8: it is truncated or empty`,
+      { code: "FILE_DAMAGED" },
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerLength = view.getBigUint64(0, true);
   if (bytes[8] !== 0x7b || headerLength > BigInt(MAX_HEADER)) {
-    throw new ModelFormatError(`this is not a safetensors model file: it begins with ${describeStart(bytes)}`);
+    throw new ModelFormatError(`this is not a safetensors model file: it begins with ${describeStart(bytes)}`, {
+      code: "FILE_FOREIGN",
+    });
   }
   if (headerLength > BigInt(bytes.length - 8)) {
     throw new ModelFormatError(
-      `the model file is truncated: its header should have ${counted(Number(headerLength), "byte")}, but only ${bytes.length - 8} follow`,
+      worded`${FILE} is truncated: its header should have ${counted(Number(headerLength), "byte")}, but only ${bytes.length - 8} follow`,
+      { code: "FILE_DAMAGED" },
     );
   }
   const dataStart = 8 + Number(headerLength);
@@ -79,7 +90,8 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
   const checksum = hash(blanked);
   if (checksum !== metadata.checksum) {
     throw new ModelFormatError(
-      `the model file is damaged: its checksum is ${checksum}, but it was written with ${metadata.checksum}. Fetch or copy it again`,
+      worded`${FILE} is damaged: its checksum is ${checksum}, but it was written with ${metadata.checksum}${{ hint: "Fetch or copy it again", after: ". " }}`,
+      { code: "FILE_DAMAGED" },
     );
   }
   return { tensors, metadata, ...(state ? { state } : {}) };
@@ -142,14 +154,16 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
   // A newer file may have anything else.
   if (parsed.format > FORMAT) {
     throw new ModelFormatError(
-      `the model file has format ${parsed.format}; this release of rqvae reads up to format ${FORMAT}: update the package`,
+      worded`${FILE} has format ${parsed.format}; this release of rqvae reads up to format ${FORMAT}${UPDATE}`,
+      { code: "FILE_NEWER" },
     );
   }
   fields({ requires: list(text) })(parsed, complain);
   const unknown = parsed.requires.filter((feature) => !FEATURES.includes(feature));
   if (unknown.length > 0) {
     throw new ModelFormatError(
-      `the model file requires ${unknown.slice(0, 8).map(showName).join(", ")}, which this release of rqvae does not know: update the package`,
+      worded`${FILE} requires ${unknown.slice(0, 8).map(showName).join(", ")}, which this release of rqvae does not know${UPDATE}`,
+      { code: "FILE_NEWER" },
     );
   }
   METADATA(parsed, complain);
@@ -157,7 +171,7 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
 }
 
 const damaged = (what: string, cause?: unknown) =>
-  new ModelFormatError(`the model file is damaged: ${what}`, cause === undefined ? undefined : { cause });
+  new ModelFormatError(worded`${FILE} is damaged: ${what}`, { code: "FILE_DAMAGED", ...because(cause) });
 
 const WIDTH: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
 
@@ -166,6 +180,7 @@ function readTensor({ name, dtype, shape, begin, end }: TensorEntry, data: Uint8
   if (width === undefined) {
     throw new ModelFormatError(
       `tensor ${showName(name)} has dtype ${show(dtype)}; save the model in float32 (or F16, BF16, F64)`,
+      { code: "TYPE_UNSUPPORTED" },
     );
   }
   const size = (end - begin) / width;
@@ -197,4 +212,9 @@ export function halfToNumber(half: number): number {
   const bits = new DataView(new ArrayBuffer(4));
   bits.setUint32(0, (half & 0x7fff) << 13);
   return (half & 0x8000 ? -1 : 1) * bits.getFloat32(0) * TWO_56 * TWO_56;
+}
+
+/** The options of a configuration as files have it, unchecked. */
+export function fromStored({ codebookSizes, ...rest }: StoredConfig): ModelOptions {
+  return { ...rest, codebookSize: codebookSizes };
 }

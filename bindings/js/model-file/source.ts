@@ -55,6 +55,7 @@ async function fetchConfig(url: string | URL): Promise<Uint8Array | undefined> {
   if (response && response.status >= 500) {
     throw new ModelFormatError(
       `${url}, which belongs to the state_dict, could not be fetched: HTTP ${response.status}. Try again, or give config yourself`,
+      { code: "FILE_UNREADABLE" },
     );
   }
   if (!response?.ok) return undefined;

@@ -1,8 +1,9 @@
 /** A PyTorch state_dict, without our metadata: its program is known by its names, its architecture read off the shapes. */
 
-import { InvalidInputError, ModelFormatError } from "../base/errors.ts";
+import { invalid, ModelFormatError } from "../base/errors.ts";
 import { isSame } from "../base/file-values.ts";
 import { show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { MODEL_OPTION_NAMES, resolveModelConfig } from "../options/model-config.ts";
 import type { HubConfig, ModelConfig, ModelOptions } from "../types.ts";
 import type { FileTensor, ModelFile } from "./model-file.ts";
@@ -49,6 +50,7 @@ function recognise(tensors: Map<string, FileTensor>, others: readonly string[]):
   const names = quoteNames([...tensors.keys(), ...others], 3);
   throw new ModelFormatError(
     `this safetensors file is neither an rqvae model nor a state_dict of Hopwise or Semantic-ID-Generation ("encoder.network.0.weight", "quantization_layers.0.embedding.weight"), RQ-VAE-Recommender ("encoder.mlp.0.weight", "layers.0.embedding.weight") or LC-Rec ("encoder.mlp_layers.1.weight", "rq.vq_layers.0.embedding.weight"); it holds ${names || "no tensors"}`,
+    { code: "FILE_FOREIGN" },
   );
 }
 
@@ -70,9 +72,9 @@ function checkSizes(sizes: Sizes, stated: Partial<ModelOptions>, names: Readonly
     const one = name === "codebookSize" && typeof given === "number";
     const spelled = one ? sizes.codebookSize.map(() => given) : given;
     if (spelled !== undefined && !isSame(spelled, size)) {
-      throw new InvalidInputError(
-        `RQVAE.load: config.${names.get(name) ?? name} is ${show(given)}, but the file's tensors have ${show(size)}: leave it out`,
-      );
+      throw invalid(
+        "OPTIONS_CONFLICT",
+      )`${call("RQVAE.load")}config.${names.get(name) ?? name} is ${show(given)}, but the file's tensors have ${show(size)}${{ hint: "leave it out" }}`;
     }
   }
 }

@@ -3,14 +3,17 @@
 import { checkOptionNames } from "../base/option-reader.ts";
 import { countRows, isSource } from "../items/embedding-source.ts";
 import { impliedDim } from "../items/implied-dim.ts";
-import { checkCombinations } from "../options/model-combinations.ts";
-import { MODEL_OPTION_NAMES, nativeModelConfig, resolveModelConfig } from "../options/model-config.ts";
-import type { Recipe } from "../options/presets.ts";
+import {
+  checkCombinations,
+  MODEL_OPTION_NAMES,
+  nativeModelConfig,
+  resolveModelConfig,
+} from "../options/model-config.ts";
 import { suggestConfig } from "../options/suggest-config.ts";
-import { nativeTrainConfig, resolveTrainConfig, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
+import { isRecipe, nativeTrainConfig, resolveTrainConfig, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
 import { tellLateError } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
-import type { EmbeddingSource, Items, ModelOptions, TrainHistory, TrainOptions } from "../types.ts";
+import type { EmbeddingSource, FitOptions, Items, ModelOptions, Recipe, TrainHistory, TrainOptions } from "../types.ts";
 
 /** What `fit` asks of the model that it makes. */
 interface Trainable {
@@ -23,7 +26,7 @@ interface Trainable {
 export async function fitModel<Model extends Trainable>(
   create: (options: ModelOptions) => Promise<Model>,
   items: Items | EmbeddingSource,
-  options: Partial<ModelOptions> & TrainOptions,
+  options: FitOptions,
 ): Promise<Model> {
   const chosen = await prepareFit(items, options);
   const model = await create(chosen.model);
@@ -43,10 +46,7 @@ export async function fitModel<Model extends Trainable>(
  * Chooses, and asks whether the training would fit into memory before a model is made for it.
  * @throws InvalidInputError for items that cannot be read, or a bad option; OutOfMemoryError.
  */
-async function prepareFit(
-  items: Items | EmbeddingSource,
-  options: Partial<ModelOptions> & TrainOptions,
-): Promise<Recipe> {
+async function prepareFit(items: Items | EmbeddingSource, options: FitOptions): Promise<Recipe> {
   const chosen = chooseConfig(items, options);
   const model = resolveModelConfig(chosen.model);
   checkCombinations(model, "RQVAE.create");
@@ -59,24 +59,29 @@ async function prepareFit(
   return chosen;
 }
 
-function chooseConfig(items: Items | EmbeddingSource, options: Partial<ModelOptions> & TrainOptions): Recipe {
+function chooseConfig(items: Items | EmbeddingSource, options: FitOptions): Recipe {
   // An option belongs to the model if the model has one of that name; the rest is the training's.
-  checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES]);
+  checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train"]);
+  const { model, train, ...onTop } = options;
+  const recipe = isRecipe(options) ? options : suggest(items, options);
+  const given = Object.entries(isRecipe(options) ? onTop : options).filter(([, value]) => value !== undefined);
+  const isModels = ([name]: [string, unknown]) => MODEL_OPTION_NAMES.includes(name);
+  return {
+    model: { ...recipe.model, ...Object.fromEntries(given.filter(isModels)) },
+    train: { ...recipe.train, ...Object.fromEntries(given.filter((entry) => !isModels(entry))) },
+  };
+}
+
+/** What suits a catalogue of the items' size. */
+function suggest(items: Items | EmbeddingSource, options: Partial<ModelOptions>): Recipe {
   const inputDim = options.inputDim ?? impliedDim(items);
-  const n = countRows(items, inputDim);
   const { nQuantizationLayers, codebookSize, seed, compat } = options;
-  const { model, train } = suggestConfig({
-    n,
+  return suggestConfig({
+    n: countRows(items, inputDim),
     inputDim,
     ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
     ...(codebookSize === undefined ? {} : { codebookSize }),
     ...(seed === undefined ? {} : { seed }),
     ...(compat === undefined ? {} : { compat }),
   });
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const isModels = ([name]: [string, unknown]) => MODEL_OPTION_NAMES.includes(name);
-  return {
-    model: { ...model, ...Object.fromEntries(given.filter(isModels)) },
-    train: { ...train, ...Object.fromEntries(given.filter((entry) => !isModels(entry))) },
-  };
 }

@@ -28,7 +28,7 @@ export async function encodeItems(
   { signal, onProgress }: JobOptions,
   name = "items",
 ): Promise<CodeArray> {
-  const { inputDim: dim, codebookSizes } = config;
+  const { inputDim: dim, codebookSize: codebookSizes } = config;
   const stop = new Stop(signal, ...ends);
   const reader = isSource(items) ? new SourceReader(items, dim, { name, stop }) : undefined;
   const memory = isSource(items) ? undefined : openItems(items, dim, name);

@@ -2,8 +2,9 @@
 
 import { checkArray } from "../base/attached.ts";
 import type { Ending } from "../base/ending.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { OptionReader, show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { isSource, SourceReader } from "../items/embedding-source.ts";
 import { indexOfNonFinite, inWhole, notFinite } from "../items/items.ts";
@@ -61,9 +62,7 @@ function iterate(
   const iterator =
     given?.[Symbol.asyncIterator]?.() ?? (ArrayBuffer.isView(given) ? undefined : given?.[Symbol.iterator]?.());
   if (typeof iterator?.next === "function" && typeof batches !== "string") return iterator;
-  throw new InvalidInputError(
-    `encodeStream: expected batches of items (an async iterable) or an EmbeddingSource, received ${show(batches)}; encodeAsync takes items in memory`,
-  );
+  throw invalid()`${call("encodeStream")}expected batches of items (an async iterable) or an EmbeddingSource, received ${show(batches)}; encodeAsync takes items in memory`;
 }
 
 async function* pieces(reader: SourceReader): AsyncGenerator<Items, void, undefined> {

@@ -58,7 +58,7 @@ function collapse(record: Omit<EpochRecord, "warnings">, context: HealthContext)
   const distinct = distinctItems(context);
   const { ids } = record;
   return ids.usedCodes.flatMap((used, level) => {
-    const codes = config.codebookSizes[level]!;
+    const codes = config.codebookSize[level]!;
     // No level can use more codes than there are different items; and where one level can tell them all apart, little is left to the others.
     if (used >= COLLAPSED_USAGE * Math.min(codes, distinct)) return [];
     if (distinct <= codes && shareOf(ids, distinct) >= FEW_DISTINCT) return [];
@@ -81,7 +81,7 @@ function collisions(record: Omit<EpochRecord, "warnings">, context: HealthContex
   const distinct = distinctItems(context);
   const distinctShare = shareOf(record.ids, distinct);
   if (items < 2 || distinctShare >= FEW_DISTINCT) return [];
-  const room = context.config.codebookSizes.reduce((product, size) => product * size, 1);
+  const room = context.config.codebookSize.reduce((product, size) => product * size, 1);
   const before = context.start && shareOf(context.start.ids, distinct);
   const lost = before !== undefined && before >= FEW_DISTINCT;
   const remedy: Wording = lost

@@ -3,10 +3,9 @@
 import { InvalidInputError, ModelFormatError } from "../base/errors.ts";
 import { checkOptionNames, OptionReader } from "../base/option-reader.ts";
 import type { FileTensor, ModelFile } from "../model-file/model-file.ts";
-import { readModelFile } from "../model-file/read-model-file.ts";
+import { fromStored, readModelFile } from "../model-file/read-model-file.ts";
 import { readSource } from "../model-file/source.ts";
-import { checkCombinations } from "../options/model-combinations.ts";
-import { configToOptions, nativeModelConfig, resolveModelConfig } from "../options/model-config.ts";
+import { checkCombinations, nativeModelConfig, resolveModelConfig } from "../options/model-config.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
 import { hashOf } from "../runtime/hash.ts";
 import { native } from "../runtime/native.ts";
@@ -42,10 +41,11 @@ export async function readModel(source: ModelSource, options: LoadOptions): Prom
   if (metadata.numerics !== module.buildInfo().numerics) {
     throw new ModelFormatError(
       `the model file was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${module.buildInfo().numerics}: its IDs would differ. Use the release that made it, or train again`,
+      { code: "NUMERICS_DIFFER" },
     );
   }
-  const own = asFormatError(() => resolveModelConfig(configToOptions(metadata.config), "the model file"));
-  const config = resolveModelConfig({ ...configToOptions(own), ...overrides }, "RQVAE.load: config");
+  const own = asFormatError(() => resolveModelConfig(fromStored(metadata.config), "the model file"));
+  const config = resolveModelConfig({ ...own, ...overrides }, "RQVAE.load: config");
   checkCombinations(config, "RQVAE.load: config");
   return { module, file, config, part: metadata.part, tensors: file.tensors };
 }
@@ -100,7 +100,7 @@ function asFormatError<T>(body: () => T): T {
   try {
     return body();
   } catch (cause) {
-    if (cause instanceof InvalidInputError) throw new ModelFormatError(cause.message, { cause });
+    if (cause instanceof InvalidInputError) throw new ModelFormatError(cause.wording, { cause });
     throw cause;
   }
 }

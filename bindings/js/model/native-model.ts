@@ -29,7 +29,7 @@ export class NativeModel {
 
   /** n x L codes, and into `margins` how much nearer each is than the runner-up. */
   encode(source: ItemRows, margins?: Float32Array): CodeArray {
-    const { codebookSizes, nQuantizationLayers: levels } = this.config;
+    const { codebookSize: codebookSizes, nQuantizationLayers: levels } = this.config;
     const codes = SemanticIds.allocate(source.rows, codebookSizes);
     const step = chunkRows(source.dim + 2 * levels);
     for (let first = 0; first < source.rows; first += step) {
@@ -65,7 +65,7 @@ export class NativeModel {
 
   /** Codes (n x L), the codes' vectors and the residual before each level (n x L x latentDim), and each item's quantisation loss. */
   quantize(source: ItemRows) {
-    const { codebookSizes, nQuantizationLayers: levels, latentDim } = this.config;
+    const { codebookSize: codebookSizes, nQuantizationLayers: levels, latentDim } = this.config;
     const width = levels * latentDim;
     const codes = SemanticIds.allocate(source.rows, codebookSizes);
     const embeddings = new Float32Array(source.rows * width);
@@ -120,7 +120,7 @@ export class NativeModel {
   /** K x latentDim of each level, or K x inputDim in the space of the items. */
   codebooks(isInput: boolean): Float32Array[] {
     const width = isInput ? this.config.inputDim : this.config.latentDim;
-    return this.config.codebookSizes.map((size, level) =>
+    return this.config.codebookSize.map((size, level) =>
       withArena(this.module, (arena) => {
         const at = arena.floats(size * width);
         this.module.codebook(this.handle, level, isInput, at);

@@ -1,6 +1,7 @@
 import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
-import { DisposedError, InvalidInputError } from "../base/errors.ts";
+import { DisposedError, invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { handles } from "../runtime/arena.ts";
 import type { Handle } from "../runtime/native-module.ts";
 
@@ -20,11 +21,11 @@ export class Optimizer {
   /** What `trainStep` of a model is given. @throws InvalidInputError, DisposedError @internal */
   static handleOf(optimizer: unknown, model: object): Handle {
     if (!(optimizer instanceof Optimizer)) {
-      throw new InvalidInputError(`trainStep: optimizer must come from createOptimizer, received ${show(optimizer)}`);
+      throw invalid()`${call("trainStep")}optimizer must come from createOptimizer, received ${show(optimizer)}`;
     }
     const own = originalOf(optimizer);
     if (originalOf(own.#model) !== model) {
-      throw new InvalidInputError("trainStep: the optimizer belongs to another model");
+      throw invalid("OTHER_MODEL")`${call("trainStep")}the optimizer belongs to another model`;
     }
     if (own.#handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
     return own.#handle;

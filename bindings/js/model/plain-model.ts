@@ -4,9 +4,10 @@
  * units of its own.
  */
 
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { OptionReader, requireThat } from "../base/option-reader.ts";
 import { TextDecoder } from "../base/text-codecs.ts";
+import { call, valued, type Wording, worded } from "../base/wording.ts";
 import { type FileTensor, writeSafetensors } from "../model-file/model-file.ts";
 import type { HubConfig, ModelConfig } from "../types.ts";
 import type { RQVAE } from "./rqvae.ts";
@@ -108,7 +109,10 @@ export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): 
   }
   written.push(...[...tensors.values()].filter(({ name }) => name.startsWith("quantization_layers.")));
   const bad = written.find(({ data }) => !data.every(Number.isFinite));
-  if (bad) throw new InvalidInputError(`writePlainModel: with the input's scale in it, ${bad.name} is beyond float32`);
+  if (bad)
+    throw invalid(
+      "FORMAT_CANNOT_HOLD",
+    )`${call("writePlainModel")}with the input's scale in it, ${bad.name} is beyond float32`;
   return {
     bytes: writeSafetensors(
       { format: "pt" },
@@ -118,7 +122,7 @@ export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): 
       input_dim: config.inputDim,
       latent_dim: config.latentDim,
       hidden_dims: encoder.slice(0, -1).map(({ weight }) => weight.rows),
-      codebook_size: config.codebookSizes[0]!,
+      codebook_size: config.codebookSize[0]!,
       codebook_kmeans_init: false, // the codebooks are there
       codebook_sim_vq: config.codebookSimVq,
       n_quantization_layers: config.nQuantizationLayers,
@@ -128,19 +132,21 @@ export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): 
 }
 
 function refuse({ config, part }: { config: ModelConfig; part: string }, greedy: boolean): void {
-  const complaint =
-    part !== "full"
-      ? "the model has no decoder, and a strict load_state_dict wants one: give the full model"
-      : config.layerNorm
-        ? "layerNorm is true, and the class has no layer normalisation"
-        : config.inputScaling === "l2"
-          ? 'inputScaling is "l2", and no Linear brings a row to unit length: train on rows that have it, with another scaling'
-          : new Set(config.codebookSizes).size > 1
-            ? `codebookSize is [${config.codebookSizes.join(", ")}], and the class has one size for all levels`
-            : config.encodeBeam > 1 && !greedy
-              ? `encodeBeam is ${config.encodeBeam}, and the class takes the nearest code at each level: the IDs of some items would be others. For equal IDs train with encodeBeam 1; to write it all the same pass greedy: true`
-              : undefined;
-  if (complaint !== undefined) throw new InvalidInputError(`writePlainModel: ${complaint}`);
+  const complaint = complaintOf(config, part, greedy);
+  if (complaint) throw invalid("FORMAT_CANNOT_HOLD")`${call("writePlainModel")}${complaint}`;
+}
+
+function complaintOf(config: ModelConfig, part: string, greedy: boolean): Wording | undefined {
+  if (part !== "full")
+    return worded`the model has no decoder, and a strict load_state_dict wants one${{ hint: "give the full model" }}`;
+  if (config.layerNorm) return worded`layerNorm is true, and the class has no layer normalisation`;
+  if (config.inputScaling === "l2")
+    return worded`inputScaling is "l2", and no Linear brings a row to unit length${{ hint: "train on rows that have it, with another scaling" }}`;
+  if (new Set(config.codebookSize).size > 1)
+    return worded`codebookSize is [${config.codebookSize.join(", ")}], and the class has one size for all levels`;
+  if (config.encodeBeam > 1 && !greedy)
+    return worded`encodeBeam is ${config.encodeBeam}, and the class takes the nearest code at each level: the IDs of some items would be others${{ hint: worded`For equal IDs train with ${valued("encodeBeam", 1)}; to write it all the same ${{ api: "pass greedy: true", cli: "give --greedy" }}`, after: ". " }}`;
+  return undefined;
 }
 
 const zeros = (rows: number, columns: number): Matrix => ({ rows, columns, data: new Float64Array(rows * columns) });

@@ -2,9 +2,10 @@
 
 import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { Disposal, type Ending } from "../base/ending.ts";
-import { BusyError, DisposedError, InvalidInputError, NotInitializedError } from "../base/errors.ts";
+import { BusyError, DisposedError, invalid, NotInitializedError } from "../base/errors.ts";
 import { failLong, type LongCall, longCall } from "../base/long-call.ts";
-import { checkOptionNames, show, validateJobOptions } from "../base/option-reader.ts";
+import { checkOptionNames, requireThat, validateJobOptions } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import type { SemanticIdsOutput } from "../ids/semantic-ids.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { openItems } from "../items/items.ts";
@@ -16,7 +17,9 @@ import type { Stop } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
 import type { Handle } from "../runtime/native-module.ts";
 import type {
+  CreateOptions,
   EmbeddingSource,
+  FitOptions,
   HubConfig,
   ItemBatches,
   Items,
@@ -27,6 +30,7 @@ import type {
   ModelOptions,
   ModelSource,
   OptimizerOptions,
+  Recipe,
   StreamOptions,
   TrainHistory,
   TrainOptions,
@@ -90,12 +94,13 @@ export class RQVAE {
   }
 
   /**
-   * A new model, its weights drawn from the seed. It can encode after `train` or `kmeansInitCodebooks`.
+   * A new model, its weights drawn from the seed. It can encode after `train` or `kmeansInitCodebooks`. Of a recipe (`suggestConfig`,
+   * `presets`) it takes the model's part.
    * @throws InvalidInputError for a missing `inputDim`, a value out of range or an unknown option.
    */
-  static async create(options: ModelOptions): Promise<RQVAE> {
-    const { checkCombinations, nativeModelConfig, resolveModelConfig } = await loadTrainOptions();
-    const config = resolveModelConfig(options);
+  static async create(options: CreateOptions): Promise<RQVAE> {
+    const { checkCombinations, nativeModelConfig, partOf, resolveModelConfig } = await loadTrainOptions();
+    const config = resolveModelConfig(partOf("model", options));
     checkCombinations(config, "RQVAE.create");
     const [module] = await Promise.all([native(), loadTraining()]);
     return new RQVAE(module, config, "full", module.createModel(nativeModelConfig(config)));
@@ -103,13 +108,10 @@ export class RQVAE {
 
   /**
    * Chooses a configuration for the items (`suggestConfig`), creates a model and trains it. Options of the model and of the
-   * training may be given to override what is chosen; `history` of the result tells how it went. Do not change the items before it
-   * resolves: they are read when the WebAssembly is loaded.
+   * training may be given to override what is chosen, and a recipe (`presets`, `suggestConfig`) to be taken instead of it; `history` of
+   * the result tells how it went. Do not change the items before it resolves: they are read when the WebAssembly is loaded.
    */
-  static fit(
-    items: Items | EmbeddingSource,
-    options: Partial<ModelOptions> & TrainOptions = {},
-  ): LongCall<TrainProgress, RQVAE> {
+  static fit(items: Items | EmbeddingSource, options: FitOptions = {}): LongCall<TrainProgress, RQVAE> {
     return longCall("fit", options, async (watch) => {
       await loadTrainOptions();
       const { fitModel } = await import("./choose-config.ts");
@@ -182,11 +184,14 @@ export class RQVAE {
    * Trains on the items, initialising first unless that was done. Gives the event loop a turn about every 12 ms where a block of 256
    * items allows. Aborting rejects with `signal.reason`: the model is as it was if still initialising, else it keeps the last whole
    * step, and `saveCheckpoint` has what is needed to go on. The items are copied once, as it begins:
-   * do not change them before its first event.
+   * do not change them before its first event. Of a recipe it takes the training's part.
    * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite;
    * InvalidInputError for a bad option, or `resume` with other items, configuration or options than the checkpoint's.
    */
-  train(items: Items | EmbeddingSource, options: TrainOptions = {}): LongCall<TrainProgress, TrainHistory> {
+  train(
+    items: Items | EmbeddingSource,
+    options: TrainOptions & Partial<Recipe> = {},
+  ): LongCall<TrainProgress, TrainHistory> {
     return longCall("train", options, async (watch) => {
       const { trainModel } = trainingModule ?? (await loadTraining());
       return trainModel(this.#trainee("train"), items, { ...options, ...watch });
@@ -228,9 +233,9 @@ export class RQVAE {
   saveCheckpoint(): Uint8Array<ArrayBuffer> {
     this.#open();
     if (this.#training === undefined) {
-      throw new InvalidInputError(
-        "saveCheckpoint: there is no training to go on with: call it during train, or after it ended; save() gives the model",
-      );
+      throw invalid(
+        "NO_TRAINING",
+      )`${call("saveCheckpoint")}there is no training to go on with${{ hint: "call it during train, or after it ended; save() gives the model" }}`;
     }
     const { run, data, hashes } = this.#training;
     const checkpoint = { train: run.config, data: { ...data, every: hashes.save() } };
@@ -244,13 +249,13 @@ export class RQVAE {
    */
   select(by: "loss" | "collision"): TrainHistory {
     const { handle } = this.#open();
-    if (by !== "loss" && by !== "collision") {
-      throw new InvalidInputError(`select: expected "loss" or "collision", received ${show(by)}`);
-    }
+    requireThat(by === "loss" || by === "collision", "by", '"loss" or "collision"', by, "select");
     this.#requireIdle("select");
     const best = this.#history?.best[by];
     if (this.#training === undefined || this.#history === undefined || best === undefined) {
-      throw new InvalidInputError("select: there is no finished training to choose an epoch of: call train first");
+      throw invalid(
+        "NO_TRAINING",
+      )`${call("select")}there is no finished training to choose an epoch of${{ hint: "call train first" }}`;
     }
     const { run } = this.#training;
     run.takeBest(handle, by);
@@ -266,7 +271,7 @@ export class RQVAE {
   encode(items: Items, options?: { margins?: boolean }): SemanticIds {
     const model = this.#ready();
     if (options !== undefined) checkOptionNames(options, "encode", ["margins"]);
-    const { codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
+    const { codebookSize: codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
     const source = openItems(items, inputDim);
     const margins = options?.margins ? new Float32Array(source.rows * levels) : undefined;
     return new SemanticIds(model.encode(source, margins), codebookSizes, this.fingerprint, margins);
@@ -317,7 +322,7 @@ export class RQVAE {
     const encoder = { module, config, model: handle, ends: this.#ends };
     const codes = await encodeItems(encoder, items, options, name);
     options.onProgress?.({ phase: "encode", progress: 1 });
-    return new SemanticIds(codes, config.codebookSizes, fingerprint);
+    return new SemanticIds(codes, config.codebookSize, fingerprint);
   }
 
   /** Begins a long call that needs the weights to stay as they are. */
@@ -336,7 +341,7 @@ export class RQVAE {
   getSemanticIds(items: Items): SemanticIdsOutput {
     const model = this.#ready();
     const { codes, ...rest } = model.quantize(openItems(items, this.config.inputDim));
-    return { semIds: new SemanticIds(codes, this.config.codebookSizes, this.fingerprint), ...rest };
+    return { semIds: new SemanticIds(codes, this.config.codebookSize, this.fingerprint), ...rest };
   }
 
   /** n x latentDim: what the encoder makes of the items, before quantisation. */
@@ -368,9 +373,7 @@ export class RQVAE {
     const model = this.#ready();
     checkOptionNames(options, "codebooks", ["space"]);
     const space = options.space ?? "latent";
-    if (space !== "latent" && space !== "input") {
-      throw new InvalidInputError(`codebooks: space must be "latent" or "input", received ${show(space)}`);
-    }
+    requireThat(space === "latent" || space === "input", "space", '"latent" or "input"', space, "codebooks");
     if (space === "input") this.#requireFull('codebooks({ space: "input" })');
     return model.codebooks(space === "input");
   }
@@ -411,9 +414,7 @@ export class RQVAE {
   save(options: { part?: "full" | "encoder" } = {}): Uint8Array<ArrayBuffer> {
     checkOptionNames(options, "save", ["part"]);
     const part = options.part ?? this.part;
-    if (part !== "full" && part !== "encoder") {
-      throw new InvalidInputError(`save: part must be "full" or "encoder", received ${show(part)}`);
-    }
+    requireThat(part === "full" || part === "encoder", "part", '"full" or "encoder"', part, "save");
     if (part === "full") this.#requireFull('save({ part: "full" })');
     // While they move, nothing is known of the weights.
     return this.#write(part, this.#running === undefined ? this.#summary : null);
@@ -500,9 +501,9 @@ export class RQVAE {
 
   #requireFull(what: string): void {
     if (this.part !== "full") {
-      throw new InvalidInputError(
-        `${what}: this model was loaded from its encoder part, or from a program whose decoder has no place here`,
-      );
+      throw invalid(
+        "NO_DECODER",
+      )`${call(what)}this model was loaded from its encoder part, or from a program whose decoder has no place here`;
     }
   }
 
@@ -547,24 +548,23 @@ export class RQVAE {
   }
 
   #checkIds(ids: SemanticIds | readonly (readonly number[])[]): SemanticIds["codes"] {
-    const { codebookSizes } = this.config;
+    const { codebookSize: codebookSizes } = this.config;
     if (!(ids instanceof SemanticIds)) return SemanticIds.from(ids, { codebookSizes }).codes;
     if (ids.fingerprint !== undefined && ids.fingerprint !== this.fingerprint) {
-      throw new InvalidInputError(
-        `ids: these IDs were made by model ${ids.fingerprint}, this is model ${this.fingerprint}: codes of different models mean different things`,
-      );
+      throw invalid(
+        "OTHER_MODEL",
+      )`${{ argument: "ids" }}: these IDs were made by model ${ids.fingerprint}, this is model ${this.fingerprint}: codes of different models mean different things`;
     }
     if (ids.levels !== codebookSizes.length || ids.codebookSizes.some((size, level) => size !== codebookSizes[level])) {
-      throw new InvalidInputError(
-        `ids: codebook sizes are [${ids.codebookSizes.join(", ")}], the model's are [${codebookSizes.join(", ")}]`,
-      );
+      throw invalid(
+        "OTHER_CODEBOOKS",
+      )`${{ argument: "ids" }}: codebook sizes are [${ids.codebookSizes.join(", ")}], the model's are [${codebookSizes.join(", ")}]`;
     }
     return SemanticIds.from(ids, { codebookSizes }).codes;
   }
 }
 
 function freezeConfig(config: ModelConfig): ModelConfig {
-  Object.freeze(config.hiddenDims);
-  Object.freeze(config.codebookSizes);
+  for (const value of Object.values(config)) Object.freeze(value);
   return Object.freeze(config);
 }

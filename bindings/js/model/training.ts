@@ -5,11 +5,11 @@ import { counted, percent } from "../base/words.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
 import type { RowHashes } from "../items/row-hashes.ts";
 import type { DataIdentity, TrainingSummary } from "../model-file/model-file.ts";
-import { checkCheckpointOptions, nativeTrainConfig, resolveTrainConfig } from "../options/train-config.ts";
+import { checkCheckpointOptions, nativeTrainConfig, partOf, resolveTrainConfig } from "../options/train-config.ts";
 import { handles, withArena } from "../runtime/arena.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
 import { type Drive, drive, type Stop } from "../runtime/jobs.ts";
-import type { Handle, NativeModule } from "../runtime/native-module.ts";
+import type { Handle, NativeModule, NativeTrainState } from "../runtime/native-module.ts";
 import type {
   BestEpoch,
   EmbeddingSource,
@@ -17,6 +17,7 @@ import type {
   Items,
   JobOptions,
   ModelConfig,
+  Recipe,
   TrainConfig,
   TrainEvaluation,
   TrainHistory,
@@ -108,9 +109,10 @@ export async function kmeansInitModel(
 export async function trainModel(
   model: Trainee,
   items: Items | EmbeddingSource,
-  options: TrainOptions,
+  given: TrainOptions & Partial<Recipe>,
 ): Promise<TrainHistory> {
   const { module } = model;
+  const options = partOf("train", given);
   checkCheckpointOptions(new OptionReader(options, "train"));
   const resumed = options.resume
     ? (await import("../model-file/checkpoint.ts")).readCheckpoint(options.resume, model.config, options, module)
@@ -142,7 +144,7 @@ export async function trainModel(
           due = performance.now();
         }),
     });
-    const last = run.event();
+    const last = run.event(true);
     const history = run.history();
     model.ended(history, run.summary(history));
     return { history, last };
@@ -150,6 +152,8 @@ export async function trainModel(
   onProgress?.(last); // all is done: what it throws takes nothing back
   return history;
 }
+/** Share of the progress that the initialisation has, where there is one: a guess, since its pace says nothing of the training's. */
+const INITIALIZE_SHARE = 0.1;
 
 export class Training {
   readonly config: TrainConfig;
@@ -160,6 +164,8 @@ export class Training {
   readonly #native: NativeModule;
   readonly #model: ModelConfig;
   readonly #started = performance.now();
+  /** Whether an initialisation comes first. */
+  readonly #initializes: boolean;
   #job: Handle | undefined;
   #told = 0;
   #trainingSince: { time: number; step: number } | undefined;
@@ -180,6 +186,7 @@ export class Training {
     this.#native = module;
     this.#model = modelConfig;
     this.#job = module.createTrainJob(model, rows.handle, nativeTrainConfig(config));
+    this.#initializes = module.trainState(this.#job).initializing;
     handles.register(this, this.#job, this);
   }
 
@@ -224,21 +231,21 @@ export class Training {
     this.#job = undefined;
   }
 
-  event(): TrainProgress {
+  /** @param isDone Nothing is left to do, be it that training ended early. */
+  event(isDone = false): TrainProgress {
     const state = this.#gather();
     const { epochs } = this.config;
     const now = performance.now();
     const event: TrainProgress = {
       phase: state.initializing ? "initialize" : "train",
-      progress: state.step / state.totalSteps,
-      initializeProgress: state.initializeProgress,
+      progress: isDone ? 1 : this.#progress(state),
       epoch: Math.max(0, Math.min(state.epoch, epochs - 1)),
       epochs,
       step: state.step,
       totalSteps: state.totalSteps,
       newEpochs: this.records.slice(this.#told),
       itemWarnings: this.#itemWarnings,
-      elapsedSeconds: (now - this.#started) / 1000,
+      elapsedMs: now - this.#started,
     };
     this.#told = this.records.length;
     const lastEpoch = this.records.at(-1);
@@ -249,14 +256,21 @@ export class Training {
     if (epochLosses) event.epochLosses = epochLosses;
     if (!state.initializing) {
       this.#trainingSince ??= { time: now, step: state.step };
-      const seconds = (now - this.#trainingSince.time) / 1000;
+      const ms = now - this.#trainingSince.time;
       const steps = state.step - this.#trainingSince.step;
-      if (steps > 0 && seconds > 0) {
-        event.itemsPerSecond = (steps * state.trainingRows * epochs) / state.totalSteps / seconds;
-        event.remainingSeconds = ((state.totalSteps - state.step) * seconds) / steps;
+      if (steps > 0 && ms > 0) {
+        event.itemsPerSecond = (1000 * steps * state.trainingRows * epochs) / state.totalSteps / ms;
+        event.remainingMs = ((state.totalSteps - state.step) * ms) / steps;
       }
     }
     return event;
+  }
+
+  /** How far it is, initialisation and training together, from 0 to 1. */
+  #progress({ initializing, initializeProgress, step, totalSteps }: NativeTrainState): number {
+    if (initializing) return INITIALIZE_SHARE * initializeProgress;
+    const begin = this.#initializes ? INITIALIZE_SHARE : 0;
+    return begin + ((1 - begin) * step) / totalSteps;
   }
 
   /** Takes over the epochs that finished since the last time. */

@@ -1,65 +1,23 @@
-/**
- * What options are called elsewhere: in PyTorch and its schedulers, Hopwise, LC-Rec, RQ-VAE-Recommender (TIGER), GRID,
- * Semantic-ID-Generation, faiss and vector-quantize-pytorch. Names are compared without _, - and capitals.
- */
+/** What options are called elsewhere (`Words.elsewhere`), and what other programs have that has no option here. */
 
 import { option, quoted, type Wording, worded } from "../base/wording.ts";
+import { OPTIONS, type OptionDescription } from "./describe.ts";
 
-/** Options of a model, each with its other names. */
-const MODEL: Record<string, string> = {
-  inputDim: "in_dim input_size vae_input_dim dim d_in",
-  latentDim: "embed_dim embedding_dim vae_embed_dim e_dim rqvae_e_dim codebook_dim code_dim latent_size z_dim latent",
-  hiddenDims: "hidden_dim hidden_size hidden_sizes hidden_layers layers layer_sizes vae_hidden_dims mlp_layers hidden",
-  codebookSize:
-    "codebook_sizes num_emb_list vae_codebook_size n_embed n_e num_embeddings codebook_width num_codes n_codes codes num_codewords num_clusters n_clusters k",
-  nQuantizationLayers:
-    "n_layers num_layers vae_n_layers num_quantizers n_quantizers num_codebooks n_codebooks num_levels n_levels levels num_hierarchies code_length id_length num_quantization_layers",
-  codebookKmeansInit: "kmeans_init use_kmeans_init kmeans vae_kmeans_init",
-  codebookSimVq: "sim_vq simvq vae_sim_vq use_sim_vq",
-  commitmentWeight:
-    "beta commitment commitment_cost commitment_beta commitment_loss_weight commit_weight commitment_loss_factor",
-  codebookWeight: "codebook_loss_weight codebook_cost",
-  reconstructionWeight: "recon_weight recon_loss_weight reconstruction_loss_weight",
-  reconstruction: "loss_type recon_loss reconstruction_loss loss_fn",
-  activation: "act activation_fn activation_function",
-  layerNorm: "use_layer_norm ln",
-  inputScaling: "normalize standardize scaling normalize_input normalization",
-  inputNoise: "noise noise_std",
-  emaDecay: "decay",
-  codebookUpdate: "use_ema ema ema_update",
-  gradientEstimator: "codebook_mode vae_codebook_mode forward_mode quantize_forward_mode estimator",
-  sinkhornEpsilon: "sk_epsilons sk_epsilon sinkhorn_eps",
-  sinkhornIterations: "sk_iters sinkhorn_iters",
-  encodeBeam: "beam beam_size beam_width num_beams",
-  linearSkip: "skip skip_connection",
-  codebookGradient: "",
-  compat: "",
-  seed: "random_state random_seed manual_seed rng_seed",
-};
-
-/** Options of training, likewise. */
-const TRAIN: Record<string, string> = {
-  epochs: "epoch num_epochs n_epochs max_epochs num_train_epochs nb_epochs",
-  batchSize: "batch bs train_batch_size per_device_train_batch_size mini_batch_size",
-  optimizer: "optim optimiser learner",
-  learningRate: "lr base_lr max_lr rate step_size",
-  schedule: "scheduler lr_scheduler lr_scheduler_type scheduler_type lr_schedule",
-  warmup: "warmup_ratio",
-  weightDecay: "wd l2 l2_reg",
-  gradientClip: "grad_clip clip max_grad_norm clip_grad_norm gradient_clip_val clip_norm",
-  validationShare: "validation validation_split val_split val_ratio val_share eval_split valid_ratio",
-  evaluateEvery: "eval_step eval_steps eval_every eval_interval evaluation_interval",
-  select: "keep save_best monitor",
-  patience: "early_stopping early_stopping_patience early_stop_patience stopping_step",
-  deadCodeRestart: "restart_dead_codes reset_dead_codes dead_code_reset revive_dead_codes",
-  epsilon: "eps adam_epsilon",
-  beta1: "adam_beta1",
-  beta2: "adam_beta2",
-  momentum: "",
+/** Options that are no values, each with its other names. */
+const CALLBACKS: Readonly<Record<string, string>> = {
   signal: "abort_signal controller",
   onProgress: "progress callback callbacks on_epoch_end progress_callback",
   resume: "resume_from resume_from_checkpoint",
 };
+
+const namesOf = (part: OptionDescription["of"]) =>
+  Object.fromEntries(OPTIONS.filter(({ of }) => of === part).map(({ name, elsewhere = "" }) => [name, elsewhere]));
+/** Options of a model, each with its other names; of training, likewise. */
+const MODEL: Readonly<Record<string, string>> = {
+  inputDim: "in_dim input_size vae_input_dim dim d_in",
+  ...namesOf("model"),
+};
+const TRAIN: Readonly<Record<string, string>> = { ...namesOf("train"), ...CALLBACKS };
 
 /** What has no option here, and what to do instead. */
 const NOTES: Record<string, Wording> = {

@@ -3,16 +3,8 @@
  * this library's default, which `suggestConfig` gives.
  */
 
-import { InvalidInputError } from "../base/errors.ts";
-import { checkOptionNames, show } from "../base/option-reader.ts";
-import { call, option, worded } from "../base/wording.ts";
-import type { ModelOptions, TrainOptions } from "../types.ts";
-
-/** Options that make a model and train it. */
-export interface Recipe {
-  model: ModelOptions;
-  train: TrainOptions;
-}
+import { OptionReader } from "../base/option-reader.ts";
+import type { ModelOptions, Recipe } from "../types.ts";
 
 /** What a recipe has to know. */
 export interface RecipeShape {
@@ -24,13 +16,10 @@ export interface RecipeShape {
 export type PresetName = "tiger" | "lcrec" | "hopwise";
 
 function check(name: PresetName, shape: RecipeShape): ModelOptions {
-  checkOptionNames(shape, `presets.${name}`, ["inputDim", "seed"]);
-  const { inputDim, seed } = shape;
-  if (!Number.isInteger(inputDim) || inputDim < 1) {
-    throw new InvalidInputError(
-      worded`${call(`presets.${name}`)}${option("inputDim")} must be a whole number of at least 1, received ${show(inputDim)}`,
-    );
-  }
+  const read = new OptionReader(shape, `presets.${name}`);
+  const inputDim = read.integer("inputDim", undefined, 1, Number.MAX_SAFE_INTEGER);
+  const seed = read.get("seed") as number | undefined;
+  read.refuseUnknown();
   return { inputDim, ...(seed === undefined ? {} : { seed }) };
 }
 

@@ -1,7 +1,5 @@
-import { InvalidInputError } from "../base/errors.ts";
-import { checkOptionNames, MAX_SIZE, OptionReader, show } from "../base/option-reader.ts";
-import { call, option, worded } from "../base/wording.ts";
-import type { Recipe } from "./presets.ts";
+import { MAX_SIZE, OptionReader } from "../base/option-reader.ts";
+import type { Recipe } from "../types.ts";
 
 /** What `suggestConfig` goes by. */
 export interface CatalogueShape {
@@ -38,22 +36,15 @@ export interface CatalogueShape {
  * Measured by `npm run bench:quality`. Only + - * / and square roots: the same options on every host.
  */
 export function suggestConfig(shape: CatalogueShape): Recipe {
-  checkOptionNames(shape, "suggestConfig", ["n", "inputDim", "nQuantizationLayers", "codebookSize", "seed", "compat"]);
-  const { n, inputDim, nQuantizationLayers, codebookSize, seed, compat } = shape;
-  for (const [name, value] of [
-    ["n", n],
-    ["inputDim", inputDim],
-  ] as const) {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new InvalidInputError(
-        worded`${call("suggestConfig")}${option(name)} must be a whole number of at least 1, received ${show(value)}`,
-      );
-    }
-  }
   const read = new OptionReader(shape, "suggestConfig");
+  const { nQuantizationLayers, codebookSize, seed, compat } = shape;
+  for (const name of ["seed", "compat"]) read.get(name); // looked at where the model is created
+  const n = read.integer("n", undefined, 1, Number.MAX_SAFE_INTEGER);
+  const inputDim = read.integer("inputDim", undefined, 1, Number.MAX_SAFE_INTEGER);
   if (typeof codebookSize === "object") read.integers("codebookSize", [], 1, MAX_SIZE);
   else read.integer("codebookSize", 1, 1, MAX_SIZE);
   read.integer("nQuantizationLayers", 1, 1, MAX_SIZE);
+  read.refuseUnknown();
   let codes = 8; // 2 sqrt(n) lies above codes * sqrt(2) <=> codes^2 / 2 < n; whole numbers only, the same on every host
   while (codes < 256 && codes * codes <= 2 * n) codes *= 2;
   const model = {

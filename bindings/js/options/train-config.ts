@@ -1,43 +1,33 @@
 /** Options of training and of optimisers in, complete and checked configurations out. */
 
 import { requireAttached } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 
 export { useHints } from "./hints.ts";
-export { checkCombinations } from "./model-combinations.ts";
-export { nativeModelConfig, resolveModelConfig } from "./model-config.ts"; // whoever loads a model makes none
+export { checkCombinations, nativeModelConfig, resolveModelConfig } from "./model-config.ts"; // whoever loads a model makes none
 
-import { checkJobOptions, MAX_SIZE, OptionReader, show } from "../base/option-reader.ts";
-import { call, option, valued, worded } from "../base/wording.ts";
-import type { ModelConfig, OptimizerOptions, TrainConfig, TrainOptions } from "../types.ts";
+import { checkJobOptions, OptionReader, show } from "../base/option-reader.ts";
+import { call, option } from "../base/wording.ts";
+import type {
+  CreateOptions,
+  ModelConfig,
+  ModelOptions,
+  OptimizerOptions,
+  Recipe,
+  TrainConfig,
+  TrainOptions,
+} from "../types.ts";
+import { checkExclusions, nativeConfig, resolve } from "./resolve.ts";
+import { type Table, TRAIN } from "./table.ts";
 
-/** Values of the enumerations, in the order of the C++ enumerations. */
-const OPTIMIZERS = ["adam", "adamw", "adagrad", "sgd"] as const;
-const SCHEDULES = ["constant", "cosine", "linear"] as const;
-const SELECTIONS = ["last", "loss", "collision"] as const;
-
-function readOptimizer(read: OptionReader, kind: (typeof OPTIMIZERS)[number]) {
-  return {
-    learningRate: read.number("learningRate", 1e-3, 0, Number.MAX_VALUE, true),
-    encoderLearningRateScale: read.number("encoderLearningRateScale", 1, 0),
-    decoderLearningRateScale: read.number("decoderLearningRateScale", 1, 0),
-    codebookLearningRateScale: read.number("codebookLearningRateScale", 1, 0),
-    gradientClip: read.number("gradientClip", 0, 0),
-    weightDecay: read.number("weightDecay", 0, 0),
-    beta1: read.number("beta1", 0.9, 0, 1 - 1e-9),
-    beta2: read.number("beta2", 0.999, 0, 1 - 1e-9),
-    epsilon: read.number("epsilon", kind === "adagrad" ? 1e-10 : 1e-8, 0, Number.MAX_VALUE, true),
-    momentum: read.number("momentum", 0, 0, 1),
-  };
-}
+const OPTIMIZER: Table = Object.fromEntries(Object.entries(TRAIN).filter(([, row]) => "isOptimizers" in row));
 
 /** Checks `OptimizerOptions` and gives what the binding reads. @throws InvalidInputError */
 export function nativeOptimizerConfig(options: OptimizerOptions): object {
   const read = new OptionReader(options, "createOptimizer");
-  const kind = read.choice("kind", OPTIMIZERS, "adam");
-  const config = { kind: OPTIMIZERS.indexOf(kind), ...readOptimizer(read, kind) };
+  const config = resolve(read, "createOptimizer", OPTIMIZER);
   read.refuseUnknown();
-  return config;
+  return nativeConfig(OPTIMIZER, config);
 }
 
 /**
@@ -46,54 +36,13 @@ export function nativeOptimizerConfig(options: OptimizerOptions): object {
  */
 export function resolveTrainConfig(options: TrainOptions, model: ModelConfig, where = "train"): TrainConfig {
   const read = new OptionReader(options, where);
-  const epochs = read.integer("epochs", 100, 1, 2 ** 30);
-  const optimizer = read.choice("optimizer", OPTIMIZERS, "adam");
-  const validationShare = read.number("validationShare", 0, 0, 0.5);
-  const restart = readRestart(read, model, where);
-  const config: TrainConfig = {
-    epochs,
-    batchSize: read.integer("batchSize", 1024, 1, MAX_SIZE),
-    optimizer,
-    ...readOptimizer(read, optimizer),
-    schedule: read.choice("schedule", SCHEDULES, "constant"),
-    warmup: read.number("warmup", 0, 0, 1),
-    evaluateEvery: read.integer("evaluateEvery", Math.max(1, Math.floor(epochs / 50)), 1, 2 ** 30),
-    validationShare,
-    select: read.choice("select", SELECTIONS, validationShare > 0 ? "loss" : "last"),
-    patience: read.integer("patience", 0, 0, 2 ** 30),
-    deadCodeRestart: restart,
-    residualNoise: read.number("residualNoise", 0, 0),
-    separationWeight: read.number("separationWeight", 0, 0),
-    separationMargin: read.number("separationMargin", 0.05, 0),
-  };
+  const config = resolve(read, where, TRAIN);
   checkColumnNames(read, model.inputDim);
   checkJobOptions(read);
   checkCheckpointOptions(read);
   read.refuseUnknown();
-  if (config.patience > 0 && config.select === "last") {
-    throw new InvalidInputError(
-      worded`${call(where)}${option("patience")} stops when nothing better comes, but ${valued("select", "last")} has no measure of better: set ${option("validationShare")}, or ${valued("select", "loss")} or ${{ api: '"collision"', cli: "--select collision" }}`,
-    );
-  }
-  return config;
-}
-
-function readRestart(read: OptionReader, model: ModelConfig, where: string): boolean {
-  const value = read.get("deadCodeRestart") ?? false;
-  if (value !== true && value !== false && value !== "withSinkhorn") {
-    read.fail("deadCodeRestart", 'true, false or "withSinkhorn"');
-  }
-  if (value && model.codebookSimVq) {
-    throw new InvalidInputError(
-      worded`${call(where)}${option("deadCodeRestart")} cannot set a code of a SimVQ codebook, which only its projection moves: leave one of them out`,
-    );
-  }
-  if (value === true && model.sinkhornEpsilon.some((epsilon) => epsilon > 0)) {
-    throw new InvalidInputError(
-      worded`${call(where)}${option("deadCodeRestart")} and ${option("sinkhornEpsilon")} both fill unused codes and work against each other: leave one of them out, or write ${option("deadCodeRestart", "withSinkhorn")} if you mean it`,
-    );
-  }
-  return value !== false;
+  checkExclusions(TRAIN, where, config, options, model);
+  return config as unknown as TrainConfig;
 }
 
 /** Checks `columnNames`, one for each of `dim` dimensions. */
@@ -112,9 +61,9 @@ export function checkCheckpointOptions(read: OptionReader): void {
     const { everyMs, write } = (checkpoint ?? {}) as { everyMs?: unknown; write?: unknown };
     if (typeof write !== "function") read.fail("checkpoint", "{ write(bytes), everyMs? } with a function write");
     if (everyMs !== undefined && !(typeof everyMs === "number" && everyMs >= 0)) {
-      throw new InvalidInputError(
-        worded`${call("train")}${option("checkpoint")}.everyMs must be a number of at least 0, received ${show(everyMs)}`,
-      );
+      throw invalid(
+        "OPTION_OUT_OF_RANGE",
+      )`${call("train")}${option("checkpoint")}.everyMs must be a number of at least 0, received ${show(everyMs)}`;
     }
   }
   const resume = read.get("resume");
@@ -124,44 +73,31 @@ export function checkCheckpointOptions(read: OptionReader): void {
   if (resume !== undefined) requireAttached(resume as Uint8Array, "resume");
 }
 
-/** A configuration as the binding reads it: enumerations as numbers, the optimiser's in an object of its own. */
-export function nativeTrainConfig(config: TrainConfig): object {
-  return {
-    ...config,
-    schedule: SCHEDULES.indexOf(config.schedule),
-    select: SELECTIONS.indexOf(config.select),
-    optimizer: { ...config, kind: OPTIMIZERS.indexOf(config.optimizer) },
-  };
+/** What a call takes of its options: of a recipe its own part, with the options that stand beside the two parts on top. */
+export function partOf(part: "model", options: CreateOptions): ModelOptions;
+export function partOf(part: "train", options: TrainOptions & Partial<Recipe>): TrainOptions;
+export function partOf(part: keyof Recipe, options: object): object {
+  if (!isRecipe(options)) return options;
+  const { model, train, ...onTop } = options;
+  const given = Object.entries(onTop).filter(([, value]) => value !== undefined);
+  return { ...{ model, train }[part], ...Object.fromEntries(given) };
 }
 
-/** The names of all options of training, for telling them from a model's; complete by its type. */
-export const TRAIN_OPTION_NAMES: readonly string[] = Object.keys({
-  epochs: 1,
-  batchSize: 1,
-  schedule: 1,
-  warmup: 1,
-  evaluateEvery: 1,
-  validationShare: 1,
-  select: 1,
-  patience: 1,
-  deadCodeRestart: 1,
-  residualNoise: 1,
-  separationWeight: 1,
-  separationMargin: 1,
-  optimizer: 1,
-  learningRate: 1,
-  encoderLearningRateScale: 1,
-  decoderLearningRateScale: 1,
-  codebookLearningRateScale: 1,
-  gradientClip: 1,
-  weightDecay: 1,
-  beta1: 1,
-  beta2: 1,
-  epsilon: 1,
-  momentum: 1,
+const isObject = (value: unknown) => typeof value === "object" && value !== null;
+export const isRecipe = (options: Partial<Recipe> | null): options is Recipe =>
+  isObject(options?.model) && isObject(options?.train);
+
+/** A configuration as the binding reads it. */
+export const nativeTrainConfig = (config: TrainConfig): object => nativeConfig(TRAIN, config);
+
+/** The options of training that are no values, and decide nothing about its result; complete by its type. */
+export const CALLBACK_NAMES: readonly string[] = Object.keys({
   columnNames: 1,
   onProgress: 1,
   signal: 1,
   checkpoint: 1,
   resume: 1,
-} satisfies Record<keyof TrainOptions, 1>);
+} satisfies Record<Exclude<keyof TrainOptions, keyof typeof TRAIN>, 1>);
+
+/** The names of all options of training, for telling them from a model's. */
+export const TRAIN_OPTION_NAMES: readonly string[] = [...Object.keys(TRAIN), ...CALLBACK_NAMES];

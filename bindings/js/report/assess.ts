@@ -1,6 +1,7 @@
 import { endOf } from "../base/behind-proxy.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { checkOptionNames, checkSignal, OptionReader } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
 import { isSource } from "../items/embedding-source.ts";
 import { type ItemProfile, ItemProfiler } from "../items/item-profile.ts";
@@ -64,7 +65,7 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   requireIds(ids, "assessIds");
   for (const [name, given] of Object.entries({ model, baseline, columnNames })) {
     if (given && options.items === undefined) {
-      throw new InvalidInputError(`assessIds: ${name} needs items, the vectors that the IDs were made of`);
+      throw invalid("MODEL_NEEDED")`${call("assessIds")}${name} needs items, the vectors that the IDs were made of`;
     }
   }
   const labels = readLabelOption(options.labels, ids.length, "assessIds");
@@ -273,10 +274,10 @@ async function firstLevels(model: AsyncIdModel, depth: number): Promise<RQVAE> {
   const { tensors, metadata } = readModelFile(await model.save(), hash);
   const levelOf = (name: string) => Number(/^quantization_layers\.(\d+)\./.exec(name)?.[1] ?? 0);
   const kept = [...tensors.values()].filter(({ name }) => levelOf(name) < depth);
-  const { config: whole } = metadata!;
+  const { config: whole } = model;
   const config = {
     ...whole,
-    codebookSizes: whole.codebookSizes.slice(0, depth),
+    codebookSize: whole.codebookSize.slice(0, depth),
     sinkhornEpsilon: whole.sinkhornEpsilon.slice(0, depth),
     nQuantizationLayers: depth,
   };
@@ -329,9 +330,8 @@ async function measureBaselines(
   const kmeans = await residualKMeans(
     { rows, dim, read },
     {
-      levels,
       codebookSize: codebookSizes,
-      beam: model?.config.encodeBeam ?? 1,
+      encodeBeam: model?.config.encodeBeam ?? 1,
       ...watch,
     },
   );

@@ -5,7 +5,7 @@ import { codesMake, shapeOf } from "../ids/code-words.ts";
 /** The IDs that are thought of. */
 export interface CapacityOptions {
   /** Codes per ID. Default: 3, or the length of `codebookSize`. */
-  levels?: number;
+  nQuantizationLayers?: number;
   /** Codes per level: one number for all levels, or one for each. Default: 256. */
   codebookSize?: number | readonly number[];
 }
@@ -34,8 +34,8 @@ export interface CapacityAdvice {
   uniform: ExpectedCollisions;
   /** As real catalogues do: as if there were only ids^(3/4). */
   realistic: ExpectedCollisions;
-  /** What is enough in practice: what was asked for, if that is. */
-  suggestion: { levels: number; codebookSize: number | number[] };
+  /** What is enough in practice: what was asked for, if that is. Options of `RQVAE.fit` and `RQVAE.create`. */
+  suggestion: { nQuantizationLayers: number; codebookSize: number | number[] };
   /** All of it in words. */
   text: string;
   /** The same as `text`. */
@@ -70,7 +70,7 @@ export function adviseCapacity(n: number, options: CapacityOptions = {}): Capaci
   const text = describe(advice, sizes);
   return {
     ...advice,
-    suggestion: { levels: sizes.length, codebookSize: isEven ? sizes[0]! : sizes },
+    suggestion: { nQuantizationLayers: sizes.length, codebookSize: isEven ? sizes[0]! : sizes },
     text,
     toString: () => text,
   };
@@ -80,7 +80,7 @@ function readSizes(options: CapacityOptions): number[] {
   const read = new OptionReader(options, "adviseCapacity");
   const given = read.get("codebookSize") ?? 256;
   const isList = Array.isArray(given);
-  const count = read.integer("levels", isList ? Math.max(1, given.length) : 3, 1, 1024);
+  const count = read.integer("nQuantizationLayers", isList ? Math.max(1, given.length) : 3, 1, 1024);
   const sizes = isList
     ? read.integers("codebookSize", [], 1, MAX_SIZE)
     : new Array<number>(count).fill(read.integer("codebookSize", 256, 1, MAX_SIZE));

@@ -1,8 +1,9 @@
 /** What assessing and explaining ask of their arguments. */
 
 import { requireAttached } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { checkLabels } from "../items/labels.ts";
 import type { AsyncIdModel } from "../model/id-model.ts";
@@ -19,9 +20,7 @@ export function readLabelOption(
 ): Partial<ItemLabels> | undefined {
   if (labels === undefined) return undefined;
   if (labels === null || typeof labels !== "object") {
-    throw new InvalidInputError(
-      `${where}: labels must be { titles, labels } or an array with one label for each item, received ${show(labels)}`,
-    );
+    throw invalid()`${call(where)}${{ argument: "labels" }} must be { titles, labels } or an array with one label for each item, received ${show(labels)}`;
   }
   const read: Partial<ItemLabels> = Array.isArray(labels)
     ? { labels: { label: labels as (string | number)[] } }
@@ -40,10 +39,11 @@ export function requireIds(ids: SemanticIds, where: string): void {
         : Array.isArray(given)
           ? `${show(given)}: make them with SemanticIds.from(rows, { codebookSizes })`
           : show(given);
-    throw new InvalidInputError(`${where}: ids must be SemanticIds, received ${advice}`);
+    throw invalid()`${call(where)}${{ argument: "ids" }} must be SemanticIds, received ${advice}`;
   }
   requireAttached(ids.codes, `${where}: ids.codes`);
-  if (ids.length === 0) throw new InvalidInputError(`${where}: ids is empty: there is nothing to report on`);
+  if (ids.length === 0)
+    throw invalid("EMPTY")`${call(where)}${{ argument: "ids" }} is empty: there is nothing to report on`;
 }
 
 /** There must be a model. @throws InvalidInputError */
@@ -51,24 +51,22 @@ export function requireModel(model: AsyncIdModel, where: string): void {
   const asked: (keyof AsyncIdModel)[] = ["encodeAsync", "latents", "decode", "codebooks", "save"];
   const given = (model ?? {}) as Partial<AsyncIdModel>;
   if (typeof given.fingerprint !== "string" || asked.some((name) => typeof given[name] !== "function")) {
-    throw new InvalidInputError(
-      `${where}: model must be an RQVAE, an RQVAEWorker or another object with their methods, received ${show(model)}`,
-    );
+    throw invalid()`${call(where)}${{ argument: "model" }} must be an RQVAE, an RQVAEWorker or another object with their methods, received ${show(model)}`;
   }
 }
 
 /** The IDs must be the model's own. @throws InvalidInputError */
 export function requireOwnIds(ids: SemanticIds, model: AsyncIdModel, where: string): void {
   requireModel(model, where);
-  const { codebookSizes } = model.config;
+  const { codebookSize: codebookSizes } = model.config;
   if (ids.fingerprint !== undefined && ids.fingerprint !== model.fingerprint) {
-    throw new InvalidInputError(
-      `${where}: ids were made by model ${ids.fingerprint}, but model is ${model.fingerprint}: its codes mean something else`,
-    );
+    throw invalid(
+      "OTHER_MODEL",
+    )`${call(where)}ids were made by model ${ids.fingerprint}, but model is ${model.fingerprint}: its codes mean something else`;
   }
   if (ids.codebookSizes.join() !== codebookSizes.join()) {
-    throw new InvalidInputError(
-      `${where}: ids has codebook sizes [${ids.codebookSizes.join(", ")}], the model [${codebookSizes.join(", ")}]: give the IDs of model.encode, without a suffix`,
-    );
+    throw invalid(
+      "OTHER_CODEBOOKS",
+    )`${call(where)}${{ argument: "ids" }} has codebook sizes [${ids.codebookSizes.join(", ")}], the model [${codebookSizes.join(", ")}]${{ hint: "give the IDs of model.encode, without a suffix" }}`;
   }
 }

@@ -1,6 +1,7 @@
 import { endOf, worksBehindProxy } from "../base/behind-proxy.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { OptionReader, show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { counted, percent, short, thousands } from "../base/words.ts";
 import { tokens } from "../ids/code-words.ts";
 import { levelLetter, type SemanticIds } from "../ids/semantic-ids.ts";
@@ -195,7 +196,7 @@ export class Explainer {
   /** Why two items have the same ID, or that they do not. @throws InvalidInputError as `explain`. */
   async whyCollide(a: number, b: number): Promise<Collision> {
     for (const item of [a, b]) this.#ids.at(item); // complains
-    if (a === b) throw new InvalidInputError(`whyCollide: ${show(a)} is given twice; two different items are needed`);
+    if (a === b) throw invalid()`${call("whyCollide")}${show(a)} is given twice; two different items are needed`;
     const { vectors, latents } = await this.#read([a, b]);
     const codes = this.#ids.at(a);
     const distance = distanceOf(vectors(a), vectors(b));

@@ -1,5 +1,6 @@
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { OptionReader, show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { counted, percent, short, thousands } from "../base/words.ts";
 import { type CodeTreeNode, codeTree } from "../ids/code-tree.ts";
 import { shapeOf } from "../ids/code-words.ts";
@@ -53,9 +54,7 @@ export function reportHtml(report: IdReport, options: HtmlOptions = {}): string 
   read.refuseUnknown();
   const ids = report?.ids;
   if (ids === undefined) {
-    throw new InvalidInputError(
-      `reportHtml: report must be what assessIds returned (a copy, as by JSON, has lost the IDs), received ${show(report)}`,
-    );
+    throw invalid()`${call("reportHtml")}${{ argument: "report" }} must be what assessIds returned (a copy, as by JSON, has lost the IDs), received ${show(report)}`;
   }
   if (labels) checkLabels({ titles: labels.titles }, ids.length);
   const titles = labels?.titles ?? report.titles;

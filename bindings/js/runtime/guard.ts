@@ -68,7 +68,7 @@ class Failure extends Disposal {
 function failed(cause: unknown): RQVAEError {
   return new RQVAEError(
     `the WebAssembly failed (${cause instanceof Error ? cause.message : String(cause)}) and its memory may be damaged: no model, optimizer or training that it holds can be used any more. Call initialize(), then create, load or resume them anew (a worker: start a new one). What is on disk is not concerned. Please report what led to this`,
-    { cause },
+    { code: "WASM_FAILED", cause },
   );
 }
 

@@ -1,13 +1,13 @@
 /** Finding, compiling and starting the WebAssembly. Apart from native.ts, which everybody's first lines load. */
 
 import { viewBytes } from "../base/attached.ts";
-import { InvalidInputError, makeError, RQVAEError, WasmLoadError } from "../base/errors.ts";
+import { invalid, makeError, RQVAEError, WasmLoadError } from "../base/errors.ts";
 import { checkOptionNames, show } from "../base/option-reader.ts";
 import { reasonOf } from "../base/reason.ts";
 import { TextDecoder } from "../base/text-codecs.ts";
 import { VERSION } from "../base/version.ts";
 import { isResponse, requireReadable } from "../base/web-objects.ts";
-import { option, type Wording, type WordingPart } from "../base/wording.ts";
+import { call, option, type Wording, type WordingPart } from "../base/wording.ts";
 import { guard } from "./guard.ts";
 import { localFile } from "./location.ts";
 import type { NativeFactory, NativeModule } from "./native-module.ts";
@@ -42,9 +42,7 @@ export async function startOnce(options: Wanted): Promise<{ threads: number }> {
   checkOptionNames(options, "initialize", ["wasm", "threads"]);
   const { threads } = options;
   if (threads !== undefined && threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
-    throw new InvalidInputError(
-      `initialize: threads must be "auto" or a whole number from 1 to 64, received ${show(threads)}`,
-    );
+    throw invalid()`${call("initialize")}${{ argument: "threads" }} must be "auto" or a whole number from 1 to 64, received ${show(threads)}`;
   }
   const before = current;
   if (before && (await before.loaded.catch(() => undefined))?.module.ended.reason) {
@@ -79,6 +77,7 @@ async function load(wanted: Wanted): Promise<Loaded> {
   if (version !== VERSION) {
     throw new WasmLoadError(
       `the WebAssembly is of rqvae ${version}, the JavaScript of rqvae ${VERSION}: serve the rqvae.wasm of the same release`,
+      { code: "WASM_OTHER_VERSION" },
     );
   }
   if (typeof wanted.threads === "number" && wanted.threads > threads) warnOfThreads(wanted.threads);
@@ -105,9 +104,9 @@ async function requireInForce(asked: Wanted, wanted: Wanted, { origin, threads }
     ...(asked.wasm === undefined ? [] : [`wasm from ${(await originOf(asked.wasm)).name}`]),
     ...(asked.threads === undefined ? [] : [`threads: ${show(asked.threads)}`]),
   ];
-  throw new InvalidInputError(
-    `initialize: asked for ${wishes.join(" and ")}, but the WebAssembly is already loaded from ${origin.name} with threads: ${show(wanted.threads ?? "auto")} (${threads} in use), and it is loaded only once. Call initialize before the first create, load or fit, or with the same arguments`,
-  );
+  throw invalid(
+    "WASM_ALREADY_LOADED",
+  )`${call("initialize")}asked for ${wishes.join(" and ")}, but the WebAssembly is already loaded from ${origin.name} with threads: ${show(wanted.threads ?? "auto")} (${threads} in use), and it is loaded only once${{ hint: "Call initialize before the first create, load or fit, or with the same arguments", after: ". " }}`;
 }
 
 const isSameOrigin = (one: Origin, other: Origin) =>
@@ -151,7 +150,7 @@ function notStarted(cause: unknown): WasmLoadError {
   if (isMemory) {
     return new NoMemoryError(
       `the WebAssembly got no memory: ${message(cause)}. The address space or the memory of this process is limited (ulimit -v, a container, a scheduler, a phone). Raise the limit; in Node, --disable-wasm-trap-handler makes do with less address space`,
-      { cause },
+      { code: "OUT_OF_MEMORY", cause },
     );
   }
   return new WasmLoadError(
@@ -259,9 +258,7 @@ async function open(source: WasmSource): Promise<{ wasm: WebAssembly.Module; ori
     }
   }
   if (isBytes(source)) return { wasm: await compileBytes(source, "the given bytes"), origin };
-  throw new InvalidInputError(
-    `initialize: wasm must be a URL, a path, a Response, bytes or a WebAssembly.Module, received ${show(source)}`,
-  );
+  throw invalid()`${call("initialize")}${{ argument: "wasm" }} must be a URL, a path, a Response, bytes or a WebAssembly.Module, received ${show(source)}`;
 }
 
 const isBytes = (source: unknown): source is ArrayBuffer | ArrayBufferView =>

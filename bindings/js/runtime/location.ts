@@ -1,10 +1,11 @@
 /** Bytes of what somebody names: bytes, a URL, a path, a Blob or a Response. */
 
 import { viewBytes } from "../base/attached.ts";
-import { InvalidInputError, ModelFormatError } from "../base/errors.ts";
+import { invalid, ModelFormatError } from "../base/errors.ts";
 import { show, UNWRAP } from "../base/option-reader.ts";
 import { reasonOf } from "../base/reason.ts";
 import { blobBytes, isBlob, isResponse, requireReadable } from "../base/web-objects.ts";
+import { call } from "../base/wording.ts";
 import { platform } from "./platform.ts";
 
 /** Where bytes come from: the bytes, a URL, a path (Node), a Blob or a Response. */
@@ -52,11 +53,9 @@ export async function readLocation(
   if (isAnswer) return { bytes: await responseBytes(source, where, what) };
   if (isBlob(source)) return { bytes: await bytesInBlob(source, where) };
   if (typeof source !== "string" && kind !== "URL") {
-    throw new InvalidInputError(
-      `${where}: expected bytes, a URL, a path, a Blob or a Response, received ${
-        typeof (source as { then?: unknown } | null)?.then === "function" ? "a promise: await it first" : show(source)
-      }`,
-    );
+    throw invalid()`${call(where)}expected bytes, a URL, a path, a Blob or a Response, received ${
+      typeof (source as { then?: unknown } | null)?.then === "function" ? "a promise: await it first" : show(source)
+    }`;
   }
   const location = source as string | URL;
   const file = localFile(location);
@@ -65,14 +64,20 @@ export async function readLocation(
     try {
       return await readFileOrFolder(file, readLocalFile, inFolder);
     } catch (cause) {
-      throw new InvalidInputError(`${where}: could not read the file ${location}: ${reasonOf(cause)}`, { cause });
+      throw invalid(
+        "FILE_UNREADABLE",
+        cause,
+      )`${call(where)}could not read the file ${{ file: String(location), form: "statement" }}: ${reasonOf(cause)}`;
     }
   }
   let response: Response;
   try {
     response = await fetch(location);
   } catch (cause) {
-    throw new InvalidInputError(`${where}: could not fetch ${location}: ${(cause as Error).message}`, { cause });
+    throw invalid(
+      "FILE_UNREADABLE",
+      cause,
+    )`${call(where)}could not fetch ${{ file: String(location), form: "statement" }}: ${(cause as Error).message}`;
   }
   // Of what was asked for, not of where a hub's answer was fetched from; only the response knows what a relative URL is relative to.
   const url = /^https?:/i.test(String(location)) ? String(location) : response.url;
@@ -102,21 +107,23 @@ async function bytesInBlob(blob: Blob, where: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await blobBytes(blob));
   } catch (cause) {
-    throw new InvalidInputError(
-      `${where}: the Blob could not be read: ${(cause as Error).message}. If it is behind a Proxy, ${UNWRAP}`,
-      { cause },
-    );
+    throw invalid(
+      "PROXY",
+      cause,
+    )`${call(where)}the Blob could not be read: ${(cause as Error).message}. If it is behind a Proxy, ${UNWRAP}`;
   }
 }
 
 /** The body of an answer. @throws ModelFormatError for an error of the server's */
 export async function responseBytes(response: Response, where: string, what: string): Promise<Uint8Array> {
   if (!response.ok) {
-    throw new ModelFormatError(`${what} could not be fetched from ${response.url}: HTTP ${response.status}`);
+    throw new ModelFormatError(`${what} could not be fetched from ${response.url}: HTTP ${response.status}`, {
+      code: "FILE_UNREADABLE",
+    });
   }
   try {
     return new Uint8Array(await response.arrayBuffer());
   } catch (cause) {
-    throw new InvalidInputError(`${where}: the response could not be read: ${(cause as Error).message}`, { cause });
+    throw invalid("FILE_UNREADABLE", cause)`${call(where)}the response could not be read: ${(cause as Error).message}`;
   }
 }

@@ -1,6 +1,7 @@
 import { checkArray } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { OptionReader, requireThat, show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
@@ -82,10 +83,10 @@ export function encodeHistories<ItemId>(
     typeof (histories as Iterable<unknown> | null)?.[Symbol.iterator] !== "function" ||
     typeof histories === "string"
   ) {
-    throw new InvalidInputError(`histories must be rows of item IDs, received ${show(histories)}`);
+    throw invalid()`${{ argument: "histories" }} must be rows of item IDs, received ${show(histories)}`;
   }
   if (typeof lookup?.get !== "function") {
-    throw new InvalidInputError(`lookup must have get(itemId), as a Map has, received ${show(lookup)}`);
+    throw invalid()`lookup must have get(itemId), as a Map has, received ${show(lookup)}`;
   }
   requireThat(typeof vocabulary?.encode === "function", "vocabulary", "a Vocabulary", vocabulary);
   checkArray(histories, "histories");
@@ -98,7 +99,7 @@ export function encodeHistories<ItemId>(
   for (const history of { [Symbol.iterator]: () => iterator }) {
     const row = sequences.length;
     if (!Array.isArray(history))
-      throw new InvalidInputError(`history ${row} must be an array of item IDs, received ${show(history)}`);
+      throw invalid()`history ${row} must be an array of item IDs, received ${show(history)}`;
     const items: number[][] = [];
     // From the most recent one, so that what is cut off is not looked up.
     for (let i = history.length - 1; i >= 0 && items.length < how.maxItems; i--) {
@@ -106,15 +107,15 @@ export function encodeHistories<ItemId>(
       if (codes === undefined) {
         unknownItems++;
         if (how.unknown === "error") {
-          throw new InvalidInputError(
-            `history ${row}, item ${i}: ${show(history[i])} has no semantic ID; add it to the index, or set unknown to "skip" or "token"`,
-          );
+          throw invalid(
+            "UNKNOWN_ITEM",
+          )`history ${row}, item ${i}: ${show(history[i])} has no semantic ID${{ hint: 'add it to the index, or set unknown to "skip" or "token"', after: "; " }}`;
         }
         if (how.unknown === "token") items.push(new Array<number>(vocabulary.levels).fill(vocabulary.unknown));
       } else if (codes.length !== vocabulary.levels) {
-        throw new InvalidInputError(
-          `history ${row}, item ${i}: the ID of ${show(history[i])} has ${counted(codes.length, "code")}, but the vocabulary is for ${vocabulary.levels}`,
-        );
+        throw invalid(
+          "COUNTS_DIFFER",
+        )`history ${row}, item ${i}: the ID of ${show(history[i])} has ${counted(codes.length, "code")}, but the vocabulary is for ${vocabulary.levels}`;
       } else {
         items.push(vocabulary.encode(codes));
       }
@@ -150,7 +151,7 @@ function readOptions(options: HistoryOptions) {
   };
   read.refuseUnknown();
   if (how.padTo === "maxItems" && limit === undefined) {
-    throw new InvalidInputError('encodeHistories: padTo "maxItems" needs maxItems');
+    throw invalid()`${call("encodeHistories")}padTo "maxItems" needs maxItems`;
   }
   return how;
 }

@@ -1,6 +1,6 @@
 import { checkArray } from "../base/attached.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
-import { InvalidInputError, UnknownPrefixError } from "../base/errors.ts";
+import { invalid, UnknownPrefixError } from "../base/errors.ts";
 import { requireThat, show } from "../base/option-reader.ts";
 import { counted } from "../base/words.ts";
 import type { SemanticIdIndex } from "../index/semantic-id-index.ts";
@@ -42,7 +42,7 @@ export class LogitsMask {
   constructor(index: DecodingIndex, vocabulary: IdVocabulary) {
     worksBehindProxy(this, LogitsMask);
     if (typeof vocabulary?.tokenOf !== "function") {
-      throw new InvalidInputError(`vocabulary must be { tokenOf(level, code), eos }, received ${show(vocabulary)}`);
+      throw invalid()`${{ argument: "vocabulary" }} must be { tokenOf(level, code), eos }, received ${show(vocabulary)}`;
     }
     const isIndex = typeof index?.step === "function" && Array.isArray(index.codebookSizes);
     requireThat(isIndex, "index", "a SemanticIdIndex", index);
@@ -62,9 +62,9 @@ export class LogitsMask {
       for (const [code, token] of tokens.entries()) {
         if (token === eos || codes.has(token)) {
           const other = token === eos ? "the end of the sequence" : `code ${codes.get(token)}`;
-          throw new InvalidInputError(
-            `vocabulary: at level ${level}, token ${token} stands for code ${code} and for ${other}: they could not be told apart`,
-          );
+          throw invalid(
+            "CODE_OUT_OF_RANGE",
+          )`${{ argument: "vocabulary" }}: at ${{ level }}, token ${token} stands for code ${code} and for ${other}: they could not be told apart`;
         }
         codes.set(token, code);
       }
@@ -106,9 +106,9 @@ export class LogitsMask {
     checkArray(logits, "logits");
     requireThat(isFloats(logits), "logits", "a Float32Array", logits);
     if (logits.length <= this.#largest) {
-      throw new InvalidInputError(
-        `logits has ${counted(logits.length, "entry")}, but the vocabulary has the token ${this.#largest}: pass the logits of one next token, of the model that the vocabulary is for`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${{ argument: "logits" }} has ${counted(logits.length, "entry")}, but the vocabulary has the token ${this.#largest}${{ hint: "pass the logits of one next token, of the model that the vocabulary is for" }}`;
     }
     if (state === this.ended || this.#index.isLeaf(state)) {
       const own = logits[this.#eos]!;
@@ -117,7 +117,7 @@ export class LogitsMask {
       return;
     }
     const codes = this.#index.allowedNext(state);
-    if (codes.length === 0) throw new InvalidInputError("the index is empty: there is no ID to decode");
+    if (codes.length === 0) throw invalid("EMPTY")`the index is empty: there is no ID to decode`;
     const tokens = this.#tokens[this.#index.prefix(state).length]!;
     if (this.#kept.length < codes.length) this.#kept = new Float32Array(codes.length);
     for (let i = 0; i < codes.length; i++) this.#kept[i] = logits[tokens[codes[i]!]!]!;
@@ -128,6 +128,6 @@ export class LogitsMask {
 
 function checkToken(token: unknown, what: string): void {
   if (!Number.isSafeInteger(token) || (token as number) < 0) {
-    throw new InvalidInputError(`vocabulary: ${what} must be a whole number from 0, received ${show(token)}`);
+    throw invalid()`${{ argument: "vocabulary" }}: ${what} must be a whole number from 0, received ${show(token)}`;
   }
 }

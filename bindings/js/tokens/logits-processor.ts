@@ -1,5 +1,6 @@
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { checkOptionNames, show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import { type DecodingIndex, type IdVocabulary, LogitsMask } from "./logits-mask.ts";
 
@@ -32,25 +33,21 @@ export function logitsProcessor(
   checkOptionNames(options, "logitsProcessor", ["promptLength"]);
   let { promptLength } = options;
   if (promptLength !== undefined && (!Number.isInteger(promptLength) || promptLength < 0)) {
-    throw new InvalidInputError(
-      `logitsProcessor: promptLength must be a whole number from 0, received ${show(promptLength)}`,
-    );
+    throw invalid()`${call("logitsProcessor")}${{ argument: "promptLength" }} must be a whole number from 0, received ${show(promptLength)}`;
   }
   const mask = new LogitsMask(index, vocabulary);
   const process: LogitsProcessorFunction["_call"] = (inputIds, logits) => {
     const { dims, data } = logits;
     const rows = inputIds.length;
     if (Object.prototype.toString.call(data) !== "[object Float32Array]" || dims.length !== 2 || dims[0] !== rows) {
-      throw new InvalidInputError(
-        `logitsProcessor: expected float32 logits of ${rows} x tokens, one row a sequence, received ${show(data)} of ${show([...dims])}`,
-      );
+      throw invalid()`${call("logitsProcessor")}expected float32 logits of ${rows} x tokens, one row a sequence, received ${show(data)} of ${show([...dims])}`;
     }
     const first = promptLength ?? inputIds[0]?.length ?? 0;
     const states = Array.from(inputIds, (ids, row) => {
       if (ids.length < first) {
-        throw new InvalidInputError(
-          `logitsProcessor: row ${row} has ${counted(ids.length, "token")}, but the prompt has ${first}: make a processor for each generate, or give promptLength`,
-        );
+        throw invalid(
+          "COUNTS_DIFFER",
+        )`${call("logitsProcessor")}${{ row }} has ${counted(ids.length, "token")}, but the prompt has ${first}${{ hint: "make a processor for each generate, or give promptLength" }}`;
       }
       let state = mask.start;
       for (let i = first; i < ids.length; i++) state = mask.next(state, ids[i]!);

@@ -2,8 +2,9 @@
 
 import { requireList } from "../base/attached.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { type InvalidInputError, invalid } from "../base/errors.ts";
 import { checkOptionNames, show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import { areInferred, requireIds, type SemanticIds } from "../ids/semantic-ids.ts";
 import { TokenTemplate } from "../ids/token-template.ts";
@@ -91,27 +92,19 @@ export class Vocabulary {
       ? source
       : (source as { codebookSizes?: readonly number[] } | null)?.codebookSizes;
     if (!Array.isArray(sizes) || sizes.length === 0) {
-      throw new InvalidInputError(
-        `Vocabulary: expected the number of codes of each level, or IDs that know them, received ${show(source)}`,
-      );
+      throw invalid()`${call("Vocabulary")}expected the number of codes of each level, or IDs that know them, received ${show(source)}`;
     }
     if (areInferred(sizes)) {
-      throw new InvalidInputError(
-        `Vocabulary: codebookSizes is needed: the file that the IDs were read from does not say how many codes each level has, and [${sizes.join(", ")}] are only those that its codes need, which would shift the tokens' integers. Read it with { codebookSizes: model.config.codebookSizes }, and with the capacity of the suffix behind them if there is one`,
-      );
+      throw invalid()`${call("Vocabulary")}codebookSizes is needed: the file that the IDs were read from does not say how many codes each level has, and [${sizes.join(", ")}] are only those that its codes need, which would shift the tokens' integers${{ hint: "Read it with { codebookSizes: model.config.codebookSizes }, and with the capacity of the suffix behind them if there is one", after: ". " }}`;
     }
     for (const [level, size] of sizes.entries()) {
       if (!Number.isInteger(size) || size < 1) {
-        throw new InvalidInputError(
-          `Vocabulary: codebookSizes[${level}] must be a whole number of at least 1, received ${show(size)}`,
-        );
+        throw invalid()`${call("Vocabulary")}${{ argument: "codebookSizes" }}[${level}] must be a whole number of at least 1, received ${show(size)}`;
       }
     }
     const { baseOffset = 0 } = options;
     if (!Number.isInteger(baseOffset) || baseOffset < 0) {
-      throw new InvalidInputError(
-        `Vocabulary: baseOffset must be a whole number of at least 0, received ${show(baseOffset)}`,
-      );
+      throw invalid()`${call("Vocabulary")}${{ argument: "baseOffset" }} must be a whole number of at least 0, received ${show(baseOffset)}`;
     }
     this.levels = sizes.length;
     this.codebookSizes = Object.freeze([...sizes]);
@@ -127,9 +120,7 @@ export class Vocabulary {
       next += size;
     }
     if (next > 2 ** 31) {
-      throw new InvalidInputError(
-        `Vocabulary: ${counted(next - baseOffset, "token")} from ${baseOffset} on go beyond 2^31 - 1, the largest integer of a token: use fewer codes`,
-      );
+      throw invalid()`${call("Vocabulary")}${counted(next - baseOffset, "token")} from ${baseOffset} on go beyond 2^31 - 1, the largest integer of a token${{ hint: "use fewer codes" }}`;
     }
     this.offsets = Object.freeze(offsets);
     this.size = next - baseOffset;
@@ -149,7 +140,7 @@ export class Vocabulary {
       const value = given[name] ?? DEFAULT_SPECIALS[name];
       const { token, id } = typeof value === "string" ? { token: value, id: undefined } : value;
       const fail = (why: string): never => {
-        throw new InvalidInputError(`Vocabulary: special.${name} ${why}`);
+        throw invalid()`${call("Vocabulary")}special.${name} ${why}`;
       };
       if (typeof token !== "string" || token === "" || /\s/.test(token)) {
         fail(`must be a token without white space, received ${show(token)}`);
@@ -166,9 +157,7 @@ export class Vocabulary {
       const twin = specials.slice(0, i).find((earlier) => earlier.token === token || earlier.id === id);
       // One token of the model may end a sequence and pad it, but then it is the same one.
       if (twin && !(twin.token === token && twin.id === id)) {
-        throw new InvalidInputError(
-          `Vocabulary: special.${twin.name} and special.${name} are the same token, ${show(token)}`,
-        );
+        throw invalid()`${call("Vocabulary")}special.${twin.name} and special.${name} are the same token, ${show(token)}`;
       }
     });
     return specials;
@@ -202,7 +191,9 @@ export class Vocabulary {
   encode(codes: ArrayLike<number>): number[] {
     requireList(codes, "codes", "an array of codes");
     if (codes.length > this.levels) {
-      throw new InvalidInputError(`codes has ${counted(codes.length, "entry")}, but an ID has ${this.levels}`);
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${{ argument: "codes" }} has ${counted(codes.length, "entry")}, but an ID has ${this.levels}`;
     }
     return Array.from(codes, (code, level) => this.tokenOf(level, code));
   }
@@ -212,9 +203,9 @@ export class Vocabulary {
     requireIds(ids);
     const { codes, levels } = ids;
     if (levels !== this.levels || ids.codebookSizes.some((size, level) => size > this.codebookSizes[level]!)) {
-      throw new InvalidInputError(
-        `ids have codebooks of ${ids.codebookSizes.join(" x ")}, but the vocabulary is for ${this.codebookSizes.join(" x ")}`,
-      );
+      throw invalid(
+        "OTHER_CODEBOOKS",
+      )`${{ argument: "ids" }} have codebooks of ${ids.codebookSizes.join(" x ")}, but the vocabulary is for ${this.codebookSizes.join(" x ")}`;
     }
     const tokens = new Int32Array(codes.length);
     for (let k = 0; k < tokens.length; k++) tokens[k] = this.offsets[k % levels]! + codes[k]!;
@@ -260,9 +251,9 @@ export class Vocabulary {
       codes = [];
     }
     if (codes.length > 0) {
-      throw new InvalidInputError(
-        `tokens: the ID that ends before place ${i} has ${codes.length} of ${counted(this.levels, "code")}`,
-      );
+      throw invalid(
+        "TOKEN_UNEXPECTED",
+      )`${{ argument: "tokens" }}: the ID that ends before place ${i} has ${codes.length} of ${counted(this.levels, "code")}`;
     }
     return all;
   }
@@ -280,7 +271,7 @@ export class Vocabulary {
    * @throws InvalidInputError naming the place where something else stands.
    */
   parse(text: string): number[] {
-    if (typeof text !== "string") throw new InvalidInputError(`text must be a string, received ${show(text)}`);
+    if (typeof text !== "string") throw invalid()`${{ argument: "text" }} must be a string, received ${show(text)}`;
     const codes: number[] = [];
     for (let at = 0; at < text.length; ) {
       if (/\s/.test(text[at]!)) {
@@ -296,9 +287,9 @@ export class Vocabulary {
       }
       const wanted = codes.length;
       if (match?.level !== wanted || match.code >= this.codebookSizes[wanted]!) {
-        throw new InvalidInputError(
-          `text: at character ${at} stands ${show(text.slice(at, match?.end ?? at + 20))}; ${this.#expected(wanted)}`,
-        );
+        throw invalid(
+          "TOKEN_UNEXPECTED",
+        )`${{ argument: "text" }}: at character ${at} stands ${show(text.slice(at, match?.end ?? at + 20))}; ${this.#expected(wanted)}`;
       }
       codes.push(match.code);
       at = match.end;
@@ -308,7 +299,7 @@ export class Vocabulary {
 
   /** The codes of every whole ID in a text, such as a language model's answer; all else in it is passed over. */
   parseAll(text: string): number[][] {
-    if (typeof text !== "string") throw new InvalidInputError(`text must be a string, received ${show(text)}`);
+    if (typeof text !== "string") throw invalid()`${{ argument: "text" }} must be a string, received ${show(text)}`;
     const all: number[][] = [];
     let codes: number[] = [];
     let end = 0;
@@ -367,14 +358,14 @@ export class Vocabulary {
 
   #check(level: number, code: number): void {
     if (!Number.isInteger(level) || level < 0 || level >= this.levels) {
-      throw new InvalidInputError(
-        `level ${show(level)} is no level: there ${this.levels === 1 ? "is one, level 0" : `are ${this.levels}, numbered from 0`}`,
-      );
+      throw invalid(
+        "CODE_OUT_OF_RANGE",
+      )`level ${show(level)} is no level: there ${this.levels === 1 ? "is one, level 0" : `are ${this.levels}, numbered from 0`}`;
     }
     if (!Number.isInteger(code) || code < 0 || code >= this.codebookSizes[level]!) {
-      throw new InvalidInputError(
-        `level ${level}: code ${show(code)} is not a whole number from 0 to ${this.codebookSizes[level]! - 1}`,
-      );
+      throw invalid(
+        "CODE_OUT_OF_RANGE",
+      )`${{ level }}: code ${show(code)} is not a whole number from 0 to ${this.codebookSizes[level]! - 1}`;
     }
   }
 
@@ -388,13 +379,15 @@ export class Vocabulary {
     const token = tokens[place]!;
     const known = this.codeOf(token) ?? this.#specials.find(({ id }) => id === token);
     if (!known) return this.#foreign(token);
-    return new InvalidInputError(`tokens[${place}] is ${token}, ${this.textOf(token)}; ${this.#expected(level)}`);
+    return invalid(
+      "TOKEN_UNEXPECTED",
+    )`${{ argument: "tokens" }}[${place}] is ${token}, ${this.textOf(token)}; ${this.#expected(level)}`;
   }
 
   #foreign(token: number): InvalidInputError {
     const last = this.baseOffset + this.size - 1;
-    return new InvalidInputError(
-      `token ${show(token)} is not of this vocabulary, which has ${this.baseOffset} to ${last}`,
-    );
+    return invalid(
+      "TOKEN_UNEXPECTED",
+    )`token ${show(token)} is not of this vocabulary, which has ${this.baseOffset} to ${last}`;
   }
 }

@@ -1,8 +1,8 @@
 /** The worker's end of the line. */
 
-import { RQVAEError } from "../base/errors.ts";
 import type { EmbeddingSource, TrainOptions } from "../types.ts";
-import { buffersOf, type Call, type Reply, type Request, type SentError } from "./protocol.ts";
+import { buffersOf, type Call, type Reply, type Request } from "./protocol.ts";
+import { toSent } from "./sent-error.ts";
 
 /** What a worker hears and says. */
 export interface ServerPort {
@@ -73,7 +73,7 @@ export function answer(port: ServerPort, service: Service): void {
       const value = await service.run(call, watching, (rows, dim) => remote(id, rows, dim));
       port.post({ type: "result", id, value, ...currentState() }, service.givesAway ? buffersOf(value) : []);
     } catch (error) {
-      port.post({ type: "error", id, error: sent(error), aborted: error === aborted, ...currentState() }, []);
+      port.post({ type: "error", id, error: toSent(error), aborted: error === aborted, ...currentState() }, []);
     } finally {
       for (const waiting of [controllers, reading, writing]) waiting.delete(id);
     }
@@ -108,10 +108,4 @@ export function answer(port: ServerPort, service: Service): void {
       });
     return { rows, dim, read };
   }
-}
-
-function sent(error: unknown): SentError {
-  if (!(error instanceof Error)) return { name: "RQVAEError", message: String(error) };
-  const { name, message } = error;
-  return { name, message, wording: error instanceof RQVAEError ? error.wording : undefined };
 }

@@ -3,7 +3,7 @@
 import { startWorker } from "#worker-host";
 import { checkArray, viewBytes } from "../base/attached.ts";
 import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
-import { InvalidInputError, WorkerError } from "../base/errors.ts";
+import { invalid, WorkerError } from "../base/errors.ts";
 import { failLong, type LongCall, longCall, type Watch } from "../base/long-call.ts";
 import { checkOptionNames, OptionReader } from "../base/option-reader.ts";
 import { reasonOf } from "../base/reason.ts";
@@ -17,7 +17,9 @@ import type { AssessOptions } from "../report/assess.ts";
 import type { IdReport } from "../report/id-report.ts";
 import type { WasmSource } from "../runtime/platform.ts";
 import type {
+  CreateOptions,
   EmbeddingSource,
+  FitOptions,
   HubConfig,
   ItemBatches,
   ItemLabels,
@@ -91,14 +93,14 @@ export class RQVAEWorker extends Contracted {
   }
 
   /** Starts a worker and creates a model in it. */
-  static create(options: ModelOptions, start: WorkerStart = {}): Promise<RQVAEWorker> {
+  static create(options: CreateOptions, start: WorkerStart = {}): Promise<RQVAEWorker> {
     return RQVAEWorker.#start(start, "create", [options]);
   }
 
   /** Starts a worker and trains a model in it, with `suggestConfig`'s values where `options` has none. */
   static fit(
     items: Items | EmbeddingSource,
-    options: Partial<ModelOptions> & TrainOptions & TransferOption = {},
+    options: FitOptions & TransferOption = {},
     start: WorkerStart = {},
   ): LongCall<TrainProgress, RQVAEWorker> {
     return longCall("fit", options, async (watch) => {
@@ -267,7 +269,7 @@ export class RQVAEWorker extends Contracted {
   #requireOwn(optimizer: unknown): WorkerOptimizer {
     const own = originalOf(optimizer as WorkerOptimizer | undefined);
     if (own?.line === this.#line) return own;
-    throw new InvalidInputError("optimizer must come from this worker's own createOptimizer");
+    throw invalid("OTHER_MODEL")`optimizer must come from this worker's own createOptimizer`;
   }
 
   /** What the caller gets for what came. */
@@ -290,7 +292,7 @@ function startPort(): WorkerPort {
   } catch (cause) {
     throw new WorkerError(
       `The worker could not start: ${reasonOf(cause)}. There may be no workers here (jsdom, happy-dom, a sandboxed frame, Node with --permission but without --allow-worker), or a bundler left its script behind. Use RQVAE itself, which needs none`,
-      { cause },
+      { code: "WORKER_NOT_STARTED", cause },
     );
   }
 }

@@ -125,7 +125,7 @@ export class EncodePool {
     return longCall("EncodePool.encode", options, async (watch) => {
       validateJobOptions(options, "EncodePool.encode");
       if (this.#gone) throw new WorkerError(this.#gone.message, { cause: this.#gone });
-      const { inputDim, codebookSizes } = this.config;
+      const { inputDim, codebookSize: codebookSizes } = this.config;
       const stop = new AbortController();
       const source = isSource(items)
         ? new SourceReader(items, inputDim, { stop: new Stop(stop.signal) })

@@ -2,13 +2,14 @@
 
 import { checkArray } from "../base/attached.ts";
 import { Disposal } from "../base/ending.ts";
-import { InvalidInputError, makeError, type RQVAEError, WorkerError } from "../base/errors.ts";
+import { invalid, WorkerError } from "../base/errors.ts";
 import { readInTurn } from "../items/embedding-source.ts";
 import { tellLateError } from "../runtime/jobs.ts";
 import type { EmbeddingSource, TrainOptions } from "../types.ts";
 import type { WorkerPort } from "./host.types.ts";
 import { plain } from "./plain.ts";
-import { buffersOf, type Call, type Reply, type SentError, type State } from "./protocol.ts";
+import { buffersOf, type Call, type Reply, type State } from "./protocol.ts";
+import { fromSent } from "./sent-error.ts";
 
 /** What a call hangs on its messages; no function or signal crosses to the worker. */
 export interface Hooks {
@@ -102,7 +103,12 @@ export class Line {
         } catch (error) {
           // A function or another thing that no message can carry.
           const { message } = error as Error;
-          reject(new InvalidInputError(`${call.method}: an argument cannot be sent to the worker: ${message}`));
+          reject(
+            invalid(
+              "NOT_SENDABLE",
+              error,
+            )`${{ call: call.method }}an argument cannot be sent to the worker: ${message}`,
+          );
         }
       });
     } finally {
@@ -157,7 +163,9 @@ export class Line {
       this.#stop(
         id,
         unsendable
-          ? new InvalidInputError(`items: what read gave cannot be sent to the worker: ${(error as Error).message}`)
+          ? invalid(
+              "NOT_SENDABLE",
+            )`${{ argument: "items" }}: what read gave cannot be sent to the worker: ${(error as Error).message}`
           : error,
       );
       // The call waits for an answer, unless the worker is gone.
@@ -195,12 +203,6 @@ export class Line {
       if (late && !call.keepsResult) call.reject(late.reason);
       else call?.resolve(reply.value);
     } else if (reply.aborted && call?.stop) call.reject(call.stop.reason);
-    else call?.reject(received(reply.error));
+    else call?.reject(fromSent(reply.error));
   }
-}
-
-/** An error of the worker's. One that is not of our classes keeps its name. */
-function received({ name, message, wording }: SentError): RQVAEError {
-  const error = makeError(name, wording ?? message);
-  return error.name === name ? error : Object.defineProperty(error, "name", { value: name });
 }

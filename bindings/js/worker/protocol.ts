@@ -20,8 +20,8 @@
  */
 
 import { requireAttached } from "../base/attached.ts";
-import type { Wording } from "../base/wording.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
+import type { SentError } from "./sent-error.ts";
 
 /** A call of a method by its name. */
 export interface Call {
@@ -51,13 +51,6 @@ export type Reply =
   | { type: "result"; id: number; value: unknown; state?: State }
   /** `aborted`: the call ended because it was told to, so that the client rejects with the caller's own reason. */
   | { type: "error"; id: number; error: SentError; aborted: boolean; state?: State };
-
-/** An error as plain data. */
-export interface SentError {
-  name: string;
-  message: string;
-  wording?: Wording | undefined;
-}
 
 /** `SemanticIds` as plain data. */
 export interface WireIds {

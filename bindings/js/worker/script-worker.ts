@@ -2,8 +2,10 @@
 
 import type { Worker as Thread } from "node:worker_threads";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { failLong, type LongCall, longCall } from "../base/long-call.ts";
+import { show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { answer, type ServerPort } from "./answer.ts";
 import { Line } from "./line.ts";
 import { ownThreadPort, threadPort } from "./thread-port.ts";
@@ -37,11 +39,11 @@ type Result<Method> = Method extends (...args: never) => infer R ? Awaited<R> : 
 export function answerCalls(methods: ScriptMethods): void {
   const port = ownPort();
   if (!port)
-    throw new InvalidInputError("answerCalls: this is no worker: call it in the script that a worker is started with");
+    throw invalid()`${call("answerCalls")}this is no worker${{ hint: "call it in the script that a worker is started with" }}`;
   answer(port, {
     run({ method, args: [input] }, context) {
       if (!Object.hasOwn(methods, method))
-        throw new InvalidInputError(`call: the worker's script has no method "${method}"`);
+        throw invalid()`${call("call")}the worker's script has no method ${show(method)}`;
       return methods[method]!(input, context);
     },
   });

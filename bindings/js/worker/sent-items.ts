@@ -1,8 +1,9 @@
 /** Items on their way to a worker: copies, unless the caller gives them away. */
 
 import { checkArray, requireAttached } from "../base/attached.ts";
-import { InvalidInputError } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
 import { isSource } from "../items/embedding-source.ts";
 import { isFloats } from "../items/items.ts";
 import { adviseItems } from "../options/item-forms.ts";
@@ -36,7 +37,7 @@ export function sentSource(
  */
 export function sentItems(items: Items, transfer: boolean | undefined, method: string): Items {
   if (transfer !== undefined && typeof transfer !== "boolean") {
-    throw new InvalidInputError(`${method}: transfer must be true or false, received ${show(transfer)}`);
+    throw invalid()`${call(method)}${{ argument: "transfer" }} must be true or false, received ${show(transfer)}`;
   }
   const own = <T extends FloatArray | Uint16Array>(data: T) => {
     requireAttached(data, "items");
@@ -60,11 +61,12 @@ function clone(items: Items): Items {
     return structuredClone(plain(items));
   } catch (error) {
     const advice = adviseItems(items, "items");
-    throw new InvalidInputError(
-      advice
-        ? `items must be { data, rows, dim } or an array of rows, ${advice}`
-        : `items cannot be sent to the worker: ${(error as Error).message}`,
-    );
+    if (advice)
+      throw invalid("ITEMS_FORM")`${{ argument: "items" }} must be { data, rows, dim } or an array of rows, ${advice}`;
+    throw invalid(
+      "NOT_SENDABLE",
+      error,
+    )`${{ argument: "items" }} cannot be sent to the worker: ${(error as Error).message}`;
   }
 }
 

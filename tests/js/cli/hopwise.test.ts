@@ -57,7 +57,7 @@ describe("rqvae hopwise", () => {
     const model = await RQVAE.load(readBytes("ml-tiny/ml-tiny.safetensors"));
     const { semIds, embeddings } = model.getSemanticIds(items);
     const itemIds = Array.from({ length: rows }, (_, i) => String(3 * i));
-    const { codebookSizes } = model.config;
+    const { codebookSize: codebookSizes } = model.config;
     const file = readHopwise(read("ml-tiny/ml-tiny.semanticids"), { codebookSizes });
     expect(read("ml-tiny/ml-tiny.semanticids")).toMatch(
       /^items,semantic_ids,semantic_ids_embs\n0,"\[\d, \d\]","\[\[-?\d/,
@@ -87,7 +87,7 @@ describe("rqvae hopwise", () => {
       compat: "hopwise",
       hiddenDims: [256, 128, 64],
       latentDim: 6,
-      codebookSizes: [8, 8, 4, 4],
+      codebookSize: [8, 8, 4, 4],
       commitmentWeight: 0.25,
       codebookSimVq: true,
     });

@@ -142,11 +142,11 @@ describe("the options of rqvae train", () => {
       linearSkip: "none",
       latentDim: 32,
       hiddenDims: [8],
-      codebookSizes: [8, 4],
+      codebookSize: [8, 4],
     });
     expect(rqvae("train", ...fast, "--preset", "lcrec", "--codes", "8", "--beam", "2", "-o", "lcrec").status).toBe(0);
     expect(await configOf("lcrec")).toMatchObject({
-      codebookSizes: [8, 8, 8, 8],
+      codebookSize: [8, 8, 8, 8],
       sinkhornEpsilon: [0, 0, 0, 0.003],
       reconstructionWeight: (4 * 32) / dim,
       encodeBeam: 2,
@@ -156,7 +156,7 @@ describe("the options of rqvae train", () => {
     expectError(
       rqvae("train", ...fast, "--preset", "lcrec", "--levels", "2", "-o", "x"),
       2,
-      "--set sinkhornEpsilon must be",
+      "--sinkhorn-epsilon must be",
       "(2)",
       "it comes from --preset lcrec",
     );
@@ -259,7 +259,13 @@ describe("rqvae kmeans", () => {
     expect(stdout).toContain("Learned 60 items of dimension 5: 2 codes each, 8 x 8");
     expect(stdout).toMatch(/residual k-means in .*reconstruction loss/);
     const items = await readItems(npy(), { fileName: "items.npy" });
-    const model = await residualKMeans(items, { levels: 2, codebookSize: 8, latentDim: 3, beam: 2, seed: 4 });
+    const model = await residualKMeans(items, {
+      nQuantizationLayers: 2,
+      codebookSize: 8,
+      latentDim: 3,
+      encodeBeam: 2,
+      seed: 4,
+    });
     expect(readBytes("model.safetensors").equals(Buffer.from(model.save()))).toBe(true);
     model.dispose();
     expect(rqvae("encode", "model.safetensors", "items.npy", "-l", "labels.json").stdout).toBe(read("model.ids.csv"));
@@ -357,9 +363,12 @@ describe("the command line", () => {
     [["train", "items.npy", "--checkpoint", "c", "--checkpoint-every", "-1"], "--checkpoint-every must be"],
     [["train", "items.npy", "--preset", "tigr"], "did you mean tiger?"],
     [["train", "items.npy", "--set", "evaluateEvery"], "--set needs name=value, such as --set evaluateEvery=5, but is"],
-    [["train", "items.npy", "--set", "evaluateEvry=3"], 'unknown option "evaluateEvry"; did you mean "evaluateEvery"?'],
-    [["train", "items.npy", "--set", "gradientEstimator=x"], "--set gradientEstimator must be one of"],
-    [["train", "items.npy", "--set", "deadCodeRestart=maybe"], "--set deadCodeRestart must be true, false or"],
+    [
+      ["train", "items.npy", "--set", "evaluateEvry=3"],
+      'unknown option "evaluateEvry"; did you mean --evaluate-every?',
+    ],
+    [["train", "items.npy", "--set", "gradientEstimator=x"], "--gradient-estimator must be one of"],
+    [["train", "items.npy", "--set", "deadCodeRestart=maybe"], "--restart-dead-codes must be true, false or"],
     [["train", "items.npy", "--set", "lr=3"], "--set lr: this is an option of its own, --lr"],
     [["train", "items.npy", "--set", "resume=3"], "this is an option of its own, --resume"],
     [["train", "items.npy", "--set", "inputDim=3"], "the items tell their dimension"],
@@ -368,10 +377,7 @@ describe("the command line", () => {
     [["train", "items.npy", "--set", "learningRate=1", "--lr", "2"], "are the same option"],
     [["train", "items.npy", "--validation", "0.7"], "--validation must be a number from 0 to 0.5"],
     [["train", "items.npy", "--validation", "0", "--patience", "2"], "set --validation, or --select loss"],
-    [
-      ["train", "items.npy", "--compat", "hopwise", "--set", "linearSkip=pca"],
-      "--compat hopwise needs --set linearSkip=",
-    ],
+    [["train", "items.npy", "--compat", "hopwise", "--set", "linearSkip=pca"], "--compat hopwise needs --linear-skip "],
     [["train", "items.npy", "-o", "same", "--ids", "same"], "same file"],
   ])("refuses %j with exit code 2", (args, message) => {
     expectError(rqvae(...args), 2, message, "--help");

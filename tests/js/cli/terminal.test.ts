@@ -14,15 +14,14 @@ describe("on a terminal", () => {
   const event = {
     phase: "train" as const,
     progress: 0.5,
-    initializeProgress: 1,
     epoch: 4,
     epochs: 10,
     step: 5,
     totalSteps: 10,
     newEpochs: [],
     itemWarnings: [],
-    elapsedSeconds: 1.5,
-    remainingSeconds: 75,
+    elapsedMs: 1500,
+    remainingMs: 75_000,
     itemsPerSecond: 12345,
   };
 
@@ -38,11 +37,11 @@ describe("on a terminal", () => {
   it("draws one block over itself and takes it away", () => {
     const { stream, text } = terminal(80);
     const view = trainView(stream);
-    view.update({ ...event, phase: "initialize", initializeProgress: 0.25 });
+    view.update({ ...event, phase: "initialize", progress: 0.05 });
     view.update(event);
     view.end();
     expect(text()).toContain("Preparing");
-    expect(text()).toContain("25%");
+    expect(text()).toContain("  5%");
     expect(text()).toContain("epoch 5 of 10");
     expect(text()).toContain("12,345 items/s   1.5 s so far   1 min 15 s left");
     expect(text().split("\x1b[2A\x1b[0J")).toHaveLength(2);
@@ -107,12 +106,12 @@ describe("on a terminal", () => {
       [
         worded`write ${option("deadCodeRestart", "withSinkhorn")}`,
         'write deadCodeRestart: "withSinkhorn"',
-        "write --set deadCodeRestart=withSinkhorn",
+        "write --restart-dead-codes=withSinkhorn",
       ],
       [
         worded`a larger ${option("codebookLearningRateScale")}`,
         "a larger codebookLearningRateScale",
-        "a larger --set codebookLearningRateScale",
+        "a larger --codebook-learning-rate-scale",
       ],
       // Words that are also names of options stay what they are.
       [

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { RQVAE, SemanticIdIndex, suggestConfig } from "rqvae";
+import { BusyError, RQVAE, SemanticIdIndex, suggestConfig } from "rqvae";
 import { streamItems } from "rqvae/formats";
 import { describe, expect, it } from "vitest";
 import { forClients, whyNotStarted } from "../../../examples/node-service/explain.js";
@@ -13,7 +13,7 @@ async function toldOf(run: () => unknown): Promise<string> {
   try {
     await run();
   } catch (error) {
-    return forClients((error as Error).message);
+    return forClients(error as Error);
   }
   throw new Error("was not refused");
 }
@@ -78,10 +78,16 @@ describe("a client is told what is wrong with its request, without advice for co
     expect(await toldOf(() => readAll("id,e0,e1\na,.1,.2\na,.1,.2\n"))).toBe(
       'the body: row 1 is item "a", as row 0 is: every item must be there once',
     );
-    expect(forClients("training diverged in epoch 3. Lower learningRate or check the items for extreme values")).toBe(
-      "training diverged in epoch 3. Check the items for extreme values",
+    expect(forClients(new BusyError("nothing is in training"))).toBe("nothing is in training");
+    expect(forClients(new TypeError("fetch failed"))).toBe("fetch failed");
+  });
+
+  it("of a training that diverged", async () => {
+    const model = await RQVAE.create({ inputDim: 8, codebookSize: 4 });
+    const items = { data: data(100), rows: 100, dim: 8 };
+    expect(await toldOf(() => model.train(items, { optimizer: "sgd", learningRate: 1e6, epochs: 50 }))).toBe(
+      "training diverged: check the items for extreme values",
     );
-    expect(forClients("nothing is in training")).toBe("nothing is in training");
   });
 
   it("of options by the names that the address has", async () => {
@@ -105,7 +111,7 @@ describe("a client is told what is wrong with its request, without advice for co
     const many = { data: new Float32Array(300 * 8).fill(0.5), rows: 300, dim: 8 };
     const twins = Array.from({ length: 300 }, (_, i) => `z${i}`);
     expect(await toldOf(() => index.add(twins, model.encode(many), { items: many }))).toMatch(
-      /^300 items share the ID \[.*\], and at most 256 can: POST the catalogue again with a larger codebookSize/,
+      /^300 items share the ID \[.*\], but capacity is 256: POST the catalogue again with a larger codebookSize/,
     );
   });
 });

@@ -65,7 +65,7 @@ describe("what is no items says what to pass", () => {
       encode: async (items: Items) => model.encode(items),
       encodeAsync: (items: Items) => model.encodeAsync(items),
       latents: async (items: Items) => model.latents(items),
-      residualKMeans: (items: Items) => residualKMeans(items, { levels: 1, codebookSize: 2 }),
+      residualKMeans: (items: Items) => residualKMeans(items, { nQuantizationLayers: 1, codebookSize: 2 }),
     };
     for (const [name, call] of Object.entries(calls)) {
       const error = await call(make() as Items).then(

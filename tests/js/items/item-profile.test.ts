@@ -195,7 +195,7 @@ describe("on the command line", () => {
       }
     }
     expect(rqvae("report", "numbered.safetensors", "numbered.npy").stdout.replaceAll(/\s+/g, " ")).toContain(
-      "train with --set inputScaling=perDimension",
+      "train with --input-scaling perDimension",
     );
   });
 });

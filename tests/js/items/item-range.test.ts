@@ -206,7 +206,7 @@ describe("a row that is out of range", () => {
   });
 
   it("is refused by a model of k-means too", async () => {
-    const kmeans = await residualKMeans(items, { levels: 2, codebookSize: 8 });
+    const kmeans = await residualKMeans(items, { nQuantizationLayers: 2, codebookSize: 8 });
     await expectRefused(() => kmeans.encode(spoiled(40, 1e30)), 40);
     kmeans.dispose();
   });
@@ -214,13 +214,13 @@ describe("a row that is out of range", () => {
 
 describe("a step that is refused", () => {
   const kinds: [string, OptimizerOptions, object][] = [
-    ["adam", { kind: "adam", learningRate: 1e-3 }, {}],
-    ["adamw", { kind: "adamw", learningRate: 1e-3, weightDecay: 0.1 }, {}],
-    ["adagrad", { kind: "adagrad", learningRate: 1e-2 }, {}],
-    ["sgd with momentum", { kind: "sgd", learningRate: 1e-4, momentum: 0.9 }, {}],
+    ["adam", { optimizer: "adam", learningRate: 1e-3 }, {}],
+    ["adamw", { optimizer: "adamw", learningRate: 1e-3, weightDecay: 0.1 }, {}],
+    ["adagrad", { optimizer: "adagrad", learningRate: 1e-2 }, {}],
+    ["sgd with momentum", { optimizer: "sgd", learningRate: 1e-4, momentum: 0.9 }, {}],
     [
       "EMA codebooks",
-      { kind: "adam", learningRate: 1e-3 },
+      { optimizer: "adam", learningRate: 1e-3 },
       { codebookUpdate: "ema", codebookGradient: "quantization" },
     ],
   ];
@@ -251,9 +251,9 @@ describe("a step that is refused", () => {
     for (const kind of ["adam", "adamw", "adagrad", "sgd"] as const) {
       const own = await RQVAE.create({ inputDim: DIM, ...small });
       await own.kmeansInitCodebooks(items);
-      const good = own.createOptimizer({ kind, learningRate: 1e-4 });
+      const good = own.createOptimizer({ optimizer: kind, learningRate: 1e-4 });
       own.trainStep(items, good);
-      const bad = own.createOptimizer({ kind, learningRate: 3e38 });
+      const bad = own.createOptimizer({ optimizer: kind, learningRate: 3e38 });
       // Until nothing is finite any more; then every step is refused, and the model stays the same.
       const diverge = () => {
         for (let step = 0; step < 5; step++) own.trainStep(items, bad);

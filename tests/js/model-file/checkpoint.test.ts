@@ -292,7 +292,7 @@ describe("refused, with the model as it was and usable", () => {
 
   it.each<[string, Partial<ModelOptions>, RegExp]>([
     ["seed", { seed: 1 }, /made with the model's seed 0, now it is 1/],
-    ["sizes", { codebookSize: [16, 16] }, /the model's codebookSizes \[16, 8\], now it is \[16, 16\]/],
+    ["sizes", { codebookSize: [16, 16] }, /the model's codebookSize \[16, 8\], now it is \[16, 16\]/],
     ["weights", { commitmentWeight: 1 }, /the model's commitmentWeight 0.25, now it is 1/],
     ["beam", { encodeBeam: 2 }, /the model's encodeBeam 1, now it is 2/],
   ])("another model: %s", async (_name, changed, message) => {

@@ -54,6 +54,13 @@ describe("save and load", () => {
     expect(loaded.fingerprint).toBe(model.fingerprint);
   });
 
+  it("names options in the file as every release did, in the same order", () => {
+    const { __metadata__ } = open(bytes).header as { __metadata__: { rqvae: string } };
+    expect(Object.keys(JSON.parse(__metadata__.rqvae).config).join(" ")).toBe(
+      "inputDim latentDim hiddenDims codebookSizes nQuantizationLayers codebookKmeansInit commitmentWeight codebookWeight reconstructionWeight reconstruction activation layerNorm inputScaling inputNoise linearSkip codebookGradient codebookUpdate emaDecay gradientEstimator codebookSimVq sinkhornEpsilon sinkhornIterations encodeBeam compat seed",
+    );
+  });
+
   it("takes every kind of source", async () => {
     const folder = mkdtempSync(join(tmpdir(), "rqvae file % "));
     const path = join(folder, "a model.safetensors");

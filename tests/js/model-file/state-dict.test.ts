@@ -171,7 +171,7 @@ describe("the state_dict of another program", () => {
       inputDim: D,
       latentDim: LATENT,
       hiddenDims: WIDTHS,
-      codebookSizes: SIZES,
+      codebookSize: SIZES,
       inputScaling: "none",
       linearSkip: "none",
     });

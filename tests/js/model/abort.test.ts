@@ -64,7 +64,7 @@ describe.each(homes)("with a source that no longer answers, %s", (home, create) 
       "residualKMeans",
       async (_, source, signal) => {
         const made = home === "RQVAE" ? residualKMeans : RQVAEWorker.residualKMeans;
-        (await made(source, { levels: 2, codebookSize: 8, signal })).dispose();
+        (await made(source, { nQuantizationLayers: 2, codebookSize: 8, signal })).dispose();
       },
     ],
   ];
@@ -240,7 +240,7 @@ describe.each(homes)("what onProgress throws once all is done, %s", (home, creat
       const fitted = await maker.fit(items, { ...shape, ...options, onProgress });
       expect(fitted.history?.epochs).toHaveLength(2);
       const kmeans = home === "RQVAE" ? residualKMeans : RQVAEWorker.residualKMeans;
-      const made = await kmeans(items, { levels: 2, codebookSize: 8, onProgress });
+      const made = await kmeans(items, { nQuantizationLayers: 2, codebookSize: 8, onProgress });
       expect(made.initialized).toBe(true);
       expect(told.mock.calls.map(([message, cause]) => [message, cause])).toEqual([
         ["rqvae: fit is done; onProgress threw too late to stop it:", error],

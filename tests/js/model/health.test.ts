@@ -350,7 +350,7 @@ describe("the numbers", () => {
   ])("are those of a brute-force count over the items: %s", async (_name, options) => {
     using own = await RQVAE.create({ ...model, codebookSize: [24, 16, 8], codebookKmeansInit: false, ...options });
     await own.train(items, { epochs: 3, learningRate: 0.05 });
-    const sizes = own.config.codebookSizes;
+    const sizes = own.config.codebookSize;
     // One more epoch in which nothing moves: its records are of these very weights.
     const { epochs, ids } = await own.train(items, { epochs: 1, batchSize: 150, learningRate: 1e-30 });
     const [epoch] = epochs;

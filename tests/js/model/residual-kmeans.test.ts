@@ -72,7 +72,7 @@ function naiveInertia(points: Float64Array, n: number, d: number, codes: number,
 
 describe("the codebooks", () => {
   it("are a fixed point: each code is the mean of its members' residuals", async () => {
-    using model = await residualKMeans(items, { levels: 3, codebookSize: [12, 8, 5] });
+    using model = await residualKMeans(items, { nQuantizationLayers: 3, codebookSize: [12, 8, 5] });
     const residuals = residualsOf(model, items);
     const ids = [...model.encode(items)];
     const scale = Math.sqrt(energy(residuals[0]!) / 400);
@@ -91,7 +91,7 @@ describe("the codebooks", () => {
   });
 
   it("are as good at each level as a textbook's k-means of the same residuals", async () => {
-    using model = await residualKMeans(items, { levels: 3, codebookSize: [12, 8, 5] });
+    using model = await residualKMeans(items, { nQuantizationLayers: 3, codebookSize: [12, 8, 5] });
     const residuals = residualsOf(model, items);
     for (const [level, codes] of [12, 8, 5].entries()) {
       const naive = naiveInertia(residuals[level]!, 400, 6, codes, 5);
@@ -108,7 +108,7 @@ describe("the codebooks", () => {
       const cluster = Math.floor(at / 2) % 6;
       return (at % 2 === 0 ? 10 * (cluster % 3) : 10 * Math.floor(cluster / 3)) + next() / 10;
     });
-    using model = await residualKMeans({ data, rows: 300, dim: 2 }, { levels: 1, codebookSize: 6 });
+    using model = await residualKMeans({ data, rows: 300, dim: 2 }, { nQuantizationLayers: 1, codebookSize: 6 });
     const ids = [...model.encode(data)].map(([code]) => code);
     expect(new Set(ids.slice(0, 6)).size).toBe(6);
     ids.forEach((code, i) => {
@@ -118,7 +118,7 @@ describe("the codebooks", () => {
 
   it("of more codes than items leave nothing over", async () => {
     const few = catalogue(5, 6);
-    using model = await residualKMeans(few, { levels: 2, codebookSize: 16 });
+    using model = await residualKMeans(few, { nQuantizationLayers: 2, codebookSize: 16 });
     const restored = model.reconstruct(few);
     expect(squaredDistance(restored, few.data)).toBeLessThan(1e-8 * energy(few.data));
     expect(new Set([...model.encode(few)].map(String)).size).toBe(5);
@@ -142,7 +142,7 @@ describe("encoding", () => {
 
   it("a beam as wide as all IDs finds the best of all", async () => {
     const sizes = [6, 5, 4];
-    using model = await residualKMeans(items, { codebookSize: sizes, beam: 120 });
+    using model = await residualKMeans(items, { codebookSize: sizes, encodeBeam: 120 });
     using greedy = await residualKMeans(items, { codebookSize: sizes });
     const codebooks = model.codebooks();
     const latents = model.latents(items);
@@ -174,7 +174,7 @@ describe("encoding", () => {
       const own = catalogue(300, 10, seed);
       let before = Infinity;
       for (const beam of [1, 2, 8, 64]) {
-        using model = await residualKMeans(own, { codebookSize: 16, beam, seed });
+        using model = await residualKMeans(own, { codebookSize: 16, encodeBeam: beam, seed });
         expect(model.config.encodeBeam).toBe(beam);
         const error = squaredDistance(model.reconstruct(own), own.data);
         if (beam === 1 || beam === 8) expect(error).toBeLessThan(before);
@@ -220,7 +220,7 @@ describe("latentDim", () => {
     }
     const flat = { data, rows: 500, dim: 20 };
     const share = async (latentDim: number) => {
-      using model = await residualKMeans(flat, { latentDim, levels: 4, codebookSize: 256 });
+      using model = await residualKMeans(flat, { latentDim, nQuantizationLayers: 4, codebookSize: 256 });
       expect(model.config).toMatchObject({ latentDim, linearSkip: latentDim === 20 ? "identity" : "pca" });
       return squaredDistance(model.reconstruct(flat), data) / energy(data);
     };
@@ -232,7 +232,7 @@ describe("latentDim", () => {
 
 describe("the result", () => {
   it("is a model like any other: file, seed, further training", async () => {
-    const options = { codebookSize: 16, beam: 4, seed: 3 };
+    const options = { codebookSize: 16, encodeBeam: 4, seed: 3 };
     using model = await residualKMeans(items, options);
     using again = await residualKMeans(items, options);
     using other = await residualKMeans(items, { ...options, seed: 4 });
@@ -277,14 +277,18 @@ describe("the result", () => {
 
 describe("bad input", () => {
   it.each<[unknown, object, RegExp]>([
-    [items, { level: 2 }, /^residualKMeans: unknown option "level"; did you mean "levels"\?$/],
+    [items, { levels: 2 }, /^residualKMeans: unknown option "levels": it is called nQuantizationLayers here$/],
     [items, { latentDim: 7 }, /^residualKMeans: latentDim must be at most the items' dimension 6, received 7$/],
     [items, { latentDim: 0 }, /latentDim must be a whole number from 1/],
     [items, { latentDim: "3" }, /latentDim must be a whole number from 1 .* received "3"/],
-    [items, { levels: 0 }, /nQuantizationLayers must be a whole number from 1 to 64, received 0/],
-    [items, { levels: 2, codebookSize: [4, 4, 4] }, /codebookSize has 3 entries but nQuantizationLayers is 2/],
+    [items, { nQuantizationLayers: 0 }, /nQuantizationLayers must be a whole number from 1 to 64, received 0/],
+    [
+      items,
+      { nQuantizationLayers: 2, codebookSize: [4, 4, 4] },
+      /codebookSize has 3 entries but nQuantizationLayers is 2/,
+    ],
     [items, { codebookSize: 0 }, /codebookSize must be a whole number from 1/],
-    [items, { beam: 0 }, /encodeBeam must be a whole number from 1 to 256, received 0/],
+    [items, { encodeBeam: 0 }, /encodeBeam must be a whole number from 1 to 256, received 0/],
     [items, { seed: -1 }, /seed must be/],
     [items, { onProgress: 3 }, /onProgress must be a function/],
     [items, { signal: 3 }, /signal must be an AbortSignal/],

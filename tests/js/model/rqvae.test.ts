@@ -340,7 +340,7 @@ describe("training", () => {
   it("goes by a loop of one's own as well", async () => {
     using own = await RQVAE.create({ ...options, inputNoise: 0 });
     await own.kmeansInitCodebooks(items);
-    using optimizer = own.createOptimizer({ kind: "adam", learningRate: 3e-3 });
+    using optimizer = own.createOptimizer({ optimizer: "adam", learningRate: 3e-3 });
     const before = own.forward(items);
     const first = own.trainStep(items, optimizer);
     expect(first.loss).toBeCloseTo(before.loss, 9);
@@ -364,10 +364,10 @@ describe("training", () => {
     using own = await RQVAE.fit(items, { seed: 3, epochs: 2, hiddenDims: [10], onProgress: () => {} });
     expect(own.config.seed).toBe(3);
     expect(own.config.hiddenDims).toEqual([10]);
-    expect(own.config.codebookSizes).toEqual([64, 64, 64]);
+    expect(own.config.codebookSize).toEqual([64, 64, 64]);
     expect(own.history!.epochs).toHaveLength(2);
     using flat = await RQVAE.fit(items.data, { inputDim: 20, epochs: 1, codebookSize: [4, 8] });
-    expect(flat.config.codebookSizes).toEqual([4, 8]);
+    expect(flat.config.codebookSize).toEqual([4, 8]);
   });
 
   it("suggests codes that follow the number of items", () => {

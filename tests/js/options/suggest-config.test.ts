@@ -133,7 +133,7 @@ describe("fit", () => {
       evaluateEvery: 1,
     } satisfies Partial<ModelOptions> & TrainOptions;
     using own = await RQVAE.fit(items, given);
-    expect(own.config).toMatchObject({ latentDim: 5, hiddenDims: [7], codebookSizes: [4, 9], encodeBeam: 2 });
+    expect(own.config).toMatchObject({ latentDim: 5, hiddenDims: [7], codebookSize: [4, 9], encodeBeam: 2 });
     const history = own.history!;
     expect([history.steps, history.validation!.items, history.selectedEpoch]).toEqual([6, 60, 1]);
   });
@@ -213,8 +213,8 @@ describe("what fit keeps is never worse on the validation items than where it be
 
   it("the start is residual k-means in the same latent, seed and beam", async () => {
     using model = await RQVAE.fit(items, { seed: 2, epochs: 2, learningRate: 1e-30, validationShare: 0 });
-    const { latentDim, codebookSizes, encodeBeam } = model.config;
-    using plain = await residualKMeans(items, { latentDim, codebookSize: codebookSizes, beam: encodeBeam, seed: 2 });
+    const { latentDim, codebookSize, encodeBeam } = model.config;
+    using plain = await residualKMeans(items, { latentDim, codebookSize, encodeBeam, seed: 2 });
     expect(sameBits(model.encode(items).codes, plain.encode(items).codes)).toBe(true);
   });
 });

@@ -251,7 +251,7 @@ describe("with a model", () => {
       labels: Array.from({ length: 600 }, (_, i) => i % 3),
     });
     const { residualKMeans: kmeans, randomHash } = report.baselines!;
-    const own = await residualKMeans(items, { codebookSize: [8, 16, 4], beam: model.config.encodeBeam });
+    const own = await residualKMeans(items, { codebookSize: [8, 16, 4], encodeBeam: model.config.encodeBeam });
     const alone = await assessIds(own.encode(items), { items, model: own });
     expect(kmeans.reconstruction).toEqual(alone.reconstruction);
     expect(kmeans.perLevel).toEqual(alone.perLevel);
@@ -326,7 +326,7 @@ describe("with a model", () => {
 test("a large catalogue is measured on a sample, and says so", async () => {
   const next = generator(3);
   const items = { data: Float32Array.from({ length: 70_000 * 2 }, () => next()), rows: 70_000, dim: 2 };
-  const model = await residualKMeans(items, { levels: 2, codebookSize: 16 });
+  const model = await residualKMeans(items, { nQuantizationLayers: 2, codebookSize: 16 });
   const ids = model.encode(items);
   const report = await assessIds(ids, { items, model });
   expect(report.items).toBe(70_000);
@@ -344,7 +344,7 @@ test("a large catalogue is measured on a sample, and says so", async () => {
 
 test("items that are all the same", async () => {
   const items = new Array(5).fill([1, 2]);
-  const model = await residualKMeans(items, { levels: 1, codebookSize: 2 });
+  const model = await residualKMeans(items, { nQuantizationLayers: 1, codebookSize: 2 });
   const report = await assessIds(model.encode(items), { items, model, baseline: true });
   expect(report.reconstruction!.explainedVariance).toBe(1);
   expect(report.findings).toEqual([

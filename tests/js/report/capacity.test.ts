@@ -41,11 +41,11 @@ describe("birthday arithmetic", () => {
   });
 
   test("exact where the formulas cancel: more IDs than a double can tell apart", async () => {
-    const { uniform, ids } = await adviseCapacity(1000, { levels: 8, codebookSize: 65_536 });
+    const { uniform, ids } = await adviseCapacity(1000, { nQuantizationLayers: 8, codebookSize: 65_536 });
     expect(ids).toBe(2 ** 128);
     expect((uniform.itemsSharing * 2 ** 128) / (1000 * 999)).toBeCloseTo(1, 12);
     expect(uniform.distinctIds).toBe(1000);
-    const endless = await adviseCapacity(1000, { levels: 1024, codebookSize: 65_536 });
+    const endless = await adviseCapacity(1000, { nQuantizationLayers: 1024, codebookSize: 65_536 });
     expect(endless.verdict).toBe("enough");
     expect(endless.uniform.distinctIds).toBeCloseTo(1000, 9);
   });
@@ -84,7 +84,7 @@ describe("birthday arithmetic", () => {
 
 describe("the advice", () => {
   test("A6: 3 x 16 for 5,000 items cannot be, and the arithmetic says why", async () => {
-    const advice = await adviseCapacity(5000, { levels: 3, codebookSize: 16 });
+    const advice = await adviseCapacity(5000, { nQuantizationLayers: 3, codebookSize: 16 });
     expect(advice).toMatchObject({
       items: 5000,
       codebookSizes: [16, 16, 16],
@@ -138,11 +138,15 @@ describe("the advice", () => {
       [0, {}, "n must be a whole number of at least 1, received 0"],
       [1.5, {}, "n must be"],
       ["10", {}, 'n must be a whole number of at least 1, received "10"'],
-      [10, { levels: 0 }, "levels must be a whole number from 1 to 1024, received 0"],
+      [10, { nQuantizationLayers: 0 }, "nQuantizationLayers must be a whole number from 1 to 1024, received 0"],
       [10, { codebookSize: 0 }, "codebookSize must be"],
       [10, { codebookSize: [] }, "codebookSize must be"],
       [10, { codebookSize: [8, -1] }, "codebookSize[1] must be"],
-      [10, { levels: 2, codebookSize: [8, 8, 8] }, "codebookSize must be one number, or one for each of 2 levels"],
+      [
+        10,
+        { nQuantizationLayers: 2, codebookSize: [8, 8, 8] },
+        "codebookSize must be one number, or one for each of 2 levels",
+      ],
       [10, { codes: 8 }, 'unknown option "codes"'],
     ] as const) {
       const error = await adviseCapacity(n as number, options as object).catch((each) => each);

@@ -188,7 +188,7 @@ describe("whyCollide", () => {
   test("answers in words", async () => {
     // Four codes a unit apart hold these: 0, 0, 0.1 | 10 | 20 | 30, 34.
     const line = [[0], [0], [0.1], [10], [20], [30], [34]];
-    const own = await residualKMeans(line, { levels: 1, codebookSize: 4 });
+    const own = await residualKMeans(line, { nQuantizationLayers: 1, codebookSize: 4 });
     const given = SemanticIds.from([[0], [0], [0], [1], [2], [3], [3]], { codebookSizes: [4] });
     const encoded = own.encode(line);
     for (const [a, b] of [

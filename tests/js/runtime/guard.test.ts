@@ -54,12 +54,11 @@ describe("after a trap", () => {
       await Promise.all([initialize(), initialize({ threads: 1 }), initialize()]);
       const again = await RQVAE.load(bytes);
       found.same = bytesOf(again) === before;
-      const resumed = await RQVAE.create(await configOf(again));
+      const resumed = await RQVAE.create(again.config);
       await resumed.train(items, { epochs: 2, resume: checkpoint }).catch(() => {});
       found.old = await attempt(() => model.encode(items));
       found.codes = again.encode(items).length;
-      console.log(JSON.stringify(found));
-      async function configOf({ config: { codebookSizes, ...rest } }) { return { ...rest, codebookSize: codebookSizes }; }`);
+      console.log(JSON.stringify(found));`);
     const failed = Object.fromEntries(
       [
         "trap",

@@ -220,7 +220,7 @@ describe("options of training", () => {
     await expect(RQVAE.fit(items, { codebookSize: "64" } as object)).rejects.toThrow(
       /codebookSize must be .* received "64"/,
     );
-    expect(() => model.createOptimizer({ kind: "adam", learningRate: -1 })).toThrow(/learningRate/);
+    expect(() => model.createOptimizer({ optimizer: "adam", learningRate: -1 })).toThrow(/learningRate/);
     expect(() => model.createOptimizer({ rate: 1 } as object)).toThrow(/unknown option "rate"/);
     expect(() => model.encode(items, { margin: true } as object)).toThrow(/unknown option "margin"/);
     expect(() => model.save({ part: "decoder" as "encoder" })).toThrow(

@@ -9,6 +9,7 @@ import * as rqvae from "rqvae";
 import * as decoding from "rqvae/decoding";
 import * as formats from "rqvae/formats";
 import * as inline from "rqvae/inline";
+import * as options from "rqvae/options";
 import * as report from "rqvae/report";
 import * as vocabulary from "rqvae/vocabulary";
 import * as worker from "rqvae/worker";
@@ -26,6 +27,7 @@ const ENTRIES: Record<string, object> = {
   "rqvae/vocabulary": vocabulary,
   "rqvae/report": report,
   "rqvae/decoding": decoding,
+  "rqvae/options": options,
 };
 const { callables, values } = publicSurface();
 const asked = process.env.HOSTILE_CALLS;

@@ -29,7 +29,7 @@ const wasm = () => readFileSync(new URL("../../../dist/wasm/rqvae.wasm", import.
 export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; end: () => Promise<void> }> {
   const model = await rqvae.RQVAE.fit(items(), few);
   const bytes = model.save();
-  const sizes = model.config.codebookSizes;
+  const sizes = model.config.codebookSize;
   const itemIds = Array.from({ length: ROWS }, (_, i) => `item ${i}`);
   const ids = model.encode(items());
   const labels = () => ({ titles: [...itemIds], labels: { colour: itemIds.map((_, i) => i % 3) } });
@@ -95,7 +95,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   const costly = (args: () => unknown[]) => ({ args, isCostly: true as const });
 
   add("rqvae", () => rqvae, {
-    adviseCapacity: () => [100, { levels: 2, codebookSize: [4, 4] }],
+    adviseCapacity: () => [100, { nQuantizationLayers: 2, codebookSize: [4, 4] }],
     assessIds: {
       args: () => [
         ids,
@@ -107,7 +107,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     initialize: costly(() => [{ threads: 1 }]),
     residualKMeans: costly(() => [
       items(),
-      { levels: 2, codebookSize: 4, latentDim: 2, beam: 1, inputDim: DIM, seed: 1 },
+      { nQuantizationLayers: 2, codebookSize: 4, latentDim: 2, encodeBeam: 1, inputDim: DIM, seed: 1 },
     ]),
     suggestConfig: () => [
       { n: 100, inputDim: DIM, nQuantizationLayers: 2, codebookSize: [4, 4], seed: 1, compat: "none" },
@@ -236,7 +236,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   add("rqvae/worker", () => workers.RQVAEWorker, {
     "RQVAEWorker.create": costly(() => [{ ...options }, { threads: 1 }]),
     "RQVAEWorker.fit": costly(() => [items(), { ...few }, { threads: 1 }]),
-    "RQVAEWorker.residualKMeans": costly(() => [items(), { levels: 2, codebookSize: 4 }, { threads: 1 }]),
+    "RQVAEWorker.residualKMeans": costly(() => [items(), { nQuantizationLayers: 2, codebookSize: 4 }, { threads: 1 }]),
     "RQVAEWorker.load": costly(() => [bytes, { config: {} }, { threads: 1 }]),
   });
   add("rqvae/worker", () => worker, {

@@ -131,7 +131,7 @@ describe("messages with counts of none, one and two", () => {
       () =>
         residualKMeans(
           list.map(() => [1, 2]),
-          { levels: 0 },
+          { nQuantizationLayers: 0 },
         ),
       () => assessIds(ids(3), { items: some(n) }),
       () => assessIds(ids(3), { labels: list }),
@@ -150,7 +150,7 @@ describe("messages with counts of none, one and two", () => {
     const items = some(n);
     for (const same of [false, true]) {
       const vectors = same ? items.map(() => items[0]!) : items;
-      const own = await residualKMeans(vectors, { levels: 2, codebookSize: 2 });
+      const own = await residualKMeans(vectors, { nQuantizationLayers: 2, codebookSize: 2 });
       const given = own.encode(vectors);
       const report = await assessIds(given, {
         items: vectors,
@@ -175,7 +175,7 @@ describe("messages with counts of none, one and two", () => {
     for (const n of [1, 2, 10]) {
       for (const levels of [1, 2]) {
         for (const codebookSize of [1, 2, 256]) {
-          const { text } = await adviseCapacity(n, { levels, codebookSize });
+          const { text } = await adviseCapacity(n, { nQuantizationLayers: levels, codebookSize });
           expect(text.split("\n").flatMap(faultsOf)).toEqual([]);
         }
       }

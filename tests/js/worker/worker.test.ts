@@ -140,7 +140,7 @@ describe("the same as without a worker", () => {
     await expect((await start()).select("loss")).rejects.toThrow("call train first");
     model.dispose();
 
-    const kmeans = { levels: 2, codebookSize: 8, latentDim: 3, beam: 2, seed: 5 };
+    const kmeans = { nQuantizationLayers: 2, codebookSize: 8, latentDim: 3, encodeBeam: 2, seed: 5 };
     const baseline = await residualKMeans(items, kmeans);
     const told: string[] = [];
     const onProgress = ({ phase, progress }: { phase: string; progress: number }) => told.push(`${phase} ${progress}`);

@@ -1,4 +1,4 @@
-import type { ItemLabels } from "rqvae";
+import { InvalidInputError, type ItemLabels, OutOfMemoryError, RQVAEError } from "rqvae";
 import { describeColumns, joinLabels, type OpenItemsOptions, openItems, readLabels } from "rqvae/formats";
 import { isLarge } from "../large-file.ts";
 import { isMissing, MissingPart } from "../missing-part.ts";
@@ -58,11 +58,26 @@ export async function openItemsFile(file: File, withoutBadRows = false): Promise
   } catch (error) {
     if (isMissing(error as Error)) throw error;
     const reason =
-      error instanceof RangeError || (error as Error).name === "OutOfMemoryError"
-        ? "there is not enough memory for it in this browser. Try half as many rows, or a .npy file, which is read row by row"
-        : (error as Error).message.replace(`${file.name}: `, "");
-    throw new Error(`${file.name} could not be read as embeddings: ${reason}`, { cause: error });
+      error instanceof RangeError || error instanceof OutOfMemoryError
+        ? [
+            "there is not enough memory for it in this browser. Try half as many rows, or a .npy file, which is read row by row",
+          ]
+        : error instanceof RQVAEError
+          ? error.wording.filter((part) => typeof part === "string" || !("file" in part) || part.form)
+          : [(error as Error).message];
+    const about = [{ file: file.name, form: "statement" }, " could not be read as embeddings: "] as const;
+    throw new InvalidInputError([...about, ...reason], { cause: error });
   }
+}
+
+/** An error of the library about items as one about the file that they came from. */
+export function aboutItems(name: string, error: Error): Error {
+  if (!(error instanceof RQVAEError)) return error;
+  const { code, wording } = error;
+  const said = wording.map((part) =>
+    typeof part === "object" && "argument" in part ? ({ file: name, form: "statement" } as const) : part,
+  );
+  return new InvalidInputError(said, { code, cause: error });
 }
 
 async function open(source: File | Uint8Array, options: OpenItemsOptions): Promise<HeldItems> {

@@ -4,7 +4,16 @@ import { writeIds } from "rqvae/formats";
 import { answerCalls, type CallContext } from "rqvae/worker";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
 import { plural } from "../words.ts";
-import { type HeldItems, namingOf, openItemsFile, openSource, summarize, withLabelsFile, writtenIds } from "./items.ts";
+import {
+  aboutItems,
+  type HeldItems,
+  namingOf,
+  openItemsFile,
+  openSource,
+  summarize,
+  withLabelsFile,
+  writtenIds,
+} from "./items.ts";
 import { Run } from "./run.ts";
 import { Study } from "./study.ts";
 import type {
@@ -157,7 +166,7 @@ const methods = {
       );
     }
     const encoded = await own.encodeAsync(opened.vectors.reader()).catch((error: Error) => {
-      throw new Error(error.message.replace(/^items: /, `${file.name}: `), { cause: error });
+      throw aboutItems(file.name, error);
     });
     held = opened;
     ids = encoded;

@@ -1,6 +1,6 @@
 import { requireAttached } from "../../base/attached.ts";
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { type InvalidInputError, invalid } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
 import { TextDecoder, TextEncoder } from "../../base/text-codecs.ts";
 import { counted, thousands } from "../../base/words.ts";
@@ -72,9 +72,9 @@ export function readNpy(file: Uint8Array | ArrayBuffer): ItemMatrix {
 export function readIdsNpy(file: Uint8Array | ArrayBuffer, options: IdTableOptions = {}): SemanticIds {
   const { stored, dtype, fortran, rows, dim: levels } = readArray(file, "semantic IDs");
   if (!dtype.target) {
-    throw new InvalidInputError(
-      'the npy array holds floats, but codes are integers: write arr.astype("int64") in NumPy',
-    );
+    throw invalid(
+      "TYPE_UNSUPPORTED",
+    )`the npy array holds floats, but codes are integers${{ hint: 'write arr.astype("int64") in NumPy' }}`;
   }
   const codes = new Uint32Array(rows * levels);
   const sizes = new Array<number>(levels).fill(1);
@@ -82,7 +82,7 @@ export function readIdsNpy(file: Uint8Array | ArrayBuffer, options: IdTableOptio
     for (let level = 0; level < levels; level++, k++) {
       const code = Number(stored[fortran ? level * rows + row : k]);
       if (code < 0 || code >= 2 ** 32) {
-        throw new InvalidInputError(`row ${row}, level ${level}: code ${code} is not from 0 to 2^32 - 1`);
+        throw invalid("CODE_OUT_OF_RANGE")`${{ row }}, ${{ level }}: code ${code} is not from 0 to 2^32 - 1`;
       }
       codes[k] = code;
       sizes[level] = Math.max(sizes[level]!, code + 1);
@@ -122,19 +122,19 @@ const MAX_NPY_HEADER = 2 ** 20;
 export function npyDataStart(bytes: Uint8Array): number {
   const { kind, advice } = sniff(bytes);
   if (kind !== "npy") {
-    throw new InvalidInputError(
-      `not an npy file: it looks ${kind === "empty" ? "empty" : `like ${kind}`}${advice && `. ${advice}`}`,
-    );
+    throw invalid(
+      "FILE_FOREIGN",
+    )`not an npy file: it looks ${kind === "empty" ? "empty" : `like ${kind}`}${advice && `. ${advice}`}`;
   }
   const version = bytes[6];
   if (bytes.length >= 8 && (version! < 1 || version! > 3)) {
-    throw new InvalidInputError(`npy format version ${version}.${bytes[7]} is not known; versions 1 to 3 are`);
+    throw invalid("TYPE_UNSUPPORTED")`npy format version ${`${version}.${bytes[7]}`} is not known; versions 1 to 3 are`;
   }
   const lengthBytes = version === 1 ? 2 : 4;
   let headerLength = 0;
   for (let i = lengthBytes - 1; i >= 0; i--) headerLength = headerLength * 256 + (bytes[8 + i] ?? 0);
   if (headerLength > MAX_NPY_HEADER) {
-    throw new InvalidInputError(`the npy header is said to have ${counted(headerLength, "byte")}: the file is damaged`);
+    throw invalid("FILE_DAMAGED")`the npy header is said to have ${counted(headerLength, "byte")}: the file is damaged`;
   }
   return 8 + lengthBytes + headerLength;
 }
@@ -149,24 +149,24 @@ export function parseNpyHeader(bytes: Uint8Array, fileSize: number): NpyHeader {
   const headerStart = bytes[6] === 1 ? 10 : 12;
   if (bytes.length < headerStart || bytes.length < dataStart) {
     const needed = Math.max(headerStart, dataStart);
-    throw new InvalidInputError(
-      `the npy file is cut short: the header ends at byte ${thousands(needed)}, but the file has ${counted(fileSize, "byte")}`,
-    );
+    throw invalid(
+      "FILE_DAMAGED",
+    )`the npy file is cut short: the header ends at byte ${thousands(needed)}, but the file has ${counted(fileSize, "byte")}`;
   }
   const header = new TextDecoder().decode(bytes.slice(headerStart, dataStart));
   const dtype = parseDtype(header);
   const shape = parseShape(header);
   const order = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
   if (order === undefined)
-    throw new InvalidInputError("the npy header does not say whether fortran_order is True or False");
+    throw invalid("FILE_DAMAGED")`the npy header does not say whether fortran_order is True or False`;
   return { dtype, fortran: order === "True", shape, dataStart };
 }
 
 /** The complaint about bytes that no element takes: they may be rows. */
 export const bytesAfter = (surplus: number, rows: number, dim: number): InvalidInputError =>
-  new InvalidInputError(
-    `the array of ${thousands(rows)} x ${thousands(dim)} elements is followed by ${counted(surplus, "more byte")}: when several arrays were saved to one file, save each to a file of its own, or stack them`,
-  );
+  invalid(
+    "FILE_DAMAGED",
+  )`the array of ${thousands(rows)} x ${thousands(dim)} elements is followed by ${counted(surplus, "more byte")}: when several arrays were saved to one file, save each to a file of its own, or stack them`;
 
 /**
  * @param isAll Whether the present bytes are those of the array alone, or the most that there may be.
@@ -178,14 +178,14 @@ export function checkNpySize({ bytes }: Dtype, [rows, dim]: [number, number], pr
     if (isAll && needed < present) throw bytesAfter(present - needed, rows, dim);
     return;
   }
-  throw new InvalidInputError(
-    `the npy file is cut short: ${thousands(rows)} x ${thousands(dim)} elements of ${bytes} bytes need ${counted(needed, "byte")}, but ${thousands(present)} follow the header`,
-  );
+  throw invalid(
+    "FILE_DAMAGED",
+  )`the npy file is cut short: ${thousands(rows)} x ${thousands(dim)} elements of ${bytes} bytes need ${counted(needed, "byte")}, but ${thousands(present)} follow the header`;
 }
 
 function parseDtype(header: string): Dtype & { bigEndian: boolean } {
   const descr = /['"]descr['"]\s*:\s*(?:['"]([^'"]*)['"]|(\[))/.exec(header);
-  if (!descr) throw new InvalidInputError("the npy header has no descr, the type of the elements");
+  if (!descr) throw invalid("FILE_DAMAGED")`the npy header has no descr, the type of the elements`;
   const [, name, record] = descr;
   const simple = name === undefined ? undefined : /^([<>|=])?([a-z]\d+)$/i.exec(name);
   const dtype = simple && Object.hasOwn(dtypes, simple[2]!) ? dtypes[simple[2]!] : undefined;
@@ -205,13 +205,13 @@ function parseDtype(header: string): Dtype & { bigEndian: boolean } {
   } else if (/^[<>|=]?[US]\d/.test(name!)) {
     what = "strings";
   }
-  throw new InvalidInputError(`the npy array holds ${what}, which are not supported; ${advice}`);
+  throw invalid("TYPE_UNSUPPORTED")`the npy array holds ${what}, which are not supported; ${advice}`;
 }
 
 function parseShape(header: string): number[] {
   // Python 2 wrote long integers with an L.
   const text = /['"]shape['"]\s*:\s*\(([\d,\sL]*)\)/.exec(header)?.[1];
-  if (text === undefined) throw new InvalidInputError("the npy header has no shape");
+  if (text === undefined) throw invalid("FILE_DAMAGED")`the npy header has no shape`;
   return text
     .split(",")
     .map((part) => part.trim().replace(/L$/, ""))
@@ -231,13 +231,15 @@ export function matrixShape(shape: readonly number[], what: string): [rows: numb
       shape.length === 1
         ? "write arr.reshape(-1, dim) in NumPy, with one row an item"
         : "write arr.reshape(len(arr), -1) in NumPy, with one row an item";
-    throw new InvalidInputError(
-      `${what} need two dimensions, rows x dim, but the npy array has the shape ${written}${shape.length === 0 ? "" : `; ${advice}`}`,
-    );
+    throw invalid(
+      "TYPE_UNSUPPORTED",
+    )`${what} need two dimensions, rows x dim, but the npy array has the shape ${written}${shape.length === 0 ? "" : `; ${advice}`}`;
   }
   const [rows, dim] = shape as [number, number];
   if (!(rows > 0 && dim > 0)) {
-    throw new InvalidInputError(`the npy array has the shape ${written}: at least one row and one column are needed`);
+    throw invalid(
+      "EMPTY",
+    )`the npy array has the shape ${written}${{ hint: "at least one row and one column are needed" }}`;
   }
   return [rows, dim];
 }
@@ -287,15 +289,13 @@ export function writeNpy(source: ItemMatrix | SemanticIds): Uint8Array {
   const type = Object.prototype.toString.call(data).slice(8, -1);
   const kind = isIds ? "u" : "f";
   if (!(/^(Float(16|32|64)|Uint16)Array$/.test(type) || (isIds && type === "Uint32Array"))) {
-    throw new InvalidInputError(
-      `data must be a Float32Array, a Float64Array, a Float16Array or a Uint16Array (the bits of float16), got ${ArrayBuffer.isView(data) ? `a ${type}` : describeValue(data)}`,
-    );
+    throw invalid()`${{ argument: "data" }} must be a Float32Array, a Float64Array, a Float16Array or a Uint16Array (the bits of float16), got ${ArrayBuffer.isView(data) ? `a ${type}` : describeValue(data)}`;
   }
   requireAttached(data, "data");
   if (!(Number.isInteger(rows) && Number.isInteger(dim)) || data.length !== rows * dim) {
-    throw new InvalidInputError(
-      `data has ${counted(data.length, "entry")}, but rows x dim is ${describeValue(rows)} x ${describeValue(dim)}`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${{ argument: "data" }} has ${counted(data.length, "entry")}, but rows x dim is ${describeValue(rows)} x ${describeValue(dim)}`;
   }
   return npyFile(`<${kind}${size}`, rows, dim, data);
 }
@@ -315,12 +315,12 @@ export function writeIdsNpy(ids: SemanticIds, type?: IdsNpyType): Uint8Array {
   const { length, levels, codes } = ids;
   if (chosen === "int64") return npyFile("<i8", length, levels, BigInt64Array.from(codes, BigInt));
   if (chosen !== "int16" && chosen !== "int32") {
-    throw new InvalidInputError(`type must be "int16", "int32" or "int64", got ${describeValue(type)}`);
+    throw invalid()`${{ argument: "type" }} must be "int16", "int32" or "int64", got ${describeValue(type)}`;
   }
   if (largest > (chosen === "int16" ? 2 ** 15 : 2 ** 31)) {
-    throw new InvalidInputError(
-      `type "${chosen}" cannot number the ${counted(largest, "code")} of a level: leave it out`,
-    );
+    throw invalid(
+      "FORMAT_CANNOT_HOLD",
+    )`type "${chosen}" cannot number the ${counted(largest, "code")} of a level${{ hint: "leave it out" }}`;
   }
   return chosen === "int16"
     ? npyFile("<i2", length, levels, Int16Array.from(codes))

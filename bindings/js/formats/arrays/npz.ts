@@ -1,7 +1,7 @@
 /** Embeddings in npz archives of NumPy, stored or deflated. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { InvalidInputError, invalid } from "../../base/errors.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
 import { counted, thousands } from "../../base/words.ts";
 import type { ColumnOptions, TableColumns } from "../../items/columns.ts";
@@ -124,21 +124,19 @@ export async function openNpz(source: ByteSource, options: ColumnOptions): Promi
 function foreignArchive(entries: readonly ZipEntry[]): InvalidInputError {
   const has = (pattern: RegExp) => entries.some(({ name }) => pattern.test(name));
   if (has(/(^|\/)data\.pkl$/)) {
-    return new InvalidInputError(
-      "it is a PyTorch checkpoint, which runs code when read: save the tensor with safetensors.torch.save_file",
-    );
+    return invalid(
+      "FILE_FOREIGN",
+    )`it is a PyTorch checkpoint, which runs code when read${{ hint: "save the tensor with safetensors.torch.save_file" }}`;
   }
   const advice = has(/^xl\//) ? "it is a spreadsheet: save the sheet as CSV" : "expected arrays of numpy.savez";
-  return new InvalidInputError(
-    `the zip archive has no .npy members (${
-      entries.length === 0
-        ? "it is empty"
-        : `but ${entries
-            .slice(0, 5)
-            .map(({ name }) => describeValue(name))
-            .join(", ")}`
-    }): ${advice}`,
-  );
+  return invalid("FILE_FOREIGN")`the zip archive has no .npy members (${
+    entries.length === 0
+      ? "it is empty"
+      : `but ${entries
+          .slice(0, 5)
+          .map(({ name }) => describeValue(name))
+          .join(", ")}`
+  }): ${advice}`;
 }
 
 /** Shape and type of a member, from its beginning. */
@@ -242,9 +240,9 @@ async function textsBeside(
     if (lengthOf(shape) !== rows || (isReadable && member !== ids)) continue;
     if (entry.size > room) {
       if (member !== ids) continue;
-      throw new InvalidInputError(
-        `the array ${describeValue(name)} of item IDs has ${thousands(entry.size)} bytes, more than are read: save the IDs as integers or shorter texts`,
-      );
+      throw invalid(
+        "FILE_TOO_LARGE",
+      )`the array ${describeValue(name)} of item IDs has ${thousands(entry.size)} bytes, more than are read${{ hint: "save the IDs as integers or shorter texts" }}`;
     }
     room -= entry.size;
     const texts = await readTexts(source, entry, member === ids);
@@ -290,9 +288,9 @@ function idsBeside(
   const kind = otherKinds[ids.type[0]!];
   if (kind === undefined && !ids.isReadable) return ids;
   if (ids.isInteger) return ids;
-  throw new InvalidInputError(
-    `the array ${describeValue(ids.name)} holds ${kind ?? "floats"}, which cannot be item IDs: save it as texts or integers, ${ids.name}.astype(str)`,
-  );
+  throw invalid(
+    "ITEM_ID_INVALID",
+  )`the array ${describeValue(ids.name)} holds ${kind ?? "floats"}, which cannot be item IDs${{ hint: `save it as texts or integers, ${ids.name}.astype(str)` }}`;
 }
 
 /** @throws InvalidInputError for a list that should have an entry a row of the matrix, and is not of another matrix. */
@@ -309,9 +307,9 @@ function requireLength(
       (other) => other.shape.length === 2 && other.shape[1] !== 1 && other.shape[0] === length,
     );
     if (length === undefined || length === rows || isOfOther) continue;
-    throw new InvalidInputError(
-      `the array ${describeValue(name)} has ${counted(length, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one ${what} for each row is expected`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`the array ${describeValue(name)} has ${counted(length, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one ${what} for each row is expected`;
   }
 }
 
@@ -325,7 +323,7 @@ async function readTexts(source: ByteSource, entry: ZipEntry, fatal: boolean): P
   if (!"USiu".includes(kind)) return undefined;
   const rows = header.shape[0]!;
   if (dataStart + rows * width > bytes.length) {
-    throw new InvalidInputError(`the member ${describeValue(entry.name)} is cut short: ${rows} texts do not fit in it`);
+    throw invalid("FILE_DAMAGED")`the member ${describeValue(entry.name)} is cut short: ${rows} texts do not fit in it`;
   }
   const data = bytes.slice(dataStart, dataStart + rows * width);
   if (kind === "S") {
@@ -334,9 +332,9 @@ async function readTexts(source: ByteSource, entry: ZipEntry, fatal: boolean): P
       try {
         return decoder.decode(data.subarray(i * width, (i + 1) * width)).replace(/\0+$/, "");
       } catch {
-        throw new InvalidInputError(
-          `the member ${describeValue(entry.name)} holds bytes that are not UTF-8 in row ${i}: save it as texts, numpy.char.decode(arr, "latin1")`,
-        );
+        throw invalid(
+          "NOT_UTF8",
+        )`the member ${describeValue(entry.name)} holds bytes that are not UTF-8 in ${{ row: i }}${{ hint: 'save it as texts, numpy.char.decode(arr, "latin1")' }}`;
       }
     });
   }
@@ -348,7 +346,7 @@ async function readTexts(source: ByteSource, entry: ZipEntry, fatal: boolean): P
       let text = "";
       for (const point of points.subarray(i * length, (i + 1) * length)) {
         if (point > 0x10ffff) {
-          throw new InvalidInputError(`the member ${describeValue(entry.name)} is damaged: row ${i} is no text`);
+          throw invalid("FILE_DAMAGED")`the member ${describeValue(entry.name)} is damaged: ${{ row: i }} is no text`;
         }
         text += String.fromCodePoint(point);
       }

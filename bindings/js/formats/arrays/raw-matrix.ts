@@ -1,6 +1,6 @@
 /** A matrix that lies in a file as its elements, one after the other: rows of it are read without the rest. */
 
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { thousands } from "../../base/words.ts";
 import { halfValues } from "../../items/half.ts";
 import type { ByteSource } from "../io/byte-source.ts";
@@ -193,9 +193,9 @@ export async function matrixFromStream(
     done += elements;
   }
   if (done < total) {
-    throw new InvalidInputError(
-      `the data is cut short: ${thousands(rows)} x ${thousands(dim)} elements are needed, but ${thousands(done)} are there`,
-    );
+    throw invalid(
+      "FILE_DAMAGED",
+    )`the data is cut short: ${thousands(rows)} x ${thousands(dim)} elements are needed, but ${thousands(done)} are there`;
   }
   surplus += rest.length;
   if (surplus > 0) throw bytesAfter(surplus, rows, dim);

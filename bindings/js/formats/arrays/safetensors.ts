@@ -1,7 +1,8 @@
 /** Embeddings in safetensors files. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { type InvalidInputError, invalid } from "../../base/errors.ts";
+import { option, worded } from "../../base/wording.ts";
 import { counted, thousands } from "../../base/words.ts";
 import { type ColumnOptions, mayBeItemIdName, type TableColumns } from "../../items/columns.ts";
 import { MAX_HEADER, readSafetensorsHeader } from "../../model-file/safetensors-header.ts";
@@ -37,9 +38,9 @@ export interface OpenSafetensors {
 export async function openSafetensors(source: ByteSource, options: ColumnOptions): Promise<OpenSafetensors> {
   const { tensors, dataStart, isModel } = await readHeader(source);
   if (isModel && options.embedding === undefined) {
-    throw new InvalidInputError(
-      "it is a model of rqvae, not embeddings: RQVAE.load reads it; one of its tensors can be named (embedding)",
-    );
+    throw invalid(
+      "FILE_FOREIGN",
+    )`it is a model of rqvae, not embeddings${{ hint: worded`RQVAE.load reads it; one of its tensors can be named (${option("embedding")})` }}`;
   }
   // A column of IDs is no matrix of embeddings.
   const candidates = tensors.filter(
@@ -78,9 +79,9 @@ function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOp
   const ids = named.find((tensor) => lengthOf(tensor) === rows);
   if (ids) {
     if (Object.hasOwn(integerReaders, ids.type)) return ids;
-    throw new InvalidInputError(
-      `the tensor ${describeValue(ids.name)} holds ${brief(ids.type)}, which cannot be item IDs: save it as integers, ids.to(torch.int64)`,
-    );
+    throw invalid(
+      "ITEM_ID_INVALID",
+    )`the tensor ${describeValue(ids.name)} holds ${brief(ids.type)}, which cannot be item IDs${{ hint: "save it as integers, ids.to(torch.int64)" }}`;
   }
   const ofOther = (length: number) =>
     tensors.some(
@@ -88,9 +89,9 @@ function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOp
     );
   const wrong = named.find((tensor) => !ofOther(lengthOf(tensor)!));
   if (!wrong) return undefined;
-  throw new InvalidInputError(
-    `the tensor ${describeValue(wrong.name)} has ${counted(lengthOf(wrong)!, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one item ID for each row is expected`,
-  );
+  throw invalid(
+    "COUNTS_DIFFER",
+  )`the tensor ${describeValue(wrong.name)} has ${counted(lengthOf(wrong)!, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}${{ hint: "one item ID for each row is expected" }}`;
 }
 
 /** "ids" and "item_ids" beside "id" and "item_id". */
@@ -139,5 +140,5 @@ async function readHeader(source: ByteSource): Promise<{ tensors: Tensor[]; data
 }
 
 function damaged(why: string, cause?: unknown): InvalidInputError {
-  return new InvalidInputError(`the safetensors file is damaged or cut short: ${why}`, { cause });
+  return invalid("FILE_DAMAGED", cause)`the safetensors file is damaged or cut short: ${why}`;
 }

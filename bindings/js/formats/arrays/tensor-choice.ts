@@ -1,8 +1,9 @@
 /** Which of several arrays in a file are the embeddings. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
-import { showName } from "../../base/file-values.ts";
+import { invalid } from "../../base/errors.ts";
+import { clippedName } from "../../base/file-values.ts";
+import { option, worded } from "../../base/wording.ts";
 import type { ColumnOptions, TableColumns } from "../../items/columns.ts";
 import { writtenShape } from "./npy.ts";
 
@@ -39,25 +40,25 @@ export function chooseTensor<T extends TensorInfo>(
   const there = tensors.length === 0 ? "it has none" : `it has ${listed}${tensors.length > 12 ? ", …" : ""}`;
   if (wanted !== undefined) {
     const found = tensors.find(({ name }) => name === wanted);
-    if (!found) throw new InvalidInputError(`${where} has no tensor ${describeValue(wanted)}: ${there}`);
+    if (!found) throw invalid("COLUMN_MISSING")`${where} has no tensor ${describeValue(wanted)}: ${there}`;
     if (!found.isReadable) {
-      throw new InvalidInputError(
-        `${where}: tensor ${describeValue(wanted)} holds ${brief(found.type)}, which cannot be read as embeddings; convert it to float32`,
-      );
+      throw invalid(
+        "TYPE_UNSUPPORTED",
+      )`${where}: tensor ${describeValue(wanted)} holds ${brief(found.type)}, which cannot be read as embeddings${{ hint: "convert it to float32", after: "; " }}`;
     }
     if (found.shape.length !== 2 || found.shape.includes(0)) {
-      throw new InvalidInputError(
-        `${where}: embeddings need two dimensions, rows x dim, but tensor ${describeValue(wanted)} has the shape ${writtenShape(found.shape.slice(0, 8))}`,
-      );
+      throw invalid(
+        "TYPE_UNSUPPORTED",
+      )`${where}: embeddings need two dimensions, rows x dim, but tensor ${describeValue(wanted)} has the shape ${writtenShape(found.shape.slice(0, 8))}`;
     }
     return found;
   }
   const isMatrix = ({ shape }: TensorInfo) => shape.length === 2 && !shape.includes(0);
   const unread = tensors.find((tensor) => isMatrix(tensor) && !tensor.isReadable && usualNames.test(tensor.name));
   if (unread) {
-    throw new InvalidInputError(
-      `${where}: ${describeValue(unread.name)} seems to be the embedding, but holds ${brief(unread.type)}, which cannot be read as such: convert it to float32; ${there}`,
-    );
+    throw invalid(
+      "COLUMN_UNCLEAR",
+    )`${where}: ${describeValue(unread.name)} seems to be the embedding, but holds ${brief(unread.type)}, which cannot be read as such${{ hint: `convert it to float32; ${there}` }}`;
   }
   const all = tensors.filter((tensor) => isMatrix(tensor) && tensor.isReadable);
   // A column of numbers beside a wider matrix is none.
@@ -65,13 +66,13 @@ export function chooseTensor<T extends TensorInfo>(
   const matrices = wide.length > 0 ? wide : all;
   if (matrices.length === 1) return matrices[0]!;
   if (matrices.length === 0) {
-    throw new InvalidInputError(`${where} has no matrix of numbers, rows x dim: ${there}`);
+    throw invalid("COLUMN_MISSING")`${where} has no matrix of numbers, rows x dim: ${there}`;
   }
   const named = matrices.filter(({ name }) => usualNames.test(name));
   if (named.length === 1) return named[0]!;
-  throw new InvalidInputError(
-    `${where} has several matrices: choose one, embedding: ${showName(matrices[0]!.name)}; ${there}`,
-  );
+  throw invalid(
+    "COLUMN_UNCLEAR",
+  )`${where} has several matrices${{ hint: worded`choose one, ${option("embedding", clippedName(matrices[0]!.name))}; ${there}` }}`;
 }
 
 /** The array of the items' IDs that was asked for. @throws InvalidInputError that lists what there is. */
@@ -80,9 +81,9 @@ export function chooseIds<T extends TensorInfo>(tensors: readonly T[], { itemId 
   const found = tensors.find(({ name }) => name === itemId);
   if (found) return found;
   const names = tensors.slice(0, 12).map(({ name }) => describeValue(name));
-  throw new InvalidInputError(
-    `itemId: there is no array ${describeValue(itemId)} beside the vectors; the others are ${names.join(", ") || "none"}`,
-  );
+  throw invalid(
+    "COLUMN_MISSING",
+  )`${option("itemId")}: there is no array ${describeValue(itemId)} beside the vectors; the others are ${names.join(", ") || "none"}`;
 }
 
 /** What the arrays of a file were taken for; undefined when there is but one. */

@@ -2,7 +2,7 @@
 
 import { checkArray } from "../../base/attached.ts";
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
 import { counted, thousands } from "../../base/words.ts";
 import { halfValues } from "../../items/half.ts";
@@ -62,9 +62,7 @@ export async function* writeVectors(
   requireOptions(extras, "extras");
   const { rows, dim } = vectors;
   if (!(Number.isSafeInteger(rows) && rows > 0 && Number.isSafeInteger(dim) && dim > 0)) {
-    throw new InvalidInputError(
-      `rows and dim must be whole numbers of at least 1, got ${describeValue(rows)} and ${describeValue(dim)}`,
-    );
+    throw invalid()`rows and dim must be whole numbers of at least 1, got ${describeValue(rows)} and ${describeValue(dim)}`;
   }
   const itemId = checkedItemIds({ ids: { length: rows }, ...(extras.itemIds && { itemIds: extras.itemIds }) });
   const writer = writerOf(format, rows, dim, itemId);
@@ -73,15 +71,15 @@ export async function* writeVectors(
   for await (const block of blocksOf(vectors)) {
     const here = block.length / dim;
     if (!Number.isInteger(here) || done + here > rows) {
-      throw new InvalidInputError(
-        `a block has ${counted(block.length, "value")}: blocks must be of whole rows of ${dim}, together ${counted(rows, "row")}`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`a block has ${counted(block.length, "value")}: blocks must be of whole rows of ${dim}, together ${counted(rows, "row")}`;
     }
     yield* writer.block(block, done);
     done += here;
   }
   if (done !== rows)
-    throw new InvalidInputError(`the blocks have ${counted(done, "row")} instead of ${thousands(rows)}`);
+    throw invalid("COUNTS_DIFFER")`the blocks have ${counted(done, "row")} instead of ${thousands(rows)}`;
   yield* writer.end();
 }
 
@@ -107,7 +105,9 @@ async function* blocksOf(vectors: VectorBlocks | EmbeddingSource | ItemMatrix): 
     const data = isBits ? (vectors.data as Uint16Array) : requireFloats(vectors.data, "data");
     checkArray(data, "data");
     if (data.length !== rows * dim) {
-      throw new InvalidInputError(`data has ${thousands(data.length)} values, but rows x dim is ${rows} x ${dim}`);
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${{ argument: "data" }} has ${thousands(data.length)} values, but rows x dim is ${rows} x ${dim}`;
     }
     for (let at = 0; at < data.length; at += most * dim) {
       const block = data.subarray(at, at + most * dim) as FloatArray;
@@ -131,9 +131,9 @@ async function* blocksOf(vectors: VectorBlocks | EmbeddingSource | ItemMatrix): 
 function requireFloats(value: unknown, name: string): FloatArray {
   checkArray(value, name);
   if (isFloats(value)) return value;
-  throw new InvalidInputError(
-    `${name} must be a Float32Array, a Float64Array or a Float16Array, got ${typedArrayName(value) ?? describeValue(value)}`,
-  );
+  throw invalid(
+    "FILE_CONTENT",
+  )`${name} must be a Float32Array, a Float64Array or a Float16Array, got ${typedArrayName(value) ?? describeValue(value)}`;
 }
 
 const asFloat32 = (values: FloatArray): Float32Array =>
@@ -178,7 +178,9 @@ function writerOf(format: VectorFormat, rows: number, dim: number, itemId: (row:
       return lines("", (row, values) => {
         const bad = values.findIndex((value) => !Number.isFinite(value));
         if (bad >= 0) {
-          throw new InvalidInputError(`row ${row}, column ${bad} is ${values[bad]}, which JSON has no number for`);
+          throw invalid(
+            "ITEM_NOT_FINITE",
+          )`${{ row }}, ${{ column: bad }} is ${String(values[bad])}, which JSON has no number for`;
         }
         return `{"id":${JSON.stringify(itemId(row))},"embedding":[${Array.from(values, digits).join(",")}]}\n`;
       });
@@ -199,7 +201,7 @@ function writerOf(format: VectorFormat, rows: number, dim: number, itemId: (row:
       };
     }
     default:
-      throw new InvalidInputError(`format must be one of ${VECTOR_FORMATS.join(", ")}, got ${describeValue(format)}`);
+      throw invalid()`${{ argument: "format" }} must be one of ${VECTOR_FORMATS.join(", ")}, got ${describeValue(format)}`;
   }
 }
 

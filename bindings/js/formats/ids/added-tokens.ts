@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
 import type { Vocabulary } from "../../tokens/vocabulary.ts";
 
@@ -11,6 +11,6 @@ export function writeAddedTokens(vocabulary: Vocabulary, form: "map" | "list" = 
   requireThat(typeof vocabulary?.addedTokens === "function", "vocabulary", "a Vocabulary", vocabulary);
   const tokens = vocabulary.addedTokens();
   if (form === "list") return `[\n${tokens.map((token) => `  ${JSON.stringify(token)}`).join(",\n")}\n]\n`;
-  if (form !== "map") throw new InvalidInputError(`form must be "map" or "list", got ${describeValue(form)}`);
+  if (form !== "map") throw invalid()`${{ argument: "form" }} must be "map" or "list", got ${describeValue(form)}`;
   return `{\n${tokens.map(({ content, id }) => `  ${JSON.stringify(content)}: ${id}`).join(",\n")}\n}\n`;
 }

@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
 import { counted, thousands } from "../../base/words.ts";
 import { isFloats } from "../../items/items.ts";
@@ -66,9 +66,9 @@ function coordinateReader({ ids }: IdTableSource, vectors: CodeVectors): (row: n
     requireThat(isFloats(embeddings), "embeddings", "a Float32Array", embeddings);
     const dim = embeddings.length / codes.length;
     if (ids.length > 0 && !(Number.isInteger(dim) && dim > 0)) {
-      throw new InvalidInputError(
-        `embeddings has ${counted(embeddings.length, "entry")}, which is no multiple of ${thousands(ids.length)} IDs x ${counted(levels, "level")}`,
-      );
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${{ argument: "embeddings" }} has ${counted(embeddings.length, "entry")}, which is no multiple of ${thousands(ids.length)} IDs x ${counted(levels, "level")}`;
     }
     return (row) => list(dim, (level) => ({ vectors: embeddings, start: (row * levels + level) * dim }));
   }
@@ -82,9 +82,7 @@ function coordinateReader({ ids }: IdTableSource, vectors: CodeVectors): (row: n
   const dims = codebooks.map((codebook, level) => codebook.length / ids.codebookSizes[level]!);
   const [dim = 0] = dims;
   if (codebooks.length !== levels || !Number.isInteger(dim) || dims.some((other) => other !== dim)) {
-    throw new InvalidInputError(
-      `codebooks must have one array a level, K x latentDim for K = ${ids.codebookSizes.join(", ")}, but have ${codebooks.map(({ length }) => length).join(", ")} entries`,
-    );
+    throw invalid()`codebooks must have one array a level, K x latentDim for K = ${ids.codebookSizes.join(", ")}, but have ${codebooks.map(({ length }) => length).join(", ")} entries`;
   }
   return (row) => list(dim, (level) => ({ vectors: codebooks[level]!, start: codes[row * levels + level]! * dim }));
 }
@@ -113,16 +111,14 @@ export function readHopwise(text: string | Iterable<string>, options: IdTableOpt
   const header = (records.next().value as { cells: string[] } | undefined)?.cells ?? [];
   const [itemColumn, idColumn, vectorColumn] = HEADER.map((name) => header.indexOf(name)) as [number, number, number];
   if (itemColumn < 0 || idColumn < 0) {
-    throw new InvalidInputError(`the header must be ${HEADER.join()}, got ${describeValue(header.join())}`);
+    throw invalid("FILE_CONTENT")`the header must be ${HEADER.join()}, got ${describeValue(header.join())}`;
   }
   const table = new IdTableBuilder();
   const vectors: Float32Array[] = [];
   for (const { cells, line } of records) {
     const where = `line ${line}`;
     if (cells.length !== header.length) {
-      throw new InvalidInputError(
-        `${where} has ${counted(cells.length, "column")}, but the header has ${header.length}`,
-      );
+      throw invalid("ROW_LENGTH")`${where} has ${counted(cells.length, "column")}, but the header has ${header.length}`;
     }
     const codes = parseList(cells[idColumn]!, `${where}: semantic_ids`);
     table.add(cells[itemColumn]!, codes as number[], where);
@@ -148,23 +144,23 @@ function parseList(text: string, where: string): unknown[] {
     // Said below.
   }
   if (Array.isArray(value)) return value;
-  throw new InvalidInputError(`${where} must be a list of finite numbers, got ${describeValue(text)}`);
+  throw invalid("FILE_CONTENT")`${where} must be a list of finite numbers, got ${describeValue(text)}`;
 }
 
 /** latentDim x L -> L x latentDim. */
 function levelFirst(nested: unknown[], levels: number, length: number | undefined, where: string): Float32Array {
   const dim = nested.length;
   if (dim === 0 || (length !== undefined && dim * levels !== length)) {
-    throw new InvalidInputError(
-      `${where} has ${counted(dim, "row")}, but there are ${length === undefined ? "none" : length / levels} in those before`,
-    );
+    throw invalid(
+      "ROW_LENGTH",
+    )`${where} has ${counted(dim, "row")}, but there are ${length === undefined ? "none" : length / levels} in those before`;
   }
   const vector = new Float32Array(dim * levels);
   nested.forEach((row, j) => {
     if (!Array.isArray(row) || row.length !== levels || !row.every((value) => typeof value === "number")) {
-      throw new InvalidInputError(
-        `${where}: row ${j} must have a number for each level (${levels}), got ${describeValue(row)}`,
-      );
+      throw invalid(
+        "FILE_CONTENT",
+      )`${where}: ${{ row: j }} must have a number for each level (${levels}), got ${describeValue(row)}`;
     }
     row.forEach((value: number, level) => {
       vector[level * dim + j] = value;

@@ -1,8 +1,9 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { InvalidInputError, invalid } from "../../base/errors.ts";
 import { fields, list, readJson, text, whole } from "../../base/json-shape.ts";
 import { requireThat } from "../../base/option-reader.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
+import type { Wording } from "../../base/wording.ts";
 import { counted } from "../../base/words.ts";
 import { type CodeArray, requireIds, SemanticIds } from "../../ids/semantic-ids.ts";
 import { requireUnique } from "../../items/join.ts";
@@ -53,12 +54,10 @@ export function writeIdShard(shard: IdShard): Uint8Array<ArrayBuffer> {
   const { ids, first, rows, itemIds } = shard;
   const { codes, codebookSizes, fingerprint, length, levels } = ids;
   if (fingerprint === undefined) {
-    throw new InvalidInputError("ids have no fingerprint: a shard must tell which model made it");
+    throw invalid()`${{ argument: "ids" }} have no fingerprint: a shard must tell which model made it`;
   }
   if (!isStretch(first, length, rows)) {
-    throw new InvalidInputError(
-      `rows ${describeValue(first)} to ${describeValue(first + length - 1)} do not lie in a catalogue of ${counted(rows, "row")}`,
-    );
+    throw invalid()`rows ${describeValue(first)} to ${describeValue(first + length - 1)} do not lie in a catalogue of ${counted(rows, "row")}`;
   }
   const metadata: Metadata = { format: FORMAT, first, rows, codebookSizes: [...codebookSizes], fingerprint };
   const dtype = codes.BYTES_PER_ELEMENT === 2 ? "U16" : "U32";
@@ -106,9 +105,9 @@ export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
   const complain = (what: string) => damaged(`of its metadata, ${what}`);
   const described = readJson<Metadata>(json, fields({ format: whole() }), complain);
   if (described.format > FORMAT) {
-    throw new InvalidInputError(
-      `the shard has format ${described.format}, this release of rqvae reads ${FORMAT}: use a newer one`,
-    );
+    throw invalid(
+      "FILE_NEWER",
+    )`the shard has format ${described.format}, this release of rqvae reads ${FORMAT}${{ hint: "use a newer one" }}`;
   }
   METADATA(described, complain);
   const { first, rows, codebookSizes, fingerprint } = described;
@@ -143,15 +142,15 @@ function asDamaged<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw error instanceof InvalidInputError ? damaged(error.message) : error;
+    throw error instanceof InvalidInputError ? damaged(error.wording, error) : error;
   }
 }
 
-const damaged = (why: string, cause?: unknown) =>
-  new InvalidInputError(`the shard is truncated or damaged: ${why}. Encode it again`, { cause });
+const damaged = (why: string | Wording, cause?: unknown) =>
+  invalid("FILE_DAMAGED", cause)`the shard is truncated or damaged: ${why}${{ hint: "Encode it again", after: ". " }}`;
 
 const foreign = (why: string) =>
-  new InvalidInputError(`not a shard of IDs, as rqvae encode --shard or writeIdShard makes it: ${why}`);
+  invalid("FILE_FOREIGN")`not a shard of IDs, as rqvae encode --shard or writeIdShard makes it: ${why}`;
 
 /**
  * The IDs of the whole catalogue with the items' own IDs, where the shards have these, from its shards in any order. Suffixes and other
@@ -173,13 +172,13 @@ export function mergeIdShards(
 
 function mergedIds(shards: readonly IdShard[], nameOf: (index: number) => string): SemanticIds {
   const [model] = shards;
-  if (model === undefined) throw new InvalidInputError("there are no shards to merge");
+  if (model === undefined) throw invalid("EMPTY")`there are no shards to merge`;
   const { codebookSizes, fingerprint } = model.ids;
   shards.forEach(({ ids, rows }, index) => {
     const differs = (what: string, own: unknown, other: unknown) =>
-      new InvalidInputError(
-        `${nameOf(index)} is of ${what} ${own}, but ${nameOf(0)} of ${what} ${other}: merge shards of one model and one catalogue`,
-      );
+      invalid(
+        "OTHER_MODEL",
+      )`${nameOf(index)} is of ${what} ${String(own)}, but ${nameOf(0)} of ${what} ${String(other)}${{ hint: "merge shards of one model and one catalogue" }}`;
     if (ids.fingerprint !== fingerprint) throw differs("model", ids.fingerprint, fingerprint);
     if (ids.codebookSizes.join() !== codebookSizes.join()) {
       throw differs("codebook sizes", ids.codebookSizes.join(), codebookSizes.join());
@@ -189,9 +188,9 @@ function mergedIds(shards: readonly IdShard[], nameOf: (index: number) => string
   const most = model.rows;
   shards.forEach(({ ids, first }, index) => {
     if (first + ids.length <= most) return;
-    throw new InvalidInputError(
-      `${nameOf(index)} ends with row ${first + ids.length - 1}, beyond its catalogue of ${counted(most, "row")}`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${nameOf(index)} ends with row ${first + ids.length - 1}, beyond its catalogue of ${counted(most, "row")}`;
   });
   const codes: CodeArray = SemanticIds.allocate(model.rows, codebookSizes);
   const order = [...shards.keys()].sort((a, b) => shards[a]!.first - shards[b]!.first);
@@ -201,9 +200,9 @@ function mergedIds(shards: readonly IdShard[], nameOf: (index: number) => string
     const { ids, first } = shards[index]!;
     if (first > end) throw missing(end, first);
     if (first < end) {
-      throw new InvalidInputError(
-        `${nameOf(index)} begins with row ${first}, but ${nameOf(before!)} ends with row ${end - 1}: a row may be in one shard only`,
-      );
+      throw invalid(
+        "ITEM_TWICE",
+      )`${nameOf(index)} begins with ${{ row: first }}, but ${nameOf(before!)} ends with row ${end - 1}: a row may be in one shard only`;
     }
     codes.set(ids.codes, first * codebookSizes.length);
     end = first + ids.length;
@@ -216,9 +215,9 @@ function mergedIds(shards: readonly IdShard[], nameOf: (index: number) => string
   );
 
   function missing(from: number, to: number): InvalidInputError {
-    return new InvalidInputError(
-      `rows ${from} to ${to - 1} of ${model!.rows} are ${shards.length === 1 ? "not in the shard" : `in none of the ${counted(shards.length, "shard")}`}: encode them too`,
-    );
+    return invalid(
+      "COUNTS_DIFFER",
+    )`rows ${from} to ${to - 1} of ${model!.rows} are ${shards.length === 1 ? "not in the shard" : `in none of the ${counted(shards.length, "shard")}`}${{ hint: "encode them too" }}`;
   }
 }
 
@@ -228,9 +227,9 @@ function mergedItemIds(shards: readonly IdShard[], nameOf: (index: number) => st
   const having = shards.findIndex(({ itemIds }) => itemIds !== undefined);
   if (having < 0) return undefined;
   if (without >= 0) {
-    throw new InvalidInputError(
-      `${nameOf(having)} has item IDs, but ${nameOf(without)} has none: encode it again from items with their IDs`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${nameOf(having)} has item IDs, but ${nameOf(without)} has none${{ hint: "encode it again from items with their IDs" }}`;
   }
   for (const { ids, itemIds } of shards) checkedItemIds({ ids, ...(itemIds && { itemIds }) });
   const itemIds = [...shards].sort((a, b) => a.first - b.first).flatMap((shard) => shard.itemIds as string[]);

@@ -1,6 +1,7 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
+import { toText, type Wording, worded } from "../../base/wording.ts";
 import { counted, thereAre } from "../../base/words.ts";
 import { type CodeArray, markInferred, requireIds, SemanticIds } from "../../ids/semantic-ids.ts";
 import { requireOptions, textPieces } from "../io/bytes.ts";
@@ -21,7 +22,7 @@ export interface IdTableSource {
 /** What a file of IDs does not say. */
 export interface IdTableOptions {
   /**
-   * Number of codes of each level, as `model.config.codebookSizes` has them, and for a suffix its capacity. Default: what the file says
+   * Number of codes of each level, as `model.config.codebookSize` has them, and for a suffix its capacity. Default: what the file says
    * (Parquet that rqvae wrote), else as few as hold its codes; of these no `Vocabulary` is made (`SemanticIds.hasInferredSizes`).
    */
   codebookSizes?: readonly number[];
@@ -40,9 +41,9 @@ export function checkedItemIds({
   if (itemIds === undefined) return String;
   requireThat(Array.isArray(itemIds), "itemIds", "an array with one item ID for each ID", itemIds);
   if (itemIds.length !== ids.length) {
-    throw new InvalidInputError(
-      `itemIds has ${counted(itemIds.length, "entry")}, but ${thereAre(ids.length, "semantic ID")}: give one item ID for each`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${{ argument: "itemIds" }} has ${counted(itemIds.length, "entry")}, but ${thereAre(ids.length, "semantic ID")}${{ hint: "give one item ID for each" }}`;
   }
   const known = new Map<string, number>();
   // Array.from: forEach would pass over holes.
@@ -50,22 +51,24 @@ export function checkedItemIds({
     requireItemId(itemId, `itemIds[${row}]`);
     const earlier = known.get(String(itemId));
     if (earlier !== undefined) {
-      throw new InvalidInputError(
-        `itemIds[${earlier}] and itemIds[${row}] are the same item, ${describeValue(itemId)}`,
-      );
+      throw invalid(
+        "ITEM_TWICE",
+      )`${{ argument: "itemIds" }}[${earlier}] and itemIds[${row}] are the same item, ${describeValue(itemId)}`;
     }
     known.set(String(itemId), row);
   });
   return (row) => String(itemIds[row]);
 }
 
-function requireItemId(itemId: unknown, where: string): void {
+function requireItemId(itemId: unknown, where: string | Wording): void {
   if (typeof itemId !== "string" && typeof itemId !== "number") {
-    throw new InvalidInputError(`${where} must be a string or a number, got ${describeValue(itemId)}`);
+    throw invalid("ITEM_ID_INVALID")`${where} must be a string or a number, got ${describeValue(itemId)}`;
   }
-  if (itemId === "") throw new InvalidInputError(`${where} is empty: every item needs an ID`);
+  if (itemId === "") throw invalid("ITEM_ID_INVALID")`${where} is empty${{ hint: "every item needs an ID" }}`;
   if (/\p{Surrogate}/u.test(String(itemId))) {
-    throw new InvalidInputError(`${where} holds half of a character, which no file can: ${describeValue(itemId)}`);
+    throw invalid(
+      "FORMAT_CANNOT_HOLD",
+    )`${where} holds half of a character, which no file can: ${describeValue(itemId)}`;
   }
 }
 
@@ -85,26 +88,25 @@ export class IdTableBuilder {
   readonly #known = new Map<string, string>();
 
   /** @throws InvalidInputError for an item that was there before, or an ID of another length. */
-  add(itemId: string, codes: readonly number[], where: string): void {
-    requireItemId(itemId, `${where}: the item's ID`);
+  add(itemId: string, codes: readonly number[], where: string | Wording): void {
+    requireItemId(itemId, worded`${where}: the item's ID`);
     const earlier = this.#known.get(itemId);
     if (earlier !== undefined) {
-      throw new InvalidInputError(`${where}: item ${describeValue(itemId)} was there before, at ${earlier}`);
+      throw invalid("ITEM_TWICE")`${where}: item ${describeValue(itemId)} was there before, at ${earlier}`;
     }
     const row = this.itemIds.length;
     if (row === 0) this.#levels = codes.length;
     if (codes.length !== this.#levels || codes.length === 0) {
-      throw new InvalidInputError(
-        codes.length === 0
-          ? `${where}: item ${describeValue(itemId)} has no codes`
-          : `${where}: the ID has ${counted(codes.length, "code")}, but those before it have ${this.#levels}: all must have as many`,
-      );
+      if (codes.length === 0) throw invalid("ROW_LENGTH")`${where}: item ${describeValue(itemId)} has no codes`;
+      throw invalid(
+        "ROW_LENGTH",
+      )`${where}: the ID has ${counted(codes.length, "code")}, but those before it have ${this.#levels}${{ hint: "all must have as many" }}`;
     }
     codes.forEach((code, level) => {
       if (!Number.isInteger(code) || code < 0 || code >= 2 ** 32) {
-        throw new InvalidInputError(
-          `${where}: code ${describeValue(code)} of level ${level} is not a whole number from 0 to 2^32 - 1`,
-        );
+        throw invalid(
+          "CODE_OUT_OF_RANGE",
+        )`${where}: code ${describeValue(code)} of ${{ level }} is not a whole number from 0 to 2^32 - 1`;
       }
       this.#sizes[level] = Math.max(this.#sizes[level] ?? 1, code + 1);
     });
@@ -115,7 +117,7 @@ export class IdTableBuilder {
       this.#codes = larger;
     }
     this.#codes.set(codes, end - this.#levels);
-    this.#known.set(itemId, where);
+    this.#known.set(itemId, toText(where));
     this.itemIds.push(itemId);
   }
 
@@ -143,12 +145,11 @@ export function idsOf(
     "an array with the number of codes of each level",
     codebookSizes,
   );
-  if (codebookSizes.length === 0)
-    throw new InvalidInputError("there are no rows: one item with its ID a row is expected");
+  if (codebookSizes.length === 0) throw invalid("EMPTY")`there are no rows: one item with its ID a row is expected`;
   if (codes.length > 0 && codebookSizes.length !== levels) {
-    throw new InvalidInputError(
-      `the IDs have ${counted(levels, "code")}, but codebookSizes has ${counted(codebookSizes.length, "entry")}; a last column beyond the model's levels is a suffix that tells items of one ID apart: list its size too`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`the IDs have ${counted(levels, "code")}, but codebookSizes has ${counted(codebookSizes.length, "entry")}; a last column beyond the model's levels is a suffix that tells items of one ID apart${{ hint: "list its size too" }}`;
   }
   return SemanticIds.from(
     { codes, levels: codebookSizes.length },

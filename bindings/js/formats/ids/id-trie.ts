@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { MAX_LEVELS, sortedRows } from "../../ids/semantic-ids.ts";
 import { asText } from "../io/bytes.ts";
 import { parseJson } from "../text/json-digits.ts";
@@ -55,7 +55,7 @@ export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable 
   try {
     root = parseJson(asText(text));
   } catch (error) {
-    throw new InvalidInputError(`the text is not JSON: ${(error as Error).message}`);
+    throw invalid("NOT_JSON")`the text is not JSON: ${(error as Error).message}`;
   }
   const table = new IdTableBuilder();
   const visit = (node: unknown, codes: number[]): void => {
@@ -65,13 +65,13 @@ export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable 
       return;
     }
     if (codes.length === MAX_LEVELS) {
-      throw new InvalidInputError(`${where} lies deeper than ${MAX_LEVELS} codes, which no ID has`);
+      throw invalid("FILE_CONTENT")`${where} lies deeper than ${MAX_LEVELS} codes, which no ID has`;
     }
     if (typeof node !== "object" || node === null) {
-      throw new InvalidInputError(`${where} must be an object of codes or a list of items, got ${describeValue(node)}`);
+      throw invalid("FILE_CONTENT")`${where} must be an object of codes or a list of items, got ${describeValue(node)}`;
     }
     for (const [key, child] of Object.entries(node)) {
-      if (!/^(0|[1-9]\d*)$/.test(key)) throw new InvalidInputError(`${where}: ${describeValue(key)} is no code`);
+      if (!/^(0|[1-9]\d*)$/.test(key)) throw invalid("CODE_OUT_OF_RANGE")`${where}: ${describeValue(key)} is no code`;
       visit(child, [...codes, Number(key)]);
     }
   };

@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import { requireOptions } from "../io/bytes.ts";
 import { parseJson } from "../text/json-digits.ts";
@@ -49,18 +49,18 @@ export function readIdsJsonl(text: string | Iterable<string>, options: LcRecOpti
     try {
       value = parseJson(line) as typeof value;
     } catch {
-      throw new InvalidInputError(`${where} is not JSON: ${describeValue(line)}`);
+      throw invalid("NOT_JSON")`${where} is not JSON: ${describeValue(line)}`;
     }
     const { id, codes, tokens } = value ?? {};
     if ((typeof id !== "string" && typeof id !== "number") || !Array.isArray(codes)) {
-      throw new InvalidInputError(
-        `${where} must be an object { "id": ..., "codes": [...] }, got ${describeValue(line)}`,
-      );
+      throw invalid(
+        "FILE_CONTENT",
+      )`${where} must be an object { "id": ..., "codes": [...] }, got ${describeValue(line)}`;
     }
     table.add(String(id), codes, where);
     const written = codes.map((code, level) => template.token(level, code)).join("");
     if (tokens !== undefined && tokens !== written) {
-      throw new InvalidInputError(`${where}: tokens is ${describeValue(tokens)}, but the codes say ${written}`);
+      throw invalid("CODE_OUT_OF_RANGE")`${where}: tokens is ${describeValue(tokens)}, but the codes say ${written}`;
     }
   }
   return table.finish(options);

@@ -1,7 +1,8 @@
 /** IDs as Parquet, and IDs out of Parquet files of others. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
+import { type Wording, worded } from "../../base/wording.ts";
 import { counted } from "../../base/words.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import { isItemIdName } from "../../items/columns.ts";
@@ -48,7 +49,9 @@ export function* idsParquetChunks(table: IdTableSource, labels?: ItemLabels): Ge
   const ids = idsOfTable(table);
   const itemId = checkedItemIds(withLabelIds(table, labels));
   if (Math.max(...ids.codebookSizes) > 2 ** 31) {
-    throw new InvalidInputError("a codebook has more than 2^31 codes, which int32 cannot number: write another format");
+    throw invalid(
+      "FORMAT_CANNOT_HOLD",
+    )`a codebook has more than 2^31 codes, which int32 cannot number${{ hint: "write another format" }}`;
   }
   const columns: ParquetColumn[] = [
     { name: "item", kind: "text" },
@@ -118,9 +121,9 @@ export async function readIdsParquet(
   const item = chooseItem(others.filter((column) => column !== title && canName(column)));
   const unusable = item ? undefined : others.find((column) => isItemIdName(column.name) && !canName(column));
   if (unusable) {
-    throw new InvalidInputError(
-      `the column ${describeValue(unusable.name)} holds ${unusable.type ?? "values"}, which cannot be item IDs: save it as text or integers`,
-    );
+    throw invalid(
+      "ITEM_ID_INVALID",
+    )`the column ${describeValue(unusable.name)} holds ${unusable.type ?? "values"}, which cannot be item IDs${{ hint: "save it as text or integers" }}`;
   }
   // As in csv, the tokens beside the codes must say the same.
   const beside = tokens.find(({ kind, columns: [{ name } = { name: "" }] }) => kind === "tokens" && name === "id");
@@ -138,14 +141,17 @@ export async function readIdsParquet(
     ];
     for (let i = 0; i < group.rows; i++) {
       const row = group.first + i;
-      const where = `row ${row}`;
+      const where = worded`${{ row }}`;
       const own = codesOf(i, where);
-      if (items && items[i] === undefined) throw new InvalidInputError(`${where} has no item ID: every item needs one`);
+      if (items && items[i] === undefined)
+        throw invalid("ITEM_ID_INVALID")`${where} has no item ID${{ hint: "every item needs one" }}`;
       table.add(String(items ? items[i] : row), own, where);
       if (ownTitles) titles.push(String(ownTitles[i] ?? ""));
       const written = checks && own.map((code, level) => template.token(level, code)).join("");
       if (checks && checks[i] !== written) {
-        throw new InvalidInputError(`${where}: id is ${describeValue(checks[i])}, but the codes say ${written}`);
+        throw invalid(
+          "CODE_OUT_OF_RANGE",
+        )`${where}: id is ${describeValue(checks[i])}, but the codes say ${String(written)}`;
       }
     }
   }
@@ -157,12 +163,14 @@ function described({ metadata }: ParquetFile, options: IdTableOptions): IdTableO
   const [sizes, own] = [metadata.get(SIZES), metadata.get(FINGERPRINT)];
   const { codebookSizes, fingerprint } = options;
   if (sizes !== undefined && codebookSizes !== undefined && JSON.stringify(codebookSizes) !== sizes) {
-    throw new InvalidInputError(
-      `codebookSizes is [${codebookSizes.join(", ")}], but the Parquet file says ${sizes}: leave it out, or choose the file of that model`,
-    );
+    throw invalid(
+      "OTHER_CODEBOOKS",
+    )`codebookSizes is [${codebookSizes.join(", ")}], but the Parquet file says ${String(sizes)}${{ hint: "leave it out, or choose the file of that model" }}`;
   }
   if (own !== undefined && fingerprint !== undefined && own !== fingerprint) {
-    throw new InvalidInputError(`fingerprint is ${fingerprint}, but the Parquet file is of the model ${own}`);
+    throw invalid(
+      "OTHER_MODEL",
+    )`${{ argument: "fingerprint" }} is ${fingerprint}, but the Parquet file is of the model ${own}`;
   }
   const known = { codebookSizes: codebookSizes ?? parsedSizes(sizes), fingerprint: fingerprint ?? own };
   return {
@@ -177,15 +185,15 @@ function parsedSizes(text: string | undefined): number[] | undefined {
     const sizes: unknown = JSON.parse(text);
     if (Array.isArray(sizes) && sizes.every((size) => Number.isSafeInteger(size) && size > 0)) return sizes as number[];
   } catch {}
-  throw new InvalidInputError(`the Parquet file is damaged: its ${SIZES} is ${describeValue(text)}`);
+  throw invalid("FILE_DAMAGED")`the Parquet file is damaged: its ${SIZES} is ${describeValue(text)}`;
 }
 
 /** A column of runs takes few bytes whatever its length: what is made of it must not be out of all proportion. */
 function requireRoom({ source }: ParquetFile, values: number): void {
   if (4 * values <= inflatedLimit(source.size)) return;
-  throw new InvalidInputError(
-    `the Parquet file claims ${counted(values, "value")} in ${counted(source.size, "byte")}: more than 1000 times as many bytes are refused`,
-  );
+  throw invalid(
+    "FILE_TOO_LARGE",
+  )`the Parquet file claims ${counted(values, "value")} in ${counted(source.size, "byte")}: more than 1000 times as many bytes are refused`;
 }
 
 /** The columns of texts that begin with an ID written in tokens. */
@@ -258,13 +266,13 @@ function chooseCodes(columns: readonly Column[], tokens: readonly CodeColumns[])
         ? describeValue(first!.name)
         : `${describeValue(first!.name)} to ${describeValue(rest.at(-1)!.name)}`,
     );
-    throw new InvalidInputError(
-      `the Parquet file has several columns that may hold codes, ${names.join(", ")}: name the right ones code_1, code_2, ..., or leave out the others`,
-    );
+    throw invalid(
+      "COLUMN_UNCLEAR",
+    )`the Parquet file has several columns that may hold codes, ${names.join(", ")}${{ hint: "name the right ones code_1, code_2, ..., or leave out the others" }}`;
   }
-  throw new InvalidInputError(
-    `the Parquet file has no columns of codes (whole numbers named code_1, code_2, ..., lists of whole numbers, or tokens such as <a_17><b_203>): ${listColumns(columns)}`,
-  );
+  throw invalid(
+    "COLUMN_MISSING",
+  )`the Parquet file has no columns of codes (whole numbers named code_1, code_2, ..., lists of whole numbers, or tokens such as <a_17><b_203>): ${listColumns(columns)}`;
 }
 
 /** The column of the items' IDs; undefined when there is none that could be. */
@@ -275,9 +283,9 @@ function chooseItem(columns: readonly Column[]): Column | undefined {
     const found = columns.filter(({ name }) => isMeant(name));
     if (found.length === 1) return found[0];
     if (found.length === 0) continue;
-    throw new InvalidInputError(
-      `the Parquet file has several columns that may hold the items' IDs, ${found.map(({ name }) => describeValue(name)).join(", ")}: name the right one item_id`,
-    );
+    throw invalid(
+      "COLUMN_UNCLEAR",
+    )`the Parquet file has several columns that may hold the items' IDs, ${found.map(({ name }) => describeValue(name)).join(", ")}${{ hint: "name the right one item_id" }}`;
   }
   return undefined;
 }
@@ -294,11 +302,11 @@ async function readCodes(
   group: Group,
   { kind, columns }: CodeColumns,
   template: TokenTemplate,
-): Promise<(i: number, where: string) => number[]> {
-  const numbers = (values: ColumnValue[], where: string) =>
+): Promise<(i: number, where: string | Wording) => number[]> {
+  const numbers = (values: ColumnValue[], where: string | Wording) =>
     values.map((value, level) => {
       if (value !== undefined) return Number(value);
-      throw new InvalidInputError(`${where}: the code of level ${level} is missing`);
+      throw invalid("FILE_CONTENT")`${where}: the code of ${{ level }} is missing`;
     });
   if (kind === "levels") {
     const levels: ColumnValue[][] = [];
@@ -315,9 +323,9 @@ async function readCodes(
     return (i, where) => {
       const codes = tokensOf(String(texts[i] ?? ""), template);
       if (codes) return codes;
-      throw new InvalidInputError(
-        `${where}: ${describeValue(column.name)} is ${describeValue(texts[i])}, not a token of each level, such as ${template.token(0, 17)}${template.token(1, 203)}`,
-      );
+      throw invalid(
+        "FILE_CONTENT",
+      )`${where}: ${describeValue(column.name)} is ${describeValue(texts[i])}, not a token of each level, such as ${template.token(0, 17)}${template.token(1, 203)}`;
     };
   }
   const chunk = chunkOf(file, group, column);

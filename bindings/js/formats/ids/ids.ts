@@ -1,6 +1,7 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
+import { worded } from "../../base/wording.ts";
 import { counted } from "../../base/words.ts";
 import type { ItemLabels } from "../../types.ts";
 import { requireOptions } from "../io/bytes.ts";
@@ -63,24 +64,24 @@ export function readIdsCsv(
   const levels = options.codebookSizes?.length ?? Math.max(1, found.length - (hasTitle ? 3 : 2));
   const expected = header(levels, hasTitle);
   if (found.join() !== expected.join()) {
-    throw new InvalidInputError(
-      `the header must be ${expected.join()} for ${counted(levels, "level")}, got ${describeValue(found.join())}`,
-    );
+    throw invalid(
+      "FILE_CONTENT",
+    )`the header must be ${expected.join()} for ${counted(levels, "level")}, got ${describeValue(found.join())}`;
   }
   const table = new IdTableBuilder();
   const titles: string[] = [];
   const tokens: string[] = [];
   for (const { cells, line } of records) {
-    const where = `row ${tokens.length} (line ${line})`;
+    const where = worded`${{ row: tokens.length }} (line ${line})`;
     if (cells.length !== expected.length) {
-      throw new InvalidInputError(
-        `${where} has ${counted(cells.length, "column")}, but the header has ${expected.length}`,
-      );
+      throw invalid(
+        "ROW_LENGTH",
+      )`${where} has ${counted(cells.length, "column")}, but the header has ${expected.length}`;
     }
     const item = readTextCell(cells[0]!);
     const codes = cells.slice(-levels - 1, -1).map((cell, level) => {
       if (/^\d+$/.test(cell)) return Number(cell);
-      throw new InvalidInputError(`${where}: code_${level + 1} is ${describeValue(cell)}, not a whole number`);
+      throw invalid("FILE_CONTENT")`${where}: code_${level + 1} is ${describeValue(cell)}, not a whole number`;
     });
     table.add(item, codes, where);
     if (hasTitle) titles.push(readTextCell(cells[1]!));
@@ -89,7 +90,9 @@ export function readIdsCsv(
   const { ids, itemIds } = table.finish(options);
   tokens.forEach((token, row) => {
     if (token !== ids.toTokens(row)) {
-      throw new InvalidInputError(`row ${row}: id is ${describeValue(token)}, but the codes say ${ids.toTokens(row)}`);
+      throw invalid(
+        "CODE_OUT_OF_RANGE",
+      )`${{ row }}: id is ${describeValue(token)}, but the codes say ${ids.toTokens(row)}`;
     }
   });
   return { ids, itemIds, ...(hasTitle && { titles }) };

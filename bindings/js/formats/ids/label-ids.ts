@@ -1,7 +1,7 @@
 /** Item IDs of labels, for files of IDs. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { checkLabels } from "../../items/labels.ts";
 import type { ItemLabels } from "../../types.ts";
 import type { IdTableSource } from "./id-table.ts";
@@ -20,7 +20,5 @@ export function withLabelIds(table: IdTableSource, labels: ItemLabels | undefine
     (itemId, row) => table.itemIds![row] !== undefined && itemId !== String(table.itemIds![row]),
   );
   if (other < 0) return table;
-  throw new InvalidInputError(
-    `labels.itemIds[${other}] is ${describeValue(itemIds[other])}, but itemIds[${other}] is ${describeValue(table.itemIds[other])}: join the labels to the items by joinLabels first`,
-  );
+  throw invalid()`labels.itemIds[${other}] is ${describeValue(itemIds[other])}, but itemIds[${other}] is ${describeValue(table.itemIds[other])}${{ hint: "join the labels to the items by joinLabels first" }}`;
 }

@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import { asText, requireOptions } from "../io/bytes.ts";
 import { endOfString } from "../text/json-digits.ts";
@@ -75,16 +75,16 @@ export function readLcRec(text: string, options: LcRecOptions & IdTableOptions =
   // Entry by entry: JSON.parse would sort the keys that are numbers and keep the last of two alike.
   let at = /^\s*\{\s*/.exec(content)?.[0].length;
   if (at === undefined)
-    throw new InvalidInputError(`expected an object { "item": ["<a_1>", ...], ... }, got ${describeValue(content)}`);
+    throw invalid("FILE_CONTENT")`expected an object { "item": ["<a_1>", ...], ... }, got ${describeValue(content)}`;
   let separator = content[at] === "}" ? "}" : ",";
   if (separator === "}") at++;
   while (separator === ",") {
     const found = findEntry(content, at);
     separator = (found && content[found.end]) ?? "";
     if (!found || (separator !== "," && separator !== "}")) {
-      throw new InvalidInputError(
-        `the entry after ${describeValue(table.itemIds.at(-1) ?? "{")} is no item with its list of tokens: ${describeValue(content.slice(at, at + 60))}`,
-      );
+      throw invalid(
+        "NOT_JSON",
+      )`the entry after ${describeValue(table.itemIds.at(-1) ?? "{")} is no item with its list of tokens: ${describeValue(content.slice(at, at + 60))}`;
     }
     const itemId = fromJson(found.key) as string;
     const where = `item ${describeValue(itemId)}`;
@@ -92,7 +92,7 @@ export function readLcRec(text: string, options: LcRecOptions & IdTableOptions =
     at = found.end + 1;
   }
   if (content.slice(at).trim() !== "") {
-    throw new InvalidInputError(`text follows the closing brace: ${describeValue(content.slice(at).trim())}`);
+    throw invalid("NOT_JSON")`text follows the closing brace: ${describeValue(content.slice(at).trim())}`;
   }
   return table.finish(options);
 }
@@ -101,6 +101,6 @@ function fromJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new InvalidInputError(`${describeValue(text)} is not JSON: ${(error as Error).message}`);
+    throw invalid("NOT_JSON")`${describeValue(text)} is not JSON: ${(error as Error).message}`;
   }
 }

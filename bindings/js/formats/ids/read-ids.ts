@@ -1,7 +1,7 @@
 /** IDs of a file, wherever it is and whatever its format. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import type { SemanticIds } from "../../ids/semantic-ids.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import { readIdsNpy } from "../arrays/npy.ts";
@@ -89,7 +89,7 @@ async function readInMemory(file: ByteSource, name: string, options: ReadIdsOpti
     case "trie":
       return { format, ...readIdTrie(decodeWholeText(bytes), options) };
     default:
-      throw new InvalidInputError(`format must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`);
+      throw invalid()`${{ argument: "format" }} must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`;
   }
 }
 
@@ -97,7 +97,9 @@ function recognise(bytes: Uint8Array, name: string, { template, separator = "\t"
   const { kind, advice, foreign, format } = sniff(bytes);
   if (format === "npy" || format === "parquet") return format;
   if (foreign) {
-    throw new InvalidInputError(`${name} is ${kind}, but IDs are read from ${ID_FORMATS.join(", ")}. ${advice}`);
+    throw invalid(
+      "FILE_FOREIGN",
+    )`${{ file: name, form: "statement" }} is ${kind}, but IDs are read from ${ID_FORMATS.join(", ")}. ${advice}`;
   }
   const [beginning = ""] = decodeText(bytes);
   const head = beginning.replace(/^\uFEFF/, "").trimStart();
@@ -106,9 +108,9 @@ function recognise(bytes: Uint8Array, name: string, { template, separator = "\t"
   if (/^items,semantic_ids\b/.test(header)) return "semanticids";
   if (/^item,(title,)?code_1,/.test(header)) return "csv";
   if (header.split(separator).some((column) => column.replace(/^"/, "").startsWith("semantic_id:"))) return "recbole";
-  throw new InvalidInputError(
-    `${name} begins with ${describeValue(header)}, which is none of the formats of IDs (${ID_FORMATS.join(", ")})`,
-  );
+  throw invalid(
+    "FILE_FOREIGN",
+  )`${{ file: name, form: "statement" }} begins with ${describeValue(header)}, which is none of the formats of IDs (${ID_FORMATS.join(", ")})`;
 }
 
 /** A tree has objects or lists of items under its codes, LC-Rec lists of tokens under its items; a line of jsonl has both by name. */

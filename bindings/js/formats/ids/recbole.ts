@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { counted } from "../../base/words.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import { keyAmong } from "../../items/columns.ts";
@@ -40,7 +40,7 @@ export interface AtomicFile {
 
 function requireSeparator(separator: unknown): asserts separator is string {
   if (typeof separator !== "string" || !/^[^"\r\n]$/.test(separator)) {
-    throw new InvalidInputError(`separator must be one character, such as a tab, got ${describeValue(separator)}`);
+    throw invalid()`${{ argument: "separator" }} must be one character, such as a tab, got ${describeValue(separator)}`;
   }
 }
 
@@ -48,9 +48,9 @@ function requireSeparator(separator: unknown): asserts separator is string {
 function cellOf(text: string, separator: string, where: string): string {
   const bad = /[\r\n]/.test(text) ? "a line end" : separator === "\t" && text.includes(separator) ? "a tab" : undefined;
   if (bad) {
-    throw new InvalidInputError(
-      `${where}: ${describeValue(text)} has ${bad} in it, which an atomic file cannot hold: write csv or jsonl`,
-    );
+    throw invalid(
+      "FORMAT_CANNOT_HOLD",
+    )`${where}: ${describeValue(text)} has ${bad} in it, which an atomic file cannot hold${{ hint: "write csv or jsonl" }}`;
   }
   return text.startsWith('"') || text.includes(separator) ? `"${text.replaceAll('"', '""')}"` : text;
 }
@@ -65,7 +65,7 @@ function* records(
     const cells = cellsOfLine(line, separator, true);
     width ??= cells.length;
     if (cells.length !== width) {
-      throw new InvalidInputError(`line ${number} has ${counted(cells.length, "column")}, but the header has ${width}`);
+      throw invalid("ROW_LENGTH")`line ${number} has ${counted(cells.length, "column")}, but the header has ${width}`;
     }
     yield { line, number, cells };
   }
@@ -81,8 +81,7 @@ export function readAtomicFile(text: string | Iterable<string>, separator = "\t"
   requireSeparator(separator);
   const lines = records(text, separator);
   const header = lines.next().value as { cells: string[] } | undefined;
-  if (!header)
-    throw new InvalidInputError(`the file is empty: a header such as ${describeValue(ITEM_COLUMN)} is expected`);
+  if (!header) throw invalid("EMPTY")`the file is empty: a header such as ${describeValue(ITEM_COLUMN)} is expected`;
   const rows: string[][] = [];
   for (const { cells } of lines) rows.push(cells.map(unquoted));
   return { columns: header.cells.map(columnName), rows };
@@ -92,14 +91,14 @@ export function readAtomicFile(text: string | Iterable<string>, separator = "\t"
 export function itemIdColumn(columns: readonly string[]): number {
   const found = keyAmong(columns);
   if (found >= 0) return found;
-  throw new InvalidInputError(
-    `there is no column ${ITEM_COLUMN}; the columns are ${columns.slice(0, 8).map(describeValue).join(", ")}`,
-  );
+  throw invalid(
+    "COLUMN_MISSING",
+  )`there is no column ${ITEM_COLUMN}; the columns are ${columns.slice(0, 8).map(describeValue).join(", ")}`;
 }
 
 function codeWriter(content: RecBoleOptions["content"], levels: number): (codes: readonly number[]) => string {
   if (content !== undefined && content !== "token" && content !== "code") {
-    throw new InvalidInputError(`content must be "token" or "code", got ${describeValue(content)}`);
+    throw invalid()`${{ argument: "content" }} must be "token" or "code", got ${describeValue(content)}`;
   }
   const template = new TokenTemplate(undefined, levels);
   return (codes) => (content === "code" ? codes : codes.map((code, level) => template.token(level, code))).join(" ");
@@ -159,15 +158,15 @@ export function mergeRecBoleChunks(
       }
       const row = isHeader ? undefined : rowOf.get(unquoted(cells[itemColumn]!));
       if (!isHeader && row === undefined && missing !== "empty") {
-        throw new InvalidInputError(
-          `line ${number}: item ${describeValue(unquoted(cells[itemColumn]!))} has no semantic ID: give it one, or merge with missing: "empty"`,
-        );
+        throw invalid(
+          "UNKNOWN_ITEM",
+        )`line ${number}: item ${describeValue(unquoted(cells[itemColumn]!))} has no semantic ID${{ hint: 'give it one, or merge with missing: "empty"' }}`;
       }
       const kept = replaced < 0 ? line : cells.filter((_, column) => column !== replaced).join(separator);
       const cell = isHeader ? ID_COLUMN : row === undefined ? "" : cellOf(written(ids.at(row)), separator, "");
       yield `${kept}${separator}${cell}\n`;
     }
-    if (itemColumn < 0) throw new InvalidInputError("the .item file is empty: a header is expected");
+    if (itemColumn < 0) throw invalid("EMPTY")`the .item file is empty: a header is expected`;
   }
 }
 
@@ -192,7 +191,7 @@ export function readRecBole(
       const columns = cells.map(columnName);
       itemColumn = itemIdColumn(columns);
       idColumn = columns.indexOf(columnName(ID_COLUMN));
-      if (idColumn < 0) throw new InvalidInputError(`there is no column ${ID_COLUMN}`);
+      if (idColumn < 0) throw invalid("COLUMN_MISSING")`there is no column ${ID_COLUMN}`;
       continue;
     }
     const where = `line ${number}`;
@@ -203,6 +202,6 @@ export function readRecBole(
     table.add(unquoted(cells[itemColumn]!), codes, where);
   }
   if (itemColumn < 0)
-    throw new InvalidInputError(`the file is empty: a header such as ${describeValue(ITEM_COLUMN)} is expected`);
+    throw invalid("EMPTY")`the file is empty: a header such as ${describeValue(ITEM_COLUMN)} is expected`;
   return table.finish(options);
 }

@@ -1,7 +1,7 @@
 /** Files of IDs of every format. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { SemanticIds } from "../../ids/semantic-ids.ts";
 import type { ItemLabels } from "../../types.ts";
 import { type IdsNpyType, writeIdsNpy } from "../arrays/npy.ts";
@@ -86,6 +86,6 @@ export function writeIds(
     case "parquet":
       return idsParquetChunks(source, labels);
     default:
-      throw new InvalidInputError(`format must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`);
+      throw invalid()`${{ argument: "format" }} must be one of ${ID_FORMATS.join(", ")}, got ${describeValue(format)}`;
   }
 }

@@ -2,7 +2,7 @@
 
 import { openLocalFile } from "#local-file";
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError, type RQVAEError } from "../../base/errors.ts";
+import { InvalidInputError, invalid, type RQVAEError } from "../../base/errors.ts";
 import { reasonOf } from "../../base/reason.ts";
 import { blobBytes, isBlob, requireReadable } from "../../base/web-objects.ts";
 import { thousands } from "../../base/words.ts";
@@ -54,9 +54,7 @@ export async function openFile(source: FileSource): Promise<OpenedFile> {
     const bytes = asBytes(source as Uint8Array);
     return { bytes: memorySource(bytes), name: "", location: bytes };
   }
-  throw new InvalidInputError(
-    `expected a path, a URL, a Blob, a stream or the bytes of a file, got ${describeValue(source)}`,
-  );
+  throw invalid()`expected a path, a URL, a Blob, a stream or the bytes of a file, got ${describeValue(source)}`;
 }
 
 /** Whether a source is a stream of bytes: what was read of it is gone. */
@@ -73,7 +71,7 @@ const tag = (value: unknown) => Object.prototype.toString.call(value).slice(8, -
 export async function* piecesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of stream) {
     if (!ArrayBuffer.isView(piece)) {
-      throw new InvalidInputError(`a stream must give pieces of bytes, got ${describeValue(piece)}: set no encoding`);
+      throw invalid()`a stream must give pieces of bytes, got ${describeValue(piece)}${{ hint: "set no encoding" }}`;
     }
     yield piece;
   }
@@ -130,9 +128,9 @@ async function openLocation(location: string): Promise<OpenedFile> {
       return { bytes: await localSource(isUrl ? new URL(location) : location), name: location, location };
     }
     if (/^file:/i.test(location)) {
-      throw new InvalidInputError(
-        `${location}: files of the machine are to be had in Node only; pass the File that was chosen`,
-      );
+      throw invalid(
+        "FILE_UNREADABLE",
+      )`${{ file: location }}files of the machine are to be had in Node only${{ hint: "pass the File that was chosen", after: "; " }}`;
     }
   }
   const bytes = await remoteSource(location);
@@ -171,10 +169,10 @@ function blobSource(blob: Blob): ByteSource {
         got = await readBlob(blob.slice(position, end), target);
       } catch (cause) {
         if (cause instanceof InvalidInputError) throw cause;
-        throw new InvalidInputError(
-          `the bytes ${thousands(position)} to ${thousands(end - 1)} cannot be read: ${(cause as Error).message.replace(/\.?$/, ".")} Was it moved or changed?`,
-          { cause },
-        );
+        throw invalid(
+          "FILE_UNREADABLE",
+          cause,
+        )`the bytes ${thousands(position)} to ${thousands(end - 1)} cannot be read: ${(cause as Error).message.replace(/\.?$/, ".")} Was it moved or changed?`;
       }
       if (got !== target.length) throw endsEarly(position + got, end);
     },
@@ -236,7 +234,7 @@ export const fileReasons: Readonly<Record<string, string>> = {
 async function localSource(path: string | URL): Promise<ByteSource> {
   const explain = (cause: unknown) => {
     const { code } = cause as { code?: string };
-    return new InvalidInputError(`${path}: ${fileReasons[code ?? ""] ?? reasonOf(cause)}`, { cause });
+    return invalid("FILE_UNREADABLE", cause)`${{ file: String(path) }}${fileReasons[code ?? ""] ?? reasonOf(cause)}`;
   };
   const file = await openLocalFile!(path).catch((cause) => {
     throw explain(cause);
@@ -264,10 +262,10 @@ async function remoteSource(url: string): Promise<ByteSource> {
     try {
       response = await fetch(url, range === undefined ? {} : { headers: { range } });
     } catch (cause) {
-      throw new InvalidInputError(`could not fetch ${shortened(url)}: ${(cause as Error).message}`, { cause });
+      throw invalid("FILE_UNREADABLE", cause)`could not fetch ${shortened(url)}: ${(cause as Error).message}`;
     }
     if (!response.ok && response.status !== 416) {
-      throw new InvalidInputError(`could not fetch ${shortened(url)}: HTTP ${response.status}`);
+      throw invalid("FILE_UNREADABLE")`could not fetch ${shortened(url)}: HTTP ${response.status}`;
     }
     return response;
   };
@@ -275,7 +273,7 @@ async function remoteSource(url: string): Promise<ByteSource> {
     try {
       return new Uint8Array(await response.arrayBuffer());
     } catch (cause) {
-      throw new InvalidInputError(`could not fetch ${shortened(url)}: ${(cause as Error).message}`, { cause });
+      throw invalid("FILE_UNREADABLE", cause)`could not fetch ${shortened(url)}: ${(cause as Error).message}`;
     }
   };
   const first = await get(isHttp ? `bytes=0-${REMOTE_PIECE - 1}` : undefined);
@@ -302,9 +300,9 @@ async function remoteSource(url: string): Promise<ByteSource> {
           const response = await get(range);
           if (response.status !== 206 || version(response) !== original) {
             await response.body?.cancel();
-            throw new InvalidInputError(
-              `${shortened(url)} changed while it was read: the server answered the request for ${range} with ${response.status === 206 ? "another version" : `HTTP ${response.status}`}`,
-            );
+            throw invalid(
+              "FILE_UNREADABLE",
+            )`${shortened(url)} changed while it was read: the server answered the request for ${range} with ${response.status === 206 ? "another version" : `HTTP ${response.status}`}`;
           }
           held = await body(response);
           heldAt = at;
@@ -324,9 +322,9 @@ async function remoteSource(url: string): Promise<ByteSource> {
 const shortened = (url: string) => (url.length > 200 ? `${url.slice(0, 200)}…` : url);
 
 function endsEarly(size: number, wanted: number): RQVAEError {
-  return new InvalidInputError(
-    `the file is cut short: it ends at byte ${thousands(size)}, but ${thousands(wanted)} are needed`,
-  );
+  return invalid(
+    "FILE_DAMAGED",
+  )`the file is cut short: it ends at byte ${thousands(size)}, but ${thousands(wanted)} are needed`;
 }
 
 /** A part of a source. Its bounds must have been checked. */

@@ -2,7 +2,7 @@
 
 import { checkArray, viewBytes } from "../../base/attached.ts";
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
 import { counted, thousands } from "../../base/words.ts";
@@ -16,13 +16,13 @@ export function asBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
   if (ArrayBuffer.isView(bytes) || tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]") {
     return viewBytes(bytes, "bytes");
   }
-  throw new InvalidInputError(`bytes must be a Uint8Array or an ArrayBuffer, got ${describeValue(bytes)}`);
+  throw invalid()`${{ argument: "bytes" }} must be a Uint8Array or an ArrayBuffer, got ${describeValue(bytes)}`;
 }
 
 /** The text itself. @throws InvalidInputError for anything else. */
 export function asText(text: string): string {
   if (typeof text === "string") return text.startsWith("\uFEFF") ? text.slice(1) : text;
-  throw new InvalidInputError(`text must be a string, got ${describeValue(text)}`);
+  throw invalid()`${{ argument: "text" }} must be a string, got ${describeValue(text)}`;
 }
 
 const TEXTS = "a string, or an iterable of strings";
@@ -202,9 +202,9 @@ class TextBytes {
     try {
       return decoder.decode(bytes, { stream: !isLast });
     } catch {
-      throw new InvalidInputError(
-        `the text is not valid ${decoder.encoding.toUpperCase()} (somewhere in the bytes ${start} to ${this.#done - 1}): save it as UTF-8`,
-      );
+      throw invalid(
+        "NOT_UTF8",
+      )`the text is not valid ${decoder.encoding.toUpperCase()} (somewhere in the bytes ${start} to ${this.#done - 1})${{ hint: "save it as UTF-8" }}`;
     }
   }
 }
@@ -219,9 +219,9 @@ export function decoderFor(bytes: Uint8Array): TextDecoder {
 export function decodeWholeText(bytes: Uint8Array): string {
   const longest = 2 ** 29 - 25; // V8's limit, in UTF-16 units
   if (bytes.length > longest) {
-    throw new InvalidInputError(
-      `${counted(bytes.length, "byte")} of JSON are too long to read in one piece (limit ${thousands(longest)}): save the embeddings as npy`,
-    );
+    throw invalid(
+      "FILE_TOO_LARGE",
+    )`${counted(bytes.length, "byte")} of JSON are too long to read in one piece (limit ${thousands(longest)})${{ hint: "save the embeddings as npy" }}`;
   }
   return [...decodeText(bytes)].join("");
 }

@@ -1,6 +1,6 @@
 /** Decompression by the platform, with bounds. */
 
-import { InvalidInputError } from "../../base/errors.ts";
+import { InvalidInputError, invalid } from "../../base/errors.ts";
 import { counted } from "../../base/words.ts";
 
 /** More bytes out for a byte in than this is no data but an attack: deflate itself ends at about 1030. */
@@ -19,9 +19,9 @@ export async function* inflate(
   limit: number,
 ): AsyncGenerator<Uint8Array> {
   if (typeof DecompressionStream === "undefined") {
-    throw new InvalidInputError(
-      "compressed files need DecompressionStream, which this environment lacks: decompress it first",
-    );
+    throw invalid(
+      "DECOMPRESSION_MISSING",
+    )`compressed files need DecompressionStream, which this environment lacks: decompress it first`;
   }
   const stream = new DecompressionStream(format);
   const writer = stream.writable.getWriter();
@@ -47,17 +47,17 @@ export async function* inflate(
         next = await reader.read();
       } catch (cause) {
         if (feedError instanceof InvalidInputError) throw feedError;
-        throw new InvalidInputError(
-          `the compressed data is damaged or cut short: ${(cause as Error)?.message ?? String(cause)}`,
-          { cause },
-        );
+        throw invalid(
+          "FILE_DAMAGED",
+          cause,
+        )`the compressed data is damaged or cut short: ${(cause as Error)?.message ?? String(cause)}`;
       }
       if (next.done) break;
       total += next.value.length;
       if (total > limit) {
-        throw new InvalidInputError(
-          `the compressed data holds more than the ${counted(limit, "byte")} that it may (${MAX_RATIO} times its size): it is refused`,
-        );
+        throw invalid(
+          "FILE_TOO_LARGE",
+        )`the compressed data holds more than the ${counted(limit, "byte")} that it may (${MAX_RATIO} times its size): it is refused`;
       }
       yield next.value;
     }

@@ -1,7 +1,7 @@
 /** Collects the rows of a file whose number is not known beforehand, all or batch by batch, and tells of those that are left out. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { type InvalidInputError, invalid } from "../../base/errors.ts";
 import { thousands } from "../../base/words.ts";
 import type { TableColumns } from "../../items/columns.ts";
 import type { ItemLabels } from "../../types.ts";
@@ -87,7 +87,7 @@ export class RowCollector {
 /** @throws InvalidInputError when all rows of a file are invalid. */
 export function requireSome(kept: number, seen: number, reason: string): void {
   if (kept > 0 || seen === 0) return;
-  throw new InvalidInputError(`all ${thousands(seen)} rows are invalid; the first: ${reason}`);
+  throw invalid("ROWS_ALL_INVALID")`all ${thousands(seen)} rows are invalid; the first: ${reason}`;
 }
 
 /** Item IDs as a file has them: each once. */
@@ -96,17 +96,19 @@ export class ItemIdList {
   readonly #known = new Map<string, number>();
 
   /** Why a row of the file cannot have this ID: it is empty, or another row has it. */
-  problem(id: string, row: number): string | undefined {
-    if (id === "") return `row ${row} has no item ID: every item needs one`;
+  problem(id: string, row: number): InvalidInputError | undefined {
+    if (id === "") return invalid("ITEM_ID_INVALID")`${{ row }} has no item ID${{ hint: "every item needs one" }}`;
     const earlier = this.#known.get(id);
     if (earlier === undefined) return undefined;
-    return `row ${row} is item ${describeValue(id)}, as row ${earlier} is: every item must be there once`;
+    return invalid(
+      "ITEM_TWICE",
+    )`${{ row }} is item ${describeValue(id)}, as row ${earlier} is${{ hint: "every item must be there once" }}`;
   }
 
   /** @throws InvalidInputError when a row cannot have this ID. */
   check(id: string, row: number): void {
     const problem = this.problem(id, row);
-    if (problem !== undefined) throw new InvalidInputError(problem);
+    if (problem !== undefined) throw problem;
   }
 
   add(id: string, row: number): void {

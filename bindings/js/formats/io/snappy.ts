@@ -1,6 +1,6 @@
 /** Google's Snappy, which Parquet files are compressed by unless told otherwise. */
 
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 
 /**
  * Decompresses a block of which the size is known.
@@ -52,4 +52,4 @@ export function unsnappy(input: Uint8Array, size: number): Uint8Array {
   return output;
 }
 
-const damaged = () => new InvalidInputError("the Parquet file is damaged: a page compressed by Snappy is broken");
+const damaged = () => invalid("FILE_DAMAGED")`the Parquet file is damaged: a page compressed by Snappy is broken`;

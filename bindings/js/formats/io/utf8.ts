@@ -1,6 +1,6 @@
 /** UTF-8 that comes in pieces, and strings of it. */
 
-import { InvalidInputError } from "../../base/errors.ts";
+import { type InvalidInputError, invalid } from "../../base/errors.ts";
 import { TextDecoder, TextEncoder } from "../../base/text-codecs.ts";
 import { decoderFor } from "./bytes.ts";
 
@@ -64,7 +64,7 @@ export async function* utf8Pieces(pieces: AsyncIterable<Uint8Array>): AsyncGener
 
 /** The complaint about text that is not in its encoding. */
 export const badText = (encoding = "utf-8"): InvalidInputError =>
-  new InvalidInputError(`the text is not valid ${encoding.toUpperCase()}: save it as UTF-8`);
+  invalid("NOT_UTF8")`the text is not valid ${encoding.toUpperCase()}${{ hint: "save it as UTF-8" }}`;
 
 /**
  * A text that does not keep a longer one alive: engines make a part of a string as a reference to the whole, so that one title of a file

@@ -1,7 +1,7 @@
 /** The directory of a zip archive, and its members: stored or deflated, zip64 where they are large. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { type InvalidInputError, invalid } from "../../base/errors.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
 import { counted, thousands } from "../../base/words.ts";
 import { type ByteSource, readBytes, section, streamBytes } from "./byte-source.ts";
@@ -45,18 +45,18 @@ export async function readZipDirectory(source: ByteSource): Promise<ZipEntry[]> 
     const flags = view.getUint16(at + 8, true);
     const method = view.getUint16(at + 10, true);
     const where = `its member ${describeValue(name)}`;
-    if (flags & 1) throw new InvalidInputError(`${where} is encrypted: save it without a password`);
+    if (flags & 1) throw invalid("TYPE_UNSUPPORTED")`${where} is encrypted${{ hint: "save it without a password" }}`;
     if (headerAt + 30 + compressed > start) throw damaged(`${where} lies outside the file`);
     if (method !== 0 && method !== 8) {
-      throw new InvalidInputError(
-        `${where} is compressed by method ${method}; stored and deflated ones (numpy.savez, numpy.savez_compressed) can be read`,
-      );
+      throw invalid(
+        "TYPE_UNSUPPORTED",
+      )`${where} is compressed by method ${method}; stored and deflated ones (numpy.savez, numpy.savez_compressed) can be read`;
     }
     if (method === 0 && compressed !== memberSize) throw damaged(`${where} is stored, but with two sizes`);
     if (memberSize > RATIO_FREE && memberSize > compressed * MAX_RATIO) {
-      throw new InvalidInputError(
-        `${where} claims ${counted(memberSize, "byte")} out of ${thousands(compressed)}: more than ${MAX_RATIO} times as many are refused`,
-      );
+      throw invalid(
+        "FILE_TOO_LARGE",
+      )`${where} claims ${counted(memberSize, "byte")} out of ${thousands(compressed)}: more than ${MAX_RATIO} times as many are refused`;
     }
     found.push({
       name,
@@ -73,7 +73,7 @@ export async function readZipDirectory(source: ByteSource): Promise<ZipEntry[]> 
 }
 
 function damaged(why: string): InvalidInputError {
-  return new InvalidInputError(`the zip archive is damaged or cut short: ${why}`);
+  return invalid("FILE_DAMAGED")`the zip archive is damaged or cut short: ${why}`;
 }
 
 /** The end of central directory record, which lies before a comment of up to 64 KB, and its zip64 brother. */

@@ -1,6 +1,6 @@
 /** Files of embeddings of every format, opened: some to be read by rows, the others read. */
 
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { openNpy, openNpz, readNpyStream } from "../arrays/npz.ts";
 import { openSafetensors } from "../arrays/safetensors.ts";
 import { type ByteSource, joined, memorySource, peek, readBytes, streamBytes } from "../io/byte-source.ts";
@@ -59,9 +59,9 @@ export async function recognizeItemFile(
 
 function refuseForeign({ kind, advice, foreign }: Sniffed): void {
   if (!foreign) return;
-  throw new InvalidInputError(
-    `it is ${kind}, which cannot be read here; readable are npy, npz, safetensors, Parquet, csv, tsv, json and jsonl. ${advice}`,
-  );
+  throw invalid(
+    "FILE_FOREIGN",
+  )`it is ${kind}, which cannot be read here; readable are npy, npz, safetensors, Parquet, csv, tsv, json and jsonl. ${advice}`;
 }
 
 async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): Promise<ItemFile | TextFile> {

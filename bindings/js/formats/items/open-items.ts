@@ -2,7 +2,7 @@
 
 import { worksBehindProxy } from "../../base/behind-proxy.ts";
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { counted } from "../../base/words.ts";
 import type { TableColumns } from "../../items/columns.ts";
 import { halfValues } from "../../items/half.ts";
@@ -156,11 +156,14 @@ class OpenFile implements OpenedItems {
 
   async read(first: number, count: number): Promise<Float32Array> {
     const { rows, dim } = this;
-    if (!this.#isOpen) throw new InvalidInputError(`${this.#name} was closed: open it again to read it`);
+    if (!this.#isOpen)
+      throw invalid(
+        "FILE_UNREADABLE",
+      )`${{ file: this.#name, form: "statement" }} was closed${{ hint: "open it again to read it" }}`;
     if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0 && first + count <= rows)) {
-      throw new InvalidInputError(
-        `${this.#name} has ${counted(rows, "row")}, but ${describeValue(count)} from row ${describeValue(first)} on were asked for`,
-      );
+      throw invalid(
+        "SOURCE_READ",
+      )`${{ file: this.#name, form: "statement" }} has ${counted(rows, "row")}, but ${describeValue(count)} from row ${describeValue(first)} on were asked for`;
     }
     if (this.#buffer.length < count * dim) this.#buffer = new Float32Array(count * dim);
     const buffer = this.#buffer.subarray(0, count * dim);

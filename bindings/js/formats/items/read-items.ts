@@ -1,6 +1,7 @@
 /** Embeddings of a file in memory, checked. */
 
-import { InvalidInputError, OutOfMemoryError, RQVAEError } from "../../base/errors.ts";
+import { InvalidInputError, invalid, OutOfMemoryError, RQVAEError } from "../../base/errors.ts";
+import { worded } from "../../base/wording.ts";
 import { halfValues } from "../../items/half.ts";
 import { withoutRows } from "../../items/labels.ts";
 import type { RowTarget } from "../arrays/raw-matrix.ts";
@@ -70,20 +71,19 @@ export async function inFile<T>(name: () => string, run: () => Promise<T>): Prom
 export function aboutFile(name: string, error: unknown): unknown {
   const file = name === "" ? "the file" : name;
   if (error instanceof InvalidInputError) {
-    if (error.message.startsWith(`${file}: `) || error.message.startsWith(`${file} `)) return error;
-    return new InvalidInputError(`${file}: ${error.message}`, { cause: error.cause ?? error });
+    if (error.wording.some((part) => typeof part === "object" && "file" in part)) return error;
+    const { code, wording, cause = error } = error;
+    return new InvalidInputError([{ file }, ...wording], { code, cause });
   }
   if (error instanceof RQVAEError) return error;
   const { message = String(error) } = (error ?? {}) as { message?: string };
   if (error instanceof RangeError && /allocation|array length|buffer/i.test(message)) {
     return new OutOfMemoryError(
-      `${file}: there is not enough memory to hold it: open it with openItems, which reads rows as they are needed`,
-      {
-        cause: error,
-      },
+      worded`${{ file }}there is not enough memory to hold it${{ hint: "open it with openItems, which reads rows as they are needed" }}`,
+      { cause: error },
     );
   }
-  return new InvalidInputError(`${file} cannot be read, it seems damaged: ${message}`, { cause: error });
+  return invalid("FILE_DAMAGED", error)`${{ file, form: "statement" }} cannot be read, it seems damaged: ${message}`;
 }
 
 /** Values that are read at a time. */
@@ -138,19 +138,21 @@ export class InvalidRows {
 
   /** Whether a row is valid. @throws InvalidInputError for one that is not, unless these are skipped. */
   look(data: RowTarget, start: number, dim: number, row: number): boolean {
-    const reason = this.#reasonOf(data, start, dim, row);
-    if (reason === undefined) return true;
-    if (!this.#skip) throw new InvalidInputError(reason);
-    if (this.#rows.length === 0) this.#reason = reason;
+    const problem = this.#problemOf(data, start, dim, row);
+    if (problem === undefined) return true;
+    if (!this.#skip) throw problem;
+    if (this.#rows.length === 0) this.#reason = problem.message;
     this.#rows.push(row);
     return false;
   }
 
-  #reasonOf(data: RowTarget, start: number, dim: number, row: number): string | undefined {
+  #problemOf(data: RowTarget, start: number, dim: number, row: number): InvalidInputError | undefined {
     const column = nonFiniteIn(data, start, dim);
     if (column >= 0) {
       const value = data instanceof Uint16Array ? halfValues()[data[start + column]!] : data[start + column];
-      return `row ${row}, column ${column} is ${value}; every value must be a finite number within the range of float32`;
+      return invalid(
+        "ITEM_NOT_FINITE",
+      )`${{ row }}, ${{ column }} is ${String(value)}${{ hint: "every value must be a finite number within the range of float32", after: "; " }}`;
     }
     const id = this.#itemIds?.[row];
     if (id === undefined) return undefined;

@@ -1,5 +1,5 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { counted } from "../../base/words.ts";
 import { type Column, decideLabels, isItemIdName, isTitleName, MISSING, mayBeItemIdName } from "../../items/columns.ts";
 import { findTwins, firstFew, requireUnique } from "../../items/join.ts";
@@ -40,7 +40,7 @@ interface Table {
  */
 export function readLabels(text: string, fileName = ""): ItemLabels {
   const content = asText(text);
-  if (content.trim() === "") throw new InvalidInputError("the labels are empty: one title per item is expected");
+  if (content.trim() === "") throw invalid("EMPTY")`the labels are empty${{ hint: "one title per item is expected" }}`;
   return (
     fromJson(content) ??
     fromAtomicFile(content) ??
@@ -57,7 +57,7 @@ function fromJson(content: string): ItemLabels | undefined {
     const lines = jsonLines(content);
     if (lines) return fromRecords(lines);
     if (!/^\s*(\{\s*"|\[\s*"|\[\s*\{|\[\s*$)/.test(content)) return undefined;
-    throw new InvalidInputError(`the labels begin like JSON but are not: ${(error as Error).message}`);
+    throw invalid("NOT_JSON")`the labels begin like JSON but are not: ${(error as Error).message}`;
   }
   if (Array.isArray(value)) {
     return value.length > 0 && value.every(isObject) ? fromRecords(value) : toItemLabels(value, undefined);
@@ -88,9 +88,9 @@ function fromJson(content: string): ItemLabels | undefined {
     requireUnique(names, "");
     return { ...labels, itemIds: names };
   }
-  throw new InvalidInputError(
-    `the labels must be { titles }, or { itemId: title }, or objects with an ID and a title, but the JSON is an object with ${firstFew(names) || "nothing"}`,
-  );
+  throw invalid(
+    "FILE_CONTENT",
+  )`the labels must be { titles }, or { itemId: title }, or objects with an ID and a title, but the JSON is an object with ${firstFew(names) || "nothing"}`;
 }
 
 /** `DataFrame.to_json()`: { column: { row: value } }. */
@@ -128,11 +128,11 @@ function jsonLines(content: string): unknown[] | undefined {
       value = parseJson(line);
     } catch (error) {
       if (i === first) return undefined;
-      throw new InvalidInputError(`line ${i + 1} of the labels is not JSON: ${(error as Error).message}`);
+      throw invalid("NOT_JSON")`line ${i + 1} of the labels is not JSON: ${(error as Error).message}`;
     }
     if (!isObject(value)) {
       if (i === first) return undefined;
-      throw new InvalidInputError(`line ${i + 1} of the labels must be an object, got ${describeValue(value)}`);
+      throw invalid("FILE_CONTENT")`line ${i + 1} of the labels must be an object, got ${describeValue(value)}`;
     }
     records.push(value);
   }
@@ -143,7 +143,7 @@ function toCell(value: unknown, where: string): string | number {
   if (typeof value === "string" || typeof value === "number") return value;
   if (value === undefined || value === null) return "";
   if (typeof value === "boolean") return String(value);
-  throw new InvalidInputError(`${where} must be a string or a number, got ${describeValue(value)}`);
+  throw invalid("ITEM_ID_INVALID")`${where} must be a string or a number, got ${describeValue(value)}`;
 }
 
 /** Cells for each that holds something. */
@@ -156,9 +156,9 @@ function fromRecords(records: readonly unknown[], hasItemIds = true): ItemLabels
   const found = [...new Set(fields)];
   // Every object would get a cell for every field.
   if (found.length * all.length > EMPTIEST * fields.length) {
-    throw new InvalidInputError(
-      `the labels are ${counted(all.length, "object")} with ${counted(found.length, "field")}, most of which hardly any has: give all of them the same fields`,
-    );
+    throw invalid(
+      "FILE_CONTENT",
+    )`the labels are ${counted(all.length, "object")} with ${counted(found.length, "field")}, most of which hardly any has${{ hint: "give all of them the same fields" }}`;
   }
   const names = found.filter((name) =>
     all.every((record) => !Object.hasOwn(record, name) || typeof record[name] !== "object" || record[name] === null),
@@ -175,7 +175,7 @@ function fromAtomicFile(content: string): ItemLabels | undefined {
   const [header] = atomicHeader.exec(content) ?? [];
   if (header === undefined) return undefined;
   const { columns, rows } = readAtomicFile(content);
-  if (rows.length === 0) throw new InvalidInputError("the atomic file has a header but no rows");
+  if (rows.length === 0) throw invalid("EMPTY")`the atomic file has a header but no rows`;
   const types = header
     .trim()
     .split("\t")
@@ -214,13 +214,13 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
   const uneven = rows.find(({ cells }) => cells.length !== width);
   if (uneven && !isSure) return undefined;
   if (uneven) {
-    throw new InvalidInputError(
-      `line ${uneven.line} of the labels has ${counted(uneven.cells.length, "column")}, but the header has ${width}`,
-    );
+    throw invalid(
+      "ROW_LENGTH",
+    )`line ${uneven.line} of the labels has ${counted(uneven.cells.length, "column")}, but the header has ${width}`;
   }
   if (rows.length === 0) {
     if (!isSure) return undefined;
-    throw new InvalidInputError("the labels have a header but no rows: a row an item is expected");
+    throw invalid("EMPTY")`the labels have a header but no rows: a row an item is expected`;
   }
   // Where blanks follow the header's delimiters they are no part of the cells.
   const isSpaced = width > 1 && header!.cells.slice(1).every((cell) => /^ /.test(cell));
@@ -254,9 +254,9 @@ function fromColumns(all: Table, hasItemIds = true): ItemLabels {
   const { title: place } = decideLabels(others.map((column) => columns[column]!));
   const title = place === undefined ? item : others[place]!;
   if (title < 0 || cells[title] === undefined) {
-    throw new InvalidInputError(
-      `the labels have no titles: a field named title or name is expected, but there are ${names.slice(0, 8).map(describeValue).join(", ") || "none"}`,
-    );
+    throw invalid(
+      "COLUMN_MISSING",
+    )`the labels have no titles: a field named title or name is expected, but there are ${names.slice(0, 8).map(describeValue).join(", ") || "none"}`;
   }
   const itemIds = item < 0 ? undefined : cells[item]!.map(String);
   if (itemIds) requireUnique(itemIds, describeValue(names[item]));

@@ -1,7 +1,8 @@
 /** Files of embeddings from beginning to end, a batch of rows at a time. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
+import { option } from "../../base/wording.ts";
 import { labelsOf, withoutRows } from "../../items/labels.ts";
 import { type FileSource, isByteStream, openFile, peek, piecesOf } from "../io/byte-source.ts";
 import { extensionOf, requireFileName, requireOptions, sniff, textFormat } from "../io/bytes.ts";
@@ -36,7 +37,7 @@ export async function* streamItems(
   requireOptions(options);
   const { batchRows = 4096 } = options;
   if (!(Number.isSafeInteger(batchRows) && batchRows > 0)) {
-    throw new InvalidInputError(`batchRows must be a whole number of at least 1, got ${describeValue(batchRows)}`);
+    throw invalid()`${option("batchRows")} must be a whole number of at least 1, got ${describeValue(batchRows)}`;
   }
   let name = options.fileName ?? "";
   requireFileName(name);

@@ -1,10 +1,10 @@
 /** What the readers of Parquet refuse alike. */
 
-import { InvalidInputError } from "../../base/errors.ts";
+import { type InvalidInputError, invalid } from "../../base/errors.ts";
 import { counted, thousands } from "../../base/words.ts";
 
 export const damagedParquet = (why: string): InvalidInputError =>
-  new InvalidInputError(`the Parquet file is damaged: ${why}`);
+  invalid("FILE_DAMAGED")`the Parquet file is damaged: ${why}`;
 
 /** @throws InvalidInputError when a page has fewer than `needed` bytes from `start` on. */
 export function requireBytes(bytes: Uint8Array, start: number, needed: number): void {

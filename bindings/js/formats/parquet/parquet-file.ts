@@ -1,7 +1,7 @@
 /** A Parquet file: its footer with the columns and row groups, and the pages of a column one after the other. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { counted, thousands } from "../../base/words.ts";
 import { type ByteSource, readBytes } from "../io/byte-source.ts";
 import { inflatedLimit } from "../io/inflate.ts";
@@ -72,7 +72,7 @@ export async function openParquetFile(source: ByteSource): Promise<ParquetFile> 
   }
   if (first !== rows)
     throw damagedParquet(`it says ${counted(rows, "row")}, but its row groups have ${thousands(first)}`);
-  if (rows === 0) throw new InvalidInputError("the Parquet file has no rows");
+  if (rows === 0) throw invalid("EMPTY")`the Parquet file has no rows`;
   const metadata = new Map<string, string>();
   if (footer.has(5)) {
     for (const entry of structsField(footer, 5))
@@ -249,9 +249,9 @@ export function floatChunk(file: ParquetFile, group: Group, column: Column): Col
   const chunk = chunkOf(file, group, column);
   const size = chunk.end - chunk.start;
   if (chunk.values < group.rows || chunk.values * 4 > inflatedLimit(size)) {
-    throw new InvalidInputError(
-      `column ${describeValue(column.name)} claims ${counted(chunk.values, "value")} of ${counted(group.rows, "row")} in ${counted(size, "byte")}: more than 1000 times as many bytes are refused`,
-    );
+    throw invalid(
+      "FILE_TOO_LARGE",
+    )`column ${describeValue(column.name)} claims ${counted(chunk.values, "value")} of ${counted(group.rows, "row")} in ${counted(size, "byte")}: more than 1000 times as many bytes are refused`;
   }
   return chunk;
 }

@@ -1,6 +1,6 @@
 /** Pages of a Parquet column: their headers, their decompression, levels and values. */
 
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { counted, thousands } from "../../base/words.ts";
 import { type ByteSource, joined, readBytes } from "../io/byte-source.ts";
 import { inflate, inflatedLimit } from "../io/inflate.ts";
@@ -150,10 +150,10 @@ function loadCompressors(codec: string): Promise<Compressors> {
       const { compressors } = await import("hyparquet-compressors");
       return compressors as Compressors;
     } catch (cause) {
-      throw new InvalidInputError(
-        `the Parquet file is compressed by ${codec}: that needs the package hyparquet-compressors (npm install hyparquet-compressors), or write the file with Snappy or gzip`,
-        { cause },
-      );
+      throw invalid(
+        "DECOMPRESSION_MISSING",
+        cause,
+      )`the Parquet file is compressed by ${codec}: that needs the package hyparquet-compressors (npm install hyparquet-compressors), or write the file with Snappy or gzip`;
     }
   })();
   compressors.catch(() => {
@@ -179,13 +179,13 @@ async function decompress(input: Uint8Array, size: number, codec: number): Promi
   } else {
     const own = name === undefined ? undefined : (await loadCompressors(name))[name];
     if (!own)
-      throw new InvalidInputError(
-        `the Parquet file is compressed by ${name ?? `codec ${codec}`}, which cannot be read`,
-      );
+      throw invalid(
+        "TYPE_UNSUPPORTED",
+      )`the Parquet file is compressed by ${name ?? `codec ${codec}`}, which cannot be read`;
     try {
       output = own(input, size);
     } catch (cause) {
-      throw new InvalidInputError(`the Parquet file is damaged: a page compressed by ${name} is broken`, { cause });
+      throw invalid("FILE_DAMAGED", cause)`the Parquet file is damaged: a page compressed by ${String(name)} is broken`;
     }
   }
   if (output.length !== size)

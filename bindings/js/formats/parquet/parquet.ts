@@ -1,7 +1,8 @@
 /** Embeddings in Parquet files: a column of lists, read page by page, or a column per dimension; columns of IDs and labels beside. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { InvalidInputError, invalid } from "../../base/errors.ts";
+import { option, worded } from "../../base/wording.ts";
 import { counted, thousands } from "../../base/words.ts";
 import {
   type Cell,
@@ -56,9 +57,9 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
   const [vector] = chosen as [Column];
   if (!isFloat(vector) || vector.maxRepetition !== 1) {
     if (vector.type !== undefined && vector.maxRepetition < 2) return readRagged(file, vector, beside, options);
-    throw new InvalidInputError(
-      `column ${describeValue(nameOf(vector))} of the Parquet file does not hold a list of numbers in each row: write it as list<float>`,
-    );
+    throw invalid(
+      "TYPE_UNSUPPORTED",
+    )`column ${describeValue(nameOf(vector))} of the Parquet file does not hold a list of numbers in each row${{ hint: "write it as list<float>" }}`;
   }
   const chunks = groups.map((group) => floatChunk(file, group, vector));
   const values = chunks.reduce((sum, chunk) => sum + chunk.values, 0);
@@ -246,7 +247,7 @@ async function readRagged(
         try {
           const list = of(row, collector.dim);
           const problem = problemOf(list, collector.dim, row) ?? (itemIds && ids.problem(itemIds[row] ?? "", row));
-          if (problem !== undefined) throw new InvalidInputError(problem);
+          if (problem !== undefined) throw problem;
           if (itemIds) ids.add(itemIds[row]!, row);
           kept.push(row);
           collector.add(list as ArrayLike<number>);
@@ -296,20 +297,28 @@ async function* vectorsOf(
   for await (const texts of scalarsOf(file, group, column)) {
     yield texts.map(
       (text) => (row, dim) =>
-        listNumbers(text === undefined ? "" : String(text), dim, `row ${row}, column ${describeValue(nameOf(column))}`),
+        listNumbers(
+          text === undefined ? "" : String(text),
+          dim,
+          worded`${{ row }}, column ${describeValue(nameOf(column))}`,
+        ),
     );
   }
 }
 
-function problemOf(list: Numbers, dim: number, row: number): string | undefined {
-  if (list.length === 0) return `row ${row} has no vector: every item needs one`;
+function problemOf(list: Numbers, dim: number, row: number): InvalidInputError | undefined {
+  if (list.length === 0) return invalid("ROW_LENGTH")`${{ row }} has no vector${{ hint: "every item needs one" }}`;
   if (dim > 0 && list.length !== dim) {
-    return `row ${row} has ${counted(list.length, "number")}, but those before it have ${thousands(dim)}: every row must have as many`;
+    return invalid(
+      "ROW_LENGTH",
+    )`${{ row }} has ${counted(list.length, "number")}, but those before it have ${thousands(dim)}${{ hint: "every row must have as many" }}`;
   }
   const column = Array.from(list).findIndex((value) => !Number.isFinite(value));
   if (column < 0) return undefined;
   const value = list[column] ?? Number.NaN;
-  return `row ${row}, column ${column} is ${Number.isNaN(value) ? "NaN or missing" : value}; every value must be a finite number`;
+  return invalid(
+    "ITEM_NOT_FINITE",
+  )`${{ row }}, ${{ column }} is ${Number.isNaN(value) ? "NaN or missing" : String(value)}${{ hint: "every value must be a finite number", after: "; " }}`;
 }
 
 /** The columns of IDs, titles and labels. */
@@ -335,9 +344,9 @@ async function readBeside(file: ParquetFile, table: readonly TableColumn[], deci
     ignored: [...decision.ignored, ...left].sort((a, b) => a - b),
   } as Decision);
   if (itemId !== undefined && (isFloat(columns[itemId]!) || columns[itemId]!.divisor !== 1)) {
-    throw new InvalidInputError(
-      `the item IDs in column ${describeValue(table[itemId]!.name)} of the Parquet file are fractions, which do not hold every digit of an ID: write them as text or whole numbers, or name another column: itemId: "..."`,
-    );
+    throw invalid(
+      "ITEM_ID_INVALID",
+    )`the item IDs in column ${describeValue(table[itemId]!.name)} of the Parquet file are fractions, which do not hold every digit of an ID${{ hint: worded`write them as text or whole numbers, or name another column: ${option("itemId", "...")}` }}`;
   }
   const itemIds = itemId === undefined ? undefined : found.get(itemId);
   const titles = (title === undefined ? undefined : found.get(title)) ?? itemIds;

@@ -1,6 +1,6 @@
 /** Thrift's compact protocol, in which Parquet writes its headers: as much of it as these need, within bounds. */
 
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
 
 /** A struct by the numbers of its fields. */
@@ -10,7 +10,7 @@ export type ThriftValue = boolean | number | Uint8Array | ThriftValue[] | Thrift
 /** Structs in structs: Parquet has fewer. */
 const MAX_DEPTH = 24;
 
-const damaged = () => new InvalidInputError("the Parquet file is damaged: a header of it is broken");
+const damaged = () => invalid("FILE_DAMAGED")`the Parquet file is damaged: a header of it is broken`;
 
 /** Reads structs from bytes, one after the other. */
 export class ThriftReader {

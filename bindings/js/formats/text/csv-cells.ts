@@ -1,7 +1,8 @@
 /** What stands in the cells of tables of text: numbers, lists of them, and what stands for a missing one. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
+import { option, type Wording, worded } from "../../base/wording.ts";
 import { counted, thousands } from "../../base/words.ts";
 import { type Cell, MISSING } from "../../items/columns.ts";
 
@@ -160,7 +161,7 @@ const list = (parts: readonly string[], isBracketed: boolean, problem: string): 
   problem,
 });
 
-export function listNumbers(cell: string, dim: number, where: string): Float32Array {
+export function listNumbers(cell: string, dim: number, where: string | Wording): Float32Array {
   const parsed = parseList(cell);
   if (parsed === undefined || parsed.problem !== "" || parsed.parts.length === 0) {
     const floats = parsed === undefined ? base64Floats(cell.trim()) : undefined;
@@ -172,31 +173,31 @@ export function listNumbers(cell: string, dim: number, where: string): Float32Ar
       cell.trim() === ""
         ? "the cell is empty; every item needs a list of numbers here"
         : `${describeValue(cell)} is not a list of numbers; every item needs one here${parsed?.problem ? `: ${parsed.problem}` : ""}`;
-    throw new InvalidInputError(`${where}: ${problem}`);
+    throw invalid("FILE_CONTENT")`${where}: ${problem}`;
   }
   const { parts } = parsed;
   if (parts.includes("...")) {
-    throw new InvalidInputError(
-      `${where}: the list is printed with "..." in its place, its numbers are lost: write arrays with tolist() or as npy`,
-    );
+    throw invalid(
+      "FILE_CONTENT",
+    )`${where}: the list is printed with "..." in its place, its numbers are lost${{ hint: "write arrays with tolist() or as npy" }}`;
   }
   requireDim(parts.length, dim, where);
   const numbers = new Float32Array(parts.length);
   for (const [j, part] of parts.entries()) {
     const value = parseNumber(part, false);
     if (!Number.isFinite(value)) {
-      throw new InvalidInputError(`${where}, number ${j} of the list: ${describeBadNumber(part, false)}`);
+      throw invalid("ITEM_NOT_NUMBER")`${where}, number ${j} of the list: ${describeBadNumber(part, false)}`;
     }
     numbers[j] = value;
   }
   return numbers;
 }
 
-function requireDim(length: number, dim: number, where: string): void {
+function requireDim(length: number, dim: number, where: string | Wording): void {
   if (dim === 0 || length === dim) return;
-  throw new InvalidInputError(
-    `${where}: the list has ${counted(length, "number")}, but those before it have ${thousands(dim)}: every row must have as many`,
-  );
+  throw invalid(
+    "ROW_LENGTH",
+  )`${where}: the list has ${counted(length, "number")}, but those before it have ${thousands(dim)}${{ hint: "every row must have as many" }}`;
 }
 
 /** NaN for text; a value beyond float32 becomes infinite. */
@@ -209,7 +210,7 @@ export function isNumber(cell: string, decimalComma: boolean): boolean {
   return !Number.isNaN(parseNumber(cell, decimalComma));
 }
 
-export function describeBadNumber(cell: string, decimalComma: boolean): string {
+export function describeBadNumber(cell: string, decimalComma: boolean): string | Wording {
   if (cell.trim() === "") return "the cell is empty; every item needs a number here";
   const what = `${describeValue(cell)} is`;
   if (isNumber(cell, decimalComma)) return `${what} beyond the range of float32 (3.4e38)`;
@@ -218,5 +219,5 @@ export function describeBadNumber(cell: string, decimalComma: boolean): string {
   }
   // A missing value is no text: to leave its column out would be the wrong remedy.
   if (missing.test(cell.trim())) return `${what} not a finite number; every item needs one here`;
-  return `${what} not a number; if the column is not part of the embedding, name the columns that are (embedding)`;
+  return worded`${what} not a number${{ hint: worded`if the column is not part of the embedding, name the columns that are (${option("embedding")})`, after: "; " }}`;
 }

@@ -1,7 +1,7 @@
 /** How a table of text is laid out: what separates its cells, whether it has a header, and which column holds what. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { requireThat } from "../../base/option-reader.ts";
 import { counted, thousands } from "../../base/words.ts";
 import {
@@ -53,9 +53,9 @@ function countLine(first: CsvRecord, rest: readonly CsvRecord[]): { rows: number
   const begin = rest[0]!.cells;
   if (commonWidth(rest) === dim + 1 && (dim > 1 || !isNumber(begin[0]!, true))) return { rows, dim };
   if (widths.size > 1 || begin.length <= 3) return undefined;
-  throw new InvalidInputError(
-    `line ${first.line} says that ${thousands(rows)} vectors of ${thousands(dim)} numbers follow, but line ${rest[0]!.line} has ${thousands(begin.length - 1)} numbers after the word: correct or remove line ${first.line}`,
-  );
+  throw invalid(
+    "ROW_LENGTH",
+  )`line ${first.line} says that ${thousands(rows)} vectors of ${thousands(dim)} numbers follow, but line ${rest[0]!.line} has ${thousands(begin.length - 1)} numbers after the word${{ hint: `correct or remove line ${first.line}` }}`;
 }
 
 /** Takes away the lines before the table that are comments, as NumPy's savetxt writes them: the last one may name the columns. */
@@ -102,9 +102,9 @@ function fitFirstRow(rows: CsvRecord[]): { rows: CsvRecord[]; hasRowNames: boole
     if (isNames && body.length > 1) return { rows: [{ ...first, cells: ["", ...cells] }, ...body], hasRowNames: true };
   }
   if (cells.length < width && body.length > 1) {
-    throw new InvalidInputError(
-      `line ${first.line} has ${counted(cells.length, "cell")}, but the lines after it have ${thousands(width)}: remove line ${first.line} if it is not part of the table`,
-    );
+    throw invalid(
+      "ROW_LENGTH",
+    )`line ${first.line} has ${counted(cells.length, "cell")}, but the lines after it have ${thousands(width)}${{ hint: `remove line ${first.line} if it is not part of the table` }}`;
   }
   return { rows, hasRowNames: false };
 }
@@ -114,16 +114,16 @@ function refuseOtherLines(rows: readonly CsvRecord[]): void {
   const share = (is: (record: CsvRecord) => boolean) => rows.filter(is).length / rows.length;
   const pair = /^\d+:[-+.\deE]+$/;
   if (share(({ cells }) => cells.filter((cell) => pair.test(cell)).length > 1) > 0.5) {
-    throw new InvalidInputError(
-      `line ${rows[0]!.line} is a sparse vector in libsvm's form, ${describeValue(rows[0]!.cells.join(" "))}: write every number of each vector, without indices`,
-    );
+    throw invalid(
+      "COLUMN_MISSING",
+    )`line ${rows[0]!.line} is a sparse vector in libsvm's form, ${describeValue(rows[0]!.cells.join(" "))}${{ hint: "write every number of each vector, without indices" }}`;
   }
   const opens = (cell: string) => /[[({]/.test(cell) && !/[\])}]/.test(cell);
   const closes = (cell: string) => /[\])}]/.test(cell) && !/[[({]/.test(cell);
   if (share(({ cells }) => cells.length > 1 && cells.some(opens) && closes(cells.at(-1)!)) > 0.5) {
-    throw new InvalidInputError(
-      `line ${rows[0]!.line} has a list in brackets that is not quoted, ${describeValue(rows[0]!.cells.join(","))}: quote lists in tables, or write the numbers without brackets`,
-    );
+    throw invalid(
+      "FILE_CONTENT",
+    )`line ${rows[0]!.line} has a list in brackets that is not quoted, ${describeValue(rows[0]!.cells.join(","))}${{ hint: "quote lists in tables, or write the numbers without brackets" }}`;
   }
   const joined = /^[^:]+:\s*([-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?)?$/i;
   if (
@@ -132,9 +132,9 @@ function refuseOtherLines(rows: readonly CsvRecord[]): void {
         cells.length > 1 && joined.test(cells[0]!) && isAllNumbers(cells.slice(1).map((cell) => cell.trim())),
     ) > 0.5
   ) {
-    throw new InvalidInputError(
-      `line ${rows[0]!.line} begins with ${describeValue(rows[0]!.cells[0])}, an item ID and a colon: write the delimiter of the other cells instead of the colon`,
-    );
+    throw invalid(
+      "FILE_CONTENT",
+    )`line ${rows[0]!.line} begins with ${describeValue(rows[0]!.cells[0])}, an item ID and a colon${{ hint: "write the delimiter of the other cells instead of the colon" }}`;
   }
 }
 
@@ -146,9 +146,9 @@ function refuseSecondHeader(header: readonly string[], [second]: readonly CsvRec
   );
   const isRun = counted.length > 1 && counted.every(({ value }, i) => value === i);
   if (!isRun || new Set(counted.map(({ column }) => header[column])).size > 1) return;
-  throw new InvalidInputError(
-    `the header takes two lines: line ${second.line} numbers the columns named ${describeValue(header[counted[0]!.column])}. Write one line of names, such as ${describeValue(`${header[counted[0]!.column]}_0`)}`,
-  );
+  throw invalid(
+    "FILE_CONTENT",
+  )`the header takes two lines: line ${second.line} numbers the columns named ${describeValue(header[counted[0]!.column])}${{ hint: `Write one line of names, such as ${describeValue(`${header[counted[0]!.column]}_0`)}`, after: ". " }}`;
 }
 
 /** Which columns are what, and whether the first row is a header, from the first rows of the file. @returns also the rows of data. */
@@ -178,7 +178,7 @@ export function findLayout(
         types !== undefined ||
         namesColumns(options) ||
         isHeader(rows, delimiter)));
-  if (hasHeader && rows.length === 1) throw new InvalidInputError("the text has a header but no rows of data");
+  if (hasHeader && rows.length === 1) throw invalid("EMPTY")`the text has a header but no rows of data`;
   const names = hasHeader
     ? uniqueNames(
         types ? first.map((cell) => cell.slice(0, cell.lastIndexOf(":"))) : first.map((cell) => unquoted(cell.trim())),
@@ -250,7 +250,7 @@ function decide(
   const isLabel = new Set(labels);
   const asked = all.filter((column) => !isLabel.has(column) && !isEdge[column]);
   if (asked.length === 0)
-    throw new InvalidInputError(`labelColumns lists all ${width} columns: none is left for the embedding`);
+    throw invalid("FILE_CONTENT")`labelColumns lists all ${width} columns: none is left for the embedding`;
   const place = (wanted: string | number) =>
     typeof wanted === "number" ? asked.indexOf(findColumn(wanted, columns, "the option names")) : wanted;
   const { embedding, itemId } = options;
@@ -390,9 +390,9 @@ function findColumn(wanted: string | number, columns: readonly Column[], said: s
         .map(({ name }, i) => describeValue(columnName(name, i)))
         .join(", ")}${width > 8 ? ", …" : ""}`
     : "without names";
-  throw new InvalidInputError(
-    `${said} ${describeValue(wanted)}, but the ${width} columns, numbered from 0, are ${known}`,
-  );
+  throw invalid(
+    "COLUMN_MISSING",
+  )`${said} ${describeValue(wanted)}, but the ${width} columns, numbered from 0, are ${known}`;
 }
 
 /** Names of all columns, each once: an empty one becomes "column_3", a second "x" becomes "x_2". */

@@ -1,7 +1,8 @@
 /** Records of text separated by commas or other characters. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
+import { option } from "../../base/wording.ts";
 import { asText, textPieces } from "../io/bytes.ts";
 
 /** One row of the file. */
@@ -68,9 +69,7 @@ export class CsvParser {
   /** @throws InvalidInputError unless `delimiter` is one character that has no other meaning. */
   constructor(delimiter = ",", quoting: Quoting = "rfc") {
     if (typeof delimiter !== "string" || !/^[^"\r\n]$/.test(delimiter)) {
-      throw new InvalidInputError(
-        `delimiter must be one character, such as "," or ";", got ${describeValue(delimiter)}`,
-      );
+      throw invalid()`${option("delimiter")} must be one character, such as "," or ";", got ${describeValue(delimiter)}`;
     }
     this.#delimiter = delimiter.charCodeAt(0);
     this.quoting = quoting;
@@ -109,9 +108,9 @@ export class CsvParser {
         if (isLineEnd) this.#endRecord(records, this.#line - 1);
       } else if (this.#state === "closed") {
         if (char !== quote) {
-          throw new InvalidInputError(
-            `line ${this.#line}: ${describeValue(text.slice(i, i + 20))} follows a closing quote; a quote inside quotes is written twice`,
-          );
+          throw invalid(
+            "FILE_CONTENT",
+          )`line ${this.#line}: ${describeValue(text.slice(i, i + 20))} follows a closing quote; a quote inside quotes is written twice`;
         }
         start = i; // the second of two quotes stands for one
         this.#state = "quoted";
@@ -162,7 +161,7 @@ export class CsvParser {
   /** The last row, when the text does not end with a line end. @throws InvalidInputError when a quote is still open. */
   finish(): CsvRecord[] {
     if (this.#state === "quoted") {
-      throw new InvalidInputError(`the row that begins on line ${this.#recordLine} opens a quote that is never closed`);
+      throw invalid("FILE_CONTENT")`the row that begins on line ${this.#recordLine} opens a quote that is never closed`;
     }
     const records: CsvRecord[] = [];
     if (this.quoting !== "rfc") {

@@ -1,6 +1,7 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { InvalidInputError, invalid } from "../../base/errors.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
+import { option, worded } from "../../base/wording.ts";
 import { counted, thousands } from "../../base/words.ts";
 import type { TableColumns } from "../../items/columns.ts";
 import type { ItemLabels } from "../../types.ts";
@@ -146,9 +147,9 @@ export class CsvTable {
       this.#head += piece;
       this.#isBlank &&= piece.trim() === "";
       if (this.#isBlank && this.#head.length > 4 * headLength) {
-        throw new InvalidInputError(
-          `the text begins with ${thousands(this.#head.length)} blanks: a table of numbers is expected`,
-        );
+        throw invalid(
+          "FILE_CONTENT",
+        )`the text begins with ${thousands(this.#head.length)} blanks: a table of numbers is expected`;
       }
       if (this.#head.length < headLength || this.#isBlank) return;
       this.#begin();
@@ -179,7 +180,7 @@ export class CsvTable {
   #lay(): void {
     const { layout, rows, header } = findLayout(this.#sample, this.#delimiter, this.#options);
     const bad = header && this.#badLines.get(header.line);
-    if (bad !== undefined) throw new InvalidInputError(`the header on line ${header!.line}: ${bad}`);
+    if (bad !== undefined) throw invalid("FILE_CONTENT")`the header on line ${header!.line}: ${bad}`;
     this.#layout = layout;
     const { titleColumn, labelColumns } = layout;
     this.#textColumns = titleColumn === undefined ? labelColumns : [titleColumn, ...labelColumns];
@@ -225,33 +226,37 @@ export class CsvTable {
     const { dimensions, listColumn, width, names, kinds } = layout;
     for (let l = line; this.#badLines.size > 0 && l <= lastLine; l++) {
       const bad = this.#badLines.get(l);
-      if (bad !== undefined) throw new InvalidInputError(`row ${row} (line ${l}): ${bad}`);
+      if (bad !== undefined) throw invalid("FILE_CONTENT")`${{ row }} (line ${l}): ${bad}`;
     }
     const decimalComma = this.#delimiter !== ",";
     // A delimiter at the end of some lines only.
     const isShort = cells.length === width - 1 && kinds.at(-1) === EMPTY;
     if (cells.length !== width && !isShort) {
-      throw new InvalidInputError(
-        `row ${row} (line ${line}) has ${counted(cells.length, "column")}, but the first row has ${thousands(width)}: every row must have as many`,
-      );
+      throw invalid(
+        "ROW_LENGTH",
+      )`${{ row }} (line ${line}) has ${counted(cells.length, "column")}, but the first row has ${thousands(width)}${{ hint: "every row must have as many" }}`;
     }
-    const nameOf = (column: number) => `column ${column}${names ? ` (${describeValue(names[column])})` : ""}`;
+    const nameOf = (column: number) => worded`${{ column }}${names ? ` (${describeValue(names[column])})` : ""}`;
     const full = kinds.findIndex((kind, column) => kind === EMPTY && (cells[column] ?? "").trim() !== "");
     if (full >= 0) {
-      throw new InvalidInputError(
-        `row ${row} (line ${line}), ${nameOf(full)}: ${describeValue(cells[full])} stands in a column that is empty in the first rows: name the columns of the embedding (embedding), or remove this one`,
-      );
+      throw invalid(
+        "COLUMN_UNCLEAR",
+      )`${{ row }} (line ${line}), ${nameOf(full)}: ${describeValue(cells[full])} stands in a column that is empty in the first rows${{ hint: worded`name the columns of the embedding (${option("embedding")}), or remove this one` }}`;
     }
     if (listColumn !== undefined) {
-      return listNumbers(cells[listColumn]!, this.#collector.dim, `row ${row} (line ${line}), ${nameOf(listColumn)}`);
+      return listNumbers(
+        cells[listColumn]!,
+        this.#collector.dim,
+        worded`${{ row }} (line ${line}), ${nameOf(listColumn)}`,
+      );
     }
     for (const [j, column] of dimensions.entries()) {
       const cell = cells[column]!;
       const value = parseNumber(cell, decimalComma);
       if (!Number.isFinite(value)) {
-        throw new InvalidInputError(
-          `row ${row} (line ${line}), ${nameOf(column)}: ${describeBadNumber(cell, decimalComma)}`,
-        );
+        throw invalid(
+          "ITEM_NOT_NUMBER",
+        )`${{ row }} (line ${line}), ${nameOf(column)}: ${describeBadNumber(cell, decimalComma)}`;
       }
       this.#numbers[j] = value;
     }
@@ -262,7 +267,7 @@ export class CsvTable {
   finish(): TableRows {
     if (this.#window.at < this.#window.end || this.#isInLine) this.#decode(this.#window.end, true);
     if (!this.#parser) {
-      if (this.#isBlank) throw new InvalidInputError("the text has no rows: a row of numbers per item is expected");
+      if (this.#isBlank) throw invalid("EMPTY")`the text has no rows: a row of numbers per item is expected`;
       this.#begin();
     }
     this.#take(this.#parser!.finish());
@@ -270,9 +275,9 @@ export class CsvTable {
     const { expected, columns } = this.#layout!;
     const { seen } = this.#collector;
     if (expected && expected.rows !== seen) {
-      throw new InvalidInputError(
-        `the first line says that ${thousands(expected.rows)} vectors follow, but there ${seen === 1 ? "is" : "are"} ${thousands(seen)}: is the file cut short, or the line wrong?`,
-      );
+      throw invalid(
+        "FILE_DAMAGED",
+      )`the first line says that ${thousands(expected.rows)} vectors follow, but there ${seen === 1 ? "is" : "are"} ${thousands(seen)}: is the file cut short, or the line wrong?`;
     }
     const items = this.#collector.finish();
     const { skipped } = this.#collector;

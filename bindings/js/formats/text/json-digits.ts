@@ -1,7 +1,7 @@
 /** JSON of which nothing is lost: integers of any length keep their digits, and an object's keys their order. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 
 /**
  * Where the text goes on after the string that begins at `start`; the text's end when it is not closed. No pattern: those remember every
@@ -68,9 +68,9 @@ export function jsonEntries(text: string): [key: string, value: unknown][] {
     if (!isEnd || key === undefined) continue;
     const earlier = known.get(key);
     if (earlier !== undefined) {
-      throw new InvalidInputError(
-        `entries ${earlier} and ${entries.length} are both ${describeValue(key)}: every item must be there once`,
-      );
+      throw invalid(
+        "ITEM_TWICE",
+      )`entries ${earlier} and ${entries.length} are both ${describeValue(key)}${{ hint: "every item must be there once" }}`;
     }
     known.set(key, entries.length);
     entries.push([key, parseJson(text.slice(start, index))]);

@@ -1,7 +1,7 @@
 /** JSON in pieces, cut anywhere, of whatever length: its lists of numbers are kept as float32, an eighth of what `JSON.parse` makes. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { type InvalidInputError, invalid } from "../../base/errors.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
 import { thousands } from "../../base/words.ts";
 import { joined } from "../io/byte-source.ts";
@@ -121,9 +121,9 @@ export class JsonReader {
 
   #error(problem: string): InvalidInputError {
     this.#count();
-    return new InvalidInputError(
-      `the text is not JSON: line ${this.#lines + 1}, byte ${thousands(this.#bytes)}: ${problem}`,
-    );
+    return invalid(
+      "NOT_JSON",
+    )`the text is not JSON: line ${this.#lines + 1}, byte ${thousands(this.#bytes)}: ${problem}`;
   }
 
   #count(): void {

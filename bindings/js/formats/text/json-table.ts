@@ -1,7 +1,7 @@
 /** Where in a JSON value the rows are, as embedding services, vector databases and data frames nest them; and what stands in a row. */
 
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { invalid } from "../../base/errors.ts";
 import { thousands } from "../../base/words.ts";
 import { type Cell, familiesOf, MISSING, mayBeItemIdName, OTHER } from "../../items/columns.ts";
 import type { FloatList } from "../io/float-list.ts";
@@ -144,9 +144,9 @@ function areColumns(entries: readonly [string, Fields][], keys: readonly string[
   const areNumbers = keys.every((key) => /^\d+$/.test(key));
   if (isNumberedFromStart(names) && (areNumbers || !isNumberedFromStart(keys))) return true;
   if (isNumberedFromStart(keys) && !areNumbers) return false;
-  throw new InvalidInputError(
-    `the JSON may hold ${thousands(entries.length)} columns or ${thousands(entries.length)} vectors (${describeValue(names[0])}: { ${describeValue(keys[0])}: …, ${describeValue(keys[1])}: … }): write a data frame with orient="records", typed arrays by Array.from(vector)`,
-  );
+  throw invalid(
+    "COLUMN_UNCLEAR",
+  )`the JSON may hold ${thousands(entries.length)} columns or ${thousands(entries.length)} vectors (${describeValue(names[0])}: { ${describeValue(keys[0])}: …, ${describeValue(keys[1])}: … })${{ hint: 'write a data frame with orient="records", typed arrays by Array.from(vector)' }}`;
 }
 
 /** Whether most names are those of numbered columns from 0 or 1 on, with a prefix: those of items begin anywhere. */
@@ -186,9 +186,9 @@ export function parallelLists(value: unknown, numbers: FloatList): FoundTable | 
   if (!isTable || rows === 0 || (vectors.length > 0 && beside.length === 0)) return undefined;
   const wrong = beside.find(([name, list]) => list.length !== rows && mayBeItemIdName(name.replace(/s$/i, "")));
   if (wrong) {
-    throw new InvalidInputError(
-      `${wrong[0]} has ${thousands(wrong[1].length)} entries, but there are ${thousands(rows)} vectors: each needs one`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${wrong[0]} has ${thousands(wrong[1].length)} entries, but there are ${thousands(rows)} vectors${{ hint: "each needs one" }}`;
   }
   const columns = [...vectors, ...beside].filter(([, list]) => list.length === rows);
   if (columns.length < 2) return undefined;
@@ -229,16 +229,18 @@ export function findTensor(value: unknown, numbers: FloatList, depth = 0): Found
   }
   const written = `[${shape.join(", ")}]`;
   if (/16/.test(String(value.type ?? value.dtype ?? "")) && !/bfloat|int/.test(String(value.type ?? value.dtype))) {
-    throw new InvalidInputError(`the tensor of the shape ${written} holds half floats as bits: write it as float32`);
+    throw invalid(
+      "TYPE_UNSUPPORTED",
+    )`the tensor of the shape ${written} holds half floats as bits${{ hint: "write it as float32" }}`;
   }
   if (
     shape.length !== 2 ||
     shape.some((n) => !(Number.isInteger(n) && n > 0)) ||
     shape[0]! * shape[1]! !== data.length
   ) {
-    throw new InvalidInputError(
-      `the tensor has the shape ${written} and ${thousands(data.length)} numbers: embeddings need two dimensions, rows x dim, that give their number`,
-    );
+    throw invalid(
+      "TYPE_UNSUPPORTED",
+    )`the tensor has the shape ${written} and ${thousands(data.length)} numbers: embeddings need two dimensions, rows x dim, that give their number`;
   }
   return { rows: shape[0]!, dim: shape[1]!, data };
 }
@@ -368,9 +370,9 @@ export function inAnswerOrder(rows: unknown[]): unknown[] {
   for (const row of rows) {
     const index = row.index as number;
     if (!Number.isInteger(index) || index < 0 || index >= rows.length || ordered[index] !== undefined) {
-      throw new InvalidInputError(
-        `the answer has ${thousands(rows.length)} vectors, whose index should be 0 to ${thousands(rows.length - 1)}, each once, but one has ${describeValue(index)}`,
-      );
+      throw invalid(
+        "FILE_CONTENT",
+      )`the answer has ${thousands(rows.length)} vectors, whose index should be 0 to ${thousands(rows.length - 1)}, each once, but one has ${describeValue(index)}`;
     }
     ordered[index] = row;
   }
@@ -385,9 +387,9 @@ export function rowsOfLine(row: unknown): unknown[] {
   if (!Array.isArray(data) || data.length === 0 || !data.every(isAnswerRow)) return [row];
   if (body === row && !("custom_id" in row)) return inAnswerOrder(data);
   if (data.length > 1) {
-    throw new InvalidInputError(
-      `the line of ${describeValue(row.custom_id ?? row.id)} holds ${thousands(data.length)} vectors: an item has one, so ask for one text per request`,
-    );
+    throw invalid(
+      "FILE_CONTENT",
+    )`the line of ${describeValue(row.custom_id ?? row.id)} holds ${thousands(data.length)} vectors: an item has one, so ask for one text per request`;
   }
   return [row];
 }

@@ -1,6 +1,7 @@
 import { describeValue } from "../../base/describe-value.ts";
-import { InvalidInputError } from "../../base/errors.ts";
+import { InvalidInputError, invalid } from "../../base/errors.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
+import { type Wording, worded } from "../../base/wording.ts";
 import { counted, thousands } from "../../base/words.ts";
 import {
   type Column,
@@ -102,7 +103,7 @@ export class JsonTable {
     this.#lineNumber = reader.line + this.#breaks;
     if (this.#breaks === 0 || reader.line !== reader.firstLine) {
       const found = describeValue(beginning(bytes.subarray(visible)));
-      throw new InvalidInputError(`the text is not JSON: line ${this.#lineNumber + 1}: ${found} follows its end`);
+      throw invalid("NOT_JSON")`the text is not JSON: line ${this.#lineNumber + 1}: ${found} follows its end`;
     }
     this.#isLines = true;
     this.#endRow();
@@ -123,7 +124,7 @@ export class JsonTable {
     if (this.#lineHead.length <= 40) this.#lineHead = (this.#lineHead + beginning(part)).trimStart();
     this.#inLine(() => {
       const more = part.subarray(this.#reader.push(part));
-      if (more.some((byte) => byte > 0x20)) throw new InvalidInputError("more follows");
+      if (more.some((byte) => byte > 0x20)) throw invalid("NOT_JSON")`more follows`;
     });
   }
 
@@ -141,9 +142,10 @@ export class JsonTable {
       run();
     } catch (cause) {
       if (!(cause instanceof InvalidInputError)) throw cause;
-      throw new InvalidInputError(`line ${this.#lineNumber + 1} is not JSON: ${describeValue(this.#lineHead.trim())}`, {
+      throw invalid(
+        "NOT_JSON",
         cause,
-      });
+      )`line ${this.#lineNumber + 1} is not JSON: ${describeValue(this.#lineHead.trim())}`;
     }
   }
 
@@ -163,14 +165,12 @@ export class JsonTable {
     const found = this.#findRows(value);
     if (!found) {
       if (Array.isArray(value)) {
-        throw new InvalidInputError(
-          value.length === 0 ? "the JSON holds no rows: at least one embedding is needed" : "all rows are null",
-        );
+        if (value.length > 0) throw invalid("EMPTY")`all rows are null`;
+        throw invalid("EMPTY")`the JSON holds no rows${{ hint: "at least one embedding is needed" }}`;
       }
-      throw new InvalidInputError(
-        `the JSON is ${describeJson(value)}; ` +
-          "expected an array of arrays of numbers, an array of objects with an embedding, or { embeddings: [...] }",
-      );
+      throw invalid(
+        "FILE_CONTENT",
+      )`the JSON is ${describeJson(value)}${{ hint: "expected an array of arrays of numbers, an array of objects with an embedding, or { embeddings: [...] }", after: "; " }}`;
     }
     const { keys, around } = found;
     const rows = inAnswerOrder(found.rows);
@@ -235,13 +235,13 @@ function listBeside(around: Fields | undefined, rows: number): string[] | undefi
   // Vector databases answer with a list for each query.
   if (ids.length === 1 && Array.isArray(ids[0])) ids = ids[0];
   if (ids.length !== rows) {
-    throw new InvalidInputError(
-      `${name} has ${counted(ids.length, "entry")}, but there are ${thousands(rows)} vectors: each needs one ID`,
-    );
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${name} has ${counted(ids.length, "entry")}, but there are ${thousands(rows)} vectors${{ hint: "each needs one ID" }}`;
   }
   const bad = ids.findIndex((id) => typeof id !== "string" && typeof id !== "number");
   if (bad >= 0)
-    throw new InvalidInputError(`${name}[${bad}] must be a string or a number, got ${describeValue(ids[bad])}`);
+    throw invalid("ITEM_ID_INVALID")`${name}[${bad}] must be a string or a number, got ${describeValue(ids[bad])}`;
   return ids.map(String);
 }
 
@@ -287,9 +287,9 @@ function requireKnownFields(row: Fields, { known }: FieldChoice, number: number)
   for (const name of Object.keys(row)) {
     if (known.has(name) || row[name] === null) continue;
     if (!mayBeItemIdName(name) && typeof row[name] !== "number" && !(row[name] instanceof NumberList)) continue;
-    throw new InvalidInputError(
-      `row ${number} has the field ${describeValue(name)}, which the first ${SAMPLE_ROWS} rows do not have: give all rows the same fields, or remove it`,
-    );
+    throw invalid(
+      "ROW_LENGTH",
+    )`${{ row: number }} has the field ${describeValue(name)}, which the first ${SAMPLE_ROWS} rows do not have${{ hint: "give all rows the same fields, or remove it" }}`;
   }
 }
 
@@ -344,7 +344,7 @@ class JsonRows {
         typeof first === "number"
           ? "a flat list of numbers; write one array per item, [[...], [...]]"
           : describeValue(first);
-      throw new InvalidInputError(`the rows must be arrays of numbers or objects with an embedding, got ${flat}`);
+      throw invalid("FILE_CONTENT")`the rows must be arrays of numbers or objects with an embedding, got ${flat}`;
     }
     for (const row of sample) this.#add(row);
   }
@@ -353,9 +353,9 @@ class JsonRows {
     const isAction = (row: Fields | undefined) =>
       row !== undefined && Object.keys(row).length === 1 && isObject(row.index ?? row.create);
     if (isAction(rows[0]) && !isAction(rows[1])) {
-      throw new InvalidInputError(
-        "the lines are a bulk request of a search engine, which has an ID and its document on two lines: export the documents instead, each with its _id",
-      );
+      throw invalid(
+        "FILE_FOREIGN",
+      )`the lines are a bulk request of a search engine, which has an ID and its document on two lines${{ hint: "export the documents instead, each with its _id" }}`;
     }
     const found = rows.map((row) => fieldsOf(row));
     const paths = new Map<string, string[]>();
@@ -375,12 +375,14 @@ class JsonRows {
     try {
       const choice = this.#choice;
       if (choice && !isObject(row)) {
-        throw new InvalidInputError(
-          `row ${number} is ${describeJson(row)}, but the rows before it are objects: all rows must be alike`,
-        );
+        throw invalid(
+          "FILE_CONTENT",
+        )`${{ row: number }} is ${describeJson(row)}, but the rows before it are objects${{ hint: "all rows must be alike" }}`;
       }
       if (choice) requireKnownFields(row as Fields, choice, number);
-      const values = choice ? this.#vectorOf(row as Fields, choice, number) : this.#listOf(row, `row ${number}`);
+      const values = choice
+        ? this.#vectorOf(row as Fields, choice, number)
+        : this.#listOf(row, worded`${{ row: number }}`);
       this.#takeId(id ?? this.#ownId(row, choice), number);
       if (choice) this.#takeFields(row as Fields, choice);
       this.#collector.add(values);
@@ -399,10 +401,10 @@ class JsonRows {
     number: number,
   ): ArrayLike<number> {
     const at = (column: number) => follow(row, paths[column]!);
-    if (isList) return this.#listOf(at(vector[0]!), `${names[vector[0]!]} of row ${number}`);
+    if (isList) return this.#listOf(at(vector[0]!), worded`${String(names[vector[0]!])} of ${{ row: number }}`);
     return vector.map((column) => {
       const value = at(column);
-      const where = `row ${number}, ${describeValue(columnName(names[column], column))}`;
+      const where = worded`${{ row: number }}, ${describeValue(columnName(names[column], column))}`;
       const parsed = typeof value === "string" ? parseNumber(value, false) : value;
       if (typeof parsed === "number" && Number.isFinite(Math.fround(parsed))) return parsed;
       const problem =
@@ -411,39 +413,37 @@ class JsonRows {
           : typeof value === "string"
             ? describeBadNumber(value, false)
             : `${describeJson(value)} is not a finite number within the range of float32 (3.4e38)`;
-      throw new InvalidInputError(`${where}: ${problem}`);
+      throw invalid("FILE_CONTENT")`${where}: ${problem}`;
     });
   }
 
   /** The numbers of a list, checked. */
-  #listOf(given: unknown, name: string): ArrayLike<number> {
+  #listOf(given: unknown, name: Wording): ArrayLike<number> {
     const { dim } = this.#collector;
     if (typeof given === "string") return listNumbers(given, dim, name);
     const list = given instanceof NumberList ? given : (typedArrayValues(given) ?? given);
     if (!Array.isArray(list) && !(list instanceof NumberList)) {
-      throw new InvalidInputError(
-        list === undefined || list === null
-          ? `${name} is missing: every item needs an array of numbers`
-          : `${name} must be an array of numbers, got ${describeJson(list)}`,
-      );
+      if (list === undefined || list === null)
+        throw invalid("ROW_LENGTH")`${name} is missing${{ hint: "every item needs an array of numbers" }}`;
+      throw invalid("ITEM_NOT_NUMBER")`${name} must be an array of numbers, got ${describeJson(list)}`;
     }
     const { length } = list;
-    if (length === 0) throw new InvalidInputError(`${name} is empty: at least one number is needed`);
+    if (length === 0) throw invalid("ROW_LENGTH")`${name} is empty${{ hint: "at least one number is needed" }}`;
     if (dim > 0 && length !== dim) {
-      throw new InvalidInputError(
-        `${name} has ${counted(length, "number")}, but those before it have ${thousands(dim)}: every row must have as many`,
-      );
+      throw invalid(
+        "ROW_LENGTH",
+      )`${name} has ${counted(length, "number")}, but those before it have ${thousands(dim)}${{ hint: "every row must have as many" }}`;
     }
     const values = list instanceof NumberList ? this.#numbers.read(list.start, length) : list;
     for (let j = 0; j < length; j++) {
       const value: unknown = values[j];
       if (typeof value !== "number" || Number.isNaN(value)) {
-        throw new InvalidInputError(
-          `${name}, column ${j}: ${Number.isNaN(value) ? "NaN" : describeJson(value)} is not a number`,
-        );
+        throw invalid(
+          "ITEM_NOT_NUMBER",
+        )`${name}, ${{ column: j }}: ${Number.isNaN(value) ? "NaN" : describeJson(value)} is not a number`;
       }
       if (!Number.isFinite(Math.fround(value))) {
-        throw new InvalidInputError(`${name}, column ${j}: the number is beyond the range of float32 (3.4e38)`);
+        throw invalid("ITEM_NOT_FINITE")`${name}, ${{ column: j }}: the number is beyond the range of float32 (3.4e38)`;
       }
     }
     return values;
@@ -455,9 +455,9 @@ class JsonRows {
     const id = follow(row, choice!.paths[column]!);
     if (id === undefined || id === null) return "";
     if (typeof id === "string" || typeof id === "number") return String(id);
-    throw new InvalidInputError(
-      `row ${this.#collector.seen}: ${describeValue(choice!.names[column])} must be a string or a number, got ${describeJson(id)}`,
-    );
+    throw invalid(
+      "ITEM_ID_INVALID",
+    )`${{ row: this.#collector.seen }}: ${describeValue(choice!.names[column])} must be a string or a number, got ${describeJson(id)}`;
   }
 
   #takeId(id: string | undefined, row: number): void {
@@ -499,7 +499,7 @@ class JsonRows {
     this.#numbers.clear();
     const items = this.#collector.finish();
     if (this.#collector.rows === 0)
-      throw new InvalidInputError("the JSON holds no rows: at least one embedding is needed");
+      throw invalid("EMPTY")`the JSON holds no rows${{ hint: "at least one embedding is needed" }}`;
     const { skipped } = this.#collector;
     const labels = this.#takeLabels(items.rows);
     const { columns, itemIds } = this;

@@ -50,7 +50,7 @@ export function parseHubConfig(json: Uint8Array, name: string): HubConfig | unde
   try {
     config = JSON.parse(new TextDecoder().decode(json));
   } catch (cause) {
-    throw new ModelFormatError(`${name}, which stands beside the state_dict, is not JSON`, { cause });
+    throw new ModelFormatError(`${name}, which stands beside the state_dict, is not JSON`, { code: "NOT_JSON", cause });
   }
   const isObject = config !== null && typeof config === "object" && !Array.isArray(config);
   return isObject && isHubConfig(config as object) ? (config as HubConfig) : undefined;
@@ -72,6 +72,7 @@ export function readHubConfig(
     if (harmless && value !== null && value !== undefined && !harmless.includes(value)) {
       throw new ModelFormatError(
         `the model's config has ${name} ${show(value)}, which has no place here: only with ${harmless.map(show).join(" or ")} are the IDs the same`,
+        { code: "STATE_DICT_UNSUPPORTED" },
       );
     }
     const option = optionNames.includes(name) ? name : Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;

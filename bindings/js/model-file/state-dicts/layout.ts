@@ -144,7 +144,9 @@ export function translate(
 
 /** The file is a state_dict of the program, but not one that can be taken over. */
 export function unfit(layout: Pick<Layout, "program">, complaint: string): ModelFormatError {
-  return new ModelFormatError(`this state_dict of ${layout.program} cannot be taken over: ${complaint}`);
+  return new ModelFormatError(`this state_dict of ${layout.program} cannot be taken over: ${complaint}`, {
+    code: "STATE_DICT_UNSUPPORTED",
+  });
 }
 
 /** `"a", "b" and 3 more`. */

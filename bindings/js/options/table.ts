@@ -1,0 +1,334 @@
+/**
+ * Every option of a model and of its training, one row an option: its kind, what it is when nothing is said, its range or choices, and
+ * what it excludes. The types of `ModelOptions` and `TrainOptions`, checks and defaults, and the values that cross into the WebAssembly
+ * follow from it; the comment above a row is what an editor shows. What people read elsewhere (command line, page, guide) stands in
+ * words.ts, so that a client that only encodes is spared it. The order of rows is that of the configuration in a file.
+ */
+
+import { MAX_SIZE } from "../base/option-reader.ts";
+import { option, valued, type Wording, worded } from "../base/wording.ts";
+
+export type Value = number | boolean | string | readonly number[];
+
+/** The value of another option, its default filled in. */
+export type Of = <T extends Value>(name: string) => T;
+
+interface Common<T> {
+  /** What it is when nothing is said; there is none for what must be said. */
+  default?: T;
+  /** What it is instead where that depends on other options: on their values, and on what was said for them. */
+  instead?: (of: Of, given: (name: string) => unknown) => T | undefined;
+  /** What is wrong with it beside the other options, if anything is. The core refuses it too, in fewer words. */
+  excludes?: (of: Of, given: unknown) => Wording | undefined;
+}
+
+/** One option. */
+export type Row =
+  | (Common<number> & { kind: "integer"; min: number; max: number })
+  /** `isOpen`: above `min`, which is not allowed itself. */
+  | (Common<number> & { kind: "number"; min: number; max?: number; isOpen?: true })
+  /** `also`: another word for true. */
+  | (Common<boolean> & { kind: "flag"; also?: string })
+  /** `choices` are in the order of the C++ enumeration. */
+  | (Common<string> & { kind: "choice"; choices: readonly string[] })
+  | (Common<readonly number[]> & { kind: "integers"; min: number; max: number; most: number })
+  /** One number for all levels, or one for each: a list in the configuration. */
+  | (Common<number> & { kind: "integerPerLevel"; min: number; max: number; most: number })
+  | (Common<number> & { kind: "numberPerLevel"; min: number });
+
+export type Table = Readonly<Record<string, Row>>;
+
+/** Most hidden layers of an encoder, as of levels: far beyond what can be trained, and so few that a file cannot keep its reader busy. */
+const MAX_LAYERS = 64;
+/** Widest beam: far beyond any gain, and small enough for the memory of one item. */
+const MAX_BEAM = 256;
+/** Most epochs. */
+const MAX_EPOCHS = 2 ** 30;
+/** Of a decay: below 1. */
+const BELOW_ONE = 1 - 1e-9;
+
+/** What `compat: "hopwise"` fixes. */
+const HOPWISE: Readonly<Record<string, string | boolean>> = {
+  inputScaling: "none",
+  linearSkip: "none",
+  codebookGradient: "quantization",
+  codebookUpdate: "gradient",
+  gradientEstimator: "straightThrough",
+  reconstruction: "mse",
+  layerNorm: false,
+};
+const isHopwise = (of: Of) => of("compat") === "hopwise";
+/** Default of what `compat: "hopwise"` fixes to "none". */
+const noneOfHopwise = (of: Of) => (isHopwise(of) ? "none" : undefined);
+
+/** Options of a model, see `ModelOptions`. */
+export const MODEL = {
+  /** Dimension of an item's embedding. */
+  inputDim: { kind: "integer", min: 1, max: MAX_SIZE },
+  /** Dimension of the latent space and of the codes' vectors. Default: 64, or `inputDim` if that is smaller. */
+  latentDim: {
+    kind: "integer",
+    default: 64,
+    instead: (of) => (of("linearSkip") === "identity" ? of("inputDim") : Math.min(64, of("inputDim"))),
+    min: 1,
+    max: MAX_SIZE,
+  },
+  /** Widths of the encoder's hidden layers, at most 64; the decoder mirrors them. May be empty. Default: [256, 128]. */
+  hiddenDims: { kind: "integers", default: [256, 128], min: 1, max: MAX_SIZE, most: MAX_LAYERS },
+  /** Codes per level: one number for all levels, or one for each. Default: 256. */
+  codebookSize: { kind: "integerPerLevel", default: 256, min: 1, max: MAX_SIZE, most: MAX_LAYERS },
+  /** Number of quantisation levels, the length of an ID, at most 64. Default: 3, or the length of `codebookSize`. */
+  nQuantizationLayers: {
+    kind: "integer",
+    default: 3,
+    instead: (_, given) => (given("codebookSize") as { length?: number } | undefined)?.length,
+    min: 1,
+    max: MAX_LAYERS,
+  },
+  /** Initialise the codebooks by k-means at the start of training; otherwise they start as N(0, 1). Default: true. */
+  codebookKmeansInit: { kind: "flag", default: true },
+  /** Weight beta of the commitment loss (van den Oord et al. 2017). Default: 0.25. */
+  commitmentWeight: { kind: "number", default: 0.25, min: 0 },
+  /** Weight of the codebook loss ||sg(r) - q||^2. Default: 1. */
+  codebookWeight: { kind: "number", default: 1, min: 0 },
+  /** Weight of the reconstruction loss. Default: 1. */
+  reconstructionWeight: { kind: "number", default: 1, min: 0 },
+  /** Reconstruction loss of an item: squared distance, or 1 - cosine, of the scaled input. Default: "mse". */
+  reconstruction: { kind: "choice", default: "mse", choices: ["mse", "cosine"] },
+  /** Activation of the hidden layers. Default: "silu". */
+  activation: { kind: "choice", default: "silu", choices: ["silu", "relu"] },
+  /** Layer normalisation (Ba et al. 2016) after every hidden Linear, before its activation. Default: false. */
+  layerNorm: { kind: "flag", default: false },
+  /**
+   * Shift and scale of the input, learned on the training set and undone by `decode`: "center" subtracts the mean; "commonScale"
+   * also divides by one number, so that distances keep their ratios; "perDimension" divides each dimension by its standard
+   * deviation; "l2" brings every row to unit length first (the way back gives the typical length). Default: "commonScale".
+   */
+  inputScaling: {
+    kind: "choice",
+    default: "commonScale",
+    instead: noneOfHopwise,
+    choices: ["none", "center", "commonScale", "perDimension", "l2"],
+  },
+  /** Standard deviation of the noise added to the encoder's input in training, in units of the scaled input. Default: 0. */
+  inputNoise: { kind: "number", default: 0, min: 0 },
+  /**
+   * A linear path beside encoder and decoder: "pca" starts it at the principal directions, "identity" (with `latentDim` =
+   * `inputDim`) at the identity. With empty `hiddenDims` it is all there is: the untrained model is residual k-means. Default: "pca".
+   */
+  linearSkip: {
+    kind: "choice",
+    default: "pca",
+    instead: noneOfHopwise,
+    choices: ["none", "pca", "identity"],
+    excludes: (of) =>
+      of("linearSkip") === "identity" && of("latentDim") !== of("inputDim")
+        ? worded`${valued("linearSkip", "identity")} needs ${option("latentDim")} to be ${{ api: "inputDim", cli: "the items' dimension" }} (${of("inputDim")}), received ${of("latentDim")}${{ hint: worded`use ${{ api: '"pca"', cli: "--linear-skip pca" }} for a narrower latent space` }}`
+        : undefined,
+  },
+  /** Which loss reaches the codebooks: "joint" adds the reconstruction's. Default: "joint", with "ema" "quantization". */
+  codebookGradient: {
+    kind: "choice",
+    default: "joint",
+    instead: (of) => (isHopwise(of) || of("codebookUpdate") === "ema" ? "quantization" : undefined),
+    choices: ["quantization", "joint"],
+  },
+  /**
+   * What moves the codebooks: the optimiser, or exponential moving averages of the residuals assigned to each code (van den Oord
+   * et al. 2017, A.1, with Laplace smoothing). Default: "gradient".
+   */
+  codebookUpdate: {
+    kind: "choice",
+    default: "gradient",
+    choices: ["gradient", "ema"],
+    excludes: (of) => {
+      if (of("codebookUpdate") !== "ema") return undefined;
+      if (of("codebookGradient") !== "quantization") {
+        return worded`${valued("codebookUpdate", "ema")} moves the codebooks without gradients and cannot take ${valued("codebookGradient", "joint")}${{ hint: "leave one of them out" }}`;
+      }
+      return of("codebookSimVq")
+        ? worded`${valued("codebookUpdate", "ema")} and ${option("codebookSimVq")} exclude each other: averages move the codes, SimVQ only their projection`
+        : undefined;
+    },
+  },
+  /** Decay of the averages per step. Default: 0.99. */
+  emaDecay: { kind: "number", default: 0.99, min: 0, max: BELOW_ONE },
+  /**
+   * How the gradient passes the quantiser: straight through (Bengio et al. 2013), or by the rotation trick (Fifty et al. 2024).
+   * Default: "straightThrough".
+   */
+  gradientEstimator: { kind: "choice", default: "straightThrough", choices: ["straightThrough", "rotation"] },
+  /**
+   * Codebook = embedding times a learned square matrix (SimVQ, Zhu et al. 2024): the embedding is fixed and the matrix learns (with
+   * `compat: "hopwise"`, where it is the default, both learn). Default: false.
+   */
+  codebookSimVq: { kind: "flag", default: false, instead: isHopwise },
+  /**
+   * Balances the assignment of each batch to the codes in training, by Sinkhorn's algorithm (LC-Rec, Zheng et al. 2024, uses 0.003 at
+   * its last level): one number, or one a level; 0 takes the nearest code. Encoding always takes the nearest. Default: 0.
+   */
+  sinkhornEpsilon: { kind: "numberPerLevel", default: 0, min: 0 },
+  /** Rounds of Sinkhorn's algorithm. Default: 50. */
+  sinkhornIterations: { kind: "integer", default: 50, min: 1, max: 10_000 },
+  /**
+   * Width of the beam search over the levels that finds an item's ID, in training as in encoding: the codes of least total error
+   * instead of the nearest one at each level (Babenko and Lempitsky 2014 search additive codes so). Part of the model, since it changes
+   * IDs. Default: 1 (greedy).
+   */
+  encodeBeam: { kind: "integer", default: 1, min: 1, max: MAX_BEAM },
+  /** "hopwise" computes the functions of the Hopwise tutorial's program, for parity with it. Default: "none". */
+  compat: {
+    kind: "choice",
+    default: "none",
+    choices: ["none", "hopwise"],
+    excludes: (of) => {
+      const other = isHopwise(of) && Object.keys(HOPWISE).find((name) => of(name) !== HOPWISE[name]);
+      return other
+        ? worded`${valued("compat", "hopwise")} needs ${valued(other, HOPWISE[other]!)}, received ${JSON.stringify(of(other))}${{ hint: "leave it out" }}`
+        : undefined;
+    },
+  },
+  /** Seed of weights, k-means, shuffles and noise: an integer from 0 to 2^53 - 1. Default: 0. */
+  seed: { kind: "integer", default: 0, min: 0, max: Number.MAX_SAFE_INTEGER },
+} as const satisfies Table;
+
+/** Options of training that are values, see `TrainOptions`; those marked so are an optimiser's, see `OptimizerOptions`. */
+export const TRAIN = {
+  /** Passes over the items. Default: 100. */
+  epochs: { kind: "integer", default: 100, min: 1, max: MAX_EPOCHS },
+  /** Items per optimiser step; the last batch of an epoch may be smaller. Default: 1024. */
+  batchSize: { kind: "integer", default: 1024, min: 1, max: MAX_SIZE },
+  /** The rule that moves the weights, with PyTorch's definitions. Default: "adam". */
+  optimizer: { kind: "choice", default: "adam", choices: ["adam", "adamw", "adagrad", "sgd"], isOptimizers: true },
+  /** Default: 1e-3. */
+  learningRate: { kind: "number", default: 1e-3, min: 0, isOpen: true, isOptimizers: true },
+  /** The encoder's learning rate is `learningRate` times this. Default: 1. */
+  encoderLearningRateScale: { kind: "number", default: 1, min: 0, isOptimizers: true },
+  /** The decoder's likewise. Default: 1. */
+  decoderLearningRateScale: { kind: "number", default: 1, min: 0, isOptimizers: true },
+  /** The codebooks' likewise. Default: 1. */
+  codebookLearningRateScale: { kind: "number", default: 1, min: 0, isOptimizers: true },
+  /** Largest norm of all gradients together, to which longer ones are shortened (as torch's `clip_grad_norm_`); 0 is none. Default: 0. */
+  gradientClip: { kind: "number", default: 0, min: 0, isOptimizers: true },
+  /** L2 penalty in the gradient, decoupled for "adamw". The MLPs' weights only: no biases, codebooks or skip path. Default: 0. */
+  weightDecay: { kind: "number", default: 0, min: 0, isOptimizers: true },
+  /** Of "adam" and "adamw": decay of the gradient's average. Default: 0.9. */
+  beta1: { kind: "number", default: 0.9, min: 0, max: BELOW_ONE, isOptimizers: true },
+  /** Of "adam" and "adamw": decay of the squared gradient's average. Default: 0.999. */
+  beta2: { kind: "number", default: 0.999, min: 0, max: BELOW_ONE, isOptimizers: true },
+  /** Of "adam", "adamw" and "adagrad": added to the divisor. Default: 1e-8, for "adagrad" 1e-10. */
+  epsilon: {
+    kind: "number",
+    default: 1e-8,
+    instead: (of) => (of("optimizer") === "adagrad" ? 1e-10 : undefined),
+    min: 0,
+    isOpen: true,
+    isOptimizers: true,
+  },
+  /** Of "sgd". Default: 0. */
+  momentum: { kind: "number", default: 0, min: 0, max: 1, isOptimizers: true },
+  /** Course of the learning rate over all steps, down to zero for "cosine" and "linear". Default: "constant". */
+  schedule: { kind: "choice", default: "constant", choices: ["constant", "cosine", "linear"] },
+  /** Share of all steps in which the learning rate rises from zero. Default: 0. */
+  warmup: { kind: "number", default: 0, min: 0, max: 1 },
+  /** Epochs between evaluations of the IDs of all items; the first and the last are always evaluated. Default: epochs / 50, at least 1. */
+  evaluateEvery: {
+    kind: "integer",
+    default: 2,
+    instead: (of) => Math.max(1, Math.floor(of<number>("epochs") / 50)),
+    min: 1,
+    max: MAX_EPOCHS,
+  },
+  /**
+   * Share of the items, from 0 to 0.5, that takes no part in training: the loss on them tells which epoch was best. They are chosen by
+   * a hash of the seed and their row. Default: 0.
+   */
+  validationShare: { kind: "number", default: 0, min: 0, max: 0.5 },
+  /**
+   * Which weights the model keeps: the "last"; those of the evaluated epoch with the lowest "loss" (reconstruction of the validation
+   * items, the start before the first epoch included; without validation items, training loss); or those with the fewest ID
+   * collisions over all items. Both best ones stay at hand, see `RQVAE.select`. Default: "loss" with validation items, else "last".
+   */
+  select: {
+    kind: "choice",
+    default: "last",
+    instead: (of) => (of<number>("validationShare") > 0 ? "loss" : undefined),
+    choices: ["last", "loss", "collision"],
+  },
+  /** Stop after this many evaluations without a better one by `select`; 0 is never. Default: 0. */
+  patience: {
+    kind: "integer",
+    default: 0,
+    min: 0,
+    max: MAX_EPOCHS,
+    excludes: (of) =>
+      of<number>("patience") > 0 && of("select") === "last"
+        ? worded`${option("patience")} stops when nothing better comes, but ${valued("select", "last")} has no measure of better${{ hint: worded`set ${option("validationShare")}, or ${valued("select", "loss")} or ${{ api: '"collision"', cli: "--select collision" }}` }}`
+        : undefined,
+  },
+  /**
+   * After each epoch of the first 80%, move codes that no item chose in it to the residuals that were quantised worst. Refused beside
+   * `sinkhornEpsilon` unless written as "withSinkhorn". Default: false.
+   */
+  deadCodeRestart: {
+    kind: "flag",
+    default: false,
+    also: "withSinkhorn",
+    excludes: (of, given) => {
+      if (!of("deadCodeRestart")) return undefined;
+      if (of("codebookSimVq")) {
+        return worded`${option("deadCodeRestart")} cannot set a code of a SimVQ codebook, which only its projection moves${{ hint: "leave one of them out" }}`;
+      }
+      return given === true && of<readonly number[]>("sinkhornEpsilon").some((epsilon) => epsilon > 0)
+        ? worded`${option("deadCodeRestart")} and ${option("sinkhornEpsilon")} both fill unused codes and work against each other${{ hint: worded`leave one of them out, or write ${option("deadCodeRestart", "withSinkhorn")} if you mean it` }}`
+        : undefined;
+    },
+  },
+  /**
+   * Noise on the encoder's input in the directions and sizes in which items differ from what their IDs say: each row gets the residual
+   * x - decode(encode(x)) that a random training item had before the first epoch, with a random sign, times this. Unlike `inputNoise` it
+   * fits tight clusters and wide ones alike. Default: 0.
+   */
+  residualNoise: { kind: "number", default: 0, min: 0 },
+  /**
+   * Weight of a loss that separates items which share an ID: after each evaluation, all but one of them are pulled towards the nearest
+   * free ID, w [||z - q_free||^2 - ||z - q_shared||^2 + m e]_+ with e the mean quantisation error, until they are there. Needs
+   * evaluations every few epochs (`evaluateEvery`). Default: 0.
+   */
+  separationWeight: { kind: "number", default: 0, min: 0 },
+  /** The margin m of that loss. Default: 0.05. */
+  separationMargin: { kind: "number", default: 0.05, min: 0 },
+} as const satisfies Readonly<Record<string, Row & { isOptimizers?: true }>>;
+
+/** What may be said for an option. */
+type GivenValue<R> = R extends { kind: "flag"; also: infer Word }
+  ? boolean | Word
+  : R extends { kind: "flag" }
+    ? boolean
+    : R extends { choices: readonly (infer Choice)[] }
+      ? Choice
+      : R extends { kind: "integers" }
+        ? readonly number[]
+        : R extends { kind: "integerPerLevel" | "numberPerLevel" }
+          ? number | readonly number[]
+          : number;
+
+/** What an option is in a configuration. */
+type ResolvedValue<R> = R extends { kind: "flag" }
+  ? boolean
+  : R extends { kind: "integerPerLevel" | "numberPerLevel" }
+    ? readonly number[]
+    : GivenValue<R>;
+
+/** The options of a table, each of which may be left out. Editors show the comments above the rows. */
+export type Given<T> = { -readonly [Name in keyof T]?: GivenValue<T[Name]> };
+/** The same with all of them filled in. */
+export type Resolved<T> = { readonly [Name in keyof T]: ResolvedValue<T[Name]> };
+
+/** The rows of TRAIN that are an optimiser's. */
+export type OptimizerRows = Pick<
+  typeof TRAIN,
+  {
+    [Name in keyof typeof TRAIN]: (typeof TRAIN)[Name] extends { isOptimizers: true } ? Name : never;
+  }[keyof typeof TRAIN]
+>;

@@ -1,0 +1,447 @@
+/**
+ * What people read about each option, beside the table of what it is (table.ts): on the command line, on the page, in docs/training.md, and
+ * how other programs call it. In the order in which they are shown. Loaded by what trains, not by what only encodes.
+ */
+
+import type { MODEL, TRAIN } from "./table.ts";
+
+/** Where the page and the command line's help show an option; the first two are the page's simple view. */
+export type Group = "id" | "training" | "The network" | "The codes" | "What counts" | "The pace" | "What is kept";
+
+export interface Words {
+  /** Its short name on the command line, where every option also has its own in kebab-case. */
+  flag?: string;
+  /** On the command line: what it is. Choices are added by themselves. */
+  help: string;
+  /** Whether the help has it among the first. */
+  isMain?: true;
+  /** On the page: its label, and a line for people who never trained anything. */
+  label: string;
+  hint: string;
+  group: Group;
+  /** In the guide: what it is, and where it comes from. Absent for those that need no explanation there. */
+  guide?: string;
+  /** What it is when nothing is said, where that depends on other options. */
+  usually?: string;
+  /**
+   * What it is called in PyTorch and its schedulers, Hopwise, LC-Rec, RQ-VAE-Recommender (TIGER), GRID, Semantic-ID-Generation, faiss and
+   * vector-quantize-pytorch. Names are compared without _, - and capitals.
+   */
+  elsewhere?: string;
+}
+
+/** Complete by its type. */
+export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | keyof typeof TRAIN, Words>> = {
+  nQuantizationLayers: {
+    flag: "levels",
+    help: "codes per ID",
+    isMain: true,
+    label: "Levels",
+    hint: "Codes in an ID.",
+    group: "id",
+    guide: "quantisation levels: the length of an ID",
+    usually: "3, or the length of `codebookSize`",
+    elsewhere:
+      "n_layers num_layers vae_n_layers num_quantizers n_quantizers num_codebooks n_codebooks num_levels n_levels levels num_hierarchies code_length id_length num_quantization_layers",
+  },
+  codebookSize: {
+    flag: "codes",
+    help: "codes to choose from at each level: 256, or 64,256",
+    isMain: true,
+    label: "Codes per level",
+    hint: "Choices for each code.",
+    group: "id",
+    guide: "codes per level",
+    elsewhere:
+      "codebook_sizes num_emb_list vae_codebook_size n_embed n_e num_embeddings codebook_width num_codes n_codes codes num_codewords num_clusters n_clusters k",
+  },
+  epochs: {
+    help: "passes over the items",
+    isMain: true,
+    label: "Epochs",
+    hint: "Times it sees every item.",
+    group: "training",
+    guide: "passes over the items",
+    elsewhere: "epoch num_epochs n_epochs max_epochs num_train_epochs nb_epochs",
+  },
+  batchSize: {
+    flag: "batch",
+    help: "items per training step",
+    isMain: true,
+    label: "Batch size",
+    hint: "Items looked at together.",
+    group: "training",
+    guide: "items per step of the optimiser",
+    elsewhere: "batch bs train_batch_size per_device_train_batch_size mini_batch_size",
+  },
+  latentDim: {
+    flag: "latent",
+    help: "dimension of the latent space",
+    isMain: true,
+    label: "Latent width",
+    hint: "Numbers an item is boiled down to.",
+    group: "training",
+    guide: "width of the latent space, and of the codes' vectors",
+    usually: "64, at most `inputDim`",
+    elsewhere: "embed_dim embedding_dim vae_embed_dim e_dim rqvae_e_dim codebook_dim code_dim latent_size z_dim latent",
+  },
+  seed: {
+    help: "same items, options, seed: same IDs (default: 0)",
+    isMain: true,
+    label: "Seed",
+    hint: "Same seed, same IDs.",
+    group: "training",
+    guide: "of weights, k-means, shuffles and noise",
+    elsewhere: "random_state random_seed manual_seed rng_seed",
+  },
+  hiddenDims: {
+    flag: "hidden",
+    help: "widths of the hidden layers, or none",
+    isMain: true,
+    label: "Hidden widths",
+    hint: "Sizes of the layers between item and latent.",
+    group: "The network",
+    guide: "widths of the encoder's hidden layers, which the decoder mirrors",
+    elsewhere: "hidden_dim hidden_size hidden_sizes hidden_layers layers layer_sizes vae_hidden_dims mlp_layers hidden",
+  },
+  activation: {
+    help: "of the hidden layers",
+    label: "Activation",
+    hint: "The bend between the layers.",
+    group: "The network",
+    guide: "of the hidden layers",
+    elsewhere: "act activation_fn activation_function",
+  },
+  layerNorm: {
+    help: "layer normalisation after each hidden layer",
+    label: "Layer norm",
+    hint: "Evens out each hidden layer.",
+    group: "The network",
+    guide: "layer normalisation after each hidden layer ([Ba et al. 2016](https://arxiv.org/abs/1607.06450))",
+    elsewhere: "use_layer_norm ln",
+  },
+  linearSkip: {
+    help: "the linear path beside the layers",
+    label: "Linear path",
+    hint: "A straight path beside the layers.",
+    group: "The network",
+    guide: "the linear path; with `hiddenDims: []` it is all there is",
+    elsewhere: "skip skip_connection",
+  },
+  inputScaling: {
+    help: "shift and scale of the items",
+    label: "Input scaling",
+    hint: "What is done to the numbers first.",
+    group: "The network",
+    guide: "shift and scale of the items, learned, in the file, undone by `decode`",
+    elsewhere: "normalize standardize scaling normalize_input normalization",
+  },
+  inputNoise: {
+    flag: "noise",
+    help: "noise on the input, in units of its scale",
+    isMain: true,
+    label: "Input noise",
+    hint: "Shakes the items in training.",
+    group: "The network",
+    guide: "Gaussian noise on the encoder's input, in units of the scaled input",
+    elsewhere: "noise noise_std",
+  },
+  codebookKmeansInit: {
+    help: "begin with codebooks by k-means",
+    label: "Start by k-means",
+    hint: "Codes begin at groups of items.",
+    group: "The codes",
+    guide: "codebooks by k-means++ and Lloyd's iterations, level by level on the residuals",
+    elsewhere: "kmeans_init use_kmeans_init kmeans vae_kmeans_init",
+  },
+  codebookUpdate: {
+    help: "what moves the codebooks",
+    label: "Codes move by",
+    hint: "The optimiser, or moving averages.",
+    group: "The codes",
+    guide:
+      "the optimiser, or moving averages with Laplace smoothing (van den Oord et al. 2017, A.1; [Razavi et al. 2019](https://arxiv.org/abs/1906.00446))",
+    elsewhere: "use_ema ema ema_update",
+  },
+  emaDecay: {
+    help: "decay of the moving averages per step",
+    label: "Average's memory",
+    hint: "For moving averages: how slow.",
+    group: "The codes",
+    guide: "decay of the averages per step",
+    elsewhere: "decay",
+  },
+  codebookGradient: {
+    help: "which loss reaches the codebooks",
+    label: "Codes learn from",
+    hint: "Their distance only, or the result too.",
+    group: "The codes",
+    guide: "which losses move the codebooks",
+    usually: '`"joint"`, with `"ema"` `"quantization"`',
+  },
+  gradientEstimator: {
+    help: "how the gradient passes the quantiser",
+    label: "Gradient passes",
+    hint: "How learning gets past the choice.",
+    group: "The codes",
+    guide:
+      "[Bengio et al. 2013](https://arxiv.org/abs/1308.3432), or the rotation trick ([Fifty et al. 2024](https://arxiv.org/abs/2410.06424))",
+    elsewhere: "codebook_mode vae_codebook_mode forward_mode quantize_forward_mode estimator",
+  },
+  sinkhornEpsilon: {
+    help: "balanced assignment in training: 0.003, or 0,0,0.003",
+    label: "Balancing",
+    hint: "Spreads a batch over the codes; 0 is off.",
+    group: "The codes",
+    guide:
+      "balanced assignment of each batch, as [LC-Rec](https://arxiv.org/abs/2311.09049) has it at its last level (0.003)",
+    elsewhere: "sk_epsilons sk_epsilon sinkhorn_eps",
+  },
+  sinkhornIterations: {
+    help: "rounds of balancing",
+    label: "Balancing rounds",
+    hint: "Rounds of balancing a batch.",
+    group: "The codes",
+    guide: "rounds of it",
+    elsewhere: "sk_iters sinkhorn_iters",
+  },
+  encodeBeam: {
+    flag: "beam",
+    help: "width of the search for an item's ID",
+    isMain: true,
+    label: "Search width",
+    hint: "Beginnings tried when an ID is chosen.",
+    group: "The codes",
+    guide: "width of the beam search that finds the codes, in training and encoding",
+    elsewhere: "beam beam_size beam_width num_beams",
+  },
+  codebookSimVq: {
+    help: "codebooks by SimVQ: a matrix moves all codes",
+    label: "SimVQ",
+    hint: "Moves all codes of a level together.",
+    group: "The codes",
+    guide: "fixed embedding times a learned matrix ([SimVQ, Zhu et al. 2024](https://arxiv.org/abs/2411.02038))",
+    elsewhere: "sim_vq simvq vae_sim_vq use_sim_vq",
+  },
+  compat: {
+    help: "hopwise: the functions of the Hopwise tutorial, or none",
+    isMain: true,
+    label: "Compatibility",
+    hint: "Computes as the Hopwise tutorial does.",
+    group: "The codes",
+    guide: "the functions of the Hopwise tutorial's program",
+  },
+  reconstruction: {
+    help: "by what a reconstruction is judged",
+    label: "Reconstruction by",
+    hint: "Distance, or angle only.",
+    group: "What counts",
+    guide: "squared distance, or 1 − cosine",
+    elsewhere: "loss_type recon_loss reconstruction_loss loss_fn",
+  },
+  reconstructionWeight: {
+    help: "weight of the reconstruction loss",
+    label: "Reconstruction weight",
+    hint: "How much a faithful result counts.",
+    group: "What counts",
+    guide: "weight of the reconstruction loss",
+    elsewhere: "recon_weight recon_loss_weight reconstruction_loss_weight",
+  },
+  codebookWeight: {
+    help: "weight of the codebook loss",
+    label: "Codebook weight",
+    hint: "How hard codes are pulled to items.",
+    group: "What counts",
+    guide: "weight of the codebook loss ([van den Oord et al. 2017](https://arxiv.org/abs/1711.00937))",
+    elsewhere: "codebook_loss_weight codebook_cost",
+  },
+  commitmentWeight: {
+    flag: "commitment",
+    help: "weight of the commitment loss",
+    isMain: true,
+    label: "Commitment weight",
+    hint: "How hard items are pulled to codes.",
+    group: "What counts",
+    guide: "weight β of the commitment loss (van den Oord et al. 2017)",
+    elsewhere:
+      "beta commitment commitment_cost commitment_beta commitment_loss_weight commit_weight commitment_loss_factor",
+  },
+  separationWeight: {
+    help: "weight of the loss that separates items with one ID",
+    label: "Separation weight",
+    hint: "Pulls items with one ID apart.",
+    group: "What counts",
+    guide: "see above: w [‖z − ẑ_free‖² − ‖z − ẑ_shared‖² + m e]₊, e the mean quantisation error",
+  },
+  separationMargin: {
+    help: "margin of that loss",
+    label: "Separation margin",
+    hint: "How far apart they are pulled.",
+    group: "What counts",
+    guide: "the margin m of it",
+  },
+  learningRate: {
+    flag: "lr",
+    help: "learning rate",
+    isMain: true,
+    label: "Learning rate",
+    hint: "Size of a step.",
+    group: "The pace",
+    guide: "of the optimiser",
+    elsewhere: "lr base_lr max_lr rate step_size",
+  },
+  optimizer: {
+    help: "rule that moves the weights",
+    isMain: true,
+    label: "Optimiser",
+    hint: "The rule that moves the weights.",
+    group: "The pace",
+    guide: "with PyTorch's definitions",
+    elsewhere: "optim optimiser learner",
+  },
+  schedule: {
+    help: "of the learning rate",
+    isMain: true,
+    label: "Schedule",
+    hint: "How steps get smaller.",
+    group: "The pace",
+    guide: "course of the rate",
+    elsewhere: "scheduler lr_scheduler lr_scheduler_type scheduler_type lr_schedule",
+  },
+  warmup: {
+    help: "share of the steps in which the learning rate rises",
+    isMain: true,
+    label: "Warm-up",
+    hint: "Share of the run with growing steps.",
+    group: "The pace",
+    guide: "share of the steps in which the rate rises",
+    elsewhere: "warmup_ratio",
+  },
+  encoderLearningRateScale: {
+    help: "the encoder's learning rate, as a factor",
+    label: "Encoder's pace",
+    hint: "Times the learning rate.",
+    group: "The pace",
+    guide: "the encoder's rate, as a factor",
+  },
+  decoderLearningRateScale: {
+    help: "the decoder's learning rate, as a factor",
+    label: "Decoder's pace",
+    hint: "Times the learning rate.",
+    group: "The pace",
+    guide: "the decoder's",
+  },
+  codebookLearningRateScale: {
+    help: "the codebooks' learning rate, as a factor",
+    label: "Codes' pace",
+    hint: "Times the learning rate.",
+    group: "The pace",
+    guide: "the codebooks'",
+  },
+  weightDecay: {
+    help: "weight decay",
+    isMain: true,
+    label: "Weight decay",
+    hint: "Keeps weights small.",
+    group: "The pace",
+    guide: "of weight matrices only",
+    elsewhere: "wd l2 l2_reg",
+  },
+  gradientClip: {
+    flag: "clip",
+    help: "largest norm of the gradients; 0: any",
+    isMain: true,
+    label: "Gradient limit",
+    hint: "Shortens steps that are too long; 0 is off.",
+    group: "The pace",
+    guide: "largest global norm of the gradients; 0 is any",
+    elsewhere: "grad_clip clip max_grad_norm clip_grad_norm gradient_clip_val clip_norm",
+  },
+  beta1: {
+    help: "of Adam: decay of the gradient's average",
+    label: "Beta 1",
+    hint: "Adam's memory of directions.",
+    group: "The pace",
+    guide: "of Adam: decay of the gradient's average",
+    elsewhere: "adam_beta1",
+  },
+  beta2: {
+    help: "of Adam: decay of the squared gradient's average",
+    label: "Beta 2",
+    hint: "Adam's memory of sizes.",
+    group: "The pace",
+    guide: "of Adam: decay of the squared gradient's average",
+    elsewhere: "adam_beta2",
+  },
+  epsilon: {
+    help: "of Adam and Adagrad: added to the divisor",
+    label: "Epsilon",
+    hint: "Keeps divisions safe.",
+    group: "The pace",
+    guide: "of Adam and Adagrad: added to the divisor",
+    usually: "1e-8, of Adagrad 1e-10",
+    elsewhere: "eps adam_epsilon",
+  },
+  momentum: {
+    help: "of SGD",
+    label: "Momentum",
+    hint: "Of SGD.",
+    group: "The pace",
+    guide: "of SGD",
+  },
+  residualNoise: {
+    help: "noise as wide as what IDs leave over",
+    label: "Residual noise",
+    hint: "Shakes items as far as IDs blur them.",
+    group: "What is kept",
+    guide: "see above",
+  },
+  deadCodeRestart: {
+    flag: "restart-dead-codes",
+    help: "move codes that no item chooses",
+    isMain: true,
+    label: "Revive unused codes",
+    hint: "Moves codes that nobody has.",
+    group: "What is kept",
+    guide: "codes that no item chose move to the worst-quantised residuals, in the first 80% of the epochs",
+    elsewhere: "restart_dead_codes reset_dead_codes dead_code_reset revive_dead_codes",
+  },
+  validationShare: {
+    flag: "validation",
+    help: "share of the items to hold out, 0 to 0.5",
+    isMain: true,
+    label: "Held out",
+    hint: "Share of items kept for judging.",
+    group: "What is kept",
+    guide: "share of the items held out",
+    elsewhere: "validation validation_split val_split val_ratio val_share eval_split valid_ratio",
+  },
+  evaluateEvery: {
+    help: "epochs between two evaluations of all IDs",
+    label: "Judge every",
+    hint: "Epochs between two looks at the IDs.",
+    group: "What is kept",
+    guide: "epochs between evaluations of all IDs",
+    usually: "epochs / 50",
+    elsewhere: "eval_step eval_steps eval_every eval_interval evaluation_interval",
+  },
+  select: {
+    help: "epoch to keep: last, loss (the best on the items held out) or collision (the most distinct IDs)",
+    isMain: true,
+    label: "Keep",
+    hint: "Which state is the result.",
+    group: "What is kept",
+    guide: "which epoch's weights are kept",
+    usually: '`"loss"` with validation, else `"last"`',
+    elsewhere: "keep save_best monitor",
+  },
+  patience: {
+    help: "stop after N evaluations without a better one",
+    isMain: true,
+    label: "Patience",
+    hint: "Looks without progress before it stops; 0 is never.",
+    group: "What is kept",
+    guide: "stop after so many evaluations without a better one",
+    elsewhere: "early_stopping early_stopping_patience early_stop_patience stopping_step",
+  },
+};
