@@ -26,7 +26,11 @@ export interface CallContext<Event = unknown> {
 // biome-ignore lint/suspicious/noExplicitAny: what they take and tell is their own affair
 export type ScriptMethods = Record<string, (input: any, context: CallContext<any>) => unknown>;
 
-type Input<Method> = Method extends (input: infer I, ...rest: never) => unknown ? I : undefined;
+type Input<Method> = Method extends () => unknown
+  ? undefined
+  : Method extends (input: infer I, ...rest: never) => unknown
+    ? I
+    : never;
 type EventOf<Method> = Method extends (input: never, context: CallContext<infer Event>) => unknown ? Event : never;
 type Result<Method> = Method extends (...args: never) => infer R ? Awaited<R> : never;
 
@@ -86,7 +90,7 @@ export class ScriptWorker<Methods extends ScriptMethods> {
    */
   call<Name extends keyof Methods & string>(
     method: Name,
-    input: Input<Methods[Name]>,
+    input?: Input<Methods[Name]>,
     options: { onProgress?: (event: EventOf<Methods[Name]>) => void; signal?: AbortSignal } = {},
   ): LongCall<EventOf<Methods[Name]>, Result<Methods[Name]>> {
     return longCall(method, options, async (watch) => {

@@ -100,7 +100,7 @@ describe("the same as without a worker", () => {
     expect(phases).toContain("initialize 1");
     expect(worker.fingerprint).toBe(model.fingerprint);
 
-    const adagrad = { kind: "adagrad", learningRate: 0.01 } as const;
+    const adagrad = { optimizer: "adagrad", learningRate: 0.01 } as const;
     const [mine, theirs] = [await worker.createOptimizer(adagrad), model.createOptimizer(adagrad)];
     for (let step = 0; step < 3; step++) {
       expect(await worker.trainStep(items, mine)).toEqual(model.trainStep(items, theirs));
@@ -148,7 +148,7 @@ describe("the same as without a worker", () => {
     workers.push(remote);
     expect(told.at(-1)).toBe("initialize 1");
     expect(await remote.save()).toEqual(baseline.save());
-    await expect(RQVAEWorker.residualKMeans(items, { level: 2 } as never)).rejects.toThrow('did you mean "levels"');
+    await expect(RQVAEWorker.residualKMeans(items, { nQuantizationLayer: 2 } as never)).rejects.toThrow('did you mean "nQuantizationLayers"');
     baseline.dispose();
   });
 
