@@ -296,6 +296,8 @@ export interface TrainHistory {
   selectedEpoch: number;
   /** Why that one, in words. */
   selectedBecause: string;
+  /** The same in parts. */
+  selectedWording: Wording;
   /** The evaluated epochs that were best by loss and by collisions; see `RQVAE.select`. */
   best: { loss?: BestEpoch; collision?: BestEpoch };
   /** Whether `patience` ended the training. */

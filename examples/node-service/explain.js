@@ -1,5 +1,5 @@
 // What went wrong, in words for whoever can do something about it: a client over HTTP, or who starts the service.
-import { RQVAEError, toText } from "rqvae";
+import { RQVAEError } from "rqvae";
 
 /** What to do about the request, where the library says what to do in code. By the codes of its errors. */
 const ADVICE = {
@@ -15,7 +15,7 @@ const namesOption = ({ hint }) => typeof hint !== "string" && hint.some((part) =
 export function forClients(error) {
   if (!(error instanceof RQVAEError)) return error.message;
   if (error.code === "DIVERGED") return "training diverged: check the items for extreme values";
-  return toText(error.wording, (part) => {
+  return error.inWords((part) => {
     if ("call" in part) return "";
     if ("file" in part) return part.form ? "the body" : "the body: ";
     if (part.option === "inputDim") return "dimension";

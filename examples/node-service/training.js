@@ -134,10 +134,10 @@ export class Training extends EventEmitter {
           everyMs: this.#limits.CHECKPOINT_MS,
           write: (bytes) => this.#database.putFile("checkpoint", bytes),
         },
-        onProgress: ({ phase, progress, epoch, epochs, losses, remainingSeconds }) => {
+        onProgress: ({ phase, progress, epoch, epochs, losses, remainingMs }) => {
           if (!run.runs) running({ itemIds, items }); // every value has been read
           const loss = losses?.loss;
-          this.#tell({ state: "training", resumed, phase, progress, epoch, epochs, loss, remainingSeconds });
+          this.#tell({ state: "training", resumed, phase, progress, epoch, epochs, loss, remainingMs });
         },
       });
       const modelFile = await run.worker.save();

@@ -190,7 +190,7 @@ async function show(job: number, items: DataSet, result: Trained): Promise<void>
   page.send({ type: "trained", job });
   await results.show(shown, result);
   const { codes, codebookSizes, fingerprint } = result.ids;
-  const example = new SemanticIds(codes, codebookSizes, fingerprint).toTokens(0);
+  const example = SemanticIds.from({ codes, levels: codebookSizes.length }, result.ids).toTokens(0);
   takeAway.show(shown, { config: result.config, fingerprint, example });
   const count = plural(items.rows, ...items.noun);
   view.done(

@@ -1,9 +1,9 @@
-import { toText, type Wording } from "rqvae";
+import { RQVAEError, type Wording } from "rqvae";
 import { fieldOf } from "./option-list.ts";
 
 /** A message of the library as the page says it: options by their labels in the form, a capital at the beginning, a full stop. */
 export function inPageWords(wording: Wording): string {
-  const text = toText(wording, (part) => {
+  const text = new RQVAEError(wording).inWords((part) => {
     if ("call" in part) return "";
     if ("epoch" in part) return `epoch ${part.epoch + 1}`;
     const field = "option" in part && fieldOf(part.option);

@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from "./error-codes.ts";
-import { toText, type Worded, type Wording, type WordingPart, worded } from "./wording.ts";
+import { type Say, toText, type Worded, type Wording, type WordingPart, worded } from "./wording.ts";
 
 /** Names of the error classes, also used to carry an error through a worker's message. */
 export type RQVAEErrorName =
@@ -68,9 +68,17 @@ export class RQVAEError extends Error {
     return find(this, "level");
   }
 
+  /**
+   * The message in the words of others.
+   * @param say Theirs for a part; undefined for the library's own, "" to leave it out.
+   */
+  inWords(say: Say): string {
+    return toText(this.wording, say);
+  }
+
   /** What is wrong: the message without the call or file at its beginning and without what to do. */
   get reason(): string {
-    return toText(this.wording, (part) =>
+    return this.inWords((part) =>
       "call" in part || "hint" in part || ("file" in part && !part.form) ? "" : undefined,
     );
   }

@@ -31,7 +31,7 @@ import {
 import { programName } from "./program-name.ts";
 import { trainView, warningText } from "./progress.ts";
 import { duration, shellWord } from "./text.ts";
-import { messageOf } from "./words.ts";
+import { inCliWords, messageOf } from "./words.ts";
 
 const sections = trainingSections();
 
@@ -345,10 +345,6 @@ function commandToGoOn({ args, values }: Given): string {
   return `${programName()} ${words.map(shellWord).join(" ")}`;
 }
 
-/** Epochs counted from 1, as in the progress. */
-const fromOne = (message: string) =>
-  message.replace(/\bepoch (\d+)/, (_, epoch: string) => `epoch ${Number(epoch) + 1}`);
-
 /** What to do when training has won nothing: no smaller step helps where there is nothing to win, or the items are at fault. */
 function adviceOnSame({ warnings, validation, ids, selectedEpoch }: TrainHistory): string {
   if (warnings.some(({ epoch }) => epoch < 0)) return "";
@@ -361,9 +357,8 @@ function adviceOnSame({ warnings, validation, ids, selectedEpoch }: TrainHistory
 
 /** Which epoch was kept and why, and what training was worth on items that it did not see. */
 export function remarks({ config }: RQVAE, history: TrainHistory): string[] {
-  const { selectedBecause, selectedEpoch, validation, start, verdict } = history;
-  const why = fromOne(selectedBecause).replace(/ \(explained variance [^)]*\)/, "");
-  const kept = `Kept: ${why}.`;
+  const { selectedWording, selectedEpoch, validation, start, verdict } = history;
+  const kept = `Kept: ${inCliWords(selectedWording)}.`;
   // Of items that are all the same there is no variance to explain.
   const isConstant = history.warnings.some(({ kind }) => kind === "constant");
   if (isConstant || validation === undefined || start?.validation === undefined) return [kept];

@@ -1,6 +1,7 @@
 /** A training job of the core, with everything that is told about it: events, records, warnings, the history at the end. Internal. */
 
 import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
+import { toText, type Wording, worded } from "../base/wording.ts";
 import { counted, percent } from "../base/words.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
 import type { RowHashes } from "../items/row-hashes.ts";
@@ -317,7 +318,7 @@ export class Training {
       epochs: this.records,
       ...(start ? { start } : {}),
       selectedEpoch,
-      selectedBecause: because(this.config, selectedEpoch, selected, stoppedEarly),
+      ...because(this.config, selectedEpoch, selected, stoppedEarly),
       best,
       stoppedEarly,
       ids: selected.ids,
@@ -334,7 +335,7 @@ export class Training {
     return {
       ...rest,
       selectedEpoch: best.epoch,
-      selectedBecause: because({ ...this.config, select: by }, best.epoch, best, history.stoppedEarly),
+      ...because({ ...this.config, select: by }, best.epoch, best, history.stoppedEarly),
       ids: best.ids,
       ...(best.validation ? { validation: best.validation } : {}),
       warnings: this.#warnings(best.epoch),
@@ -386,19 +387,24 @@ function verdictOf(now: TrainEvaluation, start: TrainEvaluation | undefined): { 
   return { verdict: judge(worth(now), worth(start)) };
 }
 
-function because(config: TrainConfig, epoch: number, { ids, validation }: TrainEvaluation, stopped: boolean): string {
-  const which = epoch < 0 ? "the start, before any training," : `epoch ${epoch}`;
+function because(
+  config: TrainConfig,
+  epoch: number,
+  evaluation: TrainEvaluation,
+  stopped: boolean,
+): Pick<TrainHistory, "selectedBecause" | "selectedWording"> {
+  const which = epoch < 0 ? "the start, before any training," : { epoch };
   const early = stopped
     ? `; training stopped early, after ${counted(config.patience, "evaluation")} without a better one`
     : "";
-  switch (config.select) {
-    case "last":
-      return `${which} is the last one${early}`;
-    case "loss":
-      return validation
-        ? `${which} has the lowest reconstruction loss on the ${counted(validation.items, "validation item")} (explained variance ${percent(validation.explainedVariance)})${early}`
-        : `${which} has the lowest training loss${early}`;
-    case "collision":
-      return `${which} has the most distinct IDs (${ids.distinctIds} of ${ids.items})${early}`;
-  }
+  const selectedWording = worded`${which} ${why(config, evaluation)}${early}`;
+  return { selectedBecause: toText(selectedWording), selectedWording };
+}
+
+function why({ select }: TrainConfig, { ids, validation }: TrainEvaluation): Wording {
+  if (select === "last") return worded`is the last one`;
+  if (select === "collision") return worded`has the most distinct IDs (${ids.distinctIds} of ${ids.items})`;
+  if (!validation) return worded`has the lowest training loss`;
+  const variance = ` (explained variance ${percent(validation.explainedVariance)})`; // the command line has a line of its own for it
+  return worded`has the lowest reconstruction loss on the ${counted(validation.items, "validation item")}${{ api: variance, cli: "" }}`;
 }

@@ -1,3 +1,5 @@
+/** Model options in, a complete and checked configuration out. */
+
 import { OptionReader } from "../base/option-reader.ts";
 import type { ModelConfig, ModelOptions } from "../types.ts";
 import { checkExclusions, nativeConfig, resolve } from "./resolve.ts";

@@ -1,6 +1,6 @@
 /** What was said for the options of a table in, a complete and checked configuration out. */
 
-import { InvalidInputError, invalid } from "../base/errors.ts";
+import { invalid } from "../base/errors.ts";
 import type { OptionReader } from "../base/option-reader.ts";
 import { call, option } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
@@ -30,7 +30,7 @@ export function checkExclusions(table: Table, where: string, config: object, opt
   const all: Record<string, Value> = { ...beside, ...config };
   for (const [name, { excludes }] of Object.entries(table)) {
     const complaint = excludes?.((other) => all[other] as never, (options as Record<string, unknown>)[name]);
-    if (complaint) throw new InvalidInputError([call(where), ...complaint], { code: "OPTIONS_CONFLICT" });
+    if (complaint) throw invalid("OPTIONS_CONFLICT")`${call(where)}${complaint}`;
   }
 }
 

@@ -263,7 +263,7 @@ async function decodeRows(
     chosen.forEach((row, i) => {
       prefixes.set(codes.subarray(row * levels, row * levels + depth), i * depth);
     });
-    vectors.set(await model.decode(new SemanticIds(prefixes, sizes)), first * dim);
+    vectors.set(await model.decode(SemanticIds.trusted(prefixes, sizes)), first * dim);
   }
 }
 
@@ -350,7 +350,7 @@ async function measureBaselines(
       codes[row * levels + level] = mix(mix(firstRows[row]! + 0x9e3779b9) + level) % codebookSizes[level]!;
     }
   }
-  const hashed = new SemanticIds(codes, codebookSizes);
+  const hashed = SemanticIds.trusted(codes, codebookSizes);
   const byHash = new IdReport(await measure(hashed, labels, yardstick, undefined, signal), hashed, labels);
   return { residualKMeans: byKMeans, randomHash: byHash };
 }

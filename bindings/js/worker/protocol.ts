@@ -79,7 +79,7 @@ export function idsToWire({ codes, codebookSizes, fingerprint, margins }: Semant
 }
 
 export function idsFromWire({ codes, codebookSizes, fingerprint, margins }: WireIds): SemanticIds {
-  return new SemanticIds(codes, codebookSizes, fingerprint, margins);
+  return SemanticIds.trusted(codes, codebookSizes, fingerprint, margins);
 }
 
 /** The buffers of the typed arrays in a value of plain data: the list of what a message transfers. */

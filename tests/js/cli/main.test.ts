@@ -205,6 +205,23 @@ describe("the options of rqvae train", () => {
     expect(readBytes("c").equals(readBytes("model.safetensors"))).toBe(true);
   });
 
+  it("go by the library's names as well", () => {
+    const short = ["--codes", "8,4", "--levels", "2", "--batch", "20", "--lr", "0.01", "--commitment", "0.5"];
+    const long = [
+      ...["--codebook-size", "8,4", "--n-quantization-layers", "2", "--batch-size", "20"],
+      ...["--learning-rate=0.01", "--commitment-weight", "0.5"],
+    ];
+    const both = ["--epochs", "2", "--layer-norm", "--codebook-kmeans-init=false", "-q"];
+    expect(rqvae("train", "items.npy", ...short, ...both, "-o", "short").status).toBe(0);
+    expect(rqvae("train", "items.npy", ...long, ...both, "-o", "long").status).toBe(0);
+    expect(readBytes("long").equals(readBytes("short"))).toBe(true);
+    expectError(
+      rqvae("train", "items.npy", "--layer-norm=perhaps"),
+      2,
+      '--layer-norm must be true or false, but is "perhaps"',
+    );
+  });
+
   it("choose the epoch that is kept, and the summary tells why", () => {
     const run = (...options: string[]) => {
       const { status, stdout } = rqvae("train", "items.npy", ...quick, "--force", ...options);

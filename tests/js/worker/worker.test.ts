@@ -148,7 +148,9 @@ describe("the same as without a worker", () => {
     workers.push(remote);
     expect(told.at(-1)).toBe("initialize 1");
     expect(await remote.save()).toEqual(baseline.save());
-    await expect(RQVAEWorker.residualKMeans(items, { nQuantizationLayer: 2 } as never)).rejects.toThrow('did you mean "nQuantizationLayers"');
+    await expect(RQVAEWorker.residualKMeans(items, { levels: 2 } as never)).rejects.toThrow(
+      "it is called nQuantizationLayers",
+    );
     baseline.dispose();
   });
 
