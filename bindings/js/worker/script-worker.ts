@@ -11,8 +11,11 @@ import { Line } from "./line.ts";
 import { ownThreadPort, threadPort } from "./thread-port.ts";
 import { ownWebPort, webPort } from "./web-port.ts";
 
-/** A Web Worker, or a worker thread of Node. */
-export type AnyWorker = Worker | Thread;
+/** A Web Worker, or a worker thread of Node, as far as the line to it goes. */
+export interface AnyWorker {
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  terminate(): unknown;
+}
 
 /** What a method of a script can tell its caller, and hear of it. */
 export interface CallContext<Event = unknown> {
@@ -53,7 +56,7 @@ export function answerCalls(methods: ScriptMethods): void {
   });
 }
 
-const portOf = (worker: AnyWorker) => ("ref" in worker ? threadPort(worker) : webPort(worker));
+const portOf = (worker: AnyWorker) => ("ref" in worker ? threadPort(worker as Thread) : webPort(worker as Worker));
 
 /** This worker's own end of the line; undefined where this is none. By what there is: a browser has no module of threads to import. */
 function ownPort(): ServerPort | undefined {
