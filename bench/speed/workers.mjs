@@ -46,7 +46,7 @@ async function measurePool(bench, model, items) {
       atLeast("a pool of two, share of the ceiling's own scaling", gain / (await twoThreadScaling(bench)), 0.8),
     );
   } finally {
-    await pool.terminate();
+    await pool.dispose();
   }
 }
 
@@ -84,6 +84,6 @@ async function measureAborts(bench, items) {
       atMost(`training, longest of ${ABORTS} from abort to rejection`, train, 250, "ms"),
     );
   } finally {
-    await worker.terminate();
+    await worker.dispose();
   }
 }

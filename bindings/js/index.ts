@@ -21,12 +21,14 @@ export {
   WasmLoadError,
   WorkerError,
 } from "./base/errors.ts";
+export type { LongCall } from "./base/long-call.ts";
 export { VERSION } from "./base/version.ts";
 export { type OptionValue, type Say, toText, type Wording } from "./base/wording.ts";
 export { codeTree } from "./ids/code-tree.ts";
 export type { ItemId } from "./ids/item-id.ts";
 export { type CodeArray, SemanticIds, type SemanticIdsOutput } from "./ids/semantic-ids.ts";
 export { SemanticIdIndex } from "./index/semantic-id-index.ts";
+export type { AsyncIdModel } from "./model/id-model.ts";
 export type { Optimizer } from "./model/optimizer.ts";
 export { residualKMeans } from "./model/residual-kmeans.ts";
 export { RQVAE } from "./model/rqvae.ts";

@@ -144,7 +144,7 @@ export class Training extends EventEmitter {
       const ids = await run.worker.encode(items);
       await this.#publication.publish({ modelFile, ids, itemIds, items, lastRequest, signal });
     } finally {
-      await run.worker?.terminate(); // only that gives its memory back
+      await run.worker?.dispose(); // only that gives its memory back
     }
   }
 

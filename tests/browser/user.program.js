@@ -17,7 +17,7 @@ export async function userProgram(RQVAE, RQVAEWorker) {
     const worker = await RQVAEWorker.load(file);
     answer.idsOfWorker = (await worker.encode(items)).codes.join(" ");
     answer.fileOfWorker = hex(await worker.save());
-    await worker.terminate();
+    await worker.dispose();
   }
   return JSON.stringify(answer);
 }

@@ -26,7 +26,7 @@ export async function program() {
   const reason = await endless.catch((/** @type {unknown} */ error) => error);
   const ids = await worker.encode(items);
   const pending = worker.train(items, { epochs: 1e6 });
-  worker.terminate();
+  worker.dispose();
   const ended = await pending.catch((/** @type {Error} */ error) => error.name);
 
   // On the page itself, in a pool, and in a worker that is given its wasm.
@@ -36,7 +36,7 @@ export async function program() {
   const far = await pool
     .encode([...Array(2999).fill([1, 2, 3, 4, 5, 6]), [1, 2, 3, 4, 5, Number.NaN]])
     .catch((error) => error.message);
-  await pool.terminate();
+  await pool.dispose();
   const late = await pool.encode(items).catch((/** @type {Error} */ error) => error.name);
   const asset = performance.getEntriesByType("resource").find(({ name }) => /rqvae[^/]*\.wasm/.test(name));
   const own = await RQVAEWorker.load(
@@ -45,7 +45,7 @@ export async function program() {
     { wasm: await WebAssembly.compileStreaming(fetch(String(asset?.name))), threads: 1 },
   );
   const again = await own.encode(items);
-  own.terminate();
+  own.dispose();
   return {
     isolated: globalThis.crossOriginIsolated,
     emptied: given.length === 0,

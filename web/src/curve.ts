@@ -2,6 +2,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { resolveColor } from "./colors.ts";
 import { make } from "./dom.ts";
+import "./curve.css";
 
 /** One line of a chart. */
 export interface Line {

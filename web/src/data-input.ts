@@ -1,4 +1,5 @@
 import { hook } from "./dom.ts";
+import "./data-input.css";
 
 /** Where files come from: the two file fields and the drop zone. */
 export function onFiles(readItems: (file: File) => void, readLabels: (file: File) => void): void {

@@ -1,4 +1,4 @@
-import type { DataSource, DataSummary, Naming } from "./lab/protocol.ts";
+import type { DataSource, DataSummary, Naming } from "./lab/types.ts";
 import { sampleOf } from "./samples.ts";
 import type { AbsentFile } from "./stored-run.ts";
 import { formatCount } from "./words.ts";

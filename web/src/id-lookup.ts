@@ -2,10 +2,11 @@ import type { CatalogueIndex } from "./catalogue-index.ts";
 import { codeChip, tokensOf } from "./code-chips.ts";
 import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
-import type { FoundIds } from "./lab/protocol.ts";
+import type { FoundIds } from "./lab/types.ts";
 import { showError } from "./page-error.ts";
 import { readCodes } from "./read-codes.ts";
 import { formatCount, plural } from "./words.ts";
+import "./id-lookup.css";
 
 const SHOWN = 6;
 

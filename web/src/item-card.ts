@@ -3,9 +3,10 @@ import { codeChip, idChips, tokensOf } from "./code-chips.ts";
 import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import { splitGlyph } from "./glyph.ts";
-import type { ItemDetails } from "./lab/protocol.ts";
+import type { ItemDetails } from "./lab/types.ts";
 import { term } from "./term.ts";
 import { formatCount, formatNumber, formatPercent } from "./words.ts";
+import "./item-card.css";
 
 /** Items named in a row, before the rest is summed up. */
 const SHOWN = 8;

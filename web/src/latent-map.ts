@@ -3,10 +3,11 @@ import { familyHue } from "./code-chips.ts";
 import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import { EMOJI_FONT, splitGlyph } from "./glyph.ts";
-import type { LatentMap } from "./lab/protocol.ts";
+import type { LatentMap } from "./lab/types.ts";
 import { hoverAt } from "./pointer.ts";
 import { nextTask } from "./slices.ts";
 import { formatCount, formatPercent } from "./words.ts";
+import "./latent-map.css";
 
 /** Pixels between two glyphs, cells of the grid in which the point under the pointer is sought, how near it must be. */
 const GLYPH_ROOM = 26;

@@ -3,14 +3,16 @@ import { idChips } from "./code-chips.ts";
 import { onFiles } from "./data-input.ts";
 import { type DataSet, nameSource, sampleSource } from "./data-set.ts";
 import { hook, scrollTo } from "./dom.ts";
-import { Lab, LabGone } from "./lab/client.ts";
-import type { DataSource, RunResult, Settings, TrainEvent } from "./lab/protocol.ts";
+import { Lab, LabGone } from "./lab/lab.ts";
+import type { DataSource, RunResult, Settings } from "./lab/types.ts";
 import { offerOffline } from "./offline.ts";
+import "./options-form.css";
 import { levelsOf, onTrain, readSettings, resetTouched, setRunning, suggest, typeSettings } from "./options-form.ts";
 import { clearError, showError } from "./page-error.ts";
 import { readLink, setLinkedSample } from "./page-link.ts";
+import { dataOf, isRunning, lateTitles, PageMachine } from "./page-state.ts";
 import { showDataSet, showNothing, showReading } from "./preview.ts";
-import { Results } from "./results.ts";
+import { Results, type Trained } from "./results.ts";
 import { offerResumption } from "./resume-offer.ts";
 import { offerReuse } from "./reuse.ts";
 import { markSample, onSample } from "./sample-cards.ts";
@@ -23,58 +25,48 @@ import { plural } from "./words.ts";
 
 /** The worker that has items and model. */
 const lab = new Lab();
-let data: DataSet | undefined;
-/** A labels file that came before its items. */
-let waitingLabels: File | undefined;
-/** The run under way or paused. Another run takes its place: what the first still says is not heard. */
-let run: { paused: boolean; pausing: boolean } | undefined;
-let trainedBefore = false;
-/** Counts the data sets asked for, so that a slow file does not overtake a later one. */
-let reading = 0;
-
+const page = new PageMachine((state) => setRunning(isRunning(state), state.hasTrained));
 const results = new Results(lab);
 const takeAway = new TakeAway(lab);
 const view = new TrainingView({
   stop: () => void stop(),
-  pause: () => void (run?.paused ? goOn() : pause()),
+  pause: () => void (page.state.name === "paused" ? goOn() : pause()),
 });
 
-function endRun(): void {
-  if (run && !run.paused) void lab.call("halt", { why: "drop" }).catch(() => {});
-  run = undefined;
-  setRunning(false, trainedBefore);
+/** Whether an event of the job would still be heard. */
+const isCurrent = (job: number) => page.state.job === job;
+
+function dropRun(): void {
+  if (page.state.name === "training") void lab.call("halt", { why: "drop" }).catch(() => {});
 }
 
-async function useData(source: DataSource): Promise<boolean> {
-  const turn = ++reading;
+async function useData(chosen: DataSource): Promise<boolean> {
   clearError();
-  endRun();
+  dropRun();
   lab.end(); // gives back the memory of what was there before
-  if (data) resetTouched(); // what was typed for the last data set; not what was typed before the first
+  if (dataOf(page.state)) resetTouched(); // what was typed for the last data set; not what was typed before the first
+  page.send({ type: "read", source: chosen });
+  const { state } = page;
+  if (state.name !== "reading") return false;
+  const { job, source } = state;
   results.forget();
   takeAway.hide();
   view.section.hidden = true;
-  data = undefined;
   const named = nameSource(source);
   markSample(source.kind === "sample" ? source.key : undefined);
   showReading(named.name);
   try {
-    const waiting = waitingLabels;
-    const labels = source.kind === "files" && !source.labels ? waiting : undefined;
-    const whole: DataSource = labels && source.kind === "files" ? { ...source, labels } : source;
-    const summary = await lab.call("open", { source: whole });
-    if (turn !== reading) return false;
-    // Titles that came while the items were read.
-    const late = waitingLabels === waiting ? undefined : waitingLabels;
-    waitingLabels = undefined;
-    data = { ...named, ...summary, source: whole };
+    const summary = await lab.call("open", { source });
+    const late = lateTitles(page.state);
+    const data = { ...named, ...summary, source };
+    if (!page.send({ type: "opened", job, data })) return false;
     suggest(data.rows, data.dim);
     setLinkedSample(source.kind === "sample" ? source.key : undefined);
     showDataSet(data, leaveOutBadRows);
     if (late) await useLabels(late);
     return true;
   } catch (error) {
-    if (turn !== reading || error instanceof LabGone) return false;
+    if (error instanceof LabGone || !page.send({ type: "failed", job })) return false;
     showNothing();
     showError(error);
     return false;
@@ -82,31 +74,35 @@ async function useData(source: DataSource): Promise<boolean> {
 }
 
 function leaveOutBadRows(): void {
-  if (data?.source.kind === "files") void useData({ ...data.source, withoutBadRows: true });
+  const source = dataOf(page.state)?.source;
+  if (source?.kind === "files") void useData({ ...source, withoutBadRows: true });
 }
 
 async function useLabels(file: File): Promise<void> {
   clearError();
-  const turn = reading;
-  if (!data) {
-    waitingLabels = file;
-    return;
-  }
+  if (page.send({ type: "titles", file })) return;
+  const items = dataOf(page.state)?.source;
+  /** Whether the items are still those that the titles are of; other titles make no others of them. */
+  const isTheirs = () => itemsOf(dataOf(page.state)?.source) === itemsOf(items);
   try {
     const naming = await lab.call("setLabels", { file });
-    if (turn !== reading || !data) return;
-    data = { ...data, ...naming };
-    if (data.source.kind === "files") data.source = { ...data.source, labels: file };
-    showDataSet(data, leaveOutBadRows);
-    await results.relabel(data);
+    const data = dataOf(page.state);
+    if (!data || !isTheirs()) return;
+    const { source } = data;
+    const named = { ...data, ...naming, source: source.kind === "files" ? { ...source, labels: file } : source };
+    page.send({ type: "named", data: named });
+    showDataSet(named, leaveOutBadRows);
+    await results.relabel(named);
   } catch (error) {
-    if (turn === reading) showError(error);
+    if (isTheirs()) showError(error);
   }
 }
 
+const itemsOf = (source: DataSource | undefined) => (source?.kind === "files" ? source.items : source);
+
 /** Trains from the start, or from a stored checkpoint. */
 async function train(stored?: StoredRun): Promise<void> {
-  if (!data) return;
+  if (!dataOf(page.state)) return;
   clearError();
   let settings: Settings;
   try {
@@ -115,95 +111,83 @@ async function train(stored?: StoredRun): Promise<void> {
     showError(error);
     return;
   }
-  endRun();
+  dropRun();
+  page.send({ type: "train", settings });
   results.hide();
   takeAway.hide();
   view.start(levelsOf(settings), settings.train.epochs ?? 100);
   if (stored) view.replay(stored.records);
   scrollTo(view.section);
-  await follow(settings, stored ? "store" : "start");
+  await follow(stored ? "store" : "start");
 }
 
-/** Follows a run to its end or next pause. */
-async function follow(settings: Settings, from: "start" | "store" | "pause"): Promise<void> {
-  const items = data;
-  if (!items) return;
-  const own = { paused: false, pausing: false };
-  run = own;
-  current = settings;
-  setRunning(true, trainedBefore);
-  const onEvent = (event: TrainEvent) => {
-    if (run !== own) return;
-    if (event.kind === "finishing") view.finishing();
-    else if (event.kind === "counts") view.showCounts(event.counts);
-    else if (!own.pausing) view.update(event.event);
-  };
-  try {
-    const result = await lab.call("train", { settings, noun: items.noun, from }, onEvent);
-    if (run !== own) return;
-    if (result.status === "paused") {
-      own.paused = true;
-      view.paused();
-      return;
-    }
-    await finish(items, result);
-  } catch (error) {
-    if (run !== own) return;
-    view.section.hidden = true;
-    results.restore();
-    showError(error);
-  }
-  if (run === own) {
-    run = undefined;
-    setRunning(false, trainedBefore);
-  }
+/** Follows the run under way to its end or next pause. */
+async function follow(from: "start" | "store" | "pause"): Promise<void> {
+  const { state } = page;
+  if (state.name !== "training") return;
+  const { job, data, settings } = state;
+  await finish(job, data, () =>
+    lab.call("train", { settings, noun: data.noun, from }, (event) => {
+      if (!isCurrent(job)) return;
+      if (event.kind === "finishing") view.finishing();
+      else if (event.kind === "counts") view.showCounts(event.counts);
+      else if (page.state.name === "training" && !page.state.pausing) view.update(event.event);
+    }),
+  );
 }
-
-/** The settings of the run under way. */
-let current: Settings | undefined;
 
 async function pause(): Promise<void> {
-  if (!run || run.pausing) return;
-  run.pausing = true;
+  if (!page.send({ type: "pause" })) return;
   view.pausing();
   await lab.call("halt", { why: "pause" });
 }
 
 async function goOn(): Promise<void> {
-  if (!current) return;
+  if (!page.send({ type: "goOn" })) return;
   view.goOn();
-  await follow(current, "pause");
+  await follow("pause");
 }
 
 async function stop(): Promise<void> {
-  if (!run) return;
-  if (!run.paused) {
+  if (page.state.name === "training") {
     await lab.call("halt", { why: "stop" });
     return;
   }
-  const items = data;
-  run = undefined;
-  setRunning(false, trainedBefore);
+  if (!page.send({ type: "goOn" })) return;
+  const { job } = page.state;
+  const data = dataOf(page.state);
+  view.finishing();
+  if (data) await finish(job, data, () => lab.call("finish", undefined));
+}
+
+/** Waits for what a run gives, and shows it. */
+async function finish(job: number, items: DataSet, run: () => Promise<RunResult>): Promise<void> {
   try {
-    view.finishing();
-    const result = await lab.call("finish", undefined);
-    if (items) await finish(items, result);
+    const result = await run();
+    if (!isCurrent(job)) return;
+    if (result.status === "paused") {
+      page.send({ type: "paused", job });
+      view.paused();
+    } else if (result.status === "empty") {
+      page.send({ type: "nothing", job });
+      view.done("Stopped before the first step, so there are no IDs yet.");
+    } else await show(job, items, result);
   } catch (error) {
+    if (!page.send({ type: "failed", job })) return;
+    view.section.hidden = true;
+    results.restore();
     showError(error);
   }
 }
 
-async function finish(items: DataSet, result: RunResult): Promise<void> {
-  if (!("ids" in result)) {
-    view.done("Stopped before the first step, so there are no IDs yet.");
-    return;
-  }
-  trainedBefore = true;
+/** Shows the IDs that a run gave. */
+async function show(job: number, items: DataSet, result: Trained): Promise<void> {
   if (result.statistics) view.showIds(result.statistics);
   // Follow the result down only if the visitor still watches the training.
   const { top, bottom } = view.section.getBoundingClientRect();
   const watching = top < innerHeight * 0.75 && bottom > innerHeight * 0.25;
-  const shown = data?.source === items.source ? data : items;
+  const shown = dataOf(page.state) ?? items; // their titles may be others by now
+  page.send({ type: "trained", job });
   await results.show(shown, result);
   const { codes, codebookSizes, fingerprint } = result.ids;
   const example = SemanticIds.from({ codes, levels: codebookSizes.length }, result.ids).toTokens(0);
@@ -218,7 +202,7 @@ async function finish(items: DataSet, result: RunResult): Promise<void> {
 }
 
 /** Says so when training was not worth it, by the same rule as the report. */
-function aboutVerdict({ verdict, warnings }: Extract<RunResult, { ids: unknown }>): string {
+function aboutVerdict({ verdict, warnings }: Trained): string {
   if (verdict !== "same" || warnings.some(({ epoch }) => epoch < 0)) return "";
   return " Training found nothing better than the good starting point.";
 }
@@ -234,10 +218,7 @@ for (const place of document.querySelectorAll<HTMLElement>("[data-example]")) {
   place.replaceChildren(...idChips(SemanticIds.from([codes], { codebookSizes: codes.map(() => 32) }), 0).childNodes);
 }
 
-const useSample = (key: string) => {
-  waitingLabels = undefined;
-  return useData(sampleSource(key)!);
-};
+const useSample = (key: string) => useData(sampleSource(key)!);
 hook("sample-button", HTMLButtonElement).addEventListener("click", async () => {
   if (await useSample("emoji")) await train();
 });

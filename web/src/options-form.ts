@@ -1,7 +1,7 @@
 import { adviseCapacity, type ModelOptions, SemanticIds, suggestConfig, type TrainOptions } from "rqvae";
 import { idChips } from "./code-chips.ts";
 import { hook, make } from "./dom.ts";
-import type { Settings } from "./lab/protocol.ts";
+import type { Settings } from "./lab/types.ts";
 import { type OptionField, optionFields, textOf } from "./option-list.ts";
 import { PageError } from "./page-error.ts";
 import { plural } from "./words.ts";

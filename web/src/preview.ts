@@ -2,6 +2,7 @@ import type { ItemCheck } from "rqvae/report";
 import { type DataSet, describeNaming, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import { formatBytes, formatCount, formatNumber, formatShare, plural } from "./words.ts";
+import "./preview.css";
 
 /** Rows are of unit length, near enough, when none is off by more. */
 const UNIT = 0.01;

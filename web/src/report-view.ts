@@ -1,6 +1,7 @@
 import { hook, make } from "./dom.ts";
-import type { ReportSummary } from "./lab/protocol.ts";
+import type { ReportSummary } from "./lab/types.ts";
 import { term } from "./term.ts";
+import "./report-view.css";
 
 const WORDS = { good: "Fine", note: "Note", problem: "To do" } as const;
 const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });

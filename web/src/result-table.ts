@@ -4,6 +4,7 @@ import { type DataSet, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import type { Sort } from "./row-filter.ts";
 import { formatCount, plural } from "./words.ts";
+import "./result-table.css";
 
 /** Browsers cap an element's height (17 million pixels in Firefox): taller lists scroll in proportion. */
 const MAX_HEIGHT = 8_000_000;

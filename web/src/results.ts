@@ -5,8 +5,8 @@ import type { DataSet } from "./data-set.ts";
 import { hook, make, scrollTo } from "./dom.ts";
 import { IdLookup } from "./id-lookup.ts";
 import { ItemCard } from "./item-card.ts";
-import { type Lab, LabGone } from "./lab/client.ts";
-import type { RunResult } from "./lab/protocol.ts";
+import { type Lab, LabGone } from "./lab/lab.ts";
+import type { RunResult } from "./lab/types.ts";
 import { LatentMapView } from "./latent-map.ts";
 import { showError } from "./page-error.ts";
 import { showReport, showReportError, showReportPending } from "./report-view.ts";
@@ -17,6 +17,7 @@ import { makeTabs } from "./tabs.ts";
 import { term } from "./term.ts";
 import { TreeView } from "./tree-view.ts";
 import { formatCount, formatShare, plural } from "./words.ts";
+import "./results.css";
 
 export type Trained = Extract<RunResult, { ids: unknown }>;
 

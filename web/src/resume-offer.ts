@@ -1,6 +1,6 @@
 import { nameSource, sampleSource } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
-import type { DataSource } from "./lab/protocol.ts";
+import type { DataSource } from "./lab/types.ts";
 import { type AbsentFile, findInterruptedRun, forgetStoredRun, type StoredRun } from "./stored-run.ts";
 import { formatAgo, formatBytes, formatCount, plural } from "./words.ts";
 

@@ -3,9 +3,10 @@ import { idChips } from "./code-chips.ts";
 import { describeNaming, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import { download } from "./download.ts";
-import { Lab } from "./lab/client.ts";
+import { Lab } from "./lab/lab.ts";
 import { inPlainWords } from "./page-error.ts";
 import { plural } from "./words.ts";
+import "./reuse.css";
 
 const SHOWN = 8;
 

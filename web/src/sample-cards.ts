@@ -1,5 +1,6 @@
 import { hook, make } from "./dom.ts";
 import { samples } from "./samples.ts";
+import "./sample-cards.css";
 
 const list = hook("samples", HTMLUListElement);
 const buttons = new Map<string, HTMLButtonElement>();

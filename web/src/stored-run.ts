@@ -1,5 +1,5 @@
 import type { EpochRecord } from "rqvae";
-import type { DataSource, Settings } from "./lab/protocol.ts";
+import type { DataSource, Settings } from "./lab/types.ts";
 import { isLarge } from "./large-file.ts";
 import { PAGE_FOLDER } from "./page-folder.ts";
 

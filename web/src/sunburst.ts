@@ -5,6 +5,7 @@ import { resolveColor } from "./colors.ts";
 import { make } from "./dom.ts";
 import { EMOJI_FONT, splitGlyph } from "./glyph.ts";
 import { hoverAt } from "./pointer.ts";
+import "./sunburst.css";
 
 /** A group, or what is left of one beside the parts that are large enough to draw: `rest` is the ring it stands in. */
 interface Part extends CodeGroup {

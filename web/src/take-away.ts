@@ -1,10 +1,11 @@
 import type { DataSet } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
 import { download } from "./download.ts";
-import type { Lab } from "./lab/client.ts";
-import type { IdFile } from "./lab/protocol.ts";
+import type { Lab } from "./lab/lab.ts";
+import type { IdFile } from "./lab/types.ts";
 import { showError } from "./page-error.ts";
 import { type SnippetModel, snippet } from "./snippet.ts";
+import "./take-away.css";
 
 interface Offer {
   testId: string;

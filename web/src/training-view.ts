@@ -1,10 +1,11 @@
 import type { EpochRecord, IdStatistics, TrainProgress } from "rqvae";
 import { hook } from "./dom.ts";
-import type { CodeCounts } from "./lab/protocol.ts";
+import type { CodeCounts } from "./lab/types.ts";
 import { LossChart } from "./loss-chart.ts";
 import { UsageMap } from "./usage-map.ts";
 import { showWarnings } from "./warning-list.ts";
 import { formatCount, formatDuration, formatShare, plural } from "./words.ts";
+import "./training-view.css";
 
 /** The third step of the page: progress, health and losses of the run. */
 export class TrainingView {

@@ -7,6 +7,7 @@ import { type GroupName, nameGroups } from "./group-names.ts";
 import { nextTask } from "./slices.ts";
 import { Sunburst } from "./sunburst.ts";
 import { formatCount, formatPercent, plural } from "./words.ts";
+import "./tree-view.css";
 
 /** Branches or items listed at a time; glyphs and titles that stand for a branch. */
 const LISTED = 40;

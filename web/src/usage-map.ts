@@ -1,8 +1,9 @@
 import type { IdStatistics } from "rqvae";
 import { resolveColor } from "./colors.ts";
 import { hook, make } from "./dom.ts";
-import type { CodeCounts } from "./lab/protocol.ts";
+import type { CodeCounts } from "./lab/types.ts";
 import { formatCount, ordinal, plural } from "./words.ts";
+import "./usage-map.css";
 
 /** Cells of a level at most; larger codebooks put several codes in a cell. */
 const MAX_CELLS = 1024;

@@ -144,7 +144,7 @@ export class WasmLoadError extends RQVAEError {
   override readonly name = "WasmLoadError";
 }
 
-/** The worker crashed, could not start, or was terminated while calls were pending. */
+/** The worker crashed, could not start, or was disposed while calls were pending. */
 export class WorkerError extends RQVAEError {
   override readonly name = "WorkerError";
 }

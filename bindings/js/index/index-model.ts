@@ -19,7 +19,7 @@ export function requireModelOf(
   where: string,
 ): void {
   const isModel = typeof model.getSemanticIds === "function" && typeof model.fingerprint === "string";
-  requireThat(isModel, "model", "an RQVAE (not a worker's)", model, where);
+  requireThat(isModel, "model", "an RQVAE, or one in a worker", model, where);
   requireSame(model.fingerprint, fingerprint, `${where}: the given model is`);
   if (String(model.config.codebookSize) !== String(sizes)) {
     throw invalid(
@@ -27,6 +27,10 @@ export function requireModelOf(
     )`${call(where)}the model has the codebook sizes [${model.config.codebookSize.join(", ")}], the IDs have [${sizes.join(", ")}]`;
   }
 }
+
+/** Of a model in a worker. */
+export const answersLater = (where: string): Error =>
+  invalid()`${call(where)}the model is in a worker, and answers later${{ hint: "build or change the index with buildAsync or addAsync" }}`;
 
 /** Fingerprints, where both are known. */
 export function requireSame(given: string | undefined, own: string | undefined, what: string): void {

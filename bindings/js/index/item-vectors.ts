@@ -1,16 +1,17 @@
 /** What the model makes of some of the items, a chunk at a time. */
 
+import type { Asking } from "../base/asking.ts";
 import { invalid } from "../base/errors.ts";
 import { call } from "../base/wording.ts";
 import { counted, thereAre } from "../base/words.ts";
-import type { SemanticIds } from "../ids/semantic-ids.ts";
+import type { SemanticIds, SemanticIdsOutput } from "../ids/semantic-ids.ts";
 import { compareCodes } from "../ids/sorted-ids.ts";
 import { inWhole, notFinite, openItems, typedArrayName } from "../items/items.ts";
-import type { RQVAE } from "../model/rqvae.ts";
+import type { AsyncIdModel } from "../model/id-model.ts";
 import type { ItemMatrix, Items } from "../types.ts";
 
-/** What an index asks of a model. */
-export type IdModel = Pick<RQVAE, "config" | "fingerprint" | "getSemanticIds" | "codebooks">;
+/** What an index asks of a model; one in a worker answers `buildAsync` and `addAsync`. */
+export type IdModel = Pick<AsyncIdModel, "config" | "fingerprint" | "getSemanticIds" | "codebooks">;
 
 const CHUNK_ROWS = 1024;
 
@@ -31,18 +32,24 @@ export function checkItemRows(model: IdModel, items: Items, ids: SemanticIds, wh
  * Calls `use` for each of `rows`, with its place among them, its latent vector z (a view) and ||r||^2 of what its codes leave over.
  * @throws InvalidInputError when the model gives an item another ID than `ids` says, or a value is not finite.
  */
-export function forEachVector(
+export function* forEachVector(
   model: IdModel,
   items: Items,
   ids: SemanticIds,
   rows: Uint32Array,
   use: (place: number, latent: Float32Array, leftOver: number) => void,
-): void {
+): Asking<void> {
   const { latentDim: d, nQuantizationLayers: levels } = model.config;
   for (let first = 0; first < rows.length; first += CHUNK_ROWS) {
     const chunk = rows.subarray(first, first + CHUNK_ROWS);
     const picked = pickRows(items, model.config.inputDim, chunk);
-    const { semIds, embeddings, residuals } = named(chunk, () => model.getSemanticIds(picked));
+    let found: SemanticIdsOutput;
+    try {
+      found = yield model.getSemanticIds(picked);
+    } catch (error) {
+      throw inWhole(error, (place) => chunk[place]!);
+    }
+    const { semIds, embeddings, residuals } = found;
     for (let i = 0; i < chunk.length; i++) {
       const row = chunk[i]!;
       if (compareCodes(semIds.codes, i * levels, ids.codes, row * levels, levels) !== 0) {
@@ -55,15 +62,6 @@ export function forEachVector(
       for (let j = last; j < last + d; j++) leftOver += (residuals[j]! - embeddings[j]!) ** 2;
       use(first + i, residuals.subarray(i * levels * d, (i * levels + 1) * d), leftOver);
     }
-  }
-}
-
-/** What `f` makes of the picked `rows`. Its errors name them by their numbers in the whole. */
-export function named<T>(rows: ArrayLike<number>, f: () => T): T {
-  try {
-    return f();
-  } catch (error) {
-    throw inWhole(error, (place) => rows[place]!);
   }
 }
 

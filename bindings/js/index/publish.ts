@@ -1,5 +1,6 @@
 /** From raw IDs to published ones, a batch at a time. */
 
+import type { Asking } from "../base/asking.ts";
 import { invalid } from "../base/errors.ts";
 import { requireThat } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
@@ -52,7 +53,7 @@ export function checkBatch(
 }
 
 /** The published IDs of a batch, by its rows. */
-export function publish(
+export function* publish(
   { collisions, capacity, codebookSizes }: Pick<IndexContents, "collisions" | "capacity" | "codebookSizes">,
   { itemIds, ids }: Batch,
   origin: Origin | undefined,
@@ -60,7 +61,7 @@ export function publish(
   model: IdModel | undefined,
   items: Items | undefined,
   where: string,
-): SortedIds {
+): Asking<SortedIds> {
   const fresh = sortIds(ids.codes, codebookSizes, itemIds);
   if (collisions === "share" || itemIds.length === 0) return fresh;
   if (collisions === "suffix") {
@@ -72,7 +73,7 @@ export function publish(
       "MODEL_NEEDED",
     )`${call(where)}"reassign" needs ${model ? "items, the vectors of the rows" : "model and items"}, to find the nearest free IDs`;
   }
-  const codes = reassign(
+  const codes = yield* reassign(
     fresh,
     held,
     codebookSizes,
@@ -84,11 +85,16 @@ export function publish(
 }
 
 /** What the IDs of a batch, or of a sample of it, leave over of the vectors. */
-export function sampleLeftOvers(model: IdModel, items: Items, { itemIds, ids }: Batch, origin?: Origin): Float64Array {
+export function* sampleLeftOvers(
+  model: IdModel,
+  items: Items,
+  { itemIds, ids }: Batch,
+  origin?: Origin,
+): Asking<Float64Array> {
   const rows = sampleRows(itemIds);
   const leftOvers = new Float64Array(rows.length);
   const places = origin ? rows.map((row) => origin.rows[row]!) : rows;
-  forEachVector(model, items, origin?.ids ?? ids, places, (place, _, leftOver) => {
+  yield* forEachVector(model, items, origin?.ids ?? ids, places, (place, _, leftOver) => {
     leftOvers[place] = leftOver;
   });
   return leftOvers;

@@ -3,6 +3,7 @@
  * so that the result does not depend on the order of their rows; and both leave every ID that is held already as it is.
  */
 
+import type { Asking } from "../base/asking.ts";
 import { invalid } from "../base/errors.ts";
 import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
@@ -50,7 +51,7 @@ export function giveSuffixes(
 export type VectorReader = (
   rows: Uint32Array,
   use: (place: number, latent: Float32Array, leftOver: number) => void,
-) => void;
+) => Asking<void>;
 
 /**
  * "reassign": of the items with one raw ID the one nearest to it keeps it, unless it is held already; each of the others, the nearest
@@ -63,13 +64,13 @@ export type VectorReader = (
  * @returns published IDs by row of `fresh`
  * @throws InvalidInputError when there are fewer IDs than items.
  */
-export function reassign(
+export function* reassign(
   fresh: SortedIds,
   held: SortedIds,
   codebookSizes: readonly number[],
-  codebooks: () => readonly Float32Array[],
+  codebooks: () => unknown,
   read: VectorReader,
-): CodeArray {
+): Asking<CodeArray> {
   const { codes, levels, order } = fresh;
   const wanted = held.order.length + order.length;
   const possible = codebookSizes.reduce((product, size) => product * size, 1);
@@ -93,11 +94,11 @@ export function reassign(
   const published = codes.slice();
   if (claims.length === 0) return published;
 
-  const books = codebooks();
+  const books: readonly Float32Array[] = yield codebooks();
   const d = books[0]!.length / codebookSizes[0]!;
   const latents = new Float32Array(claims.length * d);
   const leftOvers = new Float64Array(claims.length);
-  read(Uint32Array.from(claims), (place, latent, leftOver) => {
+  yield* read(Uint32Array.from(claims), (place, latent, leftOver) => {
     latents.set(latent, place * d);
     leftOvers[place] = leftOver;
   });

@@ -1,7 +1,8 @@
+import { type Asking, asAnswersCome, atOnce } from "../base/asking.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
-import { invalid, ModelFormatError, UnknownPrefixError } from "../base/errors.ts";
+import { BusyError, invalid, ModelFormatError, UnknownPrefixError } from "../base/errors.ts";
 import { checkOptionNames, isList, OptionReader, requireThat, show, wholeNumber } from "../base/option-reader.ts";
-import { call } from "../base/wording.ts";
+import { call, worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import { checkItemIds, type ItemId } from "../ids/item-id.ts";
 import { areInferred, type CodeArray, copySizes, SemanticIds } from "../ids/semantic-ids.ts";
@@ -11,7 +12,7 @@ import { describeDrift, driftLimit, type IdDrift } from "./drift.ts";
 import { IdTrie } from "./id-trie.ts";
 import { COLLISIONS, type Collisions, type IndexChange, type IndexContents, publishedSizes } from "./index-contents.ts";
 import { fromIndexJson, type IndexJson, toIndexJson } from "./index-json.ts";
-import { requireModel, requireModelOf, requireSame } from "./index-model.ts";
+import { answersLater, requireModel, requireModelOf, requireSame } from "./index-model.ts";
 import { ItemTable } from "./item-table.ts";
 import { checkItemRows, type IdModel } from "./item-vectors.ts";
 import { nearestId } from "./nearest-id.ts";
@@ -84,6 +85,8 @@ export class SemanticIdIndex {
   readonly #driftLimit: number | undefined;
   #drift: readonly [items: number, outside: number];
   #trie: IdTrie | undefined;
+  /** The call that changes it, while one does. */
+  #changing: string | undefined;
 
   private constructor(contents: IndexContents, model: IdModel | undefined, table?: ItemTable) {
     worksBehindProxy(this, SemanticIdIndex);
@@ -110,8 +113,28 @@ export class SemanticIdIndex {
    * @throws InvalidInputError when there are not as many item IDs as IDs, one occurs twice, more items share an ID than there are
    * suffixes, there are fewer IDs than items to reassign, or the model is not the one that made the IDs.
    */
-  static build(itemIds: ArrayLike<ItemId>, ids: SemanticIds, options: IndexOptions = {}): SemanticIdIndex {
+  static build(itemIds: ArrayLike<ItemId>, ids: SemanticIds, options?: IndexOptions): SemanticIdIndex {
     const where = "SemanticIdIndex.build";
+    return atOnce(SemanticIdIndex.#build(where, itemIds, ids, options), () => answersLater(where));
+  }
+
+  /** As `build`, with a model that may be in a worker. @throws as `build` */
+  static async buildAsync(
+    itemIds: ArrayLike<ItemId>,
+    ids: SemanticIds,
+    options?: IndexOptions,
+  ): Promise<SemanticIdIndex> {
+    const index = await asAnswersCome(SemanticIdIndex.#build("SemanticIdIndex.buildAsync", itemIds, ids, options));
+    await asAnswersCome(index.#books());
+    return index;
+  }
+
+  static *#build(
+    where: string,
+    itemIds: ArrayLike<ItemId>,
+    ids: SemanticIds,
+    options: IndexOptions = {},
+  ): Asking<SemanticIdIndex> {
     checkOptionNames(options, where, ["collisions", "capacity", "model", "items"]);
     const read = new OptionReader(options, where);
     const collisions = read.choice("collisions", COLLISIONS, "share");
@@ -125,7 +148,7 @@ export class SemanticIdIndex {
     const rules = { collisions, capacity, codebookSizes: batch.ids.codebookSizes };
     const levels = publishedSizes(rules).length;
     const held = { codes: SemanticIds.allocate(0, publishedSizes(rules)), levels, order: new Uint32Array(0) };
-    const { codes, order } = publish(rules, batch, undefined, held, model, items, where);
+    const { codes, order } = yield* publish(rules, batch, undefined, held, model, items, where);
     const sorted = Array.from(order, (row) => batch.itemIds[row]!);
     const table = ItemTable.of(sorted, where, order);
     const contents: IndexContents = {
@@ -138,7 +161,9 @@ export class SemanticIdIndex {
       retired: [],
       drift: [0, 0],
       journal: [{ kind: "build", items: order.length, itemIds: [] }],
-      ...(model && items && order.length > 0 ? { driftLimit: driftLimit(sampleLeftOvers(model, items, batch)) } : {}),
+      ...(model && items && order.length > 0
+        ? { driftLimit: driftLimit(yield* sampleLeftOvers(model, items, batch)) }
+        : {}),
     };
     return new SemanticIdIndex(contents, model, table);
   }
@@ -269,7 +294,8 @@ export class SemanticIdIndex {
   nearestValid(codes: ArrayLike<number>): number[] {
     if (this.size === 0) throw invalid("EMPTY")`${call("nearestValid")}the index is empty`;
     checkCodes(codes, this.codebookSizes);
-    return nearestId(this.#tree(), codes, this.#books(), this.#rawSizes);
+    const books = atOnce(this.#books(), () => answersLater("nearestValid"));
+    return nearestId(this.#tree(), codes, books, this.#rawSizes);
   }
 
   /**
@@ -289,7 +315,20 @@ export class SemanticIdIndex {
     options: { items?: Items; replace?: boolean } = {},
   ): IndexUpdate {
     checkOptionNames(options, "add", ["items", "replace"]);
-    return this.#update("add", itemIds, ids, options.items, options.replace === true);
+    return this.#now("add", itemIds, ids, options.items, options.replace === true);
+  }
+
+  /**
+   * As `add` or, with `replace: true`, as `replace`, with a model that may be in a worker. The index cannot be changed meanwhile.
+   * @throws as `add`
+   */
+  async addAsync(
+    itemIds: ArrayLike<ItemId>,
+    ids: SemanticIds | readonly (readonly number[])[],
+    options: { items?: Items; replace?: boolean } = {},
+  ): Promise<IndexUpdate> {
+    checkOptionNames(options, "addAsync", ["items", "replace"]);
+    return asAnswersCome(this.#update("addAsync", itemIds, ids, options.items, options.replace === true));
   }
 
   /**
@@ -302,7 +341,7 @@ export class SemanticIdIndex {
     options: { items?: Items } = {},
   ): IndexUpdate {
     checkOptionNames(options, "replace", ["items"]);
-    return this.#update("replace", itemIds, ids, options.items, true);
+    return this.#now("replace", itemIds, ids, options.items, true);
   }
 
   /**
@@ -390,14 +429,28 @@ export class SemanticIdIndex {
     };
   }
 
-  #update(
+  #now(...change: Change): IndexUpdate {
+    return atOnce(this.#update(...change), () => answersLater(change[0]));
+  }
+
+  *#update(...change: Change): Asking<IndexUpdate> {
+    const [where] = change;
+    this.#requireWhole(where);
+    this.#changing = where;
+    try {
+      return yield* this.#apply(...change);
+    } finally {
+      this.#changing = undefined;
+    }
+  }
+
+  *#apply(
     where: string,
     itemIds: ArrayLike<ItemId>,
     ids: SemanticIds | readonly (readonly number[])[],
     items: Items | undefined,
     replace: boolean,
-  ): IndexUpdate {
-    this.#requireWhole(where);
+  ): Asking<IndexUpdate> {
     const batch = checkBatch(itemIds, ids, this.#rawSizes, where);
     requireSame(batch.ids.fingerprint, this.fingerprint, `${where}: the IDs were made by model`);
     const model = items ? this.#usableModel(where) : this.#model;
@@ -432,7 +485,7 @@ export class SemanticIdIndex {
       itemIds: fresh.map((i) => batch.itemIds[i]!),
       ids: SemanticIds.trusted(pickIds(batch.ids.codes, this.#rawSizes.length, fresh), this.#rawSizes),
     };
-    const published = publish(
+    const published = yield* publish(
       { collisions: this.collisions, capacity: this.capacity, codebookSizes: this.#rawSizes },
       newcomers,
       { ids: batch.ids, rows: fresh },
@@ -443,7 +496,7 @@ export class SemanticIdIndex {
     );
     let drift: IdDrift | undefined;
     if (items && this.#driftLimit !== undefined) {
-      const leftOvers = sampleLeftOvers(model!, items, newcomers, { ids: batch.ids, rows: fresh });
+      const leftOvers = yield* sampleLeftOvers(model!, items, newcomers, { ids: batch.ids, rows: fresh });
       drift = describeDrift(leftOvers.length, leftOvers.filter((leftOver) => leftOver > this.#driftLimit!).length);
     }
 
@@ -520,6 +573,9 @@ export class SemanticIdIndex {
   }
 
   #requireWhole(where: string): void {
+    if (this.#changing) {
+      throw new BusyError(worded`${call(where)}${this.#changing} is changing this index${{ hint: "await it first" }}`);
+    }
     if (this.compact) {
       throw invalid(
         "INDEX_COMPACT",
@@ -533,12 +589,20 @@ export class SemanticIdIndex {
     return model;
   }
 
-  #books(): readonly Float32Array[] | undefined {
+  *#books(): Asking<readonly Float32Array[] | undefined> {
     if (!this.#model) return undefined;
     const { fingerprint } = this.#usableModel("nearestValid");
     if (this.#codebooks?.fingerprint !== fingerprint) {
-      this.#codebooks = { fingerprint, books: this.#model.codebooks({ space: "latent" }) };
+      this.#codebooks = { fingerprint, books: yield this.#model.codebooks({ space: "latent" }) };
     }
     return this.#codebooks.books;
   }
 }
+
+type Change = [
+  where: string,
+  itemIds: ArrayLike<ItemId>,
+  ids: SemanticIds | readonly (readonly number[])[],
+  items: Items | undefined,
+  replace: boolean,
+];

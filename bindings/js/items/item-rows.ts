@@ -30,19 +30,12 @@ export interface ItemRows {
   take(rows?: Uint32Array): Matrix | Promise<Matrix>;
 }
 
-/** Items in memory. */
-export interface HeldRows extends ItemRows {
-  read(first: number, count: number): Float32Array;
-  /** In any order; all of them without a copy where the items are such a matrix. */
-  take(rows?: ArrayLike<number>): Matrix;
-}
-
 /**
  * Checks the form of items that belong to `n` IDs.
  * @param dim Their dimension, if a model knows it.
  * @throws InvalidInputError naming what does not fit.
  */
-export function readItemRows(items: Items, n: number, where: string, dim?: number): HeldRows {
+export function readItemRows(items: Items, n: number, where: string, dim?: number): ItemRows {
   const isFlat = ArrayBuffer.isView(items);
   const width = dim ?? (isFlat && (items as Float32Array).length % n === 0 ? (items as Float32Array).length / n : 0);
   const opened = openItems(items, width || impliedDim(items, where));

@@ -11,14 +11,42 @@ import {
 } from "../options/model-config.ts";
 import { suggestConfig } from "../options/suggest-config.ts";
 import { isRecipe, nativeTrainConfig, resolveTrainConfig, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
+import { tellLateError } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
-import type { EmbeddingSource, FitOptions, Items, ModelOptions, Recipe } from "../types.ts";
+import type { EmbeddingSource, FitOptions, Items, ModelOptions, Recipe, TrainHistory, TrainOptions } from "../types.ts";
+
+/** What `fit` asks of the model that it makes. */
+interface Trainable {
+  readonly history: TrainHistory | undefined;
+  train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
+  dispose(): void;
+}
+
+/** See `RQVAE.fit`. */
+export async function fitModel<Model extends Trainable>(
+  create: (options: ModelOptions) => Promise<Model>,
+  items: Items | EmbeddingSource,
+  options: FitOptions,
+): Promise<Model> {
+  const chosen = await prepareFit(items, options);
+  const model = await create(chosen.model);
+  try {
+    await model.train(items, chosen.train);
+  } catch (error) {
+    if (model.history === undefined) {
+      model.dispose();
+      throw error;
+    }
+    tellLateError("fit", error);
+  }
+  return model;
+}
 
 /**
  * Chooses, and asks whether the training would fit into memory before a model is made for it.
  * @throws InvalidInputError for items that cannot be read, or a bad option; OutOfMemoryError.
  */
-export async function prepareFit(items: Items | EmbeddingSource, options: FitOptions): Promise<Recipe> {
+async function prepareFit(items: Items | EmbeddingSource, options: FitOptions): Promise<Recipe> {
   const chosen = chooseConfig(items, options);
   const model = resolveModelConfig(chosen.model);
   checkCombinations(model, "RQVAE.create");

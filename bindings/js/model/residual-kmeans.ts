@@ -1,4 +1,5 @@
-import type { EmbeddingSource, Items, ResidualKMeansOptions } from "../types.ts";
+import { type LongCall, longCall } from "../base/long-call.ts";
+import type { EmbeddingSource, Items, JobProgress, ResidualKMeansOptions } from "../types.ts";
 import type { RQVAE } from "./rqvae.ts";
 
 /**
@@ -8,10 +9,12 @@ import type { RQVAE } from "./rqvae.ts";
  * same methods and the same file.
  * @throws InvalidInputError for a value out of range or an unknown option.
  */
-export async function residualKMeans(
+export function residualKMeans(
   items: Items | EmbeddingSource,
   options: ResidualKMeansOptions = {},
-): Promise<RQVAE> {
-  const { fitResidualKMeans } = await import("./fit-residual-kmeans.ts"); // few need it
-  return fitResidualKMeans(items, options);
+): LongCall<JobProgress, RQVAE> {
+  return longCall("residualKMeans", options, async (watch) => {
+    const { fitResidualKMeans } = await import("./fit-residual-kmeans.ts"); // few need it
+    return fitResidualKMeans(items, { ...options, ...watch });
+  });
 }

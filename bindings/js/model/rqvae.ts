@@ -3,13 +3,12 @@
 import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { Disposal, type Ending } from "../base/ending.ts";
 import { BusyError, DisposedError, invalid, NotInitializedError } from "../base/errors.ts";
-import { checkOptionNames, OptionReader, requireThat, validateJobOptions } from "../base/option-reader.ts";
+import { failLong, type LongCall, longCall } from "../base/long-call.ts";
+import { checkOptionNames, requireThat, validateJobOptions } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import type { SemanticIdsOutput } from "../ids/semantic-ids.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { openItems } from "../items/items.ts";
-import type { RowHashes } from "../items/row-hashes.ts";
-import type { DataIdentity } from "../model-file/model-file.ts";
 import { type ModelMetadata, type TrainingSummary, writeModelFile } from "../model-file/model-file.ts";
 import { handles } from "../runtime/arena.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
@@ -25,6 +24,7 @@ import type {
   ItemBatches,
   Items,
   JobOptions,
+  JobProgress,
   Losses,
   ModelConfig,
   ModelOptions,
@@ -34,11 +34,14 @@ import type {
   StreamOptions,
   TrainHistory,
   TrainOptions,
+  TrainProgress,
 } from "../types.ts";
 import type { JobRows } from "./job-rows.ts";
 import { NativeModel } from "./native-model.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { Training } from "./training.ts";
+import type { RunningTraining, Trainee } from "./training.ts";
+
+const LONG = failLong("kmeansInitCodebooks", "train", "encodeAsync");
 
 /**
  * What only training needs comes with `create`, so that `train` begins at once; a client that loads a model and encodes is spared it,
@@ -74,7 +77,7 @@ export class RQVAE {
   #history: TrainHistory | undefined;
   #summary: TrainingSummary | null = null;
   /** The training that runs or was the last, as long as its weights are the model's. */
-  #training: { run: Training; data: DataIdentity; hashes: RowHashes } | undefined;
+  #training: RunningTraining | undefined;
   #fingerprint: string | undefined;
   /** The long call that may change weights, if one runs. */
   #running: string | undefined;
@@ -86,7 +89,7 @@ export class RQVAE {
     this.part = part;
     this.#model = new NativeModel(module, model, this.config);
     this.#ends = [this.#end, module.ended];
-    worksBehindProxy(this, RQVAE, module.ended);
+    worksBehindProxy(this, RQVAE, module.ended, LONG);
     handles.register(this, model, this);
   }
 
@@ -108,21 +111,12 @@ export class RQVAE {
    * training may be given to override what is chosen, and a recipe (`presets`, `suggestConfig`) to be taken instead of it; `history` of
    * the result tells how it went. Do not change the items before it resolves: they are read when the WebAssembly is loaded.
    */
-  static async fit(items: Items | EmbeddingSource, options: FitOptions = {}): Promise<RQVAE> {
-    await loadTrainOptions();
-    const { prepareFit } = await import("./choose-config.ts");
-    const chosen = await prepareFit(items, options);
-    const model = await RQVAE.create(chosen.model);
-    try {
-      await model.train(items, chosen.train);
-    } catch (error) {
-      if (model.history === undefined) {
-        model.dispose();
-        throw error;
-      }
-      (await import("../runtime/jobs.ts")).tellLateError("fit", error);
-    }
-    return model;
+  static fit(items: Items | EmbeddingSource, options: FitOptions = {}): LongCall<TrainProgress, RQVAE> {
+    return longCall("fit", options, async (watch) => {
+      await loadTrainOptions();
+      const { fitModel } = await import("./choose-config.ts");
+      return fitModel(RQVAE.create, items, { ...options, ...watch });
+    });
   }
 
   /**
@@ -179,18 +173,11 @@ export class RQVAE {
    * model that is initialised already only the codebooks are fitted anew, to what its encoder makes of the items.
    * Aborted or failed, it leaves the model as it was.
    */
-  async kmeansInitCodebooks(items: Items | EmbeddingSource, options: JobOptions = {}): Promise<void> {
-    validateJobOptions(options, "kmeansInitCodebooks");
-    const { signal, onProgress } = options;
-    await this.#exclusive("kmeansInitCodebooks", items, signal, async (rows, stop, { initialize }) => {
-      const { module, handle } = this.#open();
-      await initialize(module, handle, rows, {
-        report: onProgress && ((progress) => onProgress({ phase: "initialize", progress })),
-        stop,
-      });
-      this.#weightsChanged();
+  kmeansInitCodebooks(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, void> {
+    return longCall("kmeansInitCodebooks", options, async (watch) => {
+      const { kmeansInitModel } = trainingModule ?? (await loadTraining());
+      return kmeansInitModel(this.#trainee("kmeansInitCodebooks"), items, { ...options, ...watch });
     });
-    onProgress?.({ phase: "initialize", progress: 1 });
   }
 
   /**
@@ -201,49 +188,40 @@ export class RQVAE {
    * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite;
    * InvalidInputError for a bad option, or `resume` with other items, configuration or options than the checkpoint's.
    */
-  async train(items: Items | EmbeddingSource, given: TrainOptions & Partial<Recipe> = {}): Promise<TrainHistory> {
-    const { module } = this.#open();
-    const { checkCheckpointOptions, partOf, resolveTrainConfig } = trainOptionsModule ?? (await loadTrainOptions());
-    const options = partOf("train", given);
-    checkCheckpointOptions(new OptionReader(options, "train"));
-    const resumed = options.resume
-      ? (await import("../model-file/checkpoint.ts")).readCheckpoint(options.resume, this.config, options, module)
-      : undefined;
-    const config = resumed?.train ?? resolveTrainConfig(options, this.config);
-    const { signal, onProgress, checkpoint, columnNames } = options;
-    const { history, last } = await this.#exclusive("train", items, signal, async (rows, stop, { Training }) => {
-      const data = await rows.identify();
-      resumed?.requireFit(data, this.initialized);
-      const difference = await rows.hashAll(resumed?.data.every);
-      resumed?.requireSameRows(difference);
-      const profile = await rows.profile();
-      const { handle } = this.#open();
-      // The old training's memory goes first, but not for a checkpoint whose state may turn out to be damaged.
-      if (!resumed) this.#forgetTraining();
-      const run = new Training(module, handle, this.config, rows, config, { profile, columnNames });
-      if (resumed) run.restore(resumed.state);
-      this.#forgetTraining();
-      this.#training = { run, data, hashes: rows.hashes };
-      let due = performance.now();
-      await run.run(rows, {
-        report: onProgress && (() => onProgress(run.event())),
-        stop,
-        pause:
-          checkpoint &&
-          (async () => {
-            if (performance.now() - due < (checkpoint.everyMs ?? CHECKPOINT_MS)) return;
-            await checkpoint.write(this.saveCheckpoint());
-            due = performance.now();
-          }),
-      });
-      const last = run.event(true);
-      const history = run.history();
-      this.#fingerprint = undefined;
-      this.#history = history;
-      this.#summary = run.summary(history);
-      return { history, last };
+  train(
+    items: Items | EmbeddingSource,
+    options: TrainOptions & Partial<Recipe> = {},
+  ): LongCall<TrainProgress, TrainHistory> {
+    return longCall("train", options, async (watch) => {
+      const { trainModel } = trainingModule ?? (await loadTraining());
+      return trainModel(this.#trainee("train"), items, { ...options, ...watch });
     });
-    onProgress?.(last); // all is done: what it throws takes nothing back
+  }
+
+  /** What a long call that changes the weights is given of this model. */
+  #trainee(what: string): Trainee {
+    const { module } = this.#open();
+    const exclusively = (...call: Parameters<Trainee["exclusively"]>) => this.#exclusive(what, ...call);
+    return {
+      module,
+      config: this.config,
+      handle: () => this.#open().handle,
+      initialized: () => this.initialized,
+      exclusively: exclusively as Trainee["exclusively"],
+      weightsChanged: () => this.#weightsChanged(),
+      forget: () => this.#forgetTraining(),
+      began: (training) => {
+        this.#training = training;
+      },
+      ended: (history, summary) => this.#learned(history, summary),
+      saveCheckpoint: () => this.saveCheckpoint(),
+    };
+  }
+
+  #learned(history: TrainHistory, summary: TrainingSummary): TrainHistory {
+    this.#fingerprint = undefined;
+    this.#history = history;
+    this.#summary = summary;
     return history;
   }
 
@@ -281,10 +259,8 @@ export class RQVAE {
     }
     const { run } = this.#training;
     run.takeBest(handle, by);
-    this.#fingerprint = undefined;
-    this.#history = run.reselected(this.#history, by, best);
-    this.#summary = run.summary(this.#history);
-    return this.#history;
+    const history = run.reselected(this.#history, by, best);
+    return this.#learned(history, run.summary(history));
   }
 
   /**
@@ -305,14 +281,16 @@ export class RQVAE {
    * `encode` for large catalogues: gives the event loop its turn, tells progress, can be aborted. The items are read while it runs:
    * do not change them before it resolves.
    */
-  async encodeAsync(items: Items | EmbeddingSource, options: JobOptions = {}): Promise<SemanticIds> {
-    validateJobOptions(options, "encodeAsync");
-    this.#beginReading("encodeAsync");
-    try {
-      return await this.#encodeLong(items, options);
-    } finally {
-      this.#endReading();
-    }
+  encodeAsync(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, SemanticIds> {
+    return longCall("encodeAsync", options, async (watch) => {
+      validateJobOptions(options, "encodeAsync");
+      this.#beginReading("encodeAsync");
+      try {
+        return await this.#encodeLong(items, watch);
+      } finally {
+        this.#endReading();
+      }
+    });
   }
 
   /**
@@ -541,7 +519,7 @@ export class RQVAE {
     what: string,
     items: Items | EmbeddingSource,
     signal: AbortSignal | undefined,
-    body: (rows: JobRows, stop: Stop, training: typeof import("./training.ts")) => Promise<T>,
+    body: (rows: JobRows, stop: Stop) => Promise<T>,
   ): Promise<T> {
     const { module } = this.#open();
     this.#requireFull(what);
@@ -553,7 +531,7 @@ export class RQVAE {
       const training = trainingModule ?? (await loadTraining());
       const stop = new training.Stop(signal, ...this.#ends);
       rows = new training.JobRows(module, items, this.config.inputDim, stop);
-      return await body(rows, stop, training);
+      return await body(rows, stop);
     } catch (error) {
       // Ended early: what is known of the weights holds if they are still the same. A training's state is kept.
       if (!this.#end.reason && this.fingerprint !== before) {
@@ -585,9 +563,6 @@ export class RQVAE {
     return SemanticIds.from(ids, { codebookSizes }).codes;
   }
 }
-
-/** Milliseconds between two checkpoints unless told otherwise. */
-const CHECKPOINT_MS = 10_000;
 
 function freezeConfig(config: ModelConfig): ModelConfig {
   for (const value of Object.values(config)) Object.freeze(value);

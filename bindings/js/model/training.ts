@@ -1,20 +1,28 @@
 /** A training job of the core, with everything that is told about it: events, records, warnings, the history at the end. Internal. */
 
+import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
 import { toText, type Wording, worded } from "../base/wording.ts";
 import { counted, percent } from "../base/words.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
-import type { TrainingSummary } from "../model-file/model-file.ts";
-import { nativeTrainConfig } from "../options/train-config.ts";
+import type { RowHashes } from "../items/row-hashes.ts";
+import type { DataIdentity, TrainingSummary } from "../model-file/model-file.ts";
+import { checkCheckpointOptions, nativeTrainConfig, partOf, resolveTrainConfig } from "../options/train-config.ts";
 import { handles, withArena } from "../runtime/arena.ts";
-import { type Drive, drive } from "../runtime/jobs.ts";
+import type { GuardedModule } from "../runtime/guard.ts";
+import { type Drive, drive, type Stop } from "../runtime/jobs.ts";
 import type { Handle, NativeModule, NativeTrainState } from "../runtime/native-module.ts";
 import type {
   BestEpoch,
+  EmbeddingSource,
   EpochRecord,
+  Items,
+  JobOptions,
   ModelConfig,
+  Recipe,
   TrainConfig,
   TrainEvaluation,
   TrainHistory,
+  TrainOptions,
   TrainProgress,
   TrainWarning,
   Verdict,
@@ -30,7 +38,7 @@ export { JobRows } from "./job-rows.ts";
 type Hooks = Pick<Drive, "pause" | "stop">;
 
 /** Runs an initialisation to its end. `report` is told how far it is, from 0 to 1. */
-export async function initialize(
+async function initialize(
   module: NativeModule,
   model: Handle,
   rows: JobRows,
@@ -50,6 +58,101 @@ export async function initialize(
   }
 }
 
+/** The training that runs on a model or was the last, as long as its weights are the model's. */
+export interface RunningTraining {
+  run: Training;
+  data: DataIdentity;
+  hashes: RowHashes;
+}
+
+/** The model that is trained, as far as training goes. */
+export interface Trainee {
+  readonly module: GuardedModule;
+  readonly config: ModelConfig;
+  handle(): Handle;
+  initialized(): boolean;
+  /** Runs the one long call that may change the weights. */
+  exclusively<T>(
+    items: Items | EmbeddingSource,
+    signal: AbortSignal | undefined,
+    body: (rows: JobRows, stop: Stop) => Promise<T>,
+  ): Promise<T>;
+  weightsChanged(): void;
+  /** The old training's memory goes. */
+  forget(): void;
+  began(training: RunningTraining): void;
+  ended(history: TrainHistory, summary: TrainingSummary): unknown;
+  saveCheckpoint(): Uint8Array<ArrayBuffer>;
+}
+
+/** Milliseconds between two checkpoints unless told otherwise. */
+const CHECKPOINT_MS = 10_000;
+
+/** See `RQVAE.kmeansInitCodebooks`. */
+export async function kmeansInitModel(
+  model: Trainee,
+  items: Items | EmbeddingSource,
+  options: JobOptions,
+): Promise<void> {
+  validateJobOptions(options, "kmeansInitCodebooks");
+  const { signal, onProgress } = options;
+  await model.exclusively(items, signal, async (rows, stop) => {
+    await initialize(model.module, model.handle(), rows, {
+      report: onProgress && ((progress) => onProgress({ phase: "initialize", progress })),
+      stop,
+    });
+    model.weightsChanged();
+  });
+  onProgress?.({ phase: "initialize", progress: 1 });
+}
+
+/** See `RQVAE.train`. */
+export async function trainModel(
+  model: Trainee,
+  items: Items | EmbeddingSource,
+  given: TrainOptions & Partial<Recipe>,
+): Promise<TrainHistory> {
+  const { module } = model;
+  const options = partOf("train", given);
+  checkCheckpointOptions(new OptionReader(options, "train"));
+  const resumed = options.resume
+    ? (await import("../model-file/checkpoint.ts")).readCheckpoint(options.resume, model.config, options, module)
+    : undefined;
+  const config = resumed?.train ?? resolveTrainConfig(options, model.config);
+  const { signal, onProgress, checkpoint, columnNames } = options;
+  const { history, last } = await model.exclusively(items, signal, async (rows, stop) => {
+    const data = await rows.identify();
+    resumed?.requireFit(data, model.initialized());
+    const difference = await rows.hashAll(resumed?.data.every);
+    resumed?.requireSameRows(difference);
+    const profile = await rows.profile();
+    const handle = model.handle();
+    // The old training's memory goes first, but not for a checkpoint whose state may turn out to be damaged.
+    if (!resumed) model.forget();
+    const run = new Training(module, handle, model.config, rows, config, { profile, columnNames });
+    if (resumed) run.restore(resumed.state);
+    model.forget();
+    model.began({ run, data, hashes: rows.hashes });
+    let due = performance.now();
+    await run.run(rows, {
+      report: onProgress && (() => onProgress(run.event())),
+      stop,
+      pause:
+        checkpoint &&
+        (async () => {
+          if (performance.now() - due < (checkpoint.everyMs ?? CHECKPOINT_MS)) return;
+          await checkpoint.write(model.saveCheckpoint());
+          due = performance.now();
+        }),
+    });
+    const last = run.event(true);
+    const history = run.history();
+    model.ended(history, run.summary(history));
+    return { history, last };
+  });
+  onProgress?.(last); // all is done: what it throws takes nothing back
+  return history;
+}
 /** Share of the progress that the initialisation has, where there is one: a guess, since its pace says nothing of the training's. */
 const INITIALIZE_SHARE = 0.1;
 

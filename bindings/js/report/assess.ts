@@ -9,6 +9,7 @@ import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "../ite
 import { nearestNeighbours, squaredErrors } from "../items/measures.ts";
 import { mix, sampleRows } from "../items/sample.ts";
 import type { VectorClasses } from "../items/vector-classes.ts";
+import type { AsyncIdModel } from "../model/id-model.ts";
 import { residualKMeans } from "../model/residual-kmeans.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import { writeModelFile } from "../model-file/model-file.ts";
@@ -32,8 +33,8 @@ export interface AssessOptions {
   items?: Items | EmbeddingSource;
   /** Titles of the items (for the HTML page) and labels, one entry an item; or the labels alone. An empty text is no label. */
   labels?: LabelOption;
-  /** The model that made the IDs: tells what they stand for. Needs `items`. */
-  model?: RQVAE;
+  /** The model that made the IDs, here or in a worker: tells what they stand for. Needs `items`. */
+  model?: AsyncIdModel;
   /** Whether to measure residual k-means and a random hash beside it, on the same items. Needs `items`. Default: false. */
   baseline?: boolean;
   /** Names of the items' dimensions, in their order: a finding about a dimension then says which column of the data it is. */
@@ -82,7 +83,7 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
 function openRows(
   items: Items | EmbeddingSource,
   n: number,
-  model: RQVAE | undefined,
+  model: AsyncIdModel | undefined,
   signal: AbortSignal | undefined,
 ): ItemRows {
   const dim = model?.config.inputDim;
@@ -150,33 +151,23 @@ async function findNeighbours(
   signal: AbortSignal | undefined,
 ): Promise<Int32Array> {
   const nearest = new Int32Array(queries.length * k);
-  await inSlices(queries.length, 1, signal, (q) => {
-    nearest.set(nearestNeighbours(sample, queries.subarray(q, q + 1), k), q * k);
-  });
-  return nearest;
-}
-
-/** Calls `body` for 0 ... count - 1, with turns of the event loop in between. */
-function inSlices(count: number, slice: number, signal: AbortSignal | undefined, body: (i: number) => void) {
-  let done = 0;
-  return drive({
+  let q = 0;
+  await drive({
     advance() {
-      const end = Math.min(count, done + slice);
-      while (done < end) body(done++);
-      return done < count;
+      if (q === queries.length) return false;
+      nearest.set(nearestNeighbours(sample, queries.subarray(q, q + 1), k), q * k);
+      return ++q < queries.length;
     },
     stop: new Stop(signal),
   });
+  return nearest;
 }
-
-/** Something that gives vectors for IDs. */
-type Decoder = (ids: SemanticIds) => Float32Array;
 
 async function measure(
   ids: SemanticIds,
   labels: Partial<ItemLabels> | undefined,
   yardstick: Yardstick | undefined,
-  model: RQVAE | undefined,
+  model: AsyncIdModel | undefined,
   signal: AbortSignal | undefined,
 ): Promise<IdFigures> {
   const rows = sortedRows(ids);
@@ -225,7 +216,7 @@ async function measure(
 async function measureReconstruction(
   ids: SemanticIds,
   yardstick: Yardstick,
-  model: RQVAE,
+  model: AsyncIdModel,
   signal: AbortSignal | undefined,
 ): Promise<{ report: ReconstructionReport; vectors: Float32Array }> {
   const { rows, sample } = yardstick;
@@ -236,7 +227,7 @@ async function measureReconstruction(
   for (let depth = 1; depth <= ids.levels; depth++) {
     const part = depth === ids.levels ? undefined : await firstLevels(model, depth);
     try {
-      await decodeRows((prefixes) => (part ?? model).decode(prefixes), ids, rows, depth, vectors, signal);
+      await decodeRows(part ?? model, ids, rows, depth, vectors, signal);
     } finally {
       part?.dispose();
     }
@@ -255,7 +246,7 @@ async function measureReconstruction(
 
 /** The vectors that the first `depth` codes of the given rows stand for. */
 async function decodeRows(
-  decode: Decoder,
+  model: Pick<AsyncIdModel, "decode">,
   { codes, levels, codebookSizes }: SemanticIds,
   rows: Uint32Array,
   depth: number,
@@ -264,22 +255,23 @@ async function decodeRows(
 ): Promise<void> {
   const dim = vectors.length / rows.length;
   const sizes = codebookSizes.slice(0, depth);
-  const slices = Math.ceil(rows.length / SLICE);
-  await inSlices(slices, 1, signal, (slice) => {
-    const chosen = rows.subarray(slice * SLICE, (slice + 1) * SLICE);
+  for (let first = 0; first < rows.length; first += SLICE) {
+    await nextTurn();
+    signal?.throwIfAborted();
+    const chosen = rows.subarray(first, first + SLICE);
     const prefixes = SemanticIds.allocate(chosen.length, sizes);
     chosen.forEach((row, i) => {
       prefixes.set(codes.subarray(row * levels, row * levels + depth), i * depth);
     });
-    vectors.set(decode(SemanticIds.trusted(prefixes, sizes)), slice * SLICE * dim);
-  });
+    vectors.set(await model.decode(SemanticIds.trusted(prefixes, sizes)), first * dim);
+  }
 }
 
 /** The model without the levels after `depth`: it decodes the first codes of an ID. */
-async function firstLevels(model: RQVAE, depth: number): Promise<RQVAE> {
+async function firstLevels(model: AsyncIdModel, depth: number): Promise<RQVAE> {
   const module = await native();
   const hash = (bytes: Uint8Array) => hashOf(module, bytes);
-  const { tensors, metadata } = readModelFile(model.save(), hash);
+  const { tensors, metadata } = readModelFile(await model.save(), hash);
   const levelOf = (name: string) => Number(/^quantization_layers\.(\d+)\./.exec(name)?.[1] ?? 0);
   const kept = [...tensors.values()].filter(({ name }) => levelOf(name) < depth);
   const { config: whole } = model;
@@ -326,7 +318,7 @@ async function measureBaselines(
   items: Items | EmbeddingSource,
   labels: Partial<ItemLabels> | undefined,
   yardstick: Yardstick,
-  model: RQVAE | undefined,
+  model: AsyncIdModel | undefined,
   signal: AbortSignal | undefined,
 ): Promise<{ residualKMeans: IdReport; randomHash: IdReport }> {
   const { codebookSizes, levels, length } = ids;

@@ -6,7 +6,7 @@ import { show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { checkLabels } from "../items/labels.ts";
-import { RQVAE } from "../model/rqvae.ts";
+import type { AsyncIdModel } from "../model/id-model.ts";
 import type { ItemLabels } from "../types.ts";
 
 /** Titles and labels, or labels alone. */
@@ -47,14 +47,16 @@ export function requireIds(ids: SemanticIds, where: string): void {
 }
 
 /** There must be a model. @throws InvalidInputError */
-export function requireModel(model: RQVAE, where: string): void {
-  if (!(model instanceof RQVAE)) {
-    throw invalid()`${call(where)}${{ argument: "model" }} must be an RQVAE, received ${show(model)}; of a model in a worker, take RQVAE.load(await worker.save())`;
+export function requireModel(model: AsyncIdModel, where: string): void {
+  const asked: (keyof AsyncIdModel)[] = ["encodeAsync", "latents", "decode", "codebooks", "save"];
+  const given = (model ?? {}) as Partial<AsyncIdModel>;
+  if (typeof given.fingerprint !== "string" || asked.some((name) => typeof given[name] !== "function")) {
+    throw invalid()`${call(where)}${{ argument: "model" }} must be an RQVAE, an RQVAEWorker or another object with their methods, received ${show(model)}`;
   }
 }
 
 /** The IDs must be the model's own. @throws InvalidInputError */
-export function requireOwnIds(ids: SemanticIds, model: RQVAE, where: string): void {
+export function requireOwnIds(ids: SemanticIds, model: AsyncIdModel, where: string): void {
   requireModel(model, where);
   const { codebookSize: codebookSizes } = model.config;
   if (ids.fingerprint !== undefined && ids.fingerprint !== model.fingerprint) {

@@ -5,12 +5,12 @@ import { call } from "../base/wording.ts";
 import { counted, percent, short, thousands } from "../base/words.ts";
 import { tokens } from "../ids/code-words.ts";
 import { levelLetter, type SemanticIds } from "../ids/semantic-ids.ts";
-import { named } from "../index/item-vectors.ts";
 import { isSource } from "../items/embedding-source.ts";
-import { type HeldRows, type ItemRows, type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
+import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
+import { inWhole } from "../items/items.ts";
 import { sampleRows } from "../items/sample.ts";
-import type { RQVAE } from "../model/rqvae.ts";
-import { Stop } from "../runtime/jobs.ts";
+import type { AsyncIdModel } from "../model/id-model.ts";
+import { nextTurn, Stop } from "../runtime/jobs.ts";
 import type { EmbeddingSource, ItemLabels, Items } from "../types.ts";
 import { type LabelOption, readLabelOption, requireIds, requireModel, requireOwnIds } from "./check.ts";
 import { commonPrefix, countCodes } from "./groups.ts";
@@ -118,19 +118,14 @@ const LABELS_PER_NAME = 3;
 /**
  * Gets ready to say why items have the IDs that they have. The model and the items are used as long as the explainer is. Of a source only
  * the vectors that an answer needs are read, when it is asked for.
+ * @param model that gives the IDs, here or in a worker
  * @throws InvalidInputError when items, IDs or labels do not belong to the model or to one another.
  */
-export async function explainIds(model: RQVAE, items: Items, options?: ExplainOptions): Promise<Explainer>;
 export async function explainIds(
-  model: RQVAE,
-  items: EmbeddingSource,
-  options?: ExplainOptions,
-): Promise<SourceExplainer>;
-export async function explainIds(
-  model: RQVAE,
+  model: AsyncIdModel,
   items: Items | EmbeddingSource,
   options: ExplainOptions = {},
-): Promise<Explainer | SourceExplainer> {
+): Promise<Explainer> {
   const read = new OptionReader(options, "explainIds");
   for (const name of ["ids", "labels", "signal"]) read.get(name);
   const nearest = read.integer("nearest", 5, 0, MOST_MEMBERS);
@@ -141,78 +136,55 @@ export async function explainIds(
   requireOwnIds(ids, model, "explainIds");
   const labels = readLabelOption(options.labels, ids.length, "explainIds");
   const { inputDim } = model.config;
-  if (!isSource(items)) {
-    return new Explainer(model, readItemRows(items, ids.length, "explainIds", inputDim), ids, labels, nearest);
-  }
-  const rows = new FetchedRows(readSourceRows(items, ids.length, "explainIds", inputDim, new Stop(endOf(model))));
-  return new SourceExplainer(new Explainer(model, rows, ids, labels, nearest), rows);
-}
-
-/** Those rows of a source that were fetched for a question. */
-class FetchedRows implements Pick<HeldRows, "take"> {
-  readonly dim: number;
-  readonly #items: ItemRows;
-  #fetched: Matrix | undefined;
-  #places = new Map<number, number>();
-
-  constructor(items: ItemRows) {
-    this.dim = items.dim;
-    this.#items = items;
-  }
-
-  async fetch(rows: Iterable<number>): Promise<void> {
-    const names = Uint32Array.from(new Set(rows)).sort();
-    this.#fetched = await this.#items.take(names);
-    this.#places = new Map(Array.from(names, (row, place) => [row, place]));
-  }
-
-  forget(): void {
-    this.#fetched = undefined;
-  }
-
-  take(rows: ArrayLike<number>): Matrix {
-    const { dim } = this;
-    const data = new Float32Array(rows.length * dim);
-    for (let k = 0; k < rows.length; k++) {
-      const at = this.#places.get(rows[k]!)! * dim;
-      data.set(this.#fetched!.data.subarray(at, at + dim), k * dim);
-    }
-    return { data, rows: rows.length, dim };
-  }
+  const rows = isSource(items)
+    ? readSourceRows(items, ids.length, "explainIds", inputDim, new Stop(endOf(model)))
+    : readItemRows(items, ids.length, "explainIds", inputDim);
+  return new Explainer(model, await model.codebooks(), rows, ids, labels, nearest);
 }
 
 /** Says why items have their IDs. Made by `explainIds`. */
 export class Explainer {
-  readonly #model: RQVAE;
-  readonly #items: Pick<HeldRows, "take">;
+  readonly #model: AsyncIdModel;
+  readonly #codebooks: Float32Array[];
+  readonly #items: ItemRows;
   readonly #ids: SemanticIds;
   readonly #labels: Partial<ItemLabels> | undefined;
   readonly #nearest: number;
-  readonly #codebooks: Float32Array[];
   #cell: number | undefined;
+  /** Of a source one thing is read at a time. */
+  #last: Promise<unknown> = Promise.resolve();
 
   /** @internal */
   constructor(
-    model: RQVAE,
-    items: Pick<HeldRows, "take">,
+    model: AsyncIdModel,
+    codebooks: Float32Array[],
+    items: ItemRows,
     ids: SemanticIds,
     labels: Partial<ItemLabels> | undefined,
     nearest: number,
   ) {
     worksBehindProxy(this, Explainer);
     this.#model = model;
+    this.#codebooks = codebooks;
     this.#items = items;
     this.#ids = ids;
     this.#labels = labels;
     this.#nearest = nearest;
-    this.#codebooks = model.codebooks();
   }
 
-  /** Why item `i` has its ID. @throws InvalidInputError when there is no such item. */
-  explain(i: number): Explanation {
+  /** Why item `i` has its ID. @throws InvalidInputError when there is no such item, or the items cannot be read. */
+  async explain(i: number): Promise<Explanation> {
     const codes = this.#ids.at(i);
-    const [residuals] = this.#residuals([i]);
-    const levels = codes.map((code, level) => this.#explainLevel(codes, level, residuals![level]!, code));
+    const members: Members[] = [];
+    for (const [level, code] of codes.entries()) {
+      await nextTurn(); // each looks through the whole catalogue
+      members.push(this.#membersOf(codes, level, code));
+    }
+    const { latents } = await this.#read([i, ...members.flatMap(({ sampled }) => sampled)]);
+    const residuals = this.#residuals(i, latents(i));
+    const levels = codes.map((code, level) =>
+      this.#explainLevel(level, code, residuals[level]!, members[level]!, latents),
+    );
     const id = tokens(codes);
     const leftOver = levels.at(-1)!.distance;
     const title = this.#labels?.titles?.[i];
@@ -221,14 +193,14 @@ export class Explainer {
     return { ...explanation, text, toString: () => text };
   }
 
-  /** Why two items have the same ID, or that they do not. @throws InvalidInputError when there is no such item. */
-  whyCollide(a: number, b: number): Collision {
-    const pair = this.rowsOfPair(a, b);
-    const { data, dim } = this.#items.take(pair);
+  /** Why two items have the same ID, or that they do not. @throws InvalidInputError as `explain`. */
+  async whyCollide(a: number, b: number): Promise<Collision> {
+    for (const item of [a, b]) this.#ids.at(item); // complains
+    if (a === b) throw invalid()`${call("whyCollide")}${show(a)} is given twice; two different items are needed`;
+    const { vectors, latents } = await this.#read([a, b]);
     const codes = this.#ids.at(a);
-    const distance = distanceOf(data.subarray(0, dim), data.subarray(dim));
-    const latents = named(pair, () => this.#model.latents({ data, rows: 2, dim }));
-    const latentDistance = distanceOf(latents.subarray(0, latents.length / 2), latents.subarray(latents.length / 2));
+    const distance = distanceOf(vectors(a), vectors(b));
+    const latentDistance = distanceOf(latents(a), latents(b));
     const sharedCodes = commonPrefix(this.#ids, a, b);
     const smallestCell = this.#smallestCell();
     const reason =
@@ -252,25 +224,43 @@ export class Explainer {
     return { ...collision, text, toString: () => text };
   }
 
-  /** Rows whose vectors an explanation goes by. @internal @throws InvalidInputError when there is no such item. */
-  rowsBehind(i: number): number[] {
-    const codes = this.#ids.at(i);
-    return [i, ...codes.flatMap((code, level) => this.#membersOf(this.#rowsWith([code], level + 1, level)))];
+  /** The vectors and the latents of some rows, each by its number. */
+  #read(rows: readonly number[]): Promise<{ vectors: RowReader; latents: RowReader }> {
+    const names = Uint32Array.from(new Set(rows)).sort();
+    const reading = this.#last.then(async () => {
+      const matrix = await this.#items.take(names);
+      const latents = await this.#latentsOf(matrix, names);
+      return { vectors: rowsOf(matrix.data, names), latents: rowsOf(latents, names) };
+    });
+    this.#last = reading.catch(() => {});
+    return reading;
   }
 
-  /** Rows whose vectors `whyCollide` compares. @internal @throws InvalidInputError when they are not two items. */
-  rowsOfPair(a: number, b: number): [number, number] {
-    for (const item of [a, b]) this.#ids.at(item); // complains
-    if (a === b) throw invalid()`${call("whyCollide")}${show(a)} is given twice; two different items are needed`;
-    return [a, b];
+  async #latentsOf(matrix: Matrix, names: Uint32Array): Promise<Float32Array> {
+    try {
+      return await this.#model.latents(matrix);
+    } catch (error) {
+      throw inWhole(error, (place) => names[place]!);
+    }
   }
 
-  /** Of the rows with a code, those among which the nearest to its centre are sought. */
-  #membersOf(rows: Uint32Array): number[] {
-    return this.#nearest === 0 ? [] : Array.from(sampleRows(rows.length, MOST_MEMBERS), (k) => rows[k]!);
+  /** The rows with a code, and those among which the nearest to its centre are sought. */
+  #membersOf(codes: number[], level: number, code: number): Members {
+    const rows = this.#rowsWith([code], level + 1, level);
+    return {
+      rows,
+      itemsWithPrefix: this.#rowsWith(codes, level + 1).length,
+      sampled: this.#nearest === 0 ? [] : Array.from(sampleRows(rows.length, MOST_MEMBERS), (k) => rows[k]!),
+    };
   }
 
-  #explainLevel(codes: number[], level: number, residual: Float64Array, code: number): LevelExplanation {
+  #explainLevel(
+    level: number,
+    code: number,
+    residual: Float64Array,
+    { rows, itemsWithPrefix, sampled }: Members,
+    latents: RowReader,
+  ): LevelExplanation {
     const centre = this.#centre(level, code);
     const distance = distanceOf(residual, centre);
     let runnerUp: { code: number; distance: number } | undefined;
@@ -279,11 +269,8 @@ export class Explainer {
       const its = distanceOf(residual, this.#centre(level, other));
       if (runnerUp === undefined || its < runnerUp.distance) runnerUp = { code: other, distance: its };
     }
-    const rows = this.#rowsWith([code], level + 1, level);
-    const sampled = this.#membersOf(rows);
-    const members = sampled.length === 0 ? [] : this.#residuals(sampled);
-    const nearest = members
-      .map((each, k) => ({ item: sampled[k]!, distance: distanceOf(each[level]!, centre) }))
+    const nearest = sampled
+      .map((item) => ({ item, distance: distanceOf(this.#residuals(item, latents(item))[level]!, centre) }))
       .sort((a, b) => a.distance - b.distance || a.item - b.item)
       .slice(0, this.#nearest)
       .map((near) => ({ ...near, ...(this.#labels?.titles && { title: this.#labels.titles[near.item]! }) }));
@@ -296,7 +283,7 @@ export class Explainer {
       ...(runnerUp && { runnerUp }),
       margin: runnerUp ? runnerUp.distance * runnerUp.distance - distance * distance : Number.POSITIVE_INFINITY,
       itemsWithCode: rows.length,
-      itemsWithPrefix: this.#rowsWith(codes, level + 1).length,
+      itemsWithPrefix,
       nearest,
       labels: this.#countLabels(rows),
     };
@@ -307,19 +294,15 @@ export class Explainer {
     return this.#codebooks[level]!.subarray(code * dim, (code + 1) * dim);
   }
 
-  /** What is left of each row before each level. */
-  #residuals(rows: ArrayLike<number>): Float64Array[][] {
-    const { latentDim: dim } = this.#model.config;
-    const latents = named(rows, () => this.#model.latents(this.#items.take(rows)));
+  /** What is left of a row before each level. */
+  #residuals(row: number, latent: Float32Array): Float64Array[] {
     const { codes, levels } = this.#ids;
-    return Array.from({ length: rows.length }, (_, k) => {
-      const left = Float64Array.from(latents.subarray(k * dim, (k + 1) * dim));
-      return Array.from({ length: levels }, (_, level) => {
-        const before = left.slice();
-        const centre = this.#centre(level, codes[rows[k]! * levels + level]!);
-        for (let j = 0; j < dim; j++) left[j]! -= centre[j]!;
-        return before;
-      });
+    const left = Float64Array.from(latent);
+    return Array.from({ length: levels }, (_, level) => {
+      const before = left.slice();
+      const centre = this.#centre(level, codes[row * levels + level]!);
+      for (let j = 0; j < left.length; j++) left[j]! -= centre[j]!;
+      return before;
     });
   }
 
@@ -372,48 +355,21 @@ export class Explainer {
   }
 }
 
-/** The same of items that are read when they are asked about. Made by `explainIds` from a source. */
-export class SourceExplainer {
-  readonly #explainer: Explainer;
-  readonly #rows: FetchedRows;
-  /** Of a source one thing is read at a time. */
-  #last: Promise<unknown> = Promise.resolve();
+/** The items with one code of an ID. */
+interface Members {
+  rows: Uint32Array;
+  /** Of these, those with all codes up to it. */
+  itemsWithPrefix: number;
+  sampled: number[];
+}
 
-  /** @internal */
-  constructor(explainer: Explainer, rows: FetchedRows) {
-    worksBehindProxy(this, SourceExplainer);
-    this.#explainer = explainer;
-    this.#rows = rows;
-  }
+/** A row of a matrix by its number in the whole. */
+type RowReader = (row: number) => Float32Array;
 
-  /** Why item `i` has its ID. @throws InvalidInputError when there is no such item, or the source cannot be read. */
-  async explain(i: number): Promise<Explanation> {
-    return this.#ask(
-      () => this.#explainer.rowsBehind(i),
-      () => this.#explainer.explain(i),
-    );
-  }
-
-  /** Why two items have the same ID, or that they do not. @throws InvalidInputError as `explain`. */
-  async whyCollide(a: number, b: number): Promise<Collision> {
-    return this.#ask(
-      () => this.#explainer.rowsOfPair(a, b),
-      () => this.#explainer.whyCollide(a, b),
-    );
-  }
-
-  #ask<T>(rows: () => number[], answer: () => T): Promise<T> {
-    const own = this.#last.then(async () => {
-      await this.#rows.fetch(rows());
-      try {
-        return answer();
-      } finally {
-        this.#rows.forget();
-      }
-    });
-    this.#last = own.catch(() => {});
-    return own;
-  }
+function rowsOf(data: Float32Array, names: Uint32Array): RowReader {
+  const dim = data.length / names.length;
+  const places = new Map(Array.from(names, (row, place) => [row, place]));
+  return (row) => data.subarray(places.get(row)! * dim, (places.get(row)! + 1) * dim);
 }
 
 function distanceOf(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -1,6 +1,7 @@
 import { availableCores } from "#worker-host";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { WorkerError } from "../base/errors.ts";
+import { failLong, type LongCall, longCall, type Watch } from "../base/long-call.ts";
 import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { isSource, SourceReader } from "../items/embedding-source.ts";
@@ -10,7 +11,6 @@ import { Stop } from "../runtime/jobs.ts";
 import type { WasmSource } from "../runtime/platform.ts";
 import type { EmbeddingSource, Items, JobOptions, JobProgress, ModelConfig, ModelSource } from "../types.ts";
 import { RQVAEWorker, type WorkerStart } from "./client.ts";
-import { failLong, type LongCall, longCall, type Watch } from "./long-call.ts";
 import { copyShard, readShard } from "./shard.ts";
 
 /** What a pool is made with. */
@@ -43,7 +43,7 @@ const LONG = failLong("encode");
 /**
  * Workers that encode one catalogue together, each with an instance of its own: several cores where threads cannot be had, on pages
  * without cross-origin isolation for one. The IDs are those of a single model, to the byte, in the items' order. A worker that has
- * nothing to do takes no CPU time; in Node it does not keep the process alive. `terminate` gives the memory back.
+ * nothing to do takes no CPU time; in Node it does not keep the process alive. `dispose` gives the memory back.
  *
  * A worker that died is replaced when the next call needs it, or at once in the middle of one, whose items of that worker are encoded again:
  * the IDs are the same. `onWorkerLost` is told. When one dies again in the same call, the call rejects and the pool ends: it would go on so.
@@ -91,7 +91,7 @@ export class EncodePool {
     const workers = started.flatMap((attempt) => (attempt.status === "fulfilled" ? [attempt.value] : []));
     const failed = started.find((attempt) => attempt.status === "rejected");
     if (failed) {
-      await Promise.all(workers.map((worker) => worker.terminate()));
+      await Promise.all(workers.map((worker) => worker.dispose()));
       throw failed.reason;
     }
     return new EncodePool(workers, startOne, onWorkerLost);
@@ -218,7 +218,7 @@ export class EncodePool {
     if (!place.coming) {
       place.coming = this.#start().then(async (worker) => {
         place.worker = worker;
-        if (this.#gone) await worker.terminate();
+        if (this.#gone) await worker.dispose();
       });
       void place.coming
         .catch(() => {})
@@ -231,8 +231,8 @@ export class EncodePool {
   }
 
   /** Ends the workers. Pending calls reject at once with `WorkerError`, later ones too. Resolves when the workers are gone. */
-  async terminate(): Promise<void> {
-    return this.#end(new WorkerError("The pool was terminated"));
+  async dispose(): Promise<void> {
+    return this.#end(new WorkerError("The pool was disposed"));
   }
 
   async #end(error: WorkerError): Promise<void> {
@@ -240,25 +240,20 @@ export class EncodePool {
     for (const stop of this.#stops) stop.abort(error);
     await Promise.all(
       this.#places.map(async (place) => {
-        await place.worker.terminate();
+        await place.worker.dispose();
         await place.coming?.catch(() => {}); // a replacement ends as soon as it is there
       }),
     );
   }
 
-  /** The same as `terminate`. */
-  async dispose(): Promise<void> {
-    return this.terminate();
-  }
-
-  /** The same as `terminate`. */
+  /** The same as `dispose`. */
   [Symbol.dispose](): void {
-    void this.terminate();
+    void this.dispose();
   }
 
-  /** The same as `terminate`. */
+  /** The same as `dispose`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    return this.terminate();
+    return this.dispose();
   }
 }
 

@@ -1,10 +1,11 @@
 /**
- * `rqvae/worker`: the model in a worker, so that neither page nor event loop ever waits for it, and a pool of workers that encodes large
- * catalogues. Importing starts nothing.
+ * `rqvae/worker`: the model in a worker, so that neither page nor event loop ever waits for it, a pool of workers that encodes large
+ * catalogues, and workers with a script of one's own. Importing starts nothing.
  *
  * @module rqvae/worker
  */
 
-export { RQVAEWorker, WorkerOptimizer } from "./client.ts";
+export { RQVAEWorker } from "./client.ts";
 export { EncodePool } from "./encode-pool.ts";
-export type { LongCall } from "./long-call.ts";
+export { WorkerOptimizer } from "./optimizer.ts";
+export { answerCalls, type CallContext, type ScriptMethods, ScriptWorker } from "./script-worker.ts";

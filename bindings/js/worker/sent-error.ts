@@ -28,12 +28,13 @@ export function toSent(error: unknown, depth = DEPTH): SentError {
   };
 }
 
-/** The error on the other side, of the same class. What is none of ours becomes an `RQVAEError` there. */
+/** The error on the other side, of the same class. What is none of ours becomes an `RQVAEError` there, and keeps its name. */
 export function fromSent({ name, code, message, cause }: SentError): RQVAEError {
-  return makeError(name, message, {
+  const error = makeError(name, message, {
     ...(typeof message !== "string" && { code: code as ErrorCode }),
     ...(cause && { cause: causeOf(cause) }),
   });
+  return error.name === name ? error : Object.defineProperty(error, "name", { value: name });
 }
 
 function causeOf(cause: SentError | { value: string }): unknown {

@@ -21,10 +21,14 @@ export interface TransferOption {
 }
 
 /** Items of a long call: a source stays here, and is read as the worker asks. */
-export function sentLong(items: Items | EmbeddingSource, transfer: boolean | undefined, method: string) {
+export function sentSource(
+  items: Items | EmbeddingSource,
+  transfer: boolean | undefined,
+  method: string,
+): { sent: unknown; source?: EmbeddingSource } {
   if (!isSource(items)) return { sent: sentItems(items, transfer, method) };
   const { rows, dim } = items;
-  return { sent: { source: { rows, dim } }, source: items };
+  return { sent: { wire: "source", rows, dim }, source: items };
 }
 
 /**

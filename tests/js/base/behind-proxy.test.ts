@@ -142,14 +142,14 @@ describe.each([
     await expect(worker.encode(wrap([wrap([1, 2, 3]), wrap([1, 2])]))).rejects.toThrow(/row 1 has 2 values/);
     const loaded = wrap(await RQVAEWorker.load(await worker.save(), wrap({ config: wrap({ encodeBeam: 2 }) })));
     expect(loaded.config.encodeBeam).toBe(2);
-    await Promise.all([loaded.terminate(), worker.terminate()]);
-    await expect(fitted.encode(rows)).rejects.toThrow("terminated");
+    await Promise.all([loaded.dispose(), worker.dispose()]);
+    await expect(fitted.encode(rows)).rejects.toThrow("disposed");
   });
 
   it("a pool encodes and ends", async () => {
     const pool = wrap(await EncodePool.create(model.save(), wrap({ workers: 1 })));
     expect((await pool.encode(wrap(rows))).codes).toEqual(ids.codes);
-    await pool.terminate();
+    await pool.dispose();
   });
 
   it("an index of a proxied model and proxied IDs answers and grows", () => {
@@ -198,7 +198,7 @@ describe("a Proxy of an array or of another object of the platform is refused an
       return await use(own);
     } finally {
       expect((await own.encode(rows)).codes).toEqual(ids.codes); // it lives on
-      await own.terminate();
+      await own.dispose();
     }
   };
   it.each<[string, () => unknown]>([

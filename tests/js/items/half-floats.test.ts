@@ -65,7 +65,7 @@ describe.skipIf(!Half)("Float16Array (skipped where the engine has none)", () =>
       (await assessIds(model.encode(same), { items: { data: same, rows: 60, dim: 3 }, model })).text,
     );
     expect(Float32Array.from(readNpy(writeNpy(matrix())).data as Uint16Array)).toHaveLength(180);
-    await Promise.all([worker.terminate(), pool.terminate()]);
+    await Promise.all([worker.dispose(), pool.dispose()]);
   });
 
   it("is taken where items are read as they are needed, and where vectors are written", async () => {
@@ -78,7 +78,7 @@ describe.skipIf(!Half)("Float16Array (skipped where the engine has none)", () =>
     expect((await model.encodeAsync(source)).codes).toEqual(model.encode(same).codes);
     const worker = await RQVAEWorker.load(model.save());
     expect((await worker.encodeAsync(source)).codes).toEqual(model.encode(same).codes);
-    await worker.terminate();
+    await worker.dispose();
     for (const format of VECTOR_FORMATS) {
       const expected = await written(format, { data: same, rows: 60, dim: 3 });
       for (const vectors of [matrix(), source, { rows: 60, dim: 3, blocks: [halves()] }]) {

@@ -168,8 +168,8 @@ describe("a row that is out of range", () => {
       expect((await worker.encode(items)).codes).toEqual(codes);
       expect(await worker.save()).toEqual(bytes);
     } finally {
-      await pool.terminate();
-      await worker.terminate();
+      await pool.dispose();
+      await worker.dispose();
     }
   });
 
@@ -194,7 +194,7 @@ describe("a row that is out of range", () => {
     const explainer = await explainIds(model, spoiled(1200, 1e30), { ids: model.encode(items) });
     await expectRefused(() => explainer.explain(1200), 1200);
     await expectRefused(() => explainer.whyCollide(4, 1200), 1200);
-    expect(explainer.explain(4).codes).toEqual([...codes.subarray(4 * 3, 5 * 3)]);
+    expect((await explainer.explain(4)).codes).toEqual([...codes.subarray(4 * 3, 5 * 3)]);
   });
 
   it("does no harm to a report, which compares vectors in double", async () => {

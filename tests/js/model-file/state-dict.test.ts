@@ -341,7 +341,7 @@ describe("config.json of PyTorchModelHubMixin", () => {
     }
     const worker = await RQVAEWorker.load(folder);
     expect(worker.config.commitmentWeight).toBe(0.5);
-    worker.terminate();
+    worker.dispose();
   });
 
   describe("beside a URL", () => {
@@ -376,7 +376,7 @@ describe("config.json of PyTorchModelHubMixin", () => {
       expect(ask).toEqual([file, config, file, config, file, config, file, config]);
       const worker = await RQVAEWorker.load(`${base}${file}`);
       expect(worker.config.commitmentWeight).toBe(0.5);
-      worker.terminate();
+      worker.dispose();
     });
 
     it("is that of the URL, not of where it leads; a query is for both", async () => {

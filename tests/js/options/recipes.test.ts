@@ -37,7 +37,7 @@ it("a recipe is taken in a worker as well", async () => {
   const worker = await RQVAEWorker.create(recipe);
   await worker.train(items, { ...recipe, epochs: 2 });
   expect(sameBits(await worker.save(), whole.save())).toBe(true);
-  await worker.terminate();
+  await worker.dispose();
 });
 
 it("a configuration makes such a model again, for any options", async () => {

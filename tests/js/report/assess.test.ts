@@ -299,7 +299,7 @@ describe("with a model", () => {
       [[ids, { items: items.data.subarray(1) }], "items do not tell their dimension"],
       [
         [ids, { items, model: { config: model.config } as never }],
-        "model must be an RQVAE, received Object; of a model in a worker",
+        "model must be an RQVAE, an RQVAEWorker or another object with their methods, received Object",
       ],
       [[ids, { items, model: other }], `ids were made by model ${ids.fingerprint}`],
       [

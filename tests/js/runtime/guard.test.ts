@@ -202,7 +202,7 @@ describe("after a trap", () => {
         "RQVAE.prototype.encodeAsync = async function (items, options) {" +
         "  return items.data?.[0] === 666 ? trap() : encodeAsync.call(this, items, options); };";
       process.env.NODE_OPTIONS = "--import=data:text/javascript," + encodeURIComponent(sabotage);
-      const clear = ({ name, message }) => name + ": " + (message.match(/the WebAssembly failed|was terminated/) ?? message);
+      const clear = ({ name, message }) => name + ": " + (message.match(/the WebAssembly failed|was disposed/) ?? message);
       const outcome = (call) => call.then(() => "done", clear);
       const worker = await RQVAEWorker.load(file, {}, { threads: 1 });
       let asked;
@@ -215,7 +215,7 @@ describe("after a trap", () => {
       const pool = await EncodePool.create(file, { workers: 1, onWorkerLost: (error) => lost.push(clear(error)) });
       found.twice = await outcome(pool.encode([[666, 1, 2]]));
       found.lost = lost;
-      await pool.terminate();
+      await pool.dispose();
       console.log(JSON.stringify(found));`);
     const died = "WorkerError: the WebAssembly failed";
     expect(found).toEqual({ trap: died, waiting: died, later: died, twice: died, lost: [died] });

@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   model.dispose();
-  await worker.terminate();
+  await worker.dispose();
 });
 
 const message = /nothing is left of this array/;
@@ -124,7 +124,7 @@ it("an array that is given away while a call reads it", async () => {
   queueMicrotask(() => given(more.data));
   await expect(pooled).rejects.toBeInstanceOf(InvalidInputError);
   expect((await pool.encode(rows)).length).toBe(60);
-  await pool.terminate();
+  await pool.dispose();
 });
 
 it.each<[string, () => unknown]>([

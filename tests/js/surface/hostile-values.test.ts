@@ -242,7 +242,7 @@ async function readAll(values: AsyncIterable<unknown>): Promise<void> {
 
 /** Frees what a call made. */
 async function release(made: unknown): Promise<void> {
-  for (const end of ["terminate", "close", "dispose"]) {
+  for (const end of ["close", "dispose"]) {
     const call = (made as Record<string, unknown> | null | undefined)?.[end];
     if (typeof call === "function") return void (await call.call(made));
   }

@@ -49,13 +49,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   const vocabulary = new vocabularies.Vocabulary(ids);
   const indexVocabulary = new vocabularies.Vocabulary(index);
   const assessed = await rqvae.assessIds(ids, { items: items(), model, baseline: false });
-  const source = {
-    rows: ROWS,
-    dim: DIM,
-    read: (first: number, count: number) => items().data.slice(first * DIM, (first + count) * DIM),
-  };
   const explainer = await report.explainIds(model, items());
-  const sourceExplainer = await report.explainIds(model, source);
   const worker = await workers.RQVAEWorker.load(bytes);
   const pupilWorker = await workers.RQVAEWorker.load(bytes);
   const workerOptimizer = await pupilWorker.createOptimizer();
@@ -233,7 +227,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     isCostly: true as const,
   };
   const newWorker = { on: () => workers.RQVAEWorker.load(bytes), args: () => [], isCostly: true as const };
-  for (const end of ["terminate", "dispose", "[Symbol.dispose]", "[Symbol.asyncDispose]"]) {
+  for (const end of ["dispose", "[Symbol.dispose]", "[Symbol.asyncDispose]"]) {
     calls[`rqvae/worker EncodePool#${end}`] = newPool;
     calls[`rqvae/worker RQVAEWorker#${end}`] = newWorker;
   }
@@ -357,10 +351,6 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "Explainer#explain": { args: () => [0], names: ["item"] },
     "Explainer#whyCollide": { args: () => [0, 1], names: ["item"] },
   });
-  add("rqvae/report", () => sourceExplainer, {
-    "SourceExplainer#explain": { args: () => [0], names: ["item"] },
-    "SourceExplainer#whyCollide": { args: () => [0, 1], names: ["item"] },
-  });
   add("rqvae/decoding", () => decoding, {
     "new LogitsMask": () => [index, indexVocabulary],
     logitsProcessor: () => [index, indexVocabulary, { promptLength: 1 }],
@@ -373,7 +363,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   return {
     calls,
     async end() {
-      await Promise.all([worker.terminate(), pupilWorker.terminate(), pool.terminate()]);
+      await Promise.all([worker.dispose(), pupilWorker.dispose(), pool.dispose()]);
       model.dispose();
       pupil.dispose();
     },

@@ -160,8 +160,8 @@ describe("messages with counts of none, one and two", () => {
       });
       const texts = [report.text, String(report.baselines!.randomHash)];
       const explainer = await explainIds(own, vectors, { ids: given });
-      texts.push(explainer.explain(0).text);
-      if (n > 1) texts.push(explainer.whyCollide(0, 1).text);
+      texts.push((await explainer.explain(0)).text);
+      if (n > 1) texts.push((await explainer.whyCollide(0, 1)).text);
       expect(texts.flatMap((text) => text.split("\n")).flatMap((line) => faultsOf(line.trim()))).toEqual([]);
       const visible = reportHtml(report)
         .replace(/<style[\s\S]*?<\/style>/g, "")

@@ -11,7 +11,7 @@ async function start(): Promise<RQVAEWorker> {
   workers.push(worker);
   return worker;
 }
-afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.terminate())));
+afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.dispose())));
 
 describe("a loop over a call", () => {
   it("gives the events that onProgress gets, then the promise has the result", async () => {
@@ -80,7 +80,7 @@ describe("a loop over a call", () => {
       setTimeout(() => controller.abort(reason), 50);
       await expect(loop(worker.train(items, { epochs: 1e6, signal: controller.signal }))).rejects.toBe(reason);
       const endless = expect(loop(worker.train(items, { epochs: 1e6 }))).rejects.toThrow(WorkerError);
-      await worker.terminate();
+      await worker.dispose();
       await endless;
       await new Promise((resolve) => setTimeout(resolve, 20));
       expect(unhandled).toEqual([]);

@@ -19,7 +19,7 @@ async function start(): Promise<RQVAEWorker> {
   return worker;
 }
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.terminate()));
+  await Promise.all(open.splice(0).map((one) => one.dispose()));
 });
 
 describe("a worker", () => {
@@ -85,7 +85,7 @@ describe("a worker", () => {
     await expect(worker.train(source, { signal: controller.signal })).rejects.toBe(reason);
     const never: EmbeddingSource = { ...sourceOf(items), read: () => new Promise(() => {}) };
     const waiting = worker.train(never);
-    setTimeout(() => worker.terminate(), 50);
+    setTimeout(() => worker.dispose(), 50);
     await expect(waiting).rejects.toBeInstanceOf(WorkerError);
   });
 

@@ -28,7 +28,7 @@ const PROGRAM = `
     console.log(await readItems(process.argv[2]).then(() => "read", tell));
     const worker = await RQVAEWorker.load(model.save());
     console.log("worker encoded " + (await worker.encode(rows)).length);
-    await worker.terminate();
+    await worker.dispose();
   } catch (error) {
     console.log(tell(error));
   }`;

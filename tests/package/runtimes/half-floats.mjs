@@ -24,7 +24,7 @@ const found = [
   await worker.encodeAsync(source),
 ];
 const right = found.filter(({ codes }) => String(codes) === expected).length;
-await worker.terminate();
+await worker.dispose();
 
 const written = async (data) => {
   const parts = [];

@@ -76,7 +76,7 @@ const uses = {
       await own.train(store(rows()), store({ epochs: 1 }));
       return (await own.trainStep(rows(), store(await own.createOptimizer(store({ learningRate: 0.01 }))))).loss > 0;
     } finally {
-      await own.terminate();
+      await own.dispose();
     }
   },
   "a pool encodes": async (store) => {
@@ -84,7 +84,7 @@ const uses = {
     try {
       return isRight(await pool.encode(store(rows())));
     } finally {
-      await pool.terminate();
+      await pool.dispose();
     }
   },
 };
@@ -107,5 +107,5 @@ produce({ rows: rows(), matrix: matrix(), model }, (state) => {
 });
 outcomes["Immer draft"] = { "a model encodes": draft };
 
-await worker.terminate();
+await worker.dispose();
 console.log(JSON.stringify(outcomes));

@@ -38,7 +38,7 @@ it("says what is missing where there are no workers", async () => {
   if (expected.hasWorkers) {
     const worker = await RQVAEWorker.fit(items, { epochs: 1, codebookSize: 2 });
     expect((await worker.encode(items)).length).toBe(4);
-    await worker.terminate();
+    await worker.dispose();
   } else {
     const error = await RQVAEWorker.create({ inputDim: 2 }).catch((reason) => reason);
     expect(`${error.name}: ${error.message}`).toMatch(/^WorkerError: .*no workers here.*Use RQVAE itself/);

@@ -3,7 +3,7 @@ import { describeColumns, joinLabels, type OpenItemsOptions, openItems, readLabe
 import { checkItems } from "rqvae/report";
 import { isLarge } from "../large-file.ts";
 import { isMissing, MissingPart } from "../missing-part.ts";
-import type { DataSource, DataSummary, Naming } from "./protocol.ts";
+import type { DataSource, DataSummary, Naming } from "./types.ts";
 import { Vectors } from "./vectors.ts";
 
 const HEAD_ROWS = 6;

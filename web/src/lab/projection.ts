@@ -1,4 +1,4 @@
-import type { LatentMap } from "./protocol.ts";
+import type { LatentMap } from "./types.ts";
 
 const ITERATIONS = 60;
 

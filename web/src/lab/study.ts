@@ -1,9 +1,9 @@
 import { assessIds, type ItemMatrix, type RQVAE, SemanticIdIndex, type SemanticIds } from "rqvae";
-import { explainIds, type IdReport, reportHtml, type SourceExplainer } from "rqvae/report";
+import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/report";
 import { nextTask } from "../slices.ts";
 import type { HeldItems } from "./items.ts";
 import { projectToPlane } from "./projection.ts";
-import type { FoundIds, ItemDetails, LatentMap, ReportSummary } from "./protocol.ts";
+import type { FoundIds, ItemDetails, LatentMap, ReportSummary } from "./types.ts";
 import { evenly } from "./vectors.ts";
 
 /** Points on the map at most. */
@@ -15,7 +15,7 @@ export class Study {
   private readonly model: RQVAE;
   private readonly held: HeldItems;
   private readonly ids: SemanticIds;
-  private explainer: Promise<SourceExplainer> | undefined;
+  private explainer: Promise<Explainer> | undefined;
   private assessed: Promise<IdReport> | undefined;
   private variance: number | undefined;
   private index: SemanticIdIndex | undefined;

@@ -1,6 +1,7 @@
 /** The worker behind the page: it reads files, trains, and answers questions about the result. Nothing it is given leaves it but to the page. */
-import { RQVAE, type RQVAEError, SemanticIds } from "rqvae";
+import { RQVAE, SemanticIds } from "rqvae";
 import { writeIds } from "rqvae/formats";
+import { answerCalls, type CallContext } from "rqvae/worker";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
 import { plural } from "../words.ts";
 import {
@@ -13,9 +14,19 @@ import {
   withLabelsFile,
   writtenIds,
 } from "./items.ts";
-import type { DataSource, LabApi, LabReply, LabRequest, Method, PlainIds, RunResult, TrainEvent } from "./protocol.ts";
 import { Run } from "./run.ts";
 import { Study } from "./study.ts";
+import type {
+  DataSource,
+  DataSummary,
+  IdFile,
+  LoadedModel,
+  Naming,
+  PlainIds,
+  RunResult,
+  Settings,
+  TrainEvent,
+} from "./types.ts";
 
 let source: DataSource | undefined;
 let held: HeldItems | undefined;
@@ -58,26 +69,28 @@ function keep(result: RunResult): RunResult {
 
 const plain = ({ codes, codebookSizes, fingerprint }: SemanticIds): PlainIds => ({ codes, codebookSizes, fingerprint });
 
-type Handler<M extends Method> = (
-  input: LabApi[M]["input"],
-  emit: (event: TrainEvent) => void,
-) => Promise<LabApi[M]["output"]>;
-
-const handlers: { [M in Method]: Handler<M> } = {
-  async open(input) {
+const methods = {
+  async open(input: { source: DataSource }): Promise<DataSummary> {
     held = await openSource(input.source);
     source = input.source;
     return summarize(held);
   },
 
-  async setLabels({ file }) {
+  async setLabels({ file }: { file: File }): Promise<Naming> {
     held = await withLabelsFile(file, need(held, "data"));
     if (source?.kind === "files") source = { ...source, labels: file };
     if (study && ids) study = new Study(model(), held, ids);
     return namingOf(held);
   },
 
-  async train({ settings, noun, from }, emit) {
+  async train(
+    {
+      settings,
+      noun,
+      from,
+    }: { settings: Settings; noun: [one: string, many: string]; from: "start" | "pause" | "store" },
+    { onProgress }: CallContext<TrainEvent>,
+  ): Promise<RunResult> {
     const { vectors } = need(held, "data");
     await training?.catch(() => {}); // a run that was told to end does so first
     if (from !== "pause") {
@@ -95,7 +108,7 @@ const handlers: { [M in Method]: Handler<M> } = {
     }
     const current = need(run, "run");
     const stored = from === "store" ? await readStoredRun() : undefined;
-    training = current.train(emit, stored);
+    training = current.train(onProgress, stored);
     try {
       const result = await training;
       if (result.status === "empty") takeBack(current);
@@ -108,23 +121,25 @@ const handlers: { [M in Method]: Handler<M> } = {
     }
   },
 
-  async halt({ why }) {
+  /** Ends the run: "pause" keeps a checkpoint, "stop" takes the model as it is, "drop" forgets it. */
+  halt({ why }: { why: "pause" | "stop" | "drop" }): void {
     run?.halt(why);
-    return undefined;
   },
 
+  /** Takes the model of a paused run as it is. */
   finish: async () => keep(await need(run, "run").result()),
   map: () => need(study, "result").map(),
-  explain: ({ item }) => need(study, "result").explain(item),
-  lookup: async ({ codes }) => need(study, "result").lookup(codes),
+  explain: ({ item }: { item: number }) => need(study, "result").explain(item),
+  /** `codes`: a whole ID, or its beginning, within the codebooks. */
+  lookup: ({ codes }: { codes: number[] }) => need(study, "result").lookup(codes),
   report: () => need(study, "result").report(),
-  reportFile: ({ title }) => need(study, "result").reportFile(title),
+  reportFile: ({ title }: { title: string }) => need(study, "result").reportFile(title),
 
-  async modelFile() {
+  modelFile(): Blob {
     return new Blob([model().save() as Uint8Array<ArrayBuffer>], { type: "application/octet-stream" });
   },
 
-  async idsFile({ format }) {
+  idsFile({ format }: { format: IdFile }): Blob {
     const itemIds = held && writtenIds(held);
     const pieces = writeIds(
       format,
@@ -134,14 +149,15 @@ const handlers: { [M in Method]: Handler<M> } = {
     return new Blob([...pieces] as BlobPart[], { type: "application/octet-stream" });
   },
 
-  async loadModel({ file }) {
+  async loadModel({ file }: { file: Blob }): Promise<LoadedModel> {
     const next = await RQVAE.load(file);
     loaded?.dispose();
     loaded = next;
     return { config: next.config, fingerprint: next.fingerprint, part: next.part };
   },
 
-  async encodeFile({ file }) {
+  /** Gives the items of a file their IDs, by the model there is; `idsFile` then writes these. */
+  async encodeFile({ file }: { file: File }): Promise<{ ids: PlainIds } & Naming> {
     const opened = await openItemsFile(file);
     const own = model();
     if (opened.vectors.dim !== own.config.inputDim) {
@@ -158,20 +174,5 @@ const handlers: { [M in Method]: Handler<M> } = {
   },
 };
 
-const scope = globalThis as unknown as {
-  onmessage: (event: MessageEvent<LabRequest>) => void;
-  postMessage(message: LabReply, transfer?: Transferable[]): void;
-};
-
-scope.onmessage = async ({ data: { call, method, input } }) => {
-  try {
-    const handler = handlers[method] as (input: unknown, emit: (event: unknown) => void) => Promise<unknown>;
-    const output = await handler(input, (event) => scope.postMessage({ call, type: "event", event }));
-    scope.postMessage({ call, type: "result", output });
-  } catch (error) {
-    const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-    const { wording } = error as RQVAEError;
-    scope.postMessage({ call, type: "error", error: { name, message, ...(wording && { wording }) } });
-  }
-};
-scope.postMessage({ type: "started" });
+export type LabMethods = typeof methods;
+answerCalls(methods);

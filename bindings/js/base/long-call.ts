@@ -1,7 +1,8 @@
-/** A long call of a worker: a promise of its result that tells its progress to whoever iterates it. */
+/** A long call: a promise of its result that tells its progress to whoever iterates it. */
 
-import { failLate } from "../base/behind-proxy.ts";
-import { validateJobOptions } from "../base/option-reader.ts";
+import { failLate } from "./behind-proxy.ts";
+import { validateJobOptions } from "./option-reader.ts";
+import type { EventReader } from "./read-events.ts";
 
 /**
  * What a long call returns. `await` gives the result; `for await (const event of call)` gives the events that `onProgress` gets, from
@@ -28,12 +29,6 @@ export const failLong =
   (error, key, kind) =>
     names.includes(key) ? longCall(String(key), {}, () => Promise.reject(error)) : failLate(error, key, kind);
 
-/** One loop over the events: those that it has not taken yet, and how it is woken. */
-interface Reader<Event> {
-  waiting: Event[];
-  wake(): void;
-}
-
 /** Checks the hooks among the options and starts `run` at once; whatever is thrown becomes a rejection. */
 export function longCall<Event, Result>(
   method: string,
@@ -43,8 +38,7 @@ export function longCall<Event, Result>(
   let onProgress: Hooks<Event>["onProgress"];
   let signal: Hooks<Event>["signal"];
   const controller = new AbortController();
-  const readers = new Set<Reader<Event>>();
-  let settled = false;
+  const readers = new Set<EventReader<Event>>();
 
   async function start(): Promise<Result> {
     ({ onProgress, signal } = options ?? {}); // in here: what a getter of the caller's throws is a rejection too
@@ -57,8 +51,6 @@ export function longCall<Event, Result>(
       return await run({ onProgress: tell, signal: controller.signal });
     } finally {
       signal?.removeEventListener("abort", follow);
-      settled = true;
-      for (const reader of readers) reader.wake();
     }
   }
 
@@ -70,27 +62,15 @@ export function longCall<Event, Result>(
     }
   }
 
-  async function* read(reader: Reader<Event>): AsyncGenerator<Event, void, undefined> {
-    try {
-      for (;;) {
-        while (reader.waiting.length > 0) yield reader.waiting.shift() as Event;
-        if (settled) break;
-        await new Promise<void>((resolve) => {
-          reader.wake = resolve;
-        });
-      }
-      await promise;
-    } finally {
-      readers.delete(reader);
-      if (!settled) controller.abort(new DOMException("The loop over the call's events was left", "AbortError"));
-      await promise.catch(() => {});
-    }
+  async function* read(reader: EventReader<Event>): AsyncGenerator<Event, void, undefined> {
+    const { readEvents } = await import("./read-events.ts"); // few loop over a call
+    yield* readEvents(reader, promise, controller);
   }
 
   const promise = start();
   return Object.assign(promise, {
     [Symbol.asyncIterator]() {
-      const reader: Reader<Event> = { waiting: [], wake() {} };
+      const reader = { waiting: [], wake() {} };
       readers.add(reader);
       promise.catch(() => {}); // the loop throws it
       return read(reader);

@@ -1,7 +1,4 @@
-/**
- * What the page and its worker say to each other. The worker (`worker.ts`) holds the items and the model, so that the page's thread never
- * touches either; the page (`client.ts`) gets summaries, codes and points. One request, any number of events, one answer.
- */
+/** What the page knows of items, runs and results: summaries, codes and points. The items and the model stay in the worker. */
 
 import type {
   CodeArray,
@@ -13,7 +10,6 @@ import type {
   TrainProgress,
   TrainWarning,
   Verdict,
-  Wording,
 } from "rqvae";
 import type { Explanation, Finding, ItemCheck } from "rqvae/report";
 
@@ -135,48 +131,3 @@ export interface LoadedModel {
 
 /** Formats of IDs that the page offers. */
 export type IdFile = "csv" | "jsonl" | "lcrec" | "recbole";
-
-/** The worker's calls: what each takes, gives and tells meanwhile. */
-export interface LabApi {
-  open: { input: { source: DataSource }; output: DataSummary };
-  setLabels: { input: { file: File }; output: Naming };
-  train: {
-    input: { settings: Settings; noun: [one: string, many: string]; from: "start" | "pause" | "store" };
-    output: RunResult;
-    event: TrainEvent;
-  };
-  /** Ends the run: "pause" keeps a checkpoint, "stop" takes the model as it is, "drop" forgets it. */
-  halt: { input: { why: "pause" | "stop" | "drop" }; output: undefined };
-  /** Takes the model of a paused run as it is. */
-  finish: { input: undefined; output: RunResult };
-  map: { input: undefined; output: LatentMap };
-  explain: { input: { item: number }; output: ItemDetails };
-  /** `codes`: a whole ID, or its beginning, within the codebooks. */
-  lookup: { input: { codes: number[] }; output: FoundIds };
-  report: { input: undefined; output: ReportSummary };
-  modelFile: { input: undefined; output: Blob };
-  reportFile: { input: { title: string }; output: Blob };
-  idsFile: { input: { format: IdFile }; output: Blob };
-  loadModel: { input: { file: Blob }; output: LoadedModel };
-  /** Gives the items of a file their IDs, by the model there is; `idsFile` then writes these. */
-  encodeFile: {
-    input: { file: File };
-    output: { ids: PlainIds } & Naming;
-  };
-}
-
-export type Method = keyof LabApi;
-export type EventOf<M extends Method> = LabApi[M] extends { event: infer E } ? E : never;
-
-export interface LabRequest<M extends Method = Method> {
-  call: number;
-  method: M;
-  input: LabApi[M]["input"];
-}
-
-export type LabReply =
-  /** Its script was loaded, with all that belongs to it. */
-  | { type: "started" }
-  | { call: number; type: "event"; event: unknown }
-  | { call: number; type: "result"; output: unknown }
-  | { call: number; type: "error"; error: { name: string; message: string; wording?: Wording } };

@@ -1,0 +1,208 @@
+/** The caller's end of the line to a worker. */
+
+import { checkArray } from "../base/attached.ts";
+import { Disposal } from "../base/ending.ts";
+import { invalid, WorkerError } from "../base/errors.ts";
+import { readInTurn } from "../items/embedding-source.ts";
+import { tellLateError } from "../runtime/jobs.ts";
+import type { EmbeddingSource, TrainOptions } from "../types.ts";
+import type { WorkerPort } from "./host.types.ts";
+import { plain } from "./plain.ts";
+import { buffersOf, type Call, type Reply, type State } from "./protocol.ts";
+import { fromSent } from "./sent-error.ts";
+
+/** What a call hangs on its messages; no function or signal crosses to the worker. */
+export interface Hooks {
+  onProgress?: ((event: never) => void) | undefined;
+  signal?: AbortSignal | undefined;
+  checkpoint?: TrainOptions["checkpoint"] | undefined;
+  source?: EmbeddingSource | undefined;
+  /** What of the arguments the worker takes over, instead of a copy. */
+  given?: unknown;
+  /** The result would be lost if the call rejected with what a callback threw when all was done. */
+  keepsResult?: boolean;
+}
+
+interface PendingCall extends Hooks {
+  method: string;
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
+  /** Why the call was told to stop: the caller's reason, or what a callback of its threw. */
+  stop?: { reason: unknown; thrown: boolean };
+}
+
+/** A safety net: ends the worker of an object that nobody disposed. */
+const abandoned = new FinalizationRegistry<WorkerPort>((port) => void port.terminate());
+/** Whose calls are pending: kept, though nobody but the worker's answer may lead to them. */
+const busy = new Set<Line>();
+
+export class Line {
+  /** Comes once the worker is gone, for whatever reason. */
+  readonly gone = new Disposal();
+  /** Whether the worker's script has loaded. */
+  started = false;
+  readonly #port: WorkerPort;
+  readonly #pending = new Map<number, PendingCall>();
+  readonly #onState: (state: State) => void;
+  #lastId = 0;
+
+  /** `onState` is told what comes with an answer, before the call settles. */
+  constructor(port: WorkerPort, onState: (state: State) => void = () => {}) {
+    this.#port = port;
+    this.#onState = onState;
+    abandoned.register(this, port, this);
+    // Not held by what the worker holds, or it would never be gone.
+    const self = new WeakRef(this);
+    port.onReply((reply) => {
+      const line = self.deref();
+      if (line) line.#receive(reply);
+    });
+    port.onFailure((message, cause) => {
+      const line = self.deref();
+      if (!line) return;
+      line.#end(new WorkerError(message, cause === undefined ? {} : { cause }));
+      void port.terminate();
+    });
+  }
+
+  /** Ends the worker. Pending calls reject at once, later ones too. Resolves when the worker is gone. */
+  async dispose(): Promise<void> {
+    this.#end(new WorkerError("The worker was disposed"));
+    return this.#port.terminate();
+  }
+
+  #end(error: WorkerError): void {
+    if (this.gone.reason) return;
+    this.gone.end(error);
+    abandoned.unregister(this);
+    busy.delete(this);
+    const calls = [...this.#pending.values()];
+    this.#pending.clear();
+    this.#port.setBusy(false);
+    for (const call of calls) call.reject(error);
+  }
+
+  /** Sends a call. Rejects with the caller's own reason when its signal aborts. */
+  async call(call: Call, hooks: Hooks = {}): Promise<unknown> {
+    const { signal } = hooks;
+    // A WorkerError for each call, so that its stack tells where it was made.
+    const { reason } = this.gone;
+    if (reason) throw new WorkerError(reason.message, { cause: reason });
+    signal?.throwIfAborted();
+
+    const id = ++this.#lastId;
+    const stop = () => this.#stop(id, signal?.reason);
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#pending.set(id, { ...hooks, method: call.method, resolve, reject });
+        busy.add(this);
+        this.#port.setBusy(true);
+        signal?.addEventListener("abort", stop);
+        try {
+          this.#port.post({ type: "call", id, call: plain(call) }, buffersOf(hooks.given));
+        } catch (error) {
+          // A function or another thing that no message can carry.
+          const { message } = error as Error;
+          reject(
+            invalid(
+              "NOT_SENDABLE",
+              error,
+            )`${{ call: call.method }}an argument cannot be sent to the worker: ${message}`,
+          );
+        }
+      });
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      this.#pending.delete(id);
+      if (this.#pending.size === 0 && !this.gone.reason) {
+        busy.delete(this);
+        this.#port.setBusy(false);
+      }
+    }
+  }
+
+  /** Asks the worker to end a call. Its answer, an error or the result that came first, settles the call. */
+  #stop(id: number, reason: unknown, thrown = false): void {
+    const call = this.#pending.get(id);
+    if (!call || call.stop) return;
+    call.stop = { reason, thrown };
+    this.#port.post({ type: "abort", id }, []);
+  }
+
+  /** @throws when nobody waits for the call any more */
+  #goesOn(id: number): void {
+    const call = this.#pending.get(id);
+    if (!call || call.stop) throw call?.stop?.reason;
+  }
+
+  /** Hands a checkpoint to the caller, and tells the worker to go on. */
+  async #write(id: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    try {
+      await this.#pending.get(id)?.checkpoint?.write(bytes);
+    } catch (error) {
+      this.#stop(id, error, true);
+    }
+    // The call waits for this, unless the worker is gone.
+    if (this.#pending.has(id)) this.#port.post({ type: "written", id }, []);
+  }
+
+  /** Reads a range of the call's source for the worker, which no longer waits when the call was told to stop meanwhile. */
+  async #read(id: number, first: number, count: number): Promise<void> {
+    let data: unknown;
+    try {
+      const { source } = this.#pending.get(id) ?? {};
+      if (!source) return;
+      // In turn: a call that was told to stop did not wait for its last read.
+      data = (await readInTurn(source, first, count, () => this.#goesOn(id))) ?? null;
+      // A copy: the array is the source's. What is no array of floats is refused over there, with what was expected.
+      checkArray(data, `items: what read(${first}, ${count}) gave`);
+      if (ArrayBuffer.isView(data)) data = (data as Float32Array).slice();
+      if (this.#pending.has(id)) this.#port.post({ type: "rows", id, data }, buffersOf(data));
+    } catch (error) {
+      const unsendable = data !== undefined;
+      this.#stop(
+        id,
+        unsendable
+          ? invalid(
+              "NOT_SENDABLE",
+            )`${{ argument: "items" }}: what read gave cannot be sent to the worker: ${(error as Error).message}`
+          : error,
+      );
+      // The call waits for an answer, unless the worker is gone.
+      if (this.#pending.has(id)) this.#port.post({ type: "rows", id }, []);
+    }
+  }
+
+  #receive(reply: Reply): void {
+    if (reply.type === "started") {
+      this.started = true;
+      return;
+    }
+    const call = this.#pending.get(reply.id);
+    switch (reply.type) {
+      case "progress":
+        if (!call || call.stop) return;
+        try {
+          call.onProgress?.(reply.event as never);
+        } catch (error) {
+          this.#stop(reply.id, error, true);
+        }
+        return;
+      case "checkpoint":
+        void this.#write(reply.id, reply.bytes);
+        return;
+      case "read":
+        void this.#read(reply.id, reply.first, reply.count);
+        return;
+    }
+    if (reply.state !== undefined) this.#onState(reply.state);
+    if (reply.type === "result") {
+      // What a callback threw came too late to stop anything. It is the call's answer all the same, unless the result would be lost with it.
+      const late = call?.stop?.thrown && call.stop;
+      if (late && call.keepsResult) tellLateError(call.method, late.reason);
+      if (late && !call.keepsResult) call.reject(late.reason);
+      else call?.resolve(reply.value);
+    } else if (reply.aborted && call?.stop) call.reject(call.stop.reason);
+    else call?.reject(fromSent(reply.error));
+  }
+}

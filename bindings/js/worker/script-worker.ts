@@ -1,0 +1,119 @@
+/** A worker with a script of one's own, called as `RQVAEWorker` is. */
+
+import type { Worker as Thread } from "node:worker_threads";
+import { worksBehindProxy } from "../base/behind-proxy.ts";
+import { invalid } from "../base/errors.ts";
+import { failLong, type LongCall, longCall } from "../base/long-call.ts";
+import { show } from "../base/option-reader.ts";
+import { call } from "../base/wording.ts";
+import { answer, type ServerPort } from "./answer.ts";
+import { Line } from "./line.ts";
+import { ownThreadPort, threadPort } from "./thread-port.ts";
+import { ownWebPort, webPort } from "./web-port.ts";
+
+/** A Web Worker, or a worker thread of Node, as far as the line to it goes. */
+export interface AnyWorker {
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  terminate(): unknown;
+}
+
+/** What a method of a script can tell its caller, and hear of it. */
+export interface CallContext<Event = unknown> {
+  /** Tells the caller's `onProgress`, or loop. */
+  onProgress(event: Event): void;
+  /** Aborts when the caller's signal does. */
+  signal: AbortSignal;
+}
+
+/** The methods of a worker's script: each takes plain data, and gives such or a promise of it. */
+// biome-ignore lint/suspicious/noExplicitAny: what they take and tell is their own affair
+export type ScriptMethods = Record<string, (input: any, context: CallContext<any>) => unknown>;
+
+type Input<Method> = Method extends () => unknown
+  ? undefined
+  : Method extends (input: infer I, ...rest: never) => unknown
+    ? I
+    : never;
+type EventOf<Method> = Method extends (input: never, context: CallContext<infer Event>) => unknown ? Event : never;
+type Result<Method> = Method extends (...args: never) => infer R ? Awaited<R> : never;
+
+/**
+ * Makes the methods those of this worker, for a `ScriptWorker` to call: `answerCalls({ open, train, report })`. Calls are begun in the order
+ * in which they come. What a method gives is copied; what it throws, the caller gets. The library itself works here as anywhere: without a
+ * message between items, model, report and index, which are all in this worker.
+ * @throws InvalidInputError where this is no worker.
+ */
+export function answerCalls(methods: ScriptMethods): void {
+  const port = ownPort();
+  if (!port)
+    throw invalid()`${call("answerCalls")}this is no worker${{ hint: "call it in the script that a worker is started with" }}`;
+  answer(port, {
+    run({ method, args: [input] }, context) {
+      if (!Object.hasOwn(methods, method))
+        throw invalid()`${call("call")}the worker's script has no method ${show(method)}`;
+      return methods[method]!(input, context);
+    },
+  });
+}
+
+const portOf = (worker: AnyWorker) => ("ref" in worker ? threadPort(worker as Thread) : webPort(worker as Worker));
+
+/** This worker's own end of the line; undefined where this is none. By what there is: a browser has no module of threads to import. */
+function ownPort(): ServerPort | undefined {
+  const { parentPort } = globalThis.process?.getBuiltinModule?.("node:worker_threads") ?? {};
+  if (parentPort) return ownThreadPort(parentPort);
+  return "WorkerGlobalScope" in globalThis ? ownWebPort() : undefined;
+}
+
+const LONG = failLong("call");
+
+/**
+ * A worker with a script of one's own, which calls `answerCalls`: `new ScriptWorker<typeof methods>(() => new Worker(...))`. For programs
+ * that do more than `RQVAEWorker` does where nobody waits for it: read files, explore IDs, write them. The worker starts with the first
+ * call, and again with the first one after `dispose`.
+ */
+export class ScriptWorker<Methods extends ScriptMethods> {
+  readonly #start: () => AnyWorker;
+  #line: Line | undefined;
+
+  /** @param start Starts it. A literal `new Worker(new URL("./script.js", import.meta.url), ...)`, which bundlers look for. */
+  constructor(start: () => AnyWorker) {
+    worksBehindProxy(this, ScriptWorker, undefined, LONG);
+    this.#start = start;
+  }
+
+  /** Whether the worker's script has loaded. A worker that fails before is not found, or blocked; one that fails later crashed. */
+  get started(): boolean {
+    return this.#line?.started ?? false;
+  }
+
+  /**
+   * Calls a method of the script with plain data, which is copied. Rejects with what the method throws, with `signal.reason`, or with
+   * `WorkerError` when the worker fails or is disposed.
+   */
+  call<Name extends keyof Methods & string>(
+    method: Name,
+    input?: Input<Methods[Name]>,
+    options: { onProgress?: (event: EventOf<Methods[Name]>) => void; signal?: AbortSignal } = {},
+  ): LongCall<EventOf<Methods[Name]>, Result<Methods[Name]>> {
+    return longCall(method, options, async (watch) => {
+      if (!this.#line || this.#line.gone.reason) this.#line = new Line(portOf(this.#start()));
+      return (await this.#line.call({ method, args: [input] }, watch)) as Result<Methods[Name]>;
+    });
+  }
+
+  /** Ends the worker and frees what it held. Pending calls reject at once with `WorkerError`. Resolves when the worker is gone. */
+  async dispose(): Promise<void> {
+    await this.#line?.dispose();
+  }
+
+  /** The same as `dispose`. */
+  [Symbol.dispose](): void {
+    void this.dispose();
+  }
+
+  /** The same as `dispose`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}

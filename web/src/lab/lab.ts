@@ -1,0 +1,51 @@
+import { ScriptWorker } from "rqvae/worker";
+import { isMissing, MissingPart, whyMissing } from "../missing-part.ts";
+import { PAGE_FOLDER } from "../page-folder.ts";
+import type { TrainEvent } from "./types.ts";
+import type { LabMethods } from "./worker.ts";
+
+/** The worker went away on purpose: nobody waits for its answers any more. */
+export class LabGone extends Error {
+  override readonly name = "LabGone";
+}
+
+/**
+ * The worker that has the items and the model, so that the page's thread never touches either. Ending it frees all that it held: items,
+ * model, results; the next call starts another.
+ */
+export class Lab {
+  private readonly worker = new ScriptWorker<LabMethods>(
+    () => new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: PAGE_FOLDER }),
+  );
+  private life = new AbortController();
+
+  async call<Name extends keyof LabMethods>(
+    method: Name,
+    input: Parameters<LabMethods[Name]>[0],
+    onProgress?: (event: TrainEvent) => void,
+  ): Promise<Awaited<ReturnType<LabMethods[Name]>>> {
+    const { signal } = this.life;
+    try {
+      const options = onProgress ? { onProgress } : {};
+      return (await this.worker.call(method, input as never, options as never)) as Awaited<
+        ReturnType<LabMethods[Name]>
+      >;
+    } catch (error) {
+      throw signal.aborted ? signal.reason : await this.explain(error as Error);
+    }
+  }
+
+  end(): void {
+    this.life.abort(new LabGone("The worker was ended"));
+    this.life = new AbortController();
+    void this.worker.dispose();
+  }
+
+  /** What a visitor can do about it. */
+  private async explain(error: Error): Promise<Error> {
+    if (error.name !== "WorkerError") return isMissing(error) ? whyMissing(error) : error;
+    return this.worker.started
+      ? new Error("The browser ran out of memory, most likely. Close other tabs, or take fewer items")
+      : whyMissing(new MissingPart());
+  }
+}
