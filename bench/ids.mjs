@@ -74,7 +74,7 @@ function unevenIds(n) {
       codes.set(id, i * SIZES.length);
     }
   }
-  return new SemanticIds(codes, SIZES);
+  return SemanticIds.from({ codes, levels: SIZES.length }, { codebookSizes: SIZES });
 }
 
 /** Vectors of bell-shaped components, a few of them twice, of which a tenth come to share an ID. @param {number} n */

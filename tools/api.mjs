@@ -49,11 +49,11 @@ export function exportedSignatures() {
       for (const declaration of symbol.declarations ?? []) {
         const node = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration;
         const whole = ts.isInterfaceDeclaration(node) && extendsHidden(node, exportedNames);
-        lines.push(
-          whole
-            ? allMembers(node, symbol, checker)
-            : printer.printNode(ts.EmitHint.Unspecified, publicPart(node), node.getSourceFile()),
-        );
+        const text = whole
+          ? allMembers(node, symbol, checker)
+          : printer.printNode(ts.EmitHint.Unspecified, publicPart(node), node.getSourceFile());
+        // Rolled-up declarations are exported all at once, at their end.
+        lines.push(exported.name === "default" || text.startsWith("export ") ? text : `export ${text}`);
       }
     }
     for (const [first, names] of elsewhere) lines.push(`as in ${first}: ${names.join(", ")}`);

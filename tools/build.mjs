@@ -14,6 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { rollUpDeclarations } from "./roll-up.mjs";
 import { inToolchain, packageJson, ROOT, run, setup } from "./setup.mjs";
 
 /** Hash over every file that the build reads. */
@@ -42,6 +43,7 @@ function inputHash() {
     "tsconfig.json",
     "tsconfig.build.json",
     "tools/build.mjs",
+    "tools/roll-up.mjs",
     "tools/toolchain.sh",
   ]) {
     hash.update(file).update(readFileSync(join(ROOT, file)));
@@ -228,38 +230,6 @@ function takeWasm(name, target) {
   }
 }
 
-/**
- * Removes the declarations that no entry of the package leads to: nobody can import what they describe. The others are indented by tabs:
- * each blank of thousands of lines would be installed.
- * @param {string} folder which will be dist/
- */
-function keepReachableDeclarations(folder) {
-  const { exports, imports } = packageJson();
-  const types = [...Object.values(exports), ...Object.values(imports)].flatMap((entry) => entry.types ?? []);
-  /** @type {Set<string>} */
-  const reached = new Set();
-  const visit = (/** @type {string} */ file) => {
-    if (reached.has(file)) return;
-    reached.add(file);
-    for (const [, path] of readFileSync(file, "utf8").matchAll(
-      /\b(?:from |import |import\(|path=)["'](\.[^"']+)["']/g,
-    )) {
-      visit(join(file, "..", /\.d\.m?ts$/.test(path) ? path : path.replace(/\.(m?)[jt]s$/, ".d.$1ts")));
-    }
-  };
-  for (const path of types) visit(join(folder, path.replace("./dist/", "")));
-  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-    if (!/\.d\.m?ts$/.test(name)) continue;
-    const file = join(folder, name);
-    if (!reached.has(file)) rmSync(file);
-    else
-      writeFileSync(
-        file,
-        readFileSync(file, "utf8").replace(/^(?: {4})+/gm, (blanks) => "\t".repeat(blanks.length / 4)),
-      );
-  }
-}
-
 /** Makes dist/ current. */
 export async function build() {
   const stamp = join(ROOT, "build/dist.inputs"); // beside dist, not in it: what is in it is published
@@ -280,11 +250,17 @@ export async function build() {
   const made = join(ROOT, "build/dist");
   rmSync(made, { recursive: true, force: true });
   // Twice: the declarations keep the documentation, the JavaScript goes to users' clients without it.
-  for (const flags of [["--emitDeclarationOnly"], ["--declaration", "false", "--removeComments"]]) {
-    run("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--outDir", made, ...flags], {
+  const declarations = join(ROOT, "build/declarations");
+  rmSync(declarations, { recursive: true, force: true });
+  for (const [folder, ...flags] of [
+    [declarations, "--emitDeclarationOnly"],
+    [made, "--declaration", "false", "--removeComments"],
+  ]) {
+    run("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--outDir", folder, ...flags], {
       stdio: ["ignore", 2, 2],
     });
   }
+  await rollUpDeclarations(declarations, made);
   mkdirSync(join(made, "wasm"), { recursive: true });
   for (const name of ["rqvae", "rqvae-threads"]) takeWasm(name, join(made, "wasm"));
   await minify(made);
@@ -293,11 +269,6 @@ export async function build() {
   for (const file of readdirSync(join(ROOT, "bindings/js/wasm"))) {
     if (/\.d\.m?ts$/.test(file)) copyFileSync(join(ROOT, "bindings/js/wasm", file), join(made, "wasm", file));
   }
-  // tsc leaves references to hand-written declarations pointing at the sources.
-  const index = join(made, "index.d.ts");
-  const declarations = readFileSync(index, "utf8").replace(/path="[^"]+\/(wasm\/globals\.d\.ts)"/, 'path="./$1"');
-  writeFileSync(index, declarations);
-  keepReachableDeclarations(made);
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
   renameSync(made, join(ROOT, "dist"));
   writeFileSync(stamp, inputs);

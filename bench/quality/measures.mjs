@@ -5,7 +5,7 @@
  */
 import { hash, uniform } from "./hash.mjs";
 
-export { countDistinctRows, explainedVariance, nearestNeighbours } from "rqvae/report";
+export { countDistinctRows, explainedVariance, nearestNeighbours } from "../../dist/items/measures.js";
 
 /**
  * @typedef {{ data: Float32Array, rows: number, dim: number }} Matrix

@@ -42,7 +42,7 @@ export function clientSizes(dist) {
 export function measureSizes(bench) {
   const { wasm, wasmWithThreads, javaScript } = clientSizes(join(ROOT, "dist"));
   const [{ unpackedSize }] = JSON.parse(
-    execFileSync("npm", ["pack", "--dry-run", "--json"], {
+    execFileSync("npm", ["pack", "--dry-run", "--ignore-scripts", "--json"], {
       cwd: ROOT,
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],

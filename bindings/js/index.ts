@@ -23,25 +23,44 @@ export {
   WorkerError,
 } from "./base/errors.ts";
 export { VERSION } from "./base/version.ts";
-export type { OptionValue, Say, Wording, WordingPart } from "./base/wording.ts";
-export { type CodeTreeNode, type CodeTreeOptions, codeTree } from "./ids/code-tree.ts";
+export { type OptionValue, type Say, toText, type Wording } from "./base/wording.ts";
+export { type CodeTreeNode, codeTree } from "./ids/code-tree.ts";
 export type { ItemId } from "./ids/item-id.ts";
 export { type CodeArray, SemanticIds, type SemanticIdsOutput } from "./ids/semantic-ids.ts";
-export type { IdDrift } from "./index/drift.ts";
-export type { Collisions, IndexChange } from "./index/index-contents.ts";
 export type { IndexJson } from "./index/index-json.ts";
-export type { IdModel } from "./index/item-vectors.ts";
-export { type IdPrefix, type IndexOptions, type IndexUpdate, SemanticIdIndex } from "./index/semantic-id-index.ts";
+export { type IndexOptions, SemanticIdIndex } from "./index/semantic-id-index.ts";
 export type { Optimizer } from "./model/optimizer.ts";
 export { residualKMeans } from "./model/residual-kmeans.ts";
 export { RQVAE } from "./model/rqvae.ts";
-export { type PresetName, presets, type RecipeShape } from "./options/presets.ts";
-export { type CatalogueShape, suggestConfig } from "./options/suggest-config.ts";
+export { type PresetName, presets } from "./options/presets.ts";
+export { suggestConfig } from "./options/suggest-config.ts";
 export type { AssessOptions } from "./report/assess.ts";
 export { adviseCapacity, assessIds } from "./report/assess-ids.ts";
-export type { CapacityAdvice, CapacityOptions } from "./report/capacity.ts";
-export type { LabelOption } from "./report/check.ts";
+export type { CapacityAdvice } from "./report/capacity.ts";
 export type { IdReport } from "./report/id-report.ts";
 export { initialize } from "./runtime/native.ts";
-export type { WasmSource } from "./runtime/platform.ts";
-export type * from "./types.ts";
+export type {
+  CreateOptions,
+  EmbeddingSource,
+  EpochRecord,
+  FitOptions,
+  IdStatistics,
+  ItemLabels,
+  ItemMatrix,
+  Items,
+  JobOptions,
+  JobProgress,
+  LevelLosses,
+  Losses,
+  ModelConfig,
+  ModelOptions,
+  ModelSource,
+  OptimizerOptions,
+  Recipe,
+  ResidualKMeansOptions,
+  TrainHistory,
+  TrainOptions,
+  TrainProgress,
+  TrainWarning,
+  Verdict,
+} from "./types.ts";

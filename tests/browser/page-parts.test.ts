@@ -1,8 +1,8 @@
 /** Parts of the demo page that need no page. */
 import { SemanticIds } from "rqvae";
+import { checkItems } from "rqvae/report";
 import { describe, expect, it } from "vitest";
 import { CatalogueIndex } from "../../web/src/catalogue-index.ts";
-import { checkItems } from "../../web/src/lab/checks.ts";
 import { projectToPlane } from "../../web/src/lab/projection.ts";
 import { evenly, Vectors } from "../../web/src/lab/vectors.ts";
 import { readCodes } from "../../web/src/read-codes.ts";
@@ -52,7 +52,7 @@ describe("the projection to the plane", () => {
 
 describe("the checks of a file", () => {
   const check = (dim: number, ...data: number[]) =>
-    checkItems(new Vectors(sourceOf({ data: Float32Array.from(data), rows: data.length / dim, dim })));
+    checkItems({ data: Float32Array.from(data), rows: data.length / dim, dim });
 
   it("count rows that are no numbers, of zeros, repeated, and columns that never change", async () => {
     const rows = [
@@ -76,11 +76,11 @@ describe("the checks of a file", () => {
   });
 
   it("take rows of any size a block at a time", async () => {
-    const [rows, dim] = [3, 700_000]; // two rows are more than a block
+    const [rows, dim] = [3, 2_000_000]; // two rows are more than a block
     const data = new Float32Array(rows * dim).fill(1);
     data[2 * dim + 5] = Number.NEGATIVE_INFINITY;
     const source = sourceOf({ data, rows, dim });
-    expect(await checkItems(new Vectors(source))).toMatchObject({ firstBadRows: [2], repeatedRows: 1 });
+    expect(await checkItems(source)).toMatchObject({ firstBadRows: [2], repeatedRows: 1 });
     expect(source.reads).toEqual([0, 1, 2].map((row) => [row, 1]));
   });
 });

@@ -206,7 +206,7 @@ async function finish(items: DataSet, result: RunResult): Promise<void> {
   const shown = data?.source === items.source ? data : items;
   await results.show(shown, result);
   const { codes, codebookSizes, fingerprint } = result.ids;
-  const example = new SemanticIds(codes, codebookSizes, fingerprint).toTokens(0);
+  const example = SemanticIds.from({ codes, levels: codebookSizes.length }, result.ids).toTokens(0);
   takeAway.show(shown, { config: result.config, fingerprint, example });
   const count = plural(items.rows, ...items.noun);
   view.done(

@@ -1,6 +1,6 @@
+import type { ItemCheck } from "rqvae/report";
 import { type DataSet, describeNaming, titleOf } from "./data-set.ts";
 import { hook, make } from "./dom.ts";
-import type { DataChecks } from "./lab/protocol.ts";
 import { formatBytes, formatCount, formatNumber, formatShare, plural } from "./words.ts";
 
 /** Rows are of unit length, near enough, when none is off by more. */
@@ -116,7 +116,7 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
   return list;
 }
 
-function aboutNorms({ norms }: DataChecks): ["good" | "note", string] {
+function aboutNorms({ norms }: ItemCheck): ["good" | "note", string] {
   const { least, mean, most } = norms;
   if (most === 0) return ["note", "All values are zero."];
   if (Math.abs(least - 1) < UNIT && Math.abs(most - 1) < UNIT) return ["good", "Every row is of length 1."];

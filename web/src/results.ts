@@ -100,8 +100,9 @@ export class Results {
     const { signal } = this.showing;
     this.data = data;
     this.trained = trained;
-    const { codes, codebookSizes, fingerprint } = trained.ids;
-    const index = await CatalogueIndex.build(new SemanticIds(codes, codebookSizes, fingerprint), signal);
+    const { codes, codebookSizes } = trained.ids;
+    const ids = SemanticIds.from({ codes, levels: codebookSizes.length }, trained.ids);
+    const index = await CatalogueIndex.build(ids, signal);
     this.index = index;
     this.summarize(data, index);
     this.section.hidden = false;

@@ -51,7 +51,7 @@ async function encode(file: File): Promise<void> {
   result.append(make("p", "hint", `Giving the items of ${file.name} their IDs…`));
   try {
     const { ids: plain, ...naming } = await lab.call("encodeFile", { file });
-    const ids = new SemanticIds(plain.codes, plain.codebookSizes, plain.fingerprint);
+    const ids = SemanticIds.from({ codes: plain.codes, levels: plain.codebookSizes.length }, plain);
     const list = make("ul", "reuse-list");
     for (let i = 0; i < Math.min(SHOWN, ids.length); i++) {
       list.append(make("li", "", idChips(ids, i), make("span", "", titleOf(naming, i))));

@@ -1,6 +1,5 @@
 import { counted, thousands } from "../base/words.ts";
 import { writeNpy } from "../formats/arrays/npy.ts";
-
 import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, FileError, readBytes, writeWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";

@@ -3,8 +3,8 @@
 import { extname } from "node:path";
 import { counted } from "../base/words.ts";
 import { readAtomicFile } from "../formats/ids/recbole.ts";
-
 import { decodeText, decodeWholeText } from "../formats/io/bytes.ts";
+import { headerDelimiter } from "../formats/text/csv-layout.ts";
 import { parseCsv } from "../formats/text/csv-parser.ts";
 import { readTextCell } from "../formats/text/csv-text.ts";
 import { FileError, naming } from "./files.ts";
@@ -35,8 +35,7 @@ export function readTextTable(path: string, bytes: Uint8Array): TextTable {
 
 function fromCsv(path: string, text: string): TextTable {
   const [header = ""] = text.split(/\r\n|\n|\r/, 1);
-  const counts = ["\t", ";", ","].map((delimiter) => [delimiter, header.split(delimiter).length] as const);
-  const [delimiter] = counts.reduce((best, next) => (next[1] > best[1] ? next : best));
+  const delimiter = headerDelimiter(header);
   let columns: string[] | undefined;
   const rows: string[][] = [];
   for (const { cells, line } of parseCsv(text, delimiter)) {

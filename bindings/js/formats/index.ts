@@ -18,7 +18,6 @@ export { type ReadIds, type ReadIdsOptions, readIds } from "./ids/read-ids.ts";
 export { type WriteIdsOptions, writeIds } from "./ids/write-ids.ts";
 export type { FileSource } from "./io/byte-source.ts";
 export type { ItemFileOptions, ItemFormat, ItemTable } from "./io/opened-file.ts";
-export type { SkippedRows } from "./io/row-collector.ts";
 export { type OpenedItems, type OpenItemsOptions, openItems } from "./items/open-items.ts";
 export { type ReadItemsOptions, readItems } from "./items/read-items.ts";
 export { readLabels } from "./items/read-labels.ts";

@@ -1,6 +1,6 @@
 import { checkArray } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
-import { show } from "../base/option-reader.ts";
+import { requireThat, show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 
 /** Names an item: a string or a whole number. The number 1 and the string "1" are two items. */
@@ -27,9 +27,8 @@ export function hashItemId(id: ItemId): number {
  * @throws InvalidInputError naming the row of the first that is neither well-formed text nor a whole number.
  */
 export function checkItemIds(itemIds: ArrayLike<ItemId>, where: string): ItemId[] {
-  if (!Array.isArray(itemIds) && !ArrayBuffer.isView(itemIds)) {
-    throw invalid()`${call(where)}${{ argument: "itemIds" }} must be an array of strings or whole numbers, received ${show(itemIds)}`;
-  }
+  const isSo = Array.isArray(itemIds) || ArrayBuffer.isView(itemIds);
+  requireThat(isSo, "itemIds", "an array of strings or whole numbers", itemIds, where);
   checkArray(itemIds, `${where}: itemIds`);
   const checked = Array.from(itemIds);
   for (let row = 0; row < checked.length; row++) {

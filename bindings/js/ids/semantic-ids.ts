@@ -86,28 +86,28 @@ export class SemanticIds implements Iterable<number[]> {
    * Infinity where a level has one code. */
   declare readonly margins?: Float32Array;
 
-  /** Prefer `SemanticIds.from`. `codes.length` must be a multiple of `codebookSizes.length`. */
-  constructor(codes: CodeArray, codebookSizes: readonly number[], fingerprint?: string, margins?: Float32Array) {
-    checkSizes(codebookSizes);
-    const levels = codebookSizes.length;
-    requireThat(
-      ArrayBuffer.isView(codes) && /^\[object Uint(16|32)Array\]$/.test(Object.prototype.toString.call(codes)),
-      "codes",
-      "a Uint16Array or Uint32Array",
-      codes,
-    );
-    requireAttached(codes, "codes");
-    if (codes.length % levels !== 0) {
-      throw invalid(
-        "COUNTS_DIFFER",
-      )`${{ argument: "codes" }} has ${counted(codes.length, "entry")}, which is not a multiple of the ${counted(levels, "level")}`;
-    }
+  private constructor(
+    codes: CodeArray,
+    codebookSizes: readonly number[],
+    fingerprint?: string,
+    margins?: Float32Array,
+  ) {
     this.codes = codes;
-    this.length = codes.length / levels;
-    this.levels = levels;
+    this.length = codes.length / codebookSizes.length;
+    this.levels = codebookSizes.length;
     this.codebookSizes = Object.isFrozen(codebookSizes) ? codebookSizes : copySizes(codebookSizes);
     if (fingerprint !== undefined) this.fingerprint = fingerprint;
     if (margins !== undefined) this.margins = margins;
+  }
+
+  /** IDs of codes that need no check: they are kept, not copied. @internal */
+  static trusted(
+    codes: CodeArray,
+    codebookSizes: readonly number[],
+    fingerprint?: string,
+    margins?: Float32Array,
+  ): SemanticIds {
+    return new SemanticIds(codes, codebookSizes, fingerprint, margins);
   }
 
   /**
@@ -117,7 +117,7 @@ export class SemanticIds implements Iterable<number[]> {
    */
   static from(
     rows: readonly (readonly number[])[] | { codes: ArrayLike<number>; levels: number },
-    options: { codebookSizes: readonly number[]; fingerprint?: string; hasInferredSizes?: boolean },
+    options: { codebookSizes: readonly number[]; fingerprint?: string | undefined; hasInferredSizes?: boolean },
   ): SemanticIds {
     const codebookSizes = options?.codebookSizes;
     checkSizes(codebookSizes);
@@ -162,7 +162,7 @@ export class SemanticIds implements Iterable<number[]> {
     return new SemanticIds(codes, sizes, options.fingerprint);
   }
 
-  /** An array for n IDs, of the narrowest type that holds every code. */
+  /** An array for n IDs, of the narrowest type that holds every code. @internal */
   static allocate(n: number, codebookSizes: readonly number[]): CodeArray {
     checkSizes(codebookSizes);
     const length = Number.isSafeInteger(n) ? n * codebookSizes.length : -1;

@@ -13,7 +13,7 @@ export interface SortedIds {
 /** Sorts rows by their codes, rows with equal codes by their item IDs. */
 export function sortIds(codes: CodeArray, codebookSizes: readonly number[], itemIds: readonly ItemId[]): SortedIds {
   const levels = codebookSizes.length;
-  const order = sortedRows(new SemanticIds(codes, codebookSizes));
+  const order = sortedRows(SemanticIds.trusted(codes, codebookSizes));
   const sorted = { codes, levels, order };
   for (const [start, end] of groups(sorted)) {
     if (end - start > 1) order.subarray(start, end).sort((a, b) => compareItemIds(itemIds[a]!, itemIds[b]!));

@@ -1,12 +1,11 @@
 /** What the model makes of some of the items, a chunk at a time. */
 
 import { invalid } from "../base/errors.ts";
-import { show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import { counted, thereAre } from "../base/words.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { compareCodes } from "../ids/sorted-ids.ts";
-import { inWhole, openItems, typedArrayName } from "../items/items.ts";
+import { inWhole, notFinite, openItems, typedArrayName } from "../items/items.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import type { ItemMatrix, Items } from "../types.ts";
 
@@ -81,10 +80,13 @@ function pickRows(items: Items, dim: number, rows: Uint32Array): ItemMatrix {
       const value = source[start + j]!;
       // What is no number is not made one.
       if (isHalf ? (value & 0x7c00) === 0x7c00 : !(Number.isFinite(value) && Number.isFinite(Math.fround(value)))) {
-        const what = isHalf ? "not finite" : show(value);
-        throw invalid(
-          "ITEM_NOT_FINITE",
-        )`${{ argument: "items" }}: ${{ row }}, ${{ column: j }} is ${what}${{ hint: "every value must be a finite number", after: "; " }}`;
+        throw notFinite(
+          isHalf ? (value & 0x3ff ? Number.NaN : (value & 0x8000 ? -1 : 1) / 0) : value,
+          row,
+          j,
+          dim,
+          "items",
+        );
       }
       data[i * dim + j] = value;
     }

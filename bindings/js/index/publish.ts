@@ -1,7 +1,7 @@
 /** From raw IDs to published ones, a batch at a time. */
 
 import { invalid } from "../base/errors.ts";
-import { show } from "../base/option-reader.ts";
+import { requireThat } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import { counted, thereAre } from "../base/words.ts";
 import { checkItemIds, type ItemId } from "../ids/item-id.ts";
@@ -34,9 +34,8 @@ export function checkBatch(
 ): Batch {
   const list = checkItemIds(itemIds, where);
   const given = Array.isArray(ids) ? undefined : (ids as SemanticIds | undefined);
-  if (!Array.isArray(codebookSizes) || (!given && !Array.isArray(ids))) {
-    throw invalid()`${call(where)}${{ argument: "ids" }} must be SemanticIds, as encode gives them, received ${show(ids)}`;
-  }
+  const isIds = Array.isArray(codebookSizes) && (given || Array.isArray(ids));
+  requireThat(Boolean(isIds), "ids", "SemanticIds, as encode gives them", ids, where);
   if (given && String(given.codebookSizes) !== String(codebookSizes)) {
     throw invalid(
       "OTHER_CODEBOOKS",

@@ -93,7 +93,7 @@ export class PublishedRows {
   }
 
   idsOf(rows: readonly number[], codebookSizes: readonly number[]): SemanticIds {
-    return new SemanticIds(pickIds(this.#codes, this.levels, rows), codebookSizes);
+    return SemanticIds.trusted(pickIds(this.#codes, this.levels, rows), codebookSizes);
   }
 
   /** Puts newcomers into rows, which are returned. An ID that one of them has or had before is nobody's from then on. */

@@ -340,7 +340,8 @@ export class SemanticIdIndex {
   /**
    * An index from its file: bytes, a URL, a path (Node), a Blob or a Response.
    * @param options `model`: the model of its IDs, needed to `add` with "reassign" and for drift figures.
-   * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format; InvalidInputError for another model.
+   * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format; InvalidInputError for another model,
+   *   and for a source that cannot be read.
    */
   static async load(source: ModelSource, options: { model?: IdModel } = {}): Promise<SemanticIdIndex> {
     const where = "SemanticIdIndex.load";
@@ -429,7 +430,7 @@ export class SemanticIdIndex {
 
     const newcomers = {
       itemIds: fresh.map((i) => batch.itemIds[i]!),
-      ids: new SemanticIds(pickIds(batch.ids.codes, this.#rawSizes.length, fresh), this.#rawSizes),
+      ids: SemanticIds.trusted(pickIds(batch.ids.codes, this.#rawSizes.length, fresh), this.#rawSizes),
     };
     const published = publish(
       { collisions: this.collisions, capacity: this.capacity, codebookSizes: this.#rawSizes },

@@ -2,7 +2,7 @@
 
 import { checkArray } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
-import { show } from "../base/option-reader.ts";
+import { requireThat, show } from "../base/option-reader.ts";
 import { counted } from "../base/words.ts";
 import { Stop } from "../runtime/jobs.ts";
 import type { EmbeddingSource, Items } from "../types.ts";
@@ -56,11 +56,8 @@ export class SourceReader {
       ["rows", MAX_ROWS],
       ["dim", dim],
     ] as const) {
-      if (!Number.isInteger(source[key]) || source[key] < 0 || (key === "rows" && source.rows > most)) {
-        throw invalid(
-          "ITEMS_FORM",
-        )`${{ argument: name }}.${key}: expected a whole number, received ${show(source[key])}`;
-      }
+      const isSo = Number.isInteger(source[key]) && source[key] >= 0 && (key === "dim" || source.rows <= most);
+      requireThat(isSo, `${name}.${key}`, "a whole number", source[key]);
     }
     if (source.rows === 0)
       throw invalid(

@@ -15,3 +15,9 @@ export function halfValues(): Float32Array {
   }
   return table;
 }
+
+/** Writes the values of half floats to `target`, from its entry `at` on. */
+export function widenHalves(halves: ArrayLike<number>, target: { [i: number]: number }, at = 0): void {
+  const values = halfValues();
+  for (let i = 0; i < halves.length; i++) target[at + i] = values[halves[i]!]!;
+}

@@ -2,7 +2,7 @@
 
 import { checkArray, requireAttached } from "../base/attached.ts";
 import { InvalidInputError, invalid } from "../base/errors.ts";
-import { hints, show } from "../base/option-reader.ts";
+import { hints, requireThat, show } from "../base/option-reader.ts";
 import { counted } from "../base/words.ts";
 import type { NativeModule } from "../runtime/native-module.ts";
 import type { FloatArray, ItemMatrix, Items } from "../types.ts";
@@ -74,15 +74,15 @@ function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
   const form = typedArrayName(matrix.data);
   const isPartial = form === undefined || matrix.rows === undefined || matrix.dim === undefined;
   if (isPartial && hints.items?.(matrix, name) !== undefined) throw wrongForm(name, matrix);
-  if (!isFloats(matrix.data) && form !== "Uint16Array") {
-    throw invalid(
-      "ITEMS_FORM",
-    )`${{ argument: name }}.data: expected a Float32Array, Float64Array, Float16Array or Uint16Array (the bits of half floats), received ${show(matrix.data)}`;
-  }
+  const isData = isFloats(matrix.data) || form === "Uint16Array";
+  requireThat(
+    isData,
+    `${name}.data`,
+    "a Float32Array, Float64Array, Float16Array or Uint16Array (the bits of half floats)",
+    matrix.data,
+  );
   for (const key of ["rows", "dim"] as const) {
-    if (!Number.isInteger(matrix[key]) || matrix[key] < 0) {
-      throw invalid("ITEMS_FORM")`${{ argument: name }}.${key}: expected a whole number, received ${show(matrix[key])}`;
-    }
+    requireThat(Number.isInteger(matrix[key]) && matrix[key] >= 0, `${name}.${key}`, "a whole number", matrix[key]);
   }
   if (matrix.dim !== dim) {
     throw invalid(

@@ -20,6 +20,7 @@ import { show } from "../base/option-reader.ts";
 import { TextDecoder, TextEncoder } from "../base/text-codecs.ts";
 import { worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
+import { halfValues } from "../items/half.ts";
 import type { ModelOptions } from "../types.ts";
 import {
   BLANK_CHECKSUM,
@@ -190,7 +191,7 @@ function readTensor({ name, dtype, shape, begin, end }: TensorEntry, data: Uint8
   for (let i = 0; i < size; i++) {
     if (dtype === "F32") values[i] = view.getFloat32(4 * i, true);
     else if (dtype === "F64") values[i] = view.getFloat64(8 * i, true);
-    else if (dtype === "F16") values[i] = halfToNumber(view.getUint16(2 * i, true));
+    else if (dtype === "F16") values[i] = halfValues()[view.getUint16(2 * i, true)]!;
     else {
       bits.setUint32(0, view.getUint16(2 * i, true) << 16); // bfloat16 is the upper half of a float32
       values[i] = bits.getFloat32(0);
@@ -203,17 +204,6 @@ function readTensor({ name, dtype, shape, begin, end }: TensorEntry, data: Uint8
   }
   return { name, shape, data: values };
 }
-
-const TWO_56 = 72057594037927936;
-
-/** A half's exponent and fraction, moved to a float's place, are the value divided by 2^112. Integers and one exact product only. */
-export function halfToNumber(half: number): number {
-  if ((half & 0x7c00) === 0x7c00) return Number.NaN; // infinite or NaN: refused either way
-  const bits = new DataView(new ArrayBuffer(4));
-  bits.setUint32(0, (half & 0x7fff) << 13);
-  return (half & 0x8000 ? -1 : 1) * bits.getFloat32(0) * TWO_56 * TWO_56;
-}
-
 /** The options of a configuration as files have it, unchecked. */
 export function fromStored({ codebookSizes, ...rest }: StoredConfig): ModelOptions {
   return { ...rest, codebookSize: codebookSizes };

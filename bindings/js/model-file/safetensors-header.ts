@@ -3,7 +3,7 @@
 import { showName } from "../base/file-values.ts";
 import { type Complain, fields, list, optional, readJson, text, whole } from "../base/json-shape.ts";
 import { TextDecoder } from "../base/text-codecs.ts";
-import { counted } from "../base/words.ts";
+import { counted, thousands } from "../base/words.ts";
 
 /** Longest header that is read: the format's own cap. */
 export const MAX_HEADER = 100_000_000;
@@ -30,6 +30,22 @@ export interface SafetensorsHeader {
   /** Texts by name, where the writer kept to the format. */
   metadata: Readonly<Record<string, unknown>>;
   tensors: TensorEntry[];
+}
+
+/**
+ * Where the data begins, behind the header.
+ * @param begin The file's first bytes, 8 of them if there are so many.
+ * @param size Bytes of the file.
+ * @throws what `complain` makes.
+ */
+export function safetensorsDataStart(begin: Uint8Array, size: number, complain: Complain): number {
+  if (size < 8) throw complain(`it has ${counted(size, "byte")}, of at least 8`);
+  const length = Number(new DataView(begin.buffer, begin.byteOffset).getBigUint64(0, true));
+  if (length > MAX_HEADER) throw complain(`its header is said to have ${counted(length, "byte")}`);
+  if (8 + length > size) {
+    throw complain(`its header should have ${counted(length, "byte")}, but only ${thousands(size - 8)} follow`);
+  }
+  return 8 + length;
 }
 
 const HEADER = fields({ __metadata__: optional(fields({})) });

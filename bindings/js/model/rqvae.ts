@@ -298,7 +298,7 @@ export class RQVAE {
     const { codebookSize: codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
     const source = openItems(items, inputDim);
     const margins = options?.margins ? new Float32Array(source.rows * levels) : undefined;
-    return new SemanticIds(model.encode(source, margins), codebookSizes, this.fingerprint, margins);
+    return SemanticIds.trusted(model.encode(source, margins), codebookSizes, this.fingerprint, margins);
   }
 
   /**
@@ -344,7 +344,7 @@ export class RQVAE {
     const encoder = { module, config, model: handle, ends: this.#ends };
     const codes = await encodeItems(encoder, items, options, name);
     options.onProgress?.({ phase: "encode", progress: 1 });
-    return new SemanticIds(codes, config.codebookSize, fingerprint);
+    return SemanticIds.trusted(codes, config.codebookSize, fingerprint);
   }
 
   /** Begins a long call that needs the weights to stay as they are. */
@@ -363,7 +363,7 @@ export class RQVAE {
   getSemanticIds(items: Items): SemanticIdsOutput {
     const model = this.#ready();
     const { codes, ...rest } = model.quantize(openItems(items, this.config.inputDim));
-    return { semIds: new SemanticIds(codes, this.config.codebookSize, this.fingerprint), ...rest };
+    return { semIds: SemanticIds.trusted(codes, this.config.codebookSize, this.fingerprint), ...rest };
   }
 
   /** n x latentDim: what the encoder makes of the items, before quantisation. */

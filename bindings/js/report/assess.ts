@@ -271,7 +271,7 @@ async function decodeRows(
     chosen.forEach((row, i) => {
       prefixes.set(codes.subarray(row * levels, row * levels + depth), i * depth);
     });
-    vectors.set(decode(new SemanticIds(prefixes, sizes)), slice * SLICE * dim);
+    vectors.set(decode(SemanticIds.trusted(prefixes, sizes)), slice * SLICE * dim);
   });
 }
 
@@ -358,7 +358,7 @@ async function measureBaselines(
       codes[row * levels + level] = mix(mix(firstRows[row]! + 0x9e3779b9) + level) % codebookSizes[level]!;
     }
   }
-  const hashed = new SemanticIds(codes, codebookSizes);
+  const hashed = SemanticIds.trusted(codes, codebookSizes);
   const byHash = new IdReport(await measure(hashed, labels, yardstick, undefined, signal), hashed, labels);
   return { residualKMeans: byKMeans, randomHash: byHash };
 }

@@ -4,5 +4,5 @@
  * @module rqvae/decoding
  */
 
-export { type DecodingIndex, type IdVocabulary, LogitsMask } from "./logits-mask.ts";
-export { type LogitsProcessorFunction, type LogitsTensor, logitsProcessor } from "./logits-processor.ts";
+export { LogitsMask } from "./logits-mask.ts";
+export { logitsProcessor } from "./logits-processor.ts";

@@ -4,13 +4,5 @@
  * @module rqvae/vocabulary
  */
 
-export { DEFAULT_TEMPLATE } from "../ids/token-template.ts";
-export {
-  type CodeLookup,
-  type EncodedHistories,
-  encodeHistories,
-  type HistoryOptions,
-  type RaggedHistories,
-} from "./histories.ts";
-
-export { type AddedToken, type SpecialName, Vocabulary, type VocabularyOptions } from "./vocabulary.ts";
+export { type EncodedHistories, encodeHistories, type HistoryOptions, type RaggedHistories } from "./histories.ts";
+export { Vocabulary, type VocabularyOptions } from "./vocabulary.ts";

@@ -133,7 +133,7 @@ export class EncodePool {
       const codes = SemanticIds.allocate(source.rows, codebookSizes);
       await this.#encode(source, codes, watch, stop);
       watch.onProgress({ phase: "encode", progress: 1 });
-      return new SemanticIds(codes, codebookSizes, this.fingerprint);
+      return SemanticIds.trusted(codes, codebookSizes, this.fingerprint);
     });
   }
 

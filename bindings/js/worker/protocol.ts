@@ -55,7 +55,7 @@ export function toWire({ codes, codebookSizes, fingerprint, margins }: SemanticI
 }
 
 export function fromWire({ codes, codebookSizes, fingerprint, margins }: WireIds): SemanticIds {
-  return new SemanticIds(codes, codebookSizes, fingerprint, margins);
+  return SemanticIds.trusted(codes, codebookSizes, fingerprint, margins);
 }
 
 /** What stands for an `EmbeddingSource`, which stays on the caller's side and is read by messages. */

@@ -1,7 +1,7 @@
 /** A part of the items, as the floats that the wasm heap would hold. */
 
 import type { SourceReader } from "../items/embedding-source.ts";
-import { halfValues } from "../items/half.ts";
+import { widenHalves } from "../items/half.ts";
 import { type ItemHeap, type ItemRows, indexOfNonFinite } from "../items/items.ts";
 
 /** Copies rows [first, first + count). @throws InvalidInputError for a value that is not finite, with its row in the whole. */
@@ -28,9 +28,7 @@ function heapOf(floats: Float32Array<ArrayBuffer>): ItemHeap {
     HEAPU8: new Uint8Array(floats.buffer),
     findNonFinite: (address, count) => indexOfNonFinite(floats, address / 4, count),
     halfToFloat(from, count, to) {
-      const halves = new Uint16Array(floats.buffer, from, count);
-      const table = halfValues();
-      for (let i = 0; i < count; i++) floats[to / 4 + i] = table[halves[i]!]!;
+      widenHalves(new Uint16Array(floats.buffer, from, count), floats, to / 4);
     },
   };
 }

@@ -2,11 +2,12 @@
 import { InvalidInputError, RQVAE, SemanticIdIndex, SemanticIds } from "rqvae";
 import { LogitsMask } from "rqvae/decoding";
 import { openItems, readItems } from "rqvae/formats";
-import { assessIds, explainIds, VectorClasses } from "rqvae/report";
+import { assessIds, explainIds } from "rqvae/report";
 import { Vocabulary } from "rqvae/vocabulary";
 import { EncodePool, RQVAEWorker } from "rqvae/worker";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
+import { VectorClasses } from "../../../bindings/js/items/vector-classes.ts";
 
 const rows = Array.from({ length: 60 }, (_, i) => [Math.sin(i), Math.cos(i), i % 5]);
 const options = { epochs: 1, codebookSize: 4, hiddenDims: [8] };
@@ -214,7 +215,7 @@ describe("a Proxy of an array or of another object of the platform is refused an
     ["a row of a worker", worker((own) => own.encode(inRows(Float32Array)))],
     ["codes", () => model.decode({ codes: shallow(ids.codes), levels: 3 } as never)],
     ["codes of a worker", worker((own) => own.decode({ codes: shallow(ids.codes), levels: 3 } as never))],
-    ["codes of IDs", () => new SemanticIds(shallow(ids.codes), ids.codebookSizes)],
+    ["codes of IDs", () => SemanticIds.from({ codes: shallow(ids.codes), levels: 3 }, ids)],
     ["hiddenDims", () => RQVAE.create({ inputDim: 3, hiddenDims: shallow(Int32Array.of(8)) as never })],
     ["bytes of a model", () => RQVAE.load(shallow(file()))],
     ["an ArrayBuffer of a model", () => RQVAE.load(shallow(file().buffer))],

@@ -53,17 +53,18 @@ const npy = () => asFile(writeNpy({ data, rows, dim }), "items.npy");
 
 describe("a File without arrayBuffer() and stream()", () => {
   it.each<[string, () => Promise<unknown>]>([
-    ["readItemsAsync of npy", async () => expect((await readItems(npy())).data).toEqual(data)],
+    ["readItems of npy", async () => expect((await readItems(npy())).data).toEqual(data)],
     [
-      "readItemsAsync of csv",
+      "readItems of csv",
       async () =>
         expect(await readItems(asFile("id,e0,e1\na,1,2\nb,3,4\n", "items.csv"))).toMatchObject({
-          items: { rows: 2, dim: 2 },
+          rows: 2,
+          dim: 2,
           itemIds: ["a", "b"],
         }),
     ],
     [
-      "openEmbeddings",
+      "openItems",
       async () => {
         const opened = await openItems(npy());
         expect(opened.rows).toBe(rows);
@@ -72,7 +73,7 @@ describe("a File without arrayBuffer() and stream()", () => {
       },
     ],
     [
-      "streamEmbeddings",
+      "streamItems",
       async () => {
         let seen = 0;
         for await (const batch of streamItems(npy())) seen += (batch as { rows: number }).rows;
@@ -80,7 +81,7 @@ describe("a File without arrayBuffer() and stream()", () => {
       },
     ],
     [
-      "readIdsAsync",
+      "readIds",
       async () => {
         const model = await RQVAE.fit(data.subarray(0, 10 * dim), { inputDim: dim, epochs: 1, codebookSize: 4 });
         const ids = model.encode(data.subarray(0, 10 * dim));

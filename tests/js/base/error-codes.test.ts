@@ -144,7 +144,7 @@ const calls: Partial<Record<ErrorCode, () => unknown>> = {
   WASM_ALREADY_LOADED: () => initialize({ threads: 7 }),
   WORKER: async () => {
     const worker = await RQVAEWorker.create({ inputDim: 3 });
-    await worker.terminate();
+    await worker.dispose();
     await worker.encode(items);
   },
 };

@@ -127,7 +127,7 @@ describe.each(Object.entries(formats))("%s", (name, { write, chunks, read }) => 
 
   test("pieces make the same text, rows are numbered without item IDs", () => {
     const many = {
-      ids: new SemanticIds(
+      ids: SemanticIds.trusted(
         new Uint16Array(60_000).map((_, k) => k % 7),
         [7, 7, 7],
       ),
@@ -291,7 +291,7 @@ describe("RecBole", () => {
       "item_id:token\tsemantic_id:token_seq\n0\t<a_17> <b_203> <c_9>\n1\t<a_0> <b_255> <c_1>\n2\t<a_17> <b_203> <c_0>\n",
     );
     expect(writeRecBole({ ids: three.ids }, { content: "code" })).toContain("\n0\t17 203 9\n");
-    const many = { ids: new SemanticIds(new Uint16Array(60_000), [7, 7, 7]) };
+    const many = { ids: SemanticIds.trusted(new Uint16Array(60_000), [7, 7, 7]) };
     expect([...recBoleChunks(many)].length).toBeGreaterThan(1);
     expect([...recBoleChunks(many)].join("")).toBe(writeRecBole(many));
   });
@@ -474,7 +474,7 @@ describe("npy", () => {
     );
     const typeOf = (size: number) =>
       /'descr': '(...)'/.exec(
-        String.fromCharCode(...writeIdsNpy(new SemanticIds(new Uint16Array(2), [size, 2])).subarray(0, 60)),
+        String.fromCharCode(...writeIdsNpy(SemanticIds.trusted(new Uint16Array(2), [size, 2])).subarray(0, 60)),
       )![1];
     expect([300, 32768, 32769, 70_000, 2 ** 31, 2 ** 32].map(typeOf)).toEqual([
       "<i2",
@@ -508,7 +508,7 @@ describe("npy", () => {
     refused(() => readIdsNpy(file, { codebookSizes: [256, 256] }), /have 3 codes, but codebookSizes has 2.*suffix/);
     refused(() => readIdsNpy(utf8("1,2")), /not an npy file/);
     refused(
-      () => writeIdsNpy(new SemanticIds(new Uint32Array(1), [70_000]), "int16"),
+      () => writeIdsNpy(SemanticIds.trusted(new Uint32Array(1), [70_000]), "int16"),
       /cannot number the 70,000 codes/,
     );
     refused(() => writeIdsNpy(three.ids, "uint8" as never), /type must be/);
@@ -550,7 +550,7 @@ describe("trie", () => {
     expect(writeIdTrie(three)).toBe(
       '{"0":{"255":{"1":["a \\"quoted\\", one"]}},"17":{"203":{"0":["10"],"9":["B004756YJA"]}}}',
     );
-    const same = { ids: new SemanticIds(new Uint16Array(60_000), [7, 7, 7]) };
+    const same = { ids: SemanticIds.trusted(new Uint16Array(60_000), [7, 7, 7]) };
     expect([...idTrieChunks(same)].length).toBeGreaterThan(1);
     expect(readIdTrie(writeIdTrie(same)).itemIds).toEqual(Array.from({ length: 20_000 }, (_, i) => String(i)));
     expect(writeIdTrie({ ids: SemanticIds.from([], options) })).toBe("{}");

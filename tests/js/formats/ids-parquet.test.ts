@@ -61,7 +61,7 @@ describe("what was written", () => {
   });
 
   test("in several row groups, one level, codebooks by the codes", async () => {
-    const ids = new SemanticIds(
+    const ids = SemanticIds.trusted(
       Uint16Array.from({ length: 140_000 }, (_, i) => i % 300),
       [300],
     );

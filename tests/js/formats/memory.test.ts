@@ -86,12 +86,12 @@ async function write(name: string): Promise<string> {
 /** In a process of its own: what its memory grew by, at most, while it read the file. */
 const program = `
   import { readFileSync } from "node:fs";
-  import { readItemsAsync } from "rqvae/formats";
+  import { readItems } from "rqvae/formats";
   const peak = () => 1024 * Number(/VmHWM:\\s+(\\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]);
   const small = new TextEncoder().encode("a,b\\n1,2\\n3,4\\n");
-  await readItemsAsync(small, "a.csv");
+  await readItems(small, { fileName: "a.csv" });
   const before = process.memoryUsage().rss;
-  const { items } = await readItemsAsync(process.argv[1]);
+  const items = await readItems(process.argv[1]);
   const growth = peak() - before;
   let sum = 0;
   for (const value of items.data) sum += value;

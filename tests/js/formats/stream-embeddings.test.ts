@@ -176,15 +176,15 @@ describe("a stream", () => {
   test.skipIf(process.platform !== "linux")("of any length takes little memory", () => {
     const program = `
       import { readFileSync } from "node:fs";
-      import { streamEmbeddings } from "rqvae/formats";
+      import { streamItems } from "rqvae/formats";
       const peak = () => 1024 * Number(/VmHWM:\\s+(\\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]);
       const row = Array.from({ length: 512 }, (_, j) => (Math.sin(j) / 3).toFixed(5)).join(",") + "\\n";
       const block = new TextEncoder().encode(row.repeat(100));
       async function* text(blocks) { for (let i = 0; i < blocks; i++) yield block; }
-      for await (const batch of streamEmbeddings(text(20))) batch;
+      for await (const batch of streamItems(text(20))) batch;
       const before = process.memoryUsage().rss;
       let rows = 0;
-      for await (const batch of streamEmbeddings(text(470), { batchRows: 512 })) rows += batch.rows;
+      for await (const batch of streamItems(text(470), { batchRows: 512 })) rows += batch.rows;
       console.log(JSON.stringify({ rows, growth: peak() - before }));
     `;
     const args = ["--input-type=module", "-e", program];

@@ -104,7 +104,11 @@ describe("SemanticIds", () => {
     ],
     ["row out of range", () => ids.at(2), /item 2.*2 IDs/],
     ["row -1", () => ids.toTokens(-1), /item -1/],
-    ["codes of a partial row", () => new SemanticIds(new Uint16Array(4), [4, 4, 4]), /4 entries.*3 levels/],
+    [
+      "codes of a partial row",
+      () => SemanticIds.from({ codes: new Uint16Array(4), levels: 3 }, { codebookSizes: [4, 4, 4] }),
+      /4 entries.*3 levels/,
+    ],
   ])("refuses: %s", (_, run, message) => {
     expect(run).toThrow(InvalidInputError);
     expect(run).toThrow(message);

@@ -1,5 +1,5 @@
-import { VectorClasses } from "rqvae/report";
 import { expect, test } from "vitest";
+import { VectorClasses } from "../../../bindings/js/items/vector-classes.ts";
 import { generator } from "../support/catalogue.ts";
 
 test("equal rows have the number of the first of them, however they are handed over", () => {

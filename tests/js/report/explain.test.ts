@@ -4,7 +4,7 @@ import { readLabels } from "rqvae/formats";
 import { type Explainer, explainIds } from "rqvae/report";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
-import { halfToNumber } from "../../../bindings/js/model-file/read-model-file.ts";
+import { halfValues } from "../../../bindings/js/items/half.ts";
 import { squaredDistance } from "../support/catalogue.ts";
 import { sourceOf } from "../support/embedding-sources.ts";
 
@@ -33,7 +33,7 @@ afterAll(() => model.dispose());
 const distance = (a: ArrayLike<number>, b: ArrayLike<number>) => Math.sqrt(squaredDistance(a, b));
 
 test("a source gives the same answers, also to several questions at once, and is read for what they need", async () => {
-  const data = Float32Array.from(items.data, (half) => halfToNumber(half));
+  const data = Float32Array.from(items.data, (half) => halfValues()[half]!);
   const source = sourceOf({ data, rows: n, dim });
   for (const nearest of [0, 5]) {
     const held = await explainIds(model, items, { ids, labels, nearest });

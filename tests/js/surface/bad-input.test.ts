@@ -59,9 +59,9 @@ const badItems: [string, unknown, RegExp][] = [
   [
     "fractional rows",
     { data: new Float32Array(30), rows: 1.5, dim: 20 },
-    /items.rows: expected a whole number, received 1.5/,
+    /items.rows must be a whole number, received 1.5/,
   ],
-  ["no data", { rows: 1, dim: 20, data: undefined }, /items.data: expected a Float32Array/],
+  ["no data", { rows: 1, dim: 20, data: undefined }, /items.data must be a Float32Array/],
   [
     "a hole instead of a row",
     Object.assign(new Array(3), { 0: rows(1, 20)[0], 2: rows(1, 20)[0] }),

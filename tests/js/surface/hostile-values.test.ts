@@ -270,7 +270,7 @@ it("what is asynchronous rejects where its object is missing", async () => {
         await expect(read, id).rejects.toThrow(/was not called on its/);
       }
     }
-    if (!id.includes("OpenedEmbeddings") && calls[id]!.isCostly && /erminate|ispose/.test(id)) await release(object);
+    if (!id.includes("OpenedItems") && calls[id]!.isCostly && /erminate|ispose/.test(id)) await release(object);
   }
   await opened.close();
 });

@@ -1,6 +1,10 @@
 /** The public surface as docs/api.txt has it: every function, constructor, method and accessor, with the names of what it takes. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import ts from "typescript";
+
+const DIST = fileURLToPath(new URL("../../../dist", import.meta.url));
 
 export interface Parameter {
   name: string;
@@ -30,7 +34,13 @@ export function publicSurface(): { callables: Callable[]; values: Map<string, st
   });
 
   const types = new Map<string, ts.InterfaceDeclaration | ts.TypeAliasDeclaration>();
-  for (const { source } of sources) {
+  // What options are made of need not have a name of its own.
+  const declared = readdirSync(DIST, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".d.ts"))
+    .map((name) => ({
+      source: ts.createSourceFile(name, readFileSync(join(DIST, name), "utf8"), ts.ScriptTarget.ES2022),
+    }));
+  for (const { source } of [...declared, ...sources]) {
     for (const node of source.statements) {
       if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) types.set(node.name.text, node);
     }

@@ -118,7 +118,6 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     suggestConfig: () => [
       { n: 100, inputDim: DIM, nQuantizationLayers: 2, codebookSize: [4, 4], seed: 1, compat: "none" },
     ],
-    "new SemanticIds": () => [Uint16Array.of(1, 2), [4, 4], "0123456789abcdef", new Float32Array(2)],
   });
   add("rqvae", () => rqvae.presets, {
     "presets.tiger": () => [{ inputDim: DIM, seed: 1 }],
@@ -210,7 +209,6 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
       args: () => [[[1, 2]], { codebookSizes: [4, 4], fingerprint: "0123456789abcdef", hasInferredSizes: true }],
       names: ["codes", "row \\d+"],
     },
-    "SemanticIds.allocate": () => [2, [4, 4]],
   });
   add("rqvae", () => ids, {
     "SemanticIds#hasInferredSizes": () => [],
@@ -300,20 +298,23 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     streamItems: () => [csvFile(), { ...itemOptions, batchRows: 16 }],
     writeAddedTokens: () => [vocabulary, "list"],
     writeIdShard: { args: () => [shard()], names: ["shard"] },
-    writeIds: () => [
-      "recbole",
-      three(),
-      {
-        labels: { titles: ["A", "B"] },
-        vectors: { embeddings: new Float32Array(16) },
-        template: "<{letter}_{code}>",
-        type: "int16",
-        separator: "\t",
-        content: "token",
-        into: text.atomic,
-        missing: "empty",
-      },
-    ],
+    writeIds: {
+      args: () => [
+        "recbole",
+        three(),
+        {
+          labels: { titles: ["A", "B"] },
+          vectors: { embeddings: new Float32Array(16) },
+          template: "<{letter}_{code}>",
+          type: "int16",
+          separator: "\t",
+          content: "token",
+          into: text.atomic,
+          missing: "empty",
+        },
+      ],
+      names: ["column"],
+    },
     writePlainModel: () => [model, { greedy: true }],
     writeVectors: () => ["npy", items(), { itemIds }],
   });
@@ -348,13 +349,9 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   });
 
   add("rqvae/report", () => report, {
-    countDistinctRows: () => [items()],
+    checkItems: () => [items(), {}],
     explainIds: costly(() => [model, items(), { ids, labels: labels(), nearest: 2 }]),
-    explainedVariance: () => [items(), items().data],
-    nearestNeighbours: { args: () => [items(), [0, 1], 2], names: ["items"] },
     reportHtml: { args: () => [assessed, { title: "Title", labels: labels() }], names: ["titles"] },
-    "new ItemProfiler": () => [ROWS, DIM],
-    "new VectorClasses": () => [ROWS],
   });
   add("rqvae/report", () => explainer, {
     "Explainer#explain": { args: () => [0], names: ["item"] },
@@ -364,13 +361,6 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "SourceExplainer#explain": { args: () => [0], names: ["item"] },
     "SourceExplainer#whyCollide": { args: () => [0, 1], names: ["item"] },
   });
-  add("rqvae/report", () => new report.ItemProfiler(ROWS, DIM), {
-    "ItemProfiler#classes": () => [],
-    "ItemProfiler#add": () => [items().data],
-    "ItemProfiler#finish": () => [],
-  });
-  add("rqvae/report", () => new report.VectorClasses(ROWS), { "VectorClasses#add": () => [items().data, DIM] });
-
   add("rqvae/decoding", () => decoding, {
     "new LogitsMask": () => [index, indexVocabulary],
     logitsProcessor: () => [index, indexVocabulary, { promptLength: 1 }],

@@ -3,7 +3,13 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeProject, type Project, ROOT } from "../project.ts";
+import { makeProject, type Project, ROOT, toolsFromNpm } from "../project.ts";
+
+/** The folder of TypeScript, by version. Older ones come from npm, where they can be had. */
+const COMPILERS = [
+  ["5.9", toolsFromNpm("typescript-5.9", { typescript: "5.9.3" })],
+  ["6", ROOT],
+] as const;
 
 describe("the declarations", () => {
   let project: Project;
@@ -16,18 +22,24 @@ describe("the declarations", () => {
   });
   afterAll(() => project.remove());
 
-  it.each([
+  const projects = [
     ["nodenext in a browser's project", { module: "nodenext", lib: ["ES2022", "DOM"], types: [] }],
     ["bundler resolution", { module: "esnext", moduleResolution: "bundler", lib: ["ES2022", "DOM"], types: [] }],
     ["an edge worker's", { module: "esnext", moduleResolution: "bundler", lib: ["ES2022", "WebWorker"], types: [] }],
     ["nodenext in Node's", { module: "nodenext", lib: ["ES2022"], types: ["node"] }],
-  ])("type-check in %s, strictly and without skipLibCheck", (_name, options) => {
+  ] as const;
+  const cases = COMPILERS.flatMap(([version, tools]) =>
+    tools ? projects.map((of) => [version, ...of, tools] as const) : [],
+  );
+
+  it.each(cases)("type-check with TypeScript %s in %s, strictly and without skipLibCheck", (_, __, options, tools) => {
     const compilerOptions = { strict: true, noEmit: true, skipLibCheck: false, target: "ES2022", ...options };
     const config = join(project.folder, "tsconfig.json");
     writeFileSync(config, JSON.stringify({ compilerOptions, files: ["consumer.mts"] }));
     let said = "";
     try {
-      execFileSync(join(ROOT, "node_modules/.bin/tsc"), ["-p", config, "--pretty", "false"], {
+      const tsc = join(tools, "node_modules/typescript/bin/tsc");
+      execFileSync(process.execPath, [tsc, "-p", config, "--pretty", "false"], {
         cwd: project.folder,
         encoding: "utf8",
       });

@@ -1,8 +1,8 @@
 import { InvalidInputError, type ItemLabels, OutOfMemoryError, RQVAEError } from "rqvae";
 import { describeColumns, joinLabels, type OpenItemsOptions, openItems, readLabels } from "rqvae/formats";
+import { checkItems } from "rqvae/report";
 import { isLarge } from "../large-file.ts";
 import { isMissing, MissingPart } from "../missing-part.ts";
-import { checkItems } from "./checks.ts";
 import type { DataSource, DataSummary, Naming } from "./protocol.ts";
 import { Vectors } from "./vectors.ts";
 
@@ -155,7 +155,7 @@ export function namingOf(held: HeldItems): Naming {
 export async function summarize(held: HeldItems): Promise<DataSummary> {
   const { vectors, file, rowsInFile, reason } = held;
   const { rows, dim } = vectors;
-  const checks = await checkItems(vectors);
+  const checks = await checkItems(vectors.reader());
   const shown = Math.min(rows, HEAD_ROWS);
   const head = await vectors.reader().read(0, shown);
   return {

@@ -15,7 +15,7 @@ import type {
   Verdict,
   Wording,
 } from "rqvae";
-import type { Explanation, Finding } from "rqvae/report";
+import type { Explanation, Finding, ItemCheck } from "rqvae/report";
 
 /** What a run is made with. */
 export interface Settings {
@@ -27,23 +27,6 @@ export interface Settings {
 export type DataSource =
   | { kind: "sample"; key: string; itemsUrl: string; labelsUrl: string }
   | { kind: "files"; items: File; labels?: File; withoutBadRows?: boolean };
-
-/** What is to be known of the items before anything runs. */
-export interface DataChecks {
-  /** Rows that hold a number that is none, or an infinite one; the first few of them. */
-  badRows: number;
-  firstBadRows: number[];
-  /** Rows of nothing but zeros. */
-  zeroRows: number;
-  /** Rows that are equal to an earlier one. */
-  repeatedRows: number;
-  /** Columns with one value in every row. */
-  constantColumns: number;
-  /** A column that carries most of the variance, if there is one. */
-  dominant?: { column: number; share: number };
-  /** Euclidean lengths of the rows that are not all zeros. */
-  norms: { least: number; mean: number; most: number };
-}
 
 /** What items are called. */
 export interface Naming {
@@ -72,7 +55,7 @@ export interface DataSummary extends Naming {
   };
   /** Rows of the file that were left out, and why the first of them was. */
   leftOut: { rows: number; reason: string };
-  checks: DataChecks;
+  checks: ItemCheck;
   /** The first values of the first rows. */
   head: number[][];
 }

@@ -50,7 +50,7 @@ function keep(result: RunResult): RunResult {
   if (!("ids" in result)) return result;
   previous?.run.model.dispose();
   previous = undefined;
-  ids = new SemanticIds(result.ids.codes, result.ids.codebookSizes, result.ids.fingerprint);
+  ids = SemanticIds.from({ codes: result.ids.codes, levels: result.ids.codebookSizes.length }, result.ids);
   study = new Study(model(), need(held, "data"), ids);
   void forgetStoredRun().catch(() => {});
   return result;

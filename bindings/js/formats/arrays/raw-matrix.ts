@@ -2,7 +2,7 @@
 
 import { invalid } from "../../base/errors.ts";
 import { thousands } from "../../base/words.ts";
-import { halfValues } from "../../items/half.ts";
+import { widenHalves } from "../../items/half.ts";
 import type { ByteSource } from "../io/byte-source.ts";
 import { bytesAfter, type Dtype, reverseElements } from "./npy.ts";
 
@@ -31,8 +31,7 @@ export function elementKind(dtype: Dtype, bigEndian: boolean): ElementKind {
     widen(raw, target, at) {
       const values = new View(raw.buffer as ArrayBuffer, raw.byteOffset, raw.length / bytes);
       if (isHalf) {
-        const table = halfValues();
-        for (let i = 0; i < values.length; i++) target[at + i] = table[values[i] as number]!;
+        widenHalves(values as Uint16Array, target, at);
       } else if (isBigInt) {
         for (let i = 0; i < values.length; i++) target[at + i] = Number(values[i]);
       } else {

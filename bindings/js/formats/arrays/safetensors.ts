@@ -3,9 +3,9 @@
 import { describeValue } from "../../base/describe-value.ts";
 import { type InvalidInputError, invalid } from "../../base/errors.ts";
 import { option, worded } from "../../base/wording.ts";
-import { counted, thousands } from "../../base/words.ts";
+import { counted } from "../../base/words.ts";
 import { type ColumnOptions, mayBeItemIdName, type TableColumns } from "../../items/columns.ts";
-import { MAX_HEADER, readSafetensorsHeader } from "../../model-file/safetensors-header.ts";
+import { readSafetensorsHeader, safetensorsDataStart } from "../../model-file/safetensors-header.ts";
 import { type ByteSource, readBytes } from "../io/byte-source.ts";
 import { dtypes } from "./npy.ts";
 import { bfloat16, elementKind, RawMatrix } from "./raw-matrix.ts";
@@ -117,15 +117,7 @@ function integers(bytes: Uint8Array, type: string): string[] {
 }
 
 async function readHeader(source: ByteSource): Promise<{ tensors: Tensor[]; dataStart: number; isModel: boolean }> {
-  if (source.size < 8) throw damaged(`it has ${counted(source.size, "byte")}, of at least 8`);
-  const length = new DataView((await readBytes(source, 0, 8)).buffer).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER)) throw damaged(`its header is said to have ${counted(Number(length), "byte")}`);
-  const dataStart = 8 + Number(length);
-  if (dataStart > source.size) {
-    throw damaged(
-      `its header should have ${counted(Number(length), "byte")}, but only ${thousands(source.size - 8)} follow`,
-    );
-  }
+  const dataStart = safetensorsDataStart(await readBytes(source, 0, Math.min(8, source.size)), source.size, damaged);
   const json = await readBytes(source, 8, dataStart);
   const { metadata, tensors } = readSafetensorsHeader(json, source.size - dataStart, damaged);
   return {

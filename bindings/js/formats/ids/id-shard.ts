@@ -8,7 +8,7 @@ import { counted } from "../../base/words.ts";
 import { type CodeArray, requireIds, SemanticIds } from "../../ids/semantic-ids.ts";
 import { requireUnique } from "../../items/join.ts";
 import { writeSafetensors } from "../../model-file/model-file.ts";
-import { MAX_HEADER, readSafetensorsHeader } from "../../model-file/safetensors-header.ts";
+import { readSafetensorsHeader, safetensorsDataStart } from "../../model-file/safetensors-header.ts";
 import { asBytes } from "../io/bytes.ts";
 import { checkedItemIds } from "./id-table.ts";
 
@@ -94,12 +94,10 @@ const isStretch = (first: unknown, count: number, rows: unknown) =>
 /** Reads what `writeIdShard` wrote. @throws InvalidInputError for bytes that are truncated, damaged or something else. */
 export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
   const bytes = asBytes(file);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const size = bytes.length < 8 ? -1 : Number(view.getBigUint64(0, true));
-  if (size < 2 || size > Math.min(MAX_HEADER, bytes.length - 8) || bytes[8] !== 0x7b)
-    throw foreign("it does not begin as one");
-  const data = bytes.subarray(8 + size);
-  const { metadata, tensors } = readSafetensorsHeader(bytes.subarray(8, 8 + size), data.length, damaged);
+  if (bytes[8] !== 0x7b) throw foreign("it does not begin as one");
+  const dataStart = safetensorsDataStart(bytes, bytes.length, () => foreign("it does not begin as one"));
+  const data = bytes.subarray(dataStart);
+  const { metadata, tensors } = readSafetensorsHeader(bytes.subarray(8, dataStart), data.length, damaged);
   const json = Object.hasOwn(metadata, KEY) ? metadata[KEY] : undefined;
   if (typeof json !== "string") throw foreign(`its metadata has no ${KEY}`);
   const complain = (what: string) => damaged(`of its metadata, ${what}`);

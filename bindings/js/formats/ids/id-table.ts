@@ -170,7 +170,7 @@ export function* inChunks(parts: Iterable<string>): Generator<string> {
 }
 
 /** The lines of a text that comes whole or in pieces, without their ends (LF or CRLF); empty lines are skipped. */
-export function* linesOf(text: string | Iterable<string>): Generator<{ line: string; number: number }> {
+export function* linesOf(text: string | Iterable<string>, name?: string): Generator<{ line: string; number: number }> {
   let rest = "";
   let number = 0;
   const clean = (line: string) => {
@@ -178,7 +178,7 @@ export function* linesOf(text: string | Iterable<string>): Generator<{ line: str
     const whole = number === 1 && line.startsWith("\uFEFF") ? line.slice(1) : line;
     return { line: whole.endsWith("\r") ? whole.slice(0, -1) : whole, number };
   };
-  for (const piece of textPieces(text)) {
+  for (const piece of textPieces(text, name)) {
     const lines = piece.split("\n");
     lines[0] = rest + lines[0]!; // no more than noted: a line may be as long as the file
     rest = lines.pop()!;

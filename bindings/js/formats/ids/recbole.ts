@@ -59,9 +59,10 @@ function cellOf(text: string, separator: string, where: string): string {
 function* records(
   text: string | Iterable<string>,
   separator: string,
+  name?: string,
 ): Generator<{ line: string; number: number; cells: string[] }> {
   let width: number | undefined;
-  for (const { line, number } of linesOf(text)) {
+  for (const { line, number } of linesOf(text, name)) {
     const cells = cellsOfLine(line, separator, true);
     width ??= cells.length;
     if (cells.length !== width) {
@@ -143,13 +144,13 @@ export function mergeRecBoleChunks(
   const itemId = checkedItemIds(table);
   const rowOf = new Map(Array.from({ length: ids.length }, (_, row) => [itemId(row), row]));
   const written = codeWriter(content, ids.levels);
-  requireTexts(item);
+  requireTexts(item, "into");
   return inChunks(lines());
 
   function* lines(): Generator<string> {
     let itemColumn = -1;
     let replaced = -1;
-    for (const { line, number, cells } of records(item, separator)) {
+    for (const { line, number, cells } of records(item, separator, "into")) {
       const isHeader = itemColumn < 0;
       if (isHeader) {
         const columns = cells.map(columnName);

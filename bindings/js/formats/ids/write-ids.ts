@@ -2,7 +2,7 @@
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
-import { SemanticIds } from "../../ids/semantic-ids.ts";
+import type { SemanticIds } from "../../ids/semantic-ids.ts";
 import type { ItemLabels } from "../../types.ts";
 import { type IdsNpyType, writeIdsNpy } from "../arrays/npy.ts";
 import { requireOptions } from "../io/bytes.ts";
@@ -42,6 +42,9 @@ export interface WriteIdsOptions {
   missing?: "error" | "empty";
 }
 
+const isIds = (table: SemanticIds | IdTableSource): table is SemanticIds =>
+  typeof table === "object" && table !== null && "codes" in table;
+
 /**
  * A file of IDs, in pieces: `writeFile(path, writeIds("csv", table))` of node:fs/promises takes them, as does `new Blob([...pieces])`;
  * `[...pieces].join("")` is the whole text.
@@ -65,7 +68,7 @@ export function writeIds(
   options: WriteIdsOptions = {},
 ): Iterable<string> | Iterable<Uint8Array> {
   requireOptions(options);
-  const source = table instanceof SemanticIds ? { ids: table } : table;
+  const source = isIds(table) ? { ids: table } : table;
   const ids = idsOfTable(source);
   const { labels, into, type, vectors } = options;
   switch (format) {

@@ -6,6 +6,7 @@ import { InvalidInputError, invalid, type RQVAEError } from "../../base/errors.t
 import { reasonOf } from "../../base/reason.ts";
 import { blobBytes, isBlob, requireReadable } from "../../base/web-objects.ts";
 import { thousands } from "../../base/words.ts";
+import { localFile } from "../../runtime/location.ts";
 import { asBytes } from "./bytes.ts";
 import { freeBuffer } from "./float-list.ts";
 
@@ -122,12 +123,10 @@ export function joined(
 }
 
 async function openLocation(location: string): Promise<OpenedFile> {
-  const isUrl = /^(https?|data|blob|file):/i.test(location);
-  if (!isUrl || /^file:/i.test(location)) {
-    if (openLocalFile) {
-      return { bytes: await localSource(isUrl ? new URL(location) : location), name: location, location };
-    }
-    if (/^file:/i.test(location)) {
+  const file = localFile(location);
+  if (file !== undefined) {
+    if (openLocalFile) return { bytes: await localSource(file), name: location, location };
+    if (typeof file !== "string") {
       throw invalid(
         "FILE_UNREADABLE",
       )`${{ file: location }}files of the machine are to be had in Node only${{ hint: "pass the File that was chosen", after: "; " }}`;

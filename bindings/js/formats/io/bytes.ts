@@ -28,19 +28,19 @@ export function asText(text: string): string {
 const TEXTS = "a string, or an iterable of strings";
 
 /** @throws InvalidInputError for what is neither a text nor gives pieces of one. */
-export function requireTexts(text: string | Iterable<string>): void {
-  checkArray(text, "text");
+export function requireTexts(text: string | Iterable<string>, name = "text"): void {
+  checkArray(text, name);
   const isSo = typeof text === "string" || typeof (text as Iterable<string> | null)?.[Symbol.iterator] === "function";
-  requireThat(isSo, "text", TEXTS, text);
+  requireThat(isSo, name, TEXTS, text);
 }
 
 /** The pieces of a text that comes whole or in pieces. @throws InvalidInputError for anything else. */
-export function* textPieces(text: string | Iterable<string>): Generator<string> {
-  requireTexts(text);
+export function* textPieces(text: string | Iterable<string>, name = "text"): Generator<string> {
+  requireTexts(text, name);
   const iterator = (typeof text === "string" ? [text] : text)[Symbol.iterator]() as Iterator<unknown> | null;
-  requireThat(typeof iterator?.next === "function", "text", TEXTS, text);
+  requireThat(typeof iterator?.next === "function", name, TEXTS, text);
   for (const piece of { [Symbol.iterator]: () => iterator }) {
-    requireThat(typeof piece === "string", "text", TEXTS, piece);
+    requireThat(typeof piece === "string", name, TEXTS, piece);
     yield piece;
   }
 }

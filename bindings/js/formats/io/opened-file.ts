@@ -42,9 +42,9 @@ export interface ItemFileOptions {
 }
 
 /** Items of a file: vectors, which everything takes that takes items, and what else the file says about them. */
-export interface ItemTable {
+export interface ItemTable<Data extends Float32Array | Uint16Array = Float32Array | Uint16Array> {
   /** rows x dim, row-major: float32, or float16 as its bits. */
-  data: Float32Array | Uint16Array;
+  data: Data;
   rows: number;
   dim: number;
   format: ItemFormat;

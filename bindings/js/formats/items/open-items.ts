@@ -5,7 +5,7 @@ import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
 import { counted } from "../../base/words.ts";
 import type { TableColumns } from "../../items/columns.ts";
-import { halfValues } from "../../items/half.ts";
+import { widenHalves } from "../../items/half.ts";
 import { requireUnique } from "../../items/join.ts";
 import { withoutRows } from "../../items/labels.ts";
 import type { EmbeddingSource, ItemLabels } from "../../types.ts";
@@ -224,8 +224,7 @@ export function inMemory({ data, rows, dim }: NonNullable<ItemFile["whole"]>): R
         target.set(part);
         return;
       }
-      const table = halfValues();
-      for (let i = 0; i < part.length; i++) target[i] = table[part[i]!]!;
+      widenHalves(part, target);
     },
   };
 }

@@ -7,7 +7,7 @@ import { toItemLabels } from "../../items/labels.ts";
 import type { ItemLabels } from "../../types.ts";
 import { readAtomicFile } from "../ids/recbole.ts";
 import { asText, extensionOf } from "../io/bytes.ts";
-import { findQuoting } from "../text/csv-layout.ts";
+import { findQuoting, headerDelimiter } from "../text/csv-layout.ts";
 import { CsvParser } from "../text/csv-parser.ts";
 import { readTextCell } from "../text/csv-text.ts";
 import { jsonEntries, parseJson } from "../text/json-digits.ts";
@@ -187,9 +187,7 @@ function fromAtomicFile(content: string): ItemLabels | undefined {
 function fromTable(content: string, extension: string): ItemLabels | undefined {
   const isNamed = extension === "csv" || extension === "tsv";
   const [line] = /^[^\r\n]*/.exec(content)!;
-  const delimiter = ["\t", ",", ";", "|"]
-    .map((char) => [char, line.split(char).length] as const)
-    .reduce((best, next) => (next[1] > best[1] ? next : best))[0];
+  const delimiter = headerDelimiter(line);
   const cellsOf = (of: string) => of.split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
   const names = cellsOf(line);
   const hasId = names.some((name) => mayBeItemIdName(name));

@@ -18,7 +18,7 @@ export interface StreamItemsOptions extends ItemFileOptions {
   batchRows?: number;
 }
 
-type Batch = ItemTable & { data: Float32Array };
+type Batch = ItemTable<Float32Array>;
 
 /**
  * Reads a file of embeddings once, in batches. Tables of text and JSON lines, also compressed by gzip or as they come from a stream, are
@@ -33,7 +33,7 @@ type Batch = ItemTable & { data: Float32Array };
 export async function* streamItems(
   file: FileSource,
   options: StreamItemsOptions = {},
-): AsyncGenerator<ItemTable & { data: Float32Array }, void, undefined> {
+): AsyncGenerator<ItemTable<Float32Array>, void, undefined> {
   requireOptions(options);
   const { batchRows = 4096 } = options;
   if (!(Number.isSafeInteger(batchRows) && batchRows > 0)) {

@@ -3,7 +3,7 @@
 import { InvalidInputError } from "../../base/errors.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
 import { counted } from "../../base/words.ts";
-import { halfValues } from "../../items/half.ts";
+import { widenHalves } from "../../items/half.ts";
 import { damagedParquet, requireBytes } from "./parquet-bytes.ts";
 import { deltaByteArrays, deltaLengthByteArrays, readDeltas } from "./parquet-delta.ts";
 import { readRuns } from "./parquet-runs.ts";
@@ -158,8 +158,9 @@ export function plainValues(bytes: Uint8Array, start: number, present: number, t
       );
     }
     case "half": {
-      const table = halfValues();
-      return Float32Array.from(new Uint16Array(data), (half) => table[half]!);
+      const values = new Float32Array(data.byteLength / 2);
+      widenHalves(new Uint16Array(data), values);
+      return values;
     }
   }
 }

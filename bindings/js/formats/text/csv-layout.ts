@@ -408,6 +408,13 @@ function uniqueNames(cells: readonly string[]): string[] {
   });
 }
 
+/** What separates the names of a header: the character that makes most of them; the first of these where none does. */
+export function headerDelimiter(line: string): string {
+  return ["\t", ",", ";", "|"].reduce((best, next) =>
+    line.split(next).length > line.split(best).length ? next : best,
+  );
+}
+
 /** What splits the text into most numbers; of equals, what leaves fewer lists in cells, then what there is more of. */
 export function findDelimiter(text: string): string {
   const head = text.slice(0, 4096);

@@ -466,8 +466,7 @@ function itemKinds(): Kind[] {
   const binary = (name: string, bytes: Uint8Array): Kind => ({ name: `items, ${name}`, bytes, read: items(name) });
   const labels = (name: string, text: string): Kind => ({
     name: `labels, ${name}`,
-    bytes: utf8(text),
-    ...(name === "json" || name === "map" || name === "records" ? json(text) : { isTable: true }),
+    ...(name === "json" || name === "map" || name === "records" ? json(text) : { bytes: utf8(text), isTable: true }),
     read: (bytes) => readLabels(decoder.decode(bytes), `a.${name}`),
   });
   return [
