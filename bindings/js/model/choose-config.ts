@@ -1,6 +1,6 @@
 /** What `RQVAE.fit` makes of items and options: a recipe for a catalogue of their size, with what was given on top. Internal. */
 
-import { checkOptionNames } from "../base/option-reader.ts";
+import { checkOptionNames, MAX_SIZE, OptionReader } from "../base/option-reader.ts";
 import { countRows, isSource } from "../items/embedding-source.ts";
 import { impliedDim } from "../items/implied-dim.ts";
 import {
@@ -74,7 +74,8 @@ function chooseConfig(items: Items | EmbeddingSource, options: FitOptions): Reci
 
 /** What suits a catalogue of the items' size. */
 function suggest(items: Items | EmbeddingSource, options: Partial<ModelOptions>): Recipe {
-  const inputDim = options.inputDim ?? impliedDim(items);
+  const implied = (options.inputDim ?? undefined) === undefined ? impliedDim(items) : undefined;
+  const inputDim = new OptionReader(options, "RQVAE.fit").integer("inputDim", implied, 1, MAX_SIZE);
   const { nQuantizationLayers, codebookSize, seed, compat } = options;
   return suggestConfig({
     n: countRows(items, inputDim),
