@@ -157,7 +157,7 @@ describe("what is made of the table", () => {
     });
     const checker = program.getTypeChecker();
     const module = checker.getSymbolAtLocation(program.getSourceFile(decodeURIComponent(file))!)!;
-    for (const name of ["ModelOptions", "ModelConfig", "TrainOptions", "TrainConfig", "OptimizerOptions"]) {
+    for (const name of ["ModelOptions", "ModelConfig", "TrainOptions", "OptimizerOptions"]) {
       const exported = checker.getExportsOfModule(module).find((each) => each.name === name)!;
       const declared = checker.getDeclaredTypeOfSymbol(
         exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported,

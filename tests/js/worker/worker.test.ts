@@ -14,7 +14,6 @@ import {
   RQVAE,
   residualKMeans,
   SemanticIds,
-  type TrainOptions,
   WasmLoadError,
   WorkerError,
 } from "rqvae";
@@ -407,7 +406,9 @@ describe("long calls", () => {
     const big = catalogue(3000, 64);
     const worker = await RQVAEWorker.create({ inputDim: 64, hiddenDims: [128], codebookSize: 256, seed: 1 });
     workers.push(worker);
-    const stopped = async (call: (options: TrainOptions) => Promise<unknown>) => {
+    const stopped = async (
+      call: (options: { signal: AbortSignal; onProgress(event: { progress: number }): void }) => Promise<unknown>,
+    ) => {
       const controller = new AbortController();
       const reason = new Error("enough");
       const heard: number[] = [];
