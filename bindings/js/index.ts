@@ -23,7 +23,7 @@ export {
 } from "./base/errors.ts";
 export type { LongCall } from "./base/long-call.ts";
 export { VERSION } from "./base/version.ts";
-export { type OptionValue, type Say, toText, type Wording } from "./base/wording.ts";
+export type { OptionValue, Say, Wording } from "./base/wording.ts";
 export { codeTree } from "./ids/code-tree.ts";
 export type { ItemId } from "./ids/item-id.ts";
 export { type CodeArray, SemanticIds, type SemanticIdsOutput } from "./ids/semantic-ids.ts";
