@@ -9,7 +9,6 @@ import {
   DisposedError,
   InvalidInputError,
   type Items,
-  type JobOptions,
   ModelFormatError,
   NotInitializedError,
   RQVAE,
@@ -408,7 +407,11 @@ describe("long calls", () => {
     const big = catalogue(3000, 64);
     const worker = await RQVAEWorker.create({ inputDim: 64, hiddenDims: [128], codebookSize: 256, seed: 1 });
     workers.push(worker);
-    const stopped = async (call: (options: JobOptions & TrainOptions) => Promise<unknown>) => {
+    const stopped = async (
+      call: (
+        options: Pick<TrainOptions, "signal"> & { onProgress(event: { progress: number }): void },
+      ) => Promise<unknown>,
+    ) => {
       const controller = new AbortController();
       const reason = new Error("enough");
       const heard: number[] = [];
