@@ -14,6 +14,7 @@ import {
   RQVAE,
   residualKMeans,
   SemanticIds,
+  type TrainOptions,
   WasmLoadError,
   WorkerError,
 } from "rqvae";
@@ -407,7 +408,9 @@ describe("long calls", () => {
     const worker = await RQVAEWorker.create({ inputDim: 64, hiddenDims: [128], codebookSize: 256, seed: 1 });
     workers.push(worker);
     const stopped = async (
-      call: (options: { signal: AbortSignal; onProgress(event: { progress: number }): void }) => Promise<unknown>,
+      call: (
+        options: Pick<TrainOptions, "signal"> & { onProgress(event: { progress: number }): void },
+      ) => Promise<unknown>,
     ) => {
       const controller = new AbortController();
       const reason = new Error("enough");
