@@ -191,10 +191,8 @@ export async function minify(folder) {
   }
 }
 
-const LINE = 100;
-
 /**
- * Lines that end between statements or members of a class: Node shows the whole line that throws to whoever does not catch an error.
+ * A line for each statement and each member of a class: Node shows the whole line that throws to whoever does not catch an error.
  * @param {string} code
  * @param {any} program its syntax tree
  */
@@ -210,16 +208,7 @@ function inLines(code, program) {
     for (const value of Object.values(node)) visit(value);
   };
   visit(program);
-  // Where the line is long enough by then: each end of a line is a byte that clients fetch.
-  let line = 0;
-  const cuts = [...starts]
-    .sort((a, b) => a - b)
-    .filter((start) => {
-      if (code[start - 1] === "\n") line = start;
-      if (start - line < LINE) return false;
-      line = start;
-      return true;
-    });
+  const cuts = [...starts].filter((start) => start > 0 && code[start - 1] !== "\n").sort((a, b) => a - b);
   return [0, ...cuts].map((start, i) => code.slice(start, cuts[i])).join("\n");
 }
 
