@@ -54,11 +54,27 @@ export function exportedSignatures() {
           : printer.printNode(ts.EmitHint.Unspecified, publicPart(node), node.getSourceFile());
         // Rolled-up declarations are exported all at once, at their end.
         lines.push(exported.name === "default" || text.startsWith("export ") ? text : `export ${text}`);
+        if (ts.isClassDeclaration(node)) lines.push(...contracted(node, symbol, checker));
       }
     }
     for (const [first, names] of elsewhere) lines.push(`as in ${first}: ${names.join(", ")}`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+/**
+ * The methods that a class has by a contract: those of another class, each of them asynchronous.
+ * @param {ts.ClassDeclaration} node @param {ts.Symbol} symbol @param {ts.TypeChecker} checker
+ */
+function contracted(node, symbol, checker) {
+  const base = node.heritageClauses?.[0]?.types[0];
+  if (base?.expression.getText() !== "Contracted") return [];
+  const own = new Set(node.members.map((member) => member.name?.getText()));
+  const names = checker
+    .getPropertiesOfType(checker.getDeclaredTypeOfSymbol(symbol))
+    .map(({ name }) => name)
+    .filter((name) => !own.has(name) && !name.startsWith("__"));
+  return [`// ${node.name?.text} also has, each of them a promise, RQVAE's ${names.join(", ")}`];
 }
 
 /** Whether an interface has members of a type that is not exported itself, such as those made of the table of options. */

@@ -55,7 +55,6 @@ export type {
   ModelSource,
   OptimizerOptions,
   Recipe,
-  ResidualKMeansOptions,
   TrainHistory,
   TrainOptions,
   TrainProgress,

@@ -171,7 +171,7 @@ export class OptionReader {
       if (this.#known.has(name)) continue;
       throw invalid(
         "UNKNOWN_OPTION",
-      )`${call(this.#where)}unknown option "${{ argument: name }}"${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`;
+      )`${call(this.#where)}unknown option "${{ argument: clipped(name) }}"${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`;
     }
   }
 }

@@ -181,9 +181,9 @@ function finishedTraining(model: RQVAE): unknown {
   const bytes = model.saveCheckpoint();
   const size = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
-  const { config, checkpoint } = JSON.parse(header.__metadata__.rqvae) as ModelMetadata;
+  const { checkpoint } = JSON.parse(header.__metadata__.rqvae) as ModelMetadata;
   const { rows, dim, every } = checkpoint!.data;
-  return { config, train: checkpoint!.train, data: { rows, dim, every } };
+  return { config: model.config, train: checkpoint!.train, data: { rows, dim, every } };
 }
 
 /** The items as `finishedTraining` has them. */

@@ -2,7 +2,7 @@
 
 import { checkArray } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
-import { requireThat, show } from "../base/option-reader.ts";
+import { requireThat, show, wholeNumber } from "../base/option-reader.ts";
 import { counted } from "../base/words.ts";
 import { Stop } from "../runtime/jobs.ts";
 import type { EmbeddingSource, Items } from "../types.ts";
@@ -57,7 +57,7 @@ export class SourceReader {
       ["dim", dim],
     ] as const) {
       const isSo = Number.isInteger(source[key]) && source[key] >= 0 && (key === "dim" || source.rows <= most);
-      requireThat(isSo, `${name}.${key}`, "a whole number", source[key]);
+      requireThat(isSo, `${name}.${key}`, key === "rows" ? wholeNumber(0, most) : "a whole number", source[key]);
     }
     if (source.rows === 0)
       throw invalid(

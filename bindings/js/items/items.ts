@@ -210,7 +210,7 @@ export function notFinite(
   name: string,
 ): InvalidInputError {
   const [row, column] = [first + Math.floor(index / dim), index % dim];
-  const what = Number.isFinite(value) ? `${value}, which is beyond the range of float32` : String(value);
+  const what = Number.isFinite(value) ? `${value}, which is beyond the range of float32` : show(value);
   return invalid(
     "ITEM_NOT_FINITE",
   )`${{ argument: name }}: ${{ row }}, ${{ column }} is ${what}${{ hint: "every value must be a finite number", after: "; " }}`;

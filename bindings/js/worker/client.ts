@@ -5,7 +5,7 @@ import { checkArray, viewBytes } from "../base/attached.ts";
 import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
 import { invalid, WorkerError } from "../base/errors.ts";
 import { failLong, type LongCall, longCall, type Watch } from "../base/long-call.ts";
-import { checkOptionNames, OptionReader } from "../base/option-reader.ts";
+import { checkOptionNames, checkSignal, OptionReader } from "../base/option-reader.ts";
 import { reasonOf } from "../base/reason.ts";
 import { requireReadable } from "../base/web-objects.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
@@ -212,7 +212,8 @@ export class RQVAEWorker extends Contracted {
       import("./sent-report.ts"),
     ]);
     requireIds(ids, "assessIds");
-    const { items, signal, transfer, ...rest } = options;
+    const { items, signal: _, transfer, ...rest } = options;
+    const signal = checkSignal(new OptionReader(options, "assessIds"));
     const labels: Partial<ItemLabels> | undefined = readLabelOption(rest.labels, ids.length, "assessIds");
     const { sent, source } = items === undefined ? {} : sentSource(items, transfer, "assessIds");
     const args = [copyOf(ids), { ...rest, ...(items === undefined ? {} : { items: sent }) }];

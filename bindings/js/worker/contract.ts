@@ -22,20 +22,35 @@ export interface Contract {
 type Own = "config" | "part" | "history" | "initialized" | "fingerprint" | "encodeStream" | "dispose" | symbol;
 
 export const METHODS = {
+  /** As `kmeansInitCodebooks` of `RQVAE`, in the worker. */
   kmeansInitCodebooks: { long: true, items: "source" },
+  /** As `train` of `RQVAE`, in the worker. */
   train: { long: true, items: "source" },
+  /** As `encodeAsync` of `RQVAE`, in the worker. */
   encodeAsync: { long: true, items: "source" },
+  /** As `encode` of `RQVAE`, in the worker. */
   encode: { items: "memory" },
+  /** As `getSemanticIds` of `RQVAE`, in the worker. */
   getSemanticIds: { items: "memory", transferAt: 1 },
+  /** As `latents` of `RQVAE`, in the worker. */
   latents: { items: "memory", transferAt: 1 },
+  /** As `reconstruct` of `RQVAE`, in the worker. */
   reconstruct: { items: "memory", transferAt: 1 },
+  /** As `forward` of `RQVAE`, in the worker. */
   forward: { items: "memory", transferAt: 1 },
+  /** As `trainStep` of `RQVAE`, in the worker. */
   trainStep: { items: "memory", transferAt: 2 },
+  /** As `createOptimizer` of `RQVAE`, in the worker. */
   createOptimizer: {},
+  /** As `decode` of `RQVAE`, in the worker. */
   decode: {},
+  /** As `codebooks` of `RQVAE`, in the worker. */
   codebooks: {},
+  /** As `save` of `RQVAE`, in the worker. */
   save: {},
+  /** As `saveCheckpoint` of `RQVAE`, in the worker. */
   saveCheckpoint: {},
+  /** As `select` of `RQVAE`, in the worker. */
   select: {},
 } as const satisfies Record<Exclude<keyof RQVAE, Own>, Contract>;
 

@@ -1,5 +1,5 @@
 /** Residual k-means: what it finds is what k-means should find, and the IDs are what the definitions say. */
-import { type Items, type ResidualKMeansOptions, RQVAE, residualKMeans } from "rqvae";
+import { type Items, RQVAE, residualKMeans } from "rqvae";
 import { describe, expect, it } from "vitest";
 import { catalogue, generator, sameBits, squaredDistance } from "../support/catalogue.ts";
 
@@ -300,11 +300,10 @@ describe("bad input", () => {
     [null, {}, /residualKMeans: items do not tell their dimension/],
     [items, null as never, /expected an object of options, received null/],
   ])("%#: %s", async (given, options, message) => {
-    const attempt = residualKMeans(given as Items, options as ResidualKMeansOptions);
+    const attempt = residualKMeans(given as Items, options as Parameters<typeof residualKMeans>[1]);
     await expect(attempt).rejects.toThrow(message);
-    await expect(residualKMeans(given as Items, options as ResidualKMeansOptions)).rejects.toHaveProperty(
-      "name",
-      "InvalidInputError",
-    );
+    await expect(
+      residualKMeans(given as Items, options as Parameters<typeof residualKMeans>[1]),
+    ).rejects.toHaveProperty("name", "InvalidInputError");
   });
 });

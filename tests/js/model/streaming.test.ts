@@ -207,7 +207,7 @@ describe("what a source may do wrong", () => {
   it.each<[string, unknown, RegExp]>([
     ["no rows", { ...sourceOf(items), rows: 0 }, /items: there are no rows/],
     ["rows that are no number", { ...sourceOf(items), rows: "7" }, /items\.rows must be a whole number.*"7"/],
-    ["more rows than can be counted", { ...sourceOf(items), rows: 2 ** 32 }, /items\.rows: .*4294967296/],
+    ["more rows than can be counted", { ...sourceOf(items), rows: 2 ** 32 }, /items\.rows must be .*4294967296/],
     ["another dimension", { ...sourceOf(items), dim: 7 }, /inputDim 12, received vectors of dimension 7/],
   ])("%s", async (_, source, message) => {
     using model = await made();

@@ -133,5 +133,19 @@ export function publicSurface(): { callables: Callable[]; values: Map<string, st
       }
     }
   }
+  for (const [, name, rest] of text.matchAll(/^\/\/ (\w+) also has, each of them a promise, RQVAE's (.*)$/gm)) {
+    for (const method of rest!.split(", ")) {
+      const { parameters } = callables.find(({ id }) => id === `rqvae RQVAE#${method}`)!;
+      const entry = sources.find(({ source }) => source.text.includes(`class ${name} `))!.entry;
+      callables.push({
+        id: `${entry} ${name}#${method}`,
+        entry,
+        name: method,
+        kind: "method",
+        parameters,
+        later: "promise",
+      });
+    }
+  }
   return { callables, values };
 }

@@ -1,5 +1,6 @@
 /** One valid call of everything public, by its name in public-surface.ts: what hostile-values.test.ts begins with. */
 import { readFileSync } from "node:fs";
+import { Worker } from "node:worker_threads";
 import * as rqvae from "rqvae";
 import * as decoding from "rqvae/decoding";
 import * as formats from "rqvae/formats";
@@ -161,6 +162,10 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
       args: () => [[...itemIds], ids, { collisions: "suffix", capacity: 64, model, items: items() }],
       names: ["codes"],
     },
+    "SemanticIdIndex.buildAsync": {
+      args: () => [[...itemIds], ids, { collisions: "suffix", capacity: 64, model, items: items() }],
+      names: ["codes"],
+    },
     "SemanticIdIndex.load": () => [index.save(), { model }],
     "SemanticIdIndex.fromJSON": () => [changed.toJSON(), { model }],
   });
@@ -189,6 +194,10 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   });
   add("rqvae", newIndex, {
     "SemanticIdIndex#add": {
+      args: () => [["new"], model.encode(rows(1)).toJSON().codes, { items: rows(1), replace: true }],
+      names: ["row \\d+", "codes"],
+    },
+    "SemanticIdIndex#addAsync": {
       args: () => [["new"], model.encode(rows(1)).toJSON().codes, { items: rows(1), replace: true }],
       names: ["row \\d+", "codes"],
     },
@@ -257,13 +266,27 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "RQVAEWorker#save": costly(() => [{ part: "full" }]),
     "RQVAEWorker#saveCheckpoint": () => [],
     "RQVAEWorker#select": costly(() => ["loss"]),
+    "RQVAEWorker#assessIds": costly(() => [ids, { items: items() }]),
   });
   add("rqvae/worker", () => pupilWorker, {
     "RQVAEWorker#kmeansInitCodebooks": costly(() => [items(), {}]),
     "RQVAEWorker#trainStep": costly(() => [items(), workerOptimizer, { transfer: true }]),
   });
   calls["rqvae/worker WorkerOptimizer#dispose"] = { on: () => worker.createOptimizer(), args: () => [] };
-  calls["rqvae/worker WorkerOptimizer#[Symbol.asyncDispose]"] = calls["rqvae/worker WorkerOptimizer#dispose"];
+  for (const end of ["[Symbol.dispose]", "[Symbol.asyncDispose]"]) {
+    calls[`rqvae/worker WorkerOptimizer#${end}`] = calls["rqvae/worker WorkerOptimizer#dispose"];
+  }
+  const script = new workers.ScriptWorker(() => new Worker(new URL("../worker/own-script.mjs", import.meta.url)));
+  add("rqvae/worker", () => script, {
+    "ScriptWorker#call": costly(() => ["echo", { text: "a" }, {}]),
+    "ScriptWorker#started": () => [],
+    "ScriptWorker#dispose": costly(() => []),
+    "ScriptWorker#[Symbol.dispose]": costly(() => []),
+    "ScriptWorker#[Symbol.asyncDispose]": costly(() => []),
+  });
+  add("rqvae/worker", () => workers, {
+    "new ScriptWorker": () => [() => new Worker(new URL("../worker/own-script.mjs", import.meta.url))],
+  });
 
   const idFile = new TextEncoder().encode([...formats.writeIds("jsonl", table())].join(""));
   const itemOptions = {
@@ -363,6 +386,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   return {
     calls,
     async end() {
+      await script.dispose();
       await Promise.all([worker.dispose(), pupilWorker.dispose(), pool.dispose()]);
       model.dispose();
       pupil.dispose();

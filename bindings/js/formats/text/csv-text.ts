@@ -3,9 +3,9 @@
 /** What a spreadsheet would run, whatever apostrophes it already has before it. A negative number is only a number. */
 const FORMULA = /^'*(?!-\d+(\.\d+)?$)[=+\-@\t\r]/;
 
-/** A cell as it is. */
+/** A cell as it is. A tab is quoted too, or a table of one row could pass for one that is separated by tabs. */
 export function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return /[",\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** A cell with a text of the caller's: with an apostrophe before what begins like a formula. `readTextCell` takes it away again. */
