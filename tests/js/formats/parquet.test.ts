@@ -1,7 +1,8 @@
 /** Files as PyArrow and NumPy write them (tests/fixtures/formats/generate.py). */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import * as zlib from "node:zlib";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { openItems, readItems } from "../../../bindings/js/formats/index.ts";
 
@@ -95,5 +96,40 @@ describe("files of PyArrow and NumPy", () => {
       /column "title" of the Parquet file cannot be read as vectors: row 0: "Title 0 é" is not a list of numbers/,
     );
     await expect(read("none")).rejects.toThrow(/no column "none"; its columns are "item_id", "title"/);
+  });
+});
+
+describe("what decompresses", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.doUnmock("hyparquet-compressors");
+    vi.resetModules();
+  });
+
+  /** The readers as they are where the optional package is not installed. */
+  async function withoutPackage() {
+    vi.resetModules();
+    vi.doMock("hyparquet-compressors", () => {
+      throw new Error("not installed");
+    });
+    return import("../../../bindings/js/formats/index.ts");
+  }
+
+  test("Node, without a package, Brotli, and zstd where it has it", async () => {
+    const { readItems } = await withoutPackage();
+    expect(await readItems(path("brotli.parquet"))).toMatchObject(expected);
+    const zstd = readItems(path("zstd.parquet"));
+    if ("zstdDecompressSync" in zlib) expect(await zstd).toMatchObject(expected);
+    else await expect(zstd).rejects.toMatchObject({ code: "DECOMPRESSION_MISSING" });
+    await expect(readItems(path("lz4.parquet"))).rejects.toMatchObject({
+      code: "DECOMPRESSION_MISSING",
+      message: expect.stringMatching(/npm install hyparquet-compressors/),
+    });
+  });
+
+  test("the package where Node's is not there", async () => {
+    const find = vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never);
+    expect(await readItems(path("brotli.parquet"))).toMatchObject(expected);
+    expect(find).toHaveBeenCalledWith("node:zlib");
   });
 });

@@ -2,7 +2,7 @@ import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import { requireOptions } from "../io/bytes.ts";
-import { parseJson } from "../text/json-digits.ts";
+import { parseJson } from "../text/json-text.ts";
 import {
   checkedItemIds,
   type IdTable,

@@ -2,7 +2,7 @@ import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import { asText, requireOptions } from "../io/bytes.ts";
-import { endOfString } from "../text/json-digits.ts";
+import { endOfString } from "../text/json-text.ts";
 import {
   checkedItemIds,
   type IdTable,

@@ -33,15 +33,13 @@ export class RowCollector {
   rows = 0;
   /** Rows of the file so far. */
   seen = 0;
-  readonly #numbers: FloatList;
+  readonly #numbers = new FloatList();
   #taken = 0;
   readonly #skipped: number[] = [];
   #reason = "";
   readonly #skipInvalid: boolean;
 
-  /** @param source Of the rows, where they come from a list. */
-  constructor(skipInvalid = false, source?: FloatList) {
-    this.#numbers = new FloatList(source);
+  constructor(skipInvalid = false) {
     this.#skipInvalid = skipInvalid;
   }
 

@@ -21,10 +21,11 @@ export interface ReadItemsOptions extends ItemFileOptions {
 }
 
 /**
- * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet (in zstd, Brotli or LZ4 with the
- * optional package hyparquet-compressors), csv and tsv (a column a dimension, or one that holds lists), JSON (nested, maps, lines); each of
- * them also compressed by gzip. The content decides, then the name. Half floats stay half (Uint16Array); all others become float32.
- * Sizes are checked against the file before memory is taken; beside the result at most 64 MB are used, however long a text is.
+ * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet (in LZ4, and outside Node in zstd or
+ * Brotli, with the optional package hyparquet-compressors), csv and tsv (a column a dimension, or one that holds lists), JSON (nested,
+ * maps, lines); each of them also compressed by gzip. The content decides, then the name. Half floats stay half (Uint16Array); all others
+ * become float32. Sizes are checked against the file before memory is taken; beside the result at most 64 MB are used, however long a text
+ * is, but for JSON that is one value: it takes about three times its size, and is no longer than a string can be.
  *
  * @param file Its bytes, a Blob or File, a stream of bytes, a path (Node) or a URL.
  * @throws InvalidInputError naming file, row and reason, when the format is none of these or what it says is not so.

@@ -10,7 +10,7 @@ import { asText, extensionOf } from "../io/bytes.ts";
 import { findQuoting, headerDelimiter } from "../text/csv-layout.ts";
 import { CsvParser } from "../text/csv-parser.ts";
 import { readTextCell } from "../text/csv-text.ts";
-import { jsonEntries, parseJson } from "../text/json-digits.ts";
+import { jsonEntries, parseJson } from "../text/json-text.ts";
 
 /** Columns beside each other, one entry a row. */
 interface Table {

@@ -138,17 +138,33 @@ async function readPageHeader(
   return { page, headerBytes };
 }
 
-/** What decompresses pages beside what the platform and we can. */
-type Compressors = Record<string, (input: Uint8Array, size: number) => Uint8Array>;
-let compressors: Promise<Compressors> | undefined;
+/** Decompresses a page into at most `size` bytes. */
+type Decompressor = (input: Uint8Array, size: number) => Uint8Array;
+let compressors: Promise<Record<string, Decompressor>> | undefined;
 
 const codecs = ["UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"];
 
-function loadCompressors(codec: string): Promise<Compressors> {
+/** Parts of node:zlib; zstd is there since Node 22.15. */
+type Zlib = {
+  [name in "brotliDecompressSync" | "zstdDecompressSync"]?: (
+    input: Uint8Array,
+    options: { maxOutputLength: number },
+  ) => Uint8Array;
+};
+
+/** Node's own, where it has one. Not imported, since bundlers for the web would look for it. */
+function nodeDecompressor(codec: string): Decompressor | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): Zlib } };
+  const zlib = process?.getBuiltinModule?.("node:zlib");
+  const run = codec === "BROTLI" ? zlib?.brotliDecompressSync : codec === "ZSTD" ? zlib?.zstdDecompressSync : undefined;
+  return run && ((input, size) => run(input, { maxOutputLength: Math.max(1, size) }));
+}
+
+function loadCompressors(codec: string): Promise<Record<string, Decompressor>> {
   compressors ??= (async () => {
     try {
       const { compressors } = await import("hyparquet-compressors");
-      return compressors as Compressors;
+      return compressors as Record<string, Decompressor>;
     } catch (cause) {
       throw invalid(
         "DECOMPRESSION_MISSING",
@@ -177,7 +193,7 @@ async function decompress(input: Uint8Array, size: number, codec: number): Promi
     for await (const part of inflate(whole, "gzip", size)) parts.push(part);
     output = joined(parts);
   } else {
-    const own = name === undefined ? undefined : (await loadCompressors(name))[name];
+    const own = name && (nodeDecompressor(name) ?? (await loadCompressors(name))[name]);
     if (!own)
       throw invalid(
         "TYPE_UNSUPPORTED",

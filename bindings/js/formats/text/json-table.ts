@@ -4,9 +4,8 @@ import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
 import { thousands } from "../../base/words.ts";
 import { type Cell, familiesOf, MISSING, mayBeItemIdName, OTHER } from "../../items/columns.ts";
-import type { FloatList } from "../io/float-list.ts";
 import { textCell } from "./csv-cells.ts";
-import { NumberList } from "./json-reader.ts";
+import { isLongInteger } from "./json-text.ts";
 
 const embeddingNames = ["embedding", "embeddings", "vector", "vectors", "values", "emb", "dense", "features", "x"];
 const tableNames = [
@@ -21,6 +20,11 @@ const tableNames = [
   "rows",
   "records",
 ];
+/** Lists that stand next to the rows and are no vectors. */
+const isBeside = (key: string) =>
+  isIdsName(key) || mayBeItemIdName(key.replace(/s$/i, "")) || ["titles", "labels", "index"].includes(key);
+export const isIdsName = (key: string): boolean => /^(item_?)?(ids|keys)$/i.test(key);
+
 /** Levels of objects that are looked into. */
 const DEPTH = 4;
 
@@ -36,7 +40,7 @@ export interface FoundTable {
 }
 
 export function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof NumberList);
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The numbers of a typed array as JSON has it, `{ "0": 0.5, "1": 0.25 }`; undefined for other values. */
@@ -50,10 +54,13 @@ export function typedArrayValues(value: unknown): unknown[] | undefined {
 }
 
 /** Whether a value is meant as a list of numbers: some may be missing. */
-const isVector = (value: unknown): value is NumberList | unknown[] =>
-  value instanceof NumberList ||
-  (Array.isArray(value) && value.length > 0 && (typeof value[0] === "number" || value[0] === null)) ||
-  typedArrayValues(value) !== undefined;
+const isVector = (value: unknown): boolean =>
+  Array.isArray(value) ? isNumber(value[0]) || value[0] === null : typedArrayValues(value) !== undefined;
+
+const isNumber = (value: unknown) => typeof value === "number" || isLongInteger(value);
+
+export const isNumbers = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "number");
 
 /** Whether a value can be a row: an array of numbers, or an object with one in it. */
 const isRow = (value: unknown) => isVector(value) || (isObject(value) && hasVector(value));
@@ -161,25 +168,20 @@ const isNumberedFromStart = (names: readonly string[]) =>
  * Lists that stand beside the list of vectors, one entry each, as columns of it: `{ "asin": [...], "embedding": [[...], ...] }`; and lists of
  * equal length without one.
  */
-export function parallelLists(value: unknown, numbers: FloatList): FoundTable | undefined {
+export function parallelLists(value: unknown): FoundTable | undefined {
   if (!isObject(value) || "columns" in value) return undefined;
-  const lists = Object.entries(value).filter(([, entry]) => Array.isArray(entry) || entry instanceof NumberList) as [
-    string,
-    unknown[] | NumberList,
-  ][];
-  const isVectors = (list: unknown) =>
-    Array.isArray(list) && list.length > 0 && list.every((row) => row === null || isVector(row));
+  const lists = Object.entries(value).filter(([, entry]) => Array.isArray(entry)) as [string, unknown[]][];
+  const isVectors = (list: unknown[]) => list.length > 0 && list.every((row) => row === null || isVector(row));
   const vectors = lists.filter(([, list]) => isVectors(list));
   const others = lists.filter(
     ([name, list]) => !isVectors(list) && !["titles", "ids", "item_ids", "itemIds"].includes(name),
   );
   const rows = vectors[0]?.[1].length ?? lists[0]?.[1].length ?? 0;
-  const isScalars = (list: unknown[] | NumberList) =>
-    list instanceof NumberList || list.every((entry) => entry === null || typeof entry !== "object");
+  const isScalars = (list: unknown[]) => list.every((entry) => entry === null || typeof entry !== "object");
   // Without a list of texts it is a map of vectors.
   const isFrame =
     familiesOf(lists.map(([name]) => name)).length > 0 &&
-    lists.some(([, list]) => Array.isArray(list)) &&
+    lists.some(([name, list]) => isBeside(name) || !isNumbers(list)) &&
     lists.every(([, list]) => list.length === rows && isScalars(list));
   const isTable = vectors.length > 0 || isFrame;
   const beside = others.filter(([, list]) => isScalars(list) && list.length > 0);
@@ -192,20 +194,17 @@ export function parallelLists(value: unknown, numbers: FloatList): FoundTable | 
   }
   const columns = [...vectors, ...beside].filter(([, list]) => list.length === rows);
   if (columns.length < 2) return undefined;
-  const cellOf = (list: unknown[] | NumberList, row: number) =>
-    list instanceof NumberList ? numbers.read(list.start + row, 1)[0] : list[row];
   return {
     rows: Array.from({ length: rows }, (_, row) =>
-      Object.fromEntries(columns.map(([name, list]) => [name, cellOf(list, row)])),
+      Object.fromEntries(columns.map(([name, list]) => [name, list[row]])),
     ),
     around: value,
   };
 }
 
 /** A row of a split data frame as an object. */
-export function recordOf(row: unknown, columns: readonly string[], index: unknown, numbers: FloatList): unknown {
-  const cells = row instanceof NumberList ? [...numbers.read(row.start, row.length)] : row;
-  if (!Array.isArray(cells) || cells.length !== columns.length) return row;
+export function recordOf(cells: unknown, columns: readonly string[], index: unknown): unknown {
+  if (!Array.isArray(cells) || cells.length !== columns.length) return cells;
   const key = typeof index === "string" || typeof index === "number" ? [["index_", index] as const] : [];
   return Object.fromEntries([...key, ...columns.map((name, i) => [name, cells[i]] as const)]);
 }
@@ -214,18 +213,18 @@ export function recordOf(row: unknown, columns: readonly string[], index: unknow
 export interface FoundTensor {
   rows: number;
   dim: number;
-  data: NumberList | unknown[];
+  data: unknown[];
 }
 
 /** @throws InvalidInputError for a tensor that is no matrix of floats. */
-export function findTensor(value: unknown, numbers: FloatList, depth = 0): FoundTensor | undefined {
+export function findTensor(value: unknown, depth = 0): FoundTensor | undefined {
   if (!isObject(value) || depth > 2) return undefined;
-  const shape = numbersOf(value.dims ?? value.shape ?? value.size, numbers);
+  const shape = value.dims ?? value.shape ?? value.size;
   const held = value.data ?? value.cpuData ?? value.values;
-  const data = held instanceof NumberList ? held : typedArrayValues(held);
-  if (!shape || !data) {
+  const data = isNumbers(held) ? held : typedArrayValues(held);
+  if (!isNumbers(shape) || shape.length > 8 || !data) {
     const inner = Object.values(value).filter(isObject);
-    return inner.length === 1 ? findTensor(inner[0], numbers, depth + 1) : undefined;
+    return inner.length === 1 ? findTensor(inner[0], depth + 1) : undefined;
   }
   const written = `[${shape.join(", ")}]`;
   if (/16/.test(String(value.type ?? value.dtype ?? "")) && !/bfloat|int/.test(String(value.type ?? value.dtype))) {
@@ -245,9 +244,6 @@ export function findTensor(value: unknown, numbers: FloatList, depth = 0): Found
   return { rows: shape[0]!, dim: shape[1]!, data };
 }
 
-const numbersOf = (value: unknown, numbers: FloatList): number[] | undefined =>
-  value instanceof NumberList && value.length <= 8 ? [...numbers.read(value.start, value.length)] : undefined;
-
 const isSingleRow = (value: Fields, entries: unknown[]) =>
   entries.length === 1 && Object.keys(value).some((name) => [...embeddingNames, ...tableNames].includes(name));
 
@@ -255,14 +251,14 @@ const isSingleRow = (value: Fields, entries: unknown[]) =>
 function hasVector(row: Fields, depth = 0): boolean {
   return Object.entries(row).some(([name, value]) => {
     const isNamed = embeddingNames.slice(0, 5).includes(name);
-    if (isVector(value)) return (value instanceof NumberList ? value.length : Object.keys(value).length) > 1 || isNamed;
+    if (isVector(value)) return (Array.isArray(value) ? value : Object.keys(value as Fields)).length > 1 || isNamed;
     if (isNamed && ((Array.isArray(value) && !isNested(value[0])) || typeof value === "string")) return true;
     const inner = Array.isArray(value) && value.length === 1 ? value[0] : value;
     return isVector(inner) || (depth < DEPTH && isObject(inner) && hasVector(inner, depth + 1));
   });
 }
 
-const isNested = (value: unknown) => isObject(value) || Array.isArray(value) || value instanceof NumberList;
+const isNested = (value: unknown) => typeof value === "object" && value !== null;
 
 /** A field of a row, also one of an object inside. */
 export interface Field {
@@ -314,27 +310,19 @@ export function follow(value: unknown, path: readonly string[]): unknown {
   return at;
 }
 
-/** Numbers of a list that are looked at. */
-const FEW = 64;
-
 /** What a value is, for the decision on the columns. */
-export function jsonCell(value: unknown, numbers: FloatList): Cell {
+export function jsonCell(value: unknown): Cell {
   if (value === null || value === undefined) return MISSING;
   if (typeof value === "string") return textCell(value, ",");
   if (typeof value === "number") return { kind: "number", text: String(value), value };
   if (typeof value === "boolean") return { kind: "text", text: String(value) };
-  const list =
-    value instanceof NumberList
-      ? numbers.read(value.start, Math.min(FEW, value.length))
-      : (typedArrayValues(value) ?? value);
-  if (!Array.isArray(list) && !(list instanceof Float32Array)) return OTHER;
-  const isNumbers =
-    list.length > 0 &&
-    Array.from(list as ArrayLike<unknown>).every((entry) => typeof entry === "number" || entry === null);
-  const of = { kind: "list", length: value instanceof NumberList ? value.length : list.length, isBare: false } as const;
-  if (isNumbers)
-    return { ...of, isInteger: Array.from(list as ArrayLike<number>).every(Number.isInteger), problem: "" };
-  const [first] = list as unknown[];
+  const list = typedArrayValues(value) ?? value;
+  if (!Array.isArray(list)) return OTHER;
+  const of = { kind: "list", length: list.length, isBare: false } as const;
+  if (list.length > 0 && list.every((entry) => isNumber(entry) || entry === null)) {
+    return { ...of, isInteger: list.every((entry) => Number.isInteger(entry) || isLongInteger(entry)), problem: "" };
+  }
+  const [first]: unknown[] = list;
   if (isVector(first)) {
     return {
       ...of,
@@ -343,12 +331,12 @@ export function jsonCell(value: unknown, numbers: FloatList): Cell {
     };
   }
   // Some numbers among other things: the reader says what is none.
-  return typeof first === "number" ? { ...of, isInteger: false, problem: "" } : OTHER;
+  return isNumber(first) ? { ...of, isInteger: false, problem: "" } : OTHER;
 }
 
 /** What a value is, for messages. */
 export function describeJson(value: unknown): string {
-  if (value instanceof NumberList) return `an array of ${thousands(value.length)} numbers`;
+  if (isNumbers(value)) return `an array of ${thousands(value.length)} numbers`;
   if (!isObject(value)) return describeValue(value);
   const names = Object.keys(value);
   if (names.length === 0) return "an object without fields";

@@ -14,11 +14,10 @@ import {
 } from "../../items/columns.ts";
 import { checkLabels, toItemLabels, withoutRows } from "../../items/labels.ts";
 import type { ItemLabels } from "../../types.ts";
-import { FloatList } from "../io/float-list.ts";
 import type { ItemFileOptions } from "../io/opened-file.ts";
 import { ItemIdList, RowCollector, type TableRows } from "../io/row-collector.ts";
+import { badText } from "../io/utf8.ts";
 import { describeBadNumber, listNumbers, parseNumber } from "./csv-cells.ts";
-import { JsonReader, NumberList } from "./json-reader.ts";
 import {
   describeJson,
   type Fields,
@@ -28,6 +27,8 @@ import {
   findTensor,
   follow,
   inAnswerOrder,
+  isIdsName,
+  isNumbers,
   isObject,
   jsonCell,
   parallelLists,
@@ -35,16 +36,14 @@ import {
   rowsOfLine,
   typedArrayValues,
 } from "./json-table.ts";
+import { isLongInteger, parseJson } from "./json-text.ts";
 
-const LINE_FEED = 0x0a;
-
-/** Fields next to the rows whose lists are not vectors, and as exact as JSON has them. */
-const isBeside = (key: string) =>
-  isIds(key) || mayBeItemIdName(key.replace(/s$/i, "")) || ["titles", "labels", "columns", "index"].includes(key);
-const isIds = (key: string) => /^(item_?)?(ids|keys)$/i.test(key);
+/** Bytes that become text at once. */
+const PIECE = 1 << 20;
 
 /**
- * Reads embeddings from JSON, piece by piece, as float32; the text is not kept:
+ * Reads embeddings from JSON, which comes in pieces, as float32. JSON lines are read line by line, however many there are; a text that is
+ * one value is kept until it ends, for `JSON.parse`:
  *
  * - an array of arrays of numbers, one per item;
  * - an array of objects, whose fields (also those of objects inside) are taken as the columns of a table are, see `TableColumns`: a list
@@ -58,107 +57,91 @@ const isIds = (key: string) => /^(item_?)?(ids|keys)$/i.test(key);
  * A vector may also be a typed array (`{ "0": 0.5, ... }`), a string of a list ("[0.5, 1]"), or float32 in base64.
  *
  * Its methods throw InvalidInputError, naming row and column, for rows of different length and entries that are no finite numbers; for
- * lists of IDs of another length than the rows; when the fields of the embedding cannot be told; and for text that is none of these forms.
+ * lists of IDs of another length than the rows; when the fields of the embedding cannot be told; for text that is none of these forms; and for a single value, or a line, that is longer
+ * than a string can be (in V8, 536,870,888 characters).
  */
 export class JsonTable {
-  readonly #numbers = new FloatList();
   readonly #rows: JsonRows;
-  /** Of the one value, or the line. */
-  readonly #reader: JsonReader;
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  /** What is not parsed yet: the line that has not ended, or all of a single value. */
+  #text = "";
+  #lines = 0;
+  /** The first line's value, while it may be the only one. */
+  #first: { value: unknown } | undefined;
   #isLines = false;
-  /** Line breaks after the first value. */
-  #breaks = 0;
-  #lineNumber = 0;
-  /** How the line begins. */
-  #lineHead = "";
+  /** Whether no value ends where the first line ends. */
+  #isWhole = false;
 
   /** @param uniqueIds Whether an item that is there twice is refused. */
   constructor(options: ItemFileOptions = {}, uniqueIds = false) {
-    this.#rows = new JsonRows(options, uniqueIds, this.#numbers);
-    let isSplit = false;
-    this.#reader = new JsonReader(this.#numbers, (key) => {
-      // Rows of a split data frame hold keys as well.
-      isSplit ||= key === "columns";
-      return isBeside(key) || (isSplit && key === "data");
-    });
+    this.#rows = new JsonRows(options, uniqueIds);
   }
 
   /** Takes a piece of UTF-8, cut anywhere. */
   push(bytes: Uint8Array): void {
-    let rest = bytes;
-    if (!this.#isLines) {
-      rest = rest.subarray(this.#reader.push(rest));
-      if (rest.length > 0) rest = this.#afterValue(rest);
-    }
-    if (this.#isLines) this.#pushLines(rest);
+    for (let at = 0; at < bytes.length; at += PIECE) this.#push(bytes.subarray(at, at + PIECE));
   }
 
-  /** Lines are they when a value stands on one, and another follows. @returns the rest from the second line on. */
-  #afterValue(bytes: Uint8Array): Uint8Array {
-    const visible = bytes.findIndex((byte) => byte > 0x20);
-    const end = visible < 0 ? bytes.length : visible;
-    for (let at = 0; at < end; at++) if (bytes[at] === LINE_FEED) this.#breaks++;
-    if (visible < 0) return bytes.subarray(end);
-    const reader = this.#reader;
-    this.#lineNumber = reader.line + this.#breaks;
-    if (this.#breaks === 0 || reader.line !== reader.firstLine) {
-      const found = describeValue(beginning(bytes.subarray(visible)));
-      throw invalid("NOT_JSON")`the text is not JSON: line ${this.#lineNumber + 1}: ${found} follows its end`;
+  /** @param bytes Nothing at the end. */
+  #push(bytes?: Uint8Array): void {
+    let piece: string;
+    try {
+      piece = this.#decoder.decode(bytes, { stream: bytes !== undefined });
+    } catch {
+      throw badText();
     }
-    this.#isLines = true;
-    this.#endRow();
-    return bytes.subarray(visible);
+    let start = 0;
+    while (!this.#isWhole) {
+      const end = piece.indexOf("\n", start);
+      if (end < 0) break;
+      this.#keep(piece.slice(start, end));
+      this.#endLine();
+      start = end + 1;
+    }
+    this.#keep(piece.slice(start));
   }
 
-  #pushLines(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
-      const lineEnd = bytes.indexOf(LINE_FEED, at);
-      const end = lineEnd < 0 ? bytes.length : lineEnd;
-      this.#pushLine(bytes.subarray(at, end));
-      if (lineEnd >= 0) this.#endLine();
-      at = end + 1;
+  #keep(text: string): void {
+    try {
+      this.#text += text;
+    } catch (cause) {
+      throw tooLong(cause);
     }
-  }
-
-  #pushLine(part: Uint8Array): void {
-    if (this.#lineHead.length <= 40) this.#lineHead = (this.#lineHead + beginning(part)).trimStart();
-    this.#inLine(() => {
-      const more = part.subarray(this.#reader.push(part));
-      if (more.some((byte) => byte > 0x20)) throw invalid("NOT_JSON")`more follows`;
-    });
   }
 
   #endLine(): void {
-    if (this.#lineHead !== "") {
-      this.#inLine(() => this.#reader.finish());
-      this.#endRow();
+    const line = this.#text;
+    this.#lines++;
+    if (line.trim() === "") this.#text = "";
+    else if (this.#first || this.#isLines) {
+      if (this.#first) this.#addLine(this.#first.value);
+      this.#first = undefined;
+      this.#isLines = true;
+      this.#addLine(parsedLine(line, this.#lines));
+      this.#text = "";
+    } else {
+      try {
+        this.#first = { value: parseJson(line) };
+        this.#text = "";
+      } catch {
+        // What is wrong, if anything is, is known when all of it is there.
+        this.#isWhole = true;
+        this.#keep("\n");
+      }
     }
-    this.#lineNumber++;
-    this.#lineHead = "";
   }
 
-  #inLine(run: () => void): void {
-    try {
-      run();
-    } catch (cause) {
-      if (!(cause instanceof InvalidInputError)) throw cause;
-      throw invalid(
-        "NOT_JSON",
-        cause,
-      )`line ${this.#lineNumber + 1} is not JSON: ${describeValue(this.#lineHead.trim())}`;
-    }
-  }
-
-  #endRow(): void {
-    for (const row of rowsOfLine(this.#reader.finish())) this.#rows.add(row);
-    if (!this.#rows.isSampling) this.#numbers.truncate(0);
-    this.#reader.reset();
+  #addLine(value: unknown): void {
+    for (const row of rowsOfLine(value)) this.#rows.add(row);
   }
 
   finish(): TableRows {
-    if (!this.#isLines) return this.#whole(this.#reader.finish());
-    this.#endLine();
-    return this.#rows.finish();
+    this.#push();
+    if (this.#first || this.#isLines) this.#endLine();
+    if (this.#isLines) return this.#rows.finish();
+    const text = this.#text;
+    this.#text = "";
+    return this.#whole(this.#first ? this.#first.value : parsedWhole(text));
   }
 
   #whole(value: unknown): TableRows {
@@ -180,8 +163,8 @@ export class JsonTable {
     const index = Array.isArray(around?.index) && around.index.some((key, i) => key !== i) ? around.index : undefined;
     const isNumbered = ids === keys && keys?.every((key, i) => key === String(i)) === true;
     for (let i = 0; i < rows.length; i++) {
-      const row = names ? recordOf(rows[i], names, index?.[i], this.#numbers) : rows[i];
-      this.#rows.add(row, isNumbered ? undefined : ids?.[i], row === rows[i]);
+      const row = names ? recordOf(rows[i], names, index?.[i]) : rows[i];
+      this.#rows.add(row, isNumbered ? undefined : ids?.[i]);
       rows[i] = undefined;
     }
     const result = this.#rows.finish();
@@ -193,15 +176,14 @@ export class JsonTable {
   }
 
   #findRows(value: unknown): FoundTable | undefined {
-    // A list of numbers is no table; its first number says so.
-    if (value instanceof NumberList) return { rows: [this.#numbers.read(value.start, 1)[0]] };
     if (isObject(value) && "custom_id" in value) return { rows: rowsOfLine(value) };
-    const tensor = findTensor(value, this.#numbers);
-    if (!tensor) return parallelLists(value, this.#numbers) ?? findTable(value);
+    const tensor = findTensor(value);
+    if (!tensor) return parallelLists(value) ?? findTable(value);
     const { rows, dim, data } = tensor;
-    const row = (i: number) =>
-      data instanceof NumberList ? new NumberList(data.start + i * dim, dim) : data.slice(i * dim, (i + 1) * dim);
-    return { rows: Array.from({ length: rows }, (_, i) => row(i)), around: value as Fields };
+    return {
+      rows: Array.from({ length: rows }, (_, i) => data.slice(i * dim, (i + 1) * dim)),
+      around: value as Fields,
+    };
   }
 
   /** Rows that were read and not taken: of JSON lines only, since a single value may say at its end what its rows are. */
@@ -225,11 +207,32 @@ export class JsonTable {
   }
 }
 
-const beginning = (bytes: Uint8Array) => new TextDecoder().decode(bytes.subarray(0, 160));
+function parsedLine(line: string, number: number): unknown {
+  try {
+    return parseJson(line);
+  } catch (cause) {
+    throw invalid("NOT_JSON", cause)`line ${number} is not JSON: ${describeValue(line.slice(0, 160).trim())}`;
+  }
+}
+
+function parsedWhole(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (cause) {
+    if (cause instanceof RangeError) throw tooLong(cause);
+    throw invalid("NOT_JSON", cause)`the text is not JSON: ${(cause as Error).message}`;
+  }
+}
+
+const tooLong = (cause: unknown) =>
+  invalid(
+    "FILE_TOO_LARGE",
+    cause,
+  )`the text is one JSON value that is longer than a string can be${{ hint: "save it as JSON lines (a row on each line), npy or Parquet" }}`;
 
 /** The IDs that stand next to the rows. @throws InvalidInputError when they are not one per row. */
 function listBeside(around: Fields | undefined, rows: number): string[] | undefined {
-  const name = Object.keys(around ?? {}).find((key) => isIds(key) && Array.isArray(around![key]));
+  const name = Object.keys(around ?? {}).find((key) => isIdsName(key) && Array.isArray(around![key]));
   if (name === undefined) return idsByIndex(around, rows);
   let ids = around![name] as unknown[];
   // Vector databases answer with a list for each query.
@@ -267,8 +270,6 @@ interface Row {
   row: unknown;
   /** Of the item, where it does not stand in the row. */
   id: string | undefined;
-  /** Whether the row's numbers may go. */
-  isLast: boolean;
 }
 
 /** Which fields are what. */
@@ -286,7 +287,7 @@ interface FieldChoice {
 function requireKnownFields(row: Fields, { known }: FieldChoice, number: number): void {
   for (const name of Object.keys(row)) {
     if (known.has(name) || row[name] === null) continue;
-    if (!mayBeItemIdName(name) && typeof row[name] !== "number" && !(row[name] instanceof NumberList)) continue;
+    if (!mayBeItemIdName(name) && typeof row[name] !== "number" && !isNumbers(row[name])) continue;
     throw invalid(
       "ROW_LENGTH",
     )`${{ row: number }} has the field ${describeValue(name)}, which the first ${SAMPLE_ROWS} rows do not have${{ hint: "give all rows the same fields, or remove it" }}`;
@@ -306,31 +307,20 @@ class JsonRows {
   #hasIds = false;
   readonly #ids = new ItemIdList();
   readonly #uniqueIds: boolean;
-  readonly #numbers: FloatList;
 
-  /** @param numbers Those of the rows. */
-  constructor(options: ItemFileOptions, uniqueIds: boolean, numbers: FloatList) {
-    this.#numbers = numbers;
+  constructor(options: ItemFileOptions, uniqueIds: boolean) {
     this.#options = options;
     this.#uniqueIds = uniqueIds;
-    this.#collector = new RowCollector(options.skipInvalid, numbers);
+    this.#collector = new RowCollector(options.skipInvalid);
   }
 
-  /** Whether the numbers of earlier rows are still needed. */
-  get isSampling(): boolean {
-    return this.#sample !== undefined;
-  }
-
-  /**
-   * @param id Of the item, where it does not stand in the row.
-   * @param isLast Whether the row's numbers may go.
-   */
-  add(row: unknown, id?: string, isLast = false): void {
+  /** @param id Of the item, where it does not stand in the row. */
+  add(row: unknown, id?: string): void {
     if (!this.#sample) {
-      this.#add({ row, id, isLast });
+      this.#add({ row, id });
       return;
     }
-    this.#sample.push({ row, id, isLast });
+    this.#sample.push({ row, id });
     if (this.#sample.length === SAMPLE_ROWS) this.#decide();
   }
 
@@ -339,7 +329,7 @@ class JsonRows {
     this.#sample = undefined;
     const first = sample.find(({ row }) => row !== null)?.row;
     if (isObject(first)) this.#choose(sample.map(({ row }) => row).filter(isObject));
-    else if (!Array.isArray(first) && !(first instanceof NumberList) && first !== undefined) {
+    else if (!Array.isArray(first) && first !== undefined) {
       const flat =
         typeof first === "number"
           ? "a flat list of numbers; write one array per item, [[...], [...]]"
@@ -362,7 +352,7 @@ class JsonRows {
     for (const fields of found) for (const [name, { path }] of fields) if (!paths.has(name)) paths.set(name, path);
     const names = [...paths.keys()];
     const columns = names.map(
-      (name): Column => ({ name, cells: found.map((fields) => jsonCell(fields.get(name)?.value, this.#numbers)) }),
+      (name): Column => ({ name, cells: found.map((fields) => jsonCell(fields.get(name)?.value)) }),
     );
     const decision = decideColumns(columns, this.#options, "the JSON");
     const known = new Set(rows.flatMap((row) => Object.keys(row)));
@@ -370,7 +360,7 @@ class JsonRows {
     this.#labels = decision.labels.map(() => []);
   }
 
-  #add({ row, id, isLast }: Row): void {
+  #add({ row, id }: Row): void {
     const number = this.#collector.seen;
     try {
       const choice = this.#choice;
@@ -386,9 +376,6 @@ class JsonRows {
       this.#takeId(id ?? this.#ownId(row, choice), number);
       if (choice) this.#takeFields(row as Fields, choice);
       this.#collector.add(values);
-      if (!isLast) return;
-      const numbers = choice?.decision.isList ? follow(row, choice.paths[choice.decision.vector[0]!]!) : row;
-      if (numbers instanceof NumberList) this.#numbers.giveUp(numbers.start, numbers.length);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
       this.#collector.refuse(error);
@@ -421,8 +408,8 @@ class JsonRows {
   #listOf(given: unknown, name: Wording): ArrayLike<number> {
     const { dim } = this.#collector;
     if (typeof given === "string") return listNumbers(given, dim, name);
-    const list = given instanceof NumberList ? given : (typedArrayValues(given) ?? given);
-    if (!Array.isArray(list) && !(list instanceof NumberList)) {
+    const list = typedArrayValues(given) ?? given;
+    if (!Array.isArray(list)) {
       if (list === undefined || list === null)
         throw invalid("ROW_LENGTH")`${name} is missing${{ hint: "every item needs an array of numbers" }}`;
       throw invalid("ITEM_NOT_NUMBER")`${name} must be an array of numbers, got ${describeJson(list)}`;
@@ -434,9 +421,9 @@ class JsonRows {
         "ROW_LENGTH",
       )`${name} has ${counted(length, "number")}, but those before it have ${thousands(dim)}${{ hint: "every row must have as many" }}`;
     }
-    const values = list instanceof NumberList ? this.#numbers.read(list.start, length) : list;
     for (let j = 0; j < length; j++) {
-      const value: unknown = values[j];
+      if (isLongInteger(list[j])) list[j] = Number(list[j]);
+      const value: unknown = list[j];
       if (typeof value !== "number" || Number.isNaN(value)) {
         throw invalid(
           "ITEM_NOT_NUMBER",
@@ -446,7 +433,7 @@ class JsonRows {
         throw invalid("ITEM_NOT_FINITE")`${name}, ${{ column: j }}: the number is beyond the range of float32 (3.4e38)`;
       }
     }
-    return values;
+    return list;
   }
 
   #ownId(row: unknown, choice: FieldChoice | undefined): string | undefined {
@@ -496,7 +483,6 @@ class JsonRows {
 
   finish(): TableRows {
     if (this.#sample) this.#decide();
-    this.#numbers.clear();
     const items = this.#collector.finish();
     if (this.#collector.rows === 0)
       throw invalid("EMPTY")`the JSON holds no rows${{ hint: "at least one embedding is needed" }}`;

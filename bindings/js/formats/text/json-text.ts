@@ -1,0 +1,90 @@
+/** JSON of which nothing is lost: integers of any length keep their digits, and an object's names are there once. */
+
+import { describeValue } from "../../base/describe-value.ts";
+
+/** What stands for NaN until the text is parsed: no text that people write has it. */
+const NAN = "\0NaN";
+
+/** Whole numbers that a double may not hold, and words that only Python writes, with the byte before them; brackets; where strings begin. */
+const MARKS = /[\s:,[](-?[1-9]\d{15,}|NaN|-?Infinity)(?=\s*(?:[,\]}]|$))|["{}[\]]/g;
+const COLON = /\s*:/y;
+
+/**
+ * Where the text goes on after the string that begins at `start`; the text's end when it is not closed. No pattern: those remember every
+ * character that they went over, and there are strings of any length.
+ */
+export function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let before = at - 1;
+    while (text[before] === "\\") before--;
+    if ((at - before) % 2 === 1) return at + 1;
+  }
+  return text.length;
+}
+
+/** Whether a value is a whole number that `parseJson` kept as its digits. */
+export const isLongInteger = (value: unknown): value is string =>
+  typeof value === "string" && /^-?[1-9]\d{15,}$/.test(value);
+
+/**
+ * `JSON.parse`, except that an integer beyond 2^53, which a number cannot hold, becomes a string of its digits; that NaN, Infinity and
+ * -Infinity, which Python writes, are numbers; and that no name may stand twice in an object, since the first value would be lost.
+ * @throws SyntaxError as `JSON.parse` does; RangeError when the text is longer than a string can be.
+ */
+export function parseJson(text: string): unknown {
+  return parsed(readable(text, false));
+}
+
+/**
+ * The entries of a JSON object in the order of the text, where `JSON.parse` puts keys that are numbers first.
+ * @param text Valid JSON that is an object.
+ */
+export function jsonEntries(text: string): [key: string, value: unknown][] {
+  return Object.entries(parsed(readable(text, true)) as object).map(([key, value]) => [key.slice(1), value]);
+}
+
+function parsed({ text, hasNaN }: { text: string; hasNaN: boolean }): unknown {
+  return hasNaN ? JSON.parse(text, (_, value) => (value === NAN ? Number.NaN : value)) : JSON.parse(text);
+}
+
+/** The text as `JSON.parse` can read it. @param isOrdered Whether a letter is put before the outermost names, so that none is a number. */
+function readable(text: string, isOrdered: boolean): { text: string; hasNaN: boolean } {
+  let written = "";
+  let done = 0;
+  let hasNaN = false;
+  /** Of each array and object that is open, the names in it so far. */
+  const open: (Set<string> | undefined)[] = [];
+  const replace = (start: number, end: number, by: string) => {
+    written += text.slice(done, start) + by;
+    done = end;
+  };
+  const marks = new RegExp(MARKS);
+  for (let found = marks.exec(text); found; found = marks.exec(text)) {
+    const { index } = found;
+    const [token, number] = found;
+    if (token[0] === "[" || token === "{") open.push(undefined);
+    if (token === "}" || token === "]") open.pop();
+    else if (token === '"') {
+      const end = endOfString(text, index);
+      marks.lastIndex = end;
+      COLON.lastIndex = end;
+      if (!COLON.test(text)) continue;
+      const quoted = text.slice(index, end);
+      const name = quoted.includes("\\") ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
+      const names = open.at(-1) ?? new Set();
+      if (names.has(name)) throw new SyntaxError(`the name ${describeValue(name)} stands twice in one object`);
+      if (open.length > 0) open[open.length - 1] = names.add(name);
+      if (isOrdered && open.length === 1) replace(index, index + 1, '"_');
+    } else if (number !== undefined) {
+      const end = marks.lastIndex;
+      hasNaN ||= number === "NaN";
+      // A number beyond all doubles is read as infinity.
+      if (number === "NaN") replace(index + 1, end, JSON.stringify(NAN));
+      else if (number.endsWith("y")) replace(index + 1, end, number.replace("Infinity", "1e999"));
+      else if (!Number.isSafeInteger(Number(number))) replace(index + 1, end, `"${number}"`);
+    }
+  }
+  if (open.length > 0) throw new SyntaxError("it ends too early: is the file cut short?");
+  if (text.trim() === "") throw new SyntaxError("it is empty");
+  return { text: written + text.slice(done), hasNaN };
+}
