@@ -2,7 +2,7 @@
 
 import { startWorker } from "#worker-host";
 import { checkArray, viewBytes } from "../base/attached.ts";
-import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
+import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { invalid, WorkerError } from "../base/errors.ts";
 import { failLong, type LongCall, longCall, type Watch } from "../base/long-call.ts";
 import { checkOptionNames, checkSignal, OptionReader } from "../base/option-reader.ts";
@@ -251,7 +251,7 @@ export class RQVAEWorker extends Contracted {
   async #short(method: string, row: Contract, args: unknown[]): Promise<unknown> {
     const sent = args.map((arg) => {
       if (arg instanceof SemanticIds) return copyOf(arg);
-      if (arg instanceof WorkerOptimizer) return { wire: "optimizer", id: this.#requireOwn(arg).id };
+      if (arg instanceof WorkerOptimizer) return { wire: "optimizer", id: this.#requireOwn(arg) };
       return arg;
     });
     if (!row.items) return this.#received(await this.#line.call({ method, args: sent }));
@@ -267,9 +267,10 @@ export class RQVAEWorker extends Contracted {
     );
   }
 
-  #requireOwn(optimizer: unknown): WorkerOptimizer {
-    const own = originalOf(optimizer as WorkerOptimizer | undefined);
-    if (own?.line === this.#line) return own;
+  /** The number of an optimizer of this worker's. */
+  #requireOwn(optimizer: unknown): number {
+    const id = WorkerOptimizer.numberOf(optimizer, this.#line);
+    if (id !== undefined) return id;
     throw invalid("OTHER_MODEL")`optimizer must come from this worker's own createOptimizer`;
   }
 

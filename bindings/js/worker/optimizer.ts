@@ -1,19 +1,25 @@
-import { worksBehindProxy } from "../base/behind-proxy.ts";
+import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
 
 /** An optimizer in a worker; the handle holds its number only. Made by `RQVAEWorker.createOptimizer`. */
 export class WorkerOptimizer {
-  /** @internal The line to its worker. */
-  readonly line: object;
-  /** @internal */
-  readonly id: number;
+  /** The line to its worker. */
+  readonly #line: object;
+  readonly #id: number;
   readonly #dispose: () => Promise<unknown>;
 
   /** @internal */
   constructor(line: object, id: number, dispose: () => Promise<unknown>) {
     worksBehindProxy(this, WorkerOptimizer);
-    this.line = line;
-    this.id = id;
+    this.#line = line;
+    this.#id = id;
     this.#dispose = dispose;
+  }
+
+  /** The number of an optimizer that belongs to this line; undefined for anything else. @internal */
+  static numberOf(optimizer: unknown, line: object): number | undefined {
+    if (!(optimizer instanceof WorkerOptimizer)) return undefined;
+    const own = originalOf(optimizer);
+    return own.#line === line ? own.#id : undefined;
   }
 
   /** Frees the optimizer's state in the worker. Never rejects: with the worker gone, so is the optimizer. */

@@ -5,8 +5,8 @@ import { describeValue } from "../../base/describe-value.ts";
 /** What stands for NaN until the text is parsed: no text that people write has it. */
 const NAN = "\0NaN";
 
-/** Whole numbers that a double may not hold, and words that only Python writes, with the byte before them; brackets; where strings begin. */
-const MARKS = /[\s:,[](-?[1-9]\d{15,}|NaN|-?Infinity)(?=\s*(?:[,\]}]|$))|["{}[\]]/g;
+/** Whole numbers that a double may not hold, and words that only Python writes; brackets; where strings begin. */
+const MARKS = /(?<=^|[\s:,[])(-?[1-9]\d{15,}|NaN|-?Infinity)(?=\s*(?:[,\]}]|$))|["{}[\]]/g;
 const COLON = /\s*:/y;
 
 /**
@@ -62,7 +62,7 @@ function readable(text: string, isOrdered: boolean): { text: string; hasNaN: boo
   for (let found = marks.exec(text); found; found = marks.exec(text)) {
     const { index } = found;
     const [token, number] = found;
-    if (token[0] === "[" || token === "{") open.push(undefined);
+    if (token === "[" || token === "{") open.push(undefined);
     if (token === "}" || token === "]") open.pop();
     else if (token === '"') {
       const end = endOfString(text, index);
@@ -79,9 +79,9 @@ function readable(text: string, isOrdered: boolean): { text: string; hasNaN: boo
       const end = marks.lastIndex;
       hasNaN ||= number === "NaN";
       // A number beyond all doubles is read as infinity.
-      if (number === "NaN") replace(index + 1, end, JSON.stringify(NAN));
-      else if (number.endsWith("y")) replace(index + 1, end, number.replace("Infinity", "1e999"));
-      else if (!Number.isSafeInteger(Number(number))) replace(index + 1, end, `"${number}"`);
+      if (number === "NaN") replace(index, end, JSON.stringify(NAN));
+      else if (number.endsWith("y")) replace(index, end, number.replace("Infinity", "1e999"));
+      else if (!Number.isSafeInteger(Number(number))) replace(index, end, `"${number}"`);
     }
   }
   if (open.length > 0) throw new SyntaxError("it ends too early: is the file cut short?");
