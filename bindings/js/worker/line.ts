@@ -19,6 +19,8 @@ export interface Hooks {
   source?: EmbeddingSource | undefined;
   /** What of the arguments the worker takes over, instead of a copy. */
   given?: unknown;
+  /** The argument's name, of a call that has one. */
+  argument?: string;
   /** The result would be lost if the call rejected with what a callback threw when all was done. */
   keepsResult?: boolean;
 }
@@ -107,7 +109,7 @@ export class Line {
             invalid(
               "NOT_SENDABLE",
               error,
-            )`${{ call: call.method }}an argument cannot be sent to the worker: ${message}`,
+            )`${{ call: call.method }}${hooks.argument ? { argument: hooks.argument } : "an argument"} cannot be sent to the worker: ${message}`,
           );
         }
       });

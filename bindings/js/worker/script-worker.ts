@@ -4,7 +4,7 @@ import type { Worker as Thread } from "node:worker_threads";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { invalid } from "../base/errors.ts";
 import { failLong, type LongCall, longCall } from "../base/long-call.ts";
-import { show } from "../base/option-reader.ts";
+import { requireThat, show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import { answer, type ServerPort } from "./answer.ts";
 import { Line } from "./line.ts";
@@ -96,9 +96,12 @@ export class ScriptWorker<Methods extends ScriptMethods> {
     input?: Input<Methods[Name]>,
     options: { onProgress?: (event: EventOf<Methods[Name]>) => void; signal?: AbortSignal } = {},
   ): LongCall<EventOf<Methods[Name]>, Result<Methods[Name]>> {
-    return longCall(method, options, async (watch) => {
+    return longCall(typeof method === "string" ? method : "call", options, async (watch) => {
+      requireThat(typeof method === "string", "method", "the name of a method of the script", method, "call");
       if (!this.#line || this.#line.gone.reason) this.#line = new Line(portOf(this.#start()));
-      return (await this.#line.call({ method, args: [input] }, watch)) as Result<Methods[Name]>;
+      return (await this.#line.call({ method, args: [input] }, { ...watch, argument: "input" })) as Result<
+        Methods[Name]
+      >;
     });
   }
 
