@@ -27,7 +27,7 @@ export const isLongInteger = (value: unknown): value is string =>
   typeof value === "string" && /^-?[1-9]\d{15,}$/.test(value);
 
 /**
- * `JSON.parse`, except that an integer beyond 2^53, which a number cannot hold, becomes a string of its digits; that NaN, Infinity and
+ * `JSON.parse`, except that in lists and objects an integer beyond 2^53 becomes a string of its digits; that there NaN, Infinity and
  * -Infinity, which Python writes, are numbers; and that no name may stand twice in an object, since the first value would be lost.
  * @throws SyntaxError as `JSON.parse` does; RangeError when the text is longer than a string can be.
  */
