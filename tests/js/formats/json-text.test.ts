@@ -26,7 +26,7 @@ describe("a value", () => {
     );
     fc.assert(
       fc.property(value, fc.nat(4), (value, indent) => {
-        const text = JSON.stringify(value, null, indent);
+        const text = JSON.stringify({ value }, null, indent);
         expect(parseJson(text)).toEqual(exact(JSON.parse(text)));
       }),
       { numRuns: 1500 },
@@ -79,7 +79,7 @@ describe("what is not JSON", () => {
     ["  ", /it is empty/],
     ["[1,2", /ends too early/],
     ['{"a":"abc', /ends too early/],
-    ['{"a":1,"b":{"a":1},"\\u0061":2}', /the name "a" stands twice in one object/],
+    ['{"a":1,"b":{"a":1},"\\u0061":2}', /entries 0 and 2 of an object are both "a"/],
     ["[".repeat(1_000_000), /ends too early/],
     ...[
       ...["[1,]", "[1 2]", '{"a" 1}', "{a:1}", '{"a":1,}', '{"a":1]', "[1}", '["a\nb"]', '["\\x"]', '"abc', "01", "1."],

@@ -15,8 +15,6 @@ export const COMMA = 0x2c;
 export class DecimalScanner {
   /** Where the number that was read last ends. */
   end = 0;
-  /** Whether it is one as JSON has them: no plus, no leading zeros, digits on both sides of a point. */
-  isJson = true;
   /** The byte between units and tenths: a point, or a comma. */
   point = POINT;
 
@@ -33,13 +31,11 @@ export class DecimalScanner {
     let char = bytes[at]!;
     const isNegative = char === 45;
     if (isNegative || char === 43) char = bytes[++at]!;
-    let isJson = at === start || isNegative;
     let mantissa = 0;
     let digits = 0;
     let exponent = 0;
     let isCut = false;
     const firstDigit = at;
-    if (char === 48) isJson &&= !isDigit(bytes[at + 1]!);
     for (; char >= 48 && char <= 57; char = bytes[++at]!) {
       if (digits < DIGITS) {
         mantissa = mantissa * 10 + (char - 48);
@@ -50,7 +46,6 @@ export class DecimalScanner {
       }
     }
     let found = at - firstDigit;
-    isJson &&= found > 0;
     if (char === this.point) {
       const point = at;
       for (char = bytes[++at]!; char >= 48 && char <= 57; char = bytes[++at]!) {
@@ -61,7 +56,6 @@ export class DecimalScanner {
         } else if (char !== 48) isCut = true;
       }
       found += at - point - 1;
-      isJson &&= at > point + 1;
     }
     if (found === 0) {
       this.end = start;
@@ -81,7 +75,6 @@ export class DecimalScanner {
       }
     }
     this.end = at;
-    this.isJson = isJson;
     if (exponent < -22 || exponent > 22) return this.#slowly(bytes, start, at);
     const low = scaled(mantissa, exponent);
     let value = Math.fround(low);

@@ -27,7 +27,7 @@ export const isLongInteger = (value: unknown): value is string =>
   typeof value === "string" && /^-?[1-9]\d{15,}$/.test(value);
 
 /**
- * `JSON.parse`, except that an integer beyond 2^53, which a number cannot hold, becomes a string of its digits; that NaN, Infinity and
+ * `JSON.parse`, except that in lists and objects an integer beyond 2^53 becomes a string of its digits; that there NaN, Infinity and
  * -Infinity, which Python writes, are numbers; and that no name may stand twice in an object, since the first value would be lost.
  * @throws SyntaxError as `JSON.parse` does; RangeError when the text is longer than a string can be.
  */
@@ -52,8 +52,8 @@ function readable(text: string, isOrdered: boolean): { text: string; hasNaN: boo
   let written = "";
   let done = 0;
   let hasNaN = false;
-  /** Of each array and object that is open, the names in it so far. */
-  const open: (Set<string> | undefined)[] = [];
+  /** Of each array and object that is open, the names in it so far, and which entry has each. */
+  const open: (Map<string, number> | undefined)[] = [];
   const replace = (start: number, end: number, by: string) => {
     written += text.slice(done, start) + by;
     done = end;
@@ -71,9 +71,12 @@ function readable(text: string, isOrdered: boolean): { text: string; hasNaN: boo
       if (!COLON.test(text)) continue;
       const quoted = text.slice(index, end);
       const name = quoted.includes("\\") ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
-      const names = open.at(-1) ?? new Set();
-      if (names.has(name)) throw new SyntaxError(`the name ${describeValue(name)} stands twice in one object`);
-      if (open.length > 0) open[open.length - 1] = names.add(name);
+      const names = open.at(-1) ?? new Map<string, number>();
+      const earlier = names.get(name);
+      if (earlier !== undefined) {
+        throw new SyntaxError(`entries ${earlier} and ${names.size} of an object are both ${describeValue(name)}`);
+      }
+      if (open.length > 0) open[open.length - 1] = names.set(name, names.size);
       if (isOrdered && open.length === 1) replace(index, index + 1, '"_');
     } else if (number !== undefined) {
       const end = marks.lastIndex;
