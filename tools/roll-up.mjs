@@ -40,8 +40,38 @@ export async function rollUpDeclarations(from, to) {
       .replace(/path="[^"]+\/(wasm\/globals\.d\.ts)"/, 'path="./$1"')
       // Each blank of thousands of lines would be installed.
       .replace(/^(?: {4})+/gm, (blanks) => "\t".repeat(blanks.length / 4));
+    const entry = entries.find((name) => file === join(to, `${name}.d.ts`));
+    const exported = entry ? withTypes(text, typesOnly(readFileSync(join(from, `${entry}.d.ts`), "utf8"))) : text;
     // Projects whose library is older learn of Symbol.dispose here; tsc says so in each module.
     const library = /Symbol\.(asyncD|d)ispose/.test(text) ? '/// <reference lib="esnext.disposable" />\n' : "";
-    writeFileSync(file, library + text);
+    writeFileSync(file, library + exported);
   }
+}
+
+/** What the declarations of an entry export as types only, classes among it. @param {string} text */
+function typesOnly(text) {
+  const names = new Set();
+  for (const [, keyword, list] of text.matchAll(/export (type )?\{([^}]*)\}/g)) {
+    for (const item of list.split(",").map((name) => name.trim())) {
+      if (keyword || item.startsWith("type "))
+        names.add(
+          item
+            .replace(/^type /, "")
+            .split(" as ")
+            .at(-1),
+        );
+    }
+  }
+  return names;
+}
+
+/** Rolling up loses that a class is exported as a type only: users would import what is not there. @param {string} text @param {Set<string>} types */
+function withTypes(text, types) {
+  return text.replace(/^export \{([^}]*)\}/gm, (_, list) => {
+    const items = list.split(",").map((/** @type {string} */ item) => item.trim());
+    const marked = items.map((/** @type {string} */ item) =>
+      types.has(item.split(" as ").at(-1)) && !item.startsWith("type ") ? `type ${item}` : item,
+    );
+    return `export { ${marked.join(", ")} }`;
+  });
 }

@@ -130,7 +130,7 @@ export type ErrorCode =
   | "WASM_FAILED"
   /** The worker could not start. */
   | "WORKER_NOT_STARTED"
-  /** The worker crashed or was terminated. */
+  /** The worker crashed or was disposed. */
   | "WORKER"
   /** What should not happen. Please report it, with the message. */
   | "RQVAE";

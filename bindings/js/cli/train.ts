@@ -364,11 +364,11 @@ export function remarks({ config }: RQVAE, history: TrainHistory): string[] {
   if (isConstant || validation === undefined || start?.validation === undefined) return [kept];
   const [now, before] = [validation, start.validation].map(({ explainedVariance }) => percent(explainedVariance));
   if (verdict === "same" || selectedEpoch < 0) {
-    const compared = selectedEpoch < 0 ? "the start" : `the start, with ${before}`;
-    return [
-      kept,
-      `Validation: explained variance ${now}; training found nothing better than ${compared}${adviceOnSame(history)}.`,
-    ];
+    const what =
+      selectedEpoch < 0
+        ? "training found nothing better than the start"
+        : `training gained little over the start's ${before}`;
+    return [kept, `Validation: explained variance ${now}; ${what}${adviceOnSame(history)}.`];
   }
   const untrained = config.linearSkip !== "none" && config.codebookKmeansInit;
   const origin = untrained ? "by residual k-means alone" : "before training";

@@ -79,6 +79,7 @@ export class ScriptWorker<Methods extends ScriptMethods> {
   /** @param start Starts it. A literal `new Worker(new URL("./script.js", import.meta.url), ...)`, which bundlers look for. */
   constructor(start: () => AnyWorker) {
     worksBehindProxy(this, ScriptWorker, undefined, LONG);
+    requireThat(typeof start === "function", "start", "a function that starts a worker", start, "new ScriptWorker");
     this.#start = start;
   }
 
@@ -98,7 +99,12 @@ export class ScriptWorker<Methods extends ScriptMethods> {
   ): LongCall<EventOf<Methods[Name]>, Result<Methods[Name]>> {
     return longCall(typeof method === "string" ? method : "call", options, async (watch) => {
       requireThat(typeof method === "string", "method", "the name of a method of the script", method, "call");
-      if (!this.#line || this.#line.gone.reason) this.#line = new Line(portOf(this.#start()));
+      if (!this.#line || this.#line.gone.reason) {
+        const worker = this.#start();
+        const isWorker = typeof worker?.postMessage === "function" && typeof worker.terminate === "function";
+        requireThat(isWorker, "start", "a function that gives a worker", worker, "new ScriptWorker");
+        this.#line = new Line(portOf(worker));
+      }
       return (await this.#line.call({ method, args: [input] }, { ...watch, argument: "input" })) as Result<
         Methods[Name]
       >;

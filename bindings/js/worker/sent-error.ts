@@ -28,19 +28,9 @@ export function toSent(error: unknown, depth = DEPTH): SentError {
   };
 }
 
-/** The error on the other side, of the same class. What is none of ours becomes an `RQVAEError` there, and keeps its name. */
-export function fromSent({ name, code, message, cause }: SentError): RQVAEError {
-  const error = makeError(name, message, {
-    ...(typeof message !== "string" && { code: code as ErrorCode }),
-    ...(cause && { cause: causeOf(cause) }),
-  });
-  return error.name === name ? error : Object.defineProperty(error, "name", { value: name });
-}
-
-function causeOf(cause: SentError | { value: string }): unknown {
-  if ("value" in cause) return cause.value;
-  if (typeof cause.message !== "string") return fromSent(cause);
-  const { name, code, cause: inner } = cause;
-  const error = new Error(cause.message, inner && { cause: causeOf(inner) });
-  return Object.assign(error, { name, ...(code !== undefined && { code }) });
+/** The error on the other side: of the same class if it is one of ours, else an `Error` with its name, message and code. */
+export function fromSent({ name, code, message, cause }: SentError): Error {
+  const because = cause && { cause: "value" in cause ? cause.value : fromSent(cause) };
+  if (typeof message !== "string") return makeError(name, message, { code: code as ErrorCode, ...because });
+  return Object.assign(new Error(message, because), { name, ...(code !== undefined && { code }) });
 }

@@ -3,7 +3,7 @@
 import { checkArray } from "../../base/attached.ts";
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
-import { requireThat } from "../../base/option-reader.ts";
+import { checkOptionNames, requireThat } from "../../base/option-reader.ts";
 import { counted, thousands } from "../../base/words.ts";
 import { halfValues } from "../../items/half.ts";
 import { isFloats, typedArrayName } from "../../items/items.ts";
@@ -60,11 +60,14 @@ export async function* writeVectors(
     vectors,
   );
   requireOptions(extras, "extras");
+  checkOptionNames(extras, "writeVectors", ["itemIds"]);
   const { rows, dim } = vectors;
   if (!(Number.isSafeInteger(rows) && rows > 0 && Number.isSafeInteger(dim) && dim > 0)) {
     throw invalid()`rows and dim must be whole numbers of at least 1, got ${describeValue(rows)} and ${describeValue(dim)}`;
   }
-  const itemId = checkedItemIds({ ids: { length: rows }, ...(extras.itemIds && { itemIds: extras.itemIds }) });
+  // What `readItems` gives has the IDs of its items with it.
+  const itemIds = extras.itemIds ?? (vectors as VectorExtras).itemIds;
+  const itemId = checkedItemIds({ ids: { length: rows }, ...(itemIds && { itemIds }) });
   const writer = writerOf(format, rows, dim, itemId);
   yield* writer.begin();
   let done = 0;

@@ -2,6 +2,7 @@
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
+import { checkOptionNames } from "../../base/option-reader.ts";
 import type { SemanticIds } from "../../ids/semantic-ids.ts";
 import { TokenTemplate } from "../../ids/token-template.ts";
 import { readIdsNpy } from "../arrays/npy.ts";
@@ -59,6 +60,7 @@ export interface ReadIdsOptions {
  */
 export async function readIds(file: FileSource, options: ReadIdsOptions = {}): Promise<ReadIds> {
   requireOptions(options);
+  checkOptionNames(options, "readIds", ["fileName", "format", "codebookSizes", "fingerprint", "template", "separator"]);
   return withFile(file, options.fileName, async (bytes, name) => {
     const format = options.format ?? sniff(await readBytes(bytes, 0, Math.min(16, bytes.size))).format;
     return format === "parquet"

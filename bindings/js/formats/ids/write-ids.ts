@@ -2,6 +2,7 @@
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
+import { checkOptionNames } from "../../base/option-reader.ts";
 import type { SemanticIds } from "../../ids/semantic-ids.ts";
 import type { ItemLabels } from "../../types.ts";
 import { type IdsNpyType, writeIdsNpy } from "../arrays/npy.ts";
@@ -68,6 +69,16 @@ export function writeIds(
   options: WriteIdsOptions = {},
 ): Iterable<string> | Iterable<Uint8Array> {
   requireOptions(options);
+  checkOptionNames(options, "writeIds", [
+    "labels",
+    "vectors",
+    "template",
+    "type",
+    "separator",
+    "content",
+    "into",
+    "missing",
+  ]);
   const source = isIds(table) ? { ids: table } : table;
   const ids = idsOfTable(source);
   const { labels, into, type, vectors } = options;

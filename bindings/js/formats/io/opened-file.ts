@@ -41,6 +41,17 @@ export interface ItemFileOptions {
   skipInvalid?: boolean;
 }
 
+/** The names of `ItemFileOptions`. */
+export const ITEM_FILE_OPTIONS = [
+  "fileName",
+  "embedding",
+  "itemId",
+  "delimiter",
+  "header",
+  "labelColumns",
+  "skipInvalid",
+] as const satisfies readonly (keyof ItemFileOptions)[];
+
 /** Items of a file: vectors, which everything takes that takes items, and what else the file says about them. */
 export interface ItemTable<Data extends Float32Array | Uint16Array = Float32Array | Uint16Array> {
   /** rows x dim, row-major: float32, or float16 as its bits. */

@@ -3,6 +3,7 @@
 import { worksBehindProxy } from "../../base/behind-proxy.ts";
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
+import { checkOptionNames } from "../../base/option-reader.ts";
 import { counted } from "../../base/words.ts";
 import type { TableColumns } from "../../items/columns.ts";
 import { widenHalves } from "../../items/half.ts";
@@ -12,6 +13,7 @@ import type { EmbeddingSource, ItemLabels } from "../../types.ts";
 import { type FileSource, openFile } from "../io/byte-source.ts";
 import { requireOptions } from "../io/bytes.ts";
 import type { ItemFile, ItemFileOptions, ItemFormat, ItemTable, RowSource } from "../io/opened-file.ts";
+import { ITEM_FILE_OPTIONS } from "../io/opened-file.ts";
 import type { SkippedRows } from "../io/row-collector.ts";
 import { openItemFile } from "./item-file.ts";
 import { InvalidRows, inFile } from "./read-items.ts";
@@ -64,6 +66,7 @@ export async function openItems(
 ): Promise<OpenedItems> {
   if (isDescription(source)) return openItems(source.location, { ...source.options, ...options });
   requireOptions(options);
+  checkOptionNames(options, "openItems", [...ITEM_FILE_OPTIONS, "uniqueIds"]);
   let name = options.fileName ?? "";
   return inFile(
     () => name,

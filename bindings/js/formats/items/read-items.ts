@@ -1,6 +1,7 @@
 /** Embeddings of a file in memory, checked. */
 
 import { InvalidInputError, invalid, OutOfMemoryError, RQVAEError } from "../../base/errors.ts";
+import { checkOptionNames } from "../../base/option-reader.ts";
 import { worded } from "../../base/wording.ts";
 import { halfValues } from "../../items/half.ts";
 import { withoutRows } from "../../items/labels.ts";
@@ -8,6 +9,7 @@ import type { RowTarget } from "../arrays/raw-matrix.ts";
 import { type ByteSource, type FileSource, openFile } from "../io/byte-source.ts";
 import { requireFileName, requireOptions } from "../io/bytes.ts";
 import type { ItemFile, ItemFileOptions, ItemTable } from "../io/opened-file.ts";
+import { ITEM_FILE_OPTIONS } from "../io/opened-file.ts";
 import { ItemIdList, requireSome, type SkippedRows } from "../io/row-collector.ts";
 import { openItemFile } from "./item-file.ts";
 
@@ -32,6 +34,7 @@ export interface ReadItemsOptions extends ItemFileOptions {
  */
 export async function readItems(file: FileSource, options: ReadItemsOptions = {}): Promise<ItemTable> {
   requireOptions(options);
+  checkOptionNames(options, "readItems", [...ITEM_FILE_OPTIONS, "checkValues"]);
   return withFile(file, options.fileName, async (bytes, name) =>
     toItems(await openItemFile(bytes, name, { ...options, uniqueIds: options.checkValues !== false }), options),
   );

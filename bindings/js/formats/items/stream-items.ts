@@ -2,11 +2,13 @@
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
+import { checkOptionNames } from "../../base/option-reader.ts";
 import { option } from "../../base/wording.ts";
 import { labelsOf, withoutRows } from "../../items/labels.ts";
 import { type FileSource, isByteStream, openFile, peek, piecesOf } from "../io/byte-source.ts";
 import { extensionOf, requireFileName, requireOptions, sniff, textFormat } from "../io/bytes.ts";
 import type { ItemFile, ItemFileOptions, ItemTable } from "../io/opened-file.ts";
+import { ITEM_FILE_OPTIONS } from "../io/opened-file.ts";
 import { utf8Pieces } from "../io/utf8.ts";
 import { newTable, recognizeItemFile, SNIFFED, type TextFile } from "./item-file.ts";
 import { inMemory } from "./open-items.ts";
@@ -35,6 +37,7 @@ export async function* streamItems(
   options: StreamItemsOptions = {},
 ): AsyncGenerator<ItemTable<Float32Array>, void, undefined> {
   requireOptions(options);
+  checkOptionNames(options, "streamItems", [...ITEM_FILE_OPTIONS, "batchRows"]);
   const { batchRows = 4096 } = options;
   if (!(Number.isSafeInteger(batchRows) && batchRows > 0)) {
     throw invalid()`${option("batchRows")} must be a whole number of at least 1, got ${describeValue(batchRows)}`;
