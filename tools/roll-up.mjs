@@ -41,16 +41,20 @@ export async function rollUpDeclarations(from, to) {
       // Each blank of thousands of lines would be installed.
       .replace(/^(?: {4})+/gm, (blanks) => "\t".repeat(blanks.length / 4));
     const entry = entries.find((name) => file === join(to, `${name}.d.ts`));
-    const exported = entry ? withTypes(text, typesOnly(readFileSync(join(from, `${entry}.d.ts`), "utf8"))) : text;
+    const exported = entry ? withTypes(text, typesOnly(join(from, `${entry}.d.ts`))) : text;
     // Projects whose library is older learn of Symbol.dispose here; tsc says so in each module.
     const library = /Symbol\.(asyncD|d)ispose/.test(text) ? '/// <reference lib="esnext.disposable" />\n' : "";
     writeFileSync(file, library + exported);
   }
 }
 
-/** What the declarations of an entry export as types only, classes among it. @param {string} text */
-function typesOnly(text) {
+/** What the declarations in a file export as types only, classes among it. @param {string} file @returns {Set<string>} */
+function typesOnly(file) {
+  const text = readFileSync(file, "utf8");
   const names = new Set();
+  for (const [, other] of text.matchAll(/export \* from "(\.[^"]+)\.[jt]s"/g)) {
+    for (const name of typesOnly(join(file, "..", `${other}.d.ts`))) names.add(name);
+  }
   for (const [, keyword, list] of text.matchAll(/export (type )?\{([^}]*)\}/g)) {
     for (const item of list.split(",").map((name) => name.trim())) {
       if (keyword || item.startsWith("type "))
