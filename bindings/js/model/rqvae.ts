@@ -492,9 +492,10 @@ export class RQVAE {
     if (this.#known) return model;
     this.#known = model.module.initialized(model.handle);
     if (!this.#known) {
-      throw new NotInitializedError(
-        "the model has neither been trained, initialised nor loaded: call train(items) or kmeansInitCodebooks(items) first",
-      );
+      throw new NotInitializedError([
+        "the model has neither been trained, initialised nor loaded",
+        { hint: "call train(items) or kmeansInitCodebooks(items) first" },
+      ]);
     }
     return model;
   }
@@ -509,9 +510,11 @@ export class RQVAE {
 
   #requireIdle(what: string, readers = this.#readers): void {
     if (this.#running === undefined && readers === 0) return;
-    throw new BusyError(
-      `${what}: ${this.#running ?? "encodeAsync"} is running on this model; wait for it or abort it first`,
-    );
+    throw new BusyError([
+      { call: what },
+      `${this.#running ?? "encodeAsync"} is running on this model`,
+      { hint: "wait for it or abort it first", after: "; " },
+    ]);
   }
 
   /** Runs the one long call that may change the weights, with the items as the rows of its job. */
