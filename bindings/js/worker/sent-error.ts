@@ -16,7 +16,7 @@ export interface SentError {
 const DEPTH = 8;
 
 export function toSent(error: unknown, depth = DEPTH): SentError {
-  if (!(error instanceof Error)) return { name: "RQVAEError", message: String(error) };
+  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
   const { name, cause } = error;
   const { code } = error as { code?: unknown };
   return {
