@@ -28,21 +28,22 @@ const OFFSET_LENGTH = 0.8;
 const DUPLICATE_THRESHOLD = 42949673;
 
 /** What a stream of random numbers is for. */
-const STREAM = { offset: 1, centre: 2, direction: 3, duplicate: 4, path: 5, noise: 6, isotropic: 7 };
+const STREAM = { offset: 1, centre: 2, direction: 3, duplicate: 4, path: 5, noise: 6, isotropic: 7, spectral: 8 };
 
 /**
  * @typedef {object} SyntheticParts What all rows of a seed share.
- * @property {Float32Array} offset 768
- * @property {Float32Array[]} centres Per depth: 32, 32 x 16, 32 x 16 x 8 rows of 768, relative to the parent.
- * @property {Float32Array} directions 32 x 12 rows of 768.
+ * @property {Float32Array} offset One row.
+ * @property {Float32Array[]} centres Per depth: 32, 32 x 16, 32 x 16 x 8 rows, relative to the parent.
+ * @property {Float32Array} directions 32 x 12 rows.
  */
 
 /**
  * @param {number} seed
+ * @param {number} dim
  * @returns {SyntheticParts}
  */
-function syntheticParts(seed) {
-  const offset = spectralRows(seed, STREAM.offset, 0, 1, 1);
+function syntheticParts(seed, dim) {
+  const offset = spectralRows(seed, STREAM.offset, 0, 1, 1, SYNTHETIC_DIM);
   let squared = 0;
   for (const value of offset) squared += value * value;
   const length = Math.sqrt(squared);
@@ -50,19 +51,19 @@ function syntheticParts(seed) {
   let nodes = 1;
   const centres = BRANCHING.map((children, depth) => {
     nodes *= children;
-    return spectralRows(seed, STREAM.centre, depth, nodes, CENTRE_SCALES[depth]);
+    return spectralRows(seed, STREAM.centre, depth, nodes, CENTRE_SCALES[depth], dim);
   });
-  const directions = spectralRows(seed, STREAM.direction, 0, BRANCHING[0] * NOISE_RANK, NOISE_SCALE);
+  const directions = spectralRows(seed, STREAM.direction, 0, BRANCHING[0] * NOISE_RANK, NOISE_SCALE, dim);
   return { offset, centres, directions };
 }
 
 /** Rows of normal numbers whose variance follows the spectrum. */
-function spectralRows(seed, stream, part, rows, scale) {
-  const result = new Float32Array(rows * SYNTHETIC_DIM);
+function spectralRows(seed, stream, part, rows, scale, dim) {
+  const result = new Float32Array(rows * dim);
   for (let row = 0; row < rows; row++) {
     const key = hash(seed, stream, part, row);
-    for (let j = 0; j < SYNTHETIC_DIM; j++) {
-      result[row * SYNTHETIC_DIM + j] = scale * (SPECTRUM[j] / 2 ** 24) * normal(key, j);
+    for (let j = 0; j < dim; j++) {
+      result[row * dim + j] = scale * (SPECTRUM[j] / 2 ** 24) * normal(key, j);
     }
   }
   return result;
@@ -108,14 +109,14 @@ export function syntheticPath(seed, i) {
 }
 
 /**
- * n rows x 768.
+ * n rows x 768, or the first `dim` dimensions, those of the largest variance: rows of length 1 again.
  * @param {number} n
  * @param {number} [seed]
+ * @param {number} [dim]
  * @returns {{ data: Float32Array, rows: number, dim: number }}
  */
-export function syntheticCatalogue(n, seed = 0) {
-  const dim = SYNTHETIC_DIM;
-  const parts = syntheticParts(seed);
+export function syntheticCatalogue(n, seed = 0, dim = SYNTHETIC_DIM) {
+  const parts = syntheticParts(seed, dim);
   const data = new Float32Array(n * dim);
   const x = new Float64Array(dim);
   const noise = new Float64Array(NOISE_RANK);
@@ -139,6 +140,27 @@ export function syntheticCatalogue(n, seed = 0) {
     for (let j = 0; j < dim; j++) squared += x[j] * x[j];
     const length = Math.sqrt(squared);
     for (let j = 0; j < dim; j++) data[i * dim + j] = Math.fround(x[j] / length);
+  }
+  return { data, rows: n, dim };
+}
+
+/**
+ * Independent normal numbers: no clusters, nothing between the dimensions. Dimension j has the variance j^-decay, j = 1 ... dim; with a
+ * decay of 0 no direction is better than another. As above, row i is a function of (seed, i) alone, and a C++ program makes the same
+ * bytes: decays are 0, .5 and 1, so that square roots do.
+ * @param {number} n
+ * @param {number} dim
+ * @param {0 | 0.5 | 1} decay
+ * @param {number} [seed]
+ * @returns {{ data: Float32Array, rows: number, dim: number }}
+ */
+export function spectralCatalogue(n, dim, decay, seed = 0) {
+  const deviation = { 0: () => 1, 0.5: (j) => 1 / Math.sqrt(Math.sqrt(j)), 1: (j) => 1 / Math.sqrt(j) }[decay];
+  const scales = Float64Array.from({ length: dim }, (_, j) => deviation(j + 1));
+  const data = new Float32Array(n * dim);
+  for (let i = 0; i < n; i++) {
+    const key = hash(seed, STREAM.spectral, i);
+    for (let j = 0; j < dim; j++) data[i * dim + j] = scales[j] * normal(key, j);
   }
   return { data, rows: n, dim };
 }

@@ -4,7 +4,7 @@ import { effectiveRank, symmetricEigenvalues } from "./eigenvalues.ts";
 import { draw, hash, mix, normal, uniform } from "./hash.mjs";
 import { countDistinctRows, nearestNeighbours } from "./measures.mjs";
 import { SPECTRUM, ZIPF } from "./spectrum.mjs";
-import { originalRow, syntheticCatalogue, syntheticPath } from "./synthetic.mjs";
+import { originalRow, spectralCatalogue, syntheticCatalogue, syntheticPath } from "./synthetic.mjs";
 
 describe("the hash", () => {
   const MASK = (1n << 32n) - 1n;
@@ -85,6 +85,18 @@ describe("the synthetic catalogue", () => {
     expect(syntheticCatalogue(1, 1).data).not.toEqual(data.slice(0, dim));
   });
 
+  test("of fewer dimensions it has the first ones, to length 1", () => {
+    const narrow = syntheticCatalogue(70, 0, 64);
+    expect(narrow.dim).toBe(64);
+    for (let i = 0; i < 70; i++) {
+      const cut = row(i).subarray(0, 64);
+      const length = Math.sqrt(cut.reduce((sum, x) => sum + x * x, 0));
+      narrow.data.subarray(64 * i, 64 * i + 64).forEach((x, j) => {
+        expect(Math.abs(x - cut[j]! / length)).toBeLessThan(1e-6);
+      });
+    }
+  });
+
   test("rows have length 1", () => {
     const lengths = Array.from({ length: n }, (_, i) => cosine(i, i));
     expect(Math.min(...lengths)).toBeGreaterThan(1 - 1e-6);
@@ -145,5 +157,37 @@ describe("the synthetic catalogue", () => {
     const rank = effectiveRank(data, n, dim);
     expect(rank).toBeGreaterThan(139);
     expect(rank).toBeLessThan(169);
+  });
+});
+
+describe("normal numbers with a spectrum", () => {
+  test.each([0, 0.5, 1] as const)("the variance of dimension j is j^-%s", (decay) => {
+    const [n, dim] = [4000, 24];
+    const { data } = spectralCatalogue(n, dim, decay);
+    for (let j = 0; j < dim; j++) {
+      let square = 0;
+      for (let i = 0; i < n; i++) square += data[i * dim + j]! ** 2 / n;
+      expect(Math.abs(square * (j + 1) ** decay - 1)).toBeLessThan(0.1); // standard deviation .022
+    }
+  });
+
+  test("rows and dimensions are independent", () => {
+    const [n, dim] = [4000, 8];
+    const { data } = spectralCatalogue(n, dim, 0);
+    for (const step of [1, dim]) {
+      let product = 0;
+      for (let at = 0; at + step < data.length; at++) product += (data[at]! * data[at + step]!) / data.length;
+      expect(Math.abs(product)).toBeLessThan(0.03); // standard deviation .006
+    }
+  });
+
+  test("has these bytes; a smaller one is its beginning, another seed another one", () => {
+    const { data, rows, dim } = spectralCatalogue(64, 256, 0.5);
+    expect([rows, dim]).toEqual([64, 256]);
+    expect(createHash("sha256").update(new Uint8Array(data.buffer)).digest("hex")).toBe(
+      "a1ac199f50faa74614a45e2ddab75d3aec29653cec34fb0645417521f044bd6e",
+    );
+    expect(spectralCatalogue(3, 256, 0.5).data).toEqual(data.slice(0, 3 * 256));
+    expect(spectralCatalogue(1, 256, 0.5, 1).data).not.toEqual(data.slice(0, 256));
   });
 });
