@@ -1,18 +1,23 @@
-// How good the IDs are on real catalogues: the library's default beside the field's recipe, residual k-means and a random hash, and
-// the targets it must reach.
+// How good the IDs are on real catalogues: the library's default beside the field's recipe, residual k-means, faiss's quantisers and a
+// random hash, and the targets it must reach.
 //
-//   npm run bench:quality                       one seed, five sets
-//   npm run bench:quality -- --full             three seeds (median), all sets
-//   npm run bench:quality -- --set mdi movies   these sets
-//   --seeds N    --json FILE    --check (exit code 1 when a target is missed)
+//   npm run bench:quality                        one seed, five sets
+//   npm run bench:quality -- --full              three seeds (median), all sets but the largest ones
+//   npm run bench:quality -- --set mdi movies    these sets
+//   --shape 3x64 64+256+1024    these codes in place of each set's own: levels x codes, or level by level
+//   --method kmeansBeam faissBeam8               these beside the default
+//   --peer none                                  without faiss, which is installed into build/peers the first time
+//   --seeds N    --json FILE    --markdown (the README's table)    --check (exit code 1 when a target is missed)
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { initialize } from "rqvae";
 import { describeTargets, reported } from "./figures.mjs";
-import { assessWithLabels, compareMethods } from "./quality/assess.mjs";
-import { DATA, DEFAULT_SETS, loadCatalogue, SET_NAMES } from "./quality/datasets.mjs";
+import { assessWithLabels, compareMethods, FAISS_METHODS, METHOD_NAMES } from "./quality/assess.mjs";
+import { DATA, DEFAULT_SETS, FULL_SETS, loadCatalogue, SET_NAMES, withShape } from "./quality/datasets.mjs";
+import { findFaiss } from "./quality/faiss.mjs";
 import { loadPublished } from "./quality/published.mjs";
-import { describeComparison, describePublished, figuresOf } from "./quality/table.mjs";
+import { parseShape } from "./quality/shapes.mjs";
+import { describeComparison, describeForReadme, describePublished, figuresOf } from "./quality/table.mjs";
 import { rulerChecks, targetsOf } from "./quality/targets.mjs";
 
 /** @type {(message: string) => never} */
@@ -21,45 +26,88 @@ function refuse(message) {
   process.exit(2);
 }
 
+/** Options that take all words that follow. */
+const LISTS = ["set", "shape", "method", "peer"];
+
 function readArguments() {
   try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true, // --set takes all names that follow
+    const { values, tokens } = parseArgs({
+      allowPositionals: true,
+      tokens: true,
       options: {
         json: { type: "string" },
         full: { type: "boolean" },
         check: { type: "boolean" },
-        set: { type: "string", multiple: true },
+        markdown: { type: "boolean" },
         seeds: { type: "string" },
+        ...Object.fromEntries(LISTS.map((name) => [name, { type: /** @type {const} */ ("string"), multiple: true }])),
       },
     });
-    return { ...values, sets: [...(values.set ?? []), ...positionals] };
+    /** @type {Record<string, string[]>} */
+    const lists = Object.fromEntries(LISTS.map((name) => [name, []]));
+    let last = "set";
+    for (const token of tokens) {
+      if (token.kind === "option" && LISTS.includes(token.name)) {
+        last = token.name;
+        lists[last].push(/** @type {string} */ (token.value));
+      } else if (token.kind === "positional") lists[last].push(token.value);
+    }
+    return { ...values, ...lists };
   } catch (error) {
     return refuse(/** @type {Error} */ (error).message);
   }
 }
 
+/** @type {(what: string, given: readonly string[], known: readonly string[]) => void} */
+function checkNames(what, given, known) {
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown !== undefined) refuse(`unknown ${what} "${unknown}"; there are ${known.join(", ")}`);
+}
+
 const options = readArguments();
-const names = options.sets.length > 0 ? options.sets : options.full ? SET_NAMES : DEFAULT_SETS;
-const unknown = names.find((name) => !SET_NAMES.includes(name));
-if (unknown !== undefined) refuse(`unknown set "${unknown}"; there are ${SET_NAMES.join(", ")}`);
+const names = options.set.length > 0 ? options.set : options.full ? FULL_SETS : DEFAULT_SETS;
+checkNames("set", names, SET_NAMES);
+checkNames("method", options.method, METHOD_NAMES);
+checkNames("peer", options.peer, ["faiss", "none"]);
+const methods = METHOD_NAMES.filter((name) => options.method.length === 0 || options.method.includes(name));
+const shapes = options.shape.map(
+  (text) => parseShape(text) ?? refuse(`"${text}" is no shape; 3x256 and 64+256+1024 are, of two levels at least`),
+);
 const seedCount = Number(options.seeds ?? (options.full ? 3 : 1));
 if (!Number.isInteger(seedCount) || seedCount < 1) refuse(`--seeds must be a whole number of at least 1`);
 const seeds = Array.from({ length: seedCount }, (_, seed) => seed);
+
+/** @type {ReturnType<typeof findFaiss> | undefined} */
+let faiss;
+/** The Python that has faiss, looked for when the first catalogue needs it. @type {() => string | undefined} */
+function pythonWithFaiss() {
+  if (options.peer.includes("none") || !methods.some((method) => FAISS_METHODS.includes(method))) return undefined;
+  if (faiss === undefined) {
+    faiss = findFaiss();
+    if ("missing" in faiss) console.log(`\nfaiss: skipped, ${faiss.missing}`);
+  }
+  return "python" in faiss ? faiss.python : undefined;
+}
 
 await initialize({ threads: 1 }); // times are CPU time: helpers that wait would count
 const started = performance.now();
 /** @type {import("./figures.mjs").Figure[]} */
 const figures = [];
+const comparisons = [];
 for (const name of names) {
   const catalogue = loadCatalogue(name);
   if (catalogue === undefined) {
     console.log(`\n${name}: skipped, its data is not in ${DATA}`);
     continue;
   }
-  const comparison = await compareMethods(catalogue, seeds, (text) => console.error(`${name}: ${text}`));
-  console.log(describeComparison(comparison));
-  figures.push(...figuresOf(comparison), ...targetsOf(comparison));
+  for (const codes of shapes.length > 0 ? shapes : [catalogue.codes]) {
+    const shaped = withShape(catalogue, codes);
+    const tell = (/** @type {string} */ text) => console.error(`${shaped.name}: ${text}`);
+    const comparison = await compareMethods(shaped, seeds, { methods, python: pythonWithFaiss(), tell });
+    console.log(describeComparison(comparison));
+    figures.push(...figuresOf(comparison), ...targetsOf(comparison));
+    comparisons.push(comparison);
+  }
 }
 
 const published = [];
@@ -73,6 +121,7 @@ for (const each of loadPublished()) {
 if (published.length > 0) console.log(describePublished(published));
 else console.log(`\nPublished IDs: skipped, they are not in ${DATA}`);
 
+if (options.markdown) console.log(describeForReadme(comparisons));
 const targets = figures.filter((figure) => figure.target !== null);
 if (targets.length > 0) console.log(describeTargets(targets));
 console.log(`\n${((performance.now() - started) / 1000).toFixed(0)} s in all; seeds ${seeds.join(", ")}`);

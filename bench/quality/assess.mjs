@@ -1,5 +1,6 @@
 /** All measures of one method on one catalogue, and of all methods. */
 import { assessIds } from "rqvae";
+import { faissQuantizer } from "./faiss.mjs";
 import {
   attributeOverlap,
   chanceOfSharing,
@@ -31,35 +32,54 @@ import { pickRows, sampleRows, splitRows } from "./split.mjs";
  * @property {number} distinctAmongDistinct Distinct IDs / distinct vectors.
  * @property {number[]} neighbours Share of the 10 nearest neighbours that share the first code, the first two codes.
  * @property {number[]} chance The same for any pair of items.
+ * @property {number[]} neighboursToGreedy `neighbours` less that of greedy k-means, where that was measured.
  * @property {number} seconds Of fitting.
  * @property {number} cpuSeconds Of fitting, all threads together: what it takes on one thread, also on a busy machine.
  *
  * @typedef {IdMeasures & FitMeasures} Measured
  *
- * @typedef {object} Comparison Of the methods on one catalogue; one entry a seed in each list.
+ * @typedef {object} Context Of a comparison.
  * @property {Catalogue} catalogue
  * @property {number} seenRows
  * @property {number} distinctVectors
- * @property {Measured[]} default
- * @property {Measured[]} start
- * @property {Measured[]} recipe
- * @property {Measured[]} kmeansFull Greedy, in the space of the items.
- * @property {Measured[]} kmeansBeam In the space of the items, with the default's beam.
- * @property {Measured[]} kmeansOurs In the default's width, with the default's beam.
- * @property {Measured[]} hash
  * @property {string} settings Of the default, in short.
+ * @property {string[]} notes What is missing and why.
+ *
+ * @typedef {keyof typeof METHODS} Method
+ * @typedef {Context & Record<Method, Measured[]>} Comparison One entry a seed of every method; none of those that were not measured.
  */
 
 /** Methods in the order of the table. */
 export const METHODS = {
   default: "library's default",
+  /** Initialised and not trained. */
   start: "  its own start",
   recipe: "field's recipe",
+  /** In the space of the items. */
   kmeansFull: "k-means, greedy",
+  /** In the space of the items, with the default's beam. */
   kmeansBeam: "k-means, our beam",
+  /** In the default's width, with the default's beam. */
   kmeansOurs: "k-means, our width",
+  faissBeam8: "faiss RQ, beam 8",
+  faissBeam32: "faiss RQ, beam 32",
+  faissRefined: "faiss RQ, 8, refined",
+  faissLocalSearch: "faiss LSQ",
+  faissProduct: "faiss OPQ + PQ",
   hash: "random hash",
 };
+
+/** @type {Partial<Record<Method, import("./faiss.mjs").Quantizer>>} */
+const FAISS = {
+  faissBeam8: { method: "residual", beam: 8 },
+  faissBeam32: { method: "residual", beam: 32 },
+  faissRefined: { method: "residual", beam: 8, refine: true },
+  faissLocalSearch: { method: "localSearch" },
+  faissProduct: { method: "product" },
+};
+
+export const METHOD_NAMES = /** @type {Method[]} */ (Object.keys(METHODS));
+export const FAISS_METHODS = /** @type {Method[]} */ (Object.keys(FAISS));
 
 /**
  * @param {SemanticIds} ids
@@ -84,33 +104,49 @@ function queryCount({ rows, dim }) {
   return Math.min(2000, Math.max(100, Math.floor(2e10 / (rows * dim))));
 }
 
+/** @type {WeakMap<import("./measures.mjs").Matrix, ReturnType<typeof surveyOf>>} */
+const surveys = new WeakMap();
+
+/** What does not depend on IDs: distinct vectors, and nearest neighbours of some rows. */
+function surveyOf(items) {
+  const queries = sampleRows(items.rows, queryCount(items), 1);
+  return { queries, nearest: nearestNeighbours(items, queries), distinctVectors: countDistinctRows(items) };
+}
+
 /**
  * @param {Catalogue} catalogue
  * @param {readonly number[]} seeds
- * @param {(text: string) => void} [tell] progress
+ * @param {object} [options]
+ * @param {readonly Method[]} [options.methods] The default is always measured.
+ * @param {string} [options.python] One that has faiss; without it faiss's methods are not measured.
+ * @param {(text: string) => void} [options.tell] progress
  * @returns {Promise<Comparison>}
  */
-export async function compareMethods(catalogue, seeds, tell = () => {}) {
-  const { items, levels, codes } = catalogue;
-  tell("nearest neighbours");
-  const queries = sampleRows(items.rows, queryCount(items), 1);
-  const nearest = nearestNeighbours(items, queries);
-  const distinctVectors = countDistinctRows(items);
+export async function compareMethods(catalogue, seeds, { methods = METHOD_NAMES, python, tell = () => {} } = {}) {
+  const { items, codes } = catalogue;
+  let survey = surveys.get(items);
+  if (survey === undefined) {
+    tell("nearest neighbours");
+    survey = surveyOf(items);
+    surveys.set(items, survey);
+  }
+  const { queries, nearest, distinctVectors } = survey;
+  const lists = /** @type {Record<Method, Measured[]>} */ (Object.fromEntries(METHOD_NAMES.map((name) => [name, []])));
   /** @type {Comparison} */
-  const comparison = {
-    ...{ catalogue, seenRows: 0, distinctVectors, settings: "" },
-    ...{ default: [], start: [], recipe: [], kmeansFull: [], kmeansBeam: [], kmeansOurs: [], hash: [] },
-  };
+  const comparison = { catalogue, seenRows: 0, distinctVectors, settings: "", notes: [], ...lists };
+  /** Methods that this catalogue or this machine is too much for. @type {Set<Method>} */
+  const leftOut = new Set();
+  const wants = (/** @type {Method} */ method) => methods.includes(method) && !leftOut.has(method);
 
   for (const seed of seeds) {
     const rows = splitRows(items.rows, seed);
     const seen = pickRows(items, rows.seen);
     comparison.seenRows = seen.rows;
-    const shape = { levels, codes, seed };
+    const shape = { codes, seed };
 
     /**
      * Makes a fitted model, measures it, and shows it to `last` before it is thrown away.
-     * @param {keyof typeof METHODS} method
+     * @param {Method} method
      * @param {() => any} make
      */
     const measure = async (method, make, last = async (_model) => {}) => {
@@ -132,8 +168,8 @@ export async function compareMethods(catalogue, seeds, tell = () => {}) {
         distinctAmongDistinct: (ofIds.distinct * items.rows) / distinctVectors,
         neighbours: groups.map((each) => neighbourPreservation(each, queries, nearest)),
         chance: groups.map(chanceOfSharing),
-        seconds,
-        cpuSeconds: (user + system) / 1e6,
+        neighboursToGreedy: [], // known when greedy k-means is
+        ...(model.cost ?? { seconds, cpuSeconds: (user + system) / 1e6 }),
       });
       await last(model);
       model.dispose();
@@ -147,14 +183,31 @@ export async function compareMethods(catalogue, seeds, tell = () => {}) {
         const { latentDim, hiddenDims, encodeBeam = 1 } = model.config;
         ours = { latentDim, beam: encodeBeam };
         comparison.settings = `latent ${latentDim}, hidden ${hiddenDims.join("-")}, beam ${encodeBeam}`;
-        await measure("start", () => ownStart(seen, model));
+        if (wants("start")) await measure("start", () => ownStart(seen, model));
       },
     );
-    await measure("recipe", () => fieldRecipe(seen, shape));
-    await measure("kmeansFull", () => residualKMeans(seen, shape, { latentDim: items.dim, beam: 1 }));
-    await measure("kmeansBeam", () => residualKMeans(seen, shape, { ...ours, latentDim: items.dim }));
-    await measure("kmeansOurs", () => residualKMeans(seen, shape, ours));
-    await measure("hash", () => randomHash(seen, shape));
+    const full = { latentDim: items.dim };
+    if (wants("recipe")) await measure("recipe", () => fieldRecipe(seen, shape));
+    if (wants("kmeansFull")) await measure("kmeansFull", () => residualKMeans(seen, shape, { ...full, beam: 1 }));
+    if (wants("kmeansBeam")) await measure("kmeansBeam", () => residualKMeans(seen, shape, { ...ours, ...full }));
+    if (wants("kmeansOurs")) await measure("kmeansOurs", () => residualKMeans(seen, shape, ours));
+    for (const method of python === undefined ? [] : FAISS_METHODS) {
+      if (!wants(method)) continue;
+      try {
+        await measure(method, () => faissQuantizer(/** @type {string} */ (python), seen, shape, FAISS[method], items));
+      } catch (error) {
+        leftOut.add(method);
+        comparison[method] = []; // an entry a seed, or none
+        comparison.notes.push(`${METHODS[method]}: left out, ${/** @type {Error} */ (error).message}`);
+      }
+    }
+    if (wants("hash")) await measure("hash", () => randomHash(seen, shape));
+  }
+  for (const method of METHOD_NAMES) {
+    comparison.kmeansFull.forEach(({ neighbours }, i) => {
+      const measured = comparison[method][i];
+      if (measured) measured.neighboursToGreedy = measured.neighbours.map((value, depth) => value - neighbours[depth]);
+    });
   }
   return comparison;
 }

@@ -1,5 +1,5 @@
 /**
- * The catalogues of the bench, each with the number of levels and codes it is measured at. They lie in `../shared/data` beside the
+ * The catalogues of the bench, each with the codes a level that it is measured at. They lie in `../shared/data` beside the
  * checkout, or where RQVAE_DATA points; a set that is not there is skipped. Emoji come with the repository.
  */
 import { existsSync, readFileSync } from "node:fs";
@@ -7,57 +7,88 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readLabels } from "rqvae/formats";
 import { readNpy } from "../../dist/formats/arrays/npy.js";
+import { parseShape, shapeName } from "./shapes.mjs";
 import { pickRows, sampleRows } from "./split.mjs";
-import { syntheticCatalogue, syntheticPath } from "./synthetic.mjs";
+import { spectralCatalogue, syntheticCatalogue, syntheticPath } from "./synthetic.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const DATA = process.env.RQVAE_DATA ?? join(ROOT, "../shared/data");
 
 /**
  * @typedef {object} Catalogue
- * @property {string} name
+ * @property {string} name With the shape, where that is not the set's own: "emoji 4x64".
  * @property {string} title
  * @property {import("./measures.mjs").Matrix} items
- * @property {number} levels
- * @property {number} codes Per level.
+ * @property {readonly number[]} codes Of each level.
+ * @property {boolean} [nothingToLearn] No method can be better than another by more than luck.
  * @property {{ name: string, values: (string | null)[] }} [category] What is known of each item; null where it is not.
  * @property {number[][]} [attributes] Per item.
  */
 
-/** @type {Record<string, { title: string, levels: number, codes: number, load(): Partial<Catalogue> | undefined }>} */
+/**
+ * @typedef {object} CatalogueSet
+ * @property {string} title
+ * @property {string} shape
+ * @property {() => Partial<Catalogue> | undefined} load
+ * @property {boolean} [takesHours] Measured only when it is asked for by name.
+ */
+
+/** @type {Record<string, CatalogueSet>} */
 const SETS = {
   emoji: {
     title: "Emoji, GloVe of their names",
-    levels: 3,
-    codes: 32,
+    shape: "3x32",
     load: () => labelled("ship_ok/emoji/emoji", "glovesif100.f16", "group", join(ROOT, "examples/data/emoji/emoji")),
   },
   fiori: {
     title: "SAP Fiori articles, MiniLM",
-    levels: 3,
-    codes: 32,
+    shape: "3x32",
     load: () => labelled("ship_ok/sap-fiori/fiori", "minilm384.f32", "category"),
   },
   mdi: {
     title: "Material icons, GloVe of their names",
-    levels: 3,
-    codes: 64,
+    shape: "3x64",
     load: () => labelled("ship_ok/mdi/mdi", "glovesif100.f16", "tag"),
   },
   wordnet: {
     title: "WordNet, 20,000 synsets, GloVe",
-    levels: 3,
-    codes: 256,
-    load: () => sampled(labelled("ship_ok/wordnet/wordnet", "glovesif100.f16", "lexfile"), 20_000),
+    shape: "3x256",
+    load: () => sampled(wordnet(), 20_000),
   },
-  s3rec: { title: "Amazon Beauty, vectors of S3Rec", levels: 3, codes: 256, load: () => beauty("s3rec") },
-  iclrec: { title: "Amazon Beauty, vectors of ICLRec", levels: 3, codes: 256, load: () => beauty("iclrec") },
-  industrial: { title: "Amazon Industrial, GloVe of the text", levels: 3, codes: 256, load: industrial },
-  movies: { title: "Movies, MiniLM", levels: 3, codes: 64, load: movies },
-  synthetic: { title: "Synthetic catalogue, 50,000 x 768", levels: 3, codes: 256, load: synthetic },
+  glove: { title: "GloVe, 20,000 words", shape: "3x256", load: () => sampled(words(), 20_000) },
+  s3rec: { title: "Amazon Beauty, vectors of S3Rec", shape: "3x256", load: () => beauty("s3rec") },
+  iclrec: { title: "Amazon Beauty, vectors of ICLRec", shape: "3x256", load: () => beauty("iclrec") },
+  industrial: { title: "Amazon Industrial, GloVe of the text", shape: "3x256", load: industrial },
+  movies: { title: "Movies, MiniLM", shape: "3x64", load: movies },
+  flat: {
+    title: "Normal numbers, all directions alike",
+    shape: "3x256",
+    load: () => ({ items: spectralCatalogue(12_000, 64, 0), nothingToLearn: true }),
+  },
+  powerlaw: {
+    title: "Normal numbers, variance of direction j as j^-.5",
+    shape: "3x256",
+    load: () => ({ items: spectralCatalogue(12_000, 256, 0.5) }),
+  },
+  synthetic: { title: "Synthetic catalogue, 50,000 x 768", shape: "3x256", load: () => tree(50_000) },
+  wordnet117k: { title: "WordNet, all synsets, GloVe", shape: "3x256", load: wordnet, takesHours: true },
+  tree94k: {
+    title: "Synthetic catalogue, 94,000 x 128",
+    shape: "3x256",
+    load: () => tree(94_000, 128),
+    takesHours: true,
+  },
+  tree400k: {
+    title: "Synthetic catalogue, 400,000 x 128",
+    shape: "3x256",
+    load: () => tree(400_000, 128),
+    takesHours: true,
+  },
 };
 
 export const SET_NAMES = Object.keys(SETS);
+/** All that a full run measures. */
+export const FULL_SETS = SET_NAMES.filter((name) => !SETS[name].takesHours);
 /** What is measured unless more is asked for. */
 export const DEFAULT_SETS = ["emoji", "fiori", "s3rec", "iclrec", "industrial"];
 
@@ -66,9 +97,20 @@ export const DEFAULT_SETS = ["emoji", "fiori", "s3rec", "iclrec", "industrial"];
  * @returns {Catalogue | undefined} undefined when the data is not at hand
  */
 export function loadCatalogue(name) {
-  const { title, levels, codes, load } = SETS[name];
+  const { title, shape, load } = SETS[name];
   const loaded = load();
-  return loaded && /** @type {Catalogue} */ ({ name, title, levels, codes, ...loaded });
+  return loaded && /** @type {Catalogue} */ ({ name, title, codes: parseShape(shape), ...loaded });
+}
+
+/**
+ * The same catalogue, measured at other codes.
+ * @param {Catalogue} catalogue
+ * @param {readonly number[]} codes
+ * @returns {Catalogue}
+ */
+export function withShape(catalogue, codes) {
+  const isOwn = shapeName(codes) === shapeName(catalogue.codes);
+  return { ...catalogue, codes, name: isOwn ? catalogue.name : `${catalogue.name} ${shapeName(codes)}` };
 }
 
 /**
@@ -103,8 +145,19 @@ function labelled(path, kind, label, shipped) {
 function sampled(catalogue, count) {
   if (catalogue === undefined) return undefined;
   const rows = sampleRows(catalogue.items.rows, count, 0);
+  const items = pickRows(catalogue.items, rows);
+  if (!catalogue.category) return { items };
   const { name, values } = catalogue.category;
-  return { items: pickRows(catalogue.items, rows), category: { name, values: Array.from(rows, (row) => values[row]) } };
+  return { items, category: { name, values: Array.from(rows, (row) => values[row]) } };
+}
+
+function wordnet() {
+  return labelled("ship_ok/wordnet/wordnet", "glovesif100.f16", "lexfile");
+}
+
+function words() {
+  const path = join(DATA, "ship_ok/glove/glove100-top50k.f16.npy");
+  return existsSync(path) ? { items: readMatrix(path) } : undefined;
 }
 
 function beauty(model) {
@@ -138,8 +191,8 @@ function movies() {
   return { items: readMatrix(join(folder, "mood2movie-2112x384.npy")), category: { name: "first genre", values } };
 }
 
-function synthetic() {
-  const items = syntheticCatalogue(50_000);
-  const values = Array.from({ length: items.rows }, (_, row) => String(syntheticPath(0, row)[0]));
+function tree(rows, dim) {
+  const items = syntheticCatalogue(rows, 0, dim);
+  const values = Array.from({ length: rows }, (_, row) => String(syntheticPath(0, row)[0]));
   return { items, category: { name: "branch", values } };
 }

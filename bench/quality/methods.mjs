@@ -1,18 +1,22 @@
-/** The ways of giving IDs that are compared: all see the same items and have the same number of levels and codes, and the same seed. */
+/** The ways of giving IDs that are compared: all see the same items, have the same codes a level and the same seed. faiss.mjs has more. */
 import { residualKMeans as kmeans, RQVAE, SemanticIds } from "rqvae";
 import { hash } from "./hash.mjs";
 
 /**
  * @typedef {import("./measures.mjs").Matrix} Matrix
- * @typedef {{ levels: number, codes: number, seed: number }} Shape
+ * @typedef {{ codes: readonly number[], seed: number }} Shape Codes of each level.
  * @typedef {object} Fitted
  * @property {(items: Matrix) => SemanticIds} encode
  * @property {(ids: SemanticIds) => Float32Array} decode
  * @property {() => void} dispose
+ * @property {{ seconds: number, cpuSeconds: number }} [cost] Of fitting, where another process did it.
  */
 
-/** @type {(shape: Shape) => { nQuantizationLayers: number, codebookSize: number, seed: number }} */
-const modelShape = ({ levels, codes, seed }) => ({ nQuantizationLayers: levels, codebookSize: codes, seed });
+/** @type {(shape: Shape) => { nQuantizationLayers: number, codebookSize: number | number[], seed: number }} */
+function modelShape({ codes, seed }) {
+  const areEqual = codes.every((size) => size === codes[0]); // then as most people say it
+  return { nQuantizationLayers: codes.length, codebookSize: areEqual ? codes[0] : [...codes], seed };
+}
 
 /**
  * The library as a newcomer uses it.
@@ -66,8 +70,8 @@ export async function fieldRecipe(seen, shape) {
  * @param {{ latentDim: number, beam: number }} options
  * @returns {Promise<Fitted>}
  */
-export function residualKMeans(seen, { levels, codes, seed }, { latentDim, beam }) {
-  return kmeans(seen, { nQuantizationLayers: levels, codebookSize: codes, latentDim, encodeBeam: beam, seed });
+export function residualKMeans(seen, shape, { latentDim, beam }) {
+  return kmeans(seen, { ...modelShape(shape), latentDim, encodeBeam: beam });
 }
 
 /** @returns {Promise<RQVAE>} */
@@ -84,19 +88,19 @@ async function initialized(seen, options) {
  * @param {Shape} shape
  * @returns {Fitted}
  */
-export function randomHash(seen, { levels, codes, seed }) {
+export function randomHash(seen, { codes, seed }) {
   const mean = new Float64Array(seen.dim);
   for (let i = 0; i < seen.data.length; i++) mean[i % seen.dim] += seen.data[i] / seen.rows;
-  const codebookSizes = new Array(levels).fill(codes);
+  const levels = codes.length;
   return {
     encode({ data, rows, dim }) {
       const bits = new Uint32Array(Float32Array.from(data).buffer);
       const flat = new Uint32Array(rows * levels);
       for (let i = 0; i < rows; i++) {
         const key = hash(seed, ...bits.subarray(i * dim, (i + 1) * dim));
-        for (let l = 0; l < levels; l++) flat[i * levels + l] = hash(key, l) % codes;
+        for (let l = 0; l < levels; l++) flat[i * levels + l] = hash(key, l) % codes[l];
       }
-      return SemanticIds.from({ codes: flat, levels }, { codebookSizes });
+      return SemanticIds.from({ codes: flat, levels }, { codebookSizes: codes });
     },
     decode: ({ length }) => Float32Array.from({ length: length * seen.dim }, (_, i) => mean[i % seen.dim]),
     dispose() {},

@@ -1,7 +1,9 @@
 /** The results as text for people, and as a flat list of figures. */
 import { alignColumns, reported } from "../figures.mjs";
-import { METHODS } from "./assess.mjs";
+import { METHOD_NAMES, METHODS } from "./assess.mjs";
 import { median } from "./measures.mjs";
+import { shapeWords } from "./shapes.mjs";
+import { baselineOf, bestOf, KMEANS, REAL_METHODS, RESIDUAL_QUANTIZERS } from "./targets.mjs";
 
 /**
  * @typedef {import("./assess.mjs").Comparison} Comparison
@@ -11,6 +13,7 @@ import { median } from "./measures.mjs";
 
 const share = (value) => (value === null || value === undefined ? "-" : value.toFixed(3));
 const percent = (value) => `${(100 * value).toFixed(2)}`;
+const signed = (value) => `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(3)}`;
 const perLevel = (values) => values.map((value) => value.toFixed(2).replace(/^0/, "")).join(" ");
 
 /**
@@ -29,31 +32,83 @@ export function medianOf(measured) {
 }
 
 /**
+ * Agreement of neighbours in their first codes: the share, by chance, and less that of greedy k-means.
+ * @param {Measured} measured
+ * @param {0 | 1} depth
+ */
+function describeNeighbours({ neighbours, chance, neighboursToGreedy }, depth) {
+  const toGreedy = neighboursToGreedy[depth];
+  const words = `${share(neighbours[depth])} (${share(chance[depth])})`;
+  return toGreedy === undefined ? words : `${words} ${signed(toGreedy)}`;
+}
+
+/**
  * @param {Comparison} comparison
  */
 export function describeComparison(comparison) {
-  const { catalogue, seenRows, distinctVectors, settings } = comparison;
-  const { title, items, levels, codes, category, attributes } = catalogue;
+  const { catalogue, seenRows, distinctVectors, settings, notes } = comparison;
+  const { title, items, codes, category, attributes } = catalogue;
   const head = [
     "",
-    `${title}: ${items.rows} items x ${items.dim}, ${levels} x ${codes} codes, ${seenRows} items seen, ` +
+    `${title}: ${items.rows} items x ${items.dim}, ${shapeWords(codes)} codes, ${seenRows} items seen, ` +
       `${items.rows - distinctVectors} copies of another item`,
     `  the default chose: ${settings}${category ? `; NMI with "${category.name}"` : ""}`,
   ];
   const columns = ["", "EV seen", "EV unseen", "distinct %", "of distinct %", "usage", "entropy/level"];
   if (category) columns.push("NMI");
   if (attributes) columns.push("overlap 1, 2");
-  columns.push("neighb. 1 (chance)", "neighb. 2 (chance)", "s", "CPU s");
-  const rows = Object.entries(METHODS).map(([method, name]) => {
+  columns.push("neighb. 1 (chance) to greedy", "neighb. 2 (chance) to greedy", "s", "CPU s");
+  const measured = METHOD_NAMES.filter((method) => comparison[method].length > 0);
+  const rows = measured.map((method) => {
     const m = medianOf(comparison[method]);
-    const cells = [name, share(m.evSeen), share(m.evUnseen), percent(m.distinct), percent(m.distinctAmongDistinct)];
-    cells.push(perLevel(m.usage), perLevel(m.entropy));
+    const cells = [METHODS[method], share(m.evSeen), share(m.evUnseen)];
+    cells.push(percent(m.distinct), percent(m.distinctAmongDistinct), perLevel(m.usage), perLevel(m.entropy));
     if (category) cells.push(share(m.nmi));
     if (attributes) cells.push(m.overlap.map(share).join(" "));
-    for (const depth of [0, 1]) cells.push(`${share(m.neighbours[depth])} (${share(m.chance[depth])})`);
+    cells.push(describeNeighbours(m, 0), describeNeighbours(m, 1));
     return [...cells, m.seconds.toFixed(1), m.cpuSeconds.toFixed(1)];
   });
-  return [...head, alignColumns([columns, ...rows])].join("\n");
+  const remarks = notes.map((note) => `  ${note}`);
+  const chosen = baselineOf(comparison).map((best) => {
+    const method = RESIDUAL_QUANTIZERS.find((each) => comparison[each].includes(best));
+    return METHODS[/** @type {keyof typeof METHODS} */ (method)];
+  });
+  if (chosen.length > 0) remarks.unshift(`  the baseline, seed by seed: ${chosen.join("; ")}`);
+  return [...head, alignColumns([columns, ...rows]), ...remarks].join("\n");
+}
+
+const README_COLUMNS = [
+  ...["catalogue", "items, codes", "field's recipe", "k-means, greedy", "k-means, best", "faiss RQ", "default"],
+  ...["collision: lowest other", "default", "first code shared: greedy", "default"],
+];
+
+/**
+ * The table of the README, in Markdown: explained variance of unseen items, collision among distinct vectors, and the share of the ten
+ * nearest neighbours with the same first code. Median over the seeds.
+ * @param {readonly Comparison[]} comparisons
+ */
+export function describeForReadme(comparisons) {
+  const points = (value) => (value === null ? "-" : value.toFixed(3).replace("0.", "."));
+  const rows = comparisons.map((comparison) => {
+    const { title, items, codes } = comparison.catalogue;
+    const of = (list, figure) => points(median(list.map(figure)));
+    const evUnseen = (m) => m.evUnseen;
+    const collision = (m) => 1 - m.distinctAmongDistinct;
+    const best = (methods, figure) => bestOf(comparison, methods, figure);
+    const inPercent = (list) => (list.length === 0 ? "-" : `${(100 * median(list.map(collision))).toFixed(1)}%`);
+    return [
+      ...[title, `${items.rows.toLocaleString("en")} × ${items.dim}, ${shapeWords(codes).replace(" x ", " × ")}`],
+      ...[of(comparison.recipe, evUnseen), of(comparison.kmeansFull, evUnseen)],
+      of(best(KMEANS, evUnseen), evUnseen),
+      of(best(["faissBeam8", "faissBeam32"], evUnseen), evUnseen),
+      `**${of(comparison.default, evUnseen)}**`,
+      ...[inPercent(best(REAL_METHODS, (m) => -collision(m))), inPercent(comparison.default)],
+      of(comparison.kmeansFull, (m) => m.neighbours[0]),
+      of(comparison.default, (m) => m.neighbours[0]),
+    ];
+  });
+  const lines = [README_COLUMNS, README_COLUMNS.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  return ["", ...lines].join("\n");
 }
 
 /**
@@ -83,7 +138,8 @@ export function describePublished(published) {
  */
 export function figuresOf(comparison) {
   const set = comparison.catalogue.name;
-  return Object.keys(METHODS).flatMap((method) =>
+  const measured = METHOD_NAMES.filter((method) => comparison[method].length > 0);
+  return measured.flatMap((method) =>
     Object.entries(medianOf(comparison[method])).flatMap(([key, value]) => {
       const unit = key === "seconds" || key === "cpuSeconds" ? "s" : key === "perplexity" ? "codes" : "";
       const name = `${set}: ${method}: ${key}`;
