@@ -4,8 +4,9 @@ import { faissQuantizer } from "./faiss.mjs";
 import {
   attributeOverlap,
   chanceOfSharing,
-  countDistinctRows,
+  distinctShare,
   explainedVariance,
+  firstOfEachVector,
   nearestNeighbours,
   neighbourPreservation,
   normalizedMutualInformation,
@@ -29,7 +30,7 @@ import { pickRows, sampleRows, splitRows } from "./split.mjs";
  * @typedef {object} FitMeasures
  * @property {number} evSeen Explained variance of the items that the method was fitted to.
  * @property {number} evUnseen And of those it was not.
- * @property {number} distinctAmongDistinct Distinct IDs / distinct vectors.
+ * @property {number} distinctAmongDistinct Distinct IDs of the distinct vectors / distinct vectors.
  * @property {number[]} neighbours Share of the 10 nearest neighbours that share the first code, the first two codes.
  * @property {number[]} chance The same for any pair of items.
  * @property {number[]} neighboursToGreedy `neighbours` less that of greedy k-means, where that was measured.
@@ -110,7 +111,7 @@ const surveys = new WeakMap();
 /** What does not depend on IDs: distinct vectors, and nearest neighbours of some rows. */
 function surveyOf(items) {
   const queries = sampleRows(items.rows, queryCount(items), 1);
-  return { queries, nearest: nearestNeighbours(items, queries), distinctVectors: countDistinctRows(items) };
+  return { queries, nearest: nearestNeighbours(items, queries), firstRows: firstOfEachVector(items) };
 }
 
 /**
@@ -130,10 +131,10 @@ export async function compareMethods(catalogue, seeds, { methods = METHOD_NAMES,
     survey = surveyOf(items);
     surveys.set(items, survey);
   }
-  const { queries, nearest, distinctVectors } = survey;
+  const { queries, nearest, firstRows } = survey;
   const lists = /** @type {Record<Method, Measured[]>} */ (Object.fromEntries(METHOD_NAMES.map((name) => [name, []])));
   /** @type {Comparison} */
-  const comparison = { catalogue, seenRows: 0, distinctVectors, settings: "", notes: [], ...lists };
+  const comparison = { catalogue, seenRows: 0, distinctVectors: firstRows.length, settings: "", notes: [], ...lists };
   /** Methods that this catalogue or this machine is too much for. @type {Set<Method>} */
   const leftOut = new Set();
   const wants = (/** @type {Method} */ method) => methods.includes(method) && !leftOut.has(method);
@@ -165,7 +166,7 @@ export async function compareMethods(catalogue, seeds, { methods = METHOD_NAMES,
         ...ofIds,
         evSeen: explained(rows.seen),
         evUnseen: explained(rows.unseen),
-        distinctAmongDistinct: (ofIds.distinct * items.rows) / distinctVectors,
+        distinctAmongDistinct: distinctShare(ids, firstRows),
         neighbours: groups.map((each) => neighbourPreservation(each, queries, nearest)),
         chance: groups.map(chanceOfSharing),
         neighboursToGreedy: [], // known when greedy k-means is

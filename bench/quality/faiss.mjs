@@ -150,6 +150,9 @@ export async function faissQuantizer(python, seen, { codes, seed }, quantizer, i
   }
 }
 
+/** "Error in FUNCTION at FILE:LINE: Error: 'CONDITION' failed: what it means" @type {(message: string) => string} */
+export const withoutPlace = (message) => message.replace(/^Error in .*' failed: *(?=\S)/s, "").trim();
+
 /** @type {(python: string, task: object) => Promise<{ seconds: number, cpuSeconds: number }>} */
 async function ask(python, task) {
   const options = { env: { ...process.env, ...VARIABLES }, timeout: MINUTES * 60_000, maxBuffer: 2 ** 26 };
@@ -158,6 +161,6 @@ async function ask(python, task) {
     throw new Error(`ended with ${error.signal ?? error.code}: ${error.stderr?.trim().split("\n").at(-1) ?? ""}`);
   });
   const { result, error } = JSON.parse(answer.stdout.trim().split("\n").at(-1) ?? "");
-  if (error !== undefined) throw new Error(error);
+  if (error !== undefined) throw new Error(withoutPlace(error));
   return result;
 }

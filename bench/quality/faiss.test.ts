@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { catalogue } from "../../tests/js/support/catalogue.ts";
-import { bitsOf, faissQuantizer, findFaiss, unpackCodes } from "./faiss.mjs";
+import { bitsOf, faissQuantizer, findFaiss, unpackCodes, withoutPlace } from "./faiss.mjs";
 import { explainedVariance } from "./measures.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "rqvae-faiss-test-"));
@@ -55,6 +55,13 @@ describe("finding it", () => {
     const named = join(folder, "python");
     expect(findFaiss({ env: { RQVAE_PYTHON: named } })).toEqual({ missing: `RQVAE_PYTHON, ${named}, has no faiss` });
   });
+});
+
+test("what faiss says, without where it says it", () => {
+  const place = "Error in float faiss::F(size_t) at /faiss/F.cpp:297: Error: '!(n >= size)' failed: ";
+  expect(withoutPlace(`${place}too few training points`)).toBe("too few training points");
+  expect(withoutPlace(place)).toBe(place.trim()); // better than nothing
+  expect(withoutPlace("other")).toBe("other");
 });
 
 test("tables that would not fit into memory are refused before anything is started", async () => {
@@ -123,7 +130,7 @@ describe.skipIf("missing" in faiss)("faiss", () => {
 
   test("what it refuses is said", async () => {
     const few = { data: data.slice(0, 5 * dim), rows: 5, dim };
-    await expect(faissQuantizer(python, few, shape, residual, items)).rejects.toThrow("Error in ");
+    await expect(faissQuantizer(python, few, shape, residual, items)).rejects.toThrow("10 dimensions");
     await expect(faissQuantizer(python, seen, { codes: [6, 6], seed: 0 }, residual, items)).rejects.toThrow("not of 6");
   });
 });

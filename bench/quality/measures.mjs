@@ -3,6 +3,7 @@
  * `{ data, rows, dim }`, row-major; sums are in double precision. The counts per level and of distinct IDs are the library's
  * `assessIds`, and the measures that its report has too are its own.
  */
+import { VectorClasses } from "../../dist/items/vector-classes.js";
 import { hash, uniform } from "./hash.mjs";
 
 export { countDistinctRows, explainedVariance, nearestNeighbours } from "../../dist/items/measures.js";
@@ -30,6 +31,28 @@ export function prefixGroups({ codes, length, levels }, depth) {
     }
   }
   return groups;
+}
+
+/**
+ * The first row of each distinct vector, ascending.
+ * @param {Matrix} items
+ * @returns {Uint32Array}
+ */
+export function firstOfEachVector({ data, rows, dim }) {
+  const classes = new VectorClasses(rows);
+  classes.add(data, dim);
+  return classes.firstRows.filter((first, row) => first === row);
+}
+
+/**
+ * Distinct IDs of some rows / these rows. Of rows that all have another vector: a method that gives equal vectors different IDs, as local
+ * search does, gains nothing by it.
+ * @param {Ids} ids
+ * @param {Uint32Array} rows
+ */
+export function distinctShare(ids, rows) {
+  const groups = prefixGroups(ids, ids.levels);
+  return new Set(Array.from(rows, (row) => groups[row])).size / rows.length;
 }
 
 /**

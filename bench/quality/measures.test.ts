@@ -6,7 +6,9 @@ import {
   attributeOverlap,
   chanceOfSharing,
   countDistinctRows,
+  distinctShare,
   explainedVariance,
+  firstOfEachVector,
   median,
   nearestNeighbours,
   neighbourPreservation,
@@ -84,9 +86,18 @@ describe("distinct rows", () => {
       fc.property(someMatrix, ({ data, rows, dim }) => {
         const texts = Array.from({ length: rows }, (_, i) => data.subarray(i * dim, (i + 1) * dim).join());
         expect(countDistinctRows({ data, rows, dim })).toBe(new Set(texts).size);
+        const firsts = texts.flatMap((text, i) => (texts.indexOf(text) === i ? [i] : []));
+        expect([...firstOfEachVector({ data, rows, dim })]).toEqual(firsts);
       }),
     );
   });
+});
+
+test("distinct IDs of distinct vectors: copies with IDs of their own do not count", () => {
+  const ids = { codes: [0, 0, 0, 1, 0, 0, 1, 1], length: 4, levels: 2 };
+  expect(distinctShare(ids, Uint32Array.of(0, 1, 2, 3))).toBe(3 / 4);
+  expect(distinctShare(ids, Uint32Array.of(0, 2, 3))).toBe(2 / 3);
+  expect(distinctShare(ids, Uint32Array.of(1, 2))).toBe(1);
 });
 
 describe("normalised mutual information", () => {
