@@ -216,8 +216,8 @@ describe("catalogues (skipped where they are not at hand)", () => {
   test("are these, and large ones that are made", () => {
     const made = ["synthetic", "tree94k", "tree400k"];
     expect([...SET_NAMES].sort()).toEqual([...Object.keys(shapes), ...made].sort());
-    const hours = ["wordnet117k", "tree94k", "tree400k"];
-    expect(SET_NAMES.filter((name) => !FULL_SETS.includes(name))).toEqual(hours);
+    const onlyNamed = ["wordnet117k", "tree94k", "tree400k"];
+    expect(SET_NAMES.filter((name) => !FULL_SETS.includes(name))).toEqual(onlyNamed);
     expect(DEFAULT_SETS.filter((name) => !FULL_SETS.includes(name))).toEqual([]);
   });
 
