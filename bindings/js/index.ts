@@ -32,6 +32,7 @@ export type { AsyncIdModel } from "./model/id-model.ts";
 export type { Optimizer } from "./model/optimizer.ts";
 export { residualKMeans } from "./model/residual-kmeans.ts";
 export { RQVAE } from "./model/rqvae.ts";
+export { measureSpectrum } from "./model/spectrum.ts";
 export { type PresetName, presets } from "./options/presets.ts";
 export { suggestConfig } from "./options/suggest-config.ts";
 export { adviseCapacity, assessIds } from "./report/assess-ids.ts";
@@ -55,6 +56,7 @@ export type {
   ModelSource,
   OptimizerOptions,
   Recipe,
+  Spectrum,
   TrainHistory,
   TrainOptions,
   TrainProgress,

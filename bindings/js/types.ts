@@ -101,6 +101,8 @@ export interface TrainOptions extends Given<typeof TRAIN> {
 export interface Recipe {
   model: ModelOptions;
   train: TrainOptions;
+  /** Why, where something was measured: sentences for people. Changes nothing. */
+  reasons?: readonly string[];
 }
 
 /** Options of a model, or a recipe, or a recipe with options of the model on top. */
@@ -111,6 +113,21 @@ export type FitOptions = Partial<ModelOptions> & TrainOptions & Partial<Recipe>;
 
 /** `TrainOptions` with every default filled in, without callbacks. */
 export interface TrainConfig extends Resolved<typeof TRAIN> {}
+
+/** Options of `measureSpectrum`. */
+export interface SpectrumOptions
+  extends JobOptions,
+    Given<Pick<typeof MODEL, "codebookSize" | "inputDim" | "nQuantizationLayers" | "seed">> {}
+
+/** What `measureSpectrum` found, by principal direction of the items, the one of most variance first; at most 256 of them. */
+export interface Spectrum {
+  /** How many items were looked at. */
+  items: number;
+  /** The direction's share of all variance, 0 to 1. Empty when there are too few items to hold any out. */
+  variance: readonly number[];
+  /** 1 - squared error / variance of held-out items in this direction, by codes fitted to the others: below zero where codes mislead. */
+  explained: readonly number[];
+}
 
 /** Options of `kmeansInitCodebooks` and `encodeAsync`. */
 export interface JobOptions {

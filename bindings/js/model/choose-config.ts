@@ -9,17 +9,17 @@ import {
   nativeModelConfig,
   resolveModelConfig,
 } from "../options/model-config.ts";
-import { suggestConfig } from "../options/suggest-config.ts";
+import { type CatalogueShape, suggestConfig } from "../options/suggest-config.ts";
 import { isRecipe, nativeTrainConfig, resolveTrainConfig, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
 import { tellLateError } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
 import type { EmbeddingSource, FitOptions, Items, ModelOptions, Recipe, TrainHistory, TrainOptions } from "../types.ts";
+import { type Measurable, measure } from "./measure-spectrum.ts";
 
 /** What `fit` asks of the model that it makes. */
-interface Trainable {
+interface Trainable extends Measurable {
   readonly history: TrainHistory | undefined;
   train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
-  dispose(): void;
 }
 
 /** See `RQVAE.fit`. */
@@ -28,7 +28,7 @@ export async function fitModel<Model extends Trainable>(
   items: Items | EmbeddingSource,
   options: FitOptions,
 ): Promise<Model> {
-  const chosen = await prepareFit(items, options);
+  const chosen = await prepareFit(create, items, options);
   const model = await create(chosen.model);
   try {
     await model.train(items, chosen.train);
@@ -43,11 +43,39 @@ export async function fitModel<Model extends Trainable>(
 }
 
 /**
- * Chooses, and asks whether the training would fit into memory before a model is made for it.
+ * Chooses, and asks whether the training would fit into memory before a model is made for it. Whatever is wrong is said before time is
+ * spent on measuring the items.
  * @throws InvalidInputError for items that cannot be read, or a bad option; OutOfMemoryError.
  */
-async function prepareFit(items: Items | EmbeddingSource, options: FitOptions): Promise<Recipe> {
-  const chosen = chooseConfig(items, options);
+async function prepareFit(
+  create: (options: ModelOptions) => Promise<Measurable>,
+  items: Items | EmbeddingSource,
+  options: FitOptions,
+): Promise<Recipe> {
+  // An option belongs to the model if the model has one of that name; the rest is the training's.
+  checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train", "reasons"]);
+  if (isRecipe(options)) {
+    const { model, train, reasons: _, ...onTop } = options;
+    const chosen = withOptions({ model, train }, onTop);
+    await requireMemory(items, chosen, options);
+    return chosen;
+  }
+  const shape = shapeOf(items, options);
+  const chosen = withOptions(suggestConfig(shape), options);
+  const model = await requireMemory(items, chosen, options);
+  // The directions are those of a latent space that starts as PCA of the items as they are.
+  const isMeasured = model.linearSkip === "pca" && model.inputScaling === "commonScale" && model.compat === "none";
+  if (options.latentDim !== undefined || !isMeasured) return chosen;
+  const { inputDim, nQuantizationLayers, codebookSize, seed } = model;
+  const spectrum = await measure(create, items, {
+    ...{ inputDim, nQuantizationLayers, codebookSize, seed },
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return withOptions(suggestConfig({ ...shape, spectrum }), options);
+}
+
+/** @throws OutOfMemoryError */
+async function requireMemory(items: Items | EmbeddingSource, chosen: Recipe, options: FitOptions) {
   const model = resolveModelConfig(chosen.model);
   checkCombinations(model, "RQVAE.create");
   const rows = countRows(items, model.inputDim);
@@ -56,33 +84,31 @@ async function prepareFit(items: Items | EmbeddingSource, options: FitOptions): 
     const training = nativeTrainConfig(resolveTrainConfig(chosen.train, model));
     (await native()).requireTrainingMemory(nativeModelConfig(model), training, rows, isSource(items));
   }
-  return chosen;
+  return model;
 }
 
-function chooseConfig(items: Items | EmbeddingSource, options: FitOptions): Recipe {
-  // An option belongs to the model if the model has one of that name; the rest is the training's.
-  checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train"]);
-  const { model, train, ...onTop } = options;
-  const recipe = isRecipe(options) ? options : suggest(items, options);
-  const given = Object.entries(isRecipe(options) ? onTop : options).filter(([, value]) => value !== undefined);
+/** A recipe with what was given on top. */
+function withOptions({ model, train, ...why }: Recipe, options: object): Recipe {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const isModels = ([name]: [string, unknown]) => MODEL_OPTION_NAMES.includes(name);
   return {
-    model: { ...recipe.model, ...Object.fromEntries(given.filter(isModels)) },
-    train: { ...recipe.train, ...Object.fromEntries(given.filter((entry) => !isModels(entry))) },
+    ...why,
+    model: { ...model, ...Object.fromEntries(given.filter(isModels)) },
+    train: { ...train, ...Object.fromEntries(given.filter((entry) => !isModels(entry))) },
   };
 }
 
-/** What suits a catalogue of the items' size. */
-function suggest(items: Items | EmbeddingSource, options: Partial<ModelOptions>): Recipe {
+/** What is known of the catalogue without looking at it. */
+function shapeOf(items: Items | EmbeddingSource, options: FitOptions): CatalogueShape {
   const implied = (options.inputDim ?? undefined) === undefined ? impliedDim(items) : undefined;
   const inputDim = new OptionReader(options, "RQVAE.fit").integer("inputDim", implied, 1, MAX_SIZE);
   const { nQuantizationLayers, codebookSize, seed, compat } = options;
-  return suggestConfig({
+  return {
     n: countRows(items, inputDim),
     inputDim,
     ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
     ...(codebookSize === undefined ? {} : { codebookSize }),
     ...(seed === undefined ? {} : { seed }),
     ...(compat === undefined ? {} : { compat }),
-  });
+  };
 }

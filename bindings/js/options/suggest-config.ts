@@ -1,5 +1,6 @@
-import { MAX_SIZE, OptionReader } from "../base/option-reader.ts";
-import type { Recipe } from "../types.ts";
+import { MAX_SIZE, OptionReader, requireThat } from "../base/option-reader.ts";
+import { percent } from "../base/words.ts";
+import type { Recipe, Spectrum } from "../types.ts";
 
 /** What `suggestConfig` goes by. */
 export interface CatalogueShape {
@@ -14,6 +15,8 @@ export interface CatalogueShape {
   seed?: number;
   /** With "hopwise" only the sizes are suggested: the rest stays as the reference program has it. */
   compat?: "none" | "hopwise";
+  /** Of `measureSpectrum`: with it the latent width follows the data, as in `RQVAE.fit`. */
+  spectrum?: Spectrum;
 }
 
 /**
@@ -24,14 +27,20 @@ export interface CatalogueShape {
  * chosen by the catalogue:
  *
  * - K, codes per level: the power of two nearest to 2 sqrt(n), from 8 to 256, so that levels two and three are not starved.
- * - q = items per dimension tells how much the data can support: latent width 12 sqrt(q) in steps of 8, from 24 to 64; hidden width 256
- *   below q = 8, else 512; 40 epochs (25 below q = 8), fewer when that is more than 200,000 items trained in all, at least 10.
+ * - Latent width: with a `spectrum`, as many principal directions (in steps of 8) as hold all but 0.5% of what codes explain of held-out
+ *   items: few where codes would only follow the noise of the items that they see, all of them where the spectrum is flat and the
+ *   catalogue clustered. Without one, by q = items per dimension, 12 sqrt(q) in steps of 8, from 24 to 64.
+ * - Hidden width 256 below q = 8, else 512; 40 epochs (25 below q = 8), fewer when that is more than 200,000 items trained in all, at
+ *   least 10.
  * - Noise: what the untrained IDs leave over of other items (`residualNoise`), by a factor of 1.2 (1 + 7 K / n) q^(-1/8), from 0.55 to
  *   1.25: strong where there is little data to learn from and where few items share a code, for their residuals are smaller than those
  *   of items to come; and never wider than the clusters are.
  * - Items that share an ID are pulled apart (`separationWeight`), IDs are found by a beam of 8.
- * - Validation: a tenth of the items, at most 300, so that what is kept is never worse on unseen items than the start. Below 20 items
- *   there are none, and training hardly moves (rate 1e-5 instead of 2e-3).
+ * - Validation: a tenth of the items, at most 300, for the first 60% of the epochs. If training has not helped them by then, the start is
+ *   kept; otherwise they join the training, so that nothing is lost by holding them out. Below 20 items there are none, and training
+ *   hardly moves (rate 1e-5 instead of 2e-3).
+ * - Codebooks are fitted with the search that will use them (`codebookRefine`), and the first code counts twice in that search
+ *   (`firstCodeWeight`), so that similar items share it as often as after greedy residual k-means.
  *
  * Measured by `npm run bench:quality`. Only + - * / and square roots: the same options on every host.
  */
@@ -44,6 +53,7 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   if (typeof codebookSize === "object") read.integers("codebookSize", [], 1, MAX_SIZE);
   else read.integer("codebookSize", 1, 1, MAX_SIZE);
   read.integer("nQuantizationLayers", 1, 1, MAX_SIZE);
+  const spectrum = read.get("spectrum") as Spectrum | undefined;
   read.refuseUnknown();
   let codes = 8; // 2 sqrt(n) lies above codes * sqrt(2) <=> codes^2 / 2 < n; whole numbers only, the same on every host
   while (codes < 256 && codes * codes <= 2 * n) codes *= 2;
@@ -57,14 +67,17 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   if (compat === "hopwise") return { model, train: {} };
   const q = n / inputDim;
   const k = meanCodes(model.codebookSize);
+  const width = spectrum && widthOf(spectrum, inputDim);
   const epochs = clamp(Math.round(MANY_ITEMS / n), 10, q < 8 ? 25 : 40);
   return {
     model: {
       ...model,
-      latentDim: Math.min(inputDim, clamp(8 * Math.round(1.5 * Math.sqrt(q)), 24, 64)),
+      latentDim: width?.latentDim ?? Math.min(inputDim, clamp(8 * Math.round(1.5 * Math.sqrt(q)), 24, 64)),
       hiddenDims: [q < 8 ? 256 : 512],
       reconstructionWeight: 5,
       encodeBeam: 8,
+      //TMP firstCodeWeight: 1,
+      //TMP codebookRefine: true,
     },
     train: {
       epochs,
@@ -82,9 +95,48 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
       separationWeight: 30,
       evaluateEvery: Math.max(1, Math.round(epochs / 12)),
       validationShare: n < FEW_ITEMS ? 0 : Math.min(0.1, 300 / n),
+      //TMP validationUntil: 0.6,
     },
+    ...(width && { reasons: [width.reason] }),
   };
 }
+
+/** Of what codes explain of held-out items, what the directions beyond the latent width may hold. */
+const BEYOND = 0.005;
+
+/** The latent width that a spectrum asks for; undefined where nothing could be measured. */
+function widthOf(spectrum: Spectrum, inputDim: number): { latentDim: number; reason: string } | undefined {
+  const { variance, explained } = spectrum;
+  const isSpectrum = Array.isArray(variance) && Array.isArray(explained) && variance.length === explained.length;
+  requireThat(
+    isSpectrum && variance.length <= inputDim,
+    "spectrum",
+    "what measureSpectrum gave of these items",
+    spectrum,
+    "suggestConfig",
+  );
+  const directions = variance.length;
+  const told = sums(variance.map((share, j) => share * explained[j]!)); // by the first 1, 2, ... directions
+  const most = Math.max(...told);
+  if (!(most > 0)) return undefined;
+  let latentDim = 8;
+  while (latentDim < directions && told[latentDim - 1]! < (1 - BEYOND) * most) latentDim += 8;
+  latentDim = Math.min(latentDim, directions);
+  const held = percent(sums(variance)[latentDim - 1]!);
+  const reason =
+    latentDim === inputDim
+      ? `all ${inputDim} directions of the items say something of items that the codes have not seen: the latent space has full width`
+      : `${latentDim} of ${inputDim} directions hold ${held} of the variance and nearly all that codes can say of items that they have not seen: the latent space has these`;
+  return { latentDim, reason };
+}
+
+const sums = (values: readonly number[]): number[] => {
+  let sum = 0;
+  return values.map((value) => {
+    sum += value;
+    return sum;
+  });
+};
 
 /** Too few to hold any out, and k-means alone gives almost each a code of its own: there is nothing to gain, and much to lose. */
 const FEW_ITEMS = 20;

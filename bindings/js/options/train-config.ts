@@ -76,9 +76,9 @@ export function checkCheckpointOptions(read: OptionReader): void {
 /** What a call takes of its options: of a recipe its own part, with the options that stand beside the two parts on top. */
 export function partOf(part: "model", options: CreateOptions): ModelOptions;
 export function partOf(part: "train", options: TrainOptions & Partial<Recipe>): TrainOptions;
-export function partOf(part: keyof Recipe, options: object): object {
+export function partOf(part: "model" | "train", options: object): object {
   if (!isRecipe(options)) return options;
-  const { model, train, ...onTop } = options;
+  const { model, train, reasons: _, ...onTop } = options;
   const given = Object.entries(onTop).filter(([, value]) => value !== undefined);
   return { ...{ model, train }[part], ...Object.fromEntries(given) };
 }

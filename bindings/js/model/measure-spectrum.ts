@@ -1,0 +1,151 @@
+/** See `measureSpectrum`. Internal. */
+
+import { MAX_SIZE, OptionReader } from "../base/option-reader.ts";
+import { isSource, SourceReader } from "../items/embedding-source.ts";
+import { impliedDim } from "../items/implied-dim.ts";
+import { openItems } from "../items/items.ts";
+import { withArena } from "../runtime/arena.ts";
+import { Stop } from "../runtime/jobs.ts";
+import { native } from "../runtime/native.ts";
+import type {
+  EmbeddingSource,
+  ItemMatrix,
+  Items,
+  JobOptions,
+  ModelConfig,
+  ModelOptions,
+  Spectrum,
+  SpectrumOptions,
+} from "../types.ts";
+
+/** What is asked of the model that measures. */
+export interface Measurable {
+  readonly config: ModelConfig;
+  kmeansInitCodebooks(items: Items, options: JobOptions): PromiseLike<unknown>;
+  latents(items: Items): Float32Array;
+  getSemanticIds(items: Items): { embeddings: Float32Array };
+  dispose(): void;
+}
+
+/** Items that are looked at, at most, in runs of so many: a source is asked for runs, and a catalogue that is sorted has them everywhere. */
+const SAMPLE_ROWS = 10_240;
+const RUN_ROWS = 64;
+/** Directions that are looked at, at most: what lies beyond never paid, and costs time by its square. */
+const DIRECTIONS = 256;
+/** One item of so many is held out. */
+const HELD_OUT_OF = 5;
+/** Held-out items below which their figures are noise. */
+const LEAST_HELD_OUT = 8;
+/** Rows that are encoded at a time. */
+const BLOCK_ROWS = 1024;
+
+const NAMES = Object.keys({
+  codebookSize: 1,
+  nQuantizationLayers: 1,
+  inputDim: 1,
+  seed: 1,
+  onProgress: 1,
+  signal: 1,
+} satisfies Record<keyof SpectrumOptions, 1>);
+
+/**
+ * Fits residual k-means in the principal directions to four fifths of the sample and looks, direction by direction, at what its codes
+ * explain of the rest. A direction is worth its place in the latent space where they explain something; where they explain nothing, codes
+ * only follow the noise of the items that they were fitted to. No formula of n and the dimension says where that is: clustered catalogues
+ * hold far more than a Gaussian of the same spectrum does.
+ */
+export async function measure(
+  create: (options: ModelOptions) => Promise<Measurable>,
+  items: Items | EmbeddingSource,
+  options: SpectrumOptions,
+): Promise<Spectrum> {
+  const read = new OptionReader(options, "measureSpectrum");
+  for (const name of NAMES) read.get(name);
+  read.refuseUnknown();
+  const { onProgress, signal, inputDim: given, ...shape } = options;
+  const implied = given === undefined ? impliedDim(items, "measureSpectrum") : undefined;
+  const dim = read.integer("inputDim", implied, 1, MAX_SIZE);
+  const { fitted, heldOut } = await takeSample(items, dim, new Stop(signal));
+  if (heldOut.rows < LEAST_HELD_OUT) return { items: fitted.rows + heldOut.rows, variance: [], explained: [] };
+  const model = await create({
+    ...shape,
+    inputDim: dim,
+    latentDim: Math.min(dim, DIRECTIONS),
+    hiddenDims: [],
+    linearSkip: "pca",
+  });
+  try {
+    await model.kmeansInitCodebooks(fitted, {
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    // In units of the scaled items, whose dimensions have a variance of one on average.
+    const variance = meanSquares(model, fitted, false).map((each) => each / dim);
+    const before = meanSquares(model, heldOut, false);
+    const left = meanSquares(model, heldOut, true);
+    return {
+      items: fitted.rows + heldOut.rows,
+      variance,
+      explained: before.map((energy, j) => (energy > 0 ? 1 - left[j]! / energy : 0)),
+    };
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Of each latent direction, over the items: of the latents, or of what the codes leave over of them. */
+function meanSquares(model: Measurable, { data, rows, dim }: Sample, less: boolean): number[] {
+  const { latentDim, nQuantizationLayers: levels } = model.config;
+  const sums = new Float64Array(latentDim);
+  for (let first = 0; first < rows; first += BLOCK_ROWS) {
+    const block = data.subarray(first * dim, Math.min(rows, first + BLOCK_ROWS) * dim);
+    const latents = model.latents(block);
+    if (less) {
+      const { embeddings } = model.getSemanticIds(block); // n x L x d
+      for (let at = 0; at < embeddings.length; at++) {
+        const row = Math.floor(at / (levels * latentDim));
+        latents[row * latentDim + (at % latentDim)]! -= embeddings[at]!;
+      }
+    }
+    for (let at = 0; at < latents.length; at++) sums[at % latentDim]! += latents[at]! * latents[at]!;
+  }
+  return Array.from(sums, (sum) => sum / rows);
+}
+
+interface Sample extends ItemMatrix {
+  data: Float32Array<ArrayBuffer>;
+}
+
+/** All items, or evenly spread runs of them; every fifth or so apart. The same of a source as of the same items in memory. */
+async function takeSample(items: Items | EmbeddingSource, dim: number, stop: Stop) {
+  const module = await native();
+  const reader = isSource(items) ? new SourceReader(items, dim, { stop }) : undefined;
+  const held = isSource(items) ? undefined : openItems(items, dim);
+  const rows = (reader ?? held!).rows;
+  const isWhole = rows <= SAMPLE_ROWS;
+  const runs = isWhole ? Math.ceil(rows / RUN_ROWS) : SAMPLE_ROWS / RUN_ROWS;
+  const parts: [fitted: Float32Array[], heldOut: Float32Array[]] = [[], []];
+  for (let run = 0, row = 0; run < runs; run++) {
+    const first = isWhole ? run * RUN_ROWS : Math.floor((run * (rows - RUN_ROWS)) / (runs - 1));
+    const count = Math.min(RUN_ROWS, rows - first);
+    const data = await reader?.read(first, count);
+    const values = withArena(module, (arena) => {
+      const address = arena.floats(count * dim);
+      if (data) reader!.copy(module, data, first, first, count, address);
+      else held!.copy(module, first, count, address);
+      return module.HEAPF32.slice(address / 4, address / 4 + count * dim);
+    });
+    for (let i = 0; i < count; i++, row++) {
+      // Mixed, so that no period of the catalogue's own meets it.
+      const isHeldOut = (Math.imul(row + 1, 0x9e3779b1) >>> 16) % HELD_OUT_OF === 0;
+      parts[isHeldOut ? 1 : 0].push(values.subarray(i * dim, (i + 1) * dim));
+    }
+    stop.check();
+  }
+  const [fitted, heldOut] = parts.map((each): Sample => {
+    const data = new Float32Array(each.length * dim);
+    for (const [i, vector] of each.entries()) data.set(vector, i * dim);
+    return { data, rows: each.length, dim };
+  }) as [Sample, Sample];
+  return { fitted, heldOut };
+}
