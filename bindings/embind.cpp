@@ -45,6 +45,7 @@ ModelConfig ReadModelConfig(const val& options) {
   Read(options, "sinkhornEpsilon", config.sinkhorn_epsilon);
   Read(options, "sinkhornIterations", config.sinkhorn_iterations);
   Read(options, "encodeBeam", config.encode_beam);
+  Read(options, "firstCodeWeight", config.first_code_weight);
   Read(options, "seed", config.seed);
   return config;
 }

@@ -5,6 +5,12 @@
 #include "error.h"
 
 namespace rqvae {
+namespace {
+
+// Far beyond where every first code is the nearest, and so small that a search's sums stay finite.
+constexpr double kMaxFirstCodeWeight = 1e6;
+
+}  // namespace
 
 QuantizerOptions ModelConfig::quantizer() const {
   return {.latent_dim = latent_dim,
@@ -20,7 +26,8 @@ QuantizerOptions ModelConfig::quantizer() const {
           .ema_decay = static_cast<float>(ema_decay),
           .sinkhorn_epsilon = sinkhorn_epsilon,
           .sinkhorn_iterations = sinkhorn_iterations,
-          .encode_beam = encode_beam};
+          .encode_beam = encode_beam,
+          .first_code_weight = static_cast<float>(first_code_weight)};
 }
 
 const ModelConfig& Validated(const ModelConfig& config) {
@@ -54,6 +61,8 @@ const ModelConfig& Validated(const ModelConfig& config) {
   require(config.linear_skip != LinearSkip::kIdentity || config.latent_dim == config.input_dim,
           "linear_skip \"identity\" needs latent_dim to be input_dim");
   require(config.encode_beam > 0, "encode_beam must be positive");
+  require(config.first_code_weight >= 0 && config.first_code_weight <= kMaxFirstCodeWeight,
+          "first_code_weight must be from 0 to 1e6");
   require(config.sinkhorn_epsilon.empty() || static_cast<Index>(config.sinkhorn_epsilon.size()) == config.levels(),
           "sinkhorn_epsilon needs one value per level");
   for (double epsilon : config.sinkhorn_epsilon) {

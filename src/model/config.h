@@ -56,6 +56,9 @@ struct ModelConfig {
   std::vector<double> sinkhorn_epsilon;
   Index sinkhorn_iterations = 50;
   Index encode_beam = 1;  // width of the beam search over the levels that gives IDs; 1: greedy
+  // Of that search: what the first code's own error counts beside the whole ID's (beam_search.h). Without effect on a
+  // greedy one.
+  double first_code_weight = 0.0;
   uint64_t seed = 0;
 
   QuantizerOptions quantizer() const;

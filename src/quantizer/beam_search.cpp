@@ -17,7 +17,7 @@ constexpr Index kPartialIds = 4 * kRowBlock;
 constexpr Index kMinCodesPerThread = 64;  // of a table of products
 
 struct Candidate {
-  float error;    // ||r||^2 after its code, up to a term that all candidates of the item share
+  float error;    // half of what its partial ID is judged by, up to a term that all candidates of the item share
   uint32_t from;  // the partial ID that it extends, counted within the item
   uint32_t code;
 };
@@ -102,6 +102,7 @@ class Search {
     residuals_ = z;
     if (by_products_) items_ = z;
     paths_.resize(z.rows(), levels());
+    penalties_.assign(static_cast<size_t>(z.rows()), 0.0f);
   }
 
   // Extends the partial IDs by a code of `level` and keeps the best of each item.
@@ -118,6 +119,7 @@ class Search {
     }
     next_residuals_.resize(items * kept, residuals_.cols());
     next_paths_.resize(items * kept, levels());
+    next_penalties_.resize(static_cast<size_t>(items * kept));
     Best best(kept);
     for (Index item = 0; item < items; ++item) {
       best.Clear();
@@ -125,15 +127,19 @@ class Search {
         const Index row = item * alive_ + b;
         const float* scores =
             by_products_ ? ScoresByProducts(level, item, paths_.row(row).data()) : scores_.row(row).data();
-        Offer(scores, k, HalfLength(row), static_cast<uint32_t>(b), best);
+        Offer(scores, k, HalfLength(row) + penalties_[static_cast<size_t>(row)], static_cast<uint32_t>(b), best);
       }
       for (Index b = 0; b < kept; ++b) {
         const Candidate candidate = best[static_cast<size_t>(b)];
-        Append(level, item * alive_ + candidate.from, candidate.code, item * kept + b);
+        const Index from = item * alive_ + candidate.from, to = item * kept + b;
+        Append(level, from, candidate.code, to);
+        next_penalties_[static_cast<size_t>(to)] =
+            level == 0 ? Penalty(candidate, best[0]) : penalties_[static_cast<size_t>(from)];
       }
     }
     residuals_.swap(next_residuals_);
     paths_.swap(next_paths_);
+    penalties_.swap(next_penalties_);
     alive_ = kept;
   }
 
@@ -188,6 +194,14 @@ class Search {
     return alive_ > 1 ? 0.5f * SquaredLengthInLanes(centred_.row(row).data(), centred_.cols()) : 0.0f;
   }
 
+  // w ||z - q_1||^2 / 2 of a first code, beyond that of the nearest: all partial IDs share the rest, which with a large
+  // w would take the digits that tell those of one first code apart. Without a weight it is zero for rows too long to
+  // measure as well.
+  float Penalty(const Candidate& first, const Candidate& nearest) const {
+    const float weight = arguments_.first_code_weight;
+    return weight > 0 ? weight * (first.error - nearest.error) : 0.0f;
+  }
+
   // Partial ID `to` of the next level is partial ID `from` with `code` appended.
   void Append(Index level, Index from, uint32_t code, Index to) {
     const Matrix& codebook = arguments_.codebooks[static_cast<size_t>(level)];
@@ -198,12 +212,13 @@ class Search {
 
   const BeamArguments& arguments_;
   bool by_products_;
-  Index alive_ = 1;                    // partial IDs of each item
-  Matrix residuals_, next_residuals_;  // of the partial IDs, those of an item together
-  CodeMatrix paths_, next_paths_;      // their codes
-  Matrix centred_;                     // residuals_ less the mean of the level's codebook
-  Matrix items_;                       // by products: the items less the means of all codebooks so far
-  Matrix scores_;                      // of the level's codes: a row for each partial ID or, by products, for each item
+  Index alive_ = 1;                                // partial IDs of each item
+  Matrix residuals_, next_residuals_;              // of the partial IDs, those of an item together
+  CodeMatrix paths_, next_paths_;                  // their codes
+  std::vector<float> penalties_, next_penalties_;  // what their first codes cost them
+  Matrix centred_;                                 // residuals_ less the mean of the level's codebook
+  Matrix items_;                                   // by products: the items less the means of all codebooks so far
+  Matrix scores_;  // of the level's codes: a row for each partial ID or, by products, for each item
   std::vector<float> path_scores_;
 };
 

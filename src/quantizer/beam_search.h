@@ -41,12 +41,17 @@ struct BeamArguments {
   const CodeProducts& products;                       // of the same codebooks, or empty
   Index width;                                        // partial IDs kept at each level
   Index keep;                                         // IDs of each row that are wanted, 1 <= keep <= width
+  float first_code_weight = 0;                        // w below, finite and at least 0
 };
 
-// Finds IDs of the rows of z (n x d). Each level keeps the `width` partial IDs with the least ||r||^2 (ties: the
-// earlier one, then the lower code); a width of 1 is the greedy search. Writes `keep` IDs of each row, the best first,
-// to codes (n keep x L) and, unless null, their ||z - z^||^2 to errors (n keep). If there are fewer IDs, the last one
-// repeats with an infinite error. A row's result does not depend on the other rows.
+// Finds IDs of the rows of z (n x d). Each level keeps the `width` partial IDs with the least
+//   ||r||^2 + w ||z - q_1||^2,
+// r what the codes so far leave of z and q_1 the first of them (ties: the earlier one, then the lower code); a width of
+// 1 is the greedy search. A beam takes a farther first code where that helps the later levels, so that items alike
+// share their first code less often. The weight w makes it pay for that: the more, the more first codes are the
+// nearest. Writes `keep` IDs of each row, the best first, to codes (n keep x L) and, unless null, their ||z - z^||^2 to
+// errors (n keep), which ascend only with w = 0. If there are fewer IDs, the last one repeats with an infinite error. A
+// row's result does not depend on the other rows.
 void BeamSearch(const BeamArguments& arguments, const ConstMatrixRef& z, CodeMatrixRef codes, float* errors);
 
 }  // namespace rqvae

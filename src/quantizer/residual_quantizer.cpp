@@ -121,7 +121,7 @@ void ResidualQuantizer::Encode(const ConstMatrixRef& z, CodeMatrixRef codes, Mat
     EncodeGreedily(z, codes, margins);
     return;
   }
-  BeamSearch({codebooks_, searchable_, products_, options_.encode_beam, 1}, z, codes, nullptr);
+  Search(z, options_.encode_beam, 1, codes, nullptr);
   if (margins != nullptr) MeasureMargins(z, codes, *margins);
 }
 
@@ -169,7 +169,14 @@ void ResidualQuantizer::SubtractCodes(Index level, const ConstCodeMatrixRef& cod
 }
 
 void ResidualQuantizer::Candidates(const ConstMatrixRef& z, Index count, CodeMatrixRef codes, float* errors) const {
-  BeamSearch({codebooks_, searchable_, products_, std::max(count, options_.encode_beam), count}, z, codes, errors);
+  Search(z, std::max(count, options_.encode_beam), count, codes, errors);
+}
+
+// Beam search of this width. A greedy quantiser has no use for the weight: its first code is the nearest one anyway.
+void ResidualQuantizer::Search(const ConstMatrixRef& z, Index width, Index keep, CodeMatrixRef codes,
+                               float* errors) const {
+  const float weight = options_.encode_beam > 1 ? options_.first_code_weight : 0.0f;
+  BeamSearch({codebooks_, searchable_, products_, width, keep, weight}, z, codes, errors);
 }
 
 void ResidualQuantizer::AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes) const {

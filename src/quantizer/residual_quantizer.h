@@ -53,6 +53,7 @@ struct QuantizerOptions {
   std::vector<double> sinkhorn_epsilon;  // per level; 0, or an empty vector: the nearest code
   Index sinkhorn_iterations;
   Index encode_beam;
+  float first_code_weight;
 };
 
 class ResidualQuantizer {
@@ -122,12 +123,12 @@ class ResidualQuantizer {
 
   // codes: n x L -> quantized: n x d, the sum of the codes' vectors in level order.
   void Lookup(const ConstCodeMatrixRef& codes, MatrixRef quantized) const;
-  // The codes that are an item's ID, by beam search if encode_beam is above one.
+  // The codes that are an item's ID, by beam search if encode_beam is above one, see BeamSearch for first_code_weight.
   // margins (may be null): n x L, the squared distance of the level's residual to the nearest other code minus that to
   // the chosen one: negative where the beam took a farther code.
   void Encode(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const;
-  // The `count` best IDs that a beam of at least that width finds, see BeamSearch.  codes: n count x L, errors: n
-  // count.
+  // The `count` best IDs that a beam of at least that width finds, see BeamSearch, ranked as Encode ranks them: without
+  // first_code_weight where Encode is greedy.  codes: n count x L, errors: n count, ||z - z^||^2 of each.
   void Candidates(const ConstMatrixRef& z, Index count, CodeMatrixRef codes, float* errors) const;
   // The codes of a whole batch in training: balanced at the levels with a sinkhorn_epsilon.
   void AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes) const;
@@ -144,6 +145,7 @@ class ResidualQuantizer {
 
  private:
   bool ema() const { return options_.update == CodebookUpdate::kEma; }
+  void Search(const ConstMatrixRef& z, Index width, Index keep, CodeMatrixRef codes, float* errors) const;
   void EncodeGreedily(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const;
   void MeasureMargins(const ConstMatrixRef& z, const ConstCodeMatrixRef& codes, MatrixRef margins) const;
   void SubtractCodes(Index level, const ConstCodeMatrixRef& codes, Matrix& r) const;

@@ -70,7 +70,7 @@ const SHAPES = [
   },
   {
     // As suggestConfig has it, with few codes so that IDs are shared and pulled apart.
-    options: { codebookSize: 8, reconstructionWeight: 3, encodeBeam: 8 },
+    options: { codebookSize: 8, reconstructionWeight: 3, encodeBeam: 8, firstCodeWeight: 1 },
     train: { residualNoise: 0.7, separationWeight: 30, validationShare: 0.1, optimizer: "adamw", learningRate: 2e-3 },
   },
 ];

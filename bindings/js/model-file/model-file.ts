@@ -48,7 +48,11 @@ export interface TrainingSummary {
 }
 
 /** A configuration as files have it since their first format: there the codes of each level are `codebookSizes`. */
-export type StoredConfig = Omit<ModelConfig, "codebookSize"> & { readonly codebookSizes: readonly number[] };
+export type StoredConfig = Omit<ModelConfig, "codebookSize" | "firstCodeWeight"> & {
+  readonly codebookSizes: readonly number[];
+  /** Absent where it is 0. */
+  readonly firstCodeWeight?: number;
+};
 
 /** The JSON in `__metadata__.rqvae`. */
 export interface ModelMetadata {
@@ -135,7 +139,10 @@ export function writeModelFile(
   const complete = {
     format: FORMAT,
     numerics,
-    requires: config.encodeBeam > 1 ? ["encodeBeam"] : [],
+    requires: [
+      ...(config.encodeBeam > 1 ? ["encodeBeam"] : []),
+      ...(config.firstCodeWeight > 0 ? ["firstCodeWeight"] : []),
+    ],
     part,
     config,
     initialized,
@@ -146,8 +153,11 @@ export function writeModelFile(
   };
   const stored: RawTensor[] = tensors.map((tensor) => ({ ...tensor, dtype: "F32" }));
   if (state) stored.push({ name: STATE, dtype: "U8", shape: [state.length], data: state });
-  // The name in files, in its place: the same model gives the same bytes in every release.
-  const json = JSON.stringify(complete).replace('"codebookSize":', '"codebookSizes":');
+  // The name in files, in its place, and nothing of a weight that earlier releases do not know: the same model gives the same bytes in
+  // every release.
+  const json = JSON.stringify(complete)
+    .replace('"codebookSize":', '"codebookSizes":')
+    .replace('"firstCodeWeight":0,', "");
   const bytes = writeSafetensors({ format: "pt", rqvae: json }, stored);
   bytes.set(new TextEncoder().encode(hash(bytes)), checksumPosition(bytes));
   return bytes;

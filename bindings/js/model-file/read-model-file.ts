@@ -36,8 +36,11 @@ import {
 } from "./model-file.ts";
 import { MAX_HEADER, readSafetensorsHeader, type TensorEntry } from "./safetensors-header.ts";
 
-/** Features that a reader must know to use a file; `requires` may name these only. "encodeBeam": IDs come from a beam search. */
-const FEATURES: readonly string[] = ["encodeBeam"];
+/**
+ * Features that a reader must know to use a file; `requires` may name these only. "encodeBeam": IDs come from a beam search;
+ * "firstCodeWeight": it weighs the first code.
+ */
+const FEATURES: readonly string[] = ["encodeBeam", "firstCodeWeight"];
 
 /** What messages call the file, as long as nobody knows its name. */
 const FILE = { file: "the model file", form: "statement" } as const;
@@ -206,5 +209,5 @@ function readTensor({ name, dtype, shape, begin, end }: TensorEntry, data: Uint8
 }
 /** The options of a configuration as files have it, unchecked. */
 export function fromStored({ codebookSizes, ...rest }: StoredConfig): ModelOptions {
-  return { ...rest, codebookSize: codebookSizes };
+  return { firstCodeWeight: 0, ...rest, codebookSize: codebookSizes };
 }

@@ -176,6 +176,13 @@ export const MODEL = {
    * IDs. Default: 1 (greedy).
    */
   encodeBeam: { kind: "integer", default: 1, min: 1, max: MAX_BEAM },
+  /**
+   * What the first code's own error counts in that search: an ID minimises ||z - z^||^2 + w ||z - q_1||^2 over what the beam finds. A beam
+   * takes a farther first code where that helps the codes after it, so similar items share their first code less often; 1 gives most of
+   * that back for little reconstruction, a large number makes each first code the nearest. Part of the model, as `encodeBeam`; without
+   * effect where that is 1. Default: 0.
+   */
+  firstCodeWeight: { kind: "number", default: 0, min: 0, max: 1e6 },
   /** "hopwise" computes the functions of the Hopwise tutorial's program, for parity with it. Default: "none". */
   compat: {
     kind: "choice",

@@ -215,6 +215,13 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     guide: "width of the beam search that finds the codes, in training and encoding",
     elsewhere: "beam beam_size beam_width num_beams",
   },
+  firstCodeWeight: {
+    help: "what the first code's own error counts in that search",
+    label: "Weight of first code",
+    hint: "With a search width: alike items begin alike.",
+    group: "The codes",
+    guide: "what the first code's own error counts in that search, with a beam above 1",
+  },
   codebookSimVq: {
     help: "codebooks by SimVQ: a matrix moves all codes",
     label: "SimVQ",

@@ -101,6 +101,7 @@ const TrainingCase kCases[] = {
     {"Default",
      [](ModelConfig& m, TrainConfig& t) {
        m.encode_beam = 4;
+       m.first_code_weight = 0.5;
        t.residual_noise = 0.8;
        t.separation_weight = 10;
        t.validation_share = 0.1;

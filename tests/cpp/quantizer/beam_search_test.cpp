@@ -34,9 +34,9 @@ struct Levels {
   Levels(TestRandom& random, const std::vector<Index>& sizes, Index d, double offset = 0)
       : Levels(Draw(random, sizes, d, offset)) {}
 
-  CodeMatrix Beam(const Matrix& z, Index width) const {
+  CodeMatrix Beam(const Matrix& z, Index width, float weight = 0) const {
     CodeMatrix codes = CodeMatrix::Constant(z.rows(), static_cast<Index>(codebooks.size()), UINT32_MAX);
-    BeamSearch({codebooks, searchable, products, width, 1}, z, codes, nullptr);
+    BeamSearch({codebooks, searchable, products, width, 1, weight}, z, codes, nullptr);
     for (Index l = 0; l < codes.cols(); ++l) {
       for (Index i = 0; i < codes.rows(); ++i) {
         EXPECT_LT(codes(i, l), static_cast<uint32_t>(codebooks[static_cast<size_t>(l)].rows()));
@@ -66,6 +66,14 @@ struct Levels {
       left -= codebooks[l].row(codes(row, static_cast<Index>(l))).cast<double>();
     }
     return left.squaredNorm();
+  }
+  // ||z - q_1||^2 of a row and a first code.
+  double FirstError(const Matrix& z, Index row, uint32_t code) const {
+    return (z.row(row).cast<double>() - codebooks[0].row(code).cast<double>()).squaredNorm();
+  }
+  // What a search with this weight minimises.
+  double Objective(const Matrix& z, Index row, const CodeMatrix& codes, double weight) const {
+    return Error(z, row, codes) + weight * FirstError(z, row, codes(row, 0));
   }
 
   std::vector<Matrix> codebooks;
@@ -107,19 +115,20 @@ TEST(BeamSearch, OneLevelIsTheNearestCodeAtEveryWidth) {
   for (const Index width : {1, 2, 3, 8, 64}) EXPECT_TRUE(SameBits(levels.Beam(z, width), levels.Greedy(z))) << width;
 }
 
-// The best of all combinations in double; the gap to the second best.
+// The best of all combinations in double, by the error and the weighted one of the first code; the gap to the second
+// best.
 struct Best {
   CodeMatrix codes;
   double error;
   double margin;
 };
-Best Exhaustive(const Levels& levels, const Matrix& z, Index row) {
+Best Exhaustive(const Levels& levels, const Matrix& z, Index row, double weight = 0) {
   const auto count = static_cast<Index>(levels.codebooks.size());
   CodeMatrix codes = CodeMatrix::Zero(z.rows(), count);
   Best best{codes.row(row), std::numeric_limits<double>::infinity(), 0};
   double second = best.error;
   for (bool more = true; more;) {
-    const double error = levels.Error(z, row, codes);
+    const double error = levels.Objective(z, row, codes, weight);
     if (error < best.error) {
       second = best.error;
       best.error = error;
@@ -138,7 +147,7 @@ Best Exhaustive(const Levels& levels, const Matrix& z, Index row) {
   return best;
 }
 
-TEST(BeamSearch, AWideBeamIsExhaustiveSearch) {
+void ExpectExhaustive(float weight) {
   for (const Index d : {1, 3, 6}) {
     for (const std::vector<Index>& sizes : {std::vector<Index>{4, 4}, {5, 5, 5}, {2, 3, 4, 3}}) {
       TestRandom random(static_cast<uint64_t>(d) + 10 * sizes.size());
@@ -149,10 +158,10 @@ TEST(BeamSearch, AWideBeamIsExhaustiveSearch) {
       Index compared = 0, not_greedy = 0;
       const CodeMatrix greedy = levels.Greedy(z);
       for (const Index width : {combinations, 3 * combinations, Index{1000}}) {
-        const CodeMatrix codes = levels.Beam(z, width);
+        const CodeMatrix codes = levels.Beam(z, width, weight);
         for (Index i = 0; i < z.rows(); ++i) {
-          const Best best = Exhaustive(levels, z, i);
-          EXPECT_NEAR(levels.Error(z, i, codes), best.error, 1e-5);
+          const Best best = Exhaustive(levels, z, i, weight);
+          EXPECT_NEAR(levels.Objective(z, i, codes, weight), best.error, 1e-5 * (1 + best.error));
           if (best.margin < 1e-5) continue;
           ++compared;
           EXPECT_TRUE(SameBits(CodeMatrix(codes.row(i)), best.codes)) << "row " << i;
@@ -160,9 +169,126 @@ TEST(BeamSearch, AWideBeamIsExhaustiveSearch) {
         }
       }
       EXPECT_GT(compared, 150);
-      EXPECT_GT(not_greedy, 3) << "greedy search is as good: nothing tested";
+      if (weight < 1) EXPECT_GT(not_greedy, 3) << "greedy search is as good: nothing tested";
     }
   }
+}
+
+TEST(BeamSearch, AWideBeamIsExhaustiveSearch) {
+  for (const float weight : {0.0f, 0.25f, 1.0f, 8.0f}) ExpectExhaustive(weight);
+}
+
+// The beam search with this weight in double, a row's IDs with the best first.
+std::vector<std::vector<uint32_t>> SearchInDouble(const Levels& levels, const Eigen::RowVectorXd& z, size_t width,
+                                                  size_t keep, double weight) {
+  struct Partial {
+    double score = 0, first_error = 0;
+    Eigen::RowVectorXd left;
+    std::vector<uint32_t> codes;
+  };
+  std::vector<Partial> beam = {{0, 0, z, {}}};
+  for (size_t l = 0; l < levels.codebooks.size(); ++l) {
+    std::vector<Partial> next;
+    for (const Partial& partial : beam) {
+      for (Index k = 0; k < levels.codebooks[l].rows(); ++k) {
+        Partial longer = partial;
+        longer.left -= levels.codebooks[l].row(k).cast<double>();
+        longer.codes.push_back(static_cast<uint32_t>(k));
+        if (l == 0) longer.first_error = longer.left.squaredNorm();
+        longer.score = longer.left.squaredNorm() + (l == 0 ? 0 : weight * longer.first_error);
+        next.push_back(std::move(longer));
+      }
+    }
+    std::stable_sort(next.begin(), next.end(), [](const Partial& a, const Partial& b) { return a.score < b.score; });
+    next.resize(std::min(next.size(), l + 1 == levels.codebooks.size() ? keep : width));
+    beam = std::move(next);
+  }
+  std::vector<std::vector<uint32_t>> ids;
+  ids.reserve(beam.size());
+  for (const Partial& whole : beam) ids.push_back(whole.codes);
+  return ids;
+}
+
+// All IDs that are kept, in their order. Only rounding, where two are as good, may make a difference.
+TEST(BeamSearch, FindsWhatASearchInDoubleFinds) {
+  for (const std::vector<Index>& sizes : {std::vector<Index>{9, 12}, {16, 16, 16}, {1, 7, 5}, {12, 5, 9, 4}}) {
+    TestRandom random(sizes.size() + 20);
+    const Levels with(random, sizes, 6), without = with.WithoutProducts();
+    const Matrix z = RandomMatrix(random, 150, 6);
+    for (const float weight : {0.0f, 0.5f, 1.0f, 30.0f}) {
+      for (const Levels& levels : {with, without}) {
+        for (const Index width : {2, 5}) {
+          CodeMatrix codes(150 * width, static_cast<Index>(sizes.size()));
+          BeamSearch({levels.codebooks, levels.searchable, levels.products, width, width, weight}, z, codes, nullptr);
+          Index different = 0;
+          for (Index i = 0; i < 150; ++i) {
+            const auto expected = SearchInDouble(levels, z.row(i).cast<double>(), static_cast<size_t>(width),
+                                                 static_cast<size_t>(width), weight);
+            for (Index b = 0; b < width; ++b) {
+              const uint32_t* id = codes.row(i * width + b).data();
+              if (!std::equal(id, id + codes.cols(), expected[static_cast<size_t>(b)].begin())) ++different;
+            }
+          }
+          EXPECT_LE(different, 2) << sizes.size() << " levels, width " << width << ", weight " << weight;
+        }
+      }
+    }
+  }
+}
+
+// With a large weight the first code is the nearest one, and the rest what the beam finds from there: what is left of
+// the digits still tells its IDs apart. Far from the origin, too.
+TEST(BeamSearch, ALargeWeightTakesTheNearestFirstCodeAndSearchesFromThere) {
+  for (const double offset : {0.0, 50.0}) {
+    TestRandom random(31);
+    const Levels levels(random, {16, 16, 16, 16}, 8, offset);
+    const Levels later({levels.codebooks.begin() + 1, levels.codebooks.end()});
+    const Matrix z = RandomMatrix(random, 2000, 8, 1.0, offset);
+    const CodeMatrix greedy = levels.Greedy(z), free = levels.Beam(z, 8);
+    EXPECT_LT((free.col(0).array() == greedy.col(0).array()).count(), 1800) << "nothing to keep";
+    Matrix left = z;
+    for (Index i = 0; i < z.rows(); ++i) left.row(i) -= levels.codebooks[0].row(greedy(i, 0));
+    const CodeMatrix rest = later.Beam(left, 8);
+    for (const float weight : {1e3f, 1e6f}) {
+      const CodeMatrix codes = levels.Beam(z, 8, weight);
+      Index different = 0;
+      for (Index i = 0; i < z.rows(); ++i) {
+        if (codes(i, 0) != greedy(i, 0)) {
+          const double nearest = levels.FirstError(z, i, greedy(i, 0));
+          ++different;
+          EXPECT_NEAR(levels.FirstError(z, i, codes(i, 0)), nearest, (weight < 1e4f ? 2e-3 : 1e-5) * (1 + nearest));
+        } else if (!SameBits(CodeMatrix(codes.row(i).tail(3)), CodeMatrix(rest.row(i)))) {
+          ++different;
+          CodeMatrix expected = codes;
+          expected.row(i).tail(3) = rest.row(i);
+          const double error = levels.Error(z, i, expected);
+          EXPECT_NEAR(levels.Error(z, i, codes), error, 1e-3 * (1 + error)) << "row " << i;
+        }
+      }
+      EXPECT_LE(different, 10) << weight << ", " << offset;
+    }
+  }
+}
+
+// What it is for: the more it counts, the more first codes are the nearest ones, at the price of a greater error.
+TEST(BeamSearch, TheWeightTradesErrorForNearestFirstCodes) {
+  TestRandom random(32);
+  const Levels levels(random, {16, 16, 16}, 8);
+  const Matrix z = RandomMatrix(random, 5000, 8);
+  const CodeMatrix greedy = levels.Greedy(z);
+  Index nearest = 0;
+  double error = 0;
+  for (const float weight : {0.0f, 0.3f, 1.0f, 10.0f}) {
+    const CodeMatrix codes = levels.Beam(z, 8, weight);
+    double sum = 0;
+    for (Index i = 0; i < z.rows(); ++i) sum += levels.Error(z, i, codes);
+    const Index same = (codes.col(0).array() == greedy.col(0).array()).count();
+    EXPECT_GT(same, nearest) << weight;
+    EXPECT_GT(sum, error) << weight;
+    nearest = same;
+    error = sum;
+  }
+  EXPECT_GT(nearest, 4800);
 }
 
 // The first code that the greedy search takes is always in the beam, and the last level takes the best of all: with two
@@ -251,18 +377,21 @@ TEST(BeamSearch, ARowDoesNotDependOnTheOthers) {
     const Matrix z = RandomMatrix(random, 1100, 5);
     for (const Levels& levels : {with, without}) {
       for (Index width = 1; width <= 9; ++width) {
-        const CodeMatrix all = levels.Beam(z, width);
+        const float weight = width % 2 == 0 ? 0.0f : 0.7f;
+        const CodeMatrix all = levels.Beam(z, width, weight);
         const Index block = std::max<Index>(1, 4 * kRowBlock / width);  // rows that are searched at a time
         for (const Index n : {Index{1}, Index{2}, block - 1, block, block + 1, 2 * block, 2 * block + 1, Index{599}}) {
           if (n < 1 || n > 1100) continue;
           for (const Index first : {Index{0}, Index{1}, 1100 - n}) {
             if (first + n > 1100) continue;
-            EXPECT_TRUE(SameBits(levels.Beam(z.middleRows(first, n), width), CodeMatrix(all.middleRows(first, n))))
+            EXPECT_TRUE(
+                SameBits(levels.Beam(z.middleRows(first, n), width, weight), CodeMatrix(all.middleRows(first, n))))
                 << n << " rows from " << first << ", width " << width;
           }
         }
         for (Index i = 0; i < 1100; i += 17) {
-          ASSERT_TRUE(SameBits(levels.Beam(z.row(i), width), CodeMatrix(all.row(i)))) << "row " << i << " alone";
+          const CodeMatrix alone = levels.Beam(z.row(i), width, weight);
+          ASSERT_TRUE(SameBits(alone, CodeMatrix(all.row(i)))) << "row " << i << " alone";
         }
       }
       EXPECT_TRUE(SameBits(levels.Beam(z.topRows(3), 300), CodeMatrix(levels.Beam(z, 300).topRows(3))));
@@ -278,14 +407,17 @@ TEST(BeamSearch, RowsTooLongToMeasureDoNotDependOnTheOthersEither) {
   Matrix z = RandomMatrix(random, 40, 5);
   for (Index i = 1; i < 40; i += 3) z.row(i) *= 1e25f;
   for (const Index width : {1, 2, 5, 9}) {
-    const CodeMatrix all = levels.Beam(z, width);
-    const CodeMatrix reversed = levels.Beam(z.colwise().reverse(), width);
-    EXPECT_TRUE(SameBits(CodeMatrix(reversed.colwise().reverse()), all)) << width;
-    for (Index i = 0; i < 40; ++i) {
-      EXPECT_TRUE(SameBits(levels.Beam(z.row(i), width), CodeMatrix(all.row(i)))) << "row " << i << ", width " << width;
+    for (const float weight : {0.0f, 1.0f, 1e6f}) {
+      const CodeMatrix all = levels.Beam(z, width, weight);
+      const CodeMatrix reversed = levels.Beam(z.colwise().reverse(), width, weight);
+      EXPECT_TRUE(SameBits(CodeMatrix(reversed.colwise().reverse()), all)) << width;
+      for (Index i = 0; i < 40; ++i) {
+        EXPECT_TRUE(SameBits(levels.Beam(z.row(i), width, weight), CodeMatrix(all.row(i))))
+            << "row " << i << ", width " << width << ", weight " << weight;
+      }
     }
   }
-  EXPECT_TRUE(SameBits(levels.Beam(z, 1), levels.Greedy(z)));
+  for (const float weight : {0.0f, 1.0f}) EXPECT_TRUE(SameBits(levels.Beam(z, 1, weight), levels.Greedy(z)));
 }
 
 // Small whole numbers, so that ties are exact.
@@ -332,6 +464,17 @@ TEST(BeamSearch, TakesAFartherCodeThatTheNextLevelMakesUpFor) {
   EXPECT_EQ(levels.Beam(z, 2)(0, 1), 0u);
 }
 
+// The same, where the farther code is farther by 36 - 16 and leaves 9 less: worth it up to a weight of 9 / 20.
+TEST(BeamSearch, TakesAFartherCodeOnlyAsFarAsTheWeightLets) {
+  Matrix first(2, 1), second(2, 1);
+  first << 0, 10;
+  second << -6, 1;
+  const Levels levels({first, second});
+  const Matrix z = Matrix::Constant(1, 1, 4);
+  for (const float weight : {0.0f, 0.25f, 0.4375f}) EXPECT_EQ(levels.Beam(z, 2, weight)(0, 0), 1u) << weight;
+  for (const float weight : {0.46875f, 1.0f, 1e6f}) EXPECT_EQ(levels.Beam(z, 2, weight)(0, 0), 0u) << weight;
+}
+
 TEST(BeamSearch, TakesCodebooksOfOneCode) {
   TestRandom random(9);
   const Levels ones(random, {1, 1, 1}, 4);
@@ -355,20 +498,22 @@ TEST(BeamSearch, TakesNoRows) {
   EXPECT_EQ(levels.Beam(Matrix(0, 3), 4).rows(), 0);
 }
 
-// Several IDs of each row: the best first, none twice, with their errors; the first is the one alone.
-TEST(BeamSearch, KeepsTheBestInOrderWithTheirErrors) {
+// Several IDs of each row: the best first, none twice, with their errors, which the weight is no part of; the first is
+// the one alone.
+void ExpectTheBestInOrder(float weight) {
   TestRandom random(11);
   const Levels levels(random, {4, 5, 3}, 4);
   const Matrix z = RandomMatrix(random, 90, 4, 1.3);
   for (const auto& [width, keep] : {std::pair<Index, Index>{1, 1}, {8, 3}, {20, 20}, {60, 60}, {100, 70}}) {
     CodeMatrix codes(90 * keep, 3);
     std::vector<float> errors(static_cast<size_t>(90 * keep), -1.0f);
-    BeamSearch({levels.codebooks, levels.searchable, levels.products, width, keep}, z, codes, errors.data());
-    const CodeMatrix alone = levels.Beam(z, width);
+    BeamSearch({levels.codebooks, levels.searchable, levels.products, width, keep, weight}, z, codes, errors.data());
+    const CodeMatrix alone = levels.Beam(z, width, weight);
     const Index there = std::min<Index>(keep, 60);  // as many combinations as there are
     for (Index i = 0; i < 90; ++i) {
       EXPECT_TRUE(SameBits(codes.row(i * keep), alone.row(i)));
       std::set<std::vector<uint32_t>> seen;
+      double last = 0;
       for (Index b = 0; b < keep; ++b) {
         const Index at = i * keep + b;
         if (b >= there) {
@@ -384,10 +529,16 @@ TEST(BeamSearch, KeepsTheBestInOrderWithTheirErrors) {
         }
         EXPECT_TRUE(seen.insert(id).second) << "an ID twice";
         EXPECT_NEAR(errors[static_cast<size_t>(at)], left.squaredNorm(), 1e-5 * (1 + left.squaredNorm()));
-        if (b > 0) EXPECT_GE(errors[static_cast<size_t>(at)], errors[static_cast<size_t>(at - 1)] - 1e-5f);
+        const double score = left.squaredNorm() + weight * levels.FirstError(z, i, codes(at, 0));
+        EXPECT_GE(score, last - 1e-5 * (1 + last));
+        last = score;
       }
     }
   }
+}
+
+TEST(BeamSearch, KeepsTheBestInOrderWithTheirErrors) {
+  for (const float weight : {0.0f, 1.0f, 20.0f}) ExpectTheBestInOrder(weight);
 }
 
 // With a beam of every combination these are the best of all, not only of what was kept.

@@ -517,6 +517,31 @@ TEST(Forward, SearchesAsEncodeDoes) {
   EXPECT_FALSE(found[0] == found[1]);
 }
 
+// A greedy quantiser takes the nearest first code in any case, and its candidates are those of a search without weight.
+TEST(Candidates, AndCodesAreWeightedWithABeamOnly) {
+  TestRandom random(29);
+  const Matrix z = RandomMatrix(random, 300, 5);
+  for (const Index beam : {1, 6}) {
+    std::vector<CodeMatrix> codes, candidates;
+    for (const double weight : {0.0, 2.0}) {
+      ModelConfig config = Config({7, 6, 5});
+      config.encode_beam = beam;
+      config.first_code_weight = weight;
+      Quantizer q(config);
+      q.Draw(27);
+      codes.emplace_back(300, 3);
+      q.quantizer.Encode(z, codes.back(), nullptr);
+      CodeMatrix found(300 * 4, 3);
+      std::vector<float> errors(300 * 4);
+      q.quantizer.Candidates(z, 4, found, errors.data());
+      candidates.push_back(found);
+      for (Index i = 0; i < 300 && beam > 1; ++i) EXPECT_TRUE(found.row(4 * i) == codes.back().row(i)) << i;
+    }
+    EXPECT_EQ(codes[0] == codes[1], beam == 1);
+    EXPECT_EQ(candidates[0] == candidates[1], beam == 1);
+  }
+}
+
 TEST(Candidates, AreThoseOfTheBeamSearch) {
   for (const Index beam : {1, 3, 12}) {
     ModelConfig config = Config({7, 6, 5});

@@ -29,7 +29,8 @@ auto Fields(const Options& options) {
   const auto& [input_dim, latent_dim, hidden_dims, codebook_sizes, activation, input_scaling, linear_skip,
                codebook_gradient, codebook_update, gradient_estimator, reconstruction, compat, layer_norm,
                codebook_sim_vq, codebook_kmeans_init, commitment_weight, codebook_weight, reconstruction_weight,
-               input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam, seed] = options.model;
+               input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam, first_code_weight, seed] =
+      options.model;
   const auto& [optimizer, epochs, batch_size, schedule, warmup, evaluate_every, validation_share, select, patience,
                dead_code_restart, residual_noise, separation_weight, separation_margin] = options.train;
   const auto& [kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay, beta1,
@@ -37,7 +38,8 @@ auto Fields(const Options& options) {
   return std::tuple(input_dim, latent_dim, hidden_dims, codebook_sizes, activation, input_scaling, linear_skip,
                     codebook_gradient, codebook_update, gradient_estimator, reconstruction, compat, layer_norm,
                     codebook_sim_vq, codebook_kmeans_init, commitment_weight, codebook_weight, reconstruction_weight,
-                    input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam, seed,  //
+                    input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam, first_code_weight,
+                    seed,  //
                     kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay,
                     beta1, beta2, epsilon, momentum,  //
                     epochs, batch_size, schedule, warmup, evaluate_every, validation_share, select, patience,
@@ -114,6 +116,7 @@ const std::array<Row, kFields> kRows = {{
        o.model.sinkhorn_epsilon = {0.003, 0.003, 0.003};
      }},
     {"EncodeBeam", [](Options& o) { o.model.encode_beam = 8; }},
+    {"FirstCodeWeight", [](Options& o) { o.model.first_code_weight = 2; }, [](Options& o) { o.model.encode_beam = 8; }},
     {"Seed", [](Options& o) { o.model.seed = 1; }},
     {"Kind", [](Options& o) { o.train.optimizer.kind = OptimizerKind::kAdagrad; }},
     {"LearningRate", [](Options& o) { o.train.optimizer.learning_rate = 2e-3; }},

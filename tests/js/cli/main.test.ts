@@ -144,12 +144,14 @@ describe("the options of rqvae train", () => {
       hiddenDims: [8],
       codebookSize: [8, 4],
     });
-    expect(rqvae("train", ...fast, "--preset", "lcrec", "--codes", "8", "--beam", "2", "-o", "lcrec").status).toBe(0);
+    const beam = ["--beam", "2", "--first-code-weight", "0.5"];
+    expect(rqvae("train", ...fast, "--preset", "lcrec", "--codes", "8", ...beam, "-o", "lcrec").status).toBe(0);
     expect(await configOf("lcrec")).toMatchObject({
       codebookSize: [8, 8, 8, 8],
       sinkhornEpsilon: [0, 0, 0, 0.003],
       reconstructionWeight: (4 * 32) / dim,
       encodeBeam: 2,
+      firstCodeWeight: 0.5,
     });
     expect(rqvae("train", ...fast, "--preset", "hopwise", "--codes", "8", "-o", "hopwise").status).toBe(0);
     expect(await configOf("hopwise")).toMatchObject({ compat: "hopwise", codebookSimVq: true });

@@ -76,7 +76,7 @@ const cases: [string, Partial<ModelOptions>, TrainOptions][] = [
   ["averages with restarts", { ...averages, codebookKmeansInit: false }, { deadCodeRestart: true, epochs: 5 }],
   [
     "averages, balance and restarts together",
-    { ...averages, sinkhornEpsilon: [0, 0.01], encodeBeam: 4 },
+    { ...averages, sinkhornEpsilon: [0, 0.01], encodeBeam: 4, firstCodeWeight: 0.5 },
     { deadCodeRestart: "withSinkhorn", residualNoise: 0.3 },
   ],
   ["SimVQ and rotation", { codebookSimVq: true, gradientEstimator: "rotation" }, {}],
@@ -295,6 +295,7 @@ describe("refused, with the model as it was and usable", () => {
     ["sizes", { codebookSize: [16, 16] }, /the model's codebookSize \[16, 8\], now it is \[16, 16\]/],
     ["weights", { commitmentWeight: 1 }, /the model's commitmentWeight 0.25, now it is 1/],
     ["beam", { encodeBeam: 2 }, /the model's encodeBeam 1, now it is 2/],
+    ["weight of which files say nothing", { firstCodeWeight: 2 }, /the model's firstCodeWeight 0, now it is 2/],
   ])("another model: %s", async (_name, changed, message) => {
     await refused(await middle(), message, "InvalidInputError", { own: { ...model, ...changed } });
   });

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { ModelFormatError, RQVAE } from "rqvae";
+import { ModelFormatError, RQVAE, type SemanticIds } from "rqvae";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { catalogue, sameBits, small } from "../support/catalogue.ts";
 
@@ -59,6 +59,53 @@ describe("save and load", () => {
     expect(Object.keys(JSON.parse(__metadata__.rqvae).config).join(" ")).toBe(
       "inputDim latentDim hiddenDims codebookSizes nQuantizationLayers codebookKmeansInit commitmentWeight codebookWeight reconstructionWeight reconstruction activation layerNorm inputScaling inputNoise linearSkip codebookGradient codebookUpdate emaDecay gradientEstimator codebookSimVq sinkhornEpsilon sinkhornIterations encodeBeam compat seed",
     );
+  });
+
+  it("says in a file that the first code has a weight, and nothing where it has none", async () => {
+    const metadataOf = (file: Uint8Array) =>
+      JSON.parse((open(file).header as { __metadata__: { rqvae: string } }).__metadata__.rqvae);
+    const all: Record<string, { requires: string[]; config: object; file: Uint8Array }> = {};
+    for (const [name, config] of Object.entries({
+      greedy: {},
+      greedyWeighted: { firstCodeWeight: 1 },
+      beam: { encodeBeam: 8 },
+      weighted: { encodeBeam: 8, firstCodeWeight: 1 },
+      heavier: { encodeBeam: 8, firstCodeWeight: 1e6 },
+    })) {
+      using own = await RQVAE.load(bytes, { config });
+      using again = await RQVAE.load(own.save());
+      expect(again.config).toEqual({ ...model.config, ...config });
+      expect(again.fingerprint).toBe(own.fingerprint);
+      expect(sameBits(again.encode(items).codes, own.encode(items).codes)).toBe(true);
+      expect(sameBits(again.save(), own.save())).toBe(true);
+      all[name] = { ...metadataOf(own.save()), file: own.save() };
+    }
+    const field = (name: string) => Object.entries(all).map(([which, metadata]) => [which, (metadata as never)[name]]);
+    expect(Object.fromEntries(field("requires"))).toEqual({
+      greedy: [],
+      // Whoever does not know the option could not read it.
+      greedyWeighted: ["firstCodeWeight"],
+      beam: ["encodeBeam"],
+      weighted: ["encodeBeam", "firstCodeWeight"],
+      heavier: ["encodeBeam", "firstCodeWeight"],
+    });
+    expect(field("config").map(([, config]) => (config as { firstCodeWeight?: number }).firstCodeWeight)).toEqual([
+      undefined,
+      1,
+      undefined,
+      1,
+      1e6,
+    ]);
+    // Without a beam it changes no ID.
+    const { greedy, greedyWeighted, ...others } = Object.fromEntries(field("fingerprint"));
+    expect(greedy).toBe(greedyWeighted);
+    expect(new Set([greedy, ...Object.values(others)]).size).toBe(4);
+    // The first codes of a large weight are those of the greedy search.
+    using heavy = await RQVAE.load(all.heavier!.file);
+    const first = (ids: SemanticIds) => [...ids.codes].filter((_, i) => i % ids.levels === 0);
+    expect(first(heavy.encode(items))).toEqual(first(model.encode(items)));
+    using free = await RQVAE.load(all.beam!.file);
+    expect(first(free.encode(items))).not.toEqual(first(model.encode(items)));
   });
 
   it("takes every kind of source", async () => {

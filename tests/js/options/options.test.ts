@@ -218,6 +218,14 @@ const MODEL_ROWS: Rows<Omit<ModelOptions, "inputDim">> = {
       expect(a.error).toBeLessThan(b.error);
     },
   },
+  firstCodeWeight: {
+    values: [1, 1e6],
+    model: { encodeBeam: 8 },
+    effect: (a, b) => {
+      expect(a.ids).not.toEqual(b.ids);
+      expect(a.error).toBeGreaterThan(b.error);
+    },
+  },
   compat: {
     values: ["hopwise"],
     // Both without what compat fixes: what is left of it is the output, the sum of the reconstruction and the cut gradient.

@@ -43,7 +43,7 @@ it("a recipe is taken in a worker as well", async () => {
 it("a configuration makes such a model again, for any options", async () => {
   for (const options of [
     { inputDim: 8 },
-    { inputDim: 8, codebookSize: [4, 8], sinkhornEpsilon: [0, 0.003], encodeBeam: 3 },
+    { inputDim: 8, codebookSize: [4, 8], sinkhornEpsilon: [0, 0.003], encodeBeam: 3, firstCodeWeight: 0.5 },
     { inputDim: 8, compat: "hopwise" as const },
     { inputDim: 8, codebookUpdate: "ema" as const, seed: 9 },
   ]) {

@@ -148,6 +148,11 @@ const badModels: [string, object | null, RegExp][] = [
     { inputDim: 4, latentDim: 2, linearSkip: "identity" },
     /needs latentDim to be inputDim \(4\), received 2/,
   ],
+  [
+    "a weight that turns search round",
+    { inputDim: 4, firstCodeWeight: -1 },
+    /firstCodeWeight must be a number from 0 to 1000000, received -1/,
+  ],
   ["a beam of nothing", { inputDim: 4, encodeBeam: 0 }, /encodeBeam must be a whole number from 1 to 256, received 0/],
   [
     "balance at too many levels",
