@@ -154,6 +154,15 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     guide: "codebooks by k-means++ and Lloyd's iterations, level by level on the residuals",
     elsewhere: "kmeans_init use_kmeans_init kmeans vae_kmeans_init",
   },
+  codebookRefine: {
+    flag: "refine",
+    help: "fit the first codebooks together with the search",
+    label: "Refine the start",
+    hint: "Codes begin where the search wants them.",
+    group: "The codes",
+    guide:
+      "k-means of the codebooks together with the search: each level on what several of the best beginnings of an ID leave, or all levels by least squares ([Babenko and Lempitsky 2014](https://openaccess.thecvf.com/content_cvpr_2014/html/Babenko_Additive_Quantization_for_2014_CVPR_paper.html))",
+  },
   codebookUpdate: {
     help: "what moves the codebooks",
     label: "Codes move by",
