@@ -160,8 +160,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Refine the start",
     hint: "Codes begin where the search wants them.",
     group: "The codes",
-    guide:
-      "k-means of the codebooks together with the search: each level on what several of the best beginnings of an ID leave, or all levels by least squares ([Babenko and Lempitsky 2014](https://openaccess.thecvf.com/content_cvpr_2014/html/Babenko_Additive_Quantization_for_2014_CVPR_paper.html))",
+    guide: "codebooks fitted together with the search, see [residual k-means](#residual-k-means)",
   },
   codebookUpdate: {
     help: "what moves the codebooks",
