@@ -37,6 +37,7 @@ ModelConfig ReadModelConfig(const val& options) {
   Read(options, "layerNorm", config.layer_norm);
   Read(options, "codebookSimVq", config.codebook_sim_vq);
   Read(options, "codebookKmeansInit", config.codebook_kmeans_init);
+  Read(options, "codebookRefine", config.codebook_refine);
   Read(options, "commitmentWeight", config.commitment_weight);
   Read(options, "reconstructionWeight", config.reconstruction_weight);
   Read(options, "codebookWeight", config.codebook_weight);

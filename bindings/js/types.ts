@@ -397,4 +397,9 @@ export interface ResidualKMeansOptions
     Given<Pick<typeof MODEL, "codebookSize" | "encodeBeam" | "inputDim" | "nQuantizationLayers" | "seed">> {
   /** Quantise in the first `latentDim` principal directions instead of in all dimensions. Default: `inputDim`. */
   latentDim?: number;
+  /**
+   * Whether the codebooks are fitted together with the search that will use them, see `ModelOptions.codebookRefine`; otherwise level by
+   * level, each for the nearest codes before it. Default: true.
+   */
+  refine?: boolean;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "error.h"
+#include "progressive_kmeans.h"
 #include "random.h"
 #include "sums.h"
 
@@ -11,6 +12,17 @@ namespace {
 
 // Rows per slice of a pass that only adds up.
 constexpr Index kStatisticsRows = 16 * kRowBlock;
+
+// Rows of `cols` floats, or none where they are not part of the state.
+void VisitRows(Archive& archive, Index cols, bool part_of_state, Matrix& matrix) {
+  Index rows = part_of_state ? matrix.rows() : 0;
+  Vector values = Eigen::Map<const Vector>(matrix.data(), rows * cols);
+  archive.Visit(rows);
+  archive.Visit(values);
+  if (!archive.reading()) return;
+  if (rows < 0 || int64_t{rows} * cols != values.size()) Archive::Fail();
+  matrix = Eigen::Map<const Matrix>(values.data(), rows, cols);
+}
 
 [[noreturn]] void ThrowTooLarge() {
   throw Error(ErrorKind::kInvalidInput,
@@ -45,6 +57,14 @@ MemoryNeed NeedOfInitialization(const Model& model, RowCounts counts) {
   if (config.codebook_kmeans_init) {
     clustering = 2 * (latents + need.Floats(codes, config.latent_dim) + need.Doubles(codes, config.latent_dim));
   }
+  if (config.codebook_refine) {  // the latents stay, beside the rows that a level is fitted to
+    const std::vector<Index> counts = CandidateCounts(config, sample);
+    for (Index l = 1; l < config.levels(); ++l) {
+      const Index rows = CandidateResiduals::Rows(config.codebook_sizes, sample, l, counts[static_cast<size_t>(l)],
+                                                  InitializeJob::kSampleRows);
+      clustering = std::max(clustering, latents + need.Floats(rows, config.latent_dim));
+    }
+  }
   need.work = need.model + std::max(gathering, clustering);  // all in a draft of the model
   return need;
 }
@@ -64,9 +84,14 @@ InitializeJob::InitializeJob(Model* model, const RowSource* source, bool codeboo
 
 InitializeJob::~InitializeJob() = default;
 
+bool InitializeJob::ends_in_refinement() const {
+  return refines() && std::all_of(candidates_.begin(), candidates_.end(), [](Index count) { return count == 1; });
+}
+
 double InitializeJob::progress() const {
   // Rough shares of the time.
   const auto levels = static_cast<double>(model_->config().levels());
+  const double of_levels = ends_in_refinement() ? 0.5 : 0.8;
   switch (phase_) {
     case Phase::kMean:
     case Phase::kVariance:
@@ -75,10 +100,14 @@ double InitializeJob::progress() const {
     case Phase::kPca:
       return 0.1;
     case Phase::kLatents:
+    case Phase::kDirections:
       return 0.2;
     case Phase::kKmeans:
     case Phase::kResidual:
-      return 0.2 + 0.8 * (static_cast<double>(level_) + 0.5) / levels;
+    case Phase::kCandidates:
+      return 0.2 + of_levels * (static_cast<double>(level_) + 0.5) / levels;
+    case Phase::kRefine:
+      return 0.2 + of_levels + (0.8 - of_levels) * (refinement_ ? refinement_->progress() : 0);
     case Phase::kCommit:
     case Phase::kDone:
       break;
@@ -110,6 +139,19 @@ bool InitializeJob::Advance() {
       return true;
     case Phase::kResidual:
       ResidualSlice();
+      return true;
+    case Phase::kDirections:
+      if (!pca_->Advance()) {
+        directions_ = pca_->directions();
+        pca_.reset();
+        phase_ = Phase::kKmeans;
+      }
+      return true;
+    case Phase::kCandidates:
+      CandidatesSlice();
+      return true;
+    case Phase::kRefine:
+      RefineSlice();
       return true;
     case Phase::kCommit:
       Commit();
@@ -166,6 +208,7 @@ void InitializeJob::GatherSlice() {
     sample_ids_ = sampler_->Take();
     sampler_.reset();
     sample_.resize(static_cast<Index>(sample_ids_.size()), source_->dim());
+    candidates_ = CandidateCounts(config, sample_.rows());
   }
   Matrix block;
   for (Index slice = 0; slice < kStatisticsRows && next_row_ < sample_.rows(); slice += kRowBlock) {
@@ -206,9 +249,10 @@ void InitializeJob::LatentsSlice() {
     phase_ = Phase::kCommit;
     return;
   }
-  residuals_.resize(sample_.rows(), model_->config().latent_dim);
+  Matrix& all = refines() ? latents_ : residuals_;
+  all.resize(sample_.rows(), model_->config().latent_dim);
   const Index rows = std::min(kRowBlock, sample_.rows() - next_row_);
-  auto latents = residuals_.middleRows(next_row_, rows);
+  auto latents = all.middleRows(next_row_, rows);
   Mlp::Tape tape;
   draft_->encoder().Forward(draft_->store(), sample_.middleRows(next_row_, rows), tape, latents);
   if (ItemOutOfRange::FirstOf(latents) < rows) ThrowTooLarge();
@@ -217,6 +261,15 @@ void InitializeJob::LatentsSlice() {
   next_row_ = 0;
   sample_.resize(0, 0);
   phase_ = Phase::kKmeans;
+  // The latents of a new model with the PCA's path are in the order of its directions. Others are not.
+  const ModelConfig& config = model_->config();
+  const bool ordered = config.linear_skip == LinearSkip::kPca && !model_->initialized();
+  const Index leading = ProgressiveKmeansJob::LeadingDirections(config.latent_dim);
+  bool progressive = false;
+  for (Index l = 0; refines() && l < config.levels(); ++l) progressive = progressive || is_progressive(l);
+  if (!progressive || ordered || leading == 0) return;
+  pca_ = std::make_unique<PcaJob>(&latents_, leading, Random(config.seed, Stream::kPca, 1));
+  phase_ = Phase::kDirections;
 }
 
 // Fits the codebook of a level to the residuals.
@@ -226,13 +279,29 @@ void InitializeJob::KmeansSlice() {
   inertia_.push_back(kmeans_->inertia());
   draft_->ReplaceCodebook(level_, kmeans_->centers());
   kmeans_.reset();
-  phase_ = Phase::kResidual;
+  if (!refines()) {
+    phase_ = Phase::kResidual;
+    return;
+  }
+  ++level_;
+  if (level_ < model_->config().levels()) {
+    phase_ = Phase::kCandidates;
+  } else {
+    residuals_.resize(0, 0);
+    phase_ = ends_in_refinement() ? Phase::kRefine : Phase::kCommit;
+  }
 }
 
 void InitializeJob::StartKmeans() {
   const ModelConfig& config = model_->config();
-  kmeans_ = std::make_unique<KmeansJob>(&residuals_, config.codebook_sizes[static_cast<size_t>(level_)],
-                                        Random(config.seed, Stream::kKmeans, static_cast<uint64_t>(level_)));
+  const Index codes = config.codebook_sizes[static_cast<size_t>(level_)];
+  const Random random(config.seed, Stream::kKmeans, static_cast<uint64_t>(level_));
+  const Matrix* rows = refines() && level_ == 0 ? &latents_ : &residuals_;
+  if (refines() && is_progressive(level_)) {
+    kmeans_ = std::make_unique<ProgressiveKmeansJob>(rows, &directions_, codes, random);
+  } else {
+    kmeans_ = std::make_unique<KmeansJob>(rows, codes, random);
+  }
 }
 
 // Takes the level's codes off the residuals.
@@ -250,6 +319,24 @@ void InitializeJob::ResidualSlice() {
   phase_ = level_ < model_->config().levels() ? Phase::kKmeans : Phase::kCommit;
 }
 
+// Finds what the level is fitted to.
+void InitializeJob::CandidatesSlice() {
+  if (!candidate_job_) {
+    candidate_job_ = std::make_unique<CandidateResiduals>(
+        *draft_, &latents_, level_, candidates_[static_cast<size_t>(level_)], kSampleRows, &residuals_);
+  }
+  if (candidate_job_->Advance()) return;
+  candidate_job_.reset();
+  phase_ = Phase::kKmeans;
+}
+
+void InitializeJob::RefineSlice() {
+  if (!refinement_) refinement_ = std::make_unique<CodebookRefinement>(draft_.get(), &latents_);
+  if (refinement_->Advance()) return;
+  refinement_.reset();
+  phase_ = Phase::kCommit;
+}
+
 void InitializeJob::Commit() {
   if (!draft_->store().values().allFinite()) ThrowTooLarge();
   model_->store().values() = draft_->store().values();
@@ -257,6 +344,7 @@ void InitializeJob::Commit() {
   model_->set_initialized(true);
   draft_.reset();
   residuals_.resize(0, 0);
+  latents_.resize(0, 0);
   phase_ = Phase::kDone;
 }
 
@@ -264,10 +352,11 @@ void InitializeJob::Commit() {
 // whereas k-means may take minutes.
 void InitializeJob::Visit(Archive& archive) {
   const ModelConfig& config = model_->config();
-  const bool sampling = phase_ == Phase::kGather || phase_ == Phase::kPca || phase_ == Phase::kLatents;
+  const bool sampling =
+      phase_ == Phase::kGather || phase_ == Phase::kPca || phase_ == Phase::kLatents || phase_ == Phase::kDirections;
   Phase phase = sampling ? Phase::kGather : phase_;
   archive.Visit(phase);
-  if (phase >= Phase::kDone) Archive::Fail();
+  if (phase == Phase::kDone || phase == Phase::kDirections || phase > Phase::kRefine) Archive::Fail();
   const Index size = draft_->store().values().size();
   archive.Visit(draft_->store().values());
   if (draft_->store().values().size() != size) Archive::Fail();
@@ -276,30 +365,56 @@ void InitializeJob::Visit(Archive& archive) {
   statistics_.Visit(archive);
   archive.Visit(level_);
   archive.Visit(inertia_);
-  Index rows = sampling ? 0 : residuals_.rows();
-  Vector residuals = Eigen::Map<const Vector>(residuals_.data(), rows * config.latent_dim);
-  archive.Visit(rows);
-  archive.Visit(residuals);
+  VisitRows(archive, config.latent_dim, !sampling && phase != Phase::kCandidates, residuals_);
+  if (refines()) {
+    VisitRows(archive, config.latent_dim, !sampling, latents_);
+    VisitRows(archive, config.latent_dim, !sampling, directions_);
+  }
   if (archive.reading()) {
-    const bool clustering = phase == Phase::kKmeans || phase == Phase::kResidual;
-    if (level_ < 0 || level_ > config.levels() || (clustering && (level_ == config.levels() || rows < 1)) || rows < 0 ||
-        int64_t{rows} * config.latent_dim != residuals.size() || next_row < 0 ||
-        (phase == Phase::kResidual && next_row > rows)) {
-      Archive::Fail();
-    }
-    residuals_ = Eigen::Map<const Matrix>(residuals.data(), rows, config.latent_dim);
     next_row_ = next_row;
     phase_ = phase;
+    candidates_ = CandidateCounts(config, latents_.rows());  // the source may not know its rows yet
+    if (!Consistent()) Archive::Fail();
     draft_->ParametersChanged();
   }
-  bool clustering = kmeans_ != nullptr;
+  bool clustering = kmeans_ != nullptr, refining = refinement_ != nullptr;
   archive.Visit(clustering);
-  if (!clustering) return;
-  if (archive.reading()) {
-    if (phase_ != Phase::kKmeans) Archive::Fail();
-    StartKmeans();
+  if (clustering) {
+    if (archive.reading()) {
+      if (phase_ != Phase::kKmeans) Archive::Fail();
+      StartKmeans();
+    }
+    kmeans_->Visit(archive);
   }
-  kmeans_->Visit(archive);
+  if (!refines()) return;
+  archive.Visit(refining);
+  if (!refining) return;
+  if (archive.reading()) {
+    if (phase_ != Phase::kRefine) Archive::Fail();
+    refinement_ = std::make_unique<CodebookRefinement>(draft_.get(), &latents_);
+  }
+  refinement_->Visit(archive);
+}
+
+// Checks what the phases rely on in a state that was read.
+bool InitializeJob::Consistent() const {
+  const ModelConfig& config = model_->config();
+  const bool fitting = phase_ == Phase::kKmeans || phase_ == Phase::kResidual || phase_ == Phase::kCandidates;
+  if (level_ < 0 || level_ > config.levels() || next_row_ < 0 || (fitting && level_ == config.levels())) return false;
+  if (phase_ == Phase::kResidual && (refines() || next_row_ > residuals_.rows())) return false;
+  if (!refines()) return phase_ <= Phase::kCommit && !(fitting && residuals_.rows() < 1);
+  if (phase_ == Phase::kCandidates && level_ == 0) return false;
+  if (phase_ == Phase::kKmeans && level_ > 0) {
+    const auto level = static_cast<size_t>(level_);
+    if (residuals_.rows() !=
+        CandidateResiduals::Rows(config.codebook_sizes, latents_.rows(), level_, candidates_[level], kSampleRows)) {
+      return false;
+    }
+  }
+  // They are there from the first level on.
+  const Index leading = ProgressiveKmeansJob::LeadingDirections(config.latent_dim);
+  return !(fitting || phase_ == Phase::kRefine) ||
+         (latents_.rows() > 0 && (directions_.rows() == 0 || directions_.rows() == leading));
 }
 
 }  // namespace rqvae

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "archive.h"
+#include "codebook_refinement.h"
 #include "input_scaler.h"
 #include "job.h"
 #include "kmeans.h"
@@ -28,7 +29,8 @@ double HeldBytes(const Model& model, RowCounts counts);
 MemoryNeed NeedOfInitialization(const Model& model, RowCounts counts);
 
 // Fits the input statistics on all rows, then on a sample the linear skip (principal directions) and the codebooks,
-// level by level on the residuals of the levels before. On an initialised model it fits the codebooks only: a new skip
+// level by level on the residuals of the levels before; with codebook_refine together with the search
+// (codebook_refinement.h). On an initialised model it fits the codebooks only: a new skip
 // path or new statistics under trained layers would undo what these learned. The job works on a draft and changes the
 // model in its last slice, all at once, so a dropped job leaves the model as it was.
 class InitializeJob : public Job {
@@ -44,14 +46,28 @@ class InitializeJob : public Job {
 
   bool Advance() override;
   double progress() const;                                         // in [0, 1], for a progress bar
-  const std::vector<double>& inertia() const { return inertia_; }  // per level, over the sample
+  const std::vector<double>& inertia() const { return inertia_; }  // per level, over the rows that it was fitted to
 
   // Saves or restores the state of a job that is not done. The job then continues to the same bytes, given the same
   // rows and a model of the same configuration.
   void Visit(Archive& archive);
 
  private:
-  enum class Phase : uint8_t { kMean, kVariance, kGather, kPca, kLatents, kKmeans, kResidual, kCommit, kDone };
+  // The last three are of codebook_refine. Checkpoints have these numbers.
+  enum class Phase : uint8_t {
+    kMean,
+    kVariance,
+    kGather,
+    kPca,
+    kLatents,
+    kKmeans,
+    kResidual,
+    kCommit,
+    kDone,
+    kDirections,
+    kCandidates,
+    kRefine
+  };
 
   void StatisticsSlice();
   void GatherSlice();
@@ -60,7 +76,15 @@ class InitializeJob : public Job {
   void KmeansSlice();
   void StartKmeans();
   void ResidualSlice();
+  void CandidatesSlice();
+  void RefineSlice();
   void Commit();
+
+  bool refines() const { return codebooks_ && model_->config().codebook_refine; }
+  // Whether there are so many rows a code that they suffice to estimate all levels anew.
+  bool ends_in_refinement() const;
+  bool is_progressive(Index level) const { return level > 0 && candidates_[static_cast<size_t>(level)] > 1; }
+  bool Consistent() const;
 
   Model* model_;
   const RowSource* source_;
@@ -72,10 +96,17 @@ class InitializeJob : public Job {
   std::unique_ptr<RowSampler> sampler_;
   std::vector<uint32_t> sample_ids_;  // its rows, until they are read
   Matrix sample_;                     // m x D, scaled
-  Matrix residuals_;                  // m x d: what the levels before left of the latents
+  Matrix residuals_;                  // m x d: what the levels before left of the latents; a level is fitted to it
   Index level_ = 0;
   std::unique_ptr<PcaJob> pca_;
-  std::unique_ptr<KmeansJob> kmeans_;
+  std::unique_ptr<Clustering> kmeans_;
+  // With codebook_refine. The first level is fitted to the latents themselves, and residuals_ has as many rows as there
+  // are candidates.
+  std::vector<Index> candidates_;  // per level
+  Matrix latents_;                 // m x d
+  Matrix directions_;              // leading directions of the latents, where their columns are not in that order
+  std::unique_ptr<CandidateResiduals> candidate_job_;
+  std::unique_ptr<CodebookRefinement> refinement_;
   std::vector<double> inertia_;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "gemm_kernel.h"
 #include "id_table.h"
@@ -28,6 +29,14 @@ float RoundedUp(double x) { return static_cast<float>(x * (1 + 1e-6)); }
 
 KmeansJob::KmeansJob(const Matrix* data, Index clusters, Random random, KmeansOptions options)
     : data_(data), clusters_(clusters), random_(random), options_(options), centers_(clusters, data->cols()) {}
+
+KmeansJob::KmeansJob(const Matrix* data, Matrix centers, KmeansOptions options)
+    : data_(data),
+      clusters_(centers.rows()),
+      random_(0, Stream::kKmeans),
+      options_(options),
+      given_(true),
+      centers_(std::move(centers)) {}
 
 bool KmeansJob::Advance() {
   switch (phase_) {
@@ -70,7 +79,7 @@ void KmeansJob::MeanSlice() {
   if (next_row_ < n) return;
   for (double& m : mean_) m /= static_cast<double>(n);
   squares_.assign(static_cast<size_t>(d), 0.0);
-  panels_.assign(CheckedSize((n + kTileRows - 1) / kTileRows * kTileRows, d), 0.0f);
+  if (!given_) panels_.assign(CheckedSize((n + kTileRows - 1) / kTileRows * kTileRows, d), 0.0f);
   norms_.resize(static_cast<size_t>(n));
   Enter(Phase::kPack);
 }
@@ -80,11 +89,11 @@ void KmeansJob::PackSlice() {
   const Index end = std::min(n, next_row_ + kSliceRows);
   for (; next_row_ < end; ++next_row_) {
     const Index i = next_row_;
-    float* panel = panels_.data() + i / kTileRows * kTileRows * d + i % kTileRows;
+    float* panel = given_ ? nullptr : panels_.data() + i / kTileRows * kTileRows * d + i % kTileRows;
     double norm = 0;
     for (Index j = 0; j < d; ++j) {
       const double x = (*data_)(i, j) - mean_[static_cast<size_t>(j)];
-      panel[j * kTileRows] = static_cast<float>(x);
+      if (panel != nullptr) panel[j * kTileRows] = static_cast<float>(x);
       squares_[static_cast<size_t>(j)] += x * x;
       norm += x * x;
     }
@@ -98,13 +107,26 @@ void KmeansJob::FinishPacking() {
   const Index d = data_->cols();
   double variance = 0;
   for (double s : squares_) variance += s / n;
-  mean_ = squares_ = {};
   tolerance_ = options_.tolerance * variance / static_cast<double>(d);
   // Scores and distances are sums of d products of rows and centres about the mean. None of these is longer than the
   // longest row, but for the mean's own rounding, and each pass rounds a bound once more. The limit is generous: what
   // is not skipped is only searched.
-  const float longest = *std::max_element(norms_.begin(), norms_.end());
+  float longest = *std::max_element(norms_.begin(), norms_.end());
+  for (Index c = 0; given_ && c < clusters_; ++c) {  // such a centre may lie beyond the rows
+    double norm = 0;
+    for (Index j = 0; j < d; ++j) {
+      const double x = centers_(c, j) - mean_[static_cast<size_t>(j)];
+      norm += x * x;
+    }
+    longest = std::max(longest, RoundedUp(norm));
+  }
+  mean_ = squares_ = {};
   rounding_ = static_cast<float>(16 * static_cast<double>(d + options_.max_iterations) * 0x1p-23 * longest);
+  if (given_) {
+    norms_ = {};
+    StartAssignment();
+    return;
+  }
   // A checkpoint of the seeding has brought them.
   if (nearest_.empty()) nearest_.assign(norms_.size(), std::numeric_limits<float>::infinity());
   Enter(Phase::kSeed);
@@ -295,32 +317,16 @@ float KmeansJob::DistanceToCenter(Index row) const {
 // Adds up the rows of each centre.
 void KmeansJob::SumSlice() {
   const Index n = data_->rows(), d = data_->cols();
-  if (next_row_ == 0) {
-    totals_ = DoubleMatrix::Zero(clusters_, d);
-    counts_.assign(static_cast<size_t>(clusters_), 0);
-  }
-  // Each block sums from zero and is then added (matrix.h). `block` has a row for each centre that has rows in the
-  // block.
-  DoubleMatrix block(kRowBlock, d);
-  std::vector<uint32_t> codes;                                              // the centre of each row of `block`
-  std::vector<uint32_t> place(static_cast<size_t>(clusters_), UINT32_MAX);  // each centre's row of `block`
+  if (next_row_ == 0) sums_of_rows_.Start(clusters_, d);
   const Index end = std::min(n, next_row_ + kSliceRows);
   for (; next_row_ < end; next_row_ += kRowBlock) {
-    for (Index i = next_row_; i < std::min(next_row_ + kRowBlock, n); ++i) {
-      const uint32_t code = assignment_[static_cast<size_t>(i)];
-      if (place[code] == UINT32_MAX) {
-        place[code] = static_cast<uint32_t>(codes.size());
-        block.row(place[code]).setZero();
-        codes.push_back(code);
-      }
-      block.row(place[code]) += data_->row(i).cast<double>();
-      ++counts_[code];
-    }
-    for (const uint32_t code : codes) {
-      totals_.row(code) += block.row(place[code]);
-      place[code] = UINT32_MAX;
-    }
-    codes.clear();
+    sums_of_rows_.AddBlock(
+        {next_row_, std::min(kRowBlock, n - next_row_)},
+        [this](Index i) { return assignment_[static_cast<size_t>(i)]; },
+        [this, d](Index i, double* sum) {
+          const float* row = data_->row(i).data();
+          for (Index j = 0; j < d; ++j) sum[j] += row[j];
+        });
   }
   if (next_row_ >= n) Enter(Phase::kMove);
 }
@@ -328,17 +334,18 @@ void KmeansJob::SumSlice() {
 // Moves every centre to the mean of its rows, and the centre of an empty cluster to one of the furthest rows.
 void KmeansJob::MoveCenters() {
   const Index d = data_->cols();
-  const auto empty = static_cast<size_t>(std::count(counts_.begin(), counts_.end(), 0));
+  const std::vector<Index>& counts = sums_of_rows_.counts();
+  const auto empty = static_cast<size_t>(std::count(counts.begin(), counts.end(), 0));
   const std::vector<Index> far = empty > 0 ? FurthestRows(empty) : std::vector<Index>();
   double shift = 0, first = 0, second = 0;  // squared: of all centres together, the longest, the second longest
   size_t next_far = 0;
   for (Index c = 0; c < clusters_; ++c) {
-    const Index count = counts_[static_cast<size_t>(c)];
+    const Index count = counts[static_cast<size_t>(c)];
     if (count == 0 && next_far >= far.size()) continue;  // fewer distinct rows than clusters: it stays
     double moved = 0;
     for (Index j = 0; j < d; ++j) {
-      const auto target =
-          count > 0 ? static_cast<float>(totals_(c, j) / static_cast<double>(count)) : (*data_)(far[next_far], j);
+      const auto target = count > 0 ? static_cast<float>(sums_of_rows_.total(c, j) / static_cast<double>(count))
+                                    : (*data_)(far[next_far], j);
       const double difference = static_cast<double>(target) - centers_(c, j);
       moved += difference * difference;
       centers_(c, j) = target;
@@ -421,6 +428,7 @@ void KmeansJob::Visit(Archive& archive) {
 bool KmeansJob::Consistent(const Vector& centers, Phase phase, Index next_row) const {
   const auto n = static_cast<size_t>(data_->rows());
   if (phase == Phase::kPack || phase == Phase::kMove) return false;  // never saved: Visit saves the phase before
+  if (phase == Phase::kSeed && given_) return false;
   const bool assigning = phase >= Phase::kAssign;
   auto fits = [n](size_t size, bool needed) { return size == n || (size == 0 && !needed); };
   bool ok = centers.size() == centers_.size() && seeded_ >= 0 && seeded_ <= clusters_ && next_row >= 0 &&

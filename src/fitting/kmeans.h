@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "archive.h"
+#include "group_sums.h"
 #include "job.h"
 #include "matrix.h"
 #include "parallel.h"
 #include "random.h"
 #include "searchable_codebook.h"
-#include "symmetric_eigen.h"
 
 namespace rqvae {
 
@@ -21,24 +21,35 @@ struct KmeansOptions {
   double tolerance = 1e-4;  // stops once the centres' squared shift is at most this times the data's mean variance
 };
 
+// A job that finds centres of rows.
+class Clustering : public Job {
+ public:
+  // Valid once Advance() has returned false.
+  virtual const Matrix& centers() const = 0;  // K x d
+  virtual double inertia() const = 0;         // sum of squared distances to the assigned centres
+
+  // Saves or restores the state; the job then continues to the same bytes, given the same rows.
+  virtual void Visit(Archive& archive) = 0;
+};
+
 // Clusters the rows of `data` (n x d, n >= 1), which must outlive the job.
 //   * An empty cluster takes the row that is furthest from its centre (each row once; ties: the lowest row).
 //   * With fewer distinct rows than clusters, every distinct row is a centre and the surplus centres repeat the first.
 //     A tie goes to the lowest index, so no row chooses them.
-class KmeansJob : public Job {
+class KmeansJob : public Clustering {
  public:
   KmeansJob(const Matrix* data, Index clusters, Random random, KmeansOptions options = {});
+  // Starts the iterations at these centres (K x d) instead of seeding them.
+  KmeansJob(const Matrix* data, Matrix centers, KmeansOptions options = {});
 
   bool Advance() override;
 
-  // Valid once Advance() has returned false.
-  const Matrix& centers() const { return centers_; }                       // K x d
+  const Matrix& centers() const override { return centers_; }
   const std::vector<uint32_t>& assignment() const { return assignment_; }  // n, by FindNearest of the final centres
-  double inertia() const { return inertia_; }  // sum of squared distances to the assigned centres
+  double inertia() const override { return inertia_; }
   Index iterations() const { return iterations_; }
 
-  // Saves or restores the state; the job then continues to the same bytes, given the same rows.
-  void Visit(Archive& archive);
+  void Visit(Archive& archive) override;
 
  private:
   // kMean and kPack prepare the rows. kSeed repeats until all centres are there; kAssign, kSum and kMove are an
@@ -73,6 +84,7 @@ class KmeansJob : public Job {
   Index clusters_;
   Random random_;
   KmeansOptions options_;
+  bool given_ = false;  // the first centres: there is no seeding
   Phase phase_ = Phase::kMean;
   Index next_row_ = 0;  // of the current pass over the rows
 
@@ -99,9 +111,8 @@ class KmeansJob : public Job {
   // How far the centre that moved most moved in the last iteration, how far the next one, and which one moved most.
   float first_shift_ = 0, second_shift_ = 0;
   uint32_t furthest_moved_ = 0;
-  float rounding_ = 0;         // an upper limit of what rounding does to a squared distance
-  DoubleMatrix totals_;        // K x d: sums of the rows of each centre
-  std::vector<Index> counts_;  // K: how many rows these are
+  float rounding_ = 0;      // an upper limit of what rounding does to a squared distance
+  GroupSums sums_of_rows_;  // of each centre
   bool last_pass_ = false;
   double tolerance_ = 0;
   double inertia_ = 0;

@@ -57,6 +57,8 @@ const ModelConfig& Validated(const ModelConfig& config) {
   require(config.codebook_update == CodebookUpdate::kGradient ||
               (config.codebook_gradient == CodebookGradient::kQuantization && !config.codebook_sim_vq),
           "codebook_update \"ema\" needs codebook_gradient \"quantization\" and no codebook_sim_vq");
+  require(!config.codebook_refine || (!hopwise && !config.codebook_sim_vq),
+          "codebook_refine goes with neither codebook_sim_vq nor compat \"hopwise\"");
   require(config.ema_decay >= 0 && config.ema_decay < 1, "ema_decay must be from 0 to below 1");
   require(config.linear_skip != LinearSkip::kIdentity || config.latent_dim == config.input_dim,
           "linear_skip \"identity\" needs latent_dim to be input_dim");

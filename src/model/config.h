@@ -47,8 +47,10 @@ struct ModelConfig {
   bool layer_norm = false;           // after every hidden Linear, before its activation
   bool codebook_sim_vq = false;      // codebook = embedding W^T with a learned square W (SimVQ, Zhu et al. 2024)
   bool codebook_kmeans_init = true;  // otherwise N(0, 1), as torch.nn.Embedding
-  double commitment_weight = 0.25;   // beta
-  double codebook_weight = 1.0;      // of ||sg(r) - q||^2
+  // k-means of the codebooks together with the search: see InitializeJob.
+  bool codebook_refine = false;
+  double commitment_weight = 0.25;  // beta
+  double codebook_weight = 1.0;     // of ||sg(r) - q||^2
   double reconstruction_weight = 1.0;
   double input_noise = 0.0;  // standard deviation in units of x~, training only
   double ema_decay = 0.99;   // of CodebookUpdate::kEma, per step

@@ -21,6 +21,7 @@ export const kmeans: Command = {
       codebookSize: "codes to choose from at each level: 256, or 64,256,1024 (default: 256)",
       latentDim: "quantise in the first N principal directions only (default: in all dimensions)",
       encodeBeam: "width of the search for an item's ID (default: 1)",
+      codebookRefine: "fit the codebooks together with the search (default: true)",
       seed: "same items, options, seed: same IDs (default: 0)",
     }),
     General: generalOptions,
@@ -38,7 +39,8 @@ Example:
 };
 
 async function run(given: Given): Promise<number> {
-  const options: ResidualKMeansOptions = readOptions(given).model;
+  const { codebookRefine: refine = true, ...sizes } = readOptions(given).model;
+  const options: ResidualKMeansOptions = { ...sizes, refine };
   const place = await openWorkplace(given, given.values.force === true);
   const start = performance.now();
   const model = await fitWatched(place, options);

@@ -14,6 +14,7 @@ const NAMES = Object.keys({
   codebookSize: 1,
   latentDim: 1,
   encodeBeam: 1,
+  refine: 1,
   inputDim: 1,
   seed: 1,
   onProgress: 1,
@@ -29,7 +30,7 @@ export async function fitResidualKMeans(
   const read = new OptionReader(options, "residualKMeans");
   for (const name of NAMES) read.get(name);
   read.refuseUnknown();
-  const { onProgress, signal, ...sizes } = options;
+  const { onProgress, signal, refine: _, ...sizes } = options;
   const implied = options.inputDim === undefined ? impliedDim(items, "residualKMeans") : undefined;
   const inputDim = read.integer("inputDim", implied, 1, MAX_SIZE);
   const latentDim = read.integer("latentDim", inputDim, 1, MAX_SIZE);
@@ -38,12 +39,14 @@ export async function fitResidualKMeans(
       "ITEMS_DIMENSION",
     )`${call("residualKMeans")}${option("latentDim")} must be at most the items' dimension ${inputDim}, received ${show(latentDim)}`;
   }
+  const codebookRefine = read.boolean("refine", true);
   countRows(items, inputDim); // complains before anything is made
   const model = await RQVAE.create({
     ...sizes,
     inputDim,
     latentDim,
     hiddenDims: [],
+    codebookRefine,
     linearSkip: latentDim === inputDim ? "identity" : "pca",
   });
   try {

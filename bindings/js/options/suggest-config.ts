@@ -76,8 +76,8 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
       hiddenDims: [q < 8 ? 256 : 512],
       reconstructionWeight: 5,
       encodeBeam: 8,
-      //TMP firstCodeWeight: 1,
-      //TMP codebookRefine: true,
+      firstCodeWeight: 1,
+      codebookRefine: true,
     },
     train: {
       epochs,

@@ -87,6 +87,23 @@ export const MODEL = {
   },
   /** Initialise the codebooks by k-means at the start of training; otherwise they start as N(0, 1). Default: true. */
   codebookKmeansInit: { kind: "flag", default: true },
+  /**
+   * Fit the codebooks by k-means together with the search of `encodeBeam` that will use them: where few items share a code, each level
+   * to what several of the best beginnings of every ID leave over (as faiss's ResidualQuantizer does), else by least squares with
+   * the codes that the search finds (Babenko and Lempitsky 2014). Otherwise level by level, each for the nearest codes before it.
+   * Default: false.
+   */
+  codebookRefine: {
+    kind: "flag",
+    default: false,
+    excludes: (of) => {
+      if (!of("codebookRefine")) return undefined;
+      const other = isHopwise(of) ? valued("compat", "hopwise") : of("codebookSimVq") && option("codebookSimVq");
+      return other
+        ? worded`${option("codebookRefine")} sets each code by itself and does not go with ${other}${{ hint: "leave one of them out" }}`
+        : undefined;
+    },
+  },
   /** Weight beta of the commitment loss (van den Oord et al. 2017). Default: 0.25. */
   commitmentWeight: { kind: "number", default: 0.25, min: 0 },
   /** Weight of the codebook loss ||sg(r) - q||^2. Default: 1. */

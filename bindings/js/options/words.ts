@@ -154,6 +154,14 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     guide: "codebooks by k-means++ and Lloyd's iterations, level by level on the residuals",
     elsewhere: "kmeans_init use_kmeans_init kmeans vae_kmeans_init",
   },
+  codebookRefine: {
+    flag: "refine",
+    help: "fit the first codebooks together with the search",
+    label: "Refine the start",
+    hint: "Codes begin where the search wants them.",
+    group: "The codes",
+    guide: "codebooks fitted together with the search, see [residual k-means](#residual-k-means)",
+  },
   codebookUpdate: {
     help: "what moves the codebooks",
     label: "Codes move by",

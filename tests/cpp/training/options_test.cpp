@@ -28,17 +28,18 @@ struct Options {
 auto Fields(const Options& options) {
   const auto& [input_dim, latent_dim, hidden_dims, codebook_sizes, activation, input_scaling, linear_skip,
                codebook_gradient, codebook_update, gradient_estimator, reconstruction, compat, layer_norm,
-               codebook_sim_vq, codebook_kmeans_init, commitment_weight, codebook_weight, reconstruction_weight,
-               input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam, first_code_weight, seed] =
-      options.model;
+               codebook_sim_vq, codebook_kmeans_init, codebook_refine, commitment_weight, codebook_weight,
+               reconstruction_weight, input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam,
+               first_code_weight, seed] = options.model;
   const auto& [optimizer, epochs, batch_size, schedule, warmup, evaluate_every, validation_share, select, patience,
                dead_code_restart, residual_noise, separation_weight, separation_margin] = options.train;
   const auto& [kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay, beta1,
                beta2, epsilon, momentum] = optimizer;
   return std::tuple(input_dim, latent_dim, hidden_dims, codebook_sizes, activation, input_scaling, linear_skip,
                     codebook_gradient, codebook_update, gradient_estimator, reconstruction, compat, layer_norm,
-                    codebook_sim_vq, codebook_kmeans_init, commitment_weight, codebook_weight, reconstruction_weight,
-                    input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam, first_code_weight,
+                    codebook_sim_vq, codebook_kmeans_init, codebook_refine, commitment_weight, codebook_weight,
+                    reconstruction_weight, input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam,
+                    first_code_weight,
                     seed,  //
                     kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay,
                     beta1, beta2, epsilon, momentum,  //
@@ -100,6 +101,7 @@ const std::array<Row, kFields> kRows = {{
     {"LayerNorm", [](Options& o) { o.model.layer_norm = true; }},
     {"CodebookSimVq", [](Options& o) { o.model.codebook_sim_vq = true; }},
     {"CodebookKmeansInit", [](Options& o) { o.model.codebook_kmeans_init = false; }},
+    {"CodebookRefine", [](Options& o) { o.model.codebook_refine = true; }},
     {"CommitmentWeight", [](Options& o) { o.model.commitment_weight = 5; }},
     {"CodebookWeight", [](Options& o) { o.model.codebook_weight = 5; }},
     {"ReconstructionWeight", [](Options& o) { o.model.reconstruction_weight = 5; }},

@@ -79,6 +79,28 @@ const TrainingCase kCases[] = {
        m.codebook_sim_vq = true;
        m.input_scaling = InputScaling::kPerDimension;
      }},
+    // Few rows a code: candidates, and k-means in growing dimensions.
+    {"RefinedByCandidates",
+     [](ModelConfig& m, TrainConfig&) {
+       m.codebook_refine = true;
+       m.encode_beam = 4;
+       m.codebook_sizes = {20, 24};
+     }},
+    {"RefinedByCandidatesInOtherDirections",
+     [](ModelConfig& m, TrainConfig&) {
+       m.codebook_refine = true;
+       m.encode_beam = 3;
+       m.linear_skip = LinearSkip::kNone;
+       m.codebook_sizes = {6, 24, 20};
+     }},
+    // Enough rows: least squares.
+    {"RefinedByLeastSquares",
+     [](ModelConfig& m, TrainConfig&) {
+       m.codebook_refine = true;
+       m.encode_beam = 4;
+       m.codebook_gradient = CodebookGradient::kQuantization;
+       m.codebook_update = CodebookUpdate::kEma;
+     }},
     {"ResidualNoise", [](ModelConfig&, TrainConfig& t) { t.residual_noise = 0.5; }},
     {"Separation",
      [](ModelConfig& m, TrainConfig& t) {

@@ -1,5 +1,6 @@
 /** Residual k-means: what it finds is what k-means should find, and the IDs are what the definitions say. */
 import { type Items, RQVAE, residualKMeans } from "rqvae";
+import { readItems } from "rqvae/formats";
 import { describe, expect, it } from "vitest";
 import { catalogue, generator, sameBits, squaredDistance } from "../support/catalogue.ts";
 
@@ -72,7 +73,7 @@ function naiveInertia(points: Float64Array, n: number, d: number, codes: number,
 
 describe("the codebooks", () => {
   it("are a fixed point: each code is the mean of its members' residuals", async () => {
-    using model = await residualKMeans(items, { nQuantizationLayers: 3, codebookSize: [12, 8, 5] });
+    using model = await residualKMeans(items, { nQuantizationLayers: 3, codebookSize: [12, 8, 5], refine: false });
     const residuals = residualsOf(model, items);
     const ids = [...model.encode(items)];
     const scale = Math.sqrt(energy(residuals[0]!) / 400);
@@ -91,7 +92,7 @@ describe("the codebooks", () => {
   });
 
   it("are as good at each level as a textbook's k-means of the same residuals", async () => {
-    using model = await residualKMeans(items, { nQuantizationLayers: 3, codebookSize: [12, 8, 5] });
+    using model = await residualKMeans(items, { nQuantizationLayers: 3, codebookSize: [12, 8, 5], refine: false });
     const residuals = residualsOf(model, items);
     for (const [level, codes] of [12, 8, 5].entries()) {
       const naive = naiveInertia(residuals[level]!, 400, 6, codes, 5);
@@ -122,6 +123,44 @@ describe("the codebooks", () => {
     const restored = model.reconstruct(few);
     expect(squaredDistance(restored, few.data)).toBeLessThan(1e-8 * energy(few.data));
     expect(new Set([...model.encode(few)].map(String)).size).toBe(5);
+  });
+});
+
+describe("refine", () => {
+  it("describes emoji that it never saw better, where few share a code and where many do", async () => {
+    const { data, dim, rows } = await readItems("examples/data/emoji/emoji-glovesif100.f16.npy");
+    const part = (isIn: (row: number) => boolean) => {
+      const chosen = Array.from({ length: rows }, (_, row) => row).filter(isIn);
+      return { data: Float32Array.from(chosen.flatMap((row) => [...data.subarray(dim * row, dim * (row + 1))])), dim };
+    };
+    const [seen, unseen] = [part((row) => row % 5 > 0), part((row) => row % 5 === 0)];
+    for (const codebookSize of [32, 64]) {
+      for (const latentDim of [dim, 40]) {
+        const error = async (refine?: boolean) => {
+          using model = await residualKMeans(seen.data, {
+            inputDim: dim,
+            latentDim,
+            codebookSize,
+            encodeBeam: 8,
+            ...(refine === undefined ? {} : { refine }),
+          });
+          expect(model.config.codebookRefine).toBe(refine ?? true);
+          return [seen, unseen].map((some) => squaredDistance(model.reconstruct(some.data), some.data));
+        };
+        const [plain, refined] = [await error(false), await error(true)];
+        if (codebookSize === 32) expect(refined[0], `seen, in ${latentDim}`).toBeLessThan(plain[0]!);
+        expect(refined[1], `unseen, ${codebookSize} codes in ${latentDim}`).toBeLessThan(plain[1]!);
+        if (codebookSize === 32) expect(await error()).toEqual(refined);
+      }
+    }
+  });
+
+  it("says what it does not go with", async () => {
+    for (const other of [{ codebookSimVq: true }, { compat: "hopwise" as const }]) {
+      await expect(RQVAE.create({ inputDim: 4, codebookRefine: true, ...other })).rejects.toThrow(
+        /codebookRefine sets each code by itself and does not go with (codebookSimVq|compat "hopwise")/,
+      );
+    }
   });
 });
 
@@ -289,6 +328,7 @@ describe("bad input", () => {
     ],
     [items, { codebookSize: 0 }, /codebookSize must be a whole number from 1/],
     [items, { encodeBeam: 0 }, /encodeBeam must be a whole number from 1 to 256, received 0/],
+    [items, { refine: 1 }, /refine must be true or false, received 1/],
     [items, { seed: -1 }, /seed must be/],
     [items, { onProgress: 3 }, /onProgress must be a function/],
     [items, { signal: 3 }, /signal must be an AbortSignal/],

@@ -107,6 +107,12 @@ const MODEL_ROWS: Rows<Omit<ModelOptions, "inputDim">> = {
     effect: (a, b) =>
       expect(a.history.epochs[0]!.quantizeLoss).toBeGreaterThan(1.5 * b.history.epochs[0]!.quantizeLoss),
   },
+  codebookRefine: {
+    values: [true],
+    model: { encodeBeam: 4, codebookSize: 8 },
+    train: { epochs: 1, learningRate: 1e-9 },
+    effect: (a, b) => expect(a.error).toBeLessThan(b.error),
+  },
   commitmentWeight: {
     values: [5],
     model: { commitmentWeight: 0 },
