@@ -4,12 +4,15 @@
 #include <utility>
 
 #include "beam_search.h"
+#include "checked_size.h"
 #include "parallel.h"
 
 namespace rqvae {
 namespace {
 
 constexpr Index kRowsPerCode = 70;
+// A beginning that leaves more than this times what the best one leaves is far from what the search would take.
+constexpr float kFurthest = 2;
 constexpr double kHold = 2;                   // lambda
 constexpr Index kSliceWork = 1 << 25;         // multiplications of a search
 constexpr Index kSliceTerms = 1 << 22;        // additions in double
@@ -80,20 +83,25 @@ bool CandidateResiduals::Advance() {
   for (const Matrix& codebook : codebooks_) codes_of_all += codebook.rows();
   const Index rows = std::min(RowsToSearch(count_, codes_of_all, latents_->cols()), n - next_row_);
   CodeMatrix codes(rows * count_, levels_);
+  std::vector<float> errors(CheckedSize(rows, count_));
   const CodeProducts none;  // a few candidates do not repay them
   ForRanges(rows, kMinWorkPerThread / (count_ * codes_of_all * latents_->cols()) + 1, 1, [&](Range range) {
     BeamSearch({codebooks_, searchable_, none, count_, count_, first_code_weight_},
                latents_->middleRows(next_row_ + range.first, range.count),
-               codes.middleRows(range.first * count_, range.count * count_), nullptr);
+               codes.middleRows(range.first * count_, range.count * count_), errors.data() + range.first * count_);
   });
+  const Index d = latents_->cols();
   for (Index i = 0; i < rows; ++i) {
     for (Index rank = 0; rank < count_; ++rank) {
-      const Index place = PlaceOf(next_row_ + i, rank);
+      const Index place = PlaceOf(next_row_ + i, rank), best = i * count_;
       if (place < 0) continue;
-      auto residual = residuals_->row(place);
-      residual = latents_->row(next_row_ + i);
+      const float error = errors[static_cast<size_t>(best + rank)];
+      const Index from = error > kFurthest * errors[static_cast<size_t>(best)] ? best : best + rank;
+      float* residual = residuals_->row(place).data();
+      std::copy_n(latents_->row(next_row_ + i).data(), d, residual);
       for (Index l = 0; l < levels_; ++l) {
-        residual -= codebooks_[static_cast<size_t>(l)].row(codes(i * count_ + rank, l));
+        const float* code = codebooks_[static_cast<size_t>(l)].row(codes(from, l)).data();
+        for (Index j = 0; j < d; ++j) residual[j] -= code[j];
       }
     }
   }
@@ -105,7 +113,8 @@ CodebookRefinement::CodebookRefinement(Model* model, const Matrix* latents)
     : model_(model),
       latents_(latents),
       weights_(static_cast<size_t>(model->config().levels()), 0.0),
-      codes_(CodeMatrix::Zero(latents->rows(), model->config().levels())) {
+      codes_(CodeMatrix::Zero(latents->rows(), model->config().levels())),
+      left_(static_cast<size_t>(latents->cols())) {
   // The objective of the search, whose weight acts with a beam only.
   if (model->config().encode_beam > 1) weights_.front() = model->config().first_code_weight;
   weights_.back() = 1;
@@ -171,19 +180,18 @@ void CodebookRefinement::SumSlice() {
   MoveCodes();
 }
 
-// sum (d) += t of the row.
-void CodebookRefinement::AddTarget(const std::vector<const float*>& codebooks, Index row, double* sum) const {
-  const Index d = latents_->cols(), levels = static_cast<Index>(codebooks.size());
+// sum (d) += t of the row, one level of its prefixes after the other.
+void CodebookRefinement::AddTarget(const std::vector<const float*>& codebooks, Index row, double* sum) {
+  const Index d = latents_->cols(), levels = codes_.cols();
   const float* z = latents_->row(row).data();
-  std::vector<const float*> q;
-  for (Index l = 0; l < levels; ++l) q.push_back(codebooks[static_cast<size_t>(l)] + codes_(row, l) * d);
-  for (Index j = 0; j < d; ++j) {
-    double left = z[j];
-    for (Index l = 0; l < level_; ++l) left -= q[static_cast<size_t>(l)][j];
-    for (Index l = level_; l < levels; ++l) {
-      if (l > level_) left -= q[static_cast<size_t>(l)][j];
-      const double weight = weights_[static_cast<size_t>(l)];
-      if (weight > 0) sum[j] += weight * left;
+  for (Index j = 0; j < d; ++j) left_[static_cast<size_t>(j)] = z[j];
+  for (Index l = 0; l < levels; ++l) {
+    const float* code = codebooks[static_cast<size_t>(l)] + codes_(row, l) * d;
+    const double weight = l < level_ ? 0 : weights_[static_cast<size_t>(l)];
+    for (Index j = 0; j < d; ++j) {
+      double& left = left_[static_cast<size_t>(j)];
+      if (l != level_) left -= code[j];
+      sum[j] += weight * left;
     }
   }
 }

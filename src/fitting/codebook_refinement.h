@@ -77,7 +77,7 @@ class CodebookRefinement : public Job {
 
   void EncodeSlice();
   void SumSlice();
-  void AddTarget(const std::vector<const float*>& codebooks, Index row, double* sum) const;
+  void AddTarget(const std::vector<const float*>& codebooks, Index row, double* sum);
   void MoveCodes();
 
   Model* model_;
@@ -88,8 +88,9 @@ class CodebookRefinement : public Job {
   Index sweep_ = 0;
   Index level_ = 0;
   Index next_row_ = 0;
-  CodeMatrix codes_;  // n x L
-  GroupSums sums_;    // of the targets of the level's codes
+  CodeMatrix codes_;          // n x L
+  GroupSums sums_;            // of the targets of the level's codes
+  std::vector<double> left_;  // d: what the levels so far leave of a row
 };
 
 }  // namespace rqvae

@@ -83,7 +83,8 @@ class InitializeJob : public Job {
   bool refines() const { return codebooks_ && model_->config().codebook_refine; }
   // Whether there are so many rows a code that they suffice to estimate all levels anew.
   bool ends_in_refinement() const;
-  bool is_progressive(Index level) const { return level > 0 && candidates_[static_cast<size_t>(level)] > 1; }
+  // Where a row has several candidates; two do as well from the seeds of k-means++.
+  bool is_progressive(Index level) const { return level > 0 && candidates_[static_cast<size_t>(level)] > 2; }
   bool Consistent() const;
 
   Model* model_;

@@ -58,11 +58,11 @@ void ProgressiveKmeansJob::Seed() {
   Index found = 0;
   for (size_t i = 0; i < rows.size() && found < clusters_; ++i) {
     std::swap(rows[i], rows[i + static_cast<size_t>(random_.Below(rows.size() - i))]);
-    const auto row = data_->row(rows[i]);
-    if (seen.Add(row.data())) centers.row(found++) = row;
+    const float* row = data_->row(rows[i]).data();
+    if (seen.Add(row)) std::copy_n(row, data_->cols(), centers.row(found++).data());
   }
   if (found < clusters_) {
-    for (; found < clusters_; ++found) centers.row(found) = centers.row(0);
+    for (; found < clusters_; ++found) std::copy_n(centers.data(), data_->cols(), centers.row(found).data());
     stage_ = static_cast<Index>(widths_.size()) - 1;
   }
   if (is_last()) {

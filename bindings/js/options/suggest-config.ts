@@ -35,7 +35,8 @@ export interface CatalogueShape {
  * - Noise: what the untrained IDs leave over of other items (`residualNoise`), by a factor of 1.2 (1 + 7 K / n) q^(-1/8), from 0.55 to
  *   1.25: strong where there is little data to learn from and where few items share a code, for their residuals are smaller than those
  *   of items to come; and never wider than the clusters are.
- * - Items that share an ID are pulled apart (`separationWeight`), IDs are found by a beam of 8.
+ * - Items that share an ID are pulled apart (`separationWeight`), by a tenth of the number of IDs per item, from 2 to 10: where IDs are
+ *   scarce, more would cost variance and first codes. IDs are found by a beam of 8.
  * - Validation: a tenth of the items, at most 300, for the first 60% of the epochs. If training has not helped them by then, the start is
  *   kept; otherwise they join the training, so that nothing is lost by holding them out. Below 20 items there are none, and training
  *   hardly moves (rate 1e-5 instead of 2e-3).
@@ -68,6 +69,7 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   const q = n / inputDim;
   const k = meanCodes(model.codebookSize);
   const width = spectrum && widthOf(spectrum, inputDim);
+  const ids = idsOf(model.codebookSize, nQuantizationLayers);
   const epochs = clamp(Math.round(MANY_ITEMS / n), 10, q < 8 ? 25 : 40);
   return {
     model: {
@@ -92,7 +94,7 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
         0.55,
         1.25,
       ),
-      separationWeight: 30,
+      separationWeight: clamp(Math.round(ids / (10 * n)), 2, 10),
       evaluateEvery: Math.max(1, Math.round(epochs / 12)),
       validationShare: n < FEW_ITEMS ? 0 : Math.min(0.1, 300 / n),
       //TMP validationUntil: 0.6,
@@ -147,5 +149,16 @@ const MANY_ITEMS = 200_000;
 // What is neither a number nor an array is refused where the model is created.
 const meanCodes = (sizes: number | readonly number[]): number =>
   Array.isArray(sizes) ? sizes.reduce((sum, size) => sum + size, 0) / sizes.length : (sizes as number);
+
+// How many IDs there are, of three levels where nothing is said; more than enough are as good as all.
+function idsOf(sizes: number | readonly number[], levels = 3): number {
+  let ids = 1;
+  for (let level = 0; level < (Array.isArray(sizes) ? sizes.length : levels) && ids < ENOUGH; level++) {
+    ids *= Array.isArray(sizes) ? sizes[level]! : (sizes as number);
+  }
+  return ids;
+}
+
+const ENOUGH = 2 ** 50;
 
 const clamp = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);

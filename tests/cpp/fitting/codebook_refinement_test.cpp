@@ -5,6 +5,7 @@
 
 #include <Eigen/Dense>
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -166,7 +167,9 @@ TEST(CandidateResiduals, AreThoseOfTheBestBeginnings) {
     std::stable_sort(all.begin(), all.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
     for (Index rank = 0; rank < kCount; ++rank) {
       const double length = residuals.row(rank * 300 + i).cast<double>().squaredNorm();
-      EXPECT_NEAR(length, all[static_cast<size_t>(rank)].first, 1e-4 * (1 + length)) << i << ", " << rank;
+      const double error = all[static_cast<size_t>(rank)].first, furthest = 2 * all[0].first;
+      if (std::abs(error - furthest) < 1e-4 * (1 + furthest)) continue;  // either
+      EXPECT_NEAR(length, error > furthest ? all[0].first : error, 1e-4 * (1 + length)) << i << ", " << rank;
     }
     EXPECT_TRUE(Close(Matrix(residuals.row(i)), all[0].second, 1e-5)) << i;
   }
@@ -241,6 +244,14 @@ TEST(RefinedInitialization, DescribesItemsBetter) {
       EXPECT_EQ(refined.inertia.size(), 3u);
     }
   }
+}
+
+// Tight clusters, of which k-means++ finds each: what it gives is not lost.
+TEST(RefinedInitialization, IsNoWorseForClusters) {
+  const Matrix data = Catalogue(900, 6), seen = data.topRows(600), unseen = data.bottomRows(300);
+  const ModelConfig config = Config({16, 16, 16}, 8);
+  const Fitted plain(Without(config), seen), refined(config, seen);
+  EXPECT_LT(refined.Loss(unseen), 1.05 * plain.Loss(unseen));
 }
 
 TEST(RefinedInitialization, ThreadsChangeNothing) {

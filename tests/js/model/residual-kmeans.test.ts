@@ -213,7 +213,7 @@ describe("encoding", () => {
       const own = catalogue(300, 10, seed);
       let before = Infinity;
       for (const beam of [1, 2, 8, 64]) {
-        using model = await residualKMeans(own, { codebookSize: 16, encodeBeam: beam, seed });
+        using model = await residualKMeans(own, { codebookSize: 16, encodeBeam: beam, seed, refine: false });
         expect(model.config.encodeBeam).toBe(beam);
         const error = squaredDistance(model.reconstruct(own), own.data);
         if (beam === 1 || beam === 8) expect(error).toBeLessThan(before);
