@@ -76,6 +76,7 @@ TrainConfig ReadTrainConfig(const val& options) {
   Read(options, "warmup", config.warmup);
   Read(options, "evaluateEvery", config.evaluate_every);
   Read(options, "validationShare", config.validation_share);
+  Read(options, "validationUntil", config.validation_until);
   Read(options, "select", config.select);
   Read(options, "patience", config.patience);
   Read(options, "deadCodeRestart", config.dead_code_restart);
@@ -286,7 +287,9 @@ val TrainState(const TrainJob& job) {
   result.set("totalSteps", static_cast<double>(job.total_steps()));
   // The record of an epoch whose evaluation is under way is not whole yet.
   result.set("finishedEpochs", static_cast<double>(std::max<Index>(0, job.epoch())));
-  result.set("trainingRows", static_cast<double>(job.training_rows()));
+  result.set("totalRows", static_cast<double>(job.total_rows()));
+  result.set("heldOutEpochs", static_cast<double>(job.held_out_epochs()));
+  result.set("refitProgress", job.refit_progress());
   return result;
 }
 
@@ -337,6 +340,9 @@ val TrainOutcome(const TrainJob& job) {
   result.set("selectedEpoch",
              static_cast<double>(selected != nullptr ? selected->epoch : static_cast<Index>(job.history().size()) - 1));
   result.set("stoppedEarly", job.stopped_early());
+  result.set("joined", job.validation() == TrainJob::Validation::kJoined);
+  result.set("startKept", job.validation() == TrainJob::Validation::kStartKept);
+  result.set("refitted", job.validation() == TrainJob::Validation::kStartKept && job.refits());
   result.set("bestByLoss", ToJs(job.best().by_loss));
   result.set("bestByCollision", ToJs(job.best().by_collision));
   return result;

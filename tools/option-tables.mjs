@@ -52,6 +52,7 @@ function valuesOf(option) {
 /** @param {OptionDescription} option */
 function rangeOf({ min = 0, max, isOpen }) {
   if (max === undefined) return isOpen ? `above ${min}` : `at least ${min}`;
+  if (isOpen) return `above ${min} to ${power(max)}`;
   const near = Math.round(max);
   return max < near && near - max < 1e-6 ? `${min} to below ${near}` : `${min} to ${power(max)}`;
 }

@@ -127,6 +127,10 @@ export interface Spectrum {
   variance: readonly number[];
   /** 1 - squared error / variance of held-out items in this direction, by codes fitted to the others: below zero where codes mislead. */
   explained: readonly number[];
+  /** The latent width that this asks for; absent where nothing could be measured. */
+  latentDim?: number;
+  /** Why, as a sentence for people. */
+  reason?: string;
 }
 
 /** Options of `kmeansInitCodebooks` and `encodeAsync`. */
@@ -213,7 +217,7 @@ export interface EpochRecord {
   ids: IdStatistics;
   /** Whether `ids` and `validation` were evaluated at the end of this very epoch. */
   evaluated: boolean;
-  /** With `validationShare`, of the last evaluated epoch. */
+  /** With `validationShare`, of the last evaluated epoch; absent once the validation items train too (`validationUntil`). */
   validation?: ValidationResult;
   /** Per level: codes that no item chose in the epoch's training steps. */
   deadCodes: number[];
@@ -241,7 +245,7 @@ export interface TrainEvaluation {
 /** An evaluated epoch that was the best by some measure; epoch -1 is the start. */
 export interface BestEpoch extends TrainEvaluation {
   epoch: number;
-  /** What "loss" goes by: the validation items' reconstruction loss, or without them the epoch's training loss. */
+  /** What "loss" goes by: the validation items' reconstruction loss, or where none are held out the epoch's training loss. */
   loss: number;
 }
 
@@ -321,13 +325,22 @@ export interface TrainHistory {
   stoppedEarly: boolean;
   /** Statistics of the IDs that the model now gives to the items. */
   ids: IdStatistics;
-  /** With `validationShare`: the validation items with the weights that the model now has. */
-  validation?: ValidationResult;
+  /**
+   * With `validationShare`: the validation items with the weights after `epoch` (-1: of the start), the last time that training had not
+   * seen them. These are the weights that the model now has, unless `afterValidation` says otherwise.
+   */
+  validation?: ValidationResult & { epoch: number };
+  /**
+   * What came after the epochs of `validationUntil`; absent where the validation items were held out to the end.
+   * - "joined": they trained too. The model's weights have seen them.
+   * - "startKept": nothing, since no epoch was better on them than the start. That was put back, its k-means codebooks fitted to all items.
+   */
+  afterValidation?: "joined" | "startKept";
   /** Warnings about the items, and those that still hold for the selected epoch or are about the whole run; one of a kind and level. */
   warnings: TrainWarning[];
   /**
-   * What training was worth, judged on the validation items against the start, before the first epoch; absent without these. The same
-   * rule compares a model with residual k-means in the report.
+   * What training was worth, judged on the validation items (by the figures of `validation`) against the start, before the first epoch;
+   * absent without these. The same rule compares a model with residual k-means in the report.
    */
   verdict?: Verdict;
   steps: number;

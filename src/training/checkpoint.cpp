@@ -58,6 +58,7 @@ void VisitFields(Archive& archive, EpochRecord& record) {
 
 void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
   archive.Visit(phase);
+  if (archive.reading()) Rehold(Validation::kHeldOut);
   if (phase == Phase::kInitialize) {
     if (!initialize_) Archive::Fail();
     initialize_->Visit(archive);
@@ -66,11 +67,21 @@ void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
   const Index size = values.size();
   archive.Visit(values);
   if (values.size() != size) Archive::Fail();
-  if (phase == Phase::kSplit) return;  // nothing was done yet
+  if (phase == Phase::kSplit) {  // nothing was done yet, on a model that was initialised
+    if (archive.reading()) refits_ = false;
+    return;
+  }
+  if (ends_holding_out()) {
+    archive.Visit(refits_);
+    Validation now = validation_now_;
+    archive.Visit(now);
+    if (now > Validation::kStartKept) Archive::Fail();
+    if (archive.reading()) Rehold(now);
+  }
   archive.Visit(begun_with_);
   optimizer_.Visit(archive);
   dead_codes_.Visit(archive);
-  separation_.Visit(archive);
+  separation_.Visit(archive, training_rows_);
   noise_.Visit(archive, model_->config().input_dim);  // the rows may be gone by now
   archive.Visit(epoch_);
   archive.Visit(step_);
@@ -89,6 +100,19 @@ void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
   VisitFields(archive, best_.by_collision);
   archive.Visit(best_.without_better);
   archive.Visit(stopped_early_);
+  if (phase != Phase::kRefit) return;
+  if (archive.reading()) {
+    if (!ends_holding_out()) Archive::Fail();
+    refit_ = std::make_unique<InitializeJob>(model_, &training_);
+  }
+  refit_->Visit(archive);
+}
+
+// What a checkpoint says of the validation rows. Which rows are meant comes of the split.
+void TrainJob::Rehold(Validation now) {
+  validation_now_ = now;
+  validation_rows_ = now == Validation::kHeldOut ? held_out_rows_ : 0;
+  training_rows_ = source_->rows() - validation_rows_;
 }
 
 std::vector<uint8_t> TrainJob::Save() {
@@ -124,12 +148,23 @@ bool TrainJob::Fits(Phase phase) const {
   }
   const auto epochs = static_cast<Index>(history_.size());  // whose steps are done
   if (epochs > config_.epochs || step_ < 0 || step_ > total_steps_) return false;
+  const bool joined = validation_now_ == Validation::kJoined, kept = validation_now_ == Validation::kStartKept;
+  if (joined || kept) {  // what the decision went by
+    if (!start_ || epochs < held_out_epochs_ || !history_[static_cast<size_t>(held_out_epochs_ - 1)].evaluation) {
+      return false;
+    }
+  }
+  if (kept && (epoch_ != held_out_epochs_ || !best_.by_loss || best_.by_loss->epoch != -1)) return false;
+  if (phase != Phase::kDone && joined != (ends_holding_out() && epoch_ >= held_out_epochs_ && !kept)) return false;
+  if (kept != (phase == Phase::kRefit || phase == Phase::kEvaluateRefit) && phase != Phase::kDone) return false;
   switch (phase) {
     case Phase::kTrain:
       return epoch_ == epochs && epoch_ < config_.epochs && position_ >= 0 && position_ < training_rows_;
     case Phase::kStartEpoch:
       return epoch_ == epochs && epoch_ < config_.epochs;
     case Phase::kDone:
+    case Phase::kRefit:
+    case Phase::kEvaluateRefit:
       return epoch_ == epochs && best_.by_loss && best_.by_collision;
     case Phase::kResidualNoise:
     case Phase::kEvaluate:
@@ -143,18 +178,26 @@ void TrainJob::Restore(const uint8_t* bytes, size_t size) {
   Archive archive(bytes, size);
   Vector values = model_->store().values();
   Phase phase = phase_;
+  const Validation before = validation_now_;
   Visit(archive, phase, values);
   if (!archive.at_end()) Archive::Fail();
   if (phase != Phase::kInitialize) {
     if (phase != Phase::kSplit && !Fits(phase)) Archive::Fail();
     initialize_.reset();
+    if (phase != Phase::kRefit) refit_.reset();
     model_->store().values() = values;
     model_->set_initialized(true);
     model_->ParametersChanged();
     train_step_.Drop();
     dead_codes_.DiscardStep();
   }
-  const bool split = phase_ != Phase::kSplit;
+  bool split = phase_ != Phase::kSplit;
+  if (split && before != validation_now_) {  // other rows train than those that this job had come to
+    split_ = SplitJob(model_->config().seed, source_->rows(), config_.validation_share);
+    after_split_.reset();
+    phase_ = Phase::kSplit;
+    split = false;
+  }
   if (phase == Phase::kSplit) {
     if (split) Begin();
     return;
@@ -166,6 +209,8 @@ void TrainJob::Restore(const uint8_t* bytes, size_t size) {
     EvaluateOrGoOn();
   } else if (phase == Phase::kResidualNoise) {
     Begin();
+  } else if (phase == Phase::kEvaluateRefit) {
+    evaluation_.Begin(*model_, *source_);
   }
   if (split || phase_ == Phase::kDone) return;
   after_split_ = phase_;

@@ -298,7 +298,10 @@ void Separation::Search::Give(uint32_t row, const uint32_t* taken, const uint32_
 }
 
 Separation::Separation(const ModelConfig& config, double weight, double margin, Index rows)
-    : levels_(config.levels()), weight_(static_cast<float>(weight)), margin_(static_cast<float>(margin)) {
+    : levels_(config.levels()),
+      codebook_sizes_(config.codebook_sizes),
+      weight_(static_cast<float>(weight)),
+      margin_(static_cast<float>(margin)) {
   targets_.of_row.assign(weight > 0 ? static_cast<size_t>(rows) : 0, -1);
 }
 
@@ -313,6 +316,13 @@ bool Separation::Advance(const Model& model, const RowSource& training) {
   targets_ = search_->Take();
   search_.reset();
   return false;
+}
+
+void Separation::Join(const std::vector<uint32_t>& row_ids, Index rows) {
+  if (!enabled()) return;
+  std::vector<int32_t> of_row(static_cast<size_t>(rows), -1);
+  for (size_t i = 0; i < row_ids.size(); ++i) of_row[row_ids[i]] = targets_.of_row[i];
+  targets_.of_row = std::move(of_row);
 }
 
 void Separation::AddGradient(const ResidualQuantizer& quantizer, const uint32_t* row_ids, const ConstMatrixRef& z,
@@ -337,16 +347,18 @@ void Separation::AddGradient(const ResidualQuantizer& quantizer, const uint32_t*
   }
 }
 
-void Separation::Visit(Archive& archive) {
+void Separation::Visit(Archive& archive, Index rows) {
   archive.Visit(targets_.error);
-  const size_t rows = targets_.of_row.size();
   archive.Visit(targets_.of_row);
-  if (targets_.of_row.size() != rows) Archive::Fail();
+  if (targets_.of_row.size() != (enabled() ? static_cast<size_t>(rows) : 0)) Archive::Fail();
   for (CodeMatrix* matrix : {&targets_.taken, &targets_.alternative}) {
     std::vector<uint32_t> codes(matrix->data(), matrix->data() + matrix->size());
     archive.Visit(codes);
     if (!archive.reading()) continue;
     if (codes.size() % static_cast<size_t>(levels_) != 0) Archive::Fail();
+    for (size_t i = 0; i < codes.size(); ++i) {
+      if (codes[i] >= codebook_sizes_[i % codebook_sizes_.size()]) Archive::Fail();
+    }
     *matrix = Eigen::Map<const CodeMatrix>(codes.data(), static_cast<Index>(codes.size()) / levels_, levels_);
   }
   if (targets_.taken.rows() != targets_.alternative.rows()) Archive::Fail();

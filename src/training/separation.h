@@ -40,13 +40,16 @@ class Separation {
   void Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error);
   bool Advance(const Model& model, const RowSource& training);
 
+  // More rows train from now on, `rows` in all: row i of until now is row_ids[i]. Targets stay with their rows.
+  void Join(const std::vector<uint32_t>& row_ids, Index rows);
+
   Index targets() const { return targets_.taken.rows(); }
   // Adds the gradient of scale * sum of hinges over these rows of the block to dz (n x d) and writes each row's hinge,
   // not scaled.  row_ids: n, rows of the training source; z: n x d; hinges: n.
   void AddGradient(const ResidualQuantizer& quantizer, const uint32_t* row_ids, const ConstMatrixRef& z, float scale,
                    Range rows, MatrixRef dz, double* hinges) const;
 
-  void Visit(Archive& archive);  // the targets, not a search in progress
+  void Visit(Archive& archive, Index rows);  // the targets, not a search in progress. rows: that train
 
  private:
   struct Targets {
@@ -58,6 +61,7 @@ class Separation {
   class Search;
 
   Index levels_;
+  std::vector<Index> codebook_sizes_;
   float weight_;
   float margin_;
   Targets targets_;

@@ -23,6 +23,7 @@ struct TrainConfig {
   double warmup = 0.0;                      // share of all steps in which the rate rises linearly from zero
   Index evaluate_every = 1;                 // epochs between whole-catalogue evaluations; the last epoch always is one
   double validation_share = 0.0;            // of the rows, kept out of training and initialisation
+  double validation_until = 1.0;            // of the epochs: how long. Then they train too, see TrainJob
   Selection select = Selection::kLast;
   Index patience = 0;              // stop after this many evaluations without a better one; 0: never
   bool dead_code_restart = false;  // see dead_codes.h

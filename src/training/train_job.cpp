@@ -1,6 +1,8 @@
 #include "train_job.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "error.h"
@@ -13,10 +15,24 @@ Model* Fitting(Model* model, const RowSource& source, const TrainConfig& config)
   return model;
 }
 
+// How many epochs go without the validation rows: all, or some and then at least one with them.
+Index HeldOutEpochs(const TrainConfig& config, Index validation_rows) {
+  if (validation_rows == 0 || config.validation_until >= 1 || config.epochs < 2) return config.epochs;
+  const auto share = static_cast<Index>(std::round(config.validation_until * static_cast<double>(config.epochs)));
+  return std::clamp<Index>(share, 1, config.epochs - 1);
+}
+
+int64_t StepsOfEpoch(Index rows, const TrainConfig& config) {
+  const Index batch_size = std::min(config.batch_size, rows);
+  return (rows + batch_size - 1) / batch_size;
+}
+
 }  // namespace
 
 MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfig& config) {
-  const Index training_rows = counts.rows - ValidationRows(counts.rows, config.validation_share);
+  const Index validation_rows = ValidationRows(counts.rows, config.validation_share);
+  const bool all_train = HeldOutEpochs(config, validation_rows) < config.epochs;  // in the end
+  const Index training_rows = all_train ? counts.rows : counts.rows - validation_rows;
   MemoryNeed need = NeedOfStep(model, std::min(config.batch_size, training_rows));
   const double weights = need.Floats(model.store().size());
   need.optimizer = Optimizer::StateVectors(config.optimizer) * weights;
@@ -26,7 +42,9 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
   if (model.initialized()) return need;
   const MemoryNeed initialization = NeedOfInitialization(model, {training_rows, counts.held});
   need.buffer = std::max(need.buffer, initialization.buffer);
-  need.work = std::max(need.work, initialization.work + need.Floats(counts.rows) - need.batch);
+  // Where all rows train in the end, the codebooks may be fitted once more beside the best weights.
+  const double best = all_train ? 2 * weights : 0;
+  need.work = std::max(need.work, initialization.work + best + need.Floats(counts.rows) - need.batch);
   return need;
 }
 
@@ -35,10 +53,13 @@ TrainJob::TrainJob(Model* model, const RowSource* source, const TrainConfig& con
       source_(source),
       config_(config),
       split_(model->config().seed, source->rows(), config.validation_share),
-      training_rows_(source->rows() - ValidationRows(source->rows(), config.validation_share)),
-      validation_rows_(source->rows() - training_rows_),
+      held_out_rows_(ValidationRows(source->rows(), config.validation_share)),
+      training_rows_(source->rows() - held_out_rows_),
+      validation_rows_(held_out_rows_),
       training_(source, {}),
       validation_(source, {}),
+      held_out_epochs_(HeldOutEpochs(config, held_out_rows_)),
+      refits_(!model->initialized() && model->config().codebook_kmeans_init),
       train_step_(model),
       optimizer_(config.optimizer, model->store()),
       noise_(config.residual_noise),
@@ -47,8 +68,9 @@ TrainJob::TrainJob(Model* model, const RowSource* source, const TrainConfig& con
   if (!model->initialized()) {  // it reads the training rows once they are known
     initialize_ = std::make_unique<InitializeJob>(model, &training_, model->config().codebook_kmeans_init);
   }
-  config_.batch_size = std::min(config_.batch_size, training_rows_);
-  total_steps_ = int64_t{config_.epochs} * ((training_rows_ + config_.batch_size - 1) / config_.batch_size);
+  total_steps_ = int64_t{held_out_epochs_} * StepsOfEpoch(training_rows_, config_) +
+                 int64_t{config_.epochs - held_out_epochs_} * StepsOfEpoch(source->rows(), config_);
+  total_rows_ = int64_t{config_.epochs} * source->rows() - int64_t{held_out_epochs_} * held_out_rows_;
 }
 
 TrainJob::~TrainJob() = default;
@@ -88,6 +110,15 @@ void TrainJob::Slice() {
     case Phase::kTrain:
       TrainBlock();
       break;
+    case Phase::kRefit:
+      if (refit_->Advance()) break;
+      refit_.reset();
+      evaluation_.Begin(*model_, *source_);
+      phase_ = Phase::kEvaluateRefit;
+      break;
+    case Phase::kEvaluateRefit:
+      if (!evaluation_.Advance(*model_, *source_, validation_)) FinishRefit();
+      break;
     case Phase::kDone:
       break;
   }
@@ -97,8 +128,11 @@ void TrainJob::Slice() {
 void TrainJob::Diverge(const std::string& what) {
   model_->store().values() = best_.by_loss ? best_.by_loss->values : begun_with_;
   model_->ParametersChanged();
+  const std::string begun = validation_now_ == Validation::kJoined
+                                ? "those of {epoch=" + std::to_string(held_out_epochs_ - 1) + "}"
+                                : "those it began with";
   throw Error(ErrorKind::kDiverged,
-              what + ". The model went back to " + (best_.by_loss ? "its best weights so far" : "those it began with"));
+              what + ". The model went back to " + (best_.by_loss ? "its best weights so far" : begun));
 }
 
 // An item has no finite distance to any code: it never had, or the epoch's steps did that. row: among the training rows
@@ -119,6 +153,7 @@ void TrainJob::FinishSplit() {
   Split split = split_.Take();
   training_ = SubsetRows(source_, std::move(split.training));
   validation_ = SubsetRows(source_, std::move(split.validation));
+  if (validation_now_ != Validation::kHeldOut) TrainOnAllRows();
   if (after_split_) {
     phase_ = *after_split_;
   } else if (initialize_) {
@@ -143,8 +178,9 @@ void TrainJob::Begin() {
 // The start (epoch -1) is evaluated if there is something to compare it by; an epoch if it is due.
 void TrainJob::EvaluateOrGoOn() {
   const Index done = epoch_ + 1;
-  const bool due =
-      epoch_ < 0 ? validation_rows_ > 0 : done == config_.epochs || done % config_.evaluate_every == 0 || epoch_ == 0;
+  const bool due = epoch_ < 0 ? validation_rows_ > 0
+                              : done == config_.epochs || done == held_out_epochs_ ||
+                                    done % config_.evaluate_every == 0 || epoch_ == 0;
   if (!due) {
     NextEpoch();
     return;
@@ -251,12 +287,58 @@ void TrainJob::FinishEvaluation() {
 
 void TrainJob::NextEpoch() {
   ++epoch_;
-  stopped_early_ = config_.patience > 0 && best_.without_better >= config_.patience && epoch_ < config_.epochs;
-  if (epoch_ < config_.epochs && !stopped_early_) {
-    phase_ = Phase::kStartEpoch;
-  } else {
+  stopped_early_ = config_.patience > 0 && best_.without_better >= config_.patience && epoch_ < config_.epochs &&
+                   validation_now_ == Validation::kHeldOut;
+  if (epoch_ == config_.epochs || stopped_early_) {
     Finish();
+  } else if (ends_holding_out() && epoch_ == held_out_epochs_ && best_.by_loss->epoch < 0) {
+    KeepStart();
+  } else {
+    if (ends_holding_out() && epoch_ == held_out_epochs_) Join();
+    phase_ = Phase::kStartEpoch;
   }
+}
+
+void TrainJob::TrainOnAllRows() {
+  training_rows_ = source_->rows();
+  validation_rows_ = 0;
+  std::vector<uint32_t> all(static_cast<size_t>(training_rows_));
+  std::iota(all.begin(), all.end(), 0u);
+  training_ = SubsetRows(source_, std::move(all));
+  validation_ = SubsetRows(source_, {});
+}
+
+// The validation rows train from now on. No loss of before is comparable with those to come, so the best are sought
+// anew.
+void TrainJob::Join() {
+  validation_now_ = Validation::kJoined;
+  separation_.Join(training_.row_ids(), source_->rows());
+  TrainOnAllRows();
+  best_ = {};
+  begun_with_ = model_->store().values();
+}
+
+void TrainJob::KeepStart() {
+  validation_now_ = Validation::kStartKept;
+  separation_.Join(training_.row_ids(), source_->rows());
+  TrainOnAllRows();
+  best_.by_collision = best_.by_loss;
+  model_->store().values() = best_.by_loss->values;
+  model_->ParametersChanged();
+  if (!refits_) {
+    Finish();
+    return;
+  }
+  refit_ = std::make_unique<InitializeJob>(model_, &training_);
+  phase_ = Phase::kRefit;
+}
+
+// There are no validation figures of what was fitted to all rows; the loss stays the one that the choice went by.
+void TrainJob::FinishRefit() {
+  best_.by_loss->evaluation = evaluation_.result();
+  best_.by_loss->values = model_->store().values();
+  best_.by_collision = best_.by_loss;
+  Finish();
 }
 
 void TrainJob::Finish() {
@@ -267,6 +349,11 @@ void TrainJob::Finish() {
   }
 }
 
-const Snapshot* TrainJob::selected() const { return phase_ == Phase::kDone ? best_.Selected(config_.select) : nullptr; }
+const Snapshot* TrainJob::selected() const {
+  if (phase_ != Phase::kDone) return nullptr;
+  if (validation_now_ == Validation::kStartKept) return &*best_.by_loss;
+  if (validation_now_ == Validation::kJoined && config_.select == Selection::kLoss) return nullptr;
+  return best_.Selected(config_.select);
+}
 
 }  // namespace rqvae

@@ -47,8 +47,23 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
 //
 // Validation rows (SplitJob) take no part in initialisation and steps; with them, the start (before the first epoch)
 // is evaluated and kept too, so that what is selected by loss is never worse on them than where it began.
+//
+// With TrainConfig::validation_until < 1 they are held out for the first epochs only, since rows that never train cost
+// a small catalogue more than the choice of an epoch wins. After these epochs it is decided, whatever is selected by:
+//
+//   some epoch was better on them than the start   they join: the rest of the epochs train on all rows, the schedule
+//                                                  is trusted, and kLoss keeps the last epoch. What was best before
+//                                                  is dropped.
+//   none was                                       training teaches nothing here: the start is put back, its codebooks
+//                                                  are fitted once more, to all rows (where this training fitted
+//                                                  them), and the training ends.
+//
+// Patience runs out only before that; the training then ends as without validation_until.
 class TrainJob : public Job {
  public:
+  // What has become of the validation rows. The numbers are in checkpoints.
+  enum class Validation : uint8_t { kHeldOut = 0, kJoined = 1, kStartKept = 2 };
+
   TrainJob(Model* model, const RowSource* source, const TrainConfig& config);
   ~TrainJob() override;
 
@@ -59,7 +74,14 @@ class TrainJob : public Job {
   Index epoch() const { return epoch_; }                                                      // in progress
   int64_t step() const { return step_; }                                                      // whole steps done
   int64_t total_steps() const { return total_steps_; }
-  Index training_rows() const { return training_rows_; }
+  Index training_rows() const { return training_rows_; }  // of the epoch in progress
+  int64_t total_rows() const { return total_rows_; }      // that all steps take, summed over the epochs
+  Validation validation() const { return validation_now_; }
+  Index held_out_rows() const { return held_out_rows_; }      // at first
+  Index held_out_epochs() const { return held_out_epochs_; }  // all, unless validation_until ends it earlier
+  bool refits() const { return refits_; }                     // a kept start's codebooks, to all rows
+  // How far the fit of the kept start's codebooks is, in [0, 1]; 0 unless it is under way.
+  double refit_progress() const { return refit_ ? refit_->progress() : 0.0; }
   const Losses& last_losses() const { return last_losses_; }  // of the last whole step
   Index last_batch_size() const { return last_batch_size_; }  // 0 before the first step of this object
   // Means over the items of the epoch in progress so far; at its beginning, those of the epoch before. None before the
@@ -89,7 +111,9 @@ class TrainJob : public Job {
     kSeparate = 5,
     kStartEpoch = 6,
     kTrain = 7,
-    kDone = 8
+    kDone = 8,
+    kRefit = 9,
+    kEvaluateRefit = 10
   };
 
   void Slice();
@@ -106,20 +130,31 @@ class TrainJob : public Job {
   void SeparateOrGoOn();
   void FinishEvaluation();
   void NextEpoch();
+  bool ends_holding_out() const { return held_out_epochs_ < config_.epochs; }
+  void TrainOnAllRows();
+  void Join();
+  void KeepStart();
+  void FinishRefit();
   void Finish();
   // checkpoint.cpp
   void Visit(Archive& archive, Phase& phase, Vector& values);
+  void Rehold(Validation now);
   bool Fits(Phase phase) const;
 
   Model* model_;
   const RowSource* source_;
   TrainConfig config_;
   SplitJob split_;
-  Index training_rows_;
-  Index validation_rows_;
-  SubsetRows training_;  // once the rows are split
+  Index held_out_rows_;
+  Index training_rows_;    // now
+  Index validation_rows_;  // now
+  SubsetRows training_;    // once the rows are split
   SubsetRows validation_;
   std::unique_ptr<InitializeJob> initialize_;
+  Index held_out_epochs_;
+  bool refits_;  // this training fits the codebooks, so that a kept start's may be fitted again
+  Validation validation_now_ = Validation::kHeldOut;
+  std::unique_ptr<InitializeJob> refit_;
 
   TrainStep train_step_;
   Optimizer optimizer_;
@@ -134,6 +169,7 @@ class TrainJob : public Job {
   Index epoch_ = 0;                   // -1 while the start is evaluated
   int64_t step_ = 0;
   int64_t total_steps_ = 0;
+  int64_t total_rows_ = 0;
   Index position_ = 0;  // of the batch under way within the epoch's order
   Losses last_losses_;
   Index last_batch_size_ = 0;
@@ -141,7 +177,7 @@ class TrainJob : public Job {
   EpochLosses epoch_losses_;
   std::vector<EpochRecord> history_;
   std::optional<Evaluation> start_;
-  Vector begun_with_;  // the weights, until there are best ones
+  Vector begun_with_;  // the weights at the beginning, or when the validation rows joined, until there are best ones
   BestEpochs best_;
   bool stopped_early_ = false;
 };

@@ -357,7 +357,7 @@ function adviceOnSame({ warnings, validation, ids, selectedEpoch }: TrainHistory
 
 /** Which epoch was kept and why, and what training was worth on items that it did not see. */
 export function remarks({ config }: RQVAE, history: TrainHistory): string[] {
-  const { selectedWording, selectedEpoch, validation, start, verdict } = history;
+  const { selectedWording, selectedEpoch, validation, afterValidation, start, verdict } = history;
   const kept = `Kept: ${inCliWords(selectedWording)}.`;
   // Of items that are all the same there is no variance to explain.
   const isConstant = history.warnings.some(({ kind }) => kind === "constant");
@@ -367,10 +367,12 @@ export function remarks({ config }: RQVAE, history: TrainHistory): string[] {
     const what =
       selectedEpoch < 0
         ? "training found nothing better than the start"
-        : `training gained little over the start's ${before}`;
+        : `training gained little over the start's ${before}${afterValidation === "joined" ? ` in ${counted(validation.epoch + 1, "epoch")}` : ""}`;
     return [kept, `Validation: explained variance ${now}; ${what}${adviceOnSame(history)}.`];
   }
   const untrained = config.linearSkip !== "none" && config.codebookKmeansInit;
   const origin = untrained ? "by residual k-means alone" : "before training";
-  return [kept, `Validation: explained variance ${now}, from ${before} ${origin}.`];
+  // What was held out and trains by now has no figures of the model that was kept.
+  const when = afterValidation === "joined" ? ` after epoch ${validation.epoch + 1}` : "";
+  return [kept, `Validation: explained variance ${now}${when}, from ${before} ${origin}.`];
 }

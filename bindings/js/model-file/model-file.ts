@@ -42,7 +42,7 @@ export interface TrainingSummary {
   /** Training losses of the selected epoch; null for the start. */
   reconstructionLoss: number | null;
   quantizeLoss: number | null;
-  /** Reconstruction loss of the validation items, if there were any. */
+  /** Reconstruction loss of the validation items, if there were any, the last time that training had not seen them. */
   validationLoss: number | null;
   uniqueShare: number;
 }

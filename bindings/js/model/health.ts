@@ -30,6 +30,8 @@ export interface HealthContext {
   earlier: readonly EpochRecord[];
   start: TrainEvaluation | undefined;
   deadCodeRestart: boolean;
+  /** The validation items are going to train too: no epoch until then is kept. */
+  validationJoins?: boolean;
   /** What the items are like; absent when nobody looked. */
   profile?: ItemProfile | undefined;
 }
@@ -139,7 +141,7 @@ function itemEnergy({ reconstruction, inputScaling, inputDim }: ModelConfig): nu
 }
 
 function overfitting(record: Omit<EpochRecord, "warnings">, context: HealthContext): TrainWarning[] {
-  const { earlier, start } = context;
+  const { earlier, start, validationJoins } = context;
   if (!record.evaluated || record.validation === undefined) return [];
   const seen = [start, ...earlier].flatMap((entry) => entry?.validation?.reconstructionLoss ?? []);
   const best = seen.reduce((least, loss) => Math.min(least, loss), Infinity);
@@ -148,7 +150,7 @@ function overfitting(record: Omit<EpochRecord, "warnings">, context: HealthConte
   return [
     warn(
       { kind: "overfitting", epoch: record.epoch },
-      worded`the validation items' loss is ${short(now)}, up from ${short(best)} at its best: try more ${option("inputNoise")} or ${option("weightDecay")}, fewer epochs or a smaller model. The best epoch is kept${{ api: " (see RQVAE.select)", cli: "" }}`,
+      worded`the validation items' loss is ${short(now)}, up from ${short(best)} at its best: try more ${option("inputNoise")} or ${option("weightDecay")}, fewer epochs or a smaller model${validationJoins ? [] : worded`. The best epoch is kept${{ api: " (see RQVAE.select)", cli: "" }}`}`,
     ),
   ];
 }

@@ -1,6 +1,7 @@
 /** See `measureSpectrum`. Internal. */
 
 import { MAX_SIZE, OptionReader } from "../base/option-reader.ts";
+import { percent } from "../base/words.ts";
 import { isSource, SourceReader } from "../items/embedding-source.ts";
 import { impliedDim } from "../items/implied-dim.ts";
 import { openItems } from "../items/items.ts";
@@ -83,14 +84,40 @@ export async function measure(
     const variance = meanSquares(model, fitted, false).map((each) => each / dim);
     const before = meanSquares(model, heldOut, false);
     const left = meanSquares(model, heldOut, true);
-    return {
-      items: fitted.rows + heldOut.rows,
-      variance,
-      explained: before.map((energy, j) => (energy > 0 ? 1 - left[j]! / energy : 0)),
-    };
+    const explained = before.map((energy, j) => (energy > 0 ? 1 - left[j]! / energy : 0));
+    return { items: fitted.rows + heldOut.rows, variance, explained, ...widthOf(variance, explained, dim) };
   } finally {
     model.dispose();
   }
+}
+
+/** Of what codes explain of held-out items, what the directions beyond the latent width may hold. */
+const BEYOND = 0.005;
+
+/** As many directions, in steps of eight, as hold nearly all that codes explain. */
+function widthOf(variance: number[], explained: number[], dim: number): { latentDim?: number; reason?: string } {
+  const directions = variance.length;
+  const told = sums(variance.map((share, j) => share * explained[j]!)); // by the first 1, 2, ... directions
+  const most = Math.max(...told);
+  if (!(most > 0)) return {};
+  let latentDim = Math.min(8, directions);
+  while (latentDim < directions && told[latentDim - 1]! < (1 - BEYOND) * most) {
+    latentDim = Math.min(latentDim + 8, directions);
+  }
+  const held = percent(sums(variance)[latentDim - 1]!);
+  const reason =
+    latentDim === dim
+      ? `codes tell something of unseen items in all ${dim} directions: full width`
+      : `${latentDim} of ${dim} directions hold ${held} of the variance, and nearly all that codes tell of unseen items`;
+  return { latentDim, reason };
+}
+
+function sums(values: readonly number[]): number[] {
+  let sum = 0;
+  return values.map((value) => {
+    sum += value;
+    return sum;
+  });
 }
 
 /** Of each latent direction, over the items: of the latents, or of what the codes leave over of them. */

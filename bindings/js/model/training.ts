@@ -15,6 +15,7 @@ import type {
   BestEpoch,
   EmbeddingSource,
   EpochRecord,
+  IdStatistics,
   Items,
   JobOptions,
   ModelConfig,
@@ -25,6 +26,7 @@ import type {
   TrainOptions,
   TrainProgress,
   TrainWarning,
+  ValidationResult,
   Verdict,
 } from "../types.ts";
 import { diagnose, summarizeWarnings } from "./health.ts";
@@ -260,18 +262,19 @@ export class Training {
       const ms = now - this.#trainingSince.time;
       const steps = state.step - this.#trainingSince.step;
       if (steps > 0 && ms > 0) {
-        event.itemsPerSecond = (1000 * steps * state.trainingRows * epochs) / state.totalSteps / ms;
-        event.remainingMs = ((state.totalSteps - state.step) * ms) / steps;
+        event.itemsPerSecond = (1000 * steps * state.totalRows) / state.totalSteps / ms;
+        if (state.refitProgress === 0) event.remainingMs = ((state.totalSteps - state.step) * ms) / steps;
       }
     }
     return event;
   }
 
   /** How far it is, initialisation and training together, from 0 to 1. */
-  #progress({ initializing, initializeProgress, step, totalSteps }: NativeTrainState): number {
+  #progress({ initializing, initializeProgress, step, totalSteps, refitProgress }: NativeTrainState): number {
     if (initializing) return INITIALIZE_SHARE * initializeProgress;
     const begin = this.#initializes ? INITIALIZE_SHARE : 0;
-    return begin + ((1 - begin) * step) / totalSteps;
+    const trained = begin + ((1 - begin) * step) / totalSteps;
+    return trained + (1 - trained) * refitProgress; // no step comes after a refit
   }
 
   /** Takes over the epochs that finished since the last time. */
@@ -281,10 +284,12 @@ export class Training {
       const earlier = this.records;
       const last = earlier.at(-1);
       const found = this.#native.trainRecord(this.#handle, earlier.length);
+      const isHeldOut = earlier.length < state.heldOutEpochs;
+      const validation = found.validation ?? (isHeldOut ? last?.validation : undefined);
       const record = {
         ...found,
         ids: found.ids ?? (last as EpochRecord).ids,
-        ...(found.validation || last?.validation ? { validation: found.validation ?? last?.validation } : {}),
+        ...(validation ? { validation } : {}),
       } as EpochRecord;
       record.warnings = diagnose(record, {
         config: this.#model,
@@ -293,6 +298,7 @@ export class Training {
         earlier,
         start: this.#start(),
         deadCodeRestart: this.config.deadCodeRestart,
+        validationJoins: state.heldOutEpochs < this.config.epochs,
         profile: this.#profile,
       });
       this.records.push(record);
@@ -307,39 +313,76 @@ export class Training {
   /** Of a finished job. */
   history(): TrainHistory {
     const { step } = this.#gather();
-    const { selectedEpoch, stoppedEarly, bestByLoss, bestByCollision } = this.#native.trainOutcome(this.#handle);
+    const outcome = this.#native.trainOutcome(this.#handle);
+    const { selectedEpoch, stoppedEarly, joined, startKept, bestByLoss, bestByCollision } = outcome;
     const start = this.#start();
     const best = {
       ...(bestByLoss ? { loss: bestByLoss } : {}),
       ...(bestByCollision ? { collision: bestByCollision } : {}),
     };
-    const selected = this.#evaluationOf(selectedEpoch, start, best);
+    // A start that was kept has other codebooks now than the one that was evaluated at first.
+    const selected = startKept ? (bestByLoss as BestEpoch) : this.#evaluationOf(selectedEpoch, start, best);
+    const afterValidation = joined ? "joined" : startKept ? "startKept" : undefined;
     return {
       epochs: this.records,
       ...(start ? { start } : {}),
       selectedEpoch,
-      ...because(this.config, selectedEpoch, selected, stoppedEarly),
       best,
       stoppedEarly,
       ids: selected.ids,
-      ...(selected.validation ? { validation: selected.validation } : {}),
+      ...(afterValidation ? { afterValidation } : {}),
       warnings: this.#warnings(selectedEpoch),
-      ...verdictOf(selected, start),
+      ...this.#judged({ select: this.config.select, epoch: selectedEpoch, selected, stoppedEarly, afterValidation }),
       steps: step,
     };
+  }
+
+  /** What is said of the selected epoch: why that one, and what it was worth on items that it had not seen. */
+  #judged(chosen: Chosen): Pick<TrainHistory, "selectedBecause" | "selectedWording" | "validation" | "verdict"> {
+    const start = this.#start();
+    const measured = this.#lastUnseen(chosen, start);
+    const selectedWording =
+      chosen.afterValidation === "startKept"
+        ? becauseNothingHelped(this.records.length, measured!, this.#native.trainOutcome(this.#handle).refitted)
+        : because(this.config, chosen, measured, start);
+    return {
+      selectedBecause: toText(selectedWording),
+      selectedWording,
+      ...(measured ? { validation: measured } : {}),
+      ...verdictOf({ ids: chosen.selected.ids, validation: measured }, chosen.afterValidation, start),
+    };
+  }
+
+  /** The validation figures that speak for the selected weights. */
+  #lastUnseen(
+    { epoch, selected, afterValidation }: Chosen,
+    start: TrainEvaluation | undefined,
+  ): TrainHistory["validation"] {
+    const heldOutEpochs = this.#native.trainState(this.#handle).heldOutEpochs;
+    const measured =
+      afterValidation === "joined"
+        ? { epoch: heldOutEpochs - 1, of: this.records[heldOutEpochs - 1] }
+        : { epoch, of: afterValidation === "startKept" ? start : selected };
+    return measured.of?.validation && { ...measured.of.validation, epoch: measured.epoch };
   }
 
   /** The history after the weights of another best epoch were taken. */
   reselected(history: TrainHistory, by: "loss" | "collision", best: BestEpoch): TrainHistory {
     const { validation: _, verdict: __, ...rest } = history;
+    const { stoppedEarly, afterValidation } = history;
     return {
       ...rest,
       selectedEpoch: best.epoch,
-      ...because({ ...this.config, select: by }, best.epoch, best, history.stoppedEarly),
       ids: best.ids,
-      ...(best.validation ? { validation: best.validation } : {}),
       warnings: this.#warnings(best.epoch),
-      ...verdictOf(best, history.start),
+      ...this.#judged({
+        select: by,
+        isReselected: true,
+        epoch: best.epoch,
+        selected: best,
+        stoppedEarly,
+        afterValidation,
+      }),
     };
   }
 
@@ -377,34 +420,66 @@ export class Training {
   }
 }
 
+/** The epoch whose weights the model has, and how it came to that. */
+interface Chosen {
+  select: TrainConfig["select"];
+  /** By `RQVAE.select`, after the training. */
+  isReselected?: boolean;
+  epoch: number;
+  selected: TrainEvaluation;
+  stoppedEarly: boolean;
+  afterValidation: TrainHistory["afterValidation"];
+}
+
 /** What training was worth, where there are validation items to tell. */
-function verdictOf(now: TrainEvaluation, start: TrainEvaluation | undefined): { verdict?: Verdict } {
-  if (now.validation === undefined || start?.validation === undefined) return {};
-  const worth = ({ ids, validation }: TrainEvaluation) => ({
-    explainedVariance: validation!.explainedVariance,
-    distinctShare: ids.uniqueShare,
-  });
-  return { verdict: judge(worth(now), worth(start)) };
+function verdictOf(
+  { ids, validation }: { ids: IdStatistics; validation: ValidationResult | undefined },
+  afterValidation: TrainHistory["afterValidation"],
+  start: TrainEvaluation | undefined,
+): { verdict?: Verdict } {
+  if (validation === undefined || start?.validation === undefined) return {};
+  if (afterValidation === "startKept") return { verdict: "same" }; // the other IDs are k-means's, on more items
+  const before = { explainedVariance: start.validation.explainedVariance, distinctShare: start.ids.uniqueShare };
+  return {
+    verdict: judge({ explainedVariance: validation.explainedVariance, distinctShare: ids.uniqueShare }, before),
+  };
 }
 
 function because(
   config: TrainConfig,
-  epoch: number,
-  evaluation: TrainEvaluation,
-  stopped: boolean,
-): Pick<TrainHistory, "selectedBecause" | "selectedWording"> {
+  chosen: Chosen,
+  validation: TrainHistory["validation"],
+  start: TrainEvaluation | undefined,
+): Wording {
+  const { epoch, stoppedEarly, afterValidation } = chosen;
   const which = epoch < 0 ? "the start, before any training," : { epoch };
-  const early = stopped
+  const early = stoppedEarly
     ? `; training stopped early, after ${counted(config.patience, "evaluation")} without a better one`
     : "";
-  const selectedWording = worded`${which} ${why(config, evaluation)}${early}`;
-  return { selectedBecause: toText(selectedWording), selectedWording };
+  const joined = afterValidation === "joined" ? untilTheyJoined(validation!, start!.validation!) : "";
+  return worded`${which} ${why(chosen)}${early}${joined}`;
 }
 
-function why({ select }: TrainConfig, { ids, validation }: TrainEvaluation): Wording {
-  if (select === "last") return worded`is the last one`;
-  if (select === "collision") return worded`has the most distinct IDs (${ids.distinctIds} of ${ids.items})`;
-  if (!validation) return worded`has the lowest training loss`;
+/** What the figures of held-out items that train by now are worth. */
+function untilTheyJoined(
+  { epoch, items, explainedVariance }: ValidationResult & { epoch: number },
+  start: ValidationResult,
+) {
+  const change = ` (explained variance ${percent(start.explainedVariance)} -> ${percent(explainedVariance)})`;
+  return worded`; up to ${{ epoch }} the ${counted(items, "validation item", "was", "were")} held out${{ api: change, cli: "" }}, then they joined the training`;
+}
+
+function becauseNothingHelped(epochs: number, { items }: ValidationResult, refitted: boolean): Wording {
+  const fitted = refitted ? ", its codebooks fitted to all items" : "";
+  return worded`the start, before any training, is back${fitted}: in ${counted(epochs, "epoch")} training did not help on the ${counted(items, "validation item")}`;
+}
+
+function why({ select, isReselected, selected: { ids, validation }, afterValidation }: Chosen): Wording {
+  const joined = afterValidation === "joined";
+  const since = joined ? " since then" : "";
+  if (select === "last" || (joined && select === "loss" && !isReselected)) return worded`is the last one`;
+  if (select === "collision") return worded`has the most distinct IDs${since} (${ids.distinctIds} of ${ids.items})`;
+  if (!validation) return worded`has the lowest training loss${since}`;
   const variance = ` (explained variance ${percent(validation.explainedVariance)})`; // the command line has a line of its own for it
   return worded`has the lowest reconstruction loss on the ${counted(validation.items, "validation item")}${{ api: variance, cli: "" }}`;
 }

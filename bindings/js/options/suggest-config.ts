@@ -1,5 +1,4 @@
-import { MAX_SIZE, OptionReader, requireThat } from "../base/option-reader.ts";
-import { percent } from "../base/words.ts";
+import { MAX_SIZE, OptionReader } from "../base/option-reader.ts";
 import type { Recipe, Spectrum } from "../types.ts";
 
 /** What `suggestConfig` goes by. */
@@ -55,6 +54,9 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   else read.integer("codebookSize", 1, 1, MAX_SIZE);
   read.integer("nQuantizationLayers", 1, 1, MAX_SIZE);
   const spectrum = read.get("spectrum") as Spectrum | undefined;
+  if (spectrum?.latentDim !== undefined) {
+    new OptionReader(spectrum, "suggestConfig: spectrum").integer("latentDim", undefined, 1, inputDim);
+  }
   read.refuseUnknown();
   let codes = 8; // 2 sqrt(n) lies above codes * sqrt(2) <=> codes^2 / 2 < n; whole numbers only, the same on every host
   while (codes < 256 && codes * codes <= 2 * n) codes *= 2;
@@ -68,13 +70,12 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   if (compat === "hopwise") return { model, train: {} };
   const q = n / inputDim;
   const k = meanCodes(model.codebookSize);
-  const width = spectrum && widthOf(spectrum, inputDim);
   const ids = idsOf(model.codebookSize, nQuantizationLayers);
   const epochs = clamp(Math.round(MANY_ITEMS / n), 10, q < 8 ? 25 : 40);
   return {
     model: {
       ...model,
-      latentDim: width?.latentDim ?? Math.min(inputDim, clamp(8 * Math.round(1.5 * Math.sqrt(q)), 24, 64)),
+      latentDim: spectrum?.latentDim ?? Math.min(inputDim, clamp(8 * Math.round(1.5 * Math.sqrt(q)), 24, 64)),
       hiddenDims: [q < 8 ? 256 : 512],
       reconstructionWeight: 5,
       encodeBeam: 8,
@@ -97,48 +98,11 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
       separationWeight: clamp(Math.round(ids / (10 * n)), 2, 10),
       evaluateEvery: Math.max(1, Math.round(epochs / 12)),
       validationShare: n < FEW_ITEMS ? 0 : Math.min(0.1, 300 / n),
-      //TMP validationUntil: 0.6,
+      validationUntil: 0.6,
     },
-    ...(width && { reasons: [width.reason] }),
+    ...(spectrum?.reason && { reasons: [spectrum.reason] }),
   };
 }
-
-/** Of what codes explain of held-out items, what the directions beyond the latent width may hold. */
-const BEYOND = 0.005;
-
-/** The latent width that a spectrum asks for; undefined where nothing could be measured. */
-function widthOf(spectrum: Spectrum, inputDim: number): { latentDim: number; reason: string } | undefined {
-  const { variance, explained } = spectrum;
-  const isSpectrum = Array.isArray(variance) && Array.isArray(explained) && variance.length === explained.length;
-  requireThat(
-    isSpectrum && variance.length <= inputDim,
-    "spectrum",
-    "what measureSpectrum gave of these items",
-    spectrum,
-    "suggestConfig",
-  );
-  const directions = variance.length;
-  const told = sums(variance.map((share, j) => share * explained[j]!)); // by the first 1, 2, ... directions
-  const most = Math.max(...told);
-  if (!(most > 0)) return undefined;
-  let latentDim = 8;
-  while (latentDim < directions && told[latentDim - 1]! < (1 - BEYOND) * most) latentDim += 8;
-  latentDim = Math.min(latentDim, directions);
-  const held = percent(sums(variance)[latentDim - 1]!);
-  const reason =
-    latentDim === inputDim
-      ? `all ${inputDim} directions of the items say something of items that the codes have not seen: the latent space has full width`
-      : `${latentDim} of ${inputDim} directions hold ${held} of the variance and nearly all that codes can say of items that they have not seen: the latent space has these`;
-  return { latentDim, reason };
-}
-
-const sums = (values: readonly number[]): number[] => {
-  let sum = 0;
-  return values.map((value) => {
-    sum += value;
-    return sum;
-  });
-};
 
 /** Too few to hold any out, and k-means alone gives almost each a code of its own: there is nothing to gain, and much to lose. */
 const FEW_ITEMS = 20;

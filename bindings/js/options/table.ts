@@ -269,9 +269,16 @@ export const TRAIN = {
    */
   validationShare: { kind: "number", default: 0, min: 0, max: 0.5 },
   /**
+   * Share of the epochs, above 0 to 1, for which the validation items are held out. If any epoch until then was better on them than the
+   * start, they train too from then on, and "loss" keeps the last epoch. If none was, the start is put back, its k-means codebooks are
+   * fitted once more to all items, and training ends. Default: 1, to the end.
+   */
+  validationUntil: { kind: "number", default: 1, min: 0, max: 1, isOpen: true },
+  /**
    * Which weights the model keeps: the "last"; those of the evaluated epoch with the lowest "loss" (reconstruction of the validation
    * items, the start before the first epoch included; without validation items, training loss); or those with the fewest ID
-   * collisions over all items. Both best ones stay at hand, see `RQVAE.select`. Default: "loss" with validation items, else "last".
+   * collisions over all items. Both best ones stay at hand, see `RQVAE.select`. Once the validation items train too
+   * (`validationUntil`), only epochs since then count. Default: "loss" with validation items, else "last".
    */
   select: {
     kind: "choice",
@@ -279,7 +286,10 @@ export const TRAIN = {
     instead: (of) => (of<number>("validationShare") > 0 ? "loss" : undefined),
     choices: ["last", "loss", "collision"],
   },
-  /** Stop after this many evaluations without a better one by `select`; 0 is never. Default: 0. */
+  /**
+   * Stop after this many evaluations without a better one by `select`; 0 is never. Only while the validation items are held out, if there
+   * are any. Default: 0.
+   */
   patience: {
     kind: "integer",
     default: 0,

@@ -431,6 +431,13 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     guide: "share of the items held out",
     elsewhere: "validation validation_split val_split val_ratio val_share eval_split valid_ratio",
   },
+  validationUntil: {
+    help: "share of the epochs that they are held out, above 0 to 1; then they train too",
+    label: "Held out until",
+    hint: "Share of the epochs; then those items are learned from too.",
+    group: "What is kept",
+    guide: "share of the epochs that they are held out; then they train too, see below",
+  },
   evaluateEvery: {
     help: "epochs between two evaluations of all IDs",
     label: "Judge every",

@@ -23,8 +23,12 @@ export interface NativeTrainState {
   step: number;
   totalSteps: number;
   finishedEpochs: number;
-  /** Rows that train: without the validation rows. */
-  trainingRows: number;
+  /** Rows that all steps take, summed over the epochs. */
+  totalRows: number;
+  /** Epochs that go without the validation rows: all, or with `validationUntil` the first so many. */
+  heldOutEpochs: number;
+  /** From 0 to 1, while the codebooks of a start that is kept are fitted to all rows; else 0. */
+  refitProgress: number;
 }
 
 /** A record as the core gives it: what was not evaluated at this epoch is absent. */
@@ -34,6 +38,12 @@ export type NativeEpochRecord = Omit<EpochRecord, "ids" | "validation" | "warnin
 export interface NativeOutcome {
   selectedEpoch: number;
   stoppedEarly: boolean;
+  /** With `validationUntil`: the validation rows have come to train too. */
+  joined: boolean;
+  /** With `validationUntil`: no epoch was better than the start, which was put back. */
+  startKept: boolean;
+  /** And the codebooks of that start were fitted to all rows. */
+  refitted: boolean;
   bestByLoss: BestEpoch | undefined;
   bestByCollision: BestEpoch | undefined;
 }

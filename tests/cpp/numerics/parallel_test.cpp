@@ -108,6 +108,18 @@ const TrainingCase kCases[] = {
        t.optimizer.kind = OptimizerKind::kAdamW;
        t.optimizer.weight_decay = 0.1;
      }},
+    {"ValidationJoins",
+     [](ModelConfig&, TrainConfig& t) {
+       t.separation_weight = 10;
+       t.validation_share = 0.2;
+       t.validation_until = 0.5;
+     }},
+    {"StartKept",
+     [](ModelConfig&, TrainConfig& t) {
+       t.validation_share = 0.2;
+       t.validation_until = 0.5;
+       t.optimizer.learning_rate = 0.5;
+     }},
     {"LayerNormClipEma",
      [](ModelConfig& m, TrainConfig& t) {
        m.layer_norm = true;

@@ -31,8 +31,9 @@ auto Fields(const Options& options) {
                codebook_sim_vq, codebook_kmeans_init, codebook_refine, commitment_weight, codebook_weight,
                reconstruction_weight, input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam,
                first_code_weight, seed] = options.model;
-  const auto& [optimizer, epochs, batch_size, schedule, warmup, evaluate_every, validation_share, select, patience,
-               dead_code_restart, residual_noise, separation_weight, separation_margin] = options.train;
+  const auto& [optimizer, epochs, batch_size, schedule, warmup, evaluate_every, validation_share, validation_until,
+               select, patience, dead_code_restart, residual_noise, separation_weight, separation_margin] =
+      options.train;
   const auto& [kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay, beta1,
                beta2, epsilon, momentum] = optimizer;
   return std::tuple(input_dim, latent_dim, hidden_dims, codebook_sizes, activation, input_scaling, linear_skip,
@@ -43,8 +44,8 @@ auto Fields(const Options& options) {
                     seed,  //
                     kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay,
                     beta1, beta2, epsilon, momentum,  //
-                    epochs, batch_size, schedule, warmup, evaluate_every, validation_share, select, patience,
-                    dead_code_restart, residual_noise, separation_weight, separation_margin);
+                    epochs, batch_size, schedule, warmup, evaluate_every, validation_share, validation_until, select,
+                    patience, dead_code_restart, residual_noise, separation_weight, separation_margin);
 }
 constexpr size_t kFields = std::tuple_size_v<decltype(Fields(Options()))>;
 
@@ -137,6 +138,8 @@ const std::array<Row, kFields> kRows = {{
     {"Warmup", [](Options& o) { o.train.warmup = 0.5; }},
     {"EvaluateEvery", [](Options& o) { o.train.evaluate_every = 4; }},
     {"ValidationShare", [](Options& o) { o.train.validation_share = 0.2; }},
+    {"ValidationUntil", [](Options& o) { o.train.validation_until = 0.4; },
+     [](Options& o) { o.train.validation_share = 0.2; }},
     {"Select", [](Options& o) { o.train.select = Selection::kLoss; }, Overtraining},
     {"Patience", [](Options& o) { o.train.patience = 2; },
      [](Options& o) {

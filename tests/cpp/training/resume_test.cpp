@@ -108,6 +108,39 @@ const TrainingCase kCases[] = {
        t.separation_weight = 0.5;
        t.validation_share = 0.1;
      }},
+    {"ValidationJoins",
+     [](ModelConfig& m, TrainConfig& t) {
+       m.codebook_sizes = {16, 16};
+       m.input_noise = 0.1;
+       t.epochs = 6;
+       t.validation_share = 0.1;
+       t.validation_until = 0.5;
+       t.batch_size = 200;
+       t.residual_noise = 0.3;
+       t.separation_weight = 0.5;
+       t.dead_code_restart = false;
+       t.select = Selection::kLoss;
+       t.schedule = Schedule::kCosine;
+     }},
+    {"ValidationJoinsByCollision",
+     [](ModelConfig&, TrainConfig& t) {
+       t.epochs = 7;
+       t.validation_share = 0.2;
+       t.validation_until = 0.5;
+       t.evaluate_every = 2;
+       t.batch_size = 200;
+       t.select = Selection::kCollision;
+     }},
+    {"StartKept",
+     [](ModelConfig& m, TrainConfig& t) {
+       m.hidden_dims = {64};
+       t.epochs = 6;
+       t.validation_share = 0.2;
+       t.validation_until = 0.5;
+       t.batch_size = 200;
+       t.separation_weight = 0.1;
+       t.optimizer.learning_rate = 0.5;
+     }},
     {"Together",
      [](ModelConfig& m, TrainConfig& t) {
        m.codebook_gradient = CodebookGradient::kQuantization;
@@ -185,6 +218,10 @@ TEST_P(ResumeTest, AfterEverySlice) {
   if (config_.patience > 0) EXPECT_TRUE(whole.job.stopped_early()) << "patience is not tried";
   if (config_.dead_code_restart) EXPECT_GT(whole.job.history()[0].restarted[1], 0) << "nothing restarted";
   if (config_.separation_weight > 0) EXPECT_GT(whole.job.history().back().losses.separation, 0) << "no targets";
+  if (config_.validation_until < 1) {
+    EXPECT_EQ(whole.job.validation(), std::string(GetParam().name) == "StartKept" ? TrainJob::Validation::kStartKept
+                                                                                  : TrainJob::Validation::kJoined);
+  }
 
   for (size_t s = 0; s < states.size(); ++s) {
     SCOPED_TRACE("state " + std::to_string(s) + " of " + std::to_string(states.size()));
@@ -198,6 +235,8 @@ TEST_P(ResumeTest, AfterEverySlice) {
     EXPECT_TRUE(resumed.model.initialized());
     EXPECT_EQ(resumed.job.stopped_early(), whole.job.stopped_early());
     EXPECT_EQ(resumed.job.epoch(), whole.job.epoch());
+    EXPECT_EQ(resumed.job.validation(), whole.job.validation());
+    EXPECT_EQ(resumed.job.training_rows(), whole.job.training_rows());
     ExpectSameSnapshot(resumed.job.best().by_loss, whole.job.best().by_loss);
     ExpectSameSnapshot(resumed.job.best().by_collision, whole.job.best().by_collision);
     ASSERT_EQ(resumed.job.start().has_value(), whole.job.start().has_value());
@@ -283,6 +322,23 @@ TEST_P(ResumeTest, OnAnInitialisedModel) {
     RunToEnd(job);
     EXPECT_TRUE(SameBits(other.store().values(), initialized.store().values()));
   }
+}
+
+// A job that has come further, to other training rows even, goes back to what was saved.
+TEST_P(ResumeTest, InAJobThatHasGoneOn) {
+  Session whole(*this);
+  while (whole.job.step() < 3) ASSERT_TRUE(whole.job.Advance());
+  const std::vector<uint8_t> early = whole.job.Save();
+  RunToEnd(whole.job);
+  const std::vector<uint8_t> end = whole.job.Save();
+  whole.job.Restore(early.data(), early.size());
+  RunToEnd(whole.job);
+  EXPECT_TRUE(whole.job.Save() == end);
+  Session other(*this);
+  while (other.job.step() < 3) ASSERT_TRUE(other.job.Advance());
+  other.job.Restore(end.data(), end.size());
+  EXPECT_FALSE(other.job.Advance());
+  EXPECT_TRUE(other.job.Save() == end);
 }
 
 // -- Bytes that are not what was saved.

@@ -310,7 +310,7 @@ TEST(Separation, FindsTheTargetsOfTheDefinition) {
     crowd.Search(1.5);
     EXPECT_GT(crowd.separation->targets(), 10);
     Archive archive;
-    crowd.separation->Visit(archive);
+    crowd.separation->Visit(archive, static_cast<Index>(crowd.training.size()));
     EXPECT_EQ(archive.bytes(), NaiveTargets(crowd, 1.5)) << kind;
   }
 }
@@ -337,16 +337,42 @@ TEST(Separation, GoesThroughAnArchive) {
   Matrix before, after;
   const double sum = crowd.Gradient(&before);
   Archive writer;
-  crowd.separation->Visit(writer);
+  crowd.separation->Visit(writer, 150);
   crowd.separation = std::make_unique<Separation>(crowd.model.config(), 3, 0.05, 150);
   Archive reader(writer.bytes().data(), writer.bytes().size());
-  crowd.separation->Visit(reader);
+  crowd.separation->Visit(reader, 150);
   EXPECT_TRUE(reader.at_end());
   EXPECT_EQ(crowd.Gradient(&after), sum);
   EXPECT_TRUE(SameBits(before, after));
   Separation other(crowd.model.config(), 3, 0.05, 149);
   Archive again(writer.bytes().data(), writer.bytes().size());
-  EXPECT_THROW(other.Visit(again), Error);
+  EXPECT_THROW(other.Visit(again, 149), Error);
+}
+
+// Rows that come to train change the names of the others, not their targets.
+TEST(Separation, TargetsStayWithTheirRows) {
+  TestRandom random(9);
+  Crowd crowd(ClusteredRows(random, 150, 9, 12, 0.4));
+  crowd.Search();
+  ASSERT_GT(crowd.separation->targets(), 10);
+  const Matrix z = RandomMatrix(random, 150, 6);
+  auto hinges = [&](const std::vector<uint32_t>& row_ids) {
+    Matrix dz = Matrix::Zero(150, 6);
+    std::vector<double> found(150);
+    crowd.separation->AddGradient(crowd.model.quantizer(), row_ids.data(), z, 1, {0, 150}, dz, found.data());
+    return found;
+  };
+  std::vector<uint32_t> names(150), names_later(150), others(150);
+  for (uint32_t i = 0; i < 150; ++i) {
+    names[i] = i;
+    names_later[i] = 2 * i + 1;
+    others[i] = 2 * i;
+  }
+  const std::vector<double> before = hinges(names);
+  EXPECT_GT(*std::max_element(before.begin(), before.end()), 0);
+  crowd.separation->Join(names_later, 300);
+  EXPECT_EQ(hinges(names_later), before);
+  EXPECT_EQ(hinges(others), std::vector<double>(150, 0.0));
 }
 
 TEST(Separation, TrainingSeparatesItems) {

@@ -107,6 +107,8 @@ TEST(Sizes, WhatAModelTakesIsKnownBeforeItIsMade) {
   EXPECT_EQ(NeedOfTraining(declared, RowCounts::Of(rows), train).total(), need.total());
   train.validation_share = 0.5;  // half of the rows are not in the sample
   EXPECT_LT(NeedOfTraining(made, RowCounts::Of(rows), train).work, need.work);
+  train.validation_until = 0.5;  // in the end all are, beside the best weights
+  EXPECT_GT(NeedOfTraining(made, RowCounts::Of(rows), train).work, need.work);
 
   EXPECT_EQ(NeedOfStep(made, 64).work, 4.0 * (made.store().size() + 14 * 5));
   config.sinkhorn_epsilon = {0, 0.1};

@@ -32,6 +32,20 @@ const TrainingCase kCases[] = {
        t.validation_share = 0.1;
        t.select = Selection::kCollision;
      }},
+    {"ValidationJoins",
+     [](ModelConfig& m, TrainConfig& t) {
+       m.codebook_sizes = {16, 16};
+       t.separation_weight = 0.5;
+       t.validation_share = 0.1;
+       t.validation_until = 0.4;
+     }},
+    {"StartKept",
+     [](ModelConfig& m, TrainConfig& t) {
+       m.hidden_dims = {64};
+       t.validation_share = 0.1;
+       t.validation_until = 0.4;
+       t.optimizer.learning_rate = 0.5;
+     }},
     {"DeadCodesWithoutKmeans",
      [](ModelConfig& m, TrainConfig& t) {
        m.codebook_kmeans_init = false;

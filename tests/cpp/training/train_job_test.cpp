@@ -422,6 +422,289 @@ TEST(TrainJob, PatienceStops) {
   }
 }
 
+// -- Validation rows that join.
+
+TrainConfig Joining() {
+  TrainConfig config = ShortTraining();
+  config.batch_size = 100;
+  config.validation_share = 0.25;
+  config.validation_until = 0.4;
+  config.select = Selection::kLoss;
+  return config;
+}
+
+TEST(TrainJob, HeldOutRowsJoin) {
+  Matrix data = Catalogue(430, 10);
+  TrainConfig config = Joining();
+  config.evaluate_every = 5;  // the second epoch's evaluation comes for the decision
+  const FinishedRun run(SmallConfig(10), data, config);
+  ASSERT_EQ(run.job.held_out_rows(), 108);
+  ASSERT_EQ(run.job.held_out_epochs(), 2);
+  EXPECT_EQ(run.job.validation(), TrainJob::Validation::kJoined);
+  EXPECT_EQ(run.job.training_rows(), 430);
+  EXPECT_EQ(run.job.total_steps(), 2 * 4 + 3 * 5);
+  EXPECT_EQ(run.job.step(), run.job.total_steps());
+  EXPECT_EQ(run.job.total_rows(), 2 * 322 + 3 * 430);
+  EXPECT_EQ(run.job.selected(), nullptr) << "after the join the last epoch is trusted";
+  EXPECT_EQ(run.job.start()->validation_rows, 108);
+  const std::vector<EpochRecord>& history = run.job.history();
+  ASSERT_EQ(history.size(), 5u);
+  for (size_t e = 0; e < 5; ++e) {
+    ASSERT_EQ(history[e].evaluation.has_value(), e == 0 || e == 1 || e == 4) << e;
+    if (!history[e].evaluation) continue;
+    EXPECT_EQ(history[e].evaluation->validation_rows, e < 2 ? 108 : 0);
+    EXPECT_EQ(history[e].evaluation->ids.items, 430);
+  }
+  EXPECT_EQ(run.job.best().by_loss->epoch, 4) << "what was best before the join is dropped";
+  EXPECT_EQ(run.job.best().by_loss->loss, history[4].losses.loss);
+
+  // Until the join it is the training that holds out to the end.
+  TrainConfig to_the_end = config;
+  to_the_end.validation_until = 1;
+  const FinishedRun held(SmallConfig(10), data, to_the_end);
+  EXPECT_EQ(held.job.validation(), TrainJob::Validation::kHeldOut);
+  for (size_t e = 0; e < 5; ++e) EXPECT_EQ(held.job.history()[e].losses.loss == history[e].losses.loss, e < 2) << e;
+
+  // And the held-out rows reach it after that only.
+  for (const uint32_t row : SplitRows(0, 430, 0.25).validation) data.row(row) *= 0.99f;
+  const FinishedRun other(SmallConfig(10), data, config);
+  for (size_t e = 0; e < 5; ++e) EXPECT_EQ(other.job.history()[e].losses.loss == history[e].losses.loss, e < 2) << e;
+}
+
+// A training whose validation rows join is two plain loops, with one schedule over the steps of both.
+TEST(TrainJob, JoiningIsTwoTrainingLoops) {
+  const Matrix data = Catalogue(430, 20);
+  const MatrixRows rows(data);
+  TrainConfig config = Joining();
+  config.schedule = Schedule::kLinear;
+  const FinishedRun run(SmallConfig(20), data, config);
+  ASSERT_EQ(run.job.validation(), TrainJob::Validation::kJoined);
+
+  Model model(SmallConfig(20));
+  const SubsetRows training(&rows, SplitRows(0, 430, 0.25).training);
+  InitializeJob initialize(&model, &training);
+  RunToEnd(initialize);
+  Optimizer optimizer(config.optimizer, model.store());
+  TrainStep train_step(&model);
+  int64_t step = 0;
+  for (uint64_t epoch = 0; epoch < 5; ++epoch) {
+    const RowSource& source = epoch < 2 ? static_cast<const RowSource&>(training) : rows;
+    const std::vector<uint32_t> order = EpochOrder(0, epoch, source.rows());
+    for (Index first = 0; first < source.rows(); first += 100) {
+      const Index n = std::min<Index>(100, source.rows() - first);
+      Matrix block(n, 20);
+      source.Read(&order[static_cast<size_t>(first)], n, block);
+      train_step.Begin(n, static_cast<uint64_t>(step));
+      train_step.Add(block, &order[static_cast<size_t>(first)]);
+      train_step.Apply(optimizer, train_step.Finish(), 1 - static_cast<double>(step) / 23, "");
+      ++step;
+    }
+  }
+  EXPECT_EQ(step, 23);
+  EXPECT_TRUE(SameBits(run.model.store().values(), model.store().values()));
+}
+
+// A batch that holds all training rows holds all rows after the join.
+TEST(TrainJob, TheBatchGrowsWithTheRows) {
+  TrainConfig config = Joining();
+  config.batch_size = 1000;
+  const FinishedRun run(SmallConfig(10), Catalogue(430, 10), config);
+  EXPECT_EQ(run.job.total_steps(), 5);
+  EXPECT_EQ(run.job.last_batch_size(), 430);
+}
+
+// Items without structure that all differ: no epoch can be better on unseen ones.
+Matrix Structureless(Index rows, Index dim) {
+  TestRandom random(5);
+  return RandomMatrix(random, rows, dim);
+}
+
+TEST(TrainJob, WhereTrainingTeachesNothingTheStartIsFittedToAllRows) {
+  const Matrix data = Structureless(300, 10);
+  const MatrixRows rows(data);
+  for (const Selection select : {Selection::kLast, Selection::kLoss, Selection::kCollision}) {
+    TrainConfig config = Joining();
+    config.batch_size = 10;
+    config.select = select;
+    config.optimizer.learning_rate = 0.02;
+    ModelConfig model_config = Overtrained();
+    const FinishedRun run(model_config, data, config);
+    ASSERT_EQ(run.job.validation(), TrainJob::Validation::kStartKept);
+    EXPECT_EQ(run.job.history().size(), 2u);
+    EXPECT_FALSE(run.job.stopped_early());
+    EXPECT_EQ(run.job.refit_progress(), 0);
+
+    Model start(model_config);
+    const SubsetRows training(&rows, SplitRows(0, 300, 0.25).training);
+    InitializeJob initialize(&start, &training);
+    RunToEnd(initialize);
+    const Vector unfitted = start.store().values();
+    InitializeJob refit(&start, &rows);
+    RunToEnd(refit);
+    EXPECT_FALSE(SameBits(start.store().values(), unfitted));
+    EXPECT_TRUE(SameBits(run.model.store().values(), start.store().values()));
+    EXPECT_EQ(Fingerprint(run.model), Fingerprint(start));
+
+    ASSERT_NE(run.job.selected(), nullptr);
+    EXPECT_EQ(run.job.selected()->epoch, -1);
+    EXPECT_EQ(run.job.selected()->loss, run.job.start()->reconstruction);
+    CodeMatrix codes(300, 2);
+    run.model.Encode(data, codes, nullptr);
+    for (const std::optional<Snapshot>& best : {run.job.best().by_loss, run.job.best().by_collision}) {
+      EXPECT_TRUE(SameBits(best->values, run.model.store().values()));
+      EXPECT_EQ(best->evaluation.ids.distinct_ids, CountDistinct(codes));
+      EXPECT_EQ(best->evaluation.validation_rows, 0) << "they are fitted to";
+    }
+
+    // What this training did not fit it does not fit again.
+    model_config.codebook_kmeans_init = false;
+    model_config.linear_skip = LinearSkip::kNone;
+    config.optimizer.learning_rate = 3;
+    const FinishedRun unfit(model_config, data, config);
+    ASSERT_EQ(unfit.job.validation(), TrainJob::Validation::kStartKept);
+    Model other(model_config);
+    InitializeJob statistics(&other, &training, false);
+    RunToEnd(statistics);
+    EXPECT_TRUE(SameBits(unfit.model.store().values(), other.store().values()));
+    EXPECT_EQ(unfit.job.selected()->evaluation.validation_rows, 75);
+
+    config.optimizer.learning_rate = 0.02;
+    Model trained(Overtrained());
+    trained.store().values() = unfitted;
+    trained.set_initialized(true);
+    trained.ParametersChanged();
+    TrainJob second(&trained, &rows, config);
+    RunToEnd(second);
+    ASSERT_EQ(second.validation(), TrainJob::Validation::kStartKept);
+    EXPECT_TRUE(SameBits(trained.store().values(), unfitted));
+  }
+}
+
+TEST(TrainJob, HowLongRowsAreHeldOut) {
+  const MatrixRows rows(Catalogue(100, 10));
+  Model model(SmallConfig(10));
+  auto epochs = [&](double until, Index all, double share = 0.2) {
+    TrainConfig config;
+    config.epochs = all;
+    config.validation_share = share;
+    config.validation_until = until;
+    return TrainJob(&model, &rows, config).held_out_epochs();
+  };
+  EXPECT_EQ(epochs(0.6, 40), 24);
+  EXPECT_EQ(epochs(0.5, 5), 3);
+  EXPECT_EQ(epochs(0.001, 40), 1);
+  EXPECT_EQ(epochs(0.999, 40), 39);
+  EXPECT_EQ(epochs(1, 40), 40);
+  EXPECT_EQ(epochs(0.5, 2), 1);
+  EXPECT_EQ(epochs(0.5, 1), 1);
+  EXPECT_EQ(epochs(0.5, 40, 0), 40);
+}
+
+// Without rows to hold out, or an epoch to join in, it is no other training.
+TEST(TrainJob, ValidationUntilChangesNothingWhereNothingJoins) {
+  const Matrix data = Catalogue(200, 10);
+  for (const bool one_epoch : {false, true}) {
+    TrainConfig config = ShortTraining();
+    if (one_epoch) {
+      config.epochs = 1;
+      config.validation_share = 0.2;
+      config.select = Selection::kLoss;
+    }
+    FinishedRun without(SmallConfig(10), data, config);
+    config.validation_until = 0.5;
+    FinishedRun with(SmallConfig(10), data, config);
+    EXPECT_EQ(with.job.Save(), without.job.Save());
+  }
+}
+
+TEST(TrainJob, PatienceEndsOnlyWhatIsHeldOut) {
+  const Matrix data = Catalogue(300, 10);
+  int stopped = 0, joined = 0;
+  for (const uint64_t seed : {0, 1, 2, 3, 4, 5}) {
+    for (const double rate : {0.001, 0.02}) {
+      ModelConfig model = Overtrained();
+      model.seed = seed;
+      TrainConfig config = Overtraining();
+      config.optimizer.learning_rate = rate;
+      config.select = Selection::kLoss;
+      config.patience = 2;
+      const FinishedRun held(model, data, config);
+      config.validation_until = 0.1;  // 3 epochs
+      const FinishedRun run(model, data, config);
+      if (held.job.history().size() <= 3) {
+        ++stopped;
+        EXPECT_TRUE(run.job.stopped_early());
+        EXPECT_EQ(run.job.validation(), TrainJob::Validation::kHeldOut);
+        EXPECT_EQ(run.job.selected()->epoch, held.job.selected()->epoch);
+        EXPECT_TRUE(SameBits(run.model.store().values(), held.model.store().values()));
+      } else {
+        ++joined;
+        EXPECT_FALSE(run.job.stopped_early());
+        EXPECT_EQ(run.job.history().size(), 30u);
+        EXPECT_EQ(run.job.validation(), TrainJob::Validation::kJoined);
+      }
+    }
+  }
+  EXPECT_GT(stopped, 0);
+  EXPECT_GT(joined, 0);
+}
+
+TEST(TrainJob, AfterTheJoinTheMostDistinctIdsAreThoseSinceThen) {
+  const Matrix data = Catalogue(150, 10);
+  int before_was_better = 0;
+  for (const uint64_t seed : {0, 1, 2, 3, 4, 5}) {
+    ModelConfig model = Overtrained();
+    model.seed = seed;
+    TrainConfig config = Overtraining();
+    config.validation_share = 0.3;
+    config.validation_until = 0.5;
+    config.select = Selection::kCollision;
+    config.optimizer.learning_rate = 0.005;
+    const FinishedRun run(model, data, config);
+    if (run.job.validation() != TrainJob::Validation::kJoined) continue;
+    Index most = -1, before = -1;
+    for (const EpochRecord& record : run.job.history()) {
+      Index& of = record.epoch < 15 ? before : most;
+      of = std::max(of, record.evaluation->ids.distinct_ids);
+    }
+    EXPECT_GE(run.job.selected()->epoch, 15);
+    EXPECT_EQ(run.job.selected()->evaluation.ids.distinct_ids, most);
+    before_was_better += before > most ? 1 : 0;
+  }
+  EXPECT_GT(before_was_better, 0) << "nothing tested";
+}
+
+// Until there is an evaluation, what a training goes back to is where the rows joined.
+TEST(TrainJob, DivergenceAfterTheJoinGoesBackToIt) {
+  const Matrix data = Catalogue(400, 20);
+  const MatrixRows rows(data);
+  int tried = 0;
+  for (double rate = 1e-4; rate < 10 && tried == 0; rate *= 1.3) {
+    Model model(SmallConfig(20));
+    TrainConfig config = Joining();
+    config.epochs = 40;
+    config.validation_until = 0.25;
+    config.evaluate_every = 30;
+    config.warmup = 1;  // it gets worse and worse
+    config.optimizer.kind = OptimizerKind::kSgd;
+    config.optimizer.learning_rate = rate;
+    TrainJob job(&model, &rows, config);
+    Vector at_join;
+    try {
+      while (job.Advance()) {
+        if (at_join.size() == 0 && job.validation() == TrainJob::Validation::kJoined) at_join = model.store().values();
+      }
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::kDiverged);
+      if (job.validation() != TrainJob::Validation::kJoined || job.best().by_loss) continue;
+      ++tried;
+      EXPECT_NE(std::string(e.what()).find("The model went back to those of {epoch=9}"), std::string::npos) << e.what();
+      EXPECT_TRUE(SameBits(model.store().values(), at_join));
+    }
+  }
+  EXPECT_EQ(tried, 1) << "no rate diverges there";
+}
+
 // The weights of the plain loop: evaluations, snapshots and observers do not touch the training.
 TEST(TrainJob, SelectLastIsTheTrainingLoopAlone) {
   const Matrix data = Catalogue(700, 20);

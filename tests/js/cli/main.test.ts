@@ -239,6 +239,13 @@ describe("the options of rqvae train", () => {
     expect(run(...held, "--select", "collision")).toMatch(/has the most distinct IDs \(\d+ of 60\)/);
     expect(run(...held, "--select", "last")).toContain("Kept: epoch 6 is the last one.");
     expect(run(...held, "--lr", "0.5", "--patience", "2")).toMatch(/training stopped early, after 2 evaluations/);
+    const joined = run(...held, "--lr", "1e-3", "--validation-until", "0.5");
+    expect(joined).toMatch(
+      /Kept: (epoch 6 is the last one; up to epoch 3 the 15 validation items were held out, then they joined the training|the start, .*, is back, .* on the 15 validation items)\./,
+    );
+    expect(run(...held, "--lr", "0.5", "--validation-until", "0.5")).toMatch(
+      /Kept: the start, before any training, is back, its codebooks fitted to all items: in 3 epochs training did not help on the 15 validation items\. Validation: explained variance -?[\d.]+%; training found nothing better/,
+    );
     expect(run("--validation", "0")).not.toContain("Validation:");
   });
 

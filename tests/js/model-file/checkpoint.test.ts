@@ -90,6 +90,23 @@ const cases: [string, Partial<ModelOptions>, TrainOptions][] = [
     { codebookSize: 8 },
     { validationShare: 0.1, select: "collision", evaluateEvery: 3, epochs: 7 },
   ],
+  [
+    "validation items that join",
+    { codebookSize: 8 },
+    {
+      validationShare: 0.2,
+      validationUntil: 0.4,
+      epochs: 6,
+      evaluateEvery: 2,
+      separationWeight: 1,
+      residualNoise: 0.2,
+    },
+  ],
+  [
+    "validation items that nothing helped",
+    { hiddenDims: [64] },
+    { validationShare: 0.2, validationUntil: 0.4, epochs: 6, learningRate: 0.3 },
+  ],
   ["without validation, by training loss", {}, { select: "loss", learningRate: 0.05 }],
   ["hopwise", { compat: "hopwise" }, {}],
 ];

@@ -210,8 +210,10 @@ describe("diagnose", () => {
     it("names both", () => {
       const [warning] = diagnose(record({ validation: validation(1.5) }), context({ earlier }));
       expect(warning!.message).toMatch(
-        /^the validation items' loss is 1.50, up from 1.00 at its best: try more inputNoise/,
+        /^the validation items' loss is 1.50, up from 1.00 at its best: try more inputNoise.*\. The best epoch is kept/,
       );
+      const [other] = diagnose(record({ validation: validation(1.5) }), context({ earlier, validationJoins: true }));
+      expect(other!.message).toMatch(/fewer epochs or a smaller model$/);
     });
   });
 

@@ -76,6 +76,8 @@ describe("a source gives the bytes that memory gives", () => {
       { residualNoise: 0.3, separationWeight: 0.5, evaluateEvery: 1 },
     ],
     ["restarted dead codes", { codebookKmeansInit: false, codebookSize: 64 }, { deadCodeRestart: true }],
+    ["validation items that join", {}, { validationShare: 0.2, validationUntil: 0.5 }],
+    ["validation items that nothing helped", {}, { validationShare: 0.2, validationUntil: 0.5, learningRate: 0.5 }],
     ["validation, the best by loss", {}, { validationShare: 0.2, select: "loss", patience: 2 }],
   ];
   it.each(cases)("%s", async (_, modelOptions, trainOptions) => {

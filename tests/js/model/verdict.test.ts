@@ -37,7 +37,7 @@ describe("one rule for what training was worth", () => {
     ] as const) {
       const model = await RQVAE.fit(items, { epochs: 6, codebookSize: 8, seed: 1, learningRate });
       const history = model.history as TrainHistory;
-      const worthOf = ({ ids, validation }: Pick<TrainHistory, "ids" | "validation">) =>
+      const worthOf = ({ ids, validation }: NonNullable<TrainHistory["start"]>) =>
         worth(validation!.explainedVariance, ids.uniqueShare);
       const expected = judge(worthOf(history), worthOf(history.start!));
       expect(history.verdict).toBe(expected);

@@ -365,6 +365,17 @@ const TRAIN_ROWS: Rows<Omit<TrainOptions, "columnNames" | "onProgress" | "signal
       expect(a.history.steps).toBeLessThan(b.history.steps);
     },
   },
+  validationUntil: {
+    values: [0.4],
+    model: { hiddenDims: [32] },
+    train: { validationShare: 0.2, learningRate: 3e-3, batchSize: 32 },
+    effect: (a, b) => {
+      expect(a.history.afterValidation).toBe("joined");
+      expect(a.history.validation!.epoch).toBe(1);
+      expect(b.history.afterValidation).toBeUndefined();
+      expect(a.history.steps).toBeGreaterThan(b.history.steps);
+    },
+  },
   select: {
     values: ["last", "collision"],
     ...overtraining,
