@@ -29,7 +29,7 @@ export interface Measurable {
 }
 
 /** Items that are looked at, at most, in runs of so many: a source is asked for runs, and a catalogue that is sorted has them everywhere. */
-const SAMPLE_ROWS = 10_240;
+const SAMPLE_ROWS = 8192;
 const RUN_ROWS = 64;
 /** Directions that are looked at, at most: what lies beyond never paid, and costs time by its square. */
 const DIRECTIONS = 256;
@@ -91,7 +91,7 @@ export async function measure(
   }
 }
 
-/** Of what codes explain of held-out items, what the directions beyond the latent width may hold. */
+/** Of what codes leave of held-out items, what they could tell of it in the directions beyond the latent width. */
 const BEYOND = 0.005;
 
 /** As many directions, in steps of eight, as hold nearly all that codes explain. */
@@ -100,8 +100,9 @@ function widthOf(variance: number[], explained: number[], dim: number): { latent
   const told = sums(variance.map((share, j) => share * explained[j]!)); // by the first 1, 2, ... directions
   const most = Math.max(...told);
   if (!(most > 0)) return {};
+  const enough = most - BEYOND * (1 - most);
   let latentDim = Math.min(8, directions);
-  while (latentDim < directions && told[latentDim - 1]! < (1 - BEYOND) * most) {
+  while (latentDim < directions && told[latentDim - 1]! < enough) {
     latentDim = Math.min(latentDim + 8, directions);
   }
   const held = percent(sums(variance)[latentDim - 1]!);

@@ -5,7 +5,7 @@ import { RQVAE } from "./rqvae.ts";
 /**
  * How the variance of a catalogue is spread over its principal directions, and how much of it IDs would tell of items that they were not
  * fitted to: what `suggestConfig({ n, inputDim, spectrum })` chooses the latent width by, as `RQVAE.fit` does. Looks at a sample of at
- * most 10,240 items.
+ * most 8,192 items.
  * @throws InvalidInputError
  */
 export function measureSpectrum(

@@ -26,10 +26,10 @@ export interface CatalogueShape {
  * chosen by the catalogue:
  *
  * - K, codes per level: the power of two nearest to 2 sqrt(n), from 8 to 256, so that levels two and three are not starved.
- * - Latent width: with a `spectrum`, as many principal directions (in steps of 8) as hold all but 0.5% of what codes explain of held-out
+ * - Latent width: with a `spectrum`, as many principal directions (in steps of 8) as hold nearly all that codes explain of held-out
  *   items: few where codes would only follow the noise of the items that they see, all of them where the spectrum is flat and the
  *   catalogue clustered. Without one, by q = items per dimension, 12 sqrt(q) in steps of 8, from 24 to 64.
- * - Hidden width 256 below q = 8, else 512; 40 epochs (25 below q = 8), fewer when that is more than 200,000 items trained in all, at
+ * - Hidden width 256 below q = 8, else 512; 40 epochs (25 below q = 8), fewer when that is more than 180,000 items trained in all, at
  *   least 10.
  * - Noise: what the untrained IDs leave over of other items (`residualNoise`), by a factor of 1.2 (1 + 7 K / n) q^(-1/8), from 0.55 to
  *   1.25: strong where there is little data to learn from and where few items share a code, for their residuals are smaller than those
@@ -108,7 +108,7 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
 const FEW_ITEMS = 20;
 
 /** Items trained in all (items times epochs) that a large catalogue gets. */
-const MANY_ITEMS = 200_000;
+const MANY_ITEMS = 180_000;
 
 // What is neither a number nor an array is refused where the model is created.
 const meanCodes = (sizes: number | readonly number[]): number =>
