@@ -2,12 +2,12 @@ import { DivergedError } from "../base/errors.ts";
 import { counted, percent } from "../base/words.ts";
 import { openItems } from "../items/items.ts";
 import { RowHashes } from "../items/row-hashes.ts";
+import { chooseRecipe } from "../model/choose-config.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import { NEARLY_SAME } from "../model/verdict.ts";
 import { requireSame } from "../model-file/checkpoint.ts";
 import type { ModelMetadata } from "../model-file/model-file.ts";
 import { type PresetName, presets } from "../options/presets.ts";
-import { suggestConfig } from "../options/suggest-config.ts";
 import { resolveTrainConfig } from "../options/train-config.ts";
 import type { ModelOptions, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
 import { copyShard } from "../worker/shard.ts";
@@ -115,7 +115,11 @@ async function runLocked(
     throw explained(error, place.itemsPath, options, preset, checkpoint?.path);
   };
 
-  const { model, trainOptions } = await (resuming && checkpoint
+  const {
+    model,
+    trainOptions,
+    reasons = [],
+  } = await (resuming && checkpoint
     ? resume(checkpoint, place, withPreset(options, place.items, preset))
     : begin(place.items, options, preset)
   ).catch(explain);
@@ -144,7 +148,9 @@ async function runLocked(
       model,
       place,
       { ...trainOptions, ...place.named },
-      greeting || "",
+      [greeting || "", ...reasons.map((reason) => `Latent width ${model.config.latentDim}: ${reason}.`)]
+        .filter((line) => line !== "")
+        .join("\n"),
       checkpoint,
     ).catch(explain);
     if (outcome.interrupted) {
@@ -224,9 +230,11 @@ function withPreset(given: GivenOptions, { dim }: CatalogueItems, preset: Preset
 export interface Start {
   model: RQVAE;
   trainOptions: TrainOptions;
+  /** Why the settings are as they are. */
+  reasons?: readonly string[];
 }
 
-/** A new model, by a preset or for a catalogue of this size. */
+/** A new model, by a preset or as `RQVAE.fit` would make it of these items. */
 export async function begin(
   items: CatalogueItems,
   given: GivenOptions,
@@ -237,11 +245,8 @@ export async function begin(
     const { model, train } = withPreset(given, items, preset);
     return { model: await RQVAE.create({ ...model, inputDim }), trainOptions: train };
   }
-  const { nQuantizationLayers, codebookSize, compat } = given.model;
-  const shape = defined({ nQuantizationLayers, codebookSize, compat });
-  const suggested = suggestConfig({ n: items.rows, inputDim, ...shape });
-  const model = await RQVAE.create({ ...suggested.model, ...given.model });
-  return { model, trainOptions: { ...suggested.train, ...given.train } };
+  const { model, train, reasons = [] } = await chooseRecipe(RQVAE.create, items, { ...given.model, ...given.train });
+  return { model: await RQVAE.create(model), trainOptions: train, reasons };
 }
 
 /**

@@ -28,7 +28,7 @@ export async function fitModel<Model extends Trainable>(
   items: Items | EmbeddingSource,
   options: FitOptions,
 ): Promise<Model> {
-  const chosen = await prepareFit(create, items, options);
+  const chosen = await chooseRecipe(create, items, options);
   const model = await create(chosen.model);
   try {
     await model.train(items, chosen.train);
@@ -47,7 +47,7 @@ export async function fitModel<Model extends Trainable>(
  * spent on measuring the items.
  * @throws InvalidInputError for items that cannot be read, or a bad option; OutOfMemoryError.
  */
-async function prepareFit(
+export async function chooseRecipe(
   create: (options: ModelOptions) => Promise<Measurable>,
   items: Items | EmbeddingSource,
   options: FitOptions,
