@@ -4,7 +4,7 @@
 //
 //   node examples/recommender/recommend.mjs                 histories made up of the emoji that come with the repository
 //   node examples/recommender/recommend.mjs --data FOLDER   Amazon Beauty: sequences.Beauty.txt and --vectors, iclrec-Beauty-64.f32.npy
-//   --ids kmeans   IDs by residual k-means instead of an RQ-VAE      --json FILE   the figures, for programs
+//   --ids kmeans   IDs by residual k-means instead of an RQ-VAE      --seed N      of the IDs      --json FILE   the figures, for programs
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -115,6 +115,7 @@ async function main() {
       data: { type: "string" },
       vectors: { type: "string", default: "iclrec-Beauty-64.f32.npy" },
       ids: { type: "string", default: "rqvae" },
+      seed: { type: "string", default: "0" },
       json: { type: "string" },
     },
   });
@@ -131,11 +132,10 @@ async function main() {
   const { names, histories } = readHistories(historyFile, items.rows);
   const known = histories.map((history) => history.slice(0, -1)); // the last item of each is what has to be recommended
 
-  const recipe = suggestConfig({ n: items.rows, inputDim: items.dim, nQuantizationLayers: 3, seed: 0 });
-  const model =
-    values.ids === "kmeans"
-      ? await residualKMeans(items, { nQuantizationLayers: 3, codebookSize: recipe.model.codebookSize, seed: 0 })
-      : await RQVAE.fit(items, recipe);
+  const seed = Number(values.seed);
+  const { codebookSize } = suggestConfig({ n: items.rows, inputDim: items.dim }).model;
+  const shape = { nQuantizationLayers: 3, codebookSize, seed };
+  const model = await (values.ids === "kmeans" ? residualKMeans(items, shape) : RQVAE.fit(items, shape));
   const index = SemanticIdIndex.build(names, model.encode(items), { collisions: "reassign", model, items });
   const shuffled = SemanticIdIndex.build(names, shuffledIds(index, names));
 

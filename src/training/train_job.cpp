@@ -289,14 +289,19 @@ void TrainJob::NextEpoch() {
   ++epoch_;
   stopped_early_ = config_.patience > 0 && best_.without_better >= config_.patience && epoch_ < config_.epochs &&
                    validation_now_ == Validation::kHeldOut;
+  const bool decides = ends_holding_out() && epoch_ == held_out_epochs_ && !stopped_early_;
+  if (decides && best_.by_loss->epoch < 0) {
+    KeepStart();
+    return;
+  }
+  // It helped and then undid that: with all rows it would go on so. What helped is kept.
+  stopped_early_ = stopped_early_ || (decides && history_.back().evaluation->reconstruction >= start_->reconstruction);
   if (epoch_ == config_.epochs || stopped_early_) {
     Finish();
-  } else if (ends_holding_out() && epoch_ == held_out_epochs_ && best_.by_loss->epoch < 0) {
-    KeepStart();
-  } else {
-    if (ends_holding_out() && epoch_ == held_out_epochs_) Join();
-    phase_ = Phase::kStartEpoch;
+    return;
   }
+  if (decides) Join();
+  phase_ = Phase::kStartEpoch;
 }
 
 void TrainJob::TrainOnAllRows() {

@@ -6,6 +6,7 @@ import { isSource, SourceReader } from "../items/embedding-source.ts";
 import { impliedDim } from "../items/implied-dim.ts";
 import { openItems } from "../items/items.ts";
 import { withArena } from "../runtime/arena.ts";
+import type { GuardedModule } from "../runtime/guard.ts";
 import { Stop } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
 import type {
@@ -66,7 +67,8 @@ export async function measure(
   const { onProgress, signal, inputDim: given, ...shape } = options;
   const implied = given === undefined ? impliedDim(items, "measureSpectrum") : undefined;
   const dim = read.integer("inputDim", implied, 1, MAX_SIZE);
-  const { fitted, heldOut } = await takeSample(items, dim, new Stop(signal));
+  const module = await native();
+  const { fitted, heldOut } = await takeSample(module, items, dim, new Stop(signal, module.ended));
   if (heldOut.rows < LEAST_HELD_OUT) return { items: fitted.rows + heldOut.rows, variance: [], explained: [] };
   const model = await create({
     ...shape,
@@ -145,8 +147,7 @@ interface Sample extends ItemMatrix {
 }
 
 /** All items, or evenly spread runs of them; every fifth or so apart. The same of a source as of the same items in memory. */
-async function takeSample(items: Items | EmbeddingSource, dim: number, stop: Stop) {
-  const module = await native();
+async function takeSample(module: GuardedModule, items: Items | EmbeddingSource, dim: number, stop: Stop) {
   const reader = isSource(items) ? new SourceReader(items, dim, { stop }) : undefined;
   const held = isSource(items) ? undefined : openItems(items, dim);
   const rows = (reader ?? held!).rows;

@@ -454,7 +454,9 @@ function because(
   const { epoch, stoppedEarly, afterValidation } = chosen;
   const which = epoch < 0 ? "the start, before any training," : { epoch };
   const early = stoppedEarly
-    ? `; training stopped early, after ${counted(config.patience, "evaluation")} without a better one`
+    ? config.patience > 0
+      ? `; training stopped early, after ${counted(config.patience, "evaluation")} without a better one`
+      : "; training stopped early, when they had become worse than at the start"
     : "";
   const joined = afterValidation === "joined" ? untilTheyJoined(validation!, start!.validation!) : "";
   return worded`${which} ${why(chosen)}${early}${joined}`;

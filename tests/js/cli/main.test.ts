@@ -187,7 +187,7 @@ describe("the options of rqvae train", () => {
       latentDim: 2,
       hiddenDims: [8],
     });
-    expect(stdout).toMatch(/on\s+the\s+\d+\s+validation\s+items/);
+    expect(stdout).toMatch(/the\s+12\s+validation\s+items/);
     // The same in both spellings.
     const named = ["--latent", "2", "--hidden", "8", "--epochs", "2", "--validation", "0.2"];
     const rest = set("gradientEstimator=rotation", "sinkhornEpsilon=0,0.003", "layerNorm=true", "emaDecay=0.9");
@@ -230,7 +230,7 @@ describe("the options of rqvae train", () => {
       expect(status).toBe(0);
       return stdout.replaceAll(/\s+/g, " ");
     };
-    const held = ["--epochs", "6", "--validation", "0.25", "--set", "evaluateEvery=1"];
+    const held = ["--epochs", "6", "--validation", "0.25", "--validation-until", "1", "--set", "evaluateEvery=1"];
     const byLoss = run(...held, "--lr", "1e-3");
     expect(byLoss).toMatch(
       /Kept: (epoch [1-6]|the start, .*,) has the lowest reconstruction loss on the \d+ validation/,

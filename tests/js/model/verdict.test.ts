@@ -35,7 +35,7 @@ describe("one rule for what training was worth", () => {
       [1e-12, "same"],
       [2e-3, undefined],
     ] as const) {
-      const model = await RQVAE.fit(items, { epochs: 6, codebookSize: 8, seed: 1, learningRate });
+      const model = await RQVAE.fit(items, { epochs: 6, codebookSize: 8, seed: 1, learningRate, validationUntil: 1 });
       const history = model.history as TrainHistory;
       const worthOf = ({ ids, validation }: NonNullable<TrainHistory["start"]>) =>
         worth(validation!.explainedVariance, ids.uniqueShare);

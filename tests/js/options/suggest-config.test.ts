@@ -1,5 +1,5 @@
 /** What suggestConfig chooses by the catalogue's shape, and that fit goes by it and never ends worse than it began. */
-import { type ModelOptions, RQVAE, residualKMeans, suggestConfig, type TrainOptions } from "rqvae";
+import { type ModelOptions, measureSpectrum, RQVAE, residualKMeans, suggestConfig, type TrainOptions } from "rqvae";
 import { describe, expect, it } from "vitest";
 import { resolveModelConfig } from "../../../bindings/js/options/model-config.ts";
 import { resolveTrainConfig } from "../../../bindings/js/options/train-config.ts";
@@ -32,7 +32,7 @@ describe("the choice", () => {
     expect(at(7)).toEqual([32, 256, 25]);
     expect(at(8)).toEqual([32, 512, 40]);
     expect(at(70)).toEqual([64, 512, 40]);
-    expect(at(100)).toEqual([64, 512, 31]); // 6,400 items: 200,000 in all
+    expect(at(100)).toEqual([64, 512, 28]); // 6,400 items: 180,000 in all
     expect(at(1000)).toEqual([64, 512, 10]);
     expect(at(100_000)).toEqual([64, 512, 10]);
   });
@@ -63,6 +63,21 @@ describe("the choice", () => {
       128, 128, 256, 256, 384, 384, 512, 512,
     ]);
     expect([64, 1000, 10_000].map((n) => suggest(n).train.evaluateEvery)).toEqual([2, 3, 2]);
+  });
+
+  it("has the latent width of a spectrum, and says why", async () => {
+    const shape = { n: 2000, inputDim: 16 };
+    expect(suggestConfig(shape)).not.toHaveProperty("reasons");
+    const spectrum = await measureSpectrum(catalogue(2000, 16));
+    const { model, reasons } = suggestConfig({ ...shape, spectrum });
+    expect(model.latentDim).toBe(spectrum.latentDim);
+    expect(reasons).toEqual([spectrum.reason]);
+    expect(spectrum.reason).toMatch(
+      /^(8 of 16 directions hold [\d.]+% of the variance|codes tell something of unseen)/,
+    );
+    for (const latentDim of [0, 17, 1.5, "8"]) {
+      expect(() => suggestConfig({ ...shape, spectrum: { ...spectrum, latentDim } as never })).toThrow(/latentDim/);
+    }
   });
 
   it("keeps a tenth of the items for validation, at most 300, none below 20", () => {
@@ -168,11 +183,12 @@ describe("what fit keeps is never worse on the validation items than where it be
   it.each(sets)("%s", async (_name, items, options) => {
     for (const seed of [0, 1, 2]) {
       using model = await RQVAE.fit(items, { epochs: 12, ...options, seed });
-      const { start, validation, selectedEpoch, epochs } = model.history!;
+      const { start, validation, selectedEpoch, epochs, afterValidation } = model.history!;
       expect(validation!.reconstructionLoss).toBeLessThanOrEqual(start!.validation!.reconstructionLoss);
-      const seen = [start, ...epochs].map((one) => one!.validation!.reconstructionLoss);
-      expect(validation!.reconstructionLoss).toBe(Math.min(...seen));
-      expect(selectedEpoch).toBe(seen.indexOf(Math.min(...seen)) - 1);
+      const seen = [start, ...epochs].flatMap((one) => one!.validation?.reconstructionLoss ?? []);
+      if (afterValidation === "joined") expect(selectedEpoch).toBe(epochs.length - 1);
+      else expect(validation!.reconstructionLoss).toBe(Math.min(...seen));
+      if (afterValidation === "startKept") expect(selectedEpoch).toBe(-1);
       expect(model.encode(items)).toHaveLength(items.rows);
       expect(model.reconstruct(items).every(Number.isFinite)).toBe(true);
     }
@@ -212,9 +228,11 @@ describe("what fit keeps is never worse on the validation items than where it be
   });
 
   it("the start is residual k-means in the same latent, seed and beam", async () => {
-    using model = await RQVAE.fit(items, { seed: 2, epochs: 2, learningRate: 1e-30, validationShare: 0 });
+    using model = await RQVAE.fit(items, {
+      ...{ seed: 2, epochs: 2, latentDim: 8, firstCodeWeight: 0, learningRate: 1e-30, validationShare: 0 },
+    });
     const { latentDim, codebookSize, encodeBeam } = model.config;
-    using plain = await residualKMeans(items, { latentDim, codebookSize, encodeBeam, seed: 2, refine: false });
+    using plain = await residualKMeans(items, { latentDim, codebookSize, encodeBeam, seed: 2 });
     expect(sameBits(model.encode(items).codes, plain.encode(items).codes)).toBe(true);
   });
 });

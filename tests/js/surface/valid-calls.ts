@@ -110,6 +110,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
       items(),
       { nQuantizationLayers: 2, codebookSize: 4, latentDim: 2, encodeBeam: 1, inputDim: DIM, seed: 1 },
     ]),
+    measureSpectrum: costly(() => [items(), { nQuantizationLayers: 2, codebookSize: 4, inputDim: DIM, seed: 1 }]),
     suggestConfig: () => [
       { n: 100, inputDim: DIM, nQuantizationLayers: 2, codebookSize: [4, 4], seed: 1, compat: "none" },
     ],
