@@ -110,6 +110,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
       items(),
       { nQuantizationLayers: 2, codebookSize: 4, latentDim: 2, encodeBeam: 1, inputDim: DIM, seed: 1 },
     ]),
+    measureSpectrum: costly(() => [items(), { nQuantizationLayers: 2, codebookSize: 4, inputDim: DIM, seed: 1 }]),
     suggestConfig: () => [
       { n: 100, inputDim: DIM, nQuantizationLayers: 2, codebookSize: [4, 4], seed: 1, compat: "none" },
     ],
@@ -244,6 +245,11 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "RQVAEWorker.create": costly(() => [{ ...options }, { threads: 1 }]),
     "RQVAEWorker.fit": costly(() => [items(), { ...few }, { threads: 1 }]),
     "RQVAEWorker.residualKMeans": costly(() => [items(), { nQuantizationLayers: 2, codebookSize: 4 }, { threads: 1 }]),
+    "RQVAEWorker.measureSpectrum": costly(() => [
+      items(),
+      { nQuantizationLayers: 2, codebookSize: 4, inputDim: DIM, seed: 1 },
+      { threads: 1 },
+    ]),
     "RQVAEWorker.load": costly(() => [bytes, { config: {} }, { threads: 1 }]),
   });
   add("rqvae/worker", () => worker, {
