@@ -47,6 +47,31 @@ describe("the states of the page", () => {
     expect(dataOf(machine.state)).toBe(data);
   });
 
+  it("look at the items before a run whose settings follow them", () => {
+    const measuring = stateAfter(...opened, { type: "measure", settings });
+    expect([measuring.name, isRunning(measuring), dataOf(measuring)]).toEqual(["measuring", true, data]);
+    expect(next(measuring, { type: "pause" })).toBe(measuring);
+    expect(next(measuring, { type: "trained", job: 2 })).toBe(measuring);
+    const suited = { ...settings, model: { inputDim: 2, latentDim: 1 } };
+    const begun = next(measuring, { type: "measured", job: 2, settings: suited });
+    expect(begun).toMatchObject({ name: "training", job: 2, settings: suited, pausing: false });
+    // Stopped, failed, or begun anew, it does not go on.
+    expect(next(measuring, { type: "failed", job: 2 })).toMatchObject({ name: "failed", data });
+    for (const event of [
+      { type: "nothing", job: 2 },
+      { type: "measure", settings },
+      { type: "train", settings },
+      { type: "read", source: sample },
+    ] as PageEvent[]) {
+      const other = next(measuring, event);
+      expect(other).not.toBe(measuring);
+      expect(["ready", "measuring", "training", "reading"]).toContain(other.name);
+      const late = next(other, { type: "measured", job: 2, settings: suited });
+      expect(late).toBe(other);
+    }
+    expect(next(START, { type: "measure", settings })).toBe(START);
+  });
+
   it("do not hear what an earlier job says", () => {
     const again = stateAfter(...training, { type: "read", source: sample });
     for (const event of [

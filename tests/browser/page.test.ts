@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
-import { type ItemMatrix, RQVAE, suggestConfig } from "rqvae";
+import { type ItemMatrix, measureSpectrum, RQVAE, suggestConfig } from "rqvae";
 import { readItems, readLabels } from "rqvae/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeNpy } from "../../bindings/js/formats/arrays/npy.ts";
@@ -38,7 +38,10 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
 
   /** What Node makes of the same items with as many epochs. */
   async function inNode(items: ItemMatrix, epochs: number): Promise<RQVAE> {
-    const { model: options, train } = suggestConfig({ n: items.rows, inputDim: items.dim });
+    const shape = { n: items.rows, inputDim: items.dim };
+    const { inputDim, codebookSize } = suggestConfig(shape).model;
+    const spectrum = await measureSpectrum(items, { inputDim, ...(codebookSize && { codebookSize }) });
+    const { model: options, train } = suggestConfig({ ...shape, spectrum });
     const model = await RQVAE.create(options);
     await model.train(items, { ...train, epochs });
     return model;
@@ -332,6 +335,65 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
       layerNorm: true,
       hiddenDims: [40],
     });
+    expect(visitor.complaints).toEqual([]);
+  });
+
+  it("measures the latent width that nobody chose, says why, and forgets it with the data", async () => {
+    const page = await visitor.arrive();
+    const latent = page.getByTestId("option-latent");
+    const items = catalogue(900, 24);
+    items.data.forEach((x, at) => {
+      if (at % 24 >= 6) items.data[at] = x / 100; // few directions tell anything
+    });
+    await visitor.choose("file-input", "things.npy", Buffer.from(writeNpy(items)));
+    await expect.poll(() => visitor.text("preview")).toContain("900");
+    await page.getByTestId("option-epochs").fill("2");
+    expect(await latent.inputValue()).toBe("24");
+    await page.getByTestId("train-button").click();
+    await visitor.progress(/^Looking at the directions of the items/);
+    await visitor.finished();
+    using fitted = await RQVAE.fit(items, { epochs: 2 });
+    expect(fitted.config.latentDim).toBeLessThan(24);
+    const width = String(fitted.config.latentDim);
+    expect([await latent.inputValue(), await latent.getAttribute("placeholder")]).toEqual([width, width]);
+    expect(await visitor.text("train-hint")).toMatch(
+      new RegExp(`^Latent width ${width}: ${width} of 24 directions hold [\\d.]+ ?% of the variance.*\\.$`),
+    );
+    expect(Buffer.compare(await visitor.download("download-model"), Buffer.from(fitted.save()))).toBe(0);
+
+    // What was typed stands.
+    await latent.fill("5");
+    expect(await visitor.text("train-hint")).toMatch(/^These settings suit/);
+    await page.getByTestId("train-button").click();
+    await expect.poll(() => visitor.text("progress-text")).not.toMatch(/^Done/);
+    await visitor.finished();
+    using model = await RQVAE.load(await visitor.download("download-model"));
+    expect(model.config.latentDim).toBe(5);
+
+    await visitor.choose("file-input", "others.csv", things(700, 24));
+    await expect.poll(() => visitor.text("preview")).toContain("700");
+    expect(await latent.inputValue()).toBe("24");
+    expect(await visitor.text("train-hint")).toMatch(/^These settings suit/);
+    expect(visitor.complaints).toEqual([]);
+  });
+
+  it("stops while it looks at the items, and can begin again", async () => {
+    const page = await visitor.arrive();
+    await visitor.choose("file-input", "wide.npy", Buffer.from(writeNpy(catalogue(8000, 256))));
+    await expect.poll(() => visitor.text("preview")).toContain("8,000");
+    await page.getByTestId("option-epochs").fill("1");
+    await page.getByTestId("train-button").click();
+    await visitor.progress(/^Looking at/);
+    expect(await page.getByTestId("pause-button").isDisabled()).toBe(true);
+    await page.getByTestId("stop-button").click();
+    await visitor.finished(5000);
+    expect(await visitor.text("progress-text")).toMatch(/^Stopped before the first step/);
+    await visitor.choose("file-input", "things.csv", things(120));
+    await expect.poll(() => visitor.text("preview")).toContain("120");
+    await page.getByTestId("option-epochs").fill("2");
+    await page.getByTestId("train-button").click();
+    await visitor.finished();
+    expect(await visitor.text("progress-text")).toMatch(/^Done/);
     expect(visitor.complaints).toEqual([]);
   });
 

@@ -7,7 +7,19 @@ import { Lab, LabGone } from "./lab/lab.ts";
 import type { DataSource, RunResult, Settings } from "./lab/types.ts";
 import { offerOffline } from "./offline.ts";
 import "./options-form.css";
-import { levelsOf, onTrain, readSettings, resetTouched, setRunning, suggest, typeSettings } from "./options-form.ts";
+import {
+  asksForSpectrum,
+  levelsOf,
+  onTrain,
+  readSettings,
+  readTyped,
+  resetTouched,
+  setRunning,
+  suggest,
+  type Typed,
+  takeSpectrum,
+  typeSettings,
+} from "./options-form.ts";
 import { clearError, showError } from "./page-error.ts";
 import { readLink, setLinkedSample } from "./page-link.ts";
 import { dataOf, isRunning, lateTitles, PageMachine } from "./page-state.ts";
@@ -33,11 +45,14 @@ const view = new TrainingView({
   pause: () => void (page.state.name === "paused" ? goOn() : pause()),
 });
 
+const NOTHING_YET = "Stopped before the first step, so there are no IDs yet.";
+
 /** Whether an event of the job would still be heard. */
 const isCurrent = (job: number) => page.state.job === job;
 
 function dropRun(): void {
-  if (page.state.name === "training") void lab.call("halt", { why: "drop" }).catch(() => {});
+  if (page.state.name === "training" || page.state.name === "measuring")
+    void lab.call("halt", { why: "drop" }).catch(() => {});
 }
 
 async function useData(chosen: DataSource): Promise<boolean> {
@@ -104,21 +119,46 @@ const itemsOf = (source: DataSource | undefined) => (source?.kind === "files" ? 
 async function train(stored?: StoredRun): Promise<void> {
   if (!dataOf(page.state)) return;
   clearError();
+  let typed: Typed | undefined;
   let settings: Settings;
   try {
-    settings = stored?.settings ?? readSettings();
+    typed = stored ? undefined : readTyped();
+    settings = stored?.settings ?? readSettings(typed);
   } catch (error) {
     showError(error);
     return;
   }
   dropRun();
-  page.send({ type: "train", settings });
+  const toMeasure = typed && asksForSpectrum(typed, settings) ? typed : undefined;
+  page.send({ type: toMeasure ? "measure" : "train", settings });
   results.hide();
   takeAway.hide();
   view.start(levelsOf(settings), settings.train.epochs ?? 100);
   if (stored) view.replay(stored.records);
   scrollTo(view.section);
+  if (toMeasure && !(await measure(toMeasure))) return;
   await follow(stored ? "store" : "start");
+}
+
+/** Looks at the items, and turns to the settings that suit them. False if there is nothing to train any more. */
+async function measure(typed: Typed): Promise<boolean> {
+  const { state } = page;
+  if (state.name !== "measuring") return false;
+  const { job, settings } = state;
+  view.measuring();
+  try {
+    const spectrum = await lab.call("measure", { model: settings.model }, (event) => {
+      if (event.kind === "measuring" && page.state.name === "measuring" && isCurrent(job))
+        view.measuring(event.progress);
+    });
+    if (!spectrum || page.state.name !== "measuring" || !isCurrent(job)) return false;
+    takeSpectrum(settings.model, spectrum);
+    view.measured();
+    return page.send({ type: "measured", job, settings: readSettings(typed) });
+  } catch (error) {
+    failed(job, error);
+    return false;
+  }
 }
 
 /** Follows the run under way to its end or next pause. */
@@ -131,7 +171,8 @@ async function follow(from: "start" | "store" | "pause"): Promise<void> {
       if (!isCurrent(job)) return;
       if (event.kind === "finishing") view.finishing();
       else if (event.kind === "counts") view.showCounts(event.counts);
-      else if (page.state.name === "training" && !page.state.pausing) view.update(event.event);
+      else if (event.kind === "progress" && page.state.name === "training" && !page.state.pausing)
+        view.update(event.event);
     }),
   );
 }
@@ -149,6 +190,14 @@ async function goOn(): Promise<void> {
 }
 
 async function stop(): Promise<void> {
+  const { name, job: measuring } = page.state;
+  if (name === "measuring") {
+    // At once: what is still found is not waited for.
+    page.send({ type: "nothing", job: measuring });
+    view.done(NOTHING_YET);
+    await lab.call("halt", { why: "stop" });
+    return;
+  }
   if (page.state.name === "training") {
     await lab.call("halt", { why: "stop" });
     return;
@@ -170,14 +219,18 @@ async function finish(job: number, items: DataSet, run: () => Promise<RunResult>
       view.paused();
     } else if (result.status === "empty") {
       page.send({ type: "nothing", job });
-      view.done("Stopped before the first step, so there are no IDs yet.");
+      view.done(NOTHING_YET);
     } else await show(job, items, result);
   } catch (error) {
-    if (!page.send({ type: "failed", job })) return;
-    view.section.hidden = true;
-    results.restore();
-    showError(error);
+    failed(job, error);
   }
+}
+
+function failed(job: number, error: unknown): void {
+  if (!page.send({ type: "failed", job })) return;
+  view.section.hidden = true;
+  results.restore();
+  showError(error);
 }
 
 /** Shows the IDs that a run gave. */

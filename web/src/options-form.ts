@@ -1,8 +1,9 @@
-import { adviseCapacity, type ModelOptions, SemanticIds, suggestConfig, type TrainOptions } from "rqvae";
+import { adviseCapacity, type ModelOptions, SemanticIds, type Spectrum, suggestConfig, type TrainOptions } from "rqvae";
 import { idChips } from "./code-chips.ts";
 import { hook, make } from "./dom.ts";
 import type { Settings } from "./lab/types.ts";
-import { type OptionField, optionFields, textOf } from "./option-list.ts";
+import { followsItems, type Measured, measuredWith, whyWidth } from "./measured-width.ts";
+import { fieldOf, type OptionField, optionFields, textOf } from "./option-list.ts";
 import { PageError } from "./page-error.ts";
 import { plural } from "./words.ts";
 
@@ -21,7 +22,10 @@ const controls = new Map<string, Control>();
 /** Fields that the visitor has filled in: a suggestion does not overwrite them. */
 const touched = new Set<string>();
 let shape: { n: number; inputDim: number } | undefined;
+/** What was measured of these data. */
+let measured: Measured | undefined;
 const listeners: (() => void)[] = [];
+const SUITED = "These settings suit your data. Change what you like; an empty field means the suggestion.";
 
 function makeControl({ field, kind, choices, hint: text, label }: OptionField): HTMLElement {
   const hintId = `hint-${field}`;
@@ -60,6 +64,7 @@ for (const field of optionFields) {
 }
 
 function changed(): void {
+  showWidth();
   showAdvice();
   for (const listener of listeners) listener();
 }
@@ -84,8 +89,14 @@ function parseValue(option: OptionField, text: string): unknown {
   return option.kind === "integers" || numbers.length > 1 ? numbers : numbers[0];
 }
 
-/** What was typed, by the options' names. Blank means the suggestion; ranges are left to the library's own checks. */
-function readTyped(): { model: Partial<ModelOptions>; train: TrainOptions } {
+/** What was typed, by the options' names. */
+export interface Typed {
+  model: Partial<ModelOptions>;
+  train: TrainOptions;
+}
+
+/** Blank means the suggestion; ranges are left to the library's own checks. */
+export function readTyped(): Typed {
   const typed: { model: Record<string, unknown>; train: Record<string, unknown> } = { model: {}, train: {} };
   for (const option of optionFields) {
     const text = controls.get(option.field)!.value.trim();
@@ -95,23 +106,53 @@ function readTyped(): { model: Partial<ModelOptions>; train: TrainOptions } {
   return typed;
 }
 
-/** The library's suggestion for the data there is and what was typed of its shape. */
-function suggestion({ codebookSize, nQuantizationLayers, compat }: Partial<ModelOptions>): Settings {
+/** The library's suggestion for the data there is, what was typed of its shape, and what was measured for that. */
+function suggestion(typed: Partial<ModelOptions>): Settings {
   if (!shape) throw new PageError("Choose data first: take a sample or drop a file.");
-  const { model, train } = suggestConfig({
+  const { codebookSize, nQuantizationLayers, compat } = typed;
+  const known = {
     ...shape,
     ...(codebookSize === undefined ? {} : { codebookSize }),
     ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
     ...(compat === undefined ? {} : { compat }),
-  });
-  return { model, train };
+  };
+  const { model, train } = suggestConfig(known);
+  if (!followsItems(typed) || measured?.of !== measuredWith({ ...model, ...typed })) return { model, train };
+  const { spectrum } = measured;
+  const suited = suggestConfig({ ...known, spectrum });
+  return { model: suited.model, train: suited.train, spectrum };
 }
 
-/** What the form says now. Ranges are checked by the library, whose messages are shown. */
-export function readSettings(): Settings {
-  const typed = readTyped();
+/** The settings by what was typed. Ranges are checked by the library, whose messages are shown. */
+export function readSettings(typed = readTyped()): Settings {
   const base = suggestion(typed.model);
-  return { model: { ...base.model, ...typed.model }, train: { ...base.train, ...typed.train } };
+  return { ...base, model: { ...base.model, ...typed.model }, train: { ...base.train, ...typed.train } };
+}
+
+/** Whether the settings are to follow what is not measured yet. */
+export const asksForSpectrum = ({ model }: Typed, { spectrum }: Settings): boolean =>
+  spectrum === undefined && followsItems(model);
+
+/** Takes what was measured for a model of these options. */
+export function takeSpectrum(options: ModelOptions, spectrum: Spectrum): void {
+  measured = { of: measuredWith(options), spectrum };
+  showWidth();
+}
+
+/** The suggested width and its reason, as far as they are known for what the form says. */
+function showWidth(): void {
+  if (!shape) return;
+  let base: Settings;
+  try {
+    base = suggestion(readTyped().model);
+  } catch {
+    return; // what is wrong is said when it matters
+  }
+  const latent = fieldOf("latentDim")!;
+  const control = controls.get(latent.field) as HTMLInputElement;
+  control.placeholder = suggestedText(base, latent);
+  if (!touched.has(latent.field)) control.value = control.placeholder;
+  hint.textContent = whyWidth(base.spectrum) || SUITED;
 }
 
 /** How many levels a model of these settings has. */
@@ -193,6 +234,7 @@ function suggestedText(base: Settings, option: OptionField): string {
 /** Fills in good settings for n items of a dimension. */
 export function suggest(n: number, inputDim: number): void {
   shape = { n, inputDim };
+  measured = undefined;
   const base = suggestion({});
   for (const option of optionFields) {
     const control = controls.get(option.field)!;
@@ -206,7 +248,7 @@ export function suggest(n: number, inputDim: number): void {
     if (!touched.has(option.field)) control.value = simple ? text : "";
   }
   submit.disabled = false;
-  hint.textContent = "These settings suit your data. Change what you like; an empty field means the suggestion.";
+  showWidth();
   showAdvice();
 }
 
@@ -236,7 +278,11 @@ export function typeFields(fields: Iterable<[name: string, text: string]>): void
 
 /** Fills in the settings of a run: what the suggestion would not say counts as typed. */
 export function typeSettings(settings: Settings): void {
+  const { model, spectrum } = settings;
+  if (spectrum) measured = { of: measuredWith(model), spectrum };
   const base = suggestion({});
+  // Its width was not typed either.
+  if (spectrum?.latentDim !== undefined) base.model.latentDim = spectrum.latentDim;
   const different = optionFields
     .map((option): [name: string, text: string] => [option.field, suggestedText(settings, option)])
     .filter(([, text], i) => text !== suggestedText(base, optionFields[i]!));

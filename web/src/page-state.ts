@@ -17,6 +17,8 @@ export type PageState = Always &
     | { name: "idle" }
     | { name: "reading"; source: DataSource }
     | { name: "ready"; data: DataSet }
+    /** Looks at the items before it trains: the latent width follows them. */
+    | { name: "measuring"; data: DataSet; settings: Settings }
     /** `pausing`: a pause was asked for, and comes with the next step. */
     | { name: "training"; data: DataSet; settings: Settings; pausing: boolean }
     | { name: "paused"; data: DataSet; settings: Settings }
@@ -34,6 +36,9 @@ export type PageEvent =
   /** The items got other titles. */
   | { type: "named"; data: DataSet }
   | { type: "train"; settings: Settings }
+  /** As `train`, after a look at the items; then come the settings that suit them. */
+  | { type: "measure"; settings: Settings }
+  | { type: "measured"; job: number; settings: Settings }
   | { type: "pause" }
   | { type: "paused"; job: number }
   /** A paused run goes on, or is ended as far as it came. */
@@ -49,7 +54,8 @@ export const START: PageState = { name: "idle", job: 0, titles: undefined, hasTr
 export const dataOf = (state: PageState): DataSet | undefined => ("data" in state ? state.data : undefined);
 
 /** Whether there is a run that a new one would take the place of. */
-export const isRunning = ({ name }: PageState): boolean => name === "training" || name === "paused";
+export const isRunning = ({ name }: PageState): boolean =>
+  name === "measuring" || name === "training" || name === "paused";
 
 /** The state after an event; the same where the event has no place: it came too late, or from nowhere. */
 export function next(state: PageState, event: PageEvent): PageState {
@@ -71,6 +77,12 @@ export function next(state: PageState, event: PageEvent): PageState {
       return data ? ({ ...state, data: event.data } as PageState) : state;
     case "train":
       return data ? { ...begun, name: "training", data, settings: event.settings, pausing: false } : state;
+    case "measure":
+      return data ? { ...begun, name: "measuring", data, settings: event.settings } : state;
+    case "measured":
+      return state.name === "measuring"
+        ? { ...always, name: "training", data: state.data, settings: event.settings, pausing: false }
+        : state;
     case "pause":
       return state.name === "training" && !state.pausing ? { ...state, pausing: true } : state;
     case "paused":
@@ -84,7 +96,9 @@ export function next(state: PageState, event: PageEvent): PageState {
     case "trained":
       return state.name === "training" ? { ...always, name: "done", data: state.data, hasTrained: true } : state;
     case "nothing":
-      return state.name === "training" ? { ...always, name: "ready", data: state.data } : state;
+      return state.name === "training" || state.name === "measuring"
+        ? { ...always, name: "ready", data: state.data }
+        : state;
     case "failed":
       return { ...always, name: "failed", ...(data && { data }) };
   }

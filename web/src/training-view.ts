@@ -7,6 +7,9 @@ import { showWarnings } from "./warning-list.ts";
 import { formatCount, formatDuration, formatShare, plural } from "./words.ts";
 import "./training-view.css";
 
+const GETTING_READY = "Getting ready…";
+const MEASURING = "Looking at the directions of the items";
+
 /** The third step of the page: progress, health and losses of the run. */
 export class TrainingView {
   readonly section = document.querySelector<HTMLElement>("#training")!;
@@ -35,7 +38,7 @@ export class TrainingView {
 
   start(levels: number, epochs: number): void {
     this.section.hidden = false;
-    this.setRunning("Getting ready…");
+    this.setRunning(GETTING_READY);
     this.phase = "";
     this.epochSeen = false;
     this.elapsed = 0;
@@ -50,6 +53,21 @@ export class TrainingView {
     this.chart.reset(epochs, levels);
     this.usage.reset(levels);
     showWarnings([]);
+  }
+
+  /** The items are looked at first: there is nothing yet to pause. */
+  measuring(progress = 0): void {
+    if (this.phase !== MEASURING) this.announcement.textContent = `${MEASURING}.`;
+    this.phase = MEASURING;
+    this.pause.disabled = true;
+    this.text.textContent = MEASURING;
+    this.progress.value = progress;
+  }
+
+  /** They were looked at. */
+  measured(): void {
+    this.progress.removeAttribute("value");
+    this.setRunning(GETTING_READY);
   }
 
   /** The same run goes on. */

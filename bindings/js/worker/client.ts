@@ -29,6 +29,8 @@ import type {
   ModelOptions,
   ModelSource,
   ResidualKMeansOptions,
+  Spectrum,
+  SpectrumOptions,
   StreamOptions,
   TrainHistory,
   TrainOptions,
@@ -121,6 +123,20 @@ export class RQVAEWorker extends Contracted {
     });
   }
 
+  /** `measureSpectrum` in a worker of its own, which ends with it. */
+  static measureSpectrum(
+    items: Items | EmbeddingSource,
+    options: SpectrumOptions & TransferOption = {},
+    start: WorkerStart = {},
+  ): LongCall<JobProgress, Spectrum> {
+    return longCall("measureSpectrum", options, async (watch) => {
+      const { args, hooks } = sentLong("measureSpectrum", items, options, watch);
+      const { worker, result } = await RQVAEWorker.#begin(start, "measureSpectrum", args, hooks);
+      await worker.dispose();
+      return result as Spectrum;
+    });
+  }
+
   /** Starts a worker and loads a model in it, from bytes, a URL, a path (Node), a Blob or a Response. */
   static async load(
     source: ModelSource,
@@ -141,6 +157,17 @@ export class RQVAEWorker extends Contracted {
     hooks: Hooks = {},
     checkpoints?: { everyMs?: number },
   ): Promise<RQVAEWorker> {
+    return (await RQVAEWorker.#begin(start, method, args, hooks, checkpoints)).worker;
+  }
+
+  /** Starts a worker with a call, and gives what came of it. */
+  static async #begin(
+    start: WorkerStart,
+    method: "create" | "fit" | "residualKMeans" | "load" | "measureSpectrum",
+    args: unknown[],
+    hooks: Hooks,
+    checkpoints?: { everyMs?: number },
+  ): Promise<{ worker: RQVAEWorker; result: unknown }> {
     checkOptionNames(start, `RQVAEWorker.${method}: the worker's options`, ["wasm", "threads"]);
     const { threads } = start;
     const wasm = start.wasm === undefined ? undefined : await wireWasm(start.wasm);
@@ -154,12 +181,11 @@ export class RQVAEWorker extends Contracted {
         calls.push(line.call({ method: "initialize", args: [told] }));
       }
       calls.push(line.call({ method, args, ...(checkpoints && { checkpoints }) }, hooks));
-      await Promise.all(calls);
+      return { worker, result: (await Promise.all(calls)).at(-1) };
     } catch (error) {
       void worker.dispose();
       throw error;
     }
-    return worker;
   }
 
   get config(): ModelConfig {

@@ -5,6 +5,7 @@ import { SemanticIds } from "../ids/semantic-ids.ts";
 import { Optimizer } from "../model/optimizer.ts";
 import { residualKMeans } from "../model/residual-kmeans.ts";
 import { RQVAE } from "../model/rqvae.ts";
+import { measureSpectrum } from "../model/spectrum.ts";
 import type { AssessOptions } from "../report/assess.ts";
 import { initialize } from "../runtime/native.ts";
 import type { WasmSource } from "../runtime/platform.ts";
@@ -31,6 +32,7 @@ const MAKERS: Record<string, Method> = {
 const LONG = new Set([
   "fit",
   "residualKMeans",
+  "measureSpectrum",
   ...Object.entries(METHODS).flatMap(([name, row]) => ("long" in row ? [name] : [])),
 ]);
 
@@ -76,6 +78,7 @@ export function serve(port: ServerPort): void {
       model = (await MAKERS[method]!(...given)) as RQVAE;
       return undefined;
     }
+    if (method === "measureSpectrum") return (measureSpectrum as Method)(...given); // needs no model
     if (!model) throw new DisposedError("The worker has no model");
     if (method === "disposeOptimizer") {
       const id = given[0] as number;

@@ -245,6 +245,11 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "RQVAEWorker.create": costly(() => [{ ...options }, { threads: 1 }]),
     "RQVAEWorker.fit": costly(() => [items(), { ...few }, { threads: 1 }]),
     "RQVAEWorker.residualKMeans": costly(() => [items(), { nQuantizationLayers: 2, codebookSize: 4 }, { threads: 1 }]),
+    "RQVAEWorker.measureSpectrum": costly(() => [
+      items(),
+      { nQuantizationLayers: 2, codebookSize: 4, inputDim: DIM, seed: 1 },
+      { threads: 1 },
+    ]),
     "RQVAEWorker.load": costly(() => [bytes, { config: {} }, { threads: 1 }]),
   });
   add("rqvae/worker", () => worker, {

@@ -42,7 +42,7 @@ describe("a loop over a call", () => {
   });
 
   it("is there for every long call, fit included", async () => {
-    const fitting = RQVAEWorker.fit(items, { epochs: 30, seed: 1 });
+    const fitting = RQVAEWorker.fit(items, { epochs: 30, seed: 1, validationShare: 0 });
     let last: TrainProgress | undefined;
     for await (const event of fitting) last = event;
     expect(last?.progress).toBe(1);
@@ -54,11 +54,15 @@ describe("a loop over a call", () => {
     const told: JobProgress[] = [];
     for await (const event of quantising) told.push(event);
     workers.push(await quantising);
+    const measuring = RQVAEWorker.measureSpectrum(items, { codebookSize: 4 });
+    for await (const event of measuring) told.push(event);
+    expect((await measuring).items).toBe(200);
     for await (const event of worker.kmeansInitCodebooks(items)) told.push(event);
     const encoding = worker.encodeAsync(items);
     for await (const event of encoding) told.push(event);
     expect(await encoding).toEqual(await worker.encode(items));
     expect(told.filter(({ progress }) => progress === 1).map(({ phase }) => phase)).toEqual([
+      "initialize",
       "initialize",
       "initialize",
       "encode",

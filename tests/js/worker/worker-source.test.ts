@@ -1,5 +1,5 @@
 /** An EmbeddingSource with a worker: it stays on the caller's side and is read by messages. */
-import { type EmbeddingSource, InvalidInputError, RQVAE, residualKMeans, WorkerError } from "rqvae";
+import { type EmbeddingSource, InvalidInputError, measureSpectrum, RQVAE, residualKMeans, WorkerError } from "rqvae";
 import { EncodePool, RQVAEWorker } from "rqvae/worker";
 import { afterEach, describe, expect, it } from "vitest";
 import { catalogue, sameBits, small } from "../support/catalogue.ts";
@@ -46,6 +46,11 @@ describe("a worker", () => {
     const kmeans = await RQVAEWorker.residualKMeans(sourceOf(items), { codebookSize: 8 });
     open.push(kmeans);
     expect(sameBits(await kmeans.save(), baseline.save())).toBe(true);
+    const measured = await RQVAEWorker.measureSpectrum(sourceOf(items), { codebookSize: 8 });
+    expect(measured).toEqual(await measureSpectrum(items, { codebookSize: 8 }));
+    const stop = new AbortController();
+    const stopping = sourceOf(items, { before: () => stop.abort("enough") });
+    await expect(RQVAEWorker.measureSpectrum(stopping, { signal: stop.signal })).rejects.toBe("enough");
   });
 
   it("passes on what read throws, as it is, and stays usable", async () => {

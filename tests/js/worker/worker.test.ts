@@ -10,6 +10,7 @@ import {
   InvalidInputError,
   type Items,
   ModelFormatError,
+  measureSpectrum,
   NotInitializedError,
   RQVAE,
   residualKMeans,
@@ -153,6 +154,23 @@ describe("the same as without a worker", () => {
     baseline.dispose();
   });
 
+  it("measures a spectrum and ends, as without a worker", async () => {
+    const shape = { nQuantizationLayers: 2, codebookSize: 8, seed: 5 };
+    const told: number[] = [];
+    const spectrum = await RQVAEWorker.measureSpectrum(items, {
+      ...{ ...shape, onProgress: ({ progress }) => told.push(progress) },
+    });
+    expect(spectrum).toEqual(await measureSpectrum(items, shape));
+    expect(spectrum.latentDim).toBe(6);
+    expect(told.at(-1)).toBe(1);
+    expect(threads.at(-1)!.threadId).toBe(-1); // it is gone
+    await expect(RQVAEWorker.measureSpectrum(items, { levels: 2 } as never)).rejects.toThrow(
+      'measureSpectrum: unknown option "levels"',
+    );
+    const signal = AbortSignal.abort("enough");
+    await expect(RQVAEWorker.measureSpectrum(items, { signal })).rejects.toBe("enough");
+  });
+
   it("takes items in every form and leaves them as they are", async () => {
     const worker = await startTrained();
     const expected = await worker.encode(items);
@@ -244,6 +262,7 @@ describe("transfer", () => {
       (given: Items) => worker.train(given, { epochs: 1, ...give }),
       async (given: Items) => workers.push(await RQVAEWorker.fit(given, { epochs: 1, inputDim: 6, ...give })),
       async (given: Items) => workers.push(await RQVAEWorker.residualKMeans(given, { inputDim: 6, ...give })),
+      (given: Items) => RQVAEWorker.measureSpectrum(given, { inputDim: 6, ...give }),
     ]) {
       const given = items.data.slice();
       await call(given);

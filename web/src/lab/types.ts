@@ -6,6 +6,7 @@ import type {
   ItemLabels,
   ModelConfig,
   ModelOptions,
+  Spectrum,
   TrainOptions,
   TrainProgress,
   TrainWarning,
@@ -17,6 +18,8 @@ import type { Explanation, Finding, ItemCheck } from "rqvae/report";
 export interface Settings {
   model: ModelOptions;
   train: TrainOptions;
+  /** What the latent width was chosen by, where it follows the items. */
+  spectrum?: Spectrum;
 }
 
 /** Where items come from: kept with a checkpoint, so that an interrupted run finds them again. */
@@ -63,6 +66,7 @@ export interface CodeCounts {
 }
 
 export type TrainEvent =
+  | { kind: "measuring"; progress: number }
   | { kind: "progress"; event: TrainProgress }
   | { kind: "counts"; counts: CodeCounts }
   | { kind: "finishing" };

@@ -1,5 +1,5 @@
 /** The worker behind the page: it reads files, trains, and answers questions about the result. Nothing it is given leaves it but to the page. */
-import { RQVAE, SemanticIds } from "rqvae";
+import { type ModelOptions, measureSpectrum, RQVAE, SemanticIds, type Spectrum } from "rqvae";
 import { writeIds } from "rqvae/formats";
 import { answerCalls, type CallContext } from "rqvae/worker";
 import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
@@ -31,6 +31,8 @@ import type {
 let source: DataSource | undefined;
 let held: HeldItems | undefined;
 let run: Run | undefined;
+/** Ends the look at the items that comes before a run. */
+let measuring: AbortController | undefined;
 /** A model that was loaded instead of trained. */
 let loaded: RQVAE | undefined;
 let ids: SemanticIds | undefined;
@@ -83,6 +85,31 @@ const methods = {
     return namingOf(held);
   },
 
+  /** What the latent width of a model of these options is chosen by; undefined when it was told to end. */
+  async measure(
+    { model: options }: { model: ModelOptions },
+    { onProgress }: CallContext<TrainEvent>,
+  ): Promise<Spectrum | undefined> {
+    const { vectors } = need(held, "data");
+    const { inputDim, codebookSize, nQuantizationLayers, seed } = options;
+    measuring = new AbortController();
+    const { signal } = measuring;
+    await training?.catch(() => {}); // a run that was told to end does so first
+    (await RQVAE.create(options)).dispose(); // refuses what is wrong before time is spent
+    try {
+      return await measureSpectrum(vectors.reader(), {
+        ...{ inputDim, signal },
+        ...(codebookSize === undefined ? {} : { codebookSize }),
+        ...(nQuantizationLayers === undefined ? {} : { nQuantizationLayers }),
+        ...(seed === undefined ? {} : { seed }),
+        onProgress: ({ progress }) => onProgress({ kind: "measuring", progress }),
+      });
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    }
+  },
+
   async train(
     {
       settings,
@@ -123,6 +150,7 @@ const methods = {
 
   /** Ends the run: "pause" keeps a checkpoint, "stop" takes the model as it is, "drop" forgets it. */
   halt({ why }: { why: "pause" | "stop" | "drop" }): void {
+    measuring?.abort(why);
     run?.halt(why);
   },
 
