@@ -5,7 +5,7 @@ import { checkArray, viewBytes } from "../base/attached.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { invalid, WorkerError } from "../base/errors.ts";
 import { failLong, type LongCall, longCall, type Watch } from "../base/long-call.ts";
-import { checkOptionNames, checkSignal, OptionReader } from "../base/option-reader.ts";
+import { checkOptionNames, checkSignal, OptionReader, requireThat } from "../base/option-reader.ts";
 import { reasonOf } from "../base/reason.ts";
 import { requireReadable } from "../base/web-objects.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
@@ -357,7 +357,11 @@ async function wireWasm(wasm: WasmSource): Promise<unknown> {
   const kind = Object.prototype.toString.call(wasm).slice(8, -1);
   if (kind === "URL" || kind === "Response") requireReadable(wasm as URL, "wasm");
   checkArray(wasm, "wasm");
-  if (kind === "URL") return { href: (wasm as URL).href };
+  if (kind === "URL") {
+    const { href } = wasm as URL;
+    requireThat(typeof href === "string" && URL.canParse(href), "wasm", "a URL with an address", wasm);
+    return { href };
+  }
   if (kind === "Response") return (await import("../runtime/load.ts")).compile(wasm);
   const isBytes = ArrayBuffer.isView(wasm) || kind === "ArrayBuffer";
   return isBytes ? viewBytes(wasm as Uint8Array, "wasm").slice() : wasm;

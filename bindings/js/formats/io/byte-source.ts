@@ -228,6 +228,7 @@ export const fileReasons: Readonly<Record<string, string>> = {
   EISDIR: "is a folder, not a file",
   ENOTDIR: "a part of the path is not a folder",
   EACCES: "permission denied",
+  ENAMETOOLONG: "too long for the name of a file",
 };
 
 async function localSource(path: string | URL): Promise<ByteSource> {
