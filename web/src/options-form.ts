@@ -126,6 +126,7 @@ function suggestion(typed: Partial<ModelOptions>): Settings {
 /** The settings by what was typed. Ranges are checked by the library, whose messages are shown. */
 export function readSettings(typed = readTyped()): Settings {
   const base = suggestion(typed.model);
+  if (typed.model.codebookSimVq) delete base.model.codebookRefine; // its codes are products, which are not refined
   return { ...base, model: { ...base.model, ...typed.model }, train: { ...base.train, ...typed.train } };
 }
 

@@ -67,8 +67,8 @@ headed name:type, one of them item_id:token. Written are
                        Hopwise program writes
   ml-1m.semantic.item  ml-1m.item with the column semantic_id:token_seq
   ml-1m.safetensors    the model, for rqvae encode
-and ml-1m.item is never changed. Options without a default are chosen from the
-number of items and their dimension, --set is as in rqvae train. Ctrl-C stops
+and ml-1m.item is never changed. Options without a default are chosen from
+the items, --set is as in rqvae train. Ctrl-C stops
 the training and writes what was learned so far (exit code 130).
 
 Example:

@@ -54,8 +54,8 @@ export const train: Command = {
     General: generalOptions,
   },
   notes: `<items> is a table of numbers, one row an item: ${ITEM_FILES}.
-Options without a default are chosen from the number of items and their
-dimension, with --preset by the recipe.
+Options without a default are chosen from the number of items and, for the
+latent width, from a look at a sample of them; with --preset by the recipe.
 
 Every option also goes by the library's own name, in either spelling:
   --codebook-size 256 --learning-rate 0.001 --set codebookSize=256

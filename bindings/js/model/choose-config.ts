@@ -10,7 +10,13 @@ import {
   resolveModelConfig,
 } from "../options/model-config.ts";
 import { type CatalogueShape, suggestConfig } from "../options/suggest-config.ts";
-import { isRecipe, nativeTrainConfig, resolveTrainConfig, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
+import {
+  checkCheckpointOptions,
+  isRecipe,
+  nativeTrainConfig,
+  resolveTrainConfig,
+  TRAIN_OPTION_NAMES,
+} from "../options/train-config.ts";
 import { tellLateError } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
 import type { EmbeddingSource, FitOptions, Items, ModelOptions, Recipe, TrainHistory, TrainOptions } from "../types.ts";
@@ -54,6 +60,7 @@ export async function chooseRecipe(
 ): Promise<Recipe> {
   // An option belongs to the model if the model has one of that name; the rest is the training's.
   checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train", "reasons"]);
+  checkCheckpointOptions(new OptionReader(options, "RQVAE.fit"));
   if (isRecipe(options)) {
     const { model, train, reasons: _, ...onTop } = options;
     const chosen = withOptions({ model, train }, onTop);
@@ -91,9 +98,14 @@ async function requireMemory(items: Items | EmbeddingSource, chosen: Recipe, opt
 function withOptions({ model, train, ...why }: Recipe, options: object): Recipe {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const isModels = ([name]: [string, unknown]) => MODEL_OPTION_NAMES.includes(name);
+  const { codebookRefine, ...others } = model;
   return {
     ...why,
-    model: { ...model, ...Object.fromEntries(given.filter(isModels)) },
+    // SimVQ's codes are products of its own, which are not refined.
+    model: {
+      ...("codebookSimVq" in options && options.codebookSimVq ? others : model),
+      ...Object.fromEntries(given.filter(isModels)),
+    },
     train: { ...train, ...Object.fromEntries(given.filter((entry) => !isModels(entry))) },
   };
 }

@@ -5,6 +5,7 @@ import { percent } from "../base/words.ts";
 import { isSource, SourceReader } from "../items/embedding-source.ts";
 import { impliedDim } from "../items/implied-dim.ts";
 import { openItems } from "../items/items.ts";
+import { suggestConfig } from "../options/suggest-config.ts";
 import { withArena } from "../runtime/arena.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
 import { Stop } from "../runtime/jobs.ts";
@@ -32,8 +33,9 @@ export interface Measurable {
 /** Items that are looked at, at most, in runs of so many: a source is asked for runs, and a catalogue that is sorted has them everywhere. */
 const SAMPLE_ROWS = 8192;
 const RUN_ROWS = 64;
-/** Directions that are looked at, at most: what lies beyond never paid, and costs time by its square. */
+/** Directions that are looked at, at most, and those of wide items that are looked at first: most need no more, and time goes by their square. */
 const DIRECTIONS = 256;
+const FIRST_DIRECTIONS = 96;
 /** One item of so many is held out. */
 const HELD_OUT_OF = 5;
 /** Held-out items below which their figures are noise. */
@@ -68,20 +70,31 @@ export async function measure(
   const implied = given === undefined ? impliedDim(items, "measureSpectrum") : undefined;
   const dim = read.integer("inputDim", implied, 1, MAX_SIZE);
   const module = await native();
-  const { fitted, heldOut } = await takeSample(module, items, dim, new Stop(signal, module.ended));
+  const { n, fitted, heldOut } = await takeSample(module, items, dim, new Stop(signal, module.ended));
   if (heldOut.rows < LEAST_HELD_OUT) return { items: fitted.rows + heldOut.rows, variance: [], explained: [] };
-  const model = await create({
-    ...shape,
-    inputDim: dim,
-    latentDim: Math.min(dim, DIRECTIONS),
-    hiddenDims: [],
-    linearSkip: "pca",
-  });
+  const { codebookSize = suggestConfig({ n, inputDim: dim }).model.codebookSize } = shape;
+  const watch = {
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const look = (latentDim: number) =>
+    within(create, { ...shape, codebookSize: codebookSize!, inputDim: dim, latentDim }, { fitted, heldOut, watch });
+  const most = Math.min(dim, DIRECTIONS);
+  if (most <= FIRST_DIRECTIONS + FIRST_DIRECTIONS / 3) return look(most);
+  const first = await look(FIRST_DIRECTIONS);
+  return first.latentDim === FIRST_DIRECTIONS ? look(most) : first;
+}
+
+/** What the first `latentDim` directions tell. */
+async function within(
+  create: (options: ModelOptions) => Promise<Measurable>,
+  options: ModelOptions,
+  { fitted, heldOut, watch }: { fitted: Sample; heldOut: Sample; watch: JobOptions },
+): Promise<Spectrum> {
+  const dim = options.inputDim;
+  const model = await create({ ...options, hiddenDims: [], linearSkip: "pca" });
   try {
-    await model.kmeansInitCodebooks(fitted, {
-      ...(onProgress === undefined ? {} : { onProgress }),
-      ...(signal === undefined ? {} : { signal }),
-    });
+    await model.kmeansInitCodebooks(fitted, watch);
     // In units of the scaled items, whose dimensions have a variance of one on average.
     const variance = meanSquares(model, fitted, false).map((each) => each / dim);
     const before = meanSquares(model, heldOut, false);
@@ -176,5 +189,5 @@ async function takeSample(module: GuardedModule, items: Items | EmbeddingSource,
     for (const [i, vector] of each.entries()) data.set(vector, i * dim);
     return { data, rows: each.length, dim };
   }) as [Sample, Sample];
-  return { fitted, heldOut };
+  return { n: rows, fitted, heldOut };
 }

@@ -1,4 +1,4 @@
-import { MAX_SIZE, OptionReader } from "../base/option-reader.ts";
+import { MAX_SIZE, OptionReader, requireThat } from "../base/option-reader.ts";
 import type { Recipe, Spectrum } from "../types.ts";
 
 /** What `suggestConfig` goes by. */
@@ -54,6 +54,13 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   else read.integer("codebookSize", 1, 1, MAX_SIZE);
   read.integer("nQuantizationLayers", 1, 1, MAX_SIZE);
   const spectrum = read.get("spectrum") as Spectrum | undefined;
+  requireThat(
+    spectrum === undefined || Array.isArray(spectrum?.variance),
+    "spectrum",
+    "what measureSpectrum gave, awaited",
+    spectrum,
+    "suggestConfig",
+  );
   if (spectrum?.latentDim !== undefined) {
     new OptionReader(spectrum, "suggestConfig: spectrum").integer("latentDim", undefined, 1, inputDim);
   }

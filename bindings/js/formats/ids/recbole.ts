@@ -167,7 +167,7 @@ export function mergeRecBoleChunks(
       const cell = isHeader ? ID_COLUMN : row === undefined ? "" : cellOf(written(ids.at(row)), separator, "");
       yield `${kept}${separator}${cell}\n`;
     }
-    if (itemColumn < 0) throw invalid("EMPTY")`the .item file is empty: a header is expected`;
+    if (itemColumn < 0) throw invalid("EMPTY")`${{ argument: "into" }}: the .item file is empty: a header is expected`;
   }
 }
 
