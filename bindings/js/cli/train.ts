@@ -17,7 +17,7 @@ import { type CatalogueItems, FileError, nameFile, nameOfOutput, STDOUT } from "
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { ITEM_FILES } from "./item-options.ts";
-import { defined, type GivenOptions, inCommandLine, readOptions, subjectOf, trainingSections } from "./options.ts";
+import { type GivenOptions, inCommandLine, readOptions, subjectOf, trainingSections } from "./options.ts";
 import {
   checkOutputs,
   fileOptions,

@@ -139,11 +139,11 @@ TEST(CodebookRefinement, ACodeWithoutRowsStays) {
   EXPECT_TRUE(SameBits(Codebook(model, 1).row(2), codebook.row(2)));
 }
 
-TEST(CandidateCounts, MakeFiftyRowsACode) {
-  EXPECT_EQ(CandidateCounts(Config({256, 64, 1024}, 8), 4000), (std::vector<Index>{3, 1, 8}));
+TEST(CandidateCounts, MakeSeventyRowsACode) {
+  EXPECT_EQ(CandidateCounts(Config({256, 64, 1024}, 8), 4000), (std::vector<Index>{4, 1, 8}));
   EXPECT_EQ(CandidateCounts(Config({256, 64, 1024}, 2), 4000), (std::vector<Index>{2, 1, 2}));
   EXPECT_EQ(CandidateCounts(Config({256}, 1), 4000), (std::vector<Index>{1}));
-  EXPECT_EQ(CandidateCounts(Config({300}, 8), 10000), (std::vector<Index>{2})) << "a half is rounded up";
+  EXPECT_EQ(CandidateCounts(Config({300}, 8), 14000), (std::vector<Index>{2})) << "a half is rounded up";
   EXPECT_EQ(CandidateCounts(Config({16}, 8), 1), (std::vector<Index>{8}));
 }
 

@@ -617,9 +617,9 @@ TEST(TrainJob, ValidationUntilChangesNothingWhereNothingJoins) {
   }
 }
 
-TEST(TrainJob, PatienceEndsOnlyWhatIsHeldOut) {
+TEST(TrainJob, PatienceEndsOnlyWhatIsHeldOutAndWhatUndidItsGainEndsToo) {
   const Matrix data = Catalogue(300, 10);
-  int stopped = 0, joined = 0;
+  int stopped = 0, joined = 0, undone = 0;
   for (const uint64_t seed : {0, 1, 2, 3, 4, 5}) {
     for (const double rate : {0.001, 0.02}) {
       ModelConfig model = Overtrained();
@@ -637,6 +637,15 @@ TEST(TrainJob, PatienceEndsOnlyWhatIsHeldOut) {
         EXPECT_EQ(run.job.validation(), TrainJob::Validation::kHeldOut);
         EXPECT_EQ(run.job.selected()->epoch, held.job.selected()->epoch);
         EXPECT_TRUE(SameBits(run.model.store().values(), held.model.store().values()));
+      } else if (held.job.history()[2].evaluation->reconstruction >= held.job.start()->reconstruction) {
+        ++undone;  // better than the start for a while, and worse when it is decided: what was best is kept
+        EXPECT_TRUE(run.job.stopped_early());
+        EXPECT_EQ(run.job.history().size(), 3u);
+        EXPECT_EQ(run.job.validation(), TrainJob::Validation::kHeldOut);
+        ASSERT_NE(run.job.selected(), nullptr);
+        EXPECT_GE(run.job.selected()->epoch, 0);
+        EXPECT_LT(run.job.selected()->loss, run.job.start()->reconstruction);
+        EXPECT_TRUE(SameBits(run.model.store().values(), run.job.selected()->values));
       } else {
         ++joined;
         EXPECT_FALSE(run.job.stopped_early());
@@ -647,6 +656,7 @@ TEST(TrainJob, PatienceEndsOnlyWhatIsHeldOut) {
   }
   EXPECT_GT(stopped, 0);
   EXPECT_GT(joined, 0);
+  EXPECT_GT(undone, 0);
 }
 
 TEST(TrainJob, AfterTheJoinTheMostDistinctIdsAreThoseSinceThen) {

@@ -88,7 +88,7 @@ describe.skipIf(process.platform === "win32")("after Ctrl-C", () => {
     expect(existsSync(inFolder(checkpoint))).toBe(true);
     return stderr;
   }
-  const long = [...quick, "--epochs", "1200", "--seed", "3"];
+  const long = [...quick, "--epochs", "1200", "--validation-until", "1", "--seed", "3"];
 
   it("tells the command that goes on, and that goes on", async () => {
     expect(rqvae("train", "items.npy", "-q", ...long, "-o", "whole.safetensors").status).toBe(0);

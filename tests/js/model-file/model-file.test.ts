@@ -57,7 +57,7 @@ describe("save and load", () => {
   it("names options in the file as every release did, in the same order", () => {
     const { __metadata__ } = open(bytes).header as { __metadata__: { rqvae: string } };
     expect(Object.keys(JSON.parse(__metadata__.rqvae).config).join(" ")).toBe(
-      "inputDim latentDim hiddenDims codebookSizes nQuantizationLayers codebookKmeansInit commitmentWeight codebookWeight reconstructionWeight reconstruction activation layerNorm inputScaling inputNoise linearSkip codebookGradient codebookUpdate emaDecay gradientEstimator codebookSimVq sinkhornEpsilon sinkhornIterations encodeBeam compat seed",
+      "inputDim latentDim hiddenDims codebookSizes nQuantizationLayers codebookKmeansInit codebookRefine commitmentWeight codebookWeight reconstructionWeight reconstruction activation layerNorm inputScaling inputNoise linearSkip codebookGradient codebookUpdate emaDecay gradientEstimator codebookSimVq sinkhornEpsilon sinkhornIterations encodeBeam compat seed",
     );
   });
 
