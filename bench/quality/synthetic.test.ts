@@ -140,7 +140,7 @@ describe("the synthetic catalogue", () => {
     const nearest = nearestNeighbours({ data, rows, dim }, queries, 3);
     let sum = 0;
     queries.forEach((query, i) => {
-      const other = nearest.subarray(3 * i, 3 * i + 3).find((neighbour) => cosine(query, neighbour) < 0.9999);
+      const other = nearest.subarray(3 * i, 3 * i + 3).find((neighbour: number) => cosine(query, neighbour) < 0.9999);
       sum += cosine(query, other!);
     });
     expect(sum / queries.length).toBeGreaterThan(0.64);

@@ -164,6 +164,7 @@ void CodebookRefinement::SumSlice() {
   const Index n = latents_->rows(), d = latents_->cols();
   if (next_row_ == 0) sums_.Start(config.codebook_sizes[static_cast<size_t>(level_)], d);
   std::vector<const float*> codebooks;
+  codebooks.reserve(static_cast<size_t>(config.levels()));
   for (Index l = 0; l < config.levels(); ++l) {
     codebooks.push_back(std::as_const(*model_).store().value(model_->quantizer().embedding(l)).data());
   }
