@@ -290,12 +290,16 @@ void TrainJob::NextEpoch() {
   stopped_early_ = config_.patience > 0 && best_.without_better >= config_.patience && epoch_ < config_.epochs &&
                    validation_now_ == Validation::kHeldOut;
   const bool decides = ends_holding_out() && epoch_ == held_out_epochs_ && !stopped_early_;
-  if (decides && best_.by_loss->epoch < 0) {
+  const Snapshot* best = best_.Selected(Selection::kLoss);
+  if (decides && (best == nullptr || best->epoch < 0)) {
     KeepStart();
     return;
   }
-  // It helped and then undid that: with all rows it would go on so. What helped is kept.
-  stopped_early_ = stopped_early_ || (decides && history_.back().evaluation->reconstruction >= start_->reconstruction);
+  if (decides) {
+    // It helped and then undid that: with all rows it would go on so. What helped is kept.
+    const std::optional<Evaluation>& now = history_.back().evaluation;
+    stopped_early_ = now && start_ && now->reconstruction >= start_->reconstruction;
+  }
   if (epoch_ == config_.epochs || stopped_early_) {
     Finish();
     return;
@@ -328,7 +332,7 @@ void TrainJob::KeepStart() {
   separation_.Join(training_.row_ids(), source_->rows());
   TrainOnAllRows();
   best_.by_collision = best_.by_loss;
-  model_->store().values() = best_.by_loss->values;
+  if (const Snapshot* start = best_.Selected(Selection::kLoss)) model_->store().values() = start->values;
   model_->ParametersChanged();
   if (!refits_) {
     Finish();
@@ -340,8 +344,10 @@ void TrainJob::KeepStart() {
 
 // There are no validation figures of what was fitted to all rows; the loss stays the one that the choice went by.
 void TrainJob::FinishRefit() {
-  best_.by_loss->evaluation = evaluation_.result();
-  best_.by_loss->values = model_->store().values();
+  if (best_.by_loss) {
+    best_.by_loss->evaluation = evaluation_.result();
+    best_.by_loss->values = model_->store().values();
+  }
   best_.by_collision = best_.by_loss;
   Finish();
 }
@@ -356,7 +362,7 @@ void TrainJob::Finish() {
 
 const Snapshot* TrainJob::selected() const {
   if (phase_ != Phase::kDone) return nullptr;
-  if (validation_now_ == Validation::kStartKept) return &*best_.by_loss;
+  if (validation_now_ == Validation::kStartKept) return best_.Selected(Selection::kLoss);
   if (validation_now_ == Validation::kJoined && config_.select == Selection::kLoss) return nullptr;
   return best_.Selected(config_.select);
 }
