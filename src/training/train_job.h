@@ -51,9 +51,10 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
 // With TrainConfig::validation_until < 1 they are held out for the first epochs only, since rows that never train cost
 // a small catalogue more than the choice of an epoch wins. After these epochs it is decided, whatever is selected by:
 //
-//   some epoch was better on them than the start   they join: the rest of the epochs train on all rows, the schedule
+//   they fare better than at the start             they join: the rest of the epochs train on all rows, the schedule
 //                                                  is trusted, and kLoss keeps the last epoch. What was best before
 //                                                  is dropped.
+//   only an earlier epoch was better               training ends, and the best is kept, as select says.
 //   none was                                       training teaches nothing here: the start is put back, its codebooks
 //                                                  are fitted once more, to all rows (where this training fitted
 //                                                  them), and the training ends.

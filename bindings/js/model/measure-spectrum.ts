@@ -26,7 +26,7 @@ export interface Measurable {
   readonly config: ModelConfig;
   kmeansInitCodebooks(items: Items, options: JobOptions): PromiseLike<unknown>;
   latents(items: Items): Float32Array;
-  getSemanticIds(items: Items): { embeddings: Float32Array };
+  getSemanticIds(items: Items): { embeddings: Float32Array; residuals: Float32Array };
   dispose(): void;
 }
 
@@ -96,9 +96,9 @@ async function within(
   try {
     await model.kmeansInitCodebooks(fitted, watch);
     // In units of the scaled items, whose dimensions have a variance of one on average.
-    const variance = meanSquares(model, fitted, false).map((each) => each / dim);
-    const before = meanSquares(model, heldOut, false);
-    const left = meanSquares(model, heldOut, true);
+    const variance = meanSquares(fitted, (block) => model.latents(block)).map((each) => each / dim);
+    const before = meanSquares(heldOut, (block) => model.latents(block));
+    const left = meanSquares(heldOut, (block) => leftOver(model, block));
     const explained = before.map((energy, j) => (energy > 0 ? 1 - left[j]! / energy : 0));
     return { items: fitted.rows + heldOut.rows, variance, explained, ...widthOf(variance, explained, dim) };
   } finally {
@@ -136,23 +136,29 @@ function sums(values: readonly number[]): number[] {
   });
 }
 
-/** Of each latent direction, over the items: of the latents, or of what the codes leave over of them. */
-function meanSquares(model: Measurable, { data, rows, dim }: Sample, less: boolean): number[] {
-  const { latentDim, nQuantizationLayers: levels } = model.config;
-  const sums = new Float64Array(latentDim);
+/** Of each latent direction, over the items. @param vectors gives those of a block, one a row */
+function meanSquares({ data, rows, dim }: Sample, vectors: (block: Float32Array) => Float32Array): number[] {
+  let sums = new Float64Array(0);
   for (let first = 0; first < rows; first += BLOCK_ROWS) {
-    const block = data.subarray(first * dim, Math.min(rows, first + BLOCK_ROWS) * dim);
-    const latents = model.latents(block);
-    if (less) {
-      const { embeddings } = model.getSemanticIds(block); // n x L x d
-      for (let at = 0; at < embeddings.length; at++) {
-        const row = Math.floor(at / (levels * latentDim));
-        latents[row * latentDim + (at % latentDim)]! -= embeddings[at]!;
-      }
-    }
-    for (let at = 0; at < latents.length; at++) sums[at % latentDim]! += latents[at]! * latents[at]!;
+    const end = Math.min(rows, first + BLOCK_ROWS);
+    const block = vectors(data.subarray(first * dim, end * dim));
+    const width = block.length / (end - first);
+    if (first === 0) sums = new Float64Array(width);
+    for (let at = 0; at < block.length; at++) sums[at % width]! += block[at]! * block[at]!;
   }
   return Array.from(sums, (sum) => sum / rows);
+}
+
+/** What the codes leave over of the latents: of the residual before the last level, what that level's code does. */
+function leftOver(model: Measurable, block: Float32Array): Float32Array {
+  const { latentDim: width, nQuantizationLayers: levels } = model.config;
+  const { embeddings, residuals } = model.getSemanticIds(block); // n x L x d
+  const left = new Float32Array(residuals.length / levels);
+  for (let at = 0; at < left.length; at++) {
+    const last = (Math.floor(at / width) * levels + levels - 1) * width + (at % width);
+    left[at] = residuals[last]! - embeddings[last]!;
+  }
+  return left;
 }
 
 interface Sample extends ItemMatrix {

@@ -269,9 +269,9 @@ export const TRAIN = {
    */
   validationShare: { kind: "number", default: 0, min: 0, max: 0.5 },
   /**
-   * Share of the epochs, above 0 to 1, for which the validation items are held out. If any epoch until then was better on them than the
-   * start, they train too from then on, and "loss" keeps the last epoch. If none was, the start is put back, its k-means codebooks are
-   * fitted once more to all items, and training ends. Default: 1, to the end.
+   * Share of the epochs, above 0 to 1, for which the validation items are held out. If they fare better then than at the start, they train
+   * too from then on, and "loss" keeps the last epoch. If only an earlier epoch was better, training ends, and that epoch is kept. If none
+   * was, the start is put back, its k-means codebooks are fitted once more to all items, and training ends. Default: 1, to the end.
    */
   validationUntil: { kind: "number", default: 1, min: 0, max: 1, isOpen: true },
   /**
