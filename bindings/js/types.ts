@@ -278,7 +278,8 @@ export interface TrainWarning {
 
 /** State of a training run. */
 export interface TrainProgress {
-  phase: "initialize" | "train";
+  /** "measure" comes first in `RQVAE.fit`, which looks at a sample to choose the latent width; its progress is 0. */
+  phase: "measure" | "initialize" | "train";
   /** Of the whole run, initialisation (PCA, k-means) and training together: rises from 0 to 1. */
   progress: number;
   /** The epoch in progress, from 0. */

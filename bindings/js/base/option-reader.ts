@@ -114,7 +114,12 @@ export class OptionReader {
   number(name: string, fallback: number, min: number, max = Number.MAX_VALUE, open = false): number {
     const value = this.get(name) ?? fallback;
     if (typeof value !== "number" || !(value >= min) || !(value <= max) || (open && value === min)) {
-      const range = max === Number.MAX_VALUE ? (open ? `above ${min}` : `of at least ${min}`) : `from ${min} to ${max}`;
+      const bounded = max !== Number.MAX_VALUE;
+      const range = open
+        ? `above ${min}${bounded ? `, at most ${max}` : ""}`
+        : bounded
+          ? `from ${min} to ${max}`
+          : `of at least ${min}`;
       this.fail(name, `a number ${range}`);
     }
     return value;

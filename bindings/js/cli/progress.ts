@@ -179,6 +179,7 @@ function trainFacts(event: TrainProgress) {
 }
 
 function trainLine(event: TrainProgress): string {
+  if (event.phase === "measure") return "looking at a sample of the items";
   if (event.phase === "initialize") return `preparing the codebooks, ${wholePercent(event.progress)}`;
   const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
   const codes = usage.length > 0 ? [`codes in use ${usage.map((share) => wholePercent(share)).join(" / ")}`] : [];
@@ -187,8 +188,11 @@ function trainLine(event: TrainProgress): string {
 
 function trainBlock(event: TrainProgress, columns: number, palette: Palette): string[] {
   const elapsed = `${duration(event.elapsedMs / 1000)} so far`;
-  if (event.phase === "initialize") {
-    return [barLine("Preparing", event.progress, "", columns, palette), palette.dim(`  ${elapsed}`)];
+  if (event.phase !== "train") {
+    return [
+      barLine(event.phase === "measure" ? "Measuring" : "Preparing", event.progress, "", columns, palette),
+      palette.dim(`  ${elapsed}`),
+    ];
   }
   const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
   const codes =

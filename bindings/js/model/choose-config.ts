@@ -19,7 +19,16 @@ import {
 } from "../options/train-config.ts";
 import { tellLateError } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
-import type { EmbeddingSource, FitOptions, Items, ModelOptions, Recipe, TrainHistory, TrainOptions } from "../types.ts";
+import type {
+  EmbeddingSource,
+  FitOptions,
+  Items,
+  ModelOptions,
+  Recipe,
+  Spectrum,
+  TrainHistory,
+  TrainOptions,
+} from "../types.ts";
 import { type Measurable, measure } from "./measure-spectrum.ts";
 
 /** What `fit` asks of the model that it makes. */
@@ -68,17 +77,49 @@ export async function chooseRecipe(
     return chosen;
   }
   const shape = shapeOf(items, options);
-  const chosen = withOptions(suggestConfig(shape), options);
+  const suggest = (spectrum?: Spectrum) =>
+    withOptions(suggested(spectrum ? { ...shape, spectrum } : shape, options), options);
+  const chosen = suggest();
   const model = await requireMemory(items, chosen, options);
+  if (options.latentDim !== undefined) return chosen;
+  // A checkpoint has the width that its items were given.
+  if (options.resume) {
+    const { latentDimOf } = await import("../model-file/checkpoint.ts");
+    return withOptions(chosen, { latentDim: await latentDimOf(options.resume) });
+  }
   // The directions are those of a latent space that starts as PCA of the items as they are.
-  const isMeasured = model.linearSkip === "pca" && model.inputScaling === "commonScale" && model.compat === "none";
-  if (options.latentDim !== undefined || !isMeasured) return chosen;
+  if (model.linearSkip !== "pca" || model.inputScaling !== "commonScale" || model.compat !== "none") return chosen;
   const { inputDim, nQuantizationLayers, codebookSize, seed } = model;
+  const { onProgress, signal } = options;
+  const started = performance.now();
   const spectrum = await measure(create, items, {
     ...{ inputDim, nQuantizationLayers, codebookSize, seed },
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(signal && { signal }),
+    ...(onProgress && {
+      onProgress: () =>
+        onProgress({
+          phase: "measure",
+          progress: 0,
+          epoch: 0,
+          epochs: chosen.train.epochs!,
+          step: 0,
+          totalSteps: 0,
+          itemWarnings: [],
+          newEpochs: [],
+          elapsedMs: performance.now() - started,
+        }),
+    }),
   });
-  return withOptions(suggestConfig({ ...shape, spectrum }), options);
+  const measured = suggest(spectrum);
+  await requireMemory(items, measured, options);
+  return measured;
+}
+
+/** SimVQ's codes are products of its own, which are not refined. */
+function suggested(shape: CatalogueShape, options: FitOptions): Recipe {
+  const { model, ...rest } = suggestConfig(shape);
+  const { codebookRefine: _, ...others } = model;
+  return { ...rest, model: options.codebookSimVq ? others : model };
 }
 
 /** @throws OutOfMemoryError */
@@ -98,14 +139,9 @@ async function requireMemory(items: Items | EmbeddingSource, chosen: Recipe, opt
 function withOptions({ model, train, ...why }: Recipe, options: object): Recipe {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const isModels = ([name]: [string, unknown]) => MODEL_OPTION_NAMES.includes(name);
-  const { codebookRefine, ...others } = model;
   return {
     ...why,
-    // SimVQ's codes are products of its own, which are not refined.
-    model: {
-      ...("codebookSimVq" in options && options.codebookSimVq ? others : model),
-      ...Object.fromEntries(given.filter(isModels)),
-    },
+    model: { ...model, ...Object.fromEntries(given.filter(isModels)) },
     train: { ...train, ...Object.fromEntries(given.filter((entry) => !isModels(entry))) },
   };
 }

@@ -263,7 +263,7 @@ export class Training {
       const steps = state.step - this.#trainingSince.step;
       if (steps > 0 && ms > 0) {
         event.itemsPerSecond = (1000 * steps * state.totalRows) / state.totalSteps / ms;
-        if (state.refitProgress === 0) event.remainingMs = ((state.totalSteps - state.step) * ms) / steps;
+        if (!isDone && state.refitProgress === 0) event.remainingMs = ((state.totalSteps - state.step) * ms) / steps;
       }
     }
     return event;

@@ -21,7 +21,7 @@ async function uninterrupted(modelOptions: ModelOptions, trainOptions: TrainOpti
 
 interface Checkpoint {
   bytes: Uint8Array;
-  phase: "initialize" | "train";
+  phase: TrainProgress["phase"];
   step: number;
 }
 
