@@ -114,13 +114,9 @@ export class OptionReader {
   number(name: string, fallback: number, min: number, max = Number.MAX_VALUE, open = false): number {
     const value = this.get(name) ?? fallback;
     if (typeof value !== "number" || !(value >= min) || !(value <= max) || (open && value === min)) {
-      const bounded = max !== Number.MAX_VALUE;
-      const range = open
-        ? `above ${min}${bounded ? `, at most ${max}` : ""}`
-        : bounded
-          ? `from ${min} to ${max}`
-          : `of at least ${min}`;
-      this.fail(name, `a number ${range}`);
+      const bounded = max < Number.MAX_VALUE;
+      const from = open ? "above" : bounded ? "from" : "of at least";
+      this.fail(name, `a number ${from} ${min}${bounded ? ` to ${max}` : ""}`);
     }
     return value;
   }
