@@ -130,8 +130,8 @@ describe("the release step", () => {
     for (const args of [["--dry-run"], ["--tested"], []]) {
       const { status, stderr } = tool("release", ...args);
       expect(status).toBe(1);
-      expect(stderr).toMatch(/the working tree has changes; [^]*new\.txt/);
-      expect(stderr).toMatch(/OWNER stands for the owner in CITATION\.cff, CONTRIBUTING\.md, [^]*package\.json/);
+      expect(stderr).toMatch(/the working tree has changes; [\s\S]*new\.txt/);
+      expect(stderr).toMatch(/OWNER stands for the owner in CITATION\.cff, CONTRIBUTING\.md, [\s\S]*package\.json/);
       expect(stderr).toMatch(/version\.ts says version 7\.0\.0, package\.json \d/);
     }
     expect(git("rev-parse", "HEAD")).toBe(head);
@@ -204,11 +204,11 @@ describe("the workflows", () => {
       expect(workflow(name)).toMatch(/^permissions:\n {2}contents: read$/m);
     }
     expect(workflow("ci")).not.toMatch(/write/);
-    expect(workflow("ci")).toMatch(/container: node:20-bookworm[^]*run: \.ci\/run/);
+    expect(workflow("ci")).toMatch(/container: node:20-bookworm[\s\S]*run: \.ci\/run/);
   });
 
   it("publish with provenance from a job that runs nothing else", () => {
-    const [, publish = ""] = /^ {2}publish:\n([^]*?)^ {2}\w+:$/m.exec(workflow("release")) ?? [];
+    const [, publish = ""] = /^ {2}publish:\n([\s\S]*?)^ {2}\w+:$/m.exec(workflow("release")) ?? [];
     expect(publish).toMatch(/needs: \[test, build\]/);
     expect(publish).toMatch(/id-token: write/);
     expect(publish).toMatch(/npm publish \.\/rqvae-\*\.tgz --provenance/);
