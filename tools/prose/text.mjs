@@ -3,6 +3,9 @@
 /** Stands for a code span or a formula in the text. */
 export const CODE = "\uFFFC";
 
+/** The path of a file, which links have as their text. */
+const PATH = /[\w.-]+(?:\/[\w.-]+)+/g;
+
 /**
  * A piece of prose. Line ends of the source stay in `text`.
  * @typedef {object} Block
@@ -26,7 +29,7 @@ export function blocksOf(tokens) {
     const kind = opened === "heading_open" ? "heading" : /^t[hd]_open$/.test(opened) ? "cell" : "paragraph";
     let text = "";
     for (const child of token.children ?? []) {
-      if (child.type === "text") text += child.content;
+      if (child.type === "text") text += child.content.replace(PATH, CODE);
       else if (child.type === "code_inline") text += CODE;
       else if (child.type === "softbreak" || child.type === "hardbreak") text += "\n";
       else if (child.type === "image") {

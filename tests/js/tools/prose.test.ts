@@ -95,6 +95,7 @@ const SENTENCES: Record<string, { bad: string[]; good: string[] }> = {
     good: [
       "The quantiser is initialised.",
       "Sizes, prizes and seized rows, resized horizons.",
+      "[src/quantizer/codes.cpp](src/quantizer/codes.cpp)",
       'A call of `normalize`, the MIT License and "center".',
       "The tokenizer of a model.",
       "RQ-VAE by Residual Quantized authors.",
