@@ -13,13 +13,13 @@ import { fileURLToPath } from "node:url";
 import markdownIt from "markdown-it";
 import { lint } from "markdownlint/sync";
 import { PAGES, PROSE, RULES, readMessage } from "./prose/rules.mjs";
-import { proseOf } from "./prose/sources.mjs";
+import { proseOf, proseOfHtml } from "./prose/sources.mjs";
 import { ROOT } from "./setup.mjs";
 
 /** The changelog is a list of facts, and what is released stays as it was. */
 const PAGE =
   /^(?:(?!CHANGELOG)[A-Z]+\.md|docs\/(?!site\/).*\.md|examples\/[^/]+\/README\.md|tests\/fixtures\/README\.md)$/;
-const SOURCE = /^(?:bindings\/js|web\/src)\/.*(?<!\.d)\.ts$/;
+const SOURCE = /^(?:bindings\/js|web\/src)\/.*(?<!\.d)\.ts$|^web\/[^/]+\.html$/;
 /** Its rows are exported as options by a type that is made of them. */
 const TABLE = "bindings/js/options/table.ts";
 
@@ -27,7 +27,7 @@ const TABLE = "bindings/js/options/table.ts";
 
 /** The files that are read, by their paths from the root. */
 export function proseFiles(root = ROOT) {
-  const below = ["docs", "examples", "tests/fixtures", "bindings/js", "web/src"].flatMap((folder) =>
+  const below = ["docs", "examples", "tests/fixtures", "bindings/js", "web"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map(
       (name) => `${folder}/${name.replaceAll("\\", "/")}`,
     ),
@@ -71,8 +71,13 @@ export function findingsInSources(sources, isPublic) {
   /** @type {Finding[]} */
   const inMessages = [];
   for (const [file, source] of Object.entries(sources)) {
+    if (file.endsWith(".html")) {
+      for (const text of proseOfHtml(source))
+        for (const found of readMessage(text)) inMessages.push({ file, line: text.line, ...found });
+      continue;
+    }
     const prose = proseOf(file, source, (name) => file === TABLE || (file.startsWith("bindings/") && isPublic(name)));
-    docstrings[file] = prose.docstrings;
+    if (/\S/.test(prose.docstrings)) docstrings[file] = prose.docstrings;
     for (const text of prose.messages)
       for (const found of readMessage(text)) inMessages.push({ file, line: text.line, ...found });
   }

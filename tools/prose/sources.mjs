@@ -102,3 +102,21 @@ function messageOf(node) {
   text = text?.replace(/\b[\w.]+\(\)|`[^`]+`|\binitialize\b/g, CODE); // calls, code, and a function that messages name
   return text !== undefined && /(?:[\p{L}\uFFFC]+[,:;]? ){3}/u.test(text) && !/[{}<>]|=>/.test(text) ? text : undefined;
 }
+
+/**
+ * The texts of a page: what stands between its tags, and in the attributes that people read or hear.
+ * @param {string} html
+ * @returns {import("./text.mjs").Block[]}
+ */
+export function proseOfHtml(html) {
+  const blank = (/** @type {string} */ text) => text.replace(/[^\n]/g, " ");
+  const read = html.replace(/<!--[\s\S]*?-->|<(script|style|code|pre)\b[\s\S]*?<\/\1>/g, blank);
+  const texts = read.matchAll(/>([^<]+)<|\b(?:alt|aria-label|content|placeholder|title)="([^"]+)"/g);
+  return Array.from(texts, ({ 1: between, 2: attribute, index }) => ({ text: between ?? attribute ?? "", index }))
+    .filter(({ text }) => /\p{L}/u.test(text))
+    .map(({ text, index }) => ({
+      kind: /** @type {const} */ ("paragraph"),
+      text: text.trim().replace(/\s+/g, " ").replaceAll("&amp;", "&"),
+      line: (read.slice(0, index) + (/^\s*/.exec(text)?.[0] ?? "")).split("\n").length,
+    }));
+}

@@ -206,6 +206,20 @@ export class Shown {
     ]);
   });
 
+  it("reads the texts of the page, and what is read aloud of it", () => {
+    const html = `<!-- goes on --><script>goes(on, "goes on")</script>
+<p title="colors">It
+  goes <b>on</b> and on &amp; the
+  the end</p>
+<img alt="93 % of it"><code>behavior</code>`;
+    const found = findingsInSources({ "web/index.html": html }, () => false);
+    expect(found.map(({ line, rule }) => [line, rule])).toEqual([
+      [2, "british-spelling"],
+      [3, "repeated-word"],
+      [5, "number-style"],
+    ]);
+  });
+
   it("reads the pages, the package and the demo page, and neither the site nor the changelog", () => {
     const { pages, sources } = proseFiles();
     for (const page of [
@@ -221,5 +235,7 @@ export class Shown {
     expect(pages.filter((page) => /^docs\/site|CHANGELOG|node_modules/.test(page))).toEqual([]);
     expect(sources).toContain("bindings/js/options/words.ts");
     expect(sources).toContain("web/src/main.ts");
+    expect(sources).toContain("web/index.html");
+    expect(sources.filter((file) => /dist|node_modules/.test(file))).toEqual([]);
   });
 });
