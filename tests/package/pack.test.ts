@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { clientSizes } from "../../bench/speed/sizes.mjs";
-import { makeProject, type Project, ROOT } from "./project.ts";
-import { markdownFiles, snippets } from "./snippets.ts";
+import { guideEnvironment, makeProject, type Project, ROOT } from "./project.ts";
+import { markdownFiles, type Snippet, snippets } from "./snippets.ts";
 
 let project: Project;
 let folder: string;
@@ -22,11 +22,22 @@ beforeAll(() => {
 });
 afterAll(() => project.remove());
 
-/** Markdown files with snippets that are run so. */
-function pagesWith(run: string): string[] {
-  return markdownFiles(ROOT).filter((page) =>
-    snippets(readFileSync(join(ROOT, page), "utf8")).some((snippet) => snippet.run === run),
-  );
+const snippetsOf = (page: string) => snippets(readFileSync(join(ROOT, page), "utf8"));
+
+/** Markdown files with snippets that are run in one of these ways. */
+function pagesWith(...ways: string[]): string[] {
+  return markdownFiles(ROOT).filter((page) => snippetsOf(page).some(({ run }) => ways.includes(run)));
+}
+
+/** Runs a snippet by Node or a shell in a folder below the user's, and returns what it prints. */
+function run({ run: way, code, line }: Snippet, cwd: string): string {
+  const options = { cwd, encoding: "utf8", stdio: "pipe", timeout: 120_000 } as const;
+  if (way === "cli") {
+    return execFileSync("bash", ["-euc", code], { ...options, env: guideEnvironment(project.tarball) });
+  }
+  const file = join(cwd, `snippet-line-${line}.mjs`);
+  writeFileSync(file, code);
+  return execFileSync(process.execPath, [file], options);
 }
 
 function files(path: string): string[] {
@@ -107,15 +118,18 @@ describe("the packed package", () => {
     expect(node("--input-type=module", "-e", encode)).toMatch(/^(<[a-z]_\d+>){3}\n$/);
   });
 
-  it.each(pagesWith("node"))("runs every Node snippet of %s", (page) => {
-    const found = snippets(readFileSync(join(ROOT, page), "utf8")).filter(({ run }) => run === "node");
-    mkdirSync(join(folder, "examples"), { recursive: true });
-    for (const { code, line } of found) {
-      const file = join(folder, `snippet-line-${line}.mjs`);
-      writeFileSync(file, code);
-      expect(() => node(file), `the snippet at line ${line} of ${page}`).not.toThrow();
-    }
-  });
+  it.each(pagesWith("node", "cli"))(
+    "walks %s from an empty folder: every command and every program, in order",
+    (page) => {
+      const here = join(folder, page.toLowerCase().replace(/\W+/g, "-"));
+      mkdirSync(here);
+      for (const snippet of snippetsOf(page)) {
+        if (!["node", "cli"].includes(snippet.run)) continue;
+        expect(() => run(snippet, here), `the snippet at line ${snippet.line} of ${page}`).not.toThrow();
+      }
+    },
+    300_000,
+  );
 
   it("finds snippets in the README and in the guides", () => {
     expect(pagesWith("node")).toContain("README.md");
@@ -124,7 +138,7 @@ describe("the packed package", () => {
   });
 
   it.each(pagesWith("parsed"))("parses what it cannot run of %s", (page) => {
-    const found = snippets(readFileSync(join(ROOT, page), "utf8")).filter(({ run }) => run === "parsed");
+    const found = snippetsOf(page).filter(({ run }) => run === "parsed");
     for (const { code, line } of found) {
       const file = join(folder, `snippet-line-${line}.mjs`);
       writeFileSync(file, code);
@@ -132,26 +146,15 @@ describe("the packed package", () => {
     }
   });
 
-  it("prints IDs beside the items' titles in the README's first snippet", () => {
-    const [first] = snippets(readFileSync(join(ROOT, "README.md"), "utf8")).filter(({ run }) => run === "node");
-    const file = join(folder, "quick-start.mjs");
-    writeFileSync(file, first!.code);
-    const lines = node(file).split("\n");
-    const titles = [...first!.code.matchAll(/^\s+"([^"]+)": \[/gm)].map(([, title]) => title!);
-    expect(titles.length).toBeGreaterThanOrEqual(3);
-    for (const title of titles) {
-      const line = lines.find((text) => text.includes(title));
-      expect(line, title).toMatch(/<a_\d+><b_\d+>/);
-    }
-  });
-
-  it.each(pagesWith("cli"))("runs the command lines of %s", (page) => {
-    const found = snippets(readFileSync(join(ROOT, page), "utf8")).filter(({ run }) => run === "cli");
-    for (const { code, line } of found) {
-      expect(
-        () => execFileSync("bash", ["-euc", code], { cwd: folder, stdio: "pipe", timeout: 120_000 }),
-        `line ${line}`,
-      ).not.toThrow();
-    }
-  });
+  it("prints what the README's first program says it prints, in a folder made by npm init -y", () => {
+    const here = join(folder, "first");
+    mkdirSync(here);
+    const [install, program] = snippetsOf("README.md");
+    run(install!, here);
+    const { dependencies, type = "commonjs" } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+    expect([Object.keys(dependencies), type]).toEqual([["rqvae"], "commonjs"]);
+    const shown = program!.code.split("\n").filter((line) => line.startsWith("// <"));
+    expect(shown.length).toBeGreaterThan(5);
+    expect(run(program!, here).trimEnd().split("\n")).toEqual(shown.map((line) => line.slice(3)));
+  }, 60_000);
 });
