@@ -91,7 +91,8 @@ describe("documentation", () => {
         ),
       );
     expect(named.length).toBeGreaterThan(15);
-    expect(named.filter((path) => path !== "docs/site" && !existsSync(join(ROOT, path)))).toEqual([]);
+    const built = ["docs/site", "web/dist"];
+    expect(named.filter((path) => !built.includes(path) && !existsSync(join(ROOT, path)))).toEqual([]);
   });
 
   it("the site builds: every public export is documented, no link is broken", () => {
