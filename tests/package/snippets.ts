@@ -1,4 +1,5 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 
 /**
  * Code blocks of a Markdown text that say how they are run. Each page has a folder of its own, which is empty at first:
@@ -34,7 +35,9 @@ export function snippets(markdown: string): Snippet[] {
 export function sampleFiles(root: string): Map<string, string> {
   const pattern = /https:\/\/raw\.githubusercontent\.com\/OWNER\/rqvae\/main\/(\S+) -o (\S+)/g;
   const pages = markdownFiles(root).map((page) => readFileSync(`${root}/${page}`, "utf8"));
-  return new Map(pages.flatMap((page) => Array.from(page.matchAll(pattern), ([, path, name]) => [name!, path!])));
+  return new Map(
+    pages.flatMap((page) => Array.from(page.matchAll(pattern), ([, path, name]) => [basename(name!), path!])),
+  );
 }
 
 /** Puts them into a folder, for pages that fetch them. */
