@@ -25,11 +25,8 @@ export function repositoryAddress({ repository: { url } }) {
   return url.replace(/^git\+/, "").replace(/\.git$/, "");
 }
 
-/** The README names the repository's owner as package.json does before the first release: in addresses of files to fetch and of the page. */
-const OWNER = /\bOWNER(?=\/rqvae\b|\.github\.io\b)/g;
-
 /**
- * Links to files of the repository as links to those of a version of it, and its owner in every address.
+ * Links to files of the repository as links to those of a version of it.
  * @param {string} markdown
  * @param {string} repository its address
  * @param {string} version whose tag is v<version>
@@ -37,9 +34,7 @@ const OWNER = /\bOWNER(?=\/rqvae\b|\.github\.io\b)/g;
 export function withAbsoluteLinks(markdown, repository, version) {
   const absolute = (/** @type {string} */ path) =>
     `${repository}/${/\.(png|jpe?g|gif|svg)$/i.test(path) ? "raw" : "blob"}/v${version}/${path}`;
-  const owner = /([^/]+)\/[^/]+$/.exec(repository)?.[1] ?? "";
   return markdown
-    .replace(OWNER, owner)
     .split(/^(```[\s\S]*?^```$)/m) // blocks of code stay as they are
     .map((part) =>
       part.startsWith("```")

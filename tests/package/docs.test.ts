@@ -58,9 +58,7 @@ describe("documentation", () => {
     expect([...files.keys()]).toContain("emoji.npy");
     expect([...files.values()].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
     // Each by `curl -L ADDRESS -o NAME`, which is how the tests bring them.
-    const addresses = pages.flatMap(
-      (page) => read(page).match(/raw\.githubusercontent\.com\/OWNER\S+( -o \S+)?/g) ?? [],
-    );
+    const addresses = pages.flatMap((page) => read(page).match(/raw\.githubusercontent\.com\/\S+( -o \S+)?/g) ?? []);
     expect(addresses.filter((address) => !address.includes(" -o "))).toEqual([]);
   });
 

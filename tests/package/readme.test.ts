@@ -28,15 +28,6 @@ it("has no link that leads nowhere there, and each leads to a file of the versio
   );
 });
 
-it("names the owner of the repository in the addresses of its files and of the page", () => {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  const addresses = readme.match(/https:\/\/(raw\.githubusercontent\.com\/OWNER\/rqvae|OWNER\.github\.io)\/\S*/g) ?? [];
-  expect(addresses.length).toBeGreaterThan(2);
-  const packed = withAbsoluteLinks(readme, ADDRESS, "1.2.3");
-  expect(packed).not.toContain("OWNER");
-  for (const address of addresses) expect(packed).toContain(address.replace("OWNER", "someone"));
-});
-
 it("leads to the repository that package.json names, in three places alike", () => {
   const { repository, homepage, bugs } = packageJson();
   const named = repository.url.replace(/^git\+/, "").replace(/\.git$/, "");

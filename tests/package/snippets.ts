@@ -33,7 +33,7 @@ export function snippets(markdown: string): Snippet[] {
 
 /** What `curl -L ADDRESS -o FILE` on any of the pages brings, from the repository: the file's name, and its place in the checkout. */
 export function sampleFiles(root: string): Map<string, string> {
-  const pattern = /https:\/\/raw\.githubusercontent\.com\/OWNER\/rqvae\/main\/(\S+) -o (\S+)/g;
+  const pattern = /https:\/\/raw\.githubusercontent\.com\/[^/]+\/rqvae\/main\/(\S+) -o (\S+)/g;
   const pages = markdownFiles(root).map((page) => readFileSync(`${root}/${page}`, "utf8"));
   return new Map(
     pages.flatMap((page) => Array.from(page.matchAll(pattern), ([, path, name]) => [basename(name!), path!])),
