@@ -179,7 +179,7 @@ async function modelKinds(): Promise<Kind[]> {
   const file = model.save();
   const documents = (of: Uint8Array) => {
     const { whole, within } = header(of, seal);
-    return [within("rqvae"), whole];
+    return [within("rqvae"), ...(of === file ? [within("rqvae_history")] : []), whole];
   };
   const load = async (bytes: Uint8Array) => {
     using loaded = await RQVAE.load(bytes);
