@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readHistory, writeHistory } from "../../../bindings/js/model-file/stored-history.ts";
 import { catalogue, sameBits, small } from "../support/catalogue.ts";
 import { sourceOf } from "../support/embedding-sources.ts";
+import { withImpatientClock } from "../support/impatient-clock.ts";
 
 const items = catalogue(300, 20);
 /** Validation, a start, epochs between evaluations, and warnings. */
@@ -90,7 +91,7 @@ describe("history of a loaded model", () => {
     using own = await RQVAE.create({ inputDim: 20, ...small, seed: 11 });
     const checkpoints: Uint8Array[] = [];
     const write = (written: Uint8Array) => void checkpoints.push(written);
-    await own.train(items, { ...eventful, checkpoint: { everyMs: 0, write } });
+    await withImpatientClock(() => own.train(items, { ...eventful, checkpoint: { everyMs: 0, write } }));
     for (const each of checkpoints) expect(metadataOf(each).rqvae_history).toBeUndefined();
     const { progress } = told(checkpoints.at(-1)!).checkpoint;
     expect(progress.step).toBeGreaterThan(0);
