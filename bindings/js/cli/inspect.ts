@@ -257,7 +257,7 @@ function modelWords(path: string, inspection: Inspection): string[] {
   const possible = codebookSize.reduce((product, size) => product * size, 1);
   const widths = [inputDim, ...hiddenDims, latentDim].map(thousands).join(" -> ");
   const search = encodeBeam > 1 ? `beam search of width ${encodeBeam}` : "the nearest code at each level";
-  const parts = (["encoder", "codebooks", "decoder"] as const).filter((part) => parameters[part] > 0);
+  const parts = (["input", "encoder", "codebooks", "decoder"] as const).filter((part) => parameters[part] > 0);
   return [
     `${path}: ${KINDS[kind]} (${fileSize(bytes)})`,
     "",
@@ -341,7 +341,7 @@ function historyTable({ start, epochs, selectedEpoch, best }: TrainHistory): str
     validation ? percent(validation.explainedVariance) : "",
   ];
   const table = [header];
-  if (start) table.push(["start", "", "", ...evaluated(start)]);
+  if (start) table.push([selectedEpoch < 0 ? "start (kept)" : "start", "", "", ...evaluated(start)]);
   const last = epochs.at(-1);
   const shown = epochs.filter(
     (record) =>
