@@ -71,6 +71,10 @@ async function look(path: string): Promise<Seen | undefined> {
   }
 }
 
+/** What a file is by its first bytes, in words; undefined when it cannot be told. */
+export const nameOfContent = (bytes: Uint8Array): string | undefined =>
+  describe(Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, LOOKED_AT)))?.what;
+
 function describe(head: Buffer): Seen | undefined {
   const { format, foreign } = sniff(head);
   if (format === "safetensors") return describeSafetensors(head.toString("latin1", 8));

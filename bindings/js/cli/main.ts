@@ -8,6 +8,7 @@ import { embed } from "./embed.ts";
 import { encode } from "./encode.ts";
 import { closeFiles } from "./files.ts";
 import { hopwise } from "./hopwise.ts";
+import { inspect } from "./inspect.ts";
 import { Interrupted } from "./interrupt.ts";
 import { kmeans } from "./kmeans.ts";
 import { merge } from "./merge.ts";
@@ -16,7 +17,7 @@ import { report } from "./report.ts";
 import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
-const commands: Command[] = [embed, train, kmeans, encode, merge, report, convert, hopwise];
+const commands: Command[] = [embed, train, kmeans, encode, merge, report, inspect, convert, hopwise];
 
 const help = `Semantic IDs for every item of a catalogue, learned from its embeddings.
 
