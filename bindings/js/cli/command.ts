@@ -13,6 +13,8 @@ export interface Option {
   also?: string;
   /** May be given several times; otherwise the last one counts. */
   repeats?: true;
+  /** The words that its value can be, for completion. */
+  choices?: readonly string[];
   help: string;
 }
 

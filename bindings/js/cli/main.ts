@@ -13,10 +13,11 @@ import { kmeans } from "./kmeans.ts";
 import { merge } from "./merge.ts";
 import { programName } from "./program-name.ts";
 import { report } from "./report.ts";
+import { sweep } from "./sweep.ts";
 import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
-const commands: Command[] = [embed, train, kmeans, encode, merge, report, convert, hopwise];
+const commands: Command[] = [embed, train, sweep, kmeans, encode, merge, report, convert, hopwise];
 
 const help = `Semantic IDs for every item of a catalogue, learned from its embeddings.
 
