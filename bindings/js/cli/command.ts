@@ -35,6 +35,8 @@ export interface Command {
   summary: string;
   /** The positional arguments, as the usage line names them; one that ends in "..." may be repeated. */
   positionals: string[];
+  /** What the positional arguments can be, where they are no files. */
+  words?: readonly string[];
   /** An option with which the command takes no positional arguments. */
   standsAlone?: string;
   /** By the headings that the help has them under. */
@@ -100,6 +102,10 @@ export function parseCommandLine(command: Command, args: string[]): Given {
 /** Columns that the names of options have in a help page. */
 const LEFT = 26;
 
+/** How a command is called. */
+export const usageOf = ({ name, positionals }: Command): string =>
+  ["rqvae", name, ...positionals, "[options]"].join(" ");
+
 /** The help page of a command. */
 export function helpOf(command: Command): string {
   const leftOf = (name: string, { short, value }: Option) =>
@@ -115,12 +121,7 @@ export function helpOf(command: Command): string {
     });
     return `${heading}:\n${rows.join("")}`;
   });
-  return [
-    `${command.summary}\n`,
-    `Usage: rqvae ${command.name} ${command.positionals.join(" ")} [options]\n`,
-    ...groups,
-    command.notes,
-  ].join("\n");
+  return [`${command.summary}\n`, `Usage: ${usageOf(command)}\n`, ...groups, command.notes].join("\n");
 }
 
 /** `; did you mean report?` for the nearest of the words, or nothing when none is near. */

@@ -25,7 +25,7 @@ const FIGURES: readonly Figure[] = [
   { of: "distinctIds", heading: "distinct IDs", digits: 1 },
   { of: "collisions", heading: "collisions", digits: 1 },
   { of: "perplexity", heading: "perplexity by level", digits: 1 },
-  { of: "firstCodeNeighbours", heading: "neighbours with the same first code (%)", scale: 100, digits: 2 },
+  { of: "firstCodeNeighbours", heading: "first code shared (%)", scale: 100, digits: 2 },
   { of: "seconds", heading: "seconds", digits: 1 },
 ];
 
@@ -96,6 +96,7 @@ function notes({ seeds, fixed, rows }: Summary, { data, heldOut, base }: Context
   return [
     `${spread} ${counted(seeds.length, "seed")}${list}${isCompared ? "; the best in bold" : ""}.`,
     `Held out of every run: ${thousands(heldOut.rows)} of ${counted(data.rows, "item")}. IDs are counted over all of them.`,
+    "First code shared: by an item and its ten nearest others, on average.",
     `Base: ${base.recipe === "fit" ? "what RQVAE.fit chooses for the items" : `the recipe ${base.recipe}`}${onTop && `, with ${onTop}`}.`,
   ];
 }
