@@ -43,6 +43,8 @@ export interface Command {
   options: Record<string, Record<string, Option>>;
   /** Paragraphs of the help after the options. */
   notes: string;
+  /** What to do about an option that it does not have, where it knows better than `adviseFlag`. */
+  advise?(name: string): string | undefined;
   /** Resolves to the exit code. */
   run(given: Given): Promise<number>;
 }
@@ -76,7 +78,8 @@ export function parseCommandLine(command: Command, args: string[]): Given {
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (!option) {
-      throw new UsageError(`unknown option ${token.rawName}${adviseFlag(token.name, Object.keys(known))}`);
+      const advice = command.advise?.(token.name) ?? adviseFlag(token.name, Object.keys(known));
+      throw new UsageError(`unknown option ${token.rawName}${advice}`);
     }
     if (!option.value && !option.takesWord && token.value !== undefined)
       throw new UsageError(`${token.rawName} takes no value`);

@@ -104,14 +104,14 @@ export function completionsOf(commands: readonly Command[]): CompletedCommand[] 
   }));
 }
 
-/** What stands on the left of an assignment, with the words that may stand on its right. */
-export const ASSIGNMENTS: readonly { name: string; about: string; words: readonly string[] }[] = OPTIONS.map(
-  ({ name, help, kind, choices = [], also }) => ({
-    name,
-    about: briefly(help),
-    words: kind === "flag" ? ["true", "false", ...(also === undefined ? [] : [also])] : choices,
-  }),
-);
+/** What stands on the left of an assignment, with the words that may stand on its right. A sweep has its own option for seeds. */
+export const ASSIGNMENTS: readonly { name: string; about: string; words: readonly string[] }[] = OPTIONS.filter(
+  ({ name }) => name !== "seed",
+).map(({ name, help, kind, choices = [], also }) => ({
+  name,
+  about: briefly(help),
+  words: kind === "flag" ? ["true", "false", ...(also === undefined ? [] : [also])] : choices,
+}));
 
 /** Options of the program itself. */
 export const OWN: readonly { name: string; short: string; about: string }[] = [

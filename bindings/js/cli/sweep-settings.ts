@@ -2,7 +2,7 @@
 
 import { RQVAEError } from "../base/errors.ts";
 import { toText, type Wording } from "../base/wording.ts";
-import { inNumber, thousands } from "../base/words.ts";
+import { counted, inNumber, thousands } from "../base/words.ts";
 import { OPTIONS, type OptionDescription } from "../options/describe.ts";
 import { explainName } from "../options/other-names.ts";
 import type { Value } from "../options/table.ts";
@@ -29,7 +29,7 @@ const MOST_RUNS = 10_000;
 export class Problems extends UsageError {
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
-    super(`${problems.length === 1 ? "this sweep has a mistake" : "this sweep has mistakes"}: nothing was run`);
+    super(`${counted(problems.length, "mistake")} in the settings, listed above: nothing was run`);
     this.problems = problems;
   }
 }
@@ -75,9 +75,17 @@ function readAxis(assignment: string): Axis {
   return { option, values };
 }
 
-/** By the library's name, the command line's, or both spellings of it. @throws UsageError */
+/** By the library's name, the command line's, or both spellings of it. */
+const findOption = (name: string): OptionDescription | undefined =>
+  OPTIONS.find((each) => each.name === name || each.flag === name || kebab(each.name) === name);
+
+/** For those who give an option as to `rqvae train`. */
+export const adviseSetting = (name: string): string | undefined =>
+  findOption(name) && `: in a sweep all options are settings: --set ${name}=...`;
+
+/** @throws UsageError */
 function optionOf(name: string): OptionDescription {
-  const option = OPTIONS.find((each) => each.name === name || each.flag === name || kebab(each.name) === name);
+  const option = findOption(name);
   if (option?.name === "seed") throw new UsageError("--set seed: the seeds of the runs are given by --seeds");
   if (option) return option;
   if (name === "inputDim") throw new UsageError("--set inputDim: the dimension is that of the items");

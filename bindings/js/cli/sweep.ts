@@ -18,7 +18,7 @@ import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { programName } from "./program-name.ts";
 import { jobView } from "./progress.ts";
 import { ResultsFile } from "./results-file.ts";
-import { Problems, planOf, readAxes, readSeeds, requireParts, requireShare } from "./sweep-settings.ts";
+import { adviseSetting, Problems, planOf, readAxes, readSeeds, requireParts, requireShare } from "./sweep-settings.ts";
 import { duration, shellWord } from "./text.ts";
 
 /** Of the items, as the field's papers hold out. */
@@ -100,6 +100,7 @@ Examples:
     --set commitmentWeight=.1,.25 --seeds 3 -o sweep.jsonl
   rqvae sweep items.npy --set codebookSize=64,256 --seeds 3 --format latex
 `,
+  advise: adviseSetting,
   run,
 };
 
@@ -250,7 +251,9 @@ function runView(title: string, isQuiet: boolean): { update(progress: number): v
 function finishedLine(record: Omit<RunRecord, "sweep">, number: number, of: number, left: number): string {
   const { failed, heldOutExplainedVariance, distinctIds, seconds } = record;
   const result =
-    failed ?? `held-out variance ${percent(heldOutExplainedVariance!)}, ${counted(distinctIds!, "distinct ID")}`;
+    failed !== undefined
+      ? "training diverged"
+      : `held-out variance ${percent(heldOutExplainedVariance!)}, ${counted(distinctIds!, "distinct ID")}`;
   const time = [duration(seconds), ...(left > 0 ? [`about ${duration(left)} left`] : [])].join("; ");
   return `${String(number).padStart(String(of).length)}/${of}  ${runText(record)}: ${result}, ${time}`;
 }
