@@ -16,14 +16,16 @@ interface Figure {
   scale?: number;
   digits: number;
   isSigned?: true;
+  /** Whole, of one seed. */
+  isCount?: true;
 }
 
 const FIGURES: readonly Figure[] = [
   { of: "heldOutExplainedVariance", heading: "held-out variance (%)", scale: 100, digits: 2 },
   { of: "gainOverKMeans", heading: "over k-means (points)", scale: 100, digits: 2, isSigned: true },
   { of: "seenExplainedVariance", heading: "seen variance (%)", scale: 100, digits: 2 },
-  { of: "distinctIds", heading: "distinct IDs", digits: 1 },
-  { of: "collisions", heading: "collisions", digits: 1 },
+  { of: "distinctIds", heading: "distinct IDs", digits: 1, isCount: true },
+  { of: "collisions", heading: "collisions", digits: 1, isCount: true },
   { of: "perplexity", heading: "perplexity by level", digits: 1 },
   { of: "firstCodeNeighbours", heading: "first code shared (%)", scale: 100, digits: 2 },
   { of: "seconds", heading: "seconds", digits: 1 },
@@ -73,13 +75,9 @@ function figureCell(row: Row, figure: Figure): Cell {
 }
 
 /** `63.12 ± 0.21`; of one seed without a spread. */
-function spreadText(
-  { mean, sd }: Spread,
-  { scale = 1, digits, isSigned }: Pick<Figure, "scale" | "digits" | "isSigned">,
-) {
+function spreadText({ mean, sd }: Spread, { scale = 1, digits, isSigned, isCount }: Figure): string {
   const write = (x: number) => {
-    // A count of one seed is whole.
-    const text = (scale * x).toFixed(sd === undefined && scale === 1 && Number.isInteger(x) ? 0 : digits);
+    const text = (scale * x).toFixed(isCount && sd === undefined ? 0 : digits);
     const [, whole = "", rest = ""] = /^([^.]*)(.*)$/.exec(text)!;
     return `${whole.replaceAll(/\B(?=(\d{3})+$)/g, ",")}${rest}`;
   };
