@@ -136,6 +136,17 @@ type Request = ReturnType<typeof readRequest>;
 
 async function sweepItems(given: Given): Promise<number> {
   const request = readRequest(given);
+  const isDry = given.values["dry-run"] === true;
+  if (isDry) return sweepWith(given, request, isDry);
+  await request.results.lock([given.positionals[0]!]);
+  try {
+    return await sweepWith(given, request, isDry);
+  } finally {
+    await request.results.unlock();
+  }
+}
+
+async function sweepWith(given: Given, request: Request, isDry: boolean): Promise<number> {
   const { axes, seeds, recipe, share, seed, results } = request;
   const itemsPath = given.positionals[0]!;
   await checkRoles([{ as: "<items>", path: itemsPath, role: "items" }]);
@@ -143,35 +154,29 @@ async function sweepItems(given: Given): Promise<number> {
   const catalogue = await interruptible((signal) => Catalogue.open(items, { share, seed, signal })).catch((error) => {
     throw nameFile(itemsPath, error);
   });
-  const { seen, heldOut } = catalogue;
+  const { seen, heldOut, data } = catalogue;
   requireParts(itemsPath, seen.rows, heldOut.rows, share);
   const { settings, baselines } = await planOf(axes, seeds.length, recipe, seen);
   const runs = runsOf(settings, given.values["no-baseline"] ? [] : baselines, seeds);
   const base = await baseOf(recipe, seen);
-  const isDry = given.values["dry-run"] === true;
-  if (!isDry) await results.lock([itemsPath]);
-  try {
-    const restart = given.values.force === true;
-    const found = restart ? undefined : await results.read({ data: catalogue.data, heldOut, base });
-    const done = new Map(found?.records.map((record) => [runKey(record), record]));
-    if (isDry) return list(runs, done);
-    if (request.models !== undefined) await makeFolder(request.models);
-    if (restart) await results.clear();
-    if (found) await results.mend(found);
-    if (!request.isQuiet) greet(runs, done, results.path, found?.isCut === true);
-    const stopped = await fitAll(runs, done, catalogue, base, request);
-    if (stopped) {
-      const finished = runs.filter((each) => done.has(runKey(each))).length;
-      process.stderr.write(
-        `Stopped: ${finished} of ${counted(runs.length, "run")} are finished, in ${results.path}. To resume:\n  ${commandToResume(given)}\n`,
-      );
-      return stopped.exitCode;
-    }
-    tell(runs, done, axes, catalogue, base, request);
-    return 0;
-  } finally {
-    await results.unlock();
+  const restart = given.values.force === true;
+  const found = restart ? undefined : await results.read({ data, heldOut, base });
+  const done = new Map(found?.records.map((record) => [runKey(record), record]));
+  if (isDry) return list(runs, done);
+  if (request.models !== undefined) await makeFolder(request.models);
+  if (restart) await results.clear();
+  if (found) await results.mend(found);
+  if (!request.isQuiet) greet(runs, done, results.path, found?.isCut === true);
+  const stopped = await fitAll(runs, done, catalogue, base, request);
+  if (stopped) {
+    const finished = runs.filter((each) => done.has(runKey(each))).length;
+    process.stderr.write(
+      `Stopped: ${finished} of ${counted(runs.length, "run")} are finished, in ${results.path}. To resume:\n  ${commandToResume(given)}\n`,
+    );
+    return stopped.exitCode;
   }
+  tell(runs, done, axes, catalogue, base, request);
+  return 0;
 }
 
 function list(runs: readonly Run[], done: ReadonlyMap<string, RunRecord>): number {
