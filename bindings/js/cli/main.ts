@@ -3,6 +3,7 @@ import { VERSION } from "../base/version.ts";
 /** The command line: `rqvae train`, `rqvae encode` and the others. */
 import { useHints } from "../options/hints.ts";
 import { type Command, helpOf, parseCommandLine, suggest, UsageError } from "./command.ts";
+import { completion } from "./completion.ts";
 import { convert } from "./convert.ts";
 import { embed } from "./embed.ts";
 import { encode } from "./encode.ts";
@@ -11,20 +12,26 @@ import { hopwise } from "./hopwise.ts";
 import { inspect } from "./inspect.ts";
 import { Interrupted } from "./interrupt.ts";
 import { kmeans } from "./kmeans.ts";
+import { man } from "./man.ts";
 import { merge } from "./merge.ts";
 import { programName } from "./program-name.ts";
 import { report } from "./report.ts";
+import { sweep } from "./sweep.ts";
 import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
-const commands: Command[] = [embed, train, kmeans, encode, merge, report, inspect, convert, hopwise];
+const commands: Command[] = [
+  ...[embed, train, sweep, kmeans, encode, merge, report, inspect, convert, hopwise],
+  completion(() => commands),
+  man(() => commands),
+];
 
 const help = `Semantic IDs for every item of a catalogue, learned from its embeddings.
 
 Usage: rqvae <command> ...
 
 Commands:
-${commands.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join("\n")}
+${commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join("\n")}
 
 Options:
   -h, --help     show this help; rqvae <command> --help shows a command's own

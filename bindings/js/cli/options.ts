@@ -40,11 +40,18 @@ export function cliOptions(options: readonly OptionDescription[]): Record<string
         {
           ...(value === undefined ? { takesWord: true } : { value }),
           ...(flag !== long && { also: long }),
+          ...wordsOf(option),
           help: wordWrap(text, HELP_WIDTH, "").join("\n"),
         },
       ];
     }),
   );
+}
+
+/** What can be said for it, where that is one of a few words. */
+function wordsOf({ kind, choices, also }: OptionDescription): Pick<Option, "choices"> {
+  if (kind === "flag") return { choices: ["true", "false", ...(also === undefined ? [] : [also])] };
+  return choices ? { choices } : {};
 }
 
 const either = (words: readonly string[]) => `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
