@@ -7,11 +7,12 @@ import { joinItems, type ReadIds, writePlainModel } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { PlainModel } from "../model/plain-model.ts";
 import { RQVAE } from "../model/rqvae.ts";
-import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
+import { type Command, type Given, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, nameFile, nameOfOutput, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
+import { baseNameOf, isLocal, nameOfInput, requireOneStdin, STDIN } from "./inputs.ts";
 import { readCodes } from "./options.ts";
-import { generalOptions, idFormatOf, requireFile, writeIds } from "./outputs.ts";
+import { generalOptions, idFormatOf, MODEL_EXTENSIONS, requireExtension, requireFile, writeIds } from "./outputs.ts";
 import { fileSize } from "./text.ts";
 
 export const convert: Command = {
@@ -31,6 +32,7 @@ export const convert: Command = {
       plain: { value: "MODEL", help: "instead of IDs: a model, as PyTorch programs have it" },
       greedy: { help: "with --plain: write a model with a beam all the same" },
       output: { short: "o", value: "FILE", help: "with --plain (default: <model>.plain.safetensors)" },
+      force: { short: "f", help: "with --plain: overwrite the default output" },
       ...generalOptions,
     },
   },
@@ -63,8 +65,10 @@ Examples:
 async function run(given: Given): Promise<number> {
   const modelPath = text(given, "plain");
   if (modelPath !== undefined) return convertModel(given, modelPath);
-  if (given.values.output !== undefined) throw new UsageError("--output is for --plain; IDs go into <out>");
+  if (given.values.output !== undefined)
+    throw new UsageError(`${typedName(given, "output")} is for --plain; IDs go into <out>`);
   if (given.values.greedy) throw new UsageError("--greedy is for --plain");
+  if (given.values.force) throw new UsageError(`${typedName(given, "force")} is for --plain; <out> is overwritten`);
   const [input, output] = given.positionals as [string, string];
   const from = oneOf(given, "from", ID_FORMATS);
   const to = idFormatOf("<out>", output, oneOf(given, "to", ID_FORMATS), "--to");
@@ -76,10 +80,11 @@ async function run(given: Given): Promise<number> {
   if (codes !== undefined && to !== "parquet")
     throw new UsageError(`--codes is for parquet: ${to} has no place for them`);
 
-  await checkRoles([{ as: "<ids>", path: input, role: "ids" }]);
+  requireOneStdin([input, itemPath]);
+  await checkRoles([{ as: "<in>", path: input, role: "ids" }]);
+  await checkOutput(output, { overwrite: true, inputs: [input, ...(itemPath === undefined ? [] : [itemPath])] });
   const read = await readIdFile(input, from ? { format: from } : {});
   const item = itemPath === undefined ? undefined : new TextDecoder().decode(await readBytes(itemPath));
-  await checkOutput(output, { overwrite: true, inputs: [input, ...(itemPath === undefined ? [] : [itemPath])] });
 
   const { itemIds, titles, embeddings } = read;
   const ids = codes === undefined ? read.ids : naming(input, () => ofSizes(read.ids, codes));
@@ -119,8 +124,8 @@ function idsOfItems(
   const column = itemIdColumn(columns);
   const names = rows.map((row) => row[column]!);
   // Rows of npy have numbers only, which are no item IDs.
-  const right = { name: idsPath, rows: ids.length, ...(format !== "npy" && { itemIds }) };
-  const join = joinItems({ name: path, rows: names.length, itemIds: names }, right, "ID");
+  const right = { name: nameOfInput(idsPath), rows: ids.length, ...(format !== "npy" && { itemIds }) };
+  const join = joinItems({ name: nameOfInput(path), rows: names.length, itemIds: names }, right, "ID");
   if (join.missing.length > 0) throw new FileError(join.text);
   const codes = Array.from(join.rows, (row) => ids.at(row));
   return { table: { ids: SemanticIds.from(codes, ids), itemIds: names }, text: join.text };
@@ -136,9 +141,16 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
   for (const option of ["from", "to", "item", "codes"]) {
     if (given.values[option] !== undefined) throw new UsageError(`--${option} is for IDs, not for --plain`);
   }
-  const output = text(given, "output") ?? `${modelPath.replace(/\.safetensors$/, "")}.plain.safetensors`;
-  requireFile("--output", output, "a model");
-  await checkOutput(output, { overwrite: true, inputs: [modelPath] });
+  const output =
+    text(given, "output") ??
+    `${(isLocal(modelPath) ? modelPath : baseNameOf(modelPath)).replace(/\.safetensors$/, "")}.plain.safetensors`;
+  if (modelPath === STDIN && given.values.output === undefined) {
+    throw new UsageError("--output FILE is missing: standard input has no name to make one of");
+  }
+  requireFile(typedName(given, "output"), output, "a model");
+  requireExtension(typedName(given, "output"), output, MODEL_EXTENSIONS);
+  const isNamed = given.values.output !== undefined;
+  await checkOutput(output, { overwrite: isNamed || given.values.force === true, inputs: [modelPath] });
   await checkRoles([{ as: "--plain", path: modelPath, role: "model" }]);
   const model = await RQVAE.load(await readBytes(modelPath)).catch((error) => {
     throw nameFile(modelPath, error);

@@ -1,9 +1,10 @@
 import { counted, thousands } from "../base/words.ts";
 import { writeNpy } from "../formats/arrays/npy.ts";
-import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
+import { type Command, type Given, oneOf, text, typedName, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, FileError, readBytes, writeWhole } from "./files.ts";
+import { baseNameOf, isLocal, nameOfInput, STDIN } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
-import { endingOf, generalOptions, requireFile } from "./outputs.ts";
+import { generalOptions, requireExtension, requireFile } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { jobView } from "./progress.ts";
 import { shellWord } from "./text.ts";
@@ -22,6 +23,7 @@ export const embed: Command = {
       model: { short: "m", value: "NAME", help: "a folder with the model, or its name on\nhuggingface.co" },
       output: { short: "o", value: "FILE", help: "the embeddings (default: <table>.npy)" },
       titles: { value: "COLUMN", help: "the items' titles (default: the first of --text)" },
+      force: { short: "f", help: "overwrite default outputs that exist already" },
       keep: { value: "COLUMNS", help: "columns that are kept as labels" },
       prefix: { value: "TEXT", help: 'before every text, where the model wants one:\n"passage: "' },
       pooling: { value: "NAME", help: "mean (default) or cls" },
@@ -54,24 +56,29 @@ async function run(given: Given): Promise<number> {
   const textColumns = names(text(given, "text"));
   if (textColumns.length === 0)
     throw new UsageError("--text is missing: the columns to embed, such as title,description");
-  const output = text(given, "output") ?? `${tablePath.replace(/\.\w+$/, "")}.npy`;
-  requireFile("--output", output, "npy");
-  if (!["", ".npy"].includes(endingOf(output).toLowerCase())) {
-    throw new UsageError(`--output must end with .npy, but is "${output}"`);
+  if (tablePath === STDIN && given.values.output === undefined) {
+    throw new UsageError("--output FILE is missing: standard input has no name to make one of");
   }
+  const tableName = isLocal(tablePath) ? tablePath : baseNameOf(tablePath);
+  const output = text(given, "output") ?? `${tableName.replace(/\.\w+$/, "")}.npy`;
+  requireFile(typedName(given, "output"), output, "npy");
+  requireExtension(typedName(given, "output"), output, [".npy"]);
   const labelsPath = `${output.replace(/\.npy$/, "")}.labels.json`;
   const batch = wholeNumber(given, "batch") ?? BATCH;
   const pooling = oneOf(given, "pooling", POOLINGS) ?? "mean";
   const dtype = oneOf(given, "dtype", DTYPES) ?? "fp32";
   const quiet = given.values.quiet === true;
 
-  const table = readTextTable(tablePath, await readBytes(tablePath));
+  const force = given.values.force === true;
+  await checkOutput(output, { overwrite: force || given.values.output !== undefined, inputs: [tablePath] });
+  await checkOutput(labelsPath, { overwrite: force, inputs: [tablePath] });
+
+  const table = readTextTable(nameOfInput(tablePath), await readBytes(tablePath));
   const column = columnOf(table, tablePath);
   const texts = textsOf(table, tablePath, textColumns.map(column), textColumns, text(given, "prefix") ?? "");
   const titles = cells(table, column(text(given, "titles") ?? textColumns[0]!));
   const kept = names(text(given, "keep")).map((name) => [name, cells(table, column(name))] as const);
   const labels = { titles, ...(kept.length > 0 && { labels: Object.fromEntries(kept) }) };
-  for (const path of [output, labelsPath]) await checkOutput(path, { overwrite: true, inputs: [tablePath] });
 
   const fetching = jobView(process.stderr, "Fetching the model");
   const onFetch = (progress: number) => fetching.update({ phase: "encode", progress });

@@ -5,14 +5,15 @@ import { inWhole } from "../items/items.ts";
 import { labelsOf } from "../items/labels.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import type { JobOptions } from "../types.ts";
-import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
+import { type Command, type Given, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, nameFile, openCatalogue, readBytes, STDOUT, saveWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { latentsOption, vectorFormatOf, writeLatents } from "./latents.ts";
-import { extrasFor, generalOptions, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
+import { computingOptions, extrasFor, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
+import { identity, provenanceOf } from "./provenance.ts";
 import { rangeOptions, readRange, rowsOf } from "./row-range.ts";
 
 export const encode: Command = {
@@ -30,7 +31,7 @@ export const encode: Command = {
       },
       latents: latentsOption,
       ...rangeOptions,
-      ...generalOptions,
+      ...computingOptions,
     },
   },
   notes: `<model> is what rqvae train or rqvae kmeans wrote. <items> is a table of
@@ -61,13 +62,15 @@ async function run(given: Given): Promise<number> {
   const latentsPath = text(given, "latents");
   if (latentsPath !== undefined) vectorFormatOf(latentsPath, "latents");
   if (latentsPath !== undefined && latentsPath === output) {
-    throw new UsageError(`--output and --latents are the same file, ${output}`);
+    throw new UsageError(`${typedName(given, "output")} and --latents are the same file, ${output}`);
   }
   const range = readRange(given);
   const named = oneOf(given, "format", [...ID_FORMATS, "shard"] as const);
   // Without a name, whoever asks for a binary format sends it on.
   const asked =
-    given.values.output === undefined ? named : idFormatOf("--output", output, named, "--format", range && [".shard"]);
+    given.values.output === undefined
+      ? named
+      : idFormatOf(typedName(given, "output"), output, named, "--format", range && [".shard"]);
   const format = asked ?? (range && output !== STDOUT ? "shard" : "csv");
   if (format === "shard" && labelsPath !== undefined) {
     throw new UsageError("--labels is for rqvae merge: a shard has item IDs, but no titles");
@@ -76,10 +79,14 @@ async function run(given: Given): Promise<number> {
 
   await checkRoles([
     { as: "<model>", path: modelPath, role: "model" },
-    { as: "<items>", path: itemsPath, role: "items" },
-    { as: "--labels", path: labelsPath, role: "titles" },
+    { as: "<items>", path: itemsPath, role: "items", isPartial: range !== undefined },
+    { as: typedName(given, "labels"), path: labelsPath, role: "titles" },
     { as: "--item-ids", path: itemIdsPath, role: "titles" },
   ]);
+  const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath].filter((path) => path !== undefined);
+  for (const path of [output, latentsPath]) {
+    if (path !== undefined) await checkOutput(path, { overwrite: true, inputs });
+  }
   const modelBytes = await readBytes(modelPath);
   const catalogue = await openCatalogue(itemsPath, labelsPath, readingOf(given), range !== undefined);
   const { rows } = catalogue.items;
@@ -90,10 +97,6 @@ async function run(given: Given): Promise<number> {
   // Of a part, the row numbers in the whole.
   const numbers = () => Array.from({ length: chosen.count }, (_, row) => chosen.first + row);
   const itemIds = own ?? (range && numbers());
-  const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath].filter((path) => path !== undefined);
-  for (const path of [output, latentsPath]) {
-    if (path !== undefined) await checkOutput(path, { overwrite: true, inputs });
-  }
 
   const model = await RQVAE.load(modelBytes).catch((error) => {
     throw nameFile(modelPath, error);
@@ -125,7 +128,9 @@ async function run(given: Given): Promise<number> {
       await writeIds(output, itemIds ? { ids, itemIds } : { ids }, extrasFor(format, model, labels), format);
     }
     if (!quiet && output !== STDOUT) {
-      process.stderr.write(`Gave ${counted(ids.length, "item")} their IDs: ${output}\n`);
+      process.stderr.write(
+        `Gave ${counted(ids.length, "item")} their IDs: ${output} (${identity(provenanceOf(model))})\n`,
+      );
     }
     return 0;
   } finally {

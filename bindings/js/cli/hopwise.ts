@@ -5,17 +5,20 @@ import { checkedItemIds } from "../formats/ids/id-table.ts";
 import { type AtomicFile, itemIdColumn, readAtomicFile } from "../formats/ids/recbole.ts";
 import { joinItems } from "../formats/index.ts";
 import { RQVAE } from "../model/rqvae.ts";
+import { resolveTrainConfig } from "../options/train-config.ts";
 import type { ItemMatrix, TrainHistory } from "../types.ts";
-import { type Command, type Given, text, UsageError } from "./command.ts";
+import { type Command, type Given, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, naming, readBytes, readCatalogue, STDOUT, saveWhole } from "./files.ts";
+import { isLocal } from "./inputs.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { type GivenOptions, readOptions } from "./options.ts";
-import { generalOptions, tellAbout, writeAll, writeIds } from "./outputs.ts";
+import { computingOptions, tellAbout, writeAll, writeIds } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { warningText } from "./progress.ts";
+import { provenanceOf } from "./provenance.ts";
 import { duration, fileSize, oneLine, shellWord } from "./text.ts";
-import { begin, explained, remarks, type Start, train, trainWatched } from "./train.ts";
+import { begin, explained, remarks, type Start, tellKeptStart, train, trainWatched } from "./train.ts";
 
 /** What the reference's script (run_example/RQ_Vae_Semantic_IDs.py of Hopwise) trains with. */
 const REFERENCE = {
@@ -59,7 +62,7 @@ export const hopwise: Command = {
     Training: train.options.Training!,
     "More of the model": train.options["More of the model"]!,
     "More of the training": train.options["More of the training"]!,
-    General: generalOptions,
+    General: computingOptions,
   },
   notes: `The folder is named like the dataset: ml-1m holds ml-1m.item, whose columns are
 headed name:type, one of them item_id:token. Written are
@@ -92,6 +95,11 @@ interface Dataset {
 async function run(given: Given): Promise<number> {
   const folder = given.positionals[0] as string;
   const options = readOptions(given);
+  if (!isLocal(folder)) {
+    throw new UsageError(
+      `<dataset folder> is ${folder}, but must be a folder on this machine: several files are read from it`,
+    );
+  }
   const dataset = await readDataset(folder, readSeparator(given));
   if (given.values.sentences) {
     process.stdout.write(
@@ -109,7 +117,9 @@ async function run(given: Given): Promise<number> {
   }
   const target = text(given, "output") ?? folder;
   if (target === STDOUT)
-    throw new UsageError("--output is a folder for several files, which cannot go to standard output (-)");
+    throw new UsageError(
+      `${typedName(given, "output")} is a folder for several files, which cannot go to standard output (-)`,
+    );
   const quiet = given.values.quiet === true;
   const { items, rows, text: said } = await readEmbeddings(embeddingsPath, dataset, given);
   const paths = {
@@ -158,9 +168,11 @@ async function run(given: Given): Promise<number> {
       );
       return outcome.interrupted.exitCode;
     }
-    if (quiet) return 0;
     const history = model.history as TrainHistory;
+    tellKeptStart(history, quiet);
+    if (quiet) return 0;
     await tellAbout(model, { items, labels }, ids, {
+      provenance: provenanceOf(model, resolveTrainConfig(trainOptions, model.config)),
       effort: `${counted(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}`,
       remarks: remarks(model, history),
       warnings: history.warnings.map(warningText),
@@ -207,7 +219,7 @@ async function readEmbeddings(
   { itemIds, itemPath }: Dataset,
   given: Given,
 ): Promise<{ items: ItemMatrix; rows: number[]; text: string }> {
-  await checkRoles([{ as: "--embeddings", path, role: "items" }]);
+  await checkRoles([{ as: typedName(given, "embeddings"), path, role: "items" }]);
   const { items, source } = await readCatalogue(path, undefined, readingOf(given));
   const {
     rows: found,

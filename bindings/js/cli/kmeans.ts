@@ -6,8 +6,18 @@ import { nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { ITEM_FILES } from "./item-options.ts";
 import { inCommandLine, readOptions, someOptions } from "./options.ts";
-import { fileOptions, generalOptions, openWorkplace, type Workplace, writeModel } from "./outputs.ts";
+import {
+  computingOptions,
+  fileOptions,
+  jsonOption,
+  openWorkplace,
+  outcomeOf,
+  requireOneStdout,
+  type Workplace,
+  writeModel,
+} from "./outputs.ts";
 import { jobView } from "./progress.ts";
+import { provenanceOf } from "./provenance.ts";
 import { duration } from "./text.ts";
 
 export const kmeans: Command = {
@@ -15,7 +25,7 @@ export const kmeans: Command = {
   summary: "Makes semantic IDs by residual k-means, without training a network.",
   positionals: ["<items>"],
   options: {
-    Files: fileOptions,
+    Files: { ...fileOptions, json: jsonOption },
     Model: someOptions({
       nQuantizationLayers: "codes per ID (default: 3)",
       codebookSize: "codes to choose from at each level: 256, or 64,256,1024 (default: 256)",
@@ -24,7 +34,7 @@ export const kmeans: Command = {
       codebookRefine: "fit the codebooks together with the search (default: true)",
       seed: "same items, options, seed: same IDs (default: 0)",
     }),
-    General: generalOptions,
+    General: computingOptions,
   },
   notes: `<items> is a table of numbers, one row an item: ${ITEM_FILES}.
 k-means on the items, then on what it leaves over, level by level: the baseline
@@ -41,13 +51,20 @@ Example:
 async function run(given: Given): Promise<number> {
   const { codebookRefine: refine = true, ...sizes } = readOptions(given).model;
   const options: ResidualKMeansOptions = { ...sizes, refine };
+  requireOneStdout(given);
   const place = await openWorkplace(given, given.values.force === true);
   const start = performance.now();
   const model = await fitWatched(place, options);
   try {
     const seconds = (performance.now() - start) / 1000;
-    const tell = await writeModel(place, model);
-    if (!place.quiet) await tell({ effort: `residual k-means in ${duration(seconds)}` });
+    const written = await writeModel(place, model);
+    const provenance = provenanceOf(model);
+    if (given.values.json) {
+      const outcome = { ...(await outcomeOf(model, place, written, provenance)), seconds };
+      process.stdout.write(`${JSON.stringify(outcome, undefined, 2)}\n`);
+    } else if (!place.quiet) {
+      await written.tell({ effort: `residual k-means in ${duration(seconds)}` }, provenance);
+    }
     return 0;
   } finally {
     model.dispose();

@@ -2,7 +2,8 @@
 import { VERSION } from "../base/version.ts";
 /** The command line: `rqvae train`, `rqvae encode` and the others. */
 import { useHints } from "../options/hints.ts";
-import { type Command, helpOf, parseCommandLine, suggest, UsageError } from "./command.ts";
+import { startOnce } from "../runtime/load.ts";
+import { type Command, type Given, helpOf, parseCommandLine, suggest, UsageError, wholeNumber } from "./command.ts";
 import { convert } from "./convert.ts";
 import { embed } from "./embed.ts";
 import { encode } from "./encode.ts";
@@ -53,7 +54,9 @@ async function main([name, ...args]: string[]): Promise<number> {
       );
     }
     const given = parseCommandLine(command, args);
-    return given.values.help ? print(helpOf(command)) : await command.run(given);
+    if (given.values.help) return print(helpOf(command));
+    await useThreads(given);
+    return await command.run(given);
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode;
     const message = messageOf(error).replaceAll(/\s*\n\s*/g, " ");
@@ -64,6 +67,14 @@ async function main([name, ...args]: string[]): Promise<number> {
   } finally {
     await closeFiles();
   }
+}
+
+/** @throws UsageError */
+async function useThreads(given: Given): Promise<void> {
+  const threads = wholeNumber(given, "threads");
+  if (threads === undefined) return;
+  if (threads > 64) throw new UsageError(`--threads must be at most 64, but is ${threads}`);
+  await startOnce({ threads });
 }
 
 function print(text: string): number {

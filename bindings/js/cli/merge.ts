@@ -3,8 +3,9 @@ import { ID_FORMATS } from "../formats/ids/id-formats.ts";
 import { type IdShard, mergeIdShards, readIdShard } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { SemanticIdIndex } from "../index/semantic-id-index.ts";
-import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
+import { type Command, type Given, oneOf, text, typedName, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, naming, readBytes, readItemIds, readTitles, STDOUT } from "./files.ts";
+import { nameOfInput, requireOneStdin } from "./inputs.ts";
 import { generalOptions, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
 
 export const merge: Command = {
@@ -46,13 +47,15 @@ async function run(given: Given): Promise<number> {
   const output = text(given, "output") ?? STDOUT;
   const chosen = oneOf(given, "format", ID_FORMATS);
   // Without a name, whoever asks for a binary format sends it on.
-  const asked = given.values.output === undefined ? chosen : idFormatOf("--output", output, chosen, "--format");
+  const asked =
+    given.values.output === undefined ? chosen : idFormatOf(typedName(given, "output"), output, chosen, "--format");
   const format = asked ?? "csv";
   const collisions = oneOf(given, "collisions", ["share", "suffix"]) ?? "share";
   const capacity = wholeNumber(given, "capacity");
   if (capacity !== undefined && collisions === "share") throw new UsageError("--capacity needs --collisions suffix");
   const [itemIdsPath, labelsPath] = [text(given, "item-ids"), text(given, "labels")];
   const others = [itemIdsPath, labelsPath].filter((path) => path !== undefined);
+  requireOneStdin([...paths, ...others]);
   await checkOutput(output, { overwrite: true, inputs: [...paths, ...others] });
 
   const shards: IdShard[] = [];
@@ -60,7 +63,7 @@ async function run(given: Given): Promise<number> {
     const bytes = await readBytes(path);
     shards.push(naming(path, () => readIdShard(bytes)));
   }
-  const { ids: raw, itemIds: shardIds } = mergeIdShards(shards, paths);
+  const { ids: raw, itemIds: shardIds } = mergeIdShards(shards, paths.map(nameOfInput));
   const quiet = given.values.quiet === true;
   const tell = (line: string) => {
     if (line !== "" && !quiet) process.stderr.write(`${line}\n`);
