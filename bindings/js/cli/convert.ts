@@ -11,17 +11,18 @@ import { type Command, type Given, oneOf, text, typedName, UsageError } from "./
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, nameFile, nameOfOutput, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
 import { baseNameOf, isLocal, nameOfInput, requireOneStdin, STDIN } from "./inputs.ts";
+import { INPUTS, notesOf, OVERWRITING } from "./notes.ts";
 import { readCodes } from "./options.ts";
 import { generalOptions, idFormatOf, MODEL_EXTENSIONS, requireExtension, requireFile, writeIds } from "./outputs.ts";
 import { fileSize } from "./text.ts";
 
 export const convert: Command = {
   name: "convert",
-  summary: "Writes IDs, or a model, in the format of another program.",
+  summary: "Write IDs, or a model, in the format of another program.",
   positionals: ["<in>", "<out>"],
   standsAlone: "plain",
   options: {
-    Options: {
+    "Converting IDs": {
       from: { value: "NAME", help: "the format of <in> (default: by its content)" },
       to: { value: "NAME", help: "the format of <out> (default: by its name)" },
       codes: {
@@ -29,36 +30,40 @@ export const convert: Command = {
         help: "codes of each level of <in>, 256 or 64,256, for\nparquet, which keeps them (default: what <in> says)",
       },
       item: { value: "FILE", help: "with recbole: an .item file whose columns are kept" },
-      plain: { value: "MODEL", help: "instead of IDs: a model, as PyTorch programs have it" },
-      greedy: { help: "with --plain: write a model with a beam all the same" },
+    },
+    "Converting a model": {
+      plain: { value: "MODEL", help: "a model, for PyTorch programs; no <in> and <out>" },
+      greedy: { help: "with --plain: write a model that has a beam anyway" },
       output: { short: "o", value: "FILE", help: "with --plain (default: <model>.plain.safetensors)" },
       force: { short: "f", help: "with --plain: overwrite the default output" },
-      ...generalOptions,
     },
+    General: generalOptions,
   },
-  notes: `The formats, and the names that they go by:
+  notes: notesOf(
+    [
+      `The formats and their names:
   csv          .csv          item, codes, tokens; what rqvae train writes
-  jsonl        .jsonl        {"id": ..., "codes": [...], "tokens": ...} a line
+  jsonl        .jsonl        {"id": ..., "codes": [...], "tokens": ...} per line
   lcrec        .json         LC-Rec's index: {"item": ["<a_1>", "<b_2>"], ...}
   recbole      .item         item_id:token, semantic_id:token_seq
   semanticids  .semanticids  the Hopwise program's csv, with vectors if <in> has
-  npy          .npy          integers, a row an item, as GRID reads; no item IDs
+  npy          .npy          integers, one row per item, as GRID; no item IDs
   trie         .trie.json    {"code": {"code": ["item", ...]}}
   parquet      .parquet      the columns of csv, and how many codes each level
                              has, which no other keeps; reads lists of codes too
-<out> is overwritten; - is standard output, for formats of text, with --to.
-
---plain writes what the Hopwise program's class takes by load_state_dict: input
+For <out>, - is standard output; name the format, which must be text, with --to.
+${INPUTS}`,
+      OVERWRITING,
+      `--plain writes what the Hopwise program's class takes by load_state_dict: input
 scaling and linear path become part of its Linears, the hidden layers grow by
 2 x latent dimension, and IDs stay the same, near-ties excepted. The class has
-no beam, which rqvae train chooses: for equal IDs train with --beam 1. --greedy
-writes such a model all the same; there, some items have other IDs than here.
-
-Examples:
-  rqvae convert model.ids.csv beauty.index.json
-  rqvae convert model.ids.csv new.item --item ml-1m/ml-1m.item
-  rqvae convert --plain model.safetensors -o plain.safetensors
-`,
+no beam, which rqvae train uses by default: train with --beam 1 for equal IDs.
+--greedy writes such a model anyway; some items then have other IDs than here.`,
+    ],
+    "rqvae convert model.ids.csv beauty.index.json",
+    "rqvae convert model.ids.csv new.item --item ml-1m/ml-1m.item",
+    "rqvae convert --plain model.safetensors -o plain.safetensors",
+  ),
   run,
 };
 

@@ -1,7 +1,7 @@
 /** `rqvae train --dry-run`: what a training would read, choose, write, and take. */
 
 import { VERSION } from "../base/version.ts";
-import { counted, thousands } from "../base/words.ts";
+import { counted } from "../base/words.ts";
 import { describeColumns } from "../formats/index.ts";
 import { isSource } from "../items/embedding-source.ts";
 import { RQVAE } from "../model/rqvae.ts";
@@ -161,7 +161,7 @@ function textOf(
           ...indented(`time: ${range(expected.seconds, duration)}`),
           ...indented(`memory: ${range(expected.bytes, fileSize)}`),
           ...indented(
-            `(estimated from ${expected.calibration.seconds.toFixed(1)} s of training a model that was thrown away: ${thousands(expected.calibration.epochs)} of the epochs on ${counted(expected.calibration.items, "item")})`,
+            `(estimated by training a model that was thrown away: ${counted(expected.calibration.epochs, "epoch")} on ${counted(expected.calibration.items, "item")} took ${duration(expected.calibration.seconds)})`,
           ),
         ]
       : indented(`unknown: ${LONGEST} s were not enough to prepare the codebooks, so training takes minutes or more`)),

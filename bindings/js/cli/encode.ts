@@ -11,6 +11,7 @@ import { checkOutput, nameFile, openCatalogue, readBytes, STDOUT, saveWhole } fr
 import { interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { latentsOption, vectorFormatOf, writeLatents } from "./latents.ts";
+import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
 import { computingOptions, extrasFor, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { identity, provenanceOf } from "./provenance.ts";
@@ -18,39 +19,41 @@ import { rangeOptions, readRange, rowsOf } from "./row-range.ts";
 
 export const encode: Command = {
   name: "encode",
-  summary: "Gives items their semantic IDs, by a trained model.",
+  summary: "Give items their semantic IDs with a trained model.",
   positionals: ["<model>", "<items>"],
   options: {
-    Options: {
+    Files: {
       labels: labelsOption,
       ...itemOptions,
       output: { short: "o", value: "FILE", help: "the IDs (default, or -: standard output)" },
       format: {
         value: "NAME",
-        help: `of the IDs: ${ID_FORMATS.slice(0, 4).join(", ")},\n${ID_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the rows: shard)`,
+        help: `of the IDs: ${ID_FORMATS.slice(0, 4).join(", ")},\n${ID_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the items: shard)`,
       },
       latents: latentsOption,
-      ...rangeOptions,
-      ...computingOptions,
     },
+    "A part of the items": rangeOptions,
+    General: computingOptions,
   },
-  notes: `<model> is what rqvae train or rqvae kmeans wrote. <items> is a table of
-numbers, one row an item of the model's dimension: ${ITEM_FILES}.
-Files that you name with --output and --latents are overwritten. Titles are in
-csv and parquet, vectors of the codes in semanticids only; npy has no item IDs.
-What the formats are says rqvae convert --help.
-
-With --shard or --rows an output whose name says no format, or --format shard,
-is a shard: the IDs with their place in the catalogue and the items' own IDs,
-for rqvae merge. It appears under its name when it is whole, and a rerun writes
-the same bytes.
-
-Examples:
-  rqvae encode emoji.safetensors new-emoji.npy -o new-emoji.ids.csv
-  rqvae encode emoji.safetensors emoji.npy --shard 1/4 -o emoji.1.shard
-  rqvae encode emoji.safetensors emoji.npy --item-ids names.txt -o index.json
-  rqvae encode emoji.safetensors emoji.npy -o ids.csv --latents latents.parquet
-`,
+  notes: notesOf(
+    [
+      `<model> is what rqvae train or rqvae kmeans wrote. <items> is a table of
+numbers, one row per item, as wide as the model's: ${ITEM_FILES}.
+${INPUTS}
+rqvae convert --help describes the formats of IDs. Only csv and parquet have
+titles, only semanticids has the codes' vectors, and npy has no item IDs.`,
+      `With --shard or --rows, an output without an extension, or --format shard, is a
+shard for rqvae merge: the IDs with their place in the catalogue and the items'
+own IDs. It appears under its name only when it is whole, and a rerun writes the
+same bytes. Of items at a URL, only the rows that are needed are fetched.`,
+      OVERWRITING_NAMED,
+    ],
+    "rqvae encode emoji.safetensors new-emoji.npy -o new-emoji.ids.csv",
+    "rqvae encode emoji.safetensors emoji.npy --format jsonl | head",
+    "rqvae encode emoji.safetensors emoji.npy --shard 1/4 -o emoji.1.shard",
+    "rqvae encode emoji.safetensors emoji.npy --item-ids names.txt -o index.json",
+    "rqvae encode emoji.safetensors emoji.npy -o ids.csv --latents latents.parquet",
+  ),
   run,
 };
 

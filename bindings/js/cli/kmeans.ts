@@ -5,6 +5,7 @@ import type { Command, Given } from "./command.ts";
 import { nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { ITEM_FILES } from "./item-options.ts";
+import { INPUTS, notesOf, OVERWRITING } from "./notes.ts";
 import { inCommandLine, readOptions, someOptions } from "./options.ts";
 import {
   computingOptions,
@@ -22,7 +23,7 @@ import { duration } from "./text.ts";
 
 export const kmeans: Command = {
   name: "kmeans",
-  summary: "Makes semantic IDs by residual k-means, without training a network.",
+  summary: "Make semantic IDs by residual k-means, without training a network.",
   positionals: ["<items>"],
   options: {
     Files: { ...fileOptions, json: jsonOption },
@@ -31,20 +32,22 @@ export const kmeans: Command = {
       codebookSize: "codes to choose from at each level: 256, or 64,256,1024 (default: 256)",
       latentDim: "quantise in the first N principal directions only (default: in all dimensions)",
       encodeBeam: "width of the search for an item's ID (default: 1)",
-      codebookRefine: "fit the codebooks together with the search (default: true)",
-      seed: "same items, options, seed: same IDs (default: 0)",
+      codebookRefine: "fit the codebooks together with the search (default: on)",
+      seed: "the same items, options and seed give the same IDs (default: 0)",
     }),
     General: computingOptions,
   },
-  notes: `<items> is a table of numbers, one row an item: ${ITEM_FILES}.
+  notes: notesOf(
+    [
+      `<items> is a table of numbers, one row per item: ${ITEM_FILES}.
+${INPUTS}
 k-means on the items, then on what it leaves over, level by level: the baseline
-of every RQ-VAE, in a fraction of the time. Model and IDs are used as those of
-rqvae train. A file that you name with --output or --ids is overwritten; a
-default one only with --force.
-
-Example:
-  rqvae kmeans emoji.npy --labels emoji.labels.json --codes 64
-`,
+of every RQ-VAE, in a fraction of the time. The model and the IDs are used like
+those of rqvae train.`,
+      OVERWRITING,
+    ],
+    "rqvae kmeans emoji.npy --labels emoji.labels.json --codes 64",
+  ),
   run,
 };
 

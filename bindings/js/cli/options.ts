@@ -2,6 +2,7 @@
 
 import { InvalidInputError, RQVAEError } from "../base/errors.ts";
 import { OPTIONS, type OptionDescription } from "../options/describe.ts";
+import { suggestConfig } from "../options/suggest-config.ts";
 import type { ModelOptions, TrainOptions } from "../types.ts";
 import { type Given, number, type Option, oneOf, typedName, UsageError, wholeNumber, wholeNumbers } from "./command.ts";
 import { FileError } from "./files.ts";
@@ -26,6 +27,33 @@ const VALUES: Partial<Record<OptionDescription["kind"], string>> = {
 /** Columns of the help's right side. */
 const HELP_WIDTH = 52;
 
+/** Catalogues of different sizes: an option that is the same for all of them has that as its default. */
+const SHAPES = [
+  { n: 15, inputDim: 64 },
+  { n: 1000, inputDim: 16 },
+  { n: 1000, inputDim: 512 },
+  { n: 30_000, inputDim: 384 },
+  { n: 200_000, inputDim: 64 },
+];
+
+/**
+ * What an option is when it is left out, in parentheses; "" where the help says it, and for switches that are off. Its spaces hold it
+ * together on one line.
+ */
+function defaultText({ name, of, kind, default: value, help }: OptionDescription): string {
+  if (help.includes("default")) return "";
+  const chosen = SHAPES.map((shape) => (suggestConfig(shape)[of] as Record<string, unknown>)[name]);
+  if (name === "latentDim" || chosen.some((each) => each !== undefined && !isSame(each, chosen[0]))) {
+    return " (default:\u00a0chosen)";
+  }
+  if (name === "select") return " (default:\u00a0loss; last without items held out)";
+  const fixed = chosen[0] ?? value;
+  if (kind === "flag") return fixed === true ? " (default:\u00a0on)" : "";
+  return ` (default:\u00a0${Array.isArray(fixed) ? fixed.join(",") : fixed})`;
+}
+
+const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+
 /** The options as the parser and the help have them. */
 export function cliOptions(options: readonly OptionDescription[]): Record<string, Option> {
   return Object.fromEntries(
@@ -40,7 +68,9 @@ export function cliOptions(options: readonly OptionDescription[]): Record<string
         {
           ...(value === undefined ? { takesWord: true } : { value }),
           ...(flag !== long && { also: long }),
-          help: wordWrap(text, HELP_WIDTH, "").join("\n"),
+          help: wordWrap(text + defaultText({ ...option, help: text }), HELP_WIDTH, "")
+            .join("\n")
+            .replaceAll("\u00a0", " "),
         },
       ];
     }),

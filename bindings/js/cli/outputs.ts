@@ -31,7 +31,7 @@ import { columnsOf, fileSize, paletteFor, shellWord } from "./text.ts";
 export const labelsOption: Option = {
   short: "l",
   value: "FILE",
-  help: "titles of the items, joined by item ID: JSON, csv,\nan .item file; or text, a title a line",
+  help: "titles of the items, joined by item ID: JSON, csv,\nan .item file; or text, one title per line",
 };
 
 /** Options about files of a command that makes a model. */
@@ -41,7 +41,7 @@ export const fileOptions: Record<string, Option> = {
   output: { short: "o", value: "FILE", help: "the model (default: model.safetensors)" },
   ids: {
     value: "FILE",
-    help: "the IDs, in the format of its name (rqvae convert\n--help lists them; default: <model>.ids.csv); - is\nstandard output, as csv",
+    help: "the IDs, in the format of its extension (- is\nstandard output, as csv; default: <model>.ids.csv)",
   },
   force: { short: "f", help: "overwrite default outputs that exist already" },
 };
@@ -55,7 +55,7 @@ export const generalOptions: Record<string, Option> = {
 export const computingOptions: Record<string, Option> = {
   threads: {
     value: "N",
-    help: "threads to compute with, 1 to 64; results are the\nsame with any number (default: one per core, up to 4)",
+    help: "threads to compute with, 1 to 64; results are the same\nwith any number (default: one per core, up to 4)",
   },
   ...generalOptions,
 };

@@ -25,6 +25,7 @@ import {
 import { baseNameOf, nameOfInput } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
+import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
 import { readOptions, someOptions } from "./options.ts";
 import { computingOptions, labelsOption, requireExtension } from "./outputs.ts";
 import { jobView } from "./progress.ts";
@@ -34,23 +35,25 @@ import { inCliWords, messageOf } from "./words.ts";
 
 export const report: Command = {
   name: "report",
-  summary: "Says whether semantic IDs are good, and what to do if not.",
+  summary: "Report whether semantic IDs are good, and what to do if not.",
   positionals: ["<model>", "<items>"],
   standsAlone: "capacity",
   options: {
-    Options: {
+    Files: {
       labels: { ...labelsOption, help: `${labelsOption.help};\nlabels in the JSON are compared with the codes` },
       ...itemOptions,
       ids: {
         value: "FILE",
-        help: "IDs in a format of rqvae convert, joined by item ID; a\nsuffix is left out (default: the model encodes)",
+        help: "IDs in a format of rqvae convert, joined by item ID;\nsuffixes are ignored (default: the model encodes)",
       },
-      baseline: { help: "measure residual k-means and a random hash beside it" },
+    },
+    "The report": {
+      baseline: { help: "also measure residual k-means and a random hash" },
       html: {
         value: "FILE",
-        help: "write the report as a page with pictures; -: to\nstandard output, and the text to standard error",
+        help: "write the report as a web page with pictures (- is\nstandard output; the text goes to standard error)",
       },
-      title: { value: "TEXT", help: "heading of the page (default: the items' file name)" },
+      title: { value: "TEXT", help: "heading of that page (default: the items' file name)" },
       json: { help: "print the figures as JSON" },
     },
     "Before training": {
@@ -62,14 +65,19 @@ export const report: Command = {
     },
     General: computingOptions,
   },
-  notes: `<model> is what rqvae train or rqvae kmeans wrote, <items> the table of numbers
-that the IDs are for. A file that you name with --html is overwritten.
-
-Examples:
-  rqvae report emoji.safetensors emoji.npy --labels emoji.labels.json
-  rqvae report emoji.safetensors emoji.npy --baseline --html report.html
-  rqvae report --capacity 12000 --levels 3 --codes 256
-`,
+  notes: notesOf(
+    [
+      `<model> is what rqvae train or rqvae kmeans wrote, <items> the table of numbers
+that the IDs are for, in any format that rqvae train reads.
+${INPUTS}
+The report ends with the model's seed, fingerprint and configuration and, where
+its file remembers them, the selected epoch and the figures of held-out items.`,
+      OVERWRITING_NAMED,
+    ],
+    "rqvae report emoji.safetensors emoji.npy --labels emoji.labels.json",
+    "rqvae report emoji.safetensors emoji.npy --baseline --html report.html",
+    "rqvae report --capacity 12000 --levels 3 --codes 256",
+  ),
   run,
 };
 

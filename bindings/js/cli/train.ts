@@ -20,12 +20,13 @@ import type {
 } from "../types.ts";
 import { copyShard } from "../worker/shard.ts";
 import { CheckpointFile } from "./checkpoint-file.ts";
-import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
+import { type Command, type Given, number, type Option, oneOf, text, UsageError } from "./command.ts";
 import { type CatalogueItems, checkOutput, FileError, nameFile, nameOfOutput, STDOUT, saveWhole } from "./files.ts";
 import { historyPathOf, historyText } from "./history-file.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { ITEM_FILES } from "./item-options.ts";
+import { INPUTS, notesOf, OVERWRITING } from "./notes.ts";
 import { type GivenOptions, inCommandLine, readOptions, subjectOf, trainingSections } from "./options.ts";
 import {
   checkOutputs,
@@ -48,62 +49,77 @@ import { inCliWords, messageOf } from "./words.ts";
 
 const sections = trainingSections();
 
+export const presetOption: Option = {
+  value: "NAME",
+  help: "train as published: tiger, lcrec or hopwise; other\noptions go on top (default: chosen from the items)",
+};
+
 export const train: Command = {
   name: "train",
-  summary: "Learns semantic IDs from item embeddings: writes model and IDs.",
+  summary: "Learn semantic IDs from item embeddings; write model and IDs.",
   positionals: ["<items>"],
   options: {
     Files: {
       ...fileOptions,
-      checkpoint: { value: "FILE", help: "keep the state of the training there while it runs" },
+      history: {
+        value: "FILE",
+        help: "write a row per epoch (losses, levels, evaluation)\nas .jsonl or .csv",
+      },
+    },
+    "The run": {
+      "dry-run": {
+        help: "print the columns found, the configuration, the\noutputs, and the time and memory to expect; train\nnothing, write nothing",
+      },
+      json: jsonOption,
+      checkpoint: { value: "FILE", help: "save the state of the training there while it runs" },
       "checkpoint-every": {
         value: "S",
         help: "seconds between two checkpoints (default: 10); the\nlibrary's checkpoint.everyMs is in milliseconds",
       },
       resume: { help: "resume from the --checkpoint file if there is one" },
-      history: {
-        value: "FILE",
-        help: "write a row per epoch: losses, levels, evaluation;\n.jsonl or .csv",
-      },
-      json: jsonOption,
-      "dry-run": {
-        help: "print the columns, configuration, outputs, time and\nmemory to expect; train and write nothing",
-      },
     },
     ...sections,
     Model: {
-      preset: { value: "NAME", help: "a recipe of the field: tiger, lcrec or hopwise" },
+      preset: presetOption,
       ...sections.Model,
     },
     General: computingOptions,
   },
-  notes: `<items> is a table of numbers, one row an item: ${ITEM_FILES}.
-Options without a default are chosen from the number of items and, for the
-latent width, from a look at a sample of them; with --preset by the recipe.
-
-Every option also goes by the library's own name, in either spelling:
+  notes: notesOf(
+    [
+      `<items> is a table of numbers, one row per item: ${ITEM_FILES}.
+${INPUTS}
+--ids writes the formats that rqvae convert --help lists, by the extension.`,
+      `A default of "chosen" depends on the items: on how many there are and, for the
+latent width, on a look at a sample of them. --dry-run prints what is chosen and
+why. With --preset, the recipe decides instead.`,
+      `Every option also goes by the library's name, in either spelling:
   --codebook-size 256 --learning-rate 0.001 --set codebookSize=256
-A switch that is on by itself is turned off so: --codebook-kmeans-init=false.
-
-The printed loss is reconstructionWeight x reconstruction + quantisation + the
+Turn a switch off like this: --codebook-kmeans-init=false.`,
+      `The printed loss is reconstructionWeight x reconstruction + quantisation + the
 separation of items that share an ID (separationWeight). Quantisation is the sum
 over the levels of codebookWeight x codebook loss + --commitment x its loss.
-
-A file that you name with --output or --ids is overwritten; a default one only
-with --force. Ctrl-C stops the training and writes the model so far (exit code
-130); a second one ends it at once.
-
-With --checkpoint and --resume the same command goes on wherever it was stopped,
-be it by Ctrl-C, kill -9 or a power cut, and ends with the same model, byte for
-byte. The checkpoint is removed once model and IDs are written; a hidden file
-beside it, .NAME.finished, tells the same command that nothing is left to do.
-Without --resume an existing one is overwritten only with --force. One run at a
-time has a checkpoint (NAME.lock). One that cannot be written ends no training.
-
-Examples:
-  rqvae train emoji.npy --labels emoji.labels.json --codes 32
-  rqvae train items.npy --epochs 500 --checkpoint items.checkpoint --resume
-`,
+Epochs count from 1 everywhere; epoch 0 is the start, before any training.`,
+      `${OVERWRITING}`,
+      `Ctrl-C stops the training and writes the model so far; a second Ctrl-C ends it
+at once. With --quiet, a line on standard error still says when training found
+nothing better than the start, which was then kept.`,
+      `--preset hopwise trains as the original program of Hopwise does; --compat
+hopwise, which the preset includes, takes only its functions.`,
+      `With --checkpoint and --resume, the same command resumes wherever it was
+stopped (Ctrl-C, kill -9, a power cut) and ends with the same model, byte for
+byte. The checkpoint is removed once the model and the IDs are written; a hidden
+file next to it, .NAME.finished, tells the same command that nothing is left to
+do. An existing checkpoint is never overwritten without --resume or --force. One
+run at a time can use it (NAME.lock). If it cannot be written, training
+continues without it.`,
+    ],
+    "rqvae train emoji.npy --labels emoji.labels.json --codes 32",
+    "rqvae train items.npy --dry-run",
+    "rqvae train items.npy --json --history history.csv > result.json",
+    "rqvae train items.npy --epochs 500 --checkpoint items.checkpoint --resume",
+    "curl -s https://example.org/items.npy | rqvae train - -o items.safetensors",
+  ),
   run,
 };
 

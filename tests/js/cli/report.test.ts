@@ -19,7 +19,10 @@ describe("rqvae report", () => {
     const report = await assessIds(model.encode(items), { items, model });
     model.dispose();
     const words = (text: string) => text.split(/\s+/).filter(Boolean);
-    expect(words(stdout)).toEqual(words(report.textIn(inCliWords)));
+    const [text, about] = stdout.split("\nThe model:\n") as [string, string];
+    expect(words(text)).toEqual(words(report.textIn(inCliWords)));
+    expect(about).toContain(`rqvae ${VERSION}, seed 0, fingerprint ${fingerprint}\n`);
+    expect(about).toContain("configuration: --");
     for (const line of stdout.split("\n")) {
       expect(displayWidth(line)).toBeLessThanOrEqual(80);
       expect(line).not.toMatch(/^\s+%/);
