@@ -5,7 +5,7 @@ import type { Reading } from "./files.ts";
 
 export const itemIdsOption: Option = {
   value: "FILE",
-  help: "the items' own IDs, one per line, in the order of\nthe rows (default: those of the items' file, those of\n--labels, or row numbers)",
+  help: "the items' own IDs, one per line, in the order of\nthe rows (default: those of the items' file, of\n--labels, or row numbers)",
 };
 
 export const itemOptions: Record<string, Option> = {

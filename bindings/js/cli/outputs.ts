@@ -55,7 +55,7 @@ export const generalOptions: Record<string, Option> = {
 export const computingOptions: Record<string, Option> = {
   threads: {
     value: "N",
-    help: "threads to compute with, 1 to 64; results are the same\nwith any number (default: one per core, up to 4)",
+    help: "threads to compute with, 1 to 64; any number gives\nthe same results (default: one per core, up to 4)",
   },
   ...generalOptions,
 };
