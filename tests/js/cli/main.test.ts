@@ -91,7 +91,7 @@ describe("rqvae train", () => {
     expect(rqvae("train", "items.npy", "-o", "model.safetensors", "-q", ...quick).status).toBe(0);
     expectError(rqvae("train", "items.npy", "-o", "model.safetensors", ...quick), 1, "model.ids.csv", "exists already");
     expect(rqvae("train", "items.npy", "--force", "-q", ...quick).status).toBe(0);
-    expectError(rqvae("train", "items.npy", "-o", "items.npy", ...quick), 1, "items.npy", "input");
+    expectError(rqvae("train", "items.npy", "-o", "items.npy", ...quick), 2, "unknown extension .npy");
     symlinkSync("items.npy", inFolder("link"));
     expectError(rqvae("train", "items.npy", "-o", "link", ...quick), 1, "link", "input");
     expectError(rqvae("train", "items.npy", "-o", "none/model.safetensors", ...quick), 1, "none", "does not exist");
@@ -355,7 +355,7 @@ describe("the command line", () => {
       const { status, stdout } = rqvae(...args);
       expect(status).toBe(0);
       expect(stdout).toMatch(/train .*\n.*kmeans .*\n.*encode/);
-      expect(stdout).toContain("Example:");
+      expect(stdout).toContain("Examples:");
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     }
     for (const command of ["embed", "train", "kmeans", "encode", "convert", "hopwise"]) {
@@ -415,7 +415,10 @@ describe("the command line", () => {
     [["help", "trian"], 'unknown command "trian"; did you mean train?'],
     [["train", "items.npy", "--validation", "0.7"], "--validation must be a number from 0 to 0.5"],
     [["train", "items.npy", "--validation", "0", "--patience", "2"], "set --validation, or --select loss"],
-    [["train", "items.npy", "--compat", "hopwise", "--set", "linearSkip=pca"], "--compat hopwise needs --linear-skip "],
+    [
+      ["train", "items.npy", "--compat", "hopwise", "--set", "linearSkip=pca"],
+      "--compat hopwise needs --set linearSkip=none",
+    ],
     [["train", "items.npy", "-o", "same", "--ids", "same"], "same file"],
   ])("refuses %j with exit code 2", (args, message) => {
     expectError(rqvae(...args), 2, message, "--help");

@@ -165,7 +165,7 @@ describe("numbers out of range", () => {
   it.each([
     [["train", "items.npy", "--epochs", "-3"], "--epochs must be at least 1, but is -3"],
     [["train", "items.npy", "--epochs=0"], "--epochs must be at least 1, but is 0"],
-    [["train", "items.npy", "--set", "epochs=-3"], "--epochs must be at least 1, but is -3"],
+    [["train", "items.npy", "--set", "epochs=-3"], "--set epochs must be at least 1, but is -3"],
     [["train", "items.npy", "--epochs", "2.5"], '--epochs must be a whole number, but is "2.5"'],
     [["train", "items.npy", "--batch", "-1"], "--batch must be at least 1, but is -1"],
     [["train", "items.npy", "--seed", "-1"], "--seed must be at least 0, but is -1"],

@@ -132,6 +132,6 @@ describe("rqvae report", () => {
     expect(stdout).toContain("Usage: rqvae report <model> <items> [options]");
     expect(stdout).toContain("rqvae report --capacity 12000 --levels 3 --codes 256");
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
-    expect(rqvae("--help").stdout).toContain("report   Says whether semantic IDs are good");
+    expect(rqvae("--help").stdout).toContain("report     Report whether semantic IDs are good");
   });
 });
