@@ -4,6 +4,7 @@ import { VERSION } from "../base/version.ts";
 import { percent, short } from "../base/words.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import { OPTIONS, type OptionDescription } from "../options/describe.ts";
+import { suggestConfig } from "../options/suggest-config.ts";
 import type { IdStatistics, ModelConfig, TrainConfig, TrainHistory, ValidationResult, Verdict } from "../types.ts";
 import { shellWord } from "./text.ts";
 import { flagName, inCliWords } from "./words.ts";
@@ -77,12 +78,22 @@ const epochName = (epoch: number) => (epoch === 0 ? "at the start" : `after epoc
 const heldOutText = ({ explainedVariance, reconstructionLoss }: ValidationResult) =>
   `explained variance ${percent(explainedVariance)}, reconstruction loss ${short(reconstructionLoss)}`;
 
-/** The configuration as options of the command line: those that differ from the library's defaults. The seed is named beside it. */
+/** What rqvae train chooses where nothing is said: to be told even where it is the library's default. */
+const CHOSEN = (({ model, train }) => new Set([...Object.keys(model), ...Object.keys(train)]))(
+  suggestConfig({ n: 1000, inputDim: 16 }),
+);
+
+/**
+ * The configuration as options of the command line, with which `rqvae train` makes the same model: those that it would choose, and those
+ * that differ from the library's defaults. The seed is named next to it.
+ */
 export function configurationText(model: ModelConfig, train?: TrainConfig): string {
   const config: Record<string, unknown> = { ...model, ...train };
   const flags = OPTIONS.filter(({ name }) => name !== "seed").flatMap((option) => {
     const value = config[option.name];
-    return value === undefined || isDefault(option, value) ? [] : [flagText(option, value)];
+    return value === undefined || (isDefault(option, value) && !CHOSEN.has(option.name))
+      ? []
+      : [flagText(option, value)];
   });
   return flags.length === 0 ? "the library's defaults" : flags.join(" ");
 }

@@ -128,7 +128,11 @@ async function run(given: Given): Promise<number> {
     }).catch((error) => {
       throw nameFile(itemsPath, error);
     });
-    if (html !== undefined) await writeWhole(html, reportHtml(assessed, { title: title ?? baseNameOf(itemsPath) }));
+    if (html !== undefined)
+      await writeWhole(
+        html,
+        reportHtml(assessed, { title: title ?? baseNameOf(itemsPath), about: provenanceLines(provenanceOf(model)) }),
+      );
     return tell(given, assessed, provenanceOf(model), html);
   } finally {
     model.dispose();

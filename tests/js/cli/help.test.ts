@@ -108,7 +108,10 @@ describe("the exit code", () => {
     await interruptOnce(interrupted, "epoch ");
     expect(interrupted.exitCode).toBe(130);
     const terminated = start(...endless);
-    terminated.stderr!.on("data", (text) => String(text).includes("epoch ") && terminated.kill("SIGTERM"));
+    let sent = false;
+    terminated.stderr!.on("data", (text) => {
+      if (!sent && String(text).includes("epoch ")) sent = terminated.kill("SIGTERM");
+    });
     await new Promise((resolve) => terminated.on("close", resolve));
     expect(terminated.exitCode).toBe(143);
   });

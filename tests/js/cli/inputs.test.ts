@@ -123,7 +123,12 @@ describe("a URL as an input", () => {
     const missing = `${host}/none.npy`;
     expectError(await run("kmeans", missing), 1, `rqvae: ${missing}: the server answered 404 Not Found\n`);
     expectError(await run("encode", `${host}/none`, "items.npy"), 1, `${host}/none: the server answered 404`);
-    expectError(await run("kmeans", "http://127.0.0.1:1/items.npy"), 1, "items.npy: could not connect: ECONNREFUSED");
+    const gone = createServer();
+    await new Promise<void>((resolve) => gone.listen(0, "127.0.0.1", resolve));
+    const { port } = gone.address() as AddressInfo;
+    await new Promise((resolve) => gone.close(resolve));
+    const refused = await run("kmeans", `http://127.0.0.1:${port}/items.npy`);
+    expectError(refused, 1, `${port}/items.npy: could not connect: ECONNREFUSED`);
     write("swap.json", read("labels.json"));
     expectError(await run("kmeans", `${host}/m.safetensors`), 1, "/m.safetensors: it is a model, not a table");
     expectError(await run("encode", "m.safetensors", "items.npy", "-o", `${host}/x.csv`), 1, "is a URL, but outputs");

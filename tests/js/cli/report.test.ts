@@ -58,6 +58,7 @@ describe("rqvae report", () => {
     );
     const page = read("page.html");
     expect(page).toContain("<h1>Our &lt;shop&gt;</h1>");
+    expect(page).toContain(`<p>rqvae ${VERSION}, seed 0, fingerprint ${figures.model.fingerprint}</p>`);
     expect(page).toMatch(/item \d+, item \d+/);
     expect(rqvae("report", "model.safetensors", "items.npy", "--html", "page.html", "-q")).toEqual({
       status: 0,

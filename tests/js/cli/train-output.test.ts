@@ -194,7 +194,7 @@ describe("--dry-run", () => {
     write("model.safetensors", "precious");
     expectError(rqvae("train", "items.npy", "--dry-run"), 1, "model.safetensors: exists already", "--force");
     expectError(
-      rqvae("train", "items.npy", "--dry-run", "--codes", "8,4", "--levels", "3"),
+      rqvae("train", "items.npy", "--dry-run", "-f", "--codes", "8,4", "--levels", "3"),
       2,
       "--codes has 2 entries",
     );
