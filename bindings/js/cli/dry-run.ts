@@ -25,7 +25,7 @@ export interface Plan {
   model: RQVAE;
   trainOptions: TrainOptions;
   /** Why the latent width is what it is. */
-  reasons: readonly string[] | undefined;
+  reasons: readonly string[];
   given: GivenOptions;
   preset: PresetName | undefined;
   /** All files that would be written, by what they are. */
@@ -109,7 +109,7 @@ function choose({ place, model, trainOptions, reasons, given, preset }: Plan): C
     if (!isGiven && !(name in recipe[of])) return [];
     const value = config[name];
     const by = isGiven ? "you" : preset === undefined ? "the items" : "the preset";
-    const reason = by !== "the items" ? undefined : name === "latentDim" && reasons?.[0] ? reasons[0] : REASONS[name];
+    const reason = by !== "the items" ? undefined : name === "latentDim" && reasons[0] ? reasons[0] : REASONS[name];
     return [{ name, flag: flagText(option, value), value, by, ...(reason !== undefined && { reason }) }];
   });
 }

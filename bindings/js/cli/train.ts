@@ -223,7 +223,7 @@ async function runLocked(
       model,
       place,
       { ...trainOptions, ...place.named },
-      [greeting || "", ...(reasons ?? []).map((reason) => `Latent width ${model.config.latentDim}: ${reason}.`)]
+      [greeting || "", ...reasons.map((reason) => `Latent width ${model.config.latentDim}: ${reason}.`)]
         .filter((line) => line !== "")
         .join("\n"),
       checkpoint,
@@ -295,7 +295,7 @@ function trainOutcome(
   history: TrainHistory,
   of: {
     seconds: number;
-    reasons: readonly string[] | undefined;
+    reasons: readonly string[];
     historyPath: string | undefined;
     historyBytes: number;
   },
@@ -303,7 +303,7 @@ function trainOutcome(
   const { historyPath: file, historyBytes: bytes } = of;
   return {
     ...made,
-    reasons: of.reasons ?? [],
+    reasons: of.reasons,
     epochs: history.epochs.length,
     steps: history.steps,
     stoppedEarly: history.stoppedEarly,
@@ -380,7 +380,7 @@ export interface Start {
   model: RQVAE;
   trainOptions: TrainOptions;
   /** Why the settings are as they are. */
-  reasons?: readonly string[];
+  reasons: readonly string[];
 }
 
 /** A new model, by a preset or as `RQVAE.fit` would make it of these items. */
@@ -392,7 +392,7 @@ export async function begin(
   const inputDim = items.dim;
   if (preset !== undefined) {
     const { model, train } = withPreset(given, items, preset);
-    return { model: await RQVAE.create({ ...model, inputDim }), trainOptions: train };
+    return { model: await RQVAE.create({ ...model, inputDim }), trainOptions: train, reasons: [] };
   }
   const { model, train, reasons = [] } = await chooseRecipe(RQVAE.create, items, { ...given.model, ...given.train });
   return { model: await RQVAE.create(model), trainOptions: train, reasons };
@@ -426,7 +426,7 @@ async function resume(
     model.dispose();
     throw error;
   }
-  return { model, trainOptions: { ...given.train, resume: bytes } };
+  return { model, trainOptions: { ...given.train, resume: bytes }, reasons: [] };
 }
 
 /** An error of the library as one about the command line or about a file. */

@@ -120,7 +120,7 @@ describe.skipIf(process.platform === "win32")("after Ctrl-C", () => {
       [["--codes", "8"], "made with --codes [8, 4], now it is [8, 8]"],
       [["--levels", "3"], "made with --levels 2, now it is 3"],
       [["--seed", "4"], "made with --seed 3, now it is 4"],
-      [["--set", "sinkhornEpsilon=0"], "made with --sinkhorn-epsilon [0.003, 0.003], now it is [0, 0]"],
+      [["--set", "sinkhornEpsilon=0"], "made with --set sinkhornEpsilon [0.003, 0.003], now it is [0, 0]"],
       [["--preset", "tiger"], "made with --"],
       [["--lr", "0.5"], "made with --lr 0.002, now it is 0.5"],
       [["--epochs", "5000"], "made with --epochs 1200, now it is 5000"],
