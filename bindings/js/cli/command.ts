@@ -13,6 +13,8 @@ export interface Option {
   also?: string;
   /** May be given several times; otherwise the last one counts. */
   repeats?: true;
+  /** The words that its value can be, for completion. */
+  choices?: readonly string[];
   help: string;
 }
 
@@ -35,12 +37,16 @@ export interface Command {
   summary: string;
   /** The positional arguments, as the usage line names them; one that ends in "..." may be repeated. */
   positionals: string[];
+  /** What the positional arguments can be, where they are no files. */
+  words?: readonly string[];
   /** An option with which the command takes no positional arguments. */
   standsAlone?: string;
   /** By the headings that the help has them under. */
   options: Record<string, Record<string, Option>>;
   /** Paragraphs of the help after the options. */
   notes: string;
+  /** What to do about an option that it does not have, where it knows better than `adviseFlag`. */
+  advise?(name: string): string | undefined;
   /** Resolves to the exit code. */
   run(given: Given): Promise<number>;
 }
@@ -75,7 +81,8 @@ export function parseCommandLine(command: Command, args: string[]): Given {
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (!option) {
-      throw new UsageError(`unknown option ${token.rawName}${adviseFlag(token.name, Object.keys(known))}`);
+      const advice = command.advise?.(token.name) ?? adviseFlag(token.name, Object.keys(known));
+      throw new UsageError(`unknown option ${token.rawName}${advice}`);
     }
     if (!option.value && !option.takesWord && token.value !== undefined)
       throw new UsageError(`${token.rawName} takes no value`);
@@ -107,6 +114,10 @@ export function parseCommandLine(command: Command, args: string[]): Given {
 /** Columns that the names of options have in a help page. */
 const LEFT = 26;
 
+/** How a command is called. */
+export const usageOf = ({ name, positionals }: Command): string =>
+  ["rqvae", name, ...positionals, "[options]"].join(" ");
+
 /** The help page of a command. */
 export function helpOf(command: Command): string {
   const leftOf = (name: string, { short, value }: Option) =>
@@ -122,12 +133,7 @@ export function helpOf(command: Command): string {
     });
     return `${heading}:\n${rows.join("")}`;
   });
-  return [
-    `${command.summary}\n`,
-    `Usage: rqvae ${command.name} ${command.positionals.join(" ")} [options]\n`,
-    ...groups,
-    command.notes,
-  ].join("\n");
+  return [`${command.summary}\n`, `Usage: ${usageOf(command)}\n`, ...groups, command.notes].join("\n");
 }
 
 /** `; did you mean report?` for the nearest of the words, or nothing when none is near. */

@@ -4,6 +4,7 @@ import { VERSION } from "../base/version.ts";
 import { useHints } from "../options/hints.ts";
 import { startOnce } from "../runtime/load.ts";
 import { type Command, type Given, helpOf, parseCommandLine, suggest, UsageError, wholeNumber } from "./command.ts";
+import { completion } from "./completion.ts";
 import { convert } from "./convert.ts";
 import { embed } from "./embed.ts";
 import { encode } from "./encode.ts";
@@ -11,14 +12,20 @@ import { closeFiles } from "./files.ts";
 import { hopwise } from "./hopwise.ts";
 import { Interrupted } from "./interrupt.ts";
 import { kmeans } from "./kmeans.ts";
+import { man } from "./man.ts";
 import { merge } from "./merge.ts";
 import { EXIT_CODES } from "./notes.ts";
 import { programName } from "./program-name.ts";
 import { report } from "./report.ts";
+import { sweep } from "./sweep.ts";
 import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
-const commands: Command[] = [embed, train, kmeans, encode, merge, report, convert, hopwise];
+const commands: Command[] = [
+  ...[embed, train, sweep, kmeans, encode, merge, report, convert, hopwise],
+  completion(() => commands),
+  man(() => commands),
+];
 
 const commandNames = commands.map(({ name }) => name);
 

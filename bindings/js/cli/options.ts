@@ -68,6 +68,7 @@ export function cliOptions(options: readonly OptionDescription[]): Record<string
         {
           ...(value === undefined ? { takesWord: true } : { value }),
           ...(flag !== long && { also: long }),
+          ...wordsOf(option),
           help: wordWrap(text + defaultText({ ...option, help: text }), HELP_WIDTH, "")
             .join("\n")
             .replaceAll("\u00a0", " "),
@@ -75,6 +76,12 @@ export function cliOptions(options: readonly OptionDescription[]): Record<string
       ];
     }),
   );
+}
+
+/** What can be said for it, where that is one of a few words. */
+function wordsOf({ kind, choices, also }: OptionDescription): Pick<Option, "choices"> {
+  if (kind === "flag") return { choices: ["true", "false", ...(also === undefined ? [] : [also])] };
+  return choices ? { choices } : {};
 }
 
 const either = (words: readonly string[]) => `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;

@@ -19,7 +19,16 @@ import {
 } from "../options/train-config.ts";
 import { tellLateError } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
-import type { EmbeddingSource, FitOptions, Items, ModelOptions, Recipe, TrainHistory, TrainOptions } from "../types.ts";
+import type {
+  EmbeddingSource,
+  FitOptions,
+  Items,
+  ModelConfig,
+  ModelOptions,
+  Recipe,
+  TrainHistory,
+  TrainOptions,
+} from "../types.ts";
 import { type Measurable, measure } from "./measure-spectrum.ts";
 
 /** What `fit` asks of the model that it makes. */
@@ -48,6 +57,14 @@ export async function fitModel<Model extends Trainable>(
   return model;
 }
 
+/** What is chosen before anybody looks at the items. */
+interface FirstChoice {
+  chosen: Recipe;
+  model: ModelConfig;
+  /** What it goes by, where a look at the items may change it. */
+  shape: CatalogueShape | undefined;
+}
+
 /**
  * Chooses, and asks whether the training would fit into memory before a model is made for it. Whatever is wrong is said before time is
  * spent on measuring the items.
@@ -58,27 +75,31 @@ export async function chooseRecipe(
   items: Items | EmbeddingSource,
   options: FitOptions,
 ): Promise<Recipe> {
-  // An option belongs to the model if the model has one of that name; the rest is the training's.
-  checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train", "reasons"]);
-  checkCheckpointOptions(new OptionReader(options, "RQVAE.fit"));
-  if (isRecipe(options)) {
-    const { model, train, reasons: _, ...onTop } = options;
-    const chosen = withOptions({ model, train }, onTop);
-    await requireMemory(items, chosen, options);
-    return chosen;
-  }
-  const shape = shapeOf(items, options);
-  const chosen = withOptions(suggestConfig(shape), options);
-  const model = await requireMemory(items, chosen, options);
+  const { chosen, model, shape } = await chooseFirst(items, options);
   // The directions are those of a latent space that starts as PCA of the items as they are.
   const isMeasured = model.linearSkip === "pca" && model.inputScaling === "commonScale" && model.compat === "none";
-  if (options.latentDim !== undefined || !isMeasured) return chosen;
+  if (!shape || options.latentDim !== undefined || !isMeasured) return chosen;
   const { inputDim, nQuantizationLayers, codebookSize, seed } = model;
   const spectrum = await measure(create, items, {
     ...{ inputDim, nQuantizationLayers, codebookSize, seed },
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   return withOptions(suggestConfig({ ...shape, spectrum }), options);
+}
+
+/** The part of `chooseRecipe` that takes no time, with all of its checks: for those who have many trainings ahead. */
+export async function chooseFirst(items: Items | EmbeddingSource, options: FitOptions): Promise<FirstChoice> {
+  // An option belongs to the model if the model has one of that name; the rest is the training's.
+  checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train", "reasons"]);
+  checkCheckpointOptions(new OptionReader(options, "RQVAE.fit"));
+  if (isRecipe(options)) {
+    const { model, train, reasons: _, ...onTop } = options;
+    const chosen = withOptions({ model, train }, onTop);
+    return { chosen, model: await requireMemory(items, chosen, options), shape: undefined };
+  }
+  const shape = shapeOf(items, options);
+  const chosen = withOptions(suggestConfig(shape), options);
+  return { chosen, model: await requireMemory(items, chosen, options), shape };
 }
 
 /** @throws OutOfMemoryError */
