@@ -22,7 +22,7 @@ import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
 const commands: Command[] = [
-  ...[embed, train, sweep, kmeans, encode, merge, report, convert, hopwise],
+  ...[embed, train, kmeans, encode, merge, report, sweep, convert, hopwise],
   completion(() => commands),
   man(() => commands),
 ];
