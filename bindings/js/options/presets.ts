@@ -85,9 +85,9 @@ export const presets = {
   },
 
   /**
-   * The program of the Hopwise library's "Semantic IDs with RQ-VAE" tutorial (run_example/RQ_Vae_Semantic_IDs.py): its functions
-   * (`compat: "hopwise"`: sigmoid and L2-normalised output, SimVQ projection), encoder 256, 128, 64, latent 256, three levels of 256 codes,
-   * beta 0.25, Adagrad with learning rate 1e-3 and weight decay 1e-4, batches of 1,024. The program trains 20,000 epochs; set `epochs` to
+   * The program of the Hopwise library's "Semantic IDs with RQ-VAE" tutorial (run_example/RQ_Vae_Semantic_IDs.py). Its functions
+   * (`compat: "hopwise"`: sigmoid and L2-normalised output, SimVQ projection); encoder 256, 128, 64, latent 256, three levels of 256 codes.
+   * Beta 0.25, Adagrad with learning rate 1e-3 and weight decay 1e-4, batches of 1,024. The program trains 20,000 epochs; set `epochs` to
    * what you can afford.
    */
   hopwise(shape: RecipeShape): Recipe {

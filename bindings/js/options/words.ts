@@ -121,7 +121,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "use_layer_norm ln",
   },
   linearSkip: {
-    help: "the linear path beside the layers",
+    help: "the linear path parallel to the layers",
     label: "Linear path",
     hint: "A straight path beside the layers.",
     group: "The network",

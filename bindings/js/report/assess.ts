@@ -245,7 +245,7 @@ async function measureReconstruction(
 }
 
 /** The vectors that the first `depth` codes of the given rows stand for. */
-async function decodeRows(
+export async function decodeRows(
   model: Pick<AsyncIdModel, "decode">,
   { codes, levels, codebookSizes }: SemanticIds,
   rows: Uint32Array,

@@ -354,7 +354,7 @@ describe("the command line", () => {
     for (const args of [["--help"], ["-h"], ["help"]]) {
       const { status, stdout } = rqvae(...args);
       expect(status).toBe(0);
-      expect(stdout).toMatch(/train .*\n.*kmeans .*\n.*encode/);
+      expect(stdout).toMatch(/train .*\n(.*\n)?.*kmeans .*\n.*encode/);
       expect(stdout).toContain("Examples:");
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     }

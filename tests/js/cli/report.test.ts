@@ -117,7 +117,7 @@ describe("rqvae report", () => {
       ["report --capacity 9 --codes 0", 2, "--codes must be at least 1"],
       ["report --capacity 9 --html page.html", 2, "--html and --capacity do not go together"],
       ["report --capacity 9 model.safetensors", 2, 'unexpected argument "model.safetensors"'],
-      ["report items.npy items.npy", 1, "items.npy", "not a model"],
+      ["report items.npy items.npy", 1, "items.npy", "but <model> must be a model"],
       ["report model.safetensors wide.npy", 1, "wide.npy", "inputDim 5", "dimension 7"],
       ["report model.safetensors none.npy", 1, "none.npy: no such file"],
       ["report model.safetensors items.html --html items.html", 1, "is an input of this command"],

@@ -158,7 +158,12 @@ describe("rqvae convert --plain", () => {
     // And the other commands take it.
     expect(rqvae("encode", "plain.safetensors", "items.npy", "-q", "-o", "ids.csv").status).toBe(0);
     expectError(rqvae("convert", "--plain", "model.safetensors", "-o", "model.safetensors"), 1, "is an input");
-    expectError(rqvae("convert", "--plain", "items.npy"), 1, "items.npy", "an npy file of vectors, not a model");
+    expectError(
+      rqvae("convert", "--plain", "items.npy"),
+      1,
+      "items.npy",
+      "is an npy file of vectors, but --plain must be a model",
+    );
     expectError(rqvae("convert", "--plain", "model.safetensors", "--to", "csv"), 2, "--to is for IDs");
     expectError(rqvae("convert", "a.csv", "b.csv", "-o", "c.csv"), 2, "--output is for --plain");
     expect(rqvae("train", "items.npy", "-q", "-f", ...quick, "--codes", "8", "--beam", "2").status).toBe(0);
