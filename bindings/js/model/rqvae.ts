@@ -446,7 +446,6 @@ export class RQVAE {
         fingerprint: this.fingerprint,
       },
       (bytes) => hashOf(module, bytes),
-      part === "full" ? record?.history : undefined,
       state,
     );
   }
