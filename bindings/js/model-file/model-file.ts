@@ -59,10 +59,11 @@ export interface Provenance {
 
 /** What the files of a model are going to remember: the one with everything, and its encoder part. */
 export interface ModelRecord {
-  full: Partial<Provenance>;
+  full: Partial<Provenance> & {
+    /** As stored-history.ts writes it. */
+    history?: string;
+  };
   encoder: Partial<Provenance>;
-  /** See stored-history.ts; not in an encoder part. */
-  history?: string;
 }
 
 /** Summary of the training that made a model. */
@@ -172,10 +173,10 @@ export function writeModelFile(
   tensors: readonly FileTensor[],
   {
     numerics,
+    history,
     ...metadata
-  }: Omit<ModelMetadata, "format" | "requires" | "checksum" | "config"> & { config: ModelConfig },
+  }: Omit<ModelMetadata, "format" | "requires" | "checksum" | "config"> & { config: ModelConfig; history?: string },
   hash: HashFunction,
-  history?: string,
   state?: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
   const { encodeBeam, firstCodeWeight } = metadata.config;

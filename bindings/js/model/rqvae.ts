@@ -260,7 +260,7 @@ export class RQVAE {
     if (this.#training === undefined || this.#history === undefined || best === undefined) {
       throw invalid(
         "NO_TRAINING",
-      )`${call("select")}${this.#history ? "a model file has the weights of the selected epoch only" : "there is no finished training to choose an epoch of"}${{ hint: "call it after train, before save" }}`;
+      )`${call("select")}${this.#history ? "a model file has the weights of the selected epoch only" : "there is no finished training to choose an epoch of"}${{ hint: this.#history ? "call select before save" : "call train first" }}`;
     }
     const { run, record } = this.#training;
     run.takeBest(handle, by);
@@ -446,7 +446,6 @@ export class RQVAE {
         fingerprint: this.fingerprint,
       },
       (bytes) => hashOf(module, bytes),
-      part === "full" ? record?.history : undefined,
       state,
     );
   }
