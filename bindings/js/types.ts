@@ -311,7 +311,14 @@ export interface TrainProgress {
 
 /** What `train` resolves to. */
 export interface TrainHistory {
+  /** In order. Of a loaded model some may be missing, see `epochsLeftOut`: `record.epoch` is the number, not the place in this array. */
   epochs: EpochRecord[];
+  /**
+   * Only of a loaded model, and of a long training: how many epochs its file has left out, to bound its size. All are kept in some 2^18
+   * characters, which hold about 700 epochs of three levels; beyond that every second, fourth, ... of them and the first, the last, the
+   * selected and the best ones.
+   */
+  epochsLeftOut?: number;
   /** With `validationShare`: the start, before the first epoch. */
   start?: TrainEvaluation;
   /** The epoch whose weights the model holds; -1 is the start. */

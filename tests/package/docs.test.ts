@@ -45,7 +45,8 @@ describe("documentation", () => {
   });
 
   it.each(pages)("%s: every code block says how it is run", (page) => {
-    const known = ["js node", "js vite", "js workerd", "js parsed", "html browser", "sh cli"];
+    // What is quoted is part of an example, which has its own test (examples/python.test.ts).
+    const known = ["js node", "js vite", "js workerd", "js parsed", "html browser", "sh cli", "python quoted"];
     // Commands that install, build or serve are read, not run; text is what a program printed.
     const unmarked = snippets(read(page)).filter(({ language, run }) => !known.includes(`${language} ${run}`));
     expect(unmarked.filter(({ language, run }) => !["sh", "text"].includes(`${language} ${run}`.trim()))).toEqual([]);

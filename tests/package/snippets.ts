@@ -8,6 +8,7 @@ import { basename } from "node:path";
  * - ```html browser: as a page of its own, without a bundler
  * - ```js vite: as the module of a page that Vite builds
  * - ```js workerd: as a worker of workerd (fixtures of the package)
+ * - ```python quoted: lines of an example that has a test of its own
  * - ```js parsed: needs what the tests do not have (a server's runtime, another library); its syntax is checked
  */
 export interface Snippet {

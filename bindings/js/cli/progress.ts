@@ -130,9 +130,11 @@ function lineView<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): P
   let shownProgress = 0;
   let shownLine = "";
   let pending = "";
+  // While the IDs are evaluated or the start is put back, only the pace changes: that is no news.
+  const newsIn = (line: string) => line.replace(/, [\d,]+ items\/s.*$/, "");
   const show = (line: string) => {
-    if (line && line !== shownLine) stream.write(`${line}\n`);
-    shownLine = line;
+    if (line && newsIn(line) !== shownLine) stream.write(`${line}\n`);
+    shownLine = newsIn(line);
     pending = "";
   };
   return {

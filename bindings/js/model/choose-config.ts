@@ -23,9 +23,9 @@ import type {
   EmbeddingSource,
   FitOptions,
   Items,
+  ModelConfig,
   ModelOptions,
   Recipe,
-  Spectrum,
   TrainHistory,
   TrainOptions,
 } from "../types.ts";
@@ -57,6 +57,14 @@ export async function fitModel<Model extends Trainable>(
   return model;
 }
 
+/** What is chosen before anybody looks at the items. */
+interface FirstChoice {
+  chosen: Recipe;
+  model: ModelConfig;
+  /** What it goes by, where a look at the items may change it. */
+  shape: CatalogueShape | undefined;
+}
+
 /**
  * Chooses, and asks whether the training would fit into memory before a model is made for it. Whatever is wrong is said before time is
  * spent on measuring the items.
@@ -67,21 +75,8 @@ export async function chooseRecipe(
   items: Items | EmbeddingSource,
   options: FitOptions,
 ): Promise<Recipe> {
-  // An option belongs to the model if the model has one of that name; the rest is the training's.
-  checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train", "reasons"]);
-  checkCheckpointOptions(new OptionReader(options, "RQVAE.fit"));
-  if (isRecipe(options)) {
-    const { model, train, reasons: _, ...onTop } = options;
-    const chosen = withOptions({ model, train }, onTop);
-    await requireMemory(items, chosen, options);
-    return chosen;
-  }
-  const shape = shapeOf(items, options);
-  const suggest = (spectrum?: Spectrum) =>
-    withOptions(suggested(spectrum ? { ...shape, spectrum } : shape, options), options);
-  const chosen = suggest();
-  const model = await requireMemory(items, chosen, options);
-  if (options.latentDim !== undefined) return chosen;
+  const { chosen, model, shape } = await chooseFirst(items, options);
+  if (!shape || options.latentDim !== undefined) return chosen;
   // A checkpoint has the width that its items were given.
   if (options.resume) {
     const { latentDimOf } = await import("../model-file/checkpoint.ts");
@@ -110,16 +105,31 @@ export async function chooseRecipe(
         }),
     }),
   });
-  const measured = suggest(spectrum);
+  const measured = suggested({ ...shape, spectrum }, options);
   await requireMemory(items, measured, options);
   return measured;
 }
 
-/** SimVQ's codes are products of its own, which are not refined. */
+/** What `suggestConfig` says, with what was given on top. */
 function suggested(shape: CatalogueShape, options: FitOptions): Recipe {
   const { model, ...rest } = suggestConfig(shape);
-  const { codebookRefine: _, ...others } = model;
-  return { ...rest, model: options.codebookSimVq ? others : model };
+  const { codebookRefine: _, ...others } = model; // SimVQ's codes are products of its own, which are not refined
+  return withOptions({ ...rest, model: options.codebookSimVq ? others : model }, options);
+}
+
+/** The part of `chooseRecipe` that takes no time, with all of its checks: for those who have many trainings ahead. */
+export async function chooseFirst(items: Items | EmbeddingSource, options: FitOptions): Promise<FirstChoice> {
+  // An option belongs to the model if the model has one of that name; the rest is the training's.
+  checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train", "reasons"]);
+  checkCheckpointOptions(new OptionReader(options, "RQVAE.fit"));
+  if (isRecipe(options)) {
+    const { model, train, reasons: _, ...onTop } = options;
+    const chosen = withOptions({ model, train }, onTop);
+    return { chosen, model: await requireMemory(items, chosen, options), shape: undefined };
+  }
+  const shape = shapeOf(items, options);
+  const chosen = suggested(shape, options);
+  return { chosen, model: await requireMemory(items, chosen, options), shape };
 }
 
 /** @throws OutOfMemoryError */

@@ -93,7 +93,7 @@ function openRows(
 }
 
 /** What is known of the items whatever their IDs are. */
-interface Yardstick {
+export interface Yardstick {
   /** Which vectors are the same. */
   classes: VectorClasses;
   profile: ItemProfile;
@@ -109,7 +109,7 @@ interface Yardstick {
   k: number;
 }
 
-async function layYardstick(items: ItemRows, signal: AbortSignal | undefined): Promise<Yardstick> {
+export async function layYardstick(items: ItemRows, signal: AbortSignal | undefined): Promise<Yardstick> {
   const { rows: n, dim } = items;
   const profiler = await lookThrough(items, signal);
 
@@ -281,11 +281,12 @@ async function firstLevels(model: AsyncIdModel, depth: number): Promise<RQVAE> {
     sinkhornEpsilon: whole.sinkhornEpsilon.slice(0, depth),
     nQuantizationLayers: depth,
   };
-  const bytes = writeModelFile(kept, { ...metadata!, config, training: null }, hash);
+  const { numerics, part, initialized, fingerprint } = metadata!;
+  const bytes = writeModelFile(kept, { numerics, part, config, initialized, training: null, fingerprint }, hash);
   return RQVAE.load(bytes, { config: { nQuantizationLayers: depth } }); // overriding: the fingerprint is another one
 }
 
-async function measureNeighbours(
+export async function measureNeighbours(
   ids: SemanticIds,
   { rows, sample, queries, nearest, k }: Yardstick,
   vectors: Float32Array | undefined,
