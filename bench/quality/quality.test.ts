@@ -53,7 +53,7 @@ test("at other codes, a few methods, without faiss", () => {
   expect(status).toBe(0);
   expect(stdout).toContain("8 + 16 codes");
   expect(stdout).toMatch(
-    /\n\| Emoji, GloVe of their names \| 1,914 × 100, 8 \+ 16 \| - \| \.\d{3} \| \.\d{3} \| - \| \*\*\.\d{3}\*\*/,
+    /\n\| Emoji, GloVe of their names \| 1,914 × 100, 8 \+ 16 \| - \| \d+\.\d% \| \d+\.\d% \| - \| \*\*\d+\.\d%\*\*/,
   );
   const names = JSON.parse(readFileSync(json, "utf8")).map(({ name }: { name: string }) => name);
   expect(names).toContain("emoji 8+16: kmeansFull: evUnseen");
