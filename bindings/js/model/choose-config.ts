@@ -1,4 +1,4 @@
-/** What `RQVAE.fit` makes of items and options: a recipe for a catalogue of their size, with what was given on top. Internal. */
+/** What `RQVAE.fit` derives from items and options: a recipe for a catalogue of their size, overridden by the given options. Internal. */
 
 import { checkOptionNames, MAX_SIZE, OptionReader } from "../base/option-reader.ts";
 import { countRows, isSource } from "../items/embedding-source.ts";
@@ -22,7 +22,7 @@ import { native } from "../runtime/native.ts";
 import type { EmbeddingSource, FitOptions, Items, ModelOptions, Recipe, TrainHistory, TrainOptions } from "../types.ts";
 import { type Measurable, measure } from "./measure-spectrum.ts";
 
-/** What `fit` asks of the model that it makes. */
+/** What `fit` needs of the model that it makes. */
 interface Trainable extends Measurable {
   readonly history: TrainHistory | undefined;
   train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
@@ -49,16 +49,16 @@ export async function fitModel<Model extends Trainable>(
 }
 
 /**
- * Chooses, and asks whether the training would fit into memory before a model is made for it. Whatever is wrong is said before time is
- * spent on measuring the items.
- * @throws InvalidInputError for items that cannot be read, or a bad option; OutOfMemoryError.
+ * Chooses a configuration, and checks that training would fit into memory before making a model. Errors come before time is spent on
+ * measuring the items.
+ * @throws InvalidInputError for unreadable items or a bad option; OutOfMemoryError.
  */
 export async function chooseRecipe(
   create: (options: ModelOptions) => Promise<Measurable>,
   items: Items | EmbeddingSource,
   options: FitOptions,
 ): Promise<Recipe> {
-  // An option belongs to the model if the model has one of that name; the rest is the training's.
+  // An option belongs to the model if the model has an option of that name; the others belong to training.
   checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train", "reasons"]);
   checkCheckpointOptions(new OptionReader(options, "RQVAE.fit"));
   if (isRecipe(options)) {
@@ -70,7 +70,7 @@ export async function chooseRecipe(
   const shape = shapeOf(items, options);
   const chosen = withOptions(suggestConfig(shape), options);
   const model = await requireMemory(items, chosen, options);
-  // The directions are those of a latent space that starts as PCA of the items as they are.
+  // Only a latent space that starts as the PCA of the unscaled items has these directions.
   const isMeasured = model.linearSkip === "pca" && model.inputScaling === "commonScale" && model.compat === "none";
   if (options.latentDim !== undefined || !isMeasured) return chosen;
   const { inputDim, nQuantizationLayers, codebookSize, seed } = model;
@@ -86,7 +86,7 @@ async function requireMemory(items: Items | EmbeddingSource, chosen: Recipe, opt
   const model = resolveModelConfig(chosen.model);
   checkCombinations(model, "RQVAE.create");
   const rows = countRows(items, model.inputDim);
-  // What is resumed is trained by the options of its checkpoint; `train` asks then.
+  // A resumed training uses the options of its checkpoint; `train` checks those.
   if (!options.resume && rows > 0) {
     const training = nativeTrainConfig(resolveTrainConfig(chosen.train, model));
     (await native()).requireTrainingMemory(nativeModelConfig(model), training, rows, isSource(items));
@@ -94,14 +94,14 @@ async function requireMemory(items: Items | EmbeddingSource, chosen: Recipe, opt
   return model;
 }
 
-/** A recipe with what was given on top. */
+/** A recipe overridden by the given options. */
 function withOptions({ model, train, ...why }: Recipe, options: object): Recipe {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const isModels = ([name]: [string, unknown]) => MODEL_OPTION_NAMES.includes(name);
   const { codebookRefine, ...others } = model;
   return {
     ...why,
-    // SimVQ's codes are products of its own, which are not refined.
+    // SimVQ's codes are products, which cannot be refined.
     model: {
       ...("codebookSimVq" in options && options.codebookSimVq ? others : model),
       ...Object.fromEntries(given.filter(isModels)),
@@ -110,7 +110,7 @@ function withOptions({ model, train, ...why }: Recipe, options: object): Recipe 
   };
 }
 
-/** What is known of the catalogue without looking at it. */
+/** What is known about the catalogue without reading it. */
 function shapeOf(items: Items | EmbeddingSource, options: FitOptions): CatalogueShape {
   const implied = (options.inputDim ?? undefined) === undefined ? impliedDim(items) : undefined;
   const inputDim = new OptionReader(options, "RQVAE.fit").integer("inputDim", implied, 1, MAX_SIZE);
