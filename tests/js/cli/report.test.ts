@@ -45,7 +45,7 @@ describe("rqvae report", () => {
     );
     expect(status).toBe(0);
     expect(stderr).toMatch(
-      /^Joined by place, since neither items.npy nor kinds.json has item IDs: .*\nThe page is in page.html\n$/,
+      /^Joined by position, since neither items.npy nor kinds.json has item IDs: .*\nThe page is in page.html\n$/,
     );
     const figures = JSON.parse(stdout);
     expect(figures).toMatchObject({
@@ -86,7 +86,7 @@ describe("rqvae report", () => {
     expectError(
       rqvae("report", "model.safetensors", "items.npy", "--ids", "broken.csv"),
       1,
-      'broken.csv begins with "item,id", which is none of the formats of IDs',
+      'broken.csv starts with "item,id", which is in none of the formats of IDs',
     );
   });
 
