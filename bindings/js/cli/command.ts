@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { nearestName } from "../options/other-names.ts";
-import { adviseFlag } from "./words.ts";
+import { adviseFlag, noteTyped } from "./words.ts";
 
 /** One option of a command, as it is parsed and as the help shows it. */
 export interface Option {
@@ -13,6 +13,8 @@ export interface Option {
   also?: string;
   /** May be given several times; otherwise the last one counts. */
   repeats?: true;
+  /** The words that its value can be, for completion. */
+  choices?: readonly string[];
   help: string;
 }
 
@@ -23,6 +25,8 @@ export interface Given {
   /** The values of those that may be given several times, in order. */
   lists: Partial<Record<string, string[]>>;
   positionals: string[];
+  /** Each option as it was typed: "--learning-rate" or "-o". */
+  typed: Partial<Record<string, string>>;
   /** All of it as it was typed. */
   args: readonly string[];
 }
@@ -33,12 +37,16 @@ export interface Command {
   summary: string;
   /** The positional arguments, as the usage line names them; one that ends in "..." may be repeated. */
   positionals: string[];
+  /** What the positional arguments can be, where they are no files. */
+  words?: readonly string[];
   /** An option with which the command takes no positional arguments. */
   standsAlone?: string;
   /** By the headings that the help has them under. */
   options: Record<string, Record<string, Option>>;
   /** Paragraphs of the help after the options. */
   notes: string;
+  /** What to do about an option that it does not have, where it knows better than `adviseFlag`. */
+  advise?(name: string): string | undefined;
   /** Resolves to the exit code. */
   run(given: Given): Promise<number>;
 }
@@ -68,11 +76,13 @@ export function parseCommandLine(command: Command, args: string[]): Given {
   const { tokens, positionals } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true });
   const values: Given["values"] = {};
   const lists: Given["lists"] = {};
+  const typed: Given["typed"] = {};
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (!option) {
-      throw new UsageError(`unknown option ${token.rawName}${adviseFlag(token.name, Object.keys(known))}`);
+      const advice = command.advise?.(token.name) ?? adviseFlag(token.name, Object.keys(known));
+      throw new UsageError(`unknown option ${token.rawName}${advice}`);
     }
     if (!option.value && !option.takesWord && token.value !== undefined)
       throw new UsageError(`${token.rawName} takes no value`);
@@ -80,10 +90,16 @@ export function parseCommandLine(command: Command, args: string[]): Given {
       throw new UsageError(`${token.rawName} needs a value: ${token.rawName} ${option.value}`);
     }
     const name = names.get(token.name) ?? token.name;
+    const before = typed[name];
+    if (before !== undefined && before !== token.rawName && !option.repeats) {
+      throw new UsageError(`${before} and ${token.rawName} are the same option: give one of them`);
+    }
+    typed[name] = token.rawName;
+    noteTyped(name, token.rawName);
     if (option.repeats) lists[name] = [...(lists[name] ?? []), token.value as string];
     else values[name] = option.value || token.value ? (token.value as string) : true;
   }
-  const given = { values, lists, positionals, args };
+  const given = { values, lists, positionals, typed, args };
   if (values.help) return given;
   const isAlone = command.standsAlone !== undefined && values[command.standsAlone] !== undefined;
   const expected = isAlone ? [] : command.positionals;
@@ -97,6 +113,10 @@ export function parseCommandLine(command: Command, args: string[]): Given {
 
 /** Columns that the names of options have in a help page. */
 const LEFT = 26;
+
+/** How a command is called. */
+export const usageOf = ({ name, positionals }: Command): string =>
+  ["rqvae", name, ...positionals, "[options]"].join(" ");
 
 /** The help page of a command. */
 export function helpOf(command: Command): string {
@@ -113,12 +133,7 @@ export function helpOf(command: Command): string {
     });
     return `${heading}:\n${rows.join("")}`;
   });
-  return [
-    `${command.summary}\n`,
-    `Usage: rqvae ${command.name} ${command.positionals.join(" ")} [options]\n`,
-    ...groups,
-    command.notes,
-  ].join("\n");
+  return [`${command.summary}\n`, `Usage: ${usageOf(command)}\n`, ...groups, command.notes].join("\n");
 }
 
 /** `; did you mean report?` for the nearest of the words, or nothing when none is near. */
@@ -126,6 +141,9 @@ export function suggest(word: string, words: string[]): string {
   const nearest = nearestName(word, words);
   return nearest === undefined ? "" : `; did you mean ${nearest}?`;
 }
+
+/** An option as it was typed, or else by its long name: for messages about it. */
+export const typedName = (given: Given, name: string): string => given.typed[name] ?? `--${name}`;
 
 /** NaN for what is no number. */
 const parseNumber = (text: string) => (text.trim() === "" ? Number.NaN : Number(text));
@@ -135,8 +153,9 @@ export function wholeNumber(given: Given, name: string, least = 1): number | und
   const text = given.values[name];
   if (typeof text !== "string") return undefined;
   const value = parseNumber(text);
-  if (!Number.isInteger(value)) throw new UsageError(`--${name} must be a whole number, but is "${text}"`);
-  if (value < least) throw new UsageError(`--${name} must be at least ${least}, but is ${text}`);
+  if (!Number.isInteger(value))
+    throw new UsageError(`${typedName(given, name)} must be a whole number, but is "${text}"`);
+  if (value < least) throw new UsageError(`${typedName(given, name)} must be at least ${least}, but is ${text}`);
   return value;
 }
 
@@ -145,8 +164,9 @@ export function number(given: Given, name: string): number | undefined {
   const text = given.values[name];
   if (typeof text !== "string") return undefined;
   const value = parseNumber(text);
-  if (Number.isNaN(value)) throw new UsageError(`--${name} must be a number, but is "${text}"`);
-  if (!Number.isFinite(value)) throw new UsageError(`--${name} must be a finite number, but is ${text}`);
+  if (Number.isNaN(value)) throw new UsageError(`${typedName(given, name)} must be a number, but is "${text}"`);
+  if (!Number.isFinite(value))
+    throw new UsageError(`${typedName(given, name)} must be a finite number, but is ${text}`);
   return value;
 }
 
@@ -157,11 +177,15 @@ export function wholeNumbers(given: Given, name: string): number[] | undefined {
   if (text === "none") return [];
   const values = text.split(",").map(parseNumber);
   if (!values.every(Number.isInteger)) {
-    throw new UsageError(`--${name} must be whole numbers separated by commas, such as 256,128, but is "${text}"`);
+    throw new UsageError(
+      `${typedName(given, name)} must be whole numbers separated by commas, such as 256,128, but is "${text}"`,
+    );
   }
   const small = values.find((value) => value < 1);
   if (small !== undefined) {
-    throw new UsageError(`--${name} must be at least 1${values.length > 1 ? " everywhere" : ""}, but is "${text}"`);
+    throw new UsageError(
+      `${typedName(given, name)} must be at least 1${values.length > 1 ? " everywhere" : ""}, but is "${text}"`,
+    );
   }
   return values;
 }
@@ -172,7 +196,9 @@ export function oneOf<T extends string>(given: Given, name: string, words: reado
   if (typeof text !== "string") return undefined;
   const word = words.find((candidate) => candidate === text);
   if (word) return word;
-  throw new UsageError(`--${name} must be one of ${words.join(", ")}, but is "${text}"${suggest(text, [...words])}`);
+  throw new UsageError(
+    `${typedName(given, name)} must be one of ${words.join(", ")}, but is "${text}"${suggest(text, [...words])}`,
+  );
 }
 
 /** The text given to an option. */

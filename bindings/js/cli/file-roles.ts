@@ -1,9 +1,10 @@
 /** Looks at what the files of a command are before it reads them: two that were swapped are told apart from one that is wrong. */
 
-import { open } from "node:fs/promises";
+import { access, constants, open } from "node:fs/promises";
 import { sniff } from "../formats/io/bytes.ts";
 import { UsageError } from "./command.ts";
-import { FileError } from "./files.ts";
+import { FileError, on } from "./file-error.ts";
+import { isLocal, isUrl, nameOfInput, peekBytes, requireOneStdin } from "./inputs.ts";
 
 /** What a file can be given as. */
 export type Role = "model" | "items" | "titles" | "ids";
@@ -20,6 +21,8 @@ export interface RoledFile {
   as: string;
   path: string | undefined;
   role: Role;
+  /** Whether only some of its rows are read. */
+  isPartial?: boolean;
 }
 
 const WANTED: Record<Role, string> = {
@@ -37,8 +40,15 @@ const LOOKED_AT = 1 << 16;
  * @throws UsageError that says which to swap. @throws FileError that says what a file is.
  */
 export async function checkRoles(files: readonly RoledFile[]): Promise<void> {
+  requireOneStdin(files.map(({ path }) => path));
+  for (const { path } of files) {
+    // What is not there is reported before what stands in the way of the outputs.
+    if (path !== undefined && isLocal(path)) await on(path, () => access(path, constants.R_OK));
+  }
   const seen = await Promise.all(
-    files.flatMap(({ path, ...file }) => (path === undefined ? [] : look(path).then((is) => ({ ...file, path, is })))),
+    files.flatMap(({ path, ...file }) =>
+      path === undefined ? [] : look(path, file.isPartial).then((is) => ({ ...file, path: nameOfInput(path), is })),
+    ),
   );
   for (const file of seen) {
     if (file.is === undefined || file.is.serves.includes(file.role)) continue;
@@ -53,12 +63,18 @@ export async function checkRoles(files: readonly RoledFile[]): Promise<void> {
         `${file.as} is ${file.path}, which is ${file.is.what}, and ${twin.as} is ${twin.path}, which is ${twin.is.what}: swap the two`,
       );
     }
-    throw new FileError(`${file.path}: it is ${file.is.what}, not ${WANTED[file.role]}, which ${file.as} must be`);
+    throw new FileError(`${file.path}: is ${file.is.what}, but ${file.as} must be ${WANTED[file.role]}`);
   }
 }
 
 /** What a file is; undefined when it cannot be opened, or anything is possible. */
-async function look(path: string): Promise<Seen | undefined> {
+async function look(path: string, isPartial = false): Promise<Seen | undefined> {
+  if (!isLocal(path)) {
+    // A part of the rows is read by ranges: the file may be too large to be fetched for a look.
+    if (isUrl(path) && isPartial) return undefined;
+    const head = (await peekBytes(path)).subarray(0, LOOKED_AT);
+    return head.length === 0 ? undefined : describe(Buffer.from(head));
+  }
   const file = await open(path).catch(() => undefined);
   if (!file) return undefined;
   try {

@@ -1,4 +1,4 @@
-/** What `RQVAE.fit` makes of items and options: a recipe for a catalogue of their size, with what was given on top. Internal. */
+/** What `RQVAE.fit` derives from items and options: a recipe for a catalogue of their size, overridden by the given options. Internal. */
 
 import { checkOptionNames, MAX_SIZE, OptionReader } from "../base/option-reader.ts";
 import { countRows, isSource } from "../items/embedding-source.ts";
@@ -19,10 +19,19 @@ import {
 } from "../options/train-config.ts";
 import { tellLateError } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
-import type { EmbeddingSource, FitOptions, Items, ModelOptions, Recipe, TrainHistory, TrainOptions } from "../types.ts";
+import type {
+  EmbeddingSource,
+  FitOptions,
+  Items,
+  ModelConfig,
+  ModelOptions,
+  Recipe,
+  TrainHistory,
+  TrainOptions,
+} from "../types.ts";
 import { type Measurable, measure } from "./measure-spectrum.ts";
 
-/** What `fit` asks of the model that it makes. */
+/** What `fit` needs of the model that it makes. */
 interface Trainable extends Measurable {
   readonly history: TrainHistory | undefined;
   train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
@@ -48,37 +57,79 @@ export async function fitModel<Model extends Trainable>(
   return model;
 }
 
+/** What is chosen before anybody looks at the items. */
+interface FirstChoice {
+  chosen: Recipe;
+  model: ModelConfig;
+  /** What it goes by, where a look at the items may change it. */
+  shape: CatalogueShape | undefined;
+}
+
 /**
- * Chooses, and asks whether the training would fit into memory before a model is made for it. Whatever is wrong is said before time is
- * spent on measuring the items.
- * @throws InvalidInputError for items that cannot be read, or a bad option; OutOfMemoryError.
+ * Chooses a configuration, and checks that training would fit into memory before making a model. Errors come before time is spent on
+ * measuring the items.
+ * @throws InvalidInputError for unreadable items or a bad option; OutOfMemoryError.
  */
 export async function chooseRecipe(
   create: (options: ModelOptions) => Promise<Measurable>,
   items: Items | EmbeddingSource,
   options: FitOptions,
 ): Promise<Recipe> {
+  const { chosen, model, shape } = await chooseFirst(items, options);
+  if (!shape || options.latentDim !== undefined) return chosen;
+  // A checkpoint has the width that its items were given.
+  if (options.resume) {
+    const { latentDimOf } = await import("../model-file/checkpoint.ts");
+    return withOptions(chosen, { latentDim: await latentDimOf(options.resume) });
+  }
+  // The directions are those of a latent space that starts as PCA of the items as they are.
+  if (model.linearSkip !== "pca" || model.inputScaling !== "commonScale" || model.compat !== "none") return chosen;
+  const { inputDim, nQuantizationLayers, codebookSize, seed } = model;
+  const { onProgress, signal } = options;
+  const started = performance.now();
+  const spectrum = await measure(create, items, {
+    ...{ inputDim, nQuantizationLayers, codebookSize, seed },
+    ...(signal && { signal }),
+    ...(onProgress && {
+      onProgress: () =>
+        onProgress({
+          phase: "measure",
+          progress: 0,
+          epoch: 0,
+          epochs: chosen.train.epochs!,
+          step: 0,
+          totalSteps: 0,
+          itemWarnings: [],
+          newEpochs: [],
+          elapsedMs: performance.now() - started,
+        }),
+    }),
+  });
+  const measured = suggested({ ...shape, spectrum }, options);
+  await requireMemory(items, measured, options);
+  return measured;
+}
+
+/** What `suggestConfig` says, with what was given on top. */
+function suggested(shape: CatalogueShape, options: FitOptions): Recipe {
+  const { model, ...rest } = suggestConfig(shape);
+  const { codebookRefine: _, ...others } = model; // SimVQ's codes are products of its own, which are not refined
+  return withOptions({ ...rest, model: options.codebookSimVq ? others : model }, options);
+}
+
+/** The part of `chooseRecipe` that takes no time, with all of its checks: for those who have many trainings ahead. */
+export async function chooseFirst(items: Items | EmbeddingSource, options: FitOptions): Promise<FirstChoice> {
   // An option belongs to the model if the model has one of that name; the rest is the training's.
   checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train", "reasons"]);
   checkCheckpointOptions(new OptionReader(options, "RQVAE.fit"));
   if (isRecipe(options)) {
     const { model, train, reasons: _, ...onTop } = options;
     const chosen = withOptions({ model, train }, onTop);
-    await requireMemory(items, chosen, options);
-    return chosen;
+    return { chosen, model: await requireMemory(items, chosen, options), shape: undefined };
   }
   const shape = shapeOf(items, options);
-  const chosen = withOptions(suggestConfig(shape), options);
-  const model = await requireMemory(items, chosen, options);
-  // The directions are those of a latent space that starts as PCA of the items as they are.
-  const isMeasured = model.linearSkip === "pca" && model.inputScaling === "commonScale" && model.compat === "none";
-  if (options.latentDim !== undefined || !isMeasured) return chosen;
-  const { inputDim, nQuantizationLayers, codebookSize, seed } = model;
-  const spectrum = await measure(create, items, {
-    ...{ inputDim, nQuantizationLayers, codebookSize, seed },
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
-  return withOptions(suggestConfig({ ...shape, spectrum }), options);
+  const chosen = suggested(shape, options);
+  return { chosen, model: await requireMemory(items, chosen, options), shape };
 }
 
 /** @throws OutOfMemoryError */
@@ -86,7 +137,7 @@ async function requireMemory(items: Items | EmbeddingSource, chosen: Recipe, opt
   const model = resolveModelConfig(chosen.model);
   checkCombinations(model, "RQVAE.create");
   const rows = countRows(items, model.inputDim);
-  // What is resumed is trained by the options of its checkpoint; `train` asks then.
+  // A resumed training uses the options of its checkpoint; `train` checks those.
   if (!options.resume && rows > 0) {
     const training = nativeTrainConfig(resolveTrainConfig(chosen.train, model));
     (await native()).requireTrainingMemory(nativeModelConfig(model), training, rows, isSource(items));
@@ -94,23 +145,18 @@ async function requireMemory(items: Items | EmbeddingSource, chosen: Recipe, opt
   return model;
 }
 
-/** A recipe with what was given on top. */
+/** A recipe overridden by the given options. */
 function withOptions({ model, train, ...why }: Recipe, options: object): Recipe {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const isModels = ([name]: [string, unknown]) => MODEL_OPTION_NAMES.includes(name);
-  const { codebookRefine, ...others } = model;
   return {
     ...why,
-    // SimVQ's codes are products of its own, which are not refined.
-    model: {
-      ...("codebookSimVq" in options && options.codebookSimVq ? others : model),
-      ...Object.fromEntries(given.filter(isModels)),
-    },
+    model: { ...model, ...Object.fromEntries(given.filter(isModels)) },
     train: { ...train, ...Object.fromEntries(given.filter((entry) => !isModels(entry))) },
   };
 }
 
-/** What is known of the catalogue without looking at it. */
+/** What is known about the catalogue without reading it. */
 function shapeOf(items: Items | EmbeddingSource, options: FitOptions): CatalogueShape {
   const implied = (options.inputDim ?? undefined) === undefined ? impliedDim(items) : undefined;
   const inputDim = new OptionReader(options, "RQVAE.fit").integer("inputDim", implied, 1, MAX_SIZE);

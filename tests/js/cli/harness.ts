@@ -62,7 +62,18 @@ export function rqvae(...args: string[]): Result {
   return { status, stdout, stderr };
 }
 
-/** The same without keeping this process from answering it, and with more in its environment. */
+/** Runs the program with this on its standard input. */
+export function rqvaeFed(input: string | Uint8Array, ...args: string[]): Result {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    env: environment,
+    input,
+  });
+  return { status, stdout, stderr };
+}
+
+/** Runs the program without keeping this process from answering it, and with more in its environment. */
 export function rqvaeBeside(more: Record<string, string>, ...args: string[]): Promise<Result> {
   const child = spawn(process.execPath, [program, ...args], { cwd: folder, env: { ...environment, ...more } });
   const said = { stdout: "", stderr: "" };
@@ -92,7 +103,7 @@ export function interruptOnce(child: ChildProcess, text: string): Promise<string
 /** One line that names the program, and nothing on standard output. */
 export function expectError(result: Result, status: number, ...parts: string[]): void {
   // What the columns were taken for, and how files were joined, may have been said before.
-  expect(result.stderr).toMatch(/^([^\n]*(: vectors: |Joined by place)[^\n]*\n)*rqvae: [^\n]+\n$/);
+  expect(result.stderr).toMatch(/^([^\n]*(: vectors: |Joined by position)[^\n]*\n)*rqvae: [^\n]+\n$/);
   for (const part of parts) expect(result.stderr).toContain(part);
   expect(result.stderr).not.toMatch(/\n\s+at /);
   expect(result).toMatchObject({ status, stdout: "" });

@@ -41,7 +41,7 @@ describe("rqvae train", () => {
     }
     // Lines, not a block, since stderr is no terminal.
     expect(stderr).toMatch(
-      /^Joined by place, since neither .*\n(preparing the codebooks.*\n)?((epoch \d of 3|warning in epoch \d:).*\n)*epoch 3 of 3, loss .*distinct IDs.*\n$/,
+      /^Joined by position, since neither .*\n(preparing the codebooks.*\n)?((epoch \d of 3|warning in epoch \d:).*\n)*epoch 3 of 3, loss .*distinct IDs.*\n$/,
     );
 
     const lines = read("model.ids.csv").trimEnd().split("\n");
@@ -91,7 +91,7 @@ describe("rqvae train", () => {
     expect(rqvae("train", "items.npy", "-o", "model.safetensors", "-q", ...quick).status).toBe(0);
     expectError(rqvae("train", "items.npy", "-o", "model.safetensors", ...quick), 1, "model.ids.csv", "exists already");
     expect(rqvae("train", "items.npy", "--force", "-q", ...quick).status).toBe(0);
-    expectError(rqvae("train", "items.npy", "-o", "items.npy", ...quick), 1, "items.npy", "input");
+    expectError(rqvae("train", "items.npy", "-o", "items.npy", ...quick), 2, "unknown extension .npy");
     symlinkSync("items.npy", inFolder("link"));
     expectError(rqvae("train", "items.npy", "-o", "link", ...quick), 1, "link", "input");
     expectError(rqvae("train", "items.npy", "-o", "none/model.safetensors", ...quick), 1, "none", "does not exist");
@@ -122,7 +122,7 @@ describe("rqvae train", () => {
     const child = start("train", "items.npy", ...quick, "--epochs", "1000000");
     const stderr = await interruptOnce(child, "epoch ");
     expect(child.exitCode).toBe(130);
-    expect(stderr).toMatch(/Stopped in epoch \d+ of 1000000\. The model so far is in model\.safetensors/);
+    expect(stderr).toMatch(/Stopped in epoch \d+ of 1,000,000\. The model so far is in model\.safetensors/);
     expect(rqvae("encode", "model.safetensors", "items.npy").stdout).toBe(read("model.ids.csv"));
   });
 });
@@ -244,7 +244,7 @@ describe("the options of rqvae train", () => {
       /Kept: (epoch 6 is the last one; up to epoch 3 the 15 validation items were held out, then they joined the training|the start, .*, is back, .* on the 15 validation items)\./,
     );
     expect(run(...held, "--lr", "0.5", "--validation-until", "0.5")).toMatch(
-      /Kept: the start, before any training, is back, its codebooks fitted to all items: in 3 epochs training did not help on the 15 validation items\. Validation: explained variance -?[\d.]+%; training found nothing better/,
+      /Kept: the start, before any training, was restored with its codebooks fitted to all items: 3 epochs of training did not help on the 15 validation items\. Validation: explained variance -?[\d.]+%; training found nothing better/,
     );
     expect(run("--validation", "0")).not.toContain("Validation:");
   });
@@ -281,7 +281,7 @@ describe("rqvae kmeans", () => {
   it("gives the bytes that the library gives, and IDs for items", async () => {
     const options = ["--levels", "2", "--codes", "8", "--latent", "3", "--beam", "2", "--seed", "4"];
     const { status, stdout, stderr } = rqvae("kmeans", "items.npy", "-l", "labels.json", ...options);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^Joined by place, [^\n]*\n$/) });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^Joined by position, [^\n]*\n$/) });
     expect(stdout).toContain("Learned 60 items of dimension 5: 2 codes each, 8 x 8");
     expect(stdout).toMatch(/residual k-means in .*reconstruction loss/);
     const items = await readItems(npy(), { fileName: "items.npy" });
@@ -328,7 +328,7 @@ describe("rqvae encode", () => {
     const toStdout = rqvae("encode", "m.safetensors", "items.npy", "--labels", "labels.json");
     expect(toStdout.status).toBe(0);
     expect(toStdout.stdout).toBe(read("m.ids.csv"));
-    expect(toStdout.stderr).toMatch(/^Joined by place, [^\n]*\n$/);
+    expect(toStdout.stderr).toMatch(/^Joined by position, [^\n]*\n$/);
     const toFile = rqvae("encode", "m.safetensors", "items.npy", "-o", "ids.csv");
     expect(toFile).toMatchObject({ status: 0, stdout: "" });
     expect(toFile.stderr).toContain("Gave 60 items their IDs: ids.csv");
@@ -354,8 +354,8 @@ describe("the command line", () => {
     for (const args of [["--help"], ["-h"], ["help"]]) {
       const { status, stdout } = rqvae(...args);
       expect(status).toBe(0);
-      expect(stdout).toMatch(/train .*\n.*kmeans .*\n.*encode/);
-      expect(stdout).toContain("Example:");
+      expect(stdout).toMatch(/train .*\n(.*\n)?.*kmeans .*\n.*encode/);
+      expect(stdout).toContain("Examples:");
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     }
     for (const command of ["embed", "train", "kmeans", "encode", "convert", "hopwise"]) {
@@ -393,17 +393,32 @@ describe("the command line", () => {
       ["train", "items.npy", "--set", "evaluateEvry=3"],
       'unknown option "evaluateEvry"; did you mean --evaluate-every?',
     ],
-    [["train", "items.npy", "--set", "gradientEstimator=x"], "--gradient-estimator must be one of"],
-    [["train", "items.npy", "--set", "deadCodeRestart=maybe"], "--restart-dead-codes must be true, false or"],
+    [["train", "items.npy", "--set", "gradientEstimator=x"], "--set gradientEstimator must be one of"],
+    [["train", "items.npy", "--set", "deadCodeRestart=maybe"], "--set deadCodeRestart must be true, false or"],
     [["train", "items.npy", "--set", "lr=3"], "--set lr: this is an option of its own, --lr"],
     [["train", "items.npy", "--set", "resume=3"], "this is an option of its own, --resume"],
     [["train", "items.npy", "--set", "inputDim=3"], "the items tell their dimension"],
     [["train", "items.npy", "--set", "onProgress=3"], 'unknown option "onProgress"'],
-    [["train", "items.npy", "--set", "learningRate=fast"], '--lr must be a number, but is "fast"'],
-    [["train", "items.npy", "--set", "learningRate=1", "--lr", "2"], "are the same option"],
+    [["train", "items.npy", "--set", "learningRate=fast"], '--set learningRate must be a number, but is "fast"'],
+    [["train", "items.npy", "--set", "learningRate=1", "--lr", "2"], "--lr and --set learningRate are the same option"],
+    [
+      ["train", "items.npy", "--lr", "1", "--learning-rate", "2"],
+      "--lr and --learning-rate are the same option: give one",
+    ],
+    [["train", "items.npy", "--learning-rate", "fast"], '--learning-rate must be a number, but is "fast"'],
+    [
+      ["train", "items.npy", "--codebook-size", "8,4", "--n-quantization-layers", "3"],
+      "--codebook-size has 2 entries but",
+    ],
+    [["train", "items.npy", "--threads", "0"], "--threads must be at least 1"],
+    [["train", "items.npy", "--threads", "65"], "--threads must be at most 64"],
+    [["help", "trian"], 'unknown command "trian"; did you mean train?'],
     [["train", "items.npy", "--validation", "0.7"], "--validation must be a number from 0 to 0.5"],
     [["train", "items.npy", "--validation", "0", "--patience", "2"], "set --validation, or --select loss"],
-    [["train", "items.npy", "--compat", "hopwise", "--set", "linearSkip=pca"], "--compat hopwise needs --linear-skip "],
+    [
+      ["train", "items.npy", "--compat", "hopwise", "--set", "linearSkip=pca"],
+      "--compat hopwise needs --set linearSkip=none",
+    ],
     [["train", "items.npy", "-o", "same", "--ids", "same"], "same file"],
   ])("refuses %j with exit code 2", (args, message) => {
     expectError(rqvae(...args), 2, message, "--help");

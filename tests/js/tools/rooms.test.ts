@@ -22,6 +22,7 @@ const ROOMS = [
   "formats",
   "report",
   "worker",
+  "sweep",
   "cli",
   "index.ts",
   "inline.ts",
