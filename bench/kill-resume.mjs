@@ -166,7 +166,7 @@ export async function killAndResume({ kills = 60, seconds = Infinity, seed = 1, 
 /** Checkpoints fail for a while: the training goes on, says so once, and ends with the same files. */
 function failingCheckpoints(folder, { args, expected }, fault) {
   const { status, stderr } = run(folder, args, { FAULTY_FAIL: `${fault},[.]c[.][0-9a-f]+-,3,9` });
-  const told = stderr.split("\n").filter((line) => line.includes("goes on without this checkpoint")).length;
+  const told = stderr.split("\n").filter((line) => line.includes("continues without this checkpoint")).length;
   if (status !== 0 || told < 1) return `exit code ${status}, told ${told} times: ${stderr.trim()}`;
   const differing = differences(expected, folder);
   return differing.length > 0 ? `checkpoints fail: ${differing.join(", ")}` : undefined;

@@ -107,7 +107,7 @@ posix("a checkpoint", () => {
     const again = rqvae(...go);
     expect(again).toMatchObject({ status: 0, stdout: "" });
     expect(again.stderr).toContain(
-      "This training came to its end before: model.safetensors and model.ids.csv are complete",
+      "This training has finished before: model.safetensors and model.ids.csv are complete",
     );
     expect(readBytes("model.safetensors").equals(model)).toBe(true);
     expectError(rqvae(...go, "--lr", "0.01"), 1, "model.safetensors: exists already");

@@ -1,14 +1,13 @@
 /**
- * Answers for the page's own files from a store that is filled at the first visit. FILES and VERSION are written by the build.
- *
- * A host may have other copies of the page, below other paths: each keeps to the stores of its own scope. After a deployment the new
- * version waits until no tab of the old one is left, since the server has the old one's files no more.
+ * Serves the page's own files from a store that is filled at the first visit. The build writes FILES and VERSION.
+ * A host may have other copies of the page at other paths; each uses only the stores of its own scope. After a deployment the new
+ * version waits until all tabs of the old one are closed, since the server no longer has the old version's files.
  */
 const FILES = self.__FILES__;
 const { scope } = self.registration;
 const PREFIX = `rqvae ${scope} `;
 const VERSION = `${PREFIX}${self.__VERSION__}`;
-/** Versions before this naming had stores that do not say whose they are: by the page in them. */
+/** Stores of earlier versions do not name their owner; the page in them tells. */
 const isOwn = async (name) =>
   name.startsWith(PREFIX) ||
   (/^rqvae-[0-9a-f]{12}$/.test(name) && (await (await caches.open(name)).match(scope)) !== undefined);
@@ -17,7 +16,7 @@ self.addEventListener("install", (event) => {
   event.waitUntil(
     (async () => {
       const cache = await caches.open(VERSION);
-      // The page from the server, not as the browser remembers it: all of one version.
+      // Fetch the page from the server rather than the browser's cache, so that all files are of one version.
       await cache.addAll(FILES.map((file) => new Request(file, { cache: "no-cache" })));
     })(),
   );
@@ -34,7 +33,7 @@ self.addEventListener("activate", (event) => {
   );
 });
 
-/** From this version's store; else from those of other versions: a tab may be of the one that waits. */
+/** From this version's store, or else from those of other versions: a tab may belong to a version that waits. */
 async function stored(request) {
   const names = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== VERSION);
   for (const name of [VERSION, ...names]) {
@@ -44,7 +43,7 @@ async function stored(request) {
   return undefined;
 }
 
-// The page itself comes from the network while there is one, so that a new version is seen; all else has its version in its name.
+// The page itself comes from the network if there is one, so that a new version is seen. Every other file has its version in its name.
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || !request.url.startsWith(scope)) return;

@@ -11,7 +11,7 @@ const headers = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** The built page runs its own files and nothing else. While it is being worked on, Vite adds styles and scripts of its own. */
+/** The built page runs its own files and nothing else. During development, Vite adds styles and scripts of its own. */
 const policy: Plugin = {
   name: "policy",
   apply: "build",
@@ -22,7 +22,7 @@ const policy: Plugin = {
     ),
 };
 
-/** The service worker knows every file of the build, and is another one whenever one of them is. */
+/** The service worker knows every file of the build and changes whenever one of them does. */
 const offline: Plugin = {
   name: "offline",
   apply: "build",

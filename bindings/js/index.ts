@@ -1,7 +1,7 @@
 /// <reference path="./wasm/globals.d.ts" preserve="true" />
 /**
- * Semantic IDs for every item of a catalogue: a residual-quantised autoencoder (RQ-VAE) in Node and in the browser. Importing has
- * no side effect; the WebAssembly is loaded at the first `create`, `load` or `fit`.
+ * Semantic IDs for every item of a catalogue: a residual-quantised autoencoder (RQ-VAE) in Node and in the browser. Importing it has no
+ * side effect; the first `create`, `load` or `fit` loads the WebAssembly.
  *
  * @module rqvae
  */

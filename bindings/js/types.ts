@@ -1,12 +1,12 @@
 /**
- * The public types: what a model is configured with, what goes in and what comes out. Shapes are written rows x columns,
- * arrays are row-major, row and column numbers are 0-based.
+ * The public types: a model's configuration, inputs and outputs. Shapes are written rows x columns; arrays are row-major; row and column
+ * numbers are 0-based.
  */
 
 import type { Wording } from "./base/wording.ts";
 import type { Given, MODEL, OptimizerRows, Resolved, TRAIN } from "./options/table.ts";
 
-/** `Float16Array`, in projects whose types have it; engines have it since 2025 (Node 24, Chrome 135, Firefox 129, Safari 18.2). */
+/** `Float16Array`, in projects whose types have it; engines have had it since 2025 (Node 24, Chrome 135, Firefox 129, Safari 18.2). */
 export type HalfArray = typeof globalThis extends { Float16Array: { readonly prototype: infer Half } } ? Half : never;
 
 /** A typed array of this or another realm (an iframe, a vm context): a Float32Array, Float64Array or Float16Array. */
@@ -20,23 +20,24 @@ export interface ItemMatrix {
 }
 
 /**
- * Item embeddings, one row an item: a matrix, a flat array whose length is a multiple of the model's `inputDim`, or an array of
- * rows. They are copied; the caller's arrays are never changed, detached (unless a worker is told to `transfer` them) or kept.
+ * Item embeddings, one row per item: a matrix, a flat array whose length is a multiple of the model's `inputDim`, or an array of rows. They
+ * are copied; the caller's arrays are never changed, detached (unless you ask a worker to `transfer` them) or kept.
  */
 export type Items = ItemMatrix | FloatArray | readonly (readonly number[])[] | readonly FloatArray[];
 
 /**
- * Embeddings that are read as they are needed, for catalogues larger than memory: `fit`, `train`, `kmeansInitCodebooks`, `encodeAsync`,
- * `encodeStream` and `residualKMeans` take one where they take items, with byte-identical results. `rqvae/formats` opens files as sources.
+ * Embeddings that are read as needed, for catalogues larger than memory: `fit`, `train`, `kmeansInitCodebooks`, `encodeAsync`,
+ * `encodeStream` and `residualKMeans` accept one in place of items, with byte-identical results. `rqvae/formats` opens files as sources.
  */
 export interface EmbeddingSource {
   /** Number of items; it must not change while the source is in use. */
   readonly rows: number;
-  /** Numbers an item. */
+  /** Numbers per item. */
   readonly dim: number;
   /**
-   * Rows [first, first + count), row-major, count x dim; 0 <= first, first + count <= rows. Called with ascending ranges where
-   * possible, never twice at the same time: who aborts does not wait for an answer, but the next call on this source does. A `Float16Array` serves as well. The array is not kept or changed; it may be the same one at every call.
+   * Rows [first, first + count), row-major, count x dim; 0 <= first, first + count <= rows. Called with ascending ranges where possible,
+   * and never twice at the same time: an aborted call does not wait for an answer, but the next call on this source does. A `Float16Array`
+   * works as well. The array is not kept or changed; it may be the same one at every call.
    */
   read(first: number, count: number): Float32Array | HalfArray | Promise<Float32Array | HalfArray>;
 }
@@ -45,8 +46,8 @@ export interface EmbeddingSource {
 export type ItemBatches = AsyncIterable<Items> | Iterable<Items>;
 
 /**
- * What a model is. Everything but `inputDim` has a default. Dimensions, widths and codebooks go up to 2^24 = 16,777,216, hidden layers and
- * levels up to 64, and the model with its gradients must fit into the 4 GB of WebAssembly, which is reckoned before anything is made.
+ * A model's options. Everything but `inputDim` has a default. Dimensions, widths and codebook sizes can be up to 2^24 = 16,777,216, hidden
+ * layers and levels up to 64. The model and its gradients must fit into the 4 GB of WebAssembly, which is checked before anything is made.
  */
 export interface ModelOptions extends Given<typeof MODEL> {
   /** Dimension of an item's embedding. */
@@ -57,58 +58,58 @@ export interface ModelOptions extends Given<typeof MODEL> {
 export type InputScaling = ModelConfig["inputScaling"];
 
 /**
- * `ModelOptions` with every default filled in and one number a level where one for all may be said: `RQVAE.create(model.config)` makes
+ * `ModelOptions` with every default filled in and one number per level where one for all is allowed: `RQVAE.create(model.config)` makes
  * such a model again.
  */
 export interface ModelConfig extends Resolved<typeof MODEL> {}
 
-/** An optimiser with PyTorch's definitions. Defaults are the same for all kinds. */
+/** An optimiser, as PyTorch defines it. Defaults are the same for all kinds. */
 export interface OptimizerOptions extends Given<OptimizerRows> {}
 
-/** How a model is trained. Everything has a default. */
+/** How to train a model. Every option has a default. */
 export interface TrainOptions extends Given<typeof TRAIN> {
-  /** Names of the items' dimensions, in their order: a warning about a dimension then says which column of the data it is. */
+  /** Names of the items' dimensions, in their order, so that a warning about a dimension names the data's column. */
   columnNames?: readonly string[];
   /**
-   * Called at most ten times a second, and once at the end. What it throws ends the call, which rejects with it; once all is done the
-   * training stays in the model all the same, and `fit`, whose model would be lost, resolves and writes the error to the console.
+   * Called at most ten times per second, and once at the end. If it throws, the call ends and rejects with the error. If it throws at the
+   * end, the model stays trained, and `fit`, whose model would be lost, resolves and writes the error to the console.
    */
   onProgress?: (event: TrainProgress) => void;
   /** Aborting rejects with `signal.reason`; the model keeps the last whole step (or its state before initialisation). */
   signal?: AbortSignal;
   /**
-   * Where to put checkpoints: `write` is called with everything that `resume` needs every `everyMs` milliseconds (default: 10,000), and
-   * training waits for what it returns, unless it is aborted. What it throws ends the training, which can go on all the same
-   * (`RQVAE.saveCheckpoint`): catch what training is to survive, a full disk say.
+   * Where to store checkpoints: `write` is called every `everyMs` milliseconds (default: 10,000) with everything that `resume` needs, and
+   * training waits for what it returns, unless it is aborted. If it throws, training ends, but can still be resumed
+   * (`RQVAE.saveCheckpoint`): catch errors that training should survive, such as a full disk.
    */
   checkpoint?: {
-    /** Gets the bytes of a checkpoint, which are its own to keep. */
+    /** Gets the bytes of a checkpoint, which it may keep. */
     write: (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>;
-    /** Milliseconds from one to the next. Default: 10,000. */
+    /** Milliseconds between checkpoints. Default: 10,000. */
     everyMs?: number;
   };
   /**
-   * Goes on from a checkpoint of the same items, model configuration and training options (those left out are taken from it): the
+   * Resumes from a checkpoint of the same items, model configuration and training options (those left out come from the checkpoint): the
    * final model is the same, byte for byte, as without the interruption.
    */
   resume?: Uint8Array;
 }
 
 /**
- * Options that make a model and train it, as `suggestConfig` and `presets` give them. `RQVAE.fit`, `RQVAE.create` and `train` take a recipe
- * as it is, each its own part of it; options that stand beside the two parts go on top: `RQVAE.fit(items, { ...recipe, epochs: 20 })`.
+ * Options that make a model and train it, as `suggestConfig` and `presets` give them. `RQVAE.fit`, `RQVAE.create` and `train` accept a
+ * recipe as it is and use their own part of it; options next to the two parts override it: `RQVAE.fit(items, { ...recipe, epochs: 20 })`.
  */
 export interface Recipe {
   model: ModelOptions;
   train: TrainOptions;
-  /** Why, where something was measured: sentences for people. Changes nothing. */
+  /** The reasons, if something was measured: sentences for people. Changes nothing. */
   reasons?: readonly string[];
 }
 
-/** Options of a model, or a recipe, or a recipe with options of the model on top. */
+/** Options of a model, or a recipe, or a recipe with overriding options of the model. */
 export type CreateOptions = ModelOptions | (Recipe & Partial<ModelOptions>);
 
-/** Options of the model and of its training in one object, or a recipe, or a recipe with options on top. */
+/** Options of the model and of its training in one object, or a recipe, or a recipe with overriding options. */
 export type FitOptions = Partial<ModelOptions> & TrainOptions & Partial<Recipe>;
 
 /** `TrainOptions` with every default filled in, without callbacks. */
@@ -119,23 +120,23 @@ export interface SpectrumOptions
   extends JobOptions,
     Given<Pick<typeof MODEL, "codebookSize" | "inputDim" | "nQuantizationLayers" | "seed">> {}
 
-/** What `measureSpectrum` found, by principal direction of the items, the one of most variance first; at most 256 of them. */
+/** What `measureSpectrum` found, per principal direction of the items, in order of decreasing variance; at most 256 directions. */
 export interface Spectrum {
-  /** How many items were looked at. */
+  /** How many items were inspected. */
   items: number;
-  /** The direction's share of all variance, 0 to 1. Empty when there are too few items to hold any out. */
+  /** The direction's share of the total variance, from 0 to 1. Empty if there are too few items to hold any out. */
   variance: readonly number[];
-  /** 1 - squared error / variance of held-out items in this direction, by codes fitted to the others: below zero where codes mislead. */
+  /** 1 - squared error / variance of held-out items in this direction, by codes fitted to the others; below zero if the codes mislead. */
   explained: readonly number[];
-  /** The latent width that this asks for; absent where nothing could be measured. */
+  /** The suggested latent width; absent if nothing could be measured. */
   latentDim?: number;
-  /** Why, as a sentence for people. */
+  /** The reason, as a sentence for people. */
   reason?: string;
 }
 
 /** Options of `kmeansInitCodebooks` and `encodeAsync`. */
 export interface JobOptions {
-  /** Called at most ten times a second, and once at the end. */
+  /** Called at most ten times per second, and once at the end. */
   onProgress?: (event: JobProgress) => void;
   signal?: AbortSignal;
 }
@@ -153,7 +154,7 @@ export interface JobProgress {
   progress: number;
 }
 
-/** Losses at one quantisation level, means over the items, not weighted. The three have one value and different gradients. */
+/** Losses at one quantisation level: unweighted means over the items. The three have the same value but different gradients. */
 export interface LevelLosses {
   /** ||r - q||^2 */
   quantizationError: number;
@@ -161,7 +162,7 @@ export interface LevelLosses {
   codebookLoss: number;
   /** ||r - sg(q)||^2: moves the residuals to the codes. */
   commitmentLoss: number;
-  /** Mean ||r - q||^2 / mean ||z||^2: the share of the latents' energy that is left after this level. */
+  /** Mean ||r - q||^2 / mean ||z||^2: the share of the latents' energy left after this level. */
   residualEnergy: number;
 }
 
@@ -176,7 +177,7 @@ export interface Losses {
   /** Sum over the levels of codebookWeight x codebookLoss + commitmentWeight x commitmentLoss. */
   quantizeLoss: number;
   perLevel: LevelLosses[];
-  /** Mean L2 norm of the chosen codes' vectors, one a level. */
+  /** Mean L2 norm of the chosen codes' vectors, one per level. */
   embsNorm: number[];
   /** Different IDs in the batch / items in the batch. */
   pUniqueIds: number;
@@ -194,7 +195,7 @@ export interface IdStatistics {
   uniqueShare: number;
   /** Items whose ID another item has too. */
   itemsSharing: number;
-  /** Items that hold the most frequent ID. */
+  /** Items that have the most frequent ID. */
   largestGroup: number;
   /** Per level: number of codes that occur. */
   usedCodes: number[];
@@ -213,21 +214,21 @@ export interface EpochRecord {
   quantizeLoss: number;
   perLevel: LevelLosses[];
   learningRate: number;
-  /** Of the whole catalogue, with the weights at the end of the epoch `ids` was last evaluated at. */
+  /** Statistics of the whole catalogue, with the weights at the end of the last evaluated epoch. */
   ids: IdStatistics;
-  /** Whether `ids` and `validation` were evaluated at the end of this very epoch. */
+  /** Whether `ids` and `validation` were evaluated at the end of this epoch. */
   evaluated: boolean;
-  /** With `validationShare`, of the last evaluated epoch; absent once the validation items train too (`validationUntil`). */
+  /** With `validationShare`: figures of the last evaluated epoch; absent once the validation items train too (`validationUntil`). */
   validation?: ValidationResult;
   /** Per level: codes that no item chose in the epoch's training steps. */
   deadCodes: number[];
   /** Per level: how many of them were restarted. */
   restartedCodes: number[];
-  /** What this epoch gives cause to worry about. */
+  /** What looks wrong in this epoch. */
   warnings: TrainWarning[];
 }
 
-/** How the validation items fare, with the codes that `encode` gives. */
+/** Figures of the validation items, with the codes that `encode` gives. */
 export interface ValidationResult {
   items: number;
   reconstructionLoss: number;
@@ -242,14 +243,14 @@ export interface TrainEvaluation {
   validation?: ValidationResult;
 }
 
-/** An evaluated epoch that was the best by some measure; epoch -1 is the start. */
+/** An evaluated epoch that was best by some measure; epoch -1 is the start. */
 export interface BestEpoch extends TrainEvaluation {
   epoch: number;
-  /** What "loss" goes by: the validation items' reconstruction loss, or where none are held out the epoch's training loss. */
+  /** What "loss" compares: the validation items' reconstruction loss or, if none are held out, the epoch's training loss. */
   loss: number;
 }
 
-/** Something that went wrong in training, or is about to. */
+/** Something that goes wrong in training, or is about to. */
 export interface TrainWarning {
   /**
    * Three kinds are about the items themselves: "dominatedByColumn" (one dimension carries most of their variance), "duplicates" (many of
@@ -264,15 +265,15 @@ export interface TrainWarning {
     | "dominatedByColumn"
     | "duplicates"
     | "constant";
-  /** From 0; -1 when it is about the items and holds before the first epoch. */
+  /** From 0; -1 if it is about the items and so holds before the first epoch. */
   epoch: number;
-  /** The quantisation level it is about, from 0; absent when it is about the whole. */
+  /** The quantisation level that it is about, from 0; absent if it is not about one level. */
   level?: number;
-  /** The dimension it is about, from 0. */
+  /** The dimension that it is about, from 0. */
   column?: number;
   /** What was seen, and what to do. */
   message: string;
-  /** The message in parts, with the options that it names as data. */
+  /** The message in parts, in which the options that it names are data. */
   wording: Wording;
 }
 
@@ -291,11 +292,11 @@ export interface TrainProgress {
   /** Losses of the last step, which jump from batch to batch; absent before the first. */
   losses?: Losses;
   /**
-   * Means over the items of the epoch so far; at its beginning those of the epoch before. Absent before the first step. To be shown as
+   * Means over the items of the epoch so far; at its start, those of the previous epoch. Absent before the first step. Show these as
    * progress.
    */
   epochLosses?: EpochLosses;
-  /** What is to be known about the items themselves, the same in every event. */
+  /** Warnings about the items themselves, the same in every event. */
   itemWarnings: TrainWarning[];
   /** The last finished epoch; absent before the first. */
   lastEpoch?: EpochRecord;
@@ -303,7 +304,7 @@ export interface TrainProgress {
   newEpochs: EpochRecord[];
   /** Milliseconds since the start. Measured by the host: never part of a model. */
   elapsedMs: number;
-  /** Milliseconds, an estimate from the pace so far; absent until there is one. */
+  /** Milliseconds, estimated from the pace so far; absent until there is an estimate. */
   remainingMs?: number;
   /** Items trained per second since training proper began; absent during initialisation. */
   itemsPerSecond?: number;
@@ -323,40 +324,41 @@ export interface TrainHistory {
   start?: TrainEvaluation;
   /** The epoch whose weights the model holds; -1 is the start. */
   selectedEpoch: number;
-  /** Why that one, in words. */
+  /** Why that epoch, in words. */
   selectedBecause: string;
   /** The same in parts. */
   selectedWording: Wording;
   /** The evaluated epochs that were best by loss and by collisions; see `RQVAE.select`. */
   best: { loss?: BestEpoch; collision?: BestEpoch };
-  /** Whether `patience` ended the training. */
+  /** Whether `patience` ended training. */
   stoppedEarly: boolean;
   /** Statistics of the IDs that the model now gives to the items. */
   ids: IdStatistics;
   /**
-   * With `validationShare`: the validation items with the weights after `epoch` (-1: of the start), the last time that training had not
-   * seen them. These are the weights that the model now has, unless `afterValidation` says otherwise.
+   * With `validationShare`: figures of the validation items with the weights after `epoch` (-1: of the start), the last time before
+   * training saw them. The model now has these weights, unless `afterValidation` says otherwise.
    */
   validation?: ValidationResult & { epoch: number };
   /**
-   * What came after the epochs of `validationUntil`; absent where the validation items were held out to the end.
+   * What happened after the epochs of `validationUntil`; absent if the validation items were held out to the end.
    * - "joined": they trained too. The model's weights have seen them.
-   * - "startKept": nothing, since no epoch was better on them than the start. That was put back, its k-means codebooks fitted to all items.
+   * - "startKept": training ended, since no epoch was better on them than the start. The start was restored, with its k-means codebooks
+   *   fitted to all items.
    */
   afterValidation?: "joined" | "startKept";
-  /** Warnings about the items, and those that still hold for the selected epoch or are about the whole run; one of a kind and level. */
+  /** Warnings about the items, and those that still hold for the selected epoch or are about the whole run; one per kind and level. */
   warnings: TrainWarning[];
   /**
-   * What training was worth, judged on the validation items (by the figures of `validation`) against the start, before the first epoch;
-   * absent without these. The same rule compares a model with residual k-means in the report.
+   * What training was worth compared with the start, before the first epoch, judged on the validation items (by the figures of
+   * `validation`); absent without validation items. The report uses the same rule to compare a model with residual k-means.
    */
   verdict?: Verdict;
   steps: number;
 }
 
 /**
- * `config.json` of PyTorchModelHubMixin, or the arguments with which LC-Rec was started: what `RQVAE.load` looks at of it. Anything else
- * in it is left out.
+ * The fields that `RQVAE.load` reads of a `config.json` of PyTorchModelHubMixin, or of the arguments with which LC-Rec was started. It
+ * ignores all others.
  */
 export interface HubConfig {
   input_dim?: number;
@@ -371,7 +373,7 @@ export interface HubConfig {
   embed_dim?: number;
   /** Of RQ-VAE-Recommender, where it is `n_quantization_layers`. */
   n_layers?: number;
-  /** Of RQ-VAE-Recommender. true is refused: unit lengths of latents and codes have no place here. */
+  /** Of RQ-VAE-Recommender. true is refused: latents and codes of unit length are not supported. */
   codebook_normalize?: boolean;
   /** Of LC-Rec: `inputDim`. */
   in_dim?: number;
@@ -396,31 +398,31 @@ export interface HubConfig {
  */
 export type ModelSource = Uint8Array | ArrayBuffer | URL | string | Blob | Response;
 
-/** Titles and labels of items, one entry a row. */
+/** Titles and labels of items, one entry per row. */
 export interface ItemLabels {
   titles: string[];
   labels?: Record<string, (string | number)[]>;
-  /** The items' own IDs, when the labels' source names them: labels are then joined to items by ID, see `joinItems`. */
+  /** The items' own IDs, if the labels' source has them. Labels are then joined to items by ID, see `joinItems`. */
   itemIds?: string[];
 }
 
 /**
- * - "better": more exact or more items told apart, and nothing lost.
+ * - "better": more exact or more items told apart, without a loss in the other.
  * - "same": no difference that matters.
  * - "moreDistinct": more items told apart, but less exact; "moreExact" the other way round.
- * - "worse": something lost, and nothing won.
+ * - "worse": less exact or fewer items told apart, without a gain in the other.
  */
 export type Verdict = "better" | "same" | "moreDistinct" | "moreExact" | "worse";
 
-/** What `residualKMeans` is told. */
+/** Options of `residualKMeans`. */
 export interface ResidualKMeansOptions
   extends JobOptions,
     Given<Pick<typeof MODEL, "codebookSize" | "encodeBeam" | "inputDim" | "nQuantizationLayers" | "seed">> {
   /** Quantise in the first `latentDim` principal directions instead of in all dimensions. Default: `inputDim`. */
   latentDim?: number;
   /**
-   * Whether the codebooks are fitted together with the search that will use them, see `ModelOptions.codebookRefine`; otherwise level by
-   * level, each for the nearest codes before it. Default: true.
+   * Whether to fit the codebooks together with the search that will use them, see `ModelOptions.codebookRefine`. If false, they are fitted
+   * level by level, each to the residuals of the nearest codes before it. Default: true.
    */
   refine?: boolean;
 }

@@ -124,7 +124,7 @@ describe.skipIf(!hasChromium)("the demo page's care (Chromium; skipped when it i
 
   it("works without a network after the first visit", async () => {
     const page = await visitor.arrive();
-    await expect.poll(() => visitor.text("offline"), { timeout: 20_000 }).toMatch(/without a network/);
+    await expect.poll(() => visitor.text("offline"), { timeout: 20_000 }).toMatch(/works offline/);
     await visitor.contextOfVisit.setOffline(true);
     await page.reload();
     await trainOnEmoji(2);

@@ -86,10 +86,10 @@ describe.skipIf(!hasChromium)("identity on the page (Chromium; skipped when it i
     await visitor.arrive();
     const npy = Buffer.from(writeNpy({ data, rows: ROWS, dim: DIM }));
     await visitor.choose("file-input", "things.npy", npy);
-    await expect.poll(() => visitor.text("preview")).toContain("No item IDs, so downloads name the items by");
+    await expect.poll(() => visitor.text("preview")).toContain("There are no item IDs, so downloads name the items by");
     const labels = all.map((i) => JSON.stringify({ id: keys[i], title: `t ${i}` })).join("\n");
     await visitor.choose("labels-input", "titles.jsonl", Buffer.from(labels));
-    await expect.poll(() => visitor.text("preview")).toContain("Joined by place, since things.npy has no item IDs");
+    await expect.poll(() => visitor.text("preview")).toContain("Joined by position, since things.npy has no item IDs");
     expect(await visitor.text("preview")).toContain("The item IDs are those of titles.jsonl");
     await train("things.npy", npy);
     // The items came anew, without their titles.

@@ -1,4 +1,4 @@
-/** The demo page with files that it does not hold: their rows are read as they are needed. */
+/** The demo page with files that it does not hold: their rows are read as needed. */
 import type { Browser } from "playwright-core";
 import { RQVAE, suggestConfig } from "rqvae";
 import { openItems } from "rqvae/formats";
@@ -25,7 +25,7 @@ describe.skipIf(!hasChromium)("the demo page with a large file (Chromium; skippe
     const path = writeRows(folder, "items.npy", rows);
     const page = await visitor.arrive({ hash: `${SMALL_MODEL}&epochs=8` });
     await page.getByTestId("file-input").setInputFiles(path);
-    await expect.poll(() => visitor.text("preview")).toMatch(/40,000.*41\.0 MB of npy.*read as they are needed/s);
+    await expect.poll(() => visitor.text("preview")).toMatch(/40,000.*41\.0 MB of npy.*read as needed/s);
     await page.getByTestId("train-button").click();
     await visitor.progress(/^Epoch [2-9] /);
     await page.getByTestId("pause-button").click();
@@ -34,7 +34,7 @@ describe.skipIf(!hasChromium)("the demo page with a large file (Chromium; skippe
     await page.reload();
     await page.getByTestId("resume").waitFor({ state: "visible" });
     expect(await visitor.text("resume-text")).toMatch(
-      /40,000 items \(items\.npy\), epoch \d+ of 8.*without its file: to go on, choose items\.npy again\./,
+      /40,000 items \(items\.npy\), epoch \d+ of 8.*without its file\. To resume, choose items\.npy again\./,
     );
     const answer = async (file: string) => {
       const asked = page.waitForEvent("filechooser");
@@ -69,9 +69,7 @@ describe.skipIf(!hasChromium)("the demo page with a large file (Chromium; skippe
     const before = await pageMemory(browser);
     await page.getByTestId("file-input").setInputFiles(writeRows(folder, "catalogue.npy", 600_000));
     await expect.poll(() => visitor.text("preview"), { timeout: 60_000 }).toContain("600,000");
-    expect(await visitor.text("preview")).toMatch(
-      /614\.4 MB of npy.*595,904 rows are exact copies.*read as they are needed/s,
-    );
+    expect(await visitor.text("preview")).toMatch(/614\.4 MB of npy.*595,904 rows are exact copies.*read as needed/s);
     expect((await pageMemory(browser)) - before).toBeLessThan(150e6);
     // It takes another file at once.
     await page.getByTestId("sample-emoji").click();

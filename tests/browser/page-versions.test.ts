@@ -70,7 +70,7 @@ describe.skipIf(!hasChromium)("versions of the page (Chromium; skipped when it i
   async function open(path = "/", isWorking = false): Promise<Page> {
     const page = await context.newPage();
     await page.goto(site.url + path);
-    if (isWorking) await page.getByText("works without a network").waitFor();
+    if (isWorking) await page.getByText("works offline").waitFor();
     return page;
   }
   const versionOf = async (page: Page) =>

@@ -155,7 +155,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     const before = await visitor.text("unique-share");
     await page.waitForTimeout(700);
     expect(await visitor.text("unique-share")).toBe(before);
-    expect(await visitor.text("pause-button")).toBe("Go on");
+    expect(await visitor.text("pause-button")).toBe("Resume");
     await page.getByTestId("pause-button").click();
     await visitor.finished();
     using model = await inNode((await emoji()).items, 12);
@@ -216,7 +216,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     const { data } = catalogue(200, 6);
     for (let i = 0; i < 200; i++) data[6 * i + 2] = 10 * i;
     await visitor.choose("file-input", "numbered.npy", Buffer.from(writeNpy({ data, rows: 200, dim: 6 })));
-    const named = /column 2 carries 9\d\.\d ?% of all variance/i;
+    const named = /column 2 carries 9\d\.\d ?% of the variance/i;
     await expect.poll(() => visitor.text("preview")).toMatch(named);
     await page.getByTestId("option-epochs").fill("2");
     await page.getByTestId("train-button").click();
@@ -247,7 +247,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     data[5 * 7] = Number.NaN;
     data[5 * 90 + 3] = Number.POSITIVE_INFINITY;
     await visitor.choose("file-input", "holes.npy", Buffer.from(writeNpy({ data, rows: 150, dim: 5 })));
-    await expect.poll(() => visitor.text("preview")).toMatch(/2 rows hold values that are no numbers \(rows 7, 90\)/);
+    await expect.poll(() => visitor.text("preview")).toMatch(/2 rows hold values that are not numbers \(rows 7, 90\)/);
     await page.getByTestId("leave-out").click();
     await expect.poll(() => visitor.text("preview")).toContain("148");
     await page.getByTestId("option-epochs").fill("2");
@@ -281,7 +281,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     const npy = Buffer.from(writeNpy({ data, rows: 40, dim: 4 }));
     const titles = (n: number) => Buffer.from(JSON.stringify(Array.from({ length: n }, (_, i) => `title ${i}`)));
     await visitor.choose("file-input", "things.npy", npy);
-    await expect.poll(() => visitor.text("preview")).toContain("No titles");
+    await expect.poll(() => visitor.text("preview")).toContain("There are no titles");
     await visitor.choose("labels-input", "titles.json", titles(39));
     await page.getByTestId("error").waitFor({ state: "visible" });
     expect(await visitor.text("error")).toMatch(/titles\.json has 39 titles, but things\.npy has 40 items/);
@@ -357,7 +357,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     });
     await page.getByTestId("train-button").click();
     await visitor.finished();
-    const looks = async () => (await said.jsonValue()).filter((text) => text?.startsWith("Looking at the directions"));
+    const looks = async () => (await said.jsonValue()).filter((text) => text?.startsWith("Measuring the items"));
     const looked = await looks();
     expect(looked.length).toBeGreaterThan(0);
     using fitted = await RQVAE.fit(items, { epochs: 2 });
@@ -391,7 +391,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     await expect.poll(() => visitor.text("preview")).toContain("8,000");
     await page.getByTestId("option-epochs").fill("1");
     await page.getByTestId("train-button").click();
-    await visitor.progress(/^Looking at/);
+    await visitor.progress(/^Measuring/);
     expect(await page.getByTestId("pause-button").isDisabled()).toBe(true);
     await page.getByTestId("stop-button").click();
     await visitor.finished(5000);

@@ -22,7 +22,7 @@ export class CatalogueIndex {
     this.sharing = sharing;
   }
 
-  /** Sorts in slices: a counting sort a level, from the last to the first. */
+  /** Sorts in slices: one counting sort per level, from the last to the first. */
   static async build(ids: SemanticIds, signal: AbortSignal): Promise<CatalogueIndex> {
     const { codes, levels, length } = ids;
     let order = new Uint32Array(length).map((_, i) => i);
@@ -64,7 +64,7 @@ export class CatalogueIndex {
     return { prefix: [], start: 0, end: this.order.length };
   }
 
-  /** The group of a prefix; empty where no ID begins so. */
+  /** The group of a prefix; empty if no ID has it. */
   group(prefix: readonly number[]): CodeGroup {
     return { prefix, ...this.range(prefix) };
   }

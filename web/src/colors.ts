@@ -1,6 +1,6 @@
 import { make } from "./dom.ts";
 
-/** Colours of the scheme that the page is in now. */
+/** Colours of the page's current colour scheme. */
 const resolved = new Map<string, string>();
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => resolved.clear());

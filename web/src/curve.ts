@@ -36,7 +36,7 @@ export class Curve {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.build());
   }
 
-  /** Begins anew, for a run of so many epochs. */
+  /** Starts over, for a run of this many epochs. */
   reset(epochs: number, lines = this.lines): void {
     this.total = epochs;
     this.epochs = [];
@@ -100,7 +100,7 @@ export class Curve {
     else this.build();
   }
 
-  /** A canvas does not follow the style sheet: its colours are read once more. */
+  /** A canvas does not follow the style sheet, so its colours are read again. */
   private build(): void {
     const { clientWidth: width, clientHeight: height } = this.host;
     if (width === 0) return;

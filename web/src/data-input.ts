@@ -22,7 +22,7 @@ export function onFiles(readItems: (file: File) => void, readLabels: (file: File
     }
   });
 
-  // A file that misses the zone must not replace the page; the whole page shows where to drop it.
+  // A file dropped outside the zone must not replace the page. The whole page shows where to drop it.
   let depth = 0;
   const mark = () => zone.classList.toggle("is-over", depth > 0);
   addEventListener("dragover", (event) => event.preventDefault());

@@ -3,7 +3,7 @@ import { sampleOf } from "./samples.ts";
 import type { AbsentFile } from "./stored-run.ts";
 import { formatCount } from "./words.ts";
 
-/** What a model is trained on, as the page knows it: the numbers themselves are in the worker. */
+/** What a model is trained on, as the page knows it. The numbers themselves are in the worker. */
 export interface DataSet extends DataSummary {
   name: string;
   source: DataSource;
@@ -17,13 +17,13 @@ export interface DataSet extends DataSummary {
 export const titleOf = (data: Pick<DataSet, "labels">, item: number): string =>
   data.labels?.titles[item] || `item ${formatCount(item)}`;
 
-/** What names the items in the files to download, in a sentence. */
+/** A sentence about what names the items in the downloads. */
 export function describeNaming({ itemIds, hasOwnIds, twins }: Naming): string {
   const shown = itemIds?.slice(0, 3).map((itemId) => `“${itemId}”`);
   const names = shown && `${shown.join(", ")}${itemIds!.length > 3 ? ", …" : "."}`;
   if (hasOwnIds) return `Downloads name the items by their own IDs: ${names}`;
-  const numbers = names ? `the numbers of their rows in the file: ${names}` : "the numbers of their rows, from 0 on.";
-  if (!twins) return `No item IDs, so downloads name the items by ${numbers}`;
+  const numbers = names ? `their row numbers in the file: ${names}` : "their row numbers, starting at 0.";
+  if (!twins) return `There are no item IDs, so downloads name the items by ${numbers}`;
   const [first, second] = twins.rows.map(formatCount);
   const why =
     first === second ? `Row ${first} has no item ID` : `Rows ${first} and ${second} are both item “${twins.itemId}”`;

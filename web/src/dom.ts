@@ -19,7 +19,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** Scrolls to an element, without the ride for those who asked for less motion. */
+/** Scrolls to an element, at once for people who prefer reduced motion. */
 export function scrollTo(element: Element, block: ScrollLogicalPosition = "start"): void {
   element.scrollIntoView({ behavior: reducedMotion.matches ? "auto" : "smooth", block });
 }

@@ -8,5 +8,5 @@ export function splitGlyph(title: string): { glyph: string | undefined; words: s
   return { glyph: first, words: title.slice(first.length).trim() || first };
 }
 
-/** For canvases, which do not follow the style sheet. */
+/** For canvases, which ignore the style sheet. */
 export const EMOJI_FONT = '"Apple Color Emoji", "Segoe UI Emoji", "Noto Color Emoji", sans-serif';

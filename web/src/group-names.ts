@@ -5,7 +5,7 @@ import { inSlices } from "./slices.ts";
 
 /** What the titles of a group say about it. */
 export interface GroupName {
-  /** The words that its titles have far more often than its neighbours', the most telling first. */
+  /** The words that are far more frequent in its titles than in its neighbours', the most telling first. */
   words: string[];
   /** The most frequent value of the first label, and the share of the group that has it. */
   label?: { value: string; share: number };
@@ -13,7 +13,7 @@ export interface GroupName {
 
 const word = /\p{L}{3,}/gu;
 const stopWords = new Set(["and", "for", "from", "its", "the", "with"]);
-/** Items of a group that are read at most: a name needs no more. */
+/** The most items of a group that are read; a name needs no more. */
 const MAX_READ = 2000;
 
 /**

@@ -10,7 +10,7 @@ import "./id-lookup.css";
 
 const SHOWN = 6;
 
-/** "Type an ID": the items that have it, those that begin so, or the nearest ID that some item has. */
+/** "Look up an ID": the items that have it, those whose IDs start with it, or the nearest ID in use. */
 export class IdLookup {
   private readonly form = hook("lookup", HTMLFormElement);
   private readonly input = hook("lookup-input", HTMLInputElement);
@@ -50,28 +50,28 @@ export class IdLookup {
       return;
     }
     if (codes.length > levels) {
-      say(`An ID has ${plural(levels, "code")} here, and these are ${formatCount(codes.length)}.`);
+      say(`IDs have ${plural(levels, "code")} here, but you wrote ${formatCount(codes.length)}.`);
       return;
     }
     const beyond = codes.findIndex((code, level) => code >= codebookSizes[level]!);
     if (beyond >= 0) {
       say(
-        `Code ${beyond + 1} goes from 0 to ${formatCount(codebookSizes[beyond]! - 1)}, and this is ${codes[beyond]}.`,
+        `Code ${beyond + 1} must be from 0 to ${formatCount(codebookSizes[beyond]! - 1)}, but you wrote ${codes[beyond]}.`,
       );
       return;
     }
     const { items, nearest } = await this.handlers.lookup(codes);
-    if (index !== this.index) return; // of a catalogue that is no longer shown
+    if (index !== this.index) return; // the catalogue is no longer shown
     if (!nearest) {
       const isWhole = codes.length === levels;
       say(
         items.length === 1
           ? isWhole
             ? "One item has this ID: "
-            : "One item has an ID that begins so: "
+            : "One item has an ID that starts like this: "
           : isWhole
             ? `${formatCount(items.length)} items have this ID: `
-            : `${formatCount(items.length)} items have IDs that begin so: `,
+            : `${formatCount(items.length)} items have IDs that start like this: `,
       );
       this.list(items);
       if (codes.length < levels) this.handlers.walk(codes);
@@ -80,7 +80,7 @@ export class IdLookup {
     }
     const tokens = tokensOf(index.ids, items[0]!);
     say(
-      `No item has this ID. The nearest that one has: `,
+      `No item has this ID. The nearest ID in use: `,
       make("span", "id", ...nearest.map((_, level) => codeChip(nearest, tokens, level))),
       " ",
     );

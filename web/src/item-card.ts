@@ -8,7 +8,7 @@ import { term } from "./term.ts";
 import { formatCount, formatNumber, formatPercent } from "./words.ts";
 import "./item-card.css";
 
-/** Items named in a row, before the rest is summed up. */
+/** Items named in a row before "and N more". */
 const SHOWN = 8;
 /** Squared distance to the runner-up, over that to the code, below which it was a close call. */
 const CLOSE = 0.05;
@@ -40,7 +40,7 @@ export class ItemCard {
     this.item = -1;
   }
 
-  /** An item that is good to begin with: a familiar one, or one with a handful of close relatives. */
+  /** A good item to start with: a familiar one, or one with a handful of close relatives. */
   firstItem(): number {
     const { data, index } = this;
     if (!data || !index) return 0;
@@ -75,7 +75,7 @@ export class ItemCard {
     const { glyph, words } = splitGlyph(titleOf(data, item));
     const picture = make("span", "emoji card-glyph", glyph ?? "");
     picture.setAttribute("aria-hidden", "true");
-    const why = make("div", "why", make("p", "hint", "Looking at its codes…"));
+    const why = make("div", "why", make("p", "hint", "Reading its codes…"));
     this.panel.replaceChildren(
       make(
         "div",
@@ -85,7 +85,7 @@ export class ItemCard {
         another,
       ),
       why,
-      make("h4", "", "Alike, by its ID"),
+      make("h4", "", "Similar items, by ID"),
       this.makeKin(data, index, item),
     );
     this.handlers.details(item).then(
@@ -94,7 +94,7 @@ export class ItemCard {
     );
   }
 
-  /** Code by code: how near it is, and how near the next one would have been. */
+  /** For each code, its distance and that of the runner-up. */
   private makeWhy({ explanation, error }: ItemDetails): HTMLElement[] {
     const { levels, codes } = explanation;
     const tokens = levels.map(({ token }) => token);
@@ -185,7 +185,7 @@ export class ItemCard {
       depth === levels
         ? "Shares the whole ID"
         : depth === 0
-          ? "Begins differently"
+          ? "Different first code"
           : depth === 1
             ? "Same first code"
             : `Same first ${["", "", "two", "three", "four", "five"][depth] ?? depth} codes`;
@@ -215,7 +215,7 @@ export class ItemCard {
   }
 }
 
-/** Evenly spaced items of a range but for the closer ones in its middle. */
+/** Evenly spaced items of a range, without the closer ones in its middle. */
 function sample(
   index: CatalogueIndex,
   item: number,

@@ -9,14 +9,14 @@ import { nextTask } from "./slices.ts";
 import { formatCount, formatPercent } from "./words.ts";
 import "./latent-map.css";
 
-/** Pixels between two glyphs, cells of the grid in which the point under the pointer is sought, how near it must be. */
+/** Pixels between two glyphs; cells of the grid used to find the point under the pointer; how near that point must be. */
 const GLYPH_ROOM = 26;
 const CELL = 24;
 const REACH = 18;
 const MAX_ZOOM = 12;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** Thousands of items where the network sees them, from the side that shows most, coloured by their first code. */
+/** Thousands of items where the network sees them, projected onto the two widest directions, coloured by their first code. */
 export class LatentMapView {
   private readonly host = hook("map", HTMLDivElement);
   private readonly canvas = make("canvas", "map-canvas");
@@ -26,14 +26,14 @@ export class LatentMapView {
   private data: DataSet | undefined;
   private index: CatalogueIndex | undefined;
   private map: LatentMap | undefined;
-  /** Glyphs of the items that have one, by point; found while there is time. */
+  /** Glyphs of the items that have one, by point; found in idle time. */
   private glyphs: (string | undefined)[] = [];
   private grid = new Map<number, number[]>();
   private prefix: readonly number[] = [];
   private selected = -1;
   private hovered = -1;
   private zoom = { k: 1, x: 0, y: 0 };
-  /** Of the canvas when it was last painted: to ask the canvas for every point takes longer than the points. */
+  /** Of the canvas when it was last painted: asking the canvas for every point takes longer than drawing it. */
   private size = { width: 0, height: 0 };
   private scheduled = false;
 
@@ -52,11 +52,11 @@ export class LatentMapView {
     this.dragToMove();
   }
 
-  /** Nothing to show until the latents are there. */
+  /** Nothing to show until the latents arrive. */
   clear(): void {
     this.map = undefined;
     this.glyphs = [];
-    this.status.textContent = "Looking from the side that shows most…";
+    this.status.textContent = "Finding the view that shows most…";
     this.draw();
   }
 
@@ -69,7 +69,7 @@ export class LatentMapView {
     this.status.textContent = `These two directions show ${formatPercent(map.shares[0] + map.shares[1])} of the differences${all}`;
     this.canvas.setAttribute(
       "aria-label",
-      `Map of ${formatCount(map.items.length)} ${data.noun[1]}: like ones lie close together, coloured by their first code. The table below lists the same items.`,
+      `Map of ${formatCount(map.items.length)} ${data.noun[1]}, coloured by their first code. Similar ones lie close together. The table below lists the same items.`,
     );
     this.draw();
     this.glyphs = [];
@@ -167,9 +167,9 @@ export class LatentMapView {
     const size = Math.max(1.5, Math.min(4.5, 260 / Math.sqrt(n))) * Math.min(2, Math.sqrt(this.zoom.k));
     const { ids } = index;
     const taken = new Set<number>();
-    // Of rings, and of glyphs that the reader's font has in one colour.
+    // For rings, and for glyphs that the reader's font draws in one colour.
     const ink = dark.matches ? "#fff" : "#1c1b22";
-    // A colour at a time: changing it costs more than a point.
+    // One colour at a time: changing it costs more than a point.
     const byCode = new Map<number, number[]>();
     for (let i = 0; i < n; i++) {
       const code = ids.codes[map.items[i]! * ids.levels]!;
@@ -223,7 +223,7 @@ export class LatentMapView {
     }
   }
 
-  /** Whether an item belongs to the branch that is shown. */
+  /** Whether an item belongs to the current branch. */
   private isLit(item: number): boolean {
     const { ids } = this.index!;
     return this.prefix.every((code, level) => ids.codes[item * ids.levels + level] === code);

@@ -6,8 +6,8 @@ import { formatLoss, formatPercent, ordinal } from "./words.ts";
 const LEVEL_COLORS = ["--level-1", "--level-2", "--level-3", "--level-4", "--level-5", "--level-6"];
 
 /**
- * Reconstruction and quantisation loss, each on its own scale: they have different sizes, and the latter may rise while the network
- * spreads the items out. Beside them what each level leaves over, as a share of what there was.
+ * Reconstruction and quantisation loss, each on its own scale: they differ in size, and the latter may rise while the network spreads the
+ * items out. Next to them, what each level leaves over, as a share of what it started from.
  */
 export class LossChart {
   private readonly host = hook("loss-chart", HTMLDivElement);

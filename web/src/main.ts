@@ -47,7 +47,7 @@ const view = new TrainingView({
 
 const NOTHING_YET = "Stopped before the first step, so there are no IDs yet.";
 
-/** Whether an event of the job would still be heard. */
+/** Whether the page still listens to the job. */
 const isCurrent = (job: number) => page.state.job === job;
 
 function dropRun(): void {
@@ -58,8 +58,8 @@ function dropRun(): void {
 async function useData(chosen: DataSource): Promise<boolean> {
   clearError();
   dropRun();
-  lab.end(); // gives back the memory of what was there before
-  if (dataOf(page.state)) resetTouched(); // what was typed for the last data set; not what was typed before the first
+  lab.end(); // frees the memory of the previous items
+  if (dataOf(page.state)) resetTouched(); // forget what was typed for the last data set, but not what was typed before the first
   page.send({ type: "read", source: chosen });
   const { state } = page;
   if (state.name !== "reading") return false;
@@ -97,7 +97,7 @@ async function useLabels(file: File): Promise<void> {
   clearError();
   if (page.send({ type: "titles", file })) return;
   const items = dataOf(page.state)?.source;
-  /** Whether the items are still those that the titles are of; other titles make no others of them. */
+  /** Whether the items are still those of the titles; other titles do not make them other items. */
   const isTheirs = () => itemsOf(dataOf(page.state)?.source) === itemsOf(items);
   try {
     const naming = await lab.call("setLabels", { file });
@@ -140,7 +140,7 @@ async function train(stored?: StoredRun): Promise<void> {
   await follow(stored ? "store" : "start");
 }
 
-/** Looks at the items, and turns to the settings that suit them. False if there is nothing to train any more. */
+/** Measures the items and takes the settings that suit them. False if there is nothing left to train. */
 async function measure(typed: Typed): Promise<boolean> {
   const { state } = page;
   if (state.name !== "measuring") return false;
@@ -161,7 +161,7 @@ async function measure(typed: Typed): Promise<boolean> {
   }
 }
 
-/** Follows the run under way to its end or next pause. */
+/** Follows the current run to its end or next pause. */
 async function follow(from: "start" | "store" | "pause"): Promise<void> {
   const { state } = page;
   if (state.name !== "training") return;
@@ -192,7 +192,7 @@ async function goOn(): Promise<void> {
 async function stop(): Promise<void> {
   const { name, job: measuring } = page.state;
   if (name === "measuring") {
-    // At once: what is still found is not waited for.
+    // At once, without waiting for pending results.
     page.send({ type: "nothing", job: measuring });
     view.done(NOTHING_YET);
     await lab.call("halt", { why: "stop" });
@@ -239,7 +239,7 @@ async function show(job: number, items: DataSet, result: Trained): Promise<void>
   // Follow the result down only if the visitor still watches the training.
   const { top, bottom } = view.section.getBoundingClientRect();
   const watching = top < innerHeight * 0.75 && bottom > innerHeight * 0.25;
-  const shown = dataOf(page.state) ?? items; // their titles may be others by now
+  const shown = dataOf(page.state) ?? items; // their titles may have changed
   page.send({ type: "trained", job });
   await results.show(shown, result);
   const { codes, codebookSizes, fingerprint } = result.ids;
@@ -248,16 +248,16 @@ async function show(job: number, items: DataSet, result: Trained): Promise<void>
   const count = plural(items.rows, ...items.noun);
   view.done(
     result.status === "stopped"
-      ? `Stopped. These are the IDs of ${count} as far as it had learned.`
+      ? `Stopped. These are the IDs of ${count} after the training so far.`
       : `Done: ${count} ${items.rows === 1 ? "has its ID" : "have their IDs"}.${aboutVerdict(result)}`,
   );
   if (watching) scrollTo(results.section);
 }
 
-/** Says so when training was not worth it, by the same rule as the report. */
+/** Says when training was not worth it, by the same rule as the report. */
 function aboutVerdict({ verdict, warnings }: Trained): string {
   if (verdict !== "same" || warnings.some(({ epoch }) => epoch < 0)) return "";
-  return " Training found nothing better than the good starting point.";
+  return " Training did not improve on the starting point.";
 }
 
 async function resume(stored: StoredRun, source: DataSource): Promise<void> {

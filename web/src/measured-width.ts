@@ -12,7 +12,7 @@ export interface Measured {
 export const measuredWith = ({ codebookSize, nQuantizationLayers, seed }: Partial<ModelOptions>): string =>
   JSON.stringify([codebookSize, nQuantizationLayers, seed]);
 
-/** Whether it does: nobody chose a width, and the latent space starts as the principal directions of the items as they are. */
+/** Whether it does: nobody chose a width, and the latent space starts as the principal directions of the unscaled items. */
 export function followsItems({ latentDim, linearSkip, inputScaling, compat }: Partial<ModelOptions>): boolean {
   return (
     latentDim === undefined &&
@@ -22,7 +22,7 @@ export function followsItems({ latentDim, linearSkip, inputScaling, compat }: Pa
   );
 }
 
-/** The width and why it is so, in a line; "" where nothing was measured. */
+/** The width and its reason, in a line; "" if nothing was measured. */
 export function whyWidth(spectrum: Spectrum | undefined): string {
   const { latentDim, reason } = spectrum ?? {};
   return latentDim === undefined || !reason ? "" : `Latent width ${latentDim}: ${reason}.`;

@@ -1,20 +1,20 @@
-/** A script, the WebAssembly or a sample could not be loaded. A message for the visitor, who can do no more than reload the page. */
+/** A script, the WebAssembly or a sample could not be loaded. The message is for the visitor, who can only reload the page. */
 export class MissingPart extends Error {
   override readonly name = "MissingPart";
 
-  constructor(message = "A part of this page could not be loaded. Please check your connection, and reload the page.") {
+  constructor(message = "A part of this page could not be loaded. Please check your connection and reload the page.") {
     super(message);
   }
 }
 
-/** Whether an error is about a part of the page. Engines have no name of their own for a module that cannot be imported. */
+/** Whether an error is about a part of the page. Engines have no common error name for a module that cannot be imported. */
 export const isMissing = ({ name, message }: Error): boolean =>
   ["MissingPart", "WasmLoadError"].includes(name) || (name === "TypeError" && /module/i.test(message));
 
 const OLDER =
-  "This tab has an older version of the page, and a part of it is not on the server any more. Please reload it: a run that was interrupted is kept.";
+  "This tab has an older version of the page, and the server no longer has a part of it. Please reload the page: an interrupted run is kept.";
 
-/** What to say when a part is missing: that a newer version has taken this page's place, or what there is to say otherwise. */
+/** What to say when a part is missing: that a newer version has replaced this page, or else the given message. */
 export async function whyMissing(error: Error): Promise<Error> {
   const otherwise = error.name === "TypeError" ? new MissingPart() : error;
   const entry = document.querySelector<HTMLScriptElement>("script[type=module]")!.src.split("/").at(-1)!;

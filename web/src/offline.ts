@@ -1,6 +1,6 @@
 import { hook } from "./dom.ts";
 
-/** Keeps the page's own files in the browser, so that the next visit needs no network. Built pages only. */
+/** Keeps the page's own files in the browser, so that the next visit needs no network. Only in built pages. */
 export function offerOffline(): void {
   if (import.meta.env.MODE !== "production" || !("serviceWorker" in navigator)) return;
   const note = hook("offline", HTMLParagraphElement);
@@ -9,8 +9,8 @@ export function offerOffline(): void {
     .then(() => navigator.serviceWorker.ready)
     .then(
       () => {
-        note.textContent = "This page now works without a network, too.";
+        note.textContent = "This page now works offline, too.";
       },
-      () => {}, // a browser or host that refuses it: the page works all the same
+      () => {}, // the page works even if the browser or host refuses it
     );
 }

@@ -2,13 +2,13 @@ import { OPTIONS, type OptionDescription } from "rqvae/options";
 
 /** One option of the model or of the training, as the form shows it. */
 export interface OptionField extends OptionDescription {
-  /** Of the field, in the form and in the page's link. */
+  /** The name of the field, in the form and in the page's link. */
   field: string;
-  /** What the library takes when nothing is said and nothing is suggested. */
+  /** The library's default, if nothing is given or suggested. */
   fallback: string;
 }
 
-/** The groups of the simple view; what is in them goes by its short name. */
+/** The groups of the simple view, whose fields have short names. */
 const SIMPLE: readonly string[] = ["id", "training"];
 
 /** The options as fields of the form. */
@@ -20,14 +20,14 @@ export function formFields(options: readonly OptionDescription[]): readonly Opti
   }));
 }
 
-/** A value as the form has it. */
+/** A value as the form shows it. */
 export function textOf(value: unknown): string {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number" && !Number.isInteger(value)) return String(Number(value.toPrecision(4)));
   return Array.isArray(value) ? value.join(", ") : String(value);
 }
 
-/** Every option that there is. */
+/** Every option. */
 export const optionFields = formFields(OPTIONS);
 
 /** The field of an option of the library. */

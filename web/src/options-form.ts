@@ -19,13 +19,13 @@ const viewSwitch = hook("view-switch", HTMLFieldSetElement);
 
 const controls = new Map<string, Control>();
 
-/** Fields that the visitor has filled in: a suggestion does not overwrite them. */
+/** Fields that the visitor has filled in; suggestions do not overwrite them. */
 const touched = new Set<string>();
 let shape: { n: number; inputDim: number } | undefined;
 /** What was measured of these data. */
 let measured: Measured | undefined;
 const listeners: (() => void)[] = [];
-const SUITED = "These settings suit your data. Change what you like; an empty field means the suggestion.";
+const SUITED = "These settings suit your data. Change what you like; an empty field uses the suggestion.";
 
 function makeControl({ field, kind, choices, hint: text, label }: OptionField): HTMLElement {
   const hintId = `hint-${field}`;
@@ -95,7 +95,7 @@ export interface Typed {
   train: TrainOptions;
 }
 
-/** Blank means the suggestion; ranges are left to the library's own checks. */
+/** A blank field means the suggestion. The library checks the ranges. */
 export function readTyped(): Typed {
   const typed: { model: Record<string, unknown>; train: Record<string, unknown> } = { model: {}, train: {} };
   for (const option of optionFields) {
@@ -106,9 +106,9 @@ export function readTyped(): Typed {
   return typed;
 }
 
-/** The library's suggestion for the data there is, what was typed of its shape, and what was measured for that. */
+/** The library's suggestion for the current data, the sizes that were typed, and what was measured for them. */
 function suggestion(typed: Partial<ModelOptions>): Settings {
-  if (!shape) throw new PageError("Choose data first: take a sample or drop a file.");
+  if (!shape) throw new PageError("Choose a sample or drop a file first.");
   const { codebookSize, nQuantizationLayers, compat } = typed;
   const known = {
     ...shape,
@@ -123,31 +123,31 @@ function suggestion(typed: Partial<ModelOptions>): Settings {
   return { model: suited.model, train: suited.train, spectrum };
 }
 
-/** The settings by what was typed. Ranges are checked by the library, whose messages are shown. */
+/** The settings as typed. The library checks the ranges; its messages are shown. */
 export function readSettings(typed = readTyped()): Settings {
   const base = suggestion(typed.model);
-  if (typed.model.codebookSimVq) delete base.model.codebookRefine; // its codes are products, which are not refined
+  if (typed.model.codebookSimVq) delete base.model.codebookRefine; // its codes are products, which cannot be refined
   return { ...base, model: { ...base.model, ...typed.model }, train: { ...base.train, ...typed.train } };
 }
 
-/** Whether the settings are to follow what is not measured yet. */
+/** Whether the settings depend on a measurement that is still to come. */
 export const asksForSpectrum = ({ model }: Typed, { spectrum }: Settings): boolean =>
   spectrum === undefined && followsItems(model);
 
-/** Takes what was measured for a model of these options. */
+/** Stores what was measured for a model with these options. */
 export function takeSpectrum(options: ModelOptions, spectrum: Spectrum): void {
   measured = { of: measuredWith(options), spectrum };
   showWidth();
 }
 
-/** The suggested width and its reason, as far as they are known for what the form says. */
+/** The suggested width and its reason, if they are known for the form's values. */
 function showWidth(): void {
   if (!shape) return;
   let base: Settings;
   try {
     base = suggestion(readTyped().model);
   } catch {
-    return; // what is wrong is said when it matters
+    return; // errors are shown when they matter
   }
   const latent = fieldOf("latentDim")!;
   const control = controls.get(latent.field) as HTMLInputElement;
@@ -156,13 +156,13 @@ function showWidth(): void {
   hint.textContent = whyWidth(base.spectrum) || SUITED;
 }
 
-/** How many levels a model of these settings has. */
+/** The number of levels of a model with these settings. */
 export function levelsOf({ model }: Settings): number {
   const { codebookSize, nQuantizationLayers } = model;
   return nQuantizationLayers ?? (typeof codebookSize === "object" ? codebookSize.length : 3);
 }
 
-/** The levels' codebook sizes as the form has them, or undefined where they make no sense yet. */
+/** The levels' codebook sizes in the form, or undefined if they make no sense yet. */
 function readSizes(): number[] | undefined {
   try {
     const settings = readSettings();
@@ -186,8 +186,8 @@ function showAdvice(): void {
   if (!sizes || !shape) {
     delete capacity.dataset.verdict;
     capacity.textContent = shape
-      ? "No ID yet: levels and codes must be whole numbers of at least 1."
-      : "Choose data first: how many codes are enough depends on the number of items.";
+      ? "Levels and codes must be whole numbers of at least 1."
+      : "Choose data first. How many codes you need depends on the number of items.";
     idShape.replaceChildren();
     return;
   }
@@ -208,11 +208,11 @@ function showAdvice(): void {
       capacity.dataset.verdict = verdict;
       capacity.textContent =
         verdict === "impossible"
-          ? `${possible} for ${plural(n, "item")} ${ids === 1 ? "is" : "are"} too few: some must share. ${take}`
+          ? `${possible} for ${plural(n, "item")} ${ids === 1 ? "is" : "are"} too few: some items must share. ${take}`
           : `${possible} for ${plural(n, "item")}. ${
               verdict === "tight"
                 ? `Catalogues of this size usually have about ${plural(sharing, "item")} that share an ID. ${take}`
-                : "That is enough for nearly every item to have its own."
+                : "That is enough for nearly every item to have its own ID."
             }`;
     },
     () => {
@@ -221,7 +221,7 @@ function showAdvice(): void {
   );
 }
 
-/** What a field would say without the visitor. */
+/** The value of a field before the visitor changes it. */
 function suggestedText(base: Settings, option: OptionField): string {
   const value = (base[option.of] as Record<string, unknown>)[option.name];
   if (value === undefined) {
@@ -242,7 +242,7 @@ export function suggest(n: number, inputDim: number): void {
     const text = suggestedText(base, option);
     const simple = document.querySelector(`[data-fields="${option.group}"]`)?.closest(".options-simple");
     if (control instanceof HTMLSelectElement) {
-      // The first entry is the suggestion, so that it is not there twice.
+      // The first entry is the suggestion, so it is not listed again.
       control.options[0]!.text = text;
       for (const choice of control.options) choice.hidden = choice.value === text;
     } else control.placeholder = text;
@@ -253,19 +253,19 @@ export function suggest(n: number, inputDim: number): void {
   showAdvice();
 }
 
-/** Starts on a new data set: what was typed for the last one is forgotten. */
+/** Starts on a new data set and forgets what was typed for the last one. */
 export function resetTouched(): void {
   for (const name of touched) controls.get(name)!.value = "";
   touched.clear();
 }
 
-/** What the visitor has filled in, by the fields' names. */
+/** What the visitor has filled in, by field name. */
 export const typedFields = (): [name: string, text: string][] =>
   [...touched]
     .map((name): [string, string] => [name, controls.get(name)!.value.trim()])
     .filter(([, text]) => text !== "");
 
-/** Fills fields in as if they had been typed. Unknown names and choices are passed over. */
+/** Fills in fields as if they had been typed. Ignores unknown names and choices. */
 export function typeFields(fields: Iterable<[name: string, text: string]>): void {
   for (const [name, text] of fields) {
     const control = controls.get(name);
@@ -277,7 +277,7 @@ export function typeFields(fields: Iterable<[name: string, text: string]>): void
   if (isExpert) setView("expert");
 }
 
-/** Fills in the settings of a run: what the suggestion would not say counts as typed. */
+/** Fills in the settings of a run: values that differ from the suggestion count as typed. */
 export function typeSettings(settings: Settings): void {
   const { model, spectrum } = settings;
   if (spectrum) measured = { of: measuredWith(model), spectrum };
@@ -305,7 +305,7 @@ viewSwitch.addEventListener("change", () => {
   changed();
 });
 
-/** Says on the button what pressing it will do. */
+/** Labels the button with what it will do. */
 export function setRunning(running: boolean, again: boolean): void {
   submit.textContent = running ? "Start over with these" : again ? "Train again" : "Train";
 }

@@ -4,7 +4,7 @@ import { MissingPart } from "./missing-part.ts";
 import { fieldOf } from "./option-list.ts";
 import { asSentence, inPageWords } from "./page-words.ts";
 
-/** A message for the visitor, to be shown as it is. */
+/** A message for the visitor, shown as it is. */
 export class PageError extends Error {
   override readonly name = "PageError";
   /** The field of the form that it is about. */
@@ -14,7 +14,7 @@ export class PageError extends Error {
 const region = hook("error", HTMLDivElement);
 const home = region.nextElementSibling!;
 
-/** What an error says, in the page's words: without the name of the call, with fields named as in the form. */
+/** An error's message in the page's words: without the name of the call, and with fields named as in the form. */
 export function inPlainWords(error: unknown): string {
   const { wording, message } = error as { wording?: Wording; message?: string };
   if (wording) return inPageWords(wording);
@@ -45,7 +45,7 @@ function reloadButton(): HTMLButtonElement {
   return button;
 }
 
-/** Shows what went wrong in plain words, and marks the field it is about. */
+/** Shows what went wrong in plain words and marks the field. */
 export function showError(error: unknown): void {
   clearError();
   console.error(error);
@@ -55,7 +55,7 @@ export function showError(error: unknown): void {
   region.hidden = false;
   const field = ready ? error.field : fieldOfError(error);
   const input = field && document.querySelector<HTMLElement>(`[data-testid="option-${field}"]`);
-  // Beside what it is about.
+  // Next to the field or step that it is about.
   if (input) input.closest("form")?.querySelector(".form-actions")?.before(region);
   else home.before(region);
   if (input) {

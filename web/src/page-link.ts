@@ -4,7 +4,7 @@ import { onSettings, setView, typedFields, typeFields, view } from "./options-fo
 
 let sampleKey: string | undefined;
 
-/** Fills the form in from the link, and tells the sample that it names. */
+/** Fills in the form from the link and returns the sample that it names. */
 export function readLink(): string | undefined {
   const link = new URLSearchParams(location.hash.slice(1));
   const data = link.get("data") ?? undefined;

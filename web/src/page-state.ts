@@ -1,13 +1,13 @@
-/** What the page is doing, as one machine: what may follow what is written here and nowhere else. */
+/** What the page is doing, as one state machine. Which state may follow which is decided here and nowhere else. */
 
 import type { DataSet } from "./data-set.ts";
 import type { DataSource, Settings } from "./lab/types.ts";
 
-/** What every state knows. */
+/** What every state has. */
 interface Always {
-  /** Number of the job under way, or of the last: what an earlier one still says is not heard. */
+  /** Number of the current or last job; events of earlier ones are ignored. */
   job: number;
-  /** A file of titles that came before its items. */
+  /** A file of titles that arrived before its items. */
   titles: File | undefined;
   hasTrained: boolean;
 }
@@ -17,31 +17,31 @@ export type PageState = Always &
     | { name: "idle" }
     | { name: "reading"; source: DataSource }
     | { name: "ready"; data: DataSet }
-    /** Looks at the items before it trains: the latent width follows them. */
+    /** Measures the items before training, since the latent width follows them. */
     | { name: "measuring"; data: DataSet; settings: Settings }
-    /** `pausing`: a pause was asked for, and comes with the next step. */
+    /** `pausing`: a pause was requested and comes with the next step. */
     | { name: "training"; data: DataSet; settings: Settings; pausing: boolean }
     | { name: "paused"; data: DataSet; settings: Settings }
     | { name: "done"; data: DataSet }
-    /** Of a file that could not be read there are no data; of a run that came to nothing there are. */
+    /** A file that could not be read leaves no data; a failed run does. */
     | { name: "failed"; data?: DataSet }
   );
 
-/** What happens: by the visitor, or (with the job's number) by a job. */
+/** What happens, caused by the visitor or (with the job's number) by a job. */
 export type PageEvent =
   | { type: "read"; source: DataSource }
   | { type: "opened"; job: number; data: DataSet }
-  /** Titles while there are no items that they could be of. */
+  /** Titles that arrived before any items. */
   | { type: "titles"; file: File }
-  /** The items got other titles. */
+  /** The items have new titles. */
   | { type: "named"; data: DataSet }
   | { type: "train"; settings: Settings }
-  /** As `train`, after a look at the items; then come the settings that suit them. */
+  /** Like `train`, after measuring the items; the settings that suit them follow. */
   | { type: "measure"; settings: Settings }
   | { type: "measured"; job: number; settings: Settings }
   | { type: "pause" }
   | { type: "paused"; job: number }
-  /** A paused run goes on, or is ended as far as it came. */
+  /** A paused run resumes, or ends where it is. */
   | { type: "goOn" }
   | { type: "trained"; job: number }
   /** The run was stopped before there was anything to keep. */
@@ -50,14 +50,14 @@ export type PageEvent =
 
 export const START: PageState = { name: "idle", job: 0, titles: undefined, hasTrained: false };
 
-/** The items that there are, in whatever state. */
+/** The current items, in any state. */
 export const dataOf = (state: PageState): DataSet | undefined => ("data" in state ? state.data : undefined);
 
-/** Whether there is a run that a new one would take the place of. */
+/** Whether a new run would replace another. */
 export const isRunning = ({ name }: PageState): boolean =>
   name === "measuring" || name === "training" || name === "paused";
 
-/** The state after an event; the same where the event has no place: it came too late, or from nowhere. */
+/** The state after an event, or the same state if the event does not apply: it came too late or from an unknown job. */
 export function next(state: PageState, event: PageEvent): PageState {
   const { job, titles, hasTrained } = state;
   const always: Always = { job, titles, hasTrained };
@@ -104,13 +104,13 @@ export function next(state: PageState, event: PageEvent): PageState {
   }
 }
 
-/** The titles that came while the items were read with others, or with none. */
+/** The titles that arrived while the items were being read with others or with none. */
 export function lateTitles(state: PageState): File | undefined {
   if (state.name !== "reading" || state.source.kind !== "files") return state.titles;
   return state.titles === state.source.labels ? undefined : state.titles;
 }
 
-/** The machine, and who watches it. */
+/** The state machine and its watchers. */
 export class PageMachine {
   private current = START;
   private readonly watch: (state: PageState) => void;
@@ -123,7 +123,7 @@ export class PageMachine {
     return this.current;
   }
 
-  /** Takes an event. False where it has no place. */
+  /** Handles an event. False if it does not apply. */
   send(event: PageEvent): boolean {
     const state = next(this.current, event);
     if (state === this.current) return false;

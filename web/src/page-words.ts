@@ -17,5 +17,5 @@ export function inPageWords(wording: Wording): string {
   );
 }
 
-/** With a full stop, where no other mark ends it. */
+/** With a full stop, unless another mark ends it. */
 export const asSentence = (text: string): string => text.replace(/[^.!?]$/, "$&.");

@@ -1,4 +1,4 @@
-/** Tells where a mouse or pen is over an element, once a frame; undefined when it has left. */
+/** Reports where a mouse or pen is over an element, once per frame; undefined when it has left. */
 export function hoverAt(element: HTMLElement, tell: (at: { x: number; y: number } | undefined) => void): void {
   let at: { x: number; y: number } | undefined;
   let scheduled = false;

@@ -4,9 +4,9 @@ import { hook, make } from "./dom.ts";
 import { formatBytes, formatCount, formatNumber, formatShare, plural } from "./words.ts";
 import "./preview.css";
 
-/** Rows are of unit length, near enough, when none is off by more. */
+/** Rows count as unit length if none is off by more. */
 const UNIT = 0.01;
-/** Lengths that differ by less than this factor are alike. */
+/** Lengths that differ by less than this factor count as similar. */
 const ALIKE = 10;
 
 const panel = hook("preview", HTMLDivElement);
@@ -20,7 +20,7 @@ export function showReading(name: string): void {
 }
 
 export function showNothing(): void {
-  panel.replaceChildren(make("p", "preview-empty", "No data yet. Take a sample, or drop a file."));
+  panel.replaceChildren(make("p", "preview-empty", "No data yet. Choose a sample or drop a file."));
 }
 
 /** What was read: its shape, its number type, what is odd about it, and the first rows. */
@@ -58,7 +58,7 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
   if (leftOut.rows > 0) {
     add(
       "note",
-      `${plural(leftOut.rows, "row")} ${leftOut.rows === 1 ? "was" : "were"} left out. The first: ${leftOut.reason}.`,
+      `${plural(leftOut.rows, "row")} ${leftOut.rows === 1 ? "was" : "were"} left out. The first one: ${leftOut.reason}.`,
     );
   }
   if (checks.badRows > 0) {
@@ -66,31 +66,34 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
     const which = checks.firstBadRows.map(formatCount).join(", ");
     add(
       "problem",
-      `${plural(checks.badRows, "row")} ${checks.badRows === 1 ? "holds" : "hold"} values that are no numbers (${checks.badRows === 1 ? "row" : "rows"} ${which}${checks.badRows > checks.firstBadRows.length ? ", …" : ""}). `,
+      `${plural(checks.badRows, "row")} ${checks.badRows === 1 ? "holds" : "hold"} values that are not numbers (${checks.badRows === 1 ? "row" : "rows"} ${which}${checks.badRows > checks.firstBadRows.length ? ", …" : ""}). `,
       ...(checks.badRows < rows ? [leaveOut] : []),
     );
   }
   if (checks.zeroRows > 0) {
-    const sharing = checks.zeroRows > 1 ? ": these items will share an ID" : "";
-    add("note", `${plural(checks.zeroRows, "row")} of nothing but zeros${sharing}.`);
+    const sharing = checks.zeroRows > 1 ? "contain only zeros: these items will share an ID" : "contains only zeros";
+    add("note", `${plural(checks.zeroRows, "row")} ${sharing}.`);
   }
   const good = rows - checks.badRows;
   if (good > 1 && checks.repeatedRows === good - 1) {
-    add("problem", "All rows are the same, so all items get one ID, whatever is learned. How were the numbers made?");
+    add("problem", "All rows are the same, so any model gives all items the same ID. How were the numbers made?");
   } else if (checks.repeatedRows > 0) {
     add(
       "note",
-      `${plural(checks.repeatedRows, "row")} ${checks.repeatedRows === 1 ? "is an exact copy" : "are exact copies"} of an earlier one: such items share an ID, whatever is learned.`,
+      `${plural(checks.repeatedRows, "row")} ${checks.repeatedRows === 1 ? "is an exact copy" : "are exact copies"} of an earlier row. Such items share an ID with any model.`,
     );
   }
   if (checks.constantColumns > 0) {
-    add("note", `${plural(checks.constantColumns, "column")} with one value in every row: no harm done.`);
+    add(
+      "note",
+      `${plural(checks.constantColumns, "column")} ${checks.constantColumns === 1 ? "has" : "have"} the same value in every row. That does no harm.`,
+    );
   }
   if (checks.dominant) {
     const { column, share } = checks.dominant;
     add(
       "problem",
-      `Column ${formatCount(column)} carries ${formatShare(share)} of all variance: items will be told apart by it and by little else. Leave it out if it is an ID or a property such as a price; otherwise choose Expert, Input scaling, perDimension.`,
+      `Column ${formatCount(column)} carries ${formatShare(share)} of the variance, so the IDs will depend on it and little else. Leave it out if it is an ID or a property such as a price; otherwise choose Expert, Input scaling, perDimension.`,
     );
   }
   if (rows < 100)
@@ -99,9 +102,9 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
       `${plural(rows, data.noun[0], data.noun[1])} ${rows === 1 ? "is" : "are"} few to learn from. A few hundred are better.`,
     );
   if (file.isReadAsNeeded)
-    add("good", "A large file: its rows are read as they are needed. Leave it as it is until you are done.");
+    add("good", "This file is large, so its rows are read as needed. Do not change it until you are done.");
   if (rows * dim > 2e8)
-    add("note", "This is a lot of data: training takes minutes, and a computer rather than a phone.");
+    add("note", "This is a lot of data. Training takes minutes; use a computer rather than a phone.");
   add(...aboutNorms(checks));
   if (twins && checks.badRows === 0) {
     add(
@@ -112,7 +115,10 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
   } else add(data.hasOwnIds ? "good" : "note", describeNaming(data));
   if (joined !== "") add("note", joined);
   if (!labels) {
-    add("note", "No titles, so items go by their number. Add a titles file to read the results more easily.");
+    add(
+      "note",
+      "There are no titles, so items are shown by number. Add a titles file to make the results easier to read.",
+    );
   }
   return list;
 }
@@ -120,8 +126,8 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
 function aboutNorms({ norms }: ItemCheck): ["good" | "note", string] {
   const { least, mean, most } = norms;
   if (most === 0) return ["note", "All values are zero."];
-  if (Math.abs(least - 1) < UNIT && Math.abs(most - 1) < UNIT) return ["good", "Every row is of length 1."];
-  const range = `Rows are from ${formatNumber(least)} to ${formatNumber(most)} long (${formatNumber(mean)} on average).`;
+  if (Math.abs(least - 1) < UNIT && Math.abs(most - 1) < UNIT) return ["good", "Every row has length 1."];
+  const range = `Row lengths range from ${formatNumber(least)} to ${formatNumber(most)} (${formatNumber(mean)} on average).`;
   return most > ALIKE * Math.max(least, mean / ALIKE)
     ? ["note", `${range} Long rows will count most. If only their direction matters, choose Expert, Input scaling, l2.`]
     : ["good", `${range} They are not normalised; the model scales them itself.`];

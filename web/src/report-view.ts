@@ -12,14 +12,14 @@ export function showReportPending(): void {
   const skeleton = make("div", "skeleton");
   skeleton.setAttribute("aria-hidden", "true");
   for (let i = 0; i < 6; i++) skeleton.append(make("i"));
-  panel.replaceChildren(make("p", "hint", "Measuring, beside the simplest way to make such IDs…"), skeleton);
+  panel.replaceChildren(make("p", "hint", "Measuring the IDs and a simple baseline…"), skeleton);
 }
 
 export function showReportError(message: string): void {
-  panel.replaceChildren(make("p", "hint", `It could not be measured: ${message}`));
+  panel.replaceChildren(make("p", "hint", `The IDs could not be measured: ${message}`));
 }
 
-/** The report in words, beside residual k-means and IDs dealt out at random. */
+/** The report in words, next to residual k-means and random IDs. */
 export function showReport({ sharing, findings, compared }: ReportSummary): void {
   const list = make("ul", "checks");
   for (const { kind, text } of findings) {
@@ -54,7 +54,7 @@ export function showReport({ sharing, findings, compared }: ReportSummary): void
   const table = make("table", "compare", make("thead", "", head), body);
   const scroller = make("section", "head-scroller", table);
   scroller.tabIndex = 0;
-  scroller.setAttribute("aria-label", "Beside other ways to make IDs");
+  scroller.setAttribute("aria-label", "Compared with other ways to make IDs");
   panel.replaceChildren(make("p", "report-lead", sharing), list, scroller);
 }
 

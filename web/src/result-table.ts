@@ -11,12 +11,12 @@ const MAX_HEIGHT = 8_000_000;
 const OVERSCAN = 6;
 const SORTS: Record<Sort, string> = {
   item: "Sort as in the file",
-  id: "Sort by ID: like items come together",
+  id: "Sort by ID: similar items come together",
   title: "Sort by title",
   shared: "Sort by how many items share the ID",
 };
 
-/** Item, ID and title; of millions of rows only those in view are in the page. */
+/** Item, ID and title. Even with millions of rows, only those in view are in the page. */
 export class ResultTable {
   private readonly scroller = hook("result-table", HTMLElement);
   private readonly table = make("div", "table");
@@ -49,7 +49,7 @@ export class ResultTable {
   setCatalogue(data: DataSet, index: CatalogueIndex): void {
     this.data = data;
     this.index = index;
-    // Wide enough for the longest ID; where that would leave no room for titles, the ID goes below its title.
+    // Wide enough for the longest ID. If that leaves no room for titles, the ID moves below its title.
     const { codebookSizes } = index.ids;
     const letters = codebookSizes.reduce((sum, size) => sum + `<a_${size - 1}>`.length, 0);
     const width = letters * 0.495 + codebookSizes.length * 0.9;
@@ -142,11 +142,11 @@ export class ResultTable {
     const title = titleOf(data, item);
     const pick = make("button", "pick", title);
     pick.type = "button";
-    pick.title = `${title}: show what is alike`;
+    pick.title = `${title}: show similar items`;
     pick.addEventListener("click", () => this.onPick(item));
     const sharing = index.sharing[item]!;
     const mark = make("span", "shared", make("span", "visually-hidden", "ID shared by "), `×${formatCount(sharing)}`);
-    mark.title = `${plural(sharing, "item")} ${sharing === 1 ? "has" : "have"} this very ID`;
+    mark.title = `${plural(sharing, "item")} ${sharing === 1 ? "has" : "have"} this ID`;
     element.append(
       cell("item-number", formatCount(item)),
       cell("item-id", idChips(index.ids, item)),

@@ -22,11 +22,11 @@ import "./results.css";
 export type Trained = Extract<RunResult, { ids: unknown }>;
 
 const HINTS: Record<string, string> = {
-  "tab-tree": "Nobody told the network about these groups. Press one to walk in.",
-  "tab-map": "Each dot is an item, coloured by its first code. Like items lie close together.",
+  "tab-tree": "Nobody told the network about these groups. Press one to open it.",
+  "tab-map": "Each dot is an item, coloured by its first code. Similar items lie close together.",
 };
 
-/** The fourth step of the page: what every item's ID is, which are alike, and how good the IDs are. */
+/** The fourth step of the page: every item's ID, which items are similar, and how good the IDs are. */
 export class Results {
   readonly section = document.querySelector<HTMLElement>("#results")!;
   private readonly lab: Lab;
@@ -83,12 +83,12 @@ export class Results {
     this.section.hidden = true;
   }
 
-  /** Shows the last results again, when the run that was to replace them came to nothing. */
+  /** Shows the last results again when the run that was to replace them gave none. */
   restore(): void {
     if (this.data && this.trained) this.show(this.data, this.trained).catch(showError);
   }
 
-  /** Another data set: what is there belongs to none of its items. */
+  /** For another data set: the current results are not about its items. */
   forget(): void {
     this.hide();
     this.index = undefined;
@@ -113,7 +113,7 @@ export class Results {
     for (const view of [this.table, this.tree, this.card, this.lookup]) view.setCatalogue(data, index);
     this.map.clear();
     showReportPending();
-    // Each part in a task of its own: together they would hold the page up.
+    // Each part in its own task: together they would block the page.
     for (const part of [() => this.pick(this.card.firstItem(), false), () => this.setFilter({})]) {
       await nextTask();
       signal.throwIfAborted();
@@ -125,7 +125,7 @@ export class Results {
     this.measure(data, index, signal);
   }
 
-  /** What takes the worker a while comes when it comes. */
+  /** Results that take the worker a while are shown as they arrive. */
   private measure(data: DataSet, index: CatalogueIndex, signal: AbortSignal): void {
     const failed = (error: Error) => {
       if (!signal.aborted && !(error instanceof LabGone)) showReportError(error.message);
@@ -198,7 +198,7 @@ export class Results {
     }
   }
 
-  /** Shows a branch of the tree everywhere: as rings, on the map, in the table. */
+  /** Shows a branch of the tree everywhere: in the rings, on the map and in the table. */
   private walk(prefix: readonly number[]): void {
     this.search.value = "";
     this.setFilter({ prefix, query: "", sort: prefix.length === 0 ? "item" : "id" });

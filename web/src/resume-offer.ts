@@ -7,7 +7,7 @@ import { formatAgo, formatBytes, formatCount, plural } from "./words.ts";
 const banner = hook("resume", HTMLElement);
 const text = hook("resume-text", HTMLParagraphElement);
 
-/** Offers the run that a closed or reloaded page left behind; where its file was too large to be kept, with that file. */
+/** Offers the run that a closed or reloaded page left behind; asks for its file again if that was too large to keep. */
 export async function offerResumption(resume: (run: StoredRun, source: DataSource) => void): Promise<void> {
   const run = await findInterruptedRun();
   if (!run) return;
@@ -16,7 +16,7 @@ export async function offerResumption(resume: (run: StoredRun, source: DataSourc
   text.textContent =
     `A run was interrupted ${formatAgo(Date.now() - savedAt)}: ${plural(items, ...noun)} (${name}), ` +
     `epoch ${formatCount(Math.min(epoch + 1, epochs))} of ${formatCount(epochs)}. It is kept in this browser only` +
-    (source.kind === "absent" ? `, without its file: to go on, choose ${name} again.` : ".");
+    (source.kind === "absent" ? `, without its file. To resume, choose ${name} again.` : ".");
   const button = hook("resume-stored", HTMLButtonElement);
   if (source.kind === "absent") button.textContent = "Choose the file";
   button.addEventListener("click", async () => {
@@ -32,10 +32,10 @@ export async function offerResumption(resume: (run: StoredRun, source: DataSourc
   banner.hidden = false;
 }
 
-/** A sample is wherever this version of the page keeps it. */
+/** A sample comes from where this version of the page keeps it. */
 const refreshed = (source: DataSource) => (source.kind === "sample" ? sampleSource(source.key) : source);
 
-/** The file, chosen by the visitor. Whether it holds the same items is checked as the run goes on. */
+/** The file, chosen by the visitor. The run checks that it holds the same items when it resumes. */
 function chooseAgain({ name, size, labels, withoutBadRows }: AbsentFile): Promise<DataSource | undefined> {
   const input = make("input");
   input.type = "file";

@@ -16,7 +16,7 @@ const modelHint = hook("reuse-model", HTMLSpanElement);
 const result = hook("reuse-result", HTMLDivElement);
 const alert = hook("reuse-error", HTMLDivElement);
 
-/** A worker of its own, so that the model in training is left alone. */
+/** A separate worker, so that the model in training is not touched. */
 const lab = new Lab();
 let loaded = false;
 
@@ -46,7 +46,7 @@ async function encode(file: File): Promise<void> {
   alert.hidden = true;
   result.replaceChildren();
   if (!loaded) {
-    result.append(make("p", "hint", "Now load the model, and these items get their IDs."));
+    result.append(make("p", "hint", "Now load the model to give these items their IDs."));
     return;
   }
   result.append(make("p", "hint", `Giving the items of ${file.name} their IDs…`));

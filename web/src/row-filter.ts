@@ -7,7 +7,7 @@ import { inSlices } from "./slices.ts";
 export interface RowFilter {
   /** Only IDs that begin with these codes. */
   prefix: readonly number[];
-  /** Only titles that contain this, or IDs that do when it begins with "<". */
+  /** Only titles that contain this or, if it starts with "<", only IDs that do. */
   query: string;
   /** Only items that share their ID with another. */
   sharedOnly: boolean;
@@ -58,7 +58,7 @@ function comparison(data: DataSet, index: CatalogueIndex, by: "title" | "shared"
   return (a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : a - b);
 }
 
-/** A merge sort in slices: the browser's own would hold the page up. */
+/** A merge sort in slices: the browser's own would block the page. */
 async function sorted(
   items: Uint32Array,
   compare: (a: number, b: number) => number,

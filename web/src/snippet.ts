@@ -1,6 +1,6 @@
 import type { ModelConfig } from "rqvae";
 
-/** What the code is about: one very model. */
+/** The model that the code is about. */
 export interface SnippetModel {
   config: ModelConfig;
   fingerprint: string | undefined;
@@ -8,7 +8,7 @@ export interface SnippetModel {
   example: string;
 }
 
-/** Ten lines that give items their IDs with this very model. */
+/** Ten lines that give items their IDs with exactly this model. */
 export function snippet(where: "node" | "browser", { config, fingerprint, example }: SnippetModel): string {
   const check = fingerprint ? `\nconsole.assert(model.fingerprint === "${fingerprint}");` : "";
   return where === "node"

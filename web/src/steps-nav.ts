@@ -2,7 +2,7 @@ import { scrollTo } from "./dom.ts";
 
 const links = [...document.querySelectorAll<HTMLAnchorElement>(".steps a")];
 
-/** Links within the page move it, and leave its address alone: that holds the settings. */
+/** Links within the page scroll it without changing its address, which holds the settings. */
 export function guideSteps(): void {
   for (const link of document.querySelectorAll<HTMLAnchorElement>('a[href^="#"]')) {
     link.addEventListener("click", (event) => {

@@ -3,7 +3,7 @@ import type { DataSource, Settings } from "./lab/types.ts";
 import { isLarge } from "./large-file.ts";
 import { PAGE_FOLDER } from "./page-folder.ts";
 
-/** A file that is too large to be kept: it is asked for again. */
+/** A file that is too large to keep; the page asks for it again. */
 export interface AbsentFile {
   kind: "absent";
   name: string;
@@ -12,7 +12,7 @@ export interface AbsentFile {
   withoutBadRows?: boolean;
 }
 
-/** What a run that was interrupted leaves in this browser, and nowhere else. */
+/** What an interrupted run leaves in this browser, and nowhere else. */
 export interface StoredRun {
   source: DataSource | AbsentFile;
   settings: Settings;
@@ -27,7 +27,7 @@ export interface StoredRun {
   checkpoint: Blob;
 }
 
-/** A run holds it while it lasts, so that another tab does not offer it for resumption. */
+/** A run holds this lock while it lasts, so that other tabs do not offer to resume it. */
 const LOCK = `rqvae-run ${PAGE_FOLDER}`;
 const STORE = "runs";
 const KEY = "last";
@@ -56,7 +56,7 @@ async function inStore<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore
   }
 }
 
-/** What can be kept of a source: the browser writes all of it with each checkpoint. */
+/** What is kept of a source; the browser writes all of it with each checkpoint. */
 export function keptOf(source: DataSource): StoredRun["source"] {
   if (source.kind === "sample" || !isLarge(source.items)) return source;
   const { items, ...rest } = source;
@@ -67,7 +67,7 @@ export const storeRun = (run: StoredRun): Promise<unknown> => inStore("readwrite
 export const forgetStoredRun = (): Promise<unknown> => inStore("readwrite", (store) => store.delete(KEY));
 export const readStoredRun = (): Promise<StoredRun | undefined> => inStore("readonly", (store) => store.get(KEY));
 
-/** The interrupted run, unless another tab is at it. Undefined as well where the browser keeps nothing. */
+/** The interrupted run, unless another tab is running it. Also undefined if the browser keeps nothing. */
 export async function findInterruptedRun(): Promise<StoredRun | undefined> {
   try {
     const locks = await navigator.locks?.query();

@@ -7,14 +7,14 @@ import { EMOJI_FONT, splitGlyph } from "./glyph.ts";
 import { hoverAt } from "./pointer.ts";
 import "./sunburst.css";
 
-/** A group, or what is left of one beside the parts that are large enough to draw: `rest` is the ring it stands in. */
+/** A group, or what is left of one without the parts that are large enough to draw: `rest` is its ring. */
 interface Part extends CodeGroup {
   rest?: number;
 }
 
 type Arc = HierarchyRectangularNode<Part>;
 
-/** Where rings begin and end, as shares of the radius, by how many there are: the innermost has the most to say. */
+/** Where rings start and end, as shares of the radius, by the number of rings: the innermost is the widest, as it says the most. */
 const EDGES: Record<number, readonly number[]> = {
   1: [0.34, 0.8],
   2: [0.34, 0.7, 1],
@@ -22,13 +22,13 @@ const EDGES: Record<number, readonly number[]> = {
 };
 const RINGS = 3;
 const HOLE = 0.34;
-/** Parts of the circle that are not worth drawing, and pixels across that a label needs. */
+/** The share of the circle below which a part is not drawn, and the width in pixels that a label needs. */
 const LEAST_SHARE = 0.0004;
 const LABEL_ROOM = { glyph: 8, word: 10 };
 const WALK_MS = 420;
 const TURN = 2 * Math.PI;
 
-/** The part of a layout that fills the circle, and how many rings it has moved inwards. */
+/** The part of a layout that fills the circle, and by how many rings it has moved inwards. */
 interface Window {
   from: number;
   to: number;
@@ -39,7 +39,10 @@ const WHOLE: Window = { from: 0, to: TURN, inwards: 0 };
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** A branch of the code tree as rings: first the next code, around it those after. Pressing an arc walks in, the middle walks out. */
+/**
+ * A branch of the code tree as rings: the next code innermost, later codes around it. Pressing an arc opens it; pressing the middle goes
+ * back.
+ */
 export class Sunburst {
   readonly element = make("div", "sunburst-box");
   readonly middle = make("div", "sunburst-middle");
@@ -151,7 +154,7 @@ export class Sunburst {
     }
   }
 
-  /** A word or glyph along the radius, where the arc is broad enough for it. */
+  /** A word or glyph along the radius, if the arc is wide enough. */
   private label(
     context: CanvasRenderingContext2D,
     arc: Arc,
@@ -211,7 +214,7 @@ export class Sunburst {
   }
 }
 
-/** Where a ring ends; between two rings while the picture moves. */
+/** Where a ring ends; a value between two rings while the picture moves. */
 function edge(rings: number, depth: number): number {
   const edges = EDGES[rings]!;
   const below = Math.max(0, Math.min(rings, Math.floor(depth)));
@@ -235,7 +238,7 @@ function layOut(index: CatalogueIndex, focus: CodeGroup): Arc[] {
   };
   const root = hierarchy<Part>(focus, children);
   root.each((node) => {
-    // The layout takes a node's value as it is: parts too small to draw leave a gap.
+    // The layout uses a node's value as it is, so parts too small to draw leave a gap.
     (node as { value?: number }).value = node.data.end - node.data.start;
   });
   return partition<Part>().size([TURN, RINGS])(root).descendants();

@@ -32,13 +32,13 @@ const offers: readonly Offer[] = [
     make: (lab) => lab.call("modelFile", undefined),
   },
   ids("download-ids", "IDs as a table", "csv, for spreadsheets and programs", "ids.csv", "csv"),
-  ids("download-jsonl", "IDs as JSON lines", "an item a line", "ids.jsonl", "jsonl"),
+  ids("download-jsonl", "IDs as JSON lines", "one item per line", "ids.jsonl", "jsonl"),
   ids("download-lcrec", "IDs for LC-Rec", "tokens by item, JSON", "ids.index.json", "lcrec"),
   ids("download-recbole", "IDs for RecBole", "an atomic .item file", "ids.item", "recbole"),
   {
     testId: "download-report",
     title: "Report",
-    about: "a page to pass on",
+    about: "a page to share",
     fileName: "report.html",
     make: (lab, data) => lab.call("reportFile", { title: `Semantic IDs: ${data.name}` }),
   },
@@ -106,7 +106,7 @@ export class TakeAway {
     button.addEventListener("click", async () => {
       if (!this.data || button.getAttribute("aria-busy") === "true") return;
       button.setAttribute("aria-busy", "true");
-      state.textContent = "making it…";
+      state.textContent = "creating it…";
       try {
         download(await offer.make(this.lab, this.data), offer.fileName);
       } catch (error) {

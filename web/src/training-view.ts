@@ -8,7 +8,7 @@ import { formatCount, formatDuration, formatShare, plural } from "./words.ts";
 import "./training-view.css";
 
 const GETTING_READY = "Getting ready…";
-const MEASURING = "Looking at the directions of the items";
+const MEASURING = "Measuring the items";
 
 /** The third step of the page: progress, health and losses of the run. */
 export class TrainingView {
@@ -55,7 +55,7 @@ export class TrainingView {
     showWarnings([]);
   }
 
-  /** The items are looked at first: there is nothing yet to pause. */
+  /** The items are measured first; there is nothing to pause yet. */
   measuring(progress = 0): void {
     if (this.phase !== MEASURING) this.announcement.textContent = `${MEASURING}.`;
     this.phase = MEASURING;
@@ -64,15 +64,15 @@ export class TrainingView {
     this.progress.value = progress;
   }
 
-  /** They were looked at. */
+  /** They were measured. */
   measured(): void {
     this.progress.removeAttribute("value");
     this.setRunning(GETTING_READY);
   }
 
-  /** The same run goes on. */
+  /** The same run resumes. */
   goOn(): void {
-    this.setRunning("Going on…");
+    this.setRunning("Resuming…");
   }
 
   private setRunning(text: string): void {
@@ -84,7 +84,7 @@ export class TrainingView {
     this.text.textContent = text;
   }
 
-  /** A pause was asked for, and comes with the next step. */
+  /** A pause was requested and comes with the next step. */
   pausing(): void {
     this.pause.disabled = true;
     this.text.textContent = "Pausing…";
@@ -93,8 +93,8 @@ export class TrainingView {
   paused(): void {
     this.section.dataset.state = "paused";
     this.pause.disabled = false;
-    this.pause.textContent = "Go on";
-    this.text.textContent = "Paused. It is kept in this browser, also if you close the page.";
+    this.pause.textContent = "Resume";
+    this.text.textContent = "Paused. This browser keeps the run, even if you close the page.";
     this.announcement.textContent = "Training is paused.";
     this.pause.focus({ preventScroll: true });
   }
@@ -116,7 +116,7 @@ export class TrainingView {
     if (event.remainingMs !== undefined) this.timeLeft.textContent = formatDuration(event.remainingMs / 1000);
     this.timeNote.textContent = `${formatDuration(event.elapsedMs / 1000)} so far`;
     for (const record of event.newEpochs) this.addEpoch(record);
-    // On a large catalogue the first epoch takes a while: until it ends the mean so far stands in for it.
+    // On a large catalogue the first epoch takes a while. Until it ends, the mean so far stands in for it.
     if (!this.epochSeen && event.epochLosses && event.totalSteps > 0) {
       this.chart.add((event.step / event.totalSteps) * event.epochs, event.epochLosses);
     }
@@ -126,7 +126,7 @@ export class TrainingView {
     showWarnings([...event.itemWarnings, ...(event.lastEpoch?.warnings ?? [])]);
   }
 
-  /** Draws the epochs of a run that goes on after a reload. */
+  /** Draws the epochs of a run that resumes after a reload. */
   replay(records: readonly EpochRecord[]): void {
     for (const record of records) this.addEpoch(record);
     const last = records.at(-1);
@@ -149,7 +149,7 @@ export class TrainingView {
     this.usage.showCounts(counts);
   }
 
-  /** Training is over, the IDs are on their way. */
+  /** Training is over and the IDs are being computed. */
   finishing(): void {
     this.stop.hidden = true;
     this.pause.hidden = true;

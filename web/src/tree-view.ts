@@ -9,7 +9,7 @@ import { Sunburst } from "./sunburst.ts";
 import { formatCount, formatPercent, plural } from "./words.ts";
 import "./tree-view.css";
 
-/** Branches or items listed at a time; glyphs and titles that stand for a branch. */
+/** Branches or items listed at a time; glyphs and titles shown for a branch. */
 const LISTED = 40;
 const GLYPHS = 18;
 const TITLES = 3;
@@ -45,7 +45,7 @@ export class TreeView {
     this.names = new Map();
   }
 
-  /** Shows a branch; its parts are named while it is already there. */
+  /** Shows a branch; its parts get their names after that. */
   async show(prefix: readonly number[]): Promise<void> {
     const { data, index } = this;
     if (!data || !index) return;
@@ -79,7 +79,7 @@ export class TreeView {
   private listMore(): void {
     const { focus, index, branches } = this;
     if (!focus || !index) return;
-    // The last code's branches are IDs: their items say more.
+    // The last code's branches are whole IDs, whose items say more.
     const whole = focus.prefix.length >= index.ids.levels - 1;
     const total = whole ? focus.end - focus.start : branches.length;
     const until = Math.min(total, this.listed + LISTED);

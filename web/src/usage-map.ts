@@ -5,9 +5,9 @@ import type { CodeCounts } from "./lab/types.ts";
 import { formatCount, ordinal, plural } from "./words.ts";
 import "./usage-map.css";
 
-/** Cells of a level at most; larger codebooks put several codes in a cell. */
+/** The most cells of a level; larger codebooks put several codes in a cell. */
 const MAX_CELLS = 1024;
-/** Shade of a code that has as many items as if all were alike. */
+/** Shade of a code that has an even share of the items. */
 const EVEN = 0.55;
 
 interface LevelMap {
@@ -16,7 +16,7 @@ interface LevelMap {
   counts: Uint32Array | undefined;
 }
 
-/** Every code of every level as a square, which fills up as items choose it. */
+/** Every code of every level as a square, which fills up as items choose the code. */
 export class UsageMap {
   private readonly list = hook("usage", HTMLUListElement);
   private maps: LevelMap[] = [];
@@ -60,8 +60,7 @@ export class UsageMap {
     ids.usage.forEach((share, level) => {
       const used = ids.usedCodes[level]!;
       this.write(level, used, Math.round(used / share) || 0);
-      this.maps[level]!.text.title =
-        `spread as evenly as ${plural(Math.round(ids.perplexity[level]!), "code")} used alike`;
+      this.maps[level]!.text.title = `as diverse as ${plural(Math.round(ids.perplexity[level]!), "evenly used code")}`;
     });
   }
 

@@ -5,20 +5,20 @@ import { ordinal } from "./words.ts";
 
 const list = hook("warnings", HTMLUListElement);
 
-/** What is going on, and what to do, without the field's jargon. */
+/** What is happening and what to do, without jargon. */
 function inWords({ kind, level, wording }: TrainWarning): string {
   const which = level === undefined ? "" : ` at the ${ordinal(level)} code`;
   switch (kind) {
     case "collapse":
       return `Many codes are unused${which}. Fewer codes per level or a smaller learning rate would help.`;
     case "collisions":
-      return "Many items share an ID so far. If that stays so, take more codes per level, or one level more.";
+      return "Many items share an ID so far. If that does not change, use more codes per level or one more level.";
     case "divergence":
-      return "It is unlearning: what was lost grew again. A smaller learning rate would help.";
+      return "Training is getting worse: the error is growing again. A smaller learning rate would help.";
     case "learningRate":
       return `The codes do not keep up${which}. A smaller learning rate would help.`;
     case "overfitting":
-      return "It begins to learn the items by heart. The best state is kept; fewer epochs would do.";
+      return "The network is starting to memorise the items. The best epoch is kept; fewer epochs would do.";
     case "dominatedByColumn":
     case "duplicates":
     case "constant":
@@ -26,7 +26,7 @@ function inWords({ kind, level, wording }: TrainWarning): string {
   }
 }
 
-/** The warnings that hold now. Those that no longer do go away. */
+/** Shows the current warnings and removes those that no longer apply. */
 export function showWarnings(warnings: readonly TrainWarning[]): void {
   const texts = new Map(warnings.map((warning) => [inWords(warning), inPageWords(warning.wording)]));
   const shown = [...list.children].map((child) => child.querySelector("span")!.textContent);

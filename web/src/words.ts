@@ -5,7 +5,7 @@ const significant = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 })
 /** 1914 → "1,914" */
 export const formatCount = (n: number): string => whole.format(n);
 
-/** A share that is not quite all never reads 100%. */
+/** A share below 1 never reads 100%. */
 export function formatShare(share: number): string {
   if (share >= 1) return "100%";
   return percent.format(Math.min(share, 0.999));
@@ -37,13 +37,13 @@ export function formatBytes(bytes: number): string {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
-/** A value of a vector, or a length: three digits that count. */
+/** A value of a vector or a length, with three significant digits. */
 export function formatNumber(x: number): string {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "NaN" : x > 0 ? "∞" : "−∞";
   return significant.format(Math.abs(x) < 1e-12 ? 0 : x).replace("-", "−");
 }
 
-/** A share in whole percent. */
+/** A share in whole per cent. */
 export const formatPercent = (share: number): string => `${Math.round(100 * share)}%`;
 
 /** "just now", "5 minutes ago" */

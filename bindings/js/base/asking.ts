@@ -1,8 +1,11 @@
-/** A computation that asks for what is there at once, or comes later: written once, carried out either way. It yields what it was given. */
-// biome-ignore lint/suspicious/noExplicitAny: each answer is of its own kind
+/**
+ * A computation that asks for values that are available at once or come later; written once, it runs either way. It yields what it was
+ * given.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: every answer has its own type
 export type Asking<T> = Generator<unknown, T, any>;
 
-/** @throws what `late` gives, where an answer is a promise */
+/** @throws what `late` gives, if an answer is a promise */
 export function atOnce<T>(asking: Asking<T>, late: () => Error): T {
   for (let step = asking.next(); ; ) {
     if (step.done) return step.value;

@@ -1,12 +1,12 @@
-/** Arrays that cannot be read: nothing is left of them, or they are behind a Proxy. */
+/** Arrays that cannot be read: their buffer is gone, or they are behind a Proxy. */
 
 import { invalid } from "./errors.ts";
 import { isList, proxiedArray, requireThat, UNWRAP } from "./option-reader.ts";
 
 /**
- * Refuses an array that was given away (`postMessage` with a list of transfers, `structuredClone`, `ArrayBuffer.transfer`) or that lies
- * beyond the end of a buffer that shrank: it looks like an empty one, and most of its methods throw a bare TypeError. So does everything
- * of an array or buffer behind a Proxy, which is refused too.
+ * Refuses an array whose buffer was transferred (`postMessage` with a transfer list, `structuredClone`, `ArrayBuffer.transfer`) or that
+ * lies beyond the end of a buffer that shrank. It looks like an empty array, and most of its methods throw a bare TypeError. So does
+ * everything about an array or buffer behind a Proxy, which is refused too.
  * @throws InvalidInputError that names the argument `name`.
  */
 export function requireAttached(bytes: ArrayBufferLike | ArrayBufferView, name: string): void {
@@ -18,22 +18,22 @@ export function requireAttached(bytes: ArrayBufferLike | ArrayBufferView, name: 
     if (!isView) new Uint8Array(bytes);
     else if (Object.prototype.toString.call(bytes) !== "[object DataView]") Uint8Array.prototype.at.call(bytes, 0);
   } catch (cause) {
-    // Of what was given away only a DataView refuses to tell its size.
+    // Of all views of a transferred buffer, only a DataView refuses to give its size.
     if (size === undefined && !isView)
       throw invalid("PROXY", cause)`${{ argument: name }} is a Proxy of an array: ${UNWRAP}`;
     throw invalid(
       "ARRAY_GIVEN_AWAY",
       cause,
-    )`${{ argument: name }}: nothing is left of this array: its buffer was given away (transferred) or shrank${{ hint: "Pass a copy, or give it away afterwards", after: ". " }}`;
+    )`${{ argument: name }}: this array has no data any more: its buffer was transferred or shrank${{ hint: "Pass a copy, or transfer it afterwards", after: ". " }}`;
   }
 }
 
-/** As `requireAttached`, for what need not be an array: anything else is left to other checks. */
+/** Like `requireAttached`, for values that need not be arrays; other checks handle anything else. */
 export function checkArray(value: unknown, name: string): void {
   if (ArrayBuffer.isView(value) || proxiedArray(value)) requireAttached(value as ArrayBufferView, name);
 }
 
-/** @throws InvalidInputError for what is no list of values that can be read. */
+/** @throws InvalidInputError for anything but a list of readable values. */
 export function requireList(value: unknown, name: string, rule: string): asserts value is ArrayLike<unknown> {
   checkArray(value, name);
   requireThat(isList(value), name, rule, value);

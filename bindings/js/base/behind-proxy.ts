@@ -1,6 +1,6 @@
 /**
- * Objects of ours behind a Proxy: Vue's `ref` and `reactive`, Valtio and others hand out a Proxy of what was put in, and private fields
- * cannot be read through one.
+ * Our objects behind a Proxy: Vue's `ref` and `reactive`, Valtio and others return a Proxy of what they are given, and private fields
+ * cannot be read through it.
  */
 
 import type { Ending } from "./ending.ts";
@@ -9,14 +9,14 @@ import { invalid } from "./errors.ts";
 const ORIGINAL = Symbol("rqvae.original");
 type Reachable = { [ORIGINAL]?: () => object } | null | undefined;
 
-/** Each with what ends it, if anything does. */
+/** Each with what ends it, if anything. */
 const originals = new WeakMap<object, Ending | undefined>();
 const prepared = new WeakSet<object>();
 
 /**
  * Makes the methods and accessors of a class work when they are called through a Proxy. The constructor of every public class that has
  * private fields, or is compared by identity, calls it.
- * @param end once it has come, everything but `dispose` throws its reason, the fields that the object has now included
+ * @param end after it, everything but `dispose` throws its reason, including the object's present fields
  * @param late what a method does when it cannot run: see `failLate`
  */
 export function worksBehindProxy(
@@ -34,7 +34,7 @@ export function worksBehindProxy(
       },
     });
   }
-  // A function: nobody hands out a Proxy of one. Not enumerable: nobody copies, compares or prints it.
+  // A function, since nobody wraps those in a Proxy. Not enumerable, so that nobody copies, compares or prints it.
   Object.defineProperty(object, ORIGINAL, { value: () => object, configurable: true });
   if (prepared.has(prototype)) return;
   prepared.add(prototype);
@@ -59,7 +59,7 @@ export function worksBehindProxy(
   }
 }
 
-/** An asynchronous method rejects, or its generator does; the others throw. `kind` is the method's tag. */
+/** An asynchronous method or its generator rejects; other methods throw. `kind` is the method's tag. */
 export function failLate(error: unknown, _key: PropertyKey, kind: string): unknown {
   if (!/Async/.test(kind)) throw error;
   const failing = (async function* () {
@@ -68,10 +68,10 @@ export function failLate(error: unknown, _key: PropertyKey, kind: string): unkno
   return /Gen/.test(kind) ? failing : failing.next();
 }
 
-/** What ends an object of ours. */
+/** What ends one of our objects. */
 export const endOf = (object: object): Ending | undefined => originals.get(originalOf(object));
 
-/** What a Proxy stands for, if it is an object of ours; else the value itself. */
+/** What a Proxy wraps, if that is one of our objects; else the value itself. */
 export function originalOf<T>(value: T): T {
   return ((value as Reachable)?.[ORIGINAL]?.() as T | undefined) ?? value;
 }
@@ -81,5 +81,5 @@ function requireOriginal(self: unknown, name: string, key: PropertyKey): object 
   if (original !== undefined && (original === self || originals.has(original))) return original;
   throw invalid(
     "PROXY",
-  )`${String(key)} was not called on its ${name}, but on a copy, or through a Proxy that hides it${{ hint: `Call it as object.${String(key)}(...); in Vue use markRaw(object) or toRaw(object)`, after: ". " }}`;
+  )`${String(key)} was called on a copy of its ${name}, or through a Proxy that hides it${{ hint: `Call it as object.${String(key)}(...); in Vue use markRaw(object) or toRaw(object)`, after: ". " }}`;
 }

@@ -1,9 +1,9 @@
-/** Values of files in messages. */
+/** Values from files, for messages. */
 
 import { proxiedArray, show, UNWRAP } from "./option-reader.ts";
 import { thousands } from "./words.ts";
 
-/** A value as it is shown in a message, shortened. */
+/** A value as messages show it, shortened. */
 export function describeValue(value: unknown): string {
   try {
     return described(value);

@@ -1,19 +1,19 @@
-/** What long calls must stop for: an abort, or the end of what they work with. Internal. */
+/** What long calls must stop for: an abort, or the end of what they use. Internal. */
 
 type Listen = (type: "abort", listener: () => void) => void;
 
-/** As much of an `AbortSignal` as is needed to hear of it. */
+/** The part of an `AbortSignal` that is needed to listen to it. */
 export interface Ending extends Pick<AbortSignal, "throwIfAborted" | "reason"> {
   addEventListener: Listen;
   removeEventListener: Listen;
 }
 
 /**
- * The end of a model, a worker or the WebAssembly. No `AbortController`: where requests are kept apart (edge workers), that belongs to the
- * one that made it, and a model serves them all. No `EventTarget`: Node takes more than ten listeners of one for a leak.
+ * The end of a model, a worker or the WebAssembly. Not an `AbortController`: where requests are isolated (edge workers), one belongs to the
+ * request that made it, while a model serves all requests. Not an `EventTarget`: Node reports more than ten listeners as a leak.
  */
 export class Disposal implements Ending {
-  /** Once it has come. */
+  /** The reason, after the end. */
   reason: Error | undefined;
   readonly #listeners = new Set<() => void>();
 

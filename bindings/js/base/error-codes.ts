@@ -1,120 +1,120 @@
 /**
- * The codes of the errors: what went wrong, as a word that stays the same when a message is worded better. docs/guides/errors.md is made
- * from this list by tools/errors.mjs.
+ * Error codes: what went wrong, as a word that stays the same when a message changes. tools/errors.mjs writes docs/guides/errors.md from
+ * this list.
  */
 export type ErrorCode =
   // Arguments and options
-  /** An argument is not what it must be. */
+  /** An argument has the wrong type or value. */
   | "INVALID_INPUT"
-  /** An option has a value that it cannot have. `argument` is its name. */
+  /** An option has a value that is not allowed. `argument` is its name. */
   | "OPTION_OUT_OF_RANGE"
-  /** There is no such option. `argument` is the name that was given; the message says what was meant, where that can be told. */
+  /** There is no such option. `argument` is the name that was given; the message suggests what was meant, if that is clear. */
   | "UNKNOWN_OPTION"
-  /** Options that exclude each other, or of which one needs the other. `argument` is the first of them. */
+  /** Two options exclude each other, or one needs the other. `argument` is the first of them. */
   | "OPTIONS_CONFLICT"
-  /** The buffer of an array was transferred, perhaps by an earlier call, or it shrank. Pass a copy, or give the array away later. */
+  /** The buffer of an array was transferred, perhaps by an earlier call, or it shrank. Pass a copy, or transfer the array later. */
   | "ARRAY_GIVEN_AWAY"
-  /** A Proxy of an array, a Blob or a URL, of which nothing can be read. Pass the object itself, in Vue `toRaw(object)`. */
+  /** A Proxy of an array, a Blob or a URL cannot be read. Pass the object itself, in Vue `toRaw(object)`. */
   | "PROXY"
-  /** What no message can carry was given to a worker: a function, say. */
+  /** A worker was given something that no message can carry, such as a function. */
   | "NOT_SENDABLE"
 
   // Items
-  /** The items have none of the forms that items can have. */
+  /** The items have an unknown form. */
   | "ITEMS_FORM"
-  /** The vectors have another length than the model takes. */
+  /** The vectors do not have the length that the model expects. */
   | "ITEMS_DIMENSION"
-  /** A value is NaN, infinite or beyond the range of float32. `row` and `column` are its place. */
+  /** A value is NaN, infinite or beyond the range of float32. `row` and `column` give its place. */
   | "ITEM_NOT_FINITE"
-  /** A value is no number. `row` and `column` are its place. */
+  /** A value is not a number. `row` and `column` give its place. */
   | "ITEM_NOT_NUMBER"
-  /** The vector in `row` is so long that no code is at a finite distance. Check its units. */
+  /** The vector in `row` is so long that no code is at a finite distance. Check the units. */
   | "ITEM_TOO_LARGE"
-  /** A row has more or fewer values than the others, or than it must have. */
+  /** A row has more or fewer values than the others, or than required. */
   | "ROW_LENGTH"
-  /** There are no items, IDs, labels or rows where some are needed. */
+  /** There are no items, IDs, labels or rows, but some are needed. */
   | "EMPTY"
-  /** An `EmbeddingSource` gave something else than the rows that were asked for, or was asked for rows that it has not. */
+  /** An `EmbeddingSource` did not return the requested rows, or was asked for rows that it does not have. */
   | "SOURCE_READ"
-  /** Items, IDs, labels or titles that belong together are not as many, or cannot be joined. */
+  /** Items, IDs, labels or titles that belong together differ in number, or cannot be joined. */
   | "COUNTS_DIFFER"
-  /** What cannot be an item ID, or none where there must be one. */
+  /** A value cannot be an item ID, or an item ID is missing. */
   | "ITEM_ID_INVALID"
-  /** An item ID stands twice. */
+  /** An item ID occurs twice. */
   | "ITEM_TWICE"
 
   // Models and training
   /** The model was neither trained, initialised nor loaded: its codes would mean nothing. */
   | "NOT_INITIALIZED"
-  /** Another long call runs on this model. Await it, abort it, or use another model object. */
+  /** Another long call is running on this model. Await it, abort it, or use another model object. */
   | "BUSY"
   /** The model or optimizer was disposed. */
   | "DISPOSED"
   /** Training reached values that are not finite. */
   | "DIVERGED"
-  /** There is no training that the call could be about. */
+  /** There is no training that the call could use. */
   | "NO_TRAINING"
   /** The model was loaded from its encoder part, and the call needs the decoder. */
   | "NO_DECODER"
-  /** The checkpoint is of another model, other items or other options. `argument` is the option that differs, if it is one. */
+  /** The checkpoint belongs to another model, other items or other options. `argument` is the option that differs, if one does. */
   | "CHECKPOINT_MISMATCH"
-  /** IDs, an index or an optimizer of another model: its codes mean something else. */
+  /** The IDs, index or optimizer belong to another model, whose codes mean something else. */
   | "OTHER_MODEL"
-  /** The codebooks have other sizes than those of the model, index or vocabulary. */
+  /** The codebook sizes differ from those of the model, index or vocabulary. */
   | "OTHER_CODEBOOKS"
-  /** The call needs the model beside the index or the IDs, or the items' vectors. */
+  /** The call also needs the model, or the items' vectors. */
   | "MODEL_NEEDED"
 
   // IDs, index and tokens
-  /** A code is none of its level. `row` and `level` are its place. */
+  /** A code is out of range for its level. `row` and `level` give its place. */
   | "CODE_OUT_OF_RANGE"
-  /** A token or a part of a text that does not belong where it stands. */
+  /** A token or a part of a text is in the wrong place. */
   | "TOKEN_UNEXPECTED"
-  /** No item has an ID that begins so, or the token may not follow. */
+  /** No item has an ID with this prefix, or the token may not follow. */
   | "UNKNOWN_PREFIX"
   /** The index or the table has no such item. */
   | "UNKNOWN_ITEM"
-  /** A known item was added with another ID: published IDs move by `replace` only. */
+  /** A known item was added with another ID. Use `replace` to change published IDs. */
   | "ITEM_MOVED"
-  /** More items share an ID, or want one, than the codes or the `capacity` can tell apart. The message has the numbers. */
+  /** More items share an ID than the codes or the `capacity` can tell apart. The message has the numbers. */
   | "TOO_FEW_CODES"
   /** The index was saved with `compact: true` and cannot be changed. */
   | "INDEX_COMPACT"
 
   // Files
-  /** A path, URL, Blob or response could not be read: it is not there, the server refused, it was closed. */
+  /** A path, URL, Blob or response could not be read: it does not exist, the server refused, or it was closed. */
   | "FILE_UNREADABLE"
-  /** A model, checkpoint or index file is not as it must be. */
+  /** A model, checkpoint or index file is invalid. */
   | "MODEL_FORMAT"
   /** A file is damaged or cut short. Fetch or copy it again. */
   | "FILE_DAMAGED"
-  /** A file of another kind than the call reads. */
+  /** The call does not read this kind of file. */
   | "FILE_FOREIGN"
-  /** A file of a newer release. Update the package. */
+  /** The file comes from a newer release. Update the package. */
   | "FILE_NEWER"
-  /** A file claims more than its bytes can hold, or more than is read in one piece. */
+  /** A file claims more than its bytes can hold, or more than can be read in one piece. */
   | "FILE_TOO_LARGE"
-  /** Something else stands in the file than must stand there. */
+  /** The file contains something unexpected. */
   | "FILE_CONTENT"
   /** The text is not JSON. */
   | "NOT_JSON"
-  /** The text is no valid text of its encoding. Save it as UTF-8. */
+  /** The text is not valid in its encoding. Save it as UTF-8. */
   | "NOT_UTF8"
-  /** Numbers of a type or arrays of a shape that cannot be read. */
+  /** The numbers have a type, or the arrays a shape, that cannot be read. */
   | "TYPE_UNSUPPORTED"
-  /** The file has no column or tensor of that name, or none that could be the embedding, the title or the codes. */
+  /** The file has no column or tensor with that name, or none that could be the embedding, the title or the codes. */
   | "COLUMN_MISSING"
-  /** Several columns may be meant, or the one that seems to be is no embedding. Name it: `embedding`. */
+  /** Several columns could be the embedding, or the likely one is not. Name it with `embedding`. */
   | "COLUMN_UNCLEAR"
   /** No row of the file can be used. */
   | "ROWS_ALL_INVALID"
-  /** The format has no place for what is to be written. */
+  /** The format cannot hold what is to be written. */
   | "FORMAT_CANNOT_HOLD"
-  /** The file is compressed in a way that needs another package, or that this environment cannot read. */
+  /** The file's compression needs another package, or this environment cannot read it. */
   | "DECOMPRESSION_MISSING"
-  /** A model of another program that has what cannot be expressed here. */
+  /** A model from another program has parts that this library cannot express. */
   | "STATE_DICT_UNSUPPORTED"
-  /** The model was made by a release that computes in another order: its IDs would differ. */
+  /** The model was made by a release that computes in a different order, so its IDs would differ. */
   | "NUMERICS_DIFFER"
 
   // WebAssembly, workers and memory
@@ -122,15 +122,15 @@ export type ErrorCode =
   | "OUT_OF_MEMORY"
   /** The WebAssembly could not be fetched, compiled or started. */
   | "WASM_LOAD"
-  /** The WebAssembly is of another release than the JavaScript. */
+  /** The WebAssembly and the JavaScript are of different releases. */
   | "WASM_OTHER_VERSION"
-  /** `initialize` was asked for another WebAssembly or number of threads than are in use. Call it first. */
+  /** `initialize` asked for a WebAssembly or number of threads that differs from the one in use. Call it before anything else. */
   | "WASM_ALREADY_LOADED"
-  /** A trap ended a call somewhere in the middle: nothing of this instance can be used any more. */
+  /** A trap ended a call midway, so nothing of this instance can be used any more. */
   | "WASM_FAILED"
   /** The worker could not start. */
   | "WORKER_NOT_STARTED"
   /** The worker crashed or was disposed. */
   | "WORKER"
-  /** What should not happen. Please report it, with the message. */
+  /** This should not happen. Please report it, with the message. */
   | "RQVAE";

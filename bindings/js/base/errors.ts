@@ -1,12 +1,12 @@
 /**
- * The errors of the library. Each message names the argument, says what was received and what to do. Nothing else is ever
- * thrown for bad input: no number, no bare WebAssembly trap.
+ * The errors of the library. Each message names the argument, what was received and what to do. Bad input throws nothing else: no number,
+ * no bare WebAssembly trap.
  */
 
 import type { ErrorCode } from "./error-codes.ts";
 import { type Say, toText, type Worded, type Wording, type WordingPart, worded } from "./wording.ts";
 
-/** Names of the error classes, also used to carry an error through a worker's message. */
+/** Names of the error classes, which also carry an error through a worker's message. */
 export type RQVAEErrorName =
   | "RQVAEError"
   | "InvalidInputError"
@@ -20,40 +20,40 @@ export type RQVAEErrorName =
   | "WasmLoadError"
   | "WorkerError";
 
-/** What an error carries beside its message. */
+/** What an error carries besides its message. */
 export interface ErrorDetails extends ErrorOptions {
   /** Default: that of the class. */
   code?: ErrorCode;
 }
 
 /**
- * Base class of every error that the library throws. The message is made from `wording`, and so are the fields: what the parts do not
- * name is undefined.
+ * Base class of every error that the library throws. The message and the fields are made from `wording`; fields that the parts do not name
+ * are undefined.
  */
 export class RQVAEError extends Error {
   override readonly name: RQVAEErrorName = "RQVAEError";
-  /** The message in parts, for those who call options by other names. */
+  /** The message in parts, for programs that call options by other names. */
   declare readonly wording: Wording;
 
   constructor(message: string | Wording = "", { code, ...options }: ErrorDetails = {}) {
     const wording = typeof message === "string" ? [message] : message;
     super(toText(wording), options);
-    Object.defineProperty(this, "wording", { value: wording }); // not enumerable: an error is printed as its message
+    Object.defineProperty(this, "wording", { value: wording }); // not enumerable, so that an error prints as its message
     if (code) Object.defineProperty(this, "code", { value: code, enumerable: true });
   }
 
-  /** What went wrong, as a word that stays the same when the message changes. Where there is no closer one it is the class's. */
+  /** What went wrong, as a word that stays the same when the message changes. Without a more specific one it is the class's. */
   get code(): ErrorCode {
     const words = this.name.replace("Error", "").replace(/([a-z])([A-Z])/g, "$1_$2");
     return words.toUpperCase() as ErrorCode;
   }
 
-  /** The option or argument that it is about, by the name that it has in the call. */
+  /** The option or argument that it is about, by its name in the call. */
   get argument(): string | undefined {
     return find(this, "argument") ?? find(this, "option");
   }
 
-  /** From 0, in the items, IDs or file that were given. */
+  /** 0-based, in the given items, IDs or file. */
   get row(): number | undefined {
     return find(this, "row");
   }
@@ -69,14 +69,14 @@ export class RQVAEError extends Error {
   }
 
   /**
-   * The message in the words of others.
-   * @param say Theirs for a part; undefined for the library's own, "" to leave it out.
+   * The message in other words.
+   * @param say Gives the words for a part; undefined keeps the library's own, "" leaves it out.
    */
   inWords(say: Say): string {
     return toText(this.wording, say);
   }
 
-  /** What is wrong: the message without the call or file at its beginning and without what to do. */
+  /** What is wrong: the message without the call or file at its start and without the hint at its end. */
   get reason(): string {
     return this.inWords((part) =>
       "call" in part || "hint" in part || ("file" in part && !part.form) ? "" : undefined,
@@ -99,27 +99,27 @@ function find<K extends Keys<Part>>({ wording }: RQVAEError, key: K): ValueOf<Pa
   return (wording.find((part) => key in Object(part)) as { [key in K]?: ValueOf<Part, K> } | undefined)?.[key];
 }
 
-/** An argument is not what it must be: shape, range, type, NaN, unknown option. */
+/** An argument is invalid: shape, range, type, NaN, unknown option. */
 export class InvalidInputError extends RQVAEError {
   override readonly name = "InvalidInputError";
 }
 
-/** Bytes that are not a model or index file of ours: truncated, damaged, foreign, or of a newer format. */
+/** The bytes are not one of our model or index files: truncated, damaged, foreign, or of a newer format. */
 export class ModelFormatError extends RQVAEError {
   override readonly name = "ModelFormatError";
 }
 
-/** The model has neither been trained, initialised nor loaded, so that its codes would mean nothing. */
+/** The model has not been trained, initialised or loaded, so its codes would mean nothing. */
 export class NotInitializedError extends RQVAEError {
   override readonly name = "NotInitializedError";
 }
 
-/** A long call is running on this model already. */
+/** Another long call is already running on this model. */
 export class BusyError extends RQVAEError {
   override readonly name = "BusyError";
 }
 
-/** The WebAssembly memory (4 GB at most) could not hold what was asked for. */
+/** The WebAssembly memory (at most 4 GB) could not hold what was requested. */
 export class OutOfMemoryError extends RQVAEError {
   override readonly name = "OutOfMemoryError";
 }
@@ -129,7 +129,10 @@ export class DisposedError extends RQVAEError {
   override readonly name = "DisposedError";
 }
 
-/** Training reached a loss, weights or latent vectors that are not finite. The model keeps the best weights so far, or those that the training began with; after `trainStep`, those before the step. */
+/**
+ * Training reached a loss, weights or latent vectors that are not finite. The model keeps the best weights so far, or those that training
+ * started with; after `trainStep`, those before the step.
+ */
 export class DivergedError extends RQVAEError {
   override readonly name = "DivergedError";
 }
@@ -163,13 +166,13 @@ const classes: Record<RQVAEErrorName, new (message?: string | Wording, details?:
   WorkerError,
 };
 
-/** Makes the error of a given class name; an unknown name gives the base class. */
+/** Makes an error by class name; an unknown name gives the base class. */
 export function makeError(name: string, message: string | Wording, details?: ErrorDetails): RQVAEError {
   const ErrorClass = Object.hasOwn(classes, name) ? classes[name as RQVAEErrorName] : RQVAEError;
   return new ErrorClass(message, details);
 }
 
-/** The error of bad input out of a template: `throw invalid("ROW_LENGTH")\`${{ argument: name }}: ${{ row }} has ...\`` */
+/** An error about bad input, from a template: `throw invalid("ROW_LENGTH")\`${{ argument: name }}: ${{ row }} has ...\`` */
 export const invalid =
   (code?: ErrorCode, cause?: unknown) =>
   (strings: TemplateStringsArray, ...values: Worded[]): InvalidInputError =>

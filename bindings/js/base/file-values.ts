@@ -1,8 +1,8 @@
-/** Names and values out of files: shown in messages, compared with those of options. */
+/** Names and values from files, shown in messages and compared with those of options. */
 
-/** A name: whole, unless it is endless. */
+/** A name, cut off if it is very long. */
 export const clippedName = (name: string): string => (name.length > 120 ? `${name.slice(0, 120)}...` : name);
-/** As `clippedName`, in quotes. */
+/** Like `clippedName`, in quotes. */
 export const showName = (name: string): string => JSON.stringify(clippedName(name));
 
 /** Whether two values of an option are the same: numbers, texts, or lists of them. */

@@ -1,14 +1,14 @@
-/** JSON out of files, which may hold anything: read by a description of what must stand there. Nothing of it is used before. */
+/** JSON from files, which may hold anything: it is checked against a description of its shape before any of it is used. */
 
 import { show, wholeNumber } from "./option-reader.ts";
 
 /** Makes the error: what is wrong, as a clause, and the cause if there is one. */
 export type Complain = (what: string, cause?: unknown) => Error;
 
-/** Looks at the value that stands at a path, and throws what `complain` makes when it is not as described. */
+/** Checks the value at a path, and throws what `complain` makes if it is not as described. */
 export type Shape = (value: unknown, complain: Complain, path?: string) => void;
 
-/** A value of which a rule holds. */
+/** A value that satisfies a rule. */
 export const is =
   (rule: string, isGood: (value: unknown) => boolean): Shape =>
   (value, complain, path) => {
@@ -32,7 +32,7 @@ export const optional =
   (value, complain, path) =>
     value === undefined || shape(value, complain, path);
 
-/** A list of such, of that length if one is given. */
+/** A list of such values, of the given length if there is one. */
 export const list =
   (of: Shape, length?: number): Shape =>
   (value, complain, path = "") => {
@@ -44,7 +44,7 @@ export const list =
 
 const object = is("an object", (value) => typeof value === "object" && value !== null && !Array.isArray(value));
 
-/** An object with these fields; others may stand beside them. */
+/** An object with these fields; it may have others. */
 export const fields =
   (of: Readonly<Record<string, Shape>>): Shape =>
   (value, complain, path) => {
@@ -52,7 +52,7 @@ export const fields =
     for (const name in of) of[name]!((value as never)[name], complain, path ? `${path}.${name}` : name);
   };
 
-/** The value of a text that must be JSON, and as described. */
+/** The value of a text that must be JSON and as described. */
 export function readJson<T>(json: string, shape: Shape, complain: Complain): T {
   let value: unknown;
   try {

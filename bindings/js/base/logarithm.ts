@@ -1,6 +1,6 @@
 /**
- * Logarithm and exponential that are the same in every engine: `Math.log` and `Math.exp` differ in the last bit, and reports are
- * written to files that must not.
+ * Logarithm and exponential that are the same in every engine. `Math.log` and `Math.exp` differ in the last bit, but reports are written to
+ * files, which must not differ.
  */
 
 /** Natural logarithm of a number of at least 1. */

@@ -1,35 +1,35 @@
-/** A long call: a promise of its result that tells its progress to whoever iterates it. */
+/** A long call: a promise of its result that reports its progress to whoever iterates over it. */
 
 import { failLate } from "./behind-proxy.ts";
 import { validateJobOptions } from "./option-reader.ts";
 import type { EventReader } from "./read-events.ts";
 
 /**
- * What a long call returns. `await` gives the result; `for await (const event of call)` gives the events that `onProgress` gets, from
- * then on, and throws what the call rejects with. Leaving the loop early (`break`, `return`, an exception) aborts the call, as a signal
- * would, and waits until that is done: the model is usable behind the loop, and the promise rejects with an `AbortError`.
+ * What a long call returns. `await` gives the result; `for await (const event of call)` gives the events that `onProgress` gets from then
+ * on, and throws what the call rejects with. Leaving the loop early (`break`, `return`, an exception) aborts the call, as a signal would,
+ * and waits until that is done: the model is usable after the loop, and the promise rejects with an `AbortError`.
  */
 export interface LongCall<Event, Result> extends Promise<Result>, AsyncIterable<Event> {}
 
-/** What the caller may hang on a long call. */
+/** The hooks that a caller may add to a long call. */
 interface Hooks<Event> {
   onProgress?: ((event: Event) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** What the call itself is given for them. */
+/** What the call itself gets for them. */
 export interface Watch<Event> {
   onProgress: (event: Event) => void;
   signal: AbortSignal;
 }
 
-/** For `worksBehindProxy`: the methods of these names give long calls, which reject. */
+/** For `worksBehindProxy`: methods with these names return long calls, which reject. */
 export const failLong =
   (...names: PropertyKey[]): typeof failLate =>
   (error, key, kind) =>
     names.includes(key) ? longCall(String(key), {}, () => Promise.reject(error)) : failLate(error, key, kind);
 
-/** Checks the hooks among the options and starts `run` at once; whatever is thrown becomes a rejection. */
+/** Checks the hooks among the options and starts `run` at once; anything thrown becomes a rejection. */
 export function longCall<Event, Result>(
   method: string,
   options: Hooks<Event>,
@@ -41,7 +41,7 @@ export function longCall<Event, Result>(
   const readers = new Set<EventReader<Event>>();
 
   async function start(): Promise<Result> {
-    ({ onProgress, signal } = options ?? {}); // in here: what a getter of the caller's throws is a rejection too
+    ({ onProgress, signal } = options ?? {}); // in here, so that what the caller's getters throw becomes a rejection too
     validateJobOptions(options && { onProgress, signal }, method);
     const follow = () => controller.abort(signal?.reason);
     if (signal?.aborted) follow();
@@ -63,7 +63,7 @@ export function longCall<Event, Result>(
   }
 
   async function* read(reader: EventReader<Event>): AsyncGenerator<Event, void, undefined> {
-    const { readEvents } = await import("./read-events.ts"); // few loop over a call
+    const { readEvents } = await import("./read-events.ts"); // few callers loop over a call
     yield* readEvents(reader, promise, controller);
   }
 

@@ -1,12 +1,12 @@
-/** Reading a caller's options: every message names the option, what was received and what is allowed. */
+/** Reads a caller's options. Every message names the option, what was received and what is allowed. */
 
 import { invalid } from "./errors.ts";
 import { call, option, type Wording, type WordingPart, worded } from "./wording.ts";
 
-/** Largest dimension, codebook size and batch: far above any use, and small enough for 32-bit sizes. */
+/** Largest dimension, codebook size and batch: far above any use, but small enough for 32-bit sizes. */
 export const MAX_SIZE = 2 ** 24;
 
-/** Shows a received value in a message, short; whatever it is, and however deep. */
+/** Shows any received value in a message, shortened, however deep it is. */
 export function show(value: unknown): string {
   try {
     return clipped(shown(value, 2));
@@ -15,14 +15,14 @@ export function show(value: unknown): string {
   }
 }
 
-/** Longest that is shown, of a tag or a number of any size too. */
+/** The longest text that is shown, also for a tag or a number of any size. */
 const LONGEST = 200;
 const clipped = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text);
 
 /**
- * The one check of a plain argument.
- * @param where the call, if its name is to be said
- * @throws InvalidInputError that names it, says what it must be and what was received.
+ * Checks a plain argument.
+ * @param where the call, if the message should name it
+ * @throws InvalidInputError that names it, what it must be and what was received.
  */
 export function requireThat(
   isSo: boolean,
@@ -35,7 +35,7 @@ export function requireThat(
     throw invalid()`${where ? call(where) : ""}${{ argument: name }} must be ${rule}, received ${show(received)}`;
 }
 
-/** Whether it has a length that can be read, as arrays do. */
+/** Whether it has a readable length, as arrays do. */
 export function isList(value: unknown): value is ArrayLike<unknown> {
   return (
     typeof value === "object" &&
@@ -58,25 +58,25 @@ function shown(value: unknown, depth: number): string {
   return array ? `a Proxy of a ${array} (${UNWRAP})` : Object.prototype.toString.call(value).slice(8, -1);
 }
 
-/** What an integer must be, in words. */
+/** The rule for an integer, in words. */
 export const wholeNumber = (min: number, max: number): string =>
   max === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`;
 
-/** What to do about a Proxy of an array or of another object of the platform: nothing can be read through it. */
+/** What to do about a Proxy of an array or another platform object, through which nothing can be read. */
 export const UNWRAP = "pass the object itself: toRaw(object) in Vue";
 
 /** "Float32Array" and so on, if the value is a Proxy of a typed array. */
 export function proxiedArray(value: unknown): string | undefined {
   const made: unknown = (value as object | undefined)?.constructor;
-  if (typeof made !== "function") return undefined; // a name like any other, in JSON
+  if (typeof made !== "function") return undefined; // a valid name in JSON
   const { name, BYTES_PER_ELEMENT } = made as unknown as { name: string; BYTES_PER_ELEMENT?: number };
   return BYTES_PER_ELEMENT && !ArrayBuffer.isView(value) ? name : undefined;
 }
 
-/** An array, or a typed array of which something is left. */
+/** An array, or a typed array that is still attached. */
 const isPlainList = (value: unknown) => Array.isArray(value) || (ArrayBuffer.isView(value) && value.byteLength > 0);
 
-/** Reads options one by one and complains about those that nobody asked for. */
+/** Reads options one by one and refuses those that nobody read. */
 export class OptionReader {
   readonly #options: Record<string, unknown>;
   readonly #known = new Set<string>();
@@ -151,7 +151,7 @@ export class OptionReader {
     return numbers;
   }
 
-  /** One number for all `count` places, or one for each. */
+  /** One number for all `count` places, or one per place. */
   numbers(name: string, fallback: number, count: number, min: number): number[] {
     const value = this.get(name) ?? fallback;
     const rule = `a number of at least ${min}${count === 1 ? "" : `, or one for each level (${count})`}`;
@@ -166,36 +166,36 @@ export class OptionReader {
     return numbers;
   }
 
-  /** To be called last. */
+  /** Call this last. */
   refuseUnknown(): void {
     for (const name of Object.keys(this.#options)) {
       if (this.#known.has(name)) continue;
       throw invalid(
         "UNKNOWN_OPTION",
-      )`${call(this.#where)}unknown option "${{ argument: clipped(name) }}"${hints.option?.(name, [...this.#known]) ?? `; known are ${[...this.#known].join(", ")}`}`;
+      )`${call(this.#where)}unknown option "${{ argument: clipped(name) }}"${hints.option?.(name, [...this.#known]) ?? `; the options are ${[...this.#known].join(", ")}`}`;
     }
   }
 }
 
 /**
- * What to say beyond the plain complaint. Few need it, so it comes with the modules of training (`useHints` in hints.ts) and not with
- * everybody's first lines.
+ * What to say beyond the plain error. Few programs need it, so it comes with the modules of training (`useHints` in hints.ts) rather than
+ * with the main entry.
  */
 export const hints: {
-  /** What to do about an option that is not known, where those `known` can be given. */
+  /** What to do about an unknown option, where those `known` can be given. */
   option?: (name: string, known: readonly string[]) => Wording;
   /** What a value is that cannot be read as items, and what to pass instead. */
   items?: (value: unknown, name: string) => string | undefined;
 } = {};
 
-/** Checks that options are an object with no other names than these. @throws InvalidInputError */
+/** Checks that options are an object with only these names. @throws InvalidInputError */
 export function checkOptionNames(options: object, where: string, names: readonly string[]): void {
   const read = new OptionReader(options, where);
   for (const name of names) read.get(name);
   read.refuseUnknown();
 }
 
-/** Checks what every long call takes. */
+/** Checks the options that every long call takes. */
 export function checkJobOptions(read: OptionReader): void {
   const onProgress = read.get("onProgress");
   if (onProgress !== undefined && typeof onProgress !== "function") read.fail("onProgress", "a function");

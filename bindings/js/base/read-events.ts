@@ -1,10 +1,10 @@
-/** One loop over the events of a long call: those that it has not taken yet, and how it is woken. */
+/** One loop over the events of a long call: the events that it has not taken yet, and how to wake it. */
 export interface EventReader<Event> {
   waiting: Event[];
   wake(): void;
 }
 
-/** See `LongCall`. An iterator that was made when the call was over has nothing to tell. */
+/** See `LongCall`. An iterator that was made after the call's end gives no events. */
 export async function* readEvents<Event>(
   reader: EventReader<Event>,
   call: Promise<unknown>,

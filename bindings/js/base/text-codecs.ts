@@ -1,4 +1,4 @@
-/** `TextDecoder` and `TextEncoder`, which jest's jsdom hides from the page that it plays: Node has them all the same. */
+/** `TextDecoder` and `TextEncoder`. Jest's jsdom hides them from the page that it emulates, but Node has them. */
 
 const { process } = globalThis as { process?: { getBuiltinModule?(name: string): typeof globalThis } };
 const codecs = typeof globalThis.TextDecoder === "function" ? globalThis : process?.getBuiltinModule?.("node:util");

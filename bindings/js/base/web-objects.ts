@@ -1,9 +1,9 @@
-/** Blobs and responses as they are in browsers, in Node, and in the pages that jsdom and happy-dom play. */
+/** Blobs and responses of browsers, of Node, and of the pages that jsdom and happy-dom emulate. */
 
 import { invalid } from "./errors.ts";
 import { UNWRAP } from "./option-reader.ts";
 
-// By tag, not by instanceof: they may be of another realm. Those of happy-dom have no tag, only what they can do.
+// By tag rather than instanceof, since they may be of another realm. Those of happy-dom have no tag, only their methods.
 const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
 const can = (value: unknown, method: string) =>
   typeof (value as Record<string, unknown> | null)?.[method] === "function";
@@ -17,12 +17,12 @@ export const isResponse = (value: unknown): value is Response =>
   (tagOf(value) === "Object" && can(value, "clone") && can(value, "arrayBuffer") && can(value, "json"));
 
 /**
- * Refuses a Blob, Response or URL behind a Proxy: they look like the real ones, and all that they are asked throws.
+ * Refuses a Blob, Response or URL behind a Proxy: it looks like the real one, but its methods throw.
  * @throws InvalidInputError that names the argument `name`.
  */
 export function requireReadable(value: Blob | Response | URL, name: string): void {
   try {
-    // Accessors of all three, which need the real object.
+    // Accessors of all three that need the real object.
     void (tagOf(value) === "URL"
       ? (value as URL).href
       : tagOf(value) === "Response"
@@ -34,7 +34,7 @@ export function requireReadable(value: Blob | Response | URL, name: string): voi
 }
 
 /**
- * All bytes of a Blob. Those of jsdom have no `arrayBuffer`, but a reader of their own.
+ * All bytes of a Blob. Those of jsdom have no `arrayBuffer`, but jsdom has its own reader.
  * @throws what the Blob or its reader throws
  */
 export async function blobBytes(blob: Blob): Promise<ArrayBuffer> {
@@ -42,7 +42,7 @@ export async function blobBytes(blob: Blob): Promise<ArrayBuffer> {
   if (typeof FileReader === "undefined") {
     throw invalid(
       "FILE_UNREADABLE",
-    )`this Blob has no arrayBuffer(), and there is no FileReader to read it with${{ hint: "pass its bytes", after: "; " }}`;
+    )`this Blob has no arrayBuffer(), and there is no FileReader${{ hint: "pass its bytes", after: "; " }}`;
   }
   return new Promise((resolve, reject) => {
     const reader = new FileReader();

@@ -1,41 +1,41 @@
 /**
- * Messages in parts. What readers call differently (an option, a call, the number of an epoch), and what programs ask for (the argument, the
- * row, what to do), stays data until somebody reads it: the library's own words here, the command line's and the page's made from the same
- * parts. Nobody has to search a sentence.
+ * Messages in parts. What different readers call by different names (an option, a call, the number of an epoch) and what programs want to
+ * know (the argument, the row, what to do) stays data until somebody reads it. The library's own words are here; the command line and the
+ * page make theirs from the same parts, and nobody has to parse a sentence.
  */
 
-/** A value that an option is said to have. */
+/** The value of an option, in a message. */
 export type OptionValue = string | number | boolean | readonly string[];
 
 /** One part of a message. */
 export type WordingPart =
   | string
-  /** An option by the library's name, with the value that it has or should have. */
+  /** An option by the library's name, with its actual or suggested value. */
   | { option: string; value?: OptionValue; form?: "statement" | "quoted" }
   /** An argument that is no option, by its name: "items". */
   | { argument: string }
-  /** The call that complains, at the beginning: "train: ". */
+  /** The call that failed, at the start: "train: ". */
   | { call: string }
-  /** The file that was read, at the beginning: "items.csv: "; in the middle of a sentence with `form`. */
+  /** The file that was read, at the start: "items.csv: "; with `form`, in the middle of a sentence. */
   | { file: string; form?: "statement" }
-  /** A place in what was given, from 0. */
+  /** A 0-based place in what was given. */
   | { row: number }
   | { column: number }
   | { level: number }
-  /** The number of an epoch, from 0. */
+  /** The 0-based number of an epoch. */
   | { epoch: number }
-  /** What to do, at the end, with the mark that stands before it (": "). */
+  /** What to do, at the end, with the mark before it (": "). */
   | { hint: string | Wording; after?: string }
-  /** What to do, for callers of the library and on the command line. */
+  /** Words for callers of the library, and for the command line. */
   | { api: string; cli: string };
 
-/** A message in parts: together they are whole sentences. */
+/** A message in parts, which together are whole sentences. */
 export type Wording = readonly WordingPart[];
 
 /** What can stand in a template of `worded`. */
 export type Worded = WordingPart | Wording | number;
 
-/** Parts of a message out of a template: `worded\`${call("train")}${option("patience")} needs ...\`` */
+/** Makes the parts of a message from a template: `worded\`${call("train")}${option("patience")} needs ...\`` */
 export function worded(strings: TemplateStringsArray, ...values: Worded[]): Wording {
   const parts: WordingPart[] = [];
   strings.forEach((text, i) => {
@@ -50,20 +50,20 @@ export function worded(strings: TemplateStringsArray, ...values: Worded[]): Word
 
 export const option = (name: string, value?: OptionValue): WordingPart =>
   value === undefined ? { option: name } : { option: name, value };
-/** An option that has a value: `select "loss"`, where `option` makes `select: "loss"`, as it is written. */
+/** An option that has a value: `select "loss"`. `option` makes `select: "loss"`, as in code. */
 export const valued = (name: string, value: string | number | boolean): WordingPart => ({
   option: name,
   value,
   form: "statement",
 });
-/** An option whose name is in quotes, where the command line needs none. */
+/** An option whose name is in quotes, except on the command line. */
 export const quoted = (name: string): WordingPart => ({ option: name, form: "quoted" });
 export const call = (name: string): WordingPart => ({ call: name });
 
-/** The words of others for a part; undefined for the library's own, "" to leave it out. */
+/** Gives other words for a part; undefined keeps the library's own, "" leaves it out. */
 export type Say = (part: Exclude<WordingPart, string>) => string | undefined;
 
-/** The message in the library's own words, or in those of `say`. */
+/** The message in the library's own words, or in `say`'s. */
 export function toText(wording: string | Wording, say: Say = () => undefined): string {
   if (typeof wording === "string") return wording;
   return wording.map((part) => (typeof part === "string" ? part : (say(part) ?? own(part, say)))).join("");

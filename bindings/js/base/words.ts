@@ -1,6 +1,6 @@
 /** Numbers and values in words, the same in every locale. */
 
-/** "1 item", "2 items", "1,234 entries"; with verbs "1 row has", "2 rows have". Every count that meets a noun goes through here. */
+/** "1 item", "2 items", "1,234 entries"; with verbs "1 row has", "2 rows have". Every count with a noun goes through here. */
 export function counted(n: number, noun: string, verb = "", verbs = verb): string {
   return `${thousands(n)} ${inNumber(n, noun)}${n === 1 ? verb && ` ${verb}` : verbs && ` ${verbs}`}`;
 }
@@ -21,14 +21,14 @@ export function thousands(n: number): string {
   return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
-/** 0.9312 -> "93.1%". What is not all is never shown as 100%, what is not nothing never as 0%. */
+/** 0.9312 -> "93.1%". Shares below 1 are never shown as 100%, and shares above 0 never as 0%. */
 export function percent(share: number): string {
   if (share === 0 || share === 1) return `${100 * share}%`;
   if (share > 0 && share < 0.001) return "under 0.1%";
   return `${(share > 0.999 && share < 1 ? 99.9 : 100 * share).toFixed(1)}%`;
 }
 
-/** Rounded down to whole per cent, so that "100%" means all. */
+/** Rounded down to a whole per cent, so that "100%" means all. */
 export function wholePercent(share: number): string {
   return share > 0 && share < 0.01 ? "under 1%" : `${Math.floor(share * 100 + 1e-9)}%`;
 }

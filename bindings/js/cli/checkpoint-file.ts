@@ -60,7 +60,7 @@ export class CheckpointFile {
     if (file && !file.isFile()) throw new FileError(`${this.path}: is not a regular file, which a checkpoint must be`);
     if (file && !overwrite) {
       throw new FileError(
-        `${this.path}: a checkpoint exists already; go on from it with --resume, or overwrite it with --force`,
+        `${this.path}: a checkpoint exists already; resume from it with --resume, or overwrite it with --force`,
       );
     }
   }
@@ -76,7 +76,7 @@ export class CheckpointFile {
         } catch (error) {
           if (!(error instanceof FileError)) throw error;
           if (!this.#failing) {
-            warn(`${error.message}: the training goes on without this checkpoint, and tries again with every next one`);
+            warn(`${error.message}: training continues without this checkpoint, and tries again at the next one`);
           }
           this.#failing = true;
           return;

@@ -1,9 +1,9 @@
 /** Looks at what the files of a command are before it reads them: two that were swapped are told apart from one that is wrong. */
 
-import { open } from "node:fs/promises";
+import { access, constants, open } from "node:fs/promises";
 import { sniff } from "../formats/io/bytes.ts";
 import { UsageError } from "./command.ts";
-import { FileError } from "./file-error.ts";
+import { FileError, on } from "./file-error.ts";
 import { isLocal, isUrl, nameOfInput, peekBytes, requireOneStdin } from "./inputs.ts";
 
 /** What a file can be given as. */
@@ -41,6 +41,10 @@ const LOOKED_AT = 1 << 16;
  */
 export async function checkRoles(files: readonly RoledFile[]): Promise<void> {
   requireOneStdin(files.map(({ path }) => path));
+  for (const { path } of files) {
+    // What is not there is reported before what stands in the way of the outputs.
+    if (path !== undefined && isLocal(path)) await on(path, () => access(path, constants.R_OK));
+  }
   const seen = await Promise.all(
     files.flatMap(({ path, ...file }) =>
       path === undefined ? [] : look(path, file.isPartial).then((is) => ({ ...file, path: nameOfInput(path), is })),
@@ -59,7 +63,7 @@ export async function checkRoles(files: readonly RoledFile[]): Promise<void> {
         `${file.as} is ${file.path}, which is ${file.is.what}, and ${twin.as} is ${twin.path}, which is ${twin.is.what}: swap the two`,
       );
     }
-    throw new FileError(`${file.path}: it is ${file.is.what}, not ${WANTED[file.role]}, which ${file.as} must be`);
+    throw new FileError(`${file.path}: is ${file.is.what}, but ${file.as} must be ${WANTED[file.role]}`);
   }
 }
 

@@ -23,7 +23,7 @@ import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
 const commands: Command[] = [
-  ...[embed, train, sweep, kmeans, encode, merge, report, inspect, convert, hopwise],
+  ...[embed, train, kmeans, encode, merge, report, inspect, sweep, convert, hopwise],
   completion(() => commands),
   man(() => commands),
 ];

@@ -7,7 +7,7 @@ import { generalOptions } from "./outputs.ts";
 /** @param commands All of the program's, this one included. */
 export const man = (commands: () => readonly Command[]): Command => ({
   name: "man",
-  summary: "Prints the manual page.",
+  summary: "Print the manual page.",
   positionals: [],
   options: { General: { help: generalOptions.help! } },
   notes: `Examples:

@@ -15,6 +15,7 @@ import { checkRoles } from "./file-roles.ts";
 import { FileError, nameFile, on, openCatalogue, writeWhole } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
+import { computingOptions } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { jobView } from "./progress.ts";
 import { ResultsFile } from "./results-file.ts";
@@ -27,7 +28,7 @@ const { "item-ids": _, ...readingOptions } = itemOptions;
 
 export const sweep: Command = {
   name: "sweep",
-  summary: "Trains with many settings and seeds, and compares them in one table.",
+  summary: "Train with many settings and seeds, and compare them in one table.",
   positionals: ["<items>"],
   options: {
     Runs: {
@@ -71,6 +72,7 @@ export const sweep: Command = {
       },
     },
     General: {
+      threads: computingOptions.threads!,
       quiet: { short: "q", help: "print the table and errors only" },
       help: { short: "h", help: "show this help" },
     },

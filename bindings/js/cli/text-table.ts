@@ -33,7 +33,7 @@ export function readTextTable(path: string, bytes: Uint8Array): TextTable {
         return fromAny(path, decodeWholeText(bytes));
     }
   });
-  if (table.rows.length === 0) throw new FileError(`${path}: has no rows: a header and a row an item are expected`);
+  if (table.rows.length === 0) throw new FileError(`${path}: has no rows; expected a header and one row per item`);
   return table;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Files of embeddings, labels and IDs, for browsers and Node alike. What is read may be a path (Node), a URL, a Blob or File, bytes, or a
- * stream of them; what is written comes in pieces.
+ * Files of embeddings, labels and IDs, for browsers and Node. Readers accept a path (Node), a URL, a Blob or File, bytes, or a stream of
+ * bytes; writers give the file in pieces.
  *
  * @module rqvae/formats
  */

@@ -5,25 +5,25 @@ import { requireIds, type SemanticIds, sortedRows } from "./semantic-ids.ts";
 export interface CodeTreeNode {
   /** The last code of the prefix; -1 at the root, the empty prefix. */
   code: number;
-  /** Number of items whose ID begins with the prefix. */
+  /** Number of items whose ID starts with the prefix. */
   count: number;
-  /** The first of these items: row numbers, ascending. Absent when none were asked for. */
+  /** The first of these items: row numbers, ascending. Absent if none were requested. */
   items?: number[];
   /** Longer prefixes, the most frequent first, then by code. Empty for a whole ID. */
   children: CodeTreeNode[];
 }
 
-/** How much of the tree is built. */
+/** How much of the tree to build. */
 export interface CodeTreeOptions {
   /** Codes in the longest prefix. Default: all levels. */
   maxDepth?: number;
-  /** Row numbers listed at each node, at most. Default: 3. */
+  /** The most row numbers listed at each node. Default: 3. */
   itemsPerNode?: number;
 }
 
 /**
  * The tree of all prefixes that occur: its root holds every item, a node at depth d the items that share the first d codes.
- * @throws InvalidInputError when an option is not a whole number from 0.
+ * @throws InvalidInputError if an option is not a whole number from 0.
  */
 export function codeTree(ids: SemanticIds, options: CodeTreeOptions = {}): CodeTreeNode {
   requireIds(ids);

@@ -6,7 +6,7 @@ import { call } from "../base/wording.ts";
 /** Names an item: a string or a whole number. The number 1 and the string "1" are two items. */
 export type ItemId = string | number;
 
-/** The order by which ties are decided everywhere: numbers first, ascending; then strings, by their UTF-16 units. */
+/** The order that decides ties everywhere: numbers first, ascending; then strings, by their UTF-16 units. */
 export function compareItemIds(a: ItemId, b: ItemId): number {
   if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
   return a < b ? -1 : a > b ? 1 : 0;
@@ -24,7 +24,7 @@ export function hashItemId(id: ItemId): number {
 
 /**
  * A copy of the item IDs, each checked.
- * @throws InvalidInputError naming the row of the first that is neither well-formed text nor a whole number.
+ * @throws InvalidInputError that names the row of the first one that is neither well-formed text nor a whole number.
  */
 export function checkItemIds(itemIds: ArrayLike<ItemId>, where: string): ItemId[] {
   const isSo = Array.isArray(itemIds) || ArrayBuffer.isView(itemIds);

@@ -3,7 +3,7 @@ import { invalid } from "../base/errors.ts";
 import { requireThat, show } from "../base/option-reader.ts";
 import { counted, thereAre } from "../base/words.ts";
 
-/** Codes as they are stored: 16-bit where every codebook fits, 32-bit otherwise. */
+/** Codes as stored: 16-bit if every codebook fits, else 32-bit. */
 export type CodeArray = Uint16Array | Uint32Array;
 
 /** "a" ... "z", then "aa", "ab", ...: the letter of a level in a token. */
@@ -13,7 +13,7 @@ export function levelLetter(level: number): string {
   return name;
 }
 
-/** Codes in an ID: more than anybody has, and few enough for what is done level by level. */
+/** The most codes in an ID: more than anybody uses, but few enough for work level by level. */
 export const MAX_LEVELS = 512;
 
 function requireLevels(levels: number): void {
@@ -21,11 +21,11 @@ function requireLevels(levels: number): void {
   throw invalid()`${{ argument: "codebookSizes" }} has ${counted(levels, "entry")}; an ID has 1 to ${MAX_LEVELS} codes`;
 }
 
-/** A symbol of the registry, so that entries of the package that are bundled apart know it. */
+/** A registered symbol, so that separately bundled entries of the package share it. */
 const INFERRED = Symbol.for("rqvae.inferredSizes");
 
 /**
- * Marks codebook sizes as no more than what holds the codes of a file: the model's may be larger. A copy of the array is not marked.
+ * Marks codebook sizes as the smallest that hold the codes of a file; the model's may be larger. A copy of the array is not marked.
  * @returns the array itself, frozen.
  */
 export function markInferred(sizes: number[]): readonly number[] {
@@ -33,30 +33,30 @@ export function markInferred(sizes: number[]): readonly number[] {
   return Object.freeze(sizes);
 }
 
-/** Twice as many bytes as an array of 4 GB has. */
+/** Twice the bytes of an array of 4 GB. */
 const MOST_CODES = 2 ** 31;
 
-/** By index: the iterator of a frozen array is garbage of every call. @throws InvalidInputError */
+/** By index, since the iterator of a frozen array makes garbage at every call. @throws InvalidInputError */
 function checkSizes(codebookSizes: readonly number[]): void {
   requireThat(
     Array.isArray(codebookSizes) && codebookSizes.length > 0,
     "codebookSizes",
-    "an array with the number of codes of each level",
+    "an array with the number of codes per level",
     codebookSizes,
   );
   for (let level = 0; level < codebookSizes.length; level++) {
     const size = codebookSizes[level]!;
     if (Number.isInteger(size) && size > 0 && size <= 2 ** 32) continue;
-    throw invalid()`${{ argument: "codebookSizes" }}[${level}] is ${show(size)}; a codebook has a positive whole number of codes, at most 2^32`;
+    throw invalid()`${{ argument: "codebookSizes" }}[${level}] is ${show(size)}; the number of codes must be a whole number from 1 to 2^32`;
   }
   requireLevels(codebookSizes.length);
 }
 
-/** @throws InvalidInputError for what is no SemanticIds, of whichever entry of the package. */
+/** @throws InvalidInputError for anything but SemanticIds, of any entry of the package. */
 export function requireIds(ids: unknown, name = "ids"): asserts ids is SemanticIds {
   const { codes, codebookSizes, at } = (ids ?? {}) as Partial<SemanticIds>;
   const isSo = ArrayBuffer.isView(codes) && Array.isArray(codebookSizes) && typeof at === "function";
-  requireThat(isSo, name, "SemanticIds, as encode and SemanticIds.from give them", ids);
+  requireThat(isSo, name, "SemanticIds, from encode or SemanticIds.from", ids);
 }
 
 /** Whether codebook sizes were marked. */
@@ -78,12 +78,12 @@ export class SemanticIds implements Iterable<number[]> {
   readonly length: number;
   /** Codes per ID, at most 512. */
   readonly levels: number;
-  /** Number of codes of each level; of IDs from a file that does not say it, as few as hold their codes, see `hasInferredSizes`. */
+  /** Number of codes per level; for IDs from a file without that, the fewest that hold their codes, see `hasInferredSizes`. */
   readonly codebookSizes: readonly number[];
   /** The model that made the IDs (16 hexadecimal digits); IDs of different models must not be mixed. */
   declare readonly fingerprint?: string;
   /** n x levels, after `encode(items, { margins: true })`: squared distance to the runner-up minus that to the chosen code;
-   * Infinity where a level has one code. */
+   * Infinity if a level has one code. */
   declare readonly margins?: Float32Array;
 
   private constructor(
@@ -100,7 +100,7 @@ export class SemanticIds implements Iterable<number[]> {
     if (margins !== undefined) this.margins = margins;
   }
 
-  /** IDs of codes that need no check: they are kept, not copied. @internal */
+  /** IDs from codes that need no check; they are kept, not copied. @internal */
   static trusted(
     codes: CodeArray,
     codebookSizes: readonly number[],
@@ -111,9 +111,9 @@ export class SemanticIds implements Iterable<number[]> {
   }
 
   /**
-   * IDs from rows of codes, or from a flat array with a number of levels. Every code is checked against its level's codebook
-   * size. `hasInferredSizes` says that the sizes are only what holds the codes.
-   * @throws InvalidInputError naming row and level of the first code that is not an integer in range.
+   * IDs from rows of codes, or from a flat array with a number of levels. Every code is checked against its level's codebook size.
+   * `hasInferredSizes` says that the sizes are only the smallest that hold the codes. @throws InvalidInputError that names row and level of
+   * the first code that is not an integer in range.
    */
   static from(
     rows: readonly (readonly number[])[] | { codes: ArrayLike<number>; levels: number },
@@ -146,7 +146,7 @@ export class SemanticIds implements Iterable<number[]> {
       if (table && row?.length !== levels) {
         throw invalid(
           "ROW_LENGTH",
-        )`${{ row: i }} ${Array.isArray(row) || ArrayBuffer.isView(row) ? `has ${counted(row.length, "code")}` : "is no array"}, but codebookSizes has ${counted(levels, "entry")}`;
+        )`${{ row: i }} ${Array.isArray(row) || ArrayBuffer.isView(row) ? `has ${counted(row.length, "code")}` : "is not an array"}, but codebookSizes has ${counted(levels, "entry")}`;
       }
       for (let l = 0; l < levels; l++) {
         const code = (row ? row[l] : flat![i * levels + l]) as number;
@@ -162,25 +162,25 @@ export class SemanticIds implements Iterable<number[]> {
     return new SemanticIds(codes, sizes, options.fingerprint);
   }
 
-  /** An array for n IDs, of the narrowest type that holds every code. @internal */
+  /** An array for n IDs, with the narrowest type that holds every code. @internal */
   static allocate(n: number, codebookSizes: readonly number[]): CodeArray {
     checkSizes(codebookSizes);
     const length = Number.isSafeInteger(n) ? n * codebookSizes.length : -1;
     requireThat(length >= 0 && length <= MOST_CODES, "n", "a number of IDs that fit into an array", n);
-    // By index: the iterator of a frozen array is garbage of every call.
+    // By index, since the iterator of a frozen array makes garbage at every call.
     for (let l = 0; l < codebookSizes.length; l++) if (codebookSizes[l]! > 65536) return new Uint32Array(length);
     return new Uint16Array(length);
   }
 
   /**
-   * Whether `codebookSizes` were taken from the codes of a file that does not say them: the model's codebooks may be larger, and a
-   * `Vocabulary` of them would number tokens otherwise, so that none is made.
+   * Whether `codebookSizes` were inferred from the codes of a file that does not give them. The model's codebooks may be larger, and a
+   * `Vocabulary` would number tokens differently, so it refuses these sizes.
    */
   get hasInferredSizes(): boolean {
     return areInferred(this.codebookSizes);
   }
 
-  /** The codes of item i. @throws InvalidInputError when i is out of range. */
+  /** The codes of item i. @throws InvalidInputError if i is out of range. */
   at(i: number): number[] {
     if (!Number.isInteger(i) || i < 0 || i >= this.length) {
       throw invalid("UNKNOWN_ITEM")`item ${show(i)} is out of range: ${thereAre(this.length, "ID")}, numbered from 0`;
@@ -201,7 +201,7 @@ export class SemanticIds implements Iterable<number[]> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }
 
-  /** What `JSON.stringify` writes, and `SemanticIds.from` takes back by its `codes`, and the other fields as its options. */
+  /** What `JSON.stringify` writes. `SemanticIds.from` accepts its `codes` as rows, and the other fields as options. */
   toJSON(): { codes: number[][]; codebookSizes: readonly number[]; fingerprint?: string; hasInferredSizes?: true } {
     return {
       codes: [...this],
@@ -213,8 +213,8 @@ export class SemanticIds implements Iterable<number[]> {
 }
 
 /**
- * Row numbers in the lexicographic order of their IDs, equal IDs in the order of their rows: a stable radix sort, exact for every
- * number of levels and codes.
+ * Row numbers in the lexicographic order of their IDs, with equal IDs in row order: a stable radix sort, exact for any number of levels and
+ * codes.
  */
 export function sortedRows(ids: SemanticIds): Uint32Array {
   const { codes, length, levels, codebookSizes } = ids;

@@ -3,10 +3,10 @@ import { type CodeArray, SemanticIds, sortedRows } from "./semantic-ids.ts";
 
 /** IDs in lexicographic order. */
 export interface SortedIds {
-  /** One row of `levels` codes an ID, in any order. */
+  /** One row of `levels` codes per ID, in any order. */
   readonly codes: CodeArray;
   readonly levels: number;
-  /** Numbers of the rows, in the order of their IDs. */
+  /** Row numbers, in the order of their IDs. */
   readonly order: Uint32Array;
 }
 
@@ -21,7 +21,7 @@ export function sortIds(codes: CodeArray, codebookSizes: readonly number[], item
   return sorted;
 }
 
-/** Positions [start, end) of the IDs that are equal, one after the other. */
+/** Positions [start, end) of each run of equal IDs. */
 export function* groups(ids: SortedIds): Generator<[start: number, end: number]> {
   const { codes, levels, order } = ids;
   for (let start = 0, end = 0; start < order.length; start = end) {
@@ -39,7 +39,7 @@ export function compareCodes(a: ArrayLike<number>, i: number, b: ArrayLike<numbe
   return 0;
 }
 
-/** Positions [start, end) of the IDs that begin with the `depth` codes from prefix[at] on. */
+/** Positions [start, end) of the IDs that start with the `depth` codes from prefix[at] on. */
 export function rangeOf(ids: SortedIds, prefix: ArrayLike<number>, at: number, depth: number): [number, number] {
   const { codes, levels, order } = ids;
   const search = (from: number, isBefore: (comparison: number) => boolean) => {
@@ -55,7 +55,7 @@ export function rangeOf(ids: SortedIds, prefix: ArrayLike<number>, at: number, d
   return [start, search(start, (comparison) => comparison <= 0)];
 }
 
-/** The order after `added` rows, sorted themselves, were put in; `compare` decides between two rows. */
+/** The order after inserting the `added` rows, which are sorted; `compare` compares two rows. */
 export function mergeOrders(
   order: Uint32Array,
   added: Uint32Array,

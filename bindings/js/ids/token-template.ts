@@ -3,14 +3,14 @@ import { show } from "../base/option-reader.ts";
 import type { Wording } from "../base/wording.ts";
 import { levelLetter } from "./semantic-ids.ts";
 
-/** "<a_17>", as `SemanticIds.toTokens`, TIGER's followers and LC-Rec write a code. */
+/** "<a_17>", as `SemanticIds.toTokens`, successors of TIGER and LC-Rec write a code. */
 export const DEFAULT_TEMPLATE = "<{letter}_{code}>";
 
-/** A token of a code, found in a text. */
+/** A code's token found in a text. */
 export interface TokenMatch {
   level: number;
   code: number;
-  /** Where the token begins and where the text goes on. */
+  /** Where the token starts, and where the text continues. */
   start: number;
   end: number;
 }
@@ -26,8 +26,8 @@ const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
 const isDigit = (text: string | undefined) => text !== undefined && /^\d/.test(text);
 
 /**
- * How the code of a level is written as a token: text with `{code}` and, unless there is one level only, either `{letter}` ("a", ...,
- * "z", "aa", ...) or `{level}` (0, 1, ...). Tokens are distinct, and a row of them written without a gap reads back in one way only.
+ * How to write the code of a level as a token: text with `{code}` and, unless there is only one level, either `{letter}` ("a", ..., "z",
+ * "aa", ...) or `{level}` (0, 1, ...). Tokens are distinct, and a sequence of them without gaps can be read in only one way.
  */
 export class TokenTemplate {
   readonly text: string;
@@ -40,7 +40,7 @@ export class TokenTemplate {
   readonly #anywhere: RegExp;
 
   /**
-   * @param levels How many levels there are.
+   * @param levels Number of levels.
    * @throws InvalidInputError for a template whose tokens could be mistaken for each other.
    */
   constructor(text: string = DEFAULT_TEMPLATE, levels = Number.POSITIVE_INFINITY) {
@@ -59,7 +59,7 @@ export class TokenTemplate {
     if (marks.length > 1 || (marks.length === 0 && levels > 1)) {
       fail("must have either {letter} or {level}, once, so that the levels' tokens are distinct");
     }
-    if (/\s/.test(text)) fail("has white space, which separates tokens: leave it out");
+    if (/\s/.test(text)) fail("must not have white space, which separates tokens");
     const [before, , between, , after] = parts.length === 5 ? parts : [parts[0], "", "", "", parts[2]];
     this.text = text;
     this.#before = before as string;
@@ -68,14 +68,14 @@ export class TokenTemplate {
     this.#mark = marks[0] as "{letter}" | "{level}" | undefined;
     this.#codeFirst = names[0] === "{code}";
     if (this.#mark === "{level}" && levels > 10 && !/\D/.test(this.#between)) {
-      fail(`writes level 1, code 11 and level 11, code 1 alike: put a sign between {level} and {code}`);
+      fail(`writes level 1, code 11 and level 11, code 1 identically: put a character between {level} and {code}`);
     }
     const last = this.#after === "" ? names.at(-1) : undefined;
     const digitsMeet =
       last !== undefined && last !== "{letter}" && (this.#before === "" ? names[0] !== "{letter}" : isDigit(before));
     const lettersMeet = last === "{letter}" && /^[a-z]/.test(this.#before);
     if (digitsMeet || lettersMeet) {
-      fail("cannot be read back where one token follows another: let it end with a sign");
+      fail("is ambiguous where one token follows another: end it with a character that is not a digit or letter");
     }
     const group = { "{code}": "(0|[1-9]\\d*)", "{level}": "(0|[1-9]\\d*)", "{letter}": "([a-z]+)" };
     const pattern = parts.map((part, i) => (i % 2 ? group[part as keyof typeof group] : literal(part))).join("");
@@ -91,12 +91,12 @@ export class TokenTemplate {
     return `${this.#before}${first}${this.#between}${second}${this.#after}`;
   }
 
-  /** The token that begins at this place of a text. */
+  /** The token that starts at this position of a text. */
   matchAt(text: string, at: number): TokenMatch | undefined {
     return this.#match(this.#here, text, at);
   }
 
-  /** The first token from this place on. */
+  /** The first token from this position on. */
   find(text: string, from: number): TokenMatch | undefined {
     return this.#match(this.#anywhere, text, from);
   }
@@ -110,14 +110,14 @@ export class TokenTemplate {
     return { level, code: Number(code), start: found.index, end: pattern.lastIndex };
   }
 
-  /** The codes of one ID that is written as a list of tokens, a level each. @throws InvalidInputError naming the token */
+  /** The codes of one ID that is written as a list of tokens, one per level. @throws InvalidInputError that names the token */
   readTokens(tokens: readonly unknown[], where: string | Wording): number[] {
     return tokens.map((token, level) => {
       const match = typeof token === "string" ? this.matchAt(token, 0) : undefined;
       if (match && match.level === level && match.end === (token as string).length) return match.code;
       throw invalid(
         "TOKEN_UNEXPECTED",
-      )`${where}: ${show(token)} is no token of ${{ level }}, which look like ${this.token(level, 0)}`;
+      )`${where}: ${show(token)} is not a token of ${{ level }}, such as ${this.token(level, 0)}`;
     });
   }
 }

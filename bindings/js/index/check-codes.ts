@@ -3,7 +3,7 @@ import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
 import { thereAre } from "../base/words.ts";
 
-/** @throws InvalidInputError for what is no ID or prefix at these levels. */
+/** @throws InvalidInputError for anything but an ID or a prefix for these levels. */
 export function checkCodes(codes: ArrayLike<number>, sizes: readonly number[]): void {
   requireList(codes, "codes", "an array of codes");
   if (codes.length > sizes.length) {

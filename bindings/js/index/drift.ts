@@ -1,26 +1,26 @@
-/** Whether new items still look like those that the index was built on: by what their IDs leave over. */
+/** Whether new items still resemble those that the index was built on, judged by what their IDs leave over. */
 
 import { counted } from "../base/words.ts";
 import { hashItemId, type ItemId } from "../ids/item-id.ts";
 
-/** Share of the catalogue whose left-over lies within the limit. */
+/** Share of the catalogue whose residual is within the limit. */
 const WITHIN = 0.99;
-/** Items that a figure is taken from, at most (a few more when hashes are equal). */
+/** The most items from which a figure is computed (a few more if hashes are equal). */
 const SAMPLE = 10_000;
 
-/** How far new items lie from their IDs, against the catalogue that the index was built on. */
+/** How far new items are from their IDs, compared with the catalogue that the index was built on. */
 export interface IdDrift {
-  /** New items that were looked at: all, or some ten thousand of a larger number, by a hash of their item IDs. */
+  /** Number of new items inspected: all, or about ten thousand of a larger number, chosen by a hash of their item IDs. */
   items: number;
-  /** How many of them leave more over, ||z - sum of q||^2, than 99% of the catalogue did. */
+  /** How many of them have a larger residual, ||z - sum of q||^2, than 99% of the catalogue. */
   outside: number;
-  /** outside / items, about 0.01 while nothing has changed; 0 without items. */
+  /** outside / items, about 0.01 as long as nothing has changed; 0 without items. */
   share: number;
-  /** In plain words, when there are more of them than chance explains. */
+  /** A warning in plain words, if there are more of them than chance explains. */
   warning?: string;
 }
 
-/** The rows to look at: all, or those with the smallest hashes. Independent of the order of the rows. */
+/** The rows to inspect: all, or those with the smallest hashes, independent of the order of the rows. */
 export function sampleRows(itemIds: readonly ItemId[]): Uint32Array {
   const rows = Uint32Array.from(itemIds.keys());
   if (itemIds.length <= SAMPLE) return rows;
@@ -29,7 +29,7 @@ export function sampleRows(itemIds: readonly ItemId[]): Uint32Array {
   return rows.filter((row) => hashes[row]! <= largest);
 }
 
-/** What 99% of the left-overs do not exceed. */
+/** The limit that 99% of the residuals do not exceed. */
 export function driftLimit(leftOvers: Float64Array): number {
   return leftOvers.slice().sort()[Math.ceil(WITHIN * leftOvers.length) - 1]!;
 }
@@ -40,7 +40,7 @@ export function describeDrift(items: number, outside: number): IdDrift {
   // Three standard deviations of a binomial count above its mean.
   if (outside >= 2 && outside > expected + 3 * Math.sqrt(expected * WITHIN)) {
     const percent = (Math.round(1000 * drift.share) / 10).toFixed(1);
-    drift.warning = `${outside} of ${counted(items, "new item")} (${percent}%) lie farther from their ID than 99% of the catalogue did when the index was built; 1% would be usual. The catalogue is moving away from what the model has learned: train a new model when this goes on`;
+    drift.warning = `${outside} of ${counted(items, "new item")} (${percent}%) are farther from their ID than 99% of the catalogue was when the index was built; about 1% is normal. The catalogue is moving away from what the model has learned: train a new model if this continues`;
   }
   return drift;
 }

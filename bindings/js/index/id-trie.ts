@@ -2,8 +2,8 @@ import type { CodeArray } from "../ids/semantic-ids.ts";
 import type { SortedIds } from "../ids/sorted-ids.ts";
 
 /**
- * The prefix tree of IDs in typed arrays. The nodes of a depth stand side by side in lexicographic order, so that the children of a
- * node, and the items below it, are stretches. A state is the number of a node: the root 0, then depth by depth.
+ * The prefix tree of IDs in typed arrays. The nodes of a depth are adjacent in lexicographic order, so that the children of a node, and the
+ * items below it, are contiguous. A state is the number of a node: the root is 0, and the others follow depth by depth.
  */
 export class IdTrie {
   readonly root = 0;
@@ -12,19 +12,19 @@ export class IdTrie {
   readonly size: number;
 
   readonly #ids: SortedIds;
-  /** The last code of each node of depth 1, 2, ... */
+  /** The last code of each node at depth 1, 2, ... */
   readonly #codes: CodeArray[] = [];
-  /** Per depth from 0: where the children of each node begin at the next depth, and where the last ones end. */
+  /** Per depth from 0: where the children of each node start at the next depth, and where the last ones end. */
   readonly #children: Uint32Array[] = [];
-  /** Where the items of each whole ID begin in the order of IDs; undefined when each ID has one item. */
+  /** Where the items of each whole ID start in the order of IDs; undefined if each ID has one item. */
   readonly #items: Uint32Array | undefined;
-  /** State of the first node of each depth, and the number of nodes. */
+  /** State of the first node at each depth, and the number of nodes. */
   readonly #first: number[] = [0, 1];
 
   constructor(ids: SortedIds) {
     const { codes, levels, order } = ids;
     const n = order.length;
-    // How many codes each ID has in common with the one before it: a node begins at every depth beyond.
+    // How many codes each ID shares with the previous one: a node starts at every greater depth.
     const common = levels < 256 ? new Uint8Array(n) : new Uint32Array(n);
     const begins = new Uint32Array(levels + 1);
     for (let i = 0; i < n; i++) {
@@ -71,12 +71,12 @@ export class IdTrie {
     return depth;
   }
 
-  /** The state after one more code; -1 when no ID goes on like that. */
+  /** The state after one more code; -1 if no ID continues with it. */
   step(state: number, code: number): number {
     return this.#step(state, this.depth(state), code);
   }
 
-  /** The state after a prefix; -1 when no ID begins so. */
+  /** The state after a prefix; -1 if no ID has it. */
   find(prefix: ArrayLike<number>): number {
     if (prefix.length > this.levels) return -1;
     let state = this.root;
@@ -84,7 +84,7 @@ export class IdTrie {
     return state;
   }
 
-  /** The codes that may follow, ascending: a copy. Empty after a whole ID. */
+  /** The codes that may follow, ascending, as a copy. Empty after a whole ID. */
   next(state: number): CodeArray {
     const depth = this.depth(state);
     if (depth === this.levels) return this.#codes[depth - 1]!.slice(0, 0);
@@ -100,7 +100,7 @@ export class IdTrie {
     for (let i = start; i < end; i++) mask[codes[i]!] = value;
   }
 
-  /** The rows of the items below a state, in the order of their IDs: a view. */
+  /** The rows of the items below a state, in the order of their IDs, as a view. */
   rows(state: number): Uint32Array {
     let depth = this.depth(state);
     let start = state - this.#first[depth]!;

@@ -6,52 +6,52 @@ import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import { compareCodes } from "../ids/sorted-ids.ts";
 import { ItemTable } from "./item-table.ts";
 
-/** What becomes of items that share an ID. */
+/** What to do with items that share an ID. */
 export const COLLISIONS = ["share", "suffix", "reassign"] as const;
 /** See `IndexOptions.collisions`. */
 export type Collisions = (typeof COLLISIONS)[number];
 
-/** What happened to an index: one entry a call, two when a call both added and replaced. */
+/** What happened to an index: one entry per call, or two if a call both added and replaced items. */
 export interface IndexChange {
   kind: "build" | "add" | "remove" | "replace";
   /** Number of items concerned. */
   items: number;
-  /** Who they are; of "build" it is not kept. */
+  /** Their item IDs; not kept for "build". */
   itemIds: readonly ItemId[];
-  /** The published IDs that they had: of "remove" and "replace". */
+  /** The published IDs that they had, for "remove" and "replace". */
   before?: SemanticIds;
-  /** The published IDs that they got: of "add" and "replace". */
+  /** The published IDs that they got, for "add" and "replace". */
   after?: SemanticIds;
 }
 
-/** All that an index knows, as it is written to files; n IDs in lexicographic order, equal ones by item ID. */
+/** The contents of an index as written to files; n IDs in lexicographic order, equal ones by item ID. */
 export interface IndexContents {
   collisions: Collisions;
   /** Number of suffixes. */
   capacity: number;
-  /** Of raw IDs. */
+  /** Codebook sizes of raw IDs. */
   codebookSizes: readonly number[];
-  /** The sizes are only what holds the codes, see `SemanticIds.hasInferredSizes`. */
+  /** Whether the sizes are only the smallest that hold the codes, see `SemanticIds.hasInferredSizes`. */
   hasInferredSizes?: true | undefined;
   fingerprint?: string | undefined;
-  /** Without raw IDs, retired IDs and journal: for looking up only. */
+  /** Whether it has no raw IDs, retired IDs and journal, and is only for look-ups. */
   compact: boolean;
-  /** Who holds each ID; undefined for a retired one whose item has another by now. */
+  /** The item of each ID; undefined for a retired ID whose item now has another. */
   itemIds: readonly (ItemId | undefined)[];
   /** n x levels: published IDs. */
   codes: CodeArray;
-  /** n x levels, of "reassign": what the model said. */
+  /** n x levels, for "reassign": the model's IDs. */
   raw?: CodeArray | undefined;
-  /** Places of IDs that nobody holds any more and nobody gets. */
+  /** Positions of IDs that no item holds any more and none gets. */
   retired: readonly number[];
-  /** Of the catalogue the index was built on, see drift.ts. */
+  /** Limit for the catalogue that the index was built on, see drift.ts. */
   driftLimit?: number | undefined;
-  /** New items looked at since, and how many of them were beyond the limit. */
+  /** New items inspected since, and how many of them exceeded the limit. */
   drift: readonly [items: number, outside: number];
   journal: readonly IndexChange[];
 }
 
-/** What an index says of itself in its files, beside its items and journal. */
+/** What the files of an index say about it, besides its items and journal. */
 export const HEADER = {
   collisions: oneOf(COLLISIONS),
   capacity: whole(1, 2 ** 32),
@@ -73,7 +73,7 @@ export function publishedSizes({
 }
 
 /**
- * Checks what came from a file whose JSON is as `HEADER` describes.
+ * Checks the contents of a file whose JSON is as `HEADER` describes.
  * @throws ModelFormatError
  */
 export function checkContents(contents: IndexContents): void {
@@ -92,21 +92,21 @@ export function checkContents(contents: IndexContents): void {
     for (const { itemIds, before, after } of journal) {
       checkItemIds(itemIds, "the journal");
       const isWhole = (ids: SemanticIds | undefined) => ids === undefined || ids.length === itemIds.length;
-      require(isWhole(before) && isWhole(after), "its journal has not one ID an item");
+      require(isWhole(before) && isWhole(after), "its journal does not have one ID per item");
     }
   });
-  require(codes.length === n * levels && (!raw || raw.length === codes.length), "it has not one ID an item");
+  require(codes.length === n * levels && (!raw || raw.length === codes.length), "it does not have one ID per item");
   for (let i = 1; i < n; i++) {
     let comparison = compareCodes(codes, (i - 1) * levels, codes, i * levels, levels);
     if (comparison === 0 && collisions === "share") comparison = compareItemIds(itemIds[i - 1]!, itemIds[i]!);
-    require(comparison < 0, "its IDs are not in order, or one is there twice");
+    require(comparison < 0, "its IDs are not in order, or one occurs twice");
   }
   const unheld = new Set(retired);
   require(unheld.size === retired.length && retired.every((i) => i < n), "its retired IDs are unreadable");
-  require(itemIds.every((id, i) => id !== undefined || unheld.has(i)), "an ID is held by no item");
+  require(itemIds.every((id, i) => id !== undefined || unheld.has(i)), "an ID has no item");
 }
 
-/** IDs of a file. @throws ModelFormatError for codes that are out of range. */
+/** IDs from a file. @throws ModelFormatError for codes that are out of range. */
 export function readIds(
   rows: readonly (readonly number[])[] | { codes: ArrayLike<number>; levels: number },
   codebookSizes: readonly number[],
@@ -114,7 +114,7 @@ export function readIds(
   return asDamaged(() => SemanticIds.from(rows, { codebookSizes }));
 }
 
-/** What is wrong with the content of a file is the file's fault, not the caller's. */
+/** Errors in a file's content are reported as the file's, not the caller's. */
 function asDamaged<T>(read: () => T): T {
   try {
     return read();

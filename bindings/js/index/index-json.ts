@@ -13,18 +13,18 @@ import {
   readIds,
 } from "./index-contents.ts";
 
-/** An index as JSON: everything that its file has, for other programs and for reading. */
+/** An index as JSON: everything that its file has, for other programs and for people. */
 export interface IndexJson extends Omit<IndexContents, "itemIds" | "codes" | "raw" | "retired" | "journal"> {
   format: "rqvae-index";
   version: 1;
-  /** In the order of their IDs. */
+  /** Sorted by ID. */
   items: {
-    /** null: an ID that is nobody's any more. */
+    /** null: no item has the ID any more. */
     id: ItemId | null;
     codes: number[];
-    /** What the model said, where that is another. */
+    /** The model's ID, if it differs. */
     raw?: number[];
-    /** Nobody holds it, and nobody gets it. */
+    /** No item holds it, and none gets it. */
     retired?: true;
   }[];
   journal: (Omit<IndexChange, "before" | "after"> & { before?: number[][]; after?: number[][] })[];
@@ -54,21 +54,21 @@ export function toIndexJson(contents: IndexContents): IndexJson {
   };
 }
 
-/** Codes are checked where they become IDs, item IDs by `checkContents`. */
+/** Codes are checked where they become IDs, and item IDs by `checkContents`. */
 const INDEX = fields({
   ...HEADER,
   items: list(fields({})),
   journal: list(fields({ kind: oneOf(CHANGES), items: whole() })),
 });
 
-/** @throws ModelFormatError for what is no index, or a damaged one. */
+/** @throws ModelFormatError for anything but an index, or for a damaged one. */
 export function fromIndexJson(value: unknown): IndexContents {
   const json = value as IndexJson;
   if (json?.format !== "rqvae-index")
-    throw new ModelFormatError('this is no index: its format is not "rqvae-index"', { code: "FILE_FOREIGN" });
+    throw new ModelFormatError('this is not an index: its format is not "rqvae-index"', { code: "FILE_FOREIGN" });
   if (json.version !== 1) {
     throw new ModelFormatError(
-      `the index has version ${show(json.version)}; this release of rqvae reads version 1: update the package`,
+      `the index has version ${show(json.version)}, but this release of rqvae reads version 1: update the package`,
       { code: "FILE_NEWER" },
     );
   }

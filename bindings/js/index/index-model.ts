@@ -1,4 +1,4 @@
-/** The model of an index: the one that made its IDs. */
+/** The model of an index, which made its IDs. */
 
 import { invalid } from "../base/errors.ts";
 import { requireThat } from "../base/option-reader.ts";
@@ -9,7 +9,7 @@ export function requireModel(model: IdModel | undefined, where: string): IdModel
   if (model) return model;
   throw invalid(
     "MODEL_NEEDED",
-  )`${call(where)}items serve only beside their model${{ hint: "build or load the index with { model }" }}`;
+  )`${call(where)}items need their model${{ hint: "build or load the index with { model }" }}`;
 }
 
 export function requireModelOf(
@@ -24,15 +24,15 @@ export function requireModelOf(
   if (String(model.config.codebookSize) !== String(sizes)) {
     throw invalid(
       "OTHER_CODEBOOKS",
-    )`${call(where)}the model has the codebook sizes [${model.config.codebookSize.join(", ")}], the IDs have [${sizes.join(", ")}]`;
+    )`${call(where)}the model has the codebook sizes [${model.config.codebookSize.join(", ")}], but the IDs have [${sizes.join(", ")}]`;
   }
 }
 
-/** Of a model in a worker. */
+/** For a model in a worker. */
 export const answersLater = (where: string): Error =>
-  invalid()`${call(where)}the model is in a worker, and answers later${{ hint: "build or change the index with buildAsync or addAsync" }}`;
+  invalid()`${call(where)}the model is in a worker, whose answers come later${{ hint: "build or change the index with buildAsync or addAsync" }}`;
 
-/** Fingerprints, where both are known. */
+/** Compares fingerprints, if both are known. */
 export function requireSame(given: string | undefined, own: string | undefined, what: string): void {
   if (given === undefined || own === undefined || given === own) return;
   throw invalid(

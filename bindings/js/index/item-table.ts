@@ -4,12 +4,12 @@ import { call } from "../base/wording.ts";
 import { hashItemId, type ItemId } from "../ids/item-id.ts";
 
 /**
- * Finds the row of an item ID: a hash table with linear probing that holds row numbers only, some 8 bytes an item where a Map takes
- * 30 to 60. The item IDs themselves stand in the list that is shared with the owner.
+ * Finds the row of an item ID: a hash table with linear probing that holds only row numbers, about 8 bytes per item where a Map takes 30 to
+ * 60. The item IDs themselves are in a list shared with the owner.
  */
 export class ItemTable {
   readonly #itemIds: readonly (ItemId | undefined)[];
-  /** Row + 1; 0 where nothing is. The length is a power of two, at most three quarters are taken. */
+  /** Row + 1, or 0 if free. The length is a power of two, and at most three quarters are used. */
   #slots: Uint32Array;
   #size = 0;
 
@@ -20,9 +20,9 @@ export class ItemTable {
   }
 
   /**
-   * A table of a list in which no item ID may occur twice; undefined stands for none.
-   * @param callersRows the numbers that the caller knows the rows by
-   * @throws InvalidInputError with both rows of one that does.
+   * A table for a list in which no item ID may occur twice; undefined means none.
+   * @param callersRows the caller's numbers of the rows
+   * @throws InvalidInputError with both rows of a repeated one.
    */
   static of(itemIds: readonly (ItemId | undefined)[], where: string, callersRows?: ArrayLike<number>): ItemTable {
     const table = new ItemTable(itemIds);
@@ -33,13 +33,13 @@ export class ItemTable {
         const rows = [earlier, row].map((r) => callersRows?.[r] ?? r).sort((a, b) => a - b);
         throw invalid(
           "ITEM_TWICE",
-        )`${call(where)}item ${show(itemId)} stands in ${{ row: rows[0]! }} and again in row ${rows[1]!}${{ hint: "every item may come once", after: "; " }}`;
+        )`${call(where)}item ${show(itemId)} is in ${{ row: rows[0]! }} and again in row ${rows[1]!}${{ hint: "give every item once", after: "; " }}`;
       }
     }
     return table;
   }
 
-  /** The row of an item; -1 when it is not there. */
+  /** The row of an item, or -1. */
   row(itemId: ItemId): number {
     return this.#slots[this.#slot(itemId)]! - 1;
   }
@@ -53,12 +53,12 @@ export class ItemTable {
     return earlier;
   }
 
-  /** Forgets an item that is there. To be called while its row still names it. */
+  /** Removes an item that is in the table. Call it while its row still names it. */
   delete(itemId: ItemId): void {
     const slots = this.#slots;
     const mask = slots.length - 1;
     let hole = this.#slot(itemId);
-    // What probing pushed past the hole moves back into it, or it would no longer be found.
+    // Entries that probing pushed past the hole move back into it, or they would no longer be found.
     for (let next = (hole + 1) & mask; slots[next] !== 0; next = (next + 1) & mask) {
       const home = hashItemId(this.#itemIds[slots[next]! - 1]!);
       if (((next - home) & mask) >= ((next - hole) & mask)) {
@@ -70,7 +70,7 @@ export class ItemTable {
     this.#size--;
   }
 
-  /** Where the item is, or would be put. */
+  /** Where the item is or would go. */
   #slot(itemId: ItemId): number {
     const mask = this.#slots.length - 1;
     let slot = hashItemId(itemId) & mask;

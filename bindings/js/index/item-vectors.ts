@@ -1,4 +1,4 @@
-/** What the model makes of some of the items, a chunk at a time. */
+/** The model's latents of some of the items, chunk by chunk. */
 
 import type { Asking } from "../base/asking.ts";
 import { invalid } from "../base/errors.ts";
@@ -10,13 +10,13 @@ import { inWhole, notFinite, openItems, typedArrayName } from "../items/items.ts
 import type { AsyncIdModel } from "../model/id-model.ts";
 import type { ItemMatrix, Items } from "../types.ts";
 
-/** What an index asks of a model; one in a worker answers `buildAsync` and `addAsync`. */
+/** What an index needs of a model; one in a worker works with `buildAsync` and `addAsync`. */
 export type IdModel = Pick<AsyncIdModel, "config" | "fingerprint" | "getSemanticIds" | "codebooks">;
 
 const CHUNK_ROWS = 1024;
 
 /**
- * Checks that there is one vector for each ID.
+ * Checks that there is one vector per ID.
  * @throws InvalidInputError with both counts.
  */
 export function checkItemRows(model: IdModel, items: Items, ids: SemanticIds, where: string): void {
@@ -24,13 +24,13 @@ export function checkItemRows(model: IdModel, items: Items, ids: SemanticIds, wh
   if (rows !== ids.length) {
     throw invalid(
       "COUNTS_DIFFER",
-    )`${call(where)}${{ argument: "items" }} has ${counted(rows, "row")}, but ${thereAre(ids.length, "ID")}${{ hint: "give one row for each ID" }}`;
+    )`${call(where)}${{ argument: "items" }} has ${counted(rows, "row")}, but ${thereAre(ids.length, "ID")}${{ hint: "give one row per ID" }}`;
   }
 }
 
 /**
- * Calls `use` for each of `rows`, with its place among them, its latent vector z (a view) and ||r||^2 of what its codes leave over.
- * @throws InvalidInputError when the model gives an item another ID than `ids` says, or a value is not finite.
+ * Calls `use` for each of `rows` with its position among them, its latent vector z (a view) and ||r||^2 of its residual. @throws
+ * InvalidInputError if the model gives an item another ID than `ids` says, or if a value is not finite.
  */
 export function* forEachVector(
   model: IdModel,
@@ -55,7 +55,7 @@ export function* forEachVector(
       if (compareCodes(semIds.codes, i * levels, ids.codes, row * levels, levels) !== 0) {
         throw invalid(
           "COUNTS_DIFFER",
-        )`${{ argument: "items" }}: the model gives ${{ row }} the ID [${semIds.at(i).join()}], but ids has [${ids.at(row).join()}]: items and ids must be of the same items, in the same order`;
+        )`${{ argument: "items" }}: the model gives ${{ row }} the ID [${semIds.at(i).join()}], but ids has [${ids.at(row).join()}]: items and ids must belong to the same items, in the same order`;
       }
       let leftOver = 0;
       const last = (i * levels + levels - 1) * d;
@@ -76,7 +76,7 @@ function pickRows(items: Items, dim: number, rows: Uint32Array): ItemMatrix {
     const start = table ? 0 : row * dim;
     for (let j = 0; j < dim; j++) {
       const value = source[start + j]!;
-      // What is no number is not made one.
+      // Values that are not numbers are not converted.
       if (isHalf ? (value & 0x7c00) === 0x7c00 : !(Number.isFinite(value) && Number.isFinite(Math.fround(value)))) {
         throw notFinite(
           isHalf ? (value & 0x3ff ? Number.NaN : (value & 0x8000 ? -1 : 1) / 0) : value,

@@ -2,9 +2,9 @@ import type { IdTrie } from "./id-trie.ts";
 import { squaredDistances, subtract } from "./resolve-collisions.ts";
 
 /**
- * The whole ID in the trie nearest to `wanted`, which may be shorter than an ID. The longest common prefix counts first, for early codes
- * say most. Below it, with codebooks, level by level the code whose vector is nearest to what the wanted codes still have to say, the sum
- * of their vectors; without, the ID in which the most of the further codes agree, of equal ones the lowest.
+ * The whole ID in the trie nearest to `wanted`, which may be shorter than an ID. The longest common prefix counts first, since early codes
+ * say most. Below it, with codebooks, it takes at each level the code whose vector is nearest to the sum of the remaining wanted codes'
+ * vectors; without codebooks, the ID in which most of the further codes agree, of equal ones the lowest.
  */
 export function nearestId(
   trie: IdTrie,
@@ -42,7 +42,7 @@ export function nearestId(
   return trie.prefix(state);
 }
 
-/** The first whole ID below a state with the most codes as wanted, and their number. */
+/** The first whole ID below a state with the most wanted codes, and their number. */
 function mostAgreeing(
   trie: IdTrie,
   state: number,

@@ -1,4 +1,4 @@
-/** From raw IDs to published ones, a batch at a time. */
+/** Turns raw IDs into published ones, batch by batch. */
 
 import type { Asking } from "../base/asking.ts";
 import { invalid } from "../base/errors.ts";
@@ -20,13 +20,13 @@ export interface Batch {
   ids: SemanticIds;
 }
 
-/** Where the vectors of some of a batch's rows stand: all rows of `ids`, of which `rows` are meant. */
+/** The vectors of some of a batch's rows: `rows` among all rows of `ids`. */
 export interface Origin {
   ids: SemanticIds;
   rows: readonly number[];
 }
 
-/** Checks that there is one ID for each item, of the index's shape. @throws InvalidInputError */
+/** Checks that there is one ID per item, with the index's shape. @throws InvalidInputError */
 export function checkBatch(
   itemIds: ArrayLike<ItemId>,
   ids: SemanticIds | readonly (readonly number[])[],
@@ -36,18 +36,18 @@ export function checkBatch(
   const list = checkItemIds(itemIds, where);
   const given = Array.isArray(ids) ? undefined : (ids as SemanticIds | undefined);
   const isIds = Array.isArray(codebookSizes) && (given || Array.isArray(ids));
-  requireThat(Boolean(isIds), "ids", "SemanticIds, as encode gives them", ids, where);
+  requireThat(Boolean(isIds), "ids", "SemanticIds, from encode", ids, where);
   if (given && String(given.codebookSizes) !== String(codebookSizes)) {
     throw invalid(
       "OTHER_CODEBOOKS",
-    )`${call(where)}the IDs have the codebook sizes [${given.codebookSizes?.join(", ")}], the index has [${codebookSizes.join(", ")}]`;
+    )`${call(where)}the IDs have the codebook sizes [${given.codebookSizes?.join(", ")}], but the index has [${codebookSizes.join(", ")}]`;
   }
   const { fingerprint } = given ?? {};
   const checked = SemanticIds.from(ids, { codebookSizes, ...(fingerprint === undefined ? {} : { fingerprint }) });
   if (checked.length !== list.length) {
     throw invalid(
       "COUNTS_DIFFER",
-    )`${call(where)}${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}${{ hint: "give one of each for every item" }}`;
+    )`${call(where)}${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}${{ hint: "give one of each per item" }}`;
   }
   return { itemIds: list, ids: checked };
 }
@@ -84,7 +84,7 @@ export function* publish(
   return sortIds(codes, codebookSizes, itemIds);
 }
 
-/** What the IDs of a batch, or of a sample of it, leave over of the vectors. */
+/** The residuals of a batch, or of a sample of it. */
 export function* sampleLeftOvers(
   model: IdModel,
   items: Items,

@@ -1,4 +1,4 @@
-/** Who holds which ID, by rows. */
+/** Which item has which ID, by rows. */
 
 import { compareItemIds, type ItemId } from "../ids/item-id.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
@@ -8,23 +8,23 @@ import { ItemTable } from "./item-table.ts";
 import type { Batch } from "./publish.ts";
 
 /**
- * The rows of an index: the item of each, its published ID and, where the two differ, what the model said. A row whose item was removed
- * is retired: it still names the item, which gets its ID back should it return, and nobody else gets the ID.
+ * The rows of an index: the item of each, its published ID and, if they differ, the model's ID. A row whose item was removed is retired: it
+ * still names the item, which gets its ID back if it returns, and no other item gets the ID.
  */
 export class PublishedRows {
   /** Codes in a published ID. */
   readonly levels: number;
   /** Codes in a raw ID. */
   readonly rawLevels: number;
-  /** Whether several items may hold one ID. */
+  /** Whether several items may share an ID. */
   readonly #isShared: boolean;
   readonly #itemIds: (ItemId | undefined)[];
   readonly #table: ItemTable;
-  /** rows x levels, and space for more. */
+  /** rows x levels, with space for more. */
   #codes: CodeArray;
-  /** What the model said, of "reassign". */
+  /** The model's IDs, for "reassign". */
   #raw: CodeArray | undefined;
-  /** Rows in the order of their IDs, equal ones by item ID. */
+  /** Rows sorted by ID, equal ones by item ID. */
   #order: Uint32Array;
   readonly #retired: Set<number>;
   /** Rows that are not used. */
@@ -62,20 +62,20 @@ export class PublishedRows {
     return this.#itemIds[row]!;
   }
 
-  /** The row of an item that is there; -1 for one that is not, or was removed. */
+  /** The row of an item; -1 if it is not in the index or was removed. */
   row(itemId: ItemId): number {
     if (typeof itemId !== "string" && typeof itemId !== "number") return -1;
     const row = this.#table.row(itemId);
     return row >= 0 && this.#retired.has(row) ? -1 : row;
   }
 
-  /** The row of a removed item whose raw ID was this; -1 when there is none. */
+  /** The row of a removed item that had this raw ID, or -1. */
   retiredRow(itemId: ItemId, raw: CodeArray, at: number): number {
     const row = this.#table.row(itemId);
     return row >= 0 && this.#retired.has(row) && this.hasRaw(row, raw, at) ? row : -1;
   }
 
-  /** Whether the raw ID of a row is what stands in `raw` from `at` on. */
+  /** Whether the raw ID of a row equals `raw` from `at` on. */
   hasRaw(row: number, raw: CodeArray, at: number): boolean {
     const stride = this.#raw ? this.rawLevels : this.levels;
     return compareCodes(this.#raw ?? this.#codes, row * stride, raw, at, this.rawLevels) === 0;
@@ -86,7 +86,7 @@ export class PublishedRows {
     return Array.from(this.#codes.subarray(row * this.levels, (row + 1) * this.levels));
   }
 
-  /** What the model said of a row: with a suffix, the published ID without it. */
+  /** The raw ID of a row: with suffixes, the published ID without its suffix. */
   rawAt(row: number): number[] {
     if (!this.#raw) return this.idAt(row).slice(0, this.rawLevels);
     return Array.from(this.#raw.subarray(row * this.rawLevels, (row + 1) * this.rawLevels));
@@ -96,7 +96,7 @@ export class PublishedRows {
     return SemanticIds.trusted(pickIds(this.#codes, this.levels, rows), codebookSizes);
   }
 
-  /** Puts newcomers into rows, which are returned. An ID that one of them has or had before is nobody's from then on. */
+  /** Puts new items into rows, and returns the rows. An earlier ID of one of them then belongs to no item. */
   place({ itemIds, ids }: Batch, published: SortedIds): number[] {
     const rows = itemIds.map((itemId) => {
       const row = this.#free.pop() ?? this.#itemIds.length;
@@ -130,12 +130,12 @@ export class PublishedRows {
     return rows;
   }
 
-  /** Items of these rows are gone, their IDs given to nobody else. */
+  /** Removes the items of these rows; no other item gets their IDs. */
   retire(rows: readonly number[]): void {
     for (const row of rows) this.#retired.add(row);
   }
 
-  /** Removed items are there again. */
+  /** Restores removed items. */
   bringBack(rows: readonly number[]): void {
     for (const row of rows) this.#retired.delete(row);
   }
@@ -152,7 +152,7 @@ export class PublishedRows {
     }
   }
 
-  /** What is saved; without what only changes need when `isWhole` is false. */
+  /** What is saved; if `isWhole` is false, without what only changes need. */
   contents(isWhole: boolean): Pick<IndexContents, "itemIds" | "codes" | "raw" | "retired"> {
     const { order } = isWhole ? this.held : this.live;
     return {
@@ -164,7 +164,7 @@ export class PublishedRows {
   }
 }
 
-/** The IDs of some rows, one after the other. */
+/** The IDs of some rows, one after another. */
 export function pickIds(codes: CodeArray, levels: number, rows: ArrayLike<number>): CodeArray {
   const picked = new (codes.constructor as new (length: number) => CodeArray)(rows.length * levels);
   for (let i = 0; i < rows.length; i++) {
@@ -173,7 +173,7 @@ export function pickIds(codes: CodeArray, levels: number, rows: ArrayLike<number
   return picked;
 }
 
-/** The array, or a larger copy: a quarter more than it had, so that single additions do not copy it each time. */
+/** The array, or a copy that is a quarter larger, so that single additions do not copy it each time. */
 function withRoom(array: CodeArray, length: number): CodeArray {
   if (length <= array.length) return array;
   const Larger = array.constructor as new (length: number) => CodeArray;

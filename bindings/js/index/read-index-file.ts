@@ -1,4 +1,4 @@
-/** Reading what write-index-file.ts writes. Apart from it, since whoever builds an index reads none. */
+/** Reads what write-index-file.ts writes. Separate from it, since programs that build an index need not read one. */
 
 import { ModelFormatError } from "../base/errors.ts";
 import { fields, readJson, whole } from "../base/json-shape.ts";
@@ -20,10 +20,10 @@ import {
 } from "./index-contents.ts";
 import { BODY, crc32, FORMAT, MAGIC } from "./write-index-file.ts";
 
-/** Codes for a byte, at most: beyond any index, but not beyond any memory. */
+/** The most codes per byte: beyond any index, but within memory. */
 const DENSEST = 1000;
 
-/** The contents of an index file, from wherever it lies. @throws as `readIndexFile`, and InvalidInputError for what cannot be read */
+/** The contents of an index file from anywhere. @throws as `readIndexFile`, and InvalidInputError for an unreadable source */
 export async function loadContents(source: ModelSource, where: string): Promise<IndexContents> {
   return readIndexFile((await readLocation(source, where, "the index")).bytes);
 }
@@ -36,23 +36,23 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
     throw new ModelFormatError(
       bytes.length < BODY
         ? `the index file has ${counted(bytes.length, "byte")}: it is truncated or empty`
-        : `this is no index file of rqvae: it ${isModel ? "looks like a model; that is what RQVAE.load reads" : `begins with ${JSON.stringify(magic)}`}`,
+        : `this is not an index file of rqvae: it ${isModel ? "looks like a model; read it with RQVAE.load" : `starts with ${JSON.stringify(magic)}`}`,
       { code: bytes.length < BODY ? "FILE_DAMAGED" : "FILE_FOREIGN" },
     );
   }
-  if (bytes.length <= BODY) throw damaged(`it has ${counted(bytes.length, "byte")} only`);
+  if (bytes.length <= BODY) throw damaged(`it has only ${counted(bytes.length, "byte")}`);
   const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const format = head.getUint32(8, true);
   if (format !== FORMAT) {
     throw new ModelFormatError(
-      `the index file has format ${format}; this release of rqvae reads format ${FORMAT}: update the package`,
+      `the index file has format ${format}, but this release of rqvae reads format ${FORMAT}: update the package`,
       { code: "FILE_NEWER" },
     );
   }
-  if (head.getUint32(12, true) !== crc32(bytes.subarray(BODY))) throw damaged("its checksum is another");
+  if (head.getUint32(12, true) !== crc32(bytes.subarray(BODY))) throw damaged("its checksum differs");
 
   const input = new ByteReader(bytes, BODY);
-  const count = whole(0, bytes.length); // each takes a byte at least
+  const count = whole(0, bytes.length); // each takes at least one byte
   const {
     items: n,
     retired: retiredCount,
@@ -82,7 +82,7 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
     codes.copyWithin(at, at - levels, at - levels + same);
     for (let l = same; l < levels; l++) {
       const code = input.number() + (l === same && row > 0 ? codes[at - levels + l]! + 1 : 0);
-      if (code >= sizes[l]!) throw damaged(`it has the code ${code} where there are ${sizes[l]}`);
+      if (code >= sizes[l]!) throw damaged(`it has the code ${code} at a level of ${sizes[l]}`);
       codes[at + l] = code;
     }
   }
@@ -155,7 +155,7 @@ class ByteReader {
     try {
       return this.#decoder.decode(this.#bytes.slice(start, this.#at));
     } catch (cause) {
-      throw damaged("a text in it is no UTF-8", cause);
+      throw damaged("a text in it is not UTF-8", cause);
     }
   }
 
@@ -167,6 +167,6 @@ class ByteReader {
 
   end(): void {
     if (this.#at !== this.#bytes.length)
-      throw damaged(`it goes on for ${counted(this.#bytes.length - this.#at, "byte")} too many`);
+      throw damaged(`it has ${counted(this.#bytes.length - this.#at, "byte")} too many`);
   }
 }

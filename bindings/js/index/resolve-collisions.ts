@@ -1,6 +1,6 @@
 /**
- * How items that share a raw ID get one of their own. Both ways see the new items in the order of their raw IDs, equal ones by item ID,
- * so that the result does not depend on the order of their rows; and both leave every ID that is held already as it is.
+ * How items that share a raw ID get their own IDs. Both methods process new items in the order of their raw IDs, equal ones by item ID, so
+ * that the result does not depend on the order of the rows, and both leave IDs that are already held unchanged.
  */
 
 import type { Asking } from "../base/asking.ts";
@@ -15,7 +15,7 @@ import { groups, rangeOf, type SortedIds } from "../ids/sorted-ids.ts";
  * @param fresh raw IDs of the new items
  * @param held published IDs, those of removed items included
  * @returns published IDs by row of `fresh`: its codes and the suffix
- * @throws InvalidInputError when more items share a raw ID than there are suffixes.
+ * @throws InvalidInputError if more items share a raw ID than there are suffixes.
  */
 export function giveSuffixes(
   fresh: SortedIds,
@@ -47,22 +47,21 @@ export function giveSuffixes(
   return published;
 }
 
-/** Latent vectors and left-over ||r||^2 of some rows, see `forEachVector`. */
+/** Latent vectors and residuals ||r||^2 of some rows, see `forEachVector`. */
 export type VectorReader = (
   rows: Uint32Array,
   use: (place: number, latent: Float32Array, leftOver: number) => void,
 ) => Asking<void>;
 
 /**
- * "reassign": of the items with one raw ID the one nearest to it keeps it, unless it is held already; each of the others, the nearest
- * first, gets the free code of the last level that is nearest to its residual. Where a level is full under its prefix, the nearest
- * code one level up that has a free ID below it, and so on.
+ * "reassign": of the items with the same raw ID, the nearest one keeps it, unless it is already held. Each of the others, nearest first,
+ * gets the free code of the last level that is nearest to its residual. If a level is full under its prefix, it gets the nearest code one
+ * level up that has a free ID below it, and so on.
  *
  * @param fresh raw IDs of the new items
  * @param held published IDs, those of removed items included
- * @param codebooks K x d, one a level
- * @returns published IDs by row of `fresh`
- * @throws InvalidInputError when there are fewer IDs than items.
+ * @param codebooks K x d, one per level @returns published IDs by row of `fresh` @throws InvalidInputError if there are fewer IDs than
+ * items.
  */
 export function* reassign(
   fresh: SortedIds,
@@ -79,14 +78,14 @@ export function* reassign(
       "TOO_FEW_CODES",
     )`${call("reassign")}${codebookSizes.join(" x ")} = ${counted(possible, "ID", "is", "are")} fewer than ${counted(wanted, "item")}${{ hint: `add one more level (collisions: "suffix", or a model with ${counted(levels + 1, "level")}), or train with more codes` }}`;
   }
-  // The groups with more than one claim, and who claims: places in `order`.
+  // The groups with more than one claim, and their claimants: positions in `order`.
   const colliding: { start: number; end: number; isHeld: boolean }[] = [];
   const claims: number[] = [];
   const keepers: number[] = [];
   for (const [start, end] of groups(fresh)) {
     const [from, to] = rangeOf(held, codes, order[start]! * levels, levels);
     const isHeld = from < to;
-    if (!isHeld) keepers.push(order[start]!); // whichever of them keeps it, the ID is taken
+    if (!isHeld) keepers.push(order[start]!); // the ID is taken, whichever item keeps it
     if (!isHeld && end - start === 1) continue;
     colliding.push({ start: claims.length, end: claims.length + end - start, isHeld });
     for (let i = start; i < end; i++) claims.push(order[i]!);
@@ -104,7 +103,7 @@ export function* reassign(
   });
   const room = new FreeIds([held, { codes, levels, order: Uint32Array.from(keepers) }], codebookSizes);
   for (const { start, end, isHeld } of colliding) {
-    // The sort is stable: of equally near ones the smaller item ID comes first.
+    // The sort is stable: of equally near items the smaller item ID comes first.
     const nearest = Array.from({ length: end - start }, (_, i) => start + i).sort(
       (a, b) => leftOvers[a]! - leftOvers[b]!,
     );
@@ -117,7 +116,7 @@ export function* reassign(
   return published;
 }
 
-/** The free ID for an item, which is taken by that. */
+/** Takes the free ID for an item. */
 function placeItem(raw: CodeArray, latent: Float32Array, codebooks: readonly Float32Array[], room: FreeIds): number[] {
   const { levels } = room;
   // residuals[l]: before level l.
@@ -159,7 +158,7 @@ export function squaredDistances(residual: Float64Array, codebook: Float32Array)
   return distances;
 }
 
-/** Which IDs are free: those that are in none of some sorted lists and were not taken since. */
+/** Which IDs are free: those that are in none of the sorted lists and were not taken since. */
 class FreeIds {
   readonly levels: number;
   readonly #lists: readonly SortedIds[];
@@ -168,7 +167,7 @@ class FreeIds {
   readonly #possible: number[];
   /** Number of IDs taken since, by prefix. */
   readonly #takenBelow = new Map<string, number>();
-  /** By prefix, the next codes that are not to be had: taken since or, before the last level, found to be full. */
+  /** By prefix, the next codes that are not available: taken since or, before the last level, found to be full. */
   readonly #gone = new Map<string, number[]>();
 
   constructor(lists: readonly SortedIds[], codebookSizes: readonly number[]) {
@@ -192,7 +191,7 @@ class FreeIds {
     else this.#gone.set(String(prefix), [code]);
   }
 
-  /** Whether every ID that begins with the prefix is held. */
+  /** Whether every ID that starts with the prefix is held. */
   isFull(prefix: ArrayLike<number>): boolean {
     let count = this.#takenBelow.get(Array.prototype.join.call(prefix)) ?? 0;
     for (const list of this.#lists) {
@@ -202,7 +201,7 @@ class FreeIds {
     return count >= this.#possible[prefix.length]!;
   }
 
-  /** The code of least distance that may follow a prefix which is not full; of equal ones the lowest. Uses up `distances`. */
+  /** The code of least distance that may follow a prefix that is not full; of equal ones the lowest. Overwrites `distances`. */
   nearestFree(prefix: readonly number[], distances: Float64Array): number {
     const isLast = prefix.length === this.levels - 1;
     if (isLast) {

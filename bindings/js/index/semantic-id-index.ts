@@ -20,61 +20,61 @@ import { checkBatch, publish, sampleLeftOvers } from "./publish.ts";
 import { PublishedRows, pickIds } from "./published-rows.ts";
 import { writeIndexFile } from "./write-index-file.ts";
 
-/** How an index is built. */
+/** How to build an index. */
 export interface IndexOptions {
   /**
-   * What becomes of items with the same raw ID. "share": they keep it. "suffix": every item gets one more code, 0 when its raw ID is its
-   * own, else counted from 0 in the order of item IDs. "reassign": one keeps it, the others get the nearest free ID, of the same length;
-   * needs `model` and `items`. Default: "share".
+   * What to do with items that have the same raw ID. "share": they keep it. "suffix": every item gets one more code, which is 0 if it has
+   * the raw ID alone, else counted from 0 in the order of item IDs. "reassign": one keeps it, and the others get the nearest free ID of the
+   * same length; needs `model` and `items`. Default: "share".
    */
   collisions?: Collisions;
   /** Number of suffix codes. Default: 256. */
   capacity?: number;
-  /** The model that gave the IDs: for "reassign", for the drift figure and for a `nearestValid` by distance. Kept, not copied. */
+  /** The model that made the IDs, for "reassign", for the drift figure and for a `nearestValid` by distance. Kept, not copied. */
   model?: IdModel;
-  /** The items' vectors, one row an ID. Not kept. */
+  /** The items' vectors, one row per ID. Not kept. */
   items?: Items;
 }
 
 /** What `add` and `replace` did. */
 export interface IndexUpdate {
-  /** Items that were not there, or come back. */
+  /** Items that are new or come back. */
   added: number;
-  /** Items that were there with the same raw ID. */
+  /** Items that already had the same raw ID. */
   unchanged: number;
-  /** Items that got another ID. */
+  /** Items whose ID changed. */
   replaced: number;
-  /** Of the vectors given with them: absent without `items`, or when the index was built without model and items. */
+  /** Drift of the given vectors; absent without `items`, or if the index was built without model and items. */
   drift?: IdDrift;
 }
 
 /**
- * A place in the tree of IDs: the codes that lead there, or a state from `root` and `step`. States are cheap to keep and to compare, as
- * beam search needs it; they hold until the index changes.
+ * A position in the tree of IDs: the codes that lead there, or a state from `root` and `step`. States are cheap to keep and to compare, as
+ * beam search needs; they are valid until the index changes.
  */
 export type IdPrefix = ArrayLike<number> | number;
 
 /**
  * The published IDs of a catalogue: which ID an item has, which items an ID has, which codes may come next. Synchronous, in typed arrays,
- * without WebAssembly but where a model is asked.
+ * without WebAssembly except where a model is needed.
  *
- * No published ID ever moves: `add` gives new items IDs that nobody holds or held. What becomes of raw IDs that several items have is
- * chosen when it is built. Within one call the result does not depend on the order of the rows; across calls it depends on their
+ * No published ID ever changes: `add` gives new items IDs that no item holds or held. What happens to raw IDs that several items share is
+ * chosen when the index is built. Within one call the result does not depend on the order of the rows; across calls it depends on their
  * sequence, which the journal records.
  *
- * The first query after a change puts the tree together anew, in time proportional to the number of items.
+ * The first query after a change rebuilds the tree, in time proportional to the number of items.
  */
 export class SemanticIdIndex {
   readonly collisions: Collisions;
-  /** Number of suffix codes, of "suffix". */
+  /** Number of suffix codes, with "suffix". */
   readonly capacity: number;
-  /** Number of codes at each level of a published ID: the model's, and `capacity` with "suffix". */
+  /** Number of codes at each level of a published ID: the model's sizes and, with "suffix", `capacity`. */
   readonly codebookSizes: readonly number[];
   /** Codes in a published ID. */
   readonly levels: number;
-  /** The model that made the raw IDs (16 hexadecimal digits); IDs of another are refused. */
+  /** The model that made the raw IDs (16 hexadecimal digits); IDs of other models are refused. */
   declare readonly fingerprint?: string;
-  /** Whether it was saved with `compact: true`: it looks up, but does not change. */
+  /** Whether it was saved with `compact: true`, so that it can look up but not change. */
   readonly compact: boolean;
 
   readonly #rawSizes: readonly number[];
@@ -85,7 +85,7 @@ export class SemanticIdIndex {
   readonly #driftLimit: number | undefined;
   #drift: readonly [items: number, outside: number];
   #trie: IdTrie | undefined;
-  /** The call that changes it, while one does. */
+  /** The call that is changing it, if any. */
   #changing: string | undefined;
 
   private constructor(contents: IndexContents, model: IdModel | undefined, table?: ItemTable) {
@@ -110,7 +110,7 @@ export class SemanticIdIndex {
    *
    * @param itemIds n different strings or whole numbers
    * @param ids their raw IDs, as `encode` gives them
-   * @throws InvalidInputError when there are not as many item IDs as IDs, one occurs twice, more items share an ID than there are
+   * @throws InvalidInputError if the numbers of item IDs and IDs differ, an item ID occurs twice, more items share an ID than there are
    * suffixes, there are fewer IDs than items to reassign, or the model is not the one that made the IDs.
    */
   static build(itemIds: ArrayLike<ItemId>, ids: SemanticIds, options?: IndexOptions): SemanticIdIndex {
@@ -118,7 +118,7 @@ export class SemanticIdIndex {
     return atOnce(SemanticIdIndex.#build(where, itemIds, ids, options), () => answersLater(where));
   }
 
-  /** As `build`, with a model that may be in a worker. @throws as `build` */
+  /** Like `build`, with a model that may be in a worker. @throws as `build` */
   static async buildAsync(
     itemIds: ArrayLike<ItemId>,
     ids: SemanticIds,
@@ -178,30 +178,32 @@ export class SemanticIdIndex {
     return 0;
   }
 
-  /** What happened since the index was built, the oldest first. Empty in a compact index. */
+  /** What has happened since the index was built, oldest first. Empty in a compact index. */
   get journal(): readonly IndexChange[] {
     return [...this.#journal];
   }
 
-  /** Over all vectors that were given with new items since the index was built; undefined when it was built without model and items. */
+  /** Drift over all vectors given with new items since the index was built; undefined if it was built without model and items. */
   get drift(): IdDrift | undefined {
     return this.#driftLimit === undefined ? undefined : describeDrift(...this.#drift);
   }
 
-  /** The published ID of an item; undefined when it is not in the index. */
+  /** The published ID of an item; undefined if it is not in the index. */
   get(itemId: ItemId): number[] | undefined {
     const row = this.#rows.row(itemId);
     return row < 0 ? undefined : this.#rows.idAt(row);
   }
 
-  /** The raw ID of an item, as the model gave it; undefined when it is not in the index, or the index is compact and does not know. */
+  /**
+   * The raw ID of an item, as the model gave it; undefined if the item is not in the index, or the index is compact and does not have it.
+   */
   getRaw(itemId: ItemId): number[] | undefined {
     const row = this.#rows.row(itemId);
     return row < 0 || (this.collisions === "reassign" && this.compact) ? undefined : this.#rows.rawAt(row);
   }
 
   /**
-   * The items whose ID is this, or begins so, in the order of their IDs, then of their item IDs; none for an ID that is not used.
+   * The items whose ID is this one or starts with it, sorted by ID, then by item ID; none for an unused ID.
    * @throws InvalidInputError for codes that no ID could have.
    */
   items(codesOrPrefix: IdPrefix): ItemId[] {
@@ -211,7 +213,7 @@ export class SemanticIdIndex {
   }
 
   /**
-   * The other items whose ID begins with the same `depth` codes.
+   * The other items whose ID starts with the same `depth` codes.
    * @param depth Default: all codes but the last.
    * @throws InvalidInputError for an item that is not in the index.
    */
@@ -223,20 +225,19 @@ export class SemanticIdIndex {
     return this.items(id.slice(0, depth)).filter((other) => other !== itemId);
   }
 
-  /** Whether some item's ID is this, or begins so. False for anything else, whatever it is. */
+  /** Whether some item's ID is this one or starts with it. False for any other value. */
   isValid(codesOrPrefix: IdPrefix): boolean {
     return this.size > 0 && this.#lookUp(codesOrPrefix) >= 0;
   }
 
-  /** Whether this is the whole ID of some item: only the end of the sequence may follow. */
+  /** Whether this is the whole ID of some item, after which only the end of the sequence may follow. */
   isLeaf(codesOrPrefix: IdPrefix): boolean {
     const state = this.#lookUp(codesOrPrefix);
     return state >= 0 && this.#tree().depth(state) === this.levels;
   }
 
   /**
-   * The codes that may follow, ascending: a copy. Empty after a whole ID.
-   * @throws UnknownPrefixError when no item's ID begins so.
+   * The codes that may follow, ascending, as a copy. Empty after a whole ID. @throws UnknownPrefixError if no item's ID has this prefix.
    */
   allowedNext(prefix: IdPrefix): CodeArray {
     return this.#tree().next(this.#known(prefix));
@@ -244,10 +245,10 @@ export class SemanticIdIndex {
 
   /**
    * Writes what may follow into `mask`: K + 1 entries at a level of K codes, the last of which stands for the end of the sequence. In a
-   * Uint8Array 1 is allowed and 0 is not; in a Float32Array, to be added to logits, 0 is and -Infinity is not. After a whole ID only
-   * the last entry is allowed, and the mask may have any length. Returns `mask`.
+   * Uint8Array, 1 means allowed and 0 not; in a Float32Array, which is added to logits, 0 means allowed and -Infinity not. After a whole ID
+   * only the last entry is allowed, and the mask may have any length. Returns `mask`.
    * @param mask Default: a new Uint8Array.
-   * @throws UnknownPrefixError when no item's ID begins so; InvalidInputError for a mask of another length.
+   * @throws UnknownPrefixError if no item's ID has this prefix; InvalidInputError for a mask of another length.
    */
   mask<Mask extends Uint8Array | Float32Array = Uint8Array>(prefix: IdPrefix, mask?: Mask): Mask {
     const trie = this.#tree();
@@ -267,12 +268,12 @@ export class SemanticIdIndex {
     return out as Mask;
   }
 
-  /** The state of a prefix. @throws UnknownPrefixError when no item's ID begins so. */
+  /** The state of a prefix. @throws UnknownPrefixError if no item's ID has this prefix. */
   state(prefix: IdPrefix): number {
     return this.#known(prefix);
   }
 
-  /** The state after one more code. @throws UnknownPrefixError when the code may not follow. */
+  /** The state after one more code. @throws UnknownPrefixError if the code may not follow. */
   step(state: number, code: number): number {
     const from = this.#known(state);
     const next = typeof code === "number" ? this.#tree().step(from, code) : -1;
@@ -286,10 +287,10 @@ export class SemanticIdIndex {
   }
 
   /**
-   * The whole ID of some item that is nearest to codes which need not be valid, nor complete. The longest prefix in common counts first.
-   * Below it, if the index has its model, level by level the code whose vector is nearest to what the given codes still have to say;
-   * without, the most codes in common, of equal ones the lowest ID.
-   * @throws InvalidInputError for codes that no ID could have, or when the index is empty.
+   * The whole ID of some item that is nearest to the given codes, which need not be valid or complete. The longest common prefix counts
+   * first. Below it, if the index has its model, it takes at each level the code whose vector is nearest to what the remaining given codes
+   * stand for; without a model, the ID with the most common codes, of equal ones the lowest. @throws InvalidInputError for codes that no ID
+   * could have, or if the index is empty.
    */
   nearestValid(codes: ArrayLike<number>): number[] {
     if (this.size === 0) throw invalid("EMPTY")`${call("nearestValid")}the index is empty`;
@@ -299,15 +300,15 @@ export class SemanticIdIndex {
   }
 
   /**
-   * Gives new items their IDs. Items that are there already with the same raw ID stay as they are; items that were removed and come back
-   * with the same raw ID get their old ID back. All or nothing: when it throws, nothing has changed.
+   * Gives new items their IDs. Items that already have the same raw ID stay unchanged; items that were removed and come back with the same
+   * raw ID get their old ID back. If it throws, nothing has changed.
    *
-   * With "suffix" a new item gets the smallest suffix that no item with its raw ID holds or held; its raw ID when that is free, with
-   * "reassign", else the nearest free one.
+   * With "suffix" a new item gets the smallest suffix that no item with its raw ID holds or held. With "reassign" it gets its raw ID if
+   * that is free, else the nearest free one.
    *
    * @param ids raw IDs, as `encode` gives them
-   * @param options `items`: their vectors, one row an ID; needed with "reassign", and for the drift figure. `replace`: see `replace`.
-   * @throws InvalidInputError for an item that is there with another raw ID, for IDs of another model, and as `build`.
+   * @param options `items`: their vectors, one row per ID; needed with "reassign", and for the drift figure. `replace`: see `replace`.
+   * @throws InvalidInputError for an item that already has another raw ID, for IDs of another model, and as `build`.
    */
   add(
     itemIds: ArrayLike<ItemId>,
@@ -319,7 +320,7 @@ export class SemanticIdIndex {
   }
 
   /**
-   * As `add` or, with `replace: true`, as `replace`, with a model that may be in a worker. The index cannot be changed meanwhile.
+   * Like `add` or, with `replace: true`, `replace`, with a model that may be in a worker. The index cannot be changed in the meantime.
    * @throws as `add`
    */
   async addAsync(
@@ -332,7 +333,7 @@ export class SemanticIdIndex {
   }
 
   /**
-   * As `add`, but items that are there with another raw ID get a new ID: the one case in which an item's ID changes. The old one is
+   * Like `add`, but items that already have another raw ID get a new ID. This is the only way to change an item's ID. The old one is
    * retired.
    */
   replace(
@@ -345,8 +346,8 @@ export class SemanticIdIndex {
   }
 
   /**
-   * Takes items out. Their IDs are retired: with "suffix" and "reassign" no other item ever gets them, unless `reuse` is true.
-   * @throws InvalidInputError for an item that is not in the index; nothing has changed then.
+   * Removes items. Their IDs are retired: with "suffix" and "reassign" no other item ever gets them, unless `reuse` is true. @throws
+   * InvalidInputError for an item that is not in the index; nothing has then changed.
    */
   remove(itemIds: ArrayLike<ItemId>, options: { reuse?: boolean } = {}): void {
     checkOptionNames(options, "remove", ["reuse"]);
@@ -368,8 +369,8 @@ export class SemanticIdIndex {
   }
 
   /**
-   * The index as a file: checksummed, the same index gives the same bytes. `compact: true` leaves out what only changes need (raw IDs,
-   * retired IDs, journal), for clients that look up.
+   * The index as a file with a checksum. The same index gives the same bytes. `compact: true` leaves out what only changes need (raw IDs,
+   * retired IDs, journal), for clients that only look up.
    */
   save(options: { compact?: boolean } = {}): Uint8Array {
     checkOptionNames(options, "save", ["compact"]);
@@ -377,20 +378,20 @@ export class SemanticIdIndex {
   }
 
   /**
-   * An index from its file: bytes, a URL, a path (Node), a Blob or a Response.
+   * Loads an index from its file: bytes, a URL, a path (Node), a Blob or a Response.
    * @param options `model`: the model of its IDs, needed to `add` with "reassign" and for drift figures.
    * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format; InvalidInputError for another model,
-   *   and for a source that cannot be read.
+   * and for an unreadable source.
    */
   static async load(source: ModelSource, options: { model?: IdModel } = {}): Promise<SemanticIdIndex> {
     const where = "SemanticIdIndex.load";
     checkOptionNames(options, where, ["model"]);
-    // Whoever builds an index loads none, and is spared how it is read.
+    // Programs that build an index need not load the code that reads one.
     const { loadContents } = await import("./read-index-file.ts");
     return SemanticIdIndex.#from(await loadContents(source, where), options.model, where);
   }
 
-  /** All of the index as plain data: what `JSON.stringify` writes. */
+  /** The whole index as plain data, which `JSON.stringify` writes. */
   toJSON(): IndexJson {
     return toIndexJson(this.#contents(this.compact));
   }
@@ -403,7 +404,7 @@ export class SemanticIdIndex {
     try {
       if (typeof json === "string") value = JSON.parse(json);
     } catch (cause) {
-      throw new ModelFormatError("this is no index: the text is not JSON", { code: "NOT_JSON", cause });
+      throw new ModelFormatError("this is not an index: the text is not JSON", { code: "NOT_JSON", cause });
     }
     return SemanticIdIndex.#from(fromIndexJson(value), options.model, where);
   }
@@ -457,7 +458,7 @@ export class SemanticIdIndex {
     if (items) checkItemRows(model!, items, batch.ids, where);
     ItemTable.of(batch.itemIds, where);
 
-    // What becomes of each row of the batch.
+    // What to do with each row of the batch.
     const fresh: number[] = [];
     const added: number[] = [];
     const back: number[] = [];
@@ -474,7 +475,7 @@ export class SemanticIdIndex {
       if (row >= 0 && !replace) {
         throw invalid(
           "ITEM_MOVED",
-        )`${call(where)}item ${show(itemId)} has the raw ID [${String(this.getRaw(itemId))}] already, and ${{ row: i }} gives it [${batch.ids.at(i).join()}]: a published ID does not move${{ hint: "call replace to give it another" }}`;
+        )`${call(where)}item ${show(itemId)} already has the raw ID [${String(this.getRaw(itemId))}], but ${{ row: i }} gives it [${batch.ids.at(i).join()}]: published IDs do not change${{ hint: "call replace to give it another" }}`;
       }
       (row >= 0 ? moved : added).push(fresh.length);
       fresh.push(i);
@@ -539,7 +540,7 @@ export class SemanticIdIndex {
     return this.#trie;
   }
 
-  /** The state of a prefix; -1 when it has none. */
+  /** The state of a prefix, or -1. */
   #lookUp(prefix: IdPrefix): number {
     const trie = this.#tree();
     if (typeof prefix === "number") return Number.isInteger(prefix) && prefix >= 0 && prefix < trie.size ? prefix : -1;
@@ -548,12 +549,12 @@ export class SemanticIdIndex {
     return trie.find(prefix);
   }
 
-  /** The state of a prefix; -1 when its codes are possible, but not used. */
+  /** The state of a prefix; -1 if its codes are possible but not used. */
   #find(prefix: IdPrefix): number {
     const state = this.#lookUp(prefix);
     if (state >= 0) return state;
     if (typeof prefix === "number") {
-      throw invalid()`${show(prefix)} is no state of this index as it is now; states come from root, state and step, and hold until the index changes`;
+      throw invalid()`${show(prefix)} is not a current state of this index; take states from root, state and step, after the last change of the index`;
     }
     checkCodes(prefix, this.codebookSizes);
     return -1;
@@ -568,7 +569,7 @@ export class SemanticIdIndex {
   #unknown(prefix: ArrayLike<number>): UnknownPrefixError {
     const codes = Array.from(prefix, show);
     return new UnknownPrefixError(
-      `no item's ID begins with [${codes.join(", ")}]: allowedNext tells what may follow a prefix, nearestValid the nearest ID`,
+      `no item's ID starts with [${codes.join(", ")}]: call allowedNext to see what may follow a prefix, or nearestValid for the nearest ID`,
     );
   }
 
@@ -579,13 +580,13 @@ export class SemanticIdIndex {
     if (this.compact) {
       throw invalid(
         "INDEX_COMPACT",
-      )`${call(where)}this index was saved with compact: true and only looks up${{ hint: "change the whole one, and save it anew", after: "; " }}`;
+      )`${call(where)}this index was saved with compact: true and cannot be changed${{ hint: "change the full index and save it again", after: "; " }}`;
     }
   }
 
   #usableModel(where: string): IdModel {
     const model = requireModel(this.#model, where);
-    requireSame(model.fingerprint, this.fingerprint, `${where}: the index's model has changed, it is now`);
+    requireSame(model.fingerprint, this.fingerprint, `${where}: the index's model has changed and is now`);
     return model;
   }
 

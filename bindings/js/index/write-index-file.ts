@@ -1,7 +1,7 @@
 /**
- * The index file: 8 bytes magic, format number and CRC-32 of all that follows (both little-endian, 32 bits), the length of a JSON
- * header, the header, then columns of variable-length numbers (seven bits a byte, low ones first). IDs stand in lexicographic order,
- * each as the number of codes that it has in common with the one before, and the rest. The same index gives the same bytes.
+ * The index file: 8 bytes magic, format number and CRC-32 of all that follows (both little-endian, 32 bits), the length of a JSON header,
+ * the header, then columns of variable-length numbers (seven bits per byte, low ones first). IDs are in lexicographic order, each as the
+ * number of codes that it shares with the previous one, and the rest. The same index gives the same bytes.
  */
 
 import { TextEncoder } from "../base/text-codecs.ts";
@@ -11,7 +11,7 @@ import { CHANGES, type IndexContents, publishedSizes } from "./index-contents.ts
 /** A reader refuses a higher one. */
 export const FORMAT = 1;
 export const MAGIC = "RQVAEIDX";
-/** Where the JSON header begins. */
+/** Where the JSON header starts. */
 export const BODY = 16;
 
 export function writeIndexFile(contents: IndexContents): Uint8Array {
@@ -110,7 +110,7 @@ class ByteWriter {
   /** 0: none; 1 and 2: a number and its negative; from 3: a text of that many bytes less 3. */
   itemId(itemId: ItemId | undefined): void {
     if (typeof itemId === "string") {
-      // Mostly one byte a letter; the length goes before.
+      // Mostly one byte per letter; the length comes first.
       let isAscii = true;
       for (let i = 0; i < itemId.length && isAscii; i++) isAscii = itemId.charCodeAt(i) < 0x80;
       const bytes = isAscii ? undefined : new TextEncoder().encode(itemId);

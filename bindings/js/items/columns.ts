@@ -1,6 +1,6 @@
 /**
- * Which column of a table is what: the one place that decides it, for tables of every format. A reader describes its columns, gets the
- * decision as data, and gives it back with the items.
+ * Decides which column of a table is what, for tables of every format. A reader describes its columns, gets the decision as data, and
+ * returns it with the items.
  */
 
 import { describeValue } from "../base/describe-value.ts";
@@ -11,7 +11,7 @@ import { option, worded } from "../base/wording.ts";
 
 /** What the columns (fields, arrays) of a file were taken for, by their names. */
 export interface TableColumns {
-  /** Those that hold the embedding: one with lists, or one per dimension, in the order of the dimensions. */
+  /** Those that hold the embedding: one column of lists, or one column per dimension, in the order of the dimensions. */
   vector: string[];
   /** The one that holds the items' own IDs. */
   itemId?: string;
@@ -23,7 +23,7 @@ export interface TableColumns {
   ignored: string[];
 }
 
-/** What to take which column for, where the names and values do not show it. */
+/** Says what columns are, where names and values do not show it. */
 export interface ColumnOptions {
   /**
    * What holds the embedding: the column or JSON field with lists (inner fields by dots: "output.vector"), the prefix of numbered columns
@@ -35,13 +35,13 @@ export interface ColumnOptions {
   itemId?: string | number;
 }
 
-/** What stands in a cell, as far as the decision needs to know. */
+/** A cell's content, as far as the decision needs it. */
 export type Cell =
   | { kind: "missing" | "other" }
-  /** `text` as it was written, so that "007" is not 7. */
+  /** `text` as written, so that "007" is not 7. */
   | { kind: "number"; text: string; value: number }
   | { kind: "text"; text: string }
-  /** `problem` says why it cannot be read, "" when it can. `isBare`: without brackets, so that it may be a title as well. */
+  /** `problem` says why it cannot be read, or "". `isBare`: without brackets, so that it may also be a title. */
   | {
       kind: "list";
       length: number;
@@ -77,7 +77,7 @@ export interface Decision {
 
 type Kind = "number" | "list" | "unreadable" | "text" | "empty" | "other";
 
-/** Says what kind of values a column holds: that of most of its cells which are not missing. */
+/** The kind of values in a column: that of most of its cells that are not missing. */
 export function kindOf({ cells, declared }: Column): Kind {
   if (declared) return declared === "float" ? "number" : declared === "float_seq" ? "list" : "text";
   const counts = { number: 0, list: 0, unreadable: 0, text: 0, other: 0 };
@@ -107,12 +107,12 @@ function plainName(name: string): string {
 /** How deep in a JSON object a field lies. */
 const depthOf = (name: string) => name.split(".").length - 1;
 
-/** Names that say "embedding", as a list of several candidates is judged by. */
+/** Names that suggest an embedding, which decide between several candidates. */
 const saysEmbedding = (name: string) => /embed|vector|(^|_)(embs?|vecs?)(_|\d|$)/.test(plainName(name));
-/** Names that mean nothing but an embedding: `embedding_model` does not. */
+/** Names that can only mean an embedding; `embedding_model` can mean something else. */
 const meansEmbedding = (name: string) =>
   /(embed|embedding|vector|vec|emb|feature)s?$|^(values|dense|x)$/.test(plainName(name));
-/** Lists that are numbers about an item: a place, a box, the half of a sparse vector. */
+/** Names of lists that are properties of an item: a place, a box, half of a sparse vector. */
 const saysOtherList = (name: string) =>
   /coord|bbox|(^|_)(box|boxes|loc|location|geo|lat|lon|lng|point|polygon|centroid|sparse|indices|price|prices|rating|ratings|tag|tags|genre|genres|categor(y|ies)|tokens?|input_ids|attention_mask|dims?|shape|dimensions)(_|$)/.test(
     plainName(name),
@@ -126,22 +126,22 @@ const KEY_NAMES: readonly RegExp[] = [
   /^items$|((^|_)(id|asin|sku|isbn|ean|gtin|upc|uuid|key|code|no|nr|number|ref)|^id_[a-z]+)$/,
   /^(#|row|index_?|unnamed: ?0|unnamed:_0|__index_level_\d+__|row_?names?|)$/,
 ];
-/** IDs, but of what an item belongs to. */
+/** IDs of what an item belongs to. */
 const NO_KEY =
   /^(sem|semantic|supplier|brand|user|customer|category|cat|seller|author|shop|store|vendor|group|zip|postal|country|region|language|city|type|class|label)_?(ids?|key|code|no|number|nr)$/;
 const OTHERS_ID =
   /(^|\.)(user|author|seller|brand|supplier|customer|category|model|shop|store|vendor)s?\.[^.]*(id|key)$/i;
-/** From this rank on a name is no proof: the values must be unique, as `category_id` is not. */
+/** From this rank on a name is no proof: the values must be unique, as those of `category_id` are not. */
 const WEAK_RANK = 3;
 /** The rank of a column whose values alone show it. */
 const BY_VALUES = KEY_NAMES.length;
 
-/** How surely a name is that of the items' IDs, 0 the surest; `Infinity` when it is not. */
+/** How surely a name is that of the items' IDs, 0 being the surest; `Infinity` if it is not. */
 function keyRank(name: string | undefined, column: number): number {
   if (name === undefined) return Number.POSITIVE_INFINITY;
   const plain = plainName(name);
   const rank = KEY_NAMES.findIndex((names) => names.test(plain));
-  // A column without a name is a key only where data frames write theirs.
+  // A column without a name is a key only where data frames write their index.
   const isOfOther = NO_KEY.test(plain) || OTHERS_ID.test(name) || (rank === WEAK_RANK && isProperty(name));
   if (rank < 0 || (plain === "" && column > 0) || isOfOther) return Number.POSITIVE_INFINITY;
   return rank;
@@ -153,14 +153,14 @@ export const isItemIdName = (name: string): boolean => keyRank(name, 0) < WEAK_R
 /** Whether a name may be that of the items' IDs, if its values are unique: also "movie_id", or "code". */
 export const mayBeItemIdName = (name: string): boolean => keyRank(name, 1) <= WEAK_RANK;
 
-/** Which of the columns holds the items' IDs, by its name alone; -1 when none does. */
+/** The column that holds the items' IDs, by its name alone; -1 if there is none. */
 export function keyAmong(names: readonly string[]): number {
   const ranks = names.map((name) => keyRank(name, 1));
   const best = ranks.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   return best <= WEAK_RANK ? ranks.indexOf(best) : -1;
 }
 
-/** Names of properties, with which numbers are no embedding. */
+/** Names of properties; numbers with such a name are no embedding. */
 const PROPERTY =
   /^(price|cost|stock|quantity|qty|ratings?|rank|stars?|year|month|day|date|time|timestamp|epoch|counts?|num|total|amount|sales|revenue|views|clicks|likes|shares|age|weight|height|width|length|size|score|votes?|popularity|discount|margin|tax|lat|lon|lng|latitude|longitude|duration|runtime|budget|population|inventory|reviews?|pages|volume|percent|percentage|calories|mileage|power|label|labels|cluster|norm|target|class|category|type|group|flag|epoch|relevance|preis|prix|precio|bestand|lager|jahr|annee|ano|anzahl|menge|gewicht)$/;
 
@@ -187,7 +187,7 @@ const TITLES = [
 /** Whether a name is that of titles. */
 export const isTitleName = (name: string): boolean => TITLES.slice(0, 4).some((titles) => titles.test(plainName(name)));
 
-/** Which of the columns holds titles, by its name; -1 when none does. */
+/** The column that holds titles, by its name; -1 if there is none. */
 function titleAmong(names: readonly string[]): number {
   for (const titles of TITLES) {
     const found = names.findIndex((name) => titles.test(plainName(name)));
@@ -208,7 +208,7 @@ const numbersIn = (column: Column) => column.cells.filter((cell) => cell.kind ==
 const isDigits = (text: string) => /^\d+$/.test(text);
 const hasLeadingZeros = (texts: readonly string[]) => texts.some((text) => /^0\d/.test(text));
 
-/** The cells as text; undefined when there are others. */
+/** The cells as text; undefined if some are not text. */
 function textsOf(column: Column): string[] | undefined {
   const texts: string[] = [];
   for (const cell of column.cells) {
@@ -223,27 +223,27 @@ function isUnique(column: Column): boolean {
   return texts !== undefined && new Set(texts).size === texts.length;
 }
 
-/** Whether numbers are whole, which values of an embedding as a rule are not. */
+/** Whether all numbers are integers, which values of an embedding usually are not. */
 const isWhole = (column: Column) => numbersIn(column).every(({ text }) => /^[-+]?\d+$/.test(text));
 
-/** Rows from which on values alone are evidence. */
+/** With at least this many rows, values alone are evidence. */
 const ENOUGH_ROWS = 3;
 
-/** Whether the values of a column of numbers show that they are keys: digits with leading zeros, or whole numbers that rise. */
+/** Whether the values of a column of numbers show that they are keys: digits with leading zeros, or ascending integers. */
 function areKeys(column: Column, place: number): boolean {
   const texts = textsOf(column);
   if (texts === undefined || !texts.every(isDigits)) return false;
   if (texts.length < ENOUGH_ROWS) return texts.length > 0 && texts.every((text) => /^0\d/.test(text));
-  // In a table without names the first column is the usual place of keys: there they need not rise.
+  // In a table without names the first column is the usual place of keys, which then need not ascend.
   const isFirst = place === 0 && column.name === undefined;
   if (isFirst || hasLeadingZeros(texts)) return new Set(texts).size === texts.length;
   return texts.every((text, row) => row === 0 || Number(text) > Number(texts[row - 1]));
 }
 
-/** Columns that are named alike and numbered. */
+/** Numbered columns with a common prefix. */
 export interface Family {
   prefix: string;
-  /** By their numbers. */
+  /** The columns, by their numbers. */
   columns: number[];
 }
 
@@ -253,7 +253,7 @@ function numbered(name: string): [prefix: string, number: number] | undefined {
   return prefix === undefined ? undefined : [prefix, Number(digits)];
 }
 
-/** All groups of at least two columns with one prefix and different numbers, the first 0 or 1, or many. */
+/** All groups of at least two columns with the same prefix and different numbers that start at 0 or 1, or of many columns. */
 export function familiesOf(names: readonly (string | undefined)[]): Family[] {
   const byPrefix = new Map<string, { number: number; column: number }[]>();
   for (const [column, name] of names.entries()) {
@@ -268,12 +268,12 @@ export function familiesOf(names: readonly (string | undefined)[]): Family[] {
     const [first] = members;
     const isDistinct = members.every(({ number }, i) => i === 0 || number !== members[i - 1]!.number);
     const isGapless = members.every(({ number }, i) => number === first!.number + i);
-    // Data frames call the second "emb" emb.1, this package emb_2.
+    // Data frames call the second "emb" emb.1; this package calls it emb_2.
     const base = first!.number <= 2 ? names.indexOf(prefix.slice(0, -1)) : -1;
     if (base >= 0 && first!.number === (prefix.endsWith(".") ? 1 : prefix.endsWith("_") ? 2 : -1)) {
       if (members.length > 1) members.unshift({ number: first!.number - 1, column: base });
     }
-    // Bare numbers without order are years or products; dimensions may be missing from those with a name.
+    // Bare numbers out of order are years or products; named ones may lack some dimensions.
     const isRow = prefix === "" ? first!.number <= 1 && isGapless : members.length > 2 || isGapless;
     return members.length > 1 && isDistinct && isRow ? [{ prefix, columns: members.map(({ column }) => column) }] : [];
   });
@@ -285,16 +285,15 @@ export const columnName = (name: string | undefined, column: number): string => 
 /**
  * Decides what the columns of a table are.
  *
- * - One column of lists is the embedding; of several the one whose name contains "embed", "vector" or "emb". Lists of whole numbers, and
- *   lists with names such as "bbox", are one only by a name that says so.
- * - Else numbered columns ("e0", "e1", ...) are, whatever else holds numbers; else all columns of numbers that are no keys, unless their
- *   names say that they are properties of the items.
- * - A column of lists that cannot be read is never passed over for other numbers.
+ * - A single column of lists is the embedding; of several, the one whose name contains "embed", "vector" or "emb". Lists of integers, and
+ *   lists with names such as "bbox", count only if their name says that they are an embedding. - Otherwise it is the numbered columns
+ *   ("e0", "e1", ...), even if others hold numbers; otherwise all columns of numbers that are not keys, unless their names say that they
+ *   are properties of the items. - A column of lists that cannot be read is never ignored in favour of other numbers.
  *
- * @throws InvalidInputError that names the candidates and the option `embedding`, when none or several could be meant.
+ * @throws InvalidInputError that names the candidates and the option `embedding`, if none or several could be meant.
  */
 export function decideColumns(columns: readonly Column[], options: ColumnOptions = {}, where = "the table"): Decision {
-  // "1984" is a title as well.
+  // "1984" may also be a title.
   const kinds = columns.map((column) =>
     kindOf(column) === "number" && /^(titles?|names?)$/.test(plainName(column.name ?? "")) ? "text" : kindOf(column),
   );
@@ -310,10 +309,10 @@ export function decideColumns(columns: readonly Column[], options: ColumnOptions
   }
   const others = rest.filter((column) => column !== itemId);
   const isNamed = columns.some(({ name }) => name !== undefined);
-  // What is empty in the first rows may be a title or a label in later ones.
+  // A column that is empty in the first rows may hold titles or labels in later ones.
   const texts = others.filter((column) => kinds[column] === "text" || (isNamed && kinds[column] === "empty"));
   const title = isNamed ? titleOf(columns, texts, itemId !== undefined) : texts[0];
-  // In a table with a column per dimension, other numbers are more likely left over than chosen.
+  // In a table with one column per dimension, other numbers are more likely leftovers than labels.
   const isText = new Set(texts);
   const isLabel = (column: number) =>
     isText.has(column) ||
@@ -385,7 +384,7 @@ export function describeColumns(columns: TableColumns): string {
 function titleOf(columns: readonly Column[], texts: readonly number[], hasKey: boolean): number | undefined {
   const named = titleAmong(texts.map((column) => columns[column]!.name ?? ""));
   if (named >= 0) return texts[named];
-  // The key is a better title than a brand.
+  // A key is a better title than a brand.
   if (hasKey) return undefined;
   return texts.find((column) => {
     const values = textsOf(columns[column]!);
@@ -402,7 +401,7 @@ function findKey(
   isList: boolean,
 ): number | undefined {
   const ranked = rest
-    // An empty column of IDs is told by its first row.
+    // An empty column of IDs is reported at its first row.
     .filter(
       (column) =>
         ["text", "number"].includes(kinds[column]!) ||
@@ -413,17 +412,17 @@ function findKey(
       let rank = keyRank(name, column);
       const isWeak = rank >= WEAK_RANK && rank < BY_VALUES;
       if (isWeak && !(isUnique(columns[column]!) && isWhole(columns[column]!))) rank = Number.POSITIVE_INFINITY;
-      // "Red shoes" in a column "item" is a title; of two keys the one that tells items apart is meant.
+      // "Red shoes" in a column "item" is a title; of two keys, the one that tells items apart is meant.
       if (rank < WEAK_RANK && (areSentences(columns[column]!) || !isUnique(columns[column]!))) rank += 0.5 + BY_VALUES;
-      // Columns of tokens are names by their type.
+      // Columns of type token are names.
       if (rank === Number.POSITIVE_INFINITY && declared === "token" && isUnique(columns[column]!)) rank = BY_VALUES;
-      // In front of a table without names, words without blanks are keys if they differ.
+      // At the start of a table without names, words without spaces are keys if they differ.
       if (name === undefined && column === 0 && kinds[column] === "text" && !isList) {
         const { length } = columns[column]!.cells;
         if (length >= ENOUGH_ROWS && isUnique(columns[column]!) && !hasBlanks(columns[column]!)) rank = BY_VALUES;
       }
       if (rank === Number.POSITIVE_INFINITY && !isList && !declared && kinds[column] === "number") {
-        // Elsewhere rising numbers may be what the table is sorted by.
+        // Elsewhere the table may be sorted by ascending numbers.
         if (column === 0 && !isProperty(name) && areKeys(columns[column]!, column)) rank = BY_VALUES;
       }
       return { column, rank: rank + 10 * depthOf(name ?? "") };
@@ -447,7 +446,7 @@ function requireColumn(columns: readonly Column[], wanted: string | number, name
 
 /** The columns' names, for messages. */
 function listNames(columns: readonly { name: string | undefined }[]): string {
-  if (columns.length === 0) return "it has none";
+  if (columns.length === 0) return "it has no columns";
   const names = columns.slice(0, 12).map(({ name }, i) => describeValue(columnName(name, i)));
   return `its columns are ${names.join(", ")}${columns.length > names.length ? ", …" : ""}`;
 }
@@ -482,7 +481,7 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
     const names = codes.columns.slice(0, 3).map((column) => describeValue(nameOf(column)));
     throw invalid(
       "COLUMN_MISSING",
-    )`${where} holds semantic IDs, ${names.join(", ")}, not embeddings${{ hint: "give the file of the vectors instead" }}${{ hint: worded`say that these are: ${asEmbedding(codes.prefix)}`, after: ", or " }}`;
+    )`${where} holds semantic IDs, ${names.join(", ")}, not embeddings${{ hint: "give the file with the vectors instead" }}${{ hint: worded`if these are the embedding, name them: ${asEmbedding(codes.prefix)}`, after: "; " }}`;
   }
   const sparse = free.find((column) => kinds[column] === "list" && isSparseHalf(columns, column));
   const unreadable = free.filter((column) => mayBeUnreadable(columns[column]!, kinds[column]!));
@@ -499,7 +498,7 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
   ];
   if (candidates.length === 1) {
     const [{ name, found }] = candidates as [(typeof candidates)[0]];
-    // A column that is called the embedding is not passed over for another one that is not.
+    // A column with the name of an embedding is not ignored in favour of one without.
     const meant = unreadable.filter((column) => saysEmbedding(nameOf(column)) || meansEmbedding(nameOf(column)));
     if (meant.length === 0 || saysEmbedding(name)) return found;
     throw unreadableColumn(columns, meant[0]!, where);
@@ -511,29 +510,29 @@ function findVector(columns: readonly Column[], kinds: readonly Kind[], options:
     }
     throw invalid(
       "COLUMN_UNCLEAR",
-    )`${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}${{ hint: worded`choose one, ${asEmbedding(candidates[0]!.name ?? "")}` }}`;
+    )`${where} has several columns that may be the embedding, ${candidates.map(({ name }) => describeValue(name)).join(", ")}${{ hint: worded`choose one: ${asEmbedding(candidates[0]!.name ?? "")}`, after: "; " }}`;
   }
   if (sparse !== undefined) {
     throw invalid(
       "COLUMN_MISSING",
-    )`${describeValue(nameOf(sparse))} of ${where} is the half of a sparse vector${{ hint: "write all its numbers as a list" }}`;
+    )`${describeValue(nameOf(sparse))} of ${where} is half of a sparse vector${{ hint: "write all its numbers as a list" }}`;
   }
   if (unreadable.length > 0) throw unreadableColumn(columns, unreadable[0]!, where);
   const refusedLists = free.filter((column) => kinds[column] === "list");
   return { vector: looseNumbers(columns, kinds, numbers, refusedLists, where), isList: false };
 }
 
-/** Whether a list is the values of a sparse vector, whose indices stand beside it. */
+/** Whether a list is the values of a sparse vector, whose indices are in another column. */
 function isSparseHalf(columns: readonly Column[], column: number): boolean {
   const name = columns[column]!.name ?? "";
   return /values$/.test(name) && columns.some((other) => other.name === name.replace(/values$/, "indices"));
 }
 
-/** Whether a column may be an embedding that cannot be read, which must not be passed over. */
+/** Whether a column may be an embedding that cannot be read, which must not be ignored. */
 function mayBeUnreadable({ name = "", cells, declared }: Column, kind: Kind): boolean {
   if (kind === "unreadable") return !saysOtherList(name);
   if (declared || kind === "list") return false;
-  // Bits in a row are one number only by their looks.
+  // A string of bits only looks like a number.
   if (kind === "number")
     return cells.length > 1 && cells.every((cell) => cell.kind === "number" && /^[01]{8,}$/.test(cell.text));
   if (meansEmbedding(name) && !/^(x|values|dense|features?)$/.test(plainName(name))) return true;
@@ -554,11 +553,11 @@ function mayBeUnreadable({ name = "", cells, declared }: Column, kind: Kind): bo
 /** Whether a text has the fractions of a vector and brackets around them. */
 const isVectorLike = (text: string) => /[[({<]/.test(text) && (text.match(/\d*\.\d+/g) ?? []).length > 3;
 
-/** Whether columns are the codes of semantic IDs: a file of these is easily given in place of the vectors. */
+/** Whether columns are the codes of semantic IDs, whose file is easily mistaken for that of the vectors. */
 const areCodes = (columns: readonly Column[], { prefix, columns: members }: Family) =>
   /^(codes?|sid|tokens?|levels?)[_-]?$/i.test(prefix) && members.every((column) => isWhole(columns[column]!));
 
-/** A table that was read without its header has the key among its columns, V1 to V9. */
+/** A table that was read without its header has the key among its columns V1 to V9. */
 function withoutKey(columns: readonly Column[], kinds: readonly Kind[], family: Family): Family {
   const [first, ...others] = family.columns as [number, ...number[]];
   const areFractions = others.every((column) => kinds[column] === "number" && !isWhole(columns[column]!));
@@ -568,7 +567,7 @@ function withoutKey(columns: readonly Column[], kinds: readonly Kind[], family: 
   return others.length > 1 && areFractions && isKey ? { ...family, columns: others } : family;
 }
 
-/** Of several families those that say "embedding", or that are no counts. */
+/** Of several families, those whose names suggest an embedding, or else those that are not counts. */
 function chosenFamilies(columns: readonly Column[], families: readonly Family[]): readonly Family[] {
   if (families.length < 2) return families;
   const said = families.filter(({ prefix }) => saysEmbedding(prefix));
@@ -586,7 +585,7 @@ function isEmbeddingList({ name, cells, declared }: Column, numbers: number): bo
   if (name !== undefined && meansEmbedding(name) && !/(^|[._])sparse/i.test(name)) return true;
   if (first.isBase64) return name !== undefined && saysEmbedding(name);
   if (first.length < 2 || (name !== undefined && saysOtherList(name))) return false;
-  // "12 34" may be a title.
+  // "12 34" may be a title
   if (first.isBare && first.length <= numbers) return false;
   return name === undefined || !lists.every(({ isInteger }) => isInteger);
 }
@@ -605,14 +604,13 @@ function looseNumbers(
     return rank < WEAK_RANK || (rank < BY_VALUES && isWhole(columns[column]!));
   };
   let vector = numbers.filter((column) => !isKeyName(column));
-  // Values are evidence only beside others that are not so: in a table of whole numbers every column may rise.
+  // Values are evidence only in contrast to others: in a table of integers, every column may ascend.
   const others = vector.filter((column) => !areKeys(columns[column]!, column));
   if (others.length > 0 && others.every((column) => !isWhole(columns[column]!))) vector = others;
   if (vector.length === 0) {
     const seen = [
       ...lists.map(
-        (column) =>
-          `${describeValue(nameOf(column))} holds lists, which are not taken for an embedding unless they are named`,
+        (column) => `${describeValue(nameOf(column))} holds lists, which count as an embedding only if you name them`,
       ),
       ...numbers.map((column) => `${describeValue(nameOf(column))} is a key`),
     ];
@@ -627,30 +625,30 @@ function looseNumbers(
           : "";
     const remedy =
       lists.length > 0
-        ? worded`${{ hint: worded`if it is the embedding, say so: ${asEmbedding(nameOf(lists[0]!))}`, after: "; " }}`
+        ? worded`${{ hint: worded`if it is the embedding, name it: ${asEmbedding(nameOf(lists[0]!))}`, after: "; " }}`
         : "";
     throw invalid(
       "COLUMN_MISSING",
-    )`${where} holds no embedding: a list of numbers per item, or a column of numbers per dimension, is expected${found && `, but ${found}`}${remedy}`;
+    )`${where} has no embedding: give a list of numbers per item, or a column of numbers per dimension${found && `; ${found}`}${remedy}`;
   }
   const parent = (column: number) => nameOf(column).slice(0, Math.max(0, nameOf(column).lastIndexOf(".")));
   const part = vector.find((column) => parent(column) !== "" && meansEmbedding(parent(column)));
   if (part !== undefined) {
     throw invalid(
       "COLUMN_MISSING",
-    )`${describeValue(parent(part))} of ${where} is an object of numbers by name (${describeValue(nameOf(part))}), as a sparse vector is${{ hint: "write all its numbers as a list" }}`;
+    )`${describeValue(parent(part))} of ${where} is an object of named numbers (${describeValue(nameOf(part))}), like a sparse vector${{ hint: "write all its numbers as a list" }}`;
   }
   const properties = vector.filter((column) => isProperty(columns[column]!.name));
   if (properties.length === vector.length && vector.length > 0) {
     throw invalid(
       "COLUMN_UNCLEAR",
-    )`the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding${{ hint: worded`if they are one, name them: ${asEmbeddings(vector.map(nameOf))}`, after: "; " }}`;
+    )`the columns ${listed(vector.map(nameOf))} look like properties of the items, not an embedding${{ hint: worded`if they are the embedding, name them: ${asEmbeddings(vector.map(nameOf))}`, after: "; " }}`;
   }
   if (properties.length > 0) {
     const others = vector.filter((column) => !isProperty(columns[column]!.name)).map(nameOf);
     throw invalid(
       "COLUMN_UNCLEAR",
-    )`of the columns ${listed(vector.map(nameOf))} some look like properties of the items, ${listed(properties.map(nameOf))}${{ hint: worded`name those that are the embedding: ${asEmbeddings(others)}`, after: "; " }}`;
+    )`some of the columns ${listed(vector.map(nameOf))} look like properties of the items: ${listed(properties.map(nameOf))}${{ hint: worded`name the columns of the embedding: ${asEmbeddings(others)}`, after: "; " }}`;
   }
   const foreign = foreignColumn(columns, kinds, vector);
   if (foreign !== undefined) {
@@ -658,12 +656,12 @@ function looseNumbers(
     if (stray !== undefined) {
       throw invalid(
         "COLUMN_UNCLEAR",
-      )`${{ row: stray.row }}, ${{ column: foreign }} (${describeValue(nameOf(foreign))}): ${describeValue(stray.text)} is far beyond the other values, which reach ${stray.others}${{ hint: "correct it, or remove the row" }}${{ hint: worded`if it is right, name all columns of the embedding (${option("embedding")})`, after: "; " }}`;
+      )`${{ row: stray.row }}, ${{ column: foreign }} (${describeValue(nameOf(foreign))}): ${describeValue(stray.text)} is far beyond the other values, which reach ${stray.others}${{ hint: "correct it or remove the row" }}${{ hint: worded`if it is right, name all columns of the embedding (${option("embedding")})`, after: "; " }}`;
     }
     const others = vector.filter((column) => column !== foreign).map(nameOf);
     throw invalid(
       "COLUMN_UNCLEAR",
-    )`${{ column: foreign }} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}${{ hint: worded`name the columns that are the embedding: ${asEmbeddings(others)}`, after: "; " }}`;
+    )`${{ column: foreign }} (${describeValue(nameOf(foreign))}) ${foreignReason(columns[foreign]!, kinds[foreign]!)}${{ hint: worded`name the columns of the embedding: ${asEmbeddings(others)}`, after: "; " }}`;
   }
   // A column without values may have been a dimension.
   const empty = columns.findIndex(
@@ -672,32 +670,32 @@ function looseNumbers(
   if (empty >= 0) {
     throw invalid(
       "COLUMN_UNCLEAR",
-    )`${{ column: empty }} (${describeValue(nameOf(empty))}) is empty in the first rows${{ hint: "remove it if it is not part of the embedding" }}${{ hint: worded`name the columns that are: ${asEmbeddings(vector.map(nameOf))}`, after: ", or " }}`;
+    )`${{ column: empty }} (${describeValue(nameOf(empty))}) is empty in the first rows${{ hint: "remove it if it is not part of the embedding" }}${{ hint: worded`name the columns of the embedding: ${asEmbeddings(vector.map(nameOf))}`, after: ", or " }}`;
   }
   return vector;
 }
 
-/** Numbers as people write them, which are not read: "1,234.50", "5%", "€ 3". */
+/** Numbers as people write them, which are not parsed: "1,234.50", "5%", "€ 3". */
 const looksNumeric = (text: string) =>
-  /^[^\d\p{L}]*\d[\d.,'_\u00a0\u202f ()+efjxpl-]*[^\d\p{L}]*$/iu.test(text) && !/\d[-/. ]\d+[-/. ]\d/.test(text); // dates and numbers of telephones
+  /^[^\d\p{L}]*\d[\d.,'_\u00a0\u202f ()+efjxpl-]*[^\d\p{L}]*$/iu.test(text) && !/\d[-/. ]\d+[-/. ]\d/.test(text); // dates and phone numbers
 
 const scaleOf = (column: Column) =>
   numbersIn(column).reduce((most, { value }) => Math.max(most, Math.abs(value) || 0), 0);
 
-/** The middle one of the columns' scales. */
+/** The median of the columns' scales. */
 function medianScale(columns: readonly Column[], vector: readonly number[]): number {
   const scales = vector.map((column) => scaleOf(columns[column]!)).sort((a, b) => a - b);
   return scales[Math.floor((scales.length - 1) / 2)]!;
 }
 
-/** How many times the size of the others makes a column, or a value, another one. */
+/** A column or a value this many times larger than the others is foreign. */
 const FAR = 50;
 
-/** The largest float32. Readers name the row of what is beyond it. */
+/** The largest float32. Readers name the row of a larger value. */
 const MAX_FLOAT32 = 3.4028234663852886e38;
 
 /**
- * The value of another size in a column that is like the others without it, and those few more at most: an error in that row, where a
+ * The value that makes a column differ in size from the others, if there are only a few such values: it is an error in that row, while a
  * column of IDs or of a property has such values in many rows.
  */
 function strayCell(
@@ -721,7 +719,7 @@ function strayCell(
   return { row, text, value, others: Number(within.reduce((a, b) => Math.max(a, b), 0).toPrecision(3)) };
 }
 
-/** A column that makes it doubtful that the others are an embedding: of another scale, of unread numbers, or between them. */
+/** A column that makes it doubtful that the others are an embedding: it has another scale or unparsed numbers, or lies between them. */
 function foreignColumn(
   columns: readonly Column[],
   kinds: readonly Kind[],
@@ -753,12 +751,12 @@ function foreignColumn(
 }
 
 function foreignReason(column: Column, kind: Kind): string {
-  if (kind === "number") return `has values of another size, up to ${scaleOf(column)}, as an ID or a property has`;
+  if (kind === "number") return `has values of a different size, up to ${scaleOf(column)}, like an ID or a property`;
   const cell = column.cells.find((cell) => cell.kind === "text" || cell.kind === "list");
   const text = cell?.kind === "text" || cell?.kind === "list" ? cell.text : undefined;
   return text === undefined
-    ? "stands between the numbers and holds none"
-    : `holds what cannot be read as numbers, ${describeValue(text)}`;
+    ? "is between the columns of numbers but has none"
+    : `holds ${describeValue(text)}, which is not a number`;
 }
 
 /** Names for a message. */
@@ -783,10 +781,10 @@ function unreadableColumn(columns: readonly Column[], column: number, where: str
   const name = describeValue(columnName(columns[column]!.name, column));
   return invalid(
     "COLUMN_UNCLEAR",
-  )`column ${name} of ${where} seems to be the embedding but cannot be read: ${problemIn(columns[column]!)}${{ hint: worded`if it is not the embedding, name what is: ${asEmbedding("...")}`, after: "; " }}`;
+  )`column ${name} of ${where} seems to be the embedding but cannot be read: ${problemIn(columns[column]!)}${{ hint: worded`if it is not, name the embedding: ${asEmbedding("...")}`, after: "; " }}`;
 }
 
-/** Why a column holds no vectors, by its first cell that is none. */
+/** Why a column holds no vectors, by its first cell that is not one. */
 function problemIn({ cells }: Column): string {
   const bad = cells.findIndex((cell) => cell.kind !== "missing" && !(cell.kind === "list" && cell.problem === ""));
   const cell = cells[bad];
@@ -816,7 +814,7 @@ function chosenVector(
       ({ prefix }) => prefix === embedding || prefix.replace(/[_. -]$/, "") === embedding,
     );
     if (family) return { vector: family.columns, isList: false };
-    // As it is typed on a command line.
+    // As typed on a command line.
     const several = String(embedding).split(",");
     if (several.length > 1)
       return chosenVector(
@@ -826,7 +824,7 @@ function chosenVector(
         where,
       );
   }
-  // Array.from: map would pass over holes.
+  // Array.from, since map skips holes.
   const wanted = Array.from(
     Array.isArray(embedding) ? (embedding as readonly (string | number)[]) : [embedding as string],
   );

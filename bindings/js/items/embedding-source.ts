@@ -1,4 +1,4 @@
-/** Reading an `EmbeddingSource`: checked, in ascending ranges, one at a time. Internal. */
+/** Reads an `EmbeddingSource` with checks, in ascending ranges, one at a time. Internal. */
 
 import { checkArray } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
@@ -8,14 +8,14 @@ import { Stop } from "../runtime/jobs.ts";
 import type { EmbeddingSource, Items } from "../types.ts";
 import { firstNonFinite, type ItemHeap, notFinite, openItems, typedArrayName } from "./items.ts";
 
-/** Bytes that are read at a time, at most: 4,096 rows of dimension 768. */
+/** The most bytes that are read at a time: 4,096 rows of dimension 768. */
 const READ_BYTES = 12 << 20;
-/** Bytes that are read through rather than begin another read behind them. */
+/** The largest gap in bytes that is read through rather than skipped by another read. */
 const GAP_BYTES = 128 << 10;
 /** The core counts rows in 32 bits, with a sign. */
 const MAX_ROWS = 2 ** 31 - 1;
 
-/** Whether items are read as they are needed. */
+/** Whether items are read as needed. */
 export function isSource(items: unknown): items is EmbeddingSource {
   return typeof (items as { read?: unknown } | null | undefined)?.read === "function";
 }
@@ -25,10 +25,10 @@ export function countRows(items: Items | EmbeddingSource, dim: number): number {
   return (isSource(items) ? new SourceReader(items, dim) : openItems(items, dim)).rows;
 }
 
-/** Reads under way whose callers may have left: a source is never asked twice at the same time. */
+/** Pending reads whose callers may have left: a source is never read twice at the same time. */
 const underWay = new WeakMap<EmbeddingSource, Promise<unknown>>();
 
-/** What the source's `read` gives, once it has answered what it was asked before. `check` throws when nobody waits any more. */
+/** The result of the source's `read`, called once it has answered earlier calls. `check` throws if nobody waits any more. */
 export async function readInTurn(source: EmbeddingSource, first: number, count: number, check: () => void) {
   for (let before = underWay.get(source); before; before = underWay.get(source)) await before.catch(() => {});
   check();
@@ -39,7 +39,7 @@ export async function readInTurn(source: EmbeddingSource, first: number, count: 
   return reading;
 }
 
-/** A source whose form was checked; what it gives is checked as it comes. */
+/** A source whose form was checked; its rows are checked as they come. */
 export class SourceReader {
   readonly rows: number;
   readonly dim: number;
@@ -48,7 +48,7 @@ export class SourceReader {
   readonly #stop: Stop;
 
   /**
-   * @param stop ends every read with its reason, whether the source answers or not
+   * @param stop ends every read with its reason, even if the source does not answer
    * @throws InvalidInputError that names the argument `name`, what was received and what to do.
    */
   constructor(source: EmbeddingSource, dim: number, { name = "items", stop = new Stop() } = {}) {
@@ -62,11 +62,11 @@ export class SourceReader {
     if (source.rows === 0)
       throw invalid(
         "EMPTY",
-      )`${{ argument: name }}: there are no rows${{ hint: "at least one item is needed", after: "; " }}`;
+      )`${{ argument: name }}: there are no rows${{ hint: "give at least one item", after: "; " }}`;
     if (source.dim !== dim) {
       throw invalid(
         "ITEMS_DIMENSION",
-      )`${{ argument: name }}: the model takes vectors of ${{ option: "inputDim" }} ${dim}, received vectors of dimension ${source.dim}${{ hint: "use the embeddings the model was made for" }}`;
+      )`${{ argument: name }}: the model takes vectors of ${{ option: "inputDim" }} ${dim}, received vectors of dimension ${source.dim}${{ hint: "use embeddings like those the model was made for" }}`;
     }
     this.rows = source.rows;
     this.dim = dim;
@@ -75,19 +75,19 @@ export class SourceReader {
     this.#stop = stop;
   }
 
-  /** Rows of a read, at most. */
+  /** The most rows of a read. */
   get pieceRows(): number {
     return Math.max(1, Math.floor(READ_BYTES / (4 * this.dim)));
   }
 
   /**
-   * Rows [first, first + count): an array of the source's, until the next read.
-   * @throws whatever the source's read throws, or the reason of the stop.
+   * Rows [first, first + count), in the source's array, which is valid until the next read.
+   * @throws what the source's read throws, or the reason of the stop.
    */
   async read(first: number, count: number): Promise<Float32Array> {
     const given = await this.#stop.race(readInTurn(this.#source, first, count, () => this.#stop.check()));
     this.#stop.check();
-    checkArray(given, `${this.#name}: what read(${first}, ${count}) gave`);
+    checkArray(given, `${this.#name}: the result of read(${first}, ${count})`);
     const data = typedArrayName(given) === "Float16Array" ? Float32Array.from(given) : given;
     if (Object.prototype.toString.call(data) !== "[object Float32Array]" || data.length !== count * this.dim) {
       const received = ArrayBuffer.isView(data) ? `${show(data)} of ${counted(data.length, "value")}` : show(data);
@@ -99,7 +99,7 @@ export class SourceReader {
   }
 
   /**
-   * Copies rows [first, first + count) to `address`, from an array that begins with row `begin`.
+   * Copies rows [first, first + count) to `address`, from an array that starts with row `begin`.
    * @throws InvalidInputError for a value that is not finite.
    */
   copy(heap: ItemHeap, data: Float32Array, begin: number, first: number, count: number, address: number): void {
@@ -111,8 +111,8 @@ export class SourceReader {
   }
 
   /**
-   * Reads the named rows (ascending) by few reads. Calls `use` with each run of consecutive ones: rows [first, first + count), those from
-   * the `place`-th name on, in an array that begins with row `begin`.
+   * Reads the given rows (ascending) with few reads. Calls `use` with each run of consecutive rows [first, first + count), which starts at
+   * entry `place` of the given rows, in an array that starts with row `begin`.
    */
   async eachRun(
     names: Uint32Array,

@@ -1,4 +1,4 @@
-/** Half floats, which JavaScript has no arrays of everywhere: their bits, as Uint16Array, and their values. */
+/** Half floats, for which not every engine has arrays: their bits, as Uint16Array, and their values. */
 
 let table: Float32Array | undefined;
 
@@ -16,7 +16,7 @@ export function halfValues(): Float32Array {
   return table;
 }
 
-/** Writes the values of half floats to `target`, from its entry `at` on. */
+/** Writes the values of half floats to `target`, starting at its entry `at`. */
 export function widenHalves(halves: ArrayLike<number>, target: { [i: number]: number }, at = 0): void {
   const values = halfValues();
   for (let i = 0; i < halves.length; i++) target[at + i] = values[halves[i]!]!;

@@ -1,4 +1,4 @@
-/** The dimension of items that say it. */
+/** The dimension of items that have one. */
 
 import { checkArray } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
@@ -8,7 +8,7 @@ import type { EmbeddingSource, Items } from "../types.ts";
 
 const isNothing = (items: unknown) => items === undefined || items === null || typeof items !== "object";
 
-/** The dimension that items tell of themselves; a flat array tells none. */
+/** The dimension that the items themselves give; a flat array gives none. */
 export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"): number {
   checkArray(items, `${where}: items`);
   if (Array.isArray(items)) checkArray(items[0], `${where}: items: row 0`);
@@ -17,14 +17,14 @@ export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"):
   if (Array.isArray(items) && items.length === 0) {
     throw invalid(
       "EMPTY",
-    )`${call(where)}${{ argument: "items" }}: there are no rows${{ hint: "at least one item is needed", after: "; " }}`;
+    )`${call(where)}${{ argument: "items" }}: there are no rows${{ hint: "give at least one item", after: "; " }}`;
   }
   const advice = hints.items?.(items, "items");
   if (advice === undefined || items instanceof Float32Array || items instanceof Float64Array) {
     const received = isNothing(items) ? `, received ${show(items)}` : "";
     throw invalid(
       "ITEMS_FORM",
-    )`${call(where)}${{ argument: "items" }} do not tell their dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array${received}`;
+    )`${call(where)}${{ argument: "items" }} do not have a dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array${received}`;
   }
   throw invalid(
     "ITEMS_FORM",

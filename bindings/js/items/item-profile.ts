@@ -1,6 +1,6 @@
 /**
- * What the items are like before any model sees them: exact copies, and a dimension that drowns the others. Found by + - * / alone, and
- * told in the same words by training, report and page.
+ * What the items are like before training: exact copies, and a dimension that dominates the others. Computed with + - * / alone, and worded
+ * identically in training, report and page.
  */
 
 import { MAX_SIZE, requireThat } from "../base/option-reader.ts";
@@ -13,19 +13,19 @@ import { VectorClasses } from "./vector-classes.ts";
 export interface DominantColumn {
   /** From 0. */
   column: number;
-  /** Of the variance summed over all dimensions, from 0 to 1. */
+  /** Share of the variance summed over all dimensions, from 0 to 1. */
   share: number;
 }
 
-/** What was seen of the items. */
+/** What was found about the items. */
 export interface ItemProfile {
-  /** Items that were looked at: all, or a sample of a large catalogue. */
+  /** Number of items inspected: all, or a sample of a large catalogue. */
   rows: number;
   /** Different vectors among them. */
   distinct: number;
-  /** Items whose vector another of them has too. */
+  /** Items that have the same vector as another of them. */
   itemsWithTwin: number;
-  /** 1 / sum p^2 over the shares p of the different vectors: as many, all equally frequent, would collide as often. */
+  /** 1 / sum p^2 over the shares p of the different vectors: this many equally frequent vectors would collide as often. */
   evenVectors: number;
   dominant?: DominantColumn;
 }
@@ -36,21 +36,21 @@ const FEWEST_ROWS = 8;
 const MANY_TWINS = 0.05;
 
 /**
- * Whether a share of all variance makes a dimension dominant: more than half of it, and more than twice what would be its even part. Of
- * two dimensions one always has half; three are uneven by chance.
+ * Whether a share of the total variance makes a dimension dominant: more than half of it, and more than twice an even share. One of two
+ * dimensions always has half; three are uneven by chance.
  */
 export const isDominant = (share: number, dim: number): boolean => share > Math.max(0.5, 2 / dim);
 
-/** Takes rows in as they come. */
+/** Collects rows as they come. */
 export class ItemProfiler {
   readonly #dim: number;
   readonly #classes: VectorClasses;
-  /** Sums are around the first row: a large offset would take their digits. */
+  /** Sums are relative to the first row, since a large offset would cost precision. */
   readonly #origin: Float64Array;
   readonly #sums: Float64Array;
   readonly #squares: Float64Array;
 
-  /** @param most Rows that will be added at most. */
+  /** @param most The most rows that will be added. */
   constructor(most: number, dim: number) {
     requireThat(
       Number.isInteger(dim) && dim > 0 && dim <= MAX_SIZE,
@@ -70,7 +70,7 @@ export class ItemProfiler {
     return this.#classes;
   }
 
-  /** Adds rows in order. @param vectors Whole rows, one behind the other. */
+  /** Adds rows in order. @param vectors Whole rows, one after another. */
   add(vectors: Float32Array): void {
     const dim = this.#dim;
     const before = this.#classes.rows;
@@ -86,7 +86,7 @@ export class ItemProfiler {
     }
   }
 
-  /** What was seen of the rows added so far. */
+  /** What was found about the rows added so far. */
   finish(): ItemProfile {
     const { rows, distinct, firstRows } = this.#classes;
     const members = new Uint32Array(rows);
@@ -125,30 +125,30 @@ export function nameColumn(column: number, names?: readonly string[]): string {
   return name === undefined ? `column ${column}` : `column ${column} (${JSON.stringify(name)})`;
 }
 
-/** "column 0 carries 93.1% of all variance" */
+/** "column 0 carries 93.1% of the variance" */
 export const dominance = ({ column, share }: DominantColumn, names?: readonly string[]): string =>
-  `${nameColumn(column, names)} carries ${percent(share)} of all variance`;
+  `${nameColumn(column, names)} carries ${percent(share)} of the variance`;
 
 /** What a dominant dimension means, and what to do. */
 export const aboutDominant = (dominant: DominantColumn, names?: readonly string[]): Wording =>
-  worded`${dominance(dominant, names)}: the IDs tell items apart by it and by little else. Leave it out if it is an ID or a property such as a price; otherwise train with ${option("inputScaling", "perDimension")}`;
+  worded`${dominance(dominant, names)}: the IDs depend on it and little else. Leave it out if it is an ID or a property such as a price; otherwise train with ${option("inputScaling", "perDimension")}`;
 
 /** What it means that all vectors are the same. */
 export function aboutConstant(items: number): Wording {
   return [
-    `all ${thousands(items)} items have the same vector, so every model gives them one and the same ID: check how the embeddings were made`,
+    `all ${thousands(items)} items have the same vector, so every model gives them the same ID: check how the embeddings were made`,
   ];
 }
 
 /** What exact copies mean. */
 export function aboutTwins({ rows, distinct, itemsWithTwin }: ItemProfile, items: number): Wording {
-  const among = rows < items ? `of ${counted(rows, "item")} looked at, ` : "";
+  const among = rows < items ? `in a sample of ${counted(rows, "item")}, ` : "";
   return [
-    `${among}${counted(itemsWithTwin, "item")} have a vector that another item has too (${counted(distinct, "different vector")} in all): no model tells exact copies apart. Leave copies out, or give them a suffix`,
+    `${among}${counted(itemsWithTwin, "item")} have the same vector as another item (${counted(distinct, "different vector")} in all): no model can tell exact copies apart. Leave copies out or give them a suffix`,
   ];
 }
 
-/** The warnings that the items give cause for, whatever the training does. */
+/** The warnings about the items, independent of the training. */
 export function itemWarnings(
   profile: ItemProfile,
   items: number,
@@ -165,7 +165,7 @@ export function itemWarnings(
   if (isConstant(profile)) return [warning("constant", aboutConstant(items))];
   const { dominant } = profile;
   return [
-    // Scaled dimension by dimension, none is larger than the others for the model.
+    // If each dimension is scaled separately, none dominates for the model.
     ...(dominant && inputScaling !== "perDimension"
       ? [warning("dominatedByColumn", aboutDominant(dominant, names), dominant.column)]
       : []),
@@ -177,6 +177,6 @@ export function itemWarnings(
 export const isConstant = ({ rows, distinct }: Pick<ItemProfile, "rows" | "distinct">): boolean =>
   rows > 1 && distinct === 1;
 
-/** Different vectors among all items, estimated where only a sample of them was looked at. */
+/** Number of different vectors among all items, estimated if only a sample was inspected. */
 export const distinctVectors = ({ rows, distinct }: ItemProfile, items: number): number =>
   rows < items ? Math.max(distinct, Math.round((distinct / rows) * items)) : distinct;

@@ -1,4 +1,4 @@
-/** Item vectors read on this side of the WebAssembly, from memory or a source: a report compares them with one another. */
+/** Item vectors as JavaScript reads them, from memory or a source, for reports that compare them with one another. */
 
 import { invalid } from "../base/errors.ts";
 import { call } from "../base/wording.ts";
@@ -17,22 +17,22 @@ export interface Matrix {
   dim: number;
 }
 
-/** Items wherever they are, read as float32. */
+/** Items in memory or in a source, read as float32. */
 export interface ItemRows {
   readonly rows: number;
   readonly dim: number;
   /**
-   * Rows [first, first + count), in an array that the next call may use again; -0 becomes 0.
+   * Rows [first, first + count), in an array that the next call may reuse; -0 becomes 0.
    * @throws InvalidInputError for a value that is not finite.
    */
   read(first: number, count: number): Float32Array | Promise<Float32Array>;
-  /** The given rows (ascending) as a matrix, by default all. */
+  /** The given rows (ascending) as a matrix; all rows by default. */
   take(rows?: Uint32Array): Matrix | Promise<Matrix>;
 }
 
 /**
  * Checks the form of items that belong to `n` IDs.
- * @param dim Their dimension, if a model knows it.
+ * @param dim Their dimension, if a model gives it.
  * @throws InvalidInputError naming what does not fit.
  */
 export function readItemRows(items: Items, n: number, where: string, dim?: number): ItemRows {
@@ -55,7 +55,7 @@ export function readItemRows(items: Items, n: number, where: string, dim?: numbe
       if (!Number.isFinite(target[at + j]!)) {
         throw invalid(
           "ITEM_NOT_FINITE",
-        )`${{ argument: "items" }}: ${{ row: i }}, ${{ column: j }} is ${String(isHalf ? target[at + j] : value)}${{ hint: "every value must be a finite number of float32's range", after: "; " }}`;
+        )`${{ argument: "items" }}: ${{ row: i }}, ${{ column: j }} is ${String(isHalf ? target[at + j] : value)}${{ hint: "every value must be a finite number in the range of float32", after: "; " }}`;
       }
     }
   };
@@ -78,7 +78,7 @@ export function readItemRows(items: Items, n: number, where: string, dim?: numbe
   };
 }
 
-/** The same of a source, of which no more is in memory than what is asked for. */
+/** The same for a source, of which only the requested rows are in memory. */
 export function readSourceRows(
   source: EmbeddingSource,
   n: number,
@@ -117,5 +117,5 @@ function requireAsMany(rows: number, n: number, where: string): void {
   if (rows === n) return;
   throw invalid(
     "COUNTS_DIFFER",
-  )`${call(where)}${{ argument: "items" }} has ${counted(rows, "row")}, but ${thereAre(n, "ID")}${{ hint: "they must be of the same items, in the same order" }}`;
+  )`${call(where)}${{ argument: "items" }} has ${counted(rows, "row")}, but ${thereAre(n, "ID")}${{ hint: "they must belong to the same items, in the same order" }}`;
 }

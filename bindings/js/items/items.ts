@@ -9,7 +9,7 @@ import type { FloatArray, ItemMatrix, Items } from "../types.ts";
 
 type Flat = ItemMatrix["data"];
 
-/** "Float32Array" and so on, for arrays of any realm; undefined for what is not a typed array. */
+/** "Float32Array" and so on, for arrays of any realm; undefined for anything but a typed array. */
 export function typedArrayName(value: unknown): string | undefined {
   if (!ArrayBuffer.isView(value)) return undefined;
   return (value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag];
@@ -17,16 +17,16 @@ export function typedArrayName(value: unknown): string | undefined {
 
 const FLOATS = /^Float(16|32|64)Array$/;
 
-/** Whether it is an array of floats, of any realm. Engines of before 2025 have no Float16Array. */
+/** Whether it is an array of floats of any realm. Engines before 2025 have no Float16Array. */
 export const isFloats = (value: unknown): value is FloatArray => FLOATS.test(typedArrayName(value) ?? "");
 
 /** Whether it holds half floats, as numbers or as their bits. */
 const isHalf = (data: Flat) => data.BYTES_PER_ELEMENT === 2;
 
-/** Where items are copied to: the wasm heap, or what behaves like it. */
+/** Where items are copied to: the wasm heap, or something that behaves like it. */
 export type ItemHeap = Pick<NativeModule, "HEAPU8" | "HEAPF32" | "findNonFinite" | "halfToFloat">;
 
-/** Items whose form and sizes were checked; the values are checked as they are copied. */
+/** Items whose form and sizes were checked; their values are checked when they are copied. */
 export interface ItemRows {
   readonly rows: number;
   readonly dim: number;
@@ -87,7 +87,7 @@ function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
   if (matrix.dim !== dim) {
     throw invalid(
       "ITEMS_DIMENSION",
-    )`${{ argument: name }}: the model takes vectors of ${{ option: "inputDim" }} ${dim}, received vectors of dimension ${matrix.dim}${{ hint: "use the embeddings the model was made for" }}`;
+    )`${{ argument: name }}: the model takes vectors of ${{ option: "inputDim" }} ${dim}, received vectors of dimension ${matrix.dim}${{ hint: "use embeddings like those the model was made for" }}`;
   }
   if (matrix.data.length !== matrix.rows * matrix.dim) {
     throw invalid(
@@ -99,12 +99,10 @@ function matrixRows(matrix: ItemMatrix, dim: number, name: string): ItemRows {
 
 function requireRows(rows: number, name: string): void {
   if (rows === 0)
-    throw invalid(
-      "EMPTY",
-    )`${{ argument: name }}: there are no rows${{ hint: "at least one item is needed", after: "; " }}`;
+    throw invalid("EMPTY")`${{ argument: name }}: there are no rows${{ hint: "give at least one item", after: "; " }}`;
 }
 
-/** A class, and no views of the whole: encoding one vector leaves little for the garbage collector. */
+/** A class without views of the whole, so that encoding one vector leaves little for the garbage collector. */
 class FlatRows implements ItemRows {
   readonly rows: number;
   readonly dim: number;
@@ -126,12 +124,12 @@ class FlatRows implements ItemRows {
       requireAttached(data, this.#name);
       throw invalid(
         "ARRAY_GIVEN_AWAY",
-      )`${{ argument: this.#name }}: the array's buffer shrank while it was read${{ hint: "leave it as it is until the call is done", after: "; " }}`;
+      )`${{ argument: this.#name }}: the array's buffer shrank while it was being read${{ hint: "do not change it until the call is done", after: "; " }}`;
     }
     const slice = count === this.rows ? data : data.subarray(first * dim, (first + count) * dim);
     const half = isHalf(data);
     if (half) {
-      // The halves go to the upper half of the target's space and are widened from there, front to back.
+      // The half floats go to the upper half of the target and are widened from there, front to back.
       const halves = address + 2 * slice.length;
       heap.HEAPU8.set(new Uint8Array(slice.buffer, slice.byteOffset, slice.byteLength), halves);
       heap.halfToFloat(halves, slice.length, address);
@@ -147,7 +145,7 @@ class FlatRows implements ItemRows {
 function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: string): ItemRows {
   requireRows(source.length, name);
   for (let i = 0; i < source.length; i++) {
-    const row = source[i] as ArrayLike<number>; // by index: forEach would pass over holes
+    const row = source[i] as ArrayLike<number>; // by index, since forEach skips holes
     if (!Array.isArray(row) && !isFloats(row)) {
       const advice = i === 0 ? hints.items?.(source, name) : undefined;
       throw invalid(
@@ -158,7 +156,7 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
       checkArray(row, `${name}: row ${i}`);
       throw invalid(
         "ROW_LENGTH",
-      )`${{ argument: name }}: ${{ row: i }} has ${counted(row.length, "value")}, but the model's inputDim is ${dim}${{ hint: "every row must have that many" }}`;
+      )`${{ argument: name }}: ${{ row: i }} has ${counted(row.length, "value")}, but the model's inputDim is ${dim}${{ hint: "every row must have that many values" }}`;
     }
   }
   return {
@@ -186,7 +184,7 @@ function arrayRows(source: readonly ArrayLike<number>[], dim: number, name: stri
   };
 }
 
-/** Values of which the heap is not asked: the call would cost more than the look. */
+/** Up to this many values are checked in JavaScript, where a call to the heap would cost more. */
 const FEW = 4096;
 
 /** Index of the first of `count` floats that is NaN or infinite, or -1. */
@@ -201,7 +199,7 @@ export function indexOfNonFinite(values: Float32Array, start: number, count: num
   return -1;
 }
 
-/** `value` as the caller gave it, `index` as counted from row `first`. */
+/** `value` as the caller gave it; `index` is counted from row `first`. */
 export function notFinite(
   value: number | undefined,
   first: number,
@@ -217,20 +215,20 @@ export function notFinite(
 }
 
 /**
- * `row` as the wasm returns it (-1: all are in range), counted from row `first`.
+ * `row` as the wasm returns it (-1: all rows are in range), counted from row `first`.
  * @throws InvalidInputError for an item whose latent vector leaves the range of float32.
  */
 export function requireInRange(row: number, first: number, name = "items"): void {
   if (row >= 0) {
     throw invalid(
       "ITEM_TOO_LARGE",
-    )`${{ argument: name }}: ${{ row: first + row }} has values too large for this model: no code is at a finite distance${{ hint: "Check its units", after: ". " }}`;
+    )`${{ argument: name }}: ${{ row: first + row }} has values too large for this model: no code is at a finite distance${{ hint: "Check the units", after: ". " }}`;
   }
 }
 
 /**
- * An error about a part of the items, as one about the whole: with the number that the row has there, and what the items are called there.
- * Any other error stays as it is.
+ * Turns an error about a part of the items into one about all of them, with the row's number and the items' name there. Any other error
+ * stays unchanged.
  */
 export function inWhole(error: unknown, rowOf: (row: number) => number, name = "items"): unknown {
   if (!(error instanceof InvalidInputError) || error.argument !== "items") return error;

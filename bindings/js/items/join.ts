@@ -1,4 +1,4 @@
-/** Which row of one source is which row of another: by the items' own IDs, or by place where a source has none. */
+/** Matches the rows of two sources: by the items' own IDs, or by position if a source has none. */
 
 import { requireList } from "../base/attached.ts";
 import { describeValue } from "../base/describe-value.ts";
@@ -6,42 +6,44 @@ import { invalid } from "../base/errors.ts";
 import { requireThat } from "../base/option-reader.ts";
 import { counted, thousands } from "../base/words.ts";
 
-/** A source that has one row an item. */
+/** A source that has one row per item. */
 export interface JoinSource {
   /** What messages call it, such as its file's name. */
   name: string;
   /** Number of rows. */
   rows: number;
-  /** The item ID of each row. Default: the source has none, and its rows are known by their places only. */
+  /** The item ID of each row. Default: the source has none, and its rows are identified by position. */
   itemIds?: readonly string[] | undefined;
-  /** The number of each row in its file, ascending, when some rows were left out. Default: 0, 1, 2, ... */
+  /** The number of each row in its file, ascending, if some rows were left out. Default: 0, 1, 2, ... */
   fileRows?: ArrayLike<number> | undefined;
-  /** Number of rows in the file, with those that were left out. Default: `rows`. */
+  /** Number of rows in the file, including those that were left out. Default: `rows`. */
   rowsInFile?: number | undefined;
 }
 
-/** How the rows of two sources belong together. */
+/** How the rows of two sources match. */
 export interface ItemJoin {
-  /** "place" only when a source has no item IDs. */
+  /** "place" only if a source has no item IDs. */
   by: "key" | "place";
-  /** For each row of the left source its row in the right one; -1 where it has none. */
+  /** For each row of the left source, its row in the right one, or -1. */
   rows: Int32Array;
   /** Rows of the left source without a counterpart, ascending. */
   missing: number[];
   /** Rows of the right source without a counterpart, ascending. */
   extra: number[];
-  /** What is worth saying about the join, in one line: rows without a counterpart, or that places decided. "" when nothing is. */
+  /**
+   * What is worth saying about the join, in one line: rows without a counterpart, or that it is by position. "" if there is nothing to say.
+   */
   text: string;
 }
 
 /**
- * Finds for each row of `left` the row of the same item in `right`. Item IDs are compared as text, character by character. A source
- * without item IDs is joined by place, which requires as many rows in both files.
+ * Finds for each row of `left` the row of the same item in `right`. Item IDs are compared as text, character by character. If a source has
+ * no item IDs, the rows are joined by position, which requires the same number of rows in both files.
  *
  * @param what What a row of `right` is, for messages: "title", "embedding".
- * @throws InvalidInputError when an item ID is empty or stands in two rows (both are named), when the sources have no item in common, when
- *   the files of sources that are joined by place have different numbers of rows, and when the item IDs of one of these are the row numbers
- *   in another order, so that place and number contradict each other.
+ * @throws InvalidInputError if an item ID is empty or occurs in two rows (both are named); if the sources have no item in common; if files
+ * that are joined by position have different numbers of rows; and if the item IDs of one of them are the row numbers in another order, so
+ * that position and number contradict each other.
  */
 export function joinItems(left: JoinSource, right: JoinSource, what = "row"): ItemJoin {
   requireThat(typeof what === "string", "what", "a word", what);
@@ -69,8 +71,8 @@ export function joinItems(left: JoinSource, right: JoinSource, what = "row"): It
 }
 
 /**
- * @param fileRows The numbers by which the rows are known. Default: 0, 1, 2, ...
- * @throws InvalidInputError for an item ID that is empty, or stands in two rows.
+ * @param fileRows The numbers that identify the rows. Default: 0, 1, 2, ...
+ * @throws InvalidInputError for an item ID that is empty or occurs in two rows.
  */
 export function requireUnique(itemIds: readonly string[], name: string, fileRows?: ArrayLike<number>): void {
   const twins = findTwins(itemIds);
@@ -81,10 +83,10 @@ export function requireUnique(itemIds: readonly string[], name: string, fileRows
     throw invalid("ITEM_ID_INVALID")`${where}${{ row: first! }} has no item ID${{ hint: "every item needs one" }}`;
   throw invalid(
     "ITEM_TWICE",
-  )`${where}rows ${first!} and ${second!} are both item ${describeValue(itemIds[twins[0]])}${{ hint: "every item must be there once" }}`;
+  )`${where}rows ${first!} and ${second!} are both item ${describeValue(itemIds[twins[0]])}${{ hint: "every item must occur once" }}`;
 }
 
-/** The first two rows with the same item ID; one row, twice, whose ID is empty; undefined when every row has an ID of its own. */
+/** The first two rows with the same item ID; a row without an ID is given twice; undefined if every row has its own ID. */
 export function findTwins(itemIds: readonly string[]): [number, number] | undefined {
   const known = new Map<string, number>();
   for (let row = 0; row < itemIds.length; row++) {
@@ -170,11 +172,11 @@ function byPlace(left: JoinSource, right: JoinSource, what: string): ItemJoin {
     rows,
     missing,
     extra,
-    text: `Joined by place, since ${why}: ${what} i of ${right.name} is taken for row i of ${left.name}.${absent}`,
+    text: `Joined by position, since ${why}: ${what} i of ${right.name} belongs to row i of ${left.name}.${absent}`,
   };
 }
 
-/** Rows of equal numbers in their files. */
+/** Rows with equal numbers in their files. */
 function placesOf(left: JoinSource, right: JoinSource): Pick<ItemJoin, "rows" | "missing" | "extra"> {
   const rows = new Int32Array(left.rows);
   if (!left.fileRows && !right.fileRows) return { rows: rows.map((_, row) => row), missing: [], extra: [] };
@@ -192,7 +194,7 @@ function placesOf(left: JoinSource, right: JoinSource): Pick<ItemJoin, "rows" | 
   return { rows, missing, extra };
 }
 
-/** Whether item IDs are the numbers from 0 or from 1 on, each once, but not in this order. */
+/** Whether item IDs are the numbers from 0 or 1 on, each once, but not in order. */
 function isReordered(itemIds: readonly string[]): boolean {
   if (!itemIds.every((itemId) => /^(0|[1-9]\d{0,8})$/.test(itemId))) return false;
   const numbers = itemIds.map(Number);
@@ -206,7 +208,7 @@ function isReordered(itemIds: readonly string[]): boolean {
 /** "2 of the 60 items". */
 const countOf = (some: number, all: number) => `${thousands(some)} of the ${counted(all, "item")}`;
 
-/** The first of some item IDs, as they are shown in a message. */
+/** The first of some item IDs, as messages show them. */
 export function firstFew(itemIds: readonly string[], most = 3): string {
   const shown = itemIds.slice(0, most).map(describeValue).join(", ");
   return itemIds.length > most ? `${shown}, …` : shown;

@@ -5,7 +5,7 @@ import { counted, thereAre, thousands } from "../base/words.ts";
 import type { ItemLabels } from "../types.ts";
 import { type ItemJoin, type JoinSource, joinItems, requireUnique } from "./join.ts";
 
-/** Checks what JSON gave and copies it. @throws InvalidInputError naming the field and entry that is not as it must be. */
+/** Checks parsed JSON and copies it. @throws InvalidInputError that names the invalid field and entry. */
 export function toItemLabels(titles: unknown, labels: unknown, itemIds?: unknown): ItemLabels {
   if (!Array.isArray(titles)) {
     throw invalid()`${{ argument: "titles" }} must be an array with one string per item, got ${describeValue(titles)}`;
@@ -55,7 +55,7 @@ function checkEntry(value: unknown, field: string): string | number {
 }
 
 /**
- * Checks that there is one title, and one label of each name, for each of `rows` items.
+ * Checks that each of `rows` items has one title, and one label of each name.
  * @throws InvalidInputError with both counts.
  */
 export function checkLabels(labels: ItemLabels, rows: number): void {
@@ -68,7 +68,7 @@ export function checkLabels(labels: ItemLabels, rows: number): void {
   if (labels.itemIds) lists.push(["itemIds", labels.itemIds]);
   lists.unshift(["titles", labels.titles]);
   for (const [field, values] of lists) {
-    requireThat(Array.isArray(values), field, "an array with an entry for each item", values);
+    requireThat(Array.isArray(values), field, "an array with one entry per item", values);
     if (values.length !== rows) {
       throw invalid(
         "COUNTS_DIFFER",
@@ -77,7 +77,7 @@ export function checkLabels(labels: ItemLabels, rows: number): void {
   }
 }
 
-/** @throws InvalidInputError for what is no object with titles. */
+/** @throws InvalidInputError for anything but an object with titles. */
 function requireLabels(labels: ItemLabels): void {
   requireThat(
     typeof labels === "object" && Array.isArray(labels?.titles),
@@ -91,7 +91,7 @@ function requireLabels(labels: ItemLabels): void {
   for (let i = 0; i < labels.titles.length; i++) checkEntry(labels.titles[i], `titles[${i}]`);
 }
 
-/** The labels of rows [first, first + count). */
+/** Labels of rows [first, first + count). */
 export function labelsOf(labels: ItemLabels, first: number, count: number): ItemLabels {
   return mapLists(labels, (values) => values.slice(first, first + count));
 }
@@ -103,8 +103,8 @@ export function withoutRows(labels: ItemLabels, rows: ArrayLike<number>): ItemLa
 }
 
 /**
- * The labels of the items of a source, joined by item ID, see `joinItems`. An item that has none is called by its ID, and its labels are
- * empty. Items without IDs get those of the labels.
+ * The labels of a source's items, joined by item ID, see `joinItems`. An item without labels has its ID as title and empty labels. Items
+ * without IDs get those of the labels.
  *
  * @param name What messages call the labels, such as their file's name.
  * @throws InvalidInputError as `joinItems` does.
@@ -129,7 +129,7 @@ export function joinLabels(
   return { labels: pickLabels(labels, join.rows, items.itemIds ?? adopted), join };
 }
 
-/** The labels of some rows, in this order. Row -1 has none: its item is called by its ID, and its labels are empty. */
+/** The labels of some rows, in this order. Row -1 has none: its title is the item's ID, and its labels are empty. */
 function pickLabels(labels: ItemLabels, rows: ArrayLike<number>, itemIds?: readonly string[]): ItemLabels {
   const { itemIds: _, ...beside } = labels;
   const picked = mapLists(beside, (values) => Array.from(rows, (row) => values[row] ?? ""));

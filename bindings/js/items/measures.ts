@@ -1,4 +1,4 @@
-/** What IDs and reconstructions are worth, each figure in the most direct way that is still fast enough. Sums are in double precision. */
+/** Measures of IDs and reconstructions, each computed in the most direct way that is still fast enough. Sums are in double precision. */
 
 import { checkArray, requireList } from "../base/attached.ts";
 import { requireThat } from "../base/option-reader.ts";
@@ -30,8 +30,8 @@ export function squaredErrors(
 }
 
 /**
- * 1 - SSE / sum ||x - mean||^2, with the mean of these rows: 1 is perfect, 0 as good as one vector for all. Of rows that are all the same
- * it is 1 when they are met, else 0.
+ * 1 - SSE / sum ||x - mean||^2, with the mean of these rows: 1 is perfect, 0 is as good as one vector for all. If all rows are the same, it
+ * is 1 if they are reconstructed exactly, else 0.
  * @param reconstruction rows x dim
  */
 export function explainedVariance(items: Matrix, reconstruction: Float32Array): number {
@@ -47,7 +47,7 @@ export function explainedVariance(items: Matrix, reconstruction: Float32Array): 
   return total > 0 ? 1 - error / total : error === 0 ? 1 : 0;
 }
 
-/** @throws InvalidInputError for what is no matrix of float32. */
+/** @throws InvalidInputError for anything but a matrix of float32. */
 function requireMatrix(items: Matrix): void {
   const { data, rows, dim } = items ?? {};
   checkArray(data, "items.data");
@@ -60,7 +60,7 @@ function requireMatrix(items: Matrix): void {
   );
 }
 
-/** Number of different rows; 0 and -0 are the same. */
+/** Number of different rows; 0 and -0 are equal. */
 export function countDistinctRows(items: Matrix): number {
   requireMatrix(items);
   const classes = new VectorClasses(items.rows);
@@ -69,10 +69,10 @@ export function countDistinctRows(items: Matrix): number {
 }
 
 /**
- * The rows that are nearest to each of the query rows: exact, Euclidean, the row itself left out, ties to the lower row.
+ * The rows nearest to each query row: exact, Euclidean, without the row itself, ties to the lower row.
  * @param queries row numbers
  * @param k Default: 10.
- * @returns queries x k, the nearest first; -1 where there are fewer than k other rows
+ * @returns queries x k, the nearest first; -1 if there are fewer than k other rows
  */
 export function nearestNeighbours(items: Matrix, queries: ArrayLike<number>, k = 10): Int32Array {
   requireMatrix(items);
@@ -99,7 +99,7 @@ export function nearestNeighbours(items: Matrix, queries: ArrayLike<number>, k =
       const row = i * dim;
       let distance = 0;
       for (let j = 0; j < dim; ) {
-        const end = Math.min(dim, j + 32); // gives up early, a block at a time
+        const end = Math.min(dim, j + 32); // stops early, block by block
         for (; j < end; j++) {
           const difference = data[row + j]! - data[query + j]!;
           distance += difference * difference;

@@ -1,28 +1,28 @@
-/** All items of a training known again: sums of hashes of their rows, in whatever order they are read. Internal. */
+/** Identifies all items of a training by sums of hashes of their rows, in any order of reading. Internal. */
 
 import { finished } from "./vector-classes.ts";
 
 /** Hashes of rows, summed by ranges: see `RowHashes`. */
 export interface EveryRow {
   sums: string[];
-  /** A bit for each row that is in the sums, base64; all are without it. */
+  /** One bit per row that is in the sums, base64; if absent, all are. */
   seen?: string;
 }
 
-/** Ranges of rows that have a sum each, at most, so that a difference can be told where it is. */
+/** The most ranges of rows with their own sum, so that a difference can be located. */
 const RANGES = 64;
 
 /**
- * Sums, by ranges of rows, over a hash of each row's float32 bits and number. A sum does not depend on the order: the rows are hashed as a
- * training reads them, each once, at the cost of no read of their own. They tell changes; they are no protection against forgery.
+ * Sums, by ranges of rows, over a hash of each row's float32 bits and number. A sum does not depend on the order, so that the rows are
+ * hashed once, as training reads them, without extra reads. The sums detect changes, but do not protect against forgery.
  */
 export class RowHashes {
   readonly #rows: number;
   readonly #dim: number;
-  /** Two for each range, modulo 2^32. */
+  /** Two per range, modulo 2^32. */
   readonly #sums: Uint32Array;
   readonly #sizes: number;
-  /** A bit for each row that is in its sum; undefined when all are. */
+  /** One bit per row that is in its sum; undefined if all are. */
   #seen: Uint8Array | undefined;
   #left: number;
 
@@ -39,7 +39,7 @@ export class RowHashes {
     return this.#left === 0;
   }
 
-  /** Takes in rows [first, first + count), from the place `at` of an array on; those that were taken in before are left out. */
+  /** Adds rows [first, first + count), starting at entry `at` of an array; skips those added before. */
   add(data: Float32Array, at: number, first: number, count: number): void {
     const seen = this.#seen;
     if (!seen) return;
@@ -78,7 +78,7 @@ export class RowHashes {
     return this.#seen ? { sums, seen: toBase64(this.#seen) } : { sums };
   }
 
-  /** For rows that another run saw: those alone, to be read again and compared. */
+  /** For the rows that another run saw, to read only those again and compare them. */
   static of(stored: EveryRow, rows: number, dim: number): RowHashes {
     const hashes = new RowHashes(rows, dim);
     if (stored.seen === undefined) return hashes;

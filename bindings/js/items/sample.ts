@@ -1,4 +1,4 @@
-/** Rows chosen by hash: the same on every host, and no pattern of the row numbers. */
+/** Rows chosen by hash: the same on every host, without a pattern in the row numbers. */
 
 /** A bijection of 32-bit integers that mixes well (the multipliers of "lowbias32"). */
 export function mix(x: number): number {
@@ -7,7 +7,7 @@ export function mix(x: number): number {
   return (x ^ (x >>> 15)) >>> 0;
 }
 
-/** `count` of n rows, those with the smallest hash, ascending; all when there are no more. */
+/** The `count` of n rows with the smallest hash, ascending; all rows if there are no more. */
 export function sampleRows(n: number, count: number): Uint32Array {
   if (count >= n) return Uint32Array.from({ length: n }, (_, row) => row);
   const key = (row: number) => mix(row + 0x9e3779b9);

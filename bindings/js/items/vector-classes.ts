@@ -1,4 +1,4 @@
-/** Which of many vectors are the same, found out while they pass by. */
+/** Finds equal vectors among many, in one pass. */
 
 import { checkArray } from "../base/attached.ts";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
@@ -14,8 +14,8 @@ function requireRows(vectors: Float32Array, dim: number): void {
 }
 
 /**
- * Tells equal vectors of float32 from different ones by a hash of 128 bits (MurmurHash3, Appleby 2010), so that none of them has to be
- * kept or read again: two different ones of ten million are taken for equal with a probability of 10^-25. 0 and -0 are equal.
+ * Finds equal vectors of float32 by a 128-bit hash (MurmurHash3, Appleby 2010), so that none of them has to be kept or read again. Among
+ * ten million vectors, two different ones are taken for equal with a probability of 10^-25. 0 and -0 are equal.
  */
 export class VectorClasses {
   /** The class of each row added so far: the number of the first row with its vector. */
@@ -29,7 +29,7 @@ export class VectorClasses {
   /** Open addressing: row + 1 of the first row with a vector, 0 where free. */
   readonly #slots: Uint32Array;
 
-  /** @param most Rows that will be added at most. */
+  /** @param most The most rows that will be added. */
   constructor(most: number) {
     worksBehindProxy(this, VectorClasses);
     requireThat(
@@ -45,13 +45,13 @@ export class VectorClasses {
     this.#slots = new Uint32Array(slots);
   }
 
-  /** Adds rows in order. @param vectors Whole rows of `dim` values, one behind the other. */
+  /** Adds rows in order. @param vectors Whole rows of `dim` values, one after another. */
   add(vectors: Float32Array, dim: number): void {
     requireRows(vectors, dim);
     requireThat(
       this.rows + vectors.length / dim <= this.firstRows.length,
       "vectors",
-      `of no more rows than the ${this.firstRows.length} that were announced`,
+      `of at most the ${this.firstRows.length} rows that were announced`,
       `${this.rows + vectors.length / dim}`,
     );
     const bits = new Uint32Array(vectors.buffer, vectors.byteOffset, vectors.length);
@@ -91,12 +91,12 @@ export function finished(h: number): number {
   return h ^ (h >>> 16);
 }
 
-/** MurmurHash3_x86_128 of the words [start, start + count), the last ones filled up with zeros, to target[at ... at + 3]. */
+/** MurmurHash3_x86_128 of the words [start, start + count), padded with zeros, to target[at ... at + 3]. */
 function hashVector(bits: Uint32Array, start: number, count: number, target: Uint32Array, at: number): void {
   const [c1, c2, c3, c4] = [0x239b961b, 0xab0e9789, 0x38b34ae5, 0xa1e38b93];
   let [h1, h2, h3, h4] = [0, 0, 0, 0];
   const end = start + count;
-  // The sign of zero is no difference.
+  // The sign of zero does not matter.
   const word = (i: number) => (i >= end || bits[i] === 0x80000000 ? 0 : bits[i]!);
   for (let i = start; i < end; i += 4) {
     h1 ^= Math.imul(rotated(Math.imul(word(i), c1), 15), c2);

@@ -1,4 +1,4 @@
-/** Checkpoints: a model file with the training job's state beside the weights, and what must be the same to resume. Internal. */
+/** Checkpoints: a model file that also has the training job's state, and what must be the same to resume. Internal. */
 
 import { invalid } from "../base/errors.ts";
 import { isSame } from "../base/file-values.ts";
@@ -14,7 +14,7 @@ import type { CheckpointInfo, DataIdentity, ModelFile, ModelMetadata } from "./m
 import { fromStored, readModelFile } from "./read-model-file.ts";
 
 /**
- * Checks that a checkpoint goes on with this model, these options and these items, and gives the training configuration.
+ * Checks that a checkpoint belongs to this model, these options and these items, and returns the training configuration.
  * @throws InvalidInputError that names the first difference.
  */
 function resumedConfig(
@@ -28,19 +28,19 @@ function resumedConfig(
   if (!metadata || !info || !state) {
     throw invalid(
       "CHECKPOINT_MISMATCH",
-    )`${call("resume")}these bytes are a model, not a checkpoint: ${{ api: "pass what checkpoint.write or saveCheckpoint() gave", cli: "name the file that --checkpoint wrote" }}`;
+    )`${call("resume")}these bytes are a model, not a checkpoint: ${{ api: "pass the bytes from checkpoint.write or saveCheckpoint()", cli: "name the file that --checkpoint wrote" }}`;
   }
   if (metadata.numerics !== numerics) {
     throw invalid(
       "CHECKPOINT_MISMATCH",
-    )`${call("resume")}the checkpoint was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${numerics}${{ hint: "resume with the release that made it" }}`;
+    )`${call("resume")}the checkpoint was made with numerics ${metadata.numerics}, but this release of rqvae computes with numerics ${numerics}${{ hint: "resume with the release that made it" }}`;
   }
   requireSame("the model's", fromStored(metadata.config), model);
   const given = Object.fromEntries(
     Object.entries(options).filter(([name, value]) => value !== undefined && !CALLBACK_NAMES.includes(name)),
   );
   const callbacks = Object.fromEntries(Object.entries(options).filter(([name]) => CALLBACK_NAMES.includes(name)));
-  // The stored configuration is complete: a spread of it resolves to itself, what was said to be meant beside Sinkhorn included.
+  // The stored configuration is complete: a spread of it resolves to itself, including options allowed explicitly with Sinkhorn.
   const stored = { ...info.train, deadCodeRestart: info.train.deadCodeRestart && ("withSinkhorn" as const) };
   const train = resolveTrainConfig({ ...stored, ...given, ...callbacks }, model);
   requireSame("training's", info.train, train);
@@ -64,15 +64,15 @@ export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: T
       const [first, last] = difference;
       throw invalid(
         "CHECKPOINT_MISMATCH",
-      )`${call("resume")}the checkpoint was made with other items: there is a difference between ${{ row: first }} and row ${last} (or their order)${{ hint: worded`use the same items, or begin again without ${option("resume")}` }}`;
+      )`${call("resume")}the checkpoint was made with other items: rows differ between ${{ row: first }} and row ${last} (or in their order)${{ hint: worded`use the same items, or start again without ${option("resume")}` }}`;
     },
-    /** What can be told only once the items are known. @throws InvalidInputError */
+    /** Checks that need the items. @throws InvalidInputError */
     requireFit(data: DataIdentity, isInitialized: boolean): void {
       requireSameData(resumed.data, data);
       if (resumed.metadata.initialized || !isInitialized) return;
       throw invalid(
         "CHECKPOINT_MISMATCH",
-      )`${call("resume")}the checkpoint was taken during initialisation, and this model is initialised already${{ hint: "resume on a new model" }}`;
+      )`${call("resume")}the checkpoint was taken during initialisation, but this model is already initialised${{ hint: "resume on a new model" }}`;
     },
   };
 }
@@ -83,20 +83,20 @@ export function requireSame(whose: string, stored: object, now: object): void {
     if (isSame(own, value)) continue;
     throw invalid(
       "CHECKPOINT_MISMATCH",
-    )`${call("resume")}the checkpoint was made with ${{ api: `${whose} `, cli: "" }}${option(name.slice(0, 40))} ${show(value)}, now it is ${show(own)}${{ hint: "use the same options" }}`;
+    )`${call("resume")}the checkpoint was made with ${{ api: `${whose} `, cli: "" }}${option(name.slice(0, 40))} ${show(value)}, but now it is ${show(own)}${{ hint: "use the same options" }}`;
   }
 }
 
-/** @throws InvalidInputError when the items are others than those of the checkpoint. */
+/** @throws InvalidInputError if the items are not those of the checkpoint. */
 function requireSameData(stored: DataIdentity, now: DataIdentity): void {
   if (stored.rows !== now.rows || stored.dim !== now.dim) {
     throw invalid(
       "CHECKPOINT_MISMATCH",
-    )`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, received ${counted(now.rows, "item")} of ${now.dim}${{ hint: worded`use the same items, or begin again without ${option("resume")}` }}`;
+    )`${call("resume")}the checkpoint was made with ${counted(stored.rows, "item")} of dimension ${stored.dim}, received ${counted(now.rows, "item")} of ${now.dim}${{ hint: worded`use the same items, or start again without ${option("resume")}` }}`;
   }
   if (stored.hash !== now.hash) {
     throw invalid(
       "CHECKPOINT_MISMATCH",
-    )`${call("resume")}the checkpoint was made with other items: there is a difference in the first or last 256 rows (or their order)${{ hint: worded`use the same items, or begin again without ${option("resume")}` }}`;
+    )`${call("resume")}the checkpoint was made with other items: the first or last 256 rows differ (or their order)${{ hint: worded`use the same items, or start again without ${option("resume")}` }}`;
   }
 }

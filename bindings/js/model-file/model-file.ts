@@ -18,7 +18,7 @@ export const HISTORY = "rqvae_history";
 export const BLANK_CHECKSUM = "0".repeat(16);
 
 /**
- * The items of a training run, known again by their shape, a hash of the first and last block of 256 rows, which is quickly compared, and
+ * Identifies the items of a training run by their shape, by a hash of the first and last block of 256 rows, which is quick to compare, and
  * by every row that the run has read.
  */
 export interface DataIdentity {
@@ -29,7 +29,7 @@ export interface DataIdentity {
   every?: EveryRow;
 }
 
-/** The part of a checkpoint's metadata that a model's does not have. */
+/** The part of a checkpoint's metadata that a model does not have. */
 export interface CheckpointInfo {
   train: TrainConfig;
   data: DataIdentity;
@@ -59,10 +59,11 @@ export interface Provenance {
 
 /** What the files of a model are going to remember: the one with everything, and its encoder part. */
 export interface ModelRecord {
-  full: Partial<Provenance>;
+  full: Partial<Provenance> & {
+    /** As stored-history.ts writes it. */
+    history?: string;
+  };
   encoder: Partial<Provenance>;
-  /** See stored-history.ts; not in an encoder part. */
-  history?: string;
 }
 
 /** Summary of the training that made a model. */
@@ -74,17 +75,17 @@ export interface TrainingSummary {
   /** Training losses of the selected epoch; null for the start. */
   reconstructionLoss: number | null;
   quantizeLoss: number | null;
-  /** Reconstruction loss of the validation items, if there were any, the last time that training had not seen them. */
+  /** Reconstruction loss of the validation items, if there were any, from the last time before training saw them. */
   validationLoss: number | null;
   uniqueShare: number;
   /** Absent in files of earlier releases. */
   options?: TrainConfig;
 }
 
-/** A configuration as files have it since their first format: there the codes of each level are `codebookSizes`. */
+/** A configuration as files have it since the first format, with the codes per level as `codebookSizes`. */
 export type StoredConfig = Omit<ModelConfig, "codebookSize" | "firstCodeWeight"> & {
   readonly codebookSizes: readonly number[];
-  /** Absent where it is 0. */
+  /** Absent if it is 0. */
   readonly firstCodeWeight?: number;
 };
 
@@ -101,11 +102,11 @@ export interface ModelMetadata extends Partial<Provenance> {
   config: StoredConfig;
   initialized: boolean;
   training: TrainingSummary | null;
-  /** In checkpoints only. */
+  /** Only in checkpoints. */
   checkpoint?: CheckpointInfo;
   /** 16 hexadecimal digits, see `RQVAE.fingerprint`. */
   fingerprint: string;
-  /** Hash of the whole file with this field all zeros. */
+  /** Hash of the whole file with this field set to zeros. */
   checksum: string;
 }
 
@@ -119,7 +120,7 @@ export interface FileTensor {
 /** A parsed file; `metadata` is absent in a file that is not ours, such as a PyTorch state_dict. */
 export interface ModelFile {
   tensors: Map<string, FileTensor>;
-  /** Names of tensors that are no floats, in a file that is not ours: counters and flags of PyTorch's modules. */
+  /** Names of tensors that are not floats, in a file that is not ours: counters and flags of PyTorch's modules. */
   others?: string[];
   metadata?: ModelMetadata;
   /** The history of the training as stored (stored-history.ts). */
@@ -131,7 +132,7 @@ export interface ModelFile {
 /** Hash of bytes, 16 hexadecimal digits (src/numerics/hash.h). */
 export type HashFunction = (bytes: Uint8Array) => string;
 
-/** A tensor of any type, as it is stored. */
+/** A tensor of any type, as stored. */
 export interface RawTensor {
   name: string;
   dtype: string;
@@ -140,8 +141,8 @@ export interface RawTensor {
 }
 
 /**
- * Writes a safetensors file: tensors in the given order without gaps, the data from a multiple of 8 bytes on. Typed arrays are
- * little-endian, as the file is, on every platform that runs JavaScript.
+ * Writes a safetensors file: tensors in the given order without gaps, with the data starting at a multiple of 8 bytes. Typed arrays are
+ * little-endian, like the file, on every platform that runs JavaScript.
  */
 export function writeSafetensors(
   metadata: Readonly<Record<string, string>>,
@@ -167,15 +168,15 @@ export function writeSafetensors(
   return bytes;
 }
 
-/** Writes a model file: the tensors, behind them the state of a checkpoint's training job. */
+/** Writes a model file: the tensors, then the state of a checkpoint's training job. */
 export function writeModelFile(
   tensors: readonly FileTensor[],
   {
     numerics,
+    history,
     ...metadata
-  }: Omit<ModelMetadata, "format" | "requires" | "checksum" | "config"> & { config: ModelConfig },
+  }: Omit<ModelMetadata, "format" | "requires" | "checksum" | "config"> & { config: ModelConfig; history?: string },
   hash: HashFunction,
-  history?: string,
   state?: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
   const { encodeBeam, firstCodeWeight } = metadata.config;
@@ -188,7 +189,7 @@ export function writeModelFile(
   };
   const stored: RawTensor[] = tensors.map((tensor) => ({ ...tensor, dtype: "F32" }));
   if (state) stored.push({ name: STATE, dtype: "U8", shape: [state.length], data: state });
-  // The name in files, in its place, and nothing of a weight that earlier releases do not know: the same model gives the same bytes in
+  // The name and position in files, without a weight that earlier releases do not know, so that the same model gives the same bytes in
   // every release.
   const json = JSON.stringify(complete)
     .replace('"codebookSize":', '"codebookSizes":')

@@ -1,4 +1,4 @@
-/** Reading a model file. Apart from its writing: who does not load a model is spared it. */
+/** Reads a model file. Separate from writing, so that programs that load no model do not load this. */
 
 import { because, ModelFormatError } from "../base/errors.ts";
 import { showName } from "../base/file-values.ts";
@@ -37,12 +37,12 @@ import {
 import { MAX_HEADER, readSafetensorsHeader, type TensorEntry } from "./safetensors-header.ts";
 
 /**
- * Features that a reader must know to use a file; `requires` may name these only. "encodeBeam": IDs come from a beam search;
+ * Features that a reader must support to use a file; `requires` may name only these. "encodeBeam": IDs come from a beam search;
  * "firstCodeWeight": it weighs the first code.
  */
 const FEATURES: readonly string[] = ["encodeBeam", "firstCodeWeight"];
 
-/** What messages call the file, as long as nobody knows its name. */
+/** What messages call the file if its name is not known. */
 const FILE = { file: "the model file", form: "statement" } as const;
 const UPDATE = { hint: "update the package" };
 
@@ -54,14 +54,14 @@ const UPDATE = { hint: "update the package" };
 export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile {
   if (bytes.length < 8) {
     throw new ModelFormatError(
-      worded`${FILE} has ${counted(bytes.length, "byte")}; a safetensors file has at least 8: it is truncated or empty`,
+      worded`${FILE} has ${counted(bytes.length, "byte")}, but a safetensors file has at least 8: it is truncated or empty`,
       { code: "FILE_DAMAGED" },
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerLength = view.getBigUint64(0, true);
   if (bytes[8] !== 0x7b || headerLength > BigInt(MAX_HEADER)) {
-    throw new ModelFormatError(`this is not a safetensors model file: it begins with ${describeStart(bytes)}`, {
+    throw new ModelFormatError(`this is not a safetensors model file: it starts with ${describeStart(bytes)}`, {
       code: "FILE_FOREIGN",
     });
   }
@@ -76,7 +76,7 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
   const header = readSafetensorsHeader(bytes.subarray(8, dataStart), data.length, damaged);
   const metadata = readMetadata(header.metadata);
   if (metadata === undefined && findChecksum(bytes) !== undefined) {
-    throw damaged("the name of its rqvae metadata is lost. Fetch or copy it again");
+    throw damaged("the name of its rqvae metadata is missing. Fetch or copy it again");
   }
   const tensors = new Map<string, FileTensor>();
   const others: string[] = [];
@@ -84,7 +84,7 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
   for (const entry of header.tensors) {
     const { name, dtype, begin, end } = entry;
     if (name === STATE && metadata?.checkpoint) state = data.slice(begin, end);
-    // Counters and flags, which no weights are.
+    // Counters and flags, which are not weights.
     else if (metadata === undefined && /^([IU]\d+|BOOL)$/.test(dtype)) others.push(name);
     else tensors.set(name, readTensor(entry, data));
   }
@@ -116,12 +116,12 @@ export function checksumPosition(bytes: Uint8Array): number {
 
 function describeStart(bytes: Uint8Array): string {
   const head = new TextDecoder().decode(bytes.subarray(0, 16));
-  if (head.trimStart().startsWith("<")) return "HTML (a web server's page instead of the file?)";
+  if (head.trimStart().startsWith("<")) return "HTML (probably a web server's page instead of the file)";
   if (head.startsWith("PK"))
-    return "a zip archive (a PyTorch .pt file? Save its state_dict with safetensors.torch.save_file, or convert it with examples/from-pytorch)";
+    return "a zip archive (if it is a PyTorch .pt file, save its state_dict with safetensors.torch.save_file, or convert it with examples/from-pytorch)";
   if (bytes[0] === 0x93 && head.slice(1).startsWith("NUMPY")) return "a NumPy array (items, not a model)";
   if (bytes[0] === 0x80)
-    return "a Python pickle (a PyTorch .pt file? Save its state_dict with safetensors.torch.save_file, or convert it with examples/from-pytorch)";
+    return "a Python pickle (if it is a PyTorch .pt file, save its state_dict with safetensors.torch.save_file, or convert it with examples/from-pytorch)";
   return [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
@@ -130,7 +130,7 @@ const nullable =
   (value, complain, path) =>
     value === null || shape(value, complain, path);
 
-/** Options by name: values, or lists of them. What each may be is for those to say who read options. */
+/** Options by name: values, or lists of values. The readers of options check what each may be. */
 const options: Shape = (value, complain, path) => {
   fields({})(value, complain, path);
   const isScalar = (entry: unknown) => typeof entry !== "object" || entry === null;
@@ -179,10 +179,10 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
   const complain = (what: string, cause?: unknown) => damaged(`of its rqvae metadata, ${what}`, cause);
   text(json, complain);
   const parsed = readJson<ModelMetadata>(json as string, fields({ format: whole() }), complain);
-  // A newer file may have anything else.
+  // A newer file may have anything besides.
   if (parsed.format > FORMAT) {
     throw new ModelFormatError(
-      worded`${FILE} has format ${parsed.format}; this release of rqvae reads up to format ${FORMAT}${UPDATE}`,
+      worded`${FILE} has format ${parsed.format}, but this release of rqvae reads only up to format ${FORMAT}${UPDATE}`,
       { code: "FILE_NEWER" },
     );
   }
@@ -190,7 +190,7 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
   const unknown = parsed.requires.filter((feature) => !FEATURES.includes(feature));
   if (unknown.length > 0) {
     throw new ModelFormatError(
-      worded`${FILE} requires ${unknown.slice(0, 8).map(showName).join(", ")}, which this release of rqvae does not know${UPDATE}`,
+      worded`${FILE} requires ${unknown.slice(0, 8).map(showName).join(", ")}, which this release of rqvae does not support${UPDATE}`,
       { code: "FILE_NEWER" },
     );
   }
@@ -207,7 +207,7 @@ function readTensor({ name, dtype, shape, begin, end }: TensorEntry, data: Uint8
   const width = Object.hasOwn(WIDTH, dtype) ? WIDTH[dtype] : undefined;
   if (width === undefined) {
     throw new ModelFormatError(
-      `tensor ${showName(name)} has dtype ${show(dtype)}; save the model in float32 (or F16, BF16, F64)`,
+      `tensor ${showName(name)} has dtype ${show(dtype)}: save the model in float32 (or F16, BF16, F64)`,
       { code: "TYPE_UNSUPPORTED" },
     );
   }
@@ -225,13 +225,13 @@ function readTensor({ name, dtype, shape, begin, end }: TensorEntry, data: Uint8
     }
     if (!Number.isFinite(values[i])) {
       throw new ModelFormatError(
-        `tensor ${showName(name)} holds ${values[i]} at position ${i}: the model is not usable`,
+        `tensor ${showName(name)} holds ${values[i]} at position ${i}: the model cannot be used`,
       );
     }
   }
   return { name, shape, data: values };
 }
-/** The options of a configuration as files have it, unchecked. */
+/** The unchecked options of a configuration as files have it. */
 export function fromStored({ codebookSizes, ...rest }: StoredConfig): ModelOptions {
   return { firstCodeWeight: 0, ...rest, codebookSize: codebookSizes };
 }

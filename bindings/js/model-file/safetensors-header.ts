@@ -1,4 +1,4 @@
-/** The header of a safetensors file, which three kinds of files have: models, embeddings and shards of IDs. Checked, whoever wrote it. */
+/** The header of a safetensors file: of models, embeddings and shards of IDs. It is checked, whoever wrote the file. */
 
 import { showName } from "../base/file-values.ts";
 import { type Complain, fields, list, optional, readJson, text, whole } from "../base/json-shape.ts";
@@ -8,7 +8,7 @@ import { counted, thousands } from "../base/words.ts";
 /** Longest header that is read: the format's own cap. */
 export const MAX_HEADER = 100_000_000;
 
-/** Bytes of a number, by the format's name of its type. */
+/** Bytes per number, by the format's name of its type. */
 const WIDTHS = new Map(
   Object.entries({
     ...{ F64: 8, F32: 4, F16: 2, BF16: 2, F8_E4M3: 1, F8_E5M2: 1, C64: 8 },
@@ -16,7 +16,7 @@ const WIDTHS = new Map(
   }),
 );
 
-/** A tensor, and where its bytes lie in the data behind the header. */
+/** A tensor, and where its bytes are in the data after the header. */
 export interface TensorEntry {
   name: string;
   dtype: string;
@@ -27,21 +27,19 @@ export interface TensorEntry {
 
 /** What the header says. */
 export interface SafetensorsHeader {
-  /** Texts by name, where the writer kept to the format. */
+  /** Strings by name, if the writer followed the format. */
   metadata: Readonly<Record<string, unknown>>;
   tensors: TensorEntry[];
 }
 
 /**
- * Where the data begins, behind the header.
- * @param begin The file's first bytes, 8 of them if there are so many.
- * @param size Bytes of the file.
- * @throws what `complain` makes.
+ * Where the data starts, after the header. @param begin The file's first bytes, 8 of them if it has that many. @param size Bytes of the
+ * file. @throws what `complain` makes.
  */
 export function safetensorsDataStart(begin: Uint8Array, size: number, complain: Complain): number {
-  if (size < 8) throw complain(`it has ${counted(size, "byte")}, of at least 8`);
+  if (size < 8) throw complain(`it has ${counted(size, "byte")}, but needs at least 8`);
   const length = Number(new DataView(begin.buffer, begin.byteOffset).getBigUint64(0, true));
-  if (length > MAX_HEADER) throw complain(`its header is said to have ${counted(length, "byte")}`);
+  if (length > MAX_HEADER) throw complain(`its header claims ${counted(length, "byte")}`);
   if (8 + length > size) {
     throw complain(`its header should have ${counted(length, "byte")}, but only ${thousands(size - 8)} follow`);
   }
@@ -52,9 +50,8 @@ const HEADER = fields({ __metadata__: optional(fields({})) });
 const ENTRY = fields({ dtype: text, shape: list(whole()), data_offsets: list(whole(), 2) });
 
 /**
- * Reads the header and checks that its tensors have room for their shapes, and lie one after the other in all of the data: the format
- * allows nothing else.
- * @param dataSize Bytes behind the header.
+ * Reads the header and checks that its tensors have room for their shapes and fill the data without gaps, as the format requires. @param
+ * dataSize Bytes after the header.
  * @throws what `complain` makes.
  */
 export function readSafetensorsHeader(json: Uint8Array, dataSize: number, complain: Complain): SafetensorsHeader {
@@ -62,7 +59,7 @@ export function readSafetensorsHeader(json: Uint8Array, dataSize: number, compla
   try {
     decoded = new TextDecoder("utf-8", { fatal: true }).decode(json);
   } catch (cause) {
-    throw complain("its header is no UTF-8", cause);
+    throw complain("its header is not UTF-8", cause);
   }
   const { __metadata__: metadata = {}, ...entries } = readJson<Record<string, unknown>>(
     decoded,
@@ -71,12 +68,12 @@ export function readSafetensorsHeader(json: Uint8Array, dataSize: number, compla
   );
   const tensors = Object.entries(entries).map(([name, entry]) => {
     const tensor = `tensor ${showName(name)}`;
-    ENTRY(entry, (what) => complain(`${tensor} is no safetensors entry: ${what}`));
+    ENTRY(entry, (what) => complain(`${tensor} is not a safetensors entry: ${what}`));
     const { dtype, shape, data_offsets } = entry as { dtype: string; shape: number[]; data_offsets: [number, number] };
     const [begin, end] = data_offsets;
     if (begin > end || end > dataSize) {
       throw complain(
-        `${tensor} should lie in the bytes ${begin} to ${end} of the data, of which ${counted(dataSize, "byte")} are there: it is truncated`,
+        `${tensor} should be in the bytes ${begin} to ${end} of the data, which has only ${counted(dataSize, "byte")}: it is truncated`,
       );
     }
     const needed = shape.reduce((product, extent) => product * extent, WIDTHS.get(dtype) ?? Number.NaN);
@@ -91,13 +88,13 @@ export function readSafetensorsHeader(json: Uint8Array, dataSize: number, compla
   for (const { name, begin, end } of [...tensors].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== reached) {
       throw complain(
-        `tensor ${showName(name)} begins at byte ${begin} of the data instead of ${reached}${begin < reached ? ": tensors overlap" : ""}`,
+        `tensor ${showName(name)} starts at byte ${begin} of the data instead of ${reached}${begin < reached ? ": tensors overlap" : ""}`,
       );
     }
     reached = end;
   }
   if (reached !== dataSize) {
-    throw complain(`its tensors take ${counted(reached, "byte")}, but ${counted(dataSize, "byte")} of data are there`);
+    throw complain(`its tensors take ${counted(reached, "byte")}, but it has ${counted(dataSize, "byte")} of data`);
   }
   return { metadata: metadata as Record<string, unknown>, tensors };
 }

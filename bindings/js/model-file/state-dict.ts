@@ -1,4 +1,4 @@
-/** A PyTorch state_dict, without our metadata: its program is known by its names, its architecture read off the shapes. */
+/** A PyTorch state_dict without our metadata: the names tell its program, the shapes its architecture. */
 
 import { invalid, ModelFormatError } from "../base/errors.ts";
 import { isSame } from "../base/file-values.ts";
@@ -14,13 +14,13 @@ import { readLcRec } from "./state-dicts/lc-rec.ts";
 import { readRqVaeRecommender } from "./state-dicts/rq-vae-recommender.ts";
 import { readSemanticIdGeneration } from "./state-dicts/semantic-id-generation.ts";
 
-/** What wraps a model puts its name before all others: torch.compile, DistributedDataParallel. */
+/** Wrappers of a model, torch.compile and DistributedDataParallel, put their name before all others. */
 const WRAPPERS = ["_orig_mod.", "module.", "model."];
 
 /**
- * Configuration and tensors, under our names, of a foreign file. What the tensors do not say is as in the program that wrote them,
- * unless `overrides` say otherwise: the caller's options, or those of a `config.json`.
- * @throws ModelFormatError when it is no state_dict of a program that is known, or one that cannot be taken over.
+ * Configuration and tensors of a foreign file, under our names. What the tensors do not show is as in the program that wrote them, unless
+ * overridden by `overrides`: the caller's options, or those of a `config.json`. @throws ModelFormatError if it is not a state_dict of a
+ * known program, or one that cannot be expressed here.
  */
 export function modelFromTensors(
   { tensors: found, others = [] }: ModelFile,
@@ -54,7 +54,7 @@ function recognise(tensors: Map<string, FileTensor>, others: readonly string[]):
   );
 }
 
-/** What takes the wrappers' names off, where every name has them. */
+/** Removes the wrappers' names if every name has them. */
 function unwrap(names: readonly string[]): (name: string) => string {
   let length = 0;
   for (;;) {

@@ -1,4 +1,4 @@
-/** What `RQVAE.fit` makes of items and options: a recipe for a catalogue of their size, with what was given on top. Internal. */
+/** What `RQVAE.fit` derives from items and options: a recipe for a catalogue of their size, overridden by the given options. Internal. */
 
 import { checkOptionNames, MAX_SIZE, OptionReader } from "../base/option-reader.ts";
 import { countRows, isSource } from "../items/embedding-source.ts";
@@ -31,7 +31,7 @@ import type {
 } from "../types.ts";
 import { type Measurable, measure } from "./measure-spectrum.ts";
 
-/** What `fit` asks of the model that it makes. */
+/** What `fit` needs of the model that it makes. */
 interface Trainable extends Measurable {
   readonly history: TrainHistory | undefined;
   train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
@@ -66,9 +66,9 @@ interface FirstChoice {
 }
 
 /**
- * Chooses, and asks whether the training would fit into memory before a model is made for it. Whatever is wrong is said before time is
- * spent on measuring the items.
- * @throws InvalidInputError for items that cannot be read, or a bad option; OutOfMemoryError.
+ * Chooses a configuration, and checks that training would fit into memory before making a model. Errors come before time is spent on
+ * measuring the items.
+ * @throws InvalidInputError for unreadable items or a bad option; OutOfMemoryError.
  */
 export async function chooseRecipe(
   create: (options: ModelOptions) => Promise<Measurable>,
@@ -137,7 +137,7 @@ async function requireMemory(items: Items | EmbeddingSource, chosen: Recipe, opt
   const model = resolveModelConfig(chosen.model);
   checkCombinations(model, "RQVAE.create");
   const rows = countRows(items, model.inputDim);
-  // What is resumed is trained by the options of its checkpoint; `train` asks then.
+  // A resumed training uses the options of its checkpoint; `train` checks those.
   if (!options.resume && rows > 0) {
     const training = nativeTrainConfig(resolveTrainConfig(chosen.train, model));
     (await native()).requireTrainingMemory(nativeModelConfig(model), training, rows, isSource(items));
@@ -145,7 +145,7 @@ async function requireMemory(items: Items | EmbeddingSource, chosen: Recipe, opt
   return model;
 }
 
-/** A recipe with what was given on top. */
+/** A recipe overridden by the given options. */
 function withOptions({ model, train, ...why }: Recipe, options: object): Recipe {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const isModels = ([name]: [string, unknown]) => MODEL_OPTION_NAMES.includes(name);
@@ -156,7 +156,7 @@ function withOptions({ model, train, ...why }: Recipe, options: object): Recipe 
   };
 }
 
-/** What is known of the catalogue without looking at it. */
+/** What is known about the catalogue without reading it. */
 function shapeOf(items: Items | EmbeddingSource, options: FitOptions): CatalogueShape {
   const implied = (options.inputDim ?? undefined) === undefined ? impliedDim(items) : undefined;
   const inputDim = new OptionReader(options, "RQVAE.fit").integer("inputDim", implied, 1, MAX_SIZE);

@@ -1,4 +1,4 @@
-/** Encoding a large catalogue in slices, from memory or as it is read. Internal: `RQVAE.encodeAsync`. */
+/** Encodes a large catalogue in slices, from memory or as it is read. Internal: `RQVAE.encodeAsync`. */
 
 import type { Ending } from "../base/ending.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
@@ -9,15 +9,15 @@ import { drive, MISSING, Stop } from "../runtime/jobs.ts";
 import type { Handle, NativeModule } from "../runtime/native-module.ts";
 import type { EmbeddingSource, Items, JobOptions, ModelConfig } from "../types.ts";
 
-/** Rows that a slice takes; the core's block size. */
+/** Rows per slice; the core's block size. */
 const SLICE_ROWS = 256;
 
-/** What is encoded with. */
+/** What encodes. */
 export interface Encoder {
   module: NativeModule;
   config: ModelConfig;
   model: Handle;
-  /** Of the model and of its module. */
+  /** The ends of the model and of its module. */
   ends: readonly Ending[];
 }
 
@@ -37,18 +37,18 @@ export async function encodeItems(
   const codes = SemanticIds.allocate(rows, codebookSizes);
   const levels = codebookSizes.length;
   const arena = new Arena(module);
-  /** The read under way: the next piece is fetched while one is encoded. */
+  /** The current read: the next piece is fetched while one is encoded. */
   let reading: Promise<Float32Array> | undefined;
   const read = (first: number) => {
     const promise = reader!.read(first, Math.min(piece, rows - first));
-    promise.catch(() => {}); // whoever awaits it is told
+    promise.catch(() => {}); // whoever awaits it gets the error
     reading = promise;
     return promise;
   };
   try {
     const address = arena.floats(piece * dim);
     const codesAt = arena.allocate(4 * Math.min(rows, SLICE_ROWS) * levels);
-    // Rows [begin, end) are on the heap, `next` is the first that is not encoded.
+    // Rows [begin, end) are on the heap; `next` is the first that is not yet encoded.
     let [begin, next, end] = [0, 0, 0];
     const take = (copy: (count: number) => void) => {
       const count = Math.min(piece, rows - end);
@@ -85,7 +85,7 @@ export async function encodeItems(
       stop,
     });
   } finally {
-    // The source is the caller's again when nothing reads it any more; an abort waits for no answer.
+    // The caller gets the source back when nothing reads it any more; an abort does not wait for an answer.
     await reading?.catch(() => {});
     arena.release();
   }

@@ -1,4 +1,4 @@
-/** Encoding what comes in batches, as fast as the results are taken. Internal: `encodeStream`. */
+/** Encodes batches as they come, as fast as the results are taken. Internal: `encodeStream`. */
 
 import { checkArray } from "../base/attached.ts";
 import type { Ending } from "../base/ending.ts";
@@ -12,8 +12,8 @@ import { Stop } from "../runtime/jobs.ts";
 import type { EmbeddingSource, ItemBatches, Items, StreamOptions } from "../types.ts";
 
 /**
- * The IDs of each batch, in order. The next batch is asked for when one is encoded, while its IDs are being used: the batches are at
- * most one ahead of the results. `encode` gives the IDs of one; `name` is what messages call it. `ends` are the model's.
+ * The IDs of each batch, in order. The next batch is requested when one is encoded, while its IDs are being used, so the batches are at
+ * most one ahead of the results. `encode` gives the IDs of one batch; `name` is what messages call it. `ends` are the model's.
  */
 export async function* encodeBatches(
   batches: ItemBatches | EmbeddingSource,
@@ -39,14 +39,14 @@ export async function* encodeBatches(
         return;
       }
       const ids = await encode(value, isSource(batches) ? "items" : `batch ${number}`).catch((error) => {
-        throw inWhole(error, (row) => rows + row); // the pieces of a source are parts of one whole
+        throw inWhole(error, (row) => rows + row); // the pieces of a source are parts of one catalogue
       });
       rows += ids.length;
       coming = pull(iterator);
       yield ids;
     }
   } finally {
-    // Not awaited: an iterator that is asked for its next batch answers that first, which may take for ever.
+    // Not awaited: an iterator first answers the request for its next batch, which may take forever.
     if (!finished) void close(iterator);
   }
 }
@@ -71,19 +71,19 @@ async function* pieces(reader: SourceReader): AsyncGenerator<Items, void, undefi
     const count = Math.min(pieceRows, rows - first);
     const data = await reader.read(first, count);
     const index = indexOfNonFinite(data, 0, data.length);
-    if (index >= 0) throw notFinite(data[index], first, index, dim, "items"); // with its row in the whole
+    if (index >= 0) throw notFinite(data[index], first, index, dim, "items"); // with its row in the catalogue
     yield { data, rows: count, dim };
   }
 }
 
 function pull(iterator: AsyncIterator<Items> | Iterator<Items>): Promise<IteratorResult<Items>> {
   const coming = (async () => iterator.next())();
-  coming.catch(() => {}); // nobody may be waiting for it any more
+  coming.catch(() => {}); // perhaps nobody is waiting for it any more
   return coming;
 }
 
 async function close(iterator: AsyncIterator<Items> | Iterator<Items>): Promise<void> {
   try {
     await iterator.return?.();
-  } catch {} // the caller has the reason already, or wants nothing more
+  } catch {} // the caller already has the reason, or wants nothing more
 }

@@ -8,7 +8,7 @@ import { tellLateError } from "../runtime/jobs.ts";
 import type { EmbeddingSource, Items, ResidualKMeansOptions } from "../types.ts";
 import { RQVAE } from "./rqvae.ts";
 
-/** The options, complete by their type. */
+/** The options; their type makes sure that they are complete. */
 const NAMES = Object.keys({
   nQuantizationLayers: 1,
   codebookSize: 1,
@@ -40,7 +40,7 @@ export async function fitResidualKMeans(
     )`${call("residualKMeans")}${option("latentDim")} must be at most the items' dimension ${inputDim}, received ${show(latentDim)}`;
   }
   const codebookRefine = read.boolean("refine", true);
-  countRows(items, inputDim); // complains before anything is made
+  countRows(items, inputDim); // throws before anything is made
   const model = await RQVAE.create({
     ...sizes,
     inputDim,

@@ -1,6 +1,6 @@
 /**
- * What can go wrong in training, recognised from the records of its epochs. The thresholds are comparisons of numbers that come from
- * the core: nothing here steers training or enters a file.
+ * Recognises what goes wrong in training from the records of its epochs. The thresholds compare numbers from the core; nothing here steers
+ * training or enters a file.
  */
 
 import { option, toText, valued, type Wording, worded } from "../base/wording.ts";
@@ -8,37 +8,37 @@ import { counted, thousands, wholePercent } from "../base/words.ts";
 import { distinctVectors, type ItemProfile, isConstant } from "../items/item-profile.ts";
 import type { EpochRecord, IdStatistics, ModelConfig, TrainEvaluation, TrainWarning } from "../types.ts";
 
-/** Usage of a level below which its codebook counts as collapsed, when there are items enough to use all codes. */
+/** Usage of a level below which its codebook counts as collapsed, if there are enough items to use all codes. */
 const COLLAPSED_USAGE = 0.9;
 /** Distinct IDs per item below which items are hard to tell apart. */
 const FEW_DISTINCT = 0.9;
-/** A loss is on its way up when it lies above its best by this factor. */
+/** A loss counts as rising if it exceeds its best by this factor. */
 const DIVERGING = 1.5;
-/** A level of which more energy than this is left over for each that came in makes things worse instead of better. */
+/** A level that leaves more energy than this per energy that it got makes things worse instead of better. */
 const WORSE_THAN_NOTHING = 1;
-/** Share of the items' or the latents' energy that is not worth an alarm, however much smaller it once was. */
+/** Share of the items' or the latents' energy that is not worth a warning, however much smaller it once was. */
 const NEGLIGIBLE = 0.02;
-/** Validation loss above its best by this factor means that more training does harm. */
+/** If the validation loss exceeds its best by this factor, more training does harm. */
 const OVERFITTING = 1.05;
 
-/** What to look back on when a new record comes. */
+/** The context for judging a new record. */
 export interface HealthContext {
   config: ModelConfig;
   learningRate: number;
   items: number;
-  /** The epochs before, in order. */
+  /** The previous epochs, in order. */
   earlier: readonly EpochRecord[];
   start: TrainEvaluation | undefined;
   deadCodeRestart: boolean;
-  /** The validation items are going to train too: no epoch until then is kept. */
+  /** Whether the validation items will train too, in which case no epoch until then is kept. */
   validationJoins?: boolean;
-  /** What the items are like; absent when nobody looked. */
+  /** What the items are like; absent if that is unknown. */
   profile?: ItemProfile | undefined;
 }
 
-/** The warnings that an epoch gives cause for. */
+/** The warnings for an epoch. */
 export function diagnose(record: Omit<EpochRecord, "warnings">, context: HealthContext): TrainWarning[] {
-  // Of items that are all the same there is one code to use and one ID to give: no option changes that.
+  // Items that are all the same use one code and get one ID; no option changes that.
   const nothingToLearn = context.profile !== undefined && isConstant(context.profile);
   return [
     ...(record.evaluated && !nothingToLearn ? collapse(record, context) : []),
@@ -48,10 +48,10 @@ export function diagnose(record: Omit<EpochRecord, "warnings">, context: HealthC
   ];
 }
 
-/** Distinct IDs per different vector. */
+/** Number of distinct IDs per different vector. */
 const shareOf = ({ uniqueShare, items }: IdStatistics, distinct: number): number => (uniqueShare * items) / distinct;
 
-/** The different vectors: no model gives more distinct IDs. */
+/** The number of different vectors; no model gives more distinct IDs. */
 const distinctItems = ({ items, profile }: HealthContext): number =>
   profile === undefined ? items : distinctVectors(profile, items);
 
@@ -61,7 +61,7 @@ function collapse(record: Omit<EpochRecord, "warnings">, context: HealthContext)
   const { ids } = record;
   return ids.usedCodes.flatMap((used, level) => {
     const codes = config.codebookSize[level]!;
-    // No level can use more codes than there are different items; and where one level can tell them all apart, little is left to the others.
+    // No level can use more codes than there are different items; if one level can tell them all apart, little is left for the others.
     if (used >= COLLAPSED_USAGE * Math.min(codes, distinct)) return [];
     if (distinct <= codes && shareOf(ids, distinct) >= FEW_DISTINCT) return [];
     const remedies = [
@@ -87,7 +87,7 @@ function collisions(record: Omit<EpochRecord, "warnings">, context: HealthContex
   const before = context.start && shareOf(context.start.ids, distinct);
   const lost = before !== undefined && before >= FEW_DISTINCT;
   const remedy: Wording = lost
-    ? worded`training took them away (before it ${wholePercent(before)} were distinct): try less ${option("inputNoise")}, a smaller ${option("learningRate")} or ${option("select", "collision")}`
+    ? worded`training made them collide (before, ${wholePercent(before)} were distinct): try less ${option("inputNoise")}, a smaller ${option("learningRate")} or ${option("select", "collision")}`
     : [
         `try more codes per level, or one more level (${counted(room, "ID")} ${room === 1 ? "is" : "are"} possible now)`,
       ];
@@ -98,14 +98,14 @@ function collisions(record: Omit<EpochRecord, "warnings">, context: HealthContex
   return [
     warn(
       { kind: "collisions", epoch: record.epoch },
-      worded`${what} ${counted(distinctIds, "distinct ID")} (${wholePercent(distinctShare)}), the largest group is of ${counted(largestGroup, "item")}: ${remedy}`,
+      worded`${what} ${counted(distinctIds, "distinct ID")} (${wholePercent(distinctShare)}), and the largest group has ${counted(largestGroup, "item")}: ${remedy}`,
     ),
   ];
 }
 
 function divergence(record: Omit<EpochRecord, "warnings">, context: HealthContext): TrainWarning[] {
   const { earlier, learningRate, config } = context;
-  // By the reconstruction: the quantisation loss may rise while all is well, since the latents grow.
+  // Judged by the reconstruction: the quantisation loss may rise without harm, since the latents grow.
   const best = earlier.reduce((least, { reconstructionLoss }) => Math.min(least, reconstructionLoss), Infinity);
   const previous = earlier.at(-1)?.reconstructionLoss ?? Infinity;
   const warnings: TrainWarning[] = [];
@@ -134,7 +134,7 @@ function divergence(record: Omit<EpochRecord, "warnings">, context: HealthContex
   return warnings;
 }
 
-/** What the reconstruction loss is when the decoder gives the mean; 0 where only the data could tell. */
+/** The reconstruction loss if the decoder gives the mean; 0 if it depends on the data. */
 function itemEnergy({ reconstruction, inputScaling, inputDim }: ModelConfig): number {
   if (reconstruction === "cosine") return 1;
   return inputScaling === "none" || inputScaling === "center" ? 0 : inputDim;
@@ -167,8 +167,8 @@ function alternatives(choices: readonly Wording[]): Wording {
 }
 
 /**
- * The warnings of a whole run, the last of each kind and level: collapse, collisions and overfitting only if the selected epoch has
- * them (of the start, epoch -1, none is known), divergence unless the run made up for it later, the learning rate wherever it came up.
+ * The warnings of a whole run, the last of each kind and level. Collapse, collisions and overfitting count only if the selected epoch has
+ * them (none is known of the start, epoch -1), divergence unless the run recovered later, and the learning rate in every epoch.
  */
 export function summarizeWarnings(
   records: readonly EpochRecord[],
@@ -188,7 +188,7 @@ export function summarizeWarnings(
 }
 
 /**
- * Whether a later record is as good as the best before this one, or its loss next to nothing: a loss that rises and falls again is the
+ * Whether a later record is as good as the best before this one, or its loss is negligible: a loss that rises and falls again is due to the
  * warm-up, not divergence.
  */
 function madeUp(records: readonly EpochRecord[], i: number, config: ModelConfig): boolean {

@@ -1,4 +1,4 @@
-/** The rows of a job of the core: all of them on the wasm heap, or those of a source that it is working on. Internal. */
+/** The rows of a core job: all of them on the wasm heap, or those of a source that it is working on. Internal. */
 
 import { isSource, SourceReader } from "../items/embedding-source.ts";
 import { type ItemProfile, ItemProfiler } from "../items/item-profile.ts";
@@ -11,23 +11,23 @@ import { nextTurn, type Stop } from "../runtime/jobs.ts";
 import type { Handle, NativeModule } from "../runtime/native-module.ts";
 import type { EmbeddingSource, Items } from "../types.ts";
 
-/** Rows of the blocks by which items are known again; the core's block size. */
+/** Rows of the blocks that identify items; the core's block size. */
 const BLOCK_ROWS = 256;
 /** Bytes copied at a time. */
 const CHUNK_BYTES = 64 << 20;
 /** Values and rows that a profile looks at, at most. The same of a source as in memory: its warnings enter the model's file. */
 const PROFILE_VALUES = 2 ** 24;
 const PROFILE_ROWS = 2 ** 17;
-/** Runs of rows, evenly spread, of which the sample of a large catalogue consists. */
+/** Number of evenly spread runs of rows in the sample of a large catalogue. */
 const PROFILE_RUNS = 16;
-/** Values that are looked at between two turns of the event loop. */
+/** Values inspected between two turns of the event loop. */
 const PROFILE_SLICE = 2 ** 20;
 
 export class JobRows {
   readonly handle: Handle;
   readonly rows: number;
   readonly dim: number;
-  /** Of the rows that were read; complete once all of them were. */
+  /** Hashes of the rows that were read; complete once all were. */
   #hashes: RowHashes | undefined;
   readonly #native: NativeModule;
   /** Undefined when all are in memory. */
@@ -37,7 +37,7 @@ export class JobRows {
 
   /**
    * @param stop ends every wait for rows with its reason
-   * @throws InvalidInputError; OutOfMemoryError when items in memory are more than the heap can hold
+   * @throws InvalidInputError; OutOfMemoryError if items in memory do not fit on the heap
    */
   constructor(module: NativeModule, items: Items | EmbeddingSource, dim: number, stop: Stop) {
     this.#native = module;
@@ -67,7 +67,7 @@ export class JobRows {
     }
   }
 
-  /** The items known again: their shape, and a hash of the first and the last block. */
+  /** Identifies the items: their shape, and a hash of the first and the last block. */
   async identify(): Promise<DataIdentity> {
     const module = this.#native;
     const { rows, dim } = this;
@@ -84,16 +84,15 @@ export class JobRows {
     return { rows, dim, hash };
   }
 
-  /** Of the rows that the job has read so far. */
+  /** Hashes of the rows that the job has read so far. */
   get hashes(): RowHashes {
     this.#hashes ??= new RowHashes(this.rows, this.dim);
     return this.#hashes;
   }
 
   /**
-   * Hashes all rows before any work where they are in memory, or are to be compared with those of a checkpoint. Those of a source are
-   * otherwise hashed as the job reads them.
-   * @returns the first range of rows that holds a difference
+   * Hashes all rows before any work if they are in memory or will be compared with those of a checkpoint. Otherwise the rows of a source are hashed as the job reads them.
+   * @returns the first range of rows that differs
    */
   async hashAll(stored: EveryRow | undefined): Promise<[first: number, last: number] | undefined> {
     const { rows, dim, hashes } = this;
@@ -111,7 +110,7 @@ export class JobRows {
     return stored && theirs.firstDifference(stored);
   }
 
-  /** Looks at the items: at all, or at some runs of rows of a large catalogue. */
+  /** Inspects the items: all of them, or some runs of rows of a large catalogue. */
   async profile(): Promise<ItemProfile> {
     const { rows, dim } = this;
     const most = Math.max(1, Math.min(rows, PROFILE_ROWS, Math.floor(PROFILE_VALUES / dim)));
@@ -141,7 +140,7 @@ export class JobRows {
     return profiler.finish();
   }
 
-  /** Fetches the rows that a job missed. */
+  /** Fetches the rows that a job lacks. */
   async fill(): Promise<void> {
     const { names, address } = this.#native.takeWanted(this.handle);
     const reader = this.#reader!;

@@ -1,4 +1,6 @@
-/** A model out of its file: read, checked, and its tensors put in their places. Apart from rqvae.ts, since many load no model. Internal. */
+/**
+ * A model from its file: reads and checks it and copies its tensors. Separate from rqvae.ts, since many programs load no model. Internal.
+ */
 
 import { InvalidInputError, ModelFormatError } from "../base/errors.ts";
 import { checkOptionNames, OptionReader } from "../base/option-reader.ts";
@@ -41,7 +43,7 @@ export async function readModel(source: ModelSource, options: LoadOptions): Prom
   }
   if (metadata.numerics !== module.buildInfo().numerics) {
     throw new ModelFormatError(
-      `the model file was made with numerics ${metadata.numerics}, this release of rqvae computes with numerics ${module.buildInfo().numerics}: its IDs would differ. Use the release that made it, or train again`,
+      `the model file was made with numerics ${metadata.numerics}, but this release of rqvae computes with numerics ${module.buildInfo().numerics}: its IDs would differ. Use the release that made it, or train again`,
       { code: "NUMERICS_DIFFER" },
     );
   }
@@ -75,8 +77,8 @@ export function fitsFile(fingerprint: string, { metadata }: ModelFile, { config 
 }
 
 /**
- * Makes a model of tensors. They are compared with what the configuration needs before there is room for anything.
- * @throws ModelFormatError when they are not those of the configuration; OutOfMemoryError
+ * Makes a model from tensors. They are compared with what the configuration needs before anything is allocated. @throws ModelFormatError if
+ * they do not match the configuration; OutOfMemoryError
  */
 export function makeModel({ module, file, config, part, tensors }: ReadModel): Handle {
   const model = module.declareModel(nativeModelConfig(config), part === "encoder");
@@ -107,7 +109,7 @@ function checkTensors(expected: readonly NativeTensor[], tensors: ReadonlyMap<st
   const known = new Set(expected.map(({ name }) => name));
   for (const name of tensors.keys()) {
     if (!known.has(name))
-      throw new ModelFormatError(`the model file has a tensor "${name}" that the configuration has no place for`);
+      throw new ModelFormatError(`the model file has a tensor "${name}" that the configuration does not use`);
   }
 }
 

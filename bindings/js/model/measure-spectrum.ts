@@ -21,7 +21,7 @@ import type {
   SpectrumOptions,
 } from "../types.ts";
 
-/** What is asked of the model that measures. */
+/** What the measuring model must provide. */
 export interface Measurable {
   readonly config: ModelConfig;
   kmeansInitCodebooks(items: Items, options: JobOptions): PromiseLike<unknown>;
@@ -30,17 +30,19 @@ export interface Measurable {
   dispose(): void;
 }
 
-/** Items that are looked at, at most, in runs of so many: a source is asked for runs, and a catalogue that is sorted has them everywhere. */
+/** The most items that are inspected, and the length of a run of them: runs suit a source, and spread over a sorted catalogue. */
 const SAMPLE_ROWS = 8192;
 const RUN_ROWS = 64;
-/** Directions that are looked at, at most, and those of wide items that are looked at first: most need no more, and time goes by their square. */
+/**
+ * The most directions that are inspected, and the number inspected first for wide items: most need no more, and time grows with its square.
+ */
 const DIRECTIONS = 256;
 const FIRST_DIRECTIONS = 96;
-/** One item of so many is held out. */
+/** One in this many items is held out. */
 const HELD_OUT_OF = 5;
-/** Held-out items below which their figures are noise. */
+/** With fewer held-out items, their figures are noise. */
 const LEAST_HELD_OUT = 8;
-/** Rows that are encoded at a time. */
+/** Rows encoded at a time. */
 const BLOCK_ROWS = 1024;
 
 const NAMES = Object.keys({
@@ -53,10 +55,10 @@ const NAMES = Object.keys({
 } satisfies Record<keyof SpectrumOptions, 1>);
 
 /**
- * Fits residual k-means in the principal directions to four fifths of the sample and looks, direction by direction, at what its codes
- * explain of the rest. A direction is worth its place in the latent space where they explain something; where they explain nothing, codes
- * only follow the noise of the items that they were fitted to. No formula of n and the dimension says where that is: clustered catalogues
- * hold far more than a Gaussian of the same spectrum does.
+ * Fits residual k-means in the principal directions to four fifths of the sample and measures, per direction, what its codes explain of the
+ * rest. A direction belongs in the latent space if they explain something; if they explain nothing, codes only fit the noise of the items
+ * that they were fitted to. No formula of n and the dimension predicts this: clustered catalogues allow far more than a Gaussian with the
+ * same spectrum.
  */
 export async function measure(
   create: (options: ModelOptions) => Promise<Measurable>,
@@ -85,7 +87,7 @@ export async function measure(
   return first.latentDim === FIRST_DIRECTIONS ? look(most) : first;
 }
 
-/** What the first `latentDim` directions tell. */
+/** What the first `latentDim` directions show. */
 async function within(
   create: (options: ModelOptions) => Promise<Measurable>,
   options: ModelOptions,
@@ -106,13 +108,13 @@ async function within(
   }
 }
 
-/** Of what codes leave of held-out items, what they could tell of it in the directions beyond the latent width. */
+/** What codes could explain of held-out items in the directions beyond the latent width. */
 const BEYOND = 0.005;
 
-/** As many directions, in steps of eight, as hold nearly all that codes explain. */
+/** The number of directions, in steps of eight, that hold nearly everything that codes explain. */
 function widthOf(variance: number[], explained: number[], dim: number): { latentDim?: number; reason?: string } {
   const directions = variance.length;
-  const told = sums(variance.map((share, j) => share * explained[j]!)); // by the first 1, 2, ... directions
+  const told = sums(variance.map((share, j) => share * explained[j]!)); // for the first 1, 2, ... directions
   const most = Math.max(...told);
   if (!(most > 0)) return {};
   const enough = most - BEYOND * (1 - most);
@@ -123,8 +125,8 @@ function widthOf(variance: number[], explained: number[], dim: number): { latent
   const held = percent(sums(variance)[latentDim - 1]!);
   const reason =
     latentDim === dim
-      ? `codes tell something of unseen items in all ${dim} directions: full width`
-      : `${latentDim} of ${dim} directions hold ${held} of the variance, and nearly all that codes tell of unseen items`;
+      ? `codes explain unseen items in all ${dim} directions: full width`
+      : `${latentDim} of ${dim} directions hold ${held} of the variance and nearly everything that codes explain of unseen items`;
   return { latentDim, reason };
 }
 
@@ -136,7 +138,7 @@ function sums(values: readonly number[]): number[] {
   });
 }
 
-/** Of each latent direction, over the items. @param vectors gives those of a block, one a row */
+/** Of each latent direction, over the items. @param vectors gives those of a block, one per row */
 function meanSquares({ data, rows, dim }: Sample, vectors: (block: Float32Array) => Float32Array): number[] {
   let sums = new Float64Array(0);
   for (let first = 0; first < rows; first += BLOCK_ROWS) {
@@ -149,7 +151,7 @@ function meanSquares({ data, rows, dim }: Sample, vectors: (block: Float32Array)
   return Array.from(sums, (sum) => sum / rows);
 }
 
-/** What the codes leave over of the latents: of the residual before the last level, what that level's code does. */
+/** What the codes leave over of the latents: the residual before the last level, minus that level's code. */
 function leftOver(model: Measurable, block: Float32Array): Float32Array {
   const { latentDim: width, nQuantizationLayers: levels } = model.config;
   const { embeddings, residuals } = model.getSemanticIds(block); // n x L x d
@@ -165,7 +167,7 @@ interface Sample extends ItemMatrix {
   data: Float32Array<ArrayBuffer>;
 }
 
-/** All items, or evenly spread runs of them; every fifth or so apart. The same of a source as of the same items in memory. */
+/** All items, or evenly spread runs of them, with about every fifth held out. A source gives the same as the same items in memory. */
 async function takeSample(module: GuardedModule, items: Items | EmbeddingSource, dim: number, stop: Stop) {
   const reader = isSource(items) ? new SourceReader(items, dim, { stop }) : undefined;
   const held = isSource(items) ? undefined : openItems(items, dim);
@@ -184,7 +186,7 @@ async function takeSample(module: GuardedModule, items: Items | EmbeddingSource,
       return module.HEAPF32.slice(address / 4, address / 4 + count * dim);
     });
     for (let i = 0; i < count; i++, row++) {
-      // Mixed, so that no period of the catalogue's own meets it.
+      // Mixed, so that it cannot coincide with a period in the catalogue.
       const isHeldOut = (Math.imul(row + 1, 0x9e3779b1) >>> 16) % HELD_OUT_OF === 0;
       parts[isHeldOut ? 1 : 0].push(values.subarray(i * dim, (i + 1) * dim));
     }

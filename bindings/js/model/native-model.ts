@@ -1,4 +1,4 @@
-/** A model on the heap of the WebAssembly, as typed arrays go in and out: chunk by chunk, so that a large call does not grow the memory. */
+/** A model on the heap of the WebAssembly. Typed arrays go in and out in chunks, so that a large call does not grow the memory. */
 
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import { type ItemRows, requireInRange } from "../items/items.ts";
@@ -13,12 +13,12 @@ const BLOCK_ROWS = 256;
 /** Bytes of items on the wasm heap at a time. */
 const CHUNK_BYTES = 8 << 20;
 
-/** What a model computes. Whether it may be asked is its owner's business. Results are copies. */
+/** What a model computes. Its owner decides whether it may be called. Results are copies. */
 export class NativeModel {
   readonly module: GuardedModule;
   readonly handle: Handle;
   readonly config: ModelConfig;
-  /** The arena of the last call that encoded, for the next one. */
+  /** The arena of the last call that encoded, kept for the next one. */
   #arena: Arena | undefined;
 
   constructor(module: GuardedModule, handle: Handle, config: ModelConfig) {
@@ -27,7 +27,7 @@ export class NativeModel {
     this.config = config;
   }
 
-  /** n x L codes, and into `margins` how much nearer each is than the runner-up. */
+  /** n x L codes; `margins` receives how much nearer each is than the runner-up. */
   encode(source: ItemRows, margins?: Float32Array): CodeArray {
     const { codebookSize: codebookSizes, nQuantizationLayers: levels } = this.config;
     const codes = SemanticIds.allocate(source.rows, codebookSizes);
@@ -38,12 +38,12 @@ export class NativeModel {
     return codes;
   }
 
-  /** Encodes `count` rows into their places. Without closures and views: this is what a call for one vector consists of. */
+  /** Encodes `count` rows into their places. It avoids closures and views, since a call for one vector does nothing else. */
   #encodeRows(source: ItemRows, first: number, count: number, codes: CodeArray, margins?: Float32Array): void {
     const { module } = this;
     const levels = this.config.nQuantizationLayers;
     const size = count * levels;
-    // Taken, not shared: reading the items may run the caller's code (getters), which may encode.
+    // Taken rather than shared: reading the items may run the caller's code (getters), which may encode.
     const arena = this.#arena ?? new Arena(module);
     this.#arena = undefined;
     try {
@@ -85,7 +85,7 @@ export class NativeModel {
     return { codes, embeddings, residuals, quantizeLoss };
   }
 
-  /** n x latentDim: before quantisation. */
+  /** n x latentDim: the latents before quantisation. */
   latents(source: ItemRows): Float32Array {
     const { latentDim } = this.config;
     const latents = new Float32Array(source.rows * latentDim);
@@ -97,7 +97,7 @@ export class NativeModel {
     return latents;
   }
 
-  /** n x inputDim, of n x L codes. */
+  /** n x inputDim, from n x L codes. */
   decode(codes: CodeArray): Float32Array {
     const { inputDim, nQuantizationLayers: levels } = this.config;
     const { module } = this;
@@ -117,7 +117,7 @@ export class NativeModel {
     return result;
   }
 
-  /** K x latentDim of each level, or K x inputDim in the space of the items. */
+  /** K x latentDim per level, or K x inputDim in the items' space. */
   codebooks(isInput: boolean): Float32Array[] {
     const width = isInput ? this.config.inputDim : this.config.latentDim;
     return this.config.codebookSize.map((size, level) =>
@@ -129,7 +129,7 @@ export class NativeModel {
     );
   }
 
-  /** The losses of a batch: in evaluation, or of a step with an optimiser. */
+  /** The losses of a batch: in evaluation, or of a step if there is an optimiser. */
   losses(source: ItemRows, optimizer?: Handle): Losses {
     const { module, handle } = this;
     return withArena(module, (arena) => {
@@ -137,7 +137,7 @@ export class NativeModel {
       source.copy(module, 0, source.rows, address);
       if (optimizer) return module.trainStep(handle, optimizer, address, source.rows);
       const losses = module.evaluate(handle, address, source.rows);
-      requireInRange(losses as number, 0); // losses are no row
+      requireInRange(losses as number, 0); // losses are not per row
       return losses as Losses;
     });
   }
@@ -150,7 +150,7 @@ export class NativeModel {
       .map(({ name, shape, address, size }) => ({ name, shape, data: this.#floats(address, size).slice() }));
   }
 
-  /** Copies the items in chunks and calls `body` for each; `extra` floats a row are what the body allocates. */
+  /** Copies the items in chunks and calls `body` for each; the body allocates `extra` floats per row. */
   #chunks(
     source: ItemRows,
     extra: number,
@@ -167,13 +167,13 @@ export class NativeModel {
     }
   }
 
-  /** A view of the current heap: to be copied before anything else is called. */
+  /** A view of the current heap. Copy it before calling anything else. */
   #floats(address: number, count: number): Float32Array {
     return this.module.HEAPF32.subarray(address / 4, address / 4 + count);
   }
 }
 
-/** Rows of `floats` values each that a chunk holds: whole blocks of the core. */
+/** The number of rows of `floats` values in a chunk: whole blocks of the core. */
 function chunkRows(floats: number): number {
   return Math.max(1, Math.floor(CHUNK_BYTES / (4 * floats) / BLOCK_ROWS)) * BLOCK_ROWS;
 }

@@ -5,7 +5,7 @@ import { call } from "../base/wording.ts";
 import { handles } from "../runtime/arena.ts";
 import type { Handle } from "../runtime/native-module.ts";
 
-/** An optimiser for training loops of one's own; made by `RQVAE.createOptimizer`, used with that model only. */
+/** An optimiser for your own training loop. `RQVAE.createOptimizer` makes it; use it only with that model. */
 export class Optimizer {
   #handle: Handle | undefined;
   readonly #model: object;
@@ -18,7 +18,7 @@ export class Optimizer {
     handles.register(this, handle, this);
   }
 
-  /** What `trainStep` of a model is given. @throws InvalidInputError, DisposedError @internal */
+  /** Checks the optimiser given to a model's `trainStep`. @throws InvalidInputError, DisposedError @internal */
   static handleOf(optimizer: unknown, model: object): Handle {
     if (!(optimizer instanceof Optimizer)) {
       throw invalid()`${call("trainStep")}optimizer must come from createOptimizer, received ${show(optimizer)}`;
@@ -31,7 +31,7 @@ export class Optimizer {
     return own.#handle;
   }
 
-  /** Gives its memory back. May be called twice. */
+  /** Frees its memory. May be called twice. */
   dispose(): void {
     handles.unregister(this);
     this.#handle?.delete();

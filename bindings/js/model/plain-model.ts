@@ -1,7 +1,7 @@
 /**
- * A model as the plain networks that PyTorch programs have: `load_state_dict(strict=True)` of the Hopwise tutorial's class takes it.
- * What those do not have is expressed by what they have: the input's scaling by the first and the last Linear, the linear path by hidden
- * units of its own.
+ * A model as the plain networks of PyTorch programs: `load_state_dict(strict=True)` of the Hopwise tutorial's class accepts it. Parts that
+ * those networks lack are expressed by parts that they have: the input scaling by the first and the last Linear, and the linear path by
+ * additional hidden units.
  */
 
 import { invalid } from "../base/errors.ts";
@@ -12,7 +12,7 @@ import { type FileTensor, writeSafetensors } from "../model-file/model-file.ts";
 import type { HubConfig, ModelConfig } from "../types.ts";
 import type { RQVAE } from "./rqvae.ts";
 
-/** A state_dict and the arguments of the class that takes it. */
+/** A state_dict and the arguments of its class. */
 export interface PlainModel {
   /** safetensors, float32, under the names of the reference's class. */
   bytes: Uint8Array<ArrayBuffer>;
@@ -32,16 +32,16 @@ export interface PlainModel {
   >;
 }
 
-/** How a model is written. */
+/** How to write a model. */
 export interface PlainModelOptions {
   /**
-   * Whether a model with a beam (`encodeBeam` above 1, as `RQVAE.fit` chooses) is written all the same. The class takes the nearest code
-   * at each level, which gives some items other IDs than this model does: those that it gives with `encodeBeam: 1`. Default: false.
+   * Whether to write a model with a beam (`encodeBeam` above 1, as `RQVAE.fit` chooses) anyway. The class takes the nearest code at each
+   * level, so that some items get other IDs than from this model: those that it gives with `encodeBeam: 1`. Default: false.
    */
   greedy?: boolean;
 }
 
-/** A matrix in double, row-major: foldings are computed so and rounded once. */
+/** A row-major matrix of doubles: products are computed in double and rounded once. */
 interface Matrix {
   rows: number;
   columns: number;
@@ -55,17 +55,17 @@ interface Affine {
 }
 
 /**
- * The model as a plain encoder, decoder and codebooks, which give the same IDs (near-ties excepted: sums run in another order).
+ * The model as a plain encoder, decoder and codebooks, which give the same IDs (except for near-ties, since sums run in another order).
  *
- * x~ = (x - mean) / scale goes into the first Linear, W x~ + b = (W / scale) x + (b - W mean / scale), and its inverse into the last.
- * The linear path S x~ + s is carried in 2 latentDim units more of each hidden layer, as a and -a: act(a) - act(-a) = a, for SiLU and for
- * ReLU. The decoder's is z itself, carried likewise, and its matrix stands in the last Linear. So `hidden_dims` are `hiddenDims` and
- * 2 latentDim.
+ * x~ = (x - mean) / scale goes into the first Linear, W x~ + b = (W / scale) x + (b - W mean / scale), and its inverse into the last. The
+ * linear path S x~ + s is carried in 2 latentDim additional units of each hidden layer, as a and -a: act(a) - act(-a) = a, for SiLU and for
+ * ReLU. The decoder's path is z itself, carried in the same way, and its matrix is part of the last Linear. So `hidden_dims` is
+ * `hiddenDims` plus 2 latentDim each.
  *
- * The reference's decoder puts a sigmoid behind its network, and a normalisation: `decode` of a model that is not `compat: "hopwise"` is
- * its `decoder.network` without them.
- * @throws InvalidInputError for what such a class does not compute: layer normalisation, a beam (unless `greedy`), rows of unit length,
- * codebooks of different sizes; and for an encoder part.
+ * The reference's decoder applies a sigmoid and a normalisation after its network: `decode` of a model that is not `compat: "hopwise"`
+ * equals its `decoder.network` without them.
+ * @throws InvalidInputError for what such a class cannot compute: layer normalisation, a beam (unless `greedy`), scaling rows to unit
+ * length, codebooks of different sizes; and for an encoder part.
  */
 export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): PlainModel {
   requireThat(typeof model?.save === "function", "model", "an RQVAE (not a worker's)", model);
@@ -112,7 +112,7 @@ export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): 
   if (bad)
     throw invalid(
       "FORMAT_CANNOT_HOLD",
-    )`${call("writePlainModel")}with the input's scale in it, ${bad.name} is beyond float32`;
+    )`${call("writePlainModel")}including the input's scale, ${bad.name} exceeds the range of float32`;
   return {
     bytes: writeSafetensors(
       { format: "pt" },
@@ -123,7 +123,7 @@ export function writePlainModel(model: RQVAE, options: PlainModelOptions = {}): 
       latent_dim: config.latentDim,
       hidden_dims: encoder.slice(0, -1).map(({ weight }) => weight.rows),
       codebook_size: config.codebookSize[0]!,
-      codebook_kmeans_init: false, // the codebooks are there
+      codebook_kmeans_init: false, // the codebooks follow
       codebook_sim_vq: config.codebookSimVq,
       n_quantization_layers: config.nQuantizationLayers,
       commitment_weight: config.commitmentWeight,
@@ -138,14 +138,14 @@ function refuse({ config, part }: { config: ModelConfig; part: string }, greedy:
 
 function complaintOf(config: ModelConfig, part: string, greedy: boolean): Wording | undefined {
   if (part !== "full")
-    return worded`the model has no decoder, and a strict load_state_dict wants one${{ hint: "give the full model" }}`;
-  if (config.layerNorm) return worded`layerNorm is true, and the class has no layer normalisation`;
+    return worded`the model has no decoder, but a strict load_state_dict needs one${{ hint: "give the full model" }}`;
+  if (config.layerNorm) return worded`layerNorm is true, but the class has no layer normalisation`;
   if (config.inputScaling === "l2")
-    return worded`inputScaling is "l2", and no Linear brings a row to unit length${{ hint: "train on rows that have it, with another scaling" }}`;
+    return worded`inputScaling is "l2", but no Linear scales a row to unit length${{ hint: "train on rows of unit length with another scaling" }}`;
   if (new Set(config.codebookSize).size > 1)
-    return worded`codebookSize is [${config.codebookSize.join(", ")}], and the class has one size for all levels`;
+    return worded`codebookSize is [${config.codebookSize.join(", ")}], but the class has one size for all levels`;
   if (config.encodeBeam > 1 && !greedy)
-    return worded`encodeBeam is ${config.encodeBeam}, and the class takes the nearest code at each level: the IDs of some items would be others${{ hint: worded`For equal IDs train with ${valued("encodeBeam", 1)}; to write it all the same ${{ api: "pass greedy: true", cli: "give --greedy" }}`, after: ". " }}`;
+    return worded`encodeBeam is ${config.encodeBeam}, but the class takes the nearest code at each level: some items would get other IDs${{ hint: worded`For equal IDs, train with ${valued("encodeBeam", 1)}; to write it anyway, ${{ api: "pass greedy: true", cli: "give --greedy" }}`, after: ". " }}`;
   return undefined;
 }
 
@@ -167,8 +167,8 @@ const identity = (size: number): Matrix => {
 };
 
 /**
- * The network with a linear path beside it, as one plain network. What is carried through the hidden layers is d numbers wide:
- * `skip` of the input ("first"), or the input, on which `skip` then works ("last").
+ * The network and its linear path as one plain network. The hidden layers carry d numbers: `skip` of the input ("first"), or the input, to
+ * which `skip` is then applied ("last").
  */
 function carried(network: Affine[], skip: Affine, at: "first" | "last"): Affine[] {
   const last = network.length - 1;
@@ -186,7 +186,7 @@ function carried(network: Affine[], skip: Affine, at: "first" | "last"): Affine[
     const wideBias = new Float64Array(rows);
     add(wide, weight, 0, 0);
     wideBias.set(bias);
-    // a = act(a) - act(-a) from the layer before, or the path's beginning.
+    // a = act(a) - act(-a) from the previous layer, or the start of the path.
     const path = (row: number, factor: number) => {
       if (layer === 0) add(wide, into.weight, row, 0, factor);
       else {
@@ -206,7 +206,7 @@ function carried(network: Affine[], skip: Affine, at: "first" | "last"): Affine[
   });
 }
 
-/** The same of x as of (x - mean) / scale. */
+/** The Linear of x that equals this one of (x - mean) / scale. */
 function ofScaled({ weight, bias }: Affine, mean: Float32Array, scaleOf: (j: number) => number): Affine {
   const scaled = { ...weight, data: weight.data.map((w, k) => w / scaleOf(k % weight.columns)) };
   const shifted = bias.map((b, i) => {
@@ -217,7 +217,7 @@ function ofScaled({ weight, bias }: Affine, mean: Float32Array, scaleOf: (j: num
   return { weight: scaled, bias: shifted };
 }
 
-/** y scale + mean. */
+/** The Linear that gives y scale + mean. */
 function toUnscaled({ weight, bias }: Affine, mean: Float32Array, scaleOf: (j: number) => number): Affine {
   return {
     weight: { ...weight, data: weight.data.map((w, k) => w * scaleOf(Math.floor(k / weight.columns))) },
@@ -228,7 +228,7 @@ function toUnscaled({ weight, bias }: Affine, mean: Float32Array, scaleOf: (j: n
 function affine(tensors: ReadonlyMap<string, FileTensor>, name: string): Affine {
   const tensor = tensors.get(`${name}.weight`);
   if (tensor === undefined) {
-    // Without hidden layers the linear path is all there is.
+    // Without hidden layers there is only the linear path.
     const { weight, bias } = affine(tensors, name.replace(/network\.0$/, "skip"));
     return { weight: zeros(weight.rows, weight.columns), bias: new Float64Array(bias.length) };
   }
@@ -237,7 +237,7 @@ function affine(tensors: ReadonlyMap<string, FileTensor>, name: string): Affine 
   return { weight, bias: Float64Array.from((tensors.get(`${name}.bias`) as FileTensor).data) };
 }
 
-/** The tensors of a file that `save` has just written: float32, nothing to be checked. */
+/** The tensors of a file that `save` has just written: float32, and already checked. */
 function readTensors(bytes: Uint8Array<ArrayBuffer>): Map<string, FileTensor> {
   const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
   const { __metadata__: _, ...header } = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<

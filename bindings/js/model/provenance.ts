@@ -26,8 +26,7 @@ export function recordOf(full: Partial<Provenance>, history?: string): ModelReco
   const { data: all, ...rest } = full;
   const { sums: _, ...data } = all ?? {};
   return {
-    full,
+    full: history === undefined ? full : { ...full, history },
     encoder: all ? { ...rest, data: data as StoredData } : rest,
-    ...(history === undefined ? {} : { history }),
   };
 }

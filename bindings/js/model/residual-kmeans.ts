@@ -3,10 +3,10 @@ import type { EmbeddingSource, Items, JobProgress, ResidualKMeansOptions } from 
 import type { RQVAE } from "./rqvae.ts";
 
 /**
- * Residual k-means without a neural network: k-means on the items, then on what it leaves over, level by level (residual quantisation,
- * Chen et al. 2010), in all dimensions or in the first principal directions, with greedy or beam search encoding. The honest baseline of
- * any RQ-VAE, with the same freedoms, and a good quantiser in its own right: the result is an `RQVAE` without hidden layers, with the
- * same methods and the same file.
+ * Residual k-means without a neural network: k-means on the items, then on what it leaves over, level by level (residual quantisation, Chen
+ * et al. 2010), in all dimensions or in the first principal directions, with greedy or beam search encoding. It is the honest baseline for
+ * any RQ-VAE, with the same options, and a good quantiser in its own right. The result is an `RQVAE` without hidden layers, with the same
+ * methods and file format.
  * @throws InvalidInputError for a value out of range or an unknown option.
  */
 export function residualKMeans(
@@ -14,7 +14,7 @@ export function residualKMeans(
   options: ResidualKMeansOptions = {},
 ): LongCall<JobProgress, RQVAE> {
   return longCall("residualKMeans", options, async (watch) => {
-    const { fitResidualKMeans } = await import("./fit-residual-kmeans.ts"); // few need it
+    const { fitResidualKMeans } = await import("./fit-residual-kmeans.ts"); // few programs need it
     return fitResidualKMeans(items, { ...options, ...watch });
   });
 }

@@ -44,8 +44,8 @@ import type { RunningTraining, Trainee } from "./training.ts";
 const LONG = failLong("kmeansInitCodebooks", "train", "encodeAsync");
 
 /**
- * What only training needs comes with `create`, so that `train` begins at once; a client that loads a model and encodes is spared it,
- * but for the options, which `createOptimizer` checks at once and which come with every model that can be trained.
+ * `create` loads what only training needs, so that `train` starts at once. Clients that load a model and encode do not load it, except for
+ * the options, which `createOptimizer` checks synchronously and which come with every model that can be trained.
  */
 let trainingModule: typeof import("./training.ts") | undefined;
 async function loadTraining(): Promise<typeof import("./training.ts")> {
@@ -62,17 +62,17 @@ export async function loadTrainOptions(): Promise<typeof import("../options/trai
 /**
  * A residual-quantised autoencoder that gives every item of a catalogue a semantic ID.
  *
- * Made by `RQVAE.fit` (choose, create and train in one go), `RQVAE.create` or `RQVAE.load`. `encode` and its relatives are
- * synchronous and pure: an item's ID is a function of its vector and the weights, never of its batch. The weights live on the
- * WebAssembly heap: call `dispose` when done (or write `using model = ...`).
+ * `RQVAE.fit` (choose, create and train in one go), `RQVAE.create` and `RQVAE.load` make one. `encode` and related methods are synchronous
+ * and pure: an item's ID depends on its vector and the weights, never on its batch. The weights are on the WebAssembly heap: call `dispose`
+ * when done (or write `using model = ...`).
  */
 export class RQVAE {
   /** Every option with its value. */
   readonly config: ModelConfig;
-  /** "encoder" for a model loaded from `save({ part: "encoder" })`: it encodes, and has neither decoder nor losses. */
+  /** "encoder" for a model loaded from `save({ part: "encoder" })`, which has neither decoder nor losses. */
   readonly part: "full" | "encoder";
 
-  /** Undefined once its memory was given back. */
+  /** Undefined once its memory is freed. */
   #model: NativeModel | undefined;
   #history: TrainHistory | undefined;
   /** What its files remember of how the weights came about. */
@@ -80,9 +80,9 @@ export class RQVAE {
   /** The training that runs or was the last, as long as its weights are the model's. */
   #training: RunningTraining | undefined;
   #fingerprint: string | undefined;
-  /** The long call that may change weights, if one runs. */
+  /** The long call that may change weights, if one is running. */
   #running: string | undefined;
-  /** Number of `encodeAsync` and `encodeStream` calls under way. */
+  /** Number of running `encodeAsync` and `encodeStream` calls. */
   #readers = 0;
 
   private constructor(module: GuardedModule, config: ModelConfig, part: "full" | "encoder", model: Handle) {
@@ -95,8 +95,8 @@ export class RQVAE {
   }
 
   /**
-   * A new model, its weights drawn from the seed. It can encode after `train` or `kmeansInitCodebooks`. Of a recipe (`suggestConfig`,
-   * `presets`) it takes the model's part.
+   * Makes a new model with weights drawn from the seed. It can encode after `train` or `kmeansInitCodebooks`. Of a recipe (`suggestConfig`,
+   * `presets`) it uses the model's part.
    * @throws InvalidInputError for a missing `inputDim`, a value out of range or an unknown option.
    */
   static async create(options: CreateOptions): Promise<RQVAE> {
@@ -108,9 +108,9 @@ export class RQVAE {
   }
 
   /**
-   * Chooses a configuration for the items (`suggestConfig`), creates a model and trains it. Options of the model and of the
-   * training may be given to override what is chosen, and a recipe (`presets`, `suggestConfig`) to be taken instead of it; `history` of
-   * the result tells how it went. Do not change the items before it resolves: they are read when the WebAssembly is loaded.
+   * Chooses a configuration for the items (`suggestConfig`), creates a model and trains it. Give options of the model and of the training
+   * to override the choice, or a recipe (`presets`, `suggestConfig`) to replace it. `history` of the result says how training went. Do not
+   * change the items before it resolves: they are read when the WebAssembly is loaded.
    */
   static fit(items: Items | EmbeddingSource, options: FitOptions = {}): LongCall<TrainProgress, RQVAE> {
     return longCall("fit", options, async (watch) => {
@@ -121,12 +121,12 @@ export class RQVAE {
   }
 
   /**
-   * A model from its file: bytes, a URL, a path (Node), a Blob or a Response. A safetensors file without our metadata is taken as
-   * a PyTorch state_dict of Hopwise, Semantic-ID-Generation, RQ-VAE-Recommender or LC-Rec: which of them is known by the names, sizes
-   * by the shapes. `config` overrides what they do not say; it may be the `config.json` of PyTorchModelHubMixin, which is read by itself
-   * where it stands beside the file or, on a server or hub, beside its URL. A folder is the `model.safetensors` in it.
+   * Loads a model from its file: bytes, a URL, a path (Node), a Blob or a Response. A safetensors file without our metadata is read as a
+   * PyTorch state_dict of Hopwise, Semantic-ID-Generation, RQ-VAE-Recommender or LC-Rec: the tensors' names tell which, their shapes give
+   * the sizes. `config` gives what they do not say; it may be the `config.json` of PyTorchModelHubMixin, which is read automatically if it
+   * is next to the file or, on a server or hub, next to its URL. For a folder, its `model.safetensors` is read.
    * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format, and for a state_dict that cannot be
-   * expressed here; missing and unexpected names are listed.
+   * expressed here; the message lists missing and unexpected names.
    */
   static async load(source: ModelSource, options: { config?: Partial<ModelOptions> & HubConfig } = {}): Promise<RQVAE> {
     // Whoever creates models loads none, and is spared how they are read.
@@ -155,29 +155,29 @@ export class RQVAE {
     return this.#history;
   }
 
-  /** Whether the model can encode: it was trained, initialised or loaded, or needs no data. */
+  /** Whether the model can encode: it was trained, initialised or loaded, or it needs no data. */
   get initialized(): boolean {
     const { module, handle } = this.#open();
     return module.initialized(handle);
   }
 
   /**
-   * 16 hexadecimal digits over everything that an ID depends on: numerics version, input statistics, encoder, codebooks. A model
-   * and its encoder part have the same. Travels in IDs and files; IDs of another fingerprint are refused.
+   * 16 hexadecimal digits that identify everything an ID depends on: numerics version, input statistics, encoder, codebooks. A model and
+   * its encoder part have the same fingerprint. IDs and files carry it; IDs with another fingerprint are refused.
    */
   get fingerprint(): string {
     const { module, handle } = this.#open();
-    // Not kept while a long call moves the weights.
+    // Not cached while a long call changes the weights.
     if (this.#running !== undefined) return module.fingerprint(handle);
     this.#fingerprint ??= module.fingerprint(handle);
     return this.#fingerprint;
   }
 
   /**
-   * Fits the input statistics and, with `linearSkip: "pca"`, the principal directions, then the codebooks by k-means, level by
-   * level on what the levels before left over. `train` does this first by itself. Uses a seeded sample of large catalogues. On a
-   * model that is initialised already only the codebooks are fitted anew, to what its encoder makes of the items.
-   * Aborted or failed, it leaves the model as it was.
+   * Fits the input statistics and, with `linearSkip: "pca"`, the principal directions, then the codebooks by k-means, level by level on
+   * what the previous levels left over. `train` does this first by itself. Uses a seeded sample of large catalogues. If the model is
+   * already initialised, only the codebooks are fitted again, to its latents of the items. If aborted or failed, it leaves the model as it
+   * was.
    */
   kmeansInitCodebooks(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, void> {
     return longCall("kmeansInitCodebooks", options, async (watch) => {
@@ -187,12 +187,12 @@ export class RQVAE {
   }
 
   /**
-   * Trains on the items, initialising first unless that was done. Gives the event loop a turn about every 12 ms where a block of 256
-   * items allows. Aborting rejects with `signal.reason`: the model is as it was if still initialising, else it keeps the last whole
-   * step, and `saveCheckpoint` has what is needed to go on. The items are copied once, as it begins:
-   * do not change them before its first event. Of a recipe it takes the training's part.
-   * @throws BusyError when a long call runs on this model already; DivergedError when the loss is no longer finite;
-   * InvalidInputError for a bad option, or `resume` with other items, configuration or options than the checkpoint's.
+   * Trains on the items, after initialising the model if necessary. Yields to the event loop about every 12 ms, as far as blocks of 256
+   * items allow. Aborting rejects with `signal.reason`: if still initialising, the model is as it was, else it keeps the last whole step,
+   * and `saveCheckpoint` has what is needed to resume. The items are copied once at the start: do not change them before the first event.
+   * Of a recipe it uses the training's part.
+   * @throws BusyError if a long call is already running on this model; DivergedError if the loss is no longer finite; InvalidInputError for
+   * a bad option, or for `resume` with other items, configuration or options than the checkpoint's.
    */
   train(
     items: Items | EmbeddingSource,
@@ -204,7 +204,7 @@ export class RQVAE {
     });
   }
 
-  /** What a long call that changes the weights is given of this model. */
+  /** What a long call that changes the weights gets from this model. */
   #trainee(what: string): Trainee {
     const { module } = this.#open();
     const exclusively = (...call: Parameters<Trainee["exclusively"]>) => this.#exclusive(what, ...call);
@@ -232,25 +232,25 @@ export class RQVAE {
   }
 
   /**
-   * Everything that `train(items, { resume })` needs to go on where training is now, or where it ended or was aborted: a model file
-   * (`RQVAE.load` reads it) with the training's state beside the weights.
-   * @throws InvalidInputError when nothing was trained, or the weights have changed since.
+   * Everything that `train(items, { resume })` needs to resume where training is now, or where it ended or was aborted: a model file
+   * (`RQVAE.load` reads it) that also holds the training's state. @throws InvalidInputError if nothing was trained, or the weights have
+   * changed since.
    */
   saveCheckpoint(): Uint8Array<ArrayBuffer> {
     this.#open();
     if (this.#training === undefined) {
       throw invalid(
         "NO_TRAINING",
-      )`${call("saveCheckpoint")}there is no training to go on with${{ hint: "call it during train, or after it ended; save() gives the model" }}`;
+      )`${call("saveCheckpoint")}there is no training to resume${{ hint: "call it during or after train; save() gives the model" }}`;
     }
     const { run, checkpoint } = this.#training;
     return this.#write("full", { checkpoint: checkpoint() }, run.saveState());
   }
 
   /**
-   * Gives the model the weights of the epoch that was best by "loss" or by "collision" in the last `train`, see
-   * `TrainOptions.select` and `TrainHistory.best`. Returns the history with that epoch selected.
-   * @throws InvalidInputError when there is no finished training, or the weights have changed since.
+   * Gives the model the weights of the epoch that was best by "loss" or by "collision" in the last `train`, see `TrainOptions.select` and
+   * `TrainHistory.best`. Returns the history with that epoch selected. @throws InvalidInputError if there is no finished training, or the
+   * weights have changed since.
    */
   select(by: "loss" | "collision"): TrainHistory {
     const { handle } = this.#open();
@@ -260,7 +260,7 @@ export class RQVAE {
     if (this.#training === undefined || this.#history === undefined || best === undefined) {
       throw invalid(
         "NO_TRAINING",
-      )`${call("select")}${this.#history ? "a model file has the weights of the selected epoch only" : "there is no finished training to choose an epoch of"}${{ hint: "call it after train, before save" }}`;
+      )`${call("select")}${this.#history ? "a model file has the weights of the selected epoch only" : "there is no finished training to choose an epoch of"}${{ hint: this.#history ? "call select before save" : "call train first" }}`;
     }
     const { run, record } = this.#training;
     run.takeBest(handle, by);
@@ -269,9 +269,8 @@ export class RQVAE {
   }
 
   /**
-   * The semantic IDs of the items. With `margins: true` the result's `margins` (n x L) tell how much nearer each chosen code is than
-   * the runner-up, in squared distance: 0 is a tie.
-   * @throws NotInitializedError when the model was neither trained, initialised nor loaded.
+   * The semantic IDs of the items. With `margins: true` the result's `margins` (n x L) say how much nearer each chosen code is than the
+   * runner-up, in squared distance; 0 is a tie. @throws NotInitializedError if the model was not trained, initialised or loaded.
    */
   encode(items: Items, options?: { margins?: boolean }): SemanticIds {
     const model = this.#ready();
@@ -283,8 +282,8 @@ export class RQVAE {
   }
 
   /**
-   * `encode` for large catalogues: gives the event loop its turn, tells progress, can be aborted. The items are read while it runs:
-   * do not change them before it resolves.
+   * `encode` for large catalogues: it yields to the event loop, reports progress and can be aborted. The items are read while it runs: do
+   * not change them before it resolves.
    */
   encodeAsync(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, SemanticIds> {
     return longCall("encodeAsync", options, async (watch) => {
@@ -299,10 +298,9 @@ export class RQVAE {
   }
 
   /**
-   * The IDs of batches of items, batch by batch, as they come: `for await (const ids of model.encodeStream(batches))`. Whoever takes the
-   * results sets the pace: at most one batch more is asked for. An `EmbeddingSource` is read in pieces of about 12 MB, 4,096 rows of
-   * dimension 768. Aborting, an error or leaving the loop ends the batches (`return` of their iterator). The model cannot be trained
-   * while it runs.
+   * The IDs of batches of items, batch by batch, as they come: `for await (const ids of model.encodeStream(batches))`. The consumer sets
+   * the pace: at most one more batch is requested. An `EmbeddingSource` is read in pieces of about 12 MB, or 4,096 rows of dimension 768.
+   * Aborting, an error or leaving the loop ends the batches (`return` of their iterator). The model cannot be trained while it runs.
    */
   async *encodeStream(
     batches: ItemBatches | EmbeddingSource,
@@ -330,7 +328,7 @@ export class RQVAE {
     return SemanticIds.trusted(codes, config.codebookSize, fingerprint);
   }
 
-  /** Begins a long call that needs the weights to stay as they are. */
+  /** Starts a long call that needs the weights to stay unchanged. */
   #beginReading(what: string): void {
     this.#open();
     this.#requireIdle(what, 0);
@@ -342,20 +340,20 @@ export class RQVAE {
     this.#freeIfDisposed();
   }
 
-  /** IDs with what led to them: the codes' vectors, the residual before each level, and each item's quantisation loss. */
+  /** IDs and how they came about: the codes' vectors, the residual before each level, and each item's quantisation loss. */
   getSemanticIds(items: Items): SemanticIdsOutput {
     const model = this.#ready();
     const { codes, ...rest } = model.quantize(openItems(items, this.config.inputDim));
     return { semIds: SemanticIds.trusted(codes, this.config.codebookSize, this.fingerprint), ...rest };
   }
 
-  /** n x latentDim: what the encoder makes of the items, before quantisation. */
+  /** n x latentDim: the encoder's output for the items, before quantisation. */
   latents(items: Items): Float32Array {
     return this.#ready().latents(openItems(items, this.config.inputDim));
   }
 
   /**
-   * n x inputDim: the vectors that the IDs stand for, in the items' own units.
+   * n x inputDim: the vectors that the IDs decode to, in the items' own units.
    * @throws InvalidInputError for IDs of another model (fingerprint), another shape, or codes out of range.
    */
   decode(ids: SemanticIds | readonly (readonly number[])[]): Float32Array {
@@ -371,8 +369,7 @@ export class RQVAE {
   }
 
   /**
-   * The codebooks, one a level: K x latentDim, or K x inputDim with `space: "input"`, where each row is what the decoder makes of
-   * that code alone.
+   * The codebooks, one per level: K x latentDim, or K x inputDim with `space: "input"`, where each row is that code alone, decoded.
    */
   codebooks(options: { space?: "latent" | "input" } = {}): Float32Array[] {
     const model = this.#ready();
@@ -383,7 +380,7 @@ export class RQVAE {
     return model.codebooks(space === "input");
   }
 
-  /** The losses of a batch, in evaluation: no noise, and the model is not changed. */
+  /** The losses of a batch in evaluation mode: without noise and without changing the model. */
   forward(items: Items): Losses {
     const model = this.#ready();
     this.#requireFull("forward");
@@ -393,14 +390,14 @@ export class RQVAE {
   /** An optimiser for `trainStep`. @throws InvalidInputError for a value out of range or an unknown option. */
   createOptimizer(options: OptimizerOptions = {}): Optimizer {
     this.#requireFull("createOptimizer");
-    const config = trainOptionsModule!.nativeOptimizerConfig(options); // it came with the model
+    const config = trainOptionsModule!.nativeOptimizerConfig(options); // it was loaded with the model
     const { module, handle } = this.#open();
     return new Optimizer(module.createOptimizer(handle, config), this);
   }
 
   /**
-   * One step of a training loop of one's own: forward in training mode, backward, optimiser. Returns the losses before the step.
-   * The model must be initialised (`kmeansInitCodebooks`) unless its configuration needs no data.
+   * One step of your own training loop: forward in training mode, backward, optimiser. Returns the losses before the step. The model must
+   * be initialised (`kmeansInitCodebooks`) unless its configuration needs no data.
    */
   trainStep(items: Items, optimizer: Optimizer): Losses {
     const model = this.#ready();
@@ -413,8 +410,8 @@ export class RQVAE {
   }
 
   /**
-   * The model's file (safetensors): the same weights give the same bytes. `part: "encoder"` leaves the decoder out, for clients that
-   * only encode. Holds no optimiser state.
+   * The model's file (safetensors): the same weights give the same bytes. `part: "encoder"` leaves out the decoder, for clients that only
+   * encode. The file has no optimiser state.
    */
   save(options: { part?: "full" | "encoder" } = {}): Uint8Array<ArrayBuffer> {
     checkOptionNames(options, "save", ["part"]);
@@ -446,12 +443,11 @@ export class RQVAE {
         fingerprint: this.fingerprint,
       },
       (bytes) => hashOf(module, bytes),
-      part === "full" ? record?.history : undefined,
       state,
     );
   }
 
-  /** Gives the model's memory back. A long call that runs rejects with DisposedError. May be called twice. */
+  /** Frees the model's memory. A running long call rejects with DisposedError. May be called twice. */
   dispose(): void {
     this.#end.end(new DisposedError("the model was disposed"));
     this.#freeIfDisposed();
@@ -465,7 +461,7 @@ export class RQVAE {
   readonly #end = new Disposal();
   /** What long calls stop for: its own end, and that of the WebAssembly. */
   readonly #ends: readonly Ending[];
-  /** Set once the model was seen initialised: nothing takes that back. */
+  /** Set once the model was seen initialised, which it then remains. */
   #known = false;
   /** Frees the handle unless a job still holds it; the job's end frees it then. */
   #freeIfDisposed(): void {
@@ -503,7 +499,7 @@ export class RQVAE {
     this.#known = model.module.initialized(model.handle);
     if (!this.#known) {
       throw new NotInitializedError([
-        "the model has neither been trained, initialised nor loaded",
+        "the model has not been trained, initialised or loaded",
         { hint: "call train(items) or kmeansInitCodebooks(items) first" },
       ]);
     }
@@ -514,7 +510,7 @@ export class RQVAE {
     if (this.part !== "full") {
       throw invalid(
         "NO_DECODER",
-      )`${call(what)}this model was loaded from its encoder part, or from a program whose decoder has no place here`;
+      )`${call(what)}this model was loaded from its encoder part, or from a program whose decoder this library does not support`;
     }
   }
 
@@ -527,7 +523,7 @@ export class RQVAE {
     ]);
   }
 
-  /** Runs the one long call that may change the weights, with the items as the rows of its job. */
+  /** Runs a long call that may change the weights, with the items as the rows of its job. Only one may run. */
   async #exclusive<T>(
     what: string,
     items: Items | EmbeddingSource,
@@ -562,7 +558,7 @@ export class RQVAE {
     if (ids.fingerprint !== undefined && ids.fingerprint !== this.fingerprint) {
       throw invalid(
         "OTHER_MODEL",
-      )`${{ argument: "ids" }}: these IDs were made by model ${ids.fingerprint}, this is model ${this.fingerprint}: codes of different models mean different things`;
+      )`${{ argument: "ids" }}: these IDs were made by model ${ids.fingerprint}, but this is model ${this.fingerprint}: codes of different models mean different things`;
     }
     if (ids.levels !== codebookSizes.length || ids.codebookSizes.some((size, level) => size !== codebookSizes[level])) {
       throw invalid(

@@ -3,9 +3,9 @@ import type { EmbeddingSource, Items, JobProgress, Spectrum, SpectrumOptions } f
 import { RQVAE } from "./rqvae.ts";
 
 /**
- * How the variance of a catalogue is spread over its principal directions, and how much of it IDs would tell of items that they were not
- * fitted to: what `suggestConfig({ n, inputDim, spectrum })` chooses the latent width by, as `RQVAE.fit` does. Looks at a sample of at
- * most 8,192 items.
+ * Measures how a catalogue's variance is spread over its principal directions, and how much of it IDs would explain for items that they
+ * were not fitted to. `suggestConfig({ n, inputDim, spectrum })` chooses the latent width from it, as `RQVAE.fit` does. Inspects a sample
+ * of at most 8,192 items.
  * @throws InvalidInputError
  */
 export function measureSpectrum(
@@ -13,7 +13,7 @@ export function measureSpectrum(
   options: SpectrumOptions = {},
 ): LongCall<JobProgress, Spectrum> {
   return longCall("measureSpectrum", options, async (watch) => {
-    const { measure } = await import("./measure-spectrum.ts"); // few need it by itself
+    const { measure } = await import("./measure-spectrum.ts"); // few programs need it by itself
     return measure(RQVAE.create, items, { ...options, ...watch });
   });
 }

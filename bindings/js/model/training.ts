@@ -1,4 +1,4 @@
-/** A training job of the core, with everything that is told about it: events, records, warnings, the history at the end. Internal. */
+/** A training job of the core and its reports: events, records, warnings, and the history at the end. Internal. */
 
 import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
 import { VERSION } from "../base/version.ts";
@@ -38,10 +38,10 @@ import { judge } from "./verdict.ts";
 export { Stop } from "../runtime/jobs.ts";
 export { JobRows } from "./job-rows.ts";
 
-/** What the caller adds to the driving of a job. */
+/** The caller's hooks while a job runs. */
 type Hooks = Pick<Drive, "pause" | "stop">;
 
-/** Runs an initialisation to its end. `report` is told how far it is, from 0 to 1. */
+/** Runs an initialisation to its end. `report` gets its progress, from 0 to 1. */
 async function initialize(
   module: NativeModule,
   model: Handle,
@@ -62,7 +62,7 @@ async function initialize(
   }
 }
 
-/** The training that runs on a model or was the last, as long as its weights are the model's. */
+/** A model's current or last training, as long as its weights are the model's. */
 export interface RunningTraining {
   run: Training;
   /** What a checkpoint says of it now. */
@@ -71,13 +71,13 @@ export interface RunningTraining {
   record(history: TrainHistory): ModelRecord;
 }
 
-/** The model that is trained, as far as training goes. */
+/** The trained model, as training sees it. */
 export interface Trainee {
   readonly module: GuardedModule;
   readonly config: ModelConfig;
   handle(): Handle;
   initialized(): boolean;
-  /** Runs the one long call that may change the weights. */
+  /** Runs the only long call that may change the weights. */
   exclusively<T>(
     items: Items | EmbeddingSource,
     signal: AbortSignal | undefined,
@@ -91,7 +91,7 @@ export interface Trainee {
   saveCheckpoint(): Uint8Array<ArrayBuffer>;
 }
 
-/** Milliseconds between two checkpoints unless told otherwise. */
+/** Milliseconds between two checkpoints by default. */
 const CHECKPOINT_MS = 10_000;
 
 /** Those whose statistics are taken over all items. */
@@ -142,7 +142,7 @@ export async function trainModel(
     resumed?.requireSameRows(difference);
     const profile = await rows.profile();
     const handle = model.handle();
-    // The old training's memory goes first, but not for a checkpoint whose state may turn out to be damaged.
+    // Free the old training's memory first, but not for a checkpoint whose state may turn out to be damaged.
     if (!resumed) model.forget();
     const run = new Training(module, handle, model.config, rows, config, { profile, columnNames });
     if (resumed) run.restore(resumed.state);
@@ -171,10 +171,10 @@ export async function trainModel(
     model.ended(history, record(history));
     return { history, last };
   });
-  onProgress?.(last); // all is done: what it throws takes nothing back
+  onProgress?.(last); // everything is done: an exception undoes nothing
   return history;
 }
-/** Share of the progress that the initialisation has, where there is one: a guess, since its pace says nothing of the training's. */
+/** The initialisation's share of the progress, if there is one. This is a guess, since its pace says nothing about the training's. */
 const INITIALIZE_SHARE = 0.1;
 
 export class Training {
@@ -192,7 +192,7 @@ export class Training {
   #told = 0;
   #trainingSince: { time: number; step: number } | undefined;
 
-  /** @param about What is known of the items, and the names of their dimensions. */
+  /** @param about What is known about the items, and the names of their dimensions. */
   constructor(
     module: NativeModule,
     model: Handle,
@@ -216,7 +216,7 @@ export class Training {
     return this.#job as Handle;
   }
 
-  /** Trains to the end, on the rows that it was made with. */
+  /** Trains to the end on the rows that it was made with. */
   run(rows: JobRows, hooks: Hooks & Pick<Drive, "report">): Promise<void> {
     return drive({
       ...hooks,
@@ -225,7 +225,7 @@ export class Training {
     });
   }
 
-  /** Everything that `restore` needs, at the last whole step. */
+  /** Everything that `restore` needs, as of the last whole step. */
   saveState(): Uint8Array {
     return this.#native.saveTrainState(this.#handle);
   }
@@ -246,14 +246,14 @@ export class Training {
     this.#told = this.records.length;
   }
 
-  /** Gives the job's memory back: optimiser state and the best epochs' weights. */
+  /** Frees the job's memory: optimiser state and the best epochs' weights. */
   dispose(): void {
     handles.unregister(this);
     this.#job?.delete();
     this.#job = undefined;
   }
 
-  /** @param isDone Nothing is left to do, be it that training ended early. */
+  /** @param isDone Nothing is left to do, even if training ended early. */
   event(isDone = false): TrainProgress {
     const state = this.#gather();
     const { epochs } = this.config;
@@ -288,7 +288,7 @@ export class Training {
     return event;
   }
 
-  /** How far it is, initialisation and training together, from 0 to 1. */
+  /** The progress of initialisation and training together, from 0 to 1. */
   #progress({ initializing, initializeProgress, step, totalSteps, refitProgress }: NativeTrainState): number {
     if (initializing) return INITIALIZE_SHARE * initializeProgress;
     const begin = this.#initializes ? INITIALIZE_SHARE : 0;
@@ -296,7 +296,7 @@ export class Training {
     return trained + (1 - trained) * refitProgress; // no step comes after a refit
   }
 
-  /** Takes over the epochs that finished since the last time. */
+  /** Collects the epochs that finished since the last call. */
   #gather() {
     const state = this.#native.trainState(this.#handle);
     while (this.records.length < state.finishedEpochs) {
@@ -339,7 +339,7 @@ export class Training {
       ...(bestByLoss ? { loss: bestByLoss } : {}),
       ...(bestByCollision ? { collision: bestByCollision } : {}),
     };
-    // A start that was kept has other codebooks now than the one that was evaluated at first.
+    // If the start was kept, its codebooks now differ from those that were evaluated at first.
     const selected = startKept ? (bestByLoss as BestEpoch) : this.#evaluationOf(selectedEpoch, start, best);
     const afterValidation = joined ? "joined" : startKept ? "startKept" : undefined;
     return {
@@ -356,7 +356,7 @@ export class Training {
     };
   }
 
-  /** What is said of the selected epoch: why that one, and what it was worth on items that it had not seen. */
+  /** What the history says about the selected epoch: why it was selected, and how good it was on items that it had not seen. */
   #judged(chosen: Chosen): Pick<TrainHistory, "selectedBecause" | "selectedWording" | "validation" | "verdict"> {
     const start = this.#start();
     const measured = this.#lastUnseen(chosen, start);
@@ -372,7 +372,7 @@ export class Training {
     };
   }
 
-  /** The validation figures that speak for the selected weights. */
+  /** The validation figures of the selected weights. */
   #lastUnseen(
     { epoch, selected, afterValidation }: Chosen,
     start: TrainEvaluation | undefined,
@@ -385,7 +385,7 @@ export class Training {
     return measured.of?.validation && { ...measured.of.validation, epoch: measured.epoch };
   }
 
-  /** The history after the weights of another best epoch were taken. */
+  /** The history after switching to the weights of another best epoch. */
   reselected(history: TrainHistory, by: "loss" | "collision", best: BestEpoch): TrainHistory {
     const { validation: _, verdict: __, ...rest } = history;
     const { stoppedEarly, afterValidation } = history;
@@ -446,7 +446,7 @@ export class Training {
   }
 }
 
-/** The epoch whose weights the model has, and how it came to that. */
+/** The epoch whose weights the model has, and how it was chosen. */
 interface Chosen {
   select: TrainConfig["select"];
   /** By `RQVAE.select`, after the training. */
@@ -457,14 +457,14 @@ interface Chosen {
   afterValidation: TrainHistory["afterValidation"];
 }
 
-/** What training was worth, where there are validation items to tell. */
+/** What training was worth, if there are validation items. */
 function verdictOf(
   { ids, validation }: { ids: IdStatistics; validation: ValidationResult | undefined },
   afterValidation: TrainHistory["afterValidation"],
   start: TrainEvaluation | undefined,
 ): { verdict?: Verdict } {
   if (validation === undefined || start?.validation === undefined) return {};
-  if (afterValidation === "startKept") return { verdict: "same" }; // the other IDs are k-means's, on more items
+  if (afterValidation === "startKept") return { verdict: "same" }; // the other IDs come from k-means, on more items
   const before = { explainedVariance: start.validation.explainedVariance, distinctShare: start.ids.uniqueShare };
   return {
     verdict: judge({ explainedVariance: validation.explainedVariance, distinctShare: ids.uniqueShare }, before),
@@ -482,13 +482,13 @@ function because(
   const early = stoppedEarly
     ? config.patience > 0
       ? `; training stopped early, after ${counted(config.patience, "evaluation")} without a better one`
-      : "; training stopped early, when they had become worse than at the start"
+      : "; training stopped early, as later epochs were worse than the start"
     : "";
   const joined = afterValidation === "joined" ? untilTheyJoined(validation!, start!.validation!) : "";
   return worded`${which} ${why(chosen)}${early}${joined}`;
 }
 
-/** What the figures of held-out items that train by now are worth. */
+/** Until when the figures of validation items, which now train too, hold. */
 function untilTheyJoined(
   { epoch, items, explainedVariance }: ValidationResult & { epoch: number },
   start: ValidationResult,
@@ -498,8 +498,8 @@ function untilTheyJoined(
 }
 
 function becauseNothingHelped(epochs: number, { items }: ValidationResult, refitted: boolean): Wording {
-  const fitted = refitted ? ", its codebooks fitted to all items" : "";
-  return worded`the start, before any training, is back${fitted}: in ${counted(epochs, "epoch")} training did not help on the ${counted(items, "validation item")}`;
+  const fitted = refitted ? " with its codebooks fitted to all items" : "";
+  return worded`the start, before any training, was restored${fitted}: ${counted(epochs, "epoch")} of training did not help on the ${counted(items, "validation item")}`;
 }
 
 function why({ select, isReselected, selected: { ids, validation }, afterValidation }: Chosen): Wording {

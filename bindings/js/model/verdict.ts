@@ -1,16 +1,16 @@
 import type { Verdict } from "../types.ts";
 
-/** What IDs are worth beside others of the same items: the one rule for training against its start and for a model against k-means. */
+/** How good IDs are compared with others of the same items. The same rule compares training with its start and a model with k-means. */
 
-/** What is compared, each a share of 1. */
+/** What is compared, each from 0 to 1. */
 export interface Worth {
-  /** Of the items' variance. */
+  /** Share of the items' variance. */
   explainedVariance: number;
   /** Distinct IDs per item, or per different vector. */
   distinctShare: number;
 }
 
-/** Shares that differ by no more than this are the same: half a percentage point. */
+/** Shares that differ by at most this count as equal: half a percentage point. */
 export const NEARLY_SAME = 0.005;
 
 export function judge(now: Worth, before: Worth): Verdict {

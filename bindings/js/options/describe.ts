@@ -11,11 +11,11 @@ export interface OptionDescription extends Words {
   readonly of: "model" | "train";
   /** "integers" is a list; "...PerLevel" one number for all levels, or one for each. */
   readonly kind: Row["kind"];
-  /** What it is when nothing is said and other options do not want another value, see `usually`. */
+  /** Its default, unless other options change that, see `usually`. */
   readonly default: Value;
   /** Of a "choice". */
   readonly choices?: readonly string[];
-  /** Another word for true, of a "flag". */
+  /** Another value that means true, for a "flag". */
   readonly also?: string;
   /** Least and largest number. */
   readonly min?: number;
@@ -39,5 +39,5 @@ export function describeOptions(
   });
 }
 
-/** All options that are values. `inputDim` is none of them: the items tell it. */
+/** All options that are values, except `inputDim`, which the items give. */
 export const OPTIONS: readonly OptionDescription[] = describeOptions(MODEL, TRAIN, WORDS);

@@ -1,19 +1,19 @@
-/** Advice for those who pass something else than what is expected. Loaded with what trains, see `hints` in option-reader.ts. */
+/** Advice for callers who pass something unexpected. Loaded with what trains, see `hints` in option-reader.ts. */
 
 import { hints } from "../base/option-reader.ts";
 import { quoted, type Wording, worded } from "../base/wording.ts";
 import { adviseItems } from "./item-forms.ts";
 import { explainName, nearestName } from "./other-names.ts";
 
-/** From now on complaints come with advice. */
+/** From now on errors come with advice. */
 export function useHints(): void {
   hints.option = adviceOn;
   hints.items = adviseItems;
 }
 
 /**
- * What to do about an option that is not known here: what it is called here, where it belongs, or what it may have been meant to be.
- * Begins with the mark that ends the sentence before.
+ * What to do about an unknown option: what it is called here, where it belongs, or what may have been meant. Starts with the mark that ends
+ * the sentence before.
  */
 function adviceOn(name: string, known: readonly string[]): Wording {
   const advice = explainName(name, known);

@@ -1,6 +1,6 @@
 /**
- * Every option of a model and of its training as plain data: what it may be, what it is when nothing is said, and how it is put in words.
- * For forms and help pages; the command line, the demo page and the guide's tables are made of it.
+ * Every option of a model and of its training as plain data: its values, its default and its description. For forms and help pages; the
+ * command line, the demo page and the guide's tables are made from it.
  *
  * @module rqvae/options
  */

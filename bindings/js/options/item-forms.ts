@@ -4,12 +4,11 @@ import { proxiedArray, show } from "../base/option-reader.ts";
 
 const READ = 'const items = await readItems(file), from "rqvae/formats"';
 
-/** Fields by which the vector of an item goes in people's records. */
+/** Field names that people's records use for an item's vector. */
 const VECTOR = /embed|vector|emb|values|features/i;
 
 /**
- * What a value is that cannot be read as items, and what to pass instead, as the end of a sentence; undefined when it is nothing that is
- * known.
+ * What a value is that cannot be read as items, and what to pass instead, as the end of a sentence; undefined if it is not recognised.
  * @param name Of the argument.
  */
 export function adviseItems(value: unknown, name: string): string | undefined {
@@ -18,7 +17,7 @@ export function adviseItems(value: unknown, name: string): string | undefined {
   }
   if (value === null || typeof value !== "object") return undefined;
   const given = value as Record<string, unknown>;
-  // Their length is not to be had; what is wrong with the data of a matrix is said of the data.
+  // Their length cannot be read; problems with a matrix's data are reported about the data.
   if (proxiedArray(value)) return `received ${show(value)}`;
   if (proxiedArray(given.data)) return undefined;
   if (typeof given.then === "function") return "received a promise: await it first";
@@ -33,7 +32,7 @@ export function adviseItems(value: unknown, name: string): string | undefined {
   }
   if (Array.isArray(value)) return value.length > 0 ? adviseRow(value[0], name) : undefined;
   if (isItems(given.items)) return `received an object with items: pass ${name}.items`;
-  if (given.codes !== undefined) return "received semantic IDs: pass the vectors that they are made of";
+  if (given.codes !== undefined) return "received semantic IDs: pass the vectors that they were made from";
   if (given.config !== undefined && given.fingerprint !== undefined) return "received a model: pass the items' vectors";
   const shape = (given.dims ?? given.shape) as unknown;
   if (Array.isArray(shape)) {
@@ -61,10 +60,10 @@ export function adviseItems(value: unknown, name: string): string | undefined {
   return field === undefined ? undefined : `received one item with ${fieldsOf(given)}: pass [${name}.${field}]`;
 }
 
-/** What the first row of an array is that is no array of numbers, and what to pass instead. */
+/** What the first row of an array is if it is not an array of numbers, and what to pass instead. */
 function adviseRow(row: unknown, name: string): string | undefined {
   if (typeof row === "number") {
-    return `received an array of numbers: pass [${name}] for one vector, or { data: Float32Array.from(${name}), rows, dim } for several, one behind the other`;
+    return `received an array of numbers: pass [${name}] for one vector, or { data: Float32Array.from(${name}), rows, dim } for several, one after another`;
   }
   if (typeof row === "string") return "received an array of texts: pass their embeddings, which rqvae embed can make";
   if (row === null || typeof row !== "object" || Array.isArray(row) || ArrayBuffer.isView(row)) return undefined;

@@ -1,4 +1,4 @@
-/** Model options in, a complete and checked configuration out. */
+/** Turns model options into a complete and checked configuration. */
 
 import { OptionReader } from "../base/option-reader.ts";
 import type { ModelConfig, ModelOptions } from "../types.ts";
@@ -13,7 +13,7 @@ export function resolveModelConfig(options: ModelOptions, where = "RQVAE.create"
   return config as unknown as ModelConfig;
 }
 
-/** @throws InvalidInputError for options that exclude each other; it says which of them to leave out. */
+/** @throws InvalidInputError for options that exclude each other, which says which to leave out. */
 export function checkCombinations(config: ModelConfig, where: string): void {
   checkExclusions(MODEL, where, config);
 }

@@ -1,9 +1,9 @@
-/** What options are called elsewhere (`Words.elsewhere`), and what other programs have that has no option here. */
+/** What other programs call the options (`Words.elsewhere`), and which of their options do not exist here. */
 
 import { option, quoted, type Wording, worded } from "../base/wording.ts";
 import { OPTIONS, type OptionDescription } from "./describe.ts";
 
-/** Options that are no values, each with its other names. */
+/** Options that are not values, each with its other names. */
 const CALLBACKS: Readonly<Record<string, string>> = {
   signal: "abort_signal controller",
   onProgress: "progress callback callbacks on_epoch_end progress_callback",
@@ -19,22 +19,22 @@ const MODEL: Readonly<Record<string, string>> = {
 };
 const TRAIN: Readonly<Record<string, string>> = { ...namesOf("train"), ...CALLBACKS };
 
-/** What has no option here, and what to do instead. */
+/** Options that do not exist here, and what to do instead. */
 const NOTES: Record<string, Wording> = {
   betas: worded`: they are two options here, ${option("beta1")} and ${option("beta2")}`,
-  quant_loss_weight: worded`: the two losses of the quantiser have a weight each here, ${option("codebookWeight")} and ${option("commitmentWeight")}`,
-  bn: worded`: there is no batch normalisation, since an item's ID must not depend on its batch; ${option("layerNorm")} is there`,
-  dropout: worded`: there is no dropout; ${option("inputNoise")} keeps training from learning the items by heart`,
+  quant_loss_weight: worded`: each of the quantiser's two losses has its own weight here, ${option("codebookWeight")} and ${option("commitmentWeight")}`,
+  bn: worded`: there is no batch normalisation, since an item's ID must not depend on its batch; use ${option("layerNorm")}`,
+  dropout: worded`: there is no dropout; use ${option("inputNoise")} to keep training from memorising the items`,
   warmup_steps: worded`: ${option("warmup")} is a share of all steps here, from 0 to 1`,
-  iterations: worded`: the length of training is given in ${option("epochs")} here, passes over all items`,
-  kmeans_iters: [": k-means runs until it has settled"],
+  iterations: worded`: give the length of training in ${option("epochs")} here, passes over all items`,
+  kmeans_iters: [": k-means runs until it converges"],
   num_workers: [
-    { api: ": the number of threads is given to initialize({ threads })", cli: ": as many threads are used as help" },
+    {
+      api: ": give the number of threads to initialize({ threads })",
+      cli: ": the library chooses the number of threads",
+    },
   ],
-  device: [
-    ": it runs on the processor",
-    { api: "; the number of threads is given to initialize({ threads })", cli: "" },
-  ],
+  device: [": everything runs on the CPU", { api: "; give the number of threads to initialize({ threads })", cli: "" }],
 };
 const NOTES_TOO: Record<string, string> = {
   dropout_prob: "dropout",
@@ -64,22 +64,22 @@ function named(name: string, options: Record<string, string>, known: readonly st
   return found.find((ours) => known.includes(ours)) ?? found[0];
 }
 
-/** The option of the library that another program calls so. */
+/** The library's option for another program's name. */
 export const optionNamed = (name: string, known: readonly string[] = []): string | undefined =>
   [named(name, MODEL, known), named(name, TRAIN, known)]
     .filter((found) => found !== undefined)
     .sort((a, b) => Number(known.includes(b)) - Number(known.includes(a)))[0];
 
 /**
- * What is to be known about an option by that name, where `known` are the options that can be given: what it is called here, or where it
- * belongs. Undefined when it is no name of any option.
+ * What to know about an option of that name, where `known` are the options that can be given: what it is called here, or where it belongs.
+ * Undefined if no option has that name.
  */
 export function explainName(name: string, known: readonly string[]): Wording | undefined {
   const wanted = plain(name);
   const mine = known.find((each) => plain(each) === wanted);
   if (mine !== undefined) return worded`; did you mean ${quoted(mine)}?`;
   const ours = optionNamed(name, known);
-  // Where a call has options of its own by these names (levels, beam), those are meant.
+  // If a call has its own options with these names (levels, beam), those are meant.
   const others = ours === undefined ? [] : ` ${MODEL[ours] ?? TRAIN[ours]} `.split(" ");
   const own = known.find((each) => each === ours || others.some((other) => plain(other) === plain(each)));
   if (own !== undefined) return worded`: it is called ${option(own)} here`;
@@ -88,13 +88,13 @@ export function explainName(name: string, known: readonly string[]): Wording | u
   if (ours === undefined) return undefined;
   const isSame = ours === name;
   if (ours in MODEL && known.includes("batchSize"))
-    return worded`: ${isSame ? "it" : option(ours)} is an option of the model, given to RQVAE.create or RQVAE.fit`;
+    return worded`: ${isSame ? "it" : option(ours)} is an option of the model; give it to RQVAE.create or RQVAE.fit`;
   if (ours in TRAIN && known.includes("latentDim"))
-    return worded`: ${isSame ? "it" : option(ours)} is an option of training, given to train or RQVAE.fit`;
+    return worded`: ${isSame ? "it" : option(ours)} is an option of training; give it to train or RQVAE.fit`;
   return undefined;
 }
 
-/** Shorter names are within two letters of too many others. */
+/** Shorter names are within two letters of too many other names. */
 const GUESSABLE = 5;
 
 /** The known name within two edits of a mistyped one, if it is long enough for that to mean anything. */
@@ -104,7 +104,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
     .filter(({ edits }) => edits <= 2)
     .sort((a, b) => a.edits - b.edits);
   const [first, second] = near;
-  // Two that are as near are no guess at all.
+  // Two names that are equally near are no guess.
   if (first === undefined || first.edits === second?.edits || first.candidate.length < GUESSABLE) return undefined;
   return first.candidate;
 }

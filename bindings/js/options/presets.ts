@@ -1,12 +1,12 @@
 /**
- * The training recipes of the field, as their papers and programs have them: to compare with, and to reproduce published work. None is
- * this library's default, which `suggestConfig` gives.
+ * The field's training recipes, as papers and programs publish them, for comparison and to reproduce published work. None is this library's
+ * default, which `suggestConfig` gives.
  */
 
 import { OptionReader } from "../base/option-reader.ts";
 import type { ModelOptions, Recipe } from "../types.ts";
 
-/** What a recipe has to know. */
+/** What a recipe needs to know. */
 export interface RecipeShape {
   inputDim: number;
   seed?: number;
@@ -23,7 +23,7 @@ function check(name: PresetName, shape: RecipeShape): ModelOptions {
   return { inputDim, ...(seed === undefined ? {} : { seed }) };
 }
 
-/** The plain residual-quantised autoencoder that all of them are: no linear path, the classical straight-through estimator. */
+/** The plain residual-quantised autoencoder that all of them share: no linear path, and the classical straight-through estimator. */
 const PLAIN = {
   activation: "relu",
   inputScaling: "none",
@@ -31,7 +31,7 @@ const PLAIN = {
   codebookGradient: "quantization",
 } as const satisfies Partial<ModelOptions>;
 
-/** Recipes that papers and programs publish: each gives the options of `RQVAE.create` and of `train`. To compare with. */
+/** Recipes that papers and programs publish, for comparison. Each gives the options of `RQVAE.create` and of `train`. */
 export const presets = {
   /**
    * TIGER (Rajput et al., "Recommender Systems with Generative Retrieval", NeurIPS 2023, section 3.1 and appendix): encoder 512, 256, 128
@@ -85,9 +85,9 @@ export const presets = {
   },
 
   /**
-   * The program of the Hopwise library's "Semantic IDs with RQ-VAE" tutorial (run_example/RQ_Vae_Semantic_IDs.py): its functions
-   * (`compat: "hopwise"`: sigmoid and L2-normalised output, SimVQ projection), encoder 256, 128, 64, latent 256, three levels of 256 codes,
-   * beta 0.25, Adagrad with learning rate 1e-3 and weight decay 1e-4, batches of 1,024. The program trains 20,000 epochs; set `epochs` to
+   * The program of the Hopwise library's "Semantic IDs with RQ-VAE" tutorial (run_example/RQ_Vae_Semantic_IDs.py). Its functions
+   * (`compat: "hopwise"`: sigmoid and L2-normalised output, SimVQ projection); encoder 256, 128, 64, latent 256, three levels of 256 codes.
+   * Beta 0.25, Adagrad with learning rate 1e-3 and weight decay 1e-4, batches of 1,024. The program trains 20,000 epochs; set `epochs` to
    * what you can afford.
    */
   hopwise(shape: RecipeShape): Recipe {

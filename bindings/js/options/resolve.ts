@@ -1,4 +1,4 @@
-/** What was said for the options of a table in, a complete and checked configuration out. */
+/** Turns the given options of a table into a complete and checked configuration. */
 
 import { invalid } from "../base/errors.ts";
 import type { OptionReader } from "../base/option-reader.ts";
@@ -7,7 +7,7 @@ import { counted } from "../base/words.ts";
 import type { Of, Row, Table, Value } from "./table.ts";
 
 /**
- * Reads the options of a table, fills in the defaults and checks the ranges; unknown names are for the caller to refuse, with its reader.
+ * Reads the options of a table, fills in the defaults and checks the ranges; the caller refuses unknown names, with its reader.
  * @throws InvalidInputError
  */
 export function resolve(read: OptionReader, where: string, table: Table): Record<string, Value> {
@@ -22,9 +22,9 @@ export function resolve(read: OptionReader, where: string, table: Table): Record
 
 /**
  * Checks a complete configuration for options that exclude each other.
- * @param options What was said for them, where that makes a difference.
- * @param beside The configuration of what they are for.
- * @throws InvalidInputError that says which of them to leave out.
+ * @param options The given options, where it matters whether one was given.
+ * @param beside The configuration of the model that they are for.
+ * @throws InvalidInputError that says which to leave out.
  */
 export function checkExclusions(table: Table, where: string, config: object, options: object = {}, beside = {}): void {
   const all: Record<string, Value> = { ...beside, ...config };
@@ -51,7 +51,7 @@ function readValue(
   of: Of,
   given: (name: string) => unknown,
 ): Value {
-  // Only asked for where nothing was said: what it depends on may be wrong in itself.
+  // Only evaluated if nothing was given: the options that it depends on may be invalid themselves.
   const fallback = () => row.instead?.(of, given) ?? row.default;
   const usual = (given(name) === undefined ? fallback() : row.default) as never;
   switch (row.kind) {
@@ -79,7 +79,7 @@ function readValue(
         const one = read.integer(name, usual, row.min, row.max);
         return new Array<number>(of("nQuantizationLayers")).fill(one);
       }
-      // Counted before each is looked at: a file may have millions.
+      // Count them before checking each: a file may have millions.
       const { length } = list as ArrayLike<unknown>;
       if (length < 1 || length > row.most) read.fail(name, `a number, or 1 to ${row.most} of them`);
       const numbers = read.integers(name, [], row.min, row.max);
@@ -87,7 +87,7 @@ function readValue(
       if (levels !== numbers.length) {
         throw invalid(
           "OPTIONS_CONFLICT",
-        )`${call(where)}${option(name)} has ${counted(numbers.length, "entry")} but ${option("nQuantizationLayers")} is ${levels}${{ hint: "give one size for each level" }}`;
+        )`${call(where)}${option(name)} has ${counted(numbers.length, "entry")} but ${option("nQuantizationLayers")} is ${levels}${{ hint: "give one size per level" }}`;
       }
       return numbers;
     }

@@ -1,53 +1,53 @@
 import { MAX_SIZE, OptionReader, requireThat } from "../base/option-reader.ts";
 import type { Recipe, Spectrum } from "../types.ts";
 
-/** What `suggestConfig` goes by. */
+/** What `suggestConfig` depends on. */
 export interface CatalogueShape {
   /** Number of items. */
   n: number;
   /** Dimension of their embeddings. */
   inputDim: number;
-  /** Length of an ID, when it is given. Default: 3. */
+  /** Length of an ID. Default: 3. */
   nQuantizationLayers?: number;
-  /** Codes per level, when given. */
+  /** Codes per level, if you want to set them. */
   codebookSize?: number | readonly number[];
   seed?: number;
-  /** With "hopwise" only the sizes are suggested: the rest stays as the reference program has it. */
+  /** With "hopwise" only the sizes are suggested; the rest stays as in the reference program. */
   compat?: "none" | "hopwise";
-  /** Of `measureSpectrum`: with it the latent width follows the data, as in `RQVAE.fit`. */
+  /** The result of `measureSpectrum`. With it the latent width follows the data, as in `RQVAE.fit`. */
   spectrum?: Spectrum;
 }
 
 /**
- * Model and training options for a catalogue of n items: a residual k-means that training moves on from.
+ * Model and training options for a catalogue of n items: residual k-means, which training then improves.
  *
- * The untrained model is residual k-means in a PCA space; a linear path with a zero-started MLP beside it, the reconstruction's gradient
- * into the codebooks, faster codebooks, a fivefold weight on the reconstruction and beam search in training make it better. What is
- * chosen by the catalogue:
+ * The untrained model is residual k-means in a PCA space. What improves it: a linear path with a zero-initialised MLP next to it, the
+ * reconstruction's gradient into the codebooks, a higher learning rate for the codebooks, a fivefold weight on the reconstruction, and beam
+ * search in training. The following depends on the catalogue:
  *
  * - K, codes per level: the power of two nearest to 2 sqrt(n), from 8 to 256, so that levels two and three are not starved.
- * - Latent width: with a `spectrum`, as many principal directions (in steps of 8) as hold nearly all that codes explain of held-out
- *   items: few where codes would only follow the noise of the items that they see, all of them where the spectrum is flat and the
- *   catalogue clustered. Without one, by q = items per dimension, 12 sqrt(q) in steps of 8, from 24 to 64.
- * - Hidden width 256 below q = 8, else 512; 40 epochs (25 below q = 8), fewer when that is more than 180,000 items trained in all, at
+ * - Latent width: with a `spectrum`, as many principal directions (in steps of 8) as hold nearly everything that codes explain of held-out
+ *   items: few if codes would only fit the noise of the items that they see, all of them if the spectrum is flat and the catalogue
+ *   clustered. Without one, by q = items per dimension, 12 sqrt(q) in steps of 8, from 24 to 64.
+ * - Hidden width 256 below q = 8, else 512; 40 epochs (25 below q = 8), fewer if that would train more than 180,000 items in all, but at
  *   least 10.
- * - Noise: what the untrained IDs leave over of other items (`residualNoise`), by a factor of 1.2 (1 + 7 K / n) q^(-1/8), from 0.55 to
- *   1.25: strong where there is little data to learn from and where few items share a code, for their residuals are smaller than those
- *   of items to come; and never wider than the clusters are.
- * - Items that share an ID are pulled apart (`separationWeight`), by a tenth of the number of IDs per item, from 2 to 10: where IDs are
- *   scarce, more would cost variance and first codes. IDs are found by a beam of 8.
+ * - Noise: what the untrained IDs leave over of other items (`residualNoise`), times 1.2 (1 + 7 K / n) q^(-1/8), limited to 0.55 to 1.25.
+ *   It is strong if there is little data to learn from or few items share a code, since their residuals are smaller than those of items to
+ *   come. It is never wider than the clusters.
+ * - Separation: items that share an ID are pulled apart (`separationWeight`) with a tenth of the number of IDs per item as weight, from 2
+ *   to 10. If IDs are scarce, more would cost explained variance and first codes. A beam of 8 finds the IDs.
  * - Validation: a tenth of the items, at most 300, for the first 60% of the epochs. If training has not helped them by then, the start is
- *   kept; otherwise they join the training, so that nothing is lost by holding them out. Below 20 items there are none, and training
- *   hardly moves (rate 1e-5 instead of 2e-3).
- * - Codebooks are fitted with the search that will use them (`codebookRefine`), and the first code counts twice in that search
+ *   kept; otherwise they join the training, so that holding them out costs nothing. Below 20 items there are none, and training hardly
+ *   changes the model (learning rate 1e-5 instead of 2e-3).
+ * - Codebooks: they are fitted with the search that will use them (`codebookRefine`), and the first code counts twice in that search
  *   (`firstCodeWeight`), so that similar items share it as often as after greedy residual k-means.
  *
- * Measured by `npm run bench:quality`. Only + - * / and square roots: the same options on every host.
+ * Measured by `npm run bench:quality`. Uses only + - * / and square roots, so that every host gets the same options.
  */
 export function suggestConfig(shape: CatalogueShape): Recipe {
   const read = new OptionReader(shape, "suggestConfig");
   const { nQuantizationLayers, codebookSize, seed, compat } = shape;
-  for (const name of ["seed", "compat"]) read.get(name); // looked at where the model is created
+  for (const name of ["seed", "compat"]) read.get(name); // checked where the model is created
   const n = read.integer("n", undefined, 1, Number.MAX_SAFE_INTEGER);
   const inputDim = read.integer("inputDim", undefined, 1, Number.MAX_SAFE_INTEGER);
   if (typeof codebookSize === "object") read.integers("codebookSize", [], 1, MAX_SIZE);
@@ -57,7 +57,7 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   requireThat(
     spectrum === undefined || Array.isArray(spectrum?.variance),
     "spectrum",
-    "what measureSpectrum gave, awaited",
+    "the awaited result of measureSpectrum",
     spectrum,
     "suggestConfig",
   );
@@ -65,7 +65,7 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
     new OptionReader(spectrum, "suggestConfig: spectrum").integer("latentDim", undefined, 1, inputDim);
   }
   read.refuseUnknown();
-  let codes = 8; // 2 sqrt(n) lies above codes * sqrt(2) <=> codes^2 / 2 < n; whole numbers only, the same on every host
+  let codes = 8; // 2 sqrt(n) lies above codes * sqrt(2) <=> codes^2 / 2 < n; in whole numbers only, so that it is the same on every host
   while (codes < 256 && codes * codes <= 2 * n) codes *= 2;
   const model = {
     inputDim,
@@ -111,17 +111,17 @@ export function suggestConfig(shape: CatalogueShape): Recipe {
   };
 }
 
-/** Too few to hold any out, and k-means alone gives almost each a code of its own: there is nothing to gain, and much to lose. */
+/** Too few items to hold any out. K-means alone gives almost every item its own code, so training could only make things worse. */
 const FEW_ITEMS = 20;
 
-/** Items trained in all (items times epochs) that a large catalogue gets. */
+/** Items trained in total (items times epochs) for a large catalogue. */
 const MANY_ITEMS = 180_000;
 
-// What is neither a number nor an array is refused where the model is created.
+// Anything but a number or an array is refused where the model is created.
 const meanCodes = (sizes: number | readonly number[]): number =>
   Array.isArray(sizes) ? sizes.reduce((sum, size) => sum + size, 0) / sizes.length : (sizes as number);
 
-// How many IDs there are, of three levels where nothing is said; more than enough are as good as all.
+// The number of IDs, with three levels by default; more than enough count as all.
 function idsOf(sizes: number | readonly number[], levels = 3): number {
   let ids = 1;
   for (let level = 0; level < (Array.isArray(sizes) ? sizes.length : levels) && ids < ENOUGH; level++) {

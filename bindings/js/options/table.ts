@@ -1,8 +1,8 @@
 /**
- * Every option of a model and of its training, one row an option: its kind, what it is when nothing is said, its range or choices, and
- * what it excludes. The types of `ModelOptions` and `TrainOptions`, checks and defaults, and the values that cross into the WebAssembly
- * follow from it; the comment above a row is what an editor shows. What people read elsewhere (command line, page, guide) stands in
- * words.ts, so that a client that only encodes is spared it. The order of rows is that of the configuration in a file.
+ * Every option of a model and of its training, one per row: its kind, default, range or choices, and what it excludes. The types
+ * `ModelOptions` and `TrainOptions`, the checks, the defaults, and the values passed to the WebAssembly follow from it. Editors show the
+ * comment above a row. What people read elsewhere (command line, page, guide) is in words.ts, so that clients that only encode do not load it.
+ * The order of rows is that of the configuration in a file.
  */
 
 import { MAX_SIZE } from "../base/option-reader.ts";
@@ -10,41 +10,43 @@ import { option, valued, type Wording, worded } from "../base/wording.ts";
 
 export type Value = number | boolean | string | readonly number[];
 
-/** The value of another option, its default filled in. */
+/** The value of another option, with its default filled in. */
 export type Of = <T extends Value>(name: string) => T;
 
 interface Common<T> {
-  /** What it is when nothing is said; there is none for what must be said. */
+  /** Its default; required options have none. */
   default?: T;
-  /** What it is instead where that depends on other options: on their values, and on what was said for them. */
+  /** Its default if that depends on other options: on their values, and on which were given. */
   instead?: (of: Of, given: (name: string) => unknown) => T | undefined;
-  /** What is wrong with it beside the other options, if anything is. The core refuses it too, in fewer words. */
+  /** What is wrong with it in combination with other options, if anything. The core refuses it too, in fewer words. */
   excludes?: (of: Of, given: unknown) => Wording | undefined;
 }
 
 /** One option. */
 export type Row =
   | (Common<number> & { kind: "integer"; min: number; max: number })
-  /** `isOpen`: above `min`, which is not allowed itself. */
+  /** `isOpen`: the value must be above `min`. */
   | (Common<number> & { kind: "number"; min: number; max?: number; isOpen?: true })
-  /** `also`: another word for true. */
+  /** `also`: another value that means true. */
   | (Common<boolean> & { kind: "flag"; also?: string })
   /** `choices` are in the order of the C++ enumeration. */
   | (Common<string> & { kind: "choice"; choices: readonly string[] })
   | (Common<readonly number[]> & { kind: "integers"; min: number; max: number; most: number })
-  /** One number for all levels, or one for each: a list in the configuration. */
+  /** One number for all levels, or one per level; a list in the configuration. */
   | (Common<number> & { kind: "integerPerLevel"; min: number; max: number; most: number })
   | (Common<number> & { kind: "numberPerLevel"; min: number });
 
 export type Table = Readonly<Record<string, Row>>;
 
-/** Most hidden layers of an encoder, as of levels: far beyond what can be trained, and so few that a file cannot keep its reader busy. */
+/**
+ * Most hidden layers of an encoder, and most levels: far beyond what can be trained, but few enough that no file can keep its reader busy.
+ */
 const MAX_LAYERS = 64;
 /** Widest beam: far beyond any gain, and small enough for the memory of one item. */
 const MAX_BEAM = 256;
 /** Most epochs. */
 const MAX_EPOCHS = 2 ** 30;
-/** Of a decay: below 1. */
+/** Largest decay: just below 1. */
 const BELOW_ONE = 1 - 1e-9;
 
 /** What `compat: "hopwise"` fixes. */
@@ -58,7 +60,7 @@ const HOPWISE: Readonly<Record<string, string | boolean>> = {
   layerNorm: false,
 };
 const isHopwise = (of: Of) => of("compat") === "hopwise";
-/** Default of what `compat: "hopwise"` fixes to "none". */
+/** Default of options that `compat: "hopwise"` fixes to "none". */
 const noneOfHopwise = (of: Of) => (isHopwise(of) ? "none" : undefined);
 
 /** Options of a model, see `ModelOptions`. */
@@ -75,9 +77,9 @@ export const MODEL = {
   },
   /** Widths of the encoder's hidden layers, at most 64; the decoder mirrors them. May be empty. Default: [256, 128]. */
   hiddenDims: { kind: "integers", default: [256, 128], min: 1, max: MAX_SIZE, most: MAX_LAYERS },
-  /** Codes per level: one number for all levels, or one for each. Default: 256. */
+  /** Codes per level: one number for all levels, or one per level. Default: 256. */
   codebookSize: { kind: "integerPerLevel", default: 256, min: 1, max: MAX_SIZE, most: MAX_LAYERS },
-  /** Number of quantisation levels, the length of an ID, at most 64. Default: 3, or the length of `codebookSize`. */
+  /** Number of quantisation levels, which is the length of an ID; at most 64. Default: 3, or the length of `codebookSize`. */
   nQuantizationLayers: {
     kind: "integer",
     default: 3,
@@ -88,10 +90,10 @@ export const MODEL = {
   /** Initialise the codebooks by k-means at the start of training; otherwise they start as N(0, 1). Default: true. */
   codebookKmeansInit: { kind: "flag", default: true },
   /**
-   * Fit the codebooks by k-means together with the search of `encodeBeam` that will use them: where few items share a code, each level
-   * to what several of the best beginnings of every ID leave over (as faiss's ResidualQuantizer does), else by least squares with
-   * the codes that the search finds (Babenko and Lempitsky 2014). Otherwise level by level, each for the nearest codes before it.
-   * Default: false.
+   * Fit the codebooks by k-means together with the beam search (`encodeBeam`) that will use them. If few items share a code, each level is
+   * fitted to what several of the best prefixes of every ID leave over (as faiss's ResidualQuantizer does), else by least squares with the
+   * codes that the search finds (Babenko and Lempitsky 2014). If false, they are fitted level by level, each to the residuals of the
+   * nearest codes before it. Default: false.
    */
   codebookRefine: {
     kind: "flag",
@@ -100,7 +102,7 @@ export const MODEL = {
       if (!of("codebookRefine")) return undefined;
       const other = isHopwise(of) ? valued("compat", "hopwise") : of("codebookSimVq") && option("codebookSimVq");
       return other
-        ? worded`${option("codebookRefine")} sets each code by itself and does not go with ${other}${{ hint: "leave one of them out" }}`
+        ? worded`${option("codebookRefine")} sets each code by itself and cannot be combined with ${other}${{ hint: "leave one of them out" }}`
         : undefined;
     },
   },
@@ -117,9 +119,9 @@ export const MODEL = {
   /** Layer normalisation (Ba et al. 2016) after every hidden Linear, before its activation. Default: false. */
   layerNorm: { kind: "flag", default: false },
   /**
-   * Shift and scale of the input, learned on the training set and undone by `decode`: "center" subtracts the mean; "commonScale"
-   * also divides by one number, so that distances keep their ratios; "perDimension" divides each dimension by its standard
-   * deviation; "l2" brings every row to unit length first (the way back gives the typical length). Default: "commonScale".
+   * Shift and scale of the input, learned on the training set and undone by `decode`: "center" subtracts the mean; "commonScale" also
+   * divides by one number, so that distances keep their ratios; "perDimension" divides each dimension by its standard deviation; "l2"
+   * scales every row to unit length first (`decode` gives the typical length). Default: "commonScale".
    */
   inputScaling: {
     kind: "choice",
@@ -130,8 +132,8 @@ export const MODEL = {
   /** Standard deviation of the noise added to the encoder's input in training, in units of the scaled input. Default: 0. */
   inputNoise: { kind: "number", default: 0, min: 0 },
   /**
-   * A linear path beside encoder and decoder: "pca" starts it at the principal directions, "identity" (with `latentDim` =
-   * `inputDim`) at the identity. With empty `hiddenDims` it is all there is: the untrained model is residual k-means. Default: "pca".
+   * A linear path next to encoder and decoder: "pca" starts it at the principal directions, "identity" (with `latentDim` = `inputDim`) at
+   * the identity. With empty `hiddenDims` it is the whole network, and the untrained model is residual k-means. Default: "pca".
    */
   linearSkip: {
     kind: "choice",
@@ -143,7 +145,9 @@ export const MODEL = {
         ? worded`${valued("linearSkip", "identity")} needs ${option("latentDim")} to be ${{ api: "inputDim", cli: "the items' dimension" }} (${of("inputDim")}), received ${of("latentDim")}${{ hint: worded`use ${{ api: '"pca"', cli: "--linear-skip pca" }} for a narrower latent space` }}`
         : undefined,
   },
-  /** Which loss reaches the codebooks: "joint" adds the reconstruction's. Default: "joint", with "ema" "quantization". */
+  /**
+   * Which loss reaches the codebooks: "joint" adds the reconstruction loss. Default: "joint"; with `codebookUpdate: "ema"`, "quantization".
+   */
   codebookGradient: {
     kind: "choice",
     default: "joint",
@@ -181,23 +185,23 @@ export const MODEL = {
    */
   codebookSimVq: { kind: "flag", default: false, instead: isHopwise },
   /**
-   * Balances the assignment of each batch to the codes in training, by Sinkhorn's algorithm (LC-Rec, Zheng et al. 2024, uses 0.003 at
-   * its last level): one number, or one a level; 0 takes the nearest code. Encoding always takes the nearest. Default: 0.
+   * Balances the assignment of each batch to the codes in training, by Sinkhorn's algorithm (LC-Rec, Zheng et al. 2024, uses 0.003 at its
+   * last level): one number, or one per level; 0 takes the nearest code. Encoding always takes the nearest. Default: 0.
    */
   sinkhornEpsilon: { kind: "numberPerLevel", default: 0, min: 0 },
   /** Rounds of Sinkhorn's algorithm. Default: 50. */
   sinkhornIterations: { kind: "integer", default: 50, min: 1, max: 10_000 },
   /**
-   * Width of the beam search over the levels that finds an item's ID, in training as in encoding: the codes of least total error
-   * instead of the nearest one at each level (Babenko and Lempitsky 2014 search additive codes so). Part of the model, since it changes
-   * IDs. Default: 1 (greedy).
+   * Width of the beam search over the levels that finds an item's ID, in training and encoding: the codes with the least total error
+   * instead of the nearest one at each level (Babenko and Lempitsky 2014 search additive codes this way). Part of the model, since it
+   * changes IDs. Default: 1 (greedy).
    */
   encodeBeam: { kind: "integer", default: 1, min: 1, max: MAX_BEAM },
   /**
-   * What the first code's own error counts in that search: an ID minimises ||z - z^||^2 + w ||z - q_1||^2 over what the beam finds. A beam
-   * takes a farther first code where that helps the codes after it, so similar items share their first code less often; 1 gives most of
-   * that back for little reconstruction, a large number makes each first code the nearest. Part of the model, as `encodeBeam`; without
-   * effect where that is 1. Default: 0.
+   * Weight w of the first code's own error in that search: an ID minimises ||z - z^||^2 + w ||z - q_1||^2 over what the beam finds. A beam
+   * takes a farther first code if that helps later codes, so similar items share their first code less often. A weight of 1 recovers most
+   * of that at little cost in reconstruction; a large weight makes each first code the nearest. Part of the model, like `encodeBeam`;
+   * without effect if that is 1. Default: 0.
    */
   firstCodeWeight: { kind: "number", default: 0, min: 0, max: 1e6 },
   /** "hopwise" computes the functions of the Hopwise tutorial's program, for parity with it. Default: "none". */
@@ -228,19 +232,25 @@ export const TRAIN = {
   learningRate: { kind: "number", default: 1e-3, min: 0, isOpen: true, isOptimizers: true },
   /** The encoder's learning rate is `learningRate` times this. Default: 1. */
   encoderLearningRateScale: { kind: "number", default: 1, min: 0, isOptimizers: true },
-  /** The decoder's likewise. Default: 1. */
+  /** The decoder's learning rate is `learningRate` times this. Default: 1. */
   decoderLearningRateScale: { kind: "number", default: 1, min: 0, isOptimizers: true },
-  /** The codebooks' likewise. Default: 1. */
+  /** The codebooks' learning rate is `learningRate` times this. Default: 1. */
   codebookLearningRateScale: { kind: "number", default: 1, min: 0, isOptimizers: true },
-  /** Largest norm of all gradients together, to which longer ones are shortened (as torch's `clip_grad_norm_`); 0 is none. Default: 0. */
+  /**
+   * Largest global norm of the gradients; larger ones are scaled down to it (as torch's `clip_grad_norm_` does). 0 means no limit. Default:
+   * 0.
+   */
   gradientClip: { kind: "number", default: 0, min: 0, isOptimizers: true },
-  /** L2 penalty in the gradient, decoupled for "adamw". The MLPs' weights only: no biases, codebooks or skip path. Default: 0. */
+  /**
+   * L2 penalty in the gradient, decoupled for "adamw". Applies to the MLPs' weights only, not to biases, codebooks or the skip path.
+   * Default: 0.
+   */
   weightDecay: { kind: "number", default: 0, min: 0, isOptimizers: true },
-  /** Of "adam" and "adamw": decay of the gradient's average. Default: 0.9. */
+  /** Decay of the average gradient, for "adam" and "adamw". Default: 0.9. */
   beta1: { kind: "number", default: 0.9, min: 0, max: BELOW_ONE, isOptimizers: true },
-  /** Of "adam" and "adamw": decay of the squared gradient's average. Default: 0.999. */
+  /** Decay of the average squared gradient, for "adam" and "adamw". Default: 0.999. */
   beta2: { kind: "number", default: 0.999, min: 0, max: BELOW_ONE, isOptimizers: true },
-  /** Of "adam", "adamw" and "adagrad": added to the divisor. Default: 1e-8, for "adagrad" 1e-10. */
+  /** Added to the divisor, for "adam", "adamw" and "adagrad". Default: 1e-8, for "adagrad" 1e-10. */
   epsilon: {
     kind: "number",
     default: 1e-8,
@@ -249,7 +259,7 @@ export const TRAIN = {
     isOpen: true,
     isOptimizers: true,
   },
-  /** Of "sgd". Default: 0. */
+  /** Momentum of "sgd". Default: 0. */
   momentum: { kind: "number", default: 0, min: 0, max: 1, isOptimizers: true },
   /** Course of the learning rate over all steps, down to zero for "cosine" and "linear". Default: "constant". */
   schedule: { kind: "choice", default: "constant", choices: ["constant", "cosine", "linear"] },
@@ -264,21 +274,22 @@ export const TRAIN = {
     max: MAX_EPOCHS,
   },
   /**
-   * Share of the items, from 0 to 0.5, that takes no part in training: the loss on them tells which epoch was best. They are chosen by
-   * a hash of the seed and their row. Default: 0.
+   * Share of the items, from 0 to 0.5, to hold out of training: the loss on them shows which epoch was best. A hash of the seed and the row
+   * chooses them. Default: 0.
    */
   validationShare: { kind: "number", default: 0, min: 0, max: 0.5 },
   /**
-   * Share of the epochs, above 0 to 1, for which the validation items are held out. If they fare better then than at the start, they train
-   * too from then on, and "loss" keeps the last epoch. If only an earlier epoch was better, training ends, and that epoch is kept. If none
-   * was, the start is put back, its k-means codebooks are fitted once more to all items, and training ends. Default: 1, to the end.
+   * Share of the epochs, above 0 to 1, for which the validation items are held out. If the loss on them is then lower than at the start,
+   * they train too from then on, and "loss" keeps the last epoch. If only an earlier epoch was better, training ends, and that epoch is
+   * kept. If none was, the start is restored, its k-means codebooks are fitted again to all items, and training ends. Default: 1, to the
+   * end.
    */
   validationUntil: { kind: "number", default: 1, min: 0, max: 1, isOpen: true },
   /**
-   * Which weights the model keeps: the "last"; those of the evaluated epoch with the lowest "loss" (reconstruction of the validation
-   * items, the start before the first epoch included; without validation items, training loss); or those with the fewest ID
-   * collisions over all items. Both best ones stay at hand, see `RQVAE.select`. Once the validation items train too
-   * (`validationUntil`), only epochs since then count. Default: "loss" with validation items, else "last".
+   * Which weights the model keeps: the "last"; those of the evaluated epoch with the lowest "loss" (reconstruction of the validation items,
+   * the start before the first epoch included; without validation items, training loss); or those with the fewest ID collisions over all
+   * items. Both best epochs stay available, see `RQVAE.select`. Once the validation items train too (`validationUntil`), only epochs since
+   * then count. Default: "loss" with validation items, else "last".
    */
   select: {
     kind: "choice",
@@ -287,8 +298,8 @@ export const TRAIN = {
     choices: ["last", "loss", "collision"],
   },
   /**
-   * Stop after this many evaluations without a better one by `select`; 0 is never. Only while the validation items are held out, if there
-   * are any. Default: 0.
+   * Stop after this many evaluations without a better one by `select`; 0 means never. If there are validation items, only while they are
+   * held out. Default: 0.
    */
   patience: {
     kind: "integer",
@@ -297,11 +308,11 @@ export const TRAIN = {
     max: MAX_EPOCHS,
     excludes: (of) =>
       of<number>("patience") > 0 && of("select") === "last"
-        ? worded`${option("patience")} stops when nothing better comes, but ${valued("select", "last")} has no measure of better${{ hint: worded`set ${option("validationShare")}, or ${valued("select", "loss")} or ${{ api: '"collision"', cli: "--select collision" }}` }}`
+        ? worded`${option("patience")} stops training without improvement, but ${valued("select", "last")} does not measure improvement${{ hint: worded`set ${option("validationShare")}, or ${valued("select", "loss")} or ${{ api: '"collision"', cli: "--select collision" }}` }}`
         : undefined,
   },
   /**
-   * After each epoch of the first 80%, move codes that no item chose in it to the residuals that were quantised worst. Refused beside
+   * After each epoch of the first 80%, move codes that no item chose to the worst-quantised residuals. Refused together with
    * `sinkhornEpsilon` unless written as "withSinkhorn". Default: false.
    */
   deadCodeRestart: {
@@ -319,22 +330,22 @@ export const TRAIN = {
     },
   },
   /**
-   * Noise on the encoder's input in the directions and sizes in which items differ from what their IDs say: each row gets the residual
-   * x - decode(encode(x)) that a random training item had before the first epoch, with a random sign, times this. Unlike `inputNoise` it
-   * fits tight clusters and wide ones alike. Default: 0.
+   * Noise on the encoder's input, with the directions and sizes of the IDs' errors: each row gets the residual x - decode(encode(x)) that a
+   * random training item had before the first epoch, with a random sign, times this. Unlike `inputNoise` it suits both tight and wide
+   * clusters. Default: 0.
    */
   residualNoise: { kind: "number", default: 0, min: 0 },
   /**
-   * Weight of a loss that separates items which share an ID: after each evaluation, all but one of them are pulled towards the nearest
-   * free ID, w [||z - q_free||^2 - ||z - q_shared||^2 + m e]_+ with e the mean quantisation error, until they are there. Needs
-   * evaluations every few epochs (`evaluateEvery`). Default: 0.
+   * Weight of a loss that separates items that share an ID: after each evaluation, all but one of them are pulled towards the nearest free
+   * ID, w [||z - q_free||^2 - ||z - q_shared||^2 + m e]_+ with e the mean quantisation error, until they are there. Needs evaluations every
+   * few epochs (`evaluateEvery`). Default: 0.
    */
   separationWeight: { kind: "number", default: 0, min: 0 },
-  /** The margin m of that loss. Default: 0.05. */
+  /** The margin m of the separation loss. Default: 0.05. */
   separationMargin: { kind: "number", default: 0.05, min: 0 },
 } as const satisfies Readonly<Record<string, Row & { isOptimizers?: true }>>;
 
-/** What may be said for an option. */
+/** What an option accepts. */
 type GivenValue<R> = R extends { kind: "flag"; also: infer Word }
   ? boolean | Word
   : R extends { kind: "flag" }
@@ -356,7 +367,7 @@ type ResolvedValue<R> = R extends { kind: "flag" }
 
 /** The options of a table, each of which may be left out. Editors show the comments above the rows. */
 export type Given<T> = { -readonly [Name in keyof T]?: GivenValue<T[Name]> };
-/** The same with all of them filled in. */
+/** The same with all options filled in. */
 export type Resolved<T> = { readonly [Name in keyof T]: ResolvedValue<T[Name]> };
 
 /** The rows of TRAIN that are an optimiser's. */

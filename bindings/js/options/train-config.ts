@@ -1,10 +1,10 @@
-/** Options of training and of optimisers in, complete and checked configurations out. */
+/** Turns options of training and of optimisers into complete and checked configurations. */
 
 import { requireAttached } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
 
 export { useHints } from "./hints.ts";
-export { checkCombinations, nativeModelConfig, resolveModelConfig } from "./model-config.ts"; // whoever loads a model makes none
+export { checkCombinations, nativeModelConfig, resolveModelConfig } from "./model-config.ts"; // not loaded by clients that only load models
 
 import { checkJobOptions, OptionReader, show } from "../base/option-reader.ts";
 import { call, option } from "../base/wording.ts";
@@ -22,7 +22,7 @@ import { type Table, TRAIN } from "./table.ts";
 
 const OPTIMIZER: Table = Object.fromEntries(Object.entries(TRAIN).filter(([, row]) => "isOptimizers" in row));
 
-/** Checks `OptimizerOptions` and gives what the binding reads. @throws InvalidInputError */
+/** Checks `OptimizerOptions` and returns what the binding reads. @throws InvalidInputError */
 export function nativeOptimizerConfig(options: OptimizerOptions): object {
   const read = new OptionReader(options, "createOptimizer");
   const config = resolve(read, "createOptimizer", OPTIMIZER);
@@ -45,12 +45,12 @@ export function resolveTrainConfig(options: TrainOptions, model: ModelConfig, wh
   return config as unknown as TrainConfig;
 }
 
-/** Checks `columnNames`, one for each of `dim` dimensions. */
+/** Checks `columnNames`, one per dimension. */
 export function checkColumnNames(read: OptionReader, dim: number): void {
   const names = read.get("columnNames");
   if (names === undefined) return;
   if (!Array.isArray(names) || names.length !== dim || !names.every((name) => typeof name === "string")) {
-    read.fail("columnNames", `an array of ${dim} texts, one for each dimension of the items`);
+    read.fail("columnNames", `an array of ${dim} strings, one per dimension of the items`);
   }
 }
 
@@ -73,7 +73,7 @@ export function checkCheckpointOptions(read: OptionReader): void {
   if (resume !== undefined) requireAttached(resume as Uint8Array, "resume");
 }
 
-/** What a call takes of its options: of a recipe its own part, with the options that stand beside the two parts on top. */
+/** The options that a call uses: its own part of a recipe, overridden by the options next to the two parts. */
 export function partOf(part: "model", options: CreateOptions): ModelOptions;
 export function partOf(part: "train", options: TrainOptions & Partial<Recipe>): TrainOptions;
 export function partOf(part: "model" | "train", options: object): object {
@@ -90,7 +90,7 @@ export const isRecipe = (options: Partial<Recipe> | null): options is Recipe =>
 /** A configuration as the binding reads it. */
 export const nativeTrainConfig = (config: TrainConfig): object => nativeConfig(TRAIN, config);
 
-/** The options of training that are no values, and decide nothing about its result; complete by its type. */
+/** The options of training that are not values and do not affect its result; its type makes sure that it is complete. */
 export const CALLBACK_NAMES: readonly string[] = Object.keys({
   columnNames: 1,
   onProgress: 1,

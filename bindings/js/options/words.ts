@@ -1,6 +1,6 @@
 /**
- * What people read about each option, beside the table of what it is (table.ts): on the command line, on the page, in docs/training.md, and
- * how other programs call it. In the order in which they are shown. Loaded by what trains, not by what only encodes.
+ * What people read about each option on the command line, on the page and in docs/training.md, and what other programs call it; table.ts says
+ * what it is. The order is the one in which they are shown. Loaded by what trains, not by what only encodes.
  */
 
 import type { MODEL, TRAIN } from "./table.ts";
@@ -9,19 +9,19 @@ import type { MODEL, TRAIN } from "./table.ts";
 export type Group = "id" | "training" | "The network" | "The codes" | "What counts" | "The pace" | "What is kept";
 
 export interface Words {
-  /** Its short name on the command line, where every option also has its own in kebab-case. */
+  /** Its short name on the command line, where every option also has its own name in kebab-case. */
   flag?: string;
-  /** On the command line: what it is. Choices are added by themselves. */
+  /** On the command line: what it is. Choices are added automatically. */
   help: string;
-  /** Whether the help has it among the first. */
+  /** Whether the help lists it among the first. */
   isMain?: true;
-  /** On the page: its label, and a line for people who never trained anything. */
+  /** On the page: its label, and a line for people who have never trained anything. */
   label: string;
   hint: string;
   group: Group;
-  /** In the guide: what it is, and where it comes from. Absent for those that need no explanation there. */
+  /** In the guide: what it is and where it comes from. Absent if it needs no explanation there. */
   guide?: string;
-  /** What it is when nothing is said, where that depends on other options. */
+  /** Its default in words, if that depends on other options. */
   usually?: string;
   /**
    * What it is called in PyTorch and its schedulers, Hopwise, LC-Rec, RQ-VAE-Recommender (TIGER), GRID, Semantic-ID-Generation, faiss and
@@ -30,7 +30,7 @@ export interface Words {
   elsewhere?: string;
 }
 
-/** Complete by its type. */
+/** Its type makes sure that it is complete. */
 export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | keyof typeof TRAIN, Words>> = {
   nQuantizationLayers: {
     flag: "levels",
@@ -59,7 +59,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "passes over the items",
     isMain: true,
     label: "Epochs",
-    hint: "Times it sees every item.",
+    hint: "How often training sees each item.",
     group: "training",
     guide: "passes over the items",
     elsewhere: "epoch num_epochs n_epochs max_epochs num_train_epochs nb_epochs",
@@ -69,7 +69,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "items per training step",
     isMain: true,
     label: "Batch size",
-    hint: "Items looked at together.",
+    hint: "Items per training step.",
     group: "training",
     guide: "items per step of the optimiser",
     elsewhere: "batch bs train_batch_size per_device_train_batch_size mini_batch_size",
@@ -79,7 +79,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "dimension of the latent space",
     isMain: true,
     label: "Latent width",
-    hint: "Numbers an item is boiled down to.",
+    hint: "How many numbers an item is reduced to.",
     group: "training",
     guide: "width of the latent space, and of the codes' vectors",
     usually: "64, at most `inputDim`",
@@ -91,7 +91,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Seed",
     hint: "Same seed, same IDs.",
     group: "training",
-    guide: "of weights, k-means, shuffles and noise",
+    guide: "seed of weights, k-means, shuffles and noise",
     elsewhere: "random_state random_seed manual_seed rng_seed",
   },
   hiddenDims: {
@@ -99,7 +99,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "widths of the hidden layers, such as 512,256; or none",
     isMain: true,
     label: "Hidden widths",
-    hint: "Sizes of the layers between item and latent.",
+    hint: "Sizes of the layers between item and latents.",
     group: "The network",
     guide: "widths of the encoder's hidden layers, which the decoder mirrors",
     elsewhere: "hidden_dim hidden_size hidden_sizes hidden_layers layers layer_sizes vae_hidden_dims mlp_layers hidden",
@@ -107,33 +107,33 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
   activation: {
     help: "activation of the hidden layers",
     label: "Activation",
-    hint: "The bend between the layers.",
+    hint: "The nonlinearity between layers.",
     group: "The network",
-    guide: "of the hidden layers",
+    guide: "activation of the hidden layers",
     elsewhere: "act activation_fn activation_function",
   },
   layerNorm: {
     help: "layer normalisation after each hidden layer",
     label: "Layer norm",
-    hint: "Evens out each hidden layer.",
+    hint: "Normalises each hidden layer.",
     group: "The network",
     guide: "layer normalisation after each hidden layer ([Ba et al. 2016](https://arxiv.org/abs/1607.06450))",
     elsewhere: "use_layer_norm ln",
   },
   linearSkip: {
-    help: "the linear path beside the layers",
+    help: "the linear path parallel to the layers",
     label: "Linear path",
-    hint: "A straight path beside the layers.",
+    hint: "A direct path next to the layers.",
     group: "The network",
-    guide: "the linear path; with `hiddenDims: []` it is all there is",
+    guide: "the linear path next to the layers; with `hiddenDims: []` it is the whole network",
     elsewhere: "skip skip_connection",
   },
   inputScaling: {
-    help: "shift and scale of the items",
+    help: "how the items are shifted and scaled",
     label: "Input scaling",
-    hint: "What is done to the numbers first.",
+    hint: "How the numbers are scaled first.",
     group: "The network",
-    guide: "shift and scale of the items, learned, in the file, undone by `decode`",
+    guide: "how the items are shifted and scaled: learned, saved in the file and undone by `decode`",
     elsewhere: "normalize standardize scaling normalize_input normalization",
   },
   inputNoise: {
@@ -141,26 +141,26 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "noise on the input, in units of its scale",
     isMain: true,
     label: "Input noise",
-    hint: "Shakes the items in training.",
+    hint: "Adds noise to the items in training.",
     group: "The network",
     guide: "Gaussian noise on the encoder's input, in units of the scaled input",
     elsewhere: "noise noise_std",
   },
   codebookKmeansInit: {
     help: "initialise the codebooks by k-means",
-    label: "Start by k-means",
-    hint: "Codes begin at groups of items.",
+    label: "Start with k-means",
+    hint: "Codes start at groups of items.",
     group: "The codes",
-    guide: "codebooks by k-means++ and Lloyd's iterations, level by level on the residuals",
+    guide: "start with codebooks from k-means++ and Lloyd's iterations, level by level on the residuals",
     elsewhere: "kmeans_init use_kmeans_init kmeans vae_kmeans_init",
   },
   codebookRefine: {
     flag: "refine",
     help: "fit these codebooks together with the search",
     label: "Refine the start",
-    hint: "Codes begin where the search wants them.",
+    hint: "Codes start where the search needs them.",
     group: "The codes",
-    guide: "codebooks fitted together with the search, see [residual k-means](#residual-k-means)",
+    guide: "fits the initial codebooks together with the search, see [residual k-means](#residual-k-means)",
   },
   codebookUpdate: {
     help: "what moves the codebooks",
@@ -168,32 +168,32 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     hint: "The optimiser, or moving averages.",
     group: "The codes",
     guide:
-      "the optimiser, or moving averages with Laplace smoothing (van den Oord et al. 2017, A.1; [Razavi et al. 2019](https://arxiv.org/abs/1906.00446))",
+      "what moves the codebooks: the optimiser, or moving averages with Laplace smoothing (van den Oord et al. 2017, A.1; [Razavi et al. 2019](https://arxiv.org/abs/1906.00446))",
     elsewhere: "use_ema ema ema_update",
   },
   emaDecay: {
     help: "decay of the moving averages per step",
-    label: "Average's memory",
-    hint: "For moving averages: how slow.",
+    label: "Averages' decay",
+    hint: "How slowly moving averages change.",
     group: "The codes",
-    guide: "decay of the averages per step",
+    guide: "decay of the moving averages per step",
     elsewhere: "decay",
   },
   codebookGradient: {
     help: "the loss that moves the codebooks",
     label: "Codes learn from",
-    hint: "Their distance only, or the result too.",
+    hint: "Their distance only, or the reconstruction too.",
     group: "The codes",
     guide: "which losses move the codebooks",
     usually: '`"joint"`, with `"ema"` `"quantization"`',
   },
   gradientEstimator: {
     help: "how the gradient passes through the quantiser",
-    label: "Gradient passes",
-    hint: "How learning gets past the choice.",
+    label: "Gradient estimator",
+    hint: "How the gradient passes the choice of a code.",
     group: "The codes",
     guide:
-      "[Bengio et al. 2013](https://arxiv.org/abs/1308.3432), or the rotation trick ([Fifty et al. 2024](https://arxiv.org/abs/2410.06424))",
+      "how the gradient passes the quantiser: straight through ([Bengio et al. 2013](https://arxiv.org/abs/1308.3432)), or by the rotation trick ([Fifty et al. 2024](https://arxiv.org/abs/2410.06424))",
     elsewhere: "codebook_mode vae_codebook_mode forward_mode quantize_forward_mode estimator",
   },
   sinkhornEpsilon: {
@@ -201,8 +201,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Balancing",
     hint: "Spreads a batch over the codes; 0 is off.",
     group: "The codes",
-    guide:
-      "balanced assignment of each batch, as [LC-Rec](https://arxiv.org/abs/2311.09049) has it at its last level (0.003)",
+    guide: "balanced assignment of each batch; [LC-Rec](https://arxiv.org/abs/2311.09049) uses 0.003 at its last level",
     elsewhere: "sk_epsilons sk_epsilon sinkhorn_eps",
   },
   sinkhornIterations: {
@@ -210,7 +209,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Balancing rounds",
     hint: "Rounds of balancing a batch.",
     group: "The codes",
-    guide: "rounds of it",
+    guide: "rounds of balancing",
     elsewhere: "sk_iters sinkhorn_iters",
   },
   encodeBeam: {
@@ -218,7 +217,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "width of the search for an item's ID",
     isMain: true,
     label: "Search width",
-    hint: "Beginnings tried when an ID is chosen.",
+    hint: "Candidates kept while an ID is chosen.",
     group: "The codes",
     guide: "width of the beam search that finds the codes, in training and encoding",
     elsewhere: "beam beam_size beam_width num_beams",
@@ -226,9 +225,9 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
   firstCodeWeight: {
     help: "weight of the first code's own error in the search",
     label: "Weight of first code",
-    hint: "With a search width: alike items begin alike.",
+    hint: "With a search width: similar items share first codes.",
     group: "The codes",
-    guide: "what the first code's own error counts in that search, with a beam above 1",
+    guide: "weight of the first code's own error in the beam search; needs a beam above 1",
   },
   codebookSimVq: {
     help: "codebooks by SimVQ: a matrix moves all codes",
@@ -242,22 +241,22 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "hopwise: compute the functions of the Hopwise program (see below), or none",
     isMain: true,
     label: "Compatibility",
-    hint: "Computes as the Hopwise tutorial does.",
+    hint: "Computes like the Hopwise tutorial.",
     group: "The codes",
-    guide: "the functions of the Hopwise tutorial's program",
+    guide: "computes the functions of the Hopwise tutorial's program",
   },
   reconstruction: {
     help: "the reconstruction loss",
     label: "Reconstruction by",
     hint: "Distance, or angle only.",
     group: "What counts",
-    guide: "squared distance, or 1 − cosine",
+    guide: "how a reconstruction is judged: squared distance, or 1 − cosine",
     elsewhere: "loss_type recon_loss reconstruction_loss loss_fn",
   },
   reconstructionWeight: {
     help: "weight of the reconstruction loss",
     label: "Reconstruction weight",
-    hint: "How much a faithful result counts.",
+    hint: "How much the reconstruction counts.",
     group: "What counts",
     guide: "weight of the reconstruction loss",
     elsewhere: "recon_weight recon_loss_weight reconstruction_loss_weight",
@@ -282,9 +281,9 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
       "beta commitment commitment_cost commitment_beta commitment_loss_weight commit_weight commitment_loss_factor",
   },
   separationWeight: {
-    help: "weight of the loss that separates items with one ID",
+    help: "weight of the loss that separates items that share an ID",
     label: "Separation weight",
-    hint: "Pulls items with one ID apart.",
+    hint: "Pulls items that share an ID apart.",
     group: "What counts",
     guide: "see above: w [‖z − ẑ_free‖² − ‖z − ẑ_shared‖² + m e]₊, e the mean quantisation error",
   },
@@ -293,7 +292,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Separation margin",
     hint: "How far apart they are pulled.",
     group: "What counts",
-    guide: "the margin m of it",
+    guide: "the margin m of that loss",
   },
   learningRate: {
     flag: "lr",
@@ -302,7 +301,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Learning rate",
     hint: "Size of a step.",
     group: "The pace",
-    guide: "of the optimiser",
+    guide: "learning rate of the optimiser",
     elsewhere: "lr base_lr max_lr rate step_size",
   },
   optimizer: {
@@ -311,47 +310,47 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Optimiser",
     hint: "The rule that moves the weights.",
     group: "The pace",
-    guide: "with PyTorch's definitions",
+    guide: "rule that moves the weights, as PyTorch defines it",
     elsewhere: "optim optimiser learner",
   },
   schedule: {
     help: "schedule of the learning rate",
     isMain: true,
     label: "Schedule",
-    hint: "How steps get smaller.",
+    hint: "How the learning rate changes over time.",
     group: "The pace",
-    guide: "course of the rate",
+    guide: "course of the learning rate",
     elsewhere: "scheduler lr_scheduler lr_scheduler_type scheduler_type lr_schedule",
   },
   warmup: {
     help: "share of the steps in which the learning rate rises, 0 to 1",
     isMain: true,
     label: "Warm-up",
-    hint: "Share of the run with growing steps.",
+    hint: "Share of the run in which steps grow.",
     group: "The pace",
-    guide: "share of the steps in which the rate rises",
+    guide: "share of the steps in which the learning rate rises",
     elsewhere: "warmup_ratio",
   },
   encoderLearningRateScale: {
-    help: "the encoder's learning rate, as a factor",
-    label: "Encoder's pace",
-    hint: "Times the learning rate.",
+    help: "factor on the encoder's learning rate",
+    label: "Encoder's rate",
+    hint: "Factor on the learning rate.",
     group: "The pace",
-    guide: "the encoder's rate, as a factor",
+    guide: "factor on the encoder's learning rate",
   },
   decoderLearningRateScale: {
-    help: "the decoder's learning rate, as a factor",
-    label: "Decoder's pace",
-    hint: "Times the learning rate.",
+    help: "factor on the decoder's learning rate",
+    label: "Decoder's rate",
+    hint: "Factor on the learning rate.",
     group: "The pace",
-    guide: "the decoder's",
+    guide: "factor on the decoder's learning rate",
   },
   codebookLearningRateScale: {
-    help: "the codebooks' learning rate, as a factor",
-    label: "Codes' pace",
-    hint: "Times the learning rate.",
+    help: "factor on the codebooks' learning rate",
+    label: "Codes' rate",
+    hint: "Factor on the learning rate.",
     group: "The pace",
-    guide: "the codebooks'",
+    guide: "factor on the codebooks' learning rate",
   },
   weightDecay: {
     help: "weight decay",
@@ -359,7 +358,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Weight decay",
     hint: "Keeps weights small.",
     group: "The pace",
-    guide: "of weight matrices only",
+    guide: "weight decay, of weight matrices only",
     elsewhere: "wd l2 l2_reg",
   },
   gradientClip: {
@@ -369,23 +368,23 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Gradient limit",
     hint: "Shortens steps that are too long; 0 is off.",
     group: "The pace",
-    guide: "largest global norm of the gradients; 0 is any",
+    guide: "largest global norm of the gradients; 0 means no limit",
     elsewhere: "grad_clip clip max_grad_norm clip_grad_norm gradient_clip_val clip_norm",
   },
   beta1: {
-    help: "of Adam: decay of the gradient's average",
+    help: "Adam's decay of the average gradient",
     label: "Beta 1",
     hint: "Adam's memory of directions.",
     group: "The pace",
-    guide: "of Adam: decay of the gradient's average",
+    guide: "Adam's decay of the average gradient",
     elsewhere: "adam_beta1",
   },
   beta2: {
-    help: "of Adam: decay of the squared gradient's average",
+    help: "Adam's decay of the average squared gradient",
     label: "Beta 2",
     hint: "Adam's memory of sizes.",
     group: "The pace",
-    guide: "of Adam: decay of the squared gradient's average",
+    guide: "Adam's decay of the average squared gradient",
     elsewhere: "adam_beta2",
   },
   epsilon: {
@@ -393,21 +392,21 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     label: "Epsilon",
     hint: "Keeps divisions safe.",
     group: "The pace",
-    guide: "of Adam and Adagrad: added to the divisor",
-    usually: "1e-8, of Adagrad 1e-10",
+    guide: "added to the divisor in Adam and Adagrad",
+    usually: "1e-8, with Adagrad 1e-10",
     elsewhere: "eps adam_epsilon",
   },
   momentum: {
     help: "momentum of SGD",
     label: "Momentum",
-    hint: "Of SGD.",
+    hint: "For SGD: keeps steps going the same way.",
     group: "The pace",
-    guide: "of SGD",
+    guide: "momentum of SGD",
   },
   residualNoise: {
     help: "input noise as wide as the error that IDs leave",
     label: "Residual noise",
-    hint: "Shakes items as far as IDs blur them.",
+    hint: "Adds noise as large as the IDs' error.",
     group: "What is kept",
     guide: "see above",
   },
@@ -416,9 +415,9 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "move codes that no item uses",
     isMain: true,
     label: "Revive unused codes",
-    hint: "Moves codes that nobody has.",
+    hint: "Moves codes that no item has.",
     group: "What is kept",
-    guide: "codes that no item chose move to the worst-quantised residuals, in the first 80% of the epochs",
+    guide: "moves codes that no item chose to the worst-quantised residuals, in the first 80% of the epochs",
     elsewhere: "restart_dead_codes reset_dead_codes dead_code_reset revive_dead_codes",
   },
   validationShare: {
@@ -426,7 +425,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "share of the items to hold out, 0 to 0.5",
     isMain: true,
     label: "Held out",
-    hint: "Share of items kept for judging.",
+    hint: "Share of items used only for evaluation.",
     group: "What is kept",
     guide: "share of the items held out",
     elsewhere: "validation validation_split val_split val_ratio val_share eval_split valid_ratio",
@@ -434,14 +433,14 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
   validationUntil: {
     help: "share of the epochs for which they are held out, above 0 to 1; then they train too",
     label: "Held out until",
-    hint: "Share of the epochs; then those items are learned from too.",
+    hint: "Share of the epochs; then those items train too.",
     group: "What is kept",
-    guide: "share of the epochs that they are held out; then they train too, see below",
+    guide: "share of the epochs for which they are held out; then they train too, see below",
   },
   evaluateEvery: {
-    help: "epochs between two evaluations of all IDs",
-    label: "Judge every",
-    hint: "Epochs between two looks at the IDs.",
+    help: "epochs between evaluations of all IDs",
+    label: "Evaluate every",
+    hint: "Epochs between evaluations of the IDs.",
     group: "What is kept",
     guide: "epochs between evaluations of all IDs",
     usually: "epochs / 50",
@@ -451,7 +450,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "epoch to keep: last, loss (the best on the items held out) or collision (the most distinct IDs)",
     isMain: true,
     label: "Keep",
-    hint: "Which state is the result.",
+    hint: "Which epoch is the result.",
     group: "What is kept",
     guide: "which epoch's weights are kept",
     usually: '`"loss"` with validation, else `"last"`',
@@ -461,9 +460,9 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "stop after N evaluations without improvement; 0: never",
     isMain: true,
     label: "Patience",
-    hint: "Looks without progress before it stops; 0 is never.",
+    hint: "Evaluations without progress before it stops; 0 is never.",
     group: "What is kept",
-    guide: "stop after so many evaluations without a better one",
+    guide: "stops after this many evaluations without a better one",
     elsewhere: "early_stopping early_stopping_patience early_stop_patience stopping_step",
   },
 };

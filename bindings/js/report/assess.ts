@@ -24,34 +24,34 @@ import type { NeighbourReport, ReconstructionReport } from "./figures.ts";
 import { assessLevel, commonPrefix, countGroups, labelAgreement } from "./groups.ts";
 import { type IdFigures, IdReport } from "./id-report.ts";
 
-/** What `assessIds` goes by beside the IDs. */
+/** What `assessIds` takes besides the IDs. */
 export interface AssessOptions {
   /**
-   * The vectors that the IDs were made of, in the same order: tells exact duplicates from collisions, and near from far. A source is read
-   * by blocks, a few times; of its vectors a sample is held.
+   * The vectors that the IDs were made from, in the same order. They distinguish exact duplicates from collisions, and near items from far
+   * ones. A source is read a few times in blocks; a sample of its vectors is kept in memory.
    */
   items?: Items | EmbeddingSource;
-  /** Titles of the items (for the HTML page) and labels, one entry an item; or the labels alone. An empty text is no label. */
+  /** Titles of the items (for the HTML page) and labels, one entry per item; or the labels alone. An empty string means no label. */
   labels?: LabelOption;
-  /** The model that made the IDs, here or in a worker: tells what they stand for. Needs `items`. */
+  /** The model that made the IDs, here or in a worker. It decodes them. Needs `items`. */
   model?: AsyncIdModel;
-  /** Whether to measure residual k-means and a random hash beside it, on the same items. Needs `items`. Default: false. */
+  /** Whether to measure residual k-means and a random hash on the same items for comparison. Needs `items`. Default: false. */
   baseline?: boolean;
-  /** Names of the items' dimensions, in their order: a finding about a dimension then says which column of the data it is. */
+  /** Names of the items' dimensions, in their order, so that a finding about a dimension names the data's column. */
   columnNames?: readonly string[];
   signal?: AbortSignal;
 }
 
-/** Numbers of the sample on which reconstruction and neighbours are measured, and its rows, at most. */
+/** The most numbers and rows of the sample on which reconstruction and neighbours are measured. */
 const SAMPLE_VALUES = 2 ** 25;
 const SAMPLE_ROWS = 2 ** 16;
-/** Multiplications that the search for neighbours takes at most, unless there are very few queries then. */
+/** The most multiplications that the search for neighbours takes, unless that would leave very few queries. */
 const NEIGHBOUR_PRODUCTS = 4e9;
 const MOST_QUERIES = 1000;
 const FEWEST_QUERIES = 100;
 /** Nearest items of each query. */
 const NEIGHBOURS = 10;
-/** Rows that are decoded, or read, between two turns of the event loop. */
+/** Rows that are decoded or read between two turns of the event loop. */
 const SLICE = 1024;
 
 /** See `assessIds` in assess-ids.ts. */
@@ -65,7 +65,7 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   requireIds(ids, "assessIds");
   for (const [name, given] of Object.entries({ model, baseline, columnNames })) {
     if (given && options.items === undefined) {
-      throw invalid("MODEL_NEEDED")`${call("assessIds")}${name} needs items, the vectors that the IDs were made of`;
+      throw invalid("MODEL_NEEDED")`${call("assessIds")}${name} needs items, the vectors that the IDs were made from`;
     }
   }
   const labels = readLabelOption(options.labels, ids.length, "assessIds");
@@ -101,9 +101,9 @@ export interface Yardstick {
   /** Rows of the sample, and their vectors. */
   rows: Uint32Array;
   sample: Matrix;
-  /** Room for the sample's vectors as IDs keep them: of one set of IDs after the other, for it is as large as the sample. */
+  /** Room for the sample's vectors as decoded from IDs. It is as large as the sample, so one set of IDs after another uses it. */
   decoded: Float32Array;
-  /** Rows of the sample whose neighbours are looked at; queries x k rows of the sample. Empty when there is one item only. */
+  /** Rows of the sample whose neighbours are searched; queries x k rows of the sample. Empty if there is only one item. */
   queries: Uint32Array;
   nearest: Int32Array;
   k: number;
@@ -132,7 +132,7 @@ export async function layYardstick(items: ItemRows, signal: AbortSignal | undefi
   };
 }
 
-/** Takes all items in once: which are the same, and how they vary. */
+/** Reads all items once, to see which are equal and how they vary. */
 async function lookThrough(items: ItemRows, signal: AbortSignal | undefined): Promise<ItemProfiler> {
   const { rows, dim } = items;
   const profiler = new ItemProfiler(rows, dim);
@@ -204,7 +204,7 @@ async function measure(
   if (dominant) {
     const name = columnNames?.[dominant.column];
     figures.dominantColumn = { ...dominant, ...(name !== undefined && { name }) };
-    // Scaled dimension by dimension, the model is not at its mercy; what is measured here still is.
+    // A model that scales each dimension is not affected, but the figures measured here are.
     if (model?.config.inputScaling === "perDimension") figures.dominantColumn.isScaled = true;
   }
   const decoded = model?.part === "full" ? await measureReconstruction(ids, yardstick, model, signal) : undefined;
@@ -245,7 +245,7 @@ async function measureReconstruction(
 }
 
 /** The vectors that the first `depth` codes of the given rows stand for. */
-async function decodeRows(
+export async function decodeRows(
   model: Pick<AsyncIdModel, "decode">,
   { codes, levels, codebookSizes }: SemanticIds,
   rows: Uint32Array,
@@ -267,7 +267,7 @@ async function decodeRows(
   }
 }
 
-/** The model without the levels after `depth`: it decodes the first codes of an ID. */
+/** The model without the levels after `depth`, which decodes the first codes of an ID. */
 async function firstLevels(model: AsyncIdModel, depth: number): Promise<RQVAE> {
   const module = await native();
   const hash = (bytes: Uint8Array) => hashOf(module, bytes);
@@ -324,8 +324,8 @@ async function measureBaselines(
 ): Promise<{ residualKMeans: IdReport; randomHash: IdReport }> {
   const { codebookSizes, levels, length } = ids;
   const watch = signal ? { signal } : {};
-  // Fitted on the sample, which is all items unless they are very many: k-means sees a sample anyway. Read as it is needed: a copy of the
-  // whole on the heap would stay there.
+  // Fitted on the sample, which is all items unless there are very many; k-means uses a sample anyway. It is read as needed, since a copy
+  // of all of it on the heap would stay there.
   const { rows, dim, data } = yardstick.sample;
   const read = (first: number, count: number) => data.subarray(first * dim, (first + count) * dim);
   const kmeans = await residualKMeans(
@@ -347,7 +347,7 @@ async function measureBaselines(
   const { firstRows } = yardstick.classes;
   for (let row = 0; row < length; row++) {
     for (let level = 0; level < levels; level++) {
-      // By the vector's first row: equal vectors have equal IDs, and nothing else has a meaning.
+      // By the vector's first row, so that equal vectors have equal IDs and nothing else has a meaning.
       codes[row * levels + level] = mix(mix(firstRows[row]! + 0x9e3779b9) + level) % codebookSizes[level]!;
     }
   }

@@ -2,15 +2,15 @@ import { MAX_SIZE, OptionReader } from "../base/option-reader.ts";
 import { counted, percent, thousands } from "../base/words.ts";
 import { codesMake, shapeOf } from "../ids/code-words.ts";
 
-/** The IDs that are thought of. */
+/** The planned IDs. */
 export interface CapacityOptions {
   /** Codes per ID. Default: 3, or the length of `codebookSize`. */
   nQuantizationLayers?: number;
-  /** Codes per level: one number for all levels, or one for each. Default: 256. */
+  /** Codes per level: one number for all levels, or one per level. Default: 256. */
   codebookSize?: number | readonly number[];
 }
 
-/** What becomes of n items when every item draws its ID at random from so many. */
+/** What happens to n items if every item draws its ID at random from this many. */
 export interface ExpectedCollisions {
   /** Number of IDs to draw from. */
   ids: number;
@@ -26,23 +26,23 @@ export interface CapacityAdvice {
   codebookSizes: number[];
   /** Number of IDs: the product of the codebook sizes. */
   ids: number;
-  /** Whether every item can have an ID of its own at all. */
+  /** Whether every item can have its own ID at all. */
   possible: boolean;
   /** "impossible", "tight" (in practice more than 10% of the items share an ID) or "enough". */
   verdict: "impossible" | "tight" | "enough";
-  /** If all IDs were equally likely: no model does better without looking at the collisions. */
+  /** If all IDs were equally likely. No model does better without looking at the collisions. */
   uniform: ExpectedCollisions;
-  /** As real catalogues do: as if there were only ids^(3/4). */
+  /** For real catalogues, which behave as if there were only ids^(3/4) IDs. */
   realistic: ExpectedCollisions;
-  /** What is enough in practice: what was asked for, if that is. Options of `RQVAE.fit` and `RQVAE.create`. */
+  /** Sizes that are enough in practice: the given ones, if they are. Options of `RQVAE.fit` and `RQVAE.create`. */
   suggestion: { nQuantizationLayers: number; codebookSize: number | number[] };
-  /** All of it in words. */
+  /** The advice in words. */
   text: string;
   /** The same as `text`. */
   toString(): string;
 }
 
-/** Share of items that may share an ID in practice: a suffix takes care of these. */
+/** Share of items that may share an ID in practice; a suffix handles these. */
 const TOLERATED = 0.1;
 /** Codes per level up to which more codes are suggested before more levels. */
 const MOST_CODES = 256;
@@ -50,13 +50,14 @@ const MOST_CODES = 256;
 const MOST_LEVELS = 64;
 
 /**
- * Whether so many levels and codes are enough for n items. Birthday arithmetic: of n items that draw from N IDs, all equally likely,
+ * Whether a number of levels and codes is enough for n items. By the birthday problem, if n items draw from N equally likely IDs:
  *
  *     expected distinct IDs   N (1 - (1 - 1/N)^n)          expected items that share an ID   n (1 - (1 - 1/N)^(n-1))
  *
  * Real codes are neither used evenly nor independently of one another. On ten real catalogues (778 to 117,659 items; Amazon, WordNet,
  * MiniLM, Fashion-MNIST, ...; 3 levels of 32 to 256 codes by residual k-means) the IDs collided as if there were N^g of them, g from 0.56
- * to 0.83 with a median of 0.75, exact duplicates included. So `realistic` takes N^(3/4), which square roots give alike on every host.
+ * to 0.83 with a median of 0.75, exact duplicates included. So `realistic` uses N^(3/4), which square roots compute identically on every
+ * host.
  */
 export function adviseCapacity(n: number, options: CapacityOptions = {}): CapacityAdvice {
   new OptionReader({ n }, "adviseCapacity").integer("n", undefined, 1, Number.MAX_SAFE_INTEGER);
@@ -103,8 +104,8 @@ function drawn(n: number, ids: number): ExpectedCollisions {
 }
 
 /**
- * 1 - (1 - p)^m, the chance that one of m draws of chance p each comes true: u(a + b) = u(a) + u(b) - u(a) u(b), so that doubling and adding
- * one give it by + - * alone, without the cancellation that the formula as it stands has for small p.
+ * 1 - (1 - p)^m, the chance that at least one of m draws of chance p succeeds. Since u(a + b) = u(a) + u(b) - u(a) u(b), doubling and
+ * adding one compute it with + - * alone, without the cancellation that the formula itself suffers for small p.
  */
 function hit(p: number, m: number): number {
   if (m === 0) return 0;
@@ -116,9 +117,12 @@ function hit(p: number, m: number): number {
 const isEnough = (n: number, { ids, realistic }: ReturnType<typeof expectations>) =>
   ids >= n && realistic.itemsSharing <= TOLERATED * n;
 
-/** The shortest IDs, and of these the fewest codes, that are enough in practice: the sizes asked for, doubled; levels like the last one. */
+/**
+ * The shortest IDs, and among these the fewest codes, that are enough in practice: doubles the given sizes and adds levels like the last
+ * one.
+ */
 function enlarge(n: number, codebookSizes: readonly number[]): number[] {
-  // K should follow n: with few items many codes starve the later levels (2 sqrt(n) as in suggestConfig).
+  // K should follow n: if there are few items, many codes starve the later levels (2 sqrt(n) as in suggestConfig).
   const most = Math.min(MOST_CODES, Math.max(16, 2 * Math.sqrt(n)));
   for (const asked = [...codebookSizes]; ; asked.push(lastSize(codebookSizes))) {
     let sizes = [...asked];
@@ -147,7 +151,7 @@ function describe(
     return `${counted(room, "ID")}; ${expected(then)} of the items would share one`;
   };
   const isEven = suggested.every((size) => size === suggested[0]);
-  const instead = `Take ${counted(suggested.length, "level")} of ${isEven ? counted(suggested[0]!, "code") : `${suggested.map(thousands).join(", ")} codes`}: ${sharing(suggested)}.`;
+  const instead = `Use ${counted(suggested.length, "level")} of ${isEven ? counted(suggested[0]!, "code") : `${suggested.map(thousands).join(", ")} codes`}: ${sharing(suggested)}.`;
   const longer = [...codebookSizes, lastSize(codebookSizes)];
   const another =
     longer.join() === suggested.join()
@@ -155,18 +159,18 @@ function describe(
       : ` One more level of ${counted(longer.at(-1)!, "code")}: ${sharing(longer)}.`;
   if (verdict === "impossible") {
     return [
-      `${product}, fewer than ${counted(n, "item")}: at least ${thousands(n - ids)} of them cannot have an ID of their own, whatever the model.`,
+      `${product}, fewer than ${counted(n, "item")}: at least ${thousands(n - ids)} of them cannot have an ID of their own with any model.`,
       instead + another,
     ].join("\n");
   }
   const lines = [
     `${product} for ${counted(n, "item")}.`,
     `If all IDs were equally likely, ${expected(uniform)} of the items would share one, and there would be about ${counted(Math.round(uniform.distinctIds), "distinct ID")}.`,
-    `Real catalogues use codes unevenly, as if there were about ${counted(Math.round(realistic.ids), "ID")} (the power 3/4): expect ${expected(realistic)} to share one, and about ${counted(Math.round(realistic.distinctIds), "distinct ID")}; identical vectors come on top.`,
+    `Real catalogues use codes unevenly, as if there were about ${counted(Math.round(realistic.ids), "ID")} (the power 3/4): expect ${expected(realistic)} to share one, and about ${counted(Math.round(realistic.distinctIds), "distinct ID")}; identical vectors add to that.`,
   ];
   lines.push(
     verdict === "enough"
-      ? "That is enough: a suffix or a reassigned last code takes care of the rest."
+      ? "That is enough: a suffix or a reassigned last code handles the rest."
       : `That is ${realistic.itemsSharing > 0.5 * n ? "too few" : "tight"}. ${instead}${another}`,
   );
   return lines.join("\n");

@@ -1,4 +1,4 @@
-/** What items are like before any model sees them, in one pass over all of their numbers. */
+/** What items are like before training, in one pass over all their numbers. */
 
 import { checkOptionNames, checkSignal, OptionReader, requireThat } from "../base/option-reader.ts";
 import { countRows, isSource, SourceReader } from "../items/embedding-source.ts";
@@ -11,29 +11,28 @@ import type { EmbeddingSource, ItemMatrix } from "../types.ts";
 
 /** What `checkItems` finds. */
 export interface ItemCheck {
-  /** Rows that hold a number that is none, or an infinite one; the first few of them. */
+  /** Number of rows with NaN or infinite values; the first few of them. */
   badRows: number;
   firstBadRows: number[];
-  /** Rows of nothing but zeros. */
+  /** Number of rows with only zeros. */
   zeroRows: number;
-  /** Rows that are equal to an earlier one. */
+  /** Number of rows that equal an earlier one. */
   repeatedRows: number;
-  /** Columns with one value in every row. */
+  /** Number of columns with the same value in every row. */
   constantColumns: number;
-  /** A column that carries most of the variance, if there is one, and its share, from 0 to 1. */
+  /** The column that carries most of the variance, if there is one, and its share, from 0 to 1. */
   dominant?: { column: number; share: number };
   /** Euclidean lengths of the rows that are not all zeros. */
   norms: { least: number; mean: number; most: number };
 }
 
-/** How many rows are named that hold no numbers. */
+/** The most rows that are named. */
 const NAMED = 5;
 
 /**
- * Looks at every number of the items once: before training, to say what would spoil it. Rows that are not finite are counted, and passed
- * over in all that follows.
- * @param items A matrix, or a source such as `openItems` gives.
- * @throws InvalidInputError for what is neither.
+ * Looks at every number of the items once, to say before training what would spoil it. Rows that are not finite are counted, and ignored
+ * otherwise. @param items A matrix, or a source such as `openItems` gives.
+ * @throws InvalidInputError for anything else.
  */
 export async function checkItems(
   items: EmbeddingSource | ItemMatrix,
@@ -60,7 +59,7 @@ export async function checkItems(
       let square = 0;
       for (let j = 0; j < dim; j++) square += row[j]! * row[j]!;
       if (!Number.isFinite(square)) {
-        // Squares of float32 are far from the end of double precision: only NaN and Infinity give no number.
+        // Squares of float32 are far below the largest double, so only NaN and Infinity give a sum that is not finite.
         if (badRows++ < NAMED) firstBadRows.push(first + i);
         continue;
       }

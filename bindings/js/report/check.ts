@@ -1,4 +1,4 @@
-/** What assessing and explaining ask of their arguments. */
+/** What assessing and explaining require of their arguments. */
 
 import { requireAttached } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
@@ -12,7 +12,7 @@ import type { ItemLabels } from "../types.ts";
 /** Titles and labels, or labels alone. */
 export type LabelOption = Partial<ItemLabels> | readonly (string | number)[];
 
-/** Labels alone, or with titles; every list has one entry an item. @throws InvalidInputError */
+/** Labels alone, or with titles; every list has one entry per item. @throws InvalidInputError */
 export function readLabelOption(
   labels: LabelOption | undefined,
   n: number,
@@ -20,7 +20,7 @@ export function readLabelOption(
 ): Partial<ItemLabels> | undefined {
   if (labels === undefined) return undefined;
   if (labels === null || typeof labels !== "object") {
-    throw invalid()`${call(where)}${{ argument: "labels" }} must be { titles, labels } or an array with one label for each item, received ${show(labels)}`;
+    throw invalid()`${call(where)}${{ argument: "labels" }} must be { titles, labels } or an array with one label per item, received ${show(labels)}`;
   }
   const read: Partial<ItemLabels> = Array.isArray(labels)
     ? { labels: { label: labels as (string | number)[] } }
@@ -62,7 +62,7 @@ export function requireOwnIds(ids: SemanticIds, model: AsyncIdModel, where: stri
   if (ids.fingerprint !== undefined && ids.fingerprint !== model.fingerprint) {
     throw invalid(
       "OTHER_MODEL",
-    )`${call(where)}ids were made by model ${ids.fingerprint}, but model is ${model.fingerprint}: its codes mean something else`;
+    )`${call(where)}ids were made by model ${ids.fingerprint}, but model is ${model.fingerprint}: codes of different models mean different things`;
   }
   if (ids.codebookSizes.join() !== codebookSizes.join()) {
     throw invalid(

@@ -15,13 +15,13 @@ import type { EmbeddingSource, ItemLabels, Items } from "../types.ts";
 import { type LabelOption, readLabelOption, requireIds, requireModel, requireOwnIds } from "./check.ts";
 import { commonPrefix, countCodes } from "./groups.ts";
 
-/** What `explainIds` goes by beside model and items. */
+/** What `explainIds` takes besides model and items. */
 export interface ExplainOptions {
-  /** The items' IDs, when they are at hand: raw ones of this model. Default: the model gives them. */
+  /** The items' IDs, if available: raw ones of this model. Default: the model encodes the items. */
   ids?: SemanticIds;
-  /** Titles and labels of the items, one entry an item; or labels alone. */
+  /** Titles and labels of the items, one entry per item; or labels alone. */
   labels?: LabelOption;
-  /** Items named for each code, those nearest to its centre. Default: 5. */
+  /** Number of items named for each code, those nearest to its centre. Default: 5. */
   nearest?: number;
   signal?: AbortSignal;
 }
@@ -34,13 +34,13 @@ export interface NearItem {
   title?: string;
 }
 
-/** How many of the items with a code have a label. */
+/** How many items with a code have a label. */
 export interface LabelCount {
   /** Name of the labels, such as "category". */
   name: string;
   value: string | number;
   items: number;
-  /** Of the items with the code that have a label of this name. */
+  /** Share of the items with the code that have a label of this name. */
   share: number;
 }
 
@@ -57,13 +57,15 @@ export interface LevelExplanation {
   distance: number;
   /** The nearest other code and its distance; absent where the level has one code. */
   runnerUp?: { code: number; distance: number };
-  /** Squared distance to the runner-up minus that to the code, as in `encode(items, { margins: true })`: near 0 it was a close call, below
-   * 0 a beam search took the farther code for the sake of later levels. Infinity where the level has one code. */
+  /**
+   * Squared distance to the runner-up minus that to the code, as in `encode(items, { margins: true })`: near 0 it was a close call; below 0
+   * a beam search took the farther code to help later levels. Infinity if the level has one code.
+   */
   margin: number;
   /** Items with this code at this level, and items with all codes up to it. */
   itemsWithCode: number;
   itemsWithPrefix: number;
-  /** Those items with the code that are nearest to its centre (of 4,096 chosen by hash, where there are more). */
+  /** The items with the code that are nearest to its centre (among 4,096 chosen by hash, if there are more). */
   nearest: NearItem[];
   /** The most frequent labels of the items with the code, three of each name. Empty without labels. */
   labels: LabelCount[];
@@ -77,7 +79,7 @@ export interface Explanation {
   /** "<a_17><b_203><c_9>" */
   id: string;
   levels: LevelExplanation[];
-  /** What the ID leaves over of the item: the last level's distance. */
+  /** What the ID leaves over of the item, which is the last level's distance. */
   leftOver: number;
   text: string;
   /** The same as `text`. */
@@ -90,9 +92,10 @@ export interface Collision {
   /**
    * - "different": they do not collide.
    * - "identical": their vectors are the same, number by number.
-   * - "near": the vectors differ, but their latents lie nearer than the smallest cell of the last level is wide, the width of a cell being
-   *   the distance from its code to the nearest other one in use: the codes are too coarse for them even where they are finest.
-   * - "capacity": they are farther apart than that: codes could tell such items apart, but there are not enough of them here.
+   * - "near": the vectors differ, but their latents lie closer together than the smallest cell of the last level is wide. The width of a
+   *   cell is the distance from its code to the nearest other one in use. The codes are too coarse for these items even where they are
+   *   finest.
+   * - "capacity": they are farther apart than that. Codes could tell such items apart, but there are too few of them here.
    */
   reason: "different" | "identical" | "near" | "capacity";
   /** Leading codes that they have in common. */
@@ -109,17 +112,17 @@ export interface Collision {
   toString(): string;
 }
 
-/** Items with a code among which the nearest to its centre are sought. */
+/** The most items with a code that are searched for the nearest to its centre. */
 const MOST_MEMBERS = 4096;
-/** Codes in use among which the smallest cell is sought: the most frequent. */
+/** The most codes in use that are searched for the smallest cell: the most frequent ones. */
 const MOST_CELLS = 2048;
 const LABELS_PER_NAME = 3;
 
 /**
- * Gets ready to say why items have the IDs that they have. The model and the items are used as long as the explainer is. Of a source only
- * the vectors that an answer needs are read, when it is asked for.
+ * Prepares to explain why items have their IDs. The explainer keeps using the model and the items. Of a source it reads only the vectors
+ * that an answer needs, when the answer is requested.
  * @param model that gives the IDs, here or in a worker
- * @throws InvalidInputError when items, IDs or labels do not belong to the model or to one another.
+ * @throws InvalidInputError if items, IDs or labels do not belong to the model or to one another.
  */
 export async function explainIds(
   model: AsyncIdModel,
@@ -142,7 +145,7 @@ export async function explainIds(
   return new Explainer(model, await model.codebooks(), rows, ids, labels, nearest);
 }
 
-/** Says why items have their IDs. Made by `explainIds`. */
+/** Explains why items have their IDs. Made by `explainIds`. */
 export class Explainer {
   readonly #model: AsyncIdModel;
   readonly #codebooks: Float32Array[];
@@ -151,7 +154,7 @@ export class Explainer {
   readonly #labels: Partial<ItemLabels> | undefined;
   readonly #nearest: number;
   #cell: number | undefined;
-  /** Of a source one thing is read at a time. */
+  /** A source allows one read at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
   /** @internal */
@@ -172,12 +175,12 @@ export class Explainer {
     this.#nearest = nearest;
   }
 
-  /** Why item `i` has its ID. @throws InvalidInputError when there is no such item, or the items cannot be read. */
+  /** Why item `i` has its ID. @throws InvalidInputError if there is no such item, or the items cannot be read. */
   async explain(i: number): Promise<Explanation> {
     const codes = this.#ids.at(i);
     const members: Members[] = [];
     for (const [level, code] of codes.entries()) {
-      await nextTurn(); // each looks through the whole catalogue
+      await nextTurn(); // each searches the whole catalogue
       members.push(this.#membersOf(codes, level, code));
     }
     const { latents } = await this.#read([i, ...members.flatMap(({ sampled }) => sampled)]);
@@ -196,7 +199,7 @@ export class Explainer {
   /** Why two items have the same ID, or that they do not. @throws InvalidInputError as `explain`. */
   async whyCollide(a: number, b: number): Promise<Collision> {
     for (const item of [a, b]) this.#ids.at(item); // complains
-    if (a === b) throw invalid()`${call("whyCollide")}${show(a)} is given twice; two different items are needed`;
+    if (a === b) throw invalid()`${call("whyCollide")}${show(a)} is given twice: give two different items`;
     const { vectors, latents } = await this.#read([a, b]);
     const codes = this.#ids.at(a);
     const distance = distanceOf(vectors(a), vectors(b));
@@ -244,7 +247,7 @@ export class Explainer {
     }
   }
 
-  /** The rows with a code, and those among which the nearest to its centre are sought. */
+  /** The rows with a code, and those searched for the nearest to its centre. */
   #membersOf(codes: number[], level: number, code: number): Members {
     const rows = this.#rowsWith([code], level + 1, level);
     return {
@@ -329,7 +332,7 @@ export class Explainer {
         counts.set(value, (counts.get(value) ?? 0) + 1);
       }
       return [...counts]
-        .sort((a, b) => b[1] - a[1]) // equally frequent ones in the order of their rows
+        .sort((a, b) => b[1] - a[1]) // equally frequent ones by row
         .slice(0, LABELS_PER_NAME)
         .map(([value, items]) => ({ name, value, items, share: items / labelled }));
     });
@@ -388,7 +391,9 @@ function describeExplanation({ item, title, id, levels, leftOver }: Omit<Explana
     const next = runnerUp
       ? `; next best is <${levelLetter(level)}_${runnerUp.code}> at ${short(runnerUp.distance)}${margin < 0 ? ", nearer, but worse for the later levels" : margin < 0.05 * distance * distance ? ", a close call" : ""}`
       : "";
-    lines.push(`  level ${level + 1}: ${token} at distance ${short(distance)}, of ${short(residualNorm)} left${next}`);
+    lines.push(
+      `  level ${level + 1}: ${token} at distance ${short(distance)} (residual ${short(residualNorm)})${next}`,
+    );
     const sharing = level > 0 ? `; ${thousands(itemsWithPrefix)} with all codes up to here` : "";
     lines.push(`    ${counted(itemsWithCode, "item")} with this code${sharing}`);
     const named = each.nearest.filter((near) => near.title).map((near) => near.title);
@@ -398,7 +403,7 @@ function describeExplanation({ item, title, id, levels, leftOver }: Omit<Explana
       lines.push(`    ${name}: ${top.map(({ value, share }) => `${value} ${percent(share)}`).join(", ")}`);
     }
   }
-  lines.push(`  left over at the end: ${short(leftOver)}`);
+  lines.push(`  residual at the end: ${short(leftOver)}`);
   return lines.join("\n");
 }
 
@@ -414,13 +419,13 @@ function describeCollision(
   switch (reason) {
     case "different":
       return sharedCodes === 0
-        ? `${both} do not collide: their first codes differ already.`
-        : `${both} do not collide: they share ${tokens(codes.slice(0, sharedCodes))} and part at level ${sharedCodes + 1}.`;
+        ? `${both} do not collide: their first codes differ.`
+        : `${both} do not collide: they share ${tokens(codes.slice(0, sharedCodes))} and differ at level ${sharedCodes + 1}.`;
     case "identical":
-      return `${both} have the very same vector, so every model gives them the same ID, ${tokens(codes)}. Only a suffix tells them apart.`;
+      return `${both} have the same vector, so every model gives them the same ID, ${tokens(codes)}. Only a suffix can tell them apart.`;
     case "near":
-      return `${both} differ, but hardly: ${apart}, less than the ${short(smallestCell)} between the two closest codes of the last level. Codes as coarse as these cannot tell them apart; a suffix does, or a further level.`;
+      return `${both} differ only slightly: ${apart}, less than the ${short(smallestCell)} between the two closest codes of the last level. Such coarse codes cannot tell them apart: use a suffix or one more level.`;
     case "capacity":
-      return `${both} are not that alike: ${apart}, ${Number.isFinite(smallestCell) ? `and the two closest codes of the last level only ${short(smallestCell)}` : "and the last level uses one code only"}. There are too few codes where they lie: ${counted(itemsWithId, "item", "has", "have")} the ID ${tokens(codes)}. More codes or one more level would part them; so would a suffix or reassigning the last code.`;
+      return `${both} are not that similar: ${apart}, ${Number.isFinite(smallestCell) ? `and the two closest codes of the last level only ${short(smallestCell)}` : "and the last level uses only one code"}. There are too few codes in their region: ${counted(itemsWithId, "item", "has", "have")} the ID ${tokens(codes)}. Use more codes or one more level, add a suffix, or reassign the last code.`;
   }
 }

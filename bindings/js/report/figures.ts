@@ -12,7 +12,9 @@ export interface DepthReport {
   largestGroup: number;
   /** Share of all pairs of items that share the prefix. */
   chanceOfSharing: number;
-  /** Items that share the prefix with an item of another vector: without groups of nothing but exact duplicates. With `items` only. */
+  /**
+   * Items that share the prefix with an item that has a different vector, which leaves out groups of exact duplicates. Only with `items`.
+   */
   itemsColliding?: number;
 }
 
@@ -23,51 +25,53 @@ export interface LevelReport {
   codebookSize: number;
   /** usedCodes / codebookSize */
   usage: number;
-  /** exp(entropy): as many codes, all used alike, would have this entropy. From 1 to codebookSize. */
+  /** exp(entropy): this many evenly used codes would have the same entropy. From 1 to codebookSize. */
   perplexity: number;
   /** Of the codes' frequencies, in nats. */
   entropy: number;
-  /** entropy / ln(codebookSize), from 0 (one code has all items) to 1 (all codes alike); 1 for a codebook of one code. */
+  /** entropy / ln(codebookSize), from 0 (one code has all items) to 1 (all codes have the same number); 1 for a codebook of one code. */
   normalizedEntropy: number;
-  /** Gini coefficient of the frequencies of all codes, used or not: 0 when all are alike, near 1 when few have nearly all items. */
+  /** Gini coefficient of the frequencies of all codes, used or not: 0 if all are equal, near 1 if few codes have nearly all items. */
   gini: number;
 }
 
-/** So many groups of so many items that have the same ID. */
+/** The number of groups of a given size that share an ID. */
 export interface GroupSize {
   size: number;
   groups: number;
 }
 
-/** The IDs of a catalogue that have to do with vectors that are exactly the same. */
+/** IDs and exact duplicates among the vectors of a catalogue. */
 export interface DuplicateReport {
-  /** Number of different vectors: no model gives more distinct IDs. */
+  /** Number of different vectors; no model gives more distinct IDs. */
   distinctVectors: number;
-  /** Items whose vector another item has too. */
+  /** Items that have the same vector as another item. */
   itemsWithTwin: number;
-  /** Items that share their ID with an item of the very same vector. */
+  /** Items that share their ID with an item that has the same vector. */
   itemsIdentical: number;
-  /** Items that share their ID with an item of another vector: true collisions. */
+  /** Items that share their ID with an item that has a different vector: true collisions. */
   itemsColliding: number;
 }
 
-/** A dimension that carries more than half of the variance of all of them together (and more than twice its even part). */
+/** A dimension that carries more than half of the total variance (and more than twice an even share). */
 export interface DominantColumnReport {
   /** From 0. */
   column: number;
-  /** Where `columnNames` were given. */
+  /** If `columnNames` were given. */
   name?: string;
-  /** Of the variance summed over all dimensions. */
+  /** Share of the variance summed over all dimensions. */
   share: number;
-  /** True when the model scales every dimension by itself (`inputScaling: "perDimension"`), so that its IDs are not only about this one. */
+  /**
+   * Whether the model scales each dimension separately (`inputScaling: "perDimension"`), so that its IDs do not depend on this one alone.
+   */
   isScaled?: true;
 }
 
-/** How well the vectors that the IDs stand for match the items. */
+/** How well the vectors decoded from the IDs match the items. */
 export interface ReconstructionReport {
   /** Items that it was measured on: all, or a sample of a large catalogue. */
   items: number;
-  /** 1 - SSE / sum ||x - mean||^2: 1 is perfect, 0 as good as one vector for all items. */
+  /** 1 - SSE / sum ||x - mean||^2: 1 is perfect, 0 is as good as one vector for all items. */
   explainedVariance: number;
   /** The same when only the first 1, 2, ... codes are decoded. */
   byDepth: number[];
@@ -75,16 +79,16 @@ export interface ReconstructionReport {
   meanSquaredError: number;
 }
 
-/** Whether items that are near in the space of their vectors stay near. */
+/** Whether items with near vectors have near IDs. */
 export interface NeighbourReport {
-  /** Items whose neighbours were looked at, and items among which they were sought. */
+  /** Items whose neighbours were searched, and items among which they were searched. */
   queries: number;
   among: number;
-  /** Neighbours of each, the nearest by Euclidean distance: 10, or fewer in a small catalogue. */
+  /** Number of nearest neighbours per item by Euclidean distance: 10, or fewer in a small catalogue. */
   k: number;
-  /** Share of the neighbours that have the first 1, 2, ... codes of the item; compare `perDepth[].chanceOfSharing`. */
+  /** Share of the neighbours that have the item's first 1, 2, ... codes; compare `perDepth[].chanceOfSharing`. */
   sharing: number[];
-  /** Share of the neighbours that are also among the k nearest by the reconstructions of both. With `model` only. */
+  /** Share of the neighbours that are also among the k nearest by the reconstructions of both. Only with `model`. */
   kept?: number;
 }
 
@@ -93,13 +97,13 @@ export interface LabelAgreement {
   name: string;
   /** Number of different labels. */
   values: number;
-  /** How often two items have the same label when labels are dealt out at random: the share of all pairs. null when there are no pairs. */
+  /** How often two random items have the same label: the share of all pairs. null if there are no pairs. */
   chance: number | null;
-  /** How often two items that share the first 1, 2, ... codes have it: the share of those pairs. null when there are none. */
+  /** How often two items that share the first 1, 2, ... codes have the same label: the share of those pairs. null if there are none. */
   byDepth: (number | null)[];
 }
 
-/** What findings are made from: the figures of a report. */
+/** The figures of a report, from which findings are made. */
 export interface ReportFigures {
   readonly items: number;
   readonly distinctIds: number;
@@ -107,7 +111,7 @@ export interface ReportFigures {
   readonly largestGroup: number;
   readonly perDepth: readonly DepthReport[];
   readonly perLevel: readonly LevelReport[];
-  /** As diverse as the codes of a level can be. */
+  /** The most codes that a level can use. */
   readonly mostCodes: number;
   readonly duplicates?: DuplicateReport;
   readonly dominantColumn?: DominantColumnReport;

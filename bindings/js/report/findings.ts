@@ -10,28 +10,28 @@ import type { LevelReport, ReportFigures } from "./figures.ts";
 
 /** One thing worth knowing. */
 export interface Finding {
-  /** "good": nothing to do; "note": to be known; "problem": something to do. */
+  /** "good": nothing to do; "note": worth knowing; "problem": something to do. */
   kind: "good" | "note" | "problem";
   text: string;
 }
 
-/** The same in parts, so that the command line can say it in its own words. */
+/** The text in parts, so that the command line can word it in its own way. */
 export interface WordedFinding {
   kind: Finding["kind"];
   text: Wording;
 }
 
-/** Share of items in true collisions up to which there is nothing to worry about, and from which more room is needed. */
+/** The share of items in true collisions that is harmless, and the share above which more IDs are needed. */
 const FEW_COLLIDING = 0.05;
 const MANY_COLLIDING = 0.2;
-/** Share of the different vectors that the levels before tell apart, from which a level has little left to do. */
+/** If the previous levels tell this share of the different vectors apart, a level has little left to do. */
 const FEW_DISTINCT = 0.9;
-/** A neighbour shares the first code this many times as often as any item, or the codes say little about the items. */
+/** A neighbour must share the first code this many times as often as a random item, or the codes say little about the items. */
 const WORTH_SHARING = 2;
 
-/** Everything worth saying about a report, the most important first. */
+/** Everything worth saying about a report, most important first. */
 export function findingsOf(report: ReportFigures): WordedFinding[] {
-  // Where all items are the same there is nothing to tell apart: what follows would be about the data's fault, as if it were the model's.
+  // If all items are the same there is nothing to tell apart, and the other findings would blame the model for the data.
   const { items, duplicates } = report;
   if (items > 1 && duplicates?.distinctVectors === 1) {
     return [{ kind: "problem", text: worded`${aboutConstant(items)}.` }];
@@ -45,7 +45,7 @@ export function findingsOf(report: ReportFigures): WordedFinding[] {
   ];
 }
 
-/** What is wrong with the items, whatever their IDs are. */
+/** What is wrong with the items, independent of their IDs. */
 function aboutItems({ dominantColumn }: ReportFigures): WordedFinding[] {
   if (!dominantColumn) return [];
   const { column, name, isScaled } = dominantColumn;
@@ -56,14 +56,14 @@ function aboutItems({ dominantColumn }: ReportFigures): WordedFinding[] {
         {
           kind: "note",
           text: [
-            `${dominance(dominantColumn, names)}. The model scales every dimension by itself, but the figures below take them as they are, so they are about this column.`,
+            `${dominance(dominantColumn, names)}. The model scales each dimension separately, but the figures below use the unscaled values, so they are mostly about this column.`,
           ],
         },
       ]
     : [
         {
           kind: "problem",
-          text: worded`${aboutDominant(dominantColumn, names)}. The figures below are about this column.`,
+          text: worded`${aboutDominant(dominantColumn, names)}. The figures below are mostly about this column.`,
         },
       ];
 }
@@ -80,7 +80,7 @@ function aboutCollisions(report: ReportFigures): WordedFinding[] {
   const findings: WordedFinding[] = [];
   if (colliding > 0) {
     const share = colliding / items;
-    const what = `${percent(share)} of the items share an ID with ${duplicates ? "an item of another vector" : "another item"}`;
+    const what = `${percent(share)} of the items share an ID with ${duplicates ? "an item that has a different vector" : "another item"}`;
     const sizes = perLevel.map(({ codebookSize }) => codebookSize);
     const room = sizes.reduce((product, size) => product * size, 1);
     const wanted = duplicates?.distinctVectors ?? items;
@@ -110,7 +110,7 @@ function aboutCollisions(report: ReportFigures): WordedFinding[] {
     const only = colliding === 0;
     findings.push({
       kind: only ? "good" : "note",
-      text: worded`${counted(duplicates.itemsIdentical, "item")} share an ID with an item of the very same vector: no model tells these apart, a suffix does${only ? `; every different vector has an ID of its own` : ""}.`,
+      text: worded`${counted(duplicates.itemsIdentical, "item")} share an ID with an item that has the same vector: no model can tell these apart, but a suffix can${only ? `; every different vector has an ID of its own` : ""}.`,
     });
   }
   return findings;
@@ -120,7 +120,7 @@ function aboutLevels({ perLevel, perDepth, items, duplicates, mostCodes }: Repor
   return perLevel.flatMap((level, l): WordedFinding[] => {
     const { usedCodes, codebookSize, perplexity } = level;
     if (codebookSize === 1 || items === 1 || duplicates?.distinctVectors === 1) return [];
-    // Where the levels before tell the different vectors apart, little is left to this one.
+    // If the previous levels tell the different vectors apart, little is left for this one.
     const apart = l === 0 ? 1 : perDepth[l - 1]!.distinct;
     if (duplicates && apart >= FEW_DISTINCT * duplicates.distinctVectors) return [];
     if (usedCodes > 1 && !isStarved(level, mostCodes)) return [];
@@ -131,7 +131,7 @@ function aboutLevels({ perLevel, perDepth, items, duplicates, mostCodes }: Repor
     return [
       {
         kind: "problem",
-        text: worded`level ${l + 1} ${what}: train again with ${option("deadCodeRestart", true)} or a smaller ${option("learningRate")}, or take fewer codes there.`,
+        text: worded`level ${l + 1} ${what}: train again with ${option("deadCodeRestart", true)} or a smaller ${option("learningRate")}, or use fewer codes there.`,
       },
     ];
   });
@@ -141,24 +141,24 @@ function aboutMeaning({ neighbours, perDepth, reconstruction, dominantColumn }: 
   const findings: WordedFinding[] = [];
   const chance = perDepth[0]!.chanceOfSharing;
   const share = neighbours?.sharing[0];
-  // Where one column decides who is near, being near means nothing.
+  // If one column decides which items are near, nearness means nothing.
   if (share !== undefined && chance > 0 && chance < 1 && !dominantColumn) {
     const times = share / chance;
     const how = times >= 10 ? `${thousands(Math.round(times))} times` : `${times.toFixed(1)} times`;
-    const what = `an item's nearest neighbours share its first code ${how} as often as any two items`;
+    const what = `an item's nearest neighbours share its first code ${how} as often as two random items do`;
     findings.push(
       times >= WORTH_SHARING
-        ? { kind: "good", text: worded`${what}: the IDs of similar items begin with the same codes.` }
+        ? { kind: "good", text: worded`${what}: the IDs of similar items start with the same codes.` }
         : {
             kind: "problem",
-            text: worded`${what}: the first code says little about what an item is. Train again, or longer.`,
+            text: worded`${what}: the first code says little about what an item is. Train again or longer.`,
           },
     );
   }
   if (reconstruction && reconstruction.explainedVariance <= 0) {
     findings.push({
       kind: "problem",
-      text: ["the IDs explain nothing of the items' variance: is this the model that was trained on these items?"],
+      text: ["the IDs explain none of the items' variance: check that the model was trained on these items."],
     });
   }
   return findings;
@@ -170,7 +170,7 @@ function aboutBaseline(report: ReportFigures): WordedFinding[] {
   const [own, its] = [report.reconstruction?.explainedVariance, kmeans.reconstruction?.explainedVariance];
   const [ownDistinct, itsDistinct] = [distinctAmongDistinct(report), distinctAmongDistinct(kmeans)];
   if (own === undefined || its === undefined || ownDistinct === undefined || itsDistinct === undefined) return [];
-  const what = `the IDs explain ${percent(own)} of the items' variance, residual k-means of the same size ${percent(its)}; ${percent(ownDistinct)} of the different vectors have distinct IDs, there ${percent(itsDistinct)}`;
+  const what = `the IDs explain ${percent(own)} of the items' variance (residual k-means of the same size: ${percent(its)}) and give ${percent(ownDistinct)} of the different vectors distinct IDs (k-means: ${percent(itsDistinct)})`;
   const verdict = judge(
     { explainedVariance: own, distinctShare: ownDistinct },
     { explainedVariance: its, distinctShare: itsDistinct },
@@ -181,16 +181,16 @@ function aboutBaseline(report: ReportFigures): WordedFinding[] {
 
 const BESIDE_KMEANS: Record<Verdict, WordedFinding> = {
   better: { kind: "good", text: ["training was worth it."] },
-  same: { kind: "note", text: ["no difference that matters. Training found nothing better than k-means."] },
-  moreDistinct: { kind: "note", text: ["training tells more items apart and is less exact."] },
-  moreExact: { kind: "note", text: ["training is more exact and tells fewer items apart."] },
+  same: { kind: "note", text: ["no difference that matters. Training did not improve on k-means."] },
+  moreDistinct: { kind: "note", text: ["training tells more items apart but is less exact."] },
+  moreExact: { kind: "note", text: ["training is more exact but tells fewer items apart."] },
   worse: {
     kind: "problem",
-    text: worded`training has made less of the codes than k-means does. Use ${KMEANS}, or train from where k-means ends, as ${FIT} does.`,
+    text: worded`training makes worse use of the codes than k-means. Use ${KMEANS}, or start training from k-means, as ${FIT} does.`,
   },
 };
 
-/** With few items per code, or many copies of the same ones, unused codes are no sign of collapse. */
+/** With few items per code, or many copies, unused codes are no sign of collapse. */
 export function isStarved({ perplexity, codebookSize }: LevelReport, mostCodes: number): boolean {
   return perplexity < 0.25 * Math.min(codebookSize, mostCodes);
 }

@@ -8,14 +8,14 @@ import type { DepthReport, GroupSize, LabelAgreement, LevelReport } from "./figu
 export interface GroupCounts {
   perDepth: DepthReport[];
   groupSizes: GroupSize[];
-  /** Items that share their whole ID with an item of the very same vector; only where the vectors are known. */
+  /** Items that share their whole ID with an item that has the same vector; only if the vectors are known. */
   itemsIdentical?: number;
 }
 
 /**
- * In the order of their IDs, items with the same prefix stand side by side: the runs are the groups.
+ * Sorted by ID, items with the same prefix are adjacent: the runs are the groups.
  * @param rows of `sortedRows`
- * @param firstRows The class of each item's vector, where the vectors are known.
+ * @param firstRows The class of each item's vector, if the vectors are known.
  */
 export function countGroups(ids: SemanticIds, rows: Uint32Array, firstRows?: Uint32Array): GroupCounts {
   const { length, levels } = ids;
@@ -67,7 +67,7 @@ export function eachRun(
   for (let position = 1; position <= length; position++) {
     const previous = rows[position - 1]! * levels;
     const current = (rows[position] ?? 0) * levels;
-    let same = 0; // leading codes that the two IDs have in common
+    let same = 0; // number of leading codes that the two IDs share
     if (position < length) while (same < levels && codes[previous + same] === codes[current + same]) same++;
     for (let i = same; i < levels; i++) {
       visit(i + 1, runStart[i]!, position);
@@ -76,7 +76,7 @@ export function eachRun(
   }
 }
 
-/** How many leading codes two items have in common. */
+/** How many leading codes two items share. */
 export function commonPrefix({ codes, levels }: SemanticIds, a: number, b: number): number {
   let depth = 0;
   while (depth < levels && codes[a * levels + depth] === codes[b * levels + depth]) depth++;
@@ -127,8 +127,8 @@ export function assessLevel(ids: SemanticIds, level: number): LevelReport {
 }
 
 /**
- * How often two items that share the first codes have the same label, and how often any two items have. Items without a label (an empty
- * text) are left out.
+ * How often two items that share the first codes have the same label, and how often any two items do. Items without a label (an empty
+ * string) are left out.
  * @param rows of `sortedRows`
  */
 export function labelAgreement(
@@ -144,7 +144,7 @@ export function labelAgreement(
     return numbers.get(value)!;
   });
   const counts = new Uint32Array(numbers.size);
-  /** Ordered pairs of labelled items in a run: all, and those of one label. */
+  /** Ordered pairs of labelled items in a run: all of them, and those with the same label. */
   const pairsIn = (start: number, end: number): [all: number, same: number] => {
     let [labelled, same] = [0, 0];
     for (let k = start; k < end; k++) {

@@ -1,4 +1,4 @@
-/** The style of the page, and its hash: the page's own policy lets nothing else through. */
+/** The style of the page and its hash, the only style that the page's policy allows. */
 
 export const STYLE = `
 :root { color-scheme: light dark; --paper: #fbfbf9; --card: #fff; --ink: #1d2327; --soft: #5b666f; --line: #dde2e4; --accent: #0f6e84;
@@ -55,5 +55,5 @@ code { font: 14px/1.4 ui-monospace, monospace; color: var(--accent); white-space
 .count { color: var(--soft); font-variant-numeric: tabular-nums; }
 `;
 
-/** Of STYLE, for a content security policy. */
+/** The hash of STYLE, for a content security policy. */
 export const STYLE_HASH = "sha256-GIgQq24NCo5DnSDPTFPfRWGb7xnITiPIXTNxxycNtyA=";

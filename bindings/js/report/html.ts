@@ -18,35 +18,35 @@ import {
   prefixName,
 } from "./id-report.ts";
 
-/** What the page shows beside the report. */
+/** What the page shows besides the report. */
 export interface HtmlOptions {
   /** Heading of the page. Default: "Semantic IDs". */
   title?: string;
-  /** Titles of the items. Default: those that `assessIds` was given; without any, row numbers are shown. */
+  /** Titles of the items. Default: those given to `assessIds`, or else row numbers. */
   labels?: Pick<ItemLabels, "titles">;
   /** Lines about the model, for the end of the page: version, seed, configuration, how its training went. */
   about?: readonly string[];
 }
 
-/** Cells of a heat map at most: more codes than that share cells. */
+/** The most cells of a heat map; more codes than that share cells. */
 const MOST_CELLS = 1024;
-/** Codes of each level with examples, the most frequent; branches of the tree, and what is shown below each. */
+/** Number of codes per level with examples, the most frequent ones; number of branches of the tree, and of entries below each. */
 const MOST_EXAMPLE_CODES = 48;
 const BRANCHES = [48, 8, 6];
 const EXAMPLES = 4;
-/** Items up to which the tree is built to its third level. */
+/** The most items for which the tree has a third level. */
 const SMALL_CATALOGUE = 100_000;
-/** Longest title that is shown. */
+/** The longest title that is shown. */
 const MOST_CHARACTERS = 80;
 
 type TitleOf = (row: number) => string;
 
 /**
  * The report as one HTML page: key figures, what is fine and what to do, baselines, heat maps of the codes, sizes of the groups that share
- * an ID, examples of each code, and the code tree. Self-contained: no script, no image, no request; its own content security policy forbids
- * all of them. Light and dark, for phones and screens. The same report gives the same page.
+ * an ID, examples of each code, and the code tree. It is self-contained, without scripts, images or requests; its content security policy
+ * forbids all of them. It has a light and a dark mode and fits phones and large screens. The same report gives the same page.
  *
- * @throws InvalidInputError when `report` is not what `assessIds` returned, or there is not one title an item.
+ * @throws InvalidInputError if `report` is not what `assessIds` returned, or if there is not one title per item.
  */
 export function reportHtml(report: IdReport, options: HtmlOptions = {}): string {
   const read = new OptionReader(options, "reportHtml");
@@ -63,7 +63,7 @@ export function reportHtml(report: IdReport, options: HtmlOptions = {}): string 
   if (labels) checkLabels({ titles: labels.titles }, ids.length);
   const titles = labels?.titles ?? report.titles;
   const titleOf: TitleOf = (row) => {
-    const given = String(titles?.[row] ?? ""); // a number passes for a title
+    const given = String(titles?.[row] ?? ""); // a number is accepted as a title
     const text = given.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim() || `row ${row}`;
     const characters = [...text];
     return escapeHtml(
@@ -97,7 +97,7 @@ ${about.length === 0 ? "" : section("The model", "", about.map((line) => `<p>${e
 `;
 }
 
-/** Text as it may stand in HTML, between tags and in attributes. */
+/** Text that is safe in HTML, between tags and in attributes. */
 function escapeHtml(text: string): string {
   const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
   return text.replaceAll(/[&<>"']/g, (character) => entities[character]!);
@@ -118,9 +118,10 @@ function head(report: IdReport, title: string): string {
     [thousands(report.items), report.items === 1 ? "item" : "items"],
     [percent(uniqueShare), `distinct IDs per item (${thousands(distinctIds)})`],
     [thousands(itemsSharing), "items share their ID"],
-    [thousands(largestGroup), "items at most on one ID"],
+    [thousands(largestGroup), "items in the largest group"],
   ];
-  if (duplicates) cards.push([thousands(duplicates.itemsColliding), "share it with an item of another vector"]);
+  if (duplicates)
+    cards.push([thousands(duplicates.itemsColliding), "share it with an item that has a different vector"]);
   if (reconstruction) cards.push([percent(reconstruction.explainedVariance), "of the items' variance explained"]);
   if (neighbours) cards.push([percent(neighbours.sharing[0]!), "of the nearest items share the first code"]);
   const by = ids.fingerprint === undefined ? "" : `, by model <code>${ids.fingerprint}</code>`;
@@ -140,7 +141,7 @@ function findings(report: IdReport): string {
   const items = report.findings.map(
     ({ kind, text }) => `<li class="${kind}"><b>${FINDING_WORDS[kind]}</b> ${sentence(text)}</li>`,
   );
-  return section("What that means", "", `<ul class="findings">\n${items.join("\n")}\n</ul>`);
+  return section("What this means", "", `<ul class="findings">\n${items.join("\n")}\n</ul>`);
 }
 
 /** A bar in a grid of three columns: name, bar, figure. */
@@ -162,8 +163,8 @@ function baselines(report: IdReport): string {
     return `<div class="box"><h3>${escapeHtml(name[0]!.toUpperCase() + name.slice(1))}</h3><div class="bars">${bars.join("")}</div></div>`;
   });
   return section(
-    "Beside two baselines",
-    "Both have as many levels and codes and see the same items. Residual k-means needs no network; a random hash tells items apart and means nothing.",
+    "Compared with two baselines",
+    "Both have the same number of levels and codes and use the same items. Residual k-means needs no network; a random hash tells items apart but has no meaning.",
     `<div class="pairs">\n${boxes.join("\n")}\n</div>`,
   );
 }
@@ -171,9 +172,9 @@ function baselines(report: IdReport): string {
 function depths(report: IdReport): string {
   const { perDepth, reconstruction, neighbours } = report;
   const heads = ["Items that share", "groups", "largest", "items in groups of several"];
-  if (report.duplicates) heads.push("of them with another vector");
+  if (report.duplicates) heads.push("of them with different vectors");
   if (reconstruction) heads.push("variance explained");
-  if (neighbours) heads.push(`share it with their ${neighbours.k} nearest`, "with any item");
+  if (neighbours) heads.push(`share it with their ${neighbours.k} nearest`, "with a random item");
   const rows = perDepth.map((each, i) => [
     prefixName(each.depth, report),
     thousands(each.distinct),
@@ -193,7 +194,7 @@ function depths(report: IdReport): string {
     const still =
       kept === undefined ? "" : `${percent(kept)} of them are still among the ${k} nearest after decoding. `;
     notes.push(
-      `${still}Neighbours by Euclidean distance, of ${counted(queries, "item")}, sought among ${thousands(among)}.`,
+      `${still}Neighbours of ${counted(queries, "item")} by Euclidean distance, searched among ${thousands(among)}.`,
     );
   }
   const after = notes.length > 0 ? `\n<p class="soft"><small>${notes.join(" ")}</small></p>` : "";
@@ -211,7 +212,7 @@ function labelTable(report: IdReport): string {
   ]);
   return section(
     "Labels",
-    "How often two items that share codes have the same label, beside how often any two items have.",
+    "How often two items that share codes have the same label, compared with two random items.",
     table(heads, rows),
   );
 }
@@ -235,7 +236,7 @@ function groupSizes({ groupSizes: sizes, items }: IdReport): string {
   );
   return section(
     "How many items share an ID",
-    "Items by the number of items on their ID.",
+    "Items by the number of items that have their ID.",
     `<div class="box"><div class="bars">${bars.join("\n")}</div></div>`,
   );
 }
@@ -283,7 +284,7 @@ function heatMaps(report: IdReport, titleOf: TitleOf): string {
   );
   return section(
     "How the codes are used",
-    "A square for each code, the stronger its colour the more items have it. Empty squares are codes that no item has.",
+    "Each square is a code. The stronger its colour, the more items have it. Empty squares are codes that no item has.",
     `<p class="legend">unused <svg viewBox="0 0 105 14" aria-hidden="true">${steps.join("")}</svg> most items of the level</p>
 <div class="grid">\n${figures.join("\n")}\n</div>`,
   );
@@ -303,7 +304,7 @@ function examples(ids: SemanticIds, titleOf: TitleOf): string {
   });
   return section(
     "Examples of each code",
-    "The most frequent codes of each level, with the number of their items. The first code stands for what an item is; later ones for what is left over, so theirs are less alike.",
+    "The most frequent codes of each level and how many items have them. The first code says what an item is; later codes say what is left over, so their items are less similar.",
     levels.join("\n"),
   );
 }
@@ -325,7 +326,7 @@ function tree(ids: SemanticIds, titleOf: TitleOf): string {
   };
   return section(
     "The code tree",
-    "Alike items begin alike: open a code to see what divides its items. The largest branches are shown.",
+    "Similar items share their first codes. Open a code to see how its items divide. Only the largest branches are shown.",
     branches(root, 0),
   );
 }

@@ -15,7 +15,7 @@ import type {
 } from "./figures.ts";
 import { distinctAmongDistinct, type Finding, findingsOf, isStarved, type WordedFinding } from "./findings.ts";
 
-/** Everything that a report counts and measures. */
+/** Everything that a report measures. */
 export interface IdFigures {
   items: number;
   itemsSharing: number;
@@ -32,7 +32,7 @@ export interface IdFigures {
   baselines?: { residualKMeans: IdReport; randomHash: IdReport };
 }
 
-/** What is known about the IDs of a whole catalogue. As JSON it is its figures. */
+/** A report on the IDs of a whole catalogue. Its JSON has the figures. */
 export class IdReport {
   readonly items: number;
   /** Number of different IDs. */
@@ -43,10 +43,10 @@ export class IdReport {
   readonly itemsSharing: number;
   /** Items that hold the most frequent ID. */
   readonly largestGroup: number;
-  /** One entry for each length of a prefix, the shortest first. */
+  /** One entry per prefix length, the shortest first. */
   readonly perDepth: readonly DepthReport[];
   readonly perLevel: readonly LevelReport[];
-  /** How many IDs belong to 1, 2, ... items; only sizes that occur, ascending. */
+  /** How many IDs have 1, 2, ... items; only sizes that occur, ascending. */
   readonly groupSizes: readonly GroupSize[];
   /** With `items`. */
   declare readonly duplicates?: DuplicateReport;
@@ -54,11 +54,11 @@ export class IdReport {
   declare readonly dominantColumn?: DominantColumnReport;
   /** With `items` and a `model` that has its decoder. */
   declare readonly reconstruction?: ReconstructionReport;
-  /** With `items`, two at least. */
+  /** With at least two `items`. */
   declare readonly neighbours?: NeighbourReport;
-  /** With `labels` that hold more than titles: one entry for each name. */
+  /** With `labels` that hold more than titles: one entry per name. */
   declare readonly labels?: readonly LabelAgreement[];
-  /** With `baseline: true`: residual k-means and a random hash on the same items, with as many levels and codes. */
+  /** With `baseline: true`: residual k-means and a random hash on the same items, with the same number of levels and codes. */
   declare readonly baselines?: { readonly residualKMeans: IdReport; readonly randomHash: IdReport };
   /** What is fine, what is not, and what to do, in words. */
   readonly findings: readonly Finding[];
@@ -103,12 +103,12 @@ export class IdReport {
     return this.textIn(toText);
   }
 
-  /** As diverse as the codes of a level can be: as the vectors, copies counted as one, or else the items. @internal */
+  /** The most codes that a level can use: the number of vectors, counting copies as one, or else of items. @internal */
   get mostCodes(): number {
     return this.#mostCodes;
   }
 
-  /** The text with the findings in other words than the library's. @internal */
+  /** The text, with the findings worded by `say`. @internal */
   textIn(say: (wording: Wording) => string): string {
     const findings = this.#worded.map(({ kind, text }) => `  ${FINDING_WORDS[kind]} ${say(text)}`);
     const lines = [describeSharing(this), ...findings];
@@ -132,7 +132,7 @@ export class IdReport {
   }
 }
 
-/** How a finding begins. */
+/** How a finding starts. */
 export const FINDING_WORDS: Record<Finding["kind"], string> = { good: "Fine:", note: "Note:", problem: "To do:" };
 
 /** "the first code", "the first 2 codes", "all 3 codes" */
@@ -143,7 +143,7 @@ export function prefixName(depth: number, { perDepth }: Pick<IdReport, "perDepth
 
 /** How many items share an ID, and why, in one sentence. */
 export function describeSharing({ items, itemsSharing, largestGroup, duplicates }: IdReport): string {
-  if (items === 1) return "There is one item, and it has an ID.";
+  if (items === 1) return "The only item has an ID.";
   if (itemsSharing === 0) return `All ${thousands(items)} items have an ID of their own.`;
   const all = itemsSharing === items && largestGroup === items;
   const parts = [
@@ -153,9 +153,9 @@ export function describeSharing({ items, itemsSharing, largestGroup, duplicates 
   ];
   if (duplicates) {
     const { itemsIdentical, itemsColliding } = duplicates;
-    if (itemsIdentical > 0) parts.push(`${thousands(itemsIdentical)} of them with one of the very same vector`);
+    if (itemsIdentical > 0) parts.push(`${thousands(itemsIdentical)} of them with an item that has the same vector`);
     const own = itemsIdentical > 0 ? "" : "of them ";
-    if (itemsColliding > 0) parts.push(`${thousands(itemsColliding)} ${own}with one of another vector`);
+    if (itemsColliding > 0) parts.push(`${thousands(itemsColliding)} ${own}with an item that has a different vector`);
   }
   if (!all) parts.push(`the largest group has ${thousands(largestGroup)}`);
   return `${parts.join("; ")}.`;
@@ -188,7 +188,7 @@ function describeQuality(report: IdReport): string[] {
     sharing.forEach((share, i) => {
       const { depth, chanceOfSharing } = perDepth[i]!;
       lines.push(
-        `  of an item's ${k === 1 ? "nearest items" : `${k} nearest items`}, ${percent(share)} share ${prefixName(depth, report)} (any two items: ${percent(chanceOfSharing)})`,
+        `  of an item's ${k === 1 ? "nearest items" : `${k} nearest items`}, ${percent(share)} share ${prefixName(depth, report)} (random items: ${percent(chanceOfSharing)})`,
       );
     });
     if (kept !== undefined) {
@@ -197,7 +197,7 @@ function describeQuality(report: IdReport): string[] {
       );
     }
     if (queries < report.items) {
-      lines.push(`  (neighbours of ${counted(queries, "item")}, sought among ${thousands(among)})`);
+      lines.push(`  (neighbours of ${counted(queries, "item")}, searched among ${thousands(among)})`);
     }
   }
   return lines;
@@ -210,7 +210,7 @@ function describeLabels(report: IdReport): string[] {
   for (const { name, values, chance, byDepth } of report.labels) {
     const byPrefix = byDepth.map((share, i) => `${i + 1}: ${shown(share)}`).join(", ");
     lines.push(
-      `  ${name} (${counted(values, "label")}): by codes shared, ${byPrefix}; dealt out at random: ${shown(chance)}`,
+      `  ${name} (${counted(values, "label")}): by number of shared codes, ${byPrefix}; at random: ${shown(chance)}`,
     );
   }
   return lines;
@@ -236,7 +236,7 @@ export function comparedFigures(report: IdReport): { name: string; of(each: IdRe
 function describeBaselines(report: IdReport): string[] {
   const { baselines } = report;
   if (!baselines) return [];
-  const lines = ["", `Beside two baselines of as many levels and codes:${" ".repeat(3)}IDs / k-means / random hash`];
+  const lines = ["", `Compared with two baselines of the same size:${" ".repeat(3)}IDs / k-means / random hash`];
   const shown = (share: number | undefined) => (share === undefined ? "-" : percent(share));
   for (const { name, of } of comparedFigures(report)) {
     const figures = [report, baselines.residualKMeans, baselines.randomHash].map((each) => shown(of(each)));

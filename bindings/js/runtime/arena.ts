@@ -1,12 +1,12 @@
-/** Space on the heap of the WebAssembly, and what its calls throw. Internal. */
+/** Space on the WebAssembly heap, and errors of its calls. Internal. */
 
 import { makeError, RQVAEError } from "../base/errors.ts";
 import { counted } from "../base/words.ts";
 import type { Handle, NativeModule } from "./native-module.ts";
 
 /**
- * Space on the wasm heap for one synchronous call: allocated at once, given back by `release`. Views are made afresh from the
- * current memory, since growth empties earlier ones.
+ * Space on the wasm heap for one synchronous call: allocated at once, and freed by `release`. Views are always made from the current
+ * memory, since growth detaches earlier ones.
  */
 export class Arena {
   readonly #module: NativeModule;
@@ -25,7 +25,7 @@ export class Arena {
     if (address === 0) {
       throw makeError(
         "OutOfMemoryError",
-        `the WebAssembly memory could not grow by ${counted(bytes, "byte")} (4 GB at most). Use fewer items at a time`,
+        `the WebAssembly memory could not grow by ${counted(bytes, "byte")} (at most 4 GB). Use fewer items at a time`,
       );
     }
     this.#blocks[this.#count++] = address;
@@ -41,7 +41,7 @@ export class Arena {
   }
 }
 
-/** Runs `body` with an arena that is released whatever happens, and turns what is not our error into one. */
+/** Runs `body` with an arena that is always released, and turns other errors into ours. */
 export function withArena<T>(module: NativeModule, body: (arena: Arena) => T): T {
   const arena = new Arena(module);
   try {
@@ -53,12 +53,12 @@ export function withArena<T>(module: NativeModule, body: (arena: Arena) => T): T
   }
 }
 
-/** What a call of the wasm threw, as an error of ours. */
+/** What a call of the wasm threw, as one of our errors. */
 export function asOurs(cause: unknown): RQVAEError {
   return cause instanceof RQVAEError ? cause : new RQVAEError(`internal error: ${message(cause)}`, { cause });
 }
 
-/** A safety net for what nobody disposed: frees the handle of an object that is gone. */
+/** A safety net for objects that were not disposed: frees the handle of an object that was collected. */
 export const handles = new FinalizationRegistry<Handle>((handle) => handle.delete());
 
 function message(cause: unknown): string {

@@ -1,4 +1,4 @@
-/** The wall around an instance of the WebAssembly: what comes out of it is a result, an error of ours, or the end of the instance. */
+/** Guards an instance of the WebAssembly: a call gives a result, throws one of our errors, or ends the instance. */
 
 import { Disposal, type Ending } from "../base/ending.ts";
 import { makeError, RQVAEError } from "../base/errors.ts";
@@ -6,14 +6,14 @@ import { type Handle, NATIVE_FUNCTIONS, type NativeModule } from "./native-modul
 
 /** An instance behind its guard. */
 export interface GuardedModule extends NativeModule {
-  /** Comes when it fails, so that nothing of it can be used any more. */
+  /** Ends when the instance fails, after which nothing of it can be used. */
   readonly ended: Ending;
 }
 
 /**
- * Puts a guard around an instance. A trap (an access out of bounds, a stack that overflows) ends a call anywhere: half of what it was
- * writing is written, locks stay held, and other models of the same memory may be damaged. After one, every call of the instance throws,
- * and what only gives memory back does nothing.
+ * Puts a guard around an instance. A trap (an access out of bounds, a stack overflow) can end a call anywhere: data may be half written,
+ * locks stay held, and other models in the same memory may be damaged. After a trap, every call of the instance throws, and calls that only
+ * free memory do nothing.
  */
 export function guard(module: NativeModule): GuardedModule {
   const ended = new Failure();
@@ -26,8 +26,8 @@ export function guard(module: NativeModule): GuardedModule {
         return call(...args);
       } catch (error) {
         if (error instanceof RQVAEError || isRefusal(error)) throw error;
-        // The core's own exceptions arrive as errors of ours, but for one: there was no memory for the words.
-        if (isException(error)) throw makeError("OutOfMemoryError", "the WebAssembly memory is full (4 GB at most)");
+        // The core's own exceptions arrive as our errors, except one: there was no memory for the message.
+        if (isException(error)) throw makeError("OutOfMemoryError", "the WebAssembly memory is full (at most 4 GB)");
         ended.end(failed(error));
         throw ended.reason;
       }
@@ -58,7 +58,7 @@ export function guard(module: NativeModule): GuardedModule {
   return guarded as unknown as GuardedModule;
 }
 
-/** The end of an instance. Whoever hears of it later gets an error whose stack tells where that was. */
+/** Ends an instance. Later callers get an error whose stack shows where they called. */
 class Failure extends Disposal {
   override throwIfAborted(): void {
     if (this.reason) throw failed(this.reason.cause);
@@ -67,18 +67,18 @@ class Failure extends Disposal {
 
 function failed(cause: unknown): RQVAEError {
   return new RQVAEError(
-    `the WebAssembly failed (${cause instanceof Error ? cause.message : String(cause)}) and its memory may be damaged: no model, optimizer or training that it holds can be used any more. Call initialize(), then create, load or resume them anew (a worker: start a new one). What is on disk is not concerned. Please report what led to this`,
+    `the WebAssembly failed (${cause instanceof Error ? cause.message : String(cause)}) and its memory may be damaged: do not use the models, optimizers and trainings in it any more. Call initialize(), then create, load or resume them again (for a worker: start a new one). Files on disk are not affected. Please report what led to this`,
     { code: "WASM_FAILED", cause },
   );
 }
 
-/** What embind refuses before it calls anything: nothing has happened. */
+/** An error of embind before it called anything, so that nothing has happened. */
 function isRefusal(error: unknown): boolean {
   const { name } = (error ?? {}) as Partial<Error>;
   return name === "BindingError" || name === "TypeError";
 }
 
-/** A C++ exception that nobody caught on its way out: what it passed was put in order. */
+/** An uncaught C++ exception, which was unwound properly. */
 function isException(error: unknown): boolean {
   const { Exception } = WebAssembly as unknown as { Exception?: new () => object };
   return Exception !== undefined && error instanceof Exception;

@@ -1,4 +1,4 @@
-/** Running a long computation in slices, so that the event loop gets its turn, progress is told and an abort is heard. */
+/** Runs a long computation in slices, so that the event loop gets its turn, progress is reported and aborts work. */
 
 import type { Ending } from "../base/ending.ts";
 
@@ -10,29 +10,29 @@ const PROGRESS_MS = 100;
 let channel: MessageChannel | undefined;
 const waiting: (() => void)[] = [];
 
-/** Resolves in a later macrotask: a promise alone would not let timers, input or rendering through. */
+/** Resolves in a later macrotask, since a promise alone would not let timers, input or rendering run. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
-    // Not by the environment's name but by what it has; neither is clamped to 4 ms as setTimeout is.
+    // Chosen by what the environment has, not by its name; unlike setTimeout, neither is clamped to 4 ms.
     if (typeof setImmediate === "function") {
       setImmediate(resolve);
       return;
     }
     if (typeof MessageChannel === "undefined") {
-      setTimeout(resolve); // jest's jsdom has neither
+      setTimeout(resolve); // Jest's jsdom has neither
       return;
     }
     if (channel === undefined) {
       channel = new MessageChannel();
       channel.port1.onmessage = () => waiting.shift()?.();
-      (channel.port1 as { unref?: () => void }).unref?.(); // where a port would keep the process alive
+      (channel.port1 as { unref?: () => void }).unref?.(); // because a port would keep the process alive
     }
     waiting.push(resolve);
     channel.port2.postMessage(undefined);
   });
 }
 
-/** What ends a long call before its time: the caller's signal, and the end of what it works with. */
+/** What ends a long call early: the caller's signal, and the end of what it uses. */
 export class Stop {
   readonly #signals: readonly Ending[];
 
@@ -40,12 +40,12 @@ export class Stop {
     this.#signals = signals.filter((signal) => signal !== undefined);
   }
 
-  /** @throws the reason of a signal that aborted */
+  /** @throws the reason of an aborted signal */
   check(): void {
     for (const signal of this.#signals) signal.throwIfAborted();
   }
 
-  /** What comes, unless a signal aborts before: what comes after that, a result or an error, is nobody's any more. */
+  /** The promise's result, unless a signal aborts first; a later result or error is then ignored. */
   async race<T>(coming: T | PromiseLike<T>): Promise<T> {
     if (typeof (coming as PromiseLike<T> | undefined)?.then !== "function") return coming;
     let stop = () => {};
@@ -68,27 +68,27 @@ export class Stop {
   }
 }
 
-/** What a slice says when it could not begin, for want of rows. As in bindings/embind.cpp, where 0 is the end and 1 a slice. */
+/** Returned by a slice that lacked rows. As in bindings/embind.cpp, where 0 is the end and 1 a slice. */
 export const MISSING = 2;
 
-/** What drives a job. */
+/** How to run a job. */
 export interface Drive {
-  /** Does one slice; false or 0 when there was nothing left to do, MISSING when it must be called again after `fill`. */
+  /** Runs one slice; false or 0 if nothing was left to do, MISSING if it must be called again after `fill`. */
   advance(): boolean | number;
-  /** Fetches what a slice missed. What it waits for must end with `stop`. */
+  /** Fetches what a slice lacked. Its waits must end with `stop`. */
   fill?: () => Promise<void>;
-  /** Awaited after each turn of work, unless the call ends before: a chance to wait for something. */
+  /** Awaited after each turn of work, unless the call ends first. */
   pause?: (() => Promise<void>) | undefined;
-  /** Called at most ten times a second while the job runs, between slices. */
+  /** Called at most ten times per second while the job runs, between slices. */
   report?: (() => void) | undefined;
   stop: Stop;
 }
 
-/** Runs a job to its end. Rejects with the reason of its stop. */
+/** Runs a job to its end. Rejects with the reason if it is stopped. */
 export async function drive({ advance, fill, report, stop, pause }: Drive): Promise<void> {
   let reported = performance.now();
   for (;;) {
-    // Before any work too: what was started must be seen by the caller first, and a signal may be aborted already.
+    // Also before any work: the caller must first see that it has started, and a signal may already be aborted.
     await nextTurn();
     stop.check();
     const start = performance.now();
@@ -105,7 +105,7 @@ export async function drive({ advance, fill, report, stop, pause }: Drive): Prom
   }
 }
 
-/** Of a call whose result nobody would have if it rejected: what a callback threw once all was done is told, and stops nothing. */
+/** For a call whose result would be lost if it rejected: logs what a callback threw after everything was done. */
 export function tellLateError(method: string, error: unknown): void {
-  console.error(`rqvae: ${method} is done; onProgress threw too late to stop it:`, error);
+  console.error(`rqvae: ${method} is done; onProgress threw after its end:`, error);
 }

@@ -6,13 +6,13 @@ import type { NativeFactory } from "./native-module.ts";
 export async function loadGlue(threads: boolean): Promise<NativeFactory> {
   if (!threads) return (await import("../wasm/rqvae-node.mjs")).default;
   const { default: glue } = await import("../wasm/rqvae-threads-node.mjs");
-  // None of the process's own flags: `node --input-type=module -e ...` and others are not a thread's.
+  // Without the process's own flags: a thread does not accept `--input-type=module` and others.
   const options = { workerData: "em-pthread", execArgv: [], name: "em-pthread" };
   const startThread = () => new Worker(new URL("../wasm/rqvae-threads-node.mjs", import.meta.url), options);
   return (given) => glue({ ...given, startThread });
 }
 
-/** Read as a file: `fetch` of file URLs is not to be had in every Node. */
+/** Read as a file, since not every Node can `fetch` file URLs. */
 export async function openDefaultWasm(threads: boolean): Promise<Uint8Array> {
   const url = threads
     ? new URL("../wasm/rqvae-threads.wasm", import.meta.url)
@@ -20,7 +20,7 @@ export async function openDefaultWasm(threads: boolean): Promise<Uint8Array> {
   return readFile(url);
 }
 
-/** Bun's worker threads never hear what Emscripten tells them; Node's permission model may forbid workers. */
+/** Bun's worker threads do not receive Emscripten's messages; Node's permission model may forbid workers. */
 export async function availableThreads(): Promise<number> {
   const { permission } = process as { permission?: { has(scope: string): boolean } };
   const possible = !("bun" in process.versions) && (permission?.has("worker") ?? true);

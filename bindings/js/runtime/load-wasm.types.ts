@@ -1,15 +1,15 @@
-/** What the two loaders offer. Chosen by the import condition "node" of `#load-wasm` in package.json. */
+/** The interface of the two loaders. The import condition "node" of `#load-wasm` in package.json chooses one. */
 
 import type { NativeFactory } from "./native-module.ts";
 
-/** Imports the glue for this environment: that of the build with threads, or of the plain one. */
+/** Imports the glue for this environment: for the build with threads, or for the plain one. */
 export declare function loadGlue(threads: boolean): Promise<NativeFactory>;
 
-/** The wasm beside the package's files: its bytes (Node) or its URL. */
+/** The wasm next to the package's files: its bytes (Node) or its URL. */
 export declare function openDefaultWasm(threads: boolean): Promise<URL | Uint8Array>;
 
-/** How many threads this environment can run at once; 1 where it has none. */
+/** How many threads this environment can run at once; 1 if it has none. */
 export declare function availableThreads(): Promise<number>;
 
-/** Reads a file of the machine; absent where there are none. */
+/** Reads a local file; absent in environments without local files. */
 export declare const readLocalFile: ((path: string | URL) => Promise<Uint8Array>) | undefined;

@@ -17,14 +17,14 @@ export async function loadGlue(threads: boolean): Promise<NativeFactory> {
   return (options) => glue({ ...options, startThread });
 }
 
-/** Written so that bundlers see the assets: literal paths with `import.meta.url`. */
+/** Literal paths with `import.meta.url`, so that bundlers find the assets. */
 export async function openDefaultWasm(threads: boolean): Promise<URL> {
   return threads
     ? new URL("../wasm/rqvae-threads.wasm", import.meta.url)
     : new URL("../wasm/rqvae.wasm", import.meta.url);
 }
 
-/** Threads share memory, which only an isolated page may; and a thread is a worker, which not every environment has. */
+/** Threads share memory, which requires an isolated page; and a thread is a worker, which not every environment has. */
 export async function availableThreads(): Promise<number> {
   const possible =
     globalThis.crossOriginIsolated === true &&
@@ -33,7 +33,7 @@ export async function availableThreads(): Promise<number> {
   return possible ? (navigator.hardwareConcurrency ?? 1) : 1;
 }
 
-/** Tests of pages run in Node (jest with jsdom or happy-dom) take this loader, and have files but not always `fetch`. */
+/** Tests of pages that run in Node (Jest with jsdom or happy-dom) use this loader; they have files but not always `fetch`. */
 const { process } = globalThis as { process?: { getBuiltinModule?(name: string): typeof import("node:fs/promises") } };
 export const readLocalFile = process?.getBuiltinModule?.("node:fs/promises").readFile as
   | ((path: string | URL) => Promise<Uint8Array>)

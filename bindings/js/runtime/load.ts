@@ -1,4 +1,4 @@
-/** Finding, compiling and starting the WebAssembly. Apart from native.ts, which everybody's first lines load. */
+/** Finds, compiles and starts the WebAssembly. Separate from native.ts, which is part of the main entry. */
 
 import { viewBytes } from "../base/attached.ts";
 import { invalid, makeError, RQVAEError, WasmLoadError } from "../base/errors.ts";
@@ -13,19 +13,19 @@ import { localFile } from "./location.ts";
 import type { NativeFactory, NativeModule } from "./native-module.ts";
 import { inline, type Loaded, type Origin, platform, type Wanted, type WasmSource } from "./platform.ts";
 
-/** Threads of a training where nothing else was asked for, at most: more seldom help at the sizes of one batch. */
+/** The most threads of a training by default; more seldom help at the sizes of one batch. */
 const AUTO_THREADS = 4;
 
-/** One thread unless there are more to be had. */
+/** One thread unless more are available. */
 async function countThreads({ threads = "auto" }: Wanted): Promise<number> {
   const available = threads === 1 ? 1 : await (await platform()).availableThreads();
   return threads === "auto" ? Math.min(available, AUTO_THREADS) : available > 1 ? threads : 1;
 }
 
-/** The load that runs or is done, and what it was asked for. */
+/** The current or finished load, and what it was asked for. */
 let current: { wanted: Wanted; loaded: Promise<Loaded> } | undefined;
 
-/** What is loaded, or is from now on. A failed load is tried again at the next call. */
+/** Loads the WebAssembly, unless it is loaded or loading. The next call retries a failed load. */
 export function loadOnce(wanted: Wanted): Promise<Loaded> {
   current ??= {
     wanted,
@@ -46,10 +46,11 @@ export async function startOnce(options: Wanted): Promise<{ threads: number }> {
   }
   const before = current;
   if (before && (await before.loaded.catch(() => undefined))?.module.ended.reason) {
-    if (current === before) current = undefined; // the first who sees it
+    if (current === before) current = undefined; // the first caller to see it
     options = { wasm: options.wasm ?? before.wanted.wasm, threads: threads ?? before.wanted.threads };
   }
-  // Who asks for the same shares the load, and its failure. Others wait for it: they may find the same in force, or try theirs if it failed.
+  // Callers that ask for the same share the load and its failure. Others wait for it: they may find what they want in force, or try their
+  // own if it failed.
   while (current !== undefined && !asksForSame(options, current.wanted)) {
     const { wanted, loaded } = current;
     const inForce = await loaded.catch(() => undefined);
@@ -68,7 +69,7 @@ function asksForSame({ wasm, threads }: Wanted, wanted: Wanted): boolean {
 
 async function load(wanted: Wanted): Promise<Loaded> {
   const loaded = await start(wanted).catch((error: unknown) => {
-    // Shared memory is reserved at its full size, 4 GB: the build without threads needs less.
+    // Shared memory is reserved at its full size of 4 GB; the build without threads needs less.
     if (!(error instanceof NoMemoryError) || wanted.threads === 1 || wanted.wasm !== undefined) throw error;
     return start({ ...wanted, threads: 1 });
   });
@@ -76,20 +77,19 @@ async function load(wanted: Wanted): Promise<Loaded> {
   const { version } = module.buildInfo();
   if (version !== VERSION) {
     throw new WasmLoadError(
-      `the WebAssembly is of rqvae ${version}, the JavaScript of rqvae ${VERSION}: serve the rqvae.wasm of the same release`,
+      `the WebAssembly is from rqvae ${version}, but the JavaScript from rqvae ${VERSION}: serve the rqvae.wasm of the same release`,
       { code: "WASM_OTHER_VERSION" },
     );
   }
   if (typeof wanted.threads === "number" && wanted.threads > threads) warnOfThreads(wanted.threads);
   module.setErrorFactory((name, text) => makeError(name, readWording(text)));
-  // A single call that encodes is short: it takes more threads only when told to.
+  // A single call that encodes is short, so it uses more threads only on request.
   module.useThreads(threads, typeof wanted.threads === "number" ? threads : 1, typeof window === "undefined");
   return loaded;
 }
 
 /**
- * Checks that what is asked for is what is loaded.
- * @param wanted what the load was asked for
+ * Checks that the request matches what is loaded. @param wanted what the load was asked for
  * @throws InvalidInputError that names both.
  */
 async function requireInForce(asked: Wanted, wanted: Wanted, { origin, threads }: Loaded): Promise<void> {
@@ -106,7 +106,7 @@ async function requireInForce(asked: Wanted, wanted: Wanted, { origin, threads }
   ];
   throw invalid(
     "WASM_ALREADY_LOADED",
-  )`${call("initialize")}asked for ${wishes.join(" and ")}, but the WebAssembly is already loaded from ${origin.name} with threads: ${show(wanted.threads ?? "auto")} (${threads} in use), and it is loaded only once${{ hint: "Call initialize before the first create, load or fit, or with the same arguments", after: ". " }}`;
+  )`${call("initialize")}asked for ${wishes.join(" and ")}, but the WebAssembly is already loaded from ${origin.name} with threads: ${show(wanted.threads ?? "auto")} (${threads} in use), and it can be loaded only once${{ hint: "Call initialize before the first create, load or fit, or with the same arguments", after: ". " }}`;
 }
 
 const isSameOrigin = (one: Origin, other: Origin) =>
@@ -118,11 +118,11 @@ function warnOfThreads(wanted: number): void {
   if (warned) return;
   warned = true;
   console.warn(
-    `rqvae: ${wanted} threads were asked for, there is one. Threads need Node or Deno, or a page that is cross-origin isolated, and rqvae-threads.wasm where initialize is given a wasm. Results are the same`,
+    `rqvae: ${wanted} threads were requested, but only one is available. Threads need Node or Deno, or a cross-origin isolated page, and rqvae-threads.wasm if initialize is given a wasm. Results are the same`,
   );
 }
 
-/** The memory of the WebAssembly could not be had. */
+/** The WebAssembly could not get its memory. */
 class NoMemoryError extends WasmLoadError {}
 
 async function start(wanted: Wanted): Promise<Loaded> {
@@ -145,21 +145,21 @@ async function start(wanted: Wanted): Promise<Loaded> {
 }
 
 function notStarted(cause: unknown): WasmLoadError {
-  // By name: the engine's errors may be of another realm.
+  // By name, since the engine's errors may be of another realm.
   const isMemory = (cause as Partial<Error> | null)?.name === "RangeError" || /out of memory/i.test(message(cause));
   if (isMemory) {
     return new NoMemoryError(
-      `the WebAssembly got no memory: ${message(cause)}. The address space or the memory of this process is limited (ulimit -v, a container, a scheduler, a phone). Raise the limit; in Node, --disable-wasm-trap-handler makes do with less address space`,
+      `the WebAssembly got no memory: ${message(cause)}. The address space or the memory of this process is limited (ulimit -v, a container, a scheduler, a phone). Raise the limit; in Node, --disable-wasm-trap-handler needs less address space`,
       { code: "OUT_OF_MEMORY", cause },
     );
   }
   return new WasmLoadError(
-    `the WebAssembly could not be started: ${message(cause)}. Glue and wasm of different versions? This is rqvae ${VERSION}`,
+    `the WebAssembly could not be started: ${message(cause)}. Check that glue and wasm have the same version; this is rqvae ${VERSION}`,
     { cause },
   );
 }
 
-/** The wasm, the glue that fits it, and how many threads there will be. */
+/** The wasm, the matching glue, and the number of threads. */
 async function find(
   wanted: Wanted,
 ): Promise<{ wasm: WebAssembly.Module; glue: NativeFactory; threads: number; origin: Origin }> {
@@ -174,35 +174,35 @@ async function find(
       ? { ...(await open(await inline!())), origin: { name: "rqvae/inline" } }
       : await open(wanted.wasm);
   const { wasm, origin } = opened;
-  // Which build it is shows in what it imports: threads share a memory that is made outside.
+  // Its imports show which build it is: threads share a memory that is made outside.
   const shares = WebAssembly.Module.imports(wasm).some(({ kind }) => kind === "memory");
   if (shares && threads === 1) {
     throw new WasmLoadError(
-      "the given WebAssembly is the build with threads (rqvae-threads.wasm), which cannot run here or with threads: 1. Give rqvae.wasm instead",
+      "the given WebAssembly is the build with threads (rqvae-threads.wasm), which cannot run here or with threads: 1. Use rqvae.wasm instead",
     );
   }
   return { wasm, glue: await loadGlue(shares), threads: shares ? threads : 1, origin };
 }
 
-/** The wasm beside the package's files, which a bundler may have left behind. */
+/** The wasm next to the package's files, which a bundler may have omitted. */
 async function openDefault(threads: boolean): Promise<{ wasm: WebAssembly.Module; origin: Origin }> {
   try {
     const { openDefaultWasm } = await platform();
     return await open(await openDefaultWasm(threads));
   } catch (cause) {
-    // What names its URL already needs no other beginning.
+    // A message that already names the URL needs no other start.
     const what =
       cause instanceof RQVAEError
         ? cause.message
-        : `the WebAssembly beside the package's files could not be loaded: ${reasonOf(cause)}`;
+        : `the WebAssembly next to the package's files could not be loaded: ${reasonOf(cause)}`;
     throw new WasmLoadError(
-      `${what}. If a bundler left the file behind, import from "rqvae/inline", leave rqvae out of the bundle (external), or give the file by initialize({ wasm })`,
+      `${what}. If a bundler omitted the file, import from "rqvae/inline", leave rqvae out of the bundle (external), or give the file to initialize({ wasm })`,
       { cause },
     );
   }
 }
 
-/** A thread may have grown the memory: the views on it are then made anew where they are read. */
+/** A thread may have grown the memory; the views on it are then renewed where they are read. */
 function watchMemory(module: NativeModule): void {
   const memory = module.wasmMemory;
   for (const [name, View] of [
@@ -216,27 +216,27 @@ function watchMemory(module: NativeModule): void {
         if (view.buffer !== memory.buffer) view = new View(memory.buffer);
         return view;
       },
-      set: () => {}, // the glue's own, after a growth that it made
+      set: () => {}, // the glue's own view, after a growth that it made
     });
   }
 }
 
-// By tag, not by instanceof: what comes from another realm serves as well.
+// By tag rather than instanceof, so that objects of another realm work as well.
 const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
 
-/** Bytes, a URL or a response become a compiled module. */
+/** Compiles bytes, a URL or a response to a module. */
 export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   return (await open(source)).wasm;
 }
 
-/** What responses gave: one can be read once, and a fresh start needs it again. */
+/** The bytes of responses, which can be read only once; a restart needs them again. */
 const read = new WeakMap<object, { wasm: WebAssembly.Module; origin: Origin }>();
 
 async function open(source: WasmSource): Promise<{ wasm: WebAssembly.Module; origin: Origin }> {
   const known = isResponse(source) ? read.get(source) : undefined;
   if (known) return known;
   if (isResponse(source) || tagOf(source) === "URL") requireReadable(source as Response, "initialize: wasm");
-  const origin = await originOf(source); // before a response is read
+  const origin = await originOf(source); // before reading a response
   if (isResponse(source)) {
     const opened = { wasm: await compileResponse(source), origin };
     read.set(source, opened);
@@ -264,7 +264,7 @@ async function open(source: WasmSource): Promise<{ wasm: WebAssembly.Module; ori
 const isBytes = (source: unknown): source is ArrayBuffer | ArrayBufferView =>
   ArrayBuffer.isView(source) || tagOf(source) === "ArrayBuffer";
 
-/** What a source is known by. A response of unknown URL is read through a copy; what was read already has nothing to be known by. */
+/** What identifies a source. A response without a URL is read through a copy; one that was already read cannot be identified. */
 async function originOf(source: WasmSource): Promise<Origin> {
   if (tagOf(source) === "String" || tagOf(source) === "URL") return { name: String(source), href: String(source) };
   if (isResponse(source)) {
@@ -292,7 +292,7 @@ async function fetchWasm(url: string | URL): Promise<Response> {
     return await fetch(url);
   } catch (cause) {
     throw new WasmLoadError(
-      `the WebAssembly could not be fetched from ${url}: ${message(cause)}. From another origin or in a sandboxed frame it comes only with the header Access-Control-Allow-Origin`,
+      `the WebAssembly could not be fetched from ${url}: ${message(cause)}. From another origin or in a sandboxed frame, it needs the header Access-Control-Allow-Origin`,
       { cause },
     );
   }
@@ -302,7 +302,7 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
   if (!response.ok) {
     throw new WasmLoadError(`the WebAssembly could not be fetched from ${response.url}: HTTP ${response.status}`);
   }
-  // Streaming needs the MIME type application/wasm; many servers do not send it.
+  // Streaming needs the MIME type application/wasm, which many servers do not send.
   if (response.headers.get("content-type")?.startsWith("application/wasm") && WebAssembly.compileStreaming) {
     try {
       return await WebAssembly.compileStreaming(response);
@@ -334,7 +334,7 @@ function message(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** The parts of a message of the core, which marks options as {learningRate} and epochs as {epoch=3}. */
+/** The parts of a core message, which marks options as {learningRate} and epochs as {epoch=3}. */
 function readWording(text: string): Wording {
   return text.split(/(\{\w+(?:=\w+)?\})/).flatMap((part): WordingPart[] => {
     const [, name, value] = /^\{(\w+)(?:=(\w+))?\}$/.exec(part) ?? [];

@@ -1,4 +1,4 @@
-/** Bytes of what somebody names: bytes, a URL, a path, a Blob or a Response. */
+/** Reads the bytes at a location: bytes, a URL, a path, a Blob or a Response. */
 
 import { viewBytes } from "../base/attached.ts";
 import { invalid, ModelFormatError } from "../base/errors.ts";
@@ -11,19 +11,19 @@ import { platform } from "./platform.ts";
 /** Where bytes come from: the bytes, a URL, a path (Node), a Blob or a Response. */
 export type ByteLocation = Uint8Array | ArrayBuffer | URL | string | Blob | Response;
 
-/** What was read, and where it lies if it has a place of its own. */
+/** What was read, and where it is if it has a location of its own. */
 export interface LocatedBytes {
   bytes: Uint8Array;
-  /** The file that was read, beside which others may be. */
+  /** The file that was read; others may be next to it. */
   file?: string | URL;
-  /** The address that it was fetched from. */
+  /** The URL that it was fetched from. */
   url?: string;
 }
 
 /** Reads a file. */
 export type ReadFile = (path: string | URL) => Promise<Uint8Array>;
 
-/** The path or file URL, where there are files, that a location means; undefined when it is to be fetched. */
+/** The path or file URL of a location, in environments with files; undefined if it must be fetched. */
 export function localFile(location: string | URL): string | URL | undefined {
   const href = String(location);
   const isUrl = typeof location !== "string" || /^(https?|data|blob|file):/i.test(href);
@@ -33,10 +33,10 @@ export function localFile(location: string | URL): string | URL | undefined {
 
 /**
  * The bytes at a location. The caller's array is not kept.
- * @param where the call that asks, for messages: "RQVAE.load"
+ * @param where the calling function, for messages: "RQVAE.load"
  * @param what what the bytes are, for messages: "the model"
  * @param inFolder the name of the file that a folder stands for
- * @throws InvalidInputError for what is no location or cannot be read; ModelFormatError for an answer that is an error
+ * @throws InvalidInputError for anything but a readable location; ModelFormatError for an error response
  */
 export async function readLocation(
   source: ByteLocation,
@@ -79,7 +79,7 @@ export async function readLocation(
       cause,
     )`${call(where)}could not fetch ${{ file: String(location), form: "statement" }}: ${(cause as Error).message}`;
   }
-  // Of what was asked for, not of where a hub's answer was fetched from; only the response knows what a relative URL is relative to.
+  // The requested URL, not the one that a hub redirected to; only the response knows the base of a relative URL.
   const url = /^https?:/i.test(String(location)) ? String(location) : response.url;
   return { bytes: await responseBytes(response, where, what), url };
 }
@@ -114,7 +114,7 @@ async function bytesInBlob(blob: Blob, where: string): Promise<Uint8Array> {
   }
 }
 
-/** The body of an answer. @throws ModelFormatError for an error of the server's */
+/** The body of a response. @throws ModelFormatError for a server error */
 export async function responseBytes(response: Response, where: string, what: string): Promise<Uint8Array> {
   if (!response.ok) {
     throw new ModelFormatError(`${what} could not be fetched from ${response.url}: HTTP ${response.status}`, {

@@ -7,7 +7,7 @@ export interface Handle {
   delete(): void;
 }
 
-/** A tensor of a model: its values lie at `address`, in `size` floats. */
+/** A tensor of a model: `size` floats at `address`. */
 export interface NativeTensor {
   name: string;
   shape: number[];
@@ -23,26 +23,26 @@ export interface NativeTrainState {
   step: number;
   totalSteps: number;
   finishedEpochs: number;
-  /** Rows that all steps take, summed over the epochs. */
+  /** Rows of all steps, summed over the epochs. */
   totalRows: number;
-  /** Epochs that go without the validation rows: all, or with `validationUntil` the first so many. */
+  /** Number of epochs without the validation rows: all or, with `validationUntil`, the first ones. */
   heldOutEpochs: number;
-  /** From 0 to 1, while the codebooks of a start that is kept are fitted to all rows; else 0. */
+  /** Progress from 0 to 1 while the codebooks of a kept start are fitted to all rows; else 0. */
   refitProgress: number;
 }
 
-/** A record as the core gives it: what was not evaluated at this epoch is absent. */
+/** A record from the core; what was not evaluated at this epoch is absent. */
 export type NativeEpochRecord = Omit<EpochRecord, "ids" | "validation" | "warnings"> & Partial<TrainEvaluation>;
 
-/** How a finished job came to what it left in the model. */
+/** How a finished job chose what it left in the model. */
 export interface NativeOutcome {
   selectedEpoch: number;
   stoppedEarly: boolean;
-  /** With `validationUntil`: the validation rows have come to train too. */
+  /** With `validationUntil`: the validation rows joined the training. */
   joined: boolean;
-  /** With `validationUntil`: no epoch was better than the start, which was put back. */
+  /** With `validationUntil`: no epoch was better than the start, which was restored. */
   startKept: boolean;
-  /** And the codebooks of that start were fitted to all rows. */
+  /** The codebooks of that start were then fitted to all rows. */
   refitted: boolean;
   bestByLoss: BestEpoch | undefined;
   bestByCollision: BestEpoch | undefined;
@@ -61,7 +61,7 @@ export interface BuildInfo {
 /** The functions of bindings/embind.cpp. `NATIVE_FUNCTIONS` lists them; a test compares it with the module. */
 export interface NativeFunctions {
   createModel(options: object): Handle;
-  /** A model that only knows what its tensors are, until `allocateModel` makes room for them. */
+  /** A model that only knows its tensors' names and shapes, until `allocateModel` allocates them. */
   declareModel(options: object, encoderOnly: boolean): Handle;
   allocateModel(model: Handle): void;
   initialized(model: Handle): boolean;
@@ -88,14 +88,14 @@ export interface NativeFunctions {
   trainStep(model: Handle, optimizer: Handle, items: number, rows: number): Losses;
   createRows(rows: number, dim: number, streamed: boolean): Handle;
   rowsAddress(rows: Handle): number;
-  /** Of streamed rows, when a job has missed some: their names, ascending, and where their values belong. */
+  /** For streamed rows that a job lacks: their numbers, ascending, and where their values belong. */
   takeWanted(rows: Handle): { names: Uint32Array; address: number };
   createInitializeJob(model: Handle, rows: Handle): Handle;
-  /** 0 when nothing was left to do, 1 after a slice, 2 (`MISSING`) when rows are wanted first. */
+  /** 0 if nothing was left to do, 1 after a slice, 2 (`MISSING`) if rows are needed first. */
   advanceInitialize(job: Handle): number;
   initializeProgress(job: Handle): number;
   createTrainJob(model: Handle, rows: Handle, options: object): Handle;
-  /** @throws OutOfMemoryError when a model, so many rows and a training would not fit, before any of them is there. */
+  /** @throws OutOfMemoryError if a model, this many rows and a training would not fit, before anything is allocated. */
   requireTrainingMemory(model: object, training: object, rows: number, streamed: boolean): void;
   advanceTrain(job: Handle): number;
   trainState(job: Handle): NativeTrainState;
@@ -118,7 +118,7 @@ export interface NativeFunctions {
   useThreads(jobs: number, encode: number, callerMayBlock: boolean): void;
 }
 
-/** The names of `NativeFunctions`, complete by its type. */
+/** The names of `NativeFunctions`; its type makes sure that it is complete. */
 export const NATIVE_FUNCTIONS = Object.keys({
   createModel: 1,
   declareModel: 1,
@@ -163,7 +163,7 @@ export const NATIVE_FUNCTIONS = Object.keys({
   useThreads: 1,
 } satisfies Record<keyof NativeFunctions, 1>);
 
-/** The embind module: its functions, and what Emscripten adds. Read `HEAP*` afresh after anything that may allocate. */
+/** The embind module: its functions, and what Emscripten adds. Read `HEAP*` again after anything that may allocate. */
 export interface NativeModule extends NativeFunctions {
   readonly HEAPU8: Uint8Array;
   readonly HEAPU32: Uint32Array;
@@ -175,9 +175,9 @@ export interface NativeModule extends NativeFunctions {
 
 /** Emscripten's factory of module instances. */
 export type NativeFactory = (options: {
-  /** The types of WebAssembly, not named here: they come with the DOM's, which not every project has. */
+  /** The types of WebAssembly are not named here, since they come with the DOM types, which not every project has. */
   instantiateWasm(imports: object, receive: (instance: object, module: object) => void): object;
-  /** Where the global scope may have none. */
+  /** In case the global scope has none. */
   TextDecoder: unknown;
   /** A worker that runs the glue, for the build with threads. */
   startThread?(): object;

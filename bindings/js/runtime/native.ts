@@ -1,34 +1,33 @@
-/** The WebAssembly module, loaded when first needed. Internal. */
+/** The WebAssembly module, loaded on first use. Internal. */
 
 import type { GuardedModule } from "./guard.ts";
 import type { Wanted } from "./platform.ts";
 
-/** The module, loaded at the first call. A failed load is tried again at the next. */
+/** The module, loaded at the first call. The next call retries a failed load. */
 export async function native(): Promise<GuardedModule> {
   const { loadOnce } = await import("./load.ts");
   return (await loadOnce({})).module;
 }
 
 /**
- * Loads the WebAssembly now instead of at the first `create`, `load` or `fit`, and says how. It is loaded once: call this before the
- * others. Another call changes nothing and resolves to what is in force, as long as it asks for nothing else: at any time, and also while
- * the first one runs. After a load that failed, the next call may ask for something else.
+ * Loads the WebAssembly now instead of at the first `create`, `load` or `fit`, with these options. It is loaded only once, so call this
+ * first. Another call with the same or no options, at any time, changes nothing and resolves to what is in force. After a failed load, the
+ * next call may ask for something else.
  *
- * After the WebAssembly itself failed (a trap, which the errors of all models then name), this starts another instance, from the same
- * source and with as many threads unless told otherwise; models of the failed one stay unusable.
+ * If the WebAssembly itself has failed (a trap, which the errors of all models then mention), this starts a new instance, by default from
+ * the same source and with the same number of threads. Models of the failed instance stay unusable.
  *
- * Two sources are the same when they are the same object, have the same URL, or have the same bytes; a `Response` that was read already
- * may be given again. An option that is left out asks for nothing.
+ * Two sources are the same if they are the same object, have the same URL, or have the same bytes; a `Response` that was already read may
+ * be given again. An option that is left out matches anything.
  *
- * @param options.wasm where it comes from, when not from beside the package's files: a URL (also as text, as bundlers give it for
- *   `rqvae/rqvae.wasm?url`), a path (Node), a response, bytes, or a compiled module (edge workers). Both `rqvae.wasm` and
- *   `rqvae-threads.wasm` serve, the latter where threads can be used.
- * @param options.threads how many threads may work at once. Default "auto": 1 to encode, and as many as there are cores, at most 4, to
- *   train. A number holds for both. Results are the same bytes with any number. Threads are used where they can be: in Node and Deno,
- *   and on pages that are cross-origin isolated; elsewhere there is one, and a number that cannot be had is warned of once.
- * @returns how many threads training will use.
- * @throws InvalidInputError when the WebAssembly is already loaded from somewhere else, or with another number of threads; the message
- *   says what was asked for and what is in force
+ * @param options.wasm the WebAssembly, if it is not next to the package's files: a URL (also as a string, as bundlers give it for
+ * `rqvae/rqvae.wasm?url`), a path (Node), a response, bytes, or a compiled module (edge workers). Use `rqvae.wasm` or, where threads work,
+ * `rqvae-threads.wasm`.
+ * @param options.threads how many threads may work at once. Default "auto": 1 to encode and, to train, as many as there are cores, at most
+ * 4. A number applies to both. Results are the same bytes with any number. Threads work in Node and Deno, and on cross-origin isolated
+ * pages; elsewhere there is one, and a larger number causes one warning.
+ * @returns how many threads training will use. @throws InvalidInputError if the WebAssembly is already loaded from another source, or with
+ * another number of threads; the message names the request and what is in force
  * @throws WasmLoadError
  */
 export async function initialize(options: Wanted = {}): Promise<{ threads: number }> {

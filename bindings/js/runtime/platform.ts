@@ -2,7 +2,7 @@
 
 import type { GuardedModule } from "./guard.ts";
 
-/** Where the WebAssembly comes from, when not from beside the package's own files. */
+/** Where the WebAssembly comes from, if it is not next to the package's files. */
 export type WasmSource = string | URL | Response | ArrayBuffer | ArrayBufferView | WebAssembly.Module;
 
 /** What `initialize` was asked for. */
@@ -14,7 +14,7 @@ export interface Wanted {
 export interface Loaded {
   module: GuardedModule;
   threads: number;
-  /** What it was loaded from, so that the same can be known again. */
+  /** What it was loaded from, to recognise the same source again. */
   origin: Origin;
 }
 
@@ -23,28 +23,28 @@ export interface Origin {
   /** In words, for messages. */
   name: string;
   href?: string;
-  /** Of its bytes. */
+  /** Hash of its bytes. */
   digest?: string;
 }
 
 type Platform = typeof import("#load-wasm");
 
 let known: Platform | undefined;
-/** The bytes of `rqvae/inline`, where `initialize` was given none. */
+/** The bytes of `rqvae/inline`, used if `initialize` was given none. */
 export let inline: (() => Promise<ArrayBuffer>) | undefined;
 
-/** What this environment offers. Loaded when first needed, by the import condition "node". */
+/** What this environment offers. Loaded on first use, by the import condition "node". */
 export async function platform(): Promise<Platform> {
   known ??= await import("#load-wasm");
   return known;
 }
 
-/** Says which it is where `#load-wasm` may not resolve: a page's import map is unknown to its workers. */
+/** Sets it where `#load-wasm` may not resolve, since workers do not see a page's import map. */
 export function usePlatform(given: Platform): void {
   known = given;
 }
 
-/** Takes the WebAssembly from here where `initialize` was given none. For `rqvae/inline`. */
+/** Sets the WebAssembly to use if `initialize` was given none. For `rqvae/inline`. */
 export function useInlineWasm(bytes: () => Promise<ArrayBuffer>): void {
   inline = bytes;
 }

@@ -1,13 +1,13 @@
 /** The items of a sweep: divided once, and every model measured on them in the same way. */
 
-import { SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
+import { type SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
 import { isSource, SourceReader } from "../items/embedding-source.ts";
 import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
-import { squaredErrors } from "../items/measures.ts";
+import { explainedVariance } from "../items/measures.ts";
 import { RowHashes } from "../items/row-hashes.ts";
 import { sampleRows } from "../items/sample.ts";
 import type { RQVAE } from "../model/rqvae.ts";
-import { layYardstick, measureNeighbours, type Yardstick } from "../report/assess.ts";
+import { decodeRows, layYardstick, measureNeighbours, type Yardstick } from "../report/assess.ts";
 import { assessLevel, countGroups } from "../report/groups.ts";
 import { hashOf } from "../runtime/hash.ts";
 import { nextTurn } from "../runtime/jobs.ts";
@@ -48,7 +48,7 @@ export interface HeldOut {
 /** Numbers of a sample on which variance is measured, and its rows, at most: as in `assessIds`. */
 const SAMPLE_VALUES = 2 ** 25;
 const SAMPLE_ROWS = 2 ** 16;
-/** Rows that are decoded, or hashed, between two turns of the event loop. */
+/** Rows that are hashed between two turns of the event loop. */
 const SLICE = 1024;
 
 export class Catalogue {
@@ -127,23 +127,13 @@ export class Catalogue {
   async #explained(
     part: "seen" | "heldOut",
     model: RQVAE,
-    { codes, levels, codebookSizes, fingerprint }: SemanticIds,
+    ids: SemanticIds,
     signal: AbortSignal | undefined,
   ): Promise<number> {
     const { rows, vectors } = this.#samples[part];
     const decoded = new Float32Array(vectors.data.length);
-    for (let first = 0; first < rows.length; first += SLICE) {
-      await nextTurn();
-      signal?.throwIfAborted();
-      const some = rows.subarray(first, first + SLICE);
-      const theirs = SemanticIds.allocate(some.length, codebookSizes);
-      some.forEach((row, i) => {
-        theirs.set(codes.subarray(row * levels, (row + 1) * levels), i * levels);
-      });
-      decoded.set(model.decode(SemanticIds.trusted(theirs, codebookSizes, fingerprint)), first * vectors.dim);
-    }
-    const { error, total } = squaredErrors(vectors, decoded);
-    return total > 0 ? 1 - error / total : error === 0 ? 1 : 0;
+    await decodeRows(model, ids, rows, ids.levels, decoded, signal);
+    return explainedVariance(vectors, decoded);
   }
 }
 

@@ -5,30 +5,30 @@ import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** Whatever knows the codes of an item: a Map, a SemanticIdIndex. */
+/** Looks up the codes of an item: a Map, a SemanticIdIndex. */
 export interface CodeLookup<ItemId = string> {
-  /** The codes of an item; undefined for one that is not known. */
+  /** The codes of an item; undefined for an unknown one. */
   get(itemId: ItemId): ArrayLike<number> | undefined;
 }
 
-/** How histories are written. */
+/** How to write histories. */
 export interface HistoryOptions {
-  /** Items of a history that are kept, the most recent (last) ones; unknown items that are skipped do not count. Default: all. */
+  /** The most items to keep of a history, the most recent (last) ones; skipped unknown items do not count. Default: all. */
   maxItems?: number;
   /**
-   * An item that the lookup does not know is an "error"; or it is left out, "skip"; or it is written as unknown "token"s, as many as an
-   * ID has codes, so that every item takes the same number of tokens. Default: "error".
+   * What to do with an item that the lookup does not know: throw an "error", "skip" it, or write as many unknown "token"s as an ID has
+   * codes, so that every item takes the same number of tokens. Default: "error".
    */
   unknown?: "error" | "skip" | "token";
-  /** Whether the begin token stands before the first item. Default: true. */
+  /** Whether to write the begin token before the first item. Default: true. */
   begin?: boolean;
-  /** Whether the end token stands after the last item. Default: false. */
+  /** Whether to write the end token after the last item. Default: false. */
   end?: boolean;
-  /** Whether a separator stands between two items. Default: false. */
+  /** Whether to write a separator between items. Default: false. */
   separator?: boolean;
-  /** Where shorter histories are filled up: "right", "left" (for generating with a decoder), or "none" for a ragged result. Default: "right". */
+  /** Where to pad shorter histories: "right", "left" (for generation with a decoder), or "none" for a ragged result. Default: "right". */
   padding?: "right" | "left" | "none";
-  /** Width of the padded table: that of the "longest" history, or what `maxItems` items take. Default: "longest". */
+  /** Width of the padded table: that of the "longest" history, or of `maxItems` items. Default: "longest". */
   padTo?: "longest" | "maxItems";
 }
 
@@ -44,21 +44,21 @@ export interface EncodedHistories {
   unknownItems: number;
 }
 
-/** Histories one after the other. */
+/** Histories one after another. */
 export interface RaggedHistories {
   tokens: Int32Array;
-  /** Of rows + 1: history i is `tokens.subarray(offsets[i], offsets[i + 1])`. */
+  /** rows + 1 entries: history i is `tokens.subarray(offsets[i], offsets[i + 1])`. */
   offsets: Uint32Array;
   rows: number;
   unknownItems: number;
 }
 
 /**
- * Users' histories as the token sequences that a sequential recommender reads: each a row of item IDs in time order, the most recent
- * last.
+ * Turns users' histories into the token sequences that a sequential recommender reads. Each history is a row of item IDs in time order,
+ * most recent last.
  *
- * @throws InvalidInputError naming history and place of an unknown item (unless `unknown` says otherwise), or an ID of another length
- *   than the vocabulary's.
+ * @throws InvalidInputError that names history and position of an unknown item (unless `unknown` allows it), or of an ID that differs in
+ * length from the vocabulary's.
  */
 export function encodeHistories<ItemId>(
   histories: Iterable<readonly ItemId[]>,
@@ -101,7 +101,7 @@ export function encodeHistories<ItemId>(
     if (!Array.isArray(history))
       throw invalid()`history ${row} must be an array of item IDs, received ${show(history)}`;
     const items: number[][] = [];
-    // From the most recent one, so that what is cut off is not looked up.
+    // From the most recent one, so that items cut off are not looked up.
     for (let i = history.length - 1; i >= 0 && items.length < how.maxItems; i--) {
       const codes = lookup.get(history[i]);
       if (codes === undefined) {
@@ -115,7 +115,7 @@ export function encodeHistories<ItemId>(
       } else if (codes.length !== vocabulary.levels) {
         throw invalid(
           "COUNTS_DIFFER",
-        )`history ${row}, item ${i}: the ID of ${show(history[i])} has ${counted(codes.length, "code")}, but the vocabulary is for ${vocabulary.levels}`;
+        )`history ${row}, item ${i}: the ID of ${show(history[i])} has ${counted(codes.length, "code")}, but the vocabulary has ${vocabulary.levels}`;
       } else {
         items.push(vocabulary.encode(codes));
       }
@@ -151,7 +151,7 @@ function readOptions(options: HistoryOptions) {
   };
   read.refuseUnknown();
   if (how.padTo === "maxItems" && limit === undefined) {
-    throw invalid()`${call("encodeHistories")}padTo "maxItems" needs maxItems`;
+    throw invalid()`${call("encodeHistories")}give maxItems with padTo "maxItems"`;
   }
   return how;
 }

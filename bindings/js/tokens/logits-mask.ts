@@ -8,37 +8,37 @@ import { isFloats } from "../items/items.ts";
 
 /** Which token of a language model stands for which code. */
 export interface IdVocabulary {
-  /** The token of a code: levels and codes from 0, a different token for each code of a level. */
+  /** The token of a code: levels and codes count from 0, and each code of a level has a different token. */
   tokenOf(level: number, code: number): number;
   /** The token that ends a sequence. */
   readonly eos: number;
 }
 
-/** What of an index is asked. */
+/** What is needed of an index. */
 export type DecodingIndex = Pick<
   SemanticIdIndex,
   "root" | "step" | "prefix" | "allowedNext" | "isLeaf" | "codebookSizes"
 >;
 
 /**
- * Masks the logits of a next token, in place, so that only IDs of the index can come out: for onnxruntime, or any decoder of one's own.
+ * Masks the logits of the next token, in place, so that only IDs of the index can be generated. For onnxruntime, or your own decoder.
  *
- * A state stands for the tokens so far; it is a number, cheap to keep for each beam. It begins as `start`, goes on with `next`, and ends
- * as `ended`, when the end of the sequence was chosen: from then on only that token is allowed again, as finished rows of a batch need it.
- * States hold until the index changes.
+ * A state stands for the tokens so far; it is a number, cheap to keep for each beam. It starts as `start`, continues with `next`, and ends
+ * as `ended` when the end of the sequence was chosen. From then on only that token is allowed, as finished rows of a batch need. States are
+ * valid until the index changes.
  */
 export class LogitsMask {
   /** The state after the end of the sequence. */
   readonly ended = -1;
   readonly #index: DecodingIndex;
   readonly #eos: number;
-  /** By level, the token of each code and the code of each token. */
+  /** The token of each code and the code of each token, by level. */
   readonly #tokens: readonly Float64Array[];
   readonly #codes: readonly ReadonlyMap<number, number>[];
   readonly #largest: number;
   #kept = new Float32Array(0);
 
-  /** @throws InvalidInputError when a token is no whole number, or stands for two things that may follow at one place. */
+  /** @throws InvalidInputError if a token is not a whole number, or stands for two things that may follow at the same position. */
   constructor(index: DecodingIndex, vocabulary: IdVocabulary) {
     worksBehindProxy(this, LogitsMask);
     if (typeof vocabulary?.tokenOf !== "function") {
@@ -79,28 +79,27 @@ export class LogitsMask {
   }
 
   /**
-   * The state after one more token.
-   * @throws UnknownPrefixError when it may not follow.
+   * The state after one more token. @throws UnknownPrefixError if it may not follow.
    */
   next(state: number, token: number | bigint): number {
     requireThat(typeof token === "number" || typeof token === "bigint", "token", "an integer", token);
     const chosen = Number(token);
-    if (state === this.ended) return state; // what stands behind the end, such as padding, says nothing
+    if (state === this.ended) return state; // what follows the end, such as padding, has no meaning
     if (chosen === this.#eos && this.#index.isLeaf(state)) return this.ended;
     const prefix = this.#index.prefix(state);
     const code = this.#codes[prefix.length]?.get(chosen);
     if (code === undefined) {
       throw new UnknownPrefixError(
-        `token ${chosen} may not follow [${prefix.join(", ")}]: it is ${chosen === this.#eos ? "the end, but the ID is not whole" : `none of level ${prefix.length}`}. Was it chosen without the mask?`,
+        `token ${chosen} may not follow [${prefix.join(", ")}]: it is ${chosen === this.#eos ? "the end, but the ID is not complete" : `not a token of level ${prefix.length}`}. Mask the logits before choosing a token`,
       );
     }
     return this.#index.step(state, code);
   }
 
   /**
-   * Sets every logit but those of the tokens that may follow to -Infinity. At least one always may.
-   * @param logits of one next token, one a token of the model
-   * @throws InvalidInputError when there are fewer logits than tokens, or the index is empty; nothing is changed then.
+   * Sets every logit to -Infinity, except those of the tokens that may follow. At least one always may. @param logits of one next token,
+   * one per token of the model @throws InvalidInputError if there are fewer logits than tokens, or if the index is empty; nothing is then
+   * changed.
    */
   apply(logits: Float32Array, state: number): void {
     checkArray(logits, "logits");
@@ -108,7 +107,7 @@ export class LogitsMask {
     if (logits.length <= this.#largest) {
       throw invalid(
         "COUNTS_DIFFER",
-      )`${{ argument: "logits" }} has ${counted(logits.length, "entry")}, but the vocabulary has the token ${this.#largest}${{ hint: "pass the logits of one next token, of the model that the vocabulary is for" }}`;
+      )`${{ argument: "logits" }} has ${counted(logits.length, "entry")}, but the vocabulary has the token ${this.#largest}${{ hint: "pass the logits of one next token, from the model that the vocabulary is for" }}`;
     }
     if (state === this.ended || this.#index.isLeaf(state)) {
       const own = logits[this.#eos]!;

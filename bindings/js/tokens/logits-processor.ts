@@ -10,7 +10,7 @@ export interface LogitsTensor {
   readonly data: ArrayLike<unknown>;
 }
 
-/** What transformers.js takes as a logits processor: it is called, and some of its parts call `_call`. */
+/** A logits processor for transformers.js, which calls it, or in some parts its `_call`. */
 export interface LogitsProcessorFunction {
   <Tensor extends LogitsTensor>(inputIds: ArrayLike<ArrayLike<bigint | number>>, logits: Tensor): Tensor;
   /** The same as calling it. */
@@ -18,12 +18,12 @@ export interface LogitsProcessorFunction {
 }
 
 /**
- * A logits processor for transformers.js: `model.generate({ ...inputs, logits_processor: [logitsProcessor(index, vocabulary)] })`
- * writes IDs of the index, then the end of the sequence. Changes the logits in place, as the library's own do.
+ * A logits processor for transformers.js: `model.generate({ ...inputs, logits_processor: [logitsProcessor(index, vocabulary)] })` writes
+ * IDs of the index, then the end of the sequence. Changes the logits in place, like the library's own processors.
  *
  * @param options `promptLength`: tokens before the ID, the same in each row of a batch (for an encoder-decoder the start token: 1).
- * Default: as many as there are at the first call, so that a processor serves one `generate`.
- * @throws UnknownPrefixError, when called, for a row that no ID begins with; InvalidInputError for a tensor of another form.
+ * Default: the number at the first call, so that a processor is good for one `generate`.
+ * @throws UnknownPrefixError, when called, for a row that is not the prefix of an ID; InvalidInputError for a tensor of another form.
  */
 export function logitsProcessor(
   index: DecodingIndex,
@@ -40,7 +40,7 @@ export function logitsProcessor(
     const { dims, data } = logits;
     const rows = inputIds.length;
     if (Object.prototype.toString.call(data) !== "[object Float32Array]" || dims.length !== 2 || dims[0] !== rows) {
-      throw invalid()`${call("logitsProcessor")}expected float32 logits of ${rows} x tokens, one row a sequence, received ${show(data)} of ${show([...dims])}`;
+      throw invalid()`${call("logitsProcessor")}expected float32 logits of ${rows} x tokens, one row per sequence, received ${show(data)} of ${show([...dims])}`;
     }
     const first = promptLength ?? inputIds[0]?.length ?? 0;
     const states = Array.from(inputIds, (ids, row) => {

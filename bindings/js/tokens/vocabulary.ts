@@ -9,7 +9,7 @@ import { counted } from "../base/words.ts";
 import { areInferred, requireIds, type SemanticIds } from "../ids/semantic-ids.ts";
 import { TokenTemplate } from "../ids/token-template.ts";
 
-/** A token that stands for no code, in the order of their integers. */
+/** The tokens that stand for no code, in the order of their integers. */
 export type SpecialName = "pad" | "begin" | "end" | "separator" | "unknown";
 
 const DEFAULT_SPECIALS: Record<SpecialName, string> = {
@@ -21,18 +21,18 @@ const DEFAULT_SPECIALS: Record<SpecialName, string> = {
 };
 const SPECIAL_NAMES = Object.keys(DEFAULT_SPECIALS) as SpecialName[];
 
-/** What a vocabulary can be told. */
+/** Options of a vocabulary. */
 export interface VocabularyOptions {
   /**
-   * How a code is written: text with `{code}` and either `{letter}` ("a" for the first level) or `{level}` (0 for it), such as
+   * How to write a code: text with `{code}` and either `{letter}` ("a" for the first level) or `{level}` (0 for it), such as
    * "[{level}:{code}]". Default: "<{letter}_{code}>".
    */
   template?: string;
   /** The integer of the first token: the size of the language model's vocabulary. Default: 0. */
   baseOffset?: number;
   /**
-   * Other texts for the tokens that stand for no code; or with `id` a token that the language model has already, below `baseOffset`,
-   * such as `{ end: { token: "</s>", id: 2 } }`. Default: "<sid_pad>", "<sid_begin>", "<sid_end>", "<sid_separator>", "<sid_unknown>".
+   * Other texts for the tokens that stand for no code; or, with `id`, a token that the language model already has, below `baseOffset`, such
+   * as `{ end: { token: "</s>", id: 2 } }`. Default: "<sid_pad>", "<sid_begin>", "<sid_end>", "<sid_separator>", "<sid_unknown>".
    */
   special?: Partial<Record<SpecialName, string | { token: string; id: number }>>;
 }
@@ -45,14 +45,14 @@ export interface AddedToken {
   lstrip: false;
   rstrip: false;
   normalized: false;
-  /** Whether it stands for no code, and is left out of decoded text. */
+  /** Whether it stands for no code and is left out of decoded text. */
   special: boolean;
 }
 
 /**
- * The tokens of semantic IDs, and their integers in a language model or recommender. From `baseOffset` on come the special tokens (pad,
- * begin, end, separator, unknown; without those that the model has already), then the codes of the first level, those of the second, and
- * so on: no two levels share an integer, whatever their sizes. With `baseOffset` 0 the padding is 0. Immutable.
+ * The tokens of semantic IDs, and their integers in a language model or recommender. Starting at `baseOffset` are the special tokens (pad,
+ * begin, end, separator, unknown; without those that the model already has), then the codes of the first level, those of the second, and so
+ * on. No two levels share an integer, whatever their sizes. With `baseOffset` 0 the padding is 0. Immutable.
  */
 export class Vocabulary {
   /** Codes per ID. */
@@ -63,11 +63,11 @@ export class Vocabulary {
   readonly baseOffset: number;
   /** Integer of code 0 of each level. */
   readonly offsets: readonly number[];
-  /** Number of tokens that are added to the model's; their integers are `baseOffset` to `baseOffset + size - 1`. */
+  /** Number of tokens added to the model's; their integers are `baseOffset` to `baseOffset + size - 1`. */
   readonly size: number;
   readonly pad: number;
   readonly begin: number;
-  /** The token after which nothing comes; the same as `eos`. */
+  /** The token that ends a sequence; the same as `eos`. */
   readonly end: number;
   readonly separator: number;
   readonly unknown: number;
@@ -77,10 +77,10 @@ export class Vocabulary {
   readonly #specials: readonly { name: SpecialName; token: string; id: number; added: boolean }[];
 
   /**
-   * @param source The number of codes of each level; or IDs, published IDs with their suffix, or a model's configuration, which know it.
-   * @throws InvalidInputError for sizes that are none or that were inferred from the codes of a file (`hasInferredSizes`: tokens would have
-   *   other integers than with the model's own sizes), a template whose tokens could be mistaken for each other, special tokens that are
-   *   equal or look like a code, or integers beyond 2^31 - 1.
+   * @param source The number of codes per level, or what has it: IDs, published IDs with their suffix, or a model's configuration. @throws
+   * InvalidInputError for invalid sizes or sizes that were inferred from the codes of a file (`hasInferredSizes`: tokens would have other
+   * integers than with the model's own sizes), a template whose tokens could be mistaken for each other, special tokens that are equal or
+   * look like a code, or integers beyond 2^31 - 1.
    */
   constructor(
     source: readonly number[] | Pick<SemanticIds, "codebookSizes"> | { readonly codebookSizes: readonly number[] },
@@ -92,10 +92,10 @@ export class Vocabulary {
       ? source
       : (source as { codebookSizes?: readonly number[] } | null)?.codebookSizes;
     if (!Array.isArray(sizes) || sizes.length === 0) {
-      throw invalid()`${call("Vocabulary")}expected the number of codes of each level, or IDs that know them, received ${show(source)}`;
+      throw invalid()`${call("Vocabulary")}expected the number of codes per level, or IDs that have it, received ${show(source)}`;
     }
     if (areInferred(sizes)) {
-      throw invalid()`${call("Vocabulary")}codebookSizes is needed: the file that the IDs were read from does not say how many codes each level has, and [${sizes.join(", ")}] are only those that its codes need, which would shift the tokens' integers${{ hint: "Read it with { codebookSizes: model.config.codebookSizes }, and with the capacity of the suffix behind them if there is one", after: ". " }}`;
+      throw invalid()`${call("Vocabulary")}codebookSizes is needed: the file of the IDs does not say how many codes each level has, and [${sizes.join(", ")}] are only the smallest sizes that hold its codes, which would shift the tokens' integers${{ hint: "Read it with { codebookSizes: model.config.codebookSize }, followed by the capacity of the suffix if there is one", after: ". " }}`;
     }
     for (const [level, size] of sizes.entries()) {
       if (!Number.isInteger(size) || size < 1) {
@@ -120,7 +120,7 @@ export class Vocabulary {
       next += size;
     }
     if (next > 2 ** 31) {
-      throw invalid()`${call("Vocabulary")}${counted(next - baseOffset, "token")} from ${baseOffset} on go beyond 2^31 - 1, the largest integer of a token${{ hint: "use fewer codes" }}`;
+      throw invalid()`${call("Vocabulary")}${counted(next - baseOffset, "token")} from ${baseOffset} on exceed 2^31 - 1, the largest integer of a token${{ hint: "use fewer codes" }}`;
     }
     this.offsets = Object.freeze(offsets);
     this.size = next - baseOffset;
@@ -147,7 +147,7 @@ export class Vocabulary {
       }
       if (id !== undefined && !(Number.isInteger(id) && id >= 0 && id < this.baseOffset)) {
         fail(
-          `has the integer ${show(id)}; a token that the model has already lies below baseOffset, ${this.baseOffset}`,
+          `has the integer ${show(id)}; a token that the model already has must be below baseOffset, ${this.baseOffset}`,
         );
       }
       if (this.#template.find(token, 0)) fail(`is ${show(token)}, which looks like a code: choose another`);
@@ -155,7 +155,7 @@ export class Vocabulary {
     });
     specials.forEach(({ name, token, id }, i) => {
       const twin = specials.slice(0, i).find((earlier) => earlier.token === token || earlier.id === id);
-      // One token of the model may end a sequence and pad it, but then it is the same one.
+      // One token of the model may both end and pad a sequence, but then it must be the same.
       if (twin && !(twin.token === token && twin.id === id)) {
         throw invalid()`${call("Vocabulary")}special.${twin.name} and special.${name} are the same token, ${show(token)}`;
       }
@@ -163,7 +163,7 @@ export class Vocabulary {
     return specials;
   }
 
-  /** The integer of a code. @throws InvalidInputError when there is no such level or code. */
+  /** The integer of a code. @throws InvalidInputError if there is no such level or code. */
   tokenOf(level: number, code: number): number {
     this.#check(level, code);
     return this.offsets[level]! + code;
@@ -178,7 +178,7 @@ export class Vocabulary {
     return { level, code: token - this.offsets[level]! };
   }
 
-  /** The text of an integer. @throws InvalidInputError for an integer that is not of this vocabulary. */
+  /** The text of an integer. @throws InvalidInputError for an integer that is not in this vocabulary. */
   textOf(token: number): string {
     const found = this.codeOf(token);
     if (found) return this.#template.token(found.level, found.code);
@@ -187,7 +187,7 @@ export class Vocabulary {
     throw this.#foreign(token);
   }
 
-  /** The integers of an ID, or of its first codes. @throws InvalidInputError naming the code that is out of range. */
+  /** The integers of an ID, or of its first codes. @throws InvalidInputError that names the code that is out of range. */
   encode(codes: ArrayLike<number>): number[] {
     requireList(codes, "codes", "an array of codes");
     if (codes.length > this.levels) {
@@ -198,14 +198,14 @@ export class Vocabulary {
     return Array.from(codes, (code, level) => this.tokenOf(level, code));
   }
 
-  /** The integers of all IDs, n x levels, row-major. @throws InvalidInputError for IDs of other codebooks. */
+  /** The integers of all IDs, n x levels, row-major. @throws InvalidInputError for IDs with other codebook sizes. */
   encodeIds(ids: SemanticIds): Int32Array {
     requireIds(ids);
     const { codes, levels } = ids;
     if (levels !== this.levels || ids.codebookSizes.some((size, level) => size > this.codebookSizes[level]!)) {
       throw invalid(
         "OTHER_CODEBOOKS",
-      )`${{ argument: "ids" }} have codebooks of ${ids.codebookSizes.join(" x ")}, but the vocabulary is for ${this.codebookSizes.join(" x ")}`;
+      )`${{ argument: "ids" }} have codebooks of ${ids.codebookSizes.join(" x ")}, but the vocabulary has ${this.codebookSizes.join(" x ")}`;
     }
     const tokens = new Int32Array(codes.length);
     for (let k = 0; k < tokens.length; k++) tokens[k] = this.offsets[k % levels]! + codes[k]!;
@@ -213,8 +213,8 @@ export class Vocabulary {
   }
 
   /**
-   * The codes of one ID, or of its first levels. Begin and pad tokens are passed over, what follows the end token is not read.
-   * @throws InvalidInputError naming the place of an integer that does not fit there.
+   * The codes of one ID, or of its first levels. Begin and pad tokens are skipped, and what follows the end token is ignored. @throws
+   * InvalidInputError that names the position of an integer that does not belong there.
    */
   decode(tokens: ArrayLike<number>): number[] {
     requireList(tokens, "tokens", "an array of integers");
@@ -231,9 +231,8 @@ export class Vocabulary {
   }
 
   /**
-   * The codes of the IDs in a sequence, such as an encoded history; special tokens are passed over, what follows the end token is not
-   * read.
-   * @throws InvalidInputError naming the place of an integer that does not fit there, or of an ID that is cut short.
+   * The codes of the IDs in a sequence, such as an encoded history. Special tokens are skipped, and what follows the end token is ignored.
+   * @throws InvalidInputError that names the position of an integer that does not belong there, or of an ID that is cut short.
    */
   decodeAll(tokens: ArrayLike<number>): number[][] {
     requireList(tokens, "tokens", "an array of integers");
@@ -253,7 +252,7 @@ export class Vocabulary {
     if (codes.length > 0) {
       throw invalid(
         "TOKEN_UNEXPECTED",
-      )`${{ argument: "tokens" }}: the ID that ends before place ${i} has ${codes.length} of ${counted(this.levels, "code")}`;
+      )`${{ argument: "tokens" }}: the ID that ends before position ${i} has ${codes.length} of ${counted(this.levels, "code")}`;
     }
     return all;
   }
@@ -267,8 +266,7 @@ export class Vocabulary {
 
   /**
    * The codes of one ID, or of its first levels, written as tokens; white space between them does not matter. Begin and pad tokens are
-   * passed over, what follows the end token is not read.
-   * @throws InvalidInputError naming the place where something else stands.
+   * skipped, and what follows the end token is ignored. @throws InvalidInputError that names the position of anything else.
    */
   parse(text: string): number[] {
     if (typeof text !== "string") throw invalid()`${{ argument: "text" }} must be a string, received ${show(text)}`;
@@ -289,7 +287,7 @@ export class Vocabulary {
       if (match?.level !== wanted || match.code >= this.codebookSizes[wanted]!) {
         throw invalid(
           "TOKEN_UNEXPECTED",
-        )`${{ argument: "text" }}: at character ${at} stands ${show(text.slice(at, match?.end ?? at + 20))}; ${this.#expected(wanted)}`;
+        )`${{ argument: "text" }}: character ${at} starts ${show(text.slice(at, match?.end ?? at + 20))}; ${this.#expected(wanted)}`;
       }
       codes.push(match.code);
       at = match.end;
@@ -297,7 +295,7 @@ export class Vocabulary {
     return codes;
   }
 
-  /** The codes of every whole ID in a text, such as a language model's answer; all else in it is passed over. */
+  /** The codes of every whole ID in a text, such as a language model's answer; everything else is skipped. */
   parseAll(text: string): number[][] {
     if (typeof text !== "string") throw invalid()`${{ argument: "text" }} must be a string, received ${show(text)}`;
     const all: number[][] = [];
@@ -317,7 +315,7 @@ export class Vocabulary {
     return all;
   }
 
-  /** The tokens to add to a language model, by their integers. */
+  /** The tokens to add to a language model, in the order of their integers. */
   addedTokens(): AddedToken[] {
     const entry = (id: number, content: string, special: boolean): AddedToken => {
       return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special };
@@ -331,7 +329,7 @@ export class Vocabulary {
     return added;
   }
 
-  /** What `Vocabulary.fromJSON` makes the same vocabulary of. */
+  /** The data from which `Vocabulary.fromJSON` makes the same vocabulary. */
   toJSON(): { codebookSizes: readonly number[] } & Required<VocabularyOptions> {
     const special = this.#specials.map(({ name, token, id, added }) => [name, added ? token : { token, id }]);
     const { codebookSizes, template, baseOffset } = this;
@@ -345,12 +343,12 @@ export class Vocabulary {
     return new Vocabulary(codebookSizes, options);
   }
 
-  /** Models that pad with their end token begin with it when they pad on the left. */
+  /** Models that pad with their end token start with it if they pad on the left. */
   #endsAt(token: number, nothingYet: boolean): boolean {
     return token === this.end && !(nothingYet && token === this.pad);
   }
 
-  /** The longest special token that stands at this place of a text. */
+  /** The longest special token at this position of a text. */
   #specialAt(text: string, at: number) {
     const found = this.#specials.filter(({ token }) => text.startsWith(token, at));
     return found.sort((a, b) => b.token.length - a.token.length)[0];
@@ -360,7 +358,7 @@ export class Vocabulary {
     if (!Number.isInteger(level) || level < 0 || level >= this.levels) {
       throw invalid(
         "CODE_OUT_OF_RANGE",
-      )`level ${show(level)} is no level: there ${this.levels === 1 ? "is one, level 0" : `are ${this.levels}, numbered from 0`}`;
+      )`level ${show(level)} does not exist: there ${this.levels === 1 ? "is one, level 0" : `are ${this.levels}, numbered from 0`}`;
     }
     if (!Number.isInteger(code) || code < 0 || code >= this.codebookSizes[level]!) {
       throw invalid(
@@ -388,6 +386,6 @@ export class Vocabulary {
     const last = this.baseOffset + this.size - 1;
     return invalid(
       "TOKEN_UNEXPECTED",
-    )`token ${show(token)} is not of this vocabulary, which has ${this.baseOffset} to ${last}`;
+    )`token ${show(token)} is not in this vocabulary, which has ${this.baseOffset} to ${last}`;
   }
 }

@@ -4,38 +4,38 @@ import type { EmbeddingSource, TrainOptions } from "../types.ts";
 import { buffersOf, type Call, type Reply, type Request } from "./protocol.ts";
 import { toSent } from "./sent-error.ts";
 
-/** What a worker hears and says. */
+/** What a worker receives and sends. */
 export interface ServerPort {
   post(reply: Reply, transfer: ArrayBuffer[]): void;
   onRequest(listener: (request: Request) => void): void;
 }
 
-/** What a call is given here for what the caller has. */
+/** What a call gets here in place of the caller's hooks. */
 export interface Watching {
   signal: AbortSignal;
   onProgress: (event: unknown) => void;
   checkpoint?: NonNullable<TrainOptions["checkpoint"]>;
 }
 
-/** What carries out the calls. */
+/** What runs the calls. */
 export interface Service {
-  /** @param read a source on the other side, as one here */
+  /** @param read turns a source on the other side into one here */
   run(call: Call, watching: Watching, read: (rows: number, dim: number) => EmbeddingSource): unknown;
-  /** What the caller's side is to know after each call. When it throws, the worker fails as a whole. */
+  /** What the caller's side should know after each call. If it throws, the whole worker fails. */
   state?(): unknown;
-  /** Whether results are given away. Otherwise they are copied, and stay the service's. */
+  /** Whether results are transferred. Otherwise they are copied and stay the service's. */
   givesAway?: boolean;
 }
 
-/** The reason of every abort on this side; the client has the caller's. */
+/** The reason of every abort on this side; the client has the caller's reason. */
 const aborted = new Error("aborted");
 
 /** Answers every request of the port. */
 export function answer(port: ServerPort, service: Service): void {
   const controllers = new Map<number, AbortController>();
-  /** The calls that wait for rows of their source. */
+  /** Calls waiting for rows of their source. */
   const reading = new Map<number, (data: unknown) => void>();
-  /** The calls that wait until their checkpoint is written. */
+  /** Calls waiting until their checkpoint is written. */
   const writing = new Map<number, () => void>();
 
   port.onRequest((request) => {
@@ -50,7 +50,7 @@ export function answer(port: ServerPort, service: Service): void {
         reading.get(request.id)?.(request.data);
         return;
     }
-    // When not even an error can be answered, the worker fails as a whole: no call is left hanging.
+    // If not even an error can be sent, the whole worker fails, so that no call hangs.
     answerCall(request.id, request.call).catch((error: unknown) =>
       setTimeout(() => {
         throw error;
@@ -59,7 +59,7 @@ export function answer(port: ServerPort, service: Service): void {
   });
   port.post({ type: "started" }, []);
 
-  /** Whatever goes wrong becomes the reply. */
+  /** Errors become the reply. */
   async function answerCall(id: number, call: Call): Promise<void> {
     const { checkpoints } = call;
     const controller = new AbortController();
@@ -84,7 +84,7 @@ export function answer(port: ServerPort, service: Service): void {
     return state === undefined ? {} : { state };
   }
 
-  /** Has a checkpoint written on the other side. An abort is heard meanwhile. */
+  /** Has a checkpoint written on the other side. Aborts still work in the meantime. */
   function write(id: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     return new Promise((resolve) => {
       writing.set(id, () => {
@@ -102,7 +102,7 @@ export function answer(port: ServerPort, service: Service): void {
         reading.set(id, (data) => {
           reading.delete(id);
           if (data === undefined) reject(aborted);
-          else resolve(data as Float32Array); // checked by whoever reads
+          else resolve(data as Float32Array); // checked by the reader
         });
         port.post({ type: "read", id, first, count }, []);
       });

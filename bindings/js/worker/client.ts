@@ -44,27 +44,26 @@ import { idsFromWire, idsToWire, type WireIds, wireOf } from "./protocol.ts";
 import { sentItems, sentSource, type TransferOption } from "./sent-items.ts";
 import type { ModelState } from "./serve.ts";
 
-/** What a worker is started with, as `initialize` takes it; with neither, it does as `initialize()` does. */
+/** What a worker is started with, as in `initialize`; with neither, it behaves like `initialize()`. */
 export interface WorkerStart {
-  /** Where the WebAssembly comes from, when not from beside the package's files. A module is compiled once for many workers. */
+  /** Where the WebAssembly comes from, if it is not next to the package's files. A module is compiled once for many workers. */
   wasm?: WasmSource;
-  /** How many threads this worker may use beside itself. Default: "auto". */
+  /** How many threads this worker may use besides itself. Default: "auto". */
   threads?: number | "auto";
 }
 
 const LONG = failLong("assessIds", ...Object.entries(METHODS).flatMap(([name, row]) => ("long" in row ? [name] : [])));
 
-/** The methods that follow from the contract; they are put on the prototype below. */
+/** The methods that follow from the contract, which are put on the prototype below. */
 const Contracted = Object as unknown as new () => RemoteMethods;
 
 /**
- * `RQVAE` in a worker: the same methods, all of them asynchronous. Each instance has a worker of its own, which owns the
- * model; `dispose` ends it, and only that gives its memory back. Calls are carried out in the order in which they are made; while
- * `train` runs, other calls are answered between its steps.
+ * `RQVAE` in a worker: the same methods, all of them asynchronous. Each instance has its own worker, which owns the model; only `dispose`
+ * ends it and frees its memory. Calls run in the order in which they are made; while `train` runs, other calls are answered between its
+ * steps.
  *
- * The caller's arrays are copied, never detached unless `transfer` says so, and results are the caller's to keep; `checkpoint.write` is
- * called on this side, with bytes that are the caller's to keep, while the worker waits. In Node, a worker that has nothing to do does not
- * keep the process alive.
+ * The caller's arrays are copied and only detached with `transfer`; the caller may keep the results. `checkpoint.write` is called on this
+ * side, with bytes that the caller may keep, while the worker waits. In Node, an idle worker does not keep the process alive.
  */
 export class RQVAEWorker extends Contracted {
   readonly #line: Line;
@@ -99,7 +98,7 @@ export class RQVAEWorker extends Contracted {
     return RQVAEWorker.#start(start, "create", [options]);
   }
 
-  /** Starts a worker and trains a model in it, with `suggestConfig`'s values where `options` has none. */
+  /** Starts a worker and trains a model in it, with `suggestConfig`'s values for what `options` leaves out. */
   static fit(
     items: Items | EmbeddingSource,
     options: FitOptions & TransferOption = {},
@@ -123,7 +122,7 @@ export class RQVAEWorker extends Contracted {
     });
   }
 
-  /** `measureSpectrum` in a worker of its own, which ends with it. */
+  /** `measureSpectrum` in its own worker, which ends with it. */
   static measureSpectrum(
     items: Items | EmbeddingSource,
     options: SpectrumOptions & TransferOption = {},
@@ -143,7 +142,7 @@ export class RQVAEWorker extends Contracted {
     options: { config?: Partial<ModelOptions> & HubConfig } = {},
     start: WorkerStart = {},
   ): Promise<RQVAEWorker> {
-    // Read on this side, where a relative URL means what the caller means. A copy: the source may be the caller's array.
+    // Read on this side, where a relative URL means what the caller means. Copied, since the source may be the caller's array.
     const { bytes, config } = await readSource(source);
     const told = config ? { ...options, config: { ...config, ...options.config } } : options;
     const given = new Uint8Array(bytes);
@@ -160,7 +159,7 @@ export class RQVAEWorker extends Contracted {
     return (await RQVAEWorker.#begin(start, method, args, hooks, checkpoints)).worker;
   }
 
-  /** Starts a worker with a call, and gives what came of it. */
+  /** Starts a worker with a call, and returns the result. */
   static async #begin(
     start: WorkerStart,
     method: "create" | "fit" | "residualKMeans" | "load" | "measureSpectrum",
@@ -192,7 +191,7 @@ export class RQVAEWorker extends Contracted {
     return this.#state.config;
   }
 
-  /** Of the weights at the last reply: 16 hexadecimal digits. */
+  /** Fingerprint of the weights at the last reply: 16 hexadecimal digits. */
   get fingerprint(): string {
     return this.#state.fingerprint;
   }
@@ -206,12 +205,12 @@ export class RQVAEWorker extends Contracted {
     return this.#state.part;
   }
 
-  /** How the last `train` or `fit` went, as `select` left it; undefined once the weights have changed since. */
+  /** How the last `train` or `fit` went, with the epoch chosen by `select`; undefined after any later change of the weights. */
   get history(): TrainHistory | undefined {
     return this.#history;
   }
 
-  /** As `RQVAE.encodeStream`; a training that is started between two batches changes the IDs of the later ones. */
+  /** Like `RQVAE.encodeStream`; training started between two batches changes the IDs of the later ones. */
   async *encodeStream(
     batches: ItemBatches | EmbeddingSource,
     options: StreamOptions = {},
@@ -221,15 +220,15 @@ export class RQVAEWorker extends Contracted {
       try {
         return await this.encodeAsync(items, signal ? { signal } : {});
       } catch (error) {
-        // Over there the batch goes by the name of any items.
+        // The other side names the batch like any items.
         throw inWhole(error, (row) => row, name);
       }
     });
   }
 
   /**
-   * `assessIds` in the worker, beside its model: nothing of it runs on this side, however large the catalogue is. A source stays here and
-   * is read as the worker asks.
+   * `assessIds` in the worker, next to its model: none of it runs on this side, however large the catalogue. A source stays here and is
+   * read as the worker requests.
    */
   async assessIds(ids: SemanticIds, options: Omit<AssessOptions, "model"> & TransferOption = {}): Promise<IdReport> {
     checkOptionNames(options, "assessIds", ["items", "labels", "baseline", "columnNames", "signal", "transfer"]);
@@ -248,8 +247,7 @@ export class RQVAEWorker extends Contracted {
   }
 
   /**
-   * Ends the worker, and with it the model. Pending calls reject at once with `WorkerError`, later ones too. Resolves when
-   * the worker is gone.
+   * Ends the worker and its model. Pending and later calls reject at once with `WorkerError`. Resolves when the worker is gone.
    */
   async dispose(): Promise<void> {
     return this.#line.dispose();
@@ -293,14 +291,14 @@ export class RQVAEWorker extends Contracted {
     );
   }
 
-  /** The number of an optimizer of this worker's. */
+  /** The number of one of this worker's optimizers. */
   #requireOwn(optimizer: unknown): number {
     const id = WorkerOptimizer.numberOf(optimizer, this.#line);
     if (id !== undefined) return id;
     throw invalid("OTHER_MODEL")`optimizer must come from this worker's own createOptimizer`;
   }
 
-  /** What the caller gets for what came. */
+  /** What the caller gets for an answer. */
   #received(result: unknown): unknown {
     const wire = wireOf(result);
     if (wire?.wire === "ids") return idsFromWire(wire);
@@ -313,25 +311,25 @@ export class RQVAEWorker extends Contracted {
   }
 }
 
-/** @throws WorkerError where there are no workers, or none may be started. */
+/** @throws WorkerError if there are no workers here, or none may be started. */
 function startPort(): WorkerPort {
   try {
     return startWorker();
   } catch (cause) {
     throw new WorkerError(
-      `The worker could not start: ${reasonOf(cause)}. There may be no workers here (jsdom, happy-dom, a sandboxed frame, Node with --permission but without --allow-worker), or a bundler left its script behind. Use RQVAE itself, which needs none`,
+      `The worker could not start: ${reasonOf(cause)}. This environment may not allow workers (jsdom, happy-dom, a sandboxed frame, Node with --permission but without --allow-worker), or a bundler omitted its script. Use RQVAE itself, which needs no worker`,
       { code: "WORKER_NOT_STARTED", cause },
     );
   }
 }
 
-/** IDs as an argument: the caller's stay as they are. */
+/** IDs as an argument: the caller's stay unchanged. */
 function copyOf(ids: SemanticIds): WireIds {
   const wire = idsToWire(ids);
   return { ...wire, codes: wire.codes.slice(), margins: undefined };
 }
 
-/** A long call as the worker is told, and what stays here: functions and signals; of `checkpoint` only the pace crosses. */
+/** A long call as sent to the worker. Functions and signals stay here; of `checkpoint` only the interval is sent. */
 function sentLong(
   method: string,
   items: Items | EmbeddingSource,
@@ -352,7 +350,7 @@ function sentLong(
   };
 }
 
-/** A response is read here, where it can be; a URL stays what it means here; bytes are copied without the rest of their buffer. */
+/** A response is read here, where it can be; a URL keeps its meaning here; bytes are copied without the rest of their buffer. */
 async function wireWasm(wasm: WasmSource): Promise<unknown> {
   const kind = Object.prototype.toString.call(wasm).slice(8, -1);
   if (kind === "URL" || kind === "Response") requireReadable(wasm as URL, "wasm");

@@ -1,6 +1,6 @@
 /**
- * The methods of `RQVAE` that a worker has, a row each: client, server and types follow from it. A method that is added to `RQVAE` is
- * missed here by the compiler.
+ * The methods of `RQVAE` that a worker has, one per row: client, server and types follow from it. If a method is added to `RQVAE`, the
+ * compiler requires it here.
  */
 
 import type { Optimizer } from "../model/optimizer.ts";
@@ -8,17 +8,17 @@ import type { RQVAE } from "../model/rqvae.ts";
 import type { WorkerOptimizer } from "./optimizer.ts";
 import type { TransferOption } from "./sent-items.ts";
 
-/** What there is to know of a method to carry it to a worker. */
+/** What is needed to send a method's calls to a worker. */
 export interface Contract {
-  /** Tells progress, can be aborted, and is asynchronous in `RQVAE` too; the others are answered at once. */
+  /** Reports progress, can be aborted, and is asynchronous in `RQVAE` too; the others are answered at once. */
   readonly long?: true;
-  /** What its first argument may be: items in memory, which may be given away, or a source as well, which stays on the caller's side. */
+  /** What its first argument may be: items in memory, which may be transferred, or also a source, which stays on the caller's side. */
   readonly items?: "memory" | "source";
-  /** Where the worker's own options stand, of a method that has none in `RQVAE`: `transfer` is all there is to tell it. */
+  /** Position of the worker's own options, for a method that has none in `RQVAE`; `transfer` is the only one. */
   readonly transferAt?: number;
 }
 
-/** What `RQVAEWorker` has in a way of its own. */
+/** What `RQVAEWorker` implements itself. */
 type Own = "config" | "part" | "history" | "initialized" | "fingerprint" | "encodeStream" | "dispose" | symbol;
 
 export const METHODS = {
@@ -56,7 +56,7 @@ export const METHODS = {
 
 type Methods = typeof METHODS;
 
-/** What stands on the caller's side for what lives in the worker. */
+/** What represents a worker's object on the caller's side. */
 type Remote<T> = T extends Optimizer ? WorkerOptimizer : T;
 type RemoteAll<T extends readonly unknown[]> = { [I in keyof T]: Remote<T[I]> };
 
@@ -70,5 +70,5 @@ type RemoteMethod<Method, Row> = Method extends (...args: infer Args) => infer R
   ? (...args: Arguments<Args, Row>) => Row extends { long: true } ? Result : Promise<Remote<Result>>
   : never;
 
-/** The methods of `RQVAE`, each of them asynchronous, those that take items with `transfer` among their options. */
+/** The methods of `RQVAE`, all asynchronous; those that take items also have the option `transfer`. */
 export type RemoteMethods = { [Name in keyof Methods]: RemoteMethod<RQVAE[Name], Methods[Name]> };

@@ -13,26 +13,26 @@ import type { EmbeddingSource, Items, JobOptions, JobProgress, ModelConfig, Mode
 import { RQVAEWorker, type WorkerStart } from "./client.ts";
 import { copyShard, readShard } from "./shard.ts";
 
-/** What a pool is made with. */
+/** Options of a pool. */
 export interface EncodePoolOptions {
-  /** How many workers, each with a model of its own. Default: as many as the machine has cores, at most 4. */
+  /** Number of workers, each with its own model. Default: as many as the machine has cores, at most 4. */
   workers?: number;
   /** Where the WebAssembly comes from, as in `initialize`: `rqvae.wasm`, the build without threads. */
   wasm?: WasmSource;
-  /** Told of each worker that died and is replaced. Default: the error's message goes to `console.warn`. */
+  /** Called for each worker that died and is replaced. Default: writes the error's message to `console.warn`. */
   onWorkerLost?: (error: WorkerError) => void;
 }
 
-/** One of the pool's workers, or the one that takes its place. */
+/** One of the pool's workers, or its replacement. */
 interface Place {
   worker: RQVAEWorker;
   /** While the worker is being replaced. */
   coming?: Promise<void> | undefined;
 }
 
-/** The core's block, of which a shard has whole ones. */
+/** The core's block size; a shard has whole blocks. */
 const BLOCK_ROWS = 256;
-/** Bytes of items in a shard, at most: an abort waits for none, but copying one must not hold a page up. */
+/** The most bytes of items in a shard: an abort does not wait for a shard, but copying one must not block a page. */
 const SHARD_BYTES = 4 << 20;
 /** Milliseconds between two progress events. */
 const PROGRESS_MS = 100;
@@ -41,20 +41,21 @@ const DEFAULT_WORKERS = 4;
 const LONG = failLong("encode");
 
 /**
- * Workers that encode one catalogue together, each with an instance of its own: several cores where threads cannot be had, on pages
- * without cross-origin isolation for one. The IDs are those of a single model, to the byte, in the items' order. A worker that has
- * nothing to do takes no CPU time; in Node it does not keep the process alive. `dispose` gives the memory back.
+ * Workers that encode one catalogue together, each with its own instance. They use several cores where threads are not available, such as
+ * on pages without cross-origin isolation. The IDs are those of a single model, to the byte, in the items' order. An idle worker takes no
+ * CPU time, and in Node does not keep the process alive. `dispose` frees the memory.
  *
- * A worker that died is replaced when the next call needs it, or at once in the middle of one, whose items of that worker are encoded again:
- * the IDs are the same. `onWorkerLost` is told. When one dies again in the same call, the call rejects and the pool ends: it would go on so.
+ * A worker that died is replaced when the next call needs it, or at once during a call, in which case its items are encoded again with the
+ * same IDs. `onWorkerLost` is called. If the replacement dies in the same call, the call rejects and the pool ends, since it would only
+ * happen again.
  */
 export class EncodePool {
   readonly #places: readonly Place[];
   readonly #start: () => Promise<RQVAEWorker>;
   readonly #onWorkerLost: (error: WorkerError) => void;
-  /** Of the calls that run. */
+  /** Ends of the running calls. */
   readonly #stops = new Set<AbortController>();
-  /** Set once the pool is gone, for whatever reason. */
+  /** Set once the pool has ended, for any reason. */
   #gone: WorkerError | undefined;
 
   private constructor(
@@ -69,8 +70,8 @@ export class EncodePool {
   }
 
   /**
-   * Starts the workers and loads the model in each, from bytes (`model.save({ part: "encoder" })` is all that it takes), a URL, a path
-   * (Node), a Blob or a Response.
+   * Starts the workers and loads the model in each, from bytes (`model.save({ part: "encoder" })` is enough), a URL, a path (Node), a Blob
+   * or a Response.
    */
   static async create(source: ModelSource, options: EncodePoolOptions = {}): Promise<EncodePool> {
     const read = new OptionReader(options, "EncodePool.create");
@@ -101,7 +102,7 @@ export class EncodePool {
     return this.#first.config;
   }
 
-  /** Of the model: 16 hexadecimal digits. */
+  /** Fingerprint of the model: 16 hexadecimal digits. */
   get fingerprint(): string {
     return this.#first.fingerprint;
   }
@@ -117,8 +118,8 @@ export class EncodePool {
 
   /**
    * The semantic IDs of the items. They are copied, or read from a source, piece by piece while it runs: do not change them before it
-   * resolves. Aborting rejects with `signal.reason`; a bad item rejects with `InvalidInputError`, as in `RQVAE.encode`; the pool stays
-   * usable after both, and after the death of a worker, which is replaced; when its replacement dies in the same call, the pool ends and the
+   * resolves. Aborting rejects with `signal.reason`; a bad item rejects with `InvalidInputError`, as in `RQVAE.encode`. The pool stays
+   * usable after both, and after the death of a worker, which is replaced. If the replacement dies in the same call, the pool ends and the
    * call rejects with `WorkerError`.
    */
   encode(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, SemanticIds> {
@@ -137,7 +138,7 @@ export class EncodePool {
     });
   }
 
-  /** Every worker takes the next shard whenever it is free. The first failure stops the others, and is thrown when they have stopped. */
+  /** Every worker takes the next shard when it is free. The first failure stops the others and is thrown when they have stopped. */
   async #encode(
     source: ItemRows | SourceReader,
     codes: SemanticIds["codes"],
@@ -162,7 +163,7 @@ export class EncodePool {
 
     const follow = () => stop.abort(signal.reason);
     signal.addEventListener("abort", follow);
-    // Of a source the pieces are read one after the other.
+    // The pieces of a source are read one after another.
     let reading: Promise<unknown> = Promise.resolve();
     const take = async (first: number, count: number) => {
       if (!(source instanceof SourceReader)) return copyShard(source, first, count);
@@ -179,7 +180,7 @@ export class EncodePool {
         next += count;
         for (let found: SemanticIds | undefined; !found; ) {
           const { worker } = place;
-          // Again for a replacement: the dead worker took its copy along.
+          // Again for a replacement, since the copy died with its worker.
           const data = await unlessStopped.race(take(first, count));
           try {
             found = await worker.encodeAsync(
@@ -212,7 +213,7 @@ export class EncodePool {
     if (stop.signal.aborted) throw reason;
   }
 
-  /** Puts a new worker in the place of a dead one, once however many calls find it dead. */
+  /** Replaces a dead worker, only once however many calls find it dead. */
   async #replace(place: Place, dead: RQVAEWorker, error: WorkerError): Promise<void> {
     if (place.worker !== dead) return;
     if (!place.coming) {
@@ -230,7 +231,7 @@ export class EncodePool {
     await place.coming;
   }
 
-  /** Ends the workers. Pending calls reject at once with `WorkerError`, later ones too. Resolves when the workers are gone. */
+  /** Ends the workers. Pending and later calls reject at once with `WorkerError`. Resolves when the workers are gone. */
   async dispose(): Promise<void> {
     return this.#end(new WorkerError("The pool was disposed"));
   }
@@ -241,7 +242,7 @@ export class EncodePool {
     await Promise.all(
       this.#places.map(async (place) => {
         await place.worker.dispose();
-        await place.coming?.catch(() => {}); // a replacement ends as soon as it is there
+        await place.coming?.catch(() => {}); // a replacement ends as soon as it has started
       }),
     );
   }
@@ -259,11 +260,11 @@ export class EncodePool {
 
 const diedTwice = (first: number, count: number, cause: WorkerError) =>
   new WorkerError(
-    `A worker died, and so did its replacement, over rows ${first} to ${first + count - 1}: ${cause.message}. The pool has ended; make a new one, with fewer workers if memory is short`,
+    `A worker died, and so did its replacement, over rows ${first} to ${first + count - 1}: ${cause.message}. The pool has ended: make a new one, with fewer workers if memory is short`,
     { cause },
   );
 
-/** Whole blocks, few enough that every worker has some. */
+/** Whole blocks, few enough that every worker gets some. */
 function shardRows(rows: number, dim: number, workers: number): number {
   const blocks = Math.min(SHARD_BYTES / (4 * dim * BLOCK_ROWS), Math.ceil(rows / workers / BLOCK_ROWS));
   return Math.max(1, Math.floor(blocks)) * BLOCK_ROWS;

@@ -5,8 +5,8 @@ import { threadPort } from "./thread-port.ts";
 
 export const availableCores = availableParallelism;
 
-/** Starts a worker thread. Deno and Bun take this way too. */
+/** Starts a worker thread, also in Deno and Bun. */
 export function startWorker(): WorkerPort {
-  // None of the process's own flags: our file needs none, and a worker refuses some (`--input-type`, say).
+  // Without the process's own flags: our file needs none, and a worker refuses some, such as `--input-type`.
   return threadPort(new Worker(new URL("./entry.node.js", import.meta.url), { name: "rqvae", execArgv: [] }));
 }

@@ -4,7 +4,7 @@ import { webPort } from "./web-port.ts";
 
 export const availableCores = () => navigator.hardwareConcurrency ?? 1;
 
-/** Starts a module Web Worker. The literal `new URL` is what bundlers look for; its file is the built one. */
+/** Starts a module Web Worker. Bundlers look for the literal `new URL`; its file is the built one. */
 export function startWorker(): WorkerPort {
   return webPort(
     startModule(

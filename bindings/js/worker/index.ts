@@ -1,6 +1,6 @@
 /**
- * `rqvae/worker`: the model in a worker, so that neither page nor event loop ever waits for it, a pool of workers that encodes large
- * catalogues, and workers with a script of one's own. Importing starts nothing.
+ * `rqvae/worker`: the model in a worker, so that neither page nor event loop ever waits for it; a pool of workers that encodes large
+ * catalogues; and workers with your own script. Importing it starts nothing.
  *
  * @module rqvae/worker
  */

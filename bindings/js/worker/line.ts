@@ -11,17 +11,17 @@ import { plain } from "./plain.ts";
 import { buffersOf, type Call, type Reply, type State } from "./protocol.ts";
 import { fromSent } from "./sent-error.ts";
 
-/** What a call hangs on its messages; no function or signal crosses to the worker. */
+/** The hooks of a call; no function or signal is sent to the worker. */
 export interface Hooks {
   onProgress?: ((event: never) => void) | undefined;
   signal?: AbortSignal | undefined;
   checkpoint?: TrainOptions["checkpoint"] | undefined;
   source?: EmbeddingSource | undefined;
-  /** What of the arguments the worker takes over, instead of a copy. */
+  /** The arguments' buffers that are transferred to the worker instead of copied. */
   given?: unknown;
-  /** The argument's name, of a call that has one. */
+  /** The argument's name, for a call that has one. */
   argument?: string;
-  /** The result would be lost if the call rejected with what a callback threw when all was done. */
+  /** Whether the result would be lost if the call rejected with what a callback threw after everything was done. */
   keepsResult?: boolean;
 }
 
@@ -29,17 +29,17 @@ interface PendingCall extends Hooks {
   method: string;
   resolve(value: unknown): void;
   reject(reason: unknown): void;
-  /** Why the call was told to stop: the caller's reason, or what a callback of its threw. */
+  /** Why the call was told to stop: the caller's reason, or what one of its callbacks threw. */
   stop?: { reason: unknown; thrown: boolean };
 }
 
-/** A safety net: ends the worker of an object that nobody disposed. */
+/** A safety net: ends the worker of an object that was not disposed. */
 const abandoned = new FinalizationRegistry<WorkerPort>((port) => void port.terminate());
-/** Whose calls are pending: kept, though nobody but the worker's answer may lead to them. */
+/** Lines with pending calls: kept alive, since only the worker's answer may refer to them. */
 const busy = new Set<Line>();
 
 export class Line {
-  /** Comes once the worker is gone, for whatever reason. */
+  /** Ends once the worker is gone, for any reason. */
   readonly gone = new Disposal();
   /** Whether the worker's script has loaded. */
   started = false;
@@ -48,12 +48,12 @@ export class Line {
   readonly #onState: (state: State) => void;
   #lastId = 0;
 
-  /** `onState` is told what comes with an answer, before the call settles. */
+  /** `onState` gets the state that comes with an answer, before the call settles. */
   constructor(port: WorkerPort, onState: (state: State) => void = () => {}) {
     this.#port = port;
     this.#onState = onState;
     abandoned.register(this, port, this);
-    // Not held by what the worker holds, or it would never be gone.
+    // What the worker holds must not hold this, or it could never be collected.
     const self = new WeakRef(this);
     port.onReply((reply) => {
       const line = self.deref();
@@ -67,7 +67,7 @@ export class Line {
     });
   }
 
-  /** Ends the worker. Pending calls reject at once, later ones too. Resolves when the worker is gone. */
+  /** Ends the worker. Pending and later calls reject at once. Resolves when the worker is gone. */
   async dispose(): Promise<void> {
     this.#end(new WorkerError("The worker was disposed"));
     return this.#port.terminate();
@@ -87,7 +87,7 @@ export class Line {
   /** Sends a call. Rejects with the caller's own reason when its signal aborts. */
   async call(call: Call, hooks: Hooks = {}): Promise<unknown> {
     const { signal } = hooks;
-    // A WorkerError for each call, so that its stack tells where it was made.
+    // A WorkerError per call, so that its stack shows where the call was made.
     const { reason } = this.gone;
     if (reason) throw new WorkerError(reason.message, { cause: reason });
     signal?.throwIfAborted();
@@ -103,7 +103,7 @@ export class Line {
         try {
           this.#port.post({ type: "call", id, call: plain(call) }, buffersOf(hooks.given));
         } catch (error) {
-          // A function or another thing that no message can carry.
+          // A function or something else that no message can carry.
           const { message } = error as Error;
           reject(
             invalid(
@@ -123,7 +123,7 @@ export class Line {
     }
   }
 
-  /** Asks the worker to end a call. Its answer, an error or the result that came first, settles the call. */
+  /** Asks the worker to end a call. The worker's answer, an error or an earlier result, settles the call. */
   #stop(id: number, reason: unknown, thrown = false): void {
     const call = this.#pending.get(id);
     if (!call || call.stop) return;
@@ -131,13 +131,13 @@ export class Line {
     this.#port.post({ type: "abort", id }, []);
   }
 
-  /** @throws when nobody waits for the call any more */
+  /** @throws if nobody waits for the call any more */
   #goesOn(id: number): void {
     const call = this.#pending.get(id);
     if (!call || call.stop) throw call?.stop?.reason;
   }
 
-  /** Hands a checkpoint to the caller, and tells the worker to go on. */
+  /** Gives a checkpoint to the caller, and tells the worker to continue. */
   async #write(id: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     try {
       await this.#pending.get(id)?.checkpoint?.write(bytes);
@@ -148,16 +148,17 @@ export class Line {
     if (this.#pending.has(id)) this.#port.post({ type: "written", id }, []);
   }
 
-  /** Reads a range of the call's source for the worker, which no longer waits when the call was told to stop meanwhile. */
+  /** Reads a range of the call's source for the worker, which no longer waits if the call was told to stop in the meantime. */
   async #read(id: number, first: number, count: number): Promise<void> {
     let data: unknown;
     try {
       const { source } = this.#pending.get(id) ?? {};
       if (!source) return;
-      // In turn: a call that was told to stop did not wait for its last read.
+      // One read at a time: a call that was told to stop did not wait for its last read.
       data = (await readInTurn(source, first, count, () => this.#goesOn(id))) ?? null;
-      // A copy: the array is the source's. What is no array of floats is refused over there, with what was expected.
-      checkArray(data, `items: what read(${first}, ${count}) gave`);
+      // A copy, since the array belongs to the source. Anything but an array of floats is refused on the other side, which says what was
+      // expected.
+      checkArray(data, `items: the result of read(${first}, ${count})`);
       if (ArrayBuffer.isView(data)) data = (data as Float32Array).slice();
       if (this.#pending.has(id)) this.#port.post({ type: "rows", id, data }, buffersOf(data));
     } catch (error) {
@@ -167,7 +168,7 @@ export class Line {
         unsendable
           ? invalid(
               "NOT_SENDABLE",
-            )`${{ argument: "items" }}: what read gave cannot be sent to the worker: ${(error as Error).message}`
+            )`${{ argument: "items" }}: the result of read cannot be sent to the worker: ${(error as Error).message}`
           : error,
       );
       // The call waits for an answer, unless the worker is gone.
@@ -199,7 +200,7 @@ export class Line {
     }
     if (reply.state !== undefined) this.#onState(reply.state);
     if (reply.type === "result") {
-      // What a callback threw came too late to stop anything. It is the call's answer all the same, unless the result would be lost with it.
+      // What a callback threw came too late to stop anything. It is still the call's answer, unless the result would be lost with it.
       const late = call?.stop?.thrown && call.stop;
       if (late && call.keepsResult) tellLateError(call.method, late.reason);
       if (late && !call.keepsResult) call.reject(late.reason);

@@ -1,5 +1,5 @@
 /**
- * What the two sides of a worker say to each other.
+ * The messages between the two sides of a worker.
  *
  *     line.ts                                     answer.ts
  *                                      <------      started                    once, when the script has loaded
@@ -13,10 +13,10 @@
  *                                      <------      result { id, value, state }   exactly one of these two
  *                                      <------      error { id, error, aborted }   for every call
  *
- * Calls are carried out in the order in which they come; long ones let later ones in between their slices.
+ * Calls run in the order in which they come; long ones let later ones run between their slices.
  *
- * Every message is plain data: functions stay on the caller's side. A callback that fails there sends `abort`, as a signal does, and the
- * client rejects with its error.
+ * Every message is plain data; functions stay on the caller's side. If a callback fails there, the client sends `abort`, as for a signal,
+ * and rejects with the callback's error.
  */
 
 import { requireAttached } from "../base/attached.ts";
@@ -27,18 +27,18 @@ import type { SentError } from "./sent-error.ts";
 export interface Call {
   method: string;
   args: unknown[];
-  /** Asks for checkpoint messages, every so many milliseconds. */
+  /** Requests checkpoint messages, with this interval in milliseconds. */
   checkpoints?: { everyMs?: number };
 }
 
-/** What goes with the answer to a call, of whatever serves it. */
+/** The state that comes with the answer to a call. */
 export type State = unknown;
 
 /** From the client to the worker. */
 export type Request =
   | { type: "call"; id: number; call: Call }
   | { type: "written"; id: number }
-  /** Without data when they could not be read: an abort came before. */
+  /** Without data if they could not be read because of an abort. */
   | { type: "rows"; id: number; data?: unknown }
   | { type: "abort"; id: number };
 
@@ -49,7 +49,7 @@ export type Reply =
   | { type: "checkpoint"; id: number; bytes: Uint8Array<ArrayBuffer> }
   | { type: "read"; id: number; first: number; count: number }
   | { type: "result"; id: number; value: unknown; state?: State }
-  /** `aborted`: the call ended because it was told to, so that the client rejects with the caller's own reason. */
+  /** `aborted`: the call ended because of an abort, so the client rejects with the caller's own reason. */
   | { type: "error"; id: number; error: SentError; aborted: boolean; state?: State };
 
 /** `SemanticIds` as plain data. */
@@ -61,10 +61,10 @@ export interface WireIds {
   margins: Float32Array | undefined;
 }
 
-/** What stands for something that no message can carry. */
+/** Stands for something that no message can carry. */
 export type Wire =
   | WireIds
-  /** An `EmbeddingSource`, which stays on the caller's side and is read by messages. */
+  /** An `EmbeddingSource`, which stays on the caller's side and is read through messages. */
   | { wire: "source"; rows: number; dim: number }
   | { wire: "optimizer"; id: number };
 
@@ -82,7 +82,7 @@ export function idsFromWire({ codes, codebookSizes, fingerprint, margins }: Wire
   return SemanticIds.trusted(codes, codebookSizes, fingerprint, margins);
 }
 
-/** The buffers of the typed arrays in a value of plain data: the list of what a message transfers. */
+/** The buffers of the typed arrays in plain data: a message's transfer list. */
 export function buffersOf(value: unknown): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   const visit = (part: unknown): void => {

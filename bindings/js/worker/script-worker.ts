@@ -1,4 +1,4 @@
-/** A worker with a script of one's own, called as `RQVAEWorker` is. */
+/** A worker with your own script, called like `RQVAEWorker`. */
 
 import type { Worker as Thread } from "node:worker_threads";
 import { worksBehindProxy } from "../base/behind-proxy.ts";
@@ -11,22 +11,22 @@ import { Line } from "./line.ts";
 import { ownThreadPort, threadPort } from "./thread-port.ts";
 import { ownWebPort, webPort } from "./web-port.ts";
 
-/** A Web Worker, or a worker thread of Node, as far as the line to it goes. */
+/** A Web Worker or a Node worker thread, as the line to it needs it. */
 export interface AnyWorker {
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
   terminate(): unknown;
 }
 
-/** What a method of a script can tell its caller, and hear of it. */
+/** What connects a script's method with its caller. */
 export interface CallContext<Event = unknown> {
-  /** Tells the caller's `onProgress`, or loop. */
+  /** Sends an event to the caller's `onProgress` or loop. */
   onProgress(event: Event): void;
   /** Aborts when the caller's signal does. */
   signal: AbortSignal;
 }
 
-/** The methods of a worker's script: each takes plain data, and gives such or a promise of it. */
-// biome-ignore lint/suspicious/noExplicitAny: what they take and tell is their own affair
+/** The methods of a worker's script: each takes plain data, and returns plain data or a promise of it. */
+// biome-ignore lint/suspicious/noExplicitAny: their arguments and events may have any type
 export type ScriptMethods = Record<string, (input: any, context: CallContext<any>) => unknown>;
 
 type Input<Method> = Method extends () => unknown
@@ -38,15 +38,13 @@ type EventOf<Method> = Method extends (input: never, context: CallContext<infer 
 type Result<Method> = Method extends (...args: never) => infer R ? Awaited<R> : never;
 
 /**
- * Makes the methods those of this worker, for a `ScriptWorker` to call: `answerCalls({ open, train, report })`. Calls are begun in the order
- * in which they come. What a method gives is copied; what it throws, the caller gets. The library itself works here as anywhere: without a
- * message between items, model, report and index, which are all in this worker.
- * @throws InvalidInputError where this is no worker.
+ * Lets a `ScriptWorker` call the methods in this worker: `answerCalls({ open, train, report })`. Calls start in the order in which they
+ * come. A method's result is copied, and the caller gets what it throws. The library works here as anywhere, without messages between
+ * items, model, report and index, which are all in this worker. @throws InvalidInputError if this is not a worker.
  */
 export function answerCalls(methods: ScriptMethods): void {
   const port = ownPort();
-  if (!port)
-    throw invalid()`${call("answerCalls")}this is no worker${{ hint: "call it in the script that a worker is started with" }}`;
+  if (!port) throw invalid()`${call("answerCalls")}this is not a worker${{ hint: "call it in a worker's script" }}`;
   answer(port, {
     run({ method, args: [input] }, context) {
       if (!Object.hasOwn(methods, method))
@@ -58,7 +56,10 @@ export function answerCalls(methods: ScriptMethods): void {
 
 const portOf = (worker: AnyWorker) => ("ref" in worker ? threadPort(worker as Thread) : webPort(worker as Worker));
 
-/** This worker's own end of the line; undefined where this is none. By what there is: a browser has no module of threads to import. */
+/**
+ * This worker's end of the line; undefined if this is not a worker. Detected by features, since a browser cannot import a module of
+ * threads.
+ */
 function ownPort(): ServerPort | undefined {
   const { parentPort } = globalThis.process?.getBuiltinModule?.("node:worker_threads") ?? {};
   if (parentPort) return ownThreadPort(parentPort);
@@ -68,29 +69,29 @@ function ownPort(): ServerPort | undefined {
 const LONG = failLong("call");
 
 /**
- * A worker with a script of one's own, which calls `answerCalls`: `new ScriptWorker<typeof methods>(() => new Worker(...))`. For programs
- * that do more than `RQVAEWorker` does where nobody waits for it: read files, explore IDs, write them. The worker starts with the first
- * call, and again with the first one after `dispose`.
+ * A worker with your own script, which calls `answerCalls`: `new ScriptWorker<typeof methods>(() => new Worker(...))`. For programs that do
+ * more in the background than `RQVAEWorker` does: read files, explore IDs, write them. The worker starts with the first call, and again
+ * with the first call after `dispose`.
  */
 export class ScriptWorker<Methods extends ScriptMethods> {
   readonly #start: () => AnyWorker;
   #line: Line | undefined;
 
-  /** @param start Starts it. A literal `new Worker(new URL("./script.js", import.meta.url), ...)`, which bundlers look for. */
+  /** @param start Starts the worker. Bundlers look for a literal `new Worker(new URL("./script.js", import.meta.url), ...)`. */
   constructor(start: () => AnyWorker) {
     worksBehindProxy(this, ScriptWorker, undefined, LONG);
     requireThat(typeof start === "function", "start", "a function that starts a worker", start, "new ScriptWorker");
     this.#start = start;
   }
 
-  /** Whether the worker's script has loaded. A worker that fails before is not found, or blocked; one that fails later crashed. */
+  /** Whether the worker's script has loaded. If a worker fails before that, its script is not found or is blocked; if later, it crashed. */
   get started(): boolean {
     return this.#line?.started ?? false;
   }
 
   /**
    * Calls a method of the script with plain data, which is copied. Rejects with what the method throws, with `signal.reason`, or with
-   * `WorkerError` when the worker fails or is disposed.
+   * `WorkerError` if the worker fails or is disposed.
    */
   call<Name extends keyof Methods & string>(
     method: Name,
@@ -102,7 +103,7 @@ export class ScriptWorker<Methods extends ScriptMethods> {
       if (!this.#line || this.#line.gone.reason) {
         const worker = this.#start();
         const isWorker = typeof worker?.postMessage === "function" && typeof worker.terminate === "function";
-        requireThat(isWorker, "start", "a function that gives a worker", worker, "new ScriptWorker");
+        requireThat(isWorker, "start", "a function that returns a worker", worker, "new ScriptWorker");
         this.#line = new Line(portOf(worker));
       }
       return (await this.#line.call({ method, args: [input] }, { ...watch, argument: "input" })) as Result<

@@ -1,4 +1,4 @@
-/** Errors as plain data: all that an error of ours carries crosses the boundary of a worker, and so does its cause. */
+/** Errors as plain data: everything in one of our errors crosses the boundary of a worker, including its cause. */
 
 import type { ErrorCode } from "../base/error-codes.ts";
 import { makeError, RQVAEError } from "../base/errors.ts";
@@ -6,13 +6,13 @@ import type { Wording } from "../base/wording.ts";
 
 export interface SentError {
   name: string;
-  /** Of an error of ours; of another one that of the platform, "ENOENT" say. */
+  /** The code of one of our errors, or the platform's, such as "ENOENT". */
   code?: string;
   message: string | Wording;
   cause?: SentError | { value: string };
 }
 
-/** Causes of causes that are sent. */
+/** The most nested causes that are sent. */
 const DEPTH = 8;
 
 export function toSent(error: unknown, depth = DEPTH): SentError {
@@ -28,7 +28,7 @@ export function toSent(error: unknown, depth = DEPTH): SentError {
   };
 }
 
-/** The error on the other side: of the same class if it is one of ours, else an `Error` with its name, message and code. */
+/** The error on the other side: of the same class if it is ours, else an `Error` with its name, message and code. */
 export function fromSent({ name, code, message, cause }: SentError): Error {
   const because = cause && { cause: "value" in cause ? cause.value : fromSent(cause) };
   if (typeof message !== "string") return makeError(name, message, { code: code as ErrorCode, ...because });

@@ -1,4 +1,4 @@
-/** Items on their way to a worker: copies, unless the caller gives them away. */
+/** Items sent to a worker: copies, unless the caller transfers them. */
 
 import { checkArray, requireAttached } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
@@ -10,17 +10,17 @@ import { adviseItems } from "../options/item-forms.ts";
 import type { EmbeddingSource, FloatArray, ItemMatrix, Items } from "../types.ts";
 import { plain } from "./plain.ts";
 
-/** What every call that takes items can be told. */
+/** Options of every call that takes items. */
 export interface TransferOption {
   /**
-   * Gives the items' array to the worker instead of copying it: the caller's is empty afterwards, even if the call is refused. An array
-   * that is a part of a larger buffer, and an array of rows, are copied all the same; one over a SharedArrayBuffer is neither copied nor
-   * emptied, and must not be changed before the call is done. Default: false.
+   * Transfer the items' array to the worker instead of copying it: the caller's array is then empty, even if the call is refused. An array
+   * that is part of a larger buffer, and an array of rows, are still copied; one over a SharedArrayBuffer is neither copied nor emptied,
+   * and must not be changed before the call is done. Default: false.
    */
   transfer?: boolean;
 }
 
-/** Items of a long call: a source stays here, and is read as the worker asks. */
+/** Items of a long call: a source stays here and is read as the worker requests. */
 export function sentSource(
   items: Items | EmbeddingSource,
   transfer: boolean | undefined,
@@ -32,8 +32,8 @@ export function sentSource(
 }
 
 /**
- * The items as a message can take them along. Rows are laid out as one matrix. What is not of a valid form is cloned as it is: the model
- * refuses it, with the message that it would have without a worker.
+ * The items in a form that a message can carry. Rows become one matrix. Invalid items are cloned as they are; the model refuses them, with
+ * the same message as without a worker.
  */
 export function sentItems(items: Items, transfer: boolean | undefined, method: string): Items {
   if (transfer !== undefined && typeof transfer !== "boolean") {
@@ -51,7 +51,7 @@ export function sentItems(items: Items, transfer: boolean | undefined, method: s
   return isFloats(data) || isHalfs(data) ? { data: own(data), rows, dim } : clone(items);
 }
 
-/** Whether nothing else of the caller's goes with it. Shared memory stays the caller's. */
+/** Whether it can be transferred without anything else of the caller's. Shared memory stays the caller's. */
 function isWhole({ byteLength, buffer }: FloatArray | Uint16Array): boolean {
   return byteLength === buffer.byteLength || Object.prototype.toString.call(buffer) === "[object SharedArrayBuffer]";
 }
@@ -70,9 +70,9 @@ function clone(items: Items): Items {
   }
 }
 
-/** Rows as a matrix, when they are rows. Float32Arrays stay such, numbers go as doubles: nothing is rounded on the way. */
+/** Rows as a matrix, if they are rows. Float32Arrays stay floats and numbers become doubles, so that nothing is rounded. */
 function copyRows(source: readonly unknown[]): ItemMatrix | undefined {
-  const rows = Array.from(source); // holes become undefined, which `every` would pass over
+  const rows = Array.from(source); // holes become undefined, since `every` would skip them
   rows.forEach((row, i) => {
     checkArray(row, `items: row ${i}`);
   });
@@ -92,6 +92,6 @@ function isRow(row: unknown): row is ArrayLike<number> {
   return isFloats(row) || (Array.isArray(row) && row.every((x) => typeof x === "number"));
 }
 
-// By tag, not by `instanceof`: the array may come from another realm.
+// By tag rather than `instanceof`, since the array may come from another realm.
 const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
 const isHalfs = (value: unknown): value is Uint16Array => tagOf(value) === "Uint16Array";

@@ -1,4 +1,4 @@
-/** A report on its way from a worker: its figures, of which it is made anew. */
+/** A report sent from a worker: its figures, from which it is made again. */
 
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { type IdFigures, IdReport } from "../report/id-report.ts";
@@ -9,13 +9,13 @@ type Baseline = "residualKMeans" | "randomHash";
 
 export interface SentReport {
   figures: Omit<IdFigures, "baselines">;
-  /** The baselines' IDs are known to the worker only. */
+  /** Only the worker knows the baselines' IDs. */
   baselines?: Record<Baseline, SentReport & { ids: WireIds }>;
 }
 
 export function reportToWire(report: IdReport): SentReport {
   const { baselines, findings: _, ...counted } = { ...report, evenVectors: report.mostCodes };
-  const figures = counted as unknown as SentReport["figures"]; // as it was made, but that nobody may change it
+  const figures = counted as unknown as SentReport["figures"]; // as it was made, but frozen
   if (!baselines) return { figures };
   const sent = (one: IdReport) => ({ ...reportToWire(one), ids: idsToWire(one.ids) });
   return {

@@ -1,4 +1,4 @@
-/** A model of the library in a worker: carries out what `RQVAEWorker` is asked. */
+/** A model in a worker: runs the calls of `RQVAEWorker`. */
 
 import { DisposedError, RQVAEError } from "../base/errors.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
@@ -16,13 +16,13 @@ import { type Call, idsFromWire, idsToWire, wireOf } from "./protocol.ts";
 
 /** What the client knows of the model without asking. */
 export type ModelState = Pick<RQVAE, "config" | "fingerprint" | "initialized" | "part"> & {
-  /** Given when it is another one than at the last answer; null when there is none any more. */
+  /** Given if it has changed since the last answer; null if there is none any more. */
   history?: TrainHistory | null;
 };
 
 type Method = (...args: unknown[]) => unknown;
 
-/** Each gives the model, which all later calls are about. */
+/** Each gives the model, which all later calls use. */
 const MAKERS: Record<string, Method> = {
   create: RQVAE.create as Method,
   fit: RQVAE.fit as Method,
@@ -46,7 +46,7 @@ export function serve(port: ServerPort): void {
 
   answer(port, { run, state, givesAway: true });
 
-  /** After a trap the model tells nothing: not even the error is answered, and the worker fails as a whole. */
+  /** After a trap the model has no state to give: not even the error is sent, and the whole worker fails. */
   function state(): ModelState | undefined {
     if (!model) return undefined;
     const { config, fingerprint, initialized, part, history } = model;
@@ -55,7 +55,7 @@ export function serve(port: ServerPort): void {
     return { config, fingerprint, initialized, part, ...news };
   }
 
-  // Calls that the model answers at once are answered before the next message is read.
+  // Calls that the model can answer at once are answered before the next message is read.
   async function run({ method, args }: Call, watching: Watching, read: (rows: number, dim: number) => EmbeddingSource) {
     const open = (arg: unknown) => {
       const wire = wireOf(arg);
@@ -90,7 +90,7 @@ export function serve(port: ServerPort): void {
       const { items, ...options } = given[1] as AssessOptions;
       const { assessIds } = await import("../report/assess.ts");
       const { reportToWire } = await import("./sent-report.ts");
-      // Of IDs alone there is nothing to ask the model.
+      // IDs alone need nothing from the model.
       const measured = items === undefined ? {} : { items: open(items) as Items, model };
       const report = await assessIds(given[0] as SemanticIds, { ...options, ...measured, signal: watching.signal });
       return reportToWire(report);

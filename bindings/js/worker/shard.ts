@@ -1,17 +1,17 @@
-/** A part of the items, as the floats that the wasm heap would hold. */
+/** A part of the items as floats, as on the wasm heap. */
 
 import type { SourceReader } from "../items/embedding-source.ts";
 import { widenHalves } from "../items/half.ts";
 import { type ItemHeap, type ItemRows, indexOfNonFinite } from "../items/items.ts";
 
-/** Copies rows [first, first + count). @throws InvalidInputError for a value that is not finite, with its row in the whole. */
+/** Copies rows [first, first + count). @throws InvalidInputError for a value that is not finite, with its row in the catalogue. */
 export function copyShard(items: ItemRows, first: number, count: number): Float32Array<ArrayBuffer> {
   const floats = new Float32Array(count * items.dim);
   items.copy(heapOf(floats), first, count, 0);
   return floats;
 }
 
-/** Reads them from a source. @throws as `copyShard`, and whatever the source's read throws */
+/** Reads them from a source. @throws as `copyShard`, and what the source's read throws */
 export async function readShard(
   source: SourceReader,
   first: number,

@@ -1,4 +1,4 @@
-/** The ends of a line to a worker thread of Node. */
+/** The two ends of a line to a Node worker thread. */
 
 import type { MessagePort, Worker } from "node:worker_threads";
 import type { ServerPort } from "./answer.ts";
@@ -28,7 +28,7 @@ export function ownThreadPort(port: MessagePort): ServerPort {
     post: (reply, transfer) => port.postMessage(reply, transfer),
     onRequest(listener) {
       port.on("message", listener);
-      // The call that it carried could never be answered: end, so that the client rejects it.
+      // Its call could never be answered, so end, and the client rejects it.
       port.on("messageerror", (error) => {
         throw error;
       });

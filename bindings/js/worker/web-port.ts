@@ -1,4 +1,4 @@
-/** The ends of a line to a Web Worker. */
+/** The two ends of a line to a Web Worker. */
 
 import type { ServerPort } from "./answer.ts";
 import type { WorkerPort } from "./host.types.ts";
@@ -9,12 +9,12 @@ export function webPort(worker: Worker): WorkerPort {
     post: (request, transfer) => worker.postMessage(request, transfer),
     onReply: (listener) => worker.addEventListener("message", (event) => listener(event.data)),
     onFailure(listener) {
-      // A script that cannot be fetched gives an event without a message.
+      // If a script cannot be fetched, the event has no message.
       worker.addEventListener("error", (event) =>
         listener(
           event.message
             ? `The worker crashed: ${event.message}`
-            : "The worker could not start: its script was not found or is blocked (check the bundler's output, the page's Content-Security-Policy, worker-src, and from another origin or in a sandboxed frame the header Access-Control-Allow-Origin). RQVAE itself needs no worker",
+            : "The worker could not start: its script was not found or is blocked. Check the bundler's output, worker-src in the page's Content-Security-Policy and, from another origin or in a sandboxed frame, the header Access-Control-Allow-Origin. RQVAE itself needs no worker",
           event.error,
         ),
       );
@@ -27,7 +27,7 @@ export function webPort(worker: Worker): WorkerPort {
   };
 }
 
-// Typed here because the DOM's types describe the page's `self`, not the worker's.
+// Typed here, since the DOM types describe the page's `self` rather than the worker's.
 interface WorkerScope {
   postMessage(message: unknown, transfer: Transferable[]): void;
   addEventListener(type: "message" | "messageerror", listener: (event: MessageEvent) => void): void;
@@ -39,7 +39,7 @@ export function ownWebPort(scope = self as unknown as WorkerScope): ServerPort {
     post: (reply, transfer) => scope.postMessage(reply, transfer),
     onRequest(listener) {
       scope.addEventListener("message", (event) => listener(event.data));
-      // The call that it carried could never be answered: fail loudly, so that the client rejects it.
+      // Its call could never be answered, so fail loudly, and the client rejects it.
       scope.addEventListener("messageerror", () => {
         throw new Error("a message to the worker could not be read");
       });

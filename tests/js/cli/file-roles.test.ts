@@ -37,17 +37,23 @@ describe("two files that were swapped", () => {
 
 describe("one file that is something else", () => {
   it.each([
-    [["encode", "m.safetensors", "m.safetensors"], "m.safetensors: it is a model, not a table of vectors"],
-    [["train", "m.safetensors"], "m.safetensors: it is a model, not a table of vectors"],
-    [["train", "items.npy", "--labels", "other.npy"], "other.npy: it is an npy file of vectors, not a file of text"],
-    [["train", "items.npy", "--labels", "m.safetensors"], "m.safetensors: it is a model, not a file of text"],
-    [["encode", "m.safetensors", "items.npy", "--item-ids", "m.safetensors"], "which --item-ids must be"],
+    [["encode", "m.safetensors", "m.safetensors"], "m.safetensors: is a model, but <items> must be a table of vectors"],
+    [["train", "m.safetensors"], "m.safetensors: is a model, but <items> must be a table of vectors"],
+    [
+      ["train", "items.npy", "--labels", "other.npy"],
+      "other.npy: is an npy file of vectors, but --labels must be a file of text",
+    ],
+    [
+      ["train", "items.npy", "--labels", "m.safetensors"],
+      "m.safetensors: is a model, but --labels must be a file of text",
+    ],
+    [["encode", "m.safetensors", "items.npy", "--item-ids", "m.safetensors"], "but --item-ids must be a file of text"],
     [
       ["report", "m.safetensors", "items.npy", "--ids", "m.safetensors"],
-      "m.safetensors: it is a model, not a file of IDs",
+      "m.safetensors: is a model, but --ids must be a file of IDs",
     ],
-    [["convert", "m.safetensors", "out.json"], "m.safetensors: it is a model, not a file of IDs"],
-    [["report", "ids.csv", "items.npy"], "ids.csv: it is a file of IDs, not a model"],
+    [["convert", "m.safetensors", "out.json"], "m.safetensors: is a model, but <in> must be a file of IDs"],
+    [["report", "ids.csv", "items.npy"], "ids.csv: is a file of IDs, but <model> must be a model"],
   ])("%j", (args, message) => {
     expectError(rqvae(...args), 1, message);
   });

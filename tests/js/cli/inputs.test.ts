@@ -66,7 +66,11 @@ describe("- as an input", () => {
     expectError(rqvaeFed("x", "train", "-", "-l", "-"), 2, "standard input (-) can be read only once");
     expectError(rqvaeFed("x", "merge", "-", "-"), 2, "standard input (-) can be read only once");
     expectError(rqvaeFed("", "kmeans", "-"), 1, "standard input: is empty");
-    expectError(rqvaeFed(readBytes("m.safetensors"), "kmeans", "-"), 1, "standard input: it is a model, not a table");
+    expectError(
+      rqvaeFed(readBytes("m.safetensors"), "kmeans", "-"),
+      1,
+      "standard input: is a model, but <items> must be a table",
+    );
     expectError(rqvaeFed("id,name\n1,a\n", "embed", "-", "-t", "name", "-m", "x"), 2, "--output FILE is missing");
     expectError(rqvaeFed(readBytes("m.safetensors"), "convert", "--plain", "-"), 2, "--output FILE is missing");
     expectError(rqvaeFed("x", "hopwise", "-", "--sentences"), 2, "must be a folder on this machine");
@@ -130,7 +134,11 @@ describe("a URL as an input", () => {
     const refused = await run("kmeans", `http://127.0.0.1:${port}/items.npy`);
     expectError(refused, 1, `${port}/items.npy: could not connect: ECONNREFUSED`);
     write("swap.json", read("labels.json"));
-    expectError(await run("kmeans", `${host}/m.safetensors`), 1, "/m.safetensors: it is a model, not a table");
+    expectError(
+      await run("kmeans", `${host}/m.safetensors`),
+      1,
+      "/m.safetensors: is a model, but <items> must be a table",
+    );
     expectError(await run("encode", "m.safetensors", "items.npy", "-o", `${host}/x.csv`), 1, "is a URL, but outputs");
     expectError(await run("hopwise", host, "--sentences"), 2, "must be a folder on this machine");
   });

@@ -60,9 +60,9 @@ describe("--labels", () => {
 
   it("are joined by place where a file has no keys, which is one line; too few or too many are an error", () => {
     const { stderr } = train("items.npy", "--labels", "labels.json");
-    expect(stderr.match(/^Joined by place, since neither items.npy nor labels.json has item IDs: .*$/gm)).toHaveLength(
-      1,
-    );
+    expect(
+      stderr.match(/^Joined by position, since neither items.npy nor labels.json has item IDs: .*$/gm),
+    ).toHaveLength(1);
     expect(train("items.npy", "--labels", "labels.json", "-q").stderr).toBe("");
     for (const n of [59, 61]) {
       write("labels.txt", Array.from({ length: n }, (_, i) => `t ${i}`).join("\n"));
@@ -271,7 +271,7 @@ describe("rqvae hopwise", () => {
     write("emb.csv", keyed(all));
     const { status, stderr } = hopwise("-e", "emb.csv");
     expect(status).toBe(0);
-    expect(stderr).not.toContain("Joined by place");
+    expect(stderr).not.toContain("Joined by position");
     const own = await ownCodes("shop/shop.safetensors");
     const merged = readRecBole(read("shop/shop.semantic.item"));
     expect(merged.itemIds).toEqual(shuffled.map(key));
@@ -319,7 +319,7 @@ describe("rqvae hopwise", () => {
     dataset(shuffled);
     write(name, await file());
     const { status, stderr } = hopwise("-e", name);
-    expect([status, stderr]).toEqual([0, expect.not.stringContaining("Joined by place")]);
+    expect([status, stderr]).toEqual([0, expect.not.stringContaining("Joined by position")]);
     const merged = readRecBole(read("shop/shop.semantic.item"));
     expect(merged.itemIds).toEqual(shuffled.map(key));
     expect(byItem(merged)).toEqual(await ownCodes("shop/shop.safetensors"));

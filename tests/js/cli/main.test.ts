@@ -41,7 +41,7 @@ describe("rqvae train", () => {
     }
     // Lines, not a block, since stderr is no terminal.
     expect(stderr).toMatch(
-      /^Joined by place, since neither .*\n(preparing the codebooks.*\n)?((epoch \d of 3|warning in epoch \d:).*\n)*epoch 3 of 3, loss .*distinct IDs.*\n$/,
+      /^Joined by position, since neither .*\n(preparing the codebooks.*\n)?((epoch \d of 3|warning in epoch \d:).*\n)*epoch 3 of 3, loss .*distinct IDs.*\n$/,
     );
 
     const lines = read("model.ids.csv").trimEnd().split("\n");
@@ -244,7 +244,7 @@ describe("the options of rqvae train", () => {
       /Kept: (epoch 6 is the last one; up to epoch 3 the 15 validation items were held out, then they joined the training|the start, .*, is back, .* on the 15 validation items)\./,
     );
     expect(run(...held, "--lr", "0.5", "--validation-until", "0.5")).toMatch(
-      /Kept: the start, before any training, is back, its codebooks fitted to all items: in 3 epochs training did not help on the 15 validation items\. Validation: explained variance -?[\d.]+%; training found nothing better/,
+      /Kept: the start, before any training, was restored with its codebooks fitted to all items: 3 epochs of training did not help on the 15 validation items\. Validation: explained variance -?[\d.]+%; training found nothing better/,
     );
     expect(run("--validation", "0")).not.toContain("Validation:");
   });
@@ -281,7 +281,7 @@ describe("rqvae kmeans", () => {
   it("gives the bytes that the library gives, and IDs for items", async () => {
     const options = ["--levels", "2", "--codes", "8", "--latent", "3", "--beam", "2", "--seed", "4"];
     const { status, stdout, stderr } = rqvae("kmeans", "items.npy", "-l", "labels.json", ...options);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^Joined by place, [^\n]*\n$/) });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^Joined by position, [^\n]*\n$/) });
     expect(stdout).toContain("Learned 60 items of dimension 5: 2 codes each, 8 x 8");
     expect(stdout).toMatch(/residual k-means in .*reconstruction loss/);
     const items = await readItems(npy(), { fileName: "items.npy" });
@@ -328,7 +328,7 @@ describe("rqvae encode", () => {
     const toStdout = rqvae("encode", "m.safetensors", "items.npy", "--labels", "labels.json");
     expect(toStdout.status).toBe(0);
     expect(toStdout.stdout).toBe(read("m.ids.csv"));
-    expect(toStdout.stderr).toMatch(/^Joined by place, [^\n]*\n$/);
+    expect(toStdout.stderr).toMatch(/^Joined by position, [^\n]*\n$/);
     const toFile = rqvae("encode", "m.safetensors", "items.npy", "-o", "ids.csv");
     expect(toFile).toMatchObject({ status: 0, stdout: "" });
     expect(toFile.stderr).toContain("Gave 60 items their IDs: ids.csv");
@@ -354,7 +354,7 @@ describe("the command line", () => {
     for (const args of [["--help"], ["-h"], ["help"]]) {
       const { status, stdout } = rqvae(...args);
       expect(status).toBe(0);
-      expect(stdout).toMatch(/train .*\n.*kmeans .*\n.*encode/);
+      expect(stdout).toMatch(/train .*\n(.*\n)?.*kmeans .*\n.*encode/);
       expect(stdout).toContain("Examples:");
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     }

@@ -45,7 +45,7 @@ describe("rqvae report", () => {
     );
     expect(status).toBe(0);
     expect(stderr).toMatch(
-      /^Joined by place, since neither items.npy nor kinds.json has item IDs: .*\nThe page is in page.html\n$/,
+      /^Joined by position, since neither items.npy nor kinds.json has item IDs: .*\nThe page is in page.html\n$/,
     );
     const figures = JSON.parse(stdout);
     expect(figures).toMatchObject({
@@ -86,7 +86,7 @@ describe("rqvae report", () => {
     expectError(
       rqvae("report", "model.safetensors", "items.npy", "--ids", "broken.csv"),
       1,
-      'broken.csv begins with "item,id", which is none of the formats of IDs',
+      'broken.csv starts with "item,id", which is in none of the formats of IDs',
     );
   });
 
@@ -117,7 +117,7 @@ describe("rqvae report", () => {
       ["report --capacity 9 --codes 0", 2, "--codes must be at least 1"],
       ["report --capacity 9 --html page.html", 2, "--html and --capacity do not go together"],
       ["report --capacity 9 model.safetensors", 2, 'unexpected argument "model.safetensors"'],
-      ["report items.npy items.npy", 1, "items.npy", "not a model"],
+      ["report items.npy items.npy", 1, "items.npy", "but <model> must be a model"],
       ["report model.safetensors wide.npy", 1, "wide.npy", "inputDim 5", "dimension 7"],
       ["report model.safetensors none.npy", 1, "none.npy: no such file"],
       ["report model.safetensors items.html --html items.html", 1, "is an input of this command"],

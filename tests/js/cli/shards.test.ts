@@ -116,7 +116,7 @@ describe("rqvae merge", () => {
   it("refuses gaps, overlaps, other models and other files, and writes nothing then", () => {
     const merge = (...args: string[]) => rqvae("merge", ...args, "-o", "out.csv");
     expectError(merge("1.shard", "3.shard"), 1, "rows 20 to 39 of 60 are in none of the 2 shards");
-    expectError(merge(...shards, "2.shard"), 1, "2.shard begins with row 20, but 2.shard ends with row 39");
+    expectError(merge(...shards, "2.shard"), 1, "2.shard starts with row 20, but 2.shard ends with row 39");
     expectError(merge("1.shard", "whole.csv"), 1, "whole.csv: not a shard of IDs");
     write("cut.shard", readBytes("2.shard").subarray(0, -3));
     expectError(merge("1.shard", "cut.shard", "3.shard"), 1, "cut.shard", "truncated or damaged");

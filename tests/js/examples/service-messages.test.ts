@@ -47,11 +47,11 @@ describe("a client is told what is wrong with its request, without advice for co
     ["id,price,stock\n1,2.5,3\n2,3.5,4", properties],
     [
       strays((row) => `${1000.5 + row}`),
-      'the body: column 4 ("d") has values of another size, up to 1011.5, as an ID or a property has',
+      'the body: column 4 ("d") has values of a different size, up to 1011.5, like an ID or a property',
     ],
     [
       strays((row) => (row === 5 ? "1e20" : "0.5")),
-      'the body: row 5, column 4 ("d"): "1e20" is far beyond the other values, which reach 0.9: correct it, or remove the row',
+      'the body: row 5, column 4 ("d"): "1e20" is far beyond the other values, which reach 0.9: correct it or remove the row',
     ],
     [
       '{"id":1,"embedding":"x"}',
@@ -76,7 +76,7 @@ describe("a client is told what is wrong with its request, without advice for co
 
   it("keeps what has no such advice", async () => {
     expect(await toldOf(() => readAll("id,e0,e1\na,.1,.2\na,.1,.2\n"))).toBe(
-      'the body: row 1 is item "a", as row 0 is: every item must be there once',
+      'the body: row 1 and row 0 are both item "a": every item must occur once',
     );
     expect(forClients(new BusyError("nothing is in training"))).toBe("nothing is in training");
     expect(forClients(new TypeError("fetch failed"))).toBe("fetch failed");
@@ -106,7 +106,7 @@ describe("a client is told what is wrong with its request, without advice for co
     const items = { data: data(10).map((value) => -3 * value), rows: 10, dim: 8 };
     const ids = Array.from({ length: 10 }, (_, i) => `k${i}`);
     expect(await toldOf(() => index.add(ids, model.encode(items), { items }))).toMatch(
-      /^item "k\d" has the raw ID .*: a published ID does not move; upload a catalogue to train anew$/,
+      /^item "k\d" has the raw ID .*: published IDs do not change; upload a catalogue to train anew$/,
     );
     const many = { data: new Float32Array(300 * 8).fill(0.5), rows: 300, dim: 8 };
     const twins = Array.from({ length: 300 }, (_, i) => `z${i}`);

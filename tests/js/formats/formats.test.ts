@@ -162,7 +162,7 @@ describe("npy", () => {
     ],
     ["cut in the data", npyFile(headerOf("'<f4'", "(2, 3)"), new Uint8Array(20)), /need 24 bytes, but 20/],
     ["absurd shape", npyFile(headerOf("'<f4'", `(${"9".repeat(400)}, 3)`), four), /cut short/],
-    ["absurd header", Uint8Array.of(0x93, ...utf8("NUMPY"), 2, 0, 0, 0, 0, 255), /header is said to have.*damaged/],
+    ["absurd header", Uint8Array.of(0x93, ...utf8("NUMPY"), 2, 0, 0, 0, 0, 255), /header claims.*damaged/],
     ["unknown version", npyFile(headerOf("'<f4'", "(2, 2)"), four, 9), /version 9\.0/],
     ["objects", npyFile(headerOf("'|O'", "(2, 2)"), four), /objects.*numpy\.stack/],
     ["complex", npyFile(headerOf("'<c8'", "(1, 2)"), four), /complex.*real/],
@@ -361,7 +361,7 @@ describe("csv", () => {
   test("other numeric first columns belong to the embedding", () => {
     expect(values("grid,x\n1,2\n3,4")).toMatchObject({ dim: 2, columns: { vector: ["grid", "x"] } });
     expect(values("1,.1\n2,.2")).toMatchObject({ dim: 2, rows: 2 });
-    expectInvalid(() => readCsv("id\n1.5\n2"), /holds no embedding.*"id" is a key/);
+    expectInvalid(() => readCsv("id\n1.5\n2"), /has no embedding.*"id" is a key/);
   });
 
   test("columns that pandas numbered", () => {
@@ -424,8 +424,8 @@ describe("csv", () => {
     ["text in the first row", "x,2\n3,4\n5,6", /row 0 \(line 1\), column 0.*"x"/],
     ["hexadecimal", "1,2\n0x10,4\n3,4", /"0x10"/],
     ["beyond float32", "1,2\n3,1e39\n", /"1e39".*float32/],
-    ["text alone", "a,b\nc,d\n", /the table holds no embedding.*text such as "a"/],
-    ["header alone", "a,b\n", /the table holds no embedding/],
+    ["text alone", "a,b\nc,d\n", /the table has no embedding.*text such as "a"/],
+    ["header alone", "a,b\n", /the table has no embedding/],
     ["header alone, as promised", ["a,b\n"], /header but no rows/],
     ["nothing", "", /no rows/],
     ["blank", " \n\n", /no rows/],
@@ -552,7 +552,7 @@ describe("json", () => {
     ["beyond float32", "[[1,1e39]]", /row 0, column 1.*float32/],
     ["mixed rows", '[[1],{"embedding":[1]}]', /row 1 must be an array/],
     ["mixed rows, objects first", '[{"embedding":[1]},[1]]', /row 1 is an array of 1/],
-    ["no embedding", '[{"title":"a"}]', /the JSON holds no embedding.*text such as "a"/],
+    ["no embedding", '[{"title":"a"}]', /the JSON has no embedding.*text such as "a"/],
     ["an embedding missing later", '[{"vector":[1]},{}]', /vector of row 1 is missing/],
     ["text rows", '["a"]', /got "a"/],
     ["deep nesting", "[".repeat(200000), /not JSON/],
@@ -599,8 +599,8 @@ describe("labels", () => {
 
   test.each([
     ["nothing", "", /empty/],
-    ["cut short", '{"titles":["a"', /begin like JSON/],
-    ["a list cut short", '["a",', /begin like JSON/],
+    ["cut short", '{"titles":["a"', /start like JSON/],
+    ["a list cut short", '["a",', /start like JSON/],
     ["no titles", '{"names":["a"]}', /must be \{ titles \}/],
     ["empty titles", "[]", /titles is empty/],
     ["a title that is none", '["a",null]', /titles\[1\].*null/],

@@ -148,7 +148,7 @@ test.each<[string, (json: Record<string, unknown>) => unknown, RegExp]>([
   [
     "index as JSON",
     (json) => Object.assign((json.journal as { after: unknown }[])[1]!, { after: [[1, 1, 1]] }) && undefined,
-    /its journal has not one ID an item/,
+    /its journal does not have one ID per item/,
   ],
   [
     "checkpoint",
@@ -205,8 +205,8 @@ test("a config.json that is another program's, with names that every object has,
 
 test("a trie that is nested 50,000 deep is refused, one of 512 codes is read", () => {
   const nested = (depth: number) => `${'{"1":'.repeat(depth)}["a"]${"}".repeat(depth)}`;
-  expect(() => readIdTrie(nested(50_000))).toThrow(/lies deeper than 512 codes/);
-  expect(() => readIdTrie(nested(513))).toThrow(/lies deeper than 512 codes/);
+  expect(() => readIdTrie(nested(50_000))).toThrow(/is deeper than 512 codes/);
+  expect(() => readIdTrie(nested(513))).toThrow(/is deeper than 512 codes/);
 });
 
 test("a checkpoint whose state is damaged leaves the training that the model had", async () => {
@@ -226,7 +226,7 @@ test("an ID has 512 codes at most, and labels do not get a cell for every field 
   expect(() => ids(513)).toThrow(/codebookSizes has 513 entries; an ID has 1 to 512 codes/);
   const objects = Array.from({ length: 3000 }, (_, i) => ({ title: "t", [`f${i}`]: 1 }));
   expect(() => readLabels(JSON.stringify(objects))).toThrow(
-    /3,000 objects with 3,001 fields, most of which hardly any has/,
+    /3,000 objects with 3,001 fields, most of which few objects have/,
   );
 });
 
@@ -234,8 +234,8 @@ test("strings and lists as long as a file are no matter for the stack", () => {
   const long = "y".repeat(1.2e7);
   expect(readIdTrie(`{"1":{"2":["${long}",1234567890123456789]}}`).itemIds).toEqual([long, "1234567890123456789"]);
   const tokens = new Array(6e5).fill('"<a_1>"');
-  expect(() => readLcRec(`{"x": [${tokens}]}`)).toThrow(/"<a_1>" is no token of level 1/);
-  expect(() => readLcRec(`{"${"\\n".repeat(6e6)}": [${tokens}`)).toThrow(/is no item with its list of tokens/);
+  expect(() => readLcRec(`{"x": [${tokens}]}`)).toThrow(/"<a_1>" is not a token of level 1/);
+  expect(() => readLcRec(`{"${"\\n".repeat(6e6)}": [${tokens}`)).toThrow(/is not an item with its list of tokens/);
 });
 
 test("whatever a value is, it is shown in a line", () => {

@@ -152,7 +152,7 @@ describe.each(Object.entries(formats))("%s", (name, { write, chunks, read }) => 
     refused(() => write({ ids, itemIds: ["a", "b", "a"] }), /itemIds\[0\] and itemIds\[2\] are the same item, "a"/);
     refused(() => write({ ids, itemIds: ["1", 1, "x"] }), /itemIds\[0\] and itemIds\[1\]/);
     refused(() => write({ ids, itemIds: ["a", "", "b"] }), /itemIds\[1\] is empty/);
-    refused(() => write({ ids, itemIds: ["a", "\ud800", "b"] }), /itemIds\[1\] holds half of a character/);
+    refused(() => write({ ids, itemIds: ["a", "\ud800", "b"] }), /itemIds\[1\] has half of a surrogate pair/);
     refused(
       () => write({ ids, itemIds: ["a", null as never, "b"] }),
       /itemIds\[1\] must be a string or a number, got null/,
@@ -189,7 +189,7 @@ describe("csv", () => {
     expect(readIdsCsv(text, options)).toEqual({ ...three, titles: labels.titles });
     refused(
       () => readIdsCsv(text.replace("\n10,", "\nB004756YJA,")),
-      /row 2 \(line 4\): item "B004756YJA" was there before/,
+      /row 2 \(line 4\): item "B004756YJA" occurs twice/,
     );
   });
 });
@@ -231,15 +231,15 @@ describe("LC-Rec", () => {
 
   test.each([
     ["[]", /expected an object/],
-    ['{"a": ["<a_1>"]', /no item with its list of tokens/],
+    ['{"a": ["<a_1>"]', /not an item with its list of tokens/],
     ['{"a": ["<a_1>"], }', /the entry after "a"/],
     ['{"a": ["<a_1>"]} x', /text follows/],
-    ['{"a": ["<b_1>"]}', /item "a": "<b_1>" is no token of level 0, which look like <a_0>/],
-    ['{"a": ["<a_1"]}', /no token of level 0/],
-    ['{"a": ["<a_1>x"]}', /no token of level 0/],
+    ['{"a": ["<b_1>"]}', /item "a": "<b_1>" is not a token of level 0, such as <a_0>/],
+    ['{"a": ["<a_1"]}', /not a token of level 0/],
+    ['{"a": ["<a_1>x"]}', /not a token of level 0/],
     ['{"a": ["<a_1>" "<b_1>"]}', /is not JSON/],
     ['{"a": []}', /no codes/],
-    ['{"a": ["<a_1>"], "a": ["<a_2>"]}', /item "a" was there before/],
+    ['{"a": ["<a_1>"], "a": ["<a_2>"]}', /item "a" occurs twice/],
     ['{"a": ["<a_1>", "<b_1>"], "b": ["<a_2>"]}', /has 1 code, but those before it have 2/],
   ])("refuses %s", (text, message) => refused(() => readLcRec(text), message));
 
@@ -347,7 +347,7 @@ describe("RecBole", () => {
     [
       "other tokens",
       () => readRecBole("item_id:token\tsemantic_id:token_seq\n1\t<b_1>\n"),
-      /line 2: "<b_1>" is no token of level 0/,
+      /line 2: "<b_1>" is not a token of level 0/,
     ],
     ["no codes", () => readRecBole("item_id:token\tsemantic_id:token_seq\n1\t\n"), /item "1" has no codes/],
     ["a separator of two", () => readAtomicFile("a", "::"), /separator must be one character/],
@@ -380,7 +380,7 @@ describe("semanticids", () => {
       codes.flatMap((code, level) => [...codebooks[level]!.subarray(code * dim, (code + 1) * dim)]),
     );
     expect(read).toEqual(Float32Array.from(expected));
-    refused(() => writeHopwise(three, { codebooks: codebooks.slice(1) }), /codebooks must have one array a level/);
+    refused(() => writeHopwise(three, { codebooks: codebooks.slice(1) }), /codebooks must have one array per level/);
     refused(() => writeHopwise(three, { embeddings: new Float32Array(10) }), /embeddings has 10 entries/);
   });
 
@@ -450,10 +450,10 @@ json.dump({"floats": [repr(float(x)) for x in given["floats"]], "csv": out.getva
     ["items,semantic_ids\n1,5\n", /semantic_ids must be a list/],
     ["items,semantic_ids\n1\n", /line 2 has 1 column/],
     ['items,semantic_ids,semantic_ids_embs\n1,[1],"[[nan]]"\n', /semantic_ids_embs must be a list of finite numbers/],
-    ['items,semantic_ids,semantic_ids_embs\n1,[1],"[[1.0, 2.0]]"\n', /row 0 must have a number for each level \(1\)/],
+    ['items,semantic_ids,semantic_ids_embs\n1,[1],"[[1.0, 2.0]]"\n', /row 0 must have one number per level \(1\)/],
     [
       'items,semantic_ids,semantic_ids_embs\n1,[1],[[1.0]]\n2,[1],"[[1.0], [2.0]]"\n',
-      /line 3: .*has 2 rows, but there are 1/,
+      /line 3: .*has 2 rows, but previous lines have 1/,
     ],
     ["items,semantic_ids,semantic_ids_embs\n1,[1],[]\n", /has 0 rows/],
   ])("refuses %s", (text, message) => refused(() => readHopwise(text), message));
@@ -556,11 +556,11 @@ describe("trie", () => {
     expect(writeIdTrie({ ids: SemanticIds.from([], options) })).toBe("{}");
     refused(() => readIdTrie("{"), /not JSON/);
     refused(() => readIdTrie("{}"), /no rows/);
-    refused(() => readIdTrie('{"a": ["x"]}'), /"a" is no code/);
+    refused(() => readIdTrie('{"a": ["x"]}'), /"a" is not a code/);
     refused(() => readIdTrie('{"1": 5}'), /the node "1" must be/);
     refused(() => readIdTrie('{"1": [null]}'), /the node "1": the item's ID must be/);
     refused(() => readIdTrie('{"1": ["x"], "2": {"3": ["y"]}}'), /has 2 codes, but those before it have 1/);
-    refused(() => readIdTrie('{"1": ["x", "x"]}'), /item "x" was there before/);
+    refused(() => readIdTrie('{"1": ["x", "x"]}'), /item "x" occurs twice/);
   });
 });
 
@@ -594,8 +594,8 @@ describe("any format", () => {
   test.each<[string, Uint8Array, string, RegExp]>([
     ["nothing", new Uint8Array(0), "a.csv", /a\.csv is empty/],
     ["a model", Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 0, 0x7b), "m.safetensors", /m\.safetensors is safetensors/],
-    ["embeddings", utf8("1,2\n3,4"), "a.csv", /a\.csv begins with "1,2", which is none of the formats/],
-    ["other JSON", utf8("[1]"), "", /the file begins with "\[1\]"/],
+    ["embeddings", utf8("1,2\n3,4"), "a.csv", /a\.csv starts with "1,2", which is in none of the formats/],
+    ["other JSON", utf8("[1]"), "", /the file starts with "\[1\]"/],
   ])("refuses: %s", (_, bytes, name, message) => expect(readIds(bytes, { fileName: name })).rejects.toThrow(message));
 
   test("refuses unknown formats", async () => {

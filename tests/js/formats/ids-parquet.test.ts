@@ -152,10 +152,10 @@ describe("which columns", () => {
       { code_1: [1, 2], shop_id: ["a", "b"], user_id: ["a", "b"] },
       /several columns that may hold the items' IDs, "shop_id", "user_id": name the right one item_id/,
     ],
-    ["an item twice", { item: ["x", "x"], code_1: [1, 2] }, /row 1: item "x" was there before, at row 0/],
+    ["an item twice", { item: ["x", "x"], code_1: [1, 2] }, /row 1: item "x" occurs twice, first at row 0/],
     ["an item without an ID", { item: ["x", ""], code_1: [1, 2] }, /row 1: the item's ID is empty/],
     ["a negative code", { item: ["x", "y"], code_1: [1, -2] }, /row 1: code -2 of level 0 is not a whole number/],
-    ["no tokens", { item: ["x", "y"], sid: ["<a_1>", "none"] }, /row 1: "sid" is "none", not a token of each level/],
+    ["no tokens", { item: ["x", "y"], sid: ["<a_1>", "none"] }, /row 1: "sid" is "none", not one token per level/],
     ["tokens of other levels", { item: ["x", "y"], sid: ["<a_1><b_1>", "<a_1>"] }, /row 1: the ID has 1 code/],
   ])("refuses %s", async (_, columns, message) => refused(makeParquet(columns), message));
 

@@ -97,7 +97,7 @@ describe("npz", () => {
     [
       "a wrong size",
       makeZip([{ name: "x.npy", bytes: npy, lie: { size: npy.length - 1 } }]),
-      /npy file is cut short|holds more/,
+      /npy file is cut short|expands to more/,
     ],
     [
       "a larger size",
@@ -155,7 +155,7 @@ describe("safetensors", () => {
     JSON.stringify({ x: { dtype: "F32", shape: [4, 3], data_offsets: [0, 48], ...more } });
   test.each<[string, Uint8Array, RegExp]>([
     ["a header of 1 GB", Uint8Array.of(0, 0, 0, 64, 0, 0, 0, 0, 0x7b, 1, 2), /1,073,741,824 bytes/],
-    ["a header of 2^56", Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1, 0x7b, 1, 2), /header is said/],
+    ["a header of 2^56", Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1, 0x7b, 1, 2), /header claims/],
     ["a longer header", Uint8Array.of(99, 0, 0, 0, 0, 0, 0, 0, 0x7b, 1, 2), /99 bytes, but only 3 follow/],
     ["a broken header", withBytes("{x"), /header, it is not JSON/],
     ["another shape", withBytes(entry({ shape: [5, 3] })), /"x" of shape \[5,3\] and F32 takes 60 bytes, not 48/],
@@ -168,20 +168,20 @@ describe("safetensors", () => {
     [
       "beyond the file",
       withBytes(entry({ shape: [8, 3], data_offsets: [0, 96] })),
-      /bytes 0 to 96 of the data, of which 48 bytes are there/,
+      /bytes 0 to 96 of the data, which has only 48 bytes/,
     ],
     [
       "overlap",
       makeSafetensors([f32, { ...f32, name: "y", offsets: [24, 72] }]),
-      /begins at byte 24 of the data instead of 48: tensors overlap/,
+      /starts at byte 24 of the data instead of 48: tensors overlap/,
     ],
     [
       "data of no tensor",
       withBytes(entry({ shape: [2, 3], data_offsets: [0, 24] })),
-      /take 24 bytes, but 48 bytes of data are there/,
+      /take 24 bytes, but it has 48 bytes of data/,
     ],
     ["a model of ours", makeSafetensors([f32], { rqvae: "{}" }), /model of rqvae.*RQVAE\.load/],
-    ["no tensor", withBytes("{}", new Uint8Array(0)), /it has none/],
+    ["no tensor", withBytes("{}", new Uint8Array(0)), /it has no tensors/],
   ])("refuses: %s", (_, file, message) =>
     refused(readItems(file, { fileName: "a.safetensors" }), /^a\.safetensors/, message),
   );
@@ -223,7 +223,7 @@ describe("gzip", () => {
   test.each<[string, Uint8Array, RegExp]>([
     ["cut short", gzipSync(npy).subarray(0, -12), /damaged or cut short/],
     ["a bomb", gzipSync(new Uint8Array(1 << 27).fill(0x20).fill(0x5b, 0, 1)), /1000 times its size/],
-    ["blanks", gzipSync(new Uint8Array(1 << 27).fill(0x20)), /begins with [\d,]+ blanks/],
+    ["blanks", gzipSync(new Uint8Array(1 << 27).fill(0x20)), /starts with [\d,]+ blanks/],
     ["gzip in gzip", gzipSync(gzipSync(npy)), /gzip-compressed/],
     ["a picture", gzipSync(Uint8Array.of(0x89, 0x50, 0x4e, 0x47)), /PNG/],
     ["nothing", gzipSync(""), /empty/],
@@ -396,7 +396,7 @@ describe("rows that are invalid", () => {
 
   test("an item that is there twice", async () => {
     const csv = utf8("id,x,y\na,1,2\nb,3,4\na,5,6");
-    await refused(readItems(csv, { fileName: "a.csv" }), /^a\.csv: row 2 is item "a", as row 0 is/);
+    await refused(readItems(csv, { fileName: "a.csv" }), /^a\.csv: row 2 and row 0 are both item "a"/);
     const { itemIds, labels, skipped } = await readItems(csv, { fileName: "a.csv", skipInvalid: true });
     expect([itemIds, labels, [...skipped!.rows]]).toEqual([["a", "b"], { titles: ["a", "b"] }, [2]]);
     const named = await readItems(utf8("id,title,x,y\n007,T,1,2\n9007199254740993,T,3,4"), { fileName: "a.csv" });

@@ -241,7 +241,7 @@ describe("a server", () => {
     await source.read(200_010, 10); // is held
     expect(sent).toBe(0);
     etag = '"2"';
-    await expect(source.read(0, 10)).rejects.toThrow(/changed while it was read/);
+    await expect(source.read(0, 10)).rejects.toThrow(/changed while it was being read/);
   });
 
   test("whole where not", async () => {
@@ -287,7 +287,7 @@ describe("other formats", () => {
       ]);
     }
     const twice = utf8(csv.replace("c,nan", "a,7"));
-    await expect(openItems(twice)).rejects.toThrow(/row 2 is item "a"/);
+    await expect(openItems(twice)).rejects.toThrow(/row 2 and row 0 are both item "a"/);
     const kept = await openItems(twice, { uniqueIds: false });
     expect([kept.rows, kept.itemIds]).toEqual([4, ["a", "b", "a", "d"]]);
     expect(kept.inMemory).toBe(true);

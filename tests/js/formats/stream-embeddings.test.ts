@@ -112,7 +112,7 @@ describe("rows that cannot be used", () => {
       for await (const { rows } of streamItems(file, { fileName, batchRows: 1 })) batches.push(rows);
     };
     await expect(run(nan, "n.npy")).rejects.toThrow(/^n\.npy: row 1, column 1 is NaN/);
-    await expect(run(utf8(twice), "t.csv")).rejects.toThrow(/^t\.csv: row 4000 is item "sku7", as row 7 is/);
+    await expect(run(utf8(twice), "t.csv")).rejects.toThrow(/^t\.csv: row 4000 and row 7 are both item "sku7"/);
     await expect(run(utf8("x"), "t.csv")).rejects.toThrow(InvalidInputError);
     await expect(run(utf8(""), "t.csv")).rejects.toThrow(/t\.csv: it is empty/);
   });

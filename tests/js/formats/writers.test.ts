@@ -72,7 +72,7 @@ describe("vectors", () => {
   test.each<[string, Parameters<typeof writeVectors>, RegExp]>([
     ["format", ["xls" as never, MATRIX], /format must be one of npy, csv, jsonl, parquet/],
     ["too few rows", ["npy", { rows: 5, dim: 3, blocks: [MATRIX.data] }], /4 rows instead of 5/],
-    ["too many rows", ["csv", { rows: 3, dim: 3, blocks: [MATRIX.data] }], /together 3 rows/],
+    ["too many rows", ["csv", { rows: 3, dim: 3, blocks: [MATRIX.data] }], /3 rows in all/],
     ["half a row", ["csv", { rows: 3, dim: 3, blocks: [MATRIX.data.subarray(0, 4)] }], /whole rows of 3/],
     ["no rows", ["npy", { rows: 0, dim: 3, blocks: [] }], /at least 1/],
     ["IDs of another number", ["csv", MATRIX, { itemIds: ["a"] }], /itemIds has 1 entry/],

@@ -75,7 +75,7 @@ describe.each(["share", "suffix"] as const)("%s", (collisions) => {
       () => compact.replace([], []),
       () => compact.remove([""]),
     ]) {
-      expect(change).toThrow(/saved with compact: true and only looks up/);
+      expect(change).toThrow(/saved with compact: true and cannot be changed/);
     }
   });
 });
@@ -98,17 +98,13 @@ test.each<[string, Uint8Array, RegExp]>([
   [
     "HTML",
     new TextEncoder().encode("<!doctype html><title>404</title>"),
-    /no index file of rqvae: it begins with "<!doctyp"/,
+    /not an index file of rqvae: it starts with "<!doctyp"/,
   ],
-  [
-    "a model",
-    new TextEncoder().encode(`12345678{"__metadata__":{}}`),
-    /looks like a model; that is what RQVAE.load reads/,
-  ],
+  ["a model", new TextEncoder().encode(`12345678{"__metadata__":{}}`), /looks like a model; read it with RQVAE.load/],
   [
     "a newer format",
     Uint8Array.of(...sample().save()).fill(2, 8, 9),
-    /format 2; this release of rqvae reads format 1: update/,
+    /format 2, but this release of rqvae reads format 1: update/,
   ],
 ])("a foreign file is named: %s", async (_, bytes, message) => {
   await expect(SemanticIdIndex.load(bytes)).rejects.toThrow(ModelFormatError);

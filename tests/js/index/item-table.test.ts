@@ -52,7 +52,7 @@ describe("item IDs", () => {
   });
 
   test("one that comes twice is named with both rows, as the caller counts them", () => {
-    expect(() => ItemTable.of(["x", "y", "x"], "add")).toThrow(/add: item "x" stands in row 0 and again in row 2/);
+    expect(() => ItemTable.of(["x", "y", "x"], "add")).toThrow(/add: item "x" is in row 0 and again in row 2/);
     expect(() => ItemTable.of(["x", "x"], "add", [7, 3])).toThrow(/row 3 and again in row 7/);
   });
 

@@ -311,7 +311,7 @@ describe("drift", () => {
     const names = Array.from({ length: 100 }, (_, i) => `new${i}`);
     const update = index.add(names, model.encode(strange), { items: strange });
     expect(update.drift!.share).toBeGreaterThan(0.5);
-    expect(update.drift!.warning).toMatch(/^\d+ of 100 new items \(\d+\.\d%\) lie farther .* train a new model/);
+    expect(update.drift!.warning).toMatch(/^\d+ of 100 new items \(\d+\.\d%\) are farther .* train a new model/);
     expect(index.drift!.items).toBe(1100);
     expect(index.drift!.outside).toBe(outside + update.drift!.outside);
   });

@@ -63,7 +63,7 @@ describe("looking up", () => {
       expect(index.allowedNext([1])).toEqual(Uint16Array.of(0, 2));
       expect(index.allowedNext([1, 2])).toEqual(new Uint16Array(0));
       expect(() => index.allowedNext([1, 1])).toThrow(UnknownPrefixError);
-      expect(() => index.allowedNext([3])).toThrow(/no item's ID begins with \[3\]/);
+      expect(() => index.allowedNext([3])).toThrow(/no item's ID starts with \[3\]/);
     });
 
     test("isLeaf", () => {
@@ -101,9 +101,10 @@ describe("looking up", () => {
         true,
         ["boot", "clog", "shoe"],
       ]);
-      expect(() => index.step(one, 1)).toThrow(/begins with \[1, 1\]/);
+      expect(() => index.step(one, 1)).toThrow(/starts with \[1, 1\]/);
       expect(() => index.step(leaf, 0)).toThrow(UnknownPrefixError);
-      for (const state of [-1, 0.5, 6, Number.NaN]) expect(() => index.allowedNext(state)).toThrow(/is no state/);
+      for (const state of [-1, 0.5, 6, Number.NaN])
+        expect(() => index.allowedNext(state)).toThrow(/is not a current state/);
     });
 
     test("an empty index", () => {
@@ -244,7 +245,7 @@ describe("growth", () => {
           [3, 3],
         ],
       ),
-    ).toThrow(/item "boot" has the raw ID \[1,2\] already, and row 1 gives it \[3,3\].*replace/);
+    ).toThrow(/item "boot" already has the raw ID \[1,2\], but row 1 gives it \[3,3\].*replace/);
     expect(index.save()).toEqual(before);
     expect(
       index.replace(
@@ -307,7 +308,7 @@ describe("growth", () => {
             [0, 0],
           ],
         ),
-      /"a" stands in row 0 and again in row 2/,
+      /"a" is in row 0 and again in row 2/,
     ],
     [
       "a code out of range",
@@ -321,16 +322,16 @@ describe("growth", () => {
         ),
       /row 1, level 1: code 4/,
     ],
-    ["other codebooks", (x) => x.add(["a"], raw([[0, 0]], [4, 5])), /\[4, 5\], the index has \[4, 4\]/],
+    ["other codebooks", (x) => x.add(["a"], raw([[0, 0]], [4, 5])), /\[4, 5\], but the index has \[4, 4\]/],
     ["no IDs", (x) => x.add(["a"], undefined as never), /ids must be SemanticIds/],
-    ["items without a model", (x) => x.add(["a"], [[0, 0]], { items: [[1]] }), /beside their model/],
+    ["items without a model", (x) => x.add(["a"], [[0, 0]], { items: [[1]] }), /items need their model/],
     [
       "an unknown option",
       (x) => x.add(["a"], [[0, 0]], { item: [] } as never),
-      /unknown option "item"; known are items, replace/,
+      /unknown option "item"; the options are items, replace/,
     ],
     ["removing what is not there", (x) => x.remove(["hat", "glove"]), /row 1: item "glove" is not in the index/],
-    ["removing twice", (x) => x.remove(["hat", "hat"]), /"hat" stands in row 0 and again in row 1/],
+    ["removing twice", (x) => x.remove(["hat", "hat"]), /"hat" is in row 0 and again in row 1/],
     [
       "an ID of another model",
       (x) => x.add(["a"], SemanticIds.from([[0, 0]], { codebookSizes: sizes, fingerprint: "b".repeat(16) })),
@@ -359,7 +360,7 @@ describe("growth", () => {
             [1, 1],
           ]),
         ),
-      /"a" stands in row 0 and again in row 2/,
+      /"a" is in row 0 and again in row 2/,
     ],
     ["rows without sizes", () => SemanticIdIndex.build(["a"], [[0, 0]] as never), /ids must be SemanticIds/],
     [
@@ -373,7 +374,7 @@ describe("growth", () => {
       /capacity must be a whole number from 1/,
     ],
     ["reassign without a model", () => build(shoes, { collisions: "reassign" }), /"reassign" needs model and items/],
-    ["items without a model", () => build(shoes, { items: [[1]] }), /beside their model/],
+    ["items without a model", () => build(shoes, { items: [[1]] }), /items need their model/],
     ["a model that is none", () => build(shoes, { model: {} as never }), /model must be an RQVAE/],
   ])("build refuses: %s", (_, run, message) => {
     expect(run).toThrow(InvalidInputError);
@@ -417,7 +418,7 @@ describe("random histories", () => {
               const isOther = items.map((item, i) => rawOf.has(item) && String(rawOf.get(item)) !== String(ids[i]));
               if (kind === "add" && isOther.includes(true)) {
                 const file = index.save();
-                expect(() => index.add(items, ids)).toThrow(/a published ID does not move/);
+                expect(() => index.add(items, ids)).toThrow(/published IDs do not change/);
                 expect(index.save()).toEqual(file);
                 continue;
               }

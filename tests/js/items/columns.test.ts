@@ -80,7 +80,7 @@ describe("a column of lists", () => {
     expect(await byId(rows("histogram", "text_embedding"), "x.json")).toEqual(two);
     expect(await byId(rows("histogram", "clipVector"), "x.json")).toEqual(two);
     await refused(read(rows("text_emb", "image_emb"), "x.json"), /"text_emb", "image_emb".*embedding: "text_emb"/);
-    await refused(read(rows("left", "right"), "x.json"), /"left", "right": choose one/);
+    await refused(read(rows("left", "right"), "x.json"), /"left", "right"; choose one: /);
     expect(await byId(rows("left", "right"), "x.json", { embedding: "right" })).toEqual(two);
     await refused(read(rows("left", "right"), "x.json", { embedding: "rihgt" }), /no column "rihgt".*"left", "right"/);
   });
@@ -98,7 +98,7 @@ describe("a column of lists", () => {
     ];
     await refused(
       read(JSON.stringify(rows), "x.json"),
-      /holds no embedding.*holds lists.*embedding: "|half of a sparse vector/,
+      /has no embedding.*holds lists.*embedding: "|half of a sparse vector/,
     );
     const withVectors = rows.map((row) => ({ ...row, v: two[row.id as "a"] }));
     expect(await byId(JSON.stringify(withVectors), "x.json")).toEqual(two);
@@ -434,7 +434,7 @@ test("duplicate keys name both rows, in every format", async () => {
     ["x.json", '[{"id":"007","v":[1.5,2]},{"id":"b","v":[3.5,4]},{"id":"007","v":[5.5,6]}]'],
     ["x.vec", "3 2\n007 1.5 2\nb 3 4\n007 5 6"],
   ] as const) {
-    await refused(read(text, name), /row 2 is item "007", as row 0 is/);
+    await refused(read(text, name), /row 2 and row 0 are both item "007"/);
   }
 });
 
@@ -632,7 +632,7 @@ describe("a value of another size among columns of numbers", () => {
       (value) =>
         refused(
           read(written(table({ 7: value })), `x.${format}`),
-          /^x\.\w+: row 7, column 3 \("d"\): "-?\d[^"]*" is far beyond the other values, which reach 1: correct it, or remove the row/,
+          /^x\.\w+: row 7, column 3 \("d"\): "-?\d[^"]*" is far beyond the other values, which reach 1: correct it or remove the row/,
         ),
     );
 
@@ -656,7 +656,7 @@ describe("a value of another size among columns of numbers", () => {
       const strays = Object.fromEntries(Array.from({ length: 20 }, (_, row) => [row, value(row)]));
       return refused(
         read(written(table(strays)), `x.${format}`),
-        /column 3 \("d"\) has values of another size.*as an ID or a property has; name the columns that are the embedding: embedding: \["a","b","c"\]/,
+        /column 3 \("d"\) has values of a different size.*like an ID or a property; name the columns of the embedding: embedding: \["a","b","c"\]/,
       );
     });
   }

@@ -33,7 +33,7 @@ describe("vectors that are written", () => {
       [{ data, rows: 1, dim: 2 }, /^data has 6 values, but rows x dim is 1 x 2/],
       [{ blocks: [[1, 2]], rows: 1, dim: 2 }, /^a block must be a Float32Array.*got an array of 2/],
       [{ blocks: [bits], rows: 2, dim: 3 }, /^a block must be a Float32Array.*got Uint16Array/],
-      [{ read: () => [1, 2], rows: 1, dim: 2 }, /^what read\(0, 1\) gave must be a Float32Array/],
+      [{ read: () => [1, 2], rows: 1, dim: 2 }, /^the result of read\(0, 1\) must be a Float32Array/],
     ] as const;
     for (const [vectors, message] of refused) {
       await expect(written("npy", vectors as never)).rejects.toMatchObject({

@@ -48,7 +48,7 @@ const FORMS: [what: string, make: () => unknown, advice: string | RegExp][] = [
     /rows: items\.dims\[0\], dim: items\.dims\[1\]|without rows and dim/,
   ],
   ["a tensor that has to be read", () => ({ shape: [40, 6], data() {} }), "await items.data()"],
-  ["semantic IDs", () => model.encode(rows), "the vectors that they are made of"],
+  ["semantic IDs", () => model.encode(rows), "the vectors that they were made from"],
   ["a model", () => model, "received a model"],
   ["a Map", () => new Map([["a", rows[0]]]), "[...items.values()]"],
   ["a Set", () => new Set(rows), "[...items]"],

@@ -36,7 +36,7 @@ describe("a dimension that drowns the others", () => {
     expect(warning).toMatchObject({ kind: "dominatedByColumn", column, epoch: -1 });
     expect(warning!.message).toMatch(
       new RegExp(
-        `^column ${column} carries 99\\.9% of all variance: .*Leave it out if .*inputScaling: "perDimension"$`,
+        `^column ${column} carries 99\\.9% of the variance: .*Leave it out if .*inputScaling: "perDimension"$`,
       ),
     );
     expect(report.dominantColumn).toMatchObject({ column, share: expect.closeTo(1, 3) });
@@ -54,7 +54,7 @@ describe("a dimension that drowns the others", () => {
     const report = await assessIds(model.encode(items), { items, columnNames });
     expect(report.dominantColumn?.name).toBe("price");
     for (const wrong of [["price"], "price", Array(17).fill(1)]) {
-      const refusal = /columnNames must be an array of 17 texts, one for each dimension/;
+      const refusal = /columnNames must be an array of 17 strings, one per dimension/;
       await expect(model.train(items, { columnNames: wrong as string[] })).rejects.toThrow(refusal);
       await expect(assessIds(model.encode(items), { items, columnNames: wrong as string[] })).rejects.toThrow(refusal);
     }
@@ -137,7 +137,7 @@ describe("exact copies and constant data are named as that", () => {
     const { history, report, kinds } = await study(twins, { codebookSize: 64 });
     expect(kinds).toContain("duplicates");
     expect(history.warnings[0]!.message).toContain(
-      "600 items have a vector that another item has too (300 different vectors in all)",
+      "600 items have the same vector as another item (300 different vectors in all)",
     );
     const words = [...history.warnings.map(({ message }) => message), ...report.findings.map(({ text }) => text)].join(
       "\n",
@@ -179,7 +179,7 @@ describe("on the command line", () => {
     write("numbered.npy", writeNpy(numbered(5)));
     write("constant.npy", writeNpy(constant));
     for (const [name, said] of [
-      ["numbered", "column 5 carries 99.9% of all variance"],
+      ["numbered", "column 5 carries 99.9% of the variance"],
       ["constant", "all 50 items have the same vector"],
     ] as const) {
       const files = ["-o", `${name}.safetensors`, "--ids", `${name}.ids.csv`];

@@ -250,13 +250,13 @@ describe("a checkpoint is a model", () => {
     expect(sameBits(loaded.encode(items).codes, own.encode(items).codes)).toBe(true);
     // No training is left in it: its file is the model's.
     expect(sameBits(loaded.save(), own.save())).toBe(true);
-    expect(() => loaded.saveCheckpoint()).toThrow(/there is no training to go on with/);
+    expect(() => loaded.saveCheckpoint()).toThrow(/there is no training to resume/);
   });
 
   it("that is not initialised while initialisation went on", async () => {
     using loaded = await RQVAE.load((await allCheckpoints(model, train))[0]!.bytes);
     expect(loaded.initialized).toBe(false);
-    expect(() => loaded.encode(items)).toThrow(/neither been trained/);
+    expect(() => loaded.encode(items)).toThrow(/not been trained/);
   });
 });
 
@@ -289,32 +289,32 @@ describe("refused, with the model as it was and usable", () => {
   }
 
   it.each([
-    ["items", other, /made with other items: there is a difference in the first or last 256 rows/],
-    ["first row", changedAt(0), /in the first or last 256 rows/],
-    ["row further on", changedAt(200), /in the first or last 256 rows/],
-    ["last row", changedAt(329), /in the first or last 256 rows/],
+    ["items", other, /made with other items: the first or last 256 rows differ/],
+    ["first row", changedAt(0), /the first or last 256 rows differ/],
+    ["row further on", changedAt(200), /the first or last 256 rows differ/],
+    ["last row", changedAt(329), /the first or last 256 rows differ/],
     ["number of items", cut, /made with 330 items of dimension 12, received 329 items of 12: use the same items/],
   ])("another %s", async (_what, given, message) => {
     await refused(await middle(), message, "InvalidInputError", { given });
   });
 
   it.each<[string, TrainOptions, RegExp]>([
-    ["epochs", { epochs: 5 }, /made with training's epochs 4, now it is 5: use the same options/],
-    ["optimizer", { optimizer: "sgd" }, /training's optimizer "adam", now it is "sgd"/],
-    ["rate", { learningRate: 0.5 }, /training's learningRate 0.001, now it is 0.5/],
-    ["restart", { deadCodeRestart: true }, /training's deadCodeRestart false, now it is true/],
-    ["validation", { validationShare: 0.1 }, /training's validationShare 0, now it is 0.1/],
+    ["epochs", { epochs: 5 }, /made with training's epochs 4, but now it is 5: use the same options/],
+    ["optimizer", { optimizer: "sgd" }, /training's optimizer "adam", but now it is "sgd"/],
+    ["rate", { learningRate: 0.5 }, /training's learningRate 0.001, but now it is 0.5/],
+    ["restart", { deadCodeRestart: true }, /training's deadCodeRestart false, but now it is true/],
+    ["validation", { validationShare: 0.1 }, /training's validationShare 0, but now it is 0.1/],
     ["typo", { epoch: 4 } as never, /unknown option "epoch": it is called epochs here/],
   ])("another option of training: %s", async (_name, how, message) => {
     await refused(await middle(), message, "InvalidInputError", { how });
   });
 
   it.each<[string, Partial<ModelOptions>, RegExp]>([
-    ["seed", { seed: 1 }, /made with the model's seed 0, now it is 1/],
-    ["sizes", { codebookSize: [16, 16] }, /the model's codebookSize \[16, 8\], now it is \[16, 16\]/],
-    ["weights", { commitmentWeight: 1 }, /the model's commitmentWeight 0.25, now it is 1/],
-    ["beam", { encodeBeam: 2 }, /the model's encodeBeam 1, now it is 2/],
-    ["weight of which files say nothing", { firstCodeWeight: 2 }, /the model's firstCodeWeight 0, now it is 2/],
+    ["seed", { seed: 1 }, /made with the model's seed 0, but now it is 1/],
+    ["sizes", { codebookSize: [16, 16] }, /the model's codebookSize \[16, 8\], but now it is \[16, 16\]/],
+    ["weights", { commitmentWeight: 1 }, /the model's commitmentWeight 0.25, but now it is 1/],
+    ["beam", { encodeBeam: 2 }, /the model's encodeBeam 1, but now it is 2/],
+    ["weight of which files say nothing", { firstCodeWeight: 2 }, /the model's firstCodeWeight 0, but now it is 2/],
   ])("another model: %s", async (_name, changed, message) => {
     await refused(await middle(), message, "InvalidInputError", { own: { ...model, ...changed } });
   });
@@ -470,7 +470,7 @@ describe("checkpoint.write", () => {
 describe("saveCheckpoint", () => {
   it("needs a training whose weights the model still has", async () => {
     using own = await RQVAE.create(model);
-    const none = /saveCheckpoint: there is no training to go on with/;
+    const none = /saveCheckpoint: there is no training to resume/;
     expect(() => own.saveCheckpoint()).toThrow(none);
     await own.train(items, train);
     own.saveCheckpoint();

@@ -179,7 +179,7 @@ describe("save and load", () => {
     using fresh = await RQVAE.create({ inputDim: 20, ...small });
     using loaded = await RQVAE.load(fresh.save());
     expect(loaded.initialized).toBe(false);
-    expect(() => loaded.encode(items)).toThrow(/neither been trained/);
+    expect(() => loaded.encode(items)).toThrow(/not been trained/);
   });
 
   it("has the reference's tensor names, float32, and nothing of the host", () => {
@@ -253,11 +253,11 @@ describe("files that are not right", () => {
   it("of a newer format, with unknown features, or of other numerics", async () => {
     await refused(
       withMetadata((m) => (m.format = 2)),
-      /has format 2; this release of rqvae reads up to format 1: update the package/,
+      /has format 2, but this release of rqvae reads only up to format 1: update the package/,
     );
     await refused(
       withMetadata((m) => (m.requires = ["rotation"])),
-      /requires "rotation", which this release of rqvae does not know/,
+      /requires "rotation", which this release of rqvae does not support/,
     );
     await refused(
       withMetadata((m) => (m.config = null)),
@@ -277,7 +277,7 @@ describe("files that are not right", () => {
     await refused(new TextEncoder().encode("<!doctype html><title>Not found</title>"), /HTML/);
     await refused(new TextEncoder().encode("PK\u0003\u0004 and so on and on"), /zip archive.*save_file/);
     await refused(new Uint8Array([0x93, ..."NUMPY".split("").map((c) => c.charCodeAt(0)), 1, 0, 0, 0]), /NumPy array/);
-    await refused(new Uint8Array(100), /not a safetensors model file: it begins with 00 00/);
+    await refused(new Uint8Array(100), /not a safetensors model file: it starts with 00 00/);
     await refused(
       close({ weight: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }, new Uint8Array(4)),
       /neither an rqvae model nor a state_dict.*"weight"/,
@@ -297,11 +297,11 @@ describe("files that are not right", () => {
     );
     await refused(
       close({ a: { dtype: "F32", shape: [1], data_offsets: [4, 8] } }, new Uint8Array(8)),
-      /begins at byte 4/,
+      /starts at byte 4/,
     );
     await refused(
       close({ a: null }, new Uint8Array(0)),
-      /"a" is no safetensors entry: it must be an object, received null/,
+      /"a" is not a safetensors entry: it must be an object, received null/,
     );
     const huge = bytes.slice();
     new DataView(huge.buffer).setBigUint64(0, 2n ** 60n, true);
@@ -340,7 +340,7 @@ describe("a state_dict of the reference, saved by PyTorch", () => {
       /config.latentDim is 99, but the file's tensors have 6/,
     );
     await expect(RQVAE.load(bytes, { config: { latentDim: -1 } })).rejects.toHaveProperty("name", "InvalidInputError");
-    await expect(RQVAE.load(path, { config: { codebookSimVq: false } })).rejects.toThrow(/no place for/);
+    await expect(RQVAE.load(path, { config: { codebookSimVq: false } })).rejects.toThrow(/does not use/);
     await expect(RQVAE.load(path, { confg: {} } as object)).rejects.toThrow(/unknown option "confg"/);
   });
 });

@@ -108,10 +108,10 @@ describe("writePlainModel", () => {
   });
 
   it.each<[Partial<ModelOptions>, RegExp]>([
-    [{ encodeBeam: 3 }, /encodeBeam is 3, .*the IDs of some items would be others.*greedy: true/],
+    [{ encodeBeam: 3 }, /encodeBeam is 3, .*some items would get other IDs.*greedy: true/],
     [{ layerNorm: true }, /layerNorm is true/],
     [{ inputScaling: "l2" }, /inputScaling is "l2"/],
-    [{ codebookSize: [4, 8] }, /codebookSize is \[4, 8\], and the class has one size/],
+    [{ codebookSize: [4, 8] }, /codebookSize is \[4, 8\], but the class has one size/],
   ])("refuses what the class does not compute: %o", async (options, message) => {
     using model = await RQVAE.create({ inputDim: 4, latentDim: 2, hiddenDims: [3], ...options });
     expect(() => writePlainModel(model)).toThrow(message);
@@ -158,7 +158,12 @@ describe("rqvae convert --plain", () => {
     // And the other commands take it.
     expect(rqvae("encode", "plain.safetensors", "items.npy", "-q", "-o", "ids.csv").status).toBe(0);
     expectError(rqvae("convert", "--plain", "model.safetensors", "-o", "model.safetensors"), 1, "is an input");
-    expectError(rqvae("convert", "--plain", "items.npy"), 1, "items.npy", "an npy file of vectors, not a model");
+    expectError(
+      rqvae("convert", "--plain", "items.npy"),
+      1,
+      "items.npy",
+      "is an npy file of vectors, but --plain must be a model",
+    );
     expectError(rqvae("convert", "--plain", "model.safetensors", "--to", "csv"), 2, "--to is for IDs");
     expectError(rqvae("convert", "a.csv", "b.csv", "-o", "c.csv"), 2, "--output is for --plain");
     expect(rqvae("train", "items.npy", "-q", "-f", ...quick, "--codes", "8", "--beam", "2").status).toBe(0);
@@ -167,7 +172,7 @@ describe("rqvae convert --plain", () => {
       1,
       "model.safetensors",
       "model.safetensors: encodeBeam is 2",
-      "train with --beam 1; to write it all the same give --greedy",
+      "train with --beam 1; to write it anyway, give --greedy",
     );
     const told = rqvae("convert", "--plain", "model.safetensors", "--greedy", "-o", "greedy.safetensors");
     expect(told).toMatchObject({ status: 0, stdout: "" });

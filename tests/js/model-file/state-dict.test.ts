@@ -185,7 +185,7 @@ describe("the state_dict of another program", () => {
 
     if (name.startsWith("rqVae")) {
       expect(model.part).toBe("encoder");
-      expect(() => model.reconstruct(items)).toThrow(/program whose decoder has no place here/);
+      expect(() => model.reconstruct(items)).toThrow(/program whose decoder this library does not support/);
       return;
     }
     const restored = model.reconstruct(items);
@@ -227,17 +227,17 @@ describe("the state_dict of another program", () => {
         ...without(states.lcRec, "encoder.mlp_layers.4.bias", "rq.vq_layers.1.embedding.weight"),
         "head.weight": floats(2, 2),
       },
-      /of LC-Rec cannot be taken over: missing are "encoder\.mlp_layers\.4\.bias", "rq\.vq_layers\.1\.embedding\.weight"; unexpected are "head\.weight"/,
+      /of LC-Rec cannot be loaded: missing: "encoder\.mlp_layers\.4\.bias", "rq\.vq_layers\.1\.embedding\.weight"; unexpected: "head\.weight"/,
     ],
     [
       "an integer tensor that is unexpected",
       { ...states.hopwise, "quantization_layers.0.counts": { shape: [1], data: [3], dtype: "I64" } },
-      /of Hopwise cannot be taken over: unexpected are "quantization_layers\.0\.counts"/,
+      /of Hopwise cannot be loaded: unexpected: "quantization_layers\.0\.counts"/,
     ],
     [
       "half a batch normalisation",
       without(states.lcRecBatchNorm, "decoder.mlp_layers.2.running_var"),
-      /missing are "decoder\.mlp_layers\.2\.running_var"/,
+      /missing: "decoder\.mlp_layers\.2\.running_var"/,
     ],
     [
       "layers that do not follow one another",
@@ -257,7 +257,7 @@ describe("the state_dict of another program", () => {
     [
       "a decoder that is no mirror",
       { ...reshaped(states.lcRec, "decoder.mlp_layers.7.weight", 12, 9), "decoder.mlp_layers.7.bias": floats(12) },
-      /its decoder goes over 4 -> 7 -> 9 -> 12, but only one that mirrors the encoder, 4 -> 7 -> 9 -> 11/,
+      /its decoder has the widths 4 -> 7 -> 9 -> 12, but must mirror the encoder, 4 -> 7 -> 9 -> 11/,
     ],
     [
       "hidden layers without activation",
@@ -406,7 +406,7 @@ describe("config.json of PyTorchModelHubMixin", () => {
       using own = await RQVAE.load(`${base}${file}`);
       expect(own.config.commitmentWeight).toBe(0.25);
       answers[file] = [200, "<!doctype html><p>App"];
-      await expect(RQVAE.load(`${base}${file}`)).rejects.toThrow(/begins with HTML/);
+      await expect(RQVAE.load(`${base}${file}`)).rejects.toThrow(/starts with HTML/);
       answers[file] = [404, ""];
       await expect(RQVAE.load(`${base}${file}`)).rejects.toThrow(/HTTP 404/);
       expect(ask).toEqual([file, file, file]);
@@ -414,7 +414,7 @@ describe("config.json of PyTorchModelHubMixin", () => {
 
     it("must be JSON, and fetched for certain", async () => {
       answers[config] = [200, "{"];
-      await expect(RQVAE.load(`${base}${file}`)).rejects.toThrow(/\/main\/config\.json, which stands beside.*not JSON/);
+      await expect(RQVAE.load(`${base}${file}`)).rejects.toThrow(/\/main\/config\.json, which is next to.*not JSON/);
       answers[config] = [503, ""];
       await expect(RQVAE.load(`${base}${file}`)).rejects.toThrow(
         /config\.json, which belongs to the state_dict, could not be fetched: HTTP 503/,
@@ -443,11 +443,11 @@ describe("config.json of PyTorchModelHubMixin", () => {
     );
     await expect(load({ ...hub, codebook_size: 7 })).rejects.toThrow(/config\.codebook_size is 7/);
     await expect(load({ ...hub, codebook_normalize: true })).rejects.toThrow(
-      /codebook_normalize true, which has no place here/,
+      /codebook_normalize true, which is not supported/,
     );
     await expect(load({ ...hub, codebook_normalize: true })).rejects.toBeInstanceOf(ModelFormatError);
     await expect(load({ embd_dim: 4 })).rejects.toThrow(/unknown option "embd_dim"/);
     writeFileSync(join(folder, "config.json"), "{");
-    await expect(RQVAE.load(folder)).rejects.toThrow(/config\.json, which stands beside the state_dict, is not JSON/);
+    await expect(RQVAE.load(folder)).rejects.toThrow(/config\.json, which is next to the state_dict, is not JSON/);
   });
 });

@@ -63,7 +63,7 @@ describe("history of a loaded model", () => {
   it("cannot be selected from: the file has the weights of one epoch", async () => {
     using loaded = await RQVAE.load(bytes);
     expect(() => loaded.select("collision")).toThrow(
-      "select: a model file has the weights of the selected epoch only: call it after train, before save",
+      "select: a model file has the weights of the selected epoch only: call select before save",
     );
     using fresh = await RQVAE.create({ inputDim: 20, ...small });
     expect(() => fresh.select("loss")).toThrow("select: there is no finished training to choose an epoch of");

@@ -243,8 +243,8 @@ describe.each(homes)("what onProgress throws once all is done, %s", (home, creat
       const made = await kmeans(items, { nQuantizationLayers: 2, codebookSize: 8, onProgress });
       expect(made.initialized).toBe(true);
       expect(told.mock.calls.map(([message, cause]) => [message, cause])).toEqual([
-        ["rqvae: fit is done; onProgress threw too late to stop it:", error],
-        ["rqvae: residualKMeans is done; onProgress threw too late to stop it:", error],
+        ["rqvae: fit is done; onProgress threw after its end:", error],
+        ["rqvae: residualKMeans is done; onProgress threw after its end:", error],
       ]);
       await fitted.dispose();
       await made.dispose();

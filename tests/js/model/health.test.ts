@@ -111,14 +111,14 @@ describe("diagnose", () => {
     it("begin below nine tenths", () => {
       expect([kinds(at(0.9)), kinds(at(0.89))]).toEqual([[], ["collisions"]]);
       expect(messages(at(0.25))).toEqual([
-        "1,000 items have 250 distinct IDs (25%), the largest group is of 12 items: try more codes per level, or one more level (100 IDs are possible now)",
+        "1,000 items have 250 distinct IDs (25%), and the largest group has 12 items: try more codes per level, or one more level (100 IDs are possible now)",
       ]);
     });
 
     it("tell when training made them", () => {
       const startingAt = (uniqueShare: number) => ({ start: { ids: record({ ids: { uniqueShare } }).ids } });
       expect(messages(at(0.5, startingAt(0.99)))).toEqual([
-        '1,000 items have 500 distinct IDs (50%), the largest group is of 12 items: training took them away (before it 99% were distinct): try less inputNoise, a smaller learningRate or select: "collision"',
+        '1,000 items have 500 distinct IDs (50%), and the largest group has 12 items: training made them collide (before, 99% were distinct): try less inputNoise, a smaller learningRate or select: "collision"',
       ]);
       expect(messages(at(0.5, startingAt(0.6)))[0]).toMatch(/try more codes/);
     });

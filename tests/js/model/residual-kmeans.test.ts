@@ -158,7 +158,7 @@ describe("refine", () => {
   it("says what it does not go with", async () => {
     for (const other of [{ codebookSimVq: true }, { compat: "hopwise" as const }]) {
       await expect(RQVAE.create({ inputDim: 4, codebookRefine: true, ...other })).rejects.toThrow(
-        /codebookRefine sets each code by itself and does not go with (codebookSimVq|compat "hopwise")/,
+        /codebookRefine sets each code by itself and cannot be combined with (codebookSimVq|compat "hopwise")/,
       );
     }
   });
@@ -332,12 +332,12 @@ describe("bad input", () => {
     [items, { seed: -1 }, /seed must be/],
     [items, { onProgress: 3 }, /onProgress must be a function/],
     [items, { signal: 3 }, /signal must be an AbortSignal/],
-    [items.data, {}, /^residualKMeans: items do not tell their dimension/],
+    [items.data, {}, /^residualKMeans: items do not have a dimension/],
     [items.data, { inputDim: 7 }, /whole rows of inputDim 7 values/],
     [items, { inputDim: 7 }, /vectors of dimension 6/],
-    [[], {}, /items do not tell their dimension|there are no rows/],
+    [[], {}, /items do not have a dimension|there are no rows/],
     [{ ...items, data: items.data.with(20, Number.NaN) }, {}, /row 3, column 2 is NaN/],
-    [null, {}, /residualKMeans: items do not tell their dimension/],
+    [null, {}, /residualKMeans: items do not have a dimension/],
     [items, null as never, /expected an object of options, received null/],
   ])("%#: %s", async (given, options, message) => {
     const attempt = residualKMeans(given as Items, options as Parameters<typeof residualKMeans>[1]);

@@ -323,7 +323,7 @@ describe("training", () => {
     const controller = new AbortController();
     const training = own.train(items, { epochs: 100_000, signal: controller.signal });
     await expect(own.encodeAsync(items)).rejects.toThrow(/^encodeAsync: train is running/);
-    expect(() => own.encode(items)).toThrow(/neither been trained/); // at once, and there is nothing to encode with yet
+    expect(() => own.encode(items)).toThrow(/not been trained/); // at once, and there is nothing to encode with yet
     controller.abort();
     await expect(training).rejects.toHaveProperty("name", "AbortError");
     await expect(own.encodeAsync(items)).rejects.toHaveProperty("name", "NotInitializedError");

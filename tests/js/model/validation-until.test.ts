@@ -90,7 +90,7 @@ describe("held-out items that nothing helps", () => {
     expect(history.verdict).toBe("same");
     expect(history.validation).toEqual({ ...history.start!.validation, epoch: -1 });
     expect(history.selectedBecause).toBe(
-      "the start, before any training, is back, its codebooks fitted to all items: in 6 epochs training did not help on the 60 validation items",
+      "the start, before any training, was restored with its codebooks fitted to all items: 6 epochs of training did not help on the 60 validation items",
     );
     expect(remarked(model, history)).toContain("; training found nothing better than the start");
     const progress = events.map((event) => event.progress);
@@ -123,7 +123,7 @@ describe("held-out items that nothing helps", () => {
     const codebooks = model.codebooks();
     const history = await model.train(noise, byHeart);
     expect(history.afterValidation).toBe("startKept");
-    expect(history.selectedBecause).toMatch(/^the start, before any training, is back: in 6 epochs/);
+    expect(history.selectedBecause).toMatch(/^the start, before any training, was restored: 6 epochs of training/);
     expect(model.codebooks()).toEqual(codebooks);
     expect(history.ids).toEqual(history.start!.ids);
   });

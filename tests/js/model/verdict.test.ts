@@ -52,10 +52,10 @@ describe("one rule for what training was worth", () => {
   it("is the report's, against residual k-means", async () => {
     const words = {
       better: "training was worth it",
-      same: "Training found nothing better than k-means",
-      moreDistinct: "tells more items apart and is less exact",
-      moreExact: "is more exact and tells fewer items apart",
-      worse: "made less of the codes than k-means",
+      same: "Training did not improve on k-means",
+      moreDistinct: "tells more items apart but is less exact",
+      moreExact: "is more exact but tells fewer items apart",
+      worse: "makes worse use of the codes than k-means",
     };
     for (const options of [
       { epochs: 1, learningRate: 1e-12 },

@@ -83,20 +83,20 @@ describe("names of other programs are translated exactly", () => {
   it("an option of the model is none of the training, and the other way round", async () => {
     const model = await RQVAE.create({ inputDim: 4 });
     expect(await messageOf(() => model.train(items, { latentDim: 3 } as object))).toContain(
-      'unknown option "latentDim": it is an option of the model, given to RQVAE.create or RQVAE.fit',
+      'unknown option "latentDim": it is an option of the model; give it to RQVAE.create or RQVAE.fit',
     );
     expect(await messageOf(() => model.train(items, { beta: 0.25 } as object))).toContain(
       "commitmentWeight is an option of the model",
     );
     expect(await messageOf(() => RQVAE.create({ inputDim: 4, epochs: 3 } as object as { inputDim: number }))).toContain(
-      "it is an option of training, given to train or RQVAE.fit",
+      "it is an option of training; give it to train or RQVAE.fit",
     );
     model.dispose();
   });
 
   it("what there is no option for is said, with what to do instead", async () => {
     for (const [name, advice] of [
-      ["dropout_prob", "there is no dropout; inputNoise"],
+      ["dropout_prob", "there is no dropout; use inputNoise"],
       ["bn", "layerNorm"],
       ["betas", "beta1 and beta2"],
       ["warmup_steps", "warmup is a share of all steps"],

@@ -81,9 +81,7 @@ describe("the choice", () => {
     const { model, reasons } = suggestConfig({ ...shape, spectrum });
     expect(model.latentDim).toBe(spectrum.latentDim);
     expect(reasons).toEqual([spectrum.reason]);
-    expect(spectrum.reason).toMatch(
-      /^(8 of 16 directions hold [\d.]+% of the variance|codes tell something of unseen)/,
-    );
+    expect(spectrum.reason).toMatch(/^(8 of 16 directions hold [\d.]+% of the variance|codes explain unseen)/);
     for (const latentDim of [0, 17, 1.5, "8"]) {
       expect(() => suggestConfig({ ...shape, spectrum: { ...spectrum, latentDim } as never })).toThrow(/latentDim/);
     }

@@ -99,10 +99,12 @@ describe("equals brute force", () => {
     expect(report.reconstruction!.items).toBe(10_000);
     expect(colliding.length).toBeGreaterThan(0);
     expect(report.text).toMatch(
-      /^[\d,]+ of 10,000 items share their ID with another item; 60 of them with one of the very same vector; [\d,]+ with one of another vector; the largest group has \d+\.\n/,
+      /^[\d,]+ of 10,000 items share their ID with another item; 60 of them with an item that has the same vector; [\d,]+ with an item that has a different vector; the largest group has \d+\.\n/,
     );
     expect(report.findings[0]!.text).toMatch(/% of the items share an ID .*published IDs .*collisions: "suffix"/);
-    expect(report.findings.some(({ text }) => text.includes("no model tells these apart, a suffix does"))).toBe(true);
+    expect(report.findings.some(({ text }) => text.includes("no model can tell these apart, but a suffix can"))).toBe(
+      true,
+    );
   });
 });
 
@@ -296,7 +298,7 @@ describe("with a model", () => {
       [[ids, { items, model, baseline: 1 as never }], "baseline must be true or false, received 1"],
       [[ids, { items: items.data.subarray(8), model }], "items has 599 rows, but there are 600 IDs"],
       [[ids, { items: { ...items, dim: 4 }, model }], "received vectors of dimension 4"],
-      [[ids, { items: items.data.subarray(1) }], "items do not tell their dimension"],
+      [[ids, { items: items.data.subarray(1) }], "items do not have a dimension"],
       [
         [ids, { items, model: { config: model.config } as never }],
         "model must be an RQVAE, an RQVAEWorker or another object with their methods, received Object",
@@ -350,7 +352,7 @@ test("items that are all the same", async () => {
   expect(report.findings).toEqual([
     {
       kind: "problem",
-      text: "all 5 items have the same vector, so every model gives them one and the same ID: check how the embeddings were made.",
+      text: "all 5 items have the same vector, so every model gives them the same ID: check how the embeddings were made.",
     },
   ]);
   model.dispose();

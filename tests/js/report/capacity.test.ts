@@ -94,8 +94,8 @@ describe("the advice", () => {
     });
     expect(String(advice)).toBe(
       [
-        "3 x 16 codes make 16 x 16 x 16 = 4,096 IDs, fewer than 5,000 items: at least 904 of them cannot have an ID of their own, whatever the model.",
-        "Take 3 levels of 128 codes: 2,097,152 IDs; about 434 (8.7%) of the items would share one. One more level of 16 codes: 65,536 IDs; about 3,525 (70.5%) of the items would share one.",
+        "3 x 16 codes make 16 x 16 x 16 = 4,096 IDs, fewer than 5,000 items: at least 904 of them cannot have an ID of their own with any model.",
+        "Use 3 levels of 128 codes: 2,097,152 IDs; about 434 (8.7%) of the items would share one. One more level of 16 codes: 65,536 IDs; about 3,525 (70.5%) of the items would share one.",
       ].join("\n"),
     );
   });
@@ -105,14 +105,14 @@ describe("the advice", () => {
       [
         "3 x 256 codes make 256 x 256 x 256 = 16,777,216 IDs for 12,000 items.",
         "If all IDs were equally likely, about 9 (under 0.1%) of the items would share one, and there would be about 11,996 distinct IDs.",
-        "Real catalogues use codes unevenly, as if there were about 262,144 IDs (the power 3/4): expect about 537 (4.5%) to share one, and about 11,730 distinct IDs; identical vectors come on top.",
-        "That is enough: a suffix or a reassigned last code takes care of the rest.",
+        "Real catalogues use codes unevenly, as if there were about 262,144 IDs (the power 3/4): expect about 537 (4.5%) to share one, and about 11,730 distinct IDs; identical vectors add to that.",
+        "That is enough: a suffix or a reassigned last code handles the rest.",
       ].join("\n"),
     );
     expect((await adviseCapacity(1e6)).text.split("\n").at(-1)).toBe(
-      "That is too few. Take 4 levels of 256 codes: 4,294,967,296 IDs; about 57,863 (5.8%) of the items would share one.",
+      "That is too few. Use 4 levels of 256 codes: 4,294,967,296 IDs; about 57,863 (5.8%) of the items would share one.",
     );
-    expect((await adviseCapacity(40_000)).text).toContain("That is tight. Take 4 levels");
+    expect((await adviseCapacity(40_000)).text).toContain("That is tight. Use 4 levels");
     expect((await adviseCapacity(1)).text).toBe(
       "3 x 256 codes make 256 x 256 x 256 = 16,777,216 IDs: enough for one item.",
     );

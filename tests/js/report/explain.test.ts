@@ -136,11 +136,11 @@ describe("explain", () => {
     expect(lines[0]).toBe(`Item 7 (${title}) has the ID ${id}.`);
     expect(lines[1]).toMatch(
       new RegExp(
-        `^  level 1: ${levels[0]!.token} at distance [\\d.]+, of [\\d.]+ left; next best is <a_\\d+> at [\\d.]+`,
+        `^  level 1: ${levels[0]!.token} at distance [\\d.]+ \\(residual [\\d.]+\\); next best is <a_\\d+> at [\\d.]+`,
       ),
     );
     expect(text).toMatch(/nearest to its centre: .*\n {4}group: smileys-emotion [\d.]+%/);
-    expect(lines.at(-1)).toMatch(/^ {2}left over at the end: [\d.]+$/);
+    expect(lines.at(-1)).toMatch(/^ {2}residual at the end: [\d.]+$/);
   });
 
   test("a level of one code has no runner-up", async () => {
@@ -200,13 +200,13 @@ describe("whyCollide", () => {
     expect(new Set([...encoded].map(String)).size).toBe(given.at(6)[0]! + 1);
     const why = await explainIds(own, line, { labels: { titles: ["a", "b", "c", "d", "e", "f", "g"] } });
     expect((await why.whyCollide(0, 1)).text).toMatch(
-      /^Item 0 \(a\) and item 1 \(b\) have the very same vector, so every model gives them the same ID, <a_\d>\. Only a suffix tells them apart\.$/,
+      /^Item 0 \(a\) and item 1 \(b\) have the same vector, so every model gives them the same ID, <a_\d>\. Only a suffix can tell them apart\.$/,
     );
     expect(await why.whyCollide(0, 2)).toMatchObject({ reason: "near" });
-    expect((await why.whyCollide(0, 2)).text).toContain("differ, but hardly");
+    expect((await why.whyCollide(0, 2)).text).toContain("differ only slightly");
     expect(await why.whyCollide(0, 3)).toMatchObject({ reason: "different", sharedCodes: 0 });
     expect(String(await why.whyCollide(0, 3))).toBe(
-      "Item 0 (a) and item 3 (d) do not collide: their first codes differ already.",
+      "Item 0 (a) and item 3 (d) do not collide: their first codes differ.",
     );
     own.dispose();
 
@@ -216,7 +216,7 @@ describe("whyCollide", () => {
     const { reason, text, smallestCell } = await (await explainIds(narrow, [[0], [1], [8]])).whyCollide(a, b);
     expect([reason, smallestCell]).toEqual(["capacity", Number.POSITIVE_INFINITY]);
     expect(text).toMatch(
-      /the last level uses one code only\. There are too few codes where they lie: 2 items have the ID/,
+      /the last level uses only one code\. There are too few codes in their region: 2 items have the ID/,
     );
     narrow.dispose();
   });

@@ -51,8 +51,8 @@ describe("the page of a report", () => {
     expect(count("<title>&lt;c_")).toBe(4);
     expect(count("residual k-means</span>")).toBe(7); // six figures and one label
     for (const heading of [
-      "What that means",
-      "Beside two baselines",
+      "What this means",
+      "Compared with two baselines",
       "Labels",
       "How many items share an ID",
       "Examples of each code",
@@ -110,7 +110,7 @@ test("without items, labels or model: what the IDs tell; long titles are cut", a
   expect(tagsOf(bare).length).toBeGreaterThan(20);
   expect(bare).toContain("row 0, row 1");
   expect(bare).toContain("2 items, 1 ID<");
-  expect(bare).not.toMatch(/Beside two|Labels<|variance|undefined/);
+  expect(bare).not.toMatch(/Compared with two|Labels<|variance|undefined/);
   const long = reportHtml(await assessIds(ids, { labels: { titles: ["😀".repeat(90), "", "c"] } }));
   expect(long).toContain(`${"😀".repeat(79)}…`);
   expect(long).not.toContain("😀".repeat(80));

@@ -172,7 +172,7 @@ describe("the report in words", () => {
       [
         "800 of 1,200 items share their ID with another item; the largest group has 2.",
         '  To do: 66.7% of the items share an ID with another item, more than in most published IDs (0.1% to 18% duplicates): use one more level or more codes, then give what is left a suffix with SemanticIdIndex.build(..., { collisions: "suffix" }).',
-        "  To do: level 3 gives all items the same code: train again with deadCodeRestart: true or a smaller learningRate, or take fewer codes there.",
+        "  To do: level 3 gives all items the same code: train again with deadCodeRestart: true or a smaller learningRate, or use fewer codes there.",
         "",
         "How the items divide:",
         "  by the first code: 8 groups, the largest of 150 items",
@@ -190,7 +190,7 @@ describe("the report in words", () => {
   test.each([
     [[[0], [1]], "All 2 items have an ID of their own."],
     [[[0], [0]], "All 2 items have the same ID."],
-    [[[0]], "There is one item, and it has an ID."],
+    [[[0]], "The only item has an ID."],
   ])("%j", async (rows, sentence) => {
     const report = await assessIds(SemanticIds.from(rows, { codebookSizes: [4] }));
     expect(report.toString().split("\n")[0]).toBe(sentence);

@@ -54,7 +54,9 @@ describe("initialize({ wasm })", () => {
     [
       "the wasm of another release",
       `Buffer.from(bytes.toString("latin1").replace("\\x00${VERSION}\\x00", "\\x00${OTHER_VERSION}\\x00"), "latin1")`,
-      new RegExp(`^WasmLoadError: the WebAssembly is of rqvae ${OTHER_VERSION}, the JavaScript of rqvae ${VERSION}`),
+      new RegExp(
+        `^WasmLoadError: the WebAssembly is from rqvae ${OTHER_VERSION}, but the JavaScript from rqvae ${VERSION}`,
+      ),
     ],
     ["another module", "await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))", /^WasmLoadError/],
     ["a path to nothing", `"dist/none.wasm"`, /^WasmLoadError: .*none\.wasm/],
@@ -80,7 +82,9 @@ describe("initialize({ threads })", () => {
   it("warns once when there are none, and says what they need", () => {
     const { stdout, stderr } = ask("{ wasm, threads: 3 }");
     expect(stdout).toBe("1\n");
-    expect(stderr).toMatch(/^rqvae: 3 threads were asked for, there is one\. .*cross-origin isolated.*\n$/);
+    expect(stderr).toMatch(
+      /^rqvae: 3 threads were requested, but only one is available\. .*cross-origin isolated.*\n$/,
+    );
   });
 
   it.each(["{ wasm }", "{ wasm, threads: 'auto' }", "{ wasm, threads: 1 }", "{ threads: 2 }"])(
@@ -200,7 +204,7 @@ describe("initialize again", () => {
       const given = new Uint8Array(bytes);
       structuredClone(given.buffer, { transfer: [given.buffer] });
       say(await attempt({ wasm: given }), await attempt({ wasm: bytes }));`);
-    expect(refused).toMatch(/^InvalidInputError: initialize: wasm: nothing is left of this array/);
+    expect(refused).toMatch(/^InvalidInputError: initialize: wasm: this array has no data any more/);
     expect(then).toBe("threads 1");
   });
 });

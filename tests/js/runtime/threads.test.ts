@@ -94,7 +94,7 @@ describe("threads", () => {
       for (let i = 0; i < 2; i++) (await RQVAE.fit([[1, 2], [3, 4]], { epochs: 1 })).dispose();
       console.log(said.join("|"));`;
     expect(run(script("{ wasm, threads: 3 }"))).toMatch(
-      /^1\nrqvae: 3 threads were asked for, .*cross-origin isolated[^|]*$/,
+      /^1\nrqvae: 3 threads were requested, .*cross-origin isolated[^|]*$/,
     );
     for (const options of ["{ wasm }", "{ wasm, threads: 1 }", '{ wasm, threads: "auto" }', "{ threads: 3 }"]) {
       expect(run(script(options)), options).toMatch(/^\d$/);
@@ -110,7 +110,7 @@ describe("threads", () => {
     expect(run(script("rqvae-threads.wasm", "3"))).toBe("3");
     expect(run(script("rqvae.wasm", "3"))).toBe("1");
     expect(run(script("rqvae-threads.wasm", "1"))).toMatch(
-      /^WasmLoadError: the given WebAssembly is the build with threads .*Give rqvae\.wasm instead$/,
+      /^WasmLoadError: the given WebAssembly is the build with threads .*Use rqvae\.wasm instead$/,
     );
   });
 });

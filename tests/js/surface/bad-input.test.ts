@@ -233,7 +233,7 @@ describe("options of training", () => {
     );
     expect(() => model.codebooks({ space: "outer" as "input" })).toThrow(/space must be/);
     await expect(model.kmeansInitCodebooks(items, { epochs: 3 } as object)).rejects.toThrow(/unknown option "epochs"/);
-    await expect(RQVAE.fit(items.data)).rejects.toThrow(/do not tell their dimension/);
+    await expect(RQVAE.fit(items.data)).rejects.toThrow(/do not have a dimension/);
   });
 });
 
@@ -295,7 +295,7 @@ describe("states", () => {
       () => fresh.decode([[1, 2, 3]]),
       () => fresh.codebooks(),
     ]) {
-      expect(call).toThrow(/neither been trained, initialised nor loaded: call train\(items\)/);
+      expect(call).toThrow(/not been trained, initialised or loaded: call train\(items\)/);
     }
     await expect(fresh.encodeAsync(items)).rejects.toHaveProperty("name", "NotInitializedError");
   });

@@ -43,7 +43,7 @@ afterAll(async () => {
   await worker.dispose();
 });
 
-const message = /nothing is left of this array/;
+const message = /this array has no data any more/;
 const spent = () => SemanticIds.trusted(ids.codes.slice(), ids.codebookSizes);
 
 describe.each([

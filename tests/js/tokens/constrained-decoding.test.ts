@@ -81,9 +81,9 @@ describe("LogitsMask, for onnxruntime", () => {
 
   it("refuses tokens that may not follow, and says why", () => {
     expect(() => mask.next(mask.start, 12)).toThrow(UnknownPrefixError);
-    expect(() => mask.next(mask.start, 20)).toThrow(/token 20 may not follow \[\]: it is none of level 0/);
+    expect(() => mask.next(mask.start, 20)).toThrow(/token 20 may not follow \[\]: it is not a token of level 0/);
     expect(() => mask.next(mask.next(mask.start, 11), eos)).toThrow(
-      /may not follow \[1\]: it is the end, but the ID is not whole/,
+      /may not follow \[1\]: it is the end, but the ID is not complete/,
     );
     const whole = [11, 22, 30].reduce((state, token) => mask.next(state, token), mask.start);
     expect(() => mask.next(whole, 11)).toThrow(UnknownPrefixError);

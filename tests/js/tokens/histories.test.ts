@@ -144,7 +144,7 @@ describe("encodeHistories", () => {
       () => encodeHistories([], lookup, vocabulary, { maxLength: 3 } as never),
       /unknown option "maxLength"/,
     ],
-    ["a width of nothing", () => encodeHistories([], lookup, vocabulary, { padTo: "maxItems" }), /needs maxItems/],
+    ["a width of nothing", () => encodeHistories([], lookup, vocabulary, { padTo: "maxItems" }), /give maxItems/],
   ])("refuses: %s", (_, run, message) => {
     expect(run).toThrow(InvalidInputError);
     expect(run).toThrow(message);

@@ -67,7 +67,7 @@ describe("Vocabulary", () => {
     const bare = new Vocabulary([256, 256, 256, 256], { template: "{letter}{code}" });
     expect(bare.parse("a1b20c3d100")).toEqual([1, 20, 3, 100]);
     const few = new Vocabulary([256, 256, 256, 11]);
-    refused(() => few.parse("<a_1><b_20><c_3><d_100>"), /at character 16 stands "<d_100>"; expected .*<d_0> to <d_10>/);
+    refused(() => few.parse("<a_1><b_20><c_3><d_100>"), /character 16 starts "<d_100>"; expected .*<d_0> to <d_10>/);
     refused(() => new Vocabulary([11], { template: "{letter}{code}" }).parse("a100"), /"a100"/);
     expect(few.parseAll("<a_1><b_20><c_3><d_100>")).toEqual([]);
   });
@@ -153,9 +153,9 @@ describe("Vocabulary", () => {
     ["{code}{code}<", 1, /\{code\} once/],
     ["<{layer}_{code}>", 3, /has \{layer\}/],
     ["<{letter} {code}>", 3, /white space/],
-    ["<{level}{code}>", 11, /level 1, code 11 and level 11, code 1 alike/],
-    ["{level}:{code}", 3, /cannot be read back/],
-    ["t{code}{letter}", 3, /cannot be read back/],
+    ["<{level}{code}>", 11, /level 1, code 11 and level 11, code 1 identically/],
+    ["{level}:{code}", 3, /is ambiguous/],
+    ["t{code}{letter}", 3, /is ambiguous/],
   ])("refuses the template %s for %i levels", (template, levels, message) => {
     refused(() => new Vocabulary(new Array<number>(levels).fill(4), { template }), message);
   });
@@ -220,7 +220,7 @@ describe("Vocabulary", () => {
       /unknown option "baseOfset".*baseOffset/,
     ],
     ["a negative offset", () => new Vocabulary([4], { baseOffset: -1 }), /baseOffset.*received -1/],
-    ["integers too large", () => new Vocabulary([2 ** 24], { baseOffset: 2 ** 31 - 100 }), /beyond 2\^31 - 1/],
+    ["integers too large", () => new Vocabulary([2 ** 24], { baseOffset: 2 ** 31 - 100 }), /exceed 2\^31 - 1/],
     ["twins", () => new Vocabulary([4], { special: { pad: "<x>", end: "<x>" } }), /special\.pad and special\.end/],
     [
       "a code",
@@ -233,7 +233,7 @@ describe("Vocabulary", () => {
     ["too many codes", () => new Vocabulary([4]).encode([1, 2]), /codes has 2 entries, but an ID has 1/],
     ["a code out of range", () => new Vocabulary([4, 4]).encode([1, 4]), /level 1: code 4.*0 to 3/],
     ["no code", () => new Vocabulary([4]).tokenOf(0, 1.5), /code 1.5/],
-    ["no level", () => new Vocabulary([4]).tokenOf(1, 0), /level 1 is no level: there is one/],
+    ["no level", () => new Vocabulary([4]).tokenOf(1, 0), /level 1 does not exist: there is one/],
     ["other IDs", () => new Vocabulary([4, 4]).encodeIds(ids), /256 x 256 x 128.*4 x 4/],
     ["larger codebooks", () => new Vocabulary([256, 255, 128]).encodeIds(ids), /256 x 255 x 128/],
     [
@@ -246,12 +246,12 @@ describe("Vocabulary", () => {
     [
       "a foreign integer",
       () => new Vocabulary([4]).decode([77]),
-      /token 77 is not of this vocabulary, which has 0 to 8/,
+      /token 77 is not in this vocabulary, which has 0 to 8/,
     ],
     ["a foreign text", () => new Vocabulary([4]).textOf(77), /token 77/],
     ["an ID cut short", () => new Vocabulary([4, 4]).decodeAll([5, 9, 5]), /has 1 of 2 codes/],
-    ["other text", () => new Vocabulary([4]).parse("<a_1> and"), /at character 6 stands "and"/],
-    ["leading zeros", () => new Vocabulary([4]).parse("<a_01>"), /at character 0/],
+    ["other text", () => new Vocabulary([4]).parse("<a_1> and"), /character 6 starts "and"/],
+    ["leading zeros", () => new Vocabulary([4]).parse("<a_01>"), /character 0/],
     ["no text", () => new Vocabulary([4]).parse(5 as never), /text must be a string/],
     ["no text at all", () => new Vocabulary([4]).parseAll(undefined as never), /text must be a string/],
   ])("refuses: %s", (_, run, message) => refused(run, message));

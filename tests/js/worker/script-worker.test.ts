@@ -82,7 +82,7 @@ describe("a worker with a script of one's own", () => {
     expect(other).toMatchObject({ name: "OwnError", message: "not ours" });
     await expect(worker.call("none" as never)).rejects.toThrow(/has no method "none"/);
     await expect(worker.call("echo", () => 1)).rejects.toThrow(/cannot be sent to the worker/);
-    expect(() => answerCalls({})).toThrow(/this is no worker/);
+    expect(() => answerCalls({})).toThrow(/this is not a worker/);
   });
 
   it("can be disposed, may die, and starts anew with the next call", async () => {

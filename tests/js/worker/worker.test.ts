@@ -518,7 +518,7 @@ describe("checkpoints", () => {
 
   it("are saved during training, and of a training that was stopped", async () => {
     const worker = await start();
-    await expect(worker.saveCheckpoint()).rejects.toThrow("there is no training to go on with");
+    await expect(worker.saveCheckpoint()).rejects.toThrow("there is no training to resume");
     const controller = new AbortController();
     const forever = { ...training, epochs: 100_000 };
     const stopped = worker.train(items, { ...forever, signal: controller.signal });
@@ -527,7 +527,7 @@ describe("checkpoints", () => {
     await expect(stopped).rejects.toHaveProperty("name", "AbortError");
     const after = await worker.saveCheckpoint();
     const again = (await start()).train(items, { resume: after, epochs: 3 });
-    await expect(again).rejects.toThrow("training's epochs 100000, now it is 3");
+    await expect(again).rejects.toThrow("training's epochs 100000, but now it is 3");
     for (const bytes of [during, after]) (await RQVAE.load(bytes)).dispose();
   });
 

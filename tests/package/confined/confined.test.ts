@@ -75,7 +75,7 @@ describe.each(runtimes)("%s (skipped where npm has it not for this machine)", (_
     const paths = ["package.json", "no-wasm.mjs", "node_modules/rqvae/package.json"];
     const scripts = [...paths, ...scriptsOf(project)].map((path) => join(project.folder, path));
     expect(lines(`${permitted(scripts)} no-wasm.mjs`).at(-1)).toMatch(
-      /^WasmLoadError: the WebAssembly beside the package's files could not be loaded: .*--allow-fs-read/,
+      /^WasmLoadError: the WebAssembly next to the package's files could not be loaded: .*--allow-fs-read/,
     );
   });
 

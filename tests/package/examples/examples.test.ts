@@ -204,7 +204,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
   it.each([
     ["an empty body", "", "", "the file is empty"],
     ["rows of different length", "[[1, 2], [3]]", "", "row 1 has 1 number, but those before it have 2"],
-    ["the same ID twice", jsonl([rows[0]!, rows[0]!]), "", 'row 1 is item "sku-0", as row 0 is'],
+    ["the same ID twice", jsonl([rows[0]!, rows[0]!]), "", 'row 1 and row 0 are both item "sku-0"'],
     ["an unknown option", CATALOGUE, "?epoch=3", 'unknown option "epoch"'],
     ["more epochs than it allows", CATALOGUE, "?epochs=1000000", "epochs must be at most 1000, got 1000000"],
     ["an option out of range", CATALOGUE, "?epochs=-3", "epochs must be"],
@@ -337,7 +337,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
   });
 
   it.each([
-    ["that move a published ID", { id: "sku-1", embedding: embedding(10) }, "a published ID does not move"],
+    ["that move a published ID", { id: "sku-1", embedding: embedding(10) }, "published IDs do not change"],
     ["of another dimension", { id: "n", embedding: [1, 2] }, "vectors of dimension 8, received vectors of dimension 2"],
     ["without an ID", [embedding(1)], 'the items have no "id"'],
   ])("refuses items %s, and nothing has changed", async (_, body, message) => {

@@ -8,7 +8,7 @@ import { Vectors } from "./vectors.ts";
 
 const HEAD_ROWS = 6;
 const HEAD_COLUMNS = 12;
-/** Item IDs that the page shows, and one more, to know whether there are more. */
+/** Item IDs that the page shows, and one more to know whether there are others. */
 const NAMED_ROWS = 4;
 
 /** Items and their titles, held by the worker or read from a file as they are needed. */
@@ -19,20 +19,20 @@ export interface HeldItems {
   itemIds: readonly string[] | undefined;
   /** Whether these are of the items' file. */
   hasOwnIds: boolean;
-  /** Item IDs that the file has, but in two rows: they name no items. */
+  /** The file's item IDs where one is in two rows, so that they name no items. */
   twins: Naming["twins"];
   /** Rows of the file, where some were left out. */
   fileRows: Uint32Array | undefined;
-  /** Of which rows the labels must speak. */
+  /** The rows that the labels must describe. */
   rowsInFile: number;
   /** Why the first of the others was left out. */
   reason: string;
   file: DataSummary["file"] & { name: string };
-  /** How the titles of another file were joined, where that is worth saying. */
+  /** How the titles of another file were joined, if that is worth saying. */
   joined: string;
 }
 
-/** What items are called in files: by their own IDs, or else by the numbers of their rows in the file. */
+/** What names the items in files: their own IDs, or else their row numbers in the file. */
 export const writtenIds = ({ itemIds, fileRows }: HeldItems): readonly (string | number)[] | undefined =>
   itemIds ?? (fileRows && Array.from(fileRows));
 
@@ -70,7 +70,7 @@ export async function openItemsFile(file: File, withoutBadRows = false): Promise
   }
 }
 
-/** An error of the library about items as one about the file that they came from. */
+/** Turns the library's error about items into one about the file that they came from. */
 export function aboutItems(name: string, error: Error): Error {
   if (!(error instanceof RQVAEError)) return error;
   const { code, wording } = error;
@@ -81,7 +81,7 @@ export function aboutItems(name: string, error: Error): Error {
 }
 
 async function open(source: File | Uint8Array, options: OpenItemsOptions): Promise<HeldItems> {
-  // Of two rows with one item ID neither may be refused before the visitor has seen which they are.
+  // Two rows with the same item ID may not be refused before the visitor has seen which they are.
   const opened = await openItems(source, { ...options, uniqueIds: options.skipInvalid === true });
   const { rows, format, labels, inMemory, skipped } = opened;
   const left = new Set(skipped?.rows);

@@ -4,14 +4,14 @@ import { PAGE_FOLDER } from "../page-folder.ts";
 import type { TrainEvent } from "./types.ts";
 import type { LabMethods } from "./worker.ts";
 
-/** The worker went away on purpose: nobody waits for its answers any more. */
+/** The worker was ended on purpose: nobody waits for its answers any more. */
 export class LabGone extends Error {
   override readonly name = "LabGone";
 }
 
 /**
- * The worker that has the items and the model, so that the page's thread never touches either. Ending it frees all that it held: items,
- * model, results; the next call starts another.
+ * The worker that has the items and the model, so that the page's thread never touches either. Ending it frees its items, model and
+ * results; the next call starts another.
  */
 export class Lab {
   private readonly worker = new ScriptWorker<LabMethods>(
@@ -45,7 +45,7 @@ export class Lab {
   private async explain(error: Error): Promise<Error> {
     if (error.name !== "WorkerError") return isMissing(error) ? whyMissing(error) : error;
     return this.worker.started
-      ? new Error("The browser ran out of memory, most likely. Close other tabs, or take fewer items")
+      ? new Error("The browser probably ran out of memory. Close other tabs or use fewer items")
       : whyMissing(new MissingPart());
   }
 }

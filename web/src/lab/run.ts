@@ -9,7 +9,7 @@ const CHECKPOINT_MS = 3000;
 
 type Ended = "pause" | "stop" | "drop";
 
-/** One training run: it can be paused, stopped, and gone on with, in this worker or after a reload. */
+/** One training run. It can be paused, stopped and resumed, in this worker or after a reload. */
 export class Run {
   readonly model: RQVAE;
   private readonly items: Vectors;
@@ -92,7 +92,7 @@ export class Run {
     };
   }
 
-  /** Storing is a convenience: where the browser refuses it, training goes on without. */
+  /** Storing is a convenience: if the browser refuses it, training continues without it. */
   private async store(checkpoint: Uint8Array): Promise<void> {
     if (!this.about) return;
     const { epoch = 0, epochs = this.settings.train.epochs ?? 100 } = this.last ?? {};

@@ -6,7 +6,7 @@ import { projectToPlane } from "./projection.ts";
 import type { FoundIds, ItemDetails, LatentMap, ReportSummary } from "./types.ts";
 import { evenly } from "./vectors.ts";
 
-/** Points on the map at most. */
+/** The most points on the map. */
 const MAP_POINTS = 20_000;
 const SLICE = 1024;
 
@@ -94,11 +94,11 @@ export class Study {
     });
     const compared = [
       row("Items with an ID of their own", (each) => 1 - each.itemsSharing / each.items),
-      row("Of what makes items differ, kept by the ID", (each) => each.reconstruction?.explainedVariance),
+      row("Differences between items that the ID keeps", (each) => each.reconstruction?.explainedVariance),
       row("Nearest items that share the first code", (each) => each.neighbours?.sharing[0]),
-      row("Nearest items still nearest when rebuilt", (each) => each.neighbours?.kept),
+      row("Nearest items that are still nearest after decoding", (each) => each.neighbours?.kept),
       ...(report.labels ?? []).map(({ name }, i) =>
-        row(`Same ${name}, of items sharing the first code`, (each) => each.labels?.[i]?.byDepth[0]),
+        row(`Items that share the first code and the ${name}`, (each) => each.labels?.[i]?.byDepth[0]),
       ),
     ].filter(({ values }) => values[0] !== undefined);
     const [sharing = ""] = report.text.split("\n");

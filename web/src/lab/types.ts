@@ -14,11 +14,11 @@ import type {
 } from "rqvae";
 import type { Explanation, Finding, ItemCheck } from "rqvae/report";
 
-/** What a run is made with. */
+/** The options of a run. */
 export interface Settings {
   model: ModelOptions;
   train: TrainOptions;
-  /** What the latent width was chosen by, where it follows the items. */
+  /** What the latent width was chosen by, if it follows the items. */
   spectrum?: Spectrum;
 }
 
@@ -32,11 +32,11 @@ export interface Naming {
   labels: ItemLabels | undefined;
   /** What the first items are called in files. */
   itemIds: string[] | undefined;
-  /** Whether these are their own IDs, of the file or of the titles; otherwise the numbers of their rows. */
+  /** Whether these are their own IDs, from the file or the titles; otherwise they are row numbers. */
   hasOwnIds: boolean;
-  /** The first two rows of one item ID, for which the file's item IDs are not used; of a row that has none, itself twice. */
+  /** The first two rows with the same item ID, which is why the file's item IDs are not used; a row without one is given twice. */
   twins: { itemId: string; rows: [number, number] } | undefined;
-  /** How the titles of another file were joined, where that is worth saying. */
+  /** How the titles of another file were joined, if that is worth saying. */
   joined: string;
 }
 
@@ -47,9 +47,9 @@ export interface DataSummary extends Naming {
   file: {
     format: string;
     bytes: number;
-    /** Its rows are read as they are needed; otherwise they are in memory. */
+    /** Whether its rows are read as needed; otherwise they are in memory. */
     isReadAsNeeded: boolean;
-    /** What its columns were taken for, in a line; "" where it holds nothing but the vectors. */
+    /** What its columns were taken for, in a line; "" if it has nothing but the vectors. */
     columns: string;
   };
   /** Rows of the file that were left out, and why the first of them was. */
@@ -59,7 +59,7 @@ export interface DataSummary extends Naming {
   head: number[][];
 }
 
-/** How often each code was chosen by a sample of the items, one array a level. */
+/** How often a sample of the items chose each code, one array per level. */
 export interface CodeCounts {
   items: number;
   perLevel: Uint32Array[];
@@ -88,7 +88,7 @@ export type RunResult =
       statistics: IdStatistics | undefined;
       config: ModelConfig;
       warnings: TrainWarning[];
-      /** Absent where the run was stopped, or held no items out to be judged by. */
+      /** Absent if the run was stopped or held out no items. */
       verdict: Verdict | undefined;
     };
 
@@ -107,22 +107,22 @@ export interface ReportSummary {
   sharing: string;
   findings: Finding[];
   text: string;
-  /** A row a figure: of the IDs, of residual k-means, of IDs at random. */
+  /** One row per figure: of the IDs, of residual k-means, of random IDs. */
   compared: { name: string; better: "more" | "less"; values: (number | undefined)[] }[];
 }
 
 /** Why an item has its ID, and how much of it the ID keeps. */
 export interface ItemDetails {
   explanation: Omit<Explanation, "toString">;
-  /** ||x - x^||^2 / mean ||x - mean||^2: 0 is perfect, 1 as bad as the mean of all items. Absent for an encoder without decoder. */
+  /** ||x - x^||^2 / mean ||x - mean||^2: 0 is perfect, 1 is as bad as the mean of all items. Absent without a decoder. */
   error: number | undefined;
 }
 
-/** What there is to the codes that somebody typed. */
+/** What the codes that somebody typed lead to. */
 export interface FoundIds {
-  /** The items whose IDs begin so, or, with `nearest`, those that have it. */
+  /** The items whose IDs start with them or, with `nearest`, those that have it. */
   items: Uint32Array;
-  /** No ID begins so: the nearest one that an item has. */
+  /** The nearest ID in use, if no ID starts with them. */
   nearest?: number[];
 }
 

@@ -1,14 +1,14 @@
 import type { EmbeddingSource, ItemMatrix } from "rqvae";
 
-/** Numbers that are read at a time, and those that are read through rather than begin another read behind them. */
+/** Numbers read at a time, and the largest gap that is read through rather than skipped by another read. */
 const BLOCK = 1 << 20;
 const GAP = 1 << 15;
-/** Rows that stand for all where an estimate will do. */
+/** Rows that represent all of them where an estimate is enough. */
 const SAMPLE_ROWS = 2048;
 
 /**
- * The items' vectors, in memory or in a file, for several readers at the same time. A source itself allows one read at a time, whose
- * array the next one uses again.
+ * The items' vectors, in memory or in a file, for several readers at once. A source itself allows one read at a time, and the next read
+ * reuses its array.
  */
 export class Vectors {
   readonly rows: number;
@@ -23,7 +23,7 @@ export class Vectors {
     this.dim = source.dim;
   }
 
-  /** A source for one reader, with an array of its own. */
+  /** A source for one reader, with its own array. */
   reader(): EmbeddingSource {
     const { rows, dim } = this;
     let own = new Float32Array(0);
@@ -40,7 +40,7 @@ export class Vectors {
     return { rows, dim, read };
   }
 
-  /** All rows in order, some at a time; `data` is good until the next. */
+  /** All rows in order, some at a time; `data` is valid until the next. */
   async *blocks(): AsyncGenerator<{ first: number; count: number; data: Float32Array }> {
     const reader = this.reader();
     const most = this.rowsOf(BLOCK);
@@ -50,7 +50,7 @@ export class Vectors {
     }
   }
 
-  /** A copy of some rows, which ascend. */
+  /** A copy of some rows, in ascending order. */
   async take(rows: Uint32Array): Promise<ItemMatrix> {
     const { dim } = this;
     const reader = this.reader();
@@ -81,7 +81,7 @@ export class Vectors {
   }
 }
 
-/** `count` row numbers of `rows`, evenly spaced; all where there are no more. */
+/** `count` evenly spaced row numbers of `rows`, or all of them if there are fewer. */
 export function evenly(rows: number, count: number): Uint32Array {
   const n = Math.min(rows, count);
   return Uint32Array.from({ length: n }, (_, i) => Math.floor((i * rows) / n));

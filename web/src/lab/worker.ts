@@ -1,4 +1,4 @@
-/** The worker behind the page: it reads files, trains, and answers questions about the result. Nothing it is given leaves it but to the page. */
+/** The worker behind the page reads files, trains, and answers questions about the result. It sends nothing to anyone but the page. */
 import { type ModelOptions, measureSpectrum, RQVAE, SemanticIds, type Spectrum } from "rqvae";
 import { writeIds } from "rqvae/formats";
 import { answerCalls, type CallContext } from "rqvae/worker";
@@ -31,18 +31,18 @@ import type {
 let source: DataSource | undefined;
 let held: HeldItems | undefined;
 let run: Run | undefined;
-/** Ends the look at the items that comes before a run. */
+/** Ends the measurement of the items before a run. */
 let measuring: AbortController | undefined;
-/** A model that was loaded instead of trained. */
+/** A model that was loaded rather than trained. */
 let loaded: RQVAE | undefined;
 let ids: SemanticIds | undefined;
 let study: Study | undefined;
 
-/** The training under way, and the result before it, which stays until there is another. */
+/** The current training, and the previous result, which stays until there is another. */
 let training: Promise<RunResult> | undefined;
 let previous: { run: Run; ids: SemanticIds | undefined; study: Study | undefined } | undefined;
 
-/** A run came to nothing: what was there before is still there. */
+/** A run without a result leaves the previous result in place. */
 function takeBack(failed: Run): void {
   failed.model.dispose();
   run = previous?.run;
@@ -58,7 +58,7 @@ function need<T>(value: T | undefined, what: string): T {
 
 const model = () => need(loaded ?? run?.model, "model");
 
-/** Takes what a run gave as the result that all questions are about. */
+/** Makes what a run gave the result that all questions are about. */
 function keep(result: RunResult): RunResult {
   if (!("ids" in result)) return result;
   previous?.run.model.dispose();
@@ -85,7 +85,7 @@ const methods = {
     return namingOf(held);
   },
 
-  /** What the latent width of a model of these options is chosen by; undefined when it was told to end. */
+  /** What the latent width for these options is chosen by; undefined if the measurement was ended. */
   async measure(
     { model: options }: { model: ModelOptions },
     { onProgress }: CallContext<TrainEvent>,
@@ -94,8 +94,8 @@ const methods = {
     const { inputDim, codebookSize, nQuantizationLayers, seed } = options;
     measuring = new AbortController();
     const { signal } = measuring;
-    await training?.catch(() => {}); // a run that was told to end does so first
-    (await RQVAE.create(options)).dispose(); // refuses what is wrong before time is spent
+    await training?.catch(() => {}); // let a run that was asked to end do so first
+    (await RQVAE.create(options)).dispose(); // refuse bad options before spending time
     try {
       return await measureSpectrum(vectors.reader(), {
         ...{ inputDim, signal },
@@ -119,7 +119,7 @@ const methods = {
     { onProgress }: CallContext<TrainEvent>,
   ): Promise<RunResult> {
     const { vectors } = need(held, "data");
-    await training?.catch(() => {}); // a run that was told to end does so first
+    await training?.catch(() => {}); // let a run that was asked to end do so first
     if (from !== "pause") {
       const next = await Run.create(
         vectors,
@@ -127,7 +127,7 @@ const methods = {
         source && { source: keptOf(source), settings, noun, items: vectors.rows },
       );
       if (run && !ids)
-        run.model.dispose(); // was paused, and is given up
+        run.model.dispose(); // was paused and is discarded
       else previous = run && { run, ids, study };
       run = next;
       ids = undefined;
@@ -148,13 +148,13 @@ const methods = {
     }
   },
 
-  /** Ends the run: "pause" keeps a checkpoint, "stop" takes the model as it is, "drop" forgets it. */
+  /** Ends the run: "pause" keeps a checkpoint, "stop" keeps the model as it is, "drop" discards it. */
   halt({ why }: { why: "pause" | "stop" | "drop" }): void {
     measuring?.abort(why);
     run?.halt(why);
   },
 
-  /** Takes the model of a paused run as it is. */
+  /** Keeps the model of a paused run as it is. */
   finish: async () => keep(await need(run, "run").result()),
   map: () => need(study, "result").map(),
   explain: ({ item }: { item: number }) => need(study, "result").explain(item),
@@ -184,7 +184,7 @@ const methods = {
     return { config: next.config, fingerprint: next.fingerprint, part: next.part };
   },
 
-  /** Gives the items of a file their IDs, by the model there is; `idsFile` then writes these. */
+  /** Gives the items of a file their IDs by the current model; `idsFile` then writes them. */
   async encodeFile({ file }: { file: File }): Promise<{ ids: PlainIds } & Naming> {
     const opened = await openItemsFile(file);
     const own = model();

@@ -22,12 +22,12 @@ export type NumberArray =
   | BigInt64Array
   | BigUint64Array;
 
-/** A type of elements, as the file has them. */
+/** An element type, as the file has it. */
 export interface Dtype {
   /** Of an element. */
   bytes: number;
   view: new (buffer: ArrayBuffer, byteOffset?: number, length?: number) => NumberArray;
-  /** What the numbers become; absent when the view itself is the result. */
+  /** Converts the numbers; absent if the view itself is the result. */
   target?: new (
     length: number,
   ) => Float32Array | Float64Array;
@@ -49,12 +49,14 @@ export const dtypes: Readonly<Record<string, Dtype>> = {
 };
 
 /**
- * Reads a NumPy array of two dimensions, rows x dim, as `numpy.save` writes it (format versions 1 to 3, both byte orders, C and
- * Fortran order). float16 stays 16-bit (Uint16Array), float32 and float64 stay what they are; integers of up to 32 bits become
- * float32, 64-bit integers float64 (rounded to nearest). The result is a copy, row-major. Whether the numbers are finite is checked where they are used.
+ * Reads a NumPy array of two dimensions, rows x dim, as `numpy.save` writes it (format versions 1 to 3, both byte orders, C and Fortran
+ * order). float16 stays 16-bit (Uint16Array), and float32 and float64 stay unchanged; integers of up to 32 bits become float32, 64-bit
+ * integers float64 (rounded to nearest). The result is a row-major copy. It may hold NaN and infinity, which are checked where the numbers
+ * are used.
  *
- * @throws InvalidInputError when the bytes are no npy file, are cut short, hold another type of element (objects, complex numbers,
- *   records), have no rows, or do not have two dimensions (a single embedding is a 1 x dim array), or go on after the array, as a file with several arrays does.
+ * @throws InvalidInputError if the bytes are not an npy file, are cut short, have another element type (objects, complex numbers, records),
+ * no rows, or a number of dimensions other than two (a single embedding is a 1 x dim array), or continue after the array, as in a file with
+ * several arrays.
  */
 export function readNpy(file: Uint8Array | ArrayBuffer): ItemMatrix {
   const { stored, dtype, fortran, rows, dim } = readArray(file, "embeddings");
@@ -63,11 +65,11 @@ export function readNpy(file: Uint8Array | ArrayBuffer): ItemMatrix {
 }
 
 /**
- * Reads semantic IDs from a NumPy array of integers, n x L, as GRID, TIGER's programs and `writeIdsNpy` write them: any signed or
- * unsigned type, both byte orders, C and Fortran order. The items are numbered by their rows.
+ * Reads semantic IDs from a NumPy array of integers, n x L, as GRID, TIGER's programs and `writeIdsNpy` write them: any signed or unsigned
+ * type, both byte orders, C and Fortran order. The item IDs are the row numbers.
  *
- * @throws InvalidInputError when the bytes are no npy file, or hold no table of integers from 0 to 2^32 - 1, or codes beyond their
- *   codebooks.
+ * @throws InvalidInputError if the bytes are not an npy file, do not hold a table of integers from 0 to 2^32 - 1, or have codes beyond
+ * their codebooks.
  */
 export function readIdsNpy(file: Uint8Array | ArrayBuffer, options: IdTableOptions = {}): SemanticIds {
   const { stored, dtype, fortran, rows, dim: levels } = readArray(file, "semantic IDs");
@@ -97,7 +99,7 @@ function readArray(file: Uint8Array | ArrayBuffer, what: string) {
   const { dtype, fortran, shape, dataStart } = parseNpyHeader(bytes, bytes.length);
   const [rows, dim] = matrixShape(shape, what);
   checkNpySize(dtype, [rows, dim], bytes.length - dataStart);
-  // A copy, so that the data is aligned and the caller's bytes stay as they are.
+  // A copy, so that the data is aligned and the caller's bytes stay unchanged.
   const needed = rows * dim * dtype.bytes;
   const copy = new Uint8Array(needed);
   copy.set(bytes.subarray(dataStart, dataStart + needed));
@@ -110,15 +112,15 @@ export interface NpyHeader {
   dtype: Dtype & { bigEndian: boolean };
   fortran: boolean;
   shape: number[];
-  /** Byte of the file at which the elements begin. */
+  /** Byte of the file at which the elements start. */
   dataStart: number;
 }
 
-/** Bytes from which the header's length can be read, and the longest header that is. */
+/** Bytes needed to read the header's length, and the longest header that is read. */
 export const NPY_PREAMBLE = 12;
 const MAX_NPY_HEADER = 2 ** 20;
 
-/** Bytes of an npy file until its data, from its first ones. @throws InvalidInputError when these are not npy. */
+/** Number of bytes before an npy file's data, from its first bytes. @throws InvalidInputError if these are not npy. */
 export function npyDataStart(bytes: Uint8Array): number {
   const { kind, advice } = sniff(bytes);
   if (kind !== "npy") {
@@ -128,20 +130,22 @@ export function npyDataStart(bytes: Uint8Array): number {
   }
   const version = bytes[6];
   if (bytes.length >= 8 && (version! < 1 || version! > 3)) {
-    throw invalid("TYPE_UNSUPPORTED")`npy format version ${`${version}.${bytes[7]}`} is not known; versions 1 to 3 are`;
+    throw invalid(
+      "TYPE_UNSUPPORTED",
+    )`npy format version ${`${version}.${bytes[7]}`} is not supported; versions 1 to 3 are`;
   }
   const lengthBytes = version === 1 ? 2 : 4;
   let headerLength = 0;
   for (let i = lengthBytes - 1; i >= 0; i--) headerLength = headerLength * 256 + (bytes[8 + i] ?? 0);
   if (headerLength > MAX_NPY_HEADER) {
-    throw invalid("FILE_DAMAGED")`the npy header is said to have ${counted(headerLength, "byte")}: the file is damaged`;
+    throw invalid("FILE_DAMAGED")`the npy header claims ${counted(headerLength, "byte")}: the file is damaged`;
   }
   return 8 + lengthBytes + headerLength;
 }
 
 /**
  * Reads the header.
- * @param bytes The file's beginning, up to its data at least, unless it is cut short.
+ * @param bytes The start of the file, at least up to its data, unless it is cut short.
  * @param fileSize Bytes of the whole file.
  */
 export function parseNpyHeader(bytes: Uint8Array, fileSize: number): NpyHeader {
@@ -157,20 +161,19 @@ export function parseNpyHeader(bytes: Uint8Array, fileSize: number): NpyHeader {
   const dtype = parseDtype(header);
   const shape = parseShape(header);
   const order = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
-  if (order === undefined)
-    throw invalid("FILE_DAMAGED")`the npy header does not say whether fortran_order is True or False`;
+  if (order === undefined) throw invalid("FILE_DAMAGED")`the npy header has no fortran_order of True or False`;
   return { dtype, fortran: order === "True", shape, dataStart };
 }
 
-/** The complaint about bytes that no element takes: they may be rows. */
+/** The error about bytes after the array, which may be rows. */
 export const bytesAfter = (surplus: number, rows: number, dim: number): InvalidInputError =>
   invalid(
     "FILE_DAMAGED",
-  )`the array of ${thousands(rows)} x ${thousands(dim)} elements is followed by ${counted(surplus, "more byte")}: when several arrays were saved to one file, save each to a file of its own, or stack them`;
+  )`the array of ${thousands(rows)} x ${thousands(dim)} elements is followed by ${counted(surplus, "more byte")}: if several arrays were saved to one file, save each to its own file, or stack them`;
 
 /**
- * @param isAll Whether the present bytes are those of the array alone, or the most that there may be.
- * @throws InvalidInputError when fewer bytes are there than the shape needs, or more, which may be rows that would not be read.
+ * @param isAll Whether the present bytes are exactly those of the array, or the most that it may have. @throws InvalidInputError if there
+ * are fewer bytes than the shape needs, or more, which may be rows that would not be read.
  */
 export function checkNpySize({ bytes }: Dtype, [rows, dim]: [number, number], present: number, isAll = true): void {
   const needed = rows * dim * bytes;
@@ -201,7 +204,8 @@ function parseDtype(header: string): Dtype & { bigEndian: boolean } {
     advice = 'stack them in NumPy first: numpy.stack(list(arr)).astype("float32")';
   } else if (/^[<>|=]?c\d/.test(name!)) {
     what = "complex numbers";
-    advice = 'take real numbers in NumPy first: arr.real.astype("float32"), or real and imaginary part side by side';
+    advice =
+      'take real numbers in NumPy first: arr.real.astype("float32"), or the real and imaginary parts side by side';
   } else if (/^[<>|=]?[US]\d/.test(name!)) {
     what = "strings";
   }
@@ -223,23 +227,21 @@ function parseShape(header: string): number[] {
 export const writtenShape = (shape: readonly number[]): string =>
   `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
 
-/** The two sizes of a matrix. @throws InvalidInputError for another number of dimensions, and for none in one of them. */
+/** The two sizes of a matrix. @throws InvalidInputError for another number of dimensions, and for a size of 0. */
 export function matrixShape(shape: readonly number[], what: string): [rows: number, dim: number] {
   const written = writtenShape(shape);
   if (shape.length !== 2) {
     const advice =
       shape.length === 1
-        ? "write arr.reshape(-1, dim) in NumPy, with one row an item"
-        : "write arr.reshape(len(arr), -1) in NumPy, with one row an item";
+        ? "write arr.reshape(-1, dim) in NumPy, with one row per item"
+        : "write arr.reshape(len(arr), -1) in NumPy, with one row per item";
     throw invalid(
       "TYPE_UNSUPPORTED",
     )`${what} need two dimensions, rows x dim, but the npy array has the shape ${written}${shape.length === 0 ? "" : `; ${advice}`}`;
   }
   const [rows, dim] = shape as [number, number];
   if (!(rows > 0 && dim > 0)) {
-    throw invalid(
-      "EMPTY",
-    )`the npy array has the shape ${written}${{ hint: "at least one row and one column are needed" }}`;
+    throw invalid("EMPTY")`the npy array has the shape ${written}${{ hint: "give at least one row and one column" }}`;
   }
   return [rows, dim];
 }
@@ -277,7 +279,7 @@ function toRowMajor<T extends ItemMatrix["data"]>(columns: T, rows: number, dim:
  * Writes a matrix, or the codes of IDs (n x L, uint16 or uint32), as `numpy.save` does: format version 1, little-endian, C order.
  * A matrix keeps its type: Float32Array float32, Float64Array float64, Float16Array and Uint16Array (its bits) float16.
  *
- * @throws InvalidInputError when `data` is not one of these, or its length is not rows x dim.
+ * @throws InvalidInputError if `data` is not one of these, or its length is not rows x dim.
  */
 export function writeNpy(source: ItemMatrix | SemanticIds): Uint8Array {
   requireThat(typeof source === "object" && source !== null, "source", "{ data, rows, dim } or SemanticIds", source);
@@ -285,7 +287,7 @@ export function writeNpy(source: ItemMatrix | SemanticIds): Uint8Array {
   const data: ItemMatrix["data"] | CodeArray = isIds ? source.codes : source.data;
   const [rows, dim] = isIds ? [source.length, source.levels] : [source.rows, source.dim];
   const size = ArrayBuffer.isView(data) ? data.BYTES_PER_ELEMENT : 0;
-  // By name, so that an array of another realm is one as well.
+  // By name, so that arrays of other realms count as well.
   const type = Object.prototype.toString.call(data).slice(8, -1);
   const kind = isIds ? "u" : "f";
   if (!(/^(Float(16|32|64)|Uint16)Array$/.test(type) || (isIds && type === "Uint32Array"))) {
@@ -300,13 +302,13 @@ export function writeNpy(source: ItemMatrix | SemanticIds): Uint8Array {
   return npyFile(`<${kind}${size}`, rows, dim, data);
 }
 
-/** Types of integers that IDs are written as. */
+/** Integer types for writing IDs. */
 export type IdsNpyType = "int16" | "int32" | "int64";
 
 /**
  * Writes IDs as GRID and TIGER's programs read them: a table of signed integers, n x L.
  * @param type Default: the narrowest that holds the codes of every codebook.
- * @throws InvalidInputError when a codebook has more codes than the type can number.
+ * @throws InvalidInputError if a codebook has more codes than the type can number.
  */
 export function writeIdsNpy(ids: SemanticIds, type?: IdsNpyType): Uint8Array {
   requireIds(ids);
@@ -335,7 +337,7 @@ function npyFile(descr: string, rows: number, dim: number, data: ArrayBufferView
   return bytes;
 }
 
-/** What stands before the elements of a matrix in C order: format version 1. */
+/** What precedes the elements of a matrix in C order: format version 1. */
 export function npyHeader(descr: string, rows: number, dim: number): Uint8Array {
   const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${rows}, ${dim}), }`;
   const dataStart = Math.ceil((10 + header.length + 1) / 64) * 64;

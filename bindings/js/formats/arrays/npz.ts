@@ -1,4 +1,4 @@
-/** Embeddings in npz archives of NumPy, stored or deflated. */
+/** Embeddings in NumPy's npz archives, stored or deflated. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { InvalidInputError, invalid } from "../../base/errors.ts";
@@ -22,7 +22,7 @@ import { elementKind, matrixFromStream, RawMatrix, type RowTarget } from "./raw-
 import { isIdsName } from "./safetensors.ts";
 import { chooseIds, chooseTensor, type TensorInfo, tensorColumns } from "./tensor-choice.ts";
 
-/** An npy file of which rows can be read. */
+/** An npy file whose rows can be read. */
 export async function openNpy(source: ByteSource): Promise<RawMatrix> {
   const header = await npyHeaderOf(source);
   const [rows, dim] = matrixShape(header.shape, "embeddings");
@@ -38,8 +38,8 @@ async function npyHeaderOf(source: ByteSource): Promise<NpyHeader> {
 }
 
 /**
- * An npy file that can be read only from beginning to end.
- * @param limit Most bytes that the stream may have: the matrix is checked against it before it is made.
+ * An npy file that can be read only from start to end.
+ * @param limit The most bytes that the stream may have; the matrix is checked against it before it is made.
  */
 export async function readNpyStream(
   chunks: AsyncIterable<Uint8Array>,
@@ -65,7 +65,7 @@ export async function readNpyStream(
   }
 }
 
-/** Reads as much of a stream as the header takes. */
+/** Reads a stream up to the end of the header. */
 async function headerFrom(iterator: AsyncIterator<Uint8Array>): Promise<{ header: NpyHeader; rest: Uint8Array }> {
   let head: Uint8Array = new Uint8Array(0);
   for (;;) {
@@ -80,7 +80,7 @@ async function headerFrom(iterator: AsyncIterator<Uint8Array>): Promise<{ header
 
 /** What an archive holds. */
 export interface OpenNpz {
-  /** A matrix of which rows can be read, or one that was read whole: from a deflated member. */
+  /** A matrix whose rows can be read, or one that was read whole, from a deflated member. */
   matrix: RawMatrix | { data: RowTarget; rows: number; dim: number };
   tensor: string;
   itemIds?: string[];
@@ -95,12 +95,12 @@ interface Member extends TensorInfo {
   error?: InvalidInputError;
 }
 
-/** Members that are looked into. */
+/** The most members that are inspected. */
 const MAX_MEMBERS = 256;
 
 /**
  * Opens an array of an archive.
- * @param options Which one, by `embedding`: default the only matrix, or the only one with a usual name.
+ * @param options `embedding` says which one. Default: the only matrix, or the only one with a usual name.
  */
 export async function openNpz(source: ByteSource, options: ColumnOptions): Promise<OpenNpz> {
   const entries = await readZipDirectory(source);
@@ -110,7 +110,7 @@ export async function openNpz(source: ByteSource, options: ColumnOptions): Promi
   for (const entry of arrays.slice(0, MAX_MEMBERS)) members.push(await lookInto(source, entry));
   const failed = members.length === 1 ? members[0] : members.find(({ name }) => name === options.embedding);
   if (failed?.error) throw failed.error;
-  // A column of IDs is no matrix of embeddings.
+  // A column of IDs is not a matrix of embeddings.
   const isIdColumn = ({ name, shape, isInteger }: Member) => isInteger && shape[1] === 1 && isIdsName(name);
   const candidates = options.embedding === undefined ? members.filter((member) => !isIdColumn(member)) : members;
   const chosen = chooseTensor(candidates, options, "the npz archive");
@@ -139,7 +139,7 @@ function foreignArchive(entries: readonly ZipEntry[]): InvalidInputError {
   }): ${advice}`;
 }
 
-/** Shape and type of a member, from its beginning. */
+/** Shape and type of a member, from its first bytes. */
 async function lookInto(source: ByteSource, entry: ZipEntry): Promise<Member> {
   const name = entry.name.slice(0, -".npy".length);
   const chunks = zipMember(source, entry);
@@ -155,7 +155,7 @@ async function lookInto(source: ByteSource, entry: ZipEntry): Promise<Member> {
     };
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
-    // Texts and objects are no matrix, but may stand beside one; what is damaged is told when it is chosen.
+    // Texts and objects are not matrices, but an archive may also hold them; damage is reported if the member is chosen.
     const text = await textHeader(source, entry);
     const [shape, type] = [text?.shape ?? [], text?.type ?? "no numbers"];
     return { name, shape, type, isReadable: false, isInteger: false, entry, error };
@@ -171,7 +171,7 @@ async function* beginningOf(source: ByteSource, entry: ZipEntry): AsyncGenerator
 
 const typeName = ({ dtype }: NpyHeader) => `${dtype.bytes * 8} bit`;
 
-/** Longest text or integer of a member that is read as IDs or labels, and most bytes of all of them. */
+/** The longest text or integer that is read as ID or label, and the most bytes of all of them. */
 const MAX_TEXT_BYTES = 1 << 28;
 
 async function textHeader(source: ByteSource, entry: ZipEntry) {
@@ -180,7 +180,7 @@ async function textHeader(source: ByteSource, entry: ZipEntry) {
   return undefined;
 }
 
-/** The header of an array of texts, which `parseNpyHeader` refuses. */
+/** The header of an array of strings, which `parseNpyHeader` refuses. */
 function parseTextHeader(bytes: Uint8Array) {
   let dataStart: number;
   try {
@@ -197,7 +197,7 @@ function parseTextHeader(bytes: Uint8Array) {
   return { shape: [Number(rows)], type: `${kind}${length}`, kind, width, isBig: order === ">", dataStart };
 }
 
-/** What elements are called that are no item IDs, by the letter of their type. */
+/** Names of elements that cannot be item IDs, by the letter of their type. */
 const otherKinds: Record<string, string> = {
   O: "Python objects",
   f: "floats",
@@ -208,13 +208,13 @@ const otherKinds: Record<string, string> = {
   V: "records",
 };
 const isTextKind = (type: string) => /^[US]\d/.test(type);
-/** Whether an array is a list, or a table of one column, and of how many entries. */
+/** The number of entries of an array that is a list or a table of one column. */
 const lengthOf = (shape: readonly number[]) =>
   shape.length === 1 || (shape.length === 2 && shape[1] === 1) ? shape[0] : undefined;
 
 /**
- * IDs, titles and labels: lists that are as long as the matrix.
- * @throws InvalidInputError when an array that is named as IDs or titles are has another length, or IDs are of a type that cannot name items.
+ * IDs, titles and labels: lists that are as long as the matrix. @throws InvalidInputError if an array with a name for IDs or titles has
+ * another length, or IDs have a type that cannot name items.
  */
 async function textsBeside(
   source: ByteSource,
@@ -236,13 +236,13 @@ async function textsBeside(
   let room = MAX_TEXT_BYTES;
   for (const member of others) {
     const { name, shape, isReadable, entry } = member;
-    // Numbers beside the matrix may be anything; as IDs they must be named so.
+    // Other numbers in the archive may be anything; only a name makes them IDs.
     if (lengthOf(shape) !== rows || (isReadable && member !== ids)) continue;
     if (entry.size > room) {
       if (member !== ids) continue;
       throw invalid(
         "FILE_TOO_LARGE",
-      )`the array ${describeValue(name)} of item IDs has ${thousands(entry.size)} bytes, more than are read${{ hint: "save the IDs as integers or shorter texts" }}`;
+      )`the array ${describeValue(name)} of item IDs has ${thousands(entry.size)} bytes, which is more than can be read${{ hint: "save the IDs as integers or shorter strings" }}`;
     }
     room -= entry.size;
     const texts = await readTexts(source, entry, member === ids);
@@ -250,7 +250,7 @@ async function textsBeside(
   }
   const itemIds = ids && found.get(ids.name);
   if (ids) found.delete(ids.name);
-  // Items without titles go by their IDs.
+  // Items without titles use their IDs.
   const titleName = [...found.keys()].find(isTitlesName) ?? (ids ? undefined : [...found.keys()][0]);
   const labels = [...found].filter(([name]) => name !== titleName);
   const columns = tensorColumns(members, chosen.name, {
@@ -290,10 +290,10 @@ function idsBeside(
   if (ids.isInteger) return ids;
   throw invalid(
     "ITEM_ID_INVALID",
-  )`the array ${describeValue(ids.name)} holds ${kind ?? "floats"}, which cannot be item IDs${{ hint: `save it as texts or integers, ${ids.name}.astype(str)` }}`;
+  )`the array ${describeValue(ids.name)} holds ${kind ?? "floats"}, which cannot be item IDs${{ hint: `save it as strings or integers, ${ids.name}.astype(str)` }}`;
 }
 
-/** @throws InvalidInputError for a list that should have an entry a row of the matrix, and is not of another matrix. */
+/** @throws InvalidInputError for a list that should have one entry per row of the matrix and does not belong to another matrix. */
 function requireLength(
   lists: readonly Member[],
   others: readonly Member[],
@@ -309,7 +309,7 @@ function requireLength(
     if (length === undefined || length === rows || isOfOther) continue;
     throw invalid(
       "COUNTS_DIFFER",
-    )`the array ${describeValue(name)} has ${counted(length, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: one ${what} for each row is expected`;
+    )`the array ${describeValue(name)} has ${counted(length, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}: give one ${what} per row`;
   }
 }
 
@@ -323,7 +323,9 @@ async function readTexts(source: ByteSource, entry: ZipEntry, fatal: boolean): P
   if (!"USiu".includes(kind)) return undefined;
   const rows = header.shape[0]!;
   if (dataStart + rows * width > bytes.length) {
-    throw invalid("FILE_DAMAGED")`the member ${describeValue(entry.name)} is cut short: ${rows} texts do not fit in it`;
+    throw invalid(
+      "FILE_DAMAGED",
+    )`the member ${describeValue(entry.name)} is cut short: it has no room for ${rows} strings`;
   }
   const data = bytes.slice(dataStart, dataStart + rows * width);
   if (kind === "S") {
@@ -334,7 +336,7 @@ async function readTexts(source: ByteSource, entry: ZipEntry, fatal: boolean): P
       } catch {
         throw invalid(
           "NOT_UTF8",
-        )`the member ${describeValue(entry.name)} holds bytes that are not UTF-8 in ${{ row: i }}${{ hint: 'save it as texts, numpy.char.decode(arr, "latin1")' }}`;
+        )`the member ${describeValue(entry.name)} holds bytes that are not UTF-8 in ${{ row: i }}${{ hint: 'save it as strings, numpy.char.decode(arr, "latin1")' }}`;
       }
     });
   }
@@ -346,7 +348,9 @@ async function readTexts(source: ByteSource, entry: ZipEntry, fatal: boolean): P
       let text = "";
       for (const point of points.subarray(i * length, (i + 1) * length)) {
         if (point > 0x10ffff) {
-          throw invalid("FILE_DAMAGED")`the member ${describeValue(entry.name)} is damaged: ${{ row: i }} is no text`;
+          throw invalid(
+            "FILE_DAMAGED",
+          )`the member ${describeValue(entry.name)} is damaged: ${{ row: i }} is not a string`;
         }
         text += String.fromCodePoint(point);
       }

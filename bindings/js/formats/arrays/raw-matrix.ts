@@ -1,4 +1,4 @@
-/** A matrix that lies in a file as its elements, one after the other: rows of it are read without the rest. */
+/** A matrix whose elements are in a file one after another, so that its rows can be read without the rest. */
 
 import { invalid } from "../../base/errors.ts";
 import { thousands } from "../../base/words.ts";
@@ -6,15 +6,15 @@ import { widenHalves } from "../../items/half.ts";
 import type { ByteSource } from "../io/byte-source.ts";
 import { bytesAfter, type Dtype, reverseElements } from "./npy.ts";
 
-/** What is known of the elements. */
+/** What is known about the elements. */
 export interface ElementKind {
   /** Bytes of an element. */
   bytes: number;
   bigEndian: boolean;
-  /** Writes elements, given in the byte order of this host and aligned, as floats. */
+  /** Writes elements, which are aligned and in this host's byte order, as floats. */
   widen(bytes: Uint8Array, target: Float32Array, at: number): void;
   isHalf: boolean;
-  /** Elements are floats already. */
+  /** Elements that are already floats. */
   isFloat: boolean;
 }
 
@@ -54,15 +54,15 @@ export const bfloat16: ElementKind = {
   },
 };
 
-/** Rows are read into this. Half floats stay half in a Uint16Array. */
+/** The target for rows. Half floats stay half floats in a Uint16Array. */
 export type RowTarget = Float32Array | Uint16Array;
 
-/** Bytes that are read and converted at a time. */
+/** Bytes read and converted at a time. */
 const PIECE = 1 << 22;
-/** Bytes of floats of a block that is transposed at a time. */
+/** Bytes of floats transposed at a time. */
 const TRANSPOSED = 1 << 24;
 
-/** A matrix in a source, whose size must have been checked. */
+/** A matrix in a source whose size must have been checked. */
 export class RawMatrix {
   readonly rows: number;
   readonly dim: number;
@@ -88,13 +88,13 @@ export class RawMatrix {
     this.isHalf = layout.kind.isHalf;
   }
 
-  /** Writes rows [first, first + count) to the beginning of `target`, row-major. */
+  /** Writes rows [first, first + count) to the start of `target`, row-major. */
   async fill(target: RowTarget, first: number, count: number): Promise<void> {
     if (this.#fortran) return this.#fillTransposed(target, first, count);
     await this.#fillRun(target, 0, first * this.dim, count * this.dim);
   }
 
-  /** `length` elements from the one with the number `element` on. */
+  /** `length` elements, starting at number `element`. */
   async #fillRun(target: RowTarget, at: number, element: number, length: number): Promise<void> {
     const { bytes, bigEndian, isFloat, isHalf } = this.#kind;
     const position = this.#start + element * bytes;
@@ -135,7 +135,7 @@ export class RawMatrix {
         const here = Math.min(blockRows, rows - row);
         const into =
           block?.rows.BYTES_PER_ELEMENT === target.BYTES_PER_ELEMENT ? block.rows : new Target(blockRows * dim);
-        this.#block = undefined; // not half-filled, should a read fail
+        this.#block = undefined; // so that it is not half-filled if a read fails
         const column = new Target(here);
         for (let j = 0; j < dim; j++) {
           await this.#fillRun(column, 0, j * rows + row, here);
@@ -153,9 +153,8 @@ export class RawMatrix {
 }
 
 /**
- * Reads a matrix from a stream, whole. For data that allows no random access: what is compressed.
- * @param chunks The elements' bytes, beginning with the first.
- * @throws InvalidInputError when the stream ends before the matrix.
+ * Reads a whole matrix from a stream, for compressed data, which allows no random access.
+ * @param chunks The elements' bytes, starting with the first. @throws InvalidInputError if the stream ends before the matrix.
  */
 export async function matrixFromStream(
   chunks: AsyncIterable<Uint8Array>,
@@ -165,11 +164,11 @@ export async function matrixFromStream(
   const { bytes } = kind;
   const total = rows * dim;
   let done = 0;
-  let rest = new Uint8Array(0); // the beginning of an element that a piece cut
+  let rest = new Uint8Array(0); // the start of an element that was cut by a piece's end
   let surplus = 0;
   for await (const chunk of chunks) {
     if (done === total) {
-      surplus += chunk.length; // read on: a checksum may stand at the end of the stream
+      surplus += chunk.length; // read on, since a checksum may be at the end of the stream
       continue;
     }
     const whole = new Uint8Array(rest.length + chunk.length);
@@ -194,7 +193,7 @@ export async function matrixFromStream(
   if (done < total) {
     throw invalid(
       "FILE_DAMAGED",
-    )`the data is cut short: ${thousands(rows)} x ${thousands(dim)} elements are needed, but ${thousands(done)} are there`;
+    )`the data is cut short: ${thousands(rows)} x ${thousands(dim)} elements are needed, but it has ${thousands(done)}`;
   }
   surplus += rest.length;
   if (surplus > 0) throw bytesAfter(surplus, rows, dim);

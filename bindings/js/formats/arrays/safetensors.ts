@@ -22,7 +22,7 @@ interface Tensor extends TensorInfo {
   end: number;
 }
 
-/** A matrix of a file, with the IDs of its rows when a tensor of integers is named so. */
+/** A matrix of a file, with the IDs of its rows if there is a tensor of integers with such a name. */
 export interface OpenSafetensors {
   matrix: RawMatrix;
   tensor: string;
@@ -32,17 +32,17 @@ export interface OpenSafetensors {
 
 /**
  * Opens a matrix of floats (F16, BF16, F32, F64).
- * @param options Which one, by `embedding`: default the only one, or the only one with a usual name.
- * @throws InvalidInputError when header and sizes contradict each other or the file, or there is no such matrix.
+ * @param options `embedding` says which one. Default: the only one, or the only one with a usual name. @throws InvalidInputError if header
+ * and sizes contradict each other or the file, or if there is no such matrix.
  */
 export async function openSafetensors(source: ByteSource, options: ColumnOptions): Promise<OpenSafetensors> {
   const { tensors, dataStart, isModel } = await readHeader(source);
   if (isModel && options.embedding === undefined) {
     throw invalid(
       "FILE_FOREIGN",
-    )`it is a model of rqvae, not embeddings${{ hint: worded`RQVAE.load reads it; one of its tensors can be named (${option("embedding")})` }}`;
+    )`it is a model of rqvae, not embeddings${{ hint: worded`read it with RQVAE.load, or name one of its tensors (${option("embedding")})` }}`;
   }
-  // A column of IDs is no matrix of embeddings.
+  // A column of IDs is not a matrix of embeddings.
   const candidates = tensors.filter(
     ({ name, shape }) => options.embedding !== undefined || shape[1] !== 1 || !isIdsName(name),
   );
@@ -60,7 +60,8 @@ export async function openSafetensors(source: ByteSource, options: ColumnOptions
 
 /**
  * The tensor of the items' IDs.
- * @throws InvalidInputError when a tensor that is named so has another length than the matrix, and is not of another one, or is not of integers.
+ * @throws InvalidInputError if a tensor with such a name is not of integers, or has another length than the matrix and does not belong to
+ * another one.
  */
 function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOptions): Tensor | undefined {
   const rows = chosen.shape[0]!;
@@ -91,10 +92,10 @@ function idsBeside(tensors: readonly Tensor[], chosen: Tensor, options: ColumnOp
   if (!wrong) return undefined;
   throw invalid(
     "COUNTS_DIFFER",
-  )`the tensor ${describeValue(wrong.name)} has ${counted(lengthOf(wrong)!, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}${{ hint: "one item ID for each row is expected" }}`;
+  )`the tensor ${describeValue(wrong.name)} has ${counted(lengthOf(wrong)!, "entry")}, but ${describeValue(chosen.name)} has ${counted(rows, "row")}${{ hint: "give one item ID per row" }}`;
 }
 
-/** "ids" and "item_ids" beside "id" and "item_id". */
+/** "ids" and "item_ids" as well as "id" and "item_id". */
 export const isIdsName = (name: string): boolean =>
   /^(idx|index|indices|(item|id)_?list)$/i.test(name) ||
   (!/codes?$/i.test(name) && [name, name.replace(/s$/i, "")].some(mayBeItemIdName));

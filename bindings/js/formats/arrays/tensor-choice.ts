@@ -1,4 +1,4 @@
-/** Which of several arrays in a file are the embeddings. */
+/** Chooses the embeddings among several arrays in a file. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
@@ -7,17 +7,17 @@ import { option, worded } from "../../base/wording.ts";
 import type { ColumnOptions, TableColumns } from "../../items/columns.ts";
 import { writtenShape } from "./npy.ts";
 
-/** An array by what its file says of it. */
+/** What a file says about an array. */
 export interface TensorInfo {
   name: string;
   shape: readonly number[];
-  /** As the file's format calls it. */
+  /** In the terms of the file's format. */
   type: string;
   /** Whether its elements can be read as embeddings. */
   isReadable: boolean;
 }
 
-/** A type's name, which the file may have made up. */
+/** A type's name, which comes from the file and may be anything. */
 export const brief = (type: string) => type.slice(0, 20);
 
 /** Names that people give to embeddings. */
@@ -25,8 +25,8 @@ const usualNames =
   /(^|[._/-])((item|text|sentence|product|doc)?_?(embeddings?|embs?|vectors?|vecs?|features?)|x|arr_0|data|weight)$/i;
 
 /**
- * The array that was asked for, or the one that it can only be: the single matrix, or among several the single one of a usual name.
- * @throws InvalidInputError that lists what there is.
+ * The requested array, or the only candidate: the only matrix, or the only one of several with a usual name. @throws InvalidInputError that
+ * lists the arrays.
  */
 export function chooseTensor<T extends TensorInfo>(
   tensors: readonly T[],
@@ -37,7 +37,7 @@ export function chooseTensor<T extends TensorInfo>(
     .slice(0, 12)
     .map(({ name, shape, type }) => `${describeValue(name)} ${brief(type)} ${writtenShape(shape.slice(0, 8))}`)
     .join(", ");
-  const there = tensors.length === 0 ? "it has none" : `it has ${listed}${tensors.length > 12 ? ", …" : ""}`;
+  const there = tensors.length === 0 ? "it has no tensors" : `it has ${listed}${tensors.length > 12 ? ", …" : ""}`;
   if (wanted !== undefined) {
     const found = tensors.find(({ name }) => name === wanted);
     if (!found) throw invalid("COLUMN_MISSING")`${where} has no tensor ${describeValue(wanted)}: ${there}`;
@@ -58,15 +58,15 @@ export function chooseTensor<T extends TensorInfo>(
   if (unread) {
     throw invalid(
       "COLUMN_UNCLEAR",
-    )`${where}: ${describeValue(unread.name)} seems to be the embedding, but holds ${brief(unread.type)}, which cannot be read as such${{ hint: `convert it to float32; ${there}` }}`;
+    )`${where}: ${describeValue(unread.name)} seems to be the embedding, but holds ${brief(unread.type)}, which cannot be read as embeddings${{ hint: `convert it to float32; ${there}` }}`;
   }
   const all = tensors.filter((tensor) => isMatrix(tensor) && tensor.isReadable);
-  // A column of numbers beside a wider matrix is none.
+  // A column of numbers next to a wider matrix is not one.
   const wide = all.filter(({ shape }) => shape[1]! > 1);
   const matrices = wide.length > 0 ? wide : all;
   if (matrices.length === 1) return matrices[0]!;
   if (matrices.length === 0) {
-    throw invalid("COLUMN_MISSING")`${where} has no matrix of numbers, rows x dim: ${there}`;
+    throw invalid("COLUMN_MISSING")`${where} has no matrix of numbers (rows x dim): ${there}`;
   }
   const named = matrices.filter(({ name }) => usualNames.test(name));
   if (named.length === 1) return named[0]!;
@@ -75,7 +75,7 @@ export function chooseTensor<T extends TensorInfo>(
   )`${where} has several matrices${{ hint: worded`choose one, ${option("embedding", clippedName(matrices[0]!.name))}; ${there}` }}`;
 }
 
-/** The array of the items' IDs that was asked for. @throws InvalidInputError that lists what there is. */
+/** The requested array of item IDs. @throws InvalidInputError that lists the arrays. */
 export function chooseIds<T extends TensorInfo>(tensors: readonly T[], { itemId }: ColumnOptions): T | undefined {
   if (itemId === undefined) return undefined;
   const found = tensors.find(({ name }) => name === itemId);
@@ -83,10 +83,10 @@ export function chooseIds<T extends TensorInfo>(tensors: readonly T[], { itemId 
   const names = tensors.slice(0, 12).map(({ name }) => describeValue(name));
   throw invalid(
     "COLUMN_MISSING",
-  )`${option("itemId")}: there is no array ${describeValue(itemId)} beside the vectors; the others are ${names.join(", ") || "none"}`;
+  )`${option("itemId")}: there is no array ${describeValue(itemId)} next to the vectors; the others are: ${names.join(", ") || "none"}`;
 }
 
-/** What the arrays of a file were taken for; undefined when there is but one. */
+/** What the arrays of a file were taken for; undefined if there is only one. */
 export function tensorColumns(
   tensors: readonly TensorInfo[],
   vector: string,

@@ -1,4 +1,4 @@
-/** Writers of vectors (latents, embeddings), a block of rows at a time. */
+/** Writes vectors (latents, embeddings), one block of rows at a time. */
 
 import { checkArray } from "../../base/attached.ts";
 import { describeValue } from "../../base/describe-value.ts";
@@ -14,39 +14,39 @@ import { ParquetWriter } from "../parquet/parquet-writer.ts";
 import { writeTextCell } from "../text/csv-text.ts";
 import { npyHeader } from "./npy.ts";
 
-/** Formats of vectors that are written. */
+/** Formats in which vectors are written. */
 export const VECTOR_FORMATS = ["npy", "csv", "jsonl", "parquet"] as const;
 /** One of `VECTOR_FORMATS`. */
 export type VectorFormat = (typeof VECTOR_FORMATS)[number];
 
-/** Vectors that come a block of rows at a time; their number must be known beforehand. */
+/** Vectors that come in blocks of rows; their number must be known beforehand. */
 export interface VectorBlocks {
   rows: number;
   dim: number;
   /**
-   * Each any whole number of rows, row-major; together `rows` x `dim`. They are used up before the next one is asked for. Doubles are
+   * Blocks of any number of whole rows, row-major; together `rows` x `dim`. Each is used before the next one is requested. Doubles are
    * rounded to float32.
    */
   blocks: AsyncIterable<FloatArray> | Iterable<FloatArray>;
 }
 
-/** What is written beside the vectors. */
+/** What is written besides the vectors. */
 export interface VectorExtras {
-  /** The items' IDs: csv, jsonl and parquet have them. Default: the row numbers. */
+  /** The items' IDs, for csv, jsonl and parquet. Default: the row numbers. */
   itemIds?: readonly (string | number)[];
 }
 
 /**
  * A file of vectors in a format, in pieces, as float32:
  *
- * - npy: as `numpy.save` writes it; it has no item IDs;
- * - csv: the header `item,x_0,x_1,...`, then a row an item, with as many digits as float32 needs;
- * - jsonl: `{"id":"a","embedding":[0.1,0.2]}` a line;
+ * - npy: as `numpy.save` writes it; without item IDs;
+ * - csv: the header `item,x_0,x_1,...`, then one row per item, with as many digits as float32 needs;
+ * - jsonl: `{"id":"a","embedding":[0.1,0.2]}` per line;
  * - parquet: the columns `item` and `embedding` (a list of floats), uncompressed.
  *
  * @param vectors Blocks, a matrix (doubles and half floats too), or a source such as `openItems` gives.
- * @throws InvalidInputError for an unknown format, blocks that are no arrays of floats, not of whole rows or not as many as said, and item IDs that are not one a
- *   row or twice the same.
+ * @throws InvalidInputError for an unknown format; blocks that are not arrays of floats, do not hold whole rows or have the wrong number of
+ * rows; and item IDs that are not one per row or not unique.
  */
 export async function* writeVectors(
   format: VectorFormat,
@@ -65,7 +65,7 @@ export async function* writeVectors(
   if (!(Number.isSafeInteger(rows) && rows > 0 && Number.isSafeInteger(dim) && dim > 0)) {
     throw invalid()`rows and dim must be whole numbers of at least 1, got ${describeValue(rows)} and ${describeValue(dim)}`;
   }
-  // What `readItems` gives has the IDs of its items with it.
+  // The result of `readItems` includes its items' IDs.
   const itemIds = extras.itemIds ?? (vectors as VectorExtras).itemIds;
   const itemId = checkedItemIds({ ids: { length: rows }, ...(itemIds && { itemIds }) });
   const writer = writerOf(format, rows, dim, itemId);
@@ -76,7 +76,7 @@ export async function* writeVectors(
     if (!Number.isInteger(here) || done + here > rows) {
       throw invalid(
         "COUNTS_DIFFER",
-      )`a block has ${counted(block.length, "value")}: blocks must be of whole rows of ${dim}, together ${counted(rows, "row")}`;
+      )`a block has ${counted(block.length, "value")}: blocks must hold whole rows of ${dim} values, ${counted(rows, "row")} in all`;
     }
     yield* writer.block(block, done);
     done += here;
@@ -86,7 +86,7 @@ export async function* writeVectors(
   yield* writer.end();
 }
 
-/** Values that are written at a time. */
+/** Values written at a time. */
 const BLOCK = 1 << 18;
 
 async function* blocksOf(vectors: VectorBlocks | EmbeddingSource | ItemMatrix): AsyncGenerator<Float32Array> {
@@ -126,7 +126,7 @@ async function* blocksOf(vectors: VectorBlocks | EmbeddingSource | ItemMatrix): 
   );
   for (let first = 0; first < rows; first += most) {
     const here = Math.min(most, rows - first);
-    yield asFloat32(requireFloats(await vectors.read(first, here), `what read(${first}, ${here}) gave`));
+    yield asFloat32(requireFloats(await vectors.read(first, here), `the result of read(${first}, ${here})`));
   }
 }
 
@@ -168,7 +168,7 @@ function writerOf(format: VectorFormat, rows: number, dim: number, itemId: (row:
     case "npy":
       return {
         begin: () => [npyHeader("<f4", rows, dim)],
-        // A copy: the block may be used again for the next one before this is written.
+        // A copy, since the block may be reused for the next one before this is written.
         block: (block) => [new Uint8Array(block.slice().buffer)],
         end: () => [],
       };
@@ -183,7 +183,7 @@ function writerOf(format: VectorFormat, rows: number, dim: number, itemId: (row:
         if (bad >= 0) {
           throw invalid(
             "ITEM_NOT_FINITE",
-          )`${{ row }}, ${{ column: bad }} is ${String(values[bad])}, which JSON has no number for`;
+          )`${{ row }}, ${{ column: bad }} is ${String(values[bad])}, which JSON cannot hold`;
         }
         return `{"id":${JSON.stringify(itemId(row))},"embedding":[${Array.from(values, digits).join(",")}]}\n`;
       });
@@ -208,7 +208,7 @@ function writerOf(format: VectorFormat, rows: number, dim: number, itemId: (row:
   }
 }
 
-/** The shortest digits from which this float32 is read back: nine at most. */
+/** The shortest digits that read back as this float32: at most nine. */
 export function digits(value: number): string {
   for (let precision = 6; precision < 9; precision++) {
     const short = Number(value.toPrecision(precision));

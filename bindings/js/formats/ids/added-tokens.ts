@@ -5,7 +5,7 @@ import type { Vocabulary } from "../../tokens/vocabulary.ts";
 
 /**
  * The tokens to add to a language model, in one of Hugging Face's forms: the "map" of `added_tokens.json`, `{ token: id }`; or the "list"
- * of AddedToken objects that tokenizer.json has under `added_tokens`.
+ * of AddedToken objects under `added_tokens` in tokenizer.json.
  */
 export function writeAddedTokens(vocabulary: Vocabulary, form: "map" | "list" = "map"): string {
   requireThat(typeof vocabulary?.addedTokens === "function", "vocabulary", "a Vocabulary", vocabulary);

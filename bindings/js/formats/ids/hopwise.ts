@@ -16,12 +16,12 @@ import {
   inChunks,
 } from "./id-table.ts";
 
-/** The vectors of the codes: of each ID (n x L x latentDim, as `getSemanticIds` gives them), or those of all codes (K x latentDim a level). */
+/** The vectors of the codes: of each ID (n x L x latentDim, as `getSemanticIds` gives them), or of all codes (K x latentDim per level). */
 export type CodeVectors = { embeddings: Float32Array } | { codebooks: readonly Float32Array[] };
 
 /** What a `.semanticids` file holds. */
 export interface HopwiseTable extends IdTable {
-  /** n x L x latentDim, as `getSemanticIds` gives them; absent when the file has none. */
+  /** n x L x latentDim, as `getSemanticIds` gives them; absent if the file has none. */
   embeddings?: Float32Array;
   latentDim?: number;
 }
@@ -29,10 +29,10 @@ export interface HopwiseTable extends IdTable {
 const HEADER = ["items", "semantic_ids", "semantic_ids_embs"] as const;
 
 /**
- * IDs as the reference program (Hopwise's tutorial) writes them to `<dataset>.semanticids`, by pandas: the columns `items`,
- * `semantic_ids` ("[17, 203, 9]") and, when vectors are given, `semantic_ids_embs`, a nested list of latentDim x L, level last.
+ * IDs as the reference program (Hopwise's tutorial) writes them to `<dataset>.semanticids`, by pandas: the columns `items`, `semantic_ids`
+ * ("[17, 203, 9]") and, if vectors are given, `semantic_ids_embs`, a nested list of latentDim x L, with the level last.
  *
- * @throws InvalidInputError for item IDs that are not one a row or twice the same, or vectors that do not fit the IDs.
+ * @throws InvalidInputError for item IDs that are not one per row or not unique, or vectors that do not fit the IDs.
  */
 export function hopwiseChunks(table: IdTableSource, vectors?: CodeVectors): Generator<string> {
   const ids = idsOfTable(table);
@@ -68,7 +68,7 @@ function coordinateReader({ ids }: IdTableSource, vectors: CodeVectors): (row: n
     if (ids.length > 0 && !(Number.isInteger(dim) && dim > 0)) {
       throw invalid(
         "COUNTS_DIFFER",
-      )`${{ argument: "embeddings" }} has ${counted(embeddings.length, "entry")}, which is no multiple of ${thousands(ids.length)} IDs x ${counted(levels, "level")}`;
+      )`${{ argument: "embeddings" }} has ${counted(embeddings.length, "entry")}, which is not a multiple of ${thousands(ids.length)} IDs x ${counted(levels, "level")}`;
     }
     return (row) => list(dim, (level) => ({ vectors: embeddings, start: (row * levels + level) * dim }));
   }
@@ -82,17 +82,17 @@ function coordinateReader({ ids }: IdTableSource, vectors: CodeVectors): (row: n
   const dims = codebooks.map((codebook, level) => codebook.length / ids.codebookSizes[level]!);
   const [dim = 0] = dims;
   if (codebooks.length !== levels || !Number.isInteger(dim) || dims.some((other) => other !== dim)) {
-    throw invalid()`codebooks must have one array a level, K x latentDim for K = ${ids.codebookSizes.join(", ")}, but have ${codebooks.map(({ length }) => length).join(", ")} entries`;
+    throw invalid()`codebooks must have one array per level, K x latentDim for K = ${ids.codebookSizes.join(", ")}, but have ${codebooks.map(({ length }) => length).join(", ")} entries`;
   }
   return (row) => list(dim, (level) => ({ vectors: codebooks[level]!, start: codes[row * levels + level]! * dim }));
 }
 
-/** A number as Python's `repr` writes it: the shortest decimal that gives it again, 1.0 for whole numbers, 1e-05, 1e+16. */
+/** A number as Python's `repr` writes it: the shortest decimal that reads back as it, 1.0 for integers, 1e-05, 1e+16. */
 export function pythonFloat(x: number): string {
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
   if (Object.is(x, -0)) return "-0.0";
-  // Both languages write the same digits, but go over to exponents at other sizes.
+  // Both languages write the same digits, but switch to exponents at different sizes.
   const size = Math.abs(x);
   if (size !== 0 && (size < 1e-4 || size >= 1e16)) {
     const [digits, exponent] = x.toExponential().split("e") as [string, string];
@@ -104,7 +104,7 @@ export function pythonFloat(x: number): string {
 
 /**
  * Reads a `.semanticids` file of the reference program or of `hopwiseChunks`, whole or in pieces.
- * @throws InvalidInputError naming the line whose IDs are no list of whole numbers, or whose vectors have another shape than the rest.
+ * @throws InvalidInputError that names a line whose IDs are not a list of whole numbers, or whose vectors differ in shape from the others.
  */
 export function readHopwise(text: string | Iterable<string>, options: IdTableOptions = {}): HopwiseTable {
   const records = parseCsv(text);
@@ -141,7 +141,7 @@ function parseList(text: string, where: string): unknown[] {
   try {
     value = JSON.parse(text);
   } catch {
-    // Said below.
+    // Reported below.
   }
   if (Array.isArray(value)) return value;
   throw invalid("FILE_CONTENT")`${where} must be a list of finite numbers, got ${describeValue(text)}`;
@@ -153,14 +153,14 @@ function levelFirst(nested: unknown[], levels: number, length: number | undefine
   if (dim === 0 || (length !== undefined && dim * levels !== length)) {
     throw invalid(
       "ROW_LENGTH",
-    )`${where} has ${counted(dim, "row")}, but there are ${length === undefined ? "none" : length / levels} in those before`;
+    )`${where} has ${counted(dim, "row")}, but previous lines have ${length === undefined ? "none" : length / levels}`;
   }
   const vector = new Float32Array(dim * levels);
   nested.forEach((row, j) => {
     if (!Array.isArray(row) || row.length !== levels || !row.every((value) => typeof value === "number")) {
       throw invalid(
         "FILE_CONTENT",
-      )`${where}: ${{ row: j }} must have a number for each level (${levels}), got ${describeValue(row)}`;
+      )`${where}: ${{ row: j }} must have one number per level (${levels}), got ${describeValue(row)}`;
     }
     row.forEach((value: number, level) => {
       vector[level * dim + j] = value;

@@ -12,15 +12,15 @@ import { readSafetensorsHeader, safetensorsDataStart } from "../../model-file/sa
 import { asBytes } from "../io/bytes.ts";
 import { checkedItemIds } from "./id-table.ts";
 
-/** The IDs of a stretch of a catalogue's rows: what one of several machines has encoded. */
+/** The IDs of a range of a catalogue's rows, as encoded by one of several machines. */
 export interface IdShard {
-  /** Of rows first, first + 1, ...; with the fingerprint of the model. */
+  /** IDs of rows first, first + 1, ...; with the model's fingerprint. */
   ids: SemanticIds;
   /** Row of the first of them in the catalogue. */
   first: number;
   /** Rows of the whole catalogue. */
   rows: number;
-  /** The items' own IDs, one for each of `ids`. Default: the items are known by their rows. */
+  /** The items' own IDs, one for each of `ids`. Default: the row numbers. */
   itemIds?: readonly string[];
 }
 
@@ -44,20 +44,19 @@ const METADATA = fields({
 });
 
 /**
- * A shard as a file: safetensors with the tensor `codes` (n x L, U16 or U32), with `item_ids` (U8: a JSON array as UTF-8) where the shard has
- * item IDs, and what else there is to know as JSON in its metadata. The same shard gives the same bytes.
- * @throws InvalidInputError for IDs without a fingerprint, a stretch that does not lie in the catalogue, or item IDs that are not one for
- *   each of the IDs, empty or twice the same.
+ * A shard as a file: safetensors with the tensor `codes` (n x L, U16 or U32), with `item_ids` (U8: a JSON array as UTF-8) if the shard has
+ * item IDs, and the rest as JSON in its metadata. The same shard gives the same bytes. @throws InvalidInputError for IDs without a
+ * fingerprint, a range outside the catalogue, or item IDs that are empty, not unique, or not one per ID.
  */
 export function writeIdShard(shard: IdShard): Uint8Array<ArrayBuffer> {
   requireShard(shard, "shard");
   const { ids, first, rows, itemIds } = shard;
   const { codes, codebookSizes, fingerprint, length, levels } = ids;
   if (fingerprint === undefined) {
-    throw invalid()`${{ argument: "ids" }} have no fingerprint: a shard must tell which model made it`;
+    throw invalid()`${{ argument: "ids" }} have no fingerprint: a shard must name the model that made it`;
   }
   if (!isStretch(first, length, rows)) {
-    throw invalid()`rows ${describeValue(first)} to ${describeValue(first + length - 1)} do not lie in a catalogue of ${counted(rows, "row")}`;
+    throw invalid()`rows ${describeValue(first)} to ${describeValue(first + length - 1)} are not in a catalogue of ${counted(rows, "row")}`;
   }
   const metadata: Metadata = { format: FORMAT, first, rows, codebookSizes: [...codebookSizes], fingerprint };
   const dtype = codes.BYTES_PER_ELEMENT === 2 ? "U16" : "U32";
@@ -69,7 +68,7 @@ export function writeIdShard(shard: IdShard): Uint8Array<ArrayBuffer> {
   ]);
 }
 
-/** @throws InvalidInputError for what is no shard. */
+/** @throws InvalidInputError for anything but a shard. */
 function requireShard(shard: IdShard, name: string): void {
   requireThat(typeof shard === "object" && shard !== null, name, "an object { ids, first, rows }", shard);
   requireIds(shard.ids, `${name}.ids`);
@@ -94,8 +93,8 @@ const isStretch = (first: unknown, count: number, rows: unknown) =>
 /** Reads what `writeIdShard` wrote. @throws InvalidInputError for bytes that are truncated, damaged or something else. */
 export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
   const bytes = asBytes(file);
-  if (bytes[8] !== 0x7b) throw foreign("it does not begin as one");
-  const dataStart = safetensorsDataStart(bytes, bytes.length, () => foreign("it does not begin as one"));
+  if (bytes[8] !== 0x7b) throw foreign("it does not start like one");
+  const dataStart = safetensorsDataStart(bytes, bytes.length, () => foreign("it does not start like one"));
   const data = bytes.subarray(dataStart);
   const { metadata, tensors } = readSafetensorsHeader(bytes.subarray(8, dataStart), data.length, damaged);
   const json = Object.hasOwn(metadata, KEY) ? metadata[KEY] : undefined;
@@ -105,7 +104,7 @@ export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
   if (described.format > FORMAT) {
     throw invalid(
       "FILE_NEWER",
-    )`the shard has format ${described.format}, this release of rqvae reads ${FORMAT}${{ hint: "use a newer one" }}`;
+    )`the shard has format ${described.format}, but this release of rqvae reads ${FORMAT}${{ hint: "use a newer release" }}`;
   }
   METADATA(described, complain);
   const { first, rows, codebookSizes, fingerprint } = described;
@@ -114,9 +113,10 @@ export function readIdShard(file: Uint8Array | ArrayBuffer): IdShard {
   const [count = 0, levels] = stored?.shape ?? [];
   const width = { U16: 2, U32: 4 }[stored?.dtype ?? ""];
   if (!stored || width === undefined || stored.shape.length !== 2 || levels !== codebookSizes.length) {
-    throw damaged("it has no codes of these codebooks");
+    throw damaged("it has no codes for these codebooks");
   }
-  if (!isStretch(first, count, rows)) throw damaged(`rows ${first} to ${first + count - 1} are none of ${rows}`);
+  if (!isStretch(first, count, rows))
+    throw damaged(`rows ${first} to ${first + count - 1} are not in 0 to ${rows - 1}`);
   const codes = new (width === 2 ? Uint16Array : Uint32Array)(data.slice(stored.begin, stored.end).buffer);
   const ids = asDamaged(() => SemanticIds.from({ codes, levels }, { codebookSizes, fingerprint }));
   const itemIds = names && readItemIds(data.slice(names.begin, names.end), ids);
@@ -128,14 +128,14 @@ function readItemIds(bytes: Uint8Array, ids: SemanticIds): string[] {
   try {
     json = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw damaged("its item_ids are no UTF-8", cause);
+    throw damaged("its item_ids are not UTF-8", cause);
   }
   const itemIds = readJson<string[]>(json, list(text), (what, cause) => damaged(`of its item_ids, ${what}`, cause));
   asDamaged(() => checkedItemIds({ ids, itemIds }));
   return itemIds;
 }
 
-/** What is wrong with the content of a file is the file's fault, not the caller's. */
+/** Errors in a file's content are reported as the file's, not the caller's. */
 function asDamaged<T>(read: () => T): T {
   try {
     return read();
@@ -151,11 +151,10 @@ const foreign = (why: string) =>
   invalid("FILE_FOREIGN")`not a shard of IDs, as rqvae encode --shard or writeIdShard makes it: ${why}`;
 
 /**
- * The IDs of the whole catalogue with the items' own IDs, where the shards have these, from its shards in any order. Suffixes and other
- * resolutions of collisions come after it: they need all IDs.
- * @param names What messages call the shards. Default: their numbers.
- * @throws InvalidInputError when the shards are of different models or catalogues, a row is missing or there twice, only some of the
- *   shards have item IDs, or an item stands in two rows.
+ * The IDs of the whole catalogue, with the items' own IDs if the shards have them, from its shards in any order. Add suffixes and resolve
+ * collisions afterwards, since that needs all IDs.
+ * @param names What messages call the shards. Default: their numbers. @throws InvalidInputError if the shards belong to different models or
+ * catalogues, a row is missing or occurs twice, only some shards have item IDs, or an item occurs in two rows.
  */
 export function mergeIdShards(
   shards: readonly IdShard[],
@@ -200,7 +199,7 @@ function mergedIds(shards: readonly IdShard[], nameOf: (index: number) => string
     if (first < end) {
       throw invalid(
         "ITEM_TWICE",
-      )`${nameOf(index)} begins with ${{ row: first }}, but ${nameOf(before!)} ends with row ${end - 1}: a row may be in one shard only`;
+      )`${nameOf(index)} starts with ${{ row: first }}, but ${nameOf(before!)} ends with row ${end - 1}: a row may be in only one shard`;
     }
     codes.set(ids.codes, first * codebookSizes.length);
     end = first + ids.length;
@@ -219,7 +218,7 @@ function mergedIds(shards: readonly IdShard[], nameOf: (index: number) => string
   }
 }
 
-/** Undefined when no shard has any. */
+/** Undefined if no shard has any. */
 function mergedItemIds(shards: readonly IdShard[], nameOf: (index: number) => string): string[] | undefined {
   const without = shards.findIndex(({ itemIds }) => itemIds === undefined);
   const having = shards.findIndex(({ itemIds }) => itemIds !== undefined);

@@ -6,14 +6,14 @@ import { counted, thereAre } from "../../base/words.ts";
 import { type CodeArray, markInferred, requireIds, SemanticIds } from "../../ids/semantic-ids.ts";
 import { requireOptions, textPieces } from "../io/bytes.ts";
 
-/** Semantic IDs and the items that they belong to, a row each, as a reader finds them. */
+/** Semantic IDs and their items, one per row, as a reader finds them. */
 export interface IdTable {
   ids: SemanticIds;
-  /** The caller's IDs of the items; the row numbers where a file has none. */
+  /** The caller's item IDs; the row numbers if the file has none. */
   itemIds: string[];
 }
 
-/** What is written: IDs, and the caller's IDs of the items. Default of these: the row numbers. */
+/** What is written: IDs and the caller's item IDs. Default: the row numbers. */
 export interface IdTableSource {
   ids: SemanticIds;
   itemIds?: readonly (string | number)[] | undefined;
@@ -22,8 +22,8 @@ export interface IdTableSource {
 /** What a file of IDs does not say. */
 export interface IdTableOptions {
   /**
-   * Number of codes of each level, as `model.config.codebookSize` has them, and for a suffix its capacity. Default: what the file says
-   * (Parquet that rqvae wrote), else as few as hold its codes; of these no `Vocabulary` is made (`SemanticIds.hasInferredSizes`).
+   * Number of codes per level, as in `model.config.codebookSize`, plus the capacity of a suffix. Default: what the file says (Parquet
+   * written by rqvae), or else the fewest that hold its codes, from which no `Vocabulary` can be made (`SemanticIds.hasInferredSizes`).
    */
   codebookSizes?: readonly number[];
   /** Fingerprint of the model that made the IDs. */
@@ -31,22 +31,21 @@ export interface IdTableOptions {
 }
 
 /**
- * The items' IDs as texts, checked: one a row, none empty, none twice.
- * @throws InvalidInputError naming the row.
+ * The items' IDs as strings, checked: one per row, none empty, all unique. @throws InvalidInputError that names the row.
  */
 export function checkedItemIds({
   ids,
   itemIds,
 }: Pick<IdTableSource, "itemIds"> & { ids: { readonly length: number } }): (row: number) => string {
   if (itemIds === undefined) return String;
-  requireThat(Array.isArray(itemIds), "itemIds", "an array with one item ID for each ID", itemIds);
+  requireThat(Array.isArray(itemIds), "itemIds", "an array with one item ID per ID", itemIds);
   if (itemIds.length !== ids.length) {
     throw invalid(
       "COUNTS_DIFFER",
     )`${{ argument: "itemIds" }} has ${counted(itemIds.length, "entry")}, but ${thereAre(ids.length, "semantic ID")}${{ hint: "give one item ID for each" }}`;
   }
   const known = new Map<string, number>();
-  // Array.from: forEach would pass over holes.
+  // Array.from, since forEach skips holes.
   Array.from(itemIds).forEach((itemId, row) => {
     requireItemId(itemId, `itemIds[${row}]`);
     const earlier = known.get(String(itemId));
@@ -68,18 +67,18 @@ function requireItemId(itemId: unknown, where: string | Wording): void {
   if (/\p{Surrogate}/u.test(String(itemId))) {
     throw invalid(
       "FORMAT_CANNOT_HOLD",
-    )`${where} holds half of a character, which no file can: ${describeValue(itemId)}`;
+    )`${where} has half of a surrogate pair, which no file can hold: ${describeValue(itemId)}`;
   }
 }
 
-/** The IDs of a table that is to be written. @throws InvalidInputError for what is no table of IDs. */
+/** The IDs of a table to write. @throws InvalidInputError for anything but a table of IDs. */
 export function idsOfTable(table: IdTableSource): SemanticIds {
   requireThat(typeof table === "object" && table !== null, "table", "an object { ids, itemIds }", table);
   requireIds(table.ids, "table.ids");
   return table.ids;
 }
 
-/** Puts together the table that a reader finds, row by row. */
+/** Builds the table that a reader finds, row by row. */
 export class IdTableBuilder {
   readonly itemIds: string[] = [];
   #codes: CodeArray = new Uint32Array(1024);
@@ -87,12 +86,12 @@ export class IdTableBuilder {
   readonly #sizes: number[] = [];
   readonly #known = new Map<string, string>();
 
-  /** @throws InvalidInputError for an item that was there before, or an ID of another length. */
+  /** @throws InvalidInputError for a repeated item, or an ID of another length. */
   add(itemId: string, codes: readonly number[], where: string | Wording): void {
     requireItemId(itemId, worded`${where}: the item's ID`);
     const earlier = this.#known.get(itemId);
     if (earlier !== undefined) {
-      throw invalid("ITEM_TWICE")`${where}: item ${describeValue(itemId)} was there before, at ${earlier}`;
+      throw invalid("ITEM_TWICE")`${where}: item ${describeValue(itemId)} occurs twice, first at ${earlier}`;
     }
     const row = this.itemIds.length;
     if (row === 0) this.#levels = codes.length;
@@ -100,7 +99,7 @@ export class IdTableBuilder {
       if (codes.length === 0) throw invalid("ROW_LENGTH")`${where}: item ${describeValue(itemId)} has no codes`;
       throw invalid(
         "ROW_LENGTH",
-      )`${where}: the ID has ${counted(codes.length, "code")}, but those before it have ${this.#levels}${{ hint: "all must have as many" }}`;
+      )`${where}: the ID has ${counted(codes.length, "code")}, but those before it have ${this.#levels}${{ hint: "all must have the same number" }}`;
     }
     codes.forEach((code, level) => {
       if (!Number.isInteger(code) || code < 0 || code >= 2 ** 32) {
@@ -121,7 +120,7 @@ export class IdTableBuilder {
     this.itemIds.push(itemId);
   }
 
-  /** @throws InvalidInputError without rows, or when the codes are not of the codebooks that were named. */
+  /** @throws InvalidInputError if there are no rows, or if the codes do not fit the given codebooks. */
   finish(options: IdTableOptions = {}): IdTable {
     return {
       ids: idsOf(this.#codes.subarray(0, this.itemIds.length * this.#levels), this.#levels, this.#sizes, options),
@@ -130,7 +129,7 @@ export class IdTableBuilder {
   }
 }
 
-/** IDs of the codes that a file holds. `found` are the smallest codebooks that hold them. */
+/** IDs from the codes in a file. `found` are the smallest codebooks that hold them. */
 export function idsOf(
   codes: ArrayLike<number>,
   levels: number,
@@ -142,14 +141,14 @@ export function idsOf(
   requireThat(
     Array.isArray(codebookSizes) && (codebookSizes.length > 0 || options.codebookSizes === undefined),
     "codebookSizes",
-    "an array with the number of codes of each level",
+    "an array with the number of codes per level",
     codebookSizes,
   );
-  if (codebookSizes.length === 0) throw invalid("EMPTY")`there are no rows: one item with its ID a row is expected`;
+  if (codebookSizes.length === 0) throw invalid("EMPTY")`there are no rows: give one item with its ID per row`;
   if (codes.length > 0 && codebookSizes.length !== levels) {
     throw invalid(
       "COUNTS_DIFFER",
-    )`the IDs have ${counted(levels, "code")}, but codebookSizes has ${counted(codebookSizes.length, "entry")}; a last column beyond the model's levels is a suffix that tells items of one ID apart${{ hint: "list its size too" }}`;
+    )`the IDs have ${counted(levels, "code")}, but codebookSizes has ${counted(codebookSizes.length, "entry")}; a last column beyond the model's levels is a suffix that tells items with the same ID apart${{ hint: "give its size too" }}`;
   }
   return SemanticIds.from(
     { codes, levels: codebookSizes.length },
@@ -157,7 +156,7 @@ export function idsOf(
   );
 }
 
-/** Pieces of text of a few thousand characters at least, made of small ones. */
+/** Joins small pieces of text into pieces of at least a few thousand characters. */
 export function* inChunks(parts: Iterable<string>): Generator<string> {
   let chunk = "";
   for (const part of parts) {
@@ -169,7 +168,7 @@ export function* inChunks(parts: Iterable<string>): Generator<string> {
   if (chunk !== "") yield chunk;
 }
 
-/** The lines of a text that comes whole or in pieces, without their ends (LF or CRLF); empty lines are skipped. */
+/** The lines of a text, which may come in pieces, without line ends (LF or CRLF); empty lines are skipped. */
 export function* linesOf(text: string | Iterable<string>, name?: string): Generator<{ line: string; number: number }> {
   let rest = "";
   let number = 0;
@@ -180,7 +179,7 @@ export function* linesOf(text: string | Iterable<string>, name?: string): Genera
   };
   for (const piece of textPieces(text, name)) {
     const lines = piece.split("\n");
-    lines[0] = rest + lines[0]!; // no more than noted: a line may be as long as the file
+    lines[0] = rest + lines[0]!; // only noted, since a line may be as long as the file
     rest = lines.pop()!;
     for (const line of lines) {
       const entry = clean(line);

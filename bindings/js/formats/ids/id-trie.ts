@@ -14,10 +14,9 @@ import {
 } from "./id-table.ts";
 
 /**
- * The tree of the IDs as JSON: an object a level with codes as keys, under the last one the list of its items:
- * `{"17":{"203":{"9":["B004756YJA"]}}}`. Codes ascend, items of one ID are in the order of their rows.
- *
- * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ * The tree of the IDs as JSON: one object per level with codes as keys, and under the last code the list of its items:
+ * `{"17":{"203":{"9":["B004756YJA"]}}}`. Codes are ascending; items that share an ID are in the order of their rows. @throws
+ * InvalidInputError for item IDs that are not one per row or not unique.
  */
 export function idTrieChunks(table: IdTableSource): Generator<string> {
   const ids = idsOfTable(table);
@@ -47,8 +46,8 @@ export function idTrieChunks(table: IdTableSource): Generator<string> {
 }
 
 /**
- * Reads what `idTrieChunks` wrote. The items come in the order of their IDs: a tree does not know that of the rows.
- * @throws InvalidInputError naming the path to what is no code, object or list of items.
+ * Reads what `idTrieChunks` wrote. The items come in the order of their IDs, since a tree does not keep that of the rows. @throws
+ * InvalidInputError that names the path to anything but a code, an object or a list of items.
  */
 export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable {
   let root: unknown;
@@ -65,13 +64,14 @@ export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable 
       return;
     }
     if (codes.length === MAX_LEVELS) {
-      throw invalid("FILE_CONTENT")`${where} lies deeper than ${MAX_LEVELS} codes, which no ID has`;
+      throw invalid("FILE_CONTENT")`${where} is deeper than ${MAX_LEVELS} codes, the most that an ID may have`;
     }
     if (typeof node !== "object" || node === null) {
       throw invalid("FILE_CONTENT")`${where} must be an object of codes or a list of items, got ${describeValue(node)}`;
     }
     for (const [key, child] of Object.entries(node)) {
-      if (!/^(0|[1-9]\d*)$/.test(key)) throw invalid("CODE_OUT_OF_RANGE")`${where}: ${describeValue(key)} is no code`;
+      if (!/^(0|[1-9]\d*)$/.test(key))
+        throw invalid("CODE_OUT_OF_RANGE")`${where}: ${describeValue(key)} is not a code`;
       visit(child, [...codes, Number(key)]);
     }
   };

@@ -16,8 +16,8 @@ import {
 import type { LcRecOptions } from "./lcrec.ts";
 
 /**
- * IDs as JSON lines, an item each: `{"id":"B004756YJA","codes":[17,203,9],"tokens":"<a_17><b_203><c_9>"}`.
- * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ * IDs as JSON lines, one per item: `{"id":"B004756YJA","codes":[17,203,9],"tokens":"<a_17><b_203><c_9>"}`.
+ * @throws InvalidInputError for item IDs that are not one per row or not unique.
  */
 export function idsJsonlChunks(table: IdTableSource, options: LcRecOptions = {}): Generator<string> {
   requireOptions(options);
@@ -37,7 +37,7 @@ export function idsJsonlChunks(table: IdTableSource, options: LcRecOptions = {})
 
 /**
  * Reads what `idsJsonlChunks` wrote, whole or in pieces; `tokens` may be absent.
- * @throws InvalidInputError naming the line that is no JSON object with `id` and `codes`, or whose tokens contradict the codes.
+ * @throws InvalidInputError that names a line that is not a JSON object with `id` and `codes`, or whose tokens contradict the codes.
  */
 export function readIdsJsonl(text: string | Iterable<string>, options: LcRecOptions & IdTableOptions = {}): IdTable {
   requireOptions(options);

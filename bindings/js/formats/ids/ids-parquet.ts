@@ -1,4 +1,4 @@
-/** IDs as Parquet, and IDs out of Parquet files of others. */
+/** Writes IDs as Parquet, and reads them from Parquet files of any program. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
@@ -39,11 +39,10 @@ const SIZES = "rqvae.codebookSizes";
 const FINGERPRINT = "rqvae.fingerprint";
 
 /**
- * IDs as a Parquet file in pieces, with the columns of `writeIdsCsv`: `item` (text), `title` where there are labels, `code_1` to `code_L`
+ * IDs as a Parquet file in pieces, with the columns of `writeIdsCsv`: `item` (text), `title` if there are labels, `code_1` to `code_L`
  * (int32), `id` (the tokens). The footer's metadata keeps the codebook sizes, unless they were inferred, and the fingerprint.
  *
- * @throws InvalidInputError when there is not one title and one item ID per ID, an item is there twice, or a codebook has more than 2^31
- *   codes.
+ * @throws InvalidInputError if there is not one title and one item ID per ID, an item occurs twice, or a codebook has more than 2^31 codes.
  */
 export function* idsParquetChunks(table: IdTableSource, labels?: ItemLabels): Generator<Uint8Array> {
   const ids = idsOfTable(table);
@@ -81,10 +80,10 @@ export function* idsParquetChunks(table: IdTableSource, labels?: ItemLabels): Ge
   yield writer.finish();
 }
 
-/** Names of columns that hold codes; numbered, a level each. */
+/** Names of columns that hold codes; if numbered, one per level. */
 const usualCodes = /^((semantic|sem)?_?ids?|sids?|codes?|levels?|layers?|tokens?|[ckl])?[ _.-]?$/i;
 const isTitleName = (name: string) => /^(title|name)$/i.test(name);
-/** Names that end as those of items' IDs do: "parent_asin". */
+/** Names that end like those of item IDs: "parent_asin". */
 const endsAsItemId = /(^|[ _.-])(ids?|asin|sku|key|uuid|item)$/i;
 
 const isInteger = ({ type }: Column) => /^u?int/.test(type ?? "");
@@ -96,14 +95,14 @@ const isList = ({ maxRepetition }: Column) => maxRepetition === 1;
 interface CodeColumns {
   kind: "levels" | "list" | "tokens" | "token list";
   columns: Column[];
-  /** Whether the name says what they are. */
+  /** Whether the name says that they are codes. */
   isUsual: boolean;
 }
 
 /**
- * Reads IDs from Parquet: what `idsParquetChunks` wrote, and others' files, see `readIds`.
- * @throws InvalidInputError when no column, or more than one, can be that of the codes or of the items; for codes that are missing or that
- *   contradict the tokens beside them; and naming the row of what a table of IDs cannot have.
+ * Reads IDs from Parquet: what `idsParquetChunks` wrote, and files of other programs, see `readIds`. @throws InvalidInputError if no
+ * column, or more than one, can be that of the codes or of the items; for codes that are missing or contradict the tokens in the same row;
+ * and, with the row's number, for anything that a table of IDs cannot have.
  */
 export async function readIdsParquet(
   source: ByteSource,
@@ -125,7 +124,7 @@ export async function readIdsParquet(
       "ITEM_ID_INVALID",
     )`the column ${describeValue(unusable.name)} holds ${unusable.type ?? "values"}, which cannot be item IDs${{ hint: "save it as text or integers" }}`;
   }
-  // As in csv, the tokens beside the codes must say the same.
+  // As in csv, the tokens must agree with the codes.
   const beside = tokens.find(({ kind, columns: [{ name } = { name: "" }] }) => kind === "tokens" && name === "id");
   const check = codes.kind === "levels" || codes.kind === "list" ? beside?.columns[0] : undefined;
 
@@ -158,7 +157,7 @@ export async function readIdsParquet(
   return { ...table.finish(described(file, options)), ...(title && { titles }) };
 }
 
-/** The options, completed by what the file says of itself. @throws InvalidInputError when the two contradict each other. */
+/** The options, completed by what the file says. @throws InvalidInputError if the two contradict each other. */
 function described({ metadata }: ParquetFile, options: IdTableOptions): IdTableOptions {
   const [sizes, own] = [metadata.get(SIZES), metadata.get(FINGERPRINT)];
   const { codebookSizes, fingerprint } = options;
@@ -170,7 +169,7 @@ function described({ metadata }: ParquetFile, options: IdTableOptions): IdTableO
   if (own !== undefined && fingerprint !== undefined && own !== fingerprint) {
     throw invalid(
       "OTHER_MODEL",
-    )`${{ argument: "fingerprint" }} is ${fingerprint}, but the Parquet file is of the model ${own}`;
+    )`${{ argument: "fingerprint" }} is ${fingerprint}, but the Parquet file belongs to model ${own}`;
   }
   const known = { codebookSizes: codebookSizes ?? parsedSizes(sizes), fingerprint: fingerprint ?? own };
   return {
@@ -188,7 +187,7 @@ function parsedSizes(text: string | undefined): number[] | undefined {
   throw invalid("FILE_DAMAGED")`the Parquet file is damaged: its ${SIZES} is ${describeValue(text)}`;
 }
 
-/** A column of runs takes few bytes whatever its length: what is made of it must not be out of all proportion. */
+/** A column of runs takes few bytes whatever its length, so what it expands to must be limited. */
 function requireRoom({ source }: ParquetFile, values: number): void {
   if (4 * values <= inflatedLimit(source.size)) return;
   throw invalid(
@@ -196,7 +195,7 @@ function requireRoom({ source }: ParquetFile, values: number): void {
   )`the Parquet file claims ${counted(values, "value")} in ${counted(source.size, "byte")}: more than 1000 times as many bytes are refused`;
 }
 
-/** The columns of texts that begin with an ID written in tokens. */
+/** The columns of texts whose first text is an ID written in tokens. */
 async function tokenColumns(file: ParquetFile, template: TokenTemplate): Promise<CodeColumns[]> {
   const found: CodeColumns[] = [];
   const [group] = file.groups;
@@ -226,7 +225,7 @@ async function firstOf<T>(pieces: AsyncIterable<T[]>, isWanted: (value: T) => bo
   return undefined;
 }
 
-/** The codes of a text of tokens, with or without white space between them; undefined when it is none. */
+/** The codes of a text of tokens, with or without white space between them; undefined for any other text. */
 function tokensOf(text: string, template: TokenTemplate, level = 0): number[] | undefined {
   const codes: number[] = [];
   const end = text.trimEnd().length;
@@ -242,7 +241,7 @@ function tokensOf(text: string, template: TokenTemplate, level = 0): number[] | 
   return codes.length > 0 ? codes : undefined;
 }
 
-/** Columns of whole numbers that are named alike and numbered from 0 or 1 on. */
+/** Columns of whole numbers with a common name and numbers from 0 or 1. */
 function levelColumns(all: readonly Column[]): CodeColumns[] {
   const numbers = all.filter((column) => isScalar(column) && isInteger(column));
   return numberedColumns(numbers, 3).flatMap(({ prefix, columns }) => {
@@ -251,7 +250,7 @@ function levelColumns(all: readonly Column[]): CodeColumns[] {
   });
 }
 
-/** Those whose name says so, else tokens, which say so themselves, else what it can only be. */
+/** Those whose name says so, or else tokens, which are unmistakable, or else the only candidates. */
 function chooseCodes(columns: readonly Column[], tokens: readonly CodeColumns[]): CodeColumns {
   const lists = columns
     .filter((column) => isList(column) && isInteger(column))
@@ -275,7 +274,7 @@ function chooseCodes(columns: readonly Column[], tokens: readonly CodeColumns[])
   )`the Parquet file has no columns of codes (whole numbers named code_1, code_2, ..., lists of whole numbers, or tokens such as <a_17><b_203>): ${listColumns(columns)}`;
 }
 
-/** The column of the items' IDs; undefined when there is none that could be. */
+/** The column of the items' IDs; undefined if there is no candidate. */
 function chooseItem(columns: readonly Column[]): Column | undefined {
   const item = columns.find(({ name }) => /^item/i.test(name) && isItemIdName(name));
   if (item) return item;
@@ -325,7 +324,7 @@ async function readCodes(
       if (codes) return codes;
       throw invalid(
         "FILE_CONTENT",
-      )`${where}: ${describeValue(column.name)} is ${describeValue(texts[i])}, not a token of each level, such as ${template.token(0, 17)}${template.token(1, 203)}`;
+      )`${where}: ${describeValue(column.name)} is ${describeValue(texts[i])}, not one token per level, such as ${template.token(0, 17)}${template.token(1, 203)}`;
     };
   }
   const chunk = chunkOf(file, group, column);

@@ -19,13 +19,13 @@ import {
 import { withLabelIds } from "./label-ids.ts";
 
 /**
- * IDs as CSV (RFC 4180, lines end with "\n"): the header `item,title,code_1,...,code_L,id`, then a row per item, where `item` is
- * the caller's ID of the item (`itemIds`, or those of the labels), or without any the 0-based row number, `id` the tokens
- * ("<a_17><b_203><c_9>"), and `title` is there when labels are given. An item ID or title that a spreadsheet would run as a formula, because it begins with "=", "+", "-", "@", a tab
- * or CR, has an apostrophe before it, but for negative numbers; one that has apostrophes before such a beginning gets one more. The readers
- * of this package take it away again.
+ * IDs as CSV (RFC 4180, lines end with "\n"): the header `item,title,code_1,...,code_L,id`, then a row per item, where `item` is the
+ * caller's ID of the item (`itemIds`, or those of the labels) or else the 0-based row number, `id` has the tokens ("<a_17><b_203><c_9>"),
+ * and `title` is present if labels are given. An item ID or title that a spreadsheet would run as a formula, because it starts with "=",
+ * "+", "-", "@", a tab or CR, is written with an apostrophe before it, except for negative numbers; one that already has apostrophes before
+ * such a start gets one more. The readers of this package remove it again.
  *
- * @throws InvalidInputError when there is not one title and one item ID per ID, or an item is there twice.
+ * @throws InvalidInputError if there is not one title and one item ID per ID, or an item occurs twice.
  */
 export function idsCsvChunks(table: IdTableSource, labels?: ItemLabels): Generator<string> {
   const ids = idsOfTable(table);
@@ -47,10 +47,8 @@ function header(levels: number, hasTitle: boolean): string[] {
 }
 
 /**
- * Reads what `idsCsvChunks` wrote, with the items' IDs and titles; whole or in pieces.
- *
- * @throws InvalidInputError for another header, an item that is there twice, a code that is no whole number below its codebook size, or
- *   an `id` that contradicts the codes.
+ * Reads what `idsCsvChunks` wrote, with the items' IDs and titles; whole or in pieces. @throws InvalidInputError for another header, an
+ * item that occurs twice, a code that is not a whole number below its codebook size, or an `id` that contradicts the codes.
  */
 export function readIdsCsv(
   text: string | Iterable<string>,
@@ -100,5 +98,5 @@ export function readIdsCsv(
 
 function requireSizes({ codebookSizes }: IdTableOptions): void {
   const isSo = Array.isArray(codebookSizes) && codebookSizes.length > 0;
-  requireThat(isSo, "codebookSizes", "an array with the number of codes of each level", codebookSizes);
+  requireThat(isSo, "codebookSizes", "an array with the number of codes per level", codebookSizes);
 }

@@ -7,8 +7,8 @@ import type { ItemLabels } from "../../types.ts";
 import type { IdTableSource } from "./id-table.ts";
 
 /**
- * The table with the item IDs of labels that are written beside it.
- * @throws InvalidInputError when there is not one title and one label of each name for each row, or the table has other item IDs.
+ * The table with the item IDs of the labels that are written with it. @throws InvalidInputError if there is not one title and one label of
+ * each name per row, or the table has other item IDs.
  */
 export function withLabelIds(table: IdTableSource, labels: ItemLabels | undefined): IdTableSource {
   if (!labels) return table;
@@ -20,5 +20,5 @@ export function withLabelIds(table: IdTableSource, labels: ItemLabels | undefine
     (itemId, row) => table.itemIds![row] !== undefined && itemId !== String(table.itemIds![row]),
   );
   if (other < 0) return table;
-  throw invalid()`labels.itemIds[${other}] is ${describeValue(itemIds[other])}, but itemIds[${other}] is ${describeValue(table.itemIds[other])}${{ hint: "join the labels to the items by joinLabels first" }}`;
+  throw invalid()`labels.itemIds[${other}] is ${describeValue(itemIds[other])}, but itemIds[${other}] is ${describeValue(table.itemIds[other])}${{ hint: "join the labels to the items with joinLabels first" }}`;
 }

@@ -13,17 +13,16 @@ import {
   inChunks,
 } from "./id-table.ts";
 
-/** How LC-Rec's index is written and read. */
+/** How to write and read LC-Rec's index. */
 export interface LcRecOptions {
   /** How a code is written, see `VocabularyOptions.template`. Default: "<{letter}_{code}>". */
   template?: string;
 }
 
 /**
- * LC-Rec's `index.json` (Zheng et al. 2024; also LETTER, MiniOneRec): `{"0": ["<a_1>", "<b_2>", "<c_3>"], ...}`, written as Python's
- * `json.dump` does (but for characters beyond ASCII, which stay as they are).
- *
- * @throws InvalidInputError for item IDs that are not one a row, or twice the same.
+ * LC-Rec's `index.json` (Zheng et al. 2024; also LETTER, MiniOneRec): `{"0": ["<a_1>", "<b_2>", "<c_3>"], ...}`, written like Python's
+ * `json.dump` (except for characters beyond ASCII, which are not escaped). @throws InvalidInputError for item IDs that are not one per row
+ * or not unique.
  */
 export function lcRecChunks(table: IdTableSource, options: LcRecOptions = {}): Generator<string> {
   requireOptions(options);
@@ -42,7 +41,7 @@ export function lcRecChunks(table: IdTableSource, options: LcRecOptions = {}): G
   }
 }
 
-/** Where an entry ends and its parts lie: a string, a colon, a list; undefined when something else is there. */
+/** Where an entry ends and where its parts are: a string, a colon, a list; undefined for anything else. */
 function findEntry(text: string, from: number): { key: string; list: string; end: number } | undefined {
   const passBlanks = (at: number) => {
     while (/\s/.test(text[at] ?? "")) at++;
@@ -62,17 +61,17 @@ function findEntry(text: string, from: number): { key: string; list: string; end
 }
 
 /**
- * Reads LC-Rec's `index.json`, in the order of the file. A last token beyond the quantiser's levels, which tells items of one ID apart,
- * is one more level.
+ * Reads LC-Rec's `index.json`, in the order of the file. A last token beyond the quantiser's levels, which tells items with the same ID
+ * apart, is one more level.
  *
- * @throws InvalidInputError naming the item whose entry is not a list of tokens, a level each.
+ * @throws InvalidInputError that names an item whose entry is not a list with one token per level.
  */
 export function readLcRec(text: string, options: LcRecOptions & IdTableOptions = {}): IdTable {
   requireOptions(options);
   const content = asText(text);
   const template = new TokenTemplate(options.template);
   const table = new IdTableBuilder();
-  // Entry by entry: JSON.parse would sort the keys that are numbers and keep the last of two alike.
+  // Entry by entry, since JSON.parse would sort numeric keys and keep only the last of two equal ones.
   let at = /^\s*\{\s*/.exec(content)?.[0].length;
   if (at === undefined)
     throw invalid("FILE_CONTENT")`expected an object { "item": ["<a_1>", ...], ... }, got ${describeValue(content)}`;
@@ -84,7 +83,7 @@ export function readLcRec(text: string, options: LcRecOptions & IdTableOptions =
     if (!found || (separator !== "," && separator !== "}")) {
       throw invalid(
         "NOT_JSON",
-      )`the entry after ${describeValue(table.itemIds.at(-1) ?? "{")} is no item with its list of tokens: ${describeValue(content.slice(at, at + 60))}`;
+      )`the entry after ${describeValue(table.itemIds.at(-1) ?? "{")} is not an item with its list of tokens: ${describeValue(content.slice(at, at + 60))}`;
     }
     const itemId = fromJson(found.key) as string;
     const where = `item ${describeValue(itemId)}`;

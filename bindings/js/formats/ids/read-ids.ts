@@ -1,4 +1,4 @@
-/** IDs of a file, wherever it is and whatever its format. */
+/** IDs from a file of any format, anywhere. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
@@ -22,41 +22,41 @@ import { readRecBole } from "./recbole.ts";
 export interface ReadIds {
   format: IdFormat;
   ids: SemanticIds;
-  /** The caller's IDs of the items; the row numbers where the file has none. */
+  /** The caller's item IDs; the row numbers if the file has none. */
   itemIds: string[];
-  /** Of a csv or Parquet file that has them. */
+  /** From a csv or Parquet file that has them. */
   titles?: string[];
-  /** Of a `.semanticids` file that has them: n x L x latentDim, as `getSemanticIds` gives them. */
+  /** From a `.semanticids` file that has them: n x L x latentDim, as `getSemanticIds` gives them. */
   embeddings?: Float32Array;
   latentDim?: number;
 }
 
-/** Fill in what the file does not say, and name its format where the content could be misunderstood. */
+/** Give what the file does not say, and the format if the content is ambiguous. */
 export interface ReadIdsOptions {
   /** Name of the bytes, a Blob or a stream, for messages. */
   fileName?: string;
-  /** Default: what the content shows. */
+  /** Default: recognised by the content. */
   format?: IdFormat;
   /**
-   * Number of codes of each level, as `model.config.codebookSizes` has them, and for a suffix its capacity. Default: what the file says
-   * (Parquet that rqvae wrote), else as few as hold its codes; of these no `Vocabulary` is made (`SemanticIds.hasInferredSizes`).
+   * Number of codes per level, as in `model.config.codebookSize`, plus the capacity of a suffix. Default: what the file says (Parquet
+   * written by rqvae), or else the fewest that hold its codes, from which no `Vocabulary` can be made (`SemanticIds.hasInferredSizes`).
    */
   codebookSizes?: readonly number[];
   /** Fingerprint of the model that made the IDs. */
   fingerprint?: string;
   /** How a code is written in jsonl and lcrec, see `VocabularyOptions.template`. Default: "<{letter}_{code}>". */
   template?: string;
-  /** Between the columns of a RecBole file. Default: tab. */
+  /** Separator of the columns of a RecBole file. Default: tab. */
   separator?: string;
 }
 
 /**
- * Reads IDs from a file of any format that they are written to; the content decides which. Of Parquet files also those of other programs:
- * a column of the items' IDs (`item`, `item_id`, `id`, ...; without one the row numbers) and, for the codes, a column of whole numbers a
- * level (`code_1`, `code_2`, ...), one of lists of them, or one of tokens ("<a_17><b_203>", or a list of such).
+ * Reads IDs from a file of any format in which they are written; the content decides which. Parquet files of other programs work too: they
+ * need a column of item IDs (`item`, `item_id`, `id`, ...; otherwise the row numbers count) and, for the codes, one column of whole numbers
+ * per level (`code_1`, `code_2`, ...), one of lists of them, or one of tokens ("<a_17><b_203>", or a list of tokens).
  *
  * @param file Its bytes, a Blob or File, a stream of bytes, a path (Node) or a URL.
- * @throws InvalidInputError naming the file, when the format is none of these, and for what the reader refuses.
+ * @throws InvalidInputError that names the file, if the format is unknown or the content invalid.
  */
 export async function readIds(file: FileSource, options: ReadIdsOptions = {}): Promise<ReadIds> {
   requireOptions(options);
@@ -101,7 +101,7 @@ function recognise(bytes: Uint8Array, name: string, { template, separator = "\t"
   if (foreign) {
     throw invalid(
       "FILE_FOREIGN",
-    )`${{ file: name, form: "statement" }} is ${kind}, but IDs are read from ${ID_FORMATS.join(", ")}. ${advice}`;
+    )`${{ file: name, form: "statement" }} is ${kind}, but IDs can be read from ${ID_FORMATS.join(", ")}. ${advice}`;
   }
   const [beginning = ""] = decodeText(bytes);
   const head = beginning.replace(/^\uFEFF/, "").trimStart();
@@ -112,10 +112,10 @@ function recognise(bytes: Uint8Array, name: string, { template, separator = "\t"
   if (header.split(separator).some((column) => column.replace(/^"/, "").startsWith("semantic_id:"))) return "recbole";
   throw invalid(
     "FILE_FOREIGN",
-  )`${{ file: name, form: "statement" }} begins with ${describeValue(header)}, which is none of the formats of IDs (${ID_FORMATS.join(", ")})`;
+  )`${{ file: name, form: "statement" }} starts with ${describeValue(header)}, which is in none of the formats of IDs (${ID_FORMATS.join(", ")})`;
 }
 
-/** A tree has objects or lists of items under its codes, LC-Rec lists of tokens under its items; a line of jsonl has both by name. */
+/** A tree has objects or lists of items under its codes; LC-Rec has lists of tokens under its items; a line of jsonl names both. */
 function recogniseJson(head: string, template: TokenTemplate): IdFormat {
   if (/^\{\s*"((id|tokens)"\s*:\s*["\d]|codes"\s*:\s*\[\s*\d)/.test(head)) return "jsonl";
   if (/^\{\s*"\d+"\s*:\s*\{/.test(head)) return "trie";

@@ -19,22 +19,22 @@ import {
 const ITEM_COLUMN = "item_id:token";
 const ID_COLUMN = "semantic_id:token_seq";
 
-/** How an atomic file is read and written. */
+/** How to read and write an atomic file. */
 export interface RecBoleOptions {
-  /** What stands between two columns, one character. Default: tab. */
+  /** Separator of two columns, one character. Default: tab. */
   separator?: string;
   /**
-   * What a code becomes: a "token" of its level ("<a_17>"), since RecBole numbers equal words of a column alike whatever their place; or
-   * the bare "code". Reading takes both. Default: "token".
+   * How to write a code: as a "token" of its level ("<a_17>"), since RecBole gives equal words of a column the same number regardless of
+   * their position, or as the bare "code". Both can be read. Default: "token".
    */
   content?: "token" | "code";
 }
 
-/** A RecBole or Hopwise atomic file: one row a line, columns named `name:type`. */
+/** A RecBole or Hopwise atomic file: one row per line, with columns named `name:type`. */
 export interface AtomicFile {
   /** Names without their types. */
   columns: string[];
-  /** rows x columns, as texts; a cell that is quoted as a whole is without its quotes. */
+  /** rows x columns, as strings; a fully quoted cell is given without its quotes. */
   rows: string[][];
 }
 
@@ -44,18 +44,18 @@ function requireSeparator(separator: unknown): asserts separator is string {
   }
 }
 
-/** A text as a cell. @throws InvalidInputError when the format cannot hold it. */
+/** A text as a cell. @throws InvalidInputError if the format cannot hold it. */
 function cellOf(text: string, separator: string, where: string): string {
   const bad = /[\r\n]/.test(text) ? "a line end" : separator === "\t" && text.includes(separator) ? "a tab" : undefined;
   if (bad) {
     throw invalid(
       "FORMAT_CANNOT_HOLD",
-    )`${where}: ${describeValue(text)} has ${bad} in it, which an atomic file cannot hold${{ hint: "write csv or jsonl" }}`;
+    )`${where}: ${describeValue(text)} contains ${bad}, which an atomic file cannot hold${{ hint: "write csv or jsonl" }}`;
   }
   return text.startsWith('"') || text.includes(separator) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Lines with their cells, all of the header's number. */
+/** Lines as cells, each with as many as the header. */
 function* records(
   text: string | Iterable<string>,
   separator: string,
@@ -82,13 +82,13 @@ export function readAtomicFile(text: string | Iterable<string>, separator = "\t"
   requireSeparator(separator);
   const lines = records(text, separator);
   const header = lines.next().value as { cells: string[] } | undefined;
-  if (!header) throw invalid("EMPTY")`the file is empty: a header such as ${describeValue(ITEM_COLUMN)} is expected`;
+  if (!header) throw invalid("EMPTY")`the file is empty: give a header such as ${describeValue(ITEM_COLUMN)}`;
   const rows: string[][] = [];
   for (const { cells } of lines) rows.push(cells.map(unquoted));
   return { columns: header.cells.map(columnName), rows };
 }
 
-/** The place of the column `item_id`, or of another that names items. @throws InvalidInputError naming the columns that there are. */
+/** The position of the column `item_id`, or of another that names items. @throws InvalidInputError that lists the columns. */
 export function itemIdColumn(columns: readonly string[]): number {
   const found = keyAmong(columns);
   if (found >= 0) return found;
@@ -106,8 +106,8 @@ function codeWriter(content: RecBoleOptions["content"], levels: number): (codes:
 }
 
 /**
- * IDs as a RecBole `.item` file: the columns `item_id:token` and `semantic_id:token_seq`, whose codes are separated by spaces.
- * @throws InvalidInputError for item IDs that are not one a row, twice the same, or hold a tab or line end.
+ * IDs as a RecBole `.item` file: the columns `item_id:token` and `semantic_id:token_seq`, whose codes are separated by spaces. @throws
+ * InvalidInputError for item IDs that are not one per row, are not unique, or contain a tab or line end.
  */
 export function recBoleChunks(table: IdTableSource, options: RecBoleOptions = {}): Generator<string> {
   requireOptions(options);
@@ -127,10 +127,9 @@ export function recBoleChunks(table: IdTableSource, options: RecBoleOptions = {}
 }
 
 /**
- * An existing `.item` file with the column `semantic_id:token_seq` as its last one, the pieces of its text; all other columns stay as
- * they are, to the byte. A column of that name that is there is replaced.
- *
- * @throws InvalidInputError when an item of the file is not in the table (`missing: "empty"` leaves its cell empty).
+ * An existing `.item` file with the column `semantic_id:token_seq` added as its last one, in pieces of text; all other columns stay
+ * unchanged, to the byte. An existing column of that name is replaced. @throws InvalidInputError if an item of the file is not in the table
+ * (`missing: "empty"` leaves its cell empty).
  */
 export function mergeRecBoleChunks(
   item: string | Iterable<string>,
@@ -167,14 +166,14 @@ export function mergeRecBoleChunks(
       const cell = isHeader ? ID_COLUMN : row === undefined ? "" : cellOf(written(ids.at(row)), separator, "");
       yield `${kept}${separator}${cell}\n`;
     }
-    if (itemColumn < 0) throw invalid("EMPTY")`${{ argument: "into" }}: the .item file is empty: a header is expected`;
+    if (itemColumn < 0)
+      throw invalid("EMPTY")`${{ argument: "into" }}: the .item file is empty: give one with a header`;
   }
 }
 
 /**
- * Reads the IDs of a RecBole `.item` file, whatever other columns it has.
- * @throws InvalidInputError without the columns `item_id` and `semantic_id`, or naming the line whose codes are neither tokens of their
- *   levels nor whole numbers.
+ * Reads the IDs of a RecBole `.item` file and ignores other columns. @throws InvalidInputError if there are no columns `item_id` and
+ * `semantic_id`, or, with the number of the line, if codes are neither tokens of their levels nor whole numbers.
  */
 export function readRecBole(
   text: string | Iterable<string>,
@@ -202,7 +201,6 @@ export function readRecBole(
     const codes = words.every((word) => /^\d+$/.test(word)) ? words.map(Number) : template.readTokens(words, where);
     table.add(unquoted(cells[itemColumn]!), codes, where);
   }
-  if (itemColumn < 0)
-    throw invalid("EMPTY")`the file is empty: a header such as ${describeValue(ITEM_COLUMN)} is expected`;
+  if (itemColumn < 0) throw invalid("EMPTY")`the file is empty: give a header such as ${describeValue(ITEM_COLUMN)}`;
   return table.finish(options);
 }

@@ -1,4 +1,4 @@
-/** Files of IDs of every format. */
+/** Writes files of IDs in every format. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
@@ -17,9 +17,9 @@ import { idsParquetChunks } from "./ids-parquet.ts";
 import { lcRecChunks } from "./lcrec.ts";
 import { mergeRecBoleChunks, recBoleChunks } from "./recbole.ts";
 
-/** What is written beside the IDs, and how, where the format has a place for it. */
+/** What is written besides the IDs, and how, if the format can hold it. */
 export interface WriteIdsOptions {
-  /** csv, parquet: the items' titles, and their IDs where the table has none. */
+  /** csv, parquet: the items' titles, and their IDs if the table has none. */
   labels?: ItemLabels | undefined;
   /** semanticids: the vectors of the codes, of each ID (n x L x latentDim, as `getSemanticIds` gives them) or of all codes. */
   vectors?: CodeVectors;
@@ -27,19 +27,19 @@ export interface WriteIdsOptions {
   template?: string;
   /** npy: the type of the integers. Default: the narrowest that holds the codes of every codebook. */
   type?: IdsNpyType;
-  /** recbole: what stands between two columns, one character. Default: tab. */
+  /** recbole: the separator of two columns, one character. Default: tab. */
   separator?: string;
   /**
-   * recbole: what a code becomes, a "token" of its level ("<a_17>"), since RecBole numbers equal words of a column alike whatever their
-   * place; or the bare "code". Default: "token".
+   * recbole: how to write a code: as a "token" of its level ("<a_17>"), since RecBole gives equal words of a column the same number
+   * regardless of their position, or as the bare "code". Default: "token".
    */
   content?: "token" | "code";
   /**
-   * recbole: the text of an `.item` file that there is, or its pieces: it gets the IDs as its last column, and stays as it is otherwise, to
-   * the byte. A column of that name is replaced.
+   * recbole: the text of an existing `.item` file, or its pieces. It gets the IDs as its last column and stays unchanged otherwise, to the
+   * byte. An existing column of that name is replaced.
    */
   into?: string | Iterable<string>;
-  /** With `into`: whether an item of the file that has no ID is an error, or its cell "empty". Default: "error". */
+  /** With `into`: whether an item of the file without an ID is an "error", or gets an "empty" cell. Default: "error". */
   missing?: "error" | "empty";
 }
 
@@ -50,18 +50,17 @@ const isIds = (table: SemanticIds | IdTableSource): table is SemanticIds =>
  * A file of IDs, in pieces: `writeFile(path, writeIds("csv", table))` of node:fs/promises takes them, as does `new Blob([...pieces])`;
  * `[...pieces].join("")` is the whole text.
  *
- * - csv: the header `item,title,code_1,...,code_L,id`, a row an item; `title` is there when labels are given;
- * - jsonl: `{"id":"B004756YJA","codes":[17,203,9],"tokens":"<a_17><b_203><c_9>"}` a line;
+ * - csv: the header `item,title,code_1,...,code_L,id`, one row per item; `title` is present if labels are given;
+ * - jsonl: `{"id":"B004756YJA","codes":[17,203,9],"tokens":"<a_17><b_203><c_9>"}` per line;
  * - lcrec: LC-Rec's `index.json`, `{"0": ["<a_1>", "<b_2>", "<c_3>"], ...}`;
  * - recbole: an `.item` file with the column `semantic_id:token_seq`;
- * - semanticids: as Hopwise's tutorial writes them, with the vectors where they are given;
+ * - semanticids: as Hopwise's tutorial writes them, with the vectors if they are given;
  * - npy: integers, n x L, as GRID and TIGER's programs read them;
  * - trie: `{"17":{"203":{"9":["B004756YJA"]}}}`;
  * - parquet: the columns `item`, `title`, `code_1`, ..., `id`, and codebook sizes and fingerprint in its metadata.
  *
- * @param table The IDs, with the items' own where they have any (default: the row numbers).
- * @throws InvalidInputError for item IDs that are not one a row or twice the same, for what a format cannot hold, and for labels or vectors
- *   that do not fit the IDs.
+ * @param table The semantic IDs, with the items' own IDs if they have any (default: the row numbers). @throws InvalidInputError for item
+ * IDs that are not one per row or not unique, for what a format cannot hold, and for labels or vectors that do not fit the IDs.
  */
 export function writeIds(
   format: IdFormat,

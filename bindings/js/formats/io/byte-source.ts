@@ -1,4 +1,4 @@
-/** Bytes wherever they are, read by ranges: the ground on which readers stand that do not read the whole. */
+/** Bytes from anywhere, read by ranges: the basis of readers that do not read whole files. */
 
 import { openLocalFile } from "#local-file";
 import { describeValue } from "../../base/describe-value.ts";
@@ -10,36 +10,36 @@ import { localFile } from "../../runtime/location.ts";
 import { asBytes } from "./bytes.ts";
 import { freeBuffer } from "./float-list.ts";
 
-/** Bytes of which ranges can be read. */
+/** Bytes whose ranges can be read. */
 export interface ByteSource {
   /** In bytes. */
   readonly size: number;
-  /** Fills `target` with the bytes from `position` on. @throws InvalidInputError when the source ends before. */
+  /** Fills `target` with the bytes from `position` on. @throws InvalidInputError if the source ends before that. */
   read(target: Uint8Array, position: number): void | Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Where a file of embeddings is: a path (Node), a URL, a Blob or File, its bytes, or a stream of them (Node's, or any async iterable
- * of Uint8Array).
+ * Where a file of embeddings is: a path (Node), a URL, a Blob or File, its bytes, or a stream of bytes (Node's, or any async iterable of
+ * Uint8Array).
  */
 export type FileSource = string | URL | Blob | Uint8Array | ArrayBuffer | AsyncIterable<Uint8Array>;
 
-/** A source that was opened. */
+/** An opened source. */
 export interface OpenedFile {
   bytes: ByteSource;
-  /** The file's name, "" when there is none. */
+  /** The file's name, or "". */
   name: string;
-  /** The same as plain data: what another thread can open again. */
+  /** The source as plain data, which another thread can open again. */
   location: string | Blob | Uint8Array;
 }
 
 const STREAM_PIECE = 1 << 20;
 const BLOB_PIECE = 1 << 19;
-/** Of a remote file, read at least this much at once. */
+/** At least this much of a remote file is read at once. */
 const REMOTE_PIECE = 1 << 22;
 
-/** Opens a source. @throws InvalidInputError when there is none, or it cannot be read. */
+/** Opens a source. @throws InvalidInputError if there is none, or it cannot be read. */
 export async function openFile(source: FileSource): Promise<OpenedFile> {
   if (isBlob(source) || tag(source) === "URL") requireReadable(source as Blob, "the source");
   if (typeof source === "string" || tag(source) === "URL") return openLocation(String(source));
@@ -58,7 +58,7 @@ export async function openFile(source: FileSource): Promise<OpenedFile> {
   throw invalid()`expected a path, a URL, a Blob, a stream or the bytes of a file, got ${describeValue(source)}`;
 }
 
-/** Whether a source is a stream of bytes: what was read of it is gone. */
+/** Whether a source is a stream of bytes, which can be read only once. */
 export function isByteStream(source: FileSource): source is AsyncIterable<Uint8Array> {
   return (
     !ArrayBuffer.isView(source) &&
@@ -68,11 +68,11 @@ export function isByteStream(source: FileSource): source is AsyncIterable<Uint8A
 
 const tag = (value: unknown) => Object.prototype.toString.call(value).slice(8, -1);
 
-/** The pieces of a stream. @throws InvalidInputError for what is no bytes. */
+/** The pieces of a stream. @throws InvalidInputError for anything but bytes. */
 export async function* piecesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of stream) {
     if (!ArrayBuffer.isView(piece)) {
-      throw invalid()`a stream must give pieces of bytes, got ${describeValue(piece)}${{ hint: "set no encoding" }}`;
+      throw invalid()`a stream must give pieces of bytes, got ${describeValue(piece)}${{ hint: "do not set an encoding" }}`;
     }
     yield piece;
   }
@@ -84,7 +84,7 @@ async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return joined(parts);
 }
 
-/** The first pieces, at least `size` bytes of them if there are so many, and all as they would have come. */
+/** The first pieces, with at least `size` bytes if there are that many, and then all pieces in their original form. */
 export async function peek(
   pieces: AsyncGenerator<Uint8Array>,
   size: number,
@@ -129,7 +129,7 @@ async function openLocation(location: string): Promise<OpenedFile> {
     if (typeof file !== "string") {
       throw invalid(
         "FILE_UNREADABLE",
-      )`${{ file: location }}files of the machine are to be had in Node only${{ hint: "pass the File that was chosen", after: "; " }}`;
+      )`${{ file: location }}only Node can read local files${{ hint: "pass the File that was chosen", after: "; " }}`;
     }
   }
   const bytes = await remoteSource(location);
@@ -171,7 +171,7 @@ function blobSource(blob: Blob): ByteSource {
         throw invalid(
           "FILE_UNREADABLE",
           cause,
-        )`the bytes ${thousands(position)} to ${thousands(end - 1)} cannot be read: ${(cause as Error).message.replace(/\.?$/, ".")} Was it moved or changed?`;
+        )`the bytes ${thousands(position)} to ${thousands(end - 1)} cannot be read: ${(cause as Error).message.replace(/\.?$/, ".")} Check whether it was moved or changed.`;
       }
       if (got !== target.length) throw endsEarly(position + got, end);
     },
@@ -180,9 +180,8 @@ function blobSource(blob: Blob): ByteSource {
 }
 
 /**
- * Copies a Blob to `target`, through one small buffer that goes to and fro: what `arrayBuffer()` gives, megabytes a read, would pile up
- * until it is collected.
- * @returns Number of bytes that came.
+ * Copies a Blob to `target` through one small buffer that is reused: the results of `arrayBuffer()`, megabytes per read, would pile up
+ * until they are collected. @returns Number of bytes copied.
  */
 async function readBlob(blob: Blob, target: Uint8Array): Promise<number> {
   const reader = blob.size > BLOB_PIECE ? byobReader(blob) : undefined;
@@ -210,10 +209,10 @@ async function readBlob(blob: Blob, target: Uint8Array): Promise<number> {
   }
 }
 
-/** Chromium collects a stream that only its own promise holds, and the promise is never kept. */
+/** Chromium collects a stream that only its own promise holds, and the promise then never settles. */
 const inUse = new Set<ReadableStreamBYOBReader>();
 
-/** Undefined in engines whose Blobs give no buffer back. */
+/** Undefined in engines whose Blobs do not return the buffer. */
 function byobReader(blob: Blob): ReadableStreamBYOBReader | undefined {
   try {
     return blob.stream().getReader({ mode: "byob" });
@@ -222,13 +221,13 @@ function byobReader(blob: Blob): ReadableStreamBYOBReader | undefined {
   }
 }
 
-/** What the system says of a file, in plain words. */
+/** The system's error about a file, in plain words. */
 export const fileReasons: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
   EISDIR: "is a folder, not a file",
   ENOTDIR: "a part of the path is not a folder",
   EACCES: "permission denied",
-  ENAMETOOLONG: "too long for the name of a file",
+  ENAMETOOLONG: "too long for a file name",
 };
 
 async function localSource(path: string | URL): Promise<ByteSource> {
@@ -254,7 +253,7 @@ async function localSource(path: string | URL): Promise<ByteSource> {
   };
 }
 
-/** By ranges when the server gives them, otherwise whole. */
+/** By ranges if the server supports them, otherwise whole. */
 async function remoteSource(url: string): Promise<ByteSource> {
   const isHttp = !/^(data|blob):/i.test(url);
   const get = async (range?: string) => {
@@ -278,7 +277,7 @@ async function remoteSource(url: string): Promise<ByteSource> {
   };
   const first = await get(isHttp ? `bytes=0-${REMOTE_PIECE - 1}` : undefined);
   const total = Number(/^bytes 0-\d+\/(\d+)$/.exec(first.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
-  if (first.status === 416) return memorySource(new Uint8Array(0)); // no byte 0: an empty file
+  if (first.status === 416) return memorySource(new Uint8Array(0)); // no byte 0, so the file is empty
   if (first.status !== 206) return memorySource(await body(first));
   if (!Number.isSafeInteger(total)) {
     await first.body?.cancel();
@@ -302,7 +301,7 @@ async function remoteSource(url: string): Promise<ByteSource> {
             await response.body?.cancel();
             throw invalid(
               "FILE_UNREADABLE",
-            )`${shortened(url)} changed while it was read: the server answered the request for ${range} with ${response.status === 206 ? "another version" : `HTTP ${response.status}`}`;
+            )`${shortened(url)} changed while it was being read: the server answered the request for ${range} with ${response.status === 206 ? "another version" : `HTTP ${response.status}`}`;
           }
           held = await body(response);
           heldAt = at;
@@ -324,7 +323,7 @@ const shortened = (url: string) => (url.length > 200 ? `${url.slice(0, 200)}…`
 function endsEarly(size: number, wanted: number): RQVAEError {
   return invalid(
     "FILE_DAMAGED",
-  )`the file is cut short: it ends at byte ${thousands(size)}, but ${thousands(wanted)} are needed`;
+  )`the file is cut short: it has ${thousands(size)} bytes, but ${thousands(wanted)} are needed`;
 }
 
 /** A part of a source. Its bounds must have been checked. */
@@ -339,7 +338,7 @@ export function section(source: ByteSource, start: number, size: number): ByteSo
   };
 }
 
-/** The bytes [start, end) as an array of their own. */
+/** The bytes [start, end) as a separate array. */
 export async function readBytes(source: ByteSource, start: number, end: number): Promise<Uint8Array> {
   if (end > source.size) throw endsEarly(source.size, end);
   const bytes = new Uint8Array(end - start);
@@ -349,7 +348,7 @@ export async function readBytes(source: ByteSource, start: number, end: number):
 
 /**
  * All bytes in pieces.
- * @param options Size of the pieces (default: 1 MB), and whether they are one buffer that is filled again; else each is an array of its own.
+ * @param options Size of the pieces (default: 1 MB), and whether they share one buffer that is refilled; else each is a separate array.
  */
 export async function* streamBytes(
   source: ByteSource,

@@ -1,4 +1,4 @@
-/** What the readers share: recognising bytes, decoding text, naming a bad value. */
+/** Shared by the readers: recognising bytes and decoding text. */
 
 import { checkArray, viewBytes } from "../../base/attached.ts";
 import { describeValue } from "../../base/describe-value.ts";
@@ -7,7 +7,7 @@ import { requireThat } from "../../base/option-reader.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
 import { counted, thousands } from "../../base/words.ts";
 
-/** Bytes of text that are decoded at a time: longer strings are not among those that engines collect soon. */
+/** Bytes of text decoded at a time; engines are slow to collect longer strings. */
 const textChunkBytes = 1 << 16;
 
 /** The bytes themselves, or a view of an ArrayBuffer. @throws InvalidInputError for anything else. */
@@ -27,14 +27,14 @@ export function asText(text: string): string {
 
 const TEXTS = "a string, or an iterable of strings";
 
-/** @throws InvalidInputError for what is neither a text nor gives pieces of one. */
+/** @throws InvalidInputError for anything but a string or pieces of one. */
 export function requireTexts(text: string | Iterable<string>, name = "text"): void {
   checkArray(text, name);
   const isSo = typeof text === "string" || typeof (text as Iterable<string> | null)?.[Symbol.iterator] === "function";
   requireThat(isSo, name, TEXTS, text);
 }
 
-/** The pieces of a text that comes whole or in pieces. @throws InvalidInputError for anything else. */
+/** The pieces of a text, whole or in pieces. @throws InvalidInputError for anything else. */
 export function* textPieces(text: string | Iterable<string>, name = "text"): Generator<string> {
   requireTexts(text, name);
   const iterator = (typeof text === "string" ? [text] : text)[Symbol.iterator]() as Iterator<unknown> | null;
@@ -45,7 +45,7 @@ export function* textPieces(text: string | Iterable<string>, name = "text"): Gen
   }
 }
 
-/** @throws InvalidInputError for what is no object of options. */
+/** @throws InvalidInputError for anything but an object of options. */
 export function requireOptions(options: unknown, name = "options"): void {
   requireThat(
     typeof options === "object" && options !== null && !Array.isArray(options),
@@ -58,17 +58,17 @@ export function requireOptions(options: unknown, name = "options"): void {
 /** Formats of items that are recognised by their first bytes. */
 export type BinaryFormat = "npy" | "zip" | "gzip" | "parquet" | "safetensors";
 
-/** What the first bytes tell. */
+/** What the first bytes show. */
 export interface Sniffed {
   /** In words. */
   kind: string;
-  /** What to do about it: whole sentences, or nothing. */
+  /** What to do about it, in whole sentences, or "". */
   advice: string;
-  /** No reader of text could help. */
+  /** No reader of text can read it. */
   foreign: boolean;
-  /** Whether it begins with an object of JSON, which no table does. */
+  /** Whether it starts with a JSON object, as no table does. */
   isObject?: boolean;
-  /** Set when `openItems` and `readItems` may read it. */
+  /** Set if `openItems` and `readItems` can read it. */
   format?: BinaryFormat;
 }
 
@@ -106,7 +106,7 @@ const signatures: readonly { bytes: readonly number[]; kind: string; advice: str
   { bytes: [0xff, 0xd8, 0xff], kind: "a JPEG image", advice: "Choose a file of data." },
 ];
 
-/** What bytes look like, judged by their beginning. */
+/** What bytes look like, judged by the first of them. */
 export function sniff(bytes: Uint8Array): Sniffed {
   if (bytes.length === 0) return { kind: "empty", advice: "Choose a file with content.", foreign: true };
   for (const { bytes: magic, kind, advice, format } of signatures) {
@@ -116,7 +116,7 @@ export function sniff(bytes: Uint8Array): Sniffed {
   if (bytes[8] === 0x7b && bytes.subarray(4, 8).every((byte) => byte === 0)) {
     return {
       kind: "safetensors",
-      advice: "If it is a model, it is no table of items or IDs; save a tensor of it with numpy.save.",
+      advice: "A model is not a table of items or IDs; to use one of its tensors, save it with numpy.save.",
       foreign: true,
       format: "safetensors",
     };
@@ -124,7 +124,7 @@ export function sniff(bytes: Uint8Array): Sniffed {
   if (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5) {
     return {
       kind: "a Python pickle",
-      advice: "Pickles run code when they are read, so none is. Save the array with numpy.save.",
+      advice: "Pickles run code when they are read, so they are refused. Save the array with numpy.save.",
       foreign: true,
     };
   }
@@ -147,10 +147,10 @@ export function sniff(bytes: Uint8Array): Sniffed {
   return { kind: "text", advice: "", foreign: false };
 }
 
-/** Whether text is read as JSON or as a table: by its content, unless the name's end says otherwise. */
+/** Whether text is read as JSON or as a table: by its content, unless the file name's extension says otherwise. */
 export function textFormat({ kind, isObject }: Sniffed, fileName: string): "json" | "csv" {
   const extension = extensionOf(fileName);
-  // A table may begin with "[": "[Remastered] …,0.5".
+  // A table may start with "[": "[Remastered] …,0.5".
   const isTable = ["csv", "tsv", "txt"].includes(extension) && !isObject;
   return ["json", "jsonl", "ndjson"].includes(extension) || (kind === "JSON text" && !isTable) ? "json" : "csv";
 }
@@ -160,7 +160,7 @@ export function requireFileName(fileName: unknown): void {
   requireThat(typeof fileName === "string", "fileName", "a string", fileName);
 }
 
-/** The end of a file's name, in small letters, without the dot. */
+/** A file name's extension, in lower case, without the dot. */
 export function extensionOf(fileName: string): string {
   requireFileName(fileName);
   return /\.([a-z0-9]+)$/i.exec(fileName)?.[1]?.toLowerCase() ?? "";
@@ -177,19 +177,19 @@ function firstVisible(bytes: Uint8Array): number | undefined {
 }
 
 /**
- * Text of bytes, UTF-8 or (with a byte order mark) UTF-16, a piece at a time: a file may be longer than the longest string.
- * @throws InvalidInputError when the bytes are not text in that encoding.
+ * Text of bytes, UTF-8 or (with a byte order mark) UTF-16, piece by piece, since a file may be longer than the longest string. @throws
+ * InvalidInputError if the bytes are not text in that encoding.
  */
 export function* decodeText(bytes: Uint8Array): Generator<string> {
   const text = new TextBytes();
   for (let start = 0; start < bytes.length; start += textChunkBytes) {
     const end = Math.min(start + textChunkBytes, bytes.length);
-    // slice, not subarray: browsers refuse to decode shared memory.
+    // slice rather than subarray, since browsers refuse to decode shared memory.
     yield text.push(bytes.slice(start, end), end === bytes.length);
   }
 }
 
-/** Bytes of text, whose encoding the first ones tell. */
+/** Decodes bytes of text, whose first bytes tell the encoding. */
 class TextBytes {
   #decoder: TextDecoder | undefined;
   #done = 0;
@@ -209,13 +209,13 @@ class TextBytes {
   }
 }
 
-/** The decoder of text that begins so: UTF-16 has a byte order mark. */
+/** The decoder for text with these first bytes: UTF-16 has a byte order mark. */
 export function decoderFor(bytes: Uint8Array): TextDecoder {
   const encoding = !isUtf16(bytes) ? "utf-8" : bytes[0] === 0xff ? "utf-16le" : "utf-16be";
   return new TextDecoder(encoding, { fatal: true });
 }
 
-/** All text of bytes as one string. @throws InvalidInputError when it is not text, or too long for a string. */
+/** All text of bytes as one string. @throws InvalidInputError if it is not text, or too long for a string. */
 export function decodeWholeText(bytes: Uint8Array): string {
   const longest = 2 ** 29 - 25; // V8's limit, in UTF-16 units
   if (bytes.length > longest) {

@@ -1,30 +1,30 @@
-/** Decimal numbers in UTF-8, read where they stand: a string for each would be most of the time and garbage of reading a table. */
+/** Reads decimal numbers in UTF-8 in place: a string for each would cause most of the time and garbage of reading a table. */
 
 import { textOf } from "./utf8.ts";
 
-/** Powers of ten that a double holds exactly. */
+/** Powers of ten that are exact in a double. */
 const POWERS = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
-/** Digits of which every number is exact in a double. */
+/** Every number of this many digits is exact in a double. */
 const DIGITS = 15;
 const EPSILON = 2 ** -52;
 
 export const POINT = 0x2e;
 export const COMMA = 0x2c;
 
-/** Reads `1`, `-1.5`, `.5`, `2.`, `+1e-3`: what `Number` takes, without white space, words and other bases. */
+/** Reads `1`, `-1.5`, `.5`, `2.`, `+1e-3`: what `Number` accepts, without white space, words and other bases. */
 export class DecimalScanner {
-  /** Where the number that was read last ends. */
+  /** Where the last number ends. */
   end = 0;
   /** The byte between units and tenths: a point, or a comma. */
   point = POINT;
 
   /**
-   * The float32 nearest to the double nearest to the number at `start`, as `Math.fround(Number(text))` gives it; NaN when there is no
-   * number: then `end` is `start`. Behind the number there must be a byte that is no part of one.
+   * The float32 nearest to the double nearest to the number at `start`, as `Math.fround(Number(text))` gives it. If there is no number, it
+   * gives NaN, and `end` is `start`. The byte after the number must not be part of a number.
    *
-   * Up to 15 digits and powers of ten up to 22 are exact in doubles, so that one multiplication or division rounds as it should (Clinger,
-   * "How to Read Floating Point Numbers Accurately", 1990). With more digits the number lies between two such ones, which nearly always
-   * are the same float32. What is left goes to `Number`.
+   * Up to 15 digits and powers of ten up to 22 are exact in doubles, so that one multiplication or division rounds correctly (Clinger, "How
+   * to Read Floating Point Numbers Accurately", 1990). With more digits the number lies between two such numbers, which nearly always round
+   * to the same float32. `Number` handles the rest.
    */
   float32(bytes: Uint8Array, start: number): number {
     let at = start;

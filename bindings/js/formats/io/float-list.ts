@@ -1,12 +1,12 @@
-/** Numbers whose count is not known beforehand, as float32. */
+/** A list of float32 whose length is not known beforehand. */
 
-/** Floats in a piece: 4 MB. Growing by copies would hold them thrice. */
+/** Floats in a piece: 4 MB. Growing one array by copies would hold them three times. */
 const PIECE = 1 << 20;
 
 export class FloatList {
   length = 0;
   #pieces: Float32Array<ArrayBuffer>[] = [];
-  /** The last piece, and what of it is filled. */
+  /** The last piece, and how much of it is filled. */
   #last = new Float32Array(0);
   #filled = 0;
 
@@ -24,10 +24,10 @@ export class FloatList {
     this.#pieces.push(this.#last);
   }
 
-  /** All numbers in one array; the list is empty afterwards. */
+  /** All numbers in one array. The list is then empty. */
   take(): Float32Array {
     const all = new Float32Array(this.length);
-    // From the end: what was allocated last can be given back to the system first.
+    // From the end, since what was allocated last can be returned to the system first.
     for (let index = this.#pieces.length - 1; index >= 0; index--) {
       const at = index * PIECE;
       const piece = this.#pieces[index]!;
@@ -45,7 +45,7 @@ export class FloatList {
 let nowhere: MessagePort | undefined;
 
 /**
- * Frees memory at once, where the engine can: garbage would be collected some time after as much again was taken.
+ * Frees memory at once if the engine can; garbage might be collected only after as much again was allocated.
  */
 export function freeBuffer(buffer: ArrayBuffer): void {
   const given: ArrayBuffer & { transfer?(size: number): ArrayBuffer } = buffer;
@@ -53,7 +53,7 @@ export function freeBuffer(buffer: ArrayBuffer): void {
     given.transfer(0);
     return;
   }
-  if (typeof MessageChannel === "undefined") return; // jest's jsdom
+  if (typeof MessageChannel === "undefined") return; // Jest's jsdom
   // A message that nobody receives frees what it carries.
   if (!nowhere) {
     const { port1, port2 } = new MessageChannel();

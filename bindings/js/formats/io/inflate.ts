@@ -3,15 +3,14 @@
 import { InvalidInputError, invalid } from "../../base/errors.ts";
 import { counted } from "../../base/words.ts";
 
-/** More bytes out for a byte in than this is no data but an attack: deflate itself ends at about 1030. */
+/** A larger ratio of bytes out to bytes in is an attack: deflate itself reaches about 1030. */
 export const MAX_RATIO = 1000;
-/** Small files may do as they like. */
+/** Below this size the ratio does not matter. */
 export const RATIO_FREE = 1 << 16;
 
 /**
  * Decompresses pieces.
- * @param limit Most bytes that may come out.
- * @throws InvalidInputError when the data is damaged or cut short, or more comes out.
+ * @param limit The most bytes that may come out. @throws InvalidInputError if the data is damaged or cut short, or if more comes out.
  */
 export async function* inflate(
   chunks: AsyncIterable<Uint8Array>,
@@ -26,7 +25,7 @@ export async function* inflate(
   const stream = new DecompressionStream(format);
   const writer = stream.writable.getWriter();
   const reader = stream.readable.getReader();
-  const ignore = () => {}; // what went wrong is told by the reading side
+  const ignore = () => {}; // the reading side reports what went wrong
   writer.closed.catch(ignore);
   let feedError: unknown;
   const feed = async () => {
@@ -57,7 +56,7 @@ export async function* inflate(
       if (total > limit) {
         throw invalid(
           "FILE_TOO_LARGE",
-        )`the compressed data holds more than the ${counted(limit, "byte")} that it may (${MAX_RATIO} times its size): it is refused`;
+        )`the compressed data expands to more than ${counted(limit, "byte")} (${MAX_RATIO} times its size) and is refused`;
       }
       yield next.value;
     }
@@ -68,5 +67,5 @@ export async function* inflate(
   }
 }
 
-/** Bytes that may come out of this many compressed ones. */
+/** The most bytes that may come out of this many compressed ones. */
 export const inflatedLimit = (compressed: number): number => Math.max(RATIO_FREE, compressed * MAX_RATIO);

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import type { LocalFile } from "./local-file.types.ts";
 
-/** Longest read: the system's calls take less than 2 GiB. */
+/** Longest read: system calls take less than 2 GiB. */
 const MAX_READ = 1 << 30;
 
 export async function openLocalFile(path: string | URL): Promise<LocalFile> {

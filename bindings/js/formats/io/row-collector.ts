@@ -1,4 +1,4 @@
-/** Collects the rows of a file whose number is not known beforehand, all or batch by batch, and tells of those that are left out. */
+/** Collects the rows of a file, whose number is not known beforehand, all at once or in batches, and reports those that are left out. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { type InvalidInputError, invalid } from "../../base/errors.ts";
@@ -11,11 +11,11 @@ import { FloatList } from "./float-list.ts";
 export interface SkippedRows {
   /** Their 0-based numbers in the file, ascending. */
   rows: Uint32Array;
-  /** Why the first of them was left out, with its number; "" when there are none. */
+  /** Why the first of them was left out, with its number; "" if there are none. */
   reason: string;
 }
 
-/** Rows of a table that were read and not given out before; of the whole table what the last ones come with. */
+/** Rows of a table that were read and not yet returned; the last ones come with what is known about the whole table. */
 export interface TableRows {
   items: { data: Float32Array; rows: number; dim: number };
   labels?: ItemLabels;
@@ -27,7 +27,7 @@ export interface TableRows {
 }
 
 export class RowCollector {
-  /** Of the rows that were kept. */
+  /** Item IDs of the rows that were kept. */
   dim = 0;
   /** Rows kept. */
   rows = 0;
@@ -43,7 +43,7 @@ export class RowCollector {
     this.#skipInvalid = skipInvalid;
   }
 
-  /** A row that is kept; its length must be `dim`. */
+  /** Keeps a row, whose length must be `dim`. */
   add(row: ArrayLike<number>): void {
     this.#numbers.append(row);
     this.dim = row.length;
@@ -51,59 +51,59 @@ export class RowCollector {
     this.seen++;
   }
 
-  /** Rows kept that were not taken yet. */
+  /** Kept rows that were not taken yet. */
   get waiting(): number {
     return this.rows - this.#taken;
   }
 
-  /** The rows that wait: they wait no more. */
+  /** Takes the waiting rows. */
   take(): { data: Float32Array; rows: number; dim: number } {
     const rows = this.waiting;
     this.#taken = this.rows;
     return { data: this.#numbers.take(), rows, dim: this.dim };
   }
 
-  /** A row that is not as it must be. @throws the error, unless such rows are left out. */
+  /** Handles an invalid row. @throws the error, unless such rows are left out. */
   refuse(error: InvalidInputError): void {
     if (!this.#skipInvalid) throw error;
     if (this.#skipped.length === 0) this.#reason = error.message;
     this.#skipped.push(this.seen++);
   }
 
-  /** The rows that wait. @throws InvalidInputError when no row was kept. */
+  /** The waiting rows. @throws InvalidInputError if no row was kept. */
   finish(): { data: Float32Array; rows: number; dim: number } {
     requireSome(this.rows, this.seen, this.#reason);
     return this.take();
   }
 
-  /** The rows that were left out; undefined unless that was asked for. */
+  /** The rows that were left out; undefined unless that was requested. */
   get skipped(): SkippedRows | undefined {
     return this.#skipInvalid ? { rows: Uint32Array.from(this.#skipped), reason: this.#reason } : undefined;
   }
 }
 
-/** @throws InvalidInputError when all rows of a file are invalid. */
+/** @throws InvalidInputError if all rows of a file are invalid. */
 export function requireSome(kept: number, seen: number, reason: string): void {
   if (kept > 0 || seen === 0) return;
   throw invalid("ROWS_ALL_INVALID")`all ${thousands(seen)} rows are invalid; the first: ${reason}`;
 }
 
-/** Item IDs as a file has them: each once. */
+/** The item IDs of a file, which must be unique. */
 export class ItemIdList {
   ids: string[] = [];
   readonly #known = new Map<string, number>();
 
-  /** Why a row of the file cannot have this ID: it is empty, or another row has it. */
+  /** Why a row of the file cannot have this ID: the ID is empty, or another row has it. */
   problem(id: string, row: number): InvalidInputError | undefined {
     if (id === "") return invalid("ITEM_ID_INVALID")`${{ row }} has no item ID${{ hint: "every item needs one" }}`;
     const earlier = this.#known.get(id);
     if (earlier === undefined) return undefined;
     return invalid(
       "ITEM_TWICE",
-    )`${{ row }} is item ${describeValue(id)}, as row ${earlier} is${{ hint: "every item must be there once" }}`;
+    )`${{ row }} and row ${earlier} are both item ${describeValue(id)}${{ hint: "every item must occur once" }}`;
   }
 
-  /** @throws InvalidInputError when a row cannot have this ID. */
+  /** @throws InvalidInputError if a row cannot have this ID. */
   check(id: string, row: number): void {
     const problem = this.problem(id, row);
     if (problem !== undefined) throw problem;
@@ -114,7 +114,7 @@ export class ItemIdList {
     this.ids.push(id);
   }
 
-  /** The IDs that were added since the last time. */
+  /** The IDs added since the last call. */
   take(): string[] {
     const { ids } = this;
     this.ids = [];

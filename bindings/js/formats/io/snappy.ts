@@ -1,10 +1,9 @@
-/** Google's Snappy, which Parquet files are compressed by unless told otherwise. */
+/** Google's Snappy, the default compression of Parquet files. */
 
 import { invalid } from "../../base/errors.ts";
 
 /**
- * Decompresses a block of which the size is known.
- * @throws InvalidInputError when it does not give exactly `size` bytes.
+ * Decompresses a block of known size. @throws InvalidInputError if it does not give exactly `size` bytes.
  */
 export function unsnappy(input: Uint8Array, size: number): Uint8Array {
   const output = new Uint8Array(size);

@@ -1,4 +1,4 @@
-/** UTF-8 that comes in pieces, and strings of it. */
+/** UTF-8 in pieces, and strings from it. */
 
 import { type InvalidInputError, invalid } from "../../base/errors.ts";
 import { TextDecoder, TextEncoder } from "../../base/text-codecs.ts";
@@ -7,9 +7,9 @@ import { decoderFor } from "./bytes.ts";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** The text of the bytes [start, end). @throws InvalidInputError when they are no UTF-8. */
+/** The text of the bytes [start, end). @throws InvalidInputError if they are not UTF-8. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
-  // Short ASCII, as nearly all of it is, without the decoder's start.
+  // Short ASCII, which is most text, avoids the cost of starting the decoder.
   if (end - start <= 32) {
     let text = "";
     let at = start;
@@ -24,11 +24,12 @@ export function textOf(bytes: Uint8Array, start: number, end: number): string {
 }
 
 /**
- * Pieces of text in UTF-8, or in UTF-16 with a byte order mark, as UTF-8 without one. Each is good until the next one is asked for.
+ * Converts pieces of text in UTF-8, or in UTF-16 with a byte order mark, to UTF-8 without one. Each piece is valid until the next one is
+ * requested.
  * @throws InvalidInputError for UTF-16 that is damaged.
  */
 export class Utf8Pieces {
-  /** Undefined before the first piece; null when nothing needs to be decoded. */
+  /** Undefined before the first piece; null if nothing needs to be decoded. */
   #decoder: TextDecoder | null | undefined;
 
   convert(piece: Uint8Array): Uint8Array {
@@ -41,7 +42,7 @@ export class Utf8Pieces {
     return this.#decoder ? this.#encoded(this.#decoder, piece, true) : piece;
   }
 
-  /** What is left when all pieces were there: nothing, unless a character is cut. */
+  /** What is left after all pieces: nothing, unless a character is cut off. */
   finish(): Uint8Array {
     return this.#decoder ? this.#encoded(this.#decoder, new Uint8Array(0), false) : new Uint8Array(0);
   }
@@ -55,29 +56,29 @@ export class Utf8Pieces {
   }
 }
 
-/** The same of pieces that come one after the other. */
+/** The same for pieces that come one after another. */
 export async function* utf8Pieces(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const utf8 = new Utf8Pieces();
   for await (const piece of pieces) yield utf8.convert(piece);
   yield utf8.finish();
 }
 
-/** The complaint about text that is not in its encoding. */
+/** The error about text that is not in its encoding. */
 export const badText = (encoding = "utf-8"): InvalidInputError =>
   invalid("NOT_UTF8")`the text is not valid ${encoding.toUpperCase()}${{ hint: "save it as UTF-8" }}`;
 
 /**
- * A text that does not keep a longer one alive: engines make a part of a string as a reference to the whole, so that one title of a file
- * would hold the piece of the file in which it stands.
+ * A string that does not keep a longer one alive: engines make a substring as a reference to the whole string, so that one title of a file
+ * would keep its whole piece of the file alive.
  */
 export function ownText(text: string): string {
-  // Shorter ones are copied by the engines. What is made here is part of a string that is one character longer.
+  // Engines copy shorter ones. The result here is part of a string that is only one character longer.
   return text.length < 13 ? text : ` ${text}`.slice(1);
 }
 
-/** What is left of the pieces before, and the next one: a reader moves on in it, and leaves what goes on in a piece to come. */
+/** The rest of the previous pieces, and the next one. A reader moves through it and leaves what continues in a later piece. */
 export class Utf8Window {
-  /** Only [at, end) is text; behind it stands a 0, so that a number ends there. */
+  /** Only [at, end) is text; a 0 follows it, so that a number ends there. */
   bytes = new Uint8Array(0);
   at = 0;
   end = 0;
@@ -98,13 +99,13 @@ export class Utf8Window {
     this.end = size;
   }
 
-  /** The place of a byte from `from` on; -1 when it is not there. */
+  /** The position of a byte at or after `from`, or -1. */
   find(byte: number, from: number): number {
     const at = this.bytes.indexOf(byte, from);
     return at < this.end ? at : -1;
   }
 
-  /** The last place of a byte; -1 when it is not there. */
+  /** The last position of a byte, or -1. */
   findLast(byte: number): number {
     const at = this.bytes.lastIndexOf(byte, this.end - 1);
     return at >= this.at ? at : -1;

@@ -1,4 +1,4 @@
-/** The directory of a zip archive, and its members: stored or deflated, zip64 where they are large. */
+/** The directory of a zip archive and its members: stored or deflated, with zip64 if they are large. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { type InvalidInputError, invalid } from "../../base/errors.ts";
@@ -7,7 +7,7 @@ import { counted, thousands } from "../../base/words.ts";
 import { type ByteSource, readBytes, section, streamBytes } from "./byte-source.ts";
 import { inflate, MAX_RATIO, RATIO_FREE } from "./inflate.ts";
 
-/** A member of an archive, as its directory has it. Sizes and bounds are checked. */
+/** A member of an archive, as its directory describes it. Sizes and bounds are checked. */
 export interface ZipEntry {
   name: string;
   stored: boolean;
@@ -16,14 +16,14 @@ export interface ZipEntry {
   /** Bytes of the member. */
   size: number;
   crc: number;
-  /** Where its local header begins. */
+  /** Where its local header starts. */
   headerAt: number;
 }
 
 const MAX_DIRECTORY = 1 << 26;
 const U32 = 0xffffffff;
 
-/** @throws InvalidInputError when the archive is damaged, encrypted, or a member claims more than MAX_RATIO times its size. */
+/** @throws InvalidInputError if the archive is damaged or encrypted, or if a member claims more than MAX_RATIO times its size. */
 export async function readZipDirectory(source: ByteSource): Promise<ZipEntry[]> {
   const { start, size, entries } = await findDirectory(source);
   const bytes = await readBytes(source, start, start + size);
@@ -50,7 +50,7 @@ export async function readZipDirectory(source: ByteSource): Promise<ZipEntry[]> 
     if (method !== 0 && method !== 8) {
       throw invalid(
         "TYPE_UNSUPPORTED",
-      )`${where} is compressed by method ${method}; stored and deflated ones (numpy.savez, numpy.savez_compressed) can be read`;
+      )`${where} is compressed with method ${method}; use a stored or deflated archive (numpy.savez, numpy.savez_compressed)`;
     }
     if (method === 0 && compressed !== memberSize) throw damaged(`${where} is stored, but with two sizes`);
     if (memberSize > RATIO_FREE && memberSize > compressed * MAX_RATIO) {
@@ -76,7 +76,7 @@ function damaged(why: string): InvalidInputError {
   return invalid("FILE_DAMAGED")`the zip archive is damaged or cut short: ${why}`;
 }
 
-/** The end of central directory record, which lies before a comment of up to 64 KB, and its zip64 brother. */
+/** The end of central directory record, which comes before a comment of up to 64 KB, and its zip64 counterpart. */
 async function findDirectory(source: ByteSource): Promise<{ start: number; size: number; entries: number }> {
   const tailAt = Math.max(0, source.size - 22 - 0xffff);
   const tail = await readBytes(source, tailAt, source.size);
@@ -115,7 +115,7 @@ async function findDirectory(source: ByteSource): Promise<{ start: number; size:
   return { start, size, entries };
 }
 
-/** Sizes of 0xffffffff stand in the extra field 1, in this order. */
+/** Sizes of 0xffffffff are in the extra field 1, in this order. */
 function fillFromZip64(sizes: number[], view: DataView, start: number, length: number): void {
   if (!sizes.includes(U32)) return;
   for (let at = start; at + 4 <= start + length; ) {
@@ -146,11 +146,11 @@ function checkOverlaps(entries: readonly ZipEntry[]): void {
   }
 }
 
-/** Where a member's data is: after the local header, whose name and extra field have lengths of their own. */
+/** Where a member's data is: after the local header, whose name and extra field have their own lengths. */
 async function dataOf(source: ByteSource, entry: ZipEntry): Promise<ByteSource> {
   const header = new DataView((await readBytes(source, entry.headerAt, entry.headerAt + 30)).buffer);
   if (header.getUint32(0, true) !== 0x04034b50)
-    throw damaged(`no header of ${describeValue(entry.name)} where it should be`);
+    throw damaged(`the header of ${describeValue(entry.name)} is not where it should be`);
   const start = entry.headerAt + 30 + header.getUint16(26, true) + header.getUint16(28, true);
   if (start + entry.compressed > source.size) throw damaged(`${describeValue(entry.name)} lies outside the file`);
   return section(source, start, entry.compressed);
@@ -164,7 +164,7 @@ export function storedMember(source: ByteSource, entry: ZipEntry): Promise<ByteS
 /** A member's bytes in pieces; its checksum is verified at the end. */
 export async function* zipMember(source: ByteSource, entry: ZipEntry): AsyncGenerator<Uint8Array> {
   const data = await dataOf(source, entry);
-  // Small pieces of compressed data: what comes out of one exists at once.
+  // Small pieces of compressed data, since the output of one exists at once.
   const pieces = entry.stored
     ? streamBytes(data)
     : inflate(streamBytes(data, { piece: 1 << 16 }), "deflate-raw", entry.size);

@@ -1,4 +1,4 @@
-/** Files of embeddings of every format, opened: some to be read by rows, the others read. */
+/** Opens files of embeddings of every format: some are then read by rows, the others are read at once. */
 
 import { invalid } from "../../base/errors.ts";
 import { openNpy, openNpz, readNpyStream } from "../arrays/npz.ts";
@@ -12,10 +12,10 @@ import { openParquet } from "../parquet/parquet.ts";
 import { CsvTable } from "../text/csv.ts";
 import { JsonTable } from "../text/json.ts";
 
-/** Bytes by which a format is recognised. */
+/** Number of bytes by which a format is recognised. */
 export const SNIFFED = 4096;
 
-/** A file of text, of which nothing but the beginning was read. */
+/** A file of text, of which only the start was read. */
 export interface TextFile {
   format: "csv" | "json";
   /** Its bytes, decompressed. */
@@ -23,7 +23,7 @@ export interface TextFile {
 }
 
 interface OpenOptions extends ItemFileOptions {
-  /** Whether an item that is there twice is refused. Default: true. */
+  /** Whether a repeated item is refused. Default: true. */
   uniqueIds?: boolean;
 }
 
@@ -61,12 +61,12 @@ function refuseForeign({ kind, advice, foreign }: Sniffed): void {
   if (!foreign) return;
   throw invalid(
     "FILE_FOREIGN",
-  )`it is ${kind}, which cannot be read here; readable are npy, npz, safetensors, Parquet, csv, tsv, json and jsonl. ${advice}`;
+  )`it is ${kind}, which cannot be read here; give npy, npz, safetensors, Parquet, csv, tsv, json or jsonl. ${advice}`;
 }
 
 async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): Promise<ItemFile | TextFile> {
   const limit = inflatedLimit(bytes.size);
-  // Small pieces of compressed data: what comes out of one exists at once.
+  // Small pieces of compressed data, since the output of one exists at once.
   const chunks = inflate(streamBytes(bytes, { piece: 1 << 16 }), "gzip", limit);
   try {
     const { head, all } = await peek(chunks, SNIFFED);
@@ -83,7 +83,7 @@ async function openGzip(bytes: ByteSource, name: string, options: OpenOptions): 
   }
 }
 
-/** A reader of text that takes the options of a file. */
+/** Makes a reader of text with a file's options. */
 export function newTable(format: "csv" | "json", options: OpenOptions): CsvTable | JsonTable {
   const { uniqueIds = true } = options;
   return format === "json" ? new JsonTable(options, uniqueIds) : new CsvTable(options, uniqueIds);

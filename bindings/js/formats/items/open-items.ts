@@ -1,4 +1,4 @@
-/** Files of embeddings as sources of which rows are read as they are needed. */
+/** Files of embeddings as sources whose rows are read as needed. */
 
 import { worksBehindProxy } from "../../base/behind-proxy.ts";
 import { describeValue } from "../../base/describe-value.ts";
@@ -18,32 +18,32 @@ import type { SkippedRows } from "../io/row-collector.ts";
 import { openItemFile } from "./item-file.ts";
 import { InvalidRows, inFile } from "./read-items.ts";
 
-/** How a file of embeddings is opened. */
+/** How to open a file of embeddings. */
 export interface OpenItemsOptions extends ItemFileOptions {
-  /** Whether an item ID that is there twice is refused, or left out with `skipInvalid`. Default: true. */
+  /** Whether a repeated item ID is refused, or left out with `skipInvalid`. Default: true. */
   uniqueIds?: boolean;
 }
 
-/** Where opened items are, as plain data that can be sent to another thread: `openItems` takes it as a source. */
+/** Where opened items are, as plain data that can be sent to another thread: `openItems` accepts it as a source. */
 interface Description {
   /** A path, a URL, a Blob, or the bytes. */
   location: string | Blob | Uint8Array;
   options: OpenItemsOptions;
 }
 
-/** An open file of embeddings: what `ItemTable` has, but for the vectors, which are read where they are asked for. */
+/** An open file of embeddings: what `ItemTable` has, except that the vectors are read on request. */
 export interface OpenedItems extends EmbeddingSource, Readonly<Omit<ItemTable, "data" | "itemIds">> {
   /**
-   * Rows [first, first + count) as float32, in a buffer that the next call uses again.
-   * @throws InvalidInputError for rows that are not there, a file that was closed, or that cannot be read any more.
+   * Rows [first, first + count) as float32, in a buffer that the next call reuses. @throws InvalidInputError for rows that do not exist,
+   * and for a file that was closed or cannot be read any more.
    */
   read(first: number, count: number): Promise<Float32Array>;
-  /** Whether the vectors were read when the file was opened, since the format gives no access by rows. */
+  /** Whether the vectors were read when the file was opened, since the format does not allow access by rows. */
   readonly inMemory: boolean;
   readonly itemIds?: readonly string[];
-  /** Plain data that can be sent to another thread, which opens the same items: `openItems` takes it as a source. */
+  /** Plain data that can be sent to another thread, which can open the same items: `openItems` accepts it as a source. */
   readonly description: Description;
-  /** Closes the file. Reading afterwards is an error; closing twice is none. */
+  /** Closes the file. Reading afterwards is an error; closing again is not. */
   close(): Promise<void>;
   /** Closes the file, at the end of `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -52,13 +52,13 @@ export interface OpenedItems extends EmbeddingSource, Readonly<Omit<ItemTable, "
 /**
  * Opens a file of embeddings for reading by rows, as `train` and `encodeAsync` do.
  *
- * npy, safetensors, stored npz members and (a row group at a time) Parquet are read where rows are asked for, never whole: a file may be
+ * npy, safetensors, stored npz members and Parquet (by row groups) are read as rows are requested, never whole, so that a file may be
  * larger than memory. Deflated npz members, gzip-compressed files, csv and JSON do not allow that and are read whole when they are opened,
- * as are URLs whose server gives no ranges. Numbers become float32. The values of files that are read by rows are not looked at before
- * they are used, except with `skipInvalid`, which reads the file once.
+ * as are URLs whose server does not support ranges. Numbers become float32. The values of files that are read by rows are not checked
+ * before they are used, except with `skipInvalid`, which reads the file once.
  *
  * @param source A path (Node), a URL, a Blob or File, bytes, a stream of bytes, or the description of items opened before.
- * @throws InvalidInputError naming the file and the reason, when it cannot be read or its sizes contradict each other.
+ * @throws InvalidInputError that names the file and the reason, if it cannot be read or its sizes contradict each other.
  */
 export async function openItems(
   source: FileSource | OpenedItems["description"],
@@ -93,10 +93,10 @@ function isDescription(source: FileSource | Description): source is Description 
   return typeof source === "object" && source !== null && "location" in source && "options" in source;
 }
 
-/** Floats that are read at a time. */
+/** Floats read at a time. */
 const BLOCK = 1 << 20;
 
-/** Reads all rows, to know those that are left out. */
+/** Reads all rows to find those that are left out. */
 async function findInvalid(file: ItemFile, options: OpenItemsOptions): Promise<SkippedRows | undefined> {
   if (!options.skipInvalid) return undefined;
   const { rows, dim } = file.matrix ?? file.whole!;
@@ -126,11 +126,11 @@ class OpenFile implements OpenedItems {
   readonly description: Description;
   readonly #name: string;
   readonly #file: RowSource;
-  /** Rows of the file that are passed over, ascending. */
+  /** Rows of the file that are left out, ascending. */
   readonly #gaps: ArrayLike<number>;
   readonly #close: () => Promise<void>;
   #isOpen = true;
-  /** Given out at every call. */
+  /** Returned by every call. */
   #buffer = new Float32Array(0);
 
   constructor(
@@ -143,7 +143,7 @@ class OpenFile implements OpenedItems {
     worksBehindProxy(this, OpenFile);
     this.#name = name === "" ? "the file" : name;
     this.#file = file.matrix ?? inMemory(file.whole!);
-    // What was left out while the file was read whole is not in the matrix.
+    // Rows that were left out while the file was read whole are not in the matrix.
     this.#gaps = file.skipped ? [] : (skipped?.rows ?? []);
     this.rows = this.#file.rows - this.#gaps.length;
     this.dim = this.#file.dim;
@@ -166,7 +166,7 @@ class OpenFile implements OpenedItems {
     if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0 && first + count <= rows)) {
       throw invalid(
         "SOURCE_READ",
-      )`${{ file: this.#name, form: "statement" }} has ${counted(rows, "row")}, but ${describeValue(count)} from row ${describeValue(first)} on were asked for`;
+      )`${{ file: this.#name, form: "statement" }} has ${counted(rows, "row")}, but ${describeValue(count)} from row ${describeValue(first)} on were requested`;
     }
     if (this.#buffer.length < count * dim) this.#buffer = new Float32Array(count * dim);
     const buffer = this.#buffer.subarray(0, count * dim);
@@ -177,7 +177,7 @@ class OpenFile implements OpenedItems {
     return buffer;
   }
 
-  /** Reads the runs between the gaps. */
+  /** Reads the runs between the rows that are left out. */
   async #fill(buffer: Float32Array, first: number, count: number): Promise<void> {
     const gaps = this.#gaps;
     if (gaps.length === 0) return this.#file.fill(buffer, first, count);
@@ -204,7 +204,7 @@ class OpenFile implements OpenedItems {
   }
 }
 
-/** How many gaps lie before the kept row of this number: gap i does when at most `row` rows were kept before it. */
+/** How many gaps precede kept row number `row`: gap i does if at most `row` rows were kept before it. */
 function gapsBefore(gaps: ArrayLike<number>, row: number): number {
   let [low, high] = [0, gaps.length];
   while (low < high) {
@@ -215,7 +215,7 @@ function gapsBefore(gaps: ArrayLike<number>, row: number): number {
   return low;
 }
 
-/** A matrix in memory as one of which rows are read. */
+/** A matrix in memory as one whose rows are read. */
 export function inMemory({ data, rows, dim }: NonNullable<ItemFile["whole"]>): RowSource {
   return {
     rows,

@@ -1,4 +1,4 @@
-/** Embeddings of a file in memory, checked. */
+/** Reads a file's embeddings into memory and checks them. */
 
 import { InvalidInputError, invalid, OutOfMemoryError, RQVAEError } from "../../base/errors.ts";
 import { checkOptionNames } from "../../base/option-reader.ts";
@@ -13,24 +13,25 @@ import { ITEM_FILE_OPTIONS } from "../io/opened-file.ts";
 import { ItemIdList, requireSome, type SkippedRows } from "../io/row-collector.ts";
 import { openItemFile } from "./item-file.ts";
 
-/** How a file of embeddings is read. */
+/** How to read a file of embeddings. */
 export interface ReadItemsOptions extends ItemFileOptions {
   /**
-   * Whether values that are not finite and items that are there twice are refused, or left out with `skipInvalid`. Without, they stay;
-   * the values of tables of text and of JSON are checked in any case. Default: true.
+   * Whether values that are not finite and repeated items are refused, or left out with `skipInvalid`. If false, they stay; the values of
+   * tables of text and of JSON are always checked. Default: true.
    */
   checkValues?: boolean;
 }
 
 /**
- * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet (in LZ4, and outside Node in zstd or
- * Brotli, with the optional package hyparquet-compressors), csv and tsv (a column a dimension, or one that holds lists), JSON (nested,
- * maps, lines); each of them also compressed by gzip. The content decides, then the name. Half floats stay half (Uint16Array); all others
- * become float32. Sizes are checked against the file before memory is taken; beside the result at most 64 MB are used, however long a text
- * is, but for JSON that is one value: it takes about three times its size, and is no longer than a string can be.
+ * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet (LZ4, and outside Node zstd and Brotli,
+ * need the optional package hyparquet-compressors), csv and tsv (one column per dimension, or one that holds lists), and JSON (nested,
+ * maps, lines); each of them may also be compressed with gzip. The content decides, then the name. Half floats stay half floats
+ * (Uint16Array); all others become float32. Sizes are checked against the file before memory is allocated. Besides the result at most 64 MB
+ * are used, however long a text is, except for JSON that is one value, which takes about three times its size and must not exceed the
+ * longest string.
  *
  * @param file Its bytes, a Blob or File, a stream of bytes, a path (Node) or a URL.
- * @throws InvalidInputError naming file, row and reason, when the format is none of these or what it says is not so.
+ * @throws InvalidInputError that names file, row and reason, if the format is unknown or the content contradicts it.
  */
 export async function readItems(file: FileSource, options: ReadItemsOptions = {}): Promise<ItemTable> {
   requireOptions(options);
@@ -40,7 +41,7 @@ export async function readItems(file: FileSource, options: ReadItemsOptions = {}
   );
 }
 
-/** Opens a file, and closes it when `run` has read it. What goes wrong is told with the file's name. */
+/** Opens a file, and closes it when `run` has read it. Errors get the file's name. */
 export function withFile<T>(
   file: FileSource,
   fileName: string | undefined,
@@ -61,7 +62,7 @@ export function withFile<T>(
   );
 }
 
-/** What goes wrong in `run` is told as an error of ours that names the file. */
+/** Turns errors in `run` into our errors that name the file. */
 export async function inFile<T>(name: () => string, run: () => Promise<T>): Promise<T> {
   requireFileName(name());
   try {
@@ -71,7 +72,7 @@ export async function inFile<T>(name: () => string, run: () => Promise<T>): Prom
   }
 }
 
-/** The same error as one of ours that names the file. */
+/** An error as one of ours that names the file. */
 export function aboutFile(name: string, error: unknown): unknown {
   const file = name === "" ? "the file" : name;
   if (error instanceof InvalidInputError) {
@@ -83,21 +84,21 @@ export function aboutFile(name: string, error: unknown): unknown {
   const { message = String(error) } = (error ?? {}) as { message?: string };
   if (error instanceof RangeError && /allocation|array length|buffer/i.test(message)) {
     return new OutOfMemoryError(
-      worded`${{ file }}there is not enough memory to hold it${{ hint: "open it with openItems, which reads rows as they are needed" }}`,
+      worded`${{ file }}there is not enough memory to hold it${{ hint: "open it with openItems, which reads rows as needed" }}`,
       { cause: error },
     );
   }
-  return invalid("FILE_DAMAGED", error)`${{ file, form: "statement" }} cannot be read, it seems damaged: ${message}`;
+  return invalid("FILE_DAMAGED", error)`${{ file, form: "statement" }} cannot be read; it seems damaged: ${message}`;
 }
 
-/** Values that are read at a time. */
+/** Values read at a time. */
 const BLOCK = 1 << 20;
 
 async function toItems(file: ItemFile, options: ReadItemsOptions): Promise<ItemTable> {
   const { format, labels, itemIds, columns } = file;
   const items = file.whole ?? (await readWhole(file.matrix!));
   const beside = { ...(columns && { columns }), ...(labels && { labels }), ...(itemIds && { itemIds }) };
-  // Readers of text have checked every row.
+  // Readers of text have already checked every row.
   if (file.skipped || format === "csv" || format === "json" || options.checkValues === false) {
     return { ...items, format, ...beside, ...(file.skipped && { skipped: file.skipped }) };
   }
@@ -127,7 +128,7 @@ async function readWhole(matrix: NonNullable<ItemFile["matrix"]>) {
   return { data, rows, dim };
 }
 
-/** Finds rows with a value that is no finite number, and items that are there twice. */
+/** Finds rows with a value that is not a finite number, and repeated items. */
 export class InvalidRows {
   readonly #skip: boolean;
   readonly #itemIds: readonly string[] | undefined;
@@ -140,7 +141,7 @@ export class InvalidRows {
     this.#itemIds = itemIds;
   }
 
-  /** Whether a row is valid. @throws InvalidInputError for one that is not, unless these are skipped. */
+  /** Whether a row is valid. @throws InvalidInputError if it is not, unless invalid rows are skipped. */
   look(data: RowTarget, start: number, dim: number, row: number): boolean {
     const problem = this.#problemOf(data, start, dim, row);
     if (problem === undefined) return true;
@@ -165,7 +166,7 @@ export class InvalidRows {
     return problem;
   }
 
-  /** The rows that are skipped; undefined when none may be. @throws InvalidInputError when nothing is left. */
+  /** The rows that are skipped; undefined if none may be. @throws InvalidInputError if nothing is left. */
   finish(rows: number): SkippedRows | undefined {
     if (!this.#skip) return undefined;
     requireSome(rows - this.#rows.length, rows, this.#reason);
@@ -178,7 +179,7 @@ function nonFiniteIn(data: RowTarget, start: number, dim: number): number {
     for (let j = 0; j < dim; j++) if ((data[start + j]! & 0x7c00) === 0x7c00) return j;
     return -1;
   }
-  // A sum is finite if every value is, and quicker than asking each: x - x is 0 or NaN.
+  // The sum of all x - x, which are 0 or NaN, is quicker than checking each value.
   let sum = 0;
   for (let j = 0; j < dim; j++) sum += data[start + j]! * 0;
   if (sum === 0) return -1;

@@ -12,35 +12,35 @@ import { CsvParser } from "../text/csv-parser.ts";
 import { readTextCell } from "../text/csv-text.ts";
 import { jsonEntries, parseJson } from "../text/json-text.ts";
 
-/** Columns beside each other, one entry a row. */
+/** Columns with one entry per row. */
 interface Table {
   names: string[];
   /** Of each column. */
   cells: (string | number)[][];
-  /** Of each column, in an atomic file: "token", "token_seq", "float" or "float_seq". */
+  /** The type of each column, in an atomic file: "token", "token_seq", "float" or "float_seq". */
   types?: (string | undefined)[];
 }
 
 /**
- * Reads titles and labels of items, one entry an item, and the items' own IDs where the text has them (`itemIds`):
+ * Reads titles and labels of items, one entry per item, and the items' own IDs if the text has them (`itemIds`):
  *
  * - JSON `{ titles: string[], labels?: { [name]: (string | number)[] }, itemIds?: string[] }`, or an array of titles;
  * - JSON `{ [itemId]: title }`, or `{ [itemId]: { title, ...labels } }`;
- * - JSON objects with a field of IDs and one of titles, in an array or one a line;
+ * - JSON objects with a field of IDs and one of titles, in an array or one per line;
  * - a table separated by tabs, commas, semicolons or `|`, whose header names a column of IDs (`id`, `item_id`, `asin`, `sku`, ...);
  * - an atomic file of RecBole or Hopwise (`.item`: columns separated by tabs, named `name:type`);
- * - plain text with one title a line; an empty line is an empty title.
+ * - plain text with one title per line; an empty line is an empty title.
  *
- * The column named `title` or `name`, or that ends so, gives the titles; without one the first column of text does; the others are labels.
- * Item IDs are strings with all their digits. Labels with `itemIds` are joined to items by ID, see `joinItems`.
+ * The column whose name is or ends with `title` or `name` gives the titles, or else the first column of text; the others are labels. Item
+ * IDs are strings with all their digits. Labels with `itemIds` are joined to items by ID, see `joinItems`.
  *
- * @param fileName The file's name: a `.csv` or `.tsv` has a header also when it names no more than a title or ID.
- * @throws InvalidInputError for JSON that is cut short or has another form, labels of another length than the titles, an item ID that is
- *   empty or stands there twice, or no titles at all.
+ * @param fileName The file's name: a `.csv` or `.tsv` has a header even if it only names a title or ID. @throws InvalidInputError for JSON
+ * that is cut short or has another form, labels that differ in number from the titles, an item ID that is empty or repeated, or no titles
+ * at all.
  */
 export function readLabels(text: string, fileName = ""): ItemLabels {
   const content = asText(text);
-  if (content.trim() === "") throw invalid("EMPTY")`the labels are empty${{ hint: "one title per item is expected" }}`;
+  if (content.trim() === "") throw invalid("EMPTY")`the labels are empty${{ hint: "give one title per item" }}`;
   return (
     fromJson(content) ??
     fromAtomicFile(content) ??
@@ -57,7 +57,7 @@ function fromJson(content: string): ItemLabels | undefined {
     const lines = jsonLines(content);
     if (lines) return fromRecords(lines);
     if (!/^\s*(\{\s*"|\[\s*"|\[\s*\{|\[\s*$)/.test(content)) return undefined;
-    throw invalid("NOT_JSON")`the labels begin like JSON but are not: ${(error as Error).message}`;
+    throw invalid("NOT_JSON")`the labels start like JSON but are not JSON: ${(error as Error).message}`;
   }
   if (Array.isArray(value)) {
     return value.length > 0 && value.every(isObject) ? fromRecords(value) : toItemLabels(value, undefined);
@@ -108,7 +108,7 @@ function pandasColumns(entries: [string, Record<string, unknown>][]): Table | un
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Labels that are named as item IDs are, and can be, are item IDs. */
+/** Labels with a name for item IDs, and values that can be, are item IDs. */
 function withOwnIds(labels: ItemLabels): ItemLabels {
   if (labels.itemIds || !labels.labels) return labels;
   const name = Object.keys(labels.labels).find(isItemIdName);
@@ -116,7 +116,7 @@ function withOwnIds(labels: ItemLabels): ItemLabels {
   return itemIds && !findTwins(itemIds) ? { ...labels, itemIds } : labels;
 }
 
-/** The objects of JSON lines; undefined when the first line is none. */
+/** The objects of JSON lines; undefined if the first line is not an object. */
 function jsonLines(content: string): unknown[] | undefined {
   const lines = content.split(/\r\n|\n|\r/);
   const first = lines.findIndex((line) => line.trim() !== "");
@@ -146,19 +146,19 @@ function toCell(value: unknown, where: string): string | number {
   throw invalid("ITEM_ID_INVALID")`${where} must be a string or a number, got ${describeValue(value)}`;
 }
 
-/** Cells for each that holds something. */
+/** Cells for each object that has fields. */
 const EMPTIEST = 1000;
 
-/** Lists and objects among the fields are no labels, and are passed over. */
+/** Lists and objects among the fields are not labels and are ignored. */
 function fromRecords(records: readonly unknown[], hasItemIds = true): ItemLabels {
   const all = records as Record<string, unknown>[];
   const fields = all.flatMap((record) => Object.keys(record));
   const found = [...new Set(fields)];
-  // Every object would get a cell for every field.
+  // Every object would need a cell for every field.
   if (found.length * all.length > EMPTIEST * fields.length) {
     throw invalid(
       "FILE_CONTENT",
-    )`the labels are ${counted(all.length, "object")} with ${counted(found.length, "field")}, most of which hardly any has${{ hint: "give all of them the same fields" }}`;
+    )`the labels are ${counted(all.length, "object")} with ${counted(found.length, "field")}, most of which few objects have${{ hint: "give all of them the same fields" }}`;
   }
   const names = found.filter((name) =>
     all.every((record) => !Object.hasOwn(record, name) || typeof record[name] !== "object" || record[name] === null),
@@ -183,7 +183,7 @@ function fromAtomicFile(content: string): ItemLabels | undefined {
   return fromColumns({ names: columns, cells: columns.map((_, column) => rows.map((row) => row[column]!)), types });
 }
 
-/** A table whose header names item IDs and something else, all of whose rows are as long; by its file's name also a shorter one. */
+/** A table whose header names item IDs and something else, with rows of equal length; the file's name allows shorter headers. */
 function fromTable(content: string, extension: string): ItemLabels | undefined {
   const isNamed = extension === "csv" || extension === "tsv";
   const [line] = /^[^\r\n]*/.exec(content)!;
@@ -195,7 +195,7 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
   // The index of a pandas data frame has no name.
   const hasIndex = names[0] === "" && hasTitle;
   if (!((hasId || hasIndex) && names.length > 1) && !(isNamed && (hasId || hasTitle))) return undefined;
-  // Titles may begin like a header: it is one for sure when both are named.
+  // Titles may start like a header; it surely is one if both are named.
   const isSure = isNamed || hasIndex || (names.some(isItemIdName) && hasTitle);
   const parser = new CsvParser(delimiter, findQuoting(content.slice(0, 1 << 18), delimiter));
   let records: { cells: string[]; line: number }[];
@@ -218,9 +218,9 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
   }
   if (rows.length === 0) {
     if (!isSure) return undefined;
-    throw invalid("EMPTY")`the labels have a header but no rows: a row an item is expected`;
+    throw invalid("EMPTY")`the labels have a header but no rows: give one row per item`;
   }
-  // Where blanks follow the header's delimiters they are no part of the cells.
+  // Spaces after the header's delimiters are not part of the cells.
   const isSpaced = width > 1 && header!.cells.slice(1).every((cell) => /^ /.test(cell));
   return fromColumns({
     names: header!.cells.map((cell) => cell.trim()),
@@ -230,7 +230,7 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
   });
 }
 
-/** Columns that say nothing: without a name, and empty, as after a delimiter at the end of lines, or with the rows' numbers. */
+/** Columns without content: without a name, and either empty, as after a delimiter at the end of lines, or with the row numbers. */
 function withoutBare({ names, cells, types }: Table): Table {
   const isBare = (column: number) =>
     names[column] === "" &&
@@ -254,7 +254,7 @@ function fromColumns(all: Table, hasItemIds = true): ItemLabels {
   if (title < 0 || cells[title] === undefined) {
     throw invalid(
       "COLUMN_MISSING",
-    )`the labels have no titles: a field named title or name is expected, but there are ${names.slice(0, 8).map(describeValue).join(", ") || "none"}`;
+    )`the labels have no titles: name a field title or name; the fields are ${names.slice(0, 8).map(describeValue).join(", ") || "none"}`;
   }
   const itemIds = item < 0 ? undefined : cells[item]!.map(String);
   if (itemIds) requireUnique(itemIds, describeValue(names[item]));
@@ -266,7 +266,7 @@ function fromColumns(all: Table, hasItemIds = true): ItemLabels {
   };
 }
 
-/** Texts are texts here, also where they hold digits. */
+/** Strings stay strings here, even if they hold digits. */
 function cellOf(value: string | number): Column["cells"][0] {
   if (value === "") return MISSING;
   return typeof value === "number" ? { kind: "number", text: String(value), value } : { kind: "text", text: value };

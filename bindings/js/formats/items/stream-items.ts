@@ -1,4 +1,4 @@
-/** Files of embeddings from beginning to end, a batch of rows at a time. */
+/** Reads files of embeddings from start to end, one batch of rows at a time. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
@@ -14,23 +14,23 @@ import { newTable, recognizeItemFile, SNIFFED, type TextFile } from "./item-file
 import { inMemory } from "./open-items.ts";
 import { aboutFile, compacted, InvalidRows } from "./read-items.ts";
 
-/** How a file of embeddings is read batch by batch. */
+/** How to read a file of embeddings in batches. */
 export interface StreamItemsOptions extends ItemFileOptions {
-  /** Rows of a batch, at most. Default: 4,096. */
+  /** The most rows of a batch. Default: 4,096. */
   batchRows?: number;
 }
 
 type Batch = ItemTable<Float32Array>;
 
 /**
- * Reads a file of embeddings once, in batches. Tables of text and JSON lines, also compressed by gzip or as they come from a stream, are
- * never held; files that `openItems` reads by rows are not either. What it must read whole (JSON of one value, deflated npz members,
- * npy in gzip, other formats in a stream) is. Every value is checked, and so are item IDs, which are kept for that.
+ * Reads a file of embeddings once, in batches. Tables of text and JSON lines, even if compressed with gzip or from a stream, are never held
+ * in memory, nor are files that `openItems` reads by rows. Files that must be read whole (JSON of one value, deflated npz members, npy in
+ * gzip, other formats in a stream) are. Every value is checked, and so are item IDs, which are kept in memory for that.
  *
- * Each batch has the IDs and labels of its rows, in float32; the last one has `skipped`.
+ * Each batch has its rows in float32 with their IDs and labels; the last one has `skipped`.
  *
  * @param file A path (Node), a URL, a Blob or File, bytes, or a stream of bytes.
- * @throws InvalidInputError naming file, row and reason; the batches before the row were given out then.
+ * @throws InvalidInputError that names file, row and reason, after the batches before that row.
  */
 export async function* streamItems(
   file: FileSource,
@@ -51,7 +51,7 @@ export async function* streamItems(
     if (isByteStream(file)) {
       const { head, all } = await peek(piecesOf(file), SNIFFED);
       const seen = sniff(head);
-      // Text is read as it comes; for the others what was looked at is put back.
+      // Text is read as it comes; for other formats, the inspected bytes are put back.
       const isText = !seen.foreign && extensionOf(name) !== "npy";
       if (isText) opened = { format: textFormat(seen, name), chunks: all };
       source = all;
@@ -78,7 +78,7 @@ async function* textBatches(
   batchRows: number,
 ): AsyncGenerator<Batch> {
   const table = newTable(format, options);
-  /** Given out when there is another, or with what was left out at the end. */
+  /** Returned when there is another batch, or at the end with the rows that were left out. */
   let held: Batch | undefined;
   for await (const piece of utf8Pieces(chunks)) {
     table.push(piece);
@@ -142,7 +142,7 @@ async function* matrixBatches(
       ...(columns && { columns }),
     };
   }
-  // What was left out while the file was read whole is not in the matrix.
+  // Rows that were left out while the file was read whole are not in the matrix.
   const skipped = file.skipped ?? invalid.finish(rows);
   if (held) yield skipped ? { ...held, skipped } : held;
 }

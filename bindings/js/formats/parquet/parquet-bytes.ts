@@ -1,4 +1,4 @@
-/** What the readers of Parquet refuse alike. */
+/** Errors that the readers of Parquet share. */
 
 import { type InvalidInputError, invalid } from "../../base/errors.ts";
 import { counted, thousands } from "../../base/words.ts";
@@ -6,7 +6,7 @@ import { counted, thousands } from "../../base/words.ts";
 export const damagedParquet = (why: string): InvalidInputError =>
   invalid("FILE_DAMAGED")`the Parquet file is damaged: ${why}`;
 
-/** @throws InvalidInputError when a page has fewer than `needed` bytes from `start` on. */
+/** @throws InvalidInputError if a page has fewer than `needed` bytes from `start` on. */
 export function requireBytes(bytes: Uint8Array, start: number, needed: number): void {
   if (start + needed > bytes.length) {
     throw damagedParquet(

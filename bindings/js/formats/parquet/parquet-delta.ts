@@ -1,18 +1,17 @@
-/** Parquet's encodings by differences: DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY and DELTA_BYTE_ARRAY. */
+/** Parquet's delta encodings: DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY and DELTA_BYTE_ARRAY. */
 
 import { counted, thousands } from "../../base/words.ts";
 import { damagedParquet, requireBytes } from "./parquet-bytes.ts";
 
-/** What no writer comes near; larger ones only serve to overflow. */
+/** Far above any writer's numbers; larger ones only serve to overflow. */
 const MAX_BLOCK = 2 ** 31 - 1;
 
 /**
- * DELTA_BINARY_PACKED: a first value, then blocks of differences. A block has the least of its differences, and by how much the others
- * are above it in miniblocks, each of which packs its numbers in as few bits as they need. Sums wrap around at the type's width.
+ * DELTA_BINARY_PACKED: a first value, then blocks of differences. A block has its smallest difference, and how much the others exceed it in
+ * miniblocks, each of which packs its numbers in as few bits as they need. Sums wrap around at the type's width.
  *
- * @param target As many values as there are; none is no encoding at all.
- * @returns Where the next thing begins.
- * @throws InvalidInputError for another number of values, or a header that cannot be.
+ * @param target As long as the number of values; an empty target needs no encoding. @returns Where the next part starts. @throws
+ * InvalidInputError for another number of values, or an impossible header.
  */
 export function readDeltas(
   bytes: Uint8Array,
@@ -35,12 +34,12 @@ export function readDeltas(
   };
   const [block, miniblocks, values] = [Number(unsigned()), Number(unsigned()), Number(unsigned())];
   const size = block / miniblocks;
-  // The format wants 32, an old writer had 8; whole bytes it is in any case.
+  // The format requires multiples of 32; an old writer used 8. Either way they fill whole bytes.
   if (!(miniblocks > 0 && block <= MAX_BLOCK && size > 0 && size % 8 === 0)) {
-    throw damagedParquet(`blocks of ${thousands(block)} differences in ${thousands(miniblocks)} parts cannot be`);
+    throw damagedParquet(`blocks of ${thousands(block)} differences in ${thousands(miniblocks)} parts are impossible`);
   }
   if (values !== target.length) {
-    throw damagedParquet(`a page says ${counted(values, "value")}, but has ${thousands(target.length)}`);
+    throw damagedParquet(`a page claims ${counted(values, "value")}, but has ${thousands(target.length)}`);
   }
   const isWide = target instanceof BigInt64Array || target instanceof BigUint64Array;
   const first = signed();
@@ -53,7 +52,7 @@ export function readDeltas(
     at += miniblocks;
     for (let m = 0; m < miniblocks && done < target.length; m++) {
       const width = widths[m]!;
-      if (width > 64) throw damagedParquet(`differences of ${width} bits cannot be`);
+      if (width > 64) throw damagedParquet(`differences of ${width} bits are impossible`);
       const here = Math.min(size, target.length - done);
       requireBytes(bytes, at, Math.ceil((here * width) / 8));
       if (isWide) addWide(target, done, here, least, bytes, at, width);
@@ -65,7 +64,7 @@ export function readDeltas(
   return at;
 }
 
-/** Of differences that are wider than 32 bits only the lower ones count. */
+/** Of differences wider than 32 bits only the lower 32 bits count. */
 function addNarrow(
   target: Int32Array | Uint32Array,
   first: number,
@@ -109,7 +108,7 @@ function bitsAt(bytes: Uint8Array, start: number, bit: number, width: number): n
   const skipped = bit % 8;
   let value = bytes[at]! >> skipped;
   for (let bits = 8 - skipped; bits < width; bits += 8) value += bytes[++at]! * 2 ** bits;
-  return value % 2 ** width; // of 39 bits at most, so exact
+  return value % 2 ** width; // at most 39 bits, so exact
 }
 
 /** Lengths, none of them negative. */
@@ -120,7 +119,7 @@ function readLengths(bytes: Uint8Array, start: number, length: number): { length
   return { lengths, end };
 }
 
-/** DELTA_LENGTH_BYTE_ARRAY: all lengths, then the bytes of all of them. Gives views of these. */
+/** DELTA_LENGTH_BYTE_ARRAY: all lengths, then all bytes. Returns views of the bytes. */
 export function* deltaLengthByteArrays(bytes: Uint8Array, start: number, length: number): Generator<Uint8Array> {
   const { lengths, end } = readLengths(bytes, start, length);
   let at = end;
@@ -132,10 +131,8 @@ export function* deltaLengthByteArrays(bytes: Uint8Array, start: number, length:
 }
 
 /**
- * DELTA_BYTE_ARRAY: how many bytes each has in common with the one before it, then the rest of each by DELTA_LENGTH_BYTE_ARRAY. What it
- * gives is valid until the next.
- *
- * @param limit Most bytes that they may have together.
+ * DELTA_BYTE_ARRAY: how many bytes each text shares with the previous one, then the rest of each by DELTA_LENGTH_BYTE_ARRAY. Each result is
+ * valid until the next. @param limit The most bytes of all texts together.
  */
 export function* deltaByteArrays(
   bytes: Uint8Array,
@@ -152,15 +149,13 @@ export function* deltaByteArrays(
     const prefix = shared[i++]!;
     if (prefix > before) {
       throw damagedParquet(
-        `a text has ${counted(prefix, "byte")} of the one before it, which has ${thousands(before)}`,
+        `a text shares ${counted(prefix, "byte")} with the previous one, which has ${thousands(before)}`,
       );
     }
     before = prefix + rest.length;
     total += before;
     if (total > limit) {
-      throw damagedParquet(
-        `texts that share their beginnings take more than the ${counted(limit, "byte")} that they may`,
-      );
+      throw damagedParquet(`texts that share prefixes take more than ${counted(limit, "byte")}`);
     }
     if (before > held.length) {
       const larger = new Uint8Array(2 * before);

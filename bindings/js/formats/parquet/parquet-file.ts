@@ -1,4 +1,4 @@
-/** A Parquet file: its footer with the columns and row groups, and the pages of a column one after the other. */
+/** A Parquet file: its footer with the columns and row groups, and the pages of a column in order. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
@@ -13,17 +13,17 @@ import { integerField, structField, structsField, ThriftReader, type ThriftStruc
 const MAGIC = 0x31524150; // "PAR1"
 const MAX_FOOTER = 1 << 28;
 
-/** A column of values, as the schema has it. */
+/** A column of values, as the schema describes it. */
 export interface Column {
-  /** Of the outermost field. */
+  /** Name of the outermost field. */
   name: string;
   path: string[];
   type: ParquetType | undefined;
   maxDefinition: number;
   maxRepetition: number;
-  /** The values, or elements of lists, may be missing. */
+  /** Whether values, or elements of lists, may be missing. */
   isOptional: boolean;
-  /** Of whole numbers that are decimals: what they are divided by. */
+  /** The divisor of whole numbers that are decimals. */
   divisor: number;
 }
 
@@ -38,23 +38,24 @@ export interface Group {
 export interface ParquetFile {
   source: ByteSource;
   columns: Column[];
-  /** Those with rows. */
+  /** The row groups with rows. */
   groups: Group[];
   rows: number;
-  /** What the footer says beside, by key. */
+  /** Other metadata of the footer, by key. */
   metadata: Map<string, string>;
-  /** Where the footer begins. */
+  /** Where the footer starts. */
   dataEnd: number;
 }
 
-/** @throws InvalidInputError when there is no footer, it contradicts itself, or the file has no rows. */
+/** @throws InvalidInputError if there is no footer, it contradicts itself, or the file has no rows. */
 export async function openParquetFile(source: ByteSource): Promise<ParquetFile> {
   if (source.size < 12) throw damagedParquet(`it has ${counted(source.size, "byte")}`);
   const end = new DataView((await readBytes(source, source.size - 8, source.size)).buffer);
-  if (end.getUint32(4, true) !== MAGIC) throw damagedParquet("it does not end as Parquet does: is it cut short?");
+  if (end.getUint32(4, true) !== MAGIC)
+    throw damagedParquet("it does not end like a Parquet file and may be cut short");
   const length = end.getUint32(0, true);
   if (length > Math.min(MAX_FOOTER, source.size - 12)) {
-    throw damagedParquet(`its footer is said to have ${counted(length, "byte")}`);
+    throw damagedParquet(`its footer claims ${counted(length, "byte")}`);
   }
   const dataEnd = source.size - 8 - length;
   const footer = new ThriftReader(await readBytes(source, dataEnd, source.size - 8)).struct();
@@ -71,7 +72,7 @@ export async function openParquetFile(source: ByteSource): Promise<ParquetFile> 
     first += own;
   }
   if (first !== rows)
-    throw damagedParquet(`it says ${counted(rows, "row")}, but its row groups have ${thousands(first)}`);
+    throw damagedParquet(`it claims ${counted(rows, "row")}, but its row groups have ${thousands(first)}`);
   if (rows === 0) throw invalid("EMPTY")`the Parquet file has no rows`;
   const metadata = new Map<string, string>();
   if (footer.has(5)) {
@@ -115,7 +116,7 @@ function readColumns(schema: ThriftStruct[]): Column[] {
 
 const byType = { 1: "int32", 2: "int64", 4: "float", 5: "double", 6: "bytes" } as const;
 
-/** Undefined for types that are no numbers and no texts. */
+/** Undefined for types that are neither numbers nor texts. */
 function typeOf(element: ThriftStruct): ParquetType | undefined {
   const type = integerField(element, 1, -1);
   const logical = element.get(10);
@@ -123,7 +124,7 @@ function typeOf(element: ThriftStruct): ParquetType | undefined {
   if (type === 7 && element.get(2) === 2 && annotation?.has(15)) return "half";
   if (type === 7 && element.get(2) === 16 && annotation?.has(14)) return "uuid";
   const integer = annotation?.get(10);
-  const converted = integerField(element, 6, -1); // as older writers say it: UINT_8 to UINT_64
+  const converted = integerField(element, 6, -1); // as older writers name it: UINT_8 to UINT_64
   const isUnsigned = integer instanceof Map ? integer.get(2) === false : converted >= 11 && converted <= 14;
   if (isUnsigned && type === 1) return "uint32";
   if (isUnsigned && type === 2) return "uint64";
@@ -144,7 +145,7 @@ function divisorOf(element: ThriftStruct): number {
   return 10 ** scale;
 }
 
-/** A column's part in a row group. @throws InvalidInputError when it lies outside the file. */
+/** A column's part in a row group. @throws InvalidInputError if it lies outside the file. */
 export function chunkOf({ columns, dataEnd }: ParquetFile, group: Group, column: Column): ColumnChunk {
   const meta = structField(group.chunks[columns.indexOf(column)]!, 3);
   const values = integerField(meta, 5);
@@ -167,7 +168,7 @@ export function chunkOf({ columns, dataEnd }: ParquetFile, group: Group, column:
   };
 }
 
-/** The pages of a column's part, decoded one after the other. */
+/** The pages of a column's part, decoded in order. */
 export async function* pagesOf(
   source: ByteSource,
   chunk: ColumnChunk,
@@ -179,10 +180,10 @@ export async function* pagesOf(
   }
 }
 
-/** A value of a column; undefined where it is missing. */
+/** A value of a column; undefined if it is missing. */
 export type ColumnValue = number | bigint | string | undefined;
 
-/** A column of one value a row, in pieces. @throws InvalidInputError when a row group has another number of values than rows. */
+/** A column of one value per row, in pieces. @throws InvalidInputError if a row group has another number of values than rows. */
 export async function* scalarsOf(file: ParquetFile, group: Group, column: Column): AsyncGenerator<ColumnValue[]> {
   const chunk = chunkOf(file, group, column);
   if (chunk.values !== group.rows) throw damagedParquet("columns have different numbers of rows");
@@ -210,7 +211,7 @@ export async function* listsOf(file: ParquetFile, group: Group, chunk: ColumnChu
       }
       const level = definition![i]!;
       if (level === chunk.maxDefinition) list.push(values[v++]);
-      // The list is there, its element is not; lower levels are missing or empty lists.
+      // The list exists but its element is missing; lower levels are missing or empty lists.
       else if (level === chunk.maxDefinition - 1 && chunk.isOptional) list.push(undefined);
     }
     rows += whole.length;
@@ -221,13 +222,13 @@ export async function* listsOf(file: ParquetFile, group: Group, chunk: ColumnChu
     yield [list];
   }
   if (rows !== group.rows)
-    throw damagedParquet(`a row group says ${counted(group.rows, "row")}, but has ${thousands(rows)}`);
+    throw damagedParquet(`a row group claims ${counted(group.rows, "row")}, but has ${thousands(rows)}`);
 }
 
 /** Whether a column holds floats of any width. */
 export const isFloat = ({ type }: Column): boolean => type === "float" || type === "double" || type === "half";
 
-/** Columns that are named alike and numbered from 0 or 1 on without a gap, by their numbers, which have `digits` digits at most. */
+/** Columns with a common name that are numbered from 0 or 1 on without a gap, by number, with at most `digits` digits. */
 export function numberedColumns(columns: readonly Column[], digits: number): { prefix: string; columns: Column[] }[] {
   const ending = new RegExp(`^(.*?)(\\d{1,${digits}})$`);
   const alike = new Map<string, { number: number; column: Column }[]>();
@@ -244,7 +245,7 @@ export function numberedColumns(columns: readonly Column[], digits: number): { p
   });
 }
 
-/** A part of a column of floats, or of lists of them. @throws InvalidInputError when it claims what its bytes cannot hold. */
+/** A part of a column of floats or of lists of floats. @throws InvalidInputError if it claims more than its bytes can hold. */
 export function floatChunk(file: ParquetFile, group: Group, column: Column): ColumnChunk {
   const chunk = chunkOf(file, group, column);
   const size = chunk.end - chunk.start;
@@ -259,6 +260,6 @@ export function floatChunk(file: ParquetFile, group: Group, column: Column): Col
 /** The columns' names, for messages. */
 export function listColumns(columns: readonly Column[]): string {
   const listed = columns.slice(0, 12).map(({ name }) => describeValue(name));
-  if (listed.length === 0) return "it has none";
+  if (listed.length === 0) return "it has no columns";
   return `its columns are ${listed.join(", ")}${columns.length > listed.length ? ", …" : ""}`;
 }

@@ -14,50 +14,50 @@ import { integerField, structField, ThriftReader } from "./thrift.ts";
 export interface ColumnChunk {
   type: ParquetType;
   codec: number;
-  /** Levels: rows, or elements of lists, null ones included. */
+  /** Number of levels: rows, or elements of lists, including null ones. */
   values: number;
   /** Bytes of the file. */
   start: number;
   end: number;
-  /** Highest levels: 0 where there are none. */
+  /** Highest levels: 0 if there are none. */
   maxDefinition: number;
   maxRepetition: number;
-  /** The values, or elements of lists, may be missing: then they are one level below the highest. */
+  /** Whether values, or elements of lists, may be missing, in which case they are one level below the highest. */
   isOptional: boolean;
 }
 
-/** Where a page's data is, and what its header says of it. */
+/** Where a page's data is, and what its header says about it. */
 export interface Page {
   kind: "data" | "data2" | "dictionary";
   /** Bytes of the file, after the header. */
   start: number;
   compressed: number;
   size: number;
-  /** Levels; of a dictionary, its values. */
+  /** Number of levels; for a dictionary, of values. */
   values: number;
-  /** Levels of the pages before it. */
+  /** Number of levels of the previous pages. */
   first: number;
   encoding: number;
-  /** Of "data2": lengths of the levels, and whether what follows is compressed. */
+  /** For "data2": lengths of the levels, and whether what follows is compressed. */
   definitionBytes: number;
   repetitionBytes: number;
   isCompressed: boolean;
 }
 
-/** A page decoded: levels, where the column has them, and the values that are not null. */
+/** A decoded page: levels, if the column has them, and the values that are not null. */
 export interface PageContent {
   repetition: Uint8Array | undefined;
   definition: Uint8Array | undefined;
   values: ColumnValues;
 }
 
-/** Longest header of a page; statistics of long texts are in it. */
+/** Longest header of a page, which may have statistics of long texts. */
 const MAX_HEADER = 1 << 20;
 const MAX_PAGE = 2 ** 31 - 1;
 
 /**
- * The pages of a column chunk, by their headers alone.
- * @throws InvalidInputError when they do not fit in the chunk, or do not have its number of values.
+ * The pages of a column chunk, from their headers alone. @throws InvalidInputError if they do not fit in the chunk, or do not have its
+ * number of values.
  */
 export async function findPages(source: ByteSource, chunk: ColumnChunk): Promise<Page[]> {
   const pages: Page[] = [];
@@ -78,12 +78,12 @@ export async function findPages(source: ByteSource, chunk: ColumnChunk): Promise
     at += skipped;
   }
   if (first !== chunk.values) {
-    throw damagedParquet(`pages hold ${counted(first, "value")}, but their column ${thousands(chunk.values)}`);
+    throw damagedParquet(`pages hold ${counted(first, "value")}, but their column has ${thousands(chunk.values)}`);
   }
   return pages;
 }
 
-/** Headers are short, but nothing says how short. */
+/** Headers are short, but their length is not known. */
 async function headerAt(source: ByteSource, at: number, end: number) {
   for (let length = 256; ; length *= 8) {
     const bytes = await readBytes(source, at, Math.min(end, at + length));
@@ -144,7 +144,7 @@ let compressors: Promise<Record<string, Decompressor>> | undefined;
 
 const codecs = ["UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"];
 
-/** Parts of node:zlib; zstd is there since Node 22.15. */
+/** Parts of node:zlib; zstd exists since Node 22.15. */
 type Zlib = {
   [name in "brotliDecompressSync" | "zstdDecompressSync"]?: (
     input: Uint8Array,
@@ -152,7 +152,7 @@ type Zlib = {
   ) => Uint8Array;
 };
 
-/** Node's own, where it has one. Not imported, since bundlers for the web would look for it. */
+/** Node's own decompressor, if it has one. Not imported, since bundlers for the web would look for it. */
 function nodeDecompressor(codec: string): Decompressor | undefined {
   const { process } = globalThis as { process?: { getBuiltinModule?(name: string): Zlib } };
   const zlib = process?.getBuiltinModule?.("node:zlib");
@@ -169,11 +169,11 @@ function loadCompressors(codec: string): Promise<Record<string, Decompressor>> {
       throw invalid(
         "DECOMPRESSION_MISSING",
         cause,
-      )`the Parquet file is compressed by ${codec}: that needs the package hyparquet-compressors (npm install hyparquet-compressors), or write the file with Snappy or gzip`;
+      )`the Parquet file is compressed with ${codec}: install the package hyparquet-compressors (npm install hyparquet-compressors), or write the file with Snappy or gzip`;
     }
   })();
   compressors.catch(() => {
-    compressors = undefined; // it may be installed meanwhile
+    compressors = undefined; // it may be installed in the meantime
   });
   return compressors;
 }
@@ -197,11 +197,14 @@ async function decompress(input: Uint8Array, size: number, codec: number): Promi
     if (!own)
       throw invalid(
         "TYPE_UNSUPPORTED",
-      )`the Parquet file is compressed by ${name ?? `codec ${codec}`}, which cannot be read`;
+      )`the Parquet file is compressed with ${name ?? `codec ${codec}`}, which cannot be read`;
     try {
       output = own(input, size);
     } catch (cause) {
-      throw invalid("FILE_DAMAGED", cause)`the Parquet file is damaged: a page compressed by ${String(name)} is broken`;
+      throw invalid(
+        "FILE_DAMAGED",
+        cause,
+      )`the Parquet file is damaged: a page compressed with ${String(name)} is broken`;
     }
   }
   if (output.length !== size)
@@ -260,7 +263,7 @@ export async function readPage(
 const bitsFor = (max: number) => 32 - Math.clz32(max);
 
 function readLevels(bytes: Uint8Array, start: number, end: number, length: number, max: number): Uint8Array {
-  // A run of equal levels takes few bytes however long it is: a level for each of the values is all that is made.
+  // A run of equal levels takes few bytes however long it is, so at most one level per value is made.
   const levels = new Uint8Array(length);
   readRuns(bytes, start, end, bitsFor(max), levels);
   for (const level of levels) if (level > max) throw damagedParquet("a level is too high");

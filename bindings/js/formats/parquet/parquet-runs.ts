@@ -1,8 +1,8 @@
-/** Parquet's hybrid of runs and packed bits (RLE), in which levels and codes of dictionaries stand. */
+/** Parquet's hybrid of runs and packed bits (RLE), which encodes levels and dictionary codes. */
 
 import { damagedParquet } from "./parquet-bytes.ts";
 
-/** Runs of equal numbers and groups of packed ones, until the target is full. */
+/** Reads runs of equal numbers and groups of packed ones until the target is full. */
 export function readRuns(
   bytes: Uint8Array,
   start: number,
@@ -52,7 +52,7 @@ function unpack(
     target.fill(0, first, first + length);
     return;
   }
-  let buffer = 0; // of `held` bits; 24 + 7 bits at most come together in the common case
+  let buffer = 0; // of `held` bits; in the common case at most 24 + 7 bits
   let held = 0;
   let at = start;
   if (bits <= 24) {

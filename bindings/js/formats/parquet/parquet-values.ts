@@ -1,4 +1,4 @@
-/** Values of a Parquet page, by their type and encoding. */
+/** Decodes the values of a Parquet page, by type and encoding. */
 
 import { InvalidInputError } from "../../base/errors.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
@@ -9,8 +9,7 @@ import { deltaByteArrays, deltaLengthByteArrays, readDeltas } from "./parquet-de
 import { readRuns } from "./parquet-runs.ts";
 
 /**
- * Types of values as Parquet numbers them. "half" and "uuid" are two and 16 bytes that are annotated so, the unsigned ones annotated
- * integers.
+ * Types of values as Parquet numbers them. "half" and "uuid" are annotated values of 2 and 16 bytes; unsigned types are annotated integers.
  */
 export type ParquetType = "int32" | "int64" | "uint32" | "uint64" | "float" | "double" | "bytes" | "half" | "uuid";
 
@@ -19,26 +18,28 @@ export type ColumnIntegers = Int32Array | Uint32Array | BigInt64Array | BigUint6
 /** Values of a column: floats of any width as float32, whole numbers, or texts. */
 export type ColumnValues = Float32Array | ColumnIntegers | string[];
 
-/** What a page's values are, beside their number. */
+/** What a page's values are, besides their number. */
 export interface Encoded {
-  /** As Parquet numbers encodings. */
+  /** Parquet's number of the encoding. */
   encoding: number;
   type: ParquetType;
   dictionary: ColumnValues | undefined;
-  /** Most bytes that texts may have which share their beginnings: a page of some bytes could claim any number. */
+  /** The most bytes of texts that share prefixes, since a page of a few bytes could claim any number. */
   limit: number;
 }
 
-/** An encoding that is not read: nothing is wrong with the file. */
+/** An encoding that is not supported, although the file is valid. */
 export class UnreadEncoding extends InvalidInputError {}
 
-/** The `present` values of a page from byte `start` on. @throws InvalidInputError when they are damaged or of an encoding that is not read. */
+/**
+ * The `present` values of a page from byte `start` on. @throws InvalidInputError if they are damaged or their encoding is not supported.
+ */
 export function decodeValues(bytes: Uint8Array, start: number, present: number, encoded: Encoded): ColumnValues {
   const { encoding, type, dictionary, limit } = encoded;
-  if (present === 0) return allocate(type, 0); // such a page need not hold anything
+  if (present === 0) return allocate(type, 0); // such a page may be empty
   const refused = () =>
     new UnreadEncoding(
-      `a Parquet column of type ${type} is encoded by ${names[encoding] ?? `number ${encoding}`}, which is not read; write it with the encoding PLAIN or with a dictionary`,
+      `a Parquet column of type ${type} uses the encoding ${names[encoding] ?? `number ${encoding}`}, which cannot be read; write it with the encoding PLAIN or a dictionary`,
     );
   switch (encoding) {
     case 0:
@@ -115,14 +116,14 @@ function dictionaryValues(
   const codes = new Uint32Array(present);
   readRuns(bytes, start + 1, bytes.length, bits, codes);
   for (const code of codes) if (code >= dictionary.length) throw damagedParquet("a code is not in its dictionary");
-  const values = allocate(type, present) as Float32Array; // whatever it is, both are of one type
+  const values = allocate(type, present) as Float32Array; // both have the same type, whatever it is
   for (let i = 0; i < present; i++) values[i] = dictionary[codes[i]!] as number;
   return values;
 }
 
 const sizes = { int32: 4, int64: 8, uint32: 4, uint64: 8, float: 4, double: 8, half: 2, uuid: 16 };
 
-/** BYTE_STREAM_SPLIT: first all first bytes, then all second ones. */
+/** BYTE_STREAM_SPLIT: all first bytes, then all second bytes, and so on. */
 function unsplit(bytes: Uint8Array, present: number, type: Exclude<ParquetType, "bytes">): Uint8Array {
   const size = sizes[type];
   requireBytes(bytes, 0, present * size);
@@ -131,7 +132,7 @@ function unsplit(bytes: Uint8Array, present: number, type: Exclude<ParquetType, 
   return values;
 }
 
-/** Values one after the other. */
+/** Values one after another. */
 export function plainValues(bytes: Uint8Array, start: number, present: number, type: ParquetType): ColumnValues {
   if (type === "bytes") return texts(plainByteArrays(bytes, start, present));
   const size = sizes[type];
@@ -182,7 +183,7 @@ function texts(arrays: Iterable<Uint8Array>): string[] {
   return Array.from(arrays, (bytes) => decoder.decode(bytes));
 }
 
-/** Values of a fixed size, one after the other. */
+/** Values of a fixed size, one after another. */
 function joinFixed(arrays: Iterable<Uint8Array>, present: number, type: "half" | "uuid"): Uint8Array {
   const size = sizes[type];
   const bytes = new Uint8Array(size * present);

@@ -1,9 +1,9 @@
-/** Embeddings in Parquet files with a column per dimension, as data frames of numbers are written. */
+/** Embeddings in Parquet files with one column per dimension, as data frames of numbers are written. */
 
 import { damagedParquet } from "./parquet-bytes.ts";
 import { type Column, floatChunk, type ParquetFile, pagesOf } from "./parquet-file.ts";
 
-/** The embeddings, row-major; NaN where a value is missing. Column after column is read, so that they are held once. */
+/** The embeddings, row-major, with NaN for missing values. They are read column by column, so that only one copy is in memory. */
 export async function readWide(
   file: ParquetFile,
   columns: readonly Column[],
@@ -22,7 +22,7 @@ export async function readWide(
       let row = group.first;
       for await (const { page, content } of pagesOf(source, chunk)) {
         const { definition } = content;
-        const values = content.values as ArrayLike<number | bigint>; // whole numbers of 64 bits, too
+        const values = content.values as ArrayLike<number | bigint>; // also 64-bit integers
         for (let i = 0, v = 0; i < page.values; i++, row++) {
           const isThere = definition === undefined || definition[i] === chunk.maxDefinition;
           data[row * dim + j] = isThere ? Number(values[v++]) / columns[j]!.divisor : Number.NaN;

@@ -1,4 +1,4 @@
-/** Parquet files, written row group by row group: uncompressed and plain, which every reader of Parquet knows. */
+/** Writes Parquet files by row groups: uncompressed and plain, which every reader of Parquet supports. */
 
 import { TextEncoder } from "../../base/text-codecs.ts";
 import { joined } from "../io/byte-source.ts";
@@ -24,14 +24,14 @@ const PLAIN = 0;
 const RLE = 3;
 const types = { text: 6, int32: 1, floats: 4 };
 
-/** Writes a file from its beginning; what its methods return must be put one after the other. */
+/** Writes a file from its start; concatenate what its methods return. */
 export class ParquetWriter {
   readonly #columns: readonly ParquetColumn[];
   readonly #groups: { rows: number; chunks: WrittenChunk[] }[] = [];
   readonly #metadata: readonly (readonly [string, string])[];
   #at = MAGIC.length;
 
-  /** @param metadata What the footer says beside the columns, by key. */
+  /** @param metadata Other metadata of the footer, by key. */
   constructor(columns: readonly ParquetColumn[], metadata: Readonly<Record<string, string>> = {}) {
     this.#columns = columns;
     this.#metadata = Object.entries(metadata);
@@ -41,7 +41,7 @@ export class ParquetWriter {
     return MAGIC.slice();
   }
 
-  /** A row group, a page a column: some megabytes are a good size. */
+  /** A row group, with one page per column. A few megabytes are a good size. */
   group(rows: number, values: readonly ParquetValues[]): Uint8Array[] {
     const pieces: Uint8Array[] = [];
     const chunks = this.#columns.map(({ kind }, c) => {
@@ -115,7 +115,7 @@ export class ParquetWriter {
   }
 }
 
-/** The elements of the schema of a column: itself, and for lists what is in them. */
+/** The schema elements of a column: itself and, for lists, their contents. */
 function schemaOf({ name, kind }: ParquetColumn): ((file: ThriftWriter) => void)[] {
   if (kind === "int32") return [(file) => file.int32(1, types.int32).int32(3, 0).text(4, name)];
   if (kind === "text") {
@@ -142,7 +142,7 @@ function schemaOf({ name, kind }: ParquetColumn): ((file: ThriftWriter) => void)
   ];
 }
 
-/** Repetition levels, 0 where a row begins and else 1, and definition levels, all 1. */
+/** Repetition levels, which are 0 where a row starts and else 1, and definition levels, all 1. */
 function listLevels(rows: number, dim: number): Uint8Array {
   const total = rows * dim;
   const groups = Math.ceil(total / 8);

@@ -1,4 +1,4 @@
-/** Embeddings in Parquet files: a column of lists, read page by page, or a column per dimension; columns of IDs and labels beside. */
+/** Embeddings in Parquet files: a column of lists, read page by page, or one column per dimension, with columns of IDs and labels. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { InvalidInputError, invalid } from "../../base/errors.ts";
@@ -35,15 +35,16 @@ import { type ColumnChunk, findPages, type Page, type PageContent, readDictionar
 import { type ColumnValues, UnreadEncoding } from "./parquet-values.ts";
 import { readWide } from "./parquet-wide.ts";
 
-/** Bytes of text that are read as labels: a column of descriptions may be larger than the embeddings. */
+/** The most bytes of text that are read as labels: a column of descriptions may be larger than the embeddings. */
 const MAX_TEXT = 1 << 28;
 
-/** What was read beside the vectors. */
+/** What was read besides the vectors. */
 type Beside = Pick<ItemFile, "itemIds" | "labels" | "columns">;
 
 /**
- * Opens the embeddings of a file. A file in which every row has as many numbers is read by pages as rows are asked for; one with missing
- * or shorter ones is read whole, to name or leave out those rows, and so is one with a column per dimension, whose rows lie far apart.
+ * Opens the embeddings of a file. A file whose rows all have the same number of values is read by pages as rows are requested. One with
+ * missing values or shorter rows is read whole, to name or leave out those rows, and so is one with a column per dimension, whose rows are
+ * spread over the file.
  */
 export async function openParquet(source: ByteSource, options: ItemFileOptions): Promise<Omit<ItemFile, "format">> {
   const file = await openParquetFile(source);
@@ -67,7 +68,7 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
   const isEven = groups.every((group, i) => chunks[i]!.values === group.rows * dim);
   if (isEven && dim > 0 && Number.isInteger(dim)) {
     const matrix = new ParquetMatrix(source, groups, chunks, rows, dim);
-    // A row without a vector counts as one value: then dim is not what it seems.
+    // A row without a vector counts as one value, so dim may be wrong.
     if (dim > 1 || (await matrix.isRegular())) {
       try {
         await matrix.fill(new Float32Array(dim), 0, 1);
@@ -80,7 +81,7 @@ export async function openParquet(source: ByteSource, options: ItemFileOptions):
   return readRagged(file, vector, beside, options);
 }
 
-/** A column's name: what is around the elements of a list is the format's own. */
+/** A column's name, without the format's own names around list elements. */
 function nameOf({ path }: Column): string {
   const isFormat = (part: string) => /^(list|bag|array|element|item|array_element|key_value|map)$/.test(part);
   let end = path.length;
@@ -88,10 +89,10 @@ function nameOf({ path }: Column): string {
   return path.slice(0, end).join(".");
 }
 
-/** Rows from which the columns are judged. */
+/** Number of rows by which columns are judged. */
 const SAMPLE_ROWS = 100;
 
-/** The first values of a column; those of a type or encoding that is not read say nothing. */
+/** The first values of a column; none for a type or encoding that cannot be read. */
 async function sampleOf(file: ParquetFile, column: Column): Promise<Cell[]> {
   const [group] = file.groups as [Group];
   if (column.type === undefined || column.maxRepetition > 1 || column.path.includes("key_value")) return [OTHER];
@@ -119,17 +120,17 @@ function cellOf(value: ColumnValue | ColumnValue[], column: Column): Cell {
   }
   if (typeof value === "string") {
     const cell = textCell(value, ",");
-    // Digits in a column of texts are a text.
+    // In a column of texts, digits are text.
     return cell.kind === "number" ? { kind: "text", text: value } : cell;
   }
   const text = String(value);
   return { kind: "number", text: isFloat(column) && /^-?\d+$/.test(text) ? `${text}.0` : text, value: Number(value) };
 }
 
-/** Row `row` has another number of values than the others, or missing ones. */
+/** Row `row` has missing values, or another number of values than the others. */
 class IrregularRow extends InvalidInputError {}
 
-/** Rows of a column in which every list is as long, page by page. */
+/** Rows of a column whose lists all have the same length, page by page. */
 class ParquetMatrix implements RowSource {
   readonly isHalf = false;
   readonly rows: number;
@@ -137,10 +138,10 @@ class ParquetMatrix implements RowSource {
   readonly #source: ByteSource;
   readonly #groups: Group[];
   readonly #chunks: ColumnChunk[];
-  /** Pages of the row groups that were read from. */
+  /** Pages of the row groups read so far. */
   readonly #pages: (Page[] | undefined)[] = [];
   #dictionary: { group: number; values: ColumnValues } | undefined;
-  /** The page that was read last. */
+  /** The last page read. */
   #held: { group: number; page: Page; values: Float32Array } | undefined;
 
   constructor(source: ByteSource, groups: Group[], chunks: ColumnChunk[], rows: number, dim: number) {
@@ -189,25 +190,25 @@ class ParquetMatrix implements RowSource {
     return values;
   }
 
-  /** A row begins at every dim-th value, and no value is missing. */
+  /** A row starts at every dim-th value, and no value is missing. */
   #check(group: number, page: Page, { repetition, values }: PageContent): void {
     const { dim } = this;
     let place = page.first % dim;
     const rowAt = (i: number) => this.#groups[group]!.first + Math.floor((page.first + i) / dim);
     for (let i = 0; i < page.values; i++) {
       if ((repetition![i] === 0) !== (place === 0)) {
-        throw new IrregularRow(`row ${rowAt(i)}: the lists are of different length; every item needs ${dim} numbers`);
+        throw new IrregularRow(`row ${rowAt(i)}: the lists differ in length; every item needs ${dim} numbers`);
       }
       if (++place === dim) place = 0;
     }
     if (values.length !== page.values) {
       throw new IrregularRow(
-        `of the rows ${rowAt(0)} to ${rowAt(page.values - 1)} one has missing values; every value must be a number`,
+        `a row from ${rowAt(0)} to ${rowAt(page.values - 1)} has missing values; every value must be a number`,
       );
     }
   }
 
-  /** Whether all rows are as they seem: of the first page only. */
+  /** Whether all rows are as they seem, judged by the first page. */
   async isRegular(): Promise<boolean> {
     try {
       await this.fill(new Float32Array(this.dim), 0, 1);
@@ -229,7 +230,7 @@ function groupOf(groups: Group[], row: number): number {
   return low;
 }
 
-/** Reads lists of whatever length and type, and takes those that are as long as the first. */
+/** Reads lists of any length and type, and keeps those that are as long as the first. */
 async function readRagged(
   file: ParquetFile,
   column: Column,
@@ -279,7 +280,7 @@ async function readRagged(
 
 type Numbers = ArrayLike<number | undefined>;
 
-/** What reads the vector of each row: from lists, or from texts of lists. */
+/** Reads the vector of each row, from lists or from texts of lists. */
 async function* vectorsOf(
   file: ParquetFile,
   group: Group,
@@ -311,7 +312,7 @@ function problemOf(list: Numbers, dim: number, row: number): InvalidInputError |
   if (dim > 0 && list.length !== dim) {
     return invalid(
       "ROW_LENGTH",
-    )`${{ row }} has ${counted(list.length, "number")}, but those before it have ${thousands(dim)}${{ hint: "every row must have as many" }}`;
+    )`${{ row }} has ${counted(list.length, "number")}, but those before it have ${thousands(dim)}${{ hint: "every row must have the same number" }}`;
   }
   const column = Array.from(list).findIndex((value) => !Number.isFinite(value));
   if (column < 0) return undefined;
@@ -346,7 +347,7 @@ async function readBeside(file: ParquetFile, table: readonly TableColumn[], deci
   if (itemId !== undefined && (isFloat(columns[itemId]!) || columns[itemId]!.divisor !== 1)) {
     throw invalid(
       "ITEM_ID_INVALID",
-    )`the item IDs in column ${describeValue(table[itemId]!.name)} of the Parquet file are fractions, which do not hold every digit of an ID${{ hint: worded`write them as text or whole numbers, or name another column: ${option("itemId", "...")}` }}`;
+    )`the item IDs in column ${describeValue(table[itemId]!.name)} of the Parquet file are floats, which cannot hold every digit of an ID${{ hint: worded`write them as text or whole numbers, or name another column: ${option("itemId", "...")}` }}`;
   }
   const itemIds = itemId === undefined ? undefined : found.get(itemId);
   const titles = (title === undefined ? undefined : found.get(title)) ?? itemIds;
@@ -365,7 +366,7 @@ async function readBeside(file: ParquetFile, table: readonly TableColumn[], deci
   };
 }
 
-/** The values of a column as texts; undefined for an encoding that is not read, which costs a label but must not cost the IDs. */
+/** The values of a column as texts; undefined for an unsupported encoding, which may lose a label but must not lose the IDs. */
 async function textsOf(file: ParquetFile, column: Column, isNeeded: boolean): Promise<string[] | undefined> {
   const texts: string[] = [];
   const isOfFloats = isFloat(column);

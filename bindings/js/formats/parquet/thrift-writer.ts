@@ -1,12 +1,12 @@
-/** Thrift's compact protocol, written: the counterpart of `ThriftReader`. */
+/** Writes Thrift's compact protocol: the counterpart of `ThriftReader`. */
 
-/** Structs are written field by field, in the order of their numbers. */
+/** Writes structs field by field, in the order of their numbers. */
 import { TextEncoder } from "../../base/text-codecs.ts";
 export class ThriftWriter {
   readonly #bytes: number[] = [];
   readonly #last: number[] = [0];
 
-  /** The bytes of a struct, whose fields `write` gives. */
+  /** The bytes of a struct, whose fields `write` writes. */
   static struct(write: (writer: ThriftWriter) => void): Uint8Array {
     const writer = new ThriftWriter();
     write(writer);
@@ -53,7 +53,7 @@ export class ThriftWriter {
   #head(field: number, type: number): void {
     const delta = field - this.#last.at(-1)!;
     this.#last[this.#last.length - 1] = field;
-    this.#bytes.push((delta << 4) | type); // fields of Parquet lie less than 16 apart
+    this.#bytes.push((delta << 4) | type); // Parquet's field numbers are less than 16 apart
   }
 
   #struct(write: () => void): void {
@@ -80,7 +80,7 @@ export class ThriftWriter {
     for (const byte of bytes) this.#bytes.push(byte);
   }
 
-  /** Of whole numbers that are not negative, as all in Parquet are. */
+  /** For non-negative integers, as all in Parquet are. */
   #zigzag(value: number): void {
     this.#varint(2 * value);
   }

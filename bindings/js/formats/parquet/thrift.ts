@@ -1,20 +1,20 @@
-/** Thrift's compact protocol, in which Parquet writes its headers: as much of it as these need, within bounds. */
+/** Reads the part of Thrift's compact protocol that Parquet's headers need, within bounds. */
 
 import { invalid } from "../../base/errors.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
 
-/** A struct by the numbers of its fields. */
+/** A struct, by field number. */
 export type ThriftStruct = Map<number, ThriftValue>;
 export type ThriftValue = boolean | number | Uint8Array | ThriftValue[] | ThriftStruct;
 
-/** Structs in structs: Parquet has fewer. */
+/** The deepest nesting of structs; Parquet needs less. */
 const MAX_DEPTH = 24;
 
-const damaged = () => invalid("FILE_DAMAGED")`the Parquet file is damaged: a header of it is broken`;
+const damaged = () => invalid("FILE_DAMAGED")`the Parquet file is damaged: one of its headers is broken`;
 
-/** Reads structs from bytes, one after the other. */
+/** Reads structs from bytes, one after another. */
 export class ThriftReader {
-  /** Where the next one begins. */
+  /** Where the next one starts. */
   offset: number;
   readonly #bytes: Uint8Array;
 
@@ -23,7 +23,7 @@ export class ThriftReader {
     this.offset = offset;
   }
 
-  /** @throws InvalidInputError for what is no struct, or ends before it does. */
+  /** @throws InvalidInputError if the bytes are not a struct or end too early. */
   struct(depth = 0): ThriftStruct {
     if (depth > MAX_DEPTH) throw damaged();
     const fields: ThriftStruct = new Map();
@@ -42,7 +42,7 @@ export class ThriftReader {
     return byte;
   }
 
-  /** A whole number of up to 64 bits; those beyond 2^53 are not exact, and no size that can be. */
+  /** An integer of up to 64 bits; beyond 2^53 it is not exact, but no valid size is that large. */
   #varint(): number {
     let value = 0;
     for (let k = 0; k < 10; k++) {
@@ -82,7 +82,7 @@ export class ThriftReader {
       case 10: {
         const head = this.#byte();
         const size = head >> 4 === 15 ? this.#varint() : head >> 4;
-        // Every element takes a byte at least.
+        // Every element takes at least one byte.
         if (size > this.#bytes.length - this.offset) throw damaged();
         const element = head & 15;
         const values: ThriftValue[] = [];
@@ -104,7 +104,7 @@ export class ThriftReader {
   }
 }
 
-/** A field that must be a whole number. @throws InvalidInputError when it is none. */
+/** A field that must be an integer. @throws InvalidInputError if it is not. */
 export function integerField(struct: ThriftStruct, field: number, otherwise?: number): number {
   const value = struct.get(field) ?? otherwise;
   if (typeof value !== "number" || !Number.isSafeInteger(value)) throw damaged();

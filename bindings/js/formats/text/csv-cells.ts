@@ -1,4 +1,4 @@
-/** What stands in the cells of tables of text: numbers, lists of them, and what stands for a missing one. */
+/** The cells of tables of text: numbers, lists of numbers, and marks for missing values. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
@@ -6,7 +6,7 @@ import { option, type Wording, worded } from "../../base/wording.ts";
 import { counted, thousands } from "../../base/words.ts";
 import { type Cell, MISSING } from "../../items/columns.ts";
 
-// Of cells without white space around them; none of these backtracks more than once.
+// For cells without surrounding white space; none of these backtracks more than once.
 export const number = /^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i;
 export const missing = /^([-+]?(nan|inf|infinity)|n\/?a|null|none|-|\?)?$/i;
 const decimalCommaNumber = /^[-+]?\d+,\d+$/;
@@ -17,20 +17,20 @@ export const isAllNumbers = (parts: string[]) => parts.every((part) => number.te
 export interface ParsedList {
   parts: string[];
   isBracketed: boolean;
-  /** Why it is no list of numbers although it looks like one; "" otherwise. */
+  /** Why it is not a list of numbers although it looks like one; "" otherwise. */
   problem: string;
 }
 
 const OPENING = "[({<";
 const CLOSING = "])}>";
 
-/** The text inside its brackets; undefined when it has none. */
+/** The text inside its brackets; undefined if it has none. */
 function insideBrackets(text: string): string | undefined {
   const kind = OPENING.indexOf(text[0] ?? " ");
   return kind >= 0 && text.length > 1 && text.at(-1) === CLOSING[kind] ? text.slice(1, -1).trim() : undefined;
 }
 
-/** `tensor([1, 2], device='cuda:0')` -> `[1, 2]`: the argument of what programs print around a list. */
+/** `tensor([1, 2], device='cuda:0')` -> `[1, 2]`: the argument of a call that programs print around a list. */
 function withoutCall(text: string): string {
   const open = text.indexOf("(");
   if (open <= 0 || !text.endsWith(")") || !/^[a-z_][\w.]*$/i.test(text.slice(0, open))) return text;
@@ -55,7 +55,7 @@ function bareNumber(part: string): string {
  */
 export function parseList(cell: string): ParsedList | undefined {
   let text = withoutCall(cell.trim());
-  // A JSON text of a list, written as a string.
+  // A JSON list, written as a string.
   if (text.length > 3 && text[0] === '"' && text.at(-1) === '"') text = text.slice(1, -1).trim();
   let inner = insideBrackets(text);
   const isBracketed = inner !== undefined;
@@ -71,7 +71,7 @@ export function parseList(cell: string): ParsedList | undefined {
   return /^[-+\d.,:e\s[\]{}]*$/i.test(inner) ? { parts: [], isBracketed, problem: nestingProblem(inner) } : undefined;
 }
 
-/** Splits at ";" or "|" where there are such, else at "," and blanks. Then commas may be those of decimals. */
+/** Splits at ";" or "|" if there are any, in which case commas may be decimal commas, else at "," and spaces. */
 function splitList(text: string, isBracketed: boolean): ParsedList {
   const blanks = text.replace(/\s+/g, " ");
   if (/[;|]/.test(blanks)) {
@@ -85,7 +85,7 @@ function splitList(text: string, isBracketed: boolean): ParsedList {
     return {
       parts: [],
       isBracketed,
-      problem: "its numbers have decimal commas: write decimal points, or separate them by semicolons",
+      problem: "its numbers have decimal commas: write decimal points, or separate them with semicolons",
     };
   }
   return { parts: blanks.split(/ ?, ?| /).map(bareNumber), isBracketed, problem: "" };
@@ -93,7 +93,7 @@ function splitList(text: string, isBracketed: boolean): ParsedList {
 
 function nestingProblem(inner: string): string {
   if (/^\d+\s*,\s*[[{]/.test(inner)) return "it is a sparse vector: write all its numbers as a list";
-  return "it is a list of lists: a single list of numbers is needed, so pool or flatten them first";
+  return "it is a list of lists: pool or flatten them into one list of numbers first";
 }
 
 /** `"0": 0.5, "1": 0.25` */
@@ -105,11 +105,11 @@ function typedArray(inner: string): ParsedList {
   const isArray = parts.every((part) => part !== undefined);
   const problem = isArray
     ? ""
-    : "it is an object, not a list of numbers: write it as a list, in JavaScript by Array.from(vector)";
+    : "it is an object, not a list of numbers: write it as a list, in JavaScript with Array.from(vector)";
   return { parts: isArray ? parts : [], isBracketed: true, problem };
 }
 
-/** The floats of a vector in base64 (float32, little-endian, as embedding services send it); undefined when a text is none. */
+/** The floats of a vector in base64 (float32, little-endian, as embedding services send it); undefined for any other text. */
 export function base64Floats(text: string): Float32Array | undefined {
   if (text.length < 8 || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined;
   let binary: string;
@@ -120,20 +120,20 @@ export function base64Floats(text: string): Float32Array | undefined {
   }
   if (binary.length % 4 !== 0) return undefined;
   const floats = new Float32Array(Uint8Array.from(binary, (char) => char.charCodeAt(0)).buffer);
-  // Words are base64 as well, but of numbers that no embedding has.
+  // Words are also base64, but of numbers that no embedding has.
   const isUsual = (value: number) => value === 0 || (Math.abs(value) > 1e-7 && Math.abs(value) < 1e3);
   return floats.every((value) => Math.abs(value) < 1e4) && floats.filter(isUsual).length > 0.9 * floats.length
     ? floats
     : undefined;
 }
 
-/** What a cell of text is. @param delimiter Between the cells: where it is a comma, another one in a number is a mistake. */
+/** What a cell of text is. @param delimiter Separates the cells: if it is a comma, another comma in a number is a mistake. */
 export function textCell(cell: string, delimiter: string): Cell {
   const text = cell.trim();
   if (missing.test(text)) return MISSING;
   const value = parseNumber(text, delimiter !== ",");
   if (!Number.isNaN(value)) return { kind: "number", text, value };
-  // To be refused where it stands among numbers, rather than be a list of two.
+  // Among numbers it will be refused, rather than count as a list of two.
   if (decimalCommaNumber.test(text)) return { kind: "number", text, value: parseNumber(text, true) };
   const list = parseList(text);
   if (list) return listCell(list, text);
@@ -148,7 +148,7 @@ function listCell({ parts, isBracketed, problem }: ParsedList, text: string): Ce
     parts.length > 0 && parts.every((part) => number.test(part) || missing.test(part) || part === "...");
   if (problem !== "" || isReadable)
     return { ...list(parts, isBracketed, problem), ...(!isBracketed && { text }) } as Cell;
-  // "[Remastered]" is a text; where most parts are numbers, the reader says which one is none.
+  // "[Remastered]" is text; if most parts are numbers, the reader says which one is not.
   const numbers = parts.filter((part) => number.test(part)).length;
   return isBracketed && 2 * numbers > parts.length ? list(parts, isBracketed, "") : { kind: "text", text };
 }
@@ -179,7 +179,7 @@ export function listNumbers(cell: string, dim: number, where: string | Wording):
   if (parts.includes("...")) {
     throw invalid(
       "FILE_CONTENT",
-    )`${where}: the list is printed with "..." in its place, its numbers are lost${{ hint: "write arrays with tolist() or as npy" }}`;
+    )`${where}: the list was printed with "...", so its numbers are lost${{ hint: "write arrays with tolist() or as npy" }}`;
   }
   requireDim(parts.length, dim, where);
   const numbers = new Float32Array(parts.length);
@@ -197,7 +197,7 @@ function requireDim(length: number, dim: number, where: string | Wording): void 
   if (dim === 0 || length === dim) return;
   throw invalid(
     "ROW_LENGTH",
-  )`${where}: the list has ${counted(length, "number")}, but those before it have ${thousands(dim)}${{ hint: "every row must have as many" }}`;
+  )`${where}: the list has ${counted(length, "number")}, but those before it have ${thousands(dim)}${{ hint: "every row must have the same number" }}`;
 }
 
 /** NaN for text; a value beyond float32 becomes infinite. */
@@ -215,9 +215,9 @@ export function describeBadNumber(cell: string, decimalComma: boolean): string |
   const what = `${describeValue(cell)} is`;
   if (isNumber(cell, decimalComma)) return `${what} beyond the range of float32 (3.4e38)`;
   if (decimalCommaNumber.test(cell.trim())) {
-    return `${describeValue(cell)} has a decimal comma, but commas separate the cells: write decimal points, or separate the cells by semicolons`;
+    return `${describeValue(cell)} has a decimal comma, but commas separate the cells: write decimal points, or separate the cells with semicolons`;
   }
-  // A missing value is no text: to leave its column out would be the wrong remedy.
+  // A missing value is not text, so leaving out its column would be the wrong remedy.
   if (missing.test(cell.trim())) return `${what} not a finite number; every item needs one here`;
-  return worded`${what} not a number${{ hint: worded`if the column is not part of the embedding, name the columns that are (${option("embedding")})`, after: "; " }}`;
+  return worded`${what} not a number${{ hint: worded`if the column is not part of the embedding, name the embedding's columns (${option("embedding")})`, after: "; " }}`;
 }

@@ -1,4 +1,4 @@
-/** How a table of text is laid out: what separates its cells, whether it has a header, and which column holds what. */
+/** The layout of a table of text: what separates its cells, whether it has a header, and which column holds what. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
@@ -21,9 +21,9 @@ import { EMPTY, LIST, NUMBER, SKIPPED, TEXT } from "./csv-row.ts";
 
 export interface Layout {
   width: number;
-  /** What each column holds, as `QuickRows` numbers it. */
+  /** What each column holds, in the numbers of `QuickRows`. */
   kinds: number[];
-  /** Columns of the embedding, in the order of its dimensions; none when one column holds it. */
+  /** Columns of the embedding, in the order of its dimensions; none if one column holds it. */
   dimensions: number[];
   /** The column whose cells hold the embedding. */
   listColumn?: number;
@@ -32,19 +32,23 @@ export interface Layout {
   /** The column of the items' IDs. */
   idColumn?: number;
   names?: string[];
-  /** All of that by names. */
+  /** The same by name. */
   columns: TableColumns;
-  /** Whether the first cell is a word that may hold blanks. */
+  /** Whether the first cell is a word that may contain spaces. */
   isWords: boolean;
-  /** Whether texts that begin like formulas have an apostrophe before them (`readTextCell`): not in files that no spreadsheet writes. */
+  /**
+   * Whether texts that start like formulas have an apostrophe before them (`readTextCell`); not in files that spreadsheets do not write.
+   */
   isEscaped: boolean;
-  /** Whether cells are padded with blanks. */
+  /** Whether cells are padded with spaces. */
   isPadded: boolean;
   /** What the first line of a file of word vectors says. */
   expected?: { rows: number; dim: number };
 }
 
-/** Whether the first line says how many vectors of which dimension follow, each behind its word: word2vec's and fastText's form. */
+/**
+ * Whether the first line gives the number and dimension of the vectors that follow, each after its word, as word2vec and fastText write it.
+ */
 function countLine(first: CsvRecord, rest: readonly CsvRecord[]): { rows: number; dim: number } | undefined {
   const widths = new Set(rest.map(({ cells }) => cells.length));
   const { cells } = first;
@@ -58,13 +62,13 @@ function countLine(first: CsvRecord, rest: readonly CsvRecord[]): { rows: number
   )`line ${first.line} says that ${thousands(rows)} vectors of ${thousands(dim)} numbers follow, but line ${rest[0]!.line} has ${thousands(begin.length - 1)} numbers after the word${{ hint: `correct or remove line ${first.line}` }}`;
 }
 
-/** Takes away the lines before the table that are comments, as NumPy's savetxt writes them: the last one may name the columns. */
+/** Removes comment lines before the table, as NumPy's savetxt writes them; the last one may name the columns. */
 function withoutComments(sample: CsvRecord[]): { rows: CsvRecord[]; hasNames: boolean } {
   const start = sample.findIndex(({ cells }) => !cells[0]!.startsWith("#"));
   const width = sample[start]?.cells.length;
   if (start <= 0 || width === undefined) return { rows: sample, hasNames: false };
   const [last] = sample.slice(start - 1, start) as [CsvRecord];
-  // "#" may also be the name of the first column, and "#1" an item.
+  // "#" may also be the name of the first column, and "#1" an item
   if (
     last.cells.length === width &&
     (last.cells[0]!.trim() === "#" || last.cells.slice(1).every((cell) => isNumber(cell, true)))
@@ -83,7 +87,7 @@ function withoutComments(sample: CsvRecord[]): { rows: CsvRecord[]; hasNames: bo
 const isRule = ({ cells }: CsvRecord) =>
   cells.some((cell) => cell.includes("--")) && cells.every((cell) => /^\s*:?-*:?\s*$/.test(cell));
 
-/** The width of the table: that of the rows after the first, which may lack a name or have a delimiter at its end. */
+/** The width of the table: that of the rows after the first, which may lack a name or end with a delimiter. */
 function fitFirstRow(rows: CsvRecord[]): { rows: CsvRecord[]; hasRowNames: boolean } {
   const [first, ...body] = rows as [CsvRecord, ...CsvRecord[]];
   const width = body[0]?.cells.length;
@@ -97,7 +101,7 @@ function fitFirstRow(rows: CsvRecord[]): { rows: CsvRecord[]; hasRowNames: boole
     if (body.every((row) => row.cells.at(-1)!.trim() === "")) {
       return { rows: [{ ...first, cells: [...cells, ""] }, ...body], hasRowNames: false };
     }
-    // R leaves out the name of the column of row names.
+    // R omits the name of the column of row names.
     const isNames = cells.every((cell) => !isNumber(cell, true) && cell.trim() !== "");
     if (isNames && body.length > 1) return { rows: [{ ...first, cells: ["", ...cells] }, ...body], hasRowNames: true };
   }
@@ -109,7 +113,7 @@ function fitFirstRow(rows: CsvRecord[]): { rows: CsvRecord[]; hasRowNames: boole
   return { rows, hasRowNames: false };
 }
 
-/** Lines that are no rows of a table, told by name. */
+/** Reports lines that are not rows of a table. */
 function refuseOtherLines(rows: readonly CsvRecord[]): void {
   const share = (is: (record: CsvRecord) => boolean) => rows.filter(is).length / rows.length;
   const pair = /^\d+:[-+.\deE]+$/;
@@ -123,7 +127,7 @@ function refuseOtherLines(rows: readonly CsvRecord[]): void {
   if (share(({ cells }) => cells.length > 1 && cells.some(opens) && closes(cells.at(-1)!)) > 0.5) {
     throw invalid(
       "FILE_CONTENT",
-    )`line ${rows[0]!.line} has a list in brackets that is not quoted, ${describeValue(rows[0]!.cells.join(","))}${{ hint: "quote lists in tables, or write the numbers without brackets" }}`;
+    )`line ${rows[0]!.line} has a list in brackets that is not quoted, ${describeValue(rows[0]!.cells.join(","))}${{ hint: "quote the lists, or write the numbers without brackets" }}`;
   }
   const joined = /^[^:]+:\s*([-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?)?$/i;
   if (
@@ -134,11 +138,11 @@ function refuseOtherLines(rows: readonly CsvRecord[]): void {
   ) {
     throw invalid(
       "FILE_CONTENT",
-    )`line ${rows[0]!.line} begins with ${describeValue(rows[0]!.cells[0])}, an item ID and a colon${{ hint: "write the delimiter of the other cells instead of the colon" }}`;
+    )`line ${rows[0]!.line} starts with ${describeValue(rows[0]!.cells[0])}, an item ID and a colon${{ hint: "write the delimiter of the other cells instead of the colon" }}`;
   }
 }
 
-/** Data frames with columns of two levels write "emb,emb,emb" and under it "0,1,2". */
+/** Data frames with two levels of columns write "emb,emb,emb" and, below it, "0,1,2". */
 function refuseSecondHeader(header: readonly string[], [second]: readonly CsvRecord[]): void {
   if (!second || second.cells.length !== header.length) return;
   const counted = second.cells.flatMap((cell, column) =>
@@ -193,7 +197,7 @@ export function findLayout(
       .map((record) => textCell(cellsOf(record, width, isWords)[column] ?? "", delimiter));
     return { name: names?.[column], cells, ...(declared && { declared }) };
   });
-  // A delimiter at the ends of lines makes columns that are none.
+  // Delimiters at the ends of lines make columns that do not exist.
   const isEdge = columns.map(
     (column, i) => kindOf(column) === "empty" && (hasHeader ? first[i]!.trim() === "" : false),
   );
@@ -244,13 +248,13 @@ function decide(
     "an array of columns",
     labelColumns,
   );
-  // Array.from: map would pass over holes.
+  // Array.from, since map skips holes.
   const labels = Array.from(labelColumns ?? [], (column) => findColumn(column, columns, "labelColumns lists"));
-  // What the caller took for labels is out of the question.
+  // Columns that the caller named as labels are excluded.
   const isLabel = new Set(labels);
   const asked = all.filter((column) => !isLabel.has(column) && !isEdge[column]);
   if (asked.length === 0)
-    throw invalid("FILE_CONTENT")`labelColumns lists all ${width} columns: none is left for the embedding`;
+    throw invalid("FILE_CONTENT")`labelColumns lists all ${width} columns: leave some for the embedding`;
   const place = (wanted: string | number) =>
     typeof wanted === "number" ? asked.indexOf(findColumn(wanted, columns, "the option names")) : wanted;
   const { embedding, itemId } = options;
@@ -277,7 +281,7 @@ function decide(
   const key = idLabel ?? (decision.itemId === undefined || options.labelColumns ? undefined : asked[decision.itemId]);
   const ownTitle = decision.title === undefined ? undefined : asked[decision.title];
   if (options.labelColumns) {
-    // All other columns that were not named belong to the embedding, unless one of them holds it.
+    // All other unnamed columns belong to the embedding, unless one of them holds it.
     const vector = decision.isList || embedding !== undefined ? inAll(decision.vector) : asked;
     const isDimension = new Set(vector);
     const ignored = asked.filter((column) => !isDimension.has(column));
@@ -305,20 +309,20 @@ const namesColumns = ({ labelColumns = [], embedding, itemId }: ItemFileOptions)
     (column) => typeof column === "string",
   );
 
-/** The cells of a row of word vectors: blanks in the word are none between cells. */
+/** The cells of a row of word vectors: spaces in the word do not separate cells. */
 export function cellsOf({ cells }: CsvRecord, width: number, isWords: boolean): string[] {
   if (!isWords || cells.length <= width) return cells;
   const extra = cells.length - width;
   return [cells.slice(0, extra + 1).join(" "), ...cells.slice(extra + 1)];
 }
 
-/** Whether rows at blanks are words with their vectors: first a word, which need not be one for each row, then numbers. */
+/** Whether rows split at spaces are words with their vectors: first a word, which may contain spaces, then numbers. */
 function areWords(rows: readonly CsvRecord[]): boolean {
   const width = commonWidth(rows);
   if (width < 3) return false;
   const isWord = (cell: string) => textCell(cell, " ").kind === "text";
   const [first] = rows as [CsvRecord];
-  // A header is none of them.
+  // A header is not one of them.
   if (first.cells.length > 1 && first.cells.slice(1).every(isWord)) return false;
   const words = rows.filter(({ cells }) => isWord(cells[0]!)).length;
   const tails = rows.filter(({ cells }) => cells.length >= width && isAllNumbers(cells.slice(1 - width))).length;
@@ -332,7 +336,7 @@ function commonWidth(rows: readonly CsvRecord[]): number {
   return [...counts].reduce((a, b) => (b[1] > a[1] ? b : a))[0];
 }
 
-/** Rows by which columns are judged: fewer of a wide table, whose cells are many. */
+/** Number of rows by which columns are judged: fewer for wide tables, which have many cells. */
 const judgedRows = (width: number) => Math.max(10, Math.min(100, Math.floor(20_000 / width)));
 
 /** The types in the header of an atomic file, `name:type` in every cell; undefined for other files. */
@@ -356,11 +360,11 @@ function isHeader(rows: readonly CsvRecord[], delimiter: string): boolean {
     return cell === "" ? column === 0 : !missing.test(cell) && textCell(cell, delimiter).kind === "text";
   };
   if (judged.length === 0) {
-    // Only what it is called tells an embedding that cannot be read.
+    // Only its name tells an embedding that cannot be read.
     return first.some((cell) => /^(embeddings?|vectors?|emb)$/i.test(cell.trim()));
   }
   if (judged.every(isName)) return true;
-  // Over texts only their name tells.
+  // Above texts, only the name tells.
   const isKnown = (column: number) => isItemIdName(first[column]!) || /^titles?$/i.test(first[column]!.trim());
   if (first.some((cell, column) => kinds[column] === "text" && cell.trim() !== "" && isKnown(column))) return true;
   // pandas numbers unnamed columns; the data shows that these are not numbers like the others.
@@ -368,7 +372,7 @@ function isHeader(rows: readonly CsvRecord[], delimiter: string): boolean {
   const numbers = numbered.map((column) => Number(first[column]!.trim() || Number.NaN));
   const isRun = numbers.length > 1 && numbers.every((value, i) => Number.isInteger(value) && value === numbers[0]! + i);
   const isFromStart = numbers[0] === 0 || numbers[0] === 1;
-  // A row of data does not count: not beside a name, and not from 0 or 1 on through all columns.
+  // A row of data does not count up: not next to a name, and not from 0 or 1 through all columns.
   if (isRun && (numbered.length < judged.length || (isFromStart && numbers.length > 3))) return true;
   const isFraction = (cell: string | undefined) =>
     cell !== undefined && /[.,e]/i.test(cell) && isNumber(cell, delimiter !== ",");
@@ -395,7 +399,7 @@ function findColumn(wanted: string | number, columns: readonly Column[], said: s
   )`${said} ${describeValue(wanted)}, but the ${width} columns, numbered from 0, are ${known}`;
 }
 
-/** Names of all columns, each once: an empty one becomes "column_3", a second "x" becomes "x_2". */
+/** Unique names of all columns: an empty one becomes "column_3", a second "x" becomes "x_2". */
 function uniqueNames(cells: readonly string[]): string[] {
   const taken = new Set<string>();
   return cells.map((cell, column) => {
@@ -408,14 +412,17 @@ function uniqueNames(cells: readonly string[]): string[] {
   });
 }
 
-/** What separates the names of a header: the character that makes most of them; the first of these where none does. */
+/** What separates the names of a header: the character that gives the most names, or the first if none splits it. */
 export function headerDelimiter(line: string): string {
   return ["\t", ",", ";", "|"].reduce((best, next) =>
     line.split(next).length > line.split(best).length ? next : best,
   );
 }
 
-/** What splits the text into most numbers; of equals, what leaves fewer lists in cells, then what there is more of. */
+/**
+ * The delimiter that splits the text into the most numbers; among equals, the one that leaves fewer lists in cells, then the most frequent
+ * one.
+ */
 export function findDelimiter(text: string): string {
   const head = text.slice(0, 4096);
   const candidates = ["\t", ";", ",", "|"].map((delimiter) => ({
@@ -432,10 +439,10 @@ export function findDelimiter(text: string): string {
   return isAtSpaces && spaces.numbers > best.numbers ? " " : best.delimiter;
 }
 
-/** Rows that are looked at to choose delimiter and quoting. */
+/** Number of rows inspected to choose delimiter and quoting. */
 const FEW_ROWS = 10;
 
-/** The first rows when they are read so; those before a mistake in the quotes, which the reader will tell. */
+/** The first rows with this delimiter and quoting, up to a quoting mistake, which the reader will report. */
 function firstRows(text: string, delimiter: string, quoting: Quoting): { records: CsvRecord[]; isBroken: boolean } {
   const parser = new CsvParser(delimiter, quoting);
   const records: CsvRecord[] = [];
@@ -448,13 +455,13 @@ function firstRows(text: string, delimiter: string, quoting: Quoting): { records
   return { records, isBroken: false };
 }
 
-/** What quotes mean: in tables at commas and semicolons they may hold line breaks; in others a title may begin with one. */
+/** What quotes mean: in tables split at commas and semicolons they may hold line breaks; in others a title may start with a quote. */
 export function findQuoting(text: string, delimiter: string): Quoting {
   if (delimiter === "," || delimiter === ";") return "rfc";
   const isEven = ({ records, isBroken }: ReturnType<typeof firstRows>) =>
     !isBroken && new Set(records.map(({ cells }) => cells.length)).size === 1;
   if (delimiter === " ") {
-    // R quotes its row names; the words of word vectors may be quotes.
+    // R quotes its row names; the words of word vectors may be quotes themselves.
     const rows = firstRows(text, delimiter, "none").records.slice(1);
     const quoted = rows.filter(
       ({ cells }) => /^"([^"].*)?$/.test(cells[0]!) && cells.some((cell) => cell.length > 1 && cell.endsWith('"')),
@@ -465,8 +472,8 @@ export function findQuoting(text: string, delimiter: string): Quoting {
 }
 
 /**
- * Numbers in the first rows, when they are split at this delimiter: of a row those that stand alone or those of its longest list, since
- * an embedding is one or the other ("1,5;2,5" at commas is no row of 1, a list, and 5).
+ * Number of numbers in the first rows if split at this delimiter: per row, those in cells of their own or those in its longest list, since
+ * an embedding is one or the other ("1,5;2,5" split at commas is not a row of 1, a list, and 5).
  */
 function countNumbers(text: string, delimiter: string): { numbers: number; lists: number } {
   const found = { numbers: 0, lists: 0 };
@@ -488,7 +495,10 @@ function countNumbers(text: string, delimiter: string): { numbers: number; lists
   return found;
 }
 
-/** Numbers of a cell that is a list; one without brackets must be asked for: it may be a row that is split at spaces. */
+/**
+ * Number of numbers in a cell that is a list. A list without brackets counts only on request, since it may be a row that is split at
+ * spaces.
+ */
 function numbersOfList(cell: string, withoutBrackets: boolean): number {
   const list = parseList(cell);
   if (list === undefined || !(list.isBracketed || withoutBrackets)) return 0;

@@ -1,4 +1,4 @@
-/** Records of text separated by commas or other characters. */
+/** Parses records of text separated by commas or other characters. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
@@ -10,7 +10,7 @@ export interface CsvRecord {
   cells: string[];
   /** 1-based line of the file at which the row starts. */
   line: number;
-  /** That at which it ends: a quoted cell may hold line breaks. */
+  /** The line on which it ends, since a quoted cell may hold line breaks. */
   lastLine: number;
 }
 
@@ -20,7 +20,7 @@ export interface CsvRecord {
  */
 export type Quoting = "rfc" | "line" | "none";
 
-/** The cells of a line as they stand in it. With quotes, a quoted cell may hold delimiters. */
+/** The cells of a line, verbatim. With quotes, a quoted cell may hold delimiters. */
 export function cellsOfLine(line: string, delimiter: string, isQuoting: boolean): string[] {
   const cells: string[] = [];
   for (let at = 0; ; ) {
@@ -34,7 +34,7 @@ export function cellsOfLine(line: string, delimiter: string, isQuoting: boolean)
   }
 }
 
-/** Where the text goes on after the quote that opens at this place is closed. */
+/** Where the text continues after the quote that opens at this position is closed. */
 function endOfQuotes(line: string, start: number): number {
   for (let at = line.indexOf('"', start + 1); at >= 0; at = line.indexOf('"', at + 2)) {
     if (line[at + 1] !== '"') return at + 1;
@@ -52,8 +52,8 @@ const carriageReturn = 0x0d;
 const SPACE = 0x20;
 
 /**
- * A parser of RFC 4180 that takes the text in pieces, cut anywhere. Lines end with CRLF, LF or CR; empty lines are skipped. A
- * quote inside a cell that does not begin with one is an ordinary character. Spaces as delimiter count as one, however many there are.
+ * A parser of RFC 4180 that accepts the text in pieces, cut anywhere. Lines end with CRLF, LF or CR; empty lines are skipped. A quote
+ * inside a cell that does not start with one is an ordinary character. If the delimiter is a space, any number of spaces counts as one.
  */
 export class CsvParser {
   readonly #delimiter: number;
@@ -64,7 +64,7 @@ export class CsvParser {
   #line = 1;
   #recordLine = 1;
   #afterCarriageReturn = false;
-  #hasQuotes = false; // in this row: a row of one quoted empty cell is not an empty line
+  #hasQuotes = false; // in this row, since a row of one quoted empty cell is not an empty line
 
   /** @throws InvalidInputError unless `delimiter` is one character that has no other meaning. */
   constructor(delimiter = ",", quoting: Quoting = "rfc") {
@@ -82,7 +82,7 @@ export class CsvParser {
       this.#pushLines(text, records);
       return records;
     }
-    let start = 0; // of the part of the cell that is not in #cell yet
+    let start = 0; // of the part of the cell that is not yet in #cell
     for (let i = 0; i < text.length; i++) {
       const char = text.charCodeAt(i);
       if (this.#afterCarriageReturn) {
@@ -110,7 +110,7 @@ export class CsvParser {
         if (char !== quote) {
           throw invalid(
             "FILE_CONTENT",
-          )`line ${this.#line}: ${describeValue(text.slice(i, i + 20))} follows a closing quote; a quote inside quotes is written twice`;
+          )`line ${this.#line}: ${describeValue(text.slice(i, i + 20))} follows a closing quote; write a quote inside quotes twice`;
         }
         start = i; // the second of two quotes stands for one
         this.#state = "quoted";
@@ -123,7 +123,7 @@ export class CsvParser {
     return records;
   }
 
-  /** The same where no cell goes beyond its line. */
+  /** The same if no cell extends beyond its line. */
   #pushLines(text: string, records: CsvRecord[]): void {
     for (let at = 0; at < text.length; ) {
       if (this.#afterCarriageReturn) {
@@ -158,10 +158,10 @@ export class CsvParser {
     this.#endRecord(records, lastLine);
   }
 
-  /** The last row, when the text does not end with a line end. @throws InvalidInputError when a quote is still open. */
+  /** The last row, if the text does not end with a line end. @throws InvalidInputError if a quote is still open. */
   finish(): CsvRecord[] {
     if (this.#state === "quoted") {
-      throw invalid("FILE_CONTENT")`the row that begins on line ${this.#recordLine} opens a quote that is never closed`;
+      throw invalid("FILE_CONTENT")`the row that starts on line ${this.#recordLine} opens a quote that is never closed`;
     }
     const records: CsvRecord[] = [];
     if (this.quoting !== "rfc") {
@@ -173,13 +173,13 @@ export class CsvParser {
     return records;
   }
 
-  /** Whether a row may begin here. */
+  /** Whether a row may start here. */
   get isBetweenRows(): boolean {
     const isAtStart = this.#state === "start" && this.#cells.length === 0 && this.#cell === "";
     return isAtStart && !this.#afterCarriageReturn;
   }
 
-  /** The 1-based line on which the next character stands. */
+  /** The 1-based line of the next character. */
   get line(): number {
     return this.#line;
   }
@@ -192,7 +192,7 @@ export class CsvParser {
 
   #endCell(): void {
     if (this.#state === "closed") this.#hasQuotes = true;
-    // Blanks align columns: however many there are, they are one delimiter, and none at the ends of a line.
+    // Spaces align columns: any number of them is one delimiter, and they do not count at the ends of a line.
     if (this.#delimiter !== SPACE || this.#cell !== "" || this.#state === "closed") this.#cells.push(this.#cell);
     this.#cell = "";
     this.#state = "start";
@@ -208,14 +208,14 @@ export class CsvParser {
   }
 }
 
-/** The rows of a text that comes whole or in pieces. */
+/** The rows of a text, whole or in pieces. */
 export function* parseCsv(text: string | Iterable<string>, delimiter?: string): Generator<CsvRecord> {
   const parser = new CsvParser(delimiter);
   for (const piece of pieces(text)) yield* parser.push(piece);
   yield* parser.finish();
 }
 
-/** Short pieces, so that the rows of a large text do not all exist at once; without the byte order mark. */
+/** Short pieces without the byte order mark, so that the rows of a large text do not all exist at once. */
 function* pieces(text: string | Iterable<string>): Generator<string> {
   const size = 1 << 16;
   let first = true;

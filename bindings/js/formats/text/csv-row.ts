@@ -1,4 +1,4 @@
-/** Rows of a table as most are, read from bytes without a string for each number. What is unusual is left to the parser. */
+/** Reads ordinary rows of a table from bytes, without a string for each number. Unusual rows are left to the parser. */
 
 import { COMMA, DecimalScanner, POINT } from "../io/decimal.ts";
 import { textOf, type Utf8Window } from "../io/utf8.ts";
@@ -7,41 +7,41 @@ import { textOf, type Utf8Window } from "../io/utf8.ts";
 export const NUMBER = 0;
 export const TEXT = 1;
 export const LIST = 2;
-/** What is passed over. */
+/** Ignored. */
 export const SKIPPED = 3;
-/** What must be empty: no column of the table. */
+/** Must be empty: not a column of the table. */
 export const EMPTY = 4;
 
 const QUOTE = 0x22;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
-/** "[", "(" and PostgreSQL's "{", and what closes them. */
+/** "[", "(" and PostgreSQL's "{", and their closing brackets. */
 const BRACKETS = [0x5b, 0x28, 0x7b];
 const CLOSING = [0x5d, 0x29, 0x7d];
 
-/** What came of an attempt: the row was read, goes on in the next piece, or is for the parser. */
+/** The result of an attempt: the row was read, continues in the next piece, or is left to the parser. */
 export type QuickResult = "read" | "cut" | "unusual";
 
 export class QuickRows {
-  /** The embedding in the row that was read last: good until the next one is. */
+  /** The embedding in the last row, valid until the next row is read. */
   numbers: Float32Array;
-  /** Texts of the row that was read last, by column. */
+  /** Texts of the last row, by column. */
   readonly cells: string[] = [];
   readonly #columns: readonly number[];
   readonly #delimiter: number;
   readonly #isSpaced: boolean;
   readonly #isList: boolean;
   readonly #isQuoting: boolean;
-  /** Where the numbers of a row go, from left to right; undefined where they stay in order. */
+  /** Where the numbers of a row go, from left to right; undefined if they stay in order. */
   readonly #places: readonly number[] | undefined;
   readonly #scanner = new DecimalScanner();
   #list = new Float32Array(64);
   #count = 0;
 
   /**
-   * @param columns What each holds. At most one is a list, and then none a number.
-   * @param dimensions The columns of numbers, in the order of the dimensions. Default: as they stand.
+   * @param columns What each holds. At most one is a list, in which case none is a number. @param dimensions The columns of numbers, in the
+   * order of the dimensions. Default: in the order of the table.
    */
   constructor(columns: readonly number[], delimiter: string, isQuoting = true, dimensions: readonly number[] = []) {
     const places = [...dimensions.keys()].sort((a, b) => dimensions[a]! - dimensions[b]!);
@@ -55,8 +55,7 @@ export class QuickRows {
   }
 
   /**
-   * Reads the row at the window's place, and moves on when it could.
-   * @param dim Of lists, once it is known; else 0.
+   * Reads the row at the window's position, and moves on if it succeeds. @param dim Length of lists, once it is known; else 0.
    */
   read(window: Utf8Window, dim: number): QuickResult {
     const { bytes, end } = window;
@@ -93,24 +92,24 @@ export class QuickRows {
     return "read";
   }
 
-  /** @returns where the cell of a number ends; -1 when there is none. */
+  /** @returns where a number's cell ends, or -1. */
   #number(bytes: Uint8Array, start: number, end: number): number {
     const at = this.#isSpaced ? start : pastSpaces(bytes, start);
     let value = this.#scanner.float32(bytes, at);
     const next = bytes[this.#scanner.end];
-    // Decimals are written in one way or the other; where a comma separates cells it is none.
+    // Decimals have points or commas; a comma that separates cells is not a decimal comma.
     if ((next === COMMA || next === POINT) && next !== this.#delimiter && next !== this.#scanner.point) {
       this.#scanner.point = next;
       value = this.#scanner.float32(bytes, at);
     }
-    // Beyond float32, NaN or no number. A minus may be cut from its digits.
+    // Beyond float32, NaN or not a number. A minus may be cut off from its digits.
     if (!(value - value === 0)) return at + 1 >= end ? end : -1;
     this.numbers[this.#places ? this.#places[this.#count]! : this.#count] = value;
     this.#count++;
     return this.#isSpaced ? this.#scanner.end : pastSpaces(bytes, this.#scanner.end);
   }
 
-  /** @returns where the cell ends; -1 for one that is unusual. */
+  /** @returns where the cell ends; -1 for an unusual one. */
   #cell(bytes: Uint8Array, start: number, end: number, column: number, kind: number): number {
     const isQuoted = this.#isQuoting && bytes[start] === QUOTE;
     const from = isQuoted ? start + 1 : start;
@@ -123,7 +122,7 @@ export class QuickRows {
     if (isQuoted) {
       while (at < end && bytes[at] !== QUOTE && bytes[at] !== LINE_FEED && bytes[at] !== CARRIAGE_RETURN) at++;
       if (at + 1 >= end) return end;
-      // Line breaks are counted by the parser; a quote inside is written twice.
+      // The parser counts line breaks; a quote inside is written twice.
       if (bytes[at] !== QUOTE || bytes[at + 1] === QUOTE) return -1;
     } else {
       while (at < end && bytes[at] !== this.#delimiter && bytes[at] !== LINE_FEED && bytes[at] !== CARRIAGE_RETURN)
@@ -135,18 +134,18 @@ export class QuickRows {
       try {
         this.cells[column] = textOf(bytes, from, at);
       } catch {
-        return -1; // what is no UTF-8 is told with its line
+        return -1; // invalid UTF-8 is reported with its line
       }
     }
     return isQuoted ? at + 1 : at;
   }
 
-  /** Numbers in brackets, between commas or spaces. @returns where the list ends. */
+  /** Reads numbers in brackets, separated by commas or spaces. @returns where the list ends. */
   #numbersOf(bytes: Uint8Array, start: number, end: number): number {
     if (start >= end) return end;
     const close = CLOSING[BRACKETS.indexOf(bytes[start]!)];
     if (close === undefined) return -1;
-    this.#scanner.point = POINT; // commas stand between numbers
+    this.#scanner.point = POINT; // commas separate numbers
     let at = start + 1;
     while (at < end) {
       at = pastSpaces(bytes, at);

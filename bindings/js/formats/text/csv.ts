@@ -17,50 +17,49 @@ import { readTextCell } from "./csv-text.ts";
 
 const sampleRows = 100;
 const LINE_FEED = 0x0a;
-/** Bytes of a row that is waited for; the parser takes longer ones in pieces. */
+/** Up to this many bytes, a reader waits for the whole row; the parser takes longer ones in pieces. */
 const LONGEST_CUT = 1 << 20;
-/** Characters from which the delimiter is chosen. */
+/** Number of characters from which the delimiter is chosen. */
 const headLength = 1 << 18;
 
 /**
  * Reads embeddings from text separated by commas, tabs, semicolons, "|" or spaces, piece by piece, one row per item: `dim` columns of
- * numbers, or one column that holds them all as a list, next to columns of item IDs, titles and labels; `columns` says which was taken for
- * what. Numbers may have a decimal comma unless the delimiter is a comma. RecBole's atomic files (`item_id:token`, `item_emb:float_seq`)
- * and word vectors (word2vec, GloVe, fastText) are read as well. In files separated by tabs or "|" a quoted cell ends on its line, in word
- * vectors quotes are ordinary characters. Row numbers in errors count the rows of data from 0; lines count the lines of the file from 1;
- * columns from 0.
+ * numbers, or one column that holds all of them as a list, next to columns of item IDs, titles and labels. `columns` says what each column
+ * was taken for. Numbers may have a decimal comma unless the delimiter is a comma. RecBole's atomic files (`item_id:token`,
+ * `item_emb:float_seq`) and word vectors (word2vec, GloVe, fastText) are read as well. In files separated by tabs or "|" a quoted cell ends
+ * on its line; in word vectors quotes are ordinary characters. Errors count rows of data and columns from 0, and lines of the file from 1.
  *
  * Its methods throw InvalidInputError for rows of different length, a cell of the embedding that is empty, not a number, not finite or
- * beyond float32, broken quoting, an unknown column, columns that cannot be told to be an embedding, or a text without rows of numbers.
+ * beyond float32, broken quoting, an unknown column, columns that do not form a clear embedding, or a text without rows of numbers.
  */
 export class CsvTable {
   readonly #options: ItemFileOptions;
   #isFirst = true;
-  /** Of bytes that the quick rows leave. */
+  /** Decodes the bytes that the quick rows leave. */
   #decoder = newDecoder();
-  /** Whether a line, too long to wait for its end, was decoded in part. */
+  /** Whether a line that was too long to wait for its end was decoded in part. */
   #isInLine = false;
   readonly #window = new Utf8Window();
   #quick: QuickRows | undefined;
-  /** Read ahead to choose the delimiter. */
+  /** Text read ahead to choose the delimiter. */
   #head = "";
   #isBlank = true;
   #parser: CsvParser | undefined;
   #delimiter = "";
-  /** Rows read ahead to see which column is what. */
+  /** Rows read ahead to decide which column is what. */
   #sample: CsvRecord[] = [];
   #layout: Layout | undefined;
-  /** Lines that are not UTF-8, by their number, with what is wrong. */
+  /** Lines that are not UTF-8, by number, with the error. */
   readonly #badLines = new Map<number, string>();
   readonly #collector: RowCollector;
   #texts: string[][] = [];
-  /** Columns of `#texts`: of titles, then of labels. */
+  /** Columns in `#texts`: titles, then labels. */
   #textColumns: readonly number[] = [];
   readonly #itemIds = new ItemIdList();
   readonly #uniqueIds: boolean;
   #numbers = new Float32Array(0);
 
-  /** @param uniqueIds Whether an item that is there twice is refused. */
+  /** @param uniqueIds Whether a repeated item is refused. */
   constructor(options: ItemFileOptions = {}, uniqueIds = false) {
     this.#options = options;
     this.#uniqueIds = uniqueIds;
@@ -75,7 +74,7 @@ export class CsvTable {
     for (let i = 0; i < piece.length; i += size) this.#parse(piece.slice(i, i + size));
   }
 
-  /** Takes a piece of UTF-8, cut anywhere. */
+  /** Reads a piece of UTF-8, cut anywhere. */
   push(bytes: Uint8Array): void {
     const window = this.#window;
     window.push(bytes);
@@ -90,7 +89,7 @@ export class CsvTable {
         }
         if (result === "cut" && window.end - window.at < LONGEST_CUT) return;
       }
-      // A line at a time once rows can be read quickly, until then as many as there are.
+      // Line by line once rows can be read quickly; before that, all lines at once.
       const lineEnd = quick ? window.find(LINE_FEED, window.at) : window.findLast(LINE_FEED);
       if (lineEnd >= 0) this.#decode(lineEnd + 1, true);
       else if (window.end - window.at < LONGEST_CUT) return;
@@ -98,7 +97,7 @@ export class CsvTable {
     }
   }
 
-  /** Hands the window's text to the parser, up to a place. */
+  /** Gives the window's text to the parser, up to a position. */
   #decode(end: number, isLineEnd: boolean): void {
     const { at } = this.#window;
     const bytes = this.#window.bytes.subarray(at, end);
@@ -117,7 +116,7 @@ export class CsvTable {
     this.#pushText(text);
   }
 
-  /** Whole lines of which one is not UTF-8: its row is refused by its number. */
+  /** Whole lines, one of which is not UTF-8: its row is refused by its number. */
   #decodeLines(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
       const lineEnd = bytes.indexOf(LINE_FEED, at);
@@ -137,7 +136,7 @@ export class CsvTable {
     }
   }
 
-  /** 1-based, of what comes next. */
+  /** 1-based number of the next line. */
   get #lineNumber(): number {
     return this.#parser?.line ?? this.#head.split("\n").length;
   }
@@ -149,7 +148,7 @@ export class CsvTable {
       if (this.#isBlank && this.#head.length > 4 * headLength) {
         throw invalid(
           "FILE_CONTENT",
-        )`the text begins with ${thousands(this.#head.length)} blanks: a table of numbers is expected`;
+        )`the text starts with ${thousands(this.#head.length)} blanks: give a table of numbers`;
       }
       if (this.#head.length < headLength || this.#isBlank) return;
       this.#begin();
@@ -161,7 +160,7 @@ export class CsvTable {
   #begin(): void {
     const head = this.#head;
     this.#head = "";
-    // Spreadsheets are told the delimiter so.
+    // This line tells spreadsheets the delimiter.
     const [told, own] = /^sep=(.)\r?\n/i.exec(head) ?? [];
     const table = told === undefined ? head : head.slice(told.length);
     this.#delimiter = this.#options.delimiter ?? own ?? findDelimiter(table);
@@ -229,19 +228,19 @@ export class CsvTable {
       if (bad !== undefined) throw invalid("FILE_CONTENT")`${{ row }} (line ${l}): ${bad}`;
     }
     const decimalComma = this.#delimiter !== ",";
-    // A delimiter at the end of some lines only.
+    // A delimiter at the end of only some lines.
     const isShort = cells.length === width - 1 && kinds.at(-1) === EMPTY;
     if (cells.length !== width && !isShort) {
       throw invalid(
         "ROW_LENGTH",
-      )`${{ row }} (line ${line}) has ${counted(cells.length, "column")}, but the first row has ${thousands(width)}${{ hint: "every row must have as many" }}`;
+      )`${{ row }} (line ${line}) has ${counted(cells.length, "column")}, but the first row has ${thousands(width)}${{ hint: "every row must have the same number" }}`;
     }
     const nameOf = (column: number) => worded`${{ column }}${names ? ` (${describeValue(names[column])})` : ""}`;
     const full = kinds.findIndex((kind, column) => kind === EMPTY && (cells[column] ?? "").trim() !== "");
     if (full >= 0) {
       throw invalid(
         "COLUMN_UNCLEAR",
-      )`${{ row }} (line ${line}), ${nameOf(full)}: ${describeValue(cells[full])} stands in a column that is empty in the first rows${{ hint: worded`name the columns of the embedding (${option("embedding")}), or remove this one` }}`;
+      )`${{ row }} (line ${line}), ${nameOf(full)}: ${describeValue(cells[full])} is in a column that is empty in the first rows${{ hint: worded`name the columns of the embedding (${option("embedding")}), or remove this one` }}`;
     }
     if (listColumn !== undefined) {
       return listNumbers(
@@ -263,11 +262,11 @@ export class CsvTable {
     return this.#numbers;
   }
 
-  /** The rows that wait to be taken. */
+  /** The rows waiting to be taken. */
   finish(): TableRows {
     if (this.#window.at < this.#window.end || this.#isInLine) this.#decode(this.#window.end, true);
     if (!this.#parser) {
-      if (this.#isBlank) throw invalid("EMPTY")`the text has no rows: a row of numbers per item is expected`;
+      if (this.#isBlank) throw invalid("EMPTY")`the text has no rows: give one row of numbers per item`;
       this.#begin();
     }
     this.#take(this.#parser!.finish());
@@ -277,7 +276,7 @@ export class CsvTable {
     if (expected && expected.rows !== seen) {
       throw invalid(
         "FILE_DAMAGED",
-      )`the first line says that ${thousands(expected.rows)} vectors follow, but there ${seen === 1 ? "is" : "are"} ${thousands(seen)}: is the file cut short, or the line wrong?`;
+      )`the first line says that ${thousands(expected.rows)} vectors follow, but there ${seen === 1 ? "is" : "are"} ${thousands(seen)}: the file is cut short, or the line is wrong`;
     }
     const items = this.#collector.finish();
     const { skipped } = this.#collector;
@@ -292,7 +291,7 @@ export class CsvTable {
     };
   }
 
-  /** Rows that were read and not taken. */
+  /** Number of rows read but not yet taken. */
   get waiting(): number {
     return this.#collector.waiting;
   }
@@ -306,7 +305,7 @@ export class CsvTable {
     return { items, ...(labels && { labels }), ...(itemIds && { itemIds }) };
   }
 
-  /** @param first The number of the first row whose labels were not taken. */
+  /** @param first The number of the first row whose labels were not yet taken. */
   #takeLabels(rows: number, first = this.#collector.rows - rows): ItemLabels | undefined {
     const { titleColumn, labelColumns, idColumn, names } = this.#layout!;
     const texts = this.#texts;
@@ -324,12 +323,12 @@ export class CsvTable {
     };
   }
 
-  /** The items' own IDs, once all is read: from a column named so. */
+  /** The items' own IDs, after the end, from a column with such a name. */
   get itemIds(): string[] | undefined {
     return this.#layout?.idColumn === undefined ? undefined : this.#itemIds.ids;
   }
 
-  /** What the columns were taken for, once that is known. */
+  /** What the columns were taken for, once it is known. */
   get columns(): TableColumns | undefined {
     return this.#layout?.columns;
   }
@@ -337,5 +336,5 @@ export class CsvTable {
 
 const newDecoder = () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The titles of items that have none: their numbers. */
+/** The titles of items without titles: their numbers. */
 const numbersFrom = (first: number, rows: number) => Array.from({ length: rows }, (_, row) => String(first + row));

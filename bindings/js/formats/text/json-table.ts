@@ -1,4 +1,4 @@
-/** Where in a JSON value the rows are, as embedding services, vector databases and data frames nest them; and what stands in a row. */
+/** Finds the rows in a JSON value, as embedding services, vector databases and data frames nest them, and what is in a row. */
 
 import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
@@ -20,22 +20,22 @@ const tableNames = [
   "rows",
   "records",
 ];
-/** Lists that stand next to the rows and are no vectors. */
+/** Lists next to the rows that are not vectors. */
 const isBeside = (key: string) =>
   isIdsName(key) || mayBeItemIdName(key.replace(/s$/i, "")) || ["titles", "labels", "index"].includes(key);
 export const isIdsName = (key: string): boolean => /^(item_?)?(ids|keys)$/i.test(key);
 
-/** Levels of objects that are looked into. */
+/** Levels of objects that are searched. */
 const DEPTH = 4;
 
 export type Fields = Record<string, unknown>;
 
-/** Rows of a table as they were found: arrays of numbers, or objects. */
+/** Rows of a table, as found: arrays of numbers, or objects. */
 export interface FoundTable {
   rows: unknown[];
   /** The keys of a map, `{ id: vector }`. */
   keys?: string[];
-  /** The object in which the rows stand, for lists beside them: ids, titles. */
+  /** The object that holds the rows, for lists next to them: ids, titles. */
   around?: Fields;
 }
 
@@ -43,7 +43,7 @@ export function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The numbers of a typed array as JSON has it, `{ "0": 0.5, "1": 0.25 }`; undefined for other values. */
+/** The numbers of a typed array in JSON, `{ "0": 0.5, "1": 0.25 }`; undefined for other values. */
 export function typedArrayValues(value: unknown): unknown[] | undefined {
   if (!isObject(value) || !("0" in value)) return undefined;
   const entries = Object.entries(value);
@@ -53,7 +53,7 @@ export function typedArrayValues(value: unknown): unknown[] | undefined {
   return isArray && typeof entries[0]![1] === "number" ? entries.map(([, entry]) => entry) : undefined;
 }
 
-/** Whether a value is meant as a list of numbers: some may be missing. */
+/** Whether a value is meant as a list of numbers, some of which may be missing. */
 const isVector = (value: unknown): boolean =>
   Array.isArray(value) ? isNumber(value[0]) || value[0] === null : typedArrayValues(value) !== undefined;
 
@@ -62,23 +62,23 @@ const isNumber = (value: unknown) => typeof value === "number" || isLongInteger(
 export const isNumbers = (value: unknown): value is number[] =>
   Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "number");
 
-/** Whether a value can be a row: an array of numbers, or an object with one in it. */
+/** Whether a value can be a row: an array of numbers, or an object that has one. */
 const isRow = (value: unknown) => isVector(value) || (isObject(value) && hasVector(value));
 
-/** Finds the rows in a value. @throws InvalidInputError when they can be read in two ways. */
+/** Finds the rows in a value. @throws InvalidInputError if they can be read in two ways. */
 export function findTable(value: unknown): FoundTable | undefined {
   return (isObject(value) ? columnTable(value) : undefined) ?? rowsIn(value, 0) ?? recordsIn(value);
 }
 
 function rowsIn(value: unknown, depth: number): FoundTable | undefined {
   if (Array.isArray(value)) {
-    // Rows may be null where there is no embedding.
+    // Rows without an embedding may be null.
     const first = value.find((row) => row !== null);
     return isRow(first) || (depth === 0 && value.length > 0) || Array.isArray(first) ? { rows: value } : undefined;
   }
   if (!isObject(value) || depth > DEPTH) return undefined;
   const names = namesOf(value);
-  // Of one vector in several types the floats are meant.
+  // If a vector is given in several types, use the floats.
   if ("float" in value && ("int8" in value || "uint8" in value || "binary" in value || "base64" in value)) {
     return rowsIn(value.float, depth + 1);
   }
@@ -119,7 +119,9 @@ function recordsIn(value: unknown): FoundTable | undefined {
   return undefined;
 }
 
-/** A data frame that is written by columns, `{ "e0": { "0": 0.5, "1": ... }, ... }` or `{ "e0": [0.5, ...], ... }`, or split into names and rows. */
+/**
+ * A data frame written by columns, `{ "e0": { "0": 0.5, "1": ... }, ... }` or `{ "e0": [0.5, ...], ... }`, or split into names and rows.
+ */
 function columnTable(value: Fields): FoundTable | undefined {
   const { columns, data, index } = value;
   if (Array.isArray(columns) && Array.isArray(data) && columns.every((name) => typeof name === "string")) {
@@ -136,14 +138,14 @@ function columnTable(value: Fields): FoundTable | undefined {
   return { rows, keys };
 }
 
-/** Whether the outer names are those of columns and the inner ones those of rows, or the other way. @throws InvalidInputError if unknown. */
+/** Whether the outer names are columns and the inner ones rows, or the other way round. @throws InvalidInputError if unknown. */
 function areColumns(entries: readonly [string, Fields][], keys: readonly string[]): boolean {
   const kindOf = (value: unknown) => (isVector(value) ? "list" : value === null ? "null" : typeof value);
   const kindsOf = (values: unknown[]) => new Set(values.map(kindOf).filter((kind) => kind !== "null"));
   const outer = entries.map(([, entry]) => kindsOf(Object.values(entry)));
   const inner = keys.map((key) => kindsOf(entries.map(([, entry]) => entry[key])));
   const isOf = (kinds: Set<string>[]) => kinds.every((kind) => kind.size < 2);
-  // A column holds one kind of values, and not all columns the same.
+  // A column holds one kind of values, but not all columns hold the same kind.
   if (!isOf(outer)) return false;
   if (!isOf(inner)) return true;
   if (outer.some((kind) => !kind.has("number") && kind.size > 0)) return false;
@@ -153,10 +155,10 @@ function areColumns(entries: readonly [string, Fields][], keys: readonly string[
   if (isNumberedFromStart(keys) && !areNumbers) return false;
   throw invalid(
     "COLUMN_UNCLEAR",
-  )`the JSON may hold ${thousands(entries.length)} columns or ${thousands(entries.length)} vectors (${describeValue(names[0])}: { ${describeValue(keys[0])}: …, ${describeValue(keys[1])}: … })${{ hint: 'write a data frame with orient="records", typed arrays by Array.from(vector)' }}`;
+  )`the JSON may hold ${thousands(entries.length)} columns or ${thousands(entries.length)} vectors (${describeValue(names[0])}: { ${describeValue(keys[0])}: …, ${describeValue(keys[1])}: … })${{ hint: 'write data frames with orient="records", and typed arrays with Array.from(vector)' }}`;
 }
 
-/** Whether most names are those of numbered columns from 0 or 1 on, with a prefix: those of items begin anywhere. */
+/** Whether most names are those of columns numbered from 0 or 1 on, with a prefix; those of items may start anywhere. */
 const isNumberedFromStart = (names: readonly string[]) =>
   familiesOf(names).some(({ prefix, columns }) => {
     const numbers = columns.map((column) => Number(/\d+$/.exec(names[column]!)?.[0]));
@@ -165,8 +167,8 @@ const isNumberedFromStart = (names: readonly string[]) =>
   });
 
 /**
- * Lists that stand beside the list of vectors, one entry each, as columns of it: `{ "asin": [...], "embedding": [[...], ...] }`; and lists of
- * equal length without one.
+ * Lists next to the list of vectors, with one entry per vector, as columns of it: `{ "asin": [...], "embedding": [[...], ...] }`; and lists
+ * of equal length without one.
  */
 export function parallelLists(value: unknown): FoundTable | undefined {
   if (!isObject(value) || "columns" in value) return undefined;
@@ -178,7 +180,7 @@ export function parallelLists(value: unknown): FoundTable | undefined {
   );
   const rows = vectors[0]?.[1].length ?? lists[0]?.[1].length ?? 0;
   const isScalars = (list: unknown[]) => list.every((entry) => entry === null || typeof entry !== "object");
-  // Without a list of texts it is a map of vectors.
+  // Without a list of strings it is a map of vectors.
   const isFrame =
     familiesOf(lists.map(([name]) => name)).length > 0 &&
     lists.some(([name, list]) => isBeside(name) || !isNumbers(list)) &&
@@ -190,7 +192,7 @@ export function parallelLists(value: unknown): FoundTable | undefined {
   if (wrong) {
     throw invalid(
       "COUNTS_DIFFER",
-    )`${wrong[0]} has ${thousands(wrong[1].length)} entries, but there are ${thousands(rows)} vectors${{ hint: "each needs one" }}`;
+    )`${wrong[0]} has ${thousands(wrong[1].length)} entries, but there are ${thousands(rows)} vectors${{ hint: "give one entry per vector" }}`;
   }
   const columns = [...vectors, ...beside].filter(([, list]) => list.length === rows);
   if (columns.length < 2) return undefined;
@@ -216,7 +218,7 @@ export interface FoundTensor {
   data: unknown[];
 }
 
-/** @throws InvalidInputError for a tensor that is no matrix of floats. */
+/** @throws InvalidInputError for a tensor that is not a matrix of floats. */
 export function findTensor(value: unknown, depth = 0): FoundTensor | undefined {
   if (!isObject(value) || depth > 2) return undefined;
   const shape = value.dims ?? value.shape ?? value.size;
@@ -230,7 +232,7 @@ export function findTensor(value: unknown, depth = 0): FoundTensor | undefined {
   if (/16/.test(String(value.type ?? value.dtype ?? "")) && !/bfloat|int/.test(String(value.type ?? value.dtype))) {
     throw invalid(
       "TYPE_UNSUPPORTED",
-    )`the tensor of the shape ${written} holds half floats as bits${{ hint: "write it as float32" }}`;
+    )`the tensor of shape ${written} holds half floats as bits${{ hint: "write it as float32" }}`;
   }
   if (
     shape.length !== 2 ||
@@ -239,7 +241,7 @@ export function findTensor(value: unknown, depth = 0): FoundTensor | undefined {
   ) {
     throw invalid(
       "TYPE_UNSUPPORTED",
-    )`the tensor has the shape ${written} and ${thousands(data.length)} numbers: embeddings need two dimensions, rows x dim, that give their number`;
+    )`the tensor has the shape ${written} and ${thousands(data.length)} numbers: embeddings need two dimensions, and rows x dim numbers`;
   }
   return { rows: shape[0]!, dim: shape[1]!, data };
 }
@@ -247,7 +249,7 @@ export function findTensor(value: unknown, depth = 0): FoundTensor | undefined {
 const isSingleRow = (value: Fields, entries: unknown[]) =>
   entries.length === 1 && Object.keys(value).some((name) => [...embeddingNames, ...tableNames].includes(name));
 
-/** Whether an object holds a list of numbers, in itself or in an object inside. */
+/** Whether an object holds a list of numbers, directly or in an inner object. */
 function hasVector(row: Fields, depth = 0): boolean {
   return Object.entries(row).some(([name, value]) => {
     const isNamed = embeddingNames.slice(0, 5).includes(name);
@@ -260,17 +262,17 @@ function hasVector(row: Fields, depth = 0): boolean {
 
 const isNested = (value: unknown) => typeof value === "object" && value !== null;
 
-/** A field of a row, also one of an object inside. */
+/** A field of a row, or of an object in it. */
 export interface Field {
   path: string[];
   value: unknown;
 }
 
-/** The fields of a row that hold values, by their names, inner ones by dotted names. */
+/** The fields of a row that hold values, by name; inner ones by dotted names. */
 export function fieldsOf(row: Fields): Map<string, Field> {
   const fields = new Map<string, Field>();
   const visit = (value: Fields, path: string[]) => {
-    // What an embedding service says of each vector besides; its index is the place of the row.
+    // What else an embedding service says about each vector; its index is the position of the row.
     const isAnswer = value.object === "embedding" || value.object === "list" || isAnswerRow(value);
     for (const [name, entry] of Object.entries(value)) {
       if (isAnswer && (name === "object" || name === "index")) continue;
@@ -300,7 +302,7 @@ function extendedScalar(value: unknown): string | undefined {
   return isOne && typeof value[name!] !== "object" ? name : undefined;
 }
 
-/** What is at the end of a path; undefined when it breaks off. */
+/** What is at the end of a path; undefined if the path breaks off. */
 export function follow(value: unknown, path: readonly string[]): unknown {
   let at = value;
   for (const key of path) {
@@ -327,10 +329,10 @@ export function jsonCell(value: unknown): Cell {
     return {
       ...of,
       isInteger: false,
-      problem: `it is a list of ${thousands(list.length)} lists: pool or flatten them into one first`,
+      problem: `it is a list of ${thousands(list.length)} lists: pool or flatten them into one list first`,
     };
   }
-  // Some numbers among other things: the reader says what is none.
+  // Some numbers among other values: the reader says which is not a number.
   return isNumber(first) ? { ...of, isInteger: false, problem: "" } : OTHER;
 }
 
@@ -349,8 +351,8 @@ const isAnswerRow = (row: unknown): row is Fields =>
   (row.object === "embedding" || Object.keys(row).every((name) => ["index", "embedding"].includes(name)));
 
 /**
- * The vectors of an embedding service's answer by their `index`, in which order they need not come.
- * @throws InvalidInputError when these are not 0, 1, 2, ...
+ * The vectors of an embedding service's answer in the order of their `index`, which may differ from that of the answer. @throws
+ * InvalidInputError if the indices are not 0, 1, 2, ...
  */
 export function inAnswerOrder(rows: unknown[]): unknown[] {
   if (rows.length === 0 || !rows.every(isAnswerRow)) return rows;
@@ -367,7 +369,7 @@ export function inAnswerOrder(rows: unknown[]): unknown[] {
   return ordered;
 }
 
-/** The rows of a line: an answer of an embedding service may hold several. @throws InvalidInputError when one ID has several. */
+/** The rows of a line, of which an embedding service's answer may hold several. @throws InvalidInputError if one ID has several. */
 export function rowsOfLine(row: unknown): unknown[] {
   if (!isObject(row)) return [row];
   const body = isObject(row.response) && isObject(row.response.body) ? row.response.body : row;
@@ -377,7 +379,7 @@ export function rowsOfLine(row: unknown): unknown[] {
   if (data.length > 1) {
     throw invalid(
       "FILE_CONTENT",
-    )`the line of ${describeValue(row.custom_id ?? row.id)} holds ${thousands(data.length)} vectors: an item has one, so ask for one text per request`;
+    )`the line of ${describeValue(row.custom_id ?? row.id)} holds ${thousands(data.length)} vectors, but an item has one: send one text per request`;
   }
   return [row];
 }

@@ -1,17 +1,17 @@
-/** JSON of which nothing is lost: integers of any length keep their digits, and an object's names are there once. */
+/** JSON without loss: integers of any length keep their digits, and an object's names are unique. */
 
 import { describeValue } from "../../base/describe-value.ts";
 
-/** What stands for NaN until the text is parsed: no text that people write has it. */
+/** Stands for NaN until the text is parsed; no text that people write contains it. */
 const NAN = "\0NaN";
 
-/** Whole numbers that a double may not hold, and words that only Python writes; brackets; where strings begin. */
+/** Integers that a double may not hold, and words that only Python writes; brackets; starts of strings. */
 const MARKS = /(?<=^|[\s:,[])(-?[1-9]\d{15,}|NaN|-?Infinity)(?=\s*(?:[,\]}]|$))|["{}[\]]/g;
 const COLON = /\s*:/y;
 
 /**
- * Where the text goes on after the string that begins at `start`; the text's end when it is not closed. No pattern: those remember every
- * character that they went over, and there are strings of any length.
+ * Where the text continues after the string that starts at `start`; the text's end if it is not closed. Not a regular expression, since
+ * those remember every character that they pass, and strings may have any length.
  */
 export function endOfString(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
@@ -22,21 +22,21 @@ export function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-/** Whether a value is a whole number that `parseJson` kept as its digits. */
+/** Whether a value is an integer that `parseJson` kept as digits. */
 export const isLongInteger = (value: unknown): value is string =>
   typeof value === "string" && /^-?[1-9]\d{15,}$/.test(value);
 
 /**
- * `JSON.parse`, except that in lists and objects an integer beyond 2^53 becomes a string of its digits; that there NaN, Infinity and
- * -Infinity, which Python writes, are numbers; and that no name may stand twice in an object, since the first value would be lost.
- * @throws SyntaxError as `JSON.parse` does; RangeError when the text is longer than a string can be.
+ * `JSON.parse`, except that in lists and objects an integer beyond 2^53 becomes a string of its digits, and NaN, Infinity and -Infinity,
+ * which Python writes, are numbers; and that no name may occur twice in an object, since the first value would be lost. @throws SyntaxError
+ * as `JSON.parse` does; RangeError if the text is longer than a string can be.
  */
 export function parseJson(text: string): unknown {
   return parsed(readable(text, false));
 }
 
 /**
- * The entries of a JSON object in the order of the text, where `JSON.parse` puts keys that are numbers first.
+ * The entries of a JSON object in the order of the text; `JSON.parse` would put numeric keys first.
  * @param text Valid JSON that is an object.
  */
 export function jsonEntries(text: string): [key: string, value: unknown][] {
@@ -47,12 +47,15 @@ function parsed({ text, hasNaN }: { text: string; hasNaN: boolean }): unknown {
   return hasNaN ? JSON.parse(text, (_, value) => (value === NAN ? Number.NaN : value)) : JSON.parse(text);
 }
 
-/** The text as `JSON.parse` can read it. @param isOrdered Whether a letter is put before the outermost names, so that none is a number. */
+/**
+ * The text in a form that `JSON.parse` can read. @param isOrdered Whether to put a letter before the outermost names, so that none is a
+ * number.
+ */
 function readable(text: string, isOrdered: boolean): { text: string; hasNaN: boolean } {
   let written = "";
   let done = 0;
   let hasNaN = false;
-  /** Of each array and object that is open, the names in it so far, and which entry has each. */
+  /** For each open array and object, the names in it so far, and which entry has each. */
   const open: (Map<string, number> | undefined)[] = [];
   const replace = (start: number, end: number, by: string) => {
     written += text.slice(done, start) + by;
@@ -81,13 +84,13 @@ function readable(text: string, isOrdered: boolean): { text: string; hasNaN: boo
     } else if (number !== undefined) {
       const end = marks.lastIndex;
       hasNaN ||= number === "NaN";
-      // A number beyond all doubles is read as infinity.
+      // A number beyond the range of doubles is read as infinity.
       if (number === "NaN") replace(index, end, JSON.stringify(NAN));
       else if (number.endsWith("y")) replace(index, end, number.replace("Infinity", "1e999"));
       else if (!Number.isSafeInteger(Number(number))) replace(index, end, `"${number}"`);
     }
   }
-  if (open.length > 0) throw new SyntaxError("it ends too early: is the file cut short?");
+  if (open.length > 0) throw new SyntaxError("it ends too early and may be cut short");
   if (text.trim() === "") throw new SyntaxError("it is empty");
   return { text: written + text.slice(done), hasNaN };
 }

@@ -38,51 +38,51 @@ import {
 } from "./json-table.ts";
 import { isLongInteger, parseJson } from "./json-text.ts";
 
-/** Bytes that become text at once. */
+/** Bytes decoded at once. */
 const PIECE = 1 << 20;
 
 /**
- * Reads embeddings from JSON, which comes in pieces, as float32. JSON lines are read line by line, however many there are; a text that is
- * one value is kept until it ends, for `JSON.parse`:
+ * Reads embeddings from JSON, in pieces, as float32. JSON lines are read line by line, however many there are; a text that is one value is
+ * kept to its end for `JSON.parse`:
  *
  * - an array of arrays of numbers, one per item;
- * - an array of objects, whose fields (also those of objects inside) are taken as the columns of a table are, see `TableColumns`: a list
- *   of numbers, or numbers in numbered fields, item ID, title, labels ("" where missing);
+ * - an array of objects, whose fields (and those of inner objects) are treated like the columns of a table, see `TableColumns`: a list of
+ *   numbers, or numbers in numbered fields, item ID, title, labels ("" if missing);
  * - `{ embeddings: [...], titles?, labels?, ids? }` (or `data`, as embedding services answer) with one of the above, or any object that
- *   holds it, as vector databases answer; vectors with an `index` are put in its order;
+ *   holds it, as vector databases answer; vectors with an `index` are sorted by it;
  * - a map of IDs, `{ "id": [...] }` or `{ "id": { "vector": [...] } }`;
  * - a data frame by records, by columns, or split; a tensor, `{ dims: [rows, dim], data: [...] }`;
  * - JSON lines: one array or object, or one answer of an embedding service, per line.
  *
  * A vector may also be a typed array (`{ "0": 0.5, ... }`), a string of a list ("[0.5, 1]"), or float32 in base64.
  *
- * Its methods throw InvalidInputError, naming row and column, for rows of different length and entries that are no finite numbers; for
- * lists of IDs of another length than the rows; when the fields of the embedding cannot be told; for text that is none of these forms; and for a single value, or a line, that is longer
- * than a string can be (in V8, 536,870,888 characters).
+ * Its methods throw InvalidInputError, naming row and column, for rows of different length and entries that are not finite numbers; for a
+ * list of IDs that differs in length from the rows; if the fields of the embedding are unclear; for text in none of these forms; and for a
+ * single value, or a line, that is longer than a string can be (in V8, 536,870,888 characters).
  */
 export class JsonTable {
   readonly #rows: JsonRows;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  /** What is not parsed yet: the line that has not ended, or all of a single value. */
+  /** Text that is not parsed yet: an unfinished line, or all of a single value. */
   #text = "";
   #lines = 0;
-  /** The first line's value, while it may be the only one. */
+  /** The first line's value, as long as it may be the only one. */
   #first: { value: unknown } | undefined;
   #isLines = false;
-  /** Whether no value ends where the first line ends. */
+  /** Whether the first line ends within a value. */
   #isWhole = false;
 
-  /** @param uniqueIds Whether an item that is there twice is refused. */
+  /** @param uniqueIds Whether a repeated item is refused. */
   constructor(options: ItemFileOptions = {}, uniqueIds = false) {
     this.#rows = new JsonRows(options, uniqueIds);
   }
 
-  /** Takes a piece of UTF-8, cut anywhere. */
+  /** Reads a piece of UTF-8, cut anywhere. */
   push(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += PIECE) this.#push(bytes.subarray(at, at + PIECE));
   }
 
-  /** @param bytes Nothing at the end. */
+  /** @param bytes Undefined at the end. */
   #push(bytes?: Uint8Array): void {
     let piece: string;
     try {
@@ -124,7 +124,7 @@ export class JsonTable {
         this.#first = { value: parseJson(line) };
         this.#text = "";
       } catch {
-        // What is wrong, if anything is, is known when all of it is there.
+        // Errors are known only when the whole value has arrived.
         this.#isWhole = true;
         this.#keep("\n");
       }
@@ -149,7 +149,7 @@ export class JsonTable {
     if (!found) {
       if (Array.isArray(value)) {
         if (value.length > 0) throw invalid("EMPTY")`all rows are null`;
-        throw invalid("EMPTY")`the JSON holds no rows${{ hint: "at least one embedding is needed" }}`;
+        throw invalid("EMPTY")`the JSON holds no rows${{ hint: "give at least one embedding" }}`;
       }
       throw invalid(
         "FILE_CONTENT",
@@ -159,7 +159,7 @@ export class JsonTable {
     const rows = inAnswerOrder(found.rows);
     const ids = listBeside(around, rows.length) ?? keys;
     const names = Array.isArray(around?.columns) ? (around.columns as string[]) : undefined;
-    // A data frame that nobody sorted or filtered numbers its rows.
+    // A data frame that was not sorted or filtered numbers its rows.
     const index = Array.isArray(around?.index) && around.index.some((key, i) => key !== i) ? around.index : undefined;
     const isNumbered = ids === keys && keys?.every((key, i) => key === String(i)) === true;
     for (let i = 0; i < rows.length; i++) {
@@ -186,7 +186,7 @@ export class JsonTable {
     };
   }
 
-  /** Rows that were read and not taken: of JSON lines only, since a single value may say at its end what its rows are. */
+  /** Number of rows read but not yet taken, only for JSON lines, since a single value may define its rows at its end. */
   get waiting(): number {
     return this.#isLines ? this.#rows.waiting : 0;
   }
@@ -196,12 +196,12 @@ export class JsonTable {
     return this.#rows.takeRows();
   }
 
-  /** The items' own IDs, once all is read: from a field named so, or the keys of a map. */
+  /** The items' own IDs, after the end, from a field with such a name, or the keys of a map. */
   get itemIds(): string[] | undefined {
     return this.#rows.itemIds;
   }
 
-  /** What the fields were taken for, once that is known. */
+  /** What the fields were taken for, once it is known. */
   get columns(): TableColumns | undefined {
     return this.#rows.columns;
   }
@@ -230,17 +230,17 @@ const tooLong = (cause: unknown) =>
     cause,
   )`the text is one JSON value that is longer than a string can be${{ hint: "save it as JSON lines (a row on each line), npy or Parquet" }}`;
 
-/** The IDs that stand next to the rows. @throws InvalidInputError when they are not one per row. */
+/** The IDs next to the rows. @throws InvalidInputError if they are not one per row. */
 function listBeside(around: Fields | undefined, rows: number): string[] | undefined {
   const name = Object.keys(around ?? {}).find((key) => isIdsName(key) && Array.isArray(around![key]));
   if (name === undefined) return idsByIndex(around, rows);
   let ids = around![name] as unknown[];
-  // Vector databases answer with a list for each query.
+  // Vector databases answer with one list per query.
   if (ids.length === 1 && Array.isArray(ids[0])) ids = ids[0];
   if (ids.length !== rows) {
     throw invalid(
       "COUNTS_DIFFER",
-    )`${name} has ${counted(ids.length, "entry")}, but there are ${thousands(rows)} vectors${{ hint: "each needs one ID" }}`;
+    )`${name} has ${counted(ids.length, "entry")}, but there are ${thousands(rows)} vectors${{ hint: "give one ID per vector" }}`;
   }
   const bad = ids.findIndex((id) => typeof id !== "string" && typeof id !== "number");
   if (bad >= 0)
@@ -263,27 +263,27 @@ function idsByIndex(around: Fields | undefined, rows: number): string[] | undefi
   return undefined;
 }
 
-/** Rows from which the fields are judged. */
+/** Number of rows by which fields are judged. */
 const SAMPLE_ROWS = 100;
 
 interface Row {
   row: unknown;
-  /** Of the item, where it does not stand in the row. */
+  /** The item's ID, if it is not in the row. */
   id: string | undefined;
 }
 
-/** Which fields are what. */
+/** What each field is. */
 interface FieldChoice {
   decision: Decision;
   names: string[];
-  /** Where each field is found in a row. */
+  /** Where each field is in a row. */
   paths: string[][];
   /** Fields of the rows themselves. */
   known: Set<string>;
   columns: TableColumns;
 }
 
-/** @throws InvalidInputError for an ID or number under a name that the first rows do not have: it would be lost. */
+/** @throws InvalidInputError for an ID or number under a name that the first rows do not have, since it would be lost. */
 function requireKnownFields(row: Fields, { known }: FieldChoice, number: number): void {
   for (const name of Object.keys(row)) {
     if (known.has(name) || row[name] === null) continue;
@@ -294,13 +294,13 @@ function requireKnownFields(row: Fields, { known }: FieldChoice, number: number)
   }
 }
 
-/** Rows one after the other. What the first ones are, all must be. */
+/** Reads rows one after another. All must have the form of the first ones. */
 class JsonRows {
   readonly #collector: RowCollector;
   readonly #options: ItemFileOptions;
-  /** Rows that wait for the decision. */
+  /** Rows waiting for the decision. */
   #sample: Row[] | undefined = [];
-  /** Of rows that are objects. */
+  /** The fields of rows that are objects. */
   #choice: FieldChoice | undefined;
   #titles: string[] = [];
   #labels: (string | number)[][] = [];
@@ -314,7 +314,7 @@ class JsonRows {
     this.#collector = new RowCollector(options.skipInvalid);
   }
 
-  /** @param id Of the item, where it does not stand in the row. */
+  /** @param id The item's ID, if it is not in the row. */
   add(row: unknown, id?: string): void {
     if (!this.#sample) {
       this.#add({ row, id });
@@ -332,7 +332,7 @@ class JsonRows {
     else if (!Array.isArray(first) && first !== undefined) {
       const flat =
         typeof first === "number"
-          ? "a flat list of numbers; write one array per item, [[...], [...]]"
+          ? "a flat list of numbers: write one array per item, [[...], [...]]"
           : describeValue(first);
       throw invalid("FILE_CONTENT")`the rows must be arrays of numbers or objects with an embedding, got ${flat}`;
     }
@@ -345,7 +345,7 @@ class JsonRows {
     if (isAction(rows[0]) && !isAction(rows[1])) {
       throw invalid(
         "FILE_FOREIGN",
-      )`the lines are a bulk request of a search engine, which has an ID and its document on two lines${{ hint: "export the documents instead, each with its _id" }}`;
+      )`the lines are a search engine's bulk request, with an ID and its document on two lines${{ hint: "export the documents instead, each with its _id" }}`;
     }
     const found = rows.map((row) => fieldsOf(row));
     const paths = new Map<string, string[]>();
@@ -367,7 +367,7 @@ class JsonRows {
       if (choice && !isObject(row)) {
         throw invalid(
           "FILE_CONTENT",
-        )`${{ row: number }} is ${describeJson(row)}, but the rows before it are objects${{ hint: "all rows must be alike" }}`;
+        )`${{ row: number }} is ${describeJson(row)}, but the rows before it are objects${{ hint: "all rows must have the same form" }}`;
       }
       if (choice) requireKnownFields(row as Fields, choice, number);
       const values = choice
@@ -415,11 +415,11 @@ class JsonRows {
       throw invalid("ITEM_NOT_NUMBER")`${name} must be an array of numbers, got ${describeJson(list)}`;
     }
     const { length } = list;
-    if (length === 0) throw invalid("ROW_LENGTH")`${name} is empty${{ hint: "at least one number is needed" }}`;
+    if (length === 0) throw invalid("ROW_LENGTH")`${name} is empty${{ hint: "give at least one number" }}`;
     if (dim > 0 && length !== dim) {
       throw invalid(
         "ROW_LENGTH",
-      )`${name} has ${counted(length, "number")}, but those before it have ${thousands(dim)}${{ hint: "every row must have as many" }}`;
+      )`${name} has ${counted(length, "number")}, but those before it have ${thousands(dim)}${{ hint: "every row must have the same number" }}`;
     }
     for (let j = 0; j < length; j++) {
       if (isLongInteger(list[j])) list[j] = Number(list[j]);
@@ -475,7 +475,7 @@ class JsonRows {
     return this.#choice?.columns;
   }
 
-  /** Labels of all rows -> of those that were kept. */
+  /** Labels of all rows -> labels of those that were kept. */
   keptOf(labels: ItemLabels): ItemLabels {
     const skipped = this.#collector.skipped?.rows ?? [];
     return skipped.length === 0 ? labels : withoutRows(labels, skipped);
@@ -485,7 +485,7 @@ class JsonRows {
     if (this.#sample) this.#decide();
     const items = this.#collector.finish();
     if (this.#collector.rows === 0)
-      throw invalid("EMPTY")`the JSON holds no rows${{ hint: "at least one embedding is needed" }}`;
+      throw invalid("EMPTY")`the JSON holds no rows${{ hint: "give at least one embedding" }}`;
     const { skipped } = this.#collector;
     const labels = this.#takeLabels(items.rows);
     const { columns, itemIds } = this;
@@ -509,7 +509,7 @@ class JsonRows {
     return { items, ...(labels && { labels }), ...(itemIds && { itemIds }) };
   }
 
-  /** Labels of the rows that are taken, which are the last ones. */
+  /** Labels of the rows that are being taken, which are the last ones. */
   #takeLabels(rows: number): ItemLabels | undefined {
     const { title, labels = [] } = this.#choice?.decision ?? {};
     const titles = this.#titles;
@@ -521,7 +521,7 @@ class JsonRows {
     const { ids } = this.#ids;
     const entries = labels.map((column, l) => [this.#choice!.names[column]!, values[l]!] as const);
     return {
-      // Without titles of their own, items go by their IDs, or by their numbers.
+      // Items without titles are called by their IDs, or by their numbers.
       titles:
         title !== undefined
           ? titles

@@ -6,8 +6,8 @@ const ENCODER = "encoder.network.";
 const LEVELS = "quantization_layers.";
 
 /**
- * `encoder.network.{0,2,...}`, `quantization_layers.{l}.embedding`, optionally `.out_proj` (SimVQ), and `decoder.network.{0,2,...}`:
- * SiLU, a sigmoid and L2 normalisation behind the decoder (`compat: "hopwise"`).
+ * `encoder.network.{0,2,...}`, `quantization_layers.{l}.embedding`, optionally `.out_proj` (SimVQ), and `decoder.network.{0,2,...}`: SiLU,
+ * with a sigmoid and L2 normalisation after the decoder (`compat: "hopwise"`).
  */
 export function readHopwise(tensors: Tensors, others: readonly string[], program = "Hopwise"): Translation | undefined {
   const linears = modules(tensors, ENCODER);
@@ -21,7 +21,7 @@ export function readHopwise(tensors: Tensors, others: readonly string[], program
     linear: (layer) => stride * layer,
     bias: true,
     level: (level) => `${LEVELS}${level}.`,
-    // The reference wrapped it in a Sequential for a while.
+    // For a while the reference wrapped it in a Sequential.
     projection: ["out_proj.weight", "out_proj.0.weight"].find((name) => tensors.has(`${LEVELS}0.${name}`)),
     ignored: /\.kmeans_initted$/,
   };
@@ -35,8 +35,8 @@ export function readHopwise(tensors: Tensors, others: readonly string[], program
 }
 
 /**
- * Weights of ours without the metadata: those have input statistics or a linear path, which are no part of any other program.
- * undefined when they are not ours.
+ * Our weights without the metadata: these have input statistics or a linear path, which no other program has. undefined if they are not
+ * ours.
  */
 export function readOwn(tensors: Tensors, others: readonly string[]): Translation | undefined {
   const isOwn = (name: string) => /^input\.|^(en|de)coder\.skip\./.test(name);
@@ -46,7 +46,7 @@ export function readOwn(tensors: Tensors, others: readonly string[]): Translatio
   if (modules(rest, ENCODER, "weight", 1).length > 0) {
     throw unfit(
       { program: "rqvae" },
-      "its metadata is lost, and without it a layer normalisation cannot be told from others: load the file that rqvae wrote",
+      "its metadata is missing, and without it a layer normalisation cannot be told from others: load the file that rqvae wrote",
     );
   }
   const read = readHopwise(rest, others, "rqvae");

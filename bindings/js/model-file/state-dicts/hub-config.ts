@@ -1,6 +1,6 @@
 /**
- * `config.json` as PyTorchModelHubMixin writes it: the arguments of the model's constructor, by the names that they have in the
- * programs whose state_dicts are read.
+ * `config.json` as PyTorchModelHubMixin writes it: the arguments of the model's constructor, with their names in the programs whose
+ * state_dicts are read.
  */
 
 import { ModelFormatError } from "../../base/errors.ts";
@@ -8,7 +8,7 @@ import { show } from "../../base/option-reader.ts";
 import { TextDecoder } from "../../base/text-codecs.ts";
 import type { HubConfig, ModelOptions } from "../../types.ts";
 
-/** Arguments that are an option of ours by another name. */
+/** Arguments that are our options under another name. */
 const OPTIONS: Record<string, keyof ModelOptions> = {
   input_dim: "inputDim",
   in_dim: "inputDim",
@@ -30,7 +30,7 @@ const OPTIONS: Record<string, keyof ModelOptions> = {
   sk_iters: "sinkhornIterations",
 };
 
-/** Arguments that change an ID in a way which no configuration of ours expresses, and the values with which they do not. */
+/** Arguments that change an ID in a way that our configurations cannot express, and the values with which they do not. */
 const HARMLESS: Record<string, readonly unknown[]> = {
   codebook_normalize: [false],
   normalize_quantizer_inputs: [false],
@@ -42,23 +42,23 @@ export const isHubConfig = (config: object): boolean =>
   Object.keys(config).some((name) => Object.hasOwn(OPTIONS, name));
 
 /**
- * A `config.json` that stands beside a state_dict; undefined when it is another program's.
- * @param name Its path or URL, for the message. @throws ModelFormatError when it is not JSON.
+ * A `config.json` next to a state_dict; undefined if it is another program's. @param name Its path or URL, for the message. @throws
+ * ModelFormatError if it is not JSON.
  */
 export function parseHubConfig(json: Uint8Array, name: string): HubConfig | undefined {
   let config: unknown;
   try {
     config = JSON.parse(new TextDecoder().decode(json));
   } catch (cause) {
-    throw new ModelFormatError(`${name}, which stands beside the state_dict, is not JSON`, { code: "NOT_JSON", cause });
+    throw new ModelFormatError(`${name}, which is next to the state_dict, is not JSON`, { code: "NOT_JSON", cause });
   }
   const isObject = config !== null && typeof config === "object" && !Array.isArray(config);
   return isObject && isHubConfig(config as object) ? (config as HubConfig) : undefined;
 }
 
 /**
- * The options that the arguments mean, and by which name each was given. What is neither an argument that is known nor an option of
- * ours steers the training or another part of the program, and is left out; so is what is null.
+ * The options that the arguments mean, and the name by which each was given. Unknown arguments that are not our options either steer
+ * training or another part of the program, and are ignored, as is null.
  * @throws ModelFormatError for an argument with which the model cannot be expressed here.
  */
 export function readHubConfig(
@@ -71,7 +71,7 @@ export function readHubConfig(
     const harmless = Object.hasOwn(HARMLESS, name) ? HARMLESS[name] : undefined;
     if (harmless && value !== null && value !== undefined && !harmless.includes(value)) {
       throw new ModelFormatError(
-        `the model's config has ${name} ${show(value)}, which has no place here: only with ${harmless.map(show).join(" or ")} are the IDs the same`,
+        `the model's config has ${name} ${show(value)}, which is not supported: the IDs are the same only with ${harmless.map(show).join(" or ")}`,
         { code: "STATE_DICT_UNSUPPORTED" },
       );
     }

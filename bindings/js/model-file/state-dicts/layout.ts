@@ -1,6 +1,6 @@
 /**
- * What every PyTorch program's state_dict consists of: two `torch.nn.Sequential`s that mirror each other and a codebook a level. A
- * program's own file says where in it they stand; here they are found, checked and given our names.
+ * What every PyTorch program's state_dict consists of: two `torch.nn.Sequential`s that mirror each other, and one codebook per level. A
+ * program's own module says where they are; here they are found, checked and given our names.
  */
 
 import { ModelFormatError } from "../../base/errors.ts";
@@ -12,27 +12,27 @@ import type { FileTensor } from "../model-file.ts";
 /** Tensors of a file by name. */
 export type Tensors = ReadonlyMap<string, FileTensor>;
 
-/** Where a program keeps what. Prefixes end with a dot; layers, modules and levels count from 0. */
+/** Where a program keeps its tensors. Prefixes end with a dot; layers, modules and levels count from 0. */
 export interface Layout {
   /** The program's name, for messages. */
   program: string;
   encoder: string;
   decoder: string;
-  /** The module in its Sequential that is the Linear of a layer. */
+  /** The module of a layer's Linear in its Sequential. */
   linear(layer: number): number;
-  /** The module that is the batch normalisation behind a hidden layer's Linear, in programs that have one. */
+  /** The module of the batch normalisation after a hidden layer's Linear, in programs that have one. */
   batchNorm?: (layer: number) => number;
   /** Whether its Linears have biases. */
   bias: boolean;
   /** The prefix of a level. */
   level: (level: number) => string;
-  /** The name of the square matrix behind the prefix of a level, where the codebook is a product with one (SimVQ). */
+  /** The name of the square matrix after the prefix of a level, if the codebook is a product with one (SimVQ). */
   projection: string | undefined;
   /** Integer tensors that steer training only. */
   ignored: RegExp;
 }
 
-/** What a program's file says: the model's tensors under our names, and the options that its shapes and its code give. */
+/** What a program's file gives: the model's tensors under our names, and the options that follow from its shapes and its code. */
 export interface Translation {
   part: "full" | "encoder";
   tensors: Map<string, FileTensor>;
@@ -48,12 +48,12 @@ export interface Sizes {
   nQuantizationLayers: number;
 }
 
-/** What PyTorch's BatchNorm1d adds to the variance, unless told otherwise. */
+/** What PyTorch's BatchNorm1d adds to the variance by default. */
 const BATCH_NORM_EPSILON = 1e-5;
 const NORM_PARTS = ["weight", "bias", "running_mean", "running_var"] as const;
 const SHOWN_NAMES = 12;
 
-/** The indexes of the modules of a Sequential that have a tensor of this name and number of dimensions, ascending. */
+/** The indices of the modules of a Sequential that have a tensor with this name and number of dimensions, ascending. */
 export function modules(tensors: Tensors, prefix: string, tensor = "weight", dimensions = 2): number[] {
   return indexes(tensors, prefix, `.${tensor}`, dimensions);
 }
@@ -72,8 +72,8 @@ export function indexes(tensors: Tensors, prefix: string, suffix: string, dimens
 /**
  * The tensors under our names, batch normalisation folded into the Linear before it, missing biases as zeros.
  * @param layers Linears of the encoder. @param levels Codebooks.
- * @param others Names of the tensors that are no floats.
- * @throws ModelFormatError that lists missing and unexpected names, or says which shapes do not fit together.
+ * @param others Names of the tensors that are not floats. @throws ModelFormatError that lists missing and unexpected names, or says which
+ * shapes do not match.
  */
 export function translate(
   tensors: Tensors,
@@ -122,7 +122,7 @@ export function translate(
     if (widths.join() !== mirrored.join()) {
       throw unfit(
         layout,
-        `its decoder goes over ${widths.join(" -> ")}, but only one that mirrors the encoder, ${mirrored.join(" -> ")}, has a place here`,
+        `its decoder has the widths ${widths.join(" -> ")}, but must mirror the encoder, ${mirrored.join(" -> ")}`,
       );
     }
     putNetwork("decoder", decoder);
@@ -142,9 +142,9 @@ export function translate(
   };
 }
 
-/** The file is a state_dict of the program, but not one that can be taken over. */
+/** The file is a state_dict of the program, but cannot be expressed here. */
 export function unfit(layout: Pick<Layout, "program">, complaint: string): ModelFormatError {
-  return new ModelFormatError(`this state_dict of ${layout.program} cannot be taken over: ${complaint}`, {
+  return new ModelFormatError(`this state_dict of ${layout.program} cannot be loaded: ${complaint}`, {
     code: "STATE_DICT_UNSUPPORTED",
   });
 }
@@ -190,13 +190,13 @@ function checkNames(
   const unexpected = [...tensors.keys(), ...others].filter((name) => !expected.has(name) && !layout.ignored.test(name));
   if (missing.length + unexpected.length === 0) return;
   const complaints = [
-    ...(missing.length > 0 ? [`missing are ${quoteNames(missing)}`] : []),
-    ...(unexpected.length > 0 ? [`unexpected are ${quoteNames(unexpected)}`] : []),
+    ...(missing.length > 0 ? [`missing: ${quoteNames(missing)}`] : []),
+    ...(unexpected.length > 0 ? [`unexpected: ${quoteNames(unexpected)}`] : []),
   ];
   throw unfit(layout, complaints.join("; "));
 }
 
-/** The Linears of a Sequential, one after the other. */
+/** The Linears of a Sequential, in order. */
 function readNetwork(tensors: Tensors, layout: Layout, prefix: string, layers: number): Linear[] {
   const linears: Linear[] = [];
   for (let layer = 0; layer < layers; layer++) {
@@ -233,8 +233,8 @@ function readNetwork(tensors: Tensors, layout: Layout, prefix: string, layers: n
 }
 
 /**
- * gain (W x + b - mean) / sqrt(variance + eps) + shift as one Linear: what the batch normalisation does in evaluation. In double, so
- * that one rounding is all that it costs.
+ * gain (W x + b - mean) / sqrt(variance + eps) + shift as one Linear, as the batch normalisation computes in evaluation mode. In double, so
+ * that it rounds only once.
  */
 function foldBatchNorm(
   { rows, columns, weight, bias }: Linear,

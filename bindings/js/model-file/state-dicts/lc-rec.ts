@@ -1,4 +1,4 @@
-/** LC-Rec (zhengbw0324/LC-Rec, RQ-VAE/models), and the programs that took its model over (LETTER, MiniOneRec, ...). */
+/** LC-Rec (zhengbw0324/LC-Rec, RQ-VAE/models), and the programs that reuse its model (LETTER, MiniOneRec, ...). */
 
 import { indexes, type Layout, modules, type Tensors, type Translation, translate, unfit } from "./layout.ts";
 
@@ -19,7 +19,7 @@ export function readLcRec(tensors: Tensors, others: readonly string[]): Translat
   const stride = hasBatchNorm ? 4 : 3;
   // One module fewer between two Linears: nn.Module without the activation.
   if (linears.length > 1 && linears[1]! - linears[0]! === stride - 1) {
-    throw unfit({ program: PROGRAM }, "its hidden layers have no activation, and those here have ReLU or SiLU");
+    throw unfit({ program: PROGRAM }, "its hidden layers have no activation, but those here have ReLU or SiLU");
   }
   const layout: Layout = {
     program: PROGRAM,

@@ -6,9 +6,9 @@ const ENCODER = "encoder.mlp.";
 const LEVELS = "layers.";
 
 /**
- * `encoder.mlp.{0,2,...}` (0, 3, ... where it was trained with dropout) without biases, `layers.{l}.embedding`, optionally
- * `.out_proj.0` (SimVQ): SiLU. Its decoder ends with an L2 normalisation over all but the categorical features, which has no place
- * here: the model encodes, and has no decoder. undefined for other programs.
+ * `encoder.mlp.{0,2,...}` (0, 3, ... where it was trained with dropout) without biases, `layers.{l}.embedding`, optionally `.out_proj.0`
+ * (SimVQ): SiLU. Its decoder ends with an L2 normalisation over all but the categorical features, which is not supported here: the model
+ * encodes but has no decoder. undefined for other programs.
  */
 export function readRqVaeRecommender(tensors: Tensors, others: readonly string[]): Translation | undefined {
   const linears = modules(tensors, ENCODER);
