@@ -7,7 +7,7 @@
 //   --shape 3x64 64+256+1024    these codes in place of each set's own: levels x codes, or level by level
 //   --method kmeansBeam faissBeam8               these beside the default
 //   --peer none                                  without faiss, which is installed into build/peers the first time
-//   --seeds N    --json FILE    --markdown (the README's table)    --check (exit code 1 when a target is missed)
+//   --seeds N    --json FILE    --markdown (the table of docs/quality.md)    --check (exit code 1 when a target is missed)
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { initialize } from "rqvae";
@@ -17,7 +17,7 @@ import { DATA, DEFAULT_SETS, FULL_SETS, loadCatalogue, SET_NAMES, withShape } fr
 import { findFaiss } from "./quality/faiss.mjs";
 import { loadPublished } from "./quality/published.mjs";
 import { parseShape } from "./quality/shapes.mjs";
-import { describeComparison, describeForReadme, describePublished, figuresOf } from "./quality/table.mjs";
+import { describeComparison, describeInMarkdown, describePublished, figuresOf } from "./quality/table.mjs";
 import { rulerChecks, targetsOf } from "./quality/targets.mjs";
 
 /** @type {(message: string) => never} */
@@ -121,7 +121,7 @@ for (const each of loadPublished()) {
 if (published.length > 0) console.log(describePublished(published));
 else console.log(`\nPublished IDs: skipped, they are not in ${DATA}`);
 
-if (options.markdown) console.log(describeForReadme(comparisons));
+if (options.markdown) console.log(describeInMarkdown(comparisons));
 const targets = figures.filter((figure) => figure.target !== null);
 if (targets.length > 0) console.log(describeTargets(targets));
 console.log(`\n${((performance.now() - started) / 1000).toFixed(0)} s in all; seeds ${seeds.join(", ")}`);

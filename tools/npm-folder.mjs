@@ -6,7 +6,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 
 /** Per user: tools/toolchain.sh keeps its suite there too. */
-const CACHE = process.env.RQVAE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "rqvae");
+export const CACHE = process.env.RQVAE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "rqvae");
 
 /**
  * The folder whose node_modules has the packages; they are installed the first time, without running their scripts.

@@ -19,7 +19,7 @@ const ORIGINAL = join(ROOT, "build/README.md");
 export function repositoryAddress({ repository: { url } }) {
   if (url.includes("OWNER")) {
     throw new Error(
-      "package.json: put the owner of the repository in place of OWNER, in repository, homepage and bugs",
+      'package.json: the owner of the repository has to stand in place of OWNER; run "node tools/owner.mjs NAME"',
     );
   }
   return url.replace(/^git\+/, "").replace(/\.git$/, "");

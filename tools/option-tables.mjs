@@ -11,7 +11,7 @@ import { ROOT } from "./setup.mjs";
 
 const GUIDE = join(ROOT, "docs/training.md");
 
-/** One table: a row an option. @param {readonly OptionDescription[]} options @returns {string} */
+/** One table: a row per option. @param {readonly OptionDescription[]} options @returns {string} */
 export function optionTable(options) {
   const rows = options.map((option) => [`\`${option.name}\``, defaultOf(option), valuesOf(option), option.guide ?? ""]);
   const all = [["option", "default", "values", "what"], ...rows];
@@ -29,7 +29,7 @@ const code = (/** @type {unknown} */ value) => `\`${JSON.stringify(value)}\``;
 function defaultOf({ kind, default: value, usually }) {
   if (usually !== undefined) return usually;
   if (kind === "choice") return code(value);
-  return Array.isArray(value) ? `[${value.join(", ")}]` : String(value);
+  return Array.isArray(value) ? `[${value.join(", ")}]` : typeof value === "number" ? count(value) : String(value);
 }
 
 /** @param {OptionDescription} option */
@@ -43,7 +43,7 @@ function valuesOf(option) {
       return `up to ${option.most} of ${rangeOf(option)}`;
     case "integerPerLevel":
     case "numberPerLevel":
-      return `${rangeOf(option)}, or one a level`;
+      return `${rangeOf(option)}, or one per level`;
     default:
       return rangeOf(option);
   }
@@ -57,11 +57,14 @@ function rangeOf({ min = 0, max, isOpen }) {
   return max < near && near - max < 1e-6 ? `${min} to below ${near}` : `${min} to ${power(max)}`;
 }
 
+/** @param {number} x */
+const count = (x) => (Math.abs(x) >= 1000 ? x.toLocaleString("en") : String(x));
+
 /** Large numbers as powers of two. @param {number} x */
 function power(x) {
   if (x === Number.MAX_SAFE_INTEGER) return "2^53 − 1";
   const exponent = Math.log2(x);
-  return exponent >= 14 && Number.isInteger(exponent) ? `2^${exponent}` : String(x);
+  return exponent >= 14 && Number.isInteger(exponent) ? `2^${exponent}` : count(x);
 }
 
 /** The guide's text with the tables of these options in their places. @param {string} text @param {readonly OptionDescription[]} options */

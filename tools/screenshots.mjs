@@ -1,13 +1,15 @@
 /**
- * Pictures of the demo page for the README: `node tools/screenshots.mjs [folder]`, after `npm run web:build`. Default: docs/screenshots.
- * Needs Debian's Chromium and a font with emoji.
+ * Every picture of README and guides, anew: `node tools/screenshots.mjs [folder]`, after `npm run build` and `npm run web:build`. Without a
+ * folder they go to docs/. Needs Chromium and a font with colour emoji, such as Debian's fonts-noto-color-emoji.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { launchChromium } from "../tests/browser/browsers.mjs";
 import { ROOT, serve } from "../tests/browser/server.mjs";
+import { codeTreePage, isColoured } from "./code-tree-picture.mjs";
 
-const folder = process.argv[2] ?? join(ROOT, "docs/screenshots");
+const pictures = process.argv[2] ?? join(ROOT, "docs");
+const folder = join(pictures, "screenshots");
 
 /** @type {{ width: number, height: number, colorScheme: "light" | "dark", shots: string[] }[]} */
 const visits = [
@@ -21,6 +23,11 @@ const site = await serve(join(ROOT, "web/dist"));
 const browser = await launchChromium();
 mkdirSync(folder, { recursive: true });
 try {
+  await requireEmoji();
+  const tree = await browser.newPage({ viewport: { width: 1200, height: 600 }, deviceScaleFactor: 1.5 });
+  await tree.setContent(await codeTreePage());
+  await tree.screenshot({ path: join(pictures, "code-tree.png") });
+  await tree.close();
   for (const { width, height, colorScheme, shots } of visits) {
     const page = await browser.newPage({ viewport: { width, height }, colorScheme, reducedMotion: "reduce" });
     /** @param {string} name @param {string} [at] */
@@ -64,4 +71,13 @@ try {
 } finally {
   await browser.close();
   await site.close();
+}
+
+/** Without such a font there are boxes in place of emoji, in every picture. */
+async function requireEmoji() {
+  const page = await browser.newPage();
+  const coloured = await page.evaluate(isColoured, "\u{1F992}");
+  await page.close();
+  if (!coloured)
+    throw new Error("Chromium shows no emoji in colour; install a font that has them, such as fonts-noto-color-emoji");
 }

@@ -179,6 +179,7 @@ if (wants("check")) {
   step("style and types", () => {
     check("Biome", "node_modules/.bin/biome", ["check", "."]);
     check("TypeScript", "node_modules/.bin/tsc", ["-p", "tsconfig.json"]);
+    check("prose", "node", ["tools/prose.mjs"]);
     check("clang-format", "node", ["tools/format-cpp.mjs"]);
     checkIfInstalled("cppcheck", () => check("cppcheck", "cppcheck", CPPCHECK, true));
     checkIfInstalled("clang-tidy", () => check("clang-tidy", "node", ["tools/tidy-cpp.mjs"]));

@@ -10,7 +10,7 @@ import { compareMethods, FAISS_METHODS, METHOD_NAMES, METHODS } from "./assess.m
 import { DATA, DEFAULT_SETS, FULL_SETS, loadCatalogue, readMatrix, SET_NAMES, withShape } from "./datasets.mjs";
 import { findFaiss } from "./faiss.mjs";
 import { parseShape, shapeName, shapeWords } from "./shapes.mjs";
-import { describeComparison, describeForReadme, figuresOf } from "./table.mjs";
+import { describeComparison, describeInMarkdown, figuresOf } from "./table.mjs";
 import { targetsOf } from "./targets.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "rqvae-bench-"));
@@ -118,8 +118,8 @@ describe("a comparison", () => {
     expect(text).toMatch(/\n {2}the baseline, seed by seed: k-means, [a-z ]+; k-means, [a-z ]+$/);
     const names = checkFigures(comparison).map(({ name }) => name);
     expect(names.filter((name) => /faiss/.test(name))).toEqual([]);
-    expect(describeForReadme([comparison]).split("\n").at(-1)).toMatch(
-      /^\| Small \| 260 × 12, 2 × 8 \|( \.\d{3} \|){3} - \| \*\*\.\d{3}\*\* \|( \d+\.\d% \|){2}( \.\d{3} \|){2}$/,
+    expect(describeInMarkdown([comparison]).split("\n").at(-1)).toMatch(
+      /^\| Small \| 260 × 12, 2 × 8 \|( \d+\.\d% \|){3} - \| \*\*\d+\.\d%\*\* \|( \d+\.\d% \|){4}$/,
     );
   });
 

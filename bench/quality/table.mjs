@@ -77,37 +77,41 @@ export function describeComparison(comparison) {
   return [...head, alignColumns([columns, ...rows]), ...remarks].join("\n");
 }
 
-const README_COLUMNS = [
+const MARKDOWN_COLUMNS = [
   ...["catalogue", "items, codes", "field's recipe", "k-means, greedy", "k-means, best", "faiss RQ", "default"],
   ...["collision: lowest other", "default", "first code shared: greedy", "default"],
 ];
 
 /**
- * The table of the README, in Markdown: explained variance of unseen items, collision among distinct vectors, and the share of the ten
+ * The table of docs/quality.md, in Markdown: explained variance of unseen items, collision among distinct vectors, and the share of the ten
  * nearest neighbours with the same first code. Median over the seeds.
  * @param {readonly Comparison[]} comparisons
  */
-export function describeForReadme(comparisons) {
-  const points = (value) => (value === null ? "-" : value.toFixed(3).replace("0.", "."));
+export function describeInMarkdown(comparisons) {
+  const evUnseen = (m) => m.evUnseen;
+  const collision = (m) => 1 - m.distinctAmongDistinct;
+  const of = (list, figure) => (list.length === 0 ? "-" : `${(100 * median(list.map(figure))).toFixed(1)}%`);
   const rows = comparisons.map((comparison) => {
     const { title, items, codes } = comparison.catalogue;
-    const of = (list, figure) => points(median(list.map(figure)));
-    const evUnseen = (m) => m.evUnseen;
-    const collision = (m) => 1 - m.distinctAmongDistinct;
     const best = (methods, figure) => bestOf(comparison, methods, figure);
-    const inPercent = (list) => (list.length === 0 ? "-" : `${(100 * median(list.map(collision))).toFixed(1)}%`);
     return [
       ...[title, `${items.rows.toLocaleString("en")} × ${items.dim}, ${shapeWords(codes).replace(" x ", " × ")}`],
       ...[of(comparison.recipe, evUnseen), of(comparison.kmeansFull, evUnseen)],
       of(best(KMEANS, evUnseen), evUnseen),
       of(best(["faissBeam8", "faissBeam32"], evUnseen), evUnseen),
       `**${of(comparison.default, evUnseen)}**`,
-      ...[inPercent(best(REAL_METHODS, (m) => -collision(m))), inPercent(comparison.default)],
+      of(
+        best(REAL_METHODS, (m) => -collision(m)),
+        collision,
+      ),
+      of(comparison.default, collision),
       of(comparison.kmeansFull, (m) => m.neighbours[0]),
       of(comparison.default, (m) => m.neighbours[0]),
     ];
   });
-  const lines = [README_COLUMNS, README_COLUMNS.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  const lines = [MARKDOWN_COLUMNS, MARKDOWN_COLUMNS.map(() => "---"), ...rows].map(
+    (cells) => `| ${cells.join(" | ")} |`,
+  );
   return ["", ...lines].join("\n");
 }
 

@@ -278,7 +278,8 @@ export interface TrainWarning {
 
 /** State of a training run. */
 export interface TrainProgress {
-  phase: "initialize" | "train";
+  /** "measure" comes first in `RQVAE.fit`, which looks at a sample to choose the latent width; its progress is 0. */
+  phase: "measure" | "initialize" | "train";
   /** Of the whole run, initialisation (PCA, k-means) and training together: rises from 0 to 1. */
   progress: number;
   /** The epoch in progress, from 0. */
@@ -310,7 +311,14 @@ export interface TrainProgress {
 
 /** What `train` resolves to. */
 export interface TrainHistory {
+  /** In order. Of a loaded model some may be missing, see `epochsLeftOut`: `record.epoch` is the number, not the place in this array. */
   epochs: EpochRecord[];
+  /**
+   * Only of a loaded model, and of a long training: how many epochs its file has left out, to bound its size. All are kept in some 2^18
+   * characters, which hold about 700 epochs of three levels; beyond that every second, fourth, ... of them and the first, the last, the
+   * selected and the best ones.
+   */
+  epochsLeftOut?: number;
   /** With `validationShare`: the start, before the first epoch. */
   start?: TrainEvaluation;
   /** The epoch whose weights the model holds; -1 is the start. */

@@ -6,7 +6,7 @@ import { RQVAE } from "rqvae";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { catalogue, small } from "../js/support/catalogue.ts";
-import { markdownFiles, snippets } from "../package/snippets.ts";
+import { copySampleFiles, markdownFiles, snippets } from "../package/snippets.ts";
 import { hasChromium, launchChromium } from "./browsers.mjs";
 import { ROOT, serve } from "./server.mjs";
 
@@ -34,9 +34,10 @@ describe.skipIf(!hasChromium)("README and guides in a browser (Chromium; skipped
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** What the page's #id says once it says something; the model's file lies beside the page. */
+  /** What the page's #id says once it says something; the model's file and the data of the guides lie beside the page. */
   async function idOn(site: string, pages: Record<string, string> = {}): Promise<string | null> {
     writeFileSync(join(site, "model.safetensors"), model.save({ part: "encoder" }));
+    copySampleFiles(ROOT, site);
     const server = await serve(site, { pages });
     const browser = await launchChromium();
     try {

@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { clientSizes } from "../../bench/speed/sizes.mjs";
-import { makeProject, type Project, ROOT } from "./project.ts";
-import { markdownFiles, snippets } from "./snippets.ts";
+import { guideEnvironment, makeProject, type Project, ROOT } from "./project.ts";
+import { markdownFiles, type Snippet, snippets } from "./snippets.ts";
 
 let project: Project;
 let folder: string;
@@ -22,11 +22,29 @@ beforeAll(() => {
 });
 afterAll(() => project.remove());
 
-/** Markdown files with snippets that are run so. */
-function pagesWith(run: string): string[] {
-  return markdownFiles(ROOT).filter((page) =>
-    snippets(readFileSync(join(ROOT, page), "utf8")).some((snippet) => snippet.run === run),
-  );
+const snippetsOf = (page: string) => snippets(readFileSync(join(ROOT, page), "utf8"));
+
+/** Markdown files with snippets that are run in one of these ways. */
+function pagesWith(...ways: string[]): string[] {
+  return markdownFiles(ROOT).filter((page) => snippetsOf(page).some(({ run }) => ways.includes(run)));
+}
+
+/** What a program's comments say it prints, `// <a_1><b_2> title`: the walk compares it with what it does print. */
+const shownOutput = ({ code }: Snippet) =>
+  code
+    .split("\n")
+    .filter((line) => line.startsWith("// <"))
+    .map((line) => line.slice(3));
+
+/** Runs a snippet by Node or a shell in a folder below the user's, and returns what it prints. */
+function run({ run: way, code, line }: Snippet, cwd: string): string {
+  const options = { cwd, encoding: "utf8", stdio: "pipe", timeout: 120_000 } as const;
+  if (way === "cli") {
+    return execFileSync("bash", ["-euc", code], { ...options, env: guideEnvironment(project.tarball) });
+  }
+  const file = join(cwd, `snippet-line-${line}.mjs`);
+  writeFileSync(file, code);
+  return execFileSync(process.execPath, [file], options);
 }
 
 function files(path: string): string[] {
@@ -107,15 +125,24 @@ describe("the packed package", () => {
     expect(node("--input-type=module", "-e", encode)).toMatch(/^(<[a-z]_\d+>){3}\n$/);
   });
 
-  it.each(pagesWith("node"))("runs every Node snippet of %s", (page) => {
-    const found = snippets(readFileSync(join(ROOT, page), "utf8")).filter(({ run }) => run === "node");
-    mkdirSync(join(folder, "examples"), { recursive: true });
-    for (const { code, line } of found) {
-      const file = join(folder, `snippet-line-${line}.mjs`);
-      writeFileSync(file, code);
-      expect(() => node(file), `the snippet at line ${line} of ${page}`).not.toThrow();
-    }
-  });
+  it.each(pagesWith("node", "cli"))(
+    "walks %s from an empty folder: every command and every program, in order",
+    (page) => {
+      const here = join(folder, page.toLowerCase().replace(/\W+/g, "-"));
+      mkdirSync(here);
+      for (const snippet of snippetsOf(page)) {
+        if (!["node", "cli"].includes(snippet.run)) continue;
+        let printed = "";
+        const walk = () => {
+          printed = run(snippet, here);
+        };
+        expect(walk, `the snippet at line ${snippet.line} of ${page}`).not.toThrow();
+        const shown = shownOutput(snippet);
+        if (shown.length > 0) expect(printed.trimEnd().split("\n")).toEqual(shown);
+      }
+    },
+    600_000,
+  );
 
   it("finds snippets in the README and in the guides", () => {
     expect(pagesWith("node")).toContain("README.md");
@@ -124,7 +151,7 @@ describe("the packed package", () => {
   });
 
   it.each(pagesWith("parsed"))("parses what it cannot run of %s", (page) => {
-    const found = snippets(readFileSync(join(ROOT, page), "utf8")).filter(({ run }) => run === "parsed");
+    const found = snippetsOf(page).filter(({ run }) => run === "parsed");
     for (const { code, line } of found) {
       const file = join(folder, `snippet-line-${line}.mjs`);
       writeFileSync(file, code);
@@ -132,26 +159,11 @@ describe("the packed package", () => {
     }
   });
 
-  it("prints IDs beside the items' titles in the README's first snippet", () => {
-    const [first] = snippets(readFileSync(join(ROOT, "README.md"), "utf8")).filter(({ run }) => run === "node");
-    const file = join(folder, "quick-start.mjs");
-    writeFileSync(file, first!.code);
-    const lines = node(file).split("\n");
-    const titles = [...first!.code.matchAll(/^\s+"([^"]+)": \[/gm)].map(([, title]) => title!);
-    expect(titles.length).toBeGreaterThanOrEqual(3);
-    for (const title of titles) {
-      const line = lines.find((text) => text.includes(title));
-      expect(line, title).toMatch(/<a_\d+><b_\d+>/);
-    }
-  });
-
-  it.each(pagesWith("cli"))("runs the command lines of %s", (page) => {
-    const found = snippets(readFileSync(join(ROOT, page), "utf8")).filter(({ run }) => run === "cli");
-    for (const { code, line } of found) {
-      expect(
-        () => execFileSync("bash", ["-euc", code], { cwd: folder, stdio: "pipe", timeout: 120_000 }),
-        `line ${line}`,
-      ).not.toThrow();
-    }
+  it("has the README begin with an installation, and a program whose output it shows", () => {
+    const [install, program] = snippetsOf("README.md");
+    expect(install!.code.split("\n").slice(0, 2)).toEqual(["npm init -y", "npm install rqvae"]);
+    expect(program!.run).toBe("node");
+    expect(shownOutput(program!).length).toBeGreaterThan(5);
+    expect(shownOutput(program!).filter((line) => !/^<a_\d+><b_\d+><c_\d+> \S/.test(line))).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@
 import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { npmFolder } from "../../tools/npm-folder.mjs";
 
@@ -12,6 +12,8 @@ export interface Project {
   folder: string;
   /** node_modules/rqvae in it. */
   installed: string;
+  /** The packed package. */
+  tarball: string;
   /** Runs Node, or another program, in the folder; one that does not end by itself is a failure. Returns what it prints. */
   run(args: string[], program?: string): string;
   remove(): void;
@@ -48,6 +50,7 @@ export function makeProject({
   return {
     folder,
     installed: join(folder, "node_modules/rqvae"),
+    tarball: join(folder, filename),
     run: (args, program = process.execPath) =>
       execFileSync(program, args, {
         cwd: folder,
@@ -57,6 +60,13 @@ export function makeProject({
       }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** The environment in which the commands of a guide find the package and the repository's files without a network (tests/package/bin). */
+export function guideEnvironment(tarball: string): NodeJS.ProcessEnv {
+  const { PATH = "" } = process.env;
+  const bin = join(ROOT, "tests/package/bin");
+  return { ...process.env, PATH: bin + delimiter + PATH, PATH_OF_NPM: PATH, RQVAE_TARBALL: tarball };
 }
 
 /** The folder of tools from npm, or undefined where they cannot be had: tests then skip, except where everything has to be shown. */

@@ -104,13 +104,13 @@ export class TrainingView {
     this.progress.value = event.progress;
     const epoch = Math.min(event.epoch + 1, event.epochs);
     this.text.textContent =
-      event.phase === "initialize"
+      event.phase !== "train"
         ? "Finding a good starting point"
         : `Epoch ${formatCount(epoch)} of ${formatCount(event.epochs)}`;
     if (event.phase !== this.phase) {
       this.phase = event.phase;
       this.announcement.textContent =
-        event.phase === "initialize" ? "Finding a good starting point." : "Training has begun.";
+        event.phase !== "train" ? "Finding a good starting point." : "Training has begun.";
     }
     if (event.itemsPerSecond !== undefined) this.speed.textContent = formatCount(event.itemsPerSecond);
     if (event.remainingMs !== undefined) this.timeLeft.textContent = formatDuration(event.remainingMs / 1000);

@@ -114,8 +114,9 @@ export class OptionReader {
   number(name: string, fallback: number, min: number, max = Number.MAX_VALUE, open = false): number {
     const value = this.get(name) ?? fallback;
     if (typeof value !== "number" || !(value >= min) || !(value <= max) || (open && value === min)) {
-      const range = max === Number.MAX_VALUE ? (open ? `above ${min}` : `of at least ${min}`) : `from ${min} to ${max}`;
-      this.fail(name, `a number ${range}`);
+      const bounded = max < Number.MAX_VALUE;
+      const from = open ? "above" : bounded ? "from" : "of at least";
+      this.fail(name, `a number ${from} ${min}${bounded ? ` to ${max}` : ""}`);
     }
     return value;
   }

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { nearestName } from "../options/other-names.ts";
-import { adviseFlag } from "./words.ts";
+import { adviseFlag, noteTyped } from "./words.ts";
 
 /** One option of a command, as it is parsed and as the help shows it. */
 export interface Option {
@@ -25,6 +25,8 @@ export interface Given {
   /** The values of those that may be given several times, in order. */
   lists: Partial<Record<string, string[]>>;
   positionals: string[];
+  /** Each option as it was typed: "--learning-rate" or "-o". */
+  typed: Partial<Record<string, string>>;
   /** All of it as it was typed. */
   args: readonly string[];
 }
@@ -74,6 +76,7 @@ export function parseCommandLine(command: Command, args: string[]): Given {
   const { tokens, positionals } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true });
   const values: Given["values"] = {};
   const lists: Given["lists"] = {};
+  const typed: Given["typed"] = {};
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
@@ -87,10 +90,16 @@ export function parseCommandLine(command: Command, args: string[]): Given {
       throw new UsageError(`${token.rawName} needs a value: ${token.rawName} ${option.value}`);
     }
     const name = names.get(token.name) ?? token.name;
+    const before = typed[name];
+    if (before !== undefined && before !== token.rawName && !option.repeats) {
+      throw new UsageError(`${before} and ${token.rawName} are the same option: give one of them`);
+    }
+    typed[name] = token.rawName;
+    noteTyped(name, token.rawName);
     if (option.repeats) lists[name] = [...(lists[name] ?? []), token.value as string];
     else values[name] = option.value || token.value ? (token.value as string) : true;
   }
-  const given = { values, lists, positionals, args };
+  const given = { values, lists, positionals, typed, args };
   if (values.help) return given;
   const isAlone = command.standsAlone !== undefined && values[command.standsAlone] !== undefined;
   const expected = isAlone ? [] : command.positionals;
@@ -133,6 +142,9 @@ export function suggest(word: string, words: string[]): string {
   return nearest === undefined ? "" : `; did you mean ${nearest}?`;
 }
 
+/** An option as it was typed, or else by its long name: for messages about it. */
+export const typedName = (given: Given, name: string): string => given.typed[name] ?? `--${name}`;
+
 /** NaN for what is no number. */
 const parseNumber = (text: string) => (text.trim() === "" ? Number.NaN : Number(text));
 
@@ -141,8 +153,9 @@ export function wholeNumber(given: Given, name: string, least = 1): number | und
   const text = given.values[name];
   if (typeof text !== "string") return undefined;
   const value = parseNumber(text);
-  if (!Number.isInteger(value)) throw new UsageError(`--${name} must be a whole number, but is "${text}"`);
-  if (value < least) throw new UsageError(`--${name} must be at least ${least}, but is ${text}`);
+  if (!Number.isInteger(value))
+    throw new UsageError(`${typedName(given, name)} must be a whole number, but is "${text}"`);
+  if (value < least) throw new UsageError(`${typedName(given, name)} must be at least ${least}, but is ${text}`);
   return value;
 }
 
@@ -151,8 +164,9 @@ export function number(given: Given, name: string): number | undefined {
   const text = given.values[name];
   if (typeof text !== "string") return undefined;
   const value = parseNumber(text);
-  if (Number.isNaN(value)) throw new UsageError(`--${name} must be a number, but is "${text}"`);
-  if (!Number.isFinite(value)) throw new UsageError(`--${name} must be a finite number, but is ${text}`);
+  if (Number.isNaN(value)) throw new UsageError(`${typedName(given, name)} must be a number, but is "${text}"`);
+  if (!Number.isFinite(value))
+    throw new UsageError(`${typedName(given, name)} must be a finite number, but is ${text}`);
   return value;
 }
 
@@ -163,11 +177,15 @@ export function wholeNumbers(given: Given, name: string): number[] | undefined {
   if (text === "none") return [];
   const values = text.split(",").map(parseNumber);
   if (!values.every(Number.isInteger)) {
-    throw new UsageError(`--${name} must be whole numbers separated by commas, such as 256,128, but is "${text}"`);
+    throw new UsageError(
+      `${typedName(given, name)} must be whole numbers separated by commas, such as 256,128, but is "${text}"`,
+    );
   }
   const small = values.find((value) => value < 1);
   if (small !== undefined) {
-    throw new UsageError(`--${name} must be at least 1${values.length > 1 ? " everywhere" : ""}, but is "${text}"`);
+    throw new UsageError(
+      `${typedName(given, name)} must be at least 1${values.length > 1 ? " everywhere" : ""}, but is "${text}"`,
+    );
   }
   return values;
 }
@@ -178,7 +196,9 @@ export function oneOf<T extends string>(given: Given, name: string, words: reado
   if (typeof text !== "string") return undefined;
   const word = words.find((candidate) => candidate === text);
   if (word) return word;
-  throw new UsageError(`--${name} must be one of ${words.join(", ")}, but is "${text}"${suggest(text, [...words])}`);
+  throw new UsageError(
+    `${typedName(given, name)} must be one of ${words.join(", ")}, but is "${text}"${suggest(text, [...words])}`,
+  );
 }
 
 /** The text given to an option. */

@@ -7,20 +7,22 @@ import { joinItems, type ReadIds, writePlainModel } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { PlainModel } from "../model/plain-model.ts";
 import { RQVAE } from "../model/rqvae.ts";
-import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
+import { type Command, type Given, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, nameFile, nameOfOutput, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
+import { baseNameOf, isLocal, nameOfInput, requireOneStdin, STDIN } from "./inputs.ts";
+import { INPUTS, notesOf, OVERWRITING } from "./notes.ts";
 import { readCodes } from "./options.ts";
-import { generalOptions, idFormatOf, requireFile, writeIds } from "./outputs.ts";
+import { generalOptions, idFormatOf, MODEL_EXTENSIONS, requireExtension, requireFile, writeIds } from "./outputs.ts";
 import { fileSize } from "./text.ts";
 
 export const convert: Command = {
   name: "convert",
-  summary: "Writes IDs, or a model, in the format of another program.",
+  summary: "Write IDs, or a model, in the format of another program.",
   positionals: ["<in>", "<out>"],
   standsAlone: "plain",
   options: {
-    Options: {
+    "Converting IDs": {
       from: { value: "NAME", help: "the format of <in> (default: by its content)" },
       to: { value: "NAME", help: "the format of <out> (default: by its name)" },
       codes: {
@@ -28,43 +30,50 @@ export const convert: Command = {
         help: "codes of each level of <in>, 256 or 64,256, for\nparquet, which keeps them (default: what <in> says)",
       },
       item: { value: "FILE", help: "with recbole: an .item file whose columns are kept" },
-      plain: { value: "MODEL", help: "instead of IDs: a model, as PyTorch programs have it" },
-      greedy: { help: "with --plain: write a model with a beam all the same" },
-      output: { short: "o", value: "FILE", help: "with --plain (default: <model>.plain.safetensors)" },
-      ...generalOptions,
     },
+    "Converting a model": {
+      plain: { value: "MODEL", help: "a model, for PyTorch programs; no <in> and <out>" },
+      greedy: { help: "with --plain: write a model that has a beam anyway" },
+      output: { short: "o", value: "FILE", help: "with --plain (default: <model>.plain.safetensors)" },
+      force: { short: "f", help: "with --plain: overwrite the default output" },
+    },
+    General: generalOptions,
   },
-  notes: `The formats, and the names that they go by:
+  notes: notesOf(
+    [
+      `The formats and their names:
   csv          .csv          item, codes, tokens; what rqvae train writes
-  jsonl        .jsonl        {"id": ..., "codes": [...], "tokens": ...} a line
+  jsonl        .jsonl        {"id": ..., "codes": [...], "tokens": ...} per line
   lcrec        .json         LC-Rec's index: {"item": ["<a_1>", "<b_2>"], ...}
   recbole      .item         item_id:token, semantic_id:token_seq
   semanticids  .semanticids  the Hopwise program's csv, with vectors if <in> has
-  npy          .npy          integers, a row an item, as GRID reads; no item IDs
+  npy          .npy          integers, one row per item, as GRID; no item IDs
   trie         .trie.json    {"code": {"code": ["item", ...]}}
   parquet      .parquet      the columns of csv, and how many codes each level
                              has, which no other keeps; reads lists of codes too
-<out> is overwritten; - is standard output, for formats of text, with --to.
-
---plain writes what the Hopwise program's class takes by load_state_dict: input
+For <out>, - is standard output; name the format, which must be text, with --to.
+${INPUTS}`,
+      OVERWRITING,
+      `--plain writes what the Hopwise program's class takes by load_state_dict: input
 scaling and linear path become part of its Linears, the hidden layers grow by
 2 x latent dimension, and IDs stay the same, near-ties excepted. The class has
-no beam, which rqvae train chooses: for equal IDs train with --beam 1. --greedy
-writes such a model all the same; there, some items have other IDs than here.
-
-Examples:
-  rqvae convert model.ids.csv beauty.index.json
-  rqvae convert model.ids.csv new.item --item ml-1m/ml-1m.item
-  rqvae convert --plain model.safetensors -o plain.safetensors
-`,
+no beam, which rqvae train uses by default: train with --beam 1 for equal IDs.
+--greedy writes such a model anyway; some items then have other IDs than here.`,
+    ],
+    "rqvae convert model.ids.csv beauty.index.json",
+    "rqvae convert model.ids.csv new.item --item ml-1m/ml-1m.item",
+    "rqvae convert --plain model.safetensors -o plain.safetensors",
+  ),
   run,
 };
 
 async function run(given: Given): Promise<number> {
   const modelPath = text(given, "plain");
   if (modelPath !== undefined) return convertModel(given, modelPath);
-  if (given.values.output !== undefined) throw new UsageError("--output is for --plain; IDs go into <out>");
+  if (given.values.output !== undefined)
+    throw new UsageError(`${typedName(given, "output")} is for --plain; IDs go into <out>`);
   if (given.values.greedy) throw new UsageError("--greedy is for --plain");
+  if (given.values.force) throw new UsageError(`${typedName(given, "force")} is for --plain; <out> is overwritten`);
   const [input, output] = given.positionals as [string, string];
   const from = oneOf(given, "from", ID_FORMATS);
   const to = idFormatOf("<out>", output, oneOf(given, "to", ID_FORMATS), "--to");
@@ -76,10 +85,11 @@ async function run(given: Given): Promise<number> {
   if (codes !== undefined && to !== "parquet")
     throw new UsageError(`--codes is for parquet: ${to} has no place for them`);
 
-  await checkRoles([{ as: "<ids>", path: input, role: "ids" }]);
+  requireOneStdin([input, itemPath]);
+  await checkRoles([{ as: "<in>", path: input, role: "ids" }]);
+  await checkOutput(output, { overwrite: true, inputs: [input, ...(itemPath === undefined ? [] : [itemPath])] });
   const read = await readIdFile(input, from ? { format: from } : {});
   const item = itemPath === undefined ? undefined : new TextDecoder().decode(await readBytes(itemPath));
-  await checkOutput(output, { overwrite: true, inputs: [input, ...(itemPath === undefined ? [] : [itemPath])] });
 
   const { itemIds, titles, embeddings } = read;
   const ids = codes === undefined ? read.ids : naming(input, () => ofSizes(read.ids, codes));
@@ -119,8 +129,8 @@ function idsOfItems(
   const column = itemIdColumn(columns);
   const names = rows.map((row) => row[column]!);
   // Rows of npy have numbers only, which are no item IDs.
-  const right = { name: idsPath, rows: ids.length, ...(format !== "npy" && { itemIds }) };
-  const join = joinItems({ name: path, rows: names.length, itemIds: names }, right, "ID");
+  const right = { name: nameOfInput(idsPath), rows: ids.length, ...(format !== "npy" && { itemIds }) };
+  const join = joinItems({ name: nameOfInput(path), rows: names.length, itemIds: names }, right, "ID");
   if (join.missing.length > 0) throw new FileError(join.text);
   const codes = Array.from(join.rows, (row) => ids.at(row));
   return { table: { ids: SemanticIds.from(codes, ids), itemIds: names }, text: join.text };
@@ -136,9 +146,16 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
   for (const option of ["from", "to", "item", "codes"]) {
     if (given.values[option] !== undefined) throw new UsageError(`--${option} is for IDs, not for --plain`);
   }
-  const output = text(given, "output") ?? `${modelPath.replace(/\.safetensors$/, "")}.plain.safetensors`;
-  requireFile("--output", output, "a model");
-  await checkOutput(output, { overwrite: true, inputs: [modelPath] });
+  const output =
+    text(given, "output") ??
+    `${(isLocal(modelPath) ? modelPath : baseNameOf(modelPath)).replace(/\.safetensors$/, "")}.plain.safetensors`;
+  if (modelPath === STDIN && given.values.output === undefined) {
+    throw new UsageError("--output FILE is missing: standard input has no name to make one of");
+  }
+  requireFile(typedName(given, "output"), output, "a model");
+  requireExtension(typedName(given, "output"), output, MODEL_EXTENSIONS);
+  const isNamed = given.values.output !== undefined;
+  await checkOutput(output, { overwrite: isNamed || given.values.force === true, inputs: [modelPath] });
   await checkRoles([{ as: "--plain", path: modelPath, role: "model" }]);
   const model = await RQVAE.load(await readBytes(modelPath)).catch((error) => {
     throw nameFile(modelPath, error);

@@ -1,9 +1,11 @@
 import { counted, thousands } from "../base/words.ts";
 import { writeNpy } from "../formats/arrays/npy.ts";
-import { type Command, type Given, oneOf, text, UsageError, wholeNumber } from "./command.ts";
+import { type Command, type Given, oneOf, text, typedName, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, FileError, readBytes, writeWhole } from "./files.ts";
+import { baseNameOf, isLocal, nameOfInput, STDIN } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
-import { endingOf, generalOptions, requireFile } from "./outputs.ts";
+import { INPUTS, notesOf, OVERWRITING } from "./notes.ts";
+import { generalOptions, requireExtension, requireFile } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { jobView } from "./progress.ts";
 import { shellWord } from "./text.ts";
@@ -14,35 +16,43 @@ const BATCH = 32;
 
 export const embed: Command = {
   name: "embed",
-  summary: "Makes embeddings of the items' text, by a language model.",
+  summary: "Make embeddings of the items' text with a language model.",
   positionals: ["<table>"],
   options: {
-    Options: {
+    "The text": {
       text: { short: "t", value: "COLUMNS", help: "the columns to embed, together: title,text" },
-      model: { short: "m", value: "NAME", help: "a folder with the model, or its name on\nhuggingface.co" },
-      output: { short: "o", value: "FILE", help: "the embeddings (default: <table>.npy)" },
       titles: { value: "COLUMN", help: "the items' titles (default: the first of --text)" },
       keep: { value: "COLUMNS", help: "columns that are kept as labels" },
       prefix: { value: "TEXT", help: 'before every text, where the model wants one:\n"passage: "' },
+    },
+    "The language model": {
+      model: { short: "m", value: "NAME", help: "a folder with the model, or its name on\nhuggingface.co" },
       pooling: { value: "NAME", help: "mean (default) or cls" },
       dtype: { value: "NAME", help: `of the weights: ${DTYPES.join(", ")}\n(default: fp32)` },
-      batch: { value: "N", help: `texts at a time (default: ${BATCH})` },
-      offline: { help: "fetch nothing: the model was fetched before" },
-      ...generalOptions,
+      batch: { value: "N", help: `texts per step (default: ${BATCH})` },
+      offline: { help: "fetch nothing; the model must be there already" },
     },
+    Files: {
+      output: { short: "o", value: "FILE", help: "the embeddings (default: <table>.npy)" },
+      force: { short: "f", help: "overwrite default outputs that exist already" },
+    },
+    General: generalOptions,
   },
-  notes: `<table> is csv, tsv, json, jsonl or an .item file with a header. The embeddings
-are of unit length, a row an item. The titles go into a file
-beside them, items.labels.json, for rqvae train --labels. Both are overwritten.
-It needs the package @huggingface/transformers, which is no part of rqvae.
-Environment: HF_ENDPOINT, another hub or mirror to fetch models from; HF_HOME, a
-folder to keep them in (default: that of the package).
-
-Examples:
-  rqvae embed items.csv --text title,description \\
-    --model Xenova/all-MiniLM-L6-v2 -o items.npy
-  rqvae train items.npy --labels items.labels.json
-`,
+  notes: notesOf(
+    [
+      `<table> is csv, tsv, json, jsonl or an .item file with a header. The embeddings
+have unit length, one row per item. The titles go into a file next to them,
+items.labels.json for items.npy, which rqvae train --labels reads.
+${INPUTS}`,
+      OVERWRITING,
+      `rqvae embed needs the package @huggingface/transformers, which you install
+yourself. Two environment variables: HF_ENDPOINT names another hub or mirror to
+fetch models from, HF_HOME a folder to keep them in (default: the package's).`,
+    ],
+    "rqvae embed items.csv --text title,description \\",
+    "  --model Xenova/all-MiniLM-L6-v2 -o items.npy",
+    "rqvae train items.npy --labels items.labels.json",
+  ),
   run,
 };
 
@@ -54,24 +64,35 @@ async function run(given: Given): Promise<number> {
   const textColumns = names(text(given, "text"));
   if (textColumns.length === 0)
     throw new UsageError("--text is missing: the columns to embed, such as title,description");
-  const output = text(given, "output") ?? `${tablePath.replace(/\.\w+$/, "")}.npy`;
-  requireFile("--output", output, "npy");
-  if (!["", ".npy"].includes(endingOf(output).toLowerCase())) {
-    throw new UsageError(`--output must end with .npy, but is "${output}"`);
+  if (tablePath === STDIN && given.values.output === undefined) {
+    throw new UsageError("--output FILE is missing: standard input has no name to make one of");
   }
+  const tableName = isLocal(tablePath) ? tablePath : baseNameOf(tablePath);
+  const output = text(given, "output") ?? `${tableName.replace(/\.\w+$/, "")}.npy`;
+  requireFile(typedName(given, "output"), output, "npy");
+  requireExtension(typedName(given, "output"), output, [".npy"]);
   const labelsPath = `${output.replace(/\.npy$/, "")}.labels.json`;
   const batch = wholeNumber(given, "batch") ?? BATCH;
   const pooling = oneOf(given, "pooling", POOLINGS) ?? "mean";
   const dtype = oneOf(given, "dtype", DTYPES) ?? "fp32";
   const quiet = given.values.quiet === true;
 
-  const table = readTextTable(tablePath, await readBytes(tablePath));
-  const column = columnOf(table, tablePath);
-  const texts = textsOf(table, tablePath, textColumns.map(column), textColumns, text(given, "prefix") ?? "");
+  const force = given.values.force === true;
+  await checkOutput(output, { overwrite: force || given.values.output !== undefined, inputs: [tablePath] });
+  await checkOutput(labelsPath, { overwrite: force, inputs: [tablePath] });
+
+  const table = readTextTable(nameOfInput(tablePath), await readBytes(tablePath));
+  const column = columnOf(table, nameOfInput(tablePath));
+  const texts = textsOf(
+    table,
+    nameOfInput(tablePath),
+    textColumns.map(column),
+    textColumns,
+    text(given, "prefix") ?? "",
+  );
   const titles = cells(table, column(text(given, "titles") ?? textColumns[0]!));
   const kept = names(text(given, "keep")).map((name) => [name, cells(table, column(name))] as const);
   const labels = { titles, ...(kept.length > 0 && { labels: Object.fromEntries(kept) }) };
-  for (const path of [output, labelsPath]) await checkOutput(path, { overwrite: true, inputs: [tablePath] });
 
   const fetching = jobView(process.stderr, "Fetching the model");
   const onFetch = (progress: number) => fetching.update({ phase: "encode", progress });

@@ -5,51 +5,55 @@ import { inWhole } from "../items/items.ts";
 import { labelsOf } from "../items/labels.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import type { JobOptions } from "../types.ts";
-import { type Command, type Given, oneOf, text, UsageError } from "./command.ts";
+import { type Command, type Given, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, nameFile, openCatalogue, readBytes, STDOUT, saveWhole } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { latentsOption, vectorFormatOf, writeLatents } from "./latents.ts";
-import { extrasFor, generalOptions, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
+import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
+import { computingOptions, extrasFor, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
+import { identity, provenanceOf } from "./provenance.ts";
 import { rangeOptions, readRange, rowsOf } from "./row-range.ts";
 
 export const encode: Command = {
   name: "encode",
-  summary: "Gives items their semantic IDs, by a trained model.",
+  summary: "Give items their semantic IDs with a trained model.",
   positionals: ["<model>", "<items>"],
   options: {
-    Options: {
+    Files: {
       labels: labelsOption,
       ...itemOptions,
       output: { short: "o", value: "FILE", help: "the IDs (default, or -: standard output)" },
       format: {
         value: "NAME",
-        help: `of the IDs: ${ID_FORMATS.slice(0, 4).join(", ")},\n${ID_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the rows: shard)`,
+        help: `of the IDs: ${ID_FORMATS.slice(0, 4).join(", ")},\n${ID_FORMATS.slice(4).join(", ")} (default: by the name of\n--output, else csv; for a part of the items: shard)`,
       },
       latents: latentsOption,
-      ...rangeOptions,
-      ...generalOptions,
     },
+    "A part of the items": rangeOptions,
+    General: computingOptions,
   },
-  notes: `<model> is what rqvae train or rqvae kmeans wrote. <items> is a table of
-numbers, one row an item of the model's dimension: ${ITEM_FILES}.
-Files that you name with --output and --latents are overwritten. Titles are in
-csv and parquet, vectors of the codes in semanticids only; npy has no item IDs.
-What the formats are says rqvae convert --help.
-
-With --shard or --rows an output whose name says no format, or --format shard,
-is a shard: the IDs with their place in the catalogue and the items' own IDs,
-for rqvae merge. It appears under its name when it is whole, and a rerun writes
-the same bytes.
-
-Examples:
-  rqvae encode emoji.safetensors new-emoji.npy -o new-emoji.ids.csv
-  rqvae encode emoji.safetensors emoji.npy --shard 1/4 -o emoji.1.shard
-  rqvae encode emoji.safetensors emoji.npy --item-ids names.txt -o index.json
-  rqvae encode emoji.safetensors emoji.npy -o ids.csv --latents latents.parquet
-`,
+  notes: notesOf(
+    [
+      `<model> is what rqvae train or rqvae kmeans wrote. <items> is a table of
+numbers, one row per item, as wide as the model's: ${ITEM_FILES}.
+${INPUTS}
+rqvae convert --help describes the formats of IDs. Only csv and parquet have
+titles, only semanticids has the codes' vectors, and npy has no item IDs.`,
+      `With --shard or --rows, an output without an extension, or --format shard, is a
+shard for rqvae merge: the IDs with their place in the catalogue and the items'
+own IDs. It appears under its name only when it is whole, and a rerun writes the
+same bytes. Of items at a URL, only the rows that are needed are fetched.`,
+      OVERWRITING_NAMED,
+    ],
+    "rqvae encode emoji.safetensors new-emoji.npy -o new-emoji.ids.csv",
+    "rqvae encode emoji.safetensors emoji.npy --format jsonl | head",
+    "rqvae encode emoji.safetensors emoji.npy --shard 1/4 -o emoji.1.shard",
+    "rqvae encode emoji.safetensors emoji.npy --item-ids names.txt -o index.json",
+    "rqvae encode emoji.safetensors emoji.npy -o ids.csv --latents latents.parquet",
+  ),
   run,
 };
 
@@ -61,13 +65,15 @@ async function run(given: Given): Promise<number> {
   const latentsPath = text(given, "latents");
   if (latentsPath !== undefined) vectorFormatOf(latentsPath, "latents");
   if (latentsPath !== undefined && latentsPath === output) {
-    throw new UsageError(`--output and --latents are the same file, ${output}`);
+    throw new UsageError(`${typedName(given, "output")} and --latents are the same file, ${output}`);
   }
   const range = readRange(given);
   const named = oneOf(given, "format", [...ID_FORMATS, "shard"] as const);
   // Without a name, whoever asks for a binary format sends it on.
   const asked =
-    given.values.output === undefined ? named : idFormatOf("--output", output, named, "--format", range && [".shard"]);
+    given.values.output === undefined
+      ? named
+      : idFormatOf(typedName(given, "output"), output, named, "--format", range && [".shard"]);
   const format = asked ?? (range && output !== STDOUT ? "shard" : "csv");
   if (format === "shard" && labelsPath !== undefined) {
     throw new UsageError("--labels is for rqvae merge: a shard has item IDs, but no titles");
@@ -76,10 +82,14 @@ async function run(given: Given): Promise<number> {
 
   await checkRoles([
     { as: "<model>", path: modelPath, role: "model" },
-    { as: "<items>", path: itemsPath, role: "items" },
-    { as: "--labels", path: labelsPath, role: "titles" },
+    { as: "<items>", path: itemsPath, role: "items", isPartial: range !== undefined },
+    { as: typedName(given, "labels"), path: labelsPath, role: "titles" },
     { as: "--item-ids", path: itemIdsPath, role: "titles" },
   ]);
+  const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath].filter((path) => path !== undefined);
+  for (const path of [output, latentsPath]) {
+    if (path !== undefined) await checkOutput(path, { overwrite: true, inputs });
+  }
   const modelBytes = await readBytes(modelPath);
   const catalogue = await openCatalogue(itemsPath, labelsPath, readingOf(given), range !== undefined);
   const { rows } = catalogue.items;
@@ -90,10 +100,6 @@ async function run(given: Given): Promise<number> {
   // Of a part, the row numbers in the whole.
   const numbers = () => Array.from({ length: chosen.count }, (_, row) => chosen.first + row);
   const itemIds = own ?? (range && numbers());
-  const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath].filter((path) => path !== undefined);
-  for (const path of [output, latentsPath]) {
-    if (path !== undefined) await checkOutput(path, { overwrite: true, inputs });
-  }
 
   const model = await RQVAE.load(modelBytes).catch((error) => {
     throw nameFile(modelPath, error);
@@ -125,7 +131,9 @@ async function run(given: Given): Promise<number> {
       await writeIds(output, itemIds ? { ids, itemIds } : { ids }, extrasFor(format, model, labels), format);
     }
     if (!quiet && output !== STDOUT) {
-      process.stderr.write(`Gave ${counted(ids.length, "item")} their IDs: ${output}\n`);
+      process.stderr.write(
+        `Gave ${counted(ids.length, "item")} their IDs: ${output} (${identity(provenanceOf(model))})\n`,
+      );
     }
     return 0;
   } finally {

@@ -3,7 +3,8 @@
 import { open } from "node:fs/promises";
 import { sniff } from "../formats/io/bytes.ts";
 import { UsageError } from "./command.ts";
-import { FileError } from "./files.ts";
+import { FileError } from "./file-error.ts";
+import { isLocal, isUrl, nameOfInput, peekBytes, requireOneStdin } from "./inputs.ts";
 
 /** What a file can be given as. */
 export type Role = "model" | "items" | "titles" | "ids";
@@ -20,6 +21,8 @@ export interface RoledFile {
   as: string;
   path: string | undefined;
   role: Role;
+  /** Whether only some of its rows are read. */
+  isPartial?: boolean;
 }
 
 const WANTED: Record<Role, string> = {
@@ -37,8 +40,11 @@ const LOOKED_AT = 1 << 16;
  * @throws UsageError that says which to swap. @throws FileError that says what a file is.
  */
 export async function checkRoles(files: readonly RoledFile[]): Promise<void> {
+  requireOneStdin(files.map(({ path }) => path));
   const seen = await Promise.all(
-    files.flatMap(({ path, ...file }) => (path === undefined ? [] : look(path).then((is) => ({ ...file, path, is })))),
+    files.flatMap(({ path, ...file }) =>
+      path === undefined ? [] : look(path, file.isPartial).then((is) => ({ ...file, path: nameOfInput(path), is })),
+    ),
   );
   for (const file of seen) {
     if (file.is === undefined || file.is.serves.includes(file.role)) continue;
@@ -58,7 +64,13 @@ export async function checkRoles(files: readonly RoledFile[]): Promise<void> {
 }
 
 /** What a file is; undefined when it cannot be opened, or anything is possible. */
-async function look(path: string): Promise<Seen | undefined> {
+async function look(path: string, isPartial = false): Promise<Seen | undefined> {
+  if (!isLocal(path)) {
+    // A part of the rows is read by ranges: the file may be too large to be fetched for a look.
+    if (isUrl(path) && isPartial) return undefined;
+    const head = (await peekBytes(path)).subarray(0, LOOKED_AT);
+    return head.length === 0 ? undefined : describe(Buffer.from(head));
+  }
   const file = await open(path).catch(() => undefined);
   if (!file) return undefined;
   try {
@@ -70,6 +82,10 @@ async function look(path: string): Promise<Seen | undefined> {
     await file.close();
   }
 }
+
+/** What a file is by its first bytes, in words; undefined when it cannot be told. */
+export const nameOfContent = (bytes: Uint8Array): string | undefined =>
+  describe(Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, LOOKED_AT)))?.what;
 
 function describe(head: Buffer): Seen | undefined {
   const { format, foreign } = sniff(head);

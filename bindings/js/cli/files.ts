@@ -4,7 +4,6 @@ import {
   type FileHandle,
   mkdtemp,
   open,
-  readFile,
   realpath,
   rename,
   rm,
@@ -27,53 +26,25 @@ import {
   readItems,
   readLabels,
 } from "../formats/index.ts";
-import { fileReasons } from "../formats/io/byte-source.ts";
 import type { ReadItemsOptions } from "../formats/items/read-items.ts";
+import type { TableColumns } from "../items/columns.ts";
 import { firstFew, type JoinSource } from "../items/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
+import { UsageError } from "./command.ts";
+import { FileError, on, reasons } from "./file-error.ts";
+import { isLocal, isUrl, nameOfInput, readBytes, STDIN } from "./inputs.ts";
 import { Interrupted } from "./interrupt.ts";
 import { sweepTemporaries, temporaryFor } from "./temporaries.ts";
 import { inCliWords } from "./words.ts";
 
-/** A file cannot be read or written. The message begins with its name. */
-export class FileError extends Error {}
-
-const reasons: Record<string, string> = {
-  ...fileReasons,
-  EPERM: "not permitted",
-  ENOSPC: "no space left on the disk",
-  EROFS: "the file system is read-only",
-  ERR_FS_FILE_TOO_LARGE: "larger than the 2 GiB that can be read at once",
-};
+export { FileError, on } from "./file-error.ts";
+export { readBytes } from "./inputs.ts";
 
 /** What stands for standard output where an output file is expected, as in every Unix tool. */
 export const STDOUT = "-";
 
 /** An output in a message. */
 export const nameOfOutput = (path: string): string => (path === STDOUT ? "standard output" : path);
-
-/**
- * Runs a file operation; what the system says about it becomes one plain sentence.
- * @param folder The folder whose permission the operation needs, where it is not the file's own.
- */
-export async function on<T>(path: string, operation: () => Promise<T>, folder?: string): Promise<T> {
-  try {
-    return await operation();
-  } catch (error) {
-    // About what is written, not about the file; or told already.
-    if (error instanceof RQVAEError || error instanceof FileError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (folder !== undefined && (code === "EACCES" || code === "EPERM")) {
-      throw new FileError(`${path}: no permission to write in the folder ${folder === "." ? process.cwd() : folder}`);
-    }
-    throw new FileError(`${path}: ${reasons[code ?? ""] ?? message}`);
-  }
-}
-
-/** The bytes of a file. @throws FileError */
-export function readBytes(path: string): Promise<Uint8Array> {
-  return on(path, () => readFile(path));
-}
 
 /** Items that a command works on: all in memory, or read as they are needed. */
 export type CatalogueItems = ItemMatrix | EmbeddingSource;
@@ -87,6 +58,8 @@ export interface Catalogue<T extends CatalogueItems = ItemMatrix> {
    * rows were left out.
    */
   itemIds: string[] | undefined;
+  /** What the columns of a table were taken for. */
+  columns: TableColumns | undefined;
   /** Names of the dimensions, where the file has a named column for each: an option of training and reports. */
   named: { columnNames?: string[] };
   /** What the items are joined by to other sources. */
@@ -113,7 +86,8 @@ export async function readCatalogue(
   labelsPath: string | undefined,
   { quiet, itemIdsPath, ...reading }: Reading = { quiet: false },
 ): Promise<Catalogue> {
-  const items = await readItems(itemsPath, { ...reading, fileName: itemsPath }).catch((error) => {
+  const source = isLocal(itemsPath) ? itemsPath : await readBytes(itemsPath);
+  const items = await readItems(source, { ...reading, fileName: nameOfInput(itemsPath) }).catch((error) => {
     throw nameFile(itemsPath, error);
   });
   return withLabels(itemsPath, labelsPath, items, items, {
@@ -124,7 +98,7 @@ export async function readCatalogue(
 
 /**
  * As `readCatalogue`, but a large file is read as its rows are needed, where its format allows; any file with `partly`, when only some of
- * the rows are.
+ * the rows are. What comes from a server is kept in memory, since training reads each row many times; standard input cannot be read again.
  */
 export async function openCatalogue(
   itemsPath: string,
@@ -132,12 +106,12 @@ export async function openCatalogue(
   options: Reading = { quiet: false },
   partly = false,
 ): Promise<Catalogue<CatalogueItems>> {
-  const { size } = await on(itemsPath, () => stat(itemsPath));
-  if (size < LARGE_BYTES && !partly) {
+  const size = isLocal(itemsPath) ? (await on(itemsPath, () => stat(itemsPath))).size : 0;
+  if ((size < LARGE_BYTES && !partly) || itemsPath === STDIN) {
     return readCatalogue(itemsPath, labelsPath, options);
   }
   const { quiet: _, itemIdsPath: __, ...reading } = options;
-  const source = await openItems(itemsPath, reading).catch((error) => {
+  const source = await openItems(itemsPath, { ...reading, fileName: nameOfInput(itemsPath) }).catch((error) => {
     throw nameFile(itemsPath, error);
   });
   opened.push(source);
@@ -151,16 +125,17 @@ async function withLabels<T extends CatalogueItems>(
   items: T,
   { quiet, itemIdsPath }: Pick<Reading, "quiet" | "itemIdsPath">,
 ): Promise<Catalogue<T>> {
+  const name = nameOfInput(itemsPath);
   const tell = (line: string) => {
     if (line !== "" && !quiet) process.stderr.write(`${line}\n`);
   };
   const skipped = read.skipped?.rows ?? new Uint32Array(0);
   if (read.skipped && skipped.length > 0) {
-    tell(`${itemsPath}: left out ${counted(skipped.length, "invalid row")}. The first: ${read.skipped.reason}`);
+    tell(`${name}: left out ${counted(skipped.length, "invalid row")}. The first: ${read.skipped.reason}`);
   }
-  if (read.columns) tell(`${itemsPath}: ${describeColumns(read.columns)}`);
+  if (read.columns) tell(`${name}: ${describeColumns(read.columns)}`);
   const inFile: JoinSource = {
-    name: itemsPath,
+    name,
     rows: items.rows,
     itemIds: read.itemIds,
     ...(skipped.length > 0 && {
@@ -181,6 +156,7 @@ async function withLabels<T extends CatalogueItems>(
     items,
     labels: joined?.labels ?? read.labels,
     itemIds: itemIds && [...itemIds],
+    columns: read.columns,
     named: ofDimensions,
     source,
   };
@@ -200,7 +176,8 @@ function rowsBut(rows: number, skipped: Uint32Array): Uint32Array {
 export async function readTitles(path: string, items: JoinSource): Promise<{ labels: ItemLabels; text: string }> {
   const content = new TextDecoder().decode(await readBytes(path));
   return naming(path, () => {
-    const { labels, join } = joinLabels(items, readLabels(content, path), path);
+    const name = nameOfInput(path);
+    const { labels, join } = joinLabels(items, readLabels(content, name), name);
     return { labels, text: join.text };
   });
 }
@@ -212,22 +189,23 @@ export async function readTitles(path: string, items: JoinSource): Promise<{ lab
 export async function readItemIds(path: string, items: JoinSource): Promise<{ itemIds: string[]; text: string }> {
   const content = new TextDecoder().decode(await readBytes(path));
   return naming(path, () => {
-    const read = readLabels(content, path);
+    const name = nameOfInput(path);
+    const read = readLabels(content, name);
     const all = read.itemIds ?? read.titles;
     checkedItemIds({ ids: { length: items.rowsInFile ?? items.rows }, itemIds: all });
     const itemIds = Array.from({ length: items.rows }, (_, row) => all[items.fileRows?.[row] ?? row]!);
-    if (!items.itemIds) return { itemIds, text: `${path}: entry i is taken as the ID of row i of ${items.name}.` };
+    if (!items.itemIds) return { itemIds, text: `${name}: entry i is taken as the ID of row i of ${items.name}.` };
     const other = itemIds.findIndex((itemId, row) => itemId !== items.itemIds![row]);
     if (other < 0) return { itemIds, text: "" };
     const known = new Set(items.itemIds);
     if (itemIds.some((itemId) => known.has(itemId))) {
       throw new FileError(
-        `${path}: names the items of ${items.name} in another order or otherwise than their own item IDs do; row ${items.fileRows?.[other] ?? other} is ${JSON.stringify(itemIds[other])} here, but ${JSON.stringify(items.itemIds[other])} there: leave out --item-ids, or give each row its ID`,
+        `${name}: names the items of ${items.name} in another order or otherwise than their own item IDs do; row ${items.fileRows?.[other] ?? other} is ${JSON.stringify(itemIds[other])} here, but ${JSON.stringify(items.itemIds[other])} there: leave out --item-ids, or give each row its ID`,
       );
     }
     return {
       itemIds,
-      text: `${path}: entry i is taken as the ID of row i of ${items.name}, whose own item IDs (${firstFew(items.itemIds)}) are not used.`,
+      text: `${name}: entry i is taken as the ID of row i of ${items.name}, whose own item IDs (${firstFew(items.itemIds)}) are not used.`,
     };
   });
 }
@@ -235,7 +213,7 @@ export async function readItemIds(path: string, items: JoinSource): Promise<{ it
 /** The IDs of a file of any format. */
 export async function readIdFile(path: string, options: ReadIdsOptions): Promise<ReadIds> {
   const bytes = await readBytes(path);
-  return readIds(bytes, { ...options, fileName: path }).catch((error) => {
+  return readIds(bytes, { ...options, fileName: nameOfInput(path) }).catch((error) => {
     throw nameFile(path, error);
   });
 }
@@ -253,10 +231,13 @@ export function naming<T>(path: string, parse: () => T): T {
  * The error with the file's name before its message, unless the message has one or it is no complaint. What the library calls items
  * is the file.
  */
-export function nameFile(path: string, error: unknown): unknown {
+export function nameFile(input: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof FileError || error instanceof Interrupted) return error;
+  if (error instanceof UsageError) return error;
+  const path = nameOfInput(input);
   const message = error instanceof RQVAEError ? inCliWords(error.wording, path) : error.message;
-  return new FileError(isNamed(error, basename(path)) ? message : `${path}: ${message}`);
+  const isTold = isNamed(error, basename(path)) || (isUrl(path) && message.includes(path));
+  return new FileError(isTold ? message : `${path}: ${message}`);
 }
 
 function isNamed(error: Error, name: string): boolean {
@@ -275,6 +256,7 @@ function isNamed(error: Error, name: string): boolean {
  */
 export async function checkOutput(path: string, options: { overwrite: boolean; inputs: string[] }): Promise<void> {
   if (path === STDOUT) return;
+  if (isUrl(path)) throw new FileError(`${path}: is a URL, but outputs are written to files; name a file`);
   const folder = dirname(path);
   const folderStat = await stat(folder).catch(() => undefined);
   if (!folderStat?.isDirectory()) throw new FileError(`${path}: the folder ${folder} does not exist`);
@@ -290,7 +272,8 @@ export async function checkOutput(path: string, options: { overwrite: boolean; i
       throw new FileError(`${path}: is an input of this command and would be overwritten`);
     }
   }
-  if (!options.overwrite) throw new FileError(`${path}: exists already; name another or use --force`);
+  if (!options.overwrite)
+    throw new FileError(`${path}: exists already; name another file, or overwrite it with --force`);
 }
 
 /** Whether there is a file of this name. */

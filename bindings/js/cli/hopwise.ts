@@ -4,37 +4,26 @@ import { counted } from "../base/words.ts";
 import { checkedItemIds } from "../formats/ids/id-table.ts";
 import { type AtomicFile, itemIdColumn, readAtomicFile } from "../formats/ids/recbole.ts";
 import { joinItems } from "../formats/index.ts";
-import { RQVAE } from "../model/rqvae.ts";
+import { type PresetName, presets } from "../options/presets.ts";
+import { resolveTrainConfig } from "../options/train-config.ts";
 import type { ItemMatrix, TrainHistory } from "../types.ts";
-import { type Command, type Given, text, UsageError } from "./command.ts";
+import { type Command, type Given, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, FileError, naming, readBytes, readCatalogue, STDOUT, saveWhole } from "./files.ts";
+import { isLocal } from "./inputs.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
-import { type GivenOptions, readOptions } from "./options.ts";
-import { generalOptions, tellAbout, writeAll, writeIds } from "./outputs.ts";
+import { notesOf } from "./notes.ts";
+import { readOptions } from "./options.ts";
+import { computingOptions, tellAbout, writeAll, writeIds } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { warningText } from "./progress.ts";
+import { provenanceOf } from "./provenance.ts";
 import { duration, fileSize, oneLine, shellWord } from "./text.ts";
-import { begin, explained, remarks, type Start, train, trainWatched } from "./train.ts";
-
-/** What the reference's script (run_example/RQ_Vae_Semantic_IDs.py of Hopwise) trains with. */
-const REFERENCE = {
-  model: {
-    compat: "hopwise",
-    hiddenDims: [256, 128, 64],
-    latentDim: 256,
-    nQuantizationLayers: 3,
-    codebookSize: 256,
-    commitmentWeight: 0.25,
-  },
-  train: { epochs: 20_000, batchSize: 1024, optimizer: "adagrad", learningRate: 1e-3, weightDecay: 1e-4 },
-} as const satisfies GivenOptions;
-
-const { preset: _, compat, ...modelOptions } = train.options.Model!;
+import { begin, explained, remarks, tellKeptStart, train, trainWatched } from "./train.ts";
 
 export const hopwise: Command = {
   name: "hopwise",
-  summary: "Gives the items of a Hopwise or RecBole dataset semantic IDs.",
+  summary: "Give the items of a Hopwise or RecBole dataset semantic IDs.",
   positionals: ["<dataset folder>"],
   options: {
     Files: {
@@ -46,36 +35,41 @@ export const hopwise: Command = {
       embedding: itemOptions.embedding!,
       "id-column": itemOptions["id-column"]!,
       "skip-invalid": itemOptions["skip-invalid"]!,
-      "skip-missing": { help: "leave items that have no embedding without an ID;\notherwise they are an error" },
-      sentences: { help: "print a sentence per item, for any model that makes\nembeddings of text, and end" },
+      "skip-missing": { help: "leave items without an embedding without an ID;\notherwise they are an error" },
+      sentences: { help: "print a sentence per item, for any text embedding\nmodel, and exit" },
       sep: { value: "CHAR", help: "between the columns of the .item file (default: tab)" },
       output: { short: "o", value: "FOLDER", help: "where to write (default: the dataset folder)" },
       force: { short: "f", help: "overwrite outputs that exist already" },
     },
-    Model: {
-      compat: { ...compat!, help: "hopwise: train as the original program does, 20,000\nepochs of it" },
-      ...modelOptions,
-    },
+    Model: train.options.Model!,
     Training: train.options.Training!,
     "More of the model": train.options["More of the model"]!,
     "More of the training": train.options["More of the training"]!,
-    General: generalOptions,
+    General: computingOptions,
   },
-  notes: `The folder is named like the dataset: ml-1m holds ml-1m.item, whose columns are
-headed name:type, one of them item_id:token. Written are
+  notes: notesOf(
+    [
+      `The folder is named after the dataset: ml-1m holds ml-1m.item, whose columns are
+headed name:type, one of them item_id:token. The command writes
   ml-1m.semanticids    items, semantic_ids, semantic_ids_embs: the csv that the
                        Hopwise program writes
   ml-1m.semantic.item  ml-1m.item with the column semantic_id:token_seq
   ml-1m.safetensors    the model, for rqvae encode
-and ml-1m.item is never changed. Options without a default are chosen from
-the items, --set is as in rqvae train. Ctrl-C stops
-the training and writes what was learned so far (exit code 130).
-
-Example:
-  rqvae hopwise ml-1m --sentences > sentences.txt
-  (make items.npy of the sentences, by any text embedding model)
-  rqvae hopwise ml-1m --embeddings items.npy
-`,
+and never changes ml-1m.item. The embeddings can also be - (standard input) or
+an http(s) URL; the dataset is a folder on this machine.`,
+      `"hopwise" means one thing in three places: the original program.
+  rqvae hopwise      reads and writes its files, and trains as rqvae train does
+  --preset hopwise   trains as it does: its functions, sizes, optimiser and
+                     20,000 epochs (here and in rqvae train)
+  --compat hopwise   takes its functions only; the preset includes it`,
+      `The outputs have default names: existing ones are overwritten only with --force.
+A default of "chosen" depends on the items; --set works as in rqvae train.
+Ctrl-C stops the training and writes what was learned so far.`,
+    ],
+    "rqvae hopwise ml-1m --sentences > sentences.txt",
+    "(make items.npy from the sentences with any text embedding model)",
+    "rqvae hopwise ml-1m --embeddings items.npy",
+  ),
   run,
 };
 
@@ -92,6 +86,12 @@ interface Dataset {
 async function run(given: Given): Promise<number> {
   const folder = given.positionals[0] as string;
   const options = readOptions(given);
+  const preset = oneOf(given, "preset", Object.keys(presets) as PresetName[]);
+  if (!isLocal(folder)) {
+    throw new UsageError(
+      `<dataset folder> is ${folder}, but must be a folder on this machine: several files are read from it`,
+    );
+  }
   const dataset = await readDataset(folder, readSeparator(given));
   if (given.values.sentences) {
     process.stdout.write(
@@ -109,7 +109,9 @@ async function run(given: Given): Promise<number> {
   }
   const target = text(given, "output") ?? folder;
   if (target === STDOUT)
-    throw new UsageError("--output is a folder for several files, which cannot go to standard output (-)");
+    throw new UsageError(
+      `${typedName(given, "output")} is a folder for several files, which cannot go to standard output (-)`,
+    );
   const quiet = given.values.quiet === true;
   const { items, rows, text: said } = await readEmbeddings(embeddingsPath, dataset, given);
   const paths = {
@@ -125,9 +127,9 @@ async function run(given: Given): Promise<number> {
   const labels = { titles: rows.map((row) => titles[row]!) };
   const greeting = `${said === "" ? "" : `${said}\n`}The dataset ${dataset.name} has ${counted(dataset.itemIds.length, "item")}, their embeddings have ${counted(items.dim, "dimension")}.`;
   const explain = (error: unknown): never => {
-    throw explained(error, embeddingsPath, options, undefined, undefined);
+    throw explained(error, embeddingsPath, options, preset, undefined);
   };
-  const { model, trainOptions } = await start(items, options).catch(explain);
+  const { model, trainOptions } = await begin(items, options, preset).catch(explain);
   try {
     const outcome = await trainWatched(model, { items, quiet }, trainOptions, greeting).catch(explain);
     if (outcome.interrupted && !model.initialized) {
@@ -158,9 +160,11 @@ async function run(given: Given): Promise<number> {
       );
       return outcome.interrupted.exitCode;
     }
-    if (quiet) return 0;
     const history = model.history as TrainHistory;
+    tellKeptStart(history, quiet);
+    if (quiet) return 0;
     await tellAbout(model, { items, labels }, ids, {
+      provenance: provenanceOf(model, resolveTrainConfig(trainOptions, model.config)),
       effort: `${counted(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}`,
       remarks: remarks(model, history),
       warnings: history.warnings.map(warningText),
@@ -207,7 +211,7 @@ async function readEmbeddings(
   { itemIds, itemPath }: Dataset,
   given: Given,
 ): Promise<{ items: ItemMatrix; rows: number[]; text: string }> {
-  await checkRoles([{ as: "--embeddings", path, role: "items" }]);
+  await checkRoles([{ as: typedName(given, "embeddings"), path, role: "items" }]);
   const { items, source } = await readCatalogue(path, undefined, readingOf(given));
   const {
     rows: found,
@@ -239,15 +243,4 @@ function sentences({ columns, rows }: AtomicFile): string[] {
 function titlesOf({ table: { columns, rows }, itemIds }: Dataset): string[] {
   const column = columns.findIndex((name) => /title|name/i.test(name));
   return rows.map((row, i) => row[column] || itemIds[i]!);
-}
-
-async function start(items: ItemMatrix, given: GivenOptions): Promise<Start> {
-  if (given.model.compat !== "hopwise") return begin(items, given, undefined);
-  // Sizes for each level tell how many there are.
-  const { codebookSize } = given.model;
-  const levels = Array.isArray(codebookSize) ? { nQuantizationLayers: codebookSize.length } : {};
-  return {
-    model: await RQVAE.create({ ...REFERENCE.model, ...levels, ...given.model, inputDim: items.dim }),
-    trainOptions: { ...REFERENCE.train, ...given.train },
-  };
 }

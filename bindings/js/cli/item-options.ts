@@ -5,7 +5,7 @@ import type { Reading } from "./files.ts";
 
 export const itemIdsOption: Option = {
   value: "FILE",
-  help: "the items' own IDs, one a line, in the order of the\nrows (default: those of the items' file, those of\n--labels, or row numbers)",
+  help: "the items' own IDs, one per line, in the order of\nthe rows (default: those of the items' file, of\n--labels, or row numbers)",
 };
 
 export const itemOptions: Record<string, Option> = {
@@ -16,7 +16,7 @@ export const itemOptions: Record<string, Option> = {
   },
   "id-column": { value: "NAME", help: "the column of the items' own IDs (default: found\nby its name)" },
   "skip-invalid": {
-    help: "leave out rows with NaN or missing values, of\nanother length, or of an item that was there before",
+    help: "leave out rows with NaN or missing values, of\nanother length, or with an item ID seen before",
   },
 };
 

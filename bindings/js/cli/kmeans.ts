@@ -5,49 +5,69 @@ import type { Command, Given } from "./command.ts";
 import { nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { ITEM_FILES } from "./item-options.ts";
+import { INPUTS, notesOf, OVERWRITING } from "./notes.ts";
 import { inCommandLine, readOptions, someOptions } from "./options.ts";
-import { fileOptions, generalOptions, openWorkplace, type Workplace, writeModel } from "./outputs.ts";
+import {
+  computingOptions,
+  fileOptions,
+  jsonOption,
+  openWorkplace,
+  outcomeOf,
+  requireOneStdout,
+  type Workplace,
+  writeModel,
+} from "./outputs.ts";
 import { jobView } from "./progress.ts";
+import { provenanceOf } from "./provenance.ts";
 import { duration } from "./text.ts";
 
 export const kmeans: Command = {
   name: "kmeans",
-  summary: "Makes semantic IDs by residual k-means, without training a network.",
+  summary: "Make semantic IDs by residual k-means, without training a network.",
   positionals: ["<items>"],
   options: {
-    Files: fileOptions,
+    Files: { ...fileOptions, json: jsonOption },
     Model: someOptions({
       nQuantizationLayers: "codes per ID (default: 3)",
       codebookSize: "codes to choose from at each level: 256, or 64,256,1024 (default: 256)",
       latentDim: "quantise in the first N principal directions only (default: in all dimensions)",
       encodeBeam: "width of the search for an item's ID (default: 1)",
-      codebookRefine: "fit the codebooks together with the search (default: true)",
-      seed: "same items, options, seed: same IDs (default: 0)",
+      codebookRefine: "fit the codebooks together with the search (default: on)",
+      seed: "the same items, options and seed give the same IDs (default: 0)",
     }),
-    General: generalOptions,
+    General: computingOptions,
   },
-  notes: `<items> is a table of numbers, one row an item: ${ITEM_FILES}.
+  notes: notesOf(
+    [
+      `<items> is a table of numbers, one row per item: ${ITEM_FILES}.
+${INPUTS}
 k-means on the items, then on what it leaves over, level by level: the baseline
-of every RQ-VAE, in a fraction of the time. Model and IDs are used as those of
-rqvae train. A file that you name with --output or --ids is overwritten; a
-default one only with --force.
-
-Example:
-  rqvae kmeans emoji.npy --labels emoji.labels.json --codes 64
-`,
+of every RQ-VAE, in a fraction of the time. The model and the IDs are used like
+those of rqvae train.`,
+      OVERWRITING,
+    ],
+    "rqvae kmeans emoji.npy --labels emoji.labels.json --codes 64",
+  ),
   run,
 };
 
 async function run(given: Given): Promise<number> {
   const { codebookRefine: refine = true, ...sizes } = readOptions(given).model;
   const options: ResidualKMeansOptions = { ...sizes, refine };
+  requireOneStdout(given);
   const place = await openWorkplace(given, given.values.force === true);
   const start = performance.now();
   const model = await fitWatched(place, options);
   try {
     const seconds = (performance.now() - start) / 1000;
-    const tell = await writeModel(place, model);
-    if (!place.quiet) await tell({ effort: `residual k-means in ${duration(seconds)}` });
+    const written = await writeModel(place, model);
+    const provenance = provenanceOf(model);
+    if (given.values.json) {
+      const outcome = { ...(await outcomeOf(model, place, written, provenance)), seconds };
+      process.stdout.write(`${JSON.stringify(outcome, undefined, 2)}\n`);
+    } else if (!place.quiet) {
+      await written.tell({ effort: `residual k-means in ${duration(seconds)}` }, provenance);
+    }
     return 0;
   } finally {
     model.dispose();

@@ -6,6 +6,7 @@ import type { JobProgress } from "../types.ts";
 import { type Option, UsageError } from "./command.ts";
 import { type CatalogueItems, writeWhole } from "./files.ts";
 import { itemBlocks } from "./item-blocks.ts";
+import { endingOf, requireExtension, requireFile } from "./outputs.ts";
 
 export const latentsOption: Option = {
   value: "FILE",
@@ -14,10 +15,12 @@ export const latentsOption: Option = {
 
 /** The format of vectors that a file's name says. @throws UsageError */
 export function vectorFormatOf(path: string, option: string): VectorFormat {
-  const extension = /\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase();
+  requireFile(`--${option}`, path, "a file of latents");
+  requireExtension(`--${option}`, path, [...VECTOR_FORMATS.map((format) => `.${format}`), ".ndjson"]);
+  const extension = endingOf(path).slice(1).toLowerCase();
   const format = VECTOR_FORMATS.find((known) => known === (extension === "ndjson" ? "jsonl" : extension));
   if (format) return format;
-  throw new UsageError(`--${option} must end with one of .${VECTOR_FORMATS.join(", .")}, but is "${path}"`);
+  throw new UsageError(`--${option} ${path}: the name has no extension; use one of .${VECTOR_FORMATS.join(", .")}`);
 }
 
 /** Writes the latents of all items, whole or not at all. @throws the signal's reason between two blocks. */

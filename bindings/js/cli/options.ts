@@ -2,11 +2,12 @@
 
 import { InvalidInputError, RQVAEError } from "../base/errors.ts";
 import { OPTIONS, type OptionDescription } from "../options/describe.ts";
+import { suggestConfig } from "../options/suggest-config.ts";
 import type { ModelOptions, TrainOptions } from "../types.ts";
-import { type Given, number, type Option, oneOf, UsageError, wholeNumber, wholeNumbers } from "./command.ts";
+import { type Given, number, type Option, oneOf, typedName, UsageError, wholeNumber, wholeNumbers } from "./command.ts";
 import { FileError } from "./files.ts";
 import { wordWrap } from "./text.ts";
-import { adviseFlag, flagName, kebab, messageOf } from "./words.ts";
+import { adviseFlag, flagName, kebab, messageOf, noteTyped } from "./words.ts";
 
 /** What was given for the model and for its training, and nothing else. */
 export interface GivenOptions {
@@ -26,6 +27,33 @@ const VALUES: Partial<Record<OptionDescription["kind"], string>> = {
 /** Columns of the help's right side. */
 const HELP_WIDTH = 52;
 
+/** Catalogues of different sizes: an option that is the same for all of them has that as its default. */
+const SHAPES = [
+  { n: 15, inputDim: 64 },
+  { n: 1000, inputDim: 16 },
+  { n: 1000, inputDim: 512 },
+  { n: 30_000, inputDim: 384 },
+  { n: 200_000, inputDim: 64 },
+];
+
+/**
+ * What an option is when it is left out, in parentheses; "" where the help says it, and for switches that are off. Its spaces hold it
+ * together on one line.
+ */
+function defaultText({ name, of, kind, default: value, help }: OptionDescription): string {
+  if (help.includes("default")) return "";
+  const chosen = SHAPES.map((shape) => (suggestConfig(shape)[of] as Record<string, unknown>)[name]);
+  if (name === "latentDim" || chosen.some((each) => each !== undefined && !isSame(each, chosen[0]))) {
+    return " (default:\u00a0chosen)";
+  }
+  if (name === "select") return " (default:\u00a0loss; last without items held out)";
+  const fixed = chosen[0] ?? value;
+  if (kind === "flag") return fixed === true ? " (default:\u00a0on)" : "";
+  return ` (default:\u00a0${Array.isArray(fixed) ? fixed.join(",") : fixed})`;
+}
+
+const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+
 /** The options as the parser and the help have them. */
 export function cliOptions(options: readonly OptionDescription[]): Record<string, Option> {
   return Object.fromEntries(
@@ -41,7 +69,9 @@ export function cliOptions(options: readonly OptionDescription[]): Record<string
           ...(value === undefined ? { takesWord: true } : { value }),
           ...(flag !== long && { also: long }),
           ...wordsOf(option),
-          help: wordWrap(text, HELP_WIDTH, "").join("\n"),
+          help: wordWrap(text + defaultText({ ...option, help: text }), HELP_WIDTH, "")
+            .join("\n")
+            .replaceAll("\u00a0", " "),
         },
       ];
     }),
@@ -84,17 +114,20 @@ export function trainingSections(options = OPTIONS): Record<string, Record<strin
  */
 export function readOptions(given: Given, options = OPTIONS): GivenOptions {
   const values = { ...given.values };
+  const typed = { ...given.typed };
   for (const assignment of given.lists.set ?? []) {
     const { option, value } = readAssignment(assignment, options);
     const flag = flagName(option);
     if (given.values[flag] !== undefined) {
-      throw new UsageError(`--${flag} and --set ${option.name} are the same option: leave one of them out`);
+      throw new UsageError(`${typedName(given, flag)} and --set ${option.name} are the same option: give one of them`);
     }
     values[flag] = value;
+    typed[flag] = `--set ${option.name}`;
+    noteTyped(flag, `--set ${option.name}`);
   }
   const read: Record<OptionDescription["of"], Record<string, unknown>> = { model: {}, train: {} };
   for (const option of options) {
-    const value = readValue({ ...given, values }, option);
+    const value = readValue({ ...given, values, typed }, option);
     if (value !== undefined) read[option.of][option.name] = value;
   }
   return read;
@@ -110,28 +143,31 @@ function readValue(given: Given, option: OptionDescription): unknown {
     case "choice":
       return oneOf(given, flag, option.choices!);
     case "flag":
-      return readFlag(given.values[flag], flag, option.also);
+      return readFlag(given, flag, option.also);
     case "integers":
       return wholeNumbers(given, flag);
     case "integerPerLevel":
       return readCodes(given, flag);
     case "numberPerLevel":
-      return oneOrEach(readNumbers(given, flag), flag);
+      return oneOrEach(readNumbers(given, flag), given, flag);
   }
 }
 
-function readFlag(text: string | true | undefined, flag: string, also?: string): unknown {
+function readFlag(given: Given, flag: string, also?: string): unknown {
+  const text = given.values[flag];
   if (text === undefined || text === true || text === also) return text;
   if (text === "true" || text === "false") return text === "true";
-  throw new UsageError(`--${flag} must be true${also ? `, false or ${also}` : " or false"}, but is "${text}"`);
+  throw new UsageError(
+    `${typedName(given, flag)} must be true${also ? `, false or ${also}` : " or false"}, but is "${text}"`,
+  );
 }
 
 /** Codes of the levels. */
-export const readCodes = (given: Given, flag: string) => oneOrEach(wholeNumbers(given, flag), flag);
+export const readCodes = (given: Given, flag: string) => oneOrEach(wholeNumbers(given, flag), given, flag);
 
 /** One number for all levels, or one for each. */
-function oneOrEach(numbers: number[] | undefined, flag: string): number | number[] | undefined {
-  if (numbers?.length === 0) throw new UsageError(`--${flag} needs at least one number`);
+function oneOrEach(numbers: number[] | undefined, given: Given, flag: string): number | number[] | undefined {
+  if (numbers?.length === 0) throw new UsageError(`${typedName(given, flag)} needs at least one number`);
   return numbers?.length === 1 ? numbers[0] : numbers;
 }
 

@@ -5,9 +5,11 @@ import { counted } from "../base/words.ts";
 import type { IdTableSource } from "../formats/ids/id-table.ts";
 import { type IdFormat, writeIds as piecesOfIds, type WriteIdsOptions } from "../formats/index.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
+import type { TableColumns } from "../items/columns.ts";
 import type { RQVAE } from "../model/rqvae.ts";
-import type { ItemLabels } from "../types.ts";
-import { type Given, type Option, text, UsageError } from "./command.ts";
+import { assessIds } from "../report/assess-ids.ts";
+import type { IdStatistics, ItemLabels } from "../types.ts";
+import { type Given, type Option, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   type CatalogueItems,
@@ -18,16 +20,18 @@ import {
   STDOUT,
   saveWhole,
 } from "./files.ts";
+import { nameOfInput } from "./inputs.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { programName } from "./program-name.ts";
+import { configurationText, identity, type Provenance } from "./provenance.ts";
 import { describeModel, type Story, type Summary } from "./show.ts";
 import { columnsOf, fileSize, paletteFor, shellWord } from "./text.ts";
 
 export const labelsOption: Option = {
   short: "l",
   value: "FILE",
-  help: "titles of the items, joined by item ID: JSON, csv,\nan .item file; or text, a title a line",
+  help: "titles of the items, joined by item ID: JSON, csv,\nan .item file; or text, one title per line",
 };
 
 /** Options about files of a command that makes a model. */
@@ -37,15 +41,27 @@ export const fileOptions: Record<string, Option> = {
   output: { short: "o", value: "FILE", help: "the model (default: model.safetensors)" },
   ids: {
     value: "FILE",
-    help: "the IDs, in the format of its name (rqvae convert\n--help lists them; default: <model>.ids.csv); - is\nstandard output, as csv",
+    help: "the IDs, in the format of its extension (- is\nstandard output, as csv; default: <model>.ids.csv)",
   },
   force: { short: "f", help: "overwrite default outputs that exist already" },
 };
 
 export const generalOptions: Record<string, Option> = {
-  quiet: { short: "q", help: "say nothing but errors" },
+  quiet: { short: "q", help: "print nothing but errors and what must not be missed" },
   help: { short: "h", help: "show this help" },
 };
+
+/** The same for commands that compute; main.ts reads the number of threads. */
+export const computingOptions: Record<string, Option> = {
+  threads: {
+    value: "N",
+    help: "threads to compute with, 1 to 64; any number gives\nthe same results (default: one per core, up to 4)",
+  },
+  ...generalOptions,
+};
+
+/** Prints the result as JSON instead of text. */
+export const jsonOption: Option = { help: "print the result as one JSON object instead of text" };
 
 /** The files of a command that makes a model, and the items. */
 export interface Workplace {
@@ -57,6 +73,8 @@ export interface Workplace {
   items: CatalogueItems;
   labels: ItemLabels | undefined;
   itemIds: string[] | undefined;
+  /** What the columns of a table were taken for. */
+  columns: TableColumns | undefined;
   /** Names of the dimensions, as an option of training. */
   named: { columnNames?: string[] };
   quiet: boolean;
@@ -75,7 +93,8 @@ export async function openWorkplace(
   const labelsPath = text(given, "labels");
   const modelPath = text(given, "output") ?? "model.safetensors";
   const idsPath = text(given, "ids") ?? `${modelPath.replace(/\.safetensors$/, "")}.ids.csv`;
-  requireFile("--output", modelPath, "a model");
+  requireFile(typedName(given, "output"), modelPath, "a model");
+  requireExtension(typedName(given, "output"), modelPath, MODEL_EXTENSIONS);
   idFormatOf("--ids", idsPath);
   if (idsPath === STDOUT && taken.checkpoint !== undefined) {
     throw new UsageError(
@@ -85,18 +104,20 @@ export async function openWorkplace(
   const outputs = Object.entries({ ...taken, output: modelPath, ids: idsPath });
   for (const [i, [option, path]] of outputs.entries()) {
     const twin = outputs.slice(0, i).find(([, earlier]) => earlier === path)?.[0];
-    if (twin) throw new UsageError(`--${twin} and --${option} are the same file, ${path}`);
+    if (twin) {
+      throw new UsageError(`${typedName(given, twin)} and ${typedName(given, option)} are the same file, ${path}`);
+    }
   }
   const inputs = [itemsPath, labelsPath, text(given, "item-ids")].filter((path) => path !== undefined);
   await checkRoles([
     { as: "<items>", path: itemsPath, role: "items" },
-    { as: "--labels", path: labelsPath, role: "titles" },
+    { as: typedName(given, "labels"), path: labelsPath, role: "titles" },
+    { as: "--item-ids", path: text(given, "item-ids"), role: "titles" },
   ]);
-  const { items, labels, itemIds, named } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  await checkOutputs(given, { modelPath, idsPath, inputs }, overwrite);
+  const { items, labels, itemIds, named, columns } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   const quiet = given.values.quiet === true;
-  const place = { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, named, quiet };
-  await checkOutputs(given, place, overwrite);
-  return place;
+  return { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, named, columns, quiet };
 }
 
 /** Makes sure that model and IDs can be written. Those that were named are overwritten in any case. @throws FileError */
@@ -121,8 +142,16 @@ export async function writeAll(...writes: (() => Promise<unknown>)[]): Promise<v
   if (failed.length > 0) throw new FileError(failed.join(". "));
 }
 
-/** Writes the model and its IDs. Resolves to how to print the summary, with what there is to tell beside them. */
-export async function writeModel(place: Workplace, model: RQVAE): Promise<(story: Story) => Promise<void>> {
+/** What was written, and how to report it. */
+export interface Written {
+  ids: SemanticIds;
+  outputs: { model: { file: string; bytes: number }; ids: { file: string; rows: number; bytes: number } };
+  /** Prints the summary, with what else there is to report. */
+  tell(story: Story, provenance: Provenance): Promise<void>;
+}
+
+/** Writes the model and its IDs. */
+export async function writeModel(place: Workplace, model: RQVAE): Promise<Written> {
   const { items, labels, itemIds, modelPath, idsPath } = place;
   const ids = await model.encodeAsync(items);
   const bytes = model.save();
@@ -134,17 +163,58 @@ export async function writeModel(place: Workplace, model: RQVAE): Promise<(story
       idsBytes = await writeIds(idsPath, table, extrasFor(formatOf(idsPath), model, labels));
     },
   );
-  return (story) =>
-    tellAbout(model, place, ids, {
-      files: [
-        { path: modelPath, what: "the model", size: fileSize(bytes.length) },
-        { path: nameOfOutput(idsPath), what: `the IDs, ${counted(ids.length, "row")}`, size: fileSize(idsBytes) },
-      ],
-      next: `${programName()} encode ${shellWord(modelPath)} new-items.npy`,
-      ...story,
-      // Standard output may be taken by the IDs.
-      stream: idsPath === STDOUT ? process.stderr : process.stdout,
-    });
+  return {
+    ids,
+    outputs: {
+      model: { file: modelPath, bytes: bytes.length },
+      ids: { file: idsPath, rows: ids.length, bytes: idsBytes },
+    },
+    tell: ({ files = [], ...story }, provenance) =>
+      tellAbout(model, place, ids, {
+        next: `${programName()} encode ${shellWord(modelPath)} new-items.npy`,
+        provenance,
+        ...story,
+        files: [
+          { path: modelPath, what: "the model", size: fileSize(bytes.length) },
+          { path: nameOfOutput(idsPath), what: `the IDs, ${counted(ids.length, "row")}`, size: fileSize(idsBytes) },
+          ...files,
+        ],
+        // Standard output may be taken by the IDs.
+        stream: idsPath === STDOUT ? process.stderr : process.stdout,
+      }),
+  };
+}
+
+/** What `--json` prints about a model that was made: one object. */
+export async function outcomeOf(
+  model: RQVAE,
+  place: Workplace,
+  { ids, outputs }: Written,
+  provenance: Provenance,
+): Promise<Record<string, unknown>> {
+  const losses = await meanLosses(model, place.items);
+  return {
+    ...provenance,
+    items: { file: nameOfInput(place.itemsPath), rows: place.items.rows, dim: place.items.dim },
+    losses: { ...losses, explainedVariance: explainedVariance(model, losses.reconstruction) ?? null },
+    ids: model.history?.ids ?? (await statisticsOf(ids)),
+    outputs,
+  };
+}
+
+/** The counts that a training's history has, of any IDs. */
+async function statisticsOf(ids: SemanticIds): Promise<IdStatistics> {
+  const { items, distinctIds, itemsSharing, largestGroup, perLevel } = await assessIds(ids);
+  return {
+    items,
+    distinctIds,
+    uniqueShare: distinctIds / items,
+    itemsSharing,
+    largestGroup,
+    usedCodes: perLevel.map(({ usedCodes }) => usedCodes),
+    usage: perLevel.map(({ usage }) => usage),
+    perplexity: perLevel.map(({ perplexity }) => perplexity),
+  };
 }
 
 /** Prints the summary of a model that was made. */
@@ -152,7 +222,11 @@ export async function tellAbout(
   model: RQVAE,
   { items, labels }: Pick<Workplace, "items" | "labels">,
   ids: SemanticIds,
-  { stream = process.stdout, ...rest }: Story & Pick<Summary, "files" | "next"> & { stream?: NodeJS.WriteStream },
+  {
+    stream = process.stdout,
+    provenance,
+    ...rest
+  }: Story & Pick<Summary, "files" | "next"> & { provenance: Provenance; stream?: NodeJS.WriteStream },
 ): Promise<void> {
   const losses = await meanLosses(model, items);
   const summary = await describeModel(
@@ -162,6 +236,8 @@ export async function tellAbout(
       labels,
       losses,
       explainedVariance: explainedVariance(model, losses.reconstruction),
+      identity: identity(provenance),
+      configuration: configurationText(provenance.configuration.model, provenance.configuration.train ?? undefined),
       ...rest,
     },
     columnsOf(stream),
@@ -196,6 +272,13 @@ export function endingOf(path: string): string {
 /** Formats that are no text. */
 const BINARY: readonly string[] = ["npy", "parquet", "shard"];
 
+/** @throws UsageError when JSON and IDs are both asked for on standard output. */
+export function requireOneStdout(given: Given): void {
+  if (given.values.json && given.values.ids === STDOUT) {
+    throw new UsageError("--json and --ids - both write to standard output: name a file with --ids");
+  }
+}
+
 /** @throws UsageError for standard output, which takes text only. */
 export function requireFile(as: string, path: string, what: string): void {
   if (path === STDOUT) {
@@ -219,15 +302,27 @@ export function idFormatOf<T extends string = IdFormat>(
 ): T | IdFormat | undefined {
   const format = asked ?? formatOf(path);
   if (format !== undefined && BINARY.includes(format)) requireFile(as, path, format);
-  const ending = endingOf(path);
-  if (format === undefined && ending !== "" && !endings.includes(ending.toLowerCase())) {
-    const known = [...FORMAT_ENDS.map(([end]) => end), ...endings].join(", ");
-    throw new UsageError(
-      `${as} ${path}: no format of IDs is known by the ending ${ending}; the known ones are ${known}${by === undefined ? "" : `; or name the format with ${by}`}`,
-    );
-  }
+  if (format === undefined) requireExtension(as, path, [...FORMAT_ENDS.map(([end]) => end), ...endings], by);
   return format;
 }
+
+/**
+ * Every output's name is checked so before any work is done. A name without an extension is taken as it is.
+ * @param as How the output was given: "--output".
+ * @param by The option that names a format, if there is one.
+ * @throws UsageError for an extension that says none of the formats that can be written.
+ */
+export function requireExtension(as: string, path: string, known: readonly string[], by?: string): void {
+  const extension = endingOf(path);
+  if (path === STDOUT || extension === "" || known.includes(extension.toLowerCase())) return;
+  const names = known.length === 1 ? known[0] : `${known.slice(0, -1).join(", ")} or ${known.at(-1)}`;
+  throw new UsageError(
+    `${as} ${path}: unknown extension ${extension}; use ${names}${by === undefined ? "" : `, or name the format with ${by}`}`,
+  );
+}
+
+/** Extensions of a model's file. */
+export const MODEL_EXTENSIONS = [".safetensors"];
 
 /** What a model has to add to its IDs in a format. */
 export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): WriteIdsOptions {

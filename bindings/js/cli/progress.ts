@@ -130,9 +130,11 @@ function lineView<Event>(stream: NodeJS.WriteStream, wording: Wording<Event>): P
   let shownProgress = 0;
   let shownLine = "";
   let pending = "";
+  // While the IDs are evaluated or the start is put back, only the pace changes: that is no news.
+  const newsIn = (line: string) => line.replace(/, [\d,]+ items\/s.*$/, "");
   const show = (line: string) => {
-    if (line && line !== shownLine) stream.write(`${line}\n`);
-    shownLine = line;
+    if (line && newsIn(line) !== shownLine) stream.write(`${line}\n`);
+    shownLine = newsIn(line);
     pending = "";
   };
   return {
@@ -179,6 +181,7 @@ function trainFacts(event: TrainProgress) {
 }
 
 function trainLine(event: TrainProgress): string {
+  if (event.phase === "measure") return "looking at a sample of the items";
   if (event.phase === "initialize") return `preparing the codebooks, ${wholePercent(event.progress)}`;
   const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
   const codes = usage.length > 0 ? [`codes in use ${usage.map((share) => wholePercent(share)).join(" / ")}`] : [];
@@ -187,8 +190,11 @@ function trainLine(event: TrainProgress): string {
 
 function trainBlock(event: TrainProgress, columns: number, palette: Palette): string[] {
   const elapsed = `${duration(event.elapsedMs / 1000)} so far`;
-  if (event.phase === "initialize") {
-    return [barLine("Preparing", event.progress, "", columns, palette), palette.dim(`  ${elapsed}`)];
+  if (event.phase !== "train") {
+    return [
+      barLine(event.phase === "measure" ? "Measuring" : "Preparing", event.progress, "", columns, palette),
+      palette.dim(`  ${elapsed}`),
+    ];
   }
   const { epoch, losses, distinct, usage, pace, left } = trainFacts(event);
   const codes =

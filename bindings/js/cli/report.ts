@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { invalid } from "../base/errors.ts";
 import { counted } from "../base/words.ts";
 import { joinItems, type ReadIds } from "../formats/index.ts";
@@ -10,7 +9,7 @@ import { adviseCapacity } from "../report/assess-ids.ts";
 import type { CapacityOptions } from "../report/capacity.ts";
 import { reportHtml } from "../report/html.ts";
 import type { IdReport } from "../report/id-report.ts";
-import { type Command, type Given, text, UsageError, wholeNumber } from "./command.ts";
+import { type Command, type Given, text, typedName, UsageError, wholeNumber } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   type CatalogueItems,
@@ -23,33 +22,38 @@ import {
   STDOUT,
   writeWhole,
 } from "./files.ts";
+import { baseNameOf, nameOfInput } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
+import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
 import { readOptions, someOptions } from "./options.ts";
-import { generalOptions, labelsOption } from "./outputs.ts";
+import { computingOptions, labelsOption, requireExtension } from "./outputs.ts";
 import { jobView } from "./progress.ts";
+import { type Provenance, provenanceLines, provenanceOf } from "./provenance.ts";
 import { columnsOf, wordWrap } from "./text.ts";
 import { inCliWords, messageOf } from "./words.ts";
 
 export const report: Command = {
   name: "report",
-  summary: "Says whether semantic IDs are good, and what to do if not.",
+  summary: "Report whether semantic IDs are good, and what to do if not.",
   positionals: ["<model>", "<items>"],
   standsAlone: "capacity",
   options: {
-    Options: {
+    Files: {
       labels: { ...labelsOption, help: `${labelsOption.help};\nlabels in the JSON are compared with the codes` },
       ...itemOptions,
       ids: {
         value: "FILE",
-        help: "IDs in a format of rqvae convert, joined by item ID; a\nsuffix is left out (default: the model encodes)",
+        help: "IDs in a format of rqvae convert, joined by item ID;\nsuffixes are ignored (default: the model encodes)",
       },
-      baseline: { help: "measure residual k-means and a random hash beside it" },
+    },
+    "The report": {
+      baseline: { help: "also measure residual k-means and a random hash" },
       html: {
         value: "FILE",
-        help: "write the report as a page with pictures; -: to\nstandard output, and the text to standard error",
+        help: "write the report as a web page with pictures (- is\nstandard output; the text goes to standard error)",
       },
-      title: { value: "TEXT", help: "heading of the page (default: the items' file name)" },
+      title: { value: "TEXT", help: "heading of that page (default: the items' file name)" },
       json: { help: "print the figures as JSON" },
     },
     "Before training": {
@@ -59,16 +63,21 @@ export const report: Command = {
         codebookSize: "with --capacity: codes of each level, 256 or 64,256,1024 (default: 256)",
       }),
     },
-    General: generalOptions,
+    General: computingOptions,
   },
-  notes: `<model> is what rqvae train or rqvae kmeans wrote, <items> the table of numbers
-that the IDs are for. A file that you name with --html is overwritten.
-
-Examples:
-  rqvae report emoji.safetensors emoji.npy --labels emoji.labels.json
-  rqvae report emoji.safetensors emoji.npy --baseline --html report.html
-  rqvae report --capacity 12000 --levels 3 --codes 256
-`,
+  notes: notesOf(
+    [
+      `<model> is what rqvae train or rqvae kmeans wrote, <items> the table of numbers
+that the IDs are for, in any format that rqvae train reads.
+${INPUTS}
+The report ends with the model's seed, fingerprint and configuration and, where
+its file remembers them, the selected epoch and the figures of held-out items.`,
+      OVERWRITING_NAMED,
+    ],
+    "rqvae report emoji.safetensors emoji.npy --labels emoji.labels.json",
+    "rqvae report emoji.safetensors emoji.npy --baseline --html report.html",
+    "rqvae report --capacity 12000 --levels 3 --codes 256",
+  ),
   run,
 };
 
@@ -80,6 +89,7 @@ async function run(given: Given): Promise<number> {
   const [modelPath, itemsPath] = given.positionals as [string, string];
   const [labelsPath, idsPath, html] = ["labels", "ids", "html"].map((name) => text(given, name));
   const title = text(given, "title");
+  if (html !== undefined) requireExtension("--html", html, [".html", ".htm"]);
   if (title !== undefined && html === undefined) throw new UsageError("--title goes with --html");
   if (html === STDOUT && given.values.json) {
     throw new UsageError("--json and --html - both write to standard output: name a file with --html");
@@ -88,17 +98,18 @@ async function run(given: Given): Promise<number> {
   await checkRoles([
     { as: "<model>", path: modelPath, role: "model" },
     { as: "<items>", path: itemsPath, role: "items" },
-    { as: "--labels", path: labelsPath, role: "titles" },
+    { as: typedName(given, "labels"), path: labelsPath, role: "titles" },
+    { as: "--item-ids", path: text(given, "item-ids"), role: "titles" },
     { as: "--ids", path: idsPath, role: "ids" },
   ]);
-  const modelBytes = await readBytes(modelPath);
-  const { items, labels, named, source } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   if (html !== undefined) {
     const inputs = [modelPath, itemsPath, labelsPath, idsPath, text(given, "item-ids")].filter(
       (path) => path !== undefined,
     );
     await checkOutput(html, { overwrite: true, inputs });
   }
+  const modelBytes = await readBytes(modelPath);
+  const { items, labels, named, source } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
 
   const model = await RQVAE.load(modelBytes).catch((error) => {
     throw nameFile(modelPath, error);
@@ -106,7 +117,7 @@ async function run(given: Given): Promise<number> {
   try {
     const { codebookSize: codebookSizes } = model.config;
     const read = idsPath === undefined ? undefined : await readIdFile(idsPath, {});
-    const joined = read && naming(idsPath!, () => idsOfRows(read, idsPath!, source, codebookSizes));
+    const joined = read && naming(idsPath!, () => idsOfRows(read, nameOfInput(idsPath!), source, codebookSizes));
     if (joined && joined.text !== "" && given.values.quiet !== true) process.stderr.write(`${joined.text}\n`);
     const assessed = await interruptible(async (signal) => {
       const ids = joined?.ids ?? (await encodeWatched(model, items, signal, given.values.quiet === true));
@@ -117,8 +128,12 @@ async function run(given: Given): Promise<number> {
     }).catch((error) => {
       throw nameFile(itemsPath, error);
     });
-    if (html !== undefined) await writeWhole(html, reportHtml(assessed, { title: title ?? basename(itemsPath) }));
-    return tell(given, assessed, html);
+    if (html !== undefined)
+      await writeWhole(
+        html,
+        reportHtml(assessed, { title: title ?? baseNameOf(itemsPath), about: provenanceLines(provenanceOf(model)) }),
+      );
+    return tell(given, assessed, provenanceOf(model), html);
   } finally {
     model.dispose();
   }
@@ -197,11 +212,16 @@ async function encodeWatched(
   return model.encodeAsync(items, { signal, ...watch }).finally(() => quiet || view.end());
 }
 
-function tell(given: Given, assessed: IdReport, html: string | undefined): number {
-  if (given.values.json) process.stdout.write(`${JSON.stringify(assessed, undefined, 2)}\n`);
+function tell(given: Given, assessed: IdReport, provenance: Provenance, html: string | undefined): number {
+  if (given.values.json) {
+    process.stdout.write(`${JSON.stringify({ ...assessed, model: provenance }, undefined, 2)}\n`);
+  }
   if (given.values.quiet) return 0;
   const stream = html === STDOUT ? process.stderr : process.stdout;
-  if (!given.values.json) stream.write(`${wrapped(assessed.textIn(inCliWords))}\n`);
+  if (!given.values.json) {
+    const lines = ["The model:", ...provenanceLines(provenance).map((line) => `  ${line}`)];
+    stream.write(`${wrapped(`${assessed.textIn(inCliWords)}\n\n${lines.join("\n")}`)}\n`);
+  }
   if (html !== undefined && html !== STDOUT) process.stderr.write(`The page is in ${html}\n`);
   return 0;
 }

@@ -12,6 +12,8 @@ export interface Story {
   /** More about it, a sentence each. */
   remarks?: readonly string[];
   warnings?: readonly string[];
+  /** More files that were written. */
+  files?: { path: string; what: string; size: string }[];
 }
 
 /** What is told at the end about a model that was made. */
@@ -21,6 +23,10 @@ export interface Summary extends Story {
   labels: ItemLabels | undefined;
   losses: { reconstruction: number; quantization: number };
   explainedVariance: number | undefined;
+  /** Version, seed and fingerprint. */
+  identity: string;
+  /** As options of the command line. */
+  configuration: string;
   files: { path: string; what: string; size: string }[];
   /** A command to go on with. */
   next: string;
@@ -45,8 +51,12 @@ export async function describeModel(summary: Summary, columns: number, palette: 
     ...(await aboutIds(ids, warnings.length === 0, width, palette)),
     ...heading(labels ? "Some items" : "Some items (give --labels to see titles)"),
     ...sample(ids, titleOf, width, palette),
-    ...heading("The largest branches of the code tree: alike items begin alike"),
+    ...heading("The largest branches of the code tree: similar items share their first codes"),
     ...tree(ids, titleOf, width, palette),
+    ...heading("Configuration"),
+    ...wordWrap(summary.configuration.replaceAll(/(--[\w-]+) (?!-)/g, "$1\u00a0"), width - 2).map((line) =>
+      palette.dim(`  ${line.replaceAll("\u00a0", " ")}`),
+    ),
     ...heading("Written"),
     ...written(summary.files, palette),
     "",
@@ -55,7 +65,7 @@ export async function describeModel(summary: Summary, columns: number, palette: 
 }
 
 function about(
-  { ids, dim, effort, remarks = [], losses, explainedVariance }: Summary,
+  { ids, dim, effort, remarks = [], losses, explainedVariance, identity }: Summary,
   width: number,
   palette: Palette,
 ): string[] {
@@ -72,6 +82,7 @@ function about(
     ),
     ...wrapped(facts, width),
     ...remarks.flatMap((remark) => paragraph(remark, width)),
+    `  ${identity}`,
   ];
 }
 

@@ -25,12 +25,22 @@ export function readTextTable(path: string, bytes: Uint8Array): TextTable {
       case ".jsonl":
       case ".ndjson":
         return fromObjects(path, decodeWholeText(bytes));
-      default:
+      case ".csv":
+      case ".tsv":
+      case ".txt":
         return fromCsv(path, decodeWholeText(bytes));
+      default:
+        return fromAny(path, decodeWholeText(bytes));
     }
   });
   if (table.rows.length === 0) throw new FileError(`${path}: has no rows: a header and a row an item are expected`);
   return table;
+}
+
+/** A table whose name says no format, as that of standard input. */
+function fromAny(path: string, text: string): TextTable {
+  if (/^\s*[[{]/.test(text)) return fromObjects(path, text);
+  return /^[^\n]*\w:(token|token_seq|float|float_seq)\b/.test(text) ? readAtomicFile(text) : fromCsv(path, text);
 }
 
 function fromCsv(path: string, text: string): TextTable {

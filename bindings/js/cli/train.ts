@@ -1,5 +1,5 @@
 import { DivergedError } from "../base/errors.ts";
-import { counted, percent } from "../base/words.ts";
+import { counted, percent, thousands } from "../base/words.ts";
 import { openItems } from "../items/items.ts";
 import { RowHashes } from "../items/row-hashes.ts";
 import { chooseRecipe } from "../model/choose-config.ts";
@@ -9,77 +9,117 @@ import { requireSame } from "../model-file/checkpoint.ts";
 import type { ModelMetadata } from "../model-file/model-file.ts";
 import { type PresetName, presets } from "../options/presets.ts";
 import { resolveTrainConfig } from "../options/train-config.ts";
-import type { ModelOptions, TrainHistory, TrainOptions, TrainProgress } from "../types.ts";
+import type {
+  EpochRecord,
+  ModelConfig,
+  ModelOptions,
+  TrainConfig,
+  TrainHistory,
+  TrainOptions,
+  TrainProgress,
+} from "../types.ts";
 import { copyShard } from "../worker/shard.ts";
 import { CheckpointFile } from "./checkpoint-file.ts";
-import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
-import { type CatalogueItems, FileError, nameFile, nameOfOutput, STDOUT } from "./files.ts";
+import { type Command, type Given, number, type Option, oneOf, text, UsageError } from "./command.ts";
+import { type CatalogueItems, checkOutput, FileError, nameFile, nameOfOutput, STDOUT, saveWhole } from "./files.ts";
+import { historyPathOf, historyText } from "./history-file.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { ITEM_FILES } from "./item-options.ts";
+import { INPUTS, notesOf, OVERWRITING } from "./notes.ts";
 import { type GivenOptions, inCommandLine, readOptions, subjectOf, trainingSections } from "./options.ts";
 import {
   checkOutputs,
+  computingOptions,
   fileOptions,
-  generalOptions,
+  jsonOption,
   openWorkplace,
+  outcomeOf,
   requireFile,
+  requireOneStdout,
   type Workplace,
   writeAll,
   writeModel,
 } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { trainView, warningText } from "./progress.ts";
-import { duration, shellWord } from "./text.ts";
+import { provenanceOf } from "./provenance.ts";
+import { duration, fileSize, shellWord } from "./text.ts";
 import { inCliWords, messageOf } from "./words.ts";
 
 const sections = trainingSections();
 
+export const presetOption: Option = {
+  value: "NAME",
+  help: "train as published: tiger, lcrec or hopwise; other\noptions go on top (default: chosen from the items)",
+};
+
 export const train: Command = {
   name: "train",
-  summary: "Learns semantic IDs from item embeddings: writes model and IDs.",
+  summary: "Learn semantic IDs from item embeddings; write model and IDs.",
   positionals: ["<items>"],
   options: {
     Files: {
       ...fileOptions,
-      checkpoint: { value: "FILE", help: "keep the state of the training there while it runs" },
-      "checkpoint-every": { value: "S", help: "seconds between two checkpoints (default: 10)" },
-      resume: { help: "go on from the --checkpoint file if there is one" },
+      history: {
+        value: "FILE",
+        help: "write a row per epoch (losses, levels, evaluation)\nas .jsonl or .csv",
+      },
+    },
+    "The run": {
+      "dry-run": {
+        help: "print the columns found, the configuration, the\noutputs, and the time and memory to expect; train\nnothing, write nothing",
+      },
+      json: jsonOption,
+      checkpoint: { value: "FILE", help: "save the state of the training there while it runs" },
+      "checkpoint-every": {
+        value: "S",
+        help: "seconds between two checkpoints (default: 10); the\nlibrary's checkpoint.everyMs is in milliseconds",
+      },
+      resume: { help: "resume from the --checkpoint file if there is one" },
     },
     ...sections,
     Model: {
-      preset: { value: "NAME", help: "a recipe of the field: tiger, lcrec or hopwise" },
+      preset: presetOption,
       ...sections.Model,
     },
-    General: generalOptions,
+    General: computingOptions,
   },
-  notes: `<items> is a table of numbers, one row an item: ${ITEM_FILES}.
-Options without a default are chosen from the number of items and, for the
-latent width, from a look at a sample of them; with --preset by the recipe.
-
-Every option also goes by the library's own name, in either spelling:
+  notes: notesOf(
+    [
+      `<items> is a table of numbers, one row per item: ${ITEM_FILES}.
+${INPUTS}
+--ids writes the formats that rqvae convert --help lists, by the extension.`,
+      `A default of "chosen" depends on the items: on how many there are and, for the
+latent width, on a look at a sample of them. --dry-run prints what is chosen and
+why. With --preset, the recipe decides instead.`,
+      `Every option also goes by the library's name, in either spelling:
   --codebook-size 256 --learning-rate 0.001 --set codebookSize=256
-A switch that is on by itself is turned off so: --codebook-kmeans-init=false.
-
-The printed loss is reconstructionWeight x reconstruction + quantisation + the
+Turn a switch off like this: --codebook-kmeans-init=false.`,
+      `The printed loss is reconstructionWeight x reconstruction + quantisation + the
 separation of items that share an ID (separationWeight). Quantisation is the sum
 over the levels of codebookWeight x codebook loss + --commitment x its loss.
-
-A file that you name with --output or --ids is overwritten; a default one only
-with --force. Ctrl-C stops the training and writes the model so far (exit code
-130); a second one ends it at once.
-
-With --checkpoint and --resume the same command goes on wherever it was stopped,
-be it by Ctrl-C, kill -9 or a power cut, and ends with the same model, byte for
-byte. The checkpoint is removed once model and IDs are written; a hidden file
-beside it, .NAME.finished, tells the same command that nothing is left to do.
-Without --resume an existing one is overwritten only with --force. One run at a
-time has a checkpoint (NAME.lock). One that cannot be written ends no training.
-
-Examples:
-  rqvae train emoji.npy --labels emoji.labels.json --codes 32
-  rqvae train items.npy --epochs 500 --checkpoint items.checkpoint --resume
-`,
+Epochs count from 1 everywhere; epoch 0 is the start, before any training.`,
+      `${OVERWRITING}`,
+      `Ctrl-C stops the training and writes the model so far; a second Ctrl-C ends it
+at once. With --quiet, a line on standard error still says when training found
+nothing better than the start, which was then kept.`,
+      `--preset hopwise trains as the original program of Hopwise does; --compat
+hopwise, which the preset includes, takes only its functions.`,
+      `With --checkpoint and --resume, the same command resumes wherever it was
+stopped (Ctrl-C, kill -9, a power cut) and ends with the same model, byte for
+byte. The checkpoint is removed once the model and the IDs are written; a hidden
+file next to it, .NAME.finished, tells the same command that nothing is left to
+do. An existing checkpoint is never overwritten without --resume or --force. One
+run at a time can use it (NAME.lock). If it cannot be written, training
+continues without it.`,
+    ],
+    "rqvae train emoji.npy --labels emoji.labels.json --codes 32",
+    "rqvae train items.npy --dry-run",
+    "rqvae train items.npy --json --history history.csv > result.json",
+    "rqvae train items.npy --epochs 500 --checkpoint items.checkpoint --resume",
+    "curl -s https://example.org/items.npy | rqvae train - -o items.safetensors",
+  ),
   run,
 };
 
@@ -87,11 +127,48 @@ async function run(given: Given): Promise<number> {
   const options = readOptions(given);
   const preset = oneOf(given, "preset", Object.keys(presets) as PresetName[]);
   const checkpoint = readCheckpointOptions(given);
+  requireOneStdout(given);
+  const historyPath = historyPathOf(given);
+  if (given.values["dry-run"]) return rehearse(given, options, preset, checkpoint, historyPath);
+  if (historyPath !== undefined) await checkOutput(historyPath, { overwrite: true, inputs: inputsOf(given) });
   await checkpoint?.lock();
   try {
     return await runLocked(given, options, preset, checkpoint);
   } finally {
     await checkpoint?.unlock();
+  }
+}
+
+/** Everything up to the training, and nothing that stays. */
+async function rehearse(
+  given: Given,
+  options: GivenOptions,
+  preset: PresetName | undefined,
+  checkpoint: CheckpointFile | undefined,
+  historyPath: string | undefined,
+): Promise<number> {
+  const others = {
+    ...(checkpoint && { checkpoint: checkpoint.path }),
+    ...(historyPath !== undefined && { history: historyPath }),
+  };
+  const isResumed = given.values.resume === true && (await checkpoint?.exists()) === true;
+  const place = await openWorkplace(given, given.values.force === true || isResumed, others);
+  const explain = (error: unknown): never => {
+    throw explained(error, place.itemsPath, options, preset, undefined);
+  };
+  const { model, trainOptions, reasons } = await begin(place.items, options, preset).catch(explain);
+  try {
+    const outputs = { "the model": place.modelPath, "the IDs": place.idsPath };
+    const more = {
+      ...(historyPath !== undefined && { "the history": historyPath }),
+      ...(checkpoint && { "the checkpoint, removed at the end": checkpoint.path }),
+    };
+    const { tellPlan } = await import("./dry-run.ts");
+    const plan = { place, model, trainOptions, reasons, given: options, preset, outputs: { ...outputs, ...more } };
+    await tellPlan(plan, given.values.json === true).catch(explain);
+    return 0;
+  } finally {
+    model.dispose();
   }
 }
 
@@ -102,24 +179,20 @@ async function runLocked(
   checkpoint: CheckpointFile | undefined,
 ): Promise<number> {
   const force = given.values.force === true;
+  const historyPath = text(given, "history");
   const resuming = given.values.resume === true && (await checkpoint?.exists()) === true;
   // What stands there when a training goes on is its own model so far; when it came to its end before, its own model.
   const ended = !resuming && !force && given.values.resume === true && (await checkpoint?.hasFinished()) === true;
-  const place = await openWorkplace(
-    given,
-    force || resuming || ended,
-    checkpoint ? { checkpoint: checkpoint.path } : {},
-  );
+  const place = await openWorkplace(given, force || resuming || ended, {
+    ...(checkpoint && { checkpoint: checkpoint.path }),
+    ...(historyPath !== undefined && { history: historyPath }),
+  });
   await checkpoint?.open({ overwrite: resuming || force, inputs: place.inputs });
   const explain = (error: unknown): never => {
     throw explained(error, place.itemsPath, options, preset, checkpoint?.path);
   };
 
-  const {
-    model,
-    trainOptions,
-    reasons = [],
-  } = await (resuming && checkpoint
+  const { model, trainOptions, reasons } = await (resuming && checkpoint
     ? resume(checkpoint, place, withPreset(options, place.items, preset))
     : begin(place.items, options, preset)
   ).catch(explain);
@@ -133,8 +206,10 @@ async function runLocked(
       });
       if (await checkpoint.isFinished(of, results)) {
         if (!place.quiet) {
+          const files = { model: { file: place.modelPath }, ids: { file: place.idsPath } };
+          if (given.values.json) process.stdout.write(`${JSON.stringify({ finishedBefore: true, outputs: files })}\n`);
           process.stderr.write(
-            `This training came to its end before: ${results.join(" and ")} are complete. To train again, use --force.\n`,
+            `This training has finished before: ${results.join(" and ")} are complete. Use --force to train again.\n`,
           );
         }
         return 0;
@@ -142,7 +217,7 @@ async function runLocked(
       await checkOutputs(given, place, false);
     }
     const greeting = resuming
-      ? `Going on from the checkpoint ${checkpoint?.path}.`
+      ? `Resuming from the checkpoint ${checkpoint?.path}.`
       : given.values.resume && `There is no checkpoint ${checkpoint?.path} yet: starting from the beginning.`;
     const outcome = await trainWatched(
       model,
@@ -153,28 +228,60 @@ async function runLocked(
         .join("\n"),
       checkpoint,
     ).catch(explain);
+    const saveHistory = async (epochs: readonly EpochRecord[]) => {
+      const content = historyText(historyPath!, epochs);
+      await saveWhole(historyPath!, () => content);
+      return Buffer.byteLength(content);
+    };
     if (outcome.interrupted) {
       const told: string[] = [];
       await writeAll(
         async () => {
           await checkpoint?.write(model.saveCheckpoint()); // first: all else can be made from it
-          if (checkpoint) told.push(`The checkpoint is in ${checkpoint.path}. To go on:`, `  ${commandToGoOn(given)}`);
+          if (checkpoint)
+            told.push(`The checkpoint is in ${checkpoint.path}. To resume:`, `  ${commandToResume(given)}`);
         },
         async () => void told.unshift(await keepSoFar(place, model, outcome)),
+        async () => {
+          if (historyPath === undefined || outcome.epochs.length === 0) return;
+          await saveHistory(outcome.epochs);
+          told.push(`The history so far is in ${historyPath}.`);
+        },
       ).catch((error: Error) => told.push(`rqvae: ${error.message}`));
       process.stderr.write(`${told.join("\n")}\n`);
       return outcome.interrupted.exitCode;
     }
-    const tell = await writeModel(place, model);
-    if (!place.quiet) {
-      const history = model.history as TrainHistory;
+    const written = await writeModel(place, model);
+    const history = model.history as TrainHistory;
+    const historyBytes = historyPath === undefined ? 0 : await saveHistory(history.epochs);
+    // What was resumed has the options that were left out from its checkpoint.
+    const trained = resuming ? finishedTraining(model).train : resolveTrainConfig(trainOptions, model.config);
+    const provenance = provenanceOf(model, trained);
+    if (given.values.json) {
+      const made = await outcomeOf(model, place, written, provenance);
+      const told = trainOutcome(made, history, { seconds: outcome.seconds, reasons, historyPath, historyBytes });
+      process.stdout.write(`${JSON.stringify(told, undefined, 2)}\n`);
+    } else if (!place.quiet) {
       const since = resuming ? " since the checkpoint" : "";
-      await tell({
-        effort: `${counted(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}${since}`,
-        remarks: remarks(model, history),
-        warnings: history.warnings.map(warningText),
-      });
+      await written.tell(
+        {
+          effort: `${counted(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}${since}`,
+          remarks: remarks(model, history),
+          warnings: history.warnings.map(warningText),
+          ...(historyPath !== undefined && {
+            files: [
+              {
+                path: historyPath,
+                what: `the history, ${counted(history.epochs.length, "epoch")}`,
+                size: fileSize(historyBytes),
+              },
+            ],
+          }),
+        },
+        provenance,
+      );
     }
+    tellKeptStart(history, place.quiet || given.values.json === true);
     await checkpoint?.finish(finishedTraining(model), results);
     return 0;
   } finally {
@@ -182,8 +289,50 @@ async function runLocked(
   }
 }
 
+/** What `--json` prints: what every model has, and what is its training's. Epochs count from 1. */
+function trainOutcome(
+  { outputs, ...made }: Record<string, unknown>,
+  history: TrainHistory,
+  of: {
+    seconds: number;
+    reasons: readonly string[];
+    historyPath: string | undefined;
+    historyBytes: number;
+  },
+): Record<string, unknown> {
+  const { historyPath: file, historyBytes: bytes } = of;
+  return {
+    ...made,
+    reasons: of.reasons,
+    epochs: history.epochs.length,
+    steps: history.steps,
+    stoppedEarly: history.stoppedEarly,
+    warnings: history.warnings.map(({ kind, epoch, level, column, wording }) => ({
+      kind,
+      epoch: epoch + 1,
+      ...(level !== undefined && { level: level + 1 }),
+      ...(column !== undefined && { column }),
+      message: inCliWords(wording),
+    })),
+    outputs: { ...(outputs as object), ...(file !== undefined && { history: { file, bytes } }) },
+    seconds: of.seconds,
+  };
+}
+
+/** Says so on stderr where nothing else would: whoever asked for quiet would take the model for a trained one. */
+export function tellKeptStart(history: TrainHistory, isQuiet: boolean): void {
+  if (isQuiet && history.selectedEpoch < 0) {
+    process.stderr.write(
+      `rqvae: training found nothing better than the start, which was kept: ${inCliWords(history.selectedWording)}\n`,
+    );
+  }
+}
+
+const inputsOf = (given: Given): string[] =>
+  [given.positionals[0], text(given, "labels"), text(given, "item-ids")].filter((path) => path !== undefined);
+
 /** Everything that decided the result. */
-function finishedTraining(model: RQVAE): unknown {
+function finishedTraining(model: RQVAE): { config: ModelConfig; train: TrainConfig; data: unknown } {
   const bytes = model.saveCheckpoint();
   const size = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
@@ -207,7 +356,7 @@ function readCheckpointOptions(given: Given): CheckpointFile | undefined {
   const path = text(given, "checkpoint");
   const seconds = number(given, "checkpoint-every");
   if (seconds !== undefined && seconds < 0) {
-    throw new UsageError(`--checkpoint-every must be at least 0, but is ${seconds}`);
+    throw new UsageError(`--checkpoint-every must be at least 0 (it is in seconds), but is ${seconds}`);
   }
   if (path !== undefined) requireFile("--checkpoint", path, "a checkpoint");
   if (path !== undefined) return new CheckpointFile(path, seconds ?? 10);
@@ -231,7 +380,7 @@ export interface Start {
   model: RQVAE;
   trainOptions: TrainOptions;
   /** Why the settings are as they are. */
-  reasons?: readonly string[];
+  reasons: readonly string[];
 }
 
 /** A new model, by a preset or as `RQVAE.fit` would make it of these items. */
@@ -243,7 +392,7 @@ export async function begin(
   const inputDim = items.dim;
   if (preset !== undefined) {
     const { model, train } = withPreset(given, items, preset);
-    return { model: await RQVAE.create({ ...model, inputDim }), trainOptions: train };
+    return { model: await RQVAE.create({ ...model, inputDim }), trainOptions: train, reasons: [] };
   }
   const { model, train, reasons = [] } = await chooseRecipe(RQVAE.create, items, { ...given.model, ...given.train });
   return { model: await RQVAE.create(model), trainOptions: train, reasons };
@@ -277,7 +426,7 @@ async function resume(
     model.dispose();
     throw error;
   }
-  return { model, trainOptions: { ...given.train, resume: bytes } };
+  return { model, trainOptions: { ...given.train, resume: bytes }, reasons: [] };
 }
 
 /** An error of the library as one about the command line or about a file. */
@@ -301,6 +450,8 @@ export interface Outcome {
   interrupted: Interrupted | undefined;
   /** The last progress event. */
   last: TrainProgress | undefined;
+  /** All finished epochs. */
+  epochs: EpochRecord[];
   seconds: number;
 }
 
@@ -315,10 +466,11 @@ export async function trainWatched(
   const view = trainView(process.stderr);
   const saving = checkpoint ? { checkpoint: checkpoint.options(view.tell) } : {};
   const start = performance.now();
-  const outcome: Outcome = { interrupted: undefined, last: undefined, seconds: 0 };
+  const outcome: Outcome = { interrupted: undefined, last: undefined, epochs: [], seconds: 0 };
   const onProgress = (event: TrainProgress) => {
     if (greeting && !quiet && outcome.last === undefined) process.stderr.write(`${greeting}\n`);
     outcome.last = event;
+    outcome.epochs.push(...event.newEpochs);
     if (!quiet) view.update(event);
   };
   try {
@@ -341,11 +493,11 @@ async function keepSoFar(place: Workplace, model: RQVAE, { last }: Outcome): Pro
   if (!model.initialized) return "Stopped before training began: there is no model yet.";
   await writeModel(place, model);
   const { epoch, epochs } = last ?? { epoch: 0, epochs: 0 };
-  return `Stopped in epoch ${epoch + 1} of ${epochs}. The model so far is in ${place.modelPath}, its IDs ${place.idsPath === STDOUT ? "on" : "in"} ${nameOfOutput(place.idsPath)}.`;
+  return `Stopped in epoch ${thousands(epoch + 1)} of ${thousands(epochs)}. The model so far is in ${place.modelPath}, its IDs ${place.idsPath === STDOUT ? "on" : "in"} ${nameOfOutput(place.idsPath)}.`;
 }
 
-/** The command that goes on with an interrupted one. */
-function commandToGoOn({ args, values }: Given): string {
+/** The command that resumes an interrupted one. */
+function commandToResume({ args, values }: Given): string {
   const words = ["train", ...args, ...(values.resume ? [] : ["--resume"])];
   return `${programName()} ${words.map(shellWord).join(" ")}`;
 }

@@ -47,12 +47,21 @@ const TYPED: Readonly<Record<string, string>> = {
   silent: "quiet",
 };
 
+/** Options of this run as they were typed, where that is not `--` and the name by which they are shown. */
+const typed = new Map<string, string>();
+
+/** Has messages call an option what the user called it: `--learning-rate`, or `--set learningRate`. */
+export function noteTyped(flag: string, as: string): void {
+  typed.set(flag, as);
+}
+
 /** An option as it is typed, with its value: `--lr`, `--select loss`, `--layer-norm=false`. */
 export function flagOf(name: string, value?: OptionValue): string | undefined {
   const flag = FLAGS[name];
   if (flag === undefined) return undefined;
-  if (value === undefined || value === true) return `--${flag}`;
-  return `--${flag}${SWITCHES.has(name) ? "=" : " "}${shellWord(String(value))}`;
+  const as = typed.get(flag) ?? `--${flag}`;
+  if (value === undefined || (value === true && !as.startsWith("--set "))) return as;
+  return `${as}${SWITCHES.has(name) || as.startsWith("--set ") ? "=" : " "}${shellWord(String(value))}`;
 }
 
 function say(part: Exclude<WordingPart, string>): string | undefined {

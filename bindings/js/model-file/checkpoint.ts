@@ -7,6 +7,7 @@ import { call, option, worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import { CALLBACK_NAMES, resolveTrainConfig } from "../options/train-config.ts";
 import { hashOf } from "../runtime/hash.ts";
+import { native } from "../runtime/native.ts";
 import type { NativeModule } from "../runtime/native-module.ts";
 import type { ModelConfig, TrainOptions } from "../types.ts";
 import type { CheckpointInfo, DataIdentity, ModelFile, ModelMetadata } from "./model-file.ts";
@@ -44,6 +45,12 @@ function resumedConfig(
   const train = resolveTrainConfig({ ...stored, ...given, ...callbacks }, model);
   requireSame("training's", info.train, train);
   return { train, data: info.data, state, metadata };
+}
+
+/** The latent width of a checkpoint's model; undefined in a file that is not ours, which `train` refuses. @throws ModelFormatError */
+export async function latentDimOf(bytes: Uint8Array): Promise<number | undefined> {
+  const module = await native();
+  return readModelFile(new Uint8Array(bytes), (data) => hashOf(module, data)).metadata?.config.latentDim;
 }
 
 /** A checkpoint's bytes, read and checked as `resumedConfig` does. */

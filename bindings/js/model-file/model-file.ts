@@ -1,10 +1,10 @@
 /**
  * The model file: one safetensors file (8-byte little-endian header length, JSON header, raw little-endian data) that Python reads
  * with no code of ours. What is beyond tensors stands as one JSON string in `__metadata__.rqvae`. The same model gives the same
- * bytes: no time, host, thread count or path is in it.
+ * bytes: no time, host, thread count or path is in it. The history of its training stands in `__metadata__.rqvae_history`, see
+ * stored-history.ts.
  */
 
-import { ModelFormatError } from "../base/errors.ts";
 import { TextEncoder } from "../base/text-codecs.ts";
 import type { EveryRow } from "../items/row-hashes.ts";
 import type { ModelConfig, TrainConfig } from "../types.ts";
@@ -13,6 +13,8 @@ import type { ModelConfig, TrainConfig } from "../types.ts";
 export const FORMAT = 1;
 /** The tensor of a checkpoint that holds the training job's state. */
 export const STATE = "train.state";
+/** The entry of the safetensors metadata that has the history of the training, beside `rqvae`. */
+export const HISTORY = "rqvae_history";
 export const BLANK_CHECKSUM = "0".repeat(16);
 
 /**
@@ -31,6 +33,36 @@ export interface DataIdentity {
 export interface CheckpointInfo {
   train: TrainConfig;
   data: DataIdentity;
+  /** How far the training was: epochs finished, optimiser steps. Absent in checkpoints of earlier releases. */
+  progress?: { epoch: number; step: number; totalSteps: number };
+}
+
+/** The items that a model was fitted to, as its file has them: see `DataIdentity`. */
+export interface StoredData {
+  rows: number;
+  dim: number;
+  /** Of the first and last 256 rows. */
+  hash: string;
+  /** 16 hexadecimal digits over all rows; absent where the fit read a sample of them only. */
+  fingerprint?: string;
+  /** What `fingerprint` is made of, by ranges of rows (`EveryRow.sums`), so that a difference can be located. Not in an encoder part. */
+  sums?: string[];
+}
+
+/** What a file remembers of how its weights came about. */
+export interface Provenance {
+  training: TrainingSummary | null;
+  /** The release that fitted the weights. */
+  version: string;
+  data: StoredData;
+}
+
+/** What the files of a model are going to remember: the one with everything, and its encoder part. */
+export interface ModelRecord {
+  full: Partial<Provenance>;
+  encoder: Partial<Provenance>;
+  /** See stored-history.ts; not in an encoder part. */
+  history?: string;
 }
 
 /** Summary of the training that made a model. */
@@ -45,6 +77,8 @@ export interface TrainingSummary {
   /** Reconstruction loss of the validation items, if there were any, the last time that training had not seen them. */
   validationLoss: number | null;
   uniqueShare: number;
+  /** Absent in files of earlier releases. */
+  options?: TrainConfig;
 }
 
 /** A configuration as files have it since their first format: there the codes of each level are `codebookSizes`. */
@@ -54,8 +88,11 @@ export type StoredConfig = Omit<ModelConfig, "codebookSize" | "firstCodeWeight">
   readonly firstCodeWeight?: number;
 };
 
-/** The JSON in `__metadata__.rqvae`. */
-export interface ModelMetadata {
+/**
+ * The JSON in `__metadata__.rqvae`. `version` and `data` are absent in files of earlier releases, and where neither `train` nor
+ * `kmeansInitCodebooks` fitted the weights.
+ */
+export interface ModelMetadata extends Partial<Provenance> {
   format: number;
   /** Version of the summation order that the codes depend on (src/numerics/matrix.h). */
   numerics: number;
@@ -85,6 +122,8 @@ export interface ModelFile {
   /** Names of tensors that are no floats, in a file that is not ours: counters and flags of PyTorch's modules. */
   others?: string[];
   metadata?: ModelMetadata;
+  /** The history of the training as stored (stored-history.ts). */
+  history?: string;
   /** Of a checkpoint. */
   state?: Uint8Array;
 }
@@ -131,24 +170,20 @@ export function writeSafetensors(
 /** Writes a model file: the tensors, behind them the state of a checkpoint's training job. */
 export function writeModelFile(
   tensors: readonly FileTensor[],
-  metadata: Omit<ModelMetadata, "format" | "requires" | "checksum" | "config"> & { config: ModelConfig },
+  {
+    numerics,
+    ...metadata
+  }: Omit<ModelMetadata, "format" | "requires" | "checksum" | "config"> & { config: ModelConfig },
   hash: HashFunction,
+  history?: string,
   state?: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const { numerics, part, config, initialized, training, checkpoint, fingerprint } = metadata;
+  const { encodeBeam, firstCodeWeight } = metadata.config;
   const complete = {
     format: FORMAT,
     numerics,
-    requires: [
-      ...(config.encodeBeam > 1 ? ["encodeBeam"] : []),
-      ...(config.firstCodeWeight > 0 ? ["firstCodeWeight"] : []),
-    ],
-    part,
-    config,
-    initialized,
-    training,
-    ...(checkpoint ? { checkpoint } : {}),
-    fingerprint,
+    requires: [...(encodeBeam > 1 ? ["encodeBeam"] : []), ...(firstCodeWeight > 0 ? ["firstCodeWeight"] : [])],
+    ...metadata,
     checksum: BLANK_CHECKSUM,
   };
   const stored: RawTensor[] = tensors.map((tensor) => ({ ...tensor, dtype: "F32" }));
@@ -158,18 +193,12 @@ export function writeModelFile(
   const json = JSON.stringify(complete)
     .replace('"codebookSize":', '"codebookSizes":')
     .replace('"firstCodeWeight":0,', "");
-  const bytes = writeSafetensors({ format: "pt", rqvae: json }, stored);
-  bytes.set(new TextEncoder().encode(hash(bytes)), checksumPosition(bytes));
+  const bytes = writeSafetensors({ format: "pt", rqvae: json, ...(history && { [HISTORY]: history }) }, stored);
+  bytes.set(new TextEncoder().encode(hash(bytes)), findChecksum(bytes));
   return bytes;
 }
 
-/** Byte offset of the checksum's digits: it is the last field of the metadata, which is a JSON string within JSON. */
-export function checksumPosition(bytes: Uint8Array): number {
-  const position = findChecksum(bytes);
-  if (position === undefined) throw new ModelFormatError("the model file's metadata has no checksum: it is damaged");
-  return position;
-}
-
+/** Byte offset of the checksum's digits, if there are any: it is the last field of the metadata, which is a JSON string within JSON. */
 export function findChecksum(bytes: Uint8Array): number | undefined {
   const needle = new TextEncoder().encode('\\"checksum\\":\\"');
   const end = Math.min(bytes.length, 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)));

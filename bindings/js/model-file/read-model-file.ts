@@ -24,11 +24,11 @@ import { halfValues } from "../items/half.ts";
 import type { ModelOptions } from "../types.ts";
 import {
   BLANK_CHECKSUM,
-  checksumPosition,
   type FileTensor,
   FORMAT,
   findChecksum,
   type HashFunction,
+  HISTORY,
   type ModelFile,
   type ModelMetadata,
   STATE,
@@ -98,7 +98,20 @@ export function readModelFile(bytes: Uint8Array, hash: HashFunction): ModelFile 
       { code: "FILE_DAMAGED" },
     );
   }
-  return { tensors, metadata, ...(state ? { state } : {}) };
+  const history = header.metadata[HISTORY];
+  return {
+    tensors,
+    metadata,
+    ...(typeof history === "string" ? { history } : {}),
+    ...(state ? { state } : {}),
+  };
+}
+
+/** Where the checksum's digits are. @throws ModelFormatError */
+export function checksumPosition(bytes: Uint8Array): number {
+  const position = findChecksum(bytes);
+  if (position === undefined) throw damaged("its metadata has no checksum");
+  return position;
 }
 
 function describeStart(bytes: Uint8Array): string {
@@ -127,6 +140,8 @@ const options: Shape = (value, complain, path) => {
   for (const [name, entry] of Object.entries(value as object)) flat(entry, complain, `${path}.${name.slice(0, 40)}`);
 };
 
+const identity = { rows: whole(), dim: whole(), hash: text };
+
 const METADATA = fields({
   numerics: whole(),
   part: oneOf(["full", "encoder"]),
@@ -142,9 +157,18 @@ const METADATA = fields({
       quantizeLoss: nullable(finite),
       validationLoss: nullable(finite),
       uniqueShare: finite,
+      options: optional(options),
     }),
   ),
-  checkpoint: optional(fields({ train: options, data: fields({ rows: whole(), dim: whole(), hash: text }) })),
+  version: optional(text),
+  data: optional(fields({ ...identity, fingerprint: optional(hex16), sums: optional(list(hex16)) })),
+  checkpoint: optional(
+    fields({
+      train: options,
+      data: fields(identity),
+      progress: optional(fields({ epoch: whole(), step: whole(), totalSteps: whole() })),
+    }),
+  ),
   fingerprint: hex16,
   checksum: hex16,
 });
@@ -174,7 +198,7 @@ function readMetadata(metadata: unknown): ModelMetadata | undefined {
   return parsed;
 }
 
-const damaged = (what: string, cause?: unknown) =>
+export const damaged = (what: string, cause?: unknown) =>
   new ModelFormatError(worded`${FILE} is damaged: ${what}`, { code: "FILE_DAMAGED", ...because(cause) });
 
 const WIDTH: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };

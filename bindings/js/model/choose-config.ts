@@ -76,15 +76,45 @@ export async function chooseRecipe(
   options: FitOptions,
 ): Promise<Recipe> {
   const { chosen, model, shape } = await chooseFirst(items, options);
+  if (!shape || options.latentDim !== undefined) return chosen;
+  // A checkpoint has the width that its items were given.
+  if (options.resume) {
+    const { latentDimOf } = await import("../model-file/checkpoint.ts");
+    return withOptions(chosen, { latentDim: await latentDimOf(options.resume) });
+  }
   // The directions are those of a latent space that starts as PCA of the items as they are.
-  const isMeasured = model.linearSkip === "pca" && model.inputScaling === "commonScale" && model.compat === "none";
-  if (!shape || options.latentDim !== undefined || !isMeasured) return chosen;
+  if (model.linearSkip !== "pca" || model.inputScaling !== "commonScale" || model.compat !== "none") return chosen;
   const { inputDim, nQuantizationLayers, codebookSize, seed } = model;
+  const { onProgress, signal } = options;
+  const started = performance.now();
   const spectrum = await measure(create, items, {
     ...{ inputDim, nQuantizationLayers, codebookSize, seed },
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(signal && { signal }),
+    ...(onProgress && {
+      onProgress: () =>
+        onProgress({
+          phase: "measure",
+          progress: 0,
+          epoch: 0,
+          epochs: chosen.train.epochs!,
+          step: 0,
+          totalSteps: 0,
+          itemWarnings: [],
+          newEpochs: [],
+          elapsedMs: performance.now() - started,
+        }),
+    }),
   });
-  return withOptions(suggestConfig({ ...shape, spectrum }), options);
+  const measured = suggested({ ...shape, spectrum }, options);
+  await requireMemory(items, measured, options);
+  return measured;
+}
+
+/** What `suggestConfig` says, with what was given on top. */
+function suggested(shape: CatalogueShape, options: FitOptions): Recipe {
+  const { model, ...rest } = suggestConfig(shape);
+  const { codebookRefine: _, ...others } = model; // SimVQ's codes are products of its own, which are not refined
+  return withOptions({ ...rest, model: options.codebookSimVq ? others : model }, options);
 }
 
 /** The part of `chooseRecipe` that takes no time, with all of its checks: for those who have many trainings ahead. */
@@ -98,7 +128,7 @@ export async function chooseFirst(items: Items | EmbeddingSource, options: FitOp
     return { chosen, model: await requireMemory(items, chosen, options), shape: undefined };
   }
   const shape = shapeOf(items, options);
-  const chosen = withOptions(suggestConfig(shape), options);
+  const chosen = suggested(shape, options);
   return { chosen, model: await requireMemory(items, chosen, options), shape };
 }
 
@@ -119,14 +149,9 @@ async function requireMemory(items: Items | EmbeddingSource, chosen: Recipe, opt
 function withOptions({ model, train, ...why }: Recipe, options: object): Recipe {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const isModels = ([name]: [string, unknown]) => MODEL_OPTION_NAMES.includes(name);
-  const { codebookRefine, ...others } = model;
   return {
     ...why,
-    // SimVQ's codes are products of its own, which are not refined.
-    model: {
-      ...("codebookSimVq" in options && options.codebookSimVq ? others : model),
-      ...Object.fromEntries(given.filter(isModels)),
-    },
+    model: { ...model, ...Object.fromEntries(given.filter(isModels)) },
     train: { ...train, ...Object.fromEntries(given.filter((entry) => !isModels(entry))) },
   };
 }

@@ -15,8 +15,8 @@ import type { EmbeddingSource, Items } from "../types.ts";
 const BLOCK_ROWS = 256;
 /** Bytes copied at a time. */
 const CHUNK_BYTES = 64 << 20;
-/** Values and rows that a profile looks at, at most: in memory, and of a source, where they have to be read for it. */
-const PROFILE_VALUES = { held: 2 ** 24, read: 2 ** 22 };
+/** Values and rows that a profile looks at, at most. The same of a source as in memory: its warnings enter the model's file. */
+const PROFILE_VALUES = 2 ** 24;
 const PROFILE_ROWS = 2 ** 17;
 /** Runs of rows, evenly spread, of which the sample of a large catalogue consists. */
 const PROFILE_RUNS = 16;
@@ -114,8 +114,7 @@ export class JobRows {
   /** Looks at the items: at all, or at some runs of rows of a large catalogue. */
   async profile(): Promise<ItemProfile> {
     const { rows, dim } = this;
-    const values = this.#reader ? PROFILE_VALUES.read : PROFILE_VALUES.held;
-    const most = Math.max(1, Math.min(rows, PROFILE_ROWS, Math.floor(values / dim)));
+    const most = Math.max(1, Math.min(rows, PROFILE_ROWS, Math.floor(PROFILE_VALUES / dim)));
     const runs = most === rows ? 1 : Math.min(PROFILE_RUNS, most);
     const length = Math.floor(most / runs);
     const profiler = new ItemProfiler(runs * length, dim);

@@ -2,15 +2,16 @@
 
 import { InvalidInputError, ModelFormatError } from "../base/errors.ts";
 import { checkOptionNames, OptionReader } from "../base/option-reader.ts";
-import type { FileTensor, ModelFile } from "../model-file/model-file.ts";
-import { fromStored, readModelFile } from "../model-file/read-model-file.ts";
+import type { FileTensor, ModelFile, ModelRecord } from "../model-file/model-file.ts";
+import { damaged, fromStored, readModelFile } from "../model-file/read-model-file.ts";
 import { readSource } from "../model-file/source.ts";
 import { checkCombinations, nativeModelConfig, resolveModelConfig } from "../options/model-config.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
 import { hashOf } from "../runtime/hash.ts";
 import { native } from "../runtime/native.ts";
 import type { Handle, NativeTensor } from "../runtime/native-module.ts";
-import type { HubConfig, ModelConfig, ModelOptions, ModelSource } from "../types.ts";
+import type { HubConfig, ModelConfig, ModelOptions, ModelSource, TrainHistory } from "../types.ts";
+import { recordOf } from "./provenance.ts";
 
 type LoadOptions = { config?: Partial<ModelOptions> & HubConfig };
 
@@ -48,6 +49,21 @@ export async function readModel(source: ModelSource, options: LoadOptions): Prom
   const config = resolveModelConfig({ ...own, ...overrides }, "RQVAE.load: config");
   checkCombinations(config, "RQVAE.load: config");
   return { module, file, config, part: metadata.part, tensors: file.tensors };
+}
+
+/** What the file remembers, and the history of its training. @throws ModelFormatError */
+export async function readRecord({
+  file: { metadata, history: stored },
+}: ReadModel): Promise<{ record?: ModelRecord; history?: TrainHistory }> {
+  if (!metadata) return {};
+  const { training, version, data } = metadata;
+  const record = recordOf({ training, ...(version && { version }), ...(data && { data }) }, stored);
+  if (stored === undefined) return { record };
+  const { readHistory } = await import("../model-file/stored-history.ts"); // encoder parts and files of before have none
+  const history = readHistory(stored, metadata.config.codebookSizes, (what, cause) =>
+    damaged(`of its training's history, ${what}`, cause),
+  );
+  return { record, history };
 }
 
 /** The weights must be those that the file says, unless its configuration was overridden. @throws ModelFormatError */

@@ -9,7 +9,7 @@ import { call } from "../base/wording.ts";
 import type { SemanticIdsOutput } from "../ids/semantic-ids.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { openItems } from "../items/items.ts";
-import { type ModelMetadata, type TrainingSummary, writeModelFile } from "../model-file/model-file.ts";
+import { type ModelMetadata, type ModelRecord, writeModelFile } from "../model-file/model-file.ts";
 import { handles } from "../runtime/arena.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
 import { hashOf } from "../runtime/hash.ts";
@@ -75,7 +75,8 @@ export class RQVAE {
   /** Undefined once its memory was given back. */
   #model: NativeModel | undefined;
   #history: TrainHistory | undefined;
-  #summary: TrainingSummary | null = null;
+  /** What its files remember of how the weights came about. */
+  #record: ModelRecord | undefined;
   /** The training that runs or was the last, as long as its weights are the model's. */
   #training: RunningTraining | undefined;
   #fingerprint: string | undefined;
@@ -129,13 +130,15 @@ export class RQVAE {
    */
   static async load(source: ModelSource, options: { config?: Partial<ModelOptions> & HubConfig } = {}): Promise<RQVAE> {
     // Whoever creates models loads none, and is spared how they are read.
-    const { fitsFile, makeModel, readModel } = await import("./load-model.ts");
+    const { fitsFile, makeModel, readModel, readRecord } = await import("./load-model.ts");
     const read = await readModel(source, options);
     const { module, file, config, part } = read;
     if (part === "full") await loadTrainOptions();
+    const { record, history } = await readRecord(read);
     const model = new RQVAE(module, config, part, makeModel(read));
     try {
-      model.#summary = file.metadata?.training ?? null;
+      model.#record = record;
+      model.#history = history;
       fitsFile(model.fingerprint, file, options);
     } catch (error) {
       model.dispose();
@@ -144,7 +147,10 @@ export class RQVAE {
     return model;
   }
 
-  /** How the last `train` of this object went; undefined before it and once the weights have changed since. */
+  /**
+   * How the training went that gave the model its weights: the last `train`, or what the loaded file remembers of it (frozen; see
+   * `TrainHistory.epochsLeftOut`). Undefined without one, once the weights have changed since, and for an encoder part.
+   */
   get history(): TrainHistory | undefined {
     return this.#history;
   }
@@ -208,20 +214,20 @@ export class RQVAE {
       handle: () => this.#open().handle,
       initialized: () => this.initialized,
       exclusively: exclusively as Trainee["exclusively"],
-      weightsChanged: () => this.#weightsChanged(),
+      weightsChanged: (record) => this.#weightsChanged(record),
       forget: () => this.#forgetTraining(),
       began: (training) => {
         this.#training = training;
       },
-      ended: (history, summary) => this.#learned(history, summary),
+      ended: (history, record) => this.#learned(history, record),
       saveCheckpoint: () => this.saveCheckpoint(),
     };
   }
 
-  #learned(history: TrainHistory, summary: TrainingSummary): TrainHistory {
+  #learned(history: TrainHistory, record: ModelRecord): TrainHistory {
     this.#fingerprint = undefined;
     this.#history = history;
-    this.#summary = summary;
+    this.#record = record;
     return history;
   }
 
@@ -237,9 +243,8 @@ export class RQVAE {
         "NO_TRAINING",
       )`${call("saveCheckpoint")}there is no training to go on with${{ hint: "call it during train, or after it ended; save() gives the model" }}`;
     }
-    const { run, data, hashes } = this.#training;
-    const checkpoint = { train: run.config, data: { ...data, every: hashes.save() } };
-    return this.#write("full", this.#summary, { checkpoint }, run.saveState());
+    const { run, checkpoint } = this.#training;
+    return this.#write("full", { checkpoint: checkpoint() }, run.saveState());
   }
 
   /**
@@ -255,12 +260,12 @@ export class RQVAE {
     if (this.#training === undefined || this.#history === undefined || best === undefined) {
       throw invalid(
         "NO_TRAINING",
-      )`${call("select")}there is no finished training to choose an epoch of${{ hint: "call train first" }}`;
+      )`${call("select")}${this.#history ? "a model file has the weights of the selected epoch only" : "there is no finished training to choose an epoch of"}${{ hint: "call it after train, before save" }}`;
     }
-    const { run } = this.#training;
+    const { run, record } = this.#training;
     run.takeBest(handle, by);
     const history = run.reselected(this.#history, by, best);
-    return this.#learned(history, run.summary(history));
+    return this.#learned(history, record(history));
   }
 
   /**
@@ -416,18 +421,18 @@ export class RQVAE {
     const part = options.part ?? this.part;
     requireThat(part === "full" || part === "encoder", "part", '"full" or "encoder"', part, "save");
     if (part === "full") this.#requireFull('save({ part: "full" })');
-    // While they move, nothing is known of the weights.
-    return this.#write(part, this.#running === undefined ? this.#summary : null);
+    return this.#write(part);
   }
 
   #write(
     part: "full" | "encoder",
-    training: TrainingSummary | null,
     extra: Pick<ModelMetadata, "checkpoint"> = {},
     state?: Uint8Array,
   ): Uint8Array<ArrayBuffer> {
     const model = this.#open();
     const { module, handle } = model;
+    // While they move, nothing is known of the weights.
+    const record = this.#running === undefined ? this.#record : undefined;
     return writeModelFile(
       model.tensors(part),
       {
@@ -435,11 +440,13 @@ export class RQVAE {
         part,
         config: this.config,
         initialized: module.initialized(handle),
-        training,
+        training: null,
+        ...record?.[part],
         ...extra,
         fingerprint: this.fingerprint,
       },
       (bytes) => hashOf(module, bytes),
+      part === "full" ? record?.history : undefined,
       state,
     );
   }
@@ -470,11 +477,14 @@ export class RQVAE {
   }
 
   /** What was known of the old weights is forgotten. */
-  #weightsChanged(): void {
-    this.#fingerprint = undefined;
-    this.#history = undefined;
-    this.#summary = null;
+  #weightsChanged(record?: ModelRecord): void {
+    this.#forget();
+    this.#record = record;
     this.#forgetTraining();
+  }
+
+  #forget(): void {
+    this.#fingerprint = this.#history = this.#record = undefined;
   }
 
   #forgetTraining(): void {
@@ -537,11 +547,7 @@ export class RQVAE {
       return await body(rows, stop);
     } catch (error) {
       // Ended early: what is known of the weights holds if they are still the same. A training's state is kept.
-      if (!this.#end.reason && this.fingerprint !== before) {
-        this.#fingerprint = undefined;
-        this.#history = undefined;
-        this.#summary = null;
-      }
+      if (!this.#end.reason && this.fingerprint !== before) this.#forget();
       throw error;
     } finally {
       rows?.handle.delete();

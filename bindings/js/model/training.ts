@@ -1,11 +1,12 @@
 /** A training job of the core, with everything that is told about it: events, records, warnings, the history at the end. Internal. */
 
 import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
+import { VERSION } from "../base/version.ts";
 import { toText, type Wording, worded } from "../base/wording.ts";
 import { counted, percent } from "../base/words.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
-import type { RowHashes } from "../items/row-hashes.ts";
-import type { DataIdentity, TrainingSummary } from "../model-file/model-file.ts";
+import type { CheckpointInfo, ModelRecord, TrainingSummary } from "../model-file/model-file.ts";
+import { writeHistory } from "../model-file/stored-history.ts";
 import { checkCheckpointOptions, nativeTrainConfig, partOf, resolveTrainConfig } from "../options/train-config.ts";
 import { handles, withArena } from "../runtime/arena.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
@@ -31,6 +32,7 @@ import type {
 } from "../types.ts";
 import { diagnose, summarizeWarnings } from "./health.ts";
 import type { JobRows } from "./job-rows.ts";
+import { recordOf, storedData } from "./provenance.ts";
 import { judge } from "./verdict.ts";
 
 export { Stop } from "../runtime/jobs.ts";
@@ -63,8 +65,10 @@ async function initialize(
 /** The training that runs on a model or was the last, as long as its weights are the model's. */
 export interface RunningTraining {
   run: Training;
-  data: DataIdentity;
-  hashes: RowHashes;
+  /** What a checkpoint says of it now. */
+  checkpoint(): CheckpointInfo;
+  /** What the model's file is to remember, once it has come to its end. */
+  record(history: TrainHistory): ModelRecord;
 }
 
 /** The model that is trained, as far as training goes. */
@@ -79,16 +83,19 @@ export interface Trainee {
     signal: AbortSignal | undefined,
     body: (rows: JobRows, stop: Stop) => Promise<T>,
   ): Promise<T>;
-  weightsChanged(): void;
+  weightsChanged(record?: ModelRecord): void;
   /** The old training's memory goes. */
   forget(): void;
   began(training: RunningTraining): void;
-  ended(history: TrainHistory, summary: TrainingSummary): unknown;
+  ended(history: TrainHistory, record: ModelRecord): unknown;
   saveCheckpoint(): Uint8Array<ArrayBuffer>;
 }
 
 /** Milliseconds between two checkpoints unless told otherwise. */
 const CHECKPOINT_MS = 10_000;
+
+/** Those whose statistics are taken over all items. */
+const LEARNED_SCALINGS: readonly ModelConfig["inputScaling"][] = ["center", "commonScale", "perDimension"];
 
 /** See `RQVAE.kmeansInitCodebooks`. */
 export async function kmeansInitModel(
@@ -99,11 +106,17 @@ export async function kmeansInitModel(
   validateJobOptions(options, "kmeansInitCodebooks");
   const { signal, onProgress } = options;
   await model.exclusively(items, signal, async (rows, stop) => {
+    const data = await rows.identify();
+    // Else a sample is all that it looks at.
+    const readsAll = !model.initialized() && LEARNED_SCALINGS.includes(model.config.inputScaling);
+    if (readsAll) await rows.hashAll(undefined);
     await initialize(model.module, model.handle(), rows, {
       report: onProgress && ((progress) => onProgress({ phase: "initialize", progress })),
       stop,
     });
-    model.weightsChanged();
+    const { module } = model;
+    const stored = storedData(module, data, readsAll ? rows.hashes : undefined);
+    model.weightsChanged(recordOf({ training: null, version: VERSION, data: stored }));
   });
   onProgress?.({ phase: "initialize", progress: 1 });
 }
@@ -134,7 +147,13 @@ export async function trainModel(
     const run = new Training(module, handle, model.config, rows, config, { profile, columnNames });
     if (resumed) run.restore(resumed.state);
     model.forget();
-    model.began({ run, data, hashes: rows.hashes });
+    const { hashes } = rows;
+    const record = (history: TrainHistory) =>
+      recordOf(
+        { training: run.summary(history), version: VERSION, data: storedData(module, data, hashes) },
+        writeHistory(history),
+      );
+    model.began({ run, record, checkpoint: () => run.checkpoint({ ...data, every: hashes.save() }) });
     let due = performance.now();
     await run.run(rows, {
       report: onProgress && (() => onProgress(run.event())),
@@ -149,7 +168,7 @@ export async function trainModel(
     });
     const last = run.event(true);
     const history = run.history();
-    model.ended(history, run.summary(history));
+    model.ended(history, record(history));
     return { history, last };
   });
   onProgress?.(last); // all is done: what it throws takes nothing back
@@ -263,7 +282,7 @@ export class Training {
       const steps = state.step - this.#trainingSince.step;
       if (steps > 0 && ms > 0) {
         event.itemsPerSecond = (1000 * steps * state.totalRows) / state.totalSteps / ms;
-        if (state.refitProgress === 0) event.remainingMs = ((state.totalSteps - state.step) * ms) / steps;
+        if (!isDone && state.refitProgress === 0) event.remainingMs = ((state.totalSteps - state.step) * ms) / steps;
       }
     }
     return event;
@@ -399,6 +418,12 @@ export class Training {
     });
   }
 
+  /** What a checkpoint says of the training beside its state. */
+  checkpoint(data: CheckpointInfo["data"]): CheckpointInfo {
+    const { finishedEpochs: epoch, step, totalSteps } = this.#native.trainState(this.#handle);
+    return { train: this.config, data, progress: { epoch, step, totalSteps } };
+  }
+
   /** What the model file tells of the training. */
   summary(history: TrainHistory): TrainingSummary {
     const record = this.records[history.selectedEpoch];
@@ -411,6 +436,7 @@ export class Training {
       quantizeLoss: record?.quantizeLoss ?? null,
       validationLoss: history.validation?.reconstructionLoss ?? null,
       uniqueShare: history.ids.uniqueShare,
+      options: this.config,
     };
   }
 

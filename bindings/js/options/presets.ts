@@ -85,13 +85,23 @@ export const presets = {
   },
 
   /**
-   * The Hopwise library's "Semantic IDs with RQ-VAE" tutorial: the functions of its program (`compat: "hopwise"`: sigmoid and
-   * L2-normalised output, SimVQ projection), Adam with learning rate 1e-3.
+   * The program of the Hopwise library's "Semantic IDs with RQ-VAE" tutorial (run_example/RQ_Vae_Semantic_IDs.py): its functions
+   * (`compat: "hopwise"`: sigmoid and L2-normalised output, SimVQ projection), encoder 256, 128, 64, latent 256, three levels of 256 codes,
+   * beta 0.25, Adagrad with learning rate 1e-3 and weight decay 1e-4, batches of 1,024. The program trains 20,000 epochs; set `epochs` to
+   * what you can afford.
    */
   hopwise(shape: RecipeShape): Recipe {
     return {
-      model: { ...check("hopwise", shape), compat: "hopwise" },
-      train: { optimizer: "adam", learningRate: 1e-3 },
+      model: {
+        ...check("hopwise", shape),
+        compat: "hopwise",
+        hiddenDims: [256, 128, 64],
+        latentDim: 256,
+        nQuantizationLayers: 3,
+        codebookSize: 256,
+        commitmentWeight: 0.25,
+      },
+      train: { epochs: 20_000, batchSize: 1024, optimizer: "adagrad", learningRate: 1e-3, weightDecay: 1e-4 },
     };
   },
 } as const satisfies Record<PresetName, (shape: RecipeShape) => Recipe>;

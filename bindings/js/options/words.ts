@@ -46,7 +46,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
   },
   codebookSize: {
     flag: "codes",
-    help: "codes to choose from at each level: 256, or 64,256",
+    help: "codes to choose from at each level: 256, or 64,256,256",
     isMain: true,
     label: "Codes per level",
     hint: "Choices for each code.",
@@ -86,7 +86,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "embed_dim embedding_dim vae_embed_dim e_dim rqvae_e_dim codebook_dim code_dim latent_size z_dim latent",
   },
   seed: {
-    help: "same items, options, seed: same IDs (default: 0)",
+    help: "the same items, options and seed give the same IDs",
     isMain: true,
     label: "Seed",
     hint: "Same seed, same IDs.",
@@ -96,7 +96,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
   },
   hiddenDims: {
     flag: "hidden",
-    help: "widths of the hidden layers, or none",
+    help: "widths of the hidden layers, such as 512,256; or none",
     isMain: true,
     label: "Hidden widths",
     hint: "Sizes of the layers between item and latent.",
@@ -105,7 +105,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "hidden_dim hidden_size hidden_sizes hidden_layers layers layer_sizes vae_hidden_dims mlp_layers hidden",
   },
   activation: {
-    help: "of the hidden layers",
+    help: "activation of the hidden layers",
     label: "Activation",
     hint: "The bend between the layers.",
     group: "The network",
@@ -147,7 +147,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "noise noise_std",
   },
   codebookKmeansInit: {
-    help: "begin with codebooks by k-means",
+    help: "initialise the codebooks by k-means",
     label: "Start by k-means",
     hint: "Codes begin at groups of items.",
     group: "The codes",
@@ -156,7 +156,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
   },
   codebookRefine: {
     flag: "refine",
-    help: "fit the first codebooks together with the search",
+    help: "fit these codebooks together with the search",
     label: "Refine the start",
     hint: "Codes begin where the search wants them.",
     group: "The codes",
@@ -180,7 +180,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "decay",
   },
   codebookGradient: {
-    help: "which loss reaches the codebooks",
+    help: "the loss that moves the codebooks",
     label: "Codes learn from",
     hint: "Their distance only, or the result too.",
     group: "The codes",
@@ -188,7 +188,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     usually: '`"joint"`, with `"ema"` `"quantization"`',
   },
   gradientEstimator: {
-    help: "how the gradient passes the quantiser",
+    help: "how the gradient passes through the quantiser",
     label: "Gradient passes",
     hint: "How learning gets past the choice.",
     group: "The codes",
@@ -224,7 +224,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "beam beam_size beam_width num_beams",
   },
   firstCodeWeight: {
-    help: "what the first code's own error counts in that search",
+    help: "weight of the first code's own error in the search",
     label: "Weight of first code",
     hint: "With a search width: alike items begin alike.",
     group: "The codes",
@@ -239,7 +239,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "sim_vq simvq vae_sim_vq use_sim_vq",
   },
   compat: {
-    help: "hopwise: the functions of the Hopwise tutorial, or none",
+    help: "hopwise: compute the functions of the Hopwise program (see below), or none",
     isMain: true,
     label: "Compatibility",
     hint: "Computes as the Hopwise tutorial does.",
@@ -247,7 +247,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     guide: "the functions of the Hopwise tutorial's program",
   },
   reconstruction: {
-    help: "by what a reconstruction is judged",
+    help: "the reconstruction loss",
     label: "Reconstruction by",
     hint: "Distance, or angle only.",
     group: "What counts",
@@ -289,7 +289,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     guide: "see above: w [‖z − ẑ_free‖² − ‖z − ẑ_shared‖² + m e]₊, e the mean quantisation error",
   },
   separationMargin: {
-    help: "margin of that loss",
+    help: "margin of the separation loss",
     label: "Separation margin",
     hint: "How far apart they are pulled.",
     group: "What counts",
@@ -306,7 +306,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "lr base_lr max_lr rate step_size",
   },
   optimizer: {
-    help: "rule that moves the weights",
+    help: "optimiser",
     isMain: true,
     label: "Optimiser",
     hint: "The rule that moves the weights.",
@@ -315,7 +315,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "optim optimiser learner",
   },
   schedule: {
-    help: "of the learning rate",
+    help: "schedule of the learning rate",
     isMain: true,
     label: "Schedule",
     hint: "How steps get smaller.",
@@ -324,7 +324,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "scheduler lr_scheduler lr_scheduler_type scheduler_type lr_schedule",
   },
   warmup: {
-    help: "share of the steps in which the learning rate rises",
+    help: "share of the steps in which the learning rate rises, 0 to 1",
     isMain: true,
     label: "Warm-up",
     hint: "Share of the run with growing steps.",
@@ -364,7 +364,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
   },
   gradientClip: {
     flag: "clip",
-    help: "largest norm of the gradients; 0: any",
+    help: "clip the gradients to this norm; 0: never",
     isMain: true,
     label: "Gradient limit",
     hint: "Shortens steps that are too long; 0 is off.",
@@ -389,7 +389,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "adam_beta2",
   },
   epsilon: {
-    help: "of Adam and Adagrad: added to the divisor",
+    help: "of Adam and Adagrad: term added to the divisor",
     label: "Epsilon",
     hint: "Keeps divisions safe.",
     group: "The pace",
@@ -398,14 +398,14 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "eps adam_epsilon",
   },
   momentum: {
-    help: "of SGD",
+    help: "momentum of SGD",
     label: "Momentum",
     hint: "Of SGD.",
     group: "The pace",
     guide: "of SGD",
   },
   residualNoise: {
-    help: "noise as wide as what IDs leave over",
+    help: "input noise as wide as the error that IDs leave",
     label: "Residual noise",
     hint: "Shakes items as far as IDs blur them.",
     group: "What is kept",
@@ -413,7 +413,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
   },
   deadCodeRestart: {
     flag: "restart-dead-codes",
-    help: "move codes that no item chooses",
+    help: "move codes that no item uses",
     isMain: true,
     label: "Revive unused codes",
     hint: "Moves codes that nobody has.",
@@ -432,7 +432,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "validation validation_split val_split val_ratio val_share eval_split valid_ratio",
   },
   validationUntil: {
-    help: "share of the epochs that they are held out, above 0 to 1; then they train too",
+    help: "share of the epochs for which they are held out, above 0 to 1; then they train too",
     label: "Held out until",
     hint: "Share of the epochs; then those items are learned from too.",
     group: "What is kept",
@@ -458,7 +458,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     elsewhere: "keep save_best monitor",
   },
   patience: {
-    help: "stop after N evaluations without a better one",
+    help: "stop after N evaluations without improvement; 0: never",
     isMain: true,
     label: "Patience",
     hint: "Looks without progress before it stops; 0 is never.",

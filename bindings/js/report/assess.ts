@@ -281,7 +281,8 @@ async function firstLevels(model: AsyncIdModel, depth: number): Promise<RQVAE> {
     sinkhornEpsilon: whole.sinkhornEpsilon.slice(0, depth),
     nQuantizationLayers: depth,
   };
-  const bytes = writeModelFile(kept, { ...metadata!, config, training: null }, hash);
+  const { numerics, part, initialized, fingerprint } = metadata!;
+  const bytes = writeModelFile(kept, { numerics, part, config, initialized, training: null, fingerprint }, hash);
   return RQVAE.load(bytes, { config: { nQuantizationLayers: depth } }); // overriding: the fingerprint is another one
 }
 

@@ -24,6 +24,8 @@ export interface HtmlOptions {
   title?: string;
   /** Titles of the items. Default: those that `assessIds` was given; without any, row numbers are shown. */
   labels?: Pick<ItemLabels, "titles">;
+  /** Lines about the model, for the end of the page: version, seed, configuration, how its training went. */
+  about?: readonly string[];
 }
 
 /** Cells of a heat map at most: more codes than that share cells. */
@@ -51,6 +53,8 @@ export function reportHtml(report: IdReport, options: HtmlOptions = {}): string 
   const given = read.get("title") ?? "Semantic IDs";
   const title = typeof given === "string" ? given : read.fail("title", "text");
   const labels = read.get("labels") as HtmlOptions["labels"];
+  const about = (read.get("about") ?? []) as readonly string[];
+  if (!Array.isArray(about) || !about.every((line) => typeof line === "string")) read.fail("about", "an array of text");
   read.refuseUnknown();
   const ids = report?.ids;
   if (ids === undefined) {
@@ -86,6 +90,7 @@ ${groupSizes(report)}
 ${heatMaps(report, titleOf)}
 ${examples(ids, titleOf)}
 ${tree(ids, titleOf)}
+${about.length === 0 ? "" : section("The model", "", about.map((line) => `<p>${escapeHtml(line)}</p>`).join("\n"))}
 </main>
 </body>
 </html>

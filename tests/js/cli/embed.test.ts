@@ -169,7 +169,7 @@ function expectEmbeddings(name: string, expected: number[][]): void {
 
 describe("rqvae embed, without its package or its input", () => {
   beforeEach(() => write("items.csv", csv));
-  const embed = (...args: string[]) => rqvae("embed", "items.csv", ...args);
+  const embed = (...args: string[]) => rqvae("embed", "items.csv", "-f", ...args);
 
   it("says what to install", () => {
     mkdirSync(inFolder("model"));
@@ -186,7 +186,11 @@ describe("rqvae embed, without its package or its input", () => {
     expectError(embed("--model", "m", "--text", "description"), 1, "row 1 has no text in description");
     expectError(embed("--model", "m", "--text", "title", "--batch", "0"), 2, "--batch must be at least 1");
     expectError(embed("--model", "m", "--text", "title", "--pooling", "max"), 2, "--pooling must be one of mean, cls");
-    expectError(embed("--model", "m", "--text", "title", "-o", "items.csv"), 2, "--output must end with .npy");
+    expectError(
+      embed("--model", "m", "--text", "title", "-o", "items.csv"),
+      2,
+      "-o items.csv: unknown extension .csv; use .npy",
+    );
     write("short.csv", "id,title\n1,a\n2\n");
     expectError(rqvae("embed", "short.csv", "-m", "m", "-t", "title"), 1, "short.csv: row 1 (line 3) has 1 column");
     write("empty.csv", "id,title\n");
@@ -256,7 +260,7 @@ describe.skipIf(!transformers)("rqvae embed", () => {
     ["fp16", ofHalfs],
     ["q8", ofBytes],
   ] as const)("takes the weights of --dtype %s", (dtype, weights) => {
-    const args = ["-t", "title", "-m", "tiny model", "--dtype", dtype, "-q"];
+    const args = ["-t", "title", "-m", "tiny model", "--dtype", dtype, "-q", "-f"];
     expect(rqvae("embed", "items.csv", ...args)).toEqual({ status: 0, stdout: "", stderr: "" });
     expectEmbeddings(
       "items.npy",
@@ -289,7 +293,7 @@ describe.skipIf(!transformers)("rqvae embed", () => {
       const { port } = server.address() as AddressInfo;
       hub = { HF_ENDPOINT: `http://127.0.0.1:${port}/mirror/`, HF_HOME: inFolder("hf home") };
     });
-    const embed = (...args: string[]) => rqvaeBeside(hub, "embed", "items.csv", "-t", "title", ...args);
+    const embed = (...args: string[]) => rqvaeBeside(hub, "embed", "items.csv", "-f", "-t", "title", ...args);
 
     it("fetches a model by its name, keeps it, and needs no network then", async () => {
       const first = await embed("-m", "tests/tiny", "--dtype", "q8");
@@ -335,6 +339,17 @@ describe.skipIf(!transformers)("rqvae embed", () => {
     });
   });
 
+  it("overwrites outputs with default names only with --force", () => {
+    const args = ["-t", "title", "-m", "tiny model", "-q"];
+    expectError(rqvae("embed", "items.csv", ...args), 1, "items.npy: exists already", "--force");
+    write("v.labels.json", "precious");
+    expectError(rqvae("embed", "items.csv", ...args, "-o", "v.npy"), 1, "v.labels.json: exists already", "--force");
+    expect(read("v.labels.json")).toBe("precious");
+    write("items.labels.json", "old");
+    expect(rqvae("embed", "items.csv", ...args, "--force").status).toBe(0);
+    expect(JSON.parse(read("items.labels.json")).titles).toHaveLength(5);
+  });
+
   it("leads from a table without vectors to IDs in two commands", () => {
     const many = Array.from(
       { length: 60 },
@@ -352,7 +367,7 @@ describe.skipIf(!transformers)("rqvae embed", () => {
   it("says what is wrong with a model", () => {
     mkdirSync(inFolder("hollow"));
     // Quiet: after a second, which a busy machine may take, progress is shown.
-    const embed = (...args: string[]) => rqvae("embed", "items.csv", "-q", "-t", "title", ...args);
+    const embed = (...args: string[]) => rqvae("embed", "items.csv", "-f", "-q", "-t", "title", ...args);
     expectError(embed("-m", "hollow"), 1, "hollow: the model could not be loaded", "onnx/model.onnx");
     expectError(embed("-m", "tiny model", "--dtype", "q4"), 1, "tiny model: the model could not", "--dtype q4");
     expectError(embed("-m", "./nowhere"), 1, "./nowhere: no such folder");

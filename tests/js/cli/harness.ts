@@ -62,7 +62,18 @@ export function rqvae(...args: string[]): Result {
   return { status, stdout, stderr };
 }
 
-/** The same without keeping this process from answering it, and with more in its environment. */
+/** Runs the program with this on its standard input. */
+export function rqvaeFed(input: string | Uint8Array, ...args: string[]): Result {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    env: environment,
+    input,
+  });
+  return { status, stdout, stderr };
+}
+
+/** Runs the program without keeping this process from answering it, and with more in its environment. */
 export function rqvaeBeside(more: Record<string, string>, ...args: string[]): Promise<Result> {
   const child = spawn(process.execPath, [program, ...args], { cwd: folder, env: { ...environment, ...more } });
   const said = { stdout: "", stderr: "" };

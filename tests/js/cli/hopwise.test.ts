@@ -78,9 +78,9 @@ describe("rqvae hopwise", () => {
     model.dispose();
   });
 
-  it("trains the original's functions with --compat hopwise, whose defaults can be changed", async () => {
+  it("trains as the original program does with --preset hopwise, whose options can be changed", async () => {
     dataset();
-    const { status } = hopwise("--compat", "hopwise", "--epochs", "2", "--codes", "8,8,4,4", "--latent", "6", "-q");
+    const { status } = hopwise("--preset", "hopwise", "--epochs", "2", "--codes", "8,8,4,4", "--latent", "6", "-q");
     expect(status).toBe(0);
     const model = await RQVAE.load(readBytes("ml-tiny/ml-tiny.safetensors"));
     expect(model.config).toMatchObject({

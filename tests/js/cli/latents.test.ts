@@ -66,9 +66,9 @@ describe("rqvae encode --latents", () => {
   });
 
   it.each([
-    [["--latents", "l.txt"], "--latents must end with one of .npy, .csv, .jsonl, .parquet"],
-    [["--latents", "l"], '--latents must end with one of .npy, .csv, .jsonl, .parquet, but is "l"'],
-    [["--latents", "x.csv", "-o", "x.csv"], "--output and --latents are the same file, x.csv"],
+    [["--latents", "l.txt"], "--latents l.txt: unknown extension .txt; use .npy, .csv, .jsonl, .parquet or .ndjson"],
+    [["--latents", "l"], "--latents l: the name has no extension; use one of .npy, .csv, .jsonl, .parquet"],
+    [["--latents", "x.csv", "-o", "x.csv"], "-o and --latents are the same file, x.csv"],
   ])("refuses %j", (args, message) => {
     expectError(encode(...args), 2, message);
   });

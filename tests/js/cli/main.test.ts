@@ -91,7 +91,7 @@ describe("rqvae train", () => {
     expect(rqvae("train", "items.npy", "-o", "model.safetensors", "-q", ...quick).status).toBe(0);
     expectError(rqvae("train", "items.npy", "-o", "model.safetensors", ...quick), 1, "model.ids.csv", "exists already");
     expect(rqvae("train", "items.npy", "--force", "-q", ...quick).status).toBe(0);
-    expectError(rqvae("train", "items.npy", "-o", "items.npy", ...quick), 1, "items.npy", "input");
+    expectError(rqvae("train", "items.npy", "-o", "items.npy", ...quick), 2, "unknown extension .npy");
     symlinkSync("items.npy", inFolder("link"));
     expectError(rqvae("train", "items.npy", "-o", "link", ...quick), 1, "link", "input");
     expectError(rqvae("train", "items.npy", "-o", "none/model.safetensors", ...quick), 1, "none", "does not exist");
@@ -122,7 +122,7 @@ describe("rqvae train", () => {
     const child = start("train", "items.npy", ...quick, "--epochs", "1000000");
     const stderr = await interruptOnce(child, "epoch ");
     expect(child.exitCode).toBe(130);
-    expect(stderr).toMatch(/Stopped in epoch \d+ of 1000000\. The model so far is in model\.safetensors/);
+    expect(stderr).toMatch(/Stopped in epoch \d+ of 1,000,000\. The model so far is in model\.safetensors/);
     expect(rqvae("encode", "model.safetensors", "items.npy").stdout).toBe(read("model.ids.csv"));
   });
 });
@@ -355,7 +355,7 @@ describe("the command line", () => {
       const { status, stdout } = rqvae(...args);
       expect(status).toBe(0);
       expect(stdout).toMatch(/train .*\n.*kmeans .*\n.*encode/);
-      expect(stdout).toContain("Example:");
+      expect(stdout).toContain("Examples:");
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     }
     for (const command of ["embed", "train", "kmeans", "encode", "convert", "hopwise"]) {
@@ -393,17 +393,32 @@ describe("the command line", () => {
       ["train", "items.npy", "--set", "evaluateEvry=3"],
       'unknown option "evaluateEvry"; did you mean --evaluate-every?',
     ],
-    [["train", "items.npy", "--set", "gradientEstimator=x"], "--gradient-estimator must be one of"],
-    [["train", "items.npy", "--set", "deadCodeRestart=maybe"], "--restart-dead-codes must be true, false or"],
+    [["train", "items.npy", "--set", "gradientEstimator=x"], "--set gradientEstimator must be one of"],
+    [["train", "items.npy", "--set", "deadCodeRestart=maybe"], "--set deadCodeRestart must be true, false or"],
     [["train", "items.npy", "--set", "lr=3"], "--set lr: this is an option of its own, --lr"],
     [["train", "items.npy", "--set", "resume=3"], "this is an option of its own, --resume"],
     [["train", "items.npy", "--set", "inputDim=3"], "the items tell their dimension"],
     [["train", "items.npy", "--set", "onProgress=3"], 'unknown option "onProgress"'],
-    [["train", "items.npy", "--set", "learningRate=fast"], '--lr must be a number, but is "fast"'],
-    [["train", "items.npy", "--set", "learningRate=1", "--lr", "2"], "are the same option"],
+    [["train", "items.npy", "--set", "learningRate=fast"], '--set learningRate must be a number, but is "fast"'],
+    [["train", "items.npy", "--set", "learningRate=1", "--lr", "2"], "--lr and --set learningRate are the same option"],
+    [
+      ["train", "items.npy", "--lr", "1", "--learning-rate", "2"],
+      "--lr and --learning-rate are the same option: give one",
+    ],
+    [["train", "items.npy", "--learning-rate", "fast"], '--learning-rate must be a number, but is "fast"'],
+    [
+      ["train", "items.npy", "--codebook-size", "8,4", "--n-quantization-layers", "3"],
+      "--codebook-size has 2 entries but",
+    ],
+    [["train", "items.npy", "--threads", "0"], "--threads must be at least 1"],
+    [["train", "items.npy", "--threads", "65"], "--threads must be at most 64"],
+    [["help", "trian"], 'unknown command "trian"; did you mean train?'],
     [["train", "items.npy", "--validation", "0.7"], "--validation must be a number from 0 to 0.5"],
     [["train", "items.npy", "--validation", "0", "--patience", "2"], "set --validation, or --select loss"],
-    [["train", "items.npy", "--compat", "hopwise", "--set", "linearSkip=pca"], "--compat hopwise needs --linear-skip "],
+    [
+      ["train", "items.npy", "--compat", "hopwise", "--set", "linearSkip=pca"],
+      "--compat hopwise needs --set linearSkip=none",
+    ],
     [["train", "items.npy", "-o", "same", "--ids", "same"], "same file"],
   ])("refuses %j with exit code 2", (args, message) => {
     expectError(rqvae(...args), 2, message, "--help");

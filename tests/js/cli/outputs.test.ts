@@ -79,20 +79,17 @@ describe("- as an output", () => {
   });
 
   it.each([
-    [
-      ["train", "items.npy", "-o", "-"],
-      "--output: a model is binary and cannot go to standard output (-); name a file",
-    ],
-    [["kmeans", "items.npy", "-o", "-"], "--output: a model is binary"],
+    [["train", "items.npy", "-o", "-"], "-o: a model is binary and cannot go to standard output (-); name a file"],
+    [["kmeans", "items.npy", "-o", "-"], "-o: a model is binary"],
     [["train", "items.npy", "--checkpoint", "-"], "--checkpoint: a checkpoint is binary"],
     [["train", "items.npy", "--checkpoint", "c", "--ids", "-"], "--ids - does not go with --checkpoint"],
-    [["convert", "--plain", "m.safetensors", "-o", "-"], "--output: a model is binary"],
+    [["convert", "--plain", "m.safetensors", "-o", "-"], "-o: a model is binary"],
     [["convert", "m.ids.csv", "-", "--to", "npy"], "<out>: npy is binary"],
-    [["encode", "m.safetensors", "items.npy", "-o", "-", "--format", "parquet"], "--output: parquet is binary"],
-    [["encode", "m.safetensors", "items.npy", "-o", "-", "--format", "shard"], "--output: shard is binary"],
-    [["encode", "m.safetensors", "items.npy", "--latents", "-"], "--latents must end with one of .npy"],
-    [["merge", "x.shard", "-o", "-", "--format", "npy"], "--output: npy is binary"],
-    [["embed", "items.csv", "-t", "text", "-m", "x", "-o", "-"], "--output: npy is binary"],
+    [["encode", "m.safetensors", "items.npy", "-o", "-", "--format", "parquet"], "-o: parquet is binary"],
+    [["encode", "m.safetensors", "items.npy", "-o", "-", "--format", "shard"], "-o: shard is binary"],
+    [["encode", "m.safetensors", "items.npy", "--latents", "-"], "--latents: a file of latents is binary"],
+    [["merge", "x.shard", "-o", "-", "--format", "npy"], "-o: npy is binary"],
+    [["embed", "items.csv", "-t", "text", "-m", "x", "-o", "-"], "-o: npy is binary"],
   ])("is refused for what is no text: %j", (args, message) => {
     const before = files();
     expectError(rqvae(...args), 2, message);
@@ -102,30 +99,59 @@ describe("- as an output", () => {
   it("is no folder", () => {
     mkdirSync(inFolder("d"));
     write("d/d.item", "item_id:token\tname:token_seq\n1\ta\n");
-    expectError(rqvae("hopwise", "d", "-e", "items.npy", "-o", "-"), 2, "--output is a folder");
+    expectError(rqvae("hopwise", "d", "-e", "items.npy", "-o", "-"), 2, "-o is a folder");
   });
 });
 
 describe("a name whose ending is that of no format", () => {
-  const known = ".trie.json, .json, .jsonl, .ndjson, .npy, .item, .semanticids, .csv, .parquet";
+  const known = ".trie.json, .json, .jsonl, .ndjson, .npy, .item, .semanticids, .csv";
 
   it.each([
-    [["encode", "m.safetensors", "items.npy", "-o", "enc.pdf"], "--output enc.pdf", "--format"],
-    [["encode", "m.safetensors", "items.npy", "-o", "ids.csv.gz"], "--output ids.csv.gz", "by the ending .gz"],
-    [["encode", "m.safetensors", "items.npy", "--rows", "0:9", "-o", "enc.pdf"], "--output enc.pdf", ", .shard; or"],
-    [["encode", "m.safetensors", "items.npy", "-o", "enc.shard"], "--output enc.shard", "--format"],
-    [["merge", "s.shard", "-o", "enc.pdf"], "--output enc.pdf", "--format"],
+    [["encode", "m.safetensors", "items.npy", "-o", "enc.pdf"], "-o enc.pdf", "--format"],
+    [["encode", "m.safetensors", "items.npy", "-o", "ids.csv.gz"], "-o ids.csv.gz", "unknown extension .gz"],
+    [
+      ["encode", "m.safetensors", "items.npy", "--rows", "0:9", "-o", "enc.pdf"],
+      "-o enc.pdf",
+      ".parquet or .shard, or",
+    ],
+    [["encode", "m.safetensors", "items.npy", "-o", "enc.shard"], "-o enc.shard", "--format"],
+    [["merge", "s.shard", "-o", "enc.pdf"], "-o enc.pdf", "--format"],
     [["convert", "m.ids.csv", "enc.pdf"], "<out> enc.pdf", "--to"],
-    [["train", "items.npy", "-o", "n.safetensors", "--ids", "enc.pdf"], "--ids enc.pdf", "the known ones are"],
-    [["kmeans", "items.npy", "-o", "n.safetensors", "--ids", "enc.txt"], "--ids enc.txt", "the known ones are"],
+    [["train", "items.npy", "-o", "n.safetensors", "--ids", "enc.pdf"], "--ids enc.pdf", "use "],
+    [["kmeans", "items.npy", "-o", "n.safetensors", "--ids", "enc.txt"], "--ids enc.txt", "use "],
   ])("is refused: %j", (args, ...parts) => {
     const before = files();
-    expectError(rqvae(...args), 2, "no format of IDs is known by the ending", known, ...parts);
+    expectError(rqvae(...args), 2, "unknown extension .", known, ...parts);
     expect(files()).toEqual(before);
   });
 
   it("of embeddings is refused as well", () =>
-    expectError(rqvae("embed", "t.csv", "-t", "text", "-m", "x", "-o", "e.parquet"), 2, "--output must end with .npy"));
+    expectError(
+      rqvae("embed", "t.csv", "-t", "text", "-m", "x", "-o", "e.parquet"),
+      2,
+      "-o e.parquet: unknown extension .parquet; use .npy",
+    ));
+
+  it.each([
+    [["train", "items.npy", "-o", "n.pt"], "-o n.pt: unknown extension .pt; use .safetensors"],
+    [["kmeans", "items.npy", "--output", "n.pt"], "--output n.pt: unknown extension .pt; use .safetensors"],
+    [["convert", "--plain", "m.safetensors", "-o", "n.pth"], "-o n.pth: unknown extension .pth; use .safetensors"],
+    [
+      ["train", "items.npy", "--history", "h.xls"],
+      "--history h.xls: unknown extension .xls; use .jsonl, .ndjson or .csv",
+    ],
+    [["report", "m.safetensors", "items.npy", "--html", "r.pdf"], "--html r.pdf: unknown extension .pdf; use .html or"],
+    [
+      ["encode", "m.safetensors", "items.npy", "--latents", "l.pdf"],
+      "--latents l.pdf: unknown extension .pdf; use .npy",
+    ],
+    [["encode", "m.safetensors", "items.npy", "--latents", "l"], "--latents l: the name has no extension"],
+  ])("is refused in the same words for every other output: %j", (args, message) => {
+    const before = files();
+    // Before anything is read: the items need not even be there.
+    expectError(rqvae(...args.map((arg) => (arg === "items.npy" ? "none.npy" : arg))), 2, message);
+    expect(files()).toEqual(before);
+  });
 
   it("is taken when the format is named, and names without an ending have the default", () => {
     for (const args of [["enc.pdf", "--format", "csv"], ["ids"], ["ids.2"]]) {
@@ -139,7 +165,7 @@ describe("numbers out of range", () => {
   it.each([
     [["train", "items.npy", "--epochs", "-3"], "--epochs must be at least 1, but is -3"],
     [["train", "items.npy", "--epochs=0"], "--epochs must be at least 1, but is 0"],
-    [["train", "items.npy", "--set", "epochs=-3"], "--epochs must be at least 1, but is -3"],
+    [["train", "items.npy", "--set", "epochs=-3"], "--set epochs must be at least 1, but is -3"],
     [["train", "items.npy", "--epochs", "2.5"], '--epochs must be a whole number, but is "2.5"'],
     [["train", "items.npy", "--batch", "-1"], "--batch must be at least 1, but is -1"],
     [["train", "items.npy", "--seed", "-1"], "--seed must be at least 0, but is -1"],
@@ -151,7 +177,10 @@ describe("numbers out of range", () => {
     [["train", "items.npy", "--lr", "1e400"], "--lr must be a finite number, but is 1e400"],
     [["train", "items.npy", "--lr", " "], '--lr must be a number, but is " "'],
     [["train", "items.npy", "--noise", "-1"], "--noise must be a number of at least 0"],
-    [["train", "items.npy", "--checkpoint", "c", "--checkpoint-every", "-1"], "--checkpoint-every must be at least 0"],
+    [
+      ["train", "items.npy", "--checkpoint", "c", "--checkpoint-every", "-1"],
+      "--checkpoint-every must be at least 0 (it is in seconds)",
+    ],
     [["kmeans", "items.npy", "--levels", "-1"], "--levels must be at least 1, but is -1"],
     [["kmeans", "items.npy", "--seed", "-1"], "--seed must be at least 0, but is -1"],
     [["report", "--capacity", "-5"], "--capacity must be at least 1, but is -5"],

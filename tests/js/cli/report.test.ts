@@ -1,6 +1,7 @@
 import { adviseCapacity, assessIds, RQVAE } from "rqvae";
 import { readItems } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
+import { VERSION } from "../../../bindings/js/base/version.ts";
 import { displayWidth } from "../../../bindings/js/cli/text.ts";
 import { inCliWords } from "../../../bindings/js/cli/words.ts";
 import { expectError, files, npy, read, readBytes, rows, rqvae, useFolder, write } from "./harness.ts";
@@ -17,9 +18,13 @@ describe("rqvae report", () => {
     const model = await RQVAE.load(readBytes("model.safetensors"));
     const items = await readItems(readBytes("items.npy"), { fileName: "items.npy" });
     const report = await assessIds(model.encode(items), { items, model });
+    const { fingerprint } = model;
     model.dispose();
     const words = (text: string) => text.split(/\s+/).filter(Boolean);
-    expect(words(stdout)).toEqual(words(report.textIn(inCliWords)));
+    const [text, about] = stdout.split("\nThe model:\n") as [string, string];
+    expect(words(text)).toEqual(words(report.textIn(inCliWords)));
+    expect(about).toContain(`rqvae ${VERSION}, seed 0, fingerprint ${fingerprint}\n`);
+    expect(about).toContain("configuration: --");
     for (const line of stdout.split("\n")) {
       expect(displayWidth(line)).toBeLessThanOrEqual(80);
       expect(line).not.toMatch(/^\s+%/);
@@ -53,6 +58,7 @@ describe("rqvae report", () => {
     );
     const page = read("page.html");
     expect(page).toContain("<h1>Our &lt;shop&gt;</h1>");
+    expect(page).toContain(`<p>rqvae ${VERSION}, seed 0, fingerprint ${figures.model.fingerprint}</p>`);
     expect(page).toMatch(/item \d+, item \d+/);
     expect(rqvae("report", "model.safetensors", "items.npy", "--html", "page.html", "-q")).toEqual({
       status: 0,
@@ -99,6 +105,7 @@ describe("rqvae report", () => {
 
   it("refuses what makes no sense, and leaves files alone", () => {
     write("wide.npy", npy({ at: -1, by: 0 }, 7));
+    write("items.html", npy());
     const before = files();
     for (const [args, status, ...parts] of [
       ["report", 2, "<model> is missing"],
@@ -113,7 +120,7 @@ describe("rqvae report", () => {
       ["report items.npy items.npy", 1, "items.npy", "not a model"],
       ["report model.safetensors wide.npy", 1, "wide.npy", "inputDim 5", "dimension 7"],
       ["report model.safetensors none.npy", 1, "none.npy: no such file"],
-      ["report model.safetensors items.npy --html items.npy", 1, "is an input of this command"],
+      ["report model.safetensors items.html --html items.html", 1, "is an input of this command"],
       ["report model.safetensors items.npy --html none/page.html", 1, "does not exist"],
     ] as const) {
       expectError(rqvae(...args.split(" ")), status, ...parts);
@@ -126,6 +133,6 @@ describe("rqvae report", () => {
     expect(stdout).toContain("Usage: rqvae report <model> <items> [options]");
     expect(stdout).toContain("rqvae report --capacity 12000 --levels 3 --codes 256");
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
-    expect(rqvae("--help").stdout).toContain("report   Says whether semantic IDs are good");
+    expect(rqvae("--help").stdout).toContain("report     Report whether semantic IDs are good");
   });
 });

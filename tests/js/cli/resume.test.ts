@@ -71,7 +71,7 @@ describe.skipIf(process.platform === "win32")("after kill -9", () => {
       const there = existsSync(inFolder(checkpoint));
       const { status, stderr } = rqvae(...command, "--force", ...resumable);
       expect(status).toBe(0);
-      expect(stderr).toContain(there ? "Going on from the checkpoint" : "starting from the beginning");
+      expect(stderr).toContain(there ? "Resuming from the checkpoint" : "starting from the beginning");
     }
     expect([readBytes("model.safetensors"), readBytes("model.ids.csv")].map((b, i) => b.equals(whole![i]!))).toEqual([
       true,
@@ -93,9 +93,11 @@ describe.skipIf(process.platform === "win32")("after Ctrl-C", () => {
   it("tells the command that goes on, and that goes on", async () => {
     expect(rqvae("train", "items.npy", "-q", ...long, "-o", "whole.safetensors").status).toBe(0);
     const stderr = await stop(...long, "--ids", "it's.csv");
-    expect(stderr).toMatch(/Stopped in epoch \d+ of 1200\. The model so far is in model\.safetensors, its IDs in it's/);
+    expect(stderr).toMatch(
+      /Stopped in epoch \d+ of 1,200\. The model so far is in model\.safetensors, its IDs in it's/,
+    );
     const told = `${called} train items.npy ${long.join(" ")} --ids 'it'\\''s.csv' --checkpoint ${checkpoint} --resume`;
-    expect(stderr).toContain(`The checkpoint is in ${checkpoint}. To go on:\n  ${told}\n`);
+    expect(stderr).toContain(`The checkpoint is in ${checkpoint}. To resume:\n  ${told}\n`);
     expect(readBytes("model.safetensors").equals(readBytes("whole.safetensors"))).toBe(false);
 
     const { status, stdout } = rqvae(
@@ -118,7 +120,7 @@ describe.skipIf(process.platform === "win32")("after Ctrl-C", () => {
       [["--codes", "8"], "made with --codes [8, 4], now it is [8, 8]"],
       [["--levels", "3"], "made with --levels 2, now it is 3"],
       [["--seed", "4"], "made with --seed 3, now it is 4"],
-      [["--set", "sinkhornEpsilon=0"], "made with --sinkhorn-epsilon [0.003, 0.003], now it is [0, 0]"],
+      [["--set", "sinkhornEpsilon=0"], "made with --set sinkhornEpsilon [0.003, 0.003], now it is [0, 0]"],
       [["--preset", "tiger"], "made with --"],
       [["--lr", "0.5"], "made with --lr 0.002, now it is 0.5"],
       [["--epochs", "5000"], "made with --epochs 1200, now it is 5000"],

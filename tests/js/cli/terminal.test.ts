@@ -162,6 +162,8 @@ describe("on a terminal", () => {
       labels: { titles: Array.from({ length: 300 }, (_, i) => `👩‍🚀 ${"漢字".repeat(i % 40)}\x1b[2J\n${i}`) },
       effort: "1 epoch in 0.1 s",
       losses: { reconstruction: 1, quantization: 2 },
+      identity: "rqvae 0.1.0, seed 0, fingerprint 0123456789abcdef",
+      configuration: "--codes 8 --latent 3",
       explainedVariance: 0.5,
       files: [{ path: "m", what: "the model", size: "1 kB" }],
       next: "rqvae",

@@ -21,7 +21,7 @@ async function uninterrupted(modelOptions: ModelOptions, trainOptions: TrainOpti
 
 interface Checkpoint {
   bytes: Uint8Array;
-  phase: "initialize" | "train";
+  phase: TrainProgress["phase"];
   step: number;
 }
 
@@ -120,6 +120,8 @@ describe("resuming", () => {
         { ...train, ...trainOptions },
       ];
       const expected = await uninterrupted(own, how);
+      using loaded = await RQVAE.load(expected.file);
+      expect(loaded.history).toStrictEqual(expected.history);
       const checkpoints = await allCheckpoints(own, how);
       const initializing = checkpoints.filter(({ phase }) => phase === "initialize");
       const training = checkpoints.filter(({ phase }) => phase === "train");

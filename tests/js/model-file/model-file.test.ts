@@ -213,6 +213,8 @@ describe("save and load", () => {
       "config",
       "initialized",
       "training",
+      "version",
+      "data",
       "fingerprint",
       "checksum",
     ]);

@@ -171,9 +171,9 @@ describe("reading", () => {
     using model = await RQVAE.create({ inputDim: 64, ...small });
     await model.kmeansInitCodebooks(source);
     for (const [first, count] of source.reads) expect(count * 64 * 4, `${first}`).toBeLessThanOrEqual(12 << 20);
-    // Means, variances and the sample: each from front to back.
+    // The ends, by which the items are known again, means, variances and the sample: each from front to back.
     const starts = source.reads.map(([first]) => first);
-    expect(starts.filter((first, i) => i > 0 && first < starts[i - 1]!)).toHaveLength(2);
+    expect(starts.filter((first, i) => i > 0 && first < starts[i - 1]!)).toHaveLength(3);
 
     const encoded = sourceOf(wide);
     await model.encodeAsync(encoded);

@@ -78,10 +78,15 @@ describe("the numbers of the references", () => {
     });
   });
 
-  it("Hopwise: the tutorial", () => {
+  it("Hopwise: the tutorial's program", () => {
     const { model, train } = resolved(presets.hopwise({ inputDim: 384 }));
-    expect(model).toMatchObject({ inputDim: 384, compat: "hopwise", codebookSimVq: true, inputScaling: "none" });
-    expect(train).toMatchObject({ optimizer: "adam", learningRate: 1e-3 });
+    expect(model).toMatchObject({
+      ...{ inputDim: 384, hiddenDims: [256, 128, 64], latentDim: 256, codebookSize: [256, 256, 256] },
+      ...{ compat: "hopwise", codebookSimVq: true, inputScaling: "none", commitmentWeight: 0.25 },
+    });
+    expect(train).toMatchObject({
+      ...{ epochs: 20_000, batchSize: 1024, optimizer: "adagrad", learningRate: 1e-3, weightDecay: 1e-4 },
+    });
   });
 });
 

@@ -1,9 +1,18 @@
 /** What suggestConfig chooses by the catalogue's shape, and that fit goes by it and never ends worse than it began. */
-import { type ModelOptions, measureSpectrum, RQVAE, residualKMeans, suggestConfig, type TrainOptions } from "rqvae";
+import {
+  type ModelOptions,
+  measureSpectrum,
+  RQVAE,
+  residualKMeans,
+  suggestConfig,
+  type TrainOptions,
+  type TrainProgress,
+} from "rqvae";
 import { describe, expect, it } from "vitest";
 import { resolveModelConfig } from "../../../bindings/js/options/model-config.ts";
 import { resolveTrainConfig } from "../../../bindings/js/options/train-config.ts";
 import { catalogue, generator, sameBits } from "../support/catalogue.ts";
+import { withImpatientClock } from "../support/impatient-clock.ts";
 
 const suggest = (n: number, inputDim = 64) => suggestConfig({ n, inputDim });
 const codes = (n: number) => suggest(n).model.codebookSize as number;
@@ -151,6 +160,47 @@ describe("fit", () => {
     expect(own.config).toMatchObject({ latentDim: 5, hiddenDims: [7], codebookSize: [4, 9], encodeBeam: 2 });
     const history = own.history!;
     expect([history.steps, history.validation!.items, history.selectedEpoch]).toEqual([6, 60, 1]);
+  });
+
+  it("reports that it measures, then trains; a resumed one measures nothing again", async () => {
+    const items = catalogue(400, 16);
+    const options = { epochs: 3, hiddenDims: [8], seed: 3 };
+    const watch = (events: TrainProgress[]) => (event: TrainProgress) => events.push(event);
+    const events: TrainProgress[] = [];
+    let middle: Uint8Array | undefined;
+    using whole = await withImpatientClock(() =>
+      RQVAE.fit(items, {
+        ...options,
+        onProgress: watch(events),
+        checkpoint: {
+          everyMs: 0,
+          write: (bytes) => {
+            if (events.at(-1)!.step > 3) middle ??= bytes;
+          },
+        },
+      }),
+    );
+    const phases = events.map(({ phase }) => phase);
+    expect([...new Set(phases)]).toEqual(["measure", "initialize", "train"]);
+    expect(phases.lastIndexOf("measure")).toBe(phases.indexOf("initialize") - 1);
+    const progress = events.map((event) => event.progress);
+    expect(progress).toEqual([...progress].sort((a, b) => a - b));
+    expect(events[0]).toMatchObject({ progress: 0, epoch: 0, epochs: 3, newEpochs: [] });
+
+    const later: TrainProgress[] = [];
+    using rest = await RQVAE.fit(items, { ...options, resume: middle!, onProgress: watch(later) });
+    expect(later.length).toBeGreaterThan(0);
+    expect(later.map(({ phase }) => phase)).not.toContain("measure");
+    expect(sameBits(rest.save(), whole.save())).toBe(true);
+    await expect(RQVAE.fit(items, { ...options, resume: whole.save() })).rejects.toThrow(/a model, not a checkpoint/);
+  });
+
+  it("leaves codebookRefine out of its own suggestion beside SimVQ, and never out of the caller's recipe", async () => {
+    const items = catalogue(60, 8);
+    using model = await RQVAE.fit(items, { codebookSimVq: true, epochs: 1 });
+    expect(model.config.codebookRefine).toBe(false);
+    const recipe = suggestConfig({ n: 60, inputDim: 8 });
+    await expect(RQVAE.fit(items, { ...recipe, codebookSimVq: true })).rejects.toThrow(/codebookRefine.*codebookSimVq/);
   });
 
   it("treats an option that is undefined as one that is left out", async () => {

@@ -26,15 +26,17 @@ describe.skipIf(!workerd || !esbuild)("workerd (skipped where npm has not it and
     writeFileSync(join(project.folder, "model.bin"), model.save({ part: "encoder" }));
     rows = [Array.from(items.data.subarray(0, 6)), Array.from(items.data.subarray(6, 12))];
     ids = [...model.encode(rows)];
-    const found = snippets(readFileSync(join(ROOT, "README.md"), "utf8")).filter(({ run }) => run === "workerd");
+    const found = snippets(readFileSync(join(ROOT, "docs/guides/deploy.md"), "utf8")).filter(
+      ({ run }) => run === "workerd",
+    );
     expect(found).toHaveLength(1);
-    writeFileSync(join(project.folder, "readme.js"), found[0]!.code);
+    writeFileSync(join(project.folder, "guide.js"), found[0]!.code);
     // As wrangler does: one file of JavaScript, the wasm as a module of its own.
     execFileSync(
       join(esbuild!, "node_modules/.bin/esbuild"),
       [
         "main.js",
-        "readme.js",
+        "guide.js",
         "--bundle",
         "--format=esm",
         "--outdir=bundle",
@@ -53,8 +55,8 @@ describe.skipIf(!workerd || !esbuild)("workerd (skipped where npm has not it and
     }),
   );
 
-  it("runs the README's worker", () =>
-    serving("readme", "2026-11-01", async (url) => {
+  it("runs the worker of the guide to deploying", () =>
+    serving("guide", "2026-11-01", async (url) => {
       for (const _request of ["first", "second"]) {
         const response = await fetch(url, { method: "POST", body: JSON.stringify(rows) });
         expect(await response.json()).toEqual(ids);

@@ -107,7 +107,7 @@ export class Run {
   }
 
   private count(event: TrainProgress, emit: (event: TrainEvent) => void): void {
-    if (event.phase === "initialize" || performance.now() - this.counted < COUNT_MS) return;
+    if (event.phase !== "train" || performance.now() - this.counted < COUNT_MS) return;
     emit({ kind: "counts", counts: this.countCodes() });
     this.counted = performance.now();
   }

@@ -22,7 +22,7 @@ import {
   writeIds,
 } from "../../../../bindings/js/formats/index.ts";
 import { RQVAE, SemanticIdIndex, SemanticIds } from "../../../../bindings/js/index.ts";
-import { checksumPosition } from "../../../../bindings/js/model-file/model-file.ts";
+import { checksumPosition } from "../../../../bindings/js/model-file/read-model-file.ts";
 import { hashOf } from "../../../../bindings/js/runtime/hash.ts";
 import { native } from "../../../../bindings/js/runtime/native.ts";
 import { Vocabulary } from "../../../../bindings/js/tokens/vocabulary.ts";
@@ -179,7 +179,7 @@ async function modelKinds(): Promise<Kind[]> {
   const file = model.save();
   const documents = (of: Uint8Array) => {
     const { whole, within } = header(of, seal);
-    return [within("rqvae"), whole];
+    return [within("rqvae"), ...(of === file ? [within("rqvae_history")] : []), whole];
   };
   const load = async (bytes: Uint8Array) => {
     using loaded = await RQVAE.load(bytes);
