@@ -14,7 +14,7 @@ const SHELLS: Readonly<Record<string, (commands: readonly CompletedCommand[]) =>
 /** @param commands All of the program's, this one included. */
 export const completion = (commands: () => readonly Command[]): Command => ({
   name: "completion",
-  summary: "Prints a script that completes command lines in bash, zsh or fish.",
+  summary: "Print a script that completes command lines in bash, zsh or fish.",
   positionals: ["<shell>"],
   words: Object.keys(SHELLS),
   options: { General: { help: generalOptions.help! } },
