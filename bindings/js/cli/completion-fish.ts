@@ -80,6 +80,7 @@ ${ASSIGNMENTS.filter(({ words }) => words.length > 0)
   .map(({ name, words }) => `        case ${name}\n            printf '%s\\n' $lead{${words.join(",")}}`)
   .join("\n")}
     end
+    return 0
 end
 
 function __rqvae_has_no_command

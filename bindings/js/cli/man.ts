@@ -2,6 +2,7 @@
 
 import { VERSION } from "../base/version.ts";
 import { type Command, type Option, usageOf } from "./command.ts";
+import { EXIT_CODES } from "./notes.ts";
 import { generalOptions } from "./outputs.ts";
 
 /** @param commands All of the program's, this one included. */
@@ -38,7 +39,7 @@ function paragraphs(text: string): string[] {
     if (on !== isLiteral) lines.push(on ? ".PP\n.EX" : ".EE");
     isLiteral = on;
   };
-  for (const paragraph of text.trimEnd().split("\n\n")) {
+  for (const paragraph of text.trim().split(/\n{2,}/)) {
     const block = paragraph.split("\n").filter((line) => line !== "");
     block.forEach((line, i) => {
       const isIndented = /^ {2}/.test(line);
@@ -68,7 +69,8 @@ function commandLines(command: Command): string[] {
       `${italic(heading)}:`,
       ...Object.entries(options).flatMap(optionLines),
     ]),
-    ...paragraphs(command.notes),
+    // The page has them once, at its end.
+    ...paragraphs(command.notes.replace(EXIT_CODES, "")),
   ];
 }
 

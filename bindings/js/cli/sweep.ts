@@ -15,6 +15,7 @@ import { checkRoles } from "./file-roles.ts";
 import { FileError, nameFile, on, openCatalogue, writeWhole } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
+import { INPUTS, notesOf } from "./notes.ts";
 import { computingOptions } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { jobView } from "./progress.ts";
@@ -72,36 +73,34 @@ export const sweep: Command = {
       },
     },
     General: {
-      threads: computingOptions.threads!,
+      ...computingOptions,
       quiet: { short: "q", help: "print the table and errors only" },
-      help: { short: "h", help: "show this help" },
     },
   },
-  notes: `<items> is a table of numbers, one row per item: ${ITEM_FILES}.
-
---set takes every option of rqvae train, by either name: codebookSize or codes.
+  notes: notesOf(
+    [
+      `<items> is a table of numbers, one row per item: ${ITEM_FILES}.
+${INPUTS}`,
+      `--set takes every option of rqvae train, by either name: codebookSize or codes.
 Commas separate values, slashes the entries of a list:
   --set codes=64,256               two settings: 64 or 256 codes at each level
   --set codes=64/256/1024          one setting: three levels of different sizes
   --set hidden=none,512,512/256    three settings
-All settings are checked before the first run.
-
-Every run trains on the same items and is measured on the same others, which no
+All settings are checked before the first run.`,
+      `Every run trains on the same items and is measured on the same others, which no
 run has seen; equal vectors stay together. Distinct IDs, collisions, perplexity
 and neighbours are those of all items. Residual k-means with the same codes and
 search is fitted to the same items: a setting is worth its training if it gains
-on that. The table has mean ± standard deviation over the seeds.
-
-To resume after Ctrl-C, a kill or a power cut, run the same command again. It
+on that. The table has mean ± standard deviation over the seeds.`,
+      `To resume after Ctrl-C, a kill or a power cut, run the same command again. It
 may have more values or seeds: only what is missing is trained. Results of other
-items, other held-out rows or another base are refused. When all is there, the
-command prints the table at once, in any --format.
-
-Examples:
-  rqvae sweep items.npy --set codebookSize=64,256 \\
-    --set commitmentWeight=.1,.25 --seeds 3 -o sweep.jsonl
-  rqvae sweep items.npy --set codebookSize=64,256 --seeds 3 --format latex
-`,
+items, other held-out rows or another base are refused. When nothing is missing,
+the command prints the table at once, in any --format. Finished runs are never
+overwritten, except with --force.`,
+    ],
+    "rqvae sweep items.npy --set codebookSize=64,256 \\\n    --set commitmentWeight=.1,.25 --seeds 3 -o sweep.jsonl",
+    "rqvae sweep items.npy --set codebookSize=64,256 --seeds 3 --format latex",
+  ),
   advise: adviseSetting,
   run,
 };

@@ -6,10 +6,10 @@ import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "../ite
 import { explainedVariance } from "../items/measures.ts";
 import { RowHashes } from "../items/row-hashes.ts";
 import { sampleRows } from "../items/sample.ts";
+import { dataFingerprint } from "../model/provenance.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import { decodeRows, layYardstick, measureNeighbours, type Yardstick } from "../report/assess.ts";
 import { assessLevel, countGroups } from "../report/groups.ts";
-import { hashOf } from "../runtime/hash.ts";
 import { nextTurn } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
 import type { EmbeddingSource, ItemMatrix } from "../types.ts";
@@ -34,7 +34,7 @@ export interface Figures {
 export interface Data {
   rows: number;
   dim: number;
-  /** 16 hexadecimal digits over the bits of every row, in their order. */
+  /** 16 hexadecimal digits over the bits of every row, in their order: as in the file of a model that was trained on all of them. */
   fingerprint: string;
 }
 
@@ -163,6 +163,5 @@ async function fingerprintOf(items: ItemRows, signal: AbortSignal | undefined): 
     const count = Math.min(SLICE, rows - first);
     hashes.add(await items.read(first, count), 0, first, count);
   }
-  const text = JSON.stringify({ rows, dim, every: hashes.save() });
-  return hashOf(await native(), new TextEncoder().encode(text));
+  return dataFingerprint(await native(), hashes.save().sums);
 }
