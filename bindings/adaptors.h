@@ -25,7 +25,7 @@ namespace rqvae::bindings {
 
 using emscripten::val;
 
-// A function (name, message) => Error, set by the TypeScript side: makes the error class of that name.
+// A function (name, message) => Error, set by the TypeScript side, which makes the error class of that name.
 inline val& ErrorFactory() {
   static val factory = val::undefined();
   return factory;
@@ -45,7 +45,7 @@ inline val& ErrorFactory() {
 }
 
 // Options in the core's messages are its own fields, {learning_rate}; in JavaScript they are {learningRate}. A value
-// behind = stays.
+// after = stays.
 inline std::string InJsNames(const std::string& message) {
   std::string text;
   bool name = false, capital = false;
@@ -74,7 +74,7 @@ inline const char* ErrorName(ErrorKind kind) {
   return "RQVAEError";
 }
 
-// The exception that is being handled, as a JavaScript error.
+// The exception being handled, as a JavaScript error.
 [[noreturn]] inline void ThrowCaught() {
   try {
     throw;
@@ -82,16 +82,16 @@ inline const char* ErrorName(ErrorKind kind) {
     ThrowToJs(ErrorName(e.kind()), InJsNames(e.what()));
   } catch (const std::bad_alloc&) {
     ThrowFull();
-  } catch (const std::length_error&) {  // a vector longer than memory addresses reach
+  } catch (const std::length_error&) {  // a vector longer than addresses can reach
     ThrowFull();
   } catch (const std::exception& e) {
     ThrowToJs("RQVAEError", std::string("internal error: ") + e.what());
   } catch (...) {
-    ThrowToJs("RQVAEError", "internal error: the core threw something that is no error");
+    ThrowToJs("RQVAEError", "internal error: the core threw something that is not an error");
   }
 }
 
-// Guard<&f>::Call is f with every C++ exception turned into a JavaScript error: none crosses as a number or a trap.
+// Guard<&f>::Call is f with every C++ exception turned into a JavaScript error: none crosses as a number or as a trap.
 template <auto function>
 struct Guard;
 

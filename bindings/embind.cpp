@@ -108,7 +108,7 @@ class Working {
 // -- Model
 
 std::unique_ptr<Model> CreateModel(val options) { return std::make_unique<Model>(ReadModelConfig(options)); }
-// For tensors of a file: it has their shapes, and once allocated room for them.
+// For tensors of a file: it has their shapes and, once allocated, room for them.
 std::unique_ptr<Model> DeclareModel(val options, bool encoder_only) {
   return std::make_unique<Model>(ReadModelConfig(options), encoder_only ? Part::kEncoder : Part::kFull,
                                  Model::kDeclared);
@@ -118,8 +118,8 @@ void AllocateModel(Model& model) { model.Allocate(); }
 bool Initialized(const Model& model) { return model.initialized(); }
 std::string FingerprintOf(const Model& model) { return Hex(Fingerprint(model)); }
 
-// Name, shape and address of every tensor that belongs into a model file, in file order. The addresses of a model that
-// is only declared mean nothing.
+// Name, shape and address of every tensor that belongs in a model file, in file order. The addresses of a model that is
+// only declared mean nothing.
 val Tensors(Model& model) {
   val result = val::array();
   ParameterStore& store = model.store();
@@ -136,13 +136,13 @@ val Tensors(Model& model) {
   return result;
 }
 
-// After the tensors were written from outside.
+// Called after the tensors were written from outside.
 void TensorsChanged(Model& model, bool initialized) {
   model.set_initialized(initialized);
   model.ParametersChanged();
 }
 
-// What the functions of items return: the first row that is out of the model's range, or -1.
+// The result of the functions of items: the first row that is out of the model's range, or -1.
 template <typename F>
 int FirstOutOfRange(F f) {
   const Working working(encode_threads);
@@ -199,9 +199,9 @@ val EvaluateItems(const Model& model, uintptr_t items, int rows) {
   return refused < 0 ? BatchToJs(losses, rows) : val(refused);
 }
 
-// -- A training loop of the caller's own
+// -- The caller's own training loop
 
-// What createOptimizer gives: a step and its optimiser, which keep their buffers between the caller's batches.
+// The result of createOptimizer: a step and its optimiser, which keep their buffers between the caller's batches.
 struct OwnLoop {
   OwnLoop(Model& model, const OptimizerConfig& config) : step(&model), optimizer(config, model.store()) {}
   TrainStep step;
@@ -220,7 +220,7 @@ val Step(const Model& model, OwnLoop& loop, uintptr_t items, int rows) {
   return BatchToJs(losses, rows);
 }
 
-// -- Jobs. Their rows live on the wasm heap for as long as the job does, or are fetched as the job misses them.
+// -- Jobs. Their rows live on the wasm heap as long as the job, or are fetched when the job lacks them.
 
 std::unique_ptr<RowSource> CreateRows(int rows, int dim, bool streamed) {
   if (streamed) return std::make_unique<StreamedRows>(rows, dim);
@@ -233,12 +233,12 @@ std::unique_ptr<RowSource> CreateRows(int rows, int dim, bool streamed) {
         "is read in pieces");
   }
 }
-// Of rows in memory.
+// For rows in memory.
 uintptr_t RowsAddress(RowSource& rows) {
   return reinterpret_cast<uintptr_t>(static_cast<MatrixRows&>(rows).data().data());
 }
-// Of streamed rows, after a job missed some: their names in a Uint32Array of its own, ascending, and the address where
-// their values belong.
+// For streamed rows that a job lacks: their numbers in a separate Uint32Array, ascending, and the address where their
+// values belong.
 val TakeWanted(RowSource& rows) {
   auto& streamed = static_cast<StreamedRows&>(rows);
   const auto address = reinterpret_cast<uintptr_t>(streamed.MakeRoom());
@@ -249,7 +249,7 @@ val TakeWanted(RowSource& rows) {
   return result;
 }
 
-// What came of a slice of a job, the numbers of native-module.ts.
+// The result of a slice of a job, in the numbers of native-module.ts.
 enum Progress { kDone, kMore, kMissing };
 int Advance(Job& job) {
   const Working working(job_threads);
@@ -269,7 +269,7 @@ double InitializeProgress(const InitializeJob& job) { return job.progress(); }
 std::unique_ptr<TrainJob> CreateTrainJob(Model* model, const RowSource* rows, val options) {
   return std::make_unique<TrainJob>(model, rows, ReadTrainConfig(options));
 }
-// Before there are a model and rows: throws where both and their training would not fit into memory.
+// Called before there are a model and rows: throws if both and their training would not fit into memory.
 void RequireTrainingMemory(val model, val training, double rows, bool streamed) {
   const Model declared(ReadModelConfig(model), Part::kFull, Model::kDeclared);
   const auto count = static_cast<Index>(rows);
@@ -285,7 +285,7 @@ val TrainState(const TrainJob& job) {
   result.set("epoch", static_cast<double>(job.epoch()));
   result.set("step", static_cast<double>(job.step()));
   result.set("totalSteps", static_cast<double>(job.total_steps()));
-  // The record of an epoch whose evaluation is under way is not whole yet.
+  // The record of an epoch that is still being evaluated is not complete yet.
   result.set("finishedEpochs", static_cast<double>(std::max<Index>(0, job.epoch())));
   result.set("totalRows", static_cast<double>(job.total_rows()));
   result.set("heldOutEpochs", static_cast<double>(job.held_out_epochs()));
@@ -333,7 +333,7 @@ val ToJs(const std::optional<Snapshot>& snapshot) {
   return result;
 }
 
-// How the job came to what it left in the model.
+// How the job chose what it left in the model.
 val TrainOutcome(const TrainJob& job) {
   val result = val::object();
   const Snapshot* selected = job.selected();
@@ -348,7 +348,7 @@ val TrainOutcome(const TrainJob& job) {
   return result;
 }
 
-// All values of a model in one piece, to be kept and put back: those of now, or of one of the job's snapshots.
+// All values of a model in one piece, to keep and restore: the current ones, or those of one of the job's snapshots.
 double ValuesSize(const Model& model) { return static_cast<double>(model.store().values().size()); }
 void ReadSnapshot(const TrainJob& job, bool by_collision, uintptr_t out) {
   const Vector& values = (by_collision ? job.best().by_collision : job.best().by_loss)->values;
@@ -360,7 +360,7 @@ void WriteValues(Model& model, uintptr_t values) {
   model.ParametersChanged();
 }
 
-// The state of a job as a Uint8Array of its own.
+// The state of a job as a separate Uint8Array.
 val SaveTrainState(TrainJob& job) {
   const std::vector<uint8_t> bytes = job.Save();
   return val(emscripten::typed_memory_view(bytes.size(), bytes.data())).call<val>("slice");
@@ -398,7 +398,7 @@ val BuildInfo() {
 
 }  // namespace
 
-// Called by the glue on a thread whose code ended in a trap (tools/build.mjs).
+// The glue calls this on a thread whose code ended in a trap (tools/build.mjs).
 #if defined(__EMSCRIPTEN_PTHREADS__)
 extern "C" EMSCRIPTEN_KEEPALIVE void helperFailed() { HelperFailed(); }
 #endif
@@ -408,7 +408,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   using emscripten::class_;
   using emscripten::function;
 
-  // Handles: made here, used by the functions below, given back with delete().
+  // Handles: made here, used by the functions below, freed with delete().
   class_<Model>("Model");
   class_<OwnLoop>("Optimizer");
   class_<RowSource>("Rows");

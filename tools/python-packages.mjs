@@ -12,7 +12,7 @@ export const hasPackages = (python, packages) =>
  * A Python that has the packages: the one that RQVAE_PYTHON names, else python3; with `install` one in the cache folder, where they are
  * installed from PyPI the first time.
  * @param {string} name of the environment, for people
- * @param {Record<string, string>} packages and the versions that are installed
+ * @param {Record<string, string>} packages and the versions that may be installed, such as ">=2": which there are depends on the Python
  * @param {{ install?: boolean, env?: Record<string, string | undefined> }} [options]
  * @returns {{ python: string } | { missing: string }}
  */
@@ -25,8 +25,8 @@ export function findPython(name, packages, { install = false, env = process.env 
       ? { python: given }
       : { missing: `RQVAE_PYTHON, ${given}, has not all of ${listed}` };
   }
-  const versions = Object.entries(packages).map(([each, version]) => `${each}==${version}`);
-  const folder = join(CACHE, "python", `${name}-${versions.join("-").replaceAll("==", "")}`);
+  const versions = Object.entries(packages).map(([each, version]) => each + version);
+  const folder = join(CACHE, "python", `${name}-${versions.join("-").replaceAll(/[<=>]+/g, "")}`);
   const own = join(folder, "bin/python");
   const found = [own, "python3"].find((python) => hasPackages(python, names));
   if (found) return { python: found };

@@ -11,7 +11,7 @@ namespace rqvae {
 namespace {
 
 constexpr Index kRowsPerCode = 70;
-// A beginning that leaves more than this times what the best one leaves is far from what the search would take.
+// A prefix that leaves more than this times what the best one leaves is far from what the search would choose.
 constexpr float kFurthest = 2;
 constexpr double kHold = 2;                   // lambda
 constexpr Index kSliceWork = 1 << 25;         // multiplications of a search
@@ -29,7 +29,7 @@ Index CodesOf(const std::vector<Index>& codebook_sizes, Index levels) {
   return codes;
 }
 
-// Of the first `levels` codes, `most` at most.
+// Number of prefixes of the first `levels` codes, at most `most`.
 Index Beginnings(const std::vector<Index>& codebook_sizes, Index levels, Index most) {
   Index beginnings = 1;
   for (Index l = 0; l < levels && beginnings < most; ++l) beginnings *= codebook_sizes[static_cast<size_t>(l)];
@@ -67,7 +67,7 @@ CandidateResiduals::CandidateResiduals(const Model& model, const Matrix* latents
   residuals->resize(Rows(model.config().codebook_sizes, latents->rows(), levels, count, most), latents->cols());
 }
 
-// Where the residual goes that the candidate of this rank leaves of a row; -1 if it is not taken.
+// Where to write the residual that a row's candidate of this rank leaves; -1 if it is not used.
 Index CandidateResiduals::PlaceOf(Index row, Index rank) const {
   const Index n = latents_->rows(), rest = residuals_->rows() - rank * n;
   if (rest >= n) return rank * n + row;
@@ -84,7 +84,7 @@ bool CandidateResiduals::Advance() {
   const Index rows = std::min(RowsToSearch(count_, codes_of_all, latents_->cols()), n - next_row_);
   CodeMatrix codes(rows * count_, levels_);
   std::vector<float> errors(CheckedSize(rows, count_));
-  const CodeProducts none;  // a few candidates do not repay them
+  const CodeProducts none;  // a few candidates are not worth them
   ForRanges(rows, kMinWorkPerThread / (count_ * codes_of_all * latents_->cols()) + 1, 1, [&](Range range) {
     BeamSearch({codebooks_, searchable_, none, count_, count_, first_code_weight_},
                latents_->middleRows(next_row_ + range.first, range.count),
@@ -115,7 +115,7 @@ CodebookRefinement::CodebookRefinement(Model* model, const Matrix* latents)
       weights_(static_cast<size_t>(model->config().levels()), 0.0),
       codes_(CodeMatrix::Zero(latents->rows(), model->config().levels())),
       left_(static_cast<size_t>(latents->cols())) {
-  // The objective of the search, whose weight acts with a beam only.
+  // The objective of the search, whose weight only has an effect with a beam.
   if (model->config().encode_beam > 1) weights_.front() = model->config().first_code_weight;
   weights_.back() = 1;
 }
@@ -197,7 +197,7 @@ void CodebookRefinement::AddTarget(const std::vector<const float*>& codebooks, I
   }
 }
 
-// Sets the level's codes to the minimum, then goes on to the next level, sweep or pass.
+// Sets the level's codes to the minimum, then continues with the next level, sweep or pass.
 void CodebookRefinement::MoveCodes() {
   const Index d = latents_->cols(), levels = model_->config().levels();
   Matrix codebook = model_->store().value(model_->quantizer().embedding(level_));
@@ -220,7 +220,7 @@ void CodebookRefinement::MoveCodes() {
   phase_ = ++pass_ < kPasses ? Phase::kEncode : Phase::kDone;
 }
 
-// A search continues where it was; sums start again.
+// A search continues where it was; sums are computed again.
 void CodebookRefinement::Visit(Archive& archive) {
   archive.Visit(phase_);
   archive.Visit(pass_);

@@ -1,10 +1,11 @@
-// Codebooks that are fitted together with the beam search that will use them. Level by level and greedily, as residual
-// k-means has it, each codebook is the best for the nearest code of the levels before; the search then chooses others.
+// Codebooks that are fitted together with the beam search that will use them. Residual k-means fits them greedily,
+// level by level, so that each codebook is best for the nearest codes of the previous levels; but the search then
+// chooses other codes.
 //
-// Where few items share a code (CandidateCounts), each level is fitted to what several of the best beginnings of every
-// ID leave over (CandidateResiduals; Liu et al. 2015, faiss's ResidualQuantizer): more rows a code, and those that the
-// search will meet. Where many do, the codebooks are re-estimated with the codes that the search finds
-// (CodebookRefinement; Babenko & Lempitsky 2014, Martinez et al. 2016).
+// If few items share a code (CandidateCounts), each level is fitted to what several of the best prefixes of every ID
+// leave over (CandidateResiduals; Liu et al. 2015, faiss's ResidualQuantizer): more rows per code, and those that the
+// search will see. If many do, the codebooks are re-estimated with the codes that the search finds (CodebookRefinement;
+// Babenko & Lempitsky 2014, Martinez et al. 2016).
 #ifndef RQVAE_CODEBOOK_REFINEMENT_H_
 #define RQVAE_CODEBOOK_REFINEMENT_H_
 
@@ -20,20 +21,20 @@
 
 namespace rqvae {
 
-// How many of the best beginnings of each row's ID every level is fitted to, for a sample of `rows` rows: as many as
-// make about seventy rows a code, and no more than the search keeps.
+// How many of the best prefixes of each row's ID every level is fitted to, for a sample of `rows` rows: enough for
+// about seventy rows per code, but no more than the search keeps.
 std::vector<Index> CandidateCounts(const ModelConfig& config, Index rows);
 
-// What the best beginnings of each row's ID leave of its latent. Of each row come the `count` best of the first
-// `levels` codes, or all where there are fewer; in all no more rows than `most`, but at least one of each. The best of
-// all rows stand first, in the order of the rows, then the second best, and so on; if not all fit, those of the last
-// rank are taken from rows spread evenly.
+// What the best prefixes of each row's ID leave of its latent. Each row contributes the `count` best prefixes of the
+// first `levels` codes, or all if there are fewer; in all at most `most` rows, but at least one of each. The best of
+// all rows come first, in the order of the rows, then the second best, and so on; if not all fit, those of the last
+// rank are taken from evenly spread rows.
 class CandidateResiduals : public Job {
  public:
   // The model's codebooks are copied, the latents (n x d) and `residuals` must outlive the job.
   CandidateResiduals(const Model& model, const Matrix* latents, Index levels, Index count, Index most,
                      Matrix* residuals);
-  // How many rows these are.
+  // The number of these rows.
   static Index Rows(const std::vector<Index>& codebook_sizes, Index rows, Index levels, Index count, Index most);
 
   bool Advance() override;
@@ -51,13 +52,13 @@ class CandidateResiduals : public Job {
   Index next_row_ = 0;
 };
 
-// Moves the codebooks of a model to where they describe the latents z (n x d) best with the codes that the model's own
+// Moves the codebooks of a model to where they describe the latents z (n x d) best, with the codes that the model's own
 // search finds. A pass finds the codes, then goes through the levels twice. With the others held, the level a that
-// minimises  sum_i sum_l w_l ||z_i - q_i1 - ... - q_il||^2  over its codes c_k, each of which is also held to where it
-// is, lambda ||c_k - c_k'||^2, has with W = sum_{l >= a} w_l
+// minimises sum_i sum_l w_l ||z_i - q_i1 - ... - q_il||^2 over its codes c_k, each of which is also held near its
+// present position, lambda ||c_k - c_k'||^2, has with W = sum_{l >= a} w_l
 //   c_k = (sum_{i of k} t_i + lambda c_k') / (W n_k + lambda),   t_i = sum_{l >= a} w_l (z_i - sum_{m <= l, m != a}
 //   q_im)
-// w weighs the prefixes of an ID as the search does: the first code by first_code_weight, the whole by one.
+// w weighs the prefixes of an ID as the search does: the first code by first_code_weight, the whole ID by one.
 class CodebookRefinement : public Job {
  public:
   static constexpr Index kPasses = 3;
@@ -82,7 +83,7 @@ class CodebookRefinement : public Job {
 
   Model* model_;
   const Matrix* latents_;
-  std::vector<double> weights_;  // w, one a level
+  std::vector<double> weights_;  // w, one per level
   Phase phase_ = Phase::kEncode;
   Index pass_ = 0;
   Index sweep_ = 0;

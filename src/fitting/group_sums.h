@@ -10,7 +10,7 @@
 
 namespace rqvae {
 
-// In the order of every sum over rows (matrix.h): each block of rows sums from zero and is then added.
+// In the order of every sum over rows (matrix.h): each block of rows is summed from zero and then added.
 class GroupSums {
  public:
   void Start(Index groups, Index dim) {

@@ -13,7 +13,7 @@ namespace {
 // Rows per slice of a pass that only adds up.
 constexpr Index kStatisticsRows = 16 * kRowBlock;
 
-// Rows of `cols` floats, or none where they are not part of the state.
+// Rows of `cols` floats, or none if they are not part of the state.
 void VisitRows(Archive& archive, Index cols, bool part_of_state, Matrix& matrix) {
   Index rows = part_of_state ? matrix.rows() : 0;
   Vector values = Eigen::Map<const Vector>(matrix.data(), rows * cols);
@@ -304,7 +304,7 @@ void InitializeJob::StartKmeans() {
   }
 }
 
-// Takes the level's codes off the residuals.
+// Subtracts the level's codes from the residuals.
 void InitializeJob::ResidualSlice() {
   const Index rows = std::min(kRowBlock, residuals_.rows() - next_row_);
   auto block = residuals_.middleRows(next_row_, rows);
@@ -348,8 +348,8 @@ void InitializeJob::Commit() {
   phase_ = Phase::kDone;
 }
 
-// The state has neither the sample nor the principal directions: a restored job finds them again. That takes seconds,
-// whereas k-means may take minutes.
+// The state has neither the sample nor the principal directions: a restored job computes them again. That takes
+// seconds, while k-means may take minutes.
 void InitializeJob::Visit(Archive& archive) {
   const ModelConfig& config = model_->config();
   const bool sampling =
@@ -396,7 +396,7 @@ void InitializeJob::Visit(Archive& archive) {
   refinement_->Visit(archive);
 }
 
-// Checks what the phases rely on in a state that was read.
+// Checks what the phases rely on in a restored state.
 bool InitializeJob::Consistent() const {
   const ModelConfig& config = model_->config();
   const bool fitting = phase_ == Phase::kKmeans || phase_ == Phase::kResidual || phase_ == Phase::kCandidates;
@@ -411,7 +411,7 @@ bool InitializeJob::Consistent() const {
       return false;
     }
   }
-  // They are there from the first level on.
+  // They exist from the first level on.
   const Index leading = ProgressiveKmeansJob::LeadingDirections(config.latent_dim);
   return !(fitting || phase_ == Phase::kRefine) ||
          (latents_.rows() > 0 && (directions_.rows() == 0 || directions_.rows() == leading));

@@ -81,9 +81,9 @@ class InitializeJob : public Job {
   void Commit();
 
   bool refines() const { return codebooks_ && model_->config().codebook_refine; }
-  // Whether there are so many rows a code that they suffice to estimate all levels anew.
+  // Whether there are enough rows per code to estimate all levels again.
   bool ends_in_refinement() const;
-  // Where a row has several candidates; two do as well from the seeds of k-means++.
+  // If a row has several candidates; with two, seeds from k-means++ work as well.
   bool is_progressive(Index level) const { return level > 0 && candidates_[static_cast<size_t>(level)] > 2; }
   bool Consistent() const;
 

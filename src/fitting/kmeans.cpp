@@ -109,8 +109,8 @@ void KmeansJob::FinishPacking() {
   for (double s : squares_) variance += s / n;
   tolerance_ = options_.tolerance * variance / static_cast<double>(d);
   // Scores and distances are sums of d products of rows and centres about the mean. None of these is longer than the
-  // longest row, but for the mean's own rounding, and each pass rounds a bound once more. The limit is generous: what
-  // is not skipped is only searched.
+  // longest row, except for the mean's own rounding, and each pass rounds a bound once more. The limit is generous:
+  // what is not skipped is only searched.
   float longest = *std::max_element(norms_.begin(), norms_.end());
   for (Index c = 0; given_ && c < clusters_; ++c) {  // such a centre may lie beyond the rows
     double norm = 0;
@@ -127,13 +127,13 @@ void KmeansJob::FinishPacking() {
     StartAssignment();
     return;
   }
-  // A checkpoint of the seeding has brought them.
+  // A checkpoint of the seeding has restored them.
   if (nearest_.empty()) nearest_.assign(norms_.size(), std::numeric_limits<float>::infinity());
   Enter(Phase::kSeed);
 }
 
-// Works on one centre. Of several candidates the one wins that lowers the sum of the squared distances to the nearest
-// centre most.
+// Works on one centre. Of several candidates it chooses the one that most reduces the sum of the squared distances to
+// the nearest centre.
 void KmeansJob::SeedSlice() {
   if (seeded_ > 0 && candidates_.empty() && potential_ <= 0) {  // every distinct row is a centre
     for (; seeded_ < clusters_; ++seeded_) centers_.row(seeded_) = centers_.row(0);
@@ -220,8 +220,8 @@ void KmeansJob::MeasureCandidate(Index candidate, Index block, const float* dots
   for (size_t i = 0; i < rows; ++i) {
     const float squares = norms[i] + own_norm;
     float distance = squares - 2 * dots[i * kTileCols];
-    // Where the squares nearly cancel, the digits are lost: computed exactly, so that a row equal to a centre has no
-    // weight.
+    // Where the squares nearly cancel, precision is lost, so compute the distance exactly: a row equal to a centre must
+    // have no weight.
     if (distance < 1e-3f * squares) {
       const Index other = first + static_cast<Index>(i);
       distance = SquaredDistance(data_->row(other).data(), data_->row(row).data(), d);
@@ -293,7 +293,7 @@ void KmeansJob::Assign(Range rows) {
   }
 }
 
-// Updates distances and bounds to where the centres are now, and lists the rows whose centre may have changed.
+// Updates distances and bounds for the new centres, and lists the rows whose centre may have changed.
 std::vector<Index> KmeansJob::RowsToSearch(Range rows) {
   std::vector<Index> open;
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {
@@ -424,7 +424,7 @@ void KmeansJob::Visit(Archive& archive) {
   if (phase_ >= Phase::kAssign) searchable_.Prepare(centers_);
 }
 
-// Checks what the loops rely on in a state that was read.
+// Checks what the loops rely on in a restored state.
 bool KmeansJob::Consistent(const Vector& centers, Phase phase, Index next_row) const {
   const auto n = static_cast<size_t>(data_->rows());
   if (phase == Phase::kPack || phase == Phase::kMove) return false;  // never saved: Visit saves the phase before

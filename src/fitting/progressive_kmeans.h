@@ -13,9 +13,9 @@
 namespace rqvae {
 
 // Clusters the rows of `data` (n x d, n >= 1). Random distinct rows are the first centres, in the first d^(1/4)
-// directions. Ten iterations later come the directions up to d^(2/4), in which all centres start at zero, then those up
-// to d^(3/4), and at last all for twenty iterations. With no more distinct rows than clusters every distinct row is a
-// centre, and the surplus centres repeat the first.
+// directions. After ten iterations, the directions up to d^(2/4) are added, in which all centres start at zero, then
+// those up to d^(3/4), and finally all directions, for twenty iterations. With no more distinct rows than clusters
+// every distinct row is a centre, and the surplus centres repeat the first.
 class ProgressiveKmeansJob : public Clustering {
  public:
   // directions: orthonormal rows (at least LeadingDirections(d) x d), leading first; or no rows, if the columns of the

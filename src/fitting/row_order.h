@@ -1,5 +1,5 @@
-// Decides which rows of a catalogue serve what, and in which order, as functions of (seed, epoch, row). They are the
-// same for rows in memory and streamed rows.
+// Decides which rows of a catalogue are used for what, and in which order, as a function of (seed, epoch, row). It is
+// the same for rows in memory and streamed rows.
 #ifndef RQVAE_ROW_ORDER_H_
 #define RQVAE_ROW_ORDER_H_
 

@@ -59,7 +59,7 @@ std::vector<uint32_t> Sorted(const uint32_t* row_ids, Index count) {
   return sorted;
 }
 
-// The place of a row in a sorted list, or the list's size.
+// The position of a row in a sorted list, or the list's size.
 size_t Find(const std::vector<uint32_t>& sorted, uint32_t row_id) {
   const auto at = std::lower_bound(sorted.begin(), sorted.end(), row_id);
   return at != sorted.end() && *at == row_id ? static_cast<size_t>(at - sorted.begin()) : sorted.size();
@@ -90,11 +90,11 @@ void StreamedRows::NoteMissed(const uint32_t* row_ids, Index count) const {
 void StreamedRows::Prefetch(const uint32_t* row_ids, Index count) const { announced_ = Sorted(row_ids, count); }
 
 float* StreamedRows::MakeRoom() {
-  row_ids_.clear();  // first: if an allocation fails, the buffer no longer holds what it did
+  row_ids_.clear();  // first, since the buffer loses its contents if an allocation fails
   const std::vector<uint32_t>& next = missed_.empty() ? announced_ : missed_;
   const auto count = static_cast<Index>(next.size());
   if (!buffer_ || buffer_->rows() < count) {
-    buffer_.reset();  // first: its rows are of no use any more
+    buffer_.reset();  // first, since its rows are no longer needed
     buffer_ = std::make_unique<MatrixRows>(count, dim_);
   }
   row_ids_ = next;

@@ -39,10 +39,10 @@ class RowSource {
   virtual Index rows() const = 0;
   virtual Index dim() const = 0;
   virtual Index held() const = 0;  // rows that it keeps in memory
-  // Copies the given rows, in the given order. Throws RowsMissing if a row is not there yet.  out: count x dim.
+  // Copies the given rows, in the given order. Throws RowsMissing if a row is not in memory yet. out: count x dim.
   virtual void Read(const uint32_t* row_ids, Index count, MatrixRef out) const = 0;
-  // Announces which rows, in any order, the next calls of Read will ask for, in place of what was announced before. To
-  // announce them again changes nothing.
+  // Announces which rows, in any order, the next calls of Read will ask for, replacing the previous announcement.
+  // Announcing them again changes nothing.
   virtual void Prefetch(const uint32_t* /*row_ids*/, Index /*count*/) const {}
 
   // One step of a pass over listed rows: reads row_ids[first], row_ids[first + 1], ... The steps of a pass come in
@@ -73,10 +73,10 @@ class MatrixRows : public RowSource {
   std::unique_ptr<float, Free> data_;
 };
 
-// What Read throws when a row is not there yet. Read has then written nothing and has noted what to fetch.
+// Thrown by Read if a row is not in memory yet. Read has then written nothing and has recorded what to fetch.
 struct RowsMissing {};
 
-// Rows that are somewhere else. Some of them are in a buffer, which whoever drives the job fills.
+// Rows that are stored elsewhere. Some of them are in a buffer, which the driver of the job fills.
 class StreamedRows : public RowSource {
  public:
   StreamedRows(Index rows, Index dim) : rows_(rows), dim_(dim) {}

@@ -7,7 +7,7 @@
 namespace rqvae {
 namespace {
 
-// Divides every row by its length; a zero row stays as it is.
+// Divides every row by its length; a zero row stays unchanged.
 void NormalizeRows(const ConstMatrixRef& rows, MatrixRef out) {
   for (Index i = 0; i < rows.rows(); ++i) {
     const auto length = static_cast<float>(std::sqrt(SquaredLengthInDouble(rows.row(i).data(), rows.cols())));

@@ -28,7 +28,7 @@ class InputScaler {
   // Identity, until statistics are learned.
   void Initialize(ParameterStore& store) const;
 
-  // items, scaled: n x D.  The two may not overlap.
+  // items, scaled: n x D, which must not overlap.
   void Scale(const ParameterStore& store, const ConstMatrixRef& items, MatrixRef scaled) const;
   void Unscale(const ParameterStore& store, const ConstMatrixRef& scaled, MatrixRef items) const;
 

@@ -1,6 +1,6 @@
 // A multilayer perceptron: Linear [+ LayerNorm] + activation per hidden width, then a Linear without activation; with a
-// skip, a linear path is added (out = skip(x) + mlp(x)), and is all there is without a hidden layer. The encoder and
-// the decoder are one of these each.
+// skip, a linear path is added (out = skip(x) + mlp(x)); without a hidden layer there is only the linear path. The
+// encoder and the decoder are each one of these.
 #ifndef RQVAE_MLP_H_
 #define RQVAE_MLP_H_
 
@@ -23,7 +23,7 @@ class Mlp {
     std::vector<Matrix> slope;          // its derivative, n x width
     std::vector<Matrix> gradient;       // of each hidden layer's Linear, n x width
     std::vector<Matrix> norm_gradient;  // with layer norm: of its output, n x width
-    Matrix skip_out;                    // of the skip beside an MLP, n x out
+    Matrix skip_out;                    // of the skip next to an MLP, n x out
     Matrix skip_dx;                     // and the gradient of its input, n x in
   };
 
@@ -37,8 +37,8 @@ class Mlp {
   // zero and the skip path too, until it is given its directions. Layer norm: gain 1, bias 0.
   void Initialize(ParameterStore& store, Random& random) const;
 
-  // Rows may be taken apart, by several threads: the functions with `rows` do these rows of whole matrices, after
-  // Resize made room in the tape.
+  // Several threads may share the rows: the functions with `rows` process these rows of whole matrices, after Resize
+  // made room in the tape.
   void Resize(Index n, bool backward, Tape& tape) const;
 
   // out = [skip(x) +] mlp(x).  x: n x in, out: n x out.
@@ -67,7 +67,7 @@ class Mlp {
 
   std::vector<Index> dims_;
   Activation activation_;
-  std::vector<Index> weights_;  // handles, one per Linear; none when the linear path is all
+  std::vector<Index> weights_;  // handles, one per Linear; none if there is only the linear path
   std::vector<Index> biases_;
   std::vector<Index> norm_gains_;  // handles, one per hidden layer; none without layer norm
   std::vector<Index> norm_biases_;

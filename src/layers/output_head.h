@@ -1,7 +1,7 @@
 // The last step of the decoder.
 //
 //   kLinear         y = o
-//   kUnitSigmoid    y = u / max(||u||, 1e-12),  u = sigmoid(o): what the Hopwise tutorial's program does
+//   kUnitSigmoid    y = u / max(||u||, 1e-12),  u = sigmoid(o): as in the Hopwise tutorial's program
 #ifndef RQVAE_OUTPUT_HEAD_H_
 #define RQVAE_OUTPUT_HEAD_H_
 

@@ -1,6 +1,6 @@
 // All parameters of a model in one aligned float buffer, with named matrix views onto it. Gradients and moments are
-// buffers of the same layout, which whoever trains keeps. Optimisers, saving and fingerprints work on whole buffers;
-// layers work on their views.
+// buffers of the same layout, owned by the trainer. Optimisers, saving and fingerprints work on whole buffers; layers
+// work on their views.
 #ifndef RQVAE_PARAMETER_STORE_H_
 #define RQVAE_PARAMETER_STORE_H_
 
@@ -17,7 +17,7 @@ enum class ParameterGroup {
   kDecoder,
   kCodebook,
   kInput,  // statistics of the input, saved with the model and never trained
-  kState,  // what training keeps beside the parameters; in checkpoints only
+  kState,  // state that training keeps besides the parameters; only in checkpoints
 };
 
 struct Parameter {
@@ -36,13 +36,13 @@ struct Parameter {
 class ParameterStore {
  public:
   static constexpr Index kAlignment = 4;  // floats: one 16-byte SIMD register
-  // Declares a parameter and returns its handle; kInput and kState are never trained. Not to be called after
+  // Declares a parameter and returns its handle; kInput and kState are never trained. Must not be called after
   // Allocate().
   Index Add(std::string name, std::vector<Index> shape, ParameterGroup group, bool decayed, bool trained = true);
   // Makes room for the values, all zero. Handles stay valid; views may be taken from now on.
   void Allocate();
 
-  Index size() const { return size_; }  // floats of a buffer, whether it was made or not
+  Index size() const { return size_; }  // floats of a buffer, even before Allocate()
   Index count() const { return static_cast<Index>(parameters_.size()); }
   const Parameter& parameter(Index handle) const { return parameters_[handle]; }
   // The handle of a name, or -1.
@@ -61,7 +61,7 @@ class ParameterStore {
     return ConstMatrixMap(buffer.data() + p.offset, p.rows(), p.cols());
   }
 
-  // The whole buffer, padding (always zero) included.
+  // The whole buffer, including padding (always zero).
   Vector& values() { return values_; }
   const Vector& values() const { return values_; }
 

@@ -7,7 +7,7 @@
 namespace rqvae {
 namespace {
 
-// Far beyond where every first code is the nearest, and so small that a search's sums stay finite.
+// Far beyond the weight at which every first code is the nearest, but small enough that a search's sums stay finite.
 constexpr double kMaxFirstCodeWeight = 1e6;
 
 }  // namespace
@@ -58,7 +58,7 @@ const ModelConfig& Validated(const ModelConfig& config) {
               (config.codebook_gradient == CodebookGradient::kQuantization && !config.codebook_sim_vq),
           "codebook_update \"ema\" needs codebook_gradient \"quantization\" and no codebook_sim_vq");
   require(!config.codebook_refine || (!hopwise && !config.codebook_sim_vq),
-          "codebook_refine goes with neither codebook_sim_vq nor compat \"hopwise\"");
+          "codebook_refine cannot be combined with codebook_sim_vq or compat \"hopwise\"");
   require(config.ema_decay >= 0 && config.ema_decay < 1, "ema_decay must be from 0 to below 1");
   require(config.linear_skip != LinearSkip::kIdentity || config.latent_dim == config.input_dim,
           "linear_skip \"identity\" needs latent_dim to be input_dim");

@@ -1,4 +1,4 @@
-// What a model is: every choice that its parameters, its functions or its losses depend on.
+// A model's configuration: every choice that its parameters, its functions or its losses depend on.
 #ifndef RQVAE_CONFIG_H_
 #define RQVAE_CONFIG_H_
 
@@ -13,7 +13,7 @@
 
 namespace rqvae {
 
-// A linear path beside each MLP: enc(x) = S x + s + mlp(x), dec(z) = T z + t + mlp'(z).
+// A linear path next to each MLP: enc(x) = S x + s + mlp(x), dec(z) = T z + t + mlp'(z).
 enum class LinearSkip {
   kNone,
   kPca,       // S, T start at the first principal directions and the last layers of both MLPs at zero: the untrained
@@ -58,8 +58,8 @@ struct ModelConfig {
   std::vector<double> sinkhorn_epsilon;
   Index sinkhorn_iterations = 50;
   Index encode_beam = 1;  // width of the beam search over the levels that gives IDs; 1: greedy
-  // Of that search: what the first code's own error counts beside the whole ID's (beam_search.h). Without effect on a
-  // greedy one.
+  // Weight of the first code's own error in that search, next to the whole ID's (beam_search.h). Without effect on a
+  // greedy search.
   double first_code_weight = 0.0;
   uint64_t seed = 0;
 
@@ -71,7 +71,7 @@ struct ModelConfig {
   }
 };
 
-// Throws kInvalidInput, naming the field, for values that make no model. Returns the configuration.
+// Throws kInvalidInput, naming the field, for invalid values. Returns the configuration.
 const ModelConfig& Validated(const ModelConfig& config);
 
 }  // namespace rqvae

@@ -12,7 +12,7 @@ uint64_t Fingerprint(const Model& model) {
   const uint32_t functions[] = {static_cast<uint32_t>(config.activation), static_cast<uint32_t>(config.compat),
                                 static_cast<uint32_t>(config.input_scaling), static_cast<uint32_t>(config.encode_beam)};
   add(functions, sizeof functions);
-  // Only where it has a say, so that other models keep the fingerprints that they had before there was such a weight.
+  // Only if it has an effect, so that other models keep the fingerprints from before this weight existed.
   const auto weight = static_cast<float>(config.first_code_weight);
   if (weight > 0 && config.encode_beam > 1) add(&weight, sizeof weight);
   for (Index handle = 0; handle < store.count(); ++handle) {

@@ -1,4 +1,4 @@
-// What tells two models' IDs apart.
+// Tells the IDs of two models apart.
 #ifndef RQVAE_FINGERPRINT_H_
 #define RQVAE_FINGERPRINT_H_
 

@@ -1,5 +1,4 @@
-// A set of IDs (rows of codes), each known by the number of its first appearance: groups items by ID. And of rows of
-// floats.
+// A set of IDs (rows of codes), numbered by first appearance, which groups items by ID; and a set of rows of floats.
 #ifndef RQVAE_ID_TABLE_H_
 #define RQVAE_ID_TABLE_H_
 
@@ -12,10 +11,10 @@ namespace rqvae {
 class IdTable {
  public:
   explicit IdTable(Index levels) : levels_(static_cast<size_t>(levels)) {}
-  // Makes room for so many IDs, so that none of the next Adds has to move what is there.
+  // Makes room for this many IDs, so that the next Adds need not move the existing ones.
   void Reserve(Index ids);
 
-  // The number of an ID, which is new if it was not there: 0, 1, 2, ... in order of appearance.  codes: L.
+  // The number of an ID, which is added if it is new: 0, 1, 2, ... in order of appearance. codes: L.
   uint32_t Add(const uint32_t* codes);
   bool Contains(const uint32_t* codes) const;
   Index size() const { return static_cast<Index>(ids_.size() / levels_); }
@@ -30,7 +29,7 @@ class IdTable {
   std::vector<uint32_t> ids_;    // codes, L each
 };
 
-// Tells whether a row of floats came before; 0 and -0 are equal.
+// Tells whether a row of floats was seen before; 0 and -0 are equal.
 class DistinctRows {
  public:
   explicit DistinctRows(Index dim) : rows_(dim), bits_(static_cast<size_t>(dim)) {}

@@ -7,7 +7,7 @@
 namespace rqvae {
 namespace {
 
-// Far enough below the square root of what a float holds that a code's own length, too, may be squared with it.
+// Far enough below the square root of the largest float that a code's own length may be squared with it as well.
 constexpr double kMaxLatentLength = 1e18;
 
 }  // namespace

@@ -14,7 +14,7 @@ class ItemOutOfRange : public Error {
   explicit ItemOutOfRange(Index row);
   Index row() const { return row_; }  // the first such row of the items that were given
 
-  // The first row of the latents (n x d) that is out of range; n when none is.
+  // The first row of the latents (n x d) that is out of range; n if none is.
   static Index FirstOf(const ConstMatrixRef& latents);
   // Throws for that row; `first` is the number of the latents' first one.
   static void Check(const ConstMatrixRef& latents, Index first = 0);

@@ -39,7 +39,7 @@ Model::Model(const ModelConfig& config, Part part, Declared)
                    : std::make_unique<Mlp>(store_, "decoder", DecoderDims(config), config.activation, config.layer_norm,
                                            config.linear_skip != LinearSkip::kNone, ParameterGroup::kDecoder)),
       head_(config.compat == Compat::kHopwise ? OutputHead::Kind::kUnitSigmoid : OutputHead::Kind::kLinear) {
-  // Nothing needs data: the model may be used as it is.
+  // Nothing needs data, so the model can be used as it is.
   initialized_ = !config_.codebook_kmeans_init && config_.linear_skip == LinearSkip::kNone &&
                  config_.input_scaling == InputScaling::kNone;
   // Six operations per parameter and row in training, and a thread should have a million of them.
@@ -89,7 +89,7 @@ void Model::ForBlocks(Index n, F f) const {
   });
 }
 
-// ForBlocks that throws for the first item out of range, whichever thread met it.
+// ForBlocks that throws for the first item out of range, whichever thread found it.
 template <typename F>
 void Model::ForItemBlocks(Index n, F f) const {
   std::atomic<Index> refused = n;

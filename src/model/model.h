@@ -1,9 +1,9 @@
-// The residual-quantised autoencoder, as what encodes and decodes. How it learns is in training/.
+// The residual-quantised autoencoder, which encodes and decodes. Its training is in training/.
 //
 //   x~ = (x - mean) / scale                     InputScaler, learned on the training set
 //   z  = enc(x~)                                Mlp
 //   codes and z^ = sum_l q_l                    ResidualQuantizer
-//   y  = head(dec(z^))                          Mlp, OutputHead; y is what x~ becomes
+//   y  = head(dec(z^))                          Mlp, OutputHead; y reconstructs x~
 //
 // Compat::kHopwise: no input scaling, and the head is OutputHead::Kind::kUnitSigmoid.
 #ifndef RQVAE_MODEL_H_
@@ -27,10 +27,10 @@ enum class Part { kFull, kEncoder };
 class Model {
  public:
   // Draws the weights from the seed; nothing that needs data is set yet. Part::kEncoder leaves the decoder out: such a
-  // model only encodes. Throws kInvalidInput, and kOutOfMemory before it begins.
+  // model only encodes. Throws kInvalidInput, or kOutOfMemory at once.
   explicit Model(const ModelConfig& config, Part part = Part::kFull);
-  // Only says what its parameters are. Allocate() makes room for them, all zero, for values that come from elsewhere;
-  // ParametersChanged() must follow. Throws kOutOfMemory before it begins where there cannot be so much.
+  // Only declares its parameters. Allocate() makes room for them, all zero, for values that come from elsewhere;
+  // ParametersChanged() must follow. Throws kOutOfMemory at once if they cannot fit.
   enum Declared { kDeclared };
   Model(const ModelConfig& config, Part part, Declared);
   void Allocate();
@@ -39,7 +39,7 @@ class Model {
   Part part() const { return decoder_ ? Part::kFull : Part::kEncoder; }
 
   // -- Inference. Row-wise functions of the items: pure, any number of rows, the same bits in any batch. Those of items
-  // throw ItemOutOfRange; what they were to write is then of no use.
+  // throw ItemOutOfRange; their output is then undefined.
 
   void Latents(const ConstMatrixRef& items, MatrixRef latents) const;  // n x D -> n x d
   void Encode(const ConstMatrixRef& items, CodeMatrixRef codes,
@@ -50,7 +50,7 @@ class Model {
                 VectorRef quantize_loss) const;
   // x~ of each item, and y of its ID.  scaled, reconstructed: n x D.
   void Reconstruct(const ConstMatrixRef& items, MatrixRef scaled, MatrixRef reconstructed) const;
-  // What the decoder makes of each code of a level alone, in input units.  K x D.
+  // Each code of a level decoded alone, in input units. K x D.
   Matrix CodebookInInputSpace(Index level) const;
 
   // -- Parameters
@@ -76,7 +76,7 @@ class Model {
   const OutputHead& head() const { return head_; }
   // Throws kInvalidInput for Part::kEncoder, saying what it lacks.
   void RequireDecoder(const char* lack = "cannot decode") const;
-  // How many rows a thread is given at least: with fewer, starting it takes longer than it saves.
+  // The fewest rows per thread: with fewer, starting it takes longer than it saves.
   Index least_rows() const { return least_rows_; }
 
  private:

@@ -1,5 +1,5 @@
 // Activation functions and their derivatives. They use F32x4 lanes and our own exponential, so the bits are the same in
-// every lane, tail and engine (matrix.h says why not Eigen's).
+// every lane, tail and engine (matrix.h says why Eigen's are not used).
 #ifndef RQVAE_ACTIVATION_H_
 #define RQVAE_ACTIVATION_H_
 

@@ -1,6 +1,5 @@
-// Turns the state of a job into bytes and back. One Visit serves both ways, so that what is written and what is read
-// cannot differ. Little-endian, as every machine that runs WebAssembly. The file around the bytes carries a version and
-// a checksum.
+// Turns the state of a job into bytes and back. One Visit does both, so that writing and reading cannot differ.
+// Little-endian, like every machine that runs WebAssembly. The file around the bytes carries a version and a checksum.
 #ifndef RQVAE_ARCHIVE_H_
 #define RQVAE_ARCHIVE_H_
 

@@ -6,7 +6,7 @@
 
 namespace rqvae {
 
-// The place of the first value that is NaN or infinite; -1 where there is none.
+// The position of the first value that is NaN or infinite, or -1.
 Index FirstNonFinite(const float* values, Index count);
 
 // IEEE half floats to floats, exactly. The halves may be the upper half of the floats' own space: they are read front

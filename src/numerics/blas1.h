@@ -1,6 +1,6 @@
-// The two updates of rows of doubles that PCA's dense algebra consists of beside sums (sums.h), named as in the level 1
-// BLAS (Lawson et al. 1979). They have a file of their own because full optimisation is worth its bytes here; their
-// callers are built for size. Every target does the same operations in the same order.
+// The two updates of rows of doubles that PCA's dense algebra needs besides sums (sums.h), named as in the level 1 BLAS
+// (Lawson et al. 1979). They have a file of their own because full optimisation is worth its bytes here; their callers
+// are built for size. Every target does the same operations in the same order.
 #ifndef RQVAE_BLAS1_H_
 #define RQVAE_BLAS1_H_
 

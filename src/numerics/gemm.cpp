@@ -40,7 +40,7 @@ class Stored final : public kernel::Output {
   bool plain_ = epilogue_.bias == nullptr && epilogue_.activated == nullptr && epilogue_.factor == nullptr;
 };
 
-// Adds a product to what is there.
+// Adds a product to the output.
 class Added final : public kernel::Output {
  public:
   explicit Added(MatrixRef& out) : out_(out) {}

@@ -1,7 +1,7 @@
 // The types of the core: row-major float matrices with one item per row.
 //
-// Summation order (promise "the same IDs everywhere", numerics version 1). A float sum depends on the order of its
-// terms, so the order is part of the model format:
+// Summation order (for the promise "the same IDs everywhere", numerics version 1). A float sum depends on the order of
+// its terms, so the order is part of the model format:
 //   * An element of a matrix product sums over the inner index in ascending order in one float accumulator, in every
 //     kernel, tail and batch size. An item's result never depends on the batch that it came in.
 //   * A sum over rows (gradients, k-means centres, losses) goes in blocks of kRowBlock rows: each block from zero in

@@ -8,7 +8,7 @@
 namespace rqvae {
 namespace {
 
-// Rounded up, so that it is never the limit that it exceeds.
+// Rounded up, so that it never reads like the limit that it exceeds.
 std::string Gigabytes(double bytes) {
   const auto tenths = static_cast<int64_t>(std::ceil(std::min(bytes, 0x1p80) / 0x1p30 * 10));
   std::string text = std::to_string(tenths / 10);

@@ -1,6 +1,6 @@
-// How much memory something will take, so that what cannot fit is refused before time and memory are spent on it. A
-// lower bound: what is counted is certain to be needed at one time. What is not counted is still refused where it is
-// allocated, by std::bad_alloc.
+// How much memory something will take, so that what cannot fit is refused before time and memory are spent on it. It is
+// a lower bound: what is counted is certainly needed at the same time. The rest is still refused where it is allocated,
+// by std::bad_alloc.
 #ifndef RQVAE_MEMORY_NEED_H_
 #define RQVAE_MEMORY_NEED_H_
 
@@ -10,7 +10,7 @@
 
 namespace rqvae {
 
-// Bytes of each part, as double: sums and products of counts, which nothing wraps around.
+// Bytes of each part, as double, so that sums and products of counts cannot wrap around.
 struct MemoryNeed {
   double model = 0;  // weights, codebooks prepared for the search
   double items = 0;  // the rows that are held
@@ -21,7 +21,7 @@ struct MemoryNeed {
 
   double total() const { return model + items + optimizer + work + batch; }
 
-  // The bytes of a matrix or vector, which `buffer` takes note of.
+  // The bytes of a matrix or vector, which `buffer` records.
   double Floats(Index rows, Index cols = 1) { return Buffer(sizeof(float), rows, cols); }
   double Doubles(Index rows, Index cols) { return Buffer(sizeof(double), rows, cols); }
 
@@ -33,7 +33,7 @@ struct MemoryNeed {
   }
 };
 
-// Throws kOutOfMemory, with the numbers and what to do, where memory has not so much.
+// Throws kOutOfMemory, with the numbers and what to do, if memory does not suffice.
 void RequireMemory(const MemoryNeed& need, double most = sizeof(size_t) > 4 ? 0x1p62 : 0x1p32);
 
 }  // namespace rqvae

@@ -3,8 +3,8 @@
 //
 // Householder tridiagonalisation (Martin, Reinsch & Wilkinson 1968; EISPACK's tred2), then QL with implicit shifts
 // (Martin & Wilkinson 1968, Dubrulle 1970; EISPACK's imtql2), in double. It uses only + - * / and sqrt in one fixed
-// order, so every target gives the same bits. Eigen's solver would make the WebAssembly a fifth larger, with the
-// blocked products that it brings, and chooses its order by the size of the vectors.
+// order, so every target gives the same bits. Eigen's solver would make the WebAssembly a fifth larger, because of the
+// blocked products that it brings, and it chooses its order by the size of the vectors.
 #ifndef RQVAE_SYMMETRIC_EIGEN_H_
 #define RQVAE_SYMMETRIC_EIGEN_H_
 

@@ -11,20 +11,20 @@
 namespace rqvae {
 namespace {
 
-// Partial IDs that are searched at a time, those of 1024 / width items.
+// Partial IDs searched at a time, those of 1024 / width items.
 constexpr Index kPartialIds = 4 * kRowBlock;
 
 constexpr Index kMinCodesPerThread = 64;  // of a table of products
 
 struct Candidate {
-  float error;    // half of what its partial ID is judged by, up to a term that all candidates of the item share
+  float error;    // half of the objective of its partial ID, up to a term that all candidates of the item share
   uint32_t from;  // the partial ID that it extends, counted within the item
   uint32_t code;
 };
 
-// The best `width` candidates seen, the best first. A candidate passes an earlier one only if it is strictly better, so
-// ties go to the earlier partial ID and the lower code. If too few errors are numbers, the first code of the first
-// partial ID fills up the rest.
+// The best `width` candidates so far, the best first. A candidate passes an earlier one only if it is strictly better,
+// so ties go to the earlier partial ID and the lower code. If too few errors are numbers, the first code of the first
+// partial ID fills the rest.
 class Best {
  public:
   explicit Best(Index width) : kept_(static_cast<size_t>(width)) {}
@@ -55,7 +55,7 @@ bool Any(I32x4 mask) {
 
 // Offers the k codes that may follow the partial ID `from`: code c has the error half + scores[c].
 void Offer(const float* scores, Index k, float half, uint32_t from, Best& best) {
-  constexpr Index kStep = 4 * kLanes;  // most steps hold nothing better than what is kept
+  constexpr Index kStep = 4 * kLanes;  // most steps have nothing better than what is kept
   const F32x4 halves = Splat(half);
   auto add = [&](Index first, Index end) {
     for (Index c = first; c < end; ++c) {
@@ -143,7 +143,7 @@ class Search {
     alive_ = kept;
   }
 
-  // Writes the IDs of the items, which are whole, from row `to` of codes and errors on.
+  // Writes the complete IDs of the items, starting at row `to` of codes and errors.
   void Finish(Index to, CodeMatrixRef codes, float* errors) const {
     const Index items = residuals_.rows() / alive_;
     for (Index item = 0; item < items; ++item) {
@@ -188,15 +188,15 @@ class Search {
     return path_scores_.data();
   }
 
-  // ||r - m||^2 / 2 of a partial ID. Left out where all candidates of an item share it, so that far from the codebook
-  // it does not take the digits that tell the codes apart: a width of one is the greedy search in every bit.
+  // ||r - m||^2 / 2 of a partial ID. Left out if all candidates of an item share it, so that far from the codebook it
+  // does not cost the digits that tell the codes apart: a width of one gives the greedy search, bit for bit.
   float HalfLength(Index row) const {
     return alive_ > 1 ? 0.5f * SquaredLengthInLanes(centred_.row(row).data(), centred_.cols()) : 0.0f;
   }
 
   // w ||z - q_1||^2 / 2 of a first code, beyond that of the nearest: all partial IDs share the rest, which with a large
-  // w would take the digits that tell those of one first code apart. Without a weight it is zero for rows too long to
-  // measure as well.
+  // w would cost the digits that tell those with the same first code apart. Without a weight it is zero, even for rows
+  // too long to measure.
   float Penalty(const Candidate& first, const Candidate& nearest) const {
     const float weight = arguments_.first_code_weight;
     return weight > 0 ? weight * (first.error - nearest.error) : 0.0f;
@@ -215,7 +215,7 @@ class Search {
   Index alive_ = 1;                                // partial IDs of each item
   Matrix residuals_, next_residuals_;              // of the partial IDs, those of an item together
   CodeMatrix paths_, next_paths_;                  // their codes
-  std::vector<float> penalties_, next_penalties_;  // what their first codes cost them
+  std::vector<float> penalties_, next_penalties_;  // the cost of their first codes
   Matrix centred_;                                 // residuals_ less the mean of the level's codebook
   Matrix items_;                                   // by products: the items less the means of all codebooks so far
   Matrix scores_;  // of the level's codes: a row for each partial ID or, by products, for each item

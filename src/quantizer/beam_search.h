@@ -15,11 +15,11 @@ namespace rqvae {
 // codebook once instead of once for every partial ID. With y_l = z - m_1 - ... - m_l and c' = c - m, the residual r of
 // the partial ID k_1 ... k_{l-1} has
 //   (r - m_l).c'  =  y_l.c' - sum_{i < l} c'_i[k_i].c'
-// All are centred and keep their digits as in SearchableCodebook.
+// All are centred and keep their precision as in SearchableCodebook.
 class CodeProducts {
  public:
-  // Makes no tables where they would take more than kMaxProducts floats. The search then multiplies every residual,
-  // which rounds differently, so whether there are tables must not depend on the rows that are searched.
+  // Makes no tables if they would take more than kMaxProducts floats. The search then multiplies every residual, which
+  // rounds differently, so whether there are tables must not depend on the rows that are searched.
   void Prepare(const std::vector<SearchableCodebook>& codebooks);
 
   // Floats of the tables for codebooks of these sizes; 0 if there are none.
@@ -40,15 +40,15 @@ struct BeamArguments {
   const std::vector<SearchableCodebook>& searchable;  // the same codebooks
   const CodeProducts& products;                       // of the same codebooks, or empty
   Index width;                                        // partial IDs kept at each level
-  Index keep;                                         // IDs of each row that are wanted, 1 <= keep <= width
+  Index keep;                                         // number of IDs to return per row, 1 <= keep <= width
   float first_code_weight = 0;                        // w below, finite and at least 0
 };
 
 // Finds IDs of the rows of z (n x d). Each level keeps the `width` partial IDs with the least
 //   ||r||^2 + w ||z - q_1||^2,
-// r what the codes so far leave of z and q_1 the first of them (ties: the earlier one, then the lower code); a width of
-// 1 is the greedy search. A beam takes a farther first code where that helps the later levels, so that items alike
-// share their first code less often. The weight w makes it pay for that: the more, the more first codes are the
+// where r is what the codes so far leave of z and q_1 the first of them (ties: the earlier one, then the lower code); a
+// width of 1 is the greedy search. A beam takes a farther first code if that helps the later levels, so similar items
+// share their first code less often. The weight w penalises that: the larger it is, the more first codes are the
 // nearest. Writes `keep` IDs of each row, the best first, to codes (n keep x L) and, unless null, their ||z - z^||^2 to
 // errors (n keep), which ascend only with w = 0. If there are fewer IDs, the last one repeats with an infinite error. A
 // row's result does not depend on the other rows.

@@ -172,7 +172,7 @@ void ResidualQuantizer::Candidates(const ConstMatrixRef& z, Index count, CodeMat
   Search(z, std::max(count, options_.encode_beam), count, codes, errors);
 }
 
-// Beam search of this width. A greedy quantiser has no use for the weight: its first code is the nearest one anyway.
+// Beam search of this width. A greedy quantiser does not need the weight: its first code is always the nearest.
 void ResidualQuantizer::Search(const ConstMatrixRef& z, Index width, Index keep, CodeMatrixRef codes,
                                float* errors) const {
   const float weight = options_.encode_beam > 1 ? options_.first_code_weight : 0.0f;
@@ -213,7 +213,7 @@ void ResidualQuantizer::SetCodebook(ParameterStore& store, Index level, const Co
   const auto l = static_cast<size_t>(level);
   store.value(embeddings_[l]) = centers;
   if (projections_[l] >= 0 && !options_.hopwise) store.value(projections_[l]).setIdentity();
-  if (ema()) store.value(average_counts_[l]).setZero();  // to be taken up anew
+  if (ema()) store.value(average_counts_[l]).setZero();  // to be computed again
 }
 
 void ResidualQuantizer::SetCode(ParameterStore& store, Index level, Index code, const ConstVectorRef& vector) const {

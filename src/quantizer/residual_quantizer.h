@@ -1,5 +1,5 @@
-// Residual quantisation (Zeghidour et al. 2021, Lee et al. 2022): each level picks the nearest code of what the levels
-// before it left over.
+// Residual quantisation (Zeghidour et al. 2021, Lee et al. 2022): each level picks the code nearest to what the
+// previous levels left over.
 //
 //   r_1 = z;   k_l = argmin_k ||r_l - C_l[k]||^2  (ties: the lowest k);   q_l = C_l[k_l];   r_{l+1} = r_l - sg(q_l)
 //   z^  = sum_l q_l, summed in level order
@@ -65,20 +65,20 @@ class ResidualQuantizer {
     std::vector<Vector> error;      // L of n: ||r_l - q_l||^2
   };
 
-  // What a step gathers, of the effective codebooks.
+  // What a step collects for the effective codebooks.
   struct Gradients {
     std::vector<Matrix> codebooks;  // L of K x d; with EMA the sums s of the residuals
     std::vector<Vector> counts;     // with EMA: L of K, the numbers n of them
   };
 
   // Declares quantization_layers.{l}.embedding.weight (K x d) and, with SimVQ, quantization_layers.{l}.out_proj.weight
-  // (d x d); with EMA also .cluster_size (K) and .embed_avg (K x d), which training keeps to itself. Outside compat the
+  // (d x d); with EMA also .cluster_size (K) and .embed_avg (K x d), which are internal to training. Outside compat the
   // embedding of SimVQ is fixed and only the projection learns (Zhu et al. 2024).
   ResidualQuantizer(ParameterStore& store, QuantizerOptions options);
 
-  // Makes room for what is kept beside the parameters.
+  // Makes room for what is kept besides the parameters.
   void Allocate();
-  // How many floats that takes, and how many the gradients.
+  // How many floats that takes, and how many the gradients take.
   Index size() const;
   Index gradients_size() const;
 
@@ -88,8 +88,8 @@ class ResidualQuantizer {
   // Must be called after any change of the codebooks and before Forward: projects them (SimVQ) and prepares the search.
   void Prepare(const ParameterStore& store);
 
-  // As with Mlp, the functions with `rows` do these rows of whole matrices, by several threads if need be, after Resize
-  // made room.
+  // As in Mlp, the functions with `rows` process these rows of whole matrices, in several threads if needed, after
+  // Resize made room.
   void Resize(Index n, Tape& tape) const;
 
   // Fills the tape.  z: n x d, quantized (n x d) = sum_l q_l.  The codes are those of Encode, or `codes` (n x L) if
@@ -109,21 +109,21 @@ class ResidualQuantizer {
                 Range rows, MatrixRef dz) const;
   void AddGradients(const Tape& tape, const ConstMatrixRef& dquantized, float scale, Index part, Index parts,
                     Gradients& gradients) const;
-  // Makes room where there is none yet.
+  // Makes room if there is none yet.
   void ZeroGradients(Gradients& gradients) const;
-  // Adds the gradients of the parameters, which those of the effective codebooks imply, to a buffer of the store's
-  // layout.
+  // Adds the gradients of the parameters, which follow from those of the effective codebooks, to a buffer of the
+  // store's layout.
   void FinishBackward(const ParameterStore& store, const Gradients& gradients, Vector& of_parameters) const;
 
-  // With CodebookUpdate::kEma: moves the codebooks by what AddGradients gathered, n_k items with
-  // residuals that sum to s_k (van den Oord et al. 2017, A.1; Laplace smoothing as in Razavi et al. 2019):
+  // With CodebookUpdate::kEma: moves the codebooks by what AddGradients collected, n_k items with residuals that sum to
+  // s_k (van den Oord et al. 2017, A.1; Laplace smoothing as in Razavi et al. 2019):
   //   N_k = g N_k + (1 - g) n_k,  m_k = g m_k + (1 - g) s_k,  c_k = m_k / ((N_k + e) / (N + K e) N)
   // with g = ema_decay, e = 1e-5, N = sum_k N_k. At first N_k = 1 and m_k = c_k. Otherwise does nothing.
   void UpdateAverages(ParameterStore& store, const Gradients& gradients) const;
 
   // codes: n x L -> quantized: n x d, the sum of the codes' vectors in level order.
   void Lookup(const ConstCodeMatrixRef& codes, MatrixRef quantized) const;
-  // The codes that are an item's ID, by beam search if encode_beam is above one, see BeamSearch for first_code_weight.
+  // The codes of an item's ID, by beam search if encode_beam is above one; see BeamSearch for first_code_weight.
   // margins (may be null): n x L, the squared distance of the level's residual to the nearest other code minus that to
   // the chosen one: negative where the beam took a farther code.
   void Encode(const ConstMatrixRef& z, CodeMatrixRef codes, MatrixRef* margins) const;
@@ -133,7 +133,7 @@ class ResidualQuantizer {
   // The codes of a whole batch in training: balanced at the levels with a sinkhorn_epsilon.
   void AssignBatch(const ConstMatrixRef& z, CodeMatrixRef codes) const;
 
-  // Sets a codebook to the given centres (K x d), or one code to a vector (d), and what is kept beside it.
+  // Sets a codebook to the given centres (K x d), or one code to a vector (d), and the state that belongs to it.
   void SetCodebook(ParameterStore& store, Index level, const ConstMatrixRef& centers) const;
   void SetCode(ParameterStore& store, Index level, Index code, const ConstVectorRef& vector) const;
 

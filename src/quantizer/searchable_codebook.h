@@ -8,7 +8,7 @@ namespace rqvae {
 
 // A codebook prepared for searching. Distances are compared in a frame centred on the codebook's mean m,
 //   argmin_k ||r - c_k||^2 = argmin_k ( ||c_k - m||^2 / 2 - (r - m).(c_k - m) ),
-// because an offset shared by all codes would take the digits that tell them apart.
+// because an offset shared by all codes would cost the digits that tell them apart.
 struct SearchableCodebook {
   Vector mean;       // d: m
   Matrix centred;    // K x d: c_k - m

@@ -1,4 +1,4 @@
-// A training as bytes: TrainJob::Save and Restore.
+// A training job as bytes: TrainJob::Save and Restore.
 #include "archive.h"
 #include "train_job.h"
 
@@ -67,7 +67,7 @@ void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
   const Index size = values.size();
   archive.Visit(values);
   if (values.size() != size) Archive::Fail();
-  if (phase == Phase::kSplit) {  // nothing was done yet, on a model that was initialised
+  if (phase == Phase::kSplit) {  // nothing was done yet, and the model was already initialised
     if (archive.reading()) refits_ = false;
     return;
   }
@@ -108,7 +108,7 @@ void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
   refit_->Visit(archive);
 }
 
-// What a checkpoint says of the validation rows. Which rows are meant comes of the split.
+// What a checkpoint says about the validation rows. The split gives the rows themselves.
 void TrainJob::Rehold(Validation now) {
   validation_now_ = now;
   validation_rows_ = now == Validation::kHeldOut ? held_out_rows_ : 0;
@@ -117,7 +117,7 @@ void TrainJob::Rehold(Validation now) {
 
 std::vector<uint8_t> TrainJob::Save() {
   Archive archive;
-  // An evaluation begins anew; so does the step in progress, since position_ is where its batch begins.
+  // An evaluation starts again, and so does the step in progress, since position_ is where its batch starts.
   Phase phase = phase_ == Phase::kSeparate ? Phase::kEvaluate : phase_;
   if (phase == Phase::kSplit && after_split_) phase = *after_split_;
   if (phase == Phase::kSplit && initialize_) phase = Phase::kInitialize;
@@ -125,7 +125,7 @@ std::vector<uint8_t> TrainJob::Save() {
   return archive.bytes();
 }
 
-// Whether what was read can be gone on with: sizes that loops rely on, and places that exist.
+// Whether the training can resume from what was read: sizes that loops rely on, and positions that exist.
 bool TrainJob::Fits(Phase phase) const {
   const auto levels = static_cast<size_t>(model_->config().levels());
   auto whole = [levels](const Evaluation& evaluation) {
@@ -149,7 +149,7 @@ bool TrainJob::Fits(Phase phase) const {
   const auto epochs = static_cast<Index>(history_.size());  // whose steps are done
   if (epochs > config_.epochs || step_ < 0 || step_ > total_steps_) return false;
   const bool joined = validation_now_ == Validation::kJoined, kept = validation_now_ == Validation::kStartKept;
-  if (joined || kept) {  // what the decision went by
+  if (joined || kept) {  // what the decision was based on
     if (!start_ || epochs < held_out_epochs_ || !history_[static_cast<size_t>(held_out_epochs_ - 1)].evaluation) {
       return false;
     }
@@ -192,7 +192,7 @@ void TrainJob::Restore(const uint8_t* bytes, size_t size) {
     dead_codes_.DiscardStep();
   }
   bool split = phase_ != Phase::kSplit;
-  if (split && before != validation_now_) {  // other rows train than those that this job had come to
+  if (split && before != validation_now_) {  // the rows that train differ from those of this job
     split_ = SplitJob(model_->config().seed, source_->rows(), config_.validation_share);
     after_split_.reset();
     phase_ = Phase::kSplit;

@@ -12,20 +12,20 @@ class EpochRows {
  public:
   void Start(uint64_t seed, uint64_t epoch, Index rows);
 
-  // Whether the order reaches so far; if not, does a slice for it.
+  // Whether the order reaches that far; if not, works on it for one slice.
   bool HasOrder(Index end);
-  // The rows of the places first, first + 1, ...; HasOrder(first + count) must have been true. Only one window of the
-  // shuffle need be there at a time: when Read throws RowsMissing, what it read of one window is kept while the next is
-  // fetched, and the same call goes on. The block is valid until the next call.
+  // The rows at positions first, first + 1, ...; HasOrder(first + count) must have been true. Only one window of the
+  // shuffle need be in memory at a time: if Read throws RowsMissing, what it read of one window is kept while the next
+  // is fetched, and the same call continues. The block is valid until the next call.
   const Matrix& Read(const RowSource& training, Index first, Index count);
-  // Who they are, among the training rows.
+  // Their numbers among the training rows.
   const uint32_t* row_ids(Index first) const { return order_.order().data() + first; }
 
  private:
   EpochShuffle order_;
-  Index announced_ = 0;  // where the window ends that was announced to the source
+  Index announced_ = 0;  // end of the window that was announced to the source
   Matrix block_;
-  Index read_ = 0;  // rows of the block that were read already
+  Index read_ = 0;  // rows of the block that were already read
 };
 
 }  // namespace rqvae

@@ -1,4 +1,4 @@
-// What the weights of one moment are worth.
+// Evaluates the current weights.
 #ifndef RQVAE_EVALUATION_H_
 #define RQVAE_EVALUATION_H_
 
@@ -11,7 +11,7 @@
 
 namespace rqvae {
 
-// IDs are those that Encode gives to all rows; the rest is of the validation rows.
+// The IDs are those that Encode gives to all rows; the rest is about the validation rows.
 struct Evaluation {
   IdStatistics ids;
   Index validation_rows = 0;
@@ -24,13 +24,13 @@ struct Evaluation {
 class EvaluationPass {
  public:
   void Begin(const Model& model, const RowSource& all);
-  // Does a block. Returns false when there was nothing left to do. Throws ItemOutOfRange with the row's number among
+  // Processes a block. Returns false if there was nothing left to do. Throws ItemOutOfRange with the row's number among
   // all rows.
   bool Advance(const Model& model, const RowSource& all, const RowSource& validation);
 
   const Evaluation& result() const { return result_; }
   const CodeMatrix& codes() const { return codes_; }  // of all rows, n x L
-  // The IDs, counted. May be taken once; what is not taken keeps its memory until the next Begin.
+  // The counted IDs. May be taken once; if not taken, they stay in memory until the next Begin.
   IdCounter TakeIds() { return std::move(ids_); }
 
  private:

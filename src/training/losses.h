@@ -1,7 +1,7 @@
-// The losses of a batch, and where their gradient begins.
+// The losses of a batch, and where their gradient starts.
 //
 //   loss = mean over items of [ w rec(y, x~) + sum_l ( w_c ||sg(r_l) - q_l||^2 + beta ||r_l - sg(q_l)||^2 ) +
-//   separation ] rec(y, x~) = ||y - x~||^2 or 1 - cos(y, x~), as torch.nn.functional.cosine_similarity has it (norms of
+//   separation ] rec(y, x~) = ||y - x~||^2 or 1 - cos(y, x~), as in torch.nn.functional.cosine_similarity (norms of
 //   at least 1e-8)
 //
 // Both terms are squared L2 norms per item, then a mean over the batch: the objective depends neither on the batch size
@@ -33,7 +33,7 @@ struct Losses {
   Index distinct_ids = 0;              // of the batch
 };
 
-// The fields of one number that an epoch has the mean of.
+// The scalar fields whose means an epoch has.
 inline constexpr double Losses::* kEpochLosses[] = {&Losses::loss,         &Losses::reconstruction,
                                                     &Losses::quantize,     &Losses::separation,
                                                     &Losses::square_error, &Losses::latent_energy};
@@ -49,7 +49,7 @@ struct RowLosses {
 
 // rec(y, x~) of these rows, and ||y - x~||^2.  y, x: n x D.
 void ReconstructionForward(const ModelConfig& config, const Matrix& y, const Matrix& x, Range rows, RowLosses& losses);
-// d loss / dy of these rows (n x D) in a batch of so many items.
+// d loss / dy of these rows (n x D) in a batch of `batch` items.
 //   kMse:     2 w (y - x~) / batch; hopwise sums over the batch
 //   kCosine:  -w (x~ / |x~| - cos y / |y|) / (|y| batch), the second term only where |y| is not clamped
 void ReconstructionBackward(const ModelConfig& config, const Matrix& y, const Matrix& x, Range rows, Index batch_size,
@@ -58,7 +58,7 @@ void ReconstructionBackward(const ModelConfig& config, const Matrix& y, const Ma
 void MeasureQuantization(const ResidualQuantizer& quantizer, const Matrix& z, const ResidualQuantizer::Tape& tape,
                          Range rows, RowLosses& losses);
 
-// The losses of a batch, gathered block by block.
+// The losses of a batch, collected block by block.
 class BatchLosses {
  public:
   // Sums within the block from zero, then adds, as everywhere (matrix.h).
@@ -71,7 +71,7 @@ class BatchLosses {
   std::vector<uint32_t> codes_;  // n x L
 };
 
-// The losses of an epoch: means over its steps' items, while the weights moved.
+// The losses of an epoch: means over its steps' items, while the weights changed.
 class EpochLosses {
  public:
   void Add(const Losses& losses, Index batch_size);

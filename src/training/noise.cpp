@@ -7,7 +7,7 @@
 namespace rqvae {
 namespace {
 
-// Rows of the pool: enough that a row seldom meets the same one twice.
+// Rows of the pool: enough that a row seldom gets the same one twice.
 constexpr Index kPoolRows = 4096;
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace rqvae {
 namespace {
 
-// With fewer, waking a thread takes longer than its share of the work.
+// With fewer numbers, waking a thread takes longer than its share of the work.
 constexpr Index kMinFloatsPerThread = 1 << 15;
 
 double GroupScale(const OptimizerConfig& config, ParameterGroup group) {
@@ -33,7 +33,7 @@ double GroupScale(const OptimizerConfig& config, ParameterGroup group) {
 bool HasMoments(const OptimizerConfig& config) {
   return config.kind == OptimizerKind::kAdam || config.kind == OptimizerKind::kAdamW;
 }
-// Which vectors an optimiser's state has.
+// The vectors of an optimiser's state.
 bool HasFirst(const OptimizerConfig& config) {
   return HasMoments(config) || (config.kind == OptimizerKind::kSgd && config.momentum != 0);
 }
@@ -51,8 +51,8 @@ void ClipGradients(const ParameterStore& store, double clip, Vector& gradients) 
   if (scale < 1) gradients *= static_cast<float>(scale);
 }
 
-// Notices infinities and NaN among the numbers that it sees: their product with 0 is NaN, that of any other number is
-// 0.
+// Detects infinities and NaN among the numbers that it sees: their product with 0 is NaN, while that of any other
+// number is 0.
 class FiniteCheck {
  public:
   void See(F32x4 x) { zero_ += x * Splat(0); }
@@ -85,8 +85,8 @@ struct Moment {
   float* after;
 };
 
-// p <- p - rule(g). A rule is called with four gradients, their place and the check, updates the moments there and
-// returns what to subtract.
+// p <- p - rule(g). A rule is called with four gradients, their position and the check; it updates the moments there
+// and returns what to subtract.
 template <typename Rule>
 void Update(const Stretch& stretch, const Decay& decay, FiniteCheck& all_checked, Rule rule) {
   FiniteCheck check = all_checked;  // in a register
@@ -111,7 +111,7 @@ struct AdamRule {
     const F32x4 v = beta2 * Load(second.before + i) + one_minus_beta2 * (gradient * gradient);
     Store(first.after + i, m);
     Store(second.after + i, v);
-    check.See(v);  // an overflow here would not show in the value, which stands still
+    check.See(v);  // an overflow here would not show in the value, which does not change
     return step_size * m / (Sqrt(v) / root_correction2 + epsilon);
   }
 };
@@ -201,14 +201,14 @@ void Optimizer::UndoStep(ParameterStore& store) {
   store.values().swap(previous_values_);
 }
 
-// Does the part of the step that is in this range of the buffers. Returns whether all results are finite.
+// Does the part of the step in this range of the buffers. Returns whether all results are finite.
 bool Optimizer::StepRange(ParameterStore& store, const Vector& gradients, double rate_scale, Range range) {
   const Moment first{previous_.first.data(), state_.first.data()};
   const Moment second{previous_.second.data(), state_.second.data()};
   FiniteCheck check;
   for (Index handle = 0; handle < store.count(); ++handle) {
     const Parameter& parameter = store.parameter(handle);
-    // Whole lanes: the padding behind a parameter is zero and stays zero.
+    // Whole lanes: the padding after a parameter is zero and stays zero.
     const Index padded = parameter.offset + (parameter.size + kLanes - 1) / kLanes * kLanes;
     const Stretch stretch{std::max(parameter.offset, range.first), std::min(padded, range.first + range.count),
                           previous_values_.data(), gradients.data(), store.values().data()};

@@ -14,7 +14,8 @@ enum class OptimizerKind { kAdam, kAdamW, kAdagrad, kSgd };
 struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::kAdam;
   double learning_rate = 1e-3;
-  double encoder_learning_rate_scale = 1.0;  // the encoder's rate is learning_rate times this; the others likewise
+  double encoder_learning_rate_scale =
+      1.0;  // the encoder's rate is learning_rate times this; the other two work the same way
   double decoder_learning_rate_scale = 1.0;
   double codebook_learning_rate_scale = 1.0;
   double gradient_clip = 0.0;  // largest global norm of all gradients; 0: no clipping
@@ -30,18 +31,18 @@ class Optimizer {
  public:
   Optimizer(const OptimizerConfig& config, const ParameterStore& store);
 
-  // How many vectors of the store's size its state takes, with what it was before the last step.
+  // How many vectors of the store's size its state takes, including the state before the last step.
   static int StateVectors(const OptimizerConfig& config);
 
   // Makes one step from the gradients (of the store's layout) at the learning rate config.learning_rate * rate_scale
   // (times the group's scale). With gradient_clip it first scales the gradients as torch.nn.utils.clip_grad_norm_ does:
-  // by clip / (norm + 1e-6) if that is below one, with the norm of all trained parameters' gradients together. Returns
-  // whether all values and moments are finite, and keeps what they were until the next step.
+  // by clip / (norm + 1e-6) if that is below one, with the global norm of all trained parameters' gradients. Returns
+  // whether all values and moments are finite, and keeps their previous values until the next step.
   bool Step(ParameterStore& store, Vector& gradients, double rate_scale = 1.0);
-  // Takes the last Step back, here and in the store. At most once per step.
+  // Undoes the last Step, here and in the store. At most once per step.
   void UndoStep(ParameterStore& store);
 
-  // Forgets the moments of one row of a parameter, which was replaced by something unrelated.
+  // Resets the moments of one row of a parameter that was replaced by something unrelated.
   void Forget(const ParameterStore& store, Index handle, Index row);
 
   void Visit(Archive& archive);
@@ -62,7 +63,7 @@ class Optimizer {
 
   OptimizerConfig config_;
   State state_;
-  // Before the last step, which makes all moments and values anew: nothing is copied, the buffers change places.
+  // Before the last step. A step computes all moments and values anew, so nothing is copied: the buffers are swapped.
   State previous_;
   Vector previous_values_;
 };

@@ -13,17 +13,17 @@
 namespace rqvae {
 namespace {
 
-// Candidates for each row. More find hardly any more free IDs nearby.
+// Candidates per row. More would find hardly any more free IDs nearby.
 constexpr Index kCandidates = 8;
-// What a slice does: rows looked at, and members whose candidates are compared.
+// The work of a slice: rows inspected, and members whose candidates are compared.
 constexpr size_t kSliceRows = 1 << 16;
 constexpr size_t kSliceMembers = 1 << 12;
 
 }  // namespace
 
 // One search for targets. Its phases, each in slices:
-//   kMembers     finds the training rows that share their ID (the members), and keeps the targets that still stand
-//   kGroups      sorts the members into groups of one ID
+//   kMembers     finds the training rows that share their ID (the members), and keeps the targets that are still valid
+//   kGroups      sorts the members into groups that share an ID
 //   kCandidates  finds free IDs near each member
 // and then for one group after the other
 //   kClasses     sorts the group's members into classes of identical items, and the classes by what a move costs
@@ -94,7 +94,7 @@ class Separation::Search {
   void GroupMembers();
   void FindCandidates(const Model& model, const RowSource& training);
   void AddFreeCandidates(const CodeMatrix& codes, const float* errors, Index first, Member& member) const;
-  // Of the current group. Both return how many members they looked at.
+  // For the current group. Both return how many members they inspected.
   size_t FindClasses();
   size_t AssignClasses();
 
@@ -113,7 +113,7 @@ class Separation::Search {
   }
 
   Phase phase_ = Phase::kMembers;
-  size_t next_ = 0;  // the row, member or class that the phase comes to next
+  size_t next_ = 0;  // the next row, member or class of the phase
 
   const Targets& standing_;  // until now
   float error_;
@@ -165,12 +165,12 @@ void Separation::Search::FindMembers() {
   Enter(Phase::kGroups);
 }
 
-// A counting sort: each member goes behind those of its group that came before, which moves the group's beginning on.
+// A counting sort: each member goes after the earlier ones of its group, which advances the group's start.
 void Separation::Search::GroupMembers() {
   const size_t end = std::min(next_ + kSliceRows, members_.size());
   for (; next_ < end; ++next_) by_group_[begin_[members_[next_].group]++] = static_cast<uint32_t>(next_);
   if (next_ < members_.size()) return;
-  // Every beginning has moved to the group's end, which is where the next group begins.
+  // Every start has advanced to the group's end, which is where the next group starts.
   begin_.insert(begin_.begin(), 0);
   begin_.pop_back();
   Enter(members_.empty() ? Phase::kDone : Phase::kCandidates);
@@ -224,12 +224,12 @@ size_t Separation::Search::FindClasses() {
 }
 
 // The group's members, keyed and sorted by the first member of their class. Members with the same error and the same
-// candidates are identical items. Nothing can separate them, so they stay or go together, as a class.
+// candidates are identical items. Nothing can separate them, so they stay or move together, as a class.
 std::vector<KeyedRow> Separation::Search::MembersByClass() const {
   const auto alike = [](const Member& a, const Member& b) {
     return a.own_error == b.own_error && a.errors == b.errors && a.candidates == b.candidates;
   };
-  // Alike members have the same hash and thus come together, the first of each class first.
+  // Identical members have the same hash and thus end up together, the first of each class first.
   std::vector<KeyedRow> hashed;
   for (uint32_t at = begin_[group_]; at < begin_[group_ + 1]; ++at) {
     const Member& member = members_[by_group_[at]];
@@ -262,7 +262,7 @@ void Separation::Search::OrderClasses() {
   for (const KeyedRow& one : by_gap) order_.push_back(one.row);
 }
 
-// What the error of a class grows by with its best alternative.
+// How much the error of a class grows with its best alternative.
 float Separation::Search::Gap(uint32_t of_class) const {
   const Member& member = members_[sorted_[classes_[of_class]]];
   return member.errors.empty() ? std::numeric_limits<float>::infinity() : member.errors[0] - member.own_error;

@@ -1,17 +1,17 @@
 // Separates colliding items in training: pulls items that differ but share an ID towards a free ID nearby.
 //
-// After an evaluation of the whole catalogue, in every group of training rows that share an ID all but one get a
+// After an evaluation of the whole catalogue, in every group of training rows that share an ID, all but one get a
 // target: the ID that they have ("taken") and the best free one among the candidates of a beam search ("alternative").
-// The row whose alternative is worst stays. While its target stands, a row's loss has one more hinge,
+// The row whose alternative is worst stays. While its target is valid, a row's loss has one more hinge,
 //
 //   w [ ||z - z^_alternative||^2 - ||z - z^_taken||^2 + m e ]_+ ,
 //
 // with the codebooks held fixed, so that only the encoder moves: by 2 w (z^_taken - z^_alternative) while the hinge is
-// active. e is the mean quantisation error, the scale of distances. A target stands until an evaluation finds the row
+// active. e is the mean quantisation error, the scale of distances. A target is valid until an evaluation finds the row
 // neither at its alternative nor in need of another.
 //
-// Why a loss of its own: colliding items are near neighbours, less than a code's cell apart, and a loss that is a mean
-// over all items does not see what tells them apart.
+// Why a separate loss: colliding items are near neighbours, less than a code's cell apart, and a mean over all items
+// hardly depends on what tells them apart.
 #ifndef RQVAE_SEPARATION_H_
 #define RQVAE_SEPARATION_H_
 
@@ -40,7 +40,7 @@ class Separation {
   void Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error);
   bool Advance(const Model& model, const RowSource& training);
 
-  // More rows train from now on, `rows` in all: row i of until now is row_ids[i]. Targets stay with their rows.
+  // More rows train from now on, `rows` in all: the previous row i is now row_ids[i]. Targets stay with their rows.
   void Join(const std::vector<uint32_t>& row_ids, Index rows);
 
   Index targets() const { return targets_.taken.rows(); }
@@ -54,7 +54,7 @@ class Separation {
  private:
   struct Targets {
     float error = 0;
-    std::vector<int32_t> of_row;  // for each training row its place in the two below, or -1
+    std::vector<int32_t> of_row;  // for each training row its position in the two below, or -1
     CodeMatrix taken;
     CodeMatrix alternative;
   };

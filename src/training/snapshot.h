@@ -1,4 +1,4 @@
-// The weights of the best epochs, kept.
+// Keeps the weights of the best epochs.
 #ifndef RQVAE_SNAPSHOT_H_
 #define RQVAE_SNAPSHOT_H_
 
@@ -11,7 +11,7 @@ namespace rqvae {
 
 struct Snapshot {
   Index epoch = -1;  // -1: before the first epoch
-  double loss = 0;   // what Selection::kLoss goes by
+  double loss = 0;   // what Selection::kLoss compares
   Evaluation evaluation;
   Vector values;
 };
@@ -19,11 +19,11 @@ struct Snapshot {
 struct BestEpochs {
   std::optional<Snapshot> by_loss;
   std::optional<Snapshot> by_collision;
-  Index without_better = 0;  // evaluations since the last that was better, by the measure of the selection
+  Index without_better = 0;  // evaluations since the last better one, by the measure of the selection
 
   // Keeps the weights if they are the best so far by either measure.
   void Consider(Selection selection, Index epoch, double loss, const Evaluation& evaluation, const Vector& values);
-  // Null for Selection::kLast, and where nothing was considered.
+  // Null for Selection::kLast, and if nothing was considered.
   const Snapshot* Selected(Selection selection) const;
 };
 

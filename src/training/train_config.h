@@ -21,9 +21,9 @@ struct TrainConfig {
   Index batch_size = 1024;
   Schedule schedule = Schedule::kConstant;  // of the learning rate, per step, down to zero
   double warmup = 0.0;                      // share of all steps in which the rate rises linearly from zero
-  Index evaluate_every = 1;                 // epochs between whole-catalogue evaluations; the last epoch always is one
-  double validation_share = 0.0;            // of the rows, kept out of training and initialisation
-  double validation_until = 1.0;            // of the epochs: how long. Then they train too, see TrainJob
+  Index evaluate_every = 1;       // epochs between whole-catalogue evaluations; the last epoch is always evaluated
+  double validation_share = 0.0;  // share of the rows that is kept out of training and initialisation
+  double validation_until = 1.0;  // share of the epochs for which they are. Then they train too, see TrainJob
   Selection select = Selection::kLast;
   Index patience = 0;              // stop after this many evaluations without a better one; 0: never
   bool dead_code_restart = false;  // see dead_codes.h

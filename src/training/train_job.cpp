@@ -15,7 +15,7 @@ Model* Fitting(Model* model, const RowSource& source, const TrainConfig& config)
   return model;
 }
 
-// How many epochs go without the validation rows: all, or some and then at least one with them.
+// How many epochs train without the validation rows: all, or some and then at least one with them.
 Index HeldOutEpochs(const TrainConfig& config, Index validation_rows) {
   if (validation_rows == 0 || config.validation_until >= 1 || config.epochs < 2) return config.epochs;
   const auto share = static_cast<Index>(std::round(config.validation_until * static_cast<double>(config.epochs)));
@@ -42,7 +42,7 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
   if (model.initialized()) return need;
   const MemoryNeed initialization = NeedOfInitialization(model, {training_rows, counts.held});
   need.buffer = std::max(need.buffer, initialization.buffer);
-  // Where all rows train in the end, the codebooks may be fitted once more beside the best weights.
+  // If all rows train in the end, the codebooks may be fitted again next to the best weights.
   const double best = all_train ? 2 * weights : 0;
   need.work = std::max(need.work, initialization.work + best + need.Floats(counts.rows) - need.batch);
   return need;
@@ -135,8 +135,8 @@ void TrainJob::Diverge(const std::string& what) {
               what + ". The model went back to " + (best_.by_loss ? "its best weights so far" : begun));
 }
 
-// An item has no finite distance to any code: it never had, or the epoch's steps did that. row: among the training rows
-// for the residual noise, else among all.
+// An item has no finite distance to any code: it never had one, or the epoch's steps caused that. row: among the
+// training rows for the residual noise, else among all.
 void TrainJob::RefuseItem(Index row) {
   if (epoch_ < 0) {
     if (phase_ == Phase::kResidualNoise) row = training_.row_ids()[static_cast<size_t>(row)];
@@ -175,7 +175,7 @@ void TrainJob::Begin() {
   phase_ = Phase::kResidualNoise;
 }
 
-// The start (epoch -1) is evaluated if there is something to compare it by; an epoch if it is due.
+// The start (epoch -1) is evaluated if there are validation rows to judge it by; an epoch is evaluated if it is due.
 void TrainJob::EvaluateOrGoOn() {
   const Index done = epoch_ + 1;
   const bool due = epoch_ < 0 ? validation_rows_ > 0
@@ -226,7 +226,7 @@ void TrainJob::FinishStep() {
     train_step_.Apply(optimizer_, losses, rate_scale,
                       "training diverged in {epoch=" + std::to_string(epoch_) + "}, step " + std::to_string(step_));
   } catch (const Error& e) {
-    Diverge(e.what());  // a loss that is not finite is that of the weights as they are
+    Diverge(e.what());  // a loss that is not finite is that of the current weights
   }
   dead_codes_.CommitStep();
   last_rate_ = config_.optimizer.learning_rate * rate_scale;
@@ -260,7 +260,7 @@ void TrainJob::FinishEpochSteps() {
 }
 
 // What the next epochs need of the codes that the evaluation found. At the start there is no epoch's error yet to
-// measure distances by, and at the end no epoch to come.
+// measure distances by, and at the end there is no next epoch.
 void TrainJob::SeparateOrGoOn() {
   IdCounter ids = evaluation_.TakeIds();
   if (separation_.enabled() && epoch_ >= 0 && epoch_ + 1 < config_.epochs) {
@@ -296,7 +296,7 @@ void TrainJob::NextEpoch() {
     return;
   }
   if (decides) {
-    // It helped and then undid that: with all rows it would go on so. What helped is kept.
+    // Training helped and then undid that, which would continue with all rows. Keep the epoch that helped.
     const std::optional<Evaluation>& now = history_.back().evaluation;
     stopped_early_ = now && start_ && now->reconstruction >= start_->reconstruction;
   }
@@ -317,8 +317,8 @@ void TrainJob::TrainOnAllRows() {
   validation_ = SubsetRows(source_, {});
 }
 
-// The validation rows train from now on. No loss of before is comparable with those to come, so the best are sought
-// anew.
+// The validation rows train from now on. Earlier losses are not comparable with later ones, so the search for the best
+// starts again.
 void TrainJob::Join() {
   validation_now_ = Validation::kJoined;
   separation_.Join(training_.row_ids(), source_->rows());
@@ -342,7 +342,7 @@ void TrainJob::KeepStart() {
   phase_ = Phase::kRefit;
 }
 
-// There are no validation figures of what was fitted to all rows; the loss stays the one that the choice went by.
+// There are no validation figures for what was fitted to all rows; the loss stays the one that the choice was based on.
 void TrainJob::FinishRefit() {
   if (best_.by_loss) {
     best_.by_loss->evaluation = evaluation_.result();

@@ -26,8 +26,8 @@
 
 namespace rqvae {
 
-// What one epoch came to: losses (without norms and distinct IDs) are means over its steps' items, while the weights
-// moved.
+// The record of one epoch: losses (without norms and distinct IDs) are means over its steps' items, while the weights
+// changed.
 struct EpochRecord {
   Index epoch = 0;
   Losses losses;
@@ -43,26 +43,26 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
 // Trains the model in place, initialising it first where needed. A dropped job leaves the last whole step in the model
 // (or, while initialising, the model as it was); a finished one leaves what TrainConfig::select says.
 //
-// A training that diverges (kDiverged) leaves the best weights so far, or those that it began with.
+// A training that diverges (kDiverged) leaves the best weights so far, or those that it started with.
 //
-// Validation rows (SplitJob) take no part in initialisation and steps; with them, the start (before the first epoch)
-// is evaluated and kept too, so that what is selected by loss is never worse on them than where it began.
+// Validation rows (SplitJob) take no part in initialisation and steps; with them, the start (before the first epoch) is
+// evaluated and kept too, so that what is selected by loss is never worse on them than the start.
 //
 // With TrainConfig::validation_until < 1 they are held out for the first epochs only, since rows that never train cost
-// a small catalogue more than the choice of an epoch wins. After these epochs it is decided, whatever is selected by:
+// a small catalogue more than the choice of an epoch wins. After these epochs, whatever the selection:
 //
-//   they fare better than at the start             they join: the rest of the epochs train on all rows, the schedule
+//   their loss is lower than at the start          they join: the rest of the epochs train on all rows, the schedule
 //                                                  is trusted, and kLoss keeps the last epoch. What was best before
 //                                                  is dropped.
 //   only an earlier epoch was better               training ends, and the best is kept, as select says.
-//   none was                                       training teaches nothing here: the start is put back, its codebooks
-//                                                  are fitted once more, to all rows (where this training fitted
+//   none was                                       training does not help here: the start is restored, its codebooks
+//                                                  are fitted again, to all rows (if this training fitted
 //                                                  them), and the training ends.
 //
-// Patience runs out only before that; the training then ends as without validation_until.
+// Patience can run out only before that; training then ends as without validation_until.
 class TrainJob : public Job {
  public:
-  // What has become of the validation rows. The numbers are in checkpoints.
+  // What happened to the validation rows. The numbers are in checkpoints.
   enum class Validation : uint8_t { kHeldOut = 0, kJoined = 1, kStartKept = 2 };
 
   TrainJob(Model* model, const RowSource* source, const TrainConfig& config);
@@ -81,24 +81,24 @@ class TrainJob : public Job {
   Index held_out_rows() const { return held_out_rows_; }      // at first
   Index held_out_epochs() const { return held_out_epochs_; }  // all, unless validation_until ends it earlier
   bool refits() const { return refits_; }                     // a kept start's codebooks, to all rows
-  // How far the fit of the kept start's codebooks is, in [0, 1]; 0 unless it is under way.
+  // Progress of fitting the kept start's codebooks, in [0, 1]; 0 unless it is in progress.
   double refit_progress() const { return refit_ ? refit_->progress() : 0.0; }
   const Losses& last_losses() const { return last_losses_; }  // of the last whole step
   Index last_batch_size() const { return last_batch_size_; }  // 0 before the first step of this object
-  // Means over the items of the epoch in progress so far; at its beginning, those of the epoch before. None before the
-  // first step.
+  // Means over the items of the current epoch so far; at its start, those of the previous epoch. None before the first
+  // step.
   std::optional<Losses> epoch_losses() const;
   const std::vector<EpochRecord>& history() const { return history_; }
   const std::optional<Evaluation>& start() const { return start_; }  // with validation rows
   const BestEpochs& best() const { return best_; }
   bool stopped_early() const { return stopped_early_; }
-  // The snapshot that a finished job has put into the model; null when that is the last step's weights.
+  // The snapshot that a finished job has put into the model; null if the model has the last step's weights.
   const Snapshot* selected() const;
 
   // Everything that the rest of the training depends on, at the last whole step; a step in progress is left out.
   // Restore() needs a job made with the same model configuration, rows and TrainConfig (the caller's business to
   // check), changes the model's weights, and throws kInvalidInput for bytes that do not fit, leaving the model as it
-  // was. A job that was restored goes on to the same bytes as one that was never interrupted.
+  // was. A restored job continues to the same bytes as one that was never interrupted.
   std::vector<uint8_t> Save();
   void Restore(const uint8_t* bytes, size_t size);
 
@@ -153,7 +153,7 @@ class TrainJob : public Job {
   SubsetRows validation_;
   std::unique_ptr<InitializeJob> initialize_;
   Index held_out_epochs_;
-  bool refits_;  // this training fits the codebooks, so that a kept start's may be fitted again
+  bool refits_;  // whether this training fits the codebooks, so that a kept start's may be fitted again
   Validation validation_now_ = Validation::kHeldOut;
   std::unique_ptr<InitializeJob> refit_;
 
@@ -171,14 +171,14 @@ class TrainJob : public Job {
   int64_t step_ = 0;
   int64_t total_steps_ = 0;
   int64_t total_rows_ = 0;
-  Index position_ = 0;  // of the batch under way within the epoch's order
+  Index position_ = 0;  // of the current batch in the epoch's order
   Losses last_losses_;
   Index last_batch_size_ = 0;
   double last_rate_ = 0;
   EpochLosses epoch_losses_;
   std::vector<EpochRecord> history_;
   std::optional<Evaluation> start_;
-  Vector begun_with_;  // the weights at the beginning, or when the validation rows joined, until there are best ones
+  Vector begun_with_;  // the weights at the start, or when the validation rows joined, until there are best ones
   BestEpochs best_;
   bool stopped_early_ = false;
 };

@@ -29,7 +29,7 @@ struct Pass {
   Matrix dlatent;
 
   void Resize(const Model& model, Index n, bool backward);
-  // The parts of the way there, for some rows of the block; ScaleInput leaves the input without noise.
+  // The parts of the forward pass, for some rows of the block; ScaleInput leaves the input without noise.
   void ScaleInput(const Model& model, const ConstMatrixRef& items, Range rows);
   void EncoderForward(const Model& model, Range rows);
   // codes: n x L, or null for those of Encode.
@@ -152,7 +152,7 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
   const float per_item = 1.0f / static_cast<float>(batch_size_);
   CodeMatrix planned;
   if (config.balanced()) planned = planned_codes_.middleRows(added_, n);
-  // What concerns a row alone, there and back ...
+  // What concerns a single row, forward and backward ...
   ForRanges(n, model.least_rows(), kLanes, [&](Range rows) {
     EncoderForward(items, row_ids, rows);
     pass.DecoderForward(model, config.balanced() ? &planned : nullptr, rows);

@@ -2,7 +2,7 @@
 //
 // The rows of a batch are taken in blocks of kRowBlock; gradients add up in block order (matrix.h). Codes are those
 // that Encode gives, unless the assignment is balanced (sinkhorn.h): that needs the latents of the whole batch before
-// the first gradient, so that each block comes twice.
+// the first gradient, so each block is processed twice.
 //
 // Compat::kHopwise: the commitment term of level 1 only reaches the encoder (its residual is cut from the graph).
 #ifndef RQVAE_TRAIN_STEP_H_
@@ -20,13 +20,13 @@
 
 namespace rqvae {
 
-// What a step may have beyond the configuration's terms. Null: without.
+// Optional terms of a step besides the configuration's; null for none.
 struct StepTerms {
   const ResidualNoise* noise = nullptr;
   const Separation* separation = nullptr;
 };
 
-struct Pass;  // what a block of rows becomes on its way through the model and back
+struct Pass;  // the intermediate values of a block of rows, forward and backward
 
 class TrainStep {
  public:
@@ -34,28 +34,28 @@ class TrainStep {
   explicit TrainStep(Model* model);
   ~TrainStep();
 
-  // Starts a step; one under way is dropped. `number` and the rows' IDs name the noise; the terms must outlive the
-  // step. Throws kInvalidInput for a model without a decoder, kOutOfMemory where balancing the batch needs too much.
+  // Starts a step and drops an unfinished one. `number` and the rows' IDs determine the noise; the terms must outlive
+  // the step. Throws kInvalidInput for a model without a decoder, kOutOfMemory if balancing the batch needs too much.
   void Begin(Index batch_size, uint64_t number, const StepTerms& terms = {});
   bool under_way() const { return batch_size_ > 0; }
-  Index batch_size() const { return batch_size_; }  // 0: none is under way
+  Index batch_size() const { return batch_size_; }  // 0: there is no step in progress
   void Drop() { batch_size_ = 0; }
-  // The rows of the batch that Add wants next; none (count 0) when it has seen what it needs.
+  // The rows of the batch that Add needs next; none (count 0) when it has all.
   Range next() const;
-  // items: these rows, not scaled; row_ids: who they are.
+  // items: these rows, not scaled; row_ids: their numbers.
   void Add(const ConstMatrixRef& items, const uint32_t* row_ids);
-  // What the last Add quantised and how; null where it only planned their balanced assignment.
+  // How the last Add quantised its rows; null if it only planned their balanced assignment.
   const ResidualQuantizer::Tape* last_block() const;
   // Ends the step: the losses; gradients() holds the parameters' gradients.
   Losses Finish();
   Vector& gradients() { return gradients_; }
   const ResidualQuantizer::Gradients& codebook_gradients() const { return codebook_gradients_; }
 
-  // Applies the optimiser's step, and what gradients do not move (EMA). Throws kDiverged and leaves the weights as they
-  // were, and the optimiser, when the loss or a weight is no longer finite; `where` begins the message.
+  // Applies the optimiser's step, and the updates without gradients (EMA). Throws kDiverged and leaves the weights and
+  // the optimiser as they were if the loss or a weight is no longer finite; the message starts with `where`.
   void Apply(Optimizer& optimizer, const Losses& losses, double rate_scale, const std::string& where);
 
-  // Begin, Add and Finish over a batch in memory, whose rows are named by their places.
+  // Begin, Add and Finish over a batch in memory, whose rows are numbered by position.
   Losses Run(const ConstMatrixRef& batch, uint64_t number);
 
  private:
@@ -67,7 +67,7 @@ class TrainStep {
   std::unique_ptr<Pass> pass_;
   Vector gradients_;  // of the store's layout
   ResidualQuantizer::Gradients codebook_gradients_;
-  // The step under way.
+  // The step in progress.
   Index batch_size_ = 0;
   uint64_t number_ = 0;
   StepTerms terms_;

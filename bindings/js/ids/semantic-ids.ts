@@ -112,8 +112,8 @@ export class SemanticIds implements Iterable<number[]> {
 
   /**
    * IDs from rows of codes, or from a flat array with a number of levels. Every code is checked against its level's codebook size.
-   * `hasInferredSizes` says that the sizes are only the smallest that hold the codes. @throws InvalidInputError that names row and level of
-   * the first code that is not an integer in range.
+   * `hasInferredSizes` says that the sizes are only the smallest that hold the codes.
+   * @throws InvalidInputError that names row and level of the first code that is not an integer in range.
    */
   static from(
     rows: readonly (readonly number[])[] | { codes: ArrayLike<number>; levels: number },

@@ -29,8 +29,8 @@ export function checkItemRows(model: IdModel, items: Items, ids: SemanticIds, wh
 }
 
 /**
- * Calls `use` for each of `rows` with its position among them, its latent vector z (a view) and ||r||^2 of its residual. @throws
- * InvalidInputError if the model gives an item another ID than `ids` says, or if a value is not finite.
+ * Calls `use` for each of `rows` with its position among them, its latent vector z (a view) and ||r||^2 of its residual.
+ * @throws InvalidInputError if the model gives an item another ID than `ids` says, or if a value is not finite.
  */
 export function* forEachVector(
   model: IdModel,

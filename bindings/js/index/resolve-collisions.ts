@@ -60,8 +60,9 @@ export type VectorReader = (
  *
  * @param fresh raw IDs of the new items
  * @param held published IDs, those of removed items included
- * @param codebooks K x d, one per level @returns published IDs by row of `fresh` @throws InvalidInputError if there are fewer IDs than
- * items.
+ * @param codebooks K x d, one per level
+ * @returns published IDs by row of `fresh`
+ * @throws InvalidInputError if there are fewer IDs than items.
  */
 export function* reassign(
   fresh: SortedIds,

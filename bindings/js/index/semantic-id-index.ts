@@ -237,7 +237,8 @@ export class SemanticIdIndex {
   }
 
   /**
-   * The codes that may follow, ascending, as a copy. Empty after a whole ID. @throws UnknownPrefixError if no item's ID has this prefix.
+   * The codes that may follow, ascending, as a copy. Empty after a whole ID.
+   * @throws UnknownPrefixError if no item's ID has this prefix.
    */
   allowedNext(prefix: IdPrefix): CodeArray {
     return this.#tree().next(this.#known(prefix));
@@ -289,8 +290,8 @@ export class SemanticIdIndex {
   /**
    * The whole ID of some item that is nearest to the given codes, which need not be valid or complete. The longest common prefix counts
    * first. Below it, if the index has its model, it takes at each level the code whose vector is nearest to what the remaining given codes
-   * stand for; without a model, the ID with the most common codes, of equal ones the lowest. @throws InvalidInputError for codes that no ID
-   * could have, or if the index is empty.
+   * stand for; without a model, the ID with the most common codes, of equal ones the lowest.
+   * @throws InvalidInputError for codes that no ID could have, or if the index is empty.
    */
   nearestValid(codes: ArrayLike<number>): number[] {
     if (this.size === 0) throw invalid("EMPTY")`${call("nearestValid")}the index is empty`;
@@ -346,8 +347,8 @@ export class SemanticIdIndex {
   }
 
   /**
-   * Removes items. Their IDs are retired: with "suffix" and "reassign" no other item ever gets them, unless `reuse` is true. @throws
-   * InvalidInputError for an item that is not in the index; nothing has then changed.
+   * Removes items. Their IDs are retired: with "suffix" and "reassign" no other item ever gets them, unless `reuse` is true.
+   * @throws InvalidInputError for an item that is not in the index; nothing has then changed.
    */
   remove(itemIds: ArrayLike<ItemId>, options: { reuse?: boolean } = {}): void {
     checkOptionNames(options, "remove", ["reuse"]);

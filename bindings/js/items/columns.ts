@@ -286,9 +286,10 @@ export const columnName = (name: string | undefined, column: number): string => 
  * Decides what the columns of a table are.
  *
  * - A single column of lists is the embedding; of several, the one whose name contains "embed", "vector" or "emb". Lists of integers, and
- *   lists with names such as "bbox", count only if their name says that they are an embedding. - Otherwise it is the numbered columns
- *   ("e0", "e1", ...), even if others hold numbers; otherwise all columns of numbers that are not keys, unless their names say that they
- *   are properties of the items. - A column of lists that cannot be read is never ignored in favour of other numbers.
+ *   lists with names such as "bbox", count only if their name says that they are an embedding.
+ * - Otherwise it is the numbered columns ("e0", "e1", ...), even if others hold numbers; otherwise all columns of numbers that are not keys,
+ *   unless their names say that they are properties of the items.
+ * - A column of lists that cannot be read is never ignored in favour of other numbers.
  *
  * @throws InvalidInputError that names the candidates and the option `embedding`, if none or several could be meant.
  */

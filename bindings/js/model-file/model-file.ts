@@ -52,7 +52,7 @@ export interface StoredData {
 /** What a file remembers of how its weights came about. */
 export interface Provenance {
   training: TrainingSummary | null;
-  /** The release that fitted the weights. */
+  /** The release that fitted the weights, whichever saves them: releases of the same numerics give files that differ in this alone. */
   version: string;
   data: StoredData;
 }

@@ -33,8 +33,10 @@ export interface SafetensorsHeader {
 }
 
 /**
- * Where the data starts, after the header. @param begin The file's first bytes, 8 of them if it has that many. @param size Bytes of the
- * file. @throws what `complain` makes.
+ * Where the data starts, after the header.
+ * @param begin The file's first bytes, 8 of them if it has that many.
+ * @param size Bytes of the file.
+ * @throws what `complain` makes.
  */
 export function safetensorsDataStart(begin: Uint8Array, size: number, complain: Complain): number {
   if (size < 8) throw complain(`it has ${counted(size, "byte")}, but needs at least 8`);
@@ -50,8 +52,8 @@ const HEADER = fields({ __metadata__: optional(fields({})) });
 const ENTRY = fields({ dtype: text, shape: list(whole()), data_offsets: list(whole(), 2) });
 
 /**
- * Reads the header and checks that its tensors have room for their shapes and fill the data without gaps, as the format requires. @param
- * dataSize Bytes after the header.
+ * Reads the header and checks that its tensors have room for their shapes and fill the data without gaps, as the format requires.
+ * @param dataSize Bytes after the header.
  * @throws what `complain` makes.
  */
 export function readSafetensorsHeader(json: Uint8Array, dataSize: number, complain: Complain): SafetensorsHeader {

@@ -19,8 +19,8 @@ const WRAPPERS = ["_orig_mod.", "module.", "model."];
 
 /**
  * Configuration and tensors of a foreign file, under our names. What the tensors do not show is as in the program that wrote them, unless
- * overridden by `overrides`: the caller's options, or those of a `config.json`. @throws ModelFormatError if it is not a state_dict of a
- * known program, or one that cannot be expressed here.
+ * overridden by `overrides`: the caller's options, or those of a `config.json`.
+ * @throws ModelFormatError if it is not a state_dict of a known program, or one that cannot be expressed here.
  */
 export function modelFromTensors(
   { tensors: found, others = [] }: ModelFile,

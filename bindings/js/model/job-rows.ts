@@ -91,7 +91,8 @@ export class JobRows {
   }
 
   /**
-   * Hashes all rows before any work if they are in memory or will be compared with those of a checkpoint. Otherwise the rows of a source are hashed as the job reads them.
+   * Hashes all rows before any work if they are in memory or will be compared with those of a checkpoint. Otherwise the rows of a source are
+   * hashed as the job reads them.
    * @returns the first range of rows that differs
    */
   async hashAll(stored: EveryRow | undefined): Promise<[first: number, last: number] | undefined> {

@@ -77,8 +77,8 @@ export function fitsFile(fingerprint: string, { metadata }: ModelFile, { config 
 }
 
 /**
- * Makes a model from tensors. They are compared with what the configuration needs before anything is allocated. @throws ModelFormatError if
- * they do not match the configuration; OutOfMemoryError
+ * Makes a model from tensors. They are compared with what the configuration needs before anything is allocated.
+ * @throws ModelFormatError if they do not match the configuration; OutOfMemoryError
  */
 export function makeModel({ module, file, config, part, tensors }: ReadModel): Handle {
   const model = module.declareModel(nativeModelConfig(config), part === "encoder");

@@ -233,8 +233,8 @@ export class RQVAE {
 
   /**
    * Everything that `train(items, { resume })` needs to resume where training is now, or where it ended or was aborted: a model file
-   * (`RQVAE.load` reads it) that also holds the training's state. @throws InvalidInputError if nothing was trained, or the weights have
-   * changed since.
+   * (`RQVAE.load` reads it) that also holds the training's state.
+   * @throws InvalidInputError if nothing was trained, or the weights have changed since.
    */
   saveCheckpoint(): Uint8Array<ArrayBuffer> {
     this.#open();
@@ -249,8 +249,8 @@ export class RQVAE {
 
   /**
    * Gives the model the weights of the epoch that was best by "loss" or by "collision" in the last `train`, see `TrainOptions.select` and
-   * `TrainHistory.best`. Returns the history with that epoch selected. @throws InvalidInputError if there is no finished training, or the
-   * weights have changed since.
+   * `TrainHistory.best`. Returns the history with that epoch selected.
+   * @throws InvalidInputError if there is no finished training, or the weights have changed since.
    */
   select(by: "loss" | "collision"): TrainHistory {
     const { handle } = this.#open();
@@ -270,7 +270,8 @@ export class RQVAE {
 
   /**
    * The semantic IDs of the items. With `margins: true` the result's `margins` (n x L) say how much nearer each chosen code is than the
-   * runner-up, in squared distance; 0 is a tie. @throws NotInitializedError if the model was not trained, initialised or loaded.
+   * runner-up, in squared distance; 0 is a tie.
+   * @throws NotInitializedError if the model was not trained, initialised or loaded.
    */
   encode(items: Items, options?: { margins?: boolean }): SemanticIds {
     const model = this.#ready();

@@ -31,7 +31,8 @@ const NAMED = 5;
 
 /**
  * Looks at every number of the items once, to say before training what would spoil it. Rows that are not finite are counted, and ignored
- * otherwise. @param items A matrix, or a source such as `openItems` gives.
+ * otherwise.
+ * @param items A matrix, or a source such as `openItems` gives.
  * @throws InvalidInputError for anything else.
  */
 export async function checkItems(

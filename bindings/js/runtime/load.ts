@@ -89,7 +89,8 @@ async function load(wanted: Wanted): Promise<Loaded> {
 }
 
 /**
- * Checks that the request matches what is loaded. @param wanted what the load was asked for
+ * Checks that the request matches what is loaded.
+ * @param wanted what the load was asked for
  * @throws InvalidInputError that names both.
  */
 async function requireInForce(asked: Wanted, wanted: Wanted, { origin, threads }: Loaded): Promise<void> {

@@ -26,8 +26,9 @@ export async function native(): Promise<GuardedModule> {
  * @param options.threads how many threads may work at once. Default "auto": 1 to encode and, to train, as many as there are cores, at most
  * 4. A number applies to both. Results are the same bytes with any number. Threads work in Node and Deno, and on cross-origin isolated
  * pages; elsewhere there is one, and a larger number causes one warning.
- * @returns how many threads training will use. @throws InvalidInputError if the WebAssembly is already loaded from another source, or with
- * another number of threads; the message names the request and what is in force
+ * @returns how many threads training will use.
+ * @throws InvalidInputError if the WebAssembly is already loaded from another source, or with another number of threads; the message names
+ *   the request and what is in force
  * @throws WasmLoadError
  */
 export async function initialize(options: Wanted = {}): Promise<{ threads: number }> {

@@ -79,7 +79,8 @@ export class LogitsMask {
   }
 
   /**
-   * The state after one more token. @throws UnknownPrefixError if it may not follow.
+   * The state after one more token.
+   * @throws UnknownPrefixError if it may not follow.
    */
   next(state: number, token: number | bigint): number {
     requireThat(typeof token === "number" || typeof token === "bigint", "token", "an integer", token);
@@ -97,9 +98,9 @@ export class LogitsMask {
   }
 
   /**
-   * Sets every logit to -Infinity, except those of the tokens that may follow. At least one always may. @param logits of one next token,
-   * one per token of the model @throws InvalidInputError if there are fewer logits than tokens, or if the index is empty; nothing is then
-   * changed.
+   * Sets every logit to -Infinity, except those of the tokens that may follow. At least one always may.
+   * @param logits of one next token, one per token of the model
+   * @throws InvalidInputError if there are fewer logits than tokens, or if the index is empty; nothing is then changed.
    */
   apply(logits: Float32Array, state: number): void {
     checkArray(logits, "logits");

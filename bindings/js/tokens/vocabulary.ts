@@ -77,10 +77,10 @@ export class Vocabulary {
   readonly #specials: readonly { name: SpecialName; token: string; id: number; added: boolean }[];
 
   /**
-   * @param source The number of codes per level, or what has it: IDs, published IDs with their suffix, or a model's configuration. @throws
-   * InvalidInputError for invalid sizes or sizes that were inferred from the codes of a file (`hasInferredSizes`: tokens would have other
-   * integers than with the model's own sizes), a template whose tokens could be mistaken for each other, special tokens that are equal or
-   * look like a code, or integers beyond 2^31 - 1.
+   * @param source The number of codes per level, or what has it: IDs, published IDs with their suffix, or a model's configuration.
+   * @throws InvalidInputError for invalid sizes or sizes that were inferred from the codes of a file (`hasInferredSizes`: tokens would have
+   *   other integers than with the model's own sizes), a template whose tokens could be mistaken for each other, special tokens that are
+   *   equal or look like a code, or integers beyond 2^31 - 1.
    */
   constructor(
     source: readonly number[] | Pick<SemanticIds, "codebookSizes"> | { readonly codebookSizes: readonly number[] },
@@ -213,8 +213,8 @@ export class Vocabulary {
   }
 
   /**
-   * The codes of one ID, or of its first levels. Begin and pad tokens are skipped, and what follows the end token is ignored. @throws
-   * InvalidInputError that names the position of an integer that does not belong there.
+   * The codes of one ID, or of its first levels. Begin and pad tokens are skipped, and what follows the end token is ignored.
+   * @throws InvalidInputError that names the position of an integer that does not belong there.
    */
   decode(tokens: ArrayLike<number>): number[] {
     requireList(tokens, "tokens", "an array of integers");
@@ -266,7 +266,8 @@ export class Vocabulary {
 
   /**
    * The codes of one ID, or of its first levels, written as tokens; white space between them does not matter. Begin and pad tokens are
-   * skipped, and what follows the end token is ignored. @throws InvalidInputError that names the position of anything else.
+   * skipped, and what follows the end token is ignored.
+   * @throws InvalidInputError that names the position of anything else.
    */
   parse(text: string): number[] {
     if (typeof text !== "string") throw invalid()`${{ argument: "text" }} must be a string, received ${show(text)}`;

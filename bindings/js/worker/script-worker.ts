@@ -40,7 +40,8 @@ type Result<Method> = Method extends (...args: never) => infer R ? Awaited<R> : 
 /**
  * Lets a `ScriptWorker` call the methods in this worker: `answerCalls({ open, train, report })`. Calls start in the order in which they
  * come. A method's result is copied, and the caller gets what it throws. The library works here as anywhere, without messages between
- * items, model, report and index, which are all in this worker. @throws InvalidInputError if this is not a worker.
+ * items, model, report and index, which are all in this worker.
+ * @throws InvalidInputError if this is not a worker.
  */
 export function answerCalls(methods: ScriptMethods): void {
   const port = ownPort();

@@ -124,7 +124,7 @@ describe.skipIf(process.platform === "win32")("after Ctrl-C", () => {
       [["--preset", "tiger"], "made with --"],
       [["--lr", "0.5"], "made with --lr 0.002, now it is 0.5"],
       [["--epochs", "5000"], "made with --epochs 1200, now it is 5000"],
-      [["--set", "separationMargin=1"], "made with --separation-margin 0.05, now it is 1"],
+      [["--set", "separationMargin=1"], "made with --set separationMargin 0.05, now it is 1"],
     ];
     for (const [options, message] of refused) expectError(rqvae(...go, ...options), 1, `${checkpoint}: `, message);
     expectError(rqvae(...go, "--lr", "-1"), 2, "--lr must be");

@@ -155,6 +155,12 @@ describe("rqvae convert --plain", () => {
     expect(Buffer.compare(readBytes("plain.safetensors"), writePlainModel(model).bytes)).toBe(0);
     expect(rqvae("convert", "--plain", "model.safetensors", "-q")).toEqual({ status: 0, stdout: "", stderr: "" });
     expect(files()).toContain("model.plain.safetensors");
+    expectError(
+      rqvae("convert", "--plain", "model.safetensors"),
+      1,
+      "model.plain.safetensors: exists already",
+      "--force",
+    );
     // And the other commands take it.
     expect(rqvae("encode", "plain.safetensors", "items.npy", "-q", "-o", "ids.csv").status).toBe(0);
     expectError(rqvae("convert", "--plain", "model.safetensors", "-o", "model.safetensors"), 1, "is an input");
@@ -165,10 +171,10 @@ describe("rqvae convert --plain", () => {
       "is an npy file of vectors, but --plain must be a model",
     );
     expectError(rqvae("convert", "--plain", "model.safetensors", "--to", "csv"), 2, "--to is for IDs");
-    expectError(rqvae("convert", "a.csv", "b.csv", "-o", "c.csv"), 2, "--output is for --plain");
+    expectError(rqvae("convert", "a.csv", "b.csv", "-o", "c.csv"), 2, "-o is for --plain");
     expect(rqvae("train", "items.npy", "-q", "-f", ...quick, "--codes", "8", "--beam", "2").status).toBe(0);
     expectError(
-      rqvae("convert", "--plain", "model.safetensors"),
+      rqvae("convert", "--plain", "model.safetensors", "--force"),
       1,
       "model.safetensors",
       "model.safetensors: encodeBeam is 2",

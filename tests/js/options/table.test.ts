@@ -98,8 +98,8 @@ describe("one row more", () => {
 
   it("is in the help, on the page and in the guide", () => {
     const help = helpOf(command);
-    expect(help).toMatch(/ {2}--spare N {2,}codes that stay free\n/);
-    expect(help).toMatch(/ {2}--code-shape NAME {2,}shape of a code: square or round\n/);
+    expect(help).toMatch(/ {2}--spare N {2,}codes that stay free \(default: 2\)\n/);
+    expect(help).toMatch(/ {2}--code-shape NAME {2,}shape of a code: square or round \(default: round\)\n/);
     expect(formFields(options).filter(({ name }) => name in table && !(name in MODEL))).toMatchObject([
       { field: "spareCodes", label: "Spare codes", kind: "integer", fallback: "2", group: "The codes", of: "model" },
       { field: "codeShape", label: "Shape", kind: "choice", fallback: "round", choices: ["square", "round"] },

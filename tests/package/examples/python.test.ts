@@ -7,7 +7,7 @@ import { findPython, hasPackages } from "../../../tools/python-packages.mjs";
 import { makeProject, type Project, ROOT } from "../project.ts";
 import { snippets } from "../snippets.ts";
 
-const PACKAGES = { numpy: "2.4.6", pandas: "3.1.1", safetensors: "0.8.0" };
+const PACKAGES = { numpy: ">=1.26", pandas: ">=2.1", safetensors: ">=0.4" };
 
 /** Undefined where there is none, which is said. */
 function pythonForNotebooks(): string | undefined {

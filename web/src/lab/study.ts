@@ -98,7 +98,7 @@ export class Study {
       row("Nearest items that share the first code", (each) => each.neighbours?.sharing[0]),
       row("Nearest items that are still nearest after decoding", (each) => each.neighbours?.kept),
       ...(report.labels ?? []).map(({ name }, i) =>
-        row(`Items that share the first code and the ${name}`, (each) => each.labels?.[i]?.byDepth[0]),
+        row(`Same ${name} among items that share the first code`, (each) => each.labels?.[i]?.byDepth[0]),
       ),
     ].filter(({ values }) => values[0] !== undefined);
     const [sharing = ""] = report.text.split("\n");

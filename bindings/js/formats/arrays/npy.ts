@@ -172,8 +172,8 @@ export const bytesAfter = (surplus: number, rows: number, dim: number): InvalidI
   )`the array of ${thousands(rows)} x ${thousands(dim)} elements is followed by ${counted(surplus, "more byte")}: if several arrays were saved to one file, save each to its own file, or stack them`;
 
 /**
- * @param isAll Whether the present bytes are exactly those of the array, or the most that it may have. @throws InvalidInputError if there
- * are fewer bytes than the shape needs, or more, which may be rows that would not be read.
+ * @param isAll Whether the present bytes are exactly those of the array, or the most that it may have.
+ * @throws InvalidInputError if there are fewer bytes than the shape needs, or more, which may be rows that would not be read.
  */
 export function checkNpySize({ bytes }: Dtype, [rows, dim]: [number, number], present: number, isAll = true): void {
   const needed = rows * dim * bytes;

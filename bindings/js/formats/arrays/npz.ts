@@ -213,8 +213,8 @@ const lengthOf = (shape: readonly number[]) =>
   shape.length === 1 || (shape.length === 2 && shape[1] === 1) ? shape[0] : undefined;
 
 /**
- * IDs, titles and labels: lists that are as long as the matrix. @throws InvalidInputError if an array with a name for IDs or titles has
- * another length, or IDs have a type that cannot name items.
+ * IDs, titles and labels: lists that are as long as the matrix.
+ * @throws InvalidInputError if an array with a name for IDs or titles has another length, or IDs have a type that cannot name items.
  */
 async function textsBeside(
   source: ByteSource,

@@ -154,7 +154,8 @@ export class RawMatrix {
 
 /**
  * Reads a whole matrix from a stream, for compressed data, which allows no random access.
- * @param chunks The elements' bytes, starting with the first. @throws InvalidInputError if the stream ends before the matrix.
+ * @param chunks The elements' bytes, starting with the first.
+ * @throws InvalidInputError if the stream ends before the matrix.
  */
 export async function matrixFromStream(
   chunks: AsyncIterable<Uint8Array>,

@@ -32,8 +32,8 @@ export interface OpenSafetensors {
 
 /**
  * Opens a matrix of floats (F16, BF16, F32, F64).
- * @param options `embedding` says which one. Default: the only one, or the only one with a usual name. @throws InvalidInputError if header
- * and sizes contradict each other or the file, or if there is no such matrix.
+ * @param options `embedding` says which one. Default: the only one, or the only one with a usual name.
+ * @throws InvalidInputError if header and sizes contradict each other or the file, or if there is no such matrix.
  */
 export async function openSafetensors(source: ByteSource, options: ColumnOptions): Promise<OpenSafetensors> {
   const { tensors, dataStart, isModel } = await readHeader(source);

@@ -25,8 +25,8 @@ const usualNames =
   /(^|[._/-])((item|text|sentence|product|doc)?_?(embeddings?|embs?|vectors?|vecs?|features?)|x|arr_0|data|weight)$/i;
 
 /**
- * The requested array, or the only candidate: the only matrix, or the only one of several with a usual name. @throws InvalidInputError that
- * lists the arrays.
+ * The requested array, or the only candidate: the only matrix, or the only one of several with a usual name.
+ * @throws InvalidInputError that lists the arrays.
  */
 export function chooseTensor<T extends TensorInfo>(
   tensors: readonly T[],

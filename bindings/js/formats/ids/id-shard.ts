@@ -45,8 +45,9 @@ const METADATA = fields({
 
 /**
  * A shard as a file: safetensors with the tensor `codes` (n x L, U16 or U32), with `item_ids` (U8: a JSON array as UTF-8) if the shard has
- * item IDs, and the rest as JSON in its metadata. The same shard gives the same bytes. @throws InvalidInputError for IDs without a
- * fingerprint, a range outside the catalogue, or item IDs that are empty, not unique, or not one per ID.
+ * item IDs, and the rest as JSON in its metadata. The same shard gives the same bytes.
+ * @throws InvalidInputError for IDs without a fingerprint, a range outside the catalogue, or item IDs that are empty, not unique, or not
+ *   one per ID.
  */
 export function writeIdShard(shard: IdShard): Uint8Array<ArrayBuffer> {
   requireShard(shard, "shard");
@@ -153,8 +154,9 @@ const foreign = (why: string) =>
 /**
  * The IDs of the whole catalogue, with the items' own IDs if the shards have them, from its shards in any order. Add suffixes and resolve
  * collisions afterwards, since that needs all IDs.
- * @param names What messages call the shards. Default: their numbers. @throws InvalidInputError if the shards belong to different models or
- * catalogues, a row is missing or occurs twice, only some shards have item IDs, or an item occurs in two rows.
+ * @param names What messages call the shards. Default: their numbers.
+ * @throws InvalidInputError if the shards belong to different models or catalogues, a row is missing or occurs twice, only some shards have
+ *   item IDs, or an item occurs in two rows.
  */
 export function mergeIdShards(
   shards: readonly IdShard[],

@@ -31,7 +31,8 @@ export interface IdTableOptions {
 }
 
 /**
- * The items' IDs as strings, checked: one per row, none empty, all unique. @throws InvalidInputError that names the row.
+ * The items' IDs as strings, checked: one per row, none empty, all unique.
+ * @throws InvalidInputError that names the row.
  */
 export function checkedItemIds({
   ids,

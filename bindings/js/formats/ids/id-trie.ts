@@ -15,8 +15,8 @@ import {
 
 /**
  * The tree of the IDs as JSON: one object per level with codes as keys, and under the last code the list of its items:
- * `{"17":{"203":{"9":["B004756YJA"]}}}`. Codes are ascending; items that share an ID are in the order of their rows. @throws
- * InvalidInputError for item IDs that are not one per row or not unique.
+ * `{"17":{"203":{"9":["B004756YJA"]}}}`. Codes are ascending; items that share an ID are in the order of their rows.
+ * @throws InvalidInputError for item IDs that are not one per row or not unique.
  */
 export function idTrieChunks(table: IdTableSource): Generator<string> {
   const ids = idsOfTable(table);
@@ -46,8 +46,8 @@ export function idTrieChunks(table: IdTableSource): Generator<string> {
 }
 
 /**
- * Reads what `idTrieChunks` wrote. The items come in the order of their IDs, since a tree does not keep that of the rows. @throws
- * InvalidInputError that names the path to anything but a code, an object or a list of items.
+ * Reads what `idTrieChunks` wrote. The items come in the order of their IDs, since a tree does not keep that of the rows.
+ * @throws InvalidInputError that names the path to anything but a code, an object or a list of items.
  */
 export function readIdTrie(text: string, options: IdTableOptions = {}): IdTable {
   let root: unknown;

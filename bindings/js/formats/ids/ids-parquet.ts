@@ -100,9 +100,9 @@ interface CodeColumns {
 }
 
 /**
- * Reads IDs from Parquet: what `idsParquetChunks` wrote, and files of other programs, see `readIds`. @throws InvalidInputError if no
- * column, or more than one, can be that of the codes or of the items; for codes that are missing or contradict the tokens in the same row;
- * and, with the row's number, for anything that a table of IDs cannot have.
+ * Reads IDs from Parquet: what `idsParquetChunks` wrote, and files of other programs, see `readIds`.
+ * @throws InvalidInputError if no column, or more than one, can be that of the codes or of the items; for codes that are missing or
+ *   contradict the tokens in the same row; and, with the row's number, for anything that a table of IDs cannot have.
  */
 export async function readIdsParquet(
   source: ByteSource,

@@ -47,8 +47,9 @@ function header(levels: number, hasTitle: boolean): string[] {
 }
 
 /**
- * Reads what `idsCsvChunks` wrote, with the items' IDs and titles; whole or in pieces. @throws InvalidInputError for another header, an
- * item that occurs twice, a code that is not a whole number below its codebook size, or an `id` that contradicts the codes.
+ * Reads what `idsCsvChunks` wrote, with the items' IDs and titles; whole or in pieces.
+ * @throws InvalidInputError for another header, an item that occurs twice, a code that is not a whole number below its codebook size, or an
+ *   `id` that contradicts the codes.
  */
 export function readIdsCsv(
   text: string | Iterable<string>,

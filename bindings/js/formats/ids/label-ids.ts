@@ -7,8 +7,8 @@ import type { ItemLabels } from "../../types.ts";
 import type { IdTableSource } from "./id-table.ts";
 
 /**
- * The table with the item IDs of the labels that are written with it. @throws InvalidInputError if there is not one title and one label of
- * each name per row, or the table has other item IDs.
+ * The table with the item IDs of the labels that are written with it.
+ * @throws InvalidInputError if there is not one title and one label of each name per row, or the table has other item IDs.
  */
 export function withLabelIds(table: IdTableSource, labels: ItemLabels | undefined): IdTableSource {
   if (!labels) return table;

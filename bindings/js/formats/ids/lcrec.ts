@@ -21,8 +21,8 @@ export interface LcRecOptions {
 
 /**
  * LC-Rec's `index.json` (Zheng et al. 2024; also LETTER, MiniOneRec): `{"0": ["<a_1>", "<b_2>", "<c_3>"], ...}`, written like Python's
- * `json.dump` (except for characters beyond ASCII, which are not escaped). @throws InvalidInputError for item IDs that are not one per row
- * or not unique.
+ * `json.dump` (except for characters beyond ASCII, which are not escaped).
+ * @throws InvalidInputError for item IDs that are not one per row or not unique.
  */
 export function lcRecChunks(table: IdTableSource, options: LcRecOptions = {}): Generator<string> {
   requireOptions(options);

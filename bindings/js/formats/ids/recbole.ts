@@ -106,8 +106,8 @@ function codeWriter(content: RecBoleOptions["content"], levels: number): (codes:
 }
 
 /**
- * IDs as a RecBole `.item` file: the columns `item_id:token` and `semantic_id:token_seq`, whose codes are separated by spaces. @throws
- * InvalidInputError for item IDs that are not one per row, are not unique, or contain a tab or line end.
+ * IDs as a RecBole `.item` file: the columns `item_id:token` and `semantic_id:token_seq`, whose codes are separated by spaces.
+ * @throws InvalidInputError for item IDs that are not one per row, are not unique, or contain a tab or line end.
  */
 export function recBoleChunks(table: IdTableSource, options: RecBoleOptions = {}): Generator<string> {
   requireOptions(options);
@@ -128,8 +128,8 @@ export function recBoleChunks(table: IdTableSource, options: RecBoleOptions = {}
 
 /**
  * An existing `.item` file with the column `semantic_id:token_seq` added as its last one, in pieces of text; all other columns stay
- * unchanged, to the byte. An existing column of that name is replaced. @throws InvalidInputError if an item of the file is not in the table
- * (`missing: "empty"` leaves its cell empty).
+ * unchanged, to the byte. An existing column of that name is replaced.
+ * @throws InvalidInputError if an item of the file is not in the table (`missing: "empty"` leaves its cell empty).
  */
 export function mergeRecBoleChunks(
   item: string | Iterable<string>,
@@ -172,8 +172,9 @@ export function mergeRecBoleChunks(
 }
 
 /**
- * Reads the IDs of a RecBole `.item` file and ignores other columns. @throws InvalidInputError if there are no columns `item_id` and
- * `semantic_id`, or, with the number of the line, if codes are neither tokens of their levels nor whole numbers.
+ * Reads the IDs of a RecBole `.item` file and ignores other columns.
+ * @throws InvalidInputError if there are no columns `item_id` and `semantic_id`, or, with the number of the line, if codes are neither
+ *   tokens of their levels nor whole numbers.
  */
 export function readRecBole(
   text: string | Iterable<string>,

@@ -59,8 +59,9 @@ const isIds = (table: SemanticIds | IdTableSource): table is SemanticIds =>
  * - trie: `{"17":{"203":{"9":["B004756YJA"]}}}`;
  * - parquet: the columns `item`, `title`, `code_1`, ..., `id`, and codebook sizes and fingerprint in its metadata.
  *
- * @param table The semantic IDs, with the items' own IDs if they have any (default: the row numbers). @throws InvalidInputError for item
- * IDs that are not one per row or not unique, for what a format cannot hold, and for labels or vectors that do not fit the IDs.
+ * @param table The semantic IDs, with the items' own IDs if they have any (default: the row numbers).
+ * @throws InvalidInputError for item IDs that are not one per row or not unique, for what a format cannot hold, and for labels or vectors
+ *   that do not fit the IDs.
  */
 export function writeIds(
   format: IdFormat,

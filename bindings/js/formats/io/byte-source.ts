@@ -181,7 +181,8 @@ function blobSource(blob: Blob): ByteSource {
 
 /**
  * Copies a Blob to `target` through one small buffer that is reused: the results of `arrayBuffer()`, megabytes per read, would pile up
- * until they are collected. @returns Number of bytes copied.
+ * until they are collected.
+ * @returns Number of bytes copied.
  */
 async function readBlob(blob: Blob, target: Uint8Array): Promise<number> {
   const reader = blob.size > BLOB_PIECE ? byobReader(blob) : undefined;

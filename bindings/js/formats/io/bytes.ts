@@ -177,8 +177,8 @@ function firstVisible(bytes: Uint8Array): number | undefined {
 }
 
 /**
- * Text of bytes, UTF-8 or (with a byte order mark) UTF-16, piece by piece, since a file may be longer than the longest string. @throws
- * InvalidInputError if the bytes are not text in that encoding.
+ * Text of bytes, UTF-8 or (with a byte order mark) UTF-16, piece by piece, since a file may be longer than the longest string.
+ * @throws InvalidInputError if the bytes are not text in that encoding.
  */
 export function* decodeText(bytes: Uint8Array): Generator<string> {
   const text = new TextBytes();

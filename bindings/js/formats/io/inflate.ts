@@ -10,7 +10,8 @@ export const RATIO_FREE = 1 << 16;
 
 /**
  * Decompresses pieces.
- * @param limit The most bytes that may come out. @throws InvalidInputError if the data is damaged or cut short, or if more comes out.
+ * @param limit The most bytes that may come out.
+ * @throws InvalidInputError if the data is damaged or cut short, or if more comes out.
  */
 export async function* inflate(
   chunks: AsyncIterable<Uint8Array>,

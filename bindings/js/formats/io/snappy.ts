@@ -3,7 +3,8 @@
 import { invalid } from "../../base/errors.ts";
 
 /**
- * Decompresses a block of known size. @throws InvalidInputError if it does not give exactly `size` bytes.
+ * Decompresses a block of known size.
+ * @throws InvalidInputError if it does not give exactly `size` bytes.
  */
 export function unsnappy(input: Uint8Array, size: number): Uint8Array {
   const output = new Uint8Array(size);

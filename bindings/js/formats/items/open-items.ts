@@ -34,8 +34,8 @@ interface Description {
 /** An open file of embeddings: what `ItemTable` has, except that the vectors are read on request. */
 export interface OpenedItems extends EmbeddingSource, Readonly<Omit<ItemTable, "data" | "itemIds">> {
   /**
-   * Rows [first, first + count) as float32, in a buffer that the next call reuses. @throws InvalidInputError for rows that do not exist,
-   * and for a file that was closed or cannot be read any more.
+   * Rows [first, first + count) as float32, in a buffer that the next call reuses.
+   * @throws InvalidInputError for rows that do not exist, and for a file that was closed or cannot be read any more.
    */
   read(first: number, count: number): Promise<Float32Array>;
   /** Whether the vectors were read when the file was opened, since the format does not allow access by rows. */

@@ -34,9 +34,9 @@ interface Table {
  * The column whose name is or ends with `title` or `name` gives the titles, or else the first column of text; the others are labels. Item
  * IDs are strings with all their digits. Labels with `itemIds` are joined to items by ID, see `joinItems`.
  *
- * @param fileName The file's name: a `.csv` or `.tsv` has a header even if it only names a title or ID. @throws InvalidInputError for JSON
- * that is cut short or has another form, labels that differ in number from the titles, an item ID that is empty or repeated, or no titles
- * at all.
+ * @param fileName The file's name: a `.csv` or `.tsv` has a header even if it only names a title or ID.
+ * @throws InvalidInputError for JSON that is cut short or has another form, labels that differ in number from the titles, an item ID that
+ *   is empty or repeated, or no titles at all.
  */
 export function readLabels(text: string, fileName = ""): ItemLabels {
   const content = asText(text);

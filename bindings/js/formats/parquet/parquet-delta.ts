@@ -10,8 +10,9 @@ const MAX_BLOCK = 2 ** 31 - 1;
  * DELTA_BINARY_PACKED: a first value, then blocks of differences. A block has its smallest difference, and how much the others exceed it in
  * miniblocks, each of which packs its numbers in as few bits as they need. Sums wrap around at the type's width.
  *
- * @param target As long as the number of values; an empty target needs no encoding. @returns Where the next part starts. @throws
- * InvalidInputError for another number of values, or an impossible header.
+ * @param target As long as the number of values; an empty target needs no encoding.
+ * @returns Where the next part starts.
+ * @throws InvalidInputError for another number of values, or an impossible header.
  */
 export function readDeltas(
   bytes: Uint8Array,
@@ -132,7 +133,8 @@ export function* deltaLengthByteArrays(bytes: Uint8Array, start: number, length:
 
 /**
  * DELTA_BYTE_ARRAY: how many bytes each text shares with the previous one, then the rest of each by DELTA_LENGTH_BYTE_ARRAY. Each result is
- * valid until the next. @param limit The most bytes of all texts together.
+ * valid until the next.
+ * @param limit The most bytes of all texts together.
  */
 export function* deltaByteArrays(
   bytes: Uint8Array,

@@ -56,8 +56,8 @@ const MAX_HEADER = 1 << 20;
 const MAX_PAGE = 2 ** 31 - 1;
 
 /**
- * The pages of a column chunk, from their headers alone. @throws InvalidInputError if they do not fit in the chunk, or do not have its
- * number of values.
+ * The pages of a column chunk, from their headers alone.
+ * @throws InvalidInputError if they do not fit in the chunk, or do not have its number of values.
  */
 export async function findPages(source: ByteSource, chunk: ColumnChunk): Promise<Page[]> {
   const pages: Page[] = [];

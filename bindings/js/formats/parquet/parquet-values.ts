@@ -32,7 +32,8 @@ export interface Encoded {
 export class UnreadEncoding extends InvalidInputError {}
 
 /**
- * The `present` values of a page from byte `start` on. @throws InvalidInputError if they are damaged or their encoding is not supported.
+ * The `present` values of a page from byte `start` on.
+ * @throws InvalidInputError if they are damaged or their encoding is not supported.
  */
 export function decodeValues(bytes: Uint8Array, start: number, present: number, encoded: Encoded): ColumnValues {
   const { encoding, type, dictionary, limit } = encoded;

@@ -40,8 +40,8 @@ export class QuickRows {
   #count = 0;
 
   /**
-   * @param columns What each holds. At most one is a list, in which case none is a number. @param dimensions The columns of numbers, in the
-   * order of the dimensions. Default: in the order of the table.
+   * @param columns What each holds. At most one is a list, in which case none is a number.
+   * @param dimensions The columns of numbers, in the order of the dimensions. Default: in the order of the table.
    */
   constructor(columns: readonly number[], delimiter: string, isQuoting = true, dimensions: readonly number[] = []) {
     const places = [...dimensions.keys()].sort((a, b) => dimensions[a]! - dimensions[b]!);
@@ -55,7 +55,8 @@ export class QuickRows {
   }
 
   /**
-   * Reads the row at the window's position, and moves on if it succeeds. @param dim Length of lists, once it is known; else 0.
+   * Reads the row at the window's position, and moves on if it succeeds.
+   * @param dim Length of lists, once it is known; else 0.
    */
   read(window: Utf8Window, dim: number): QuickResult {
     const { bytes, end } = window;

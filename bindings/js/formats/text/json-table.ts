@@ -351,8 +351,8 @@ const isAnswerRow = (row: unknown): row is Fields =>
   (row.object === "embedding" || Object.keys(row).every((name) => ["index", "embedding"].includes(name)));
 
 /**
- * The vectors of an embedding service's answer in the order of their `index`, which may differ from that of the answer. @throws
- * InvalidInputError if the indices are not 0, 1, 2, ...
+ * The vectors of an embedding service's answer in the order of their `index`, which may differ from that of the answer.
+ * @throws InvalidInputError if the indices are not 0, 1, 2, ...
  */
 export function inAnswerOrder(rows: unknown[]): unknown[] {
   if (rows.length === 0 || !rows.every(isAnswerRow)) return rows;

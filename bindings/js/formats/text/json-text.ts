@@ -28,8 +28,8 @@ export const isLongInteger = (value: unknown): value is string =>
 
 /**
  * `JSON.parse`, except that in lists and objects an integer beyond 2^53 becomes a string of its digits, and NaN, Infinity and -Infinity,
- * which Python writes, are numbers; and that no name may occur twice in an object, since the first value would be lost. @throws SyntaxError
- * as `JSON.parse` does; RangeError if the text is longer than a string can be.
+ * which Python writes, are numbers; and that no name may occur twice in an object, since the first value would be lost.
+ * @throws SyntaxError as `JSON.parse` does; RangeError if the text is longer than a string can be.
  */
 export function parseJson(text: string): unknown {
   return parsed(readable(text, false));
@@ -48,8 +48,8 @@ function parsed({ text, hasNaN }: { text: string; hasNaN: boolean }): unknown {
 }
 
 /**
- * The text in a form that `JSON.parse` can read. @param isOrdered Whether to put a letter before the outermost names, so that none is a
- * number.
+ * The text in a form that `JSON.parse` can read.
+ * @param isOrdered Whether to put a letter before the outermost names, so that none is a number.
  */
 function readable(text: string, isOrdered: boolean): { text: string; hasNaN: boolean } {
   let written = "";

@@ -42,8 +42,9 @@ export const isHubConfig = (config: object): boolean =>
   Object.keys(config).some((name) => Object.hasOwn(OPTIONS, name));
 
 /**
- * A `config.json` next to a state_dict; undefined if it is another program's. @param name Its path or URL, for the message. @throws
- * ModelFormatError if it is not JSON.
+ * A `config.json` next to a state_dict; undefined if it is another program's.
+ * @param name Its path or URL, for the message.
+ * @throws ModelFormatError if it is not JSON.
  */
 export function parseHubConfig(json: Uint8Array, name: string): HubConfig | undefined {
   let config: unknown;

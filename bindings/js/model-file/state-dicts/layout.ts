@@ -71,9 +71,10 @@ export function indexes(tensors: Tensors, prefix: string, suffix: string, dimens
 
 /**
  * The tensors under our names, batch normalisation folded into the Linear before it, missing biases as zeros.
- * @param layers Linears of the encoder. @param levels Codebooks.
- * @param others Names of the tensors that are not floats. @throws ModelFormatError that lists missing and unexpected names, or says which
- * shapes do not match.
+ * @param layers Linears of the encoder.
+ * @param levels Codebooks.
+ * @param others Names of the tensors that are not floats.
+ * @throws ModelFormatError that lists missing and unexpected names, or says which shapes do not match.
  */
 export function translate(
   tensors: Tensors,
