@@ -62,7 +62,7 @@ try {
   const added = await producer.add(flow);
   const { job } = added;
   children = added.children;
-  console.log(`${rows} rows in ${flow.children.length} jobs; without me they go on too`);
+  console.log(`${rows} rows in ${flow.children.length} jobs; they continue without this program`);
   const { items: count } = await job.waitUntilFinished(events);
   console.log(`${count} items: ${output}`);
 } catch (error) {

@@ -1,6 +1,6 @@
-// What semantic IDs are for: a recommender of the next item that knows items by their codes. What it has learned about one item carries
-// over to those whose IDs begin alike, and what it generates, code by code, is always the ID of an item. Beside it: recommenders that know
-// no IDs, and the same one with the IDs shuffled.
+// What semantic IDs are for: a recommender of the next item that knows items by their codes. What it learns about one item carries over to
+// those whose IDs start with the same codes, and what it generates, code by code, is always the ID of an item. Compared with recommenders
+// that use no IDs, and with the same one with the IDs shuffled.
 //
 //   node examples/recommender/recommend.mjs                 histories made up of the emoji that come with the repository
 //   node examples/recommender/recommend.mjs --data FOLDER   Amazon Beauty: sequences.Beauty.txt and --vectors, iclrec-Beauty-64.f32.npy

@@ -59,7 +59,7 @@ describe("a client is told what is wrong with its request, without advice for co
     ],
     [
       "item,code_1,code_2\na,1,2\nb,3,4",
-      'the body: the table holds semantic IDs, "code_1", "code_2", not embeddings: give the file of the vectors instead',
+      'the body: the table holds semantic IDs, "code_1", "code_2", not embeddings: give the file with the vectors instead',
     ],
     ["id,e0,e1\na,1,x\nb,.1,.2", 'the body: row 0 (line 2), column 2 ("e1"): "x" is not a number'],
     [
@@ -106,7 +106,7 @@ describe("a client is told what is wrong with its request, without advice for co
     const items = { data: data(10).map((value) => -3 * value), rows: 10, dim: 8 };
     const ids = Array.from({ length: 10 }, (_, i) => `k${i}`);
     expect(await toldOf(() => index.add(ids, model.encode(items), { items }))).toMatch(
-      /^item "k\d" has the raw ID .*: published IDs do not change; upload a catalogue to train anew$/,
+      /^item "k\d" already has the raw ID .*: published IDs do not change; upload a catalogue to train again$/,
     );
     const many = { data: new Float32Array(300 * 8).fill(0.5), rows: 300, dim: 8 };
     const twins = Array.from({ length: 300 }, (_, i) => `z${i}`);

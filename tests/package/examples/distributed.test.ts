@@ -162,7 +162,7 @@ describe.skipIf(!tools)("examples/distributed (skipped without redis-server, Bul
     expect(whole.length).toBe(JOBS.length);
     rmSync(join(folder, "index.bin"));
     const enqueued = enqueue("index.bin", ...sizes);
-    await enqueued.says(/jobs; without me they go on too\n/);
+    await enqueued.says(/jobs; they continue without this program\n/);
     const worker = await startWorker();
     expect(await enqueued.end()).toBe(0);
     expect(shards("index.bin").sort()).toEqual(names);
