@@ -170,7 +170,8 @@ const GLUE_CHANGES = [
 const READ_BY_BUNDLERS = /load-wasm\.\w+\.js$|worker\/host\.\w+\.js$/;
 
 /**
- * Shortens the JavaScript in a folder: no white space, local names of a letter. Names of functions and classes stay, for stack traces.
+ * Shortens the JavaScript in a folder: no white space, variables of a letter. Names of functions and classes stay, for stack traces, but for
+ * the command line's, which shows none.
  * @param {string} folder
  */
 export async function minify(folder) {
@@ -178,16 +179,17 @@ export async function minify(folder) {
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     if (!/\.m?js$/.test(name) || READ_BY_BUNDLERS.test(name)) continue;
     const file = join(folder, name);
+    const isTraced = !name.endsWith(".mjs") && !/^(?:cli|sweep)[/\\]/.test(name); // the glues have no names worth keeping
     const { code, errors } = minifySync(name, readFileSync(file, "utf8"), {
       module: true,
       compress: true,
-      mangle: { toplevel: false, keepNames: !name.endsWith(".mjs") }, // the glues have no names worth keeping
+      mangle: { toplevel: true, keepNames: isTraced },
       codegen: { removeWhitespace: true },
     });
     if (errors.length > 0) throw new Error(`${name} cannot be minified: ${errors[0].message}`);
     // What is imported stays a plain string, which every bundler can read.
     const plain = code.replace(/\bimport\(`([^`$]+)`\)/g, 'import("$1")');
-    writeFileSync(file, name.endsWith(".mjs") ? plain : inLines(plain, parseAst(plain)));
+    writeFileSync(file, isTraced ? inLines(plain, parseAst(plain)) : plain);
   }
 }
 

@@ -48,7 +48,7 @@ export type ErrorCode =
   | "NOT_INITIALIZED"
   /** Another long call is running on this model. Await it, abort it, or use another model object. */
   | "BUSY"
-  /** The model or optimizer was disposed. */
+  /** The model or optimiser was disposed. */
   | "DISPOSED"
   /** Training reached values that are not finite. */
   | "DIVERGED"
@@ -58,7 +58,7 @@ export type ErrorCode =
   | "NO_DECODER"
   /** The checkpoint belongs to another model, other items or other options. `argument` is the option that differs, if one does. */
   | "CHECKPOINT_MISMATCH"
-  /** The IDs, index or optimizer belong to another model, whose codes mean something else. */
+  /** The IDs, index or optimiser belong to another model, whose codes mean something else. */
   | "OTHER_MODEL"
   /** The codebook sizes differ from those of the model, index or vocabulary. */
   | "OTHER_CODEBOOKS"

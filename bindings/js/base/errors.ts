@@ -124,7 +124,7 @@ export class OutOfMemoryError extends RQVAEError {
   override readonly name = "OutOfMemoryError";
 }
 
-/** The model or optimizer was disposed. */
+/** The model or optimiser was disposed. */
 export class DisposedError extends RQVAEError {
   override readonly name = "DisposedError";
 }

@@ -110,8 +110,8 @@ export class SemanticIdIndex {
    *
    * @param itemIds n different strings or whole numbers
    * @param ids their raw IDs, as `encode` gives them
-   * @throws InvalidInputError if the numbers of item IDs and IDs differ, an item ID occurs twice, more items share an ID than there are
-   * suffixes, there are fewer IDs than items to reassign, or the model is not the one that made the IDs.
+   * @throws InvalidInputError if the numbers of item IDs and IDs differ, or an item ID occurs twice. Also if there are too few suffixes for the
+   * items that share an ID, fewer IDs than items to reassign, or the model is not the one that made the IDs.
    */
   static build(itemIds: ArrayLike<ItemId>, ids: SemanticIds, options?: IndexOptions): SemanticIdIndex {
     const where = "SemanticIdIndex.build";
@@ -290,7 +290,7 @@ export class SemanticIdIndex {
   /**
    * The whole ID of some item that is nearest to the given codes, which need not be valid or complete. The longest common prefix counts
    * first. Below it, if the index has its model, it takes at each level the code whose vector is nearest to what the remaining given codes
-   * stand for; without a model, the ID with the most common codes, of equal ones the lowest.
+   * stand for. Without a model, it takes the ID with the most common codes, of equal ones the lowest.
    * @throws InvalidInputError for codes that no ID could have, or if the index is empty.
    */
   nearestValid(codes: ArrayLike<number>): number[] {

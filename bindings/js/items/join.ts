@@ -41,8 +41,8 @@ export interface ItemJoin {
  * no item IDs, the rows are joined by position, which requires the same number of rows in both files.
  *
  * @param what What a row of `right` is, for messages: "title", "embedding".
- * @throws InvalidInputError if an item ID is empty or occurs in two rows (both are named); if the sources have no item in common; if files
- * that are joined by position have different numbers of rows; and if the item IDs of one of them are the row numbers in another order, so
+ * @throws InvalidInputError if an item ID is empty or occurs in two rows (both are named), or if the sources have no item in common. If files
+ * that are joined by position have different numbers of rows. If the item IDs of one of them are the row numbers in another order, so
  * that position and number contradict each other.
  */
 export function joinItems(left: JoinSource, right: JoinSource, what = "row"): ItemJoin {

@@ -21,13 +21,13 @@ export class Optimizer {
   /** Checks the optimiser given to a model's `trainStep`. @throws InvalidInputError, DisposedError @internal */
   static handleOf(optimizer: unknown, model: object): Handle {
     if (!(optimizer instanceof Optimizer)) {
-      throw invalid()`${call("trainStep")}optimizer must come from createOptimizer, received ${show(optimizer)}`;
+      throw invalid()`${call("trainStep")}the optimiser must come from createOptimizer, received ${show(optimizer)}`;
     }
     const own = originalOf(optimizer);
     if (originalOf(own.#model) !== model) {
-      throw invalid("OTHER_MODEL")`${call("trainStep")}the optimizer belongs to another model`;
+      throw invalid("OTHER_MODEL")`${call("trainStep")}the optimiser belongs to another model`;
     }
-    if (own.#handle === undefined) throw new DisposedError("trainStep: the optimizer was disposed");
+    if (own.#handle === undefined) throw new DisposedError("trainStep: the optimiser was disposed");
     return own.#handle;
   }
 

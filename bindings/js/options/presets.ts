@@ -47,8 +47,8 @@ export const presets = {
 
   /**
    * LC-Rec (Zheng et al., "Adapting Large Language Models by Integrating Collaborative Semantics for Recommendation", ICDE 2024; the
-   * program's index/run.sh): encoder 2048 ... 64 with ReLU, latent 32, four levels of 256 codes, beta 0.25, AdamW with learning rate 1e-3
-   * and weight decay 1e-4, linear schedule with 50 of 10,000 epochs of warm-up, gradients clipped to 1, batches of 1,024,
+   * program's index/run.sh). Encoder 2,048 ... 64 with ReLU, latent 32, four levels of 256 codes, beta 0.25. AdamW with learning rate 1e-3
+   * and weight decay 1e-4, linear schedule with 50 of 10,000 epochs of warm-up, gradients clipped to 1, batches of 1,024.
    * Sinkhorn-balanced assignment with epsilon 0.003 at the last level, the epoch with the fewest collisions kept. Its losses are means
    * over the features and over the levels where ours are sums: `reconstructionWeight` sets the same proportion, which makes our loss
    * levels x latentDim times theirs, and `gradientClip` likewise.

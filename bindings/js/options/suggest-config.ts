@@ -27,7 +27,7 @@ export interface CatalogueShape {
  *
  * - K, codes per level: the power of two nearest to 2 sqrt(n), from 8 to 256, so that levels two and three are not starved.
  * - Latent width: with a `spectrum`, as many principal directions (in steps of 8) as hold nearly everything that codes explain of held-out
- *   items: few if codes would only fit the noise of the items that they see, all of them if the spectrum is flat and the catalogue
+ *   items. That is few if codes would only fit the noise of the items that they see, all of them if the spectrum is flat and the catalogue
  *   clustered. Without one, by q = items per dimension, 12 sqrt(q) in steps of 8, from 24 to 64.
  * - Hidden width 256 below q = 8, else 512; 40 epochs (25 below q = 8), fewer if that would train more than 180,000 items in all, but at
  *   least 10.

@@ -91,7 +91,7 @@ export const MODEL = {
   codebookKmeansInit: { kind: "flag", default: true },
   /**
    * Fit the codebooks by k-means together with the beam search (`encodeBeam`) that will use them. If few items share a code, each level is
-   * fitted to what several of the best prefixes of every ID leave over (as faiss's ResidualQuantizer does), else by least squares with the
+   * fitted to what several of the best prefixes of every ID leave over (as faiss's ResidualQuantizer does). Otherwise by least squares with the
    * codes that the search finds (Babenko and Lempitsky 2014). If false, they are fitted level by level, each to the residuals of the
    * nearest codes before it. Default: false.
    */
@@ -119,9 +119,11 @@ export const MODEL = {
   /** Layer normalisation (Ba et al. 2016) after every hidden Linear, before its activation. Default: false. */
   layerNorm: { kind: "flag", default: false },
   /**
-   * Shift and scale of the input, learned on the training set and undone by `decode`: "center" subtracts the mean; "commonScale" also
-   * divides by one number, so that distances keep their ratios; "perDimension" divides each dimension by its standard deviation; "l2"
-   * scales every row to unit length first (`decode` gives the typical length). Default: "commonScale".
+   * Shift and scale of the input, learned on the training set and undone by `decode`.
+   * - "center": subtracts the mean.
+   * - "commonScale" (default): also divides by one number, so that distances keep their ratios.
+   * - "perDimension": divides each dimension by its standard deviation.
+   * - "l2": scales every row to unit length first; `decode` gives the typical length.
    */
   inputScaling: {
     kind: "choice",
@@ -192,8 +194,8 @@ export const MODEL = {
   /** Rounds of Sinkhorn's algorithm. Default: 50. */
   sinkhornIterations: { kind: "integer", default: 50, min: 1, max: 10_000 },
   /**
-   * Width of the beam search over the levels that finds an item's ID, in training and encoding: the codes with the least total error
-   * instead of the nearest one at each level (Babenko and Lempitsky 2014 search additive codes this way). Part of the model, since it
+   * Width of the beam search over the levels that finds an item's ID, in training and encoding. It takes the codes with the least total
+   * error instead of the nearest one at each level (Babenko and Lempitsky 2014 search additive codes this way). Part of the model, since it
    * changes IDs. Default: 1 (greedy).
    */
   encodeBeam: { kind: "integer", default: 1, min: 1, max: MAX_BEAM },
@@ -224,7 +226,7 @@ export const MODEL = {
 export const TRAIN = {
   /** Passes over the items. Default: 100. */
   epochs: { kind: "integer", default: 100, min: 1, max: MAX_EPOCHS },
-  /** Items per optimiser step; the last batch of an epoch may be smaller. Default: 1024. */
+  /** Items per optimiser step; the last batch of an epoch may be smaller. Default: 1,024. */
   batchSize: { kind: "integer", default: 1024, min: 1, max: MAX_SIZE },
   /** The rule that moves the weights, with PyTorch's definitions. Default: "adam". */
   optimizer: { kind: "choice", default: "adam", choices: ["adam", "adamw", "adagrad", "sgd"], isOptimizers: true },
@@ -286,7 +288,7 @@ export const TRAIN = {
    */
   validationUntil: { kind: "number", default: 1, min: 0, max: 1, isOpen: true },
   /**
-   * Which weights the model keeps: the "last"; those of the evaluated epoch with the lowest "loss" (reconstruction of the validation items,
+   * Which weights the model keeps. The "last"; those of the evaluated epoch with the lowest "loss" (reconstruction of the validation items,
    * the start before the first epoch included; without validation items, training loss); or those with the fewest ID collisions over all
    * items. Both best epochs stay available, see `RQVAE.select`. Once the validation items train too (`validationUntil`), only epochs since
    * then count. Default: "loss" with validation items, else "last".
@@ -336,7 +338,7 @@ export const TRAIN = {
    */
   residualNoise: { kind: "number", default: 0, min: 0 },
   /**
-   * Weight of a loss that separates items that share an ID: after each evaluation, all but one of them are pulled towards the nearest free
+   * Weight of a loss that separates items that share an ID. After each evaluation, all but one of them are pulled towards the nearest free
    * ID, w [||z - q_free||^2 - ||z - q_shared||^2 + m e]_+ with e the mean quantisation error, until they are there. Needs evaluations every
    * few epochs (`evaluateEvery`). Default: 0.
    */

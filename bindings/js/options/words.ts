@@ -79,7 +79,7 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     help: "dimension of the latent space",
     isMain: true,
     label: "Latent width",
-    hint: "How many numbers an item is reduced to.",
+    hint: "How many numbers each item is reduced to.",
     group: "training",
     guide: "width of the latent space, and of the codes' vectors",
     usually: "64, at most `inputDim`",

@@ -5,8 +5,8 @@ import type { IdReport } from "./id-report.ts";
 
 /**
  * A report on the IDs of a whole catalogue: how many are distinct, how the items divide by their first codes, and how the codes are used.
- * With `items` it separates exact duplicates from true collisions and measures whether near items stay together; with `model` as well, the
- * variance that the IDs explain; with `labels`, how well the IDs agree with them; with `baseline: true`, the same figures for residual
+ * With `items` it separates exact duplicates from true collisions and measures whether near items stay together. With `model` as well, the
+ * variance that the IDs explain; with `labels`, how well the IDs agree with them. With `baseline: true`, the same figures for residual
  * k-means and a random hash.
  *
  * Counts are exact for any number of items, levels and codes. In catalogues beyond 65,536 rows or 2^25 values, reconstruction and

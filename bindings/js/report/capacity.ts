@@ -54,9 +54,9 @@ const MOST_LEVELS = 64;
  *
  *     expected distinct IDs   N (1 - (1 - 1/N)^n)          expected items that share an ID   n (1 - (1 - 1/N)^(n-1))
  *
- * Real codes are neither used evenly nor independently of one another. On ten real catalogues (778 to 117,659 items; Amazon, WordNet,
- * MiniLM, Fashion-MNIST, ...; 3 levels of 32 to 256 codes by residual k-means) the IDs collided as if there were N^g of them, g from 0.56
- * to 0.83 with a median of 0.75, exact duplicates included. So `realistic` uses N^(3/4), which square roots compute identically on every
+ * Real codes are neither used evenly nor independently of one another. Three levels of 32 to 256 codes by residual k-means were tried
+ * on ten real catalogues (778 to 117,659 items; Amazon, WordNet, MiniLM, Fashion-MNIST, ...). The IDs collided as if there were N^g of
+ * them, g from 0.56 to 0.83 with a median of 0.75, exact duplicates included. So `realistic` uses N^(3/4), which square roots compute identically on every
  * host.
  */
 export function adviseCapacity(n: number, options: CapacityOptions = {}): CapacityAdvice {

@@ -67,7 +67,7 @@ class Failure extends Disposal {
 
 function failed(cause: unknown): RQVAEError {
   return new RQVAEError(
-    `the WebAssembly failed (${cause instanceof Error ? cause.message : String(cause)}) and its memory may be damaged: do not use the models, optimizers and trainings in it any more. Call initialize(), then create, load or resume them again (for a worker: start a new one). Files on disk are not affected. Please report what led to this`,
+    `the WebAssembly failed (${cause instanceof Error ? cause.message : String(cause)}) and its memory may be damaged: do not use the models, optimisers and trainings in it any more. Call initialize(), then create, load or resume them again (for a worker: start a new one). Files on disk are not affected. Please report what led to this`,
     { code: "WASM_FAILED", cause },
   );
 }

@@ -79,7 +79,7 @@ export class Vocabulary {
   /**
    * @param source The number of codes per level, or what has it: IDs, published IDs with their suffix, or a model's configuration.
    * @throws InvalidInputError for invalid sizes or sizes that were inferred from the codes of a file (`hasInferredSizes`: tokens would have
-   *   other integers than with the model's own sizes), a template whose tokens could be mistaken for each other, special tokens that are
+   *   other integers than with the model's own sizes). For a template whose tokens could be mistaken for each other, special tokens that are
    *   equal or look like a code, or integers beyond 2^31 - 1.
    */
   constructor(

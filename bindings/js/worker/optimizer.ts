@@ -1,6 +1,6 @@
 import { originalOf, worksBehindProxy } from "../base/behind-proxy.ts";
 
-/** An optimizer in a worker; the handle holds only its number. Made by `RQVAEWorker.createOptimizer`. */
+/** An optimiser in a worker; the handle holds only its number. Made by `RQVAEWorker.createOptimizer`. */
 export class WorkerOptimizer {
   /** The line to its worker. */
   readonly #line: object;
@@ -22,7 +22,7 @@ export class WorkerOptimizer {
     return own.#line === line ? own.#id : undefined;
   }
 
-  /** Frees the optimizer's state in the worker. Never rejects: if the worker is gone, so is the optimizer. */
+  /** Frees the optimiser's state in the worker. Never rejects: if the worker is gone, so is the optimiser. */
   async dispose(): Promise<void> {
     await this.#dispose().catch(() => {});
   }

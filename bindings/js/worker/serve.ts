@@ -63,7 +63,7 @@ export function serve(port: ServerPort): void {
       if (wire?.wire === "ids") return idsFromWire(wire);
       if (wire?.wire !== "optimizer") return arg;
       const optimizer = optimizers.get(wire.id);
-      if (!optimizer) throw new DisposedError(`${method}: the optimizer was disposed`);
+      if (!optimizer) throw new DisposedError(`${method}: the optimiser was disposed`);
       return optimizer;
     };
     const given = args.map(open);

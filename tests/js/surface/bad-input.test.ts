@@ -306,7 +306,7 @@ describe("states", () => {
     const optimizer = own.createOptimizer();
     optimizer.dispose();
     optimizer.dispose();
-    expect(() => own.trainStep(items, optimizer)).toThrow(/optimizer was disposed/);
+    expect(() => own.trainStep(items, optimizer)).toThrow(/optimiser was disposed/);
     using others = model.createOptimizer();
     expect(() => own.trainStep(items, others)).toThrow(/belongs to another model/);
     expect(() => own.trainStep(items, {} as never)).toThrow(/must come from createOptimizer/);

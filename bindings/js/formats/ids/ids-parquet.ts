@@ -192,7 +192,7 @@ function requireRoom({ source }: ParquetFile, values: number): void {
   if (4 * values <= inflatedLimit(source.size)) return;
   throw invalid(
     "FILE_TOO_LARGE",
-  )`the Parquet file claims ${counted(values, "value")} in ${counted(source.size, "byte")}: more than 1000 times as many bytes are refused`;
+  )`the Parquet file claims ${counted(values, "value")} in ${counted(source.size, "byte")}: more than 1,000 times as many bytes are refused`;
 }
 
 /** The columns of texts whose first text is an ID written in tokens. */

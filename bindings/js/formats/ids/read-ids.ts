@@ -51,8 +51,8 @@ export interface ReadIdsOptions {
 }
 
 /**
- * Reads IDs from a file of any format in which they are written; the content decides which. Parquet files of other programs work too: they
- * need a column of item IDs (`item`, `item_id`, `id`, ...; otherwise the row numbers count) and, for the codes, one column of whole numbers
+ * Reads IDs from a file of any format in which they are written; the content decides which. Parquet files of other programs work too. They
+ * need a column of item IDs (`item`, `item_id`, `id`, ...; otherwise the row numbers count). The codes are one column of whole numbers
  * per level (`code_1`, `code_2`, ...), one of lists of them, or one of tokens ("<a_17><b_203>", or a list of tokens).
  *
  * @param file Its bytes, a Blob or File, a stream of bytes, a path (Node) or a URL.

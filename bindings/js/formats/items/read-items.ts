@@ -23,9 +23,9 @@ export interface ReadItemsOptions extends ItemFileOptions {
 }
 
 /**
- * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet (LZ4, and outside Node zstd and Brotli,
- * need the optional package hyparquet-compressors), csv and tsv (one column per dimension, or one that holds lists), and JSON (nested,
- * maps, lines); each of them may also be compressed with gzip. The content decides, then the name. Half floats stay half floats
+ * Reads embeddings from a file of any format: npy, npz (stored and deflated), safetensors, Parquet, csv and tsv (one column per dimension,
+ * or one that holds lists), and JSON (nested, maps, lines), each also compressed with gzip. In Parquet, LZ4, and outside Node zstd and
+ * Brotli, need the optional package hyparquet-compressors. The content decides, then the name. Half floats stay half floats
  * (Uint16Array); all others become float32. Sizes are checked against the file before memory is allocated. Besides the result at most 64 MB
  * are used, however long a text is, except for JSON that is one value, which takes about three times its size and must not exceed the
  * longest string.

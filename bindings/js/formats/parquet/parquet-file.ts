@@ -252,7 +252,7 @@ export function floatChunk(file: ParquetFile, group: Group, column: Column): Col
   if (chunk.values < group.rows || chunk.values * 4 > inflatedLimit(size)) {
     throw invalid(
       "FILE_TOO_LARGE",
-    )`column ${describeValue(column.name)} claims ${counted(chunk.values, "value")} of ${counted(group.rows, "row")} in ${counted(size, "byte")}: more than 1000 times as many bytes are refused`;
+    )`column ${describeValue(column.name)} claims ${counted(chunk.values, "value")} of ${counted(group.rows, "row")} in ${counted(size, "byte")}: more than 1,000 times as many bytes are refused`;
   }
   return chunk;
 }

@@ -46,7 +46,7 @@ export function readOwn(tensors: Tensors, others: readonly string[]): Translatio
   if (modules(rest, ENCODER, "weight", 1).length > 0) {
     throw unfit(
       { program: "rqvae" },
-      "its metadata is missing, and without it a layer normalisation cannot be told from others: load the file that rqvae wrote",
+      "its metadata is missing, and without it one layer normalisation looks like another: load the file that rqvae wrote",
     );
   }
   const read = readHopwise(rest, others, "rqvae");
