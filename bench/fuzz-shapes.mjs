@@ -351,7 +351,7 @@ const KINDS = [
 export async function forged(bytes, changes) {
   const { native } = await import("../dist/runtime/native.js");
   const { hashOf } = await import("../dist/runtime/hash.js");
-  const { checksumPosition } = await import("../dist/model-file/model-file.js");
+  const { checksumPosition } = await import("../dist/model-file/read-model-file.js");
   const view = Buffer.from(bytes);
   const length = Number(view.readBigUInt64LE(0));
   const header = JSON.parse(view.toString("utf8", 8, 8 + length));

@@ -34,8 +34,8 @@ export const inspect: Command = {
   options: {
     Options: {
       data: { value: "ITEMS", help: "check whether these are the items that the model\nwas trained on" },
-      embedding: { ...embedding!, help: `with --data: ${embedding!.help}` },
-      "skip-invalid": { ...skipInvalid!, help: `with --data: ${skipInvalid!.help}` },
+      embedding: { ...embedding!, help: `with --data:\n${embedding!.help}` },
+      "skip-invalid": { ...skipInvalid!, help: `with --data:\n${skipInvalid!.help}` },
       json: { help: "print everything as JSON, with all epochs and options" },
     },
     General: generalOptions,
@@ -44,7 +44,8 @@ export const inspect: Command = {
 the weights of a PyTorch program that rqvae can load.
 
 The text names the options that differ from the defaults of the library; --json
-has all of them. With --data the exit code is 0 for the same items, 1 for others.
+has all of them. With --data the exit code is 0 for the same items, and 1 for
+others.
 
 Examples:
   rqvae inspect emoji.safetensors

@@ -62,7 +62,7 @@ function write(history: TrainHistory, kept: readonly EpochRecord[]): { json: str
     epochs: { ...columnsOf(kept), warnings: kept.map((record) => templates.write(record.warnings)) },
     warnings: templates.write(warnings),
     templates: templates.texts,
-    ...rest,
+    ...inOrder(rest),
     ...(kept.length < epochs.length ? { epochsLeftOut: epochs.length - kept.length } : {}),
   };
   const json = JSON.stringify(stored, (_, value) => {
@@ -76,7 +76,11 @@ function write(history: TrainHistory, kept: readonly EpochRecord[]): { json: str
   return { json: ascii, characters: templates.characters };
 }
 
-/** One number an epoch. */
+/** Its fields by name: the same history is the same text, by whatever way it came about. */
+const inOrder = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) as T;
+
+/** One number per epoch. */
 const PER_EPOCH = ["loss", "reconstructionLoss", "quantizeLoss", "learningRate"] as const;
 /** One number a level. `codebookLoss` and `commitmentLoss` are left out where they equal the error, as they do. */
 const LEVEL_LOSSES = ["quantizationError", "residualEnergy", "codebookLoss", "commitmentLoss"] as const;

@@ -21,7 +21,7 @@ export class Optimizer {
   /** Checks the optimiser given to a model's `trainStep`. @throws InvalidInputError, DisposedError @internal */
   static handleOf(optimizer: unknown, model: object): Handle {
     if (!(optimizer instanceof Optimizer)) {
-      throw invalid()`${call("trainStep")}the optimiser must come from createOptimizer, received ${show(optimizer)}`;
+      throw invalid()`${call("trainStep")}${{ argument: "optimizer" }} must come from createOptimizer, received ${show(optimizer)}`;
     }
     const own = originalOf(optimizer);
     if (originalOf(own.#model) !== model) {

@@ -62,7 +62,7 @@ export async function fitRun(
     }
   } catch (error) {
     if (!(error instanceof DivergedError) || config === undefined) throw error;
-    const failed = error.message.replace(/^train: /, "");
+    const failed = error.inWords((part) => ("call" in part ? "" : undefined));
     return { ...run, seconds: seconds(), failed, data, heldOut, base, warnings: [], config, version: VERSION };
   }
 }

@@ -295,7 +295,7 @@ export class RQVAEWorker extends Contracted {
   #requireOwn(optimizer: unknown): number {
     const id = WorkerOptimizer.numberOf(optimizer, this.#line);
     if (id !== undefined) return id;
-    throw invalid("OTHER_MODEL")`the optimiser must come from this worker's own createOptimizer`;
+    throw invalid("OTHER_MODEL")`${{ argument: "optimizer" }} must come from this worker's own createOptimizer`;
   }
 
   /** What the caller gets for an answer. */

@@ -110,7 +110,12 @@ describe("rqvae convert", () => {
     expectError(rqvae("convert", "none.csv", "x.csv"), 1, "none.csv: no such file");
     expectError(rqvae("convert", "first.jsonl", "x.csv", "--from", "csv"), 1, "first.jsonl", "follows a closing quote");
     expectError(rqvae("convert", "first.jsonl", "first.jsonl"), 1, "is an input");
-    expectError(rqvae("convert", "items.npy", "x.csv"), 1, "items.npy", "an npy file of vectors, not a file of IDs");
+    expectError(
+      rqvae("convert", "items.npy", "x.csv"),
+      1,
+      "items.npy",
+      "an npy file of vectors, but <in> must be a file of IDs",
+    );
     write("tabs.jsonl", '{"id":"a\\tb","codes":[1]}\n');
     expectError(rqvae("convert", "tabs.jsonl", "x.item"), 1, "tabs.jsonl", "a tab");
     expect(files().filter((name) => name.startsWith("x."))).toEqual([]);

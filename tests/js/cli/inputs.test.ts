@@ -37,7 +37,7 @@ describe("- as an input", () => {
     expect(rqvaeFed(readBytes("items.npy"), "encode", "m.safetensors", "-", "-q").stdout).toBe(ids);
     const titled = rqvaeFed(read("labels.json"), "encode", "m.safetensors", "items.npy", "-l", "-");
     expect(titled.stdout).toContain('"item 0, of kind 0"');
-    expect(titled.stderr).toContain("title i of standard input is taken for row i of items.npy");
+    expect(titled.stderr).toContain("title i of standard input belongs to row i of items.npy");
     const names = Array.from({ length: rows }, (_, i) => `sku-${i}\n`).join("");
     expect(rqvaeFed(names, "encode", "m.safetensors", "items.npy", "--item-ids", "-", "-q").stdout).toMatch(
       /^sku-59,/m,

@@ -116,8 +116,8 @@ describe.skipIf(process.platform === "win32")("after Ctrl-C", () => {
     const kept = readBytes(checkpoint);
     const go = ["train", "items.npy", "--checkpoint", checkpoint, "--resume", "-o", "other.safetensors"];
     const refused: [string[], string][] = [
-      [["--latent", "4"], "made with --latent 3, now it is 4: use the same options"],
-      [["--codes", "8"], "made with --codes [8, 4], now it is [8, 8]"],
+      [["--latent", "4"], "made with --latent 3, but now it is 4: use the same options"],
+      [["--codes", "8"], "made with --codes [8, 4], but now it is [8, 8]"],
       [["--levels", "3"], "made with --levels 2, now it is 3"],
       [["--seed", "4"], "made with --seed 3, now it is 4"],
       [["--set", "sinkhornEpsilon=0"], "made with --set sinkhornEpsilon [0.003, 0.003], now it is [0, 0]"],

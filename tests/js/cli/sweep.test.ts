@@ -284,7 +284,7 @@ describe("what is wrong with a sweep", () => {
       "codebookSize=0 nQuantizationLayers=3 patience=1 select=last and 3 others: codebookSize must be",
     );
     expect(stderr).toContain("codebookSize has 2 entries but nQuantizationLayers is 3");
-    expect(stderr).toContain("patience stops when nothing better comes");
+    expect(stderr).toContain("patience stops training without improvement");
     expect(stderr).toMatch(/\nrqvae: 3 mistakes in the settings/);
     expect(files()).toEqual(["items.npy", "labels.json"]);
   });

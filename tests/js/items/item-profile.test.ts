@@ -67,12 +67,13 @@ describe("a dimension that drowns the others", () => {
     expect(report.findings[0]).toMatchObject({ kind: "note", text: expect.stringContaining("column 0 carries") });
   });
 
-  it("is told while training runs, in every event, from memory and from a source alike", async () => {
+  it("is reported while training runs, in every event, from memory and from a source alike", async () => {
     for (const items of [numbered(3), sourceOf(numbered(3))]) {
       const events: TrainProgress[] = [];
       const model = await RQVAE.fit(items, { ...options, onProgress: (event) => events.push(event) });
-      expect(events.length).toBeGreaterThan(0);
-      for (const { itemWarnings } of events)
+      const ofTraining = events.filter(({ phase }) => phase !== "measure"); // before it nobody has looked at all items
+      expect(ofTraining.length).toBeGreaterThan(0);
+      for (const { itemWarnings } of ofTraining)
         expect(itemWarnings).toMatchObject([{ kind: "dominatedByColumn", column: 3 }]);
       model.dispose();
     }

@@ -136,5 +136,5 @@ it("patience ends a training before they join, as one that holds out to the end"
   const withoutWarnings = ({ warnings, epochs, ...rest }: TrainHistory) => ({ ...rest, ended: epochs.length });
   expect(withoutWarnings(joining!.history)).toEqual(withoutWarnings(held!.history));
   expect(joining!.history.stoppedEarly).toBe(true);
-  expect(joining!.model.save()).toEqual(held!.model.save());
+  expect(joining!.model.fingerprint).toBe(held!.model.fingerprint); // their files differ in the option that they remember
 });
