@@ -118,13 +118,13 @@ describe.skipIf(process.platform === "win32")("after Ctrl-C", () => {
     const refused: [string[], string][] = [
       [["--latent", "4"], "made with --latent 3, but now it is 4: use the same options"],
       [["--codes", "8"], "made with --codes [8, 4], but now it is [8, 8]"],
-      [["--levels", "3"], "made with --levels 2, now it is 3"],
-      [["--seed", "4"], "made with --seed 3, now it is 4"],
-      [["--set", "sinkhornEpsilon=0"], "made with --set sinkhornEpsilon [0.003, 0.003], now it is [0, 0]"],
+      [["--levels", "3"], "made with --levels 2, but now it is 3"],
+      [["--seed", "4"], "made with --seed 3, but now it is 4"],
+      [["--set", "sinkhornEpsilon=0"], "made with --set sinkhornEpsilon [0.003, 0.003], but now it is [0, 0]"],
       [["--preset", "tiger"], "made with --"],
-      [["--lr", "0.5"], "made with --lr 0.002, now it is 0.5"],
-      [["--epochs", "5000"], "made with --epochs 1200, now it is 5000"],
-      [["--set", "separationMargin=1"], "made with --set separationMargin 0.05, now it is 1"],
+      [["--lr", "0.5"], "made with --lr 0.002, but now it is 0.5"],
+      [["--epochs", "5000"], "made with --epochs 1200, but now it is 5000"],
+      [["--set", "separationMargin=1"], "made with --set separationMargin 0.05, but now it is 1"],
     ];
     for (const [options, message] of refused) expectError(rqvae(...go, ...options), 1, `${checkpoint}: `, message);
     expectError(rqvae(...go, "--lr", "-1"), 2, "--lr must be");
