@@ -65,11 +65,11 @@ export const sweep: Command = {
       ...readingOptions,
     },
     Table: {
-      format: { value: "NAME", choices: TABLE_FORMATS, help: `${TABLE_FORMATS.join(", ")} (default: markdown)` },
+      format: { value: "NAME", choices: TABLE_FORMATS, help: "form of the table: markdown (default), latex or json" },
       sort: {
         value: "NAME",
         choices: SORTS,
-        help: "best first by held-out (default), gain, seen, distinct,\ncollisions, neighbours or seconds; or by setting",
+        help: "order of the rows: best first by held-out (default),\ngain, seen, distinct, collisions, neighbours or\nseconds; or by setting",
       },
     },
     General: {
