@@ -340,7 +340,10 @@ describe("refused, with the model as it was and usable", () => {
   it("no bytes or foreign ones, with the option's name and what to pass, by train and by fit", async () => {
     using fresh = await RQVAE.create(model);
     for (const [resume, reason] of [
-      [new Uint8Array(0), "the model file has 0 bytes, but a safetensors file has at least 8: it is truncated or empty"],
+      [
+        new Uint8Array(0),
+        "the model file has 0 bytes, but a safetensors file has at least 8: it is truncated or empty",
+      ],
       [new Uint8Array(32), "this is not a safetensors model file: it starts with 00 00 00 00 00 00 00 00"],
     ] as const) {
       const refusal = {
