@@ -46,6 +46,15 @@ def train(vectors, keys, *options, folder=Path(".")):
     return pd.DataFrame({"key": [row["id"] for row in ids], **codes, "tokens": [row["tokens"] for row in ids]})
 
 
+def encode_with_torch(vectors):
+    """The codes of the vectors, n x levels, by PyTorch."""
+    import torch
+
+    import rqvae_torch
+
+    return rqvae_torch.Model("model.safetensors").encode(torch.from_numpy(vectors)).numpy()
+
+
 def main():
     vectors = np.load(DATA / "emoji-glovesif100.f16.npy").astype(np.float32)
     titles = json.loads((DATA / "emoji.labels.json").read_text(encoding="utf8"))["titles"]
@@ -61,13 +70,9 @@ def main():
     published = ids.filter(like="code_").to_numpy()
     readers = {"NumPy": model.encode(vectors)}
     try:
-        import torch
-
-        import rqvae_torch
+        readers["PyTorch"] = encode_with_torch(vectors)
     except ImportError:
         print("PyTorch is not installed: only NumPy encodes")
-    else:
-        readers["PyTorch"] = rqvae_torch.Model("model.safetensors").encode(torch.from_numpy(vectors)).numpy()
     for name, codes in readers.items():
         equal = (codes == published).all(axis=1).mean()
         print(f"{name}: {equal:.2%} of the IDs are those of rqvae")

@@ -101,13 +101,26 @@ function describe(head: Buffer): Seen | undefined {
       ? { what: "an npy file of vectors", serves: ["items"] }
       : { what: "an npy file of whole numbers", serves: ["items", "ids"] };
   }
-  if (format === "zip") return { what: "an npz archive", serves: ["items"] };
+  if (format === "zip") return { what: describeZip(head), serves: ["items"] };
   if (format === "parquet") return { what: "a Parquet file", serves: ["items", "ids"] };
   if (format !== undefined || foreign) return undefined;
   return describeText(head.toString("utf8"));
 }
 
+/** A zip archive by the name of its first member. */
+function describeZip(head: Buffer): string {
+  const name = head.length < 30 ? "" : head.toString("latin1", 30, 30 + head.readUInt16LE(26)); // an empty archive has 22 bytes
+  if (name.endsWith(".npy")) return "an npz archive";
+  return name.endsWith("/data.pkl")
+    ? "a PyTorch file (save its state_dict with safetensors.torch.save_file)"
+    : "a zip archive";
+}
+
+/** What `encode --shard` writes. */
+export const SHARD = "a shard of IDs, for rqvae merge";
+
 function describeSafetensors(header: string): Seen {
+  if (/"rqvae\.ids"\s*:/.test(header)) return { what: SHARD, serves: [] };
   const isModel =
     /"rqvae"\s*:/.test(header) || /"(encoder|quantization_layers|rq\.vq_layers|layers)\.\d*\.?[\w.]*"\s*:/.test(header);
   return isModel

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
+import { answered, whyBrokenOff, whyNoAnswer } from "../formats/io/byte-source.ts";
 import { UsageError } from "./command.ts";
 import { FileError, on } from "./file-error.ts";
 
@@ -65,18 +66,14 @@ async function readStdin(): Promise<Uint8Array> {
 }
 
 async function download(url: string): Promise<Uint8Array> {
-  const response = await fetch(url).catch((error: Error) => {
-    const { cause } = error as { cause?: { code?: string; message?: string } };
-    throw new FileError(`${nameOfInput(url)}: could not connect: ${cause?.code ?? cause?.message ?? error.message}`);
+  const failed = (reason: string) => new FileError(`${nameOfInput(url)}: ${reason}`);
+  const response = await fetch(url).catch((error) => {
+    throw failed(whyNoAnswer(error));
   });
-  if (!response.ok) {
-    throw new FileError(
-      `${nameOfInput(url)}: the server answered ${`${response.status} ${response.statusText}`.trim()}`,
-    );
-  }
+  if (!response.ok) throw failed(answered(response));
   return new Uint8Array(
-    await response.arrayBuffer().catch((error: Error) => {
-      throw new FileError(`${nameOfInput(url)}: the download broke off: ${error.message}`);
+    await response.arrayBuffer().catch((error) => {
+      throw failed(whyBrokenOff(error));
     }),
   );
 }

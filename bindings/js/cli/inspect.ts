@@ -16,8 +16,9 @@ import type { NativeModule } from "../runtime/native-module.ts";
 import type { ModelConfig, TrainConfig, TrainEvaluation, TrainHistory } from "../types.ts";
 import { copyShard } from "../worker/shard.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
-import { nameOfContent } from "./file-roles.ts";
+import { nameOfContent, SHARD } from "./file-roles.ts";
 import { type CatalogueItems, FileError, nameFile, naming, openCatalogue, readBytes } from "./files.ts";
+import { requireOneStdin } from "./inputs.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { generalOptions } from "./outputs.ts";
@@ -91,6 +92,7 @@ async function run(given: Given): Promise<number> {
   for (const name of ["embedding", "skip-invalid"]) {
     if (itemsPath === undefined && given.values[name] !== undefined) throw new UsageError(`--${name} goes with --data`);
   }
+  requireOneStdin([path, itemsPath]);
   const bytes = await readBytes(path);
   const print = (words: string[], json: object) => {
     if (given.values.json) process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
@@ -102,7 +104,7 @@ async function run(given: Given): Promise<number> {
     const index = await SemanticIdIndex.load(bytes).catch((error) => {
       throw nameFile(path, error);
     });
-    print(indexWords(path, bytes, index), indexFigures(bytes, index));
+    print(indexWords(path, bytes, index), { file: path, ...indexFigures(bytes, index) });
     return 0;
   }
   const module = await native();
@@ -127,8 +129,8 @@ const isIndex = (bytes: Uint8Array) => String.fromCharCode(...bytes.subarray(0, 
 
 function inspectModel(path: string, bytes: Uint8Array, module: NativeModule): Inspection {
   // What cannot be a model is named by its content; its reader would say what is wrong with it as a model.
-  if (bytes[8] !== 0x7b) {
-    const what = nameOfContent(bytes);
+  const what = bytes.length === 0 ? "empty" : nameOfContent(bytes);
+  if (bytes[8] !== 0x7b || what === SHARD) {
     throw new FileError(
       `${path}: it is ${what ?? "no file of rqvae"}; rqvae inspect takes a model, an encoder part, a checkpoint or an index`,
     );

@@ -118,6 +118,9 @@ export function readOptions(given: Given, options = OPTIONS): GivenOptions {
   for (const assignment of given.lists.set ?? []) {
     const { option, value } = readAssignment(assignment, options);
     const flag = flagName(option);
+    if (typed[flag]?.startsWith("--set ")) {
+      throw new UsageError(`--set ${option.name} is given twice: give it once`);
+    }
     if (given.values[flag] !== undefined) {
       throw new UsageError(`${typedName(given, flag)} and --set ${option.name} are the same option: give one of them`);
     }

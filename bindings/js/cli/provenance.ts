@@ -18,7 +18,8 @@ export interface Evaluated {
 
 /** As data. Without a training that is remembered, the last four are null. */
 export interface Provenance {
-  version: string;
+  /** The release that fitted the weights; null in files that do not say. */
+  version: string | null;
   seed: number;
   fingerprint: string;
   configuration: { model: ModelConfig; train: TrainConfig | null };
@@ -53,13 +54,13 @@ const selectedOf = ({ selectedEpoch, selectedWording }: TrainHistory) => ({
   isStart: selectedEpoch < 0,
 });
 
-/** "rqvae 0.1.0, seed 0, fingerprint 1c2d..." */
+/** "rqvae 0.1.0, seed 0, fingerprint 1c2d...", with what is known. */
 export const identity = ({
   version,
   seed,
   fingerprint,
 }: Pick<Provenance, "version" | "seed" | "fingerprint">): string =>
-  `rqvae ${version}, seed ${seed}, fingerprint ${fingerprint}`;
+  `${version === null ? "" : `rqvae ${version}, `}seed ${seed}, fingerprint ${fingerprint}`;
 
 /** Sentences about the model for a report that does not tell the story of its training. */
 export function provenanceLines(provenance: Provenance): string[] {

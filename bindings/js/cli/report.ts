@@ -4,11 +4,14 @@ import { joinItems, type ReadIds } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { JoinSource } from "../items/join.ts";
 import { RQVAE } from "../model/rqvae.ts";
+import { readModelFile } from "../model-file/read-model-file.ts";
 import { assessIds } from "../report/assess.ts";
 import { adviseCapacity } from "../report/assess-ids.ts";
 import type { CapacityOptions } from "../report/capacity.ts";
 import { reportHtml } from "../report/html.ts";
 import type { IdReport } from "../report/id-report.ts";
+import { hashOf } from "../runtime/hash.ts";
+import { native } from "../runtime/native.ts";
 import { type Command, type Given, text, typedName, UsageError, wholeNumber } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
@@ -128,12 +131,16 @@ async function run(given: Given): Promise<number> {
     }).catch((error) => {
       throw nameFile(itemsPath, error);
     });
+    const module = await native();
+    // The release that made the model may be another than this one.
+    const { metadata } = readModelFile(modelBytes, (data) => hashOf(module, data));
+    const provenance = { ...provenanceOf(model), version: metadata?.version ?? null };
     if (html !== undefined)
       await writeWhole(
         html,
-        reportHtml(assessed, { title: title ?? baseNameOf(itemsPath), about: provenanceLines(provenanceOf(model)) }),
+        reportHtml(assessed, { title: title ?? baseNameOf(itemsPath), about: provenanceLines(provenance) }),
       );
-    return tell(given, assessed, provenanceOf(model), html);
+    return tell(given, assessed, provenance, html);
   } finally {
     model.dispose();
   }

@@ -1,6 +1,6 @@
 /** Checkpoints: a model file that also has the training job's state, and what must be the same to resume. Internal. */
 
-import { invalid } from "../base/errors.ts";
+import { invalid, ModelFormatError } from "../base/errors.ts";
 import { isSame } from "../base/file-values.ts";
 import { show } from "../base/option-reader.ts";
 import { call, option, worded } from "../base/wording.ts";
@@ -47,15 +47,29 @@ function resumedConfig(
   return { train, data: info.data, state, metadata };
 }
 
+/** Reads what was given as `resume`. @throws ModelFormatError that names the option. */
+function readResumed(bytes: Uint8Array, module: NativeModule): ModelFile {
+  try {
+    return readModelFile(new Uint8Array(bytes), (data) => hashOf(module, data));
+  } catch (error) {
+    if (!(error instanceof ModelFormatError)) throw error;
+    const { wording, code } = error;
+    // What the reader advises goes first.
+    throw new ModelFormatError(
+      worded`${option("resume")}: ${wording}${{ hint: "pass the bytes from checkpoint.write or saveCheckpoint()", after: "; " }}`,
+      { code, cause: error },
+    );
+  }
+}
+
 /** The latent width of a checkpoint's model; undefined in a file that is not ours, which `train` refuses. @throws ModelFormatError */
 export async function latentDimOf(bytes: Uint8Array): Promise<number | undefined> {
-  const module = await native();
-  return readModelFile(new Uint8Array(bytes), (data) => hashOf(module, data)).metadata?.config.latentDim;
+  return readResumed(bytes, await native()).metadata?.config.latentDim;
 }
 
 /** A checkpoint's bytes, read and checked as `resumedConfig` does. */
 export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: TrainOptions, module: NativeModule) {
-  const file = readModelFile(new Uint8Array(bytes), (data) => hashOf(module, data));
+  const file = readResumed(bytes, module);
   const resumed = resumedConfig(file, model, options, module.buildInfo().numerics);
   return {
     ...resumed,

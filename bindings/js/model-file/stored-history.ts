@@ -236,7 +236,7 @@ function validationAt(at: At, last: EpochRecord | undefined): ValidationResult |
   ) as unknown as ValidationResult;
 }
 
-function freezeDeep<T>(value: T): T {
+export function freezeDeep<T>(value: T): T {
   if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freezeDeep);
   return value;
 }

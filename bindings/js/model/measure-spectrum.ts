@@ -125,7 +125,7 @@ function widthOf(variance: number[], explained: number[], dim: number): { latent
   const held = percent(sums(variance)[latentDim - 1]!);
   const reason =
     latentDim === dim
-      ? `codes explain unseen items in all ${dim} directions: full width`
+      ? `codes explain unseen items in ${dim === 1 ? "the only direction" : `all ${dim} directions`}: full width`
       : `${latentDim} of ${dim} directions hold ${held} of the variance and nearly everything that codes explain of unseen items`;
   return { latentDim, reason };
 }

@@ -6,7 +6,7 @@ import { toText, type Wording, worded } from "../base/wording.ts";
 import { counted, percent } from "../base/words.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
 import type { CheckpointInfo, ModelRecord, TrainingSummary } from "../model-file/model-file.ts";
-import { writeHistory } from "../model-file/stored-history.ts";
+import { freezeDeep, writeHistory } from "../model-file/stored-history.ts";
 import { checkCheckpointOptions, nativeTrainConfig, partOf, resolveTrainConfig } from "../options/train-config.ts";
 import { handles, withArena } from "../runtime/arena.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
@@ -329,7 +329,7 @@ export class Training {
     return this.#native.trainStart(this.#handle);
   }
 
-  /** Of a finished job. */
+  /** Of a finished job; frozen, as `load` gives it. */
   history(): TrainHistory {
     const { step } = this.#gather();
     const outcome = this.#native.trainOutcome(this.#handle);
@@ -342,8 +342,8 @@ export class Training {
     // If the start was kept, its codebooks now differ from those that were evaluated at first.
     const selected = startKept ? (bestByLoss as BestEpoch) : this.#evaluationOf(selectedEpoch, start, best);
     const afterValidation = joined ? "joined" : startKept ? "startKept" : undefined;
-    return {
-      epochs: this.records,
+    return freezeDeep({
+      epochs: [...this.records],
       ...(start ? { start } : {}),
       selectedEpoch,
       best,
@@ -353,7 +353,7 @@ export class Training {
       warnings: this.#warnings(selectedEpoch),
       ...this.#judged({ select: this.config.select, epoch: selectedEpoch, selected, stoppedEarly, afterValidation }),
       steps: step,
-    };
+    });
   }
 
   /** What the history says about the selected epoch: why it was selected, and how good it was on items that it had not seen. */
@@ -389,7 +389,7 @@ export class Training {
   reselected(history: TrainHistory, by: "loss" | "collision", best: BestEpoch): TrainHistory {
     const { validation: _, verdict: __, ...rest } = history;
     const { stoppedEarly, afterValidation } = history;
-    return {
+    return freezeDeep({
       ...rest,
       selectedEpoch: best.epoch,
       ids: best.ids,
@@ -402,7 +402,7 @@ export class Training {
         stoppedEarly,
         afterValidation,
       }),
-    };
+    });
   }
 
   #warnings(selectedEpoch: number): TrainWarning[] {

@@ -7,6 +7,7 @@ beforeEach(() => {
   expect(rqvae("kmeans", "items.npy", "--codes", "8,4", "-q", "-o", "m.safetensors", "--ids", "ids.csv").status).toBe(
     0,
   );
+  expect(rqvae("encode", "m.safetensors", "items.npy", "--shard", "1/2", "-q", "-o", "1.shard").status).toBe(0);
   write("titles.txt", Array.from({ length: 60 }, (_, i) => `a title ${"xyz"[i % 3]}`).join("\n"));
   write(
     "table.csv",
@@ -53,6 +54,9 @@ describe("one file that is something else", () => {
       "m.safetensors: is a model, but --ids must be a file of IDs",
     ],
     [["convert", "m.safetensors", "out.json"], "m.safetensors: is a model, but <in> must be a file of IDs"],
+    [["encode", "1.shard", "items.npy"], "1.shard: is a shard of IDs, for rqvae merge, but <model> must be a model"],
+    [["train", "1.shard"], "1.shard: is a shard of IDs, for rqvae merge, but <items> must be a table of vectors"],
+    [["convert", "1.shard", "out.json"], "1.shard: is a shard of IDs, for rqvae merge, but <in> must be a file of IDs"],
     [["report", "ids.csv", "items.npy"], "ids.csv: is a file of IDs, but <model> must be a model"],
   ])("%j", (args, message) => {
     expectError(rqvae(...args), 1, message);

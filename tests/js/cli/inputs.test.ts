@@ -85,6 +85,12 @@ describe("a URL as an input", () => {
     const path = new URL(request.url!, "http://_").pathname;
     const content = served.get(path);
     asked.push(`${path} ${request.headers.range ?? ""}`.trim());
+    if (path === "/500.npy") return void response.writeHead(500, "Internal Server Error").end();
+    if (path === "/loop.npy") return void response.writeHead(302, { location: path }).end();
+    if (path === "/half.npy") {
+      response.writeHead(200, { "content-length": 1000 });
+      return void response.write("half", () => response.destroy());
+    }
     if (content === undefined) return void response.writeHead(404, "Not Found").end();
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
     if (from === undefined) return void response.end(content);
@@ -121,6 +127,30 @@ describe("a URL as an input", () => {
     const { stdout } = await run("encode", "m.safetensors", `${host}/items.npy`, ...part);
     expect(stdout).toBe(rqvae("encode", "m.safetensors", "items.npy", ...part).stdout);
     expect(asked[0]).toMatch(/^\/items\.npy bytes=0-/);
+  });
+
+  it.each([
+    ["500.npy", "the server answered 500 Internal Server Error"],
+    ["loop.npy", "could not connect: redirect count exceeded"],
+    ["half.npy", "the download broke off: other side closed"],
+  ])("says once what is wrong, whole or in part: %s", async (name, reason) => {
+    const stderr = `rqvae: ${host}/${name}: ${reason}\n`;
+    for (const part of [[], ["--rows", "10:20"]]) {
+      const { status, ...said } = await run("encode", "m.safetensors", `${host}/${name}?token=1`, ...part);
+      expect({ status, ...said }).toEqual({ status: 1, stdout: "", stderr });
+    }
+  });
+
+  it("must be a whole one", async () => {
+    for (const args of [
+      ["encode", "m.safetensors", "http://"],
+      ["train", "http://"],
+      ["kmeans", "https://"],
+    ]) {
+      for (const part of args[0] === "encode" ? [[], ["--rows", "10:20"]] : [[]]) {
+        expectError(await run(...args, ...part), 1, `rqvae: ${args.at(-1)}: this is not a valid URL\n`);
+      }
+    }
   });
 
   it("names itself when it cannot be read, and is no output", async () => {

@@ -2,7 +2,8 @@
 import { RQVAE, SemanticIdIndex, SemanticIds } from "rqvae";
 import { beforeEach, describe, expect, it } from "vitest";
 import { sameBits } from "../support/catalogue.ts";
-import { called, npy, quick, readBytes, rows, rqvae, useFolder, write } from "./harness.ts";
+import { makeZip } from "../support/format-files.ts";
+import { called, npy, quick, readBytes, rows, rqvae, rqvaeFed, useFolder, write } from "./harness.ts";
 
 useFolder();
 
@@ -135,7 +136,11 @@ it("tells what an index holds", () => {
   expect(stdout).toMatch(/^shop\.index: an index of published IDs \(\d+ bytes\)\n/);
   expect(stdout).toMatch(/ items {9}3\n {2}codes {9}4 x 4 x 5\n {2}collisions {4}suffix, room for 5 items per ID\n/);
   expect(stdout).toMatch(/ model {9}0123456789abcdef\n/);
-  expect(JSON.parse(rqvae("inspect", "shop.index", "--json").stdout)).toMatchObject({ kind: "index", items: 3 });
+  expect(JSON.parse(rqvae("inspect", "shop.index", "--json").stdout)).toMatchObject({
+    file: "shop.index",
+    kind: "index",
+    items: 3,
+  });
   expect(rqvae("inspect", "shop.index", "--data", "items.npy")).toMatchObject({
     status: 2,
     stderr: `rqvae: --data is for a model: an index keeps no vectors (see ${called} inspect --help)\n`,
@@ -145,6 +150,12 @@ it("tells what an index holds", () => {
 it("refuses other files by their names", () => {
   rqvae("kmeans", "items.npy", "--codes", "4", "-q", "-o", "kmeans.safetensors", "--ids", "ids.csv");
   write("empty", "");
+  rqvae("encode", "kmeans.safetensors", "items.npy", "--shard", "1/2", "-q", "-o", "1.shard");
+  // As torch.save and numpy.savez write them.
+  const member = (name: string) => [{ name, bytes: new Uint8Array(4), stored: true }];
+  write("x.pt", makeZip(member("x/data.pkl")));
+  write("x.npz", makeZip(member("x.npy")));
+  write("x.zip", makeZip(member("x.txt")));
   write("noise", "\u0001\u0002");
   write("cut.safetensors", readBytes("kmeans.safetensors").subarray(0, -9));
   const refused = (name: string) => {
@@ -156,7 +167,13 @@ it("refuses other files by their names", () => {
   expect(refused("items.npy")).toBe(`rqvae: items.npy: it is an npy file of vectors${takes}`);
   expect(refused("ids.csv")).toBe(`rqvae: ids.csv: it is a file of IDs${takes}`);
   expect(refused("labels.json")).toBe(`rqvae: labels.json: it is a file of titles${takes}`);
-  expect(refused("empty")).toBe(`rqvae: empty: it is no file of rqvae${takes}`);
+  expect(refused("empty")).toBe(`rqvae: empty: it is empty${takes}`);
+  expect(refused("1.shard")).toBe(`rqvae: 1.shard: it is a shard of IDs, for rqvae merge${takes}`);
+  expect(refused("x.pt")).toBe(
+    `rqvae: x.pt: it is a PyTorch file (save its state_dict with safetensors.torch.save_file)${takes}`,
+  );
+  expect(refused("x.npz")).toBe(`rqvae: x.npz: it is an npz archive${takes}`);
+  expect(refused("x.zip")).toBe(`rqvae: x.zip: it is a zip archive${takes}`);
   expect(refused("noise")).toBe(`rqvae: noise: it is no file of rqvae${takes}`);
   expect(refused("cut.safetensors")).toMatch(/^rqvae: cut\.safetensors: the model file is damaged/);
   expect(refused("nowhere")).toBe("rqvae: nowhere: no such file\n");
@@ -166,6 +183,10 @@ it("needs --data for the options of reading it, and data in the file", async () 
   expect(rqvae("inspect", "items.npy", "--skip-invalid")).toMatchObject({
     status: 2,
     stderr: `rqvae: --skip-invalid goes with --data (see ${called} inspect --help)\n`,
+  });
+  expect(rqvaeFed("", "inspect", "-", "--data", "-")).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("standard input (-) can be read only once"),
   });
   using fresh = await RQVAE.create({ inputDim: 5 });
   write("fresh.safetensors", fresh.save());

@@ -401,6 +401,7 @@ describe("the command line", () => {
     [["train", "items.npy", "--set", "onProgress=3"], 'unknown option "onProgress"'],
     [["train", "items.npy", "--set", "learningRate=fast"], '--set learningRate must be a number, but is "fast"'],
     [["train", "items.npy", "--set", "learningRate=1", "--lr", "2"], "--lr and --set learningRate are the same option"],
+    [["train", "items.npy", "--set", "epochs=2", "--set", "epochs=3"], "--set epochs is given twice: give it once"],
     [
       ["train", "items.npy", "--lr", "1", "--learning-rate", "2"],
       "--lr and --learning-rate are the same option: give one",

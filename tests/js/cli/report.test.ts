@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { adviseCapacity, assessIds, RQVAE } from "rqvae";
 import { readItems } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -66,6 +68,16 @@ describe("rqvae report", () => {
       stderr: "",
     });
     expect(read("page.html")).toContain("<h1>items.npy</h1>");
+  });
+
+  it("names no release for a model whose file does not say which one made it", async () => {
+    const old = readFileSync(join(import.meta.dirname, "../../fixtures/hopwise_state_dict.safetensors"));
+    write("old.safetensors", old);
+    using model = await RQVAE.load(old);
+    write("old.npy", npy(undefined, model.config.inputDim));
+    const { stdout } = rqvae("report", "old.safetensors", "old.npy");
+    expect(stdout).toContain(`\nThe model:\n  seed ${model.config.seed}, fingerprint ${model.fingerprint}\n`);
+    expect(JSON.parse(rqvae("report", "old.safetensors", "old.npy", "--json").stdout).model.version).toBe(null);
   });
 
   it("takes the IDs that were written", () => {

@@ -213,6 +213,8 @@ describe("a server", () => {
       const range = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? "");
       if (request.url === "/none.npy") {
         response.writeHead(404).end();
+      } else if (request.url!.startsWith("/short")) {
+        response.writeHead(206, { "content-range": `bytes 0-1999/${file.length}` }).end(file.subarray(0, 10));
       } else if (request.url === "/page.npy") {
         response.end("<!doctype html><html></html>");
       } else if (range && !request.url!.startsWith("/whole")) {
@@ -244,10 +246,16 @@ describe("a server", () => {
     await expect(source.read(0, 10)).rejects.toThrow(/changed while it was being read/);
   });
 
+  test("not with fewer bytes than the server announces", async () => {
+    await expect(openItems(`${url}/short.npy?token=1`)).rejects.toThrow(
+      `${url}/short.npy: the server announced bytes 0-1999, which is 2,000 bytes, but sent 10: download the file and read the copy`,
+    );
+  });
+
   test("whole where not", async () => {
     const source = await openItems(new URL(`${url}/whole.npy`));
     expect([...(await source.read(299_999, 1))]).toEqual(Array.from({ length: 8 }, (_, i) => (299_999 * 8 + i) % 5000));
-    await expect(openItems(`${url}/none.npy`)).rejects.toThrow(/HTTP 404/);
+    await expect(openItems(`${url}/none.npy`)).rejects.toThrow(`${url}/none.npy: the server answered 404 Not Found`);
     await expect(openItems(`${url}/page.npy`)).rejects.toThrow(/page\.npy: .*HTML/);
   });
 });

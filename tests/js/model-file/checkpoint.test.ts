@@ -337,6 +337,25 @@ describe("refused, with the model as it was and usable", () => {
     await refused(bytes.slice(0, -1), /the model file is (truncated|damaged: .* it is truncated)/, "ModelFormatError");
   });
 
+  it("no bytes or foreign ones, with the option's name and what to pass, by train and by fit", async () => {
+    using fresh = await RQVAE.create(model);
+    for (const [resume, reason] of [
+      [
+        new Uint8Array(0),
+        "the model file has 0 bytes, but a safetensors file has at least 8: it is truncated or empty",
+      ],
+      [new Uint8Array(32), "this is not a safetensors model file: it starts with 00 00 00 00 00 00 00 00"],
+    ] as const) {
+      const refusal = {
+        name: "ModelFormatError",
+        argument: "resume",
+        message: `resume: ${reason}; pass the bytes from checkpoint.write or saveCheckpoint()`,
+      };
+      await expect(fresh.train(items, { resume })).rejects.toMatchObject(refusal);
+      await expect(RQVAE.fit(items, { resume })).rejects.toMatchObject(refusal);
+    }
+  });
+
   it("flipped bytes, anywhere", async () => {
     const bytes = await middle();
     using fresh = await RQVAE.create(model);

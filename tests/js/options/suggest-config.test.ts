@@ -87,6 +87,11 @@ describe("the choice", () => {
     }
   });
 
+  it("says of items with one number that there is one direction", async () => {
+    const { reason } = await measureSpectrum(catalogue(2000, 1), { codebookSize: 8 });
+    expect(reason).toBe("codes explain unseen items in the only direction: full width");
+  });
+
   it("keeps a tenth of the items for validation, at most 300, none below 20", () => {
     const share = (n: number) => suggest(n).train.validationShare!;
     expect([1, 19, 20, 3000].map(share)).toEqual([0, 0, 0.1, 0.1]);

@@ -5,7 +5,7 @@ import { describeValue } from "../../base/describe-value.ts";
 import { InvalidInputError, invalid, type RQVAEError } from "../../base/errors.ts";
 import { reasonOf } from "../../base/reason.ts";
 import { blobBytes, isBlob, requireReadable } from "../../base/web-objects.ts";
-import { thousands } from "../../base/words.ts";
+import { counted, thousands } from "../../base/words.ts";
 import { localFile } from "../../runtime/location.ts";
 import { asBytes } from "./bytes.ts";
 import { freeBuffer } from "./float-list.ts";
@@ -257,24 +257,34 @@ async function localSource(path: string | URL): Promise<ByteSource> {
 /** By ranges if the server supports them, otherwise whole. */
 async function remoteSource(url: string): Promise<ByteSource> {
   const isHttp = !/^(data|blob):/i.test(url);
+  const file = { file: shortened(isHttp ? withoutQuery(url) : url) };
   const get = async (range?: string) => {
     let response: Response;
     try {
       response = await fetch(url, range === undefined ? {} : { headers: { range } });
     } catch (cause) {
-      throw invalid("FILE_UNREADABLE", cause)`could not fetch ${shortened(url)}: ${(cause as Error).message}`;
+      throw invalid("FILE_UNREADABLE", cause)`${file}${whyNoAnswer(cause)}`;
     }
     if (!response.ok && response.status !== 416) {
-      throw invalid("FILE_UNREADABLE")`could not fetch ${shortened(url)}: HTTP ${response.status}`;
+      throw invalid("FILE_UNREADABLE")`${file}${answered(response)}`;
     }
     return response;
   };
   const body = async (response: Response) => {
+    let bytes: Uint8Array;
     try {
-      return new Uint8Array(await response.arrayBuffer());
+      bytes = new Uint8Array(await response.arrayBuffer());
     } catch (cause) {
-      throw invalid("FILE_UNREADABLE", cause)`could not fetch ${shortened(url)}: ${(cause as Error).message}`;
+      throw invalid("FILE_UNREADABLE", cause)`${file}${whyBrokenOff(cause)}`;
     }
+    const [range, from, to] = /^bytes (\d+)-(\d+)/.exec(response.headers.get("content-range") ?? "") ?? [];
+    const announced = Number(to) + 1 - Number(from);
+    if (response.status === 206 && range !== undefined && bytes.length !== announced) {
+      throw invalid(
+        "FILE_UNREADABLE",
+      )`${file}the server announced ${range}, which is ${counted(announced, "byte")}, but sent ${thousands(bytes.length)}${{ hint: "download the file and read the copy" }}`;
+    }
+    return bytes;
   };
   const first = await get(isHttp ? `bytes=0-${REMOTE_PIECE - 1}` : undefined);
   const total = Number(/^bytes 0-\d+\/(\d+)$/.exec(first.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
@@ -302,7 +312,7 @@ async function remoteSource(url: string): Promise<ByteSource> {
             await response.body?.cancel();
             throw invalid(
               "FILE_UNREADABLE",
-            )`${shortened(url)} changed while it was being read: the server answered the request for ${range} with ${response.status === 206 ? "another version" : `HTTP ${response.status}`}`;
+            )`${{ ...file, form: "statement" }} changed while it was being read: the server answered the request for ${range} with ${response.status === 206 ? "another version" : `HTTP ${response.status}`}`;
           }
           held = await body(response);
           heldAt = at;
@@ -318,6 +328,31 @@ async function remoteSource(url: string): Promise<ByteSource> {
     },
   };
 }
+
+/** Without what may hold a token. */
+const withoutQuery = (url: string) => url.replace(/[?#].*$/s, "");
+
+/** What a server answered that did not send the file. */
+export const answered = ({ status, statusText }: Response): string =>
+  `the server answered ${`${status} ${statusText}`.trim()}`;
+
+/** Why a request got no answer. */
+export function whyNoAnswer(error: unknown): string {
+  const { code } = causeOf(error);
+  return code === "ERR_INVALID_URL" ? "this is not a valid URL" : `could not connect: ${reasonBehind(error)}`;
+}
+
+/** Why an answer is not whole. */
+export const whyBrokenOff = (error: unknown): string => `the download broke off: ${reasonBehind(error)}`;
+
+/** Node's fetch says only that it failed; what happened is in the cause. */
+function reasonBehind(error: unknown): string {
+  const { code, message } = causeOf(error);
+  const isOwn = code?.startsWith("UND_"); // a name of Node's client, which has a sentence too
+  return (isOwn ? undefined : code) ?? message ?? (error as Error).message;
+}
+
+const causeOf = (error: unknown) => (error as { cause?: { code?: string; message?: string } }).cause ?? {};
 
 const shortened = (url: string) => (url.length > 200 ? `${url.slice(0, 200)}…` : url);
 
