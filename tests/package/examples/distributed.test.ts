@@ -175,7 +175,7 @@ describe.skipIf(!tools)("examples/distributed (skipped without redis-server, Bul
     const path = join(folder, "model.safetensors");
     const old = readFileSync(path);
     const enqueued = enqueue("other.bin", ...sizes);
-    await enqueued.says(/without me/);
+    await enqueued.says(/without this program/);
     const another = await RQVAE.create({ inputDim: DIM, latentDim: 4, codebookSize: 8, seed: 6 });
     await another.kmeansInitCodebooks({ data: data.subarray(0, 500 * DIM), rows: 500, dim: DIM });
     writeFileSync(path, another.save());

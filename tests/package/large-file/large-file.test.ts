@@ -49,11 +49,11 @@ describe.skipIf(!hasChromium)("the demo page with 600 MB (Chromium; skipped when
       if (code(row) !== code(row % LARGE_BLOCK)) expect(code(row), `row ${row}`).toBe(code(row % LARGE_BLOCK));
     }
     expect(new Set(ids.slice(0, LARGE_BLOCK).map((_, row) => code(row))).size).toBeGreaterThan(100);
-    // The window in which rows are shuffled, the heap, samples for k-means and the report, 80 bytes an item, what is not collected yet.
+    // The window in which rows are shuffled, the heap, the 64 MB that a profile looks at, samples for k-means and the report, 80 bytes per item, what is not collected yet.
     // A page that holds the file takes its 614 MB more.
     expect(checked).toBeLessThan(150e6);
     expect(trained).toBeLessThan(450e6);
-    expect(reported).toBeLessThan(750e6);
+    expect(reported).toBeLessThan(850e6);
     expect(visitor.complaints).toEqual([]);
   });
 });
