@@ -179,11 +179,13 @@ export async function minify(folder) {
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     if (!/\.m?js$/.test(name) || READ_BY_BUNDLERS.test(name)) continue;
     const file = join(folder, name);
+    // What every client loads is smaller once compressed when its modules keep their own names.
+    const isClients = !/^(?:cli|sweep|formats|report|wasm)[/\\]/.test(name);
     const isTraced = !name.endsWith(".mjs") && !/^(?:cli|sweep)[/\\]/.test(name); // the glues have no names worth keeping
     const { code, errors } = minifySync(name, readFileSync(file, "utf8"), {
       module: true,
       compress: true,
-      mangle: { toplevel: true, keepNames: isTraced },
+      mangle: { toplevel: !isClients, keepNames: isTraced },
       codegen: { removeWhitespace: true },
     });
     if (errors.length > 0) throw new Error(`${name} cannot be minified: ${errors[0].message}`);

@@ -30,7 +30,7 @@ const { embedding, "skip-invalid": skipInvalid } = itemOptions;
 
 export const inspect: Command = {
   name: "inspect",
-  summary: "Says what a model's file holds, and how the model was trained.",
+  summary: "Show what a model's file holds, and how the model was trained.",
   positionals: ["<file>"],
   options: {
     Options: {

@@ -107,5 +107,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.stderr.write(`rqvae: standard output cannot be written: ${error.message}\n`);
   process.exit(1);
 });
+// Progress that nobody reads any more is no reason to lose the work.
+process.stderr.on("error", () => {});
 // Not process.exit: what was written to a pipe must get through.
 process.exitCode = await main(process.argv.slice(2));

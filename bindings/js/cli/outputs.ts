@@ -6,7 +6,12 @@ import type { IdTableSource } from "../formats/ids/id-table.ts";
 import { type IdFormat, writeIds as piecesOfIds, type WriteIdsOptions } from "../formats/index.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import type { TableColumns } from "../items/columns.ts";
+import { isSource } from "../items/embedding-source.ts";
+import { readItemRows, readSourceRows } from "../items/item-rows.ts";
+import { explainedVariance } from "../items/measures.ts";
+import { figureRows } from "../items/sample.ts";
 import type { RQVAE } from "../model/rqvae.ts";
+import { decodeRows } from "../report/assess.ts";
 import { assessIds } from "../report/assess-ids.ts";
 import type { IdStatistics, ItemLabels } from "../types.ts";
 import { type Given, type Option, text, typedName, UsageError } from "./command.ts";
@@ -193,10 +198,11 @@ export async function outcomeOf(
   provenance: Provenance,
 ): Promise<Record<string, unknown>> {
   const losses = await meanLosses(model, place.items);
+  const explained = await explainedBy(model, ids, place.items);
   return {
     ...provenance,
     items: { file: nameOfInput(place.itemsPath), rows: place.items.rows, dim: place.items.dim },
-    losses: { ...losses, explainedVariance: explainedVariance(model, losses.reconstruction) ?? null },
+    losses: { ...losses, explainedVariance: explained },
     ids: model.history?.ids ?? (await statisticsOf(ids)),
     outputs,
   };
@@ -235,7 +241,7 @@ export async function tellAbout(
       dim: items.dim,
       labels,
       losses,
-      explainedVariance: explainedVariance(model, losses.reconstruction),
+      explainedVariance: await explainedBy(model, ids, items),
       identity: identity(provenance),
       configuration: configurationText(provenance.configuration.model, provenance.configuration.train ?? undefined),
       ...rest,
@@ -276,6 +282,10 @@ const BINARY: readonly string[] = ["npy", "parquet", "shard"];
 export function requireOneStdout(given: Given): void {
   if (given.values.json && given.values.ids === STDOUT) {
     throw new UsageError("--json and --ids - both write to standard output: name a file with --ids");
+  }
+  if (given.values.history === STDOUT && (given.values.json || given.values.ids === STDOUT)) {
+    const other = given.values.json ? "--json" : "--ids -";
+    throw new UsageError(`${other} and --history - both write to standard output: name a file with --history`);
   }
 }
 
@@ -371,12 +381,13 @@ async function meanLosses(
   return { reconstruction, quantization };
 }
 
-/**
- * Share of the items' variance that their IDs explain. With `commonScale` the scaled items' mean squared distance from their
- * mean is `inputDim` by construction; with other scalings, or another loss, it is not known here.
- */
-function explainedVariance({ config }: RQVAE, reconstructionLoss: number): number | undefined {
-  return config.inputScaling === "commonScale" && config.reconstruction === "mse"
-    ? 1 - reconstructionLoss / config.inputDim
-    : undefined;
+/** Share of the items' variance that their IDs explain, on the rows that `rqvae report` looks at. */
+async function explainedBy(model: RQVAE, ids: SemanticIds, items: CatalogueItems): Promise<number> {
+  const { rows: n, dim } = items;
+  const rows = figureRows(n, dim);
+  const read = isSource(items) ? readSourceRows(items, n, "train") : readItemRows(items, n, "train", dim);
+  const vectors = await read.take(rows);
+  const decoded = new Float32Array(vectors.data.length);
+  await decodeRows(model, ids, rows, ids.levels, decoded, undefined);
+  return explainedVariance(vectors, decoded);
 }

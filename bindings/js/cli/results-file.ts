@@ -1,16 +1,23 @@
 /** The file with the finished runs of a sweep, a line each: appended to run by run, and read again to resume. */
 
-import { type FileHandle, open, readFile, realpath, stat, truncate } from "node:fs/promises";
+import { type FileHandle, open, readFile, realpath, rename, stat, truncate } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { counted } from "../base/words.ts";
 import type { Base } from "../sweep/base.ts";
 import type { Data } from "../sweep/catalogue.ts";
-import { type Context, lineOf, type Results, type RunRecord, readResults } from "../sweep/record.ts";
+import { BEGINNING, type Context, lineOf, type Results, type RunRecord, readResults } from "../sweep/record.ts";
 import { UsageError } from "./command.ts";
-import { checkOutput, FileError, on, remove, STDOUT, syncFolder } from "./files.ts";
+import { checkOutput, exists, FileError, on, STDOUT, syncFolder } from "./files.ts";
 import { LockFile } from "./lock-file.ts";
 
 const ENDINGS = [".jsonl", ".ndjson", ""];
+
+/** Earlier results that `--force` moves out of the way. */
+export interface Earlier {
+  lines: number;
+  /** Where they go. */
+  to: string;
+}
 
 export class ResultsFile {
   readonly path: string;
@@ -45,20 +52,36 @@ export class ResultsFile {
 
   /** What it holds; undefined where there is none. Nothing is changed. @throws FileError */
   async read(context: Context): Promise<Results | undefined> {
-    const bytes = await readFile(this.path).catch((error: NodeJS.ErrnoException) => {
+    const bytes = await this.#bytes();
+    if (bytes === undefined) return undefined;
+    const advice = "name another file with --output, or start again with --force";
+    // In a file of something else there is nothing to rescue.
+    const remedy = bytes.includes(BEGINNING) ? "delete that line, " : "";
+    return readResults(
+      bytes,
+      (line, what) => new FileError(`${this.path}: line ${line} is not a run of a sweep (${what}): ${remedy}${advice}`),
+      (line, record) => {
+        const difference = differenceOf(record, context);
+        if (difference) throw new FileError(`${this.path}: line ${line} ${difference}: ${advice}`);
+      },
+    );
+  }
+
+  /** What `setAside` would move, be it a sweep's or not; undefined where there is nothing. Nothing is changed. @throws FileError */
+  async earlier(): Promise<Earlier | undefined> {
+    const bytes = await this.#bytes();
+    if (bytes === undefined || bytes.length === 0) return undefined;
+    const lines = bytes.toString("latin1").split("\n");
+    let to = `${this.path}.old`;
+    for (let i = 2; await exists(to); i++) to = `${this.path}.old${i}`;
+    return { lines: lines.filter((line) => line.trim() !== "").length, to };
+  }
+
+  async #bytes(): Promise<Buffer | undefined> {
+    return readFile(this.path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       return on(this.path, () => Promise.reject(error)) as Promise<never>;
     });
-    if (bytes === undefined) return undefined;
-    const advice = "name another file with --output, or start again with --force";
-    const results = readResults(bytes, (line, what) => {
-      return new FileError(`${this.path}: line ${line} is not a run of a sweep, ${what}: ${advice}`);
-    });
-    for (const [i, record] of results.records.entries()) {
-      const difference = differenceOf(record, context);
-      if (difference) throw new FileError(`${this.path}: line ${i + 1} ${difference}: ${advice}`);
-    }
-    return results;
   }
 
   /** Takes away what was half-written, so that lines can be appended. */
@@ -67,9 +90,10 @@ export class ResultsFile {
     if (lacksEnd) await this.#append("\n");
   }
 
-  /** Takes all of it away. */
-  async clear(): Promise<void> {
-    await remove(this.path);
+  /** Moves earlier results out of the way: new ones, which may end early, replace nothing. @throws FileError */
+  async setAside({ to }: Earlier): Promise<void> {
+    await on(this.path, () => rename(this.path, to), dirname(this.path));
+    await syncFolder(this.path);
   }
 
   /** Appends a run; it is on the disk when this resolves. @throws FileError */

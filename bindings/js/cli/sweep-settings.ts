@@ -4,7 +4,7 @@ import { RQVAEError } from "../base/errors.ts";
 import { toText, type Wording } from "../base/wording.ts";
 import { counted, inNumber, thousands } from "../base/words.ts";
 import { OPTIONS, type OptionDescription } from "../options/describe.ts";
-import { explainName } from "../options/other-names.ts";
+import { explainName, optionNamed } from "../options/other-names.ts";
 import type { Value } from "../options/table.ts";
 import { checkSetting, type RecipeName } from "../sweep/base.ts";
 import {
@@ -34,27 +34,37 @@ export class Problems extends UsageError {
   }
 }
 
-/** @throws Problems about each assignment that cannot be read */
-export function readAxes(assignments: readonly string[]): Axis[] {
+/** What `--set` says. */
+export interface Assigned {
+  axes: Axis[];
+  /** What cannot be read; the rest can be checked all the same. */
+  problems: string[];
+  /** Whether there is a value for each option that was to have one. */
+  isWhole: boolean;
+}
+
+export function readAxes(assignments: readonly string[]): Assigned {
   const axes: Axis[] = [];
   const problems: string[] = [];
   for (const assignment of assignments) {
     try {
-      const axis = readAxis(assignment);
+      const { problems: unread, ...axis } = readAxis(assignment);
+      problems.push(...unread);
       if (axes.some(({ option }) => option === axis.option)) {
         throw new UsageError(`--set ${axis.option.name} is given twice: write all its values in one --set`);
       }
       axes.push(axis);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      problems.push(...(error instanceof Problems ? error.problems : [error.message]));
+      problems.push(error.message);
     }
   }
-  if (problems.length > 0) throw new Problems(problems);
-  return axes;
+  const isWhole = axes.length === assignments.length && axes.every(({ values }) => values.length > 0);
+  return { axes, problems, isWhole };
 }
 
-function readAxis(assignment: string): Axis {
+/** @throws UsageError */
+function readAxis(assignment: string): Axis & { problems: string[] } {
   const { name, list } = /^(?<name>[\w-]+)=(?<list>.+)$/s.exec(assignment)?.groups ?? {};
   if (name === undefined || list === undefined) {
     throw new UsageError(
@@ -71,8 +81,7 @@ function readAxis(assignment: string): Axis {
       problems.push(`--set ${option.name}: ${valueText(value)} is given twice`);
     } else values.push(value);
   }
-  if (problems.length > 0) throw new Problems(problems);
-  return { option, values };
+  return { option, values, problems };
 }
 
 /** By the library's name, the command line's, or both spellings of it. */
@@ -83,15 +92,26 @@ const findOption = (name: string): OptionDescription | undefined =>
 export const adviseSetting = (name: string): string | undefined =>
   findOption(name) && `: in a sweep all options are settings: --set ${name}=...`;
 
+/** Options of the library that are no settings, and what there is instead. */
+const NO_SETTINGS: Readonly<Record<string, string>> = {
+  inputDim: "the dimension is that of the items",
+  resume: "to resume a sweep, run its command again",
+  signal: "to stop a sweep, press Ctrl-C",
+  onProgress: "a sweep reports its progress by itself",
+};
+
 /** @throws UsageError */
 function optionOf(name: string): OptionDescription {
   const option = findOption(name);
   if (option?.name === "seed") throw new UsageError("--set seed: the seeds of the runs are given by --seeds");
   if (option) return option;
-  if (name === "inputDim") throw new UsageError("--set inputDim: the dimension is that of the items");
   const names = OPTIONS.map((each) => each.name);
+  const instead = /^(num[_-]?)?(threads|workers)$/i.test(name)
+    ? "give --threads, which holds for all runs"
+    : NO_SETTINGS[optionNamed(name, names) ?? ""];
+  if (instead) throw new UsageError(`--set ${name}: ${instead}`);
   const advice: Wording | undefined = explainName(name, names);
-  const said = advice ? toText(advice) : suggest(name, names);
+  const said = advice ? toText(advice, (part) => ("cli" in part ? part.cli : undefined)) : suggest(name, names);
   throw new UsageError(`--set ${name}: there is no such option${said}`);
 }
 
@@ -165,42 +185,95 @@ export interface Plan {
 
 /**
  * All settings, each checked with the items, and their baselines.
- * @throws Problems that names every setting which cannot be trained, and why.
+ * @throws Problems that names every value which cannot be read or is out of range, and every setting which cannot be trained, and why.
  */
 export async function planOf(
-  axes: readonly Axis[],
+  assigned: Assigned,
   seeds: number,
   recipe: RecipeName,
   items: ItemMatrix | EmbeddingSource,
 ): Promise<Plan> {
-  const count = countSettings(axes);
+  const count = countSettings(assigned.axes);
   if (count * seeds > MOST_RUNS) {
     throw new UsageError(
       `${thousands(count)} ${inNumber(count, "setting")} x ${seeds} ${inNumber(seeds, "seed")} are ${thousands(count * seeds)} runs; a sweep has at most ${thousands(MOST_RUNS)}`,
     );
   }
-  const settings = settingsOf(axes);
+  const { axes, outside } = await inRange(assigned.axes, recipe, items);
+  const problems = [...assigned.problems, ...outside];
+  // Without any value of an option, what goes with it cannot be told.
+  const settings = assigned.isWhole ? settingsOf(axes) : [];
   const baselines = new Map<string, Setting>();
   const refused = new Map<string, Setting[]>();
+  const trainings = new Map<string, Setting>();
+  const twins = new Set<string>();
   for (const setting of settings) {
     try {
-      const baseline = baselineOf(await checkSetting(recipe, items, setting));
+      const config = await checkSetting(recipe, items, setting);
+      const baseline = baselineOf(config.model);
       baselines.set(settingKey(baseline), baseline);
+      const key = JSON.stringify(config);
+      const twin = trainings.get(key);
+      if (twin) twins.add(twinText(setting, twin));
+      else trainings.set(key, setting);
     } catch (error) {
-      if (!(error instanceof RQVAEError)) throw error;
-      const why = toText(error.wording, (part) => ("call" in part ? "" : undefined));
+      const why = reasonOf(error);
       refused.set(why, [...(refused.get(why) ?? []), setting]);
     }
   }
-  if (refused.size > 0) {
-    throw new Problems(
-      [...refused].map(([why, [first, ...others]]) => {
-        const more = others.length > 0 ? ` and ${thousands(others.length)} ${inNumber(others.length, "other")}` : "";
-        return `${settingText(first!) || "the base"}${more}: ${why}`;
-      }),
-    );
+  for (const [why, [first, ...others]] of refused) {
+    const more = others.length > 0 ? ` and ${thousands(others.length)} ${inNumber(others.length, "other")}` : "";
+    problems.push(`${settingText(first!) || "the base"}${more}: ${why}`);
   }
+  problems.push(...twins);
+  if (problems.length > 0) throw new Problems(problems);
   return { settings, baselines: [...baselines.values()] };
+}
+
+/** The values that are in range, whatever other options are, and what is wrong with the others. */
+async function inRange(
+  axes: readonly Axis[],
+  recipe: RecipeName,
+  items: ItemMatrix | EmbeddingSource,
+): Promise<{ axes: Axis[]; outside: string[] }> {
+  const outside: string[] = [];
+  const problemOf = async ({ name, kind }: OptionDescription, value: Value): Promise<string | undefined> => {
+    // Such a list has the right length where there are as many levels.
+    const levels = kind === "numberPerLevel" && typeof value === "object" ? { nQuantizationLayers: value.length } : {};
+    try {
+      await checkSetting(recipe, items, { ...levels, [name]: value });
+    } catch (error) {
+      const why = reasonOf(error);
+      if ((error as RQVAEError).code === "OPTION_OUT_OF_RANGE") return why;
+    }
+    return undefined;
+  };
+  const good: Axis[] = [];
+  for (const { option, values } of axes) {
+    const kept: Value[] = [];
+    for (const value of values) {
+      const why = await problemOf(option, value);
+      if (why === undefined) kept.push(value);
+      else outside.push(`${settingText({ [option.name]: value })}: ${why}`);
+    }
+    good.push({ option, values: kept });
+  }
+  return { axes: good, outside };
+}
+
+/** Why a setting is refused. @throws any other error */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof RQVAEError)) throw error;
+  return toText(error.wording, (part) => ("call" in part ? "" : undefined));
+}
+
+/** Says that two settings, which are written in different ways, are one: by what differs. */
+function twinText(setting: Setting, twin: Setting): string {
+  const names = Object.keys(setting).filter((name) => valueText(setting[name]!) !== valueText(twin[name]!));
+  const [one, other] = [setting, twin].map((each) =>
+    settingText(Object.fromEntries(names.map((name) => [name, each[name]!]))),
+  );
+  return `${one} is the same setting as ${other}: leave out one of them`;
 }
 
 /** An option by its name alone, as of a share. @throws UsageError */

@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { counted, percent, thousands } from "../base/words.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import { type PresetName, presets } from "../options/presets.ts";
@@ -12,14 +12,14 @@ import { SORTS, type Sort, summarise } from "../sweep/summary.ts";
 import { sweepTable, TABLE_FORMATS } from "../sweep/table.ts";
 import { type Command, type Given, number, oneOf, text, wholeNumber } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { FileError, nameFile, on, openCatalogue, writeWhole } from "./files.ts";
+import { type CatalogueItems, exists, FileError, nameFile, on, openCatalogue, writeWhole } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { INPUTS, notesOf } from "./notes.ts";
 import { computingOptions } from "./outputs.ts";
 import { programName } from "./program-name.ts";
 import { jobView } from "./progress.ts";
-import { ResultsFile } from "./results-file.ts";
+import { type Earlier, ResultsFile } from "./results-file.ts";
 import { adviseSetting, Problems, planOf, readAxes, readSeeds, requireParts, requireShare } from "./sweep-settings.ts";
 import { duration, shellWord } from "./text.ts";
 
@@ -61,15 +61,15 @@ export const sweep: Command = {
         help: "a line of JSON for each finished run (default:\nsweep.jsonl); runs that it has are not repeated",
       },
       "keep-models": { value: "DIR", help: "keep each model in this folder" },
-      force: { short: "f", help: "start again where the results exist already" },
+      force: { short: "f", help: "start again; results that exist already are kept as\nFILE.old" },
       ...readingOptions,
     },
     Table: {
-      format: { value: "NAME", choices: TABLE_FORMATS, help: `${TABLE_FORMATS.join(", ")} (default: markdown)` },
+      format: { value: "NAME", choices: TABLE_FORMATS, help: "form of the table: markdown (default), latex or json" },
       sort: {
         value: "NAME",
         choices: SORTS,
-        help: "best first by held-out (default), gain, seen, distinct,\ncollisions, neighbours or seconds; or by setting",
+        help: "order of the rows: best first by held-out (default),\ngain, seen, distinct, collisions, neighbours or\nseconds; or by setting",
       },
     },
     General: {
@@ -96,7 +96,7 @@ on that. The table has mean ± standard deviation over the seeds.`,
 may have more values or seeds: only what is missing is trained. Results of other
 items, other held-out rows or another base are refused. When nothing is missing,
 the command prints the table at once, in any --format. Finished runs are never
-overwritten, except with --force.`,
+overwritten: --force moves them to FILE.old.`,
     ],
     "rqvae sweep items.npy --set codebookSize=64,256 \\\n    --set commitmentWeight=.1,.25 --seeds 3 -o sweep.jsonl",
     "rqvae sweep items.npy --set codebookSize=64,256 --seeds 3 --format latex",
@@ -118,10 +118,10 @@ async function run(given: Given): Promise<number> {
 
 /** What is asked for, as far as it can be read without the items. */
 function readRequest(given: Given) {
-  const axes = readAxes(given.lists.set ?? []);
+  const assigned = readAxes(given.lists.set ?? []);
   const seeds = readSeeds(text(given, "seeds"));
   return {
-    axes,
+    assigned,
     seeds,
     recipe: oneOf(given, "preset", Object.keys(presets) as PresetName[]) ?? ("fit" as const),
     share: requireShare(number(given, "held-out") ?? HELD_OUT, "held-out"),
@@ -148,26 +148,35 @@ async function sweepItems(given: Given): Promise<number> {
 }
 
 async function sweepWith(given: Given, request: Request, isDry: boolean): Promise<number> {
-  const { axes, seeds, recipe, share, seed, results } = request;
+  const { assigned, seeds, recipe, share, seed, results } = request;
   const itemsPath = given.positionals[0]!;
-  await checkRoles([{ as: "<items>", path: itemsPath, role: "items" }]);
-  const { items } = await openCatalogue(itemsPath, undefined, readingOf(given));
+  const items = await openSweptItems(given).catch((error) => {
+    throw assigned.problems.length > 0 ? new Problems(assigned.problems) : error;
+  });
+  // Mistakes are reported before the items are read through, which takes long where they are many.
+  if (assigned.problems.length > 0) await planOf(assigned, seeds.length, recipe, items);
   const catalogue = await interruptible((signal) => Catalogue.open(items, { share, seed, signal })).catch((error) => {
     throw nameFile(itemsPath, error);
   });
   const { seen, heldOut, data } = catalogue;
   requireParts(itemsPath, seen.rows, heldOut.rows, share);
-  const { settings, baselines } = await planOf(axes, seeds.length, recipe, seen);
+  const { settings, baselines } = await planOf(assigned, seeds.length, recipe, seen);
   const runs = runsOf(settings, given.values["no-baseline"] ? [] : baselines, seeds);
   const base = await baseOf(recipe, seen);
   const restart = given.values.force === true;
   const found = restart ? undefined : await results.read({ data, heldOut, base });
   const done = new Map(found?.records.map((record) => [runKey(record), record]));
-  if (isDry) return list(runs, done);
+  const earlier = restart ? await results.earlier() : undefined;
+  if (isDry) {
+    if (earlier) {
+      process.stderr.write(`${results.path}: ${counted(earlier.lines, "line")} would be moved to ${earlier.to}.\n`);
+    }
+    return list(runs, done);
+  }
   if (request.models !== undefined) await makeFolder(request.models);
-  if (restart) await results.clear();
+  if (earlier) await results.setAside(earlier);
   if (found) await results.mend(found);
-  if (!request.isQuiet) greet(runs, done, results.path, found?.isCut === true);
+  if (!request.isQuiet) greet(runs, done, results.path, found?.isCut === true, earlier);
   const stopped = await fitAll(runs, done, catalogue, base, request);
   if (stopped) {
     const finished = runs.filter((each) => done.has(runKey(each))).length;
@@ -176,8 +185,14 @@ async function sweepWith(given: Given, request: Request, isDry: boolean): Promis
     );
     return stopped.exitCode;
   }
-  tell(runs, done, axes, catalogue, base, request);
+  await tell(runs, done, assigned.axes, catalogue, base, request);
   return 0;
+}
+
+async function openSweptItems(given: Given): Promise<CatalogueItems> {
+  const path = given.positionals[0]!;
+  await checkRoles([{ as: "<items>", path, role: "items" }]);
+  return (await openCatalogue(path, undefined, readingOf(given))).items;
 }
 
 function list(runs: readonly Run[], done: ReadonlyMap<string, RunRecord>): number {
@@ -190,11 +205,18 @@ function list(runs: readonly Run[], done: ReadonlyMap<string, RunRecord>): numbe
   return 0;
 }
 
-function greet(runs: readonly Run[], done: ReadonlyMap<string, RunRecord>, path: string, isCut: boolean): void {
+function greet(
+  runs: readonly Run[],
+  done: ReadonlyMap<string, RunRecord>,
+  path: string,
+  isCut: boolean,
+  earlier: Earlier | undefined,
+): void {
   const finished = runs.filter((each) => done.has(runKey(each))).length;
   const others = done.size - finished;
   const lines = [
-    ...(isCut ? [`${path}: the last line was cut off while it was written; its run is repeated.`] : []),
+    ...(earlier ? [`${path}: ${counted(earlier.lines, "line", "is", "are")} kept in ${earlier.to}.`] : []),
+    ...(isCut ? [`${path}: the last line was cut off while it was written, and is removed.`] : []),
     ...(others > 0 ? [`${path}: ${counted(others, "run", "is", "are")} not part of this sweep and left alone.`] : []),
     finished > 0
       ? `${counted(runs.length, "run")}, ${thousands(finished)} of which ${finished === 1 ? "is" : "are"} in ${path} already.`
@@ -264,9 +286,20 @@ function finishedLine(record: Omit<RunRecord, "sweep">, number: number, of: numb
   return `${String(number).padStart(String(of).length)}/${of}  ${runText(record)}: ${result}, ${time}`;
 }
 
-/** @throws FileError */
-async function makeFolder(path: string): Promise<void> {
-  await on(path, () => mkdir(path, { recursive: true }), dirname(path));
+/** A folder and those that it is in, one by one: Node's recursive mkdir never ends in /proc. @throws FileError */
+async function makeFolder(folder: string): Promise<void> {
+  const make = async (path: string): Promise<void> => {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isDirectory()) return;
+    if (found) throw new FileError(`--keep-models ${folder}: ${path} is a file; name a folder`);
+    await make(dirname(path));
+    await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+      if ((await stat(path).catch(() => undefined))?.isDirectory()) return; // another sweep was first
+      if (error.code === "ENOENT") throw new FileError(`--keep-models ${folder}: no folder can be made there`);
+      await on(folder, () => Promise.reject(error), dirname(path));
+    });
+  };
+  await make(resolve(folder));
 }
 
 /** Longest name of a model that tells its setting. */
@@ -282,21 +315,25 @@ async function keepModel(folder: string, each: Run, model: RQVAE): Promise<strin
 }
 
 /** Prints the table, and what there is to say beside it. */
-function tell(
+async function tell(
   runs: readonly Run[],
   done: ReadonlyMap<string, RunRecord>,
   axes: readonly Axis[],
   { data, heldOut }: Catalogue,
   base: Base,
-  { sort, format, models, isQuiet }: Request,
-): void {
+  { sort, format, models }: Request,
+): Promise<void> {
   const records = runs.map((each) => done.get(runKey(each))!);
   const summary = summarise(records, axes, sort);
   process.stdout.write(sweepTable(summary, records, { data, heldOut, base }, format));
-  const unkept = models === undefined ? 0 : records.filter(({ model, failed }) => !model && !failed).length;
-  if (unkept > 0 && !isQuiet) {
+  if (models === undefined) return;
+  const isKept = await Promise.all(
+    records.map(async ({ model, failed }) => failed || (model && (await exists(join(models, basename(model)))))),
+  );
+  const unkept = isKept.filter((is) => !is).length;
+  if (unkept > 0) {
     process.stderr.write(
-      `${counted(unkept, "model")} of earlier runs were not kept; to have them, name another file with --output.\n`,
+      `${counted(unkept, "finished run", "has", "have")} no model in ${models}; --force trains all runs again.\n`,
     );
   }
 }

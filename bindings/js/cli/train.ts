@@ -100,7 +100,8 @@ Turn a switch off like this: --codebook-kmeans-init=false.`,
 separation of items that share an ID (separationWeight). Quantisation is the sum
 over the levels of codebookWeight x codebook loss + --commitment x its loss.
 Epochs count from 1 everywhere; epoch 0 is the start, before any training.`,
-      `${OVERWRITING}`,
+      `${OVERWRITING} A run that
+--resume continues writes its outputs again.`,
       `Ctrl-C stops the training and writes the model so far; a second Ctrl-C ends it
 at once. With --quiet, a line on standard error still says when training found
 nothing better than the start, which was then kept.`,
@@ -156,6 +157,11 @@ async function rehearse(
   const explain = (error: unknown): never => {
     throw explained(error, place.itemsPath, options, preset, undefined);
   };
+  if (isResumed) {
+    process.stderr.write(
+      `${checkpoint!.path} exists: with --resume the training resumes from it, with its options. This is the plan of a new one.\n`,
+    );
+  }
   const { model, trainOptions, reasons } = await begin(place.items, options, preset).catch(explain);
   try {
     const outputs = { "the model": place.modelPath, "the IDs": place.idsPath };
@@ -203,8 +209,13 @@ async function runLocked(
         config: model.config,
         train: resolveTrainConfig(trainOptions, model.config),
         data: await identify(place.items),
+        names: namesOf(place),
       });
       if (await checkpoint.isFinished(of, results)) {
+        if (historyPath !== undefined) {
+          using finished = await RQVAE.load(place.modelPath);
+          await saveWhole(historyPath, () => historyText(historyPath, finished.history?.epochs ?? []));
+        }
         if (!place.quiet) {
           const files = { model: { file: place.modelPath }, ids: { file: place.idsPath } };
           if (given.values.json) process.stdout.write(`${JSON.stringify({ finishedBefore: true, outputs: files })}\n`);
@@ -282,7 +293,7 @@ async function runLocked(
       );
     }
     tellKeptStart(history, place.quiet || given.values.json === true);
-    await checkpoint?.finish(finishedTraining(model), results);
+    await checkpoint?.finish({ ...finishedTraining(model), names: namesOf(place) }, results);
     return 0;
   } finally {
     model.dispose();
@@ -340,6 +351,9 @@ function finishedTraining(model: RQVAE): { config: ModelConfig; train: TrainConf
   const { rows, dim, every } = checkpoint!.data;
   return { config: model.config, train: checkpoint!.train, data: { rows, dim, every } };
 }
+
+/** What the file of IDs calls the items. */
+const namesOf = ({ itemIds, labels }: Workplace) => ({ itemIds, labels });
 
 /** The items as `finishedTraining` has them. */
 async function identify(items: CatalogueItems): Promise<unknown> {
@@ -437,7 +451,7 @@ export function explained(
   preset: PresetName | undefined,
   checkpointPath: string | undefined,
 ): unknown {
-  if (error instanceof DivergedError) return new Error(messageOf(error));
+  if (error instanceof DivergedError) return new Error(`${messageOf(error)}. No model was written`);
   const said = inCommandLine(error, checkpointPath);
   if (!(said instanceof UsageError) || preset === undefined) return said ?? nameFile(itemsPath, error);
   const { option: name = "" } = subjectOf(error);

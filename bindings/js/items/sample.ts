@@ -7,6 +7,14 @@ export function mix(x: number): number {
   return (x ^ (x >>> 15)) >>> 0;
 }
 
+/** Rows and values of the sample on which figures of reconstruction are measured, at most. */
+const FIGURE_ROWS = 2 ** 16;
+const FIGURE_VALUES = 2 ** 25;
+
+/** The rows of n items on which figures of reconstruction are measured: all, or a sample of a large catalogue. */
+export const figureRows = (n: number, dim: number): Uint32Array =>
+  sampleRows(n, Math.min(n, FIGURE_ROWS, Math.max(2, Math.floor(FIGURE_VALUES / dim))));
+
 /** The `count` of n rows with the smallest hash, ascending; all rows if there are no more. */
 export function sampleRows(n: number, count: number): Uint32Array {
   if (count >= n) return Uint32Array.from({ length: n }, (_, row) => row);

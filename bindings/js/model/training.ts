@@ -261,7 +261,7 @@ export class Training {
     const event: TrainProgress = {
       phase: state.initializing ? "initialize" : "train",
       progress: isDone ? 1 : this.#progress(state),
-      epoch: Math.max(0, Math.min(state.epoch, epochs - 1)),
+      epoch: Math.max(0, Math.min(isDone ? this.records.length - 1 : state.epoch, epochs - 1)),
       epochs,
       step: state.step,
       totalSteps: state.totalSteps,

@@ -7,7 +7,7 @@ import { isSource } from "../items/embedding-source.ts";
 import { type ItemProfile, ItemProfiler } from "../items/item-profile.ts";
 import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
 import { nearestNeighbours, squaredErrors } from "../items/measures.ts";
-import { mix, sampleRows } from "../items/sample.ts";
+import { figureRows, mix, sampleRows } from "../items/sample.ts";
 import type { VectorClasses } from "../items/vector-classes.ts";
 import type { AsyncIdModel } from "../model/id-model.ts";
 import { residualKMeans } from "../model/residual-kmeans.ts";
@@ -42,9 +42,6 @@ export interface AssessOptions {
   signal?: AbortSignal;
 }
 
-/** The most numbers and rows of the sample on which reconstruction and neighbours are measured. */
-const SAMPLE_VALUES = 2 ** 25;
-const SAMPLE_ROWS = 2 ** 16;
 /** The most multiplications that the search for neighbours takes, unless that would leave very few queries. */
 const NEIGHBOUR_PRODUCTS = 4e9;
 const MOST_QUERIES = 1000;
@@ -113,8 +110,8 @@ export async function layYardstick(items: ItemRows, signal: AbortSignal | undefi
   const { rows: n, dim } = items;
   const profiler = await lookThrough(items, signal);
 
-  const size = Math.min(n, SAMPLE_ROWS, Math.max(2, Math.floor(SAMPLE_VALUES / dim)));
-  const rows = sampleRows(n, size);
+  const rows = figureRows(n, dim);
+  const size = rows.length;
   const sample = await items.take(size === n ? undefined : rows);
   const affordable = Math.floor(NEIGHBOUR_PRODUCTS / (size * dim));
   const queries = sampleRows(size, Math.min(MOST_QUERIES, Math.max(FEWEST_QUERIES, affordable)));

@@ -6,7 +6,7 @@ import { type PresetName, presets } from "../options/presets.ts";
 import { resolveTrainConfig } from "../options/train-config.ts";
 import { hashOf } from "../runtime/hash.ts";
 import { native } from "../runtime/native.ts";
-import type { EmbeddingSource, FitOptions, ItemMatrix, ModelConfig, Recipe } from "../types.ts";
+import type { EmbeddingSource, FitOptions, ItemMatrix, ModelConfig, Recipe, TrainConfig } from "../types.ts";
 import type { Setting } from "./settings.ts";
 
 /** The recipe of a sweep: what `RQVAE.fit` chooses for the items, or one of the field. */
@@ -29,8 +29,7 @@ export function optionsOf(recipe: RecipeName, setting: Setting, inputDim: number
 }
 
 export async function baseOf(recipe: RecipeName, items: ItemMatrix | EmbeddingSource): Promise<Base> {
-  const { chosen, model } = await chooseFirst(items, optionsOf(recipe, {}, items.dim));
-  const train = resolveTrainConfig(chosen.train, model);
+  const { model, train } = await checkSetting(recipe, items, {});
   const module = await native();
   const text = JSON.stringify({ model, train, numerics: module.buildInfo().numerics });
   return { recipe, fingerprint: hashOf(module, new TextEncoder().encode(text)) };
@@ -44,8 +43,9 @@ export async function checkSetting(
   recipe: RecipeName,
   items: ItemMatrix | EmbeddingSource,
   setting: Setting,
-): Promise<ModelConfig> {
-  return (await chooseFirst(items, optionsOf(recipe, setting, items.dim))).model;
+): Promise<{ model: ModelConfig; train: TrainConfig }> {
+  const { chosen, model } = await chooseFirst(items, optionsOf(recipe, setting, items.dim));
+  return { model, train: resolveTrainConfig(chosen.train, model) };
 }
 
 /** The complete recipe of a run, as `RQVAE.fit` would choose it. */

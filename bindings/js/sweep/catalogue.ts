@@ -5,7 +5,7 @@ import { isSource, SourceReader } from "../items/embedding-source.ts";
 import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
 import { explainedVariance } from "../items/measures.ts";
 import { RowHashes } from "../items/row-hashes.ts";
-import { sampleRows } from "../items/sample.ts";
+import { figureRows } from "../items/sample.ts";
 import { dataFingerprint } from "../model/provenance.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import { decodeRows, layYardstick, measureNeighbours, type Yardstick } from "../report/assess.ts";
@@ -45,9 +45,6 @@ export interface HeldOut {
   rows: number;
 }
 
-/** Numbers of a sample on which variance is measured, and its rows, at most: as in `assessIds`. */
-const SAMPLE_VALUES = 2 ** 25;
-const SAMPLE_ROWS = 2 ** 16;
 /** Rows that are hashed between two turns of the event loop. */
 const SLICE = 1024;
 
@@ -92,8 +89,7 @@ export class Catalogue {
     const yardstick = await layYardstick(read, signal);
     const { seen, heldOut } = splitRows(yardstick.classes.firstRows, share, seed);
     const sample = async (rows: Uint32Array) => {
-      const size = Math.min(rows.length, SAMPLE_ROWS, Math.max(2, Math.floor(SAMPLE_VALUES / dim)));
-      const chosen = sampleRows(rows.length, size).map((place) => rows[place]!);
+      const chosen = figureRows(rows.length, dim).map((place) => rows[place]!);
       return { rows: chosen, vectors: await read.take(chosen) };
     };
     return new Catalogue(

@@ -1,6 +1,19 @@
 /** A finished run as one line of a results file: everything that made it, and what came of it. */
 
-import { fields, finite, hex16, is, list, oneOf, optional, readJson, text, whole } from "../base/json-shape.ts";
+import {
+  fields,
+  finite,
+  hex16,
+  is,
+  list,
+  oneOf,
+  optional,
+  readJson,
+  type Shape,
+  text,
+  whole,
+} from "../base/json-shape.ts";
+import { show } from "../base/option-reader.ts";
 import type { ModelConfig, TrainConfig } from "../types.ts";
 import type { Base } from "./base.ts";
 import type { Data, Figures, HeldOut } from "./catalogue.ts";
@@ -38,7 +51,7 @@ export interface RunRecord extends Run, Context, Partial<Figures> {
 }
 
 /** How each line begins; a line that was cut off is known by it. */
-const BEGINNING = `{"sweep":${VERSION},`;
+export const BEGINNING = `{"sweep":${VERSION},`;
 
 export const lineOf = (record: Omit<RunRecord, "sweep">): string =>
   `${JSON.stringify({ sweep: VERSION, ...record })}\n`;
@@ -46,8 +59,15 @@ export const lineOf = (record: Omit<RunRecord, "sweep">): string =>
 const figure = optional(finite);
 const count = optional(whole());
 const object = is("an object", (value) => typeof value === "object" && value !== null && !Array.isArray(value));
+/** Most files that are none of a sweep's fail here. */
+const ownVersion: Shape = (value, complain) => {
+  if (value === VERSION) return;
+  throw complain(
+    value === undefined ? 'it has no "sweep"' : `its "sweep" is ${show(value)}, but this release reads ${VERSION}`,
+  );
+};
 const shape = fields({
-  sweep: oneOf([VERSION]),
+  sweep: ownVersion,
   method: oneOf(["rqvae", "residualKMeans"]),
   setting: object,
   seed: whole(),
@@ -63,6 +83,7 @@ const shape = fields({
   firstCodeNeighbours: figure,
   seconds: finite,
   config: fields({ codebookSize: list(whole(1)), encodeBeam: whole(1) }),
+  version: text,
 });
 
 /** What a results file holds. */
@@ -77,23 +98,36 @@ export interface Results {
 }
 
 /**
- * Reads a results file. A last line that was cut off, by a kill or a power cut, is left out.
+ * Reads a results file. A last line that was cut off, by a kill or a power cut, is left out, and so are blank lines.
  * @param complain Makes the error of a line that is none of a sweep's.
+ * @param check Is called with each run and the number of its line.
  */
-export function readResults(bytes: Uint8Array, complain: (line: number, what: string) => Error): Results {
+export function readResults(
+  bytes: Uint8Array,
+  complain: (line: number, what: string) => Error,
+  check: (line: number, record: RunRecord) => void = () => {},
+): Results {
   const end = bytes.lastIndexOf(10) + 1;
   const decoder = new TextDecoder();
   const lines = decoder.decode(bytes.subarray(0, end)).split("\n").slice(0, -1);
   const parse = (line: string, number: number) => readJson<RunRecord>(line, shape, (what) => complain(number, what));
-  const records = lines.map((line, i) => parse(line, i + 1));
+  const records: RunRecord[] = [];
+  const add = (record: RunRecord, number: number) => {
+    check(number, record);
+    records.push(record);
+  };
+  for (const [i, line] of lines.entries()) if (line.trim() !== "") add(parse(line, i + 1), i + 1);
   const rest = decoder.decode(bytes.subarray(end));
-  if (rest === "") return { records, size: end, isCut: false, lacksEnd: false };
+  if (rest.trim() === "") return { records, size: end, isCut: false, lacksEnd: false };
+  let last: RunRecord;
   try {
-    return { records: [...records, parse(rest, lines.length + 1)], size: bytes.length, isCut: false, lacksEnd: true };
+    last = parse(rest, lines.length + 1);
   } catch (error) {
     // After a power cut there may be zeros instead of a line.
     const isOurs = rest.startsWith(BEGINNING) || BEGINNING.startsWith(rest) || /^\0+$/.test(rest);
     if (!isOurs) throw error;
     return { records, size: end, isCut: true, lacksEnd: false };
   }
+  add(last, lines.length + 1);
+  return { records, size: bytes.length, isCut: false, lacksEnd: true };
 }

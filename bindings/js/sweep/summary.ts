@@ -48,6 +48,8 @@ export interface Summary {
   varied: string[];
   fixed: Setting;
   seeds: number[];
+  /** How many runs each version of the package has made. */
+  versions: Readonly<Record<string, number>>;
   rows: Row[];
 }
 
@@ -68,12 +70,15 @@ export function summarise(records: readonly RunRecord[], axes: readonly Axis[], 
   );
   const rows = [...groups.values()].map((group) => rowOf(group, baselines));
   markBest(rows);
+  const versions: Record<string, number> = {};
+  for (const { version } of records) versions[version] = (versions[version] ?? 0) + 1;
   return {
     varied: axes.filter(({ values }) => values.length > 1).map(({ option }) => option.name),
     fixed: Object.fromEntries(
       axes.filter(({ values }) => values.length === 1).map(({ option, values }) => [option.name, values[0]!]),
     ),
     seeds: [...new Set(records.map(({ seed }) => seed))],
+    versions,
     rows: sorted(rows, sort),
   };
 }
@@ -96,7 +101,7 @@ function rowOf(records: readonly RunRecord[], baselines: ReadonlyMap<string, num
     const spread = spreadOf(measured.map((record) => (of === "gainOverKMeans" ? gain(record) : record[of])));
     if (spread) row[of] = spread;
   }
-  const levels = measured[0]?.perplexity?.length ?? 0;
+  const levels = Math.max(0, ...measured.map(({ perplexity }) => perplexity?.length ?? 0));
   if (levels > 0) {
     row.perplexity = Array.from(
       { length: levels },

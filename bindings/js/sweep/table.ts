@@ -86,16 +86,22 @@ function spreadText({ mean, sd }: Spread, { scale = 1, digits, isSigned, isCount
 }
 
 /** What the figures are, a sentence each. */
-function notes({ seeds, fixed, rows }: Summary, { data, heldOut, base }: Context): string[] {
+function notes({ seeds, fixed, versions, rows }: Summary, { data, heldOut, base }: Context): string[] {
   const spread = seeds.length > 1 ? "Mean ± sample standard deviation over" : "Of";
   const list = seeds.length > 8 ? "" : ` (${seeds.join(", ")})`;
   const isCompared = rows.some(({ best }) => best.length > 0);
   const onTop = settingText(fixed);
+  const makers = Object.entries(versions);
   return [
     `${spread} ${counted(seeds.length, "seed")}${list}${isCompared ? "; the best in bold" : ""}.`,
     `Held out of every run: ${thousands(heldOut.rows)} of ${counted(data.rows, "item")}. IDs are counted over all of them.`,
     "First code shared: by an item and its ten nearest others, on average.",
     `Base: ${base.recipe === "fit" ? "what RQVAE.fit chooses for the items" : `the recipe ${base.recipe}`}${onTop && `, with ${onTop}`}.`,
+    ...(makers.length > 1
+      ? [
+          `Made by different versions of rqvae: ${makers.map(([version, runs]) => `${version} (${counted(runs, "run")})`).join(", ")}.`,
+        ]
+      : []),
   ];
 }
 

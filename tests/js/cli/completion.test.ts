@@ -136,6 +136,12 @@ describe.skipIf(!fish)("in fish", () => {
     expect(inFish("rqvae hopwise m")).toEqual(["models/"]);
     expect(inFish("rqvae completion ")).toEqual(["bash", "fish", "zsh"]);
   });
+
+  it("describes the values of --sort by the option, not by the first of them", () => {
+    const lines = script("fish").split("\n");
+    expect(lines.find((line) => line.includes("-l sort"))).toMatch(/-d 'order of the rows'$/);
+    expect(lines.find((line) => line.includes("is sweep' -l format"))).toMatch(/-d 'form of the table'$/);
+  });
 });
 
 describe.skipIf(!zsh)("in zsh", () => {
@@ -155,12 +161,13 @@ describe.skipIf(!zsh)("in zsh", () => {
     ];
     write(
       "try.zsh",
+      // The terminal echoes what is typed: words that are waited for are typed in two parts.
       `zmodload zsh/zpty || exit 3
 zpty z zsh -f -i
 expected() { local out; zpty -r z out "*$1*" }
 zpty -w z 'PS1=; autoload -Uz compinit; compinit -D -u; setopt nobeep; source ./completion.zsh'
-zpty -w z 'press() { print -r -- "LINE<$BUFFER>END"; BUFFER=; zle reset-prompt }; zle -N press; bindkey "^X" press; bindkey "^I" complete-word'
-zpty -w z 'print RE''ADY'
+zpty -w z 'press() { print -r -- "LI""NE<$BUFFER>END"; BUFFER=; zle reset-prompt }; zle -N press; bindkey "^X" press; bindkey "^I" complete-word'
+zpty -w z 'print RE""ADY'
 expected READY
 for line; do
   zpty -w -n z "rqvae $line"$'\\t\\x18'

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, truncateSync } from "node:fs";
+import { appendFileSync, existsSync, rmSync, truncateSync } from "node:fs";
 import { RQVAE } from "rqvae";
 import { describe, expect, it } from "vitest";
 import type { RunRecord } from "../../../bindings/js/sweep/record.ts";
@@ -180,13 +180,77 @@ describe("a sweep that was stopped", () => {
     truncateSync(inFolder("sweep.jsonl"), whole.length - 40);
     const { status, stderr } = rqvae(...small);
     expect(status).toBe(0);
-    expect(stderr).toContain("sweep.jsonl: the last line was cut off while it was written; its run is repeated.");
+    expect(stderr).toContain("sweep.jsonl: the last line was cut off while it was written, and is removed.");
     expect(stderr).toContain("4 runs, 3 of which are in sweep.jsonl already.");
     expect(timeless()).toEqual(known);
     // Cut off at the very end, nothing is missing.
     truncateSync(inFolder("sweep.jsonl"), read("sweep.jsonl").length - 1);
     expect(rqvae(...small, "--set", "batch=16", "--no-baseline").stderr).toContain("4 runs are not part of this sweep");
     expect(results()).toHaveLength(6);
+  });
+
+  it("repeats nothing for zeros that a power cut left behind, or for blank lines", () => {
+    const small = ["sweep", "items.npy", "--set", "codes=4", ...quick];
+    expect(rqvae(...small, "-q").status).toBe(0);
+    const whole = read("sweep.jsonl");
+    appendFileSync(inFolder("sweep.jsonl"), "\0".repeat(500));
+    const zeros = rqvae(...small).stderr;
+    expect(zeros).toContain("the last line was cut off while it was written, and is removed.");
+    expect(zeros).toContain("2 runs, 2 of which are in sweep.jsonl already.");
+    expect(zeros).not.toContain("repeated");
+    expect(read("sweep.jsonl")).toBe(whole);
+    appendFileSync(inFolder("sweep.jsonl"), "\n \n");
+    expect(rqvae(...small).stderr).toBe("2 runs, 2 of which are in sweep.jsonl already.\n");
+    const { status, stderr } = rqvae(...small, "--seeds", "2", "-q");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  });
+
+  it("says which line to delete when one is damaged, so that the other runs are kept", () => {
+    const small = ["sweep", "items.npy", "--set", "codes=4", ...quick];
+    expect(rqvae(...small, "-q").status).toBe(0);
+    const [first, second] = read("sweep.jsonl").split("\n");
+    write("sweep.jsonl", `${first!.slice(0, 200)}\n${second}\n`);
+    expectError(rqvae(...small), 1, "sweep.jsonl: line 1 is not a run of a sweep (it is not JSON): delete that line, ");
+    write("sweep.jsonl", `${second}\n`);
+    expect(rqvae(...small).stderr).toContain("2 runs, 1 of which is in sweep.jsonl already.");
+  });
+
+  it("keeps what it had when it starts again, and says where", () => {
+    const small = ["sweep", "items.npy", "--set", "codes=4", ...quick];
+    expect(rqvae(...small, "-q").status).toBe(0);
+    const before = read("sweep.jsonl");
+    const dry = rqvae(...small, "-f", "--dry-run");
+    expect(dry).toMatchObject({ status: 0, stderr: "sweep.jsonl: 2 lines would be moved to sweep.jsonl.old.\n" });
+    expect(files()).toEqual(["items.npy", "labels.json", "sweep.jsonl"]);
+    const again = rqvae(...small, "--force", "--no-baseline");
+    expect(again.stderr).toContain(
+      "sweep.jsonl: 2 lines are kept in sweep.jsonl.old.\n1 run. Results go to sweep.jsonl.",
+    );
+    expect(read("sweep.jsonl.old")).toBe(before);
+    expect(results()).toHaveLength(1);
+    // Nor does it replace what was kept before.
+    expect(rqvae(...small, "-f").stderr).toContain("sweep.jsonl: 1 line is kept in sweep.jsonl.old2.");
+    expect(read("sweep.jsonl.old")).toBe(before);
+    write("notes.jsonl", "precious");
+    expect(rqvae(...small, "-f", "-o", "notes.jsonl").stderr).toContain(
+      "notes.jsonl: 1 line is kept in notes.jsonl.old.",
+    );
+    expect(read("notes.jsonl.old")).toBe("precious");
+  });
+
+  it("says which finished runs have no model where models are to be kept", () => {
+    const small = ["sweep", "items.npy", "--set", "codes=4", ...quick];
+    expect(rqvae(...small, "-q").status).toBe(0);
+    expect(rqvae(...small, "--keep-models", "kept", "-q")).toMatchObject({
+      status: 0,
+      stderr: "2 finished runs have no model in kept; --force trains all runs again.\n",
+    });
+    expect(rqvae(...small, "--keep-models", "kept/here", "-q", "--force").stderr).toBe("");
+    expect(rqvae(...small, "--keep-models", "kept/here", "-q").stderr).toBe("");
+    // Kept in another folder, or removed.
+    expect(rqvae(...small, "--keep-models", "other", "-q").stderr).toContain("2 finished runs have no model in other");
+    rmSync(inFolder(results()[0]!.model!));
+    expect(rqvae(...small, "--keep-models", "kept/here", "-q").stderr).toContain("1 finished run has no model");
   });
 
   it("takes more values and seeds, and settings in another order", () => {
@@ -280,12 +344,82 @@ describe("what is wrong with a sweep", () => {
       ..."sweep items.npy --set codes=0,4,4/8 --set levels=3,2 --set patience=1 --set select=last,loss".split(" "),
     );
     expect(status).toBe(2);
-    expect(stderr).toContain(
-      "codebookSize=0 nQuantizationLayers=3 patience=1 select=last and 3 others: codebookSize must be",
-    );
+    expect(stderr).toContain("codebookSize=0: codebookSize must be");
     expect(stderr).toContain("codebookSize has 2 entries but nQuantizationLayers is 3");
     expect(stderr).toContain("patience stops training without improvement");
     expect(stderr).toMatch(/\nrqvae: 3 mistakes in the settings/);
+    expect(files()).toEqual(["items.npy", "labels.json"]);
+  });
+
+  it("is told all at once: what cannot be read, what is out of range and what excludes each other", () => {
+    const problems = (...args: string[]) => rqvae("sweep", "items.npy", "--dry-run", ...args).stderr.split("\n");
+    const range = (value: string, received = value) =>
+      `codebookSize=${value}: codebookSize must be a whole number from 1 to 16777216, received ${received}`;
+    expect(problems("--set", "codes=0,-1,1e9,2.5")).toEqual([
+      expect.stringContaining('--set codebookSize: "2.5" is not a whole number'),
+      ...["0", "-1", "1000000000"].map((value) => range(value)),
+      expect.stringContaining("rqvae: 4 mistakes"),
+      "",
+    ]);
+    expect(problems("--set", "codes=abc,0", "--set", "lr=0")).toEqual([
+      expect.stringContaining('"abc" is not'),
+      range("0"),
+      expect.stringContaining("learningRate=0: learningRate must be"),
+      expect.stringContaining("rqvae: 3 mistakes"),
+      "",
+    ]);
+    const exclusive = ["--set", "patience=1", "--set"];
+    expect(problems("--set", "lr=abc,.1", ...exclusive, "select=last")).toEqual([
+      expect.stringContaining('"abc" is not a number'),
+      expect.stringContaining("learningRate=0.1 patience=1 select=last: patience stops training"),
+      expect.stringContaining("rqvae: 2 mistakes"),
+      "",
+    ]);
+    // What was meant by a word that is not one of the choices is not guessed.
+    expect(problems(...exclusive, "select=lost")).toHaveLength(3);
+    // A list for as many levels as another option says is in range.
+    expect(problems("--set", "levels=4", "--set", "sinkhornEpsilon=0.1/0.1/0.1/0.1")).toEqual([""]);
+    // Mistakes are told although the items cannot be read.
+    expect(rqvae("sweep", "none.npy", "--set", "codes=x").stderr).toContain('"x" is not a whole number');
+  });
+
+  it("is told of a setting that is given twice in other words", () => {
+    const twice = rqvae("sweep", "items.npy", "--set", "codes=4,8,4/4/4", "--set", "epochs=1,2");
+    expect(twice).toMatchObject({ status: 2, stdout: "" });
+    expect(twice.stderr).toMatch(
+      /^codebookSize=4\/4\/4 is the same setting as codebookSize=4: leave out one of them\nrqvae: 1 mistake /,
+    );
+    expect(rqvae("sweep", "items.npy", "--set", "codes=4,4/4/4/4", "--dry-run").status).toBe(0);
+  });
+
+  it("is told in the words of the command line, not the library's", () => {
+    for (const [given, said] of [
+      ["threads=2", "--set threads: give --threads"],
+      ["num_workers=2", "--set num_workers: give --threads"],
+      ["resume=2", "--set resume: to resume a sweep, run its command again"],
+      ["in_dim=2", "--set in_dim: the dimension is that of the items"],
+      ["device=gpu", "everything runs on the CPU\n"],
+    ]) {
+      const { status, stderr } = rqvae("sweep", "items.npy", "--set", given!);
+      expect(status).toBe(2);
+      expect(stderr).toContain(said);
+      expect(stderr).not.toMatch(/initialize|RQVAE\.|train or/);
+    }
+    write("foreign.jsonl", '{"a":1}\n');
+    expectError(
+      rqvae("sweep", "items.npy", "-o", "foreign.jsonl"),
+      1,
+      'line 1 is not a run of a sweep (it has no "sweep")',
+    );
+  });
+
+  it("is told of a folder for models that cannot be", () => {
+    const keep = (folder: string) => rqvae("sweep", "items.npy", ...quick, "--keep-models", folder);
+    expectError(keep("labels.json"), 1, "--keep-models labels.json: ", "labels.json is a file; name a folder");
+    expectError(keep("labels.json/models"), 1, "labels.json is a file; name a folder");
+    if (process.platform === "linux") {
+      expectError(keep("/proc/none/models"), 1, "--keep-models /proc/none/models: no folder can be made there");
+    }
     expect(files()).toEqual(["items.npy", "labels.json"]);
   });
 

@@ -44,12 +44,30 @@ describe("readResults", () => {
     expect(read(`${line}\0\0\0\0`)).toMatchObject({ records: [{ seed: 3 }], size: bytes(line).length, isCut: true });
   });
 
+  it("skips blank lines, and counts them", () => {
+    for (const blank of ["\n", "  \n\r\n", "\n "]) {
+      expect(read(line + blank)).toMatchObject({ records: [{ seed: 3 }], isCut: false, lacksEnd: false });
+    }
+    const lines: number[] = [];
+    const text = `\n${line}\n\n${lineOf({ ...record, seed: 4 })}\n${line.trimEnd()}`;
+    const { records } = readResults(
+      bytes(text),
+      (_, what) => new Error(what),
+      (number) => lines.push(number),
+    );
+    expect(records.map(({ seed }) => seed)).toEqual([3, 4, 3]);
+    expect(lines).toEqual([2, 5, 7]);
+    expect(() => read(`\n${line}\nx\n`)).toThrow("line 4: it is not JSON");
+  });
+
   it("refuses lines that are none of a sweep's, and says which and why", () => {
     expect(() => read("hello\n")).toThrow("line 1: it is not JSON");
     expect(() => read("hello")).toThrow("line 1: it is not JSON"); // never taken for a line of ours that was cut off
-    expect(() => read(`${line}{"a":1}\n`)).toThrow("line 2: sweep must be one of 1");
+    expect(() => read(`${line}{"a":1}\n`)).toThrow('line 2: it has no "sweep"');
     expect(() => read(`${line}${line.slice(0, 90)}\n${line}`)).toThrow("line 2: it is not JSON");
-    expect(() => read(line.replace('"sweep":1', '"sweep":2'))).toThrow("line 1: sweep must be one of 1, received 2");
+    expect(() => read(line.replace('"sweep":1', '"sweep":2'))).toThrow(
+      'line 1: its "sweep" is 2, but this release reads 1',
+    );
     expect(() => read(line.replace('"seed":3', '"seed":-3'))).toThrow("line 1: seed must be a whole number");
     expect(() => read(line.replace('"perplexity":[7', '"perplexity":["7"'))).toThrow("perplexity[0] must be a finite");
     expect(() => read(line.replace("0123456789abcdef", "zzz"))).toThrow("data.fingerprint");

@@ -173,8 +173,30 @@ Base: what RQVAE.fit chooses for the items, with epochs=3.
 
   it("is JSON with the figures as they are", () => {
     const { rows, ...rest } = JSON.parse(table("json"));
-    expect(rest).toEqual({ ...context, varied: ["codebookSize"], fixed: { epochs: 3 }, seeds: [0, 1] });
+    expect(rest).toEqual({
+      ...context,
+      varied: ["codebookSize"],
+      fixed: { epochs: 3 },
+      seeds: [0, 1],
+      versions: { "0.1.0": 8 },
+    });
     expect(rows).toEqual(JSON.parse(JSON.stringify(summarise(records, axes, "held-out").rows)));
+  });
+
+  it("says so when different versions of the package have made the runs", () => {
+    expect(table("markdown")).not.toContain("version");
+    const mixed = records.map((each, i) => (i === 3 ? { ...each, version: "0.0.9" } : each));
+    for (const format of ["markdown", "latex"] as const) {
+      const text = sweepTable(summarise(mixed, axes, "held-out"), mixed, context, format);
+      expect(text).toContain("Made by different versions of rqvae: 0.1.0 (7 runs), 0.0.9 (1 run).");
+    }
+  });
+
+  it("has the perplexity of the runs that know it", () => {
+    const known = record("rqvae", setting(8), 1, 0.5);
+    const { perplexity: _, ...unknown } = record("rqvae", setting(8), 0, 0.5);
+    const { rows } = summarise([unknown, known], axes, "held-out");
+    expect(rows[0]!.perplexity).toEqual([{ mean: 7.5 }, { mean: 6 }]);
   });
 
   it("writes counts of one seed as they are, and thousands apart", () => {
