@@ -14,7 +14,6 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { RQVAEError } from "../base/errors.ts";
 import { counted } from "../base/words.ts";
-import { checkedItemIds } from "../formats/ids/id-table.ts";
 import {
   describeColumns,
   joinLabels,
@@ -28,7 +27,7 @@ import {
 } from "../formats/index.ts";
 import type { ReadItemsOptions } from "../formats/items/read-items.ts";
 import type { TableColumns } from "../items/columns.ts";
-import { firstFew, type JoinSource } from "../items/join.ts";
+import { firstFew, type JoinSource, requireUnique } from "../items/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { UsageError } from "./command.ts";
 import { FileError, on, reasons } from "./file-error.ts";
@@ -192,7 +191,13 @@ export async function readItemIds(path: string, items: JoinSource): Promise<{ it
     const name = nameOfInput(path);
     const read = readLabels(content, name);
     const all = read.itemIds ?? read.titles;
-    checkedItemIds({ ids: { length: items.rowsInFile ?? items.rows }, itemIds: all });
+    const rows = items.rowsInFile ?? items.rows;
+    if (all.length !== rows) {
+      throw new FileError(
+        `${name}: has ${counted(all.length, "entry")}, but ${items.name} has ${counted(rows, "row")}: --item-ids needs one entry per row`,
+      );
+    }
+    requireUnique(all, "");
     const itemIds = Array.from({ length: items.rows }, (_, row) => all[items.fileRows?.[row] ?? row]!);
     if (!items.itemIds) return { itemIds, text: `${name}: entry i is taken as the ID of row i of ${items.name}.` };
     const other = itemIds.findIndex((itemId, row) => itemId !== items.itemIds![row]);

@@ -65,14 +65,16 @@ export async function describeModel(summary: Summary, columns: number, palette: 
 }
 
 function about(
-  { ids, dim, effort, remarks = [], losses, explainedVariance, identity }: Summary,
+  { ids, dim, effort, remarks = [], losses, explainedVariance, identity, configuration }: Summary,
   width: number,
   palette: Palette,
 ): string[] {
   const codes = ids.codebookSizes.map(thousands).join(" x ");
+  // By default the loss is of the scaled items, not in the units of the error that rqvae report prints.
+  const isScaled = !/--input-scaling (none|center)\b/.test(configuration);
   const facts = [
     effort,
-    `reconstruction loss ${short(losses.reconstruction)}`,
+    `reconstruction loss ${short(losses.reconstruction)}${isScaled ? " (scaled)" : ""}`,
     `quantisation loss ${short(losses.quantization)}`,
     ...(explainedVariance === undefined ? [] : [`explained variance ${percent(explainedVariance)}`]),
   ];

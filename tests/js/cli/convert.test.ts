@@ -40,9 +40,13 @@ describe("rqvae encode --format", () => {
 
     expectError(encode("--format", "lcrc"), 2, "--format must be one of", "did you mean lcrec");
     write("short.txt", "a\nb");
-    expectError(encode("--item-ids", "short.txt"), 1, "short.txt", "itemIds has 2 entries, but there are 60");
+    expectError(
+      encode("--item-ids", "short.txt"),
+      1,
+      "short.txt: has 2 entries, but items.npy has 60 rows: --item-ids",
+    );
     write("twice.txt", itemIds.map(() => "x").join("\n"));
-    expectError(encode("--item-ids", "twice.txt", "-o", "new.csv"), 1, "twice.txt", "the same item");
+    expectError(encode("--item-ids", "twice.txt", "-o", "new.csv"), 1, "twice.txt: rows 0 and 1 are both item");
     write("tab.txt", itemIds.with(5, "a\tb").join("\n"));
     expectError(encode("--item-ids", "tab.txt", "-o", "new.item"), 1, "a\\tb", "csv or jsonl");
     expectError(encode("--item-ids", "tab.txt", "-o", "tab.txt", "--format", "csv"), 1, "tab.txt", "input");

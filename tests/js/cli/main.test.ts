@@ -29,7 +29,9 @@ describe("rqvae train", () => {
     expect(status).toBe(0);
     expect(files()).toEqual(["items.npy", "labels.json", "model.ids.csv", "model.safetensors"]);
     expect(stdout).toContain("Learned 60 items of dimension 5: 2 codes each, 8 x 4");
-    expect(stdout).toMatch(/3 epochs in .* {3}reconstruction loss .* {3}quantisation loss/);
+    expect(stdout).toMatch(/3 epochs in .* {3}reconstruction loss [\d.]+ \(scaled\)\s+quantisation loss/);
+    const unscaled = rqvae("train", "items.npy", ...quick, "--input-scaling", "center", "-o", "center.safetensors");
+    expect(unscaled.stdout).toMatch(/ {3}reconstruction loss [\d.]+ {3}quantisation loss/);
     expect(stdout).toMatch(/level 1 .* of 8 codes used/);
     expect(stdout).toMatch(/<a_\d><b_\d> {2}item \d+, of kind \d/);
     expect(stdout).toMatch(/model.safetensors +the model, [\d.]+ kB/);
