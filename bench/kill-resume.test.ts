@@ -147,8 +147,8 @@ posix("temporaries", () => {
     expect(lifeOf({ ...ownMark, realm: "00000000" })).toBe("foreign");
     expect(lifeOf({ ...ownMark, pid: 2 ** 30 })).toBe("dead");
     if (existsSync("/proc/self/stat")) {
-      // A process that ended and whose parent does not ask for its exit code.
-      const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 30"], { stdio: ["ignore", "pipe", "ignore"] });
+      // A process that ended and whose parent does not ask for its exit code: a shell that became another program before.
+      const parent = spawn("sh", ["-c", "sleep 0.5 & echo $!; exec sleep 30"], { stdio: ["ignore", "pipe", "ignore"] });
       const pid = await new Promise<number>((resolve) =>
         parent.stdout.on("data", (data: Buffer) => resolve(Number(String(data)))),
       );
