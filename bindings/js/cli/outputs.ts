@@ -8,10 +8,9 @@ import type { SemanticIds } from "../ids/semantic-ids.ts";
 import type { TableColumns } from "../items/columns.ts";
 import { isSource } from "../items/embedding-source.ts";
 import { readItemRows, readSourceRows } from "../items/item-rows.ts";
-import { explainedVariance } from "../items/measures.ts";
 import { figureRows } from "../items/sample.ts";
 import type { RQVAE } from "../model/rqvae.ts";
-import { decodeRows } from "../report/assess.ts";
+import { explainedBy } from "../report/assess.ts";
 import { assessIds } from "../report/assess-ids.ts";
 import type { IdStatistics, ItemLabels } from "../types.ts";
 import { type Given, type Option, text, typedName, UsageError } from "./command.ts";
@@ -198,7 +197,7 @@ export async function outcomeOf(
   provenance: Provenance,
 ): Promise<Record<string, unknown>> {
   const losses = await meanLosses(model, place.items);
-  const explained = await explainedBy(model, ids, place.items);
+  const explained = await explainedVariance(model, ids, place.items);
   return {
     ...provenance,
     items: { file: nameOfInput(place.itemsPath), rows: place.items.rows, dim: place.items.dim },
@@ -241,7 +240,7 @@ export async function tellAbout(
       dim: items.dim,
       labels,
       losses,
-      explainedVariance: await explainedBy(model, ids, items),
+      explainedVariance: await explainedVariance(model, ids, items),
       identity: identity(provenance),
       configuration: configurationText(provenance.configuration.model, provenance.configuration.train ?? undefined),
       ...rest,
@@ -382,12 +381,9 @@ async function meanLosses(
 }
 
 /** Share of the items' variance that their IDs explain, on the rows that `rqvae report` looks at. */
-async function explainedBy(model: RQVAE, ids: SemanticIds, items: CatalogueItems): Promise<number> {
+async function explainedVariance(model: RQVAE, ids: SemanticIds, items: CatalogueItems): Promise<number> {
   const { rows: n, dim } = items;
   const rows = figureRows(n, dim);
   const read = isSource(items) ? readSourceRows(items, n, "train") : readItemRows(items, n, "train", dim);
-  const vectors = await read.take(rows);
-  const decoded = new Float32Array(vectors.data.length);
-  await decodeRows(model, ids, rows, ids.levels, decoded, undefined);
-  return explainedVariance(vectors, decoded);
+  return explainedBy(model, ids, rows, await read.take(rows));
 }

@@ -204,6 +204,11 @@ async function runLocked(
   ).catch(explain);
   try {
     const results = [place.modelPath, place.idsPath];
+    const saveHistory = async (epochs: readonly EpochRecord[]) => {
+      const content = historyText(historyPath!, epochs);
+      await saveWhole(historyPath!, () => content);
+      return Buffer.byteLength(content);
+    };
     if (ended && checkpoint) {
       const of = async () => ({
         config: model.config,
@@ -214,7 +219,7 @@ async function runLocked(
       if (await checkpoint.isFinished(of, results)) {
         if (historyPath !== undefined) {
           using finished = await RQVAE.load(place.modelPath);
-          await saveWhole(historyPath, () => historyText(historyPath, finished.history?.epochs ?? []));
+          await saveHistory(finished.history?.epochs ?? []);
         }
         if (!place.quiet) {
           const files = { model: { file: place.modelPath }, ids: { file: place.idsPath } };
@@ -239,11 +244,6 @@ async function runLocked(
         .join("\n"),
       checkpoint,
     ).catch(explain);
-    const saveHistory = async (epochs: readonly EpochRecord[]) => {
-      const content = historyText(historyPath!, epochs);
-      await saveWhole(historyPath!, () => content);
-      return Buffer.byteLength(content);
-    };
     if (outcome.interrupted) {
       const told: string[] = [];
       await writeAll(

@@ -6,7 +6,7 @@ import { SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
 import { isSource } from "../items/embedding-source.ts";
 import { type ItemProfile, ItemProfiler } from "../items/item-profile.ts";
 import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
-import { nearestNeighbours, squaredErrors } from "../items/measures.ts";
+import { explainedVariance, nearestNeighbours, squaredErrors } from "../items/measures.ts";
 import { figureRows, mix, sampleRows } from "../items/sample.ts";
 import type { VectorClasses } from "../items/vector-classes.ts";
 import type { AsyncIdModel } from "../model/id-model.ts";
@@ -241,8 +241,21 @@ async function measureReconstruction(
   return { report, vectors };
 }
 
+/** Share of the variance of these rows, whose vectors are given, that their IDs explain. */
+export async function explainedBy(
+  model: Pick<AsyncIdModel, "decode">,
+  ids: SemanticIds,
+  rows: Uint32Array,
+  vectors: Matrix,
+  signal?: AbortSignal,
+): Promise<number> {
+  const decoded = new Float32Array(vectors.data.length);
+  await decodeRows(model, ids, rows, ids.levels, decoded, signal);
+  return explainedVariance(vectors, decoded);
+}
+
 /** The vectors that the first `depth` codes of the given rows stand for. */
-export async function decodeRows(
+async function decodeRows(
   model: Pick<AsyncIdModel, "decode">,
   { codes, levels, codebookSizes }: SemanticIds,
   rows: Uint32Array,

@@ -3,12 +3,11 @@
 import { type SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
 import { isSource, SourceReader } from "../items/embedding-source.ts";
 import { type ItemRows, type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
-import { explainedVariance } from "../items/measures.ts";
 import { RowHashes } from "../items/row-hashes.ts";
 import { figureRows } from "../items/sample.ts";
 import { dataFingerprint } from "../model/provenance.ts";
 import type { RQVAE } from "../model/rqvae.ts";
-import { decodeRows, layYardstick, measureNeighbours, type Yardstick } from "../report/assess.ts";
+import { explainedBy, layYardstick, measureNeighbours, type Yardstick } from "../report/assess.ts";
 import { assessLevel, countGroups } from "../report/groups.ts";
 import { nextTurn } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
@@ -127,9 +126,7 @@ export class Catalogue {
     signal: AbortSignal | undefined,
   ): Promise<number> {
     const { rows, vectors } = this.#samples[part];
-    const decoded = new Float32Array(vectors.data.length);
-    await decodeRows(model, ids, rows, ids.levels, decoded, signal);
-    return explainedVariance(vectors, decoded);
+    return explainedBy(model, ids, rows, vectors, signal);
   }
 }
 
