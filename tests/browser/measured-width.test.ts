@@ -1,6 +1,6 @@
 /** When the page has the latent width follow the items. */
 import { describe, expect, it } from "vitest";
-import { followsItems, measuredWith, whyWidth } from "../../web/src/measured-width.ts";
+import { followsItems, measuredWith, whyWidth } from "../../web/src/settings/measured-width.ts";
 
 describe("the latent width", () => {
   it("follows the items where nobody chose it, and the latent space starts as their PCA", () => {

@@ -2,11 +2,11 @@
 import { SemanticIds } from "rqvae";
 import { checkItems } from "rqvae/report";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { CatalogueIndex } from "../../web/src/catalogue-index.ts";
+import { inSlices, nextTask } from "../../web/src/base/slices.ts";
+import { CatalogueIndex } from "../../web/src/explore/catalogue-index.ts";
+import { readCodes } from "../../web/src/explore/read-codes.ts";
 import { projectToPlane } from "../../web/src/lab/projection.ts";
 import { evenly, Vectors } from "../../web/src/lab/vectors.ts";
-import { readCodes } from "../../web/src/read-codes.ts";
-import { inSlices, nextTask } from "../../web/src/slices.ts";
 import { catalogue, generator } from "../js/support/catalogue.ts";
 import { sourceOf } from "../js/support/embedding-sources.ts";
 

@@ -1,6 +1,6 @@
 /** The page's states: what may follow what. */
 import { describe, expect, it } from "vitest";
-import type { DataSet } from "../../web/src/data-set.ts";
+import type { DataSet } from "../../web/src/data/data-set.ts";
 import type { DataSource, Settings } from "../../web/src/lab/types.ts";
 import {
   dataOf,

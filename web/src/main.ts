@@ -1,12 +1,20 @@
 import { SemanticIds } from "rqvae";
-import { idChips } from "./code-chips.ts";
-import { onFiles } from "./data-input.ts";
-import { type DataSet, nameSource, sampleSource } from "./data-set.ts";
-import { hook, scrollTo } from "./dom.ts";
+import { idChips } from "./base/code-chips.ts";
+import { hook, scrollTo } from "./base/dom.ts";
+import { offerOffline } from "./base/offline.ts";
+import { onFiles } from "./data/data-input.ts";
+import { type DataSet, nameSource, sampleSource } from "./data/data-set.ts";
 import { Lab, LabGone } from "./lab/lab.ts";
 import type { DataSource, RunResult, Settings } from "./lab/types.ts";
-import { offerOffline } from "./offline.ts";
-import "./options-form.css";
+import "./settings/options-form.css";
+import { clearError, showError } from "./base/page-error.ts";
+import { guideSteps } from "./base/steps-nav.ts";
+import { showDataSet, showNothing, showReading } from "./data/preview.ts";
+import { markSample, onSample } from "./data/sample-cards.ts";
+import { Results, type Trained } from "./explore/results.ts";
+import { offerResumption } from "./keep/resume-offer.ts";
+import type { StoredRun } from "./lab/stored-run.ts";
+import { dataOf, isRunning, lateTitles, PageMachine } from "./page-state.ts";
 import {
   asksForSpectrum,
   levelsOf,
@@ -19,21 +27,13 @@ import {
   type Typed,
   takeSpectrum,
   typeSettings,
-} from "./options-form.ts";
-import { clearError, showError } from "./page-error.ts";
-import { readLink, setLinkedSample } from "./page-link.ts";
-import { dataOf, isRunning, lateTitles, PageMachine } from "./page-state.ts";
-import { showDataSet, showNothing, showReading } from "./preview.ts";
-import { Results, type Trained } from "./results.ts";
-import { offerResumption } from "./resume-offer.ts";
-import { offerReuse } from "./reuse.ts";
-import { markSample, onSample } from "./sample-cards.ts";
-import { guideSteps } from "./steps-nav.ts";
-import type { StoredRun } from "./stored-run.ts";
-import { TakeAway } from "./take-away.ts";
-import "./term.ts";
-import { TrainingView } from "./training-view.ts";
-import { plural } from "./words.ts";
+} from "./settings/options-form.ts";
+import { readLink, setLinkedSample } from "./settings/page-link.ts";
+import { offerReuse } from "./take/reuse.ts";
+import { TakeAway } from "./take/take-away.ts";
+import "./base/term.ts";
+import { plural } from "./base/words.ts";
+import { TrainingView } from "./training/training-view.ts";
 
 /** The worker that has items and model. */
 const lab = new Lab();

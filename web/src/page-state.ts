@@ -1,6 +1,6 @@
 /** What the page is doing, as one state machine. Which state may follow which is decided here and nowhere else. */
 
-import type { DataSet } from "./data-set.ts";
+import type { DataSet } from "./data/data-set.ts";
 import type { DataSource, Settings } from "./lab/types.ts";
 
 /** What every state has. */

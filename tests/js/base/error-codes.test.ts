@@ -255,7 +255,7 @@ const FOREIGN: Record<string, string> = {
   "bindings/js/formats/io/byte-source.ts": "the platform's: the full stop at its end",
   "bindings/js/cli/files.ts": "the platform's errors have the path in their sentence only",
   "bindings/js/cli/main.ts": "any message on one line",
-  "web/src/missing-part.ts": "engines have no name for a module that cannot be imported",
+  "web/src/base/missing-part.ts": "engines have no name for a module that cannot be imported",
 };
 
 const LOOKS = `(?:replace(?:All)?|match(?:All)?|startsWith|endsWith|includes|split|indexOf|search|slice|substring)`;

@@ -15,7 +15,7 @@ import { checkExclusions, nativeConfig, resolve } from "../../../bindings/js/opt
 import { type Given, MODEL, type Resolved, type Table, TRAIN } from "../../../bindings/js/options/table.ts";
 import { WORDS } from "../../../bindings/js/options/words.ts";
 import { optionTable, withTables } from "../../../tools/option-tables.mjs";
-import { formFields } from "../../../web/src/option-list.ts";
+import { formFields } from "../../../web/src/base/option-list.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 

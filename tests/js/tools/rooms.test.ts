@@ -1,13 +1,13 @@
-/** The rooms of the package: who may know whom, and that nothing goes in a circle. */
+/** The rooms of the package and of the page: who may know whom, and that nothing goes in a circle. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
-const SOURCES = fileURLToPath(new URL("../../../bindings/js", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** From the lowest to the highest: each knows those before it only. */
-const ROOMS = [
+const PACKAGE = [
   "base",
   "options/table.ts", // the types of options are made of it
   "types.ts",
@@ -27,55 +27,52 @@ const ROOMS = [
   "index.ts",
   "inline.ts",
 ];
+const PAGE = ["base", "lab", "data", "keep", "settings", "training", "explore", "take", "page-state.ts", "main.ts"];
 
 /** Static and dynamic imports, of types too. */
 function importsOf(text: string): string[] {
   return [...text.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map((match) => match[1]!);
 }
 
-const files = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter(
-  (name) => name.endsWith(".ts") && !name.endsWith(".d.ts"),
-);
-const graph = new Map(
-  files.map((name) => {
-    const file = join(SOURCES, name);
-    const targets = importsOf(readFileSync(file, "utf8"))
-      .map((path) => relative(SOURCES, resolve(dirname(file), path)))
-      .filter((path) => !path.startsWith("wasm/"));
-    return [name, targets] as const;
-  }),
-);
-const roomOf = (name: string) => (ROOMS.includes(name) ? name : name.split("/")[0]!);
+/** The files of a folder, and what each of them imports. */
+function readHouse(folder: string, rooms: readonly string[]) {
+  const sources = join(ROOT, folder);
+  const files = readdirSync(sources, { recursive: true, encoding: "utf8" }).filter(
+    (name) => name.endsWith(".ts") && !name.endsWith(".d.ts"),
+  );
+  const graph = new Map(
+    files.map((name) => {
+      const file = join(sources, name);
+      const targets = importsOf(readFileSync(file, "utf8"))
+        .filter((path) => /\.ts$/.test(path))
+        .map((path) => relative(sources, resolve(dirname(file), path)))
+        .filter((path) => !path.startsWith("wasm/"));
+      return [name, targets] as const;
+    }),
+  );
+  return { sources, files, graph, roomOf: (name: string) => (rooms.includes(name) ? name : name.split("/")[0]!) };
+}
 
-describe("the rooms of bindings/js", () => {
+describe.each([
+  ["bindings/js", PACKAGE],
+  ["web/src", PAGE],
+])("the rooms of %s", (folder, rooms) => {
+  const { sources, files, graph, roomOf } = readHouse(folder, rooms);
+
   it("are those that are known here", () => {
-    expect(new Set(files.map(roomOf))).toEqual(new Set(ROOMS));
-    expect(graph.get("index.ts")!.length).toBeGreaterThan(5);
+    expect(new Set(files.map(roomOf))).toEqual(new Set(rooms));
+    expect([...graph.values()].flat().length).toBeGreaterThan(50);
     for (const targets of graph.values())
-      for (const path of targets) expect(existsSync(join(SOURCES, path))).toBe(true);
+      for (const path of targets) expect(existsSync(join(sources, path)), path).toBe(true);
   });
 
   it("know only those below them", () => {
     const upward = [...graph].flatMap(([name, targets]) =>
       targets
-        .filter((path) => ROOMS.indexOf(roomOf(path)) > ROOMS.indexOf(roomOf(name)))
+        .filter((path) => rooms.indexOf(roomOf(path)) > rooms.indexOf(roomOf(name)))
         .map((path) => `${name} imports ${path}`),
     );
     expect(upward).toEqual([]);
-  });
-
-  it("are those of DEVELOPING.md, in its order, and what people look for is where it says", () => {
-    const text = readFileSync(join(SOURCES, "../../DEVELOPING.md"), "utf8");
-    // Another picture, of all folders, stands before it.
-    const rooms = text.slice(text.indexOf("The rooms of `bindings/js`"));
-    const picture = [...rooms.matchAll(/^ {4}(index\.ts|types\.ts|options\/table\.ts|[a-z-]+\/)(?=,| {2})/gm)].map(
-      (match) => match[1]!.replace(/\/$/, ""),
-    );
-    expect(picture).toEqual(ROOMS.filter((room) => room !== "inline.ts").toReversed());
-    const table = text.slice(text.indexOf("Ten things that people look for")).split("\n\n")[1]!;
-    const links = [...table.matchAll(/\]\(([^)]+)\)/g)].map((match) => match[1]!);
-    expect(links).toHaveLength(10);
-    for (const link of links) expect(existsSync(join(SOURCES, "../..", link)), link).toBe(true);
   });
 
   it("hold no circle of files", () => {
@@ -89,5 +86,21 @@ describe("the rooms of bindings/js", () => {
     };
     for (const name of files) visit(name, []);
     expect(circles).toEqual([]);
+  });
+});
+
+describe("DEVELOPING.md", () => {
+  it("shows the rooms of bindings/js in their order, and what people look for is where it says", () => {
+    const text = readFileSync(join(ROOT, "DEVELOPING.md"), "utf8");
+    // Another picture, of all folders, stands before it.
+    const rooms = text.slice(text.indexOf("The rooms of `bindings/js`"));
+    const picture = [...rooms.matchAll(/^ {4}(index\.ts|types\.ts|options\/table\.ts|[a-z-]+\/)(?=,| {2})/gm)].map(
+      (match) => match[1]!.replace(/\/$/, ""),
+    );
+    expect(picture).toEqual(PACKAGE.filter((room) => room !== "inline.ts").toReversed());
+    const table = text.slice(text.indexOf("Ten things that people look for")).split("\n\n")[1]!;
+    const links = [...table.matchAll(/\]\(([^)]+)\)/g)].map((match) => match[1]!);
+    expect(links).toHaveLength(10);
+    for (const link of links) expect(existsSync(join(ROOT, link)), link).toBe(true);
   });
 });

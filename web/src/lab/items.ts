@@ -1,8 +1,8 @@
 import { InvalidInputError, type ItemLabels, OutOfMemoryError, RQVAEError } from "rqvae";
 import { describeColumns, joinLabels, type OpenItemsOptions, openItems, readLabels } from "rqvae/formats";
 import { checkItems } from "rqvae/report";
-import { isLarge } from "../large-file.ts";
-import { isMissing, MissingPart } from "../missing-part.ts";
+import { isLarge } from "../base/large-file.ts";
+import { isMissing, MissingPart } from "../base/missing-part.ts";
 import type { DataSource, DataSummary, Naming } from "./types.ts";
 import { Vectors } from "./vectors.ts";
 

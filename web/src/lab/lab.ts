@@ -1,6 +1,6 @@
 import { ScriptWorker } from "rqvae/worker";
-import { isMissing, MissingPart, whyMissing } from "../missing-part.ts";
-import { PAGE_FOLDER } from "../page-folder.ts";
+import { isMissing, MissingPart, whyMissing } from "../base/missing-part.ts";
+import { PAGE_FOLDER } from "../base/page-folder.ts";
 import type { TrainEvent } from "./types.ts";
 import type { LabMethods } from "./worker.ts";
 

@@ -1,5 +1,5 @@
 import { type EpochRecord, type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
-import { holdRunLock, type StoredRun, storeRun } from "../stored-run.ts";
+import { holdRunLock, type StoredRun, storeRun } from "./stored-run.ts";
 import type { CodeCounts, RunResult, Settings, TrainEvent } from "./types.ts";
 import type { Vectors } from "./vectors.ts";
 

@@ -1,6 +1,6 @@
 import { assessIds, type ItemMatrix, type RQVAE, SemanticIdIndex, type SemanticIds } from "rqvae";
 import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/report";
-import { nextTask } from "../slices.ts";
+import { nextTask } from "../base/slices.ts";
 import type { HeldItems } from "./items.ts";
 import { projectToPlane } from "./projection.ts";
 import type { FoundIds, ItemDetails, LatentMap, ReportSummary } from "./types.ts";

@@ -2,8 +2,7 @@
 import { type ModelOptions, measureSpectrum, RQVAE, SemanticIds, type Spectrum } from "rqvae";
 import { writeIds } from "rqvae/formats";
 import { answerCalls, type CallContext } from "rqvae/worker";
-import { forgetStoredRun, keptOf, readStoredRun } from "../stored-run.ts";
-import { plural } from "../words.ts";
+import { plural } from "../base/words.ts";
 import {
   aboutItems,
   type HeldItems,
@@ -15,6 +14,7 @@ import {
   writtenIds,
 } from "./items.ts";
 import { Run } from "./run.ts";
+import { forgetStoredRun, keptOf, readStoredRun } from "./stored-run.ts";
 import { Study } from "./study.ts";
 import type {
   DataSource,

@@ -1,7 +1,7 @@
 import type { ItemCheck } from "rqvae/report";
+import { hook, make } from "../base/dom.ts";
+import { formatBytes, formatCount, formatNumber, formatShare, plural } from "../base/words.ts";
 import { type DataSet, describeNaming, titleOf } from "./data-set.ts";
-import { hook, make } from "./dom.ts";
-import { formatBytes, formatCount, formatNumber, formatShare, plural } from "./words.ts";
 import "./preview.css";
 
 /** Rows count as unit length if none is off by more. */

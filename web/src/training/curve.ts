@@ -1,7 +1,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { resolveColor } from "./colors.ts";
-import { make } from "./dom.ts";
+import { resolveColor } from "../base/colors.ts";
+import { make } from "../base/dom.ts";
 import "./curve.css";
 
 /** One line of a chart. */

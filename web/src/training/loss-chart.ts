@@ -1,7 +1,7 @@
 import type { LevelLosses } from "rqvae";
+import { hook } from "../base/dom.ts";
+import { formatLoss, formatPercent, ordinal } from "../base/words.ts";
 import { Curve } from "./curve.ts";
-import { hook } from "./dom.ts";
-import { formatLoss, formatPercent, ordinal } from "./words.ts";
 
 const LEVEL_COLORS = ["--level-1", "--level-2", "--level-3", "--level-4", "--level-5", "--level-6"];
 

@@ -1,9 +1,9 @@
-import emojiLabels from "../../examples/data/emoji/emoji.labels.json?url";
-import emojiItems from "../../examples/data/emoji/emoji-glovesif100.f16.npy?url";
-import iconLabels from "../../examples/data/material-icons/mdi.labels.json?url";
-import iconItems from "../../examples/data/material-icons/mdi-glovesif100.f16.npy?url";
-import articleLabels from "../../examples/data/sap-fiori/fiori.labels.json?url";
-import articleItems from "../../examples/data/sap-fiori/fiori-minilm384.f16.npy?url";
+import emojiLabels from "../../../examples/data/emoji/emoji.labels.json?url";
+import emojiItems from "../../../examples/data/emoji/emoji-glovesif100.f16.npy?url";
+import iconLabels from "../../../examples/data/material-icons/mdi.labels.json?url";
+import iconItems from "../../../examples/data/material-icons/mdi-glovesif100.f16.npy?url";
+import articleLabels from "../../../examples/data/sap-fiori/fiori.labels.json?url";
+import articleItems from "../../../examples/data/sap-fiori/fiori-minilm384.f16.npy?url";
 
 /** A data set that is served with the page. */
 export interface Sample {

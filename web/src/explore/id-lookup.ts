@@ -1,11 +1,11 @@
+import { codeChip, tokensOf } from "../base/code-chips.ts";
+import { hook, make } from "../base/dom.ts";
+import { showError } from "../base/page-error.ts";
+import { formatCount, plural } from "../base/words.ts";
+import { type DataSet, titleOf } from "../data/data-set.ts";
+import type { FoundIds } from "../lab/types.ts";
 import type { CatalogueIndex } from "./catalogue-index.ts";
-import { codeChip, tokensOf } from "./code-chips.ts";
-import { type DataSet, titleOf } from "./data-set.ts";
-import { hook, make } from "./dom.ts";
-import type { FoundIds } from "./lab/types.ts";
-import { showError } from "./page-error.ts";
 import { readCodes } from "./read-codes.ts";
-import { formatCount, plural } from "./words.ts";
 import "./id-lookup.css";
 
 const SHOWN = 6;

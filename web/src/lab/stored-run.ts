@@ -1,7 +1,7 @@
 import type { EpochRecord } from "rqvae";
-import type { DataSource, Settings } from "./lab/types.ts";
-import { isLarge } from "./large-file.ts";
-import { PAGE_FOLDER } from "./page-folder.ts";
+import { isLarge } from "../base/large-file.ts";
+import { PAGE_FOLDER } from "../base/page-folder.ts";
+import type { DataSource, Settings } from "./types.ts";
 
 /** A file that is too large to keep; the page asks for it again. */
 export interface AbsentFile {

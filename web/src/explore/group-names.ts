@@ -1,7 +1,7 @@
+import { splitGlyph } from "../base/glyph.ts";
+import { inSlices } from "../base/slices.ts";
+import { type DataSet, titleOf } from "../data/data-set.ts";
 import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
-import { type DataSet, titleOf } from "./data-set.ts";
-import { splitGlyph } from "./glyph.ts";
-import { inSlices } from "./slices.ts";
 
 /** What the titles of a group say about it. */
 export interface GroupName {

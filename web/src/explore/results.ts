@@ -1,22 +1,23 @@
 import { SemanticIds } from "rqvae";
+import { codeChip, tokensOf } from "../base/code-chips.ts";
+import { hook, make, scrollTo } from "../base/dom.ts";
+import { showError } from "../base/page-error.ts";
+import { nextTask } from "../base/slices.ts";
+import { makeTabs } from "../base/tabs.ts";
+import { term } from "../base/term.ts";
+import { formatCount, formatShare, plural } from "../base/words.ts";
+import type { DataSet } from "../data/data-set.ts";
+import { type Lab, LabGone } from "../lab/lab.ts";
+import type { RunResult } from "../lab/types.ts";
 import { CatalogueIndex } from "./catalogue-index.ts";
-import { codeChip, tokensOf } from "./code-chips.ts";
-import type { DataSet } from "./data-set.ts";
-import { hook, make, scrollTo } from "./dom.ts";
+import { Exploration, isSamePrefix, type Place } from "./exploration.ts";
 import { IdLookup } from "./id-lookup.ts";
 import { ItemCard } from "./item-card.ts";
-import { type Lab, LabGone } from "./lab/lab.ts";
-import type { RunResult } from "./lab/types.ts";
 import { LatentMapView } from "./latent-map.ts";
-import { showError } from "./page-error.ts";
 import { showReport, showReportError, showReportPending } from "./report-view.ts";
 import { ResultTable } from "./result-table.ts";
-import { filterRows, type RowFilter } from "./row-filter.ts";
-import { nextTask } from "./slices.ts";
-import { makeTabs } from "./tabs.ts";
-import { term } from "./term.ts";
+import { filterRows } from "./row-filter.ts";
 import { TreeView } from "./tree-view.ts";
-import { formatCount, formatShare, plural } from "./words.ts";
 import "./results.css";
 
 export type Trained = Extract<RunResult, { ids: unknown }>;
@@ -42,9 +43,9 @@ export class Results {
   private readonly card: ItemCard;
   private readonly table = new ResultTable(
     (item) => this.pick(item),
-    (sort) => this.setFilter({ sort }),
+    (sort) => this.exploration.go({ sort }),
   );
-  private filter: RowFilter = { prefix: [], query: "", sharedOnly: false, sort: "item" };
+  readonly exploration = new Exploration();
   private data: DataSet | undefined;
   private trained: Trained | undefined;
   private index: CatalogueIndex | undefined;
@@ -63,12 +64,13 @@ export class Results {
       pick: (item) => this.pick(item),
       lookup: (codes) => lab.call("lookup", { codes }),
     });
-    this.search.addEventListener("input", () => this.setFilter({ query: this.search.value }));
-    this.sharedOnly.addEventListener("change", () => this.setFilter({ sharedOnly: this.sharedOnly.checked }));
+    this.search.addEventListener("input", () => this.exploration.go({ query: this.search.value }));
+    this.sharedOnly.addEventListener("change", () => this.exploration.go({ sharedOnly: this.sharedOnly.checked }));
     this.clearFilter.addEventListener("click", () => {
       this.walk([]);
       this.search.focus();
     });
+    this.exploration.watch((place, before) => this.follow(place, before));
     makeTabs(this.section.querySelector<HTMLElement>("[role=tablist]")!, (id) => this.showHint(id));
     this.showHint("tab-tree");
   }
@@ -107,14 +109,14 @@ export class Results {
     this.index = index;
     this.summarize(data, index);
     this.section.hidden = false;
-    this.filter = { prefix: [], query: "", sharedOnly: false, sort: "item" };
     this.search.value = "";
     this.sharedOnly.checked = false;
     for (const view of [this.table, this.tree, this.card, this.lookup]) view.setCatalogue(data, index);
+    this.exploration.restart(this.card.firstItem());
     this.map.clear();
     showReportPending();
     // Each part in its own task: together they would block the page.
-    for (const part of [() => this.pick(this.card.firstItem(), false), () => this.setFilter({})]) {
+    for (const part of [() => this.showItem(this.exploration.place.item), () => this.showRows()]) {
       await nextTask();
       signal.throwIfAborted();
       part();
@@ -163,14 +165,33 @@ export class Results {
     );
   }
 
-  private setFilter(change: Partial<RowFilter>): void {
+  /** Brings every view to the place that the visitor went to. */
+  private follow(place: Place, before: Place): void {
+    if (!this.index) return;
+    if (this.search.value !== place.query) this.search.value = place.query;
+    this.sharedOnly.checked = place.sharedOnly;
+    if (place.item !== before.item) this.showItem(place.item);
+    const { prefix, query, sharedOnly, sort } = place;
+    const walked = !isSamePrefix(prefix, before.prefix);
+    if (walked || query !== before.query || sharedOnly !== before.sharedOnly || sort !== before.sort) this.showRows();
+    if (!walked) return;
+    this.map.highlight(prefix);
+    this.tree.show(prefix).catch(showError);
+  }
+
+  private showItem(item: number): void {
+    this.card.show(item);
+    this.map.select(item);
+  }
+
+  /** The rows of the table that the place asks for. */
+  private showRows(): void {
     const { data, index } = this;
     if (!data || !index) return;
-    this.filter = { ...this.filter, ...change };
     this.filtering.abort();
     this.filtering = new AbortController();
     const { signal } = this.filtering;
-    const { filter } = this;
+    const filter = this.exploration.place;
     filterRows(data, index, filter, signal).then(
       (rows) => {
         if (signal.aborted) return;
@@ -198,18 +219,14 @@ export class Results {
     }
   }
 
-  /** Shows a branch of the tree everywhere: in the rings, on the map and in the table. */
+  /** Goes to a branch of the tree: in the rings, on the map and in the table. */
   private walk(prefix: readonly number[]): void {
-    this.search.value = "";
-    this.setFilter({ prefix, query: "", sort: prefix.length === 0 ? "item" : "id" });
-    this.map.highlight(prefix);
-    this.tree.show(prefix).catch(showError);
+    this.exploration.go({ prefix, query: "", sort: prefix.length === 0 ? "item" : "id" });
   }
 
-  private pick(item: number, follow = true): void {
-    this.card.show(item);
-    this.map.select(item);
+  private pick(item: number): void {
+    this.exploration.go({ item });
     const { top, bottom } = this.card.element.getBoundingClientRect();
-    if (follow && (bottom < 80 || top > innerHeight - 80)) scrollTo(this.card.element);
+    if (bottom < 80 || top > innerHeight - 80) scrollTo(this.card.element);
   }
 }

@@ -1,10 +1,10 @@
 import type { EpochRecord, IdStatistics, TrainProgress } from "rqvae";
-import { hook } from "./dom.ts";
-import type { CodeCounts } from "./lab/types.ts";
+import { hook } from "../base/dom.ts";
+import { formatCount, formatDuration, formatShare, plural } from "../base/words.ts";
+import type { CodeCounts } from "../lab/types.ts";
 import { LossChart } from "./loss-chart.ts";
 import { UsageMap } from "./usage-map.ts";
 import { showWarnings } from "./warning-list.ts";
-import { formatCount, formatDuration, formatShare, plural } from "./words.ts";
 import "./training-view.css";
 
 const GETTING_READY = "Getting ready…";

@@ -1,8 +1,8 @@
 import type { IdStatistics } from "rqvae";
-import { resolveColor } from "./colors.ts";
-import { hook, make } from "./dom.ts";
-import type { CodeCounts } from "./lab/types.ts";
-import { formatCount, ordinal, plural } from "./words.ts";
+import { resolveColor } from "../base/colors.ts";
+import { hook, make } from "../base/dom.ts";
+import { formatCount, ordinal, plural } from "../base/words.ts";
+import type { CodeCounts } from "../lab/types.ts";
 import "./usage-map.css";
 
 /** The most cells of a level; larger codebooks put several codes in a cell. */

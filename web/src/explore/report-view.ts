@@ -1,6 +1,6 @@
-import { hook, make } from "./dom.ts";
-import type { ReportSummary } from "./lab/types.ts";
-import { term } from "./term.ts";
+import { hook, make } from "../base/dom.ts";
+import { term } from "../base/term.ts";
+import type { ReportSummary } from "../lab/types.ts";
 import "./report-view.css";
 
 const WORDS = { good: "Fine", note: "Note", problem: "To do" } as const;

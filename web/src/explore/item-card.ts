@@ -1,11 +1,11 @@
+import { codeChip, idChips, tokensOf } from "../base/code-chips.ts";
+import { hook, make } from "../base/dom.ts";
+import { splitGlyph } from "../base/glyph.ts";
+import { term } from "../base/term.ts";
+import { formatCount, formatNumber, formatPercent } from "../base/words.ts";
+import { type DataSet, titleOf } from "../data/data-set.ts";
+import type { ItemDetails } from "../lab/types.ts";
 import type { CatalogueIndex } from "./catalogue-index.ts";
-import { codeChip, idChips, tokensOf } from "./code-chips.ts";
-import { type DataSet, titleOf } from "./data-set.ts";
-import { hook, make } from "./dom.ts";
-import { splitGlyph } from "./glyph.ts";
-import type { ItemDetails } from "./lab/types.ts";
-import { term } from "./term.ts";
-import { formatCount, formatNumber, formatPercent } from "./words.ts";
 import "./item-card.css";
 
 /** Items named in a row before "and N more". */

@@ -1,9 +1,9 @@
-import type { DataSet } from "./data-set.ts";
-import { hook, make } from "./dom.ts";
-import { download } from "./download.ts";
-import type { Lab } from "./lab/lab.ts";
-import type { IdFile } from "./lab/types.ts";
-import { showError } from "./page-error.ts";
+import { hook, make } from "../base/dom.ts";
+import { download } from "../base/download.ts";
+import { showError } from "../base/page-error.ts";
+import type { DataSet } from "../data/data-set.ts";
+import type { Lab } from "../lab/lab.ts";
+import type { IdFile } from "../lab/types.ts";
 import { type SnippetModel, snippet } from "./snippet.ts";
 import "./take-away.css";
 

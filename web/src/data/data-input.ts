@@ -1,4 +1,4 @@
-import { hook } from "./dom.ts";
+import { hook } from "../base/dom.ts";
 import "./data-input.css";
 
 /** Where files come from: the two file fields and the drop zone. */

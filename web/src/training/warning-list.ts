@@ -1,7 +1,7 @@
 import type { TrainWarning } from "rqvae";
-import { hook, make } from "./dom.ts";
-import { inPageWords } from "./page-words.ts";
-import { ordinal } from "./words.ts";
+import { hook, make } from "../base/dom.ts";
+import { inPageWords } from "../base/page-words.ts";
+import { ordinal } from "../base/words.ts";
 
 const list = hook("warnings", HTMLUListElement);
 

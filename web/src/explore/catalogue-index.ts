@@ -1,5 +1,5 @@
 import type { SemanticIds } from "rqvae";
-import { inSlices } from "./slices.ts";
+import { inSlices } from "../base/slices.ts";
 
 /** The items whose IDs begin with `prefix`: `order[start]` ... `order[end - 1]` of the index. */
 export interface CodeGroup {

@@ -1,7 +1,7 @@
-import type { DataSource, DataSummary, Naming } from "./lab/types.ts";
+import { formatCount } from "../base/words.ts";
+import type { AbsentFile } from "../lab/stored-run.ts";
+import type { DataSource, DataSummary, Naming } from "../lab/types.ts";
 import { sampleOf } from "./samples.ts";
-import type { AbsentFile } from "./stored-run.ts";
-import { formatCount } from "./words.ts";
 
 /** What a model is trained on, as the page knows it. The numbers themselves are in the worker. */
 export interface DataSet extends DataSummary {

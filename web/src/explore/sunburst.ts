@@ -1,10 +1,10 @@
 import { type HierarchyRectangularNode, hierarchy, partition } from "d3-hierarchy";
+import { familyHue } from "../base/code-chips.ts";
+import { resolveColor } from "../base/colors.ts";
+import { make } from "../base/dom.ts";
+import { EMOJI_FONT, splitGlyph } from "../base/glyph.ts";
+import { hoverAt } from "../base/pointer.ts";
 import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
-import { familyHue } from "./code-chips.ts";
-import { resolveColor } from "./colors.ts";
-import { make } from "./dom.ts";
-import { EMOJI_FONT, splitGlyph } from "./glyph.ts";
-import { hoverAt } from "./pointer.ts";
 import "./sunburst.css";
 
 /** A group, or what is left of one without the parts that are large enough to draw: `rest` is its ring. */

@@ -1,12 +1,12 @@
+import { familyHue } from "../base/code-chips.ts";
+import { hook, make } from "../base/dom.ts";
+import { EMOJI_FONT, splitGlyph } from "../base/glyph.ts";
+import { hoverAt } from "../base/pointer.ts";
+import { nextTask } from "../base/slices.ts";
+import { formatCount, formatPercent } from "../base/words.ts";
+import { type DataSet, titleOf } from "../data/data-set.ts";
+import type { LatentMap } from "../lab/types.ts";
 import type { CatalogueIndex } from "./catalogue-index.ts";
-import { familyHue } from "./code-chips.ts";
-import { type DataSet, titleOf } from "./data-set.ts";
-import { hook, make } from "./dom.ts";
-import { EMOJI_FONT, splitGlyph } from "./glyph.ts";
-import type { LatentMap } from "./lab/types.ts";
-import { hoverAt } from "./pointer.ts";
-import { nextTask } from "./slices.ts";
-import { formatCount, formatPercent } from "./words.ts";
 import "./latent-map.css";
 
 /** Pixels between two glyphs; cells of the grid used to find the point under the pointer; how near that point must be. */

@@ -1,9 +1,9 @@
+import { idChips } from "../base/code-chips.ts";
+import { hook, make } from "../base/dom.ts";
+import { formatCount, plural } from "../base/words.ts";
+import { type DataSet, titleOf } from "../data/data-set.ts";
 import type { CatalogueIndex } from "./catalogue-index.ts";
-import { idChips } from "./code-chips.ts";
-import { type DataSet, titleOf } from "./data-set.ts";
-import { hook, make } from "./dom.ts";
 import type { Sort } from "./row-filter.ts";
-import { formatCount, plural } from "./words.ts";
 import "./result-table.css";
 
 /** Browsers cap an element's height (17 million pixels in Firefox): taller lists scroll in proportion. */

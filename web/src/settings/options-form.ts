@@ -1,11 +1,11 @@
 import { adviseCapacity, type ModelOptions, SemanticIds, type Spectrum, suggestConfig, type TrainOptions } from "rqvae";
-import { idChips } from "./code-chips.ts";
-import { hook, make } from "./dom.ts";
-import type { Settings } from "./lab/types.ts";
+import { idChips } from "../base/code-chips.ts";
+import { hook, make } from "../base/dom.ts";
+import { fieldOf, type OptionField, optionFields, textOf } from "../base/option-list.ts";
+import { PageError } from "../base/page-error.ts";
+import { plural } from "../base/words.ts";
+import type { Settings } from "../lab/types.ts";
 import { followsItems, type Measured, measuredWith, whyWidth } from "./measured-width.ts";
-import { fieldOf, type OptionField, optionFields, textOf } from "./option-list.ts";
-import { PageError } from "./page-error.ts";
-import { plural } from "./words.ts";
 
 type Control = HTMLInputElement | HTMLSelectElement;
 

@@ -1,12 +1,12 @@
+import { codeChip, familyHue, tokensOf } from "../base/code-chips.ts";
+import { hook, make } from "../base/dom.ts";
+import { splitGlyph } from "../base/glyph.ts";
+import { nextTask } from "../base/slices.ts";
+import { formatCount, formatPercent, plural } from "../base/words.ts";
+import { type DataSet, titleOf } from "../data/data-set.ts";
 import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
-import { codeChip, familyHue, tokensOf } from "./code-chips.ts";
-import { type DataSet, titleOf } from "./data-set.ts";
-import { hook, make } from "./dom.ts";
-import { splitGlyph } from "./glyph.ts";
 import { type GroupName, nameGroups } from "./group-names.ts";
-import { nextTask } from "./slices.ts";
 import { Sunburst } from "./sunburst.ts";
-import { formatCount, formatPercent, plural } from "./words.ts";
 import "./tree-view.css";
 
 /** Branches or items listed at a time; glyphs and titles shown for a branch. */

@@ -1,11 +1,11 @@
 import { SemanticIds } from "rqvae";
-import { idChips } from "./code-chips.ts";
-import { describeNaming, titleOf } from "./data-set.ts";
-import { hook, make } from "./dom.ts";
-import { download } from "./download.ts";
-import { Lab } from "./lab/lab.ts";
-import { inPlainWords } from "./page-error.ts";
-import { plural } from "./words.ts";
+import { idChips } from "../base/code-chips.ts";
+import { hook, make } from "../base/dom.ts";
+import { download } from "../base/download.ts";
+import { inPlainWords } from "../base/page-error.ts";
+import { plural } from "../base/words.ts";
+import { describeNaming, titleOf } from "../data/data-set.ts";
+import { Lab } from "../lab/lab.ts";
 import "./reuse.css";
 
 const SHOWN = 8;

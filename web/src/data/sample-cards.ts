@@ -1,4 +1,4 @@
-import { hook, make } from "./dom.ts";
+import { hook, make } from "../base/dom.ts";
 import { samples } from "./samples.ts";
 import "./sample-cards.css";
 

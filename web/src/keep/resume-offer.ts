@@ -1,8 +1,8 @@
-import { nameSource, sampleSource } from "./data-set.ts";
-import { hook, make } from "./dom.ts";
-import type { DataSource } from "./lab/types.ts";
-import { type AbsentFile, findInterruptedRun, forgetStoredRun, type StoredRun } from "./stored-run.ts";
-import { formatAgo, formatBytes, formatCount, plural } from "./words.ts";
+import { hook, make } from "../base/dom.ts";
+import { formatAgo, formatBytes, formatCount, plural } from "../base/words.ts";
+import { nameSource, sampleSource } from "../data/data-set.ts";
+import { type AbsentFile, findInterruptedRun, forgetStoredRun, type StoredRun } from "../lab/stored-run.ts";
+import type { DataSource } from "../lab/types.ts";
 
 const banner = hook("resume", HTMLElement);
 const text = hook("resume-text", HTMLParagraphElement);

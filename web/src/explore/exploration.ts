@@ -1,0 +1,50 @@
+import type { RowFilter } from "./row-filter.ts";
+
+/** What the visitor looks at in a result: a branch, an item, and the rows that the table shows. */
+export interface Place extends RowFilter {
+  /** The item of the card. */
+  item: number;
+}
+
+export const TOP: Place = { prefix: [], query: "", sharedOnly: false, sort: "item", item: 0 };
+
+type Watcher = (place: Place, before: Place) => void;
+
+/** The one place that tree, map, table, card and address read and change; none of them knows the others. */
+export class Exploration {
+  private current = TOP;
+  private readonly watchers: Watcher[] = [];
+
+  get place(): Place {
+    return this.current;
+  }
+
+  /** Calls `watcher` after each change; it compares the parts that it shows. */
+  watch(watcher: Watcher): void {
+    this.watchers.push(watcher);
+  }
+
+  /** Changes parts of the place. Nothing happens if all of them are as given. */
+  go(change: Partial<Place>): void {
+    const before = this.current;
+    const next = { ...before, ...change };
+    if (isSame(before, next)) return;
+    this.current = next;
+    for (const watcher of this.watchers) watcher(next, before);
+  }
+
+  /** For another result: its top, without telling anybody, since nothing is shown yet. */
+  restart(item: number): void {
+    this.current = { ...TOP, item };
+  }
+}
+
+export const isSamePrefix = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((code, level) => code === b[level]);
+
+const isSame = (a: Place, b: Place): boolean =>
+  isSamePrefix(a.prefix, b.prefix) &&
+  a.query === b.query &&
+  a.sharedOnly === b.sharedOnly &&
+  a.sort === b.sort &&
+  a.item === b.item;
