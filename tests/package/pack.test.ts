@@ -105,6 +105,7 @@ describe("the packed package", () => {
       "rqvae/report",
       "rqvae/decoding",
       "rqvae/options",
+      "rqvae/words",
     ];
     const quiet = `const before = Object.keys(globalThis).join(); ${entries.map((entry) => `await import("${entry}");`).join(" ")} console.log(before === Object.keys(globalThis).join());`;
     expect(node("--input-type=module", "-e", quiet)).toBe("true\n");
