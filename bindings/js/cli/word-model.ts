@@ -3,7 +3,6 @@
 import { counted, thousands, wholePercent } from "../base/words.ts";
 import { openWords, type TitleCoverage, TitleEmbedder } from "../words/index.ts";
 import { UsageError } from "./command.ts";
-import { FileError } from "./file-error.ts";
 import { nameOfInput, readBytes } from "./inputs.ts";
 import type { TextModel } from "./text-model.ts";
 
@@ -23,10 +22,7 @@ export async function loadWordModel(file: string | undefined, texts: readonly st
       "--words is missing: the file with the word vectors, such as examples/data/words/glove-50k.safetensors of the repository",
     );
   }
-  const bytes = await readBytes(file);
-  const table = await openWords(bytes).catch((error: Error) => {
-    throw new FileError(`${nameOfInput(file)}: ${error.message}`);
-  });
+  const table = await openWords(await readBytes(file), { fileName: nameOfInput(file) });
   const embedder = TitleEmbedder.fit(table, texts);
   return {
     about: describeCoverage(embedder.embed(texts).coverage),

@@ -5,10 +5,11 @@ import { worksBehindProxy } from "../base/behind-proxy.ts";
 import { describeValue } from "../base/describe-value.ts";
 import { type InvalidInputError, invalid } from "../base/errors.ts";
 import { fields, readJson, whole } from "../base/json-shape.ts";
-import { requireThat } from "../base/option-reader.ts";
+import { checkOptionNames, requireThat } from "../base/option-reader.ts";
 import { TextDecoder } from "../base/text-codecs.ts";
 import { counted, thousands } from "../base/words.ts";
 import { type FileSource, readBytes } from "../formats/io/byte-source.ts";
+import { requireOptions } from "../formats/io/bytes.ts";
 import { withFile } from "../formats/items/read-items.ts";
 import { typedArrayName } from "../items/items.ts";
 import { writeSafetensors } from "../model-file/model-file.ts";
@@ -86,10 +87,13 @@ function tensorOf(
  * lower case, the most frequent first, as lines of UTF-8. `writeWords` makes such files.
  *
  * @param file Its bytes, a Blob or File, a stream of bytes, a path (Node) or a URL.
+ * @param options `fileName`: the name of bytes, a Blob or a stream, for messages.
  * @throws InvalidInputError that names the file, for one of another kind, and for one that is damaged or newer.
  */
-export async function openWords(file: FileSource): Promise<WordTable> {
-  return withFile(file, undefined, async (source) => {
+export async function openWords(file: FileSource, options: { fileName?: string } = {}): Promise<WordTable> {
+  requireOptions(options);
+  checkOptionNames(options, "openWords", ["fileName"]);
+  return withFile(file, options.fileName, async (source) => {
     const head = await readBytes(source, 0, Math.min(16, source.size));
     if (head[8] !== 0x7b) throw foreign("it does not start like one");
     const dataStart = safetensorsDataStart(head, source.size, () => foreign("it does not start like one"));
