@@ -376,7 +376,10 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   const wordTable = await words.openWords(wordFile.slice());
   const embedder = words.TitleEmbedder.fit(wordTable, ["red shoe"]);
   add("rqvae/words", () => words, {
-    openWords: () => [wordFile.slice(), { fileName: "words.safetensors" }],
+    openWords: {
+      args: () => [wordFile.slice(), { fileName: "words.safetensors" }],
+      names: ["not a table of word vectors"],
+    },
     writeWords: () => [["red", "shoe"], Float32Array.of(1, 2, 3, 4), { licence: "PDDL" }],
   });
   add("rqvae/words", () => words.TitleEmbedder, {

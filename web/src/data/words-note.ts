@@ -10,7 +10,7 @@ type Finding = [kind: "good" | "note" | "problem", text: string];
 export function aboutWords({ words, known, unknown, empty, language }: TitleCoverage): Finding[] {
   const share = words > 0 ? known / words : 0;
   const examples =
-    unknown.length > 0 ? ` Unknown: ${unknown.slice(0, 5).join(", ")}${unknown.length > 5 ? ", …" : ""}.` : "";
+    unknown.length > 0 ? ` Unknown: ${unknown.slice(0, 5).join(", ")}${unknown.length > 5 ? ", …" : "."}` : "";
   const findings: Finding[] = [
     [
       share < MOSTLY ? "problem" : "good",

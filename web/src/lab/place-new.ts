@@ -58,14 +58,20 @@ async function firstRow(file: File): Promise<Float32Array> {
   return Float32Array.from(data.subarray(0, dim));
 }
 
-/** By Euclidean distance between vectors. */
+/** By Euclidean distance between vectors. Rows of zeros, which say nothing of their items, would seem near to all. */
 async function nearestItems({ vectors }: HeldItems, own: Float32Array): Promise<PlacedItem["nearest"]> {
   const { dim } = vectors;
   const nearest: PlacedItem["nearest"] = [];
   for await (const { first, count, data } of vectors.blocks()) {
     for (let row = 0; row < count; row++) {
       let squares = 0;
-      for (let j = 0; j < dim; j++) squares += (data[row * dim + j]! - own[j]!) ** 2;
+      let isZero = true;
+      for (let j = 0; j < dim; j++) {
+        const value = data[row * dim + j]!;
+        squares += (value - own[j]!) ** 2;
+        if (value !== 0) isZero = false;
+      }
+      if (isZero) continue;
       if (nearest.length === NEAREST && squares >= nearest[NEAREST - 1]!.distance) continue;
       const place = nearest.findIndex(({ distance }) => squares < distance);
       nearest.splice(place < 0 ? nearest.length : place, 0, { item: first + row, distance: squares });
