@@ -1,4 +1,4 @@
-/** A direction for a word that nobody knows, from its letters: words that are spelled alike lie close together. */
+/** A direction for a word that nobody knows, from its letters: words with similar spelling lie close together. */
 
 import { mix } from "../items/sample.ts";
 

@@ -45,12 +45,12 @@ export interface TitleVectors extends ItemMatrix {
 }
 
 /**
- * Makes vectors of titles by smooth inverse frequency (Arora, Liang and Ma 2017): the mean of the vectors of a title's words, each weighted
- * with a / (a + p) for its frequency p and a = 0.001; then what all titles have in common is taken out, and each row is brought to length 1.
- * Frequencies follow from the ranks by Zipf's law. A word that the table does not have is replaced by its base form or by the two parts of a
- * compound; else its letters give a direction, so that words that are spelled alike lie close together.
+ * Makes vectors of titles by smooth inverse frequency (Arora, Liang and Ma 2017). A title's vector is the mean of its words' vectors, each
+ * weighted with a / (a + p) for the word's frequency p and a = 0.001. What all titles have in common is then taken out, and each row is
+ * brought to length 1. Frequencies follow from the ranks by Zipf's law.
  *
- * The same titles and table give the same bits in every engine.
+ * A word that the table does not have is replaced by its base form or by the two parts of a compound. Otherwise its letters give a
+ * direction, so that words with similar spelling lie close together. The same titles and table give the same bits in every engine.
  */
 export class TitleEmbedder {
   readonly dim: number;

@@ -40,7 +40,7 @@ export function showTitles(name: string, onUse: () => void): void {
 }
 
 export function showNothing(): void {
-  panel.replaceChildren(make("p", "preview-empty", "No data yet. Choose a sample or drop a file."));
+  panel.replaceChildren(make("p", "preview-empty", "No data yet. Choose a sample, drop a file or paste a list."));
 }
 
 /** What was read: its shape, its number type, what is odd about it, and the first rows. */

@@ -20,7 +20,7 @@ export function aboutWords({ words, known, unknown, empty, language }: TitleCove
   if (language !== undefined) {
     findings.push([
       "problem",
-      `The titles seem to be in ${language}, but only English words are known here. Other words count by their letters, so titles are similar if they are spelled alike. Use embeddings of a model that knows the language.`,
+      `The titles seem to be in ${language}, but only English words are known here. Other words count by their letters, so titles count as similar if their spelling is. Use embeddings of a model that knows the language.`,
     ]);
   }
   if (empty.length > 0) {
