@@ -30,7 +30,7 @@ export const embed: Command = {
       model: {
         short: "m",
         value: "NAME",
-        help: `a folder with the model, its name on\nhuggingface.co, or "${WORDS}" for word vectors`,
+        help: `a folder with the model, its name on\nhuggingface.co, or ${WORDS}`,
       },
       words: { value: "FILE", help: `the word vectors of --model ${WORDS}` },
       pooling: { value: "NAME", help: "mean (default) or cls" },
@@ -52,12 +52,12 @@ items.labels.json for items.npy, which rqvae train --labels reads.
 ${INPUTS}`,
       OVERWRITING,
       `--model ${WORDS} takes averages of word vectors: no other package, no download,
-seconds for 100,000 titles, and neighbours that are nearly as good as those of
-a small language model. The repository has a table of 50,000 English words,
+and neighbours that are nearly as good as those of a small language model. The repository has a table of 50,000 English words,
 examples/data/words/glove-50k.safetensors.`,
-      `For other models, rqvae embed needs the package @huggingface/transformers, which you install
-yourself. Two environment variables: HF_ENDPOINT names another hub or mirror to
-fetch models from, HF_HOME a folder to keep them in (default: the package's).`,
+      `For other models, rqvae embed needs the package @huggingface/transformers, which
+you install yourself. Two environment variables: HF_ENDPOINT names another hub
+or mirror to fetch models from, HF_HOME a folder to keep them in (default: the
+package's).`,
     ],
     "rqvae embed items.csv --text title,description \\",
     "  --model Xenova/all-MiniLM-L6-v2 -o items.npy",

@@ -16,24 +16,35 @@ function plain(text: string): string {
 /**
  * The words of a text, in lower case and without accents.
  * @param isKnown Whether a word is in the table: where it is not, "star-crossed", "o'clock" and "LightBulb" are taken apart.
+ * @param seen What was taken apart before: most words of a catalogue occur often.
  */
-export function splitWords(text: string, isKnown: (word: string) => boolean): string[] {
+export function splitWords(
+  text: string,
+  isKnown: (word: string) => boolean,
+  seen = new Map<string, string[]>(),
+): string[] {
   const words: string[] = [];
   for (const [raw] of text.normalize("NFKC").replace(/[’‘]/g, "'").matchAll(WORD)) {
-    const word = plain(raw);
-    if (word === "") continue;
-    if (isKnown(word)) {
-      words.push(word);
-      continue;
+    let found = seen.get(raw);
+    if (!found) {
+      found = takeApart(raw, isKnown);
+      seen.set(raw, found);
     }
-    for (const part of raw.split(JOINT)) {
-      const lower = plain(part);
-      if (isKnown(lower)) words.push(lower);
-      // What an apostrophe cuts off: "don't", "Ocean's".
-      else if (lower.length > 1 || part === raw) words.push(...humps(part, isKnown));
-    }
+    words.push(...found);
   }
   return words;
+}
+
+function takeApart(raw: string, isKnown: (word: string) => boolean): string[] {
+  const word = plain(raw);
+  if (word === "") return [];
+  if (isKnown(word)) return [word];
+  return raw.split(JOINT).flatMap((part) => {
+    const lower = plain(part);
+    if (isKnown(lower)) return [lower];
+    // What an apostrophe cuts off is none: "don't", "Ocean's".
+    return lower.length > 1 || part === raw ? humps(part, isKnown) : [];
+  });
 }
 
 /** "LightBulb" -> light, bulb, if the table has one of them. */

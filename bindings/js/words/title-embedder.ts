@@ -46,8 +46,8 @@ export interface TitleVectors extends ItemMatrix {
 
 /**
  * Makes vectors of titles by smooth inverse frequency (Arora, Liang and Ma 2017). A title's vector is the mean of its words' vectors, each
- * weighted with a / (a + p) for the word's frequency p and a = 0.001. What all titles have in common is then taken out, and each row is
- * brought to length 1. Frequencies follow from the ranks by Zipf's law.
+ * weighted with a / (a + p) for the word's frequency p and a = 0.001. The direction that all titles have in common is then taken out, and
+ * each row is brought to length 1. Frequencies follow from the ranks by Zipf's law.
  *
  * A word that the table does not have is replaced by its base form or by the two parts of a compound. Otherwise its letters give a
  * direction, so that words with similar spelling lie close together. The same titles and table give the same bits in every engine.
@@ -64,6 +64,8 @@ export class TitleEmbedder {
   readonly #common: Float64Array | undefined;
   /** What stands for each word, once it was looked up. */
   readonly #found = new Map<string, string[]>();
+  /** The words in a run of letters, once it was taken apart. */
+  readonly #split = new Map<string, string[]>();
 
   /**
    * Learns from a catalogue's titles what they have in common, and how frequent the words are that the table does not have.
@@ -141,8 +143,7 @@ export class TitleEmbedder {
         for (const part of parts) {
           const rank = this.#table.rank(part)!;
           const weight = A / (A + this.#mass / (rank + 1 + OFFSET)) / parts.length;
-          const vector = this.#table.vector(rank);
-          for (let j = 0; j < dim; j++) averages[at + j]! += weight * vector[j]!;
+          this.#table.addTo(averages, at, rank, weight);
         }
         if (parts.length > 0) continue;
         const frequency = (this.#unknown.get(word) ?? 1) / this.#words;
@@ -176,7 +177,7 @@ export class TitleEmbedder {
   }
 
   #wordsOf(title: string): string[] {
-    return splitWords(title, (word) => this.#table.rank(word) !== undefined);
+    return splitWords(title, (word) => this.#table.rank(word) !== undefined, this.#split);
   }
 
   #parts(word: string): string[] {

@@ -54,9 +54,17 @@ export class WordTable {
       `a whole number from 0 to ${this.size - 1}`,
       rank,
     );
+    const sum = new Float64Array(this.dim);
+    this.addTo(sum, 0, rank, 1);
+    return Float32Array.from(sum);
+  }
+
+  /** Adds a word's vector, times a weight, to the numbers from `at` on. @internal */
+  addTo(sum: Float64Array, at: number, rank: number, weight: number): void {
     const { dim } = this;
-    const scale = this.#scales[rank]!;
-    return Float32Array.from(this.#vectors.subarray(rank * dim, (rank + 1) * dim), (value) => value * scale);
+    const vectors = this.#vectors;
+    const scale = weight * this.#scales[rank]!;
+    for (let j = 0, from = rank * dim; j < dim; j++, from++) sum[at + j]! += scale * vectors[from]!;
   }
 }
 
