@@ -54,7 +54,7 @@ describe("what is said of words", () => {
     expect(aboutWords(all)).toEqual([["good", expect.stringContaining("100% of the 10 words are known.")]]);
     const some = aboutWords({ ...all, known: 4, unknown: ["xyzzy"], empty: [3], language: "German" });
     expect(some.map(([kind]) => kind)).toEqual(["problem", "problem", "note"]);
-    expect(some.map(([, text]) => text).join("\n")).toMatch(/40% .*xyzzy.*in German.*1 title \(row 3\) has no words/);
+    expect(some.map(([, text]) => text).join("\n")).toMatch(/40% .*xyzzy.*in German.*1 title \(row 3\) has no words/s);
   });
 });
 
