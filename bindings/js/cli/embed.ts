@@ -52,7 +52,8 @@ items.labels.json for items.npy, which rqvae train --labels reads.
 ${INPUTS}`,
       OVERWRITING,
       `--model ${WORDS} takes averages of word vectors: no other package, no download,
-and neighbours that are nearly as good as those of a small language model. The repository has a table of 50,000 English words,
+and neighbours that are nearly as good as those of a small language model. The
+repository has a table of 50,000 English words,
 examples/data/words/glove-50k.safetensors.`,
       `For other models, rqvae embed needs the package @huggingface/transformers, which
 you install yourself. Two environment variables: HF_ENDPOINT names another hub
