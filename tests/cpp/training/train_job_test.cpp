@@ -588,6 +588,34 @@ TEST(TrainJob, WhereTrainingTeachesNothingTheStartIsFittedToAllRows) {
   }
 }
 
+// An epoch that is hardly better than the start costs the rows held out more than it gains.
+TEST(TrainJob, TrainingThatGainsLittleKeepsTheStartToo) {
+  const Matrix data = Catalogue(430, 10);
+  const MatrixRows rows(data);
+  auto gain = [](const FinishedRun& run) {  // of the last epoch that was judged
+    return 1 - run.job.history()[1].evaluation->reconstruction / run.job.start()->reconstruction;
+  };
+  TrainConfig config = Joining();
+  const FinishedRun much(Overtrained(), data, config);
+  ASSERT_GE(gain(much), TrainJob::kWorthTraining);
+  EXPECT_EQ(much.job.validation(), TrainJob::Validation::kJoined);
+
+  config.optimizer.learning_rate *= 1e-3;
+  const FinishedRun little(Overtrained(), data, config);
+  ASSERT_GT(gain(little), 0);
+  ASSERT_LT(gain(little), TrainJob::kWorthTraining);
+  EXPECT_EQ(little.job.validation(), TrainJob::Validation::kStartKept);
+  EXPECT_EQ(little.job.selected()->epoch, -1);
+
+  Model start(Overtrained());
+  const SubsetRows training(&rows, SplitRows(0, 430, 0.25).training);
+  InitializeJob initialize(&start, &training);
+  RunToEnd(initialize);
+  InitializeJob refit(&start, &rows);
+  RunToEnd(refit);
+  EXPECT_TRUE(SameBits(little.model.store().values(), start.store().values()));
+}
+
 TEST(TrainJob, HowLongRowsAreHeldOut) {
   const MatrixRows rows(Catalogue(100, 10));
   Model model(SmallConfig(10));
