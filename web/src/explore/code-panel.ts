@@ -95,7 +95,7 @@ export class CodePanel {
   private nameOf(prefix: readonly number[]): string {
     const { index, data } = this;
     const name = this.names.nameOf(prefix);
-    if (name || !index || !data) return name;
+    if (name || !index || !data?.labels) return name;
     const { start, end } = index.range(prefix);
     return end > start ? titleOf(data, index.order[start]!) : "";
   }

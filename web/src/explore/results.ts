@@ -83,7 +83,7 @@ export class Results {
       ask: (subject) => lab.call("code", subject),
     });
     this.how = new HowItWorks(this.names, {
-      pick: (item) => this.pick(item),
+      pick: (item) => this.exploration.go({ item }), // and stay here
       ask: (item) => lab.call("anatomy", { item }),
     });
     this.card = new ItemCard(this.names, {
