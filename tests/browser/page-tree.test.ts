@@ -360,6 +360,18 @@ describe.skipIf(!hasChromium)("the tree of the demo page (Chromium; skipped when
   });
 
   describe("opens with a finished result", () => {
+    /** From the next load on. The page's own fetch is changed, as a service worker answers from its store. */
+    const heroFile = (how: "late" | "lost") =>
+      page.addInitScript((which) => {
+        const { fetch: own } = globalThis;
+        globalThis.fetch = async (...request) => {
+          if (!String(request[0]).includes("hero-tree")) return own(...request);
+          if (which === "lost") throw new TypeError("lost");
+          await new Promise((resolve) => setTimeout(resolve, 700));
+          return own(...request);
+        };
+      }, how);
+
     it.each([
       [1440, false],
       [390, true],
@@ -367,6 +379,15 @@ describe.skipIf(!hasChromium)("the tree of the demo page (Chromium; skipped when
       page = await visitor.arrive({ width, dark });
       const heroBranches = page.getByTestId("hero-branches").getByRole("button");
       await heroBranches.first().waitFor();
+      const height = () => page.getByTestId("hero").evaluate((figure) => (figure as HTMLElement).offsetHeight);
+      const full = await height();
+      // The room for it is there before it is: nothing jumps when it arrives.
+      await heroFile("late");
+      await page.reload();
+      expect(await heroBranches.count()).toBe(0);
+      expect(await height()).toBe(full);
+      await heroBranches.first().waitFor();
+      expect(await height()).toBe(full);
       expect(await visitor.text("hero-rings")).toContain("1,914 emoji");
       const items = await page.getByTestId("hero-items").locator("li").allTextContents();
       expect(items).toHaveLength(4);
@@ -403,7 +424,7 @@ describe.skipIf(!hasChromium)("the tree of the demo page (Chromium; skipped when
       const loaded = sizeOf("web/src/explore/hero-tree.json") + sizeOf("examples/data/emoji/emoji.labels.json");
       expect(loaded).toBeLessThan(30_000);
       page = await visitor.arrive();
-      await visitor.contextOfVisit.route(/hero-tree/, (route) => route.abort());
+      await heroFile("lost");
       await page.reload();
       await expect.poll(() => page.getByTestId("hero").isVisible()).toBe(false);
       await page.getByTestId("sample-fiori").click();

@@ -143,7 +143,7 @@ class HeroTree {
   private showBranches(groups: readonly CodeGroup[]): void {
     const buttons = groups.slice(0, BRANCHES).map((group) => {
       const { glyph } = splitGlyph(this.titleOf(this.index.order[group.start]!));
-      const picture = make("span", "emoji", `${glyph ?? ""} `);
+      const picture = make("span", "emoji", glyph ?? "");
       picture.setAttribute("aria-hidden", "true");
       const button = make(
         "button",
