@@ -21,6 +21,7 @@ import { ResultTable } from "./result-table.ts";
 import { bestFirst, countEverywhere, filterRows } from "./row-filter.ts";
 import { RowStatus } from "./row-status.ts";
 import { TreeView } from "./tree-view.ts";
+import { TryIt } from "./try-it.ts";
 import "./results.css";
 
 export type Trained = Extract<RunResult, { ids: unknown }>;
@@ -63,6 +64,7 @@ export class Results {
   private readonly map = new LatentMapView((item) => this.pick(item));
   private readonly lookup: IdLookup;
   private readonly card: ItemCard;
+  private readonly tryIt: TryIt;
   private readonly table = new ResultTable(
     (item) => this.pick(item),
     (sort) => this.exploration.go({ sort }),
@@ -96,6 +98,11 @@ export class Results {
       pick: (item) => this.pick(item),
       search: (query) => this.exploration.go({ prefix: [], query }),
       lookup: (codes) => lab.call("lookup", { codes }),
+    });
+    this.tryIt = new TryIt({
+      walk: (prefix) => this.walk(prefix),
+      pick: (item) => this.pick(item),
+      place: (item) => lab.call("placeNew", { item }),
     });
     this.search.addEventListener("input", () => this.exploration.go({ query: this.search.value }));
     this.sharedOnly.addEventListener("change", () => this.exploration.go({ sharedOnly: this.sharedOnly.checked }));
@@ -144,7 +151,7 @@ export class Results {
     this.search.value = "";
     this.sharedOnly.checked = false;
     this.names.setCatalogue(data, index);
-    for (const view of [this.table, this.tree, this.card, this.lookup, this.codePanel, this.how])
+    for (const view of [this.table, this.tree, this.card, this.lookup, this.codePanel, this.how, this.tryIt])
       view.setCatalogue(data, index);
     this.exploration.restart(this.card.firstItem());
     this.map.clear();
