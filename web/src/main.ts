@@ -1,5 +1,4 @@
 import { SemanticIds } from "rqvae";
-import { idChips } from "./base/code-chips.ts";
 import { hook, scrollTo } from "./base/dom.ts";
 import { offerOffline } from "./base/offline.ts";
 import { onArrivals } from "./data/data-input.ts";
@@ -12,6 +11,7 @@ import { clearError, PageError, showError } from "./base/page-error.ts";
 import { guideSteps } from "./base/steps-nav.ts";
 import { showDataSet, showFetching, showNothing, showReading, showTitles } from "./data/preview.ts";
 import { markSample, onSample } from "./data/sample-cards.ts";
+import { showHero } from "./explore/hero.ts";
 import { Results, type Trained } from "./explore/results.ts";
 import { offerResumption } from "./keep/resume-offer.ts";
 import type { StoredRun } from "./lab/stored-run.ts";
@@ -45,6 +45,7 @@ const takeAway = new TakeAway(lab);
 const view = new TrainingView({
   stop: () => void stop(),
   pause: () => void (page.state.name === "paused" ? goOn() : pause()),
+  openCode: (level, code) => results.openCode(level, code),
 });
 
 const NOTHING_YET = "Stopped before the first step, so there are no IDs yet.";
@@ -280,6 +281,7 @@ async function show(job: number, items: DataSet, result: Trained): Promise<void>
   const shown = dataOf(page.state) ?? items; // their titles may have changed
   page.send({ type: "trained", job });
   await results.show(shown, result);
+  view.allowOpeningCodes(result.ids);
   const { codes, codebookSizes, fingerprint } = result.ids;
   const example = SemanticIds.from({ codes, levels: codebookSizes.length }, result.ids).toTokens(0);
   takeAway.show(shown, { config: result.config, fingerprint, example });
@@ -304,11 +306,6 @@ async function resume(stored: StoredRun, source: DataSource): Promise<void> {
   await train(stored);
 }
 
-for (const place of document.querySelectorAll<HTMLElement>("[data-example]")) {
-  const codes = place.dataset.example!.split(",").map(Number);
-  place.replaceChildren(...idChips(SemanticIds.from([codes], { codebookSizes: codes.map(() => 32) }), 0).childNodes);
-}
-
 const useSample = (key: string) => useData(sampleSource(key)!);
 hook("sample-button", HTMLButtonElement).addEventListener("click", async () => {
   if (await useSample("emoji")) await train();
@@ -318,6 +315,7 @@ onArrivals({ files: takeFiles, titles: (file) => void useLabels(file) });
 onTrain(() => void train());
 offerReuse();
 guideSteps();
+void showHero();
 offerOffline();
 void offerResumption((stored, source) => void resume(stored, source));
 const linked = readLink();
