@@ -6,6 +6,7 @@ import { formatCount, formatPercent, plural } from "../base/words.ts";
 import { type DataSet, titleOf } from "../data/data-set.ts";
 import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
 import { type GroupName, nameGroups } from "./group-names.ts";
+import { treePictures } from "./picture-buttons.ts";
 import { Sunburst } from "./sunburst.ts";
 import "./tree-view.css";
 
@@ -36,6 +37,7 @@ export class TreeView {
       hover: (group) => this.describe(group),
     });
     hook("sunburst", HTMLDivElement).append(this.sunburst.element);
+    this.crumbs.after(treePictures(this.sunburst));
     this.more.addEventListener("click", () => this.listMore());
   }
 
