@@ -5,12 +5,14 @@ import { offerOffline } from "./base/offline.ts";
 import { onFiles } from "./data/data-input.ts";
 import { type DataSet, nameSource, sampleSource } from "./data/data-set.ts";
 import { Lab, LabGone } from "./lab/lab.ts";
+import { looksLikeIds } from "./lab/looks-like-ids.ts";
 import type { DataSource, RunResult, Settings } from "./lab/types.ts";
 import "./settings/options-form.css";
 import { clearError, showError } from "./base/page-error.ts";
 import { guideSteps } from "./base/steps-nav.ts";
 import { showDataSet, showNothing, showReading } from "./data/preview.ts";
 import { markSample, onSample } from "./data/sample-cards.ts";
+import { assessOwnIds } from "./explore/own-ids-view.ts";
 import { Results, type Trained } from "./explore/results.ts";
 import { offerResumption } from "./keep/resume-offer.ts";
 import type { StoredRun } from "./lab/stored-run.ts";
@@ -29,6 +31,7 @@ import {
   typeSettings,
 } from "./settings/options-form.ts";
 import { readLink, setLinkedSample } from "./settings/page-link.ts";
+import { offerPresets } from "./settings/preset-picker.ts";
 import { offerReuse } from "./take/reuse.ts";
 import { TakeAway } from "./take/take-away.ts";
 import "./base/term.ts";
@@ -86,6 +89,12 @@ async function useData(chosen: DataSource): Promise<boolean> {
     showError(error);
     return false;
   }
+}
+
+/** Trains on vectors; IDs that somebody already has are assessed. */
+async function useFile(file: File): Promise<void> {
+  if (looksLikeIds(new Uint8Array(await file.slice(0, 4096).arrayBuffer()))) await assessOwnIds(lab, file);
+  else await useData({ kind: "files", items: file });
 }
 
 function leaveOutBadRows(): void {
@@ -170,6 +179,8 @@ async function follow(from: "start" | "store" | "pause"): Promise<void> {
     lab.call("train", { settings, noun: data.noun, from }, (event) => {
       if (!isCurrent(job)) return;
       if (event.kind === "finishing") view.finishing();
+      else if (event.kind === "line") view.showLine(event.line);
+      else if (event.kind === "kept") view.showKept(event.kept);
       else if (event.kind === "counts") view.showCounts(event.counts);
       else if (event.kind === "progress" && page.state.name === "training" && !page.state.pausing)
         view.update(event.event);
@@ -271,17 +282,19 @@ for (const place of document.querySelectorAll<HTMLElement>("[data-example]")) {
   place.replaceChildren(...idChips(SemanticIds.from([codes], { codebookSizes: codes.map(() => 32) }), 0).childNodes);
 }
 
+results.onReport = ({ line }) => view.showLine(line);
 const useSample = (key: string) => useData(sampleSource(key)!);
 hook("sample-button", HTMLButtonElement).addEventListener("click", async () => {
   if (await useSample("emoji")) await train();
 });
 onSample((key) => void useSample(key));
 onFiles(
-  (file) => void useData({ kind: "files", items: file }),
+  (file) => void useFile(file),
   (file) => void useLabels(file),
 );
 onTrain(() => void train());
 offerReuse();
+offerPresets();
 guideSteps();
 offerOffline();
 void offerResumption((stored, source) => void resume(stored, source));
