@@ -1,6 +1,6 @@
 /** What the demo page promises beside its function: for every visitor, on every host, with nothing leaving it. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -179,11 +179,20 @@ describe.skipIf(!hasChromium)("the demo page's care (Chromium; skipped when it i
     expect(shift).toBeLessThan(0.02);
   });
 
-  it("is small", () => {
-    const assets = join(build, "assets");
-    const scripts = readdirSync(assets).filter((name) => name.endsWith(".js"));
-    const bytes = scripts.reduce((sum, name) => sum + gzipSync(readFileSync(join(assets, name))).length, 0);
-    expect(bytes).toBeLessThan(312 * 1024); // of the page and of all its workers, each of which carries the readers
+  it("is small: the scripts of a visit that trains and reads the report", async () => {
+    const page = await visitor.arrive();
+    const loaded = new Set<string>();
+    // Those of workers too, but not what the service worker keeps for a visit without a network.
+    visitor.contextOfVisit.on("request", (request) => request.serviceWorker() || loaded.add(request.url()));
+    await page.reload();
+    await trainOnEmoji(2);
+    await expect.poll(() => visitor.text("report"), { timeout: 30_000 }).toMatch(/Residual k-means/);
+    const scripts = [...loaded].map((url) => new URL(url).pathname).filter((path) => path.endsWith(".js"));
+    expect(scripts.filter((path) => /\/index-/.test(path))).toHaveLength(1);
+    expect(scripts.some((path) => /\/worker-/.test(path))).toBe(true);
+    const bytes = scripts.reduce((sum, path) => sum + gzipSync(readFileSync(join(build, path))).length, 0);
+    expect(bytes).toBeGreaterThan(100 * 1024);
+    expect(bytes).toBeLessThan(250 * 1024);
   });
 
   it.skipIf(!hasFirefox)("runs in Firefox (skipped when it is not installed)", { timeout: 120_000 }, async () => {

@@ -5,6 +5,7 @@ import { onArrivals } from "./data/data-input.ts";
 import { type DataSet, nameSource, sampleSource } from "./data/data-set.ts";
 import { planIntake } from "./data/intake.ts";
 import { Lab, LabGone } from "./lab/lab.ts";
+import { looksLikeIds } from "./lab/looks-like-ids.ts";
 import type { DataSource, RunResult, Settings } from "./lab/types.ts";
 import "./settings/options-form.css";
 import { clearError, PageError, showError } from "./base/page-error.ts";
@@ -12,6 +13,7 @@ import { guideSteps } from "./base/steps-nav.ts";
 import { showDataSet, showFetching, showNothing, showReading, showTitles } from "./data/preview.ts";
 import { markSample, onSample } from "./data/sample-cards.ts";
 import { showHero } from "./explore/hero.ts";
+import { assessOwnIds } from "./explore/own-ids-view.ts";
 import { Results, type Trained } from "./explore/results.ts";
 import { offerResumption } from "./keep/resume-offer.ts";
 import type { StoredRun } from "./lab/stored-run.ts";
@@ -31,6 +33,7 @@ import {
   typeSettings,
 } from "./settings/options-form.ts";
 import { readLink, setLinkedSample } from "./settings/page-link.ts";
+import { offerPresets } from "./settings/preset-picker.ts";
 import { offerReuse } from "./take/reuse.ts";
 import { TakeAway } from "./take/take-away.ts";
 import "./base/term.ts";
@@ -68,15 +71,26 @@ function takeFiles(files: File[]): void {
   arrived = arrived.then(() => sortFiles(files)).catch(showError);
 }
 
-/** Looks at what files are, and uses them for what they are good for. */
+/** Looks at what files are, and uses them for what they are good for. IDs that somebody already has are assessed, after anything else. */
 async function sortFiles(files: File[]): Promise<void> {
   clearError();
+  const areIds = await Promise.all(
+    files.map(async (file) => looksLikeIds(new Uint8Array(await file.slice(0, 4096).arrayBuffer()))),
+  );
+  const others = files.filter((_, i) => !areIds[i]);
+  if (others.length < files.length) {
+    if (others.length > 0) await sortOthers(others, true);
+    for (const file of files) if (!others.includes(file)) await assessOwnIds(lab, file);
+  } else await sortOthers(files);
+}
+
+async function sortOthers(files: File[], wait = false): Promise<void> {
   const { open, titles, complaint } = planIntake(await lab.call("recognise", { files }), currentSource());
   // Not awaited to its end: titles may arrive while items are read.
   const used = open ? useData(open) : titles && useLabels(titles);
-  if (complaint === "") return;
+  if (complaint === "" && !wait) return;
   await used;
-  showError(new PageError(complaint));
+  if (complaint !== "") showError(new PageError(complaint));
 }
 
 async function useData(chosen: DataSource, isAlone?: true): Promise<boolean> {
@@ -209,6 +223,8 @@ async function follow(from: "start" | "store" | "pause"): Promise<void> {
     lab.call("train", { settings, noun: data.noun, from }, (event) => {
       if (!isCurrent(job)) return;
       if (event.kind === "finishing") view.finishing();
+      else if (event.kind === "line") view.showLine(event.line);
+      else if (event.kind === "kept") view.showKept(event.kept);
       else if (event.kind === "counts") view.showCounts(event.counts);
       else if (event.kind === "progress" && page.state.name === "training" && !page.state.pausing)
         view.update(event.event);
@@ -306,6 +322,7 @@ async function resume(stored: StoredRun, source: DataSource): Promise<void> {
   await train(stored);
 }
 
+results.onReport = ({ line }) => view.showLine(line);
 const useSample = (key: string) => useData(sampleSource(key)!);
 hook("sample-button", HTMLButtonElement).addEventListener("click", async () => {
   if (await useSample("emoji")) await train();
@@ -314,6 +331,7 @@ onSample((key) => void useSample(key));
 onArrivals({ files: takeFiles, titles: (file) => void useLabels(file) });
 onTrain(() => void train());
 offerReuse();
+offerPresets();
 guideSteps();
 void showHero();
 offerOffline();

@@ -8,16 +8,44 @@ import { judge } from "../model/verdict.ts";
 import type { Verdict } from "../types.ts";
 import type { LevelReport, ReportFigures } from "./figures.ts";
 
+/**
+ * What a finding is about, for programs that say it in their own words.
+ * - About the items: "constantItems", "dominantColumn".
+ * - About shared IDs: "noneShared", "tooFewIds" (for the items), "manyShared", "someShared", "fewShared", "sharedByCopies" (same vector).
+ * - About the codes: "starvedLevel", "nearShareCodes", "codesSayLittle", "nothingExplained".
+ * - About histories: "choicesAgree", "choicesDisagree".
+ * - Next to residual k-means: "better", "same", "moreDistinct", "moreExact", "worse" (see `Verdict`).
+ */
+export type FindingCode =
+  | "constantItems"
+  | "dominantColumn"
+  | "noneShared"
+  | "tooFewIds"
+  | "manyShared"
+  | "someShared"
+  | "fewShared"
+  | "sharedByCopies"
+  | "starvedLevel"
+  | "nearShareCodes"
+  | "codesSayLittle"
+  | "nothingExplained"
+  | "choicesAgree"
+  | "choicesDisagree"
+  | Verdict;
+
 /** One thing worth knowing. */
 export interface Finding {
   /** "good": nothing to do; "note": worth knowing; "problem": something to do. */
   kind: "good" | "note" | "problem";
+  /** What it is about. */
+  code: FindingCode;
   text: string;
+  /** The level that it is about, from 0; absent if it is not about one level. */
+  level?: number;
 }
 
 /** The text in parts, so that the command line can word it in its own way. */
-export interface WordedFinding {
-  kind: Finding["kind"];
+export interface WordedFinding extends Omit<Finding, "text"> {
   text: Wording;
 }
 
@@ -34,7 +62,7 @@ export function findingsOf(report: ReportFigures): WordedFinding[] {
   // If all items are the same there is nothing to tell apart, and the other findings would blame the model for the data.
   const { items, duplicates } = report;
   if (items > 1 && duplicates?.distinctVectors === 1) {
-    return [{ kind: "problem", text: worded`${aboutConstant(items)}.` }];
+    return [{ kind: "problem", code: "constantItems", text: worded`${aboutConstant(items)}.` }];
   }
   return [
     ...aboutItems(report),
@@ -56,6 +84,7 @@ function aboutItems({ dominantColumn }: ReportFigures): WordedFinding[] {
     ? [
         {
           kind: "note",
+          code: "dominantColumn",
           text: [
             `${dominance(dominantColumn, names)}. The model scales each dimension separately, but the figures below use the unscaled values, so they are mostly about this column.`,
           ],
@@ -64,6 +93,7 @@ function aboutItems({ dominantColumn }: ReportFigures): WordedFinding[] {
     : [
         {
           kind: "problem",
+          code: "dominantColumn",
           text: worded`${aboutDominant(dominantColumn, names)}. The figures below are mostly about this column.`,
         },
       ];
@@ -76,7 +106,8 @@ const FIT = { api: "RQVAE.fit", cli: "rqvae train" };
 
 function aboutCollisions(report: ReportFigures): WordedFinding[] {
   const { items, itemsSharing, duplicates, perLevel } = report;
-  if (itemsSharing === 0) return items > 1 ? [{ kind: "good", text: ["every ID leads to exactly one item."] }] : [];
+  if (itemsSharing === 0)
+    return items > 1 ? [{ kind: "good", code: "noneShared", text: ["every ID leads to exactly one item."] }] : [];
   const colliding = duplicates?.itemsColliding ?? itemsSharing;
   const findings: WordedFinding[] = [];
   if (colliding > 0) {
@@ -88,21 +119,25 @@ function aboutCollisions(report: ReportFigures): WordedFinding[] {
     if (room < wanted) {
       findings.push({
         kind: "problem",
+        code: "tooFewIds",
         text: worded`${codesMake(sizes)} only ${counted(room, "ID")} for ${counted(wanted, duplicates ? "different vector" : "item")}: use more levels or codes (${CAPACITY} says how many).`,
       });
     } else if (share > MANY_COLLIDING) {
       findings.push({
         kind: "problem",
+        code: "manyShared",
         text: worded`${what}, more than in most published IDs (0.1% to 18% duplicates): use one more level or more codes, then give what is left a suffix with ${SUFFIX}.`,
       });
     } else if (share > FEW_COLLIDING) {
       findings.push({
         kind: "note",
+        code: "someShared",
         text: worded`${what}, as in many published IDs (0.1% to 18% duplicates). If an ID must lead to one item, use ${SUFFIX}; one more level or more codes make collisions rarer.`,
       });
     } else {
       findings.push({
         kind: "good",
+        code: "fewShared",
         text: worded`${what}, few enough (published IDs have 0.1% to 18% duplicates). If an ID must lead to one item, use ${SUFFIX}.`,
       });
     }
@@ -111,6 +146,7 @@ function aboutCollisions(report: ReportFigures): WordedFinding[] {
     const only = colliding === 0;
     findings.push({
       kind: only ? "good" : "note",
+      code: "sharedByCopies",
       text: worded`${counted(duplicates.itemsIdentical, "item")} share an ID with an item that has the same vector: no model can tell these apart, but a suffix can${only ? `; every different vector has an ID of its own` : ""}.`,
     });
   }
@@ -132,6 +168,8 @@ function aboutLevels({ perLevel, perDepth, items, duplicates, mostCodes }: Repor
     return [
       {
         kind: "problem",
+        code: "starvedLevel",
+        level: l,
         text: worded`level ${l + 1} ${what}: train again with ${option("deadCodeRestart", true)} or a smaller ${option("learningRate")}, or use fewer codes there.`,
       },
     ];
@@ -149,9 +187,14 @@ function aboutMeaning({ neighbours, perDepth, reconstruction, dominantColumn }: 
     const what = `an item's nearest neighbours share its first code ${how} as often as two random items do`;
     findings.push(
       times >= WORTH_SHARING
-        ? { kind: "good", text: worded`${what}: the IDs of similar items start with the same codes.` }
+        ? {
+            kind: "good",
+            code: "nearShareCodes",
+            text: worded`${what}: the IDs of similar items start with the same codes.`,
+          }
         : {
             kind: "problem",
+            code: "codesSayLittle",
             text: worded`${what}: the first code says little about what an item is. Train again or longer.`,
           },
     );
@@ -159,6 +202,7 @@ function aboutMeaning({ neighbours, perDepth, reconstruction, dominantColumn }: 
   if (reconstruction && reconstruction.explainedVariance <= 0) {
     findings.push({
       kind: "problem",
+      code: "nothingExplained",
       text: ["the IDs explain none of the items' variance: check that the model was trained on these items."],
     });
   }
@@ -174,6 +218,7 @@ function aboutBehaviour({ behaviour, baselines, perDepth }: ReportFigures): Word
     return [
       {
         kind: "problem",
+        code: "choicesDisagree",
         text: worded`${what}: the codes say nothing about what people choose. Use vectors that know behaviour, or add them to these.`,
       },
     ];
@@ -184,6 +229,7 @@ function aboutBehaviour({ behaviour, baselines, perDepth }: ReportFigures): Word
   return [
     {
       kind: isBehind ? "note" : "good",
+      code: "choicesAgree",
       text: worded`${what}${beside}: the IDs agree with what people choose${isBehind ? ", but less than k-means does" : ""}.`,
     },
   ];
@@ -201,10 +247,10 @@ function aboutBaseline(report: ReportFigures): WordedFinding[] {
     { explainedVariance: its, distinctShare: itsDistinct },
   );
   const { kind, text } = BESIDE_KMEANS[verdict];
-  return [{ kind, text: worded`${what}: ${text}` }];
+  return [{ kind, code: verdict, text: worded`${what}: ${text}` }];
 }
 
-const BESIDE_KMEANS: Record<Verdict, WordedFinding> = {
+const BESIDE_KMEANS: Record<Verdict, Omit<WordedFinding, "code">> = {
   better: { kind: "good", text: ["training was worth it."] },
   same: { kind: "note", text: ["no difference that matters. Training did not improve on k-means."] },
   moreDistinct: { kind: "note", text: ["training tells more items apart but is less exact."] },

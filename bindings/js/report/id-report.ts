@@ -90,7 +90,7 @@ export class IdReport {
     this.#titles = labels?.titles;
     this.#mostCodes = evenVectors ?? items;
     this.#worded = findingsOf(this);
-    this.findings = this.#worded.map(({ kind, text }) => ({ kind, text: toText(text) }));
+    this.findings = this.#worded.map((finding) => ({ ...finding, text: toText(finding.text) }));
   }
 
   /** The IDs that it is about. */

@@ -8,6 +8,6 @@ export { adviseCapacity, assessIds } from "./assess-ids.ts";
 export type { CapacityAdvice } from "./capacity.ts";
 export { checkItems, type ItemCheck } from "./check-items.ts";
 export { type Explainer, type Explanation, explainIds } from "./explain.ts";
-export type { Finding } from "./findings.ts";
+export type { Finding, FindingCode } from "./findings.ts";
 export { reportHtml } from "./html.ts";
 export type { IdReport } from "./id-report.ts";

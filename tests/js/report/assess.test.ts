@@ -102,6 +102,8 @@ describe("equals brute force", () => {
       /^[\d,]+ of 10,000 items share their ID with another item; 60 of them with an item that has the same vector; [\d,]+ with an item that has a different vector; the largest group has \d+\.\n/,
     );
     expect(report.findings[0]!.text).toMatch(/% of the items share an ID .*published IDs .*collisions: "suffix"/);
+    expect(report.findings.map(({ code }) => code)).toContain("nearShareCodes");
+    expect(report.findings[0]!.code).toMatch(/^(many|some|few)Shared$/);
     expect(report.findings.some(({ text }) => text.includes("no model can tell these apart, but a suffix can"))).toBe(
       true,
     );
@@ -352,6 +354,7 @@ test("items that are all the same", async () => {
   expect(report.findings).toEqual([
     {
       kind: "problem",
+      code: "constantItems",
       text: "all 5 items have the same vector, so every model gives them the same ID: check how the embeddings were made.",
     },
   ]);

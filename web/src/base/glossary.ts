@@ -7,6 +7,7 @@ export const glossary = {
   reconstruction: "How far an item rebuilt from its ID is from the real one. Lower is better.",
   quantisation: "How far items lie from the codes chosen for them.",
   left: "The share of the differences between items that the codes up to this level do not capture yet.",
+  kept: "The share of the differences between items that remains when they are rebuilt from their IDs alone. 100% is perfect; 0% is one ID for all.",
   dead: "A code that no item has. Many of them mean that the ID says less than it could.",
   collision: "Two items with the same ID, which cannot tell them apart.",
   margin: "How much nearer the chosen code is than the runner-up. Near zero, it was a close call.",

@@ -1,14 +1,14 @@
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const significant = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
 /** 1914 → "1,914" */
 export const formatCount = (n: number): string => whole.format(n);
 
-/** A share below 1 never reads 100%. */
+/** 0.9312 → "93.1%", as the library writes it. A share below 1 never reads 100%, and one above 0 never 0%. */
 export function formatShare(share: number): string {
-  if (share >= 1) return "100%";
-  return percent.format(Math.min(share, 0.999));
+  if (share === 0 || share >= 1) return `${100 * Math.min(share, 1)}%`;
+  if (share > 0 && share < 0.001) return "under 0.1%";
+  return `${(share > 0.999 ? 99.9 : 100 * share).toFixed(1)}%`;
 }
 
 /** 0.012345 → "0.0123" */

@@ -1,13 +1,14 @@
 import { SemanticIds } from "rqvae";
 import { hook, make, scrollTo } from "../base/dom.ts";
+import { ownIds } from "../base/own-ids.ts";
 import { showError } from "../base/page-error.ts";
 import { nextTask } from "../base/slices.ts";
 import { makeTabs } from "../base/tabs.ts";
 import { term } from "../base/term.ts";
-import { formatCount, formatShare, plural } from "../base/words.ts";
+import { formatCount } from "../base/words.ts";
 import type { DataSet } from "../data/data-set.ts";
 import { type Lab, LabGone } from "../lab/lab.ts";
-import type { RunResult } from "../lab/types.ts";
+import type { ReportSummary, RunResult } from "../lab/types.ts";
 import { CatalogueIndex } from "./catalogue-index.ts";
 import { CodeNames } from "./code-names.ts";
 import { CodePanel, type Subject } from "./code-panel.ts";
@@ -70,6 +71,8 @@ export class Results {
     (sort) => this.exploration.go({ sort }),
   );
   readonly exploration = new Exploration();
+  /** For those who show its figures elsewhere. */
+  onReport: (report: ReportSummary) => void = () => {};
   private data: DataSet | undefined;
   private trained: Trained | undefined;
   private index: CatalogueIndex | undefined;
@@ -178,7 +181,11 @@ export class Results {
       .then((map) => (signal.aborted ? undefined : this.map.show(data, index, map)))
       .catch(failed)
       .then(() => (signal.aborted ? undefined : this.lab.call("report", undefined)))
-      .then((report) => report && !signal.aborted && showReport(report))
+      .then((report) => {
+        if (!report || signal.aborted) return;
+        showReport(report, data, this.lab);
+        this.onReport(report);
+      })
       .catch(failed);
   }
 
@@ -188,13 +195,12 @@ export class Results {
   }
 
   private summarize(data: DataSet, index: CatalogueIndex): void {
-    const n = index.ids.length;
-    let own = 0;
-    for (const sharing of index.sharing) if (sharing === 1) own++;
-    const shared = n - own;
+    let shared = 0;
+    for (const sharing of index.sharing) if (sharing > 1) shared++;
+    const [share, says] = ownIds({ items: index.ids.length, itemsSharing: shared }, data.noun);
     this.summary.replaceChildren(
-      make("b", "", formatShare(own / n)),
-      ` of the ${plural(n, ...data.noun)} have an ID of their own`,
+      make("b", "", share),
+      says,
       ...(shared > 0
         ? [
             `; ${formatCount(shared)} `,

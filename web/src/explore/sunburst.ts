@@ -6,6 +6,7 @@ import { EMOJI_FONT, splitGlyph } from "../base/glyph.ts";
 import { hoverAt } from "../base/pointer.ts";
 import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
 import { isSamePrefix as isSame } from "./exploration.ts";
+import type { Brush } from "./svg-brush.ts";
 import "./sunburst.css";
 
 /** A group, or what is left of one without the parts that are large enough to draw: `rest` is its ring. */
@@ -142,7 +143,15 @@ export class Sunburst {
     if (canvas.height !== Math.round(height * scale)) canvas.height = Math.round(height * scale);
     context.setTransform(scale, 0, 0, scale, (width / 2) * scale, (height / 2) * scale);
     context.clearRect(-width / 2, -height / 2, width, height);
-    const { radius } = this;
+    this.paintArcs(context, arcs, window, this.radius);
+  }
+
+  /** Draws what is shown with another brush, whose middle is 0, 0. */
+  drawOn(brush: Brush, radius: number): void {
+    if (this.index && this.focus) this.paintArcs(brush, this.arcs, WHOLE, radius);
+  }
+
+  private paintArcs(context: Brush, arcs: Arc[], window: Window, radius: number): void {
     const { rings } = this;
     context.lineWidth = 1;
     context.strokeStyle = resolveColor("--gap");
@@ -166,14 +175,7 @@ export class Sunburst {
   }
 
   /** A word or glyph along the radius, if the arc is wide enough. */
-  private label(
-    context: CanvasRenderingContext2D,
-    arc: Arc,
-    start: number,
-    end: number,
-    inner: number,
-    outer: number,
-  ): void {
+  private label(context: Brush, arc: Arc, start: number, end: number, inner: number, outer: number): void {
     const breadth = (end - start) * (inner + outer) * 0.5;
     if (breadth < LABEL_ROOM.glyph || arc.data.rest !== undefined) return;
     const text = this.labelOf(arc.data);

@@ -7,6 +7,7 @@ import { type DataSet, titleOf } from "../data/data-set.ts";
 import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
 import type { CodeNames } from "./code-names.ts";
 import { isSamePrefix } from "./exploration.ts";
+import { treePictures } from "./picture-buttons.ts";
 import { Sunburst } from "./sunburst.ts";
 import "./tree-view.css";
 
@@ -62,6 +63,7 @@ export class TreeView {
       });
     }
     names.watch(() => this.rename());
+    this.crumbs.after(treePictures(this.sunburst));
   }
 
   setCatalogue(data: DataSet, index: CatalogueIndex): void {

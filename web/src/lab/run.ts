@@ -1,8 +1,9 @@
 import { type EpochRecord, type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
 import { countCodes } from "./count-codes.ts";
 import { holdRunLock, type StoredRun, storeRun } from "./stored-run.ts";
-import type { RunResult, Settings, TrainEvent } from "./types.ts";
+import type { RunResult, SeenRecord, Settings, TrainEvent } from "./types.ts";
 import type { Vectors } from "./vectors.ts";
+import { meanSquaredDistance, measureLine } from "./yardstick.ts";
 
 /** Milliseconds between two counts, and between two checkpoints. */
 const COUNT_MS = 400;
@@ -24,6 +25,9 @@ export class Run {
   private records: EpochRecord[] = [];
   private paused: Uint8Array | undefined;
   private counted = Number.NEGATIVE_INFINITY;
+  private measured = Number.NEGATIVE_INFINITY;
+  /** Sum of the sample's squared distances from its mean. */
+  private readonly variance: number;
 
   private constructor(model: RQVAE, items: Vectors, sample: ItemMatrix, settings: Settings, about: Run["about"]) {
     this.model = model;
@@ -31,6 +35,7 @@ export class Run {
     this.sample = sample;
     this.settings = settings;
     this.about = about;
+    this.variance = meanSquaredDistance(sample) * sample.rows;
   }
 
   static async create(items: Vectors, settings: Settings, about: Run["about"]): Promise<Run> {
@@ -52,13 +57,18 @@ export class Run {
     const release = holdRunLock();
     let history: TrainHistory | undefined;
     try {
+      if (!resume || stored) {
+        const line = await measureLine(this.items, this.settings.model, signal).catch(() => undefined); // the run itself says what is wrong
+        if (line) emit({ kind: "line", line });
+      }
       history = await this.model.train(this.items.reader(), {
         ...this.settings.train,
         signal,
         onProgress: (event) => {
           this.last = event;
-          this.records.push(...event.newEpochs);
-          emit({ kind: "progress", event });
+          const newEpochs = this.measure(event.newEpochs);
+          this.records.push(...newEpochs);
+          emit({ kind: "progress", event: { ...event, newEpochs } });
           this.count(event, emit);
         },
         ...(this.about ? { checkpoint: { everyMs: CHECKPOINT_MS, write: (bytes) => this.store(bytes) } } : {}),
@@ -76,6 +86,7 @@ export class Run {
       release();
     }
     emit({ kind: "finishing" });
+    if (this.model.initialized) emit({ kind: "kept", kept: this.keptOfSample() });
     return this.result(history);
   }
 
@@ -105,6 +116,23 @@ export class Run {
       savedAt: Date.now(),
       checkpoint: new Blob([checkpoint as Uint8Array<ArrayBuffer>]),
     }).catch(() => {});
+  }
+
+  /** Adds how much of the sample's differences the IDs keep to the last of some epochs, unless that was measured a moment ago. */
+  private measure(epochs: readonly EpochRecord[]): SeenRecord[] {
+    const last = epochs.at(-1);
+    if (!last || performance.now() - this.measured < COUNT_MS) return [...epochs];
+    const kept = this.keptOfSample();
+    this.measured = performance.now();
+    return [...epochs.slice(0, -1), { ...last, kept }];
+  }
+
+  /** 1 - squared error / squared distance from the mean, by the model as it is. */
+  private keptOfSample(): number {
+    const restored = this.model.reconstruct(this.sample);
+    let error = 0;
+    for (let i = 0; i < restored.length; i++) error += (restored[i]! - this.sample.data[i]!) ** 2;
+    return this.variance > 0 ? 1 - error / this.variance : 1;
   }
 
   private count(event: TrainProgress, emit: (event: TrainEvent) => void): void {

@@ -1,11 +1,14 @@
-import { assessIds, type ItemMatrix, type RQVAE, SemanticIdIndex, type SemanticIds } from "rqvae";
+import { assessIds, type RQVAE, SemanticIdIndex, type SemanticIds } from "rqvae";
 import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/report";
 import { nextTask } from "../base/slices.ts";
 import { CodeStudy } from "./code-study.ts";
 import type { HeldItems } from "./items.ts";
 import { projectToPlane } from "./projection.ts";
-import type { FoundIds, ItemDetails, LatentMap, ReportSummary } from "./types.ts";
+import { summarizeReport } from "./report-summary.ts";
+import type { FoundIds, HowUnique, ItemDetails, LatentMap, ReportSummary, UniqueIds } from "./types.ts";
+import { indexOf, type Published, publishUnique } from "./unique-ids.ts";
 import { evenly } from "./vectors.ts";
+import { meanSquaredDistance } from "./yardstick.ts";
 
 /** The most points on the map. */
 const MAP_POINTS = 20_000;
@@ -21,6 +24,7 @@ export class Study {
   private assessed: Promise<IdReport> | undefined;
   private variance: number | undefined;
   private index: SemanticIdIndex | undefined;
+  private published: Published | undefined;
 
   constructor(model: RQVAE, held: HeldItems, ids: SemanticIds) {
     this.model = model;
@@ -83,44 +87,31 @@ export class Study {
     return this.assessed;
   }
 
-  async report(): Promise<ReportSummary> {
-    const report = await this.assess();
-    const all = [report, report.baselines?.residualKMeans, report.baselines?.randomHash];
-    const row = (
-      name: string,
-      of: (each: IdReport) => number | null | undefined,
-      better: "more" | "less" = "more",
-    ) => ({
-      name,
-      better,
-      values: all.map((each) => (each ? (of(each) ?? undefined) : undefined)),
-    });
-    const compared = [
-      row("Items with an ID of their own", (each) => 1 - each.itemsSharing / each.items),
-      row("Differences between items that the ID keeps", (each) => each.reconstruction?.explainedVariance),
-      row("Nearest items that share the first code", (each) => each.neighbours?.sharing[0]),
-      row("Nearest items that are still nearest after decoding", (each) => each.neighbours?.kept),
-      ...(report.labels ?? []).map(({ name }, i) =>
-        row(`Same ${name} among items that share the first code`, (each) => each.labels?.[i]?.byDepth[0]),
-      ),
-    ].filter(({ values }) => values[0] !== undefined);
-    const [sharing = ""] = report.text.split("\n");
-    return { sharing, findings: [...report.findings], text: report.text, compared };
+  report = async (): Promise<ReportSummary> => summarizeReport(await this.assess(), this.published?.about);
+
+  /** The IDs as they are published: the model's own, unless they were made unique. */
+  get publishedIds(): SemanticIds {
+    return this.published?.ids ?? this.ids;
   }
+
+  async makeUnique(how: HowUnique): Promise<UniqueIds> {
+    this.published = await publishUnique(this.model, this.held, this.ids, how);
+    return this.published.about;
+  }
+
+  /** Publishes the model's own IDs again. */
+  undoUnique(): void {
+    this.published = undefined;
+  }
+
+  indexFile = (): Blob => {
+    const index = this.published?.index ?? indexOf(this.held, this.ids);
+    return new Blob([index.save() as Uint8Array<ArrayBuffer>], { type: "application/octet-stream" });
+  };
 
   async reportFile(title: string): Promise<Blob> {
     const { labels } = this.held;
     const html = reportHtml(await this.assess(), { title, ...(labels ? { labels } : {}) });
     return new Blob([html], { type: "text/html" });
   }
-}
-
-function meanSquaredDistance({ data, rows, dim }: ItemMatrix): number {
-  const mean = new Float64Array(dim);
-  let squares = 0;
-  for (let i = 0; i < data.length; i++) {
-    mean[i % dim]! += data[i]! / rows;
-    squares += (data[i]! * data[i]!) / rows;
-  }
-  return squares - mean.reduce((sum, x) => sum + x * x, 0);
 }

@@ -2,6 +2,7 @@
 
 import type {
   CodeArray,
+  EpochRecord,
   IdStatistics,
   ItemLabels,
   ModelConfig,
@@ -75,7 +76,21 @@ export type TrainEvent =
   | { kind: "fetching"; progress: number }
   | { kind: "progress"; event: TrainProgress }
   | { kind: "counts"; counts: CodeCounts }
+  | { kind: "line"; line: Line }
+  /** At the end, by the final model. */
+  | { kind: "kept"; kept: number }
   | { kind: "finishing" };
+
+/** What residual k-means of the same size makes of the items: shares of their differences that it keeps, and of IDs of their own. */
+export interface Line {
+  kept: number;
+  own: number;
+}
+
+/** An epoch, and how much of the differences between the items its IDs keep, where that was measured. */
+export interface SeenRecord extends EpochRecord {
+  kept?: number;
+}
 
 /** IDs as plain data. */
 export interface PlainIds {
@@ -113,8 +128,51 @@ export interface ReportSummary {
   sharing: string;
   findings: Finding[];
   text: string;
+  counts: ReportCounts;
+  /** Of residual k-means. */
+  line: Line | undefined;
+  /** If the IDs were made unique. */
+  unique: UniqueIds | undefined;
   /** One row per figure: of the IDs, of residual k-means, of random IDs. */
   compared: { name: string; better: "more" | "less"; values: (number | undefined)[] }[];
+}
+
+/** What the findings of a report are worded with. */
+export interface ReportCounts {
+  items: number;
+  itemsSharing: number;
+  distinctIds: number;
+  largestGroup: number;
+  /** Absent without vectors. */
+  duplicates: { distinctVectors: number; itemsIdentical: number; itemsColliding: number } | undefined;
+  codebookSizes: readonly number[];
+  /** Per level: as many evenly used codes would be as diverse. */
+  perplexity: readonly number[];
+  /** Share of the differences between the items that the IDs keep. */
+  kept: number | undefined;
+  /** How many times as often as random items the nearest ones share the first code. */
+  nearness: number | undefined;
+  dominant: { column: number; name?: string; share: number; isScaled?: boolean } | undefined;
+}
+
+export type HowUnique = "suffix" | "reassign";
+
+/** How the IDs were made unique, and what that changed. */
+export interface UniqueIds {
+  how: HowUnique;
+  codebookSizes: number[];
+  /** Items whose ID is another now, but for a suffix of 0. */
+  changed: number;
+  examples: { item: number; before: number[]; after: number[] }[];
+}
+
+/** IDs from a file, assessed. */
+export interface AssessedIds {
+  name: string;
+  format: string;
+  report: ReportSummary;
+  /** How they go with the vectors that are open, in a sentence. */
+  beside: string;
 }
 
 /** Why an item has its ID, and how much of it the ID keeps. */

@@ -19,8 +19,10 @@ import { Run } from "./run.ts";
 import { forgetStoredRun, keptOf, readStoredRun } from "./stored-run.ts";
 import { Study } from "./study.ts";
 import type {
+  AssessedIds,
   DataSource,
   DataSummary,
+  HowUnique,
   IdFile,
   LoadedModel,
   Naming,
@@ -172,6 +174,14 @@ const methods = {
   placeNew: ({ item }: { item: NewItem }) =>
     placeNew(item, { model: model(), held: need(held, "data"), ids: need(ids, "ID") }),
   report: () => need(study, "result").report(),
+  makeUnique: ({ how }: { how: HowUnique }) => need(study, "result").makeUnique(how),
+  undoUnique: () => need(study, "result").undoUnique(),
+  indexFile: () => need(study, "result").indexFile(),
+  /** Assesses IDs that were made elsewhere, next to the items that are open. */
+  async openIds({ file }: { file: File }): Promise<AssessedIds> {
+    const { assessIdFile } = await import("./own-ids.ts"); // with the readers of every format, which few visitors need
+    return assessIdFile(file, held);
+  },
   reportFile: ({ title }: { title: string }) => need(study, "result").reportFile(title),
 
   modelFile(): Blob {
@@ -182,7 +192,7 @@ const methods = {
     const itemIds = held && writtenIds(held);
     const pieces = writeIds(
       format,
-      { ids: need(ids, "ID"), ...(itemIds ? { itemIds } : {}) },
+      { ids: study?.publishedIds ?? need(ids, "ID"), ...(itemIds ? { itemIds } : {}) },
       held?.labels ? { labels: held.labels } : {},
     );
     return new Blob([...pieces] as BlobPart[], { type: "application/octet-stream" });

@@ -26,6 +26,10 @@ let shape: { n: number; inputDim: number } | undefined;
 let measured: Measured | undefined;
 const listeners: (() => void)[] = [];
 const SUITED = "These settings suit your data. Change what you like; an empty field uses the suggestion.";
+/** What is said where there is advice to change them. */
+const ADVISED = "Change what you like; an empty field uses the suggestion.";
+/** Whether there is. */
+let isAdvised = false;
 
 function makeControl({ field, kind, choices, hint: text, label }: OptionField): HTMLElement {
   const hintId = `hint-${field}`;
@@ -153,7 +157,11 @@ function showWidth(): void {
   const control = controls.get(latent.field) as HTMLInputElement;
   control.placeholder = suggestedText(base, latent);
   if (!touched.has(latent.field)) control.value = control.placeholder;
-  hint.textContent = whyWidth(base.spectrum) || SUITED;
+  showHint(base.spectrum);
+}
+
+function showHint(spectrum: Spectrum | undefined): void {
+  hint.textContent = whyWidth(spectrum) || (isAdvised ? ADVISED : SUITED);
 }
 
 /** The number of levels of a model with these settings. */
@@ -203,22 +211,41 @@ function showAdvice(): void {
       if (turn !== advice) return;
       const possible = ids < 1e15 ? plural(ids, "possible ID") : "More than a quadrillion possible IDs";
       const sharing = Math.round(realistic.itemsSharing);
-      const instead = Array.isArray(better.codebookSize) ? better.codebookSize.join(", ") : better.codebookSize;
-      const take = `${plural(better.nQuantizationLayers, "level")} of ${instead} codes would be enough.`;
       capacity.dataset.verdict = verdict;
       capacity.textContent =
         verdict === "impossible"
-          ? `${possible} for ${plural(n, "item")} ${ids === 1 ? "is" : "are"} too few: some items must share. ${take}`
+          ? `${possible} for ${plural(n, "item")} ${ids === 1 ? "is" : "are"} too few: some items must share.`
           : `${possible} for ${plural(n, "item")}. ${
               verdict === "tight"
-                ? `Catalogues of this size usually have about ${plural(sharing, "item")} that share an ID. ${take}`
+                ? `Catalogues of this size usually have about ${plural(sharing, "item")} that share an ID.`
                 : "That is enough for nearly every item to have its own ID."
             }`;
+      isAdvised = verdict !== "enough";
+      if (isAdvised) capacity.append(" ", adviceButton(better, sizes.length));
+      showWidth();
     },
     () => {
       if (turn === advice) capacity.textContent = "";
     },
   );
+}
+
+/** Applies the advice, so that nobody has to copy it into the fields. */
+function adviceButton(better: Pick<ModelOptions, "codebookSize" | "nQuantizationLayers">, levels: number): HTMLElement {
+  const { codebookSize, nQuantizationLayers } = better;
+  const codes = Array.isArray(codebookSize) ? `${codebookSize.join(", ")} codes` : `${codebookSize} codes`;
+  const button = make(
+    "button",
+    "button small",
+    nQuantizationLayers === levels ? `Use ${codes}` : `Use ${nQuantizationLayers} levels of ${codes}`,
+  );
+  button.type = "button";
+  button.dataset.testid = "take-advice";
+  button.addEventListener("click", () => {
+    fillIn({ codebookSize, nQuantizationLayers });
+    controls.get(fieldOf("codebookSize")!.field)!.focus(); // the button goes with the advice
+  });
+  return button;
 }
 
 /** The value of a field before the visitor changes it. */
@@ -249,8 +276,7 @@ export function suggest(n: number, inputDim: number): void {
     if (!touched.has(option.field)) control.value = simple ? text : "";
   }
   submit.disabled = false;
-  showWidth();
-  showAdvice();
+  changed();
 }
 
 /** There is nothing to train on, and why. */
@@ -297,6 +323,31 @@ export function typeSettings(settings: Settings): void {
   typeFields(different);
   changed();
 }
+
+/** Fills in options by the library's names, as if they had been typed. */
+export function fillIn(options: Readonly<Record<string, unknown>>): void {
+  typeFields(Object.entries(options).map(([name, value]) => [fieldOf(name)!.field, textOf(value)]));
+  changed();
+}
+
+/** The same, and trains. */
+export function trainWith(options: Readonly<Record<string, unknown>>): void {
+  fillIn(options);
+  form.requestSubmit();
+}
+
+export const isTyped = (option: string): boolean => touched.has(fieldOf(option)!.field);
+
+/** Takes back what was typed since: suggestions, and these fields on top. */
+export function restoreFields(fields: Iterable<[name: string, text: string]>): void {
+  resetTouched();
+  if (shape) suggest(shape.n, shape.inputDim);
+  typeFields(fields);
+  changed();
+}
+
+/** The items' shape; undefined before there are any. */
+export const shapeOfItems = (): typeof shape => shape;
 
 export function view(): "simple" | "expert" {
   return expert.hidden ? "simple" : "expert";

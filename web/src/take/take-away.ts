@@ -2,9 +2,10 @@ import { hook, make } from "../base/dom.ts";
 import { download } from "../base/download.ts";
 import { showError } from "../base/page-error.ts";
 import type { DataSet } from "../data/data-set.ts";
+import { onUnique } from "../explore/unique-ids.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { IdFile } from "../lab/types.ts";
-import { type SnippetModel, snippet } from "./snippet.ts";
+import { type SnippetKind, type SnippetModel, snippet } from "./snippet.ts";
 import "./take-away.css";
 
 interface Offer {
@@ -36,6 +37,13 @@ const offers: readonly Offer[] = [
   ids("download-lcrec", "IDs for LC-Rec", "tokens by item, JSON", "ids.index.json", "lcrec"),
   ids("download-recbole", "IDs for RecBole", "an atomic .item file", "ids.item", "recbole"),
   {
+    testId: "download-index",
+    title: "Index",
+    about: "which item has which ID, for a recommender or a language model",
+    fileName: "ids.index",
+    make: (lab) => lab.call("indexFile", undefined),
+  },
+  {
     testId: "download-report",
     title: "Report",
     about: "a page to share",
@@ -57,6 +65,13 @@ export class TakeAway {
     this.lab = lab;
     const list = hook("downloads", HTMLUListElement);
     for (const offer of offers) list.append(make("li", "", this.makeButton(offer)));
+    const note = hook("downloads-note", HTMLParagraphElement);
+    onUnique((unique) => {
+      note.hidden = !unique;
+      note.textContent = unique
+        ? `The files of IDs and the index hold the unique IDs${unique.how === "suffix" ? ", which have one more code than the model gives" : ""}.`
+        : "";
+    });
     for (const radio of document.querySelectorAll<HTMLInputElement>("input[name=snippet]")) {
       radio.addEventListener("change", () => this.showCode());
     }
@@ -74,9 +89,9 @@ export class TakeAway {
     });
   }
 
-  show(data: DataSet, model: SnippetModel): void {
+  show(data: DataSet, model: Omit<SnippetModel, "items">): void {
     this.data = data;
-    this.model = model;
+    this.model = { ...model, items: namesOf(data) };
     this.empty.hidden = true;
     this.grid.hidden = false;
     this.showCode();
@@ -88,8 +103,8 @@ export class TakeAway {
   }
 
   private showCode(): void {
-    const where = document.querySelector<HTMLInputElement>("input[name=snippet]:checked")?.value;
-    if (this.model) this.code.textContent = snippet(where === "browser" ? "browser" : "node", this.model);
+    const kind = document.querySelector<HTMLInputElement>("input[name=snippet]:checked")?.value as SnippetKind;
+    if (this.model) this.code.textContent = snippet(kind, this.model);
   }
 
   private makeButton(offer: Offer): HTMLElement {
@@ -119,3 +134,9 @@ export class TakeAway {
     return button;
   }
 }
+
+/** What the first items are called in the downloads. */
+const namesOf = ({ itemIds, hasOwnIds, rows }: DataSet): (string | number)[] =>
+  itemIds
+    ? itemIds.slice(0, 3).map((itemId) => (hasOwnIds ? itemId : Number(itemId)))
+    : Array.from({ length: Math.min(3, rows) }, (_, row) => row);

@@ -11,6 +11,11 @@ export interface Line {
   color: string;
 }
 
+/** A value to compare with: a dashed line over the whole width. */
+export interface Mark extends Line {
+  value: number;
+}
+
 /** One or more values over the epochs, growing while the model trains, with their names and latest values above. */
 export class Curve {
   readonly element = make("div", "curve");
@@ -21,7 +26,9 @@ export class Curve {
   private lines: Line[];
   private latest: HTMLElement[] = [];
   private epochs: number[] = [];
-  private values: number[][] = [];
+  /** null where an epoch has none. */
+  private values: (number | null)[][] = [];
+  private mark: Mark | undefined;
   private total = 1;
   private plot: uPlot | undefined;
   private scheduled = false;
@@ -46,7 +53,7 @@ export class Curve {
     this.draw();
   }
 
-  add(epoch: number, ...values: number[]): void {
+  add(epoch: number, ...values: (number | null)[]): void {
     this.epochs.push(epoch);
     values.forEach((value, i) => {
       this.values[i]?.push(value);
@@ -54,28 +61,53 @@ export class Curve {
     this.draw();
   }
 
+  /** Corrects the last value of the first line. */
+  setLast(value: number): void {
+    const [first] = this.values;
+    if (first && first.length > 0) first[first.length - 1] = value;
+    this.draw();
+  }
+
+  setMark(mark: Mark | undefined): void {
+    this.mark = mark;
+    this.setKey();
+    this.plot?.destroy();
+    this.plot = undefined;
+    this.draw();
+  }
+
   /** The chart in words. */
   describe(): string {
     if (this.epochs.length === 0) return `${this.title}: no epoch finished yet`;
-    const each = this.lines.map(({ name }, i) => {
-      const values = this.values[i]!;
-      return `${name === this.title ? "" : `${name} `}from ${this.format(values[0]!)} to ${this.format(values.at(-1)!)}`;
+    const each = this.lines.flatMap(({ name }, i) => {
+      const values = this.values[i]!.filter((value) => value !== null);
+      if (values.length === 0) return [];
+      const lead = name === this.title ? "" : `${name} `;
+      return [`${lead}from ${this.format(values[0]!)} to ${this.format(values.at(-1)!)}`];
     });
-    return `${this.title}: ${each.join(", ")} by epoch ${Math.floor(this.epochs.at(-1)!)}`;
+    const compared = this.mark ? `; ${this.mark.name}: ${this.format(this.mark.value)}` : "";
+    return `${this.title}: ${each.join(", ")} by epoch ${Math.floor(this.epochs.at(-1)!)}${compared}`;
   }
 
   private setLines(lines: Line[]): void {
     this.lines = lines;
     this.values = lines.map(() => []);
     this.latest = lines.map(() => make("b", "", "–"));
-    const single = lines.length === 1;
+    this.setKey();
+  }
+
+  private setKey(): void {
+    const { lines, mark } = this;
+    const isTitle = lines.length === 1 && lines[0]!.name === this.title;
+    const key = (swatchClass: string, { name, color }: Line, value: HTMLElement) => {
+      const swatch = make("i", swatchClass);
+      swatch.style.color = `var(${color})`;
+      return make("span", "curve-key", swatch, `${name} `, value);
+    };
     this.key.replaceChildren(
-      ...(single ? [] : [make("span", "curve-title", this.title)]),
-      ...lines.map(({ name, color }, i) => {
-        const swatch = make("i");
-        swatch.style.background = `var(${color})`;
-        return make("span", "curve-key", swatch, `${name} `, this.latest[i]!);
-      }),
+      ...(isTitle ? [] : [make("span", "curve-title", this.title)]),
+      ...lines.map((line, i) => key("", line, this.latest[i]!)),
+      ...(mark ? [key("dashed", mark, make("b", "", this.format(mark.value)))] : []),
     );
   }
 
@@ -85,8 +117,8 @@ export class Curve {
     requestAnimationFrame(() => {
       this.scheduled = false;
       this.latest.forEach((element, i) => {
-        const value = this.values[i]!.at(-1);
-        element.textContent = value === undefined ? "–" : this.format(value);
+        const value = this.values[i]!.findLast((each) => each !== null);
+        element.textContent = typeof value === "number" ? this.format(value) : "–";
       });
       if (this.plot) this.plot.setData([this.epochs, ...this.values]);
       else this.build();
@@ -98,6 +130,20 @@ export class Curve {
     if (width === 0) return;
     if (this.plot) this.plot.setSize({ width, height });
     else this.build();
+  }
+
+  private drawMark({ ctx, bbox, valToPos }: uPlot): void {
+    if (!this.mark) return;
+    const y = valToPos(this.mark.value, "y", true);
+    ctx.save();
+    ctx.strokeStyle = resolveColor(this.mark.color);
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    ctx.setLineDash([6 * devicePixelRatio, 5 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.restore();
   }
 
   /** A canvas does not follow the style sheet, so its colours are read again. */
@@ -120,8 +166,15 @@ export class Curve {
         padding: [10, 14, 0, 0],
         scales: {
           x: { time: false, range: () => [Math.min(1, this.epochs[0] ?? 1), Math.max(this.total, 2)] },
-          y: { range: (_, low, high) => (low === null || high === null ? [0, 1] : padded(low, high)) },
+          y: {
+            range: (_, low, high) => {
+              const { value } = this.mark ?? {};
+              if (low === null || high === null) return value === undefined ? [0, 1] : padded(value, value);
+              return padded(Math.min(low, value ?? low), Math.max(high, value ?? high));
+            },
+          },
         },
+        hooks: { draw: [(plot) => this.drawMark(plot)] },
         axes: [
           {
             ...axis,
@@ -138,6 +191,7 @@ export class Curve {
             return {
               stroke,
               width: 2,
+              spanGaps: true,
               points: { show: (_, __, first, last) => last - first < 3, size: 6, fill: stroke },
             };
           }),

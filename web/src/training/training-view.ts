@@ -1,8 +1,10 @@
 import type { EpochRecord, IdStatistics, TrainProgress } from "rqvae";
 import { hook } from "../base/dom.ts";
+import { ownShare } from "../base/own-ids.ts";
 import { formatCount, formatDuration, formatShare, plural } from "../base/words.ts";
 import { countCodes } from "../lab/count-codes.ts";
-import type { CodeCounts, PlainIds } from "../lab/types.ts";
+import type { CodeCounts, Line, PlainIds } from "../lab/types.ts";
+import { LearningChart } from "./learning-chart.ts";
 import { LossChart } from "./loss-chart.ts";
 import { UsageMap } from "./usage-map.ts";
 import { showWarnings } from "./warning-list.ts";
@@ -24,6 +26,7 @@ export class TrainingView {
   private readonly timeNote = hook("time-note", HTMLElement);
   private readonly stop = hook("stop-button", HTMLButtonElement);
   private readonly pause = hook("pause-button", HTMLButtonElement);
+  private readonly learning = new LearningChart();
   private readonly chart = new LossChart();
   private readonly usage: UsageMap;
   private phase = "";
@@ -52,6 +55,7 @@ export class TrainingView {
     this.timeNote.textContent = "";
     this.levels = levels;
     this.epochs = epochs;
+    this.learning.reset(epochs);
     this.chart.reset(epochs, levels);
     this.usage.reset(levels);
     showWarnings([]);
@@ -136,14 +140,28 @@ export class TrainingView {
   }
 
   private addEpoch(record: EpochRecord): void {
-    if (!this.epochSeen) this.chart.reset(this.epochs, this.levels);
+    if (!this.epochSeen) {
+      this.chart.reset(this.epochs, this.levels);
+      this.learning.restart();
+    }
     this.epochSeen = true;
     this.chart.add(record.epoch + 1, record);
+    this.learning.add(record);
+  }
+
+  /** The figures of residual k-means, when they are known. */
+  showLine(line: Line | undefined): void {
+    this.learning.showLine(line);
+  }
+
+  /** How much the final IDs keep. */
+  showKept(kept: number): void {
+    this.learning.addFinal(kept);
   }
 
   showIds(ids: IdStatistics): void {
-    this.unique.textContent = formatShare(ids.uniqueShare);
-    this.uniqueNote.textContent = `${plural(ids.distinctIds, "different ID")} for ${plural(ids.items, "item")}`;
+    this.unique.textContent = formatShare(ownShare(ids));
+    this.uniqueNote.textContent = `${formatCount(ids.items - ids.itemsSharing)} of ${plural(ids.items, "item")}`;
     this.usage.showStatistics(ids);
   }
 
@@ -169,6 +187,7 @@ export class TrainingView {
     this.pause.hidden = true;
     if (!this.progress.hasAttribute("value")) this.progress.value = 0;
     this.text.textContent = message;
+    this.learning.finish();
     this.announcement.textContent = message;
     this.timeLeft.textContent = "0 s";
     this.timeNote.textContent = `${formatDuration(this.elapsed / 1000)} in all`;

@@ -1,0 +1,54 @@
+import type { IdReport } from "rqvae/report";
+import { ownShare } from "../base/own-ids.ts";
+import type { Line, ReportSummary, UniqueIds } from "./types.ts";
+
+/** A report as the page shows it. */
+export function summarizeReport(report: IdReport, unique?: UniqueIds): ReportSummary {
+  const { residualKMeans, randomHash } = report.baselines ?? {};
+  const all = [report, residualKMeans, randomHash];
+  const row = (
+    name: string,
+    of: (each: IdReport) => number | null | undefined,
+    better: "more" | "less" = "more",
+  ): ReportSummary["compared"][number] => ({
+    name,
+    better,
+    values: all.map((each) => (each ? (of(each) ?? undefined) : undefined)),
+  });
+  const compared = [
+    row("Items with an ID of their own", ownShare),
+    row("Differences between items that the ID keeps", keptBy),
+    row("Nearest items that share the first code", (each) => each.neighbours?.sharing[0]),
+    row("Nearest items that are still nearest after decoding", (each) => each.neighbours?.kept),
+    ...(report.labels ?? []).map(({ name }, i) =>
+      row(`Same ${name} among items that share the first code`, (each) => each.labels?.[i]?.byDepth[0]),
+    ),
+  ].filter(({ values }) => values[0] !== undefined);
+  const [sharing = ""] = report.text.split("\n");
+  return {
+    ...{ sharing, findings: [...report.findings], text: report.text, compared, unique },
+    counts: countsOf(report),
+    line: lineOf(residualKMeans),
+  };
+}
+
+const keptBy = ({ reconstruction }: IdReport) => reconstruction?.explainedVariance;
+
+function lineOf(report: IdReport | undefined): Line | undefined {
+  const kept = report && keptBy(report);
+  return kept === undefined ? undefined : { kept, own: ownShare(report!) };
+}
+
+function countsOf(report: IdReport): ReportSummary["counts"] {
+  const { items, itemsSharing, distinctIds, largestGroup, duplicates, perLevel, neighbours, perDepth } = report;
+  const share = neighbours?.sharing[0];
+  const chance = perDepth[0]!.chanceOfSharing;
+  return {
+    ...{ items, itemsSharing, distinctIds, largestGroup, duplicates },
+    codebookSizes: report.ids.codebookSizes,
+    perplexity: perLevel.map(({ perplexity }) => perplexity),
+    kept: keptBy(report),
+    nearness: share === undefined || chance === 0 ? undefined : share / chance,
+    dominant: report.dominantColumn,
+  };
+}
