@@ -5,8 +5,9 @@ import { OptionReader, requireThat, show } from "../base/option-reader.ts";
 import { counted } from "../base/words.ts";
 import { checkItemIds, type ItemId } from "../ids/item-id.ts";
 import { requireIds, type SemanticIds } from "../ids/semantic-ids.ts";
-import { type BranchChange, type BranchCounts, compareBranches, type JoinedRows } from "./branch-changes.ts";
+import { compareBranches, type JoinedRows } from "./branch-changes.ts";
 import { describeComparison } from "./comparison-text.ts";
+import type { IdComparison, MovedItem } from "./id-comparison.ts";
 import { bestRenaming } from "./renaming.ts";
 
 /** How the items of two sets of IDs are joined. */
@@ -15,65 +16,13 @@ export interface CompareOptions {
   itemIds?: { before: readonly ItemId[]; after: readonly ItemId[] };
 }
 
-/** How many of the items in both sets still have the first `depth` codes of their IDs. */
-export interface DepthComparison {
-  depth: number;
-  unchanged: number;
-  unchangedShare: number;
-  /** Once the codes are renamed by `IdComparison.renaming`. */
-  aligned: number;
-  alignedShare: number;
-  /** What became of the branches of this depth; absent for the whole ID, unless it has one code. */
-  branches?: BranchCounts;
-}
-
-/** An item that has another ID, beyond the renaming of codes. */
-export interface MovedItem {
-  /** Its row where no item IDs were given. */
-  itemId: ItemId;
-  before: number[];
-  after: number[];
-  /** How many codes from the start are as before, once they are renamed. */
-  kept: number;
-}
-
-/** What changed between two sets of IDs. It is plain data: `JSON.stringify` writes all of it. */
-export interface IdComparison {
-  /** Items that are in both sets. Every share is of them. */
-  items: number;
-  /** Item IDs that are in the second set only, and in the first only. */
-  added: ItemId[];
-  removed: ItemId[];
-  /** Codes per ID before and after; prefixes are compared up to the fewer. */
-  levels: { before: number; after: number };
-  /** Items with the same whole ID as before: none if the IDs have other numbers of codes. */
-  unchanged: number;
-  unchangedShare: number;
-  /** The same once the codes are renamed by `renaming`. */
-  aligned: number;
-  alignedShare: number;
-  /** One entry per prefix length, the shortest first. */
-  perDepth: DepthComparison[];
-  /**
-   * The renaming of codes that leaves most items where they were: the new number of each old code, level by level; -1 for a code that has
-   * none. A model trained afresh numbers its codes by chance, so that IDs differ though groups are the same.
-   */
-  renaming: number[][];
-  /** Branches that were renamed, split or merged, by depth, the largest first. */
-  branches: BranchChange[];
-  /** In the order of the first set. */
-  moved: MovedItem[];
-  /** All of this in plain words, several lines. */
-  text: string;
-}
-
 /**
- * Compares two sets of semantic IDs of the same items: how many items keep their ID and its first codes, as the IDs stand and after the
- * best renaming of codes; which items moved; which branches of the tree were renamed, split or merged.
+ * Compares two sets of semantic IDs of the same items. It says how many items keep their ID and its first codes, as the IDs stand and after
+ * the best renaming of codes, which items moved, and which branches of the tree were renamed, split or merged.
  *
- * The renaming is a permutation of the codes of each level that keeps most items in place, found level by level, the upper ones first: each
- * level's is an exact assignment over the items whose upper codes agree, up to 1,024 codes in use; beyond that, pairs of codes are taken
- * greedily, those with the most items first. Everything else takes time in proportion to the number of items.
+ * The renaming is a permutation of the codes of each level that keeps most items in place. It is found level by level, the upper ones
+ * first: each is an exact assignment over the items whose upper codes agree. With more than 1,024 codes in use, pairs of codes are taken
+ * greedily instead, those with the most items first. Everything else takes time in proportion to the number of items.
  *
  * @throws InvalidInputError if the sets have different lengths and no `itemIds`, if an item ID occurs twice, or if no item is in both.
  */

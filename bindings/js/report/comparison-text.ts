@@ -1,7 +1,7 @@
 import { counted, percent, thousands } from "../base/words.ts";
 import { levelLetter } from "../ids/semantic-ids.ts";
 import type { Branch, BranchChange } from "./branch-changes.ts";
-import type { IdComparison } from "./compare-ids.ts";
+import type { IdComparison } from "./id-comparison.ts";
 
 /** Branches and items that the text names of each kind. */
 const NAMED = 5;
