@@ -15,9 +15,9 @@ export interface Branch {
 /** A branch that is not what it was. */
 export interface BranchChange {
   /**
-   * "renamed": more than half of its items are in one branch now, and are more than half of that.
-   * "split": two or more branches have most of their items from it.
-   * "merged": two or more branches have most of their items in it.
+   * - "renamed": more than half of its items are in one branch now, and are more than half of that.
+   * - "split": two or more branches have most of their items from it.
+   * - "merged": two or more branches have most of their items in it.
    */
   kind: "renamed" | "split" | "merged";
   /** Codes of its prefix. */
