@@ -78,6 +78,14 @@ export interface PlainIds {
   fingerprint: string | undefined;
 }
 
+/** What a result is taken up from again. */
+export interface KeptModel {
+  /** The model's file. */
+  model: Blob;
+  ids: PlainIds;
+  settings: Settings;
+}
+
 /** How a run ended. "empty": stopped before there was anything to keep. */
 export type RunResult =
   | { status: "paused" }
