@@ -1,4 +1,5 @@
 /** Nothing that a visitor made is lost: kept results, the browser's history, links, and two results side by side. */
+import type { Page } from "playwright-core";
 import { RQVAE } from "rqvae";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { catalogue } from "../js/support/catalogue.ts";
@@ -23,6 +24,9 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
   };
   const rows = () => visitor.page.locator(".kept-row");
   const keptNames = () => visitor.page.locator(".kept-name").evaluateAll((all) => all.map((each) => (each as HTMLInputElement).value)); // biome-ignore format: one line
+  /** The name of the kept result that a tab shows. */
+  const shownName = (page: Page) =>
+    page.evaluate(() => document.querySelector<HTMLInputElement>(".kept-row[aria-current] .kept-name")?.value);
   const hash = () => new URLSearchParams(new URL(visitor.page.url()).hash.slice(1));
   const branch = () => hash().get("branch");
   const crumbs = () => visitor.text("crumbs");
@@ -79,7 +83,7 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     const one = branch();
     await walk(1);
     const two = branch();
-    await page.locator(".table-row button").nth(2).click();
+    await page.locator(".item-title button").nth(2).click();
     await expect.poll(() => hash().get("item")).toBeTruthy();
     await page.getByRole("tab", { name: "Map" }).click();
     expect(hash().get("show")).toBe("map");
@@ -119,12 +123,11 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
   it("keeps the last five with names and sizes, opens one, and deletes one", async () => {
     const page = await visitor.arrive();
     const trainOn = async (file: string, count: number) => {
-      await page.getByTestId("option-epochs").fill("1");
       await visitor.choose("file-input", file, things(count));
-      await expect.poll(() => visitor.text("preview")).toContain(file);
+      await expect.poll(() => visitor.text("preview")).toContain(`${count} items`);
+      await page.getByTestId("option-epochs").fill("1");
       await page.getByTestId("train-button").click();
-      await visitor.finished();
-      await expect.poll(() => page.locator(".kept-row[aria-current] .kept-name").inputValue()).toContain(file);
+      await expect.poll(() => shownName(page), { timeout: 30_000 }).toBe(file);
     };
     for (let i = 0; i < 6; i++) await trainOn(`things ${i}.csv`, 40 + i);
     expect(await keptNames()).toEqual([5, 4, 3, 2, 1].map((i) => `things ${i}.csv`));
@@ -154,10 +157,10 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     await expect.poll(() => other.locator(".kept-row").count()).toBe(1);
     for (let i = 0; i < 5; i++) {
       await other.getByTestId("file-input").setInputFiles({ name: `n${i}.csv`, mimeType: "text/csv", buffer: things(30) }); // biome-ignore format: one line
-      await expect.poll(() => other.getByTestId("preview").textContent()).toContain(`n${i}.csv`);
+      await expect.poll(() => other.getByTestId("preview").textContent()).toContain("30 items");
       await other.getByTestId("option-epochs").fill("1");
       await other.getByTestId("train-button").click();
-      await expect.poll(() => other.locator(".kept-row[aria-current] .kept-name").inputValue().catch(() => ""), { timeout: 30_000 }).toBe(`n${i}.csv`); // biome-ignore format: one line
+      await expect.poll(() => shownName(other), { timeout: 30_000 }).toBe(`n${i}.csv`);
     }
     // The list of the first tab follows.
     await expect.poll(keptNames).toEqual(["n4.csv", "n3.csv", "n2.csv", "n1.csv", "Emoji sample"]);
@@ -227,7 +230,7 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     await page.getByTestId("option-levels").fill("2");
     await trainOnEmoji(2);
     await walk(2);
-    await page.locator(".table-row button").nth(1).click();
+    await page.locator(".item-title button").nth(1).click();
     const [trained, where, card] = [await fingerprint(), await crumbs(), await cardId()];
     expect(await visitor.text("copy-link-about")).toMatch(/sample, the settings, the seed.*trains when it is opened/);
     // What the form says by now is not what the result was made with.

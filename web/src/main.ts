@@ -9,6 +9,7 @@ import type { DataSource, RunResult, Settings } from "./lab/types.ts";
 import "./settings/options-form.css";
 import { clearError, showError } from "./base/page-error.ts";
 import { guideSteps } from "./base/steps-nav.ts";
+import { CompareForm } from "./compare/compare-form.ts";
 import { showDataSet, showNothing, showReading } from "./data/preview.ts";
 import { markSample, onSample } from "./data/sample-cards.ts";
 import { Results, type Trained } from "./explore/results.ts";
@@ -329,6 +330,7 @@ onFiles(
   (file) => void useLabels(file),
 );
 onTrain(() => void train());
+new CompareForm(memory.kept);
 offerReuse();
 guideSteps();
 offerOffline();

@@ -35,6 +35,7 @@ const PAGE = [
   "settings",
   "training",
   "explore",
+  "compare",
   "take",
   "page-state.ts",
   "page-memory.ts",

@@ -21,7 +21,7 @@ const MAX_READ = 2000;
  * than in all the groups together.
  */
 export async function nameGroups(
-  data: DataSet,
+  data: Pick<DataSet, "labels">,
   index: CatalogueIndex,
   groups: readonly CodeGroup[],
   signal: AbortSignal,

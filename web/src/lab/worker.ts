@@ -3,6 +3,7 @@ import { type ModelOptions, measureSpectrum, RQVAE, SemanticIds, type Spectrum }
 import { writeIds } from "rqvae/formats";
 import { answerCalls, type CallContext } from "rqvae/worker";
 import { plural } from "../base/words.ts";
+import { compareResults, type SideToCompare } from "./compare-results.ts";
 import { newKey } from "./database.ts";
 import {
   aboutItems,
@@ -197,6 +198,10 @@ const methods = {
     );
     return new Blob([...pieces] as BlobPart[], { type: "application/octet-stream" });
   },
+
+  /** Two kept results, or one and residual k-means of its items. */
+  compare: ({ before, after }: { before: SideToCompare; after: SideToCompare | "kmeans" }) =>
+    compareResults(before, after),
 
   async loadModel({ file }: { file: Blob }): Promise<LoadedModel> {
     const next = await RQVAE.load(file);
