@@ -279,4 +279,55 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     await expect.poll(() => visitor.text("summary"), { timeout: 20_000 }).toContain("60 items");
     expect(visitor.complaints).toEqual([]);
   });
+
+  it("compares a result with residual k-means and with another result, with linked trees", {
+    timeout: 120_000,
+  }, async () => {
+    const page = await visitor.arrive();
+    expect(await page.locator("#compare").isVisible()).toBe(false);
+    await trainOnEmoji(1);
+    await page.locator("#compare").waitFor({ state: "visible" });
+    const compare = async (other: string) => {
+      await page.getByTestId("compare-after").selectOption({ label: other });
+      await page.getByTestId("compare-button").click();
+      await page.locator(".versus-result").waitFor({ timeout: 60_000 });
+    };
+    await compare("Residual k-means of the same data");
+    expect(await visitor.text("compare-result")).toMatch(
+      /of 1,914 emoji ha(ve|s) the same ID.*Different IDs.*items? moved/s,
+    );
+    const figures = await page.locator(".versus-table").first().locator("tr").allTextContents();
+    expect(figures[1]).toMatch(/Codes of each level64 · 64 · 6464 · 64 · 64/);
+    expect(figures[2]).toMatch(/1,\d+ \(\d+\.\d%\)1,\d+ \(\d+\.\d%\)/);
+    expect(figures[3]).toMatch(/\d\d\.\d%\d\d\.\d%/);
+
+    // The items of a branch are all somewhere in the other tree.
+    const [left, right] = [page.locator(".versus-tree").nth(0), page.locator(".versus-tree").nth(1)];
+    const size = Number(await left.locator(".branch-size").first().textContent());
+    await left.locator(".branch").first().click();
+    await expect.poll(() => right.textContent()).toContain(`Where the ${size} emoji`);
+    let found = 0;
+    for (;;) {
+      const more = right.locator(".more");
+      if (!(await more.isVisible())) break;
+      await more.click();
+    }
+    for (const text of await right.locator(".branch-size").allTextContents()) found += Number(/^\d+/.exec(text)![0]);
+    expect(found).toBe(size);
+    expect(await page.locator(".versus-moved").textContent()).toMatch(new RegExp(`of the ${size} in this branch`));
+    // Down to the items, which the other side marks.
+    const deeper = Number(/^\d+/.exec((await left.locator(".branch-size").first().textContent())!)![0]);
+    await left.locator(".branch").first().click();
+    await expect.poll(() => right.textContent()).toContain(`Where the ${deeper} emoji`);
+    expect(await left.locator(".versus-item").count()).toBe(deeper);
+    await right.locator(".branch").first().click();
+    await expect.poll(() => left.textContent()).toMatch(/Where the \d+ emoji/);
+
+    // The same settings again are the same IDs.
+    await page.getByTestId("train-button").click();
+    await expect.poll(() => rows().count(), { timeout: 60_000 }).toBe(2);
+    await compare("Emoji sample");
+    await expect.poll(() => visitor.text("compare-result")).toMatch(/All 1,914 emoji have the same ID in both/);
+    expect(visitor.complaints).toEqual([]);
+  });
 });

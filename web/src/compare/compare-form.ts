@@ -22,11 +22,16 @@ export class CompareForm {
   private readonly lab = new Lab();
   private results: KeptResult[] = [];
   private showing = new AbortController();
+  /** Whether the visitor chose the first; until then it is the result that the page shows. */
+  private isChosen = false;
 
   constructor(kept: KeptResults) {
     this.kept = kept;
     kept.watch(() => void this.update());
-    this.before.addEventListener("change", () => this.offerOthers());
+    this.before.addEventListener("change", () => {
+      this.isChosen = true;
+      this.offerOthers();
+    });
     hook("compare-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       void this.compare();
@@ -40,7 +45,7 @@ export class CompareForm {
     fill(
       this.before,
       this.results.map(({ key, name }) => [key, name]),
-      this.kept.shownKey,
+      this.isChosen ? undefined : this.kept.shownKey,
     );
     this.offerOthers();
   }
@@ -104,11 +109,10 @@ export class CompareForm {
   }
 }
 
-/** Keeps what is chosen, if it is still there. */
+/** Chooses `first`, or else what was chosen, if it is still there. */
 function fill(select: HTMLSelectElement, options: readonly [value: string, text: string][], first?: string): void {
   const { value } = select;
   select.replaceChildren(...options.map(([key, text]) => new Option(text, key)));
-  const isThere = (key: string | undefined) => options.some(([each]) => each === key);
-  if (isThere(value)) select.value = value;
-  else if (first && isThere(first)) select.value = first;
+  const chosen = [first, value].find((key) => options.some(([each]) => each === key));
+  if (chosen !== undefined) select.value = chosen;
 }

@@ -68,7 +68,7 @@ function describe(
     return `These IDs have ${levels.before} and ${levels.after} codes. ${formatShare(first!.alignedShare)} of ${all} are in the same group by their first code, whatever it is called.`;
   }
   if (unchanged === items) return `All ${all} have the same ID in both.`;
-  const same = `${formatCount(unchanged)} of ${all} have the same ID in both`;
+  const same = `${unchanged === 0 ? "None" : formatCount(unchanged)} of ${all} ${unchanged === 1 ? "has" : "have"} the same ID in both`;
   if (aligned <= unchanged) return `${same}; ${formatCount(moved.length)} have another.`;
   return `${same}. Codes are numbered by chance: under the numbering that suits best, ${formatCount(aligned)} would (${formatShare(aligned / items)}), and ${formatShare(first!.alignedShare)} would have the same first code.`;
 }
