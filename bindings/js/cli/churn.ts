@@ -16,8 +16,8 @@ export const churn: Command = {
   },
   notes: notesOf(
     [
-      `<old> and <new> are IDs in any format of rqvae convert. Items are joined by their
-IDs; those of one file only are counted as added or removed.
+      `<old> and <new> are IDs in any format of rqvae convert. Items are joined by
+their IDs; those of one file only are counted as added or removed.
 ${INPUTS}
 A new model numbers its codes by chance. The shares after the best renaming of
 codes say how many items are still in the same groups, whatever they are called.`,

@@ -1,14 +1,16 @@
 /** `rqvae churn`: what changed between two files of IDs. */
+import { SemanticIds } from "rqvae";
 import { expect, it } from "vitest";
+import { writeIdsCsv } from "../support/formats.ts";
 import { expectError, rqvae, useFolder, write } from "./harness.ts";
 
 useFolder();
 
-const csv = (rows: Record<string, string>) =>
-  ["item,codes,tokens", ...Object.entries(rows).map(([item, codes]) => `${item},${codes},`)].join("\n");
+const csv = (rows: Record<string, number[]>) =>
+  writeIdsCsv(SemanticIds.from(Object.values(rows), { codebookSizes: [2, 2] }), undefined, Object.keys(rows));
 
 it("says which items keep their IDs, in words and as JSON, whatever the formats", () => {
-  write("old.csv", csv({ a: "0 0", b: "0 1", c: "1 0", gone: "1 1" }));
+  write("old.csv", csv({ a: [0, 0], b: [0, 1], c: [1, 0], gone: [1, 1] }));
   write("new.json", JSON.stringify({ c: ["<a_1>", "<b_1>"], a: ["<a_0>", "<b_0>"], b: ["<a_0>", "<b_1>"], new: ["<a_1>", "<b_0>"] })); // biome-ignore format: one line
   const { status, stdout, stderr } = rqvae("churn", "old.csv", "new.json");
   expect([status, stderr]).toEqual([0, ""]);
@@ -22,8 +24,8 @@ it("says which items keep their IDs, in words and as JSON, whatever the formats"
 });
 
 it("names what cannot be compared", () => {
-  write("old.csv", csv({ a: "0 0" }));
-  write("other.csv", csv({ b: "0 0" }));
+  write("old.csv", csv({ a: [0, 0] }));
+  write("other.csv", csv({ b: [0, 0] }));
   expectError(rqvae("churn", "old.csv", "other.csv"), 1, "other.csv", "no item in common");
   expectError(rqvae("churn", "old.csv", "items.npy"), 1, "items.npy");
   expectError(rqvae("churn", "old.csv"), 2, "<new>");

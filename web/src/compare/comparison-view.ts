@@ -74,7 +74,7 @@ function describe(
 }
 
 function makeFigures({ sides, perDepth, items }: ComparedResults, names: [string, string]): HTMLElement {
-  const head = make("tr", "", make("th", ""), ...names.map((name) => make("th", "", name)));
+  const head = make("tr", "", make("th", "", "Figure"), ...names.map((name) => make("th", "", name)));
   for (const cell of head.children) (cell as HTMLTableCellElement).scope = "col";
   const body = make("tbody");
   const row = (name: string, ...cells: string[]) => {
