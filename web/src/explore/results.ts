@@ -19,6 +19,7 @@ import { showReport, showReportError, showReportPending } from "./report-view.ts
 import { ResultTable } from "./result-table.ts";
 import { filterRows } from "./row-filter.ts";
 import { TreeView } from "./tree-view.ts";
+import { TryIt } from "./try-it.ts";
 import "./results.css";
 
 export type Trained = Extract<RunResult, { ids: unknown }>;
@@ -42,6 +43,7 @@ export class Results {
   private readonly map = new LatentMapView((item) => this.pick(item));
   private readonly lookup: IdLookup;
   private readonly card: ItemCard;
+  private readonly tryIt: TryIt;
   private readonly table = new ResultTable(
     (item) => this.pick(item),
     (sort) => this.exploration.go({ sort }),
@@ -64,6 +66,11 @@ export class Results {
       walk: (prefix) => this.walk(prefix),
       pick: (item) => this.pick(item),
       lookup: (codes) => lab.call("lookup", { codes }),
+    });
+    this.tryIt = new TryIt({
+      walk: (prefix) => this.walk(prefix),
+      pick: (item) => this.pick(item),
+      place: (item) => lab.call("placeNew", { item }),
     });
     this.search.addEventListener("input", () => this.exploration.go({ query: this.search.value }));
     this.sharedOnly.addEventListener("change", () => this.exploration.go({ sharedOnly: this.sharedOnly.checked }));
@@ -112,7 +119,7 @@ export class Results {
     this.section.hidden = false;
     this.search.value = "";
     this.sharedOnly.checked = false;
-    for (const view of [this.table, this.tree, this.card, this.lookup]) view.setCatalogue(data, index);
+    for (const view of [this.table, this.tree, this.card, this.lookup, this.tryIt]) view.setCatalogue(data, index);
     this.exploration.restart(this.card.firstItem());
     this.map.clear();
     showReportPending();

@@ -15,7 +15,7 @@ export async function findSource(
 
 /** The file, chosen by the visitor. Whoever uses it checks that it holds the same items. */
 function chooseAgain(
-  { name, size, labels, withoutBadRows }: AbsentFile,
+  { name, size, kind: _, ...rest }: AbsentFile,
   tell: (text: string) => void,
 ): Promise<DataSource | undefined> {
   const input = make("input");
@@ -25,11 +25,7 @@ function chooseAgain(
     input.addEventListener("change", () => {
       const file = input.files?.[0];
       if (file?.size === size) {
-        resolve({
-          ...{ kind: "files", items: file },
-          ...(labels && { labels }),
-          ...(withoutBadRows && { withoutBadRows }),
-        });
+        resolve({ ...rest, kind: "files", items: file });
         return;
       }
       if (file) {

@@ -10,6 +10,7 @@ export interface AbsentFile {
   size: number;
   labels?: File;
   withoutBadRows?: boolean;
+  fromWords?: true;
 }
 
 /** What an interrupted run leaves in this browser, and nowhere else. Each run has a place of its own, so that tabs do not disturb each other. */
