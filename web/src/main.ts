@@ -10,13 +10,16 @@ import type { DataSource, RunResult, Settings } from "./lab/types.ts";
 import "./settings/options-form.css";
 import { clearError, PageError, showError } from "./base/page-error.ts";
 import { guideSteps } from "./base/steps-nav.ts";
+import { CompareForm } from "./compare/compare-form.ts";
 import { showDataSet, showFetching, showNothing, showReading, showTitles } from "./data/preview.ts";
 import { markSample, onSample } from "./data/sample-cards.ts";
 import { showHero } from "./explore/hero.ts";
 import { assessOwnIds } from "./explore/own-ids-view.ts";
 import { Results, type Trained } from "./explore/results.ts";
+import type { KeptContents } from "./keep/kept-results.ts";
 import { offerResumption } from "./keep/resume-offer.ts";
 import type { StoredRun } from "./lab/stored-run.ts";
+import { PageMemory } from "./page-memory.ts";
 import { dataOf, isRunning, lateTitles, PageMachine } from "./page-state.ts";
 import {
   asksForSpectrum,
@@ -30,9 +33,9 @@ import {
   suggest,
   type Typed,
   takeSpectrum,
+  typeFields,
   typeSettings,
 } from "./settings/options-form.ts";
-import { readLink, setLinkedSample } from "./settings/page-link.ts";
 import { offerPresets } from "./settings/preset-picker.ts";
 import { offerReuse } from "./take/reuse.ts";
 import { TakeAway } from "./take/take-away.ts";
@@ -45,6 +48,14 @@ const lab = new Lab();
 const page = new PageMachine((state) => setRunning(isRunning(state), state.hasTrained));
 const results = new Results(lab);
 const takeAway = new TakeAway(lab);
+const memory = new PageMemory({
+  results,
+  isRunning: () => isRunning(page.state),
+  useSample: (key) => useSample(key),
+  showKept: (contents, source) => showKept(contents, source),
+  modelFile: () => lab.call("modelFile", undefined),
+  train: () => train(),
+});
 const view = new TrainingView({
   stop: () => void stop(),
   pause: () => void (page.state.name === "paused" ? goOn() : pause()),
@@ -52,6 +63,10 @@ const view = new TrainingView({
 });
 
 const NOTHING_YET = "Stopped before the first step, so there are no IDs yet.";
+
+/** Milliseconds after which a worker that was ended has let go of its run. */
+const ENDED_MS = 700;
+const offerInterrupted = offerResumption((stored, source) => void resume(stored, source));
 
 /** Whether the page still listens to the job. */
 const isCurrent = (job: number) => page.state.job === job;
@@ -95,8 +110,8 @@ async function sortOthers(files: File[], wait = false): Promise<void> {
 
 async function useData(chosen: DataSource, isAlone?: true): Promise<boolean> {
   clearError();
-  dropRun();
-  lab.end(); // frees the memory of the previous items
+  if (isRunning(page.state)) setTimeout(offerInterrupted, ENDED_MS);
+  lab.end(); // frees the memory of the previous items; a run's last checkpoint stays
   if (dataOf(page.state)) resetTouched(); // forget what was typed for the last data set, but not what was typed before the first
   page.send({ type: "read", source: chosen, ...(isAlone && { isAlone }) });
   const { state } = page;
@@ -117,7 +132,7 @@ async function useData(chosen: DataSource, isAlone?: true): Promise<boolean> {
     const data = { ...named, ...summary, source };
     if (!page.send({ type: "opened", job, data })) return false;
     suggest(data.rows, data.dim);
-    setLinkedSample(source.kind === "sample" ? source.key : undefined);
+    memory.choseData(source);
     showDataSet(data, leaveOutBadRows);
     if (late) await useLabels(late);
     return true;
@@ -159,6 +174,7 @@ async function useLabels(file: File): Promise<void> {
     const { source } = data;
     const named = { ...data, ...naming, source: source.kind === "files" ? { ...source, labels: file } : source };
     page.send({ type: "named", data: named });
+    memory.renamedItems(named.source);
     showDataSet(named, leaveOutBadRows);
     await results.relabel(named);
   } catch (error) {
@@ -184,13 +200,14 @@ async function train(stored?: StoredRun): Promise<void> {
   dropRun();
   const toMeasure = typed && asksForSpectrum(typed, settings) ? typed : undefined;
   page.send({ type: toMeasure ? "measure" : "train", settings });
+  memory.began(settings, stored?.records ?? []);
   results.hide();
   takeAway.hide();
   view.start(levelsOf(settings), settings.train.epochs ?? 100);
   if (stored) view.replay(stored.records);
   scrollTo(view.section);
   if (toMeasure && !(await measure(toMeasure))) return;
-  await follow(stored ? "store" : "start");
+  await follow(stored ? { stored: stored.key } : "start");
 }
 
 /** Measures the items and takes the settings that suit them. False if there is nothing left to train. */
@@ -215,13 +232,14 @@ async function measure(typed: Typed): Promise<boolean> {
 }
 
 /** Follows the current run to its end or next pause. */
-async function follow(from: "start" | "store" | "pause"): Promise<void> {
+async function follow(from: "start" | "pause" | { stored: string }): Promise<void> {
   const { state } = page;
   if (state.name !== "training") return;
   const { job, data, settings } = state;
-  await finish(job, data, () =>
+  await finish(job, data, settings, () =>
     lab.call("train", { settings, noun: data.noun, from }, (event) => {
       if (!isCurrent(job)) return;
+      if (event.kind === "progress") memory.passed(event.event.newEpochs);
       if (event.kind === "finishing") view.finishing();
       else if (event.kind === "line") view.showLine(event.line);
       else if (event.kind === "kept") view.showKept(event.kept);
@@ -245,27 +263,25 @@ async function goOn(): Promise<void> {
 }
 
 async function stop(): Promise<void> {
-  const { name, job: measuring } = page.state;
-  if (name === "measuring") {
+  const before = page.state;
+  if (before.name === "measuring") {
     // At once, without waiting for pending results.
-    page.send({ type: "nothing", job: measuring });
+    page.send({ type: "nothing", job: before.job });
     view.done(NOTHING_YET);
     await lab.call("halt", { why: "stop" });
     return;
   }
-  if (page.state.name === "training") {
+  if (before.name === "training") {
     await lab.call("halt", { why: "stop" });
     return;
   }
-  if (!page.send({ type: "goOn" })) return;
-  const { job } = page.state;
-  const data = dataOf(page.state);
+  if (before.name !== "paused" || !page.send({ type: "goOn" })) return;
   view.finishing();
-  if (data) await finish(job, data, () => lab.call("finish", undefined));
+  await finish(page.state.job, before.data, before.settings, () => lab.call("finish", undefined));
 }
 
 /** Waits for what a run gives, and shows it. */
-async function finish(job: number, items: DataSet, run: () => Promise<RunResult>): Promise<void> {
+async function finish(job: number, items: DataSet, settings: Settings, run: () => Promise<RunResult>): Promise<void> {
   try {
     const result = await run();
     if (!isCurrent(job)) return;
@@ -275,7 +291,7 @@ async function finish(job: number, items: DataSet, run: () => Promise<RunResult>
     } else if (result.status === "empty") {
       page.send({ type: "nothing", job });
       view.done(NOTHING_YET);
-    } else await show(job, items, result);
+    } else await show(job, items, settings, result);
   } catch (error) {
     failed(job, error);
   }
@@ -289,18 +305,15 @@ function failed(job: number, error: unknown): void {
 }
 
 /** Shows the IDs that a run gave. */
-async function show(job: number, items: DataSet, result: Trained): Promise<void> {
+async function show(job: number, items: DataSet, settings: Settings, result: Trained): Promise<void> {
   if (result.statistics) view.showIds(result.statistics);
   // Follow the result down only if the visitor still watches the training.
   const { top, bottom } = view.section.getBoundingClientRect();
   const watching = top < innerHeight * 0.75 && bottom > innerHeight * 0.25;
   const shown = dataOf(page.state) ?? items; // their titles may have changed
   page.send({ type: "trained", job });
-  await results.show(shown, result);
-  view.allowOpeningCodes(result.ids);
-  const { codes, codebookSizes, fingerprint } = result.ids;
-  const example = SemanticIds.from({ codes, levels: codebookSizes.length }, result.ids).toTokens(0);
-  takeAway.show(shown, { config: result.config, fingerprint, example });
+  await present(shown, result);
+  void memory.ended(shown, settings, result, () => isCurrent(job)).catch(showError);
   const count = plural(items.rows, ...items.noun);
   view.done(
     result.status === "stopped"
@@ -308,6 +321,39 @@ async function show(job: number, items: DataSet, result: Trained): Promise<void>
       : `Done: ${count} ${items.rows === 1 ? "has its ID" : "have their IDs"}.${aboutVerdict(result)}`,
   );
   if (watching) scrollTo(results.section);
+}
+
+async function present(data: DataSet, result: Trained): Promise<void> {
+  await results.show(data, result);
+  view.allowOpeningCodes(result.ids);
+  const { codes, codebookSizes, fingerprint } = result.ids;
+  const example = SemanticIds.from({ codes, levels: codebookSizes.length }, result.ids).toTokens(0);
+  takeAway.show(data, { config: result.config, fingerprint, example });
+}
+
+/** Shows a result of an earlier run as it was shown then. */
+async function showKept(kept: KeptContents, source: DataSource): Promise<boolean> {
+  if (!(await useData(source))) return false;
+  const { job } = page.state;
+  const data = dataOf(page.state);
+  const { settings, trained, records } = kept;
+  if (!data) return false;
+  resetTouched();
+  typeFields(kept.fields);
+  if (settings.spectrum) takeSpectrum(settings.model, settings.spectrum);
+  try {
+    await lab.call("restore", kept);
+    if (!page.send({ type: "reopened", job })) return false;
+    view.start(levelsOf(settings), settings.train.epochs ?? 100);
+    view.replay(records);
+    if (trained.statistics) view.showIds(trained.statistics);
+    await present(data, trained);
+    view.done(`A kept result: ${plural(data.rows, ...data.noun)} after ${plural(records.length, "epoch")}.`);
+    return true;
+  } catch (error) {
+    failed(job, error);
+    return false;
+  }
 }
 
 /** Says when training was not worth it, by the same rule as the report. */
@@ -323,18 +369,20 @@ async function resume(stored: StoredRun, source: DataSource): Promise<void> {
 }
 
 results.onReport = ({ line }) => view.showLine(line);
-const useSample = (key: string) => useData(sampleSource(key)!);
+async function useSample(key: string): Promise<boolean> {
+  const source = sampleSource(key);
+  return source !== undefined && (await useData(source));
+}
 hook("sample-button", HTMLButtonElement).addEventListener("click", async () => {
   if (await useSample("emoji")) await train();
 });
 onSample((key) => void useSample(key));
 onArrivals({ files: takeFiles, titles: (file) => void useLabels(file) });
 onTrain(() => void train());
+new CompareForm(memory.kept);
 offerReuse();
 offerPresets();
 guideSteps();
 void showHero();
 offerOffline();
-void offerResumption((stored, source) => void resume(stored, source));
-const linked = readLink();
-if (linked && sampleSource(linked)) void useSample(linked);
+void memory.start();

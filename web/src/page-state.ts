@@ -45,6 +45,8 @@ export type PageEvent =
   /** A paused run resumes, or ends where it is. */
   | { type: "goOn" }
   | { type: "trained"; job: number }
+  /** The result of an earlier run is shown again. */
+  | { type: "reopened"; job: number }
   /** The run was stopped before there was anything to keep. */
   | { type: "nothing"; job: number }
   | { type: "failed"; job: number };
@@ -96,6 +98,8 @@ export function next(state: PageState, event: PageEvent): PageState {
         : state;
     case "trained":
       return state.name === "training" ? { ...always, name: "done", data: state.data, hasTrained: true } : state;
+    case "reopened":
+      return state.name === "ready" ? { ...always, name: "done", data: state.data, hasTrained: true } : state;
     case "nothing":
       return state.name === "training" || state.name === "measuring"
         ? { ...always, name: "ready", data: state.data }

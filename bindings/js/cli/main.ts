@@ -3,6 +3,7 @@ import { VERSION } from "../base/version.ts";
 /** The command line: `rqvae train`, `rqvae encode` and the others. */
 import { useHints } from "../options/hints.ts";
 import { startOnce } from "../runtime/load.ts";
+import { churn } from "./churn.ts";
 import { type Command, type Given, helpOf, parseCommandLine, suggest, UsageError, wholeNumber } from "./command.ts";
 import { completion } from "./completion.ts";
 import { convert } from "./convert.ts";
@@ -23,7 +24,7 @@ import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
 const commands: Command[] = [
-  ...[embed, train, kmeans, encode, merge, report, inspect, sweep, convert, hopwise],
+  ...[embed, train, kmeans, encode, merge, report, churn, inspect, sweep, convert, hopwise],
   completion(() => commands),
   man(() => commands),
 ];

@@ -15,6 +15,8 @@ type Watcher = (place: Place, before: Place) => void;
 
 /** The one place that tree, map, table, card and address read and change; none of them knows the others. */
 export class Exploration {
+  /** Where the result opened. */
+  start = TOP;
   private current = TOP;
   private readonly watchers: Watcher[] = [];
 
@@ -39,7 +41,8 @@ export class Exploration {
 
   /** For another result: its top, without telling anybody, since nothing is shown yet. */
   restart(item: number): void {
-    this.current = { ...TOP, item };
+    this.start = { ...TOP, item };
+    this.current = this.start;
   }
 }
 

@@ -17,6 +17,7 @@ import { HowItWorks } from "./how-it-works.ts";
 import { IdLookup } from "./id-lookup.ts";
 import { ItemCard } from "./item-card.ts";
 import { LatentMapView } from "./latent-map.ts";
+import type { PlaceIds } from "./place-link.ts";
 import { showReport, showReportError, showReportPending } from "./report-view.ts";
 import { ResultTable } from "./result-table.ts";
 import { bestFirst, countEverywhere, filterRows } from "./row-filter.ts";
@@ -187,6 +188,14 @@ export class Results {
         this.onReport(report);
       })
       .catch(failed);
+  }
+
+  /** The IDs that are shown, as addresses of places need them. */
+  get ids(): PlaceIds | undefined {
+    const { index } = this;
+    if (!index) return undefined;
+    const { length, levels, codebookSizes } = index.ids;
+    return { length, levels, codebookSizes, has: (prefix) => index.group(prefix).end > index.group(prefix).start };
   }
 
   /** The same IDs with other titles. */

@@ -1,6 +1,6 @@
 import { type EpochRecord, type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
 import { countCodes } from "./count-codes.ts";
-import { holdRunLock, type StoredRun, storeRun } from "./stored-run.ts";
+import { forgetStoredRun, holdRunLock, type StoredRun, storeRun } from "./stored-run.ts";
 import type { RunResult, SeenRecord, Settings, TrainEvent } from "./types.ts";
 import type { Vectors } from "./vectors.ts";
 import { meanSquaredDistance, measureLine } from "./yardstick.ts";
@@ -28,6 +28,7 @@ export class Run {
   private measured = Number.NEGATIVE_INFINITY;
   /** Sum of the sample's squared distances from its mean. */
   private readonly variance: number;
+  private release: (() => void) | undefined;
 
   private constructor(model: RQVAE, items: Vectors, sample: ItemMatrix, settings: Settings, about: Run["about"]) {
     this.model = model;
@@ -43,8 +44,20 @@ export class Run {
     return new Run(await RQVAE.create(settings.model), items, sample, settings, about);
   }
 
+  /** A run that ended in an earlier visit. */
+  static ended(model: RQVAE, items: Vectors, sample: ItemMatrix, settings: Settings): Run {
+    return new Run(model, items, sample, settings, undefined);
+  }
+
   halt(why: Ended): void {
     this.controller.abort(why);
+  }
+
+  /** Its checkpoint is of no use any more: it has a result, or nobody wants one. */
+  forget(): void {
+    this.release?.();
+    this.release = undefined;
+    if (this.about) void forgetStoredRun(this.about.key).catch(() => {});
   }
 
   /** Trains to the end, or until `halt`; from the checkpoint of a pause or of `stored`, if there is one. */
@@ -54,7 +67,7 @@ export class Run {
     if (stored) this.records = stored.records;
     this.paused = undefined;
     const { signal } = this.controller;
-    const release = holdRunLock();
+    if (this.about) this.release ??= holdRunLock(this.about.key);
     let history: TrainHistory | undefined;
     try {
       if (!resume || stored) {
@@ -82,8 +95,6 @@ export class Run {
         return { status: "paused" };
       }
       if (signal.reason === "drop" || !this.last || this.last.step === 0) return { status: "empty" };
-    } finally {
-      release();
     }
     emit({ kind: "finishing" });
     if (this.model.initialized) emit({ kind: "kept", kept: this.keptOfSample() });

@@ -1,6 +1,6 @@
 import type { EpochRecord } from "rqvae";
 import { isLarge } from "../base/large-file.ts";
-import { PAGE_FOLDER } from "../base/page-folder.ts";
+import { Database, heldLocks, holdLock } from "./database.ts";
 import type { DataSource, Settings } from "./types.ts";
 
 /** A file that is too large to keep; the page asks for it again. */
@@ -10,10 +10,12 @@ export interface AbsentFile {
   size: number;
   labels?: File;
   withoutBadRows?: boolean;
+  fromWords?: true;
 }
 
-/** What an interrupted run leaves in this browser, and nowhere else. */
+/** What an interrupted run leaves in this browser, and nowhere else. Each run has a place of its own, so that tabs do not disturb each other. */
 export interface StoredRun {
+  key: string;
   source: DataSource | AbsentFile;
   settings: Settings;
   items: number;
@@ -27,63 +29,48 @@ export interface StoredRun {
   checkpoint: Blob;
 }
 
-/** A run holds this lock while it lasts, so that other tabs do not offer to resume it. */
-const LOCK = `rqvae-run ${PAGE_FOLDER}`;
-const STORE = "runs";
-const KEY = "last";
+/** Interrupted runs that are kept. */
+const MOST = 3;
 
-function open(): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(`rqvae-demo ${PAGE_FOLDER}`, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
-async function inStore<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-  const database = await open();
-  try {
-    return await new Promise<T>((resolve, reject) => {
-      const transaction = database.transaction(STORE, mode);
-      const request = work(transaction.objectStore(STORE));
-      transaction.oncomplete = () => resolve(request.result);
-      transaction.onabort = () => reject(transaction.error);
-      transaction.onerror = () => reject(transaction.error);
-    });
-  } finally {
-    database.close();
-  }
-}
+const database = new Database("rqvae-demo", ["runs"]);
+/** A run holds this lock while it lasts, paused or not, so that other tabs do not offer to resume it. */
+const lockOf = (key: string) => `rqvae-run ${key}`;
 
 /** What is kept of a source; the browser writes all of it with each checkpoint. */
 export function keptOf(source: DataSource): StoredRun["source"] {
   if (source.kind === "sample" || !isLarge(source.items)) return source;
-  const { items, ...rest } = source;
+  return withoutFile(source);
+}
+
+/** What stays of files once the items' is left out. */
+export function withoutFile({ items, ...rest }: Extract<DataSource, { kind: "files" }>): AbsentFile {
   return { ...rest, kind: "absent", name: items.name, size: items.size };
 }
 
-export const storeRun = (run: StoredRun): Promise<unknown> => inStore("readwrite", (store) => store.put(run, KEY));
-export const forgetStoredRun = (): Promise<unknown> => inStore("readwrite", (store) => store.delete(KEY));
-export const readStoredRun = (): Promise<StoredRun | undefined> => inStore("readonly", (store) => store.get(KEY));
+export const storeRun = (run: StoredRun): Promise<unknown> =>
+  database.run("readwrite", (store) => store("runs").put(run, run.key));
+export const forgetStoredRun = (key: string): Promise<unknown> =>
+  database.run("readwrite", (store) => store("runs").delete(key));
+export const readStoredRun = (key: string): Promise<StoredRun | undefined> =>
+  database.run("readonly", (store) => store("runs").get(key));
 
-/** The interrupted run, unless another tab is running it. Also undefined if the browser keeps nothing. */
+/** The last interrupted run that no tab is running. Also undefined if the browser keeps nothing. */
 export async function findInterruptedRun(): Promise<StoredRun | undefined> {
   try {
-    const locks = await navigator.locks?.query();
-    if (locks?.held?.some(({ name }) => name === LOCK)) return undefined;
-    return await readStoredRun();
+    const keys = (await database.run("readonly", (store) => store("runs").getAllKeys())) as string[];
+    const running = await heldLocks(keys.map(lockOf));
+    const free = keys.filter((key) => !running.has(lockOf(key)));
+    const runs = await Promise.all(free.map(async (key) => ({ ...(await readStoredRun(key))!, key })));
+    runs.sort((a, b) => b.savedAt - a.savedAt);
+    for (const { key } of runs.slice(MOST)) void forgetStoredRun(key);
+    return runs[0];
   } catch {
     return undefined;
   }
 }
 
+/** Whether a tab is running it, or has paused it. */
+export const isRunningSomewhere = async (key: string): Promise<boolean> => (await heldLocks([lockOf(key)])).size > 0;
+
 /** Holds the run's lock until what it returns is called. */
-export function holdRunLock(): () => void {
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  void navigator.locks?.request(LOCK, { mode: "shared" }, () => held);
-  return release;
-}
+export const holdRunLock = (key: string): (() => void) => holdLock(lockOf(key));

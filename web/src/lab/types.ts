@@ -13,7 +13,7 @@ import type {
   TrainWarning,
   Verdict,
 } from "rqvae";
-import type { Explanation, Finding, ItemCheck } from "rqvae/report";
+import type { Explanation, Finding, IdComparison, ItemCheck } from "rqvae/report";
 import type { TitleCoverage } from "rqvae/words";
 
 /** The options of a run. */
@@ -97,6 +97,14 @@ export interface PlainIds {
   codes: CodeArray;
   codebookSizes: readonly number[];
   fingerprint: string | undefined;
+}
+
+/** What a result is taken up from again. */
+export interface KeptModel {
+  /** The model's file. */
+  model: Blob;
+  ids: PlainIds;
+  settings: Settings;
 }
 
 /** How a run ended. "empty": stopped before there was anything to keep. */
@@ -217,6 +225,28 @@ export interface FoundIds {
   items: Uint32Array;
   /** The nearest ID in use, if no ID starts with them. */
   nearest?: number[];
+}
+
+/** One of two results that are compared. */
+export interface ComparedSide {
+  ids: PlainIds;
+  figures: {
+    items: number;
+    distinct: number;
+    /** Share of the items' variance that the IDs keep. */
+    kept: number | undefined;
+    /** Share of an item's nearest ones that have its first code. */
+    nearShareFirst: number | undefined;
+  };
+}
+
+/** Two results side by side. Items are rows of the first. */
+export interface ComparedResults extends Omit<IdComparison, "moved" | "added" | "removed" | "renaming"> {
+  naming: Naming;
+  moved: Uint32Array;
+  /** The row of each item in the second result, -1 if it is not there; absent if rows are the same. */
+  rowAfter: Int32Array | undefined;
+  sides: [ComparedSide, ComparedSide];
 }
 
 /** What a new item is made of: its title, or its vector. */

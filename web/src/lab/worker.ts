@@ -3,6 +3,8 @@ import { type ModelOptions, measureSpectrum, RQVAE, SemanticIds, type Spectrum }
 import { writeIds } from "rqvae/formats";
 import { answerCalls, type CallContext } from "rqvae/worker";
 import { plural } from "../base/words.ts";
+import { compareResults, type SideToCompare } from "./compare-results.ts";
+import { newKey } from "./database.ts";
 import {
   aboutItems,
   type HeldItems,
@@ -16,7 +18,7 @@ import {
 import { placeNew } from "./place-new.ts";
 import { recognise } from "./recognise.ts";
 import { Run } from "./run.ts";
-import { forgetStoredRun, keptOf, readStoredRun } from "./stored-run.ts";
+import { keptOf, readStoredRun } from "./stored-run.ts";
 import { Study } from "./study.ts";
 import type {
   AssessedIds,
@@ -24,6 +26,7 @@ import type {
   DataSummary,
   HowUnique,
   IdFile,
+  KeptModel,
   LoadedModel,
   Naming,
   NewItem,
@@ -49,6 +52,7 @@ let previous: { run: Run; ids: SemanticIds | undefined; study: Study | undefined
 
 /** A run without a result leaves the previous result in place. */
 function takeBack(failed: Run): void {
+  failed.forget();
   failed.model.dispose();
   run = previous?.run;
   ids = previous?.ids;
@@ -70,7 +74,7 @@ function keep(result: RunResult): RunResult {
   previous = undefined;
   ids = SemanticIds.from({ codes: result.ids.codes, levels: result.ids.codebookSizes.length }, result.ids);
   study = new Study(model(), need(held, "data"), ids);
-  void forgetStoredRun().catch(() => {});
+  run?.forget();
   return result;
 }
 
@@ -123,26 +127,29 @@ const methods = {
       settings,
       noun,
       from,
-    }: { settings: Settings; noun: [one: string, many: string]; from: "start" | "pause" | "store" },
+    }: { settings: Settings; noun: [one: string, many: string]; from: "start" | "pause" | { stored: string } },
     { onProgress }: CallContext<TrainEvent>,
   ): Promise<RunResult> {
     const { vectors } = need(held, "data");
     await training?.catch(() => {}); // let a run that was asked to end do so first
+    const storedKey = typeof from === "object" ? from.stored : undefined;
     if (from !== "pause") {
+      const key = storedKey ?? newKey();
       const next = await Run.create(
         vectors,
         settings,
-        source && { source: keptOf(source), settings, noun, items: vectors.rows },
+        source && { key, source: keptOf(source), settings, noun, items: vectors.rows },
       );
-      if (run && !ids)
-        run.model.dispose(); // was paused and is discarded
-      else previous = run && { run, ids, study };
+      if (run && !ids) {
+        run.forget(); // was paused and is discarded
+        run.model.dispose();
+      } else previous = run && { run, ids, study };
       run = next;
       ids = undefined;
       study = undefined;
     }
     const current = need(run, "run");
-    const stored = from === "store" ? await readStoredRun() : undefined;
+    const stored = storedKey ? await readStoredRun(storedKey) : undefined;
     training = current.train(onProgress, stored);
     try {
       const result = await training;
@@ -160,6 +167,21 @@ const methods = {
   halt({ why }: { why: "pause" | "stop" | "drop" }): void {
     measuring?.abort(why);
     run?.halt(why);
+  },
+
+  /** Takes up a result of an earlier visit. */
+  async restore({ model: file, ids: given, settings }: KeptModel): Promise<void> {
+    const { vectors } = need(held, "data");
+    if (vectors.rows * given.codebookSizes.length !== given.codes.length) {
+      throw new Error(
+        `These are ${plural(vectors.rows, "item")}, but the result has ${plural(given.codes.length / given.codebookSizes.length, "ID")}: the file must have changed`,
+      );
+    }
+    const next = await RQVAE.load(file);
+    run?.model.dispose();
+    run = Run.ended(next, vectors, await vectors.sample(), settings);
+    ids = SemanticIds.from({ codes: given.codes, levels: given.codebookSizes.length }, given);
+    study = new Study(next, need(held, "data"), ids);
   },
 
   /** Keeps the model of a paused run as it is. */
@@ -197,6 +219,10 @@ const methods = {
     );
     return new Blob([...pieces] as BlobPart[], { type: "application/octet-stream" });
   },
+
+  /** Two kept results, or one and residual k-means of its items. */
+  compare: ({ before, after }: { before: SideToCompare; after: SideToCompare | "kmeans" }) =>
+    compareResults(before, after),
 
   async loadModel({ file }: { file: Blob }): Promise<LoadedModel> {
     const next = await RQVAE.load(file);

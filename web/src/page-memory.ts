@@ -1,0 +1,281 @@
+/** What the page remembers: finished results in this browser, and in its address and history where the visitor is. */
+
+import type { EpochRecord } from "rqvae";
+import { hook, make } from "./base/dom.ts";
+import { fieldOf } from "./base/option-list.ts";
+import type { DataSet } from "./data/data-set.ts";
+import { isSamePrefix, type Place } from "./explore/exploration.ts";
+import { PLACE_NAMES, readPlace, writePlace } from "./explore/place-link.ts";
+import type { Results, Trained } from "./explore/results.ts";
+import { findSource } from "./keep/choose-again.ts";
+import { itemsMark } from "./keep/items-mark.ts";
+import { type KeptContents, KeptResults } from "./keep/kept-results.ts";
+import { ResultList } from "./keep/result-list.ts";
+import type { DataSource, Settings } from "./lab/types.ts";
+import { typedFields } from "./settings/options-form.ts";
+import { type Linked, linkToShare, readLink, setLinked } from "./settings/page-link.ts";
+
+/** What it does with the page. */
+interface Page {
+  results: Results;
+  /** Whether a run would be lost. */
+  isRunning(): boolean;
+  useSample(key: string): Promise<boolean>;
+  /** Shows a kept result of these items. */
+  showKept(contents: KeptContents, source: DataSource): Promise<boolean>;
+  modelFile(): Promise<Blob>;
+  train(): Promise<void>;
+}
+
+/** Milliseconds after the last key of a search, and before a place is kept. */
+const TYPED_MS = 600;
+const NAMES = [...PLACE_NAMES, "show"];
+/** The view of a result that the address need not name. */
+const FIRST_VIEW = "tree";
+
+export class PageMemory {
+  readonly kept = new KeptResults();
+  private readonly page: Page;
+  private readonly list: ResultList;
+  private readonly tabs: HTMLElement;
+  private readonly copy = hook("copy-link", HTMLButtonElement);
+  /** What is shown: its sample, and what its run was begun with. */
+  private sample: string | undefined;
+  private fields: [name: string, text: string][] = [];
+  private seed = "0";
+  private records: EpochRecord[] = [];
+  /** The place of a link, until there is a result to show it in. */
+  private awaited: { sample: string | undefined; place: URLSearchParams } | undefined;
+  /** The page follows the address, so that the address does not follow the page. */
+  private following = 0;
+  private typing: ReturnType<typeof setTimeout> | undefined;
+  private keeping: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(page: Page) {
+    this.page = page;
+    this.list = new ResultList(this.kept, {
+      open: (key) => void this.open(key),
+      removed: (key) => this.removed(key),
+    });
+    page.results.exploration.watch((place, before) => this.moved(place, before));
+    this.tabs = page.results.section.querySelector<HTMLElement>("[role=tablist]")!;
+    for (const event of ["click", "keyup"]) this.tabs.addEventListener(event, () => this.viewed());
+    addEventListener("popstate", () => void this.goBack());
+    this.copy.addEventListener("click", () => void this.copyLink());
+  }
+
+  /** Opens what the address names: a kept result, or a sample, which is trained on if the address says so. */
+  async start(): Promise<void> {
+    const linked = readLink(NAMES);
+    if (linked.result && (await this.open(linked.result, linked.place, true))) {
+      this.page.results.section.scrollIntoView({ behavior: "instant" });
+      return;
+    }
+    this.awaited = { sample: linked.data, place: linked.place };
+    await this.useLinked(linked);
+  }
+
+  private async useLinked({ data, train }: Linked): Promise<void> {
+    if (!data || !(await this.quietly(() => this.page.useSample(data)))) return;
+    if (train) await this.page.train();
+  }
+
+  /** The visitor chose other items. */
+  choseData(source: DataSource): void {
+    const before = this.sample;
+    const wasShown = this.kept.shownKey !== undefined;
+    this.sample = source.kind === "sample" ? source.key : undefined;
+    if (this.awaited && this.awaited.sample !== this.sample) this.awaited = undefined;
+    this.kept.show(undefined);
+    if (this.following > 0) return;
+    const isNew = wasShown || (before !== undefined && before !== this.sample);
+    setLinked({ data: this.sample, place: new URLSearchParams() }, isNew ? "push" : "replace");
+  }
+
+  /** A run begins, or goes on from a checkpoint. */
+  began(settings: Settings, records: readonly EpochRecord[]): void {
+    this.fields = typedFields();
+    this.seed = String(settings.model.seed ?? fieldOf("seed")?.fallback ?? 0);
+    this.records = [...records];
+  }
+
+  passed(epochs: readonly EpochRecord[]): void {
+    this.records.push(...epochs);
+  }
+
+  /** A run gave a result, which the page shows by now. `isCurrent` says whether it still does once the result is kept. */
+  async ended(data: DataSet, settings: Settings, trained: Trained, isCurrent: () => boolean): Promise<void> {
+    const hadResult = this.kept.shownKey !== undefined;
+    const { fields, records } = this;
+    const model = await this.page.modelFile();
+    const key = await this.kept.add({
+      name: await this.nameFor(data),
+      ...{
+        items: data.rows,
+        noun: data.noun,
+        codebookSizes: [...trained.ids.codebookSizes],
+        itemsMark: itemsMark(data),
+      },
+      place: "",
+      contents: { source: data.source, settings, fields, trained, records, model },
+    });
+    if (!isCurrent()) return;
+    this.kept.show(key);
+    const { awaited } = this;
+    this.awaited = undefined;
+    if (awaited && awaited.sample === this.sample) await this.goTo(awaited.place);
+    this.write(hadResult ? "push" : "replace");
+    this.describeLink();
+  }
+
+  /** The items have other titles. */
+  renamedItems(source: DataSource): void {
+    if (this.kept.shownKey) void this.kept.changeSource(this.kept.shownKey, source);
+  }
+
+  /** Shows a kept result. False if it is no longer there, or if its file must be chosen again. */
+  async open(key: string, place?: URLSearchParams, isFollowing = false): Promise<boolean> {
+    const [result, contents] = await Promise.all([this.kept.get(key), this.kept.read(key)]);
+    if (!result || !contents) {
+      if (!isFollowing) this.list.say("This browser no longer keeps that result.");
+      return false;
+    }
+    if (contents.source.kind === "absent" && navigator.userActivation?.isActive === false) {
+      this.list.say(
+        `“${result.name}” is kept without its file, which was too large. Press Open and choose ${contents.source.name} again.`,
+      );
+      return false;
+    }
+    const source = await findSource(contents.source, (text) => this.list.say(text));
+    if (!source) return false;
+    return this.quietly(async () => {
+      if (!(await this.page.showKept(contents, source))) return false;
+      this.sample = source.kind === "sample" ? source.key : undefined;
+      this.fields = contents.fields;
+      this.seed = String(contents.settings.model.seed ?? 0);
+      this.kept.show(key);
+      await this.goTo(place ?? new URLSearchParams(result.place));
+      this.write(isFollowing ? "replace" : "push");
+      this.describeLink();
+      return true;
+    });
+  }
+
+  private removed(key: string): void {
+    if (key !== this.kept.shownKey) return;
+    this.kept.show(undefined);
+    this.write("replace");
+  }
+
+  /** Back and Forward walk; to another result or sample only while no run would be lost. */
+  private async goBack(): Promise<void> {
+    clearTimeout(this.typing);
+    const linked = readLink(NAMES, true);
+    const isHere = linked.result ? linked.result === this.kept.shownKey : linked.data === this.sample;
+    if (isHere) {
+      if (!linked.result) readLink(NAMES); // settings that were typed into the address
+      if (this.isShown) await this.goTo(linked.place);
+      return;
+    }
+    if (this.page.isRunning()) return;
+    if (linked.result && (await this.open(linked.result, linked.place, true))) return;
+    readLink(NAMES);
+    this.awaited = { sample: linked.data, place: linked.place };
+    await this.useLinked(linked);
+  }
+
+  private get isShown(): boolean {
+    return !this.page.results.section.hidden && this.page.results.ids !== undefined;
+  }
+
+  /** Does something that the address is not to follow. */
+  private async quietly<T>(work: () => Promise<T>): Promise<T> {
+    this.following++;
+    try {
+      return await work();
+    } finally {
+      this.following--;
+    }
+  }
+
+  private goTo(link: URLSearchParams): Promise<void> {
+    return this.quietly(async () => {
+      const { exploration, ids } = this.page.results;
+      if (!ids) return;
+      exploration.go(readPlace(link, exploration.start, ids));
+      const view = link.get("show") ?? FIRST_VIEW;
+      const tab = this.tabs.querySelector<HTMLElement>(`#tab-${CSS.escape(view)}`);
+      if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
+    });
+  }
+
+  /** The visitor walked, picked or searched. */
+  private moved(place: Place, before: Place): void {
+    if (this.following > 0 || !this.isShown) return;
+    clearTimeout(this.typing);
+    const isStep = !isSamePrefix(place.prefix, before.prefix) || place.item !== before.item;
+    if (isStep) this.write("push");
+    else if (place.query !== before.query) this.typing = setTimeout(() => this.write("push"), TYPED_MS);
+    else this.write("replace");
+  }
+
+  private viewed(): void {
+    if (this.following > 0 || !this.isShown) return;
+    this.write("push");
+  }
+
+  private get place(): URLSearchParams {
+    const { exploration } = this.page.results;
+    const link = writePlace(exploration.place, exploration.start);
+    const tab = this.tabs.querySelector("[role=tab][aria-selected=true]");
+    const view = tab?.id.replace(/^tab-/, "") ?? FIRST_VIEW;
+    if (view !== FIRST_VIEW) link.set("show", view);
+    return link;
+  }
+
+  /** Writes the place into the address and, a little later, to the result. */
+  private write(how: "push" | "replace"): void {
+    const { place } = this;
+    const { shownKey } = this.kept;
+    setLinked({ data: this.sample, result: shownKey, place }, how);
+    clearTimeout(this.keeping);
+    if (shownKey)
+      this.keeping = setTimeout(() => void this.kept.change(shownKey, { place: place.toString() }), TYPED_MS);
+  }
+
+  /** The name of the items, with a number if a kept result has it. */
+  private async nameFor({ name }: DataSet): Promise<string> {
+    const taken = new Set((await this.kept.list()).map((result) => result.name));
+    let candidate = name;
+    for (let n = 2; taken.has(candidate); n++) candidate = `${name} ${n}`;
+    return candidate;
+  }
+
+  private describeLink(): void {
+    hook("copy-link-about", HTMLSpanElement).textContent = this.sample
+      ? "It carries the sample, the settings, the seed and where you are, and trains when it is opened."
+      : "It carries the settings, the seed and where you are, but not your data: whoever opens it chooses the same file and trains.";
+  }
+
+  private async copyLink(): Promise<void> {
+    const link = linkToShare(this.fields, this.seed);
+    const about = hook("copy-link-about", HTMLSpanElement);
+    const isCopied = await navigator.clipboard?.writeText(link).then(
+      () => true,
+      () => false,
+    );
+    if (isCopied) {
+      this.copy.textContent = "Copied";
+      setTimeout(() => {
+        this.copy.textContent = "Copy link";
+      }, 2000);
+      return;
+    }
+    const field = make("input", "link-field");
+    field.readOnly = true;
+    field.value = link;
+    field.setAttribute("aria-label", "Link to copy");
+    about.replaceChildren("Copy it from here: ", field);
+    field.select();
+  }
+}
