@@ -130,7 +130,7 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     expect(await visitor.text("lookup-answer")).toMatch(/from 0 to 63/);
     await page.getByTestId("lookup-input").fill("nonsense");
     await page.getByRole("button", { name: "Find" }).click();
-    expect(await visitor.text("lookup-answer")).toMatch(/Write the codes/);
+    expect(await visitor.text("lookup-answer")).toMatch(/No emoji is called “nonsense”/);
     const used = new Set((await visitor.download("download-lcrec")).toString().match(/\["[^\]]+"\]/g));
     const free = Array.from({ length: 64 }, (_, code) => code).find(
       (code) => !used.has(`["<a_0>", "<b_0>", "<c_${code}>"]`),

@@ -1,5 +1,4 @@
 import { SemanticIds } from "rqvae";
-import { idChips } from "./base/code-chips.ts";
 import { hook, scrollTo } from "./base/dom.ts";
 import { offerOffline } from "./base/offline.ts";
 import { onArrivals } from "./data/data-input.ts";
@@ -13,6 +12,7 @@ import { guideSteps } from "./base/steps-nav.ts";
 import { CompareForm } from "./compare/compare-form.ts";
 import { showDataSet, showFetching, showNothing, showReading, showTitles } from "./data/preview.ts";
 import { markSample, onSample } from "./data/sample-cards.ts";
+import { showHero } from "./explore/hero.ts";
 import { Results, type Trained } from "./explore/results.ts";
 import type { KeptContents } from "./keep/kept-results.ts";
 import { offerResumption } from "./keep/resume-offer.ts";
@@ -56,6 +56,7 @@ const memory = new PageMemory({
 const view = new TrainingView({
   stop: () => void stop(),
   pause: () => void (page.state.name === "paused" ? goOn() : pause()),
+  openCode: (level, code) => results.openCode(level, code),
 });
 
 const NOTHING_YET = "Stopped before the first step, so there are no IDs yet.";
@@ -308,6 +309,7 @@ async function show(job: number, items: DataSet, settings: Settings, result: Tra
 
 async function present(data: DataSet, result: Trained): Promise<void> {
   await results.show(data, result);
+  view.allowOpeningCodes(result.ids);
   const { codes, codebookSizes, fingerprint } = result.ids;
   const example = SemanticIds.from({ codes, levels: codebookSizes.length }, result.ids).toTokens(0);
   takeAway.show(data, { config: result.config, fingerprint, example });
@@ -350,11 +352,6 @@ async function resume(stored: StoredRun, source: DataSource): Promise<void> {
   await train(stored);
 }
 
-for (const place of document.querySelectorAll<HTMLElement>("[data-example]")) {
-  const codes = place.dataset.example!.split(",").map(Number);
-  place.replaceChildren(...idChips(SemanticIds.from([codes], { codebookSizes: codes.map(() => 32) }), 0).childNodes);
-}
-
 async function useSample(key: string): Promise<boolean> {
   const source = sampleSource(key);
   return source !== undefined && (await useData(source));
@@ -368,5 +365,6 @@ onTrain(() => void train());
 new CompareForm(memory.kept);
 offerReuse();
 guideSteps();
+void showHero();
 offerOffline();
 void memory.start();

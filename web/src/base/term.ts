@@ -19,13 +19,20 @@ function show(button: HTMLElement, text: string): void {
     bubble.setAttribute("role", "tooltip");
     document.body.append(bubble);
     addEventListener("keydown", (event) => event.key === "Escape" && hide());
-    addEventListener("scroll", hide, { passive: true, capture: true });
+    // A focused term may have scrolled into view just now.
+    const follow = () => (shownFor && shownFor === document.activeElement ? place(shownFor) : hide());
+    addEventListener("scroll", follow, { passive: true, capture: true });
   }
   hide();
   bubble.textContent = text;
   bubble.showPopover();
   button.setAttribute("aria-describedby", bubble.id);
   shownFor = button;
+  place(button);
+}
+
+function place(button: HTMLElement): void {
+  if (!bubble) return;
   const at = button.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = bubble;
   bubble.style.left = `${Math.max(8, Math.min(innerWidth - width - 8, at.left + at.width / 2 - width / 2))}px`;

@@ -1,9 +1,12 @@
+import type { CodePlace } from "./code-names.ts";
 import type { RowFilter } from "./row-filter.ts";
 
 /** What the visitor looks at in a result: a branch, an item, and the rows that the table shows. */
 export interface Place extends RowFilter {
   /** The item of the card. */
   item: number;
+  /** A code of a later level that the visitor looks at by itself, not below the codes of a branch. */
+  code?: CodePlace | undefined;
 }
 
 export const TOP: Place = { prefix: [], query: "", sharedOnly: false, sort: "item", item: 0 };
@@ -29,7 +32,8 @@ export class Exploration {
   /** Changes parts of the place. Nothing happens if all of them are as given. */
   go(change: Partial<Place>): void {
     const before = this.current;
-    const next = { ...before, ...change };
+    // Whoever walks leaves the code that was looked at.
+    const next = { ...before, ...(change.prefix ? { code: undefined } : {}), ...change };
     if (isSame(before, next)) return;
     this.current = next;
     for (const watcher of this.watchers) watcher(next, before);
@@ -50,4 +54,6 @@ const isSame = (a: Place, b: Place): boolean =>
   a.query === b.query &&
   a.sharedOnly === b.sharedOnly &&
   a.sort === b.sort &&
-  a.item === b.item;
+  a.item === b.item &&
+  a.code?.level === b.code?.level &&
+  a.code?.code === b.code?.code;

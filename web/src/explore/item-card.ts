@@ -6,6 +6,8 @@ import { formatCount, formatNumber, formatPercent } from "../base/words.ts";
 import { type DataSet, titleOf } from "../data/data-set.ts";
 import type { ItemDetails } from "../lab/types.ts";
 import type { CatalogueIndex } from "./catalogue-index.ts";
+import type { CodeNames } from "./code-names.ts";
+import { isSamePrefix } from "./exploration.ts";
 import "./item-card.css";
 
 /** Items named in a row before "and N more". */
@@ -24,9 +26,15 @@ export class ItemCard {
   private data: DataSet | undefined;
   private index: CatalogueIndex | undefined;
   private item = -1;
+  private branch: readonly number[] = [];
+  /** The names of the branches that the item is in, and a word if the open branch is not one of them. */
+  private readonly way = make("p", "card-way");
+  private readonly names: CodeNames;
 
-  constructor(handlers: ItemCard["handlers"]) {
+  constructor(names: CodeNames, handlers: ItemCard["handlers"]) {
+    this.names = names;
     this.handlers = handlers;
+    names.watch(() => this.showWay());
     this.panel.tabIndex = 0; // scrolled with the arrow keys
   }
 
@@ -38,6 +46,40 @@ export class ItemCard {
     this.data = data;
     this.index = index;
     this.item = -1;
+    this.branch = [];
+  }
+
+  /** The branch that is open in the tree. */
+  setBranch(prefix: readonly number[]): void {
+    this.branch = prefix;
+    this.showWay();
+  }
+
+  private showWay(): void {
+    const { data, index, item, branch, way } = this;
+    if (!data || !index || item < 0) return;
+    const codes = index.ids.at(item);
+    if (way.contains(document.activeElement)) this.panel.focus({ preventScroll: true });
+    way.replaceChildren();
+    for (let depth = 1; depth < codes.length; depth++) {
+      const prefix = codes.slice(0, depth);
+      const name = this.names.nameOf(prefix);
+      if (name === "") continue;
+      if (way.childNodes.length > 0) way.append(make("span", "crumb-sep", "›"));
+      way.append(this.makeWalk("link", name, prefix));
+    }
+    if (branch.length === 0 || isSamePrefix(codes.slice(0, branch.length), branch)) return;
+    way.append(
+      make("span", "card-outside", `Not in the branch that is open. `),
+      this.makeWalk("button small", "Open its branch", codes.slice(0, branch.length)),
+    );
+  }
+
+  private makeWalk(className: string, text: string, prefix: readonly number[]): HTMLElement {
+    const button = make("button", className, text);
+    button.type = "button";
+    button.addEventListener("click", () => this.handlers.walk(prefix));
+    return button;
   }
 
   /** A good item to start with: a familiar one, or one with a handful of close relatives. */
@@ -81,13 +123,15 @@ export class ItemCard {
         "div",
         "card-head",
         ...(glyph ? [picture] : []),
-        make("div", "", make("h3", "card-title", words), idChips(ids, item)),
+        make("div", "", make("h3", "card-title", words), idChips(ids, item), this.way),
         another,
       ),
       why,
       make("h4", "", "Similar items, by ID"),
       this.makeKin(data, index, item),
     );
+    this.showWay();
+    this.names.prepareWay(ids.at(item).slice(0, -1)).catch(() => {}); // the card does without names
     this.handlers.details(item).then(
       (details) => this.item === item && why.replaceChildren(...this.makeWhy(details)),
       (error: Error) => this.item === item && why.replaceChildren(make("p", "hint", error.message)),

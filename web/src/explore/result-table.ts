@@ -30,6 +30,7 @@ export class ResultTable {
   private rowHeight = 44;
   private data: DataSet | undefined;
   private index: CatalogueIndex | undefined;
+  private item = -1;
 
   constructor(onPick: (item: number) => void, onSort: (sort: Sort) => void) {
     this.onPick = onPick;
@@ -67,6 +68,29 @@ export class ResultTable {
     this.measure();
   }
 
+  /** Marks the row of the card's item. */
+  mark(item: number): void {
+    this.item = item;
+    for (const [row, element] of this.shown) this.markRow(row, element);
+  }
+
+  /** Scrolls to the marked row, if it is among the rows and out of sight. */
+  reveal(): void {
+    const { item } = this;
+    const row = this.rows.indexOf(item);
+    if (row < 0) return;
+    const { scroller, rowHeight } = this;
+    const { view, ratio } = this.measureView();
+    const top = row * rowHeight - scroller.scrollTop * ratio;
+    if (top >= 0 && top + rowHeight <= view) return;
+    scroller.scrollTop = Math.max(0, row * rowHeight - (view - rowHeight) / 2) / ratio;
+  }
+
+  private markRow(row: number, element: HTMLElement): void {
+    if (this.rows[row] === this.item) element.setAttribute("aria-current", "true");
+    else element.removeAttribute("aria-current");
+  }
+
   private renderHead(sort: Sort): void {
     const column = (label: string, key: Sort) => {
       const cell = make("div", "table-cell");
@@ -101,12 +125,17 @@ export class ResultTable {
     this.render();
   }
 
+  /** The height that rows have, and pixels of rows for each pixel of scrolling. */
+  private measureView(): { view: number; ratio: number } {
+    const view = Math.max(0, this.scroller.clientHeight - this.head.offsetHeight);
+    const full = this.rows.length * this.rowHeight;
+    const tall = Math.min(full, MAX_HEIGHT);
+    return { view, ratio: tall > view ? (full - view) / (tall - view) : 1 };
+  }
+
   private render(): void {
     const { rows, rowHeight, scroller } = this;
-    const view = Math.max(0, scroller.clientHeight - this.head.offsetHeight);
-    const full = rows.length * rowHeight;
-    const tall = Math.min(full, MAX_HEIGHT);
-    const ratio = tall > view ? (full - view) / (tall - view) : 1;
+    const { view, ratio } = this.measureView();
     const top = scroller.scrollTop * ratio;
     const first = Math.max(0, Math.floor(top / rowHeight) - OVERSCAN);
     const last = Math.min(rows.length, Math.ceil((top + view) / rowHeight) + OVERSCAN);
@@ -154,6 +183,7 @@ export class ResultTable {
       cell("item-shared", ...(sharing > 1 ? [mark] : [])),
     );
     if (sharing > 1) element.classList.add("is-shared");
+    this.markRow(row, element);
     return element;
   }
 }

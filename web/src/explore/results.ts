@@ -1,5 +1,4 @@
 import { SemanticIds } from "rqvae";
-import { codeChip, tokensOf } from "../base/code-chips.ts";
 import { hook, make, scrollTo } from "../base/dom.ts";
 import { showError } from "../base/page-error.ts";
 import { nextTask } from "../base/slices.ts";
@@ -10,14 +9,18 @@ import type { DataSet } from "../data/data-set.ts";
 import { type Lab, LabGone } from "../lab/lab.ts";
 import type { RunResult } from "../lab/types.ts";
 import { CatalogueIndex } from "./catalogue-index.ts";
+import { CodeNames } from "./code-names.ts";
+import { CodePanel, type Subject } from "./code-panel.ts";
 import { Exploration, isSamePrefix, type Place } from "./exploration.ts";
+import { HowItWorks } from "./how-it-works.ts";
 import { IdLookup } from "./id-lookup.ts";
 import { ItemCard } from "./item-card.ts";
 import { LatentMapView } from "./latent-map.ts";
 import type { PlaceIds } from "./place-link.ts";
 import { showReport, showReportError, showReportPending } from "./report-view.ts";
 import { ResultTable } from "./result-table.ts";
-import { filterRows } from "./row-filter.ts";
+import { bestFirst, countEverywhere, filterRows } from "./row-filter.ts";
+import { RowStatus } from "./row-status.ts";
 import { TreeView } from "./tree-view.ts";
 import { TryIt } from "./try-it.ts";
 import "./results.css";
@@ -26,8 +29,12 @@ export type Trained = Extract<RunResult, { ids: unknown }>;
 
 const HINTS: Record<string, string> = {
   "tab-tree": "Nobody told the network about these groups. Press one to open it.",
+  "tab-how": "How the codes of one item come about. Pick any other item to see its own.",
   "tab-map": "Each dot is an item, coloured by its first code. Similar items lie close together.",
 };
+
+/** The card follows a search when the visitor has stopped typing. */
+const TYPING_MS = 300;
 
 /** The fourth step of the page: every item's ID, which items are similar, and how good the IDs are. */
 export class Results {
@@ -37,9 +44,24 @@ export class Results {
   private readonly hint = hook("view-hint", HTMLParagraphElement);
   private readonly search = hook("table-search", HTMLInputElement);
   private readonly sharedOnly = hook("shared-only", HTMLInputElement);
-  private readonly count = hook("table-count", HTMLSpanElement);
-  private readonly clearFilter = hook("clear-filter", HTMLButtonElement);
-  private readonly tree = new TreeView({ walk: (prefix) => this.walk(prefix), pick: (item) => this.pick(item) });
+  private readonly status = new RowStatus({
+    leave: () => {
+      this.walk([]);
+      this.search.focus();
+    },
+    searchAll: () => {
+      this.exploration.go({ prefix: [] });
+      this.search.focus();
+    },
+  });
+  /** What codes are called; every view asks it. */
+  readonly names = new CodeNames();
+  private readonly tree = new TreeView(this.names, {
+    walk: (prefix) => this.walk(prefix),
+    pick: (item) => this.pick(item),
+  });
+  private readonly codePanel: CodePanel;
+  private readonly how: HowItWorks;
   private readonly map = new LatentMapView((item) => this.pick(item));
   private readonly lookup: IdLookup;
   private readonly card: ItemCard;
@@ -57,7 +79,17 @@ export class Results {
 
   constructor(lab: Lab) {
     this.lab = lab;
-    this.card = new ItemCard({
+    this.codePanel = new CodePanel(this.names, {
+      walk: (prefix) => this.walk(prefix),
+      open: ({ level, code }) => this.openCode(level, code),
+      pick: (item) => this.pick(item),
+      ask: (subject) => lab.call("code", subject),
+    });
+    this.how = new HowItWorks(this.names, {
+      pick: (item) => this.exploration.go({ item }), // and stay here
+      ask: (item) => lab.call("anatomy", { item }),
+    });
+    this.card = new ItemCard(this.names, {
       walk: (prefix) => this.walk(prefix),
       pick: (item) => this.pick(item),
       details: (item) => lab.call("explain", { item }),
@@ -65,6 +97,7 @@ export class Results {
     this.lookup = new IdLookup({
       walk: (prefix) => this.walk(prefix),
       pick: (item) => this.pick(item),
+      search: (query) => this.exploration.go({ prefix: [], query }),
       lookup: (codes) => lab.call("lookup", { codes }),
     });
     this.tryIt = new TryIt({
@@ -74,12 +107,11 @@ export class Results {
     });
     this.search.addEventListener("input", () => this.exploration.go({ query: this.search.value }));
     this.sharedOnly.addEventListener("change", () => this.exploration.go({ sharedOnly: this.sharedOnly.checked }));
-    this.clearFilter.addEventListener("click", () => {
-      this.walk([]);
-      this.search.focus();
-    });
     this.exploration.watch((place, before) => this.follow(place, before));
-    makeTabs(this.section.querySelector<HTMLElement>("[role=tablist]")!, (id) => this.showHint(id));
+    makeTabs(this.section.querySelector<HTMLElement>("[role=tablist]")!, (id) => {
+      this.showHint(id);
+      this.how.setVisible(id === "tab-how");
+    });
     this.showHint("tab-tree");
   }
 
@@ -119,7 +151,9 @@ export class Results {
     this.section.hidden = false;
     this.search.value = "";
     this.sharedOnly.checked = false;
-    for (const view of [this.table, this.tree, this.card, this.lookup, this.tryIt]) view.setCatalogue(data, index);
+    this.names.setCatalogue(data, index);
+    for (const view of [this.table, this.tree, this.card, this.lookup, this.codePanel, this.how, this.tryIt])
+      view.setCatalogue(data, index);
     this.exploration.restart(this.card.firstItem());
     this.map.clear();
     showReportPending();
@@ -186,18 +220,51 @@ export class Results {
     if (!this.index) return;
     if (this.search.value !== place.query) this.search.value = place.query;
     this.sharedOnly.checked = place.sharedOnly;
-    if (place.item !== before.item) this.showItem(place.item);
     const { prefix, query, sharedOnly, sort } = place;
     const walked = !isSamePrefix(prefix, before.prefix);
+    if (walked) this.card.setBranch(prefix);
+    if (place.item !== before.item) this.showItem(place.item);
     if (walked || query !== before.query || sharedOnly !== before.sharedOnly || sort !== before.sort) this.showRows();
+    if (walked || place.code !== before.code) this.showCode(place).catch(showError);
     if (!walked) return;
     this.map.highlight(prefix);
     this.tree.show(prefix).catch(showError);
   }
 
+  /** Shows the page of the code that the visitor is at. An item from elsewhere makes room for one that is typical of it. */
+  private async showCode(place: Place): Promise<void> {
+    const { prefix, code, item } = place;
+    const last = prefix.at(-1);
+    const subject: Subject | undefined =
+      last === undefined ? code : { level: prefix.length - 1, code: last, before: prefix.slice(0, -1) };
+    const { index } = this;
+    const page = await this.codePanel.show(subject).catch((error: Error) => {
+      if (!(error instanceof LabGone)) throw error;
+    });
+    if (!page || !subject || index !== this.index || !index || this.exploration.place.item !== item) return;
+    const codes = index.ids.at(item);
+    const has = codes[subject.level] === subject.code && isSamePrefix(codes.slice(0, prefix.length), prefix);
+    if (!has && page.typical.length > 0) this.exploration.go({ item: page.typical[0]! });
+  }
+
   private showItem(item: number): void {
     this.card.show(item);
     this.map.select(item);
+    this.table.mark(item);
+    this.table.reveal();
+    this.tree.mark(item);
+    this.how.show(item);
+  }
+
+  /** Goes to a code of a level: a first code is a branch, a later one has a page of its own. */
+  openCode(level: number, code: number): void {
+    if (!this.index || this.section.hidden) return;
+    const isBranch = level === 0 && this.index.group([code]).end > this.index.group([code]).start;
+    document.getElementById("tab-tree")?.click();
+    if (isBranch) this.walk([code]);
+    else this.exploration.go({ prefix: [], query: "", sort: "item", code: { level, code } });
+    scrollTo(this.codePanel.element, "center");
+    this.codePanel.element.focus({ preventScroll: true });
   }
 
   /** The rows of the table that the place asks for. */
@@ -208,31 +275,25 @@ export class Results {
     this.filtering = new AbortController();
     const { signal } = this.filtering;
     const filter = this.exploration.place;
-    filterRows(data, index, filter, signal).then(
-      (rows) => {
-        if (signal.aborted) return;
-        this.table.setRows(rows, filter.sort);
-        this.count.textContent =
-          rows.length === index.order.length
-            ? `All ${plural(rows.length, ...data.noun)}`
-            : rows.length === 0
-              ? "Nothing found"
-              : `${formatCount(rows.length)} of ${plural(index.order.length, ...data.noun)}`;
-      },
-      (error) => signal.aborted || showError(error),
-    );
-    this.clearFilter.hidden = filter.prefix.length === 0;
-    if (filter.prefix.length > 0) {
-      const tokens = tokensOf(index.ids, index.order[index.range(filter.prefix).start]!);
-      this.clearFilter.replaceChildren(
-        ...filter.prefix.map((_, level) => codeChip(filter.prefix, tokens, level)),
-        " ✕",
-      );
-      this.clearFilter.setAttribute(
-        "aria-label",
-        `Stop showing only ${tokens.slice(0, filter.prefix.length).join("")}`,
-      );
-    }
+    const show = async () => {
+      const rows = await filterRows(data, index, filter, signal);
+      const isTrapped = filter.prefix.length > 0 && filter.query.trim() !== "";
+      const inAll = isTrapped ? await countEverywhere(data, index, filter, signal) : undefined;
+      if (signal.aborted) return;
+      this.table.setRows(rows, filter.sort);
+      this.status.show(data, index, filter, rows.length, inAll);
+      if (filter.query.trim() !== "") this.followSearch(data, rows, filter.query, signal);
+    };
+    show().catch((error) => signal.aborted || showError(error));
+    this.status.showBranch(index, filter.prefix);
+  }
+
+  /** The card shows what a search finds, unless it does so already. */
+  private followSearch(data: DataSet, rows: Uint32Array, query: string, signal: AbortSignal): void {
+    if (rows.length === 0 || rows.includes(this.exploration.place.item)) return;
+    setTimeout(() => {
+      if (!signal.aborted) this.exploration.go({ item: bestFirst(data, rows, query)[0]! });
+    }, TYPING_MS);
   }
 
   /** Goes to a branch of the tree: in the rings, on the map and in the table. */

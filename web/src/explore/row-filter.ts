@@ -2,17 +2,21 @@ import { splitGlyph } from "../base/glyph.ts";
 import { inSlices } from "../base/slices.ts";
 import { type DataSet, titleOf } from "../data/data-set.ts";
 import type { CatalogueIndex } from "./catalogue-index.ts";
+import { readQuery, whyNoId } from "./query.ts";
 
 /** Which items the table shows, and in which order. */
 export interface RowFilter {
   /** Only IDs that begin with these codes. */
   prefix: readonly number[];
-  /** Only titles that contain this or, if it starts with "<", only IDs that do. */
+  /** Only titles that contain this, or IDs that do if it is one: see `readQuery`. */
   query: string;
   /** Only items that share their ID with another. */
   sharedOnly: boolean;
   sort: Sort;
 }
+
+/** The most titles that are compared to find the best; more would take longer than a frame. */
+const MOST_RANKED = 2000;
 
 /** "shared": the most crowded IDs first. */
 export type Sort = "item" | "id" | "title" | "shared";
@@ -28,20 +32,53 @@ export async function filterRows(
   let candidates = index.order.slice(start, end);
   if (filter.sort === "item") candidates.sort();
   else if (filter.sort !== "id") candidates = await sorted(candidates, comparison(data, index, filter.sort), signal);
-  const query = filter.query.trim().toLowerCase();
-  if (query === "" && !filter.sharedOnly) return candidates;
-  let kept = 0;
-  await inSlices(
-    candidates.length,
-    (i) => {
-      const item = candidates[i]!;
-      if (filter.sharedOnly && index.sharing[item]! < 2) return;
-      const text = query.startsWith("<") ? index.ids.toTokens(item) : query && titleOf(data, item).toLowerCase();
-      if (text.includes(query)) candidates[kept++] = item;
-    },
-    signal,
+  const query = readQuery(filter.query);
+  const keep = async (passes: (item: number) => boolean) => {
+    let kept = 0;
+    const rows = new Uint32Array(candidates.length);
+    await inSlices(
+      candidates.length,
+      (i) => {
+        const item = candidates[i]!;
+        if (!filter.sharedOnly || index.sharing[item]! > 1) if (passes(item)) rows[kept++] = item;
+      },
+      signal,
+    );
+    return rows.subarray(0, kept);
+  };
+  if (query.kind === "none") return filter.sharedOnly ? keep(() => true) : candidates;
+  if (query.kind === "tokens") return keep((item) => index.ids.toTokens(item).includes(query.tokens));
+  const titled = await keep((item) => titleOf(data, item).toLowerCase().includes(query.words));
+  if (titled.length > 0 || query.kind === "words" || whyNoId(query.codes, index.ids)) return titled;
+  const own = index.range(query.codes);
+  const having = new Set(index.order.subarray(own.start, own.end));
+  return keep((item) => having.has(item));
+}
+
+/** How many items a query finds in the whole catalogue, whatever branch is open. */
+export async function countEverywhere(
+  data: DataSet,
+  index: CatalogueIndex,
+  filter: RowFilter,
+  signal: AbortSignal,
+): Promise<number> {
+  return (await filterRows(data, index, { ...filter, prefix: [], sort: "id" }, signal)).length;
+}
+
+/** Of the first items, those with the very name first, then those whose names begin with the words, or have them as whole words. */
+export function bestFirst(data: Pick<DataSet, "labels">, items: Uint32Array, words: string): Uint32Array {
+  const wanted = words.trim().toLowerCase();
+  const whole = new RegExp(
+    `(?<![\\p{L}\\p{N}])${wanted.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")}(?![\\p{L}\\p{N}])`,
+    "u",
   );
-  return candidates.subarray(0, kept);
+  const first: [number[], number[], number[], number[]] = [[], [], [], []];
+  for (const item of items.subarray(0, MOST_RANKED)) {
+    const title = titleOf(data, item).toLowerCase();
+    const name = title.replace(/^[^\p{L}\p{N}]+/u, "");
+    first[title === wanted || name === wanted ? 0 : name.startsWith(wanted) ? 1 : whole.test(title) ? 2 : 3].push(item);
+  }
+  return Uint32Array.from(first.flat());
 }
 
 function comparison(data: DataSet, index: CatalogueIndex, by: "title" | "shared"): (a: number, b: number) => number {

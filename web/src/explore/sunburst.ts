@@ -5,6 +5,7 @@ import { make } from "../base/dom.ts";
 import { EMOJI_FONT, splitGlyph } from "../base/glyph.ts";
 import { hoverAt } from "../base/pointer.ts";
 import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
+import { isSamePrefix as isSame } from "./exploration.ts";
 import "./sunburst.css";
 
 /** A group, or what is left of one without the parts that are large enough to draw: `rest` is its ring. */
@@ -24,7 +25,7 @@ const RINGS = 3;
 const HOLE = 0.34;
 /** The share of the circle below which a part is not drawn, and the width in pixels that a label needs. */
 const LEAST_SHARE = 0.0004;
-const LABEL_ROOM = { glyph: 8, word: 10 };
+const LABEL_ROOM = { glyph: 9, word: 10 };
 const WALK_MS = 420;
 const TURN = 2 * Math.PI;
 
@@ -54,8 +55,11 @@ export class Sunburst {
   private arcs: Arc[] = [];
   private hovered: Arc | undefined;
   private frame = 0;
+  private walking = false;
+  private readonly mostRings: number;
 
-  constructor(labelOf: Sunburst["labelOf"], handlers: Sunburst["handlers"]) {
+  constructor(labelOf: Sunburst["labelOf"], handlers: Sunburst["handlers"], mostRings = RINGS) {
+    this.mostRings = mostRings;
     this.labelOf = labelOf;
     this.handlers = handlers;
     this.canvas.setAttribute("aria-hidden", "true"); // the list beside it says and does the same
@@ -78,8 +82,9 @@ export class Sunburst {
     const old = this.arcs;
     this.index = index;
     this.focus = focus;
-    this.arcs = layOut(index, focus);
+    this.arcs = layOut(index, focus, this.rings);
     this.hovered = undefined;
+    this.walking = false;
     cancelAnimationFrame(this.frame);
     const walked = before && before.prefix.length !== focus.prefix.length && !reducedMotion.matches;
     const into = walked && before.prefix.length < focus.prefix.length ? find(old, focus) : undefined;
@@ -92,6 +97,7 @@ export class Sunburst {
   /** Moves from one window of a layout to another, so that the eye sees where it goes. */
   private walk(arcs: Arc[], from: Window, to: Window): void {
     const start = performance.now();
+    this.walking = true;
     const step = () => {
       const t = Math.min(1, (performance.now() - start) / WALK_MS);
       const ease = t < 0.5 ? 2 * t * t : 1 - 2 * (1 - t) * (1 - t);
@@ -102,19 +108,24 @@ export class Sunburst {
         inwards: between(from.inwards, to.inwards),
       });
       if (t < 1) this.frame = requestAnimationFrame(step);
-      else this.draw();
+      else {
+        this.walking = false;
+        this.draw();
+      }
     };
     step();
   }
 
-  private draw(): void {
+  /** Paints anew, also when names have changed. */
+  draw(): void {
+    if (this.walking) return; // which ends with the same picture
     cancelAnimationFrame(this.frame);
     this.frame = requestAnimationFrame(() => this.paint(this.arcs, WHOLE));
   }
 
   private get rings(): number {
     const left = this.index!.ids.levels - this.focus!.prefix.length;
-    return Math.max(1, Math.min(RINGS, left));
+    return Math.max(1, Math.min(this.mostRings, left));
   }
 
   private get radius(): number {
@@ -168,7 +179,7 @@ export class Sunburst {
     const text = this.labelOf(arc.data);
     const isGlyph = splitGlyph(text).glyph !== undefined;
     if (!isGlyph && breadth < LABEL_ROOM.word) return;
-    const size = isGlyph ? Math.min(26, breadth * 1.05) : Math.min(13, breadth * 0.9);
+    const size = isGlyph ? Math.min(26, breadth * 0.85) : Math.min(13, breadth * 0.9);
     context.font = isGlyph ? `${size}px ${EMOJI_FONT}` : `500 ${size}px system-ui, sans-serif`;
     context.fillStyle = dark.matches ? "#f2f1f8" : "#1c1b22";
     context.textAlign = "center";
@@ -186,6 +197,11 @@ export class Sunburst {
     else if (Math.cos(angle) < 0) context.rotate(Math.PI);
     context.fillText(shown, 0, 0);
     context.restore();
+  }
+
+  /** Lights up the arc of a branch, as if the pointer were on it. */
+  point(prefix: readonly number[] | undefined): void {
+    this.setHovered(prefix && this.arcs.find(({ data }) => data.rest === undefined && isSame(data.prefix, prefix)));
   }
 
   private setHovered(arc: Arc | undefined): void {
@@ -222,9 +238,8 @@ function edge(rings: number, depth: number): number {
   return edges[below]! + (edges[above]! - edges[below]!) * Math.max(0, Math.min(1, depth - below));
 }
 
-function layOut(index: CatalogueIndex, focus: CodeGroup): Arc[] {
+function layOut(index: CatalogueIndex, focus: CodeGroup, rings: number): Arc[] {
   const least = (focus.end - focus.start) * LEAST_SHARE;
-  const rings = Math.min(RINGS, index.ids.levels - focus.prefix.length);
   const children = (group: Part): Part[] => {
     if (group.rest !== undefined) return group.rest < rings ? [{ ...group, rest: group.rest + 1 }] : [];
     const ring = group.prefix.length - focus.prefix.length + 1;

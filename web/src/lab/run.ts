@@ -1,6 +1,7 @@
 import { type EpochRecord, type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
+import { countCodes } from "./count-codes.ts";
 import { forgetStoredRun, holdRunLock, type StoredRun, storeRun } from "./stored-run.ts";
-import type { CodeCounts, RunResult, Settings, TrainEvent } from "./types.ts";
+import type { RunResult, Settings, TrainEvent } from "./types.ts";
 import type { Vectors } from "./vectors.ts";
 
 /** Milliseconds between two counts, and between two checkpoints. */
@@ -119,14 +120,7 @@ export class Run {
 
   private count(event: TrainProgress, emit: (event: TrainEvent) => void): void {
     if (event.phase !== "train" || performance.now() - this.counted < COUNT_MS) return;
-    emit({ kind: "counts", counts: this.countCodes() });
+    emit({ kind: "counts", counts: countCodes(this.model.encode(this.sample)) });
     this.counted = performance.now();
-  }
-
-  private countCodes(): CodeCounts {
-    const { codes, levels, codebookSizes, length } = this.model.encode(this.sample);
-    const perLevel = codebookSizes.map((size) => new Uint32Array(size));
-    for (let i = 0; i < codes.length; i++) perLevel[i % levels]![codes[i]!]!++;
-    return { items: length, perLevel };
   }
 }

@@ -1,6 +1,7 @@
 import { assessIds, type ItemMatrix, type RQVAE, SemanticIdIndex, type SemanticIds } from "rqvae";
 import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/report";
 import { nextTask } from "../base/slices.ts";
+import { CodeStudy } from "./code-study.ts";
 import type { HeldItems } from "./items.ts";
 import { projectToPlane } from "./projection.ts";
 import type { FoundIds, ItemDetails, LatentMap, ReportSummary } from "./types.ts";
@@ -12,6 +13,7 @@ const SLICE = 1024;
 
 /** What can be found out about the IDs of a catalogue. */
 export class Study {
+  readonly inside: CodeStudy;
   private readonly model: RQVAE;
   private readonly held: HeldItems;
   private readonly ids: SemanticIds;
@@ -24,6 +26,7 @@ export class Study {
     this.model = model;
     this.held = held;
     this.ids = ids;
+    this.inside = new CodeStudy(model, held, ids, (item) => this.errorOf(item));
   }
 
   async map(): Promise<LatentMap> {

@@ -132,6 +132,35 @@ export interface ItemDetails {
   error: number | undefined;
 }
 
+/** What one code stands for, in its level or below the codes that come before it. */
+export interface CodePage {
+  level: number;
+  code: number;
+  /** Items with this code at this level, and those of them below the codes before it. */
+  items: number;
+  itemsBelow: number;
+  /** The items of the branch that are nearest to the code's centre, the nearest first. */
+  typical: number[];
+  /** The codes in use at this level that are nearest to it, as the vectors of the codebook. */
+  siblings: { code: number; distance: number; items: number; itemsBelow: number }[];
+  /** The codes that come before it, the most frequent first, and how many more there are. Empty for a first code. */
+  parents: { prefix: number[]; items: number }[];
+  otherParents: number;
+}
+
+/** How the codes of an item add up to it. All but `rebuilt` is in the latent space. */
+export interface Anatomy {
+  codes: number[];
+  /** What the encoder makes of the item. */
+  vector: Float32Array;
+  /** The items most like it. */
+  nearest: number[];
+  /** What each code adds, and the items nearest to the sum so far. */
+  steps: { adds: Float32Array; nearest: number[] }[];
+  /** The item's own numbers, and what the decoder makes of the codes. The error is that of `ItemDetails`. */
+  rebuilt?: { original: Float32Array; restored: Float32Array; error: number };
+}
+
 /** What the codes that somebody typed lead to. */
 export interface FoundIds {
   /** The items whose IDs start with them or, with `nearest`, those that have it. */

@@ -186,6 +186,9 @@ const methods = {
   finish: async () => keep(await need(run, "run").result()),
   map: () => need(study, "result").map(),
   explain: ({ item }: { item: number }) => need(study, "result").explain(item),
+  code: (input: { level: number; code: number; before?: readonly number[] }) =>
+    need(study, "result").inside.code(input),
+  anatomy: ({ item }: { item: number }) => need(study, "result").inside.anatomy(item),
   /** `codes`: a whole ID, or its beginning, within the codebooks. */
   lookup: ({ codes }: { codes: number[] }) => need(study, "result").lookup(codes),
   placeNew: ({ item }: { item: NewItem }) =>

@@ -1,7 +1,8 @@
 import type { EpochRecord, IdStatistics, TrainProgress } from "rqvae";
 import { hook } from "../base/dom.ts";
 import { formatCount, formatDuration, formatShare, plural } from "../base/words.ts";
-import type { CodeCounts } from "../lab/types.ts";
+import { countCodes } from "../lab/count-codes.ts";
+import type { CodeCounts, PlainIds } from "../lab/types.ts";
 import { LossChart } from "./loss-chart.ts";
 import { UsageMap } from "./usage-map.ts";
 import { showWarnings } from "./warning-list.ts";
@@ -24,14 +25,15 @@ export class TrainingView {
   private readonly stop = hook("stop-button", HTMLButtonElement);
   private readonly pause = hook("pause-button", HTMLButtonElement);
   private readonly chart = new LossChart();
-  private readonly usage = new UsageMap();
+  private readonly usage: UsageMap;
   private phase = "";
   private epochSeen = false;
   private elapsed = 0;
   private levels = 1;
   private epochs = 1;
 
-  constructor(handlers: { stop: () => void; pause: () => void }) {
+  constructor(handlers: { stop: () => void; pause: () => void; openCode: (level: number, code: number) => void }) {
+    this.usage = new UsageMap(handlers.openCode);
     this.stop.addEventListener("click", handlers.stop);
     this.pause.addEventListener("click", handlers.pause);
   }
@@ -154,6 +156,11 @@ export class TrainingView {
     this.stop.hidden = true;
     this.pause.hidden = true;
     this.text.textContent = "Giving every item its ID…";
+  }
+
+  /** There is a result: the squares of the codes lead to their pages. */
+  allowOpeningCodes(ids: PlainIds): void {
+    this.usage.allowOpening(countCodes(ids));
   }
 
   done(message: string): void {
