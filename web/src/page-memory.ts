@@ -213,7 +213,8 @@ export class PageMemory {
   private moved(place: Place, before: Place): void {
     if (this.following > 0 || !this.isShown) return;
     clearTimeout(this.typing);
-    const isStep = !isSamePrefix(place.prefix, before.prefix) || place.item !== before.item;
+    const isStep =
+      !isSamePrefix(place.prefix, before.prefix) || place.item !== before.item || place.code !== before.code;
     if (isStep) this.write("push");
     else if (place.query !== before.query) this.typing = setTimeout(() => this.write("push"), TYPED_MS);
     else this.write("replace");

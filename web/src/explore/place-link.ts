@@ -6,12 +6,13 @@ import type { Sort } from "./row-filter.ts";
 const SORTS: readonly string[] = ["item", "id", "title", "shared"] satisfies Sort[];
 
 /** Names that the address uses for places; no field of the form may have them. */
-export const PLACE_NAMES = ["branch", "item", "find", "sort", "shared"] as const;
+export const PLACE_NAMES = ["branch", "code", "item", "find", "sort", "shared"] as const;
 
 /** What differs from `start`, the place where a result opens. */
 export function writePlace(place: Place, start: Place): URLSearchParams {
   const link = new URLSearchParams();
   if (place.prefix.length > 0) link.set("branch", place.prefix.join("."));
+  if (place.code) link.set("code", `${place.code.level}.${place.code.code}`);
   if (place.item !== start.item) link.set("item", String(place.item));
   if (place.query !== "") link.set("find", place.query);
   if (place.sort !== sortOf(place.prefix)) link.set("sort", place.sort);
@@ -28,11 +29,15 @@ export function readPlace(link: URLSearchParams, start: Place, ids: PlaceIds): P
     codes.every((code, level) => Number.isInteger(code) && code >= 0 && code < ids.codebookSizes[level]!) &&
     ids.has(codes);
   const prefix = isBranch ? codes : [];
+  const [level, code] = (link.get("code") ?? "").split(".").map(Number);
+  const isCode =
+    [level, code].every(Number.isInteger) && level! >= 0 && code! >= 0 && code! < (ids.codebookSizes[level!] ?? 0);
   const item = Number(link.get("item") ?? Number.NaN);
   const sort = link.get("sort") ?? "";
   return {
     ...start,
     prefix,
+    code: isCode ? { level: level!, code: code! } : undefined,
     item: Number.isInteger(item) && item >= 0 && item < ids.length ? item : start.item,
     query: link.get("find") ?? "",
     sort: SORTS.includes(sort) ? (sort as Sort) : sortOf(prefix),
