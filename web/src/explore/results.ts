@@ -17,6 +17,7 @@ import { LatentMapView } from "./latent-map.ts";
 import { showReport, showReportError, showReportPending } from "./report-view.ts";
 import { ResultTable } from "./result-table.ts";
 import { filterRows } from "./row-filter.ts";
+import { SelectionChip } from "./selection-chip.ts";
 import { TreeView } from "./tree-view.ts";
 import "./results.css";
 
@@ -24,7 +25,7 @@ export type Trained = Extract<RunResult, { ids: unknown }>;
 
 const HINTS: Record<string, string> = {
   "tab-tree": "Nobody told the network about these groups. Press one to open it.",
-  "tab-map": "Each dot is an item, coloured by its first code. Similar items lie close together.",
+  "tab-map": "Each dot is an item. Press one, a name, or draw around an area.",
 };
 
 /** The fourth step of the page: every item's ID, which items are similar, and how good the IDs are. */
@@ -38,7 +39,7 @@ export class Results {
   private readonly count = hook("table-count", HTMLSpanElement);
   private readonly clearFilter = hook("clear-filter", HTMLButtonElement);
   private readonly tree = new TreeView({ walk: (prefix) => this.walk(prefix), pick: (item) => this.pick(item) });
-  private readonly map = new LatentMapView((item) => this.pick(item));
+  private readonly map: LatentMapView;
   private readonly lookup: IdLookup;
   private readonly card: ItemCard;
   private readonly table = new ResultTable(
@@ -46,6 +47,9 @@ export class Results {
     (sort) => this.exploration.go({ sort }),
   );
   readonly exploration = new Exploration();
+  private readonly selectionChip = new SelectionChip(this.clearFilter, () =>
+    this.exploration.go({ selection: undefined }),
+  );
   private data: DataSet | undefined;
   private trained: Trained | undefined;
   private index: CatalogueIndex | undefined;
@@ -54,6 +58,11 @@ export class Results {
 
   constructor(lab: Lab) {
     this.lab = lab;
+    this.map = new LatentMapView(lab, {
+      walk: (prefix) => this.walk(prefix),
+      pick: (item) => this.pick(item),
+      select: (selection) => this.exploration.go({ selection }),
+    });
     this.card = new ItemCard({
       walk: (prefix) => this.walk(prefix),
       pick: (item) => this.pick(item),
@@ -77,9 +86,11 @@ export class Results {
 
   private showHint(tab: string): void {
     this.hint.textContent = HINTS[tab] ?? "";
+    this.map.setOpen(tab === "tab-map");
   }
 
   hide(): void {
+    this.map.clear();
     this.showing.abort();
     this.filtering.abort();
     this.section.hidden = true;
@@ -111,9 +122,8 @@ export class Results {
     this.section.hidden = false;
     this.search.value = "";
     this.sharedOnly.checked = false;
-    for (const view of [this.table, this.tree, this.card, this.lookup]) view.setCatalogue(data, index);
+    for (const view of [this.table, this.tree, this.card, this.lookup, this.map]) view.setCatalogue(data, index);
     this.exploration.restart(this.card.firstItem());
-    this.map.clear();
     showReportPending();
     // Each part in its own task: together they would block the page.
     for (const part of [() => this.showItem(this.exploration.place.item), () => this.showRows()]) {
@@ -124,19 +134,16 @@ export class Results {
     await nextTask();
     signal.throwIfAborted();
     await this.tree.show([]);
-    this.measure(data, index, signal);
+    this.measure(signal);
   }
 
   /** Results that take the worker a while are shown as they arrive. */
-  private measure(data: DataSet, index: CatalogueIndex, signal: AbortSignal): void {
+  private measure(signal: AbortSignal): void {
     const failed = (error: Error) => {
       if (!signal.aborted && !(error instanceof LabGone)) showReportError(error.message);
     };
     this.lab
-      .call("map", undefined)
-      .then((map) => (signal.aborted ? undefined : this.map.show(data, index, map)))
-      .catch(failed)
-      .then(() => (signal.aborted ? undefined : this.lab.call("report", undefined)))
+      .call("report", undefined)
       .then((report) => report && !signal.aborted && showReport(report))
       .catch(failed);
   }
@@ -171,11 +178,11 @@ export class Results {
     if (this.search.value !== place.query) this.search.value = place.query;
     this.sharedOnly.checked = place.sharedOnly;
     if (place.item !== before.item) this.showItem(place.item);
-    const { prefix, query, sharedOnly, sort } = place;
+    const { prefix, query, sharedOnly, sort, selection } = place;
     const walked = !isSamePrefix(prefix, before.prefix);
-    if (walked || query !== before.query || sharedOnly !== before.sharedOnly || sort !== before.sort) this.showRows();
+    const filtered = query !== before.query || sharedOnly !== before.sharedOnly || selection !== before.selection;
+    if (walked || filtered || sort !== before.sort) this.showRows();
     if (!walked) return;
-    this.map.highlight(prefix);
     this.tree.show(prefix).catch(showError);
   }
 
@@ -196,6 +203,7 @@ export class Results {
       (rows) => {
         if (signal.aborted) return;
         this.table.setRows(rows, filter.sort);
+        this.map.light(rows, filter.prefix);
         this.count.textContent =
           rows.length === index.order.length
             ? `All ${plural(rows.length, ...data.noun)}`
@@ -205,6 +213,7 @@ export class Results {
       },
       (error) => signal.aborted || showError(error),
     );
+    this.selectionChip.show(filter.selection);
     this.clearFilter.hidden = filter.prefix.length === 0;
     if (filter.prefix.length > 0) {
       const tokens = tokensOf(index.ids, index.order[index.range(filter.prefix).start]!);
@@ -221,7 +230,7 @@ export class Results {
 
   /** Goes to a branch of the tree: in the rings, on the map and in the table. */
   private walk(prefix: readonly number[]): void {
-    this.exploration.go({ prefix, query: "", sort: prefix.length === 0 ? "item" : "id" });
+    this.exploration.go({ prefix, query: "", selection: undefined, sort: prefix.length === 0 ? "item" : "id" });
   }
 
   private pick(item: number): void {

@@ -2,12 +2,12 @@ import { assessIds, type ItemMatrix, type RQVAE, SemanticIdIndex, type SemanticI
 import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/report";
 import { nextTask } from "../base/slices.ts";
 import type { HeldItems } from "./items.ts";
-import { projectToPlane } from "./projection.ts";
-import type { FoundIds, ItemDetails, LatentMap, ReportSummary } from "./types.ts";
+import type { FoundIds, ItemDetails, Latents, ReportSummary } from "./types.ts";
 import { evenly } from "./vectors.ts";
 
-/** The most points on the map. */
-const MAP_POINTS = 20_000;
+/** The most points on the map, and the most numbers of their latents: 32 MB, which the page hands on to the worker of the layout. */
+const MAP_POINTS = 200_000;
+const MAP_NUMBERS = 1 << 23;
 const SLICE = 1024;
 
 /** What can be found out about the IDs of a catalogue. */
@@ -26,16 +26,17 @@ export class Study {
     this.ids = ids;
   }
 
-  async map(): Promise<LatentMap> {
+  /** The items' latents, of all of them where that is bearable. */
+  async latents(): Promise<Latents> {
     const { vectors } = this.held;
-    const { latentDim } = this.model.config;
-    const rows = evenly(vectors.rows, MAP_POINTS);
-    const latents = new Float32Array(rows.length * latentDim);
-    for (let from = 0; from < rows.length; from += SLICE) {
-      latents.set(this.model.latents(await vectors.take(rows.subarray(from, from + SLICE))), from * latentDim);
+    const { latentDim: dim } = this.model.config;
+    const items = evenly(vectors.rows, Math.min(MAP_POINTS, Math.floor(MAP_NUMBERS / dim)));
+    const latents = new Float32Array(items.length * dim);
+    for (let from = 0; from < items.length; from += SLICE) {
+      latents.set(this.model.latents(await vectors.take(items.subarray(from, from + SLICE))), from * dim);
       await nextTask();
     }
-    return { items: rows, ...projectToPlane(latents, latentDim) };
+    return { items, latents, dim };
   }
 
   async explain(item: number): Promise<ItemDetails> {

@@ -92,14 +92,13 @@ export type RunResult =
       verdict: Verdict | undefined;
     };
 
-/** Latents in the plane of their two widest directions. */
-export interface LatentMap {
-  /** The item of each point; a sample of a large catalogue. */
+/** Items where the network sees them. */
+export interface Latents {
+  /** The item of each row, in ascending order; a sample of a very large catalogue. */
   items: Uint32Array;
-  /** x, y of each point, from -1 to 1. */
-  points: Float32Array;
-  /** Share of the latents' variance along each of the two directions. */
-  shares: [number, number];
+  /** A row an item. */
+  latents: Float32Array;
+  dim: number;
 }
 
 /** The quality report as the page shows it. */

@@ -156,7 +156,7 @@ const methods = {
 
   /** Keeps the model of a paused run as it is. */
   finish: async () => keep(await need(run, "run").result()),
-  map: () => need(study, "result").map(),
+  latents: () => need(study, "result").latents(),
   explain: ({ item }: { item: number }) => need(study, "result").explain(item),
   /** `codes`: a whole ID, or its beginning, within the codebooks. */
   lookup: ({ codes }: { codes: number[] }) => need(study, "result").lookup(codes),

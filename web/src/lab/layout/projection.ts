@@ -1,13 +1,18 @@
-import type { LatentMap } from "./types.ts";
-
 const ITERATIONS = 60;
+
+export interface Plane {
+  /** x, y of each row, from -1 to 1. */
+  points: Float32Array;
+  /** Share of the rows' variance along each of the two directions. */
+  shares: [number, number];
+}
 
 /**
  * Principal components: the two directions in which the rows differ most, by power iteration on their covariance matrix, the second
  * one kept at a right angle to the first.
  * @param rows n x dim, row-major.
  */
-export function projectToPlane(rows: Float32Array, dim: number): Pick<LatentMap, "points" | "shares"> {
+export function projectToPlane(rows: Float32Array, dim: number): Plane {
   const n = rows.length / dim;
   const mean = new Float64Array(dim);
   for (let i = 0; i < rows.length; i++) mean[i % dim]! += rows[i]! / n;
