@@ -33,6 +33,7 @@ import { offerReuse } from "./take/reuse.ts";
 import { TakeAway } from "./take/take-away.ts";
 import "./base/term.ts";
 import { plural } from "./base/words.ts";
+import { LiveMap } from "./training/live-map.ts";
 import { TrainingView } from "./training/training-view.ts";
 
 /** The worker that has items and model. */
@@ -44,6 +45,8 @@ const view = new TrainingView({
   stop: () => void stop(),
   pause: () => void (page.state.name === "paused" ? goOn() : pause()),
 });
+
+const liveMap = new LiveMap();
 
 const NOTHING_YET = "Stopped before the first step, so there are no IDs yet.";
 
@@ -134,6 +137,7 @@ async function train(stored?: StoredRun): Promise<void> {
   results.hide();
   takeAway.hide();
   view.start(levelsOf(settings), settings.train.epochs ?? 100);
+  liveMap.start(dataOf(page.state)!);
   if (stored) view.replay(stored.records);
   scrollTo(view.section);
   if (toMeasure && !(await measure(toMeasure))) return;
@@ -166,11 +170,13 @@ async function follow(from: "start" | "store" | "pause"): Promise<void> {
   const { state } = page;
   if (state.name !== "training") return;
   const { job, data, settings } = state;
+  if (from === "pause") liveMap.start(data, true);
   await finish(job, data, () =>
     lab.call("train", { settings, noun: data.noun, from }, (event) => {
       if (!isCurrent(job)) return;
       if (event.kind === "finishing") view.finishing();
       else if (event.kind === "counts") view.showCounts(event.counts);
+      else if (event.kind === "map") liveMap.add(event.frame);
       else if (event.kind === "progress" && page.state.name === "training" && !page.state.pausing)
         view.update(event.event);
     }),
@@ -195,6 +201,7 @@ async function stop(): Promise<void> {
     // At once, without waiting for pending results.
     page.send({ type: "nothing", job: measuring });
     view.done(NOTHING_YET);
+    liveMap.end();
     await lab.call("halt", { why: "stop" });
     return;
   }
@@ -214,6 +221,7 @@ async function finish(job: number, items: DataSet, run: () => Promise<RunResult>
   try {
     const result = await run();
     if (!isCurrent(job)) return;
+    liveMap.end();
     if (result.status === "paused") {
       page.send({ type: "paused", job });
       view.paused();

@@ -27,7 +27,19 @@ const PACKAGE = [
   "index.ts",
   "inline.ts",
 ];
-const PAGE = ["base", "lab", "data", "keep", "settings", "training", "explore", "take", "page-state.ts", "main.ts"];
+const PAGE = [
+  "base",
+  "map",
+  "lab",
+  "data",
+  "keep",
+  "settings",
+  "training",
+  "explore",
+  "take",
+  "page-state.ts",
+  "main.ts",
+];
 
 /** Static and dynamic imports, of types too. */
 function importsOf(text: string): string[] {

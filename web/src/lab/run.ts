@@ -1,4 +1,5 @@
 import { type EpochRecord, type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
+import { LiveFrames } from "./live-frames.ts";
 import { holdRunLock, type StoredRun, storeRun } from "./stored-run.ts";
 import type { CodeCounts, RunResult, Settings, TrainEvent } from "./types.ts";
 import type { Vectors } from "./vectors.ts";
@@ -23,6 +24,7 @@ export class Run {
   private records: EpochRecord[] = [];
   private paused: Uint8Array | undefined;
   private counted = Number.NEGATIVE_INFINITY;
+  private frames: LiveFrames | undefined;
 
   private constructor(model: RQVAE, items: Vectors, sample: ItemMatrix, settings: Settings, about: Run["about"]) {
     this.model = model;
@@ -49,6 +51,7 @@ export class Run {
     this.paused = undefined;
     const { signal } = this.controller;
     const release = holdRunLock();
+    this.frames ??= await LiveFrames.of(this.items);
     let history: TrainHistory | undefined;
     try {
       history = await this.model.train(this.items.reader(), {
@@ -59,6 +62,7 @@ export class Run {
           this.records.push(...event.newEpochs);
           emit({ kind: "progress", event });
           this.count(event, emit);
+          this.picture(event, emit);
         },
         ...(this.about ? { checkpoint: { everyMs: CHECKPOINT_MS, write: (bytes) => this.store(bytes) } } : {}),
         ...(resume ? { resume } : {}),
@@ -75,6 +79,11 @@ export class Run {
       release();
     }
     emit({ kind: "finishing" });
+    // The model of the best epoch, which need not be the last.
+    if (this.model.initialized) {
+      const epoch = history ? history.selectedEpoch + 1 : (this.last?.epoch ?? 0);
+      emit({ kind: "map", frame: this.frames.take(this.model, epoch) });
+    }
     return this.result(history);
   }
 
@@ -110,6 +119,14 @@ export class Run {
     if (event.phase !== "train" || performance.now() - this.counted < COUNT_MS) return;
     emit({ kind: "counts", counts: this.countCodes() });
     this.counted = performance.now();
+  }
+
+  /** Shows where the items are, at the start and whenever an epoch has ended, as often as it takes no time worth speaking of. */
+  private picture(event: TrainProgress, emit: (event: TrainEvent) => void): void {
+    if (event.phase !== "train" || !this.frames) return;
+    const isNew = event.newEpochs.length > 0 || event.step === 0;
+    if (isNew && this.frames.isDue(event.elapsedMs))
+      emit({ kind: "map", frame: this.frames.take(this.model, event.epoch) });
   }
 
   private countCodes(): CodeCounts {

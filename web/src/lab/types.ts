@@ -65,10 +65,25 @@ export interface CodeCounts {
   perLevel: Uint32Array[];
 }
 
+/** Where a model that trains sees its items, in the plane of their widest directions, turned so that they move as little as they can. */
+export interface LiveFrame {
+  /** Epochs that are behind the model. */
+  epoch: number;
+  /** The item of each point; a sample of a large catalogue. */
+  items: Uint32Array;
+  /** x, y of each point: -32767 to 32767 stand for -1 to 1. */
+  points: Int16Array;
+  /** The first code that is nearest to each item. */
+  codes: Uint16Array;
+  /** x, y of each first code. */
+  stars: Int16Array;
+}
+
 export type TrainEvent =
   | { kind: "measuring"; progress: number }
   | { kind: "progress"; event: TrainProgress }
   | { kind: "counts"; counts: CodeCounts }
+  | { kind: "map"; frame: LiveFrame }
   | { kind: "finishing" };
 
 /** IDs as plain data. */

@@ -11,15 +11,20 @@ export interface MapLabel {
   hue: number;
   /** What opens when it is pressed. */
   prefix: readonly number[];
+  /** Pixels below its place, of which something else is seen. */
+  below?: number;
 }
 
-export interface PlacedLabel {
-  label: MapLabel;
-  /** The label's box in pixels. */
+/** In pixels. */
+export interface Box {
   left: number;
   top: number;
   width: number;
   height: number;
+}
+
+export interface PlacedLabel extends Box {
+  label: MapLabel;
 }
 
 /** The zoom from which labels of a level are shown, and the most labels of one view. */
@@ -33,30 +38,31 @@ export const fontOf = (level: number, family: string): string =>
 /**
  * Labels that fit the view, none over another: the first of the list have the first choice. More of them fit the closer one gets.
  * @param measure The width of a label in pixels.
+ * @param reserved Boxes that stay free.
  */
 export function placeLabels(
   labels: readonly MapLabel[],
   camera: Camera,
   measure: (label: MapLabel) => number,
+  reserved: readonly Box[] = [],
 ): PlacedLabel[] {
   const placed: PlacedLabel[] = [];
   for (const label of labels) {
     if (placed.length === MOST) break;
     if (camera.k < (FROM_ZOOM[label.level] ?? Infinity)) continue;
-    const [x, y] = [camera.toScreenX(label.x), camera.toScreenY(label.y)];
+    const [x, y] = [camera.toScreenX(label.x), camera.toScreenY(label.y) + (label.below ?? 0)];
     if (x < 0 || y < 0 || x > camera.width || y > camera.height) continue;
     const width = measure(label);
     const height = label.level === 0 ? 18 : 16;
     // Whole labels: those at the edge move inwards.
     const left = Math.min(Math.max(x - width / 2, 4), camera.width - width - 4);
     const top = Math.min(Math.max(y - height / 2, 4), camera.height - height - 4);
-    const isFree = placed.every(
-      (other) =>
-        left >= other.left + other.width + GAP ||
-        other.left >= left + width + GAP ||
-        top >= other.top + other.height + GAP / 2 ||
-        other.top >= top + height + GAP / 2,
-    );
+    const isApart = (other: Box) =>
+      left >= other.left + other.width + GAP ||
+      other.left >= left + width + GAP ||
+      top >= other.top + other.height + GAP / 2 ||
+      other.top >= top + height + GAP / 2;
+    const isFree = placed.every(isApart) && reserved.every(isApart);
     if (isFree && left >= 0) placed.push({ label, left, top, width, height });
   }
   return placed;

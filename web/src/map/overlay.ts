@@ -3,6 +3,15 @@ import type { Camera } from "./camera.ts";
 import { fontOf, type PlacedLabel } from "./labels.ts";
 import { colorOf, type Scheme } from "./scheme.ts";
 
+/** A mark that is no item, with its name or "". */
+export interface Star {
+  x: number;
+  y: number;
+  hue: number;
+  text: string;
+  isHidden?: boolean;
+}
+
 /** What is drawn above the dots, in the order of drawing. */
 export interface Overlay {
   /** Points with a glyph, those that are seen from afar first, and the zoom from which each is seen. */
@@ -11,7 +20,7 @@ export interface Overlay {
   /** Rings around points, with the glyph inside. */
   rings: readonly { point: number; strong: boolean }[];
   /** Marks that are no items: codes, and an item that is new. */
-  stars: readonly { x: number; y: number; hue: number; text: string }[];
+  stars: readonly Star[];
   guest: { x: number; y: number; text: string } | undefined;
   /** Corners of the outline that is being drawn, in pixels. */
   outline: readonly number[];
@@ -21,6 +30,7 @@ export interface Overlay {
 export type PlaceOf = (point: number) => readonly [x: number, y: number];
 
 export const GLYPH_SIZE = 19;
+const SPRITE = GLYPH_SIZE * 1.5;
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 
 /** Glyphs as pictures: a canvas draws a picture many times faster than a letter of a colour font. */
@@ -32,14 +42,17 @@ function spriteOf(glyph: string, ink: string): HTMLCanvasElement {
   if (!sprite) {
     if (sprites.size > 20_000) sprites.clear();
     sprite = document.createElement("canvas");
-    const side = Math.ceil(GLYPH_SIZE * 1.5 * devicePixelRatio);
-    [sprite.width, sprite.height] = [side, side];
     const context = sprite.getContext("2d")!;
-    context.font = `${GLYPH_SIZE * devicePixelRatio}px ${EMOJI_FONT}`;
+    const font = `${GLYPH_SIZE * devicePixelRatio}px ${EMOJI_FONT}`;
+    context.font = font;
+    // A font without a sequence of emoji draws its parts side by side.
+    const width = Math.max(SPRITE * devicePixelRatio, context.measureText(glyph).width);
+    [sprite.width, sprite.height] = [Math.ceil(width), Math.ceil(SPRITE * devicePixelRatio)];
+    context.font = font;
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.fillStyle = ink;
-    context.fillText(glyph, side / 2, side / 2);
+    context.fillText(glyph, sprite.width / 2, sprite.height / 2);
     sprites.set(key, sprite);
   }
   return sprite;
@@ -74,10 +87,12 @@ export function drawOverlay(
   scheme: Scheme,
 ): number {
   const { glyphs, labels, rings, stars, guest, outline } = overlay;
-  const side = GLYPH_SIZE * 1.5;
+  const side = SPRITE;
   let drawn = 0;
   const drawGlyph = (text: string, x: number, y: number) => {
-    context.drawImage(spriteOf(text, scheme.ink), x - side / 2, y - side / 2, side, side);
+    const sprite = spriteOf(text, scheme.ink);
+    const width = side * (sprite.width / sprite.height);
+    context.drawImage(sprite, x - width / 2, y - side / 2, width, side);
     drawn++;
   };
   for (const point of glyphs.order) {
@@ -90,7 +105,9 @@ export function drawOverlay(
   context.textAlign = "left";
   context.textBaseline = "middle";
   context.lineJoin = "round";
-  for (const { x, y, hue } of stars) drawStar(context, camera.toScreenX(x), camera.toScreenY(y), hue, scheme);
+  for (const { x, y, hue, isHidden } of stars) {
+    if (!isHidden) drawStar(context, camera.toScreenX(x), camera.toScreenY(y), hue, scheme);
+  }
   for (const { label, left, top, height } of labels) {
     context.font = fontOf(label.level, FONT);
     context.lineWidth = 4;

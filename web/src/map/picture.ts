@@ -70,10 +70,12 @@ export function toSvg(view: View): string {
     if (cloud.lit[point] === 1 && isIn(x, y))
       emoji.push(`<text x="${x.toFixed(1)}" y="${y.toFixed(1)}">${escapeXml(glyphs.text[point]!)}</text>`);
   }
-  const marks = stars.map(({ x, y, hue }) => {
-    const corners = starCorners(camera.toScreenX(x), camera.toScreenY(y), 8).map((at) => at.toFixed(1));
-    return `<polygon points="${corners.join(" ")}" fill="${colorOf(hue, scheme.isDark ? "dark-text" : "light-text")}"/>`;
-  });
+  const marks = stars
+    .filter(({ isHidden }) => !isHidden)
+    .map(({ x, y, hue }) => {
+      const corners = starCorners(camera.toScreenX(x), camera.toScreenY(y), 8).map((at) => at.toFixed(1));
+      return `<polygon points="${corners.join(" ")}" fill="${colorOf(hue, scheme.isDark ? "dark-text" : "light-text")}"/>`;
+    });
   const names = labels.map(({ label, left, top, height: tall }) => {
     const font = label.level === 0 ? 'font-size="13" font-weight="650"' : 'font-size="11.5" font-weight="550"';
     const fill = colorOf(label.hue, scheme.isDark ? "dark-text" : "light-text");

@@ -5,7 +5,7 @@ import { Gestures } from "./gestures.ts";
 import { glyphZooms } from "./glyph-zoom.ts";
 import { type MapLabel, type PlacedLabel, placeLabels } from "./labels.ts";
 import { pointsInside } from "./lasso.ts";
-import { drawOverlay, type Overlay, widthOf } from "./overlay.ts";
+import { drawOverlay, type Overlay, type Star, widthOf } from "./overlay.ts";
 import { type Cloud, makePainter, type Painter } from "./painter.ts";
 import { PointGrid } from "./point-grid.ts";
 import { currentScheme, darkScheme } from "./scheme.ts";
@@ -28,8 +28,8 @@ const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 /** How near the pointer must be to a point, and the room of a glyph, in pixels. */
 const REACH = 18;
 const GLYPH_ROOM = 25;
-/** Points with glyphs; there is no room for more. */
-const MOST_GLYPHS = 8000;
+/** Points with glyphs: finding room for more takes longer than a frame. */
+const MOST_GLYPHS = 3000;
 const NO_GLYPHS: Overlay["glyphs"] = { text: [], order: new Uint32Array(), zooms: new Float32Array() };
 
 /** A map of points: draws them, moves them, and says what the visitor points at. What the points are, its owner knows. */
@@ -49,7 +49,8 @@ export class MapStage {
   private glyphOf: (point: number) => string | undefined = () => undefined;
   private labels: readonly MapLabel[] = [];
   private placed: readonly PlacedLabel[] = [];
-  private stars: Overlay["stars"] = [];
+  private stars: readonly Star[] = [];
+  private starsBefore: readonly Star[] = [];
   private guest: Overlay["guest"];
   private selected = -1;
   private hovered = -1;
@@ -147,9 +148,31 @@ export class MapStage {
     this.draw();
   }
 
-  setStars(stars: Overlay["stars"]): void {
+  /**
+   * Marks that are no items. Call it right after `setPoints`, with which they move.
+   * @param named Which of them may have their names shown, the most important first.
+   */
+  setStars(stars: readonly Star[], named: readonly number[] = []): void {
+    this.starOrder = named;
+    this.starsBefore = this.motion && this.stars.length === stars.length ? this.starsNow : stars;
     this.stars = stars;
     this.draw();
+  }
+
+  private starsNow: readonly Star[] = [];
+  private starOrder: readonly number[] = [];
+
+  /** The stars on their way. */
+  private currentStars(): readonly Star[] {
+    const { t } = this.cloud;
+    this.starsNow =
+      t >= 1
+        ? this.stars
+        : this.stars.map((star, i) => {
+            const before = this.starsBefore[i]!;
+            return { ...star, x: before.x + t * (star.x - before.x), y: before.y + t * (star.y - before.y) };
+          });
+    return this.starsNow;
   }
 
   setGuest(guest: Overlay["guest"]): void {
@@ -192,7 +215,8 @@ export class MapStage {
   /** What is in view, for a picture of it. */
   picture() {
     const scheme = currentScheme();
-    const { camera, cloud, placed, glyphs, stars } = this;
+    const { camera, cloud, placed, glyphs } = this;
+    const stars = this.currentStars();
     return { camera, cloud, labels: placed, glyphs, stars, scheme, size: this.dotSize() };
   }
 
@@ -266,8 +290,10 @@ export class MapStage {
     if (over.height !== pixelsY) over.height = pixelsY;
     context.setTransform(dpr, 0, 0, dpr, 0, 0);
     context.clearRect(0, 0, width, height);
-    this.placed = motion ? [] : placeLabels(this.labels, camera, widthOf);
-    const { glyphs, stars, guest, outline } = this;
+    const stars = this.currentStars();
+    const labels = [...this.starOrder.flatMap((star) => starLabel(stars[star]!)), ...(this.motion ? [] : this.labels)];
+    this.placed = placeLabels(labels, camera, widthOf, [{ left: width - 52, top: 0, width: 52, height: 130 }]);
+    const { glyphs, guest, outline } = this;
     const rings = [
       { point: this.hovered, strong: false },
       { point: this.selected, strong: true },
@@ -358,6 +384,10 @@ export class MapStage {
     }, 1600) as unknown as number;
   }
 }
+
+/** The name of a star, below it. */
+const starLabel = ({ x, y, hue, text }: Star): MapLabel[] =>
+  text ? [{ text, x, y, hue, level: 0, prefix: [], below: 16 }] : [];
 
 const emptyCloud = (): Cloud => ({
   from: new Float32Array(),
