@@ -10,6 +10,7 @@ import { type Lab, LabGone } from "../lab/lab.ts";
 import type { KeptNeighbours } from "../lab/layout/kept-neighbours.ts";
 import type { LayoutEvent } from "../lab/layout/make-layout.ts";
 import { MapLayout } from "../lab/map-layout.ts";
+import type { Latents } from "../lab/types.ts";
 import { placeAmong } from "../map/place-among.ts";
 import { darkScheme } from "../map/scheme.ts";
 import { MapStage } from "../map/stage.ts";
@@ -62,6 +63,7 @@ export class LatentMapView {
   private prefix: readonly number[] = [];
   private rows: Uint32Array | undefined;
   private selected = -1;
+  private latents: Promise<Latents> | undefined;
   private state: "empty" | "waiting" | "started" = "empty";
   private isOpen = false;
   private life = new AbortController();
@@ -112,6 +114,7 @@ export class LatentMapView {
     this.labelling.abort();
     this.layout.end();
     this.state = "empty";
+    this.latents = undefined;
     this.progress.hidden = true;
     this.directions = undefined;
     this.neighbours = undefined;
@@ -135,7 +138,14 @@ export class LatentMapView {
     this.bar.setArrangement("directions", false);
     this.status.textContent = "Finding the two widest directions…";
     this.state = "waiting";
+    this.latents = this.lab.call("latents", undefined);
+    this.latents.catch(() => {}); // whoever looks at the map is told
     this.begin();
+  }
+
+  /** Resolves when the lab has handed over what the map is made of, which takes it less time than a report. */
+  async prepared(): Promise<void> {
+    await this.latents;
   }
 
   /** The visitor looks at the map, or does not. */
@@ -198,8 +208,10 @@ export class LatentMapView {
   }
 
   private async make(signal: AbortSignal): Promise<void> {
-    const { items, latents, dim } = await this.lab.call("latents", undefined);
-    if (signal.aborted) return;
+    const given = await this.latents;
+    if (!given || signal.aborted) return;
+    const { items, latents, dim } = given;
+    this.latents = undefined; // they go to the worker of the layout
     this.items = items;
     await this.layout.make({ latents, dim, seed: 1 }, (event) => {
       if (!signal.aborted) this.follow(event);

@@ -142,8 +142,10 @@ export class Results {
     const failed = (error: Error) => {
       if (!signal.aborted && !(error instanceof LabGone)) showReportError(error.message);
     };
-    this.lab
-      .call("report", undefined)
+    this.map
+      .prepared()
+      .catch(failed)
+      .then(() => (signal.aborted ? undefined : this.lab.call("report", undefined)))
       .then((report) => report && !signal.aborted && showReport(report))
       .catch(failed);
   }

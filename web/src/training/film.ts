@@ -2,10 +2,19 @@
 export const MOST_FRAMES = 40;
 
 /**
- * A run's pictures with one more. When there would be too many, every second one goes, but for the first and the new one, so that those
- * that stay are spread over the run.
+ * A run's pictures with one more. When there would be too many, the one goes that leaves the smallest gap, but for the first and the new
+ * one, so that those that stay are spread over the run.
  */
-export function addFrame<Frame>(film: readonly Frame[], frame: Frame, most = MOST_FRAMES): Frame[] {
-  const kept = film.length < most ? film : film.filter((_, i) => i % 2 === 0);
-  return [...kept, frame];
+export function addFrame<Frame extends { epoch: number }>(
+  film: readonly Frame[],
+  frame: Frame,
+  most = MOST_FRAMES,
+): Frame[] {
+  const next = [...film, frame];
+  if (next.length <= most) return next;
+  const gapWithout = (i: number) => next[i + 1]!.epoch - next[i - 1]!.epoch;
+  let goes = 1;
+  for (let i = 2; i < next.length - 1; i++) if (gapWithout(i) < gapWithout(goes)) goes = i;
+  next.splice(goes, 1);
+  return next;
 }
