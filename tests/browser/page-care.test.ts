@@ -182,7 +182,13 @@ describe.skipIf(!hasChromium)("the demo page's care (Chromium; skipped when it i
   it("is small", () => {
     const assets = join(build, "assets");
     const scripts = readdirSync(assets).filter((name) => name.endsWith(".js"));
-    const bytes = scripts.reduce((sum, name) => sum + gzipSync(readFileSync(join(assets, name))).length, 0);
+    // Fetched only when somebody looks at the map.
+    const isLater = (name: string) => name.startsWith("layout-worker");
+    const sizeOf = (names: string[]) =>
+      names.reduce((sum, name) => sum + gzipSync(readFileSync(join(assets, name))).length, 0);
+    expect(sizeOf(scripts.filter(isLater))).toBeGreaterThan(0);
+    expect(sizeOf(scripts.filter(isLater))).toBeLessThan(30 * 1024);
+    const bytes = sizeOf(scripts.filter((name) => !isLater(name)));
     expect(bytes).toBeLessThan(304 * 1024); // of the page and of all its workers, each of which carries the readers
   });
 

@@ -286,7 +286,7 @@ export class LatentMapView {
     this.status.textContent = parts.join(" ");
     this.stage.element.setAttribute(
       "aria-label",
-      `Map of ${plural(items.length, one, many)}. Arrow keys move it, plus and minus zoom, Home shows all. “List what is in view” lists its points in the table below.`,
+      `Map of ${plural(items.length, one, many)}. Arrow keys move it, plus and minus zoom, Home shows all. “List what is shown” lists its points in the table below.`,
     );
   }
 

@@ -39,7 +39,7 @@ export class MapBar {
     });
     this.lasso.dataset.testid = "map-lasso";
     this.setLasso(false);
-    const list = button("List what is in view", "Lists the items that the map shows now in the table below", () =>
+    const list = button("List what is shown", "Lists the items that the map shows now in the table below", () =>
       handlers.listView(),
     );
     list.dataset.testid = "map-list";

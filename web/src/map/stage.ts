@@ -3,7 +3,7 @@ import { hoverAt } from "../base/pointer.ts";
 import { Camera } from "./camera.ts";
 import { Gestures } from "./gestures.ts";
 import { glyphZooms } from "./glyph-zoom.ts";
-import { type MapLabel, type PlacedLabel, placeLabels } from "./labels.ts";
+import { type Box, type MapLabel, type PlacedLabel, placeLabels } from "./labels.ts";
 import { pointsInside } from "./lasso.ts";
 import { drawOverlay, type Overlay, type Star, widthOf } from "./overlay.ts";
 import { type Cloud, makePainter, type Painter } from "./painter.ts";
@@ -292,7 +292,7 @@ export class MapStage {
     context.clearRect(0, 0, width, height);
     const stars = this.currentStars();
     const labels = [...this.starOrder.flatMap((star) => starLabel(stars[star]!)), ...(this.motion ? [] : this.labels)];
-    this.placed = placeLabels(labels, camera, widthOf, [{ left: width - 52, top: 0, width: 52, height: 130 }]);
+    this.placed = placeLabels(labels, camera, widthOf, [zoomButtons(width), ...this.selectedBox()]);
     const { glyphs, guest, outline } = this;
     const rings = [
       { point: this.hovered, strong: false },
@@ -310,6 +310,13 @@ export class MapStage {
     this.work.frames++;
     this.work.labels = this.placed.length;
     if (this.motion) this.draw();
+  }
+
+  /** Names keep off the selected point. */
+  private selectedBox(): Box[] {
+    if (this.selected < 0) return [];
+    const [x, y] = this.placeOf(this.selected);
+    return [{ left: x - 18, top: y - 18, width: 36, height: 36 }];
   }
 
   private placeOf(point: number): [x: number, y: number] {
@@ -384,6 +391,8 @@ export class MapStage {
     }, 1600) as unknown as number;
   }
 }
+
+const zoomButtons = (width: number): Box => ({ left: width - 52, top: 0, width: 52, height: 130 });
 
 /** The name of a star, below it. */
 const starLabel = ({ x, y, hue, text }: Star): MapLabel[] =>
