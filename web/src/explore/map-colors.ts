@@ -39,13 +39,21 @@ export function colorPoints(
   const colors = new Uint8Array(3 * items.length);
   const tone = isDark ? "dark-dot" : "light-dot";
   if ("level" in by) {
-    const { codes, levels } = ids;
+    const { codes, levels, codebookSizes } = ids;
+    const { level } = by;
+    // A hundred thousand items share a few thousand colours at most.
+    const known = new Map<number, readonly [number, number, number]>();
     items.forEach((item, point) => {
       const at = item * levels;
-      const code = codes[at + by.level]!;
-      // The first code is a family of colours; the second, a shade within it; any further one is told apart from its siblings.
-      const hue = by.level < 2 ? familyHue([...codes.subarray(at, at + by.level + 1)]) : familyHue([code]);
-      colors.set(rgbOf(hue, tone), 3 * point);
+      const code = codes[at + level]!;
+      const key = level === 1 ? codes[at]! * codebookSizes[1]! + code : code;
+      let rgb = known.get(key);
+      if (!rgb) {
+        // A first code is a family of colours; a second, a shade of its family; any further one differs from its siblings.
+        rgb = rgbOf(familyHue(level === 1 ? [codes[at]!, code] : [code]), tone);
+        known.set(key, rgb);
+      }
+      colors.set(rgb, 3 * point);
     });
     return { colors, legend: [] };
   }

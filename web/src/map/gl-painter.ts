@@ -1,6 +1,6 @@
 import { make } from "../base/dom.ts";
 import type { Camera } from "./camera.ts";
-import { type Cloud, DIM, LIT, type Painter } from "./painter.ts";
+import { type Cloud, DIM, LIT, type Painter } from "./cloud.ts";
 
 const VERTEX = `#version 300 es
 in vec2 from;
@@ -12,23 +12,23 @@ uniform vec2 scale;
 uniform vec2 shift;
 uniform float size;
 uniform float turn;
-out vec4 dot;
+out vec4 shade;
 void main() {
   vec2 place = mix(from, to, t) * scale + shift;
   // The background first, then what is lit.
   gl_Position = lit == turn ? vec4(place, 0.0, 1.0) : vec4(2.0, 2.0, 0.0, 1.0);
   gl_PointSize = size;
-  dot = vec4(color, lit == 1.0 ? ${LIT} : ${DIM});
+  shade = vec4(color, lit == 1.0 ? ${LIT} : ${DIM});
 }`;
 
 const FRAGMENT = `#version 300 es
-precision mediump float;
-in vec4 dot;
+precision highp float;
+in vec4 shade;
 uniform float size;
 out vec4 result;
 void main() {
-  float cover = clamp((0.5 - length(gl_PointCoord - 0.5)) * size + 0.5, 0.0, 1.0) * dot.a;
-  result = vec4(dot.rgb * cover, cover);
+  float cover = clamp((0.5 - length(gl_PointCoord - 0.5)) * size + 0.5, 0.0, 1.0) * shade.a;
+  result = vec4(shade.rgb * cover, cover);
 }`;
 
 const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i;

@@ -1,9 +1,9 @@
 import { EMOJI_FONT } from "../base/glyph.ts";
 import type { Camera } from "./camera.ts";
+import { type Cloud, DIM, LIT } from "./cloud.ts";
 import { stampDots } from "./dots.ts";
 import type { PlacedLabel } from "./labels.ts";
 import { drawOverlay, GLYPH_SIZE, type Overlay, starCorners } from "./overlay.ts";
-import { type Cloud, DIM, LIT } from "./painter.ts";
 import { colorOf, type Scheme } from "./scheme.ts";
 
 /** A view of a map, to be kept as a picture. */

@@ -1,8 +1,8 @@
 import { resolveColor } from "../base/colors.ts";
 import { make } from "../base/dom.ts";
 import type { Camera } from "./camera.ts";
+import { type Cloud, DIM, LIT, type Painter } from "./cloud.ts";
 import { stampDots } from "./dots.ts";
-import { type Cloud, DIM, LIT, type Painter } from "./painter.ts";
 
 /** With more points than this, a pixel of the page is one of the picture, on fine screens too. */
 const MANY = 20_000;

@@ -1,12 +1,13 @@
 import { make } from "../base/dom.ts";
 import { hoverAt } from "../base/pointer.ts";
 import { Camera } from "./camera.ts";
+import type { Cloud, Painter } from "./cloud.ts";
 import { Gestures } from "./gestures.ts";
 import { glyphZooms } from "./glyph-zoom.ts";
 import { type Box, type MapLabel, type PlacedLabel, placeLabels } from "./labels.ts";
 import { pointsInside } from "./lasso.ts";
 import { drawOverlay, type Overlay, type Star, widthOf } from "./overlay.ts";
-import { type Cloud, makePainter, type Painter } from "./painter.ts";
+import { makePainter } from "./painter.ts";
 import { PointGrid } from "./point-grid.ts";
 import { currentScheme, darkScheme } from "./scheme.ts";
 import "./stage.css";

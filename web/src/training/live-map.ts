@@ -52,8 +52,9 @@ export class LiveMap {
     this.slider.dataset.testid = "live-slider";
     this.slider.setAttribute("aria-label", "Epoch of the map");
     this.slider.addEventListener("input", () => {
+      const chosen = Number(this.slider.value);
       this.stopReplay();
-      this.show(Number(this.slider.value), 250);
+      this.show(chosen, 250);
     });
     this.play.type = "button";
     this.play.dataset.testid = "live-play";
@@ -150,11 +151,12 @@ export class LiveMap {
     );
   }
 
-  private color({ codes }: LiveFrame): void {
+  private color({ codes, stars }: LiveFrame): void {
     const tone = darkScheme.matches ? "dark-dot" : "light-dot";
+    const colorOf = Array.from({ length: stars.length / 2 }, (_, code) => rgbOf(familyHue([code]), tone));
     const colors = new Uint8Array(3 * codes.length);
     codes.forEach((code, i) => {
-      colors.set(rgbOf(familyHue([code]), tone), 3 * i);
+      colors.set(colorOf[code]!, 3 * i);
     });
     this.stage.setColors(colors);
   }
