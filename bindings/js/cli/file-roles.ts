@@ -7,7 +7,7 @@ import { FileError, on } from "./file-error.ts";
 import { isLocal, isUrl, nameOfInput, peekBytes, requireOneStdin } from "./inputs.ts";
 
 /** What a file can be given as. */
-export type Role = "model" | "items" | "titles" | "ids";
+export type Role = "model" | "items" | "titles" | "ids" | "histories";
 
 /** What a file is, in words, and what it may serve as. */
 interface Seen {
@@ -30,6 +30,7 @@ const WANTED: Record<Role, string> = {
   items: "a table of vectors",
   titles: "a file of text, such as titles",
   ids: "a file of IDs",
+  histories: "a file of what users chose",
 };
 
 /** Enough for the header of a model file: its tensors are few. */
@@ -137,8 +138,8 @@ function describeText(text: string): Seen | undefined {
   if (/^\s*[[{]/.test(text)) {
     if (/^\s*\{\s*"titles"\s*:/.test(text)) return { what: "a file of titles", serves: ["titles"] };
     return /^\s*\[\s*"/.test(text)
-      ? { what: "a list of texts", serves: ["titles", "ids"] }
-      : { what: "JSON", serves: ["items", "titles", "ids"] };
+      ? { what: "a list of texts", serves: ["titles", "ids", "histories"] }
+      : { what: "JSON", serves: ["items", "titles", "ids", "histories"] };
   }
   // The first line may be a header, the last one is cut.
   const lines = text.split(/\r?\n/).slice(1, LINES);
@@ -146,11 +147,11 @@ function describeText(text: string): Seen | undefined {
   if (complete.length === 0) return undefined;
   const numbersOf = (line: string) => line.match(/(?<![\w.])-?\d*\.?\d+(e[-+]?\d+)?(?![\w])/gi)?.length ?? 0;
   if (complete.every((line) => numbersOf(line) === 0))
-    return { what: "text without numbers", serves: ["titles", "ids"] };
+    return { what: "text without numbers", serves: ["titles", "ids", "histories"] };
   // Words beside numbers: titles with their properties, or vectors with their titles.
   if (complete.some((line) => /\p{L}{2}/u.test(line))) return undefined;
   const isTable = complete.every(
     (line) => numbersOf(line) >= 4 && numbersOf(line) >= line.split(/[,;\t |]+/).length - 3,
   );
-  return isTable ? { what: "a table of numbers", serves: ["items", "ids"] } : undefined;
+  return isTable ? { what: "a table of numbers", serves: ["items", "ids", "histories"] } : undefined;
 }

@@ -1,6 +1,6 @@
 import { invalid } from "../base/errors.ts";
 import { counted } from "../base/words.ts";
-import { joinItems, type ReadIds } from "../formats/index.ts";
+import { type Histories, joinItems, type ReadHistoriesOptions, type ReadIds, readHistories } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { JoinSource } from "../items/join.ts";
 import { RQVAE } from "../model/rqvae.ts";
@@ -12,7 +12,7 @@ import { reportHtml } from "../report/html.ts";
 import type { IdReport } from "../report/id-report.ts";
 import { hashOf } from "../runtime/hash.ts";
 import { native } from "../runtime/native.ts";
-import { type Command, type Given, text, typedName, UsageError, wholeNumber } from "./command.ts";
+import { type Command, type Given, oneOf, text, typedName, UsageError, wholeNumber } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   type CatalogueItems,
@@ -25,7 +25,7 @@ import {
   STDOUT,
   writeWhole,
 } from "./files.ts";
-import { baseNameOf, nameOfInput } from "./inputs.ts";
+import { baseNameOf, isLocal, nameOfInput } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
@@ -48,6 +48,16 @@ export const report: Command = {
       ids: {
         value: "FILE",
         help: "IDs in a format of rqvae convert, joined by item ID;\nsuffixes are ignored (default: the model encodes)",
+      },
+    },
+    "What people choose": {
+      histories: {
+        value: "FILE",
+        help: "what users chose: RecBole .inter, csv (user, item,\ntime), a line of items per user, JSON lines",
+      },
+      "first-row": {
+        value: "N",
+        help: "if items are row numbers there: the number of the\nfirst row, 0 or 1 (default: 0)",
       },
     },
     "The report": {
@@ -79,6 +89,7 @@ its file remembers them, the selected epoch and the figures of held-out items.`,
     ],
     "rqvae report emoji.safetensors emoji.npy --labels emoji.labels.json",
     "rqvae report emoji.safetensors emoji.npy --baseline --html report.html",
+    "rqvae report beauty.safetensors beauty.npy --histories beauty.inter --baseline",
     "rqvae report --capacity 12000 --levels 3 --codes 256",
   ),
   run,
@@ -90,7 +101,11 @@ async function run(given: Given): Promise<number> {
     if (given.values[name] !== undefined) throw new UsageError(`--${name} goes with --capacity; a model has its own`);
   }
   const [modelPath, itemsPath] = given.positionals as [string, string];
-  const [labelsPath, idsPath, html] = ["labels", "ids", "html"].map((name) => text(given, name));
+  const [labelsPath, idsPath, html, historiesPath] = ["labels", "ids", "html", "histories"].map((name) =>
+    text(given, name),
+  );
+  const firstRow = oneOf(given, "first-row", ["0", "1"]);
+  if (firstRow !== undefined && historiesPath === undefined) throw new UsageError("--first-row goes with --histories");
   const title = text(given, "title");
   if (html !== undefined) requireExtension("--html", html, [".html", ".htm"]);
   if (title !== undefined && html === undefined) throw new UsageError("--title goes with --html");
@@ -104,15 +119,24 @@ async function run(given: Given): Promise<number> {
     { as: typedName(given, "labels"), path: labelsPath, role: "titles" },
     { as: "--item-ids", path: text(given, "item-ids"), role: "titles" },
     { as: "--ids", path: idsPath, role: "ids" },
+    { as: "--histories", path: historiesPath, role: "histories" },
   ]);
   if (html !== undefined) {
-    const inputs = [modelPath, itemsPath, labelsPath, idsPath, text(given, "item-ids")].filter(
+    const inputs = [modelPath, itemsPath, labelsPath, idsPath, historiesPath, text(given, "item-ids")].filter(
       (path) => path !== undefined,
     );
     await checkOutput(html, { overwrite: true, inputs });
   }
   const modelBytes = await readBytes(modelPath);
-  const { items, labels, named, source } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  const { items, labels, named, source, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  if (itemIds && firstRow !== undefined) throw new UsageError("--first-row is for items without item IDs of their own");
+  const catalogue = itemIds
+    ? { itemIds }
+    : { rows: items.rows, firstRow: firstRow === "1" ? (1 as const) : (0 as const) };
+  const histories = historiesPath === undefined ? undefined : await openHistories(historiesPath, catalogue);
+  if (histories && given.values.quiet !== true) {
+    process.stderr.write(`${nameOfInput(historiesPath!)}: ${histories.text}\n`);
+  }
 
   const model = await RQVAE.load(modelBytes).catch((error) => {
     throw nameFile(modelPath, error);
@@ -127,6 +151,7 @@ async function run(given: Given): Promise<number> {
       return assessIds(ids, {
         ...{ items, model, signal, baseline: given.values.baseline === true, ...named },
         ...(labels && { labels }),
+        ...(histories && { histories }),
       });
     }).catch((error) => {
       throw nameFile(itemsPath, error);
@@ -144,6 +169,13 @@ async function run(given: Given): Promise<number> {
   } finally {
     model.dispose();
   }
+}
+
+async function openHistories(path: string, catalogue: ReadHistoriesOptions): Promise<Histories> {
+  const source = isLocal(path) ? path : await readBytes(path);
+  return readHistories(source, { ...catalogue, fileName: nameOfInput(path) }).catch((error) => {
+    throw nameFile(path, error);
+  });
 }
 
 /** The IDs of a file for the items of a source, without a suffix, and what is to be said about how they were joined. */
@@ -234,7 +266,7 @@ function tell(given: Given, assessed: IdReport, provenance: Provenance, html: st
 }
 
 async function advise(given: Given): Promise<number> {
-  for (const name of ["labels", "ids", "baseline", "html", "title"]) {
+  for (const name of ["labels", "ids", "histories", "baseline", "html", "title"]) {
     if (given.values[name] !== undefined) {
       throw new UsageError(`--${name} and --capacity do not go together: nothing is read before training`);
     }

@@ -10,6 +10,8 @@ export { joinItems } from "../items/join.ts";
 export { joinLabels } from "../items/labels.ts";
 export { writePlainModel } from "../model/plain-model.ts";
 export { type VectorFormat, writeVectors } from "./arrays/vectors.ts";
+export type { Histories } from "./histories/histories.ts";
+export { type ReadHistoriesOptions, readHistories } from "./histories/read-histories.ts";
 export { writeAddedTokens } from "./ids/added-tokens.ts";
 export type { IdFormat } from "./ids/id-formats.ts";
 export { type IdShard, mergeIdShards, readIdShard, writeIdShard } from "./ids/id-shard.ts";

@@ -2,6 +2,7 @@ import { endOf } from "../base/behind-proxy.ts";
 import { invalid } from "../base/errors.ts";
 import { checkOptionNames, checkSignal, OptionReader } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
+import type { Histories } from "../formats/histories/histories.ts";
 import { SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
 import { isSource } from "../items/embedding-source.ts";
 import { type ItemProfile, ItemProfiler } from "../items/item-profile.ts";
@@ -19,7 +20,8 @@ import { hashOf } from "../runtime/hash.ts";
 import { drive, nextTurn, Stop } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
 import type { EmbeddingSource, ItemLabels, Items } from "../types.ts";
-import { type LabelOption, readLabelOption, requireIds, requireOwnIds } from "./check.ts";
+import { assessBehaviour } from "./behaviour.ts";
+import { type LabelOption, readLabelOption, requireHistories, requireIds, requireOwnIds } from "./check.ts";
 import type { NeighbourReport, ReconstructionReport } from "./figures.ts";
 import { assessLevel, commonPrefix, countGroups, labelAgreement } from "./groups.ts";
 import { type IdFigures, IdReport } from "./id-report.ts";
@@ -37,6 +39,11 @@ export interface AssessOptions {
   model?: AsyncIdModel;
   /** Whether to measure residual k-means and a random hash on the same items for comparison. Needs `items`. Default: false. */
   baseline?: boolean;
+  /**
+   * What users chose, as `readHistories` gives it for the same items in the same order: adds `behaviour`, which says whether items that
+   * people choose together have IDs that begin with the same codes.
+   */
+  histories?: Histories;
   /** Names of the items' dimensions, in their order, so that a finding about a dimension names the data's column. */
   columnNames?: readonly string[];
   signal?: AbortSignal;
@@ -54,11 +61,19 @@ const SLICE = 1024;
 /** See `assessIds` in assess-ids.ts. */
 export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): Promise<IdReport> {
   useHints();
-  checkOptionNames(options, "assessIds", ["items", "labels", "model", "baseline", "columnNames", "signal"]);
+  checkOptionNames(options, "assessIds", [
+    "items",
+    "labels",
+    "model",
+    "baseline",
+    "histories",
+    "columnNames",
+    "signal",
+  ]);
   const read = new OptionReader(options, "assessIds");
   const signal = checkSignal(read);
   const baseline = read.boolean("baseline", false);
-  const { model, columnNames } = options;
+  const { model, columnNames, histories } = options;
   requireIds(ids, "assessIds");
   for (const [name, given] of Object.entries({ model, baseline, columnNames })) {
     if (given && options.items === undefined) {
@@ -66,14 +81,16 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
     }
   }
   const labels = readLabelOption(options.labels, ids.length, "assessIds");
+  if (histories !== undefined) requireHistories(histories, ids.length);
   if (model !== undefined) requireOwnIds(ids, model, "assessIds");
   const items = options.items === undefined ? undefined : openRows(options.items, ids.length, model, signal);
   if (items) checkColumnNames(new OptionReader(options, "assessIds"), items.dim);
   const yardstick = items && (await layYardstick(items, signal));
   if (yardstick && columnNames) yardstick.columnNames = columnNames;
-  const own = await measure(ids, labels, yardstick, model, signal);
+  const about: About = { labels, yardstick, histories, signal };
+  const own = await measure(ids, about, model);
   if (!baseline || !yardstick) return new IdReport(own, ids, labels);
-  const baselines = await measureBaselines(ids, options.items!, labels, yardstick, model, signal);
+  const baselines = await measureBaselines(ids, options.items!, { ...about, yardstick }, model);
   return new IdReport({ ...own, baselines }, ids, labels);
 }
 
@@ -160,12 +177,18 @@ async function findNeighbours(
   return nearest;
 }
 
+/** What is known of the items and their users, whatever their IDs are. */
+interface About {
+  labels: Partial<ItemLabels> | undefined;
+  yardstick: Yardstick | undefined;
+  histories: Histories | undefined;
+  signal: AbortSignal | undefined;
+}
+
 async function measure(
   ids: SemanticIds,
-  labels: Partial<ItemLabels> | undefined,
-  yardstick: Yardstick | undefined,
+  { labels, yardstick, histories, signal }: About,
   model: AsyncIdModel | undefined,
-  signal: AbortSignal | undefined,
 ): Promise<IdFigures> {
   const rows = sortedRows(ids);
   await nextTurn();
@@ -188,6 +211,7 @@ async function measure(
       figures.labels.push(labelAgreement(ids, rows, name, values));
     }
   }
+  if (histories) figures.behaviour = await assessBehaviour(ids, rows, histories, labels?.labels, signal);
   if (!yardstick) return figures;
   const { profile, columnNames, queries } = yardstick;
   const { distinct, itemsWithTwin, evenVectors, dominant } = profile;
@@ -327,12 +351,11 @@ export async function measureNeighbours(
 async function measureBaselines(
   ids: SemanticIds,
   items: Items | EmbeddingSource,
-  labels: Partial<ItemLabels> | undefined,
-  yardstick: Yardstick,
+  about: About & { yardstick: Yardstick },
   model: AsyncIdModel | undefined,
-  signal: AbortSignal | undefined,
 ): Promise<{ residualKMeans: IdReport; randomHash: IdReport }> {
   const { codebookSizes, levels, length } = ids;
+  const { labels, yardstick, signal } = about;
   const watch = signal ? { signal } : {};
   // Fitted on the sample, which is all items unless there are very many; k-means uses a sample anyway. It is read as needed, since a copy
   // of all of it on the heap would stay there.
@@ -349,7 +372,7 @@ async function measureBaselines(
   let byKMeans: IdReport;
   try {
     const theirs = await kmeans.encodeAsync(items, watch);
-    byKMeans = new IdReport(await measure(theirs, labels, yardstick, kmeans, signal), theirs, labels);
+    byKMeans = new IdReport(await measure(theirs, about, kmeans), theirs, labels);
   } finally {
     kmeans.dispose();
   }
@@ -362,6 +385,6 @@ async function measureBaselines(
     }
   }
   const hashed = SemanticIds.trusted(codes, codebookSizes);
-  const byHash = new IdReport(await measure(hashed, labels, yardstick, undefined, signal), hashed, labels);
+  const byHash = new IdReport(await measure(hashed, about, undefined), hashed, labels);
   return { residualKMeans: byKMeans, randomHash: byHash };
 }

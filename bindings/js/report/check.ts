@@ -4,6 +4,8 @@ import { requireAttached } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
+import { counted } from "../base/words.ts";
+import type { Histories } from "../formats/histories/histories.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { checkLabels } from "../items/labels.ts";
 import type { AsyncIdModel } from "../model/id-model.ts";
@@ -44,6 +46,20 @@ export function requireIds(ids: SemanticIds, where: string): void {
   requireAttached(ids.codes, `${where}: ids.codes`);
   if (ids.length === 0)
     throw invalid("EMPTY")`${call(where)}${{ argument: "ids" }} is empty: there is nothing to report on`;
+}
+
+/** Histories must be of the same items. @throws InvalidInputError */
+export function requireHistories(histories: Histories, n: number): void {
+  const where = "assessIds";
+  if (!histories?.items || !histories.offsets) {
+    throw invalid()`${call(where)}${{ argument: "histories" }} must be what readHistories gives, received ${show(histories)}`;
+  }
+  const { catalogueItems } = histories;
+  if (catalogueItems !== n) {
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${call(where)}${{ argument: "histories" }} were read for a catalogue of ${counted(catalogueItems, "item")}, but there are ${counted(n, "ID")}`;
+  }
 }
 
 /** There must be a model. @throws InvalidInputError */

@@ -103,6 +103,45 @@ export interface LabelAgreement {
   byDepth: (number | null)[];
 }
 
+/** Agreement of pairs of items that one user chose. */
+export interface PairAgreement {
+  /** Mean over the users of the share of their pairs that agree. */
+  share: number;
+  /** Half the width of its 95% interval over the users (normal approximation). */
+  margin: number;
+  /** The same share of all pairs of different items, which is what shuffled IDs have on average. */
+  random: number;
+  /** The same share of pairs of different items that are drawn by popularity, independently of each other. */
+  popular: number;
+}
+
+/** Whether items that people choose together have IDs that begin with the same codes. */
+export interface BehaviourReport {
+  /** Users with at least one pair of different items within `window` choices of each other. */
+  users: number;
+  choices: number;
+  pairs: number;
+  /** The most choices between the items of a pair. */
+  window: number;
+  /** For the first 1, 2, ... codes. */
+  agreement: PairAgreement[];
+  /** For each label: the pairs that have the same one, as if it were a code. */
+  labels: (PairAgreement & { name: string })[];
+  /** Items by popularity: each part receives about a third of all choices, the head those of the most popular. */
+  parts: {
+    part: "head" | "middle" | "tail";
+    items: number;
+    /** Share of its items that have an ID of their own. */
+    ownId: number;
+    /** Share of the pairs with one of its items that agree in the first 1, 2, ... codes; null if there are none. */
+    agreement: (number | null)[];
+  }[];
+  /** Mean number of codes among which each code of a chosen item decides: the children of its prefix. */
+  fanOut: number[];
+  /** Mean number of items that have the ID of a chosen item: 1 if IDs are unique. */
+  ambiguity: number;
+}
+
 /** The figures of a report, from which findings are made. */
 export interface ReportFigures {
   readonly items: number;
@@ -118,5 +157,6 @@ export interface ReportFigures {
   readonly reconstruction?: ReconstructionReport;
   readonly neighbours?: NeighbourReport;
   readonly labels?: readonly LabelAgreement[];
+  readonly behaviour?: BehaviourReport;
   readonly baselines?: { readonly residualKMeans: ReportFigures };
 }

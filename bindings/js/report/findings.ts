@@ -41,6 +41,7 @@ export function findingsOf(report: ReportFigures): WordedFinding[] {
     ...aboutCollisions(report),
     ...aboutLevels(report),
     ...aboutMeaning(report),
+    ...aboutBehaviour(report),
     ...aboutBaseline(report),
   ];
 }
@@ -162,6 +163,30 @@ function aboutMeaning({ neighbours, perDepth, reconstruction, dominantColumn }: 
     });
   }
   return findings;
+}
+
+/** Whether the first code agrees with what people choose together, beside chance and residual k-means. */
+function aboutBehaviour({ behaviour, baselines, perDepth }: ReportFigures): WordedFinding[] {
+  const own = behaviour?.agreement[0];
+  if (!own || behaviour.pairs === 0 || perDepth[0]!.distinct === 1) return [];
+  const what = `two items that one person chose share the first code in ${percent(own.share)} of the cases, equally popular items in ${percent(own.popular)}`;
+  if (own.share - own.margin <= own.popular) {
+    return [
+      {
+        kind: "problem",
+        text: worded`${what}: the codes say nothing about what people choose. Use vectors that know behaviour, or add them to these.`,
+      },
+    ];
+  }
+  const theirs = baselines?.residualKMeans.behaviour?.agreement[0];
+  const beside = theirs ? ` (residual k-means: ${percent(theirs.share)})` : "";
+  const isBehind = theirs !== undefined && theirs.share - theirs.margin > own.share + own.margin;
+  return [
+    {
+      kind: isBehind ? "note" : "good",
+      text: worded`${what}${beside}: the IDs agree with what people choose${isBehind ? ", but less than k-means does" : ""}.`,
+    },
+  ];
 }
 
 function aboutBaseline(report: ReportFigures): WordedFinding[] {

@@ -4,6 +4,7 @@ import { counted, percent, short, thousands, wholePercent } from "../base/words.
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import type { ItemLabels } from "../types.ts";
 import type {
+  BehaviourReport,
   DepthReport,
   DominantColumnReport,
   DuplicateReport,
@@ -11,6 +12,7 @@ import type {
   LabelAgreement,
   LevelReport,
   NeighbourReport,
+  PairAgreement,
   ReconstructionReport,
 } from "./figures.ts";
 import { distinctAmongDistinct, type Finding, findingsOf, isStarved, type WordedFinding } from "./findings.ts";
@@ -29,6 +31,7 @@ export interface IdFigures {
   reconstruction?: ReconstructionReport;
   neighbours?: NeighbourReport;
   labels?: LabelAgreement[];
+  behaviour?: BehaviourReport;
   baselines?: { residualKMeans: IdReport; randomHash: IdReport };
 }
 
@@ -58,6 +61,8 @@ export class IdReport {
   declare readonly neighbours?: NeighbourReport;
   /** With `labels` that hold more than titles: one entry per name. */
   declare readonly labels?: readonly LabelAgreement[];
+  /** With `histories`. */
+  declare readonly behaviour?: BehaviourReport;
   /** With `baseline: true`: residual k-means and a random hash on the same items, with the same number of levels and codes. */
   declare readonly baselines?: { readonly residualKMeans: IdReport; readonly randomHash: IdReport };
   /** What is fine, what is not, and what to do, in words. */
@@ -122,7 +127,12 @@ export class IdReport {
     this.perLevel.forEach((level, l) => {
       lines.push(`  level ${l + 1}: ${describeLevel(level, this)}`);
     });
-    lines.push(...describeQuality(this), ...describeLabels(this), ...describeBaselines(this));
+    lines.push(
+      ...describeQuality(this),
+      ...describeLabels(this),
+      ...describeBehaviour(this),
+      ...describeBaselines(this),
+    );
     return lines.join("\n");
   }
 
@@ -216,6 +226,32 @@ function describeLabels(report: IdReport): string[] {
   return lines;
 }
 
+function describeBehaviour(report: IdReport): string[] {
+  const { behaviour } = report;
+  if (!behaviour) return [];
+  const { users, choices, pairs, window, agreement, labels, parts, fanOut, ambiguity } = behaviour;
+  const lines = ["", `What people choose together (${counted(choices, "choice")} of ${counted(users, "user")}):`];
+  if (pairs === 0) return [...lines, "  nobody chose two different items, so there is nothing to compare"];
+  const shown = ({ share, margin, popular, random }: PairAgreement) =>
+    `${percent(share)} ± ${percent(margin)} (equally popular items: ${percent(popular)}, any items: ${percent(random)})`;
+  lines.push(`  two items of one person, at most ${counted(window, "choice")} apart, share`);
+  agreement.forEach((each, i) => {
+    lines.push(`    ${prefixName(i + 1, report)}: ${shown(each)}`);
+  });
+  for (const each of labels) lines.push(`    the same ${each.name}: ${shown(each)}`);
+  for (const { part, items, ownId, agreement: own } of parts) {
+    if (items === 0) continue;
+    const first = own[0] === null ? "no pairs" : `${percent(own[0]!)} of their pairs share the first code`;
+    lines.push(
+      `  ${part} (${counted(items, "item")}, a third of the choices): ${percent(ownId)} have an ID of their own; ${first}`,
+    );
+  }
+  lines.push(
+    `  codes that each level decides among: ${fanOut.map((codes) => short(codes)).join(", ")}; items behind the ID of a choice: ${short(ambiguity)}`,
+  );
+  return lines;
+}
+
 /** The figures by which methods are compared. */
 export function comparedFigures(report: IdReport): { name: string; of(each: IdReport): number | undefined }[] {
   const figures: { name: string; of(each: IdReport): number | undefined }[] = [
@@ -224,6 +260,7 @@ export function comparedFigures(report: IdReport): { name: string; of(each: IdRe
     { name: "variance explained", of: (each) => each.reconstruction?.explainedVariance },
     { name: "nearest items that share the first code", of: (each) => each.neighbours?.sharing[0] },
     { name: "nearest items still nearest after decoding", of: (each) => each.neighbours?.kept },
+    { name: "items chosen together that share the first code", of: (each) => each.behaviour?.agreement[0]?.share },
     { name: "evenness of the first codes (entropy)", of: (each) => each.perLevel[0]!.normalizedEntropy },
     ...(report.labels ?? []).map(({ name }, i) => ({
       name: `same ${name} among items that share the first code`,

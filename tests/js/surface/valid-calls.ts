@@ -311,6 +311,10 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     joinLabels: () => [joined("left"), { titles: ["A", "B"], itemIds: ["a", "b"] }, "right"],
     mergeIdShards: () => [[shard()], ["a.shard"]],
     openItems: () => [csvFile(), { ...itemOptions, uniqueIds: false }],
+    readHistories: () => [
+      new TextEncoder().encode("u\ta\nv\tb\n"),
+      { itemIds: ["a", "b"], startsWithUser: true, fileName: "histories.txt" },
+    ],
     readIdShard: () => [formats.writeIdShard(shard())],
     readIds: () => [
       idFile.slice(),
