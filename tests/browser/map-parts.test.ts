@@ -1,5 +1,6 @@
 /** Parts of the map that need no page. */
-import { describe, expect, it } from "vitest";
+import type { RQVAE } from "rqvae";
+import { describe, expect, it, vi } from "vitest";
 import { turned, turnTowards } from "../../web/src/lab/layout/align.ts";
 import { measureKept } from "../../web/src/lab/layout/kept-neighbours.ts";
 import { type LayoutEvent, makeLayout } from "../../web/src/lab/layout/make-layout.ts";
@@ -7,6 +8,9 @@ import { nearestAmong, nearestOf } from "../../web/src/lab/layout/neighbours.ts"
 import { followDirections, widestDirections } from "../../web/src/lab/layout/projection.ts";
 import { spread } from "../../web/src/lab/layout/spread.ts";
 import { layOut } from "../../web/src/lab/layout/umap.ts";
+import { LiveFrames } from "../../web/src/lab/live-frames.ts";
+import type { LiveFrame } from "../../web/src/lab/types.ts";
+import { Vectors } from "../../web/src/lab/vectors.ts";
 import { Camera } from "../../web/src/map/camera.ts";
 import { stampDots } from "../../web/src/map/dots.ts";
 import { glyphZooms } from "../../web/src/map/glyph-zoom.ts";
@@ -181,6 +185,39 @@ describe("pictures of a training", () => {
     for (const k of [0, 1]) {
       const cosine = anew.axes[k]!.reduce((sum, x, j) => sum + x * followed.axes[k]![j]!, 0);
       expect(Math.abs(cosine)).toBeGreaterThan(0.99);
+    }
+  });
+
+  it("take a twentieth of the training at most, however slow they are", async () => {
+    const { data } = rowsOf(60, 4);
+    const read = (first: number, count: number) => data.subarray(4 * first, 4 * (first + count));
+    const frames = await LiveFrames.of(new Vectors({ rows: 60, dim: 4, read }));
+    let now = 0;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+    try {
+      const model = {
+        config: { latentDim: 4 },
+        latents: () => {
+          now += 80;
+          return data;
+        },
+        codebooks: () => [data.slice(0, 4 * 6)],
+      } as unknown as RQVAE;
+      const taken: LiveFrame[] = [];
+      const start = now;
+      for (let epoch = 0; epoch < 500; epoch++) {
+        if (frames.isDue(now - start)) taken.push(frames.take(model, epoch));
+        now += 100;
+      }
+      expect(taken.length).toBeGreaterThan(25);
+      expect(taken[0]!.epoch).toBe(0);
+      expect(80 * taken.length).toBeLessThanOrEqual(0.05 * (now - start) + 80);
+      // The items are where they were: nothing turns or flips when nothing has changed.
+      for (const { points } of taken.slice(1))
+        expect(Math.max(...points.map((x, i) => Math.abs(x - taken[0]!.points[i]!)))).toBeLessThan(400);
+      expect(taken[0]!.codes.every((code) => code < 6)).toBe(true);
+    } finally {
+      clock.mockRestore();
     }
   });
 

@@ -9,7 +9,7 @@ import { evenly, type Vectors } from "./vectors.ts";
 const ITEMS = 10_000;
 const NUMBERS = 1 << 22;
 /** Rows that the widest directions are taken from. */
-const ROWS = 1000;
+const ROWS = 600;
 /** The most of the training's time that pictures may take, and the fewest milliseconds between two. */
 const SHARE = 0.05;
 const GAP_MS = 150;
@@ -39,11 +39,6 @@ export class LiveFrames {
   isDue(trainedMs: number): boolean {
     if (this.lastAt === Number.NEGATIVE_INFINITY) return true;
     return performance.now() - this.lastAt >= GAP_MS && this.spentMs + this.lastMs <= SHARE * trainedMs;
-  }
-
-  /** The part of so much training that the pictures took. */
-  shareOf(trainedMs: number): number {
-    return trainedMs > 0 ? this.spentMs / trainedMs : 0;
   }
 
   /** @param epoch Epochs that are behind the model. */

@@ -85,7 +85,7 @@ export function widestDirections(rows: Float32Array, dim: number): Directions {
 }
 
 /** Steps towards the widest directions from those of a moment ago. */
-const FOLLOWING = 3;
+const FOLLOWING = 2;
 
 /** The widest directions of rows that have changed a little: a few steps of the same iteration, without the covariance matrix. */
 export function followDirections(before: Directions, rows: Float32Array, dim: number): Directions {
