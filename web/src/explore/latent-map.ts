@@ -63,6 +63,8 @@ export class LatentMapView {
   private prefix: readonly number[] = [];
   private rows: Uint32Array | undefined;
   private selected = -1;
+  /** An item that is not of the catalogue, and the points that it is placed among. */
+  private guest: { title: string; points: number[]; near: number[] } | undefined;
   private latents: Promise<Latents> | undefined;
   private state: "empty" | "waiting" | "started" = "empty";
   private isOpen = false;
@@ -115,6 +117,7 @@ export class LatentMapView {
     this.layout.end();
     this.state = "empty";
     this.latents = undefined;
+    this.guest = undefined;
     this.progress.hidden = true;
     this.directions = undefined;
     this.neighbours = undefined;
@@ -182,8 +185,6 @@ export class LatentMapView {
     this.placeGuest();
     return points.length > 0;
   }
-
-  private guest: { title: string; points: number[]; near: number[] } | undefined;
 
   private placeGuest(): void {
     const { guest } = this;

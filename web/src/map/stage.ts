@@ -31,6 +31,7 @@ const REACH = 18;
 const GLYPH_ROOM = 25;
 /** Points with glyphs: finding room for more takes longer than a frame. */
 const MOST_GLYPHS = 3000;
+const ZOOM_KEY = `${/Mac/.test(navigator.platform) ? "⌘" : "Ctrl"} + scroll to zoom`;
 const NO_GLYPHS: Overlay["glyphs"] = { text: [], order: new Uint32Array(), zooms: new Float32Array() };
 
 /** A map of points: draws them, moves them, and says what the visitor points at. What the points are, its owner knows. */
@@ -78,8 +79,7 @@ export class MapStage {
       },
       tapped: (x, y) => this.tap(x, y),
       outlined: (outline, ended) => this.drawOutline(outline, ended),
-      scrolledPast: () =>
-        this.say(`${/Mac/.test(navigator.platform) ? "⌘" : "Ctrl"} + scroll to zoom, or click the map first`),
+      scrolledPast: () => this.say(this.element.tabIndex < 0 ? ZOOM_KEY : `${ZOOM_KEY}, or click the map first`),
       escaped: () => this.handlers.leave?.(),
     });
     new ResizeObserver(() => {
