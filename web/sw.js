@@ -4,6 +4,8 @@
  * version waits until all tabs of the old one are closed, since the server no longer has the old version's files.
  */
 const FILES = self.__FILES__;
+/** Large files that not every visitor needs: kept from their first use on. */
+const LATER = self.__LATER__.map((file) => new URL(file, self.registration.scope).href);
 const { scope } = self.registration;
 const PREFIX = `rqvae ${scope} `;
 const VERSION = `${PREFIX}${self.__VERSION__}`;
@@ -25,6 +27,7 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => {
   event.waitUntil(
     (async () => {
+      await takeOver();
       for (const name of await caches.keys()) {
         if (name !== VERSION && (await isOwn(name))) await caches.delete(name);
       }
@@ -32,6 +35,30 @@ self.addEventListener("activate", (event) => {
     })(),
   );
 });
+
+/** What an earlier version kept of the large files, whose names change with their content. */
+async function takeOver() {
+  const cache = await caches.open(VERSION);
+  for (const file of LATER) {
+    const found = (await cache.match(file)) ? undefined : await stored(file);
+    if (found) await cache.put(file, found);
+  }
+}
+
+/** A large file from the server, kept for the next time if there is room; the page need not wait for that. */
+async function fetchLater(event) {
+  const response = await fetch(event.request);
+  if (response.ok) {
+    const copy = response.clone();
+    event.waitUntil(
+      caches
+        .open(VERSION)
+        .then((cache) => cache.put(event.request, copy))
+        .catch(() => {}),
+    );
+  }
+  return response;
+}
 
 /** From this version's store, or else from those of other versions: a tab may belong to a version that waits. */
 async function stored(request) {
@@ -48,7 +75,8 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || !request.url.startsWith(scope)) return;
   if (request.mode !== "navigate") {
-    event.respondWith(stored(request).then((found) => found ?? fetch(request)));
+    const missing = () => (LATER.includes(request.url) ? fetchLater(event) : fetch(request));
+    event.respondWith(stored(request).then((found) => found ?? missing()));
   } else if (/^(index\.html)?([?#]|$)/.test(request.url.slice(scope.length))) {
     event.respondWith(fetch(request).catch(async () => (await stored(scope)) ?? Response.error()));
   }

@@ -27,15 +27,18 @@ const offline: Plugin = {
   name: "offline",
   apply: "build",
   generateBundle(_, bundle) {
-    const files = Object.keys(bundle).filter((name) => name !== "index.html");
+    const all = Object.keys(bundle).filter((name) => name !== "index.html");
+    const later = all.filter((name) => name.endsWith(".safetensors")); // word vectors: kept once they were used
+    const files = all.filter((name) => !later.includes(name));
     const page = bundle["index.html"];
     const version = createHash("sha256")
-      .update(files.join())
+      .update(all.join())
       .update(page?.type === "asset" ? page.source : "")
       .digest("hex")
       .slice(0, 12);
     const source = readFileSync(here("sw.js"), "utf8")
       .replace("self.__FILES__", JSON.stringify(["./", ...files.map((name) => `./${name}`)]))
+      .replace("self.__LATER__", JSON.stringify(later.map((name) => `./${name}`)))
       .replace("self.__VERSION__", JSON.stringify(version));
     this.emitFile({ type: "asset", fileName: "sw.js", source });
   },

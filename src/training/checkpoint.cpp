@@ -139,7 +139,8 @@ bool TrainJob::Fits(Phase phase) const {
     }
   }
   if (start_ && !whole(*start_)) return false;
-  if (begun_with_.size() != (best_.by_loss ? 0 : model_->store().values().size())) return false;
+  const bool begun = !best_.by_loss || (MayKeepStart() && phase != Phase::kDone);
+  if (begun_with_.size() != (begun ? model_->store().values().size() : 0)) return false;
   for (const std::optional<Snapshot>* snapshot : {&best_.by_loss, &best_.by_collision}) {
     if (*snapshot &&
         ((*snapshot)->values.size() != model_->store().values().size() || !whole((*snapshot)->evaluation))) {

@@ -36,8 +36,9 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
   MemoryNeed need = NeedOfStep(model, std::min(config.batch_size, training_rows));
   const double weights = need.Floats(model.store().size());
   need.optimizer = Optimizer::StateVectors(config.optimizer) * weights;
-  // The weights before a step, and the best ones by either measure; the codes of all rows, and their order twice.
-  need.work += 3 * weights + need.Floats(counts.rows, model.config().levels()) + 2 * need.Floats(counts.rows);
+  // The weights before a step and at the start, and the best ones by either measure; the codes of all rows, and their
+  // order twice.
+  need.work += 4 * weights + need.Floats(counts.rows, model.config().levels()) + 2 * need.Floats(counts.rows);
   need.items = HeldBytes(model, counts);
   if (model.initialized()) return need;
   const MemoryNeed initialization = NeedOfInitialization(model, {training_rows, counts.held});
@@ -281,7 +282,7 @@ void TrainJob::FinishEvaluation() {
   }
   const double loss = validation_rows_ > 0 ? result.reconstruction : history_.back().losses.loss;
   best_.Consider(config_.select, epoch_, loss, result, model_->store().values());
-  begun_with_.resize(0);
+  if (!MayKeepStart()) begun_with_.resize(0);
   NextEpoch();
 }
 
@@ -290,8 +291,7 @@ void TrainJob::NextEpoch() {
   stopped_early_ = config_.patience > 0 && best_.without_better >= config_.patience && epoch_ < config_.epochs &&
                    validation_now_ == Validation::kHeldOut;
   const bool decides = ends_holding_out() && epoch_ == held_out_epochs_ && !stopped_early_;
-  const Snapshot* best = best_.Selected(Selection::kLoss);
-  if (decides && (best == nullptr || best->epoch < 0)) {
+  if (decides && !TrainingIsWorthIt()) {
     KeepStart();
     return;
   }
@@ -306,6 +306,13 @@ void TrainJob::NextEpoch() {
   }
   if (decides) Join();
   phase_ = Phase::kStartEpoch;
+}
+
+// Whether an epoch is so much better on the validation rows than the start that going back to the start would be worse.
+bool TrainJob::TrainingIsWorthIt() const {
+  const Snapshot* best = best_.Selected(Selection::kLoss);
+  if (best == nullptr || best->epoch < 0) return false;
+  return !refits_ || best->loss <= (1 - kWorthTraining) * start_->reconstruction;
 }
 
 void TrainJob::TrainOnAllRows() {
@@ -328,11 +335,14 @@ void TrainJob::Join() {
 }
 
 void TrainJob::KeepStart() {
+  // Another epoch may have been a little better.
+  if (refits_) best_.by_loss = Snapshot{-1, start_->reconstruction, *start_, begun_with_};
+  best_.by_collision = best_.by_loss;
   validation_now_ = Validation::kStartKept;
+  begun_with_.resize(0);
   separation_.Join(training_.row_ids(), source_->rows());
   TrainOnAllRows();
-  best_.by_collision = best_.by_loss;
-  if (const Snapshot* start = best_.Selected(Selection::kLoss)) model_->store().values() = start->values;
+  model_->store().values() = best_.by_loss->values;
   model_->ParametersChanged();
   if (!refits_) {
     Finish();
@@ -354,6 +364,7 @@ void TrainJob::FinishRefit() {
 
 void TrainJob::Finish() {
   phase_ = Phase::kDone;
+  begun_with_.resize(0);
   if (const Snapshot* chosen = selected()) {
     model_->store().values() = chosen->values;
     model_->ParametersChanged();

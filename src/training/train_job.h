@@ -51,17 +51,24 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
 // With TrainConfig::validation_until < 1 they are held out for the first epochs only, since rows that never train cost
 // a small catalogue more than the choice of an epoch wins. After these epochs, whatever the selection:
 //
-//   their loss is lower than at the start          they join: the rest of the epochs train on all rows, the schedule
+//   the best is worth it, and so are they now     they join: the rest of the epochs train on all rows, the schedule
 //                                                  is trusted, and kLoss keeps the last epoch. What was best before
 //                                                  is dropped.
-//   only an earlier epoch was better               training ends, and the best is kept, as select says.
-//   none was                                       training does not help here: the start is restored, its codebooks
+//   only an earlier epoch is worth it             training ends, and the best is kept, as select says.
+//   none is                                        training does not help here: the start is restored, its codebooks
 //                                                  are fitted again, to all rows (if this training fitted
 //                                                  them), and the training ends.
+//
+// An epoch is worth it whose loss is kWorthTraining lower than the start's; "now" it need only be lower. Less than that
+// is less than the rows held out are worth to codebooks that are fitted to all of them.
 //
 // Patience can run out only before that; training then ends as without validation_until.
 class TrainJob : public Job {
  public:
+  // By experiment (docs/training.md): below it the start fitted to all rows explains more of unseen items, above it
+  // less.
+  static constexpr double kWorthTraining = 0.01;
+
   // What happened to the validation rows. The numbers are in checkpoints.
   enum class Validation : uint8_t { kHeldOut = 0, kJoined = 1, kStartKept = 2 };
 
@@ -132,6 +139,9 @@ class TrainJob : public Job {
   void FinishEvaluation();
   void NextEpoch();
   bool ends_holding_out() const { return held_out_epochs_ < config_.epochs; }
+  // Whether the start may be kept instead of a better epoch, so that its weights are still needed.
+  bool MayKeepStart() const { return refits_ && ends_holding_out() && validation_now_ == Validation::kHeldOut; }
+  bool TrainingIsWorthIt() const;
   void TrainOnAllRows();
   void Join();
   void KeepStart();
@@ -178,7 +188,8 @@ class TrainJob : public Job {
   EpochLosses epoch_losses_;
   std::vector<EpochRecord> history_;
   std::optional<Evaluation> start_;
-  Vector begun_with_;  // the weights at the start, or when the validation rows joined, until there are best ones
+  // The weights at the start, or when the validation rows joined, until there are best ones and MayKeepStart is false.
+  Vector begun_with_;
   BestEpochs best_;
   bool stopped_early_ = false;
 };

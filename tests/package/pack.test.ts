@@ -79,7 +79,7 @@ describe("the packed package", () => {
     expect(wasmWithThreads).toBeLessThanOrEqual(117 * 1024);
     expect(javaScript).toBeLessThanOrEqual(30 * 1024);
     const unpacked = files(installed).reduce((sum, file) => sum + statSync(file).size, 0);
-    expect(unpacked).toBeLessThanOrEqual(1.54 * 1024 * 1024);
+    expect(unpacked).toBeLessThanOrEqual(1.6 * 1024 * 1024);
   });
 
   it("has the files that its package.json promises", () => {
@@ -105,6 +105,7 @@ describe("the packed package", () => {
       "rqvae/report",
       "rqvae/decoding",
       "rqvae/options",
+      "rqvae/words",
     ];
     const quiet = `const before = Object.keys(globalThis).join(); ${entries.map((entry) => `await import("${entry}");`).join(" ")} console.log(before === Object.keys(globalThis).join());`;
     expect(node("--input-type=module", "-e", quiet)).toBe("true\n");

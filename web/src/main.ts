@@ -2,14 +2,15 @@ import { SemanticIds } from "rqvae";
 import { idChips } from "./base/code-chips.ts";
 import { hook, scrollTo } from "./base/dom.ts";
 import { offerOffline } from "./base/offline.ts";
-import { onFiles } from "./data/data-input.ts";
+import { onArrivals } from "./data/data-input.ts";
 import { type DataSet, nameSource, sampleSource } from "./data/data-set.ts";
+import { planIntake } from "./data/intake.ts";
 import { Lab, LabGone } from "./lab/lab.ts";
 import type { DataSource, RunResult, Settings } from "./lab/types.ts";
 import "./settings/options-form.css";
-import { clearError, showError } from "./base/page-error.ts";
+import { clearError, PageError, showError } from "./base/page-error.ts";
 import { guideSteps } from "./base/steps-nav.ts";
-import { showDataSet, showNothing, showReading } from "./data/preview.ts";
+import { showDataSet, showFetching, showNothing, showReading, showTitles } from "./data/preview.ts";
 import { markSample, onSample } from "./data/sample-cards.ts";
 import { Results, type Trained } from "./explore/results.ts";
 import { offerResumption } from "./keep/resume-offer.ts";
@@ -22,6 +23,7 @@ import {
   readSettings,
   readTyped,
   resetTouched,
+  setNoData,
   setRunning,
   suggest,
   type Typed,
@@ -58,12 +60,33 @@ function dropRun(): void {
     void lab.call("halt", { why: "drop" }).catch(() => {});
 }
 
-async function useData(chosen: DataSource): Promise<boolean> {
+/** Where the items that are shown, or being read, come from. */
+const currentSource = () => (page.state.name === "reading" ? page.state.source : dataOf(page.state)?.source);
+
+/** Files that arrive while others are looked at wait for them. */
+let arrived: Promise<unknown> = Promise.resolve();
+
+function takeFiles(files: File[]): void {
+  arrived = arrived.then(() => sortFiles(files)).catch(showError);
+}
+
+/** Looks at what files are, and uses them for what they are good for. */
+async function sortFiles(files: File[]): Promise<void> {
+  clearError();
+  const { open, titles, complaint } = planIntake(await lab.call("recognise", { files }), currentSource());
+  // Not awaited to its end: titles may arrive while items are read.
+  const used = open ? useData(open) : titles && useLabels(titles);
+  if (complaint === "") return;
+  await used;
+  showError(new PageError(complaint));
+}
+
+async function useData(chosen: DataSource, isAlone?: true): Promise<boolean> {
   clearError();
   dropRun();
   lab.end(); // frees the memory of the previous items
   if (dataOf(page.state)) resetTouched(); // forget what was typed for the last data set, but not what was typed before the first
-  page.send({ type: "read", source: chosen });
+  page.send({ type: "read", source: chosen, ...(isAlone && { isAlone }) });
   const { state } = page;
   if (state.name !== "reading") return false;
   const { job, source } = state;
@@ -73,8 +96,11 @@ async function useData(chosen: DataSource): Promise<boolean> {
   const named = nameSource(source);
   markSample(source.kind === "sample" ? source.key : undefined);
   showReading(named.name);
+  setNoData(`Reading ${named.name}…`);
   try {
-    const summary = await lab.call("open", { source });
+    const summary = await lab.call("open", { source }, (event) => {
+      if (event.kind === "fetching" && isCurrent(job)) showFetching(event.progress);
+    });
     const late = lateTitles(page.state);
     const data = { ...named, ...summary, source };
     if (!page.send({ type: "opened", job, data })) return false;
@@ -85,10 +111,19 @@ async function useData(chosen: DataSource): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof LabGone || !page.send({ type: "failed", job })) return false;
+    if (source.kind === "files" && source.labels) return withoutTitles(source, error);
     showNothing();
+    setNoData(`${named.name} could not be read, so there is nothing to train on. Choose other data.`);
     showError(error);
     return false;
   }
+}
+
+/** Titles that do not fit cost the items nothing: those are shown without them, and why. */
+async function withoutTitles({ labels: _, ...items }: DataSource & { kind: "files" }, why: unknown): Promise<boolean> {
+  const opened = await useData(items, true);
+  if (opened) showError(why);
+  return opened;
 }
 
 function leaveOutBadRows(): void {
@@ -98,7 +133,10 @@ function leaveOutBadRows(): void {
 
 async function useLabels(file: File): Promise<void> {
   clearError();
-  if (page.send({ type: "titles", file })) return;
+  if (page.send({ type: "titles", file })) {
+    if (page.state.name !== "reading") showTitles(file.name, () => takeFiles([file]));
+    return;
+  }
   const items = dataOf(page.state)?.source;
   /** Whether the items are still those of the titles; other titles do not make them other items. */
   const isTheirs = () => itemsOf(dataOf(page.state)?.source) === itemsOf(items);
@@ -284,10 +322,7 @@ hook("sample-button", HTMLButtonElement).addEventListener("click", async () => {
   if (await useSample("emoji")) await train();
 });
 onSample((key) => void useSample(key));
-onFiles(
-  (file) => void useData({ kind: "files", items: file }),
-  (file) => void useLabels(file),
-);
+onArrivals({ files: takeFiles, titles: (file) => void useLabels(file) });
 onTrain(() => void train());
 offerReuse();
 guideSteps();

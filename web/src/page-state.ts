@@ -29,7 +29,8 @@ export type PageState = Always &
 
 /** What happens, caused by the visitor or (with the job's number) by a job. */
 export type PageEvent =
-  | { type: "read"; source: DataSource }
+  /** `isAlone`: without the titles that arrived before, which do not fit. */
+  | { type: "read"; source: DataSource; isAlone?: true }
   | { type: "opened"; job: number; data: DataSet }
   /** Titles that arrived before any items. */
   | { type: "titles"; file: File }
@@ -66,7 +67,7 @@ export function next(state: PageState, event: PageEvent): PageState {
   if ("job" in event && event.job !== job) return state;
   switch (event.type) {
     case "read":
-      return event.source.kind === "sample"
+      return event.source.kind === "sample" || event.source.fromWords || event.isAlone
         ? { ...begun, name: "reading", source: event.source, titles: undefined }
         : { ...begun, name: "reading", source: titles ? { labels: titles, ...event.source } : event.source };
     case "opened":

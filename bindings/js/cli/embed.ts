@@ -11,6 +11,7 @@ import { jobView } from "./progress.ts";
 import { shellWord } from "./text.ts";
 import { DTYPES, loadTextModel, POOLINGS, type TextModel } from "./text-model.ts";
 import { readTextTable, type TextTable } from "./text-table.ts";
+import { loadWordModel, WORDS } from "./word-model.ts";
 
 const BATCH = 32;
 
@@ -26,7 +27,12 @@ export const embed: Command = {
       prefix: { value: "TEXT", help: 'before every text, where the model wants one:\n"passage: "' },
     },
     "The language model": {
-      model: { short: "m", value: "NAME", help: "a folder with the model, or its name on\nhuggingface.co" },
+      model: {
+        short: "m",
+        value: "NAME",
+        help: `a folder with the model, its name on\nhuggingface.co, or ${WORDS}`,
+      },
+      words: { value: "FILE", help: `the word vectors of --model ${WORDS}` },
       pooling: { value: "NAME", help: "mean (default) or cls" },
       dtype: { value: "NAME", help: `of the weights: ${DTYPES.join(", ")}\n(default: fp32)` },
       batch: { value: "N", help: `texts per step (default: ${BATCH})` },
@@ -45,9 +51,14 @@ have unit length, one row per item. The titles go into a file next to them,
 items.labels.json for items.npy, which rqvae train --labels reads.
 ${INPUTS}`,
       OVERWRITING,
-      `rqvae embed needs the package @huggingface/transformers, which you install
-yourself. Two environment variables: HF_ENDPOINT names another hub or mirror to
-fetch models from, HF_HOME a folder to keep them in (default: the package's).`,
+      `--model ${WORDS} takes averages of word vectors: no other package, no download,
+and neighbours that are nearly as good as those of a small language model. The
+repository has a table of 50,000 English words,
+examples/data/words/glove-50k.safetensors.`,
+      `For other models, rqvae embed needs the package @huggingface/transformers, which
+you install yourself. Two environment variables: HF_ENDPOINT names another hub
+or mirror to fetch models from, HF_HOME a folder to keep them in (default: the
+package's).`,
     ],
     "rqvae embed items.csv --text title,description \\",
     "  --model Xenova/all-MiniLM-L6-v2 -o items.npy",
@@ -60,7 +71,18 @@ async function run(given: Given): Promise<number> {
   const tablePath = given.positionals[0] as string;
   const model = text(given, "model");
   if (model === undefined)
-    throw new UsageError("--model is missing: a folder, or a name such as Xenova/all-MiniLM-L6-v2");
+    throw new UsageError(
+      `--model is missing: a folder, a name such as Xenova/all-MiniLM-L6-v2, or ${WORDS} with --words FILE`,
+    );
+  const isWords = model === WORDS;
+  for (const name of isWords ? ["pooling", "dtype", "offline"] : ["words"]) {
+    if (given.values[name] === undefined) continue;
+    throw new UsageError(
+      isWords
+        ? `--${name} is for language models: leave it out with --model ${WORDS}`
+        : `--words is the file of --model ${WORDS}: leave it out, or give --model ${WORDS}`,
+    );
+  }
   const textColumns = names(text(given, "text"));
   if (textColumns.length === 0)
     throw new UsageError("--text is missing: the columns to embed, such as title,description");
@@ -96,13 +118,16 @@ async function run(given: Given): Promise<number> {
 
   const fetching = jobView(process.stderr, "Fetching the model");
   const onFetch = (progress: number) => fetching.update({ phase: "encode", progress });
-  const loaded = await loadTextModel({
-    model,
-    dtype,
-    pooling,
-    offline: given.values.offline === true,
-    ...(!quiet && { onFetch }),
-  }).finally(() => quiet || fetching.end());
+  const words = isWords ? await loadWordModel(text(given, "words"), texts) : undefined;
+  const loaded =
+    words ??
+    (await loadTextModel({
+      model,
+      dtype,
+      pooling,
+      offline: given.values.offline === true,
+      ...(!quiet && { onFetch }),
+    }).finally(() => quiet || fetching.end()));
   try {
     const view = jobView(process.stderr, "Embedding");
     const items = await interruptible(
@@ -114,7 +139,7 @@ async function run(given: Given): Promise<number> {
     await writeWhole(labelsPath, `${JSON.stringify(labels)}\n`);
     if (quiet) return 0;
     process.stderr.write(
-      `Embedded ${counted(items.rows, "item")} in ${counted(items.dim, "dimension")}: ${output}, titles in ${labelsPath}.\nNext: ${programName()} train ${shellWord(output)} --labels ${shellWord(labelsPath)}\n`,
+      `Embedded ${counted(items.rows, "item")} in ${counted(items.dim, "dimension")}: ${output}, titles in ${labelsPath}.\n${words ? `${words.about}\n` : ""}Next: ${programName()} train ${shellWord(output)} --labels ${shellWord(labelsPath)}\n`,
     );
     return 0;
   } finally {

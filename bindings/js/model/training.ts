@@ -498,8 +498,11 @@ function untilTheyJoined(
 }
 
 function becauseNothingHelped(epochs: number, { items }: ValidationResult, refitted: boolean): Wording {
-  const fitted = refitted ? " with its codebooks fitted to all items" : "";
-  return worded`the start, before any training, was restored${fitted}: ${counted(epochs, "epoch")} of training did not help on the ${counted(items, "validation item")}`;
+  const what = `${counted(epochs, "epoch")} of training`;
+  const on = `the ${counted(items, "validation item")}`;
+  return refitted
+    ? worded`the start, before any training, was restored with its codebooks fitted to all items: ${what} lowered the loss on ${on} by less than 1%`
+    : worded`the start, before any training, was restored: ${what} did not help on ${on}`;
 }
 
 function why({ select, isReselected, selected: { ids, validation }, afterValidation }: Chosen): Wording {

@@ -110,6 +110,8 @@ const TrainingCase kCases[] = {
      }},
     {"ValidationJoins",
      [](ModelConfig& m, TrainConfig& t) {
+       m.linear_skip = LinearSkip::kNone;  // so that training gains much, on every host
+       t.optimizer.learning_rate = 0.01;
        m.codebook_sizes = {16, 16};
        m.input_noise = 0.1;
        t.epochs = 6;
@@ -123,7 +125,9 @@ const TrainingCase kCases[] = {
        t.schedule = Schedule::kCosine;
      }},
     {"ValidationJoinsByCollision",
-     [](ModelConfig&, TrainConfig& t) {
+     [](ModelConfig& m, TrainConfig& t) {
+       m.linear_skip = LinearSkip::kNone;
+       t.optimizer.learning_rate = 0.01;
        t.epochs = 7;
        t.validation_share = 0.2;
        t.validation_until = 0.5;

@@ -34,6 +34,8 @@ const TrainingCase kCases[] = {
      }},
     {"ValidationJoins",
      [](ModelConfig& m, TrainConfig& t) {
+       m.linear_skip = LinearSkip::kNone;  // so that training gains much
+       t.optimizer.learning_rate = 0.01;
        m.codebook_sizes = {16, 16};
        t.separation_weight = 0.5;
        t.validation_share = 0.1;

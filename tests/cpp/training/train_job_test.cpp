@@ -516,7 +516,7 @@ TEST(TrainJob, JoiningIsTwoTrainingLoops) {
 TEST(TrainJob, TheBatchGrowsWithTheRows) {
   TrainConfig config = Joining();
   config.batch_size = 1000;
-  const FinishedRun run(SmallConfig(10), Catalogue(430, 10), config);
+  const FinishedRun run(Untrained(10), Catalogue(430, 10), config);
   EXPECT_EQ(run.job.total_steps(), 5);
   EXPECT_EQ(run.job.last_batch_size(), 430);
 }
@@ -588,6 +588,36 @@ TEST(TrainJob, WhereTrainingTeachesNothingTheStartIsFittedToAllRows) {
   }
 }
 
+// An epoch that is hardly better than the start costs the rows held out more than it gains.
+TEST(TrainJob, TrainingThatGainsLittleKeepsTheStartToo) {
+  const Matrix data = Catalogue(430, 10);
+  const MatrixRows rows(data);
+  auto gain = [](const FinishedRun& run) {  // of the last epoch that was judged
+    return 1 - run.job.history()[1].evaluation->reconstruction / run.job.start()->reconstruction;
+  };
+  TrainConfig config = Joining();
+  config.optimizer.learning_rate = 0.01;
+  ModelConfig far = Overtrained();
+  far.linear_skip = LinearSkip::kNone;  // so that training gains much, on every host
+  const FinishedRun much(far, data, config);
+  ASSERT_GE(gain(much), TrainJob::kWorthTraining);
+  EXPECT_EQ(much.job.validation(), TrainJob::Validation::kJoined);
+
+  config.optimizer.learning_rate = 1e-6;
+  const FinishedRun little(Overtrained(), data, config);
+  ASSERT_LT(gain(little), TrainJob::kWorthTraining);
+  EXPECT_EQ(little.job.validation(), TrainJob::Validation::kStartKept);
+  EXPECT_EQ(little.job.selected()->epoch, -1);
+
+  Model start(Overtrained());
+  const SubsetRows training(&rows, SplitRows(0, 430, 0.25).training);
+  InitializeJob initialize(&start, &training);
+  RunToEnd(initialize);
+  InitializeJob refit(&start, &rows);
+  RunToEnd(refit);
+  EXPECT_TRUE(SameBits(little.model.store().values(), start.store().values()));
+}
+
 TEST(TrainJob, HowLongRowsAreHeldOut) {
   const MatrixRows rows(Catalogue(100, 10));
   Model model(SmallConfig(10));
@@ -627,7 +657,7 @@ TEST(TrainJob, ValidationUntilChangesNothingWhereNothingJoins) {
 
 TEST(TrainJob, PatienceEndsOnlyWhatIsHeldOutAndWhatUndidItsGainEndsToo) {
   const Matrix data = Catalogue(300, 10);
-  int stopped = 0, joined = 0, undone = 0;
+  int stopped = 0, joined = 0, undone = 0, kept = 0;
   for (uint64_t seed = 0; seed < 10; ++seed) {
     for (const auto& [rate, patience, until] :
          {std::tuple(0.001, 2, 0.1), {0.02, 2, 0.1}, {0.03, 15, 0.5}, {0.03, 27, 0.9}}) {
@@ -647,7 +677,18 @@ TEST(TrainJob, PatienceEndsOnlyWhatIsHeldOutAndWhatUndidItsGainEndsToo) {
         EXPECT_EQ(run.job.validation(), TrainJob::Validation::kHeldOut);
         EXPECT_EQ(run.job.selected()->epoch, held.job.selected()->epoch);
         EXPECT_TRUE(SameBits(run.model.store().values(), held.model.store().values()));
-      } else if (held.job.history()[held_out - 1].evaluation->reconstruction >= held.job.start()->reconstruction) {
+        continue;
+      }
+      const double start = held.job.start()->reconstruction;
+      double least = start;
+      for (size_t e = 0; e < held_out; ++e) {
+        least = std::min(least, held.job.history()[e].evaluation->reconstruction);
+      }
+      if (least > (1 - TrainJob::kWorthTraining) * start) {
+        ++kept;
+        EXPECT_EQ(run.job.history().size(), held_out);
+        EXPECT_EQ(run.job.validation(), TrainJob::Validation::kStartKept);
+      } else if (held.job.history()[held_out - 1].evaluation->reconstruction >= start) {
         ++undone;  // better than the start for a while, and worse when it is decided: what was best is kept
         EXPECT_TRUE(run.job.stopped_early());
         EXPECT_EQ(run.job.history().size(), held_out);
@@ -667,6 +708,7 @@ TEST(TrainJob, PatienceEndsOnlyWhatIsHeldOutAndWhatUndidItsGainEndsToo) {
   EXPECT_GT(stopped, 0);
   EXPECT_GT(joined, 0);
   EXPECT_GT(undone, 0);
+  EXPECT_GT(kept, 0);
 }
 
 TEST(TrainJob, AfterTheJoinTheMostDistinctIdsAreThoseSinceThen) {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   FLOAT,
@@ -197,6 +198,37 @@ describe("rqvae embed, without its package or its input", () => {
     expectError(rqvae("embed", "empty.csv", "-m", "m", "-t", "title"), 1, "empty.csv: has no rows");
     write("bad.jsonl", '{"title":"a"}\n{"title"');
     expectError(rqvae("embed", "bad.jsonl", "-m", "m", "-t", "title"), 1, "bad.jsonl: line 2 is not JSON");
+  });
+});
+
+describe("rqvae embed --model words", () => {
+  const WORDS_FILE = fileURLToPath(new URL("../../../examples/data/words/glove-50k.safetensors", import.meta.url));
+  const titles = ["red apple", "green apple", "tennis racket", "soccer ball", "violin", "guitar", "kitten", "cat", "★"];
+  beforeEach(() => write("titles.csv", `title\n${titles.join("\n")}\n`));
+  const embed = (...args: string[]) => rqvae("embed", "titles.csv", "--text", "title", "--model", "words", ...args);
+
+  it("makes embeddings of a table of words, and says what it knows of them", () => {
+    const result = embed("--words", WORDS_FILE);
+    expect(result).toMatchObject({ status: 0, stdout: "" });
+    expect(result.stderr).toContain("Embedded 9 items in 100 dimensions: titles.npy");
+    expect(result.stderr).toContain("100% of the 12 words are known. 1 row has no words and is all zeros: row 8.");
+    expect(JSON.parse(read("titles.labels.json"))).toEqual({ titles });
+    const { data, dim } = readNpy(readBytes("titles.npy"));
+    const cosine = (a: number, b: number) =>
+      Array.from({ length: dim }, (_, j) => data[a * dim + j]! * data[b * dim + j]!).reduce((sum, x) => sum + x);
+    expect(cosine(0, 0)).toBeCloseTo(1, 5);
+    expect(cosine(0, 1)).toBeGreaterThan(cosine(0, 4) + 0.2);
+    expect(cosine(6, 7)).toBeGreaterThan(cosine(6, 2) + 0.2);
+    expect(cosine(8, 8)).toBe(0);
+  });
+
+  it("refuses what it cannot use", () => {
+    expectError(embed(), 2, "--words is missing", "glove-50k.safetensors");
+    expectError(embed("--words", "absent.safetensors"), 1, "absent.safetensors: no such file");
+    expectError(embed("--words", "titles.csv"), 1, "titles.csv: this is not a table of word vectors");
+    expectError(embed("--words", WORDS_FILE, "--pooling", "cls"), 2, "--pooling is for language models");
+    const other = rqvae("embed", "titles.csv", "--text", "title", "--model", "m", "--words", WORDS_FILE);
+    expectError(other, 2, "--words is the file of --model words");
   });
 });
 

@@ -12,6 +12,7 @@ import * as inline from "rqvae/inline";
 import * as options from "rqvae/options";
 import * as report from "rqvae/report";
 import * as vocabulary from "rqvae/vocabulary";
+import * as words from "rqvae/words";
 import * as worker from "rqvae/worker";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
@@ -28,6 +29,7 @@ const ENTRIES: Record<string, object> = {
   "rqvae/report": report,
   "rqvae/decoding": decoding,
   "rqvae/options": options,
+  "rqvae/words": words,
 };
 const { callables: all, values } = publicSurface();
 /** `answerCalls` has nothing to do but in a worker: tests/js/worker/script-worker.test.ts. */

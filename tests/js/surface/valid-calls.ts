@@ -6,6 +6,7 @@ import * as decoding from "rqvae/decoding";
 import * as formats from "rqvae/formats";
 import * as report from "rqvae/report";
 import * as vocabularies from "rqvae/vocabulary";
+import * as words from "rqvae/words";
 import * as workers from "rqvae/worker";
 import { catalogue } from "../support/catalogue.ts";
 
@@ -375,6 +376,24 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "Vocabulary#toJSON": () => [],
   });
 
+  const wordFile = words.writeWords(["red", "shoe"], Float32Array.of(1, 2, 3, 4));
+  const wordTable = await words.openWords(wordFile.slice());
+  const embedder = words.TitleEmbedder.fit(wordTable, ["red shoe"]);
+  add("rqvae/words", () => words, {
+    openWords: {
+      args: () => [wordFile.slice(), { fileName: "words.safetensors" }],
+      names: ["not a table of word vectors"],
+    },
+    writeWords: () => [["red", "shoe"], Float32Array.of(1, 2, 3, 4), { licence: "PDDL" }],
+  });
+  add("rqvae/words", () => words.TitleEmbedder, {
+    "TitleEmbedder.fit": () => [wordTable, ["red shoe", "blue boot"]],
+  });
+  add("rqvae/words", () => embedder, { "TitleEmbedder#embed": () => [["red boot"]] });
+  add("rqvae/words", () => wordTable, {
+    "WordTable#rank": () => ["red"],
+    "WordTable#vector": () => [1],
+  });
   add("rqvae/report", () => report, {
     checkItems: () => [items(), {}],
     explainIds: costly(() => [model, items(), { ids, labels: labels(), nearest: 2 }]),

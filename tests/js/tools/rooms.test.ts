@@ -20,6 +20,7 @@ const PACKAGE = [
   "index",
   "tokens",
   "formats",
+  "words",
   "report",
   "worker",
   "sweep",

@@ -1,7 +1,8 @@
 import type { ItemCheck } from "rqvae/report";
 import { hook, make } from "../base/dom.ts";
-import { formatBytes, formatCount, formatNumber, formatShare, plural } from "../base/words.ts";
+import { formatBytes, formatCount, formatNumber, formatPercent, formatShare, plural } from "../base/words.ts";
 import { type DataSet, describeNaming, titleOf } from "./data-set.ts";
+import { aboutWords } from "./words-note.ts";
 import "./preview.css";
 
 /** Rows count as unit length if none is off by more. */
@@ -10,17 +11,36 @@ const UNIT = 0.01;
 const ALIKE = 10;
 
 const panel = hook("preview", HTMLDivElement);
+let status = make("p");
 
 /** Says that a file is being read. */
 export function showReading(name: string): void {
+  status = make("p", "preview-empty", `Reading ${name}…`);
   const skeleton = make("div", "skeleton");
   skeleton.setAttribute("aria-hidden", "true");
   for (let i = 0; i < 4; i++) skeleton.append(make("i"));
-  panel.replaceChildren(make("p", "preview-empty", `Reading ${name}…`), skeleton);
+  panel.replaceChildren(status, skeleton);
+}
+
+/** Says how much of the word vectors was fetched. */
+export function showFetching(progress: number): void {
+  status.textContent =
+    progress < 1
+      ? `Fetching the word vectors, 5.6 MB, once: ${formatPercent(progress)}`
+      : "Making vectors of the words…";
+}
+
+/** Titles are there, and no items yet. */
+export function showTitles(name: string, onUse: () => void): void {
+  const button = make("button", "button small", "Make vectors of their words");
+  button.type = "button";
+  button.dataset.testid = "use-titles";
+  button.addEventListener("click", onUse);
+  panel.replaceChildren(make("p", "", `${name} is kept. Now choose the embeddings, or use the titles alone: `, button));
 }
 
 export function showNothing(): void {
-  panel.replaceChildren(make("p", "preview-empty", "No data yet. Choose a sample or drop a file."));
+  panel.replaceChildren(make("p", "preview-empty", "No data yet. Choose a sample, drop a file or paste a list."));
 }
 
 /** What was read: its shape, its number type, what is odd about it, and the first rows. */
@@ -54,6 +74,7 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
     button.addEventListener("click", onLeaveOut);
     return button;
   };
+  if (data.words) for (const [kind, text] of aboutWords(data.words)) add(kind, text);
   if (file.columns !== "") add("good", `How the columns are read: ${file.columns}`);
   if (leftOut.rows > 0) {
     add(
@@ -70,7 +91,7 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
       ...(checks.badRows < rows ? [leaveOut] : []),
     );
   }
-  if (checks.zeroRows > 0) {
+  if (checks.zeroRows > 0 && !data.words) {
     const sharing = checks.zeroRows > 1 ? "contain only zeros: these items will share an ID" : "contains only zeros";
     add("note", `${plural(checks.zeroRows, "row")} ${sharing}.`);
   }
@@ -105,7 +126,7 @@ function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
     add("good", "This file is large, so its rows are read as needed. Do not change it until you are done.");
   if (rows * dim > 2e8)
     add("note", "This is a lot of data. Training takes minutes; use a computer rather than a phone.");
-  add(...aboutNorms(checks));
+  if (!data.words) add(...aboutNorms(checks));
   if (twins && checks.badRows === 0) {
     add(
       "problem",

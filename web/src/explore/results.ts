@@ -19,6 +19,7 @@ import { ResultTable } from "./result-table.ts";
 import { filterRows } from "./row-filter.ts";
 import { SelectionChip } from "./selection-chip.ts";
 import { TreeView } from "./tree-view.ts";
+import { TryIt } from "./try-it.ts";
 import "./results.css";
 
 export type Trained = Extract<RunResult, { ids: unknown }>;
@@ -42,6 +43,7 @@ export class Results {
   private readonly map: LatentMapView;
   private readonly lookup: IdLookup;
   private readonly card: ItemCard;
+  private readonly tryIt: TryIt;
   private readonly table = new ResultTable(
     (item) => this.pick(item),
     (sort) => this.exploration.go({ sort }),
@@ -72,6 +74,11 @@ export class Results {
       walk: (prefix) => this.walk(prefix),
       pick: (item) => this.pick(item),
       lookup: (codes) => lab.call("lookup", { codes }),
+    });
+    this.tryIt = new TryIt({
+      walk: (prefix) => this.walk(prefix),
+      pick: (item) => this.pick(item),
+      place: (item) => lab.call("placeNew", { item }),
     });
     this.search.addEventListener("input", () => this.exploration.go({ query: this.search.value }));
     this.sharedOnly.addEventListener("change", () => this.exploration.go({ sharedOnly: this.sharedOnly.checked }));
@@ -122,7 +129,8 @@ export class Results {
     this.section.hidden = false;
     this.search.value = "";
     this.sharedOnly.checked = false;
-    for (const view of [this.table, this.tree, this.card, this.lookup, this.map]) view.setCatalogue(data, index);
+    const views = [this.table, this.tree, this.card, this.lookup, this.tryIt, this.map];
+    for (const view of views) view.setCatalogue(data, index);
     this.exploration.restart(this.card.firstItem());
     showReportPending();
     // Each part in its own task: together they would block the page.

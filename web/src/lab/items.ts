@@ -1,10 +1,12 @@
 import { InvalidInputError, type ItemLabels, OutOfMemoryError, RQVAEError } from "rqvae";
 import { describeColumns, joinLabels, type OpenItemsOptions, openItems, readLabels } from "rqvae/formats";
 import { checkItems } from "rqvae/report";
+import type { TitleCoverage, TitleEmbedder } from "rqvae/words";
 import { isLarge } from "../base/large-file.ts";
 import { isMissing, MissingPart } from "../base/missing-part.ts";
 import type { DataSource, DataSummary, Naming } from "./types.ts";
 import { Vectors } from "./vectors.ts";
+import { embedderOf } from "./word-vectors.ts";
 
 const HEAD_ROWS = 6;
 const HEAD_COLUMNS = 12;
@@ -30,6 +32,8 @@ export interface HeldItems {
   file: DataSummary["file"] & { name: string };
   /** How the titles of another file were joined, if that is worth saying. */
   joined: string;
+  /** Where the vectors were made of the titles' words: what made them, and what it knew. */
+  words?: { embedder: TitleEmbedder; coverage: TitleCoverage };
 }
 
 /** What names the items in files: their own IDs, or else their row numbers in the file. */
@@ -37,7 +41,10 @@ export const writtenIds = ({ itemIds, fileRows }: HeldItems): readonly (string |
   itemIds ?? (fileRows && Array.from(fileRows));
 
 /** Opens the items of a source. */
-export async function openSource(source: DataSource): Promise<HeldItems> {
+export async function openSource(
+  source: DataSource,
+  onFetch: (progress: number) => void = () => {},
+): Promise<HeldItems> {
   if (source.kind === "sample") {
     const [bytes, text] = await Promise.all([
       fetchOwn(source.itemsUrl).then((response) => response.arrayBuffer()),
@@ -46,8 +53,41 @@ export async function openSource(source: DataSource): Promise<HeldItems> {
     const held = await open(new Uint8Array(bytes), { fileName: "sample.npy" });
     return { ...held, labels: readLabels(text) };
   }
+  if (source.fromWords) return openTitles(source.items, onFetch);
   const held = await openItemsFile(source.items, source.withoutBadRows);
   return source.labels ? withLabelsFile(source.labels, held) : held;
+}
+
+/** Items that have nothing but titles: vectors are made of their words. */
+async function openTitles(file: File, onFetch: (progress: number) => void): Promise<HeldItems> {
+  const labels = await readTitles(file);
+  const embedder = await embedderOf(labels.titles, onFetch);
+  const { coverage, ...matrix } = embedder.embed(labels.titles);
+  const { itemIds } = labels;
+  return {
+    vectors: new Vectors({ ...matrix, read: async (first, count) => rowsOf(matrix, first, count) }),
+    labels,
+    itemIds,
+    hasOwnIds: itemIds !== undefined,
+    twins: undefined,
+    fileRows: undefined,
+    rowsInFile: matrix.rows,
+    reason: "",
+    file: { name: file.name, format: "titles", bytes: file.size, isReadAsNeeded: false, columns: "" },
+    joined: "",
+    words: { embedder, coverage },
+  };
+}
+
+const rowsOf = ({ data, dim }: { data: Float32Array; dim: number }, first: number, count: number) =>
+  data.subarray(first * dim, (first + count) * dim);
+
+async function readTitles(file: File): Promise<ItemLabels> {
+  try {
+    return readLabels(await file.text(), file.name);
+  } catch (error) {
+    throw new Error(`${file.name} could not be read as titles: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 export async function openItemsFile(file: File, withoutBadRows = false): Promise<HeldItems> {
@@ -131,12 +171,7 @@ export async function withLabelsFile(file: File, held: HeldItems): Promise<HeldI
   const { rowsInFile, fileRows, vectors, file: items } = held;
   // Item IDs that an earlier file of titles brought are not the items' own.
   const own = held.hasOwnIds ? held.itemIds : undefined;
-  let labels: ItemLabels;
-  try {
-    labels = readLabels(await file.text(), file.name);
-  } catch (error) {
-    throw new Error(`${file.name} could not be read as titles: ${(error as Error).message}`, { cause: error });
-  }
+  const labels = await readTitles(file);
   const joined = joinLabels(
     { name: items.name, rows: vectors.rows, itemIds: own, fileRows, rowsInFile },
     labels,
@@ -165,6 +200,7 @@ export async function summarize(held: HeldItems): Promise<DataSummary> {
     leftOut: { rows: rowsInFile - rows, reason },
     ...namingOf(held),
     checks,
+    words: held.words?.coverage,
     head: Array.from({ length: shown }, (_, i) => [...head.subarray(i * dim, i * dim + Math.min(dim, HEAD_COLUMNS))]),
   };
 }

@@ -13,6 +13,7 @@ import type {
   Verdict,
 } from "rqvae";
 import type { Explanation, Finding, ItemCheck } from "rqvae/report";
+import type { TitleCoverage } from "rqvae/words";
 
 /** The options of a run. */
 export interface Settings {
@@ -25,7 +26,8 @@ export interface Settings {
 /** Where items come from: kept with a checkpoint, so that an interrupted run finds them again. */
 export type DataSource =
   | { kind: "sample"; key: string; itemsUrl: string; labelsUrl: string }
-  | { kind: "files"; items: File; labels?: File; withoutBadRows?: boolean };
+  /** `fromWords`: the items' file has titles, whose words make the vectors. */
+  | { kind: "files"; items: File; labels?: File; withoutBadRows?: boolean; fromWords?: true };
 
 /** What items are called. */
 export interface Naming {
@@ -55,6 +57,8 @@ export interface DataSummary extends Naming {
   /** Rows of the file that were left out, and why the first of them was. */
   leftOut: { rows: number; reason: string };
   checks: ItemCheck;
+  /** What is known of the words that the vectors were made of; undefined where they came from a file. */
+  words: TitleCoverage | undefined;
   /** The first values of the first rows. */
   head: number[][];
 }
@@ -81,6 +85,8 @@ export interface LiveFrame {
 
 export type TrainEvent =
   | { kind: "measuring"; progress: number }
+  /** The word vectors are being fetched. */
+  | { kind: "fetching"; progress: number }
   | { kind: "progress"; event: TrainProgress }
   | { kind: "counts"; counts: CodeCounts }
   | { kind: "map"; frame: LiveFrame }
@@ -138,6 +144,22 @@ export interface FoundIds {
   items: Uint32Array;
   /** The nearest ID in use, if no ID starts with them. */
   nearest?: number[];
+}
+
+/** What a new item is made of: its title, or its vector. */
+export type NewItem = { title: string } | { vector: number[] } | { file: File };
+
+/** Where an item that the model never saw has its place. */
+export interface PlacedItem {
+  explanation: Omit<Explanation, "toString">;
+  /** The catalogue's nearest items, the nearest first. */
+  nearest: { item: number; distance: number }[];
+  /** The items that have the very ID. */
+  taken: Uint32Array;
+  /** Where the encoder puts it: a view that knows how the catalogue's latents were laid out can show its place. */
+  latent: Float32Array;
+  /** What is known of its words, if it was given by its title. */
+  words: TitleCoverage | undefined;
 }
 
 /** A model that was loaded from a file. */

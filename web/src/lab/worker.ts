@@ -13,6 +13,8 @@ import {
   withLabelsFile,
   writtenIds,
 } from "./items.ts";
+import { placeNew } from "./place-new.ts";
+import { recognise } from "./recognise.ts";
 import { Run } from "./run.ts";
 import { forgetStoredRun, keptOf, readStoredRun } from "./stored-run.ts";
 import { Study } from "./study.ts";
@@ -22,6 +24,7 @@ import type {
   IdFile,
   LoadedModel,
   Naming,
+  NewItem,
   PlainIds,
   RunResult,
   Settings,
@@ -72,8 +75,11 @@ function keep(result: RunResult): RunResult {
 const plain = ({ codes, codebookSizes, fingerprint }: SemanticIds): PlainIds => ({ codes, codebookSizes, fingerprint });
 
 const methods = {
-  async open(input: { source: DataSource }): Promise<DataSummary> {
-    held = await openSource(input.source);
+  /** What files are, by their content. */
+  recognise: ({ files }: { files: File[] }) => Promise.all(files.map(recognise)),
+
+  async open(input: { source: DataSource }, { onProgress }: CallContext<TrainEvent>): Promise<DataSummary> {
+    held = await openSource(input.source, (progress) => onProgress({ kind: "fetching", progress }));
     source = input.source;
     return summarize(held);
   },
@@ -160,6 +166,8 @@ const methods = {
   explain: ({ item }: { item: number }) => need(study, "result").explain(item),
   /** `codes`: a whole ID, or its beginning, within the codebooks. */
   lookup: ({ codes }: { codes: number[] }) => need(study, "result").lookup(codes),
+  placeNew: ({ item }: { item: NewItem }) =>
+    placeNew(item, { model: model(), held: need(held, "data"), ids: need(ids, "ID") }),
   report: () => need(study, "result").report(),
   reportFile: ({ title }: { title: string }) => need(study, "result").reportFile(title),
 

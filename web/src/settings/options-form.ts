@@ -253,6 +253,13 @@ export function suggest(n: number, inputDim: number): void {
   showAdvice();
 }
 
+/** There is nothing to train on, and why. */
+export function setNoData(why: string): void {
+  shape = undefined;
+  submit.disabled = true;
+  hint.textContent = why;
+}
+
 /** Starts on a new data set and forgets what was typed for the last one. */
 export function resetTouched(): void {
   for (const name of touched) controls.get(name)!.value = "";

@@ -15,6 +15,8 @@ export const COMMA = 0x2c;
 export class DecimalScanner {
   /** Where the last number ends. */
   end = 0;
+  /** Where its point or comma is; -1 if it has none. */
+  mark = -1;
   /** The byte between units and tenths: a point, or a comma. */
   point = POINT;
 
@@ -29,6 +31,7 @@ export class DecimalScanner {
   float32(bytes: Uint8Array, start: number): number {
     let at = start;
     let char = bytes[at]!;
+    this.mark = -1;
     const isNegative = char === 45;
     if (isNegative || char === 43) char = bytes[++at]!;
     let mantissa = 0;
@@ -48,6 +51,7 @@ export class DecimalScanner {
     let found = at - firstDigit;
     if (char === this.point) {
       const point = at;
+      this.mark = at;
       for (char = bytes[++at]!; char >= 48 && char <= 57; char = bytes[++at]!) {
         if (digits < DIGITS) {
           mantissa = mantissa * 10 + (char - 48);

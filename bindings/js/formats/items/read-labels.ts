@@ -28,6 +28,8 @@ interface Table {
  * - JSON `{ [itemId]: title }`, or `{ [itemId]: { title, ...labels } }`;
  * - JSON objects with a field of IDs and one of titles, in an array or one per line;
  * - a table separated by tabs, commas, semicolons or `|`, whose header names a column of IDs (`id`, `item_id`, `asin`, `sku`, ...);
+ * - JSON with a list for each column, `{ title: [...], year: [...] }`, or with one list of objects in it, `{ items: [{ title }] }`;
+ * - a table without such names, if every line has as many cells, separated by tabs or in a `.csv`: the first column of text is the title;
  * - an atomic file of RecBole or Hopwise (`.item`: columns separated by tabs, named `name:type`);
  * - plain text with one title per line; an empty line is an empty title.
  *
@@ -44,7 +46,10 @@ export function readLabels(text: string, fileName = ""): ItemLabels {
   return (
     fromJson(content) ??
     fromAtomicFile(content) ??
-    fromTable(content, extensionOf(fileName)) ?? { titles: content.replace(/(\r\n|\n|\r)$/, "").split(/\r\n|\n|\r/) }
+    fromTable(content, extensionOf(fileName)) ??
+    fromEvenTable(content, extensionOf(fileName)) ?? {
+      titles: content.replace(/(\r\n|\n|\r)$/, "").split(/\r\n|\n|\r/),
+    }
   );
 }
 
@@ -74,6 +79,16 @@ function fromJson(content: string): ItemLabels | undefined {
       ? fromColumns({ names, cells: entries.map(([name, of]) => (of as unknown[]).map((cell) => toCell(cell, name))) })
       : fromRecords([fields]);
   }
+  // One list for each column.
+  if (names.some(isTitleName) && entries.every(([, of]) => Array.isArray(of) && of.length === lengthOf(entries))) {
+    return fromColumns({
+      names,
+      cells: entries.map(([name, of]) => (of as unknown[]).map((cell) => toCell(cell, name))),
+    });
+  }
+  // What a service answers: { items: [{ id, title }], total: 2 }.
+  const lists = entries.filter(([, of]) => Array.isArray(of) && of.length > 0 && of.every(isObject));
+  if (lists.length === 1) return fromRecords(lists[0]![1] as unknown[]);
   if (entries.length > 0 && entries.every(([, title]) => isScalar(title))) {
     requireUnique(names, "");
     return { titles: entries.map(([, title]) => String(title ?? "")), itemIds: names };
@@ -92,6 +107,8 @@ function fromJson(content: string): ItemLabels | undefined {
     "FILE_CONTENT",
   )`the labels must be { titles }, or { itemId: title }, or objects with an ID and a title, but the JSON is an object with ${firstFew(names) || "nothing"}`;
 }
+
+const lengthOf = (entries: readonly [string, unknown][]) => (entries[0]![1] as readonly unknown[]).length;
 
 /** `DataFrame.to_json()`: { column: { row: value } }. */
 function pandasColumns(entries: [string, Record<string, unknown>][]): Table | undefined {
@@ -228,6 +245,47 @@ function fromTable(content: string, extension: string): ItemLabels | undefined {
       rows.map(({ cells }) => readTextCell(isSpaced ? cells[column]!.trim() : cells[column]!)),
     ),
   });
+}
+
+/** Names of titles that no title has. */
+const HEADS = /^(titles?|names?|item|product|text|description|label|caption)$/i;
+
+/**
+ * A table that names no IDs and no titles, or has no header: every line has as many cells, separated by tabs, or, in a file that says that
+ * it is a table, by anything. Of pasted text, commas separate the cells only below a header: "I, Robot" is a title.
+ */
+function fromEvenTable(content: string, extension: string): ItemLabels | undefined {
+  const isNamed = extension === "csv" || extension === "tsv";
+  const [line] = /^[^\r\n]*/.exec(content)!;
+  const delimiter = headerDelimiter(line);
+  const heads = line.split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
+  if (heads.length < 2 || !(isNamed || delimiter === "\t" || heads.some((head) => HEADS.test(head)))) return undefined;
+  let records: { cells: string[] }[];
+  try {
+    const parser = new CsvParser(delimiter, findQuoting(content.slice(0, 1 << 18), delimiter));
+    records = [...parser.push(content), ...parser.finish()];
+  } catch {
+    return undefined;
+  }
+  const rows = records.map(({ cells }) => cells.map((cell) => readTextCell(cell)));
+  const width = heads.length;
+  // A blank behind the comma: these are titles.
+  const isSpaced = delimiter === "," && rows.some((cells) => cells.slice(1).some((cell) => cell.startsWith(" ")));
+  if (rows.length < 2 || isSpaced || rows.some((cells) => cells.length !== width)) return undefined;
+  const isNumber = (cell: string) => /^[-+]?[\d.,]*\d[\d.,]*%?$/.test(cell.trim());
+  const [first, ...others] = rows as [string[], ...string[][]];
+  const hasHeader =
+    first.some((cell) => HEADS.test(cell.trim())) ||
+    first.some((cell, column) => !isNumber(cell) && others.every((cells) => isNumber(cells[column]!)));
+  const names = first.map((cell, column) => (hasHeader && cell.trim()) || `column ${column + 1}`);
+  const body = hasHeader ? others : rows;
+  const cells = names.map((_, column) => body.map((row) => row[column]!));
+  const named = first.findIndex((cell) => hasHeader && HEADS.test(cell.trim()));
+  const title =
+    named >= 0 ? named : cells.findIndex((column) => !column.every((cell) => cell === "" || isNumber(cell)));
+  if (title < 0) return undefined;
+  const labels = names.flatMap((name, column) => (column === title ? [] : [[name, cells[column]!] as const]));
+  return { titles: cells[title]!, labels: Object.fromEntries(labels) };
 }
 
 /** Columns without content: without a name, and either empty, as after a delimiter at the end of lines, or with the row numbers. */

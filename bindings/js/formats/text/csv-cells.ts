@@ -217,6 +217,9 @@ export function describeBadNumber(cell: string, decimalComma: boolean): string |
   if (decimalCommaNumber.test(cell.trim())) {
     return `${describeValue(cell)} has a decimal comma, but commas separate the cells: write decimal points, or separate the cells with semicolons`;
   }
+  if (/^[-+]?\d{1,3}([.,]\d{3})+([.,]\d+)?$/.test(cell.trim())) {
+    return `${describeValue(cell)} has separators of thousands: write numbers without them`;
+  }
   // A missing value is not text, so leaving out its column would be the wrong remedy.
   if (missing.test(cell.trim())) return `${what} not a finite number; every item needs one here`;
   return worded`${what} not a number${{ hint: worded`if the column is not part of the embedding, name the embedding's columns (${option("embedding")})`, after: "; " }}`;

@@ -2,6 +2,7 @@
 
 import { COMMA, DecimalScanner, POINT } from "../io/decimal.ts";
 import { textOf, type Utf8Window } from "../io/utf8.ts";
+import type { DecimalMarks } from "./decimal-marks.ts";
 
 /** What columns hold. */
 export const NUMBER = 0;
@@ -36,14 +37,24 @@ export class QuickRows {
   /** Where the numbers of a row go, from left to right; undefined if they stay in order. */
   readonly #places: readonly number[] | undefined;
   readonly #scanner = new DecimalScanner();
+  /** Undefined where commas separate cells, and only points are decimal. */
+  readonly #marks: DecimalMarks | undefined;
   #list = new Float32Array(64);
   #count = 0;
 
   /**
    * @param columns What each holds. At most one is a list, in which case none is a number.
    * @param dimensions The columns of numbers, in the order of the dimensions. Default: in the order of the table.
+   * @param marks Notes the numbers' points and commas.
    */
-  constructor(columns: readonly number[], delimiter: string, isQuoting = true, dimensions: readonly number[] = []) {
+  constructor(
+    columns: readonly number[],
+    delimiter: string,
+    isQuoting = true,
+    dimensions: readonly number[] = [],
+    marks?: DecimalMarks,
+  ) {
+    this.#marks = marks;
     const places = [...dimensions.keys()].sort((a, b) => dimensions[a]! - dimensions[b]!);
     this.#places = dimensions.length === 0 ? undefined : places;
     this.#columns = columns;
@@ -105,6 +116,7 @@ export class QuickRows {
     }
     // Beyond float32, NaN or not a number. A minus may be cut off from its digits.
     if (!(value - value === 0)) return at + 1 >= end ? end : -1;
+    if (this.#marks && this.#scanner.mark >= 0) this.#marks.lookAt(bytes, at, this.#scanner.mark, this.#scanner.end);
     this.numbers[this.#places ? this.#places[this.#count]! : this.#count] = value;
     this.#count++;
     return this.#isSpaced ? this.#scanner.end : pastSpaces(bytes, this.#scanner.end);

@@ -14,6 +14,7 @@ import { cellsOf, findDelimiter, findLayout, findQuoting, type Layout } from "./
 import { CsvParser, type CsvRecord } from "./csv-parser.ts";
 import { EMPTY, QuickRows } from "./csv-row.ts";
 import { readTextCell } from "./csv-text.ts";
+import { DecimalMarks } from "./decimal-marks.ts";
 
 const sampleRows = 100;
 const LINE_FEED = 0x0a;
@@ -40,6 +41,7 @@ export class CsvTable {
   /** Whether a line that was too long to wait for its end was decoded in part. */
   #isInLine = false;
   readonly #window = new Utf8Window();
+  #marks: DecimalMarks | undefined;
   #quick: QuickRows | undefined;
   /** Text read ahead to choose the delimiter. */
   #head = "";
@@ -181,12 +183,19 @@ export class CsvTable {
     const bad = header && this.#badLines.get(header.line);
     if (bad !== undefined) throw invalid("FILE_CONTENT")`the header on line ${header!.line}: ${bad}`;
     this.#layout = layout;
+    if (this.#delimiter !== ",") this.#marks = new DecimalMarks(this.#delimiter);
     const { titleColumn, labelColumns } = layout;
     this.#textColumns = titleColumn === undefined ? labelColumns : [titleColumn, ...labelColumns];
     this.#texts = this.#textColumns.map(() => []);
     this.#numbers = new Float32Array(layout.dimensions.length);
     if (!layout.isPadded) {
-      this.#quick = new QuickRows(layout.kinds, this.#delimiter, this.#parser!.quoting !== "none", layout.dimensions);
+      this.#quick = new QuickRows(
+        layout.kinds,
+        this.#delimiter,
+        this.#parser!.quoting !== "none",
+        layout.dimensions,
+        this.#marks,
+      );
     }
     this.#sample = [];
     for (const record of rows) this.#row(record, layout);
@@ -257,6 +266,7 @@ export class CsvTable {
           "ITEM_NOT_NUMBER",
         )`${{ row }} (line ${line}), ${nameOf(column)}: ${describeBadNumber(cell, decimalComma)}`;
       }
+      this.#marks?.look(cell);
       this.#numbers[j] = value;
     }
     return this.#numbers;
@@ -278,6 +288,7 @@ export class CsvTable {
         "FILE_DAMAGED",
       )`the first line says that ${thousands(expected.rows)} vectors follow, but there ${seen === 1 ? "is" : "are"} ${thousands(seen)}: the file is cut short, or the line is wrong`;
     }
+    this.#marks?.check();
     const items = this.#collector.finish();
     const { skipped } = this.#collector;
     const labels = this.#takeLabels(items.rows);
@@ -298,6 +309,7 @@ export class CsvTable {
 
   /** Those rows, with their labels and IDs. */
   takeRows(): TableRows {
+    this.#marks?.check();
     const first = this.#collector.rows - this.#collector.waiting;
     const items = this.#collector.take();
     const labels = this.#takeLabels(items.rows, first);

@@ -26,6 +26,7 @@ import { checksumPosition } from "../../../../bindings/js/model-file/read-model-
 import { hashOf } from "../../../../bindings/js/runtime/hash.ts";
 import { native } from "../../../../bindings/js/runtime/native.ts";
 import { Vocabulary } from "../../../../bindings/js/tokens/vocabulary.ts";
+import { openWords, writeWords } from "../../../../bindings/js/words/index.ts";
 import { catalogue, generator } from "../../support/catalogue.ts";
 import {
   bytesOf,
@@ -333,6 +334,10 @@ function idKinds(): Kind[] {
     },
   ];
   const line = decoder.decode(written("jsonl")).split("\n");
+  const wordTable = writeWords(
+    ["the", "cat", "straße"],
+    Float32Array.from({ length: 9 }, (_, i) => i - 4),
+  );
   const shard = writeIdShard({ ids, first: 4, rows: 9, itemIds });
   const shardHeader = header(shard);
   // The list of item IDs stands behind the codes.
@@ -404,6 +409,12 @@ function idKinds(): Kind[] {
       bytes: shard,
       documents: [shardHeader.within("rqvae.ids"), shardHeader.whole, { text: names, close: named }],
       read: readIdShard,
+    },
+    {
+      name: "words",
+      bytes: wordTable,
+      documents: [header(wordTable).within("rqvae.words"), header(wordTable).whole],
+      read: (bytes) => openWords(bytes),
     },
     {
       name: "vocabulary",
