@@ -63,7 +63,10 @@ try {
     await shoot("tree", "#results");
     await shoot("report", ".explore-report");
     await page.getByRole("tab", { name: "Map" }).click();
-    await page.waitForTimeout(800);
+    // @ts-expect-error the page's element is a select
+    const isArranged = () => document.querySelector("[data-testid=map-arrangement]").value === "neighbours";
+    await page.waitForFunction(isArranged, undefined, { timeout: 120_000 });
+    await page.waitForTimeout(1500); // the names come when the points have arrived
     await shoot("map", ".explore-view");
     await shoot("takeaway", "#takeaway");
     await page.close();

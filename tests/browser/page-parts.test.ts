@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { inSlices, nextTask } from "../../web/src/base/slices.ts";
 import { CatalogueIndex } from "../../web/src/explore/catalogue-index.ts";
 import { readCodes } from "../../web/src/explore/read-codes.ts";
-import { projectToPlane } from "../../web/src/lab/projection.ts";
+import { projectToPlane } from "../../web/src/lab/layout/projection.ts";
 import { evenly, Vectors } from "../../web/src/lab/vectors.ts";
 import { catalogue, generator } from "../js/support/catalogue.ts";
 import { sourceOf } from "../js/support/embedding-sources.ts";

@@ -41,6 +41,7 @@ import { offerReuse } from "./take/reuse.ts";
 import { TakeAway } from "./take/take-away.ts";
 import "./base/term.ts";
 import { plural } from "./base/words.ts";
+import { LiveMap } from "./training/live-map.ts";
 import { TrainingView } from "./training/training-view.ts";
 
 /** The worker that has items and model. */
@@ -61,6 +62,8 @@ const view = new TrainingView({
   pause: () => void (page.state.name === "paused" ? goOn() : pause()),
   openCode: (level, code) => results.openCode(level, code),
 });
+
+const liveMap = new LiveMap();
 
 const NOTHING_YET = "Stopped before the first step, so there are no IDs yet.";
 
@@ -204,6 +207,7 @@ async function train(stored?: StoredRun): Promise<void> {
   results.hide();
   takeAway.hide();
   view.start(levelsOf(settings), settings.train.epochs ?? 100);
+  liveMap.start(dataOf(page.state)!);
   if (stored) view.replay(stored.records);
   scrollTo(view.section);
   if (toMeasure && !(await measure(toMeasure))) return;
@@ -236,6 +240,7 @@ async function follow(from: "start" | "pause" | { stored: string }): Promise<voi
   const { state } = page;
   if (state.name !== "training") return;
   const { job, data, settings } = state;
+  if (from === "pause") liveMap.start(data, true);
   await finish(job, data, settings, () =>
     lab.call("train", { settings, noun: data.noun, from }, (event) => {
       if (!isCurrent(job)) return;
@@ -244,6 +249,7 @@ async function follow(from: "start" | "pause" | { stored: string }): Promise<voi
       else if (event.kind === "line") view.showLine(event.line);
       else if (event.kind === "kept") view.showKept(event.kept);
       else if (event.kind === "counts") view.showCounts(event.counts);
+      else if (event.kind === "map") liveMap.add(event.frame);
       else if (event.kind === "progress" && page.state.name === "training" && !page.state.pausing)
         view.update(event.event);
     }),
@@ -268,6 +274,7 @@ async function stop(): Promise<void> {
     // At once, without waiting for pending results.
     page.send({ type: "nothing", job: before.job });
     view.done(NOTHING_YET);
+    liveMap.end();
     await lab.call("halt", { why: "stop" });
     return;
   }
@@ -285,6 +292,7 @@ async function finish(job: number, items: DataSet, settings: Settings, run: () =
   try {
     const result = await run();
     if (!isCurrent(job)) return;
+    liveMap.end();
     if (result.status === "paused") {
       page.send({ type: "paused", job });
       view.paused();

@@ -30,6 +30,7 @@ const PACKAGE = [
 ];
 const PAGE = [
   "base",
+  "map",
   "lab",
   "data",
   "keep",

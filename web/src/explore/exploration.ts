@@ -53,6 +53,7 @@ const isSame = (a: Place, b: Place): boolean =>
   isSamePrefix(a.prefix, b.prefix) &&
   a.query === b.query &&
   a.sharedOnly === b.sharedOnly &&
+  a.selection === b.selection &&
   a.sort === b.sort &&
   a.item === b.item &&
   a.code?.level === b.code?.level &&

@@ -1,6 +1,7 @@
 import { splitGlyph } from "../base/glyph.ts";
 import { inSlices } from "../base/slices.ts";
 import { type DataSet, titleOf } from "../data/data-set.ts";
+import { tellingWords, wordsOf } from "../data/telling-words.ts";
 import type { CatalogueIndex, CodeGroup } from "./catalogue-index.ts";
 
 /** What the titles of a group say about it. */
@@ -11,15 +12,10 @@ export interface GroupName {
   label?: { value: string; share: number };
 }
 
-const word = /\p{L}{3,}/gu;
-const stopWords = new Set(["and", "for", "from", "its", "the", "with"]);
 /** The most items of a group that are read; a name needs no more. */
 const MAX_READ = 2000;
 
-/**
- * Names groups after their titles: a word scores its count in the group times the logarithm of how much more frequent it is there
- * than in all the groups together.
- */
+/** Names groups after their titles, by the words that tell each of them from all of them together. */
 export async function nameGroups(
   data: Pick<DataSet, "labels">,
   index: CatalogueIndex,
@@ -40,8 +36,7 @@ export async function nameGroups(
       const step = Math.max(1, Math.ceil((end - start) / MAX_READ));
       for (let i = start; i < end; i += step) {
         const item = index.order[i]!;
-        for (const found of new Set(splitGlyph(titleOf(data, item)).words.toLowerCase().match(word))) {
-          if (stopWords.has(found)) continue;
+        for (const found of wordsOf(splitGlyph(titleOf(data, item)).words)) {
           add(everywhere, found);
           add(own.words, found);
         }
@@ -59,16 +54,11 @@ export async function nameGroups(
     groups.length,
     (g) => {
       const { words, values, read } = counted[g]!;
-      const scored: [string, number][] = [];
-      for (const [found, count] of words) {
-        const lift = count / read / (everywhere.get(found)! / total);
-        if (count >= 2 && lift > 1) scored.push([found, count * Math.log(lift)]);
-      }
-      const best = scored.sort((a, b) => b[1] - a[1]).slice(0, 3);
+      const best = tellingWords(words, read, everywhere, total).slice(0, 3);
       let top: [string, number] = ["", 0];
       for (const entry of values) if (entry[1] > top[1]) top = entry;
       names.push({
-        words: best.map(([found]) => found),
+        words: best,
         ...(top[1] > 0 ? { label: { value: top[0], share: top[1] / read } } : {}),
       });
     },

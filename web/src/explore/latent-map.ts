@@ -1,275 +1,387 @@
-import { familyHue } from "../base/code-chips.ts";
+import { idChips } from "../base/code-chips.ts";
 import { hook, make } from "../base/dom.ts";
-import { EMOJI_FONT, splitGlyph } from "../base/glyph.ts";
-import { hoverAt } from "../base/pointer.ts";
-import { nextTask } from "../base/slices.ts";
-import { formatCount, formatPercent } from "../base/words.ts";
+import { download } from "../base/download.ts";
+import { splitGlyph } from "../base/glyph.ts";
+import { showError } from "../base/page-error.ts";
+import { inSlices } from "../base/slices.ts";
+import { formatCount, formatPercent, plural } from "../base/words.ts";
 import { type DataSet, titleOf } from "../data/data-set.ts";
-import type { LatentMap } from "../lab/types.ts";
+import { type Lab, LabGone } from "../lab/lab.ts";
+import type { KeptNeighbours } from "../lab/layout/kept-neighbours.ts";
+import type { LayoutEvent } from "../lab/layout/make-layout.ts";
+import { MapLayout } from "../lab/map-layout.ts";
+import type { Latents } from "../lab/types.ts";
+import { placeAmong } from "../map/place-among.ts";
+import { darkScheme } from "../map/scheme.ts";
+import { MapStage } from "../map/stage.ts";
 import type { CatalogueIndex } from "./catalogue-index.ts";
+import type { CodeNames } from "./code-names.ts";
+import { type Arrangement, MapBar } from "./map-bar.ts";
+import { type ColorBy, colorChoices, colorPoints } from "./map-colors.ts";
+import { labelBranches } from "./map-labels.ts";
 import "./latent-map.css";
 
-/** Pixels between two glyphs; cells of the grid used to find the point under the pointer; how near that point must be. */
-const GLYPH_ROOM = 26;
-const CELL = 24;
-const REACH = 18;
-const MAX_ZOOM = 12;
-const dark = matchMedia("(prefers-color-scheme: dark)");
+export interface MapHandlers {
+  pick(item: number): void;
+  walk(prefix: readonly number[]): void;
+  /** Lists only these items, or all again. */
+  select(items: Uint32Array | undefined): void;
+}
 
-/** Thousands of items where the network sees them, projected onto the two widest directions, coloured by their first code. */
+/** One picture of the items. */
+interface Arranged {
+  points: Float32Array;
+  kept: KeptNeighbours | undefined;
+}
+
+/** Milliseconds that the points take from one picture to the next, and on their way to a layout. */
+const MOVE_MS = 900;
+const STEP_MS = 240;
+
+/**
+ * The items of a result where the network sees them: first along the two widest directions, then arranged so that neighbours stay
+ * neighbours. It begins when somebody looks at it.
+ */
 export class LatentMapView {
   private readonly host = hook("map", HTMLDivElement);
-  private readonly canvas = make("canvas", "map-canvas");
-  private readonly tip = make("div", "map-tip");
   private readonly status = make("p", "map-status");
-  private readonly onPick: (item: number) => void;
+  private readonly progress = make("progress");
+  private readonly handlers: MapHandlers;
+  private readonly lab: Lab;
+  private readonly layout = new MapLayout();
+  private readonly stage: MapStage;
+  private readonly bar: MapBar;
   private data: DataSet | undefined;
   private index: CatalogueIndex | undefined;
-  private map: LatentMap | undefined;
-  /** Glyphs of the items that have one, by point; found in idle time. */
-  private glyphs: (string | undefined)[] = [];
-  private grid = new Map<number, number[]>();
+  private readonly names: CodeNames;
+  private isLabelling = false;
+  /** The item of each point, in ascending order. */
+  private items: Uint32Array = new Uint32Array();
+  private directions: (Arranged & { shares: [number, number] }) | undefined;
+  private neighbours: Arranged | undefined;
+  private shown: Arrangement = "directions";
+  private by: ColorBy = { level: 0 };
   private prefix: readonly number[] = [];
+  private rows: Uint32Array | undefined;
   private selected = -1;
-  private hovered = -1;
-  private zoom = { k: 1, x: 0, y: 0 };
-  /** Of the canvas when it was last painted: asking the canvas for every point takes longer than drawing it. */
-  private size = { width: 0, height: 0 };
-  private scheduled = false;
+  /** An item that is not of the catalogue, and the points that it is placed among. */
+  private guest: { title: string; points: number[]; near: number[] } | undefined;
+  private latents: Promise<Latents> | undefined;
+  private state: "empty" | "waiting" | "started" = "empty";
+  private isOpen = false;
+  private life = new AbortController();
+  private labelling = new AbortController();
 
-  constructor(onPick: (item: number) => void) {
-    this.onPick = onPick;
-    this.canvas.setAttribute("role", "img");
-    this.tip.hidden = true;
-    this.host.append(this.canvas, this.tip, this.makeTools(), this.status);
-    new ResizeObserver(() => this.draw()).observe(this.host);
-    dark.addEventListener("change", () => this.draw());
-    hoverAt(this.canvas, (at) => this.hover(at));
-    this.canvas.addEventListener("click", (event) => {
-      const point = this.pointAt(event.offsetX, event.offsetY);
-      if (point >= 0 && this.map) this.onPick(this.map.items[point]!);
+  constructor(lab: Lab, names: CodeNames, handlers: MapHandlers) {
+    this.lab = lab;
+    this.names = names;
+    names.watch(() => this.isLabelling || this.relabel()); // it names branches itself
+    this.handlers = handlers;
+    this.stage = new MapStage({
+      pick: (point) => handlers.pick(this.items[point]!),
+      enclose: (points) => this.enclose(points),
+      open: ({ prefix }) => handlers.walk(prefix),
+      describe: (point) => this.describe(this.items[point]!),
+      leave: () => handlers.select(undefined),
+      recolor: () => this.recolor(),
     });
-    this.dragToMove();
+    this.bar = new MapBar({
+      color: (by) => {
+        this.by = by;
+        this.recolor();
+      },
+      arrange: (by) => this.arrange(by, MOVE_MS),
+      lasso: (on) => {
+        this.stage.drawing = on;
+      },
+      listView: () => this.enclose(this.stage.inView()),
+      save: (format) => this.save(format).catch(showError),
+      zoom: (factor) => this.stage.zoomBy(factor),
+      showAll: () => this.stage.showAll(),
+    });
+    const { element } = this.stage;
+    element.tabIndex = 0;
+    element.setAttribute("role", "group");
+    element.dataset.testid = "map-stage";
+    this.progress.max = 1;
+    this.progress.setAttribute("aria-label", "Arranging by neighbours");
+    this.progress.hidden = true;
+    this.bar.legend.hidden = true;
+    this.status.setAttribute("aria-live", "polite");
+    this.status.dataset.testid = "map-status";
+    const frame = make("div", "map-frame", element, this.bar.zoom);
+    this.host.append(this.bar.element, frame, this.bar.legend, this.progress, this.status);
   }
 
-  /** Nothing to show until the latents arrive. */
+  /** Nothing is shown any more, and nothing is computed. */
   clear(): void {
-    this.map = undefined;
-    this.glyphs = [];
-    this.status.textContent = "Finding the view that shows most…";
-    this.draw();
+    this.life.abort();
+    this.labelling.abort();
+    this.layout.end();
+    this.state = "empty";
+    this.latents = undefined;
+    this.guest = undefined;
+    this.progress.hidden = true;
+    this.directions = undefined;
+    this.neighbours = undefined;
+    this.items = new Uint32Array();
+    this.stage.setLabels([]);
+    this.stage.setGuest(undefined);
+    this.stage.setPoints(new Float32Array());
+    this.bar.showLegend([]);
   }
 
-  async show(data: DataSet, index: CatalogueIndex, map: LatentMap): Promise<void> {
+  /** Another result. Its map is made when the visitor looks at it. */
+  setCatalogue(data: DataSet, index: CatalogueIndex): void {
+    this.clear();
     this.data = data;
     this.index = index;
-    this.map = map;
-    this.zoom = { k: 1, x: 0, y: 0 };
-    const all = map.items.length === data.rows ? "" : ` · a sample of ${formatCount(map.items.length)}`;
-    this.status.textContent = `These two directions show ${formatPercent(map.shares[0] + map.shares[1])} of the differences${all}`;
-    this.canvas.setAttribute(
-      "aria-label",
-      `Map of ${formatCount(map.items.length)} ${data.noun[1]}, coloured by their first code. Similar ones lie close together. The table below lists the same items.`,
-    );
-    this.draw();
-    this.glyphs = [];
-    if (splitGlyph(titleOf(data, map.items[0]!)).glyph === undefined) return;
-    for (let i = 0; i < map.items.length && this.map === map; i++) {
-      this.glyphs[i] = splitGlyph(titleOf(data, map.items[i]!)).glyph;
-      if (i % 256 === 255) await nextTask();
-    }
-    this.draw();
+    this.prefix = [];
+    this.rows = undefined;
+    this.by = { level: 0 };
+    this.bar.offer(colorChoices(data, index.ids.levels));
+    this.bar.setArrangement("directions", false);
+    this.status.textContent = "Finding the two widest directions…";
+    this.state = "waiting";
+    this.latents = this.lab.call("latents", undefined);
+    this.latents.catch(() => {}); // whoever looks at the map is told
+    this.begin();
   }
 
-  highlight(prefix: readonly number[]): void {
+  /** Resolves when the lab has handed over what the map is made of, which takes it less time than a report. */
+  async prepared(): Promise<void> {
+    await this.latents;
+  }
+
+  /** The visitor looks at the map, or does not. */
+  setOpen(isOpen: boolean): void {
+    this.isOpen = isOpen;
+    this.begin();
+  }
+
+  /** Lights up the items of the table's rows; undefined: of every item. */
+  light(rows: Uint32Array, prefix: readonly number[]): void {
+    this.rows = this.index && rows.length < this.index.order.length ? rows : undefined;
+    this.applyLight();
+    if (prefix.join() === this.prefix.join()) return;
     this.prefix = prefix;
-    this.draw();
+    this.relabel();
   }
 
   select(item: number): void {
     this.selected = item;
-    this.draw();
+    this.stage.select(this.pointOf(item));
   }
 
-  private makeTools(): HTMLElement {
-    const button = (text: string, label: string, act: () => void) => {
-      const made = make("button", "button small", text);
-      made.type = "button";
-      made.setAttribute("aria-label", label);
-      made.addEventListener("click", act);
-      return made;
-    };
-    return make(
-      "div",
-      "map-tools",
-      button("+", "Closer", () => this.zoomBy(1.6)),
-      button("−", "Farther", () => this.zoomBy(1 / 1.6)),
+  /** Shows an item that is new: at the mean of its nearest items, weighted by nearness. False if none of them is on the map. */
+  showNew(title: string, nearest: ArrayLike<number>, distances: ArrayLike<number>): boolean {
+    const points: number[] = [];
+    const near: number[] = [];
+    for (let i = 0; i < nearest.length; i++) {
+      const point = this.pointOf(nearest[i]!);
+      if (point < 0) continue;
+      points.push(point);
+      near.push(distances[i]!);
+    }
+    this.guest = points.length > 0 ? { title, points, near } : undefined;
+    this.placeGuest();
+    return points.length > 0;
+  }
+
+  private placeGuest(): void {
+    const { guest } = this;
+    if (!guest || this.items.length === 0) {
+      this.stage.setGuest(undefined);
+      return;
+    }
+    const [x, y] = placeAmong(this.stage.points, guest.points, guest.near);
+    this.stage.setGuest({ x, y, text: guest.title });
+  }
+
+  private begin(): void {
+    if (this.state !== "waiting" || !this.isOpen) return;
+    this.state = "started";
+    this.life = new AbortController();
+    const { signal } = this.life;
+    this.make(signal).catch((error: Error) => {
+      if (signal.aborted || error instanceof LabGone) return;
+      this.progress.hidden = true;
+      this.status.textContent = error.message;
+    });
+  }
+
+  private async make(signal: AbortSignal): Promise<void> {
+    const given = await this.latents;
+    if (!given || signal.aborted) return;
+    const { items, latents, dim } = given;
+    this.latents = undefined; // they go to the worker of the layout
+    this.items = items;
+    await this.layout.make({ latents, dim, seed: 1 }, (event) => {
+      if (!signal.aborted) this.follow(event);
+    });
+  }
+
+  /** The map as it comes: the first picture, the way, the last. */
+  private follow(event: LayoutEvent): void {
+    switch (event.kind) {
+      case "plane":
+        this.directions = { points: event.points, shares: event.shares, kept: undefined };
+        this.arrange("directions", 0);
+        this.recolor();
+        this.applyLight();
+        void this.findGlyphs(this.life.signal);
+        this.progress.hidden = false;
+        this.progress.removeAttribute("value");
+        break;
+      case "planeKept":
+        if (this.directions) this.directions.kept = event.kept;
+        this.describeShown();
+        break;
+      case "progress":
+        this.progress.value = event.progress;
+        break;
+      case "moving":
+        this.progress.value = event.progress;
+        this.stage.setLabels([]);
+        this.stage.setPoints(event.points, STEP_MS);
+        break;
+      case "done":
+        this.progress.hidden = true;
+        if (!event.layout) break;
+        this.neighbours = event.layout;
+        this.arrange("neighbours", MOVE_MS / 2);
+    }
+  }
+
+  /** Moves the points to one of the pictures. */
+  private arrange(by: Arrangement, ms: number): void {
+    const arranged = by === "neighbours" ? this.neighbours : this.directions;
+    if (!arranged) return;
+    this.shown = by;
+    this.stage.setPoints(arranged.points, ms);
+    this.stage.select(this.pointOf(this.selected));
+    this.bar.setArrangement(by, this.neighbours !== undefined);
+    this.placeGuest();
+    this.describeShown();
+    this.relabel();
+  }
+
+  /** Says what the picture is worth: how many neighbours are neighbours on it. */
+  private describeShown(): void {
+    const { data, directions, neighbours, items } = this;
+    if (!data || !directions) return;
+    const { kept } = (this.shown === "neighbours" ? neighbours : directions) ?? {};
+    const [one, many] = data.noun;
+    const parts: string[] = [];
+    if (this.shown === "directions") {
+      parts.push(
+        `These two directions show ${formatPercent(directions.shares[0] + directions.shares[1])} of the differences.`,
+      );
+    }
+    if (kept) {
+      const [ten, fifty] = [formatPercent(kept.amongTen), formatPercent(kept.amongFifty)];
+      const asked = kept.asked < items.length ? ` Counted for ${formatCount(kept.asked)} of them.` : "";
+      parts.push(
+        `Of the ten ${many} most similar to ${/^[aeiou]/i.test(one) ? "an" : "a"} ${one}, ${fifty} are among the fifty nearest to it on this map, ${ten} among the ten nearest.${asked}`,
+      );
+    }
+    if (items.length < data.rows) parts.push(`A sample of ${plural(items.length, one, many)}.`);
+    this.status.textContent = parts.join(" ");
+    this.stage.element.setAttribute(
+      "aria-label",
+      `Map of ${plural(items.length, one, many)}. Arrow keys move it, plus and minus zoom, Home shows all. “List what is shown” lists its points in the table below.`,
     );
   }
 
-  private zoomBy(factor: number): void {
-    const { zoom } = this;
-    zoom.k = Math.min(MAX_ZOOM, Math.max(1, zoom.k * factor));
-    if (zoom.k === 1) Object.assign(zoom, { x: 0, y: 0 });
-    this.draw();
+  private recolor(): void {
+    const { data, index, items } = this;
+    if (!data || !index || !this.directions) return;
+    const { colors, legend } = colorPoints(this.by, data, index, items, darkScheme.matches);
+    this.stage.setColors(colors);
+    this.bar.showLegend(legend);
   }
 
-  private dragToMove(): void {
-    let from: { x: number; y: number } | undefined;
-    this.canvas.addEventListener("pointerdown", (event) => {
-      if (this.zoom.k > 1) from = { x: event.clientX, y: event.clientY };
-    });
-    addEventListener("pointermove", (event) => {
-      if (!from) return;
-      this.zoom.x += (event.clientX - from.x) / this.zoom.k;
-      this.zoom.y += (event.clientY - from.y) / this.zoom.k;
-      from = { x: event.clientX, y: event.clientY };
-      this.draw();
-    });
-    addEventListener("pointerup", () => {
-      from = undefined;
-    });
-  }
-
-  /** Where a point is on the canvas. */
-  private place(point: number): [x: number, y: number] {
-    const { width, height } = this.size;
-    const { k, x, y } = this.zoom;
-    const { points } = this.map!;
-    return [
-      width / 2 + k * (points[2 * point]! * (width / 2 - 24) + x),
-      height / 2 + k * (points[2 * point + 1]! * (height / 2 - 24) * 1.15 + y),
-    ];
-  }
-
-  private draw(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    requestAnimationFrame(() => {
-      this.scheduled = false;
-      this.paint();
-    });
-  }
-
-  private paint(): void {
-    const { canvas, map, index } = this;
-    const { clientWidth: width, clientHeight: height } = canvas;
-    this.size = { width, height };
-    const context = canvas.getContext("2d");
-    if (width === 0 || !context) return;
-    const scale = devicePixelRatio;
-    canvas.width = Math.round(width * scale);
-    canvas.height = Math.round(height * scale);
-    context.scale(scale, scale);
-    this.grid = new Map();
-    if (!map || !index) return;
-    const n = map.items.length;
-    const size = Math.max(1.5, Math.min(4.5, 260 / Math.sqrt(n))) * Math.min(2, Math.sqrt(this.zoom.k));
-    const { ids } = index;
-    const taken = new Set<number>();
-    // For rings, and for glyphs that the reader's font draws in one colour.
-    const ink = dark.matches ? "#fff" : "#1c1b22";
-    // One colour at a time: changing it costs more than a point.
-    const byCode = new Map<number, number[]>();
-    for (let i = 0; i < n; i++) {
-      const code = ids.codes[map.items[i]! * ids.levels]!;
-      const list = byCode.get(code);
-      if (list) list.push(i);
-      else byCode.set(code, [i]);
-    }
-    for (const [code, members] of byCode) {
-      context.fillStyle = colorOf(code, 1);
-      for (const i of members) {
-        const [x, y] = this.place(i);
-        if (x < -9 || y < -9 || x > width + 9 || y > height + 9) continue;
-        const cell = cellOf(x, y);
-        const list = this.grid.get(cell);
-        if (list) list.push(i);
-        else this.grid.set(cell, [i]);
-        context.globalAlpha = this.isLit(map.items[i]!) ? 0.85 : 0.12;
-        context.fillRect(x - size / 2, y - size / 2, size, size);
+  private applyLight(): void {
+    const { rows, items } = this;
+    const lit = new Uint8Array(items.length);
+    if (!rows) lit.fill(1);
+    else
+      for (const item of rows) {
+        const point = this.pointOf(item);
+        if (point >= 0) lit[point] = 1;
       }
-    }
-    context.font = `19px ${EMOJI_FONT}`;
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    for (let i = 0; i < this.glyphs.length; i++) {
-      const glyph = this.glyphs[i];
-      if (!glyph || !this.isLit(map.items[i]!)) continue;
-      const [x, y] = this.place(i);
-      const room = 4096 * Math.floor(y / GLYPH_ROOM) + Math.floor(x / GLYPH_ROOM);
-      if (taken.has(room)) continue;
-      taken.add(room);
-      context.globalAlpha = 1;
-      context.fillStyle = ink;
-      context.fillText(glyph, x, y);
-    }
-    context.globalAlpha = 1;
-    context.fillStyle = ink;
-    for (const [item, width_] of [
-      [this.selected, 3],
-      [this.hovered >= 0 ? map.items[this.hovered]! : -1, 2],
-    ] as const) {
-      const point = item < 0 ? -1 : map.items.indexOf(item);
-      if (point < 0) continue;
-      const [x, y] = this.place(point);
-      const glyph = this.glyphs[point];
-      if (glyph) context.fillText(glyph, x, y);
-      context.beginPath();
-      context.arc(x, y, glyph ? 15 : 10, 0, 2 * Math.PI);
-      context.lineWidth = width_;
-      context.strokeStyle = ink;
-      context.stroke();
-    }
+    this.stage.setLit(lit);
   }
 
-  /** Whether an item belongs to the current branch. */
-  private isLit(item: number): boolean {
-    const { ids } = this.index!;
-    return this.prefix.every((code, level) => ids.codes[item * ids.levels + level] === code);
+  private relabel(): void {
+    const { index, names } = this;
+    this.labelling.abort();
+    this.labelling = new AbortController();
+    const { signal } = this.labelling;
+    if (!index || !this.directions) return;
+    this.isLabelling = true;
+    const { points } = this.stage;
+    labelBranches(
+      index,
+      names,
+      this.prefix,
+      (item) => this.pointOf(item),
+      points,
+      signal,
+      (labels) => {
+        if (!signal.aborted) this.stage.setLabels(labels);
+      },
+    )
+      .catch((error) => signal.aborted || showError(error))
+      .finally(() => {
+        if (!signal.aborted) this.isLabelling = false;
+      });
   }
 
-  private pointAt(x: number, y: number): number {
-    let best = -1;
-    let nearest = REACH ** 2;
-    for (const dx of [-CELL, 0, CELL]) {
-      for (const dy of [-CELL, 0, CELL]) {
-        for (const i of this.grid.get(cellOf(x + dx, y + dy)) ?? []) {
-          const [px, py] = this.place(i);
-          const distance = (px - x) ** 2 + (py - y) ** 2;
-          if (distance >= nearest) continue;
-          nearest = distance;
-          best = i;
-        }
-      }
+  private async findGlyphs(signal: AbortSignal): Promise<void> {
+    const { data, items } = this;
+    if (!data || items.length === 0 || splitGlyph(titleOf(data, items[0]!)).glyph === undefined) {
+      this.stage.setGlyphs(() => undefined);
+      return;
     }
-    return best;
+    const glyphs: (string | undefined)[] = [];
+    await inSlices(items.length, (i) => glyphs.push(splitGlyph(titleOf(data, items[i]!)).glyph), signal).catch(
+      () => {},
+    );
+    if (!signal.aborted) this.stage.setGlyphs((point) => glyphs[point]);
   }
 
-  private hover(at: { x: number; y: number } | undefined): void {
-    const point = at && this.map ? this.pointAt(at.x, at.y) : -1;
-    if (point === this.hovered) return;
-    this.hovered = point;
-    this.canvas.style.cursor = point >= 0 ? "pointer" : "";
-    this.tip.hidden = point < 0;
-    if (point >= 0) {
-      const item = this.map!.items[point]!;
-      const [x, y] = this.place(point);
-      this.tip.replaceChildren(
-        make("b", "", titleOf(this.data!, item)),
-        make("span", "", this.index!.ids.toTokens(item)),
-      );
-      const left = Math.max(
-        4,
-        Math.min(x - this.tip.offsetWidth / 2, this.canvas.clientWidth - this.tip.offsetWidth - 4),
-      );
-      this.tip.style.translate = `${left}px ${y > 70 ? y - this.tip.offsetHeight - 16 : y + 18}px`;
+  private describe(item: number): (Node | string)[] {
+    const { data, index, names } = this;
+    if (!data || !index) return [];
+    const name = names.nameOf(index.ids.at(item).slice(0, 1));
+    const label =
+      "label" in this.by ? `${this.by.label}: ${data.labels?.labels?.[this.by.label]?.[item] ?? "–"}` : name;
+    return [make("b", "", titleOf(data, item)), idChips(index.ids, item), ...(label ? [make("small", "", label)] : [])];
+  }
+
+  private enclose(points: Uint32Array): void {
+    if (points.length > 0) this.handlers.select(points.map((point) => this.items[point]!));
+  }
+
+  private async save(format: "png" | "svg"): Promise<void> {
+    const { toPng, toSvg } = await import("../map/picture.ts");
+    const view = this.stage.picture();
+    if (format === "png") download(await toPng(view), "map.png");
+    else download(new Blob([toSvg(view)], { type: "image/svg+xml" }), "map.svg");
+  }
+
+  /** The point of an item; -1 if it is not on the map. */
+  private pointOf(item: number): number {
+    const { items, data } = this;
+    if (items.length === data?.rows) return item;
+    let low = 0;
+    let high = items.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (items[middle]! < item) low = middle + 1;
+      else high = middle;
     }
-    this.draw();
+    return items[low] === item ? low : -1;
   }
 }
-
-const cellOf = (x: number, y: number) => 4096 * Math.floor(y / CELL) + Math.floor(x / CELL);
-
-const colorOf = (code: number, alpha: number) =>
-  dark.matches ? `oklch(0.72 0.14 ${familyHue([code])} / ${alpha})` : `oklch(0.6 0.15 ${familyHue([code])} / ${alpha})`;

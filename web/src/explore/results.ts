@@ -22,6 +22,7 @@ import { showReport, showReportError, showReportPending } from "./report-view.ts
 import { ResultTable } from "./result-table.ts";
 import { bestFirst, countEverywhere, filterRows } from "./row-filter.ts";
 import { RowStatus } from "./row-status.ts";
+import { SelectionChip } from "./selection-chip.ts";
 import { TreeView } from "./tree-view.ts";
 import { TryIt } from "./try-it.ts";
 import "./results.css";
@@ -31,7 +32,7 @@ export type Trained = Extract<RunResult, { ids: unknown }>;
 const HINTS: Record<string, string> = {
   "tab-tree": "Nobody told the network about these groups. Press one to open it.",
   "tab-how": "How the codes of one item come about. Pick any other item to see its own.",
-  "tab-map": "Each dot is an item, coloured by its first code. Similar items lie close together.",
+  "tab-map": "Each dot is an item. Press one, a name, or draw around an area.",
 };
 
 /** The card follows a search when the visitor has stopped typing. */
@@ -51,7 +52,7 @@ export class Results {
       this.search.focus();
     },
     searchAll: () => {
-      this.exploration.go({ prefix: [] });
+      this.exploration.go({ prefix: [], selection: undefined });
       this.search.focus();
     },
   });
@@ -63,7 +64,7 @@ export class Results {
   });
   private readonly codePanel: CodePanel;
   private readonly how: HowItWorks;
-  private readonly map = new LatentMapView((item) => this.pick(item));
+  private readonly map: LatentMapView;
   private readonly lookup: IdLookup;
   private readonly card: ItemCard;
   private readonly tryIt: TryIt;
@@ -74,6 +75,9 @@ export class Results {
   readonly exploration = new Exploration();
   /** For those who show its figures elsewhere. */
   onReport: (report: ReportSummary) => void = () => {};
+  private readonly selectionChip = new SelectionChip(hook("clear-filter", HTMLButtonElement), () =>
+    this.exploration.go({ selection: undefined }),
+  );
   private data: DataSet | undefined;
   private trained: Trained | undefined;
   private index: CatalogueIndex | undefined;
@@ -92,6 +96,11 @@ export class Results {
       pick: (item) => this.exploration.go({ item }), // and stay here
       ask: (item) => lab.call("anatomy", { item }),
     });
+    this.map = new LatentMapView(lab, this.names, {
+      walk: (prefix) => this.walk(prefix),
+      pick: (item) => this.pick(item),
+      select: (selection) => this.exploration.go({ selection }),
+    });
     this.card = new ItemCard(this.names, {
       walk: (prefix) => this.walk(prefix),
       pick: (item) => this.pick(item),
@@ -107,6 +116,12 @@ export class Results {
       walk: (prefix) => this.walk(prefix),
       pick: (item) => this.pick(item),
       place: (item) => lab.call("placeNew", { item }),
+      placed: (title, { nearest }) =>
+        this.map.showNew(
+          title,
+          nearest.map(({ item }) => item),
+          nearest.map(({ distance }) => distance),
+        ),
     });
     this.search.addEventListener("input", () => this.exploration.go({ query: this.search.value }));
     this.sharedOnly.addEventListener("change", () => this.exploration.go({ sharedOnly: this.sharedOnly.checked }));
@@ -120,9 +135,11 @@ export class Results {
 
   private showHint(tab: string): void {
     this.hint.textContent = HINTS[tab] ?? "";
+    this.map.setOpen(tab === "tab-map");
   }
 
   hide(): void {
+    this.map.clear();
     this.showing.abort();
     this.filtering.abort();
     this.section.hidden = true;
@@ -155,10 +172,9 @@ export class Results {
     this.search.value = "";
     this.sharedOnly.checked = false;
     this.names.setCatalogue(data, index);
-    for (const view of [this.table, this.tree, this.card, this.lookup, this.codePanel, this.how, this.tryIt])
-      view.setCatalogue(data, index);
+    const views = [this.table, this.tree, this.card, this.lookup, this.codePanel, this.how, this.tryIt, this.map];
+    for (const view of views) view.setCatalogue(data, index);
     this.exploration.restart(this.card.firstItem());
-    this.map.clear();
     showReportPending();
     // Each part in its own task: together they would block the page.
     for (const part of [() => this.showItem(this.exploration.place.item), () => this.showRows()]) {
@@ -169,17 +185,16 @@ export class Results {
     await nextTask();
     signal.throwIfAborted();
     await this.tree.show([]);
-    this.measure(data, index, signal);
+    this.measure(data, signal);
   }
 
   /** Results that take the worker a while are shown as they arrive. */
-  private measure(data: DataSet, index: CatalogueIndex, signal: AbortSignal): void {
+  private measure(data: DataSet, signal: AbortSignal): void {
     const failed = (error: Error) => {
       if (!signal.aborted && !(error instanceof LabGone)) showReportError(error.message);
     };
-    this.lab
-      .call("map", undefined)
-      .then((map) => (signal.aborted ? undefined : this.map.show(data, index, map)))
+    this.map
+      .prepared()
       .catch(failed)
       .then(() => (signal.aborted ? undefined : this.lab.call("report", undefined)))
       .then((report) => {
@@ -226,14 +241,14 @@ export class Results {
     if (!this.index) return;
     if (this.search.value !== place.query) this.search.value = place.query;
     this.sharedOnly.checked = place.sharedOnly;
-    const { prefix, query, sharedOnly, sort } = place;
+    const { prefix, query, sharedOnly, sort, selection } = place;
     const walked = !isSamePrefix(prefix, before.prefix);
+    const filtered = query !== before.query || sharedOnly !== before.sharedOnly || selection !== before.selection;
     if (walked) this.card.setBranch(prefix);
     if (place.item !== before.item) this.showItem(place.item);
-    if (walked || query !== before.query || sharedOnly !== before.sharedOnly || sort !== before.sort) this.showRows();
+    if (walked || filtered || sort !== before.sort) this.showRows();
     if (walked || place.code !== before.code) this.showCode(place).catch(showError);
     if (!walked) return;
-    this.map.highlight(prefix);
     this.tree.show(prefix).catch(showError);
   }
 
@@ -287,11 +302,13 @@ export class Results {
       const inAll = isTrapped ? await countEverywhere(data, index, filter, signal) : undefined;
       if (signal.aborted) return;
       this.table.setRows(rows, filter.sort);
+      this.map.light(rows, filter.prefix);
       this.status.show(data, index, filter, rows.length, inAll);
       if (filter.query.trim() !== "") this.followSearch(data, rows, filter.query, signal);
     };
     show().catch((error) => signal.aborted || showError(error));
     this.status.showBranch(index, filter.prefix);
+    this.selectionChip.show(filter.selection);
   }
 
   /** The card shows what a search finds, unless it does so already. */
@@ -304,7 +321,7 @@ export class Results {
 
   /** Goes to a branch of the tree: in the rings, on the map and in the table. */
   private walk(prefix: readonly number[]): void {
-    this.exploration.go({ prefix, query: "", sort: prefix.length === 0 ? "item" : "id" });
+    this.exploration.go({ prefix, query: "", selection: undefined, sort: prefix.length === 0 ? "item" : "id" });
   }
 
   private pick(item: number): void {

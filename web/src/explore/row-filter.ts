@@ -13,6 +13,8 @@ export interface RowFilter {
   /** Only items that share their ID with another. */
   sharedOnly: boolean;
   sort: Sort;
+  /** Only these items, in ascending order: an area of the map. */
+  selection?: Uint32Array | undefined;
 }
 
 /** The most titles that are compared to find the best; more would take longer than a frame. */
@@ -30,6 +32,11 @@ export async function filterRows(
 ): Promise<Uint32Array> {
   const { start, end } = index.range(filter.prefix);
   let candidates = index.order.slice(start, end);
+  if (filter.selection) {
+    const isSelected = new Uint8Array(index.order.length);
+    for (const item of filter.selection) isSelected[item] = 1;
+    candidates = candidates.filter((item) => isSelected[item] === 1);
+  }
   if (filter.sort === "item") candidates.sort();
   else if (filter.sort !== "id") candidates = await sorted(candidates, comparison(data, index, filter.sort), signal);
   const query = readQuery(filter.query);

@@ -17,12 +17,11 @@ interface Handlers {
   walk(prefix: readonly number[]): void;
   pick(item: number): void;
   place(item: NewItem): Promise<PlacedItem>;
+  /** For views that show the new item's place. */
+  placed(title: string, placed: PlacedItem): void;
 }
 
-/**
- * "Try it": the ID of an item that the model never saw, code by code, and what is near it. After each answer it sends the event
- * `rqvae-placed` on its element, with the `PlacedItem` as detail, for views that want to show the new item's place.
- */
+/** "Try it": the ID of an item that the model never saw, code by code, and what is near it. */
 export class TryIt {
   readonly element = hook("try-it", HTMLElement);
   private readonly handlers: Handlers;
@@ -120,7 +119,7 @@ export class TryIt {
       const placed = await this.handlers.place(item);
       if (asked !== this.asked || !this.data || !this.index) return;
       this.show(placed, this.data, this.index);
-      this.element.dispatchEvent(new CustomEvent<PlacedItem>("rqvae-placed", { detail: placed, bubbles: true }));
+      this.handlers.placed("title" in item ? item.title : "new item", placed);
     } catch (error) {
       if (asked === this.asked) this.say(inPlainWords(error));
     }

@@ -1,5 +1,6 @@
 import { type EpochRecord, type ItemMatrix, RQVAE, type TrainHistory, type TrainProgress } from "rqvae";
 import { countCodes } from "./count-codes.ts";
+import { LiveFrames } from "./live-frames.ts";
 import { forgetStoredRun, holdRunLock, type StoredRun, storeRun } from "./stored-run.ts";
 import type { RunResult, SeenRecord, Settings, TrainEvent } from "./types.ts";
 import type { Vectors } from "./vectors.ts";
@@ -29,6 +30,7 @@ export class Run {
   /** Sum of the sample's squared distances from its mean. */
   private readonly variance: number;
   private release: (() => void) | undefined;
+  private frames: LiveFrames | undefined;
 
   private constructor(model: RQVAE, items: Vectors, sample: ItemMatrix, settings: Settings, about: Run["about"]) {
     this.model = model;
@@ -68,6 +70,7 @@ export class Run {
     this.paused = undefined;
     const { signal } = this.controller;
     if (this.about) this.release ??= holdRunLock(this.about.key);
+    this.frames ??= await LiveFrames.of(this.items);
     let history: TrainHistory | undefined;
     try {
       if (!resume || stored) {
@@ -83,6 +86,7 @@ export class Run {
           this.records.push(...newEpochs);
           emit({ kind: "progress", event: { ...event, newEpochs } });
           this.count(event, emit);
+          this.picture(event, emit);
         },
         ...(this.about ? { checkpoint: { everyMs: CHECKPOINT_MS, write: (bytes) => this.store(bytes) } } : {}),
         ...(resume ? { resume } : {}),
@@ -97,7 +101,12 @@ export class Run {
       if (signal.reason === "drop" || !this.last || this.last.step === 0) return { status: "empty" };
     }
     emit({ kind: "finishing" });
-    if (this.model.initialized) emit({ kind: "kept", kept: this.keptOfSample() });
+    // The model of the best epoch, which need not be the last.
+    if (this.model.initialized) {
+      emit({ kind: "kept", kept: this.keptOfSample() });
+      const epoch = history ? history.selectedEpoch + 1 : (this.last?.epoch ?? 0);
+      emit({ kind: "map", frame: this.frames.take(this.model, epoch) });
+    }
     return this.result(history);
   }
 
@@ -150,5 +159,13 @@ export class Run {
     if (event.phase !== "train" || performance.now() - this.counted < COUNT_MS) return;
     emit({ kind: "counts", counts: countCodes(this.model.encode(this.sample)) });
     this.counted = performance.now();
+  }
+
+  /** Shows where the items are, at the start and whenever an epoch has ended, as often as it takes no time worth speaking of. */
+  private picture(event: TrainProgress, emit: (event: TrainEvent) => void): void {
+    if (event.phase !== "train" || !this.frames) return;
+    const isNew = event.newEpochs.length > 0 || event.step === 0;
+    if (isNew && this.frames.isDue(event.elapsedMs))
+      emit({ kind: "map", frame: this.frames.take(this.model, event.epoch) });
   }
 }

@@ -3,15 +3,15 @@ import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/rep
 import { nextTask } from "../base/slices.ts";
 import { CodeStudy } from "./code-study.ts";
 import type { HeldItems } from "./items.ts";
-import { projectToPlane } from "./projection.ts";
 import { summarizeReport } from "./report-summary.ts";
-import type { FoundIds, HowUnique, ItemDetails, LatentMap, ReportSummary, UniqueIds } from "./types.ts";
+import type { FoundIds, HowUnique, ItemDetails, Latents, ReportSummary, UniqueIds } from "./types.ts";
 import { indexOf, type Published, publishUnique } from "./unique-ids.ts";
 import { evenly } from "./vectors.ts";
 import { meanSquaredDistance } from "./yardstick.ts";
 
-/** The most points on the map. */
-const MAP_POINTS = 20_000;
+/** The most points on the map, and the most numbers of their latents: 32 MB, which the page hands on to the worker of the layout. */
+const MAP_POINTS = 200_000;
+const MAP_NUMBERS = 1 << 23;
 const SLICE = 1024;
 
 /** What can be found out about the IDs of a catalogue. */
@@ -33,16 +33,17 @@ export class Study {
     this.inside = new CodeStudy(model, held, ids, (item) => this.errorOf(item));
   }
 
-  async map(): Promise<LatentMap> {
+  /** The items' latents, of all of them where that is bearable. */
+  async latents(): Promise<Latents> {
     const { vectors } = this.held;
-    const { latentDim } = this.model.config;
-    const rows = evenly(vectors.rows, MAP_POINTS);
-    const latents = new Float32Array(rows.length * latentDim);
-    for (let from = 0; from < rows.length; from += SLICE) {
-      latents.set(this.model.latents(await vectors.take(rows.subarray(from, from + SLICE))), from * latentDim);
+    const { latentDim: dim } = this.model.config;
+    const items = evenly(vectors.rows, Math.min(MAP_POINTS, Math.floor(MAP_NUMBERS / dim)));
+    const latents = new Float32Array(items.length * dim);
+    for (let from = 0; from < items.length; from += SLICE) {
+      latents.set(this.model.latents(await vectors.take(items.subarray(from, from + SLICE))), from * dim);
       await nextTask();
     }
-    return { items: rows, ...projectToPlane(latents, latentDim) };
+    return { items, latents, dim };
   }
 
   async explain(item: number): Promise<ItemDetails> {

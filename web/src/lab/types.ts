@@ -70,6 +70,20 @@ export interface CodeCounts {
   perLevel: Uint32Array[];
 }
 
+/** Where a model that trains sees its items, in the plane of their widest directions, turned so that they move as little as they can. */
+export interface LiveFrame {
+  /** Epochs that are behind the model. */
+  epoch: number;
+  /** The item of each point; a sample of a large catalogue. */
+  items: Uint32Array;
+  /** x, y of each point: -32767 to 32767 stand for -1 to 1. */
+  points: Int16Array;
+  /** The first code that is nearest to each item. */
+  codes: Uint16Array;
+  /** x, y of each first code. */
+  stars: Int16Array;
+}
+
 export type TrainEvent =
   | { kind: "measuring"; progress: number }
   /** The word vectors are being fetched. */
@@ -79,6 +93,7 @@ export type TrainEvent =
   | { kind: "line"; line: Line }
   /** At the end, by the final model. */
   | { kind: "kept"; kept: number }
+  | { kind: "map"; frame: LiveFrame }
   | { kind: "finishing" };
 
 /** What residual k-means of the same size makes of the items: shares of their differences that it keeps, and of IDs of their own. */
@@ -121,14 +136,13 @@ export type RunResult =
       verdict: Verdict | undefined;
     };
 
-/** Latents in the plane of their two widest directions. */
-export interface LatentMap {
-  /** The item of each point; a sample of a large catalogue. */
+/** Items where the network sees them. */
+export interface Latents {
+  /** The item of each row, in ascending order; a sample of a very large catalogue. */
   items: Uint32Array;
-  /** x, y of each point, from -1 to 1. */
-  points: Float32Array;
-  /** Share of the latents' variance along each of the two directions. */
-  shares: [number, number];
+  /** A row an item. */
+  latents: Float32Array;
+  dim: number;
 }
 
 /** The quality report as the page shows it. */

@@ -186,7 +186,7 @@ const methods = {
 
   /** Keeps the model of a paused run as it is. */
   finish: async () => keep(await need(run, "run").result()),
-  map: () => need(study, "result").map(),
+  latents: () => need(study, "result").latents(),
   explain: ({ item }: { item: number }) => need(study, "result").explain(item),
   code: (input: { level: number; code: number; before?: readonly number[] }) =>
     need(study, "result").inside.code(input),
