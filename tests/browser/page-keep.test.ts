@@ -78,11 +78,14 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     const page = await visitor.arrive();
     await trainOnEmoji();
     const first = hash().get("result");
-    const start = await cardId();
     await walk(0);
     const one = branch();
     await walk(1);
     const two = branch();
+    // The card follows into the branch.
+    const begins = two!.split(".").map((code, level) => `<${"abc"[level]}_${code}>`).join("");
+    await expect.poll(cardId).toContain(begins);
+    const start = await cardId();
     await page.locator(".item-title button").nth(2).click();
     await expect.poll(() => hash().get("item")).toBeTruthy();
     await page.getByRole("tab", { name: "Map" }).click();

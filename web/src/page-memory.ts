@@ -57,7 +57,7 @@ export class PageMemory {
       open: (key) => void this.open(key),
       removed: (key) => this.removed(key),
     });
-    page.results.exploration.watch((place, before) => this.moved(place, before));
+    page.results.exploration.watch((...moved) => this.moved(...moved));
     this.tabs = page.results.section.querySelector<HTMLElement>("[role=tablist]")!;
     for (const event of ["click", "keyup"]) this.tabs.addEventListener(event, () => this.viewed());
     addEventListener("popstate", () => void this.goBack());
@@ -210,12 +210,12 @@ export class PageMemory {
   }
 
   /** The visitor walked, picked or searched. */
-  private moved(place: Place, before: Place): void {
+  private moved(place: Place, before: Place, byVisitor: boolean): void {
     if (this.following > 0 || !this.isShown) return;
     clearTimeout(this.typing);
-    const isStep =
+    const isElsewhere =
       !isSamePrefix(place.prefix, before.prefix) || place.item !== before.item || place.code !== before.code;
-    if (isStep) this.write("push");
+    if (isElsewhere) this.write(byVisitor ? "push" : "replace");
     else if (place.query !== before.query) this.typing = setTimeout(() => this.write("push"), TYPED_MS);
     else this.write("replace");
   }
