@@ -221,7 +221,7 @@ export class PageMemory {
     clearTimeout(this.typing);
     const isStep =
       !isSamePrefix(place.prefix, before.prefix) || place.item !== before.item || place.code !== before.code;
-    if (isStep) this.write("push");
+    if (isStep) this.write(this.page.results.isSettling ? "replace" : "push");
     else if (place.query !== before.query) this.typing = setTimeout(() => this.write("push"), TYPED_MS);
     else this.write("replace");
   }

@@ -75,6 +75,8 @@ export class Results {
     (sort) => this.exploration.go({ sort }),
   );
   readonly exploration = new Exploration();
+  /** The place changes by itself and not by the visitor, so that Back need not undo it. */
+  isSettling = false;
   /** For those who show its figures elsewhere. */
   onReport: (report: ReportSummary) => void = () => {};
   private readonly selectionChip = new SelectionChip(hook("clear-filter", HTMLButtonElement), () =>
@@ -290,7 +292,10 @@ export class Results {
     if (!page || !subject || index !== this.index || !index || this.exploration.place.item !== item) return;
     const codes = index.ids.at(item);
     const has = codes[subject.level] === subject.code && isSamePrefix(codes.slice(0, prefix.length), prefix);
-    if (!has && page.typical.length > 0) this.exploration.go({ item: page.typical[0]! });
+    if (has || page.typical.length === 0) return;
+    this.isSettling = true;
+    this.exploration.go({ item: page.typical[0]! });
+    this.isSettling = false;
   }
 
   private showItem(item: number): void {
