@@ -60,6 +60,15 @@ export function showDataSet(data: DataSet, onLeaveOut: () => void): void {
   );
 }
 
+/** Says that histories are there, which only the report of a result will be about. */
+export function showHistories(name: string): void {
+  panel.querySelector(".histories-note")?.remove();
+  const text = `${name} says what people chose. The report will be about it once the items have IDs.`;
+  panel
+    .querySelector(".checks")
+    ?.append(make("li", "finding good histories-note", make("b", "", "Fine"), make("span", "", text)));
+}
+
 function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {
   const { checks, rows, dim, labels, file, leftOut, twins, joined } = data;
   const list = make("ul", "checks");

@@ -1,7 +1,7 @@
 import { make } from "../base/dom.ts";
-import { inPlainWords } from "../base/page-error.ts";
+import { inPlainWords, PageError, showError } from "../base/page-error.ts";
 import { formatShare } from "../base/words.ts";
-import type { Lab } from "../lab/lab.ts";
+import { type Lab, LabGone } from "../lab/lab.ts";
 import type { BehaviourSummary } from "../lab/types.ts";
 import { appendReportSection } from "./report-view.ts";
 
@@ -28,14 +28,20 @@ export class BehaviourView {
     });
   }
 
-  /** Reads a file of histories and asks for the report about them. */
-  async read(file: File): Promise<void> {
+  /** Reads a file of histories and asks for the report about them. False if it cannot be used. */
+  async read(file: File): Promise<boolean> {
     this.status.textContent = `Reading ${file.name}…`;
     try {
       await this.lab.call("histories", { file });
       await this.changed();
+      return true;
     } catch (error) {
-      this.status.textContent = `${file.name} was not used: ${inPlainWords(error as Error)}`;
+      if (error instanceof LabGone) return false;
+      const why = `${file.name} was not used: ${inPlainWords(error)}`;
+      this.status.textContent = why;
+      // Before there is a report, nobody sees its status.
+      if (this.status.getClientRects().length === 0) showError(new PageError(why));
+      return false;
     } finally {
       this.input.value = "";
     }
