@@ -57,7 +57,7 @@ export class PageMemory {
       open: (key) => void this.open(key),
       removed: (key) => this.removed(key),
     });
-    page.results.exploration.watch((place, before) => this.moved(place, before));
+    page.results.exploration.watch((place, before, isStep) => this.moved(place, before, isStep));
     this.tabs = page.results.section.querySelector<HTMLElement>("[role=tablist]")!;
     for (const event of ["click", "keyup"]) this.tabs.addEventListener(event, () => this.viewed());
     addEventListener("popstate", () => void this.goBack());
@@ -210,12 +210,13 @@ export class PageMemory {
   }
 
   /** The visitor walked, picked or searched. */
-  private moved(place: Place, before: Place): void {
+  private moved(place: Place, before: Place, isVisitors: boolean): void {
     if (this.following > 0 || !this.isShown) return;
     clearTimeout(this.typing);
     const isStep =
       !isSamePrefix(place.prefix, before.prefix) || place.item !== before.item || place.code !== before.code;
-    if (isStep) this.write("push");
+    if (!isVisitors) this.write("replace");
+    else if (isStep) this.write("push");
     else if (place.query !== before.query) this.typing = setTimeout(() => this.write("push"), TYPED_MS);
     else this.write("replace");
   }
@@ -255,7 +256,7 @@ export class PageMemory {
   private describeLink(): void {
     hook("copy-link-about", HTMLSpanElement).textContent = this.sample
       ? "It carries the sample, the settings, the seed and where you are, and trains when it is opened."
-      : "It carries the settings, the seed and where you are, but not your data: whoever opens it chooses the same file and trains.";
+      : "It carries the settings, the seed and where you are, but not your data: whoever opens it needs the same data and trains again.";
   }
 
   private async copyLink(): Promise<void> {

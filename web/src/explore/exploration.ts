@@ -11,7 +11,7 @@ export interface Place extends RowFilter {
 
 export const TOP: Place = { prefix: [], query: "", sharedOnly: false, sort: "item", item: 0 };
 
-type Watcher = (place: Place, before: Place) => void;
+type Watcher = (place: Place, before: Place, isStep: boolean) => void;
 
 /** The one place that tree, map, table, card and address read and change; none of them knows the others. */
 export class Exploration {
@@ -29,14 +29,17 @@ export class Exploration {
     this.watchers.push(watcher);
   }
 
-  /** Changes parts of the place. Nothing happens if all of them are as given. */
-  go(change: Partial<Place>): void {
+  /**
+   * Changes parts of the place. Nothing happens if all of them are as given. It is no step if the page does it by itself, after a step of
+   * the visitor: Back would then seem to do nothing.
+   */
+  go(change: Partial<Place>, isStep = true): void {
     const before = this.current;
     // Whoever walks leaves the code that was looked at.
     const next = { ...before, ...(change.prefix ? { code: undefined } : {}), ...change };
     if (isSame(before, next)) return;
     this.current = next;
-    for (const watcher of this.watchers) watcher(next, before);
+    for (const watcher of this.watchers) watcher(next, before, isStep);
   }
 
   /** For another result: its top, without telling anybody, since nothing is shown yet. */
