@@ -244,13 +244,11 @@ export class Results {
       make("b", "", share),
       says,
       ...(shared > 0
-        ? [
-            `; ${formatCount(shared)} `,
-            term("collision", "share theirs"),
-            " with others whose numbers are nearly the same. ",
-          ]
+        ? [`; ${formatCount(shared)} `, term("collision", "share theirs"), " with similar ones. "]
         : [". "]),
-      "The network only ever saw the numbers, never a title.",
+      data.words
+        ? "The network saw only numbers, which this page made from the words of the titles."
+        : "The network saw only numbers, never a title.",
     );
   }
 
@@ -283,7 +281,7 @@ export class Results {
     if (!page || !subject || index !== this.index || !index || this.exploration.place.item !== item) return;
     const codes = index.ids.at(item);
     const has = codes[subject.level] === subject.code && isSamePrefix(codes.slice(0, prefix.length), prefix);
-    if (!has && page.typical.length > 0) this.exploration.go({ item: page.typical[0]! });
+    if (!has && page.typical.length > 0) this.exploration.go({ item: page.typical[0]! }, false);
   }
 
   private showItem(item: number): void {
