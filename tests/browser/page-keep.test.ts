@@ -83,7 +83,10 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     await walk(1);
     const two = branch();
     // The card follows into the branch.
-    const begins = two!.split(".").map((code, level) => `<${"abc"[level]}_${code}>`).join("");
+    const begins = two!
+      .split(".")
+      .map((code, level) => `<${"abc"[level]}_${code}>`)
+      .join("");
     await expect.poll(cardId).toContain(begins);
     const start = await cardId();
     await page.locator(".item-title button").nth(2).click();

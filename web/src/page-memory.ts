@@ -261,7 +261,7 @@ export class PageMemory {
   private describeLink(): void {
     hook("copy-link-about", HTMLSpanElement).textContent = this.sample
       ? "It carries the sample, the settings, the seed and where you are, and trains when it is opened."
-      : "It carries the settings, the seed and where you are, but not your data: whoever opens it chooses the same file and trains.";
+      : "It carries the settings, the seed and where you are, but not your data: whoever opens it needs the same data and trains again.";
   }
 
   private async copyLink(): Promise<void> {

@@ -266,13 +266,11 @@ export class Results {
       make("b", "", share),
       says,
       ...(shared > 0
-        ? [
-            `; ${formatCount(shared)} `,
-            term("collision", "share theirs"),
-            " with others whose numbers are nearly the same. ",
-          ]
+        ? [`; ${formatCount(shared)} `, term("collision", "share theirs"), " with similar ones. "]
         : [". "]),
-      "The network only ever saw the numbers, never a title.",
+      data.words
+        ? "The network saw only numbers, which this page made from the words of the titles."
+        : "The network saw only numbers, never a title.",
     );
   }
 
