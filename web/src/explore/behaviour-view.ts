@@ -90,12 +90,10 @@ function tableOf({ agreement }: BehaviourSummary): HTMLElement {
     const title = make("th", "", name);
     title.scope = "row";
     const cells = [
-      `${formatShare(own)} ± ${formatShare(margin)}`,
-      kmeans === undefined ? "–" : formatShare(kmeans),
-      formatShare(popular),
-      formatShare(random),
+      make("td", "own", formatShare(own), make("small", "margin", `± ${formatShare(margin)}`)),
+      ...[kmeans, popular, random].map((share) => make("td", "", share === undefined ? "–" : formatShare(share))),
     ];
-    body.append(make("tr", "", title, ...cells.map((text, i) => make("td", i === 0 ? "own" : "", text))));
+    body.append(make("tr", "", title, ...cells));
   }
   const table = make("table", "compare", make("thead", "", head), body);
   const scroller = make("section", "head-scroller", table);
