@@ -57,7 +57,7 @@ export class PageMemory {
       open: (key) => void this.open(key),
       removed: (key) => this.removed(key),
     });
-    page.results.exploration.watch((place, before) => this.moved(place, before));
+    page.results.exploration.watch((place, before, going) => this.moved(place, before, going === "follow"));
     this.tabs = page.results.section.querySelector<HTMLElement>("[role=tablist]")!;
     for (const event of ["click", "keyup"]) this.tabs.addEventListener(event, () => this.viewed());
     addEventListener("popstate", () => void this.goBack());
@@ -169,7 +169,7 @@ export class PageMemory {
 
   /** Back and Forward walk; to another result or sample only while no run would be lost. */
   private async goBack(): Promise<void> {
-    clearTimeout(this.typing);
+    this.endTyping();
     const linked = readLink(NAMES, true);
     const isHere = linked.result ? linked.result === this.kept.shownKey : linked.data === this.sample;
     if (isHere) {
@@ -210,14 +210,27 @@ export class PageMemory {
   }
 
   /** The visitor walked, picked or searched. */
-  private moved(place: Place, before: Place): void {
+  private moved(place: Place, before: Place, isFollowing: boolean): void {
     if (this.following > 0 || !this.isShown) return;
-    clearTimeout(this.typing);
+    if (isFollowing) {
+      if (this.typing === undefined) this.write("replace"); // or else the search does, with its step
+      return;
+    }
+    this.endTyping();
     const isStep =
       !isSamePrefix(place.prefix, before.prefix) || place.item !== before.item || place.code !== before.code;
     if (isStep) this.write("push");
-    else if (place.query !== before.query) this.typing = setTimeout(() => this.write("push"), TYPED_MS);
-    else this.write("replace");
+    else if (place.query !== before.query) {
+      this.typing = setTimeout(() => {
+        this.typing = undefined;
+        this.write("push");
+      }, TYPED_MS);
+    } else this.write("replace");
+  }
+
+  private endTyping(): void {
+    clearTimeout(this.typing);
+    this.typing = undefined;
   }
 
   private viewed(): void {

@@ -11,7 +11,9 @@ export interface Place extends RowFilter {
 
 export const TOP: Place = { prefix: [], query: "", sharedOnly: false, sort: "item", item: 0 };
 
-type Watcher = (place: Place, before: Place) => void;
+/** Whether the visitor goes there, or the page follows by itself, as the card does where the visitor searched: that is no step to go back. */
+type Going = "visit" | "follow";
+type Watcher = (place: Place, before: Place, going: Going) => void;
 
 /** The one place that tree, map, table, card and address read and change; none of them knows the others. */
 export class Exploration {
@@ -30,13 +32,13 @@ export class Exploration {
   }
 
   /** Changes parts of the place. Nothing happens if all of them are as given. */
-  go(change: Partial<Place>): void {
+  go(change: Partial<Place>, going: Going = "visit"): void {
     const before = this.current;
     // Whoever walks leaves the code that was looked at.
     const next = { ...before, ...(change.prefix ? { code: undefined } : {}), ...change };
     if (isSame(before, next)) return;
     this.current = next;
-    for (const watcher of this.watchers) watcher(next, before);
+    for (const watcher of this.watchers) watcher(next, before, going);
   }
 
   /** For another result: its top, without telling anybody, since nothing is shown yet. */

@@ -265,7 +265,7 @@ export class Results {
     if (!page || !subject || index !== this.index || !index || this.exploration.place.item !== item) return;
     const codes = index.ids.at(item);
     const has = codes[subject.level] === subject.code && isSamePrefix(codes.slice(0, prefix.length), prefix);
-    if (!has && page.typical.length > 0) this.exploration.go({ item: page.typical[0]! });
+    if (!has && page.typical.length > 0) this.exploration.go({ item: page.typical[0]! }, "follow");
   }
 
   private showItem(item: number): void {
@@ -315,7 +315,7 @@ export class Results {
   private followSearch(data: DataSet, rows: Uint32Array, query: string, signal: AbortSignal): void {
     if (rows.length === 0 || rows.includes(this.exploration.place.item)) return;
     setTimeout(() => {
-      if (!signal.aborted) this.exploration.go({ item: bestFirst(data, rows, query)[0]! });
+      if (!signal.aborted) this.exploration.go({ item: bestFirst(data, rows, query)[0]! }, "follow");
     }, TYPING_MS);
   }
 
