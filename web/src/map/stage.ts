@@ -155,7 +155,7 @@ export class MapStage {
    */
   setStars(stars: readonly Star[], named: readonly number[] = []): void {
     this.starOrder = named;
-    this.starsBefore = this.motion && this.stars.length === stars.length ? this.starsNow : stars;
+    this.starsBefore = this.motion && this.starsNow.length === stars.length ? this.starsNow : stars;
     this.stars = stars;
     this.draw();
   }
