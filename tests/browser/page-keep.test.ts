@@ -115,6 +115,7 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     await page.getByTestId("option-epochs").fill("1");
     await page.getByTestId("train-button").click();
     await visitor.progress(/^Done.*|^Stopped/);
+    await expect.poll(() => rows().count(), { timeout: 20_000 }).toBe(2);
     await expect.poll(() => hash().get("result")).not.toBe(first);
     await page.goBack();
     await expect.poll(() => visitor.text("progress-text"), { timeout: 20_000 }).toMatch(/kept result.*2 epochs/);

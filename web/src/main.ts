@@ -54,7 +54,6 @@ const memory = new PageMemory({
   isRunning: () => isRunning(page.state),
   useSample: (key) => useSample(key),
   showKept: (contents, source) => showKept(contents, source),
-  modelFile: () => lab.call("modelFile", undefined),
   train: () => train(),
 });
 const view = new TrainingView({
@@ -320,8 +319,11 @@ async function show(job: number, items: DataSet, settings: Settings, result: Tra
   const watching = top < innerHeight * 0.75 && bottom > innerHeight * 0.25;
   const shown = dataOf(page.state) ?? items; // their titles may have changed
   page.send({ type: "trained", job });
-  await present(shown, result);
-  void memory.ended(shown, settings, result, () => isCurrent(job)).catch(showError);
+  const model = lab.call("modelFile", undefined); // before the worker is busy with map and report
+  const presented = present(shown, result);
+  const ready = { model, shown: presented };
+  void memory.ended(shown, settings, result, ready, () => isCurrent(job)).catch(failedToKeep);
+  await presented;
   const count = plural(items.rows, ...items.noun);
   view.done(
     result.status === "stopped"
@@ -329,6 +331,11 @@ async function show(job: number, items: DataSet, settings: Settings, result: Tra
       : `Done: ${count} ${items.rows === 1 ? "has its ID" : "have their IDs"}.${aboutVerdict(result)}`,
   );
   if (watching) scrollTo(results.section);
+}
+
+/** Other items were chosen before the result was kept: its worker is gone. */
+function failedToKeep(error: unknown): void {
+  if (!(error instanceof LabGone)) showError(error);
 }
 
 async function present(data: DataSet, result: Trained): Promise<void> {

@@ -23,7 +23,6 @@ interface Page {
   useSample(key: string): Promise<boolean>;
   /** Shows a kept result of these items. */
   showKept(contents: KeptContents, source: DataSource): Promise<boolean>;
-  modelFile(): Promise<Blob>;
   train(): Promise<void>;
 }
 
@@ -103,11 +102,21 @@ export class PageMemory {
     this.records.push(...epochs);
   }
 
-  /** A run gave a result, which the page shows by now. `isCurrent` says whether it still does once the result is kept. */
-  async ended(data: DataSet, settings: Settings, trained: Trained, isCurrent: () => boolean): Promise<void> {
+  /**
+   * A run gave a result, which the page is about to show.
+   * @param ready The model's file, and when the result is shown.
+   * @param isCurrent Whether the page still shows it once it is kept.
+   */
+  async ended(
+    data: DataSet,
+    settings: Settings,
+    trained: Trained,
+    ready: { model: Promise<Blob>; shown: Promise<unknown> },
+    isCurrent: () => boolean,
+  ): Promise<void> {
     const hadResult = this.kept.shownKey !== undefined;
     const { fields, records } = this;
-    const model = await this.page.modelFile();
+    const model = await ready.model;
     const key = await this.kept.add({
       name: await this.nameFor(data),
       ...{
@@ -119,6 +128,7 @@ export class PageMemory {
       place: "",
       contents: { source: data.source, settings, fields, trained, records, model },
     });
+    await ready.shown.catch(() => {}); // whoever shows it says what went wrong
     if (!isCurrent()) return;
     this.kept.show(key);
     const { awaited } = this;
@@ -149,13 +159,21 @@ export class PageMemory {
     const source = await findSource(contents.source, (text) => this.list.say(text));
     if (!source) return false;
     return this.quietly(async () => {
-      if (!(await this.page.showKept(contents, source))) return false;
-      this.sample = source.kind === "sample" ? source.key : undefined;
+      this.list.say("");
+      const data = source.kind === "sample" ? source.key : undefined;
+      // At once, so that the address never lacks the result while it is being opened.
+      const saved = place ?? new URLSearchParams(result.place);
+      setLinked({ data, result: key, place: saved }, isFollowing ? "replace" : "push");
+      if (!(await this.page.showKept(contents, source))) {
+        if (this.kept.shownKey === undefined) setLinked({ data: this.sample, place: new URLSearchParams() }, "replace");
+        return false;
+      }
+      this.sample = data;
       this.fields = contents.fields;
       this.seed = String(contents.settings.model.seed ?? 0);
       this.kept.show(key);
-      await this.goTo(place ?? new URLSearchParams(result.place));
-      this.write(isFollowing ? "replace" : "push");
+      await this.goTo(saved);
+      this.write("replace");
       this.describeLink();
       return true;
     });
