@@ -76,7 +76,7 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
 
   it("walks with Back and Forward, through branches, items, views and results", async () => {
     const page = await visitor.arrive();
-    await trainOnEmoji();
+    await trainOnEmoji(3);
     const first = hash().get("result");
     await walk(0);
     const one = branch();
@@ -118,7 +118,7 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     await expect.poll(() => rows().count(), { timeout: 20_000 }).toBe(2);
     await expect.poll(() => hash().get("result")).not.toBe(first);
     await page.goBack();
-    await expect.poll(() => visitor.text("progress-text"), { timeout: 20_000 }).toMatch(/kept result.*2 epochs/);
+    await expect.poll(() => visitor.text("progress-text"), { timeout: 20_000 }).toMatch(/kept result.*3 epochs/);
     expect(visitor.complaints).toEqual([]);
   });
 

@@ -202,7 +202,7 @@ async function train(stored?: StoredRun): Promise<void> {
   dropRun();
   const toMeasure = typed && asksForSpectrum(typed, settings) ? typed : undefined;
   page.send({ type: toMeasure ? "measure" : "train", settings });
-  memory.began(settings, stored?.records ?? []);
+  memory.began(settings);
   results.hide();
   takeAway.hide();
   view.start(levelsOf(settings), settings.train.epochs ?? 100);
@@ -243,7 +243,6 @@ async function follow(from: "start" | "pause" | { stored: string }): Promise<voi
   await finish(job, data, settings, () =>
     lab.call("train", { settings, noun: data.noun, from }, (event) => {
       if (!isCurrent(job)) return;
-      if (event.kind === "progress") memory.passed(event.event.newEpochs);
       if (event.kind === "finishing") view.finishing();
       else if (event.kind === "line") view.showLine(event.line);
       else if (event.kind === "kept") view.showKept(event.kept);
@@ -319,9 +318,9 @@ async function show(job: number, items: DataSet, settings: Settings, result: Tra
   const watching = top < innerHeight * 0.75 && bottom > innerHeight * 0.25;
   const shown = dataOf(page.state) ?? items; // their titles may have changed
   page.send({ type: "trained", job });
-  const model = lab.call("modelFile", undefined); // before the worker is busy with map and report
+  const toKeep = lab.call("toKeep", undefined); // before the worker is busy with map and report
   const presented = present(shown, result);
-  const ready = { model, shown: presented };
+  const ready = { toKeep, shown: presented };
   void memory.ended(shown, settings, result, ready, () => isCurrent(job)).catch(failedToKeep);
   await presented;
   const count = plural(items.rows, ...items.noun);

@@ -42,7 +42,6 @@ export class PageMemory {
   private sample: string | undefined;
   private fields: [name: string, text: string][] = [];
   private seed = "0";
-  private records: EpochRecord[] = [];
   /** The place of a link, until there is a result to show it in. */
   private awaited: { sample: string | undefined; place: URLSearchParams } | undefined;
   /** The page follows the address, so that the address does not follow the page. */
@@ -92,31 +91,26 @@ export class PageMemory {
   }
 
   /** A run begins, or goes on from a checkpoint. */
-  began(settings: Settings, records: readonly EpochRecord[]): void {
+  began(settings: Settings): void {
     this.fields = typedFields();
     this.seed = String(settings.model.seed ?? fieldOf("seed")?.fallback ?? 0);
-    this.records = [...records];
-  }
-
-  passed(epochs: readonly EpochRecord[]): void {
-    this.records.push(...epochs);
   }
 
   /**
    * A run gave a result, which the page is about to show.
-   * @param ready The model's file, and when the result is shown.
+   * @param ready The model's file with its curves, and when the result is shown.
    * @param isCurrent Whether the page still shows it once it is kept.
    */
   async ended(
     data: DataSet,
     settings: Settings,
     trained: Trained,
-    ready: { model: Promise<Blob>; shown: Promise<unknown> },
+    ready: { toKeep: Promise<{ model: Blob; records: EpochRecord[] }>; shown: Promise<unknown> },
     isCurrent: () => boolean,
   ): Promise<void> {
     const hadResult = this.kept.shownKey !== undefined;
-    const { fields, records } = this;
-    const model = await ready.model;
+    const { fields } = this;
+    const { model, records } = await ready.toKeep;
     const key = await this.kept.add({
       name: await this.nameFor(data),
       ...{

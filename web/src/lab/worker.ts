@@ -80,6 +80,10 @@ function keep(result: RunResult): RunResult {
 
 const plain = ({ codes, codebookSizes, fingerprint }: SemanticIds): PlainIds => ({ codes, codebookSizes, fingerprint });
 
+function modelFile(): Blob {
+  return new Blob([model().save() as Uint8Array<ArrayBuffer>], { type: "application/octet-stream" });
+}
+
 const methods = {
   /** What files are, by their content. */
   recognise: ({ files }: { files: File[] }) => Promise.all(files.map(recognise)),
@@ -206,9 +210,9 @@ const methods = {
   },
   reportFile: ({ title }: { title: string }) => need(study, "result").reportFile(title),
 
-  modelFile(): Blob {
-    return new Blob([model().save() as Uint8Array<ArrayBuffer>], { type: "application/octet-stream" });
-  },
+  modelFile,
+  /** What a finished run is kept with. */
+  toKeep: () => ({ model: modelFile(), records: [...need(run, "run").epochs] }),
 
   idsFile({ format }: { format: IdFile }): Blob {
     const itemIds = held && writtenIds(held);
