@@ -342,8 +342,8 @@ export interface TrainHistory {
   /**
    * What happened after the epochs of `validationUntil`; absent if the validation items were held out to the end.
    * - "joined": they trained too. The model's weights have seen them.
-   * - "startKept": training ended, since no epoch lowered their loss by at least 1%. The start was restored, with its k-means codebooks fitted
-   *   to all items.
+   * - "startKept": training ended, since it lowered their loss too little: by less than 1%, or less than 3% and then undid that. The start was
+   *   restored, with its k-means codebooks fitted to all items.
    */
   afterValidation?: "joined" | "startKept";
   /** Warnings about the items, and those that still hold for the selected epoch or are about the whole run; one per kind and level. */

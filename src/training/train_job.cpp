@@ -291,14 +291,15 @@ void TrainJob::NextEpoch() {
   stopped_early_ = config_.patience > 0 && best_.without_better >= config_.patience && epoch_ < config_.epochs &&
                    validation_now_ == Validation::kHeldOut;
   const bool decides = ends_holding_out() && epoch_ == held_out_epochs_ && !stopped_early_;
-  if (decides && !TrainingIsWorthIt()) {
-    KeepStart();
-    return;
-  }
   if (decides) {
-    // Training helped and then undid that, which would continue with all rows. Keep the epoch that helped.
+    // Training that helped and then undid that would continue to do so with all rows. Keep the epoch that helped.
     const std::optional<Evaluation>& now = history_.back().evaluation;
-    stopped_early_ = now && start_ && now->reconstruction >= start_->reconstruction;
+    const bool undone = now && start_ && now->reconstruction >= start_->reconstruction;
+    if (!GainsAtLeast(undone ? kWorthKeeping : kWorthTraining)) {
+      KeepStart();
+      return;
+    }
+    stopped_early_ = undone;
   }
   if (epoch_ == config_.epochs || stopped_early_) {
     Finish();
@@ -308,11 +309,12 @@ void TrainJob::NextEpoch() {
   phase_ = Phase::kStartEpoch;
 }
 
-// Whether an epoch is so much better on the validation rows than the start that going back to the start would be worse.
-bool TrainJob::TrainingIsWorthIt() const {
+// Whether an epoch's loss on the validation rows is at least this share lower than the start's; any less will do where
+// the start's codebooks cannot be fitted to all rows.
+bool TrainJob::GainsAtLeast(double share) const {
   const Snapshot* best = best_.Selected(Selection::kLoss);
   if (best == nullptr || best->epoch < 0) return false;
-  return !refits_ || best->loss <= (1 - kWorthTraining) * start_->reconstruction;
+  return !refits_ || best->loss <= (1 - share) * start_->reconstruction;
 }
 
 void TrainJob::TrainOnAllRows() {

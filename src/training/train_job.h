@@ -51,23 +51,24 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
 // With TrainConfig::validation_until < 1 they are held out for the first epochs only, since rows that never train cost
 // a small catalogue more than the choice of an epoch wins. After these epochs, whatever the selection:
 //
-//   the best is worth it, and so are they now     they join: the rest of the epochs train on all rows, the schedule
-//                                                  is trusted, and kLoss keeps the last epoch. What was best before
+//   their loss is lower than at the start, and     they join: the rest of the epochs train on all rows, the schedule
+//   was kWorthTraining lower after the best epoch  is trusted, and kLoss keeps the last epoch. What was best before
 //                                                  is dropped.
-//   only an earlier epoch is worth it             training ends, and the best is kept, as select says.
-//   none is                                        training does not help here: the start is restored, its codebooks
+//   it is not, but was kWorthKeeping lower         training ends, and the best is kept, as select says.
+//   neither                                        training does not help here: the start is restored, its codebooks
 //                                                  are fitted again, to all rows (if this training fitted
 //                                                  them), and the training ends.
 //
-// An epoch is worth it whose loss is kWorthTraining lower than the start's; "now" it need only be lower. Less than that
-// is less than the rows held out are worth to codebooks that are fitted to all of them.
+// Less than that is less than the rows held out are worth to codebooks that are fitted to all of them. Where the
+// codebooks are not this training's, any gain is kept.
 //
 // Patience can run out only before that; training then ends as without validation_until.
 class TrainJob : public Job {
  public:
-  // By experiment (docs/training.md): below it the start fitted to all rows explains more of unseen items, above it
-  // less.
+  // Shares of the start's loss, by experiment (docs/training.md): below them the start, fitted to all rows, explains
+  // more of unseen items.
   static constexpr double kWorthTraining = 0.01;
+  static constexpr double kWorthKeeping = 0.03;
 
   // What happened to the validation rows. The numbers are in checkpoints.
   enum class Validation : uint8_t { kHeldOut = 0, kJoined = 1, kStartKept = 2 };
@@ -141,7 +142,7 @@ class TrainJob : public Job {
   bool ends_holding_out() const { return held_out_epochs_ < config_.epochs; }
   // Whether the start may be kept instead of a better epoch, so that its weights are still needed.
   bool MayKeepStart() const { return refits_ && ends_holding_out() && validation_now_ == Validation::kHeldOut; }
-  bool TrainingIsWorthIt() const;
+  bool GainsAtLeast(double share) const;
   void TrainOnAllRows();
   void Join();
   void KeepStart();

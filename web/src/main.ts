@@ -5,6 +5,7 @@ import { onArrivals } from "./data/data-input.ts";
 import { type DataSet, nameSource, sampleSource } from "./data/data-set.ts";
 import { planIntake } from "./data/intake.ts";
 import { Lab, LabGone } from "./lab/lab.ts";
+import { looksLikeHistories } from "./lab/looks-like-histories.ts";
 import { looksLikeIds } from "./lab/looks-like-ids.ts";
 import type { DataSource, RunResult, Settings } from "./lab/types.ts";
 import "./settings/options-form.css";
@@ -91,14 +92,18 @@ function takeFiles(files: File[]): void {
 /** Looks at what files are, and uses them for what they are good for. IDs that somebody already has are assessed, after anything else. */
 async function sortFiles(files: File[]): Promise<void> {
   clearError();
-  const areIds = await Promise.all(
-    files.map(async (file) => looksLikeIds(new Uint8Array(await file.slice(0, 4096).arrayBuffer()))),
-  );
-  const others = files.filter((_, i) => !areIds[i]);
-  if (others.length < files.length) {
-    if (others.length > 0) await sortOthers(others, true);
-    for (const file of files) if (!others.includes(file)) await assessOwnIds(lab, file);
-  } else await sortOthers(files);
+  const heads = await Promise.all(files.map(async (file) => new Uint8Array(await file.slice(0, 4096).arrayBuffer())));
+  const areIds = heads.map(looksLikeIds);
+  const areHistories = heads.map(looksLikeHistories);
+  const ids = files.filter((_, i) => areIds[i]);
+  const histories = files.filter((_, i) => areHistories[i] && !areIds[i]);
+  const others = files.filter((file) => !ids.includes(file) && !histories.includes(file));
+  if (others.length > 0) await sortOthers(others, others.length < files.length);
+  for (const file of histories) {
+    if (dataOf(page.state)) await results.readHistories(file);
+    else showError(new PageError(`${file.name} says what people chose: bring the items that it is about first.`));
+  }
+  for (const file of ids) await assessOwnIds(lab, file);
 }
 
 async function sortOthers(files: File[], wait = false): Promise<void> {

@@ -501,7 +501,7 @@ function becauseNothingHelped(epochs: number, { items }: ValidationResult, refit
   const what = `${counted(epochs, "epoch")} of training`;
   const on = `the ${counted(items, "validation item")}`;
   return refitted
-    ? worded`the start, before any training, was restored with its codebooks fitted to all items: ${what} lowered the loss on ${on} by less than 1%`
+    ? worded`the start, before any training, was restored with its codebooks fitted to all items: ${what} gained too little on ${on} to be worth leaving them out`
     : worded`the start, before any training, was restored: ${what} did not help on ${on}`;
 }
 

@@ -684,11 +684,13 @@ TEST(TrainJob, PatienceEndsOnlyWhatIsHeldOutAndWhatUndidItsGainEndsToo) {
       for (size_t e = 0; e < held_out; ++e) {
         least = std::min(least, held.job.history()[e].evaluation->reconstruction);
       }
-      if (least > (1 - TrainJob::kWorthTraining) * start) {
+      const bool undid = held.job.history()[held_out - 1].evaluation->reconstruction >= start;
+      const double enough = undid ? TrainJob::kWorthKeeping : TrainJob::kWorthTraining;
+      if (least > (1 - enough) * start) {
         ++kept;
         EXPECT_EQ(run.job.history().size(), held_out);
         EXPECT_EQ(run.job.validation(), TrainJob::Validation::kStartKept);
-      } else if (held.job.history()[held_out - 1].evaluation->reconstruction >= start) {
+      } else if (undid) {
         ++undone;  // better than the start for a while, and worse when it is decided: what was best is kept
         EXPECT_TRUE(run.job.stopped_early());
         EXPECT_EQ(run.job.history().size(), held_out);

@@ -2,9 +2,9 @@ import { codeChip, idChips, tokensOf } from "../base/code-chips.ts";
 import { hook, make } from "../base/dom.ts";
 import { splitGlyph } from "../base/glyph.ts";
 import { term } from "../base/term.ts";
-import { formatCount, formatNumber, formatPercent } from "../base/words.ts";
+import { formatCount, formatNumber, formatPercent, plural } from "../base/words.ts";
 import { type DataSet, titleOf } from "../data/data-set.ts";
-import type { ItemDetails } from "../lab/types.ts";
+import type { Companion, ItemDetails } from "../lab/types.ts";
 import type { CatalogueIndex } from "./catalogue-index.ts";
 import type { CodeNames } from "./code-names.ts";
 import { isSamePrefix } from "./exploration.ts";
@@ -22,6 +22,8 @@ export class ItemCard {
     walk(prefix: readonly number[]): void;
     pick(item: number): void;
     details(item: number): Promise<ItemDetails>;
+    /** Items that people chose together with this one, if that is known. */
+    companions(item: number): Promise<Companion[] | undefined>;
   };
   private data: DataSet | undefined;
   private index: CatalogueIndex | undefined;
@@ -117,6 +119,7 @@ export class ItemCard {
     const { glyph, words } = splitGlyph(titleOf(data, item));
     const picture = make("span", "emoji card-glyph", glyph ?? "");
     picture.setAttribute("aria-hidden", "true");
+    const chosen = make("div", "companions");
     const why = make("div", "why", make("p", "hint", "Reading its codes…"));
     this.panel.replaceChildren(
       make(
@@ -129,9 +132,16 @@ export class ItemCard {
       why,
       make("h4", "", "Similar items, by ID"),
       this.makeKin(data, index, item),
+      chosen,
     );
     this.showWay();
     this.names.prepareWay(ids.at(item).slice(0, -1)).catch(() => {}); // the card does without names
+    this.handlers.companions(item).then(
+      (companions) => {
+        if (this.item === item && companions) chosen.replaceChildren(...this.makeCompanions(data, companions));
+      },
+      () => {}, // the card does without
+    );
     this.handlers.details(item).then(
       (details) => this.item === item && why.replaceChildren(...this.makeWhy(details)),
       (error: Error) => this.item === item && why.replaceChildren(make("p", "hint", error.message)),
@@ -197,6 +207,20 @@ export class ItemCard {
             ),
           ]),
     ];
+  }
+
+  private makeCompanions(data: DataSet, companions: readonly Companion[]): HTMLElement[] {
+    const title = make("h4", "", "People who chose this also chose");
+    if (companions.length === 0) return [title, make("p", "hint", "Nobody in the histories chose it with another.")];
+    const list = make("ul", "companion-list");
+    for (const { item, people } of companions) {
+      const button = make("button", "kin-item", titleOf(data, item));
+      button.type = "button";
+      button.title = `chosen with it by ${plural(people, "person", "people")}`;
+      button.addEventListener("click", () => this.handlers.pick(item));
+      list.append(make("li", "", button));
+    }
+    return [title, list];
   }
 
   private makeKin(data: DataSet, index: CatalogueIndex, item: number): HTMLElement {

@@ -9,6 +9,7 @@ import { formatCount } from "../base/words.ts";
 import type { DataSet } from "../data/data-set.ts";
 import { type Lab, LabGone } from "../lab/lab.ts";
 import type { ReportSummary, RunResult } from "../lab/types.ts";
+import { BehaviourView } from "./behaviour-view.ts";
 import { CatalogueIndex } from "./catalogue-index.ts";
 import { CodeNames } from "./code-names.ts";
 import { CodePanel, type Subject } from "./code-panel.ts";
@@ -67,6 +68,7 @@ export class Results {
   private readonly map: LatentMapView;
   private readonly lookup: IdLookup;
   private readonly card: ItemCard;
+  private readonly behaviour: BehaviourView;
   private readonly tryIt: TryIt;
   private readonly table = new ResultTable(
     (item) => this.pick(item),
@@ -101,10 +103,12 @@ export class Results {
       pick: (item) => this.pick(item),
       select: (selection) => this.exploration.go({ selection }),
     });
+    this.behaviour = new BehaviourView(lab, () => this.showBehaviour());
     this.card = new ItemCard(this.names, {
       walk: (prefix) => this.walk(prefix),
       pick: (item) => this.pick(item),
       details: (item) => lab.call("explain", { item }),
+      companions: (item) => lab.call("companions", { item }),
     });
     this.lookup = new IdLookup({
       walk: (prefix) => this.walk(prefix),
@@ -196,14 +200,28 @@ export class Results {
     this.map
       .prepared()
       .catch(failed)
-      .then(() => (signal.aborted ? undefined : this.lab.call("report", undefined)))
-      .then((report) => {
-        if (!report || signal.aborted) return;
-        showReport(report, data, this.lab);
-        this.onReport(report);
-      })
+      .then(() => (signal.aborted ? undefined : this.report(data, signal)))
       .catch(failed);
   }
+
+  private async report(data: DataSet, signal: AbortSignal): Promise<void> {
+    const report = await this.lab.call("report", undefined);
+    if (signal.aborted) return;
+    showReport(report, data, this.lab);
+    this.behaviour.show(report.behaviour);
+    this.onReport(report);
+  }
+
+  /** The report and the card once it is known what people chose. */
+  private async showBehaviour(): Promise<void> {
+    const { data, showing } = this;
+    if (!data || !this.index) return;
+    this.showItem(this.exploration.place.item);
+    await this.report(data, showing.signal);
+  }
+
+  /** A file of what people chose. */
+  readHistories = (file: File): Promise<void> => this.behaviour.read(file);
 
   /** The IDs that are shown, as addresses of places need them. */
   get ids(): PlaceIds | undefined {

@@ -1,14 +1,8 @@
 import type { Histories } from "rqvae/formats";
+import type { Companion } from "./types.ts";
 
 /** How many choices apart two items of one person still count as chosen together, as in the report. */
 const WINDOW = 5;
-
-/** An item that people chose together with another. */
-export interface Companion {
-  item: number;
-  /** People who chose both. */
-  people: number;
-}
 
 /** Which items people chose together, looked up item by item. */
 export class ChosenTogether {

@@ -1,5 +1,12 @@
 import { InvalidInputError, type ItemLabels, OutOfMemoryError, RQVAEError } from "rqvae";
-import { describeColumns, joinLabels, type OpenItemsOptions, openItems, readLabels } from "rqvae/formats";
+import {
+  describeColumns,
+  type Histories,
+  joinLabels,
+  type OpenItemsOptions,
+  openItems,
+  readLabels,
+} from "rqvae/formats";
 import { checkItems } from "rqvae/report";
 import type { TitleCoverage, TitleEmbedder } from "rqvae/words";
 import { isLarge } from "../base/large-file.ts";
@@ -32,6 +39,8 @@ export interface HeldItems {
   file: DataSummary["file"] & { name: string };
   /** How the titles of another file were joined, if that is worth saying. */
   joined: string;
+  /** What people chose of them, if that is known. */
+  histories?: { histories: Histories; text: string };
   /** Where the vectors were made of the titles' words: what made them, and what it knew. */
   words?: { embedder: TitleEmbedder; coverage: TitleCoverage };
 }

@@ -1,9 +1,9 @@
 import type { IdReport } from "rqvae/report";
 import { ownShare } from "../base/own-ids.ts";
-import type { Line, ReportSummary, UniqueIds } from "./types.ts";
+import type { BehaviourSummary, Line, ReportSummary, UniqueIds } from "./types.ts";
 
 /** A report as the page shows it. */
-export function summarizeReport(report: IdReport, unique?: UniqueIds): ReportSummary {
+export function summarizeReport(report: IdReport, unique?: UniqueIds, histories?: string): ReportSummary {
   const { residualKMeans, randomHash } = report.baselines ?? {};
   const all = [report, residualKMeans, randomHash];
   const row = (
@@ -20,6 +20,7 @@ export function summarizeReport(report: IdReport, unique?: UniqueIds): ReportSum
     row("Differences between items that the ID keeps", keptBy),
     row("Nearest items that share the first code", (each) => each.neighbours?.sharing[0]),
     row("Nearest items that are still nearest after decoding", (each) => each.neighbours?.kept),
+    row("Items chosen together that share the first code", (each) => each.behaviour?.agreement[0]?.share),
     ...(report.labels ?? []).map(({ name }, i) =>
       row(`Same ${name} among items that share the first code`, (each) => each.labels?.[i]?.byDepth[0]),
     ),
@@ -29,7 +30,23 @@ export function summarizeReport(report: IdReport, unique?: UniqueIds): ReportSum
     ...{ sharing, findings: [...report.findings], text: report.text, compared, unique },
     counts: countsOf(report),
     line: lineOf(residualKMeans),
+    behaviour: behaviourOf(report, histories),
   };
+}
+
+function behaviourOf(report: IdReport, text: string | undefined): BehaviourSummary | undefined {
+  const { behaviour, baselines } = report;
+  if (!behaviour || text === undefined) return undefined;
+  const theirs = baselines?.residualKMeans.behaviour;
+  const row = (name: string, own: (typeof behaviour.agreement)[number], kmeans: number | undefined) => ({
+    ...{ name, kmeans, own: own.share },
+    ...{ margin: own.margin, popular: own.popular, random: own.random },
+  });
+  const codes = behaviour.agreement.map((own, i) =>
+    row(i === 0 ? "The first code" : `The first ${i + 1} codes`, own, theirs?.agreement[i]?.share),
+  );
+  const labels = behaviour.labels.map((own) => row(`The same ${own.name}`, own, undefined));
+  return { text, window: behaviour.window, agreement: behaviour.pairs === 0 ? [] : [...codes, ...labels] };
 }
 
 const keptBy = ({ reconstruction }: IdReport) => reconstruction?.explainedVariance;

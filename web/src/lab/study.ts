@@ -1,10 +1,11 @@
 import { assessIds, type RQVAE, SemanticIdIndex, type SemanticIds } from "rqvae";
 import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/report";
 import { nextTask } from "../base/slices.ts";
+import { ChosenTogether } from "./chosen-together.ts";
 import { CodeStudy } from "./code-study.ts";
 import type { HeldItems } from "./items.ts";
 import { summarizeReport } from "./report-summary.ts";
-import type { FoundIds, HowUnique, ItemDetails, Latents, ReportSummary, UniqueIds } from "./types.ts";
+import type { Companion, FoundIds, HowUnique, ItemDetails, Latents, ReportSummary, UniqueIds } from "./types.ts";
 import { indexOf, type Published, publishUnique } from "./unique-ids.ts";
 import { evenly } from "./vectors.ts";
 import { meanSquaredDistance } from "./yardstick.ts";
@@ -13,12 +14,16 @@ import { meanSquaredDistance } from "./yardstick.ts";
 const MAP_POINTS = 200_000;
 const MAP_NUMBERS = 1 << 23;
 const SLICE = 1024;
+/** Items that people chose together with another, on its card. */
+const COMPANIONS = 6;
 
 /** What can be found out about the IDs of a catalogue. */
 export class Study {
   readonly inside: CodeStudy;
   private readonly model: RQVAE;
   private readonly held: HeldItems;
+  private histories: HeldItems["histories"];
+  private together: ChosenTogether | undefined;
   private readonly ids: SemanticIds;
   private explainer: Promise<Explainer> | undefined;
   private assessed: Promise<IdReport> | undefined;
@@ -29,6 +34,7 @@ export class Study {
   constructor(model: RQVAE, held: HeldItems, ids: SemanticIds) {
     this.model = model;
     this.held = held;
+    this.histories = held.histories;
     this.ids = ids;
     this.inside = new CodeStudy(model, held, ids, (item) => this.errorOf(item));
   }
@@ -79,16 +85,33 @@ export class Study {
     return { items: having(nearest), nearest };
   }
 
+  /** What people chose of the items; the report and the companions are about it from now on. */
+  useHistories(histories: HeldItems["histories"]): void {
+    this.histories = histories;
+    this.together = undefined;
+    this.assessed = undefined;
+  }
+
+  /** Items that people chose together with this one; undefined without histories. */
+  companions(item: number): Companion[] | undefined {
+    if (!this.histories) return undefined;
+    this.together ??= new ChosenTogether(this.histories.histories);
+    return this.together.with(item, COMPANIONS);
+  }
+
   private assess(): Promise<IdReport> {
     const { vectors, labels } = this.held;
+    const { histories } = this;
     this.assessed ??= assessIds(this.ids, {
       ...{ items: vectors.reader(), model: this.model, baseline: true },
       ...(labels ? { labels } : {}),
+      ...(histories ? { histories: histories.histories } : {}),
     });
     return this.assessed;
   }
 
-  report = async (): Promise<ReportSummary> => summarizeReport(await this.assess(), this.published?.about);
+  report = async (): Promise<ReportSummary> =>
+    summarizeReport(await this.assess(), this.published?.about, this.histories?.text);
 
   /** The IDs as they are published: the model's own, unless they were made unique. */
   get publishedIds(): SemanticIds {

@@ -157,6 +157,8 @@ export interface ReportSummary {
   unique: UniqueIds | undefined;
   /** One row per figure: of the IDs, of residual k-means, of random IDs. */
   compared: { name: string; better: "more" | "less"; values: (number | undefined)[] }[];
+  /** With histories. */
+  behaviour?: BehaviourSummary | undefined;
 }
 
 /** What the findings of a report are worded with. */
@@ -277,6 +279,31 @@ export interface PlacedItem {
   latent: Float32Array;
   /** What is known of its words, if it was given by its title. */
   words: TitleCoverage | undefined;
+}
+
+/** What people choose together, and what the IDs say about it. Shares of pairs. */
+export interface BehaviourSummary {
+  /** How the file was read. */
+  text: string;
+  /** The most choices between the items of a pair. */
+  window: number;
+  /** For the first 1, 2, ... codes, then for the labels. Empty if there are no pairs. */
+  agreement: {
+    name: string;
+    own: number;
+    /** Half the width of the 95% interval. */
+    margin: number;
+    kmeans: number | undefined;
+    popular: number;
+    random: number;
+  }[];
+}
+
+/** An item that people chose together with another. */
+export interface Companion {
+  item: number;
+  /** People who chose both. */
+  people: number;
 }
 
 /** A model that was loaded from a file. */

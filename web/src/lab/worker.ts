@@ -5,6 +5,7 @@ import { answerCalls, type CallContext } from "rqvae/worker";
 import { plural } from "../base/words.ts";
 import { compareResults, type SideToCompare } from "./compare-results.ts";
 import { newKey } from "./database.ts";
+import { openHistories } from "./histories.ts";
 import {
   aboutItems,
   type HeldItems,
@@ -199,6 +200,14 @@ const methods = {
   lookup: ({ codes }: { codes: number[] }) => need(study, "result").lookup(codes),
   placeNew: ({ item }: { item: NewItem }) =>
     placeNew(item, { model: model(), held: need(held, "data"), ids: need(ids, "ID") }),
+  /** What people chose: the report is about it from now on. */
+  async histories({ file }: { file: File }): Promise<void> {
+    const items = need(held, "data");
+    const histories = await openHistories(file, items);
+    held = { ...items, histories };
+    study?.useHistories(histories);
+  },
+  companions: ({ item }: { item: number }) => need(study, "result").companions(item),
   report: () => need(study, "result").report(),
   makeUnique: ({ how }: { how: HowUnique }) => need(study, "result").makeUnique(how),
   undoUnique: () => need(study, "result").undoUnique(),

@@ -155,7 +155,9 @@ export class MapStage {
    */
   setStars(stars: readonly Star[], named: readonly number[] = []): void {
     this.starOrder = named;
-    this.starsBefore = this.motion && this.starsNow.length === stars.length ? this.starsNow : stars;
+    // What was never painted has no place to come from.
+    const moves = this.motion && this.stars.length === stars.length && this.starsNow.length === stars.length;
+    this.starsBefore = moves ? this.starsNow : stars;
     this.stars = stars;
     this.draw();
   }
