@@ -136,6 +136,7 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     expect(await rows().nth(1).textContent()).toMatch(/44 items, .* codes · just now · \d+ KB/);
     await page.locator(".kept-name").nth(2).fill("my best");
     await page.locator(".kept-name").nth(2).press("Enter");
+    await page.getByRole("button", { name: "Open my best" }).waitFor();
     await page.reload();
     await expect.poll(keptNames).toEqual(["things 5.csv", "things 4.csv", "my best", "things 2.csv", "things 1.csv"]);
     await page.getByRole("button", { name: "Open my best" }).click();

@@ -144,7 +144,7 @@ export class PageMemory {
       if (!isFollowing) this.list.say("This browser no longer keeps that result.");
       return false;
     }
-    if (contents.source.kind === "absent" && navigator.userActivation?.isActive === false) {
+    if (contents.source.kind === "absent" && isFollowing) {
       this.list.say(
         `“${result.name}” is kept without its file, which was too large. Press Open and choose ${contents.source.name} again.`,
       );
