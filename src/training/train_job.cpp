@@ -295,7 +295,9 @@ void TrainJob::NextEpoch() {
     // Training that helped and then undid that would continue to do so with all rows. Keep the epoch that helped.
     const std::optional<Evaluation>& now = history_.back().evaluation;
     const bool undone = now && start_ && now->reconstruction >= start_->reconstruction;
-    if (!GainsAtLeast(undone ? kWorthKeeping : kWorthTraining)) {
+    const Snapshot* best = best_.Selected(Selection::kLoss);
+    const bool improving = best != nullptr && best->epoch == epoch_ - 1;
+    if (!GainsAtLeast(undone ? kWorthKeeping : improving ? 0 : kWorthTraining)) {
       KeepStart();
       return;
     }

@@ -52,8 +52,8 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
 // a small catalogue more than the choice of an epoch wins. After these epochs, whatever the selection:
 //
 //   their loss is lower than at the start, and     they join: the rest of the epochs train on all rows, the schedule
-//   was kWorthTraining lower after the best epoch  is trusted, and kLoss keeps the last epoch. What was best before
-//                                                  is dropped.
+//   still falling, or was kWorthTraining lower     is trusted, and kLoss keeps the last epoch. What was best before
+//   after the best epoch                           is dropped.
 //   it is not, but was kWorthKeeping lower         training ends, and the best is kept, as select says.
 //   neither                                        training does not help here: the start is restored, its codebooks
 //                                                  are fitted again, to all rows (if this training fitted

@@ -55,7 +55,7 @@ export class PageMemory {
       open: (key) => void this.open(key),
       removed: (key) => this.removed(key),
     });
-    page.results.exploration.watch((place, before, going) => this.moved(place, before, going === "follow"));
+    page.results.exploration.watch((...moved) => this.moved(...moved));
     this.tabs = page.results.section.querySelector<HTMLElement>("[role=tablist]")!;
     for (const event of ["click", "keyup"]) this.tabs.addEventListener(event, () => this.viewed());
     addEventListener("popstate", () => void this.goBack());
@@ -222,16 +222,13 @@ export class PageMemory {
   }
 
   /** The visitor walked, picked or searched. */
-  private moved(place: Place, before: Place, isFollowing: boolean): void {
+  private moved(place: Place, before: Place, byVisitor: boolean): void {
     if (this.following > 0 || !this.isShown) return;
-    if (isFollowing) {
-      if (this.typing === undefined) this.write("replace"); // or else the search does, with its step
-      return;
-    }
+    if (!byVisitor && this.typing !== undefined) return; // the search is about to be written, with this
     this.endTyping();
-    const isStep =
+    const isElsewhere =
       !isSamePrefix(place.prefix, before.prefix) || place.item !== before.item || place.code !== before.code;
-    if (isStep) this.write("push");
+    if (isElsewhere) this.write(byVisitor ? "push" : "replace");
     else if (place.query !== before.query) {
       this.typing = setTimeout(() => {
         this.typing = undefined;

@@ -283,8 +283,8 @@ export const TRAIN = {
   /**
    * Share of the epochs, above 0 to 1, for which the validation items are held out. If the loss on them is then lower than at the start,
    * they train too from then on, and "loss" keeps the last epoch. If only an earlier epoch was better, training ends, and that epoch is
-   * kept. If too little was gained (1%, or 3% where it was lost again), the start is restored, its k-means codebooks are fitted again to
-   * all items, and training ends. Default: 1, to the end.
+   * kept. If too little was gained and it no longer improves (less than 1%, or 3% where it was lost again), the start is restored, its
+   * k-means codebooks are fitted again to all items, and training ends. Default: 1, to the end.
    */
   validationUntil: { kind: "number", default: 1, min: 0, max: 1, isOpen: true },
   /**

@@ -11,9 +11,8 @@ export interface Place extends RowFilter {
 
 export const TOP: Place = { prefix: [], query: "", sharedOnly: false, sort: "item", item: 0 };
 
-/** Whether the visitor goes there, or the page follows by itself, as the card does where the visitor searched: that is no step to go back. */
-type Going = "visit" | "follow";
-type Watcher = (place: Place, before: Place, going: Going) => void;
+/** `isStep`: the visitor went there; otherwise the page followed by itself. */
+type Watcher = (place: Place, before: Place, isStep: boolean) => void;
 
 /** The one place that tree, map, table, card and address read and change; none of them knows the others. */
 export class Exploration {
@@ -31,14 +30,23 @@ export class Exploration {
     this.watchers.push(watcher);
   }
 
-  /** Changes parts of the place. Nothing happens if all of them are as given. */
-  go(change: Partial<Place>, going: Going = "visit"): void {
+  /** The visitor goes to a place. Nothing happens if all its parts are as given. */
+  go(change: Partial<Place>): void {
+    this.change(change, true);
+  }
+
+  /** The page follows the visitor by itself, such as the card into a branch: no step that Back would take back. */
+  follow(change: Partial<Place>): void {
+    this.change(change, false);
+  }
+
+  private change(change: Partial<Place>, isStep: boolean): void {
     const before = this.current;
     // Whoever walks leaves the code that was looked at.
     const next = { ...before, ...(change.prefix ? { code: undefined } : {}), ...change };
     if (isSame(before, next)) return;
     this.current = next;
-    for (const watcher of this.watchers) watcher(next, before, going);
+    for (const watcher of this.watchers) watcher(next, before, isStep);
   }
 
   /** For another result: its top, without telling anybody, since nothing is shown yet. */

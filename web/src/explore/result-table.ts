@@ -50,7 +50,8 @@ export class ResultTable {
   setCatalogue(data: DataSet, index: CatalogueIndex): void {
     this.data = data;
     this.index = index;
-    this.rows = new Uint32Array(); // those of the last catalogue may not be in this one, and a scroll may draw before there are others
+    this.rows = new Uint32Array(); // those of the last catalogue may be beyond this one
+    this.clear();
     // Wide enough for the longest ID. If that leaves no room for titles, the ID moves below its title.
     const { codebookSizes } = index.ids;
     const letters = codebookSizes.reduce((sum, size) => sum + `<a_${size - 1}>`.length, 0);

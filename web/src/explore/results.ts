@@ -1,5 +1,6 @@
 import { SemanticIds } from "rqvae";
 import { hook, make, scrollTo } from "../base/dom.ts";
+import { isMissing, whyMissing } from "../base/missing-part.ts";
 import { ownIds } from "../base/own-ids.ts";
 import { showError } from "../base/page-error.ts";
 import { nextTask } from "../base/slices.ts";
@@ -14,7 +15,7 @@ import { CatalogueIndex } from "./catalogue-index.ts";
 import { CodeNames } from "./code-names.ts";
 import { CodePanel, type Subject } from "./code-panel.ts";
 import { Exploration, isSamePrefix, type Place } from "./exploration.ts";
-import { HowItWorks } from "./how-it-works.ts";
+import type { HowItWorks } from "./how-it-works.ts";
 import { IdLookup } from "./id-lookup.ts";
 import { ItemCard } from "./item-card.ts";
 import { LatentMapView } from "./latent-map.ts";
@@ -64,7 +65,8 @@ export class Results {
     pick: (item) => this.pick(item),
   });
   private readonly codePanel: CodePanel;
-  private readonly how: HowItWorks;
+  /** Loaded when somebody first wants to see it. */
+  private how: HowItWorks | undefined;
   private readonly map: LatentMapView;
   private readonly lookup: IdLookup;
   private readonly card: ItemCard;
@@ -93,10 +95,6 @@ export class Results {
       open: ({ level, code }) => this.openCode(level, code),
       pick: (item) => this.pick(item),
       ask: (subject) => lab.call("code", subject),
-    });
-    this.how = new HowItWorks(this.names, {
-      pick: (item) => this.exploration.go({ item }), // and stay here
-      ask: (item) => lab.call("anatomy", { item }),
     });
     this.map = new LatentMapView(lab, this.names, {
       walk: (prefix) => this.walk(prefix),
@@ -132,7 +130,9 @@ export class Results {
     this.exploration.watch((place, before) => this.follow(place, before));
     makeTabs(this.section.querySelector<HTMLElement>("[role=tablist]")!, (id) => {
       this.showHint(id);
-      this.how.setVisible(id === "tab-how");
+      if (id === "tab-how")
+        this.explainHow().catch(async (error: Error) => showError(isMissing(error) ? await whyMissing(error) : error));
+      else this.how?.setVisible(false);
     });
     this.showHint("tab-tree");
   }
@@ -140,6 +140,19 @@ export class Results {
   private showHint(tab: string): void {
     this.hint.textContent = HINTS[tab] ?? "";
     this.map.setOpen(tab === "tab-map");
+  }
+
+  private async explainHow(): Promise<void> {
+    if (!this.how) {
+      const { HowItWorks } = await import("./how-it-works.ts");
+      this.how ??= new HowItWorks(this.names, {
+        pick: (item) => this.exploration.go({ item }), // and stay here
+        ask: (item) => this.lab.call("anatomy", { item }),
+      });
+      if (this.data && this.index) this.how.setCatalogue(this.data, this.index);
+      this.how.show(this.exploration.place.item);
+    }
+    this.how.setVisible(true);
   }
 
   hide(): void {
@@ -176,8 +189,9 @@ export class Results {
     this.search.value = "";
     this.sharedOnly.checked = false;
     this.names.setCatalogue(data, index);
-    const views = [this.table, this.tree, this.card, this.lookup, this.codePanel, this.how, this.tryIt, this.map];
+    const views = [this.table, this.tree, this.card, this.lookup, this.codePanel, this.tryIt, this.map];
     for (const view of views) view.setCatalogue(data, index);
+    this.how?.setCatalogue(data, index);
     this.exploration.restart(this.card.firstItem());
     showReportPending();
     // Each part in its own task: together they would block the page.
@@ -283,7 +297,7 @@ export class Results {
     if (!page || !subject || index !== this.index || !index || this.exploration.place.item !== item) return;
     const codes = index.ids.at(item);
     const has = codes[subject.level] === subject.code && isSamePrefix(codes.slice(0, prefix.length), prefix);
-    if (!has && page.typical.length > 0) this.exploration.go({ item: page.typical[0]! }, "follow");
+    if (!has && page.typical.length > 0) this.exploration.follow({ item: page.typical[0]! });
   }
 
   private showItem(item: number): void {
@@ -292,7 +306,7 @@ export class Results {
     this.table.mark(item);
     this.table.reveal();
     this.tree.mark(item);
-    this.how.show(item);
+    this.how?.show(item);
   }
 
   /** Goes to a code of a level: a first code is a branch, a later one has a page of its own. */
@@ -333,7 +347,7 @@ export class Results {
   private followSearch(data: DataSet, rows: Uint32Array, query: string, signal: AbortSignal): void {
     if (rows.length === 0 || rows.includes(this.exploration.place.item)) return;
     setTimeout(() => {
-      if (!signal.aborted) this.exploration.go({ item: bestFirst(data, rows, query)[0]! }, "follow");
+      if (!signal.aborted) this.exploration.follow({ item: bestFirst(data, rows, query)[0]! });
     }, TYPING_MS);
   }
 

@@ -13,7 +13,6 @@ import { isLarge } from "../base/large-file.ts";
 import { isMissing, MissingPart } from "../base/missing-part.ts";
 import type { DataSource, DataSummary, Naming } from "./types.ts";
 import { Vectors } from "./vectors.ts";
-import { embedderOf } from "./word-vectors.ts";
 
 const HEAD_ROWS = 6;
 const HEAD_COLUMNS = 12;
@@ -70,7 +69,7 @@ export async function openSource(
 /** Items that have nothing but titles: vectors are made of their words. */
 async function openTitles(file: File, onFetch: (progress: number) => void): Promise<HeldItems> {
   const labels = await readTitles(file);
-  const embedder = await embedderOf(labels.titles, onFetch);
+  const embedder = await (await import("./word-vectors.ts")).embedderOf(labels.titles, onFetch);
   const { coverage, ...matrix } = embedder.embed(labels.titles);
   const { itemIds } = labels;
   return {

@@ -4,7 +4,6 @@ import { explainIds } from "rqvae/report";
 import type { TitleCoverage } from "rqvae/words";
 import type { HeldItems } from "./items.ts";
 import type { NewItem, PlacedItem } from "./types.ts";
-import { embedderOf } from "./word-vectors.ts";
 
 /** Nearest items that are named. */
 const NEAREST = 6;
@@ -38,7 +37,8 @@ async function vectorOf(
 ): Promise<{ vector: ItemMatrix; words: TitleCoverage | undefined }> {
   const { dim } = held.vectors;
   if ("title" in item) {
-    const embedder = held.words?.embedder ?? (await embedderOf(held.labels?.titles ?? []));
+    const embedder =
+      held.words?.embedder ?? (await (await import("./word-vectors.ts")).embedderOf(held.labels?.titles ?? []));
     const { coverage, ...vector } = embedder.embed([item.title]);
     if (coverage.empty.length > 0)
       throw new InvalidInputError("There is no word in it: write a few, such as “pirate cat”.");

@@ -1,5 +1,5 @@
 import { assessIds, type RQVAE, SemanticIdIndex, type SemanticIds } from "rqvae";
-import { type Explainer, explainIds, type IdReport, reportHtml } from "rqvae/report";
+import { type Explainer, explainIds, type IdReport } from "rqvae/report";
 import { nextTask } from "../base/slices.ts";
 import { ChosenTogether } from "./chosen-together.ts";
 import { CodeStudy } from "./code-study.ts";
@@ -134,8 +134,7 @@ export class Study {
   };
 
   async reportFile(title: string): Promise<Blob> {
-    const { labels } = this.held;
-    const html = reportHtml(await this.assess(), { title, ...(labels ? { labels } : {}) });
-    return new Blob([html], { type: "text/html" });
+    const { reportFile } = await import("./report-file.ts");
+    return reportFile(await this.assess(), title, this.held);
   }
 }

@@ -1,22 +1,10 @@
 /** The worker behind the page reads files, trains, and answers questions about the result. It sends nothing to anyone but the page. */
 import { type ModelOptions, measureSpectrum, RQVAE, SemanticIds, type Spectrum } from "rqvae";
-import { writeIds } from "rqvae/formats";
 import { answerCalls, type CallContext } from "rqvae/worker";
 import { plural } from "../base/words.ts";
-import { compareResults, type SideToCompare } from "./compare-results.ts";
+import type { SideToCompare } from "./compare-results.ts";
 import { newKey } from "./database.ts";
-import { openHistories } from "./histories.ts";
-import {
-  aboutItems,
-  type HeldItems,
-  namingOf,
-  openItemsFile,
-  openSource,
-  summarize,
-  withLabelsFile,
-  writtenIds,
-} from "./items.ts";
-import { placeNew } from "./place-new.ts";
+import { aboutItems, type HeldItems, namingOf, openItemsFile, openSource, summarize, withLabelsFile } from "./items.ts";
 import { recognise } from "./recognise.ts";
 import { Run } from "./run.ts";
 import { keptOf, readStoredRun } from "./stored-run.ts";
@@ -198,11 +186,14 @@ const methods = {
   anatomy: ({ item }: { item: number }) => need(study, "result").inside.anatomy(item),
   /** `codes`: a whole ID, or its beginning, within the codebooks. */
   lookup: ({ codes }: { codes: number[] }) => need(study, "result").lookup(codes),
-  placeNew: ({ item }: { item: NewItem }) =>
-    placeNew(item, { model: model(), held: need(held, "data"), ids: need(ids, "ID") }),
+  async placeNew({ item }: { item: NewItem }) {
+    const { placeNew } = await import("./place-new.ts");
+    return placeNew(item, { model: model(), held: need(held, "data"), ids: need(ids, "ID") });
+  },
   /** What people chose: the report is about it from now on. */
   async histories({ file }: { file: File }): Promise<void> {
     const items = need(held, "data");
+    const { openHistories } = await import("./histories.ts");
     const histories = await openHistories(file, items);
     held = { ...items, histories };
     study?.useHistories(histories);
@@ -223,19 +214,17 @@ const methods = {
   /** What a finished run is kept with. */
   toKeep: () => ({ model: modelFile(), records: [...need(run, "run").epochs] }),
 
-  idsFile({ format }: { format: IdFile }): Blob {
-    const itemIds = held && writtenIds(held);
-    const pieces = writeIds(
-      format,
-      { ids: study?.publishedIds ?? need(ids, "ID"), ...(itemIds ? { itemIds } : {}) },
-      held?.labels ? { labels: held.labels } : {},
-    );
-    return new Blob([...pieces] as BlobPart[], { type: "application/octet-stream" });
+  // Whatever few visitors need is loaded when they do.
+  async idsFile({ format }: { format: IdFile }): Promise<Blob> {
+    const { idsFile } = await import("./ids-file.ts");
+    return idsFile(format, study?.publishedIds ?? need(ids, "ID"), held);
   },
 
   /** Two kept results, or one and residual k-means of its items. */
-  compare: ({ before, after }: { before: SideToCompare; after: SideToCompare | "kmeans" }) =>
-    compareResults(before, after),
+  async compare({ before, after }: { before: SideToCompare; after: SideToCompare | "kmeans" }) {
+    const { compareResults } = await import("./compare-results.ts");
+    return compareResults(before, after);
+  },
 
   async loadModel({ file }: { file: Blob }): Promise<LoadedModel> {
     const next = await RQVAE.load(file);
