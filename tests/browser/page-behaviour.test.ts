@@ -68,4 +68,20 @@ describe.skipIf(!hasChromium)("histories on the page (Chromium; skipped when it 
       .toEqual(companions.map((companion) => titles[companion.item]));
     expect(visitor.complaints).toEqual([]);
   });
+
+  it("takes histories before there are IDs, and says so; wrong ones it refuses in sight", async () => {
+    const page = await visitor.arrive({ hash: "#data=emoji&epochs=1" });
+    await expect.poll(() => visitor.text("preview")).toContain("1,914 emoji");
+    await visitor.choose("file-input", "others.csv", Buffer.from("user,item\nu,B001\nu,B002\n"));
+    await page.getByTestId("error").waitFor();
+    expect(await visitor.text("error")).toMatch(/others\.csv was not used: .*B001/);
+    visitor.complaints.length = 0; // the error is logged
+    await visitor.choose("file-input", "people.csv", Buffer.from("user,item\nu,1\nu,2\nv,1\nv,3\n"));
+    await expect.poll(() => visitor.text("preview")).toMatch(/people\.csv says what people chose/);
+    expect(await page.getByTestId("error").isVisible()).toBe(false);
+    await page.getByTestId("train-button").click();
+    await visitor.finished();
+    await expect.poll(() => visitor.text("report"), { timeout: 60_000 }).toMatch(/of 2 users/);
+    expect(visitor.complaints).toEqual([]);
+  });
 });

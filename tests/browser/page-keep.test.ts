@@ -156,6 +156,74 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     expect(visitor.complaints).toEqual([]);
   });
 
+  it("leaves an address what it says: the sample of a link, and of a page that Back leads to", async () => {
+    const page = await visitor.arrive({ hash: "#data=emoji&epochs=1&branch=0" });
+    await expect.poll(() => visitor.text("preview")).toContain("1,914 emoji");
+    await page.waitForTimeout(400); // what settings write comes later
+    expect([hash().get("data"), branch()]).toEqual(["emoji", "0"]);
+    await visitor.choose("file-input", "n.csv", things(30));
+    await expect.poll(() => visitor.text("preview")).toContain("30 items");
+    await page.getByTestId("train-button").click();
+    await visitor.finished();
+    await expect.poll(() => hash().get("result")).toBeTruthy();
+    await walk(0);
+    const [walked, result] = [branch(), hash().get("result")];
+    await page.goBack();
+    await expect.poll(branch).toBe(null);
+    await page.getByTestId("option-epochs").fill("3");
+    await expect.poll(() => hash().get("epochs")).toBe("3");
+    expect([branch(), hash().get("result"), walked === null]).toEqual([null, result, false]);
+    await page.goBack();
+    await expect.poll(() => visitor.text("preview")).toContain("1,914 emoji");
+    await page.waitForTimeout(400);
+    expect([hash().get("data"), hash().get("result")]).toEqual(["emoji", null]);
+    expect(visitor.complaints).toEqual([]);
+  });
+
+  it("goes on after a crash: with the same items, and with what is kept", async () => {
+    const page = await visitor.arrive();
+    await page.addInitScript(() => {
+      const Plain = Worker;
+      globalThis.Worker = class extends Plain {
+        constructor(url: string | URL, options?: WorkerOptions) {
+          super(url, options);
+          addEventListener("crash", () => {
+            this.terminate();
+            this.dispatchEvent(new ErrorEvent("error", { message: "out of memory" }));
+          }, { once: true }); // biome-ignore format: short
+        }
+      };
+    });
+    await page.reload();
+    await trainOnEmoji(1);
+    const before = await fingerprint();
+    await page.getByTestId("option-epochs").fill("400");
+    await page.getByTestId("train-button").click();
+    await visitor.progress(/^Epoch [1-9]/);
+    await page.evaluate(() => dispatchEvent(new Event("crash")));
+    await expect.poll(() => visitor.text("error")).toMatch(/ran out of memory/);
+    expect(await shownName(page)).toBeUndefined();
+    await rows().getByRole("button", { name: "Open Emoji sample" }).click();
+    await visitor.progress(/^A kept result/);
+    expect(await fingerprint()).toBe(before);
+
+    await page.getByTestId("option-epochs").fill("400");
+    await page.getByTestId("train-button").click();
+    await visitor.progress(/^Epoch [1-9]/);
+    await page.evaluate(() => dispatchEvent(new Event("crash")));
+    await page.getByTestId("error").waitFor();
+    await page.getByTestId("option-epochs").fill("1");
+    await page.getByTestId("train-button").click();
+    await visitor.finished();
+    expect(await fingerprint()).toBe(before);
+  });
+
+  it("says what to do when the settings of a link make no sense", async () => {
+    await visitor.arrive({ hash: "#data=emoji&epochs=many" });
+    await expect.poll(() => visitor.text("preview")).toContain("1,914 emoji");
+    expect(await visitor.text("train-hint")).not.toContain("Reading");
+  });
+
   it("lets two tabs keep results of their own, and push out none that the other shows", async () => {
     const page = await visitor.arrive();
     await trainOnEmoji(1);

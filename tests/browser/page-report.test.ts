@@ -141,6 +141,14 @@ describe.skipIf(!hasChromium)("the page's report (Chromium; skipped when it is n
       expect(await rowsOf("download-ids")).toEqual(before);
       expect(await page.getByTestId("downloads-note").isVisible()).toBe(false);
     }
+
+    // Other titles leave the IDs as they are published.
+    await page.getByTestId("remedy-makeUnique").first().click();
+    await page.getByTestId("unique-suffix").click();
+    await page.getByTestId("undo-unique").waitFor();
+    await visitor.choose("labels-input", "t.txt", Buffer.from(names.map((name) => `title ${name}`).join("\n")));
+    await expect.poll(() => visitor.text("unique-ids")).toMatch(/title \d+/);
+    expect(new Set((await rowsOf("download-ids")).values()).size).toBe(before.size);
     expect(visitor.complaints).toEqual([]);
   });
 

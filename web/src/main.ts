@@ -12,7 +12,7 @@ import "./settings/options-form.css";
 import { clearError, PageError, showError } from "./base/page-error.ts";
 import { guideSteps } from "./base/steps-nav.ts";
 import { CompareForm } from "./compare/compare-form.ts";
-import { showDataSet, showFetching, showNothing, showReading, showTitles } from "./data/preview.ts";
+import { showDataSet, showFetching, showHistories, showNothing, showReading, showTitles } from "./data/preview.ts";
 import { markSample, onSample } from "./data/sample-cards.ts";
 import { showHero } from "./explore/hero.ts";
 import { assessOwnIds } from "./explore/own-ids-view.ts";
@@ -75,9 +75,11 @@ const offerInterrupted = offerResumption((stored, source) => void resume(stored,
 const isCurrent = (job: number) => page.state.job === job;
 
 function dropRun(): void {
-  if (page.state.name === "training" || page.state.name === "measuring")
-    void lab.call("halt", { why: "drop" }).catch(() => {});
+  if (page.state.name === "training" || page.state.name === "measuring") void halt("drop");
 }
+
+/** Asks a run to end. Whether it does, the run says; a worker that is gone has none. */
+const halt = (why: "pause" | "stop" | "drop") => lab.call("halt", { why }).catch(() => {});
 
 /** Where the items that are shown, or being read, come from. */
 const currentSource = () => (page.state.name === "reading" ? page.state.source : dataOf(page.state)?.source);
@@ -100,8 +102,10 @@ async function sortFiles(files: File[]): Promise<void> {
   const others = files.filter((file) => !ids.includes(file) && !histories.includes(file));
   if (others.length > 0) await sortOthers(others, others.length < files.length);
   for (const file of histories) {
-    if (dataOf(page.state)) await results.readHistories(file);
-    else showError(new PageError(`${file.name} says what people chose: bring the items that it is about first.`));
+    if (dataOf(page.state)) {
+      const used = await results.readHistories(file);
+      if (used && results.section.hidden) showHistories(file.name);
+    } else showError(new PageError(`${file.name} says what people chose: bring the items that it is about first.`));
   }
   for (const file of ids) await assessOwnIds(lab, file);
 }
@@ -262,7 +266,7 @@ async function follow(from: "start" | "pause" | { stored: string }): Promise<voi
 async function pause(): Promise<void> {
   if (!page.send({ type: "pause" })) return;
   view.pausing();
-  await lab.call("halt", { why: "pause" });
+  await halt("pause");
 }
 
 async function goOn(): Promise<void> {
@@ -278,11 +282,11 @@ async function stop(): Promise<void> {
     page.send({ type: "nothing", job: before.job });
     view.done(NOTHING_YET);
     liveMap.end();
-    await lab.call("halt", { why: "stop" });
+    await halt("stop");
     return;
   }
   if (before.name === "training") {
-    await lab.call("halt", { why: "stop" });
+    await halt("stop");
     return;
   }
   if (before.name !== "paused" || !page.send({ type: "goOn" })) return;
@@ -311,7 +315,12 @@ async function finish(job: number, items: DataSet, settings: Settings, run: () =
 function failed(job: number, error: unknown): void {
   if (!page.send({ type: "failed", job })) return;
   view.section.hidden = true;
-  results.restore();
+  if (lab.hasCrashed) {
+    // With it went the model of the results before; those that are kept can be opened again.
+    results.forget();
+    memory.lost();
+    setTimeout(offerInterrupted, ENDED_MS);
+  } else results.restore();
   showError(error);
 }
 
@@ -324,10 +333,11 @@ async function show(job: number, items: DataSet, settings: Settings, result: Tra
   const shown = dataOf(page.state) ?? items; // their titles may have changed
   page.send({ type: "trained", job });
   const toKeep = lab.call("toKeep", undefined); // before the worker is busy with map and report
-  const presented = present(shown, result);
+  const presented = present(job, shown, result);
   const ready = { toKeep, shown: presented };
   void memory.ended(shown, settings, result, ready, () => isCurrent(job)).catch(failedToKeep);
   await presented;
+  if (!isCurrent(job)) return;
   const count = plural(items.rows, ...items.noun);
   view.done(
     result.status === "stopped"
@@ -342,8 +352,9 @@ function failedToKeep(error: unknown): void {
   if (!(error instanceof LabGone)) showError(error);
 }
 
-async function present(data: DataSet, result: Trained): Promise<void> {
+async function present(job: number, data: DataSet, result: Trained): Promise<void> {
   await results.show(data, result);
+  if (!isCurrent(job)) return;
   view.allowOpeningCodes(result.ids);
   const { codes, codebookSizes, fingerprint } = result.ids;
   const example = SemanticIds.from({ codes, levels: codebookSizes.length }, result.ids).toTokens(0);
@@ -366,7 +377,8 @@ async function showKept(kept: KeptContents, source: DataSource): Promise<boolean
     view.start(levelsOf(settings), settings.train.epochs ?? 100);
     view.replay(records);
     if (trained.statistics) view.showIds(trained.statistics);
-    await present(data, trained);
+    await present(job, data, trained);
+    if (!isCurrent(job)) return false;
     view.done(`A kept result: ${plural(data.rows, ...data.noun)} after ${plural(records.length, "epoch")}.`);
     return true;
   } catch (error) {

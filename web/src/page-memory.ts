@@ -13,7 +13,7 @@ import { type KeptContents, KeptResults } from "./keep/kept-results.ts";
 import { ResultList } from "./keep/result-list.ts";
 import type { DataSource, Settings } from "./lab/types.ts";
 import { typedFields } from "./settings/options-form.ts";
-import { type Linked, linkToShare, readLink, setLinked } from "./settings/page-link.ts";
+import { followLink, type Linked, linkToShare, readLink, setLinked } from "./settings/page-link.ts";
 
 /** What it does with the page. */
 interface Page {
@@ -174,7 +174,12 @@ export class PageMemory {
   }
 
   private removed(key: string): void {
-    if (key !== this.kept.shownKey) return;
+    if (key === this.kept.shownKey) this.lost();
+  }
+
+  /** The result that was shown is no longer there to be asked. */
+  lost(): void {
+    if (this.kept.shownKey === undefined) return;
     this.kept.show(undefined);
     this.write("replace");
   }
@@ -185,7 +190,8 @@ export class PageMemory {
     const linked = readLink(NAMES, true);
     const isHere = linked.result ? linked.result === this.kept.shownKey : linked.data === this.sample;
     if (isHere) {
-      if (!linked.result) readLink(NAMES); // settings that were typed into the address
+      if (linked.result) followLink(linked);
+      else readLink(NAMES); // settings that were typed into the address
       if (this.isShown) await this.goTo(linked.place);
       return;
     }
@@ -277,7 +283,7 @@ export class PageMemory {
   private describeLink(): void {
     hook("copy-link-about", HTMLSpanElement).textContent = this.sample
       ? "It carries the sample, the settings, the seed and where you are, and trains when it is opened."
-      : "It carries the settings, the seed and where you are, but not your data: whoever opens it chooses the same file and trains.";
+      : "It carries the settings, the seed and where you are, but not your data: whoever opens it needs the same data and trains again.";
   }
 
   private async copyLink(): Promise<void> {

@@ -10,7 +10,8 @@ export const glossary = {
   kept: "The share of the differences between items that remains when they are rebuilt from their IDs alone. 100% is perfect; 0% is one ID for all.",
   dead: "A code that no item has. Many of them mean that the ID says less than it could.",
   collision: "Two items with the same ID, which cannot tell them apart.",
-  margin: "How much nearer the chosen code is than the runner-up. Near zero, it was a close call.",
+  margin:
+    "How much nearer the chosen code is than the runner-up. Near zero, it was a close call. A code that is not the nearest was chosen because later codes then fit better.",
   kmeans: "The simplest way to make such IDs: group the items, then group what is left over, and so on.",
   epoch: "One pass over all items.",
   neighbours: "The ten items whose numbers are most similar.",

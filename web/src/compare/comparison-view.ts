@@ -129,7 +129,7 @@ class MovedItems {
       for (const item of moved.subarray(from, from + LISTED)) body.append(this.makeRow(item));
       const rest = moved.length - body.children.length;
       more.hidden = rest === 0;
-      more.textContent = `Show more of ${formatCount(rest)}`;
+      more.textContent = `Show more (${formatCount(rest)} left)`;
     };
     more.addEventListener("click", list);
     list();

@@ -148,7 +148,7 @@ export class LinkedTree {
   private offerMore(total: number): void {
     const rest = total - this.list.children.length;
     this.more.hidden = rest === 0;
-    this.more.textContent = `Show more of ${formatCount(rest)}`;
+    this.more.textContent = `Show more (${formatCount(rest)} left)`;
   }
 
   private countMarked({ start, end }: CodeGroup): number {

@@ -27,12 +27,12 @@ export function showFetching(progress: number): void {
   status.textContent =
     progress < 1
       ? `Fetching the word vectors, 5.6 MB, once: ${formatPercent(progress)}`
-      : "Making vectors of the words…";
+      : "Making vectors from the words…";
 }
 
 /** Titles are there, and no items yet. */
 export function showTitles(name: string, onUse: () => void): void {
-  const button = make("button", "button small", "Make vectors of their words");
+  const button = make("button", "button small", "Make vectors from their words");
   button.type = "button";
   button.dataset.testid = "use-titles";
   button.addEventListener("click", onUse);
@@ -56,8 +56,27 @@ export function showDataSet(data: DataSet, onLeaveOut: () => void): void {
       fact(formatBytes(data.file.bytes), `of ${data.file.format}`),
     ),
     makeChecks(data, onLeaveOut),
+    makeNext(),
     makeTable(data),
   );
+}
+
+/** Says that histories are there, which only the report of a result will be about. */
+export function showHistories(name: string): void {
+  panel.querySelector(".histories-note")?.remove();
+  const text = `${name} says what people chose. The report will be about it once the items have IDs.`;
+  panel
+    .querySelector(".checks")
+    ?.append(make("li", "finding good histories-note", make("b", "", "Fine"), make("span", "", text)));
+}
+
+/** What to do next: the form is a screen further down, and its settings are good as they are. */
+function makeNext(): HTMLElement {
+  const train = make("button", "button primary", "Train with good settings");
+  train.type = "submit";
+  train.setAttribute("form", "options");
+  train.dataset.testid = "preview-train";
+  return make("p", "preview-next", train, make("span", "hint", "or change the settings below first."));
 }
 
 function makeChecks(data: DataSet, onLeaveOut: () => void): HTMLElement {

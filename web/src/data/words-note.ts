@@ -14,7 +14,7 @@ export function aboutWords({ words, known, unknown, empty, language }: TitleCove
   const findings: Finding[] = [
     [
       share < MOSTLY ? "problem" : "good",
-      `The vectors were made here, of the words in the titles: ${formatPercent(share)} of the ${plural(words, "word")} are known.${examples}`,
+      `The vectors were made here from the words in the titles: ${formatPercent(share)} of the ${plural(words, "word")} are known.${examples}`,
     ],
   ];
   if (language !== undefined) {

@@ -1,7 +1,7 @@
 import { make } from "../base/dom.ts";
-import { inPlainWords } from "../base/page-error.ts";
+import { inPlainWords, PageError, showError } from "../base/page-error.ts";
 import { formatShare } from "../base/words.ts";
-import type { Lab } from "../lab/lab.ts";
+import { type Lab, LabGone } from "../lab/lab.ts";
 import type { BehaviourSummary } from "../lab/types.ts";
 import { appendReportSection } from "./report-view.ts";
 
@@ -28,14 +28,20 @@ export class BehaviourView {
     });
   }
 
-  /** Reads a file of histories and asks for the report about them. */
-  async read(file: File): Promise<void> {
+  /** Reads a file of histories and asks for the report about them. False if it cannot be used. */
+  async read(file: File): Promise<boolean> {
     this.status.textContent = `Reading ${file.name}…`;
     try {
       await this.lab.call("histories", { file });
       await this.changed();
+      return true;
     } catch (error) {
-      this.status.textContent = `${file.name} was not used: ${inPlainWords(error as Error)}`;
+      if (error instanceof LabGone) return false;
+      const why = `${file.name} was not used: ${inPlainWords(error)}`;
+      this.status.textContent = why;
+      // Before there is a report, nobody sees its status.
+      if (this.status.getClientRects().length === 0) showError(new PageError(why));
+      return false;
     } finally {
       this.input.value = "";
     }
@@ -84,12 +90,10 @@ function tableOf({ agreement }: BehaviourSummary): HTMLElement {
     const title = make("th", "", name);
     title.scope = "row";
     const cells = [
-      `${formatShare(own)} ± ${formatShare(margin)}`,
-      kmeans === undefined ? "–" : formatShare(kmeans),
-      formatShare(popular),
-      formatShare(random),
+      make("td", "own", formatShare(own), make("small", "margin", `± ${formatShare(margin)}`)),
+      ...[kmeans, popular, random].map((share) => make("td", "", share === undefined ? "–" : formatShare(share))),
     ];
-    body.append(make("tr", "", title, ...cells.map((text, i) => make("td", i === 0 ? "own" : "", text))));
+    body.append(make("tr", "", title, ...cells));
   }
   const table = make("table", "compare", make("thead", "", head), body);
   const scroller = make("section", "head-scroller", table);

@@ -32,7 +32,7 @@ export function inWords(findings: readonly Finding[], about: About): Said[] {
   });
 }
 
-const OWN_ID = "Should every ID lead to one item, make the IDs unique.";
+const OWN_ID = "If every ID has to lead to a single item, make the IDs unique.";
 
 const WORDS: Partial<Record<FindingCode, (about: About, level: number) => Words>> = {
   constantItems: ({ counts, noun }) => [

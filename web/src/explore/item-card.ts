@@ -168,7 +168,7 @@ export class ItemCard {
       const clear = !runnerUp
         ? "the only code"
         : margin < 0
-          ? "for later codes"
+          ? "not the nearest"
           : share < CLOSE
             ? "close call"
             : share < 0.5

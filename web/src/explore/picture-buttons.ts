@@ -21,7 +21,7 @@ export function treePictures(sunburst: Sunburst): HTMLElement {
     });
     return button;
   };
-  const row = make("div", "picture-buttons", save("png"), save("svg"));
+  const row = make("div", "picture-buttons", make("span", "hint", "Save picture"), save("png"), save("svg"));
   row.setAttribute("role", "group");
   row.setAttribute("aria-label", "Picture of the tree");
   return row;

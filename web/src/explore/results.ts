@@ -77,6 +77,7 @@ export class Results {
     (sort) => this.exploration.go({ sort }),
   );
   readonly exploration = new Exploration();
+  /** The place changes by itself and not by the visitor, so that Back need not undo it. */
   /** For those who show its figures elsewhere. */
   onReport: (report: ReportSummary) => void = () => {};
   private readonly selectionChip = new SelectionChip(hook("clear-filter", HTMLButtonElement), () =>
@@ -174,10 +175,17 @@ export class Results {
     this.trained = undefined;
   }
 
+  /** Resolves early if something else is shown instead, such as the same IDs with other titles. */
   async show(data: DataSet, trained: Trained): Promise<void> {
     this.showing.abort();
     this.showing = new AbortController();
     const { signal } = this.showing;
+    await this.fill(data, trained, signal).catch((error) => {
+      if (!signal.aborted) throw error;
+    });
+  }
+
+  private async fill(data: DataSet, trained: Trained, signal: AbortSignal): Promise<void> {
     this.data = data;
     this.trained = trained;
     const { codes, codebookSizes } = trained.ids;
@@ -235,7 +243,7 @@ export class Results {
   }
 
   /** A file of what people chose. */
-  readHistories = (file: File): Promise<void> => this.behaviour.read(file);
+  readHistories = (file: File): Promise<boolean> => this.behaviour.read(file);
 
   /** The IDs that are shown, as addresses of places need them. */
   get ids(): PlaceIds | undefined {
@@ -258,13 +266,11 @@ export class Results {
       make("b", "", share),
       says,
       ...(shared > 0
-        ? [
-            `; ${formatCount(shared)} `,
-            term("collision", "share theirs"),
-            " with others whose numbers are nearly the same. ",
-          ]
+        ? [`; ${formatCount(shared)} `, term("collision", "share theirs"), " with similar ones. "]
         : [". "]),
-      "The network only ever saw the numbers, never a title.",
+      data.words
+        ? "The network saw only numbers, which this page made from the words of the titles."
+        : "The network saw only numbers, never a title.",
     );
   }
 

@@ -193,7 +193,7 @@ export class TreeView {
       this.list.append(make("li", "", button));
     }
     this.more.hidden = until === total;
-    this.more.textContent = `Show more of ${formatCount(total - until)}`;
+    this.more.textContent = `Show more (${formatCount(total - until)} left)`;
   }
 
   private showCrumbs(prefix: readonly number[]): void {

@@ -43,7 +43,7 @@ export class TryIt {
     this.better.dataset.testid = "better-vectors";
     this.better.append(
       "Better vectors: run ",
-      make("code", "", "rqvae embed items.csv --text title --model Xenova/all-MiniLM-L6-v2"),
+      make("code", "", "npx rqvae embed items.csv --text title --model Xenova/all-MiniLM-L6-v2"),
       ", or ask an embedding service, and drop the file here with the same titles. A language model also understands word order and other languages.",
     );
     const send = make("button", "button", "Give it an ID");

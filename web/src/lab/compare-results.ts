@@ -56,10 +56,14 @@ async function openSide({ source, kept }: SideToCompare): Promise<Side> {
   };
 }
 
-/** As many levels and codes, without a network. */
-async function fitKMeans({ held, ids }: Side): Promise<Side> {
-  const codebookSize = [...ids.codebookSizes];
-  const model = await residualKMeans(held.vectors.reader(), { codebookSize, nQuantizationLayers: ids.levels });
+/** As many levels and codes, without a network, and the same beam: the very baseline of the report. */
+async function fitKMeans({ held, ids, model: like }: Side): Promise<Side> {
+  const { codebookSize, encodeBeam } = like.config;
+  const model = await residualKMeans(held.vectors.reader(), {
+    codebookSize,
+    encodeBeam,
+    nQuantizationLayers: ids.levels,
+  });
   return { held, model, ids: await model.encodeAsync(held.vectors.reader()) };
 }
 

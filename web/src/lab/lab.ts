@@ -1,7 +1,7 @@
 import { ScriptWorker } from "rqvae/worker";
 import { isMissing, MissingPart, whyMissing } from "../base/missing-part.ts";
 import { PAGE_FOLDER } from "../base/page-folder.ts";
-import type { TrainEvent } from "./types.ts";
+import type { DataSource, TrainEvent } from "./types.ts";
 import type { LabMethods } from "./worker.ts";
 
 /** The worker was ended on purpose: nobody waits for its answers any more. */
@@ -18,6 +18,13 @@ export class Lab {
     () => new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: PAGE_FOLDER }),
   );
   private life = new AbortController();
+  private opened: { source: DataSource } | undefined;
+  private crashed = false;
+
+  /** Whether the worker crashed. Its model and IDs are lost; the next call opens the items again. */
+  get hasCrashed(): boolean {
+    return this.crashed;
+  }
 
   async call<Name extends keyof LabMethods>(
     method: Name,
@@ -25,6 +32,9 @@ export class Lab {
     onProgress?: (event: TrainEvent) => void,
   ): Promise<Awaited<ReturnType<LabMethods[Name]>>> {
     const { signal } = this.life;
+    if (method === "open") this.opened = input as { source: DataSource };
+    else if (this.crashed && this.opened) await this.call("open", this.opened);
+    this.crashed = false;
     try {
       const options = onProgress ? { onProgress } : {};
       return (await this.worker.call(method, input as never, options as never)) as Awaited<
@@ -38,14 +48,16 @@ export class Lab {
   end(): void {
     this.life.abort(new LabGone("The worker was ended"));
     this.life = new AbortController();
+    this.opened = undefined;
+    this.crashed = false;
     void this.worker.dispose();
   }
 
   /** What a visitor can do about it. */
   private async explain(error: Error): Promise<Error> {
     if (error.name !== "WorkerError") return isMissing(error) ? whyMissing(error) : error;
-    return this.worker.started
-      ? new Error("The browser probably ran out of memory. Close other tabs or use fewer items")
-      : whyMissing(new MissingPart());
+    if (!this.worker.started) return whyMissing(new MissingPart());
+    this.crashed = true;
+    return new Error("The browser probably ran out of memory. Close other tabs or use fewer items");
   }
 }

@@ -123,6 +123,11 @@ export class Study {
     return this.published.about;
   }
 
+  /** How the published IDs became unique; undefined if they are the model's own. */
+  get howUnique(): HowUnique | undefined {
+    return this.published?.about.how;
+  }
+
   /** Publishes the model's own IDs again. */
   undoUnique(): void {
     this.published = undefined;

@@ -86,7 +86,11 @@ const methods = {
   async setLabels({ file }: { file: File }): Promise<Naming> {
     held = await withLabelsFile(file, need(held, "data"));
     if (source?.kind === "files") source = { ...source, labels: file };
-    if (study && ids) study = new Study(model(), held, ids);
+    if (study && ids) {
+      const unique = study.howUnique;
+      study = new Study(model(), held, ids);
+      if (unique) await study.makeUnique(unique); // what was published stays so
+    }
     return namingOf(held);
   },
 

@@ -276,6 +276,7 @@ export function suggest(n: number, inputDim: number): void {
     if (!touched.has(option.field)) control.value = simple ? text : "";
   }
   submit.disabled = false;
+  hint.textContent = ADVISED; // until the form's values make sense
   changed();
 }
 

@@ -36,9 +36,15 @@ export function readLink(names: readonly string[], isPlaceOnly = false): Linked 
     place: new URLSearchParams([...link].filter(([name]) => names.includes(name))),
   };
   if (isPlaceOnly) return linked;
+  followLink(linked);
   if (link.get("view") === "expert") setView("expert");
   typeFields([...link].filter(([name]) => !OWN.includes(name) && !placeNames.includes(name)));
   return linked;
+}
+
+/** The page shows what the address says, or is about to: what is written into it from now on begins there. */
+export function followLink(linked: Pick<Linked, "data" | "result" | "place">): void {
+  ({ data: sampleKey, result: resultKey, place } = linked);
 }
 
 /** Puts into the address what is shown; `how` says whether the browser's Back leads to what it said before. */
@@ -46,7 +52,7 @@ export function setLinked(
   shown: { data?: string | undefined; result?: string | undefined; place: URLSearchParams },
   how: "push" | "replace",
 ): void {
-  ({ data: sampleKey, result: resultKey, place } = shown);
+  followLink({ data: shown.data, result: shown.result, place: shown.place });
   write(how);
 }
 

@@ -23,6 +23,7 @@ export class TrainingView {
   private readonly uniqueNote = hook("unique-note", HTMLElement);
   private readonly speed = hook("items-per-second", HTMLElement);
   private readonly timeLeft = hook("time-left", HTMLElement);
+  private readonly timeTitle = hook("time-title", HTMLElement);
   private readonly timeNote = hook("time-note", HTMLElement);
   private readonly stop = hook("stop-button", HTMLButtonElement);
   private readonly pause = hook("pause-button", HTMLButtonElement);
@@ -51,6 +52,7 @@ export class TrainingView {
     this.unique.textContent = "–";
     this.uniqueNote.textContent = "counted over the whole catalogue";
     this.speed.textContent = "–";
+    this.timeTitle.textContent = "Time left";
     this.timeLeft.textContent = "–";
     this.timeNote.textContent = "";
     this.levels = levels;
@@ -189,7 +191,8 @@ export class TrainingView {
     this.text.textContent = message;
     this.learning.finish();
     this.announcement.textContent = message;
-    this.timeLeft.textContent = "0 s";
-    this.timeNote.textContent = `${formatDuration(this.elapsed / 1000)} in all`;
+    this.timeTitle.textContent = "Time taken";
+    this.timeLeft.textContent = formatDuration(this.elapsed / 1000);
+    this.timeNote.textContent = "from start to finish";
   }
 }

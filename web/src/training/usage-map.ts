@@ -9,6 +9,8 @@ import "./usage-map.css";
 const MAX_CELLS = 1024;
 /** Shade of a code that has an even share of the items. */
 const EVEN = 0.55;
+/** The most pixels that the squares of a level are high. */
+const HEIGHT = 88;
 
 interface LevelMap {
   canvas: HTMLCanvasElement;
@@ -135,7 +137,7 @@ export class UsageMap {
     const size = counts?.length ?? 1;
     const perCell = Math.ceil(size / MAX_CELLS);
     const cells = Math.ceil(size / perCell);
-    return { cells, perCell, ...grid(cells, canvas.clientWidth, canvas.clientHeight) };
+    return { cells, perCell, ...grid(cells, canvas.clientWidth, HEIGHT) };
   }
 
   private cellAt(level: number, x: number, y: number): number | undefined {
@@ -191,6 +193,7 @@ export class UsageMap {
     { columns, side, cells, perCell }: { columns: number; side: number; cells: number; perCell: number },
     { empty, full, mark }: { empty: string; full: string; mark: string },
   ): void {
+    canvas.style.blockSize = `${Math.ceil(Math.ceil(cells / columns) * side)}px`;
     const width = canvas.clientWidth;
     const height = canvas.clientHeight;
     const context = canvas.getContext("2d");
@@ -229,5 +232,9 @@ export class UsageMap {
 function grid(cells: number, width: number, height: number): { columns: number; side: number } {
   let columns = Math.max(1, Math.ceil(Math.sqrt((cells * width) / height)));
   while (Math.ceil(cells / columns) * (width / columns) > height) columns++;
+  // A little smaller if that fills the last row, which otherwise looks as if codes were missing.
+  const left = (count: number) => Math.ceil(cells / count) * count - cells;
+  const most = columns * 1.5;
+  for (let wider = columns + 1; wider <= most; wider++) if (left(wider) < left(columns)) columns = wider;
   return { columns, side: width / columns };
 }

@@ -204,14 +204,14 @@ class HistoryReader {
         this.#addHistory(cells[at.user]!, items, line);
       });
       const next = at.item >= 0 ? `, then ${name(at.item)}` : "";
-      return { parser, take, layout: `a line per user (${name(at.user)}: ${name(at.items)}${next})` };
+      return { parser, take, layout: `one line per user (${name(at.user)}: ${name(at.items)}${next})` };
     }
     const take = skipHeader(({ cells, line }) => {
       const time = at.time < 0 ? 0 : timeOf(cells[at.time]!, line);
       this.#add(cells[at.user]!, cells[at.item]!, line, time);
     });
     const order = at.time < 0 ? "in the file's order, since there is no time" : `in the order of ${name(at.time)}`;
-    return { parser, take, layout: `a line per choice (${name(at.user)}, ${name(at.item)}), ${order}` };
+    return { parser, take, layout: `one line per choice (${name(at.user)}, ${name(at.item)}), ${order}` };
   }
 
   /** A line per user, without a header. */
@@ -228,7 +228,11 @@ class HistoryReader {
       line++;
       this.#addHistory(startsWithUser ? words[0]! : `line ${line}`, startsWithUser ? words.slice(1) : words, at);
     };
-    return { parser: parser(), take, layout: `a line per user, ${startsWithUser ? "who comes first" : "items only"}` };
+    return {
+      parser: parser(),
+      take,
+      layout: `one line per user, ${startsWithUser ? "starting with the user" : "items only"}`,
+    };
   }
 
   #startsWithUser(records: readonly CsvRecord[]): boolean {
@@ -272,7 +276,7 @@ class HistoryReader {
     for await (const piece of rest) for (const record of parser.push(piece)) take(record);
     for (const record of parser.finish()) take(record);
     return this.#builder.finish(
-      isRecord(first) && itemsOf(first) === undefined ? "JSON lines, one per choice" : "JSON lines, one per user",
+      isRecord(first) && itemsOf(first) === undefined ? "one JSON line per choice" : "one JSON line per user",
     );
   }
 
