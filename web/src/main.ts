@@ -55,7 +55,6 @@ const memory = new PageMemory({
   isRunning: () => isRunning(page.state),
   useSample: (key) => useSample(key),
   showKept: (contents, source) => showKept(contents, source),
-  modelFile: () => lab.call("modelFile", undefined),
   train: () => train(),
 });
 const view = new TrainingView({
@@ -212,7 +211,7 @@ async function train(stored?: StoredRun): Promise<void> {
   dropRun();
   const toMeasure = typed && asksForSpectrum(typed, settings) ? typed : undefined;
   page.send({ type: toMeasure ? "measure" : "train", settings });
-  memory.began(settings, stored?.records ?? []);
+  memory.began(settings);
   results.hide();
   takeAway.hide();
   view.start(levelsOf(settings), settings.train.epochs ?? 100);
@@ -253,7 +252,6 @@ async function follow(from: "start" | "pause" | { stored: string }): Promise<voi
   await finish(job, data, settings, () =>
     lab.call("train", { settings, noun: data.noun, from }, (event) => {
       if (!isCurrent(job)) return;
-      if (event.kind === "progress") memory.passed(event.event.newEpochs);
       if (event.kind === "finishing") view.finishing();
       else if (event.kind === "line") view.showLine(event.line);
       else if (event.kind === "kept") view.showKept(event.kept);
@@ -334,9 +332,12 @@ async function show(job: number, items: DataSet, settings: Settings, result: Tra
   const watching = top < innerHeight * 0.75 && bottom > innerHeight * 0.25;
   const shown = dataOf(page.state) ?? items; // their titles may have changed
   page.send({ type: "trained", job });
-  await present(job, shown, result);
+  const toKeep = lab.call("toKeep", undefined); // before the worker is busy with map and report
+  const presented = present(job, shown, result);
+  const ready = { toKeep, shown: presented };
+  void memory.ended(shown, settings, result, ready, () => isCurrent(job)).catch(failedToKeep);
+  await presented;
   if (!isCurrent(job)) return;
-  void memory.ended(shown, settings, result, () => isCurrent(job)).catch(showError);
   const count = plural(items.rows, ...items.noun);
   view.done(
     result.status === "stopped"
@@ -344,6 +345,11 @@ async function show(job: number, items: DataSet, settings: Settings, result: Tra
       : `Done: ${count} ${items.rows === 1 ? "has its ID" : "have their IDs"}.${aboutVerdict(result)}`,
   );
   if (watching) scrollTo(results.section);
+}
+
+/** Other items were chosen before the result was kept: its worker is gone. */
+function failedToKeep(error: unknown): void {
+  if (!(error instanceof LabGone)) showError(error);
 }
 
 async function present(job: number, data: DataSet, result: Trained): Promise<void> {

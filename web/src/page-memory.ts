@@ -23,7 +23,6 @@ interface Page {
   useSample(key: string): Promise<boolean>;
   /** Shows a kept result of these items. */
   showKept(contents: KeptContents, source: DataSource): Promise<boolean>;
-  modelFile(): Promise<Blob>;
   train(): Promise<void>;
 }
 
@@ -43,7 +42,6 @@ export class PageMemory {
   private sample: string | undefined;
   private fields: [name: string, text: string][] = [];
   private seed = "0";
-  private records: EpochRecord[] = [];
   /** The place of a link, until there is a result to show it in. */
   private awaited: { sample: string | undefined; place: URLSearchParams } | undefined;
   /** The page follows the address, so that the address does not follow the page. */
@@ -93,21 +91,26 @@ export class PageMemory {
   }
 
   /** A run begins, or goes on from a checkpoint. */
-  began(settings: Settings, records: readonly EpochRecord[]): void {
+  began(settings: Settings): void {
     this.fields = typedFields();
     this.seed = String(settings.model.seed ?? fieldOf("seed")?.fallback ?? 0);
-    this.records = [...records];
   }
 
-  passed(epochs: readonly EpochRecord[]): void {
-    this.records.push(...epochs);
-  }
-
-  /** A run gave a result, which the page shows by now. `isCurrent` says whether it still does once the result is kept. */
-  async ended(data: DataSet, settings: Settings, trained: Trained, isCurrent: () => boolean): Promise<void> {
+  /**
+   * A run gave a result, which the page is about to show.
+   * @param ready The model's file with its curves, and when the result is shown.
+   * @param isCurrent Whether the page still shows it once it is kept.
+   */
+  async ended(
+    data: DataSet,
+    settings: Settings,
+    trained: Trained,
+    ready: { toKeep: Promise<{ model: Blob; records: EpochRecord[] }>; shown: Promise<unknown> },
+    isCurrent: () => boolean,
+  ): Promise<void> {
     const hadResult = this.kept.shownKey !== undefined;
-    const { fields, records } = this;
-    const model = await this.page.modelFile();
+    const { fields } = this;
+    const { model, records } = await ready.toKeep;
     const key = await this.kept.add({
       name: await this.nameFor(data),
       ...{
@@ -119,6 +122,7 @@ export class PageMemory {
       place: "",
       contents: { source: data.source, settings, fields, trained, records, model },
     });
+    await ready.shown.catch(() => {}); // whoever shows it says what went wrong
     if (!isCurrent()) return;
     this.kept.show(key);
     const { awaited } = this;
@@ -140,7 +144,7 @@ export class PageMemory {
       if (!isFollowing) this.list.say("This browser no longer keeps that result.");
       return false;
     }
-    if (contents.source.kind === "absent" && navigator.userActivation?.isActive === false) {
+    if (contents.source.kind === "absent" && isFollowing) {
       this.list.say(
         `“${result.name}” is kept without its file, which was too large. Press Open and choose ${contents.source.name} again.`,
       );
@@ -149,13 +153,21 @@ export class PageMemory {
     const source = await findSource(contents.source, (text) => this.list.say(text));
     if (!source) return false;
     return this.quietly(async () => {
-      if (!(await this.page.showKept(contents, source))) return false;
-      this.sample = source.kind === "sample" ? source.key : undefined;
+      this.list.say("");
+      const data = source.kind === "sample" ? source.key : undefined;
+      // At once, so that the address never lacks the result while it is being opened.
+      const saved = place ?? new URLSearchParams(result.place);
+      setLinked({ data, result: key, place: saved }, isFollowing ? "replace" : "push");
+      if (!(await this.page.showKept(contents, source))) {
+        if (this.kept.shownKey === undefined) setLinked({ data: this.sample, place: new URLSearchParams() }, "replace");
+        return false;
+      }
+      this.sample = data;
       this.fields = contents.fields;
       this.seed = String(contents.settings.model.seed ?? 0);
       this.kept.show(key);
-      await this.goTo(place ?? new URLSearchParams(result.place));
-      this.write(isFollowing ? "replace" : "push");
+      await this.goTo(saved);
+      this.write("replace");
       this.describeLink();
       return true;
     });
@@ -174,7 +186,7 @@ export class PageMemory {
 
   /** Back and Forward walk; to another result or sample only while no run would be lost. */
   private async goBack(): Promise<void> {
-    clearTimeout(this.typing);
+    this.endTyping();
     const linked = readLink(NAMES, true);
     const isHere = linked.result ? linked.result === this.kept.shownKey : linked.data === this.sample;
     if (isHere) {
@@ -218,12 +230,22 @@ export class PageMemory {
   /** The visitor walked, picked or searched. */
   private moved(place: Place, before: Place, byVisitor: boolean): void {
     if (this.following > 0 || !this.isShown) return;
-    clearTimeout(this.typing);
+    if (!byVisitor && this.typing !== undefined) return; // the search is about to be written, with this
+    this.endTyping();
     const isElsewhere =
       !isSamePrefix(place.prefix, before.prefix) || place.item !== before.item || place.code !== before.code;
     if (isElsewhere) this.write(byVisitor ? "push" : "replace");
-    else if (place.query !== before.query) this.typing = setTimeout(() => this.write("push"), TYPED_MS);
-    else this.write("replace");
+    else if (place.query !== before.query) {
+      this.typing = setTimeout(() => {
+        this.typing = undefined;
+        this.write("push");
+      }, TYPED_MS);
+    } else this.write("replace");
+  }
+
+  private endTyping(): void {
+    clearTimeout(this.typing);
+    this.typing = undefined;
   }
 
   private viewed(): void {

@@ -16,6 +16,7 @@ export class ResultList {
   private readonly kept: KeptResults;
   private readonly handlers: Handlers;
   private turn = 0;
+  private said = "";
 
   constructor(kept: KeptResults, handlers: Handlers) {
     this.kept = kept;
@@ -28,6 +29,12 @@ export class ResultList {
 
   /** Says something about a result, such as that its file is another. */
   say(text: string): void {
+    this.said = text;
+    this.showNote();
+  }
+
+  private showNote(): void {
+    const text = this.kept.problem || this.said;
     this.note.textContent = text;
     this.note.hidden = text === "";
     if (text !== "") this.panel.hidden = false;
@@ -37,8 +44,8 @@ export class ResultList {
     const turn = ++this.turn;
     const results = await this.kept.list();
     if (turn !== this.turn) return;
-    this.say(this.kept.problem);
-    this.panel.hidden = results.length === 0 && this.kept.problem === "";
+    this.panel.hidden = results.length === 0;
+    this.showNote();
     this.list.hidden = results.length === 0;
     const focused = this.list.contains(document.activeElement)
       ? (document.activeElement as HTMLElement).dataset.focus

@@ -51,6 +51,11 @@ export class Run {
     return new Run(model, items, sample, settings, undefined);
   }
 
+  /** The epochs so far, for the curves. */
+  get epochs(): readonly EpochRecord[] {
+    return this.records;
+  }
+
   halt(why: Ended): void {
     this.controller.abort(why);
   }
@@ -113,6 +118,11 @@ export class Run {
   /** The model as it is: after a whole run, or a part of one. */
   async result(history?: TrainHistory): Promise<RunResult> {
     if (!this.model.initialized) return { status: "empty" };
+    if (history) {
+      // The last epoch may have no event of its own.
+      const seen = new Map(this.records.map((record) => [record.epoch, record]));
+      this.records = history.epochs.map((record) => seen.get(record.epoch) ?? record);
+    }
     const ids = await this.model.encodeAsync(this.items.reader());
     return {
       status: history ? "done" : "stopped",

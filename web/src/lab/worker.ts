@@ -69,6 +69,10 @@ function keep(result: RunResult): RunResult {
 
 const plain = ({ codes, codebookSizes, fingerprint }: SemanticIds): PlainIds => ({ codes, codebookSizes, fingerprint });
 
+function modelFile(): Blob {
+  return new Blob([model().save() as Uint8Array<ArrayBuffer>], { type: "application/octet-stream" });
+}
+
 const methods = {
   /** What files are, by their content. */
   recognise: ({ files }: { files: File[] }) => Promise.all(files.map(recognise)),
@@ -210,9 +214,9 @@ const methods = {
   },
   reportFile: ({ title }: { title: string }) => need(study, "result").reportFile(title),
 
-  modelFile(): Blob {
-    return new Blob([model().save() as Uint8Array<ArrayBuffer>], { type: "application/octet-stream" });
-  },
+  modelFile,
+  /** What a finished run is kept with. */
+  toKeep: () => ({ model: modelFile(), records: [...need(run, "run").epochs] }),
 
   // Whatever few visitors need is loaded when they do.
   async idsFile({ format }: { format: IdFile }): Promise<Blob> {
