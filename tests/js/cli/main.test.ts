@@ -255,7 +255,9 @@ describe("the options of rqvae train", () => {
     const { status, stderr } = rqvae(
       ...["train", "items.npy", ...quick, "--clip", "1", "--restart-dead-codes", "--beam", "4", "-q"],
     );
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(status, stderr).toBe(0);
+    // Two epochs may not be worth the items that they leave out.
+    expect(stderr).toMatch(/^(rqvae: training found nothing better than the start, which was kept: [^\n]+\n)?$/);
   });
 
   it("are warned of when training goes wrong, in their own words", () => {

@@ -1,5 +1,6 @@
 import { InvalidInputError, RQVAEError } from "rqvae";
 import { openItems, readLabels } from "rqvae/formats";
+import { asSentence } from "../base/page-words.ts";
 
 /** What a file is, by its content. */
 export type Recognised =
@@ -42,7 +43,7 @@ export async function recognise(file: File): Promise<Recognised> {
   } catch (error) {
     if (!(error instanceof RQVAEError)) throw error;
     if (error.code === "FILE_FOREIGN" && error instanceof InvalidInputError)
-      return { file, role: "refused", why: `${error.message.replace(/[.]?$/, ".")}` };
+      return { file, role: "refused", why: asSentence(error.message) };
     if (isBinary || !NO_VECTORS.has(error.code) || NUMBERS.test(text)) return { file, role: "items" };
   }
   try {

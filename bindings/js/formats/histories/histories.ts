@@ -82,7 +82,7 @@ export class HistoriesBuilder {
   finish(layout: string): Histories {
     const unknownChoices = [...this.#unknown.values()].reduce((sum, count) => sum + count, 0);
     const examples = [...this.#unknown.keys()].slice(0, EXAMPLES);
-    if (this.#choices === 0) throw invalid("EMPTY")`holds no choices`;
+    if (this.#choices === 0) throw invalid("EMPTY")`the file holds no choices`;
     if (this.#item.length === 0) {
       throw invalid(
         "COUNTS_DIFFER",

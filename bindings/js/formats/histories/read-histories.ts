@@ -142,7 +142,7 @@ class HistoryReader {
       if (next.done) isWhole = true;
       else head += next.value;
     }
-    if (head.trim() === "") throw invalid("EMPTY")`is empty`;
+    if (head.trim() === "") throw invalid("EMPTY")`the file is empty`;
     if (/^\s*[[{]/.test(head)) return this.#readJson(head, texts);
     const { parser, take, layout } = this.#recognise(head, isWhole);
     for (const record of parser.push(head)) take(record);
