@@ -129,10 +129,10 @@ describe.skipIf(!hasChromium)("the demo page (Chromium; skipped when it is not i
     await expect.poll(() => visitor.text("lookup-answer")).toMatch(/red heart/);
     await page.getByTestId("lookup-input").fill("0 0 999");
     await page.getByRole("button", { name: "Find" }).click();
-    expect(await visitor.text("lookup-answer")).toMatch(/from 0 to 63/);
+    await expect.poll(() => visitor.text("lookup-answer")).toMatch(/from 0 to 63/);
     await page.getByTestId("lookup-input").fill("nonsense");
     await page.getByRole("button", { name: "Find" }).click();
-    expect(await visitor.text("lookup-answer")).toMatch(/No emoji is called “nonsense”/);
+    await expect.poll(() => visitor.text("lookup-answer")).toMatch(/No emoji is called “nonsense”/);
     const used = new Set((await visitor.download("download-lcrec")).toString().match(/\["[^\]]+"\]/g));
     const free = Array.from({ length: 64 }, (_, code) => code).find(
       (code) => !used.has(`["<a_0>", "<b_0>", "<c_${code}>"]`),

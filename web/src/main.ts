@@ -25,6 +25,7 @@ import { dataOf, isRunning, lateTitles, PageMachine } from "./page-state.ts";
 import {
   asksForSpectrum,
   levelsOf,
+  onExpertView,
   onTrain,
   readSettings,
   readTyped,
@@ -37,8 +38,7 @@ import {
   typeFields,
   typeSettings,
 } from "./settings/options-form.ts";
-import { offerPresets } from "./settings/preset-picker.ts";
-import { offerReuse } from "./take/reuse.ts";
+import "./take/reuse.css";
 import { TakeAway } from "./take/take-away.ts";
 import "./base/term.ts";
 import { plural } from "./base/words.ts";
@@ -411,8 +411,17 @@ onSample((key) => void useSample(key));
 onArrivals({ files: takeFiles, titles: (file) => void useLabels(file) });
 onTrain(() => void train());
 new CompareForm(memory.kept);
-offerReuse();
-offerPresets();
+// A model from a file is for few: its code comes with the first file that is chosen there.
+const reuseInputs = ["model-input", "new-items-input"].map((name) => hook(name, HTMLInputElement));
+async function startReuse({ target }: Event): Promise<void> {
+  for (const input of reuseInputs) input.removeEventListener("change", startReuse);
+  const { offerReuse } = await import("./take/reuse.ts");
+  offerReuse();
+  target?.dispatchEvent(new Event("change"));
+}
+for (const input of reuseInputs) input.addEventListener("change", startReuse);
+// Published recipes; the form does without them if they cannot be loaded.
+onExpertView(() => import("./settings/preset-picker.ts").then(({ offerPresets }) => offerPresets()).catch(() => {}));
 guideSteps();
 void showHero();
 offerOffline();

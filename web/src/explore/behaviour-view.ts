@@ -57,8 +57,7 @@ export class BehaviourView {
     );
     if (!behaviour) {
       this.status.textContent = "";
-      const why =
-        "Do items that people choose together have IDs that start with the same codes? Bring what people chose, and see.";
+      const why = "Do items chosen together share their first codes? Bring what people chose, and see.";
       appendReportSection(TITLE, make("p", "hint", why), field, this.status);
       return;
     }

@@ -13,7 +13,7 @@ import type { ReportSummary, RunResult } from "../lab/types.ts";
 import { BehaviourView } from "./behaviour-view.ts";
 import { CatalogueIndex } from "./catalogue-index.ts";
 import { CodeNames } from "./code-names.ts";
-import { CodePanel, type Subject } from "./code-panel.ts";
+import type { CodePanel, Subject } from "./code-panel.ts";
 import { Exploration, isSamePrefix, type Place } from "./exploration.ts";
 import type { HowItWorks } from "./how-it-works.ts";
 import { IdLookup } from "./id-lookup.ts";
@@ -64,8 +64,8 @@ export class Results {
     walk: (prefix) => this.walk(prefix),
     pick: (item) => this.pick(item),
   });
-  private readonly codePanel: CodePanel;
-  /** Loaded when somebody first wants to see it. */
+  /** These two are loaded when somebody first wants to see them. */
+  private codePanel: CodePanel | undefined;
   private how: HowItWorks | undefined;
   private readonly map: LatentMapView;
   private readonly lookup: IdLookup;
@@ -91,12 +91,6 @@ export class Results {
 
   constructor(lab: Lab) {
     this.lab = lab;
-    this.codePanel = new CodePanel(this.names, {
-      walk: (prefix) => this.walk(prefix),
-      open: ({ level, code }) => this.openCode(level, code),
-      pick: (item) => this.pick(item),
-      ask: (subject) => lab.call("code", subject),
-    });
     this.map = new LatentMapView(lab, this.names, {
       walk: (prefix) => this.walk(prefix),
       pick: (item) => this.pick(item),
@@ -141,6 +135,21 @@ export class Results {
   private showHint(tab: string): void {
     this.hint.textContent = HINTS[tab] ?? "";
     this.map.setOpen(tab === "tab-map");
+  }
+
+  private async loadCodePanel(): Promise<CodePanel> {
+    if (this.codePanel) return this.codePanel;
+    const { CodePanel } = await import("./code-panel.ts");
+    if (!this.codePanel) {
+      this.codePanel = new CodePanel(this.names, {
+        walk: (prefix) => this.walk(prefix),
+        open: ({ level, code }) => this.openCode(level, code),
+        pick: (item) => this.pick(item),
+        ask: (subject) => this.lab.call("code", subject),
+      });
+      if (this.data && this.index) this.codePanel.setCatalogue(this.data, this.index);
+    }
+    return this.codePanel;
   }
 
   private async explainHow(): Promise<void> {
@@ -197,8 +206,9 @@ export class Results {
     this.search.value = "";
     this.sharedOnly.checked = false;
     this.names.setCatalogue(data, index);
-    const views = [this.table, this.tree, this.card, this.lookup, this.codePanel, this.tryIt, this.map];
+    const views = [this.table, this.tree, this.card, this.lookup, this.tryIt, this.map];
     for (const view of views) view.setCatalogue(data, index);
+    this.codePanel?.setCatalogue(data, index);
     this.how?.setCatalogue(data, index);
     this.exploration.restart(this.card.firstItem());
     showReportPending();
@@ -297,7 +307,10 @@ export class Results {
     const subject: Subject | undefined =
       last === undefined ? code : { level: prefix.length - 1, code: last, before: prefix.slice(0, -1) };
     const { index } = this;
-    const page = await this.codePanel.show(subject).catch((error: Error) => {
+    if (!subject && !this.codePanel) return;
+    const panel = await this.loadCodePanel();
+    if (this.exploration.place !== place) return; // the visitor went on meanwhile, which shows its own page
+    const page = await panel.show(subject).catch((error: Error) => {
       if (!(error instanceof LabGone)) throw error;
     });
     if (!page || !subject || index !== this.index || !index || this.exploration.place.item !== item) return;
@@ -322,8 +335,10 @@ export class Results {
     document.getElementById("tab-tree")?.click();
     if (isBranch) this.walk([code]);
     else this.exploration.go({ prefix: [], query: "", sort: "item", code: { level, code } });
-    scrollTo(this.codePanel.element, "center");
-    this.codePanel.element.focus({ preventScroll: true });
+    const panel = hook("code-panel", HTMLElement);
+    panel.hidden = false; // what it shows may still have to be loaded
+    scrollTo(panel, "center");
+    panel.focus({ preventScroll: true });
   }
 
   /** The rows of the table that the place asks for. */

@@ -354,8 +354,20 @@ export function view(): "simple" | "expert" {
   return expert.hidden ? "simple" : "expert";
 }
 
+let atFirstSight: (() => void) | undefined;
+
+/** Calls `act` when the expert view is first seen; at once if it is. */
+export function onExpertView(act: () => void): void {
+  atFirstSight = () => {
+    atFirstSight = undefined;
+    act();
+  };
+  if (view() === "expert") atFirstSight();
+}
+
 export function setView(next: "simple" | "expert"): void {
   expert.hidden = next === "simple";
+  if (next === "expert") atFirstSight?.();
   for (const radio of viewSwitch.querySelectorAll("input")) radio.checked = radio.value === next;
 }
 

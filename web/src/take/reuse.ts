@@ -6,7 +6,6 @@ import { inPlainWords } from "../base/page-error.ts";
 import { plural } from "../base/words.ts";
 import { describeNaming, titleOf } from "../data/data-set.ts";
 import { Lab } from "../lab/lab.ts";
-import "./reuse.css";
 
 const SHOWN = 8;
 
