@@ -4,7 +4,7 @@ import { LiveFrames } from "./live-frames.ts";
 import { forgetStoredRun, holdRunLock, type StoredRun, storeRun } from "./stored-run.ts";
 import type { RunResult, SeenRecord, Settings, TrainEvent } from "./types.ts";
 import type { Vectors } from "./vectors.ts";
-import { meanSquaredDistance, measureLine } from "./yardstick.ts";
+import { meanSquaredDistance, measureLine, squaredError } from "./yardstick.ts";
 
 /** Milliseconds between two counts, and between two checkpoints. */
 const COUNT_MS = 400;
@@ -159,9 +159,7 @@ export class Run {
 
   /** 1 - squared error / squared distance from the mean, by the model as it is. */
   private keptOfSample(): number {
-    const restored = this.model.reconstruct(this.sample);
-    let error = 0;
-    for (let i = 0; i < restored.length; i++) error += (restored[i]! - this.sample.data[i]!) ** 2;
+    const error = squaredError(this.model.reconstruct(this.sample), this.sample.data);
     return this.variance > 0 ? 1 - error / this.variance : 1;
   }
 

@@ -8,7 +8,7 @@ import { summarizeReport } from "./report-summary.ts";
 import type { Companion, FoundIds, HowUnique, ItemDetails, Latents, ReportSummary, UniqueIds } from "./types.ts";
 import { indexOf, type Published, publishUnique } from "./unique-ids.ts";
 import { evenly } from "./vectors.ts";
-import { meanSquaredDistance } from "./yardstick.ts";
+import { meanSquaredDistance, squaredError } from "./yardstick.ts";
 
 /** The most points on the map, and the most numbers of their latents: 32 MB, which the page hands on to the worker of the layout. */
 const MAP_POINTS = 200_000;
@@ -66,11 +66,7 @@ export class Study {
   private async errorOf(item: number): Promise<number> {
     const { vectors } = this.held;
     const original = await vectors.take(Uint32Array.of(item));
-    const restored = this.model.reconstruct(original);
-    let error = 0;
-    restored.forEach((x, j) => {
-      error += (x - original.data[j]!) ** 2;
-    });
+    const error = squaredError(this.model.reconstruct(original), original.data);
     this.variance ??= meanSquaredDistance(await vectors.sample());
     return this.variance > 0 ? error / this.variance : 0;
   }

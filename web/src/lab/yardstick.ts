@@ -22,8 +22,7 @@ export async function measureLine(
   try {
     const ids = await model.encodeAsync(items, { signal });
     const restored = model.decode(ids);
-    let error = 0;
-    for (let i = 0; i < restored.length; i++) error += (restored[i]! - items.data[i]!) ** 2;
+    const error = squaredError(restored, items.data);
     const holders = new Map<string, number>();
     for (const id of ids) holders.set(id.join(), (holders.get(id.join()) ?? 0) + 1);
     let own = 0;
@@ -33,6 +32,13 @@ export async function measureLine(
   } finally {
     model.dispose();
   }
+}
+
+/** ||a - b||^2, over all rows. */
+export function squaredError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let error = 0;
+  for (let i = 0; i < a.length; i++) error += (a[i]! - b[i]!) ** 2;
+  return error;
 }
 
 /** Mean ||x - mean||^2 of some rows. */
