@@ -6,13 +6,8 @@ import type { BehaviourSummary, Line, ReportSummary, UniqueIds } from "./types.t
 export function summarizeReport(report: IdReport, unique?: UniqueIds, histories?: string): ReportSummary {
   const { residualKMeans, randomHash } = report.baselines ?? {};
   const all = [report, residualKMeans, randomHash];
-  const row = (
-    name: string,
-    of: (each: IdReport) => number | null | undefined,
-    better: "more" | "less" = "more",
-  ): ReportSummary["compared"][number] => ({
+  const row = (name: string, of: (each: IdReport) => number | null | undefined): ReportSummary["compared"][number] => ({
     name,
-    better,
     values: all.map((each) => (each ? (of(each) ?? undefined) : undefined)),
   });
   const compared = [
@@ -25,9 +20,8 @@ export function summarizeReport(report: IdReport, unique?: UniqueIds, histories?
       row(`Same ${name} among items that share the first code`, (each) => each.labels?.[i]?.byDepth[0]),
     ),
   ].filter(({ values }) => values[0] !== undefined);
-  const [sharing = ""] = report.text.split("\n");
   return {
-    ...{ sharing, findings: [...report.findings], text: report.text, compared, unique },
+    ...{ findings: [...report.findings], compared, unique },
     counts: countsOf(report),
     line: lineOf(residualKMeans),
     behaviour: behaviourOf(report, histories),

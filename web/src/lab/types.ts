@@ -147,16 +147,14 @@ export interface Latents {
 
 /** The quality report as the page shows it. */
 export interface ReportSummary {
-  sharing: string;
   findings: Finding[];
-  text: string;
   counts: ReportCounts;
   /** Of residual k-means. */
   line: Line | undefined;
   /** If the IDs were made unique. */
   unique: UniqueIds | undefined;
   /** One row per figure: of the IDs, of residual k-means, of random IDs. */
-  compared: { name: string; better: "more" | "less"; values: (number | undefined)[] }[];
+  compared: { name: string; values: (number | undefined)[] }[];
   /** With histories. */
   behaviour?: BehaviourSummary | undefined;
 }
