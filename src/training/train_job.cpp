@@ -316,7 +316,7 @@ void TrainJob::NextEpoch() {
 bool TrainJob::GainsAtLeast(double share) const {
   const Snapshot* best = best_.Selected(Selection::kLoss);
   if (best == nullptr || best->epoch < 0) return false;
-  return !refits_ || best->loss <= (1 - share) * start_->reconstruction;
+  return !refits_ || !start_ || best->loss <= (1 - share) * start_->reconstruction;
 }
 
 void TrainJob::TrainOnAllRows() {
@@ -340,13 +340,13 @@ void TrainJob::Join() {
 
 void TrainJob::KeepStart() {
   // Another epoch may have been a little better.
-  if (refits_) best_.by_loss = Snapshot{-1, start_->reconstruction, *start_, begun_with_};
+  if (refits_ && start_) best_.by_loss = Snapshot{-1, start_->reconstruction, *start_, begun_with_};
   best_.by_collision = best_.by_loss;
   validation_now_ = Validation::kStartKept;
   begun_with_.resize(0);
   separation_.Join(training_.row_ids(), source_->rows());
   TrainOnAllRows();
-  model_->store().values() = best_.by_loss->values;
+  if (const Snapshot* kept = best_.Selected(Selection::kLoss)) model_->store().values() = kept->values;
   model_->ParametersChanged();
   if (!refits_) {
     Finish();

@@ -35,7 +35,7 @@ describe.skipIf(!hasChromium)("the demo page with 600 MB (Chromium; skipped when
     await page.getByTestId("result-table").getByRole("button", { name: "item 599,999" }).click();
     await expect.poll(() => visitor.text("spotlight")).toMatch(/item 599,999.*Runner-up.*The ID keeps \d+%/s);
     await page.getByRole("tab", { name: "Map" }).click();
-    await expect.poll(() => visitor.text("map"), { timeout: 60_000 }).toMatch(/a sample of 20,000/);
+    await expect.poll(() => visitor.text("map"), { timeout: 60_000 }).toMatch(/A sample of 200,000 items/);
     const ids = (await visitor.download("download-ids")).toString().trim().split("\n").slice(1);
     await expect.poll(() => visitor.text("report"), { timeout: 90_000 }).toMatch(/Residual k-means/);
     const reported = await grown();
