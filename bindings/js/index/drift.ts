@@ -1,12 +1,9 @@
 /** Whether new items still resemble those that the index was built on, judged by what their IDs leave over. */
 
 import { counted } from "../base/words.ts";
-import { hashItemId, type ItemId } from "../ids/item-id.ts";
 
 /** Share of the catalogue whose residual is within the limit. */
 const WITHIN = 0.99;
-/** The most items from which a figure is computed (a few more if hashes are equal). */
-const SAMPLE = 10_000;
 
 /** How far new items are from their IDs, compared with the catalogue that the index was built on. */
 export interface IdDrift {
@@ -18,15 +15,6 @@ export interface IdDrift {
   share: number;
   /** A warning in plain words, if there are more of them than chance explains. */
   warning?: string;
-}
-
-/** The rows to inspect: all, or those with the smallest hashes, independent of the order of the rows. */
-export function sampleRows(itemIds: readonly ItemId[]): Uint32Array {
-  const rows = Uint32Array.from(itemIds.keys());
-  if (itemIds.length <= SAMPLE) return rows;
-  const hashes = Uint32Array.from(itemIds, hashItemId);
-  const largest = hashes.slice().sort()[SAMPLE - 1]!;
-  return rows.filter((row) => hashes[row]! <= largest);
 }
 
 /** The limit that 99% of the residuals do not exceed. */

@@ -2,31 +2,13 @@
 
 import type { Asking } from "../base/asking.ts";
 import { invalid } from "../base/errors.ts";
-import { call } from "../base/wording.ts";
-import { counted, thereAre } from "../base/words.ts";
 import type { SemanticIds, SemanticIdsOutput } from "../ids/semantic-ids.ts";
 import { compareCodes } from "../ids/sorted-ids.ts";
-import { inWhole, notFinite, openItems, typedArrayName } from "../items/items.ts";
-import type { AsyncIdModel } from "../model/id-model.ts";
+import { inWhole, notFinite, typedArrayName } from "../items/items.ts";
 import type { ItemMatrix, Items } from "../types.ts";
-
-/** What an index needs of a model; one in a worker works with `buildAsync` and `addAsync`. */
-export type IdModel = Pick<AsyncIdModel, "config" | "fingerprint" | "getSemanticIds" | "codebooks">;
+import type { IdModel } from "./index-model.ts";
 
 const CHUNK_ROWS = 1024;
-
-/**
- * Checks that there is one vector per ID.
- * @throws InvalidInputError with both counts.
- */
-export function checkItemRows(model: IdModel, items: Items, ids: SemanticIds, where: string): void {
-  const { rows } = openItems(items, model.config.inputDim);
-  if (rows !== ids.length) {
-    throw invalid(
-      "COUNTS_DIFFER",
-    )`${call(where)}${{ argument: "items" }} has ${counted(rows, "row")}, but ${thereAre(ids.length, "ID")}${{ hint: "give one row per ID" }}`;
-  }
-}
 
 /**
  * Calls `use` for each of `rows` with its position among them, its latent vector z (a view) and ||r||^2 of its residual.

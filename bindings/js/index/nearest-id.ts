@@ -1,5 +1,5 @@
 import type { IdTrie } from "./id-trie.ts";
-import { squaredDistances, subtract } from "./resolve-collisions.ts";
+import { squaredDistances, subtract } from "./residuals.ts";
 
 /**
  * The whole ID in the trie nearest to `wanted`, which may be shorter than an ID. The longest common prefix counts first, since early codes

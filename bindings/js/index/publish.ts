@@ -2,55 +2,14 @@
 
 import type { Asking } from "../base/asking.ts";
 import { invalid } from "../base/errors.ts";
-import { requireThat } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
-import { counted, thereAre } from "../base/words.ts";
-import { checkItemIds, type ItemId } from "../ids/item-id.ts";
-import { SemanticIds } from "../ids/semantic-ids.ts";
 import { type SortedIds, sortIds } from "../ids/sorted-ids.ts";
+import { alongside } from "../runtime/native.ts";
 import type { Items } from "../types.ts";
-import { sampleRows } from "./drift.ts";
+import type { Batch, Origin } from "./batch.ts";
 import type { IndexContents } from "./index-contents.ts";
-import { forEachVector, type IdModel } from "./item-vectors.ts";
-import { giveSuffixes, reassign } from "./resolve-collisions.ts";
-
-/** Items and their raw IDs. */
-export interface Batch {
-  itemIds: readonly ItemId[];
-  ids: SemanticIds;
-}
-
-/** The vectors of some of a batch's rows: `rows` among all rows of `ids`. */
-export interface Origin {
-  ids: SemanticIds;
-  rows: readonly number[];
-}
-
-/** Checks that there is one ID per item, with the index's shape. @throws InvalidInputError */
-export function checkBatch(
-  itemIds: ArrayLike<ItemId>,
-  ids: SemanticIds | readonly (readonly number[])[],
-  codebookSizes: readonly number[],
-  where: string,
-): Batch {
-  const list = checkItemIds(itemIds, where);
-  const given = Array.isArray(ids) ? undefined : (ids as SemanticIds | undefined);
-  const isIds = Array.isArray(codebookSizes) && (given || Array.isArray(ids));
-  requireThat(Boolean(isIds), "ids", "SemanticIds, from encode", ids, where);
-  if (given && String(given.codebookSizes) !== String(codebookSizes)) {
-    throw invalid(
-      "OTHER_CODEBOOKS",
-    )`${call(where)}the IDs have the codebook sizes [${given.codebookSizes?.join(", ")}], but the index has [${codebookSizes.join(", ")}]`;
-  }
-  const { fingerprint } = given ?? {};
-  const checked = SemanticIds.from(ids, { codebookSizes, ...(fingerprint === undefined ? {} : { fingerprint }) });
-  if (checked.length !== list.length) {
-    throw invalid(
-      "COUNTS_DIFFER",
-    )`${call(where)}${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}${{ hint: "give one of each per item" }}`;
-  }
-  return { itemIds: list, ids: checked };
-}
+import type { IdModel } from "./index-model.ts";
+import { giveSuffixes } from "./suffixes.ts";
 
 /** The published IDs of a batch, by its rows. */
 export function* publish(
@@ -73,29 +32,24 @@ export function* publish(
       "MODEL_NEEDED",
     )`${call(where)}"reassign" needs ${model ? "items, the vectors of the rows" : "model and items"}, to find the nearest free IDs`;
   }
-  const codes = yield* reassign(
-    fresh,
-    held,
-    codebookSizes,
-    () => model.codebooks({ space: "latent" }),
-    (rows, use) =>
-      forEachVector(model, items, origin?.ids ?? ids, origin ? rows.map((row) => origin.rows[row]!) : rows, use),
-  );
-  return sortIds(codes, codebookSizes, itemIds);
+  const { reassignBatch } = yield* withModel();
+  return yield* reassignBatch(fresh, { itemIds, ids }, origin, held, model, items);
+}
+
+type WithModel = typeof import("./with-model.ts");
+let loaded: WithModel | undefined;
+const load = async () => {
+  loaded ??= await import("./with-model.ts");
+  return loaded;
+};
+alongside.push(load); // so that `build` and `add` need not wait for it
+
+/** What needs the model's answers. */
+function* withModel(): Asking<WithModel> {
+  return loaded ?? (yield load());
 }
 
 /** The residuals of a batch, or of a sample of it. */
-export function* sampleLeftOvers(
-  model: IdModel,
-  items: Items,
-  { itemIds, ids }: Batch,
-  origin?: Origin,
-): Asking<Float64Array> {
-  const rows = sampleRows(itemIds);
-  const leftOvers = new Float64Array(rows.length);
-  const places = origin ? rows.map((row) => origin.rows[row]!) : rows;
-  yield* forEachVector(model, items, origin?.ids ?? ids, places, (place, _, leftOver) => {
-    leftOvers[place] = leftOver;
-  });
-  return leftOvers;
+export function* sampleLeftOvers(...batch: Parameters<WithModel["sampleLeftOvers"]>): Asking<Float64Array> {
+  return yield* (yield* withModel()).sampleLeftOvers(...batch);
 }

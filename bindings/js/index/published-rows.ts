@@ -3,9 +3,9 @@
 import { compareItemIds, type ItemId } from "../ids/item-id.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import { compareCodes, mergeOrders, type SortedIds } from "../ids/sorted-ids.ts";
+import type { Batch } from "./batch.ts";
 import type { IndexContents } from "./index-contents.ts";
 import { ItemTable } from "./item-table.ts";
-import type { Batch } from "./publish.ts";
 
 /**
  * The rows of an index: the item of each, its published ID and, if they differ, the model's ID. A row whose item was removed is retired: it

@@ -1,51 +1,15 @@
 /**
  * How items that share a raw ID get their own IDs. Both methods process new items in the order of their raw IDs, equal ones by item ID, so
- * that the result does not depend on the order of the rows, and both leave IDs that are already held unchanged.
+ * that the result does not depend on the order of the rows, and both leave IDs that are already held unchanged. The other is suffixes.ts.
  */
 
 import type { Asking } from "../base/asking.ts";
 import { invalid } from "../base/errors.ts";
 import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
-import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
+import type { CodeArray } from "../ids/semantic-ids.ts";
 import { groups, rangeOf, type SortedIds } from "../ids/sorted-ids.ts";
-
-/**
- * "suffix": one more code, the smallest that no item with the same raw ID holds.
- * @param fresh raw IDs of the new items
- * @param held published IDs, those of removed items included
- * @returns published IDs by row of `fresh`: its codes and the suffix
- * @throws InvalidInputError if more items share a raw ID than there are suffixes.
- */
-export function giveSuffixes(
-  fresh: SortedIds,
-  held: SortedIds,
-  codebookSizes: readonly number[],
-  capacity: number,
-): CodeArray {
-  const { codes, levels, order } = fresh;
-  const published = SemanticIds.allocate(order.length, [...codebookSizes, capacity]);
-  for (const [start, end] of groups(fresh)) {
-    const at = order[start]! * levels;
-    let [next, heldEnd] = rangeOf(held, codes, at, levels);
-    const sharing = heldEnd - next + end - start;
-    if (sharing > capacity) {
-      throw invalid(
-        "TOO_FEW_CODES",
-      )`${call("suffix")}${sharing} items share the ID [${codes.slice(at, at + levels).join()}], but capacity is ${capacity}${{ hint: "give a larger capacity, or train with more codes or levels" }}`;
-    }
-    let suffix = 0;
-    for (let i = start; i < end; i++, suffix++) {
-      // Held suffixes come in ascending order.
-      while (next < heldEnd && held.codes[held.order[next]! * (levels + 1) + levels] === suffix)
-        [next, suffix] = [next + 1, suffix + 1];
-      const row = order[i]!;
-      published.set(codes.subarray(row * levels, (row + 1) * levels), row * (levels + 1));
-      published[row * (levels + 1) + levels] = suffix;
-    }
-  }
-  return published;
-}
+import { squaredDistances, subtract } from "./residuals.ts";
 
 /** Latent vectors and residuals ||r||^2 of some rows, see `forEachVector`. */
 export type VectorReader = (
@@ -136,27 +100,6 @@ function placeItem(raw: CodeArray, latent: Float32Array, codebooks: readonly Flo
   }
   room.take(id);
   return id;
-}
-
-/** r - C[k] */
-export function subtract(residual: Float64Array, codebook: Float32Array, code: number): Float64Array<ArrayBuffer> {
-  const at = code * residual.length;
-  return Float64Array.from(residual, (value, j) => value - codebook[at + j]!);
-}
-
-/** ||r - C[k]||^2 for every k. */
-export function squaredDistances(residual: Float64Array, codebook: Float32Array): Float64Array {
-  const d = residual.length;
-  const distances = new Float64Array(codebook.length / d);
-  for (let k = 0, at = 0; k < distances.length; k++, at += d) {
-    let sum = 0;
-    for (let j = 0; j < d; j++) {
-      const difference = residual[j]! - codebook[at + j]!;
-      sum += difference * difference;
-    }
-    distances[k] = sum;
-  }
-  return distances;
 }
 
 /** Which IDs are free: those that are in none of the sorted lists and were not taken since. */

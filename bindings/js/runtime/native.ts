@@ -3,9 +3,12 @@
 import type { GuardedModule } from "./guard.ts";
 import type { Wanted } from "./platform.ts";
 
+/** What other rooms load with the first model, so that calls which need one can answer at once. */
+export const alongside: (() => Promise<unknown>)[] = [];
+
 /** The module, loaded at the first call. The next call retries a failed load. */
 export async function native(): Promise<GuardedModule> {
-  const { loadOnce } = await import("./load.ts");
+  const [{ loadOnce }] = await Promise.all([import("./load.ts"), ...alongside.map((load) => load())]);
   return (await loadOnce({})).module;
 }
 
