@@ -4,6 +4,7 @@
  * @module rqvae/report
  */
 
+export { type AlignedModel, alignCodes } from "./align-codes.ts";
 export { adviseCapacity, assessIds } from "./assess-ids.ts";
 export type { BranchChange, BranchCounts } from "./branch-changes.ts";
 export type { CapacityAdvice } from "./capacity.ts";

@@ -396,6 +396,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   });
   add("rqvae/report", () => report, {
     checkItems: () => [items(), {}],
+    alignCodes: costly(() => [model, ids, items(), { itemIds: { before: [...itemIds], after: [...itemIds] } }]),
     compareIds: () => [ids, ids, { itemIds: { before: [...itemIds], after: [...itemIds] } }],
     explainIds: costly(() => [model, items(), { ids, labels: labels(), nearest: 2 }]),
     reportHtml: { args: () => [assessed, { title: "Title", labels: labels() }], names: ["titles"] },
