@@ -1,5 +1,5 @@
 import { because, ModelFormatError, RQVAEError } from "../base/errors.ts";
-import { finite, flag, hex16, list, oneOf, optional, whole } from "../base/json-shape.ts";
+import { fields, finite, flag, hex16, list, oneOf, optional, whole } from "../base/json-shape.ts";
 import { type Wording, worded } from "../base/wording.ts";
 import { checkItemIds, compareItemIds, type ItemId } from "../ids/item-id.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
@@ -11,16 +11,19 @@ export const COLLISIONS = ["share", "suffix", "reassign"] as const;
 /** See `IndexOptions.collisions`. */
 export type Collisions = (typeof COLLISIONS)[number];
 
-/** What happened to an index: one entry per call, or two if a call both added and replaced items. */
+/**
+ * What happened to an index: one entry per call, or two if a call both added and replaced items. A migration has "migrate" with the items that
+ * moved, even if none did, and then "remove" and "add" with those that are gone and new.
+ */
 export interface IndexChange {
-  kind: "build" | "add" | "remove" | "replace";
+  kind: "build" | "add" | "remove" | "replace" | "migrate";
   /** Number of items concerned. */
   items: number;
   /** Their item IDs; not kept for "build". */
   itemIds: readonly ItemId[];
-  /** The published IDs that they had, for "remove" and "replace". */
+  /** The published IDs that they had, for "remove", "replace" and "migrate". */
   before?: SemanticIds;
-  /** The published IDs that they got, for "add" and "replace". */
+  /** The published IDs that they got, for "add", "replace" and "migrate". */
   after?: SemanticIds;
 }
 
@@ -40,7 +43,7 @@ export interface IndexContents {
   itemIds: readonly (ItemId | undefined)[];
   /** n x levels: published IDs. */
   codes: CodeArray;
-  /** n x levels, for "reassign": the model's IDs. */
+  /** n x raw levels, for "reassign" and since a migration: the model's IDs. */
   raw?: CodeArray | undefined;
   /** Positions of IDs that no item holds any more and none gets. */
   retired: readonly number[];
@@ -49,6 +52,8 @@ export interface IndexContents {
   /** New items inspected since, and how many of them exceeded the limit. */
   drift: readonly [items: number, outside: number];
   journal: readonly IndexChange[];
+  /** What each earlier generation was made by, the first one first. Absent in the first generation. */
+  earlier?: readonly { codebookSizes: readonly number[]; fingerprint?: string }[];
 }
 
 /** What the files of an index say about it, besides its items and journal. */
@@ -60,8 +65,9 @@ export const HEADER = {
   compact: optional(flag),
   driftLimit: optional(finite),
   drift: list(whole(), 2),
+  earlier: optional(list(fields({ codebookSizes: list(whole(1, 2 ** 32)), fingerprint: optional(hex16) }))),
 };
-export const CHANGES = ["build", "add", "remove", "replace"] as const;
+export const CHANGES = ["build", "add", "remove", "replace", "migrate"] as const;
 
 /** Number of codes at each level of published IDs. */
 export function publishedSizes({
@@ -77,7 +83,7 @@ export function publishedSizes({
  * @throws ModelFormatError
  */
 export function checkContents(contents: IndexContents): void {
-  const { collisions, codebookSizes, itemIds, codes, raw, retired, journal } = contents;
+  const { collisions, codebookSizes, itemIds, codes, raw, retired, journal, earlier = [] } = contents;
   const require = (isGood: boolean, what: string) => {
     if (!isGood) throw damaged(what);
   };
@@ -85,7 +91,8 @@ export function checkContents(contents: IndexContents): void {
   const levels = sizes.length;
   const n = itemIds.length;
   readIds({ codes, levels }, sizes);
-  if (raw) readIds({ codes: raw, levels }, codebookSizes);
+  const rawLevels = codebookSizes.length;
+  if (raw) readIds({ codes: raw, levels: rawLevels }, codebookSizes);
   asDamaged(() => {
     const held = itemIds.filter((id) => id !== undefined);
     ItemTable.of(checkItemIds(held, "the index"), "the index");
@@ -95,7 +102,7 @@ export function checkContents(contents: IndexContents): void {
       require(isWhole(before) && isWhole(after), "its journal does not have one ID per item");
     }
   });
-  require(codes.length === n * levels && (!raw || raw.length === codes.length), "it does not have one ID per item");
+  require(codes.length === n * levels && (!raw || raw.length === n * rawLevels), "it does not have one ID per item");
   for (let i = 1; i < n; i++) {
     let comparison = compareCodes(codes, (i - 1) * levels, codes, i * levels, levels);
     if (comparison === 0 && collisions === "share") comparison = compareItemIds(itemIds[i - 1]!, itemIds[i]!);
@@ -103,6 +110,9 @@ export function checkContents(contents: IndexContents): void {
   }
   const unheld = new Set(retired);
   require(unheld.size === retired.length && retired.every((i) => i < n), "its retired IDs are unreadable");
+  const migrations = journal.filter(({ kind }) => kind === "migrate").length;
+  require(migrations === (contents.compact ? 0 : earlier.length), "its journal does not fit its generation");
+  require(earlier.every((before) => before.codebookSizes.length === rawLevels), "its generations differ in levels");
   require(itemIds.every((id, i) => id !== undefined || unheld.has(i)), "an ID has no item");
 }
 

@@ -16,7 +16,8 @@ import {
 /** An index as JSON: everything that its file has, for other programs and for people. */
 export interface IndexJson extends Omit<IndexContents, "itemIds" | "codes" | "raw" | "retired" | "journal"> {
   format: "rqvae-index";
-  version: 1;
+  /** 2 since the second generation. */
+  version: 1 | 2;
   /** Sorted by ID. */
   items: {
     /** null: no item has the ID any more. */
@@ -33,16 +34,17 @@ export interface IndexJson extends Omit<IndexContents, "itemIds" | "codes" | "ra
 export function toIndexJson(contents: IndexContents): IndexJson {
   const { itemIds, codes, raw, retired, journal, ...header } = contents;
   const levels = publishedSizes(contents).length;
+  const rawLevels = contents.codebookSizes.length;
   const unheld = new Set(retired);
   return {
     format: "rqvae-index",
-    version: 1,
+    version: contents.earlier ? 2 : 1,
     ...header,
     items: itemIds.map((id, row) => {
-      const own = (of: ArrayLike<number>) =>
-        Array.prototype.slice.call(of, row * levels, (row + 1) * levels) as number[];
-      const item: IndexJson["items"][number] = { id: id ?? null, codes: own(codes) };
-      if (raw && String(own(raw)) !== String(item.codes)) item.raw = own(raw);
+      const own = (of: ArrayLike<number>, count: number) =>
+        Array.prototype.slice.call(of, row * count, (row + 1) * count) as number[];
+      const item: IndexJson["items"][number] = { id: id ?? null, codes: own(codes, levels) };
+      if (raw && String(own(raw, rawLevels)) !== String(item.codes.slice(0, rawLevels))) item.raw = own(raw, rawLevels);
       if (unheld.has(row)) item.retired = true;
       return item;
     }),
@@ -66,9 +68,9 @@ export function fromIndexJson(value: unknown): IndexContents {
   const json = value as IndexJson;
   if (json?.format !== "rqvae-index")
     throw new ModelFormatError('this is not an index: its format is not "rqvae-index"', { code: "FILE_FOREIGN" });
-  if (json.version !== 1) {
+  if (json.version !== 1 && json.version !== 2) {
     throw new ModelFormatError(
-      `the index has version ${show(json.version)}, but this release of rqvae reads version 1: update the package`,
+      `the index has version ${show(json.version)}, but this release of rqvae reads up to version 2: update the package`,
       { code: "FILE_NEWER" },
     );
   }
@@ -82,11 +84,11 @@ export function fromIndexJson(value: unknown): IndexContents {
       items.map(({ codes }) => codes),
       sizes,
     ).codes,
-    ...(header.collisions === "reassign" && !header.compact
+    ...((header.collisions === "reassign" || header.earlier) && !header.compact
       ? {
           raw: readIds(
-            items.map(({ codes, raw }) => raw ?? codes),
-            sizes,
+            items.map(({ codes, raw }) => raw ?? codes.slice(0, header.codebookSizes.length)),
+            header.codebookSizes,
           ).codes,
         }
       : {}),

@@ -22,7 +22,7 @@ export class PublishedRows {
   readonly #table: ItemTable;
   /** rows x levels, with space for more. */
   #codes: CodeArray;
-  /** The model's IDs, for "reassign". */
+  /** The model's IDs, for "reassign" and since a migration. */
   #raw: CodeArray | undefined;
   /** Rows sorted by ID, equal ones by item ID. */
   #order: Uint32Array;
@@ -116,7 +116,7 @@ export class PublishedRows {
       return large;
     };
     this.#codes = put(this.#codes, published.codes, this.levels);
-    if (this.#raw) this.#raw = put(this.#raw, ids.codes, this.levels);
+    if (this.#raw) this.#raw = put(this.#raw, ids.codes, this.rawLevels);
     const added = published.order.map((i) => rows[i]!);
     const { levels } = this;
     const codes = this.#codes;
@@ -158,7 +158,7 @@ export class PublishedRows {
     return {
       itemIds: Array.from(order, (row) => this.#itemIds[row]),
       codes: pickIds(this.#codes, this.levels, order),
-      ...(isWhole && this.#raw ? { raw: pickIds(this.#raw, this.levels, order) } : {}),
+      ...(isWhole && this.#raw ? { raw: pickIds(this.#raw, this.rawLevels, order) } : {}),
       retired: isWhole ? [...order.keys()].filter((i) => this.#retired.has(order[i]!)) : [],
     };
   }

@@ -43,9 +43,9 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
   if (bytes.length <= BODY) throw damaged(`it has only ${counted(bytes.length, "byte")}`);
   const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const format = head.getUint32(8, true);
-  if (format !== FORMAT) {
+  if (format < 1 || format > FORMAT) {
     throw new ModelFormatError(
-      `the index file has format ${format}, but this release of rqvae reads format ${FORMAT}: update the package`,
+      `the index file has format ${format}, but this release of rqvae reads up to format ${FORMAT}: update the package`,
       { code: "FILE_NEWER" },
     );
   }
@@ -91,10 +91,14 @@ export function readIndexFile(bytes: Uint8Array): IndexContents {
   const retired = input.ascending(retiredCount);
   let raw: CodeArray | undefined;
   if (hasRaw) {
-    raw = codes.slice();
+    const rawLevels = described.codebookSizes.length;
+    raw = SemanticIds.allocate(n, described.codebookSizes);
+    for (let row = 0; row < n; row++) {
+      raw.set(codes.subarray(row * levels, row * levels + rawLevels), row * rawLevels);
+    }
     for (const row of input.ascending(input.number())) {
       if (row >= n) throw damaged("its raw IDs are unreadable");
-      raw.set(readIds([input.numbers(levels)], sizes).codes, row * levels);
+      raw.set(readIds([input.numbers(rawLevels)], described.codebookSizes).codes, row * rawLevels);
     }
   }
   const journal: IndexChange[] = [];

@@ -15,6 +15,7 @@ import { COLLISIONS, type Collisions, type IndexChange, type IndexContents, publ
 import { fromIndexJson, type IndexJson, toIndexJson } from "./index-json.ts";
 import { answersLater, checkItemRows, type IdModel, requireModel, requireModelOf, requireSame } from "./index-model.ts";
 import { ItemTable } from "./item-table.ts";
+import type { MigrateOptions, Migration, NextModel } from "./migrate.ts";
 import { nearestId } from "./nearest-id.ts";
 import { publish, sampleLeftOvers } from "./publish.ts";
 import { PublishedRows, pickIds } from "./published-rows.ts";
@@ -83,6 +84,7 @@ export class SemanticIdIndex {
   readonly #rows: PublishedRows;
   readonly #journal: IndexChange[];
   readonly #driftLimit: number | undefined;
+  readonly #earlier: IndexContents["earlier"];
   #drift: readonly [items: number, outside: number];
   #trie: IdTrie | undefined;
   /** The call that is changing it, if any. */
@@ -103,6 +105,7 @@ export class SemanticIdIndex {
     this.#journal = [...contents.journal];
     this.#driftLimit = contents.driftLimit;
     this.#drift = contents.drift;
+    this.#earlier = contents.earlier;
   }
 
   /**
@@ -178,6 +181,11 @@ export class SemanticIdIndex {
     return 0;
   }
 
+  /** 1 for an index that was built, one more after each `migrate`. */
+  get generation(): number {
+    return 1 + (this.#earlier?.length ?? 0);
+  }
+
   /** What has happened since the index was built, oldest first. Empty in a compact index. */
   get journal(): readonly IndexChange[] {
     return [...this.#journal];
@@ -199,7 +207,9 @@ export class SemanticIdIndex {
    */
   getRaw(itemId: ItemId): number[] | undefined {
     const row = this.#rows.row(itemId);
-    return row < 0 || (this.collisions === "reassign" && this.compact) ? undefined : this.#rows.rawAt(row);
+    return row < 0 || (this.compact && (this.#earlier || this.collisions === "reassign"))
+      ? undefined
+      : this.#rows.rawAt(row);
   }
 
   /**
@@ -370,6 +380,51 @@ export class SemanticIdIndex {
   }
 
   /**
+   * The next generation of the index, for a new model: most items keep their ID. This index stays as it was, so that both can be used while
+   * systems change over, and the new one knows the earlier IDs (`earlier`).
+   *
+   * An item keeps its ID as long as that is nearly as good for the new model as the best one: its error is at most 1 + `keep` times that of the
+   * ID which the model gives. The error is ||z - sum of q||^2 in the model's latent space, with `firstCodeWeight` as the beam search has it. So
+   * the codes of the model must mean what they meant: train it from the old one (`RQVAE.fit(items, { from })`), or give its codes the old
+   * numbers (`alignCodes`). Other items get new IDs, and new items are added, by the index's rule for collisions. No ID that an item had is
+   * given to another, except with "share". With "reassign" an item moves only to an ID that is better than its own.
+   *
+   * Of an item that keeps its ID, the raw ID is from then on what the new model says, so that `add` of the same vector changes nothing.
+   *
+   * @param model The new model, or one in a worker, with as many levels and at least as many codes at each. It becomes the model of the index.
+   * @param itemIds n item IDs, in any order; those that are new are added.
+   * @param items Their vectors, one row per item ID.
+   * @throws InvalidInputError if an item of the index is missing (see `MigrateOptions.missing`), for codebooks into which the IDs do not fit,
+   * and as `add`. BusyError if the index is changing.
+   */
+  async migrate(
+    model: NextModel,
+    itemIds: ArrayLike<ItemId>,
+    items: Items,
+    options: MigrateOptions = {},
+  ): Promise<Migration> {
+    this.#requireWhole("migrate");
+    this.#changing = "migrate";
+    try {
+      const { migrate } = await import("./migrate.ts");
+      const make = (contents: IndexContents) => new SemanticIdIndex(contents, model);
+      return await migrate(this.#contents(false), make, model, itemIds, items, options);
+    } finally {
+      this.#changing = undefined;
+    }
+  }
+
+  /**
+   * An earlier generation as a compact index, as it was when `migrate` made the next one of it: for look-ups of old IDs.
+   * @param generation Default: the previous one.
+   * @throws InvalidInputError if there is none, or if this index is compact.
+   */
+  async earlier(generation?: number): Promise<SemanticIdIndex> {
+    const { contentsAt } = await import("./generations.ts");
+    return new SemanticIdIndex(contentsAt(this.#contents(this.compact), generation), undefined);
+  }
+
+  /**
    * The index as a file with a checksum. The same index gives the same bytes. `compact: true` leaves out what only changes need (raw IDs,
    * retired IDs, journal), for clients that only look up.
    */
@@ -428,6 +483,7 @@ export class SemanticIdIndex {
       ...(this.#driftLimit === undefined ? {} : { driftLimit: this.#driftLimit }),
       drift: this.#drift,
       journal: isWhole ? this.#journal : [],
+      ...(this.#earlier ? { earlier: this.#earlier } : {}),
     };
   }
 

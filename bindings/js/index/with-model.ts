@@ -49,7 +49,7 @@ export function* sampleLeftOvers(
 }
 
 /** The rows to inspect: all, or those with the smallest hashes, independent of the order of the rows. */
-function sampleRows(itemIds: readonly ItemId[]): Uint32Array {
+export function sampleRows(itemIds: readonly ItemId[]): Uint32Array {
   const rows = Uint32Array.from(itemIds.keys());
   if (itemIds.length <= SAMPLE) return rows;
   const hashes = Uint32Array.from(itemIds, hashItemId);

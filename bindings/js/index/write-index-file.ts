@@ -8,8 +8,8 @@ import { TextEncoder } from "../base/text-codecs.ts";
 import type { ItemId } from "../ids/item-id.ts";
 import { CHANGES, type IndexContents, publishedSizes } from "./index-contents.ts";
 
-/** A reader refuses a higher one. */
-export const FORMAT = 1;
+/** A reader refuses a higher one. Indexes of the first generation are written with format 1, as ever. */
+export const FORMAT = 2;
 export const MAGIC = "RQVAEIDX";
 /** Where the JSON header starts. */
 export const BODY = 16;
@@ -18,6 +18,7 @@ export function writeIndexFile(contents: IndexContents): Uint8Array {
   const { itemIds, codes, raw, retired, journal, ...header } = contents;
   const sizes = publishedSizes(contents);
   const levels = sizes.length;
+  const rawLevels = contents.codebookSizes.length;
   const out = new ByteWriter();
   out.text(MAGIC);
   out.skip(BODY - MAGIC.length);
@@ -45,15 +46,15 @@ export function writeIndexFile(contents: IndexContents): Uint8Array {
   if (raw) {
     const moved: number[] = [];
     for (let row = 0; row < itemIds.length; row++) {
-      for (let k = row * levels; k < (row + 1) * levels; k++) {
-        if (raw[k] === codes[k]) continue;
+      for (let l = 0; l < rawLevels; l++) {
+        if (raw[row * rawLevels + l] === codes[row * levels + l]) continue;
         moved.push(row);
         break;
       }
     }
     out.number(moved.length);
     out.ascending(moved);
-    for (const row of moved) out.numbers(raw.subarray(row * levels, (row + 1) * levels));
+    for (const row of moved) out.numbers(raw.subarray(row * rawLevels, (row + 1) * rawLevels));
   }
   for (const { kind, items, itemIds: concerned, before, after } of journal) {
     out.numbers([CHANGES.indexOf(kind), items, concerned.length, (before ? 1 : 0) + (after ? 2 : 0)]);
@@ -62,7 +63,7 @@ export function writeIndexFile(contents: IndexContents): Uint8Array {
   }
   const bytes = out.bytes();
   const head = new DataView(bytes.buffer);
-  head.setUint32(8, FORMAT, true);
+  head.setUint32(8, contents.earlier ? FORMAT : 1, true);
   head.setUint32(12, crc32(bytes.subarray(BODY)), true);
   return bytes;
 }

@@ -103,8 +103,8 @@ test.each<[string, Uint8Array, RegExp]>([
   ["a model", new TextEncoder().encode(`12345678{"__metadata__":{}}`), /looks like a model; read it with RQVAE.load/],
   [
     "a newer format",
-    Uint8Array.of(...sample().save()).fill(2, 8, 9),
-    /format 2, but this release of rqvae reads format 1: update/,
+    Uint8Array.of(...sample().save()).fill(3, 8, 9),
+    /format 3, but this release of rqvae reads up to format 2: update/,
   ],
 ])("a foreign file is named: %s", async (_, bytes, message) => {
   await expect(SemanticIdIndex.load(bytes)).rejects.toThrow(ModelFormatError);
@@ -113,7 +113,7 @@ test.each<[string, Uint8Array, RegExp]>([
 
 test.each<[string, (json: Record<string, unknown> & { items: Record<string, unknown>[] }) => unknown]>([
   ["no format", (json) => delete json.format],
-  ["a newer version", (json) => (json.version = 2)],
+  ["a newer version", (json) => (json.version = 3)],
   ["no items", (json) => delete (json as Partial<typeof json>).items],
   ["another order", (json) => json.items.reverse()],
   ["an ID twice", (json) => (json.items[1]!.codes = json.items[0]!.codes)],

@@ -37,6 +37,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   const labels = () => ({ titles: [...itemIds], labels: { colour: itemIds.map((_, i) => i % 3) } });
   const table = () => ({ ids, itemIds: [...itemIds] });
   const index = rqvae.SemanticIdIndex.build(itemIds, ids, { collisions: "suffix" });
+  const { index: migrated } = await index.migrate(model, itemIds, items());
   const newIndex = () => rqvae.SemanticIdIndex.build(itemIds, ids, { collisions: "suffix", model, items: items() });
   /** With raw IDs, a retired one and a journal. */
   const twelve = { data: items().data.slice(0, 12 * DIM), rows: 12, dim: DIM };
@@ -208,7 +209,9 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
       names: ["row \\d+", "codes"],
     },
     "SemanticIdIndex#remove": () => [["item 0"], { reuse: true }],
+    "SemanticIdIndex#migrate": costly(() => [model, [...itemIds], items(), { keep: 0.1, missing: "keep" }]),
   });
+  add("rqvae", () => migrated, { "SemanticIdIndex#earlier": () => [1] });
   add("rqvae", () => rqvae.SemanticIds, {
     "SemanticIds.from": {
       args: () => [[[1, 2]], { codebookSizes: [4, 4], fingerprint: "0123456789abcdef", hasInferredSizes: true }],
