@@ -104,6 +104,7 @@ describe("the packed package", () => {
       "rqvae/vocabulary",
       "rqvae/report",
       "rqvae/decoding",
+      "rqvae/features",
       "rqvae/options",
       "rqvae/words",
     ];

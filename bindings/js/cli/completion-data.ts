@@ -45,6 +45,8 @@ const ENDINGS: Readonly<Record<string, readonly string[]>> = {
   "<table>": ["csv", "tsv", "json", "jsonl", "ndjson", "item"],
   "<in>": IDS,
   "<out>": IDS,
+  "<ids>": [...IDS, "index"],
+  model: ["safetensors"],
   labels: TEXT,
   "item-ids": TEXT,
   ids: IDS,

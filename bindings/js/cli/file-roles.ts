@@ -93,6 +93,7 @@ export const nameOfContent = (bytes: Uint8Array): string | undefined =>
   describe(Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, LOOKED_AT)))?.what;
 
 function describe(head: Buffer): Seen | undefined {
+  if (head.toString("latin1", 0, 8) === "RQVAEIDX") return { what: "an index of published IDs", serves: ["ids"] };
   const { format, foreign } = sniff(head);
   if (format === "safetensors") return describeSafetensors(head.toString("latin1", 8));
   if (format === "npy") {

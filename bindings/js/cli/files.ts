@@ -215,10 +215,9 @@ export async function readItemIds(path: string, items: JoinSource): Promise<{ it
   });
 }
 
-/** The IDs of a file of any format. */
-export async function readIdFile(path: string, options: ReadIdsOptions): Promise<ReadIds> {
-  const bytes = await readBytes(path);
-  return readIds(bytes, { ...options, fileName: nameOfInput(path) }).catch((error) => {
+/** The IDs of a file of any format. @param known Its bytes, if they were read already. */
+export async function readIdFile(path: string, options: ReadIdsOptions, known?: Uint8Array): Promise<ReadIds> {
+  return readIds(known ?? (await readBytes(path)), { ...options, fileName: nameOfInput(path) }).catch((error) => {
     throw nameFile(path, error);
   });
 }

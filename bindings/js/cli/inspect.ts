@@ -23,6 +23,7 @@ import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { generalOptions } from "./outputs.ts";
 import { warningText } from "./progress.ts";
+import { isIndex } from "./published.ts";
 import { columnsOf, fileSize, wordWrap } from "./text.ts";
 import { inCliWords } from "./words.ts";
 
@@ -124,8 +125,6 @@ async function run(given: Given): Promise<number> {
 const rethrow = (path: string) => (error: unknown) => {
   throw nameFile(path, error);
 };
-
-const isIndex = (bytes: Uint8Array) => String.fromCharCode(...bytes.subarray(0, 8)) === "RQVAEIDX";
 
 function inspectModel(path: string, bytes: Uint8Array, module: NativeModule): Inspection {
   // What cannot be a model is named by its content; its reader would say what is wrong with it as a model.
@@ -387,28 +386,46 @@ function optionWords(of: "model" | "train", values: ModelConfig | TrainConfig): 
   return differing.length === 0 ? "defaults" : differing.join(", ");
 }
 
-function indexWords(path: string, bytes: Uint8Array, index: SemanticIdIndex): string[] {
-  const { collisions, capacity, codebookSizes, compact, journal, size } = index;
+function indexWords(path: string, { length }: Uint8Array, index: SemanticIdIndex): string[] {
+  const { collisions, capacity, codebookSizes, compact, drift, fingerprint, journal, size } = index;
+  const changes = journalFigures(index).map(({ kind, calls, items }) => {
+    const times = calls === 1 ? "" : ` in ${calls} calls`;
+    return `${kind} ${counted(items, "item")}${times}`;
+  });
   return [
-    `${path}: an index of published IDs (${fileSize(bytes.length)})`,
+    `${path}: an index of published IDs (${fileSize(length)})`,
     "",
     "Index",
     ...rows({
       items: thousands(size),
       codes: codebookSizes.map(thousands).join(" x "),
       collisions: `${collisions}${collisions === "suffix" ? `, room for ${counted(capacity, "item")} per ID` : ""}`,
-      journal: compact ? "none: the index is compact" : counted(journal.length, "change"),
-      model: index.toJSON().fingerprint ?? "not recorded",
+      journal: compact ? "none: the index is compact" : `${counted(journal.length, "change")}: ${changes.join(", ")}`,
+      drift: drift
+        ? `${thousands(drift.outside)} of ${counted(drift.items, "new item")} farther from their IDs than 99% of the catalogue was`
+        : "not measured: the index was built without model and items",
+      warning: drift?.warning,
+      model: fingerprint ?? "not recorded",
     }),
   ];
 }
 
-function indexFigures(bytes: Uint8Array, index: SemanticIdIndex): object {
-  const { collisions, capacity, codebookSizes, compact, journal, size } = index;
-  const { fingerprint } = index.toJSON();
+/** What the journal holds, by the kinds of changes in their first order. */
+function journalFigures({ journal }: SemanticIdIndex): { kind: string; calls: number; items: number }[] {
+  const kinds = new Map<string, { kind: string; calls: number; items: number }>();
+  for (const { kind, items } of journal) {
+    const { calls, items: before } = kinds.get(kind) ?? { calls: 0, items: 0 };
+    kinds.set(kind, { kind, calls: calls + 1, items: before + items });
+  }
+  return [...kinds.values()];
+}
+
+function indexFigures({ length }: Uint8Array, index: SemanticIdIndex): object {
+  const { collisions, capacity, codebookSizes, compact, drift, fingerprint, journal, size } = index;
   return {
-    ...{ kind: "index", bytes: bytes.length, items: size, codebookSizes, collisions, capacity, compact },
-    ...{ changes: journal.length, ...(fingerprint === undefined ? {} : { fingerprint }) },
+    ...{ kind: "index", bytes: length, items: size, codebookSizes, collisions, capacity, compact },
+    ...{ changes: journal.length, journal: journalFigures(index), ...(fingerprint && { fingerprint }) },
+    ...(drift && { drift }),
   };
 }
 

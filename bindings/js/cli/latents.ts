@@ -14,8 +14,8 @@ export const latentsOption: Option = {
 };
 
 /** The format of vectors that a file's name says. @throws UsageError */
-export function vectorFormatOf(path: string, option: string): VectorFormat {
-  requireFile(`--${option}`, path, "a file of latents");
+export function vectorFormatOf(path: string, option: string, what = "a file of latents"): VectorFormat {
+  requireFile(`--${option}`, path, what);
   requireExtension(`--${option}`, path, [...VECTOR_FORMATS.map((format) => `.${format}`), ".ndjson"]);
   const extension = endingOf(path).slice(1).toLowerCase();
   const format = VECTOR_FORMATS.find((known) => known === (extension === "ndjson" ? "jsonl" : extension));

@@ -7,24 +7,29 @@ import { churn } from "./churn.ts";
 import { type Command, type Given, helpOf, parseCommandLine, suggest, UsageError, wholeNumber } from "./command.ts";
 import { completion } from "./completion.ts";
 import { convert } from "./convert.ts";
+import { decode } from "./decode.ts";
 import { embed } from "./embed.ts";
 import { encode } from "./encode.ts";
+import { features } from "./features.ts";
 import { closeFiles } from "./files.ts";
 import { hopwise } from "./hopwise.ts";
 import { inspect } from "./inspect.ts";
 import { Interrupted } from "./interrupt.ts";
 import { kmeans } from "./kmeans.ts";
+import { lookup } from "./lookup.ts";
 import { man } from "./man.ts";
 import { merge } from "./merge.ts";
 import { EXIT_CODES } from "./notes.ts";
 import { programName } from "./program-name.ts";
 import { report } from "./report.ts";
+import { similar } from "./similar.ts";
 import { sweep } from "./sweep.ts";
 import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
 const commands: Command[] = [
-  ...[embed, train, kmeans, encode, merge, report, churn, inspect, sweep, convert, hopwise],
+  ...[embed, train, kmeans, encode, merge, report, churn, inspect, lookup, similar, decode],
+  ...[features, sweep, convert, hopwise],
   completion(() => commands),
   man(() => commands),
 ];

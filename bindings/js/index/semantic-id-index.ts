@@ -19,6 +19,7 @@ import type { MigrateOptions, Migration, NextModel } from "./migrate.ts";
 import { nearestId } from "./nearest-id.ts";
 import { publish, sampleLeftOvers } from "./publish.ts";
 import { PublishedRows, pickIds } from "./published-rows.ts";
+import type { SimilarItem, SimilarOptions } from "./similar-items.ts";
 import { writeIndexFile } from "./write-index-file.ts";
 
 /** How to build an index. */
@@ -233,6 +234,34 @@ export class SemanticIdIndex {
     const isDepth = Number.isInteger(depth) && depth >= 0 && depth <= this.levels;
     requireThat(isDepth, "depth", wholeNumber(0, this.levels), depth, "siblings");
     return this.items(id.slice(0, depth)).filter((other) => other !== itemId);
+  }
+
+  /**
+   * The items most like the query, ranked: those with more first codes in common come first, and of equally many those nearest to the query
+   * in the model's latent space, in which an ID is the sum of its codes' vectors. Items at the same distance come in the order of their item
+   * IDs. Without a model, items with equally many codes in common come in the order of their IDs, then of their item IDs. A suffix says
+   * nothing about likeness and does not count; of reassigned IDs, the published one counts. Items with fewer codes in common follow until
+   * there are `limit` of them, so that an item that is alone under its ID has similar ones too.
+   *
+   * Large indexes are searched in the branches that can hold the nearest items only.
+   *
+   * @param query an item, which is not among the answers; or codes, as many as an ID has or fewer; or `{ vector }` with `inputDim` numbers,
+   * which the model encodes, and whose own latent vector is then what the distance is measured from.
+   * @throws InvalidInputError for an item that is not in the index, codes that no ID could have, and a vector if the index has no model.
+   */
+  async similar(
+    query: ItemId | ArrayLike<number> | { vector: ArrayLike<number> },
+    options: SimilarOptions = {},
+  ): Promise<SimilarItem[]> {
+    const { similarItems } = await import("./similar-items.ts");
+    return similarItems(query, options, {
+      rows: this.#rows,
+      rawSizes: this.#rawSizes,
+      sizes: this.codebookSizes,
+      model: this.#model,
+      books: await asAnswersCome(this.#books("similar")),
+      tree: () => this.#tree(),
+    });
   }
 
   /** Whether some item's ID is this one or starts with it. False for any other value. */
@@ -647,9 +676,9 @@ export class SemanticIdIndex {
     return model;
   }
 
-  *#books(): Asking<readonly Float32Array[] | undefined> {
+  *#books(where = "nearestValid"): Asking<readonly Float32Array[] | undefined> {
     if (!this.#model) return undefined;
-    const { fingerprint } = this.#usableModel("nearestValid");
+    const { fingerprint } = this.#usableModel(where);
     if (this.#codebooks?.fingerprint !== fingerprint) {
       this.#codebooks = { fingerprint, books: yield this.#model.codebooks({ space: "latent" }) };
     }

@@ -7,6 +7,7 @@
  */
 import * as rqvae from "rqvae";
 import * as decoding from "rqvae/decoding";
+import * as features from "rqvae/features";
 import * as formats from "rqvae/formats";
 import * as inline from "rqvae/inline";
 import * as options from "rqvae/options";
@@ -28,6 +29,7 @@ const ENTRIES: Record<string, object> = {
   "rqvae/vocabulary": vocabulary,
   "rqvae/report": report,
   "rqvae/decoding": decoding,
+  "rqvae/features": features,
   "rqvae/options": options,
   "rqvae/words": words,
 };

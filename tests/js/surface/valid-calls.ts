@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import * as rqvae from "rqvae";
 import * as decoding from "rqvae/decoding";
+import * as features from "rqvae/features";
 import * as formats from "rqvae/formats";
 import * as report from "rqvae/report";
 import * as vocabularies from "rqvae/vocabulary";
@@ -181,6 +182,10 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "SemanticIdIndex#getRaw": () => ["item 0"],
     "SemanticIdIndex#items": { args: () => [code()], names: ["codes", "prefix"] },
     "SemanticIdIndex#siblings": () => ["item 0", 1],
+    "SemanticIdIndex#similar": {
+      args: () => ["item 0", { limit: 3, filter: () => true }],
+      names: ["item", "codes"],
+    },
     "SemanticIdIndex#isValid": { args: () => [code()], names: ["codes", "prefix"] },
     "SemanticIdIndex#isLeaf": { args: () => [code()], names: ["codes", "prefix"] },
     "SemanticIdIndex#allowedNext": { args: () => [code().slice(0, 1)], names: ["codes"] },
@@ -407,6 +412,9 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   add("rqvae/report", () => explainer, {
     "Explainer#explain": { args: () => [0], names: ["item"] },
     "Explainer#whyCollide": { args: () => [0, 1], names: ["item"] },
+  });
+  add("rqvae/features", () => features, {
+    prefixFeatures: () => [ids, { depths: [1, 2], buckets: 8, hasSuffix: false }],
   });
   add("rqvae/decoding", () => decoding, {
     "new LogitsMask": () => [index, indexVocabulary],

@@ -19,6 +19,7 @@ const PACKAGE = [
   "model",
   "index",
   "tokens",
+  "features",
   "formats",
   "words",
   "report",
