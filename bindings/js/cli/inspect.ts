@@ -16,7 +16,7 @@ import type { NativeModule } from "../runtime/native-module.ts";
 import type { ModelConfig, TrainConfig, TrainEvaluation, TrainHistory } from "../types.ts";
 import { copyShard } from "../worker/shard.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
-import { nameOfContent, SHARD } from "./file-roles.ts";
+import { isIndex, nameOfContent, SHARD } from "./file-roles.ts";
 import { type CatalogueItems, FileError, nameFile, naming, openCatalogue, readBytes } from "./files.ts";
 import { requireOneStdin } from "./inputs.ts";
 import { itemBlocks } from "./item-blocks.ts";
@@ -124,8 +124,6 @@ async function run(given: Given): Promise<number> {
 const rethrow = (path: string) => (error: unknown) => {
   throw nameFile(path, error);
 };
-
-const isIndex = (bytes: Uint8Array) => String.fromCharCode(...bytes.subarray(0, 8)) === "RQVAEIDX";
 
 function inspectModel(path: string, bytes: Uint8Array, module: NativeModule): Inspection {
   // What cannot be a model is named by its content; its reader would say what is wrong with it as a model.
@@ -395,6 +393,7 @@ function indexWords(path: string, bytes: Uint8Array, index: SemanticIdIndex): st
     "Index",
     ...rows({
       items: thousands(size),
+      generation: index.generation > 1 ? index.generation : undefined,
       codes: codebookSizes.map(thousands).join(" x "),
       collisions: `${collisions}${collisions === "suffix" ? `, room for ${counted(capacity, "item")} per ID` : ""}`,
       journal: compact ? "none: the index is compact" : counted(journal.length, "change"),
@@ -408,7 +407,7 @@ function indexFigures(bytes: Uint8Array, index: SemanticIdIndex): object {
   const { fingerprint } = index.toJSON();
   return {
     ...{ kind: "index", bytes: bytes.length, items: size, codebookSizes, collisions, capacity, compact },
-    ...{ changes: journal.length, ...(fingerprint === undefined ? {} : { fingerprint }) },
+    ...{ generation: index.generation, changes: journal.length, ...(fingerprint === undefined ? {} : { fingerprint }) },
   };
 }
 

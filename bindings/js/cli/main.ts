@@ -3,6 +3,7 @@ import { VERSION } from "../base/version.ts";
 /** The command line: `rqvae train`, `rqvae encode` and the others. */
 import { useHints } from "../options/hints.ts";
 import { startOnce } from "../runtime/load.ts";
+import { align } from "./align.ts";
 import { churn } from "./churn.ts";
 import { type Command, type Given, helpOf, parseCommandLine, suggest, UsageError, wholeNumber } from "./command.ts";
 import { completion } from "./completion.ts";
@@ -16,6 +17,7 @@ import { Interrupted } from "./interrupt.ts";
 import { kmeans } from "./kmeans.ts";
 import { man } from "./man.ts";
 import { merge } from "./merge.ts";
+import { migrate } from "./migrate.ts";
 import { EXIT_CODES } from "./notes.ts";
 import { programName } from "./program-name.ts";
 import { report } from "./report.ts";
@@ -24,7 +26,7 @@ import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
 const commands: Command[] = [
-  ...[embed, train, kmeans, encode, merge, report, churn, inspect, sweep, convert, hopwise],
+  ...[embed, train, kmeans, encode, merge, report, churn, align, migrate, inspect, sweep, convert, hopwise],
   completion(() => commands),
   man(() => commands),
 ];
