@@ -3,13 +3,23 @@ import { counted } from "../base/words.ts";
 import { ID_FORMATS } from "../formats/ids/id-formats.ts";
 import type { IdTableSource } from "../formats/ids/id-table.ts";
 import { itemIdColumn, readAtomicFile } from "../formats/ids/recbole.ts";
-import { joinItems, type ReadIds, writePlainModel } from "../formats/index.ts";
+import { joinItems, writePlainModel } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { PlainModel } from "../model/plain-model.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import { type Command, type Given, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { checkOutput, FileError, nameFile, nameOfOutput, naming, readBytes, readIdFile, writeWhole } from "./files.ts";
+import {
+  checkOutput,
+  FileError,
+  type IdFile,
+  nameFile,
+  nameOfOutput,
+  naming,
+  readBytes,
+  readIdFile,
+  writeWhole,
+} from "./files.ts";
 import { baseNameOf, isLocal, nameOfInput, requireOneStdin, STDIN } from "./inputs.ts";
 import { INPUTS, notesOf, OVERWRITING } from "./notes.ts";
 import { readCodes } from "./options.ts";
@@ -122,7 +132,7 @@ async function run(given: Given): Promise<number> {
 function idsOfItems(
   item: string,
   path: string,
-  { ids, itemIds, format }: ReadIds,
+  { ids, itemIds, format }: IdFile,
   idsPath: string,
 ): { table: IdTableSource; text: string } {
   const { columns, rows } = readAtomicFile(item);

@@ -2,12 +2,13 @@
 
 import { access, constants, open } from "node:fs/promises";
 import { sniff } from "../formats/io/bytes.ts";
+import { MAGIC } from "../index/write-index-file.ts";
 import { UsageError } from "./command.ts";
 import { FileError, on } from "./file-error.ts";
 import { isLocal, isUrl, nameOfInput, peekBytes, requireOneStdin } from "./inputs.ts";
 
 /** What a file can be given as. */
-export type Role = "model" | "items" | "titles" | "ids" | "histories";
+export type Role = "model" | "items" | "titles" | "ids" | "histories" | "index";
 
 /** What a file is, in words, and what it may serve as. */
 interface Seen {
@@ -31,6 +32,7 @@ const WANTED: Record<Role, string> = {
   titles: "a file of text, such as titles",
   ids: "a file of IDs",
   histories: "a file of what users chose",
+  index: "an index of published IDs",
 };
 
 /** Enough for the header of a model file: its tensors are few. */
@@ -93,7 +95,7 @@ export const nameOfContent = (bytes: Uint8Array): string | undefined =>
   describe(Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, LOOKED_AT)))?.what;
 
 function describe(head: Buffer): Seen | undefined {
-  if (head.toString("latin1", 0, 8) === "RQVAEIDX") return { what: "an index of published IDs", serves: ["ids"] };
+  if (isIndex(head)) return { what: "an index of published IDs", serves: ["index", "ids"] };
   const { format, foreign } = sniff(head);
   if (format === "safetensors") return describeSafetensors(head.toString("latin1", 8));
   if (format === "npy") {
@@ -108,6 +110,9 @@ function describe(head: Buffer): Seen | undefined {
   if (format !== undefined || foreign) return undefined;
   return describeText(head.toString("utf8"));
 }
+
+/** Whether these are the first bytes of what `SemanticIdIndex.save` gives. */
+export const isIndex = (bytes: Uint8Array) => String.fromCharCode(...bytes.subarray(0, MAGIC.length)) === MAGIC;
 
 /** A zip archive by the name of its first member. */
 function describeZip(head: Buffer): string {

@@ -26,11 +26,15 @@ import {
   readLabels,
 } from "../formats/index.ts";
 import type { ReadItemsOptions } from "../formats/items/read-items.ts";
+import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { IdModel } from "../index/index-model.ts";
+import { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import type { TableColumns } from "../items/columns.ts";
 import { firstFew, type JoinSource, requireUnique } from "../items/join.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { UsageError } from "./command.ts";
 import { FileError, on, reasons } from "./file-error.ts";
+import { isIndex } from "./file-roles.ts";
 import { isLocal, isUrl, nameOfInput, readBytes, STDIN } from "./inputs.ts";
 import { Interrupted } from "./interrupt.ts";
 import { sweepTemporaries, temporaryFor } from "./temporaries.ts";
@@ -215,11 +219,34 @@ export async function readItemIds(path: string, items: JoinSource): Promise<{ it
   });
 }
 
-/** The IDs of a file of any format. @param known Its bytes, if they were read already. */
-export async function readIdFile(path: string, options: ReadIdsOptions, known?: Uint8Array): Promise<ReadIds> {
-  return readIds(known ?? (await readBytes(path)), { ...options, fileName: nameOfInput(path) }).catch((error) => {
+/** What a file of IDs holds, or an index. */
+export type IdFile = Omit<ReadIds, "format"> & { format: ReadIds["format"] | "index" };
+
+/** The IDs of a file of any format, or of an index of published IDs. @param known Its bytes, if they were read already. */
+export async function readIdFile(path: string, options: ReadIdsOptions, known?: Uint8Array): Promise<IdFile> {
+  const bytes = known ?? (await readBytes(path));
+  if (isIndex(bytes)) return { format: "index", ...publishedIds(await readIndex(path, bytes)) };
+  return readIds(bytes, { ...options, fileName: nameOfInput(path) }).catch((error) => {
     throw nameFile(path, error);
   });
+}
+
+/** An index of published IDs. */
+export async function readIndex(path: string, bytes: Uint8Array, model?: IdModel): Promise<SemanticIdIndex> {
+  return SemanticIdIndex.load(bytes, model ? { model } : {}).catch((error) => {
+    throw nameFile(path, error);
+  });
+}
+
+/** The IDs of an index, in their order. */
+export function publishedIds(index: SemanticIdIndex): { ids: SemanticIds; itemIds: string[] } {
+  const items = index.items([]);
+  const { codebookSizes, fingerprint } = index;
+  const ids = SemanticIds.from(
+    items.map((item) => index.get(item)!),
+    { codebookSizes, ...(fingerprint && { fingerprint }) },
+  );
+  return { ids, itemIds: items.map(String) };
 }
 
 /** An error about the content of a file says which file. */

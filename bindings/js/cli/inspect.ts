@@ -1,6 +1,6 @@
 import { VERSION } from "../base/version.ts";
 import { counted, percent, short, thousands } from "../base/words.ts";
-import { SemanticIdIndex } from "../index/semantic-id-index.ts";
+import type { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import { openItems } from "../items/items.ts";
 import { RowHashes } from "../items/row-hashes.ts";
 import { dataFingerprint } from "../model/provenance.ts";
@@ -16,14 +16,13 @@ import type { NativeModule } from "../runtime/native-module.ts";
 import type { ModelConfig, TrainConfig, TrainEvaluation, TrainHistory } from "../types.ts";
 import { copyShard } from "../worker/shard.ts";
 import { type Command, type Given, text, UsageError } from "./command.ts";
-import { nameOfContent, SHARD } from "./file-roles.ts";
-import { type CatalogueItems, FileError, nameFile, naming, openCatalogue, readBytes } from "./files.ts";
+import { isIndex, nameOfContent, SHARD } from "./file-roles.ts";
+import { type CatalogueItems, FileError, nameFile, naming, openCatalogue, readBytes, readIndex } from "./files.ts";
 import { requireOneStdin } from "./inputs.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { generalOptions } from "./outputs.ts";
 import { warningText } from "./progress.ts";
-import { isIndex } from "./published.ts";
 import { columnsOf, fileSize, wordWrap } from "./text.ts";
 import { inCliWords } from "./words.ts";
 
@@ -102,9 +101,7 @@ async function run(given: Given): Promise<number> {
 
   if (isIndex(bytes)) {
     if (itemsPath !== undefined) throw new UsageError("--data is for a model: an index keeps no vectors");
-    const index = await SemanticIdIndex.load(bytes).catch((error) => {
-      throw nameFile(path, error);
-    });
+    const index = await readIndex(path, bytes);
     print(indexWords(path, bytes, index), { file: path, ...indexFigures(bytes, index) });
     return 0;
   }
@@ -398,6 +395,7 @@ function indexWords(path: string, { length }: Uint8Array, index: SemanticIdIndex
     "Index",
     ...rows({
       items: thousands(size),
+      generation: index.generation > 1 ? index.generation : undefined,
       codes: codebookSizes.map(thousands).join(" x "),
       collisions: `${collisions}${collisions === "suffix" ? `, room for ${counted(capacity, "item")} per ID` : ""}`,
       journal: compact ? "none: the index is compact" : `${counted(journal.length, "change")}: ${changes.join(", ")}`,
@@ -424,7 +422,8 @@ function indexFigures({ length }: Uint8Array, index: SemanticIdIndex): object {
   const { collisions, capacity, codebookSizes, compact, drift, fingerprint, journal, size } = index;
   return {
     ...{ kind: "index", bytes: length, items: size, codebookSizes, collisions, capacity, compact },
-    ...{ changes: journal.length, journal: journalFigures(index), ...(fingerprint && { fingerprint }) },
+    ...{ generation: index.generation, changes: journal.length, journal: journalFigures(index) },
+    ...(fingerprint && { fingerprint }),
     ...(drift && { drift }),
   };
 }

@@ -3,6 +3,7 @@ import { VERSION } from "../base/version.ts";
 /** The command line: `rqvae train`, `rqvae encode` and the others. */
 import { useHints } from "../options/hints.ts";
 import { startOnce } from "../runtime/load.ts";
+import { align } from "./align.ts";
 import { churn } from "./churn.ts";
 import { type Command, type Given, helpOf, parseCommandLine, suggest, UsageError, wholeNumber } from "./command.ts";
 import { completion } from "./completion.ts";
@@ -19,6 +20,7 @@ import { kmeans } from "./kmeans.ts";
 import { lookup } from "./lookup.ts";
 import { man } from "./man.ts";
 import { merge } from "./merge.ts";
+import { migrate } from "./migrate.ts";
 import { EXIT_CODES } from "./notes.ts";
 import { programName } from "./program-name.ts";
 import { report } from "./report.ts";
@@ -28,7 +30,7 @@ import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
 const commands: Command[] = [
-  ...[embed, train, kmeans, encode, merge, report, churn, inspect, lookup, similar, decode],
+  ...[embed, train, kmeans, encode, merge, report, churn, align, migrate, inspect, lookup, similar, decode],
   ...[features, sweep, convert, hopwise],
   completion(() => commands),
   man(() => commands),

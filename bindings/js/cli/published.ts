@@ -7,7 +7,8 @@ import { SemanticIds } from "../ids/semantic-ids.ts";
 import { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import type { Option } from "./command.ts";
-import { FileError, nameFile, naming, readBytes, readIdFile } from "./files.ts";
+import { isIndex } from "./file-roles.ts";
+import { FileError, nameFile, naming, publishedIds, readBytes, readIdFile, readIndex } from "./files.ts";
 import { nameOfInput } from "./inputs.ts";
 
 export const suffixOption: Option = {
@@ -28,9 +29,6 @@ export interface Published {
   hasSuffix: boolean;
 }
 
-/** Whether bytes are an index's file. */
-export const isIndex = (bytes: Uint8Array): boolean => String.fromCharCode(...bytes.subarray(0, 8)) === "RQVAEIDX";
-
 export const loadModel = async (path: string): Promise<RQVAE> =>
   RQVAE.load(await readBytes(path)).catch((error) => {
     throw nameFile(path, error);
@@ -48,14 +46,8 @@ export async function readPublished(
 ): Promise<Published> {
   const bytes = await readBytes(path);
   if (isIndex(bytes)) {
-    const index = await SemanticIdIndex.load(bytes, model ? { model } : {}).catch((error) => {
-      throw nameFile(path, error);
-    });
-    const itemIds = index.items([]);
-    const { codebookSizes, fingerprint } = index;
-    const codes = itemIds.map((itemId) => index.get(itemId)!);
-    const ids = SemanticIds.from(codes, { codebookSizes, fingerprint });
-    return { index, itemIds, ids, hasSuffix: index.collisions === "suffix" };
+    const index = await readIndex(path, bytes, model);
+    return { index, itemIds: index.items([]), ids: publishedIds(index).ids, hasSuffix: index.collisions === "suffix" };
   }
   const read = await readIdFile(path, {}, bytes);
   const { levels } = read.ids;

@@ -1,6 +1,6 @@
 import { invalid } from "../base/errors.ts";
 import { counted } from "../base/words.ts";
-import { type Histories, joinItems, type ReadHistoriesOptions, type ReadIds, readHistories } from "../formats/index.ts";
+import { type Histories, joinItems, type ReadHistoriesOptions, readHistories } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { JoinSource } from "../items/join.ts";
 import { RQVAE } from "../model/rqvae.ts";
@@ -8,7 +8,9 @@ import { readModelFile } from "../model-file/read-model-file.ts";
 import { assessIds } from "../report/assess.ts";
 import { adviseCapacity } from "../report/assess-ids.ts";
 import type { CapacityOptions } from "../report/capacity.ts";
+import { compareIds } from "../report/compare-ids.ts";
 import { reportHtml } from "../report/html.ts";
+import type { IdComparison } from "../report/id-comparison.ts";
 import type { IdReport } from "../report/id-report.ts";
 import { hashOf } from "../runtime/hash.ts";
 import { native } from "../runtime/native.ts";
@@ -17,6 +19,7 @@ import { checkRoles } from "./file-roles.ts";
 import {
   type CatalogueItems,
   checkOutput,
+  type IdFile,
   nameFile,
   naming,
   openCatalogue,
@@ -48,6 +51,10 @@ export const report: Command = {
       ids: {
         value: "FILE",
         help: "IDs in a format of rqvae convert, joined by item ID;\nsuffixes are ignored (default: the model encodes)",
+      },
+      before: {
+        value: "FILE",
+        help: "earlier IDs or an index, joined by item ID: the\nreport says what changed, as rqvae churn does",
       },
     },
     "What people choose": {
@@ -90,6 +97,7 @@ its file remembers them, the selected epoch and the figures of held-out items.`,
     "rqvae report emoji.safetensors emoji.npy --labels emoji.labels.json",
     "rqvae report emoji.safetensors emoji.npy --baseline --html report.html",
     "rqvae report beauty.safetensors beauty.npy --histories beauty.inter --baseline",
+    "rqvae report june.safetensors june.csv --before may.ids.csv --html june.html",
     "rqvae report --capacity 12000 --levels 3 --codes 256",
   ),
   run,
@@ -101,9 +109,9 @@ async function run(given: Given): Promise<number> {
     if (given.values[name] !== undefined) throw new UsageError(`--${name} goes with --capacity; a model has its own`);
   }
   const [modelPath, itemsPath] = given.positionals as [string, string];
-  const [labelsPath, idsPath, html, historiesPath] = ["labels", "ids", "html", "histories"].map((name) =>
-    text(given, name),
-  );
+  const [labelsPath, idsPath, beforePath, html, historiesPath] = [
+    ...["labels", "ids", "before", "html", "histories"],
+  ].map((name) => text(given, name));
   const firstRow = oneOf(given, "first-row", ["0", "1"]);
   if (firstRow !== undefined && historiesPath === undefined) throw new UsageError("--first-row goes with --histories");
   const title = text(given, "title");
@@ -119,12 +127,19 @@ async function run(given: Given): Promise<number> {
     { as: typedName(given, "labels"), path: labelsPath, role: "titles" },
     { as: "--item-ids", path: text(given, "item-ids"), role: "titles" },
     { as: "--ids", path: idsPath, role: "ids" },
+    { as: "--before", path: beforePath, role: "ids" },
     { as: "--histories", path: historiesPath, role: "histories" },
   ]);
   if (html !== undefined) {
-    const inputs = [modelPath, itemsPath, labelsPath, idsPath, historiesPath, text(given, "item-ids")].filter(
-      (path) => path !== undefined,
-    );
+    const inputs = [
+      modelPath,
+      itemsPath,
+      labelsPath,
+      idsPath,
+      beforePath,
+      historiesPath,
+      text(given, "item-ids"),
+    ].filter((path) => path !== undefined);
     await checkOutput(html, { overwrite: true, inputs });
   }
   const modelBytes = await readBytes(modelPath);
@@ -156,6 +171,7 @@ async function run(given: Given): Promise<number> {
     }).catch((error) => {
       throw nameFile(itemsPath, error);
     });
+    const churn = beforePath === undefined ? undefined : await churnSince(beforePath, assessed.ids, itemIds);
     const module = await native();
     // The release that made the model may be another than this one.
     const { metadata } = readModelFile(modelBytes, (data) => hashOf(module, data));
@@ -163,9 +179,12 @@ async function run(given: Given): Promise<number> {
     if (html !== undefined)
       await writeWhole(
         html,
-        reportHtml(assessed, { title: title ?? baseNameOf(itemsPath), about: provenanceLines(provenance) }),
+        reportHtml(assessed, {
+          ...{ title: title ?? baseNameOf(itemsPath), about: provenanceLines(provenance) },
+          ...(churn && { churn }),
+        }),
       );
-    return tell(given, assessed, provenance, html);
+    return tell(given, assessed, provenance, html, churn);
   } finally {
     model.dispose();
   }
@@ -180,7 +199,7 @@ async function openHistories(path: string, catalogue: ReadHistoriesOptions): Pro
 
 /** The IDs of a file for the items of a source, without a suffix, and what is to be said about how they were joined. */
 function idsOfRows(
-  read: ReadIds,
+  read: IdFile,
   path: string,
   source: JoinSource,
   codebookSizes: readonly number[],
@@ -208,7 +227,7 @@ function idsOfRows(
 }
 
 function joinIds(
-  { ids, itemIds, format }: ReadIds,
+  { ids, itemIds, format }: IdFile,
   path: string,
   source: JoinSource,
 ): { rows: Int32Array; text: string } {
@@ -251,22 +270,47 @@ async function encodeWatched(
   return model.encodeAsync(items, { signal, ...watch }).finally(() => quiet || view.end());
 }
 
-function tell(given: Given, assessed: IdReport, provenance: Provenance, html: string | undefined): number {
+/** What changed since the IDs of a file. */
+async function churnSince(path: string, ids: SemanticIds, itemIds: string[] | undefined): Promise<IdComparison> {
+  const old = await readIdFile(path, {});
+  const levels = ids.levels;
+  // Published IDs may have a suffix, which the report is not about.
+  const codebookSizes = old.ids.codebookSizes.slice(0, levels);
+  const stripped = () =>
+    SemanticIds.from(
+      [...old.ids].map((id) => id.slice(0, levels)),
+      { codebookSizes },
+    );
+  const before = old.ids.levels === levels + 1 ? stripped() : old.ids;
+  const after = itemIds ?? Array.from({ length: ids.length }, (_, row) => String(row));
+  return naming(path, () => compareIds(before, ids, { itemIds: { before: old.itemIds, after } }));
+}
+
+function tell(
+  given: Given,
+  assessed: IdReport,
+  provenance: Provenance,
+  html: string | undefined,
+  churn: IdComparison | undefined,
+): number {
   if (given.values.json) {
-    process.stdout.write(`${JSON.stringify({ ...assessed, model: provenance }, undefined, 2)}\n`);
+    const { text: _, ...changes } = churn ?? {};
+    const figures = { ...assessed, ...(churn && { churn: changes }), model: provenance };
+    process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`);
   }
   if (given.values.quiet) return 0;
   const stream = html === STDOUT ? process.stderr : process.stdout;
   if (!given.values.json) {
     const lines = ["The model:", ...provenanceLines(provenance).map((line) => `  ${line}`)];
-    stream.write(`${wrapped(`${assessed.textIn(inCliWords)}\n\n${lines.join("\n")}`)}\n`);
+    const changed = churn ? `\n\nSince the earlier IDs:\n${churn.text}` : "";
+    stream.write(`${wrapped(`${assessed.textIn(inCliWords)}${changed}\n\n${lines.join("\n")}`)}\n`);
   }
   if (html !== undefined && html !== STDOUT) process.stderr.write(`The page is in ${html}\n`);
   return 0;
 }
 
 async function advise(given: Given): Promise<number> {
-  for (const name of ["labels", "ids", "histories", "baseline", "html", "title"]) {
+  for (const name of ["labels", "ids", "before", "histories", "baseline", "html", "title"]) {
     if (given.values[name] !== undefined) {
       throw new UsageError(`--${name} and --capacity do not go together: nothing is read before training`);
     }

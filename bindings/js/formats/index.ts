@@ -14,6 +14,7 @@ export type { Histories } from "./histories/histories.ts";
 export { type ReadHistoriesOptions, readHistories } from "./histories/read-histories.ts";
 export { writeAddedTokens } from "./ids/added-tokens.ts";
 export type { IdFormat } from "./ids/id-formats.ts";
+export { writeIdMap } from "./ids/id-map.ts";
 export { type IdShard, mergeIdShards, readIdShard, writeIdShard } from "./ids/id-shard.ts";
 export { type ReadIds, type ReadIdsOptions, readIds } from "./ids/read-ids.ts";
 export { type WriteIdsOptions, writeIds } from "./ids/write-ids.ts";

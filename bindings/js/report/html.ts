@@ -9,6 +9,7 @@ import { checkLabels } from "../items/labels.ts";
 import type { ItemLabels } from "../types.ts";
 import { countCodes } from "./groups.ts";
 import { STYLE, STYLE_HASH } from "./html-style.ts";
+import type { IdComparison } from "./id-comparison.ts";
 import {
   comparedFigures,
   describeLevel,
@@ -26,6 +27,8 @@ export interface HtmlOptions {
   labels?: Pick<ItemLabels, "titles">;
   /** Lines about the model, for the end of the page: version, seed, configuration, how its training went. */
   about?: readonly string[];
+  /** What changed since earlier IDs, as `compareIds(before, report.ids)` says it. */
+  churn?: IdComparison;
 }
 
 /** The most cells of a heat map; more codes than that share cells. */
@@ -36,6 +39,8 @@ const BRANCHES = [48, 8, 6];
 const EXAMPLES = 4;
 /** The most items for which the tree has a third level. */
 const SMALL_CATALOGUE = 100_000;
+/** Items that moved, of those that are listed. */
+const MOST_MOVED = 40;
 /** The longest title that is shown. */
 const MOST_CHARACTERS = 80;
 
@@ -55,6 +60,8 @@ export function reportHtml(report: IdReport, options: HtmlOptions = {}): string 
   const labels = read.get("labels") as HtmlOptions["labels"];
   const about = (read.get("about") ?? []) as readonly string[];
   if (!Array.isArray(about) || !about.every((line) => typeof line === "string")) read.fail("about", "an array of text");
+  const churn = read.get("churn") as IdComparison | undefined;
+  if (churn !== undefined && !Array.isArray(churn?.perDepth)) read.fail("churn", "what compareIds returned");
   read.refuseUnknown();
   const ids = report?.ids;
   if (ids === undefined) {
@@ -86,6 +93,7 @@ ${findings(report)}
 ${baselines(report)}
 ${depths(report)}
 ${labelTable(report)}
+${churn ? churnSection(churn) : ""}
 ${groupSizes(report)}
 ${heatMaps(report, titleOf)}
 ${examples(ids, titleOf)}
@@ -214,6 +222,36 @@ function labelTable(report: IdReport): string {
     "Labels",
     "How often two items that share codes have the same label, compared with two random items.",
     table(heads, rows),
+  );
+}
+
+/** Shares unchanged by depth, what became of the branches, and items that moved. */
+function churnSection({ items, added, removed, perDepth, moved }: IdComparison): string {
+  const states = ["kept", "renamed", "split", "merged", "scattered"] as const;
+  const heads = [
+    "First codes",
+    "items unchanged",
+    "after the best renaming",
+    ...states.map((state) => `branches ${state}`),
+  ];
+  const rows = perDepth.map(({ depth, unchangedShare, alignedShare, branches }) => [
+    String(depth),
+    percent(unchangedShare),
+    percent(alignedShare),
+    ...states.map((state) => (branches ? thousands(branches[state]) : "")),
+  ]);
+  const tokens = (codes: readonly number[]) => codes.map((code, level) => token(level, code)).join("");
+  const examples = moved
+    .slice(0, MOST_MOVED)
+    .map(({ itemId, before, after }) => [escapeHtml(String(itemId)), tokens(before), tokens(after)]);
+  const list =
+    moved.length === 0
+      ? ""
+      : `\n<h3>${counted(moved.length, "item")} moved beyond the renaming${moved.length > MOST_MOVED ? `; the first ${MOST_MOVED}` : ""}</h3>\n${table(["Item", "before", "now"], examples)}`;
+  return section(
+    "What changed since the earlier IDs",
+    `${counted(items, "item")} in both; ${thousands(added.length)} added, ${thousands(removed.length)} removed.`,
+    table(heads, rows) + list,
   );
 }
 

@@ -45,7 +45,7 @@ function requireSeparator(separator: unknown): asserts separator is string {
 }
 
 /** A text as a cell. @throws InvalidInputError if the format cannot hold it. */
-function cellOf(text: string, separator: string, where: string): string {
+export function cellOf(text: string, separator: string, where: string): string {
   const bad = /[\r\n]/.test(text) ? "a line end" : separator === "\t" && text.includes(separator) ? "a tab" : undefined;
   if (bad) {
     throw invalid(
