@@ -100,7 +100,7 @@ async function run(given: Given): Promise<number> {
   const told = columns.map(({ name, isExact, buckets, prefixes, colliding }) =>
     isExact
       ? `${name}: ${thousands(prefixes)} of ${thousands(buckets)} possible values, exact`
-      : `${name}: ${counted(prefixes, "prefix", undefined, "prefixes")} hashed to ${thousands(buckets)} values, ${thousands(colliding)} without a value of their own`,
+      : `${name}: ${counted(prefixes, "prefix")} hashed to ${thousands(buckets)} values, ${thousands(colliding)} without a value of their own`,
   );
   process.stderr.write(`${told.join("\n")}\nWrote ${counted(length, "row")}: ${nameOfOutput(output)}\n`);
   return 0;
