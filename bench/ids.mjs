@@ -155,6 +155,34 @@ async function keeping(/** @type {SemanticIdIndex} */ index, /** @type {number} 
   return bytes;
 }
 
+/** What is most like items and vectors, by a model. @param {SemanticIdIndex} index @param {Float32Array} data */
+async function measureSimilar(index, data) {
+  const queries = Array.from({ length: 2000 }, (_, i) => (i * 7919) % N);
+  const forms = {
+    "an item": (/** @type {number} */ row) => itemIds[row],
+    "a vector": (/** @type {number} */ row) => ({
+      vector: data.subarray(row * DIM, (row + 1) * DIM).map((x) => x + 0.3),
+    }),
+  };
+  for (const [form, query] of Object.entries(forms)) {
+    for (const limit of [10, 1000]) {
+      await index.similar(query(0), { limit }); // the tree is made, the code is loaded
+      const times = [];
+      for (const row of queries.slice(0, limit === 10 ? 2000 : 200)) {
+        const started = performance.now();
+        await index.similar(query(row), { limit });
+        times.push(performance.now() - started);
+      }
+      figures.push(reported(`similar: ${limit} to ${form}, median`, middle(times), "ms"));
+      figures.push(reported(`similar: ${limit} to ${form}, slowest`, Math.max(...times), "ms"));
+    }
+  }
+  // A filter that lets nothing through has every branch searched.
+  const started = performance.now();
+  await index.similar(itemIds[0], { filter: () => false });
+  figures.push(reported("similar: all items looked at in vain", performance.now() - started, "ms"));
+}
+
 /** Resolution, with a model and vectors whose IDs collide. */
 async function measureResolution() {
   const items = vectors(N);
@@ -174,6 +202,7 @@ async function measureResolution() {
     if (left > 1)
       throw new Error(`${collisions}: ${left.toFixed(1)} B/item are not given back: the memory figures are void`);
   }
+  await measureSimilar(SemanticIdIndex.build(itemIds, ids, { collisions: "suffix", model }), items.data);
   model.dispose();
 }
 

@@ -14,6 +14,8 @@ const STATUS = {
   BusyError: 409,
   OutOfMemoryError: 413,
 };
+/** What the item's present state does not allow. */
+const CONFLICTS = ["ITEM_MOVED"];
 const LIMIT = { type: "integer", minimum: 1, maximum: 1000 };
 const query = (properties) => ({ schema: { querystring: { type: "object", properties } } });
 /** "20" is a number; what is none is the library's to refuse. */
@@ -59,7 +61,7 @@ export function makeApp({ publication, training, limits, token }) {
       "send JSON lines as application/x-ndjson, or npy as application/octet-stream",
   };
   app.setErrorHandler((error, request, reply) => {
-    const status = STATUS[error.name] ?? error.statusCode ?? 500;
+    const status = CONFLICTS.includes(error.code) ? 409 : (STATUS[error.name] ?? error.statusCode ?? 500);
     if (status >= 500) console.error(request.method, request.url, error);
     reply.code(status).send({ error: status >= 500 ? "internal error" : (explain[error.code] ?? forClients(error)) });
   });
@@ -93,8 +95,13 @@ export function makeApp({ publication, training, limits, token }) {
   app.post("/items", ({ body }) => publication.add(body ?? new Uint8Array(0)));
   app.get("/items/:id", async ({ params: { id } }, reply) => found(publication.get(id), id, reply));
   app.get("/items/:id/similar", query({ limit: { ...LIMIT, default: 10 } }), async ({ params: { id }, query }, reply) =>
-    found(publication.similar(id, query.limit), id, reply),
+    found(await publication.similar(id, query.limit), id, reply),
   );
+  app.put("/items/:id", async ({ params: { id }, body }, reply) => {
+    const { added, ...item } = await publication.put(id, body ?? new Uint8Array(0));
+    return reply.code(added ? 201 : 200).send(item);
+  });
+  app.delete("/items/:id", async ({ params: { id } }, reply) => found(await publication.remove(id), id, reply));
 
   // For clients that encode by themselves, and the page that shows how.
   const file = (bytes, reply) => reply.type("application/octet-stream").header("cache-control", "no-cache").send(bytes);

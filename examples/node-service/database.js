@@ -10,6 +10,8 @@ const SCHEMA = `
   -- Items that were added to the catalogue, with the number of the request; vectors of float32.
   CREATE TABLE IF NOT EXISTS added (request INTEGER NOT NULL, id TEXT PRIMARY KEY, vector BLOB NOT NULL);
   CREATE INDEX IF NOT EXISTS added_by_request ON added (request);
+  -- Items that were removed, with the number of the request: a catalogue that was uploaded before does not bring them back.
+  CREATE TABLE IF NOT EXISTS removed (request INTEGER NOT NULL, id TEXT PRIMARY KEY);
 `;
 
 export function openDatabase(path) {
@@ -23,14 +25,22 @@ export function openDatabase(path) {
   const putFile = sql("INSERT OR REPLACE INTO files VALUES (?, ?)");
   const removeFile = sql("DELETE FROM files WHERE name = ?");
   const putItem = sql("INSERT OR REPLACE INTO items VALUES (?, ?)");
+  const removeItem = sql("DELETE FROM items WHERE id = ?");
   const clearItems = sql("DELETE FROM items");
   const listItems = sql("SELECT id, semantic_id AS semanticId FROM items WHERE id > ? ORDER BY id LIMIT ?");
   const putAdded = sql("INSERT OR IGNORE INTO added VALUES (?, ?, ?)");
+  const replaceAdded = sql("INSERT OR REPLACE INTO added VALUES (?, ?, ?)");
+  const putRemoved = sql("INSERT OR REPLACE INTO removed VALUES (?, ?)");
+  const forgetRemoved = sql("DELETE FROM removed WHERE id = ?");
+  const clearRemoved = sql("DELETE FROM removed");
+  const removedAfter = sql("SELECT id FROM removed WHERE request > ?").pluck();
   const forgetAdded = sql("DELETE FROM added WHERE id = ?");
   const lastAdded = sql("SELECT coalesce(max(request), 0) FROM added").pluck();
   const nextAdded = sql(
     "SELECT request, id, vector FROM added WHERE request = (SELECT min(request) FROM added WHERE request > ?)",
   );
+
+  const bytesOf = (vector) => Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
 
   return {
     /** Runs `body` as a whole: everything that it changes, or nothing when it throws. */
@@ -42,10 +52,25 @@ export function openDatabase(path) {
       for (const name of names) removeFile.run(name);
     },
     putItem: (id, semanticId) => void putItem.run(id, semanticId),
+    removeItem: (id) => void removeItem.run(id),
     clearItems: () => void clearItems.run(),
     listItems: (after, limit) => listItems.all(after, limit),
-    putAdded: (request, id, vector) =>
-      void putAdded.run(request, id, Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)),
+    /** An item of a request, if it has not been added before. */
+    putAdded: (request, id, vector) => {
+      putAdded.run(request, id, bytesOf(vector));
+      forgetRemoved.run(id);
+    },
+    /** An item of a request, in place of what it was before. */
+    replaceAdded: (request, id, vector) => {
+      replaceAdded.run(request, id, bytesOf(vector));
+      forgetRemoved.run(id);
+    },
+    putRemoved: (request, id) => {
+      putRemoved.run(request, id);
+      forgetAdded.run(id);
+    },
+    clearRemoved: () => void clearRemoved.run(),
+    removedAfter: (request) => removedAfter.all(request),
     forgetAdded: (id) => void forgetAdded.run(id),
     lastAdded: () => lastAdded.get(),
     /** What was added after a request, in order and request by request. */

@@ -3,7 +3,7 @@ import { RQVAEError } from "rqvae";
 
 /** What to do about the request, where the library says what to do in code. By the codes of its errors. */
 const ADVICE = {
-  ITEM_MOVED: "; upload a catalogue to train again",
+  ITEM_MOVED: "; PUT it to /items/ID to give it another, or upload a catalogue to train again",
   TOO_FEW_CODES: ": POST the catalogue again with a larger codebookSize or nQuantizationLayers",
 };
 const FORM = '; send each item as {"id": "sku-1", "embedding": [0.1, 0.2]}, or csv with numbered columns, id,e0,e1';

@@ -1,5 +1,5 @@
 // What is published: the model that encodes, and the index that says which item has which ID. Both are in memory, and in the database.
-import { NotInitializedError, RQVAE, SemanticIdIndex } from "rqvae";
+import { InvalidInputError, NotInitializedError, RQVAE, SemanticIdIndex } from "rqvae";
 import { Vocabulary } from "rqvae/vocabulary";
 import { joined, readUpload } from "./upload.js";
 
@@ -72,6 +72,10 @@ export class Publication {
     this.#database.atOnce(() => {
       this.#database.putFile("model", modelFile);
       this.#database.removeFiles("upload", "options", "checkpoint");
+      // What was removed since the catalogue was uploaded stays so.
+      const gone = this.#database.removedAfter(lastRequest).filter((id) => index.get(id));
+      index.remove(gone);
+      this.#database.clearRemoved();
       for (const { request, itemIds: ids, vectors } of this.#database.addedAfter(0)) {
         const isCarried = (i) => vectors[i].length === items.dim && (request > lastRequest || !named.has(ids[i]));
         const carried = [...ids.keys()].filter(isCarried);
@@ -98,24 +102,64 @@ export class Publication {
     this.#published();
     const { itemIds, items } = await readUpload(body, { most: this.#limits.MAX_ADDED, named: true });
     const { model, index, vocabulary } = this.#published();
-    const update = index.add(itemIds, model.encode(items), { items });
+    const { added, unchanged } = index.add(itemIds, model.encode(items), { items });
+    await this.#store(() => {
+      for (const [row, id] of itemIds.entries()) {
+        this.#database.putAdded(this.#request, id, items.data.subarray(row * items.dim, (row + 1) * items.dim));
+        this.#database.putItem(id, vocabulary.format(index.get(id)));
+      }
+      if (this.#request - this.#snapshot >= this.#limits.SNAPSHOT_EVERY) this.#putIndex(index);
+    });
+    return { added, unchanged, items: itemIds.map((id) => this.get(id)), warning: index.drift?.warning };
+  }
+
+  /**
+   * Gives one item this vector. Its ID changes if the vector is another item's in the eyes of the model; the old ID is nobody's then.
+   * @returns the item, and whether it is new
+   */
+  async put(id, body) {
+    this.#published();
+    const { itemIds, items } = await readUpload(body, { most: 1, as: id });
+    if (itemIds[0] !== id) {
+      throw new InvalidInputError(
+        `the body is item ${JSON.stringify(itemIds[0])}, but the address names ${JSON.stringify(id)}`,
+      );
+    }
+    const { model, index, vocabulary } = this.#published();
+    const { added, replaced } = index.replace([id], model.encode(items), { items });
+    await this.#store(() => {
+      this.#database.replaceAdded(this.#request, id, items.data);
+      this.#database.putItem(id, vocabulary.format(index.get(id)));
+      this.#putIndex(index); // adding items again, as after a crash, replaces and removes nothing
+    });
+    return { ...this.get(id), added: added > 0, replaced: replaced > 0, warning: index.drift?.warning };
+  }
+
+  /** Removes an item; no other one ever gets its ID. @returns what it was, or undefined for an unknown item */
+  async remove(id) {
+    const { index } = this.#published();
+    const item = this.get(id);
+    if (!item) return undefined;
+    index.remove([id]);
+    await this.#store(() => {
+      this.#database.putRemoved(this.#request, id);
+      this.#database.removeItem(id);
+      this.#putIndex(index);
+    });
+    return item;
+  }
+
+  /** Stores what a request has changed in the index. */
+  async #store(write) {
     this.#request++;
     try {
-      this.#database.atOnce(() => {
-        for (const [row, id] of itemIds.entries()) {
-          this.#database.putAdded(this.#request, id, items.data.subarray(row * items.dim, (row + 1) * items.dim));
-          this.#database.putItem(id, vocabulary.format(index.get(id)));
-        }
-        if (this.#request - this.#snapshot >= this.#limits.SNAPSHOT_EVERY) this.#putIndex(index);
-      });
+      this.#database.atOnce(write);
     } catch (error) {
       this.#current = undefined; // what could not be stored must not be served: back to what is stored
       await this.open();
       throw error;
     }
     this.#clientIndex = undefined;
-    const { added, unchanged } = update;
-    return { added, unchanged, items: itemIds.map((id) => this.get(id)), warning: index.drift?.warning };
   }
 
   /** An item's IDs, or undefined. `raw` is what the model says of its vector, `published` is its own. */
@@ -125,15 +169,18 @@ export class Publication {
     return published && { id, raw: index.getRaw(id), published, semanticId: vocabulary.format(published) };
   }
 
-  /** The other items by the number of codes that they share with this one, most first; undefined for an unknown item. */
-  similar(id, limit) {
+  /** The other items, the most similar first, by the index's own ranking; undefined for an unknown item. */
+  async similar(id, limit) {
     const { index } = this.#published();
     if (!index.get(id)) return undefined;
-    const shared = new Map();
-    for (let depth = index.levels - 1; depth > 0 && shared.size < limit; depth--) {
-      for (const other of index.siblings(id, depth)) if (!shared.has(other)) shared.set(other, depth);
+    try {
+      const found = await index.similar(id, { limit });
+      return found.map(({ itemId, shared, distance }) => ({ id: itemId, sharedCodes: shared, distance }));
+    } catch (error) {
+      // Another model was published meanwhile.
+      if (this.#published().index !== index) return this.similar(id, limit);
+      throw error;
     }
-    return Array.from(shared, ([other, sharedCodes]) => ({ id: other, sharedCodes })).slice(0, limit);
   }
 
   /** What is published at the moment, or undefined. */

@@ -7,6 +7,7 @@
 """
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,21 @@ def train(vectors, keys, *options, folder=Path(".")):
     return pd.DataFrame({"key": [row["id"] for row in ids], **codes, "tokens": [row["tokens"] for row in ids]})
 
 
+def prefix_feature(codes, depth, buckets, sizes):
+    """A number for the first codes of each ID, as `rqvae features` writes it. The codes are n x levels, `sizes` the codes of each level."""
+    if math.prod(sizes[:depth]) <= buckets:
+        return np.ravel_multi_index(codes[:, :depth].T, sizes[:depth])
+    rotated = lambda x, bits: x << np.uint32(bits) | x >> np.uint32(32 - bits)
+    h = np.zeros(len(codes), np.uint32)
+    for word in codes[:, :depth].T.astype(np.uint32):
+        h ^= rotated(word * np.uint32(0xCC9E2D51), 15) * np.uint32(0x1B873593)
+        h = rotated(h, 13) * np.uint32(5) + np.uint32(0xE6546B64)
+    h ^= np.uint32(4 * depth)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        h = (h ^ h >> np.uint32(shift)) * np.uint32(factor)
+    return h % np.uint32(buckets)
+
+
 def encode_with_torch(vectors):
     """The codes of the vectors, n x levels, by PyTorch."""
     import torch
@@ -78,6 +94,10 @@ def main():
         print(f"{name}: {equal:.2%} of the IDs are those of rqvae")
         if equal < EQUAL_IDS:
             sys.exit(f"{name} gives other IDs")
+    rqvae("features", "ids.jsonl", "--codes", 32, "--buckets", 5000, "--output", "features.npy", "--quiet")
+    columns = [prefix_feature(published, depth, 5000, [32, 32, 32]) for depth in (1, 2, 3)]
+    same = (np.stack(columns, axis=1) == np.load("features.npy")).all()
+    print(f"prefix features are those of rqvae: {same}")
     error = ((model.decode(published) - vectors) ** 2).sum() / ((vectors - vectors.mean(0)) ** 2).sum()
     print(f"decoded from their IDs, the vectors keep {1 - error:.1%} of their variance")
     trained = json.loads(rqvae("inspect", "model.safetensors", "--data", "items.npy", "--json"))

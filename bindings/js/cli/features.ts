@@ -28,7 +28,7 @@ export const features: Command = {
       },
       buckets: {
         value: "N",
-        help: "the most values of a column, which has a hash where\nmore prefixes are possible (default: 1048576)",
+        help: "the most values of a column, which has a hash where\nmore prefixes are possible (default: 1,048,576)",
       },
       codes: { value: "N", help: "codes of each level, 256 or 64,256, where <ids> does\nnot say them" },
       suffix: suffixOption,
@@ -39,7 +39,7 @@ export const features: Command = {
     [
       `${PUBLISHED}
 The columns are prefix_1, prefix_2, ...; csv and parquet have the items' IDs too,
-npy has not. rqvae/features documents the numbers, and the guide for Python has
+but not npy. rqvae/features documents the numbers, and the guide for Python has
 ten lines that make the same.
 ${INPUTS}`,
       OVERWRITING_NAMED,
@@ -100,7 +100,7 @@ async function run(given: Given): Promise<number> {
   const told = columns.map(({ name, isExact, buckets, prefixes, colliding }) =>
     isExact
       ? `${name}: ${thousands(prefixes)} of ${thousands(buckets)} possible values, exact`
-      : `${name}: ${counted(prefixes, "prefix", undefined, "prefixes")} hashed to ${thousands(buckets)} values, ${thousands(colliding)} without a value of their own`,
+      : `${name}: ${counted(prefixes, "prefix")} hashed to ${thousands(buckets)} values, ${thousands(colliding)} without a value of their own`,
   );
   process.stderr.write(`${told.join("\n")}\nWrote ${counted(length, "row")}: ${nameOfOutput(output)}\n`);
   return 0;

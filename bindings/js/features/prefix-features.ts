@@ -2,7 +2,7 @@
 
 import { invalid } from "../base/errors.ts";
 import { checkOptionNames, OptionReader, requireThat, show } from "../base/option-reader.ts";
-import { call } from "../base/wording.ts";
+import { call, worded } from "../base/wording.ts";
 import type { ItemId } from "../ids/item-id.ts";
 import { requireIds, SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
 import type { SemanticIdIndex } from "../index/semantic-id-index.ts";
@@ -104,7 +104,7 @@ function columnOf(ids: SemanticIds, order: Uint32Array, depth: number, buckets: 
   const possible = sizes.reduce((product, size) => product * size, 1);
   const isExact = possible <= buckets;
   if (isExact && hasInferredSizes) {
-    throw invalid()`${call("prefixFeatures")}codebookSizes is needed: the file of the IDs does not say how many codes each level has, and the values of ${{ argument: "depths" }} ${depth} depend on it${{ hint: "Read it with { codebookSizes: model.config.codebookSize }, followed by the capacity of the suffix if there is one", after: ". " }}`;
+    throw invalid()`${call("prefixFeatures")}${{ api: "codebookSizes", cli: "--codes" }} is needed: the file of the IDs does not say how many codes each level has, and the values of depth ${depth} depend on it${{ hint: worded`Read it with ${{ api: "{ codebookSizes: model.config.codebookSize }, followed by the capacity of the suffix if there is one", cli: "--codes 256, or what the model was trained with" }}`, after: ". " }}`;
   }
   const numberOf = (at: number) =>
     isExact

@@ -237,8 +237,8 @@ export class SemanticIdIndex {
   }
 
   /**
-   * The items most like the query, ranked: those with more first codes in common come first, and of equally many those nearest to the query
-   * in the model's latent space, in which an ID is the sum of its codes' vectors. Items at the same distance come in the order of their item
+   * The items most like the query, ranked: those with more first codes in common come first. Of equally many, those come first that are
+   * nearest to the query in the model's latent space, in which an ID is the sum of its codes' vectors. Items at the same distance come in the order of their item
    * IDs. Without a model, items with equally many codes in common come in the order of their IDs, then of their item IDs. A suffix says
    * nothing about likeness and does not count; of reassigned IDs, the published one counts. Items with fewer codes in common follow until
    * there are `limit` of them, so that an item that is alone under its ID has similar ones too.

@@ -7,8 +7,7 @@ import { counted } from "../base/words.ts";
 import { compareItemIds, type ItemId } from "../ids/item-id.ts";
 import { checkCodes } from "./check-codes.ts";
 import type { IdTrie } from "./id-trie.ts";
-import { requireModel } from "./index-model.ts";
-import type { IdModel } from "./item-vectors.ts";
+import { type IdModel, requireModel } from "./index-model.ts";
 import type { PublishedRows } from "./published-rows.ts";
 
 /** What `similar` takes besides the query. */

@@ -34,7 +34,7 @@ describe("help", () => {
         expect(stdout).toContain(`Usage: rqvae ${command} `);
         expect(stdout).toMatch(/^General:\n/m);
       }
-      const own = ["embed", "train", "kmeans", "encode", "merge", "report", "convert", "hopwise"];
+      const own = ["embed", "train", "kmeans", "encode", "merge", "report", "decode", "features", "convert", "hopwise"];
       if (command !== undefined && !own.includes(command)) return;
       expect(stdout).toMatch(/^Exit codes:\n {2}0 {4}done\n {2}1 .*\n {2}2 .*\n {2}130 /m);
       expect(stdout).toMatch(/^Examples?:\n( {2}.+\n)+$/m);

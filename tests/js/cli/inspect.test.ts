@@ -1,9 +1,10 @@
 /** `rqvae inspect`: what it says of every kind of file. */
 import { RQVAE, SemanticIdIndex, SemanticIds } from "rqvae";
+import { readItems } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
 import { sameBits } from "../support/catalogue.ts";
 import { makeZip } from "../support/format-files.ts";
-import { called, npy, quick, readBytes, rows, rqvae, rqvaeFed, useFolder, write } from "./harness.ts";
+import { called, inFolder, npy, quick, readBytes, rows, rqvae, rqvaeFed, useFolder, write } from "./harness.ts";
 
 useFolder();
 
@@ -136,15 +137,39 @@ it("tells what an index holds", () => {
   expect(stdout).toMatch(/^shop\.index: an index of published IDs \(\d+ bytes\)\n/);
   expect(stdout).toMatch(/ items {9}3\n {2}codes {9}4 x 4 x 5\n {2}collisions {4}suffix, room for 5 items per ID\n/);
   expect(stdout).toMatch(/ model {9}0123456789abcdef\n/);
+  expect(stdout).toMatch(/ journal {7}1 change: build 3 items\n {2}drift {9}not measured: /);
   expect(JSON.parse(rqvae("inspect", "shop.index", "--json").stdout)).toMatchObject({
     file: "shop.index",
     kind: "index",
     items: 3,
+    fingerprint: "0123456789abcdef",
+    journal: [{ kind: "build", calls: 1, items: 3 }],
   });
   expect(rqvae("inspect", "shop.index", "--data", "items.npy")).toMatchObject({
     status: 2,
     stderr: `rqvae: --data is for a model: an index keeps no vectors (see ${called} inspect --help)\n`,
   });
+});
+
+it("sums up an index's journal, and tells its drift", async () => {
+  const items = await readItems(inFolder("items.npy"));
+  using model = await RQVAE.fit(items, { epochs: 1, codebookSize: 8, nQuantizationLayers: 2 });
+  const index = SemanticIdIndex.build(Array.from({ length: items.rows }, (_, i) => i), model.encode(items), { collisions: "suffix", model, items }); // biome-ignore format: one line
+  const far = { data: Float32Array.from({ length: 10 }, (_, k) => 100 + k), rows: 2, dim: 5 };
+  index.add(["a", "b"], model.encode(far), { items: far });
+  for (const itemId of ["a", 5]) index.remove([itemId]);
+  write("changed.index", index.save());
+  const { stdout } = rqvae("inspect", "changed.index");
+  expect(stdout).toMatch(/ journal {7}4 changes: build 60 items, add 2 items, remove 2 items in 2 calls\n/);
+  expect(stdout).toMatch(/ drift {9}2 of 2 new items farther from their IDs than 99% of the\s+catalogue was\n/);
+  expect(stdout).toContain("warning");
+  expect(JSON.parse(rqvae("inspect", "changed.index", "--json").stdout)).toMatchObject({
+    changes: 4,
+    journal: [{ kind: "build" }, { kind: "add", calls: 1, items: 2 }, { kind: "remove", calls: 2, items: 2 }],
+    drift: { items: 2, outside: 2 },
+  });
+  write("compact.index", index.save({ compact: true }));
+  expect(rqvae("inspect", "compact.index").stdout).toContain("none: the index is compact");
 });
 
 it("refuses other files by their names", () => {

@@ -113,14 +113,14 @@ describe("rqvae lookup", () => {
   });
 
   it("says so when no item has an ID, and when there is no such item", () => {
-    write("few.csv", "item,code_1,code_2\n1,0,3\n2,2,0\n");
-    const { status, stdout, stderr } = rqvae("lookup", "few.csv", "<a_1>");
-    expect([status, table(stdout).length, stderr]).toEqual([0, 1, "few.csv: none of its 2 items has an ID that starts with <a_1>\n"]); // biome-ignore format: one line
+    write("few.jsonl", '{"id":"1","codes":[0,3]}\n{"id":"2","codes":[2,0]}\n');
+    const { status, stdout, stderr } = rqvae("lookup", "few.jsonl", "<a_1>");
+    expect([status, table(stdout).length, stderr]).toEqual([0, 1, "few.jsonl: none of its 2 items has an ID that starts with <a_1>\n"]); // biome-ignore format: one line
     // A bare number is an item, never a code.
-    expect(table(rqvae("lookup", "few.csv", "2").stdout)[1]).toEqual(["2", "2,0", "<a_2><b_0>"]);
-    expectError(rqvae("lookup", "few.csv", "3"), 1, 'few.csv: "3" is none of its items');
-    expectError(rqvae("lookup", "few.csv", "<b_1>"), 1, "is none of its items");
-    expectError(rqvae("lookup", "few.csv", "0,9"), 1, "few.csv", "code 9");
+    expect(table(rqvae("lookup", "few.jsonl", "2").stdout)[1]).toEqual(["2", "2,0", "<a_2><b_0>"]);
+    expectError(rqvae("lookup", "few.jsonl", "3"), 1, 'few.jsonl: "3" is none of its items');
+    expectError(rqvae("lookup", "few.jsonl", "<b_1>"), 1, "is none of its items");
+    expectError(rqvae("lookup", "few.jsonl", "0,9"), 1, "few.jsonl", "code 9");
   });
 
   it("finds items of an index that are numbers", () => {
@@ -151,10 +151,10 @@ describe("rqvae decode", () => {
     expect(rqvae("decode", "m.safetensors", "raw.csv", "-q")).toEqual({ status: 0, stdout: "", stderr: "" });
     expectError(rqvae("decode", "m.safetensors", "raw.csv"), 1, "vectors.npy: exists already");
     expect(rqvae("decode", "m.safetensors", "raw.csv", "-q", "--force").status).toBe(0);
-    write("long.csv", "item,code_1,code_2,code_3,code_4\na,1,2,0,0\n");
-    expectError(rqvae("decode", "m.safetensors", "long.csv", "-f"), 1, "long.csv: its IDs have 4 codes, but those of the model have 2, or 3 with a suffix"); // biome-ignore format: one line
-    write("large.csv", "item,code_1,code_2\na,1,9\n");
-    expectError(rqvae("decode", "m.safetensors", "large.csv", "-f"), 1, "large.csv", "code 9");
+    write("long.jsonl", '{"id":"a","codes":[1,2,0,0]}\n');
+    expectError(rqvae("decode", "m.safetensors", "long.jsonl", "-f"), 1, "long.jsonl: its IDs have 4 codes, but those of the model have 2, or 3 with a suffix"); // biome-ignore format: one line
+    write("large.jsonl", '{"id":"a","codes":[1,9]}\n');
+    expectError(rqvae("decode", "m.safetensors", "large.jsonl", "-f"), 1, "large.jsonl", "code 9");
     expectError(rqvae("decode", "raw.csv", "m.safetensors", "-f"), 2, "swap the two");
     expectError(rqvae("decode", "m.safetensors", "raw.csv", "-o", "v.txt"), 2, "v.txt");
     expect(rqvae("kmeans", "items.npy", "--codes", "8,4", "-q", "-o", "k.safetensors").status).toBe(0);
@@ -192,7 +192,7 @@ describe("rqvae features", () => {
   it("asks for the numbers of codes where values depend on them", () => {
     expectError(rqvae("features", "raw.csv"), 1, "raw.csv", "--codes");
     expectError(rqvae("features", "raw.csv", "--codes", "2"), 1, "raw.csv", "is not a whole number from 0 to 1");
-    expectError(rqvae("features", "raw.csv", "--codes", "8,4", "--depths", "3"), 1, "--depths", "from 1 to 2");
+    expectError(rqvae("features", "raw.csv", "--codes", "8,4", "--depths", "3"), 1, "depths has 3", "from 1 to 2");
     expectError(rqvae("features", "raw.csv", "-o", "f.txt"), 2, "f.txt");
   });
 });

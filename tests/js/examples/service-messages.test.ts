@@ -106,7 +106,7 @@ describe("a client is told what is wrong with its request, without advice for co
     const items = { data: data(10).map((value) => -3 * value), rows: 10, dim: 8 };
     const ids = Array.from({ length: 10 }, (_, i) => `k${i}`);
     expect(await toldOf(() => index.add(ids, model.encode(items), { items }))).toMatch(
-      /^item "k\d" already has the raw ID .*: published IDs do not change; upload a catalogue to train again$/,
+      /^item "k\d" already has the raw ID .*: published IDs do not change; PUT it to \/items\/ID to give it another, or upload a catalogue to train again$/,
     );
     const many = { data: new Float32Array(300 * 8).fill(0.5), rows: 300, dim: 8 };
     const twins = Array.from({ length: 300 }, (_, i) => `z${i}`);

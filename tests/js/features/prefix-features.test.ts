@@ -33,7 +33,11 @@ describe("the hash", () => {
 
   it("is that of the definition for any codes", () => {
     const codes = fc.array(fc.nat(2 ** 32 - 1), { maxLength: 8 });
-    fc.assert(fc.property(codes, (words) => expect(hashCodes([9, ...words], 1, words.length)).toBe(murmur(words))));
+    fc.assert(
+      fc.property(codes, (words) => {
+        expect(hashCodes([9, ...words], 1, words.length)).toBe(murmur(words));
+      }),
+    );
   });
 });
 
@@ -111,7 +115,7 @@ describe("prefixFeatures", () => {
   });
 
   it("needs the codebook sizes of IDs from a file only where values depend on them", async () => {
-    const read = await readIds(new TextEncoder().encode("item,code_1,code_2\na,1,2\nb,0,9\n"));
+    const read = await readIds(new TextEncoder().encode('{"id":"a","codes":[1,2]}\n{"id":"b","codes":[0,9]}\n'));
     expect(() => prefixFeatures(read.ids)).toThrow(/codebookSizes is needed/);
     // 2 x 10 is more already than there are buckets.
     const [column] = prefixFeatures(read.ids, { depths: [2], buckets: 19 }).columns;

@@ -126,6 +126,13 @@ class Service {
     return { status: response.status, answer: (await response.json()) as Answer };
   }
 
+  /** Any other request. */
+  async send(method: string, path: string, body?: string) {
+    const headers = { ...this.#headers, ...(body !== undefined && { "content-type": "application/json" }) };
+    const response = await fetch(this.url + path, { method, headers, ...(body !== undefined && { body }) });
+    return { status: response.status, answer: (await response.json()) as Partial<Item> & { error?: string } };
+  }
+
   /** Ends what is in training. */
   async cancel() {
     const response = await fetch(`${this.url}/training`, { method: "DELETE", headers: this.#headers });
@@ -337,18 +344,27 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
   });
 
   it.each([
-    ["that move a published ID", { id: "sku-1", embedding: embedding(10) }, "published IDs do not change"],
-    ["of another dimension", { id: "n", embedding: [1, 2] }, "vectors of dimension 8, received vectors of dimension 2"],
-    ["without an ID", [embedding(1)], 'the items have no "id"'],
-  ])("refuses items %s, and nothing has changed", async (_, body, message) => {
+    [
+      "that move a published ID",
+      { id: "sku-1", embedding: embedding(10) },
+      409,
+      "published IDs do not change; PUT it to",
+    ],
+    ["of another dimension", { id: "n", embedding: [1, 2] }, 400, "vectors of dimension 8, received vectors of dimension 2"], // biome-ignore format: a line each
+    ["without an ID", [embedding(1)], 400, 'the items have no "id"'],
+  ])("refuses items %s, and nothing has changed", async (_, body, code, message) => {
     const { status, answer } = await service.post("/items", JSON.stringify(body));
-    expect([status, answer.error]).toEqual([400, expect.stringContaining(message)]);
+    expect([status, answer.error]).toEqual([code, expect.stringContaining(message)]);
     expect(await service.get("/training")).toMatchObject({ published: { items: 403 } });
   });
 
-  it("finds similar items: those with the longest beginning in common", async () => {
+  it("finds similar items: those with the longest beginning in common, then the nearest", async () => {
     const own = await service.get<Item>("/items/sku-5");
-    const similar = await service.get<{ id: string; sharedCodes: number }[]>("/items/sku-5/similar?limit=8");
+    const similar =
+      await service.get<{ id: string; sharedCodes: number; distance: number }[]>("/items/sku-5/similar?limit=8");
+    const ranked = similar.toSorted((a, b) => b.sharedCodes - a.sharedCodes || a.distance - b.distance);
+    expect(similar).toEqual(ranked);
+    expect(similar.slice(0, 2).map(({ distance }) => distance)).toEqual([0, 0]); // twins
     expect(similar.map(({ id }) => id)).not.toContain("sku-5");
     expect(similar.slice(0, 2).map(({ id, sharedCodes }) => [id, sharedCodes])).toEqual([
       ["new/1", 3],
@@ -549,6 +565,74 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
         expect((await again.post("/catalogue?epochs=1", CATALOGUE)).status).toBe(202);
         expect((await again.statuses(isOver)).at(-1)!.state).toBe("published");
       });
+    });
+  });
+
+  it("replaces and removes single items, for good: over crashes and the next training", {
+    timeout: 120_000,
+  }, async () => {
+    const limits = { CHECKPOINT_MS: "100" };
+    const one = (i: number) => JSON.stringify({ embedding: embedding(i) });
+    await beside("changed", limits, async (other) => {
+      expect((await other.send("PUT", "/items/x", one(1))).status).toBe(409); // nothing is published yet
+      expect((await other.post("/catalogue?epochs=1&codebookSize=32", CATALOGUE)).status).toBe(202);
+      await other.statuses(isOver);
+      const [old, ten] = [await other.get<Item>("/items/sku-1"), await other.get<Item>("/items/sku-10")];
+      const moved = await other.send("PUT", "/items/sku-1", one(10));
+      expect([moved.status, moved.answer]).toMatchObject([200, { id: "sku-1", raw: ten.raw, replaced: true }]);
+      expect(moved.answer.published).not.toEqual(ten.published);
+      expect(await other.send("PUT", "/items/sku-1", one(10))).toMatchObject({
+        status: 200,
+        answer: { replaced: false },
+      });
+      const created = await other.send("PUT", "/items/new%2F1", one(1));
+      expect([created.status, created.answer]).toMatchObject([201, { id: "new/1", raw: old.raw }]);
+      expect(created.answer.published).not.toEqual(old.published); // which was the other's
+      expect((await other.post("/items", jsonl([{ id: "sku-2", embedding: embedding(2) }]))).status).toBe(200);
+      const removed = await other.send("DELETE", "/items/sku-3");
+      expect([removed.status, removed.answer.id]).toEqual([200, "sku-3"]);
+      expect((await other.send("DELETE", "/items/sku-3")).status).toBe(404);
+      const strange = await other.send("PUT", "/items/a", JSON.stringify({ id: "b", embedding: embedding(1) }));
+      expect([strange.status, strange.answer.error]).toEqual([400, 'the body is item "b", but the address names "a"']);
+      expect((await other.send("PUT", "/items/a", jsonl(rows.slice(0, 2)))).status).toBe(400);
+      expect((await other.send("PUT", "/items/a", '{"embedding":[1,2]}')).status).toBe(400);
+      await other.end("SIGKILL");
+      await beside("changed", limits, async (again) => {
+        expect(await again.get("/items/sku-1")).toMatchObject({ published: moved.answer.published });
+        expect(await again.get("/items/new%2F1")).toMatchObject({ published: created.answer.published });
+        await expect(again.get("/items/sku-3")).rejects.toThrow("404");
+        expect((await again.get<Item[]>("/items?limit=1000")).map(({ id }) => id)).not.toContain("sku-3");
+        // A catalogue that was uploaded before does not bring back what is removed while it is in training.
+        expect((await again.post("/catalogue?epochs=300&codebookSize=32", CATALOGUE)).status).toBe(202);
+        expect((await again.send("DELETE", "/items/sku-4")).status).toBe(200);
+        expect((await again.send("DELETE", "/items/new%2F1")).status).toBe(200);
+        expect((await again.send("PUT", "/items/sku-6", one(7))).status).toBe(200);
+        expect((await again.get<Status>("/training")).state).toBe("training");
+        await again.statuses(isOver);
+        const raw = async (id: string) => (await again.get<Item>(`/items/${id}`)).raw;
+        expect(await raw("sku-6")).toEqual(await raw("sku-7"));
+        expect(await raw("sku-3")).toHaveLength(3); // this catalogue has it again
+        for (const id of ["sku-4", "new%2F1"]) await expect(again.get(`/items/${id}`)).rejects.toThrow("404");
+      });
+    });
+  });
+
+  it("takes the IDs of an npy file's rows from a line of JSON before it", async () => {
+    const npy = writeNpy({ data: Float32Array.from(rows.flatMap(({ embedding }) => embedding)), rows: 400, dim: DIM });
+    const names = rows.map(({ id }, i) => (i === 7 ? 7 : id));
+    const body = (line: unknown) => new Uint8Array(Buffer.concat([Buffer.from(`${JSON.stringify(line)}\n`), npy]));
+    await beside("named", {}, async (other) => {
+      const refused = async (line: unknown) => (await other.post("/catalogue?epochs=1", body(line))).answer.error;
+      expect(await refused(names.slice(1))).toBe("the line before the npy file has 399 IDs, but the file has 400 rows");
+      expect(await refused([...names.slice(1), "sku-1"])).toBe('the line before the npy file: entries 0 and 399 are both item "sku-1"'); // biome-ignore format: one line
+      expect(await refused([...names.slice(1), null])).toContain("entry 399 is null, which is no item ID");
+      expect((await other.post("/catalogue?epochs=1&codebookSize=32", body(names))).status).toBe(202);
+      await other.statuses(isOver);
+      expect((await other.get<Item>("/items/sku-399")).raw).toEqual((await other.get<Item>("/items/sku-0")).raw);
+      expect((await other.get<Item>("/items/7")).id).toBe("7");
+      const more = writeNpy({ data: Float32Array.from(embedding(5)), rows: 1, dim: DIM });
+      const added = await other.post("/items", new Uint8Array(Buffer.concat([Buffer.from('["more"]\n'), more])));
+      expect([added.status, added.answer.added]).toEqual([200, 1]);
     });
   });
 

@@ -57,6 +57,7 @@ describe.skipIf(python === undefined)("examples/python", () => {
     expect(equal(stdout, "NumPy")).toBeGreaterThanOrEqual(99.9);
     if (torch) expect(equal(stdout, "PyTorch")).toBeGreaterThanOrEqual(99.9);
     else expect(stdout).toContain("PyTorch is not installed: only NumPy encodes");
+    expect(stdout).toContain("\nprefix features are those of rqvae: True\n");
     const kept = Number(/keep ([\d.]+)% of their variance/.exec(stdout)?.[1]);
     expect(kept).toBeGreaterThan(40);
     expect(stdout).toMatch(/\ntrained on items\.npy: True, fingerprint [0-9a-f]{16}\n$/);
