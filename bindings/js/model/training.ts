@@ -1,8 +1,9 @@
 /** A training job of the core and its reports: events, records, warnings, and the history at the end. Internal. */
 
+import { invalid } from "../base/errors.ts";
 import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
 import { VERSION } from "../base/version.ts";
-import { toText, type Wording, worded } from "../base/wording.ts";
+import { call, option, toText, type Wording, worded } from "../base/wording.ts";
 import { counted, percent } from "../base/words.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
 import type { CheckpointInfo, ModelRecord, TrainingSummary } from "../model-file/model-file.ts";
@@ -147,6 +148,11 @@ export async function trainModel(
     const handle = model.handle();
     const from = resumed ? resumed.from : model.trained() ? model.fingerprint() : undefined;
     const origin = from === undefined ? {} : { from };
+    if (options.published !== undefined && !resumed && !model.initialized()) {
+      throw invalid(
+        "OPTIONS_CONFLICT",
+      )`${call("train")}${option("published")} are IDs of a model that is trained further, but this one is new${{ hint: "give fit the model that made them as from, or load it and train that" }}`;
+    }
     const holds = !resumed && config.stability > 0 && model.initialized();
     const held = holds ? await heldCodes(model, items, options, rows.rows) : undefined;
     // Free the old training's memory first, but not for a checkpoint whose state may turn out to be damaged.
