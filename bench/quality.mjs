@@ -9,8 +9,8 @@
 //   --peer none                                  without faiss, which is installed into build/peers the first time
 //   --seeds N    --json FILE    --markdown (the table of docs/quality.md)    --check (exit code 1 when a target is missed)
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { initialize } from "rqvae";
+import { readLists } from "./arguments.mjs";
 import { describeTargets, reported } from "./figures.mjs";
 import { assessWithLabels, compareMethods, FAISS_METHODS, METHOD_NAMES } from "./quality/assess.mjs";
 import { DATA, DEFAULT_SETS, FULL_SETS, loadCatalogue, SET_NAMES, withShape } from "./quality/datasets.mjs";
@@ -20,51 +20,8 @@ import { parseShape } from "./quality/shapes.mjs";
 import { describeComparison, describeInMarkdown, describePublished, figuresOf } from "./quality/table.mjs";
 import { rulerChecks, targetsOf } from "./quality/targets.mjs";
 
-/** @type {(message: string) => never} */
-function refuse(message) {
-  console.error(`bench:quality: ${message}`);
-  process.exit(2);
-}
-
-/** Options that take all words that follow. */
-const LISTS = ["set", "shape", "method", "peer"];
-
-function readArguments() {
-  try {
-    const { values, tokens } = parseArgs({
-      allowPositionals: true,
-      tokens: true,
-      options: {
-        json: { type: "string" },
-        full: { type: "boolean" },
-        check: { type: "boolean" },
-        markdown: { type: "boolean" },
-        seeds: { type: "string" },
-        ...Object.fromEntries(LISTS.map((name) => [name, { type: /** @type {const} */ ("string"), multiple: true }])),
-      },
-    });
-    /** @type {Record<string, string[]>} */
-    const lists = Object.fromEntries(LISTS.map((name) => [name, []]));
-    let last = "set";
-    for (const token of tokens) {
-      if (token.kind === "option" && LISTS.includes(token.name)) {
-        last = token.name;
-        lists[last].push(/** @type {string} */ (token.value));
-      } else if (token.kind === "positional") lists[last].push(token.value);
-    }
-    return { ...values, ...lists };
-  } catch (error) {
-    return refuse(/** @type {Error} */ (error).message);
-  }
-}
-
-/** @type {(what: string, given: readonly string[], known: readonly string[]) => void} */
-function checkNames(what, given, known) {
-  const unknown = given.find((name) => !known.includes(name));
-  if (unknown !== undefined) refuse(`unknown ${what} "${unknown}"; there are ${known.join(", ")}`);
-}
-
-const options = readArguments();
+const { refuse, checkNames, values, lists } = readLists("bench:quality", ["set", "shape", "method", "peer"], ["full"]);
+const options = { ...values, ...lists };
 const names = options.set.length > 0 ? options.set : options.full ? FULL_SETS : DEFAULT_SETS;
 checkNames("set", names, SET_NAMES);
 checkNames("method", options.method, METHOD_NAMES);

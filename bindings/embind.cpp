@@ -83,6 +83,7 @@ TrainConfig ReadTrainConfig(const val& options) {
   Read(options, "residualNoise", config.residual_noise);
   Read(options, "separationWeight", config.separation_weight);
   Read(options, "separationMargin", config.separation_margin);
+  Read(options, "stability", config.stability);
   return config;
 }
 
@@ -276,6 +277,8 @@ void RequireTrainingMemory(val model, val training, double rows, bool streamed) 
   const Index held = streamed ? StreamedRows(count, declared.config().input_dim).held() : count;
   RequireMemory(NeedOfTraining(declared, {count, held}, ReadTrainConfig(training)));
 }
+// codes: rows x levels, with 2^32 - 1 in place of the first one where an item holds no ID.
+void HoldIds(TrainJob& job, uintptr_t codes, int rows, int levels) { job.Hold(ReadCodes(codes, rows, levels)); }
 int AdvanceTrain(TrainJob& job) { return Advance(job); }
 
 val TrainState(const TrainJob& job) {
@@ -448,6 +451,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   function("trainStart", &Guard<&TrainStart>::Call);
   function("trainOutcome", &Guard<&TrainOutcome>::Call);
   function("saveTrainState", &Guard<&SaveTrainState>::Call);
+  function("holdIds", &Guard<&HoldIds>::Call);
   function("restoreTrainState", &Guard<&RestoreTrainState>::Call);
   function("valuesSize", &Guard<&ValuesSize>::Call);
   function("readSnapshot", &Guard<&ReadSnapshot>::Call);

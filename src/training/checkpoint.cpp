@@ -58,6 +58,7 @@ void VisitFields(Archive& archive, EpochRecord& record) {
 
 void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
   archive.Visit(phase);
+  if (config_.stability > 0) held_.Visit(archive, source_->rows());
   if (archive.reading()) Rehold(Validation::kHeldOut);
   if (phase == Phase::kInitialize) {
     if (!initialize_) Archive::Fail();

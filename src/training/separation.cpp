@@ -31,13 +31,14 @@ constexpr size_t kSliceMembers = 1 << 12;
 class Separation::Search {
  public:
   Search(const Targets& standing, Index levels, IdCounter ids, const CodeMatrix& codes,
-         const std::vector<uint32_t>& training, float error)
+         const std::vector<uint32_t>& training, float error, const HeldIds& held)
       : standing_(standing),
         error_(error),
         levels_(levels),
         ids_(std::move(ids)),
         codes_(codes),
         training_(training),
+        held_(held),
         used_(ids_.TakeIds()),
         has_guest_(static_cast<size_t>(ids_.groups()), false),
         begin_(static_cast<size_t>(ids_.groups()) + 1, 0) {}
@@ -121,8 +122,9 @@ class Separation::Search {
   IdCounter ids_;
   const CodeMatrix& codes_;
   const std::vector<uint32_t>& training_;
-  IdTable used_;                 // every ID of the catalogue, and the alternatives given
-  std::vector<bool> has_guest_;  // for each ID: a row that does not train has it
+  const HeldIds& held_;
+  IdTable used_;                 // every ID of the catalogue, those held, and the alternatives given
+  std::vector<bool> has_guest_;  // for each ID: a row that does not train or holds its ID has it
 
   size_t next_training_ = 0;
   std::vector<Member> members_;  // in order of rows
@@ -148,6 +150,13 @@ void Separation::Search::FindMembers() {
       continue;
     }
     const auto row = static_cast<uint32_t>(next_training_++);
+    if (held_.HasOne(i)) {
+      if (held_.of(i) == codes_.row(i))
+        has_guest_[group] = true;
+      else
+        used_.Add(held_.of(i).data());
+      continue;
+    }
     if (ids_.size(group) > 1) {
       members_.push_back({row, group, 0, {}, {}});
       ++begin_[group + 1];
@@ -251,8 +260,8 @@ std::vector<KeyedRow> Separation::Search::MembersByClass() const {
   return by_class;
 }
 
-// Lists the classes that move by their gaps. The class with the widest gap stays, unless a row that does not train has
-// the ID: that row stays in any case.
+// Lists the classes that move by their gaps. The class with the widest gap stays, unless a row that does not train
+// or holds the ID has it: that row stays in any case.
 void Separation::Search::OrderClasses() {
   std::vector<KeyedRow> by_gap;
   for (uint32_t c = 0; c + 1 < classes_.size(); ++c) by_gap.push_back({OrderedKey(Gap(c)), c});
@@ -307,8 +316,10 @@ Separation::Separation(const ModelConfig& config, double weight, double margin, 
 
 Separation::~Separation() = default;
 
-void Separation::Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error) {
-  search_ = std::make_unique<Search>(targets_, levels_, std::move(ids), codes, training, static_cast<float>(error));
+void Separation::Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error,
+                       const HeldIds& held) {
+  search_ =
+      std::make_unique<Search>(targets_, levels_, std::move(ids), codes, training, static_cast<float>(error), held);
 }
 
 bool Separation::Advance(const Model& model, const RowSource& training) {

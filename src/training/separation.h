@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "archive.h"
+#include "held_ids.h"
 #include "id_statistics.h"
 #include "model.h"
 #include "residual_quantizer.h"
@@ -36,8 +37,10 @@ class Separation {
 
   // Finds new targets in slices: call Begin, then Advance until it returns false. The new targets then replace the old.
   //   ids: all rows of the catalogue, counted; codes: their codes (n x L); training: which of them train;
-  //   error: e above. codes and training must outlive the search.
-  void Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error);
+  //   error: e above; held: rows that hold an ID stay, and no other row gets one of these IDs. codes, training and held
+  //   must outlive the search.
+  void Begin(IdCounter ids, const CodeMatrix& codes, const std::vector<uint32_t>& training, double error,
+             const HeldIds& held);
   bool Advance(const Model& model, const RowSource& training);
 
   // More rows train from now on, `rows` in all: the previous row i is now row_ids[i]. Targets stay with their rows.

@@ -36,9 +36,10 @@ MemoryNeed NeedOfTraining(const Model& model, RowCounts counts, const TrainConfi
   MemoryNeed need = NeedOfStep(model, std::min(config.batch_size, training_rows));
   const double weights = need.Floats(model.store().size());
   need.optimizer = Optimizer::StateVectors(config.optimizer) * weights;
-  // The weights before a step and at the start, and the best ones by either measure; the codes of all rows, and their
-  // order twice.
-  need.work += 4 * weights + need.Floats(counts.rows, model.config().levels()) + 2 * need.Floats(counts.rows);
+  // The weights before a step and at the start, and the best ones by either measure; the codes of all rows, those that
+  // they hold, and their order twice.
+  const double codes = need.Floats(counts.rows, model.config().levels());
+  need.work += 4 * weights + (config.stability > 0 ? 2 : 1) * codes + 2 * need.Floats(counts.rows);
   need.items = HeldBytes(model, counts);
   if (model.initialized()) return need;
   const MemoryNeed initialization = NeedOfInitialization(model, {training_rows, counts.held});
@@ -65,6 +66,7 @@ TrainJob::TrainJob(Model* model, const RowSource* source, const TrainConfig& con
       optimizer_(config.optimizer, model->store()),
       noise_(config.residual_noise),
       separation_(model->config(), config.separation_weight, config.separation_margin, training_rows_),
+      held_(config.stability, model->config().first_code_weight, model->config().codebook_sizes),
       dead_codes_(model->config(), config.dead_code_restart) {
   if (!model->initialized()) {  // it reads the training rows once they are known
     initialize_ = std::make_unique<InitializeJob>(model, &training_, model->config().codebook_kmeans_init);
@@ -75,6 +77,8 @@ TrainJob::TrainJob(Model* model, const RowSource* source, const TrainConfig& con
 }
 
 TrainJob::~TrainJob() = default;
+
+void TrainJob::Hold(CodeMatrix codes) { held_.Hold(std::move(codes)); }
 
 bool TrainJob::Advance() {
   if (phase_ == Phase::kDone) return false;
@@ -208,6 +212,10 @@ void TrainJob::TrainBlock() {
     StepTerms terms;
     if (noise_.ready()) terms.noise = &noise_;
     if (separation_.targets() > 0) terms.separation = &separation_;
+    if (held_.any()) {
+      terms.held = &held_;
+      terms.training = &training_.row_ids();
+    }
     train_step_.Begin(std::min(config_.batch_size, training_rows_ - position_), static_cast<uint64_t>(step_), terms);
   }
   const Range next = train_step_.next();
@@ -266,7 +274,7 @@ void TrainJob::SeparateOrGoOn() {
   IdCounter ids = evaluation_.TakeIds();
   if (separation_.enabled() && epoch_ >= 0 && epoch_ + 1 < config_.epochs) {
     const double error = history_.back().losses.quantization_error.back();
-    separation_.Begin(std::move(ids), evaluation_.codes(), training_.row_ids(), error);
+    separation_.Begin(std::move(ids), evaluation_.codes(), training_.row_ids(), error, held_);
     phase_ = Phase::kSeparate;
   } else {
     FinishEvaluation();

@@ -10,6 +10,7 @@
 #include "dead_codes.h"
 #include "epoch_rows.h"
 #include "evaluation.h"
+#include "held_ids.h"
 #include "initializer.h"
 #include "job.h"
 #include "losses.h"
@@ -75,6 +76,9 @@ class TrainJob : public Job {
 
   TrainJob(Model* model, const RowSource* source, const TrainConfig& config);
   ~TrainJob() override;
+
+  // The IDs that known items hold (held_ids.h): rows x L, before the first Advance. The model must be initialised.
+  void Hold(CodeMatrix codes);
 
   bool Advance() override;
 
@@ -172,6 +176,7 @@ class TrainJob : public Job {
   Optimizer optimizer_;
   ResidualNoise noise_;
   Separation separation_;
+  HeldIds held_;
   DeadCodes dead_codes_;
   EpochRows rows_;
   EvaluationPass evaluation_;

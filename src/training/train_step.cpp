@@ -16,6 +16,7 @@ struct Pass {
   Matrix input;   // x~ + noise
   Mlp::Tape encoder_tape;
   Matrix latent;
+  CodeMatrix found, chosen;  // with held IDs: those of the search, and those of the step
   ResidualQuantizer::Tape tape;
   Matrix quantized;
   Mlp::Tape decoder_tape;
@@ -152,10 +153,25 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
   const float per_item = 1.0f / static_cast<float>(batch_size_);
   CodeMatrix planned;
   if (config.balanced()) planned = planned_codes_.middleRows(added_, n);
+  const HeldIds* const held = terms_.held;
+  const CodeMatrix* const codes = held != nullptr ? &pass.chosen : config.balanced() ? &planned : nullptr;
+  if (held != nullptr) {
+    pass.found.resize(n, config.levels());
+    pass.chosen.resize(n, config.levels());
+  }
   // What concerns a single row, forward and backward ...
   ForRanges(n, model.least_rows(), kLanes, [&](Range rows) {
     EncoderForward(items, row_ids, rows);
-    pass.DecoderForward(model, config.balanced() ? &planned : nullptr, rows);
+    if (held != nullptr) {
+      auto found = pass.found.middleRows(rows.first, rows.count);
+      if (config.balanced()) {
+        found = planned.middleRows(rows.first, rows.count);
+      } else {
+        model.quantizer().Encode(pass.latent.middleRows(rows.first, rows.count), found, nullptr);
+      }
+      held->Choose(model.quantizer(), *terms_.training, row_ids, pass.latent, pass.found, rows, pass.chosen);
+    }
+    pass.DecoderForward(model, codes, rows);
     ReconstructionBackward(config, pass.output, pass.target, rows, batch_size_, pass.doutput);
     model.head().Backward(pass.output, rows, pass.head_tape, pass.doutput);
     MatrixRef dquantized = pass.dquantized;
@@ -164,6 +180,10 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
     if (terms_.separation != nullptr) {
       terms_.separation->AddGradient(model.quantizer(), row_ids, pass.latent, per_item, rows, pass.dlatent,
                                      pass.losses.separation.data());
+    }
+    if (held != nullptr) {
+      held->AddGradient(model.quantizer(), pass.latent, pass.found, pass.chosen, per_item, rows, pass.dlatent,
+                        pass.losses.separation.data());
     }
     model.encoder().Backward(model.store(), pass.dlatent, rows, pass.encoder_tape, nullptr);
   });

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "held_ids.h"
 #include "losses.h"
 #include "memory_need.h"
 #include "model.h"
@@ -24,6 +25,8 @@ namespace rqvae {
 struct StepTerms {
   const ResidualNoise* noise = nullptr;
   const Separation* separation = nullptr;
+  const HeldIds* held = nullptr;
+  const std::vector<uint32_t>* training = nullptr;  // with held: the rows of the catalogue that train
 };
 
 struct Pass;  // the intermediate values of a block of rows, forward and backward

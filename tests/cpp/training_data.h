@@ -3,6 +3,7 @@
 #define RQVAE_TESTS_TRAINING_DATA_H_
 
 #include <ostream>
+#include <utility>
 #include <vector>
 
 #include "config.h"
@@ -11,6 +12,7 @@
 #include "row_order.h"
 #include "row_source.h"
 #include "train_config.h"
+#include "train_job.h"
 
 namespace rqvae {
 
@@ -62,6 +64,19 @@ inline std::vector<uint32_t> EpochOrder(uint64_t seed, uint64_t epoch, Index row
   }
   if (window_ends != nullptr) *window_ends = shuffle.window_ends();
   return shuffle.order();
+}
+
+// With a stability, two items of three hold IDs that have nothing to do with them.
+inline void HoldSome(TrainJob& job, const ModelConfig& model, const TrainConfig& config, Index rows) {
+  if (config.stability == 0) return;
+  CodeMatrix codes(rows, model.levels());
+  for (Index i = 0; i < rows; ++i) {
+    for (Index l = 0; l < codes.cols(); ++l) {
+      codes(i, l) = static_cast<uint32_t>((7 * i + 3 * l) % model.codebook_sizes[static_cast<size_t>(l)]);
+    }
+    if (i % 3 == 0) codes(i, 0) = HeldIds::kNone;
+  }
+  job.Hold(std::move(codes));
 }
 
 // One way to train, for tests that go through several.

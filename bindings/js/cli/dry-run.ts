@@ -8,6 +8,7 @@ import { RQVAE } from "../model/rqvae.ts";
 import { OPTIONS } from "../options/describe.ts";
 import { type PresetName, presets } from "../options/presets.ts";
 import { suggestConfig } from "../options/suggest-config.ts";
+import { suggestRetraining } from "../options/suggest-retraining.ts";
 import { resolveTrainConfig } from "../options/train-config.ts";
 import type { ItemMatrix, TrainOptions, TrainProgress } from "../types.ts";
 import { exists } from "./files.ts";
@@ -98,7 +99,11 @@ export async function tellPlan(plan: Plan, asJson: boolean): Promise<void> {
 /** What does not have the library's default, and why. */
 function choose({ place, model, trainOptions, reasons, given, preset }: Plan): Choice[] {
   const { rows, dim } = place.items;
-  const recipe = preset === undefined ? suggestConfig({ n: rows, inputDim: dim }) : presets[preset]({ inputDim: dim });
+  const recipe = model.initialized
+    ? { model: {}, train: suggestRetraining(rows, model.config) }
+    : preset === undefined
+      ? suggestConfig({ n: rows, inputDim: dim })
+      : presets[preset]({ inputDim: dim });
   const config: Record<string, unknown> = {
     ...model.config,
     ...resolveTrainConfig(trainOptions, model.config),
@@ -109,13 +114,18 @@ function choose({ place, model, trainOptions, reasons, given, preset }: Plan): C
     if (!isGiven && !(name in recipe[of])) return [];
     const value = config[name];
     const by = isGiven ? "you" : preset === undefined ? "the items" : "the preset";
-    const reason = by !== "the items" ? undefined : name === "latentDim" && reasons[0] ? reasons[0] : REASONS[name];
+    const reason =
+      by !== "the items" || model.initialized
+        ? undefined
+        : name === "latentDim" && reasons[0]
+          ? reasons[0]
+          : REASONS[name];
     return [{ name, flag: flagText(option, value), value, by, ...(reason !== undefined && { reason }) }];
   });
 }
 
 function textOf(
-  { place, preset, outputs }: Plan,
+  { place, model, preset, outputs }: Plan,
   choices: readonly Choice[],
   written: readonly { what: string; file: string; exists: boolean }[],
   expected: Expected | undefined,
@@ -143,7 +153,7 @@ function textOf(
     ),
     ...group("you", "Options that you gave"),
     ...group("the preset", `Options of --preset ${preset}`),
-    ...group("the items", "Options chosen from the items"),
+    ...group("the items", `Options chosen ${model.initialized ? "to train the model further" : "from the items"}`),
     ...choices.flatMap(({ flag, reason }) =>
       reason === undefined ? [] : indented(`${flag.split(" ")[0]}: ${reason}`, "    "),
     ),
@@ -179,7 +189,8 @@ const range = ([low, high]: [number, number], say: (value: number) => string) =>
 async function expect({ place, model, trainOptions }: Plan): Promise<Expected | undefined> {
   const { items } = place;
   const sample = await firstRows(items, Math.min(items.rows, SAMPLE));
-  const copy = await RQVAE.create(model.config);
+  const copy = await (model.initialized ? RQVAE.load(model.save()) : RQVAE.create(model.config));
+  const { published: _, itemIds: __, ...options } = trainOptions; // of other rows
   const began = performance.now();
   let prepared: number | undefined;
   let last: TrainProgress | undefined;
@@ -196,7 +207,7 @@ async function expect({ place, model, trainOptions }: Plan): Promise<Expected | 
   try {
     await interruptible(async (signal) => {
       const either = AbortSignal.any([signal, enough.signal]);
-      await copy.train(sample, { ...trainOptions, signal: either, onProgress }).catch((error: unknown) => {
+      await copy.train(sample, { ...options, signal: either, onProgress }).catch((error: unknown) => {
         if (!enough.signal.aborted || signal.aborted) throw error;
       });
     });

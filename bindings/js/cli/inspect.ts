@@ -67,6 +67,8 @@ interface Inspection {
   numerics?: number;
   /** The release that fitted the weights. */
   version?: string;
+  /** The fingerprint of the model that the training went on from. */
+  from?: string;
   fingerprint?: string;
   initialized?: boolean;
   config: ModelConfig;
@@ -140,6 +142,7 @@ function inspectModel(path: string, bytes: Uint8Array, module: NativeModule): In
   const history = file.history === undefined ? undefined : historyOf(file.history, config);
   const data = metadata.data ?? (checkpoint && checkpointData(checkpoint.data, module));
   const { format, numerics, version, fingerprint, initialized } = metadata;
+  const from = metadata.from ?? checkpoint?.from;
   return {
     kind: checkpoint ? "checkpoint" : metadata.part === "encoder" ? "encoder" : "model",
     bytes: bytes.length,
@@ -151,6 +154,7 @@ function inspectModel(path: string, bytes: Uint8Array, module: NativeModule): In
     ...(options && { options }),
     ...(history && { history }),
     ...(data && { data }),
+    ...(from && { from }),
   };
 }
 
@@ -251,7 +255,7 @@ const KINDS: Record<Inspection["kind"], string> = {
 };
 
 function modelWords(path: string, inspection: Inspection): string[] {
-  const { kind, bytes, config, parameters, fingerprint, version, numerics, data } = inspection;
+  const { kind, bytes, config, parameters, fingerprint, version, numerics, data, from } = inspection;
   const { codebookSize, encodeBeam, hiddenDims, inputDim, latentDim } = config;
   const possible = codebookSize.reduce((product, size) => product * size, 1);
   const widths = [inputDim, ...hiddenDims, latentDim].map(thousands).join(" -> ");
@@ -271,6 +275,7 @@ function modelWords(path: string, inspection: Inspection): string[] {
       "made by":
         [version && `rqvae ${version}`, numerics !== undefined && `numerics ${numerics}`].filter(Boolean).join(", ") +
         (version && version !== VERSION ? ` (this is rqvae ${VERSION})` : ""),
+      "trained from": from && `model ${from}`,
     }),
     ...trainingWords(inspection),
     ...(data

@@ -112,7 +112,8 @@ export async function openWorkplace(
       throw new UsageError(`${typedName(given, twin)} and ${typedName(given, option)} are the same file, ${path}`);
     }
   }
-  const inputs = [itemsPath, labelsPath, text(given, "item-ids")].filter((path) => path !== undefined);
+  const others = ["item-ids", "from", "published"].map((name) => text(given, name));
+  const inputs = [itemsPath, labelsPath, ...others].filter((path) => path !== undefined);
   await checkRoles([
     { as: "<items>", path: itemsPath, role: "items" },
     { as: typedName(given, "labels"), path: labelsPath, role: "titles" },

@@ -2,7 +2,7 @@ import { DivergedError } from "../base/errors.ts";
 import { counted, percent, thousands } from "../base/words.ts";
 import { openItems } from "../items/items.ts";
 import { RowHashes } from "../items/row-hashes.ts";
-import { chooseRecipe } from "../model/choose-config.ts";
+import { beginFit } from "../model/choose-config.ts";
 import { RQVAE } from "../model/rqvae.ts";
 import { NEARLY_SAME } from "../model/verdict.ts";
 import { requireSame } from "../model-file/checkpoint.ts";
@@ -11,6 +11,7 @@ import { type PresetName, presets } from "../options/presets.ts";
 import { resolveTrainConfig } from "../options/train-config.ts";
 import type {
   EpochRecord,
+  FitOptions,
   ModelConfig,
   ModelOptions,
   TrainConfig,
@@ -21,8 +22,19 @@ import type {
 import { copyShard } from "../worker/shard.ts";
 import { CheckpointFile } from "./checkpoint-file.ts";
 import { type Command, type Given, number, type Option, oneOf, text, UsageError } from "./command.ts";
-import { type CatalogueItems, checkOutput, FileError, nameFile, nameOfOutput, STDOUT, saveWhole } from "./files.ts";
+import { checkRoles } from "./file-roles.ts";
+import {
+  type CatalogueItems,
+  checkOutput,
+  FileError,
+  nameFile,
+  nameOfOutput,
+  readIdFile,
+  STDOUT,
+  saveWhole,
+} from "./files.ts";
 import { historyPathOf, historyText } from "./history-file.ts";
+import { readBytes } from "./inputs.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { itemBlocks } from "./item-blocks.ts";
 import { ITEM_FILES } from "./item-options.ts";
@@ -61,6 +73,14 @@ export const train: Command = {
   options: {
     Files: {
       ...fileOptions,
+      from: {
+        value: "MODEL",
+        help: "train this model further, so that known items keep\ntheir IDs; see --stability",
+      },
+      published: {
+        value: "IDS",
+        help: "with --from: the IDs that items have been published\nwith, joined by item IDs; other items are new\n(default: what the model gives for every row)",
+      },
       history: {
         value: "FILE",
         help: "write a row per epoch (losses, levels, evaluation)\nas .jsonl or .csv",
@@ -105,6 +125,10 @@ Epochs count from 1 everywhere; epoch 0 is the start, before any training.`,
       `Ctrl-C stops the training and writes the model so far; a second Ctrl-C ends it
 at once. With --quiet, a line on standard error still says when training found
 nothing better than the start, which was then kept.`,
+      `--from starts from the weights, input statistics and codebooks of a model, which
+is only read. Sizes and scaling stay as they are. An item keeps its ID unless
+(1 - stability) times its error is above that of another: 0 lets go of all IDs,
+1 of none. rqvae churn says what changed.`,
       `--preset hopwise trains as the original program of Hopwise does; --compat
 hopwise, which the preset includes, takes only its functions.`,
       `With --checkpoint and --resume, the same command resumes wherever it was
@@ -119,6 +143,7 @@ continues without it.`,
     "rqvae train items.npy --dry-run",
     "rqvae train items.npy --json --history history.csv > result.json",
     "rqvae train items.npy --epochs 500 --checkpoint items.checkpoint --resume",
+    "rqvae train june.csv --from may.safetensors --published may.ids.csv",
     "curl -s https://example.org/items.npy | rqvae train - -o items.safetensors",
   ),
   run,
@@ -162,7 +187,8 @@ async function rehearse(
       `${checkpoint!.path} exists: with --resume the training resumes from it, with its options. This is the plan of a new one.\n`,
     );
   }
-  const { model, trainOptions, reasons } = await begin(place.items, options, preset).catch(explain);
+  const origin = await readOrigin(given, place, preset);
+  const { model, trainOptions, reasons } = await begin(place.items, options, preset, origin).catch(explain);
   try {
     const outputs = { "the model": place.modelPath, "the IDs": place.idsPath };
     const more = {
@@ -200,7 +226,7 @@ async function runLocked(
 
   const { model, trainOptions, reasons } = await (resuming && checkpoint
     ? resume(checkpoint, place, withPreset(options, place.items, preset))
-    : begin(place.items, options, preset)
+    : begin(place.items, options, preset, await readOrigin(given, place, preset))
   ).catch(explain);
   try {
     const results = [place.modelPath, place.idsPath];
@@ -215,6 +241,7 @@ async function runLocked(
         train: resolveTrainConfig(trainOptions, model.config),
         data: await identify(place.items),
         names: namesOf(place),
+        ...(model.initialized && { from: model.fingerprint }),
       });
       if (await checkpoint.isFinished(of, results)) {
         if (historyPath !== undefined) {
@@ -293,7 +320,10 @@ async function runLocked(
       );
     }
     tellKeptStart(history, place.quiet || given.values.json === true);
-    await checkpoint?.finish({ ...finishedTraining(model), names: namesOf(place) }, results);
+    if (checkpoint) {
+      const { from, ...finished } = finishedTraining(model);
+      await checkpoint.finish({ ...finished, names: namesOf(place), ...(from !== undefined && { from }) }, results);
+    }
     return 0;
   } finally {
     model.dispose();
@@ -340,16 +370,19 @@ export function tellKeptStart(history: TrainHistory, isQuiet: boolean): void {
 }
 
 const inputsOf = (given: Given): string[] =>
-  [given.positionals[0], text(given, "labels"), text(given, "item-ids")].filter((path) => path !== undefined);
+  [given.positionals[0], ...["labels", "item-ids", "from", "published"].map((name) => text(given, name))].filter(
+    (path) => path !== undefined,
+  );
 
 /** Everything that decided the result. */
-function finishedTraining(model: RQVAE): { config: ModelConfig; train: TrainConfig; data: unknown } {
+function finishedTraining(model: RQVAE): { config: ModelConfig; train: TrainConfig; data: unknown; from?: string } {
   const bytes = model.saveCheckpoint();
   const size = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
   const { checkpoint } = JSON.parse(header.__metadata__.rqvae) as ModelMetadata;
-  const { rows, dim, every } = checkpoint!.data;
-  return { config: model.config, train: checkpoint!.train, data: { rows, dim, every } };
+  const { data, train, from } = checkpoint!;
+  const { rows, dim, every } = data;
+  return { config: model.config, train, data: { rows, dim, every }, ...(from !== undefined && { from }) };
 }
 
 /** What the file of IDs calls the items. */
@@ -402,14 +435,49 @@ export async function begin(
   items: CatalogueItems,
   given: GivenOptions,
   preset: PresetName | undefined,
+  origin: Origin = {},
 ): Promise<Start> {
   const inputDim = items.dim;
   if (preset !== undefined) {
     const { model, train } = withPreset(given, items, preset);
     return { model: await RQVAE.create({ ...model, inputDim }), trainOptions: train, reasons: [] };
   }
-  const { model, train, reasons = [] } = await chooseRecipe(RQVAE.create, items, { ...given.model, ...given.train });
-  return { model: await RQVAE.create(model), trainOptions: train, reasons };
+  const { model, train, reasons = [] } = await beginFit(RQVAE, items, { ...given.model, ...given.train, ...origin });
+  return { model, trainOptions: train, reasons };
+}
+
+/** What a retraining starts from. */
+type Origin = Pick<FitOptions, "from" | "published" | "itemIds">;
+
+/** @throws UsageError, FileError */
+async function readOrigin(given: Given, { itemIds }: Workplace, preset: PresetName | undefined): Promise<Origin> {
+  const from = text(given, "from");
+  const published = text(given, "published");
+  if (from === undefined) {
+    if (published !== undefined) throw new UsageError("--published goes with --from: name the model to train further");
+    return {};
+  }
+  if (preset !== undefined) {
+    throw new UsageError("--preset and --from do not go together: a model that is trained further is what it is");
+  }
+  await checkRoles([
+    { as: "--from", path: from, role: "model" },
+    { as: "--published", path: published, role: "ids" },
+  ]);
+  const model = { from: await readBytes(from) };
+  await RQVAE.load(model.from).then(
+    (loaded) => loaded.dispose(),
+    (error) => {
+      throw nameFile(from, error);
+    },
+  );
+  if (published === undefined) return model;
+  const read = await readIdFile(published, {});
+  if (itemIds === undefined || read.itemIds === undefined) {
+    const without = itemIds === undefined ? "<items>" : published;
+    throw new UsageError(`--published is joined by item IDs, and ${without} has none: give them (--item-ids)`);
+  }
+  return { ...model, itemIds, published: { itemIds: read.itemIds, ids: read.ids } };
 }
 
 /**

@@ -44,7 +44,7 @@ function resumedConfig(
   const stored = { ...info.train, deadCodeRestart: info.train.deadCodeRestart && ("withSinkhorn" as const) };
   const train = resolveTrainConfig({ ...stored, ...given, ...callbacks }, model);
   requireSame("training's", info.train, train);
-  return { train, data: info.data, state, metadata };
+  return { ...info, train, state, metadata };
 }
 
 /** Reads what was given as `resume`. @throws ModelFormatError that names the option. */

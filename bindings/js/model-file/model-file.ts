@@ -33,6 +33,8 @@ export interface DataIdentity {
 export interface CheckpointInfo {
   train: TrainConfig;
   data: DataIdentity;
+  /** See `Provenance.from`. */
+  from?: string;
   /** How far the training was: epochs finished, optimiser steps. Absent in checkpoints of earlier releases. */
   progress?: { epoch: number; step: number; totalSteps: number };
 }
@@ -55,6 +57,8 @@ export interface Provenance {
   /** The release that fitted the weights, whichever saves them: releases of the same numerics give files that differ in this alone. */
   version: string;
   data: StoredData;
+  /** The fingerprint of the trained model that this training went on from; absent if it began with a new one. */
+  from: string;
 }
 
 /** What the files of a model are going to remember: the one with everything, and its encoder part. */

@@ -162,10 +162,12 @@ const METADATA = fields({
   ),
   version: optional(text),
   data: optional(fields({ ...identity, fingerprint: optional(hex16), sums: optional(list(hex16)) })),
+  from: optional(hex16),
   checkpoint: optional(
     fields({
       train: options,
       data: fields(identity),
+      from: optional(hex16),
       progress: optional(fields({ epoch: whole(), step: whole(), totalSteps: whole() })),
     }),
   ),

@@ -4,7 +4,7 @@ import { ModelFormatError } from "../base/errors.ts";
 import { TextDecoder } from "../base/text-codecs.ts";
 import { readLocation, responseBytes } from "../runtime/location.ts";
 import { platform } from "../runtime/platform.ts";
-import type { HubConfig, ModelSource } from "../types.ts";
+import type { HubConfig, ModelSource, SavedModel } from "../types.ts";
 
 /** What was read. */
 export interface ModelBytes {
@@ -14,6 +14,12 @@ export interface ModelBytes {
 }
 
 const CONFIG = "config.json";
+
+/** What `fit` trains further, as `readSource` takes it. */
+export async function sourceOf(from: ModelSource | SavedModel | undefined): Promise<ModelSource> {
+  if (typeof (from as Partial<SavedModel> | undefined)?.save === "function") return (from as SavedModel).save();
+  return from as ModelSource;
+}
 
 /** The bytes of a model. If a file does not describe itself, the configuration next to it is read as well. */
 export async function readSource(source: ModelSource): Promise<ModelBytes> {

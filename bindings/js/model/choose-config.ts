@@ -22,9 +22,11 @@ import { native } from "../runtime/native.ts";
 import type {
   EmbeddingSource,
   FitOptions,
+  HubConfig,
   Items,
   ModelConfig,
   ModelOptions,
+  ModelSource,
   Recipe,
   TrainHistory,
   TrainOptions,
@@ -32,29 +34,57 @@ import type {
 import { type Measurable, measure } from "./measure-spectrum.ts";
 
 /** What `fit` needs of the model that it makes. */
-interface Trainable extends Measurable {
+export interface Trainable extends Measurable {
   readonly history: TrainHistory | undefined;
   train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
 }
 
+/** Where they come from: `RQVAE`. */
+export interface Models<Model> {
+  create(options: ModelOptions): Promise<Model>;
+  load(source: ModelSource, options?: { config?: Partial<ModelOptions> & HubConfig }): Promise<Model>;
+}
+
 /** See `RQVAE.fit`. */
 export async function fitModel<Model extends Trainable>(
-  create: (options: ModelOptions) => Promise<Model>,
+  models: Models<Model>,
   items: Items | EmbeddingSource,
   options: FitOptions,
 ): Promise<Model> {
-  const chosen = await chooseRecipe(create, items, options);
-  const model = await create(chosen.model);
+  const { model, train } = await beginFit(models, items, options);
+  const { history } = model; // of a model that is trained further
   try {
-    await model.train(items, chosen.train);
+    await model.train(items, train);
   } catch (error) {
-    if (model.history === undefined) {
+    if (model.history === undefined || model.history === history) {
       model.dispose();
       throw error;
     }
     tellLateError("fit", error);
   }
   return model;
+}
+
+/** The model to train, and how: a new one, or with `from` one to train further. */
+export async function beginFit<Model extends Trainable>(
+  models: Models<Model>,
+  items: Items | EmbeddingSource,
+  options: FitOptions,
+): Promise<{ model: Model; train: TrainOptions; reasons?: readonly string[] }> {
+  requireFitOptions(options);
+  if (options.from !== undefined) return (await import("./retrain.ts")).beginRetraining(models, items, options);
+  const { model, ...chosen } = await chooseRecipe((of) => models.create(of), items, options);
+  return { ...chosen, model: await models.create(model) };
+}
+
+/** An option belongs to the model if the model has one of that name; the rest is the training's. */
+function requireFitOptions(options: FitOptions): void {
+  checkOptionNames(options, "RQVAE.fit", [
+    ...MODEL_OPTION_NAMES,
+    ...TRAIN_OPTION_NAMES,
+    ...["model", "train", "reasons", "from"],
+  ]);
+  checkCheckpointOptions(new OptionReader(options, "RQVAE.fit"));
 }
 
 /** What is chosen before anybody looks at the items. */
@@ -119,9 +149,7 @@ function suggested(shape: CatalogueShape, options: FitOptions): Recipe {
 
 /** The part of `chooseRecipe` that takes no time, with all of its checks: for those who have many trainings ahead. */
 export async function chooseFirst(items: Items | EmbeddingSource, options: FitOptions): Promise<FirstChoice> {
-  // An option belongs to the model if the model has one of that name; the rest is the training's.
-  checkOptionNames(options, "RQVAE.fit", [...MODEL_OPTION_NAMES, ...TRAIN_OPTION_NAMES, "model", "train", "reasons"]);
-  checkCheckpointOptions(new OptionReader(options, "RQVAE.fit"));
+  requireFitOptions(options);
   if (isRecipe(options)) {
     const { model, train, reasons: _, ...onTop } = options;
     const chosen = withOptions({ model, train }, onTop);

@@ -58,8 +58,11 @@ export async function readRecord({
   file: { metadata, history: stored },
 }: ReadModel): Promise<{ record?: ModelRecord; history?: TrainHistory }> {
   if (!metadata) return {};
-  const { training, version, data } = metadata;
-  const record = recordOf({ training, ...(version && { version }), ...(data && { data }) }, stored);
+  const { training, version, data, from } = metadata;
+  const record = recordOf(
+    { training, ...(version && { version }), ...(data && { data }), ...(from && { from }) },
+    stored,
+  );
   if (stored === undefined) return { record };
   const { readHistory } = await import("../model-file/stored-history.ts"); // encoder parts and files of before have none
   const history = readHistory(stored, metadata.config.codebookSizes, (what, cause) =>

@@ -116,7 +116,7 @@ export class RQVAE {
     return longCall("fit", options, async (watch) => {
       await loadTrainOptions();
       const { fitModel } = await import("./choose-config.ts");
-      return fitModel(RQVAE.create, items, { ...options, ...watch });
+      return fitModel(RQVAE, items, { ...options, ...watch });
     });
   }
 
@@ -213,6 +213,8 @@ export class RQVAE {
       config: this.config,
       handle: () => this.#open().handle,
       initialized: () => this.initialized,
+      fingerprint: () => this.fingerprint,
+      trained: () => !!this.#record?.full.training,
       exclusively: exclusively as Trainee["exclusively"],
       weightsChanged: (record) => this.#weightsChanged(record),
       forget: () => this.#forgetTraining(),

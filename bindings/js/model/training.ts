@@ -1,8 +1,9 @@
 /** A training job of the core and its reports: events, records, warnings, and the history at the end. Internal. */
 
+import { invalid } from "../base/errors.ts";
 import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
 import { VERSION } from "../base/version.ts";
-import { toText, type Wording, worded } from "../base/wording.ts";
+import { call, option, toText, type Wording, worded } from "../base/wording.ts";
 import { counted, percent } from "../base/words.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
 import type { CheckpointInfo, ModelRecord, TrainingSummary } from "../model-file/model-file.ts";
@@ -77,6 +78,9 @@ export interface Trainee {
   readonly config: ModelConfig;
   handle(): Handle;
   initialized(): boolean;
+  fingerprint(): string;
+  /** Whether its weights come from a training. */
+  trained(): boolean;
   /** Runs the only long call that may change the weights. */
   exclusively<T>(
     items: Items | EmbeddingSource,
@@ -142,18 +146,28 @@ export async function trainModel(
     resumed?.requireSameRows(difference);
     const profile = await rows.profile();
     const handle = model.handle();
+    const from = resumed ? resumed.from : model.trained() ? model.fingerprint() : undefined;
+    const origin = from === undefined ? {} : { from };
+    if (options.published !== undefined && !resumed && !model.initialized()) {
+      throw invalid(
+        "OPTIONS_CONFLICT",
+      )`${call("train")}${option("published")} are IDs of a model that is trained further, but this one is new${{ hint: "give fit the model that made them as from, or load it and train that" }}`;
+    }
+    const holds = !resumed && config.stability > 0 && model.initialized();
+    const held = holds ? await heldCodes(model, items, options, rows.rows) : undefined;
     // Free the old training's memory first, but not for a checkpoint whose state may turn out to be damaged.
     if (!resumed) model.forget();
     const run = new Training(module, handle, model.config, rows, config, { profile, columnNames });
     if (resumed) run.restore(resumed.state);
+    else if (held) run.hold(held);
     model.forget();
     const { hashes } = rows;
     const record = (history: TrainHistory) =>
       recordOf(
-        { training: run.summary(history), version: VERSION, data: storedData(module, data, hashes) },
+        { training: run.summary(history), version: VERSION, data: storedData(module, data, hashes), ...origin },
         writeHistory(history),
       );
-    model.began({ run, record, checkpoint: () => run.checkpoint({ ...data, every: hashes.save() }) });
+    model.began({ run, record, checkpoint: () => run.checkpoint({ ...data, every: hashes.save() }, origin) });
     let due = performance.now();
     await run.run(rows, {
       report: onProgress && (() => onProgress(run.event())),
@@ -174,6 +188,23 @@ export async function trainModel(
   onProgress?.(last); // everything is done: an exception undoes nothing
   return history;
 }
+
+/** The codes that the items hold at the start, rows x L. */
+async function heldCodes(
+  { module, config, handle, fingerprint }: Trainee,
+  items: Items | EmbeddingSource,
+  options: TrainOptions,
+  rows: number,
+): Promise<ArrayLike<number>> {
+  if (options.published !== undefined) {
+    const { publishedCodes } = await import("./held-ids.ts");
+    return publishedCodes(options, { config, fingerprint: fingerprint() }, rows);
+  }
+  const { encodeItems } = await import("./encode-async.ts");
+  const { signal } = options;
+  return encodeItems({ module, config, model: handle(), ends: [] }, items, signal ? { signal } : {});
+}
+
 /** The initialisation's share of the progress, if there is one. This is a guess, since its pace says nothing about the training's. */
 const INITIALIZE_SHARE = 0.1;
 
@@ -222,6 +253,16 @@ export class Training {
       ...hooks,
       advance: () => this.#native.advanceTrain(this.#handle),
       fill: () => rows.fill(),
+    });
+  }
+
+  /** The codes that the items hold, see held-ids.ts. */
+  hold(codes: ArrayLike<number>): void {
+    const levels = this.#model.nQuantizationLayers;
+    withArena(this.#native, (arena) => {
+      const address = arena.allocate(4 * codes.length);
+      this.#native.HEAPU32.set(codes, address / 4);
+      this.#native.holdIds(this.#handle, address, codes.length / levels, levels);
     });
   }
 
@@ -419,9 +460,9 @@ export class Training {
   }
 
   /** What a checkpoint says of the training beside its state. */
-  checkpoint(data: CheckpointInfo["data"]): CheckpointInfo {
+  checkpoint(data: CheckpointInfo["data"], origin: { from?: string }): CheckpointInfo {
     const { finishedEpochs: epoch, step, totalSteps } = this.#native.trainState(this.#handle);
-    return { train: this.config, data, progress: { epoch, step, totalSteps } };
+    return { train: this.config, data, ...origin, progress: { epoch, step, totalSteps } };
   }
 
   /** What the model file tells of the training. */

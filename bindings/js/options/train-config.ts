@@ -38,6 +38,7 @@ export function resolveTrainConfig(options: TrainOptions, model: ModelConfig, wh
   const read = new OptionReader(options, where);
   const config = resolve(read, where, TRAIN);
   checkColumnNames(read, model.inputDim);
+  for (const name of ["itemIds", "published"]) read.get(name); // checked when there are items
   checkJobOptions(read);
   checkCheckpointOptions(read);
   read.refuseUnknown();
@@ -93,6 +94,8 @@ export const nativeTrainConfig = (config: TrainConfig): object => nativeConfig(T
 /** The options of training that are not values and do not affect its result; its type makes sure that it is complete. */
 export const CALLBACK_NAMES: readonly string[] = Object.keys({
   columnNames: 1,
+  itemIds: 1,
+  published: 1,
   onProgress: 1,
   signal: 1,
   checkpoint: 1,

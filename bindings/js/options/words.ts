@@ -294,6 +294,13 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     group: "What counts",
     guide: "the margin m of that loss",
   },
+  stability: {
+    help: "how firmly known items keep the IDs that they have",
+    label: "Stability",
+    hint: "How firmly known items keep their IDs when a model is trained further.",
+    group: "What counts",
+    guide: "how firmly known items keep their IDs when a model is trained further; 0.75 with `from`",
+  },
   learningRate: {
     flag: "lr",
     help: "learning rate",

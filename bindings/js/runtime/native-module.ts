@@ -97,6 +97,8 @@ export interface NativeFunctions {
   createTrainJob(model: Handle, rows: Handle, options: object): Handle;
   /** @throws OutOfMemoryError if a model, this many rows and a training would not fit, before anything is allocated. */
   requireTrainingMemory(model: object, training: object, rows: number, streamed: boolean): void;
+  /** codes: rows x levels Uint32; 2^32 - 1 in place of the first one where an item holds no ID. */
+  holdIds(job: Handle, codes: number, rows: number, levels: number): void;
   advanceTrain(job: Handle): number;
   trainState(job: Handle): NativeTrainState;
   trainLosses(job: Handle): Losses | undefined;
@@ -143,6 +145,7 @@ export const NATIVE_FUNCTIONS = Object.keys({
   initializeProgress: 1,
   createTrainJob: 1,
   requireTrainingMemory: 1,
+  holdIds: 1,
   advanceTrain: 1,
   trainState: 1,
   trainLosses: 1,

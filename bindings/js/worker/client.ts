@@ -11,7 +11,7 @@ import { requireReadable } from "../base/web-objects.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { inWhole } from "../items/items.ts";
 import { encodeBatches } from "../model/encode-stream.ts";
-import { readSource } from "../model-file/source.ts";
+import { readSource, sourceOf } from "../model-file/source.ts";
 import { checkCheckpointOptions } from "../options/train-config.ts";
 import type { AssessOptions } from "../report/assess.ts";
 import type { IdReport } from "../report/id-report.ts";
@@ -105,7 +105,8 @@ export class RQVAEWorker extends Contracted {
     start: WorkerStart = {},
   ): LongCall<TrainProgress, RQVAEWorker> {
     return longCall("fit", options, async (watch) => {
-      const { args, checkpoints, hooks } = sentLong("fit", items, options, watch);
+      const from = options.from === undefined ? {} : { from: await bytesOf(options.from) };
+      const { args, checkpoints, hooks } = sentLong("fit", items, { ...options, ...from }, watch);
       return RQVAEWorker.#start(start, "fit", args, { ...hooks, keepsResult: true }, checkpoints);
     });
   }
@@ -336,7 +337,10 @@ function sentLong(
   options: Pick<TrainOptions, "checkpoint" | "resume" | "signal"> & { onProgress?: unknown } & TransferOption,
   watch: Watch<never>,
 ) {
-  const { onProgress, signal, transfer, checkpoint, resume, ...rest } = options;
+  const { onProgress, signal, transfer, checkpoint, resume, ...others } = options;
+  const { published } = others as TrainOptions;
+  const ids = published?.ids instanceof SemanticIds ? { published: { ...published, ids: copyOf(published.ids) } } : {};
+  const rest = { ...others, ...ids };
   if (checkpoint !== undefined || resume !== undefined)
     checkCheckpointOptions(new OptionReader({ checkpoint, resume }, method));
   const { sent, source } = sentSource(items, transfer, method);
@@ -348,6 +352,12 @@ function sentLong(
     checkpoints: checkpoint && (everyMs === undefined ? {} : { everyMs }),
     hooks,
   };
+}
+
+/** The model to train further, read or saved on this side, like the source of `load`. */
+async function bytesOf(from: NonNullable<FitOptions["from"]>): Promise<Uint8Array> {
+  const { bytes } = await readSource(await sourceOf(from));
+  return new Uint8Array(bytes).slice();
 }
 
 /** A response is read here, where it can be; a URL keeps its meaning here; bytes are copied without the rest of their buffer. */

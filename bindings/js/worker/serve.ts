@@ -66,8 +66,12 @@ export function serve(port: ServerPort): void {
       if (!optimizer) throw new DisposedError(`${method}: the optimiser was disposed`);
       return optimizer;
     };
+    const withIds = (options: { published?: { ids?: unknown } }) =>
+      options?.published
+        ? { ...options, published: { ...options.published, ids: open(options.published.ids) } }
+        : options;
     const given = args.map(open);
-    if (LONG.has(method)) given[1] = { ...(given[1] as object), ...watching };
+    if (LONG.has(method)) given[1] = { ...withIds(given[1] as object), ...watching };
     if (method === "initialize") {
       const { wasm, ...rest } = given[0] as { wasm?: WasmSource | { href: string } };
       const url = typeof wasm === "object" && "href" in wasm ? new URL(wasm.href) : undefined;

@@ -120,6 +120,14 @@ const TrainingCase kCases[] = {
        t.validation_until = 0.5;
        t.optimizer.learning_rate = 0.5;
      }},
+    {"Stability",
+     [](ModelConfig& m, TrainConfig& t) {
+       m.encode_beam = 3;
+       m.first_code_weight = 0.5;
+       t.stability = 0.8;
+       t.separation_weight = 0.5;
+       t.validation_share = 0.1;
+     }},
     {"LayerNormClipEma",
      [](ModelConfig& m, TrainConfig& t) {
        m.layer_norm = true;
@@ -163,6 +171,7 @@ TEST_P(ThreadCount, ChangesNoByteOfATraining) {
     Model model(model_config);
     const MatrixRows rows(data);
     TrainJob job(&model, &rows, config);
+    HoldSome(job, model_config, config, data.rows());
     RunToEnd(job);
     CodeMatrix codes(data.rows(), 2);
     model.Encode(data, codes, nullptr);

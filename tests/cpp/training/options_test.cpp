@@ -32,7 +32,7 @@ auto Fields(const Options& options) {
                reconstruction_weight, input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam,
                first_code_weight, seed] = options.model;
   const auto& [optimizer, epochs, batch_size, schedule, warmup, evaluate_every, validation_share, validation_until,
-               select, patience, dead_code_restart, residual_noise, separation_weight, separation_margin] =
+               select, patience, dead_code_restart, residual_noise, separation_weight, separation_margin, stability] =
       options.train;
   const auto& [kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay, beta1,
                beta2, epsilon, momentum] = optimizer;
@@ -45,7 +45,7 @@ auto Fields(const Options& options) {
                     kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay,
                     beta1, beta2, epsilon, momentum,  //
                     epochs, batch_size, schedule, warmup, evaluate_every, validation_share, validation_until, select,
-                    patience, dead_code_restart, residual_noise, separation_weight, separation_margin);
+                    patience, dead_code_restart, residual_noise, separation_weight, separation_margin, stability);
 }
 constexpr size_t kFields = std::tuple_size_v<decltype(Fields(Options()))>;
 
@@ -151,6 +151,7 @@ const std::array<Row, kFields> kRows = {{
     {"SeparationWeight", [](Options& o) { o.train.separation_weight = 30; }},
     {"SeparationMargin", [](Options& o) { o.train.separation_margin = 0.5; },
      [](Options& o) { o.train.separation_weight = 30; }},
+    {"Stability", [](Options& o) { o.train.stability = 1; }},
 }};
 
 // What both runs of every row have.
@@ -167,6 +168,7 @@ Options Common() {
 struct Outcome {
   explicit Outcome(const Options& options)
       : rows(Catalogue(300, options.model.input_dim)), model(options.model), job(&model, &rows, options.train) {
+    if (options.train.stability > 0) job.Hold(CodeMatrix::Zero(300, options.model.levels()));
     RunToEnd(job);
     codes.resize(300, options.model.levels());
     model.Encode(rows.data(), codes, nullptr);

@@ -145,6 +145,11 @@ const TrainingCase kCases[] = {
        t.separation_weight = 0.1;
        t.optimizer.learning_rate = 0.5;
      }},
+    {"Stability",
+     [](ModelConfig&, TrainConfig& t) {
+       t.stability = 0.8;
+       t.validation_share = 0.1;
+     }},
     {"Together",
      [](ModelConfig& m, TrainConfig& t) {
        m.codebook_gradient = CodebookGradient::kQuantization;
@@ -200,7 +205,8 @@ void ExpectSameSnapshot(const std::optional<Snapshot>& a, const std::optional<Sn
 
 TEST_P(ResumeTest, AfterEverySlice) {
   Session whole(*this);
-  std::vector<std::vector<uint8_t>> states;  // each different one
+  HoldSome(whole.job, model_config_, config_, kRows);  // those that are resumed have it from the state
+  std::vector<std::vector<uint8_t>> states;            // each different one
   std::vector<int64_t> steps;
   size_t slices = 0;
   do {

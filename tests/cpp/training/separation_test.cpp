@@ -40,8 +40,9 @@ struct Crowd {
     config.codebook_sizes = {8, 16};
     return config;
   }
+  HeldIds held{1, 0, {8, 16}};
   void Search(double error = 2) {
-    separation->Begin(Counted(), codes, training, error);
+    separation->Begin(Counted(), codes, training, error, held);
     const SubsetRows source(&rows, training);
     while (separation->Advance(model, source)) {
     }
@@ -198,7 +199,7 @@ TEST(Separation, ATargetStandsWhileItsRowIsThere) {
   CodeMatrix distinct = crowd.codes.topRows(128);
   crowd.codes = distinct;
   crowd.training.resize(128);
-  crowd.separation->Begin(crowd.Counted(), crowd.codes, crowd.training, 2);
+  crowd.separation->Begin(crowd.Counted(), crowd.codes, crowd.training, 2, crowd.held);
   const SubsetRows source(&crowd.rows, crowd.training);
   while (crowd.separation->Advance(crowd.model, source)) {
   }
@@ -321,7 +322,7 @@ TEST(Separation, AGroupOfManyIsDoneInSlices) {
   TestRandom random(12);
   Crowd crowd(ClusteredRows(random, 60000, 3, 5000, 0.3));
   crowd.codes.setZero();
-  crowd.separation->Begin(crowd.Counted(), crowd.codes, crowd.training, 1);
+  crowd.separation->Begin(crowd.Counted(), crowd.codes, crowd.training, 1, crowd.held);
   const SubsetRows source(&crowd.rows, crowd.training);
   Index slices = 1;
   while (crowd.separation->Advance(crowd.model, source)) ++slices;

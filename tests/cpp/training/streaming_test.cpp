@@ -48,6 +48,14 @@ const TrainingCase kCases[] = {
        t.validation_until = 0.4;
        t.optimizer.learning_rate = 0.5;
      }},
+    {"Stability",
+     [](ModelConfig& m, TrainConfig& t) {
+       m.encode_beam = 3;
+       m.first_code_weight = 0.5;
+       t.stability = 0.8;
+       t.separation_weight = 0.5;
+       t.validation_share = 0.1;
+     }},
     {"DeadCodesWithoutKmeans",
      [](ModelConfig& m, TrainConfig& t) {
        m.codebook_kmeans_init = false;
@@ -61,9 +69,11 @@ Fetches TrainBothWays(const Matrix& data, const ModelConfig& config, const Train
   Model in_memory(config), streamed(config);
   const MatrixRows rows(data);
   TrainJob memory_job(&in_memory, &rows, training);
+  HoldSome(memory_job, config, training, data.rows());
   RunToEnd(memory_job);
   StreamedRows stream(data.rows(), data.cols());
   TrainJob job(&streamed, &stream, training);
+  HoldSome(job, config, training, data.rows());
   const Fetches fetches = RunStreamed(job, stream, data);
   EXPECT_TRUE(SameBits(streamed.store().values(), in_memory.store().values()));
   EXPECT_EQ(job.Save(), memory_job.Save());

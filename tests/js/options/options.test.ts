@@ -256,7 +256,9 @@ const MODEL_ROWS: Rows<Omit<ModelOptions, "inputDim">> = {
 };
 
 /** The options that are values; those that are functions and the like have tests of their own below. */
-const TRAIN_ROWS: Rows<Omit<TrainOptions, "columnNames" | "onProgress" | "signal" | "checkpoint" | "resume">> = {
+const TRAIN_ROWS: Rows<
+  Omit<TrainOptions, "columnNames" | "itemIds" | "published" | "onProgress" | "signal" | "checkpoint" | "resume">
+> = {
   epochs: {
     values: [3],
     effect: (a, b) => expect([a.history.epochs.length, b.history.epochs.length]).toEqual([3, 6]),
@@ -424,6 +426,11 @@ const TRAIN_ROWS: Rows<Omit<TrainOptions, "columnNames" | "onProgress" | "signal
     train: { separationWeight: 30 },
     effect: (a, b) => expect(moved(a, "encoder")).not.toBe(moved(b, "encoder")),
   },
+  stability: {
+    values: [1, 0.5],
+    train: { learningRate: 0.01 },
+    effect: (a, b) => expect(moved(a, "encoder")).toBeLessThan(moved(b, "encoder")),
+  },
 };
 
 function describeRows<Options>(
@@ -465,7 +472,7 @@ describe("the options of a model", () => {
 });
 
 describe("the options of training", () => {
-  const withCallbacks = ["columnNames", "onProgress", "signal", "checkpoint", "resume"];
+  const withCallbacks = ["columnNames", "itemIds", "published", "onProgress", "signal", "checkpoint", "resume"];
 
   it("have a row each, at a value other than the default", () => {
     expect([...withCallbacks, ...Object.keys(TRAIN_ROWS)].sort()).toEqual([...TRAIN_OPTION_NAMES].sort());

@@ -114,6 +114,28 @@ describe("the same as without a worker", () => {
     model.dispose();
   });
 
+  it("trains a model further, from bytes, a model or another worker", async () => {
+    const old = await startTrained();
+    const bytes = await old.save();
+    const ids = await old.encode(items);
+    const itemIds = Array.from({ length: items.rows }, (_, i) => i);
+    const given = { epochs: 3, batchSize: 32, itemIds, published: { itemIds, ids } };
+    using model = await RQVAE.fit(items, { from: bytes, ...given });
+    for (const from of [bytes, old, await RQVAE.load(bytes)]) {
+      const worker = await RQVAEWorker.fit(items, { from, ...given });
+      workers.push(worker);
+      expect(await worker.save()).toEqual(model.save());
+      if (from instanceof RQVAE) from.dispose();
+    }
+    expect(await old.save()).toEqual(bytes);
+    expect(ids.length).toBe(items.rows); // not given away
+    using trained = await RQVAE.load(bytes);
+    await trained.train(items, { ...given, stability: 0.5 });
+    await old.train(items, { ...given, stability: 0.5 });
+    expect(await old.save()).toEqual(trained.save());
+    await expect(RQVAEWorker.fit(items, { from: bytes, latentDim: 9 })).rejects.toThrow("latentDim is 9");
+  });
+
   it("fits", async () => {
     const given = { seed: 1, codebookSize: 8, epochs: 2 };
     const model = await RQVAE.fit(items, given);

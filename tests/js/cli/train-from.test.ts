@@ -1,0 +1,84 @@
+/** `rqvae train --from`: a model that is trained further, with the IDs that were published. */
+import { SemanticIds } from "rqvae";
+import { beforeEach, expect, it } from "vitest";
+import { writeIdsCsv } from "../support/formats.ts";
+import { expectError, files, quick, read, readBytes, rows, rqvae, useFolder, write } from "./harness.ts";
+
+useFolder();
+
+const names = Array.from({ length: rows }, (_, i) => `item ${i}`).join("\n");
+const further = ["--epochs", "4", "--stability", "1"];
+
+/** The codes of the ID file by item. */
+const idsOf = (file: string) =>
+  new Map(
+    read(file)
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => [line.split(",")[0]!, line.split(",").slice(1).join()]),
+  );
+
+/** The model of May. */
+beforeEach(() => {
+  write("may.txt", names);
+  expect(rqvae("train", "items.npy", "--item-ids", "may.txt", ...quick, "-o", "may.safetensors", "-q")).toMatchObject({ status: 0, stderr: "" }); // biome-ignore format: one line
+});
+
+it("keeps known items where they are, and says in the model file from which one it went on", () => {
+  const args = ["train", "items.npy", "--item-ids", "may.txt", "--from", "may.safetensors", "-o", "june.safetensors"];
+  const before = readBytes("may.safetensors");
+  const { status, stderr } = rqvae(...args, "--published", "may.ids.csv", ...further);
+  expect(status, stderr).toBe(0);
+  expect(readBytes("may.safetensors")).toEqual(before);
+  const [may, june] = [idsOf("may.ids.csv"), idsOf("june.ids.csv")];
+  const kept = [...may].filter(([item, id]) => june.get(item) === id).length;
+  expect(kept).toBeGreaterThan(0.9 * rows);
+  const inspected = JSON.parse(rqvae("inspect", "june.safetensors", "--json").stdout);
+  const old = JSON.parse(rqvae("inspect", "may.safetensors", "--json").stdout);
+  expect(inspected.from).toBe(old.fingerprint);
+  expect(inspected.config).toEqual(old.config);
+  expect(rqvae("inspect", "june.safetensors").stdout).toMatch(`trained from`);
+  expect(rqvae("inspect", "may.safetensors").stdout).not.toMatch("trained from");
+  expect(rqvae("churn", "may.ids.csv", "june.ids.csv").stdout).toMatch(/ of 60 items have the same ID/);
+});
+
+it("resumes, and knows when it has finished", () => {
+  const args = ["train", "items.npy", "--item-ids", "may.txt", "--from", "may.safetensors", ...further];
+  const saving = ["--checkpoint", "run.checkpoint", "--resume", "-o", "june.safetensors"];
+  expect(rqvae(...args, "-o", "whole.safetensors", "-q").status).toBe(0);
+  expect(rqvae(...args, ...saving, "-q").status).toBe(0);
+  expect(readBytes("june.safetensors")).toEqual(readBytes("whole.safetensors"));
+  expect(rqvae(...args, ...saving).stderr).toMatch("This training has finished before");
+  // From another model it is another training.
+  expect(rqvae("train", "items.npy", ...quick, "--seed", "5", "-o", "other.safetensors", "-q").status).toBe(0);
+  const other = args.map((arg) => (arg === "may.safetensors" ? "other.safetensors" : arg));
+  expect(rqvae(...other, ...saving).stderr).not.toMatch("This training has finished before");
+});
+
+it("--dry-run tells what it would do, and does nothing", () => {
+  const there = files();
+  const { status, stdout } = rqvae("train", "items.npy", "--from", "may.safetensors", "--dry-run", "-o", "june.safetensors"); // biome-ignore format: one line
+  expect(status).toBe(0);
+  expect(stdout).toMatch("Options chosen to train the model further");
+  expect(stdout).toMatch("--stability 0.75");
+  expect(stdout).not.toMatch("--codes");
+  expect(files()).toEqual(there);
+});
+
+it("refuses what does not go together, by name", () => {
+  const fail = (args: string[], status: number, ...words: string[]) =>
+    expectError(rqvae("train", "items.npy", "-o", "june.safetensors", ...args), status, ...words);
+  fail(["--published", "may.ids.csv"], 2, "--published goes with --from");
+  fail(["--from", "may.safetensors", "--preset", "tiger"], 2, "--preset and --from");
+  fail(["--from", "may.safetensors", "--codes", "16"], 2, "--codes", "[16, 16");
+  fail(["--from", "may.safetensors", "--published", "may.ids.csv"], 2, "--published is joined by item IDs", "<items>");
+  fail(["--from", "items.npy"], 2, "--from", "items.npy");
+  fail(["--from", "absent.safetensors"], 1, "absent.safetensors");
+  write("damaged.safetensors", readBytes("may.safetensors").subarray(0, 4000));
+  fail(["--from", "damaged.safetensors"], 1, "damaged.safetensors");
+  write("strange.ids.csv", writeIdsCsv(SemanticIds.from([[0, 0]], { codebookSizes: [8, 4] }), undefined, ["nobody"]));
+  fail(["--from", "may.safetensors", "--item-ids", "may.txt", "--published", "strange.ids.csv"], 1, "no item in common");
+  // The model that is read is not written over.
+  expectError(rqvae("train", "items.npy", "--from", "may.safetensors", "-o", "may.safetensors"), 1, "may.safetensors");
+});
