@@ -9,6 +9,7 @@ import { completion } from "./completion.ts";
 import { convert } from "./convert.ts";
 import { embed } from "./embed.ts";
 import { encode } from "./encode.ts";
+import { evaluate } from "./evaluate.ts";
 import { closeFiles } from "./files.ts";
 import { hopwise } from "./hopwise.ts";
 import { inspect } from "./inspect.ts";
@@ -24,7 +25,7 @@ import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
 const commands: Command[] = [
-  ...[embed, train, kmeans, encode, merge, report, churn, inspect, sweep, convert, hopwise],
+  ...[embed, train, kmeans, encode, merge, report, evaluate, churn, inspect, sweep, convert, hopwise],
   completion(() => commands),
   man(() => commands),
 ];

@@ -22,6 +22,7 @@ const PACKAGE = [
   "formats",
   "words",
   "report",
+  "evaluate",
   "worker",
   "sweep",
   "cli",
