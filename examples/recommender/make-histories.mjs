@@ -5,7 +5,6 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { readItems } from "rqvae/formats";
-import { random, shuffle } from "./evaluation.mjs";
 
 const USERS = 1000;
 /** Emoji in a history: from 5 to 9. */
@@ -63,4 +62,26 @@ function dot(a, b) {
 function halfToNumber(half) {
   const [magnitude] = new Float32Array(Uint32Array.of((half & 0x7fff) << 13).buffer);
   return (half & 0x8000 ? -1 : 1) * magnitude * 2 ** 112;
+}
+
+/** Uniform numbers in [0, 1), the same for a seed everywhere. */
+function random(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x9e3779b9) | 0;
+    let x = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
+    return ((x ^ (x >>> 15)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A shuffled copy (Fisher and Yates). */
+function shuffle(list, seed) {
+  const next = random(seed);
+  const copy = [...list];
+  for (let i = copy.length - 1; i > 0; i--) {
+    const j = Math.floor(next() * (i + 1));
+    [copy[i], copy[j]] = [copy[j], copy[i]];
+  }
+  return copy;
 }

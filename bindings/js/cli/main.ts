@@ -11,6 +11,7 @@ import { convert } from "./convert.ts";
 import { decode } from "./decode.ts";
 import { embed } from "./embed.ts";
 import { encode } from "./encode.ts";
+import { evaluate } from "./evaluate.ts";
 import { features } from "./features.ts";
 import { closeFiles } from "./files.ts";
 import { hopwise } from "./hopwise.ts";
@@ -30,8 +31,8 @@ import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
 const commands: Command[] = [
-  ...[embed, train, kmeans, encode, merge, report, churn, align, migrate, inspect, lookup, similar, decode],
-  ...[features, sweep, convert, hopwise],
+  ...[embed, train, kmeans, encode, merge, report, evaluate, churn, align, migrate, inspect, lookup, similar],
+  ...[decode, features, sweep, convert, hopwise],
   completion(() => commands),
   man(() => commands),
 ];

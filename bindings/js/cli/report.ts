@@ -1,6 +1,6 @@
 import { invalid } from "../base/errors.ts";
 import { counted } from "../base/words.ts";
-import { type Histories, joinItems, type ReadHistoriesOptions, readHistories } from "../formats/index.ts";
+import { joinItems } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { JoinSource } from "../items/join.ts";
 import { RQVAE } from "../model/rqvae.ts";
@@ -14,7 +14,7 @@ import type { IdComparison } from "../report/id-comparison.ts";
 import type { IdReport } from "../report/id-report.ts";
 import { hashOf } from "../runtime/hash.ts";
 import { native } from "../runtime/native.ts";
-import { type Command, type Given, oneOf, text, typedName, UsageError, wholeNumber } from "./command.ts";
+import { type Command, type Given, text, typedName, UsageError, wholeNumber } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   type CatalogueItems,
@@ -28,10 +28,11 @@ import {
   STDOUT,
   writeWhole,
 } from "./files.ts";
-import { baseNameOf, isLocal, nameOfInput } from "./inputs.ts";
+import { baseNameOf, nameOfInput } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
+import { firstRowOf, historyOptions, openHistories } from "./opened-histories.ts";
 import { readOptions, someOptions } from "./options.ts";
 import { computingOptions, labelsOption, requireExtension } from "./outputs.ts";
 import { jobView } from "./progress.ts";
@@ -57,16 +58,7 @@ export const report: Command = {
         help: "earlier IDs or an index, joined by item ID: the\nreport says what changed, as rqvae churn does",
       },
     },
-    "What people choose": {
-      histories: {
-        value: "FILE",
-        help: "what users chose: RecBole .inter, csv (user, item,\ntime), a line of items per user, JSON lines",
-      },
-      "first-row": {
-        value: "N",
-        help: "if items are row numbers there: the number of the\nfirst row, 0 or 1 (default: 0)",
-      },
-    },
+    "What people choose": historyOptions,
     "The report": {
       baseline: { help: "also measure residual k-means and a random hash" },
       html: {
@@ -112,7 +104,7 @@ async function run(given: Given): Promise<number> {
   const [labelsPath, idsPath, beforePath, html, historiesPath] = [
     ...["labels", "ids", "before", "html", "histories"],
   ].map((name) => text(given, name));
-  const firstRow = oneOf(given, "first-row", ["0", "1"]);
+  const firstRow = firstRowOf(given);
   if (firstRow !== undefined && historiesPath === undefined) throw new UsageError("--first-row goes with --histories");
   const title = text(given, "title");
   if (html !== undefined) requireExtension("--html", html, [".html", ".htm"]);
@@ -145,9 +137,7 @@ async function run(given: Given): Promise<number> {
   const modelBytes = await readBytes(modelPath);
   const { items, labels, named, source, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
   if (itemIds && firstRow !== undefined) throw new UsageError("--first-row is for items without item IDs of their own");
-  const catalogue = itemIds
-    ? { itemIds }
-    : { rows: items.rows, firstRow: firstRow === "1" ? (1 as const) : (0 as const) };
+  const catalogue = itemIds ? { itemIds } : { rows: items.rows, firstRow: firstRow ?? 0 };
   const histories = historiesPath === undefined ? undefined : await openHistories(historiesPath, catalogue);
   if (histories && given.values.quiet !== true) {
     process.stderr.write(`${nameOfInput(historiesPath!)}: ${histories.text}\n`);
@@ -188,13 +178,6 @@ async function run(given: Given): Promise<number> {
   } finally {
     model.dispose();
   }
-}
-
-async function openHistories(path: string, catalogue: ReadHistoriesOptions): Promise<Histories> {
-  const source = isLocal(path) ? path : await readBytes(path);
-  return readHistories(source, { ...catalogue, fileName: nameOfInput(path) }).catch((error) => {
-    throw nameFile(path, error);
-  });
 }
 
 /** The IDs of a file for the items of a source, without a suffix, and what is to be said about how they were joined. */

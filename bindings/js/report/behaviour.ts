@@ -4,7 +4,7 @@ import type { Histories } from "../formats/histories/histories.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { nextTurn } from "../runtime/jobs.ts";
 import type { BehaviourReport, PairAgreement } from "./figures.ts";
-import { commonPrefix } from "./groups.ts";
+import { commonPrefix, prefixClasses } from "./groups.ts";
 
 /** How many choices apart two items of one user still count as chosen together. */
 export const WINDOW = 5;
@@ -123,17 +123,6 @@ function partsOf(popularity: Float64Array, choices: number): Uint8Array {
     before += popularity[item]!;
   }
   return parts;
-}
-
-/** The class of each item by its first codes: -1 never occurs. */
-function prefixClasses(ids: SemanticIds, rows: Uint32Array, depth: number): Int32Array {
-  const classes = new Int32Array(ids.length);
-  let current = -1;
-  rows.forEach((row, i) => {
-    if (i === 0 || commonPrefix(ids, rows[i - 1]!, row) < depth) current++;
-    classes[row] = current;
-  });
-  return classes;
 }
 
 /** The class of each item by its label, -1 without one. */

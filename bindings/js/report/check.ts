@@ -49,16 +49,21 @@ export function requireIds(ids: SemanticIds, where: string): void {
 }
 
 /** Histories must be of the same items. @throws InvalidInputError */
-export function requireHistories(histories: Histories, n: number): void {
-  const where = "assessIds";
-  if (!histories?.items || !histories.offsets) {
+export function requireHistories(histories: Histories, n: number, where = "assessIds"): void {
+  const { items, offsets, times, catalogueItems } = (histories ?? {}) as Partial<Histories>;
+  const isTable =
+    items instanceof Uint32Array &&
+    offsets instanceof Uint32Array &&
+    offsets[0] === 0 &&
+    offsets.at(-1) === items.length &&
+    (times === undefined || (times instanceof Float64Array && times.length === items.length));
+  if (!isTable || !Number.isSafeInteger(catalogueItems)) {
     throw invalid()`${call(where)}${{ argument: "histories" }} must be what readHistories gives, received ${show(histories)}`;
   }
-  const { catalogueItems } = histories;
   if (catalogueItems !== n) {
     throw invalid(
       "COUNTS_DIFFER",
-    )`${call(where)}${{ argument: "histories" }} were read for a catalogue of ${counted(catalogueItems, "item")}, but there are ${counted(n, "ID")}`;
+    )`${call(where)}${{ argument: "histories" }} were read for a catalogue of ${counted(catalogueItems!, "item")}, but there are ${counted(n, "ID")}`;
   }
 }
 

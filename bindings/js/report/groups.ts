@@ -83,6 +83,20 @@ export function commonPrefix({ codes, levels }: SemanticIds, a: number, b: numbe
   return depth;
 }
 
+/**
+ * The class of each item by its first `depth` codes, numbered in the order of the IDs.
+ * @param rows of `sortedRows`
+ */
+export function prefixClasses(ids: SemanticIds, rows: Uint32Array, depth: number): Int32Array {
+  const classes = new Int32Array(ids.length);
+  let current = -1;
+  rows.forEach((row, i) => {
+    if (i === 0 || commonPrefix(ids, rows[i - 1]!, row) < depth) current++;
+    classes[row] = current;
+  });
+  return classes;
+}
+
 /** How often each code of a level occurs. */
 export function countCodes({ codes, length, levels, codebookSizes }: SemanticIds, level: number): Map<number, number> {
   const size = codebookSizes[level]!;

@@ -1,5 +1,6 @@
 /** The table of a sweep, as papers and notes have it: Markdown, LaTeX or JSON. */
 
+import { type Cell, latexTable, markdownTable } from "../base/tables.ts";
 import { counted, thousands } from "../base/words.ts";
 import type { Context, RunRecord } from "./record.ts";
 import { settingText } from "./settings.ts";
@@ -31,11 +32,6 @@ const FIGURES: readonly Figure[] = [
   { of: "seconds", heading: "seconds", digits: 1 },
 ];
 
-interface Cell {
-  text: string;
-  isBest: boolean;
-}
-
 const METHODS = { rqvae: "RQ-VAE", residualKMeans: "residual k-means" } as const;
 
 /** @param records Those that the summary was made of. */
@@ -53,10 +49,11 @@ export function sweepTable(
     ...summary.varied.map((name) => ({ text: settingCell(row, name, records), isBest: false })),
     ...shown.map((figure) => figureCell(row, figure)),
   ]);
-  const left = 1 + summary.varied.length;
-  return format === "latex"
-    ? latexTable(heads, cells, left, summary, context)
-    : markdownTable(heads, cells, left, summary, context);
+  const table = {
+    ...{ heads, rows: cells, left: 1 + summary.varied.length, notes: notes(summary, context) },
+    hasRule: (i: number) => i > 0 && summary.rows[i]!.method !== summary.rows[i - 1]!.method,
+  };
+  return format === "latex" ? latexTable(table) : markdownTable(table);
 }
 
 function methodOf({ method, seeds, diverged }: Row): string {
@@ -104,38 +101,3 @@ function notes({ seeds, fixed, versions, rows }: Summary, { data, heldOut, base 
       : []),
   ];
 }
-
-function markdownTable(heads: string[], rows: Cell[][], left: number, summary: Summary, context: Context): string {
-  const texts = rows.map((row) => row.map(({ text, isBest }) => (isBest ? `**${text}**` : text)));
-  const widths = heads.map((head, i) => Math.max(3, head.length, ...texts.map((row) => row[i]!.length)));
-  const pad = (text: string, i: number) => (i < left ? text.padEnd(widths[i]!) : text.padStart(widths[i]!));
-  const line = (cells: string[]) => `| ${cells.map(pad).join(" | ")} |`;
-  const rule = widths.map((width, i) => (i < left ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
-  return `${[line(heads), line(rule), ...texts.map(line), "", ...notes(summary, context)].join("\n")}\n`;
-}
-
-/** For the package booktabs. */
-function latexTable(heads: string[], rows: Cell[][], left: number, summary: Summary, context: Context): string {
-  const line = (cells: string[]) => `${cells.join(" & ")} \\\\`;
-  const cellOf = ({ text, isBest }: Cell, i: number) => {
-    if (i < left || text === "") return escapeLatex(text);
-    const maths = text.replaceAll(",", "{,}").replaceAll("±", "\\pm").replaceAll(" / ", "\\,/\\,");
-    return isBest ? `$\\mathbf{${maths}}$` : `$${maths}$`;
-  };
-  const body = summary.rows.flatMap(({ method }, i) => [
-    ...(i > 0 && method !== summary.rows[i - 1]!.method ? ["\\midrule"] : []),
-    line(rows[i]!.map(cellOf)),
-  ]);
-  return `${[
-    ...notes(summary, context).map((note) => `% ${note}`),
-    `\\begin{tabular}{${heads.map((_, i) => (i < left ? "l" : "r")).join("")}}`,
-    "\\toprule",
-    line(heads.map(escapeLatex)),
-    "\\midrule",
-    ...body,
-    "\\bottomrule",
-    "\\end{tabular}",
-  ].join("\n")}\n`;
-}
-
-const escapeLatex = (text: string): string => text.replaceAll(/[%&_#$]/g, (mark) => `\\${mark}`);

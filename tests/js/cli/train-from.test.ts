@@ -78,7 +78,11 @@ it("refuses what does not go together, by name", () => {
   write("damaged.safetensors", readBytes("may.safetensors").subarray(0, 4000));
   fail(["--from", "damaged.safetensors"], 1, "damaged.safetensors");
   write("strange.ids.csv", writeIdsCsv(SemanticIds.from([[0, 0]], { codebookSizes: [8, 4] }), undefined, ["nobody"]));
-  fail(["--from", "may.safetensors", "--item-ids", "may.txt", "--published", "strange.ids.csv"], 1, "no item in common");
+  fail(
+    ["--from", "may.safetensors", "--item-ids", "may.txt", "--published", "strange.ids.csv"],
+    1,
+    "no item in common",
+  );
   // The model that is read is not written over.
   expectError(rqvae("train", "items.npy", "--from", "may.safetensors", "-o", "may.safetensors"), 1, "may.safetensors");
 });

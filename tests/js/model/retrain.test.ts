@@ -38,7 +38,8 @@ const short = { epochs: 6, learningRate: 5e-3 };
 /** How many of the 280 items that were there before have the ID that they had. */
 function kept(model: RQVAE): number {
   const after = model.encode(now);
-  return Array.from({ length: 280 }, (_, row) => row).filter((row) => `${after.at(row)}` === `${ids.at(row + 20)}`).length;
+  return Array.from({ length: 280 }, (_, row) => row).filter((row) => `${after.at(row)}` === `${ids.at(row + 20)}`)
+    .length;
 }
 
 describe("fit with from", () => {
@@ -127,7 +128,11 @@ describe("fit with from", () => {
   });
 
   it("gives the same bytes for a source", async () => {
-    const source = { rows: now.rows, dim: DIM, read: (first: number, count: number) => now.data.slice(first * DIM, (first + count) * DIM) };
+    const source = {
+      rows: now.rows,
+      dim: DIM,
+      read: (first: number, count: number) => now.data.slice(first * DIM, (first + count) * DIM),
+    };
     for (const given of [known(), {}]) {
       using model = await RQVAE.fit(now, { from: old, ...given, ...short });
       using streamed = await RQVAE.fit(source, { from: old, ...given, ...short });
@@ -159,7 +164,9 @@ describe("fit with from", () => {
     await failing({ itemIds: names(900, 1200) }).toThrow("published has no item in common with itemIds");
     await failing({ itemIds: Array(300).fill("a") }).toThrow('itemIds has "a" in row 0 and in row 1');
     await failing({ published: { ids } }).toThrow("published must be { itemIds, ids }");
-    await failing({ published: { itemIds: names(0, 300), ids: [[0, 1, 2]] } }).toThrow("published.ids must be SemanticIds");
+    await failing({ published: { itemIds: names(0, 300), ids: [[0, 1, 2]] } }).toThrow(
+      "published.ids must be SemanticIds",
+    );
     using other = await RQVAE.fit(before, { ...options, seed: 4 });
     const theirs = { itemIds: names(0, 300), ids: other.encode(before) };
     await failing({ published: theirs }).toThrow(`but the training starts from model ${old.fingerprint}`);

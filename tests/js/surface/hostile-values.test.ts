@@ -7,6 +7,7 @@
  */
 import * as rqvae from "rqvae";
 import * as decoding from "rqvae/decoding";
+import * as evaluate from "rqvae/evaluate";
 import * as features from "rqvae/features";
 import * as formats from "rqvae/formats";
 import * as inline from "rqvae/inline";
@@ -28,6 +29,7 @@ const ENTRIES: Record<string, object> = {
   "rqvae/formats": formats,
   "rqvae/vocabulary": vocabulary,
   "rqvae/report": report,
+  "rqvae/evaluate": evaluate,
   "rqvae/decoding": decoding,
   "rqvae/features": features,
   "rqvae/options": options,

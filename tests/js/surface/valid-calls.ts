@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import * as rqvae from "rqvae";
 import * as decoding from "rqvae/decoding";
+import * as evaluations from "rqvae/evaluate";
 import * as features from "rqvae/features";
 import * as formats from "rqvae/formats";
 import * as report from "rqvae/report";
@@ -409,6 +410,21 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     explainIds: costly(() => [model, items(), { ids, labels: labels(), nearest: 2 }]),
     reportHtml: { args: () => [assessed, { title: "Title", labels: labels() }], names: ["titles"] },
   });
+  const lines = Array.from({ length: 12 }, (_, u) => `u${u},item ${u},item ${u + 3},item ${(7 * u) % ROWS}`);
+  const chosen = await formats.readHistories(new TextEncoder().encode(lines.join("\n")), { itemIds: [...itemIds] });
+  const evaluation = await evaluations.evaluateIds(ids, { histories: chosen });
+  const bigrams = await evaluations.PrefixBigrams.count(ids, chosen);
+  add("rqvae/evaluate", () => evaluations, {
+    evaluateIds: costly(() => [
+      { own: table(), ids },
+      { histories: { ...chosen }, itemIds: [...itemIds], heldOut: 0.2 },
+    ]),
+    evaluationTable: () => [structuredClone(evaluation), "markdown"],
+  });
+  add("rqvae/evaluate", () => evaluations.PrefixBigrams, {
+    "PrefixBigrams.count": () => [ids, { ...chosen }, {}],
+  });
+  add("rqvae/evaluate", () => bigrams, { "PrefixBigrams#recommend": () => [[1, 2], 3] });
   add("rqvae/report", () => explainer, {
     "Explainer#explain": { args: () => [0], names: ["item"] },
     "Explainer#whyCollide": { args: () => [0, 1], names: ["item"] },

@@ -23,6 +23,7 @@ const PACKAGE = [
   "formats",
   "words",
   "report",
+  "evaluate",
   "worker",
   "sweep",
   "cli",

@@ -12,6 +12,8 @@ export interface Histories {
   /** User u chose the rows `items[offsets[u]]` ... `items[offsets[u + 1] - 1]` of the catalogue, the earliest first. */
   readonly items: Uint32Array;
   readonly offsets: Uint32Array;
+  /** Of each choice, if the file has the times of all. */
+  readonly times?: Float64Array;
   /** Number of items in the catalogue. */
   readonly catalogueItems: number;
   /** Choices that were left out, since the catalogue does not have their items. */
@@ -48,6 +50,7 @@ export class HistoriesBuilder {
   readonly #time = new Numbers();
   readonly #unknown = new Map<string, number>();
   #choices = 0;
+  #timed = 0;
 
   /** @param rowOf The row of an item, or -1. */
   constructor(catalogueItems: number, rowOf: (itemId: string) => number) {
@@ -60,9 +63,13 @@ export class HistoriesBuilder {
     return this.#users.has(userId);
   }
 
-  /** @param time Users' choices are ordered by it; equal times keep the order in which they came. */
-  add(userId: string, itemId: string, time = 0): void {
+  /**
+   * @param time Users' choices are ordered by it; equal times keep the order in which they came.
+   * @param isTime Whether it is a time, not a place in the user's list.
+   */
+  add(userId: string, itemId: string, time = 0, isTime = false): void {
     this.#choices++;
+    this.#timed += Number(isTime);
     let user = this.#users.get(userId);
     if (user === undefined) {
       user = this.#users.size;
@@ -116,6 +123,7 @@ export class HistoriesBuilder {
       userIds,
       items: Uint32Array.from(order, (i) => this.#item.values[i]!),
       offsets: Uint32Array.from(offsets),
+      ...(this.#timed === this.#choices && { times: Float64Array.from(order, (i) => times[i]!) }),
       catalogueItems: this.#catalogueItems,
       unknown: { choices: unknownChoices, items: this.#unknown.size, examples },
       text: `${layout}: ${counted(n, "choice")} of ${counted(userIds.length, "user")}${left}`,

@@ -207,7 +207,7 @@ class HistoryReader {
       return { parser, take, layout: `one line per user (${name(at.user)}: ${name(at.items)}${next})` };
     }
     const take = skipHeader(({ cells, line }) => {
-      const time = at.time < 0 ? 0 : timeOf(cells[at.time]!, line);
+      const time = at.time < 0 ? undefined : timeOf(cells[at.time]!, line);
       this.#add(cells[at.user]!, cells[at.item]!, line, time);
     });
     const order = at.time < 0 ? "in the file's order, since there is no time" : `in the order of ${name(at.time)}`;
@@ -314,7 +314,7 @@ class HistoryReader {
       return;
     }
     const time = field(value as Record<string, unknown>, "time");
-    this.#add(userId, String(item), line, time === undefined ? 0 : timeOf(String(time), line));
+    this.#add(userId, String(item), line, time === undefined ? undefined : timeOf(String(time), line));
   }
 
   #addHistory(userId: string, items: readonly string[], line: number): void {
@@ -324,15 +324,15 @@ class HistoryReader {
       )`line ${line}: user ${JSON.stringify(userId)} has had a line before${{ hint: "a line must hold a user's whole history, or one choice with the columns user, item and time" }}`;
     }
     items.forEach((itemId, i) => {
-      this.#add(userId, itemId, line, i);
+      this.#add(userId, itemId, line, i, false);
     });
   }
 
-  #add(userId: string, itemId: string, line: number, time: number): void {
+  #add(userId: string, itemId: string, line: number, time: number | undefined, isTime = time !== undefined): void {
     if (userId === "" || itemId === "")
       throw invalid("FILE_CONTENT")`line ${line}: the ${userId === "" ? "user" : "item"} is empty`;
     try {
-      this.#builder.add(userId, itemId, time);
+      this.#builder.add(userId, itemId, time, isTime);
     } catch (error) {
       throw onLine(line, error);
     }

@@ -1,0 +1,127 @@
+/** What models without training cost learn from: who chose what before what. */
+
+import { nextTurn } from "../runtime/jobs.ts";
+
+/** What each user chose, the earliest first, and how much of it is seen. */
+export interface Seen {
+  /** User u chose the rows `items[offsets[u]]` ... `items[offsets[u + 1] - 1]`. */
+  readonly items: Uint32Array;
+  readonly offsets: Uint32Array;
+  /** Of user u, the choices before position `ends[u]` of `items` are seen. */
+  readonly ends: Uint32Array;
+}
+
+/** Two choices of one user, and how much they count. */
+type TakePair = (before: number, after: number, weight: number) => void;
+/** Calls `take` for the pairs of one user. */
+export type PairsOf = (seen: Seen, user: number, take: TakePair) => void;
+
+/** Each choice with the next one. */
+export const successors: PairsOf = ({ items, offsets, ends }, user, take) => {
+  for (let i = offsets[user]! + 1; i < ends[user]!; i++) take(items[i - 1]!, items[i]!, 1);
+};
+
+/** How many choices apart two items of the graph are at most. */
+export const REACH = 3;
+/** Every two different items of one user at most `REACH` choices apart, in both directions; d choices apart they count 1 / d. */
+export const neighbours: PairsOf = ({ items, offsets, ends }, user, take) => {
+  for (let i = offsets[user]!; i < ends[user]!; i++) {
+    for (let distance = 1; distance <= REACH && i + distance < ends[user]!; distance++) {
+      const [a, b] = [items[i]!, items[i + distance]!];
+      if (a === b) continue;
+      take(a, b, 1 / distance);
+      take(b, a, 1 / distance);
+    }
+  }
+};
+
+/** Milliseconds of work between two turns of the event loop. */
+const SLICE_MS = 12;
+
+/**
+ * Calls `work` for 0 ... n - 1, and lets the event loop have its turns.
+ * @param steps Calls between two looks at the clock.
+ */
+export async function inSlices(
+  n: number,
+  signal: AbortSignal | undefined,
+  work: (i: number) => void,
+  steps = 64,
+): Promise<void> {
+  for (let i = 0; i < n; ) {
+    await nextTurn();
+    signal?.throwIfAborted();
+    const until = performance.now() + SLICE_MS;
+    do for (const end = Math.min(n, i + steps); i < end; i++) work(i);
+    while (i < n && performance.now() < until);
+  }
+}
+
+/** What came after items of each class: for class c the entries `starts[c]` ... `starts[c + 1] - 1`, each group once. */
+export interface Followers {
+  readonly starts: Float64Array;
+  readonly groups: Uint32Array;
+  readonly counts: Float64Array;
+  /** Sum of the counts of each class. */
+  readonly totals: Float64Array;
+}
+
+/**
+ * Counts what came after items of each class.
+ * @param classOf Of each item, from 0 to `classes` - 1.
+ * @param groupOf What the items that came after are counted as.
+ */
+export async function countFollowers(
+  seen: Seen,
+  pairsOf: PairsOf,
+  classOf: Int32Array,
+  classes: number,
+  groupOf: Int32Array,
+  groups: number,
+  signal: AbortSignal | undefined,
+): Promise<Followers> {
+  const users = seen.ends.length;
+  const starts = new Float64Array(classes + 1);
+  await inSlices(users, signal, (user) => {
+    pairsOf(seen, user, (before) => {
+      starts[classOf[before]! + 1]!++;
+    });
+  });
+  for (let c = 0; c < classes; c++) starts[c + 1]! += starts[c]!;
+  const raw = new Uint32Array(starts[classes]!);
+  const weights = new Float32Array(raw.length);
+  const next = starts.slice(0, classes);
+  await inSlices(users, signal, (user) => {
+    pairsOf(seen, user, (before, after, weight) => {
+      const at = next[classOf[before]!]!++;
+      raw[at] = groupOf[after]!;
+      weights[at] = weight;
+    });
+  });
+  // Each group once, in place: what is written never overtakes what is read.
+  const counts = new Float64Array(raw.length);
+  const totals = new Float64Array(classes);
+  const place = new Float64Array(groups).fill(-1);
+  const packed = new Float64Array(classes + 1);
+  let at = 0;
+  await inSlices(
+    classes,
+    signal,
+    (c) => {
+      const first = at;
+      for (let i = starts[c]!; i < starts[c + 1]!; i++) {
+        const group = raw[i]!;
+        const weight = weights[i]!;
+        totals[c]! += weight;
+        if (place[group]! < first) {
+          place[group] = at;
+          raw[at++] = group;
+        }
+        counts[place[group]!]! += weight;
+      }
+      packed[c + 1] = at;
+    },
+    1,
+  );
+  return { starts: packed, groups: raw.slice(0, at), counts: counts.slice(0, at), totals };
+}
