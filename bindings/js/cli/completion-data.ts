@@ -44,7 +44,6 @@ const ENDINGS: Readonly<Record<string, readonly string[]>> = {
   "<model>": ["safetensors"],
   "<table>": ["csv", "tsv", "json", "jsonl", "ndjson", "item"],
   "<in>": IDS,
-  "<ids>": IDS,
   "<out>": IDS,
   "<ids>": [...IDS, "index"],
   model: ["safetensors"],

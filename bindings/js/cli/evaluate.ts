@@ -2,10 +2,9 @@ import { basename } from "node:path";
 import { evaluateIds } from "../evaluate/evaluate-ids.ts";
 import { EVALUATION_FORMATS, evaluationTable } from "../evaluate/evaluation-text.ts";
 import { itemsOfSets, type NamedIds } from "../evaluate/join-sets.ts";
-import type { ReadIds } from "../formats/index.ts";
 import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { readIdFile } from "./files.ts";
+import { type IdFile, readIdFile } from "./files.ts";
 import { nameOfInput } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { INPUTS, notesOf } from "./notes.ts";
@@ -62,9 +61,9 @@ async function run(given: Given): Promise<number> {
     ...named.flatMap(({ files }) => files.map((file) => ({ as: "<ids>", path: file, role: "ids" as const }))),
     { as: "--histories", path, role: "histories" },
   ]);
-  const sets: (NamedIds & { seeds: ReadIds[] })[] = [];
+  const sets: (NamedIds & { seeds: IdFile[] })[] = [];
   for (const { name, files } of named) {
-    const seeds: ReadIds[] = [];
+    const seeds: IdFile[] = [];
     for (const file of files) seeds.push(await readIdFile(file, {}));
     sets.push({ name, seeds });
   }

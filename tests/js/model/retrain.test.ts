@@ -157,8 +157,7 @@ describe("fit with from", () => {
   });
 
   it("refuses what cannot be joined", async () => {
-    const fit = (given: object) => RQVAE.fit(now, { from: old, ...known(), ...short, ...given });
-    const failing = (given: object) => expect(fit(given)).rejects;
+    const failing = (given: object) => expect(RQVAE.fit(now, { from: old, ...known(), ...short, ...given })).rejects;
     await failing({ itemIds: undefined }).toThrow("published is joined with the items by their IDs; give itemIds");
     await failing({ itemIds: names(0, 5) }).toThrow("itemIds has 5 entries, but items has 300 rows");
     await failing({ itemIds: names(900, 1200) }).toThrow("published has no item in common with itemIds");
