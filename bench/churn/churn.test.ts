@@ -58,7 +58,11 @@ test("figures, targets and tables", async () => {
   const tell = (text: string) => void steps.push(text);
   for (const name of ["a", "c"]) {
     const churn = await measureChurn(small, name, [0, 1], { stabilities: [undefined, 0, 1], tell });
-    expect(Object.keys(churn)).toEqual(["old", "fresh", "retrained", "stability 0", "stability 1"]);
+    expect(Object.keys(churn)).toEqual([
+      ...["old", "fresh", "retrained", "stability 0", "stability 1"],
+      ...(name === "a" ? ["permuted, aligned"] : []),
+    ]);
+    for (const { unchanged } of churn["permuted, aligned"] ?? []) expect(unchanged).toBe(1);
     for (const measured of Object.values(churn)) expect(measured).toHaveLength(2);
     for (const { unchanged, first, aligned } of churn.old!) expect([unchanged, first, aligned]).toEqual([1, 1, 1]);
     for (const [seed, firm] of churn["stability 1"]!.entries()) {
@@ -68,7 +72,7 @@ test("figures, targets and tables", async () => {
     const figures = figuresOf("small", name, churn);
     expect(new Set(figures.map((figure) => figure.name)).size).toBe(figures.length);
     for (const figure of figures) expect(figure.value, figure.name).toSatisfy(Number.isFinite);
-    expect(figures.filter(({ target }) => target !== null)).toHaveLength(name === "a" ? 4 : 2);
+    expect(figures.filter(({ target }) => target !== null)).toHaveLength(name === "a" ? 5 : 2);
     expect(figures.some((figure) => figure.name.endsWith("fresh: evArrived"))).toBe(name === "c");
     expect(describeChurn("Small", name, churn)).toMatch(/\nretrained +\d+\.\d% .* s\n/);
     expect(describeInMarkdown([{ set: "small", name, churn }])).toContain(`| small (${name}) | stability 1 | `);

@@ -1,8 +1,9 @@
 /** What a new model does to published IDs: beside the old model as it is, and one that is trained afresh. */
-import { RQVAE } from "rqvae";
-import { compareIds } from "rqvae/report";
+import { RQVAE, SemanticIds } from "rqvae";
+import { alignCodes, compareIds } from "rqvae/report";
+import { hash } from "../quality/hash.mjs";
 import { explainedVariance, median } from "../quality/measures.mjs";
-import { pickRows } from "../quality/split.mjs";
+import { pickRows, shuffledRows } from "../quality/split.mjs";
 import { changeOf } from "./cases.mjs";
 
 /**
@@ -53,9 +54,27 @@ export async function measureChurn(catalogue, name, seeds, { stabilities, tell =
       const given = stability === undefined ? {} : { stability };
       await add(wayOf(stability), () => RQVAE.fit(change.now, { from: old, ...known, ...given }));
     }
+    if (name === "a") {
+      const renamed = renumbered(ids, seed);
+      const aligned = await alignCodes(old, renamed, change.old);
+      const same = { ...change, now: change.old, nowIds: change.oldIds };
+      churn[PERMUTED] ??= [];
+      churn[PERMUTED].push({ ...measure(aligned.model, same, renamed), cpuSeconds: 0 });
+      aligned.model.dispose();
+    }
     old.dispose();
   }
   return churn;
+}
+
+/** The old model, aligned with its IDs in other numbers: all of them must come back. */
+export const PERMUTED = "permuted, aligned";
+
+/** @type {(ids: SemanticIds, seed: number) => SemanticIds} */
+function renumbered(ids, seed) {
+  const numbers = ids.codebookSizes.map((size, level) => shuffledRows(size, hash(seed, 0x9e2, level)));
+  const rows = Array.from(ids, (codes) => codes.map((code, level) => numbers[level][code]));
+  return SemanticIds.from(rows, { codebookSizes: ids.codebookSizes });
 }
 
 /** @param {number | undefined} stability */

@@ -1,7 +1,7 @@
 /** What a retraining must reach, beside a fresh `fit` on the same items with the same seed. */
 import { alignColumns, atLeast, atMost, reported } from "../figures.mjs";
 import { CASES } from "./cases.mjs";
-import { FIGURES, gainOver, medianOf } from "./measure.mjs";
+import { FIGURES, gainOver, medianOf, PERMUTED } from "./measure.mjs";
 
 /**
  * @typedef {import("./measure.mjs").Churn} Churn
@@ -32,6 +32,7 @@ export function figuresOf(set, name, churn) {
       atLeast(of("first code unchanged"), share("first"), 0.99),
       atLeast(of("explained variance of unseen items, above fresh"), gain("evUnseen"), -0.005),
       atMost(of("collision, above fresh"), gain("collision"), 0.003),
+      atLeast(of("a permuted copy, aligned: unchanged"), medianOf(churn[PERMUTED], "unchanged"), 1),
     ],
     b: () => [atLeast(of("unchanged, codes renamed"), share("aligned"), 0.8)],
     c: () => [

@@ -36,6 +36,7 @@ import { type Measurable, measure } from "./measure-spectrum.ts";
 /** What `fit` needs of the model that it makes. */
 export interface Trainable extends Measurable {
   readonly history: TrainHistory | undefined;
+  forward(items: Items): { reconstructionLoss: number };
   train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
 }
 

@@ -4,7 +4,9 @@ import { invalid } from "../base/errors.ts";
 import { isSame } from "../base/file-values.ts";
 import { show } from "../base/option-reader.ts";
 import { call, option, worded } from "../base/wording.ts";
-import { countRows } from "../items/embedding-source.ts";
+import { countRows, isSource } from "../items/embedding-source.ts";
+import { readItemRows, readSourceRows } from "../items/item-rows.ts";
+import { sampleRows } from "../items/sample.ts";
 import { readSource, sourceOf } from "../model-file/source.ts";
 import { MODEL_OPTION_NAMES, resolveModelConfig } from "../options/model-config.ts";
 import { suggestRetraining } from "../options/suggest-retraining.ts";
@@ -71,12 +73,39 @@ export async function beginRetraining<Model extends Trainable>(
       model = changing;
     }
     const ofTraining = Object.entries(given).filter(([name]) => TRAIN_OPTION_NAMES.includes(name));
-    const chosen = suggestRetraining(countRows(items, model.config.inputDim), model.config);
+    const rows = countRows(items, model.config.inputDim);
+    const chosen = suggestRetraining(rows, model.config, await noveltyOf(model, items, rows, options));
     return { model, train: { ...chosen, ...Object.fromEntries(ofTraining) } };
   } catch (error) {
     model.dispose();
     throw error;
   }
+}
+
+/** Items of either kind that are looked at, at most. */
+const LOOKED_AT = 2048;
+
+/** See `suggestRetraining`; 1 where nobody says which items are new. */
+async function noveltyOf(
+  model: Trainable,
+  items: Items | EmbeddingSource,
+  rows: number,
+  { itemIds, published }: TrainOptions,
+): Promise<number> {
+  // What else is wrong with them, `train` says.
+  if (!Array.isArray(itemIds) || itemIds.length !== rows || !Array.isArray(published?.itemIds)) return 1;
+  const known = new Set(published.itemIds);
+  const { inputDim } = model.config;
+  const open = isSource(items) ? readSourceRows : readItemRows;
+  const all = open(items as Items & EmbeddingSource, rows, "RQVAE.fit", inputDim);
+  const error = async (isKnown: boolean) => {
+    const found = Uint32Array.from(itemIds.keys()).filter((row) => known.has(itemIds[row]!) === isKnown);
+    if (found.length === 0) return Number.NaN;
+    const chosen = sampleRows(found.length, LOOKED_AT).map((i) => found[i]!);
+    return model.forward(await all.take(chosen)).reconstructionLoss;
+  };
+  const novelty = (await error(false)) / (await error(true));
+  return Number.isFinite(novelty) ? novelty : 1;
 }
 
 const defined = (options: object) =>

@@ -1,15 +1,38 @@
 import type { ModelConfig, TrainOptions } from "../types.ts";
 import { suggestConfig } from "./suggest-config.ts";
 
+/** From this on, new items are of a new kind. Those of the kinds that a model knows have up to 1.3 times the error of what it was trained on. */
+const NEW_KIND = 1.5;
+
 /**
- * Options of the training of a catalogue of n items that starts from a model of an earlier version of it (`RQVAE.fit` with `from`): as
- * `suggestConfig` has them, but for fewer epochs at a lower rate. All items train, none are held out: there is nothing to choose between
- * the start and what training makes of it, since known items keep their IDs.
+ * Options of a training of n items that starts from the model of an earlier version of the catalogue (`RQVAE.fit` with `from`). As
+ * `suggestConfig` has them, but
  *
- * Measured by `npm run bench:churn`.
+ * - a quarter of the epochs, at least 5, at half of the rate, or at a quarter below eight items per dimension: the model knows most items, and
+ *   longer it would only learn them by heart. Twice as many at twice the rate if the new items are of a new kind.
+ * - half of the noise: the encoder must find the IDs that are held again.
+ * - four times the separation, since only new items are pulled apart.
+ * - no validation items: the old model has seen nearly all of them, so that they could not tell what is worth it.
+ *
+ * @param novelty The old model's mean reconstruction error of new items, divided by that of known ones. Measured by `npm run bench:churn`.
  */
-export function suggestRetraining(n: number, { inputDim, codebookSize, compat }: ModelConfig): TrainOptions {
-  const { train } = suggestConfig({ n, inputDim, codebookSize, compat });
-  const { validationShare: _, validationUntil: __, ...rest } = train;
-  return { ...rest, epochs: 10, evaluateEvery: 1, learningRate: 1e-3, stability: 0.75 };
+export function suggestRetraining(
+  n: number,
+  { inputDim, codebookSize, compat }: ModelConfig,
+  novelty = 1,
+): TrainOptions {
+  const { validationShare: _, validationUntil: __, ...train } = suggestConfig({ n, inputDim, codebookSize }).train;
+  if (compat === "hopwise") return { stability: STABILITY };
+  const effort = novelty > NEW_KIND ? 2 : 1;
+  return {
+    ...train,
+    epochs: effort * Math.max(5, Math.round(train.epochs! / 4)),
+    learningRate: (train.learningRate! * effort) / (n < 8 * inputDim ? 4 : 2),
+    residualNoise: train.residualNoise! / 2,
+    separationWeight: 4 * train.separationWeight!,
+    evaluateEvery: 1,
+    stability: STABILITY,
+  };
 }
+
+const STABILITY = 0.75;
