@@ -115,7 +115,7 @@ ${INPUTS}
       `A default of "chosen" depends on the items: on how many there are and, for the
 latent width, on a look at a sample of them. --dry-run prints what is chosen and
 why. With --preset, the recipe decides instead.`,
-      `With --collisions, --ids holds published IDs, and the model gives raw ones. A new
+      `With --collisions, --ids holds published IDs; the model gives raw ones. A new
 item gets its ID from the index (--index), which never changes an ID it gave.
 Reassigning needs all vectors in memory, suffixes do not.`,
       `Every option also goes by the library's name, in either spelling:
