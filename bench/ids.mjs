@@ -206,9 +206,37 @@ async function measureResolution() {
   model.dispose();
 }
 
+/** One prefix with 1,000 items and as many codes, a case that is hard to solve: the codes are those of other items. */
+async function measureGroup() {
+  const [size, dim] = [1000, 32];
+  const key = hash(3, dim);
+  const some = (/** @type {number} */ first, /** @type {number} */ rows) => ({
+    data: Float32Array.from(
+      { length: rows * dim },
+      (_, i) => uniform(key, first * dim + i) - uniform(~key, first * dim + i),
+    ),
+    rows,
+    dim,
+  });
+  const model = await RQVAE.create({ inputDim: dim, latentDim: dim, hiddenDims: [], codebookSize: [size] });
+  await model.kmeansInitCodebooks(some(size, 4 * size));
+  const items = some(0, size);
+  const ids = model.encode(items);
+  const { distinctIds } = await assessIds(ids);
+  figures.push(reported("a prefix of 1,000 items: raw IDs among them", distinctIds));
+  const options = /** @type {const} */ ({ collisions: "reassign", model, items });
+  const started = process.cpuUsage();
+  SemanticIdIndex.build(itemIds.slice(0, size), ids, options);
+  figures.push(
+    atMost("a prefix of 1,000 items, resolved by reassign, CPU", process.cpuUsage(started).user / 1e6, 2, "s"),
+  );
+  model.dispose();
+}
+
 const raw = unevenIds(N);
 for (const collisions of /** @type {const} */ (["share", "suffix"])) await measureIndex(collisions, raw);
 await measureResolution();
+await measureGroup();
 
 const show = (/** @type {number | null} */ value) => (value === null ? "-" : String(Number(value.toPrecision(3))));
 console.log(`${N} items, ${SIZES.join(" x ")} codes, ${100 * COLLIDING}% of the items share their raw ID`);

@@ -1,42 +1,56 @@
-/** The assignment problem: each row gets a column of its own, so that the sum of the weights is largest. */
+/** The assignment problem: each row gets a column of its own, so that the sum of the costs is least, or that of the weights is largest. */
+
+/** Columns that some rows begin with, at their least cost; -1 for the others. No column twice. */
+export interface AssignmentStart {
+  columns: Int32Array;
+  costs: Float64Array;
+}
 
 /**
- * Solves it exactly by shortest augmenting paths (Jonker and Volgenant 1987), in O(size^3) at worst; rows and columns that suit each other
- * at once, which are most of them where two labellings resemble each other, cost O(size) each. Sums of whole numbers are exact.
- * @param weights size x size, row-major.
+ * Solves it exactly by shortest augmenting paths (Jonker and Volgenant 1987; Crouse 2016 for more columns than rows), in
+ * O(rows^2 x columns) at worst; rows that suit different columns cost O(columns) each. Sums of whole numbers are exact. Of equal
+ * solutions, the order of the rows decides.
+ * @param rows at most `columns`
+ * @param costs of a row, one finite number per column
+ * @param start The costs of rows that begin with a column are read only if another row would take it.
  * @returns the column of each row.
  */
-export function assign(weights: Float64Array, size: number): Int32Array {
-  const columnOf = new Int32Array(size).fill(-1);
-  const rowOf = new Int32Array(size).fill(-1);
-  // Prices under which no pair is worth more than it costs: u[i] + v[j] >= weight, with equality for assigned pairs.
-  const u = new Float64Array(size);
-  const v = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
-  for (let k = 0; k < weights.length; k++) v[k % size] = Math.max(v[k % size]!, weights[k]!);
-  for (let i = 0; i < size; i++) {
-    u[i] = Number.NEGATIVE_INFINITY;
-    for (let j = 0; j < size; j++) u[i] = Math.max(u[i]!, weights[i * size + j]! - v[j]!);
-    for (let j = 0; j < size && columnOf[i] === -1; j++) {
-      if (rowOf[j] !== -1 || weights[i * size + j]! - v[j]! !== u[i]) continue;
-      columnOf[i] = j;
-      rowOf[j] = i;
-    }
-  }
-  const distance = new Float64Array(size);
-  const before = new Int32Array(size);
-  const isDone = new Uint8Array(size);
-  for (let free = 0; free < size; free++) {
+export function assignCosts(
+  rows: number,
+  columns: number,
+  costs: (row: number) => Float64Array,
+  start?: AssignmentStart,
+): Int32Array {
+  const columnOf = start ? start.columns.slice() : new Int32Array(rows).fill(-1);
+  const rowOf = new Int32Array(columns).fill(-1);
+  columnOf.forEach((column, row) => {
+    if (column >= 0) rowOf[column] = row;
+  });
+  const take = (row: number, column: number) => {
+    columnOf[row] = column;
+    rowOf[column] = row;
+  };
+  // Prices with which no pair costs less than they say: u[i] + v[j] <= cost, with equality for assigned pairs; v[j] <= 0, 0 for free columns.
+  const u = start ? start.costs.slice() : new Float64Array(rows);
+  const v = new Float64Array(columns);
+  const distance = new Float64Array(columns);
+  const before = new Int32Array(columns);
+  const isDone = new Uint8Array(columns);
+  for (let free = 0; free < rows; free++) {
     if (columnOf[free] !== -1) continue;
     distance.fill(Number.POSITIVE_INFINITY);
     isDone.fill(0);
+    u[free] = 0;
     let row = free;
     let way = 0;
     let end = -1;
     while (end === -1) {
+      const own = costs(row);
+      const base = way - u[row]!;
       let nearest = -1;
-      for (let j = 0; j < size; j++) {
+      for (let j = 0; j < columns; j++) {
         if (isDone[j]) continue;
-        const longer = way + u[row]! + v[j]! - weights[row * size + j]!;
+        const longer = base + own[j]! - v[j]!;
         if (longer < distance[j]!) {
           distance[j] = longer;
           before[j] = row;
@@ -48,19 +62,27 @@ export function assign(weights: Float64Array, size: number): Int32Array {
       if (rowOf[nearest] === -1) end = nearest;
       else row = rowOf[nearest]!;
     }
-    u[free]! -= way;
-    for (let j = 0; j < size; j++) {
+    u[free] = way;
+    for (let j = 0; j < columns; j++) {
       if (!isDone[j] || j === end) continue;
-      u[rowOf[j]!]! -= way - distance[j]!;
-      v[j]! += way - distance[j]!;
+      u[rowOf[j]!]! += way - distance[j]!;
+      v[j]! -= way - distance[j]!;
     }
     for (let column = end; column !== -1; ) {
       const taker = before[column]!;
       const given = columnOf[taker]!;
-      columnOf[taker] = column;
-      rowOf[column] = taker;
+      take(taker, column);
       column = given;
     }
   }
   return columnOf;
+}
+
+/**
+ * The assignment of the largest sum of weights.
+ * @param weights size x size, row-major.
+ * @returns the column of each row.
+ */
+export function assign(weights: Float64Array, size: number): Int32Array {
+  return assignCosts(size, size, (row) => weights.subarray(row * size, (row + 1) * size).map((weight) => -weight));
 }

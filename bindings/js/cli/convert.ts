@@ -61,6 +61,7 @@ export const convert: Command = {
   trie         .trie.json    {"code": {"code": ["item", ...]}}
   parquet      .parquet      the columns of csv, and how many codes each level
                              has, which no other keeps; reads lists of codes too
+<in> can also be the index that rqvae train --index writes: its published IDs.
 For <out>, - is standard output; name the format, which must be text, with --to.
 ${INPUTS}`,
       OVERWRITING,

@@ -8,13 +8,15 @@ import type { JobOptions } from "../types.ts";
 import { type Command, type Given, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, nameFile, openCatalogue, readBytes, STDOUT, saveWhole } from "./files.ts";
+import { nameOfInput } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
 import { latentsOption, vectorFormatOf, writeLatents } from "./latents.ts";
 import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
-import { computingOptions, extrasFor, idFormatOf, labelsOption, writeIds } from "./outputs.ts";
+import { computingOptions, extrasFor, idFormatOf, labelsOption, writeAll, writeIds } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { identity, provenanceOf } from "./provenance.ts";
+import { checkPublishing, publishIds, publishingOptions, readPublishing, writeIndex } from "./publishing.ts";
 import { rangeOptions, readRange, rowsOf } from "./row-range.ts";
 
 export const encode: Command = {
@@ -32,6 +34,7 @@ export const encode: Command = {
       },
       latents: latentsOption,
     },
+    "Published IDs": publishingOptions,
     "A part of the items": rangeOptions,
     General: computingOptions,
   },
@@ -42,6 +45,9 @@ numbers, one row per item, as wide as the model's: ${ITEM_FILES}.
 ${INPUTS}
 rqvae convert --help describes the formats of IDs. Only csv and parquet have
 titles, only semanticids has the codes' vectors, and npy has no item IDs.`,
+      `With --collisions, the IDs are published ones. An index that exists
+already is not read: new items are added to one by SemanticIdIndex.add.
+Reassigning needs all vectors in memory, suffixes do not.`,
       `With --shard or --rows, an output without an extension, or --format shard, is a
 shard for rqvae merge: the IDs with their place in the catalogue and the items'
 own IDs. It appears under its name only when it is whole, and a rerun writes the
@@ -49,6 +55,7 @@ same bytes. Of items at a URL, only the rows that are needed are fetched.`,
       OVERWRITING_NAMED,
     ],
     "rqvae encode emoji.safetensors new-emoji.npy -o new-emoji.ids.csv",
+    "rqvae encode emoji.safetensors emoji.npy --collisions suffix -o unique.csv",
     "rqvae encode emoji.safetensors emoji.npy --format jsonl | head",
     "rqvae encode emoji.safetensors emoji.npy --shard 1/4 -o emoji.1.shard",
     "rqvae encode emoji.safetensors emoji.npy --item-ids names.txt -o index.json",
@@ -79,6 +86,21 @@ async function run(given: Given): Promise<number> {
     throw new UsageError("--labels is for rqvae merge: a shard has item IDs, but no titles");
   }
   const quiet = given.values.quiet === true;
+  const publishing = readPublishing(given);
+  const indexPath = publishing?.indexPath;
+  if (publishing && range) {
+    throw new UsageError(
+      "--collisions and --index need all items, which a part of them does not know: encode the parts, then rqvae merge",
+    );
+  }
+  for (const [name, path] of [
+    ["output", output],
+    ["latents", latentsPath],
+  ] as const) {
+    if (indexPath !== undefined && path === indexPath) {
+      throw new UsageError(`${typedName(given, name)} and --index are the same file, ${indexPath}`);
+    }
+  }
 
   await checkRoles([
     { as: "<model>", path: modelPath, role: "model" },
@@ -87,7 +109,7 @@ async function run(given: Given): Promise<number> {
     { as: "--item-ids", path: itemIdsPath, role: "titles" },
   ]);
   const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath].filter((path) => path !== undefined);
-  for (const path of [output, latentsPath]) {
+  for (const path of [output, latentsPath, indexPath]) {
     if (path !== undefined) await checkOutput(path, { overwrite: true, inputs });
   }
   const modelBytes = await readBytes(modelPath);
@@ -100,6 +122,8 @@ async function run(given: Given): Promise<number> {
   // Of a part, the row numbers in the whole.
   const numbers = () => Array.from({ length: chosen.count }, (_, row) => chosen.first + row);
   const itemIds = own ?? (range && numbers());
+  const catalogued = { items: catalogue.items, rows, itemIds, labels };
+  checkPublishing(publishing, catalogued, nameOfInput(itemsPath));
 
   const model = await RQVAE.load(modelBytes).catch((error) => {
     throw nameFile(modelPath, error);
@@ -128,7 +152,15 @@ async function run(given: Given): Promise<number> {
       const shard = writeIdShard({ ids, first: chosen.first, rows, ...(own && { itemIds: own }) });
       await saveWhole(output, () => shard);
     } else {
-      await writeIds(output, itemIds ? { ids, itemIds } : { ids }, extrasFor(format, model, labels), format);
+      const made = publishing && (await publishIds(publishing, model, ids, catalogued));
+      if (made && made.text !== "" && !quiet) process.stderr.write(`${made.text}\n`);
+      const table = { ids: made?.ids ?? ids, ...(itemIds && { itemIds }) };
+      await writeAll(
+        () => writeIds(output, table, extrasFor(format, model, labels, table.ids), format),
+        async () => {
+          if (indexPath !== undefined) await writeIndex(indexPath, made!.index);
+        },
+      );
     }
     if (!quiet && output !== STDOUT) {
       process.stderr.write(

@@ -112,7 +112,10 @@ function describe(head: Buffer): Seen | undefined {
 }
 
 /** Whether these are the first bytes of what `SemanticIdIndex.save` gives. */
-export const isIndex = (bytes: Uint8Array) => String.fromCharCode(...bytes.subarray(0, MAGIC.length)) === MAGIC;
+export const isIndex = (bytes: Uint8Array) =>
+  new RegExp(`^(${MAGIC}|\\s*\\{\\s*"format"\\s*:\\s*"rqvae-index")`).test(
+    String.fromCharCode(...bytes.subarray(0, 64)),
+  );
 
 /** A zip archive by the name of its first member. */
 function describeZip(head: Buffer): string {

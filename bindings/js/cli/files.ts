@@ -26,7 +26,7 @@ import {
   readLabels,
 } from "../formats/index.ts";
 import type { ReadItemsOptions } from "../formats/items/read-items.ts";
-import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { SemanticIds } from "../ids/semantic-ids.ts";
 import type { IdModel } from "../index/index-model.ts";
 import { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import type { TableColumns } from "../items/columns.ts";
@@ -240,13 +240,8 @@ export async function readIndex(path: string, bytes: Uint8Array, model?: IdModel
 
 /** The IDs of an index, in their order. */
 export function publishedIds(index: SemanticIdIndex): { ids: SemanticIds; itemIds: string[] } {
-  const items = index.items([]);
-  const { codebookSizes, fingerprint } = index;
-  const ids = SemanticIds.from(
-    items.map((item) => index.get(item)!),
-    { codebookSizes, ...(fingerprint && { fingerprint }) },
-  );
-  return { ids, itemIds: items.map(String) };
+  const { ids, itemIds } = index.table();
+  return { ids, itemIds: itemIds.map(String) };
 }
 
 /** An error about the content of a file says which file. */

@@ -19,6 +19,7 @@ import {
 } from "./outputs.ts";
 import { jobView } from "./progress.ts";
 import { provenanceOf } from "./provenance.ts";
+import { publishingOptions } from "./publishing.ts";
 import { duration } from "./text.ts";
 
 export const kmeans: Command = {
@@ -35,6 +36,7 @@ export const kmeans: Command = {
       codebookRefine: "fit the codebooks together with the search (default: on)",
       seed: "the same items, options and seed give the same IDs (default: 0)",
     }),
+    "Published IDs": publishingOptions,
     General: computingOptions,
   },
   notes: notesOf(

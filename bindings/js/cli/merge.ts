@@ -1,7 +1,7 @@
 import { counted } from "../base/words.ts";
 import { ID_FORMATS } from "../formats/ids/id-formats.ts";
 import { type IdShard, mergeIdShards, readIdShard } from "../formats/index.ts";
-import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import { type Command, type Given, oneOf, text, typedName, UsageError, wholeNumber } from "./command.ts";
 import { checkOutput, naming, readBytes, readItemIds, readTitles, STDOUT } from "./files.ts";
@@ -97,8 +97,5 @@ function withSuffixes(raw: SemanticIds, itemIds: string[] | undefined, capacity:
     collisions: "suffix",
     ...(capacity === undefined ? {} : { capacity }),
   });
-  const { codebookSizes, levels } = index;
-  const codes = SemanticIds.allocate(raw.length, codebookSizes);
-  for (const [row, item] of items.entries()) codes.set(index.get(item) as ArrayLike<number>, row * levels);
-  return SemanticIds.from({ codes, levels }, { codebookSizes, fingerprint: raw.fingerprint as string });
+  return index.table(items).ids;
 }

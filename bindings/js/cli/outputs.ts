@@ -29,6 +29,7 @@ import { itemBlocks } from "./item-blocks.ts";
 import { itemOptions, readingOf } from "./item-options.ts";
 import { programName } from "./program-name.ts";
 import { configurationText, identity, type Provenance } from "./provenance.ts";
+import { checkPublishing, type Publishing, publishIds, readPublishing, writeIndex } from "./publishing.ts";
 import { describeModel, type Story, type Summary } from "./show.ts";
 import { columnsOf, fileSize, paletteFor, shellWord } from "./text.ts";
 
@@ -82,6 +83,8 @@ export interface Workplace {
   /** Names of the dimensions, as an option of training. */
   named: { columnNames?: string[] };
   quiet: boolean;
+  /** How the IDs are published; undefined for raw ones. */
+  publishing: Publishing | undefined;
 }
 
 /**
@@ -100,12 +103,19 @@ export async function openWorkplace(
   requireFile(typedName(given, "output"), modelPath, "a model");
   requireExtension(typedName(given, "output"), modelPath, MODEL_EXTENSIONS);
   idFormatOf("--ids", idsPath);
+  const publishing = readPublishing(given);
+  const indexPath = publishing?.indexPath;
   if (idsPath === STDOUT && taken.checkpoint !== undefined) {
     throw new UsageError(
       "--ids - does not go with --checkpoint, which knows a finished training by its files: name a file",
     );
   }
-  const outputs = Object.entries({ ...taken, output: modelPath, ids: idsPath });
+  const outputs = Object.entries({
+    ...taken,
+    output: modelPath,
+    ids: idsPath,
+    ...(indexPath !== undefined && { index: indexPath }),
+  });
   for (const [i, [option, path]] of outputs.entries()) {
     const twin = outputs.slice(0, i).find(([, earlier]) => earlier === path)?.[0];
     if (twin) {
@@ -119,18 +129,20 @@ export async function openWorkplace(
     { as: typedName(given, "labels"), path: labelsPath, role: "titles" },
     { as: "--item-ids", path: text(given, "item-ids"), role: "titles" },
   ]);
-  await checkOutputs(given, { modelPath, idsPath, inputs }, overwrite);
+  await checkOutputs(given, { modelPath, idsPath, inputs, publishing }, overwrite);
   const { items, labels, itemIds, named, columns } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  checkPublishing(publishing, { items, rows: items.rows, itemIds, labels }, nameOfInput(itemsPath));
   const quiet = given.values.quiet === true;
-  return { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, named, columns, quiet };
+  return { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, named, columns, quiet, publishing };
 }
 
 /** Makes sure that model and IDs can be written. Those that were named are overwritten in any case. @throws FileError */
 export async function checkOutputs(
   { values }: Given,
-  { modelPath, idsPath, inputs }: Pick<Workplace, "modelPath" | "idsPath" | "inputs">,
+  { modelPath, idsPath, inputs, publishing }: Pick<Workplace, "modelPath" | "idsPath" | "inputs" | "publishing">,
   overwrite: boolean,
 ): Promise<void> {
+  if (publishing?.indexPath !== undefined) await checkOutput(publishing.indexPath, { overwrite: true, inputs });
   await checkOutput(modelPath, { overwrite: overwrite || values.output !== undefined, inputs });
   await checkOutput(idsPath, { overwrite: overwrite || values.ids !== undefined, inputs });
 }
@@ -150,29 +162,51 @@ export async function writeAll(...writes: (() => Promise<unknown>)[]): Promise<v
 /** What was written, and how to report it. */
 export interface Written {
   ids: SemanticIds;
-  outputs: { model: { file: string; bytes: number }; ids: { file: string; rows: number; bytes: number } };
+  outputs: {
+    model: { file: string; bytes: number };
+    ids: { file: string; rows: number; bytes: number; collisions?: string };
+    index?: { file: string; items: number; bytes: number };
+  };
   /** Prints the summary, with what else there is to report. */
   tell(story: Story, provenance: Provenance): Promise<void>;
 }
 
 /** Writes the model and its IDs. */
 export async function writeModel(place: Workplace, model: RQVAE): Promise<Written> {
-  const { items, labels, itemIds, modelPath, idsPath } = place;
+  const { items, labels, itemIds, modelPath, idsPath, publishing } = place;
   const ids = await model.encodeAsync(items);
   const bytes = model.save();
-  const table = { ids, ...(itemIds && { itemIds }) };
   let idsBytes = 0;
+  let index: { file: string; items: number; bytes: number } | undefined;
   await writeAll(
     () => saveWhole(modelPath, () => bytes),
     async () => {
-      idsBytes = await writeIds(idsPath, table, extrasFor(formatOf(idsPath), model, labels));
+      const made =
+        publishing && (await publishIds(publishing, model, ids, { items, rows: items.rows, itemIds, labels }));
+      if (made && made.text !== "" && !place.quiet) process.stderr.write(`${made.text}\n`);
+      const table = { ids: made?.ids ?? ids, ...(itemIds && { itemIds }) };
+      await writeAll(
+        async () => {
+          idsBytes = await writeIds(idsPath, table, extrasFor(formatOf(idsPath), model, labels, table.ids));
+        },
+        async () => {
+          const file = publishing?.indexPath;
+          if (file !== undefined) index = { file, items: ids.length, bytes: await writeIndex(file, made!.index) };
+        },
+      );
     },
   );
   return {
     ids,
     outputs: {
       model: { file: modelPath, bytes: bytes.length },
-      ids: { file: idsPath, rows: ids.length, bytes: idsBytes },
+      ids: {
+        file: idsPath,
+        rows: ids.length,
+        bytes: idsBytes,
+        ...(publishing && { collisions: publishing.collisions }),
+      },
+      ...(index && { index }),
     },
     tell: ({ files = [], ...story }, provenance) =>
       tellAbout(model, place, ids, {
@@ -182,6 +216,7 @@ export async function writeModel(place: Workplace, model: RQVAE): Promise<Writte
         files: [
           { path: modelPath, what: "the model", size: fileSize(bytes.length) },
           { path: nameOfOutput(idsPath), what: `the IDs, ${counted(ids.length, "row")}`, size: fileSize(idsBytes) },
+          ...(index ? [{ path: index.file, what: "the index of the published IDs", size: fileSize(index.bytes) }] : []),
           ...files,
         ],
         // Standard output may be taken by the IDs.
@@ -335,10 +370,17 @@ export function requireExtension(as: string, path: string, known: readonly strin
 export const MODEL_EXTENSIONS = [".safetensors"];
 
 /** What a model has to add to its IDs in a format. */
-export function extrasFor(format: IdFormat | undefined, model: RQVAE, labels: ItemLabels | undefined): WriteIdsOptions {
+export function extrasFor(
+  format: IdFormat | undefined,
+  model: RQVAE,
+  labels: ItemLabels | undefined,
+  { levels }: SemanticIds,
+): WriteIdsOptions {
+  // A suffix has no vector.
+  const hasVectors = format === "semanticids" && levels === model.config.codebookSize.length;
   return {
     ...(labels && { labels }),
-    ...(format === "semanticids" && { vectors: { codebooks: model.codebooks() } }),
+    ...(hasVectors && { vectors: { codebooks: model.codebooks() } }),
   };
 }
 

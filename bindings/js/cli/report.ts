@@ -51,7 +51,7 @@ export const report: Command = {
       ...itemOptions,
       ids: {
         value: "FILE",
-        help: "IDs in a format of rqvae convert, joined by item ID;\nsuffixes are ignored (default: the model encodes)",
+        help: "IDs in a format of rqvae convert, or an index, joined\nby item ID; suffixes are ignored (default: the model\nencodes)",
       },
       before: {
         value: "FILE",
@@ -187,7 +187,7 @@ function idsOfRows(
   source: JoinSource,
   codebookSizes: readonly number[],
 ): { ids: SemanticIds; text: string } {
-  const { ids } = read;
+  const { ids, format } = read;
   const levels = codebookSizes.length;
   if (ids.levels !== levels && ids.levels !== levels + 1) {
     throw invalid(
@@ -201,11 +201,13 @@ function idsOfRows(
   });
   const suffix =
     ids.levels > levels
-      ? `The IDs in ${path} have a suffix, which tells items of one ID apart: the report is about the ${counted(levels, "code")} before it.`
+      ? ` and a suffix, which tells items of one ID apart: the report is about the ${counted(levels, "code")} before it`
       : "";
+  const what = format === "index" ? "published IDs of an index" : format;
+  const told = `${path}: ${counted(ids.length, "ID")} of ${counted(levels, "code")} (${what})${suffix}.`;
   return {
     ids: SemanticIds.from({ codes, levels }, { codebookSizes }),
-    text: [text, suffix].filter((line) => line !== "").join("\n"),
+    text: [told, text].filter((line) => line !== "").join("\n"),
   };
 }
 
@@ -226,7 +228,7 @@ function joinIds(
     if (ids.length !== source.rows && ids.length !== all) {
       throw invalid("COUNTS_DIFFER")`has ${counted(ids.length, "ID")}, but ${source.name} has ${counted(all, "row")}`;
     }
-    if (!isNumbered && format === "trie") {
+    if (!isNumbered && (format === "trie" || format === "index")) {
       throw invalid(
         "COUNTS_DIFFER",
       )`has the items in the order of their IDs, and ${source.name} has no item IDs to join them by${{ hint: "name them with --item-ids" }}`;

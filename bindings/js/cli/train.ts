@@ -56,6 +56,7 @@ import {
 import { programName } from "./program-name.ts";
 import { trainView, warningText } from "./progress.ts";
 import { provenanceOf } from "./provenance.ts";
+import { publishingOptions } from "./publishing.ts";
 import { duration, fileSize, shellWord } from "./text.ts";
 import { inCliWords, messageOf } from "./words.ts";
 
@@ -103,6 +104,7 @@ export const train: Command = {
       preset: presetOption,
       ...sections.Model,
     },
+    "Published IDs": publishingOptions,
     General: computingOptions,
   },
   notes: notesOf(
@@ -113,6 +115,9 @@ ${INPUTS}
       `A default of "chosen" depends on the items: on how many there are and, for the
 latent width, on a look at a sample of them. --dry-run prints what is chosen and
 why. With --preset, the recipe decides instead.`,
+      `With --collisions, --ids holds published IDs; the model gives raw ones. A new
+item gets its ID from the index (--index), which never changes an ID it gave.
+Reassigning needs all vectors in memory, suffixes do not.`,
       `Every option also goes by the library's name, in either spelling:
   --codebook-size 256 --learning-rate 0.001 --set codebookSize=256
 Turn a switch off like this: --codebook-kmeans-init=false.`,
@@ -140,6 +145,7 @@ run at a time can use it (NAME.lock). If it cannot be written, training
 continues without it.`,
     ],
     "rqvae train emoji.npy --labels emoji.labels.json --codes 32",
+    "rqvae train items.npy --item-ids skus.txt --collisions suffix",
     "rqvae train items.npy --dry-run",
     "rqvae train items.npy --json --history history.csv > result.json",
     "rqvae train items.npy --epochs 500 --checkpoint items.checkpoint --resume",
@@ -190,7 +196,12 @@ async function rehearse(
   const origin = await readOrigin(given, place, preset);
   const { model, trainOptions, reasons } = await begin(place.items, options, preset, origin).catch(explain);
   try {
-    const outputs = { "the model": place.modelPath, "the IDs": place.idsPath };
+    const indexPath = place.publishing?.indexPath;
+    const outputs = {
+      "the model": place.modelPath,
+      "the IDs": place.idsPath,
+      ...(indexPath !== undefined && { "the index": indexPath }),
+    };
     const more = {
       ...(historyPath !== undefined && { "the history": historyPath }),
       ...(checkpoint && { "the checkpoint, removed at the end": checkpoint.path }),
@@ -229,7 +240,8 @@ async function runLocked(
     : begin(place.items, options, preset, await readOrigin(given, place, preset))
   ).catch(explain);
   try {
-    const results = [place.modelPath, place.idsPath];
+    const indexPath = place.publishing?.indexPath;
+    const results = [place.modelPath, place.idsPath, ...(indexPath === undefined ? [] : [indexPath])];
     const saveHistory = async (epochs: readonly EpochRecord[]) => {
       const content = historyText(historyPath!, epochs);
       await saveWhole(historyPath!, () => content);
@@ -386,7 +398,11 @@ function finishedTraining(model: RQVAE): { config: ModelConfig; train: TrainConf
 }
 
 /** What the file of IDs calls the items. */
-const namesOf = ({ itemIds, labels }: Workplace) => ({ itemIds, labels });
+const namesOf = ({ itemIds, labels, publishing }: Workplace) => ({
+  itemIds,
+  labels,
+  ...(publishing && { publishing }),
+});
 
 /** The items as `finishedTraining` has them. */
 async function identify(items: CatalogueItems): Promise<unknown> {

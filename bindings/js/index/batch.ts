@@ -11,6 +11,8 @@ import { SemanticIds } from "../ids/semantic-ids.ts";
 export interface Batch {
   itemIds: readonly ItemId[];
   ids: SemanticIds;
+  /** One number per item. */
+  priority?: readonly number[] | undefined;
 }
 
 /** The vectors of some of a batch's rows: `rows` among all rows of `ids`. */
@@ -25,6 +27,7 @@ export function checkBatch(
   ids: SemanticIds | readonly (readonly number[])[],
   codebookSizes: readonly number[],
   where: string,
+  priority?: ArrayLike<number>,
 ): Batch {
   const list = checkItemIds(itemIds, where);
   const given = Array.isArray(ids) ? undefined : (ids as SemanticIds | undefined);
@@ -42,5 +45,14 @@ export function checkBatch(
       "COUNTS_DIFFER",
     )`${call(where)}${thereAre(list.length, "item ID")}, but ${counted(checked.length, "semantic ID")}${{ hint: "give one of each per item" }}`;
   }
-  return { itemIds: list, ids: checked };
+  return { itemIds: list, ids: checked, priority: priority === undefined ? undefined : numbers(priority, list, where) };
+}
+
+function numbers(priority: ArrayLike<number>, { length }: readonly ItemId[], where: string): number[] {
+  const isSo =
+    (Array.isArray(priority) || ArrayBuffer.isView(priority)) &&
+    priority.length === length &&
+    Array.from(priority).every((value) => typeof value === "number" && Number.isFinite(value));
+  requireThat(isSo, "priority", `an array of ${counted(length, "finite number")}, one per item`, priority, where);
+  return Array.from(priority);
 }

@@ -3,7 +3,7 @@
 import type { Asking } from "../base/asking.ts";
 import { invalid } from "../base/errors.ts";
 import { call } from "../base/wording.ts";
-import { type SortedIds, sortIds } from "../ids/sorted-ids.ts";
+import { groups, type SortedIds, sortIds } from "../ids/sorted-ids.ts";
 import { alongside } from "../runtime/native.ts";
 import type { Items } from "../types.ts";
 import type { Batch, Origin } from "./batch.ts";
@@ -14,16 +14,22 @@ import { giveSuffixes } from "./suffixes.ts";
 /** The published IDs of a batch, by its rows. */
 export function* publish(
   { collisions, capacity, codebookSizes }: Pick<IndexContents, "collisions" | "capacity" | "codebookSizes">,
-  { itemIds, ids }: Batch,
+  batch: Batch,
   origin: Origin | undefined,
   held: SortedIds,
   model: IdModel | undefined,
   items: Items | undefined,
   where: string,
 ): Asking<SortedIds> {
+  const { itemIds, ids, priority } = batch;
   const fresh = sortIds(ids.codes, codebookSizes, itemIds);
   if (collisions === "share" || itemIds.length === 0) return fresh;
   if (collisions === "suffix") {
+    if (priority) {
+      for (const [start, end] of groups(fresh)) {
+        fresh.order.subarray(start, end).sort((a, b) => priority[b]! - priority[a]!);
+      }
+    }
     const codes = giveSuffixes(fresh, held, codebookSizes, capacity);
     return { codes, levels: held.levels, order: fresh.order };
   }
@@ -33,7 +39,7 @@ export function* publish(
     )`${call(where)}"reassign" needs ${model ? "items, the vectors of the rows" : "model and items"}, to find the nearest free IDs`;
   }
   const { reassignBatch } = yield* withModel();
-  return yield* reassignBatch(fresh, { itemIds, ids }, origin, held, model, items);
+  return yield* reassignBatch(fresh, batch, origin, held, model, items);
 }
 
 type WithModel = typeof import("./with-model.ts");

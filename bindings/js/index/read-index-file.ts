@@ -18,6 +18,7 @@ import {
   publishedSizes,
   readIds,
 } from "./index-contents.ts";
+import { fromIndexJson } from "./index-json.ts";
 import { BODY, crc32, FORMAT, MAGIC } from "./write-index-file.ts";
 
 /** The most codes per byte: beyond any index, but within memory. */
@@ -25,7 +26,14 @@ const DENSEST = 1000;
 
 /** The contents of an index file from anywhere. @throws as `readIndexFile`, and InvalidInputError for an unreadable source */
 export async function loadContents(source: ModelSource, where: string): Promise<IndexContents> {
-  return readIndexFile((await readLocation(source, where, "the index")).bytes);
+  const { bytes } = await readLocation(source, where, "the index");
+  if (!/^\s*\{\s*"format"\s*:/.test(String.fromCharCode(...bytes.subarray(0, 64)))) return readIndexFile(bytes);
+  return readIndexText(new TextDecoder().decode(bytes));
+}
+
+/** The contents of `toJSON` as text. @throws ModelFormatError */
+export function readIndexText(text: string): IndexContents {
+  return fromIndexJson(readJson(text, fields({}), damaged));
 }
 
 /** @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format. */

@@ -26,8 +26,11 @@ import { writeIndexFile } from "./write-index-file.ts";
 export interface IndexOptions {
   /**
    * What to do with items that have the same raw ID. "share": they keep it. "suffix": every item gets one more code, which is 0 if it has
-   * the raw ID alone, else counted from 0 in the order of item IDs. "reassign": one keeps it, and the others get the nearest free ID of the
-   * same length; needs `model` and `items`. Default: "share".
+   * the raw ID alone, else counted from 0 in the order of item IDs. "reassign": every item gets an ID of the same length for itself. Items
+   * with the same prefix (all codes but the last) get its free codes so that the sum of their squared distances from what their IDs stand
+   * for is least; those for whom there are too few go on to the nearest free ID of another prefix. Needs `model` and `items`. A prefix with
+   * more than 2^22 pairs of items and codes (2,048 x 2,048) is not solved exactly: there, the nearest items choose first.
+   * Default: "share".
    */
   collisions?: Collisions;
   /** Number of suffix codes. Default: 256. */
@@ -36,7 +39,16 @@ export interface IndexOptions {
   model?: IdModel;
   /** The items' vectors, one row per ID. Not kept. */
   items?: Items;
+  /**
+   * How important each item is (its popularity, say), n finite numbers, larger ones first: a more important item gets the lower suffix or,
+   * with "reassign", its code before the others. Equally important ones are treated as without it. No effect with "share".
+   */
+  priority?: ArrayLike<number>;
 }
+
+/** Of new items: their vectors, one row per ID, and how important each is, as in `IndexOptions`. */
+export type ChangeOptions = Pick<IndexOptions, "items" | "priority">;
+const CHANGE_OPTIONS = ["items", "priority"] as const;
 
 /** What `add` and `replace` did. */
 export interface IndexUpdate {
@@ -139,12 +151,12 @@ export class SemanticIdIndex {
     ids: SemanticIds,
     options: IndexOptions = {},
   ): Asking<SemanticIdIndex> {
-    checkOptionNames(options, where, ["collisions", "capacity", "model", "items"]);
+    checkOptionNames(options, where, ["collisions", "capacity", "model", "items", "priority"]);
     const read = new OptionReader(options, where);
     const collisions = read.choice("collisions", COLLISIONS, "share");
     const capacity = read.integer("capacity", 256, 1, 2 ** 32);
     const { model, items } = options;
-    const batch = checkBatch(itemIds, ids, ids?.codebookSizes, where);
+    const batch = checkBatch(itemIds, ids, ids?.codebookSizes, where, options.priority);
     const fingerprint = batch.ids.fingerprint ?? model?.fingerprint;
     if (model) requireModelOf(model, fingerprint, batch.ids.codebookSizes, where);
     if (items) checkItemRows(requireModel(model, where), items, batch.ids, where);
@@ -211,6 +223,36 @@ export class SemanticIdIndex {
     return row < 0 || (this.compact && (this.#earlier || this.collisions === "reassign"))
       ? undefined
       : this.#rows.rawAt(row);
+  }
+
+  /** Each item and its published ID, sorted by ID, then by item ID. */
+  *[Symbol.iterator](): Generator<[itemId: ItemId, codes: number[]]> {
+    for (const row of this.#rows.live.order) yield [this.#rows.itemAt(row), this.#rows.idAt(row)];
+  }
+
+  /**
+   * Published IDs as a table, as writers of files take it (an index itself is taken as `table()`).
+   * @param itemIds The items wanted, in this order. Default: all, sorted by ID, then by item ID.
+   * @throws InvalidInputError for an item that is not in the index.
+   */
+  table(itemIds?: ArrayLike<ItemId>): { itemIds: ItemId[]; ids: SemanticIds } {
+    const rows = itemIds === undefined ? [...this.#rows.live.order] : this.#rowsOf(itemIds, "table");
+    const { codes } = this.#idsOf(rows);
+    return {
+      itemIds: rows.map((row) => this.#rows.itemAt(row)),
+      ids: SemanticIds.trusted(codes, this.codebookSizes, this.fingerprint),
+    };
+  }
+
+  /** @throws InvalidInputError for an item that is not in the index */
+  #rowsOf(itemIds: ArrayLike<ItemId>, where: string): number[] {
+    return checkItemIds(itemIds, where).map((itemId, i) => {
+      const row = this.#rows.row(itemId);
+      if (row >= 0) return row;
+      throw invalid(
+        "UNKNOWN_ITEM",
+      )`${call(where)}${{ argument: "itemIds" }}, ${{ row: i }}: item ${show(itemId)} is not in the index`;
+    });
   }
 
   /**
@@ -343,20 +385,21 @@ export class SemanticIdIndex {
    * Gives new items their IDs. Items that already have the same raw ID stay unchanged; items that were removed and come back with the same
    * raw ID get their old ID back. If it throws, nothing has changed.
    *
-   * With "suffix" a new item gets the smallest suffix that no item with its raw ID holds or held. With "reassign" it gets its raw ID if
-   * that is free, else the nearest free one.
+   * With "suffix" a new item gets the smallest suffix that no item with its raw ID holds or held. With "reassign" the new items get free IDs
+   * as in `build`: one that comes alone gets its raw ID or, if that is not free, the nearest free one.
    *
    * @param ids raw IDs, as `encode` gives them
-   * @param options `items`: their vectors, one row per ID; needed with "reassign", and for the drift figure. `replace`: see `replace`.
+   * @param options `items`: their vectors, one row per ID; needed with "reassign", and for the drift figure. `priority`: as in `build`, among
+   *   these items. `replace`: see `replace`.
    * @throws InvalidInputError for an item that already has another raw ID, for IDs of another model, and as `build`.
    */
   add(
     itemIds: ArrayLike<ItemId>,
     ids: SemanticIds | readonly (readonly number[])[],
-    options: { items?: Items; replace?: boolean } = {},
+    options: ChangeOptions & { replace?: boolean } = {},
   ): IndexUpdate {
-    checkOptionNames(options, "add", ["items", "replace"]);
-    return this.#now("add", itemIds, ids, options.items, options.replace === true);
+    checkOptionNames(options, "add", [...CHANGE_OPTIONS, "replace"]);
+    return this.#now("add", itemIds, ids, options, options.replace === true);
   }
 
   /**
@@ -366,10 +409,10 @@ export class SemanticIdIndex {
   async addAsync(
     itemIds: ArrayLike<ItemId>,
     ids: SemanticIds | readonly (readonly number[])[],
-    options: { items?: Items; replace?: boolean } = {},
+    options: ChangeOptions & { replace?: boolean } = {},
   ): Promise<IndexUpdate> {
-    checkOptionNames(options, "addAsync", ["items", "replace"]);
-    return asAnswersCome(this.#update("addAsync", itemIds, ids, options.items, options.replace === true));
+    checkOptionNames(options, "addAsync", [...CHANGE_OPTIONS, "replace"]);
+    return asAnswersCome(this.#update("addAsync", itemIds, ids, options, options.replace === true));
   }
 
   /**
@@ -379,10 +422,10 @@ export class SemanticIdIndex {
   replace(
     itemIds: ArrayLike<ItemId>,
     ids: SemanticIds | readonly (readonly number[])[],
-    options: { items?: Items } = {},
+    options: ChangeOptions = {},
   ): IndexUpdate {
-    checkOptionNames(options, "replace", ["items"]);
-    return this.#now("replace", itemIds, ids, options.items, true);
+    checkOptionNames(options, "replace", CHANGE_OPTIONS);
+    return this.#now("replace", itemIds, ids, options, true);
   }
 
   /**
@@ -394,13 +437,7 @@ export class SemanticIdIndex {
     this.#requireWhole("remove");
     const list = checkItemIds(itemIds, "remove");
     ItemTable.of(list, "remove");
-    const rows = list.map((itemId, i) => {
-      const row = this.#rows.row(itemId);
-      if (row >= 0) return row;
-      throw invalid(
-        "UNKNOWN_ITEM",
-      )`${call("remove")}${{ argument: "itemIds" }}, ${{ row: i }}: item ${show(itemId)} is not in the index`;
-    });
+    const rows = this.#rowsOf(list, "remove");
     if (rows.length === 0) return;
     const before = this.#idsOf(rows);
     if (options.reuse || this.collisions === "share") this.#rows.free(rows);
@@ -463,7 +500,7 @@ export class SemanticIdIndex {
   }
 
   /**
-   * Loads an index from its file: bytes, a URL, a path (Node), a Blob or a Response.
+   * Loads an index from its file, or from the text of `toJSON`: bytes, a URL, a path (Node), a Blob or a Response.
    * @param options `model`: the model of its IDs, needed to `add` with "reassign" and for drift figures.
    * @throws ModelFormatError for bytes that are truncated, damaged, foreign or of a newer format; InvalidInputError for another model,
    * and for an unreadable source.
@@ -535,10 +572,10 @@ export class SemanticIdIndex {
     where: string,
     itemIds: ArrayLike<ItemId>,
     ids: SemanticIds | readonly (readonly number[])[],
-    items: Items | undefined,
+    { items, priority }: ChangeOptions,
     replace: boolean,
   ): Asking<IndexUpdate> {
-    const batch = checkBatch(itemIds, ids, this.#rawSizes, where);
+    const batch = checkBatch(itemIds, ids, this.#rawSizes, where, priority);
     requireSame(batch.ids.fingerprint, this.fingerprint, `${where}: the IDs were made by model`);
     const model = items ? this.#usableModel(where) : this.#model;
     if (items) checkItemRows(model!, items, batch.ids, where);
@@ -571,6 +608,7 @@ export class SemanticIdIndex {
     const newcomers = {
       itemIds: fresh.map((i) => batch.itemIds[i]!),
       ids: SemanticIds.trusted(pickIds(batch.ids.codes, this.#rawSizes.length, fresh), this.#rawSizes),
+      priority: batch.priority && fresh.map((i) => batch.priority![i]!),
     };
     const published = yield* publish(
       { collisions: this.collisions, capacity: this.capacity, codebookSizes: this.#rawSizes },
@@ -690,6 +728,6 @@ type Change = [
   where: string,
   itemIds: ArrayLike<ItemId>,
   ids: SemanticIds | readonly (readonly number[])[],
-  items: Items | undefined,
+  options: ChangeOptions,
   replace: boolean,
 ];

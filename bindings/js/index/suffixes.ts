@@ -1,6 +1,5 @@
 import { invalid } from "../base/errors.ts";
 import { call } from "../base/wording.ts";
-import { counted } from "../base/words.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import { groups, rangeOf, type SortedIds } from "../ids/sorted-ids.ts";
 

@@ -15,7 +15,7 @@ const SAMPLE = 10_000;
 /** The published IDs of a batch with "reassign". */
 export function* reassignBatch(
   fresh: SortedIds,
-  { itemIds, ids }: Batch,
+  { itemIds, ids, priority }: Batch,
   origin: Origin | undefined,
   held: SortedIds,
   model: IdModel,
@@ -28,6 +28,7 @@ export function* reassignBatch(
     () => model.codebooks({ space: "latent" }),
     (rows, use) =>
       forEachVector(model, items, origin?.ids ?? ids, origin ? rows.map((row) => origin.rows[row]!) : rows, use),
+    priority,
   );
   return sortIds(codes, ids.codebookSizes, itemIds);
 }

@@ -151,6 +151,9 @@ test("comes from wherever a model comes from", async () => {
   for (const source of [file, file.buffer, path, pathToFileURL(path), new Blob([file]), new Response(file)]) {
     expect((await SemanticIdIndex.load(source)).save()).toEqual(file);
   }
+  writeFileSync(path, JSON.stringify(sample(), undefined, 2));
+  expect((await SemanticIdIndex.load(path)).save()).toEqual(file);
+  await expect(SemanticIdIndex.load(new Blob(['{ "format": "rqvae-index", ']))).rejects.toThrow(ModelFormatError);
   rmSync(folder, { recursive: true });
 });
 

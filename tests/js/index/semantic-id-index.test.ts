@@ -48,6 +48,32 @@ describe("looking up", () => {
     expect(index.nearestValid([])).toEqual([0, 3]);
   });
 
+  test("all of it, item by item and as a table", () => {
+    expect([...index]).toEqual([
+      ["hat", [0, 3]],
+      ["sock", [1, 0]],
+      ["boot", [1, 2]],
+      ["clog", [1, 2]],
+      ["shoe", [1, 2]],
+    ]);
+    const table = index.table();
+    expect(table.itemIds.map((item, row) => [item, table.ids.at(row)])).toEqual([...index]);
+    expect(table.ids.codebookSizes).toEqual(index.codebookSizes);
+    const suffixed = build(shoes, { collisions: "suffix", capacity: 7 });
+    suffixed.remove(["shoe"]);
+    expect(suffixed.table().itemIds).toEqual(["hat", "sock", "boot", "clog"]);
+    const some = suffixed.table(["clog", "hat"]);
+    expect([some.itemIds, [...some.ids], some.ids.codebookSizes]).toEqual([
+      ["clog", "hat"],
+      [
+        [1, 2, 1],
+        [0, 3, 0],
+      ],
+      [4, 4, 7],
+    ]);
+    expect(() => suffixed.table(["hat", "shoe"])).toThrow(/table: itemIds, row 1: item "shoe" is not in the index/);
+  });
+
   test("siblings", () => {
     expect(index.siblings("boot")).toEqual(["sock", "clog", "shoe"]);
     expect(index.siblings("boot", 2)).toEqual(["clog", "shoe"]);
@@ -328,7 +354,7 @@ describe("growth", () => {
     [
       "an unknown option",
       (x) => x.add(["a"], [[0, 0]], { item: [] } as never),
-      /unknown option "item"; the options are items, replace/,
+      /unknown option "item"; the options are items, priority, replace/,
     ],
     ["removing what is not there", (x) => x.remove(["hat", "glove"]), /row 1: item "glove" is not in the index/],
     ["removing twice", (x) => x.remove(["hat", "hat"]), /"hat" is in row 0 and again in row 1/],
@@ -483,5 +509,40 @@ describe("random histories", () => {
         expect(files[1]).toEqual(files[0]);
       }),
     );
+  });
+});
+
+describe("priority", () => {
+  const items = Object.keys(shoes);
+  const popularity = { boot: 1, shoe: 5, sock: 9, hat: 0, clog: 5 } as Record<string, number>;
+  const of = (names: readonly string[]) => ({ priority: names.map((name) => popularity[name]!) });
+
+  it("gives the lower suffix to the more important item; equal ones come by item ID, whatever the order of the rows", () => {
+    for (const names of [items, items.toReversed()]) {
+      const ids = raw(names.map((name) => shoes[name as keyof typeof shoes]));
+      const index = SemanticIdIndex.build(names, ids, { collisions: "suffix", ...of(names) });
+      expect(["clog", "shoe", "boot"].map((item) => index.get(item)![2])).toEqual([0, 1, 2]);
+      expect(index.items([1, 2])).toEqual(["clog", "shoe", "boot"]);
+      // New items are served by importance among themselves; nobody else moves.
+      const before = [...index];
+      index.add(
+        ["flip", "mule"],
+        [
+          [1, 2],
+          [1, 2],
+        ],
+        { priority: [1, 2] },
+      );
+      expect(["mule", "flip"].map((item) => index.get(item)![2])).toEqual([3, 4]);
+      expect([...index].filter(([item]) => items.includes(item as string))).toEqual(before);
+    }
+  });
+
+  it("must be one finite number per item", () => {
+    const built = (priority: unknown) => () => build(shoes, { collisions: "suffix", priority: priority as number[] });
+    for (const wrong of [[1, 2], [1, 2, 3, 4, Number.NaN], ["1", "2", "3", "4", "5"], 5, "12345"]) {
+      expect(built(wrong)).toThrow(/priority must be an array of 5 finite numbers, one per item/);
+    }
+    expect(built(Float64Array.of(1, 2, 3, 4, 5))).not.toThrow();
   });
 });

@@ -164,7 +164,11 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   });
   add("rqvae", () => rqvae.SemanticIdIndex, {
     "SemanticIdIndex.build": {
-      args: () => [[...itemIds], ids, { collisions: "suffix", capacity: 64, model, items: items() }],
+      args: () => [
+        [...itemIds],
+        ids,
+        { collisions: "suffix", capacity: 64, model, items: items(), priority: itemIds.map((_, i) => i) },
+      ],
       names: ["codes"],
     },
     "SemanticIdIndex.buildAsync": {
@@ -181,6 +185,8 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "SemanticIdIndex#drift": () => [],
     "SemanticIdIndex#get": () => ["item 0"],
     "SemanticIdIndex#getRaw": () => ["item 0"],
+    "SemanticIdIndex#table": () => [["item 0"]],
+    "SemanticIdIndex#[Symbol.iterator]": () => [],
     "SemanticIdIndex#items": { args: () => [code()], names: ["codes", "prefix"] },
     "SemanticIdIndex#siblings": () => ["item 0", 1],
     "SemanticIdIndex#similar": {

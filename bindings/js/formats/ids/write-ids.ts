@@ -4,6 +4,7 @@ import { describeValue } from "../../base/describe-value.ts";
 import { invalid } from "../../base/errors.ts";
 import { checkOptionNames } from "../../base/option-reader.ts";
 import type { SemanticIds } from "../../ids/semantic-ids.ts";
+import type { SemanticIdIndex } from "../../index/semantic-id-index.ts";
 import type { ItemLabels } from "../../types.ts";
 import { type IdsNpyType, writeIdsNpy } from "../arrays/npy.ts";
 import { requireOptions } from "../io/bytes.ts";
@@ -43,8 +44,14 @@ export interface WriteIdsOptions {
   missing?: "error" | "empty";
 }
 
-const isIds = (table: SemanticIds | IdTableSource): table is SemanticIds =>
-  typeof table === "object" && table !== null && "codes" in table;
+/** What is written: IDs, a table of them, or all published IDs of an index. */
+export type WrittenIds = SemanticIds | IdTableSource | SemanticIdIndex;
+
+function tableOf(table: WrittenIds): IdTableSource {
+  if (typeof table !== "object" || table === null) return table;
+  if ("codes" in table) return { ids: table };
+  return "table" in table ? table.table() : table;
+}
 
 /**
  * A file of IDs, in pieces: `writeFile(path, writeIds("csv", table))` of node:fs/promises takes them, as does `new Blob([...pieces])`;
@@ -59,13 +66,14 @@ const isIds = (table: SemanticIds | IdTableSource): table is SemanticIds =>
  * - trie: `{"17":{"203":{"9":["B004756YJA"]}}}`;
  * - parquet: the columns `item`, `title`, `code_1`, ..., `id`, and codebook sizes and fingerprint in its metadata.
  *
- * @param table The semantic IDs, with the items' own IDs if they have any (default: the row numbers).
+ * @param table The semantic IDs, with the items' own IDs if they have any (default: the row numbers); or a `SemanticIdIndex`, whose
+ *   published IDs are written, sorted.
  * @throws InvalidInputError for item IDs that are not one per row or not unique, for what a format cannot hold, and for labels or vectors
  *   that do not fit the IDs.
  */
 export function writeIds(
   format: IdFormat,
-  table: SemanticIds | IdTableSource,
+  table: WrittenIds,
   options: WriteIdsOptions = {},
 ): Iterable<string> | Iterable<Uint8Array> {
   requireOptions(options);
@@ -79,7 +87,7 @@ export function writeIds(
     "into",
     "missing",
   ]);
-  const source = isIds(table) ? { ids: table } : table;
+  const source = tableOf(table);
   const ids = idsOfTable(source);
   const { labels, into, type, vectors } = options;
   switch (format) {
