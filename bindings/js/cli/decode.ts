@@ -7,7 +7,7 @@ import { checkOutput, nameFile, writeWhole } from "./files.ts";
 import { vectorFormatOf } from "./latents.ts";
 import { INPUTS, notesOf, OVERWRITING } from "./notes.ts";
 import { computingOptions } from "./outputs.ts";
-import { loadModel, PUBLISHED, readPublished, suffixOption } from "./published.ts";
+import { loadModel, PUBLISHED, readPublished } from "./published.ts";
 
 export const decode: Command = {
   name: "decode",
@@ -21,7 +21,6 @@ export const decode: Command = {
         help: "the vectors: .npy, .csv, .jsonl or .parquet (default:\nvectors.npy)",
       },
       force: { short: "f", help: "overwrite the default output" },
-      suffix: suffixOption,
     },
     General: computingOptions,
   },
@@ -29,9 +28,8 @@ export const decode: Command = {
     [
       `${PUBLISHED}
 The vectors are in the units of the items, a row for each item of <ids>, in its
-order; of an index, in the order of the IDs. A suffix is left out: --suffix says
-that there is one, or the model does, if the IDs have one code more than its own.
-npy has no item IDs.
+order; of an index, in the order of the IDs. A suffix is left out; it is known by
+the length of the IDs, and npy has no item IDs.
 ${INPUTS}`,
       OVERWRITING,
     ],
@@ -56,7 +54,7 @@ async function run(given: Given): Promise<number> {
   await checkOutput(output, { overwrite, inputs: [modelPath, path] });
   const model = await loadModel(modelPath);
   try {
-    const { ids, itemIds, index } = await readPublished(path, { model, hasSuffix: given.values.suffix === true });
+    const { ids, itemIds, index } = await readPublished(path, { model });
     const { inputDim, codebookSize } = model.config;
     const { fingerprint } = index;
     const most = Math.max(1, Math.floor(BLOCK / inputDim));

@@ -38,8 +38,8 @@ export const features: Command = {
   notes: notesOf(
     [
       `${PUBLISHED}
-The columns are prefix_1, prefix_2, ...; csv and parquet have the items' IDs too,
-but not npy. rqvae/features documents the numbers, and the guide for Python has
+The columns are prefix_1, prefix_2, and so on. csv and parquet have the items'
+IDs too. rqvae/features documents the numbers, and the guide for Python has
 ten lines that make the same.
 ${INPUTS}`,
       OVERWRITING_NAMED,

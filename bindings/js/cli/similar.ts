@@ -39,8 +39,8 @@ export const similar: Command = {
 ${INPUTS}
 Items with more first codes in common come first. With --model, equally many are
 ranked by the distance of what the IDs stand for; without it they come in the
-order of their IDs. Suffixes do not count; of a file of IDs that is not an index,
---suffix says that there is one, or the model, if the IDs have one code more.`,
+order of their IDs. Suffixes do not count. For a file that is not an index, say
+--suffix if its IDs have one; with --model that is known by their length.`,
     ],
     "rqvae similar emoji.ids.csv 1F600 --model emoji.safetensors",
     "rqvae similar shop.index sku-1 sku-2 --limit 5 --json",

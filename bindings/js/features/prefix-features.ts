@@ -46,7 +46,7 @@ export interface PrefixFeatures {
 }
 
 /**
- * A column of integers for the first code of each ID, the first two codes, and so on: similar items share the values of small depths, so
+ * A column of integers for the first code of each ID, the first two codes, and so on. Similar items share the values of small depths, so
  * that a ranker learns about a new item from those that it resembles (prefix n-grams: Singh et al. 2023, "Better Generalization with
  * Semantic IDs"; Zheng et al. 2025, "Enhancing Embedding Representation Stability in Recommendation Systems with Semantic ID"). Each column
  * is meant for an embedding table of its own.

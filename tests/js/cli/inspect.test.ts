@@ -160,7 +160,7 @@ it("sums up an index's journal, and tells its drift", async () => {
   for (const itemId of ["a", 5]) index.remove([itemId]);
   write("changed.index", index.save());
   const { stdout } = rqvae("inspect", "changed.index");
-  expect(stdout).toMatch(/ journal {7}4 changes: build 60 items, add 2 items, remove 2 items in 2 calls\n/);
+  expect(stdout).toMatch(/ journal {7}4 changes: build 60 items, add 2 items, remove 2 items in 2\s+calls\n/);
   expect(stdout).toMatch(/ drift {9}2 of 2 new items farther from their IDs than 99% of the\s+catalogue was\n/);
   expect(stdout).toContain("warning");
   expect(JSON.parse(rqvae("inspect", "changed.index", "--json").stdout)).toMatchObject({
