@@ -335,6 +335,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     streamItems: () => [csvFile(), { ...itemOptions, batchRows: 16 }],
     writeAddedTokens: () => [vocabulary, "list"],
     writeIdShard: { args: () => [shard()], names: ["shard"] },
+    writeIdMap: () => ["csv", three(), three()],
     writeIds: {
       args: () => [
         "recbole",
@@ -408,7 +409,10 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     alignCodes: costly(() => [model, ids, items(), { itemIds: { before: [...itemIds], after: [...itemIds] } }]),
     compareIds: () => [ids, ids, { itemIds: { before: [...itemIds], after: [...itemIds] } }],
     explainIds: costly(() => [model, items(), { ids, labels: labels(), nearest: 2 }]),
-    reportHtml: { args: () => [assessed, { title: "Title", labels: labels() }], names: ["titles"] },
+    reportHtml: {
+      args: () => [assessed, { title: "Title", labels: labels(), churn: report.compareIds(ids, ids) }],
+      names: ["titles"],
+    },
   });
   const lines = Array.from({ length: 12 }, (_, u) => `u${u},item ${u},item ${u + 3},item ${(7 * u) % ROWS}`);
   const chosen = await formats.readHistories(new TextEncoder().encode(lines.join("\n")), { itemIds: [...itemIds] });
