@@ -199,6 +199,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "SemanticIdIndex#prefix": () => [index.root],
     "SemanticIdIndex#nearestValid": () => [code()],
     "SemanticIdIndex#save": () => [{ compact: true }],
+    "SemanticIdIndex#generation": () => [],
     "SemanticIdIndex#toJSON": () => [],
   });
   add("rqvae", newIndex, {
