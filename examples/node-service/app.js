@@ -6,6 +6,7 @@ import fastifyStatic from "@fastify/static";
 import Fastify from "fastify";
 import { EventStream } from "./events.js";
 import { forClients } from "./explain.js";
+import { addGenerationRoutes } from "./generation-routes.js";
 import { BODY_TYPES, isOneJsonValue } from "./upload.js";
 
 const STATUS = {
@@ -25,9 +26,9 @@ const digest = (text) => createHash("sha256").update(text).digest();
 
 /**
  * @param {{ publication: import("./publication.js").Publication, training: import("./training.js").Training, limits: object,
- *   token?: string }} parts
+ *   generations: import("./generations.js").Generations, token?: string }} parts
  */
-export function makeApp({ publication, training, limits, token }) {
+export function makeApp({ publication, training, generations, limits, token }) {
   const app = Fastify({
     bodyLimit: limits.MAX_BYTES,
     requestTimeout: limits.REQUEST_MS, // Fastify's own is none: a body that trickles would be waited for for ever
@@ -102,6 +103,8 @@ export function makeApp({ publication, training, limits, token }) {
     return reply.code(added ? 201 : 200).send(item);
   });
   app.delete("/items/:id", async ({ params: { id } }, reply) => found(await publication.remove(id), id, reply));
+
+  addGenerationRoutes(app, generations);
 
   // For clients that encode by themselves, and the page that shows how.
   const file = (bytes, reply) => reply.type("application/octet-stream").header("cache-control", "no-cache").send(bytes);

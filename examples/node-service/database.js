@@ -4,6 +4,7 @@ import Database from "better-sqlite3";
 const SCHEMA = `
   -- "model", "index": what is published; "snapshot": the number of the last request whose items are in that index already.
   -- "upload", "options", "checkpoint": the training that is not finished yet.
+  -- "catalogue": the items of the model that is served, as they were uploaded. "next model", "previous index", ...: see generations.js.
   CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, bytes BLOB NOT NULL);
   -- The published IDs, for everybody who reads this database. UNIQUE: no two items have the same.
   CREATE TABLE IF NOT EXISTS items (id TEXT PRIMARY KEY, semantic_id TEXT NOT NULL UNIQUE) WITHOUT ROWID;
@@ -23,6 +24,7 @@ export function openDatabase(path) {
 
   const getFile = sql("SELECT bytes FROM files WHERE name = ?").pluck();
   const putFile = sql("INSERT OR REPLACE INTO files VALUES (?, ?)");
+  const renameFile = sql("UPDATE OR REPLACE files SET name = ? WHERE name = ?");
   const removeFile = sql("DELETE FROM files WHERE name = ?");
   const putItem = sql("INSERT OR REPLACE INTO items VALUES (?, ?)");
   const removeItem = sql("DELETE FROM items WHERE id = ?");
@@ -48,6 +50,7 @@ export function openDatabase(path) {
     close: () => database.close(),
     getFile: (name) => getFile.get(name),
     putFile: (name, bytes) => void putFile.run(name, bytes),
+    renameFile: (from, to) => void renameFile.run(to, from),
     removeFiles: (...names) => {
       for (const name of names) removeFile.run(name);
     },

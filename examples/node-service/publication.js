@@ -3,6 +3,11 @@ import { InvalidInputError, NotInitializedError, RQVAE, SemanticIdIndex } from "
 import { Vocabulary } from "rqvae/vocabulary";
 import { joined, readUpload } from "./upload.js";
 
+/** What was made of the catalogue before: other generations of its IDs. */
+const GENERATIONS = ["next", "previous"].flatMap((which) =>
+  ["model", "index", "request", "about"].map((part) => `${which} ${part}`),
+);
+
 export class Publication {
   #database;
   #limits;
@@ -71,7 +76,8 @@ export class Publication {
     const named = new Set(itemIds);
     this.#database.atOnce(() => {
       this.#database.putFile("model", modelFile);
-      this.#database.removeFiles("upload", "options", "checkpoint");
+      this.#database.renameFile("upload", "catalogue");
+      this.#database.removeFiles("options", "checkpoint", ...GENERATIONS);
       // What was removed since the catalogue was uploaded stays so.
       const gone = this.#database.removedAfter(lastRequest).filter((id) => index.get(id));
       index.remove(gone);
@@ -90,9 +96,66 @@ export class Publication {
         );
       }
       this.#putIndex(index);
-      const vocabulary = new Vocabulary(index);
-      this.#database.clearItems();
-      for (const id of index.items([])) this.#database.putItem(id, vocabulary.format(index.get(id)));
+      this.#putItems(index);
+    });
+    this.#become(model, index);
+  }
+
+  /** What is served: { model, index, vocabulary }. */
+  current() {
+    return this.#published();
+  }
+
+  /** What is served, as files of this moment, and the last request whose items are in them. */
+  copy() {
+    const { model, index } = this.#published();
+    const { fingerprint } = model;
+    return { modelFile: this.#database.getFile("model"), index: index.save(), fingerprint, request: this.#request };
+  }
+
+  /** The vectors of the published items by item ID, as far as they are kept: of the catalogue, and of items that were added. */
+  async vectors() {
+    const { model, index } = this.#published();
+    const vectors = new Map();
+    const put = (id, vector) => {
+      if (vector.length === model.config.inputDim && index.get(id)) vectors.set(id, vector);
+    };
+    const catalogue = this.#database.getFile("catalogue");
+    if (catalogue) {
+      const { itemIds, items } = await readUpload(catalogue, { most: this.#limits.MAX_ITEMS });
+      for (const [row, id] of itemIds.entries()) put(id, items.data.subarray(row * items.dim, (row + 1) * items.dim));
+    }
+    for (const { itemIds, vectors: added } of this.#database.addedAfter(0)) {
+      for (const [i, id] of itemIds.entries()) put(id, added[i]);
+    }
+    return vectors;
+  }
+
+  /**
+   * Publishes another generation of the IDs in place of this one, with what has come and gone since it was made.
+   * @param request the last one whose items are in `index`
+   * @param keep stores what was served until now, in the same transaction
+   */
+  exchange({ model, index, modelFile, request, keep }) {
+    const { model: servedModel, index: served } = this.#published();
+    const about = { generation: served.generation, fingerprint: servedModel.fingerprint, items: served.size };
+    this.#database.atOnce(() => {
+      keep({ model: this.#database.getFile("model"), index: served.save(), request: this.#request, about });
+      for (const { itemIds, vectors } of this.#database.addedAfter(request)) {
+        const there = [...itemIds.keys()].filter((i) => served.get(itemIds[i]));
+        if (there.length > 0)
+          addTo(
+            index,
+            model,
+            there.map((i) => itemIds[i]),
+            there.map((i) => vectors[i]),
+          );
+      }
+      const gone = index.items([]).filter((id) => !served.get(id));
+      if (gone.length > 0) index.remove(gone);
+      this.#database.putFile("model", modelFile);
+      this.#putIndex(index);
+      this.#putItems(index);
     });
     this.#become(model, index);
   }
@@ -187,7 +250,12 @@ export class Publication {
   summary() {
     if (!this.#current) return undefined;
     const { model, index } = this.#current;
-    return { items: index.size, dim: model.config.inputDim, fingerprint: model.fingerprint };
+    return {
+      items: index.size,
+      dim: model.config.inputDim,
+      fingerprint: model.fingerprint,
+      generation: index.generation,
+    };
   }
 
   list(after, limit) {
@@ -215,6 +283,12 @@ export class Publication {
     this.#current?.model.dispose();
     this.#current = { model, index, vocabulary: new Vocabulary(index) };
     this.#clientIndex = undefined;
+  }
+
+  #putItems(index) {
+    const vocabulary = new Vocabulary(index);
+    this.#database.clearItems();
+    for (const id of index.items([])) this.#database.putItem(id, vocabulary.format(index.get(id)));
   }
 
   #putIndex(index) {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { makeApp } from "./app.js";
 import { openDatabase } from "./database.js";
 import { whyNotStarted } from "./explain.js";
+import { Generations } from "./generations.js";
 import { Publication } from "./publication.js";
 import { Training } from "./training.js";
 
@@ -26,6 +27,7 @@ const limits = {
   MAX_JSON_BYTES: 2 ** 24, // of JSON of one value, which is read as a whole
   REQUEST_MS: 300_000, // until a request is there with its body
   CHECKPOINT_MS: 10_000, // of training that a crash costs
+  RETRAIN_MS: 24 * 3600_000, // between two retrainings
   SNAPSHOT_EVERY: 1000, // requests that added items, to be added again at the start after a crash
 };
 for (const name of Object.keys(limits)) {
@@ -53,7 +55,8 @@ const database = openData();
 const publication = new Publication(database, limits);
 const added = await publication.open();
 const training = new Training(database, publication, limits);
-const app = makeApp({ publication, training, limits, token: TOKEN });
+const generations = new Generations(database, publication, limits);
+const app = makeApp({ publication, training, generations, limits, token: TOKEN });
 
 console.log(`${added} requests since the snapshot of the index were added again`);
 const address = await app.listen({ host: HOST, port: Number(PORT) }).catch((error) => {
@@ -64,6 +67,7 @@ const address = await app.listen({ host: HOST, port: Number(PORT) }).catch((erro
 });
 console.log(`listening on ${address}`);
 const resumed = training.resume();
+generations.schedule();
 
 await stopped;
 await app.close(); // requests that run are answered; the training keeps its state

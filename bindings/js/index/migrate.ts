@@ -19,7 +19,6 @@ import { ItemTable } from "./item-table.ts";
 import { forEachVector } from "./item-vectors.ts";
 import { publish } from "./publish.ts";
 import { PublishedRows, pickIds } from "./published-rows.ts";
-import type { SemanticIdIndex } from "./semantic-id-index.ts";
 import { sampleRows } from "./with-model.ts";
 
 /** A model that an index can migrate to: an `RQVAE`, or one in a worker. */
@@ -39,10 +38,8 @@ export interface MigrateOptions {
   missing?: "keep" | "remove";
 }
 
-/** What `migrate` made. */
-export interface Migration {
-  /** The next generation. The index that was migrated stays as it was. */
-  index: SemanticIdIndex;
+/** What became of the items. */
+export interface MigrationCounts {
   /** Items of both generations that have the same ID in both. */
   unchanged: number;
   /** Those of the unchanged items that the new model itself would give another raw ID. */
@@ -62,14 +59,14 @@ const STEP = 1024;
  * @param contents Of the old index, as copies.
  * @param make Makes an index of contents.
  */
-export async function migrate(
+export async function migrate<Index>(
   contents: IndexContents,
-  make: (contents: IndexContents) => SemanticIdIndex,
+  make: (contents: IndexContents) => Index,
   model: NextModel,
   itemIds: ArrayLike<ItemId>,
   items: Items,
   options: MigrateOptions = {},
-): Promise<Migration> {
+): Promise<MigrationCounts & { index: Index }> {
   const where = "migrate";
   const isModel = typeof model?.getSemanticIds === "function" && typeof model.encodeAsync === "function";
   requireThat(isModel, "model", "an RQVAE, or one in a worker", model, where);

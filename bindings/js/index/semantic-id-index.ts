@@ -15,7 +15,7 @@ import { COLLISIONS, type Collisions, type IndexChange, type IndexContents, publ
 import { fromIndexJson, type IndexJson, toIndexJson } from "./index-json.ts";
 import { answersLater, checkItemRows, type IdModel, requireModel, requireModelOf, requireSame } from "./index-model.ts";
 import { ItemTable } from "./item-table.ts";
-import type { MigrateOptions, Migration, NextModel } from "./migrate.ts";
+import type { MigrateOptions, MigrationCounts, NextModel } from "./migrate.ts";
 import { nearestId } from "./nearest-id.ts";
 import { publish, sampleLeftOvers } from "./publish.ts";
 import { PublishedRows, pickIds } from "./published-rows.ts";
@@ -60,6 +60,12 @@ export interface IndexUpdate {
   replaced: number;
   /** Drift of the given vectors; absent without `items`, or if the index was built without model and items. */
   drift?: IdDrift;
+}
+
+/** What `migrate` made. */
+export interface Migration extends MigrationCounts {
+  /** The next generation. The index that was migrated stays as it was. */
+  index: SemanticIdIndex;
 }
 
 /**

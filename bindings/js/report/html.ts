@@ -61,7 +61,12 @@ export function reportHtml(report: IdReport, options: HtmlOptions = {}): string 
   const about = (read.get("about") ?? []) as readonly string[];
   if (!Array.isArray(about) || !about.every((line) => typeof line === "string")) read.fail("about", "an array of text");
   const churn = read.get("churn") as IdComparison | undefined;
-  if (churn !== undefined && !Array.isArray(churn?.perDepth)) read.fail("churn", "what compareIds returned");
+  let changed = "";
+  try {
+    if (churn !== undefined) changed = churnSection(churn);
+  } catch {
+    read.fail("churn", "what compareIds returned"); // there is no cheaper check of all of it
+  }
   read.refuseUnknown();
   const ids = report?.ids;
   if (ids === undefined) {
@@ -93,7 +98,7 @@ ${findings(report)}
 ${baselines(report)}
 ${depths(report)}
 ${labelTable(report)}
-${churn ? churnSection(churn) : ""}
+${changed}
 ${groupSizes(report)}
 ${heatMaps(report, titleOf)}
 ${examples(ids, titleOf)}

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { adviseCapacity, assessIds, RQVAE } from "rqvae";
+import { adviseCapacity, assessIds, RQVAE, SemanticIdIndex } from "rqvae";
 import { readItems } from "rqvae/formats";
 import { beforeEach, describe, expect, it } from "vitest";
 import { VERSION } from "../../../bindings/js/base/version.ts";
@@ -31,6 +31,34 @@ describe("rqvae report", () => {
       expect(displayWidth(line)).toBeLessThanOrEqual(80);
       expect(line).not.toMatch(/^\s+%/);
     }
+  });
+
+  it("says what changed since earlier IDs, published ones with a suffix too", async () => {
+    const model = await RQVAE.load(readBytes("model.safetensors"));
+    const items = await readItems(readBytes("items.npy"), { fileName: "items.npy" });
+    const names = Array.from({ length: rows - 1 }, (_, i) => String(i));
+    const known = { ...items, data: items.data.slice(0, (rows - 1) * items.dim), rows: rows - 1 };
+    const index = SemanticIdIndex.build(names, model.encode(known), { collisions: "suffix" });
+    model.dispose();
+    write("before.index", index.save());
+    const { status, stdout } = rqvae(
+      ..."report model.safetensors items.npy --before before.index --html p.html".split(" "),
+    );
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/Since the earlier IDs:\nAll 59 items have the same ID as before\.\n/);
+    expect(stdout).toMatch(/1 item was added, 0 removed/);
+    expect(read("p.html")).toContain("What changed since the earlier IDs");
+    const json = JSON.parse(
+      rqvae(..."report model.safetensors items.npy --before before.index --json".split(" ")).stdout,
+    );
+    expect(json.churn).toMatchObject({ items: 59, unchanged: 59, added: ["59"], moved: [] });
+    write("others.csv", "item,code_1,code_2,id\nx,0,0,<a_0><b_0>\n");
+    expectError(
+      rqvae(..."report model.safetensors items.npy --before others.csv".split(" ")),
+      1,
+      "others.csv",
+      "no item in common",
+    );
   });
 
   it("writes the page with titles, and the figures as JSON, with both baselines", () => {

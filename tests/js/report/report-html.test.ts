@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { assessIds, residualKMeans, SemanticIds } from "rqvae";
-import { reportHtml } from "rqvae/report";
+import { compareIds, reportHtml } from "rqvae/report";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { IdReport } from "../../../bindings/js/report/id-report.ts";
 import { catalogue } from "../support/catalogue.ts";
@@ -36,6 +36,23 @@ describe("the page of a report", () => {
     report = await assessIds(model.encode(items), { items, model, labels, baseline: true });
     page = reportHtml(report, { title: hostile });
     model.dispose();
+  });
+
+  test("says what changed since earlier IDs, if they are given", () => {
+    const before = SemanticIds.from(
+      [...report.ids].map(([a, b, c], i) => (i < 7 ? [(a! + 1) % 16, b!, c!] : [a!, b!, c!])),
+      { codebookSizes: [16, 8, 4] },
+    );
+    const itemIds = [...report.ids].map((_, i) => (i === 0 ? hostile : `sku-${i}`));
+    const churn = compareIds(before, report.ids, { itemIds: { before: itemIds, after: itemIds } });
+    const changed = reportHtml(report, { churn });
+    expect(page).not.toContain("What changed since the earlier IDs");
+    expect(changed).toContain("What changed since the earlier IDs");
+    expect(changed).toContain(`${(100 * churn.perDepth[2]!.unchangedShare).toFixed(1)}%`);
+    expect(changed).toContain(`${churn.moved.length} items moved beyond the renaming`);
+    expect(changed).toContain("&lt;img src=x onerror=&quot;alert(1)&quot;&gt;");
+    expect(tagsOf(changed)).not.toContain("img");
+    expect(() => reportHtml(report, { churn: {} as never })).toThrow(/churn/);
   });
 
   test("holds the figures, the findings and every picture", () => {

@@ -205,6 +205,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "SemanticIdIndex#prefix": () => [index.root],
     "SemanticIdIndex#nearestValid": () => [code()],
     "SemanticIdIndex#save": () => [{ compact: true }],
+    "SemanticIdIndex#generation": () => [],
     "SemanticIdIndex#toJSON": () => [],
   });
   add("rqvae", newIndex, {
@@ -341,6 +342,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     streamItems: () => [csvFile(), { ...itemOptions, batchRows: 16 }],
     writeAddedTokens: () => [vocabulary, "list"],
     writeIdShard: { args: () => [shard()], names: ["shard"] },
+    writeIdMap: () => ["csv", three(), three()],
     writeIds: {
       args: () => [
         "recbole",
@@ -414,7 +416,10 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     alignCodes: costly(() => [model, ids, items(), { itemIds: { before: [...itemIds], after: [...itemIds] } }]),
     compareIds: () => [ids, ids, { itemIds: { before: [...itemIds], after: [...itemIds] } }],
     explainIds: costly(() => [model, items(), { ids, labels: labels(), nearest: 2 }]),
-    reportHtml: { args: () => [assessed, { title: "Title", labels: labels() }], names: ["titles"] },
+    reportHtml: {
+      args: () => [assessed, { title: "Title", labels: labels(), churn: report.compareIds(ids, ids) }],
+      names: ["titles"],
+    },
   });
   const lines = Array.from({ length: 12 }, (_, u) => `u${u},item ${u},item ${u + 3},item ${(7 * u) % ROWS}`);
   const chosen = await formats.readHistories(new TextEncoder().encode(lines.join("\n")), { itemIds: [...itemIds] });

@@ -1,6 +1,7 @@
 /** Examples as a user has them: copied, with the packed package and what their package.json names from npm. */
-import { cpSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { makeProject, type Project, ROOT, toolsFromNpm } from "../project.ts";
 
 /** The folder with what an example takes from npm, rqvae apart; undefined where that cannot be had. */
@@ -21,4 +22,25 @@ export function makeExampleProject(tools: string, examples: readonly string[]): 
     cpSync(from, join(project.folder, example), { recursive: true, filter: isOwn });
   }
   return project;
+}
+
+/** What the service takes from npm, or undefined. better-sqlite3 is native: its binary is downloaded, or else built here, once. */
+export function serviceTools(): string | undefined {
+  const folder = exampleTools("node-service");
+  if (!folder || existsSync(join(folder, "node_modules/better-sqlite3/build/Release/better_sqlite3.node")))
+    return folder;
+  const prefix = dirname(dirname(process.execPath));
+  const headers = existsSync(join(prefix, "include/node/node.h")) ? { npm_config_nodedir: prefix } : {};
+  try {
+    execFileSync("npm", ["rebuild", "better-sqlite3"], {
+      cwd: folder,
+      stdio: "ignore",
+      env: { ...process.env, ...headers },
+    });
+    return folder;
+  } catch (error) {
+    if (process.env.CI) throw error;
+    console.warn(`node-service is skipped: better-sqlite3 can be neither downloaded nor built here`);
+    return undefined;
+  }
 }

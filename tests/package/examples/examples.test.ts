@@ -1,10 +1,9 @@
 /** examples/node-service and examples/web-client, as a user has them: copied, with the packed package and what they need from npm. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { RQVAE, SemanticIdIndex, suggestConfig } from "rqvae";
 import { readItems } from "rqvae/formats";
 import { Vocabulary } from "rqvae/vocabulary";
@@ -12,28 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { hasChromium, launchChromium } from "../../browser/browsers.mjs";
 import type { Project } from "../project.ts";
-import { exampleTools, makeExampleProject } from "./example-project.ts";
-
-/** What the service takes from npm, or undefined. better-sqlite3 is native: its binary is downloaded, or else built here, once. */
-function dependencies(): string | undefined {
-  const folder = exampleTools("node-service");
-  if (!folder || existsSync(join(folder, "node_modules/better-sqlite3/build/Release/better_sqlite3.node")))
-    return folder;
-  const prefix = dirname(dirname(process.execPath));
-  const headers = existsSync(join(prefix, "include/node/node.h")) ? { npm_config_nodedir: prefix } : {};
-  try {
-    execFileSync("npm", ["rebuild", "better-sqlite3"], {
-      cwd: folder,
-      stdio: "ignore",
-      env: { ...process.env, ...headers },
-    });
-    return folder;
-  } catch (error) {
-    if (process.env.CI) throw error;
-    console.warn(`node-service is skipped: better-sqlite3 can be neither downloaded nor built here`);
-    return undefined;
-  }
-}
+import { makeExampleProject, serviceTools } from "./example-project.ts";
 
 /** 400 items in 20 clusters; the last is a twin of the first, so that they need a suffix. */
 const DIM = 8;
@@ -167,7 +145,7 @@ const sharedCodes = (a: number[], b: number[]) => {
   return at < 0 ? a.length : at;
 };
 
-const tools = dependencies()!;
+const tools = serviceTools()!;
 
 describe.skipIf(!tools)("examples/node-service (skipped without Fastify and better-sqlite3 from npm)", () => {
   let project: Project;
@@ -278,7 +256,7 @@ describe.skipIf(!tools)("examples/node-service (skipped without Fastify and bett
     expect(after.at(-1)!.state).toBe("published");
     expect(await service.get("/training")).toEqual({
       state: "published",
-      published: { items: 400, dim: DIM, fingerprint: expected.fingerprint },
+      published: { items: 400, dim: DIM, fingerprint: expected.fingerprint, generation: 1 },
     });
   });
 
