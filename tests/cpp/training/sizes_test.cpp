@@ -96,11 +96,11 @@ TEST(Sizes, WhatAModelTakesIsKnownBeforeItIsMade) {
   EXPECT_EQ(NeedOf(declared).total(), NeedOf(made).total());
   EXPECT_EQ(NeedOf(made).model, 4.0 * (made.store().values().size() + 14 * (2 * 5 + 2) + 33));
 
-  const MatrixRows rows(100, 12);
+  const MatrixRows rows(1000, 12);  // enough that the initialisation takes more than a step
   TrainConfig train;
   train.batch_size = 64;
   const MemoryNeed need = NeedOfTraining(made, RowCounts::Of(rows), train);
-  EXPECT_EQ(need.items, 4.0 * 100 * 12);
+  EXPECT_EQ(need.items, 4.0 * 1000 * 12);
   EXPECT_EQ(need.optimizer, 4.0 * 4 * made.store().values().size());
   EXPECT_EQ(need.batch, 0);
   EXPECT_GT(need.work, NeedOf(made).total());  // its initialisation works on a draft
