@@ -58,7 +58,7 @@ void VisitFields(Archive& archive, EpochRecord& record) {
 
 void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
   archive.Visit(phase);
-  if (config_.stability > 0) held_.Visit(archive, source_->rows());
+  if (config_.stability > 0) held_.Visit(archive, training_rows_ + validation_rows_);  // the rows may be gone by now
   if (archive.reading()) Rehold(Validation::kHeldOut);
   if (phase == Phase::kInitialize) {
     if (!initialize_) Archive::Fail();
@@ -83,7 +83,7 @@ void TrainJob::Visit(Archive& archive, Phase& phase, Vector& values) {
   optimizer_.Visit(archive);
   dead_codes_.Visit(archive);
   separation_.Visit(archive, training_rows_);
-  noise_.Visit(archive, model_->config().input_dim);  // the rows may be gone by now
+  noise_.Visit(archive, model_->config().input_dim);
   archive.Visit(epoch_);
   archive.Visit(step_);
   archive.Visit(position_);

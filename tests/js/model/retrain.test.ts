@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { catalogue, readTensors, sameBits, small } from "../support/catalogue.ts";
 
 const DIM = 12;
-const options = { ...small, seed: 3, epochs: 5, batchSize: 64 };
+const options = { ...small, inputNoise: 0, seed: 3, epochs: 5, batchSize: 64 };
 const all = catalogue(320, DIM);
 const rowsOf = (first: number, last: number) => ({
   data: all.data.slice(first * DIM, last * DIM),
@@ -54,7 +54,7 @@ describe("fit with from", () => {
     }
     expect(counts[0]).toBeLessThan(counts[1]!);
     expect(counts[1]).toBeLessThanOrEqual(counts[2]!);
-    expect(counts[2]).toBeGreaterThan(270);
+    expect(counts[2]).toBeGreaterThan(0.8 * 280);
     expect(old.save()).toEqual(bytes);
   });
 
@@ -112,11 +112,14 @@ describe("fit with from", () => {
     using loaded = await RQVAE.load(whole.save());
     expect(loaded.save()).toEqual(whole.save());
 
+    using ended = await RQVAE.load(whole.saveCheckpoint()); // its rows are gone by now
+    expect(ended.fingerprint).toBe(whole.fingerprint);
+
     const checkpoints: Uint8Array[] = [];
     const write = (state: Uint8Array) => void checkpoints.push(state);
     using watched = await RQVAE.fit(now, { ...from, checkpoint: { everyMs: 0, write } });
     expect(watched.save()).toEqual(whole.save());
-    expect(checkpoints.length).toBeGreaterThan(5);
+    expect(checkpoints.length).toBeGreaterThan(2);
     for (const resume of [checkpoints[0]!, checkpoints[checkpoints.length >> 1]!, checkpoints.at(-1)!]) {
       using resumed = await RQVAE.fit(now, { ...from, resume });
       expect(resumed.save()).toEqual(whole.save());
@@ -158,7 +161,7 @@ describe("fit with from", () => {
 
   it("refuses what cannot be joined", async () => {
     const failing = (given: object) => expect(RQVAE.fit(now, { from: old, ...known(), ...short, ...given })).rejects;
-    await failing({ itemIds: undefined }).toThrow("published is joined with the items by their IDs; give itemIds");
+    await failing({ itemIds: undefined }).toThrow("published is joined with the items by their IDs: give itemIds too");
     await failing({ itemIds: names(0, 5) }).toThrow("itemIds has 5 entries, but items has 300 rows");
     await failing({ itemIds: names(900, 1200) }).toThrow("published has no item in common with itemIds");
     await failing({ itemIds: Array(300).fill("a") }).toThrow('itemIds has "a" in row 0 and in row 1');
