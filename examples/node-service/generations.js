@@ -1,14 +1,12 @@
-// The generations of the published IDs. Every night the model that is served is trained on in a worker, and the index migrates to it: most
+// The generations of the published IDs. Every night the model that is served is trained further in a worker, and the index migrates to it: most
 // items keep their ID. Both generations answer until somebody publishes the next one; the one before it remains for the way back.
 import { availableParallelism } from "node:os";
-import { BusyError, InvalidInputError, RQVAE, SemanticIdIndex } from "rqvae";
+import { BusyError, InvalidInputError, RQVAE, SemanticIdIndex, SemanticIds } from "rqvae";
 import { Vocabulary } from "rqvae/vocabulary";
 import { RQVAEWorker } from "rqvae/worker";
 import { forClients } from "./explain.js";
 import { joined } from "./upload.js";
 
-/** How a model is trained on: a few epochs at a low rate, so that its codes mean what they meant. */
-const TRAINING = { epochs: 2, learningRate: 1e-4 };
 /** How much worse than the best a published ID may be for its item to keep it. */
 const KEEP = 0.1;
 /** What the database keeps of a generation that is not served: "next model", "previous index", ... */
@@ -74,16 +72,24 @@ export class Generations {
     const { modelFile, index, fingerprint, request } = this.#publication.copy();
     const itemIds = [...vectors.keys()];
     const items = joined([...vectors.values()], itemIds.length);
-    const worker = await RQVAEWorker.load(modelFile, {}, { threads: Math.max(1, availableParallelism() - 1) });
+    const old = await SemanticIdIndex.load(index); // a copy: items can be added to the one that is served
+    const known = old.items([]);
+    const { codebookSizes } = old;
+    const ids = SemanticIds.from(
+      known.map((id) => old.get(id)),
+      { codebookSizes },
+    );
+    // Known items are held to the IDs that they are published with.
+    const options = {
+      ...{ from: modelFile, itemIds, published: { itemIds: known, ids }, signal },
+      onProgress: ({ progress }) => {
+        this.status = { state: "training", progress };
+      },
+    };
+    // A core is left to the requests.
+    const threads = Math.max(1, availableParallelism() - 1);
+    const worker = await RQVAEWorker.fit(items, options, { threads });
     try {
-      await worker.train(items, {
-        ...TRAINING,
-        signal,
-        onProgress: ({ progress }) => {
-          this.status = { state: "training", progress };
-        },
-      });
-      const old = await SemanticIdIndex.load(index); // a copy: items can be added to the one that is served
       const { index: next, ...counts } = await old.migrate(worker, itemIds, items, { keep: KEEP, missing: "keep" });
       const made = await worker.save();
       signal.throwIfAborted();
