@@ -36,7 +36,10 @@ describe("a change", () => {
     expect(moved.data).not.toEqual(movedVectors(items, 1).data);
     // A rotation about the mean keeps the spread; the noise adds a quarter of a percent.
     const spread = ({ data }: { data: Float32Array }) => {
-      const mean = Array.from({ length: 12 }, (_, j) => data.reduce((sum, x, i) => sum + (i % 12 === j ? x : 0), 0) / 330);
+      const mean = Array.from(
+        { length: 12 },
+        (_, j) => data.reduce((sum, x, i) => sum + (i % 12 === j ? x : 0), 0) / 330,
+      );
       return data.reduce((sum, x, i) => sum + (x - mean[i % 12]!) ** 2, 0);
     };
     expect(spread(moved) / spread(items)).toBeCloseTo(1.0025, 2);
@@ -45,7 +48,9 @@ describe("a change", () => {
   test("c: a kind of item that there was none of, by category or by k-means", async () => {
     const { oldIds, nowIds, arrived } = await changeOf(small, "c", 0);
     expect(oldIds.some((id) => values[id] === "rare")).toBe(false);
-    expect(arrived!.map((row) => values[nowIds[row]!])).toEqual(nowIds.filter((id) => values[id] === "rare").map(() => "rare"));
+    expect(arrived!.map((row) => values[nowIds[row]!])).toEqual(
+      nowIds.filter((id) => values[id] === "rare").map(() => "rare"),
+    );
     const { category: _, ...without } = small;
     const found = await changeOf(without, "c", 0);
     expect(found.oldIds.length + found.arrived!.length).toBe(297);

@@ -4,8 +4,6 @@
  */
 
 import type { Wording } from "./base/wording.ts";
-import type { ItemId } from "./ids/item-id.ts";
-import type { SemanticIds } from "./ids/semantic-ids.ts";
 import type { Given, MODEL, OptimizerRows, Resolved, TRAIN } from "./options/table.ts";
 
 /** `Float16Array`, in projects whose types have it; engines have had it since 2025 (Node 24, Chrome 135, Firefox 129, Safari 18.2). */
@@ -71,13 +69,13 @@ export interface OptimizerOptions extends Given<OptimizerRows> {}
 /** How to train a model. Every option has a default. */
 export interface TrainOptions extends Given<typeof TRAIN> {
   /** The items' own IDs, one per row, by which `published` is joined. */
-  itemIds?: readonly ItemId[];
+  itemIds?: readonly (string | number)[];
   /**
    * The semantic IDs that items have been published with, and whose they are, for `stability`. Items that are not in it are new: nothing
    * holds their IDs. Codes after those of the model (a suffix) do not count. Default: every row has the ID that the model gives it at the
    * start of the training.
    */
-  published?: { itemIds: readonly ItemId[]; ids: SemanticIds };
+  published?: { itemIds: readonly (string | number)[]; ids: PublishedIds };
   /** Names of the items' dimensions, in their order, so that a warning about a dimension names the data's column. */
   columnNames?: readonly string[];
   /**
@@ -121,6 +119,15 @@ export type CreateOptions = ModelOptions | (Recipe & Partial<ModelOptions>);
 
 /** Options of the model and of its training in one object, or a recipe, or a recipe with overriding options. */
 export type FitOptions = Partial<ModelOptions> & TrainOptions & Partial<Recipe> & RetrainOptions;
+
+/** `SemanticIds`. */
+export interface PublishedIds {
+  readonly codes: Uint16Array | Uint32Array;
+  readonly length: number;
+  readonly levels: number;
+  readonly codebookSizes: readonly number[];
+  readonly fingerprint?: string;
+}
 
 /** What makes `fit` train a model further. */
 export interface RetrainOptions {

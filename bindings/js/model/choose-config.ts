@@ -19,32 +19,9 @@ import {
 } from "../options/train-config.ts";
 import { tellLateError } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
-import type {
-  EmbeddingSource,
-  FitOptions,
-  HubConfig,
-  Items,
-  ModelConfig,
-  ModelOptions,
-  ModelSource,
-  Recipe,
-  TrainHistory,
-  TrainOptions,
-} from "../types.ts";
+import type { EmbeddingSource, FitOptions, Items, ModelConfig, ModelOptions, Recipe, TrainOptions } from "../types.ts";
 import { type Measurable, measure } from "./measure-spectrum.ts";
-
-/** What `fit` needs of the model that it makes. */
-export interface Trainable extends Measurable {
-  readonly history: TrainHistory | undefined;
-  forward(items: Items): { reconstructionLoss: number };
-  train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
-}
-
-/** Where they come from: `RQVAE`. */
-export interface Models<Model> {
-  create(options: ModelOptions): Promise<Model>;
-  load(source: ModelSource, options?: { config?: Partial<ModelOptions> & HubConfig }): Promise<Model>;
-}
+import type { Models, Trainable } from "./trainable.ts";
 
 /** See `RQVAE.fit`. */
 export async function fitModel<Model extends Trainable>(

@@ -12,7 +12,7 @@ import { MODEL_OPTION_NAMES, resolveModelConfig } from "../options/model-config.
 import { suggestRetraining } from "../options/suggest-retraining.ts";
 import { isRecipe, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
 import type { EmbeddingSource, FitOptions, Items, ModelConfig, ModelOptions, TrainOptions } from "../types.ts";
-import type { Models, Trainable } from "./choose-config.ts";
+import type { Models, Trainable } from "./trainable.ts";
 
 /** What only a model of these sizes and functions can have: the old weights, statistics and codes mean nothing in another one. */
 const KEPT: readonly (keyof ModelConfig)[] = [
@@ -43,7 +43,7 @@ function changedConfig(model: ModelConfig, given: Partial<ModelOptions>): Partia
     if (isSame(config[name], model[name])) continue;
     throw invalid(
       "OPTIONS_CONFLICT",
-    )`${call("RQVAE.fit")}${option(name)} is ${show(config[name])}, but that of the model in ${option("from")} is ${show(model[name])}: its weights and codes would mean nothing${{ hint: worded`leave ${option(name)} out, or train anew without ${option("from")}` }}`;
+    )`${call("RQVAE.fit")}${option(name)} is ${show(config[name])}, but that of the model in ${option("from")} is ${show(model[name])}: its weights and codes would mean nothing${{ hint: worded`leave ${option(name)} out, or train a new model without ${option("from")}` }}`;
   }
   return Object.fromEntries(
     Object.entries(asked).filter(

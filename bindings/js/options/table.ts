@@ -346,9 +346,9 @@ export const TRAIN = {
   /** The margin m of the separation loss. Default: 0.05. */
   separationMargin: { kind: "number", default: 0.05, min: 0 },
   /**
-   * How firmly known items keep the IDs that they hold (`published`, or those that the model gives at the start) when an initialised model
-   * is trained further: an item keeps its ID in a step unless (1 - stability) times its error is above that of another. 0 lets go of it, 1
-   * never does. Default: 0; `fit` with `from` has 0.75.
+   * How firmly known items keep the IDs that they hold when an initialised model is trained further: those of `published`, or those that the
+   * model gives at the start. In a step, an item keeps its ID unless (1 - stability) times its error is above that of another. 0 lets go of
+   * it, 1 never does. Default: 0; `fit` with `from` has 0.75.
    */
   stability: { kind: "number", default: 0, min: 0, max: 1 },
 } as const satisfies Readonly<Record<string, Row & { isOptimizers?: true }>>;
