@@ -33,7 +33,8 @@ class HeldIds {
   void Hold(CodeMatrix codes);
   bool any() const { return codes_.rows() > 0; }
   bool HasOne(Index row) const { return any() && codes_(row, 0) != kNone; }
-  CodeMatrix::ConstRowXpr of(Index row) const { return codes_.row(row); }
+  // L codes.
+  const uint32_t* of(Index row) const { return &codes_(row, 0); }
 
   // The IDs that a step uses for these rows of a block.  z: n x d; found: n x L, what the search finds; row_ids: n,
   // positions in `training`, the rows of the catalogue that train; codes: n x L.
@@ -47,6 +48,8 @@ class HeldIds {
   void Visit(Archive& archive, Index rows);  // of the catalogue
 
  private:
+  bool Exist(const CodeMatrix& codes) const;
+
   float stability_;
   float first_code_weight_;
   std::vector<Index> codebook_sizes_;

@@ -151,10 +151,11 @@ void Separation::Search::FindMembers() {
     }
     const auto row = static_cast<uint32_t>(next_training_++);
     if (held_.HasOne(i)) {
-      if (held_.of(i) == codes_.row(i))
+      const uint32_t* held = held_.of(i);
+      if (std::equal(held, held + codes_.cols(), &codes_(i, 0)))
         has_guest_[group] = true;
       else
-        used_.Add(held_.of(i).data());
+        used_.Add(held);
       continue;
     }
     if (ids_.size(group) > 1) {

@@ -155,6 +155,7 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
   if (config.balanced()) planned = planned_codes_.middleRows(added_, n);
   const HeldIds* const held = terms_.held;
   const CodeMatrix* const codes = held != nullptr ? &pass.chosen : config.balanced() ? &planned : nullptr;
+  const CodeMatrix& found = config.balanced() ? planned : pass.found;
   if (held != nullptr) {
     pass.found.resize(n, config.levels());
     pass.chosen.resize(n, config.levels());
@@ -163,13 +164,11 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
   ForRanges(n, model.least_rows(), kLanes, [&](Range rows) {
     EncoderForward(items, row_ids, rows);
     if (held != nullptr) {
-      auto found = pass.found.middleRows(rows.first, rows.count);
-      if (config.balanced()) {
-        found = planned.middleRows(rows.first, rows.count);
-      } else {
-        model.quantizer().Encode(pass.latent.middleRows(rows.first, rows.count), found, nullptr);
+      if (!config.balanced()) {
+        model.quantizer().Encode(pass.latent.middleRows(rows.first, rows.count),
+                                 pass.found.middleRows(rows.first, rows.count), nullptr);
       }
-      held->Choose(model.quantizer(), *terms_.training, row_ids, pass.latent, pass.found, rows, pass.chosen);
+      held->Choose(model.quantizer(), *terms_.training, row_ids, pass.latent, found, rows, pass.chosen);
     }
     pass.DecoderForward(model, codes, rows);
     ReconstructionBackward(config, pass.output, pass.target, rows, batch_size_, pass.doutput);
@@ -182,7 +181,7 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
                                      pass.losses.separation.data());
     }
     if (held != nullptr) {
-      held->AddGradient(model.quantizer(), pass.latent, pass.found, pass.chosen, per_item, rows, pass.dlatent,
+      held->AddGradient(model.quantizer(), pass.latent, found, pass.chosen, per_item, rows, pass.dlatent,
                         pass.losses.separation.data());
     }
     model.encoder().Backward(model.store(), pass.dlatent, rows, pass.encoder_tape, nullptr);
