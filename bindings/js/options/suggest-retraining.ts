@@ -2,7 +2,7 @@ import type { ModelConfig, TrainOptions } from "../types.ts";
 import { suggestConfig } from "./suggest-config.ts";
 
 /** From this on, new items are of a new kind. Those of the kinds that a model knows have up to 1.3 times the error of what it was trained on. */
-const NEW_KIND = 1.5;
+const NEW_KIND = 1.35;
 
 /**
  * Options of a training of n items that starts from the model of an earlier version of the catalogue (`RQVAE.fit` with `from`). As
