@@ -2,7 +2,7 @@ import type { ModelConfig, TrainOptions } from "../types.ts";
 import { suggestConfig } from "./suggest-config.ts";
 
 /** From this on, new items are of a new kind. Those of the kinds that a model knows have up to 1.3 times the error of what it was trained on. */
-const NEW_KIND = 1.5;
+const NEW_KIND = 1.35;
 
 /**
  * Options of a training of n items that starts from the model of an earlier version of the catalogue (`RQVAE.fit` with `from`). As
@@ -10,7 +10,7 @@ const NEW_KIND = 1.5;
  *
  * - a quarter of the epochs, at least 5, at half of the rate, or at a quarter below eight items per dimension: the model knows most items, and
  *   longer it would only learn them by heart. Twice as many at twice the rate if the new items are of a new kind.
- * - half of the noise: the encoder must find the IDs that are held again.
+ * - half of the noise, and none for a new kind: the encoder must find the IDs that are held again.
  * - four times the separation, since only new items are pulled apart.
  * - no validation items: the old model has seen nearly all of them, so that they could not tell what is worth it.
  *
@@ -28,7 +28,7 @@ export function suggestRetraining(
     ...train,
     epochs: effort * Math.max(5, Math.round(train.epochs! / 4)),
     learningRate: (train.learningRate! * effort) / (n < 8 * inputDim ? 4 : 2),
-    residualNoise: train.residualNoise! / 2,
+    residualNoise: effort > 1 ? 0 : train.residualNoise! / 2,
     separationWeight: 4 * train.separationWeight!,
     evaluateEvery: 1,
     stability: STABILITY,

@@ -167,7 +167,7 @@ TEST(HeldIds, AreWhatAStepQuantisesBy) {
 
 // Trained on with another rate, items that hold their IDs find more of them again.
 TEST(HeldIds, KeepTheIdsOfATraining) {
-  const MatrixRows rows(Catalogue(400, 8));
+  MatrixRows rows(Catalogue(400, 8));
   TrainConfig config = ShortTraining();
   config.optimizer.learning_rate = 0.01;
   std::vector<Index> kept;
