@@ -26,7 +26,7 @@ const WHERE = "evaluateIds";
 
 /**
  * Recommends items by sets of IDs, and says how often what users chose next is among the first 5, 10 and 20. The models only count: what came
- * after items whose IDs begin with the same codes ({@link PrefixBigrams}). Beside them stand popularity, item bigrams and the item graph,
+ * after items whose IDs begin with the same codes ({@link PrefixBigrams}). For comparison: popularity, item bigrams and the item graph,
  * which know items by number, the same IDs shuffled among the items, and random IDs.
  *
  * Histories are divided twice: leave-one-out (the last choice of each user), and in time (all choices from one point in time on, or the last

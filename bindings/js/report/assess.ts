@@ -20,7 +20,7 @@ import { hashOf } from "../runtime/hash.ts";
 import { drive, nextTurn, Stop } from "../runtime/jobs.ts";
 import { native } from "../runtime/native.ts";
 import type { EmbeddingSource, ItemLabels, Items } from "../types.ts";
-import { assessBehaviour } from "./behaviour.ts";
+import { assessBehaviour, compareBehaviour, type MeasuredBehaviour } from "./behaviour.ts";
 import { type LabelOption, readLabelOption, requireHistories, requireIds, requireOwnIds } from "./check.ts";
 import type { NeighbourReport, ReconstructionReport } from "./figures.ts";
 import { assessLevel, commonPrefix, countGroups, labelAgreement } from "./groups.ts";
@@ -87,10 +87,12 @@ export async function assessIds(ids: SemanticIds, options: AssessOptions = {}): 
   if (items) checkColumnNames(new OptionReader(options, "assessIds"), items.dim);
   const yardstick = items && (await layYardstick(items, signal));
   if (yardstick && columnNames) yardstick.columnNames = columnNames;
-  const about: About = { labels, yardstick, histories, signal };
+  const about: About = { labels, yardstick, histories, signal, behaviours: [] };
   const own = await measure(ids, about, model);
   if (!baseline || !yardstick) return new IdReport(own, ids, labels);
   const baselines = await measureBaselines(ids, options.items!, { ...about, yardstick }, model);
+  const [behaviour, ofKMeans] = about.behaviours;
+  if (behaviour && ofKMeans) compareBehaviour(behaviour, ofKMeans);
   return new IdReport({ ...own, baselines }, ids, labels);
 }
 
@@ -183,11 +185,13 @@ interface About {
   yardstick: Yardstick | undefined;
   histories: Histories | undefined;
   signal: AbortSignal | undefined;
+  /** Takes the behaviour of the model's own IDs and then of k-means. */
+  behaviours: MeasuredBehaviour[];
 }
 
 async function measure(
   ids: SemanticIds,
-  { labels, yardstick, histories, signal }: About,
+  { labels, yardstick, histories, signal, behaviours }: About,
   model: AsyncIdModel | undefined,
 ): Promise<IdFigures> {
   const rows = sortedRows(ids);
@@ -211,7 +215,11 @@ async function measure(
       figures.labels.push(labelAgreement(ids, rows, name, values));
     }
   }
-  if (histories) figures.behaviour = await assessBehaviour(ids, rows, histories, labels?.labels, signal);
+  if (histories) {
+    const behaviour = await assessBehaviour(ids, rows, histories, labels?.labels, signal);
+    figures.behaviour = behaviour.report;
+    behaviours.push(behaviour);
+  }
   if (!yardstick) return figures;
   const { profile, columnNames, queries } = yardstick;
   const { distinct, itemsWithTwin, evenVectors, dominant } = profile;

@@ -1,5 +1,6 @@
 /** What people choose together, and whether IDs agree with it. */
 
+import { ln } from "../base/logarithm.ts";
 import type { Histories } from "../formats/histories/histories.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { nextTurn } from "../runtime/jobs.ts";
@@ -25,7 +26,7 @@ export async function assessBehaviour(
   histories: Histories,
   labels: Record<string, ArrayLike<string | number>> | undefined,
   signal: AbortSignal | undefined,
-): Promise<BehaviourReport> {
+): Promise<MeasuredBehaviour> {
   const { levels, length } = ids;
   const { items, offsets, users: all } = histories;
   const popularity = new Float64Array(length);
@@ -39,6 +40,7 @@ export async function assessBehaviour(
   const ofUser = new Float64Array(kinds);
   const partAgreeing = PARTS.map(() => new Float64Array(levels));
   const partPairs = new Float64Array(PARTS.length);
+  const shares = Array.from({ length: levels }, () => new Float64Array(all));
   let [users, pairs] = [0, 0];
   for (let user = 0; user < all; user++) {
     if (user % SLICE === 0) {
@@ -66,6 +68,7 @@ export async function assessBehaviour(
       }
     }
     if (own === 0) continue;
+    for (let level = 0; level < levels; level++) shares[level]![users] = ofUser[level]! / own;
     users++;
     pairs += own;
     for (let kind = 0; kind < kinds; kind++) {
@@ -75,10 +78,10 @@ export async function assessBehaviour(
     }
   }
   const agreementOf = (kind: number, chance: { random: number; popular: number }): PairAgreement => {
-    const share = users === 0 ? 0 : sums[kind]! / users;
-    const variance = users < 2 ? 0 : Math.max(0, (squares[kind]! - users * share * share) / (users - 1));
-    return { share, margin: users === 0 ? 0 : Z * Math.sqrt(variance / users), ...chance };
+    const interval = intervalOf(sums[kind]!, squares[kind]!, users);
+    return { ...interval, ...chance, bits: bitsOf(interval.share, chance.popular) };
   };
+  const classes = Array.from({ length: levels }, (_, level) => prefixClasses(ids, rows, level + 1));
   const { own, fanOut, ambiguity } = crowding(ids, rows, popularity, items.length);
   const sizes = new Uint32Array(PARTS.length);
   const alone = new Uint32Array(PARTS.length);
@@ -86,14 +89,12 @@ export async function assessBehaviour(
     sizes[parts[item]!]!++;
     if (own[item]) alone[parts[item]!]!++;
   }
-  return {
+  const report: BehaviourReport = {
     users,
     choices: items.length,
     pairs,
     window: WINDOW,
-    agreement: Array.from({ length: levels }, (_, level) =>
-      agreementOf(level, chanceOf(prefixClasses(ids, rows, level + 1), popularity)),
-    ),
+    agreement: classes.map((of, level) => agreementOf(level, chanceOf(of, popularity))),
     labels: columns.map(([name, values], l) => ({
       name,
       ...agreementOf(levels + l, chanceOf(labelClasses(values), popularity)),
@@ -103,10 +104,47 @@ export async function assessBehaviour(
       items: sizes[p]!,
       ownId: sizes[p] === 0 ? 0 : alone[p]! / sizes[p]!,
       agreement: Array.from(partAgreeing[p]!, (count) => (partPairs[p] === 0 ? null : count / partPairs[p]!)),
+      popular: classes.map((of) => chanceOfPart(of, popularity, parts, p)),
     })),
     fanOut,
     ambiguity,
   };
+  return { report, shares: shares.map((byUser) => byUser.subarray(0, users)) };
+}
+
+/** See `PairAgreement`. */
+function bitsOf(share: number, popular: number): number {
+  const term = (s: number, p: number) => (s <= 0 || p <= 0 ? 0 : (s * (s < p ? -ln(p / s) : ln(s / p))) / Math.LN2);
+  const bits = term(share, popular) + term(1 - share, 1 - popular);
+  return share < popular ? -bits : bits;
+}
+
+/** A report, and what it was made of. */
+export interface MeasuredBehaviour {
+  report: BehaviourReport;
+  /** By number of codes, the share of each user's pairs that agree. */
+  shares: Float64Array[];
+}
+
+/** The mean over users of what sums and squares are of, and half the width of its 95% interval. */
+function intervalOf(sum: number, squares: number, users: number): { share: number; margin: number } {
+  const share = users === 0 ? 0 : sum / users;
+  const variance = users < 2 ? 0 : Math.max(0, (squares - users * share * share) / (users - 1));
+  return { share, margin: users === 0 ? 0 : Z * Math.sqrt(variance / users) };
+}
+
+/** Adds to each agreement what it is above that of residual k-means, paired over the users. */
+export function compareBehaviour({ report, shares }: MeasuredBehaviour, kmeans: MeasuredBehaviour): void {
+  report.agreement.forEach((agreement, level) => {
+    let [sum, squares] = [0, 0];
+    shares[level]!.forEach((share, user) => {
+      const difference = share - kmeans.shares[level]![user]!;
+      sum += difference;
+      squares += difference * difference;
+    });
+    const { share: difference, margin } = intervalOf(sum, squares, report.users);
+    agreement.overKMeans = { difference, margin };
+  });
 }
 
 const hasLabel = (label: string | number) => label !== "";
@@ -161,6 +199,27 @@ function chanceOf(classes: Int32Array, popularity: Float64Array): { random: numb
   const n = classes.length;
   const different = choices * choices - repeated;
   return { random: n < 2 ? 0 : pairs / (n * (n - 1)), popular: different === 0 ? 0 : drawn / different };
+}
+
+/**
+ * How often two different items are of one class, of which one is drawn by popularity from a part, the other by popularity from all:
+ * sum_i p_i (P_g(i) - p_i) / sum_i p_i (1 - p_i) over the items i of the part.
+ */
+function chanceOfPart(classes: Int32Array, popularity: Float64Array, parts: Uint8Array, part: number): number | null {
+  const chosen = new Float64Array(classes.length); // no more classes than items
+  let all = 0;
+  classes.forEach((each, item) => {
+    chosen[each]! += popularity[item]!;
+    all += popularity[item]!;
+  });
+  let [same, different] = [0, 0];
+  classes.forEach((each, item) => {
+    if (parts[item] !== part) return;
+    const p = popularity[item]!;
+    same += p * (chosen[each]! - p);
+    different += p * (all - p);
+  });
+  return different === 0 ? null : same / different;
 }
 
 /** How many codes and items a chosen item's ID leaves open. */

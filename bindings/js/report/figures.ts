@@ -113,6 +113,13 @@ export interface PairAgreement {
   random: number;
   /** The same share of pairs of different items that are drawn by popularity, independently of each other. */
   popular: number;
+  /**
+   * How much an agreement tells, by which sets of IDs are best compared, also of different codes: the Kullback-Leibler divergence of `share`
+   * from `popular`, s log2(s / p) + (1 - s) log2((1 - s) / (1 - p)); negative if pairs agree less often than by popularity.
+   */
+  bits: number;
+  /** What `share` is above that of residual k-means for the same users, and half the width of its 95% interval. With `baseline`. */
+  overKMeans?: { difference: number; margin: number };
 }
 
 /** Whether items that people choose together have IDs that begin with the same codes. */
@@ -135,6 +142,8 @@ export interface BehaviourReport {
     ownId: number;
     /** Share of the pairs with one of its items that agree in the first 1, 2, ... codes; null if there are none. */
     agreement: (number | null)[];
+    /** The same share where the other item is drawn by popularity; null if there is none. */
+    popular: (number | null)[];
   }[];
   /** Mean number of codes among which each code of a chosen item decides: the children of its prefix. */
   fanOut: number[];

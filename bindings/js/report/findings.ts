@@ -225,7 +225,8 @@ function aboutBehaviour({ behaviour, baselines, perDepth }: ReportFigures): Word
   }
   const theirs = baselines?.residualKMeans.behaviour?.agreement[0];
   const beside = theirs ? ` (residual k-means: ${percent(theirs.share)})` : "";
-  const isBehind = theirs !== undefined && theirs.share - theirs.margin > own.share + own.margin;
+  const { difference, margin } = own.overKMeans ?? { difference: 0, margin: 0 };
+  const isBehind = difference + margin < 0;
   return [
     {
       kind: isBehind ? "note" : "good",

@@ -226,22 +226,29 @@ function describeLabels(report: IdReport): string[] {
   return lines;
 }
 
+/** "+1.4 ± 0.2 points" */
+const points = ({ difference, margin }: { difference: number; margin: number }) =>
+  `${difference < 0 ? "-" : "+"}${(100 * Math.abs(difference)).toFixed(1)} ± ${(100 * margin).toFixed(1)} points`;
+
 function describeBehaviour(report: IdReport): string[] {
   const { behaviour } = report;
   if (!behaviour) return [];
   const { users, choices, pairs, window, agreement, labels, parts, fanOut, ambiguity } = behaviour;
   const lines = ["", `What people choose together (${counted(choices, "choice")} of ${counted(users, "user")}):`];
   if (pairs === 0) return [...lines, "  nobody chose two different items, so there is nothing to compare"];
-  const shown = ({ share, margin, popular, random }: PairAgreement) =>
-    `${percent(share)} ± ${percent(margin)} (equally popular items: ${percent(popular)}, any items: ${percent(random)})`;
+  const shown = ({ share, margin, popular, random, bits, overKMeans }: PairAgreement) =>
+    `${percent(share)} ± ${percent(margin)}, which tells ${bits.toFixed(3)} bits (equally popular items: ${percent(popular)}, any items or shuffled IDs: ${percent(random)}${overKMeans ? `; over k-means: ${points(overKMeans)}` : ""})`;
   lines.push(`  two items of one person, at most ${counted(window, "choice")} apart, share`);
   agreement.forEach((each, i) => {
     lines.push(`    ${prefixName(i + 1, report)}: ${shown(each)}`);
   });
   for (const each of labels) lines.push(`    the same ${each.name}: ${shown(each)}`);
-  for (const { part, items, ownId, agreement: own } of parts) {
+  for (const { part, items, ownId, agreement: own, popular } of parts) {
     if (items === 0) continue;
-    const first = own[0] === null ? "no pairs" : `${percent(own[0]!)} of their pairs share the first code`;
+    const first =
+      own[0] === null
+        ? "no pairs"
+        : `${percent(own[0]!)} of their pairs share the first code (equally popular items: ${percent(popular[0]!)})`;
     lines.push(
       `  ${part} (${counted(items, "item")}, a third of the choices): ${percent(ownId)} have an ID of their own; ${first}`,
     );

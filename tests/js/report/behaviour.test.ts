@@ -56,7 +56,10 @@ describe("agreement with behaviour", () => {
           if (same(a, b)) random += 1 / (n * (n - 1));
         }
       }
-      return { share, margin: 1.96 * Math.sqrt(variance / shares.length), random, popular: popular / drawn };
+      const p = popular / drawn;
+      const term = (q: number, of: number) => (q === 0 || of === 0 ? 0 : q * Math.log2(q / of));
+      const bits = Math.sign(share - p) * (term(share, p) + term(1 - share, 1 - p));
+      return { share, margin: 1.96 * Math.sqrt(variance / shares.length), random, popular: p, bits };
     };
     const close = (own: object, theirs: object) => {
       for (const [key, value] of Object.entries(theirs))
@@ -89,7 +92,7 @@ describe("agreement with behaviour", () => {
       parts[Math.min(2, Math.floor((3 * before) / all.length))]!.push(item);
       before += popularity[item]!;
     }
-    behaviour!.parts.forEach(({ items, ownId, agreement: own }, p) => {
+    behaviour!.parts.forEach(({ items, ownId, agreement: own, popular }, p) => {
       const part = parts[p]!;
       expect(items).toBe(part.length);
       expect(ownId).toBeCloseTo(
@@ -97,6 +100,13 @@ describe("agreement with behaviour", () => {
         12,
       );
       const ends = perUser.flat().flatMap(([a, b]) => [a, b].filter((item) => part.includes(item)).map(() => [a, b]));
+      const weighed = part.flatMap((a) => rows.flatMap((_, b) => (a === b ? [] : [[a, b] as const])));
+      const drawn = weighed.reduce((sum, [a, b]) => sum + popularity[a]! * popularity[b]!, 0);
+      const agreeing = weighed.filter(([a, b]) => sharing(1)(a, b));
+      if (drawn > 0) {
+        const agreed = agreeing.reduce((sum, [a, b]) => sum + popularity[a]! * popularity[b]!, 0);
+        expect(popular[0]).toBeCloseTo(agreed / drawn, 12);
+      }
       if (ends.length > 0) expect(own[0]).toBeCloseTo(mean(ends.map(([a, b]) => Number(sharing(1)(a!, b!)))), 12);
     });
   });
@@ -130,6 +140,15 @@ describe("agreement with behaviour", () => {
     const report = await assessIds(ids, { items, histories, baseline: true });
     expect(report.baselines!.residualKMeans.behaviour!.agreement).toHaveLength(3);
     expect(report.text).toMatch(/items chosen together that share the first code: \S+% \/ \S+% \/ \S+%/);
+    // Paired: what users have in common adds nothing to the interval.
+    const { share, overKMeans } = report.behaviour!.agreement[0]!;
+    const theirs = report.baselines!.residualKMeans.behaviour!.agreement[0]!;
+    expect(overKMeans!.difference).toBeCloseTo(share - theirs.share, 12);
+    expect(overKMeans!.margin).toBeGreaterThan(0);
+    const kmeans = report.baselines!.residualKMeans.ids;
+    const { behaviour } = await assessIds(kmeans, { items, histories, baseline: true });
+    expect(behaviour!.agreement[0]!.overKMeans).toEqual({ difference: 0, margin: 0 });
+    expect(report.text).toMatch(/over k-means: [+-]\S+ ± \S+ points/);
     const fewer = SemanticIds.from([[0, 0, 0]], { codebookSizes: [3, 2, 2] });
     await expect(assessIds(fewer, { histories })).rejects.toThrow(
       /histories were read for a catalogue of 12 items, but there are 1 ID/,
