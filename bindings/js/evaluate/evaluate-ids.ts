@@ -64,7 +64,7 @@ function readSets(sets: unknown): NamedIds[] {
   requireThat(typeof sets === "object" && sets !== null && !Array.isArray(sets), "sets", "IDs by name", sets, WHERE);
   const named = Object.entries(sets).map(([name, given]) => ({
     name,
-    seeds: (Array.isArray(given) ? given : [given]).map((each) => seedOf(each, `sets.${name}`)),
+    seeds: (Array.isArray(given) ? [...given] : [given]).map((each) => seedOf(each, `sets.${name}`)),
   }));
   if (named.length === 0) throw invalid("EMPTY")`${{ argument: "sets" }} is empty: there is nothing to evaluate`;
   for (const { name, seeds } of named) {

@@ -1,5 +1,7 @@
 /** An evaluation in words and tables. */
 
+import { invalid } from "../base/errors.ts";
+import { fields, finite, list, oneOf, optional, type Shape, text, whole } from "../base/json-shape.ts";
 import { requireThat } from "../base/option-reader.ts";
 import { latexTable, markdownTable } from "../base/tables.ts";
 import { counted } from "../base/words.ts";
@@ -76,7 +78,7 @@ function describeSplit(
   ];
   const [first] = sets;
   const told = comparisons.filter(
-    ({ of, over, kind }) => over !== "popularity" && (kind !== "ids" || of === first!.name || over === first!.name),
+    ({ of, over, kind }) => over !== "popularity" && (kind !== "ids" || of === first?.name || over === first?.name),
   );
   const wide = Math.max(...told.map(({ of, over }) => of.length + over.length)) + 6;
   lines.push(
@@ -101,14 +103,30 @@ export const EVALUATION_FORMATS = ["text", "markdown", "latex", "json"] as const
 /** How an evaluation is written: in words, as tables of a note or a paper, or as data. */
 export type EvaluationFormat = (typeof EVALUATION_FORMATS)[number];
 
+const measures = (of: Shape) => fields(Object.fromEntries(MEASURE_NAMES.map((name) => [name, of])));
+const kind = oneOf(["baseline", "control", "ids"]);
+const EVALUATION = fields({
+  ...{ items: whole(), users: whole(), choices: whole(), left: list(text) },
+  sets: list(fields({ name: text, seeds: whole(1), codebookSizes: list(whole(1)) })),
+  splits: list(
+    fields({
+      ...{ name: oneOf(Object.keys(SPLITS)), text, users: whole(), targets: whole() },
+      models: list(fields({ name: text, kind, set: optional(text), seeds: whole(1), measures: measures(finite) })),
+      comparisons: list(
+        fields({ of: text, over: text, kind, measures: measures(fields({ mean: finite, margin: finite })) }),
+      ),
+    }),
+  ),
+});
+
 /**
  * An evaluation as "text", as tables in "markdown" or "latex" (for the package booktabs), one for each way to divide histories, or as "json".
- * @throws InvalidInputError for another format.
+ * @throws InvalidInputError for another format, or what is no evaluation.
  */
 export function evaluationTable(evaluation: IdEvaluation, format: EvaluationFormat = "markdown"): string {
-  requireThat(Array.isArray(evaluation?.splits), "evaluation", "what evaluateIds gives", evaluation);
+  EVALUATION(evaluation, (what) => invalid()`${{ argument: "evaluation" }} must be what evaluateIds gives: ${what}`);
   requireThat(EVALUATION_FORMATS.includes(format), "format", `one of ${EVALUATION_FORMATS.join(", ")}`, format);
-  if (format === "text") return `${evaluation.text}\n`;
+  if (format === "text") return `${describeEvaluation(evaluation)}\n`;
   if (format === "json") return `${JSON.stringify({ ...evaluation, text: undefined }, undefined, 2)}\n`;
   const { splits, left } = evaluation;
   return splits

@@ -1,5 +1,6 @@
 /** The model of an evaluation as a recommender. */
 
+import { requireList } from "../base/attached.ts";
 import { checkSignal, OptionReader, requireThat, wholeNumber } from "../base/option-reader.ts";
 import type { Histories } from "../formats/histories/histories.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
@@ -54,11 +55,14 @@ export class PrefixBigrams {
    * @param history Rows, the latest last.
    */
   recommend(history: ArrayLike<number>, k = 10): number[] {
-    requireThat(typeof history?.length === "number", "history", "an array of rows", history);
-    const past = Uint32Array.from(history);
-    const wrong = Array.from(history).find((row) => !Number.isInteger(row) || row < 0 || row >= this.#items);
-    requireThat(wrong === undefined, "history", `rows from 0 to ${this.#items - 1}`, wrong);
+    requireList(history, "history", "an array of rows");
+    for (let i = 0; i < history.length; i++) {
+      const row = history[i]!;
+      const isRow = Number.isInteger(row) && row >= 0 && row < this.#items;
+      requireThat(isRow, "history", `rows from 0 to ${this.#items - 1}`, row);
+    }
     requireThat(Number.isInteger(k) && k > 0, "k", wholeNumber(1, Number.MAX_SAFE_INTEGER), k);
+    const past = Uint32Array.from(history);
     return this.#model.best(past, k).flatMap((group) => this.#rows.get(group)!.filter((row) => !past.includes(row)));
   }
 }

@@ -50,14 +50,14 @@ export function requireIds(ids: SemanticIds, where: string): void {
 
 /** Histories must be of the same items. @throws InvalidInputError */
 export function requireHistories(histories: Histories, n: number, where = "assessIds"): void {
-  const { items, offsets, times, catalogueItems } = (histories ?? {}) as Partial<Histories>;
+  const { items, offsets, times, catalogueItems, unknown } = (histories ?? {}) as Partial<Histories>;
   const isTable =
     items instanceof Uint32Array &&
     offsets instanceof Uint32Array &&
     offsets[0] === 0 &&
     offsets.at(-1) === items.length &&
     (times === undefined || (times instanceof Float64Array && times.length === items.length));
-  if (!isTable || !Number.isSafeInteger(catalogueItems)) {
+  if (!isTable || ![catalogueItems, unknown?.choices, unknown?.items].every(Number.isSafeInteger)) {
     throw invalid()`${call(where)}${{ argument: "histories" }} must be what readHistories gives, received ${show(histories)}`;
   }
   if (catalogueItems !== n) {

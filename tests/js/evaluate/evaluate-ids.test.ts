@@ -305,6 +305,11 @@ describe("an evaluation", () => {
     const { text: _, ...figures } = evaluation;
     expect(JSON.parse(evaluationTable(evaluation, "json"))).toEqual(figures);
     expect(evaluationTable(evaluation, "text")).toBe(`${evaluation.text}\n`);
+    expect(evaluationTable(JSON.parse(JSON.stringify(figures)), "text")).toBe(`${evaluation.text}\n`);
+    const wrong = { ...evaluation, splits: [{ ...evaluation.splits[0], models: [{}] }] } as never;
+    expect(() => evaluationTable(wrong)).toThrow(
+      /evaluation must be what .*: splits\[0\]\.models\[0\]\.name must be a string/,
+    );
     expect(() => evaluationTable(evaluation, "html" as never)).toThrow(/format must be one of text, markdown/);
   });
 

@@ -141,6 +141,7 @@ const PLACES: Record<string, string[]> = {
   codes: ["code"],
   codesOrPrefix: ["code", "state", "ID"],
   prefix: ["code", "state", "ID"],
+  query: ["code"],
   tokens: ["token"],
   state: ["code", "follow"],
   ids: ["codes", "row", "IDs"],

@@ -413,7 +413,10 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   });
   add("rqvae/report", () => report, {
     checkItems: () => [items(), {}],
-    alignCodes: costly(() => [model, ids, items(), { itemIds: { before: [...itemIds], after: [...itemIds] } }]),
+    alignCodes: {
+      ...costly(() => [model, ids, items(), { itemIds: { before: [...itemIds], after: [...itemIds] } }]),
+      names: ["itemIds"],
+    },
     compareIds: () => [ids, ids, { itemIds: { before: [...itemIds], after: [...itemIds] } }],
     explainIds: costly(() => [model, items(), { ids, labels: labels(), nearest: 2 }]),
     reportHtml: {
