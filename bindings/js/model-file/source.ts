@@ -15,15 +15,15 @@ export interface ModelBytes {
 
 const CONFIG = "config.json";
 
-/** What `fit` trains further, as `readSource` takes it. */
-export async function sourceOf(from: ModelSource | SavedModel | undefined): Promise<ModelSource> {
-  if (typeof (from as Partial<SavedModel> | undefined)?.save === "function") return (from as SavedModel).save();
-  return from as ModelSource;
+/** The bytes of what `fit` trains further. */
+export async function readFrom(from: ModelSource | SavedModel | undefined): Promise<ModelBytes> {
+  const isModel = typeof (from as Partial<SavedModel> | null | undefined)?.save === "function";
+  return readSource(isModel ? await (from as SavedModel).save() : (from as ModelSource), "RQVAE.fit: from");
 }
 
 /** The bytes of a model. If a file does not describe itself, the configuration next to it is read as well. */
-export async function readSource(source: ModelSource): Promise<ModelBytes> {
-  const { bytes, file, url } = await readLocation(source, "RQVAE.load", "the model", "model.safetensors");
+export async function readSource(source: ModelSource, where = "RQVAE.load"): Promise<ModelBytes> {
+  const { bytes, file, url } = await readLocation(source, where, "the model", "model.safetensors");
   if (describesItself(bytes)) return { bytes };
   const beside =
     file !== undefined ? sibling(file) : url !== undefined && /^https?:/i.test(url) ? besideUrl(url) : undefined;

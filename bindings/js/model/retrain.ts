@@ -7,7 +7,7 @@ import { call, option, worded } from "../base/wording.ts";
 import { countRows, isSource } from "../items/embedding-source.ts";
 import { readItemRows, readSourceRows } from "../items/item-rows.ts";
 import { sampleRows } from "../items/sample.ts";
-import { readSource, sourceOf } from "../model-file/source.ts";
+import { readFrom } from "../model-file/source.ts";
 import { MODEL_OPTION_NAMES, resolveModelConfig } from "../options/model-config.ts";
 import { suggestRetraining } from "../options/suggest-retraining.ts";
 import { isRecipe, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
@@ -63,7 +63,7 @@ export async function beginRetraining<Model extends Trainable>(
 ): Promise<{ model: Model; train: TrainOptions }> {
   const { from, model: part, train, reasons: _, ...onTop } = options;
   const given: object = { ...(isRecipe(options) && { ...part, ...train }), ...defined(onTop) };
-  const { bytes, config: beside } = await readSource(await sourceOf(from));
+  const { bytes, config: beside } = await readFrom(from);
   let model = await models.load(bytes, beside && { config: beside });
   try {
     const changed = changedConfig(model.config, given);

@@ -11,7 +11,7 @@ import { requireReadable } from "../base/web-objects.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { inWhole } from "../items/items.ts";
 import { encodeBatches } from "../model/encode-stream.ts";
-import { readSource, sourceOf } from "../model-file/source.ts";
+import { readFrom, readSource } from "../model-file/source.ts";
 import { checkCheckpointOptions } from "../options/train-config.ts";
 import type { AssessOptions } from "../report/assess.ts";
 import type { IdReport } from "../report/id-report.ts";
@@ -356,7 +356,7 @@ function sentLong(
 
 /** The model to train further, read or saved on this side, like the source of `load`. */
 async function bytesOf(from: NonNullable<FitOptions["from"]>): Promise<Uint8Array> {
-  const { bytes } = await readSource(await sourceOf(from));
+  const { bytes } = await readFrom(from);
   return new Uint8Array(bytes).slice();
 }
 
