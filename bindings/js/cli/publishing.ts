@@ -89,7 +89,7 @@ function prioritiesOf(
   if (!column) {
     const names = Object.keys(labels?.labels ?? {});
     throw new UsageError(
-      `--priority ${name}: there is no such column; ${names.length > 0 ? `there is ${names.join(", ")}` : "give a table with it as --labels"}`,
+      `--priority ${name}: there is no such column among the labels; ${names.length > 0 ? `there is ${names.join(", ")}` : "give a table with it as --labels"}`,
     );
   }
   const isMissing = (value: string | number) => typeof value === "string" && value.trim() === "";

@@ -235,9 +235,11 @@ async function runLocked(
     throw explained(error, place.itemsPath, options, preset, checkpoint?.path);
   };
 
+  const origin = await readOrigin(given, place, preset);
+  const names = namesOf(place, origin);
   const { model, trainOptions, reasons } = await (resuming && checkpoint
-    ? resume(checkpoint, place, withPreset(options, place.items, preset))
-    : begin(place.items, options, preset, await readOrigin(given, place, preset))
+    ? resume(checkpoint, place, withPreset(options, place.items, preset), origin)
+    : begin(place.items, options, preset, origin)
   ).catch(explain);
   try {
     const indexPath = place.publishing?.indexPath;
@@ -252,7 +254,7 @@ async function runLocked(
         config: model.config,
         train: resolveTrainConfig(trainOptions, model.config),
         data: await identify(place.items),
-        names: namesOf(place),
+        names,
         ...(model.initialized && { from: model.fingerprint }),
       });
       if (await checkpoint.isFinished(of, results)) {
@@ -334,7 +336,7 @@ async function runLocked(
     tellKeptStart(history, place.quiet || given.values.json === true);
     if (checkpoint) {
       const { from, ...finished } = finishedTraining(model);
-      await checkpoint.finish({ ...finished, names: namesOf(place), ...(from !== undefined && { from }) }, results);
+      await checkpoint.finish({ ...finished, names, ...(from !== undefined && { from }) }, results);
     }
     return 0;
   } finally {
@@ -386,22 +388,26 @@ const inputsOf = (given: Given): string[] =>
     (path) => path !== undefined,
   );
 
-/** Everything that decided the result. */
-function finishedTraining(model: RQVAE): { config: ModelConfig; train: TrainConfig; data: unknown; from?: string } {
-  const bytes = model.saveCheckpoint();
+/** What a checkpoint says of its training. */
+function infoOf(bytes: Uint8Array): ModelMetadata["checkpoint"] {
   const size = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
-  const { checkpoint } = JSON.parse(header.__metadata__.rqvae) as ModelMetadata;
-  const { data, train, from } = checkpoint!;
+  return (JSON.parse(header.__metadata__.rqvae) as ModelMetadata).checkpoint;
+}
+
+/** Everything that decided the result. */
+function finishedTraining(model: RQVAE): { config: ModelConfig; train: TrainConfig; data: unknown; from?: string } {
+  const { data, train, from } = infoOf(model.saveCheckpoint())!;
   const { rows, dim, every } = data;
   return { config: model.config, train, data: { rows, dim, every }, ...(from !== undefined && { from }) };
 }
 
-/** What the file of IDs calls the items. */
-const namesOf = ({ itemIds, labels, publishing }: Workplace) => ({
+/** What the file of IDs calls the items, and the IDs that they have been published with. */
+const namesOf = ({ itemIds, labels, publishing }: Workplace, { published }: Origin) => ({
   itemIds,
   labels,
   ...(publishing && { publishing }),
+  ...(published && { published: { itemIds: published.itemIds, ids: Array.from(published.ids.codes) } }),
 });
 
 /** The items as `finishedTraining` has them. */
@@ -465,6 +471,13 @@ export async function begin(
 /** What a retraining starts from. */
 type Origin = Pick<FitOptions, "from" | "published" | "itemIds">;
 
+/** The fingerprint of the model that a training starts from. */
+async function fingerprintOf({ from }: Origin): Promise<string | undefined> {
+  if (from === undefined) return undefined;
+  using model = await RQVAE.load(from as Uint8Array);
+  return model.fingerprint;
+}
+
 /** @throws UsageError, FileError */
 async function readOrigin(given: Given, { itemIds }: Workplace, preset: PresetName | undefined): Promise<Origin> {
   const from = text(given, "from");
@@ -504,10 +517,17 @@ async function resume(
   checkpoint: CheckpointFile,
   { items, itemsPath }: Workplace,
   given: GivenOptions,
+  origin: Origin,
 ): Promise<Start> {
   const bytes = await checkpoint.read();
   const model = await RQVAE.load(bytes).catch((error) => checkpoint.refuse(error));
   try {
+    const [from, now] = [infoOf(bytes)?.from, await fingerprintOf(origin)];
+    if (from !== undefined && now !== undefined && from !== now) {
+      throw new FileError(
+        `${checkpoint.path}: the checkpoint was made with --from model ${from}, but now that is ${now}. Name the same model, remove the checkpoint to start again from the beginning, or name another with --checkpoint`,
+      );
+    }
     const stored = model.config;
     if (items.dim !== stored.inputDim) {
       throw new FileError(

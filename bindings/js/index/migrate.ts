@@ -2,7 +2,7 @@
 
 import { asAnswersCome } from "../base/asking.ts";
 import { invalid } from "../base/errors.ts";
-import { OptionReader, requireThat, show } from "../base/option-reader.ts";
+import { checkOptionNames, OptionReader, requireThat, show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import type { ItemId } from "../ids/item-id.ts";
@@ -70,6 +70,7 @@ export async function migrate<Index>(
   const where = "migrate";
   const isModel = typeof model?.getSemanticIds === "function" && typeof model.encodeAsync === "function";
   requireThat(isModel, "model", "an RQVAE, or one in a worker", model, where);
+  checkOptionNames(options, where, ["keep", "missing"]);
   const read = new OptionReader(options, where);
   const isEndless = options.keep === Number.POSITIVE_INFINITY;
   const keep = isEndless ? options.keep! : read.number("keep", 0.1, 0);

@@ -153,13 +153,15 @@ export async function trainModel(
         "OPTIONS_CONFLICT",
       )`${call("train")}${option("published")} are IDs of a model that is trained further, but this one is new${{ hint: "give fit the model that made them as from, or load it and train that" }}`;
     }
-    const holds = !resumed && config.stability > 0 && model.initialized();
-    const held = holds ? await heldCodes(model, items, options, rows.rows) : undefined;
+    const holds = config.stability > 0;
+    // Published IDs are checked even if nothing holds them.
+    const reads = !resumed && model.initialized() && (holds || options.published !== undefined);
+    const held = reads && (await heldCodes(model, items, options, rows.rows));
     // Free the old training's memory first, but not for a checkpoint whose state may turn out to be damaged.
     if (!resumed) model.forget();
     const run = new Training(module, handle, model.config, rows, config, { profile, columnNames });
     if (resumed) run.restore(resumed.state);
-    else if (held) run.hold(held);
+    else if (held && holds) run.hold(held);
     model.forget();
     const { hashes } = rows;
     const record = (history: TrainHistory) =>

@@ -1,8 +1,8 @@
 /** `rqvae train --from`: a model that is trained further, with the IDs that were published. */
-import { SemanticIds } from "rqvae";
+import { RQVAE, SemanticIds } from "rqvae";
 import { beforeEach, expect, it } from "vitest";
 import { writeIdsCsv } from "../support/formats.ts";
-import { expectError, files, quick, read, readBytes, rows, rqvae, useFolder, write } from "./harness.ts";
+import { dim, expectError, files, npy, quick, read, readBytes, rows, rqvae, useFolder, write } from "./harness.ts";
 
 useFolder();
 
@@ -54,6 +54,28 @@ it("resumes, and knows when it has finished", () => {
   expect(rqvae("train", "items.npy", ...quick, "--seed", "5", "-o", "other.safetensors", "-q").status).toBe(0);
   const other = args.map((arg) => (arg === "may.safetensors" ? "other.safetensors" : arg));
   expect(rqvae(...other, ...saving).stderr).not.toMatch("This training has finished before");
+});
+
+it("trains again for other published IDs, and does not go on with the checkpoint of another model", async () => {
+  const args = ["train", "items.npy", "--item-ids", "may.txt", "--from", "may.safetensors", ...further];
+  const saving = ["--published", "may.ids.csv", "--checkpoint", "run.checkpoint", "--resume", "-o", "june.safetensors"];
+  expect(rqvae(...args, ...saving, "-q").status).toBe(0);
+  expect(rqvae(...args, ...saving).stderr).toMatch("This training has finished before");
+  const [head, ...lines] = read("may.ids.csv").trim().split("\n");
+  const codes = lines.map((line) => line.split(",").slice(1).join());
+  const turned = lines.map((line, i) => `${line.split(",")[0]},${codes[(i + 1) % codes.length]}`);
+  write("may.ids.csv", [head, ...turned].join("\n"));
+  expect(rqvae(...args, ...saving).stderr).not.toMatch("This training has finished before");
+
+  const data = new Float32Array(npy().slice(-4 * rows * dim).buffer);
+  using june = await RQVAE.fit({ data, rows, dim }, { from: readBytes("may.safetensors"), epochs: 4, stability: 1 });
+  const checkpoint = june.saveCheckpoint();
+  write("run.checkpoint", checkpoint);
+  expect(rqvae("train", "items.npy", ...quick, "--seed", "5", "-o", "other.safetensors", "-q").status).toBe(0);
+  const other = args.map((arg) => (arg === "may.safetensors" ? "other.safetensors" : arg));
+  expectError(rqvae(...other, ...saving.slice(2)), 1, "the checkpoint was made with --from model");
+  expect(readBytes("run.checkpoint")).toEqual(Buffer.from(checkpoint));
+  expect(rqvae(...args, ...saving.slice(2), "-q").status).toBe(0);
 });
 
 it("--dry-run tells what it would do, and does nothing", () => {

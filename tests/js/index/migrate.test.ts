@@ -258,6 +258,7 @@ describe("what migrate refuses", () => {
     await expect(index.migrate(young, [names[0]!, ...names.slice(0, -1)], moved)).rejects.toThrow(/again in row/);
     await expect(index.migrate(young, names, moved, { keep: -1 })).rejects.toThrow(/keep/);
     await expect(index.migrate(young, names, moved, { missing: "drop" as never })).rejects.toThrow(/missing/);
+    await expect(index.migrate(young, names, moved, { kept: 0 } as never)).rejects.toThrow(/unknown option "kept"/);
     await expect(index.migrate({} as never, names, moved)).rejects.toThrow(/model/);
     const compact = await SemanticIdIndex.load(index.save({ compact: true }));
     await expect(compact.migrate(young, names, moved)).rejects.toThrow(/compact/);

@@ -172,6 +172,7 @@ describe("fit with from", () => {
     using other = await RQVAE.fit(before, { ...options, seed: 4 });
     const theirs = { itemIds: names(0, 300), ids: other.encode(before) };
     await failing({ published: theirs }).toThrow(`but the training starts from model ${old.fingerprint}`);
+    await failing({ published: theirs, stability: 0 }).toThrow("these IDs were made by model");
     const larger = SemanticIds.from([[40, 0, 0]], { codebookSizes: [64, 16, 16] });
     await failing({ published: { itemIds: ["item 30"], ids: larger } }).toThrow("codebook sizes are [64, 16, 16]");
     await failing({ from: undefined }).toThrow("published are IDs of a model that is trained further");
