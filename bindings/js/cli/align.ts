@@ -5,7 +5,7 @@ import { type Command, type Given, text, typedName, UsageError } from "./command
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, nameFile, openCatalogue, readBytes, readIdFile, saveWhole } from "./files.ts";
 import { nameOfInput } from "./inputs.ts";
-import { itemOptions, readingOf } from "./item-options.ts";
+import { itemOptionsWithoutLabels, readingOf } from "./item-options.ts";
 import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
 import { computingOptions, MODEL_EXTENSIONS, requireExtension, requireFile } from "./outputs.ts";
 import { identity, provenanceOf } from "./provenance.ts";
@@ -16,7 +16,7 @@ export const align: Command = {
   positionals: ["<model>", "<old-ids>", "<items>"],
   options: {
     Files: {
-      ...itemOptions,
+      ...itemOptionsWithoutLabels,
       output: { short: "o", value: "FILE", help: "the model with other numbers for its codes" },
     },
     Options: { json: { help: "print what was renamed and kept as JSON" } },

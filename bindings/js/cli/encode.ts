@@ -164,7 +164,7 @@ async function run(given: Given): Promise<number> {
     }
     if (!quiet && output !== STDOUT) {
       process.stderr.write(
-        `Gave ${counted(ids.length, "item")} their IDs: ${output} (${identity(provenanceOf(model))})\n`,
+        `Gave ${counted(ids.length, "item")} their IDs: ${output}${indexPath === undefined ? "" : `, ${indexPath}`} (${identity(provenanceOf(model))})\n`,
       );
     }
     return 0;

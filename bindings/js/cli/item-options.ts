@@ -20,6 +20,12 @@ export const itemOptions: Record<string, Option> = {
   },
 };
 
+/** Of a command that has no `--labels`. */
+export const itemOptionsWithoutLabels: Record<string, Option> = {
+  ...itemOptions,
+  "item-ids": { ...itemIdsOption, help: itemIdsOption.help.replace(" of\n--labels, or", "\nor") },
+};
+
 /** What was given of them. */
 export function readingOf(given: Given): Reading {
   const [embedding, itemId, itemIdsPath] = [

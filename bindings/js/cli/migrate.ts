@@ -3,7 +3,7 @@ import { RQVAE } from "../model/rqvae.ts";
 import { type Command, type Given, number, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, nameFile, readBytes, readCatalogue, readIndex, saveWhole } from "./files.ts";
-import { itemOptions, readingOf } from "./item-options.ts";
+import { itemOptionsWithoutLabels, readingOf } from "./item-options.ts";
 import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
 import { computingOptions, requireFile } from "./outputs.ts";
 
@@ -13,7 +13,7 @@ export const migrate: Command = {
   positionals: ["<index>", "<model>", "<items>"],
   options: {
     Files: {
-      ...itemOptions,
+      ...itemOptionsWithoutLabels,
       output: { short: "o", value: "FILE", help: "the index of the next generation" },
     },
     Options: {

@@ -261,7 +261,7 @@ async function statisticsOf(ids: SemanticIds): Promise<IdStatistics> {
 /** Prints the summary of a model that was made. */
 export async function tellAbout(
   model: RQVAE,
-  { items, labels }: Pick<Workplace, "items" | "labels">,
+  { items, itemIds, labels }: Pick<Workplace, "items" | "labels"> & Partial<Pick<Workplace, "itemIds">>,
   ids: SemanticIds,
   {
     stream = process.stdout,
@@ -275,6 +275,7 @@ export async function tellAbout(
       ids,
       dim: items.dim,
       labels,
+      itemIds,
       losses,
       explainedVariance: await explainedVariance(model, ids, items),
       identity: identity(provenance),

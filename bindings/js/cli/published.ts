@@ -85,7 +85,7 @@ export type Asked = { itemId: ItemId } | { codes: number[] };
 
 /**
  * What an argument names: an item of the file if there is one of this name, else tokens (`<a_1><b_2>`) or codes (`1,2`).
- * @throws FileError if it is none of them.
+ * @throws FileError if it is none of them, or has a code that its level does not have.
  */
 export function resolve(argument: string, { index }: Published, path: string): Asked {
   if (index.get(argument)) return { itemId: argument };
@@ -96,7 +96,14 @@ export function resolve(argument: string, { index }: Published, path: string): A
   const codes = isCodes
     ? argument.split(",").map(Number)
     : Array.from(argument.matchAll(/_(\d+)>/g), (m) => Number(m[1]));
-  if (isCodes || (codes.length > 0 && tokens(codes) === argument)) return { codes };
+  if (isCodes || (codes.length > 0 && tokens(codes) === argument)) {
+    const { codebookSizes } = index;
+    const level = codes.findIndex((code, level) => code >= (codebookSizes[level] ?? Infinity));
+    if (level === -1) return { codes };
+    throw new FileError(
+      `${nameOfInput(path)}: "${argument}": code ${codes[level]} of level ${level + 1} is not a whole number from 0 to ${codebookSizes[level]! - 1}`,
+    );
+  }
   throw new FileError(
     `${nameOfInput(path)}: ${JSON.stringify(argument)} is none of its items, and neither tokens such as <a_1><b_2> nor codes such as 1,2`,
   );

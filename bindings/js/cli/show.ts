@@ -21,6 +21,8 @@ export interface Summary extends Story {
   ids: SemanticIds;
   dim: number;
   labels: ItemLabels | undefined;
+  /** What the items are called where they have no titles. */
+  itemIds?: readonly string[] | undefined;
   losses: { reconstruction: number; quantization: number };
   explainedVariance: number | undefined;
   /** Version, seed and fingerprint. */
@@ -40,8 +42,11 @@ const sampleSize = 8;
 /** The summary as text for a terminal of this many columns. */
 export async function describeModel(summary: Summary, columns: number, palette: Palette): Promise<string> {
   const width = Math.min(columns, 120);
-  const { ids, labels, warnings = [] } = summary;
-  const titleOf = (row: number) => (labels ? oneLine(labels.titles[row] ?? "") : `row ${row}`);
+  const { ids, labels, itemIds, warnings = [] } = summary;
+  const titleOf = (row: number) => {
+    const name = labels ? (labels.titles[row] ?? "") : itemIds?.[row];
+    return name === undefined ? `row ${row}` : oneLine(String(name));
+  };
   const heading = (text: string) => ["", palette.bold(text)];
   return [
     ...about(summary, width, palette),
@@ -49,7 +54,7 @@ export async function describeModel(summary: Summary, columns: number, palette: 
     ...warnings.flatMap((warning) => paragraph(warning, width)).map(palette.warning),
     ...heading("The IDs"),
     ...(await aboutIds(ids, warnings.length === 0, width, palette)),
-    ...heading(labels ? "Some items" : "Some items (give --labels to see titles)"),
+    ...heading(labels || itemIds ? "Some items" : "Some items (give --labels to see titles)"),
     ...sample(ids, titleOf, width, palette),
     ...heading("The largest branches of the code tree: similar items share their first codes"),
     ...tree(ids, titleOf, width, palette),

@@ -27,6 +27,8 @@ const FLAGS: Readonly<Record<string, string>> = {
   itemId: "id-column",
   checkpoint: "checkpoint",
   resume: "resume",
+  from: "from",
+  published: "published",
 };
 const SWITCHES = new Set(OPTIONS.filter(({ kind }) => kind === "flag").map(({ name }) => name));
 

@@ -10,7 +10,6 @@ import { CUTOFFS, type Interval, MEASURE_NAMES, MEASURES, type MeasureName } fro
 import { REACH } from "./training.ts";
 
 const TITLES = { recall: "Recall", ndcg: "NDCG", mrr: "MRR" } as const;
-const SPLITS = { leaveOneOut: "leave-one-out", time: "split in time" } as const;
 /** Measures whose differences the text has. */
 const TOLD: readonly MeasureName[] = ["recall@10", "ndcg@10"];
 
@@ -137,12 +136,12 @@ export function evaluationTable(evaluation: IdEvaluation, format: EvaluationForm
     .join("\n");
 }
 
-function tableOf({ name, text, models, comparisons }: SplitEvaluation, notes: readonly string[]) {
+function tableOf({ text, models, comparisons }: SplitEvaluation, notes: readonly string[]) {
   const best = MEASURE_NAMES.map((m) => Math.max(...models.map(({ measures }) => measures[m])));
   const over = (of: string) => comparisons.find((each) => each.of === of && each.over === "item bigrams");
   return {
     heads: [
-      SPLITS[name],
+      text.split(/[:,]/, 1)[0]!.toLowerCase(), // "leave-one-out", "split in time" or "split by position"
       ...MEASURES.flatMap((measure) => CUTOFFS.map((k) => `${TITLES[measure]}@${k}`)),
       "Recall@10 over item bigrams",
     ],

@@ -53,7 +53,7 @@ export function publishedCodes(
   if (known === 0) {
     throw invalid(
       "COUNTS_DIFFER",
-    )`${{ argument: "published" }} has no item in common with ${{ argument: "itemIds" }}${{ hint: "check that both name the items in the same way" }}`;
+    )`${{ option: "published" }} has no item in common with ${{ option: "itemIds" }}${{ hint: "check that both name the items in the same way" }}`;
   }
   return codes;
 }

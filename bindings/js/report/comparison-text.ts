@@ -37,7 +37,10 @@ export function describeComparison(comparison: Omit<IdComparison, "text">): stri
     );
   }
   if (moved.length > 0) {
-    lines.push("", `${counted(moved.length, "item")} of ${thousands(items)} moved, beyond the renaming, such as`);
+    lines.push(
+      "",
+      `${counted(moved.length, "item")} of ${thousands(items)} moved${same ? "" : ", beyond the renaming"}, such as`,
+    );
     for (const { itemId, before, after } of moved.slice(0, NAMED)) {
       lines.push(`  ${itemId}: ${tokens(before)} is now ${tokens(after)}`);
     }

@@ -99,7 +99,7 @@ function aboutItems({ dominantColumn }: ReportFigures): WordedFinding[] {
       ];
 }
 
-const SUFFIX = { api: 'SemanticIdIndex.build(..., { collisions: "suffix" })', cli: "rqvae merge --collisions suffix" };
+const SUFFIX = { api: 'SemanticIdIndex.build(..., { collisions: "suffix" })', cli: "rqvae encode --collisions suffix" };
 const CAPACITY = { api: "adviseCapacity", cli: "rqvae report --capacity" };
 const KMEANS = { api: "residualKMeans", cli: "rqvae kmeans" };
 const FIT = { api: "RQVAE.fit", cli: "rqvae train" };

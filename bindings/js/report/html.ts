@@ -252,7 +252,7 @@ function churnSection({ items, added, removed, perDepth, moved }: IdComparison):
   const list =
     moved.length === 0
       ? ""
-      : `\n<h3>${counted(moved.length, "item")} moved beyond the renaming${moved.length > MOST_MOVED ? `; the first ${MOST_MOVED}` : ""}</h3>\n${table(["Item", "before", "now"], examples)}`;
+      : `\n<h3>${counted(moved.length, "item")} moved${perDepth.every((each) => each.unchanged === each.aligned) ? "" : " beyond the renaming"}${moved.length > MOST_MOVED ? `; the first ${MOST_MOVED}` : ""}</h3>\n${table(["Item", "before", "now"], examples)}`;
   return section(
     "What changed since the earlier IDs",
     `${counted(items, "item")} in both; ${thousands(added.length)} added, ${thousands(removed.length)} removed.`,

@@ -83,7 +83,11 @@ describe("rqvae similar", () => {
 
   it("names what is wrong", () => {
     expectError(rqvae("similar", "shop.index", "nobody"), 1, 'shop.index: "nobody" is none of its items', "<a_1><b_2>");
-    expectError(rqvae("similar", "shop.index", "99,0"), 1, "shop.index", "code 99 is not a whole number from 0 to 7");
+    expectError(
+      rqvae("similar", "shop.index", "99,0"),
+      1,
+      'shop.index: "99,0": code 99 of level 1 is not a whole number from 0 to 7',
+    );
     expectError(rqvae("similar", "shop.index"), 2, "<item>... is missing");
     expectError(rqvae("similar", "shop.index", "sku-1", "--limit", "0"), 2, "--limit must be at least 1");
     expectError(rqvae("similar", "m.safetensors", "sku-1"), 1, "is a model, but <ids> must be a file of IDs");

@@ -173,6 +173,10 @@ describe("on a terminal", () => {
       for (const line of text.split("\n")) expect(displayWidth(line)).toBeLessThanOrEqual(Math.min(columns, 120));
       expect(text).not.toContain("\x1b");
     }
+    const named = { ...summary, labels: undefined, itemIds: Array.from({ length: 300 }, (_, i) => `sku-${i}`) };
+    const text = await describeModel(named, 80, paletteFor({ isTTY: false } as NodeJS.WriteStream));
+    expect(text).toMatch(/<c_\d+> +sku-\d+$/m);
+    expect(text).not.toMatch(/--labels|row \d/);
   });
 
   it("words numbers", () => {

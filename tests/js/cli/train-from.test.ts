@@ -93,7 +93,7 @@ it("refuses what does not go together, by name", () => {
     expectError(rqvae("train", "items.npy", "-o", "june.safetensors", ...args), status, ...words);
   fail(["--published", "may.ids.csv"], 2, "--published goes with --from");
   fail(["--from", "may.safetensors", "--preset", "tiger"], 2, "--preset and --from");
-  fail(["--from", "may.safetensors", "--codes", "16"], 2, "--codes", "[16, 16");
+  fail(["--from", "may.safetensors", "--codes", "16"], 2, "--codes", "[16, 16", "in --from", "without --from");
   fail(["--from", "may.safetensors", "--published", "may.ids.csv"], 2, "--published is joined by item IDs", "<items>");
   fail(["--from", "items.npy"], 1, "items.npy");
   fail(["--from", "absent.safetensors"], 1, "absent.safetensors");
@@ -103,7 +103,7 @@ it("refuses what does not go together, by name", () => {
   fail(
     ["--from", "may.safetensors", "--item-ids", "may.txt", "--published", "strange.ids.csv"],
     1,
-    "no item in common",
+    "--published has no item in common with --item-ids",
   );
   // The model that is read is not written over.
   expectError(rqvae("train", "items.npy", "--from", "may.safetensors", "-o", "may.safetensors"), 1, "may.safetensors");

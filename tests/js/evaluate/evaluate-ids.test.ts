@@ -297,6 +297,8 @@ describe("an evaluation", () => {
     const evaluation = await evaluateIds({ "right_1 & more": right }, { histories });
     const markdown = evaluationTable(evaluation);
     expect(markdown).toMatch(/^\| leave-one-out +\| +Recall@5 \|/);
+    // These histories have no times.
+    expect(markdown).toMatch(/^\| split by position +\| +Recall@5 \|/m);
     expect(markdown.match(/^\| right_1 & more/gm)).toHaveLength(4);
     expect(markdown).toMatch(/\*\*\.\d{4}\*\*/);
     const latex = evaluationTable(evaluation, "latex");
