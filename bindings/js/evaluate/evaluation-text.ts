@@ -9,6 +9,7 @@ import type { Comparison, EvaluationFigures, IdEvaluation, SplitEvaluation } fro
 import { CUTOFFS, type Interval, MEASURE_NAMES, MEASURES, type MeasureName } from "./measures.ts";
 import { REACH } from "./training.ts";
 
+const SPLITS = { leaveOneOut: "leave-one-out", time: "split in time", position: "split by position" } as const;
 const TITLES = { recall: "Recall", ndcg: "NDCG", mrr: "MRR" } as const;
 /** Measures whose differences the text has. */
 const TOLD: readonly MeasureName[] = ["recall@10", "ndcg@10"];
@@ -136,12 +137,12 @@ export function evaluationTable(evaluation: IdEvaluation, format: EvaluationForm
     .join("\n");
 }
 
-function tableOf({ text, models, comparisons }: SplitEvaluation, notes: readonly string[]) {
+function tableOf({ name, models, comparisons }: SplitEvaluation, notes: readonly string[]) {
   const best = MEASURE_NAMES.map((m) => Math.max(...models.map(({ measures }) => measures[m])));
   const over = (of: string) => comparisons.find((each) => each.of === of && each.over === "item bigrams");
   return {
     heads: [
-      text.split(/[:,]/, 1)[0]!.toLowerCase(), // "leave-one-out", "split in time" or "split by position"
+      SPLITS[name],
       ...MEASURES.flatMap((measure) => CUTOFFS.map((k) => `${TITLES[measure]}@${k}`)),
       "Recall@10 over item bigrams",
     ],

@@ -25,7 +25,8 @@ export interface Comparison {
 
 /** The figures of one way to divide histories. */
 export interface SplitEvaluation {
-  name: "leaveOneOut" | "time";
+  /** "position" in place of "time" if the histories have no times. */
+  name: "leaveOneOut" | "time" | "position";
   /** What is seen and what is to be found, in words. */
   text: string;
   /** Users who have something to be found. */

@@ -1,6 +1,7 @@
 /** What is seen of histories, and what is to be found. */
 
 import { counted, percent, thousands, wholePercent } from "../base/words.ts";
+import type { SplitEvaluation } from "./evaluation.ts";
 import { inSlices, type Seen } from "./training.ts";
 
 /** Times that the point in time is found among. */
@@ -16,7 +17,7 @@ export interface Choices {
 
 /** A way to divide histories. */
 export interface Split extends Seen {
-  name: "leaveOneOut" | "time";
+  name: SplitEvaluation["name"];
   /** Positions of the choices that are to be found, user by user. */
   targets: Uint32Array;
   /** Of user u, the targets `firsts[u]` ... `firsts[u + 1] - 1`. */
@@ -42,6 +43,7 @@ export async function splitInTime(choices: Choices, share: number, signal: Abort
   const n = items.length;
   const ends = offsets.slice(1);
   let how: string;
+  let name: Split["name"] = "time";
   const step = Math.ceil(n / MOST_TIMES);
   const ascending = times?.filter((_, i) => i % step === 0).sort();
   const from = ascending?.[Math.floor((1 - share) * ascending.length)] ?? 0;
@@ -57,11 +59,12 @@ export async function splitInTime(choices: Choices, share: number, signal: Abort
       const own = ends[user]! - offsets[user]!;
       ends[user]! -= Math.min(own - 1, Math.max(1, Math.round(share * own)));
     });
+    name = "position";
     how = `Split by position, since the histories have ${times ? "hardly any times that differ" : "no times"}: the last ${wholePercent(share)} of each user's choices, at least one, are to be found`;
   }
   const { text, ...found } = await targetsOf(choices, ends, signal);
   return {
-    ...{ name: "time" as const, ...choices, ends, ...found },
+    ...{ name, ...choices, ends, ...found },
     text: `${how}, each from all that the user chose before it. ${text}`,
   };
 }

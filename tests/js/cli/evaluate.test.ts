@@ -42,7 +42,7 @@ it("compares sets by name, in words, as a table and as data", () => {
   );
   expect(json).toMatchObject({
     sets: [{ name: "best", seeds: 2 }],
-    splits: [{ name: "leaveOneOut" }, { name: "time" }],
+    splits: [{ name: "leaveOneOut" }, { name: "position" }],
   });
   expect(rqvae("evaluate", "best=right.ids.csv", ...shared, "--format", "latex").stdout).toMatch(/\\begin\{tabular\}/);
 });
