@@ -137,7 +137,7 @@ export function evaluationTable(evaluation: IdEvaluation, format: EvaluationForm
     .join("\n");
 }
 
-function tableOf({ name, models, comparisons }: SplitEvaluation, notes: readonly string[]) {
+function tableOf({ name, text, models, comparisons }: SplitEvaluation, notes: readonly string[]) {
   const best = MEASURE_NAMES.map((m) => Math.max(...models.map(({ measures }) => measures[m])));
   const over = (of: string) => comparisons.find((each) => each.of === of && each.over === "item bigrams");
   return {
