@@ -27,8 +27,11 @@ export function textOf(value: unknown): string {
   return Array.isArray(value) ? value.join(", ") : String(value);
 }
 
+/** Of a training that goes on from an earlier model, which the page has no place for. */
+const OF_RETRAINING: readonly string[] = ["stability"];
+
 /** Every option. */
-export const optionFields = formFields(OPTIONS);
+export const optionFields = formFields(OPTIONS.filter(({ name }) => !OF_RETRAINING.includes(name)));
 
 /** The field of an option of the library. */
 export const fieldOf = (option: string): OptionField | undefined => optionFields.find(({ name }) => name === option);
