@@ -472,7 +472,9 @@ describe("csv", () => {
 
   test("any numbers and titles survive", () => {
     const finite = fc.float({ noNaN: true, noDefaultInfinity: true }).map((x) => x + 0); // as text, -0 is 0
-    const row = fc.tuple(fc.string({ unit: "grapheme" }), fc.array(finite, { minLength: 3, maxLength: 3 }));
+    // An apostrophe before what a spreadsheet would run is no part of a text (csv-text.test.ts).
+    const title = fc.string({ unit: "grapheme" }).filter((text) => !text.startsWith("'"));
+    const row = fc.tuple(title, fc.array(finite, { minLength: 3, maxLength: 3 }));
     fc.assert(
       fc.property(fc.array(row, { minLength: 1 }), fc.constantFrom(",", "\t", ";"), (rows, delimiter) => {
         const lines = rows.map(([title, numbers]) => [quote(title), ...numbers].join(delimiter));
