@@ -172,7 +172,7 @@ describe("rqvae merge", () => {
       const path = `unique.${extension}`;
       expect(merge("--collisions", "suffix", "--capacity", "64", "-o", path, "-q").status).toBe(0);
       const { status, stderr, stdout } = rqvae("report", "m.safetensors", "items.csv", "--ids", path, "--json");
-      expect([status, stderr]).toEqual([0, expect.stringContaining(`The IDs in ${path} have a suffix`)]);
+      expect([status, stderr]).toEqual([0, expect.stringMatching(/: \d+ IDs of 2 codes \(\w+\) and a suffix/)]);
       const own = rqvae("report", "m.safetensors", "items.csv", "--ids", "m.ids.csv", "--json", "-q");
       expect(JSON.parse(stdout)).toEqual(JSON.parse(own.stdout));
     },
@@ -197,12 +197,16 @@ describe("rqvae report --ids", () => {
     const [header, ...lines] = read("m.ids.csv").trimEnd().split("\n");
     const { stdout } = report("m.ids.csv");
     write("other.csv", [header, ...shuffled.map((i) => lines[i])].join("\n"));
-    expect(report("other.csv")).toEqual({ status: 0, stdout, stderr: COLUMNS });
+    expect(report("other.csv")).toEqual({
+      status: 0,
+      stdout,
+      stderr: `${COLUMNS}other.csv: 60 IDs of 2 codes (csv).\n`,
+    });
     write("more.csv", [header, ...lines, lines[0]!.replace(/^\d+/, "x")].join("\n"));
     expect(report("more.csv")).toEqual({
       status: 0,
       stdout,
-      stderr: `${COLUMNS}more.csv has 1 item that is not in items.csv: "x".\n`,
+      stderr: `${COLUMNS}more.csv: 61 IDs of 2 codes (csv).\nmore.csv has 1 item that is not in items.csv: "x".\n`,
     });
     write("less.csv", [header, ...lines.slice(2)].join("\n"));
     expectError(report("less.csv"), 1, "less.csv has no ID for 2 of the 60 items", key(0));
