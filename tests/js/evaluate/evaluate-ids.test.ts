@@ -155,6 +155,7 @@ describe("an evaluation", () => {
     const seenBy = {
       leaveOneOut: lists.map(({ length }) => (length > 1 ? length - 1 : length)),
       time: perUser.map((each) => each.filter(({ time }) => time < from).length),
+      position: [],
     };
     const numbered = a.map((_, i) => [i]);
     for (const split of splits) {
