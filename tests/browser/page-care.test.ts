@@ -188,7 +188,7 @@ describe.skipIf(!hasChromium)("the demo page's care (Chromium; skipped when it i
     await trainOnEmoji(2);
     await expect.poll(() => visitor.text("report"), { timeout: 30_000 }).toMatch(/Residual k-means/);
     const scripts = [...loaded].map((url) => new URL(url).pathname).filter((path) => path.endsWith(".js"));
-    expect(scripts.filter((path) => /\/index-/.test(path))).toHaveLength(1);
+    expect(scripts.filter((path) => /\/index-[\w-]{8}\.js$/.test(path))).toHaveLength(1);
     expect(scripts.some((path) => /\/worker-/.test(path))).toBe(true);
     // As hosts do that compress files once and for all.
     const sizeOf = (path: string) => gzipSync(readFileSync(join(build, path)), { level: 9 }).length;
