@@ -54,7 +54,10 @@ describe.skipIf(!hasChromium)("the demo page's care (Chromium; skipped when it i
       const { violations } = await new AxeBuilder({ page }).analyze();
       return violations
         .filter(({ impact }) => impact === "serious" || impact === "critical")
-        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join("\n")}`);
+        .map(
+          ({ id, nodes }) =>
+            `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 160)} ${any[0]?.message ?? ""}`).join("\n")}`,
+        );
     };
     await page.getByTestId("view-switch").getByText("Expert").click();
     expect(await serious()).toEqual([]);
