@@ -1,9 +1,17 @@
 import { counted, percent } from "../base/words.ts";
-import { RQVAE } from "../model/rqvae.ts";
 import { alignCodes } from "../report/align-codes.ts";
 import { type Command, type Given, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { checkOutput, nameFile, openCatalogue, readBytes, readIdFile, saveWhole } from "./files.ts";
+import {
+  checkOutput,
+  loadModel,
+  nameFile,
+  openCatalogue,
+  readBytes,
+  readIdFile,
+  rowNumbers,
+  saveWhole,
+} from "./files.ts";
 import { nameOfInput } from "./inputs.ts";
 import { itemOptionsWithoutLabels, readingOf } from "./item-options.ts";
 import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
@@ -54,10 +62,8 @@ async function run(given: Given): Promise<number> {
   const modelBytes = await readBytes(modelPath);
   const old = await readIdFile(idsPath, {});
   const { items, itemIds } = await openCatalogue(itemsPath, undefined, readingOf(given));
-  const model = await RQVAE.load(modelBytes).catch((error) => {
-    throw nameFile(modelPath, error);
-  });
-  const after = itemIds ?? Array.from({ length: items.rows }, (_, row) => String(row));
+  const model = await loadModel(modelPath, modelBytes);
+  const after = itemIds ?? rowNumbers(items.rows);
   const aligned = await alignCodes(model, old.ids, items, { itemIds: { before: old.itemIds, after } })
     .catch((error) => {
       throw nameFile(idsPath, error);

@@ -6,13 +6,13 @@ import { itemIdColumn, readAtomicFile } from "../formats/ids/recbole.ts";
 import { joinItems, writePlainModel } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { PlainModel } from "../model/plain-model.ts";
-import { RQVAE } from "../model/rqvae.ts";
 import { type Command, type Given, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   checkOutput,
   FileError,
   type IdFile,
+  loadModel,
   nameFile,
   nameOfOutput,
   naming,
@@ -168,9 +168,7 @@ async function convertModel(given: Given, modelPath: string): Promise<number> {
   const isNamed = given.values.output !== undefined;
   await checkOutput(output, { overwrite: isNamed || given.values.force === true, inputs: [modelPath] });
   await checkRoles([{ as: "--plain", path: modelPath, role: "model" }]);
-  const model = await RQVAE.load(await readBytes(modelPath)).catch((error) => {
-    throw nameFile(modelPath, error);
-  });
+  const model = await loadModel(modelPath);
   try {
     const { bytes, config } = naming(modelPath, () => writePlainModel(model, { greedy: given.values.greedy === true }));
     await writeWhole(output, bytes);

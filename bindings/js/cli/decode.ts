@@ -3,11 +3,11 @@ import { writeVectors } from "../formats/arrays/vectors.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { type Command, type Given, text } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { checkOutput, nameFile, writeWhole } from "./files.ts";
+import { checkOutput, loadModel, nameFile, writeWhole } from "./files.ts";
 import { vectorFormatOf } from "./latents.ts";
 import { INPUTS, notesOf, OVERWRITING } from "./notes.ts";
 import { computingOptions } from "./outputs.ts";
-import { loadModel, PUBLISHED, readPublished } from "./published.ts";
+import { PUBLISHED, readPublished } from "./published.ts";
 
 export const decode: Command = {
   name: "decode",

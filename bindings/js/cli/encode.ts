@@ -3,11 +3,10 @@ import { ID_FORMATS } from "../formats/ids/id-formats.ts";
 import { writeIdShard } from "../formats/index.ts";
 import { inWhole } from "../items/items.ts";
 import { labelsOf } from "../items/labels.ts";
-import { RQVAE } from "../model/rqvae.ts";
 import type { JobOptions } from "../types.ts";
 import { type Command, type Given, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { checkOutput, nameFile, openCatalogue, readBytes, STDOUT, saveWhole } from "./files.ts";
+import { checkOutput, loadModel, nameFile, openCatalogue, readBytes, STDOUT, saveWhole } from "./files.ts";
 import { nameOfInput } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { ITEM_FILES, itemOptions, readingOf } from "./item-options.ts";
@@ -125,9 +124,7 @@ async function run(given: Given): Promise<number> {
   const catalogued = { items: catalogue.items, rows, itemIds, labels };
   checkPublishing(publishing, catalogued, nameOfInput(itemsPath));
 
-  const model = await RQVAE.load(modelBytes).catch((error) => {
-    throw nameFile(modelPath, error);
-  });
+  const model = await loadModel(modelPath, modelBytes);
   try {
     /** Runs a long call that can be interrupted, with its progress shown. */
     const watched = <T>(

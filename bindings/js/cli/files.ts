@@ -26,11 +26,11 @@ import {
   readLabels,
 } from "../formats/index.ts";
 import type { ReadItemsOptions } from "../formats/items/read-items.ts";
-import type { SemanticIds } from "../ids/semantic-ids.ts";
 import type { IdModel } from "../index/index-model.ts";
 import { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import type { TableColumns } from "../items/columns.ts";
 import { firstFew, type JoinSource, requireUnique } from "../items/join.ts";
+import { RQVAE } from "../model/rqvae.ts";
 import type { EmbeddingSource, ItemLabels, ItemMatrix } from "../types.ts";
 import { UsageError } from "./command.ts";
 import { FileError, on, reasons } from "./file-error.ts";
@@ -225,7 +225,10 @@ export type IdFile = Omit<ReadIds, "format"> & { format: ReadIds["format"] | "in
 /** The IDs of a file of any format, or of an index of published IDs. @param known Its bytes, if they were read already. */
 export async function readIdFile(path: string, options: ReadIdsOptions, known?: Uint8Array): Promise<IdFile> {
   const bytes = known ?? (await readBytes(path));
-  if (isIndex(bytes)) return { format: "index", ...publishedIds(await readIndex(path, bytes)) };
+  if (isIndex(bytes)) {
+    const { ids, itemIds } = (await readIndex(path, bytes)).table();
+    return { format: "index", ids, itemIds: itemIds.map(String) };
+  }
   return readIds(bytes, { ...options, fileName: nameOfInput(path) }).catch((error) => {
     throw nameFile(path, error);
   });
@@ -238,11 +241,14 @@ export async function readIndex(path: string, bytes: Uint8Array, model?: IdModel
   });
 }
 
-/** The IDs of an index, in their order. */
-export function publishedIds(index: SemanticIdIndex): { ids: SemanticIds; itemIds: string[] } {
-  const { ids, itemIds } = index.table();
-  return { ids, itemIds: itemIds.map(String) };
-}
+/** @param bytes The file, if it was read already. */
+export const loadModel = async (path: string, bytes?: Uint8Array): Promise<RQVAE> =>
+  RQVAE.load(bytes ?? (await readBytes(path))).catch((error) => {
+    throw nameFile(path, error);
+  });
+
+/** The item IDs of rows that have none of their own, as files of IDs have them. */
+export const rowNumbers = (rows: number): string[] => Array.from({ length: rows }, (_, row) => String(row));
 
 /** An error about the content of a file says which file. */
 export function naming<T>(path: string, parse: () => T): T {

@@ -1,8 +1,16 @@
 import { counted, thousands } from "../base/words.ts";
-import { RQVAE } from "../model/rqvae.ts";
 import { type Command, type Given, number, oneOf, text, typedName, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { checkOutput, nameFile, readBytes, readCatalogue, readIndex, saveWhole } from "./files.ts";
+import {
+  checkOutput,
+  loadModel,
+  nameFile,
+  readBytes,
+  readCatalogue,
+  readIndex,
+  rowNumbers,
+  saveWhole,
+} from "./files.ts";
 import { itemOptionsWithoutLabels, readingOf } from "./item-options.ts";
 import { INPUTS, notesOf, OVERWRITING_NAMED } from "./notes.ts";
 import { computingOptions, requireFile } from "./outputs.ts";
@@ -65,13 +73,11 @@ async function run(given: Given): Promise<number> {
   const index = await readIndex(indexPath, await readBytes(indexPath));
   const modelBytes = await readBytes(modelPath);
   const { items, itemIds } = await readCatalogue(itemsPath, undefined, readingOf(given));
-  const model = await RQVAE.load(modelBytes).catch((error) => {
-    throw nameFile(modelPath, error);
-  });
+  const model = await loadModel(modelPath, modelBytes);
   try {
     // Item IDs of a file are text; those of the index may be numbers.
     const known = new Map(index.items([]).map((itemId) => [String(itemId), itemId]));
-    const names = itemIds ?? Array.from({ length: items.rows }, (_, row) => String(row));
+    const names = itemIds ?? rowNumbers(items.rows);
     const { index: next, ...counts } = await index
       .migrate(
         model,

@@ -5,10 +5,10 @@ import { tokens } from "../ids/code-words.ts";
 import type { ItemId } from "../ids/item-id.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import { SemanticIdIndex } from "../index/semantic-id-index.ts";
-import { RQVAE } from "../model/rqvae.ts";
+import type { RQVAE } from "../model/rqvae.ts";
 import type { Option } from "./command.ts";
 import { isIndex } from "./file-roles.ts";
-import { FileError, nameFile, naming, publishedIds, readBytes, readIdFile, readIndex } from "./files.ts";
+import { FileError, naming, readBytes, readIdFile, readIndex } from "./files.ts";
 import { nameOfInput } from "./inputs.ts";
 
 export const suffixOption: Option = {
@@ -29,11 +29,6 @@ export interface Published {
   hasSuffix: boolean;
 }
 
-export const loadModel = async (path: string): Promise<RQVAE> =>
-  RQVAE.load(await readBytes(path)).catch((error) => {
-    throw nameFile(path, error);
-  });
-
 /**
  * Reads such a file.
  * @param model The model that made the IDs, for what they stand for.
@@ -47,7 +42,7 @@ export async function readPublished(
   const bytes = await readBytes(path);
   if (isIndex(bytes)) {
     const index = await readIndex(path, bytes, model);
-    return { index, itemIds: index.items([]), ids: publishedIds(index).ids, hasSuffix: index.collisions === "suffix" };
+    return { index, ...index.table(), hasSuffix: index.collisions === "suffix" };
   }
   const read = await readIdFile(path, {}, bytes);
   const { levels } = read.ids;

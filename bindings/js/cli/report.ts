@@ -3,7 +3,7 @@ import { counted } from "../base/words.ts";
 import { joinItems } from "../formats/index.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { JoinSource } from "../items/join.ts";
-import { RQVAE } from "../model/rqvae.ts";
+import type { RQVAE } from "../model/rqvae.ts";
 import { readModelFile } from "../model-file/read-model-file.ts";
 import { assessIds } from "../report/assess.ts";
 import { adviseCapacity } from "../report/assess-ids.ts";
@@ -20,11 +20,13 @@ import {
   type CatalogueItems,
   checkOutput,
   type IdFile,
+  loadModel,
   nameFile,
   naming,
   openCatalogue,
   readBytes,
   readIdFile,
+  rowNumbers,
   STDOUT,
   writeWhole,
 } from "./files.ts";
@@ -143,9 +145,7 @@ async function run(given: Given): Promise<number> {
     process.stderr.write(`${nameOfInput(historiesPath!)}: ${histories.text}\n`);
   }
 
-  const model = await RQVAE.load(modelBytes).catch((error) => {
-    throw nameFile(modelPath, error);
-  });
+  const model = await loadModel(modelPath, modelBytes);
   try {
     const { codebookSize: codebookSizes } = model.config;
     const read = idsPath === undefined ? undefined : await readIdFile(idsPath, {});
@@ -267,7 +267,7 @@ async function churnSince(path: string, ids: SemanticIds, itemIds: string[] | un
       { codebookSizes },
     );
   const before = old.ids.levels === levels + 1 ? stripped() : old.ids;
-  const after = itemIds ?? Array.from({ length: ids.length }, (_, row) => String(row));
+  const after = itemIds ?? rowNumbers(ids.length);
   return naming(path, () => compareIds(before, ids, { itemIds: { before: old.itemIds, after } }));
 }
 

@@ -1,20 +1,11 @@
 import { tokens } from "../ids/code-words.ts";
 import { type Command, type Given, text, wholeNumber } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { nameFile } from "./files.ts";
+import { loadModel, nameFile } from "./files.ts";
 import { requireOneStdin } from "./inputs.ts";
 import { INPUTS, notesOf } from "./notes.ts";
 import { generalOptions } from "./outputs.ts";
-import {
-  idsByItem,
-  itemRow,
-  loadModel,
-  PUBLISHED,
-  printRows,
-  readPublished,
-  resolve,
-  suffixOption,
-} from "./published.ts";
+import { idsByItem, itemRow, PUBLISHED, printRows, readPublished, resolve, suffixOption } from "./published.ts";
 
 export const similar: Command = {
   name: "similar",
