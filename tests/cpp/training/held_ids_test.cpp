@@ -132,7 +132,7 @@ TEST(HeldIds, GradientIsThatOfTheHinge) {
       EXPECT_NEAR(dz(i, j), scale * slope, 1e-3 * (1 + std::abs(slope))) << i << ", " << j;
     }
   }
-  EXPECT_GT(active, 10);
+  EXPECT_GT(active, 2);  // how many there are rests on the rounding of a platform's mathematical functions
 }
 
 TEST(HeldIds, RefusesCodesThatThereAreNoneOf) {
