@@ -168,6 +168,7 @@ const METADATA = fields({
       train: options,
       data: fields(identity),
       from: optional(hex16),
+      published: optional(hex16),
       progress: optional(fields({ epoch: whole(), step: whole(), totalSteps: whole() })),
     }),
   ),
