@@ -56,7 +56,7 @@ async function initialize(
   try {
     await drive({
       ...hooks,
-      advance: () => module.advanceInitialize(job),
+      advance: () => module.advance(job),
       fill: () => rows.fill(),
       report: report && (() => report(module.initializeProgress(job))),
     });
@@ -267,7 +267,7 @@ export class Training {
   run(rows: JobRows, hooks: Hooks & Pick<Drive, "report">): Promise<void> {
     return drive({
       ...hooks,
-      advance: () => this.#native.advanceTrain(this.#handle),
+      advance: () => this.#native.advance(this.#handle),
       fill: () => rows.fill(),
     });
   }
