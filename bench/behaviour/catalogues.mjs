@@ -21,6 +21,7 @@ const KEPT = join(ROOT, "build/behaviour");
  * @typedef {object} Catalogue
  * @property {string} name
  * @property {import("rqvae/formats").Histories} histories
+ * @property {Matrix} [content] Vectors of the items, if there are any.
  * @property {Record<string, SemanticIds>} sets
  */
 
@@ -112,6 +113,7 @@ async function beauty(areTrained) {
   const letter = index("test_only/beauty/LETTER.Beauty.index.json", 4);
   return {
     histories: await readHistories(join(folder, "sequences.Beauty.txt"), { rows: 12101, firstRow: 1 }),
+    content: vectors("iclrec-Beauty-64"),
     makers: {
       ...madeFrom("beauty", "ICLRec", vectors("iclrec-Beauty-64"), codes, areTrained),
       ...madeFrom("beauty", "S3Rec", vectors("s3rec-Beauty-64"), codes, areTrained),
@@ -147,6 +149,7 @@ function miniOneRec(set, file, items) {
     const published = index(`test_only/minionerec/${file}.index.json`, 3);
     return {
       histories,
+      content: vectors,
       makers: {
         ...madeFrom(set, "GloVe", vectors, [64, 64, 64], areTrained),
         ...madeFrom(`${set}-256`, "GloVe, 256 codes", vectors, [256, 256, 256], false, false),
@@ -170,7 +173,7 @@ async function emoji(areTrained) {
   };
   const kmeans = makers["k-means 64 codes"];
   const quarter = { "k-means, a quarter shuffled": async () => partlyShuffled(await kmeans(), 0.25) };
-  return { histories, makers: { ...makers, ...quarter, ...controls("k-means", kmeans) } };
+  return { histories, content: items, makers: { ...makers, ...quarter, ...controls("k-means", kmeans) } };
 }
 
 /** Items in a tree of 12 x 8 x 16, users who stay in a branch or move to a near one, and IDs of which more and more are shuffled. */
@@ -199,7 +202,7 @@ async function planted() {
   return { histories, makers: { ...Object.fromEntries(partly), "random IDs": () => randomIds(truth, 0) } };
 }
 
-/** @type {Record<string, (areTrained: boolean) => Promise<{ histories: any, makers: Makers } | undefined>>} */
+/** @type {Record<string, (areTrained: boolean) => Promise<{ histories: any, content?: Matrix, makers: Makers } | undefined>>} */
 const SETS = {
   planted,
   emoji,
@@ -221,5 +224,5 @@ export async function loadCatalogue(name, areTrained, isAsked = () => true) {
   /** @type {Record<string, SemanticIds>} */
   const sets = {};
   for (const [set, make] of Object.entries(found.makers)) if (isAsked(set)) sets[set] = await make();
-  return { name, histories: found.histories, sets };
+  return { name, histories: found.histories, ...(found.content && { content: found.content }), sets };
 }
