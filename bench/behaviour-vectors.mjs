@@ -134,7 +134,16 @@ for (const name of lists.set.length > 0 ? lists.set : SETS) {
   /** @type {Record<string, any>} */
   const sets = {};
   if (values.choices) {
-    const others = [{}, { dim: 32 }, { dim: 128 }, { window: 2 }, { window: 10 }, { smoothing: 0.5 }, { smoothing: 1 }];
+    const others = [
+      {},
+      { dim: 32 },
+      { dim: 128 },
+      { window: 2 },
+      { window: 3 },
+      { window: 10 },
+      { smoothing: 0.5 },
+      { smoothing: 1 },
+    ];
     for (const options of others) {
       sets[JSON.stringify(options)] = await ids(joined(content, await vectors(options), 0.5));
     }
