@@ -99,7 +99,7 @@ export class IdFilter {
     liveCountsOf = (filter, index) => {
       const own = originalOf(filter);
       const isSo = own instanceof IdFilter && (index === undefined || originalOf(index) === own.#index);
-      requireThat(isSo, "filter", "a filter of this index", filter);
+      requireThat(isSo, "filter", "a function of an item ID, or a filter of this index", filter);
       return own.#current();
     };
   }

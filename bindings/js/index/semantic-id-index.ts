@@ -297,7 +297,7 @@ export class SemanticIdIndex {
     options: SimilarOptions = {},
   ): Promise<SimilarItem[]> {
     const { similarItems } = await import("./similar-items.ts");
-    return similarItems(query, options, {
+    return similarItems(this, query, options, {
       rows: this.#rows,
       rawSizes: this.#rawSizes,
       sizes: this.codebookSizes,

@@ -1,16 +1,16 @@
 /** From a language model's logits to items: beam search over the IDs of an index. */
 
-import { originalOf } from "../base/behind-proxy.ts";
 import { Best } from "../base/best.ts";
 import { invalid } from "../base/errors.ts";
 import { exp, ln } from "../base/logarithm.ts";
 import { checkSignal, OptionReader, requireThat, show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import { compareItemIds, type ItemId } from "../ids/item-id.ts";
-import { IdFilter, liveCountsOf } from "../index/id-filter.ts";
+import { type IdFilter, liveCountsOf } from "../index/id-filter.ts";
 import type { LiveCounts } from "../index/live-counts.ts";
 import type { SemanticIdIndex } from "../index/semantic-id-index.ts";
 import { CodeTokens, type IdVocabulary } from "./code-tokens.ts";
+import { viewOf, type Wanted } from "./view.ts";
 
 /** What a step gets besides the prefixes. */
 export interface BeamStepContext<State = unknown> {
@@ -53,7 +53,7 @@ export interface BeamSearchOptions<State = unknown> {
   /** The most prefixes to continue after each step. Default: `topK`, but at least 20. */
   width?: number;
   /** Which items may be found, as `SemanticIdIndex.filter` takes them. Make a filter beforehand for several searches. Default: all. */
-  filter?: IdFilter | ArrayLike<ItemId> | ((itemId: ItemId) => boolean);
+  filter?: Wanted;
   /**
    * What the probabilities of a step add up to 1 over. Default: "valid".
    *
@@ -150,14 +150,13 @@ async function* search<State>(
   const signal = checkSignal(read);
   read.refuseUnknown();
   requireThat(typeof step === "function", "step", "a function of prefixes", step, where);
-  requireThat(typeof index?.allowedNext === "function", "index", "a SemanticIdIndex or a filter of one", index, where);
+  const view = await viewOf(index, filter);
+  const tokens = new CodeTokens(index.codebookSizes, vocabulary);
   if (suffix === "needed" && index.collisions !== "suffix") {
     throw invalid(
       "OPTIONS_CONFLICT",
     )`${call(where)}${{ argument: "suffix" }} "needed" is for an index with suffixes, but this one has collisions: "${index.collisions}"`;
   }
-  const tokens = new CodeTokens(index.codebookSizes, vocabulary);
-  const view = await allowed(index, filter);
   signal?.throwIfAborted();
 
   const { levels } = index;
@@ -222,19 +221,6 @@ async function* search<State>(
     signal?.throwIfAborted();
     liveCountsOf(view);
   }
-}
-
-/** The index as a filter that allows what is wanted. */
-async function allowed(index: SemanticIdIndex | IdFilter, filter: BeamSearchOptions["filter"]): Promise<IdFilter> {
-  const [view, given] = [originalOf(index), originalOf(filter)];
-  if (view instanceof IdFilter) {
-    if (given === undefined) return view;
-    requireThat(given instanceof IdFilter, "filter", "a filter, if index is one", filter);
-    return view.intersection(given);
-  }
-  if (!(given instanceof IdFilter)) return view.filter(given);
-  liveCountsOf(given, view);
-  return given;
 }
 
 /** Whether only one ID of the index starts so, and its suffix is 0. */

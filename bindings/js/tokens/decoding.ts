@@ -16,3 +16,5 @@ export {
 } from "./beam-search.ts";
 export { LogitsMask } from "./logits-mask.ts";
 export { logitsProcessor } from "./logits-processor.ts";
+export { type TokenEmbeddingOptions, type TokenEmbeddings, tokenEmbeddings } from "./token-embeddings.ts";
+export { allowedTokenTable, type TrieArrays, trieArrays } from "./trie-arrays.ts";

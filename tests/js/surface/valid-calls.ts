@@ -490,6 +490,9 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
         ],
       ]),
     ),
+    tokenEmbeddings: () => [model, { dim: 3, norm: 2, vocabulary: indexVocabulary }],
+    trieArrays: () => [index, indexVocabulary],
+    allowedTokenTable: () => [index, indexVocabulary, { depth: 1 }],
     logitsProcessor: () => [index, indexVocabulary, { promptLength: 1 }],
   });
   add("rqvae/decoding", () => mask, {

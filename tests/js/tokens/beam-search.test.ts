@@ -264,7 +264,7 @@ test("takes a filter as an index, as a filter, as items and as a function", asyn
   );
   const foreign = await SemanticIdIndex.build(itemIds, ids).filter(["sock"]);
   await expect(beamSearch({ step, index, vocabulary, filter: foreign })).rejects.toThrow(
-    /filter must be a filter of this index/,
+    /filter must be a function of an item ID, or a filter of this index/,
   );
 });
 
