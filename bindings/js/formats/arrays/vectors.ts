@@ -16,7 +16,7 @@ import { writeTextCell } from "../text/csv-text.ts";
 import { npyHeader } from "./npy.ts";
 
 /** Formats in which vectors are written. */
-export const VECTOR_FORMATS = ["npy", "safetensors", "csv", "jsonl", "parquet"] as const;
+export const VECTOR_FORMATS = ["npy", "csv", "jsonl", "parquet", "safetensors"] as const;
 /** One of `VECTOR_FORMATS`. */
 export type VectorFormat = (typeof VECTOR_FORMATS)[number];
 
