@@ -150,24 +150,17 @@ export class IdFilter {
    * @throws UnknownPrefixError if no allowed item's ID has it. Of the empty prefix there always is one.
    */
   state(prefix: IdPrefix): number {
-    const counts = this.#current();
-    const state = this.#index.state(prefix);
-    if (state !== this.root && !counts.has(state)) {
-      throw new UnknownPrefixError(
-        `the filter allows no item whose ID starts with [${this.#index.prefix(state).join(", ")}]: call allowedNext to see what may follow a prefix`,
-      );
-    }
-    return state;
+    return this.#state(prefix);
   }
 
   /** The state after one more code. @throws UnknownPrefixError if the code may not follow. */
   step(state: number, code: number): number {
-    return this.state(this.#index.step(this.state(state), code));
+    return this.#state(this.#index.step(this.#state(state), code));
   }
 
   /** The codes that lead to a state. */
   prefix(state: number): number[] {
-    return this.#index.prefix(this.state(state));
+    return this.#index.prefix(this.#state(state));
   }
 
   /** Whether this is the whole ID of an allowed item. */
@@ -182,7 +175,7 @@ export class IdFilter {
    * @throws UnknownPrefixError if no allowed item's ID has this prefix.
    */
   allowedNext(prefix: IdPrefix): CodeArray {
-    return this.#counts.next(this.state(prefix));
+    return this.#counts.next(this.#state(prefix));
   }
 
   /**
@@ -190,7 +183,7 @@ export class IdFilter {
    * @throws as that
    */
   mask<Mask extends Uint8Array | Float32Array = Uint8Array>(prefix: IdPrefix, mask?: Mask): Mask {
-    const state = this.state(prefix);
+    const state = this.#state(prefix);
     const out = this.#index.mask(state, mask);
     const codes = this.#counts.trie.next(state);
     if (codes.length === 0) return out;
@@ -261,6 +254,19 @@ export class IdFilter {
   #with(kept: Set<number>, isExcluding: boolean): IdFilter {
     const { trie, rows } = this.#counts;
     return new IdFilter(this.#index, this.#parts, new LiveCounts(trie, rows, kept, isExcluding));
+  }
+
+  /** See `state`. States come by the million: those that are right need not be looked up in the index. */
+  #state(prefix: IdPrefix): number {
+    const counts = this.#current();
+    const isState = typeof prefix === "number" && prefix >= 0 && prefix < counts.trie.size && Number.isInteger(prefix);
+    const state = isState ? prefix : this.#index.state(prefix);
+    if (state !== this.root && !counts.has(state)) {
+      throw new UnknownPrefixError(
+        `the filter allows no item whose ID starts with [${this.#index.prefix(state).join(", ")}]: call allowedNext to see what may follow a prefix`,
+      );
+    }
+    return state;
   }
 
   /** @throws InvalidInputError if the index has changed since */
