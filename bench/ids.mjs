@@ -8,6 +8,8 @@ import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { assessIds, RQVAE, SemanticIdIndex, SemanticIds } from "rqvae";
+import { beamSearch, trieArrays } from "rqvae/decoding";
+import { Vocabulary } from "rqvae/vocabulary";
 import { alignColumns, atMost, describeTargets, reported } from "./figures.mjs";
 import { hash, uniform } from "./quality/hash.mjs";
 import { middle } from "./speed/measure.mjs";
@@ -126,6 +128,7 @@ async function measureIndex(collisions, raw) {
     add(atMost(`allowedNext of a ${name}, median`, 1000 * middle(times), 2, "us"));
     add(reported(`allowedNext of a ${name}, mean`, (1e6 * all) / QUERIES, "us"));
   }
+  await measureFilter(collisions, index, prefixes);
   const [looked] = timed(() => {
     for (const itemId of itemIds) index.get(itemId);
   });
@@ -138,6 +141,77 @@ async function measureIndex(collisions, raw) {
   const [saved, bytes] = timed(() => index.save());
   add(reported("save", saved, "s"), reported("file with item IDs", bytes.length / N, "B/item"));
   add(reported("load", (await timedAsync(() => SemanticIdIndex.load(bytes)))[0], "s"));
+}
+
+/** A filter that allows a tenth of the items, as a decoder asks it. @param {string} collisions @param {SemanticIdIndex} index @param {number[][]} prefixes */
+async function measureFilter(collisions, index, prefixes) {
+  const add = (/** @type {import("./figures.mjs").Figure[]} */ ...found) =>
+    figures.push(...found.map((figure) => ({ ...figure, name: `${collisions}: filter: ${figure.name}` })));
+  const few = itemIds.slice(0, 50);
+  await index.filter(few); // the code is loaded
+  const allowed = itemIds.filter((_, i) => i % 10 === 3);
+  const before = await bytesInUse();
+  const [seconds, filter] = await timedAsync(() => index.filter(allowed));
+  const bytes = (await bytesInUse()) - before;
+  const { offsets } = await trieArrays(index, { tokenOf: (level, code) => 1000 * level + code + 1, eos: 0 });
+  add(atMost(`built from ${allowed.length} item IDs`, 1000 * seconds, 150, "ms"));
+  add(atMost("memory", bytes / (offsets.length - 1), 12, "B/node"));
+  const again = Array.from({ length: 9 }, () => 0);
+  for (let i = 0; i < again.length; i++) again[i] = 1000 * (await timedAsync(() => index.filter(allowed)))[0];
+  add(reported("built again, median", middle(again), "ms"));
+  add(
+    reported("of a function", 1000 * (await timedAsync(() => index.filter((id) => String(id).endsWith("3"))))[0], "ms"),
+  );
+  add(
+    reported(
+      "all but 50 items",
+      1000 * (await timedAsync(async () => (await index.filter(few)).complement()))[0],
+      "ms",
+    ),
+  );
+  add(reported("complement", 1000 * timed(() => filter.complement())[0], "ms"));
+  add(
+    reported(
+      "union with 50 items",
+      1000 * (await timedAsync(async () => filter.union(await index.filter(few))))[0],
+      "ms",
+    ),
+  );
+  const states = prefixes.map((prefix) => index.state(prefix)).filter((state) => filter.count(state) > 0);
+  const masks = [...index.codebookSizes, 1].map((size) => new Uint8Array(size + 1));
+  const maskOf = new Map(states.map((state) => [state, masks[index.prefix(state).length]]));
+  for (const [name, most, ask] of /** @type {const} */ ([
+    ["allowedNext of a state", 2, (/** @type {number} */ state) => filter.allowedNext(state)],
+    ["mask of a state", 20, (/** @type {number} */ state) => filter.mask(state, maskOf.get(state))],
+  ])) {
+    const times = [];
+    for (const state of states) {
+      const started = performance.now();
+      ask(state);
+      times.push(performance.now() - started);
+    }
+    add(atMost(`${name}, median`, 1000 * middle(times), most, "us"));
+    const [all] = timed(() => {
+      for (const state of states) ask(state);
+    });
+    add(reported(`${name}, mean`, (1e6 * all) / states.length, "us"));
+  }
+  const root = timed(() => {
+    for (let i = 0; i < 1000; i++) filter.allowedNext(filter.root);
+  })[0];
+  add(reported("allowedNext of the root", 1000 * root, "us"));
+  const others = itemIds.filter((_, i) => i % 10 === 4).slice(0, 10_000);
+  add(reported("add an item", (1e6 * timed(() => filter.add(others))[0]) / others.length, "us"));
+  add(reported("remove an item", (1e6 * timed(() => filter.remove(others))[0]) / others.length, "us"));
+  // A model that answers at once: what is left is the search.
+  const logits = Float32Array.from({ length: 40 * 256 }, (_, i) => Math.sin(i * 12.9898) * 4);
+  const vocabulary = new Vocabulary(index);
+  const step = (/** @type {readonly unknown[]} */ { length }) =>
+    logits.length >= length * 256 ? logits.subarray(0, length * 256) : logits;
+  const options = { step, index, vocabulary, filter, width: 20, topK: 10 };
+  const searches = [];
+  for (let i = 0; i < 50; i++) searches.push(1000 * (await timedAsync(() => beamSearch(options)))[0]);
+  add(reported("beam search of width 20, without the model, median", middle(searches), "ms"));
 }
 
 /** In a function of its own, so that nothing holds on to the index afterwards. */

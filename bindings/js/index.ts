@@ -27,6 +27,7 @@ export type { OptionValue, Say, Wording } from "./base/wording.ts";
 export { codeTree } from "./ids/code-tree.ts";
 export type { ItemId } from "./ids/item-id.ts";
 export { type CodeArray, SemanticIds, type SemanticIdsOutput } from "./ids/semantic-ids.ts";
+export type { IdFilter } from "./index/id-filter.ts";
 export { SemanticIdIndex } from "./index/semantic-id-index.ts";
 export type { AsyncIdModel } from "./model/id-model.ts";
 export type { Optimizer } from "./model/optimizer.ts";

@@ -97,6 +97,17 @@ export interface TrainOptions extends Given<typeof TRAIN> {
     everyMs?: number;
   };
   /**
+   * Keeps the models of the last epochs but one, whose IDs are other tokens of the same items: more data to train a recommender on (see
+   * `encodeHistories`). At the end `write` is called for each, oldest first, at most `epochs` times. The epochs are those of this
+   * call, so that it does not go together with `resume`. Not in a worker.
+   */
+  snapshots?: {
+    /** How many to keep, at least 1. */
+    epochs: number;
+    /** Gets the encoder part of the model as it was at the end of an epoch, for `RQVAE.load`. Training ends after what it returns. */
+    write: (bytes: Uint8Array<ArrayBuffer>, epoch: number) => void | Promise<void>;
+  };
+  /**
    * Resumes from a checkpoint of the same items, model configuration and training options (those left out come from the checkpoint): the
    * final model is the same, byte for byte, as without the interruption.
    */

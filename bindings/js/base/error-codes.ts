@@ -80,6 +80,8 @@ export type ErrorCode =
   | "TOO_FEW_CODES"
   /** The index was saved with `compact: true` and cannot be changed. */
   | "INDEX_COMPACT"
+  /** The index has changed since the filter was made, or during a search. Make the filter again, or search again. */
+  | "INDEX_CHANGED"
 
   // Files
   /** A path, URL, Blob or response could not be read: it does not exist, the server refused, or it was closed. */

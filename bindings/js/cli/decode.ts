@@ -18,7 +18,7 @@ export const decode: Command = {
       output: {
         short: "o",
         value: "FILE",
-        help: "the vectors: .npy, .csv, .jsonl or .parquet (default:\nvectors.npy)",
+        help: "the vectors: .npy, .csv, .jsonl, .parquet or\n.safetensors (default: vectors.npy)",
       },
       force: { short: "f", help: "overwrite the default output" },
     },
@@ -28,8 +28,8 @@ export const decode: Command = {
     [
       `${PUBLISHED}
 The vectors are in the units of the items, a row for each item of <ids>, in its
-order; of an index, in the order of the IDs. A suffix is left out; it is known by
-the length of the IDs, and npy has no item IDs.
+order; of an index, in the order of the IDs. A suffix is left out: the length of
+the IDs shows it. npy and safetensors have no item IDs.
 ${INPUTS}`,
       OVERWRITING,
     ],

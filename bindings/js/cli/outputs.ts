@@ -171,6 +171,19 @@ export interface Written {
   tell(story: Story, provenance: Provenance): Promise<void>;
 }
 
+/** Writes the IDs that a model gives the items to another file, published by the same rule. */
+export async function writeIdsOf(
+  place: Workplace,
+  model: RQVAE,
+  path: string,
+): Promise<{ size: number; rows: number }> {
+  const { items, labels, itemIds, publishing } = place;
+  const ids = await model.encodeAsync(items);
+  const made = publishing && (await publishIds(publishing, model, ids, { items, rows: items.rows, itemIds, labels }));
+  const table = { ids: made?.ids ?? ids, ...(itemIds && { itemIds }) };
+  return { size: await writeIds(path, table, extrasFor(formatOf(path), model, labels, table.ids)), rows: ids.length };
+}
+
 /** Writes the model and its IDs. */
 export async function writeModel(place: Workplace, model: RQVAE): Promise<Written> {
   const { items, labels, itemIds, modelPath, idsPath, publishing } = place;

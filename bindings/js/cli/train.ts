@@ -57,6 +57,7 @@ import { programName } from "./program-name.ts";
 import { trainView, warningText } from "./progress.ts";
 import { provenanceOf } from "./provenance.ts";
 import { publishingOptions } from "./publishing.ts";
+import { requireSnapshots, Snapshots } from "./snapshots.ts";
 import { duration, fileSize, shellWord } from "./text.ts";
 import { inCliWords, messageOf } from "./words.ts";
 
@@ -85,6 +86,10 @@ export const train: Command = {
       history: {
         value: "FILE",
         help: "write a row per epoch (losses, levels, evaluation)\nas .jsonl or .csv",
+      },
+      snapshots: {
+        value: "N",
+        help: "also the IDs of the N epochs before the last, as\nNAME.snapshot-1.EXT (the latest) and so on",
       },
     },
     "The run": {
@@ -161,6 +166,7 @@ async function run(given: Given): Promise<number> {
   const checkpoint = readCheckpointOptions(given);
   requireOneStdout(given);
   const historyPath = historyPathOf(given);
+  requireSnapshots(given);
   if (given.values["dry-run"]) return rehearse(given, options, preset, checkpoint, historyPath);
   if (historyPath !== undefined) await checkOutput(historyPath, { overwrite: true, inputs: inputsOf(given) });
   await checkpoint?.lock();
@@ -276,10 +282,11 @@ async function runLocked(
     const greeting = resuming
       ? `Resuming from the checkpoint ${checkpoint?.path}.`
       : given.values.resume && `There is no checkpoint ${checkpoint?.path} yet: starting from the beginning.`;
+    const snapshots = await Snapshots.of(given, place, force);
     const outcome = await trainWatched(
       model,
       place,
-      { ...trainOptions, ...place.named },
+      { ...trainOptions, ...place.named, ...snapshots?.options },
       [greeting || "", ...reasons.map((reason) => `Latent width ${model.config.latentDim}: ${reason}.`)]
         .filter((line) => line !== "")
         .join("\n"),
@@ -305,6 +312,7 @@ async function runLocked(
     }
     const written = await writeModel(place, model);
     const history = model.history as TrainHistory;
+    const earlier = (await snapshots?.write()) ?? [];
     const historyBytes = historyPath === undefined ? 0 : await saveHistory(history.epochs);
     // What was resumed has the options that were left out from its checkpoint.
     const trained = resuming ? finishedTraining(model).train : resolveTrainConfig(trainOptions, model.config);
@@ -320,15 +328,18 @@ async function runLocked(
           effort: `${counted(history.epochs.length, "epoch")} in ${duration(outcome.seconds)}${since}`,
           remarks: remarks(model, history),
           warnings: history.warnings.map(warningText),
-          ...(historyPath !== undefined && {
-            files: [
-              {
-                path: historyPath,
-                what: `the history, ${counted(history.epochs.length, "epoch")}`,
-                size: fileSize(historyBytes),
-              },
-            ],
-          }),
+          files: [
+            ...earlier,
+            ...(historyPath === undefined
+              ? []
+              : [
+                  {
+                    path: historyPath,
+                    what: `the history, ${counted(history.epochs.length, "epoch")}`,
+                    size: fileSize(historyBytes),
+                  },
+                ]),
+          ],
         },
         provenance,
       );

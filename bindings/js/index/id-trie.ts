@@ -2,6 +2,12 @@ import type { CodeArray } from "../ids/semantic-ids.ts";
 import type { SortedIds } from "../ids/sorted-ids.ts";
 
 /**
+ * A position in the tree of IDs: the codes that lead there, or a state from `root` and `step`. States are cheap to keep and to compare, as
+ * beam search needs; they are valid until the index changes.
+ */
+export type IdPrefix = ArrayLike<number> | number;
+
+/**
  * The prefix tree of IDs in typed arrays. The nodes of a depth are adjacent in lexicographic order, so that the children of a node, and the
  * items below it, are contiguous. A state is the number of a node: the root is 0, and the others follow depth by depth.
  */
@@ -102,13 +108,18 @@ export class IdTrie {
 
   /** The rows of the items below a state, in the order of their IDs, as a view. */
   rows(state: number): Uint32Array {
+    return this.#ids.order.subarray(...this.span(state));
+  }
+
+  /** Where the items below a state start and end among those of the root. */
+  span(state: number): [start: number, end: number] {
     let depth = this.depth(state);
     let start = state - this.#first[depth]!;
     let end = start + 1;
     for (; depth < this.levels; depth++) {
       [start, end] = [this.#children[depth]![start]!, this.#children[depth]![end]!];
     }
-    return this.#ids.order.subarray(this.#items?.[start] ?? start, this.#items?.[end] ?? end);
+    return [this.#items?.[start] ?? start, this.#items?.[end] ?? end];
   }
 
   /** The codes that lead to a state. */

@@ -10,7 +10,8 @@ import type { Items, ModelSource } from "../types.ts";
 import { checkBatch } from "./batch.ts";
 import { checkCodes } from "./check-codes.ts";
 import { describeDrift, driftLimit, type IdDrift } from "./drift.ts";
-import { IdTrie } from "./id-trie.ts";
+import type { IdFilter } from "./id-filter.ts";
+import { type IdPrefix, IdTrie } from "./id-trie.ts";
 import { COLLISIONS, type Collisions, type IndexChange, type IndexContents, publishedSizes } from "./index-contents.ts";
 import { fromIndexJson, type IndexJson, toIndexJson } from "./index-json.ts";
 import { answersLater, checkItemRows, type IdModel, requireModel, requireModelOf, requireSame } from "./index-model.ts";
@@ -67,12 +68,6 @@ export interface Migration extends MigrationCounts {
   /** The next generation. The index that was migrated stays as it was. */
   index: SemanticIdIndex;
 }
-
-/**
- * A position in the tree of IDs: the codes that lead there, or a state from `root` and `step`. States are cheap to keep and to compare, as
- * beam search needs; they are valid until the index changes.
- */
-export type IdPrefix = ArrayLike<number> | number;
 
 /**
  * The published IDs of a catalogue: which ID an item has, which items an ID has, which codes may come next. Synchronous, in typed arrays,
@@ -302,7 +297,7 @@ export class SemanticIdIndex {
     options: SimilarOptions = {},
   ): Promise<SimilarItem[]> {
     const { similarItems } = await import("./similar-items.ts");
-    return similarItems(query, options, {
+    return similarItems(this, query, options, {
       rows: this.#rows,
       rawSizes: this.#rawSizes,
       sizes: this.codebookSizes,
@@ -310,6 +305,20 @@ export class SemanticIdIndex {
       books: await asAnswersCome(this.#books("similar")),
       tree: () => this.#tree(),
     });
+  }
+
+  /**
+   * A view of the index in which only some items exist, for constrained decoding and `similar`: those in stock, of a category, not seen yet.
+   * @param which The items that are allowed, or a function that says so of each. Default: all.
+   * @param options `unknown`: what to do about items that are not in the index, "error" or "skip". Default: "error".
+   * @throws InvalidInputError for an item that is not in the index.
+   */
+  async filter(
+    which?: ArrayLike<ItemId> | ((itemId: ItemId) => boolean),
+    options: { unknown?: "error" | "skip" } = {},
+  ): Promise<IdFilter> {
+    const { makeFilter } = await import("./id-filter.ts");
+    return makeFilter(this, { rows: this.#rows, tree: () => this.#tree() }, which, options);
   }
 
   /** Whether some item's ID is this one or starts with it. False for any other value. */

@@ -6,6 +6,7 @@ import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import { compareItemIds, type ItemId } from "../ids/item-id.ts";
 import { checkCodes } from "./check-codes.ts";
+import { type IdFilter, liveCountsOf } from "./id-filter.ts";
 import type { IdTrie } from "./id-trie.ts";
 import { type IdModel, requireModel } from "./index-model.ts";
 import type { PublishedRows } from "./published-rows.ts";
@@ -14,8 +15,11 @@ import type { PublishedRows } from "./published-rows.ts";
 export interface SimilarOptions {
   /** The most items to find. Default: 10. */
   limit?: number;
-  /** Leaves out the items for which it returns false. It is called for as few items as the search allows, in no particular order. */
-  filter?: (itemId: ItemId) => boolean;
+  /**
+   * Leaves out the items for which it returns false. It is called for as few items as the search allows, in no particular order. A filter
+   * of the index does the same, and no branch without an allowed item is searched.
+   */
+  filter?: ((itemId: ItemId) => boolean) | IdFilter;
 }
 
 /** An item that `similar` found. */
@@ -39,6 +43,7 @@ interface Searched {
 
 /** See `SemanticIdIndex.similar`. */
 export async function similarItems(
+  index: object,
   query: unknown,
   options: SimilarOptions,
   { rows, rawSizes, sizes, model, books, tree }: Searched,
@@ -47,7 +52,8 @@ export async function similarItems(
   checkOptionNames(options, where, ["limit", "filter"]);
   const limit = new OptionReader(options, where).integer("limit", 10, 1, 2 ** 32);
   const { filter = () => true } = options;
-  requireThat(typeof filter === "function", "filter", "a function of an item ID", filter, where);
+  const counts = typeof filter === "function" ? undefined : liveCountsOf(filter, index);
+  const mayHold = (state: number) => counts?.has(state) ?? true;
 
   const levels = rawSizes.length;
   let codes: ArrayLike<number>;
@@ -90,13 +96,16 @@ export async function similarItems(
   // Each turn takes the items that share one code less than those before.
   for (let shared = path.length - 1; shared >= 0 && found.length < limit; shared--) {
     const [state, done] = [path[shared]!, path[shared + 1]];
-    const isWanted = (row: number) => row !== own && filter(rows.itemAt(row));
+    if (!mayHold(state)) continue;
+    const isWanted = (row: number) =>
+      row !== own && (counts?.allows(row) ?? (filter as (itemId: ItemId) => boolean)(rows.itemAt(row)));
     if (space) {
       const nearest = new Nearest(limit - found.length, rows, isWanted);
-      searchBelow(trie, space, target!, { state, depth: shared, sum: space.sum(codes, shared) }, done, nearest);
+      const start = { state, depth: shared, sum: space.sum(codes, shared) };
+      searchBelow(trie, space, target!, start, done, nearest, mayHold);
       for (const { itemId, distance } of nearest.ranked()) found.push({ itemId, shared, distance });
     } else {
-      for (const row of rowsBelow(trie, state, done)) {
+      for (const row of rowsBelow(trie, state, done, mayHold)) {
         if (found.length === limit) break;
         if (isWanted(row)) found.push({ itemId: rows.itemAt(row), shared });
       }
@@ -105,13 +114,19 @@ export async function similarItems(
   return found;
 }
 
-/** The rows below a state except those below `done`, in the order of their IDs. */
-function* rowsBelow(trie: IdTrie, state: number, done: number | undefined): Generator<number> {
-  const all = trie.rows(state);
-  const without = done === undefined ? all.subarray(0, 0) : trie.rows(done);
-  const start = without.length === 0 ? all.length : (without.byteOffset - all.byteOffset) / all.BYTES_PER_ELEMENT;
-  yield* all.subarray(0, start);
-  yield* all.subarray(start + without.length);
+/** The rows below a state except those below `done` and those of branches that hold none, in the order of their IDs. */
+function* rowsBelow(
+  trie: IdTrie,
+  state: number,
+  done: number | undefined,
+  mayHold: (state: number) => boolean,
+): Generator<number> {
+  const codes = trie.next(state);
+  if (codes.length === 0) yield* trie.rows(state);
+  const first = codes.length > 0 ? trie.step(state, codes[0]!) : 0; // the others follow it
+  for (let i = 0; i < codes.length; i++) {
+    if (first + i !== done && mayHold(first + i)) yield* rowsBelow(trie, first + i, undefined, mayHold);
+  }
 }
 
 /** By codebooks, since these are the same for many queries. */
@@ -211,6 +226,7 @@ function searchBelow(
   { state, depth, sum }: { state: number; depth: number; sum: Float64Array },
   done: number | undefined,
   nearest: Nearest,
+  mayHold: (state: number) => boolean,
 ): void {
   const offer = (at: number, distance: number) => {
     if (distance <= nearest.limit) for (const row of trie.rows(at)) nearest.add(row, distance);
@@ -224,7 +240,7 @@ function searchBelow(
   const first = trie.step(state, codes[0]!); // the others follow it
   const branches: { state: number; code: number; distance: number }[] = [];
   codes.forEach((code, i) => {
-    if (first + i === done) return;
+    if (first + i === done || !mayHold(first + i)) return;
     const distance = space.distance(target, sum, depth, code);
     if (depth + 1 === space.levels) offer(first + i, distance);
     else branches.push({ state: first + i, code, distance });
@@ -241,6 +257,7 @@ function searchBelow(
       { state, depth: depth + 1, sum: space.plus(sum, depth, code) },
       undefined,
       nearest,
+      mayHold,
     );
   }
 }

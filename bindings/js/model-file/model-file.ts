@@ -160,17 +160,23 @@ export function writeSafetensors(
     header[name] = { dtype, shape, data_offsets: [size, size + data.byteLength] };
     size += data.byteLength;
   }
+  const bytes = safetensorsHeader(header, size);
+  let at = bytes.length - size;
+  for (const { data } of tensors) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+/** What comes before the data of a safetensors file, with room for `size` bytes after it. */
+export function safetensorsHeader(header: Readonly<Record<string, unknown>>, size = 0): Uint8Array<ArrayBuffer> {
   let json = JSON.stringify(header);
   json += " ".repeat((8 - (json.length % 8)) % 8);
   const text = new TextEncoder().encode(json);
   const bytes = new Uint8Array(8 + text.length + size);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
   bytes.set(text, 8);
-  let at = 8 + text.length;
-  for (const { data } of tensors) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
   return bytes;
 }
 

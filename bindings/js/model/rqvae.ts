@@ -223,6 +223,7 @@ export class RQVAE {
       },
       ended: (history, record) => this.#learned(history, record),
       saveCheckpoint: () => this.saveCheckpoint(),
+      saveEncoder: () => this.save({ part: "encoder" }),
     };
   }
 

@@ -95,6 +95,8 @@ export interface Trainee {
   began(training: RunningTraining): void;
   ended(history: TrainHistory, record: ModelRecord): unknown;
   saveCheckpoint(): Uint8Array<ArrayBuffer>;
+  /** Its encoder part as it is now. */
+  saveEncoder(): Uint8Array<ArrayBuffer>;
 }
 
 /** Milliseconds between two checkpoints by default. */
@@ -140,7 +142,8 @@ export async function trainModel(
     ? (await import("../model-file/checkpoint.ts")).readCheckpoint(options.resume, model.config, options, module)
     : undefined;
   const config = resumed?.train ?? resolveTrainConfig(options, model.config);
-  const { signal, onProgress, checkpoint, columnNames } = options;
+  const { signal, onProgress, checkpoint, snapshots, columnNames } = options;
+  const kept: [bytes: Uint8Array<ArrayBuffer>, epoch: number][] = [];
   const { history, last } = await model.exclusively(items, signal, async (rows, stop) => {
     const data = await rows.identify();
     resumed?.requireFit(data, model.initialized());
@@ -183,6 +186,12 @@ export async function trainModel(
     let due = performance.now();
     await run.run(rows, {
       report: onProgress && (() => onProgress(run.event())),
+      epoch:
+        snapshots &&
+        ((epoch) => {
+          kept.push([model.saveEncoder(), epoch]);
+          if (kept.length > snapshots.epochs) kept.shift();
+        }),
       stop,
       pause:
         checkpoint &&
@@ -195,6 +204,9 @@ export async function trainModel(
     const last = run.event(true);
     const history = run.history();
     model.ended(history, record(history));
+    // With the start kept, its codebooks were fitted anew: the codes of the epochs mean something else.
+    const valid = history.afterValidation === "startKept" ? [] : kept;
+    for (const [bytes, epoch] of valid) await stop.race(snapshots!.write(bytes, epoch));
     return { history, last };
   });
   onProgress?.(last); // everything is done: an exception undoes nothing
@@ -263,11 +275,25 @@ export class Training {
     return this.#job as Handle;
   }
 
-  /** Trains to the end on the rows that it was made with. */
-  run(rows: JobRows, hooks: Hooks & Pick<Drive, "report">): Promise<void> {
+  /** Trains to the end on the rows that it was made with. `epoch` is called at the end of each epoch but the last. */
+  run(
+    rows: JobRows,
+    { epoch, ...hooks }: Hooks & Pick<Drive, "report"> & { epoch?: ((epoch: number) => void) | undefined },
+  ): Promise<void> {
+    let finished = 0;
+    let ended: number | undefined;
     return drive({
       ...hooks,
-      advance: () => this.#native.advance(this.#handle),
+      advance: () => {
+        const state = this.#native.advance(this.#handle);
+        if (!epoch) return state;
+        // One slice later: it has begun the next epoch and changed no weights. After the last epoch there is none, but the selected weights.
+        if (state && ended !== undefined) epoch(ended);
+        const { finishedEpochs } = this.#native.trainState(this.#handle);
+        ended = finishedEpochs > finished ? finishedEpochs - 1 : undefined;
+        finished = finishedEpochs;
+        return state;
+      },
       fill: () => rows.fill(),
     });
   }

@@ -55,8 +55,20 @@ export function checkColumnNames(read: OptionReader, dim: number): void {
   }
 }
 
-/** Checks `checkpoint` and `resume`. @throws InvalidInputError */
+/** Checks `checkpoint`, `snapshots` and `resume`. @throws InvalidInputError */
 export function checkCheckpointOptions(read: OptionReader): void {
+  const snapshots = read.get("snapshots") as { epochs?: unknown; write?: unknown } | undefined;
+  if (snapshots !== undefined) {
+    const { epochs, write } = snapshots ?? {};
+    const isSo = Number.isSafeInteger(epochs) && (epochs as number) > 0 && typeof write === "function";
+    if (!isSo)
+      read.fail("snapshots", "{ epochs, write(bytes, epoch) } with a whole number of at least 1 and a function");
+    if (read.get("resume") !== undefined) {
+      throw invalid(
+        "OPTIONS_CONFLICT",
+      )`${call("train")}${option("snapshots")} and ${option("resume")} do not go together: a checkpoint does not keep the models of earlier epochs`;
+    }
+  }
   const checkpoint = read.get("checkpoint");
   if (checkpoint !== undefined) {
     const { everyMs, write } = (checkpoint ?? {}) as { everyMs?: unknown; write?: unknown };
@@ -99,6 +111,7 @@ export const CALLBACK_NAMES: readonly string[] = Object.keys({
   onProgress: 1,
   signal: 1,
   checkpoint: 1,
+  snapshots: 1,
   resume: 1,
 } satisfies Record<Exclude<keyof TrainOptions, keyof typeof TRAIN>, 1>);
 

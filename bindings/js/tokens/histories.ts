@@ -12,7 +12,7 @@ export interface CodeLookup<ItemId = string> {
 }
 
 /** How to write histories. */
-export interface HistoryOptions {
+export interface HistoryOptions<ItemId = unknown> {
   /** The most items to keep of a history, the most recent (last) ones; skipped unknown items do not count. Default: all. */
   maxItems?: number;
   /**
@@ -30,6 +30,11 @@ export interface HistoryOptions {
   padding?: "right" | "left" | "none";
   /** Width of the padded table: that of the "longest" history, or of `maxItems` items. Default: "longest". */
   padTo?: "longest" | "maxItems";
+  /**
+   * Earlier IDs of the same items (`TrainOptions.snapshots`), by which each history is written again, as more data to train on: row
+   * i * (1 + snapshots) is history i by `lookup`, and the rows after it are the same history by each of these. Default: none.
+   */
+  snapshots?: readonly CodeLookup<ItemId>[];
 }
 
 /** Histories of equal width. */
@@ -64,30 +69,34 @@ export function encodeHistories<ItemId>(
   histories: Iterable<readonly ItemId[]>,
   lookup: CodeLookup<ItemId>,
   vocabulary: Vocabulary,
-  options: HistoryOptions & { padding: "none" },
+  options: HistoryOptions<ItemId> & { padding: "none" },
 ): RaggedHistories;
 export function encodeHistories<ItemId>(
   histories: Iterable<readonly ItemId[]>,
   lookup: CodeLookup<ItemId>,
   vocabulary: Vocabulary,
-  options?: HistoryOptions & { padding?: "right" | "left" },
+  options?: HistoryOptions<ItemId> & { padding?: "right" | "left" },
 ): EncodedHistories;
 export function encodeHistories<ItemId>(
   histories: Iterable<readonly ItemId[]>,
   lookup: CodeLookup<ItemId>,
   vocabulary: Vocabulary,
-  options: HistoryOptions = {},
+  options: HistoryOptions<ItemId> = {},
 ): EncodedHistories | RaggedHistories {
   const how = readOptions(options);
+  const { snapshots = [] } = options;
   if (
     typeof (histories as Iterable<unknown> | null)?.[Symbol.iterator] !== "function" ||
     typeof histories === "string"
   ) {
     throw invalid()`${{ argument: "histories" }} must be rows of item IDs, received ${show(histories)}`;
   }
-  if (typeof lookup?.get !== "function") {
-    throw invalid()`lookup must have get(itemId), as a Map has, received ${show(lookup)}`;
-  }
+  requireThat(Array.isArray(snapshots), "snapshots", "an array of lookups", snapshots);
+  const lookups = [lookup, ...snapshots];
+  lookups.forEach((each, i) => {
+    if (typeof each?.get === "function") return;
+    throw invalid()`${{ argument: i === 0 ? "lookup" : "snapshots" }} must have get(itemId), as a Map has, received ${show(each)}`;
+  });
   requireThat(typeof vocabulary?.encode === "function", "vocabulary", "a Vocabulary", vocabulary);
   checkArray(histories, "histories");
   const isSo = typeof (histories as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === "function";
@@ -96,14 +105,12 @@ export function encodeHistories<ItemId>(
   let unknownItems = 0;
   const iterator = histories[Symbol.iterator]() as Iterator<readonly ItemId[]> | null;
   requireThat(typeof iterator?.next === "function", "histories", "an iterable of arrays of item IDs", histories);
-  for (const history of { [Symbol.iterator]: () => iterator }) {
-    const row = sequences.length;
-    if (!Array.isArray(history))
-      throw invalid()`history ${row} must be an array of item IDs, received ${show(history)}`;
+  let row = 0;
+  const sequenceOf = (history: readonly ItemId[], lookup: CodeLookup<ItemId>): number[] => {
     const items: number[][] = [];
     // From the most recent one, so that items cut off are not looked up.
     for (let i = history.length - 1; i >= 0 && items.length < how.maxItems; i--) {
-      const codes = lookup.get(history[i]);
+      const codes = lookup.get(history[i]!);
       if (codes === undefined) {
         unknownItems++;
         if (how.unknown === "error") {
@@ -126,7 +133,13 @@ export function encodeHistories<ItemId>(
       sequence.push(...tokens);
     });
     if (how.end) sequence.push(vocabulary.end);
-    sequences.push(sequence);
+    return sequence;
+  };
+  for (const history of { [Symbol.iterator]: () => iterator }) {
+    if (!Array.isArray(history))
+      throw invalid()`history ${row} must be an array of item IDs, received ${show(history)}`;
+    for (const each of lookups) sequences.push(sequenceOf(history, each));
+    row++;
   }
   if (how.padding === "none") return { ...ragged(sequences), unknownItems };
   const between = how.separator ? 1 : 0;
@@ -149,6 +162,7 @@ function readOptions(options: HistoryOptions) {
     padding: read.choice("padding", ["right", "left", "none"], "right"),
     padTo: read.choice("padTo", ["longest", "maxItems"], "longest"),
   };
+  read.get("snapshots");
   read.refuseUnknown();
   if (how.padTo === "maxItems" && limit === undefined) {
     throw invalid()`${call("encodeHistories")}give maxItems with padTo "maxItems"`;

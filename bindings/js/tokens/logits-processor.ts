@@ -2,7 +2,8 @@ import { invalid } from "../base/errors.ts";
 import { checkOptionNames, show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
-import { type DecodingIndex, type IdVocabulary, LogitsMask } from "./logits-mask.ts";
+import type { IdVocabulary } from "./code-tokens.ts";
+import { type DecodingIndex, LogitsMask } from "./logits-mask.ts";
 
 /** A tensor of transformers.js: batch x tokens. */
 export interface LogitsTensor {

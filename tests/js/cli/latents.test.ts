@@ -66,8 +66,14 @@ describe("rqvae encode --latents", () => {
   });
 
   it.each([
-    [["--latents", "l.txt"], "--latents l.txt: unknown extension .txt; use .npy, .csv, .jsonl, .parquet or .ndjson"],
-    [["--latents", "l"], "--latents l: the name has no extension; use one of .npy, .csv, .jsonl, .parquet"],
+    [
+      ["--latents", "l.txt"],
+      "--latents l.txt: unknown extension .txt; use .npy, .csv, .jsonl, .parquet, .safetensors or .ndjson",
+    ],
+    [
+      ["--latents", "l"],
+      "--latents l: the name has no extension; use one of .npy, .csv, .jsonl, .parquet, .safetensors",
+    ],
     [["--latents", "x.csv", "-o", "x.csv"], "-o and --latents are the same file, x.csv"],
   ])("refuses %j", (args, message) => {
     expectError(encode(...args), 2, message);

@@ -257,7 +257,10 @@ const MODEL_ROWS: Rows<Omit<ModelOptions, "inputDim">> = {
 
 /** The options that are values; those that are functions and the like have tests of their own below. */
 const TRAIN_ROWS: Rows<
-  Omit<TrainOptions, "columnNames" | "itemIds" | "published" | "onProgress" | "signal" | "checkpoint" | "resume">
+  Omit<
+    TrainOptions,
+    "columnNames" | "itemIds" | "published" | "onProgress" | "signal" | "checkpoint" | "snapshots" | "resume"
+  >
 > = {
   epochs: {
     values: [3],
@@ -472,7 +475,16 @@ describe("the options of a model", () => {
 });
 
 describe("the options of training", () => {
-  const withCallbacks = ["columnNames", "itemIds", "published", "onProgress", "signal", "checkpoint", "resume"];
+  const withCallbacks = [
+    "columnNames",
+    "itemIds",
+    "published",
+    "onProgress",
+    "signal",
+    "checkpoint",
+    "snapshots",
+    "resume",
+  ];
 
   it("have a row each, at a value other than the default", () => {
     expect([...withCallbacks, ...Object.keys(TRAIN_ROWS)].sort()).toEqual([...TRAIN_OPTION_NAMES].sort());

@@ -64,6 +64,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   const pupil = await rqvae.RQVAE.fit(items(), few);
   const optimizer = pupil.createOptimizer();
   const mask = new decoding.LogitsMask(index, indexVocabulary);
+  const filter = await index.filter(itemIds.slice(4, 12));
   const code = () => [...index.get("item 0")!];
   const text = {
     csv: "id,title,e0,e1\na,A,1,2\nb,B,3,4\n",
@@ -194,6 +195,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
       args: () => ["item 0", { limit: 3, filter: () => true }],
       names: ["item", "codes"],
     },
+    "SemanticIdIndex#filter": { args: () => [["item 0"], { unknown: "skip" }], names: ["itemIds"] },
     "SemanticIdIndex#isValid": { args: () => [code()], names: ["codes", "prefix"] },
     "SemanticIdIndex#isLeaf": { args: () => [code()], names: ["codes", "prefix"] },
     "SemanticIdIndex#allowedNext": { args: () => [code().slice(0, 1)], names: ["codes"] },
@@ -224,6 +226,26 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     },
     "SemanticIdIndex#remove": () => [["item 0"], { reuse: true }],
     "SemanticIdIndex#migrate": costly(() => [model, [...itemIds], items(), { keep: 0.1, missing: "keep" }]),
+  });
+  add("rqvae", () => index.filter(itemIds.slice(0, 8)), {
+    "IdFilter#size": () => [],
+    "IdFilter#has": () => ["item 0"],
+    "IdFilter#count": { args: () => [code()], names: ["codes", "prefix"] },
+    "IdFilter#items": { args: () => [code()], names: ["codes", "prefix"] },
+    "IdFilter#state": { args: () => [code().slice(0, 1)], names: ["codes"] },
+    "IdFilter#step": () => [index.root, code()[0]],
+    "IdFilter#prefix": () => [index.root],
+    "IdFilter#isLeaf": { args: () => [code()], names: ["codes", "prefix"] },
+    "IdFilter#allowedNext": { args: () => [code().slice(0, 1)], names: ["codes"] },
+    "IdFilter#mask": {
+      args: () => [code().slice(0, 1), new Uint8Array(index.codebookSizes[1]! + 1)],
+      names: ["codes"],
+    },
+    "IdFilter#add": { args: () => [["item 9"]], names: ["itemIds"] },
+    "IdFilter#remove": { args: () => [["item 0"]], names: ["itemIds"] },
+    "IdFilter#union": { args: () => [filter], names: ["other"] },
+    "IdFilter#intersection": { args: () => [filter], names: ["other"] },
+    "IdFilter#complement": () => [],
   });
   add("rqvae", () => migrated, { "SemanticIdIndex#earlier": () => [1] });
   add("rqvae", () => rqvae.SemanticIds, {
@@ -460,6 +482,29 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   });
   add("rqvae/decoding", () => decoding, {
     "new LogitsMask": () => [index, indexVocabulary],
+    ...Object.fromEntries(
+      ["beamSearch", "beamSearchSteps"].map((name) => [
+        name,
+        () => [
+          {
+            step: (prefixes: unknown[]) => new Float32Array(prefixes.length * (indexVocabulary.size + 100)),
+            index,
+            vocabulary: indexVocabulary,
+            filter: ["item 0", "item 1", "item 2"],
+            topK: 2,
+            width: 2,
+            probabilities: "valid",
+            lengthPenalty: 1,
+            suffix: "needed",
+            state: 0,
+            signal: new AbortController().signal,
+          },
+        ],
+      ]),
+    ),
+    tokenEmbeddings: () => [model, { dim: 3, norm: 2, vocabulary: indexVocabulary }],
+    trieArrays: () => [index, indexVocabulary],
+    allowedTokenTable: () => [index, indexVocabulary, { depth: 1 }],
     logitsProcessor: () => [index, indexVocabulary, { promptLength: 1 }],
   });
   add("rqvae/decoding", () => mask, {

@@ -150,3 +150,29 @@ describe("encodeHistories", () => {
     expect(run).toThrow(message);
   });
 });
+
+test("writes each history again by every snapshot, row after row", () => {
+  const sizes = new Vocabulary([3, 3]);
+  const now = new Map([
+    ["a", [0, 1]],
+    ["b", [2, 2]],
+  ]);
+  const before = new Map([
+    ["a", [1, 1]],
+    ["b", [2, 0]],
+  ]);
+  const histories = [["a"], ["a", "b"]];
+  const { tokens, offsets, rows } = encodeHistories(histories, now, sizes, {
+    padding: "none",
+    begin: false,
+    snapshots: [before],
+  });
+  expect(rows).toBe(4);
+  const written = Array.from({ length: rows }, (_, row) => [...tokens.subarray(offsets[row], offsets[row + 1])]);
+  const by = (lookup: Map<string, number[]>, history: string[]) =>
+    history.flatMap((id) => sizes.encode(lookup.get(id)!));
+  expect(written).toEqual(histories.flatMap((history) => [by(now, history), by(before, history)]));
+  expect(() => encodeHistories([["b"]], now, sizes, { snapshots: [new Map()] })).toThrow(/history 0, item 0: "b"/);
+  expect(() => encodeHistories([["b"]], now, sizes, { snapshots: [{}] as never })).toThrow(/snapshots must have get/);
+  expect(() => encodeHistories([["b"]], now, sizes, { snapshots: 3 as never })).toThrow(/snapshots must be an array/);
+});

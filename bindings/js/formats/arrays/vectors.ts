@@ -7,6 +7,7 @@ import { checkOptionNames, requireThat } from "../../base/option-reader.ts";
 import { counted, thousands } from "../../base/words.ts";
 import { halfValues } from "../../items/half.ts";
 import { isFloats, typedArrayName } from "../../items/items.ts";
+import { safetensorsHeader } from "../../model-file/model-file.ts";
 import type { EmbeddingSource, FloatArray, ItemMatrix } from "../../types.ts";
 import { checkedItemIds } from "../ids/id-table.ts";
 import { requireOptions } from "../io/bytes.ts";
@@ -15,7 +16,7 @@ import { writeTextCell } from "../text/csv-text.ts";
 import { npyHeader } from "./npy.ts";
 
 /** Formats in which vectors are written. */
-export const VECTOR_FORMATS = ["npy", "csv", "jsonl", "parquet"] as const;
+export const VECTOR_FORMATS = ["npy", "csv", "jsonl", "parquet", "safetensors"] as const;
 /** One of `VECTOR_FORMATS`. */
 export type VectorFormat = (typeof VECTOR_FORMATS)[number];
 
@@ -40,6 +41,7 @@ export interface VectorExtras {
  * A file of vectors in a format, in pieces, as float32:
  *
  * - npy: as `numpy.save` writes it; without item IDs;
+ * - safetensors: one tensor, `embedding`; without item IDs;
  * - csv: the header `item,x_0,x_1,...`, then one row per item, with as many digits as float32 needs;
  * - jsonl: `{"id":"a","embedding":[0.1,0.2]}` per line;
  * - parquet: the columns `item` and `embedding` (a list of floats), uncompressed.
@@ -164,14 +166,19 @@ function writerOf(format: VectorFormat, rows: number, dim: number, itemId: (row:
     },
     end: () => [],
   });
+  const plain = (header: Uint8Array): Writer => ({
+    begin: () => [header],
+    // A copy, since the block may be reused for the next one before this is written.
+    block: (block) => [new Uint8Array(block.slice().buffer)],
+    end: () => [],
+  });
   switch (format) {
     case "npy":
-      return {
-        begin: () => [npyHeader("<f4", rows, dim)],
-        // A copy, since the block may be reused for the next one before this is written.
-        block: (block) => [new Uint8Array(block.slice().buffer)],
-        end: () => [],
-      };
+      return plain(npyHeader("<f4", rows, dim));
+    case "safetensors": {
+      const embedding = { dtype: "F32", shape: [rows, dim], data_offsets: [0, 4 * rows * dim] };
+      return plain(safetensorsHeader({ embedding }));
+    }
     case "csv":
       return lines(
         `item,${Array.from({ length: dim }, (_, j) => `x_${j}`).join(",")}\n`,
