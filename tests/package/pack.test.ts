@@ -104,6 +104,7 @@ describe("the packed package", () => {
       "rqvae/vocabulary",
       "rqvae/report",
       "rqvae/evaluate",
+      "rqvae/fusion",
       "rqvae/decoding",
       "rqvae/features",
       "rqvae/options",

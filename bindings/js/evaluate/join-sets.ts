@@ -4,6 +4,7 @@ import { invalid } from "../base/errors.ts";
 import { counted, thousands } from "../base/words.ts";
 import type { Histories } from "../formats/histories/histories.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { HistorySketch } from "../items/fields.ts";
 import { requireUnique } from "../items/join.ts";
 import type { Choices } from "./splits.ts";
 import { inSlices } from "./training.ts";
@@ -11,7 +12,12 @@ import { inSlices } from "./training.ts";
 /** A set of IDs, by one seed or several. */
 export interface NamedIds {
   name: string;
-  seeds: readonly { ids: SemanticIds; itemIds?: readonly string[] | undefined }[];
+  seeds: readonly {
+    ids: SemanticIds;
+    itemIds?: readonly string[] | undefined;
+    /** The choices that the IDs' vectors were made of, if they were. */
+    madeFrom?: HistorySketch | undefined;
+  }[];
 }
 
 /** What all sets have. */

@@ -10,6 +10,7 @@ import * as decoding from "rqvae/decoding";
 import * as evaluate from "rqvae/evaluate";
 import * as features from "rqvae/features";
 import * as formats from "rqvae/formats";
+import * as fusion from "rqvae/fusion";
 import * as inline from "rqvae/inline";
 import * as options from "rqvae/options";
 import * as report from "rqvae/report";
@@ -30,6 +31,7 @@ const ENTRIES: Record<string, object> = {
   "rqvae/vocabulary": vocabulary,
   "rqvae/report": report,
   "rqvae/evaluate": evaluate,
+  "rqvae/fusion": fusion,
   "rqvae/decoding": decoding,
   "rqvae/features": features,
   "rqvae/options": options,

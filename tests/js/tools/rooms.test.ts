@@ -24,6 +24,7 @@ const PACKAGE = [
   "words",
   "report",
   "evaluate",
+  "fusion",
   "worker",
   "sweep",
   "cli",
