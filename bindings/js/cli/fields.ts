@@ -14,6 +14,7 @@ import {
   type CatalogueItems,
   exists,
   FileError,
+  nameFile,
   naming,
   readBytes,
   readCatalogue,
@@ -23,7 +24,6 @@ import { isLocal, nameOfInput } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { historyOptions, openHistories } from "./opened-histories.ts";
 import { jobView } from "./progress.ts";
-import { inCliWords } from "./words.ts";
 
 /** What <items> are called among the fields. */
 export const CONTENT = "content";
@@ -263,7 +263,7 @@ export async function itemsForModel(
       return made;
     },
     (error) => {
-      throw error?.wording ? new FileError(`${itemsPath}: ${inCliWords(error.wording)}`) : error;
+      throw nameFile(itemsPath, error);
     },
   );
 }

@@ -55,8 +55,8 @@ where a file has none. Rows that are invalid or all zeros are missing there.
 ${INPUTS}`,
       `Every vector gets unit length, the field's mean is subtracted, and the rest is
 scaled so that its mean squared length is the field's weight. A missing vector
-is zeros: it says nothing. --histories adds the field behaviour: what users choose
-together. Items that nobody chose get what their other fields let expect.`,
+is zeros: it says nothing. --histories adds the field behaviour: what users
+choose together. Items that nobody chose get what their other fields let expect.`,
       `How it was done goes into a file next to the vectors, fused.fields.json, which
 rqvae train reads, so that the model can fuse new items by itself.`,
       OVERWRITING,

@@ -90,8 +90,8 @@ const NAME = /^[\p{L}\p{N}][\p{L}\p{N}_.-]{0,63}$/u;
 const TAKEN = ["data", "rows", "dim", "fields", "read"];
 
 /**
- * Makes one vector of several: of each field's vector of unit length, its mean over the catalogue is subtracted, and what is left is scaled
- * so that its mean squared length is the field's weight; these parts stand one beside the other. A missing vector becomes zeros, the mean,
+ * Makes one vector of several. Each field's vector gets unit length, its mean over the catalogue is subtracted, and what is left is scaled
+ * so that its mean squared length is the field's weight; these parts stand next to each other. A missing vector becomes zeros, the mean,
  * which says nothing. With `histories`, a field of behaviour is added: positive pointwise mutual information of items that users chose
  * together, reduced to `dim` numbers; items that nobody chose get what the other fields let expect (ridge regression).
  *

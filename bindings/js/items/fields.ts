@@ -62,6 +62,8 @@ export type FieldItems = Readonly<Record<string, FieldVectors>>;
 export interface OpenField {
   rows: number;
   dim: number;
+  /** Whether there is a vector, be it zeros. */
+  isGiven(row: number): boolean;
   /** A row of unit length, which the next call may reuse; undefined where it is missing. @throws InvalidInputError for other NaN. */
   unit(row: number): Float64Array | undefined;
 }
@@ -100,13 +102,15 @@ export function openField(vectors: FieldVectors, name: string, dim?: number): Op
     }
     return true;
   };
+  const place = (row: number) => (placeOf ? placeOf[row]! : row);
+  const isGiven = (row: number) => place(row) >= 0 && !isNaNs(row);
   return {
     rows: rows!,
     dim: opened.dim,
+    isGiven,
     unit(row) {
-      const place = placeOf ? placeOf[row]! : row;
-      if (place < 0 || isNaNs(row)) return undefined;
-      const read = inField(() => opened.read(place, 1)) as Float32Array;
+      if (!isGiven(row)) return undefined;
+      const read = inField(() => opened.read(place(row), 1)) as Float32Array;
       let sum = 0;
       for (const value of read) sum += value * value;
       if (sum === 0) return undefined;
@@ -183,13 +187,14 @@ export function fuseRows(
     layout.fields.forEach((field, f) => {
       const part = parts[f];
       const place = part ? (part.rows ? part.rows[row]! : row) : -1;
-      had = writeField(field, place < 0 ? undefined : part!.open.unit(place), data, at, row * dim) || had;
+      had ||= place >= 0 && part!.open.isGiven(place);
+      writeField(field, place < 0 ? undefined : part!.open.unit(place), data, at, row * dim);
       at += field.dim;
     });
     if (!had) {
       throw invalid(
         "EMPTY",
-      )`${nameOf(row)} has no vector in any field${{ hint: "leave it out, or give it a vector that is not zeros" }}`;
+      )`${nameOf(row)} has no vector in any field${{ hint: "leave it out, or give it one" }}`;
     }
   }
   return data;

@@ -53,7 +53,7 @@ it("fuses files into one with its layout, which train reads and encode uses", as
   const alone = rqvae("encode", "model.safetensors", "items.npy");
   expect(alone.stderr).toMatch(/images: .*no item has it, where the mean stands for it/);
   expectError(
-    rqvae("encode", "model.safetensors", "items.npy", "--field", "image=images.npy"),
+    rqvae("encode", "model.safetensors", "items.npy", "--field", "image=items.npy"),
     1,
     'no field "image"',
     "title, images",
