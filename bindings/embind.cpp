@@ -12,6 +12,7 @@
 #include "hash.h"
 #include "optimizer.h"
 #include "parallel.h"
+#include "sparse_eigen.h"
 #include "train_job.h"
 #include "train_step.h"
 
@@ -261,13 +262,27 @@ int Advance(Job& job) {
   }
 }
 
-std::unique_ptr<InitializeJob> CreateInitializeJob(Model* model, const RowSource* rows) {
+std::unique_ptr<Job> CreateInitializeJob(Model* model, const RowSource* rows) {
   return std::make_unique<InitializeJob>(model, rows);
 }
-int AdvanceInitialize(InitializeJob& job) { return Advance(job); }
-double InitializeProgress(const InitializeJob& job) { return job.progress(); }
+double InitializeProgress(const Job& job) { return static_cast<const InitializeJob&>(job).progress(); }
 
-std::unique_ptr<TrainJob> CreateTrainJob(Model* model, const RowSource* rows, val options) {
+// A sparse symmetric matrix by rows (starts: rows + 1, of 32 bits; columns and values), and room for its embedding
+// (rows x dim), which stay the caller's.
+std::unique_ptr<Job> CreateSparseEigenJob(uintptr_t starts, uintptr_t columns, uintptr_t values, uintptr_t embedding,
+                                          int rows, int dim, double seed) {
+  const auto* const first = reinterpret_cast<const int*>(starts);
+  const SparseEigenJob::Sparse matrix(rows, rows, first[rows], first, reinterpret_cast<const int*>(columns),
+                                      reinterpret_cast<const float*>(values));
+  return std::make_unique<SparseEigenJob>(matrix, WriteMatrix(embedding, rows, dim),
+                                          Random(static_cast<uint64_t>(seed), Stream::kBehaviour));
+}
+
+// Jobs are one class to JavaScript: each costs bytes. Its side gives each function the job that it is for.
+TrainJob& Training(Job& job) { return static_cast<TrainJob&>(job); }
+const TrainJob& Training(const Job& job) { return static_cast<const TrainJob&>(job); }
+
+std::unique_ptr<Job> CreateTrainJob(Model* model, const RowSource* rows, val options) {
   return std::make_unique<TrainJob>(model, rows, ReadTrainConfig(options));
 }
 // Called before there are a model and rows: throws if both and their training would not fit into memory.
@@ -278,10 +293,10 @@ void RequireTrainingMemory(val model, val training, double rows, bool streamed) 
   RequireMemory(NeedOfTraining(declared, {count, held}, ReadTrainConfig(training)));
 }
 // codes: rows x levels, with 2^32 - 1 in place of the first one where an item holds no ID.
-void HoldIds(TrainJob& job, uintptr_t codes, int rows, int levels) { job.Hold(ReadCodes(codes, rows, levels)); }
-int AdvanceTrain(TrainJob& job) { return Advance(job); }
+void HoldIds(Job& job, uintptr_t codes, int rows, int levels) { Training(job).Hold(ReadCodes(codes, rows, levels)); }
 
-val TrainState(const TrainJob& job) {
+val TrainState(const Job& base) {
+  const TrainJob& job = Training(base);
   val result = val::object();
   result.set("initializing", job.initializing());
   result.set("initializeProgress", job.initialize_progress());
@@ -297,18 +312,20 @@ val TrainState(const TrainJob& job) {
 }
 
 // Undefined before the first step of this job.
-val TrainLosses(const TrainJob& job) {
+val TrainLosses(const Job& base) {
+  const TrainJob& job = Training(base);
   return job.last_batch_size() == 0 ? val::undefined() : BatchToJs(job.last_losses(), job.last_batch_size());
 }
 
 // Undefined before the first step of the training.
-val TrainEpochLosses(const TrainJob& job) {
+val TrainEpochLosses(const Job& base) {
+  const TrainJob& job = Training(base);
   const std::optional<Losses> losses = job.epoch_losses();
   return losses ? ToJs(*losses) : val::undefined();
 }
 
-val TrainRecord(const TrainJob& job, int index) {
-  const EpochRecord& record = job.history().at(static_cast<size_t>(index));
+val TrainRecord(const Job& job, int index) {
+  const EpochRecord& record = Training(job).history().at(static_cast<size_t>(index));
   val result = ToJs(record.losses);
   result.set("epoch", static_cast<double>(record.epoch));
   result.set("learningRate", record.learning_rate);
@@ -320,7 +337,8 @@ val TrainRecord(const TrainJob& job, int index) {
 }
 
 // Undefined unless there are validation rows and the start was evaluated.
-val TrainStart(const TrainJob& job) {
+val TrainStart(const Job& base) {
+  const TrainJob& job = Training(base);
   if (!job.start()) return val::undefined();
   val result = val::object();
   SetEvaluation(result, *job.start());
@@ -337,7 +355,8 @@ val ToJs(const std::optional<Snapshot>& snapshot) {
 }
 
 // How the job chose what it left in the model.
-val TrainOutcome(const TrainJob& job) {
+val TrainOutcome(const Job& base) {
+  const TrainJob& job = Training(base);
   val result = val::object();
   const Snapshot* selected = job.selected();
   result.set("selectedEpoch",
@@ -353,8 +372,9 @@ val TrainOutcome(const TrainJob& job) {
 
 // All values of a model in one piece, to keep and restore: the current ones, or those of one of the job's snapshots.
 double ValuesSize(const Model& model) { return static_cast<double>(model.store().values().size()); }
-void ReadSnapshot(const TrainJob& job, bool by_collision, uintptr_t out) {
-  const Vector& values = (by_collision ? job.best().by_collision : job.best().by_loss)->values;
+void ReadSnapshot(const Job& job, bool by_collision, uintptr_t out) {
+  const auto& best = Training(job).best();
+  const Vector& values = (by_collision ? best.by_collision : best.by_loss)->values;
   Eigen::Map<Vector>(reinterpret_cast<float*>(out), values.size()) = values;
 }
 void WriteValues(Model& model, uintptr_t values) {
@@ -364,12 +384,12 @@ void WriteValues(Model& model, uintptr_t values) {
 }
 
 // The state of a job as a separate Uint8Array.
-val SaveTrainState(TrainJob& job) {
-  const std::vector<uint8_t> bytes = job.Save();
+val SaveTrainState(Job& job) {
+  const std::vector<uint8_t> bytes = Training(job).Save();
   return val(emscripten::typed_memory_view(bytes.size(), bytes.data())).call<val>("slice");
 }
-void RestoreTrainState(TrainJob& job, uintptr_t bytes, double size) {
-  job.Restore(reinterpret_cast<const uint8_t*>(bytes), static_cast<size_t>(size));
+void RestoreTrainState(Job& job, uintptr_t bytes, double size) {
+  Training(job).Restore(reinterpret_cast<const uint8_t*>(bytes), static_cast<size_t>(size));
 }
 
 // -- Helpers on arrays
@@ -415,8 +435,7 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   class_<Model>("Model");
   class_<OwnLoop>("Optimizer");
   class_<RowSource>("Rows");
-  class_<InitializeJob>("InitializeJob");
-  class_<TrainJob>("TrainJob");
+  class_<Job>("Job");
 
   function("createModel", &Guard<&CreateModel>::Call);
   function("declareModel", &Guard<&DeclareModel>::Call);
@@ -439,11 +458,11 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   function("rowsAddress", &Guard<&RowsAddress>::Call);
   function("takeWanted", &Guard<&TakeWanted>::Call);
   function("createInitializeJob", &Guard<&CreateInitializeJob>::Call, allow_raw_pointers());
-  function("advanceInitialize", &Guard<&AdvanceInitialize>::Call);
+  function("advance", &Guard<&Advance>::Call);
   function("initializeProgress", &Guard<&InitializeProgress>::Call);
+  function("createSparseEigenJob", &Guard<&CreateSparseEigenJob>::Call);
   function("createTrainJob", &Guard<&CreateTrainJob>::Call, allow_raw_pointers());
   function("requireTrainingMemory", &Guard<&RequireTrainingMemory>::Call);
-  function("advanceTrain", &Guard<&AdvanceTrain>::Call);
   function("trainState", &Guard<&TrainState>::Call);
   function("trainLosses", &Guard<&TrainLosses>::Call);
   function("trainEpochLosses", &Guard<&TrainEpochLosses>::Call);

@@ -23,6 +23,7 @@ enum class Stream : uint32_t {
   kNoise = 7,
   kValidation = 8,
   kResidual = 9,
+  kBehaviour = 10,
 };
 
 // A 64-bit mix of (seed, stream, a, b): splitmix64's finaliser (Steele et al. 2014) applied to each part in turn.

@@ -103,6 +103,7 @@ describe("the packed package", () => {
       "rqvae/formats",
       "rqvae/vocabulary",
       "rqvae/report",
+      "rqvae/behaviour",
       "rqvae/evaluate",
       "rqvae/fusion",
       "rqvae/decoding",

@@ -1,8 +1,15 @@
 /** A recommender that learns by counting: what came after items whose IDs begin with the same codes. */
 
+import {
+  countFollowers,
+  type Followers,
+  inSlices,
+  type PairsOf,
+  type Seen,
+  successors,
+} from "../behaviour/followers.ts";
 import { type SemanticIds, sortedRows } from "../ids/semantic-ids.ts";
 import { prefixClasses } from "../report/groups.ts";
-import { countFollowers, type Followers, inSlices, type PairsOf, type Seen, successors } from "./training.ts";
 
 /** The share of popularity, of all prefixes together, and of the whole ID. */
 const [POPULAR, PREFIXES, WHOLE] = [0.1, 0.6, 0.3];

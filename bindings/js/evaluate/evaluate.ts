@@ -1,16 +1,23 @@
 /** The evaluation of sets of IDs: which models, over which choices, and what comes of it. */
 
+import { inSlices, neighbours, type PairsOf, successors } from "../behaviour/followers.ts";
 import type { Histories } from "../formats/histories/histories.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { itemNumbers, randomIds, shuffledIds } from "./controls.ts";
 import { CountingModel, prefixWeights } from "./counting-model.ts";
-import type { Comparison, EvaluationFigures, IdEvaluation, ModelFigures, SplitEvaluation } from "./evaluation.ts";
+import {
+  type Comparison,
+  type EvaluationFigures,
+  type IdEvaluation,
+  type ModelFigures,
+  REACH,
+  type SplitEvaluation,
+} from "./evaluation.ts";
 import { describeEvaluation } from "./evaluation-text.ts";
 import { shareSeen } from "./history-sketch.ts";
 import { joinSets, type NamedIds } from "./join-sets.ts";
 import { addMeasures, type Figure, figureOf, MEASURE_NAMES, meanOfFigure, pairedDifference } from "./measures.ts";
 import { type Choices, leaveOneOut, type Split, splitInTime } from "./splits.ts";
-import { inSlices, neighbours, type PairsOf, successors } from "./training.ts";
 
 /** The share of item bigrams and of the graph; popularity has the rest. */
 const KNOWN = 0.75;
@@ -64,7 +71,7 @@ function waysOf(sets: readonly { name: string; seeds: readonly SemanticIds[] }[]
   return [
     byItem("popularity", 0, successors),
     byItem("item bigrams", KNOWN, successors),
-    byItem("item graph", KNOWN, neighbours),
+    byItem("item graph", KNOWN, neighbours(REACH)),
     byCodes("random IDs", "control", [randomIds(sets[0]!.seeds[0]!, 0)]),
     ...sets.flatMap(({ name, seeds }) => [
       byCodes(`${name}, shuffled`, "control", seeds.map(shuffledIds), name),

@@ -5,9 +5,14 @@ import { fields, finite, list, oneOf, optional, type Shape, text, whole } from "
 import { requireThat } from "../base/option-reader.ts";
 import { latexTable, markdownTable } from "../base/tables.ts";
 import { counted, wholePercent } from "../base/words.ts";
-import type { Comparison, EvaluationFigures, IdEvaluation, SplitEvaluation } from "./evaluation.ts";
+import {
+  type Comparison,
+  type EvaluationFigures,
+  type IdEvaluation,
+  REACH,
+  type SplitEvaluation,
+} from "./evaluation.ts";
 import { CUTOFFS, type Interval, MEASURE_NAMES, MEASURES, type MeasureName } from "./measures.ts";
-import { REACH } from "./training.ts";
 
 const SPLITS = { leaveOneOut: "leave-one-out", time: "split in time", position: "split by position" } as const;
 const TITLES = { recall: "Recall", ndcg: "NDCG", mrr: "MRR" } as const;

@@ -2,6 +2,9 @@
 
 import type { Interval, MeasureName } from "./measures.ts";
 
+/** How many choices apart two items of the item graph are at most. */
+export const REACH = 3;
+
 /** What one way of recommending is worth. */
 export interface ModelFigures {
   name: string;

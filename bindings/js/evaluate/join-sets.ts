@@ -2,12 +2,12 @@
 
 import { invalid } from "../base/errors.ts";
 import { counted, thousands } from "../base/words.ts";
+import { inSlices } from "../behaviour/followers.ts";
 import type { Histories } from "../formats/histories/histories.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
 import type { HistorySketch } from "../items/fields.ts";
 import { requireUnique } from "../items/join.ts";
 import type { Choices } from "./splits.ts";
-import { inSlices } from "./training.ts";
 
 /** A set of IDs, by one seed or several. */
 export interface NamedIds {

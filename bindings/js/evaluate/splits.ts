@@ -1,8 +1,8 @@
 /** What is seen of histories, and what is to be found. */
 
 import { counted, percent, thousands, wholePercent } from "../base/words.ts";
+import { inSlices, type Seen } from "../behaviour/followers.ts";
 import type { SplitEvaluation } from "./evaluation.ts";
-import { inSlices, type Seen } from "./training.ts";
 
 /** Times that the point in time is found among. */
 const MOST_TIMES = 2 ** 16;

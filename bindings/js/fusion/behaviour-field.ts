@@ -1,11 +1,11 @@
 /** The field of what users chose together. */
 
 import { invalid } from "../base/errors.ts";
+import { behaviourVectors } from "../behaviour/behaviour-vectors.ts";
 import type { Histories } from "../formats/histories/histories.ts";
 import { type Field, type OpenField, openField, writeField } from "../items/fields.ts";
 import type { JobOptions } from "../types.ts";
-import { behaviourVectors } from "./behaviour-vectors.ts";
-import { coldMap } from "./cold-map.ts";
+import { linearGuess } from "./linear-guess.ts";
 import type { Part } from "./part.ts";
 
 /** Its name. */
@@ -60,6 +60,6 @@ export function withGuess(fields: readonly Field[], parts: readonly Part[], rows
     content.set(out.subarray(0, before), row * before);
     target.set(out.subarray(before), row * behaviour.dim);
   }
-  const guess = coldMap({ data: content, rows, dim: before }, { data: target, rows, dim: behaviour.dim }, known);
+  const guess = linearGuess({ data: content, rows, dim: before }, { data: target, rows, dim: behaviour.dim }, known);
   return [...fields.slice(0, -1), { ...behaviour, guess }];
 }

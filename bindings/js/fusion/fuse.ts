@@ -46,9 +46,9 @@ export interface FuseOptions extends JobOptions {
    * (`leaveOut`) if you want to evaluate the IDs by the same users.
    */
   histories?: Histories;
-  /** Numbers of the behaviour field, at most. Default: 64. */
+  /** Numbers of the behaviour field. Default: 64. */
   dim?: number;
-  /** Choices that count as made together. Default: 5. */
+  /** How many choices apart two items count as chosen together, at most; d choices apart they count 1 / d. Default: 5. */
   window?: number;
   /** Exponent of the items' counts in the mutual information. Default: 0.75. */
   smoothing?: number;
@@ -108,7 +108,7 @@ async function fuseAll(given: readonly NamedField[], options: FuseOptions): Prom
   const histories = read.get("histories") as Histories | undefined;
   const like = read.get("like") as FieldLayout | undefined;
   const settings = {
-    dim: read.integer("dim", 64, 1, 4096),
+    dim: read.integer("dim", 64, 1, 1024),
     window: read.integer("window", 5, 1, 1000),
     smoothing: read.number("smoothing", 0.75, 0, 1),
     seed: read.integer("seed", 0, 0, 2 ** 32 - 1),

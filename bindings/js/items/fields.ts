@@ -192,9 +192,7 @@ export function fuseRows(
       at += field.dim;
     });
     if (!had) {
-      throw invalid(
-        "EMPTY",
-      )`${nameOf(row)} has no vector in any field${{ hint: "leave it out, or give it one" }}`;
+      throw invalid("EMPTY")`${nameOf(row)} has no vector in any field${{ hint: "leave it out, or give it one" }}`;
     }
   }
   return data;

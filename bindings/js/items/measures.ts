@@ -48,13 +48,13 @@ export function explainedVariance(items: Matrix, reconstruction: Float32Array): 
 }
 
 /** @throws InvalidInputError for anything but a matrix of float32. */
-function requireMatrix(items: Matrix): void {
+export function requireMatrix(items: Matrix, name = "items"): void {
   const { data, rows, dim } = items ?? {};
-  checkArray(data, "items.data");
+  checkArray(data, `${name}.data`);
   const isSo = typedArrayName(data) === "Float32Array" && Number.isInteger(rows) && Number.isInteger(dim) && dim > 0;
   requireThat(
     isSo && data.length === rows * dim,
-    "items",
+    name,
     "{ data, rows, dim } with a Float32Array of rows x dim values",
     items,
   );
@@ -76,7 +76,7 @@ export function countDistinctRows(items: Matrix): number {
  */
 export function nearestNeighbours(items: Matrix, queries: ArrayLike<number>, k = 10): Int32Array {
   requireMatrix(items);
-  const { data, rows, dim } = items;
+  const { rows } = items;
   requireList(queries, "queries", "an array of row numbers");
   requireThat(
     Number.isInteger(k) && k > 0 && k * queries.length < 2 ** 31,
@@ -88,13 +88,37 @@ export function nearestNeighbours(items: Matrix, queries: ArrayLike<number>, k =
     const isRow = Number.isInteger(queries[q]) && queries[q]! >= 0 && queries[q]! < rows;
     requireThat(isRow, `queries[${q}]`, `a row number below ${rows}`, queries[q]);
   }
-  const nearest = new Int32Array(queries.length * k).fill(-1);
-  const distances = new Float64Array(k);
-  for (let q = 0; q < queries.length; q++) {
-    const query = queries[q]! * dim;
+  const nearest = new Int32Array(queries.length * k);
+  const near = new Neighbours(items, rows, k);
+  for (let q = 0; q < queries.length; q++) nearest.set(near.of(queries[q]!), q * k);
+  return nearest;
+}
+
+/** The search for neighbours, with room for those of one row at a time. */
+export class Neighbours {
+  readonly #items: Matrix;
+  readonly #among: number;
+  readonly #nearest: Int32Array;
+  readonly #distances: Float64Array;
+
+  /** @param among How many of the first rows can be neighbours. */
+  constructor(items: Matrix, among: number, k: number) {
+    this.#items = items;
+    this.#among = among;
+    this.#nearest = new Int32Array(k);
+    this.#distances = new Float64Array(k);
+  }
+
+  /** The neighbours of a row until the next call, the nearest first; -1 where there are fewer. See `nearestNeighbours`. */
+  of(own: number): Int32Array {
+    const { data, dim } = this.#items;
+    const [nearest, distances, among] = [this.#nearest, this.#distances, this.#among];
+    const k = nearest.length;
+    const query = own * dim;
+    nearest.fill(-1);
     distances.fill(Number.POSITIVE_INFINITY);
-    for (let i = 0; i < rows; i++) {
-      if (i === queries[q]) continue;
+    for (let i = 0; i < among; i++) {
+      if (i === own) continue;
       const worst = distances[k - 1]!;
       const row = i * dim;
       let distance = 0;
@@ -110,11 +134,11 @@ export function nearestNeighbours(items: Matrix, queries: ArrayLike<number>, k =
       let place = k - 1;
       for (; place > 0 && distances[place - 1]! > distance; place--) {
         distances[place] = distances[place - 1]!;
-        nearest[q * k + place] = nearest[q * k + place - 1]!;
+        nearest[place] = nearest[place - 1]!;
       }
       distances[place] = distance;
-      nearest[q * k + place] = i;
+      nearest[place] = i;
     }
+    return nearest;
   }
-  return nearest;
 }

@@ -54,7 +54,7 @@ async function initialize(
   try {
     await drive({
       ...hooks,
-      advance: () => module.advanceInitialize(job),
+      advance: () => module.advance(job),
       fill: () => rows.fill(),
       report: report && (() => report(module.initializeProgress(job))),
     });
@@ -253,7 +253,7 @@ export class Training {
   run(rows: JobRows, hooks: Hooks & Pick<Drive, "report">): Promise<void> {
     return drive({
       ...hooks,
-      advance: () => this.#native.advanceTrain(this.#handle),
+      advance: () => this.#native.advance(this.#handle),
       fill: () => rows.fill(),
     });
   }

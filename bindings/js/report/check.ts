@@ -2,7 +2,7 @@
 
 import { requireAttached } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
-import { show } from "../base/option-reader.ts";
+import { requireThat, show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import type { Histories } from "../formats/histories/histories.ts";
@@ -49,7 +49,7 @@ export function requireIds(ids: SemanticIds, where: string): void {
 }
 
 /** Histories must be of the same items. @throws InvalidInputError */
-export function requireHistories(histories: Histories, n: number, where = "assessIds"): void {
+export function requireHistories(histories: Histories, n: number, where = "assessIds", what = "ID"): void {
   const { items, offsets, times, catalogueItems, unknown } = (histories ?? {}) as Partial<Histories>;
   const isTable =
     items instanceof Uint32Array &&
@@ -63,8 +63,12 @@ export function requireHistories(histories: Histories, n: number, where = "asses
   if (catalogueItems !== n) {
     throw invalid(
       "COUNTS_DIFFER",
-    )`${call(where)}${{ argument: "histories" }} were read for a catalogue of ${counted(catalogueItems!, "item")}, but there are ${counted(n, "ID")}`;
+    )`${call(where)}${{ argument: "histories" }} were read for a catalogue of ${counted(catalogueItems!, "item")}, but there are ${counted(n, what)}`;
   }
+  const beyond = items.findIndex((row) => row >= n);
+  requireThat(beyond < 0, `histories.items[${beyond}]`, `a row below ${n}`, items[beyond], where);
+  const back = offsets.findIndex((at, user) => user > 0 && at < offsets[user - 1]!);
+  requireThat(back < 0, `histories.offsets[${back}]`, "at least the one before it", offsets[back], where);
 }
 
 /** There must be a model. @throws InvalidInputError */

@@ -92,14 +92,23 @@ export interface NativeFunctions {
   takeWanted(rows: Handle): { names: Uint32Array; address: number };
   createInitializeJob(model: Handle, rows: Handle): Handle;
   /** 0 if nothing was left to do, 1 after a slice, 2 (`MISSING`) if rows are needed first. */
-  advanceInitialize(job: Handle): number;
+  advance(job: Handle): number;
   initializeProgress(job: Handle): number;
+  /** A sparse symmetric matrix by rows, and room for the embedding of its rows (rows x dim): the caller's as long as the job. */
+  createSparseEigenJob(
+    starts: number,
+    columns: number,
+    values: number,
+    embedding: number,
+    rows: number,
+    dim: number,
+    seed: number,
+  ): Handle;
   createTrainJob(model: Handle, rows: Handle, options: object): Handle;
   /** @throws OutOfMemoryError if a model, this many rows and a training would not fit, before anything is allocated. */
   requireTrainingMemory(model: object, training: object, rows: number, streamed: boolean): void;
   /** codes: rows x levels Uint32; 2^32 - 1 in place of the first one where an item holds no ID. */
   holdIds(job: Handle, codes: number, rows: number, levels: number): void;
-  advanceTrain(job: Handle): number;
   trainState(job: Handle): NativeTrainState;
   trainLosses(job: Handle): Losses | undefined;
   trainEpochLosses(job: Handle): EpochLosses | undefined;
@@ -141,12 +150,12 @@ export const NATIVE_FUNCTIONS = Object.keys({
   rowsAddress: 1,
   takeWanted: 1,
   createInitializeJob: 1,
-  advanceInitialize: 1,
+  advance: 1,
   initializeProgress: 1,
+  createSparseEigenJob: 1,
   createTrainJob: 1,
   requireTrainingMemory: 1,
   holdIds: 1,
-  advanceTrain: 1,
   trainState: 1,
   trainLosses: 1,
   trainEpochLosses: 1,

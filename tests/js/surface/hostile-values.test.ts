@@ -6,6 +6,7 @@
  * HOSTILE_CALLS=all makes all calls, HOSTILE_CALLS=1000 that many of each function; by default there are few of the slow ones.
  */
 import * as rqvae from "rqvae";
+import * as behaviour from "rqvae/behaviour";
 import * as decoding from "rqvae/decoding";
 import * as evaluate from "rqvae/evaluate";
 import * as features from "rqvae/features";
@@ -30,6 +31,7 @@ const ENTRIES: Record<string, object> = {
   "rqvae/formats": formats,
   "rqvae/vocabulary": vocabulary,
   "rqvae/report": report,
+  "rqvae/behaviour": behaviour,
   "rqvae/evaluate": evaluate,
   "rqvae/fusion": fusion,
   "rqvae/decoding": decoding,

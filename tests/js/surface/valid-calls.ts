@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import * as rqvae from "rqvae";
+import * as behaviour from "rqvae/behaviour";
 import * as decoding from "rqvae/decoding";
 import * as evaluations from "rqvae/evaluate";
 import * as features from "rqvae/features";
@@ -430,6 +431,17 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   const chosen = await formats.readHistories(new TextEncoder().encode(lines.join("\n")), { itemIds: [...itemIds] });
   const evaluation = await evaluations.evaluateIds(ids, { histories: chosen });
   const bigrams = await evaluations.PrefixBigrams.count(ids, chosen);
+  add("rqvae/behaviour", () => behaviour, {
+    behaviourVectors: costly(() => [
+      { ...chosen },
+      { rows: ROWS, dim: 4, window: 2, smoothing: 0.5, seed: 1, onProgress: () => {} },
+    ]),
+    coldMap: costly(() => [
+      items(),
+      { data: new Float32Array(2 * ROWS).fill(1), rows: ROWS, dim: 2 },
+      new Uint8Array(ROWS).fill(1, 5),
+    ]),
+  });
   add("rqvae/evaluate", () => evaluations, {
     evaluateIds: costly(() => [
       { own: table(), ids },

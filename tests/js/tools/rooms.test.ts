@@ -23,6 +23,7 @@ const PACKAGE = [
   "formats",
   "words",
   "report",
+  "behaviour",
   "evaluate",
   "fusion",
   "worker",

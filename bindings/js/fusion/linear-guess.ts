@@ -1,4 +1,8 @@
-/** What content lets expect of behaviour: ridge regression, W = (C'C + λ I)^-1 C'B over the items whose behaviour is known. */
+/**
+ * What content lets expect of behaviour: ridge regression, W = (C'C + λ I)^-1 C'B over the items whose behaviour is known. `coldMap` of
+ * rqvae/behaviour needs the content of the whole catalogue; this map is small enough for a model's file, so that items of later are encoded
+ * as those of the training were.
+ */
 
 import type { Matrix } from "../items/item-rows.ts";
 
@@ -6,7 +10,7 @@ import type { Matrix } from "../items/item-rows.ts";
 const RIDGE = 0.1;
 
 /** @returns W as behaviour.dim x content.dim, row-major; both are centred. */
-export function coldMap(content: Matrix, behaviour: Matrix, known: ArrayLike<number>): Float32Array {
+export function linearGuess(content: Matrix, behaviour: Matrix, known: ArrayLike<number>): Float32Array {
   const [d, k] = [content.dim, behaviour.dim];
   const gram = new Float64Array(d * d);
   const right = new Float64Array(d * k);

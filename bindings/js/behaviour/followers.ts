@@ -1,4 +1,4 @@
-/** What models without training cost learn from: who chose what before what. */
+/** Who chose what near what: what models that count, and vectors of behaviour, are made of. */
 
 import { nextTurn } from "../runtime/jobs.ts";
 
@@ -21,19 +21,19 @@ export const successors: PairsOf = ({ items, offsets, ends }, user, take) => {
   for (let i = offsets[user]! + 1; i < ends[user]!; i++) take(items[i - 1]!, items[i]!, 1);
 };
 
-/** How many choices apart two items of the graph are at most. */
-export const REACH = 3;
-/** Every two different items of one user at most `REACH` choices apart, in both directions; d choices apart they count 1 / d. */
-export const neighbours: PairsOf = ({ items, offsets, ends }, user, take) => {
-  for (let i = offsets[user]!; i < ends[user]!; i++) {
-    for (let distance = 1; distance <= REACH && i + distance < ends[user]!; distance++) {
-      const [a, b] = [items[i]!, items[i + distance]!];
-      if (a === b) continue;
-      take(a, b, 1 / distance);
-      take(b, a, 1 / distance);
+/** Every two different items of one user at most `reach` choices apart, in both directions; d choices apart they count 1 / d. */
+export const neighbours =
+  (reach: number): PairsOf =>
+  ({ items, offsets, ends }, user, take) => {
+    for (let i = offsets[user]!; i < ends[user]!; i++) {
+      for (let distance = 1; distance <= reach && i + distance < ends[user]!; distance++) {
+        const [a, b] = [items[i]!, items[i + distance]!];
+        if (a === b) continue;
+        take(a, b, 1 / distance);
+        take(b, a, 1 / distance);
+      }
     }
-  }
-};
+  };
 
 /** Milliseconds of work between two turns of the event loop. */
 const SLICE_MS = 12;
