@@ -259,7 +259,10 @@ export async function itemsForModel(
   const fields = [mainField(first, main), ...(await readFields(given, main))];
   return fuse(fields, { like: layout, ...(main.itemIds && { itemIds: main.itemIds }) }).then(
     (made) => {
-      if (!quiet) process.stderr.write(`${made.text}\n`);
+      const isGuessed = made.report.some(({ guessed }) => guessed > 0);
+      const known =
+        "Items that had one when the model was trained may get other IDs than then: theirs are those of that time.";
+      if (!quiet) process.stderr.write(`${made.text}\n${isGuessed ? `${known}\n` : ""}`);
       return made;
     },
     (error) => {

@@ -6,6 +6,7 @@
 import { invalid } from "../base/errors.ts";
 import { fields, finite, is, list, optional, type Shape, text, whole } from "../base/json-shape.ts";
 import { isList, requireThat } from "../base/option-reader.ts";
+import { worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import type { ItemMatrix, Items } from "../types.ts";
 import { isSource } from "./embedding-source.ts";
@@ -241,7 +242,7 @@ export class FieldJoiner {
       else if (given.dim !== widthOf(layout)) {
         throw invalid(
           "ITEMS_DIMENSION",
-        )`${{ argument: "items" }}: received vectors of dimension ${String(given.dim)}, but the model was fitted to the fields ${fieldNames(layout)}${{ hint: `give them by name: { ${fieldNames(layout).replaceAll(",", ": …,")}: … }` }}`;
+        )`${{ argument: "items" }}: received vectors of dimension ${String(given.dim)}, but the model was fitted to the fields ${fieldNames(layout)}${{ hint: worded`${{ api: `give them by name, { ${fieldNames(layout)} }`, cli: "make one vector of them by rqvae fuse --like MODEL" }}` }}`;
       }
       return items as T;
     }
