@@ -24,6 +24,7 @@ import { PageMemory } from "./page-memory.ts";
 import { dataOf, isRunning, lateTitles, PageMachine } from "./page-state.ts";
 import {
   asksForSpectrum,
+  holdTraining,
   levelsOf,
   onExpertView,
   onTrain,
@@ -88,11 +89,18 @@ const currentSource = () => (page.state.name === "reading" ? page.state.source :
 let arrived: Promise<unknown> = Promise.resolve();
 
 function takeFiles(files: File[]): void {
-  arrived = arrived.then(() => sortFiles(files)).catch(showError);
+  const release = holdTraining();
+  arrived = arrived
+    .then(() => sortFiles(files, release))
+    .catch(showError)
+    .finally(release);
 }
 
-/** Looks at what files are, and uses them for what they are good for. IDs that somebody already has are assessed, after anything else. */
-async function sortFiles(files: File[]): Promise<void> {
+/**
+ * Looks at what files are, and uses them for what they are good for. IDs that somebody already has are assessed, after anything else.
+ * @param sorted is called once it is known whether there are other items to train on
+ */
+async function sortFiles(files: File[], sorted: () => void): Promise<void> {
   clearError();
   const heads = await Promise.all(files.map(async (file) => new Uint8Array(await file.slice(0, 4096).arrayBuffer())));
   const areIds = heads.map(looksLikeIds);
@@ -101,6 +109,7 @@ async function sortFiles(files: File[]): Promise<void> {
   const histories = files.filter((_, i) => areHistories[i] && !areIds[i]);
   const others = files.filter((file) => !ids.includes(file) && !histories.includes(file));
   if (others.length > 0) await sortOthers(others, others.length < files.length);
+  sorted();
   for (const file of histories) {
     if (dataOf(page.state)) {
       const used = await results.readHistories(file);

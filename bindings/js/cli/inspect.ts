@@ -425,9 +425,12 @@ function indexWords(path: string, { length }: Uint8Array, index: SemanticIdIndex
       codes: codebookSizes.map(thousands).join(" x "),
       collisions: `${collisions}${collisions === "suffix" ? `, room for ${counted(capacity, "item")} per ID` : ""}`,
       journal: compact ? "none: the index is compact" : `${counted(journal.length, "change")}: ${changes.join(", ")}`,
-      drift: drift
-        ? `${thousands(drift.outside)} of ${counted(drift.items, "new item")} farther from their IDs than 99% of the catalogue was`
-        : "not measured: the index was built without model and items",
+      drift:
+        drift?.items === 0
+          ? "no item was added since the index was built"
+          : drift
+            ? `${thousands(drift.outside)} of ${counted(drift.items, "new item")} farther from their IDs than 99% of the catalogue was`
+            : "not measured: the index was built without model and items",
       warning: drift?.warning,
       model: fingerprint ?? "not recorded",
     }),

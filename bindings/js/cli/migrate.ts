@@ -99,7 +99,12 @@ async function run(given: Given): Promise<number> {
     } else if (!given.values.quiet) {
       process.stdout.write(
         `${counted(unchanged, "item")} keep their ID, ${thousands(kept)} of them although the model prefers another; ${thousands(moved)} moved, ${thousands(added)} added, ${thousands(removed)} removed
-Generation ${next.generation} is in ${output}
+${
+  2 * moved > unchanged + moved
+    ? `Most items moved. To keep the IDs of a new model, train it with --from, or rename its codes with rqvae align.
+`
+    : ""
+}Generation ${next.generation} is in ${output}
 `,
       );
     }

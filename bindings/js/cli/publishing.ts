@@ -140,10 +140,14 @@ export async function publishIds(
     const published = index.table(itemIds).ids;
     const changed = itemIds.filter((itemId, row) => {
       const own = published.at(row);
+      if (collisions === "share") return index.items(own).length > 1;
       return collisions === "suffix" ? own.at(-1) !== 0 : String(own) !== String(index.getRaw(itemId));
     }).length;
     const told = {
-      share: "",
+      share:
+        changed === 0
+          ? ""
+          : `Published as they are: ${counted(changed, "item")} share an ID with others; see --collisions.`,
       suffix: `Published with a suffix: ${counted(changed, "item")} got another one than 0.`,
       reassign: `Published without collisions: ${counted(changed, "item")} got another ID than the model gives.`,
     }[collisions];

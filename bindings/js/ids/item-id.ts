@@ -2,6 +2,7 @@ import { checkArray } from "../base/attached.ts";
 import { invalid } from "../base/errors.ts";
 import { requireThat, show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
+import { counted } from "../base/words.ts";
 
 /** Names an item: a string or a whole number. The number 1 and the string "1" are two items. */
 export type ItemId = string | number;
@@ -40,4 +41,42 @@ export function checkItemIds(itemIds: ArrayLike<ItemId>, where: string): ItemId[
     }
   }
   return checked;
+}
+
+/** What row numbers belong to item IDs: what they are called, and what has one of them a row. */
+interface Rows {
+  /** Of the item IDs, in errors. */
+  name: string;
+  of: string;
+  /** What a row holds: "ID" or "row". */
+  unit: string;
+  length: number;
+}
+
+/**
+ * The row of each item.
+ * @throws InvalidInputError if there are not as many item IDs as rows, or if one occurs twice.
+ */
+export function rowsByKey(
+  itemIds: ArrayLike<ItemId>,
+  { name, of, unit, length }: Rows,
+  where: string,
+): Map<ItemId, number> {
+  const checked = checkItemIds(itemIds, where);
+  if (checked.length !== length) {
+    throw invalid(
+      "COUNTS_DIFFER",
+    )`${{ argument: name }} has ${counted(checked.length, "entry")}, but ${{ argument: of }} has ${counted(length, unit)}`;
+  }
+  const rowOf = new Map<ItemId, number>();
+  for (const [row, itemId] of checked.entries()) {
+    const twin = rowOf.get(itemId);
+    if (twin !== undefined) {
+      throw invalid(
+        "ITEM_TWICE",
+      )`${{ argument: name }} has ${show(itemId)} in ${{ row: twin }} and in row ${row}; every item needs an ID of its own`;
+    }
+    rowOf.set(itemId, row);
+  }
+  return rowOf;
 }

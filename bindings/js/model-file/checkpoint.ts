@@ -80,6 +80,13 @@ export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: T
         "CHECKPOINT_MISMATCH",
       )`${call("resume")}the checkpoint was made with other items: rows differ between ${{ row: first }} and row ${last} (or in their order)${{ hint: worded`use the same items, or start again without ${option("resume")}` }}`;
     },
+    /** @param published Hash of the codes that are held because they were given as `published`; undefined if they were not. */
+    requireSamePublished(published: string | undefined): void {
+      if (published === resumed.published) return;
+      throw invalid(
+        "CHECKPOINT_MISMATCH",
+      )`${call("resume")}the checkpoint was made ${resumed.published === undefined ? "without" : "with other"} ${{ option: "published" }} IDs${{ hint: worded`use the same, or start again without ${option("resume")}` }}`;
+    },
     /** Checks that need the items. @throws InvalidInputError */
     requireFit(data: DataIdentity, isInitialized: boolean): void {
       requireSameData(resumed.data, data);

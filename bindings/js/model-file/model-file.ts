@@ -36,6 +36,8 @@ export interface CheckpointInfo {
   data: DataIdentity;
   /** See `Provenance.from`. */
   from?: string;
+  /** Hash of the codes that items hold because they were given as `published`. */
+  published?: string;
   /** How far the training was: epochs finished, optimiser steps. Absent in checkpoints of earlier releases. */
   progress?: { epoch: number; step: number; totalSteps: number };
 }

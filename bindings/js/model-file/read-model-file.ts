@@ -169,6 +169,7 @@ const METADATA = fields({
       train: options,
       data: fields(identity),
       from: optional(hex16),
+      published: optional(hex16),
       progress: optional(fields({ epoch: whole(), step: whole(), totalSteps: whole() })),
     }),
   ),

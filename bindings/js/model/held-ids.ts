@@ -1,10 +1,9 @@
 /** The IDs that the items of a training hold (src/training/held_ids.h): those published, joined by key, or those that the model gives. Internal. */
 
 import { invalid } from "../base/errors.ts";
-import { requireThat, show } from "../base/option-reader.ts";
+import { requireThat } from "../base/option-reader.ts";
 import { call, option } from "../base/wording.ts";
-import { counted } from "../base/words.ts";
-import { checkItemIds, type ItemId } from "../ids/item-id.ts";
+import { type ItemId, rowsByKey } from "../ids/item-id.ts";
 import { requireIds } from "../ids/semantic-ids.ts";
 import type { ModelConfig, TrainOptions } from "../types.ts";
 
@@ -41,10 +40,12 @@ export function publishedCodes(
       "OTHER_CODEBOOKS",
     )`${{ argument: "published.ids" }}: codebook sizes are [${ids.codebookSizes.join(", ")}], the model's are [${codebookSize.join(", ")}]`;
   }
-  const rowOf = rowsByKey(published!.itemIds, ids.length, "published.itemIds", "published.ids");
+  const rowsOf = (given: readonly ItemId[], name: string, of: string, length: number) =>
+    rowsByKey(given, { name, of, unit: "row", length }, `train: ${name}`);
+  const rowOf = rowsOf(published!.itemIds, "published.itemIds", "published.ids", ids.length);
   const codes = new Uint32Array(rows * levels).fill(NONE);
   let known = 0;
-  for (const [itemId, row] of rowsByKey(itemIds, rows, "itemIds", "items")) {
+  for (const [itemId, row] of rowsOf(itemIds, "itemIds", "items", rows)) {
     const held = rowOf.get(itemId);
     if (held === undefined) continue;
     known++;
@@ -56,24 +57,4 @@ export function publishedCodes(
     )`${{ option: "published" }} has no item in common with ${{ option: "itemIds" }}${{ hint: "check that both name the items in the same way" }}`;
   }
   return codes;
-}
-
-function rowsByKey(given: readonly ItemId[], length: number, name: string, of: string): Map<ItemId, number> {
-  const itemIds = checkItemIds(given, `train: ${name}`);
-  if (itemIds.length !== length) {
-    throw invalid(
-      "COUNTS_DIFFER",
-    )`${{ argument: name }} has ${counted(itemIds.length, "entry")}, but ${{ argument: of }} has ${counted(length, "row")}`;
-  }
-  const rowOf = new Map<ItemId, number>();
-  for (const [row, itemId] of itemIds.entries()) {
-    const twin = rowOf.get(itemId);
-    if (twin !== undefined) {
-      throw invalid(
-        "ITEM_TWICE",
-      )`${{ argument: name }} has ${show(itemId)} in ${{ row: twin }} and in row ${row}; every item needs an ID of its own`;
-    }
-    rowOf.set(itemId, row);
-  }
-  return rowOf;
 }

@@ -5,12 +5,14 @@ import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
 import { VERSION } from "../base/version.ts";
 import { call, option, toText, type Wording, worded } from "../base/wording.ts";
 import { counted, percent } from "../base/words.ts";
+import type { CodeArray } from "../ids/semantic-ids.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
 import type { CheckpointInfo, ModelRecord, TrainingSummary } from "../model-file/model-file.ts";
 import { freezeDeep, writeHistory } from "../model-file/stored-history.ts";
 import { checkCheckpointOptions, nativeTrainConfig, partOf, resolveTrainConfig } from "../options/train-config.ts";
 import { handles, withArena } from "../runtime/arena.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
+import { hashOf } from "../runtime/hash.ts";
 import { type Drive, drive, type Stop } from "../runtime/jobs.ts";
 import type { Handle, NativeModule, NativeTrainState } from "../runtime/native-module.ts";
 import type {
@@ -155,8 +157,11 @@ export async function trainModel(
     }
     const holds = config.stability > 0;
     // Published IDs are checked even if nothing holds them.
-    const reads = !resumed && model.initialized() && (holds || options.published !== undefined);
-    const held = reads && (await heldCodes(model, items, options, rows.rows));
+    const isPublished = options.published !== undefined;
+    const reads = isPublished || (!resumed && holds && model.initialized());
+    const held = reads && (await heldCodes(model, items, options, rows.rows, from));
+    const published = isPublished && held ? hashOf(module, new Uint8Array(held.buffer)) : resumed?.published;
+    resumed?.requireSamePublished(published);
     // Free the old training's memory first, but not for a checkpoint whose state may turn out to be damaged.
     if (!resumed) model.forget();
     const run = new Training(module, handle, model.config, rows, config, { profile, columnNames });
@@ -169,7 +174,12 @@ export async function trainModel(
         { training: run.summary(history), version: VERSION, data: storedData(module, data, hashes), ...origin },
         writeHistory(history),
       );
-    model.began({ run, record, checkpoint: () => run.checkpoint({ ...data, every: hashes.save() }, origin) });
+    model.began({
+      run,
+      record,
+      checkpoint: () =>
+        run.checkpoint({ ...data, every: hashes.save() }, { ...origin, ...(published && { published }) }),
+    });
     let due = performance.now();
     await run.run(rows, {
       report: onProgress && (() => onProgress(run.event())),
@@ -191,16 +201,20 @@ export async function trainModel(
   return history;
 }
 
-/** The codes that the items hold at the start, rows x L. */
+/**
+ * The codes that the items hold at the start, rows x L.
+ * @param from The fingerprint of the model that the training started from, if it was trained itself.
+ */
 async function heldCodes(
   { module, config, handle, fingerprint }: Trainee,
   items: Items | EmbeddingSource,
   options: TrainOptions,
   rows: number,
-): Promise<ArrayLike<number>> {
+  from: string | undefined,
+): Promise<CodeArray> {
   if (options.published !== undefined) {
     const { publishedCodes } = await import("./held-ids.ts");
-    return publishedCodes(options, { config, fingerprint: fingerprint() }, rows);
+    return publishedCodes(options, { config, fingerprint: from ?? fingerprint() }, rows);
   }
   const { encodeItems } = await import("./encode-async.ts");
   const { signal } = options;
@@ -462,7 +476,7 @@ export class Training {
   }
 
   /** What a checkpoint says of the training beside its state. */
-  checkpoint(data: CheckpointInfo["data"], origin: { from?: string }): CheckpointInfo {
+  checkpoint(data: CheckpointInfo["data"], origin: Pick<CheckpointInfo, "from" | "published">): CheckpointInfo {
     const { finishedEpochs: epoch, step, totalSteps } = this.#native.trainState(this.#handle);
     return { train: this.config, data, ...origin, progress: { epoch, step, totalSteps } };
   }

@@ -8,8 +8,9 @@ const NEW_KIND = 1.35;
  * Options of a training of n items that starts from the model of an earlier version of the catalogue (`RQVAE.fit` with `from`). As
  * `suggestConfig` has them, but
  *
- * - a quarter of the epochs, at least 5, at half of the rate, or at a quarter below eight items per dimension: the model knows most items, and
- *   longer it would only learn them by heart. Twice as many at twice the rate if the new items are of a new kind.
+ * - a quarter of the epochs, at least 5: the model knows most items, and longer it would only learn them by heart. The rate is half of that, or
+ *   a quarter below eight items per dimension, or from 128 codes a level on, whose cells are so small that items leave them early. Twice as
+ *   many epochs at twice the rate if the new items are of a new kind.
  * - half of the noise, and none for a new kind: the encoder must find the IDs that are held again.
  * - four times the separation, since only new items are pulled apart.
  * - no validation items: the old model has seen nearly all of them, so that they could not tell what is worth it.
@@ -27,7 +28,7 @@ export function suggestRetraining(
   return {
     ...train,
     epochs: effort * Math.max(5, Math.round(train.epochs! / 4)),
-    learningRate: (train.learningRate! * effort) / (n < 8 * inputDim ? 4 : 2),
+    learningRate: (train.learningRate! * effort) / (n < 8 * inputDim || Math.max(...codebookSize) >= FINE ? 4 : 2),
     residualNoise: effort > 1 ? 0 : train.residualNoise! / 2,
     separationWeight: 4 * train.separationWeight!,
     evaluateEvery: 1,
@@ -36,3 +37,5 @@ export function suggestRetraining(
 }
 
 const STABILITY = 0.75;
+/** Codes a level. */
+const FINE = 128;

@@ -1,9 +1,9 @@
 /** What changed between two sets of IDs of the same items: the churn of a new model, or the difference of two methods. */
 
 import { invalid } from "../base/errors.ts";
-import { OptionReader, requireThat, show } from "../base/option-reader.ts";
+import { OptionReader, requireThat } from "../base/option-reader.ts";
 import { counted } from "../base/words.ts";
-import { checkItemIds, type ItemId } from "../ids/item-id.ts";
+import { type ItemId, rowsByKey } from "../ids/item-id.ts";
 import { requireIds, type SemanticIds } from "../ids/semantic-ids.ts";
 import { compareBranches, type JoinedRows } from "./branch-changes.ts";
 import { describeComparison } from "./comparison-text.ts";
@@ -89,8 +89,9 @@ function joinByRow(before: SemanticIds, after: SemanticIds): Joined {
 function joinByKey(before: SemanticIds, after: SemanticIds, given: NonNullable<CompareOptions["itemIds"]>): Joined {
   const isSo = typeof given === "object" && "before" in given && "after" in given;
   requireThat(isSo, "itemIds", "an object { before, after } with the item IDs of both", given, "compareIds");
-  const rowOf = rowsByKey(given.before, before.length, "before");
-  const rowAfter = rowsByKey(given.after, after.length, "after");
+  const rowsOf = (side: "before" | "after", { length }: SemanticIds) =>
+    rowsByKey(given[side], { name: `itemIds.${side}`, of: side, unit: "ID", length }, `compareIds: ${side}`);
+  const [rowOf, rowAfter] = [rowsOf("before", before), rowsOf("after", after)];
   const pairs: [number, number][] = [];
   const removed: ItemId[] = [];
   for (const [itemId, row] of rowOf) {
@@ -104,25 +105,6 @@ function joinByKey(before: SemanticIds, after: SemanticIds, given: NonNullable<C
   };
   const added = [...rowAfter.keys()].filter((itemId) => !rowOf.has(itemId));
   return { rows, itemIds: [...rowOf.keys()], added, removed };
-}
-
-function rowsByKey(itemIds: readonly ItemId[], length: number, side: "before" | "after"): Map<ItemId, number> {
-  const name = `itemIds.${side}`;
-  const checked = checkItemIds(itemIds, `compareIds: ${side}`);
-  if (checked.length !== length) {
-    throw invalid(
-      "COUNTS_DIFFER",
-    )`${{ argument: name }} has ${counted(checked.length, "entry")}, but ${{ argument: side }} has ${counted(length, "ID")}`;
-  }
-  const rowOf = new Map<ItemId, number>();
-  for (const [row, itemId] of checked.entries()) {
-    const twin = rowOf.get(itemId);
-    if (twin !== undefined) {
-      throw invalid()`${{ argument: name }} has ${show(itemId)} in ${{ row: twin }} and in row ${row}; every item needs an ID of its own`;
-    }
-    rowOf.set(itemId, row);
-  }
-  return rowOf;
 }
 
 /** Of each item, how many codes from the start are the same number. */

@@ -128,6 +128,18 @@ describe("fit with from", () => {
       await alone.train(now, { resume });
       expect(alone.save()).toEqual(whole.save());
     }
+
+    const resume = checkpoints[0]!;
+    const others = {
+      itemIds: names(0, 300),
+      ids: SemanticIds.from([...ids].reverse(), { codebookSizes: ids.codebookSizes }),
+    };
+    await expect(RQVAE.fit(now, { ...from, published: others, resume })).rejects.toThrow(
+      "resume: the checkpoint was made with other published IDs",
+    );
+    const { published: _, itemIds: __, ...unpublished } = from;
+    using first = await RQVAE.fit(now, { ...unpublished, checkpoint: { everyMs: 0, write } });
+    await expect(RQVAE.fit(now, { ...from, resume: first.saveCheckpoint() })).rejects.toThrow("without published IDs");
   });
 
   it("gives the same bytes for a source", async () => {

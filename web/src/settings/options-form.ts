@@ -275,7 +275,7 @@ export function suggest(n: number, inputDim: number): void {
     } else control.placeholder = text;
     if (!touched.has(option.field)) control.value = simple ? text : "";
   }
-  submit.disabled = false;
+  showWhetherReady();
   hint.textContent = ADVISED; // until the form's values make sense
   changed();
 }
@@ -283,8 +283,27 @@ export function suggest(n: number, inputDim: number): void {
 /** There is nothing to train on, and why. */
 export function setNoData(why: string): void {
   shape = undefined;
-  submit.disabled = true;
+  showWhetherReady();
   hint.textContent = why;
+}
+
+/** How many files are being looked at: pressed now, the button would train on the data before them. */
+let held = 0;
+
+/** No training begins before what this returns is called. */
+export function holdTraining(): () => void {
+  held++;
+  showWhetherReady();
+  let released = false;
+  return () => {
+    if (!released) held--;
+    released = true;
+    showWhetherReady();
+  };
+}
+
+function showWhetherReady(): void {
+  submit.disabled = held > 0 || shape === undefined;
 }
 
 /** Starts on a new data set and forgets what was typed for the last one. */
