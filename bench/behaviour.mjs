@@ -6,12 +6,15 @@
 //   --trained                    and IDs by the default and by the field's recipe: minutes for each, kept in build/behaviour
 //   --transformer                train one for each set of IDs, where a Python has PyTorch (RQVAE_PYTHON)
 //   --only "k-means ICLRec" LETTER    these sets of IDs      --seconds N    the most that a transformer is trained (180)
+//   --fusion fit | kmeans        instead: IDs of content alone against content fused with behaviour, published with a suffix
+//   --weight N | auto            of behaviour, for --fusion (1)
 //   --epochs N (10)    --seeds N (1)    --threads N (1)    --users N (4000)    --json FILE
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { evaluateIds } from "rqvae/evaluate";
 import { assessIds } from "rqvae/report";
-import { loadCatalogue, SET_NAMES, withSuffix } from "./behaviour/catalogues.mjs";
+import { loadCatalogue, loadContent, SET_NAMES, withSuffix } from "./behaviour/catalogues.mjs";
+import { compareFusion } from "./behaviour/fusion.mjs";
 import { spearman } from "./behaviour/spearman.mjs";
 import { findTorch, transformer } from "./behaviour/transformer.mjs";
 
@@ -22,6 +25,7 @@ const { values, tokens } = parseArgs({
   tokens: true,
   options: {
     ...{ trained: { type: "boolean" }, transformer: { type: "boolean" }, json: { type: "string" } },
+    ...{ fusion: { type: "string" }, weight: { type: "string" } },
     ...Object.fromEntries(["seconds", "epochs", "seeds", "threads", "users"].map((name) => [name, { type: "string" }])),
     ...Object.fromEntries(LISTS.map((name) => [name, { type: "string", multiple: true }])),
   },
@@ -38,6 +42,42 @@ const unknown = lists.set.find((name) => !SET_NAMES.includes(name));
 if (unknown) {
   console.error(`bench:behaviour: ${unknown} is none of the catalogues: ${SET_NAMES.join(", ")}`);
   process.exit(2);
+}
+
+if (values.fusion !== undefined) {
+  await compareAll();
+  process.exit(0);
+}
+
+/** Content alone against content with behaviour, catalogue by catalogue. */
+async function compareAll() {
+  if (values.fusion !== "fit" && values.fusion !== "kmeans") {
+    console.error(`bench:behaviour: --fusion must be fit or kmeans, but is ${values.fusion}`);
+    process.exit(2);
+  }
+  const found = [];
+  const figure = (/** @type {number} */ x) => x.toFixed(4);
+  for (const name of lists.set.length > 0 ? lists.set : SET_NAMES) {
+    const catalogue = await loadContent(name);
+    if (!catalogue) {
+      console.log(`\n${name}: left out, since its files are not here`);
+      continue;
+    }
+    const { content: vectors, histories, codes } = catalogue;
+    const task = { seeds: Number(values.seeds ?? 3), isFit: values.fusion === "fit" };
+    const weight = values.weight === "auto" ? values.weight : Number(values.weight ?? 1);
+    const rows = await compareFusion({ vectors, histories, codes, weight, ...task });
+    found.push({ name, items: vectors.rows, users: histories.users, rows });
+    console.log(`\n${name}: ${vectors.rows} items, ${histories.users} users, ${values.fusion}, ${task.seeds} seeds\n`);
+    console.log(
+      "| Recall@10 of ID prefixes | choices | content | fused | gain, 95% interval |\n| --- | ---: | ---: | ---: | ---: |",
+    );
+    for (const { of, targets, content, fused, mean, margin } of rows) {
+      const gain = `${mean < 0 ? "-" : "+"}${figure(Math.abs(mean))} ± ${figure(margin)}`;
+      console.log(`| ${of} | ${targets} | ${figure(content)} | ${figure(fused)} | ${gain} |`);
+    }
+  }
+  if (values.json) writeFileSync(values.json, JSON.stringify(found, undefined, 1));
 }
 
 /** What of the report could order sets: all from the shares of pairs that agree, and from what chance gives. */

@@ -180,7 +180,7 @@ export async function minify(folder) {
     if (!/\.m?js$/.test(name) || READ_BY_BUNDLERS.test(name)) continue;
     const file = join(folder, name);
     // What every client loads is smaller once compressed when its modules keep their own names.
-    const isClients = !/^(?:cli|sweep|formats|report|behaviour|evaluate|words|wasm)[/\\]/.test(name);
+    const isClients = !/^(?:cli|sweep|formats|report|evaluate|behaviour|fusion|words|wasm)[/\\]/.test(name);
     const isTraced = !name.endsWith(".mjs") && !/^(?:cli|sweep)[/\\]/.test(name); // the glues have no names worth keeping
     const { code, errors } = minifySync(name, readFileSync(file, "utf8"), {
       module: true,

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { SemanticIdIndex, SemanticIds } from "rqvae";
 import { readHistories } from "rqvae/formats";
 import { randomIds, shuffledIds } from "../../dist/evaluate/controls.js";
+import { halfValues } from "../../dist/items/half.js";
 import { DATA, readMatrix } from "../quality/datasets.mjs";
 import { hash } from "../quality/hash.mjs";
 import { fieldRecipe, libraryDefault, residualKMeans } from "../quality/methods.mjs";
@@ -105,6 +106,23 @@ const controls = (name, make) => ({
   "random IDs": async () => randomIds(await make(), 0),
 });
 
+/** Vectors of what is said about items: of each attribute a random sign in 64 dimensions, summed. Its keys count items from 1. */
+function ofAttributes(path, rows, dim = 64) {
+  const data = new Float32Array(rows * dim);
+  for (const [item, attributes] of Object.entries(JSON.parse(readFileSync(path, "utf8")))) {
+    for (const attribute of attributes) {
+      for (let j = 0; j < dim; j++) data[(Number(item) - 1) * dim + j] += (hash(5, attribute, j) % 2) * 2 - 1;
+    }
+  }
+  return { data, rows, dim };
+}
+
+/** @param {Matrix} items half floats as their bits, or floats */
+function asFloats({ data, rows, dim }) {
+  const values = halfValues();
+  return { data: Float32Array.from(data, (value) => (data instanceof Uint16Array ? values[value] : value)), rows, dim };
+}
+
 async function beauty(areTrained) {
   const folder = join(DATA, "test_only/beauty");
   if (!existsSync(folder)) return undefined;
@@ -113,7 +131,8 @@ async function beauty(areTrained) {
   const letter = index("test_only/beauty/LETTER.Beauty.index.json", 4);
   return {
     histories: await readHistories(join(folder, "sequences.Beauty.txt"), { rows: 12101, firstRow: 1 }),
-    content: vectors("iclrec-Beauty-64"),
+    content: ofAttributes(join(folder, "Beauty_item2attributes.json"), 12101),
+    codes,
     makers: {
       ...madeFrom("beauty", "ICLRec", vectors("iclrec-Beauty-64"), codes, areTrained),
       ...madeFrom("beauty", "S3Rec", vectors("s3rec-Beauty-64"), codes, areTrained),
@@ -150,6 +169,7 @@ function miniOneRec(set, file, items) {
     return {
       histories,
       content: vectors,
+      codes: [64, 64, 64],
       makers: {
         ...madeFrom(set, "GloVe", vectors, [64, 64, 64], areTrained),
         ...madeFrom(`${set}-256`, "GloVe, 256 codes", vectors, [256, 256, 256], false, false),
@@ -173,7 +193,12 @@ async function emoji(areTrained) {
   };
   const kmeans = makers["k-means 64 codes"];
   const quarter = { "k-means, a quarter shuffled": async () => partlyShuffled(await kmeans(), 0.25) };
-  return { histories, content: items, makers: { ...makers, ...quarter, ...controls("k-means", kmeans) } };
+  return {
+    histories,
+    content: asFloats(items),
+    codes: [64, 64, 64],
+    makers: { ...makers, ...quarter, ...controls("k-means", kmeans) },
+  };
 }
 
 /** Items in a tree of 12 x 8 x 16, users who stay in a branch or move to a near one, and IDs of which more and more are shuffled. */
@@ -199,7 +224,20 @@ async function planted() {
   const histories = await readHistories(new TextEncoder().encode(lines.join("\n")), { itemIds });
   const shares = [0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1];
   const partly = shares.map((share) => [`${100 * share}% shuffled`, () => partlyShuffled(truth, share)]);
-  return { histories, makers: { ...Object.fromEntries(partly), "random IDs": () => randomIds(truth, 0) } };
+  // Content knows the branch, and little of what is below it.
+  const content = new Float32Array(rows.length * 16);
+  rows.forEach(([top, middle], row) => {
+    for (let j = 0; j < 16; j++) {
+      const noise = (/** @type {number} */ key, n) => (hash(key, n, j) % 2000) / 1000 - 1;
+      content[16 * row + j] = noise(1, top) + noise(2, top * middles + middle) / 4 + noise(3, row);
+    }
+  });
+  return {
+    histories,
+    content: { data: content, rows: rows.length, dim: 16 },
+    codes: [16, 16, 16],
+    makers: { ...Object.fromEntries(partly), "random IDs": () => randomIds(truth, 0) },
+  };
 }
 
 /** @type {Record<string, (areTrained: boolean) => Promise<{ histories: any, content?: Matrix, makers: Makers } | undefined>>} */
@@ -211,6 +249,9 @@ const SETS = {
   beauty,
 };
 export const SET_NAMES = Object.keys(SETS);
+
+/** What fusion needs of a catalogue: its content, its histories and the codes per level. @param {string} name */
+export const loadContent = (name) => SETS[name](false);
 
 /**
  * @param {string} name

@@ -105,6 +105,7 @@ describe("the packed package", () => {
       "rqvae/report",
       "rqvae/behaviour",
       "rqvae/evaluate",
+      "rqvae/fusion",
       "rqvae/decoding",
       "rqvae/features",
       "rqvae/options",

@@ -5,6 +5,7 @@ import { inWhole } from "../items/items.ts";
 import { labelsOf } from "../items/labels.ts";
 import type { JobOptions } from "../types.ts";
 import { type Command, type Given, oneOf, text, typedName, UsageError } from "./command.ts";
+import { fieldOption, itemsForModel, namedFiles } from "./fields.ts";
 import { checkRoles } from "./file-roles.ts";
 import { checkOutput, loadModel, nameFile, openCatalogue, readBytes, STDOUT, saveWhole } from "./files.ts";
 import { nameOfInput } from "./inputs.ts";
@@ -26,6 +27,10 @@ export const encode: Command = {
     Files: {
       labels: labelsOption,
       ...itemOptions,
+      field: {
+        ...fieldOption,
+        help: "other fields of a model that has several, such as\nimage=images.npy; what is left out is missing",
+      },
       output: { short: "o", value: "FILE", help: "the IDs (default, or -: standard output)" },
       format: {
         value: "NAME",
@@ -106,8 +111,10 @@ async function run(given: Given): Promise<number> {
     { as: "<items>", path: itemsPath, role: "items", isPartial: range !== undefined },
     { as: typedName(given, "labels"), path: labelsPath, role: "titles" },
     { as: "--item-ids", path: itemIdsPath, role: "titles" },
+    ...namedFiles(given).map(({ name, path }) => ({ as: `--field ${name}`, path, role: "items" as const })),
   ]);
-  const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath].filter((path) => path !== undefined);
+  const fieldPaths = namedFiles(given).map(({ path }) => path);
+  const inputs = [modelPath, itemsPath, labelsPath, itemIdsPath, ...fieldPaths].filter((path) => path !== undefined);
   for (const path of [output, latentsPath, indexPath]) {
     if (path !== undefined) await checkOutput(path, { overwrite: true, inputs });
   }
@@ -115,7 +122,6 @@ async function run(given: Given): Promise<number> {
   const catalogue = await openCatalogue(itemsPath, labelsPath, readingOf(given), range !== undefined);
   const { rows } = catalogue.items;
   const chosen = range?.(rows) ?? { first: 0, count: rows };
-  const items = rowsOf(catalogue.items, chosen);
   const labels = catalogue.labels && labelsOf(catalogue.labels, chosen.first, chosen.count);
   const own = catalogue.itemIds?.slice(chosen.first, chosen.first + chosen.count);
   // Of a part, the row numbers in the whole.
@@ -126,6 +132,14 @@ async function run(given: Given): Promise<number> {
 
   const model = await loadModel(modelPath, modelBytes);
   try {
+    if (range && model.fields && namedFiles(given).length > 0) {
+      throw new UsageError(
+        "--field needs all items, not a part of them: rqvae fuse --like MODEL, then encode its parts",
+      );
+    }
+    const all = await itemsForModel(given, model, itemsPath, catalogue);
+    catalogued.items = all;
+    const items = rowsOf(all, chosen);
     /** Runs a long call that can be interrupted, with its progress shown. */
     const watched = <T>(
       title: string,

@@ -2,10 +2,12 @@ import { basename } from "node:path";
 import { evaluateIds } from "../evaluate/evaluate-ids.ts";
 import { EVALUATION_FORMATS, evaluationTable } from "../evaluate/evaluation-text.ts";
 import { itemsOfSets, type NamedIds } from "../evaluate/join-sets.ts";
+import type { FieldLayout } from "../items/fields.ts";
+import { RQVAE } from "../model/rqvae.ts";
 import { type Command, type Given, number, oneOf, text, UsageError } from "./command.ts";
 import { checkRoles } from "./file-roles.ts";
-import { type IdFile, readIdFile } from "./files.ts";
-import { nameOfInput } from "./inputs.ts";
+import { exists, type IdFile, readBytes, readIdFile } from "./files.ts";
+import { isLocal, nameOfInput } from "./inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { INPUTS, notesOf } from "./notes.ts";
 import { firstRowOf, historyOptions, openHistories } from "./opened-histories.ts";
@@ -42,6 +44,9 @@ ${INPUTS}`,
 item graph, and what came after items whose IDs begin with the same codes: by
 your IDs, by the same IDs shuffled, and by random ones. They recommend the last
 choice of each user (leave-one-out), and what was chosen after a point in time.`,
+      `A model that was trained with --histories knows what it was made of. Where it is
+next to its IDs (shop.safetensors for shop.ids.csv), you are warned if that was
+what is to be found here.`,
     ],
     "rqvae evaluate fit.ids.csv kmeans.ids.csv --histories beauty.inter",
     "rqvae evaluate fit=a.csv,b.csv,c.csv kmeans=k.csv --histories beauty.inter \\\n    --format latex",
@@ -64,7 +69,7 @@ async function run(given: Given): Promise<number> {
   const sets: (NamedIds & { seeds: IdFile[] })[] = [];
   for (const { name, files } of named) {
     const seeds: IdFile[] = [];
-    for (const file of files) seeds.push(await readIdFile(file, {}));
+    for (const file of files) seeds.push({ ...(await readIdFile(file, {})), ...(await fieldsBeside(file)) });
     sets.push({ name, seeds });
   }
   const { itemIds, areRows } = itemsOfSets(sets);
@@ -82,6 +87,16 @@ async function run(given: Given): Promise<number> {
   );
   process.stdout.write(evaluationTable(evaluation, format));
   return 0;
+}
+
+/** The fields of the model beside a file of IDs, which made them if it has their name: shop.safetensors for shop.ids.csv. */
+async function fieldsBeside(path: string): Promise<{ fields?: FieldLayout }> {
+  const beside = `${path.replace(/(\.ids)?\.\w+$/, "")}.safetensors`;
+  if (!isLocal(path) || beside === path || !(await exists(beside))) return {};
+  const model = await RQVAE.load(await readBytes(beside)).catch(() => undefined); // no model of ours says nothing
+  const fields = model?.fields;
+  model?.dispose();
+  return fields ? { fields } : {};
 }
 
 /** `name=a.csv,b.csv`, or a file, which is called by its name. @throws UsageError */

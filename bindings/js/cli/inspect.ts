@@ -1,6 +1,7 @@
 import { VERSION } from "../base/version.ts";
 import { counted, percent, short, thousands } from "../base/words.ts";
 import type { SemanticIdIndex } from "../index/semantic-id-index.ts";
+import type { StoredLayout } from "../items/fields.ts";
 import { openItems } from "../items/items.ts";
 import { RowHashes } from "../items/row-hashes.ts";
 import { dataFingerprint } from "../model/provenance.ts";
@@ -72,6 +73,10 @@ interface Inspection {
   fingerprint?: string;
   initialized?: boolean;
   config: ModelConfig;
+  /** Of a model of several fields: names, sizes and weights. */
+  fields?: { name: string; dim: number; weight: number; items: number; guessed?: boolean }[];
+  /** What users chose, if a field was made of it. */
+  madeFrom?: { users: number; choices: number };
   parameters: Record<"input" | "encoder" | "codebooks" | "decoder" | "total", number>;
   /** Of a checkpoint. */
   progress?: { epoch: number; step: number; totalSteps: number };
@@ -148,6 +153,7 @@ function inspectModel(path: string, bytes: Uint8Array, module: NativeModule): In
     bytes: bytes.length,
     ...{ format, numerics, ...(version && { version }), fingerprint, initialized },
     config,
+    ...(metadata.fields && fieldsIn(metadata.fields)),
     parameters: countParameters(tensors.values()),
     ...(checkpoint?.progress && { progress: checkpoint.progress }),
     training,
@@ -157,6 +163,14 @@ function inspectModel(path: string, bytes: Uint8Array, module: NativeModule): In
     ...(from && { from }),
   };
 }
+
+const fieldsIn = ({ fields, madeFrom }: StoredLayout): Pick<Inspection, "fields" | "madeFrom"> => ({
+  fields: fields.map(({ name, dim, weight, rows: items, guess }) => ({
+    ...{ name, dim, weight, items },
+    ...(guess !== undefined && { guessed: true }),
+  })),
+  ...(madeFrom && { madeFrom: { users: madeFrom.users, choices: madeFrom.choices } }),
+});
 
 const historyOf = (stored: string, { codebookSize }: ModelConfig): TrainHistory =>
   readHistory(stored, codebookSize, (what, cause) => damaged(`of its training's history, ${what}`, cause));
@@ -269,6 +283,10 @@ function modelWords(path: string, inspection: Inspection): string[] {
       encoder: `${widths}${hiddenDims.length > 0 ? `, ${config.activation === "relu" ? "ReLU" : "SiLU"}` : ", linear: residual k-means"}`,
       codes: `${codebookSize.map(thousands).join(" x ")}: ${counted(possible, "possible ID")}`,
       encoding: search,
+      fields: inspection.fields?.map(fieldWords).join("; "),
+      "made from":
+        inspection.madeFrom &&
+        `${counted(inspection.madeFrom.choices, "choice")} of ${counted(inspection.madeFrom.users, "user")}`,
       parameters: `${thousands(parameters.total)} (${parts.map((part) => `${part} ${thousands(parameters[part])}`).join(", ")})`,
       options: optionWords("model", config),
       fingerprint,
@@ -287,6 +305,9 @@ function modelWords(path: string, inspection: Inspection): string[] {
       : []),
   ];
 }
+
+const fieldWords = ({ name, dim, weight, items, guessed }: NonNullable<Inspection["fields"]>[number]) =>
+  `${name} (${counted(dim, "number")}, weight ${short(weight)}, ${counted(items, "item")} had it${guessed ? ", guessed where missing" : ""})`;
 
 function trainingWords({ kind, progress, training, options, history, initialized, data }: Inspection): string[] {
   if (kind === "weights") return [];

@@ -2,6 +2,7 @@ import { residualKMeans } from "../model/residual-kmeans.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import type { ResidualKMeansOptions } from "../types.ts";
 import type { Command, Given } from "./command.ts";
+import { fieldOptions } from "./fields.ts";
 import { nameFile } from "./files.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { ITEM_FILES } from "./item-options.ts";
@@ -36,6 +37,7 @@ export const kmeans: Command = {
       codebookRefine: "fit the codebooks together with the search (default: on)",
       seed: "the same items, options and seed give the same IDs (default: 0)",
     }),
+    "Several vectors per item": fieldOptions,
     "Published IDs": publishingOptions,
     General: computingOptions,
   },

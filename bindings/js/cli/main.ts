@@ -14,6 +14,7 @@ import { encode } from "./encode.ts";
 import { evaluate } from "./evaluate.ts";
 import { features } from "./features.ts";
 import { closeFiles } from "./files.ts";
+import { fuse } from "./fuse.ts";
 import { hopwise } from "./hopwise.ts";
 import { inspect } from "./inspect.ts";
 import { Interrupted } from "./interrupt.ts";
@@ -31,7 +32,7 @@ import { train } from "./train.ts";
 import { messageOf } from "./words.ts";
 
 const commands: Command[] = [
-  ...[embed, train, kmeans, encode, merge, report, evaluate, churn, align, migrate, inspect, lookup, similar],
+  ...[embed, fuse, train, kmeans, encode, merge, report, evaluate, churn, align, migrate, inspect, lookup, similar],
   ...[decode, features, sweep, convert, hopwise],
   completion(() => commands),
   man(() => commands),

@@ -14,11 +14,13 @@ import { explainedBy } from "../report/assess.ts";
 import { assessIds } from "../report/assess-ids.ts";
 import type { IdStatistics, ItemLabels } from "../types.ts";
 import { type Given, type Option, text, typedName, UsageError } from "./command.ts";
+import { fieldFiles, fuseCatalogue, hasFields, withLayout } from "./fields.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   type CatalogueItems,
   checkOutput,
   FileError,
+  nameFile,
   nameOfOutput,
   openCatalogue,
   STDOUT,
@@ -123,14 +125,25 @@ export async function openWorkplace(
     }
   }
   const others = ["item-ids", "from", "published"].map((name) => text(given, name));
-  const inputs = [itemsPath, labelsPath, ...others].filter((path) => path !== undefined);
+  const fieldInputs = fieldFiles(given);
+  const inputs = [itemsPath, labelsPath, ...others, ...fieldInputs.map(({ path }) => path)].filter(
+    (path) => path !== undefined,
+  );
   await checkRoles([
+    ...fieldInputs,
     { as: "<items>", path: itemsPath, role: "items" },
     { as: typedName(given, "labels"), path: labelsPath, role: "titles" },
     { as: "--item-ids", path: text(given, "item-ids"), role: "titles" },
   ]);
   await checkOutputs(given, { modelPath, idsPath, inputs, publishing }, overwrite);
-  const { items, labels, itemIds, named, columns } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  const catalogue = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  const { labels, itemIds, columns } = catalogue;
+  const items = hasFields(given)
+    ? await fuseCatalogue(given, catalogue).catch((error) => {
+        throw nameFile(itemsPath, error);
+      })
+    : await withLayout(itemsPath, catalogue.items, given.values.quiet === true);
+  const named = hasFields(given) ? {} : catalogue.named;
   checkPublishing(publishing, { items, rows: items.rows, itemIds, labels }, nameOfInput(itemsPath));
   const quiet = given.values.quiet === true;
   return { itemsPath, modelPath, idsPath, inputs, items, labels, itemIds, named, columns, quiet, publishing };

@@ -22,6 +22,7 @@ import type {
 import { copyShard } from "../worker/shard.ts";
 import { CheckpointFile } from "./checkpoint-file.ts";
 import { type Command, type Given, number, type Option, oneOf, text, UsageError } from "./command.ts";
+import { fieldOptions } from "./fields.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   type CatalogueItems,
@@ -109,6 +110,7 @@ export const train: Command = {
       preset: presetOption,
       ...sections.Model,
     },
+    "Several vectors per item": fieldOptions,
     "Published IDs": publishingOptions,
     General: computingOptions,
   },
@@ -120,6 +122,9 @@ ${INPUTS}
       `A default of "chosen" depends on the items: on how many there are and, for the
 latent width, on a look at a sample of them. --dry-run prints what is chosen and
 why. With --preset, the recipe decides instead.`,
+      `With --field or --histories, <items> is the field content. The fields become one
+vector (rqvae fuse --help), and the model remembers how: rqvae encode takes the
+same fields, also without some of them. --histories adds the field behaviour.`,
       `With --collisions, --ids holds published IDs; the model gives raw ones. A new
 item gets its ID from the index (--index), which never changes an ID it gave.
 Reassigning needs all vectors in memory, suffixes do not.`,
@@ -151,6 +156,7 @@ continues without it.`,
     ],
     "rqvae train emoji.npy --labels emoji.labels.json --codes 32",
     "rqvae train items.npy --item-ids skus.txt --collisions suffix",
+    "rqvae train items.npy --histories shop.inter --field image=images.npy",
     "rqvae train items.npy --dry-run",
     "rqvae train items.npy --json --history history.csv > result.json",
     "rqvae train items.npy --epochs 500 --checkpoint items.checkpoint --resume",

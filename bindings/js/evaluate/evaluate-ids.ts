@@ -2,14 +2,18 @@ import { invalid } from "../base/errors.ts";
 import { checkSignal, OptionReader, requireThat } from "../base/option-reader.ts";
 import type { Histories } from "../formats/histories/histories.ts";
 import { requireIds, type SemanticIds } from "../ids/semantic-ids.ts";
+import { type FieldLayout, requireLayout } from "../items/fields.ts";
 import { requireUnique } from "../items/join.ts";
 import { requireHistories } from "../report/check.ts";
 import { evaluate } from "./evaluate.ts";
 import type { IdEvaluation } from "./evaluation.ts";
 import type { NamedIds } from "./join-sets.ts";
 
-/** IDs of the rows of the catalogue, or of items that are joined with it by their own IDs. */
-export type IdSet = SemanticIds | { ids: SemanticIds; itemIds: readonly string[] };
+/**
+ * IDs of the rows of the catalogue, or of items that are joined with it by their own IDs (`itemIds`). With `fields` of the model that made
+ * them, the evaluation says whether choices that are to be found were among those that the vectors were made of.
+ */
+export type IdSet = SemanticIds | { ids: SemanticIds; itemIds?: readonly string[]; fields?: FieldLayout | undefined };
 
 /** What `evaluateIds` takes besides the IDs. */
 export interface EvaluateOptions {
@@ -85,12 +89,15 @@ function readSets(sets: unknown): NamedIds[] {
 const isIds = (value: unknown): value is SemanticIds => ArrayBuffer.isView((value as SemanticIds | undefined)?.codes);
 
 function seedOf(given: unknown, name: string): NamedIds["seeds"][number] {
-  const { ids, itemIds } = isIds(given) ? { ids: given } : ((given ?? {}) as Exclude<IdSet, SemanticIds>);
+  const { ids, itemIds, fields } = isIds(given)
+    ? { ids: given, itemIds: undefined, fields: undefined }
+    : ((given ?? {}) as Exclude<IdSet, SemanticIds>);
   requireIds(ids, name);
   requireThat(ids.length > 0, name, "IDs of at least one item", ids, WHERE);
   if (itemIds !== undefined) {
     const isSo = Array.isArray(itemIds) && itemIds.every((itemId) => typeof itemId === "string");
     requireThat(isSo, `${name}.itemIds`, "an array of strings", itemIds, WHERE);
   }
-  return { ids, itemIds };
+  if (fields !== undefined) requireLayout(fields, `${name}.fields`);
+  return { ids, itemIds, madeFrom: fields?.madeFrom };
 }

@@ -14,9 +14,10 @@ import {
   type SplitEvaluation,
 } from "./evaluation.ts";
 import { describeEvaluation } from "./evaluation-text.ts";
+import { shareSeen } from "./history-sketch.ts";
 import { joinSets, type NamedIds } from "./join-sets.ts";
 import { addMeasures, type Figure, figureOf, MEASURE_NAMES, meanOfFigure, pairedDifference } from "./measures.ts";
-import { leaveOneOut, type Split, splitInTime } from "./splits.ts";
+import { type Choices, leaveOneOut, type Split, splitInTime } from "./splits.ts";
 
 /** The share of item bigrams and of the graph; popularity has the rest. */
 const KNOWN = 0.75;
@@ -40,8 +41,12 @@ export async function evaluate(
   const { choices, items } = joined;
   const ways = waysOf(joined.sets, items);
   const splits: SplitEvaluation[] = [];
-  for (const split of [await leaveOneOut(choices, signal), await splitInTime(choices, heldOut, signal)]) {
-    splits.push(await evaluateSplit(split, ways, signal));
+  for (const divide of [
+    (all: Choices) => leaveOneOut(all, signal),
+    (all: Choices) => splitInTime(all, heldOut, signal),
+  ]) {
+    const seen = await seenBy(sets, histories, itemIds, divide);
+    splits.push({ ...(await evaluateSplit(await divide(choices), ways, signal)), ...(seen.length > 0 && { seen }) });
   }
   const figures: EvaluationFigures = {
     items,
@@ -81,7 +86,7 @@ async function evaluateSplit(
   signal: AbortSignal | undefined,
 ): Promise<SplitEvaluation> {
   const figures: Figure[][] = [];
-  const users = split.firsts.reduce((n, first, u) => n + Number(u > 0 && first > split.firsts[u - 1]!), 0);
+  const users = usersOf(split);
   for (const { seeds, weights, pairsOf } of ways) {
     const bySeed: Float64Array[][] = [];
     for (const ids of seeds) {
@@ -107,6 +112,33 @@ async function evaluateSplit(
   });
   return { name: split.name, text: split.text, users, targets: split.targets.length, models, comparisons };
 }
+
+/** The sets that were made of what users chose, and how much of what is to be found they have seen. */
+async function seenBy(
+  sets: readonly NamedIds[],
+  histories: Histories,
+  itemIds: readonly string[] | undefined,
+  divide: (all: Choices) => Promise<Split>,
+): Promise<{ set: string; share: number }[]> {
+  const made = sets.flatMap(({ name, seeds }) => seeds.flatMap(({ madeFrom }) => (madeFrom ? { name, madeFrom } : [])));
+  if (made.length === 0) return [];
+  const { targets } = await divide(histories);
+  const shares = new Map<string, number>();
+  for (const { name, madeFrom } of made) {
+    const share = shareSeen(madeFrom, histories, itemIds, targets);
+    if (share !== undefined) shares.set(name, Math.max(share, shares.get(name) ?? 0));
+  }
+  return Array.from(shares, ([set, share]) => ({ set, share }));
+}
+
+/** Recall@10 of a model. */
+export async function evaluateChoices(model: CountingModel, split: Split, signal?: AbortSignal): Promise<Figure> {
+  const users = usersOf(split);
+  const measures = await measure(model, split, users, signal);
+  return figureOf([measures[MEASURE_NAMES.indexOf("recall@10")]!]);
+}
+
+const usersOf = ({ firsts }: Split) => firsts.reduce((n, first, u) => n + Number(u > 0 && first > firsts[u - 1]!), 0);
 
 const byName = <T>(of: (m: number) => T) =>
   Object.fromEntries(MEASURE_NAMES.map((name, m) => [name, of(m)])) as Record<(typeof MEASURE_NAMES)[number], T>;

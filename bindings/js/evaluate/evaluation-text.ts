@@ -4,7 +4,7 @@ import { invalid } from "../base/errors.ts";
 import { fields, finite, list, oneOf, optional, type Shape, text, whole } from "../base/json-shape.ts";
 import { requireThat } from "../base/option-reader.ts";
 import { latexTable, markdownTable } from "../base/tables.ts";
-import { counted } from "../base/words.ts";
+import { counted, wholePercent } from "../base/words.ts";
 import {
   type Comparison,
   type EvaluationFigures,
@@ -63,15 +63,27 @@ export function describeEvaluation(evaluation: EvaluationFigures): string {
   return lines.join("\n");
 }
 
+/** Where it is certain that something was seen, and not that a few hashes are equal by chance. */
+const SEEN = 0.02;
+
+/** Warnings about sets that have seen what is to be found; a word about those that have not. */
+export function leaksOf({ seen = [] }: Pick<SplitEvaluation, "seen">): string[] {
+  return seen.map(({ set, share }) =>
+    share < SEEN
+      ? `${set} was made of what users chose, but not of the choices that are to be found here.`
+      : `Warning: ${set} was made of what users chose, ${share > 0.99 ? "the choices that are to be found here included" : `among it ${wholePercent(share)} of the choices that are to be found here`}: its figures are too high. Make IDs of what is seen only: leaveOut of rqvae/fusion, or --held-out last, time or both of rqvae train and fuse.`,
+  );
+}
+
 function describeSplit(
-  { text, users, models, comparisons }: SplitEvaluation,
+  { text, users, models, comparisons, seen }: SplitEvaluation,
   sets: EvaluationFigures["sets"],
 ): string[] {
   if (users === 0) return [text, "  There is nothing to be found, and so no figures."];
   const width = Math.max(...models.map(({ name }) => name.length)) + 2;
   const cells = (texts: readonly string[]) => texts.map((each) => each.padStart(7)).join("");
   const lines = [
-    text,
+    ...[text, ...leaksOf({ ...(seen && { seen }) })],
     "",
     `  ${"".padEnd(width)}${MEASURES.map((measure) => TITLES[measure].padStart(7).padEnd(7 * CUTOFFS.length))
       .join("")
@@ -116,6 +128,7 @@ const EVALUATION = fields({
   splits: list(
     fields({
       ...{ name: oneOf(Object.keys(SPLITS)), text, users: whole(), targets: whole() },
+      seen: optional(list(fields({ set: text, share: finite }))),
       models: list(fields({ name: text, kind, set: optional(text), seeds: whole(1), measures: measures(finite) })),
       comparisons: list(
         fields({ of: text, over: text, kind, measures: measures(fields({ mean: finite, margin: finite })) }),
@@ -142,7 +155,7 @@ export function evaluationTable(evaluation: IdEvaluation, format: EvaluationForm
     .join("\n");
 }
 
-function tableOf({ name, text, models, comparisons }: SplitEvaluation, notes: readonly string[]) {
+function tableOf({ name, text, models, comparisons, seen }: SplitEvaluation, notes: readonly string[]) {
   const best = MEASURE_NAMES.map((m) => Math.max(...models.map(({ measures }) => measures[m])));
   const over = (of: string) => comparisons.find((each) => each.of === of && each.over === "item bigrams");
   return {
@@ -157,7 +170,7 @@ function tableOf({ name, text, models, comparisons }: SplitEvaluation, notes: re
       { text: over(model) ? gain(over(model)!.measures["recall@10"]) : "", isBest: false },
     ]),
     left: 1,
-    notes: [text, ...notes],
+    notes: [text, ...leaksOf({ ...(seen && { seen }) }), ...notes],
     hasRule: (i: number) => i > 0 && models[i]!.kind !== models[i - 1]!.kind && models[i - 1]!.kind === "baseline",
   };
 }

@@ -36,6 +36,8 @@ export interface SplitEvaluation {
   users: number;
   /** Choices that are to be found. */
   targets: number;
+  /** Sets that were made of what users chose, and the share of the choices that are to be found which they have seen. */
+  seen?: { set: string; share: number }[];
   models: ModelFigures[];
   /** Each set over the baselines, random IDs, itself shuffled, and the sets after it. */
   comparisons: Comparison[];

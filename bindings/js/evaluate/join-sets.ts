@@ -5,13 +5,19 @@ import { counted, thousands } from "../base/words.ts";
 import { inSlices } from "../behaviour/followers.ts";
 import type { Histories } from "../formats/histories/histories.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { HistorySketch } from "../items/fields.ts";
 import { requireUnique } from "../items/join.ts";
 import type { Choices } from "./splits.ts";
 
 /** A set of IDs, by one seed or several. */
 export interface NamedIds {
   name: string;
-  seeds: readonly { ids: SemanticIds; itemIds?: readonly string[] | undefined }[];
+  seeds: readonly {
+    ids: SemanticIds;
+    itemIds?: readonly string[] | undefined;
+    /** The choices that the IDs' vectors were made of, if they were. */
+    madeFrom?: HistorySketch | undefined;
+  }[];
 }
 
 /** What all sets have. */

@@ -6,6 +6,7 @@
  */
 
 import { TextEncoder } from "../base/text-codecs.ts";
+import type { StoredLayout } from "../items/fields.ts";
 import type { EveryRow } from "../items/row-hashes.ts";
 import type { ModelConfig, TrainConfig } from "../types.ts";
 
@@ -110,6 +111,8 @@ export interface ModelMetadata extends Partial<Provenance> {
   training: TrainingSummary | null;
   /** Only in checkpoints. */
   checkpoint?: CheckpointInfo;
+  /** Only of models that were fitted to several fields: how these become one. Older readers encode what was fused before. */
+  fields?: StoredLayout;
   /** 16 hexadecimal digits, see `RQVAE.fingerprint`. */
   fingerprint: string;
   /** Hash of the whole file with this field set to zeros. */

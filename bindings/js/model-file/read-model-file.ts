@@ -20,6 +20,7 @@ import { show } from "../base/option-reader.ts";
 import { TextDecoder, TextEncoder } from "../base/text-codecs.ts";
 import { worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
+import { STORED_LAYOUT } from "../items/fields.ts";
 import { halfValues } from "../items/half.ts";
 import type { ModelOptions } from "../types.ts";
 import {
@@ -172,6 +173,7 @@ const METADATA = fields({
       progress: optional(fields({ epoch: whole(), step: whole(), totalSteps: whole() })),
     }),
   ),
+  fields: optional(STORED_LAYOUT),
   fingerprint: hex16,
   checksum: hex16,
 });

@@ -4,6 +4,7 @@
 
 import { InvalidInputError, ModelFormatError } from "../base/errors.ts";
 import { checkOptionNames, OptionReader } from "../base/option-reader.ts";
+import { FieldJoiner, fromStored as layoutOf } from "../items/fields.ts";
 import type { FileTensor, ModelFile, ModelRecord } from "../model-file/model-file.ts";
 import { damaged, fromStored, readModelFile } from "../model-file/read-model-file.ts";
 import { readSource } from "../model-file/source.ts";
@@ -56,19 +57,20 @@ export async function readModel(source: ModelSource, options: LoadOptions): Prom
 /** What the file remembers, and the history of its training. @throws ModelFormatError */
 export async function readRecord({
   file: { metadata, history: stored },
-}: ReadModel): Promise<{ record?: ModelRecord; history?: TrainHistory }> {
+}: ReadModel): Promise<{ record?: ModelRecord; history?: TrainHistory; fields?: FieldJoiner }> {
   if (!metadata) return {};
   const { training, version, data, from } = metadata;
+  const joined = metadata.fields && { fields: new FieldJoiner(layoutOf(metadata.fields)) };
   const record = recordOf(
     { training, ...(version && { version }), ...(data && { data }), ...(from && { from }) },
     stored,
   );
-  if (stored === undefined) return { record };
+  if (stored === undefined) return { record, ...joined };
   const { readHistory } = await import("../model-file/stored-history.ts"); // encoder parts and files of before have none
   const history = readHistory(stored, metadata.config.codebookSizes, (what, cause) =>
     damaged(`of its training's history, ${what}`, cause),
   );
-  return { record, history };
+  return { record, history, ...joined };
 }
 
 /** The weights must be those that the file says, unless its configuration was overridden. @throws ModelFormatError */

@@ -8,6 +8,7 @@ import { checkOptionNames, requireThat, validateJobOptions } from "../base/optio
 import { call } from "../base/wording.ts";
 import type { SemanticIdsOutput } from "../ids/semantic-ids.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { FieldItems, FieldJoiner, FieldLayout, FusedItems } from "../items/fields.ts";
 import { openItems } from "../items/items.ts";
 import { type ModelMetadata, type ModelRecord, writeModelFile } from "../model-file/model-file.ts";
 import { handles } from "../runtime/arena.ts";
@@ -80,6 +81,7 @@ export class RQVAE {
   /** The training that runs or was the last, as long as its weights are the model's. */
   #training: RunningTraining | undefined;
   #fingerprint: string | undefined;
+  #fields: FieldJoiner | undefined;
   /** The long call that may change weights, if one is running. */
   #running: string | undefined;
   /** Number of running `encodeAsync` and `encodeStream` calls. */
@@ -134,9 +136,10 @@ export class RQVAE {
     const read = await readModel(source, options);
     const { module, file, config, part } = read;
     if (part === "full") await loadTrainOptions();
-    const { record, history } = await readRecord(read);
+    const { record, history, fields } = await readRecord(read);
     const model = new RQVAE(module, config, part, makeModel(read));
     try {
+      model.#fields = fields;
       model.#record = record;
       model.#history = history;
       fitsFile(model.fingerprint, file, options);
@@ -153,6 +156,14 @@ export class RQVAE {
    */
   get history(): TrainHistory | undefined {
     return this.#history;
+  }
+
+  /**
+   * How several vectors of an item become one, if the model was fitted to what `fuse` gives: `encode` and the other methods then also take
+   * the vectors by field, `{ title, image }`, also without some of them.
+   */
+  get fields(): FieldLayout | undefined {
+    return this.#fields?.layout;
   }
 
   /** Whether the model can encode: it was trained, initialised or loaded, or it needs no data. */
@@ -276,11 +287,11 @@ export class RQVAE {
    * runner-up, in squared distance; 0 is a tie.
    * @throws NotInitializedError if the model was not trained, initialised or loaded.
    */
-  encode(items: Items, options?: { margins?: boolean }): SemanticIds {
+  encode(items: Items | FieldItems, options?: { margins?: boolean }): SemanticIds {
     const model = this.#ready();
     if (options !== undefined) checkOptionNames(options, "encode", ["margins"]);
-    const { codebookSize: codebookSizes, nQuantizationLayers: levels, inputDim } = this.config;
-    const source = openItems(items, inputDim);
+    const { codebookSize: codebookSizes, nQuantizationLayers: levels } = this.config;
+    const source = this.#rows(items);
     const margins = options?.margins ? new Float32Array(source.rows * levels) : undefined;
     return SemanticIds.trusted(model.encode(source, margins), codebookSizes, this.fingerprint, margins);
   }
@@ -289,7 +300,10 @@ export class RQVAE {
    * `encode` for large catalogues: it yields to the event loop, reports progress and can be aborted. The items are read while it runs: do
    * not change them before it resolves.
    */
-  encodeAsync(items: Items | EmbeddingSource, options: JobOptions = {}): LongCall<JobProgress, SemanticIds> {
+  encodeAsync(
+    items: Items | FieldItems | EmbeddingSource,
+    options: JobOptions = {},
+  ): LongCall<JobProgress, SemanticIds> {
     return longCall("encodeAsync", options, async (watch) => {
       validateJobOptions(options, "encodeAsync");
       this.#beginReading("encodeAsync");
@@ -322,12 +336,20 @@ export class RQVAE {
     }
   }
 
-  async #encodeLong(items: Items | EmbeddingSource, options: JobOptions, name?: string): Promise<SemanticIds> {
+  #rows(items: Items | FieldItems) {
+    return openItems((this.#fields ? this.#fields.join(items) : items) as Items, this.config.inputDim);
+  }
+
+  async #encodeLong(
+    items: Items | FieldItems | EmbeddingSource,
+    options: JobOptions,
+    name?: string,
+  ): Promise<SemanticIds> {
     const { fingerprint, config } = this;
     const { encodeItems } = await import("./encode-async.ts");
     const { module, handle } = this.#open();
     const encoder = { module, config, model: handle, ends: this.#ends };
-    const codes = await encodeItems(encoder, items, options, name);
+    const codes = await encodeItems(encoder, (this.#fields?.join(items) ?? items) as Items, options, name);
     options.onProgress?.({ phase: "encode", progress: 1 });
     return SemanticIds.trusted(codes, config.codebookSize, fingerprint);
   }
@@ -345,15 +367,15 @@ export class RQVAE {
   }
 
   /** IDs and how they came about: the codes' vectors, the residual before each level, and each item's quantisation loss. */
-  getSemanticIds(items: Items): SemanticIdsOutput {
+  getSemanticIds(items: Items | FieldItems): SemanticIdsOutput {
     const model = this.#ready();
-    const { codes, ...rest } = model.quantize(openItems(items, this.config.inputDim));
+    const { codes, ...rest } = model.quantize(this.#rows(items));
     return { semIds: SemanticIds.trusted(codes, this.config.codebookSize, this.fingerprint), ...rest };
   }
 
   /** n x latentDim: the encoder's output for the items, before quantisation. */
-  latents(items: Items): Float32Array {
-    return this.#ready().latents(openItems(items, this.config.inputDim));
+  latents(items: Items | FieldItems): Float32Array {
+    return this.#ready().latents(this.#rows(items));
   }
 
   /**
@@ -367,7 +389,7 @@ export class RQVAE {
   }
 
   /** n x inputDim: equals `decode(encode(items))` bit for bit. */
-  reconstruct(items: Items): Float32Array {
+  reconstruct(items: Items | FieldItems): Float32Array {
     this.#requireFull("reconstruct");
     return this.decode(this.encode(items));
   }
@@ -385,10 +407,10 @@ export class RQVAE {
   }
 
   /** The losses of a batch in evaluation mode: without noise and without changing the model. */
-  forward(items: Items): Losses {
+  forward(items: Items | FieldItems): Losses {
     const model = this.#ready();
     this.#requireFull("forward");
-    return model.losses(openItems(items, this.config.inputDim));
+    return model.losses(this.#rows(items));
   }
 
   /** An optimiser for `trainStep`. @throws InvalidInputError for a value out of range or an unknown option. */
@@ -403,12 +425,12 @@ export class RQVAE {
    * One step of your own training loop: forward in training mode, backward, optimiser. Returns the losses before the step. The model must
    * be initialised (`kmeansInitCodebooks`) unless its configuration needs no data.
    */
-  trainStep(items: Items, optimizer: Optimizer): Losses {
+  trainStep(items: Items | FieldItems, optimizer: Optimizer): Losses {
     const model = this.#ready();
     this.#requireFull("trainStep");
     const handle = Optimizer.handleOf(optimizer, this);
     this.#requireIdle("trainStep");
-    const losses = model.losses(openItems(items, this.config.inputDim), handle);
+    const losses = model.losses(this.#rows(items), handle);
     this.#weightsChanged(); // a step that failed was not applied
     return losses;
   }
@@ -444,6 +466,7 @@ export class RQVAE {
         training: null,
         ...record?.[part],
         ...extra,
+        ...(this.#fields && { fields: this.#fields.stored }),
         fingerprint: this.fingerprint,
       },
       (bytes) => hashOf(module, bytes),
@@ -538,16 +561,21 @@ export class RQVAE {
     this.#requireFull(what);
     this.#requireIdle(what);
     let rows: JobRows | undefined;
-    const before = this.fingerprint;
+    const [before, joiner] = [this.fingerprint, this.#fields];
     this.#running = what;
     try {
       const training = trainingModule ?? (await loadTraining());
       const stop = new training.Stop(signal, ...this.#ends);
       rows = new training.JobRows(module, items, this.config.inputDim, stop);
+      const { fields } = items as Partial<FusedItems>;
+      if (fields) this.#fields = (await import("../items/fields.ts")).joinerFor(fields, this.#fields);
       return await body(rows, stop);
     } catch (error) {
       // Ended early: what is known of the weights holds if they are still the same. A training's state is kept.
-      if (!this.#end.reason && this.fingerprint !== before) this.#forget();
+      if (!this.#end.reason) {
+        if (this.fingerprint !== before) this.#forget();
+        else this.#fields = joiner;
+      }
       throw error;
     } finally {
       rows?.handle.delete();

@@ -19,7 +19,16 @@ export interface Contract {
 }
 
 /** What `RQVAEWorker` implements itself. */
-type Own = "config" | "part" | "history" | "initialized" | "fingerprint" | "encodeStream" | "dispose" | symbol;
+type Own =
+  | "config"
+  | "fields"
+  | "part"
+  | "history"
+  | "initialized"
+  | "fingerprint"
+  | "encodeStream"
+  | "dispose"
+  | symbol;
 
 export const METHODS = {
   /** As `kmeansInitCodebooks` of `RQVAE`, in the worker. */

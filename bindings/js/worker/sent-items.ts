@@ -5,6 +5,7 @@ import { invalid } from "../base/errors.ts";
 import { show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import { isSource } from "../items/embedding-source.ts";
+import type { FusedItems } from "../items/fields.ts";
 import { isFloats } from "../items/items.ts";
 import { adviseItems } from "../options/item-forms.ts";
 import type { EmbeddingSource, FloatArray, ItemMatrix, Items } from "../types.ts";
@@ -47,8 +48,8 @@ export function sentItems(items: Items, transfer: boolean | undefined, method: s
   checkArray((items as Partial<ItemMatrix> | null)?.data, "items.data");
   if (isFloats(items)) return own(items);
   if (Array.isArray(items)) return copyRows(items) ?? clone(items);
-  const { data, rows, dim } = (items ?? {}) as ItemMatrix;
-  return isFloats(data) || isHalfs(data) ? { data: own(data), rows, dim } : clone(items);
+  const { data, rows, dim, fields } = (items ?? {}) as ItemMatrix & Partial<FusedItems>;
+  return isFloats(data) || isHalfs(data) ? { data: own(data), rows, dim, ...(fields && { fields }) } : clone(items);
 }
 
 /** Whether it can be transferred without anything else of the caller's. Shared memory stays the caller's. */

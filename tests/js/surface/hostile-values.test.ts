@@ -11,6 +11,7 @@ import * as decoding from "rqvae/decoding";
 import * as evaluate from "rqvae/evaluate";
 import * as features from "rqvae/features";
 import * as formats from "rqvae/formats";
+import * as fusion from "rqvae/fusion";
 import * as inline from "rqvae/inline";
 import * as options from "rqvae/options";
 import * as report from "rqvae/report";
@@ -32,6 +33,7 @@ const ENTRIES: Record<string, object> = {
   "rqvae/report": report,
   "rqvae/behaviour": behaviour,
   "rqvae/evaluate": evaluate,
+  "rqvae/fusion": fusion,
   "rqvae/decoding": decoding,
   "rqvae/features": features,
   "rqvae/options": options,

@@ -7,6 +7,7 @@ import * as decoding from "rqvae/decoding";
 import * as evaluations from "rqvae/evaluate";
 import * as features from "rqvae/features";
 import * as formats from "rqvae/formats";
+import * as fusion from "rqvae/fusion";
 import * as report from "rqvae/report";
 import * as vocabularies from "rqvae/vocabulary";
 import * as words from "rqvae/words";
@@ -132,6 +133,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "RQVAE.load": costly(() => [bytes, { config: {} }]),
   });
   add("rqvae", () => model, {
+    "RQVAE#fields": () => [],
     "RQVAE#history": () => [],
     "RQVAE#initialized": () => [],
     "RQVAE#fingerprint": () => [],
@@ -473,6 +475,31 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
     "PrefixBigrams.count": () => [ids, { ...chosen }, {}],
   });
   add("rqvae/evaluate", () => bigrams, { "PrefixBigrams#recommend": () => [[1, 2], 3] });
+  const named = () => [
+    { name: "title", vectors: items(), itemIds: [...itemIds], weight: 1 },
+    { name: "image", vectors: catalogue(ROWS, 3), itemIds: [...itemIds] },
+  ];
+  const { fields } = await fusion.fuse(named());
+  add("rqvae/fusion", () => fusion, {
+    fuse: {
+      ...costly(() => [
+        named(),
+        {
+          histories: { ...chosen },
+          itemIds: [...itemIds],
+          dim: 4,
+          window: 3,
+          smoothing: 0.5,
+          seed: 1,
+          weights: { image: 2 },
+        },
+      ]),
+      names: ["vectors", "name"],
+    },
+    leaveOut: () => [{ ...chosen }, "time", 0.2],
+    readLayout: () => [fusion.writeLayout(fields)],
+    writeLayout: () => [structuredClone(fields)],
+  });
   add("rqvae/report", () => explainer, {
     "Explainer#explain": { args: () => [0], names: ["item"] },
     "Explainer#whyCollide": { args: () => [0, 1], names: ["item"] },

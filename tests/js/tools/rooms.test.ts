@@ -25,6 +25,7 @@ const PACKAGE = [
   "report",
   "behaviour",
   "evaluate",
+  "fusion",
   "worker",
   "sweep",
   "cli",

@@ -21,6 +21,7 @@ import {
   writeIdShard,
   writeIds,
 } from "../../../../bindings/js/formats/index.ts";
+import { readLayout, writeLayout } from "../../../../bindings/js/fusion/layout-file.ts";
 import { RQVAE, SemanticIdIndex, SemanticIds } from "../../../../bindings/js/index.ts";
 import { checksumPosition } from "../../../../bindings/js/model-file/read-model-file.ts";
 import { hashOf } from "../../../../bindings/js/runtime/hash.ts";
@@ -360,6 +361,12 @@ function idKinds(): Kind[] {
       ]),
     );
   };
+  const mean = Float32Array.of(0.1, -0.2);
+  const title = { name: "title", dim: 2, weight: 1, rows: 3, mean, scale: 1.5 };
+  const layout = {
+    fields: [title, { ...title, name: "behaviour", guess: Float32Array.of(1, 0, 0.5, 2) }],
+    madeFrom: { users: 2, choices: 3, hashes: [1, 5, 7] },
+  };
   const vocabulary = new Vocabulary([4, 3], { baseOffset: 10, special: { end: { token: "</s>", id: 2 } } });
   return [
     ...table("csv", "csv", readIdsCsv),
@@ -415,6 +422,11 @@ function idKinds(): Kind[] {
       bytes: wordTable,
       documents: [header(wordTable).within("rqvae.words"), header(wordTable).whole],
       read: (bytes) => openWords(bytes),
+    },
+    {
+      name: "layout of fields",
+      ...json(writeLayout(layout)),
+      read: (bytes) => readLayout(decoder.decode(bytes)),
     },
     {
       name: "vocabulary",

@@ -1,0 +1,367 @@
+/**
+ * Several vectors of an item, its fields, made one. A field's vector gets unit length, then the field's mean is subtracted, and what is left
+ * is scaled so that its mean squared length over the catalogue is the field's weight. A missing vector is the mean: zeros, which say nothing.
+ */
+
+import { invalid } from "../base/errors.ts";
+import { fields, finite, is, list, optional, type Shape, text, whole } from "../base/json-shape.ts";
+import { isList, requireThat } from "../base/option-reader.ts";
+import { worded } from "../base/wording.ts";
+import { counted } from "../base/words.ts";
+import type { ItemMatrix, Items } from "../types.ts";
+import { isSource } from "./embedding-source.ts";
+import { readItemRows } from "./item-rows.ts";
+import { inWhole, typedArrayName } from "./items.ts";
+
+/** One of several sets of vectors, as a catalogue has them. */
+export interface Field {
+  readonly name: string;
+  readonly dim: number;
+  /** Mean squared length of its part of a fused vector, where it is not missing. */
+  readonly weight: number;
+  /** Items that had a vector. */
+  readonly rows: number;
+  /** Of the vectors of unit length, dim numbers. */
+  readonly mean: Float32Array;
+  /** What a vector of unit length is multiplied by, less the mean. */
+  readonly scale: number;
+  /** Row-major, dim x the dimensions of all fields before it: makes a missing vector of the fused part before it. */
+  readonly guess?: Float32Array;
+}
+
+/** A sample of what users chose, by which an evaluation recognises choices that IDs were made from. */
+export interface HistorySketch {
+  readonly users: number;
+  readonly choices: number;
+  /** The smallest hashes of user and item, ascending; all of them if there are few. */
+  readonly hashes: readonly number[];
+}
+
+/** How the vectors of several fields become one. */
+export interface FieldLayout {
+  /** In the order of their parts. */
+  readonly fields: readonly Field[];
+  /** What users chose, if a field was made of it. */
+  readonly madeFrom?: HistorySketch;
+}
+
+/** Vectors of several fields, made one: items that remember how. */
+export interface FusedItems extends ItemMatrix {
+  data: Float32Array;
+  fields: FieldLayout;
+}
+
+/**
+ * The vectors of a field: a matrix, or an array of rows. A row that is null, all NaN or all zeros is missing.
+ */
+export type FieldVectors = ItemMatrix | readonly (ArrayLike<number> | null | undefined)[];
+
+/** Vectors of the same items by field: row i of each is item i. */
+export type FieldItems = Readonly<Record<string, FieldVectors>>;
+
+/** Vectors of a field whose form was checked. */
+export interface OpenField {
+  rows: number;
+  dim: number;
+  /** Whether there is a vector, be it zeros. */
+  isGiven(row: number): boolean;
+  /** A row of unit length, which the next call may reuse; undefined where it is missing. @throws InvalidInputError for other NaN. */
+  unit(row: number): Float64Array | undefined;
+}
+
+/** @throws InvalidInputError that names the field */
+export function openField(vectors: FieldVectors, name: string, dim?: number): OpenField {
+  const places: number[] = [];
+  const isTable = isList(vectors) && typedArrayName(vectors) === undefined;
+  const argument = `${name}.vectors`;
+  const rows = isTable ? vectors.length : (vectors as ItemMatrix | undefined)?.rows;
+  requireThat(isTable || typeof vectors === "object", argument, "{ data, rows, dim } or an array of rows", vectors);
+  if (isTable) for (let row = 0; row < rows!; row++) if ((vectors[row] ?? null) !== null) places.push(row);
+  const given = (isTable ? places.map((row) => vectors[row]) : vectors) as Items;
+  if (isTable && places.length === 0) throw invalid("EMPTY")`${{ argument }}: there is no vector`;
+  const inField = <T>(read: () => T): T => {
+    try {
+      return read();
+    } catch (error) {
+      throw inWhole(error, (row) => places[row] ?? row, argument);
+    }
+  };
+  const known = (isTable && !dim ? (given as number[][])[0]!.length : dim) as number;
+  const opened = inField(() => readItemRows(given, isTable ? places.length : rows!, "", known));
+  const placeOf = isTable ? new Int32Array(rows!).fill(-1) : undefined;
+  places.forEach((row, i) => {
+    placeOf![row] = i;
+  });
+  const data = (vectors as ItemMatrix).data;
+  const isHalf = typedArrayName(data) === "Uint16Array";
+  const unit = new Float64Array(opened.dim);
+  const isNaNs = (row: number) => {
+    if (isTable) return false;
+    for (let j = 0; j < opened.dim; j++) {
+      const value = data[row * opened.dim + j]!;
+      if (isHalf ? (value & 0x7fff) <= 0x7c00 : !Number.isNaN(value)) return false;
+    }
+    return true;
+  };
+  const place = (row: number) => (placeOf ? placeOf[row]! : row);
+  const isGiven = (row: number) => place(row) >= 0 && !isNaNs(row);
+  return {
+    rows: rows!,
+    dim: opened.dim,
+    isGiven,
+    unit(row) {
+      if (!isGiven(row)) return undefined;
+      const read = inField(() => opened.read(place(row), 1)) as Float32Array;
+      let sum = 0;
+      for (const value of read) sum += value * value;
+      if (sum === 0) return undefined;
+      const length = Math.sqrt(sum);
+      for (let j = 0; j < unit.length; j++) unit[j] = read[j]! / length;
+      return unit;
+    },
+  };
+}
+
+/** Mean and scale of a field over the rows of a catalogue. @param rows The row of each item in the field, or -1. */
+export function measureField(name: string, open: OpenField, rows: ArrayLike<number>, weight: number): Field {
+  const sums = new Float64Array(open.dim);
+  let count = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const unit = rows[i]! < 0 ? undefined : open.unit(rows[i]!);
+    if (!unit) continue;
+    count++;
+    for (let j = 0; j < sums.length; j++) sums[j]! += unit[j]!;
+  }
+  if (count === 0) throw invalid("EMPTY")`${{ argument: `${name}.vectors` }}: no item of the catalogue has a vector`;
+  const mean = Float32Array.from(sums, (sum) => sum / count);
+  // Of unit vectors: the mean of their squares is 1.
+  let squares = 0;
+  for (const value of mean) squares += value * value;
+  const spread = Math.max(0, 1 - squares);
+  const scale = spread < 1e-9 ? 0 : Math.sqrt(weight / spread);
+  return { name, dim: open.dim, weight, rows: count, mean, scale };
+}
+
+/**
+ * Writes the part of one item that belongs to a field, starting at entry `at`, and says whether it had a vector. What is missing is made of
+ * the parts before it, or left as zeros.
+ */
+export function writeField(
+  { mean, scale, guess }: Field,
+  unit: Float64Array | undefined,
+  out: Float32Array,
+  at: number,
+  start: number,
+): boolean {
+  if (unit) for (let j = 0; j < mean.length; j++) out[at + j] = (unit[j]! - mean[j]!) * scale;
+  else if (guess) {
+    const width = at - start;
+    for (let j = 0; j < mean.length; j++) {
+      let sum = 0;
+      for (let k = 0; k < width; k++) sum += guess[j * width + k]! * out[start + k]!;
+      out[at + j] = sum;
+    }
+  }
+  return unit !== undefined;
+}
+
+export const widthOf = ({ fields }: Pick<FieldLayout, "fields">): number =>
+  fields.reduce((sum, { dim }) => sum + dim, 0);
+
+/**
+ * The fused rows of a catalogue.
+ * @param parts By field, its vectors and the row of each item there, or -1; undefined for a field that nobody gave.
+ * @param nameOf An item, for messages.
+ * @throws InvalidInputError for an item without any vector
+ */
+export function fuseRows(
+  layout: FieldLayout,
+  parts: readonly ({ open: OpenField; rows?: ArrayLike<number> } | undefined)[],
+  rows: number,
+  nameOf = (row: number): string => `row ${row}`,
+): Float32Array {
+  const dim = widthOf(layout);
+  const data = new Float32Array(rows * dim);
+  for (let row = 0; row < rows; row++) {
+    let at = row * dim;
+    let had = false;
+    layout.fields.forEach((field, f) => {
+      const part = parts[f];
+      const place = part ? (part.rows ? part.rows[row]! : row) : -1;
+      had ||= place >= 0 && part!.open.isGiven(place);
+      writeField(field, place < 0 ? undefined : part!.open.unit(place), data, at, row * dim);
+      at += field.dim;
+    });
+    if (!had) {
+      throw invalid("EMPTY")`${nameOf(row)} has no vector in any field${{ hint: "leave it out, or give it one" }}`;
+    }
+  }
+  return data;
+}
+
+/** "title, image" */
+export const fieldNames = ({ fields }: FieldLayout): string => fields.map(({ name }) => name).join(", ");
+
+/** @throws InvalidInputError for a field that a layout does not have, or one of another dimension */
+export function requireField(layout: FieldLayout, name: string, dim?: number): Field {
+  const field = layout.fields.find((each) => each.name === name);
+  if (!field) {
+    throw invalid(
+      "ITEMS_DIMENSION",
+    )`${{ argument: "items" }}: there is no field ${JSON.stringify(name)}${{ hint: `the model was fitted to the fields ${fieldNames(layout)}; name each as there, and leave out those that you do not have` }}`;
+  }
+  if (dim !== undefined && dim !== field.dim) {
+    throw invalid(
+      "ITEMS_DIMENSION",
+    )`${{ argument: "items" }}: vectors of ${name} have ${field.dim} values, received ${dim}${{ hint: "make them as those that the model was fitted to" }}`;
+  }
+  return field;
+}
+
+/** What a model does with items that have fields. */
+export class FieldJoiner {
+  readonly layout: FieldLayout;
+
+  constructor(layout: FieldLayout) {
+    this.layout = layout;
+  }
+
+  /** What files have of it. */
+  get stored(): StoredLayout {
+    return toStored(this.layout);
+  }
+
+  /** Named fields as one matrix. Rows that are fused already, and sources, stay as they are. @throws InvalidInputError */
+  join<T>(items: T | FieldItems): T | FusedItems {
+    const { layout } = this;
+    const given = items as Partial<FusedItems> | null;
+    const isNamed = typeof given === "object" && given !== null && !Array.isArray(given) && !ArrayBuffer.isView(given);
+    if (!isNamed || isSource(given)) return items as T;
+    if ("data" in given) {
+      if (given.fields) requireSameFields(layout, given.fields);
+      else if (given.dim !== widthOf(layout)) {
+        throw invalid(
+          "ITEMS_DIMENSION",
+        )`${{ argument: "items" }}: received vectors of dimension ${String(given.dim)}, but the model was fitted to the fields ${fieldNames(layout)}${{ hint: worded`${{ api: `give them by name, { ${fieldNames(layout)} }`, cli: "make one vector of them by rqvae fuse --like MODEL" }}` }}`;
+      }
+      return items as T;
+    }
+    const names = Object.keys(given);
+    for (const name of names) requireField(layout, name);
+    if (names.length === 0)
+      throw invalid(
+        "EMPTY",
+      )`${{ argument: "items" }}: there are no fields${{ hint: `expected ${fieldNames(layout)}` }}`;
+    const opened = layout.fields.map(({ name, dim }) => {
+      if (!names.includes(name)) return undefined;
+      const open = openField((items as FieldItems)[name]!, `items.${name}`);
+      requireField(layout, name, open.dim);
+      return { open, dim };
+    });
+    const [first, ...others] = names.map((name) => ({
+      name,
+      rows: opened[layout.fields.findIndex((f) => f.name === name)]!.open.rows,
+    }));
+    for (const { name, rows } of others) {
+      if (rows === first!.rows) continue;
+      throw invalid(
+        "COUNTS_DIFFER",
+      )`${{ argument: "items" }}: ${first!.name} has ${counted(first!.rows, "row")}, but ${name} has ${rows}${{ hint: "row i of each must be item i: write null for a missing vector, or join them by item ID with fuse(…, { like: model.fields })" }}`;
+    }
+    const data = fuseRows(layout, opened, first!.rows, (row) => `items: row ${row}`);
+    return { data, rows: first!.rows, dim: widthOf(layout), fields: layout };
+  }
+}
+
+/** What a model that was perhaps fitted before does with items that have fields. @throws InvalidInputError for another layout */
+export function joinerFor(given: FieldLayout, before: FieldJoiner | undefined): FieldJoiner {
+  requireLayout(given);
+  if (before) requireSameFields(before.layout, given);
+  return new FieldJoiner(given);
+}
+
+/** @throws InvalidInputError */
+export function requireLayout(layout: FieldLayout, argument = "items.fields"): void {
+  LAYOUT(layout, (what) => invalid()`${{ argument }} must be what fuse gives: ${what}`);
+}
+
+/** @throws InvalidInputError */
+function requireSameFields(own: FieldLayout, other: FieldLayout): void {
+  if (own === other) return;
+  requireLayout(other);
+  if (JSON.stringify(toStored(own).fields) === JSON.stringify(toStored(other).fields)) return;
+  throw invalid(
+    "ITEMS_DIMENSION",
+  )`${{ argument: "items" }} were fused with other statistics (${fieldNames(other)}) than those of the model (${fieldNames(own)})${{ hint: "fuse them with { like: model.fields }" }}`;
+}
+
+/** As files have it: arrays as base64 of little-endian float32. */
+export interface StoredLayout {
+  fields: (Omit<Field, "mean" | "guess"> & { mean: string; guess?: string })[];
+  madeFrom?: HistorySketch;
+}
+
+const WORD = 3 << 12;
+function toBase64(values: Float32Array): string {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  let base64 = "";
+  for (let i = 0; i < bytes.length; i += WORD) base64 += btoa(String.fromCharCode(...bytes.subarray(i, i + WORD)));
+  return base64;
+}
+const fromBase64 = (base64: string) => new Float32Array(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
+
+export function toStored({ fields: all, madeFrom }: FieldLayout): StoredLayout {
+  return {
+    fields: all.map(({ name, dim, weight, rows, scale, mean, guess }) => ({
+      ...{ name, dim, weight, rows, scale, mean: toBase64(mean) },
+      ...(guess && { guess: toBase64(guess) }),
+    })),
+    ...(madeFrom && { madeFrom }),
+  };
+}
+
+const sketch = fields({ users: whole(), choices: whole(), hashes: list(whole()) });
+const positive = is("a number above 0", (value) => Number.isFinite(value) && (value as number) > 0);
+/** A layout, with its arrays as they are in memory or in a file. */
+const layoutOf =
+  (array: (length: number) => Shape): Shape =>
+  (value, complain, path = "") => {
+    const one = fields({ name: text, dim: whole(1), weight: positive, rows: whole(1), scale: finite });
+    fields({ fields: list(one), madeFrom: optional(sketch) })(value, complain, path);
+    let before = 0;
+    for (const [i, field] of (value as FieldLayout).fields.entries()) {
+      const of = { mean: array(field.dim), guess: optional(array(field.dim * before)) };
+      fields(of)(field, complain, `${path ? `${path}.` : ""}fields[${i}]`);
+      before += field.dim;
+    }
+    is("at least one field", () => before > 0)(value, complain, path);
+  };
+const LAYOUT = layoutOf((length) =>
+  is(
+    `a Float32Array of ${length}`,
+    (value) =>
+      typedArrayName(value) === "Float32Array" &&
+      (value as Float32Array).length === length &&
+      (value as Float32Array).every(Number.isFinite),
+  ),
+);
+/** What a file of ours must have. */
+export const STORED_LAYOUT = layoutOf((length) =>
+  is(`${counted(length, "float32")} in base64`, (value) => {
+    if (typeof value !== "string" || value.length !== 4 * Math.ceil((4 * length) / 3)) return false;
+    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(value)) return false;
+    return fromBase64(value).every(Number.isFinite);
+  }),
+);
+
+/** @param stored What `STORED_LAYOUT` has accepted. */
+export function fromStored({ fields: all, madeFrom }: StoredLayout): FieldLayout {
+  return {
+    fields: all.map(({ mean, guess, ...field }) => ({
+      ...field,
+      mean: fromBase64(mean),
+      ...(guess !== undefined && { guess: fromBase64(guess) }),
+    })),
+    ...(madeFrom && { madeFrom }),
+  };
+}
