@@ -3,7 +3,7 @@
 import { beamSearch } from "rqvae/decoding";
 import { encodeHistories, Vocabulary } from "rqvae/vocabulary";
 
-/** The most recent items that the model reads: of its 64 positions they take 60, and the beginning one. */
+/** The most recent items that the model reads: they take 60 of its 64 positions, the beginning one, and the codes written after them two. */
 const MAX_ITEMS = 20;
 
 export class Recommender {
