@@ -8,6 +8,9 @@ import { basename, dirname, join } from "node:path";
 /** Per user: tools/toolchain.sh keeps its suite there too. */
 export const CACHE = process.env.RQVAE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "rqvae");
 
+/** The release of transformers.js that users get now. */
+export const TRANSFORMERS = { "@huggingface/transformers": "4.3.2" };
+
 /**
  * The folder whose node_modules has the packages; they are installed the first time, without running their scripts.
  * @param {string} name of the folder, for people

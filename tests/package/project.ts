@@ -4,7 +4,7 @@ import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { npmFolder } from "../../tools/npm-folder.mjs";
+import { npmFolder, TRANSFORMERS } from "../../tools/npm-folder.mjs";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -63,10 +63,16 @@ export function makeProject({
 }
 
 /** The environment in which the commands of a guide find the package and the repository's files without a network (tests/package/bin). */
-export function guideEnvironment(tarball: string): NodeJS.ProcessEnv {
+export function guideEnvironment(tarball: string, transformers: string | undefined): NodeJS.ProcessEnv {
   const { PATH = "" } = process.env;
   const bin = join(ROOT, "tests/package/bin");
-  return { ...process.env, PATH: bin + delimiter + PATH, PATH_OF_NPM: PATH, RQVAE_TARBALL: tarball };
+  return {
+    ...process.env,
+    PATH: bin + delimiter + PATH,
+    PATH_OF_NPM: PATH,
+    RQVAE_TARBALL: tarball,
+    RQVAE_TRANSFORMERS: transformers,
+  };
 }
 
 /** The folder of tools from npm, or undefined where they cannot be had: tests then skip, except where everything has to be shown. */
@@ -79,6 +85,9 @@ export function toolsFromNpm(name: string, packages: Record<string, string>): st
     return undefined;
   }
 }
+
+/** The folder of transformers.js, or undefined. */
+export const transformersTools = (): string | undefined => toolsFromNpm("transformers", TRANSFORMERS);
 
 /** The program in a package of this platform, `node_modules/<scope>/<whatever>/<path>`: npm installs only those that fit. */
 export function platformProgram(tools: string | undefined, scope: string, path: string): string | undefined {

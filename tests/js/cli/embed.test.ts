@@ -16,7 +16,7 @@ import {
   value,
 } from "../../../bench/speed/contenders/onnx.mjs";
 import { readNpy } from "../../../bindings/js/formats/arrays/npy.ts";
-import { npmFolder } from "../../../tools/npm-folder.mjs";
+import { npmFolder, TRANSFORMERS } from "../../../tools/npm-folder.mjs";
 import { generator } from "../support/catalogue.ts";
 import {
   called,
@@ -35,7 +35,7 @@ useFolder();
 
 const transformers = (() => {
   try {
-    return npmFolder("transformers", { "@huggingface/transformers": "4.3.2" });
+    return npmFolder("transformers", TRANSFORMERS);
   } catch (error) {
     console.warn(`rqvae embed is not tested: ${(error as Error).message}`);
     return undefined;
