@@ -4,8 +4,8 @@ import type { Histories } from "../formats/histories/histories.ts";
 import { requireHistories } from "../report/check.ts";
 import { leaveOneOut, splitInTime } from "./splits.ts";
 
-/** Which choices are left out: those that leave-one-out has found, those that the split in time has, or both. */
 export const HELD_OUT = ["last", "time", "both"] as const;
+/** Which choices are left out: those that leave-one-out has found ("last"), those that the split in time has ("time"), or both. */
 export type HeldOut = (typeof HELD_OUT)[number];
 
 /**
