@@ -7,7 +7,7 @@
 //   --transformer                train one for each set of IDs, where a Python has PyTorch (RQVAE_PYTHON)
 //   --only "k-means ICLRec" LETTER    these sets of IDs      --seconds N    the most that a transformer is trained (180)
 //   --fusion fit | kmeans        instead: IDs of content alone against content fused with behaviour, published with a suffix
-//   --weight N | auto            of behaviour, for --fusion (1)
+//   --weight N | auto            of behaviour, for --fusion (1); --transformer judges these, too
 //   --epochs N (10)    --seeds N (1)    --threads N (1)    --users N (4000)    --json FILE
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -44,6 +44,17 @@ if (unknown) {
   process.exit(2);
 }
 
+const torch = values.transformer ? findTorch() : undefined;
+if (torch && "missing" in torch) console.error(`bench:behaviour: without a transformer: ${torch.missing}`);
+const python = torch && "python" in torch ? torch.python : undefined;
+/** Of training a transformer. */
+const effort = {
+  epochs: Number(values.epochs ?? 10),
+  seconds: Number(values.seconds ?? 180),
+  evaluated: Number(values.users ?? 4000),
+  threads: Number(values.threads ?? 1),
+};
+
 if (values.fusion !== undefined) {
   await compareAll();
   process.exit(0);
@@ -66,12 +77,14 @@ async function compareAll() {
     const { content: vectors, histories, codes } = catalogue;
     const task = { seeds: Number(values.seeds ?? 3), isFit: values.fusion === "fit" };
     const weight = values.weight === "auto" ? values.weight : Number(values.weight ?? 1);
-    const rows = await compareFusion({ vectors, histories, codes, weight, ...task });
+    const train = python && {
+      transformer: async (/** @type {import("rqvae").SemanticIds} */ ids, /** @type {number} */ seed) =>
+        (await transformer(python, ids, histories, { ...effort, seed })).recall,
+    };
+    const rows = await compareFusion({ vectors, histories, codes, weight, ...task, ...train });
     found.push({ name, items: vectors.rows, users: histories.users, rows });
     console.log(`\n${name}: ${vectors.rows} items, ${histories.users} users, ${values.fusion}, ${task.seeds} seeds\n`);
-    console.log(
-      "| Recall@10 of ID prefixes | choices | content | fused | gain, 95% interval |\n| --- | ---: | ---: | ---: | ---: |",
-    );
+    console.log("| Recall@10 | choices | content | fused | gain, 95% interval |\n| --- | ---: | ---: | ---: | ---: |");
     for (const { of, targets, content, fused, mean, margin } of rows) {
       const gain = `${mean < 0 ? "-" : "+"}${figure(Math.abs(mean))} ± ${figure(margin)}`;
       console.log(`| ${of} | ${targets} | ${figure(content)} | ${figure(fused)} | ${gain} |`);
@@ -104,9 +117,6 @@ function bits(agreement) {
 }
 const YARDSTICKS = { leaveOneOut: "counting, leave-one-out", time: "counting, split in time" };
 
-const torch = values.transformer ? findTorch() : undefined;
-if (torch && "missing" in torch) console.error(`bench:behaviour: without a transformer: ${torch.missing}`);
-const python = torch && "python" in torch ? torch.python : undefined;
 const mean = (numbers) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 const results = [];
 for (const name of lists.set.length > 0 ? lists.set : SET_NAMES) {
@@ -131,14 +141,7 @@ for (const name of lists.set.length > 0 ? lists.set : SET_NAMES) {
     const figures = Object.fromEntries(Object.entries(FIGURES).map(([figure, of]) => [figure, of(behaviour)]));
     const runs = [];
     for (let seed = 0; python && seed < Number(values.seeds ?? 1); seed++) {
-      const effort = {
-        epochs: Number(values.epochs ?? 10),
-        seconds: Number(values.seconds ?? 180),
-        evaluated: Number(values.users ?? 4000),
-      };
-      runs.push(
-        await transformer(python, published, histories, { ...effort, seed, threads: Number(values.threads ?? 1) }),
-      );
+      runs.push(await transformer(python, published, histories, { ...effort, seed }));
     }
     const by = runs.length > 0 ? { transformer: mean(runs.map(({ recall }) => mean(recall))) } : {};
     rows.push({ set, ...figures, ...counting, ...by, runs: runs.map(({ epochs, seconds }) => ({ epochs, seconds })) });

@@ -67,10 +67,19 @@ async function recallOf(sets, split) {
 }
 
 /**
- * @param {{ vectors: Matrix, histories: Histories, codes: number[], seeds: number, isFit: boolean, weight?: number | "auto" }} task
+ * @typedef {object} FusionTask
+ * @property {Matrix} vectors
+ * @property {Histories} histories
+ * @property {number[]} codes
+ * @property {number} seeds
+ * @property {boolean} isFit
+ * @property {number | "auto"} [weight] of behaviour
+ * @property {(ids: SemanticIds, seed: number) => Promise<number[]>} [transformer] Recall@10 of the last choices, by user
+ *
+ * @param {FusionTask} task
  * @returns {Promise<{ of: string, content: number, fused: number, mean: number, margin: number, targets: number }[]>}
  */
-export async function compareFusion({ vectors, histories, codes, seeds, isFit, weight = 1 }) {
+export async function compareFusion({ vectors, histories, codes, seeds, isFit, weight = 1, transformer }) {
   const seen = await leaveOut(histories, "both");
   const isCold = Uint8Array.from({ length: vectors.rows }, (_, row) => Number(hash(11, row) % 10 === 0));
   const fused = async (/** @type {Histories} */ of) =>
@@ -104,6 +113,16 @@ export async function compareFusion({ vectors, histories, codes, seeds, isFit, w
         targets: asked.targets.length,
       });
     }
+  }
+  if (transformer) {
+    const recall = async (/** @type {SemanticIds[]} */ sets) => {
+      const byUser = [];
+      for (const [seed, ids] of sets.entries()) byUser.push(Float64Array.from(await transformer(ids, seed)));
+      return figureOf(byUser);
+    };
+    const [a, b] = [await recall(ofContent), await recall(ofWarm)];
+    const means = { content: meanOfFigure(a), fused: meanOfFigure(b) };
+    rows.push({ of: "transformer, leave-one-out", ...means, ...pairedDifference(b, a), targets: a.byUser.length });
   }
   return rows;
 }
