@@ -122,6 +122,17 @@ export class IdTrie {
     return [this.#items?.[start] ?? start, this.#items?.[end] ?? end];
   }
 
+  /** Of each depth, the deepest first: where the items below its nodes start among those of the root, and where the last ones end. */
+  *starts(): Generator<Uint32Array> {
+    let starts = this.#items ?? Uint32Array.from({ length: this.#ids.order.length + 1 }, (_, i) => i);
+    yield starts;
+    for (let depth = this.levels - 1; depth >= 0; depth--) {
+      const below = starts;
+      starts = this.#children[depth]!.map((child) => below[child]!);
+      yield starts;
+    }
+  }
+
   /** The codes that lead to a state. */
   prefix(state: number): number[] {
     const { codes, levels } = this.#ids;

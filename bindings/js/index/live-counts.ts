@@ -50,8 +50,11 @@ export class LiveCounts {
     const codes = this.trie.next(state);
     if (codes.length === 0) return codes;
     const first = this.trie.step(state, codes[0]!); // the others follow it
+    const counts = this.#counts;
     let count = 0;
-    for (let i = 0; i < codes.length; i++) if (this.has(first + i)) codes[count++] = codes[i]!;
+    if (counts instanceof Uint32Array && !this.isExcluding) {
+      for (let i = 0; i < codes.length; i++) if (counts[first + i] !== 0) codes[count++] = codes[i]!;
+    } else for (let i = 0; i < codes.length; i++) if (this.has(first + i)) codes[count++] = codes[i]!;
     return count === codes.length ? codes : codes.slice(0, count);
   }
 
@@ -98,16 +101,20 @@ export class LiveCounts {
   #spread(): boolean {
     const order = this.trie.rows(this.trie.root);
     if (!(this.#kept instanceof Set) || this.#kept.size * SPARSE < order.length || order.length < 256) return false;
-    const kept = new Uint8Array(order.reduce((most, row) => Math.max(most, row), 0) + 1);
+    let most = 0;
+    for (let i = 0; i < order.length; i++) if (order[i]! > most) most = order[i]!;
+    const kept = new Uint8Array(most + 1);
     for (const row of this.#kept) kept[row] = 1;
     this.#kept = kept;
     /** How many of the items before each one are kept. */
     const before = new Uint32Array(order.length + 1);
     for (let i = 0; i < order.length; i++) before[i + 1] = before[i]! + kept[order[i]!]!;
     const counts = new Uint32Array(this.trie.size);
-    for (let state = 0; state < counts.length; state++) {
-      const [start, end] = this.trie.span(state);
-      counts[state] = before[end]! - before[start]!;
+    let end = counts.length;
+    for (const starts of this.trie.starts()) {
+      const first = end - (starts.length - 1);
+      for (let i = 0; first + i < end; i++) counts[first + i] = before[starts[i + 1]!]! - before[starts[i]!]!;
+      end = first;
     }
     this.#counts = counts;
     return true;

@@ -38,7 +38,7 @@ describe("the native module", () => {
       },
       TextDecoder,
     });
-    const handles = ["Model", "Optimizer", "Rows", "InitializeJob", "TrainJob"];
+    const handles = ["Job", "Model", "Optimizer", "Rows"];
     const emscripten = /^(_|HEAP|(instantiateWasm|startThread|TextDecoder|wasmMemory)$)/;
     const names = Object.keys(module).filter((name) => !emscripten.test(name));
     expect(names.sort()).toEqual([...NATIVE_FUNCTIONS, ...handles].sort());
