@@ -162,6 +162,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   OUT_OF_MEMORY: "tests/js/surface/bad-input.test.ts",
   WASM_LOAD: "tests/js/runtime/load.test.ts",
   WASM_OTHER_VERSION: "tests/js/runtime/load.test.ts",
+  INDEX_CHANGED: "tests/js/index/id-filter.test.ts",
   WASM_FAILED: "tests/js/runtime/guard.test.ts",
   WORKER_NOT_STARTED: "tests/js/worker/worker.test.ts",
   RQVAE: "tests/js/runtime/guard.test.ts",
