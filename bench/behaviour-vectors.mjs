@@ -5,7 +5,7 @@
 //   node bench/behaviour-vectors.mjs                     three catalogues, weights of behaviour from .25 to 1
 //   --set office --seeds 3       one of office, industrial, beauty, emoji; seeds of k-means (default: 1)
 //   --fit                        IDs by the library's default in place of k-means: minutes for each
-//   --choices                    other choices of the vectors in place of other weights
+//   --choices                    other choices of the vectors in place of other weights, each against the defaults
 //   --cold                       only how well content predicts, next to ridge regression
 import { behaviourVectors, coldMap } from "rqvae/behaviour";
 import { evaluateIds } from "rqvae/evaluate";
@@ -135,7 +135,6 @@ for (const name of lists.set.length > 0 ? lists.set : SETS) {
   const sets = {};
   if (values.choices) {
     const others = [
-      {},
       { dim: 32 },
       { dim: 128 },
       { window: 2 },
@@ -153,12 +152,15 @@ for (const name of lists.set.length > 0 ? lists.set : SETS) {
     sets["behaviour alone"] = await ids(scaled(behaviour));
   }
   sets.content = await ids(content);
+  // Sets are compared with those after them.
+  if (values.choices) sets.defaults = await ids(joined(content, behaviour, 0.5));
+  const start = values.choices ? "defaults" : "content";
   const { splits } = await evaluateIds(sets, { histories });
   for (const { name: split, models, comparisons } of splits) {
     console.log(`\nRecall@10, ${split}\n`);
     for (const { name: model, kind, measures } of models) {
-      const gain = comparisons.find(({ of, over }) => of === model && over === "content")?.measures["recall@10"];
-      const words = gain ? `, over content alone ${gain.mean.toFixed(4)} ± ${gain.margin.toFixed(4)}` : "";
+      const gain = comparisons.find(({ of, over }) => of === model && over === start)?.measures["recall@10"];
+      const words = gain ? `, over ${start} ${gain.mean.toFixed(4)} ± ${gain.margin.toFixed(4)}` : "";
       if (kind !== "control") console.log(`- ${model}: ${measures["recall@10"].toFixed(4)}${words}`);
     }
   }
